@@ -1,0 +1,6 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""anemoi-ailand: the land component of a machine-learned Earth system."""
+
+__version__ = "0.1.0"

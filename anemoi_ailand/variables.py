@@ -1,0 +1,310 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""THE table: every variable of the land emulator, once.
+
+Recipes, configurations, bounds, outputs and plots take names, units, roles, bounds and time semantics from here,
+and tests hold them to it. No arrays, no files.
+
+How to read a row
+-----------------
+``time``
+    ``instant``: holds at the stamp. ``interval_mean``: mean over the 6 h **ending** at the stamp.
+    ``late_mean``: mean over the last 3 of those 6 hours. ``constant``: does not change.
+``taken``
+    For the step from t to t + 6 h, at which end of it the model takes the value: ``start`` (stamp t), ``end``
+    (stamp t + 6 h), or both. An interval mean over the step carries the stamp of its end.
+``bounds``
+    Physical limits in ``units``; ``None`` is open. Applied to predictions in physical units.
+``increment_scale``
+    Standard deviation of the change in 6 h over the points of the reference set in 2019, in ``units``
+    (training years only); the model predicts increments of prognostic variables in this unit.
+``reference`` and ``native``
+    Name in the project's reference layout; file and name in what ecLand offline reads and writes.
+``grib``
+    ECMWF parameter short name in an archive, if there is one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from difflib import get_close_matches
+from enum import Enum
+
+
+class Role(str, Enum):
+    """What a variable is to the emulator."""
+
+    FORCING = "forcing"
+    STATIC = "static"
+    CATEGORY = "category"
+    PROGNOSTIC = "prognostic"
+    DIAGNOSTIC = "diagnostic"
+
+
+class Time(str, Enum):
+    """What a value says about time."""
+
+    INSTANT = "instant"
+    INTERVAL_MEAN = "interval_mean"
+    LATE_MEAN = "late_mean"
+    CONSTANT = "constant"
+
+
+START, END = "start", "end"
+
+
+@dataclass(frozen=True)
+class Variable:
+    """One row of the table; see the module's docstring for the columns."""
+
+    name: str
+    long_name: str
+    units: str
+    role: Role
+    time: Time
+    taken: tuple[str, ...] = ()
+    bounds: tuple[float | None, float | None] = (None, None)
+    normalisation: str = "mean-std"
+    increment_scale: float | None = None
+    standard_name: str | None = None
+    reference: str | None = None
+    native: str | None = None
+    grib: str | None = None
+    computed: bool = False
+
+    @property
+    def netcdf_name(self) -> str:
+        """Name in CF NetCDF, which must begin with a letter: ``t2m`` for ``2t``."""
+        return self.reference if self.name[0].isdigit() and self.reference else self.name
+
+    @property
+    def cell_methods(self) -> str | None:
+        """CF ``cell_methods`` of the variable."""
+        return {
+            Time.INSTANT: "time: point",
+            Time.INTERVAL_MEAN: "time: mean (interval: 6 hours ending at the time stamp)",
+            Time.LATE_MEAN: "time: mean (last 3 hours of the interval, ending at the time stamp)",
+            Time.CONSTANT: None,
+        }[self.time]
+
+
+def _soil(layer: int, moisture_scale: float, temperature_scale: float) -> list[Variable]:
+    return [
+        Variable(
+            f"swvl{layer}", f"volumetric soil water, layer {layer}", "m3 m-3", Role.PROGNOSTIC, Time.INSTANT, (START,),
+            (0.0, 0.8), increment_scale=moisture_scale, standard_name="volume_fraction_of_condensed_water_in_soil",
+            reference=f"swvl{layer}", native=f"o_gg:SoilMoist[{layer}]", grib=f"swvl{layer}",
+        ),
+        Variable(
+            f"stl{layer}", f"soil temperature, layer {layer}", "K", Role.PROGNOSTIC, Time.INSTANT, (START,),
+            (180.0, 360.0), increment_scale=temperature_scale, standard_name="soil_temperature",
+            reference=f"stl{layer}", native=f"o_gg:SoilTemp[{layer}]", grib=f"stl{layer}",
+        ),
+    ]  # fmt: skip
+
+
+def _prognostic(name: str, long_name: str, units: str, bounds: tuple, scale: float, **kwargs: str) -> Variable:
+    return Variable(
+        name, long_name, units, Role.PROGNOSTIC, Time.INSTANT, (START,), bounds, increment_scale=scale,
+        reference=name, **kwargs,
+    )  # fmt: skip
+
+
+def _diagnostic(name: str, long_name: str, units: str, time: Time, **kwargs) -> Variable:  # noqa: ANN003
+    return Variable(name, long_name, units, Role.DIAGNOSTIC, time, **kwargs)
+
+
+def _forcing(name: str, long_name: str, units: str, time: Time, **kwargs) -> Variable:  # noqa: ANN003
+    taken = {Time.INSTANT: (START, END)}.get(time, (END,))
+    return Variable(name, long_name, units, Role.FORCING, time, **{"taken": taken, **kwargs})
+
+
+def _static(name: str, long_name: str, units: str, reference: str | None, native: str | None, **kwargs) -> Variable:  # noqa: ANN003
+    return Variable(
+        name, long_name, units, Role.STATIC, Time.CONSTANT, (START,), reference=reference, native=native, **kwargs
+    )
+
+
+def _category(name: str, long_name: str, reference: str, native: str, **kwargs: str) -> Variable:
+    return Variable(
+        name, long_name, "1", Role.CATEGORY, Time.CONSTANT, normalisation="none", reference=reference, native=native,
+        **kwargs,
+    )  # fmt: skip
+
+
+def _computed(name: str, long_name: str, units: str, taken: tuple[str, ...], **kwargs: str) -> Variable:
+    return Variable(
+        name, long_name, units, Role.FORCING, Time.INSTANT, taken, computed=True,
+        **{"normalisation": "none", **kwargs},
+    )  # fmt: skip
+
+
+_POSITIVE = (0.0, None)
+_FRACTION = (0.0, 1.0)
+_MEAN, _INSTANT, _LATE = Time.INTERVAL_MEAN, Time.INSTANT, Time.LATE_MEAN
+
+_ROWS: list[Variable] = [
+    # -- prognostic: the state --------------------------------------------------------------------------------
+    *_soil(1, 1.60e-2, 5.85),
+    *_soil(2, 5.56e-3, 0.780),
+    *_soil(3, 1.03e-3, 4.37e-2),
+    *_soil(4, 1.52e-4, 1.37e-2),
+    _prognostic("snowc", "snow cover fraction", "1", _FRACTION, 2.92e-2, native="o_gg:SWE,snowdens",
+                standard_name="surface_snow_area_fraction", grib="snowc"),
+    _prognostic("sd", "snow water equivalent", "kg m-2", _POSITIVE, 0.930, native="o_gg:SWE",
+                standard_name="surface_snow_amount", grib="sd"),
+    _prognostic("rsn", "snow density", "kg m-3", (10.0, 920.0), 7.05, native="o_gg:snowdens",
+                standard_name="snow_density", grib="rsn"),
+    _prognostic("tsn", "snow temperature", "K", (180.0, 273.16), 0.818, native="o_gg:SnowT",
+                standard_name="temperature_in_surface_snow", grib="tsn"),
+    _prognostic("asn", "snow albedo", "1", _FRACTION, 1.09e-2, native="o_gg:SAlbedo", grib="asn"),
+    _prognostic("slw", "liquid water in snow", "kg m-2", _POSITIVE, 0.207, native="o_gg:slw"),
+    _prognostic("src", "skin (interception) reservoir content", "kg m-2", _POSITIVE, 0.119, native="o_gg:CanopInt",
+                standard_name="canopy_water_amount", grib="src"),
+    # -- diagnostic -------------------------------------------------------------------------------------------
+    _diagnostic("2t", "2 metre temperature", "K", _INSTANT, bounds=(180.0, 350.0), standard_name="air_temperature",
+                reference="t2m", native="o_d2m:T2m", grib="2t"),
+    _diagnostic("2d", "2 metre dewpoint temperature", "K", _INSTANT, bounds=(150.0, 320.0),
+                standard_name="dew_point_temperature", reference="d2m", native="o_d2m:D2m", grib="2d"),
+    _diagnostic("skt", "skin temperature", "K", _INSTANT, bounds=(170.0, 380.0), standard_name="surface_temperature",
+                reference="skt", native="o_gg:AvgSurfT", grib="skt"),
+    _diagnostic("slhf", "surface latent heat flux, positive downward", "W m-2", _MEAN, reference="slhf",
+                native="o_efl:Qle", standard_name="surface_downward_latent_heat_flux", grib="slhf"),
+    _diagnostic("sshf", "surface sensible heat flux, positive downward", "W m-2", _MEAN, reference="sshf",
+                native="o_efl:Qh", standard_name="surface_downward_sensible_heat_flux", grib="sshf"),
+    _diagnostic("ssr", "net surface short-wave radiation, positive downward", "W m-2", _MEAN, reference="ssr",
+                native="o_efl:SWnet", standard_name="surface_net_downward_shortwave_flux", grib="ssr"),
+    _diagnostic("str", "net surface long-wave radiation, positive downward", "W m-2", _MEAN, reference="str",
+                native="o_efl:LWnet", standard_name="surface_net_downward_longwave_flux", grib="str"),
+    _diagnostic("evap", "evaporation, positive upward", "kg m-2 s-1", _MEAN, reference="evap", native="o_wat:Evap",
+                standard_name="water_evapotranspiration_flux"),
+    _diagnostic("sro", "surface runoff", "kg m-2 s-1", _MEAN, bounds=_POSITIVE, reference="sro", native="o_wat:Qs",
+                standard_name="surface_runoff_flux", grib="sro"),
+    _diagnostic("ssro", "sub-surface runoff", "kg m-2 s-1", _MEAN, bounds=_POSITIVE, reference="ssro",
+                native="o_wat:Qsb,Qs", standard_name="subsurface_runoff_flux", grib="ssro"),
+    _diagnostic("smlt", "snow melt", "kg m-2 s-1", _MEAN, bounds=_POSITIVE, reference="smlt", native="o_wat:Qsm",
+                standard_name="surface_snow_melt_flux", grib="smlt"),
+    _diagnostic("gpp", "gross primary production (mass of CO2)", "kg m-2 s-1", _MEAN, bounds=_POSITIVE,
+                reference="gpp", native="o_co2:Ag"),
+    _diagnostic("nee", "net ecosystem exchange (mass of CO2), positive to the atmosphere", "kg m-2 s-1", _MEAN,
+                reference="nee", native="o_co2:CO2flux"),
+    # -- forcing: instants, at the forcing level, as ERA5, IFS and AIFS deliver them ---------------------------
+    _forcing("t", "air temperature", "K", _INSTANT, bounds=(150.0, 350.0), standard_name="air_temperature",
+             reference="Tair_inst", native="forcing:Tair", grib="t"),
+    _forcing("q", "specific humidity", "kg kg-1", _INSTANT, bounds=(0.0, 0.1), standard_name="specific_humidity",
+             reference="Qair_inst", native="forcing:Qair", grib="q"),
+    _forcing("sp", "surface pressure", "Pa", _INSTANT, bounds=(3.0e4, 1.2e5), standard_name="surface_air_pressure",
+             native="forcing:PSurf", grib="sp"),
+    _forcing("u", "eastward wind", "m s-1", _INSTANT, bounds=(-150.0, 150.0), standard_name="eastward_wind",
+             native="forcing:Wind_E", grib="u"),
+    _forcing("v", "northward wind", "m s-1", _INSTANT, bounds=(-150.0, 150.0), standard_name="northward_wind",
+             native="forcing:Wind_N", grib="v"),
+    # -- forcing: means over the step --------------------------------------------------------------------------
+    _forcing("avg_t", "air temperature", "K", _MEAN, bounds=(150.0, 350.0), standard_name="air_temperature",
+             reference="Tair", native="forcing:Tair"),
+    _forcing("avg_q", "specific humidity", "kg kg-1", _MEAN, bounds=(0.0, 0.1), standard_name="specific_humidity",
+             reference="Qair", native="forcing:Qair"),
+    _forcing("avg_sp", "surface pressure", "Pa", _MEAN, bounds=(3.0e4, 1.2e5), standard_name="surface_air_pressure",
+             reference="PSurf", native="forcing:PSurf"),
+    _forcing("avg_u", "eastward wind", "m s-1", _MEAN, bounds=(-150.0, 150.0), standard_name="eastward_wind",
+             reference="Wind_E", native="forcing:Wind_E"),
+    _forcing("avg_v", "northward wind", "m s-1", _MEAN, bounds=(-150.0, 150.0), standard_name="northward_wind",
+             reference="Wind_N", native="forcing:Wind_N"),
+    _forcing("avg_sdswrf", "downward short-wave radiation", "W m-2", _MEAN, bounds=(0.0, 1800.0),
+             standard_name="surface_downwelling_shortwave_flux_in_air", reference="SWdown",
+             native="forcing:SWdown", grib="ssrd"),
+    _forcing("avg_sdlwrf", "downward long-wave radiation", "W m-2", _MEAN, bounds=(0.0, 1000.0),
+             standard_name="surface_downwelling_longwave_flux_in_air", reference="LWdown",
+             native="forcing:LWdown", grib="strd"),
+    _forcing("avg_tprate", "total precipitation rate (rain and snow)", "kg m-2 s-1", _MEAN, bounds=(0.0, 0.1),
+             standard_name="precipitation_flux", reference="Rainf+Snowf", native="forcing:Rainf,Snowf", grib="tp"),
+    _forcing("avg_tsrwe", "snowfall rate, water equivalent", "kg m-2 s-1", _MEAN, bounds=(0.0, 0.1),
+             standard_name="snowfall_flux", reference="Snowf", native="forcing:Snowf", grib="sf"),
+    _forcing("avg_cpfr", "convective fraction of precipitation, weighted by precipitation", "1", _MEAN,
+             bounds=_FRACTION, reference="Ctpf", native="forcing:Ctpf"),
+    # -- forcing: means over the last three hours of the step, what 3-hourly forcing adds -----------------------
+    _forcing("late_sdswrf", "downward short-wave radiation", "W m-2", _LATE, bounds=(0.0, 1800.0),
+             standard_name="surface_downwelling_shortwave_flux_in_air", reference="SWdown_late",
+             native="forcing:SWdown"),
+    _forcing("late_tprate", "total precipitation rate (rain and snow)", "kg m-2 s-1", _LATE, bounds=(0.0, 0.1),
+             standard_name="precipitation_flux", reference="Rainf_late+Snowf_late", native="forcing:Rainf,Snowf"),
+    _forcing("late_tsrwe", "snowfall rate, water equivalent", "kg m-2 s-1", _LATE, bounds=(0.0, 0.1),
+             standard_name="snowfall_flux", reference="Snowf_late", native="forcing:Snowf"),
+    # -- forcing: vegetation, constant over a UTC day, so the value at the start holds for the step -------------
+    _forcing("lai_lv", "leaf area index, low vegetation", "m2 m-2", _INSTANT, taken=(START,), bounds=(0.0, 12.0),
+             standard_name="leaf_area_index", reference="lai_lv", native="surfclim:Mlail", grib="lai_lv"),
+    _forcing("lai_hv", "leaf area index, high vegetation", "m2 m-2", _INSTANT, taken=(START,), bounds=(0.0, 12.0),
+             standard_name="leaf_area_index", reference="lai_hv", native="surfclim:Mlaih", grib="lai_hv"),
+    # -- forcing: sun and calendar, computed by Anemoi from date and place --------------------------------------
+    _computed("insolation", "cosine of the solar zenith angle, not below zero", "1", (START, END)),
+    _computed("cos_julian_day", "cosine of the day of the year", "1", (END,)),
+    _computed("sin_julian_day", "sine of the day of the year", "1", (END,)),
+    _computed("cos_local_time", "cosine of the local solar time", "1", (END,)),
+    _computed("sin_local_time", "sine of the local solar time", "1", (END,)),
+    # -- static -------------------------------------------------------------------------------------------------
+    _static("lsm", "land-sea mask", "1", "clim_landsea", "surfclim:landsea", grib="lsm",
+            standard_name="land_area_fraction"),
+    _static("z", "surface geopotential", "m2 s-2", "clim_geopot", "surfclim:geopot", grib="z",
+            standard_name="surface_geopotential"),
+    _static("sdor", "standard deviation of sub-grid orography", "m", "clim_sdor", "surfclim:sdor", grib="sdor"),
+    _static("cl", "lake cover", "1", "clim_clake", "surfclim:CLAKE", grib="cl", bounds=_FRACTION),
+    _static("dl", "lake depth", "m", "clim_ldepth", "surfclim:LDEPTH", grib="dl", bounds=_POSITIVE),
+    _static("cur", "urban cover", "1", "clim_cu", "surfclim:cu", grib="cur", bounds=_FRACTION),
+    _static("cvl", "low vegetation cover", "1", "clim_cvl", "surfclim:cvl", grib="cvl", bounds=_FRACTION),
+    _static("cvh", "high vegetation cover", "1", "clim_cvh", "surfclim:cvh", grib="cvh", bounds=_FRACTION),
+    _static("c4", "photosynthesis by the C4 pathway (1) or C3 (0)", "1", "clim_ctype", "surfclim:Ctype",
+            bounds=_FRACTION),
+    _static("veg_cov_lv", "vegetation density within the low vegetation tile", "1", "clim_veg_covl", "surfclim:tvl"),
+    _static("veg_cov_hv", "vegetation density within the high vegetation tile", "1", "clim_veg_covh", "surfclim:tvh"),
+    _static("veg_z0m_lv", "roughness length of low vegetation", "m", "clim_veg_z0ml", "surfclim:tvl"),
+    _static("veg_z0m_hv", "roughness length of high vegetation", "m", "clim_veg_z0mh", "surfclim:tvh"),
+    _static("veg_rsmin_lv", "minimum stomatal resistance of low vegetation", "s m-1", "clim_veg_rsminl",
+            "surfclim:tvl"),
+    _static("veg_rsmin_hv", "minimum stomatal resistance of high vegetation", "s m-1", "clim_veg_rsminh",
+            "surfclim:tvh"),
+    _static("theta_cap", "soil water at field capacity", "m3 m-3", "clim_theta_cap", "o_fix:SoilFC|surfclim:sotype"),
+    _static("theta_pwp", "soil water at permanent wilting point", "m3 m-3", "clim_theta_pwp",
+            "o_fix:SoilWilt|surfclim:sotype"),
+    _static("theta_sat", "soil porosity", "m3 m-3", "theta_sat", "o_fix:SoilSat|surfclim:sotype",
+            standard_name="soil_porosity"),
+    # -- categories: types, numbers that must never be interpolated or fed to a network --------------------------
+    _category("tvl", "low vegetation type (ECMWF index)", "clim_tvl", "surfclim:tvl", grib="tvl"),
+    _category("tvh", "high vegetation type (ECMWF index)", "clim_tvh", "surfclim:tvh", grib="tvh"),
+    _category("slt", "soil type (1-7)", "clim_sotype", "surfclim:sotype", grib="slt"),
+]  # fmt: skip
+
+#: The table by dataset name.
+VARIABLES: dict[str, Variable] = {row.name: row for row in _ROWS}
+
+
+def variable(name: str) -> Variable:
+    """Return the row of ``name``.
+
+    Raises
+    ------
+    KeyError
+        The name is not in the table; the message gives the nearest known ones.
+    """
+    try:
+        return VARIABLES[name]
+    except KeyError:
+        near = get_close_matches(name, VARIABLES, n=3) or sorted(VARIABLES)
+        raise KeyError(
+            f"Variable '{name}' is not in the table anemoi_ailand/variables.py. Nearest known names: {near}. "
+            "Correct the name, or add a row to the table."
+        ) from None
+
+
+def names(*roles: Role | str, computed: bool | None = None) -> list[str]:
+    """Names of all variables with one of ``roles``, in the order of the table."""
+    wanted = {Role(r) for r in roles}
+    return [
+        v.name for v in VARIABLES.values() if v.role in wanted and (computed is None or v.computed == computed)
+    ]  # fmt: skip
+
+
+def taken_at(end: str, variables: Iterable[str]) -> list[str]:
+    """Those of ``variables`` whose value at ``end`` ('start' or 'end') of the step the model takes, in given order."""
+    return [name for name in variables if end in variable(name).taken]
