@@ -3,6 +3,9 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """Constants with their unit and source. No functions."""
 
+#: Name of the training task and of the runner that goes with it.
+TASK_NAME = "land-forecaster"
+
 #: Length of one emulator step [h].
 STEP_HOURS = 6
 

@@ -127,7 +127,7 @@ def _static(name: str, long_name: str, units: str, reference: str | None, native
     )
 
 
-def _category(name: str, long_name: str, reference: str, native: str, **kwargs: str) -> Variable:
+def _category(name: str, long_name: str, reference: str | None, native: str | None, **kwargs: str) -> Variable:
     return Variable(
         name, long_name, "1", Role.CATEGORY, Time.CONSTANT, normalisation="none", reference=reference, native=native,
         **kwargs,
@@ -273,6 +273,10 @@ _ROWS: list[Variable] = [
     _category("tvl", "low vegetation type (ECMWF index)", "clim_tvl", "surfclim:tvl", grib="tvl"),
     _category("tvh", "high vegetation type (ECMWF index)", "clim_tvh", "surfclim:tvh", grib="tvh"),
     _category("slt", "soil type (1-7)", "clim_sotype", "surfclim:sotype", grib="slt"),
+    # -- marks of points, stored beside the data so that a dataset says which point is which; never fed to a network --
+    _category("climate_class", "climate class of the point, the stratum of a fair order", "climate_class", None),
+    _category("point_id", "identity of the point, whatever the order", "point_id", None),
+    _category("held_out", "whether the point is never trained on (1) or is (0)", None, None),
 ]  # fmt: skip
 
 #: The table by dataset name.

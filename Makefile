@@ -1,0 +1,65 @@
+# One command does one thing, also on a fresh machine: every target that needs the environment makes it first.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help setup test test-fast lint format quickstart wheel clean
+
+VENV := .venv
+PY := $(VENV)/bin/python
+STAMP := $(VENV)/.installed
+PYTHONS := python3.11 python3.12 python3.13 python3
+QUICKSTART_ARGS ?=
+PYTEST_ARGS ?=
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PIP_ROOT_USER_ACTION := ignore
+export PIP_PROGRESS_BAR := off
+
+help:  ## what there is
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+
+setup: $(STAMP)  ## the environment in .venv, once, and again when pyproject.toml changes
+
+# A pyenv shim may stand for a version that is not there, and a system Python may lack ensurepip: run it to know.
+$(STAMP): pyproject.toml
+	@if ! $(PY) -m pip --version >/dev/null 2>&1; then \
+	  for python in $(PYTHONS); do \
+	    if $$python -c 'import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' \
+	      >/dev/null 2>&1; then found=$$python; break; fi; \
+	  done; \
+	  if [ -z "$${found-}" ]; then \
+	    echo "No Python 3.11, 3.12 or 3.13 with the venv module among: $(PYTHONS). Install one." >&2; exit 1; \
+	  fi; \
+	  echo "Creating $(VENV) with $$found"; \
+	  "$$found" -m venv --clear $(VENV); \
+	fi
+	@echo "Installing anemoi-ailand and what it needs into $(VENV); the first time takes some minutes"
+	@$(PY) -m pip install --quiet --editable '.[dev]'
+	@touch $@
+
+test: lint  ## everything: style, types, fast tests, slow tests
+	$(PY) -m pytest -m "not slow" $(PYTEST_ARGS)
+	$(PY) -m pytest -m slow $(PYTEST_ARGS)
+
+test-fast: $(STAMP)  ## the fast tests only
+	$(PY) -m pytest -m "not slow" $(PYTEST_ARGS)
+
+lint: $(STAMP)  ## style and types
+	$(PY) -m ruff check --quiet .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy
+
+format: $(STAMP)  ## repair the style
+	$(PY) -m ruff check --fix .
+	$(PY) -m ruff format .
+
+quickstart: $(STAMP)  ## sample -> dataset -> training -> one year -> comparison, in build/quickstart
+	$(VENV)/bin/anemoi-ailand quickstart $(QUICKSTART_ARGS)
+
+wheel: $(STAMP)  ## the wheel, in dist
+	$(PY) -m build --wheel --no-isolation --outdir dist .
+
+clean:  ## remove what the targets made, but not .venv
+	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +

@@ -1,0 +1,60 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""The commands of ``anemoi-ailand``: parse, call, print.
+
+One file is one command; it holds ``command``, a subclass of :class:`anemoi.utils.cli.Command`, whose docstring is the
+help text. The modules are all imported at every start, so a command imports what is slow (torch, xarray) in ``run``.
+"""
+
+from __future__ import annotations
+
+import sys
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+from typing import Any
+
+from anemoi.utils.cli import Command, Failed, register_commands
+
+#: What the user can repair; everything else is a defect of the program and keeps its traceback.
+USER_ERRORS = (ValueError, OSError)
+
+
+class Guarded(Command):
+    """Run ``inner`` and turn an error of the user into one clear message and exit code 1.
+
+    With ``--debug`` the error passes through, so that the traceback is shown.
+    """
+
+    def __init__(self, inner: Any, name: str) -> None:
+        self.inner = inner
+        self.command = name
+        self.aliases = inner.aliases
+        self.accept_unknown_args = inner.accept_unknown_args
+        self.__doc__ = inner.__doc__
+
+    def add_arguments(self, command_parser: ArgumentParser) -> None:
+        """Add the arguments of the inner command."""
+        self.inner.add_arguments(command_parser)
+
+    def check(self, parser: ArgumentParser, args: Namespace) -> None:
+        """Check the arguments as the inner command does."""
+        self.inner.check(parser, args)
+
+    def run(self, args: Namespace, *unknown: list[str]) -> None:
+        """Run the inner command."""
+        try:
+            self.inner.run(args, *unknown)
+        except USER_ERRORS as error:
+            if args.debug:
+                raise
+            sys.stderr.write(f"anemoi-ailand {self.command}: error: {error}\n")
+            sys.exit(1)
+
+
+COMMANDS: dict[str, Command] = {
+    name.replace("_", "-"): command if isinstance(command, Failed) else Guarded(command, name.replace("_", "-"))
+    for name, command in register_commands(
+        str(Path(__file__).parent), __name__, lambda module: module.command(), Failed
+    ).items()
+}

@@ -1,0 +1,95 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+r"""Which archived accumulations make up the mean over one interval. Pure functions of times.
+
+An archive holds amounts :math:`A(b, e)` of a flux, summed from the time :math:`b` to the time :math:`e`: from the start
+of a forecast to each of its steps (IFS), or from step to step (ERA5). The mean over :math:`(t_0, t_1]` is
+
+.. math:: \bar F = \frac{1}{t_1 - t_0} \sum_i s_i A(b_i, e_i), \qquad s_i = \pm 1,
+
+where the signed intervals add up to exactly :math:`(t_0, t_1]`. A time mean over :math:`(b, e]` is an amount divided by
+:math:`e - b`, so it takes the same way.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+#: Longest chain of short accumulations that is tried (6 h of 10-minute amounts).
+_MAX_CHAIN = 36
+
+
+@dataclass(frozen=True)
+class Intervals:
+    """Archived accumulations of one parameter, sorted by end and then by forecast step.
+
+    Attributes
+    ----------
+    begin, end, base : numpy.ndarray, shape (interval,), int64
+        Start and end of the accumulation, start of the forecast it is from [s since 1970-01-01].
+    row : numpy.ndarray, shape (interval,), int64
+        Where the caller keeps the field.
+    """
+
+    begin: np.ndarray
+    end: np.ndarray
+    base: np.ndarray
+    row: np.ndarray
+
+    @classmethod
+    def of(cls, begin: np.ndarray, end: np.ndarray, base: np.ndarray, row: np.ndarray) -> Intervals:
+        """Sort and build: ends ascending; for one end the shortest forecast step first, then the longest interval."""
+        order = np.lexsort((begin, end - base, end))
+        return cls(begin[order], end[order], base[order], row[order])
+
+    def ending(self, end: int) -> range:
+        """Positions of the intervals that end at ``end``, best first."""
+        return range(*(int(i) for i in np.searchsorted(self.end, [end, end + 1])))
+
+
+def cover(intervals: Intervals, begin: int, end: int) -> list[tuple[int, int]] | None:
+    """Signed rows whose intervals add up to exactly (``begin``, ``end``], or None if nothing does.
+
+    In this order: one interval; consecutive intervals; the difference of two accumulations of the same forecast from
+    the same start. Each time the forecast with the shortest step is taken.
+
+    Parameters
+    ----------
+    intervals : Intervals
+        What the archive holds.
+    begin, end : int
+        The interval wanted [s since 1970-01-01].
+
+    Returns
+    -------
+    list of (sign, row), or None
+        ``sign`` is +1 or -1.
+    """
+    chain = _chain(intervals, begin, end, _MAX_CHAIN)
+    if chain is not None:
+        return [(1, int(intervals.row[i])) for i in chain]
+    for i in intervals.ending(end):
+        if intervals.begin[i] >= begin:
+            continue
+        for j in intervals.ending(begin):
+            if intervals.base[j] == intervals.base[i] and intervals.begin[j] == intervals.begin[i]:
+                return [(1, int(intervals.row[i])), (-1, int(intervals.row[j]))]
+    return None
+
+
+def _chain(intervals: Intervals, begin: int, end: int, longest: int) -> list[int] | None:
+    """Positions of consecutive intervals from ``begin`` to ``end``, the fewest first found."""
+    if longest == 0:
+        return None
+    inside = [i for i in intervals.ending(end) if begin <= intervals.begin[i] < end]
+    for i in inside:
+        if intervals.begin[i] == begin:
+            return [i]
+    for i in inside:
+        rest = _chain(intervals, begin, int(intervals.begin[i]), longest - 1)
+        if rest is not None:
+            return [*rest, i]
+    return None

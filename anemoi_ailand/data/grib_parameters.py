@@ -1,0 +1,214 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""Which GRIB parameters give which variable of the table, and what their units mean.
+
+A parameter is known by its ``paramId`` of the ECMWF parameter database (https://codes.ecmwf.int/grib/param-db), which
+is the same in GRIB1 and GRIB2. A variable may have several, the first that the files hold is taken.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+from anemoi_ailand.constants import WATER_DENSITY
+from anemoi_ailand.variables import variable
+
+
+class Level(IntEnum):
+    """Kind of level, from ``typeOfLevel``."""
+
+    SURFACE = 0
+    SOIL = 1
+    MODEL = 2
+    OTHER = 3
+
+
+#: Kind of level of every ``typeOfLevel`` of interest; what is not here and not in `_NEVER` counts as surface.
+LEVELS = {
+    "soilLayer": Level.SOIL,
+    "soil": Level.SOIL,
+    "depthBelowLandLayer": Level.SOIL,
+    "depthBelowLand": Level.SOIL,
+    "hybrid": Level.MODEL,
+    "hybridLayer": Level.MODEL,
+}
+
+#: ``typeOfLevel`` of fields that share a parameter with a variable of the table and are something else.
+_NEVER = ("isobaric", "theta", "potentialVorticity", "snow", "ice", "seaIce", "oceanLayer", "heightAboveSea", "lake")
+
+
+def level_kind(type_of_level: str) -> Level:
+    """Kind of level of a ``typeOfLevel``."""
+    if type_of_level in LEVELS:
+        return LEVELS[type_of_level]
+    return Level.OTHER if type_of_level.startswith(_NEVER) else Level.SURFACE
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One way to get a variable.
+
+    Attributes
+    ----------
+    param : int
+        ``paramId``.
+    short_name : str
+        ECMWF short name, for messages.
+    levels : tuple of Level
+        Kinds of level on which the parameter is the variable.
+    layer : int or None
+        Soil layer, where the level tells it and the parameter does not.
+    sign : int
+        -1 where GRIB has the opposite sign of the table.
+    accumulated, mean : bool
+        Amount over an interval; mean over an interval. Neither: an instant.
+    logarithm : bool
+        The field is the natural logarithm of the variable.
+    """
+
+    param: int
+    short_name: str
+    levels: tuple[Level, ...] = (Level.SURFACE,)
+    layer: int | None = None
+    sign: int = 1
+    accumulated: bool = False
+    mean: bool = False
+    logarithm: bool = False
+
+    @property
+    def interval(self) -> bool:
+        """Whether a value belongs to an interval, not to an instant."""
+        return self.accumulated or self.mean
+
+
+def _amount(param: int, name: str, sign: int = 1) -> Parameter:
+    return Parameter(param, name, sign=sign, accumulated=True)
+
+
+def _rate(param: int, name: str, sign: int = 1) -> Parameter:
+    return Parameter(param, name, sign=sign, mean=True)
+
+
+def _soil(layer: int, moisture: int, temperature: int) -> dict[str, tuple[Parameter, ...]]:
+    either = (Level.SURFACE, Level.SOIL)
+    return {
+        f"swvl{layer}": (
+            Parameter(moisture, f"swvl{layer}", either),
+            Parameter(260199, "vsw", (Level.SOIL,), layer),
+        ),
+        f"stl{layer}": (
+            Parameter(temperature, f"stl{layer}", either),
+            Parameter(260360, "sot", (Level.SOIL,), layer),
+        ),
+    }
+
+
+def _surface(**ids: int) -> dict[str, tuple[Parameter, ...]]:
+    return {name: (Parameter(param, name),) for name, param in ids.items()}
+
+
+_ML = (Level.MODEL,)
+_SOLAR = (_amount(169, "ssrd"), _rate(235035, "avg_sdswrf"))
+_RAIN = (_amount(228, "tp"), _amount(228228, "tp"), _rate(235055, "avg_tprate"))
+_SNOWFALL = (_amount(144, "sf"), _amount(228144, "sf"), _rate(235031, "avg_tsrwe"))
+
+#: Parameters that give a variable of the table, best first.
+PARAMETERS: dict[str, tuple[Parameter, ...]] = {
+    **_soil(1, 39, 139),
+    **_soil(2, 40, 170),
+    **_soil(3, 41, 183),
+    **_soil(4, 42, 236),
+    "snowc": (Parameter(260038, "snowc"),),
+    "sd": (Parameter(141, "sd"), Parameter(228141, "sd")),
+    "rsn": (Parameter(33, "rsn"),),
+    "tsn": (Parameter(238, "tsn"),),
+    "asn": (Parameter(32, "asn"), Parameter(228032, "asn")),
+    "slw": (Parameter(228038, "lwcs"),),
+    **_surface(src=198),
+    **{"2t": (Parameter(167, "2t"),), "2d": (Parameter(168, "2d"),), "skt": (Parameter(235, "skt"),)},
+    "slhf": (_amount(147, "slhf"), _rate(235034, "avg_slhtf")),
+    "sshf": (_amount(146, "sshf"), _rate(235033, "avg_ishf")),
+    "ssr": (_amount(176, "ssr"), _rate(235037, "avg_snswrf")),
+    "str": (_amount(177, "str"), _rate(235038, "avg_snlwrf")),
+    "evap": (_amount(182, "e", sign=-1),),
+    "sro": (_amount(8, "sro"), _amount(231010, "surfro"), _rate(235020, "avg_surfror")),
+    "ssro": (_amount(9, "ssro"), _amount(231012, "ssurfro"), _rate(235021, "avg_ssurfror")),
+    "smlt": (_amount(45, "smlt"), _rate(235024, "avg_smr")),
+    "t": (Parameter(130, "t", _ML),),
+    "q": (Parameter(133, "q", _ML),),
+    "sp": (Parameter(134, "sp"), Parameter(152, "lnsp", (Level.MODEL, Level.SURFACE), logarithm=True)),
+    "u": (Parameter(131, "u", _ML),),
+    "v": (Parameter(132, "v", _ML),),
+    "avg_sdswrf": _SOLAR,
+    "avg_sdlwrf": (_amount(175, "strd"), _rate(235036, "avg_sdlwrf")),
+    "avg_tprate": _RAIN,
+    "avg_tsrwe": _SNOWFALL,
+    "late_sdswrf": _SOLAR,
+    "late_tprate": _RAIN,
+    "late_tsrwe": _SNOWFALL,
+    **_surface(lai_lv=66, lai_hv=67),
+    **_surface(lsm=172, z=129, sdor=160, cl=26, dl=228007, cur=229001, cvl=27, cvh=28, tvl=29, tvh=30, slt=43),
+}
+
+#: Interval means of instants: the mean, and the instant it is formed from.
+MEANS_OF_INSTANTS = {f"avg_{name}": name for name in ("t", "q", "sp", "u", "v")}
+
+#: Amounts that only grow while a forecast goes on.
+NEVER_DECREASING = frozenset({8, 9, 45, 144, 169, 175, 176, 228, 228144, 228228, 231010, 231012})
+
+#: All parameters that may be of use.
+KNOWN_PARAMS = frozenset(p.param for ways in PARAMETERS.values() for p in ways)
+
+#: Factor from GRIB units to the units of the table (for an accumulated parameter: those times s).
+_TO_FRACTION = {"(0 - 1)": 1.0, "1": 1.0, "%": 0.01, "dimensionless": 1.0, "Fraction": 1.0, "Proportion": 1.0}
+_TO_MASS = {"m": WATER_DENSITY, "m of water equivalent": WATER_DENSITY, "kg m**-2": 1.0, "mm": 1.0}
+_UNITS: dict[str, dict[str, float]] = {
+    "1": _TO_FRACTION,
+    "kg m-2": _TO_MASS,
+    "m3 m-3": {"m**3 m**-3": 1.0},
+    "K": {"K": 1.0},
+    "Pa": {"Pa": 1.0},
+    "m": {"m": 1.0},
+    "m s-1": {"m s**-1": 1.0},
+    "m2 s-2": {"m**2 s**-2": 1.0},
+    "m2 m-2": {"m**2 m**-2": 1.0},
+    "kg m-3": {"kg m**-3": 1.0},
+    "kg kg-1": {"kg kg**-1": 1.0},
+    "W m-2": {"W m**-2": 1.0},
+    "kg m-2 s-1": {"kg m**-2 s**-1": 1.0},
+}
+_AMOUNT_UNITS = {"W m-2": {"J m**-2": 1.0}, "kg m-2 s-1": _TO_MASS}
+_LOGARITHM_UNITS = {"Numeric": 1.0, "~": 1.0, "1": 1.0, "dimensionless": 1.0}
+#: Types of vegetation and soil are numbers of a code table.
+_CATEGORIES = frozenset({"tvl", "tvh", "slt"})
+
+
+def factor(name: str, way: Parameter, units: str) -> float:
+    """Factor from the units of a GRIB field to those of the table, with the sign.
+
+    Parameters
+    ----------
+    name : str
+        Variable of the table.
+    way : Parameter
+        The parameter that gives it.
+    units : str
+        Units that ecCodes gives for the field.
+
+    Raises
+    ------
+    ValueError
+        The units are not among those known for this variable.
+    """
+    if name in _CATEGORIES:
+        return 1.0
+    wanted = variable(name).units
+    known = _AMOUNT_UNITS[wanted] if way.accumulated else _LOGARITHM_UNITS if way.logarithm else _UNITS[wanted]
+    if units not in known:
+        raise ValueError(
+            f"GRIB parameter {way.short_name} (paramId {way.param}) for '{name}' is in '{units}', known for it are "
+            f"{sorted(known)}. Correct the parameter in the files, or leave '{name}' out of the recipe."
+        )
+    return way.sign * known[units]

@@ -1,0 +1,131 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""Means over the hours that end at a stamp, from records of any step that divides them. Pure numpy.
+
+A window is a set of record numbers and their weights; records are found by their stamp, never by counting.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+import numpy as np
+
+_HOUR = np.timedelta64(3600, "s")
+
+
+class Kind(str, Enum):
+    """What a native record says about time."""
+
+    MEAN = "mean"  #: over the native step that ends at its stamp
+    INSTANT = "instant"  #: at its stamp
+
+
+def native_step(stamps: np.ndarray, what: str) -> np.timedelta64:
+    """Step between records.
+
+    Parameters
+    ----------
+    stamps : numpy.ndarray of datetime64[s], shape (record,)
+        Increasing.
+    what : str
+        The records in words, for messages.
+
+    Raises
+    ------
+    ValueError
+        Fewer than two records, or a gap in time.
+    """
+    if len(stamps) < 2:
+        raise ValueError(f"{what} has {len(stamps)} record(s) in time; two are needed to know the step. Add records.")
+    steps = np.diff(stamps)
+    step = steps.min()
+    if (steps != step).any():
+        i = int(np.flatnonzero(steps != step)[0])
+        raise ValueError(
+            f"{what} has a gap in time: after {stamps[i]} comes {stamps[i + 1]}, while the step is "
+            f"{_hours(step):g} h. Add the missing records, or give the parts as separate datasets."
+        )
+    return step
+
+
+def window(
+    stamps: np.ndarray, ends: np.ndarray, hours: float, kind: Kind, what: str
+) -> tuple[np.ndarray, np.ndarray]:
+    r"""Records and weights of the means over the ``hours`` that end at each of ``ends``.
+
+    Of means over a native step :math:`\delta`, those stamped :math:`e - T + \delta, \ldots, e` count alike. Of instants,
+    those stamped :math:`e - T, \ldots, e` count by the trapezoid, the two outer ones half.
+
+    Parameters
+    ----------
+    stamps : numpy.ndarray of datetime64[s], shape (record,)
+        Stamps of the records, without gap (see :func:`native_step`).
+    ends : numpy.ndarray of datetime64[s], shape (end,)
+        Ends of the windows.
+    hours : float
+        Length :math:`T` of a window [h].
+    kind : Kind
+        Of the records.
+    what : str
+        The records in words, for messages.
+
+    Returns
+    -------
+    records : numpy.ndarray of int, shape (end, part)
+        Record numbers.
+    weights : numpy.ndarray, shape (part,)
+        Their weights, of sum 1.
+
+    Raises
+    ------
+    ValueError
+        The step does not divide the window, no record is stamped at an end, or a window begins before the records.
+    """
+    step, length = native_step(stamps, what), np.timedelta64(round(hours * 3600), "s")
+    if length % step:
+        raise ValueError(
+            f"{what} has a step of {_hours(step):g} h, which does not divide the {hours:g} h of the mean. "
+            "Use records with a step that divides it."
+        )
+    last = np.searchsorted(stamps, ends)
+    absent = (last >= len(stamps)) | (stamps[np.minimum(last, len(stamps) - 1)] != ends)
+    if absent.any():
+        raise ValueError(
+            f"{what} has no record at {ends[absent][0]}; its records are {stamps[0]} to {stamps[-1]} every "
+            f"{_hours(step):g} h. Correct the dates, or add the records."
+        )
+    n = int(length // step)
+    back = np.arange(n - 1, -1, -1) if kind is Kind.MEAN else np.arange(n, -1, -1)
+    records = last[:, None] - back
+    if (records < 0).any():
+        raise ValueError(
+            f"{what} begins at {stamps[0]}, so the {hours:g} h that end at {ends[(records < 0).any(axis=1)][0]} are not "
+            "whole. Begin one step later, or add earlier records."
+        )
+    weights = np.full(len(back), 1.0 / n)
+    if kind is Kind.INSTANT:
+        weights[[0, -1]] *= 0.5
+    return records, weights
+
+
+def whole_ends(stamps: np.ndarray, hours: float, kind: Kind, what: str) -> tuple[np.datetime64, np.datetime64]:
+    """First and last stamp at which a window of ``hours`` can end, not looking whether ``hours`` fit the clock."""
+    step = native_step(stamps, what)
+    first = stamps[0] + np.timedelta64(round(hours * 3600), "s") - (step if kind is Kind.MEAN else np.timedelta64(0, "s"))
+    return first, stamps[-1]
+
+
+def divides(stamps: np.ndarray, hours: float, what: str) -> bool:
+    """Whether the step of the records divides ``hours``."""
+    return not np.timedelta64(round(hours * 3600), "s") % native_step(stamps, what)
+
+
+def average(values: np.ndarray, records: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Weighted means: ``values`` (record, ...) and a window give (end, ...)."""
+    return np.einsum("ek...,k->e...", values[records], weights)
+
+
+def _hours(step: np.timedelta64) -> float:
+    return float(step / _HOUR)

@@ -1,0 +1,82 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""Turn what a user writes for a place (folder, file, glob, date pattern, ``$VAR``) into files that exist."""
+
+from __future__ import annotations
+
+import glob
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from anemoi_ailand.resources import expand
+
+#: Endings of files that accompany data and hold none.
+NOT_DATA = {".md", ".txt", ".py", ".yaml", ".json", ".idx", ".nml"}
+
+_PATTERN = re.compile(r"\{date:strftime\(([^)]*)\)\}")
+_DIGITS = {"%Y": 4, "%m": 2, "%d": 2, "%H": 2, "%M": 2, "%j": 3, "%y": 2}
+
+
+def resolve(path: str | Path | Sequence[str | Path]) -> list[Path]:
+    """Return the files that ``path`` means, sorted, each once.
+
+    A folder means the data files in it, not those below. A pattern ``{date:strftime(%Y)}`` matches any date: which
+    file holds which date is read from its time axis, never from its name.
+
+    Raises
+    ------
+    FileNotFoundError
+        An entry matches nothing.
+    ValueError
+        An environment variable is not set, a pattern is not understood, or there is no entry.
+    """
+    entries = [path] if isinstance(path, str | Path) else list(path)
+    if not entries:
+        raise ValueError("The list of paths is empty. Give at least one file, folder or pattern in `path`.")
+    files: dict[Path, None] = {}
+    for entry in entries:
+        files.update(dict.fromkeys(_resolve_one(str(entry))))
+    return list(files)
+
+
+def _resolve_one(entry: str) -> list[Path]:
+    expanded = _PATTERN.sub(lambda m: _date_glob(m.group(1), entry), expand(entry))
+    if "{date" in expanded:
+        raise ValueError(
+            f"The pattern in '{entry}' is not understood. Write dates as {{date:strftime(%Y)}}, with {sorted(_DIGITS)}."
+        )
+    direct = Path(expanded)
+    if direct.is_file():
+        return [direct]
+    matches = [direct] if direct.is_dir() else [Path(p) for p in sorted(glob.glob(expanded))]
+    found: list[Path] = []
+    for match in matches:
+        found += sorted(p for p in match.iterdir() if _is_data(p)) if match.is_dir() else [match]
+    if not found:
+        raise FileNotFoundError(_nothing(entry, expanded))
+    return found
+
+
+def _date_glob(form: str, entry: str) -> str:
+    for code, digits in _DIGITS.items():
+        form = form.replace(code, "[0-9]" * digits)
+    if "%" in form:
+        raise ValueError(f"The date form '{form}' in '{entry}' is not understood. Known codes: {sorted(_DIGITS)}.")
+    return form
+
+
+def _is_data(path: Path) -> bool:
+    return path.is_file() and not path.name.startswith(".") and path.suffix not in NOT_DATA
+
+
+def _nothing(entry: str, expanded: str) -> str:
+    parent = Path(expanded)
+    while parent != parent.parent and not parent.is_dir():
+        parent = parent.parent
+    there = sorted(p.name for p in parent.iterdir())[:8] if parent.is_dir() else []
+    return (
+        f"No file matches '{entry}' (expanded: '{expanded}'). The nearest folder that exists is '{parent}', "
+        f"which holds {there}. Correct `path`."
+    )

@@ -1,0 +1,139 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""Which points a dataset holds, which of them are held out, and whether their values are whole."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+
+from anemoi_ailand.data.order import fair_order
+from anemoi_ailand.data.reader import Reader
+
+#: From this land fraction on a point is land [-]. IFS Documentation, Part IV: land-sea mask.
+LAND = 0.5
+
+_HELD_OUT_KEYS = {"every", "ids"}
+_POINT_KEYS = {"held_out", "ids", "land"}
+
+
+def held_out(point_id: np.ndarray, rule: Mapping[str, Any] | None) -> np.ndarray:
+    """Flag the points that are never trained on.
+
+    Parameters
+    ----------
+    point_id : numpy.ndarray, shape (point,)
+        Identity of the points.
+    rule : mapping, optional
+        ``{every: 5}``: identity divisible by 5. ``{ids: [...]}``: these. None: no point is held out.
+    """
+    _check_keys(rule, _HELD_OUT_KEYS, "held_out")
+    out = np.zeros(len(point_id), bool)
+    if rule and "every" in rule:
+        out |= point_id % int(rule["every"]) == 0
+    if rule and "ids" in rule:
+        out |= np.isin(point_id, _known(rule["ids"], point_id))
+    if rule and not (0 < out.sum() < len(out)):
+        raise ValueError(
+            f"`held_out: {dict(rule)}` holds out {out.sum()} of {len(out)} points. Change the rule so that some but "
+            "not all are held out, or leave it out."
+        )
+    return out
+
+
+def select(
+    reader: Reader, points: Mapping[str, Any] | None, held: np.ndarray, order: Mapping[str, int] | None
+) -> np.ndarray:
+    """Indices of the points of the dataset, in its order.
+
+    Parameters
+    ----------
+    reader : Reader
+        Where the points come from.
+    points : mapping, optional
+        ``{held_out: exclude}`` or ``{held_out: only}``; ``{ids: [...]}``; ``{land: true}`` for land-sea mask of 0.5 and more.
+    held : numpy.ndarray of bool, shape (point,)
+        Points held out; they come last.
+    order : mapping, optional
+        ``{seed: 1}`` for the fair order; None keeps the order of the files.
+
+    Raises
+    ------
+    ValueError
+        An unknown key or value, or no point left.
+    """
+    points = dict(points or {})
+    _check_keys(points, _POINT_KEYS, "points")
+    _check_keys(order, {"seed"}, "order")
+    keep = np.ones(len(reader.point_id), bool)
+    if (choice := points.get("held_out")) is not None:
+        if choice not in ("exclude", "only"):
+            raise ValueError(f"`points.held_out` is '{choice}'; it can be 'exclude' or 'only'.")
+        keep &= held if choice == "only" else ~held
+    if "ids" in points:
+        keep &= np.isin(reader.point_id, _known(points["ids"], reader.point_id))
+    if points.get("land"):
+        keep &= _land(reader)
+    chosen = np.flatnonzero(keep)
+    if len(chosen) == 0:
+        raise ValueError(
+            f"The selection `points: {points}` leaves none of {len(keep)} points (point_id {reader.point_id.min()} to "
+            f"{reader.point_id.max()}, {held.sum()} held out). Widen it."
+        )
+    if order is None:
+        return chosen
+    strata = None if reader.climate_class is None else reader.climate_class[chosen]
+    return chosen[fair_order(len(chosen), int(order["seed"]), strata, held[chosen])]
+
+
+def check_finite(
+    values: np.ndarray, names: Sequence[str], dates: Sequence[datetime], reader: Reader, points: np.ndarray
+) -> None:
+    """Refuse missing values: a NaN at a land point spoils statistics and training silently.
+
+    Parameters
+    ----------
+    values : numpy.ndarray, shape (name, date, point)
+        What the reader gave at ``points``.
+
+    Raises
+    ------
+    ValueError
+        A value is NaN or infinite.
+    """
+    bad = ~np.isfinite(values)
+    if not bad.any():
+        return
+    i, j, k = (int(x[0]) for x in np.nonzero(bad))
+    where = points[k]
+    raise ValueError(
+        f"'{names[i]}' is missing (NaN) at point_id {reader.point_id[where]} (latitude {reader.latitudes[where]:.3f}, "
+        f"longitude {reader.longitudes[where]:.3f}) on {dates[j]}, and at {bad.sum()} of {bad.size} values in all, in "
+        f"{reader.name}. Repair the file, leave sea points out with `points: {{land: true}}`, or drop the variable."
+    )
+
+
+def _land(reader: Reader) -> np.ndarray:
+    if "lsm" not in reader.variables:
+        raise ValueError(
+            f"`points.land` needs the land-sea mask 'lsm', which is not in {reader.name}. Add the file that holds it "
+            "to `static`."
+        )
+    return reader.read(["lsm"], [reader.coverage.first])[0, 0] >= LAND
+
+
+def _known(ids: Sequence[int], point_id: np.ndarray) -> np.ndarray:
+    wanted = np.atleast_1d(ids)
+    unknown = wanted[~np.isin(wanted, point_id)]
+    if len(unknown):
+        raise ValueError(f"Points {unknown.tolist()} are not there; point_id is {point_id[:20].tolist()}... Correct `ids`.")
+    return wanted
+
+
+def _check_keys(rule: Mapping[str, Any] | None, known: set[str], option: str) -> None:
+    if rule is not None and (unknown := set(rule) - known):
+        raise ValueError(f"`{option}` does not know {sorted(unknown)}; it takes {sorted(known)}. Correct the recipe.")

@@ -1,0 +1,127 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""The dataset source ``ecland``: land data from files to Anemoi fields.
+
+In a recipe::
+
+    input:
+      ecland:
+        path: $AILAND_SAMPLE          # folder, file, list, glob, {date:strftime(%Y)}; $VAR, not ${VAR}
+        static: null                  # file of the constant fields, if not found beside the others
+        layout: auto                  # reference, native, land, grib
+        variables: all                # names of the table; all: what the files give, sun and calendar, marks of points
+        drop: []                      # names to leave out
+        held_out: {every: 5}          # points never trained on: point_id divisible by 5
+        order: {seed: 1}              # fair order of points, held-out ones last; null keeps that of the files
+        points: {land: true}          # selection; see :func:`anemoi_ailand.data.selection.select`
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from anemoi.datasets.create.source import Source
+
+from anemoi_ailand.data import selection, sun
+from anemoi_ailand.data.fields import LandFields
+from anemoi_ailand.data.reader import Reader, check_request, open_reader
+from anemoi_ailand.variables import VARIABLES, variable
+
+LOG = logging.getLogger(__name__)
+
+#: Marks of points, made from the options; they are stored as constant variables, because a dataset has no other place.
+MARKS = ("point_id", "held_out")
+
+
+class EcLandSource(Source):
+    """Anemoi source of land data; the options are those of the module's docstring.
+
+    Raises
+    ------
+    ValueError, FileNotFoundError, OSError
+        Anything wrong with options or files, before the first field.
+    """
+
+    emoji = "🌱"
+
+    def __init__(
+        self,
+        context: Any,
+        path: str | list[str],
+        static: str | list[str] | None = None,
+        layout: str = "auto",
+        variables: str | list[str] = "all",
+        drop: Sequence[str] = (),
+        held_out: dict[str, Any] | None = None,
+        order: dict[str, int] | None = None,
+        points: dict[str, Any] | None = None,
+        **options: Any,
+    ) -> None:
+        super().__init__(context)
+        self.reader = _open(_key(path), _key(static), layout, _key(options))
+        self.held_out = selection.held_out(self.reader.point_id, held_out)
+        self.points = selection.select(self.reader, points, self.held_out, order)
+        self.names = _names(self.reader, variables, drop)
+        LOG.info("%d variables at %d points from %s", len(self.names), len(self.points), self.reader.name)
+
+    def execute_valid_dates(self, argument: Any) -> LandFields:
+        """Fields of all variables at the dates of a group."""
+        dates = [np.datetime64(d, "s").astype(datetime) for d in argument]
+        check_request(self.reader, [n for n in self.names if n in self.reader.variables], dates)
+        lat, lon = self.reader.latitudes[self.points], self.reader.longitudes[self.points]
+        return LandFields(self.names, dates, lat, lon, self._load)
+
+    def _load(self, names: Sequence[str], dates: Sequence[datetime]) -> np.ndarray:
+        out = np.empty((len(names), len(dates), len(self.points)), "f4")
+        at = {name: i for i, name in enumerate(names)}
+        marks = {"point_id": self.reader.point_id, "held_out": self.held_out}
+        for name in set(names) & set(MARKS):
+            out[at[name]] = marks[name][self.points]
+        computed = [n for n in names if n in sun.COMPUTED]
+        lat, lon = self.reader.latitudes[self.points], self.reader.longitudes[self.points]
+        out[[at[n] for n in computed]] = sun.compute(computed, dates, lat, lon)
+        read = [n for n in names if n not in MARKS and n not in computed]
+        if read:
+            values = self.reader.read(read, dates)[..., self.points]
+            selection.check_finite(values, read, dates, self.reader, self.points)
+            out[[at[n] for n in read]] = values
+        return out
+
+
+def _key(option: Any) -> Any:
+    """Form of an option that can be a key of the cache of readers."""
+    if isinstance(option, dict):
+        return tuple(sorted((k, _key(v)) for k, v in option.items()))
+    return tuple(option) if isinstance(option, list) else option
+
+
+@lru_cache(maxsize=4)
+def _open(path: Any, static: Any, layout: str, options: tuple) -> Reader:
+    """Open a reader once for all groups of dates; Anemoi makes a source for each of them."""
+    plain = {k: list(v) if isinstance(v, tuple) else v for k, v in options}
+    return open_reader(list(path) if isinstance(path, tuple) else path, static, layout, **plain)
+
+
+def _names(reader: Reader, variables: str | Sequence[str], drop: Sequence[str]) -> tuple[str, ...]:
+    """Names of the dataset's variables.
+
+    Raises
+    ------
+    ValueError
+        A name that neither the table nor the files know, or no name left.
+    """
+    available = {*reader.variables, *sun.COMPUTED, *MARKS}
+    wanted = [n for n in VARIABLES if n in available] if variables == "all" else [*np.atleast_1d(variables)]
+    for name in (*wanted, *drop):
+        variable(str(name))
+    check_request(reader, [n for n in wanted if n not in {*sun.COMPUTED, *MARKS}], [])
+    kept = tuple(str(n) for n in wanted if n not in drop)
+    if not kept:
+        raise ValueError(f"No variable is left: `variables` is {variables} and `drop` is {list(drop)}. Name at least one.")
+    return kept

@@ -1,0 +1,198 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""The Anemoi dress of the network: which columns go in, in which unit increments come out, and the bounds."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import numpy as np
+import torch
+from anemoi.models.models.base import BaseGraphModel
+from hydra.utils import instantiate
+from torch import Tensor, nn
+
+from anemoi_ailand.model.columns import StepColumns
+from anemoi_ailand.model.pointwise_mlp import PointwiseMLP
+from anemoi_ailand.physics.bounds import clamp, limits
+from anemoi_ailand.variables import variable
+
+LOG = logging.getLogger(__name__)
+
+#: Slots of the time axis of the model input: the two ends of the step.
+N_SLOTS = 2
+
+
+class LandModel(BaseGraphModel):
+    r"""One step of the land for every point, as anemoi-models calls it.
+
+    The time axis of the input holds the two ends of the step, t and t + 6 h. Which variable is taken at which end is
+    the column ``taken`` of the table of variables: state and static fields at the start, interval means at the
+    end (where they are stored), instantaneous forcing at both. Nothing else of the end slot is read, so the future
+    state cannot leak in.
+
+    .. math:: x_{t+1} = \mathrm{clamp}\bigl(x_t + \sigma_{\Delta x}\,\delta\bigr)
+
+    in physical units, with :math:`\sigma_{\Delta x}` the table's ``increment_scale``. There is no graph, no
+    trainable node parameter and no coordinate: the number, order and place of points do not matter.
+
+    Hyper-parameters come from ``config.model.model``: ``width``, ``depth``, ``activation``.
+
+    Raises
+    ------
+    ValueError
+        More than one dataset, a time axis other than the two ends, a variable that the table does not know or
+        knows in another role, or one without variance under a normalisation that divides by it.
+
+    Shapes: ``{name: (batch, 2, ensemble, point, input variable)} -> {name: (batch, 1, ensemble, point, output
+    variable)}``, normalised.
+    """
+
+    def __init__(
+        self,
+        *,
+        model_config: Any,
+        data_indices: dict,
+        statistics: dict,
+        graph_data: Any = None,
+        n_step_input: int,
+        n_step_output: int,
+    ) -> None:
+        nn.Module.__init__(self)  # BaseGraphModel builds encoders and graphs; only its predict_step is needed here
+        del graph_data
+        self.dataset_name = _single(data_indices)
+        _check_slots(n_step_input, n_step_output)
+        indices = data_indices[self.dataset_name]
+        self.columns = StepColumns.from_names(
+            indices.model.input.name_to_index,
+            indices.model.output.name_to_index,
+            diagnostic=_names(indices.model.output.name_to_index, indices.model.output.diagnostic),
+            forcing=_names(indices.model.input.name_to_index, indices.model.input.forcing),
+        )
+        self._register(model_config, indices, statistics[self.dataset_name])
+        options = {
+            k: model_config.model.model[k] for k in ("width", "depth", "activation") if k in model_config.model.model
+        }
+        self.network = PointwiseMLP(
+            self.columns.n_in, len(self.columns.prognostic), len(self.columns.diagnostic), **options
+        )
+        LOG.info("Land model: %s; %d parameters", self.columns, sum(p.numel() for p in self.network.parameters()))
+
+    def _register(self, model_config: Any, indices: Any, statistics: dict) -> None:
+        """Keep column indices, increment scales and bounds as buffers, normalised as the data are."""
+        mul, add = _normalisation(model_config, self.dataset_name, indices, statistics)
+        to_data = indices.data.input.name_to_index
+        c = self.columns
+
+        def buffer(name: str, values: Any, dtype: torch.dtype) -> None:
+            self.register_buffer(name, torch.as_tensor(values, dtype=dtype), persistent=False)
+
+        buffer("_start", c.start_index, torch.long)
+        buffer("_end", c.end_index, torch.long)
+        buffer("_state_in", c.prognostic_in, torch.long)
+        buffer("_state_out", c.prognostic_out, torch.long)
+        buffer("_diagnostic_out", c.diagnostic_out, torch.long)
+        rows = [to_data[n] for n in c.outputs]
+        lower, upper = limits(c.outputs)
+        buffer("_lower_physical", lower, torch.float32)
+        buffer("_upper_physical", upper, torch.float32)
+        self.register_buffer("_lower", torch.as_tensor(lower * mul[rows] + add[rows], dtype=torch.float32))
+        self.register_buffer("_upper", torch.as_tensor(upper * mul[rows] + add[rows], dtype=torch.float32))
+        scale = [(variable(n).increment_scale or np.nan) * mul[to_data[n]] for n in c.prognostic]
+        self.register_buffer("_scale", torch.as_tensor(scale, dtype=torch.float32))
+
+    def advance(self, start: Tensor, end: Tensor) -> Tensor:
+        """One step in normalised units, differentiable.
+
+        Parameters
+        ----------
+        start, end : Tensor, shape (..., point, input variable)
+            Input variables at t and at t + 6 h; of ``end`` only the columns that the table takes there.
+
+        Returns
+        -------
+        Tensor, shape (..., point, output variable)
+        """
+        z = torch.cat([start[..., self._start], end[..., self._end]], dim=-1)
+        increments, diagnostics = self.network(z)
+        state = start[..., self._state_in] + self._scale * increments
+        out = torch.empty((*z.shape[:-1], len(self.columns.outputs)), dtype=state.dtype, device=z.device)
+        out = out.index_copy(-1, self._state_out, state)
+        out = out.index_copy(-1, self._diagnostic_out, diagnostics.to(state.dtype))
+        return clamp(out, self._lower, self._upper, straight_through=self.training)
+
+    def forward(self, x: dict[str, Tensor], **_kwargs: Any) -> dict[str, Tensor]:
+        """Anemoi's call: see the class for shapes; ensemble members and points are rows alike."""
+        x_in = x[self.dataset_name]
+        return {self.dataset_name: self.advance(x_in[:, 0], x_in[:, 1]).unsqueeze(1)}
+
+    def predict_step(self, batch: dict[str, Tensor], *args: Any, **kwargs: Any) -> dict[str, Tensor]:
+        """Anemoi's prediction in physical units, with the bounds exact in physical units too.
+
+        Runs without gradients, as upstream does: for tangents and adjoints call :meth:`advance`.
+        """
+        y = super().predict_step(batch, *args, **kwargs)
+        return {name: clamp(v, self._lower_physical, self._upper_physical) for name, v in y.items()}
+
+    def fill_metadata(self, md_dict: dict) -> None:
+        """Record the columns in the checkpoint's metadata."""
+        md_dict["metadata_inference"]["land"] = self.columns.as_dict()
+
+
+def _single(data_indices: dict) -> str:
+    if len(data_indices) != 1:
+        raise ValueError(
+            f"The land model takes one dataset, but got {sorted(data_indices)}. "
+            "Join them in `dataloader.dataset` or in the recipe."
+        )
+    return next(iter(data_indices))
+
+
+def _check_slots(n_step_input: int, n_step_output: int) -> None:
+    if (n_step_input, n_step_output) != (N_SLOTS, 1):
+        raise ValueError(
+            f"The land model reads the two ends of one step and gives one, but the task has {n_step_input} input and "
+            f"{n_step_output} output times. Use `task._target_: anemoi_ailand.training.task.LandForecaster`."
+        )
+
+
+def _names(name_to_index: dict[str, int], wanted: Any) -> list[str]:
+    positions = {int(i) for i in wanted}
+    return [name for name, i in name_to_index.items() if i in positions]
+
+
+def _normalisation(model_config: Any, dataset: str, indices: Any, statistics: dict) -> tuple[np.ndarray, np.ndarray]:
+    """Factor and offset of the normaliser that the configuration names, for every variable of the dataset."""
+    config = model_config.data.datasets[dataset].processors
+    if "normalizer" not in config:
+        raise ValueError(
+            f"`data.datasets.{dataset}.processors` has {sorted(config)} but no 'normalizer', from which the land model "
+            "takes the units of increments and bounds. Add one, see configs/training/ailand.yaml."
+        )
+    _check_variance(config["normalizer"], indices.data.input.name_to_index, statistics)
+    normalizer = instantiate(config["normalizer"], data_indices=indices, statistics=statistics)
+    zeros, ones = (torch.full((len(statistics["mean"]),), v, dtype=torch.float32) for v in (0.0, 1.0))
+    add = normalizer.transform(zeros, in_place=False)
+    return (normalizer.transform(ones, in_place=False) - add).double().numpy(), add.double().numpy()
+
+
+def _check_variance(config: Any, name_to_index: dict[str, int], statistics: dict) -> None:
+    """Refuse variables without variance, whose normalisation would be infinite.
+
+    Upstream divides by the standard deviation with a warning only (anemoi-models 0.19, preprocessing/normalizer.py).
+    """
+    methods = {n: m for m, group in config["config"].items() if m not in ("default", "remap") for n in group or []}
+    default = config["config"].get("default", "none")
+    flat = [
+        n
+        for n, i in name_to_index.items()
+        if methods.get(n, default) in ("mean-std", "std")
+        and not statistics["stdev"][i] > 1e-6 * abs(statistics["mean"][i])
+    ]
+    if flat:
+        raise ValueError(
+            f"{flat} do not vary in the training data, and their normalisation divides by the standard deviation. "
+            "Drop them from `select` and `data`, or list them under `processors.normalizer.config.none`."
+        )

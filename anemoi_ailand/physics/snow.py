@@ -1,0 +1,52 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""Snow as ecLand diagnoses it from its prognostic mass and density. Pure functions of arrays."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from anemoi_ailand.constants import (
+    SNOW_COVER_DENSITY_MAX,
+    SNOW_COVER_FULL,
+    SNOW_COVER_SLOPE,
+    SNOW_DENSITY_MIN,
+    TRIPLE_POINT,
+)
+
+
+def snow_cover(sd: np.ndarray, rsn: np.ndarray) -> np.ndarray:
+    r"""Snow cover fraction from snow mass and density.
+
+    :math:`c = \tanh\left(4000\, d / \mathrm{clip}(\rho, 100, 400)\right)` with depth :math:`d = S / \rho`, set to 1 from
+    0.99 on and to 0 without snow.
+
+    Parameters
+    ----------
+    sd : numpy.ndarray
+        Snow water equivalent :math:`S` [kg m-2], any shape; not below 0.
+    rsn : numpy.ndarray
+        Snow density :math:`\rho` [kg m-3], same shape; above 0 where there is snow.
+
+    Returns
+    -------
+    numpy.ndarray
+        Fraction [1], same shape.
+
+    Source: ecLand 50R1, snow scheme; IFS Documentation CY49R1, Part IV.
+    """
+    snow = sd > 0.0
+    density = np.where(snow, rsn, SNOW_DENSITY_MIN)
+    depth = np.where(snow, sd, 0.0) / density
+    cover = np.tanh(SNOW_COVER_SLOPE * depth / np.clip(density, SNOW_DENSITY_MIN, SNOW_COVER_DENSITY_MAX))
+    return np.where(np.isnan(sd), np.nan, np.where(cover >= SNOW_COVER_FULL, 1.0, cover))
+
+
+def where_no_snow(sd: np.ndarray, tsn: np.ndarray, rsn: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Temperature and density with ecLand's values where there is no snow: 273.16 K and 100 kg m-3.
+
+    What a file holds there is left over from the last snow and means nothing.
+    """
+    bare = sd <= 0.0
+    return np.where(bare, TRIPLE_POINT, tsn), np.where(bare, SNOW_DENSITY_MIN, rsn)

@@ -1,0 +1,122 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""Input of a roll-out from files in any layout that the package reads: ``input: {ecland: {path: ...}}``."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from anemoi.inference.input import Input
+from anemoi.inference.types import FloatArray, State
+
+from anemoi_ailand.data.reader import Reader, open_reader
+from anemoi_ailand.variables import START, Time, variable
+
+LOG = logging.getLogger(__name__)
+
+#: Dates that are read at once, so that compressed files are not opened at every step.
+READ_AHEAD = 120
+
+
+class EcLandInput(Input):
+    """State, static fields or forcing from NetCDF or GRIB, as ecLand, an archive or an earlier roll-out wrote them.
+
+    Parameters
+    ----------
+    path, static, layout, **options
+        As for :func:`anemoi_ailand.data.reader.open_reader`.
+    """
+
+    trace_name = "ecland"
+
+    def __init__(
+        self,
+        context: Any,
+        metadata: Any,
+        *,
+        path: str | list[str],
+        static: str | list[str] | None = None,
+        layout: str = "auto",
+        variables: list[str] | None = None,
+        purpose: str | None = None,
+        pre_processors: list | None = None,
+        **options: Any,
+    ) -> None:
+        super().__init__(context, metadata, variables=variables, purpose=purpose, pre_processors=pre_processors)
+        self._open = {"path": path, "static": static, "layout": layout, **options}
+        self._block: tuple[list[datetime], FloatArray] = ([], np.empty((0, 0, 0), dtype=np.float32))
+
+    @cached_property
+    def reader(self) -> Reader:
+        """The opened files, checked for the variables of this purpose."""
+        reader = open_reader(**self._open)
+        missing = [n for n in self.variables if n not in reader.variables]
+        if missing:
+            raise ValueError(
+                f"{reader.name} has no {missing} for {self.purpose}; it has {list(reader.variables)}. "
+                "Add a file that holds them, or take this purpose from another input."
+            )
+        return reader
+
+    @property
+    def available_dates(self) -> np.ndarray:
+        """Stamps that the files hold, shape (date,), datetime64[s]."""
+        coverage = self.reader.coverage
+        return np.arange(coverage.first, coverage.last + coverage.step, coverage.step).astype("datetime64[s]")
+
+    def default_initial_date(self) -> datetime:
+        """First stamp of the files."""
+        return self.reader.coverage.first
+
+    def create_input_state(self, *, dates: list[datetime], ref_date_index: int = -1, **_kwargs: Any) -> State:
+        """State at ``dates``; fields of shape (date, point)."""
+        values = self._read_start(dates)
+        state = self._state(values)
+        state.update(
+            date=dates[ref_date_index],
+            _input=self,
+            _variables={n: self.metadata.typed_variables[n] for n in self.variables},
+        )
+        return state
+
+    def load_forcings_state(self, *, dates: list[datetime], current_state: State) -> State:
+        """Forcing at ``dates``; fields of shape (date, point)."""
+        del current_state
+        return {**self._state(self._read_ahead(dates)), "dates": dates}
+
+    def _state(self, values: FloatArray) -> State:
+        return {
+            "latitudes": self.reader.latitudes,
+            "longitudes": self.reader.longitudes,
+            "fields": dict(zip(self.variables, values, strict=True)),
+        }
+
+    def _read_start(self, dates: list[datetime]) -> FloatArray:
+        """Values at the start of a run, NaN for means over the interval before it, which no step reads."""
+        inside = all(d in self.reader.coverage for d in dates)
+        if inside:
+            return self.reader.read(self.variables, dates)
+        constant = [n for n in self.variables if variable(n).time == Time.CONSTANT]
+        needed = [n for n in self.variables if START in variable(n).taken and n not in constant]
+        if needed:
+            return self.reader.read(self.variables, dates)  # raises, with what is there
+        values = np.full((len(self.variables), len(dates), self.reader.latitudes.size), np.nan, dtype=np.float32)
+        for i, name in enumerate(self.variables):
+            if name in constant:
+                values[i] = self.reader.read([name], [self.reader.coverage.first])[0]
+        return values
+
+    def _read_ahead(self, dates: list[datetime]) -> FloatArray:
+        held, values = self._block
+        if not set(dates) <= set(held):
+            coverage = self.reader.coverage
+            room = int((coverage.last - dates[0]) / coverage.step) + 1
+            held = [dates[0] + i * coverage.step for i in range(max(min(READ_AHEAD, room), len(dates)))]
+            values = self.reader.read(self.variables, held)
+            self._block = (held, values)
+        return values[:, [held.index(d) for d in dates]]

@@ -1,0 +1,91 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""Check data against table and configuration before the first training step."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from pytorch_lightning import Callback, LightningModule, Trainer
+
+from anemoi_ailand.variables import Time, variable
+
+LOG = logging.getLogger(__name__)
+
+#: Dates that are looked at for missing values, spread over the training period.
+N_DATES = 64
+
+
+class DataChecks(Callback):
+    """Refuse data that would train or roll out wrongly, before long work starts.
+
+    Checked: names and units against the table of variables, missing values, gaps in time, an empty period, and
+    forcing that never changes (Anemoi marks it constant and a roll-out would never update it).
+
+    Raises
+    ------
+    ValueError
+        What is wrong, what is there and what to do.
+    """
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Run all checks on the training and validation data."""
+        del pl_module, stage
+        for label, dataset in (("training", trainer.datamodule.ds_train), ("validation", trainer.datamodule.ds_valid)):
+            for reader in dataset.data_readers.values():
+                check_dataset(reader.data, label)
+            if len(dataset.valid_date_indices) == 0:
+                raise ValueError(
+                    f"No {label} sample: the period has {len(reader.data.dates)} dates, too few for the rollout of "
+                    f"{dataset.rollout} steps. Widen `dataloader.{label}.datasets.data`, or shorten `task.rollout`."
+                )
+
+
+def check_dataset(data: Any, label: str) -> None:
+    """Run the checks on one opened anemoi dataset.
+
+    Raises
+    ------
+    ValueError
+        See :class:`DataChecks`.
+    """
+    metadata = {n: data.typed_variables[n] for n in data.variables}
+    check_units({n: v.units for n, v in metadata.items()})
+    check_constant(data.variables, {n: bool(v.is_constant_in_time) for n, v in metadata.items()})
+    if data.missing:
+        raise ValueError(
+            f"The {label} data have {len(data.missing)} missing dates, the first {data.dates[min(data.missing)]}. "
+            "Fill the gap in the source, or choose a period without one."
+        )
+    picks = np.unique(np.linspace(0, len(data.dates) - 1, N_DATES).astype(int))
+    bad = sorted({data.variables[v] for i in picks for v in np.unique(np.where(np.isnan(data[int(i)]))[0])})
+    if bad:
+        raise ValueError(
+            f"The {label} data have missing values (NaN) in {bad}. Leave out the points concerned in the recipe."
+        )
+
+
+def check_units(units: Mapping[str, str | None]) -> None:
+    """Compare units of a dataset with the table; computed variables have none."""
+    wrong = {
+        n: f"{u} in the data, {variable(n).units} in the table"
+        for n, u in units.items()
+        if u is not None and not variable(n).computed and u != variable(n).units
+    }
+    if wrong:
+        raise ValueError(f"Wrong units: {wrong}. Build the dataset with the packaged recipes, which convert them.")
+
+
+def check_constant(names: Sequence[str], constant: Mapping[str, bool]) -> None:
+    """Refuse time-varying variables that are constant over the data."""
+    stuck = [n for n in names if constant.get(n) and variable(n).time != Time.CONSTANT]
+    if stuck:
+        raise ValueError(
+            f"{stuck} never change in the data, though they vary in time by nature. Anemoi would treat them as "
+            "constant and never update them in a roll-out. Use a longer or more varied period, or leave them out of "
+            "`select` and `data`."
+        )

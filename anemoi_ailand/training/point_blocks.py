@@ -1,0 +1,163 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""Read a block of points per sample, not the whole grid."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import numpy as np
+import torch
+from anemoi.datasets import open_dataset
+from numpy.typing import NDArray
+from pytorch_lightning import Callback, LightningModule, Trainer
+from torch import Tensor
+
+LOG = logging.getLogger(__name__)
+
+GIB = 2**30
+
+#: Constant variable of a dataset that marks points never trained on.
+HELD_OUT = "held_out"
+
+
+class PointBlocks(Callback):
+    """Make every training and validation sample a random contiguous block of points.
+
+    Points never mix, so a block is as good as the grid, and the cost of a sample no longer depends on the
+    resolution: rollouts can be long. The recipes store points in an order in which any contiguous block is a
+    fair sample of the whole, and a contiguous block is what a chunked store reads fast.
+
+    The block of a training sample follows from seed, epoch and date alone, whatever the number of workers; that of
+    a validation sample from its date. anemoi-training 0.17 has no option for this and fixes its reader
+    classes, so the readers of the datamodule are wrapped before the first sample is read.
+
+    Parameters
+    ----------
+    points : int, optional
+        Points per sample; all if not given or if there are fewer.
+    held_out : {'exclude', 'include'}
+        Points that the dataset marks by a variable ``held_out`` (they are stored last) are never read, unless included.
+    resident_gb : float
+        Largest size of a dataset (the selected variables, in GiB) that is kept in memory; 0 always reads from disk.
+
+    Raises
+    ------
+    ValueError
+        The model is split over several GPUs, which a point-wise network never needs.
+    """
+
+    def __init__(self, points: int | None = None, held_out: str = "exclude", resident_gb: float = 4.0) -> None:
+        if points is not None and points < 1:
+            raise ValueError(f"`points` is {points}. Give at least 1, or null for all points.")
+        if held_out not in ("exclude", "include"):
+            raise ValueError(f"`held_out` is '{held_out}'. It can be 'exclude' or 'include'.")
+        self.points, self.held_out, self.resident_gb = points, held_out, resident_gb
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Wrap the readers of training and validation."""
+        del stage
+        if pl_module.config.system.hardware.num_gpus_per_model != 1:
+            raise ValueError(
+                "`system.hardware.num_gpus_per_model` is not 1. Points are independent: use more GPUs as data "
+                "parallel (`num_gpus_per_node`), one per model."
+            )
+        loader = pl_module.config.dataloader
+        for label, dataset in (("training", trainer.datamodule.ds_train), ("validation", trainer.datamodule.ds_valid)):
+            for name, reader in dataset.data_readers.items():
+                if isinstance(reader, BlockReader):
+                    continue
+                total = int(reader.grid_size)
+                if self.held_out == "exclude":
+                    total = n_trained(loader[label].datasets[name].dataset_config, total)
+                fields = _resident(reader.data, total, self.resident_gb)
+                dataset.data_readers[name] = BlockReader(reader, fields, total, self.points, label == "training")
+
+
+class BlockReader:
+    """An anemoi-training data reader that returns a block of points; everything else is the reader's own.
+
+    Parameters
+    ----------
+    reader : BaseAnemoiReader
+        The reader of the datamodule.
+    fields : numpy.ndarray or None, shape (date, variable, ensemble, point)
+        Its fields in memory, or None to read from disk.
+    total, points : int
+        Points to choose from, the first ones; points per sample.
+    shuffled : bool
+        Another block in every epoch.
+    """
+
+    def __init__(self, reader: Any, fields: NDArray | None, total: int, points: int | None, shuffled: bool) -> None:
+        self._reader, self._fields = reader, fields
+        self._total, self._points = total, min(points or total, total)
+        self._shuffled = shuffled
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.__dict__["_reader"], name)
+
+    def get_sample(self, sequence: int, positions: Any, grid_shard_indices: Any = None) -> Tensor:
+        """Fields of one window over one block of points.
+
+        Returns
+        -------
+        Tensor, shape (date, ensemble, point of the block, variable)
+        """
+        del sequence, grid_shard_indices
+        first = self._first(positions)
+        block = slice(first, first + self._points)
+        source = self._reader.data if self._fields is None else self._fields
+        window = np.asarray(source[positions, :, :, block])
+        return torch.from_numpy(np.ascontiguousarray(window.transpose(0, 2, 3, 1)))
+
+    def _first(self, positions: Any) -> int:
+        date = positions.start if isinstance(positions, slice) else int(np.min(positions))
+        epoch_seed = torch.initial_seed() if self._shuffled else 0
+        rng = np.random.default_rng([epoch_seed % 2**63, int(date)])
+        return int(rng.integers(self._total - self._points + 1))
+
+
+def n_trained(dataset_config: Any, total: int) -> int:
+    """Count the points of a dataset that are not held out.
+
+    Parameters
+    ----------
+    dataset_config : mapping
+        What anemoi-training opens; the mark is looked up without its selection of variables.
+    total : int
+        All points.
+
+    Raises
+    ------
+    ValueError
+        Held-out points are not stored last, so that no contiguous block could leave them out.
+    """
+    plain = {k: v for k, v in dict(dataset_config).items() if k not in ("select", "drop") and v is not None}
+    data = open_dataset(plain)
+    if HELD_OUT not in data.variables:
+        return total
+    mark = np.asarray(data[0][data.name_to_index[HELD_OUT]][0]) > 0.5
+    n = int((~mark).sum())
+    if mark[:n].any():
+        raise ValueError(
+            f"{int(mark.sum())} of {total} points are marked as held out, but not stored last. Build the dataset with "
+            "`order: {seed: 1}` in the source `ecland`, or set `held_out: include` to train on them."
+        )
+    LOG.info("%d of %d points are held out: no sample reads them", total - n, total)
+    return n
+
+
+def _resident(data: Any, total: int, limit_gb: float) -> NDArray[np.float32] | None:
+    shape = (*data.shape[:3], total)
+    size = 4 * int(np.prod(shape))
+    if size > limit_gb * GIB:
+        LOG.info("Reading blocks from disk: %.1f GiB are more than resident_gb = %.1f", size / GIB, limit_gb)
+        return None
+    fields = np.empty(shape, dtype=np.float32)
+    for first in range(0, shape[0], 256):
+        fields[first : first + 256] = data[first : first + 256][..., :total]
+    LOG.info("Dataset kept in memory: %.2f GiB, %s", size / GIB, shape)
+    return fields

@@ -1,0 +1,124 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""The training task: the forcing of a step goes with the step."""
+
+from __future__ import annotations
+
+import datetime
+import logging
+from typing import Any
+
+import torch
+from anemoi.training.tasks.forecaster import BaseForecaster
+from anemoi.utils.dates import frequency_to_string, frequency_to_timedelta
+from torch import Tensor
+
+from anemoi_ailand.constants import STEP_HOURS, TASK_NAME
+
+LOG = logging.getLogger(__name__)
+
+
+class LandForecaster(BaseForecaster):
+    r"""Prognostic steps of the land, each with the forcing over the step.
+
+    The model input has two slots on the time axis, the two ends of the step from t to t + 6 h. The start holds the
+    state; both hold the forcing stored at their stamp. Interval means and amounts over (t, t + 6 h] are stored at
+    t + 6 h and are therefore in the end slot, instantaneous forcing is in both; which the model takes from where is
+    the column ``taken`` of the table of variables. Stock tasks give the model the forcing of t only.
+
+    The prognostic channels of the end slot repeat the state at the start, in training as in inference, so that the
+    future state is nowhere in the input.
+
+    Parameters
+    ----------
+    timestep : str
+        Length of a step, ``6H``.
+    rollout : dict
+        ``start``, ``epoch_increment``, ``maximum``: the curriculum of steps per training sample.
+    validation_rollout : int, optional
+        Steps per validation sample; the training rollout if not given.
+
+    Raises
+    ------
+    ValueError
+        A time step other than 6 h, or an option that is not known.
+    """
+
+    name: str = TASK_NAME
+
+    def __init__(
+        self,
+        timestep: str = f"{STEP_HOURS}H",
+        rollout: dict | None = None,
+        validation_rollout: int | None = None,
+        **unknown: Any,
+    ) -> None:
+        unknown = {k: v for k, v in unknown.items() if v is not None}  # the stock task's options, set to null
+        if unknown:
+            raise ValueError(
+                f"The task {TASK_NAME} has no option {sorted(unknown)}. "
+                "It has timestep, rollout and validation_rollout."
+            )
+        step = frequency_to_timedelta(timestep)
+        if step != datetime.timedelta(hours=STEP_HOURS):
+            raise ValueError(f"`task.timestep` is {timestep}, but the land step is {STEP_HOURS} h. Set it to 6H.")
+        self.timestep = step
+        super().__init__(
+            input_offsets=[datetime.timedelta(0), step],
+            output_offsets=[step],
+            rollout_shift=step,
+            rollout=rollout,
+            validation_rollout=validation_rollout,
+        )
+
+    def get_inputs(self, batch: dict[str, Tensor], data_indices: dict, **_kwargs: Any) -> dict[str, Tensor]:
+        """Both ends of the first step.
+
+        Returns
+        -------
+        dict of Tensor, shape (batch, 2, ensemble, point, input variable)
+        """
+        inputs = {}
+        for name, fields in batch.items():
+            indices = data_indices[name]
+            ends = fields[:, :2, ..., indices.data.input.full]
+            state = ends[:, 0, ..., indices.model.input.prognostic]
+            inputs[name] = torch.stack([ends[:, 0], _with_state(ends[:, 1], state, indices)], dim=1)
+        return inputs
+
+    def _advance_dataset_input(
+        self,
+        x: Tensor,
+        y_pred: Tensor,
+        batch: Tensor,
+        rollout_step: int = 0,
+        data_indices: Any = None,
+        **_kwargs: Any,
+    ) -> Tensor:
+        """Both ends of the next step: the old end becomes the start, with the predicted state in both."""
+        state = y_pred[:, -1, ..., data_indices.model.output.prognostic]
+        following = batch[:, rollout_step + 2, ..., data_indices.data.input.full]
+        start = _with_state(x[:, 1], state, data_indices)
+        return torch.stack([start, _with_state(following, state, data_indices)], dim=1)
+
+    def fill_metadata(self, md_dict: dict) -> None:
+        """Record name and time offsets for inference."""
+        super().fill_metadata(md_dict)
+        inference = md_dict["metadata_inference"]
+        # anemoi-training 0.17.1 leaves this empty, so that `runner: auto` would fall back to the stock forecaster
+        inference["task"] = self.name
+        offsets = {
+            "input_offsets": ["0h"],  # the initial state that a run has to be given; the end slot is forcing only
+            "output_offsets": [frequency_to_string(o) for o in self._output_offsets],
+            "rollout_shift": frequency_to_string(self._rollout_shift),
+            "advance_map": {"inin": [[1, 0]], "outin": [[0, 0]]},  # end becomes start, output goes to the start
+        }
+        for name in inference["dataset_names"]:
+            inference[name]["timesteps"].update(offsets)
+
+
+def _with_state(fields: Tensor, state: Tensor, indices: Any) -> Tensor:
+    """Copy of ``fields`` (..., input variable) whose prognostic channels hold ``state``."""
+    position = indices.model.input.prognostic.to(fields.device, torch.long)
+    return fields.index_copy(-1, position, state.to(fields.dtype))

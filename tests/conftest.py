@@ -1,0 +1,55 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""What all tests share: one thread, a fixed seed, fast tests first, commands run as a user runs them."""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+# Before any import of numpy or torch. One thread gives the same numbers everywhere, and two tests share two cores.
+for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS"):
+    os.environ[name] = "1"
+os.environ.setdefault("MPLBACKEND", "Agg")
+
+import numpy as np  # noqa: E402
+import pytest  # noqa: E402
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the tests marked ``slow`` last, each group in its own order."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is not None)
+
+
+@pytest.fixture(autouse=True)
+def _fixed_seed() -> None:
+    """Start each test from the same random state; torch only where the test has imported it."""
+    random.seed(0)
+    np.random.seed(0)
+    if torch := sys.modules.get("torch"):
+        torch.manual_seed(0)
+        torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """Root of the checkout."""
+    return REPOSITORY
+
+
+@pytest.fixture
+def ailand(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess]:
+    """Run ``anemoi-ailand ARGUMENTS`` in a new empty folder and return code, stdout and stderr."""
+
+    def run(*arguments: str | Path, timeout: float = 120.0) -> subprocess.CompletedProcess:
+        command = [sys.executable, "-m", "anemoi_ailand", *map(str, arguments)]
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=timeout, check=False)
+
+    return run

@@ -1,0 +1,151 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""Listing, printing and copying of packaged YAML, on made-up files."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+
+import pytest
+
+from anemoi_ailand import resources
+from anemoi_ailand.commands._packaged import PackagedCommand, copy, header, table
+
+TEXT = """# What:  train the emulator,
+#        6 h step.            anemoi-training train --config-name ailand
+# Needs: a dataset; CPU or GPU.    Gives: a checkpoint
+# Check: a test: this one
+
+body: 1  # Gives: nothing
+"""
+
+
+class Things(PackagedCommand):
+    """Things of a test."""
+
+    kind = "things"
+
+
+@pytest.fixture
+def things(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A package whose folder ``things`` holds two YAML files, one in a sub-folder."""
+    root = tmp_path / "package" / "things"
+    (root / "deep").mkdir(parents=True)
+    (root / "one.yaml").write_text("# What: the first\na: 1\n")
+    (root / "deep" / "second.yaml").write_text("# What: the other. In more words.   things second\na: 2\n")
+    monkeypatch.setattr(resources, "_PACKAGE", root.parent)
+    return root
+
+
+def run(*arguments: str) -> None:
+    """Parse, check and run as the command line does."""
+    parser = ArgumentParser()
+    command = Things()
+    command.add_arguments(parser)
+    args = parser.parse_args(arguments)
+    command.check(parser, args)
+    command.run(Namespace(**vars(args)))
+
+
+def test_header_has_the_fields_and_the_command() -> None:
+    """Fields share a line, continue on the next one, and end with the comment."""
+    assert header(TEXT) == {
+        "What": "train the emulator, 6 h step.",
+        "Run": "anemoi-training train --config-name ailand",
+        "Needs": "a dataset; CPU or GPU.",
+        "Gives": "a checkpoint",
+        "Check": "a test: this one",
+    }
+
+
+def test_header_of_a_file_without_one_is_empty() -> None:
+    """A comment further down is no header."""
+    assert header("a: 1\n# What: too late\n") == {}
+
+
+def test_table_has_one_line_for_each_file(things: Path) -> None:
+    """Names are paths below the folder; the command and further sentences are left out."""
+    assert table("things") == "deep/second  the other\none          the first\n"
+
+
+def test_no_argument_lists(things: Path, capsys: pytest.CaptureFixture) -> None:
+    """Without a name the table is printed."""
+    run()
+    assert capsys.readouterr().out == table("things")
+
+
+@pytest.mark.parametrize("name", ["deep/second", "deep/second.yaml"])
+def test_name_prints_the_text(things: Path, capsys: pytest.CaptureFixture, name: str) -> None:
+    """The text is printed as it is, with or without the ending in the name."""
+    run(name)
+    assert capsys.readouterr().out == (things / "deep/second.yaml").read_text()
+
+
+def test_path_prints_the_path_only(things: Path, capsys: pytest.CaptureFixture) -> None:
+    """One line, so that the shell can put it into another command."""
+    run("--path", "one")
+    assert capsys.readouterr().out == f"{things / 'one.yaml'}\n"
+
+
+def test_copy_into_the_current_folder(things: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without DEST the copy has the name of the file and lies here."""
+    monkeypatch.chdir(tmp_path)
+    run("--copy", "deep/second")
+    assert (tmp_path / "second.yaml").read_text() == (things / "deep/second.yaml").read_text()
+
+
+def test_copy_never_overwrites_without_force(things: Path, tmp_path: Path) -> None:
+    """The file that is there keeps its content; the error names it and the repair."""
+    mine = tmp_path / "mine.yaml"
+    mine.write_text("mine")
+    with pytest.raises(FileExistsError, match=r"mine\.yaml.*--force"):
+        run("--copy", "one", str(mine))
+    assert mine.read_text() == "mine"
+
+
+def test_copy_with_force_replaces_and_leaves_no_other_file(things: Path, tmp_path: Path) -> None:
+    """The copy goes to a temporary name first, which is gone afterwards."""
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    (folder / "one.yaml").write_text("mine")
+    run("--copy", "one", str(folder), "--force")
+    assert [p.name for p in folder.iterdir()] == ["one.yaml"]
+    assert (folder / "one.yaml").read_text() == (things / "one.yaml").read_text()
+
+
+def test_failed_copy_leaves_nothing(things: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the last step fails, neither the target nor the temporary file stays."""
+
+    def fail(*_: object) -> None:
+        raise OSError("disk is gone")
+
+    monkeypatch.setattr(Path, "replace", fail)
+    target = tmp_path / "target"
+    target.mkdir()
+    with pytest.raises(OSError, match="disk is gone"):
+        copy(things / "one.yaml", target)
+    assert list(target.iterdir()) == []
+
+
+def test_copy_into_a_missing_folder_names_it(things: Path, tmp_path: Path) -> None:
+    """Folders are not created in silence."""
+    with pytest.raises(FileNotFoundError, match=r"no folder '.*nowhere'"):
+        run("--copy", "one", str(tmp_path / "nowhere" / "x.yaml"))
+
+
+def test_unknown_name_gives_near_ones(things: Path) -> None:
+    """A spelling mistake is answered with what is there."""
+    with pytest.raises(ValueError, match=r"no 'oen' among the packaged things.*'one'"):
+        run("oen")
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--path"], ["--copy"], ["one", "dest"], ["one", "--force"], ["--path", "--copy", "one"]]
+)
+def test_options_without_meaning_together_are_refused(things: Path, arguments: list[str]) -> None:
+    """The parser ends with its usage and code 2."""
+    with pytest.raises(SystemExit) as end:
+        run(*arguments)
+    assert end.value.code == 2

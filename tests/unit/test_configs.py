@@ -1,0 +1,78 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""Every configuration is in order: it parses, says what it is, and agrees with the table of variables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from yaml_names import METHODS, check_header, check_names_and_roles, lists_of_variables, walk
+
+from anemoi_ailand.resources import listing
+from anemoi_ailand.variables import VARIABLES
+
+CONFIGS = pytest.mark.parametrize("path", listing("configs").values(), ids=listing("configs"))
+
+
+def load(path: Path) -> Any:
+    """Parse without following defaults or interpolations."""
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+def method_of(normalizer: dict[str, Any], name: str) -> str:
+    """What the normaliser of a configuration does with ``name``."""
+    for method in METHODS:
+        if name in (normalizer.get(method) or ()):
+            return method
+    return normalizer["default"]
+
+
+def test_the_promised_configs_are_there() -> None:
+    """Training on the full set and on the sample."""
+    assert {"training/ailand", "training/ailand-sample"} <= set(listing("configs"))
+
+
+@CONFIGS
+def test_header(path: Path) -> None:
+    """The header says what, needs, gives and how it is checked."""
+    check_header(path)
+
+
+@CONFIGS
+def test_names_are_in_the_table(path: Path) -> None:
+    """A configuration names only variables of the table, in lists of their role."""
+    check_names_and_roles(path)
+
+
+@CONFIGS
+def test_normalisation_is_that_of_the_table(path: Path) -> None:
+    """The normaliser does with each variable what the table says."""
+    document = load(path)
+    found = {name for _, names in lists_of_variables(document) for name in names}
+    for key, value in walk(document):
+        if key == "normalizer" and isinstance(value, dict):
+            wrong = {n: m for n in sorted(found) if (m := method_of(value["config"], n)) != VARIABLES[n].normalisation}
+            assert not wrong, f"{path.name}: the normaliser says {wrong}, the table says otherwise"
+            listed = [n for m in METHODS for n in value["config"].get(m) or ()]
+            assert set(listed) <= found, f"{path.name}: the normaliser names variables that are not read"
+
+
+@CONFIGS
+def test_what_is_read_is_what_is_used(path: Path) -> None:
+    """Where variables are selected, they are exactly the prognostic, diagnostic and forcing ones."""
+    lists = lists_of_variables(load(path))
+    selected = {name for key, names in lists if key == "select" for name in names}
+    used = {name for key, names in lists if key in ("prognostic", "diagnostic", "forcing", "static") for name in names}
+    if selected and used:
+        assert selected == used
+
+
+@CONFIGS
+def test_no_path_of_a_machine(path: Path) -> None:
+    """A place is given by the user; no machine is named."""
+    places = [value for _, value in walk(load(path)) if isinstance(value, str) and value.startswith(("/", "~"))]
+    assert places == []

@@ -1,0 +1,32 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""A constant has a name, a unit and a value that its neighbours agree with."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from anemoi_ailand import constants
+
+NAMES = [name for name in vars(constants) if name.isupper()]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_constant_is_described_with_its_unit(name: str) -> None:
+    """The comment above it says what it is and gives the unit in brackets."""
+    text = Path(constants.__file__).read_text(encoding="utf-8")
+    assert re.search(rf"#: [^\n]*\[[^\]\n]+\][^\n]*\n(#: [^\n]*\n)*{name} = ", text), name
+
+
+def test_no_functions() -> None:
+    """The file holds constants only."""
+    assert [name for name in vars(constants) if callable(getattr(constants, name)) and name[0] != "_"] == []
+
+
+def test_soil_is_2_89_m_deep() -> None:
+    """The four layers of the ECMWF soil reach down to 2.89 m."""
+    assert sum(constants.SOIL_LAYER_THICKNESS) == pytest.approx(2.89)

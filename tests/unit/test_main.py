@@ -1,0 +1,85 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""The command line as a whole: help, version, errors of the user and defects of the program."""
+
+from __future__ import annotations
+
+import sys
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable
+
+import pytest
+from anemoi.utils.cli import Command, Failed, cli_main
+
+from anemoi_ailand import __version__
+from anemoi_ailand.__main__ import create_parser
+from anemoi_ailand.commands import COMMANDS, Guarded
+
+
+class Raises(Command):
+    """Raise what the test wants."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def add_arguments(self, command_parser: ArgumentParser) -> None:
+        """No arguments."""
+
+    def run(self, args: Namespace) -> None:
+        """Raise."""
+        raise self.error
+
+
+def call(error: Exception, *options: str) -> None:
+    """Run a command that raises ``error`` through the host's entry point, as the script does."""
+    sys.argv = ["anemoi-ailand", *options, "raises"]
+    cli_main(__version__, "test", {"raises": Guarded(Raises(error), "raises")})
+
+
+@pytest.fixture(autouse=True)
+def _keep_argv(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", sys.argv)
+
+
+def test_every_command_is_available_and_has_a_help_text() -> None:
+    """No command failed to import; each has a sentence for the list of commands."""
+    assert [name for name, command in COMMANDS.items() if isinstance(command, Failed)] == []
+    assert all(command.__doc__ for command in COMMANDS.values())
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_help_of_each_command(name: str, capsys: pytest.CaptureFixture) -> None:
+    """``anemoi-ailand NAME --help`` prints the usage and ends with code 0."""
+    with pytest.raises(SystemExit) as end:
+        create_parser().parse_args([name, "--help"])
+    assert end.value.code == 0
+    assert f"{name} [-h]" in capsys.readouterr().out
+
+
+def test_version(ailand: Callable) -> None:
+    """The version is printed and nothing else."""
+    assert ailand("--version").stdout == f"{__version__}\n"
+
+
+@pytest.mark.parametrize("error", [ValueError("bad unit"), FileNotFoundError("bad unit"), FileExistsError("bad unit")])
+def test_error_of_the_user_is_one_line(error: Exception, capsys: pytest.CaptureFixture) -> None:
+    """One line on stderr, code 1, no traceback."""
+    with pytest.raises(SystemExit) as end:
+        call(error)
+    assert end.value.code == 1
+    assert capsys.readouterr() == ("", "anemoi-ailand raises: error: bad unit\n")
+
+
+def test_debug_shows_the_traceback(capsys: pytest.CaptureFixture) -> None:
+    """With ``--debug`` the host prints the traceback of a ValueError."""
+    with pytest.raises(SystemExit) as end:
+        call(ValueError("bad unit"), "--debug")
+    assert end.value.code == 1
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_defect_of_the_program_keeps_its_traceback() -> None:
+    """An error that no user can repair is not dressed up."""
+    with pytest.raises(ZeroDivisionError):
+        call(ZeroDivisionError("a defect"))
