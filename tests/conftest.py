@@ -18,6 +18,7 @@ for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUME
 os.environ.setdefault("MPLBACKEND", "Agg")
 
 import numpy as np  # noqa: E402
+import pyproj  # noqa: E402, F401  before eccodes: loaded after it, their two PROJ libraries abort the process
 import pytest  # noqa: E402
 
 REPOSITORY = Path(__file__).resolve().parents[1]

@@ -26,6 +26,8 @@ PER_CLASS = 4  #: points of each climate class, of which one is held out
 HELD_OUT_EVERY = 5  #: a point is held out when its point_id is divisible by this
 NATIVE_POINTS = 4
 NATIVE_DAYS = 21
+NATIVE_YEAR = 2018
+NATIVE_SKIPPED = {"o_eva.nc", "o_sus.nc"}  #: nothing in them is in the table
 
 
 def choose_points(static: Path) -> np.ndarray:
@@ -46,19 +48,21 @@ def choose_points(static: Path) -> np.ndarray:
     return np.array(sorted(chosen))
 
 
-def copy_points(source: Path, target: Path, points: np.ndarray) -> None:
+def copy_points(source: Path, target: Path, points: np.ndarray, records: int | None = None) -> None:
     """Copy a file of the reference set at ``points``, values and attributes unchanged, packed tightly."""
     with netCDF4.Dataset(source) as a, netCDF4.Dataset(target, "w") as b:
         b.setncatts({k: a.getncattr(k) for k in a.ncattrs()})
-        for name, dim in a.dimensions.items():
-            b.createDimension(name, len(points) if name == "point" else len(dim))
+        sizes = {n: len(d) for n, d in a.dimensions.items()} | {"point": len(points)}
+        sizes |= {"time": records} if records else {}
+        for name in a.dimensions:
+            b.createDimension(name, sizes[name])
         for name, v in a.variables.items():
             v.set_auto_mask(False)
-            shape = tuple(len(points) if d == "point" else len(a.dimensions[d]) for d in v.dimensions)
+            shape = tuple(sizes[d] for d in v.dimensions)
             chunks = tuple(min(n, 366) if d == "time" else n for n, d in zip(shape, v.dimensions, strict=True))
             out = b.createVariable(name, v.dtype, v.dimensions, zlib=True, complevel=9, shuffle=True, chunksizes=chunks)
             out.setncatts({k: v.getncattr(k) for k in v.ncattrs() if k != "_FillValue"})
-            data = v[:]
+            data = v[:records] if v.dimensions[:1] == ("time",) else v[:]
             out[:] = data[..., points] if "point" in v.dimensions else data
 
 
@@ -96,6 +100,15 @@ def copy_native(source: Path, target: Path, points: np.ndarray) -> None:
             out[:] = data
 
 
+def copy_expected(reference: Path, target: Path, ids: np.ndarray) -> None:
+    """Write what the native points and days are in the reference set: the same run, brought there by other code."""
+    with netCDF4.Dataset(reference / "static.nc") as ds:
+        all_ids = np.asarray(ds["point_id"][:]).tolist()
+    points = np.array([all_ids.index(i) for i in ids])
+    copy_points(reference / f"ecland_{NATIVE_YEAR}.nc", target / "expected.nc", points, 4 * NATIVE_DAYS - 1)
+    copy_points(reference / "static.nc", target / "expected_static.nc", points)
+
+
 def _first_records(ds: netCDF4.Dataset) -> np.ndarray:
     """Records up to the end of the native sample, whatever the time reference of the file."""
     if "time" not in ds.variables:
@@ -126,10 +139,11 @@ def main() -> None:
     grid.mkdir(parents=True, exist_ok=True)
     native = choose_native(args.native_points)
     for file in sorted(args.native_points.iterdir()):
-        if file.suffix != ".txt":
+        if file.suffix != ".txt" and file.name not in NATIVE_SKIPPED:
             copy_native(file, vector / file.name, native)
     ids = np.loadtxt(args.native_points / "point_index_in_main_run.txt", dtype=int)[native]
     np.savetxt(vector / "point_index_in_main_run.txt", ids, fmt="%d")
+    copy_expected(args.reference, args.output / "native", ids)
     for file in sorted(args.native_grid.iterdir()):
         shutil.copyfile(file, grid / file.name)
     size = sum(p.stat().st_size for p in args.output.rglob("*") if p.is_file())

@@ -26,7 +26,7 @@ def header(text: str) -> dict[str, str]:
     """Fields of the comment at the top of a YAML, e.g. ``{"What": "train the land emulator, 6 h step."}``.
 
     A line may hold several fields. A line without a field continues the one before. What follows a wide gap (three
-    spaces) and is no field is the command to type, under ``Run``.
+    spaces) and is no field, or a line that begins with ``anemoi-``, is the command to type, under ``Run``.
     """
     found: dict[str, str] = {}
     current = ""
@@ -36,7 +36,7 @@ def header(text: str) -> dict[str, str]:
             if field in HEADER_FIELDS:
                 current = field
                 found[current] = rest.strip()
-            elif column:
+            elif column or part.startswith("anemoi-"):
                 found["Run"] = part
             elif current:
                 found[current] = f"{found[current]} {part}".strip()

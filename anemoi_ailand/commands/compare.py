@@ -29,9 +29,9 @@ class Compare(Command):
         add(
             "--held-out-every",
             type=int,
-            default=5,
             metavar="N",
-            help="Points whose point_id is divisible by N were never trained on (default: %(default)s).",
+            help="Points whose point_id is divisible by N were never trained on; "
+            "default: the variable held_out of the reference, or N = 5 without it.",
         )
         add("--map-date", metavar="DATE", help="Date of the map, e.g. 2020-07-01T12:00; default: middle of the run.")
 

@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from anemoi_ailand.data.grib_coverage import common_coverage
+from anemoi_ailand.data.grib_derived import rules
 from anemoi_ailand.data.grib_parameters import NEVER_DECREASING
 from anemoi_ailand.data.grib_points import find_points
 from anemoi_ailand.data.grib_scan import Scan, is_netcdf, scan
@@ -86,36 +87,63 @@ class GribReader:
         self._decoder = Decoder(index, self._points.keep)
         self.latitudes, self.longitudes = self._points.latitudes, self._points.longitudes
         self.point_id, self.climate_class = self._points.point_id, self._points.climate_class
-        own = {*self._series, *self._points.fields} - set(leave_out)
-        self.variables = tuple(n for n in VARIABLES if n in own)
+        held = {*self._series, *self._points.fields}
+        self._rules = rules(held)
+        self.variables = tuple(n for n in VARIABLES if n in {*held, *self._rules} - set(leave_out))
+        if made := [n for n in self.variables if n not in held]:
+            LOG.info("Not in the files, made from what is: %s", made)
         LOG.info("%d variables at %d points, %s", len(self.variables), len(self.point_id), self.coverage)
 
     def read(self, names: Sequence[str], dates: Sequence[datetime]) -> np.ndarray:
-        """See :meth:`anemoi_ailand.data.reader.Reader.read`."""
-        check_request(self, names, dates)
+        """See :meth:`anemoi_ailand.data.reader.Reader.read`.
+
+        A date outside :attr:`coverage` is read if the variables asked for have a value there: the state at the start of
+        a forecast, which has no fluxes yet, is where a roll-out begins.
+        """
+        check_request(self, names, [])
+        if not self._available(names, [d for d in dates if d not in self.coverage]):
+            check_request(self, names, dates)
         out = np.empty((len(names), len(dates), len(self.point_id)), "f4")
         for i, name in enumerate(names):
-            if name in self._points.fields:
-                out[i] = self._points.fields[name]
-            elif VARIABLES[name].time is Time.CONSTANT:
+            if VARIABLES[name].time is Time.CONSTANT:
                 out[i] = self._value(name, 0)
-            else:
-                for j, date in enumerate(dates):
-                    out[i, j] = self._value(name, int(date.replace(tzinfo=UTC).timestamp()))
+                continue
+            for j, date in enumerate(dates):
+                out[i, j] = self._value(name, _seconds(date))
         return out
 
+    def _available(self, names: Sequence[str], dates: Sequence[datetime]) -> bool:
+        """Whether all of ``names`` have a value at all of ``dates``."""
+        stamps = np.array([_seconds(d) for d in dates], "i8")
+        needed = {i for n in names for i in (self._rules[n][0] if n in self._rules else (n,))}
+        return all(self._series[n].covers(stamps).all() for n in needed if n in self._series)
+
     def _value(self, name: str, stamp: int) -> np.ndarray:
+        """A variable at a time, from the files or made from others."""
+        if name not in self._rules:
+            return self._held(name, stamp)
+        inputs, make = self._rules[name]
+        return make(*(self._held(n, stamp) for n in inputs))
+
+    def _held(self, name: str, stamp: int) -> np.ndarray:
         """Weighted sum of the fields that make a variable at a time."""
+        if name in self._points.fields:
+            return self._points.fields[name]
         source = self._series[name]
         terms = source.terms(stamp)
         fields = [self._decoder(row) for _, row in terms]
         values = [np.exp(f.values) if source.way.logarithm else f.values for f in fields]
-        total = sum(weight * value for (weight, _), value in zip(terms, values, strict=True))
+        total = np.asarray(sum(weight * value for (weight, _), value in zip(terms, values, strict=True)))
         if source.way.param in NEVER_DECREASING and min(weight for weight, _ in terms) < 0.0:
             largest = max(float(np.nanmax(np.abs(v), initial=0.0)) for v in values)
             noise = sum(f.quantum for f in fields) + _ROUNDING * largest
-            return _not_below_zero(np.asarray(total), noise * abs(terms[0][0]), source, stamp)
-        return np.asarray(total)
+            return _not_below_zero(total, noise * abs(terms[0][0]), source, stamp)
+        return total
+
+
+def _seconds(date: datetime) -> int:
+    """Seconds since 1970-01-01 of a UTC date without zone."""
+    return int(date.replace(tzinfo=UTC).timestamp())
 
 
 def _find(
@@ -148,7 +176,7 @@ def _of_member(index: Scan, number: int | None) -> np.ndarray:
 
 def _of_forecast(index: Scan, rows: np.ndarray, forecast: str) -> np.ndarray:
     """Rows of the forecast that starts at a time."""
-    start = int(datetime.fromisoformat(str(forecast)).replace(tzinfo=UTC).timestamp())
+    start = _seconds(datetime.fromisoformat(str(forecast)))
     chosen = rows[index.rows["base"][rows] == start]
     if len(chosen) == 0:
         starts = [text(t) for t in np.unique(index.rows["base"][rows])]

@@ -175,13 +175,14 @@ def _length(data: mmap.mmap, at: int) -> int:
     if data[at + 7] != 1:
         return 0
     length = _integer(data, at + 4, 3)
-    if length & 0x800000:  # ECMWF's way to write GRIB1 messages of more than 8 MiB
+    if length & 0x800000:  # perhaps ECMWF's way to write more than 24 bits can count: in units of 120 octets
         section = at + 8
         flags = data[section + 7]
         section += _integer(data, section, 3)
         for flag in (0x80, 0x40):
             section += _integer(data, section, 3) if flags & flag else 0
-        length = (length & 0x7FFFFF) * 120 - _integer(data, section, 3) + 4
+        short_of = _integer(data, section, 3)  # then the length of section 4 says what is too much
+        length = (length & 0x7FFFFF) * 120 - short_of + 4 if short_of < 120 else length
     return length
 
 

@@ -186,8 +186,8 @@ class Means:
         if found is None:
             raise ValueError(
                 f"The mean of {self.way.short_name} over the {self.length // HOUR} h to {text(stamp)} cannot be "
-                f"formed; {self.there()}. Give files with steps at both ends of the interval, or with the intervals that "
-                "add up to it."
+                f"formed; {self.there()}. Give files with steps at both ends of the interval, or with the "
+                "intervals that add up to it."
             )
         if not self.way.mean:
             return [(sign * self.scale / self.length, row) for sign, row in found]

@@ -13,7 +13,13 @@ import xarray as xr
 
 from anemoi_ailand.evaluation.climatology import Period, climatology_period
 from anemoi_ailand.evaluation.inputs import Fields, span
-from anemoi_ailand.evaluation.matching import common_times, common_variables, match_points, point_groups
+from anemoi_ailand.evaluation.matching import (
+    common_times,
+    common_variables,
+    held_out_points,
+    match_points,
+    point_groups,
+)
 
 LOG = logging.getLogger(__name__)
 
@@ -31,6 +37,8 @@ class Case:
     times: np.ndarray
     #: Indices into the points of the forecast by group.
     groups: dict[str, np.ndarray]
+    #: How points never trained on are known, ``None`` if they are not.
+    held_out_by: str | None
     #: First and last date of the climatology, also the training period in the figures.
     period: Period
 
@@ -51,15 +59,18 @@ class Case:
 
 
 def prepare(
-    forecast: Fields, reference: Fields, training_period: tuple[object, object] | None = None, held_out_every: int = 5
+    forecast: Fields,
+    reference: Fields,
+    training_period: tuple[object, object] | None = None,
+    held_out_every: int | None = None,
 ) -> Case:
     """Check that forecast and reference can be compared, before anything long starts; arguments as in `compare`."""
     variables = common_variables(forecast, reference)
     points = match_points(forecast, reference)
     times = common_times(forecast, reference)
     period = climatology_period(reference, forecast.times[0], times[-1], training_period)
-    point_id = reference.constant("point_id")
-    groups = point_groups(len(points), None if point_id is None else point_id[points], held_out_every)
+    held_out, held_out_by = held_out_points(reference, held_out_every)
+    groups = point_groups(len(points), None if held_out is None else held_out[points])
     LOG.info(
         "Comparing %s at %s points, %s, from %s",
         variables,
@@ -67,4 +78,4 @@ def prepare(
         span(times),
         span(forecast.times[:1]),
     )
-    return Case(forecast, reference, variables, points, times, groups, period)
+    return Case(forecast, reference, variables, points, times, groups, held_out_by, period)

@@ -100,26 +100,30 @@ def _sites(case: Case) -> Figure:
 def choose_sites(case: Case) -> np.ndarray:
     """Indices of two sites among the held-out points (all points if there are none), the snowy one first.
 
-    Snowy: nearest to snow on the ground for :data:`SNOWY_SHARE` of the run. Snow-free: of the points with the least
-    snow, the one in the middle by variability of the first variable, so that it is neither the best nor the worst
-    looking one. Without a snow variable: the middle and the most variable point.
+    Snowy: of the points with any snow on the ground, the one nearest to :data:`SNOWY_SHARE` of the run. Snow-free: of
+    the others with the least snow, the one in the middle by variability of the first variable, so that it is neither
+    the best nor the worst looking one. Without snow: the most variable point and the one in the middle.
     """
     candidates = case.groups.get(HELD_OUT, case.groups[ALL])
     candidates = candidates if len(candidates) > 1 else case.groups[ALL]
     snow = next((v for v in SNOW_ON_GROUND if v in case.variables), None)
-    names = [case.variables[0], *([snow] if snow and snow != case.variables[0] else [])]
-    truth = case.truth(names, candidates)
-    spread = truth[names[0]].std("time").values
-    share = spread if snow is None else (truth[snow] > SNOW_ON_GROUND[snow]).mean("time").values
-    snowy = int(np.argmax(spread)) if snow is None else int(np.argmin(np.abs(share - SNOWY_SHARE)))
-    others = np.setdiff1d(np.arange(len(candidates)), [snowy])
-    free = others if snow is None else others[share[others] == share[others].min()] if len(others) else others
-    if len(free) == 0:
-        return candidates[[snowy]]
-    middle = free[np.argsort(spread[free], kind="stable")[len(free) // 2]]
-    sites = candidates[[snowy, middle]]
+    truth = case.truth(list({case.variables[0], snow or case.variables[0]}), candidates)
+    spread = truth[case.variables[0]].std("time").values
+    share = np.zeros(len(candidates)) if snow is None else (truth[snow] > SNOW_ON_GROUND[snow]).mean("time").values
+    sites = candidates[_snowy_and_free(spread, share)]
     LOG.info("Sites of the time series: points %s of the forecast", sites.tolist())
     return sites
+
+
+def _snowy_and_free(spread: np.ndarray, share: np.ndarray) -> list[int]:
+    """Positions of the two sites, given variability and share of time with snow of each point ``(point,)``."""
+    off_season = np.where(share > 0, np.abs(share - SNOWY_SHARE), np.inf)
+    snowy = int(np.argmin(off_season)) if np.any(share > 0) else int(np.argmax(spread))
+    others = np.setdiff1d(np.arange(len(share)), [snowy])
+    if len(others) == 0:
+        return [snowy]
+    free = others[share[others] == share[others].min()]
+    return [snowy, int(free[np.argsort(spread[free], kind="stable")[len(free) // 2]])]
 
 
 def _site_title(case: Case, site: int) -> str:
@@ -127,5 +131,3 @@ def _site_title(case: Case, site: int) -> str:
     place = f"{abs(lat):.1f}°{'N' if lat >= 0 else 'S'}, {abs(lon):.1f}°{'E' if lon >= 0 else 'W'}"
     held_out = site in case.groups.get(HELD_OUT, ())
     return f"{place}, {'held-out' if held_out else 'trained' if HELD_OUT in case.groups else 'a'} point"
-
-

@@ -45,7 +45,7 @@ def compare(
     output: str | Path,
     *,
     training_period: tuple[object, object] | None = None,
-    held_out_every: int = 5,
+    held_out_every: int | None = None,
     map_date: object | None = None,
 ) -> dict[str, Any]:
     """Compare a forecast with the reference and write ``metrics.json``, ``table.md`` and three figures.
@@ -60,8 +60,9 @@ def compare(
         Folder for the result. It appears when it is complete; an earlier result there is replaced then.
     training_period : (start, end), optional
         Years for the climatology, shaded in the figures; all dates of the reference before the forecast if not given.
-    held_out_every : int
-        Points whose ``point_id`` is divisible by this were never trained on.
+    held_out_every : int, optional
+        Points whose ``point_id`` is divisible by this were never trained on. If not given, the variable ``held_out``
+        of the reference says it, and without that, this is 5.
     map_date : optional
         Date of the map; the middle of the run if not given.
 
@@ -77,7 +78,7 @@ def compare(
     """
     with complete_folder(output, proof="metrics.json") as folder:
         case = prepare(open_fields(forecast), open_fields(reference), training_period, held_out_every)
-        metrics = {**header(case, held_out_every), "variables": score(case)}
+        metrics = {**header(case), "variables": score(case)}
         table = markdown_table(metrics)
         (folder / "metrics.json").write_text(_json(metrics))
         (folder / "table.md").write_text(table)
@@ -87,7 +88,7 @@ def compare(
     return metrics
 
 
-def header(case: Case, held_out_every: int) -> dict[str, Any]:
+def header(case: Case) -> dict[str, Any]:
     """All of ``metrics.json`` but the scores."""
     windows = m.lead_windows(case.times, case.initial)
     attributes = case.forecast.attributes
@@ -109,7 +110,7 @@ def header(case: Case, held_out_every: int) -> dict[str, Any]:
             "window_days": WINDOW_DAYS,
             "slot_hours": STEP_HOURS,
         },
-        "held_out_every": held_out_every,
+        "held_out": case.held_out_by,
         "groups": {name: len(index) for name, index in case.groups.items()},
         "models": list(MODELS),
         "lead_time": {
@@ -225,7 +226,7 @@ def _rounded(value: Any) -> Any:
 def _json(metrics: dict[str, Any]) -> str:
     """JSON with each list of numbers on one line."""
     text = json.dumps(metrics, indent=1, allow_nan=False)
-    return re.sub(r"\[[^\[\]{}]*\]", lambda found: " ".join(found[0].split()).replace("[ ", "[").replace(" ]", "]"), text) + "\n"
+    return re.sub(r"\[\s+([^\[\]{}]*?)\s+\]", lambda found: f"[{' '.join(found[1].split())}]", text) + "\n"
 
 
 def _text(time: np.datetime64) -> str:

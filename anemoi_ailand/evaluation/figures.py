@@ -73,7 +73,7 @@ def map_figure(reference: xr.DataArray, emulated: xr.DataArray) -> Figure:
     difference = (emulated - reference).values
     low, high = np.quantile(np.concatenate([reference.values, emulated.values]), _SCALE_QUANTILES)
     reach = max(float(np.quantile(np.abs(difference), _DIFFERENCE_QUANTILE)), float(np.finfo(np.float32).tiny))
-    figure = _figure(13.0, 3.5)
+    figure = _figure(13.0, 3.3)
     axes = figure.subplots(1, 3, sharex=True, sharey=True)
     panels = [(REFERENCE, reference.values), (EMULATOR, emulated.values)]
     for ax, (title, values) in zip(axes, panels, strict=False):
@@ -100,7 +100,7 @@ def _scatter_map(ax: Axes, at: xr.DataArray, values: np.ndarray, colours: str, l
         ax.plot(line[:, 0], line[:, 1], color=COAST, linewidth=0.6, zorder=1)
     ax.set_facecolor(PAPER)
     ax.grid(color=GRID, linewidth=0.5)
-    ax.xaxis.set_major_locator(MaxNLocator(7, steps=[1, 2, 3, 6, 10]))
+    ax.xaxis.set_major_locator(MaxNLocator(7, steps=[1, 2, 3, 6, 10], prune="both"))
     ax.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 3, 6, 10]))
     box = (lon.min() - _MARGIN, lon.max() + _MARGIN, lat.min() - _MARGIN, lat.max() + _MARGIN)
     regional = max(box[1] - box[0], box[3] - box[2]) < _REGIONAL

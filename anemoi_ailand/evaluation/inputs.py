@@ -187,10 +187,14 @@ def _open_zarr(path: Path) -> Fields:
 
 def _open_netcdf(path: Path) -> Fields:
     try:
-        with xr.open_dataset(path) as dataset:
+        with _netcdf(path) as dataset:
             return _describe_netcdf(path, dataset)
     except (OSError, RuntimeError) as error:
         raise _unreadable(path, error) from error
+
+
+def _netcdf(path: Path) -> xr.Dataset:
+    return xr.open_dataset(path, engine="netcdf4")  # named, or a broken file ends in a search for other engines
 
 
 def _describe_netcdf(path: Path, dataset: xr.Dataset) -> Fields:
@@ -205,7 +209,7 @@ def _describe_netcdf(path: Path, dataset: xr.Dataset) -> Fields:
 
     def read(names: Sequence[str], first: int, last: int) -> np.ndarray:
         try:
-            with xr.open_dataset(path) as opened:
+            with _netcdf(path) as opened:
                 part = opened.isel(time=slice(first, last))
                 return np.stack([part[varying[name]].values for name in names], axis=1)
         except (OSError, RuntimeError) as error:

@@ -22,6 +22,9 @@ POINT_TOLERANCE = 1e-3
 #: Name of the group of all points, of those never trained on, and of the others.
 ALL, HELD_OUT, TRAINED = "all", "held_out", "trained"
 
+#: Points whose ``point_id`` is divisible by this are held out, where nothing else is said.
+HELD_OUT_EVERY = 5
+
 _COMPARED = (Role.PROGNOSTIC, Role.DIAGNOSTIC)
 _DIMENSIONLESS = {"", "-", "1", "(0-1)", "0-1", "~", "dimensionless"}
 
@@ -141,16 +144,42 @@ def common_times(forecast: Fields, reference: Fields) -> np.ndarray:
     return times
 
 
-def point_groups(n_points: int, point_id: np.ndarray | None, held_out_every: int) -> dict[str, np.ndarray]:
-    """Indices of the points by group; a point is held out of training if ``point_id % held_out_every == 0``.
+def held_out_points(reference: Fields, every: int | None = None) -> tuple[np.ndarray | None, str | None]:
+    """Mask ``(point,)`` of the points never trained on, and how they are known.
 
-    Without ``point_id`` there is the group of all points only.
+    Parameters
+    ----------
+    reference : Fields
+        Dataset with the variable ``held_out`` (1 for a point never trained on) or ``point_id``, or neither.
+    every : int, optional
+        A point is held out if ``point_id % every == 0``. If not given, ``held_out`` decides, and without it,
+        :data:`HELD_OUT_EVERY`.
+
+    Raises
+    ------
+    ValueError
+        ``every`` leaves no point to train on, or is given for a reference without ``point_id``.
     """
+    mark, point_id = reference.constant("held_out"), reference.constant("point_id")
+    if every is None and mark is not None:
+        return mark > 0.5, "held_out"
+    if every is not None and every < 2:
+        raise ValueError(f"held_out_every is {every}, which leaves no point to train on. Give 2 or more.")
+    if point_id is not None:
+        every = HELD_OUT_EVERY if every is None else every
+        return np.rint(np.asarray(point_id)).astype(int) % every == 0, f"point_id % {every} == 0"
+    if every is not None:
+        raise ValueError(
+            f"The reference '{reference.path}' has no 'point_id', so held_out_every = {every} says nothing; it has "
+            f"{sorted(reference.variables)}. Leave held_out_every out, or add 'point_id' to the dataset."
+        )
+    LOG.warning("The reference has no 'held_out' or 'point_id': held-out points are not told from trained ones")
+    return None, None
+
+
+def point_groups(n_points: int, held_out: np.ndarray | None) -> dict[str, np.ndarray]:
+    """Indices of the points by group; without ``held_out`` there is the group of all points only."""
     groups = {ALL: np.arange(n_points)}
-    if point_id is None:
-        LOG.warning("The reference has no 'point_id', so held-out points are not told from trained ones")
+    if held_out is None:
         return groups
-    if held_out_every < 2:
-        raise ValueError(f"held_out_every is {held_out_every}, which leaves no point to train on. Give 2 or more.")
-    held_out = np.rint(np.asarray(point_id)).astype(int) % held_out_every == 0
     return {**groups, HELD_OUT: np.flatnonzero(held_out), TRAINED: np.flatnonzero(~held_out)}

@@ -13,6 +13,8 @@ from pathlib import Path
 
 from pytorch_lightning import Callback, LightningModule, Trainer
 
+from anemoi_ailand.variables import VARIABLES
+
 LOG = logging.getLogger(__name__)
 
 #: How anemoi-training names the squared error of one variable at one step of the validation rollout.
@@ -76,6 +78,6 @@ def rmse_by_variable(metrics: dict[str, float]) -> dict[str, float]:
     """
     squares: dict[str, list[float]] = {}
     for key, value in metrics.items():
-        if match := _METRIC.match(key):
+        if (match := _METRIC.match(key)) and match["name"] in VARIABLES:
             squares.setdefault(match["name"], []).append(value)
     return {name: (sum(v) / len(v)) ** 0.5 for name, v in sorted(squares.items())}

@@ -17,12 +17,15 @@ INSTALLED = {(e.group, e.name): e for e in distribution("anemoi-ailand").entry_p
 
 #: Group of entry points: class of the host that the plug-in must be a subclass of, and the host's registry.
 HOST = {
-    "anemoi.datasets.sources": ("anemoi.datasets.create.source:Source", "anemoi.datasets.create.sources:source_registry"),
+    "anemoi.datasets.sources": (
+        "anemoi.datasets.create.source:Source",
+        "anemoi.datasets.create.sources:source_registry",
+    ),
     "anemoi.inference.runners": ("anemoi.inference.runner:Runner", "anemoi.inference.runners:runner_registry"),
     "anemoi.inference.inputs": ("anemoi.inference.input:Input", "anemoi.inference.inputs:input_registry"),
     "anemoi.inference.outputs": ("anemoi.inference.output:Output", "anemoi.inference.outputs:output_registry"),
     "anemoi.transform.filters": ("anemoi.transform.filter:Filter", "anemoi.transform.filters:filter_registry"),
-}  # fmt: skip
+}
 
 WRITTEN = [
     EntryPoint(name, value, group)

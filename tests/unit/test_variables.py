@@ -95,11 +95,12 @@ def test_taken_fits_role_and_time(row: Variable) -> None:
 
 
 @ROWS
-def test_input_has_a_source(row: Variable) -> None:
-    """What Anemoi does not compute comes from ecLand's own files."""
-    assert row.computed or row.native
+def test_row_has_a_source(row: Variable) -> None:
+    """What Anemoi does not compute comes from ecLand's own files; only marks of points do not."""
     if row.computed:
         assert (row.native, row.reference, row.grib) == (None, None, None)
+    elif row.role is not Role.CATEGORY:
+        assert row.native
 
 
 @ROWS

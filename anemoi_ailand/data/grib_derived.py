@@ -1,0 +1,52 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""Variables that an archive does not hold, from those it does: parameters of types, snow cover, snow without snow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import numpy as np
+
+from anemoi_ailand.physics.snow import snow_cover, where_no_snow
+from anemoi_ailand.physics.vegetation import soil_parameters, vegetation_parameters
+
+#: Inputs, and a function of their arrays.
+Rule = tuple[tuple[str, ...], Callable[..., np.ndarray]]
+
+
+def _vegetation(kind: str, which: int) -> Rule:
+    return (kind,), lambda types: vegetation_parameters(types)[which]
+
+
+def _soil(which: int) -> Rule:
+    return ("slt",), lambda types: soil_parameters(types)[which]
+
+
+#: How to make a variable that the files do not hold.
+ABSENT: dict[str, Rule] = {
+    "snowc": (("sd", "rsn"), snow_cover),
+    "veg_cov_lv": _vegetation("tvl", 0),
+    "veg_cov_hv": _vegetation("tvh", 0),
+    "veg_z0m_lv": _vegetation("tvl", 1),
+    "veg_z0m_hv": _vegetation("tvh", 1),
+    "veg_rsmin_lv": _vegetation("tvl", 2),
+    "veg_rsmin_hv": _vegetation("tvh", 2),
+    "theta_cap": _soil(0),
+    "theta_pwp": _soil(1),
+    "theta_sat": _soil(2),
+}
+
+#: What to do with a variable that the files hold: where there is no snow, its temperature and density mean nothing.
+HELD: dict[str, Rule] = {
+    "tsn": (("sd", "tsn"), lambda sd, tsn: where_no_snow(sd, tsn, tsn)[0]),
+    "rsn": (("sd", "rsn"), lambda sd, rsn: where_no_snow(sd, rsn, rsn)[1]),
+}
+
+
+def rules(held: Iterable[str]) -> dict[str, Rule]:
+    """Rules that apply when the files hold the variables ``held``."""
+    held = set(held)
+    absent = {n: r for n, r in ABSENT.items() if n not in held and held.issuperset(r[0])}
+    return absent | {n: r for n, r in HELD.items() if held.issuperset(r[0])}

@@ -1,0 +1,165 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""The whole chain on the packaged sample, by the same command lines that a user types.
+
+Dataset, training, one year from one initial state, comparison: each is a stage with one result, and a stage whose result
+is there is not run again.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from anemoi_ailand.evaluation.comparison import compare
+from anemoi_ailand.resources import find
+
+LOG = logging.getLogger(__name__)
+
+#: Start and end of the training period of configs/training/ailand-sample.yaml, which the comparison shades.
+TRAINING_PERIOD = ("2020-01-01", "2021-06-30")
+
+#: What of a command's output is shown while it runs: progress bars, warnings and errors; all of it is in its log.
+_SHOWN = re.compile(r"\d+%\|| it/s|s/it|Validation loss|\bRMSE\b|Error|ERROR|Traceback")
+
+#: Lines of a failed command's log that are shown.
+TAIL = 30
+
+
+@dataclass(frozen=True)
+class Size:
+    """How long the quickstart trains and runs."""
+
+    training: tuple[str, ...]
+    lead_time: str
+
+
+#: The real thing: from 2022-01-01 00 UTC to the last stamp of 2022.
+FULL = Size(training=(), lead_time="8754h")
+
+#: The smallest form that still runs every stage, for tests; its network is no use.
+SMALLEST = Size(
+    training=("training.max_epochs=1", "dataloader.limit_batches.training=20", "dataloader.limit_batches.validation=1"),
+    lead_time="60d",
+)
+
+
+def quickstart(output: Path, size: Size = FULL, *, force: bool = False) -> Path:
+    """Run all stages whose result is not there yet.
+
+    Parameters
+    ----------
+    output : Path
+        Folder of the results ``dataset.zarr``, ``training/``, ``forecast.nc``, ``comparison/`` and ``log/``.
+    size : Size
+        How long to train and to run.
+    force : bool
+        Remove earlier results first.
+
+    Returns
+    -------
+    Path
+        The folder of the comparison.
+
+    Raises
+    ------
+    RuntimeError
+        A stage failed; the message names its log.
+    """
+    output = output.resolve()
+    output.mkdir(parents=True, exist_ok=True)
+    results = {name: output / name for name in ("dataset.zarr", "training", "forecast.nc", "comparison")}
+    if force:
+        for result in results.values():
+            _remove(result)
+    checkpoint = results["training"] / "best" / "inference-best.ckpt"
+    _stage("1/4 dataset", results["dataset.zarr"], lambda: _dataset(output, results["dataset.zarr"]))
+    _stage("2/4 training", results["training"], lambda: _training(output, results, size))
+    _stage("3/4 roll-out", results["forecast.nc"], lambda: _rollout(output, results, checkpoint, size))
+    _stage("4/4 comparison", results["comparison"], lambda: _comparison(results))
+    return results["comparison"]
+
+
+def _stage(title: str, result: Path, run: Callable[[], None]) -> None:
+    if result.exists():
+        LOG.info("%s: %s is there already", title, result)
+        return
+    LOG.info("%s ...", title)
+    began = time.monotonic()
+    run()
+    LOG.info("%s: %s, %.0f s", title, result, time.monotonic() - began)
+
+
+def _dataset(output: Path, result: Path) -> None:
+    partial = result.with_name("dataset.partial.zarr")
+    _remove(partial)
+    _run(output, "dataset", ["anemoi.datasets", "create", str(find("recipes", "ecland-sample")), str(partial)])
+    partial.rename(result)
+
+
+def _training(output: Path, results: dict[str, Path], size: Size) -> None:
+    partial = output / "training.partial"
+    _remove(partial)
+    options = [f"system.input.dataset={results['dataset.zarr']}", f"system.output.root={partial}", *size.training]
+    options += [f"hydra.run.dir={partial / 'hydra'}"]
+    _run(output, "training", ["anemoi.training", "train", "--config-name", "ailand-sample", *options])
+    partial.rename(results["training"])
+
+
+def _rollout(output: Path, results: dict[str, Path], checkpoint: Path, size: Size) -> None:
+    options = {
+        "checkpoint": checkpoint,
+        "input.dataset": results["dataset.zarr"],
+        "lead_time": size.lead_time,
+        "output.land-netcdf.path": results["forecast.nc"],
+    }
+    config = str(find("configs", "inference/rollout"))
+    _run(output, "rollout", ["anemoi.inference", "run", config, *(f"{k}={v}" for k, v in options.items())])
+
+
+def _comparison(results: dict[str, Path]) -> None:
+    compare(results["forecast.nc"], results["dataset.zarr"], results["comparison"], training_period=TRAINING_PERIOD)
+
+
+def _run(output: Path, name: str, command: Sequence[str]) -> None:
+    """Run one ``python -m`` command; show its progress, keep all of its output in ``log/<name>.log``."""
+    log = output / "log" / f"{name}.log"
+    log.parent.mkdir(exist_ok=True)
+    argv = [sys.executable, "-m", *command]
+    LOG.info("  %s %s", command[0].replace(".", "-"), shlex.join(command[1:]))
+    with (
+        log.open("w") as file,
+        subprocess.Popen(
+            argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=output, text=True, bufsize=1
+        ) as job,
+    ):
+        assert job.stdout is not None
+        for line in job.stdout:  # universal newlines: the carriage returns of progress bars end lines too
+            file.write(line)
+            if _SHOWN.search(line):
+                _show(line)
+    if job.returncode:
+        tail = "\n".join(log.read_text().splitlines()[-TAIL:])
+        raise RuntimeError(f"{tail}\n`{shlex.join(argv)}` failed with exit code {job.returncode}. All output: {log}")
+
+
+def _show(line: str) -> None:
+    text = line.strip()[:118]
+    sys.stderr.write(f"\r\033[K  {text}" if sys.stderr.isatty() else f"  {text}\n")
+    sys.stderr.flush()
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

@@ -1,0 +1,152 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""The built wheel works in an empty folder, without the repository."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+import yaml
+from installed_wheel import ROOT, Installation, build, install
+
+from anemoi_ailand.resources import listing
+
+pytestmark = pytest.mark.slow
+
+#: The sample has at most 12 MB; code, recipes and configurations are small beside it [byte].
+LARGEST_WHEEL = 14e6
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel of this checkout."""
+    return build(tmp_path_factory.mktemp("dist"))
+
+
+@pytest.fixture(scope="module")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Installation:
+    """The wheel in an environment of its own."""
+    return install(wheel, tmp_path_factory.mktemp("installed"))
+
+
+def test_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
+    """Modules, sample, recipes and configurations; no tests, no scratch files; of bearable size."""
+    names = zipfile.ZipFile(wheel).namelist()
+    assert {name.split("/")[0] for name in names if ".dist-info" not in name} == {"anemoi_ailand", "hydra_plugins"}
+    assert "hydra_plugins/__init__.py" not in names, "it would hide the search paths of other packages"
+    assert [name for name in names if name.endswith((".pyc", ".tmp", "~"))] == []
+    assert any(name.startswith("anemoi_ailand/sample/") for name in names)
+    assert wheel.stat().st_size < LARGEST_WHEEL
+
+
+def test_package_comes_from_the_wheel(installed: Installation) -> None:
+    """The checkout is out of sight."""
+    file = Path(installed.code("import anemoi_ailand; print(anemoi_ailand.__file__)"))
+    assert file.is_relative_to(installed.python.parents[1])
+    assert not file.is_relative_to(ROOT)
+
+
+@pytest.mark.parametrize("kind", ["recipes", "configs"])
+def test_commands_find_what_the_checkout_has(installed: Installation, kind: str) -> None:
+    """All recipes and configurations are in the wheel, with the same text, and lie inside it."""
+    lines = installed.run("-m", "anemoi_ailand", kind).splitlines()
+    assert [line.split()[0] for line in lines] == list(listing(kind))
+    for name, path in listing(kind).items():
+        assert installed.run("-m", "anemoi_ailand", kind, name) == path.read_text(encoding="utf-8")
+        found = Path(installed.run("-m", "anemoi_ailand", kind, "--path", name).strip())
+        assert found.is_relative_to(installed.python.parents[1])
+
+
+def test_script_is_installed(installed: Installation) -> None:
+    """The wheel brings the command ``anemoi-ailand``."""
+    assert installed.run(installed.python.with_name("anemoi-ailand"), "--version").strip()
+
+
+def test_sample_is_found(installed: Installation) -> None:
+    """``$AILAND_SAMPLE`` leads into the wheel."""
+    sample = Path(installed.code("from anemoi_ailand.resources import expand; print(expand('$AILAND_SAMPLE'))"))
+    assert sample.is_relative_to(installed.python.parents[1])
+    assert any(sample.rglob("*.nc"))
+
+
+def test_entry_points_load(installed: Installation) -> None:
+    """Every plug-in is announced and loads, and the process ends well."""
+    text = (
+        "import pyproj\nfrom importlib.metadata import distribution\n"
+        "print(*[e.load().__module__ for e in distribution('anemoi-ailand').entry_points], sep='\\n')"
+    )
+    found = installed.code(text).splitlines()
+    assert found
+    assert all(module.startswith("anemoi_ailand.") for module in found)
+
+
+@pytest.mark.parametrize("name", ["ailand", "ailand-sample"])
+def test_hydra_finds_the_configuration(installed: Installation, name: str) -> None:
+    """``--config-name NAME`` composes from an empty folder, by the search-path plug-in of the wheel."""
+    text = (
+        "from hydra import compose, initialize_config_module\n"
+        "with initialize_config_module('anemoi.training.config', version_base=None):\n"
+        f"    print(compose('{name}', ['system.input.dataset=x.zarr']).model.model._target_)"
+    )
+    assert installed.code(text).startswith("anemoi_ailand.")
+
+
+def packaged(installed: Installation, kind: str, name: str) -> str:
+    """Path of a packaged YAML, as ``$(anemoi-ailand KIND --path NAME)`` gives it to the shell."""
+    return installed.run("-m", "anemoi_ailand", kind, "--path", name).strip()
+
+
+def create(installed: Installation) -> None:
+    """Build six weeks of the sample with a changed copy of the recipe."""
+    copy = installed.run("-m", "anemoi_ailand", "recipes", "--copy", "ecland-sample", "short.yaml", "--force").strip()
+    recipe = yaml.safe_load((installed.folder / copy).read_text(encoding="utf-8"))
+    recipe["dates"] |= {"start": "2020-01-01T00:00:00", "end": "2020-02-15T18:00:00"}
+    recipe["statistics"]["end"] = "2020-01-31T18:00:00"
+    (installed.folder / copy).write_text(yaml.safe_dump(recipe), encoding="utf-8")
+    installed.run("-m", "anemoi.datasets", "create", copy, "dataset.zarr", "--overwrite", timeout=300)
+
+
+def train(installed: Installation) -> None:
+    """Train for eight steps."""
+    overrides = [
+        "system.input.dataset=dataset.zarr",
+        "training.max_steps=8",
+        "training.max_epochs=2",
+        "dataloader.training.datasets.data={start: 2020-01-01, end: 2020-01-31}",
+        "dataloader.validation.datasets.data={start: 2020-02-01, end: 2020-02-15}",
+        "dataloader.limit_batches.validation=1",
+    ]
+    installed.run("-m", "anemoi.training", "train", "--config-name", "ailand-sample", *overrides, timeout=300)
+
+
+def roll_out(installed: Installation) -> None:
+    """Run two days from the packaged configuration."""
+    overrides = [
+        "checkpoint=training/best/inference-best.ckpt",
+        "input.dataset=dataset.zarr",
+        "date=2020-02-01",
+        "lead_time=2d",
+    ]
+    config = packaged(installed, "configs", "inference/rollout")
+    installed.run("-m", "anemoi.inference", "run", config, *overrides, timeout=300)
+
+
+def test_chain(installed: Installation) -> None:
+    """Dataset, training and roll-out by the anemoi commands, with what the wheel brings."""
+    for step in (create, train, roll_out):
+        step(installed)
+    with xr.open_dataset(installed.folder / "forecast.nc") as forecast:
+        assert forecast.sizes["time"] == 9
+        assert bool(np.isfinite(forecast["swvl1"]).all())
+
+
+def test_quickstart(installed: Installation) -> None:
+    """The quickstart in its smallest form leaves its four results in the folder that it is given."""
+    installed.run("-m", "anemoi_ailand", "quickstart", "--smallest", "--output", "result", timeout=900)
+    for name in ("dataset.zarr", "training", "forecast.nc", "comparison/metrics.json"):
+        assert (installed.folder / "result" / name).exists(), name

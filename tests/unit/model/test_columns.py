@@ -1,0 +1,59 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""Which variable goes where, by the table."""
+
+import pytest
+
+from anemoi_ailand.model.columns import StepColumns
+
+INPUTS = {"swvl1": 0, "t": 1, "avg_tprate": 2, "lai_lv": 3, "z": 4, "cos_julian_day": 5}
+OUTPUTS = {"2t": 0, "swvl1": 1}
+FORCING = ["t", "avg_tprate", "lai_lv", "z", "cos_julian_day"]
+
+
+def columns(**changes):
+    return StepColumns.from_names(
+        **{"inputs": INPUTS, "outputs": OUTPUTS, "diagnostic": ["2t"], "forcing": FORCING, **changes}
+    )
+
+
+def test_each_variable_is_taken_at_its_ends():
+    """State, statics and LAI at the start; interval means and calendar at the end; instants at both."""
+    c = columns()
+    assert c.start == ("swvl1", "t", "lai_lv", "z")
+    assert c.end == ("t", "avg_tprate", "cos_julian_day")
+    assert (c.start_index, c.end_index) == ((0, 1, 3, 4), (1, 2, 5))
+    assert c.n_in == 7
+
+
+def test_positions_of_state_and_diagnostics():
+    """Input and output positions of what is predicted."""
+    c = columns()
+    assert (c.prognostic, c.prognostic_in, c.prognostic_out) == (("swvl1",), (0,), (1,))
+    assert (c.diagnostic, c.diagnostic_out) == (("2t",), (0,))
+
+
+@pytest.mark.parametrize(
+    ("changes", "names"),
+    [
+        ({"outputs": {"2t": 0, "t": 1}, "forcing": []}, "'t'"),
+        ({"outputs": {"swvl1": 0, "slt": 1}, "diagnostic": []}, "'slt'"),
+        ({"diagnostic": ["2t"], "forcing": [*FORCING, "skt"]}, "'skt'"),
+    ],
+)
+def test_roles_of_the_table_are_enforced(changes, names):
+    """A forcing or a category that slipped into the state, or a diagnostic into the forcing, is refused by name."""
+    with pytest.raises(ValueError, match=names):
+        columns(**changes)
+
+
+def test_unknown_variable_names_the_nearest():
+    """A name that the table lacks is an error that offers the nearest one."""
+    with pytest.raises(KeyError, match="swvl1"):
+        columns(inputs={**INPUTS, "swlv1": 6})
+
+
+def test_as_dict_is_plain():
+    """Metadata gets lists, which survive JSON."""
+    assert columns().as_dict()["start"] == ["swvl1", "t", "lai_lv", "z"]

@@ -1,0 +1,101 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""Loss and scalers."""
+
+import land_case as case
+import numpy as np
+import pytest
+import torch
+
+from anemoi_ailand.training.loss import IncrementLoss, IncrementScaler, MeanSquaredError, PointScaler
+
+N_OUT = 2
+SCALE = torch.tensor([10.0, 0.5])
+
+
+def loss(delta=None):
+    out = IncrementLoss(delta=delta)
+    out.add_scaler(*PointScaler().get_scaling(), name="points")
+    out.add_scaler(4, SCALE, name="increment")
+    return out
+
+
+def fields(n_points=5, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    return (torch.randn(3, 1, 1, n_points, N_OUT, generator=generator) for _ in range(2))
+
+
+def test_squared_error_against_a_loop():
+    """Without delta: half the mean square of the error in units of the change in 6 h."""
+    pred, target = fields()
+    total = 0.0
+    for b in range(3):
+        for p in range(5):
+            for v in range(N_OUT):
+                error = float(pred[b, 0, 0, p, v] - target[b, 0, 0, p, v]) * float(SCALE[v])
+                total += 0.5 * error**2 / (3 * 5 * N_OUT)
+    torch.testing.assert_close(float(loss()(pred, target)), total, rtol=1e-6, atol=0.0)
+
+
+def test_huber_turns_linear_in_units_of_the_increment():
+    """With delta the function is linear beyond delta, measured after scaling."""
+    pred, target = fields()
+    error = ((pred - target) * SCALE).abs()
+    expected = torch.where(error < 1, 0.5 * error**2, error - 0.5).mean()
+    torch.testing.assert_close(loss(1.0)(pred, target).squeeze(), expected, rtol=1e-6, atol=0.0)
+    assert loss(1.0)(pred, target) < loss()(pred, target)
+
+
+def test_loss_does_not_depend_on_the_number_of_points():
+    """A sample repeated over points has the same loss: it is a mean, so blocks of any size compare."""
+    pred, target = fields()
+    doubled = (torch.cat([x, x], dim=3) for x in (pred, target))
+    torch.testing.assert_close(loss()(pred, target), loss()(*doubled))
+
+
+def test_metric_is_the_mean_squared_error():
+    """The validation metric of one variable is the plain mean square."""
+    metric = MeanSquaredError()
+    metric.add_scaler(*PointScaler().get_scaling(), name="points")
+    pred, target = fields()
+    value = metric(pred, target, scaler_indices=(..., torch.tensor([1])))
+    torch.testing.assert_close(value.squeeze(), (pred - target)[..., 1].square().mean())
+
+
+def test_loss_without_its_scaler_is_refused():
+    """The error names the missing scaler."""
+    out = IncrementLoss()
+    out.add_scaler(*PointScaler().get_scaling(), name="points")
+    with pytest.raises(ValueError, match="increment"):
+        out(*fields())
+
+
+def tendencies():
+    return {"lead_times": ["6h"], "6h": {"stdev": 0.1 * case.statistics()["stdev"]}}
+
+
+def scaler(tend):
+    return IncrementScaler(data_indices=case.indices(), statistics=case.statistics(), statistics_tendencies=tend)
+
+
+def test_scaler_covers_every_output_also_at_index_zero():
+    """Ratio of standard deviations, for diagnostics too and for the variable at dataset index 0."""
+    values = scaler(tendencies()).get_scaling_values()
+    assert case.indices().data.output.name_to_index["2t"] == 0
+    assert values.shape == (len(case.PROGNOSTIC) + len(case.DIAGNOSTIC),)
+    np.testing.assert_allclose(values.numpy(), 10.0, rtol=1e-6)
+
+
+def test_scaler_without_statistics_of_change_is_refused():
+    """The error says how to get them."""
+    with pytest.raises(ValueError, match=r"tendencies: \[6h\]"):
+        scaler(None).get_scaling_values()
+
+
+def test_variable_that_never_changes_is_refused():
+    """The error names it."""
+    tend = tendencies()
+    tend["6h"]["stdev"][case.VARIABLES.index("snowc")] = 0.0
+    with pytest.raises(ValueError, match="snowc"):
+        scaler(tend).get_scaling_values()

@@ -1,0 +1,81 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""Blocks of points."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from anemoi_ailand.training.point_blocks import BlockReader, PointBlocks
+
+N_POINTS = 50
+
+
+def reader(points=10, total=N_POINTS, shuffled=True, resident=True):
+    fields = np.broadcast_to(np.arange(N_POINTS, dtype=np.float32), (20, 3, 1, N_POINTS)).copy()
+    fields += 1000 * np.arange(20, dtype=np.float32)[:, None, None, None]
+    inner = SimpleNamespace(grid_size=N_POINTS, data=fields, num_sequences=1)
+    return BlockReader(inner, fields[..., :total] if resident else None, total, points, shuffled)
+
+
+def block(sample):
+    return [int(v) for v in sample[0, 0, :, 0] % 1000]
+
+
+@pytest.mark.parametrize("resident", [True, False])
+def test_a_sample_is_a_contiguous_block_of_a_window(resident):
+    """Dates as asked for, points consecutive, axes (date, ensemble, point, variable)."""
+    sample = reader(resident=resident).get_sample(0, slice(4, 7))
+    assert sample.shape == (3, 1, 10, 3)
+    assert [int(v) // 1000 for v in sample[:, 0, 0, 0]] == [4, 5, 6]
+    first = block(sample)[0]
+    assert block(sample) == list(range(first, first + 10))
+
+
+def test_blocks_differ_by_date_and_epoch_but_are_reproducible():
+    """The block follows from seed and date alone, so the number of workers does not matter."""
+    r = reader()
+
+    def blocks(seed):
+        torch.manual_seed(seed)
+        return [block(r.get_sample(0, slice(i, i + 2)))[0] for i in range(18)]
+
+    assert blocks(1) == blocks(1)
+    assert blocks(1) != blocks(2)
+    assert len(set(blocks(1))) > 5
+
+
+def test_validation_blocks_are_the_same_in_every_epoch():
+    """So that validation losses of epochs compare."""
+    r = reader(shuffled=False)
+    torch.manual_seed(1)
+    one = block(r.get_sample(0, slice(3, 5)))
+    torch.manual_seed(2)
+    assert block(r.get_sample(0, slice(3, 5))) == one
+
+
+def test_held_out_points_are_never_read():
+    """Blocks come from the first points only."""
+    r = reader(points=7, total=30)
+    assert max(max(block(r.get_sample(0, slice(i % 18, i % 18 + 1)))) for i in range(200)) < 30
+
+
+def test_all_points_if_there_are_fewer():
+    """A block is never larger than the grid."""
+    assert reader(points=1000).get_sample(0, slice(0, 1)).shape == (1, 1, N_POINTS, 3)
+    assert reader(points=None).get_sample(0, slice(0, 1)).shape == (1, 1, N_POINTS, 3)
+
+
+def test_everything_else_is_the_readers_own():
+    """The wrapper passes on what it does not change."""
+    assert reader().num_sequences == 1
+
+
+@pytest.mark.parametrize(("options", "message"), [({"points": 0}, "`points` is 0"), ({"held_out": "no"}, "`held_out`")])
+def test_wrong_options_are_refused(options, message):
+    """The error names the option."""
+    with pytest.raises(ValueError, match=message):
+        PointBlocks(**options)

@@ -1,0 +1,117 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""The forcing of a step goes with the step: in training and in validation, against numbers made by hand."""
+
+import land_case as case
+import pytest
+import torch
+
+from anemoi_ailand.training.task import LandForecaster
+
+#: Hours of the stamps of a hand-made sample: t = 0, 6, 12, 18 h.
+HOURS = (0.0, 6.0, 12.0, 18.0)
+
+
+def hand_made():
+    """One point, one member: at stamp h every variable number v holds 1000 v + h."""
+    fields = torch.tensor([[1000.0 * v + h for v in range(len(case.VARIABLES))] for h in HOURS])
+    return {"data": fields.reshape(1, len(HOURS), 1, 1, -1)}
+
+
+def value(x, slot, name):
+    indices = case.indices()
+    number = case.VARIABLES.index(name)
+    return float(x["data"][0, slot, 0, 0, indices.model.input.name_to_index[name]]) - 1000.0 * number
+
+
+def task(**options):
+    return LandForecaster(rollout={"start": 3, "epoch_increment": 0, "maximum": 3}, **options)
+
+
+def test_first_step_has_the_forcing_over_itself():
+    """Step 0 to 6 h: means stored at 6 h, instants of 0 h and 6 h, state of 0 h in both slots."""
+    x = task().get_inputs(hand_made(), {"data": case.indices()})
+    assert value(x, 1, "avg_tprate") == 6.0
+    assert (value(x, 0, "t"), value(x, 1, "t")) == (0.0, 6.0)
+    assert (value(x, 0, "swvl1"), value(x, 1, "swvl1")) == (0.0, 0.0)
+
+
+@pytest.mark.parametrize("mode", ["training", "validation"])
+def test_every_step_of_a_rollout_has_its_own_forcing(mode):
+    """Step k, from 6 k to 6 k + 6 h: means of 6 k + 6 h, instants of both ends, the predicted state."""
+    land = task(validation_rollout=3)
+    batch, indices = hand_made(), {"data": case.indices()}
+    assert [len(land.get_offsets(mode=mode)), len(land.steps(mode))] == [4, 3]
+    x = land.get_inputs(batch, indices)
+    for k in range(3):
+        assert value(x, 1, "avg_tprate") == HOURS[k + 1]
+        assert (value(x, 0, "t"), value(x, 1, "t")) == (HOURS[k], HOURS[k + 1])
+        assert value(x, 0, "lai_lv") == HOURS[k]
+        target = land.get_targets(batch, rollout_step=k)["data"]
+        assert float(target[0, 0, 0, 0, case.VARIABLES.index("2t")]) == HOURS[k + 1]
+        if k < 2:
+            y = torch.full((1, 1, 1, 1, len(case.indices().model.output.name_to_index)), -7.0 - k)
+            x = land.advance_input(x, {"data": y}, batch, rollout_step=k, data_indices=indices)
+            state = x["data"][..., case.indices().model.input.prognostic]
+            assert torch.equal(state, torch.full_like(state, -7.0 - k))
+
+
+def test_future_state_is_nowhere_in_the_input():
+    """Spoiling state and diagnostics of all later stamps changes no input."""
+    indices = {"data": case.indices()}
+    batch, spoilt = case.batch(4), case.batch(4)
+    for name in [*case.PROGNOSTIC, *case.DIAGNOSTIC]:
+        spoilt["data"][:, 1:, ..., case.VARIABLES.index(name)] = float("nan")
+    land = task()
+    x, z = (land.get_inputs(b, indices) for b in (batch, spoilt))
+    assert torch.equal(x["data"], z["data"])
+    y = {"data": torch.zeros(2, 1, 1, 7, len(case.indices().model.output.name_to_index))}
+    x, z = (land.advance_input(i, y, b, rollout_step=0, data_indices=indices) for i, b in ((x, batch), (z, spoilt)))
+    assert torch.equal(x["data"], z["data"])
+
+
+def test_gradient_reaches_the_first_state_through_the_rollout():
+    """Back-propagation through the steps of a sample is not cut by the task."""
+    model, land, indices = case.land_model().train(), task(), {"data": case.indices()}
+    batch = case.batch(4)
+    batch["data"].requires_grad_()
+    x = land.get_inputs(batch, indices)
+    for k in range(3):
+        y = model(x)
+        if k < 2:
+            x = land.advance_input(x, y, batch, rollout_step=k, data_indices=indices)
+    y["data"].sum().backward()
+    assert batch["data"].grad[:, 0, ..., case.VARIABLES.index("stl1")].abs().max() > 0
+    assert batch["data"].grad[:, 1:, ..., case.VARIABLES.index("stl1")].abs().max() == 0
+
+
+def test_rollout_grows_by_curriculum_and_is_restored():
+    """One step more after each increment; a resumed run goes on where it was."""
+    land = LandForecaster(rollout={"start": 1, "epoch_increment": 2, "maximum": 3})
+    sizes = []
+    for epoch in range(8):
+        sizes.append(land.num_steps)
+        land.on_train_epoch_end(epoch)
+    assert sizes == [1, 1, 2, 2, 3, 3, 3, 3]
+    resumed = LandForecaster(rollout={"start": 1, "epoch_increment": 2, "maximum": 3})
+    resumed.load_training_runtime_state_dict(land.training_runtime_state_dict())
+    assert resumed.num_steps == 3
+
+
+def test_metadata_lets_inference_find_the_runner():
+    """Task name and offsets as inference reads them: the initial state is that of the start alone."""
+    metadata = {"metadata_inference": {"dataset_names": ["data"], "data": {}}}
+    task().fill_metadata(metadata)
+    assert metadata["metadata_inference"]["task"] == "land-forecaster"
+    times = metadata["metadata_inference"]["data"]["timesteps"]
+    assert (times["input_offsets"], times["output_offsets"], times["rollout_shift"]) == (["0h"], ["6h"], "6h")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"), [({"timestep": "1H"}, "6 h"), ({"multistep_imput": 2}, "multistep_imput")]
+)
+def test_wrong_options_are_refused(options, message):
+    """Another time step or an unknown option is an error that says so."""
+    with pytest.raises(ValueError, match=message):
+        LandForecaster(**options)
