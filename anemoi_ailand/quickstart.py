@@ -3,8 +3,8 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """The whole chain on the packaged sample, by the same command lines that a user types.
 
-Dataset, training, one year from one initial state, comparison: each is a stage with one result, and a stage whose result
-is there is not run again.
+Dataset, training, one year from one initial state, comparison: each is a stage with one result, and a stage whose
+result is there is not run again.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def quickstart(output: Path, size: Size = FULL, *, force: bool = False) -> Path:
 
     Raises
     ------
-    RuntimeError
+    ChildProcessError
         A stage failed; the message names its log.
     """
     output = output.resolve()
@@ -149,7 +149,9 @@ def _run(output: Path, name: str, command: Sequence[str]) -> None:
                 _show(line)
     if job.returncode:
         tail = "\n".join(log.read_text().splitlines()[-TAIL:])
-        raise RuntimeError(f"{tail}\n`{shlex.join(argv)}` failed with exit code {job.returncode}. All output: {log}")
+        raise ChildProcessError(
+            f"{tail}\n`{shlex.join(argv)}` failed with exit code {job.returncode}. All output: {log}"
+        )
 
 
 def _show(line: str) -> None:

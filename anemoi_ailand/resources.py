@@ -44,7 +44,9 @@ def find(kind: str, name: str) -> Path:
     if key in known:
         return known[key]
     near = get_close_matches(key, known, n=3) or sorted(known)
-    raise ValueError(f"There is no '{name}' among the packaged {kind}. Nearest: {near}. List them: anemoi-ailand {kind}")
+    raise ValueError(
+        f"There is no '{name}' among the packaged {kind}. Nearest: {near}. List them: anemoi-ailand {kind}"
+    )
 
 
 def expand(path: str) -> str:

@@ -30,10 +30,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
-from enum import Enum
+from enum import StrEnum
+from typing import Any
 
 
-class Role(str, Enum):
+class Role(StrEnum):
     """What a variable is to the emulator."""
 
     FORCING = "forcing"
@@ -43,7 +44,7 @@ class Role(str, Enum):
     DIAGNOSTIC = "diagnostic"
 
 
-class Time(str, Enum):
+class Time(StrEnum):
     """What a value says about time."""
 
     INSTANT = "instant"
@@ -105,36 +106,38 @@ def _soil(layer: int, moisture_scale: float, temperature_scale: float) -> list[V
     ]  # fmt: skip
 
 
-def _prognostic(name: str, long_name: str, units: str, bounds: tuple, scale: float, **kwargs: str) -> Variable:
+def _prognostic(name: str, long_name: str, units: str, bounds: tuple, scale: float, **kwargs: Any) -> Variable:
     return Variable(
         name, long_name, units, Role.PROGNOSTIC, Time.INSTANT, (START,), bounds, increment_scale=scale,
         reference=name, **kwargs,
     )  # fmt: skip
 
 
-def _diagnostic(name: str, long_name: str, units: str, time: Time, **kwargs) -> Variable:  # noqa: ANN003
+def _diagnostic(name: str, long_name: str, units: str, time: Time, **kwargs: Any) -> Variable:
     return Variable(name, long_name, units, Role.DIAGNOSTIC, time, **kwargs)
 
 
-def _forcing(name: str, long_name: str, units: str, time: Time, **kwargs) -> Variable:  # noqa: ANN003
+def _forcing(name: str, long_name: str, units: str, time: Time, **kwargs: Any) -> Variable:
     taken = {Time.INSTANT: (START, END)}.get(time, (END,))
     return Variable(name, long_name, units, Role.FORCING, time, **{"taken": taken, **kwargs})
 
 
-def _static(name: str, long_name: str, units: str, reference: str | None, native: str | None, **kwargs) -> Variable:  # noqa: ANN003
+def _static(
+    name: str, long_name: str, units: str, reference: str | None, native: str | None, **kwargs: Any
+) -> Variable:
     return Variable(
         name, long_name, units, Role.STATIC, Time.CONSTANT, (START,), reference=reference, native=native, **kwargs
     )
 
 
-def _category(name: str, long_name: str, reference: str | None, native: str | None, **kwargs: str) -> Variable:
+def _category(name: str, long_name: str, reference: str | None, native: str | None, **kwargs: Any) -> Variable:
     return Variable(
         name, long_name, "1", Role.CATEGORY, Time.CONSTANT, normalisation="none", reference=reference, native=native,
         **kwargs,
     )  # fmt: skip
 
 
-def _computed(name: str, long_name: str, units: str, taken: tuple[str, ...], **kwargs: str) -> Variable:
+def _computed(name: str, long_name: str, units: str, taken: tuple[str, ...], **kwargs: Any) -> Variable:
     return Variable(
         name, long_name, units, Role.FORCING, Time.INSTANT, taken, computed=True,
         **{"normalisation": "none", **kwargs},
@@ -288,14 +291,14 @@ def variable(name: str) -> Variable:
 
     Raises
     ------
-    KeyError
+    ValueError
         The name is not in the table; the message gives the nearest known ones.
     """
     try:
         return VARIABLES[name]
     except KeyError:
         near = get_close_matches(name, VARIABLES, n=3) or sorted(VARIABLES)
-        raise KeyError(
+        raise ValueError(
             f"Variable '{name}' is not in the table anemoi_ailand/variables.py. Nearest known names: {near}. "
             "Correct the name, or add a row to the table."
         ) from None

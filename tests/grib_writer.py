@@ -11,7 +11,9 @@ from pathlib import Path
 
 import eccodes
 import numpy as np
+import pytest
 
+from anemoi_ailand.data.grib import GribReader
 from anemoi_ailand.data.reader import Reader, open_reader
 
 BITS = 24
@@ -155,3 +157,32 @@ def sample() -> Reader:
 def stamps(first: datetime, n: int) -> list[datetime]:
     """6-hourly dates."""
     return [first + i * 6 * HOUR for i in range(n)]
+
+
+def files(folder: Path) -> list[Path]:
+    """All files in a folder."""
+    return sorted(folder.iterdir())
+
+
+def points(archive: Archive, value: float) -> np.ndarray:
+    """One value at every land point."""
+    return archive.grid.spread(np.full(archive.grid.n_points, value))
+
+
+def states(archive: Archive, n_dates: int = 5, first: datetime = datetime(2020, 4, 1)) -> Archive:
+    """Soil moisture of layer 1, so that there is something to read; returns the archive."""
+    for date in stamps(first, n_dates):
+        archive.field("state.grib", points(archive, 0.3), 39, date, dataType="an")
+    return archive
+
+
+def refuse(folder: Path, match: str, **options: object) -> None:
+    """Opening the files in ``folder`` is refused with a message."""
+    with pytest.raises(ValueError, match=match):
+        GribReader(files(folder), **options)
+
+
+def close(found: np.ndarray, expected: np.ndarray) -> None:
+    """Equal to the precision of packing, relative to each variable's largest value: 24 bits, and float32."""
+    for a, b in zip(found, expected, strict=True):
+        np.testing.assert_allclose(a, b, rtol=0.0, atol=1.0e-6 * float(np.abs(b).max()))

@@ -80,6 +80,20 @@ def cover(intervals: Intervals, begin: int, end: int) -> list[tuple[int, int]] |
     return None
 
 
+def simple_ends(intervals: Intervals, length: int) -> np.ndarray:
+    """Ends at which one interval, or one difference, gives ``length``: most of them, and all at once.
+
+    Where this says nothing, :func:`cover` may still find a chain.
+    """
+    kind = np.dtype([("base", "i8"), ("begin", "i8"), ("end", "i8")])
+    first, second = np.empty(len(intervals.end), kind), np.empty(len(intervals.end), kind)
+    for field, values in (("base", intervals.base), ("begin", intervals.begin), ("end", intervals.end)):
+        first[field] = second[field] = values
+    first["end"] += length
+    whole = intervals.end[intervals.end - intervals.begin == length]
+    return np.union1d(whole, np.intersect1d(first, second)["end"])
+
+
 def _chain(intervals: Intervals, begin: int, end: int, longest: int) -> list[int] | None:
     """Positions of consecutive intervals from ``begin`` to ``end``, the fewest first found."""
     if longest == 0:

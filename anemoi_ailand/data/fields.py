@@ -87,9 +87,11 @@ class LandField(Field):
 
     @property
     def shape(self) -> tuple[int, ...]:
+        """Number of points."""
         return self._array.shape
 
     def clone(self, **kwargs: Any) -> LandField:
+        """Field with other values or metadata, which filters of Anemoi ask for."""
         return _ClonedLandField(self, **kwargs)
 
     def __repr__(self) -> str:
@@ -103,7 +105,7 @@ class _ClonedLandField(ClonedFieldCore, LandField):
 
 
 class LandFields(FieldList):
-    """All ``names`` at all ``dates``, dates slowest, names in alphabetical order: the order in which Anemoi stores them.
+    """All ``names`` at all ``dates``, dates slowest, names in alphabetical order, as Anemoi stores them.
 
     Parameters
     ----------
@@ -224,7 +226,14 @@ class LandCubelet:
 
 def _constant_metadata(name: str) -> dict[str, Any]:
     row = variable(name)
-    out = {"param": name, "levtype": "sfc", "levelist": None, "level": None, "number": None, "units": row.units}
+    out: dict[str, Any] = {
+        "param": name,
+        "levtype": "sfc",
+        "levelist": None,
+        "level": None,
+        "number": None,
+        "units": row.units,
+    }
     if row.time in _PERIOD:
         start, end = _PERIOD[row.time]
         out |= {"startStep": start, "endStep": end, "typeOfStatisticalProcessing": _AVERAGE}

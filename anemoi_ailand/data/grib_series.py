@@ -17,7 +17,7 @@ from typing import Protocol
 import numpy as np
 
 from anemoi_ailand.constants import SOIL_LAYER_THICKNESS, STEP_HOURS
-from anemoi_ailand.data.accumulation import Intervals, cover
+from anemoi_ailand.data.accumulation import Intervals, cover, simple_ends
 from anemoi_ailand.data.grib_parameters import MEANS_OF_INSTANTS, PARAMETERS, Level, Parameter, factor
 from anemoi_ailand.data.grib_scan import Header, Scan
 from anemoi_ailand.variables import Time, variable
@@ -178,11 +178,17 @@ class Means:
 
     def covers(self, stamps: np.ndarray) -> np.ndarray:
         """Stamps whose interval the archive can form."""
-        return np.array([cover(self.intervals, int(s) - self.length, int(s)) is not None for s in stamps], bool)
+        known = self.intervals
+        there = np.isin(stamps, simple_ends(known, self.length))
+        possible = np.isin(stamps, known.end) & np.isin(stamps - self.length, np.append(known.begin, known.end))
+        for i in np.flatnonzero(possible & ~there):
+            there[i] = cover(known, int(stamps[i]) - self.length, int(stamps[i])) is not None
+        return there
 
     def terms(self, stamp: int) -> Terms:
         """Archived amounts divided by the length, or archived means weighted by theirs."""
-        found = cover(self.intervals, stamp - self.length, stamp)
+        k = self.intervals
+        found = cover(k, stamp - self.length, stamp)
         if found is None:
             raise ValueError(
                 f"The mean of {self.way.short_name} over the {self.length // HOUR} h to {text(stamp)} cannot be "
@@ -191,9 +197,8 @@ class Means:
             )
         if not self.way.mean:
             return [(sign * self.scale / self.length, row) for sign, row in found]
-        i = self.intervals
-        spans = dict(zip(i.row.tolist(), (i.end - i.begin).tolist(), strict=True))
-        return [(sign * self.scale * spans[row] / self.length, row) for sign, row in found]
+        spans = [int(np.ptp([k.begin[k.row == row], k.end[k.row == row]])) for _, row in found]
+        return [(sign * self.scale * span / self.length, row) for (sign, row), span in zip(found, spans, strict=True)]
 
     def there(self) -> str:
         """Some of the intervals."""

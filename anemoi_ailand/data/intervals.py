@@ -8,14 +8,14 @@ A window is a set of record numbers and their weights; records are found by thei
 
 from __future__ import annotations
 
-from enum import Enum
+from enum import StrEnum
 
 import numpy as np
 
 _HOUR = np.timedelta64(3600, "s")
 
 
-class Kind(str, Enum):
+class Kind(StrEnum):
     """What a native record says about time."""
 
     MEAN = "mean"  #: over the native step that ends at its stamp
@@ -50,13 +50,11 @@ def native_step(stamps: np.ndarray, what: str) -> np.timedelta64:
     return step
 
 
-def window(
-    stamps: np.ndarray, ends: np.ndarray, hours: float, kind: Kind, what: str
-) -> tuple[np.ndarray, np.ndarray]:
+def window(stamps: np.ndarray, ends: np.ndarray, hours: float, kind: Kind, what: str) -> tuple[np.ndarray, np.ndarray]:
     r"""Records and weights of the means over the ``hours`` that end at each of ``ends``.
 
-    Of means over a native step :math:`\delta`, those stamped :math:`e - T + \delta, \ldots, e` count alike. Of instants,
-    those stamped :math:`e - T, \ldots, e` count by the trapezoid, the two outer ones half.
+    Of means over a native step :math:`\delta`, those stamped :math:`e - T + \delta, \ldots, e` count alike. Of
+    instants, those stamped :math:`e - T, \ldots, e` count by the trapezoid, the two outer ones half.
 
     Parameters
     ----------
@@ -101,8 +99,8 @@ def window(
     records = last[:, None] - back
     if (records < 0).any():
         raise ValueError(
-            f"{what} begins at {stamps[0]}, so the {hours:g} h that end at {ends[(records < 0).any(axis=1)][0]} are not "
-            "whole. Begin one step later, or add earlier records."
+            f"{what} begins at {stamps[0]}, so the {hours:g} h that end at {ends[(records < 0).any(axis=1)][0]} are "
+            "not whole. Begin one step later, or add earlier records."
         )
     weights = np.full(len(back), 1.0 / n)
     if kind is Kind.INSTANT:
@@ -113,7 +111,9 @@ def window(
 def whole_ends(stamps: np.ndarray, hours: float, kind: Kind, what: str) -> tuple[np.datetime64, np.datetime64]:
     """First and last stamp at which a window of ``hours`` can end, not looking whether ``hours`` fit the clock."""
     step = native_step(stamps, what)
-    first = stamps[0] + np.timedelta64(round(hours * 3600), "s") - (step if kind is Kind.MEAN else np.timedelta64(0, "s"))
+    first = (
+        stamps[0] + np.timedelta64(round(hours * 3600), "s") - (step if kind is Kind.MEAN else np.timedelta64(0, "s"))
+    )
     return first, stamps[-1]
 
 

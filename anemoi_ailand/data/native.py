@@ -31,9 +31,9 @@ _SNOW = ("sd", "rsn", "tsn")
 class NativeReader:
     """Reader of ecLand's own files; see :class:`anemoi_ailand.data.reader.Reader`.
 
-    What a file is called does not matter: it is known by its variables. A variable is offered if what it is made of is
-    there, so a run without ``o_co2`` has no ``gpp``. The last record of ``o_d2m`` is left out unless the forcing goes on
-    beyond it: ecLand computes it with clamped forcing.
+    What a file is called does not matter: it is known by its variables. A variable is offered if what it is made of
+    is there, so a run without ``o_co2`` has no ``gpp``. The last record of ``o_d2m`` is left out unless the forcing
+    goes on beyond it: ecLand computes it with clamped forcing.
 
     Parameters
     ----------
@@ -102,7 +102,9 @@ class NativeReader:
         first = first + (_midnight(first) - first) % STEP
         last = last - (last - _midnight(last)) % STEP
         if first > last:
-            raise ValueError(f"The files of {self.name} have no date in common: {spans}. Give files of the same period.")
+            raise ValueError(
+                f"The files of {self.name} have no date in common: {spans}. Give files of the same period."
+            )
         return Coverage(first, last)
 
     def _span(self, rule: Rule) -> tuple[datetime, datetime]:
@@ -156,7 +158,11 @@ class NativeReader:
 
     def _read_rule(self, rule: Rule, dates: Sequence[datetime]) -> np.ndarray:
         series = self._series[rule.role]
-        return self._windowed(rule, dates, lambda records: sum(f * series.read(p, records) for p, f in rule.parts))
+
+        def total(records: np.ndarray) -> np.ndarray:
+            return np.sum([factor * series.read(part, records) for part, factor in rule.parts], axis=0)
+
+        return self._windowed(rule, dates, total)
 
     def _windowed(
         self, rule: Rule, dates: Sequence[datetime], values: Callable[[np.ndarray], np.ndarray]
@@ -218,5 +224,7 @@ def _point_id(path: str | None, n_points: int) -> np.ndarray:
 
     ids = np.loadtxt(expand(path), dtype="i8", ndmin=1)
     if len(ids) != n_points:
-        raise ValueError(f"'{path}' names {len(ids)} points and the files hold {n_points}. Give one number a line, per point.")
+        raise ValueError(
+            f"'{path}' names {len(ids)} points and the files hold {n_points}. Give one number a line, per point."
+        )
     return ids

@@ -77,17 +77,17 @@ def scan(paths: Sequence[Path]) -> list[NativeFile]:
     found = [f for p in paths if (f := _scan_one(p)) is not None]
     if not found:
         raise ValueError(
-            f"None of {[p.name for p in paths][:8]} is a file of ecLand offline (forcing, surfclim, o_gg, o_efl, o_wat, "
-            "o_d2m, o_co2, o_fix). Correct `path`, or set `layout`."
+            f"None of {[p.name for p in paths][:8]} is a file of ecLand offline (forcing, surfclim, o_gg, o_efl, "
+            "o_wat, o_d2m, o_co2, o_fix). Correct `path`, or set `layout`."
         )
     first = found[0]
     for f in found[1:]:
         if f.latitudes.shape != first.latitudes.shape or (
-            max(np.abs(f.latitudes - first.latitudes).max(), np.abs(f.longitudes - first.longitudes).max()) > _SAME_PLACE
+            np.abs([f.latitudes - first.latitudes, f.longitudes - first.longitudes]).max() > _SAME_PLACE
         ):
             raise ValueError(
-                f"'{first.path.name}' ({first.latitudes.size} points) and '{f.path.name}' ({f.latitudes.size} points) hold "
-                "different points. Give the files of one run in `path`."
+                f"'{first.path.name}' ({first.latitudes.size} points) and '{f.path.name}' ({f.latitudes.size} points) "
+                "hold different points. Give the files of one run in `path`."
             )
     return found
 
@@ -105,8 +105,8 @@ def _scan_one(path: Path) -> NativeFile | None:
 
 
 def _points(dataset: netCDF4.Dataset, path: Path) -> tuple[np.ndarray, np.ndarray]:
-    pair = [next((n for n in names if n in dataset.variables), None) for names in (("lat", "latitude"), ("lon", "longitude"))]
-    if None in pair:
+    pair = next((p for p in (("lat", "lon"), ("latitude", "longitude")) if set(p) <= set(dataset.variables)), None)
+    if pair is None:
         raise ValueError(f"'{path}' has no 'lat' and 'lon'. Add them, along 'x' or as dimensions.")
     lat, lon = (filled(dataset.variables[n]) for n in pair)
     if dataset.variables[pair[0]].dimensions != dataset.variables[pair[1]].dimensions:
@@ -118,7 +118,8 @@ def _points(dataset: netCDF4.Dataset, path: Path) -> tuple[np.ndarray, np.ndarra
 class Series:
     """Records of all files of one role, joined by time.
 
-    Files of a chain of runs may share a stamp, the end of one run being the start of the next; the earlier file gives it.
+    Files of a chain of runs may share a stamp, the end of one run being the start of the next; the earlier
+    file gives it.
     """
 
     files: list[NativeFile]

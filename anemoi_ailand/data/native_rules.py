@@ -15,7 +15,7 @@ Part = tuple[str, float]
 
 @dataclass(frozen=True)
 class Rule:
-    """Sum of ``parts`` from files of one role; ``hours`` of 0 is the value at the stamp, more is the mean ending there."""
+    """Sum of ``parts`` from files of one role; ``hours`` 0 is the value at the stamp, more the mean ending there."""
 
     role: str
     parts: tuple[Part, ...]
@@ -39,7 +39,7 @@ def _forcing(hours: int, kind: Kind, *names: str) -> Rule:
 #: Rules of all variables that change in time, except those made in ``native.py`` from others.
 #:
 #: Signs: ``Qle``, ``Qh`` are negative upward, which is the table's; ``Evap`` too, against the table's; ``CO2flux`` is
-#: positive into the land, against the table's. ``Qsb`` is -(total + surface runoff), an error of the writer, so that true
+#: positive into the land, against the table's. ``Qsb`` is -(total + surface runoff), an error of the writer: true
 #: sub-surface runoff is -Qsb - 2 Qs; with it the water balance closes.
 RULES: dict[str, Rule] = {
     **{f"swvl{k}": _state("SoilMoist", k - 1) for k in (1, 2, 3, 4)},

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import netCDF4
 import numpy as np
@@ -81,7 +82,8 @@ def times(dataset: netCDF4.Dataset, path: Path) -> list[datetime]:
     if np.isnan(values).any() or (np.diff(values) <= 0).any():
         bad = int(np.flatnonzero(np.isnan(values) | (np.diff(values, prepend=values[0] - 1) <= 0))[0])
         raise ValueError(f"The time axis of '{path}' does not increase at record {bad}. Sort or repair the file.")
-    stamps = netCDF4.num2date(values, units, "standard", only_use_cftime_datetimes=False, only_use_python_datetimes=True)
+    python = {"only_use_cftime_datetimes": False, "only_use_python_datetimes": True}
+    stamps: Any = netCDF4.num2date(values, units, "standard", **python)
     half = timedelta(seconds=TIME_TOLERANCE / 2)
     return [(s.replace(tzinfo=None) + half).replace(microsecond=0) for s in stamps]
 

@@ -12,7 +12,9 @@ from __future__ import annotations
 import numpy as np
 
 
-def fair_order(n_points: int, seed: int, strata: np.ndarray | None = None, last: np.ndarray | None = None) -> np.ndarray:
+def fair_order(
+    n_points: int, seed: int, strata: np.ndarray | None = None, last: np.ndarray | None = None
+) -> np.ndarray:
     r"""Permutation of points such that contiguous blocks are fair.
 
     Member :math:`k` (in random order) of a stratum of :math:`n_s` points gets the key :math:`(k + u_s) / n_s` with one

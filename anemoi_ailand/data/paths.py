@@ -50,7 +50,7 @@ def _resolve_one(entry: str) -> list[Path]:
     direct = Path(expanded)
     if direct.is_file():
         return [direct]
-    matches = [direct] if direct.is_dir() else [Path(p) for p in sorted(glob.glob(expanded))]
+    matches = [direct] if direct.is_dir() else [Path(p) for p in sorted(glob.glob(expanded))]  # noqa: PTH207  (absolute or not)
     found: list[Path] = []
     for match in matches:
         found += sorted(p for p in match.iterdir() if _is_data(p)) if match.is_dir() else [match]

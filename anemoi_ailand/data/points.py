@@ -13,13 +13,14 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 
 from anemoi_ailand.data.detect import POINT_DIMENSIONS
 from anemoi_ailand.data.netcdf import check_units, filled, open_file, read_records, records, times
-from anemoi_ailand.data.reader import STEP, Coverage, check_request
+from anemoi_ailand.data.reader import MARKS, STEP, Coverage, check_request
 from anemoi_ailand.variables import VARIABLES, Time, Variable
 
 LOG = logging.getLogger(__name__)
@@ -55,7 +56,7 @@ def _index(path: Path) -> _File:
                 if group is not None:
                     group.add(name)
                     out.units[name] = getattr(v, "units", "1")
-        for name in ("latitude", "longitude", "point_id"):
+        for name in ("latitude", "longitude", "point_id", "climate_class"):
             if name in dataset.variables:
                 out.coordinates[name] = filled(dataset.variables[name])
     return out
@@ -94,14 +95,14 @@ class PointReader:
         self.name = f"'{files[0].name}'" + (f" and {len(indexed) - 1} more" if len(indexed) > 1 else "")
         self._files = indexed
         self._take_points()
-        self._origins = {v.name: o for v in VARIABLES.values() if not v.computed and (o := self._origin(v))}
+        rows = [v for v in VARIABLES.values() if not v.computed and v.name not in MARKS]
+        self._origins = {v.name: o for v in rows if (o := self._origin(v))}
         if not self._origins:
             raise ValueError(
                 f"No variable of the table is in {self.name}, which holds "
                 f"{sorted(set().union(*(f.dynamic | f.constant for f in indexed)))}. Correct `path` or `layout`."
             )
         self.variables = tuple(self._origins)
-        self.climate_class = self._constant("climate_class").astype("i8") if "climate_class" in self._origins else None
         self.coverage = self._find_coverage()
         LOG.info("%d variables at %d points, %s", len(self.variables), len(self.point_id), self.coverage)
 
@@ -112,10 +113,14 @@ class PointReader:
         self.latitudes, self.longitudes = first.coordinates["latitude"], first.coordinates["longitude"]
         ids = next((f.coordinates["point_id"] for f in self._files if "point_id" in f.coordinates), None)
         self.point_id = (np.arange(len(self.latitudes)) if ids is None else ids).astype("i8")
+        classes = next((f.coordinates["climate_class"] for f in self._files if "climate_class" in f.coordinates), None)
+        self.climate_class = None if classes is None else classes.astype("i8")
         for f in self._files:
             for name, mine in (("latitude", self.latitudes), ("longitude", self.longitudes), ("point_id", ids)):
-                theirs = f.coordinates.get(name, mine)
-                if mine is not None and (theirs.shape != mine.shape or np.abs(theirs - mine).max() > _SAME_PLACE):
+                theirs = f.coordinates.get(name)
+                if mine is None or theirs is None:
+                    continue
+                if theirs.shape != mine.shape or np.abs(theirs - mine).max() > _SAME_PLACE:
                     raise ValueError(
                         f"'{f.path.name}' and '{first.path.name}' hold different points ('{name}' of {theirs.size} and "
                         f"{mine.size} points differs). Give files of one set of points in `path` and `static`."
@@ -138,12 +143,15 @@ class PointReader:
         chains = {o.files: n for n, o in self._origins.items() if VARIABLES[n].time is not Time.CONSTANT}
         if not chains:
             raise ValueError(
-                f"{self.name} holds nothing that changes in time. Add the files with dimensions (time, point) to `path`."
+                f"{self.name} holds nothing that changes in time. Add files with dimensions (time, point) to `path`."
             )
         spans = [_span([(s, f.path) for f in files for s in f.stamps], name) for files, name in chains.items()]
         first, last = max(a for a, _ in spans), min(b for _, b in spans)
         if first > last:
-            raise ValueError(f"The variables of {self.name} have no date in common: {dict(zip(chains.values(), spans, strict=True))}.")
+            raise ValueError(
+                f"The variables of {self.name} have no date in common: "
+                f"{dict(zip(chains.values(), spans, strict=True))}. Give files of the same period in `path`."
+            )
         return Coverage(first, last)
 
     def _constant(self, name: str) -> np.ndarray:
@@ -188,7 +196,7 @@ def _span(stamps: list[tuple[datetime, Path]], name: str) -> tuple[datetime, dat
         A gap, a stamp twice, or another step.
     """
     stamps = sorted(stamps)
-    for (a, file_a), (b, file_b) in zip(stamps[:-1], stamps[1:], strict=True):
+    for (a, file_a), (b, file_b) in pairwise(stamps):
         if b == a:
             raise ValueError(f"{a} of '{name}' is in '{file_a}' and in '{file_b}'. Give each date once in `path`.")
         if b - a != STEP:

@@ -28,6 +28,9 @@ LOG = logging.getLogger(__name__)
 #: One emulator step.
 STEP = timedelta(hours=STEP_HOURS)
 
+#: Marks of points: attributes of a reader, not variables of it.
+MARKS = ("climate_class", "point_id", "held_out")
+
 #: Layouts that :func:`open_reader` knows.
 LAYOUTS = ("reference", "native", "land", "grib")
 
@@ -43,6 +46,10 @@ class Coverage:
     def __contains__(self, date: datetime) -> bool:
         return self.first <= date <= self.last and (date - self.first) % self.step == timedelta(0)
 
+    def dates(self) -> list[datetime]:
+        """All dates, first to last."""
+        return [self.first + i * self.step for i in range((self.last - self.first) // self.step + 1)]
+
     def __str__(self) -> str:
         return f"{self.first:%Y-%m-%d %H:%M} to {self.last:%Y-%m-%d %H:%M} every {self.step}"
 
@@ -56,7 +63,8 @@ class Reader(Protocol):
     name : str
         The files in words, for messages.
     variables : tuple of str
-        Dataset names of the table that it can give, in the order of the table; never a computed one (sun, calendar).
+        Dataset names of the table that it can give, in the order of the table; never a computed one (sun, calendar)
+        nor one of :data:`MARKS`.
     latitudes, longitudes : numpy.ndarray, shape (point,), float64
         Degrees north, degrees east.
     point_id : numpy.ndarray, shape (point,), int64

@@ -55,7 +55,8 @@ def select(
     reader : Reader
         Where the points come from.
     points : mapping, optional
-        ``{held_out: exclude}`` or ``{held_out: only}``; ``{ids: [...]}``; ``{land: true}`` for land-sea mask of 0.5 and more.
+        ``{held_out: exclude}`` or ``{held_out: only}``; ``{ids: [...]}``; ``{land: true}``: land-sea mask of 0.5 and
+        more.
     held : numpy.ndarray of bool, shape (point,)
         Points held out; they come last.
     order : mapping, optional
@@ -130,7 +131,9 @@ def _known(ids: Sequence[int], point_id: np.ndarray) -> np.ndarray:
     wanted = np.atleast_1d(ids)
     unknown = wanted[~np.isin(wanted, point_id)]
     if len(unknown):
-        raise ValueError(f"Points {unknown.tolist()} are not there; point_id is {point_id[:20].tolist()}... Correct `ids`.")
+        raise ValueError(
+            f"Points {unknown.tolist()} are not there; point_id is {point_id[:20].tolist()}... Correct `ids`."
+        )
     return wanted
 
 

@@ -30,13 +30,10 @@ from anemoi.datasets.create.source import Source
 
 from anemoi_ailand.data import selection, sun
 from anemoi_ailand.data.fields import LandFields
-from anemoi_ailand.data.reader import Reader, check_request, open_reader
+from anemoi_ailand.data.reader import MARKS, Reader, check_request, open_reader
 from anemoi_ailand.variables import VARIABLES, variable
 
 LOG = logging.getLogger(__name__)
-
-#: Marks of points, made from the options; they are stored as constant variables, because a dataset has no other place.
-MARKS = ("point_id", "held_out")
 
 
 class EcLandSource(Source):
@@ -67,22 +64,34 @@ class EcLandSource(Source):
         self.reader = _open(_key(path), _key(static), layout, _key(options))
         self.held_out = selection.held_out(self.reader.point_id, held_out)
         self.points = selection.select(self.reader, points, self.held_out, order)
-        self.names = _names(self.reader, variables, drop)
+        # A dataset has no place for a word about its points but a variable.
+        self.marks = {"point_id": self.reader.point_id, "held_out": self.held_out}
+        if self.reader.climate_class is not None:
+            self.marks["climate_class"] = self.reader.climate_class
+        self.names = _names(self.reader, variables, drop, tuple(self.marks))
+        self._check_all_dates(getattr(getattr(context, "recipe", None), "dates", None))
         LOG.info("%d variables at %d points from %s", len(self.names), len(self.points), self.reader.name)
 
     def execute_valid_dates(self, argument: Any) -> LandFields:
         """Fields of all variables at the dates of a group."""
         dates = [np.datetime64(d, "s").astype(datetime) for d in argument]
-        check_request(self.reader, [n for n in self.names if n in self.reader.variables], dates)
+        self._check(dates)
         lat, lon = self.reader.latitudes[self.points], self.reader.longitudes[self.points]
         return LandFields(self.names, dates, lat, lon, self._load)
+
+    def _check_all_dates(self, dates: Any) -> None:
+        """Refuse dates of the recipe outside the files now, not in the last group after hours of loading."""
+        if dates:
+            self._check(sorted({dates[0], dates[min(1, len(dates) - 1)], dates[len(dates) - 1]}))
+
+    def _check(self, dates: Sequence[datetime]) -> None:
+        check_request(self.reader, [n for n in self.names if n in self.reader.variables], dates)
 
     def _load(self, names: Sequence[str], dates: Sequence[datetime]) -> np.ndarray:
         out = np.empty((len(names), len(dates), len(self.points)), "f4")
         at = {name: i for i, name in enumerate(names)}
-        marks = {"point_id": self.reader.point_id, "held_out": self.held_out}
         for name in set(names) & set(MARKS):
-            out[at[name]] = marks[name][self.points]
+            out[at[name]] = self.marks[name][self.points]
         computed = [n for n in names if n in sun.COMPUTED]
         lat, lon = self.reader.latitudes[self.points], self.reader.longitudes[self.points]
         out[[at[n] for n in computed]] = sun.compute(computed, dates, lat, lon)
@@ -108,7 +117,9 @@ def _open(path: Any, static: Any, layout: str, options: tuple) -> Reader:
     return open_reader(list(path) if isinstance(path, tuple) else path, static, layout, **plain)
 
 
-def _names(reader: Reader, variables: str | Sequence[str], drop: Sequence[str]) -> tuple[str, ...]:
+def _names(
+    reader: Reader, variables: str | Sequence[str], drop: Sequence[str], marks: Sequence[str]
+) -> tuple[str, ...]:
     """Names of the dataset's variables.
 
     Raises
@@ -116,12 +127,15 @@ def _names(reader: Reader, variables: str | Sequence[str], drop: Sequence[str]) 
     ValueError
         A name that neither the table nor the files know, or no name left.
     """
-    available = {*reader.variables, *sun.COMPUTED, *MARKS}
+    made = {*sun.COMPUTED, *marks}
+    available = {*reader.variables, *made}
     wanted = [n for n in VARIABLES if n in available] if variables == "all" else [*np.atleast_1d(variables)]
     for name in (*wanted, *drop):
         variable(str(name))
-    check_request(reader, [n for n in wanted if n not in {*sun.COMPUTED, *MARKS}], [])
+    check_request(reader, [n for n in wanted if n not in made], [])
     kept = tuple(str(n) for n in wanted if n not in drop)
     if not kept:
-        raise ValueError(f"No variable is left: `variables` is {variables} and `drop` is {list(drop)}. Name at least one.")
+        raise ValueError(
+            f"No variable is left: `variables` is {variables} and `drop` is {list(drop)}. Name at least one."
+        )
     return kept

@@ -20,12 +20,12 @@ _DAYS_OF_YEAR = 365.25
 
 
 def _julian_angle(date: datetime) -> float:
-    day = date - datetime(date.year, 1, 1)  # noqa: DTZ001  (all stamps are UTC without a zone)
+    day = date - datetime(date.year, 1, 1)
     return (day.days + day.seconds / 86400.0) / _DAYS_OF_YEAR * np.pi * 2
 
 
 def _local_angle(date: datetime, longitudes: np.ndarray) -> np.ndarray:
-    seconds = (date - datetime(date.year, date.month, date.day)).seconds  # noqa: DTZ001
+    seconds = (date - datetime(date.year, date.month, date.day)).seconds
     return (longitudes / 360.0 * 24.0 + seconds / 86400.0 * 24) % 24 / 24 * np.pi * 2
 
 

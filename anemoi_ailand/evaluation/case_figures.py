@@ -22,7 +22,7 @@ LOG = logging.getLogger(__name__)
 
 #: Variable of the map, and variables of the error growth; the first that the forecast holds if it lacks them.
 MAP_VARIABLE = "swvl1"
-GROWTH_VARIABLES = ("swvl1", "swvl2", "swvl3", "sd", "stl1", "stl2", "stl3", "snowc")
+GROWTH_VARIABLES = ("swvl1", "swvl2", "swvl3", "snowc", "stl1", "stl2", "stl3", "sd")
 
 #: Variables of the site time series; of a tuple, the first that is there.
 SITE_VARIABLES = (("swvl1",), ("stl1",), ("sd", "snowc"))

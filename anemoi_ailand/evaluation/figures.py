@@ -59,6 +59,11 @@ def unit_label(name: str) -> str:
     return re.sub(r"(?<=[A-Za-z])-?\d+", lambda found: found[0].translate(_SUPERSCRIPTS), variable(name).units)
 
 
+def _after_number(name: str) -> str:
+    """Unit behind a number in a text; a pure number has none."""
+    return "" if variable(name).units == "1" else f" {unit_label(name)}"
+
+
 def map_figure(reference: xr.DataArray, emulated: xr.DataArray) -> Figure:
     """Map of one variable at one date: reference | emulator | difference, in a plain projection.
 
@@ -86,7 +91,7 @@ def map_figure(reference: xr.DataArray, emulated: xr.DataArray) -> Figure:
     axes[0].set_ylabel("latitude [°N]")
     rms, bias = np.sqrt(np.mean(difference**2)), difference.mean()
     figure.suptitle(
-        f"{_sentence(label)}, {_date(reference)} — RMSE {rms:.2g}, bias {bias:+.2g} {unit} "
+        f"{_sentence(label)}, {_date(reference)} — RMSE {rms:.2g}, bias {bias:+.2g}{_after_number(name)} "
         f"over {difference.size} points",
         x=0.01,
         ha="left",
@@ -155,7 +160,7 @@ def _error_note(ax: Axes, reference: xr.DataArray, emulated: xr.DataArray, name:
     """RMSE and bias of the 6-hourly values over the run, in a corner of the panel."""
     error = emulated - reference.sel(time=emulated["time"])
     ax.annotate(
-        f"RMSE {float(np.sqrt((error**2).mean())):.2g}, bias {float(error.mean()):+.2g} {unit_label(name)}",
+        f"RMSE {float(np.sqrt((error**2).mean())):.2g}, bias {float(error.mean()):+.2g}{_after_number(name)}",
         (0.99, 0.97), xycoords="axes fraction", ha="right", va="top", fontsize=SMALL, zorder=3,
         bbox={"facecolor": "white", "alpha": 0.7, "edgecolor": "none", "pad": 1.5},
     )  # fmt: skip
@@ -173,7 +178,7 @@ def error_growth_figure(metrics: dict[str, Any], names: Sequence[str], group: st
     group : str
         Group of points.
     """
-    columns = 4 if len(names) % 4 == 0 else min(3, len(names))
+    columns = 4 if len(names) in (4, 7, 8) else min(3, len(names))
     rows = -(-len(names) // columns)
     figure = _figure(13.0, 1.1 + 2.6 * rows)
     axes = figure.subplots(rows, columns, sharex=True, squeeze=False)

@@ -59,9 +59,7 @@ class StepColumns:
         Raises
         ------
         ValueError
-            A variable has another role in the table than in the configuration.
-        KeyError
-            A variable is not in the table.
+            A variable is not in the table, or has another role there than in the configuration.
         """
         prognostic = tuple(n for n in sorted(outputs, key=outputs.__getitem__) if n not in set(diagnostic))
         _check_roles(prognostic, diagnostic, forcing)

@@ -50,6 +50,16 @@ class LandModel(BaseGraphModel):
     variable)}``, normalised.
     """
 
+    _start: Tensor
+    _end: Tensor
+    _state_in: Tensor
+    _state_out: Tensor
+    _diagnostic_out: Tensor
+    _lower: Tensor
+    _upper: Tensor
+    _lower_physical: Tensor
+    _upper_physical: Tensor
+
     def __init__(
         self,
         *,

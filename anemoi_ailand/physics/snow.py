@@ -19,8 +19,8 @@ from anemoi_ailand.constants import (
 def snow_cover(sd: np.ndarray, rsn: np.ndarray) -> np.ndarray:
     r"""Snow cover fraction from snow mass and density.
 
-    :math:`c = \tanh\left(4000\, d / \mathrm{clip}(\rho, 100, 400)\right)` with depth :math:`d = S / \rho`, set to 1 from
-    0.99 on and to 0 without snow.
+    :math:`c = \tanh\left(4000\, d / \mathrm{clip}(\rho, 100, 400)\right)` with depth :math:`d = S / \rho`, set to 1
+    from 0.99 on and to 0 without snow.
 
     Parameters
     ----------

@@ -16,7 +16,8 @@ VEGETATION_DENSITY = (
 
 #: Roughness length for momentum, by vegetation type 0-20 [m]. ecLand, susveg_mod.F90, RVZ0M (ESA-CCI types).
 ROUGHNESS_LENGTH = (
-    0.013, 0.25, 0.1, 2.0, 2.0, 2.0, 2.0, 0.5, 0.013, 0.03, 0.5, 0.03, 0.0013, 0.25, 1e-4, 1e-4, 0.5, 0.1, 1.5, 1.1, 0.02,
+    0.013, 0.25, 0.1, 2.0, 2.0, 2.0, 2.0, 0.5, 0.013, 0.03, 0.5, 0.03, 0.0013, 0.25, 1e-4, 1e-4, 0.5, 0.1, 1.5, 1.1,
+    0.02,
 )  # fmt: skip
 
 #: Minimum stomatal resistance, by vegetation type 0-20 [s m-1]. ecLand, susveg_mod.F90, RVRSMIN (ESA-CCI types).
@@ -57,8 +58,8 @@ def vegetation_parameters(kind: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.
 def soil_parameters(kind: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     r"""Soil water at field capacity, at permanent wilting point and at saturation [m3 m-3] of soil types.
 
-    :math:`\theta(h) = \theta_r + (\theta_s - \theta_r)\,(1 + |\alpha h|^n)^{-(1 - 1/n)}` (van Genuchten) at suctions of 0.1
-    and 15 bar. Source: ecLand, sussoil_mod.F90; IFS Documentation CY49R1, Part IV, section 8.6.
+    :math:`\theta(h) = \theta_r + (\theta_s - \theta_r)\,(1 + |\alpha h|^n)^{-(1 - 1/n)}` (van Genuchten) at suctions
+    of 0.1 and 15 bar. Source: ecLand, sussoil_mod.F90; IFS Documentation CY49R1, Part IV, section 8.6.
 
     Raises
     ------
@@ -86,7 +87,7 @@ def leaf_area(monthly: np.ndarray, date: datetime) -> np.ndarray:
 
     Returns shape (point,), the unit of ``monthly``. Source: ecLand offline, updcli.
     """
-    day = datetime(date.year, date.month, date.day)  # noqa: DTZ001  (all stamps are UTC without a zone)
+    day = datetime(date.year, date.month, date.day)
     middle = day.replace(day=_MID_MONTH)
     if day >= middle:
         before, after = middle, (middle + timedelta(days=31)).replace(day=_MID_MONTH)
@@ -102,7 +103,7 @@ def _types(kind: np.ndarray, largest: int, what: str) -> np.ndarray:
     bad = (index != kind) | (index < 0) | (index > largest)
     if bad.any():
         raise ValueError(
-            f"{bad.sum()} {what} types are not whole numbers from 0 to {largest}, e.g. {np.asarray(kind)[bad].flat[0]}. "
+            f"{bad.sum()} {what} types are not whole numbers from 0 to {largest}, e.g. {kind[bad].flat[0]}. "
             "Types are categories: take them from the original file, or interpolate by nearest neighbour."
         )
     return index

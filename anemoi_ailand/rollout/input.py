@@ -67,14 +67,15 @@ class EcLandInput(Input):
     def available_dates(self) -> np.ndarray:
         """Stamps that the files hold, shape (date,), datetime64[s]."""
         coverage = self.reader.coverage
-        return np.arange(coverage.first, coverage.last + coverage.step, coverage.step).astype("datetime64[s]")
+        return np.array(coverage.dates(), dtype="datetime64[s]")
 
     def default_initial_date(self) -> datetime:
         """First stamp of the files."""
         return self.reader.coverage.first
 
-    def create_input_state(self, *, dates: list[datetime], ref_date_index: int = -1, **_kwargs: Any) -> State:
+    def create_input_state(self, *, dates: list[Any], ref_date_index: int = -1, **kwargs: Any) -> State:
         """State at ``dates``; fields of shape (date, point)."""
+        del kwargs
         values = self._read_start(dates)
         state = self._state(values)
         state.update(
@@ -84,7 +85,7 @@ class EcLandInput(Input):
         )
         return state
 
-    def load_forcings_state(self, *, dates: list[datetime], current_state: State) -> State:
+    def load_forcings_state(self, *, dates: list[Any], current_state: State) -> State:
         """Forcing at ``dates``; fields of shape (date, point)."""
         del current_state
         return {**self._state(self._read_ahead(dates)), "dates": dates}

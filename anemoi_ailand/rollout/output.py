@@ -54,7 +54,7 @@ class LandNetCDFOutput(Output):
             raise ValueError(f"`compression` is {compression}. Give a zlib level from 0 to 9.")
         self.path, self.compression = Path(path), compression
         self.partial = self.path.with_name(self.path.name + ".partial")
-        self._file: Dataset | None = None
+        self._file: Any = None
         self._pending: list[tuple[datetime, dict[str, np.ndarray]]] = []
         self._written = 0
 
@@ -65,7 +65,7 @@ class LandNetCDFOutput(Output):
         """Create the file with dimensions, coordinates and variables."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self._file = Dataset(self.partial, "w", format="NETCDF4")
-        self._file.setncatts(self._global_attributes())
+        self._file.setncatts(self._global_attributes(state["date"]))
         n = state["latitudes"].size
         self._file.createDimension("time", None)
         self._file.createDimension("bnds", 2)
@@ -77,7 +77,6 @@ class LandNetCDFOutput(Output):
             self._variable(name, n)
 
     def _coordinates(self, state: State) -> None:
-        assert self._file is not None
         for axis, unit in (("latitude", "degrees_north"), ("longitude", "degrees_east")):
             var = self._file.createVariable(axis, "f8", ("point",))
             var.setncatts({"standard_name": axis, "units": unit})
@@ -88,10 +87,9 @@ class LandNetCDFOutput(Output):
         self._file.createVariable("time_bnds", "i4", ("time", "bnds")).setncatts(hours)
         start = self._file.createVariable("forecast_reference_time", "i4")
         start.setncatts({"standard_name": "forecast_reference_time", **hours})
-        start[...] = _hours(self.context.reference_date)
+        start[...] = _hours(state["date"])
 
     def _variable(self, name: str, n_points: int) -> None:
-        assert self._file is not None
         row = variable(name)
         var = self._file.createVariable(
             row.netcdf_name,
@@ -99,7 +97,9 @@ class LandNetCDFOutput(Output):
             ("time", "point"),
             fill_value=np.float32(np.nan),
             chunksizes=(CHUNK_TIMES, min(n_points, 4096)),
-            **({"zlib": True, "complevel": self.compression, "shuffle": True} if self.compression else {}),
+            zlib=self.compression > 0,
+            complevel=self.compression or None,
+            shuffle=self.compression > 0,
         )
         attributes = {
             "standard_name": row.standard_name,
@@ -112,7 +112,7 @@ class LandNetCDFOutput(Output):
         }
         var.setncatts({k: v for k, v in attributes.items() if v is not None})
 
-    def _global_attributes(self) -> dict[str, str]:
+    def _global_attributes(self, date: datetime) -> dict[str, str]:
         checkpoint = Path(str(self.context.checkpoint.path))
         packages = ("anemoi-ailand", "anemoi-inference", "anemoi-models", "torch")
         return {
@@ -120,7 +120,7 @@ class LandNetCDFOutput(Output):
             "title": "Roll-out of the anemoi-ailand land emulator",
             "source": "anemoi-ailand, an emulator of ecLand",
             "history": f"{datetime.now():%Y-%m-%dT%H:%M:%S} anemoi-inference run",
-            "initial_date": f"{self.context.reference_date:%Y-%m-%dT%H:%M:%S}",
+            "initial_date": f"{date:%Y-%m-%dT%H:%M:%S}",
             "lead_time": str(getattr(self.context, "lead_time", "")),
             "checkpoint": checkpoint.name,
             "checkpoint_sha256": _sha256(checkpoint),
@@ -137,7 +137,6 @@ class LandNetCDFOutput(Output):
     def _flush(self) -> None:
         if not self._pending:
             return
-        assert self._file is not None
         rows = slice(self._written, self._written + len(self._pending))
         hours = np.array([_hours(date) for date, _ in self._pending])
         self._file["time"][rows] = hours

@@ -88,7 +88,7 @@ def check_coverage(
     """
     if dates is None:
         return
-    needed = np.arange(1, lead // step + 1) * np.timedelta64(step) + np.datetime64(start, "s")
+    needed = np.arange(1, lead // step + 1) * np.timedelta64(step, "s") + np.datetime64(start, "s")
     missing = needed[~np.isin(needed, dates)]
     if missing.size:
         raise ValueError(

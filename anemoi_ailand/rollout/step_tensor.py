@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from anemoi.inference.metadata import Metadata
 from anemoi.inference.tensors import TensorHandler
-from anemoi.inference.types import BoolArray, FloatArray, State
+from anemoi.inference.types import BoolArray, Date, FloatArray, State
 
 from anemoi_ailand.variables import END, START, taken_at, variable
 
@@ -67,7 +67,7 @@ class StepTensorHandler(TensorHandler):
         end = start.copy()
         date = input_state["date"] + self.metadata.timestep
         for provider in self.dynamic_forcings_providers:
-            end[list(provider.mask)] = provider.load_forcings_array([date], input_state)[:, 0]
+            end[list(provider.mask)] = provider.load_forcings_array(list[Date]([date]), input_state)[:, 0]
         where = (input_state["latitudes"], input_state["longitudes"])
         check_finite(start, names, taken_at(START, names), input_state["date"], where)
         check_finite(end, names, taken_at(END, names), date, where)
@@ -91,7 +91,7 @@ class StepTensorHandler(TensorHandler):
         end = [dates[-1] + self.metadata.timestep]
         names = self._names()
         for provider in self.dynamic_forcings_providers:
-            values = provider.load_forcings_array(end, state)[:, 0]
+            values = provider.load_forcings_array(list[Date](end), state)[:, 0]
             own = [names[i] for i in provider.mask]
             check_finite(values, own, taken_at(END, own), end[0], self._where)
             fields = torch.from_numpy(np.ascontiguousarray(values.T)).to(input_tensor_torch)

@@ -25,18 +25,19 @@ class BestCheckpoint(AnemoiCheckpoint):
     """
 
     def __init__(self, dirpath: str, monitor: str = "val_multi_dataset_loss_epoch", **kwargs: Any) -> None:
-        super().__init__(
-            dirpath=dirpath,
-            filename="best",
-            monitor=monitor,
-            mode="min",
-            save_top_k=1,
-            save_last=False,
-            auto_insert_metric_name=False,
-            save_on_train_epoch_end=False,
-            enable_version_counter=False,
+        options: dict[str, Any] = {
+            "dirpath": dirpath,
+            "filename": "best",
+            "monitor": monitor,
+            "mode": "min",
+            "save_top_k": 1,
+            "save_last": False,
+            "auto_insert_metric_name": False,
+            "save_on_train_epoch_end": False,
+            "enable_version_counter": False,
             **kwargs,
-        )
+        }
+        super().__init__(**options)
 
     @property
     def state_key(self) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from pytorch_lightning import Callback, LightningModule, Trainer
+from pytorch_lightning import Callback
 
 from anemoi_ailand.variables import Time, variable
 
@@ -23,8 +23,8 @@ N_DATES = 64
 class DataChecks(Callback):
     """Refuse data that would train or roll out wrongly, before long work starts.
 
-    Checked: names and units against the table of variables, missing values, gaps in time, an empty period, and
-    forcing that never changes (Anemoi marks it constant and a roll-out would never update it).
+    Checked: names and units against the table of variables, missing values, gaps in time, room for the longest rollout,
+    and forcing that never changes (Anemoi marks it constant and a roll-out would never update it).
 
     Raises
     ------
@@ -32,17 +32,24 @@ class DataChecks(Callback):
         What is wrong, what is there and what to do.
     """
 
-    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+    def setup(self, trainer: Any, pl_module: Any, stage: str) -> None:
         """Run all checks on the training and validation data."""
-        del pl_module, stage
+        del stage
+        steps = {"training": pl_module.task.rollout.maximum, "validation": pl_module.task.validation_rollout}
         for label, dataset in (("training", trainer.datamodule.ds_train), ("validation", trainer.datamodule.ds_valid)):
             for reader in dataset.data_readers.values():
                 check_dataset(reader.data, label)
-            if len(dataset.valid_date_indices) == 0:
-                raise ValueError(
-                    f"No {label} sample: the period has {len(reader.data.dates)} dates, too few for the rollout of "
-                    f"{dataset.rollout} steps. Widen `dataloader.{label}.datasets.data`, or shorten `task.rollout`."
-                )
+                check_length(len(reader.data.dates), steps[label] or steps["training"], label)
+
+
+def check_length(n_dates: int, n_steps: int, label: str) -> None:
+    """Refuse a period that has no room for the longest rollout of the curriculum, which may be many epochs away."""
+    if n_dates < n_steps + 1:
+        raise ValueError(
+            f"The {label} period has {n_dates} dates, too few for a rollout of {n_steps} steps, which needs "
+            f"{n_steps + 1}. Widen `dataloader.{label}.datasets.data`, or shorten `task.rollout.maximum` or "
+            "`task.validation_rollout`."
+        )
 
 
 def check_dataset(data: Any, label: str) -> None:

@@ -10,8 +10,9 @@ import logging
 import re
 import time
 from pathlib import Path
+from typing import Any
 
-from pytorch_lightning import Callback, LightningModule, Trainer
+from pytorch_lightning import Callback
 
 from anemoi_ailand.variables import VARIABLES
 
@@ -37,12 +38,12 @@ class TrainingLog(Callback):
         self.path = Path(path)
         self._began = time.monotonic()
 
-    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def on_train_epoch_start(self, trainer: Any, pl_module: Any) -> None:
         """Start the clock."""
         del trainer, pl_module
         self._began = time.monotonic()
 
-    def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def on_validation_epoch_end(self, trainer: Any, pl_module: Any) -> None:
         """Append the row of this epoch."""
         if trainer.sanity_checking or not trainer.is_global_zero:
             return

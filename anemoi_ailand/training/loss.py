@@ -97,20 +97,21 @@ class IncrementScaler(BaseScaler):
         The dataset has no statistics of tendencies, or a variable whose change in 6 h is always zero.
     """
 
-    scale_dims: TensorDim = TensorDim.VARIABLE
+    scale_dims = (TensorDim.VARIABLE,)
 
     def __init__(
         self, data_indices: Any, statistics: Mapping, statistics_tendencies: Mapping | None, **_kwargs: Any
     ) -> None:
         super().__init__()
         self.data_indices, self.statistics = data_indices, statistics
-        lead_times = (statistics_tendencies or {}).get("lead_times")
+        available = statistics_tendencies or {}
+        lead_times = available.get("lead_times")
         if not lead_times:
             raise ValueError(
                 "The dataset has no statistics of 6-hourly changes, which scale the loss. Build it with "
                 "`statistics: {tendencies: [6h]}` in the recipe, as the packaged recipes do."
             )
-        self.tendencies = statistics_tendencies[lead_times[0]]
+        self.tendencies = available[lead_times[0]]
 
     def get_scaling_values(self, **_kwargs: Any) -> Tensor:
         """Ratio for every output variable, shape (output variable,), no unit."""
@@ -134,7 +135,7 @@ class PointScaler(BaseScaler):
     so this one has size one and is broadcast. The mean over points is taken by the losses of this module.
     """
 
-    scale_dims: TensorDim = TensorDim.GRID
+    scale_dims = (TensorDim.GRID,)
 
     def __init__(self, **_kwargs: Any) -> None:
         super().__init__()

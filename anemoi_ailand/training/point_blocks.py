@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from anemoi.datasets import open_dataset
 from numpy.typing import NDArray
-from pytorch_lightning import Callback, LightningModule, Trainer
+from pytorch_lightning import Callback
 from torch import Tensor
 
 LOG = logging.getLogger(__name__)
@@ -56,7 +56,7 @@ class PointBlocks(Callback):
             raise ValueError(f"`held_out` is '{held_out}'. It can be 'exclude' or 'include'.")
         self.points, self.held_out, self.resident_gb = points, held_out, resident_gb
 
-    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+    def setup(self, trainer: Any, pl_module: Any, stage: str) -> None:
         """Wrap the readers of training and validation."""
         del stage
         if pl_module.config.system.hardware.num_gpus_per_model != 1:

@@ -94,9 +94,11 @@ class LandForecaster(BaseForecaster):
         batch: Tensor,
         rollout_step: int = 0,
         data_indices: Any = None,
-        **_kwargs: Any,
+        output_mask: Any = None,
+        grid_shard_slice: slice | None = None,
     ) -> Tensor:
         """Both ends of the next step: the old end becomes the start, with the predicted state in both."""
+        del output_mask, grid_shard_slice  # every point is predicted, and none is on another device
         state = y_pred[:, -1, ..., data_indices.model.output.prognostic]
         following = batch[:, rollout_step + 2, ..., data_indices.data.input.full]
         start = _with_state(x[:, 1], state, data_indices)

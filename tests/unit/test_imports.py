@@ -4,12 +4,15 @@
 """Imports point one way: a room of the package knows the rooms before it, never those after it.
 
 constants -> variables -> {data, physics} -> model -> training -> rollout -> {coupling, assimilation, evaluation} ->
-quickstart -> commands. ``resources`` (where the packaged files are) may be imported by anyone and imports nothing of the package.
+quickstart -> commands. ``resources`` (where the packaged files are) may be imported by anyone and imports nothing of
+the package.
 """
 
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -145,3 +148,14 @@ def test_numerics_open_no_files(folder: str) -> None:
         tree = ast.parse(MODULES[module].read_text(encoding="utf-8"))
         calls = [n.func.id for n in ast.walk(tree) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)]
         assert "open" not in calls, module
+
+
+@pytest.mark.parametrize("module", [m for m in MODULES if any(is_below(name, "eccodes") for name in imports(m))])
+def test_eccodes_and_pyproj_live_together(module: str) -> None:
+    """A process that comes to eccodes through us and imports pyproj afterwards ends well.
+
+    The wheels of both bring a PROJ library; with eccodes (2.50) first the process aborts when it ends, its work done.
+    ``import pyproj`` in ``anemoi_ailand/data/__init__.py`` keeps the order.
+    """
+    result = subprocess.run([sys.executable, "-c", f"import {module}, pyproj"], capture_output=True, check=False)
+    assert result.returncode == 0

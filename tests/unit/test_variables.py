@@ -127,7 +127,7 @@ def test_grib_and_reference_names_are_unique() -> None:
 
 def test_unknown_name_gives_near_ones() -> None:
     """The error names the nearest rows and the repair."""
-    with pytest.raises(KeyError, match=r"'swvl5' is not in the table.*swvl\d.*add a row"):
+    with pytest.raises(ValueError, match=r"'swvl5' is not in the table.*swvl\d.*add a row"):
         variable("swvl5")
 
 

@@ -24,7 +24,7 @@ def test_defaults_are_left_to_the_comparison(monkeypatch):
     """Nothing given is ``None``."""
     calls = []
     monkeypatch.setattr(evaluation, "compare", lambda *args, **kwargs: calls.append(kwargs))
-    Compare().run(create_parser().parse_args("compare --forecast f --reference d --output o".split()))
+    Compare().run(create_parser().parse_args(["compare", "--forecast", "f", "--reference", "d", "--output", "o"]))
     assert calls == [{"training_period": None, "held_out_every": None, "map_date": None}]
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anemoi_ailand.data.accumulation import Intervals, cover
+from anemoi_ailand.data.accumulation import Intervals, cover, simple_ends
 
 
 def intervals(*triples: tuple[int, int, int]) -> Intervals:
@@ -57,9 +57,16 @@ def test_what_is_found_adds_up(triples: list[tuple[int, int, int]]) -> None:
     triples = [(3 * b, s, s + n) for b, s, n in triples]
     found = cover(intervals(*triples), 6, 12)
     if found is None:
+        assert 12 not in simple_ends(intervals(*triples), 6)
         return
     covered = np.zeros(40, int)
     for sign, row in found:
         base, start, end = triples[row]
         covered[base + start : base + end] += sign
     assert covered.tolist() == [1 if 6 <= hour < 12 else 0 for hour in range(40)]
+
+
+def test_simple_ends_are_single_intervals_and_differences() -> None:
+    """One whole interval, one difference; a chain is left to the search."""
+    found = intervals((0, 0, 6), (0, 0, 12), (100, 0, 3), (100, 3, 6), (200, 2, 5), (200, 2, 11))
+    assert simple_ends(found, 6).tolist() == [6, 12, 211]

@@ -12,14 +12,18 @@ from pathlib import Path
 import eccodes
 import numpy as np
 import pytest
-from grib_writer import Archive, Grid
+from grib_writer import Archive, Grid, points, refuse, states
 
-from anemoi_ailand.data import grib_parameters, grib_scan
-from anemoi_ailand.data.grib_parameters import PARAMETERS, Level, level_kind
+from anemoi_ailand.data import grib_scan
 from anemoi_ailand.data.grib_scan import scan
-from anemoi_ailand.variables import VARIABLES
 
 FIRST = datetime(1999, 12, 31, 12)
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Archive:
+    """Soil moisture of layer 1 at every date."""
+    return states(Archive(tmp_path, Grid("regular", 12)))
 
 
 @pytest.mark.parametrize("edition", [1, 2])
@@ -82,37 +86,41 @@ def test_large_grib1(tmp_path: Path, n_lat: int) -> None:
     assert rows["length"][0] > 6000 * n_lat
 
 
-def test_table_and_parameters_agree() -> None:
-    """Every variable with a GRIB name can be read, under that name; the others are known exceptions."""
-    named = {n: v.grib for n, v in VARIABLES.items() if v.grib}
-    assert {n for n, g in named.items() if g not in [p.short_name for p in PARAMETERS.get(n, ())]} == set()
-    assert set(PARAMETERS) - set(named) == {"slw", "evap", "late_sdswrf", "late_tprate", "late_tsrwe"}
+def test_no_grib_in_file(archive: Archive) -> None:
+    """A file of something else is named, with how it begins."""
+    (archive.folder / "page.grib").write_bytes(b"<html>not found</html>")
+    refuse(archive.folder, r"no GRIB message in .*page.grib, which begins with b'<html>no'")
 
 
-@pytest.mark.parametrize("edition", [1, 2])
-def test_parameters_are_those_of_eccodes(edition: int) -> None:
-    """Each paramId has the short name that is written beside it, and units that are known, where the edition has it."""
-    for name, ways in PARAMETERS.items():
-        for way in ways:
-            handle = eccodes.codes_grib_new_from_samples("GRIB2" if edition == 2 else "regular_ll_sfc_grib1")
-            try:
-                if edition == 2:
-                    eccodes.codes_set(handle, "tablesVersion", 33)
-                eccodes.codes_set(handle, "paramId", way.param)
-            except eccodes.CodesInternalError:
-                assert edition == 1, f"{way.short_name} is not in GRIB2"
-                continue
-            assert eccodes.codes_get_string(handle, "shortName") == way.short_name
-            assert grib_parameters.factor(name, way, eccodes.codes_get_string(handle, "units")) != 0.0
-            eccodes.codes_release(handle)
+def test_empty_file(archive: Archive) -> None:
+    """An empty file, as a failed retrieval leaves it, is named."""
+    (archive.folder / "empty.grib").touch()
+    refuse(archive.folder, r"empty.grib is empty. Retrieve it again")
 
 
-@pytest.mark.parametrize(
-    ("type_of_level", "kind"),
-    [("surface", Level.SURFACE), ("heightAboveGround", Level.SURFACE), ("soilLayer", Level.SOIL),
-     ("depthBelowLandLayer", Level.SOIL), ("hybrid", Level.MODEL), ("isobaricInhPa", Level.OTHER),
-     ("snowLayer", Level.OTHER), ("entireLake", Level.SURFACE)],
-)  # fmt: skip
-def test_kinds_of_level(type_of_level: str, kind: Level) -> None:
-    """Snow layers and pressure levels are neither surface nor soil."""
-    assert level_kind(type_of_level) is kind
+def test_file_cut_short(archive: Archive) -> None:
+    """A file cut in the middle of a message is named, with the place."""
+    path = archive.folder / "state.grib"
+    path.write_bytes(path.read_bytes()[:-20])
+    refuse(archive.folder, r"GRIB message at byte \d+ of .*state.grib is cut short")
+
+
+def test_nothing_of_use(tmp_path: Path) -> None:
+    """Fields of other parameters are listed."""
+    archive = Archive(tmp_path, Grid("regular", 12))
+    archive.field("wave.grib", points(archive, 1.0), 151, FIRST)
+    refuse(tmp_path, r"None of the fields .* is of use; there are \['msl'\]")
+
+
+def test_several_fields_in_a_message(archive: Archive) -> None:
+    """GRIB2 messages of several fields are refused with the way to split them."""
+    eccodes.codes_grib_multi_support_on()
+    multi = eccodes.codes_grib_multi_new()
+    handle = eccodes.codes_grib_new_from_samples("GRIB2")
+    for _ in range(2):
+        eccodes.codes_grib_multi_append(handle, 4, multi)
+    with (archive.folder / "multi.grib").open("wb") as file:
+        eccodes.codes_grib_multi_write(multi, file)
+    eccodes.codes_grib_multi_release(multi)
+    eccodes.codes_grib_multi_support_off()
+    refuse(archive.folder, r"multi.grib holds 2 fields, one is read.*grib_copy")

@@ -106,7 +106,7 @@ def test_period_shorter_than_a_year_is_an_error(reference, period):
 
 def test_reference_without_a_year_before_the_forecast_is_an_error(reference):
     """The default period is checked as well."""
-    with pytest.raises(ValueError, match="at least one year.*before the forecast.*2018-01-01T06:00 to 2018-05-31"):
+    with pytest.raises(ValueError, match=r"at least one year.*before the forecast.*2018-01-01T06:00 to 2018-05-31"):
         climatology_period(reference, np.datetime64("2018-06-01", "ns"), LAST, None)
 
 
@@ -119,5 +119,5 @@ def test_period_that_contains_the_forecast_is_an_error(reference, period):
 
 def test_period_that_is_no_date_is_an_error(reference):
     """The message shows how to write one."""
-    with pytest.raises(ValueError, match="'last year' is not a date.*2020-12-31"):
+    with pytest.raises(ValueError, match=r"'last year' is not a date.*2020-12-31"):
         climatology_period(reference, INITIAL, LAST, ("last year", 2020))

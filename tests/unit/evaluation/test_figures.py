@@ -94,7 +94,7 @@ def test_error_growth_has_a_panel_for_each_variable(names):
         "forecast": {"initial": "2022-01-01T00:00"},
         "groups": {"held_out": 7},
         "lead_time": {"window_days": 5.0, "centre_days": [2.6, 7.6]},
-        "variables": {name: scores for name in names},
+        "variables": dict.fromkeys(names, scores),
     }
     figure = error_growth_figure(metrics, names, "held_out")
     shown = [ax for ax in figure.axes if ax.get_visible()]

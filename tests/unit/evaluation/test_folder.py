@@ -48,6 +48,6 @@ def test_other_folder_is_never_replaced(tmp_path):
     target = tmp_path / "home"
     target.mkdir()
     (target / "letter").write_text("dear")
-    with pytest.raises(FileExistsError, match="no 'proof'.*another output"), complete_folder(target, "proof"):
+    with pytest.raises(FileExistsError, match=r"no 'proof'.*another output"), complete_folder(target, "proof"):
         pass
     assert (target / "letter").exists()

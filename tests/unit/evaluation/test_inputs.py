@@ -92,7 +92,7 @@ def test_dataset_that_is_not_one_run_without_gaps_is_an_error(zarr, kwargs, mess
 
 def test_folder_that_is_no_dataset_is_an_error(tmp_path):
     """The message says what to do."""
-    with pytest.raises(ValueError, match="cannot be opened as an anemoi dataset.*finalise"):
+    with pytest.raises(ValueError, match=r"cannot be opened as an anemoi dataset.*finalise"):
         open_fields(tmp_path)
 
 
@@ -115,7 +115,7 @@ def test_truncated_file_is_an_error(write_forecast, share):
 
 def test_file_in_another_layout_is_an_error(write_forecast):
     """A grid of latitude and longitude is not (time, point)."""
-    with pytest.raises(ValueError, match="no dimensions.*land-netcdf"):
+    with pytest.raises(ValueError, match=r"no dimensions.*land-netcdf"):
         open_fields(write_forecast(change=lambda run: run.rename({"point": "values"})))
 
 
@@ -129,13 +129,13 @@ def test_file_in_another_layout_is_an_error(write_forecast):
 )
 def test_times_without_a_constant_step_are_an_error(write_forecast, keep):
     """The message names the place."""
-    with pytest.raises(ValueError, match="no constant step.*is followed by"):
+    with pytest.raises(ValueError, match=r"no constant step.*is followed by"):
         open_fields(write_forecast(change=lambda run: run.isel(time=keep)))
 
 
 def test_load_of_an_empty_period_is_an_error(reference_file):
     """The message gives the period that there is."""
-    with pytest.raises(ValueError, match="no date between.*it covers 2020-01-01T00:00 to 2022-12-31T18:00"):
+    with pytest.raises(ValueError, match=r"no date between.*it covers 2020-01-01T00:00 to 2022-12-31T18:00"):
         open_fields(reference_file).load(["swvl1"], np.datetime64("2030-01-01"), np.datetime64("2030-02-01"))
 
 

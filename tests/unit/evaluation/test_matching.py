@@ -45,7 +45,7 @@ def test_other_unit_is_an_error(make_fields, times, where):
     """Degrees Celsius in either of them."""
     units = {"forecast": {"stl1": "K"}, "reference": {"stl1": "K"}, where: {"stl1": "degC"}}
     forecast, reference = (make_fields(times, {"stl1": ONE}, units[w]) for w in ("forecast", "reference"))
-    with pytest.raises(ValueError, match="unit of 'stl1' is 'degC'.*'K'.*Convert"):
+    with pytest.raises(ValueError, match=r"unit of 'stl1' is 'degC'.*'K'.*Convert"):
         common_variables(forecast, reference)
 
 
@@ -86,7 +86,7 @@ def test_point_that_is_not_in_the_reference_is_an_error(make_fields, times):
 def test_points_that_cannot_be_told_apart_are_an_error(make_fields, times):
     """Two points of a subset at one place."""
     reference = at(make_fields, times, [10.0, 20.0, 30.0], [0.0, 0.0, 0.0])
-    with pytest.raises(ValueError, match="1 points.*same coordinates"):
+    with pytest.raises(ValueError, match=r"1 points.*same coordinates"):
         match_points(at(make_fields, times, [10.0, 10.0], [0.0, 0.0]), reference)
 
 
@@ -111,7 +111,7 @@ def test_no_overlap_in_time_is_an_error(make_fields, make_dates, times, start, e
 def test_dates_that_fall_between_those_of_the_reference_are_an_error(make_fields, times):
     """A forecast at 03, 09, ... cannot be compared with 00, 06, ..."""
     forecast = make_fields(times + np.timedelta64(3, "h"), {"swvl1": ONE})
-    with pytest.raises(ValueError, match="4 dates of the forecast.*steps or hours differ"):
+    with pytest.raises(ValueError, match=r"4 dates of the forecast.*steps or hours differ"):
         common_times(forecast, make_fields(times, {"swvl1": ONE}))
 
 

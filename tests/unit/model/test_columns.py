@@ -50,7 +50,7 @@ def test_roles_of_the_table_are_enforced(changes, names):
 
 def test_unknown_variable_names_the_nearest():
     """A name that the table lacks is an error that offers the nearest one."""
-    with pytest.raises(KeyError, match="swvl1"):
+    with pytest.raises(ValueError, match="swvl1"):
         columns(inputs={**INPUTS, "swlv1": 6})
 
 

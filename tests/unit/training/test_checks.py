@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from anemoi_ailand.training.checks import check_constant, check_dataset, check_units
+from anemoi_ailand.training.checks import check_constant, check_dataset, check_length, check_units
 from anemoi_ailand.variables import variable
 
 NAMES = ["swvl1", "t", "avg_tprate", "z"]
@@ -70,3 +70,10 @@ def test_computed_variables_have_no_unit_to_check():
 def test_static_fields_may_be_constant():
     """What is constant by nature is no error."""
     check_constant(["z", "theta_sat"], {"z": True, "theta_sat": True})
+
+
+def test_period_shorter_than_the_longest_rollout_is_refused():
+    """The curriculum reaches its last rollout long after the start; the period must have room for it."""
+    check_length(9, 8, "training")
+    with pytest.raises(ValueError, match="8 dates, too few for a rollout of 8 steps"):
+        check_length(8, 8, "training")

@@ -1,0 +1,103 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""A small dataset and a short training by the real command lines, made once for all tests that need them."""
+
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+
+from anemoi_ailand.resources import find
+
+#: Period of the small dataset: long enough for rain, snow and a growing leaf area.
+START, END, TRAINED_UNTIL = "2020-03-01T00:00:00", "2020-05-31T18:00:00", "2020-04-30T18:00:00"
+
+TINY = (
+    "model.model.width=24",
+    "model.model.depth=2",
+    "training.max_epochs=2",
+    "training.max_steps=20",
+    "training.optimization.lr_scheduler.warmup_t=2",
+    "task.rollout.maximum=3",
+    "task.validation_rollout=4",
+    "dataloader.limit_batches.training=5",
+    "dataloader.limit_batches.validation=2",
+    "dataloader.training.datasets.data.start=2020-03-01",
+    "dataloader.training.datasets.data.end=2020-04-30",
+    "dataloader.validation.datasets.data.start=2020-05-01",
+    "dataloader.validation.datasets.data.end=2020-05-31",
+)
+
+
+def anemoi(tool, *arguments, cwd, check=True, env=None):
+    """Run ``anemoi-TOOL ARGUMENTS``; on failure show the end of what it said."""
+    command = [sys.executable, "-m", f"anemoi.{tool}", *map(str, arguments)]
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=600, check=False, env=env)
+    if check and done.returncode:
+        raise AssertionError(f"{command} failed:\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}")
+    return done
+
+
+def small_recipe(path, **source):
+    """The packaged sample recipe, shortened; ``source`` changes options of the source."""
+    recipe = yaml.safe_load(find("recipes", "ecland-sample").read_text())
+    recipe["dates"].update(start=START, end=END)
+    recipe["build"]["group_by"] = "monthly"
+    recipe["statistics"]["end"] = TRAINED_UNTIL
+    recipe["input"]["ecland"].update(source)
+    path.write_text(yaml.safe_dump(recipe))
+    return path
+
+
+@dataclass(frozen=True)
+class Chain:
+    """Folder, dataset, training folder and checkpoint."""
+
+    root: Path
+    dataset: Path
+    training: Path
+
+    @property
+    def checkpoint(self):
+        return self.training / "best" / "inference-best.ckpt"
+
+    def train(self, output, *options, check=True):
+        return anemoi(
+            "training", "train", "--config-name", "ailand-sample", f"system.input.dataset={self.dataset}",
+            f"system.output.root={output}", *TINY, *options, cwd=self.root, check=check,
+        )  # fmt: skip
+
+    def run(self, output, *options, config="inference/rollout", check=True):
+        fixed = [f"checkpoint={self.checkpoint}", f"output.land-netcdf.path={output}"]
+        if config == "inference/rollout":
+            fixed.append(f"input.dataset={self.dataset}")
+        defaults = ["date=2020-05-01T00:00:00", "lead_time=10d"]
+        return anemoi(
+            "inference", "run", find("configs", config), *fixed, *defaults, *options, cwd=self.root, check=check
+        )
+
+
+@pytest.fixture(scope="session")
+def small_dataset(tmp_path_factory):
+    root = tmp_path_factory.mktemp("dataset")
+    recipe = small_recipe(root / "recipe.yaml")
+    anemoi("datasets", "create", recipe, root / "small.zarr", cwd=root)
+    return root / "small.zarr"
+
+
+@pytest.fixture(scope="session")
+def chain(small_dataset, tmp_path_factory):
+    root = tmp_path_factory.mktemp("chain")
+    made = Chain(root, small_dataset, root / "training")
+    made.train(made.training, "training.run_id=null")
+    return made
+
+
+@pytest.fixture(scope="session")
+def forecast(chain):
+    chain.run(chain.root / "forecast.nc")
+    return chain.root / "forecast.nc"

@@ -1,0 +1,178 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""Recipes make datasets with the real command line."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+import zarr
+from anemoi.datasets import open_dataset
+
+from anemoi_ailand.data.reader import open_reader
+from anemoi_ailand.resources import find
+from anemoi_ailand.variables import VARIABLES
+
+VARIABLES_OF_TEST = ["swvl1", "sd", "avg_t", "2t", "insolation", "cvl", "point_id", "held_out", "climate_class"]
+
+
+def anemoi(*arguments: object, ok: bool = True) -> str:
+    """Run ``anemoi-datasets ARGUMENTS`` and return what it says."""
+    command = [sys.executable, "-m", "anemoi.datasets", *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert (done.returncode == 0) == ok, done.stderr[-3000:]
+    return done.stdout + done.stderr
+
+
+def recipe(path: Path, name: str = "ecland-sample", **changes: object) -> Path:
+    """Write a packaged recipe with changes in sections, e.g. ``dates={'end': ...}``."""
+    content = yaml.safe_load(find("recipes", name).read_text(encoding="utf-8"))
+    for section, change in changes.items():
+        content.setdefault(section, {}).update(change)
+    path.write_text(yaml.safe_dump(content), encoding="utf-8")
+    return path
+
+
+def quarter(path: Path, **ecland: object) -> Path:
+    """Write the sample recipe for four months, a few variables, groups of a month."""
+    options = {**yaml.safe_load(find("recipes", "ecland-sample").read_text())["input"]["ecland"], **ecland}
+    return recipe(
+        path, dates={"end": "2020-04-30T18:00:00"}, statistics={"end": "2020-02-29T18:00:00"},
+        build={"group_by": "monthly"}, input={"ecland": {"variables": VARIABLES_OF_TEST, **options}},
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def short(tmp_path_factory) -> Path:
+    """Dataset of four months, made by ``create``."""
+    folder = tmp_path_factory.mktemp("short")
+    anemoi("create", quarter(folder / "short.yaml"), folder / "short.zarr")
+    return folder / "short.zarr"
+
+
+def test_values_units_and_order(short):
+    """Every value is the reader's, at the point that point_id names; units are the table's."""
+    ds, reader = open_dataset(str(short)), open_reader("$AILAND_SAMPLE")
+    at = ds.name_to_index
+    where = [reader.point_id.tolist().index(p) for p in ds[0][at["point_id"], 0]]
+    np.testing.assert_array_equal(ds.latitudes, reader.latitudes[where])
+    dates = [d.astype("datetime64[s]").item() for d in ds.dates[::37]]
+    for name in ("swvl1", "sd", "avg_t", "2t", "cvl"):
+        np.testing.assert_array_equal(ds[::37][:, at[name], 0], reader.read([name], dates)[0][:, where])
+    units = {n: v["units"] for n, v in ds.metadata()["variables_metadata"].items()}
+    assert units == {n: VARIABLES[n].units for n in VARIABLES_OF_TEST}
+
+
+def test_metadata_says_seed_and_held_out(short):
+    """The recipe is kept in the dataset, and marks of points are variables."""
+    ds = open_dataset(str(short))
+    ecland = dict(zarr.open(str(short), "r").attrs)["recipe"]["input"]["ecland"]
+    assert ecland["order"] == {"seed": 1} and ecland["held_out"] == {"every": 5}
+    assert ds[0][ds.name_to_index["held_out"], 0].tolist() == [0] * 33 + [1] * 11
+
+
+def test_means_over_the_step_are_known_as_means(short):
+    """Anemoi's own words for time."""
+    typed = open_dataset(str(short)).typed_variables
+    assert typed["avg_t"].time_processing == "average" and typed["avg_t"].is_valid_over_a_period
+    assert typed["swvl1"].is_instantanous and typed["cvl"].is_constant_in_time
+    assert typed["insolation"].is_computed_forcing
+
+
+def test_statistics_are_of_the_training_period(short):
+    """Mean, deviation and that of the increments over 6 h, from January and February only."""
+    ds = open_dataset(str(short))
+    january_february = ds[: 60 * 4][:, ds.name_to_index["swvl1"], 0].astype(float)
+    i = ds.name_to_index["swvl1"]
+    np.testing.assert_allclose(ds.statistics["mean"][i], january_february.mean(), rtol=1e-6)
+    np.testing.assert_allclose(ds.statistics["stdev"][i], january_february.std(), rtol=1e-6)
+    increments = np.diff(january_february, axis=0)
+    np.testing.assert_allclose(ds.statistics_tendencies("6h")["stdev"][i], increments.std(), rtol=1e-6)
+
+
+@pytest.mark.slow
+def test_parts_make_the_same_dataset(short, tmp_path):
+    """init, load in three parts out of order, finalise: every array as by create."""
+    path = tmp_path / "parts.zarr"
+    anemoi("init", quarter(tmp_path / "parts.yaml"), path)
+    for part in ("2/3", "1/3", "3/3"):
+        anemoi("load", path, "--parts", part)
+    anemoi("finalise", path)
+    whole, parts = zarr.open(str(short), "r"), zarr.open(str(path), "r")
+    arrays = [n for n in whole.array_keys()]
+    assert {"data", "mean", "statistics_tendencies_6h_stdev"} <= set(arrays) <= set(parts.array_keys())
+    for name in arrays:
+        if whole[name].dtype.kind == "M" or name == "data":
+            np.testing.assert_array_equal(whole[name][:], parts[name][:])
+        else:
+            np.testing.assert_allclose(whole[name][:], parts[name][:], rtol=1e-12, atol=1e-12)
+    assert whole.attrs["variables_metadata"] == parts.attrs["variables_metadata"]
+
+
+@pytest.mark.slow
+def test_load_resumes(short, tmp_path):
+    """A load that has part of the groups done goes on with the rest."""
+    path = tmp_path / "resumed.zarr"
+    anemoi("init", quarter(tmp_path / "resumed.yaml"), path)
+    anemoi("load", path, "--parts", "1/4")
+    assert "already done" in anemoi("load", path)
+    anemoi("finalise", path)
+    np.testing.assert_array_equal(open_dataset(str(short))[:], open_dataset(str(path))[:])
+
+
+def test_native_recipe_without_change(tmp_path):
+    """As a user runs it: 83 dates at four points, all that the table asks of a native run."""
+    anemoi("create", find("recipes", "ecland-native"), tmp_path / "native.zarr")
+    ds = open_dataset(str(tmp_path / "native.zarr"))
+    assert ds.shape == (83, len(ds.variables), 1, 4)
+    assert set(VARIABLES) - set(ds.variables) == {"climate_class"}
+
+
+def test_reference_recipe(tmp_path, monkeypatch):
+    """On the sample, which has its layout."""
+    monkeypatch.setenv("AILAND_REFERENCE", str(open_reader.__globals__["paths"].resolve("$AILAND_SAMPLE")[0].parent))
+    changed = recipe(
+        tmp_path / "r.yaml", "ecland-reference",
+        dates={"start": "2020-01-01T06:00:00", "end": "2020-01-05T18:00:00"}, statistics={"end": "2020-01-03"},
+    )  # fmt: skip
+    anemoi("create", changed, tmp_path / "reference.zarr")
+    assert open_dataset(str(tmp_path / "reference.zarr")).shape[0] == 19
+
+
+def test_join_with_other_sources_and_filters(tmp_path):
+    """The long way through Anemoi: a filter on our fields, beside its own source of forcings, gives equal values."""
+    changed = recipe(
+        tmp_path / "j.yaml", dates={"end": "2020-01-02T18:00:00"}, statistics={"end": "2020-01-02"},
+        build={"group_by": "daily"},
+    )  # fmt: skip
+    content = yaml.safe_load(changed.read_text())
+    ours = {"ecland": {"path": "$AILAND_SAMPLE", "variables": ["swvl1", "insolation"]}}
+    theirs = {"forcings": {"template": "${input.join.0.pipe}", "param": ["cos_solar_zenith_angle"]}}
+    content["input"] = {"join": [{"pipe": [ours, {"rename": {"param": {"swvl1": "wetness"}}}]}, theirs]}
+    changed.write_text(yaml.safe_dump(content))
+    anemoi("create", changed, tmp_path / "j.zarr")
+    ds = open_dataset(str(tmp_path / "j.zarr"))
+    assert ds.variables == ["cos_solar_zenith_angle", "insolation", "wetness"]
+    np.testing.assert_array_equal(ds[:][:, 0], ds[:][:, 1])
+    expected = open_reader("$AILAND_SAMPLE").read(["swvl1"], [d.astype("datetime64[s]").item() for d in ds.dates])
+    np.testing.assert_array_equal(ds[:][:, 2, 0], expected[0])
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"dates": {"end": "2024-12-31"}}, "dates are not in"),
+        ({"input": {"ecland": {"path": "$AILAND_NOT_SET_ANYWHERE"}}}, "environment variable that is not set"),
+        ({"input": {"ecland": {"path": "$AILAND_SAMPLE", "variables": ["swlv1"]}}}, "Nearest known names"),
+    ],
+)
+def test_wrong_recipe_leaves_nothing_behind(tmp_path, changes, message):
+    """The error comes before the dataset exists."""
+    assert message in anemoi("create", recipe(tmp_path / "w.yaml", **changes), tmp_path / "w.zarr", ok=False)
+    assert not (tmp_path / "w.zarr").exists()

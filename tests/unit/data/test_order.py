@@ -1,0 +1,52 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""Any contiguous block of points is a fair sample."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from anemoi_ailand.data.order import fair_order
+
+
+@given(n=st.integers(1, 200), seed=st.integers(0, 100))
+def test_is_a_permutation(n, seed):
+    """Each point once, with strata and without."""
+    strata = np.arange(n) % 3
+    assert sorted(fair_order(n, seed)) == list(range(n))
+    assert sorted(fair_order(n, seed, strata, strata == 0)) == list(range(n))
+
+
+@pytest.mark.parametrize("block", [11, 22, 55])
+def test_every_block_holds_each_stratum_in_its_share(block):
+    """To within one member, for strata of unequal size that were stored one after the other."""
+    strata = np.repeat(np.arange(4), [110, 55, 44, 11])
+    ordered = strata[fair_order(len(strata), 1, strata)]
+    share = np.bincount(strata) / len(strata) * block
+    for start in range(len(strata) - block + 1):
+        count = np.bincount(ordered[start : start + block], minlength=4)
+        assert (np.abs(count - share) <= 2.0).all()
+
+
+def test_blocks_of_a_grid_are_not_regions():
+    """Without strata the mean latitude of each tenth is that of the whole to within its sampling error."""
+    latitude = np.linspace(-90.0, 90.0, 2000)
+    tenths = latitude[fair_order(2000, 7)].reshape(10, -1).mean(axis=1)
+    assert np.abs(tenths).max() < 4 * latitude.std() / np.sqrt(200)
+
+
+def test_last_points_are_last():
+    """Held-out points come after all others, fair among themselves."""
+    last = np.arange(60) % 5 == 0
+    order = fair_order(60, 3, np.arange(60) % 4, last)
+    assert last[order].tolist() == [False] * 48 + [True] * 12
+
+
+def test_seed_decides():
+    """The same seed gives the same order, another one another."""
+    assert (fair_order(100, 1) == fair_order(100, 1)).all()
+    assert (fair_order(100, 1) != fair_order(100, 2)).any()

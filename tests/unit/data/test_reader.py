@@ -1,0 +1,73 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""Every layout looks the same from outside."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import numpy as np
+import pytest
+from land_files import ramp, stamps, write_land
+
+from anemoi_ailand.data.reader import STEP, Coverage, Reader, open_reader
+from anemoi_ailand.variables import VARIABLES
+
+PLACES = ["$AILAND_SAMPLE", "$AILAND_SAMPLE/native/points", "$AILAND_SAMPLE/native/grid"]
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_meets_the_protocol(place):
+    """All attributes, with shapes that fit; all variables have finite values at both ends of the coverage."""
+    reader = open_reader(place)
+    assert isinstance(reader, Reader)
+    n = len(reader.point_id)
+    assert reader.latitudes.shape == reader.longitudes.shape == (n,)
+    assert list(reader.variables) == [v for v in VARIABLES if v in reader.variables]
+    values = reader.read(reader.variables, [reader.coverage.first, reader.coverage.last])
+    assert values.shape == (len(reader.variables), 2, n) and values.dtype == np.float32
+    assert np.isfinite(values).all()
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_date_outside_is_refused(place):
+    """The coverage is in the message."""
+    reader = open_reader(place)
+    with pytest.raises(ValueError, match=r"dates are not in .*; it covers"):
+        reader.read(["swvl1"], [reader.coverage.last + STEP])
+    with pytest.raises(ValueError, match="dates are not in"):
+        reader.read(["swvl1"], [reader.coverage.first + timedelta(hours=1)])
+
+
+def test_constants_have_no_date():
+    """A constant can be read for any date."""
+    assert np.isfinite(open_reader("$AILAND_SAMPLE").read(["cvl"], [datetime(1900, 1, 1)])).all()
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_missing_variable_names_the_nearest(place):
+    """swlv1 is swvl1 misspelt."""
+    with pytest.raises(ValueError, match=r"\['swlv1'\] are not in .*Nearest: .*'swvl1'"):
+        open_reader(place).read(["swlv1"], [])
+
+
+def test_unknown_layout(tmp_path):
+    """Known ones are listed."""
+    write_land(tmp_path / "a.nc", {"swvl1": ramp(3, 2)}, stamps(3))
+    with pytest.raises(ValueError, match="There is no layout 'zarr'. Known: .*native"):
+        open_reader(str(tmp_path), layout="zarr")
+
+
+def test_no_file():
+    """Before anything is read."""
+    with pytest.raises(FileNotFoundError, match="No file matches"):
+        open_reader("$AILAND_SAMPLE/nothing_*.nc")
+
+
+def test_coverage_holds_its_steps():
+    """Ends included, hours between not."""
+    coverage = Coverage(datetime(2020, 1, 1, 6), datetime(2020, 1, 2))
+    assert datetime(2020, 1, 1, 12) in coverage and datetime(2020, 1, 2) in coverage
+    assert datetime(2020, 1, 1) not in coverage and datetime(2020, 1, 1, 9) not in coverage
+    assert "2020-01-01 06:00 to 2020-01-02 00:00" in str(coverage)

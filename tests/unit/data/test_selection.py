@@ -1,0 +1,103 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""Points are chosen and held out by rule, and their values are whole."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import numpy as np
+import pytest
+from land_files import ramp, stamps, write_land
+
+from anemoi_ailand.data.reader import Reader, open_reader
+from anemoi_ailand.data.selection import check_finite, held_out, select
+
+
+@pytest.fixture
+def reader(tmp_path) -> Reader:
+    """Ten points, 100 to 109; the last three are sea."""
+    lsm = np.array([1.0] * 6 + [0.5, 0.49, 0.0, 0.0])
+    return open_reader(str(write_land(tmp_path / "a.nc", {"swvl1": ramp(4, 10), "lsm": lsm}, stamps(4))))
+
+
+NONE = np.zeros(10, bool)
+
+
+def test_held_out_by_number_and_by_name():
+    """Divisible by 5, or listed."""
+    ids = np.arange(100, 110)
+    assert ids[held_out(ids, {"every": 5})].tolist() == [100, 105]
+    assert ids[held_out(ids, {"ids": [103, 101]})].tolist() == [101, 103]
+    assert not held_out(ids, None).any()
+
+
+@pytest.mark.parametrize("rule", [{"every": 1}, {"every": 1000}])
+def test_held_out_all_or_none_is_a_mistake(rule):
+    """The number of points is said."""
+    with pytest.raises(ValueError, match=r"holds out (10|0) of 10 points"):
+        held_out(np.arange(1, 11), rule)
+
+
+def test_order_null_keeps_that_of_the_files(reader):
+    """All points."""
+    assert select(reader, None, NONE, None).tolist() == list(range(10))
+
+
+def test_selections_combine(reader):
+    """Land from 0.5 on; held out excluded or only; listed."""
+    held = held_out(reader.point_id, {"every": 5})
+    assert select(reader, {"land": True}, NONE, None).tolist() == [0, 1, 2, 3, 4, 5, 6]
+    assert select(reader, {"land": True, "held_out": "exclude"}, held, None).tolist() == [1, 2, 3, 4, 6]
+    assert select(reader, {"held_out": "only"}, held, None).tolist() == [0, 5]
+    assert select(reader, {"ids": [109, 102]}, NONE, None).tolist() == [2, 9]
+
+
+def test_order_puts_held_out_points_last(reader):
+    """A contiguous slice leaves them out."""
+    held = held_out(reader.point_id, {"every": 5})
+    order = select(reader, {"land": True}, held, {"seed": 3})
+    assert sorted(order) == list(range(7)) and held[order].tolist() == [False] * 5 + [True] * 2
+
+
+@pytest.mark.parametrize(
+    ("points", "message"),
+    [
+        ({"land": True, "ids": [108]}, "leaves none of 10 points"),
+        ({"ids": [7]}, r"Points \[7\] are not there"),
+        ({"held_out": "yes"}, "can be 'exclude' or 'only'"),
+        ({"lands": True}, r"does not know \['lands'\]; it takes"),
+        ({"held_out": "only"}, "leaves none of 10 points"),
+    ],
+)
+def test_empty_or_misspelt_selection(reader, points, message):
+    """An error, never a dataset of nothing."""
+    with pytest.raises(ValueError, match=message):
+        select(reader, points, NONE, None)
+
+
+def test_misspelt_options(reader):
+    """Of order and held_out too."""
+    with pytest.raises(ValueError, match="`order` does not know"):
+        select(reader, None, NONE, {"sed": 1})
+    with pytest.raises(ValueError, match="`held_out` does not know"):
+        held_out(reader.point_id, {"each": 5})
+
+
+def test_land_needs_a_mask(tmp_path):
+    """Lsm must be in the files."""
+    reader = open_reader(str(write_land(tmp_path / "a.nc", {"swvl1": ramp(4, 2)}, stamps(4))))
+    with pytest.raises(ValueError, match="needs the land-sea mask 'lsm'"):
+        select(reader, {"land": True}, np.zeros(2, bool), None)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_missing_value_is_located(reader, bad):
+    """Variable, point, place, date and number."""
+    values = np.zeros((1, 4, 2))
+    values[0, 2, 1] = bad
+    message = r"'swvl1' is missing \(NaN\) at point_id 107 \(latitude 17.000.* on 2020-01-01 12:00:00, and at 1 of 8"
+    with pytest.raises(ValueError, match=message):
+        check_finite(values, ["swvl1"], stamps(4), reader, np.array([3, 7]))
+    check_finite(np.zeros((1, 4, 2)), ["swvl1"], [datetime(2020, 1, 1)] * 4, reader, np.array([3, 7]))

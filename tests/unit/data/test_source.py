@@ -1,0 +1,172 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""The source ``ecland`` gives the fields that its options ask for, or says what is wrong with them."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from anemoi.datasets.create.sources import source_registry
+from land_files import FIRST, STEP, native_copy, ramp, spoil, stamps, without_records, write_land
+
+from anemoi_ailand.data.fields import LandFields
+from anemoi_ailand.data.reader import MARKS, open_reader
+from anemoi_ailand.data.source import EcLandSource
+from anemoi_ailand.variables import VARIABLES
+
+SAMPLE = "$AILAND_SAMPLE"
+
+
+def source(context: Any = None, **options: Any) -> EcLandSource:
+    return EcLandSource(context, **{"path": SAMPLE, **options})
+
+
+def fields(dates=None, **options: Any) -> LandFields:
+    return source(**options).execute(dates or stamps(2))
+
+
+def block(found: LandFields, name: str) -> np.ndarray:
+    return found.block[:, found.names.index(name)]
+
+
+def test_anemoi_finds_it():
+    """By the entry point, under its name in recipes."""
+    assert source_registry.lookup("ecland") is EcLandSource
+
+
+def test_default_is_all_there_is():
+    """Files, sun and calendar, marks of points."""
+    names = set(fields().names)
+    assert names == set(VARIABLES) - {"sp", "u", "v"}
+    assert {"insolation", *MARKS} <= names
+
+
+def test_variables_and_drop():
+    """In any order, as a list or a word."""
+    assert fields(variables=["swvl1", "stl1", "sd"], drop=["sd"]).names == ("stl1", "swvl1")
+    assert fields(variables="swvl1").names == ("swvl1",)
+
+
+def test_values_are_those_of_the_reader_in_the_order_of_the_points():
+    """point_id tells which point is where."""
+    found = fields(variables=["swvl1", "cvl", "point_id"], order={"seed": 1})
+    reader = open_reader(SAMPLE)
+    where = [reader.point_id.tolist().index(p) for p in block(found, "point_id")[0]]
+    assert where != sorted(where)
+    expected = reader.read(["swvl1", "cvl"], stamps(2))[..., where]
+    np.testing.assert_array_equal(block(found, "swvl1"), expected[0])
+    np.testing.assert_array_equal(block(found, "cvl"), expected[1])
+
+
+def test_held_out_points_are_last_and_marked():
+    """Eleven of the 44, one of each class."""
+    found = fields(variables=[*MARKS], held_out={"every": 5}, order={"seed": 1})
+    mark, ids, classes = (block(found, n)[0] for n in ("held_out", "point_id", "climate_class"))
+    assert mark.tolist() == [0] * 33 + [1] * 11
+    assert (ids % 5 == 0).tolist() == (mark == 1).tolist()
+    assert sorted(classes[33:]) == list(range(11))
+    for start in range(0, 33, 11):  # every block of eleven is one of each class
+        assert sorted(classes[start : start + 11]) == list(range(11))
+
+
+def test_sun_is_at_the_points():
+    """Computed after the order of points is known."""
+    found = fields([FIRST + 2 * STEP], variables=["insolation"], order={"seed": 1})
+    from anemoi_ailand.data.sun import compute
+
+    lat, lon = found[0].grid_points()
+    np.testing.assert_array_equal(found.block[:, 0], compute(["insolation"], [FIRST + 2 * STEP], lat, lon)[0])
+
+
+def test_options_reach_the_reader():
+    """point_id of native files."""
+    native = f"{SAMPLE}/native/points"
+    found = fields(
+        [FIRST.replace(year=2018) + STEP], path=native, variables="point_id",
+        point_id=f"{native}/point_index_in_main_run.txt",
+    )  # fmt: skip
+    assert found.block[0, 0].tolist() == [28, 35, 143, 505]
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"path": "$AILAND_NOT_SET_ANYWHERE"}, ValueError, "environment variable that is not set"),
+        ({"path": SAMPLE + "/none_*.nc"}, FileNotFoundError, "No file matches"),
+        ({"variables": ["swlv1"]}, KeyError, "not in the table.*swvl1"),
+        ({"variables": ["u"]}, ValueError, r"\['u'\] are not in .*Add|Correct"),
+        ({"drop": ["swlv1"]}, KeyError, "not in the table"),
+        ({"variables": ["sd"], "drop": ["sd"]}, ValueError, "No variable is left"),
+        ({"points": {"ids": [1]}}, ValueError, r"Points \[1\] are not there"),
+        ({"points": {"held_out": "only"}}, ValueError, "leaves none of 44 points"),
+        ({"layout": "netcdf"}, ValueError, "no layout 'netcdf'"),
+    ],
+)
+def test_wrong_option(options, error, message):
+    """Said when the source is made, before any field."""
+    with pytest.raises(error, match=message):
+        source(**options)
+
+
+def recipe(first, last):
+    return SimpleNamespace(recipe=SimpleNamespace(dates=[first, first + STEP, last]))
+
+
+def test_dates_of_the_recipe_are_checked_at_once():
+    """The last date of the recipe, though the group asked for is the first."""
+    source(recipe(FIRST, FIRST + 9 * STEP))
+    with pytest.raises(ValueError, match=r"dates are not in .*it covers 2020-01-01 00:00 to 2022-12-31 18:00"):
+        source(recipe(FIRST, FIRST.replace(year=2023)))
+
+
+def spoilt(tmp_path, how: str):
+    native = native_copy(tmp_path / how)
+    if how == "gap":
+        without_records(native / "o_wat.nc", [10])
+    elif how == "truncated":
+        data = (native / "o_gg.nc").read_bytes()
+        (native / "o_gg.nc").write_bytes(data[: len(data) // 2])
+    return str(native)
+
+
+@pytest.mark.parametrize(
+    ("how", "error", "message"),
+    [("gap", ValueError, "'o_wat.nc' has a gap in time"), ("truncated", OSError, "cannot be read as NetCDF")],
+)
+def test_bad_file(tmp_path, how, error, message):
+    """Said when the source is made, before any field."""
+    with pytest.raises(error, match=message):
+        source(path=spoilt(tmp_path, how))
+
+
+def test_nan_at_a_land_point(tmp_path):
+    """Never stored silently."""
+    path = write_land(tmp_path / "a.nc", {"swvl1": ramp(4, 3), "lsm": np.array([1.0, 1.0, 0.0])}, stamps(4))
+    spoil(path, "swvl1", np.nan, (2, 1))
+    with pytest.raises(ValueError, match="'swvl1' is missing .* at point_id 101"):
+        _ = fields(stamps(4), path=str(path), variables=["swvl1"]).block
+
+
+def test_nan_at_sea_is_left_out_with_the_sea(tmp_path):
+    """points: {land: true}."""
+    path = write_land(tmp_path / "a.nc", {"swvl1": ramp(4, 3), "lsm": np.array([1.0, 1.0, 0.0])}, stamps(4))
+    spoil(path, "swvl1", np.nan, (slice(None), 2))
+    found = fields(stamps(4), path=str(path), variables=["swvl1"], points={"land": True})
+    np.testing.assert_allclose(found.block[:, 0], ramp(4, 2), rtol=1e-6)
+
+
+def test_files_are_opened_once_for_all_groups(monkeypatch):
+    """Anemoi makes a source for every group of dates."""
+    from anemoi_ailand.data import source as module
+
+    opened = []
+    monkeypatch.setattr(module, "open_reader", lambda *a, **k: opened.append(a) or open_reader(*a, **k))
+    module._open.cache_clear()
+    for _ in range(3):
+        source(path=[SAMPLE + "/ecland_2020.nc"])
+    assert len(opened) == 1
+    module._open.cache_clear()

@@ -1,0 +1,70 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""Types become the parameters that ecLand derives from them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import netCDF4
+import numpy as np
+import pytest
+
+from anemoi_ailand.physics.vegetation import leaf_area, soil_parameters, vegetation_parameters
+from anemoi_ailand.resources import folder
+
+
+@pytest.fixture
+def static() -> dict[str, np.ndarray]:
+    with netCDF4.Dataset(folder("sample") / "static.nc") as ds:
+        return {n: np.asarray(v[:]) for n, v in ds.variables.items()}
+
+
+@pytest.mark.parametrize("cover", ["l", "h"])
+def test_vegetation_is_that_of_ecland(static, cover):
+    """As in the reference set, at all types of the sample."""
+    ours = vegetation_parameters(static[f"clim_tv{cover}"])
+    for values, name in zip(ours, ("covX", "z0mX", "rsminX"), strict=True):
+        np.testing.assert_allclose(values, static[f"clim_veg_{name.replace('X', cover)}"], rtol=1e-6)
+    assert len(np.unique(static[f"clim_tv{cover}"])) > 4
+
+
+def test_soil_is_that_of_ecland(static):
+    """Van Genuchten's curve at 0.1 and 15 bar gives ecLand's o_fix."""
+    for values, name in zip(
+        soil_parameters(static["clim_sotype"]), ("clim_theta_cap", "clim_theta_pwp", "theta_sat"), strict=True
+    ):
+        np.testing.assert_allclose(values, static[name], rtol=1e-6)
+
+
+def test_soil_holds_less_the_drier():
+    """Wilting point below field capacity below saturation, for every type that is soil."""
+    cap, pwp, sat = soil_parameters(np.arange(1, 8))
+    assert (pwp > 0).all() and (pwp < cap).all() and (cap < sat).all()
+
+
+@pytest.mark.parametrize("function", [vegetation_parameters, soil_parameters])
+@pytest.mark.parametrize("kind", [2.5, -1, 21, np.nan])
+def test_types_are_whole_numbers(function, kind):
+    """An interpolated type is an error, never rounded."""
+    with pytest.raises(ValueError, match="types are not whole numbers"):
+        function(np.array([1.0, kind]))
+
+
+@pytest.mark.parametrize(
+    ("date", "expected"),
+    [
+        (datetime(2021, 1, 15, 18), 1.0),
+        (datetime(2021, 2, 15), 2.0),
+        (datetime(2021, 2, 1), 1.0 + 17 / 31),  # 17 of the 31 days from 15 January
+        (datetime(2020, 2, 29), 2.0 + 14 / 29),  # a leap year has 29 from 15 February
+        (datetime(2021, 1, 1), 12.0 - 11.0 * 17 / 31),  # from December of the year before
+        (datetime(2021, 12, 31), 12.0 - 11.0 * 16 / 31),
+    ],
+)
+def test_leaf_area_between_the_15th_of_months(date, expected):
+    """By hand, for values that are the number of the month."""
+    monthly = np.arange(1.0, 13.0)[:, None]
+    assert leaf_area(monthly, date)[0] == pytest.approx(expected, rel=1e-12)
+    assert leaf_area(monthly, date.replace(hour=23))[0] == leaf_area(monthly, date)[0]
