@@ -2,3 +2,6 @@
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
 """From files to fields: readers of every layout, the dataset source `ecland`, the order of points. No torch."""
+
+# The wheels of pyproj and ecCodes each bring a PROJ library; with ecCodes first the process aborts when it ends.
+import pyproj  # noqa: F401

@@ -15,7 +15,7 @@ from anemoi.inference.input import Input
 from anemoi.inference.types import FloatArray, State
 
 from anemoi_ailand.data.reader import Reader, open_reader
-from anemoi_ailand.variables import START, Time, variable
+from anemoi_ailand.variables import START, variable
 
 LOG = logging.getLogger(__name__)
 
@@ -98,18 +98,14 @@ class EcLandInput(Input):
         }
 
     def _read_start(self, dates: list[datetime]) -> FloatArray:
-        """Values at the start of a run, NaN for means over the interval before it, which no step reads."""
-        inside = all(d in self.reader.coverage for d in dates)
-        if inside:
-            return self.reader.read(self.variables, dates)
-        constant = [n for n in self.variables if variable(n).time == Time.CONSTANT]
-        needed = [n for n in self.variables if START in variable(n).taken and n not in constant]
-        if needed:
-            return self.reader.read(self.variables, dates)  # raises, with what is there
+        """Values at the start of a run, NaN for means over the interval before it, which no step reads.
+
+        An archive may hold no such means: a forecast begins with its state and instants at step 0.
+        """
+        read = [n for n in self.variables if START in variable(n).taken]
         values = np.full((len(self.variables), len(dates), self.reader.latitudes.size), np.nan, dtype=np.float32)
-        for i, name in enumerate(self.variables):
-            if name in constant:
-                values[i] = self.reader.read([name], [self.reader.coverage.first])[0]
+        if read:
+            values[[self.variables.index(n) for n in read]] = self.reader.read(read, dates)
         return values
 
     def _read_ahead(self, dates: list[datetime]) -> FloatArray:

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from pytorch_lightning import Callback
 from torch import Tensor
 
+from anemoi_ailand.variables import Role, variable
+
 LOG = logging.getLogger(__name__)
 
 GIB = 2**30
@@ -40,6 +42,10 @@ class PointBlocks(Callback):
         Points per sample; all if not given or if there are fewer.
     held_out : {'exclude', 'include'}
         Points that the dataset marks by a variable ``held_out`` (they are stored last) are never read, unless included.
+    static_noise : float
+        Noise on the static fields of a training sample, in units of their standard deviation over the points; one draw
+        per point and sample. With few points a network learns each by its static fields instead of what they do, and
+        fails at any other point; 0 for none.
     resident_gb : float
         Largest size of a dataset (the selected variables, in GiB) that is kept in memory; 0 always reads from disk.
 
@@ -49,12 +55,21 @@ class PointBlocks(Callback):
         The model is split over several GPUs, which a point-wise network never needs.
     """
 
-    def __init__(self, points: int | None = None, held_out: str = "exclude", resident_gb: float = 4.0) -> None:
+    def __init__(
+        self,
+        points: int | None = None,
+        held_out: str = "exclude",
+        static_noise: float = 0.0,
+        resident_gb: float = 4.0,
+    ) -> None:
         if points is not None and points < 1:
             raise ValueError(f"`points` is {points}. Give at least 1, or null for all points.")
         if held_out not in ("exclude", "include"):
             raise ValueError(f"`held_out` is '{held_out}'. It can be 'exclude' or 'include'.")
+        if static_noise < 0.0:
+            raise ValueError(f"`static_noise` is {static_noise}. Give a standard deviation, or 0 for none.")
         self.points, self.held_out, self.resident_gb = points, held_out, resident_gb
+        self.static_noise = static_noise
 
     def setup(self, trainer: Any, pl_module: Any, stage: str) -> None:
         """Wrap the readers of training and validation."""
@@ -73,7 +88,9 @@ class PointBlocks(Callback):
                 if self.held_out == "exclude":
                     total = n_trained(loader[label].datasets[name].dataset_config, total)
                 fields = _resident(reader.data, total, self.resident_gb)
-                dataset.data_readers[name] = BlockReader(reader, fields, total, self.points, label == "training")
+                shuffled = label == "training"
+                noise = static_scale(reader, self.static_noise if shuffled else 0.0)
+                dataset.data_readers[name] = BlockReader(reader, fields, total, self.points, shuffled, noise)
 
 
 class BlockReader:
@@ -89,10 +106,20 @@ class BlockReader:
         Points to choose from, the first ones; points per sample.
     shuffled : bool
         Another block in every epoch.
+    noise : numpy.ndarray or None, shape (variable,)
+        Standard deviation of the noise of a sample, in the unit of each variable; constant over the sample's dates.
     """
 
-    def __init__(self, reader: Any, fields: NDArray | None, total: int, points: int | None, shuffled: bool) -> None:
-        self._reader, self._fields = reader, fields
+    def __init__(
+        self,
+        reader: Any,
+        fields: NDArray | None,
+        total: int,
+        points: int | None,
+        shuffled: bool,
+        noise: NDArray[np.float32] | None = None,
+    ) -> None:
+        self._reader, self._fields, self._noise = reader, fields, noise
         self._total, self._points = total, min(points or total, total)
         self._shuffled = shuffled
 
@@ -107,17 +134,28 @@ class BlockReader:
         Tensor, shape (date, ensemble, point of the block, variable)
         """
         del sequence, grid_shard_indices
-        first = self._first(positions)
+        rng = self._generator(positions)
+        first = int(rng.integers(self._total - self._points + 1))
         block = slice(first, first + self._points)
         source = self._reader.data if self._fields is None else self._fields
-        window = np.asarray(source[positions, :, :, block])
-        return torch.from_numpy(np.ascontiguousarray(window.transpose(0, 2, 3, 1)))
+        window = np.ascontiguousarray(np.asarray(source[positions, :, :, block]).transpose(0, 2, 3, 1))
+        if self._noise is not None:
+            window += self._noise * rng.standard_normal(window.shape[1:], dtype=np.float32)
+        return torch.from_numpy(window)
 
-    def _first(self, positions: Any) -> int:
+    def _generator(self, positions: Any) -> np.random.Generator:
+        """Random numbers that follow from the epoch's seed and the date alone."""
         date = positions.start if isinstance(positions, slice) else int(np.min(positions))
         epoch_seed = torch.initial_seed() if self._shuffled else 0
-        rng = np.random.default_rng([epoch_seed % 2**63, int(date)])
-        return int(rng.integers(self._total - self._points + 1))
+        return np.random.default_rng([epoch_seed % 2**63, int(date)])
+
+
+def static_scale(reader: Any, noise: float) -> NDArray[np.float32] | None:
+    """Noise on each variable in its unit: ``noise`` standard deviations on static fields, none on others."""
+    if noise == 0.0:
+        return None
+    static = [variable(n).role is Role.STATIC for n in reader.variables]
+    return np.where(static, noise * np.asarray(reader.statistics["stdev"]), 0.0).astype(np.float32)
 
 
 def n_trained(dataset_config: Any, total: int) -> int:

@@ -44,5 +44,5 @@ def test_grib(tmp_path):
 def test_unknown_content_is_listed(tmp_path):
     """EcLand's empty stub alone is nothing."""
     native = native_copy(tmp_path / "n")
-    with pytest.raises(ValueError, match="No layout is recognised in .*o_ggd.nc"):
+    with pytest.raises(ValueError, match=r"No layout is recognised in .*o_ggd.nc"):
         detect([native / "o_ggd.nc"])

@@ -60,7 +60,7 @@ def test_native_equals_reference(name):
 
 
 def test_water_balance_closes():
-    """Precipitation less evaporation and both runoffs is the change of all stores: signs, Qsb, units and times are right."""
+    """Precipitation less evaporation and runoffs is the change of all stores: signs, Qsb, units and times are right."""
     names = ["avg_tprate", "evap", "sro", "ssro", "sd", "src", *(f"swvl{k}" for k in (1, 2, 3, 4))]
     rain, evap, sro, ssro, *stores = POINTS.read(names, DATES).astype(float)
     thickness = [1.0, 1.0, *(WATER_DENSITY * dz for dz in SOIL_LAYER_THICKNESS)]
@@ -165,7 +165,7 @@ def test_wrong_unit(tmp_path):
     native = native_copy(tmp_path / "n")
     with netCDF4.Dataset(native / "forcing", "a") as ds:
         ds["Tair"].units = "degC"
-    with pytest.raises(ValueError, match="'Tair' in .* has units 'degC'; 'K' is expected"):
+    with pytest.raises(ValueError, match=r"'Tair' in .* has units 'degC'; 'K' is expected"):
         of(native)
 
 

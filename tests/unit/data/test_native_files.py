@@ -83,7 +83,7 @@ def test_files_of_different_points(tmp_path):
 
 def test_nothing_of_ecland(tmp_path):
     """Files are named."""
-    with pytest.raises(ValueError, match="None of .*o_ggd.nc.* is a file of ecLand"):
+    with pytest.raises(ValueError, match=r"None of .*o_ggd.nc.* is a file of ecLand"):
         scan([NATIVE / "points" / "o_ggd.nc"])
 
 

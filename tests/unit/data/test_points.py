@@ -132,13 +132,13 @@ def test_no_common_period(tmp_path):
 def test_wrong_unit(tmp_path):
     """Soil water in kg m-2 is not soil water in m3 m-3."""
     path = write_land(tmp_path / "a.nc", {"swvl1": ramp(3, 2)}, stamps(3), {"swvl1": "kg m-2"})
-    with pytest.raises(ValueError, match="'swvl1' in .* has units 'kg m-2'; 'm3 m-3' is expected"):
+    with pytest.raises(ValueError, match=r"'swvl1' in .* has units 'kg m-2'; 'm3 m-3' is expected"):
         PointReader([path])
 
 
 def test_nothing_known(tmp_path):
     """What is there is listed."""
-    with pytest.raises(ValueError, match="No variable of the table is in 'a.nc', which holds .*rubbish"):
+    with pytest.raises(ValueError, match=r"No variable of the table is in 'a.nc', which holds .*rubbish"):
         PointReader([write_land(tmp_path / "a.nc", {"rubbish": ramp(3, 2)}, stamps(3))])
 
 

@@ -55,7 +55,7 @@ def test_missing_variable_names_the_nearest(place):
 def test_unknown_layout(tmp_path):
     """Known ones are listed."""
     write_land(tmp_path / "a.nc", {"swvl1": ramp(3, 2)}, stamps(3))
-    with pytest.raises(ValueError, match="There is no layout 'zarr'. Known: .*native"):
+    with pytest.raises(ValueError, match=r"There is no layout 'zarr'. Known: .*native"):
         open_reader(str(tmp_path), layout="zarr")
 
 

@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 import torch
 
-from anemoi_ailand.training.point_blocks import BlockReader, PointBlocks
+from anemoi_ailand.training.point_blocks import BlockReader, PointBlocks, static_scale
 
 N_POINTS = 50
 
 
-def reader(points=10, total=N_POINTS, shuffled=True, resident=True):
+def reader(points=10, total=N_POINTS, shuffled=True, resident=True, noise=None):
     fields = np.broadcast_to(np.arange(N_POINTS, dtype=np.float32), (20, 3, 1, N_POINTS)).copy()
     fields += 1000 * np.arange(20, dtype=np.float32)[:, None, None, None]
     inner = SimpleNamespace(grid_size=N_POINTS, data=fields, num_sequences=1)
-    return BlockReader(inner, fields[..., :total] if resident else None, total, points, shuffled)
+    return BlockReader(inner, fields[..., :total] if resident else None, total, points, shuffled, noise)
 
 
 def block(sample):
@@ -74,7 +74,34 @@ def test_everything_else_is_the_readers_own():
     assert reader().num_sequences == 1
 
 
-@pytest.mark.parametrize(("options", "message"), [({"points": 0}, "`points` is 0"), ({"held_out": "no"}, "`held_out`")])
+def test_static_noise_is_one_draw_per_point_and_sample():
+    """Constant over the dates of a sample, different between samples, of the given size, on static fields only."""
+    noise = np.array([0.0, 3.0, 0.0], dtype=np.float32)
+    torch.manual_seed(1)
+    noisy, clean = reader(points=None, noise=noise), reader(points=None)
+    change = (noisy.get_sample(0, slice(4, 9)) - clean.get_sample(0, slice(4, 9)))[:, 0]
+    assert change[..., [0, 2]].abs().max() == 0
+    torch.testing.assert_close(change[0], change[4], atol=1e-2, rtol=0)
+    assert 2.0 < change[0, :, 1].std() < 4.0
+    other = (noisy.get_sample(0, slice(5, 9)) - clean.get_sample(0, slice(5, 9)))[0, 0]
+    assert (other[:, 1] - change[0, :, 1]).abs().max() > 1.0
+
+
+def test_noise_is_scaled_by_the_spread_of_static_fields():
+    """Forcing and state stay as they are."""
+    inner = SimpleNamespace(variables=["stl1", "z", "t"], statistics={"stdev": [12.0, 2000.0, 14.0]})
+    np.testing.assert_allclose(static_scale(inner, 0.5), [0.0, 1000.0, 0.0])
+    assert static_scale(inner, 0.0) is None
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"points": 0}, "`points` is 0"),
+        ({"held_out": "no"}, "`held_out`"),
+        ({"static_noise": -1.0}, "`static_noise` is -1.0"),
+    ],
+)
 def test_wrong_options_are_refused(options, message):
     """The error names the option."""
     with pytest.raises(ValueError, match=message):
