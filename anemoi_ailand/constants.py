@@ -35,3 +35,6 @@ GRAVITY = 9.80665
 
 #: Longest gap between two stamps that is still the same instant [s].
 TIME_TOLERANCE = 1.0
+
+#: Two coordinates closer than this are the same point [degrees]. GRIB1 rounds to 0.001.
+SAME_PLACE = 2.0e-3

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -154,12 +155,6 @@ class PointReader:
             )
         return Coverage(first, last)
 
-    def _constant(self, name: str) -> np.ndarray:
-        origin = self._origins[name]
-        with open_file(origin.files[0].path) as dataset:
-            values = sum(filled(dataset.variables[p]) for p in origin.parts)
-        return np.asarray(values == C4_CODE, "f8") if origin.parts == ("clim_ctype",) else np.asarray(values)
-
     def read(self, names: Sequence[str], dates: Sequence[datetime]) -> np.ndarray:
         """See :meth:`anemoi_ailand.data.reader.Reader.read`."""
         check_request(self, names, dates)
@@ -167,19 +162,22 @@ class PointReader:
         for f in self._files:
             numbers = records(dates, f.record)
             here = np.flatnonzero(numbers >= 0)
-            wanted = [(i, self._origins[n].parts) for i, n in enumerate(names) if self._dynamic_in(n, f)]
-            if len(here) == 0 or not wanted:
+            origins = [(i, self._origins[n], VARIABLES[n].time is Time.CONSTANT) for i, n in enumerate(names)]
+            moving = [(i, o.parts) for i, o, constant in origins if not constant and f in o.files and len(here)]
+            constants = [(i, o.parts) for i, o, constant in origins if constant and f is o.files[0]]
+            if not moving and not constants:
                 continue
-            with open_file(f.path) as dataset:
-                for i, parts in wanted:
+            with open_file(f.path) as dataset:  # once, as opening takes longer than reading a few records
+                for i, parts in moving:
                     out[i, here] = sum(read_records(dataset.variables[p], numbers[here]) for p in parts)
-        for i, name in enumerate(names):
-            if VARIABLES[name].time is Time.CONSTANT:
-                out[i] = self._constant(name)
+                for i, parts in constants:
+                    out[i] = _constant(dataset, parts)
         return out
 
-    def _dynamic_in(self, name: str, file: _File) -> bool:
-        return VARIABLES[name].time is not Time.CONSTANT and file in self._origins[name].files
+
+def _constant(dataset: Any, parts: Sequence[str]) -> np.ndarray:
+    values = np.asarray(sum(filled(dataset.variables[p]) for p in parts))
+    return np.asarray(values == C4_CODE, "f8") if parts == ("clim_ctype",) else values
 
 
 def _static_beside(path: Path) -> list[Path]:

@@ -18,16 +18,17 @@ class PointwiseMLP(nn.Module):
 
     .. math::
         h = T_\theta(z), \qquad
-        \delta = P_\theta(h), \qquad
+        \delta = P_\theta(h, z), \qquad
         d = D_\theta\bigl(B_\theta(h, z), z\bigr), \qquad
         x_{t+1} = x_t + \sigma_{\Delta x}\,\delta
 
     with the normalised inputs :math:`z` (state, forcing of the step, static fields), a trunk :math:`T` of ``depth``
     blocks (linear, layer norm, activation), a linear prognostic head :math:`P` for increments in units of their
     standard deviation :math:`\sigma_{\Delta x}` over 6 h, and a diagnostic head :math:`D` behind one block :math:`B`
-    of its own that also sees the inputs: 2 m temperature is close to the air temperature at the end of the step, and
-    need not pass through the trunk. The last layer of the prognostic head starts at zero, so an untrained
-    network is persistence. The call returns :math:`(\delta, d)` only; time stepping and bounds are outside.
+    of its own. Both heads also see the inputs: the heat that flows between soil layers is linear in their
+    temperatures, 2 m temperature is close to the air temperature at the end of the step, and neither need pass through
+    the trunk. The prognostic head starts at zero, so an untrained network is persistence. The call returns
+    :math:`(\delta, d)` only; time stepping and bounds are outside.
 
     One trunk and no separate static branch: the static columns meet the others in the first layer, which costs less
     than 5 % of the operations, while a branch of its own keeps soil and vegetation from acting on the
@@ -71,7 +72,7 @@ class PointwiseMLP(nn.Module):
         self.n_in, self.n_prognostic, self.n_diagnostic = n_in, n_prognostic, n_diagnostic
         widths = [n_in] + [width] * depth
         self.trunk = nn.Sequential(*(_block(a, b, activation) for a, b in itertools.pairwise(widths)))
-        self.prognostic_head = nn.Linear(widths[-1], n_prognostic)
+        self.prognostic_head = nn.Linear(widths[-1] + n_in, n_prognostic)
         nn.init.zeros_(self.prognostic_head.weight)
         nn.init.zeros_(self.prognostic_head.bias)
         if n_diagnostic:
@@ -81,7 +82,7 @@ class PointwiseMLP(nn.Module):
     def forward(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """Return normalised increments and diagnostics for normalised inputs ``z`` of shape ``(..., n_in)``."""
         h = self.trunk(z)
-        increments = self.prognostic_head(h)
+        increments = self.prognostic_head(torch.cat([h, z], dim=-1))
         if not self.n_diagnostic:
             return increments, z.new_zeros((*z.shape[:-1], 0))
         b = self.diagnostic_block(torch.cat([h, z], dim=-1))

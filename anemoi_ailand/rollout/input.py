@@ -6,9 +6,10 @@
 from __future__ import annotations
 
 import logging
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from anemoi.inference.input import Input
@@ -21,6 +22,11 @@ LOG = logging.getLogger(__name__)
 
 #: Dates that are read at once, so that compressed files are not opened at every step.
 READ_AHEAD = 120
+#: Memory that they may take [bytes]; a date is always read whole.
+READ_AHEAD_BYTES = 2**28
+
+#: Readers of a run by what they were opened with: three purposes share one, as opening a large archive takes a minute.
+_READERS: WeakKeyDictionary[Any, dict[str, Reader]] = WeakKeyDictionary()
 
 
 class EcLandInput(Input):
@@ -30,6 +36,11 @@ class EcLandInput(Input):
     ----------
     path, static, layout, **options
         As for :func:`anemoi_ailand.data.reader.open_reader`.
+
+    Raises
+    ------
+    ValueError
+        Pre-processors, which files in the units and names of the table do not need and would not get.
     """
 
     trace_name = "ecland"
@@ -47,14 +58,23 @@ class EcLandInput(Input):
         pre_processors: list | None = None,
         **options: Any,
     ) -> None:
-        super().__init__(context, metadata, variables=variables, purpose=purpose, pre_processors=pre_processors)
+        super().__init__(context, metadata, variables=variables, purpose=purpose)
+        given = [*(pre_processors or []), *getattr(context, "pre_processors", {}).get(self.dataset_name, [])]
+        if given:
+            raise ValueError(f"The input `ecland` applies no pre-processors; there are {given}. Remove them.")
         self._open = {"path": path, "static": static, "layout": layout, **options}
         self._block: tuple[list[datetime], FloatArray] = ([], np.empty((0, 0, 0), dtype=np.float32))
+
+    def __repr__(self) -> str:
+        return f"EcLandInput({self.purpose} from {self._open['path']})"
 
     @cached_property
     def reader(self) -> Reader:
         """The opened files, checked for the variables of this purpose."""
-        reader = open_reader(**self._open)
+        opened, key = _READERS.setdefault(self.context, {}), repr(sorted(self._open.items()))
+        if key not in opened:
+            opened[key] = open_reader(**self._open)
+        reader = opened[key]
         missing = [n for n in self.variables if n not in reader.variables]
         if missing:
             raise ValueError(
@@ -65,13 +85,18 @@ class EcLandInput(Input):
 
     @property
     def available_dates(self) -> np.ndarray:
-        """Stamps that the files hold, shape (date,), datetime64[s]."""
+        """Stamps at which the files hold everything, shape (date,), datetime64[s]."""
         coverage = self.reader.coverage
         return np.array(coverage.dates(), dtype="datetime64[s]")
 
     def default_initial_date(self) -> datetime:
-        """First stamp of the files."""
-        return self.reader.coverage.first
+        """First stamp from which a run can start: a forecast has its state one step before its first means."""
+        coverage = self.reader.coverage
+        try:
+            self._read_start([coverage.first - coverage.step])
+        except ValueError:
+            return coverage.first
+        return coverage.first - coverage.step
 
     def create_input_state(self, *, dates: list[Any], ref_date_index: int = -1, **kwargs: Any) -> State:
         """State at ``dates``; fields of shape (date, point)."""
@@ -102,18 +127,31 @@ class EcLandInput(Input):
 
         An archive may hold no such means: a forecast begins with its state and instants at step 0.
         """
+        reader = self.reader
         read = [n for n in self.variables if START in variable(n).taken]
-        values = np.full((len(self.variables), len(dates), self.reader.latitudes.size), np.nan, dtype=np.float32)
+        values = np.full((len(self.variables), len(dates), reader.latitudes.size), np.nan, dtype=np.float32)
         if read:
-            values[[self.variables.index(n) for n in read]] = self.reader.read(read, dates)
+            try:
+                found = reader.read(read, dates)
+            except ValueError as error:
+                raise ValueError(f"A run from {dates[-1]} has no {self.purpose} at its start: {error}") from error
+            values[[self.variables.index(n) for n in read]] = found
         return values
 
     def _read_ahead(self, dates: list[datetime]) -> FloatArray:
         held, values = self._block
         if not set(dates) <= set(held):
-            coverage = self.reader.coverage
-            room = int((coverage.last - dates[0]) / coverage.step) + 1
-            held = [dates[0] + i * coverage.step for i in range(max(min(READ_AHEAD, room), len(dates)))]
+            held = self._dates_ahead(dates[0]) if len(dates) == 1 else list(dates)
             values = self.reader.read(self.variables, held)
             self._block = (held, values)
         return values[:, [held.index(d) for d in dates]]
+
+    def _dates_ahead(self, first: datetime) -> list[datetime]:
+        """Dates to read at once: not beyond the run or the files, which may be bad there or absent."""
+        reader, last = self.reader, self.reader.coverage.last
+        start, lead = self.context.reference_date, getattr(self.context, "lead_time", None)
+        if start is not None and isinstance(lead, timedelta):
+            last = min(last, start + lead)
+        room = (last - first) // reader.coverage.step + 1
+        fit = READ_AHEAD_BYTES // (4 * len(self.variables) * reader.latitudes.size)
+        return [first + i * reader.coverage.step for i in range(max(1, min(READ_AHEAD, room, fit)))]

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import hashlib
 import logging
 from datetime import datetime, timedelta
@@ -18,12 +19,17 @@ from anemoi.inference.types import State
 from netCDF4 import Dataset
 
 from anemoi_ailand.constants import STEP_HOURS
+from anemoi_ailand.rollout.checks import check_task
 from anemoi_ailand.variables import Role, variable
 
 LOG = logging.getLogger(__name__)
 
-#: Times that are gathered before they are written: compressed chunks want more than one.
+#: Most times that are gathered before they are written: compressed chunks want more than one.
 CHUNK_TIMES = 64
+#: Memory that they may take [bytes]; one time is always kept whole.
+GATHERED_BYTES = 2**28
+#: Values of a compressed chunk: 1 MiB.
+CHUNK_SIZE = 2**18
 
 EPOCH = datetime(1970, 1, 1)
 
@@ -41,25 +47,45 @@ class LandNetCDFOutput(Output):
         The file. Its folder is made.
     compression : int
         zlib level, 0 to 9.
+    **options
+        Of every output of anemoi-inference: ``variables``, ``output_frequency``, ``write_initial_state``,
+        ``post_processors``.
 
     Raises
     ------
     ValueError
-        A compression level that is none.
+        A compression level that is none; a name in ``variables`` that the model does not predict, or none left; a
+        checkpoint of another task.
     """
 
     def __init__(self, context: Any, metadata: Any, *, path: str, compression: int = 4, **options: Any) -> None:
         super().__init__(context, metadata, **options)
+        check_task(context.checkpoint.task, context.checkpoint.path)
         if compression not in range(10):
             raise ValueError(f"`compression` is {compression}. Give a zlib level from 0 to 9.")
         self.path, self.compression = Path(path), compression
         self.partial = self.path.with_name(self.path.name + ".partial")
+        self.names = self._selected()
         self._file: Any = None
         self._pending: list[tuple[datetime, dict[str, np.ndarray]]] = []
         self._written = 0
 
     def __repr__(self) -> str:
         return f"LandNetCDFOutput({self.path})"
+
+    def _selected(self) -> list[str]:
+        """Variables to write, in the order of the model."""
+        order = self.metadata.variable_to_output_tensor_index
+        predicted = sorted(order, key=order.__getitem__)
+        patterns = [p for p in self.variables.select or self.variables.drop or [] if isinstance(p, str)]
+        unknown = [p for p in patterns if not fnmatch.filter(predicted, p)]
+        names = [v for v in predicted if not self.skip_variable(v)]
+        if unknown or not names:
+            raise ValueError(
+                f"`variables` of {self.path} leaves {names or 'nothing'} and names {unknown}, but the model predicts "
+                f"{predicted}. Correct the names."
+            )
+        return names
 
     def open(self, state: State) -> None:
         """Create the file with dimensions, coordinates and variables."""
@@ -71,8 +97,7 @@ class LandNetCDFOutput(Output):
         self._file.createDimension("bnds", 2)
         self._file.createDimension("point", n)
         self._coordinates(state)
-        order = self.metadata.variable_to_output_tensor_index
-        self.names = [v for v in sorted(order, key=order.__getitem__) if not self.skip_variable(v)]
+        self._n_times = max(1, min(CHUNK_TIMES, GATHERED_BYTES // (4 * n * len(self.names))))
         for name in self.names:
             self._variable(name, n)
 
@@ -96,7 +121,7 @@ class LandNetCDFOutput(Output):
             "f4",
             ("time", "point"),
             fill_value=np.float32(np.nan),
-            chunksizes=(CHUNK_TIMES, min(n_points, 4096)),
+            chunksizes=(self._n_times, min(n_points, CHUNK_SIZE // self._n_times)),
             zlib=self.compression > 0,
             complevel=self.compression or None,
             shuffle=self.compression > 0,
@@ -131,7 +156,7 @@ class LandNetCDFOutput(Output):
         """Take one state; write when a chunk is full. Variables that a state lacks (lead 0) stay missing."""
         fields = {n: np.array(state["fields"][n], dtype=np.float32) for n in self.names if n in state["fields"]}
         self._pending.append((state["date"], fields))
-        if len(self._pending) == CHUNK_TIMES:
+        if len(self._pending) == self._n_times:
             self._flush()
 
     def _flush(self) -> None:
@@ -141,9 +166,8 @@ class LandNetCDFOutput(Output):
         hours = np.array([_hours(date) for date, _ in self._pending])
         self._file["time"][rows] = hours
         self._file["time_bnds"][rows] = np.stack([hours - STEP_HOURS, hours], axis=1)
+        missing = np.full(self._file.dimensions["point"].size, np.nan, dtype=np.float32)
         for name in self.names:
-            n_points = self._file.dimensions["point"].size
-            missing = np.full(n_points, np.nan, dtype=np.float32)
             values = np.stack([fields.get(name, missing) for _, fields in self._pending])
             self._file[variable(name).netcdf_name][rows] = values
         self._written += len(self._pending)

@@ -11,12 +11,11 @@ import math
 from collections.abc import Generator
 from typing import Any
 
-import numpy as np
 from anemoi.inference.runner import Runner, RunnerClasses
 from anemoi.utils.dates import as_timedelta
 from tqdm import tqdm
 
-from anemoi_ailand.constants import TASK_NAME
+from anemoi_ailand.rollout.checks import available_dates, check_coverage, check_task, on_same_points
 from anemoi_ailand.rollout.step_tensor import LandMetadata, StepTensorHandler
 
 LOG = logging.getLogger(__name__)
@@ -32,7 +31,8 @@ class LandForecasterRunner(Runner):
     Raises
     ------
     ValueError
-        A checkpoint of another task; a lead time that is no multiple of the step; forcing that does not cover the run.
+        A checkpoint of another task; a lead time that is no multiple of the step; forcing that does not cover the run;
+        state, static fields and forcing on different points.
     """
 
     def __init__(self, config: Any, **kwargs: Any) -> None:
@@ -58,41 +58,6 @@ class LandForecasterRunner(Runner):
         states = super().forecast(lead_time, *args, **kwargs)
         yield from tqdm(states, total=steps, unit="step", desc="Roll-out", disable=None, mininterval=1.0)
 
-
-def check_task(task: str | None, checkpoint: Any) -> None:
-    """Refuse a checkpoint that no land task has trained."""
-    if task != TASK_NAME:
-        raise ValueError(
-            f"The checkpoint {checkpoint} is of task '{task}', not '{TASK_NAME}'. "
-            "Train one with `anemoi-training train --config-name ailand`, or choose the runner of its own task."
-        )
-
-
-def available_dates(forcing: Any) -> np.ndarray | None:
-    """Dates that an input holds, if it can say so before it reads; shape (date,), datetime64[s]."""
-    dates = getattr(forcing, "available_dates", None)
-    if dates is None and hasattr(forcing, "open_dataset_args"):
-        dates = forcing.ds_dates
-    return None if dates is None else np.asarray(dates).astype("datetime64[s]")
-
-
-def check_coverage(
-    dates: np.ndarray | None, start: datetime.datetime, lead: datetime.timedelta, step: datetime.timedelta
-) -> None:
-    """Refuse a run whose forcing has not every stamp from ``start`` + step to ``start`` + lead.
-
-    Raises
-    ------
-    ValueError
-        With the first missing stamp and the period that is there.
-    """
-    if dates is None:
-        return
-    needed = np.arange(1, lead // step + 1) * np.timedelta64(step, "s") + np.datetime64(start, "s")
-    missing = needed[~np.isin(needed, dates)]
-    if missing.size:
-        raise ValueError(
-            f"The run from {start:%Y-%m-%d %H:%M} over {lead} needs forcing at {missing[0]} ({missing.size} of "
-            f"{needed.size} stamps are missing); the input has {dates.min()} to {dates.max()}, {dates.size} stamps. "
-            "The forcing of a step is stored at its end. Shorten `lead_time`, or give longer forcing."
-        )
+    def _combine_states(self, *states: dict[str, Any]) -> dict[str, Any]:
+        """The stock union of the inputs, once they are on the same points: stock, they must be so to the last bit."""
+        return super()._combine_states(*on_same_points(states))

@@ -8,14 +8,16 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
+from anemoi.inference.forcings import ComputedForcings, Forcings
 from anemoi.inference.metadata import Metadata
 from anemoi.inference.tensors import TensorHandler
-from anemoi.inference.types import BoolArray, Date, FloatArray, State
+from anemoi.inference.types import BoolArray, Date, FloatArray, IntArray, State
 
+from anemoi_ailand.data.sun import COMPUTED, compute
 from anemoi_ailand.variables import END, START, taken_at, variable
 
 LOG = logging.getLogger(__name__)
@@ -30,6 +32,15 @@ class LandMetadata(Metadata):
     def __init__(self, metadata: dict[str, Any], supporting_arrays: dict[str, FloatArray] | None = None) -> None:
         arrays = {k: v for k, v in (supporting_arrays or {}).items() if k not in _PLACES}
         super().__init__(metadata, arrays)
+
+
+class SunForcings(ComputedForcings):
+    """Sun and calendar at the points of the run; the same values as Anemoi's own, to the last bit."""
+
+    def load_forcings_array(self, dates: list[Date], current_state: State) -> FloatArray:
+        """Values of shape (variable, date, point)."""
+        places = current_state["latitudes"], current_state["longitudes"]
+        return compute(self.variables, cast("list[datetime]", dates), *places)
 
 
 class StepTensorHandler(TensorHandler):
@@ -75,6 +86,12 @@ class StepTensorHandler(TensorHandler):
         self._input_tensor_by_name = list(names)
         return np.stack([start, end])
 
+    def create_dynamic_computed_forcings(self, variables: list[str], mask: IntArray) -> list[Forcings]:
+        """Sun and calendar without the fields of earthkit, which cost more than a step of the network."""
+        if set(variables) <= set(COMPUTED):
+            return [SunForcings(self, variables, mask)]
+        return super().create_dynamic_computed_forcings(variables, mask)
+
     def copy_prognostic_fields_to_input_tensor(
         self, input_tensor_torch: torch.Tensor, y_pred: torch.Tensor | None, check: BoolArray
     ) -> torch.Tensor:
@@ -94,8 +111,9 @@ class StepTensorHandler(TensorHandler):
             values = provider.load_forcings_array(list[Date](end), state)[:, 0]
             own = [names[i] for i in provider.mask]
             check_finite(values, own, taken_at(END, own), end[0], self._where)
-            fields = torch.from_numpy(np.ascontiguousarray(values.T)).to(input_tensor_torch)
-            input_tensor_torch[:, 1, :, list(provider.mask)] = fields
+            position = torch.as_tensor(provider.mask, dtype=torch.long, device=input_tensor_torch.device)
+            fields = torch.from_numpy(np.ascontiguousarray(values)).to(input_tensor_torch)
+            input_tensor_torch[0, 1].mT.index_copy_(0, position, fields)  # rows of variables lie together in memory
             check[list(provider.mask)] = True
         return input_tensor_torch
 

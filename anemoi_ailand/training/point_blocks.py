@@ -46,6 +46,9 @@ class PointBlocks(Callback):
         Noise on the static fields of a training sample, in units of their standard deviation over the points; one draw
         per point and sample. With few points a network learns each by its static fields instead of what they do, and
         fails at any other point; 0 for none.
+    state_noise : float
+        Noise on the state that a training sample begins with, in units of the change in 6 h; the targets stay clean. It
+        shows the network how the state comes back from an error, which a long roll-out needs; 0 for none.
     resident_gb : float
         Largest size of a dataset (the selected variables, in GiB) that is kept in memory; 0 always reads from disk.
 
@@ -60,16 +63,20 @@ class PointBlocks(Callback):
         points: int | None = None,
         held_out: str = "exclude",
         static_noise: float = 0.0,
+        state_noise: float = 0.0,
         resident_gb: float = 4.0,
     ) -> None:
         if points is not None and points < 1:
             raise ValueError(f"`points` is {points}. Give at least 1, or null for all points.")
         if held_out not in ("exclude", "include"):
             raise ValueError(f"`held_out` is '{held_out}'. It can be 'exclude' or 'include'.")
-        if static_noise < 0.0:
-            raise ValueError(f"`static_noise` is {static_noise}. Give a standard deviation, or 0 for none.")
+        if min(static_noise, state_noise) < 0.0:
+            raise ValueError(
+                f"`static_noise` is {static_noise}, `state_noise` is {state_noise}. "
+                "Give a standard deviation, or 0 for none."
+            )
         self.points, self.held_out, self.resident_gb = points, held_out, resident_gb
-        self.static_noise = static_noise
+        self.static_noise, self.state_noise = static_noise, state_noise
 
     def setup(self, trainer: Any, pl_module: Any, stage: str) -> None:
         """Wrap the readers of training and validation."""
@@ -89,7 +96,7 @@ class PointBlocks(Callback):
                     total = n_trained(loader[label].datasets[name].dataset_config, total)
                 fields = _resident(reader.data, total, self.resident_gb)
                 shuffled = label == "training"
-                noise = static_scale(reader, self.static_noise if shuffled else 0.0)
+                noise = noise_scale(reader, self.static_noise, self.state_noise) if shuffled else None
                 dataset.data_readers[name] = BlockReader(reader, fields, total, self.points, shuffled, noise)
 
 
@@ -106,8 +113,9 @@ class BlockReader:
         Points to choose from, the first ones; points per sample.
     shuffled : bool
         Another block in every epoch.
-    noise : numpy.ndarray or None, shape (variable,)
-        Standard deviation of the noise of a sample, in the unit of each variable; constant over the sample's dates.
+    noise : numpy.ndarray or None, shape (2, variable)
+        Standard deviation of the noise of a sample in the unit of each variable: on all its dates alike, and on its
+        first date alone.
     """
 
     def __init__(
@@ -140,7 +148,8 @@ class BlockReader:
         source = self._reader.data if self._fields is None else self._fields
         window = np.ascontiguousarray(np.asarray(source[positions, :, :, block]).transpose(0, 2, 3, 1))
         if self._noise is not None:
-            window += self._noise * rng.standard_normal(window.shape[1:], dtype=np.float32)
+            window += self._noise[0] * rng.standard_normal(window.shape[1:], dtype=np.float32)
+            window[0] += self._noise[1] * rng.standard_normal(window.shape[1:], dtype=np.float32)
         return torch.from_numpy(window)
 
     def _generator(self, positions: Any) -> np.random.Generator:
@@ -150,12 +159,31 @@ class BlockReader:
         return np.random.default_rng([epoch_seed % 2**63, int(date)])
 
 
-def static_scale(reader: Any, noise: float) -> NDArray[np.float32] | None:
-    """Noise on each variable in its unit: ``noise`` standard deviations on static fields, none on others."""
-    if noise == 0.0:
+def noise_scale(reader: Any, static: float, state: float) -> NDArray[np.float32] | None:
+    """Noise of a sample in the unit of each variable.
+
+    Parameters
+    ----------
+    reader : BaseAnemoiReader
+        For names and statistics.
+    static : float
+        On static fields, in units of their standard deviation over the training data.
+    state : float
+        On the first state, in units of the table's ``increment_scale``.
+
+    Returns
+    -------
+    numpy.ndarray, shape (2, variable), or None without noise
+        On all dates alike, and on the first date alone.
+    """
+    if static == 0.0 and state == 0.0:
         return None
-    static = [variable(n).role is Role.STATIC for n in reader.variables]
-    return np.where(static, noise * np.asarray(reader.statistics["stdev"]), 0.0).astype(np.float32)
+    rows = [variable(n) for n in reader.variables]
+    fixed = [
+        static * s if v.role is Role.STATIC else 0.0 for v, s in zip(rows, reader.statistics["stdev"], strict=True)
+    ]
+    first = [state * (v.increment_scale or 0.0) if v.role is Role.PROGNOSTIC else 0.0 for v in rows]
+    return np.array([fixed, first], dtype=np.float32)
 
 
 def n_trained(dataset_config: Any, total: int) -> int:

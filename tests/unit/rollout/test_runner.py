@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""What is checked before a roll-out starts."""
+"""The runner: what it adds to the stock one."""
 
 from datetime import datetime, timedelta
 from types import SimpleNamespace
@@ -9,45 +9,58 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from anemoi_ailand.rollout.runner import available_dates, check_coverage, check_task
+from anemoi_ailand.rollout.runner import LandForecasterRunner
 
-STEP = timedelta(hours=6)
-START = datetime(2022, 1, 1)
-DATES = np.datetime64("2022-01-01T00", "s") + np.arange(9) * np.timedelta64(6, "h")
+DATE = datetime(2022, 1, 1)
 
 
-@pytest.mark.parametrize("task", ["forecaster", None])
-def test_checkpoint_of_another_task_is_refused(task):
-    """The error names task and checkpoint."""
-    with pytest.raises(ValueError, match=rf"atmosphere.ckpt is of task '{task}'"):
-        check_task(task, "atmosphere.ckpt")
+def runner(**attributes):
+    """A runner without a checkpoint around it."""
+    out = LandForecasterRunner.__new__(LandForecasterRunner)
+    out._checkpoint = SimpleNamespace(timestep=timedelta(hours=6))
+    for name, value in attributes.items():
+        setattr(out, name, value)
+    return out
 
 
-def test_forcing_up_to_the_last_step_is_enough():
-    """The last step needs the forcing stored at its end, and no more."""
-    check_coverage(DATES, START, timedelta(days=2), STEP)
+def state(name, latitudes):
+    return {
+        "date": DATE,
+        "latitudes": np.array(latitudes),
+        "longitudes": np.zeros(2),
+        "fields": {name: np.zeros((1, 2))},
+        "_input": name,
+    }
 
 
-def test_forcing_that_ends_too_early_is_refused():
-    """The error gives the first missing stamp and what is there."""
-    with pytest.raises(ValueError, match=r"2022-01-03T06:00:00 \(1 of 9 stamps.*2022-01-03T00:00:00, 9 stamps"):
-        check_coverage(DATES, START, timedelta(hours=54), STEP)
+@pytest.mark.parametrize("lead_time", ["7h", "0h", "-6h"])
+def test_lead_time_must_be_whole_steps(lead_time):
+    """Refused before anything is read."""
+    with pytest.raises(ValueError, match="no positive multiple of 6:00:00"):
+        runner(config=SimpleNamespace(lead_time=lead_time)).execute()
 
 
-def test_gap_in_the_forcing_is_refused():
-    """A missing stamp in the middle counts too."""
-    with pytest.raises(ValueError, match="2022-01-01T18:00:00"):
-        check_coverage(np.delete(DATES, 3), START, timedelta(days=1), STEP)
+def test_start_of_the_files_is_checked_when_no_date_is_given():
+    """The period that the forcing must cover begins at the first state."""
+    stamps = np.datetime64("2022-01-01T00", "s") + np.arange(3) * np.timedelta64(6, "h")
+    r = runner(
+        config=SimpleNamespace(lead_time="1d"),
+        reference_date=None,
+        prognostics_inputs={"data": SimpleNamespace(default_initial_date=lambda: DATE)},
+        dynamic_forcings_inputs={"data": SimpleNamespace(available_dates=stamps)},
+    )
+    with pytest.raises(ValueError, match="needs forcing at 2022-01-01T18:00:00"):
+        r.execute()
 
 
-def test_inputs_that_cannot_say_are_not_checked():
-    """MARS, for instance, has no list of dates."""
-    assert available_dates(SimpleNamespace()) is None
-    check_coverage(None, START, timedelta(days=1), STEP)
+def test_inputs_with_rounded_coordinates_are_combined():
+    """The stock runner asks for the same bits."""
+    combined = runner()._combine_states(state("swvl1", [50.0, 60.0]), state("z", [50.0, 60.0001]))
+    assert set(combined["fields"]) == {"swvl1", "z"}
+    np.testing.assert_array_equal(combined["latitudes"], [50.0, 60.0])
 
 
-def test_dates_of_files_and_datasets():
-    """Both kinds of input say what they hold."""
-    files = SimpleNamespace(available_dates=DATES)
-    dataset = SimpleNamespace(open_dataset_args=(), ds_dates=DATES.astype("datetime64[ns]"))
-    np.testing.assert_array_equal(available_dates(files), available_dates(dataset))
+def test_inputs_on_different_points_are_not_combined():
+    """The error says which inputs and where."""
+    with pytest.raises(ValueError, match="z and swvl1 are on different points: 1 of 2 differ"):
+        runner()._combine_states(state("swvl1", [50.0, 60.0]), state("z", [50.0, 61.0]))

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from anemoi_ailand.training.point_blocks import BlockReader, PointBlocks, static_scale
+from anemoi_ailand.training.point_blocks import BlockReader, PointBlocks, noise_scale
+from anemoi_ailand.variables import variable
 
 N_POINTS = 50
 
@@ -76,7 +77,7 @@ def test_everything_else_is_the_readers_own():
 
 def test_static_noise_is_one_draw_per_point_and_sample():
     """Constant over the dates of a sample, different between samples, of the given size, on static fields only."""
-    noise = np.array([0.0, 3.0, 0.0], dtype=np.float32)
+    noise = np.array([[0.0, 3.0, 0.0], [0.0, 0.0, 0.0]], dtype=np.float32)
     torch.manual_seed(1)
     noisy, clean = reader(points=None, noise=noise), reader(points=None)
     change = (noisy.get_sample(0, slice(4, 9)) - clean.get_sample(0, slice(4, 9)))[:, 0]
@@ -87,11 +88,22 @@ def test_static_noise_is_one_draw_per_point_and_sample():
     assert (other[:, 1] - change[0, :, 1]).abs().max() > 1.0
 
 
-def test_noise_is_scaled_by_the_spread_of_static_fields():
-    """Forcing and state stay as they are."""
+def test_state_noise_is_on_the_first_date_alone():
+    """The state that a sample begins with is disturbed, its targets are not."""
+    noise = np.array([[0.0, 0.0, 0.0], [2.0, 0.0, 0.0]], dtype=np.float32)
+    noisy, clean = reader(points=None, noise=noise), reader(points=None)
+    change = (noisy.get_sample(0, slice(4, 9)) - clean.get_sample(0, slice(4, 9)))[:, 0]
+    assert 1.3 < change[0, :, 0].std() < 2.7
+    assert change[1:].abs().max() == 0
+    assert change[..., 1:].abs().max() == 0
+
+
+def test_noise_has_the_units_of_the_variables():
+    """Static fields by their spread, the state by its change in 6 h, forcing not at all."""
     inner = SimpleNamespace(variables=["stl1", "z", "t"], statistics={"stdev": [12.0, 2000.0, 14.0]})
-    np.testing.assert_allclose(static_scale(inner, 0.5), [0.0, 1000.0, 0.0])
-    assert static_scale(inner, 0.0) is None
+    expected = [[0.0, 1000.0, 0.0], [0.3 * variable("stl1").increment_scale, 0.0, 0.0]]
+    np.testing.assert_allclose(noise_scale(inner, 0.5, 0.3), expected, rtol=1e-6)
+    assert noise_scale(inner, 0.0, 0.0) is None
 
 
 @pytest.mark.parametrize(

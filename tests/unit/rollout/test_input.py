@@ -1,0 +1,210 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""State, static fields and forcing of a roll-out from files."""
+
+from types import SimpleNamespace
+
+import netCDF4
+import numpy as np
+import pytest
+from grib_writer import Archive, Grid, files, points
+from land_files import FIRST, STEP, ramp, stamps, write_land
+
+from anemoi_ailand.rollout import input as under_test
+from anemoi_ailand.rollout.input import EcLandInput
+
+N_DATES, N_POINTS = 9, 3
+DATES = stamps(N_DATES)
+STATE, STATIC, FORCING = ["stl1", "swvl1"], ["z"], ["avg_tprate", "lai_lv", "t"]
+OFFSET = {"stl1": 280.0, "swvl1": 0.1, "avg_tprate": 0.0, "lai_lv": 2.0, "t": 270.0}
+
+
+class Context:
+    """What an input asks of its runner."""
+
+    def __init__(self, start=DATES[0], lead=None, pre_processors=()):
+        self.reference_date = start
+        self.pre_processors = {"data": list(pre_processors)}
+        if lead is not None:
+            self.lead_time = lead
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory):
+    """Nine dates at three points; every value says its variable, date and point."""
+    values = {n: ramp(N_DATES, N_POINTS, start) for n, start in OFFSET.items()}
+    return write_land(tmp_path_factory.mktemp("input") / "land.nc", {**values, "z": np.arange(3.0)}, DATES)
+
+
+def opened(path, variables, purpose="dynamic_forcings", context=None, **options):
+    names = dict.fromkeys([*STATE, *STATIC, *FORCING], "typed")
+    metadata = SimpleNamespace(dataset_name="data", typed_variables=names)
+    context = context or Context()
+    return EcLandInput(context, metadata, path=str(path), variables=list(variables), purpose=purpose, **options)
+
+
+def forcing(source, *dates):
+    return source.load_forcings_state(dates=list(dates), current_state={})["fields"]
+
+
+def test_state_at_the_start(path):
+    """Fields of shape (date, point), with place, date, origin and types."""
+    source = opened(path, STATE, "prognostics")
+    state = source.create_input_state(dates=[DATES[2]])
+    np.testing.assert_allclose(state["fields"]["stl1"], [[282.0, 282.01, 282.02]], rtol=1e-6)
+    np.testing.assert_array_equal(state["latitudes"], [10.0, 11.0, 12.0])
+    np.testing.assert_array_equal(state["longitudes"], [20.0, 21.0, 22.0])
+    assert (state["date"], state["_input"], set(state["_variables"])) == (DATES[2], source, set(STATE))
+
+
+def test_constants_need_no_date(path):
+    """A file of statics says nothing about time."""
+    state = opened(path, STATIC, "constant_forcings").create_input_state(dates=[DATES[0] - 99 * STEP])
+    np.testing.assert_array_equal(state["fields"]["z"], [[0.0, 1.0, 2.0]])
+
+
+def test_means_before_the_start_are_not_read(path):
+    """They are missing, and nothing else is."""
+    fields = opened(path, FORCING).create_input_state(dates=[DATES[1]])["fields"]
+    assert np.isnan(fields["avg_tprate"]).all()
+    np.testing.assert_allclose(fields["t"], ramp(N_DATES, N_POINTS, 270.0)[1:2], rtol=1e-6)
+    assert np.isfinite(fields["lai_lv"]).all()
+
+
+@pytest.mark.parametrize("ahead", [1, 2, 4, 120])
+def test_reading_ahead_gives_what_each_date_gives(path, monkeypatch, ahead):
+    """Across the ends of blocks, to the last date, and back."""
+    monkeypatch.setattr(under_test, "READ_AHEAD", ahead)
+    source = opened(path, FORCING)
+    for date in [*DATES, DATES[0], DATES[5]]:
+        for name, values in forcing(source, date).items():
+            expected = ramp(N_DATES, N_POINTS, OFFSET[name])[DATES.index(date)]
+            np.testing.assert_allclose(values, expected[None], rtol=1e-6, err_msg=f"{name} {date}")
+
+
+def test_several_dates_at_once_come_in_their_order(path):
+    """Not only steps that follow each other."""
+    got = forcing(opened(path, ["t"]), DATES[6], DATES[2])["t"]
+    np.testing.assert_allclose(got[:, 0], [276.0, 272.0])
+
+
+def test_forcing_is_read_in_blocks(path, monkeypatch):
+    """Nine steps read the files three times."""
+    monkeypatch.setattr(under_test, "READ_AHEAD", 3)
+    source, reads = opened(path, FORCING), []
+    read = source.reader.read
+    monkeypatch.setattr(source.reader, "read", lambda n, d: (reads.append(len(d)), read(n, d))[1])
+    for date in DATES:
+        forcing(source, date)
+    assert reads == [3, 3, 3]
+
+
+@pytest.mark.parametrize(("limit", "expected"), [(4 * 3 * N_POINTS * 2, 2), (1, 1), (2**28, 9)])
+def test_blocks_are_bounded_in_memory(path, monkeypatch, limit, expected):
+    """A large grid is read date by date."""
+    monkeypatch.setattr(under_test, "READ_AHEAD_BYTES", limit)
+    assert len(opened(path, FORCING)._dates_ahead(DATES[0])) == expected
+
+
+def test_nothing_is_read_beyond_the_end_of_the_run(path):
+    """What comes later may be bad or take long."""
+    context = Context(start=DATES[1], lead=3 * STEP)
+    assert opened(path, FORCING, context=context)._dates_ahead(DATES[2]) == DATES[2:5]
+
+
+def test_forcing_beyond_the_files_is_refused(path):
+    """The error says what is there."""
+    with pytest.raises(ValueError, match="it covers 2020-01-01 00:00 to 2020-01-03 00:00"):
+        forcing(opened(path, FORCING), DATES[-1] + STEP)
+
+
+def test_missing_variable_names_the_purpose(path):
+    """And the file, and what it has."""
+    with pytest.raises(ValueError, match=r"'land.nc' has no \['swvl4'\] for prognostics; it has \['swvl1', 'stl1'"):
+        opened(path, ["stl1", "swvl4"], "prognostics").create_input_state(dates=DATES[:1])
+
+
+def test_start_outside_the_files_names_the_purpose(path):
+    """The date and what is there."""
+    with pytest.raises(ValueError, match="2019-12-31 18:00:00 has no prognostics at its start: .*it covers 2020-01-01"):
+        opened(path, STATE, "prognostics").create_input_state(dates=[DATES[0] - STEP])
+
+
+def test_dates_of_the_files(path):
+    """All stamps, and the first one to start from."""
+    source = opened(path, STATE, "prognostics")
+    np.testing.assert_array_equal(source.available_dates, np.array(DATES, dtype="datetime64[s]"))
+    assert source.default_initial_date() == DATES[0]
+
+
+def test_unknown_option_is_named(path):
+    """An option that no reader of this layout has."""
+    with pytest.raises(TypeError, match="restart_hour"):
+        _ = opened(path, STATE, restart_hour=24).reader
+
+
+@pytest.mark.parametrize("where", ["input", "runner"])
+def test_pre_processors_are_refused(path, where):
+    """They would be skipped without a word."""
+    context = Context(pre_processors=["forward_transform_filter"] if where == "runner" else [])
+    inner = ["forward_transform_filter"] if where == "input" else None
+    with pytest.raises(ValueError, match="no pre-processors; there are .*forward_transform_filter"):
+        opened(path, STATE, context=context, pre_processors=inner)
+
+
+def test_purposes_of_a_run_share_a_reader(path):
+    """Opening a large archive takes a minute; other files, options or runs have their own."""
+    run = Context()
+    first = opened(path, STATE, context=run).reader
+    assert opened(path, FORCING, context=run).reader is first
+    assert opened(path, FORCING, context=run, layout="land").reader is not first
+    assert opened(path, FORCING).reader is not first
+
+
+@pytest.fixture
+def forecast(tmp_path):
+    """GRIB of one forecast: state and temperature from step 0 on, rain since its start."""
+    archive = Archive(tmp_path, Grid("regular", 5))
+    for k, date in enumerate(DATES[:4]):
+        archive.field("state.grib", points(archive, 0.3 + 0.01 * k), 39, date, dataType="an")
+        level = {"typeOfLevel": "hybrid", "level": 137}
+        archive.field("t.grib", points(archive, 280.0 + k), 130, date, dataType="an", **level)
+        if k:
+            archive.amount("rain.grib", points(archive, 0.0216 * k), 228, FIRST, 0, 6 * k)
+    return [str(f) for f in files(tmp_path)]
+
+
+def test_run_starts_where_the_forecast_does(forecast):
+    """At step 0 there is a state and no mean; files as a whole begin 6 h later."""
+    source = EcLandInput(
+        Context(), SimpleNamespace(dataset_name="data", typed_variables={"swvl1": None}), path=forecast,
+        variables=["swvl1"], purpose="prognostics",
+    )  # fmt: skip
+    assert source.reader.coverage.first == DATES[1]
+    assert source.default_initial_date() == DATES[0]
+    np.testing.assert_allclose(source.create_input_state(dates=DATES[:1])["fields"]["swvl1"], 0.3, atol=1e-6)
+
+
+def test_forcing_of_a_forecast(forecast):
+    """Temperature at step 0 and rain of the first six hours, 1 mm h-1."""
+    source = EcLandInput(
+        Context(), SimpleNamespace(dataset_name="data", typed_variables=dict.fromkeys(FORCING)), path=forecast,
+        variables=["avg_tprate", "t"], purpose="dynamic_forcings",
+    )  # fmt: skip
+    start = source.create_input_state(dates=DATES[:1])["fields"]
+    assert np.isnan(start["avg_tprate"]).all()
+    np.testing.assert_allclose(start["t"], 280.0, atol=1e-4)
+    np.testing.assert_allclose(forcing(source, DATES[1])["avg_tprate"], 0.0216e3 / 21600.0, rtol=1e-5)
+    np.testing.assert_allclose(forcing(source, DATES[1])["t"], 281.0, atol=1e-4)
+
+
+def test_missing_values_stay_missing(path, tmp_path):
+    """The runner says where they are; the input fills nothing."""
+    broken = tmp_path / "broken.nc"
+    broken.write_bytes(path.read_bytes())
+    with netCDF4.Dataset(broken, "a") as ds:
+        ds["t"][4, 1] = np.nan
+    got = forcing(opened(broken, FORCING), DATES[4])
+    np.testing.assert_array_equal(np.isnan(got["t"]), [[False, True, False]])
+    assert not np.isnan(got["lai_lv"]).any()
