@@ -10,6 +10,8 @@ result is there is not run again.
 from __future__ import annotations
 
 import logging
+import math
+import os
 import re
 import shlex
 import shutil
@@ -28,8 +30,12 @@ LOG = logging.getLogger(__name__)
 #: Start and end of the training period of configs/training/ailand-sample.yaml, which the comparison shades.
 TRAINING_PERIOD = ("2020-01-01", "2021-06-30")
 
-#: What of a command's output is shown while it runs: progress bars, warnings and errors; all of it is in its log.
-_SHOWN = re.compile(r"\d+%\|| it/s|s/it|Validation loss|\bRMSE\b|Error|ERROR|Traceback")
+#: What of a command's output is shown while it runs: the last state of a progress bar, and these whole messages.
+_BAR = re.compile(r"^(?!Validation).*\d+%\|.*\]")
+_MESSAGE = re.compile(r"(Epoch \d+: validation loss .*|\bERROR\b.*)")
+
+#: Seconds between two states of a progress bar, on a terminal and in a file.
+EVERY = (0.2, 15.0)
 
 #: Lines of a failed command's log that are shown.
 TAIL = 30
@@ -110,7 +116,6 @@ def _training(output: Path, results: dict[str, Path], size: Size) -> None:
     partial = output / "training.partial"
     _remove(partial)
     options = [f"system.input.dataset={results['dataset.zarr']}", f"system.output.root={partial}", *size.training]
-    options += [f"hydra.run.dir={partial / 'hydra'}"]
     _run(output, "training", ["anemoi.training", "train", "--config-name", "ailand-sample", *options])
     partial.rename(results["training"])
 
@@ -136,17 +141,18 @@ def _run(output: Path, name: str, command: Sequence[str]) -> None:
     log.parent.mkdir(exist_ok=True)
     argv = [sys.executable, "-m", *command]
     LOG.info("  %s %s", command[0].replace(".", "-"), shlex.join(command[1:]))
+    environment = {"OMP_NUM_THREADS": "1", **os.environ}  # rows are few: more threads would wait for each other
     with (
         log.open("w") as file,
         subprocess.Popen(
-            argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=output, text=True, bufsize=1
+            argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=output, env=environment, text=True, bufsize=1
         ) as job,
     ):
         assert job.stdout is not None
+        shown = -math.inf
         for line in job.stdout:  # universal newlines: the carriage returns of progress bars end lines too
             file.write(line)
-            if _SHOWN.search(line):
-                _show(line)
+            shown = _show(line, shown)
     if job.returncode:
         tail = "\n".join(log.read_text().splitlines()[-TAIL:])
         raise ChildProcessError(
@@ -154,10 +160,16 @@ def _run(output: Path, name: str, command: Sequence[str]) -> None:
         )
 
 
-def _show(line: str) -> None:
-    text = line.strip()[:118]
-    sys.stderr.write(f"\r\033[K  {text}" if sys.stderr.isatty() else f"  {text}\n")
+def _show(line: str, shown: float) -> float:
+    """Show a line if it is worth it; returns when a progress bar was last shown."""
+    terminal, now = sys.stderr.isatty(), time.monotonic()
+    if message := _MESSAGE.search(line):
+        sys.stderr.write(("\r\033[K" if terminal else "") + f"  {message[1].strip()[:150]}\n")
+    elif (bar := _BAR.search(line)) and now - shown > EVERY[not terminal]:
+        shown = now
+        sys.stderr.write(f"\r\033[K  {bar[0][:110]}" if terminal else f"  {bar[0][:110]}\n")
     sys.stderr.flush()
+    return shown
 
 
 def _remove(path: Path) -> None:

@@ -25,7 +25,7 @@ from anemoi_ailand.data.grib_scan import Scan, is_netcdf, scan
 from anemoi_ailand.data.grib_series import HOUR, Series, series, text
 from anemoi_ailand.data.grib_static import read_static
 from anemoi_ailand.data.grib_values import Decoder
-from anemoi_ailand.data.reader import check_request
+from anemoi_ailand.data.reader import MARKS, check_request
 from anemoi_ailand.variables import VARIABLES, Time, variable
 
 LOG = logging.getLogger(__name__)
@@ -89,7 +89,7 @@ class GribReader:
         self.point_id, self.climate_class = self._points.point_id, self._points.climate_class
         held = {*self._series, *self._points.fields}
         self._rules = rules(held)
-        self.variables = tuple(n for n in VARIABLES if n in {*held, *self._rules} - set(leave_out))
+        self.variables = tuple(n for n in VARIABLES if n in {*held, *self._rules} - {*leave_out, *MARKS})
         if made := [n for n in self.variables if n not in held]:
             LOG.info("Not in the files, made from what is: %s", made)
         LOG.info("%d variables at %d points, %s", len(self.variables), len(self.point_id), self.coverage)

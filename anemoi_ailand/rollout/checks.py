@@ -90,9 +90,14 @@ def _difference(lat: np.ndarray, lon: np.ndarray, first_lat: np.ndarray, first_l
     if not apart.any():
         return None
     i = int(np.argmax(apart))
-    same = np.allclose(np.sort(lat), np.sort(first_lat), rtol=0.0, atol=SAME_PLACE)
+    same = np.allclose(_sorted(lat, lon), _sorted(first_lat, first_lon), rtol=0.0, atol=SAME_PLACE)
     return (
-        f"{int(apart.sum())} of {lat.size} differ{' (the same latitudes in another order)' if same else ''}, the first "
+        f"{int(apart.sum())} of {lat.size} differ{' (the same points in another order)' if same else ''}, the first "
         f"at latitude {lat[i]:.3f}, longitude {lon[i]:.3f} and at latitude {first_lat[i]:.3f}, longitude "
         f"{first_lon[i]:.3f}"
     )
+
+
+def _sorted(lat: np.ndarray, lon: np.ndarray) -> np.ndarray:
+    """Points by latitude, then longitude, shape (2, point)."""
+    return np.stack([lat, lon % 360.0])[:, np.lexsort((lon % 360.0, np.round(lat, 2)))]

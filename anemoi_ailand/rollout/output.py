@@ -90,6 +90,7 @@ class LandNetCDFOutput(Output):
     def open(self, state: State) -> None:
         """Create the file with dimensions, coordinates and variables."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
+        self.partial.unlink(missing_ok=True)  # of a failed run, which may still hold its lock in this process
         self._file = Dataset(self.partial, "w", format="NETCDF4")
         self._file.setncatts(self._global_attributes(state["date"]))
         n = state["latitudes"].size

@@ -32,6 +32,9 @@ class PointBlocks(Callback):
     resolution: rollouts can be long. The recipes store points in an order in which any contiguous block is a
     fair sample of the whole, and a contiguous block is what a chunked store reads fast.
 
+    Validation windows follow each other without overlap, so that a validation covers its whole period in one pass; the
+    stock ones begin at every date, and a limited number of them sees the first weeks only.
+
     The block of a training sample follows from seed, epoch and date alone, whatever the number of workers; that of
     a validation sample from its date. anemoi-training 0.17 has no option for this and fixes its reader
     classes, so the readers of the datamodule are wrapped before the first sample is read.
@@ -98,6 +101,9 @@ class PointBlocks(Callback):
                 shuffled = label == "training"
                 noise = noise_scale(reader, self.static_noise, self.state_noise) if shuffled else None
                 dataset.data_readers[name] = BlockReader(reader, fields, total, self.points, shuffled, noise)
+                if not shuffled:
+                    reader.default_sampling = {"stride": None}
+        trainer.datamodule.sync_dataset_state()  # windows by the new sampling
 
 
 class BlockReader:

@@ -14,7 +14,7 @@ import pytest
 from grib_writer import Archive, Grid, close, files, refuse, sample, stamps, states
 
 from anemoi_ailand.data.grib import GribReader
-from anemoi_ailand.data.reader import Reader, open_reader
+from anemoi_ailand.data.reader import MARKS, Reader, open_reader
 
 FIRST = datetime(2020, 4, 1)
 DATES = stamps(FIRST, 5)
@@ -73,6 +73,14 @@ def test_unstructured_grid_takes_coordinates_from_netcdf(tmp_path: Path, ecland:
     np.testing.assert_allclose(reader.longitudes, ecland.longitudes)
     np.testing.assert_array_equal(reader.climate_class, ecland.climate_class)
     close(reader.read(["swvl1", "c4"], DATES[1:3]), ecland.read(["swvl1", "c4"], DATES[1:3]))
+
+
+def test_marks_of_points_are_no_variables(tmp_path: Path, ecland: Reader) -> None:
+    """Identity and class are attributes of the reader, whatever NetCDF beside GRIB calls them."""
+    Archive(tmp_path, Grid("unstructured", len(ecland.point_id))).write(ecland, DATES[:3])
+    coordinates(tmp_path / "coordinates.nc", ecland)
+    reader = open_reader(str(tmp_path / "*.grib"), str(tmp_path / "coordinates.nc"))
+    assert not set(MARKS) & set(reader.variables)
 
 
 def test_netcdf_of_another_grid(archive: Archive) -> None:

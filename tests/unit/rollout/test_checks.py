@@ -81,7 +81,7 @@ def test_inputs_without_points_are_left_alone():
         (state([50.0, 60.0], [10.0, 20.0]), "forcing and state are on different points: 2 and 3"),
         (state([50.0, 61.0, 70.0], [10.0, 20.0, 350.0]), r"1 of 3 differ, the first at latitude 61\.000, .* 60\.000"),
         (state([50.0, 60.0, 70.0], [10.0, 20.0, 351.0]), r"1 of 3 differ, .*longitude 351\.000"),
-        (state([60.0, 50.0, 70.0], [20.0, 10.0, 350.0]), r"2 of 3 differ \(the same latitudes in another order\)"),
+        (state([60.0, 50.0, 70.0], [20.0, 10.0, 350.0]), r"2 of 3 differ \(the same points in another order\)"),
     ],
 )
 def test_other_points_are_refused(other, message):

@@ -127,7 +127,9 @@ def test_missing_variable_names_the_purpose(path):
 
 def test_start_outside_the_files_names_the_purpose(path):
     """The date and what is there."""
-    with pytest.raises(ValueError, match="2019-12-31 18:00:00 has no prognostics at its start: .*it covers 2020-01-01"):
+    with pytest.raises(
+        ValueError, match=r"2019-12-31 18:00:00 has no prognostics at its start: .*it covers 2020-01-01"
+    ):
         opened(path, STATE, "prognostics").create_input_state(dates=[DATES[0] - STEP])
 
 
@@ -149,7 +151,7 @@ def test_pre_processors_are_refused(path, where):
     """They would be skipped without a word."""
     context = Context(pre_processors=["forward_transform_filter"] if where == "runner" else [])
     inner = ["forward_transform_filter"] if where == "input" else None
-    with pytest.raises(ValueError, match="no pre-processors; there are .*forward_transform_filter"):
+    with pytest.raises(ValueError, match=r"no pre-processors; there are .*forward_transform_filter"):
         opened(path, STATE, context=context, pre_processors=inner)
 
 

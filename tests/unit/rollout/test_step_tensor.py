@@ -10,8 +10,10 @@ import land_case as case
 import numpy as np
 import pytest
 import torch
+from anemoi.inference.forcings import ComputedForcings
 
-from anemoi_ailand.rollout.step_tensor import LandMetadata, StepTensorHandler, check_finite
+from anemoi_ailand.data.sun import COMPUTED
+from anemoi_ailand.rollout.step_tensor import LandMetadata, StepTensorHandler, SunForcings, check_finite
 
 DATE = datetime(2022, 1, 1)
 WHERE = (np.array([50.7, 60.0]), np.array([7.1, 25.0]))
@@ -119,3 +121,20 @@ def test_metadata_forget_the_training_points():
     """Supporting arrays that tie a checkpoint to its points are left out, others kept."""
     arrays = {"latitudes": np.zeros(3), "longitudes": np.zeros(3), "grid_indices": np.zeros(3), "other": np.ones(2)}
     assert set(LandMetadata({}, arrays).supporting_arrays) == {"other"}
+
+
+def test_sun_and_calendar_are_those_of_anemoi():
+    """To the last bit, in the order of the checkpoint, also just after a new year."""
+    names, places = sorted(COMPUTED, reverse=True), {"latitudes": WHERE[0], "longitudes": np.array([-120.0, 359.0])}
+    dates = [DATE, DATE + timedelta(hours=6), datetime(2024, 2, 29, 18)]
+    ours = SunForcings(None, names, range(len(names))).load_forcings_array(dates, places)
+    theirs = ComputedForcings(None, names, range(len(names))).load_forcings_array(dates, places)
+    assert ours.dtype == theirs.dtype
+    np.testing.assert_array_equal(ours, theirs)
+
+
+def test_other_computed_forcing_is_left_to_anemoi():
+    """A checkpoint may have computed variables that this package does not know."""
+    h = handler()
+    assert type(h.create_dynamic_computed_forcings(["cos_julian_day"], [0])[0]) is SunForcings
+    assert type(h.create_dynamic_computed_forcings(["cos_julian_day", "cos_latitude"], [0, 1])[0]) is ComputedForcings

@@ -1,0 +1,163 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""Roll-outs from GRIB, from NetCDF and from an earlier roll-out, by the real command line, and what stops them."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+import netCDF4
+import numpy as np
+import pytest
+import xarray as xr
+from anemoi.utils.checkpoints import load_metadata, replace_metadata
+from grib_writer import Archive, Grid, sample, stamps
+from land_files import write_land
+
+from anemoi_ailand.data.reader import Reader, open_reader
+from anemoi_ailand.variables import START, VARIABLES, Time
+
+pytestmark = pytest.mark.slow
+
+DATES = stamps(datetime(2020, 5, 1), 9)
+#: GRIB has instants of what the reference layout has means of; any values do.
+INSTANTS = {"avg_sp": (134, {}), "avg_u": (131, {"typeOfLevel": "hybrid", "level": 137}),
+            "avg_v": (132, {"typeOfLevel": "hybrid", "level": 137})}  # fmt: skip
+
+
+def write_archive(folder: Path) -> None:
+    """The sample as GRIB of forecasts: at the first date there are no means. Beside it what GRIB does not hold."""
+    ecland = sample()
+    archive = Archive(folder, Grid("unstructured", len(ecland.point_id)))
+    archive.write(ecland, DATES)
+    for (_, (param, keys)), values in zip(INSTANTS.items(), ecland.read(list(INSTANTS), DATES), strict=True):
+        for date, field in zip(DATES, values, strict=True):
+            archive.field(f"an_{date:%Y%m%d}.grib", field.astype("f8"), param, date, dataType="an", **keys)
+    c4 = ecland.read(["c4"], DATES[:1])[0, 0]
+    place_at(write_land(folder / "beside.nc", {"c4": c4}, DATES[:1]), ecland)
+
+
+def place_at(path: Path, reader: Reader) -> Path:
+    """Give a file the coordinates and identities of a reader."""
+    with netCDF4.Dataset(path, "a") as ds:
+        for name, values in (("latitude", reader.latitudes), ("longitude", reader.longitudes),
+                             ("point_id", reader.point_id)):  # fmt: skip
+            ds[name][:] = values
+    return path
+
+
+def write_as_land(path: Path, reader: Reader) -> Path:
+    """All that a reader gives, as NetCDF under the names of the table; missing where it has nothing."""
+    values = {}
+    for name in reader.variables:
+        row = VARIABLES[name]
+        there = DATES if START in row.taken else DATES[1:]
+        found = reader.read([name], there)[0]
+        padded = np.concatenate([np.full_like(found[: len(DATES) - len(there)], np.nan), found])
+        values[row.netcdf_name] = padded[0] if row.time is Time.CONSTANT else padded
+    units = {VARIABLES[n].netcdf_name: VARIABLES[n].units for n in reader.variables}
+    return place_at(write_land(path, values, DATES, units), reader)
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("archive")
+    write_archive(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def land(archive, tmp_path_factory):
+    """NetCDF with exactly what the archive gives."""
+    reader = open_reader(str(archive / "*.grib"), str(archive / "beside.nc"))
+    assert reader.coverage.first == DATES[1]
+    return write_as_land(tmp_path_factory.mktemp("land") / "land.nc", reader)
+
+
+def run(chain, output, path, *options, check=True):
+    """Two days from the start of the archive."""
+    return chain.run(
+        output, f"input.ecland.path={path}", "lead_time=2d", *options, config="inference/rollout-files", check=check
+    )
+
+
+def same_values(found, expected):
+    """Every variable equal to the last bit, missing at the same places."""
+    assert set(found.data_vars) == set(expected.data_vars)
+    for name in found.data_vars:
+        np.testing.assert_array_equal(found[name].values, expected[name].values, err_msg=name)
+
+
+def test_grib_gives_the_run_of_netcdf(chain, archive, land, tmp_path):
+    """From step 0 of a forecast, where there are no means yet, to the end of the files."""
+    run(chain, tmp_path / "grib.nc", archive / "*.grib", f"input.ecland.static={archive / 'beside.nc'}")
+    run(chain, tmp_path / "land.nc", land)
+    with xr.open_dataset(tmp_path / "grib.nc") as grib, xr.open_dataset(tmp_path / "land.nc") as netcdf:
+        assert grib.sizes["time"] == 9
+        assert np.isfinite(grib.t2m.values[1:]).all()
+        assert np.ptp(grib.stl1.values, axis=0).min() > 0
+        same_values(grib, netcdf)
+
+
+def test_earlier_rollout_is_continued(chain, forecast, tmp_path):
+    """State of a roll-out's NetCDF, static fields and forcing of the dataset: the second half of the whole run."""
+    chain.run(
+        tmp_path / "second.nc", f"input.ecland.path={forecast}", f"constant_forcings.dataset={chain.dataset}",
+        f"dynamic_forcings.dataset={chain.dataset}", "date=2020-05-06T00:00:00", "lead_time=5d",
+        config="inference/rollout-files",
+    )  # fmt: skip
+    with xr.open_dataset(tmp_path / "second.nc") as second, xr.open_dataset(forecast) as whole:
+        later = whole.isel(time=slice(20, None))
+        np.testing.assert_array_equal(second.time, later.time)
+        for name in ("swvl1", "stl3", "snowc", "t2m", "slhf"):
+            np.testing.assert_array_equal(second[name].values[1:], later[name].values[1:], err_msg=name)
+        np.testing.assert_array_equal(second.swvl1.values[0], later.swvl1.values[0])
+
+
+def test_missing_forcing_at_a_later_step_stops_the_run(chain, land, tmp_path):
+    """Variable, date, number and place; an earlier file of that name stays."""
+    broken, output = Path(shutil.copy(land, tmp_path / "broken.nc")), tmp_path / "out" / "forecast.nc"
+    output.parent.mkdir()
+    output.write_text("earlier")
+    with netCDF4.Dataset(broken, "a") as ds:
+        ds["avg_tprate"][5, [3, 7]] = np.nan
+        place = f"latitude {ds['latitude'][3]:.3f}, longitude {ds['longitude'][3]:.3f}"
+        n = ds["latitude"].size
+    done = run(chain, output, broken, check=False)
+    assert done.returncode != 0
+    message = f"'avg_tprate' at 2020-05-02 06:00 is missing or infinite at 2 of {n} points, the first at {place}"
+    assert message in done.stderr + done.stdout
+    assert output.read_text() == "earlier"
+
+
+def test_statics_on_other_points_stop_the_run(chain, land, tmp_path):
+    """The same points in another order, before the first step; the error names both inputs."""
+    turned = Path(shutil.copy(land, tmp_path / "turned.nc"))
+    with netCDF4.Dataset(turned, "a") as ds:
+        for name in ("latitude", "longitude", "point_id"):
+            ds[name][:] = ds[name][::-1].copy()
+    done = run(chain, tmp_path / "no.nc", land, f"constant_forcings.ecland.path={turned}", check=False)
+    assert done.returncode != 0
+    said = done.stderr + done.stdout
+    assert f"EcLandInput(constant_forcings from {turned}) and EcLandInput(prognostics from {land})" in said
+    assert "are on different points" in said
+    assert "(the same points in another order)" in said
+    assert list(tmp_path.iterdir()) == [turned]
+
+
+@pytest.mark.parametrize("runner", ["auto", "land-forecaster"])
+def test_checkpoint_of_another_task_stops_the_run(chain, land, tmp_path, runner):
+    """Also when `auto` takes the runner of that task; nothing is written."""
+    (tmp_path / "best").mkdir()
+    other = Path(shutil.copy(chain.checkpoint, tmp_path / "best" / "inference-best.ckpt"))
+    metadata = load_metadata(str(other))
+    metadata["metadata_inference"]["task"] = "forecaster"
+    replace_metadata(str(other), metadata)
+    done = run(replace(chain, training=tmp_path), tmp_path / "no.nc", land, f"runner={runner}", check=False)
+    assert done.returncode != 0
+    assert f"{other} is of task 'forecaster', not 'land-forecaster'" in done.stderr + done.stdout
+    assert not list(tmp_path.glob("*.nc*"))

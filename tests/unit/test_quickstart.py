@@ -1,0 +1,77 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""The quickstart's stages; the real commands run in tests/integration/test_wheel.py."""
+
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from anemoi_ailand import quickstart as module
+from anemoi_ailand.quickstart import SMALLEST, TRAINING_PERIOD, quickstart
+from anemoi_ailand.resources import find
+
+
+@pytest.fixture
+def stages(monkeypatch):
+    """Stand-ins for the commands, which make their results as those would; returns what was run."""
+    ran = []
+
+    def run(output: Path, name: str, command: list[str]) -> None:
+        ran.append(name)
+        if name == "dataset":
+            Path(command[-1]).mkdir()
+        if name == "training":
+            root = next(c for c in command if c.startswith("system.output.root=")).split("=", 1)[1]
+            (Path(root) / "best").mkdir(parents=True)
+        if name == "rollout":
+            Path(next(c for c in command if "path=" in c).split("=", 1)[1]).touch()
+
+    def compare(forecast, reference, output, training_period):
+        ran.append("comparison")
+        output.mkdir()
+
+    monkeypatch.setattr(module, "_run", run)
+    monkeypatch.setattr(module, "compare", compare)
+    return ran
+
+
+def test_all_stages_run_in_order(stages, tmp_path):
+    """Dataset, training, roll-out, comparison; each result under its name."""
+    assert quickstart(tmp_path, SMALLEST) == tmp_path / "comparison"
+    assert stages == ["dataset", "training", "rollout", "comparison"]
+    assert {p.name for p in tmp_path.iterdir()} == {"dataset.zarr", "training", "forecast.nc", "comparison"}
+
+
+def test_a_second_run_repeats_nothing(stages, tmp_path):
+    """Safe to run twice; a result that was removed is made again, and only that."""
+    quickstart(tmp_path, SMALLEST)
+    quickstart(tmp_path, SMALLEST)
+    assert len(stages) == 4
+    (tmp_path / "comparison").rmdir()
+    quickstart(tmp_path, SMALLEST)
+    assert stages[4:] == ["comparison"]
+
+
+def test_force_starts_again(stages, tmp_path):
+    """Earlier results are removed."""
+    quickstart(tmp_path, SMALLEST)
+    quickstart(tmp_path, SMALLEST, force=True)
+    assert stages[4:] == ["dataset", "training", "rollout", "comparison"]
+
+
+def test_a_failed_command_names_its_log_and_leaves_nothing(tmp_path):
+    """The end of the output is in the error, all of it in the log."""
+    with pytest.raises(ChildProcessError, match=r"no such data(.|\n)*exit code 1.*log/dataset\.log") as error:
+        module._run(tmp_path, "dataset", ["timeit", "-n", "1", "raise SystemExit('no such data')"])
+    assert sys.executable in str(error.value)
+    assert [p.name for p in tmp_path.iterdir()] == ["log"]
+
+
+def test_training_period_is_that_of_the_configuration():
+    """What the figures shade is what the network was trained on."""
+    config = yaml.safe_load(find("configs", "training/ailand-sample").read_text())
+    period = config["dataloader"]["training"]["datasets"]["data"]
+    assert (str(period["start"]), str(period["end"])) == TRAINING_PERIOD
