@@ -10,6 +10,10 @@ from typing import Any
 
 import pytest
 import yaml
+from anemoi.training.schemas.base_schema import BaseSchema
+from hydra import compose, initialize_config_module
+from omegaconf import DictConfig, OmegaConf
+from pydantic import ValidationError
 from yaml_names import METHODS, check_header, check_names_and_roles, lists_of_variables, walk
 
 from anemoi_ailand.resources import listing
@@ -76,3 +80,37 @@ def test_no_path_of_a_machine(path: Path) -> None:
     """A place is given by the user; no machine is named."""
     places = [value for _, value in walk(load(path)) if isinstance(value, str) and value.startswith(("/", "~"))]
     assert places == []
+
+
+#: Sections in which a plug-in stands, for which anemoi-training's schema has no room; the rest must satisfy it.
+OURS = {
+    "": ("model", "task", "graph"),
+    "training": ("training_loss", "scalers", "validation_metrics", "variable_groups"),
+    "diagnostics": ("progress_bar",),
+}
+
+
+@pytest.mark.parametrize("name", ["ailand", "ailand-sample"])
+def test_everything_but_the_plug_ins_satisfies_the_schema_of_the_host(name: str) -> None:
+    """With stock sections in place of ours, anemoi-training's validation finds nothing that it does not in its own."""
+    fixed = ["system.input.dataset=d.zarr", "system.output.root=out", "system.input.graph=null"]
+    fixed.append("diagnostics.log.mlflow.tracking_uri=null")
+    with initialize_config_module("anemoi.training.config", version_base=None):
+        ours, stock = (compose(n, overrides=[*fixed, *more]) for n, more in ((name, []), ("config", ["model=gnn"])))
+    before = complaints(ours)
+    for section, keys in OURS.items():
+        for key in keys:
+            path = f"{section}.{key}".strip(".")
+            OmegaConf.update(ours, path, OmegaConf.select(stock, path), merge=False, force_add=True)
+    assert complaints(ours) <= complaints(stock) | {("land",)}
+    assert ("land",) in before, "the validation looks at nothing"
+
+
+def complaints(config: DictConfig) -> set[tuple]:
+    """Places at which anemoi-training's schema finds something wrong."""
+    resolved = OmegaConf.create(OmegaConf.to_container(config, resolve=True))
+    try:
+        BaseSchema(**{key: resolved[key] for key in resolved})
+    except ValidationError as error:
+        return {tuple(found["loc"]) for found in error.errors()}
+    return set()
