@@ -24,6 +24,8 @@ SEED = 2026
 YEARS = (2020, 2021, 2022)
 PER_CLASS = 4  #: points of each climate class, of which one is held out
 HELD_OUT_EVERY = 5  #: a point is held out when its point_id is divisible by this
+TYPES = ("clim_sotype", "clim_tvl", "clim_tvh", "clim_ctype")
+DRAWS = 20_000
 NATIVE_POINTS = 4
 NATIVE_DAYS = 21
 NATIVE_YEAR = 2018
@@ -31,21 +33,45 @@ NATIVE_SKIPPED = {"o_eva.nc", "o_sus.nc"}  #: nothing in them is in the table
 
 
 def choose_points(static: Path) -> np.ndarray:
-    """Indices of the sample's points: per class, in a fixed random order, one held out and three others.
+    """Indices of the sample's points: per class one held out and three others, fair over soil and vegetation too.
 
-    Points with lakes or towns are passed over where the class has enough others, because the water balance does not
-    close there.
+    Of many random draws, stratified by climate class, the one is taken whose shares of soil and vegetation types are
+    nearest to those of all points, among trained and among held-out points, and in which every type that is held out
+    is trained on at least twice. Only static fields decide, never a score.
     """
     rng = np.random.default_rng(SEED)
     with netCDF4.Dataset(static) as ds:
         classes, ids = np.asarray(ds["climate_class"][:]), np.asarray(ds["point_id"][:])
-    chosen: list[int] = []
-    for c in np.unique(classes):
-        members = rng.permutation(np.flatnonzero(classes == c))
-        held = [i for i in members if ids[i] % HELD_OUT_EVERY == 0]
-        others = [i for i in members if ids[i] % HELD_OUT_EVERY]
-        chosen += held[:1] + others[: PER_CLASS - 1]
-    return np.array(sorted(chosen))
+        types = np.stack([np.asarray(ds[name][:]) for name in TYPES])
+    held = ids % HELD_OUT_EVERY == 0
+    pools = [(np.flatnonzero((classes == c) & held), np.flatnonzero((classes == c) & ~held)) for c in np.unique(classes)]
+    best, chosen = np.inf, np.array([], int)
+    for _ in range(DRAWS):
+        out = np.array([rng.choice(few) for few, _ in pools])
+        trained = np.concatenate([rng.choice(many, PER_CLASS - 1, replace=False) for _, many in pools])
+        score = unfairness(types, trained, out)
+        if score < best:
+            best, chosen = score, np.concatenate([trained, out])
+    return np.sort(chosen)
+
+
+def unfairness(types: np.ndarray, trained: np.ndarray, out: np.ndarray) -> float:
+    """Sum of differences in share of each type, and a penalty for types that are held out but hardly trained.
+
+    Parameters
+    ----------
+    types : numpy.ndarray, shape (kind, point)
+        Soil and vegetation types of all points.
+    trained, out : numpy.ndarray
+        Indices of the points of a draw.
+    """
+    total = 0.0
+    for kind in types:
+        for value in np.unique(kind):
+            share, n_trained = np.mean(kind == value), np.sum(kind[trained] == value)
+            total += abs(n_trained / len(trained) - share) + abs(np.mean(kind[out] == value) - share)
+            total += 1.0 * (n_trained < 2 and bool(np.any(kind[out] == value)))
+    return total
 
 
 def copy_points(source: Path, target: Path, points: np.ndarray, records: int | None = None) -> None:
