@@ -44,7 +44,9 @@ def choose_points(static: Path) -> np.ndarray:
         classes, ids = np.asarray(ds["climate_class"][:]), np.asarray(ds["point_id"][:])
         types = np.stack([np.asarray(ds[name][:]) for name in TYPES])
     held = ids % HELD_OUT_EVERY == 0
-    pools = [(np.flatnonzero((classes == c) & held), np.flatnonzero((classes == c) & ~held)) for c in np.unique(classes)]
+    pools = [
+        (np.flatnonzero((classes == c) & held), np.flatnonzero((classes == c) & ~held)) for c in np.unique(classes)
+    ]
     best, chosen = np.inf, np.array([], int)
     for _ in range(DRAWS):
         out = np.array([rng.choice(few) for few, _ in pools])
