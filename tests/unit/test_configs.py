@@ -65,14 +65,14 @@ def test_normalisation_is_that_of_the_table(path: Path) -> None:
             assert set(listed) <= found, f"{path.name}: the normaliser names variables that are not read"
 
 
-@CONFIGS
-def test_what_is_read_is_what_is_used(path: Path) -> None:
-    """Where variables are selected, they are exactly the prognostic, diagnostic and forcing ones."""
-    lists = lists_of_variables(load(path))
-    selected = {name for key, names in lists if key == "select" for name in names}
-    used = {name for key, names in lists if key in ("prognostic", "diagnostic", "forcing", "static") for name in names}
-    if selected and used:
-        assert selected == used
+@pytest.mark.parametrize("name", ["ailand", "ailand-sample"])
+def test_what_is_read_is_what_is_used(name: str) -> None:
+    """With all defaults followed, what is selected is exactly state, diagnostics and forcing; outputs are all scored."""
+    with initialize_config_module("anemoi.training.config", version_base=None):
+        config = compose(name)
+    state, data = list(config.land.prognostic), config.data.datasets.data
+    assert sorted(config.land.select) == sorted([*state, *data.diagnostic, *data.forcing])
+    assert sorted(config.training.metrics.datasets.data) == sorted([*state, *data.diagnostic])
 
 
 @CONFIGS
