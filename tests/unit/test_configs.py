@@ -67,7 +67,7 @@ def test_normalisation_is_that_of_the_table(path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["ailand", "ailand-sample"])
 def test_what_is_read_is_what_is_used(name: str) -> None:
-    """With all defaults followed, what is selected is exactly state, diagnostics and forcing; outputs are all scored."""
+    """With all defaults followed, exactly state, diagnostics and forcing are selected; outputs are all scored."""
     with initialize_config_module("anemoi.training.config", version_base=None):
         config = compose(name)
     state, data = list(config.land.prognostic), config.data.datasets.data
