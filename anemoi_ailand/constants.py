@@ -30,9 +30,6 @@ SNOW_COVER_SLOPE = 4000.0
 #: Snow cover is set to one from here on [-]. ecLand, 50R1.
 SNOW_COVER_FULL = 0.99
 
-#: Gravity used to turn geopotential into height [m s-2]. IFS Documentation, Part IV.
-GRAVITY = 9.80665
-
 #: Longest gap between two stamps that is still the same instant [s].
 TIME_TOLERANCE = 1.0
 

@@ -11,14 +11,13 @@ from dataclasses import dataclass
 import eccodes
 import numpy as np
 
+from anemoi_ailand.constants import SAME_PLACE
 from anemoi_ailand.data.grib_scan import Scan, read_message
 
 #: Fields kept decoded: a difference of accumulations, or a mean of instants, needs its neighbours again.
 _KEPT = 24
 #: Value that stands for missing while decoding; no field has it.
 _MISSING = 1.0e35
-#: Coordinates closer than this are the same [degrees]; GRIB1 stores thousandths.
-_SAME_PLACE = 2.0e-3
 
 
 @dataclass(frozen=True)
@@ -106,7 +105,7 @@ def same_place(a: tuple | None, b: tuple | None) -> bool:
     if a[0].shape != b[0].shape:
         return False
     turn = np.abs((a[1] - b[1] + 180.0) % 360.0 - 180.0)
-    return bool(np.abs(a[0] - b[0]).max() < _SAME_PLACE and turn.max() < _SAME_PLACE)
+    return bool(np.abs(a[0] - b[0]).max() < SAME_PLACE and turn.max() < SAME_PLACE)
 
 
 def _describe(scan: Scan, row: int, place: tuple | None) -> tuple[str, str]:

@@ -21,9 +21,7 @@ from grib_writer import (
     files,
     points,
     refuse,
-    sample,
     stamps,
-    states,
 )
 
 from anemoi_ailand.data.grib import GribReader
@@ -33,31 +31,6 @@ FIRST = datetime(2020, 4, 1)
 DATES = stamps(FIRST, 5)
 #: Snow density and temperature mean nothing without snow, see test_grib_derived.py.
 STATES = [n for n in STATE if n not in ("rsn", "tsn")]
-
-
-@pytest.fixture(scope="module")
-def ecland() -> Reader:
-    return sample()
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory, ecland: Reader) -> Path:
-    """The sample on a regular grid with sea, GRIB2, parameters per soil layer."""
-    folder = tmp_path_factory.mktemp("grib")
-    Archive(folder, Grid("regular", len(ecland.point_id))).write(ecland, DATES)
-    return folder
-
-
-@pytest.fixture
-def archive(tmp_path: Path) -> Archive:
-    """Soil moisture of layer 1 at every date."""
-    return states(Archive(tmp_path, Grid("regular", 12)))
-
-
-@pytest.fixture
-def empty(tmp_path: Path) -> Archive:
-    """An archive without a field."""
-    return Archive(tmp_path, Grid("regular", 12))
 
 
 @pytest.mark.parametrize("edition", [1, 2])

@@ -8,19 +8,12 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from pathlib import Path
 
-import pytest
-from grib_writer import Archive, Grid, files, points, refuse, stamps, states
+from grib_writer import Archive, Grid, files, points, refuse, stamps
 
 from anemoi_ailand.data.grib import GribReader
 
 FIRST = datetime(2020, 4, 1)
 DATES = stamps(FIRST, 5)
-
-
-@pytest.fixture
-def archive(tmp_path: Path) -> Archive:
-    """Soil moisture of layer 1 at every date."""
-    return states(Archive(tmp_path, Grid("regular", 12)))
 
 
 def test_gap_in_time_of_a_state(archive: Archive) -> None:

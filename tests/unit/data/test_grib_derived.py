@@ -9,27 +9,13 @@ from datetime import datetime
 from pathlib import Path
 
 import numpy as np
-import pytest
-from grib_writer import Archive, Grid, files, sample, stamps
+from grib_writer import files, stamps
 
 from anemoi_ailand.data.grib import GribReader
 from anemoi_ailand.data.reader import Reader
 
 FIRST = datetime(2020, 4, 1)
 DATES = stamps(FIRST, 5)
-
-
-@pytest.fixture(scope="module")
-def ecland() -> Reader:
-    return sample()
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory, ecland: Reader) -> Path:
-    """The sample on a regular grid with sea, GRIB2, parameters per soil layer."""
-    folder = tmp_path_factory.mktemp("grib")
-    Archive(folder, Grid("regular", len(ecland.point_id))).write(ecland, DATES)
-    return folder
 
 
 def test_types_become_parameters(folder: Path, ecland: Reader) -> None:

@@ -6,12 +6,11 @@
 from __future__ import annotations
 
 from datetime import datetime
-from pathlib import Path
 
 import eccodes
 import numpy as np
 import pytest
-from grib_writer import Archive, Grid, files, points, refuse, stamps, states
+from grib_writer import Archive, files, points, refuse, stamps
 
 from anemoi_ailand.data import grib_parameters
 from anemoi_ailand.data.grib import GribReader
@@ -20,18 +19,6 @@ from anemoi_ailand.variables import VARIABLES
 
 FIRST = datetime(2020, 4, 1)
 DATES = stamps(FIRST, 5)
-
-
-@pytest.fixture
-def archive(tmp_path: Path) -> Archive:
-    """Soil moisture of layer 1 at every date."""
-    return states(Archive(tmp_path, Grid("regular", 12)))
-
-
-@pytest.fixture
-def empty(tmp_path: Path) -> Archive:
-    """An archive without a field."""
-    return Archive(tmp_path, Grid("regular", 12))
 
 
 def test_table_and_parameters_agree() -> None:

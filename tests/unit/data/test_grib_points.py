@@ -11,32 +11,13 @@ from pathlib import Path
 import netCDF4
 import numpy as np
 import pytest
-from grib_writer import Archive, Grid, close, files, refuse, sample, stamps, states
+from grib_writer import Archive, Grid, close, files, refuse, stamps
 
 from anemoi_ailand.data.grib import GribReader
 from anemoi_ailand.data.reader import MARKS, Reader, open_reader
 
 FIRST = datetime(2020, 4, 1)
 DATES = stamps(FIRST, 5)
-
-
-@pytest.fixture(scope="module")
-def ecland() -> Reader:
-    return sample()
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory, ecland: Reader) -> Path:
-    """The sample on a regular grid with sea, GRIB2, parameters per soil layer."""
-    folder = tmp_path_factory.mktemp("grib")
-    Archive(folder, Grid("regular", len(ecland.point_id))).write(ecland, DATES)
-    return folder
-
-
-@pytest.fixture
-def archive(tmp_path: Path) -> Archive:
-    """Soil moisture of layer 1 at every date."""
-    return states(Archive(tmp_path, Grid("regular", 12)))
 
 
 def test_only_land_points_in_the_order_of_the_grid(folder: Path, ecland: Reader) -> None:

@@ -12,18 +12,12 @@ from pathlib import Path
 import eccodes
 import numpy as np
 import pytest
-from grib_writer import Archive, Grid, points, refuse, states
+from grib_writer import Archive, Grid, points, refuse
 
 from anemoi_ailand.data import grib_scan
 from anemoi_ailand.data.grib_scan import scan
 
 FIRST = datetime(1999, 12, 31, 12)
-
-
-@pytest.fixture
-def archive(tmp_path: Path) -> Archive:
-    """Soil moisture of layer 1 at every date."""
-    return states(Archive(tmp_path, Grid("regular", 12)))
 
 
 @pytest.mark.parametrize("edition", [1, 2])

@@ -10,38 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from grib_writer import Archive, Grid, files, points, refuse, sample, stamps, states
+from grib_writer import Archive, Grid, files, points, refuse, stamps, states
 
 from anemoi_ailand.data.grib import GribReader
 from anemoi_ailand.data.reader import Reader
 
 FIRST = datetime(2020, 4, 1)
 DATES = stamps(FIRST, 5)
-
-
-@pytest.fixture(scope="module")
-def ecland() -> Reader:
-    return sample()
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory, ecland: Reader) -> Path:
-    """The sample on a regular grid with sea, GRIB2, parameters per soil layer."""
-    folder = tmp_path_factory.mktemp("grib")
-    Archive(folder, Grid("regular", len(ecland.point_id))).write(ecland, DATES)
-    return folder
-
-
-@pytest.fixture
-def archive(tmp_path: Path) -> Archive:
-    """Soil moisture of layer 1 at every date."""
-    return states(Archive(tmp_path, Grid("regular", 12)))
-
-
-@pytest.fixture
-def empty(tmp_path: Path) -> Archive:
-    """An archive without a field."""
-    return Archive(tmp_path, Grid("regular", 12))
 
 
 def test_mean_of_instants_is_the_trapezoid(folder: Path, ecland: Reader) -> None:

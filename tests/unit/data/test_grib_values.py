@@ -6,11 +6,10 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import numpy as np
 import pytest
-from grib_writer import Archive, Grid, files, points, refuse, stamps, states
+from grib_writer import Archive, Grid, files, points, refuse, stamps
 
 from anemoi_ailand.data.grib import GribReader
 from anemoi_ailand.data.grib_scan import scan
@@ -18,12 +17,6 @@ from anemoi_ailand.data.grib_values import Decoder
 
 FIRST = datetime(2020, 4, 1)
 DATES = stamps(FIRST, 5)
-
-
-@pytest.fixture
-def archive(tmp_path: Path) -> Archive:
-    """Soil moisture of layer 1 at every date."""
-    return states(Archive(tmp_path, Grid("regular", 12)))
 
 
 def test_grids_differ(archive: Archive) -> None:

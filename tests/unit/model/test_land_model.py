@@ -73,7 +73,6 @@ def test_bounds_hold_in_physical_units():
     model = case.land_model()
     with torch.no_grad():
         model.network.prognostic_head.bias.copy_(torch.tensor([-1e4, 1e4, -1e4]))
-    interface = {"data": torch.nn.Identity()}
 
     def denormalise(x, in_place=False):
         mul = torch.tensor([1 / case.STDEV.get(n, 0.3) for n in model.columns.outputs])
@@ -88,7 +87,6 @@ def test_bounds_hold_in_physical_units():
     assert (out >= torch.tensor(lower, dtype=out.dtype)).all()
     assert (out <= torch.tensor(upper, dtype=out.dtype)).all()
     assert (out[..., row(model, "snowc")] == 0).any()
-    del interface
 
 
 def test_anemoi_call_is_advance_with_a_time_axis():

@@ -1,0 +1,40 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""The small GRIB archives that the tests of the GRIB reader share."""
+
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+from grib_writer import Archive, Grid, sample, stamps, states
+
+from anemoi_ailand.data.reader import Reader
+
+DATES = stamps(datetime(2020, 4, 1), 5)
+
+
+@pytest.fixture(scope="module")
+def ecland() -> Reader:
+    """The packaged sample."""
+    return sample()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory, ecland: Reader) -> Path:
+    """The sample on a regular grid with sea, GRIB2, parameters per soil layer."""
+    folder = tmp_path_factory.mktemp("grib")
+    Archive(folder, Grid("regular", len(ecland.point_id))).write(ecland, DATES)
+    return folder
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Archive:
+    """Soil moisture of layer 1 at every date."""
+    return states(Archive(tmp_path, Grid("regular", 12)))
+
+
+@pytest.fixture
+def empty(tmp_path: Path) -> Archive:
+    """An archive without a field."""
+    return Archive(tmp_path, Grid("regular", 12))
