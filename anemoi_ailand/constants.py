@@ -35,3 +35,30 @@ TIME_TOLERANCE = 1.0
 
 #: Two coordinates closer than this are the same point [degrees]. GRIB1 rounds to 0.001.
 SAME_PLACE = 2.0e-3
+
+#: Soil water begins to freeze and is all frozen at these temperatures [K]. ecLand, sussoil_mod.F90: RTT + 1, RTT - 1.
+FREEZING_START, FREEZING_END = 274.16, 272.16
+
+#: Latent heat of fusion of water [J kg-1]. ecLand, RLMLT.
+LATENT_HEAT_FUSION = 3.34e5
+
+#: Heat capacity of water, and of the dry soil matter [J m-3 K-1]. ecLand, sussoil_mod.F90: RGH2O, ZRCGDRY.
+WATER_HEAT_CAPACITY, MATTER_HEAT_CAPACITY = 4.18e6, 1.6e6
+
+#: Density of the soil matter [kg m-3]. ecLand, sussoil_mod.F90: ZRHOSM.
+MATTER_DENSITY = 2700.0
+
+#: Heat conductivity of soil matter (40 % quartz), ice and water [W m-1 K-1]. Peters-Lidard et al. 1998; ecLand.
+MATTER_CONDUCTIVITY, ICE_CONDUCTIVITY, WATER_CONDUCTIVITY = 3.428, 2.2, 0.57
+
+#: Bounds of the snow density in ecLand's multi-layer scheme [kg m-3]. ecLand, sussoil_mod.F90: RHOMINSND, RHOMAXSN_NEW.
+SNOW_DENSITY_LOWEST, SNOW_DENSITY_HIGHEST = 50.0, 500.0
+
+#: Latent heat of vaporisation of water [J kg-1]. ecLand, RLVTT.
+LATENT_HEAT_VAPORISATION = 2.5008e6
+
+#: Specific heat of ice, half that of water as ecLand has it [J kg-1 K-1]. ecLand, srfrcg_mod.F90: ZGICE.
+ICE_SPECIFIC_HEAT = 2.09e3
+
+#: Zero degrees Celsius [K].
+ZERO_CELSIUS = 273.15

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable
 import numpy as np
 
 from anemoi_ailand.physics.snow import snow_cover, where_no_snow
-from anemoi_ailand.physics.vegetation import soil_parameters, vegetation_parameters
+from anemoi_ailand.physics.soil_types import soil_parameters
+from anemoi_ailand.physics.vegetation import vegetation_parameters
 
 #: Inputs, and a function of their arrays.
 Rule = tuple[tuple[str, ...], Callable[..., np.ndarray]]

@@ -20,7 +20,8 @@ from anemoi_ailand.data.netcdf import check_units, same_units
 from anemoi_ailand.data.points import C4_CODE
 from anemoi_ailand.data.reader import STEP, Coverage, check_request
 from anemoi_ailand.physics.snow import snow_cover, where_no_snow
-from anemoi_ailand.physics.vegetation import leaf_area, soil_parameters, vegetation_parameters
+from anemoi_ailand.physics.soil_types import soil_parameters
+from anemoi_ailand.physics.vegetation import leaf_area, vegetation_parameters
 from anemoi_ailand.variables import VARIABLES, Time
 
 LOG = logging.getLogger(__name__)

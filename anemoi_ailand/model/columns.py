@@ -46,6 +46,7 @@ class StepColumns:
         *,
         diagnostic: Sequence[str],
         forcing: Sequence[str],
+        categories: Sequence[str] = (),
     ) -> StepColumns:
         """Lay out the columns.
 
@@ -55,6 +56,8 @@ class StepColumns:
             Variables of the input and output tensors.
         diagnostic, forcing : sequence of str
             Output-only and input-only variables, as the configuration says.
+        categories : sequence of str
+            Categories that may be among the inputs, because something other than the network reads them.
 
         Raises
         ------
@@ -62,7 +65,7 @@ class StepColumns:
             A variable is not in the table, or has another role there than in the configuration.
         """
         prognostic = tuple(n for n in sorted(outputs, key=outputs.__getitem__) if n not in set(diagnostic))
-        _check_roles(prognostic, diagnostic, forcing)
+        _check_roles(prognostic, diagnostic, [n for n in forcing if n not in categories])
         ordered = sorted(inputs, key=inputs.__getitem__)
         start, end = tuple(taken_at(START, ordered)), tuple(taken_at(END, ordered))
         return cls(
@@ -82,6 +85,10 @@ class StepColumns:
     def n_in(self) -> int:
         """Columns of the network's input."""
         return len(self.start) + len(self.end)
+
+    def positions(self, names: Sequence[str]) -> dict[str, int]:
+        """Positions of output variables in the output tensor."""
+        return {name: self.outputs.index(name) for name in names}
 
     def as_dict(self) -> dict[str, list]:
         """Plain lists, for metadata."""

@@ -14,12 +14,16 @@ from anemoi.models.models.base import BaseGraphModel
 from hydra.utils import instantiate
 from torch import Tensor, nn
 
+from anemoi_ailand.model.closed_land import CATEGORIES, ClosedLand
 from anemoi_ailand.model.columns import StepColumns
 from anemoi_ailand.model.pointwise_mlp import PointwiseMLP
 from anemoi_ailand.physics.bounds import clamp, limits
 from anemoi_ailand.variables import variable
 
 LOG = logging.getLogger(__name__)
+
+#: How the new state follows from the network's outputs.
+INCREMENTS, CLOSED = "increments", "closed"
 
 #: Slots of the time axis of the model input: the two ends of the step.
 N_SLOTS = 2
@@ -35,16 +39,20 @@ class LandModel(BaseGraphModel):
 
     .. math:: x_{t+1} = \mathrm{clamp}\bigl(x_t + \sigma_{\Delta x}\,\delta\bigr)
 
-    in physical units, with :math:`\sigma_{\Delta x}` the table's ``increment_scale``. There is no graph, no
-    trainable node parameter and no coordinate: the number, order and place of points do not matter.
+    in physical units, with :math:`\sigma_{\Delta x}` the table's ``increment_scale``, if ``step`` is ``increments``.
+    If it is ``closed``, the network gives fluxes and corrections instead, from which
+    :func:`~anemoi_ailand.physics.closed_step.closed_step` makes the new state with water closed and heat below the
+    first layer only moved, and evaporation and runoff with it. There is no graph, no trainable node parameter and no
+    coordinate: the number, order and place of points do not matter.
 
-    Hyper-parameters come from ``config.model.model``: ``width``, ``depth``, ``activation``.
+    Hyper-parameters come from ``config.model.model``: ``step``, ``width``, ``depth``, ``activation``.
 
     Raises
     ------
     ValueError
         More than one dataset, a time axis other than the two ends, a variable that the table does not know or
-        knows in another role, or one without variance under a normalisation that divides by it.
+        knows in another role, one without variance under a normalisation that divides by it, an unknown ``step``, or
+        a variable that the closed step needs and does not get.
 
     Shapes: ``{name: (batch, 2, ensemble, point, input variable)} -> {name: (batch, 1, ensemble, point, output
     variable)}``, normalised.
@@ -75,25 +83,35 @@ class LandModel(BaseGraphModel):
         self.dataset_name = _single(data_indices)
         _check_slots(n_step_input, n_step_output)
         indices = data_indices[self.dataset_name]
+        options = model_config.model.model
+        step = _step(options.get("step", INCREMENTS))
         self.columns = StepColumns.from_names(
             indices.model.input.name_to_index,
             indices.model.output.name_to_index,
             diagnostic=_names(indices.model.output.name_to_index, indices.model.output.diagnostic),
             forcing=_names(indices.model.input.name_to_index, indices.model.input.forcing),
+            categories=CATEGORIES if step == CLOSED else (),
         )
-        self._register(model_config, indices, statistics[self.dataset_name])
-        options = {
-            k: model_config.model.model[k] for k in ("width", "depth", "activation") if k in model_config.model.model
-        }
-        self.network = PointwiseMLP(
-            self.columns.n_in, len(self.columns.prognostic), len(self.columns.diagnostic), **options
-        )
+        mul, add = _normalisation(model_config, self.dataset_name, indices, statistics[self.dataset_name])
+        to_data = indices.data.input.name_to_index
+        self.closed = None
+        if step == CLOSED:
+            by_name = ({n: float(v[i]) for n, i in to_data.items()} for v in (mul, add))
+            self.closed = ClosedLand(self.columns, indices.model.input.name_to_index, *by_name)
+        self._register(to_data, mul, add)
+        network = {k: options[k] for k in ("width", "depth", "activation") if k in options}
+        self.network = PointwiseMLP(*self._sizes(), **network)
         LOG.info("Land model: %s; %d parameters", self.columns, sum(p.numel() for p in self.network.parameters()))
 
-    def _register(self, model_config: Any, indices: Any, statistics: dict) -> None:
+    def _sizes(self) -> tuple[int, int, int]:
+        """Columns that the network reads, outputs of its prognostic and of its diagnostic head."""
+        c = self.columns
+        if self.closed is None:
+            return c.n_in, len(c.prognostic), len(c.diagnostic)
+        return c.n_in + self.closed.n_features, self.closed.n_outputs, len(self._diagnostic_out)
+
+    def _register(self, to_data: dict[str, int], mul: np.ndarray, add: np.ndarray) -> None:
         """Keep column indices, increment scales and bounds as buffers, normalised as the data are."""
-        mul, add = _normalisation(model_config, self.dataset_name, indices, statistics)
-        to_data = indices.data.input.name_to_index
         c = self.columns
 
         def buffer(name: str, values: Any, dtype: torch.dtype) -> None:
@@ -103,7 +121,8 @@ class LandModel(BaseGraphModel):
         buffer("_end", c.end_index, torch.long)
         buffer("_state_in", c.prognostic_in, torch.long)
         buffer("_state_out", c.prognostic_out, torch.long)
-        buffer("_diagnostic_out", c.diagnostic_out, torch.long)
+        by_head = [n for n in c.diagnostic if self.closed is None or n not in self.closed.given]
+        buffer("_diagnostic_out", [c.outputs.index(n) for n in by_head], torch.long)
         rows = [to_data[n] for n in c.outputs]
         lower, upper = limits(c.outputs)
         buffer("_lower_physical", lower, torch.float32)
@@ -126,10 +145,15 @@ class LandModel(BaseGraphModel):
         Tensor, shape (..., point, output variable)
         """
         z = torch.cat([start[..., self._start], end[..., self._end]], dim=-1)
-        increments, diagnostics = self.network(z)
-        state = start[..., self._state_in] + self._scale * increments
+        if self.closed is None:
+            increments, diagnostics = self.network(z)
+            positions, state = self._state_out, start[..., self._state_in] + self._scale * increments
+        else:
+            land, air, extra = self.closed.before(start, end)
+            outputs, diagnostics = self.network(torch.cat([z, self.closed.features(land, air)], dim=-1))
+            positions, state = self.closed.after(land, extra, outputs)
         out = torch.empty((*z.shape[:-1], len(self.columns.outputs)), dtype=state.dtype, device=z.device)
-        out = out.index_copy(-1, self._state_out, state)
+        out = out.index_copy(-1, positions, state)
         out = out.index_copy(-1, self._diagnostic_out, diagnostics.to(state.dtype))
         return clamp(out, self._lower, self._upper, straight_through=self.training)
 
@@ -158,6 +182,12 @@ def _single(data_indices: dict) -> str:
             "Join them in `dataloader.dataset` or in the recipe."
         )
     return next(iter(data_indices))
+
+
+def _step(name: str) -> str:
+    if name not in (INCREMENTS, CLOSED):
+        raise ValueError(f"`model.model.step` is '{name}'. It can be '{INCREMENTS}' or '{CLOSED}'.")
+    return name
 
 
 def _check_slots(n_step_input: int, n_step_output: int) -> None:

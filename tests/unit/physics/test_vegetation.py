@@ -11,7 +11,7 @@ import netCDF4
 import numpy as np
 import pytest
 
-from anemoi_ailand.physics.vegetation import leaf_area, soil_parameters, vegetation_parameters
+from anemoi_ailand.physics.vegetation import leaf_area, vegetation_parameters
 from anemoi_ailand.resources import folder
 
 
@@ -28,28 +28,6 @@ def test_vegetation_is_that_of_ecland(static, cover):
     for values, name in zip(ours, ("covX", "z0mX", "rsminX"), strict=True):
         np.testing.assert_allclose(values, static[f"clim_veg_{name.replace('X', cover)}"], rtol=1e-6)
     assert len(np.unique(static[f"clim_tv{cover}"])) > 4
-
-
-def test_soil_is_that_of_ecland(static):
-    """Van Genuchten's curve at 0.1 and 15 bar gives ecLand's o_fix."""
-    for values, name in zip(
-        soil_parameters(static["clim_sotype"]), ("clim_theta_cap", "clim_theta_pwp", "theta_sat"), strict=True
-    ):
-        np.testing.assert_allclose(values, static[name], rtol=1e-6)
-
-
-def test_soil_holds_less_the_drier():
-    """Wilting point below field capacity below saturation, for every type that is soil."""
-    cap, pwp, sat = soil_parameters(np.arange(1, 8))
-    assert (pwp > 0).all() and (pwp < cap).all() and (cap < sat).all()
-
-
-@pytest.mark.parametrize("function", [vegetation_parameters, soil_parameters])
-@pytest.mark.parametrize("kind", [2.5, -1, 21, np.nan])
-def test_types_are_whole_numbers(function, kind):
-    """An interpolated type is an error, never rounded."""
-    with pytest.raises(ValueError, match="types are not whole numbers"):
-        function(np.array([1.0, kind]))
 
 
 @pytest.mark.parametrize(

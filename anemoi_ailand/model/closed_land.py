@@ -1,0 +1,129 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""The closed step in the units of Anemoi: from normalised fields to the land of a step, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from anemoi_ailand.model.columns import StepColumns
+from anemoi_ailand.model.contrasts import N_CONTRASTS, Air, contrasts
+from anemoi_ailand.physics.closed_step import FLUXES, N_CONTROLS, STATE, Land, closed_step
+from anemoi_ailand.physics.soil import soil_of, soil_table
+from anemoi_ailand.physics.soil_heat import STEP_SECONDS
+from anemoi_ailand.variables import variable
+
+#: Inputs besides the state: static fields and air at the start, forcing at the end of the step.
+AT_START = ("slt", "cvl", "cvh", "veg_cov_lv", "veg_cov_hv", "t")
+AT_END = ("t", "avg_t", "avg_q", "avg_sp", "avg_tprate", "avg_tsrwe")
+
+#: Categories that the closed step reads; the network itself never does.
+CATEGORIES = ("slt",)
+
+
+class ClosedLand(nn.Module):
+    r"""Rebuild the land in physical units, give its contrasts to the network, and turn outputs into state and fluxes.
+
+    Prognostic variables beyond :data:`~anemoi_ailand.physics.closed_step.STATE` (``tsn``, ``asn``, ...) are increments
+    in units of the table's ``increment_scale``, as without the closed step.
+
+    Parameters
+    ----------
+    columns : StepColumns
+        Names of the outputs.
+    inputs : mapping of name to position
+        Variables of the model's input tensor.
+    mul, add : dict of float by name
+        Normalisation, :math:`x_{norm} = mul \cdot x + add`.
+
+    Raises
+    ------
+    ValueError
+        A variable that the closed step needs is not in the input or not prognostic.
+
+    Shapes: ``start, end (..., point, input variable)`` normalised, as :meth:`LandModel.advance` has them.
+    """
+
+    _start: Tensor
+    _start_mul: Tensor
+    _start_add: Tensor
+    _end: Tensor
+    _end_mul: Tensor
+    _end_add: Tensor
+    _out: Tensor
+    _out_mul: Tensor
+    _out_add: Tensor
+    _scale: Tensor
+    _soils: Tensor
+
+    def __init__(
+        self, columns: StepColumns, inputs: dict[str, int], mul: dict[str, float], add: dict[str, float]
+    ) -> None:
+        super().__init__()
+        _check(columns, inputs)
+        self.extra = tuple(n for n in columns.prognostic if n not in STATE)
+        self.fluxes = tuple(n for n in FLUXES if n in columns.diagnostic)
+        self.given = (*STATE, *self.extra, *self.fluxes)
+        self.n_features, self.n_outputs = N_CONTRASTS, N_CONTROLS + len(self.extra)
+        self._buffers_of("start", (*STATE, *self.extra, *AT_START), inputs, mul, add)
+        self._buffers_of("end", AT_END, inputs, mul, add)
+        self._buffers_of("out", self.given, columns.positions(self.given), mul, add)
+        scale = [variable(n).increment_scale or 0.0 for n in self.extra]
+        self.register_buffer("_scale", torch.tensor(scale), persistent=False)
+        self.register_buffer("_soils", soil_table(), persistent=False)
+
+    def _buffers_of(
+        self, part: str, names: Sequence[str], positions: dict[str, int], mul: dict[str, float], add: dict[str, float]
+    ) -> None:
+        self.register_buffer(f"_{part}", torch.tensor([positions[n] for n in names]), persistent=False)
+        self.register_buffer(f"_{part}_mul", torch.tensor([mul[n] for n in names]).float(), persistent=False)
+        self.register_buffer(f"_{part}_add", torch.tensor([add[n] for n in names]).float(), persistent=False)
+
+    def before(self, start: Tensor, end: Tensor) -> tuple[Land, Air, Tensor]:
+        """Land and air of the step in physical units, and the further prognostic variables (..., extra)."""
+        first = ((start[..., self._start] - self._start_add) / self._start_mul).unbind(-1)
+        last = ((end[..., self._end] - self._end_add) / self._end_mul).unbind(-1)
+        a = dict(zip((*STATE, *self.extra, *AT_START), first, strict=True))
+        b = dict(zip(AT_END, last, strict=True))
+        snowfall = STEP_SECONDS * torch.relu(b["avg_tsrwe"])
+        land = Land(
+            theta=torch.relu(torch.stack([a[f"swvl{k}"] for k in range(1, 5)], dim=-1)),
+            temperature=torch.stack([a[f"stl{k}"] for k in range(1, 5)], dim=-1),
+            snowc=a["snowc"].clamp(0.0, 1.0),
+            sd=torch.relu(a["sd"]),
+            rsn=a["rsn"],
+            src=torch.relu(a["src"]),
+            rain=torch.relu(STEP_SECONDS * b["avg_tprate"] - snowfall),
+            snowfall=snowfall,
+            soil=soil_of(a["slt"], self._soils),
+            vegetation=(a["cvl"] * a["veg_cov_lv"] + a["cvh"] * a["veg_cov_hv"]).clamp(0.0, 1.0),
+        )
+        extra = torch.stack([a[n] for n in self.extra], dim=-1) if self.extra else start[..., :0]
+        return land, Air(a["t"], b["t"], b["avg_t"], b["avg_q"], b["avg_sp"]), extra
+
+    def features(self, land: Land, air: Air) -> Tensor:
+        """Further columns for the network, shape (..., n_features)."""
+        return contrasts(land, air)
+
+    def after(self, land: Land, extra: Tensor, outputs: Tensor) -> tuple[Tensor, Tensor]:
+        """Positions (n,) in the output tensor and normalised values (..., n) of what the closed step gives."""
+        result = closed_step(land, outputs[..., :N_CONTROLS])
+        changed = (extra + self._scale * outputs[..., N_CONTROLS:]).unbind(-1)
+        result |= dict(zip(self.extra, changed, strict=True))
+        values = torch.stack([result[n] for n in self.given], dim=-1)
+        return self._out, values * self._out_mul + self._out_add
+
+
+def _check(columns: StepColumns, inputs: dict[str, int]) -> None:
+    not_state = [n for n in STATE if n not in columns.prognostic]
+    missing = [n for n in (*AT_START, *AT_END) if n not in inputs]
+    if not_state or missing:
+        raise ValueError(
+            f"The closed step needs {not_state} among the prognostic variables and {missing} among the forcing; the "
+            f"configuration has prognostic {list(columns.prognostic)} and inputs {sorted(inputs)}. Add them to "
+            "`select` and to `data.datasets.data`, or set `model.model.step: increments`."
+        )

@@ -1,0 +1,83 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""Physical contrasts as inputs of the network: what drives a flux is a difference, which a network learns slowly."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from anemoi_ailand.constants import TRIPLE_POINT
+from anemoi_ailand.physics.closed_step import Land
+from anemoi_ailand.physics.soil import frozen_fraction
+
+#: Number of columns that :func:`contrasts` gives.
+N_CONTRASTS = 22
+
+#: Units of the contrasts [K], [Pa], [kg m-2]: typical values, so that columns are of order one.
+_TEMPERATURE, _PHASE, _DEFICIT, _SNOW = 5.0, 2.0, 800.0, 5.0
+
+#: Molar mass of water vapour over that of dry air [1].
+_EPSILON = 0.622
+
+
+class Air(NamedTuple):
+    """Air of the step: temperature at its start, at its end and in the mean [K], humidity [kg kg-1], pressure [Pa]."""
+
+    t_start: Tensor
+    t_end: Tensor
+    avg_t: Tensor
+    avg_q: Tensor
+    avg_sp: Tensor
+
+
+def contrasts(land: Land, air: Air) -> Tensor:
+    r"""Temperature differences, nearness to freezing, soil wetness, humidity deficit, snow and rain.
+
+    Returns
+    -------
+    Tensor, shape (..., N_CONTRASTS), no unit
+        Air minus first layer at three times, and between the layers, in 5 K; tanh of the distance from 0 degC in 2 K;
+        liquid soil water between wilting point and field capacity, and effective saturation, of four layers; vapour
+        pressure deficit in 800 Pa; :math:`\ln(1 + P)` with rain and snow P in kg m-2; snow mass twice.
+    """
+    top, temperature, soil = land.temperature[..., 0], land.temperature, land.soil
+    differences = torch.cat(
+        [
+            torch.stack([air.t_end - top, air.avg_t - top, air.t_start - top], -1),
+            temperature[..., :3] - temperature[..., 1:],
+        ],
+        dim=-1,
+    )
+    near_freezing = torch.stack([air.t_end, air.avg_t, top, temperature[..., 1]], dim=-1) - TRIPLE_POINT
+    liquid = land.theta * (1.0 - frozen_fraction(temperature))
+    available = ((liquid - soil.wilting) / (soil.capacity - soil.wilting)).clamp(0.0, 1.0)
+    saturation = (land.theta - soil.residual) / (soil.saturated - soil.residual)
+    single = torch.stack(
+        [
+            _deficit(air) / _DEFICIT,
+            torch.log1p(land.rain + land.snowfall),
+            torch.log1p(land.sd),
+            torch.tanh(land.sd / _SNOW),
+        ],
+        dim=-1,
+    )
+    return torch.cat(
+        [
+            differences / _TEMPERATURE,
+            torch.tanh(near_freezing / _PHASE),
+            2.0 * available - 1.0,
+            4.0 * saturation - 2.0,
+            single,
+        ],
+        dim=-1,
+    )
+
+
+def _deficit(air: Air) -> Tensor:
+    """Vapour pressure deficit [Pa]; saturation over water by Tetens as in the IFS, with the vapour of the mean."""
+    saturated = 611.21 * torch.exp(17.502 * (air.avg_t - TRIPLE_POINT) / (air.avg_t - 32.19))
+    return saturated - air.avg_q * air.avg_sp / _EPSILON

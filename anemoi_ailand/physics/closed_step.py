@@ -1,0 +1,197 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""One step of soil, snow and leaves in which water is closed and heat below the first layer is only moved.
+
+The network does not predict the new state but what it cannot know from physics: evaporation, melt, interception,
+surface runoff, the change of the first layer's temperature, and corrections to the exchange between layers. The state
+follows from these by balances, so that a roll-out of years has nothing to drift with, and a soil or a climate
+never seen in training still loses by drainage what its own conductivity lets through.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn.functional import softplus
+
+from anemoi_ailand.constants import SOIL_LAYER_THICKNESS, WATER_DENSITY
+from anemoi_ailand.physics.canopy import Canopy, intercept
+from anemoi_ailand.physics.snow_pack import SnowMass, bare_density, snow_cover, snow_density, snow_mass
+from anemoi_ailand.physics.soil import Soil, frozen_fraction
+from anemoi_ailand.physics.soil_heat import STEP_SECONDS, heat_capacity, heat_conductivity, heat_step, layer_conductance
+from anemoi_ailand.physics.soil_water import fill_deficits, hydraulic_properties, richards_step
+
+#: State that the step needs and returns.
+STATE = (
+    "swvl1", "swvl2", "swvl3", "swvl4", "stl1", "stl2", "stl3", "stl4", "snowc", "sd", "rsn", "src",
+)  # fmt: skip
+
+#: Fluxes that the step gives by its balance.
+FLUXES = ("evap", "sro", "ssro")
+
+#: What a unit of a network output means and how many of them there are: (name, number, scale in the unit given).
+#: Scales are typical changes over 6 h, so that outputs are of order one; the last ones are factors exp(output).
+CONTROLS: dict[str, tuple[int, float]] = {
+    "top_evaporation": (1, 1.12),  # kg m-2 out of the first layer, either sign
+    "top_heating": (1, 5.85),  # K, change of stl1
+    "top_mean": (1, 2.0),  # K, mean of stl1 over the step above the mean of its ends
+    "interception": (1, 0.119),  # kg m-2, change of src
+    "interception_evaporation": (1, 0.3),  # kg m-2
+    "sublimation": (1, 0.1),  # kg m-2, either sign
+    "melt": (1, 4.0),  # kg m-2
+    "rain_on_snow": (1, 1.0),  # share of the rain on snow that freezes onto it
+    "surface_runoff": (1, 1.0),  # share of the water that reaches the ground
+    "roots": (3, 0.4),  # kg m-2 out of the layers below the first
+    "settling": (1, 7.05),  # kg m-3, change of snow density
+    "fresh_density": (1, 200.0),  # kg m-3, above the lowest
+    "gravity": (4, 1.0),  # factor of the conductivity below each layer
+    "diffusion": (3, 1.0),  # factor of the diffusivity between layers
+    "heat": (1, 1.0),  # factor of the conductance between the first two layers
+}
+N_CONTROLS = sum(number for number, _ in CONTROLS.values())
+
+#: Outputs at which limited fluxes begin: small melt, evaporation and runoff before anything is learned.
+_MELT_START, _EVAPORATION_START, _ROOTS_START, _RUNOFF_START = -3.0, -2.0, -2.0, -3.0
+
+#: Factors are kept between exp(-5) and exp(4), that of heat between exp(-3) and exp(3).
+_LOG_FACTOR, _LOG_HEAT = (-5.0, 4.0), (-3.0, 3.0)
+
+#: Lowest density of fresh snow [kg m-3], and share of the first layer's water that may evaporate in a step.
+_FRESH_LOWEST, _DRYING_LIMIT = 60.0, 0.9
+
+
+class Land(NamedTuple):
+    """Soil, snow and leaves at the start of a step, and what falls: fields (...) and layers (..., 4)."""
+
+    theta: Tensor
+    temperature: Tensor
+    snowc: Tensor
+    sd: Tensor
+    rsn: Tensor
+    src: Tensor
+    rain: Tensor
+    snowfall: Tensor
+    soil: Soil
+    vegetation: Tensor
+
+
+def split_controls(outputs: Tensor) -> dict[str, Tensor]:
+    """Network outputs (..., N_CONTROLS) by name; single ones as (...), others as (..., number). Not scaled yet."""
+    parts = outputs.split([number for number, _ in CONTROLS.values()], dim=-1)
+    named = zip(CONTROLS.items(), parts, strict=True)
+    return {name: part.squeeze(-1) if number == 1 else part for (name, (number, _)), part in named}
+
+
+def closed_step(land: Land, outputs: Tensor) -> dict[str, Tensor]:
+    r"""State after 6 h and the fluxes of water over them.
+
+    .. math:: \Delta\bigl(\rho_w \textstyle\sum_k \theta_k \Delta z_k + S + I\bigr) = P - E - R_s - R_d
+
+    to rounding, with snow mass :math:`S`, interception store :math:`I`, precipitation :math:`P`, evaporation
+    :math:`E`, surface runoff :math:`R_s` and drainage :math:`R_d`; no store is below zero, no layer above saturation.
+
+    Parameters
+    ----------
+    land : Land
+        Fields in their units: m3 m-3, K, kg m-2, kg m-3; rain and snowfall are amounts over the step [kg m-2].
+    outputs : Tensor, shape (..., N_CONTROLS)
+        Outputs of the network, no unit.
+
+    Returns
+    -------
+    dict of Tensor, shape (...)
+        :data:`STATE` in the units of the table of variables, and :data:`FLUXES` [kg m-2 s-1].
+
+    Source: after ecLand's soil and snow schemes, IFS Documentation CY49R1, Part IV, chapter 8.
+    """
+    raw = split_controls(outputs)
+    canopy = _canopy(land, raw)
+    frozen_rain = canopy.throughfall * land.snowc * torch.sigmoid(raw["rain_on_snow"])
+    snow = _snow(land, frozen_rain, raw)
+    soil_water, evaporation, fluxes = _soil_water(land, canopy.throughfall - frozen_rain + snow.melt, raw)
+    rsn = _density(land, snow, frozen_rain, raw)
+    evap = canopy.evaporation + snow.sublimation + evaporation
+    after = {f"swvl{k + 1}": v for k, v in enumerate(soil_water.unbind(-1))}
+    after |= {f"stl{k + 1}": v for k, v in enumerate(_soil_heat(land, raw).unbind(-1))}
+    after |= {"snowc": snow_cover(snow.sd, rsn), "sd": snow.sd, "rsn": rsn, "src": canopy.src}
+    return after | {name: v / STEP_SECONDS for name, v in {"evap": evap, **fluxes}.items()}
+
+
+def _canopy(land: Land, raw: Mapping[str, Tensor]) -> Canopy:
+    kept = land.src + CONTROLS["interception"][1] * raw["interception"]
+    evaporation = CONTROLS["interception_evaporation"][1] * softplus(
+        raw["interception_evaporation"] + _EVAPORATION_START
+    )
+    return intercept(land.src, land.rain, kept, evaporation)
+
+
+def _snow(land: Land, frozen_rain: Tensor, raw: Mapping[str, Tensor]) -> SnowMass:
+    available = land.sd + land.snowfall + frozen_rain
+    sublimation = CONTROLS["sublimation"][1] * raw["sublimation"] * torch.tanh(available)  # no frost on bare ground
+    return snow_mass(available, sublimation, CONTROLS["melt"][1] * softplus(raw["melt"] + _MELT_START))
+
+
+def _density(land: Land, snow: SnowMass, frozen_rain: Tensor, raw: Mapping[str, Tensor]) -> Tensor:
+    fresh_density = _FRESH_LOWEST + CONTROLS["fresh_density"][1] * torch.sigmoid(raw["fresh_density"])
+    change = CONTROLS["settling"][1] * raw["settling"]
+    fresh = land.snowfall + frozen_rain
+    return bare_density(snow.sd, snow_density(land.sd, land.rsn, fresh, fresh_density, change))
+
+
+def _soil_water(land: Land, reaching: Tensor, raw: Mapping[str, Tensor]) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
+    """Soil water [m3 m-3], evaporation out of the soil and runoff [kg m-2], from the water that reaches the ground."""
+    depth = torch.as_tensor(SOIL_LAYER_THICKNESS, dtype=land.theta.dtype, device=land.theta.device)
+    frozen = frozen_fraction(land.temperature)
+    runoff = reaching * torch.sigmoid(raw["surface_runoff"] + _RUNOFF_START)
+    there = WATER_DENSITY * depth[0] * land.theta[..., 0] + reaching - runoff
+    from_top = torch.minimum(CONTROLS["top_evaporation"][1] * raw["top_evaporation"], _DRYING_LIMIT * there)
+    roots = _root_uptake(land, frozen, raw["roots"])
+    infiltration = reaching - runoff - from_top
+    gain = torch.cat([infiltration.unsqueeze(-1), -roots], dim=-1) / WATER_DENSITY
+    gravity, diffusion = _exchange(land, frozen, depth, gain[..., 0], raw)
+    water, deficit = fill_deficits(richards_step(land.theta * depth, depth, gain, gravity, diffusion))
+    excess = torch.relu(water - land.soil.saturated * depth)
+    fluxes = {
+        "sro": runoff + WATER_DENSITY * excess.sum(-1),
+        "ssro": WATER_DENSITY * (gravity[..., -1] - deficit),
+    }
+    return (water - excess) / depth, from_top + roots.sum(-1), fluxes
+
+
+def _root_uptake(land: Land, frozen: Tensor, raw: Tensor) -> Tensor:
+    """Water that roots take out of the layers below the first [kg m-2], none at the wilting point or from ice."""
+    liquid = land.theta[..., 1:] * (1.0 - frozen[..., 1:])
+    stress = ((liquid - land.soil.wilting) / (land.soil.capacity - land.soil.wilting)).clamp(0.0, 1.0)
+    return CONTROLS["roots"][1] * softplus(raw + _ROOTS_START) * stress
+
+
+def _exchange(
+    land: Land, frozen: Tensor, depth: Tensor, gain: Tensor, raw: Mapping[str, Tensor]
+) -> tuple[Tensor, Tensor]:
+    """Coefficients of :func:`richards_step` at the bottom of each layer, by the wetter of the two that it parts."""
+    top = torch.clamp_min(land.theta[..., :1] + 0.5 * gain.unsqueeze(-1) / depth[0], 0.0)  # middle of the step
+    theta = torch.cat([torch.minimum(top, land.soil.saturated), land.theta[..., 1:]], dim=-1)
+    wetter = torch.cat([torch.maximum(theta[..., :-1], theta[..., 1:]), theta[..., -1:]], dim=-1)
+    open_share = 1.0 - torch.cat([torch.minimum(frozen[..., :-1], frozen[..., 1:]), frozen[..., -1:]], dim=-1)
+    conductivity, diffusivity = hydraulic_properties(wetter, land.soil)
+    gravity = STEP_SECONDS * open_share * conductivity * torch.exp(raw["gravity"].clamp(*_LOG_FACTOR))
+    distance = 0.5 * (depth[:-1] + depth[1:])
+    diffusion = (open_share * diffusivity)[..., :-1] * torch.exp(raw["diffusion"].clamp(*_LOG_FACTOR))
+    return gravity, STEP_SECONDS * diffusion / distance
+
+
+def _soil_heat(land: Land, raw: Mapping[str, Tensor]) -> Tensor:
+    """Soil temperature [K]: the first layer as the network says, the others by diffusion from it."""
+    depth = torch.as_tensor(SOIL_LAYER_THICKNESS, dtype=land.theta.dtype, device=land.theta.device)
+    top = land.temperature[..., 0]
+    heated = top + CONTROLS["top_heating"][1] * raw["top_heating"]
+    mean = 0.5 * (top + heated) + CONTROLS["top_mean"][1] * raw["top_mean"]
+    conductance = layer_conductance(heat_conductivity(land.theta, land.temperature, land.soil))
+    factor = torch.exp(raw["heat"].clamp(*_LOG_HEAT)).unsqueeze(-1)
+    conductance = torch.cat([conductance[..., :1] * factor, conductance[..., 1:]], dim=-1)
+    capacity = heat_capacity(land.temperature[..., 1:], land.vegetation.unsqueeze(-1), land.soil) * depth[1:]
+    return torch.cat([heated.unsqueeze(-1), heat_step(land.temperature[..., 1:], mean, conductance, capacity)], dim=-1)

@@ -1,0 +1,83 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""Soil as tensors: the constants of each point's soil type, and how much of its water is frozen."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from anemoi_ailand.constants import FREEZING_END, FREEZING_START
+from anemoi_ailand.physics import soil_types
+
+#: Angle per kelvin and middle of the range in which soil water freezes.
+_ANGLE = math.pi / (FREEZING_START - FREEZING_END)
+_MIDDLE = 0.5 * (FREEZING_START + FREEZING_END)
+
+
+class Soil(NamedTuple):
+    """Constants of the soil of each point, shape (..., 1) so that they go with fields (..., layer).
+
+    ``alpha`` [m-1], ``exponent`` n [1], ``saturated``, ``residual``, ``capacity`` (field capacity) and ``wilting``
+    point [m3 m-3], ``conductivity`` at saturation [m s-1], Mualem's ``mualem`` [1].
+    """
+
+    alpha: Tensor
+    exponent: Tensor
+    saturated: Tensor
+    residual: Tensor
+    conductivity: Tensor
+    mualem: Tensor
+    capacity: Tensor
+    wilting: Tensor
+
+
+def soil_table(dtype: torch.dtype = torch.float32) -> Tensor:
+    """Constants of all soil types in the order of :class:`Soil`, shape (8, 8)."""
+    capacity, wilting, _ = soil_types.soil_parameters(np.arange(len(soil_types.SATURATED)))
+    columns = (
+        soil_types.ALPHA, soil_types.EXPONENT, soil_types.SATURATED, soil_types.RESIDUAL, soil_types.CONDUCTIVITY,
+        soil_types.MUALEM, capacity, wilting,
+    )  # fmt: skip
+    return torch.as_tensor(np.array(columns).T, dtype=dtype)
+
+
+def soil_of(slt: Tensor, table: Tensor) -> Soil:
+    """Look the soil of each point up.
+
+    Parameters
+    ----------
+    slt : Tensor, shape (...)
+        Soil type, a whole number from 1 to 7; 0 (water) and anything outside is taken as the nearest soil.
+    table : Tensor
+        From :func:`soil_table`.
+    """
+    index = slt.round().long().clamp(1, len(table) - 1)
+    return Soil(*table[index].unsqueeze(-2).unbind(-1))
+
+
+def frozen_fraction(temperature: Tensor) -> Tensor:
+    r"""Share of soil water that is frozen, :math:`f = \tfrac12 (1 - \sin(\pi (T - T_m) / (T_1 - T_2)))`.
+
+    One below :math:`T_2`, zero above :math:`T_1`, with :math:`T_m` the middle of the two.
+
+    Parameters
+    ----------
+    temperature : Tensor, any shape
+        Soil temperature [K].
+
+    Source: ecLand, sussoil_mod.F90 (RTF1, RTF2); IFS Documentation CY49R1, Part IV, section 8.5.
+    """
+    inside = temperature.clamp(FREEZING_END, FREEZING_START)
+    return 0.5 * (1.0 - torch.sin(_ANGLE * (inside - _MIDDLE)))
+
+
+def frozen_slope(temperature: Tensor) -> Tensor:
+    r""":math:`-\mathrm{d} f / \mathrm{d} T` [K-1] of :func:`frozen_fraction`, zero outside the range of freezing."""
+    inside = temperature.clamp(FREEZING_END, FREEZING_START)
+    return 0.5 * _ANGLE * torch.cos(_ANGLE * (inside - _MIDDLE))

@@ -1,0 +1,126 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""Heat in the soil below the first layer, over one step."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from anemoi_ailand.constants import (
+    ICE_CONDUCTIVITY,
+    LATENT_HEAT_FUSION,
+    MATTER_CONDUCTIVITY,
+    MATTER_DENSITY,
+    MATTER_HEAT_CAPACITY,
+    SOIL_LAYER_THICKNESS,
+    STEP_HOURS,
+    WATER_CONDUCTIVITY,
+    WATER_DENSITY,
+    WATER_HEAT_CAPACITY,
+)
+from anemoi_ailand.physics.soil import Soil, frozen_fraction, frozen_slope
+from anemoi_ailand.physics.tridiagonal import solve_tridiagonal
+
+STEP_SECONDS = 3600.0 * STEP_HOURS
+
+#: Driest soil in Kersten's number, as a share of saturation. ecLand, RKERST1.
+_KERSTEN_MIN = 0.1
+
+
+def heat_conductivity(theta: Tensor, temperature: Tensor, soil: Soil) -> Tensor:
+    r"""Heat conductivity of soil, :math:`\lambda = \lambda_d + K_e (\lambda_s - \lambda_d)`.
+
+    :math:`\lambda_s = \lambda_m^{1-\theta_s} \lambda_i^{\theta_s f} \lambda_w^{\theta_s (1-f)}`, Kersten's number
+    :math:`K_e = \log_{10} \max(0.1, \theta / \theta_s) + 1`, dry conductivity from the dry density.
+
+    Parameters
+    ----------
+    theta : Tensor, shape (..., layer)
+        Soil water [m3 m-3].
+    temperature : Tensor, shape (..., layer)
+        Soil temperature [K].
+    soil : Soil
+        Constants of each point.
+
+    Returns shape (..., layer) [W m-1 K-1]. Source: Peters-Lidard et al. (1998),
+    doi:10.1175/1520-0469(1998)055<1209:TEOSTC>2.0.CO;2; ecLand, srft_mod.F90.
+    """
+    matter = 1.0 - soil.saturated
+    density = matter * MATTER_DENSITY
+    dry = (0.135 * density + 64.7) / (MATTER_DENSITY - 0.947 * density)
+    frozen = frozen_fraction(temperature)
+    water = frozen * math.log(ICE_CONDUCTIVITY) + (1.0 - frozen) * math.log(WATER_CONDUCTIVITY)
+    saturated = torch.exp(matter * math.log(MATTER_CONDUCTIVITY) + soil.saturated * water)
+    kersten = torch.log10((theta / soil.saturated).clamp_min(_KERSTEN_MIN)) + 1.0
+    return dry + kersten * (saturated - dry)
+
+
+def heat_capacity(temperature: Tensor, vegetation: Tensor, soil: Soil) -> Tensor:
+    r"""Heat capacity with the heat of freezing.
+
+    .. math:: C = (1-\theta_s) C_m + \theta_c C_w - L \rho c_v \theta_c f'(T)
+
+    As ecLand has it: water at field capacity :math:`\theta_c`, and freezing in the vegetated share :math:`c_v` only.
+
+    Parameters
+    ----------
+    temperature : Tensor, shape (..., layer)
+        Soil temperature [K].
+    vegetation : Tensor, shape (..., 1)
+        Share of the point that is covered by vegetation [1].
+    soil : Soil
+        Constants of each point.
+
+    Returns shape (..., layer) [J m-3 K-1]. Source: ecLand, srfrcg_mod.F90; IFS Documentation CY49R1, section 8.5.
+    """
+    base = (1.0 - soil.saturated) * MATTER_HEAT_CAPACITY + soil.capacity * WATER_HEAT_CAPACITY
+    return base + LATENT_HEAT_FUSION * WATER_DENSITY * vegetation * soil.capacity * frozen_slope(temperature)
+
+
+def heat_step(temperature: Tensor, top: Tensor, conductance: Tensor, capacity: Tensor) -> Tensor:
+    r"""Soil temperature after the step by Crank-Nicolson diffusion; no heat passes the bottom.
+
+    .. math:: C_k \Delta z_k \frac{T_k' - T_k}{\Delta t} = G_{k-1/2} - G_{k+1/2}, \qquad
+              G_{k+1/2} = g_{k+1/2}\, (\bar T_k - \bar T_{k+1})
+
+    with :math:`\bar T` the mean of both ends of the step.
+
+    Parameters
+    ----------
+    temperature : Tensor, shape (..., layer)
+        Temperature of the layers below the first [K].
+    top : Tensor, shape (...)
+        Temperature of the first layer in the mean over the step [K].
+    conductance : Tensor, shape (..., layer)
+        :math:`g` above each layer [W m-2 K-1].
+    capacity : Tensor, shape (..., layer)
+        :math:`C_k \Delta z_k` [J m-2 K-1].
+
+    Returns shape (..., layer) [K]. Source: ecLand, srft_mod.F90, whose steps of 30 minutes are fully implicit.
+    """
+    above = 0.5 * STEP_SECONDS * conductance
+    below = torch.nn.functional.pad(above[..., 1:], (0, 1))
+    flow_in = torch.cat([above[..., :1] * (2.0 * top.unsqueeze(-1) - temperature[..., :1]),
+                         above[..., 1:] * (temperature[..., :-1] - temperature[..., 1:])], dim=-1)  # fmt: skip
+    flow_out = torch.nn.functional.pad(flow_in[..., 1:], (0, 1))
+    return solve_tridiagonal(
+        -above[..., 1:] / capacity[..., 1:],
+        1.0 + (above + below) / capacity,
+        -below[..., :-1] / capacity[..., :-1],
+        temperature + (flow_in - flow_out) / capacity,
+    )
+
+
+def layer_conductance(conductivity: Tensor) -> Tensor:
+    r"""Conductance between the middles of neighbouring layers.
+
+    .. math:: g_{k+1/2} = (\lambda_k + \lambda_{k+1}) / (\Delta z_k + \Delta z_{k+1})
+
+    Shapes: (..., layer) [W m-1 K-1] -> (..., layer - 1) [W m-2 K-1]. Source: ecLand, srft_mod.F90.
+    """
+    depth = torch.as_tensor(SOIL_LAYER_THICKNESS, dtype=conductivity.dtype, device=conductivity.device)
+    return (conductivity[..., :-1] + conductivity[..., 1:]) / (depth[:-1] + depth[1:])

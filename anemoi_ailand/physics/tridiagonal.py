@@ -1,0 +1,39 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""Solve many small tridiagonal systems at once, one per point."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def solve_tridiagonal(lower: Tensor, diagonal: Tensor, upper: Tensor, rhs: Tensor) -> Tensor:
+    r"""Solve :math:`l_k x_{k-1} + d_k x_k + u_k x_{k+1} = r_k` by elimination, without pivoting.
+
+    Safe for the diagonally dominant systems of implicit diffusion, and for those only.
+
+    Parameters
+    ----------
+    lower, upper : Tensor, shape (..., layer - 1)
+        Off-diagonals; ``lower[..., k]`` belongs to row ``k + 1``, ``upper[..., k]`` to row ``k``.
+    diagonal, rhs : Tensor, shape (..., layer)
+
+    Returns
+    -------
+    Tensor, shape (..., layer)
+
+    Source: Thomas's algorithm.
+    """
+    low, up = lower.unbind(-1), upper.unbind(-1)
+    rows = list(zip(diagonal.unbind(-1), rhs.unbind(-1), strict=True))
+    pivot, value = rows[0]
+    ratios, values = [], [value / pivot]
+    for k, (d, r) in enumerate(rows[1:]):
+        ratios.append(up[k] / pivot)
+        pivot = d - low[k] * ratios[k]
+        values.append((r - low[k] * values[k]) / pivot)
+    for k in reversed(range(len(ratios))):
+        values[k] = values[k] - ratios[k] * values[k + 1]
+    return torch.stack(values, dim=-1)

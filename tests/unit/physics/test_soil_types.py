@@ -1,0 +1,42 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""What follows from a soil type."""
+
+from __future__ import annotations
+
+import netCDF4
+import numpy as np
+import pytest
+
+from anemoi_ailand.physics import soil_types
+from anemoi_ailand.physics.soil_types import soil_parameters
+from anemoi_ailand.resources import folder
+
+
+@pytest.fixture
+def static() -> dict[str, np.ndarray]:
+    with netCDF4.Dataset(folder("sample") / "static.nc") as ds:
+        return {n: np.asarray(v[:]) for n, v in ds.variables.items()}
+
+
+def test_soil_is_that_of_ecland(static):
+    """Van Genuchten's curve at 0.1 and 15 bar gives ecLand's o_fix."""
+    for values, name in zip(
+        soil_parameters(static["clim_sotype"]), ("clim_theta_cap", "clim_theta_pwp", "theta_sat"), strict=True
+    ):
+        np.testing.assert_allclose(values, static[name], rtol=1e-6)
+
+
+def test_soil_holds_less_the_drier():
+    """Wilting point below field capacity below saturation, for every type that is soil."""
+    cap, pwp, sat = soil_parameters(np.arange(1, 8))
+    assert (pwp > 0).all() and (pwp < cap).all() and (cap < sat).all()
+
+
+@pytest.mark.parametrize("name", ["ALPHA", "EXPONENT", "SATURATED", "RESIDUAL", "CONDUCTIVITY", "MUALEM"])
+def test_every_type_has_every_parameter(name):
+    """Eight types, water among them; soil never has a parameter of water."""
+    values = getattr(soil_types, name)
+    assert len(values) == 8
+    assert all(v not in (0.0, 1.0) for v in values[1:])
