@@ -36,23 +36,38 @@ TIME_TOLERANCE = 1.0
 #: Two coordinates closer than this are the same point [degrees]. GRIB1 rounds to 0.001.
 SAME_PLACE = 2.0e-3
 
-#: Soil water begins to freeze and is all frozen at these temperatures [K]. ecLand, sussoil_mod.F90: RTT + 1, RTT - 1.
-FREEZING_START, FREEZING_END = 274.16, 272.16
+#: Soil water begins to freeze below this [K]. ecLand, sussoil_mod.F90: RTF1.
+FREEZING_START = 274.16
 
-#: Latent heat of fusion of water [J kg-1]. ecLand, RLMLT.
-LATENT_HEAT_FUSION = 3.34e5
+#: Soil water is all frozen below this [K]. ecLand, sussoil_mod.F90: RTF2.
+FREEZING_END = 272.16
 
-#: Heat capacity of water, and of the dry soil matter [J m-3 K-1]. ecLand, sussoil_mod.F90: RGH2O, ZRCGDRY.
-WATER_HEAT_CAPACITY, MATTER_HEAT_CAPACITY = 4.18e6, 1.6e6
+#: Latent heat of fusion of water [J kg-1]. ecLand, RLMLT = RLSTT - RLVTT.
+LATENT_HEAT_FUSION = 3.337e5
+
+#: Heat capacity of water [J m-3 K-1]. ecLand, sussoil_mod.F90: RGH2O.
+WATER_HEAT_CAPACITY = 4.18e6
+
+#: Heat capacity of the dry soil matter [J m-3 K-1]. ecLand, sussoil_mod.F90: ZRCGDRY.
+MATTER_HEAT_CAPACITY = 1.6e6
 
 #: Density of the soil matter [kg m-3]. ecLand, sussoil_mod.F90: ZRHOSM.
 MATTER_DENSITY = 2700.0
 
-#: Heat conductivity of soil matter (40 % quartz), ice and water [W m-1 K-1]. Peters-Lidard et al. 1998; ecLand.
-MATTER_CONDUCTIVITY, ICE_CONDUCTIVITY, WATER_CONDUCTIVITY = 3.428, 2.2, 0.57
+#: Heat conductivity of soil matter with 40 % quartz [W m-1 K-1]. Peters-Lidard et al. 1998; ecLand, ZLAMBDASM.
+MATTER_CONDUCTIVITY = 3.428
 
-#: Bounds of the snow density in ecLand's multi-layer scheme [kg m-3]. ecLand, sussoil_mod.F90: RHOMINSND, RHOMAXSN_NEW.
-SNOW_DENSITY_LOWEST, SNOW_DENSITY_HIGHEST = 50.0, 500.0
+#: Heat conductivity of ice [W m-1 K-1]. ecLand, RLAMBDAICE.
+ICE_CONDUCTIVITY = 2.2
+
+#: Heat conductivity of water [W m-1 K-1]. ecLand, RLAMBDAWAT.
+WATER_CONDUCTIVITY = 0.57
+
+#: Lowest density of fresh snow [kg m-3]. ecLand, sussoil_mod.F90: RHOMINSND.
+SNOW_DENSITY_LOWEST = 50.0
+
+#: Highest density of snow [kg m-3]. ecLand, sussoil_mod.F90: RHOMAXSN_NEW.
+SNOW_DENSITY_HIGHEST = 500.0
 
 #: Latent heat of vaporisation of water [J kg-1]. ecLand, RLVTT.
 LATENT_HEAT_VAPORISATION = 2.5008e6

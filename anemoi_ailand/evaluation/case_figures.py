@@ -13,9 +13,12 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from anemoi_ailand.evaluation.case import Case
-from anemoi_ailand.evaluation.figures import error_growth_figure, map_figure, sites_figure
+from anemoi_ailand.evaluation.figures import error_growth_figure
+from anemoi_ailand.evaluation.figures_maps import map_figure
+from anemoi_ailand.evaluation.figures_sites import sites_figure
 from anemoi_ailand.evaluation.inputs import span
 from anemoi_ailand.evaluation.matching import ALL, HELD_OUT
+from anemoi_ailand.evaluation.style import save
 from anemoi_ailand.evaluation.table import table_groups
 
 LOG = logging.getLogger(__name__)
@@ -52,16 +55,10 @@ def write_figures(case: Case, metrics: dict[str, Any], folder: Path, map_date: o
     growth = [v for v in GROWTH_VARIABLES if v in case.variables] or case.variables[:6]
     group = next(g for g in (*table_groups(metrics), ALL) if metrics["groups"][g])
     return [
-        _save(_map(case, name, map_date), folder / f"map_{name}.png"),
-        _save(_sites(case), folder / "sites.png"),
-        _save(error_growth_figure(metrics, growth, group), folder / "error_growth.png"),
+        save(_map(case, name, map_date), folder / f"map_{name}.png"),
+        save(_sites(case), folder / "sites.png"),
+        save(error_growth_figure(metrics, growth, group), folder / "error_growth.png"),
     ]
-
-
-def _save(figure: Figure, path: Path) -> Path:
-    figure.savefig(path)
-    LOG.info("Figure %s", path.name)
-    return path
 
 
 def _map(case: Case, name: str, map_date: object | None) -> Figure:
@@ -94,7 +91,7 @@ def _sites(case: Case) -> Figure:
     names = [options[0] for options in there if options] or case.variables[:3]
     sites = choose_sites(case)
     reference = case.reference.load(names, points=case.points[sites])
-    return sites_figure(reference, case.emulated(names, sites), [_site_title(case, s) for s in sites], case.period)
+    return sites_figure(reference, case.emulated(names, sites), [site_title(case, s) for s in sites], case.period)
 
 
 def choose_sites(case: Case) -> np.ndarray:
@@ -126,7 +123,8 @@ def _snowy_and_free(spread: np.ndarray, share: np.ndarray) -> list[int]:
     return [snowy, int(free[np.argsort(spread[free], kind="stable")[len(free) // 2]])]
 
 
-def _site_title(case: Case, site: int) -> str:
+def site_title(case: Case, site: int) -> str:
+    """Place of a point of the forecast, and whether training saw it."""
     lat, lon = case.forecast.latitude[site], (case.forecast.longitude[site] + 180) % 360 - 180
     place = f"{abs(lat):.1f}°{'N' if lat >= 0 else 'S'}, {abs(lon):.1f}°{'E' if lon >= 0 else 'W'}"
     held_out = site in case.groups.get(HELD_OUT, ())

@@ -1,13 +1,17 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Coastlines for maps, from a file that is installed anyway; nothing is ever downloaded."""
+"""Coastlines for maps: of cartopy where it is installed with its data, else from a file that is installed anyway.
+
+Nothing is ever downloaded: cartopy's own function would, so that its files are looked up in its folders.
+"""
 
 from __future__ import annotations
 
 import json
 import logging
 from functools import cache
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -19,12 +23,32 @@ LOG = logging.getLogger(__name__)
 _PACKAGE, _FILE = "anemoi.training", "diagnostics/evaluation/geospatial/continents.json"
 
 
+#: Folders of cartopy's configuration, and the file in them.
+_FOLDERS = ("pre_existing_data_dir", "data_dir", "repo_data_dir")
+_SHAPES = "shapefiles/natural_earth/physical/ne_110m_coastline.shp"
+
+
 @cache
 def coastlines() -> tuple[np.ndarray, ...]:
-    """Lines of ``(vertex, 2)`` longitude and latitude [degrees]; empty where the installation has none.
+    """Lines of ``(vertex, 2)`` longitude and latitude [degrees]; empty where the installation has none."""
+    return _of_cartopy() or _of_geojson()
 
-    The package that holds the file is only looked up, not imported.
-    """
+
+def _of_cartopy() -> tuple[np.ndarray, ...]:
+    """Natural Earth's coastlines, if cartopy is installed and has the file."""
+    if find_spec("cartopy") is None:
+        return ()
+    cartopy, reader = import_module("cartopy"), import_module("cartopy.io.shapereader")
+    folders = [Path(cartopy.config[key]) for key in _FOLDERS if cartopy.config.get(key)]
+    for file in filter(Path.is_file, (folder / _SHAPES for folder in folders)):
+        LOG.info("Coastlines from %s", file)
+        shapes = [part for shape in reader.Reader(str(file)).geometries() for part in getattr(shape, "geoms", [shape])]
+        return tuple(np.asarray(shape.coords)[:, :2] for shape in shapes)
+    return ()
+
+
+def _of_geojson() -> tuple[np.ndarray, ...]:
+    """Continents from a package that is only looked up, not imported."""
     spec = find_spec(_PACKAGE)
     files = [Path(folder) / _FILE for folder in (spec.submodule_search_locations or [])] if spec else []
     for file in filter(Path.is_file, files):

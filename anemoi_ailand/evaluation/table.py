@@ -12,7 +12,7 @@ from anemoi_ailand.evaluation.matching import ALL, HELD_OUT, TRAINED
 _POINTS = {ALL: "all points", HELD_OUT: "held-out points", TRAINED: "trained points"}
 
 #: Columns of words, not numbers: variable, unit, points, best.
-_LEFT = (0, 1, 2, 6)
+_LEFT = (0, 1, 2, -1)
 
 
 def best_model(by_model: dict[str, dict[str, Any]]) -> str:
@@ -39,9 +39,9 @@ def markdown_table(metrics: dict[str, Any]) -> str:
     rows = [["variable", "unit", "points", *models, "best"]]
     for name, entry in metrics["variables"].items():
         for group in groups:
-            numbers = [_number(entry["groups"][group][model]["rmse"]) for model in models]
+            numbers = [number(entry["groups"][group][model]["rmse"]) for model in models]
             rows.append([name, entry["units"], group.replace("_", "-"), *numbers, entry["best"][group]])
-    return "\n".join([_title(metrics), "", *_aligned(rows), "", _footer(metrics, groups)]) + "\n"
+    return "\n".join([_title(metrics), "", *aligned(rows), "", _footer(metrics, groups)]) + "\n"
 
 
 def _title(metrics: dict[str, Any]) -> str:
@@ -62,19 +62,21 @@ def _footer(metrics: dict[str, Any], groups: list[str]) -> str:
     return "\n".join(lines)
 
 
-def _aligned(rows: list[list[str]]) -> list[str]:
+def aligned(rows: list[list[str]]) -> list[str]:
+    """Lines of a Markdown table, the first row its header; the first three columns and the last are words."""
+    left = [column % len(rows[0]) for column in _LEFT]
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    lines = ["| " + " | ".join(_cell(text, widths[i], i) for i, text in enumerate(row)) + " |" for row in rows]
-    rule = "|" + "|".join("-" * (w + 1) + ("-" if i in _LEFT else ":") for i, w in enumerate(widths)) + "|"
+    lines = ["| " + " | ".join(_cell(text, widths[i], i in left) for i, text in enumerate(row)) + " |" for row in rows]
+    rule = "|" + "|".join("-" * (w + 1) + ("-" if i in left else ":") for i, w in enumerate(widths)) + "|"
     return [lines[0], rule, *lines[1:]]
 
 
-def _cell(text: str, width: int, column: int) -> str:
-    return text.ljust(width) if column in _LEFT else text.rjust(width)
+def _cell(text: str, width: int, left: bool) -> str:
+    return text.ljust(width) if left else text.rjust(width)
 
 
-def _number(value: float | None) -> str:
-    """Three significant digits, without an exponent where that is readable."""
-    if value is None:
+def number(value: float | None) -> str:
+    """Three significant digits, without an exponent where that is readable; a dash for no value."""
+    if value is None or value != value:
         return "-"
     return f"{value:.3g}" if value == 0 or not 1e-4 <= abs(value) < 1e4 else f"{float(f'{value:.3g}'):.10g}"

@@ -213,7 +213,8 @@ def _normalisation(model_config: Any, dataset: str, indices: Any, statistics: di
         )
     _check_variance(config["normalizer"], indices.data.input.name_to_index, statistics)
     normalizer = instantiate(config["normalizer"], data_indices=indices, statistics=statistics)
-    zeros, ones = (torch.full((len(statistics["mean"]),), v, dtype=torch.float32) for v in (0.0, 1.0))
+    # in double precision: the difference of the two loses the digits of the factor where mean / stdev is large
+    zeros, ones = (torch.full((len(statistics["mean"]),), v, dtype=torch.float64) for v in (0.0, 1.0))
     add = normalizer.transform(zeros, in_place=False)
     return (normalizer.transform(ones, in_place=False) - add).double().numpy(), add.double().numpy()
 

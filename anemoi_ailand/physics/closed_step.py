@@ -165,8 +165,10 @@ def _soil_water(land: Land, reaching: Tensor, raw: Mapping[str, Tensor]) -> tupl
 def _root_uptake(land: Land, frozen: Tensor, raw: Tensor) -> Tensor:
     """Water that roots take out of the layers below the first [kg m-2], none at the wilting point or from ice."""
     liquid = land.theta[..., 1:] * (1.0 - frozen[..., 1:])
+    depth = torch.as_tensor(SOIL_LAYER_THICKNESS[1:], dtype=liquid.dtype, device=liquid.device)
+    there = WATER_DENSITY * depth * torch.relu(liquid - land.soil.wilting)
     stress = ((liquid - land.soil.wilting) / (land.soil.capacity - land.soil.wilting)).clamp(0.0, 1.0)
-    return CONTROLS["roots"][1] * softplus(raw + _ROOTS_START) * stress
+    return torch.minimum(CONTROLS["roots"][1] * softplus(raw + _ROOTS_START) * stress, there)
 
 
 def _exchange(

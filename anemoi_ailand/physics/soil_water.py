@@ -27,7 +27,8 @@ def hydraulic_properties(theta: Tensor, soil: Soil) -> tuple[Tensor, Tensor]:
     Parameters
     ----------
     theta : Tensor, shape (..., layer)
-        Soil water [m3 m-3]; effective saturation is limited to 0.02 ... 0.999.
+        Soil water [m3 m-3]; effective saturation is limited to 0.02 ... 0.999, and above 0.999 of saturation the
+        conductivity is :math:`K_s`, as in ecLand.
     soil : Soil
         Constants of each point.
 
@@ -43,7 +44,8 @@ def hydraulic_properties(theta: Tensor, soil: Soil) -> tuple[Tensor, Tensor]:
     log_s = torch.log(((theta - soil.residual) / span).clamp(_DRIEST, _WETTEST))
     log_a = m * torch.log1p(-torch.exp(log_s / m))
     square = torch.expm1(log_a).square()
-    conductivity = soil.conductivity * torch.exp(soil.mualem * log_s) * square
+    open_pores = soil.conductivity * torch.exp(soil.mualem * log_s) * square
+    conductivity = torch.where(theta > _WETTEST * soil.saturated, soil.conductivity, open_pores)
     factor = (1.0 - m) * soil.conductivity / (soil.alpha * m * span)
     return conductivity, factor * torch.exp((soil.mualem - 1.0 / m) * log_s - log_a) * square
 
@@ -76,7 +78,10 @@ def richards_step(water: Tensor, depth: Tensor, gain: Tensor, gravity: Tensor, d
     rhs = (water + gain - gravity + torch.cat([zero, gravity[..., :-1]], -1)) / depth
     exchange = torch.cat([diffusion, zero], -1) + torch.cat([zero, diffusion], -1)
     theta = solve_tridiagonal(-diffusion / depth[1:], 1.0 + exchange / depth, -diffusion / depth[:-1], rhs)
-    return theta * depth
+    # the fluxes that belong to the solution, not the solution itself: so rounding cannot make water
+    between = gravity[..., :-1] + diffusion * (theta[..., :-1] - theta[..., 1:])
+    outflow = torch.cat([between, gravity[..., -1:]], -1)
+    return water + gain + torch.cat([zero, between], -1) - outflow
 
 
 def fill_deficits(water: Tensor) -> tuple[Tensor, Tensor]:

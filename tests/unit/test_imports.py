@@ -4,7 +4,7 @@
 """Imports point one way: a room of the package knows the rooms before it, never those after it.
 
 constants -> variables -> {data, physics} -> model -> training -> rollout -> {coupling, assimilation, evaluation} ->
-quickstart -> commands. ``resources`` (where the packaged files are) may be imported by anyone and imports nothing of
+evaluate -> quickstart -> commands. ``resources`` (where the packaged files are) may be imported by anyone and imports nothing of
 the package.
 """
 
@@ -23,8 +23,8 @@ PACKAGE = Path(__file__).resolve().parents[2] / "anemoi_ailand"
 #: Rank of each room. A module may import its own room, a lower rank, and the siblings below.
 RANK = {
     "": 0, "resources": 0, "constants": 1, "variables": 2, "physics": 3, "data": 3, "model": 4, "training": 5,
-    "rollout": 6, "coupling": 7, "assimilation": 7, "evaluation": 7, "quickstart": 8, "commands": 9,
-    "__main__": 10,
+    "rollout": 6, "coupling": 7, "assimilation": 7, "evaluation": 7, "evaluate": 8, "quickstart": 9, "commands": 10,
+    "__main__": 11,
 }  # fmt: skip
 
 #: Rooms of the same rank that may be imported: making fields from files needs formulas, and never the other way.

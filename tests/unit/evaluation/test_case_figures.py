@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from anemoi_ailand.evaluation import open_fields, prepare
-from anemoi_ailand.evaluation.case_figures import _site_title, choose_sites, map_time
+from anemoi_ailand.evaluation.case_figures import site_title, choose_sites, map_time
 
 
 @pytest.fixture
@@ -43,10 +43,10 @@ def test_single_point_gives_a_single_site(case):
     assert choose_sites(case(change=lambda run: run.isel(point=[3]))).tolist() == [0]
 
 
-def test_site_title_says_where_and_whether_held_out(case):
+def testsite_title_says_where_and_whether_held_out(case):
     """Latitude and longitude with their side of the globe."""
-    assert _site_title(case(), 0) == "40.0°S, 100.0°W, held-out point"
-    assert _site_title(case(), 9).endswith("trained point")
+    assert site_title(case(), 0) == "40.0°S, 100.0°W, held-out point"
+    assert site_title(case(), 9).endswith("trained point")
 
 
 def test_map_date_is_the_middle_or_the_one_asked_for(make_dates):

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 
 from anemoi_ailand.evaluation import coastlines as module
@@ -22,3 +24,20 @@ def test_no_coastlines_where_the_file_is_absent(monkeypatch):
     """A map without them is still a map."""
     monkeypatch.setattr(module, "_FILE", "nowhere.json")
     assert module.coastlines.__wrapped__() == ()
+
+
+def test_cartopy_comes_first_where_it_has_its_data(monkeypatch, tmp_path):
+    """Its file is read from its folder, a line of many parts as many lines; without the file nothing is fetched."""
+    line = SimpleNamespace(coords=[(0.0, 1.0), (2.0, 3.0)])
+    reader = SimpleNamespace(
+        Reader=lambda path: SimpleNamespace(geometries=lambda: [line, SimpleNamespace(geoms=[line])])
+    )
+    cartopy = SimpleNamespace(config={"pre_existing_data_dir": "", "data_dir": tmp_path})
+    found = {"cartopy": cartopy, "cartopy.io.shapereader": reader}
+    monkeypatch.setattr(module, "find_spec", lambda name: object() if name == "cartopy" else None)
+    monkeypatch.setattr(module, "import_module", found.__getitem__)
+    assert module.coastlines.__wrapped__() == ()
+    file = tmp_path / module._SHAPES
+    file.parent.mkdir(parents=True)
+    file.touch()
+    assert [each.tolist() for each in module.coastlines.__wrapped__()] == [[[0.0, 1.0], [2.0, 3.0]]] * 2

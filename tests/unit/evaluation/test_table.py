@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from anemoi_ailand.evaluation.table import _number, best_model, markdown_table, table_groups
+from anemoi_ailand.evaluation.table import best_model, markdown_table, number, table_groups
 
 
 def metrics(groups):
@@ -54,4 +54,4 @@ def test_table_without_held_out_points_is_about_all():
 )
 def test_number_has_three_digits(value, text):
     """Without an exponent where that is readable."""
-    assert _number(value) == text
+    assert number(value) == text

@@ -40,6 +40,9 @@ def test_positions_of_state_and_diagnostics():
         ({"outputs": {"2t": 0, "t": 1}, "forcing": []}, "'t'"),
         ({"outputs": {"swvl1": 0, "slt": 1}, "diagnostic": []}, "'slt'"),
         ({"diagnostic": ["2t"], "forcing": [*FORCING, "skt"]}, "'skt'"),
+        ({"inputs": {**INPUTS, "slt": 6}, "forcing": [*FORCING, "slt"]}, "'slt'"),
+        ({"inputs": {**INPUTS, "tvl": 6}, "forcing": [*FORCING, "tvl"], "categories": ["slt"]}, "'tvl'"),
+        ({"outputs": {"2t": 0, "slt": 1}, "categories": ["slt"]}, "'slt'"),
     ],
 )
 def test_roles_of_the_table_are_enforced(changes, names):
@@ -57,3 +60,15 @@ def test_unknown_variable_names_the_nearest():
 def test_as_dict_is_plain():
     """Metadata gets lists, which survive JSON."""
     assert columns().as_dict()["start"] == ["swvl1", "t", "lai_lv", "z"]
+
+
+def test_category_that_something_reads_is_allowed_and_in_no_column():
+    """It may be in the forcing, and the network's columns are those without it."""
+    c = columns(inputs={**INPUTS, "slt": 6}, forcing=[*FORCING, "slt"], categories=["slt"])
+    assert c == columns()
+
+
+def test_positions_are_those_of_the_output_tensor():
+    """By name, in the order asked for."""
+    assert columns().positions(["swvl1", "2t"]) == {"swvl1": 1, "2t": 0}
+    assert columns().positions([]) == {}

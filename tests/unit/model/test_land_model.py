@@ -3,12 +3,15 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """The Anemoi dress of the network."""
 
+import closed_case
 import land_case as case
 import numpy as np
 import pytest
 import torch
 
+from anemoi_ailand.model.contrasts import N_CONTRASTS
 from anemoi_ailand.physics.bounds import limits
+from anemoi_ailand.physics.closed_step import FLUXES, N_CONTROLS, STATE, closed_step
 from anemoi_ailand.variables import variable
 
 
@@ -134,3 +137,154 @@ def test_statistics_are_not_changed():
     case.land_model(stats=stats)
     for key, value in before.items():
         np.testing.assert_array_equal(stats[key], value)
+
+
+# -- with the closed step --------------------------------------------------------------------------------------------
+
+
+def closed_input(columns, **changes):
+    """Normalised input (point, variable) that holds ``columns`` and made-up air."""
+    return closed_case.normalised({**closed_case.fields(columns), **changes}, closed_position())
+
+
+def closed_position(names=closed_case.VARIABLES):
+    return closed_case.indices(names).model.input.name_to_index
+
+
+def say(model, outputs):
+    """Make the network answer ``outputs`` whatever it is asked."""
+    torch.nn.init.zeros_(model.network.prognostic_head.weight)
+    with torch.no_grad():
+        model.network.prognostic_head.bias.copy_(outputs)
+
+
+def test_closed_state_is_that_of_the_closed_step():
+    """What the model gives is the closed step of the physical fields.
+
+    To 1e-4 of a standard deviation; soil that freezes magnifies the rounding of its temperature, by up to ten.
+    """
+    model = closed_case.land_model()
+    columns = closed_case.land(70)
+    answer = torch.randn(N_CONTROLS + 1)
+    say(model, answer)
+    x = closed_input(columns)
+    out = closed_case.physical(model.advance(x, x).detach(), model.columns.outputs)
+    expected = closed_step(columns, answer[:N_CONTROLS].double().expand(70, -1))
+    for name, values in expected.items():
+        error = (out[name] - values).abs() * closed_case.normalisation(name)[0]
+        assert error.max() < (1e-3 if name.startswith("stl") else 1e-4), name
+    fields = closed_case.fields(columns)
+    wanted = (fields["tsn"] + variable("tsn").increment_scale * answer[-1].double()).clamp(*variable("tsn").bounds)
+    torch.testing.assert_close(out["tsn"], wanted, rtol=0.0, atol=1e-3)
+
+
+def test_closed_prediction_is_closed_in_physical_units():
+    """Precipitation of the input is storage, evaporation and runoff of the prediction, to 5 g m-2 of a tonne."""
+    model = closed_case.land_model()
+    columns = closed_case.land(140)
+    x = closed_input(columns)
+
+    def denormalise(y, in_place=False):
+        factors = torch.tensor([closed_case.normalisation(n) for n in model.columns.outputs])
+        return (y - factors[:, 1]) / factors[:, 0]
+
+    batch = {"data": x.expand(1, 2, -1, -1)}
+    out = model.predict_step(batch, {"data": lambda v, in_place: v}, {"data": denormalise}, n_step_input=2)["data"]
+    after = dict(zip(model.columns.outputs, out.reshape(140, -1).unbind(-1), strict=True))
+    assert (after["swvl1"] - columns.theta[:, 0]).abs().median() > 1e-3
+    assert closed_case.residual(columns, after).abs().max() < 5e-3
+
+
+def test_air_of_the_model_is_that_of_the_dataset():
+    """Pressure, ten standard deviations from zero, and temperature come back to 1e-5 of a standard deviation."""
+    columns = closed_case.land(20)
+    x, fields = closed_input(columns), closed_case.fields(columns)
+    _, air, _ = closed_case.land_model().closed.before(x, x)
+    for got, name in ((air.avg_sp, "avg_sp"), (air.avg_t, "avg_t"), (air.t_start, "t")):
+        assert (got.double() - fields[name]).abs().max() < 1e-5 / closed_case.normalisation(name)[0], name
+
+
+def test_closed_step_gives_the_fluxes_and_the_head_the_rest():
+    """The network's heads are those of the controls and further state, and of diagnostics without a balance."""
+    model = closed_case.land_model()
+    assert model.network.n_in == model.columns.n_in + N_CONTRASTS
+    assert model.network.n_prognostic == N_CONTROLS + 1
+    assert model.network.n_diagnostic == len(closed_case.DIAGNOSTIC) - len(FLUXES) == 1
+
+
+def test_closed_step_keeps_the_bounds_of_the_table():
+    """Whatever the network says, first layer and snow temperature included."""
+    model = closed_case.land_model()
+    say(model, 50.0 * torch.randn(N_CONTROLS + 1))
+    x = closed_input(closed_case.land(70))
+    out = closed_case.physical(model.advance(x, x).detach(), model.columns.outputs)
+    for name in (*STATE, "tsn", *FLUXES):
+        (low,), (high,) = limits([name])
+        rounding = 1e-5 / closed_case.normalisation(name)[0]
+        assert out[name].min() >= low - rounding and out[name].max() <= high + rounding, name
+
+
+def test_closed_step_reads_no_state_at_the_end():
+    """Of the end slot the output depends on means and instants of the forcing alone; of the start on no mean."""
+    model = closed_case.land_model().train()
+    x = closed_input(closed_case.land(140))
+    start, end = x.clone().requires_grad_(), x.clone().requires_grad_()
+    model.advance(start, end).square().sum().backward()
+    read = [{n for n, i in closed_position().items() if part.grad[:, i].abs().max() > 0} for part in (start, end)]
+    static = {n for n in closed_case.STATIC if n != "slt"}
+    assert read[0] == {*closed_case.PROGNOSTIC, *static, "t", "lai_lv"}
+    assert read[1] == {"t", *closed_case.MEANS, "cos_julian_day"}
+
+
+def test_closed_gradients_are_finite():
+    """Of every weight, on dry, saturated, frozen, buried and flooded columns."""
+    model = closed_case.land_model().train()
+    x = closed_input(closed_case.corners())
+    model.advance(x, x).square().mean().backward()
+    gradients = [p.grad for p in model.parameters()]
+    assert all(torch.isfinite(g).all() for g in gradients) and all(g.abs().max() > 0 for g in gradients)
+
+
+def test_soil_type_is_seen_through_its_parameters_only():
+    """Types 2 and 7 are numbers of one soil, and give one result to the bit; another soil gives another."""
+    model = closed_case.land_model()
+    columns = closed_case.land(30)
+    same, twin, other = (closed_input(columns, slt=torch.full((30,), float(kind))) for kind in (2, 7, 1))
+    assert torch.equal(model.advance(same, same), model.advance(twin, twin))
+    assert (model.advance(same, same) - model.advance(other, other)).abs().max() > 1e-3
+
+
+def test_closed_points_do_not_mix():
+    """Permuted points give permuted results, a part of the points a part of them."""
+    model = closed_case.land_model()
+    x = closed_input(closed_case.land(40))
+    full, order = model.advance(x, x), torch.randperm(40)[:11]
+    torch.testing.assert_close(model.advance(x[order], x[order]), full[order])
+
+
+def test_closed_step_runs_in_float64():
+    """As tangents and adjoints are checked in, with results near those of float32."""
+    model = closed_case.land_model()
+    x = closed_input(closed_case.land(20))
+    single, double = model.advance(x, x), model.double().advance(x.double(), x.double())
+    assert double.dtype == torch.float64
+    torch.testing.assert_close(single.double(), double, rtol=1e-3, atol=1e-3)
+
+
+def test_unknown_step_is_refused():
+    """The error says what there is."""
+    with pytest.raises(ValueError, match=r"'implicit'.*'increments' or 'closed'"):
+        closed_case.land_model(step="implicit")
+
+
+@pytest.mark.parametrize("step", [None, "increments"])
+def test_soil_type_is_refused_without_the_closed_step(step):
+    """A category never reaches the network; without the option the step is by increments."""
+    with pytest.raises(ValueError, match=r"\['slt'\] as forcing"):
+        closed_case.land_model(step=step)
+
+
+def test_closed_step_names_what_is_missing():
+    """A configuration without snow mass cannot be closed."""
+    with pytest.raises(ValueError, match=r"needs \['sd'\] among the prognostic"):
+        closed_case.land_model([n for n in closed_case.VARIABLES if n != "sd"])

@@ -1,0 +1,201 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""Which terms of the water and energy budget a run allows, and these terms step by step. Arrays in, arrays out.
+
+A term that a run does not hold is never taken as zero: the plan says what is missing, and what the residual then is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from anemoi_ailand.physics import budgets as physics
+
+#: Snow below this is none [kg m-2]; as cover [1].
+NEGLIGIBLE_SNOW, NEGLIGIBLE_COVER = 0.01, 0.001
+
+#: How far a budget can be closed; keys of :attr:`Plan.closure`.
+CLOSURES = {
+    "closed": "all terms are there; the residual is what is lost",
+    "approximate": "the residual also contains what is listed under 'omitted'",
+    "implied_runoff": "no runoff in the run: it is implied as precipitation - evaporation - change of storage",
+    "snow_free": "no heat content of snow in the run: only steps without snow are closed",
+    "incomplete": "the terms listed under 'missing' are not in the run; no residual",
+}
+
+_SOIL_WATER = ("swvl1", "swvl2", "swvl3", "swvl4")
+_SOIL_HEAT = ("stl1", "stl2", "stl3", "stl4")
+_RUNOFF = ("sro", "ssro")
+_RADIATION = ("ssr", "str", "slhf", "sshf")
+_SNOW = ("sd", "slw", "tsn", "evap")
+_PRECIPITATION, _SNOWFALL, _AIR = "avg_tprate", "avg_tsrwe", "avg_t"
+
+#: Constant fields of the reference that the heat of the soil needs.
+SOIL_FIELDS = ("theta_sat", "theta_cap", "cvl", "cvh", "veg_cov_lv", "veg_cov_hv")
+
+Values = Mapping[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is read and what comes of it.
+
+    ``state`` and ``flux`` are read from the run (fluxes hold for the step that ends at their stamp), ``forcing`` from
+    the reference. ``closure`` is a key of :data:`CLOSURES`.
+    """
+
+    closure: str
+    state: tuple[str, ...]
+    flux: tuple[str, ...]
+    forcing: tuple[str, ...]
+    missing: tuple[str, ...] = ()
+    omitted: tuple[str, ...] = ()
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """All that is read from the run."""
+        return (*self.state, *self.flux)
+
+
+def water_plan(held: Collection[str]) -> Plan:
+    """Plan of the water budget of a run that holds the variables ``held``.
+
+    The soil and the snow must be there to close it. Without ``src`` its change (about 1 mm at most) is in the residual;
+    without ``evap``, evaporation is derived from ``slhf``; without ``sro`` or ``ssro`` the runoff is implied.
+    """
+    state = tuple(name for name in (*_SOIL_WATER, "sd", "src") if name in held)
+    flux = [name for name in ("evap", *_RUNOFF) if name in held]
+    omitted, missing = [], [name for name in (*_SOIL_WATER, "sd") if name not in held]
+    if "src" not in held:
+        omitted.append("change of src")
+    if "evap" not in held and "slhf" in held:
+        flux.append("slhf")
+        state += ("snowc",) if "snowc" in held else ()
+        omitted.append("error of evaporation, derived from slhf")
+    elif "evap" not in held:
+        missing.append("evap")
+    no_runoff = [name for name in _RUNOFF if name not in held]
+    closure = "implied_runoff" if no_runoff else "approximate" if omitted else "closed"
+    return Plan(
+        closure="incomplete" if missing else closure,
+        state=state,
+        flux=tuple(flux),
+        forcing=(_PRECIPITATION,),
+        missing=(*missing, *no_runoff),
+        omitted=tuple(omitted),
+    )
+
+
+def water_terms(plan: Plan, run: Values, forcing: Values) -> dict[str, np.ndarray]:
+    """Terms of the water budget of each step [kg m-2], those that the plan allows.
+
+    Parameters
+    ----------
+    plan : Plan
+        From :func:`water_plan`.
+    run, forcing : mapping
+        Values ``(time, point)`` by name of all times, the first included.
+
+    Returns
+    -------
+    dict
+        Arrays ``(time - 1, point)``, float64.
+    """
+    rates = {name: np.asarray(run[name][1:], np.float64) for name in plan.flux}
+    rain = np.asarray(forcing[_PRECIPITATION][1:], np.float64)
+    terms = {"precipitation": rain * physics.STEP_SECONDS}
+    if "slhf" in rates:
+        rates["evap"] = physics.evaporation_from_latent_heat(rates["slhf"], run["snowc"][1:] if "snowc" in run else 0.0)
+    for name, rate in (("evaporation", "evap"), ("surface_runoff", "sro"), ("subsurface_runoff", "ssro")):
+        if rate in rates:
+            terms[name] = rates[rate] * physics.STEP_SECONDS
+    if all(name in plan.state for name in _SOIL_WATER):
+        terms["soil_change"] = np.diff(physics.soil_water(_layers(run, _SOIL_WATER)), axis=0)
+    if plan.closure == "incomplete":
+        return terms
+    other = [np.diff(np.asarray(run[name], np.float64), axis=0) for name in ("sd", "src") if name in plan.state]
+    terms["storage_change"] = terms["soil_change"] + sum(other)
+    implied = plan.closure == "implied_runoff"
+    runoff = (0.0, 0.0) if implied else (rates["sro"], rates["ssro"])
+    result = physics.water_residual(terms["storage_change"], rain, rates["evap"], *runoff)
+    if implied:
+        return {**terms, "implied_runoff": result, "implied_runoff_negative": np.minimum(result, 0.0)}
+    return {**terms, "residual": result}
+
+
+def energy_plan(held: Collection[str], reference: Collection[str]) -> Plan:
+    """Plan of the energy budget of a run that holds ``held``, with forcing and soil from a reference.
+
+    With snow mass, liquid water, temperature and evaporation all steps close; without, only those free of snow, which
+    ``sd`` or ``snowc`` tells.
+    """
+    missing = [name for name in (*_RADIATION, *_SOIL_HEAT) if name not in held]
+    missing += [f"{name} (reference)" for name in SOIL_FIELDS if name not in reference]
+    with_snow = all(name in held for name in _SNOW) and {_SNOWFALL, _AIR} <= set(reference)
+    snow = [name for name in ("sd", "snowc") if name in held][:1]
+    if not with_snow and not snow:
+        missing.append("sd or snowc")
+    state = tuple(name for name in (*_SOIL_HEAT, *(("sd", "slw", "tsn") if with_snow else snow)) if name in held)
+    flux = tuple(name for name in (*_RADIATION, *(("evap",) if with_snow else ())) if name in held)
+    return Plan(
+        closure="incomplete" if missing else "approximate" if with_snow else "snow_free",
+        state=state,
+        flux=flux,
+        forcing=(_SNOWFALL, _AIR) if with_snow else (),
+        missing=tuple(missing),
+        omitted=("profile of snow temperature, heat of rain and of moving soil water",) if with_snow else (),
+    )
+
+
+def energy_terms(plan: Plan, run: Values, forcing: Values, soil: Values) -> dict[str, np.ndarray]:
+    """Terms of the energy budget of each step [W m-2], those that the plan allows.
+
+    Parameters
+    ----------
+    plan : Plan
+        From :func:`energy_plan`.
+    run, forcing : mapping
+        Values ``(time, point)`` by name of all times, the first included.
+    soil : mapping
+        Constant fields ``(point,)`` of :data:`SOIL_FIELDS`.
+
+    Returns
+    -------
+    dict
+        Arrays ``(time - 1, point)``, float64; ``residual`` holds without snow only if the closure is ``snow_free``.
+    """
+    flux = {name: np.asarray(run[name][1:], np.float64) for name in plan.flux}
+    terms = {name: flux[key] for name, key in (("latent_heat", "slhf"), ("sensible_heat", "sshf")) if key in flux}
+    if "ssr" in flux and "str" in flux:
+        terms["net_radiation"] = flux["ssr"] + flux["str"]
+    if plan.closure == "incomplete":
+        return terms
+    plants = soil["cvl"] * soil["veg_cov_lv"] + soil["cvh"] * soil["veg_cov_hv"]
+    heat = physics.soil_heat(_layers(run, _SOIL_HEAT), soil["theta_sat"], soil["theta_cap"], plants)
+    change = np.diff(heat, axis=0)
+    snow_change, supply = np.zeros_like(change), np.zeros_like(change)
+    if plan.closure == "approximate":
+        snow_change = np.diff(physics.snow_heat(run["sd"], run["slw"], run["tsn"]), axis=0)
+        supply = physics.snow_heat_supply(flux["slhf"], flux["evap"], forcing[_SNOWFALL][1:], forcing[_AIR][1:])
+        terms["snow_heat_uptake"] = snow_change / physics.STEP_SECONDS - supply
+    terms["surface_heat_flux"] = physics.surface_heat_flux(*(flux[name] for name in _RADIATION))
+    terms["soil_heat_change"] = change / physics.STEP_SECONDS
+    terms["residual"] = physics.energy_residual(terms["surface_heat_flux"], change, snow_change, supply)
+    return terms
+
+
+def snow_free(run: Values) -> np.ndarray | None:
+    """Mask ``(time - 1, point)`` of the steps with no snow at either end; ``None`` if the run does not say it."""
+    for name, limit in (("sd", NEGLIGIBLE_SNOW), ("snowc", NEGLIGIBLE_COVER)):
+        if name in run:
+            free = np.asarray(run[name]) <= limit
+            return free[1:] & free[:-1]
+    return None
+
+
+def _layers(run: Values, names: tuple[str, ...]) -> np.ndarray:
+    return np.stack([np.asarray(run[name], np.float64) for name in names])

@@ -1,0 +1,88 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""Where flux towers stand: FLUXNET's files of data do not say it, so it is read from a table beside them.
+
+Two forms are read, and told apart by their header: FLUXNET's own BIF in CSV (SITE_ID, VARIABLE_GROUP, VARIABLE,
+DATAVALUE), and a plain table with the columns ``site, latitude, longitude`` and, if known, ``elevation``,
+``utc_offset`` [h] and ``soil_depths`` (depths of the sensors 1, 2, ... in m, separated by ``;``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+#: Columns that a plain table and a BIF must have.
+PLAIN, BIF = {"site", "latitude", "longitude"}, {"SITE_ID", "VARIABLE_GROUP", "VARIABLE", "DATAVALUE"}
+
+_BIF_NAMES = {
+    "LOCATION_LAT": "latitude", "LOCATION_LONG": "longitude", "LOCATION_ELEV": "elevation", "UTC_OFFSET": "utc_offset",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Site:
+    """Place and clock of a tower.
+
+    Parameters
+    ----------
+    latitude, longitude : float
+        Degrees north and east.
+    elevation : float
+        m; NaN if not known.
+    utc_offset : float, optional
+        Local standard time minus UTC [h]; from the longitude if not given.
+    soil_depths : tuple of float
+        Depth of the soil sensors 1, 2, ... [m]; empty if not known.
+    """
+
+    latitude: float
+    longitude: float
+    elevation: float = np.nan
+    utc_offset: float | None = None
+    soil_depths: tuple[float, ...] = ()
+
+
+def read_sites(path: Path) -> dict[str, Site]:
+    """Sites by code from a plain table or a BIF in CSV.
+
+    Raises
+    ------
+    ValueError
+        The columns are those of neither form, or a number cannot be read.
+    """
+    table = pd.read_csv(path, dtype=str, keep_default_na=False, skipinitialspace=True)
+    if set(table.columns) >= BIF:
+        rows = _from_bif(table)
+    elif set(table.columns) >= PLAIN:
+        rows = {row["site"]: row for row in table.to_dict("records")}
+    else:
+        raise ValueError(
+            f"'{path}' has the columns {list(table.columns)[:10]}, so it is no table of sites. Give the columns "
+            f"{sorted(PLAIN)} (and elevation, utc_offset, soil_depths), or FLUXNET's BIF with {sorted(BIF)}."
+        )
+    try:
+        return {code: _site(row) for code, row in rows.items() if row.get("latitude") and row.get("longitude")}
+    except ValueError as error:
+        raise ValueError(f"A number in the table of sites '{path}' cannot be read ({error}). Correct it.") from error
+
+
+def _from_bif(table: pd.DataFrame) -> dict[str, dict[str, str]]:
+    rows: dict[str, dict[str, str]] = {}
+    known = table[table["VARIABLE"].isin(list(_BIF_NAMES))]
+    for code, name, value in known[["SITE_ID", "VARIABLE", "DATAVALUE"]].itertuples(index=False):
+        rows.setdefault(code, {})[_BIF_NAMES[name]] = value
+    return rows
+
+
+def _site(row: dict[str, str]) -> Site:
+    depths = tuple(float(d) for d in row.get("soil_depths", "").split(";") if d.strip())
+    offset, elevation = row.get("utc_offset", ""), row.get("elevation", "")
+    return Site(
+        float(row["latitude"]), float(row["longitude"]), float(elevation) if elevation.strip() else np.nan,
+        float(offset) if offset.strip() else None, depths,
+    )  # fmt: skip

@@ -1,0 +1,95 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""Which point of the model a station is compared with."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from anemoi_ailand.evaluation.observations.stations import Station
+
+LOG = logging.getLogger(__name__)
+
+#: Furthest that the model's point may be from a station [degrees on the great circle].
+MAXIMUM_DISTANCE = 0.5
+
+
+@dataclass(frozen=True)
+class Match:
+    """A station, the index of the model's point and the distance between them [degrees]."""
+
+    station: Station
+    point: int
+    distance: float
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A station that is not compared, and why."""
+
+    name: str
+    network: str
+    reason: str
+
+
+def match_stations(
+    stations: Sequence[Station],
+    latitude: np.ndarray,
+    longitude: np.ndarray,
+    maximum_distance: float = MAXIMUM_DISTANCE,
+) -> tuple[list[Match], list[Skipped]]:
+    """Find the nearest point of each station; several stations may share one.
+
+    Parameters
+    ----------
+    latitude, longitude : numpy.ndarray
+        Points ``(point,)`` [degrees].
+    maximum_distance : float
+        A station further away than this is skipped, with the reason [degrees].
+
+    Raises
+    ------
+    ValueError
+        There is no station, or no point is near any of them.
+    """
+    if not stations:
+        raise ValueError("There is no station to compare with. Read some with 'read_stations'.")
+    matches, skipped = [], []
+    for station in stations:
+        distance = great_circle_degrees(station.latitude, station.longitude, latitude, longitude)
+        point = int(distance.argmin())
+        if distance[point] <= maximum_distance:
+            matches.append(Match(station, point, float(distance[point])))
+            continue
+        reason = (
+            f"its nearest point (latitude {latitude[point]:.3f}, longitude {longitude[point]:.3f}) is "
+            f"{distance[point]:.3g} degrees away, more than {maximum_distance:g}"
+        )
+        LOG.warning("Station %s (%s) is skipped: %s", station.name, station.network, reason)
+        skipped.append(Skipped(station.name, station.network, reason))
+    if not matches:
+        raise ValueError(
+            f"No point of the model is near any of the {len(stations)} stations. For example {skipped[0].name} at "
+            f"latitude {stations[0].latitude:.3f}, longitude {stations[0].longitude:.3f}: {skipped[0].reason}. Compare "
+            "with a dataset that has points at the stations, or give a larger distance."
+        )
+    return matches, skipped
+
+
+def great_circle_degrees(
+    latitude: float | np.ndarray, longitude: float | np.ndarray, latitudes: np.ndarray, longitudes: np.ndarray
+) -> np.ndarray:
+    r"""Great-circle distances [degrees] by the haversine formula, exact for small ones.
+
+    .. math:: 2 \arcsin \sqrt{\sin^2 \tfrac{\Delta\varphi}{2} + \cos\varphi_1 \cos\varphi_2
+              \sin^2 \tfrac{\Delta\lambda}{2}}
+    """
+    a, b = np.radians(latitude), np.radians(latitudes)
+    half_lat, half_lon = (b - a) / 2, np.radians(longitudes - longitude) / 2
+    squared = np.sin(half_lat) ** 2 + np.cos(a) * np.cos(b) * np.sin(half_lon) ** 2
+    return np.degrees(2 * np.arcsin(np.sqrt(np.clip(squared, 0, 1))))

@@ -1,0 +1,67 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""Score re-forecasts against the reference: two tidy tables.
+
+Both tables follow from one pass over the data, :func:`~anemoi_ailand.evaluation.sums.collect`; to have both for the
+price of one, call that, and then ``score_table`` and ``difference_table``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+import pandas as pd
+
+from anemoi_ailand.evaluation.inputs import Fields
+from anemoi_ailand.evaluation.pairs import difference_table
+from anemoi_ailand.evaluation.reforecasts import Reforecast
+from anemoi_ailand.evaluation.sums import collect
+from anemoi_ailand.evaluation.tidy import score_table
+
+
+def score(
+    forecasts: Mapping[str, Reforecast],
+    reference: Fields,
+    *,
+    protocol: str,
+    period: tuple[object, object] | None = None,
+    cuts: Collection[str] | None = None,
+    variables: Sequence[str] | None = None,
+    held_out_every: int | None = None,
+) -> pd.DataFrame:
+    """Scores of the forecasts, persistence and climatology; arguments as in `collect`, table as in `score_table`."""
+    sums = collect(
+        forecasts,
+        reference,
+        protocol=protocol,
+        period=period,
+        cuts=cuts,
+        variables=variables,
+        held_out_every=held_out_every,
+    )
+    return score_table(sums)
+
+
+def differences(
+    forecasts: Mapping[str, Reforecast],
+    reference: Fields,
+    *,
+    protocol: str,
+    period: tuple[object, object] | None = None,
+    cuts: Collection[str] | None = None,
+    variables: Sequence[str] | None = None,
+    held_out_every: int | None = None,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Paired comparisons; arguments as in `collect`, table and ``seed`` as in `difference_table`."""
+    sums = collect(
+        forecasts,
+        reference,
+        protocol=protocol,
+        period=period,
+        cuts=cuts,
+        variables=variables,
+        held_out_every=held_out_every,
+    )
+    return difference_table(sums, seed)

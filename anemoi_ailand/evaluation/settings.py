@@ -1,0 +1,147 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""What is evaluated: the configuration file, checked as a whole before anything starts."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, model_validator
+from yaml import YAMLError
+
+#: Days of lead time at which protocol A of aiLand v1 gives scores, and some between them for the curves.
+LEAD_DAYS = (1, 2, 3, 5, 7, 10, 15, 20, 30, 45, 60, 75, 90)
+
+
+class Strict(BaseModel):
+    """A block of the configuration; an option that is not known is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class PeriodSettings(Strict):
+    """A period; open where it is not given."""
+
+    start: datetime.date | None = None
+    end: datetime.date | None = None
+
+    @model_validator(mode="after")
+    def _in_order(self) -> PeriodSettings:
+        if self.start and self.end and self.end < self.start:
+            raise ValueError(f"the period ends on {self.end}, before it starts on {self.start}; exchange them")
+        return self
+
+
+class ProtocolA(Strict):
+    """Many integrations: starts every ``every_days`` days of ``year``, as long as the last lead time is within it."""
+
+    year: int
+    every_days: int = 2
+    lead_days: tuple[int, ...] = LEAD_DAYS
+
+    @field_validator("every_days")
+    @classmethod
+    def _positive(cls, value: int) -> int:
+        if value < 1:
+            raise ValueError(f"every_days is {value}; give at least 1")
+        return value
+
+    @field_validator("lead_days")
+    @classmethod
+    def _increasing(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+        if not value or min(value) < 1 or list(value) != sorted(set(value)):
+            raise ValueError(f"lead_days are {list(value)}; give whole days from 1 on, increasing")
+        return value
+
+
+class ProtocolC(Strict):
+    """Other places: those within the dataset (held-out points, one site alone, fewer points), and further datasets."""
+
+    places: bool = True
+    datasets: dict[str, Path] = {}
+
+
+class Settings(Strict):
+    """The configuration of ``anemoi-ailand evaluate``; ``configs/evaluation/evaluate.yaml`` explains each option."""
+
+    output: Path = Path("evaluation")
+    dataset: Path
+    checkpoints: dict[str, Path] = {}
+    forecasts: dict[str, Path] = {}
+    climatology: PeriodSettings = PeriodSettings()
+    protocol_a: ProtocolA | None = None
+    protocol_b: PeriodSettings | None = None
+    protocol_c: ProtocolC | None = None
+    points: tuple[int, ...] | None = None
+    observations: tuple[Path, ...] = ()
+    products: bool = False
+    seed: int = 1
+    device: str = "cpu"
+
+    @model_validator(mode="after")
+    def _something_to_do(self) -> Settings:
+        both = sorted(set(self.checkpoints) & set(self.forecasts))
+        if both:
+            raise ValueError(f"checkpoints and forecasts are both called {both}; give each another name")
+        if not self.checkpoints and not self.forecasts:
+            raise ValueError("there is neither a checkpoint nor a forecast; name one under `checkpoints`")
+        if self.checkpoints and self.protocol_a is None and self.protocol_b is None:
+            raise ValueError("protocol_a and protocol_b are both null; nothing would be run. Leave one of them in")
+        if self.protocol_c and self.protocol_a is None:
+            raise ValueError("protocol_c runs protocol_a at other places; leave protocol_a in, or protocol_c out")
+        return self
+
+
+def read_settings(path: Path | None, overrides: Sequence[str] = ()) -> Settings:
+    """Read a configuration file and options ``key=value`` that replace what it says.
+
+    Raises
+    ------
+    FileNotFoundError
+        There is no such file.
+    ValueError
+        It is not YAML, an option is not known (the nearest known one is named), or a value makes no sense.
+    """
+    if path is not None and not path.is_file():
+        raise FileNotFoundError(
+            f"There is no configuration '{path}'. Take a copy of the packaged one: "
+            "anemoi-ailand configs --copy evaluation/evaluate my-evaluation.yaml"
+        )
+    try:
+        document = OmegaConf.merge(OmegaConf.load(path) if path else {}, OmegaConf.from_dotlist(list(overrides)))
+        content = OmegaConf.to_container(document, resolve=True)
+    except (OmegaConfBaseException, YAMLError, ValueError) as error:
+        raise ValueError(f"'{path}' cannot be read ({error}). Write it as the packaged one.") from error
+    try:
+        return Settings.model_validate(content)
+    except ValidationError as error:
+        lines = "\n".join(f"  {_explain(each)}" for each in error.errors())
+        raise ValueError(f"The configuration '{path}' has {error.error_count()} mistakes:\n{lines}") from error
+
+
+def _explain(mistake: Any) -> str:
+    where = ".".join(str(part) for part in mistake["loc"]) or "the whole"
+    if mistake["type"] == "extra_forbidden":
+        known = _known(mistake["loc"][:-1])
+        near = get_close_matches(str(mistake["loc"][-1]), known, n=1) or known
+        return f"'{where}' is not an option. Nearest: {near}"
+    return f"'{where}': {mistake['msg'].removeprefix('Value error, ')} (there is: {mistake['input']!r})"
+
+
+def _known(place: tuple[Any, ...]) -> list[str]:
+    """Options of the block at ``place``."""
+    blocks: dict[tuple[Any, ...], type[BaseModel]] = {
+        (): Settings,
+        ("climatology",): PeriodSettings,
+        ("protocol_a",): ProtocolA,
+        ("protocol_b",): PeriodSettings,
+        ("protocol_c",): ProtocolC,
+    }
+    return list(blocks[place].model_fields) if place in blocks else []

@@ -1,0 +1,69 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""How long a forecast has skill, and how it drifts."""
+
+from __future__ import annotations
+
+import numpy as np
+
+#: Days of a year, for drift per year.
+YEAR_DAYS = 365.25
+
+
+def skill_horizon(leads: np.ndarray, error: np.ndarray, error_of_climatology: np.ndarray) -> tuple[float, bool]:
+    """First lead time at which the error reaches that of climatology, and whether it does so within ``leads``.
+
+    Linear in the difference of the errors between the leads around the crossing.
+
+    Parameters
+    ----------
+    leads : numpy.ndarray
+        Lead times ``(lead,)`` [d], increasing.
+    error, error_of_climatology : numpy.ndarray
+        RMSE ``(lead,)`` of the model and of climatology; leads where one of them is NaN are left out.
+
+    Returns
+    -------
+    (float, bool)
+        Horizon [d] and True; the last lead and False if the model is still better there (the horizon is longer, and not
+        known); 0 and True if it is no better at the first lead; NaN and False if there is no value.
+    """
+    difference = error - error_of_climatology
+    known = np.isfinite(difference)
+    leads, difference = leads[known], difference[known]
+    if len(leads) == 0:
+        return np.nan, False
+    lost = np.flatnonzero(difference >= 0)
+    if len(lost) == 0:
+        return float(leads[-1]), False
+    k = int(lost[0])
+    if k == 0:
+        return 0.0, True
+    below, above = difference[k - 1], difference[k]
+    return float(leads[k - 1] + (leads[k] - leads[k - 1]) * below / (below - above)), True
+
+
+def drift_per_year(leads: np.ndarray, mean_error: np.ndarray) -> np.ndarray:
+    r"""Linear trend of the mean error over a run, its yearly cycle taken off, in units per year.
+
+    Least squares fit of :math:`e(t) = a + b t + A \cos(2 \pi t) + B \sin(2 \pi t)` with the lead time :math:`t` in
+    years; the drift is :math:`b`. Without the cycle, an error that only comes back each year would be a trend.
+
+    Parameters
+    ----------
+    leads : numpy.ndarray
+        Lead times ``(lead,)`` [d].
+    mean_error : numpy.ndarray
+        Mean over points ``(lead, group)``; a group with a NaN has no drift.
+
+    Returns shape (group,); NaN for all if the run is shorter than a year less one day.
+    """
+    if len(leads) == 0 or leads[-1] < YEAR_DAYS - 1.5:
+        return np.full(mean_error.shape[1], np.nan)
+    t = leads / YEAR_DAYS
+    model = np.stack([np.ones_like(t), t, np.cos(2 * np.pi * t), np.sin(2 * np.pi * t)], axis=1)
+    known = np.isfinite(mean_error).all(axis=0)
+    out = np.full(mean_error.shape[1], np.nan)
+    out[known] = np.linalg.lstsq(model, mean_error[:, known], rcond=None)[0][1]
+    return out

@@ -1,0 +1,107 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""A trained land model from its inference checkpoint, as a function of rows in physical units."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from anemoi.inference.checkpoint import Checkpoint
+from torch import Tensor
+
+from anemoi_ailand.rollout.checks import check_task
+
+LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class LandStep:
+    """One step of 6 h for any rows (points, or points at many dates), in physical units and single precision.
+
+    Attributes
+    ----------
+    model : AnemoiModelInterface
+        What an inference checkpoint holds: a network with its pre- and post-processors, and ``predict_step``.
+    dataset : str
+        Name of the dataset in the checkpoint.
+    inputs, outputs : tuple of str
+        Variables of the input and of the output, in order.
+    path : Path
+        The checkpoint.
+    device : torch.device
+        Where rows and weights are.
+    """
+
+    model: Any
+    dataset: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    path: Path
+    device: torch.device
+
+    @property
+    def prognostic(self) -> tuple[str, ...]:
+        """The state: what is predicted and goes in again, in the order of the output."""
+        return tuple(n for n in self.outputs if n in self.inputs)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Predict; no gradients.
+
+        Parameters
+        ----------
+        x : Tensor, shape (2, row, input)
+            The two ends of the step, t and t + 6 h, with the state in both.
+
+        Returns
+        -------
+        Tensor, shape (row, output)
+            At t + 6 h.
+        """
+        with torch.inference_mode():
+            return self.model.predict_step({self.dataset: x.unsqueeze(0)})[self.dataset][0, 0, 0]
+
+
+def load_step(path: str | Path, device: str | torch.device = "cpu") -> LandStep:
+    """Load the model of an inference checkpoint, as anemoi-inference does.
+
+    Raises
+    ------
+    FileNotFoundError
+        There is nothing at ``path``.
+    ValueError
+        It is no inference checkpoint, or one of another task than the land's.
+    """
+    path = Path(path).expanduser()
+    if not path.is_file():
+        near = sorted(p.name for p in path.parent.glob("*.ckpt"))
+        raise FileNotFoundError(f"There is no checkpoint '{path}'. Its folder holds {near}. Correct the path.")
+    checkpoint = Checkpoint(str(path))
+    try:
+        task = checkpoint.task
+        dataset, metadata = next(iter(checkpoint.multi_dataset_metadata.items()))
+    except Exception as error:  # of zip, JSON or missing keys: a file of another kind
+        raise ValueError(
+            f"'{path}' is no inference checkpoint ({error}). Give the file 'inference-*.ckpt' that the training writes."
+        ) from error
+    check_task(task, path)
+    model = torch.load(path, map_location=device, weights_only=False).to(device).eval()
+    step = LandStep(
+        model=model,
+        dataset=dataset,
+        inputs=_in_order(metadata.variable_to_input_tensor_index),
+        outputs=_in_order(metadata.variable_to_output_tensor_index),
+        path=path,
+        device=torch.device(device),
+    )
+    LOG.debug("Land model from %s: %s -> %s", path, step.inputs, step.outputs)
+    return step
+
+
+def _in_order(index: Mapping[str, int]) -> tuple[str, ...]:
+    return tuple(sorted(index, key=index.__getitem__))

@@ -1,0 +1,344 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""Roll a checkpoint out from many start dates at once, into one file."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from anemoi_ailand.constants import STEP_HOURS
+from anemoi_ailand.rollout.checkpoint import LandStep, load_step
+from anemoi_ailand.rollout.output import _sha256
+from anemoi_ailand.rollout.reforecast_file import CHUNK_SIZE, Layout, ReforecastFile
+from anemoi_ailand.rollout.stored_fields import StoredFields
+from anemoi_ailand.rollout.sweep import sweep
+
+LOG = logging.getLogger(__name__)
+
+#: Rows of one model call on a processor, where activations stay in its cache, and on an accelerator.
+BATCH_ROWS, BATCH_ROWS_ACCELERATOR = 4096, 2**18
+#: Memory for the states under way and the forecasts that wait to be written [bytes].
+FLIGHT_BYTES = 256 * 2**20
+#: Leads that are gathered before they are written, if there are as many.
+GATHERED_LEADS = 64
+#: Points below which start dates are divided rather than points: a date is read for all points at once.
+FEW_POINTS = 256
+
+STEP = np.timedelta64(STEP_HOURS, "h")
+
+
+def protocol_a_starts(dates: np.ndarray, year: int, every_days: int = 2, length_days: int = 90) -> np.ndarray:
+    """Start dates of the many integrations of a year, all within the year.
+
+    Parameters
+    ----------
+    dates : numpy.ndarray, shape (date,)
+        What the dataset holds, increasing.
+    year : int
+        The year; the first start is its first midnight in ``dates``.
+    every_days, length_days : int
+        From one start to the next; length of each integration.
+
+    Returns
+    -------
+    numpy.ndarray, shape (start,), datetime64[s]
+        138 of a whole year with the defaults.
+
+    Raises
+    ------
+    ValueError
+        No integration fits, or a number is not positive.
+
+    Source: protocol of aiLand v1 (Raoult et al. 2026, doi:10.5194/egusphere-2026-3620).
+    """
+    if every_days < 1 or length_days < 1:
+        raise ValueError(f"every_days is {every_days} and length_days {length_days}. Give 1 or more.")
+    dates = np.asarray(dates).astype("datetime64[s]")
+    inside = dates[dates.astype("datetime64[Y]") == np.datetime64(f"{year:04d}", "Y")]
+    midnights = inside[inside == inside.astype("datetime64[D]")]
+    if midnights.size:
+        length, every = np.timedelta64(length_days, "D"), np.timedelta64(every_days, "D")
+        starts = np.arange(midnights[0], inside[-1] - length + np.timedelta64(1, "s"), every)
+        if starts.size:
+            return starts
+    there = f"{dates[0]} to {dates[-1]}" if dates.size else "nothing"
+    raise ValueError(
+        f"No integration of {length_days} days fits into {year}: the dataset has {there}, {inside.size} stamps of that "
+        "year. Choose another year, or a shorter length_days."
+    )
+
+
+def lead_hours_of_days(days: Iterable[int]) -> np.ndarray:
+    """Lead times [h] of the four 6-hourly stamps of each day; day d is ``24 (d - 1) + 6`` to ``24 d``.
+
+    Raises
+    ------
+    ValueError
+        A day is no whole number of 1 or more.
+    """
+    given = list(days)
+    wrong = [d for d in given if d != int(d) or d < 1]
+    if wrong:
+        raise ValueError(f"Days of a forecast are counted from 1, but got {wrong}. Give whole numbers of 1 or more.")
+    ends = 24 * np.unique(np.asarray(given, dtype=np.int64))
+    return (ends[:, None] + np.arange(STEP_HOURS - 24, 1, STEP_HOURS)).ravel()
+
+
+def reforecast(
+    checkpoint: str | Path,
+    dataset: str | Path,
+    output: str | Path,
+    *,
+    starts: Sequence[Any] | np.ndarray,
+    leads: Sequence[int] | np.ndarray,
+    points: Sequence[int] | np.ndarray | None = None,
+    variables: Sequence[str] | None = None,
+    label: str = "emulator",
+    batch_rows: int | None = None,
+    device: str = "cpu",
+    progress: bool = True,
+    overwrite: bool = False,
+) -> Path:
+    """Roll a checkpoint out from many start dates, with state and forcing of a dataset, into one NetCDF file.
+
+    Start dates are folded into points. Dates are gone through once (:func:`~anemoi_ailand.rollout.sweep.sweep`), in
+    single precision, without gradients. Where starts x points would not fit into :data:`FLIGHT_BYTES`, they are divided
+    into parts, each with its own passage. Leads are written as they are reached, so that a run may have any length.
+
+    Values are those of ``anemoi-inference run`` from the same start: to the last bit if ``batch_rows`` is the number of
+    points, else to rounding, because processors treat the last values of an array otherwise than those before.
+
+    Parameters
+    ----------
+    checkpoint, dataset, output : str or Path
+        Inference checkpoint of the task ``land-forecaster``; anemoi dataset; the file to write.
+    starts : sequence of dates
+        Initial dates, in the dataset.
+    leads : sequence of int
+        Lead times to keep [h], multiples of 6.
+    points : sequence of int, optional
+        Indices of points of the dataset, in the order wanted; all if not given, held-out ones too.
+    variables : sequence of str, optional
+        Output variables to keep; all if not given.
+    label : str
+        Name of the model in tables and figures.
+    batch_rows : int, optional
+        Most rows of a model call; :data:`BATCH_ROWS` if not given.
+    device : str
+        Of torch.
+    progress : bool
+        Show a bar on a terminal.
+    overwrite : bool
+        Replace ``output``, once the new file is complete.
+
+    Returns
+    -------
+    Path
+        ``output``.
+
+    Raises
+    ------
+    FileExistsError, FileNotFoundError
+        ``output`` is there; checkpoint or dataset are not.
+    ValueError
+        A checkpoint of another task; an empty or wrong selection; a dataset without the variables, units or dates that
+        are needed; missing values. Nothing is left under the name of the output then.
+    """
+    path = _free(Path(output).expanduser(), overwrite)
+    dates, hours = _starts(starts), _leads(leads)
+    step = load_step(checkpoint, device)
+    names = _chosen(step.outputs, variables, step.path)
+    stored = StoredFields(dataset, step.inputs)
+    first, where = _positions(stored, dates, hours), _points(points, stored)
+    run = Run(step, stored, first, where, hours // STEP_HOURS, names, _rows(batch_rows, step.device))
+    attributes = {"label": label, "checkpoint": str(step.path), "checkpoint_sha256": _sha256(step.path)}
+    ids = stored.point_id
+    layout = Layout(
+        dates, hours, stored.latitudes[where], stored.longitudes[where], None if ids is None else ids[where], names,
+        {**attributes, "dataset": str(stored.path)}, run.lead_chunk, run.point_chunk,
+    )  # fmt: skip
+    steps = len(dates) * len(where) * int(run.steps[-1])
+    bar = tqdm(total=steps, unit="step", unit_scale=True, desc="Re-forecasts", disable=None if progress else True)
+    with bar, ReforecastFile(path, layout) as file:
+        for start, kept, part, values in run.forecasts(bar):
+            file.write(start, kept, part, values)
+    LOG.info(
+        "Re-forecasts written to %s: %d starts x %d leads x %d points x %d variables, %d steps in %d passages",
+        path, len(dates), len(hours), len(where), len(names), steps, len(run.parts),
+    )  # fmt: skip
+    return path
+
+
+class Run:
+    """Division of the work into parts, and the forecasts of all parts.
+
+    Parameters
+    ----------
+    step, stored : LandStep, StoredFields
+        Model and fields.
+    first : numpy.ndarray, shape (start,)
+        Indices of the start dates, increasing.
+    points : numpy.ndarray, shape (point,)
+        Indices of the points.
+    steps : numpy.ndarray, shape (lead,)
+        Steps after the start that are kept, increasing.
+    names : tuple of str
+        Output variables that are kept.
+    batch_rows : int
+        Most rows of a model call.
+    """
+
+    def __init__(
+        self,
+        step: LandStep,
+        stored: StoredFields,
+        first: np.ndarray,
+        points: np.ndarray,
+        steps: np.ndarray,
+        names: tuple[str, ...],
+        batch_rows: int,
+    ) -> None:
+        self.step, self.stored, self.batch_rows = step, stored, batch_rows
+        self.first, self.points, self.steps, self.names = first, points, steps, names
+        self.lead_chunk = min(len(steps), GATHERED_LEADS)
+        row_bytes = 4 * (self.lead_chunk * len(names) + 3 * len(step.outputs) + 2 * len(step.prognostic))
+        n_starts, n_points = division(first, int(steps[-1]), len(points), FLIGHT_BYTES // row_bytes)
+        self.point_chunk = min(n_points, max(1, CHUNK_SIZE // self.lead_chunk))
+        n_points -= n_points % self.point_chunk
+        self.parts = [
+            (slice(s, min(s + n_starts, len(first))), slice(p, min(p + n_points, len(points))))
+            for p in range(0, len(points), n_points)
+            for s in range(0, len(first), n_starts)
+        ]
+
+    def forecasts(self, bar: tqdm) -> Iterator[tuple[int, slice, slice, np.ndarray]]:
+        """Start, leads, points and their values (lead, variable, point), whenever some leads are complete."""
+        for starts, points in self.parts:
+            fields = self.stored.at_points(self.points[points])
+            first = self.first[starts].tolist()
+            passage = sweep(self.step, fields, first, int(self.steps[-1]), self.batch_rows)
+            for start, leads, values in self._gathered(passage, first, bar):
+                yield starts.start + start, leads, points, values
+
+    def _gathered(
+        self, passage: Iterable[tuple[int, range, Tensor]], first: Sequence[int], bar: tqdm
+    ) -> Iterator[tuple[int, slice, np.ndarray]]:
+        """Keep the leads wanted, and give them in groups of ``lead_chunk``."""
+        lead_of_step = {int(k): i for i, k in enumerate(self.steps)}
+        columns = [self.step.outputs.index(n) for n in self.names]
+        waiting: dict[int, np.ndarray] = {}
+        for date, under_way, forecast in passage:
+            bar.update(forecast.shape[0] * forecast.shape[1])
+            for start, values in zip(under_way, forecast, strict=True):
+                lead = lead_of_step.get(date - first[start])
+                if lead is None:
+                    continue
+                begin, slot = lead - lead % self.lead_chunk, lead % self.lead_chunk
+                size = min(self.lead_chunk, len(self.steps) - begin)
+                group = waiting.setdefault(start, np.empty((size, len(columns), len(values)), dtype=np.float32))
+                group[slot] = values[:, columns].T.cpu().numpy()
+                if slot + 1 == size:
+                    yield start, slice(begin, begin + size), waiting.pop(start)
+
+
+def division(first: np.ndarray, n_steps: int, n_points: int, rows: int) -> tuple[int, int]:
+    """Starts and points of a part, such that not many more than ``rows`` roll-outs are under way at once.
+
+    Parameters
+    ----------
+    first : numpy.ndarray, shape (start,)
+        Indices of the start dates, increasing.
+    n_steps : int
+        Steps of a roll-out.
+    n_points : int
+        Points.
+    rows : int
+        Starts x points that may be under way.
+    """
+    begun = np.arange(1, len(first) + 1)
+    under_way = int((begun - np.searchsorted(first, first - n_steps, side="right")).max())
+    some = min(n_points, max(rows // under_way, FEW_POINTS))
+    return (len(first) if some * under_way <= rows else max(1, min(len(first), rows // some))), some
+
+
+def _free(path: Path, overwrite: bool) -> Path:
+    if path.is_dir() or (path.exists() and not overwrite):
+        raise FileExistsError(
+            f"The output '{path}' exists{' and is a folder' if path.is_dir() else ''}. Give another name"
+            f"{'' if path.is_dir() else ', or `overwrite=True`'}."
+        )
+    return path
+
+
+def _starts(starts: Sequence[Any] | np.ndarray) -> np.ndarray:
+    dates = np.unique(np.asarray(starts, dtype="datetime64[s]"))
+    if dates.size == 0:
+        raise ValueError("There is no start date. Give one or more in `starts`.")
+    return dates
+
+
+def _leads(leads: Sequence[int] | np.ndarray) -> np.ndarray:
+    hours = np.unique(np.asarray(leads))
+    if hours.size == 0:
+        raise ValueError("There is no lead time. Give one or more in `leads`.")
+    wrong = [h for h in hours.tolist() if h <= 0 or h % STEP_HOURS]
+    if wrong:
+        raise ValueError(f"Lead times {wrong} h are no positive multiples of {STEP_HOURS} h. Correct `leads`.")
+    return hours.astype(np.int64)
+
+
+def _rows(batch_rows: int | None, device: torch.device) -> int:
+    if batch_rows is None:
+        return BATCH_ROWS if device.type == "cpu" else BATCH_ROWS_ACCELERATOR
+    if batch_rows < 1:
+        raise ValueError(f"batch_rows is {batch_rows}. Give 1 or more.")
+    return batch_rows
+
+
+def _chosen(outputs: tuple[str, ...], variables: Sequence[str] | None, path: Path) -> tuple[str, ...]:
+    unknown = [n for n in variables or [] if n not in outputs]
+    names = outputs if variables is None else tuple(n for n in outputs if n in variables)
+    if unknown or not names:
+        raise ValueError(
+            f"`variables` leaves {list(names) or 'nothing'} and names {unknown}, but {path} predicts {list(outputs)}. "
+            "Correct the names."
+        )
+    return names
+
+
+def _points(points: Sequence[int] | np.ndarray | None, stored: StoredFields) -> np.ndarray:
+    n = len(stored.latitudes)
+    if points is None:
+        return np.arange(n)
+    chosen = np.asarray(points)
+    if chosen.ndim != 1 or chosen.size == 0 or not np.issubdtype(chosen.dtype, np.integer):
+        raise ValueError(f"`points` has shape {chosen.shape} and type {chosen.dtype}. Give one or more indices.")
+    if chosen.min() < 0 or chosen.max() >= n or len(np.unique(chosen)) < len(chosen):
+        raise ValueError(
+            f"`points` goes from {chosen.min()} to {chosen.max()}, {len(np.unique(chosen))} of {len(chosen)} are "
+            f"different, but '{stored.path}' has the points 0 to {n - 1}. Give each once."
+        )
+    return chosen
+
+
+def _positions(stored: StoredFields, starts: np.ndarray, leads: np.ndarray) -> np.ndarray:
+    """Indices of the starts in the dates of the dataset, which must hold their last lead too."""
+    there, length = stored.dates, leads[-1] * np.timedelta64(1, "h")
+    held = np.isin(starts, there) & (starts + length <= there[-1])
+    if not held.all():
+        bad = starts[~held][0]
+        raise ValueError(
+            f"The forecast from {bad} to {bad + length} ({int((~held).sum())} of {len(starts)} starts are so) is not "
+            f"covered by '{stored.path}', which has {there[0]} to {there[-1]} every {STEP_HOURS} h. Give earlier or "
+            "other starts, shorter leads, or a longer dataset."
+        )
+    return np.searchsorted(there, starts)

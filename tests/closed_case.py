@@ -1,0 +1,197 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""Land for tests of the closed step: random columns, every corner of what can be, and a small Anemoi model of it."""
+
+import itertools
+
+import land_case
+import numpy as np
+import torch
+from omegaconf import OmegaConf
+
+from anemoi_ailand.constants import SOIL_LAYER_THICKNESS, WATER_DENSITY
+from anemoi_ailand.physics.closed_step import FLUXES, N_CONTROLS, STATE, Land
+from anemoi_ailand.physics.soil import soil_of, soil_table
+from anemoi_ailand.physics.soil_heat import STEP_SECONDS
+
+STATIC = ["slt", "cvl", "cvh", "veg_cov_lv", "veg_cov_hv"]
+MEANS = ["avg_t", "avg_q", "avg_sp", "avg_tprate", "avg_tsrwe"]
+FORCING = [*STATIC, "t", *MEANS, "lai_lv", "cos_julian_day"]
+PROGNOSTIC = [*STATE, "tsn"]
+DIAGNOSTIC = ["2t", *FLUXES]
+VARIABLES = sorted([*FORCING, *PROGNOSTIC, *DIAGNOSTIC])
+NOT_NORMALISED = ["slt", "cos_julian_day"]
+
+#: Mean and standard deviation of the made-up dataset, in the units of the table.
+MEAN = {"swvl": 0.25, "stl": 285.0, "rsn": 150.0, "sd": 20.0, "src": 0.1, "snowc": 0.2, "tsn": 268.0, "t": 285.0,
+        "avg_t": 285.0, "2t": 285.0, "avg_q": 0.007, "avg_sp": 9.5e4, "avg_tprate": 3e-5, "avg_tsrwe": 4e-6,
+        "evap": 1.7e-5, "sro": 3e-6, "ssro": 7e-6}  # fmt: skip
+STDEV = {"swvl": 0.12, "stl": 14.0, "rsn": 70.0, "sd": 50.0, "src": 0.2, "snowc": 0.35, "tsn": 8.0, "t": 15.0,
+         "avg_t": 15.0, "2t": 15.0, "avg_q": 0.005, "avg_sp": 8e3, "avg_tprate": 9e-5, "avg_tsrwe": 2e-5,
+         "evap": 3e-5, "sro": 2e-5, "ssro": 2e-5}  # fmt: skip
+
+
+# -- physics ---------------------------------------------------------------------------------------------------------
+
+
+def soil(kinds, dtype=torch.float64):
+    """Constants of the soil types given."""
+    return soil_of(torch.as_tensor(kinds, dtype=dtype), soil_table(dtype))
+
+
+def _uniform(generator, low, high, *shape):
+    return low + (high - low) * torch.rand(*shape, generator=generator, dtype=torch.float64)
+
+
+def land(n=64, seed=0, dtype=torch.float64, **changes):
+    """Random columns of every soil type, from bone dry to saturated, a third of them under snow."""
+    g = torch.Generator().manual_seed(seed)
+    kinds = (torch.arange(n) % 7 + 1).double()
+    ground = soil(kinds)
+    snow = torch.rand(n, generator=g, dtype=torch.float64) < 0.3
+    fields = {
+        "theta": ground.saturated * _uniform(g, 0.0, 1.0, n, 4),
+        "temperature": _uniform(g, 255.0, 305.0, n, 4),
+        "snowc": snow * _uniform(g, 0.1, 1.0, n),
+        "sd": snow * _uniform(g, 0.1, 200.0, n),
+        "rsn": torch.where(snow, _uniform(g, 60.0, 450.0, n), 100.0),
+        "src": _uniform(g, 0.0, 1.0, n),
+        "rain": torch.relu(_uniform(g, -10.0, 30.0, n)),
+        "snowfall": torch.relu(_uniform(g, -10.0, 10.0, n)),
+        "vegetation": _uniform(g, 0.0, 1.0, n),
+        **changes,
+    }
+    return to(Land(soil=ground, **fields), dtype)
+
+
+def corners(dtype=torch.float64):
+    """Every combination of dry and saturated, frozen, freezing and hot, bare and buried, dry weather and storm."""
+    rows = list(itertools.product((0.0, 0.5, 1.0), (200.0, 273.16, 320.0), (0.0, 5e-4, 500.0), (0.0, 300.0), range(7)))
+    share, temperature, sd, storm, kind = torch.tensor(rows, dtype=torch.float64).unbind(-1)
+    ground = soil(kind + 1)
+    return to(
+        Land(
+            theta=(share.unsqueeze(-1) * ground.saturated).expand(-1, 4).contiguous(),
+            temperature=temperature.unsqueeze(-1).expand(-1, 4).contiguous(),
+            snowc=(sd > 1.0).double(),
+            sd=sd,
+            rsn=torch.where(sd > 1.0, 500.0, 100.0).double(),
+            src=storm / 300.0,
+            rain=storm,
+            snowfall=0.5 * storm,
+            soil=ground,
+            vegetation=share,
+        ),
+        dtype,
+    )
+
+
+def to(columns, dtype):
+    """Land in another precision; saturation is never exceeded by rounding."""
+    ground = type(columns.soil)(*(v.to(dtype) for v in columns.soil))
+    moved = Land(*(v if k == "soil" else v.to(dtype) for k, v in columns._asdict().items()))
+    return moved._replace(soil=ground, theta=torch.minimum(moved.theta, ground.saturated))
+
+
+def pick(columns, order):
+    """Some of the columns, in the order given."""
+    ground = type(columns.soil)(*(v[order] for v in columns.soil))
+    return Land(*(ground if k == "soil" else v[order] for k, v in columns._asdict().items()))
+
+
+def outputs(columns, scale=1.0, seed=1):
+    """What a network might say, standard deviation ``scale``."""
+    g = torch.Generator().manual_seed(seed)
+    shape = (*columns.sd.shape, N_CONTROLS)
+    return scale * torch.randn(*shape, generator=g, dtype=torch.float64).to(columns.sd.dtype)
+
+
+def storage(swvl, sd, src):
+    """Water on and in the land [kg m-2] in float64; layers last."""
+    depth = torch.tensor(SOIL_LAYER_THICKNESS, dtype=torch.float64)
+    return WATER_DENSITY * (swvl.double() * depth).sum(-1) + sd.double() + src.double()
+
+
+def layers(state, name="swvl"):
+    """The four layers of a state, last."""
+    return torch.stack([state[f"{name}{k}"] for k in range(1, 5)], dim=-1)
+
+
+def residual(before, after):
+    """What came in minus what stayed and what left [kg m-2], float64."""
+    stayed = storage(layers(after), after["sd"], after["src"]) - storage(before.theta, before.sd, before.src)
+    left = STEP_SECONDS * sum(after[name].double() for name in FLUXES)
+    return before.rain.double() + before.snowfall.double() - stayed - left
+
+
+# -- Anemoi ----------------------------------------------------------------------------------------------------------
+
+
+def _of(table, name, default):
+    return table.get(name, table.get(name.rstrip("1234"), default))
+
+
+def normalisation(name):
+    """Factor and offset with which a variable is normalised."""
+    if name in NOT_NORMALISED:
+        return 1.0, 0.0
+    mean, stdev = _of(MEAN, name, 0.5), _of(STDEV, name, 0.3)
+    return 1.0 / stdev, -mean / stdev
+
+
+def statistics(names=VARIABLES):
+    mean, stdev = (np.array([_of(t, n, d) for n in names]) for t, d in ((MEAN, 0.5), (STDEV, 0.3)))
+    return {"mean": mean, "stdev": stdev, "minimum": mean - 3 * stdev, "maximum": mean + 3 * stdev}
+
+
+def indices(names=VARIABLES):
+    used = {"forcing": [n for n in FORCING if n in names], "diagnostic": [n for n in DIAGNOSTIC if n in names]}
+    return land_case.indices(sorted(names), **used)
+
+
+def land_model(names=VARIABLES, seed=0, step="closed", **network):
+    """A model with the closed step and random weights."""
+    names = sorted(names)
+    config = land_case.model_config(**{k: v for k, v in {"step": step, **network}.items() if v is not None})
+    config.data.datasets.data = land_case.data_config([n for n in FORCING if n in names],
+                                                      [n for n in DIAGNOSTIC if n in names])  # fmt: skip
+    OmegaConf.update(config, "data.datasets.data.processors.normalizer.config.none", NOT_NORMALISED)
+    return land_case.land_model(seed, indices(names), statistics(names), config)
+
+
+def fields(columns, seed=2):
+    """Physical fields by name, shape (point,), float64, that hold ``columns`` at both ends of a step."""
+    g = torch.Generator().manual_seed(seed)
+    n = len(columns.sd)
+    table = soil_table(torch.float64)
+    kinds = 1 + (columns.soil.alpha == table[1:, 0]).double().argmax(-1)
+    t = columns.temperature[..., 0] + _uniform(g, -5.0, 5.0, n)
+    return {
+        **{f"swvl{k + 1}": columns.theta[..., k] for k in range(4)},
+        **{f"stl{k + 1}": columns.temperature[..., k] for k in range(4)},
+        **{name: getattr(columns, name) for name in ("snowc", "sd", "rsn", "src")},
+        **dict(zip(("slt", "cvl", "veg_cov_lv"), (kinds.double(), columns.vegetation, torch.ones(n)), strict=True)),
+        **dict.fromkeys(("cvh", "veg_cov_hv", "evap", "sro", "ssro", "cos_julian_day"), torch.zeros(n)),
+        "tsn": _uniform(g, 255.0, 273.0, n),
+        "lai_lv": _uniform(g, 0.0, 5.0, n),
+        "t": t,
+        "2t": t,
+        "avg_t": t + 1.0,
+        "avg_q": _uniform(g, 1e-3, 1e-2, n),
+        "avg_sp": _uniform(g, 8e4, 1e5, n),
+        "avg_tprate": (columns.rain + columns.snowfall) / STEP_SECONDS,
+        "avg_tsrwe": columns.snowfall / STEP_SECONDS,
+    }
+
+
+def normalised(values, model_index):
+    """Input tensor (point, variable) of a model in float32 from physical fields."""
+    ordered = sorted(model_index, key=model_index.__getitem__)
+    columns = [values[n].double() * normalisation(n)[0] + normalisation(n)[1] for n in ordered]
+    return torch.stack(columns, dim=-1).float()
+
+
+def physical(out, names):
+    """Fields by name in physical units, float64, from a normalised tensor (..., variable)."""
+    return {n: (out[..., i].double() - normalisation(n)[1]) / normalisation(n)[0] for i, n in enumerate(names)}

@@ -1,0 +1,84 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""Re-forecasts from many starts, with a trained checkpoint, are the runs of anemoi-inference from each of them."""
+
+import shutil
+
+import numpy as np
+import pytest
+import xarray as xr
+from anemoi.utils.checkpoints import load_metadata, replace_metadata
+
+from anemoi_ailand.rollout.reforecast import reforecast
+
+pytestmark = pytest.mark.slow
+
+STARTS = ["2020-04-29T06", "2020-05-01T00", "2020-05-03T18", "2020-05-20T00"]
+LEADS = range(6, 10 * 24 + 1, 6)
+
+
+@pytest.fixture(scope="module")
+def many(chain):
+    return reforecast(
+        chain.checkpoint, chain.dataset, chain.root / "many.nc", starts=STARTS, leads=LEADS, progress=False
+    )
+
+
+def same(found, run, start):
+    """Every variable of one start equal to those of a run after its first record, to the last bit."""
+    names = set(found.data_vars)
+    assert names == set(run.data_vars) - {"time_bnds", "forecast_reference_time"}
+    one = found.sel(start=start)
+    np.testing.assert_array_equal(one.start + one.lead * np.timedelta64(1, "h"), run.time[1:])
+    np.testing.assert_array_equal(one.latitude, run.latitude)
+    for name in names:
+        np.testing.assert_array_equal(one[name].values, run[name].values[1:], err_msg=f"{name} from {start}")
+        assert one[name].attrs["units"] == run[name].attrs["units"]
+
+
+def test_re_forecasts_are_the_runs_of_anemoi_inference(chain, forecast, tmp_path):
+    """To the last bit where calls have the rows of a run, though each step goes through all starts."""
+    n_points = xr.open_dataset(forecast).sizes["point"]
+    many = reforecast(
+        chain.checkpoint, chain.dataset, tmp_path / "many.nc", starts=STARTS, leads=LEADS, batch_rows=n_points
+    )
+    chain.run(tmp_path / "third.nc", "date=2020-05-03T18:00:00")
+    with xr.open_dataset(many) as found, xr.open_dataset(tmp_path / "third.nc") as third:
+        same(found, xr.open_dataset(forecast), "2020-05-01T00")
+        same(found, third, "2020-05-03T18")
+
+
+def test_starts_that_share_a_call_are_the_runs_to_rounding(forecast, many):
+    """All starts in one call: no value differs by more than 1e-4 of the standard deviation of its variable."""
+    with xr.open_dataset(many) as found, xr.open_dataset(forecast) as run:
+        assert found.attrs["checkpoint_sha256"] == run.attrs["checkpoint_sha256"]
+        one = found.sel(start="2020-05-01T00")
+        for name in set(found.data_vars):
+            expected = run[name].values[1:]
+            np.testing.assert_allclose(one[name], expected, rtol=0, atol=1e-4 * expected.std(), err_msg=name)
+
+
+def test_points_leads_and_variables_do_not_change_a_value(chain, many, tmp_path):
+    """A few of each are the same values as in the whole, to rounding."""
+    some = reforecast(
+        chain.checkpoint, chain.dataset, tmp_path / "some.nc", starts=STARTS[1:3], leads=[24, 120], points=[5, 0, 2],
+        variables=["swvl1", "2t"], batch_rows=4, progress=False,
+    )  # fmt: skip
+    with xr.open_dataset(some) as found, xr.open_dataset(many) as whole:
+        part = whole[["swvl1", "t2m"]].isel(point=[5, 0, 2], start=[1, 2]).sel(lead=[24, 120])
+        assert set(found.data_vars) == {"swvl1", "t2m"}
+        for name in ("swvl1", "t2m"):
+            np.testing.assert_allclose(found[name], part[name], rtol=1e-5)
+        np.testing.assert_array_equal(found.point_id, part.point_id)
+
+
+def test_checkpoint_of_another_task_is_refused(chain, tmp_path):
+    """By its metadata, and nothing is written."""
+    other = shutil.copy(chain.checkpoint, tmp_path / "other.ckpt")
+    metadata = load_metadata(str(other))
+    metadata["metadata_inference"]["task"] = "forecaster"
+    replace_metadata(str(other), metadata)
+    with pytest.raises(ValueError, match=r"other.ckpt is of task 'forecaster', not 'land-forecaster'"):
+        reforecast(other, chain.dataset, tmp_path / "f.nc", starts=STARTS, leads=LEADS)
+    assert [p.name for p in tmp_path.iterdir()] == ["other.ckpt"]

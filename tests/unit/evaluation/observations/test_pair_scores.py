@@ -1,0 +1,74 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""Scores of one pair of series."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from anemoi_ailand.evaluation.observations.pair_scores import METRICS, OK, TOO_FEW, Score, pair_scores
+
+
+def scored(model: np.ndarray, truth: np.ndarray, **kwargs: int) -> dict[str, Score]:
+    """Scores by metric."""
+    return {s.metric: s for s in pair_scores(model, truth, np.random.default_rng(0), **kwargs)}
+
+
+@pytest.fixture
+def truth() -> np.ndarray:
+    """One year with a season and weather, and a gap."""
+    rng = np.random.default_rng(1)
+    weather = np.zeros(1460)
+    for t in range(1, 1460):
+        weather[t] = 0.9 * weather[t - 1] + rng.standard_normal()
+    values = 0.3 + 0.1 * np.cos(np.arange(1460) / 1460 * 2 * np.pi) + 0.01 * weather
+    values[200:240] = np.nan
+    return values
+
+
+def test_known_bias_and_noise_are_given_back(truth: np.ndarray) -> None:
+    """Bias 0.05 and white noise of 0.02, each within its interval."""
+    noise = np.where(np.isfinite(truth), np.random.default_rng(2).standard_normal(1460), np.nan)
+    noise = (noise - np.nanmean(noise)) / np.nanstd(noise)
+    scores = scored(truth + 0.05 + 0.02 * noise, truth)
+    for metric, expected in {"bias": 0.05, "ubrmse": 0.02, "rmse": np.hypot(0.05, 0.02)}.items():
+        assert scores[metric].value == pytest.approx(expected, rel=1e-9)
+        assert scores[metric].low < expected < scores[metric].high
+        assert scores[metric].n == 1420
+    assert list(scores) == list(METRICS)
+
+
+def test_correlations_are_those_of_numpy(truth: np.ndarray) -> None:
+    """Over the pairs without NaN; the anomaly correlation is lower, since the common season is gone."""
+    model = truth + 0.02 * np.random.default_rng(3).standard_normal(1460)
+    model[5] = np.nan
+    scores = scored(model, truth)
+    good = np.isfinite(model) & np.isfinite(truth)
+    assert scores["correlation"].value == pytest.approx(np.corrcoef(model[good], truth[good])[0, 1])
+    assert 0.5 < scores["anomaly_correlation"].value < scores["correlation"].value
+    assert all(s.low < s.value < s.high for s in scores.values())
+
+
+def test_season_has_few_independent_values(truth: np.ndarray) -> None:
+    """The anomalies' memory is shorter, so more of them are independent."""
+    scores = scored(truth + 0.001 * np.random.default_rng(4).standard_normal(1460), truth)
+    assert scores["correlation"].n_effective < scores["anomaly_correlation"].n_effective < 1420
+
+
+@pytest.mark.parametrize("n", [99, 100])
+def test_too_few_values_are_reported_as_such(truth: np.ndarray, n: int) -> None:
+    """99 of 100 wanted: NaN, the number, and the status."""
+    short = truth.copy()
+    short[n:] = np.nan
+    score = scored(truth, short)["bias"]
+    assert (score.n, score.status) == (n, TOO_FEW if n < 100 else OK)
+    assert np.isnan(score.value) == (n < 100)
+
+
+def test_series_that_does_not_vary_has_no_correlation(truth: np.ndarray) -> None:
+    """Like snow in summer: the errors are there, the correlation is NaN."""
+    scores = scored(truth * 0, truth * 0)
+    assert scores["bias"].value == 0.0
+    assert np.isnan(scores["correlation"].value)

@@ -1,0 +1,52 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""Stations and points."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from anemoi_ailand.evaluation.observations.station_match import great_circle_degrees, match_stations
+from anemoi_ailand.evaluation.observations.stations import Station, make_station
+
+LATITUDE, LONGITUDE = np.array([0.0, 40.0, 60.0]), np.array([0.0, 271.7, 179.9])
+
+
+def station(latitude: float, longitude: float) -> Station:
+    """Return a station without data."""
+    return make_station("s", "n", (latitude, longitude, 0.0), [])
+
+
+def test_nearest_point_within_the_limit() -> None:
+    """Across the date line and with longitudes from 0 to 360; a station too far away is skipped with the reason."""
+    stations = [station(60.0, -179.9), station(40.1, -88.3), station(10.0, 10.0)]
+    matches, skipped = match_stations(stations, LATITUDE, LONGITUDE)
+    assert [m.point for m in matches] == [2, 1]
+    assert [m.distance for m in matches] == pytest.approx([0.1, 0.1], rel=1e-3)
+    assert len(skipped) == 1
+    assert "14.1 degrees away, more than 0.5" in skipped[0].reason
+
+
+def test_limit_is_the_callers() -> None:
+    """0.1 degrees away is too far for a limit of 0.05."""
+    with pytest.raises(
+        ValueError, match=r"No point of the model is near any of the 1 stations.*give a larger distance"
+    ):
+        match_stations([station(40.1, -88.3)], LATITUDE, LONGITUDE, 0.05)
+
+
+def test_no_station() -> None:
+    """Nothing to match is an error."""
+    with pytest.raises(ValueError, match="There is no station"):
+        match_stations([], LATITUDE, LONGITUDE)
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "degrees"),
+    [((0, 0), (0, 90), 90.0), ((90, 0), (-90, 50), 180.0), ((60, 0), (60, 180), 60.0), ((1, 2), (1, 362), 0.0)],
+)
+def test_great_circle(a: tuple[int, int], b: tuple[int, int], degrees: float) -> None:
+    """Quarter, half, over the pole, and once around."""
+    assert float(great_circle_degrees(*a, np.array(b[0]), np.array(b[1]))) == pytest.approx(degrees, abs=1e-6)

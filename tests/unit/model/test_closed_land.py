@@ -1,0 +1,157 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""The closed step in the units of Anemoi."""
+
+import closed_case as case
+import pytest
+import torch
+
+from anemoi_ailand.model.closed_land import AT_END, AT_START, ClosedLand
+from anemoi_ailand.model.columns import StepColumns
+from anemoi_ailand.model.contrasts import N_CONTRASTS
+from anemoi_ailand.physics.closed_step import FLUXES, N_CONTROLS, STATE, closed_step
+from anemoi_ailand.variables import variable
+
+#: Rounding of normalised fields in float32, in standard deviations.
+ROUNDING = 1e-5
+
+
+def built(names=case.VARIABLES):
+    """The closed land of a dataset with the variables given."""
+    names = sorted(names)
+    used = [n for n in names if n not in case.DIAGNOSTIC]
+    given = [n for n in names if n not in case.FORCING]
+    columns = StepColumns.from_names(
+        {n: i for i, n in enumerate(used)},
+        {n: i for i, n in enumerate(given)},
+        diagnostic=[n for n in case.DIAGNOSTIC if n in names],
+        forcing=[n for n in case.FORCING if n in names],
+        categories=("slt",),
+    )
+    factors = ({n: case.normalisation(n)[i] for n in names} for i in (0, 1))
+    return ClosedLand(columns, {n: i for i, n in enumerate(used)}, *factors)
+
+
+def before(columns, **changes):
+    """The land that is rebuilt from normalised fields of ``columns``, and the further state."""
+    index = {n: i for i, n in enumerate(n for n in case.VARIABLES if n not in case.DIAGNOSTIC)}
+    x = case.normalised({**case.fields(columns), **changes}, index)
+    return built().before(x, x)
+
+
+def test_land_survives_normalisation():
+    """Every field of the land comes back in its unit, to the rounding of float32; soils exactly."""
+    columns = case.land(70)
+    rebuilt, _, _ = before(columns)
+    sizes = {"theta": 0.12, "temperature": 14.0, "sd": 50.0, "rsn": 70.0, "rain": 2.0, "snowfall": 0.5}
+    for name, expected in columns._asdict().items():
+        if name == "soil":
+            assert all(torch.equal(a, b.float()) for a, b in zip(rebuilt.soil, expected, strict=True))
+            continue
+        error = (getattr(rebuilt, name).double() - expected).abs().max()
+        assert error < ROUNDING * sizes.get(name, 1.0) * 10, name
+
+
+def test_air_survives_normalisation():
+    """Temperature of the start from the start slot, the rest of the air from the end slot."""
+    columns = case.land(20)
+    fields = case.fields(columns)
+    index = {n: i for i, n in enumerate(n for n in case.VARIABLES if n not in case.DIAGNOSTIC)}
+    later = {**fields, "t": fields["t"] + 7.0}
+    _, air, _ = built().before(case.normalised(fields, index), case.normalised(later, index))
+    for got, name, expected in ((air.t_start, "t", fields["t"]), (air.t_end, "t", fields["t"] + 7.0),
+                                (air.avg_t, "avg_t", fields["avg_t"]), (air.avg_q, "avg_q", fields["avg_q"]),
+                                (air.avg_sp, "avg_sp", fields["avg_sp"])):  # fmt: skip
+        torch.testing.assert_close(got.double(), expected, rtol=0.0, atol=10 * ROUNDING / case.normalisation(name)[0])
+
+
+def test_state_and_fluxes_survive_normalisation():
+    """What comes out is the closed step of the land, in normalised units, to rounding."""
+    land, _, extra = before(case.land(70))
+    outputs = torch.cat([case.outputs(land), torch.zeros(70, 1)], dim=-1)
+    closed = built()
+    _, values = closed.after(land, extra, outputs)
+    expected = closed_step(land, outputs[..., :N_CONTROLS])
+    for name, got in zip(closed.given, values.unbind(-1), strict=True):
+        if name in expected:
+            mul, add = case.normalisation(name)
+            torch.testing.assert_close(got.double(), mul * expected[name].double() + add, rtol=1e-6, atol=ROUNDING)
+
+
+def test_amounts_are_rates_times_six_hours():
+    """1 g m-2 s-1, a quarter of it snow, is 16.2 kg of rain and 5.4 kg of snow."""
+    rate = torch.full((8,), 1e-3, dtype=torch.float64)
+    land, _, _ = before(case.land(8), avg_tprate=rate, avg_tsrwe=0.25 * rate)
+    torch.testing.assert_close(land.rain, torch.full((8,), 16.2), rtol=1e-4, atol=0.0)
+    torch.testing.assert_close(land.snowfall, torch.full((8,), 5.4), rtol=1e-4, atol=0.0)
+
+
+def test_what_is_out_of_bounds_is_taken_at_the_bound():
+    """Noise of training below zero is no water, no rain and no snow; more snow than rain and snow is no rain."""
+    low = torch.full((8,), -0.1, dtype=torch.float64)
+    names = ("swvl1", "sd", "src", "snowc", "cvl")
+    land, _, _ = before(case.land(8), **dict.fromkeys(names, low), avg_tprate=1e-4 * low, avg_tsrwe=1e-4 * low)
+    for values in (land.theta[:, 0], land.sd, land.src, land.snowc, land.vegetation, land.rain, land.snowfall):
+        assert (values == 0).all()
+    land, _, _ = before(case.land(8), avg_tprate=torch.full((8,), 1e-4), avg_tsrwe=torch.full((8,), 2e-4))
+    assert (land.rain == 0).all()
+
+
+def test_vegetation_is_cover_times_density():
+    """Of low and high vegetation together."""
+    parts = {"cvl": 0.5, "veg_cov_lv": 0.8, "cvh": 0.4, "veg_cov_hv": 0.5}
+    land, _, _ = before(case.land(3), **{n: torch.full((3,), v) for n, v in parts.items()})
+    torch.testing.assert_close(land.vegetation, torch.full((3,), 0.6), rtol=1e-5, atol=0.0)
+
+
+def test_further_state_is_an_increment():
+    """A unit of output changes snow temperature by the table's scale."""
+    land, _, extra = before(case.land(20))
+    closed = built()
+    assert closed.extra == ("tsn",) and closed.n_outputs == N_CONTROLS + 1
+    _, values = closed.after(land, extra, torch.cat([case.outputs(land), torch.ones(20, 1)], dim=-1))
+    mul, add = case.normalisation("tsn")
+    after = (values[:, closed.given.index("tsn")].double() - add) / mul
+    change = torch.full_like(after, variable("tsn").increment_scale)
+    torch.testing.assert_close(after - extra[:, 0].double(), change, rtol=1e-4, atol=0.0)
+
+
+def test_positions_are_those_of_the_output_tensor():
+    """Each value goes to the place of its name."""
+    closed = built()
+    land, _, extra = before(case.land(5))
+    where, values = closed.after(land, extra, torch.zeros(5, closed.n_outputs))
+    outputs = sorted([*case.PROGNOSTIC, *case.DIAGNOSTIC])
+    assert values.shape == (5, len(closed.given))
+    assert [outputs[i] for i in where] == [*STATE, "tsn", *FLUXES]
+
+
+def test_fluxes_that_are_not_asked_for_are_not_given():
+    """A dataset without runoff gets evaporation alone; without further state there is none."""
+    closed = built([n for n in case.VARIABLES if n not in ("sro", "ssro", "tsn")])
+    assert closed.given == (*STATE, "evap") and closed.n_outputs == N_CONTROLS
+    x = torch.zeros(3, len(case.VARIABLES))
+    land, _, extra = closed.before(x, x)
+    assert extra.shape == (3, 0) and closed.after(land, extra, torch.zeros(3, N_CONTROLS))[1].shape == (3, 13)
+
+
+def test_features_are_the_contrasts():
+    """As many as the class says."""
+    land, air, _ = before(case.land(6))
+    closed = built()
+    assert closed.features(land, air).shape == (6, closed.n_features) and closed.n_features == N_CONTRASTS
+
+
+@pytest.mark.parametrize("name", STATE)
+def test_missing_state_is_named(name):
+    """Each variable of the state is needed, and the error says what to do."""
+    with pytest.raises(ValueError, match=rf"needs \['{name}'\] among the prognostic.*step: increments"):
+        built([n for n in case.VARIABLES if n != name])
+
+
+@pytest.mark.parametrize("name", sorted({*AT_START, *AT_END}))
+def test_missing_forcing_is_named(name):
+    """Each input is needed."""
+    with pytest.raises(ValueError, match=rf"'{name}'.* among the forcing"):
+        built([n for n in case.VARIABLES if n != name])

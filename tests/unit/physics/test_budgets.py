@@ -1,0 +1,130 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""Budgets of one column in closed form, and of ecLand's own output."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+from hypothesis import given
+from hypothesis import strategies as st
+
+from anemoi_ailand import resources
+from anemoi_ailand.physics import budgets as b
+
+rates = st.floats(0.0, 1e-3)
+temperatures = st.floats(230.0, 310.0)
+
+
+@pytest.fixture(scope="module")
+def ecland() -> xr.Dataset:
+    """Output of ecLand for 2021 at the points of the packaged sample without lake or urban cover."""
+    folder = Path(resources.__file__).parent / "sample"
+    static = xr.open_dataset(folder / "static.nc")
+    land = np.flatnonzero((static["clim_clake"] <= 0) & (static["clim_cu"] <= 0))
+    with xr.open_dataset(folder / "ecland_2021.nc") as data:
+        return xr.merge([data, static], compat="override", join="override").isel(point=land).load()
+
+
+def test_storage_of_a_known_column() -> None:
+    """0.3 m3 m-3 in 2.89 m of soil, 10 kg m-2 of snow and 1 in the canopy are 878 kg m-2."""
+    assert b.water_storage(np.full((4, 2), 0.3), np.array(10.0), np.array(1.0)) == pytest.approx([878.0, 878.0])
+
+
+def test_three_layers_are_one_metre() -> None:
+    """The layers given are counted from the top: three of them are 1 m deep."""
+    assert b.soil_water(np.ones((3, 1)))[0] == pytest.approx(1000.0)
+
+
+def test_too_many_layers_are_an_error() -> None:
+    """An array whose first dimension is not the layer is noticed where it can be."""
+    with pytest.raises(ValueError, match=r"shape \(8, 4\)"):
+        b.soil_water(np.ones((8, 4)))
+
+
+@given(rates, rates, rates, rates, st.floats(0.0, 1.0))
+def test_water_residual_is_what_was_lost(p: float, e: float, sro: float, ssro: float, lost: float) -> None:
+    """A storage that changes by all that flows, less a loss, has that loss as residual."""
+    change = 21600.0 * (p - e - sro - ssro) - lost
+    assert b.water_residual(np.array(change), *map(np.array, (p, e, sro, ssro))) == pytest.approx(lost, abs=1e-9)
+
+
+def test_implied_runoff_is_the_residual_without_runoff() -> None:
+    """P = 2, E = 0.5, change of storage 1 leave 0.5 kg m-2 to run off."""
+    rate = np.array([1.0]) / b.STEP_SECONDS
+    assert b.water_residual(np.array([1.0]), 2.0 * rate, 0.5 * rate, 0.0, 0.0) == pytest.approx([0.5])
+
+
+@given(st.lists(temperatures, min_size=4, max_size=4), st.floats(0.0, 1.0))
+def test_heat_of_soil_is_the_integral_of_its_capacity(temperature: list[float], vegetation: float) -> None:
+    """Heating a column by a little takes its heat capacity times that, the heat of melting included."""
+    warm = np.array(temperature)
+    step, args = 1e-4, (np.array(0.45), np.array(0.3), np.array(vegetation))
+    slope = (b.soil_heat(warm + step, *args) - b.soil_heat(warm - step, *args)) / (2 * step)
+    inside = np.clip(warm, 272.16, 274.16)
+    melting = 3.337e8 * vegetation * 0.3 * 0.25 * np.pi * np.cos(0.5 * np.pi * (inside - 273.16))
+    expected = np.sum((0.55 * 1.6e6 + 0.3 * 4.18e6 + melting) * np.array([0.07, 0.21, 0.72, 1.89]))
+    assert slope == pytest.approx(expected, rel=1e-3)
+
+
+def test_frozen_fraction_goes_from_one_to_zero() -> None:
+    """All frozen 1 K below the triple point, half at it, nothing 1 K above."""
+    assert b.frozen_fraction(np.array([250.0, 272.16, 273.16, 274.16, 290.0])) == pytest.approx([1, 1, 0.5, 0, 0])
+
+
+def test_melting_snow_closes() -> None:
+    """Snow at the melting point that gets the heat of fusion of 1 kg m-2 has 1 kg m-2 of liquid water more."""
+    zero = np.array(273.16)
+    change = b.snow_heat(np.array(50.0), np.array(3.0), zero) - b.snow_heat(np.array(50.0), np.array(2.0), zero)
+    assert b.energy_residual(np.array(3.337e5 / 21600.0), 0.0, change) == pytest.approx(0.0, abs=1e-9)
+
+
+def test_snowfall_brings_its_cold() -> None:
+    """Snow that falls at 263.16 K and lies at that temperature asks no heat of the surface."""
+    change = b.snow_heat(np.array(2.0), np.array(0.0), np.array(263.16))
+    fall = np.array(2.0 / 21600.0)
+    supply = b.snow_heat_supply(np.array(0.0), np.array(0.0), fall, np.array(263.16))
+    assert b.energy_residual(np.array(0.0), 0.0, change, supply) == pytest.approx(0.0, abs=1e-9)
+
+
+def test_sublimation_takes_only_the_heat_of_vaporisation_from_liquid() -> None:
+    """Ice that sublimates with the heat of sublimation leaves the temperature of the rest as it was."""
+    lost = 0.5
+    change = b.snow_heat(np.array(9.5), np.array(0.0), 273.16) - b.snow_heat(np.array(10.0), np.array(0.0), 273.16)
+    slhf, evap = -lost * (2.5008e6 + 3.337e5) / 21600.0, lost / 21600.0
+    supply = b.snow_heat_supply(np.array(slhf), np.array(evap), np.array(0.0), np.array(273.16))
+    heat_flux = b.surface_heat_flux(np.array(-slhf), 0.0, np.array(slhf), 0.0)  # radiation pays for it
+    assert b.energy_residual(heat_flux, 0.0, change, supply) == pytest.approx(0.0, abs=1e-9)
+
+
+def test_evaporation_from_latent_heat_knows_snow() -> None:
+    """250.08 W m-2 upward evaporate 1e-4 kg m-2 s-1 from bare ground; over snow less, by the heat of fusion."""
+    assert b.evaporation_from_latent_heat(np.array(-250.08)) == pytest.approx(1e-4)
+    assert b.evaporation_from_latent_heat(np.array(-283.45), np.array(1.0)) == pytest.approx(1e-4)
+
+
+def test_water_of_ecland_closes(ecland: xr.Dataset) -> None:
+    """In ecLand's output less than 0.02 mm are missing in any step; what flows is a hundred times as much."""
+    swvl = np.stack([ecland[f"swvl{k}"].values for k in (1, 2, 3, 4)])
+    storage = b.water_storage(swvl, ecland["sd"].values, ecland["src"].values)
+    flows = [ecland[name].values[1:] for name in ("evap", "sro", "ssro")]
+    rain = (ecland["Rainf"] + ecland["Snowf"]).values[1:]
+    residual = b.water_residual(np.diff(storage, axis=0), rain, *flows)
+    assert np.abs(residual).max() < 0.02
+    assert (21600.0 * rain).max() > 2.0
+
+
+def test_energy_of_ecland_closes_without_snow(ecland: xr.Dataset) -> None:
+    """At points that never have snow the heat flux is the change of the heat of the soil, to 1 % of its size."""
+    part = ecland.isel(point=np.flatnonzero(ecland["sd"].max("time") == 0))
+    stl = np.stack([part[f"stl{k}"].values for k in (1, 2, 3, 4)])
+    plants = part["clim_cvl"] * part["clim_veg_covl"] + part["clim_cvh"] * part["clim_veg_covh"]
+    heat = b.soil_heat(stl, part["theta_sat"].values, part["clim_theta_cap"].values, plants.values)
+    flux = b.surface_heat_flux(*(part[name].values[1:] for name in ("ssr", "str", "slhf", "sshf")))
+    residual = b.energy_residual(flux, np.diff(heat, axis=0))
+    assert part.sizes["point"] > 5
+    assert np.sqrt((residual**2).mean()) < 0.01 * np.sqrt((flux**2).mean())

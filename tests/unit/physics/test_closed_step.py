@@ -1,0 +1,244 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""Water is closed, heat below the first layer only moved, whatever the network says."""
+
+import closed_case as case
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from anemoi_ailand.constants import SOIL_LAYER_THICKNESS
+from anemoi_ailand.physics.bounds import limits
+from anemoi_ailand.physics.closed_step import CONTROLS, FLUXES, N_CONTROLS, STATE, Land, closed_step, split_controls
+from anemoi_ailand.physics.snow import snow_cover
+from anemoi_ailand.physics.soil_heat import STEP_SECONDS, heat_capacity
+
+LANDS = {"random": lambda dtype=torch.float64: case.land(700, dtype=dtype), "corners": case.corners}
+SCALES = [0.0, 1.0, 5.0]
+
+
+def said(columns, scale=0.0, **controls):
+    """Outputs of the network with some of the controls set by name."""
+    outputs = case.outputs(columns, scale)
+    for name, value in controls.items():
+        outputs[..., positions(name)] = value
+    return outputs
+
+
+def positions(name):
+    """Where the outputs of a control are."""
+    return split_controls(torch.arange(N_CONTROLS))[name].reshape(-1)
+
+
+@pytest.fixture(params=LANDS, name="make")
+def _make(request):
+    return LANDS[request.param]
+
+
+@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-9), (torch.float32, 1e-3)])
+def test_water_is_closed(make, scale, dtype, tolerance):
+    """Precipitation is storage, evaporation and runoff, to rounding [kg m-2 of a storage of 1000]."""
+    land = make(dtype)
+    for seed in range(5):
+        after = closed_step(land, case.outputs(land, scale, seed))
+        assert case.residual(land, after).abs().max() < tolerance
+
+
+@settings(derandomize=True, deadline=None, max_examples=60)
+@given(st.data())
+def test_water_is_closed_for_anything(data):
+    """One column, every number of it and of the network chosen to break it."""
+    share, number = st.floats(0.0, 1.0), st.floats(-30.0, 30.0)
+    ground = case.soil([data.draw(st.integers(1, 7))])
+
+    def draw(low, high):
+        return torch.tensor([data.draw(st.floats(low, high))], dtype=torch.float64)
+
+    land = Land(
+        theta=ground.saturated * torch.tensor([[data.draw(share) for _ in range(4)]], dtype=torch.float64),
+        temperature=torch.tensor([[data.draw(st.floats(200.0, 330.0)) for _ in range(4)]], dtype=torch.float64),
+        snowc=draw(0.0, 1.0), sd=draw(0.0, 1e3), rsn=draw(50.0, 500.0), src=draw(0.0, 5.0), rain=draw(0.0, 500.0),
+        snowfall=draw(0.0, 500.0), soil=ground, vegetation=draw(0.0, 1.0),
+    )  # fmt: skip
+    after = closed_step(land, torch.tensor([[data.draw(number) for _ in range(N_CONTROLS)]], dtype=torch.float64))
+    assert case.residual(land, after).abs().max() < 1e-9
+    assert case.layers(after).min() >= 0 and (case.layers(after) <= ground.saturated + 1e-12).all()
+
+
+@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+def test_no_store_is_negative_and_no_layer_above_saturation(make, scale, dtype):
+    """Exactly not below zero; saturation to rounding."""
+    land = make(dtype)
+    after = closed_step(land, case.outputs(land, scale))
+    assert min(after[name].min() for name in ("swvl1", "swvl2", "swvl3", "swvl4", "sd", "src")) >= 0
+    assert (case.layers(after) <= land.soil.saturated + 3e-7).all()
+
+
+def test_no_store_is_beyond_the_table(make):
+    """Snow, density, cover and fluxes of water are within the bounds of the table; runoff to rounding."""
+    land = make()
+    after = closed_step(land, case.outputs(land, 5.0))
+    for name in ("snowc", "sd", "rsn", "src", *FLUXES):
+        (low,), (high,) = limits([name])
+        assert after[name].min() >= low - 1e-20 and after[name].max() <= high
+
+
+def test_a_long_roll_out_loses_no_water():
+    """After 400 steps of random outputs the storage is that of the beginning with all that came and left."""
+    first = land = case.land(14)
+    total = torch.zeros(14, dtype=torch.float64)
+    for step in range(400):
+        after = closed_step(land, case.outputs(land, 1.0, seed=step))
+        total += case.residual(land, after)
+        land = land._replace(
+            theta=case.layers(after), temperature=case.layers(after, "stl").clamp(230.0, 320.0),
+            **{name: after[name] for name in ("snowc", "sd", "rsn", "src")},
+        )  # fmt: skip
+    assert total.abs().max() < 1e-8
+    assert (land.theta >= 0).all() and (land.theta <= first.soil.saturated + 1e-12).all()
+    assert (land.theta - first.theta).abs().max() > 0.05
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_heat_below_the_first_layer_is_only_moved(scale):
+    """What the deeper layers gain depends on the first alone: in equilibrium with its mean they keep their heat."""
+    land = case.land(100)
+    land = land._replace(temperature=torch.full_like(land.temperature, 285.0))
+    after = closed_step(land, said(land, scale, top_heating=0.0, top_mean=0.0))
+    torch.testing.assert_close(case.layers(after, "stl"), land.temperature, rtol=0.0, atol=1e-10)
+
+
+def test_heat_factor_changes_what_enters_not_what_is_kept():
+    """The network's factor acts on the flow from the first layer; the flow between others stays that of the soil."""
+    land = case.land(60, temperature=torch.tensor([290.0, 285.0, 280.0, 275.0]).double().repeat(60, 1))
+    weak, strong = (closed_step(land, said(land, heat=v)) for v in (-3.0, 3.0))
+    assert (strong["stl2"] > weak["stl2"]).all()
+    depth = torch.tensor(SOIL_LAYER_THICKNESS[1:], dtype=torch.float64)
+    capacity = depth * heat_capacity(land.temperature[:, 1:], land.vegetation.unsqueeze(-1), land.soil)
+    gain = [(capacity * (case.layers(a, "stl")[:, 1:] - land.temperature[:, 1:])).sum(-1) for a in (weak, strong)]
+    assert (gain[1] > gain[0]).all() and (gain[0] > 0).all()
+
+
+def test_first_layer_warms_as_the_network_says():
+    """A unit of output is the table's increment scale of stl1, 5.85 K."""
+    land = case.land(20)
+    after = closed_step(land, said(land, 1.0, top_heating=0.5))
+    torch.testing.assert_close(after["stl1"] - land.temperature[:, 0], torch.full((20,), 2.925, dtype=torch.float64))
+
+
+def test_deeper_layers_feel_the_mean_of_the_first_over_the_step():
+    """Half the change of the first layer counts; a mean that is lower by as much leaves them as without heating."""
+    land = case.land(50)
+    heat, mean = CONTROLS["top_heating"][1], CONTROLS["top_mean"][1]
+    calm, heated, undone = (closed_step(land, said(land, top_heating=h, top_mean=m))
+                            for h, m in ((0.0, 0.0), (1.0, 0.0), (1.0, -0.5 * heat / mean)))  # fmt: skip
+    assert (heated["stl2"] > calm["stl2"] + 1e-3).all()
+    for name in ("stl2", "stl3", "stl4"):
+        torch.testing.assert_close(undone[name], calm[name], rtol=0.0, atol=1e-10)
+
+
+def test_points_do_not_mix():
+    """Permuted columns give permuted results, and a part of them a part of the results."""
+    land = case.land(200)
+    outputs, order = case.outputs(land, 3.0), torch.randperm(200)[:50]
+    full, part = closed_step(land, outputs), closed_step(case.pick(land, order), outputs[order])
+    for name, values in part.items():
+        torch.testing.assert_close(values, full[name][order], rtol=1e-13, atol=1e-15)
+
+
+def test_leading_dimensions_are_kept():
+    """State and fluxes by name, each of the shape of a field."""
+    land = case.land(12)
+    twice = case.pick(land, torch.arange(24).reshape(2, 12) % 12)
+    after = closed_step(twice, case.outputs(twice))
+    assert tuple(after) == (*STATE, *FLUXES)
+    assert {v.shape for v in after.values()} == {(2, 12)}
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+@pytest.mark.parametrize("scale", SCALES)
+def test_gradients_are_finite(make, dtype, scale):
+    """With respect to all outputs of the network and to the state, dry, saturated, bare and frozen soil among them."""
+    land = make(dtype)
+    outputs = case.outputs(land, scale).requires_grad_()
+    state = {k: getattr(land, k).clone().requires_grad_() for k in ("theta", "temperature", "sd", "rsn", "src")}
+    after = closed_step(land._replace(**state), outputs)
+    assert all(torch.isfinite(v).all() for v in after.values())
+    sum(v.square().sum() for v in after.values()).backward()
+    assert all(torch.isfinite(v.grad).all() for v in (outputs, *state.values()))
+
+
+@pytest.mark.parametrize("name", CONTROLS)
+def test_every_output_matters(name):
+    """Each of a control's outputs moves the state or a flux somewhere, so none is learned in vain."""
+    land = case.land(200)
+    outputs = case.outputs(land).requires_grad_()
+    sum((v / v.detach().abs().max()).square().sum() for v in closed_step(land, outputs).values()).backward()
+    assert (outputs.grad[:, positions(name)].abs().amax(0) > 1e-9).all()
+
+
+def test_frozen_soil_in_dry_weather_keeps_its_water():
+    """No precipitation, all ice, no evaporation asked for, whatever the factors: nothing moves, nothing leaves."""
+    calm = case.land(70)
+    nothing, n = torch.zeros(70, dtype=torch.float64), (70, 4)
+    calm = calm._replace(
+        temperature=torch.full(n, 260.0, dtype=torch.float64), sd=nothing, src=nothing, rain=nothing, snowfall=nothing
+    )
+    outputs = said(calm, 5.0, top_evaporation=0.0, sublimation=0.0)
+    after = closed_step(calm, outputs)
+    torch.testing.assert_close(case.layers(after), calm.theta, rtol=0.0, atol=1e-14)
+    assert max(after[name].abs().max() for name in FLUXES) < 1e-15
+
+
+@pytest.mark.parametrize("kind", range(1, 8))
+def test_drainage_follows_the_soil(kind):
+    """With an untrained network a column above field capacity drains, and the wetter the more."""
+    ground = case.soil([kind] * 20)
+    share = torch.linspace(0.2, 0.95, 20, dtype=torch.float64).unsqueeze(-1)
+    theta = (ground.capacity + share * (ground.saturated - ground.capacity)).expand(-1, 4)
+    calm = case.land(20, temperature=torch.full((20, 4), 285.0, dtype=torch.float64))._replace(soil=ground, theta=theta)
+    drainage = STEP_SECONDS * closed_step(calm, said(calm))["ssro"]
+    assert (drainage > 0).all() and (drainage.diff() > 0).all()
+
+
+def test_dry_soil_gives_roots_nothing():
+    """At the wilting point, and where the water is ice, roots take nothing however much they ask for."""
+    land = case.land(70)
+    wilted = land._replace(theta=land.soil.wilting.expand(-1, 4), temperature=torch.full((70, 4), 290.0).double())
+    frozen = land._replace(theta=land.soil.saturated.expand(-1, 4), temperature=torch.full((70, 4), 260.0).double())
+    moist = land._replace(theta=land.soil.capacity.expand(-1, 4), temperature=wilted.temperature)
+    more = [closed_step(x, said(x, roots=5.0))["evap"] - closed_step(x, said(x))["evap"]
+            for x in (wilted, frozen, moist)]  # fmt: skip
+    assert more[0].abs().max() < 1e-15 and more[1].abs().max() < 1e-15 and more[2].min() > 1e-5
+
+
+def test_snow_cover_is_that_of_mass_and_density(make):
+    """The three fields of snow agree after the step as ecLand's do."""
+    land = make()
+    after = closed_step(land, case.outputs(land, 2.0))
+    expected = torch.from_numpy(snow_cover(after["sd"].numpy(), after["rsn"].numpy()))
+    torch.testing.assert_close(after["snowc"], expected, rtol=1e-12, atol=1e-15)
+    assert (after["sd"] == 0).any() and (after["snowc"] == 1).any()
+
+
+def test_rain_runs_off_saturated_frozen_ground():
+    """Where neither soil nor snow can take it, all the rain that leaves do not keep leaves at the surface."""
+    land = case.land(70, rain=torch.full((70,), 40.0, dtype=torch.float64))
+    none = torch.zeros(70, dtype=torch.float64)
+    land = land._replace(theta=land.soil.saturated.expand(-1, 4), sd=none, snowc=none, src=none, snowfall=none,
+                         temperature=torch.full((70, 4), 260.0, dtype=torch.float64))  # fmt: skip
+    after = closed_step(land, said(land, interception=0.0, interception_evaporation=-20.0, surface_runoff=-20.0))
+    torch.testing.assert_close(STEP_SECONDS * after["sro"], land.rain, rtol=1e-6, atol=0.0)
+
+
+def test_every_control_is_given_once():
+    """The parts are the outputs in order, single ones without a dimension of their own."""
+    outputs = torch.arange(2.0 * N_CONTROLS).reshape(2, N_CONTROLS)
+    parts = split_controls(outputs)
+    assert list(parts) == list(CONTROLS) and sum(number for number, _ in CONTROLS.values()) == N_CONTROLS
+    assert all(parts[name].shape == ((2,) if number == 1 else (2, number)) for name, (number, _) in CONTROLS.items())
+    assert torch.equal(torch.cat([v.reshape(2, -1) for v in parts.values()], dim=-1), outputs)

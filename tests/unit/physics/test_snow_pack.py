@@ -1,0 +1,75 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""Snow on the ground over one step."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from anemoi_ailand.constants import SNOW_DENSITY_HIGHEST, SNOW_DENSITY_LOWEST, SNOW_DENSITY_MIN
+from anemoi_ailand.physics import snow
+from anemoi_ailand.physics.snow_pack import NO_SNOW, bare_density, snow_cover, snow_density, snow_mass
+
+
+def kg(*values):
+    return torch.tensor(values, dtype=torch.float64)
+
+
+@settings(derandomize=True)
+@given(st.floats(0.0, 1000.0), st.floats(-20.0, 50.0), st.floats(0.0, 200.0))
+def test_snow_is_closed(available, sublimation, melt):
+    """What is left, sublimated and melted sums to what there was; no snow, melt or excess of either below zero."""
+    result = snow_mass(kg(available), kg(sublimation), kg(melt))
+    assert (result.sd >= 0).all() and (result.melt >= 0).all() and (result.sublimation <= max(available, 0.0)).all()
+    assert sum(result).item() == pytest.approx(available, abs=1e-11)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_snow_melts_to_exactly_nothing(dtype):
+    """However much there was, and however much sublimated before: no crumbs of rounding."""
+    available = torch.linspace(0.01, 500.0, 997, dtype=dtype)
+    assert torch.equal(snow_mass(available, 0.0037 * available, 2 * available).sd, torch.zeros_like(available))
+
+
+def test_fluxes_are_as_asked_for_where_there_is_snow():
+    """Ten kg: one sublimates, two melt; hoar frost adds."""
+    assert [v.item() for v in snow_mass(kg(10.0), kg(1.0), kg(2.0))] == [7.0, 1.0, 2.0]
+    assert [v.item() for v in snow_mass(kg(10.0), kg(-1.0), kg(2.0))] == [9.0, -1.0, 2.0]
+
+
+def test_cover_is_that_of_the_arrays():
+    """The same formula as in physics.snow, on all depths and densities, bare ground among them."""
+    sd, rsn = np.meshgrid([0.0, 1e-3, 0.1, 1.0, 5.0, 10.0, 300.0], np.linspace(50.0, 500.0, 19))
+    cover = snow_cover(torch.from_numpy(sd), torch.from_numpy(rsn)).numpy()
+    np.testing.assert_allclose(cover, snow.snow_cover(sd, rsn), rtol=1e-12, atol=0.0)
+    assert {0.0, 1.0} <= set(cover.flat) and ((cover > 0.1) & (cover < 0.9)).any()
+
+
+def test_mixed_density_is_between_old_and_fresh():
+    """Nearer to the one there is more of, and that of the pack where nothing falls."""
+    fresh = torch.linspace(0.0, 50.0, 51, dtype=torch.float64)
+    old, new = torch.full_like(fresh, 300.0), torch.full_like(fresh, 80.0)
+    mixed = snow_density(torch.full_like(fresh, 10.0), old, fresh, new, torch.zeros_like(fresh))
+    assert mixed[0].item() == pytest.approx(300.0)
+    assert (mixed[1:] < 300.0).all() and (mixed > 80.0).all() and (mixed.diff() < 0).all()
+    assert mixed[10].item() == pytest.approx(190.0, abs=0.02)
+
+
+def test_density_of_the_first_snow_is_that_of_the_fresh():
+    """On bare ground the old density counts for nothing."""
+    assert snow_density(kg(0.0), kg(100.0), kg(5.0), kg(250.0), kg(0.0)).item() == pytest.approx(250.0, rel=1e-3)
+
+
+@pytest.mark.parametrize(("change", "limit"), [(1e4, SNOW_DENSITY_HIGHEST), (-1e4, SNOW_DENSITY_LOWEST)])
+def test_density_keeps_within_that_of_ecland(change, limit):
+    """Whatever settling is asked for."""
+    assert snow_density(kg(10.0), kg(300.0), kg(1.0), kg(80.0), kg(change)).item() == limit
+
+
+def test_bare_ground_has_the_density_of_none():
+    """100 kg m-3 without snow and with a trace of it, its own with more."""
+    density = bare_density(kg(0.0, NO_SNOW, 2 * NO_SNOW), kg(333.0, 333.0, 333.0))
+    assert density.tolist() == [SNOW_DENSITY_MIN, SNOW_DENSITY_MIN, 333.0]

@@ -1,0 +1,143 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""Water in the soil: van Genuchten's properties, and no water lost."""
+
+import closed_case as case
+import pytest
+import torch
+
+from anemoi_ailand.constants import SOIL_LAYER_THICKNESS
+from anemoi_ailand.physics.soil_water import fill_deficits, hydraulic_properties, richards_step
+
+DEPTH = torch.tensor(SOIL_LAYER_THICKNESS, dtype=torch.float64)
+KINDS = range(1, 8)
+
+
+def at_saturations(kind, low, high, n=200, dtype=torch.float64):
+    """Soil water from one effective saturation to another, with its soil."""
+    ground = case.soil([kind] * n, dtype)
+    share = torch.linspace(low, high, n, dtype=dtype).unsqueeze(-1)
+    return ground.residual + share * (ground.saturated - ground.residual), ground
+
+
+def coefficients(n=60, seed=0):
+    """Random gain, gravity and diffusion of columns [m]."""
+    g = torch.Generator().manual_seed(seed)
+
+    def random(scale, k):
+        return scale * torch.rand(n, k, generator=g, dtype=torch.float64)
+
+    return random(0.4, 4) * DEPTH, random(0.01, 4) - 0.003, random(0.05, 4), random(3.0, 3)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_properties_are_those_of_the_textbook(kind):
+    """Mualem and van Genuchten as printed, where their digits suffice."""
+    theta, soil = at_saturations(kind, 0.5, 0.998)
+    s, m = (theta - soil.residual) / (soil.saturated - soil.residual), 1 - 1 / soil.exponent
+    k = soil.conductivity * s**soil.mualem * (1 - (1 - s ** (1 / m)) ** m) ** 2
+    d = (1 - m) * soil.conductivity / (soil.alpha * m * (soil.saturated - soil.residual))
+    d = d * s ** (soil.mualem - 1 / m) * ((1 - s ** (1 / m)) ** -m + (1 - s ** (1 / m)) ** m - 2)
+    conductivity, diffusivity = hydraulic_properties(theta, soil)
+    torch.testing.assert_close(conductivity, k, rtol=1e-4, atol=0.0)
+    torch.testing.assert_close(diffusivity, d, rtol=1e-4, atol=0.0)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_diffusivity_is_conductivity_times_the_slope_of_suction(kind):
+    """D = K dh/dtheta with van Genuchten's suction, by automatic differentiation."""
+    theta, soil = at_saturations(kind, 0.3, 0.998)
+    theta = theta.requires_grad_()
+    s, m = (theta - soil.residual) / (soil.saturated - soil.residual), 1 - 1 / soil.exponent
+    head = -((s ** (-1 / m) - 1) ** (1 / soil.exponent)) / soil.alpha
+    (slope,) = torch.autograd.grad(head.sum(), theta)
+    conductivity, diffusivity = hydraulic_properties(theta.detach(), soil)
+    torch.testing.assert_close(diffusivity, conductivity * slope, rtol=1e-9, atol=0.0)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_wetter_soil_conducts_more(kind):
+    """Conductivity and diffusivity rise with water over the whole range, and stay below saturation's."""
+    theta, soil = at_saturations(kind, 0.021, 0.998)
+    conductivity, diffusivity = (v.squeeze(-1) for v in hydraulic_properties(theta, soil))
+    assert (conductivity.diff() > 0).all() and (diffusivity.diff() > 0).all()
+    assert 0 < conductivity[0] < 1e-4 * conductivity[-1] < 1e-4 * soil.conductivity[0, 0]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_properties_are_finite_everywhere(kind):
+    """From no water at all to saturation and above, in float32, with their gradients."""
+    soil = case.soil([kind] * 101, torch.float32)
+    theta = (torch.linspace(0.0, 1.2, 101).unsqueeze(-1) * soil.saturated).requires_grad_()
+    for values in hydraulic_properties(theta, soil):
+        (gradient,) = torch.autograd.grad(values.sum(), theta, retain_graph=True)
+        assert torch.isfinite(values).all() and (values >= 0).all() and torch.isfinite(gradient).all()
+
+
+def test_digits_survive_in_dry_soil():
+    """Float32 has four digits of what float64 says down to an effective saturation of 0.1, for all soils."""
+    for kind in KINDS:
+        for single, double in zip(hydraulic_properties(*at_saturations(kind, 0.1, 0.99, dtype=torch.float32)),
+                                  hydraulic_properties(*at_saturations(kind, 0.1, 0.99)), strict=True):  # fmt: skip
+            torch.testing.assert_close(single.double(), double, rtol=1e-3, atol=0.0)
+
+
+def test_water_is_only_moved():
+    """The column after is the column before with what it gained, less drainage, to rounding."""
+    water, gain, gravity, diffusion = coefficients()
+    after = richards_step(water, DEPTH, gain, gravity, diffusion)
+    assert (after - water).abs().max() > 0.01
+    torch.testing.assert_close(after.sum(-1), (water + gain).sum(-1) - gravity[..., -1], rtol=1e-12, atol=1e-13)
+
+
+def test_flow_between_layers_is_that_of_the_equation():
+    """Each layer gains gravity from above, loses its own, and exchanges by the new differences."""
+    water, gain, gravity, diffusion = coefficients()
+    after = richards_step(water, DEPTH, gain, gravity, diffusion)
+    theta = after / DEPTH
+    flow = torch.cat([gravity[..., :-1] + diffusion * (theta[..., :-1] - theta[..., 1:]), gravity[..., -1:]], -1)
+    above = torch.nn.functional.pad(flow[..., :-1], (1, 0))
+    torch.testing.assert_close(after, water + gain + above - flow, rtol=1e-11, atol=1e-13)
+
+
+def test_diffusion_moves_water_from_wet_to_dry():
+    """Of two layers the wetter loses, and however strong the diffusion, their difference never turns round."""
+    for strength in (0.01, 1.0, 100.0):
+        water = torch.tensor([[0.3, 0.1, 0.1, 0.1], [0.1, 0.1, 0.1, 0.3]], dtype=torch.float64) * DEPTH
+        diffusion = torch.full((2, 3), strength, dtype=torch.float64)
+        nothing = torch.zeros(2, 4, dtype=torch.float64)
+        after = richards_step(water, DEPTH, nothing, nothing, diffusion) / DEPTH
+        assert after[0, 0] < 0.3 and after[1, 3] < 0.3
+        assert (after[0].diff() <= 1e-12).all() and (after[1].diff() >= -1e-12).all()
+
+
+def test_diffusion_never_widens_the_differences():
+    """Wettest and driest layer of random columns come no further apart."""
+    water, _, _, diffusion = coefficients()
+    nothing = torch.zeros_like(water)
+    before, after = water / DEPTH, richards_step(water, DEPTH, nothing, nothing, diffusion) / DEPTH
+    assert (after.amax(-1) < before.amax(-1)).all() and (after.amin(-1) > before.amin(-1)).all()
+
+
+def test_uniform_column_without_gravity_stays():
+    """Nothing moves where nothing differs."""
+    diffusion = coefficients()[-1]
+    water, nothing = 0.27 * DEPTH.expand(60, 4), torch.zeros(60, 4, dtype=torch.float64)
+    torch.testing.assert_close(richards_step(water, DEPTH, nothing, nothing, diffusion), water, rtol=1e-12, atol=0.0)
+
+
+def test_deficits_are_filled_from_below():
+    """By hand: the missing water comes from the next layer that has some, and the rest is the deficit."""
+    water = torch.tensor([[-1.0, -2.0, 5.0, 1.0], [1.0, 1.0, -3.0, 1.0], [1.0, 2.0, 3.0, 4.0]])
+    filled, deficit = fill_deficits(water)
+    assert filled.tolist() == [[0.0, 0.0, 2.0, 1.0], [1.0, 1.0, 0.0, 0.0], [1.0, 2.0, 3.0, 4.0]]
+    assert deficit.tolist() == [0.0, 2.0, 0.0]
+
+
+def test_filling_creates_no_water():
+    """Nothing is left below zero, and the column has gained its deficit exactly."""
+    water = torch.randn(500, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    filled, deficit = fill_deficits(water)
+    assert (filled >= 0).all() and (deficit > 0).any() and (deficit == 0).any()
+    torch.testing.assert_close(filled.sum(-1) - deficit, water.sum(-1), rtol=0.0, atol=1e-14)

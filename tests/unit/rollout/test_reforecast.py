@@ -1,0 +1,255 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""Re-forecasts: start dates and leads of the protocols, division of the work, the file, and what stops it."""
+
+from datetime import datetime
+
+import numpy as np
+import pytest
+import reforecast_case as case
+import xarray as xr
+
+from anemoi_ailand.rollout import reforecast as under_test
+from anemoi_ailand.rollout import stored_fields
+from anemoi_ailand.rollout.reforecast import division, lead_hours_of_days, protocol_a_starts, reforecast
+from anemoi_ailand.variables import VARIABLES
+
+STARTS = ["2022-01-01T00", "2022-01-01T18", "2022-01-05T00"]
+FIRST = [0, 3, 16]
+LEADS = [6, 18, 24, 48]
+
+
+def six_hourly(first, last):
+    return np.arange(np.datetime64(first, "s"), np.datetime64(last, "s") + 1, np.timedelta64(6, "h"))
+
+
+def test_protocol_a_has_138_starts_in_a_year():
+    """Every other midnight, the last run ending with the last stamps of the year; a leap year has as many."""
+    for year in (2022, 2020):
+        starts = protocol_a_starts(six_hourly("2019-06-01", "2023-05-01"), year)
+        assert len(starts) == 138
+        assert starts[0] == np.datetime64(f"{year}-01-01", "s")
+        assert (np.diff(starts) == np.timedelta64(2, "D")).all()
+
+
+@pytest.mark.parametrize(("every", "length", "expected"), [(1, 1, 9), (1, 9, 1), (4, 2, 2), (3, 3, 3)])
+def test_protocol_a_of_part_of_a_year(every, length, expected):
+    """Ten days, 5 to 14 March, whose last stamp is 18 UTC."""
+    starts = protocol_a_starts(six_hourly("2022-03-04T12", "2022-03-14T18")[2:], 2022, every, length)
+    assert len(starts) == expected
+    assert starts[0] == np.datetime64("2022-03-05", "s")
+    assert starts[-1] + np.timedelta64(length, "D") <= np.datetime64("2022-03-14T18", "s")
+
+
+@pytest.mark.parametrize(
+    ("year", "options", "message"),
+    [
+        (2021, {}, "fits into 2021: the dataset has 2022-03-05T00:00:00 to 2022-03-14T18:00:00, 0 stamps"),
+        (2022, {"length_days": 10}, "No integration of 10 days fits"),
+        (2022, {"every_days": 0}, "every_days is 0"),
+        (2022, {"length_days": -1}, "length_days -1"),
+    ],
+)
+def test_protocol_a_without_a_start_is_refused(year, options, message):
+    """With what is there."""
+    with pytest.raises(ValueError, match=message):
+        protocol_a_starts(six_hourly("2022-03-05", "2022-03-14T18"), year, **options)
+
+
+def test_leads_of_days_are_their_four_stamps():
+    """Day d ends at 24 d; in order and once, however given."""
+    np.testing.assert_array_equal(lead_hours_of_days([1]), [6, 12, 18, 24])
+    np.testing.assert_array_equal(lead_hours_of_days([90, 2, 2]), [30, 36, 42, 48, 2142, 2148, 2154, 2160])
+    assert len(lead_hours_of_days([1, 2, 3, 5, 7, 10, 15, 20, 30, 45, 60, 75, 90])) == 52
+
+
+@pytest.mark.parametrize("days", [[0], [1, -3], [1.5]])
+def test_days_that_are_none_are_refused(days):
+    """Counted from one."""
+    with pytest.raises(ValueError, match="counted from 1"):
+        lead_hours_of_days(days)
+
+
+@pytest.mark.parametrize(
+    ("spacing", "n_starts", "n_points", "rows", "expected"),
+    [
+        (8, 138, 112, 10**5, (138, 112)),  # protocol A: 45 under way, all fit
+        (8, 138, 10**6, 45 * 1000, (138, 1000)),  # points are divided
+        (10**4, 5, 10**6, 1000, (5, 1000)),  # never two under way
+        (1, 5000, 10**6, 2560, (10, 256)),  # few points as it is: starts are divided
+        (1, 5000, 1, 10, (10, 1)),
+        (1, 3, 1, 0, (1, 1)),  # one roll-out is always possible
+    ],
+)
+def test_parts_keep_what_is_under_way_below_the_limit(spacing, n_starts, n_points, rows, expected):
+    """Points are divided first, down to a few, then starts."""
+    assert division(spacing * np.arange(n_starts), 360, n_points, rows) == expected
+
+
+@pytest.fixture
+def data(monkeypatch):
+    """Dataset and model in memory, in place of any."""
+    made, step = case.FakeDataset(), case.land_step()
+    monkeypatch.setattr(stored_fields, "open_dataset", lambda _path: made)
+    monkeypatch.setattr(under_test, "load_step", lambda _path, _device: step)
+    made.step = step
+    return made
+
+
+def run(folder, name="f.nc", **options):
+    """A re-forecast of the starts and leads above; the path."""
+    path = folder / "out" / name
+    found = reforecast("best.ckpt", folder, path, **{"starts": STARTS, "leads": LEADS, "progress": False, **options})
+    assert found == path
+    return path
+
+
+def compare(path, data, points=slice(None), leads=LEADS):
+    """The file is what a loop over the starts gives."""
+    with xr.open_dataset(path) as found:
+        for s, first in enumerate(FIRST):
+            expected = case.by_hand(data.step, data, first, max(leads) // 6, points)[np.array(leads) // 6 - 1]
+            for i, name in enumerate(data.step.outputs):
+                got = found[VARIABLES[name].netcdf_name].values[s]
+                np.testing.assert_allclose(got, expected[..., i], rtol=1e-5, atol=1e-4, err_msg=name)
+
+
+def test_file_has_every_start_lead_and_point(tmp_path, data):
+    """As a loop over the starts, over the leads kept, gives them; with names of points, model and dataset."""
+    path = run(tmp_path, label="A")
+    compare(path, data)
+    with xr.open_dataset(path) as found:
+        np.testing.assert_array_equal(found.start, np.array(STARTS, "datetime64[ns]"))
+        np.testing.assert_array_equal(found.lead, LEADS)
+        np.testing.assert_array_equal(found.latitude, data.latitudes)
+        np.testing.assert_array_equal(found.point_id, [10, 11, 12, 13, 14])
+        assert (found.attrs["label"], found.attrs["checkpoint"]) == ("A", "best.ckpt")
+        assert found.attrs["dataset"] == str(tmp_path)
+        assert "checkpoint_sha256" in found.attrs
+
+
+@pytest.mark.parametrize("flight", [1, 3000, 6000])
+@pytest.mark.parametrize("gathered", [1, 3, 64])
+def test_division_changes_nothing(tmp_path, data, monkeypatch, flight, gathered):
+    """Little memory, so that starts, points and leads are divided: every part comes to its place."""
+    monkeypatch.setattr(under_test, "FLIGHT_BYTES", flight)
+    monkeypatch.setattr(under_test, "FEW_POINTS", 2)
+    monkeypatch.setattr(under_test, "GATHERED_LEADS", gathered)
+    monkeypatch.setattr(under_test, "CHUNK_SIZE", 4)
+    compare(run(tmp_path, batch_rows=3), data)
+
+
+def test_points_and_variables_are_chosen(tmp_path, data):
+    """Points in the order given, variables in that of the model, the rest not in the file."""
+    some, whole = run(tmp_path, "some.nc", points=[4, 1], variables=["2t", "stl1"]), run(tmp_path)
+    with xr.open_dataset(some) as found, xr.open_dataset(whole) as full:
+        assert set(found.data_vars) == {"t2m", "stl1"}
+        for name in ("t2m", "stl1"):
+            np.testing.assert_allclose(found[name], full[name].isel(point=[4, 1]), rtol=1e-5)
+        np.testing.assert_array_equal(found.point_id, [14, 11])
+
+
+def test_one_long_run_is_written_as_it_goes(tmp_path, data, monkeypatch):
+    """All leads of one start: groups of leads go to the file in their order, and none waits longer than it must."""
+    monkeypatch.setattr(under_test, "GATHERED_LEADS", 4)
+    written, write = [], under_test.ReforecastFile.write
+
+    def noted(self, start, leads, points, values):
+        written.append((leads.start, leads.stop, max(data.reads)))
+        write(self, start, leads, points, values)
+
+    monkeypatch.setattr(stored_fields, "BLOCK_BYTES", 1)
+    monkeypatch.setattr(under_test.ReforecastFile, "write", noted)
+    run(tmp_path, starts=STARTS[:1], leads=range(6, 6 * 31, 6))
+    assert [w[:2] for w in written] == [(b, min(b + 4, 30)) for b in range(0, 30, 4)]
+    assert all(read < stop + 4 for _, stop, read in written)
+
+
+@pytest.mark.parametrize("kind", [np.datetime64, datetime.fromisoformat, str])
+def test_starts_may_come_in_any_form_and_order(tmp_path, data, kind):
+    """Text, datetime or numpy; twice is once."""
+    with xr.open_dataset(run(tmp_path, starts=[kind(s) for s in [*STARTS[::-1], STARTS[1]]])) as found:
+        np.testing.assert_array_equal(found.start, np.array(STARTS, "datetime64[ns]"))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"starts": []}, "There is no start date"),
+        ({"leads": []}, "There is no lead time"),
+        ({"leads": [6, 9]}, r"Lead times \[9\] h are no positive multiples of 6 h"),
+        ({"leads": [0, 6]}, r"Lead times \[0\] h"),
+        ({"points": []}, r"`points` has shape \(0,\)"),
+        ({"points": [True, False]}, "type bool"),
+        ({"points": [1, 5]}, "points 0 to 4"),
+        ({"points": [-1, 2]}, "points 0 to 4"),
+        ({"points": [1, 1]}, "1 of 2 are different"),
+        ({"variables": []}, "leaves nothing"),
+        ({"variables": ["stl1", "sd"]}, r"names \['sd'\], but .* predicts"),
+        ({"batch_rows": 0}, "batch_rows is 0"),
+        ({"starts": ["2022-01-09T00"]}, "from 2022-01-09T00:00:00 to 2022-01-11T00:00:00 .* is not covered"),
+        ({"starts": ["2021-12-31T18"]}, "is not covered .* 2022-01-01T00:00:00 to 2022-01-10T18:00:00"),
+        ({"starts": [STARTS[0], "2022-01-01T03"]}, r"\(1 of 2 starts are so\)"),
+    ],
+)
+def test_wrong_request_stops_before_any_work(tmp_path, data, options, message):
+    """With what is wrong, what is there and what to do; nothing is read or written."""
+    with pytest.raises(ValueError, match=message):
+        run(tmp_path, **options)
+    assert data.reads == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_last_date_of_the_dataset_can_be_reached(tmp_path, data):
+    """The last lead is the last date."""
+    last = case.DATES[-1] - np.timedelta64(48, "h")
+    with xr.open_dataset(run(tmp_path, starts=[last.item()])) as found:
+        assert np.isfinite(found.t2m).all()
+
+
+def test_existing_output_is_replaced_only_on_request(tmp_path, data):
+    """And a folder never."""
+    path = run(tmp_path)
+    before = path.read_bytes()
+    with pytest.raises(FileExistsError, match=r"f.nc' exists. Give another name, or `overwrite=True`"):
+        run(tmp_path)
+    assert path.read_bytes() == before
+    run(tmp_path, overwrite=True, leads=[6])
+    with xr.open_dataset(path) as found:
+        assert found.sizes["lead"] == 1
+    (tmp_path / "out" / "folder").mkdir()
+    with pytest.raises(FileExistsError, match="is a folder"):
+        run(tmp_path, "folder", overwrite=True)
+
+
+def test_failure_on_the_way_leaves_nothing(tmp_path, data):
+    """Missing forcing late in the last roll-out."""
+    data.set("t", 23, 2, np.nan)
+    with pytest.raises(ValueError, match="'t' at 2022-01-06 18:00 is missing or infinite at 1 of 5 points"):
+        run(tmp_path)
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_it_says_what_it_did_in_one_line(tmp_path, data, caplog, capfd):
+    """One line in the log; no bar where it is not wanted, one for the whole run where a terminal is."""
+    caplog.set_level("INFO", logger="anemoi_ailand")
+    run(tmp_path)
+    assert [r.getMessage().split(": ")[1] for r in caplog.records] == [
+        "3 starts x 4 leads x 5 points x 5 variables, 120 steps in 1 passages"
+    ]
+    assert capfd.readouterr() == ("", "")
+
+
+def test_progress_counts_all_steps(tmp_path, data, monkeypatch):
+    """The bar is full at the end: starts x points x steps."""
+    bars = []
+
+    class Bar(under_test.tqdm):
+        def __init__(self, *args, **kwargs):
+            super().__init__(*args, **{**kwargs, "disable": False})
+            bars.append(self)
+
+    monkeypatch.setattr(under_test, "tqdm", Bar)
+    run(tmp_path)
+    assert [(b.n, b.total) for b in bars] == [(120, 120)]

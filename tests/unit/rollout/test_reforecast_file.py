@@ -1,0 +1,124 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""The file of a re-forecast."""
+
+import re
+
+import netCDF4
+import numpy as np
+import pytest
+import xarray as xr
+
+from anemoi_ailand.rollout.reforecast_file import Layout, ReforecastFile
+from anemoi_ailand.variables import VARIABLES
+
+NAMES = ("swvl1", "2t", "slhf")
+STARTS = np.array(["2022-01-01T00", "2022-01-03T06"], dtype="datetime64[s]")
+LEADS = np.array([6, 24, 48])
+N_POINTS = 4
+
+
+def layout(**changes):
+    made = {
+        "starts": STARTS, "leads": LEADS, "latitudes": np.linspace(-60.0, 70.0, N_POINTS),
+        "longitudes": np.linspace(0.0, 350.0, N_POINTS), "point_id": np.array([7, 3, 1, 0]), "variables": NAMES,
+        "attributes": {"label": "A", "checkpoint": "best.ckpt"}, "lead_chunk": 2, "point_chunk": 3,
+    }  # fmt: skip
+    return Layout(**{**made, **changes})
+
+
+def values():
+    """All that is written, shape (start, lead, variable, point)."""
+    shape = (len(STARTS), len(LEADS), len(NAMES), N_POINTS)
+    return np.random.default_rng(0).standard_normal(shape).astype("f4")
+
+
+def write(path, **changes):
+    """A file written in parts, not in the order of the axes."""
+    with ReforecastFile(path, layout(**changes)) as file:
+        for points in (slice(3, 4), slice(0, 3)):
+            for start in (1, 0):
+                for leads in (slice(0, 2), slice(2, 3)):
+                    file.write(start, leads, points, values()[start, leads, :, points])
+    return path
+
+
+def test_values_are_where_they_belong(tmp_path):
+    """To the last bit, whatever the order of the parts."""
+    with xr.open_dataset(write(tmp_path / "f.nc")) as found:
+        assert found.sizes == {"start": 2, "lead": 3, "point": 4}
+        for i, name in enumerate(NAMES):
+            field = found[VARIABLES[name].netcdf_name]
+            assert field.dims == ("start", "lead", "point")
+            assert field.dtype == np.float32
+            np.testing.assert_array_equal(field, values()[:, :, i])
+
+
+def test_axes_are_those_of_the_contract(tmp_path):
+    """Starts decode to dates, leads stay whole hours, points have place and identity."""
+    with xr.open_dataset(write(tmp_path / "f.nc")) as found:
+        np.testing.assert_array_equal(found.start, STARTS.astype("datetime64[ns]"))
+        np.testing.assert_array_equal(found.lead, LEADS)
+        assert (found.lead.dtype, found.lead.attrs["units"]) == (np.int32, "h")
+        assert found.lead.attrs["standard_name"] == "forecast_period"
+        np.testing.assert_array_equal(found.latitude, layout().latitudes)
+        np.testing.assert_array_equal(found.point_id, [7, 3, 1, 0])
+        assert {"latitude", "longitude", "point_id", "start", "lead"} == set(found.coords)
+
+
+def test_attributes_are_those_of_the_table(tmp_path):
+    """Of each variable, and of the file what was given, convention, time and versions."""
+    with xr.open_dataset(write(tmp_path / "f.nc")) as found:
+        for name in NAMES:
+            row, attrs = VARIABLES[name], found[VARIABLES[name].netcdf_name].attrs
+            got = (attrs["short_name"], attrs["long_name"], attrs["units"], attrs["cell_methods"])
+            assert got == (name, row.long_name, row.units, row.cell_methods)
+            assert attrs.get("standard_name") == row.standard_name
+        assert (found.attrs["label"], found.attrs["checkpoint"]) == ("A", "best.ckpt")
+        assert found.attrs["Conventions"] == "CF-1.11"
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", found.attrs["created"])
+        assert "anemoi-ailand" in found.attrs["versions"]
+
+
+def test_identity_of_points_is_optional(tmp_path):
+    """A dataset may have none."""
+    with xr.open_dataset(write(tmp_path / "f.nc", point_id=None)) as found:
+        assert "point_id" not in found.variables
+        assert {"latitude", "longitude"} <= set(found.swvl1.coords)
+
+
+def test_chunks_are_those_asked_for(tmp_path):
+    """One start, so that a part that is written holds whole chunks; compressed."""
+    with netCDF4.Dataset(write(tmp_path / "f.nc")) as ds:
+        assert ds["t2m"].chunking() == [1, 2, 3]
+        assert ds["t2m"].filters()["zlib"]
+
+
+def test_nothing_under_the_final_name_before_the_end(tmp_path):
+    """In a folder that is made; what a killed run left goes away."""
+    path = tmp_path / "new" / "f.nc"
+    path.parent.mkdir()
+    (path.parent / "f.nc.partial").write_text("left")
+    with ReforecastFile(path, layout()):
+        assert [p.name for p in path.parent.iterdir()] == ["f.nc.partial"]
+    assert [p.name for p in path.parent.iterdir()] == ["f.nc"]
+
+
+@pytest.mark.parametrize("earlier", [None, "earlier"])
+def test_failure_leaves_everything_as_it_was(tmp_path, earlier):
+    """No file, or the earlier one."""
+    path = tmp_path / "f.nc"
+    if earlier:
+        path.write_text(earlier)
+    with pytest.raises(ZeroDivisionError), ReforecastFile(path, layout()) as file:
+        file.write(0, slice(0, 2), slice(0, 3), values()[0, :2, :, :3])
+        raise ZeroDivisionError
+    assert [p.read_text() for p in tmp_path.iterdir()] == ([earlier] if earlier else [])
+
+
+def test_failure_while_the_file_is_made_leaves_nothing(tmp_path):
+    """A layout that NetCDF refuses: a chunk larger than its axis."""
+    with pytest.raises(ValueError, match="chunksize"), ReforecastFile(tmp_path / "f.nc", layout(point_chunk=9)):
+        pass
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,118 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""State and forcing from a dataset, block by block."""
+
+import numpy as np
+import pytest
+import reforecast_case as case
+
+from anemoi_ailand.rollout import stored_fields
+from anemoi_ailand.rollout.stored_fields import StoredFields
+
+NAMES = ("stl1", "avg_tprate", "z")
+
+
+@pytest.fixture
+def data(monkeypatch):
+    """A dataset in memory, opened in place of any."""
+    made = case.FakeDataset()
+    monkeypatch.setattr(stored_fields, "open_dataset", lambda _path: made)
+    return made
+
+
+@pytest.mark.parametrize(("room", "blocks"), [(1, 10), (2, 5), (3, 4), (100, 1)])
+def test_blocks_are_whole_chunks_and_read_once(data, tmp_path, monkeypatch, room, blocks):
+    """With room for some chunks of 4 dates, 40 dates come in so many reads, each date once."""
+    n_variables, n_points = data.shape[1], data.shape[3]
+    monkeypatch.setattr(stored_fields, "BLOCK_BYTES", room * 4 * 4 * n_variables * n_points)
+    stored, points = StoredFields(tmp_path, NAMES), np.array([4, 1])
+    reader, reads = stored.at_points(points), []
+    monkeypatch.setattr(StoredFields, "read", counted(StoredFields.read, reads))
+    found = np.stack([reader.at(i) for i in range(case.N_DATES)])
+    columns = [data.name_to_index[n] for n in NAMES]
+    np.testing.assert_array_equal(found, data.values[:, columns, 0].swapaxes(1, 2)[:, points])
+    assert data.reads == list(range(case.N_DATES))
+    assert len(reads) == blocks
+    assert all(first % 4 == 0 for first, _ in reads)
+
+
+def counted(read, reads):
+    def wrapped(self, first, last, points):
+        reads.append((first, last))
+        return read(self, first, last, points)
+
+    return wrapped
+
+
+def test_points_have_coordinates_and_identity(data, tmp_path):
+    """As the dataset has them."""
+    stored = StoredFields(tmp_path, NAMES)
+    np.testing.assert_array_equal(stored.latitudes, data.latitudes)
+    np.testing.assert_array_equal(stored.point_id, [10, 11, 12, 13, 14])
+    assert stored.point_id.dtype == np.int64
+    del data.name_to_index["point_id"]
+    assert stored.point_id is None
+
+
+def test_missing_value_is_refused_with_date_and_place(data, tmp_path):
+    """The place is that of the point in the dataset, not of its position in the selection."""
+    data.set("stl1", 7, 2, np.nan)
+    reader = StoredFields(tmp_path, NAMES).at_points(np.array([4, 2]))
+    with pytest.raises(ValueError, match=r"'stl1' at 2022-01-02 18:00 .* 1 of 2 points, .* latitude 10\.000"):
+        reader.check(reader.at(7), 7, ["stl1"])
+    reader.check(reader.at(7), 7, ["z"])
+    assert reader.place(1) == "latitude 10.000, longitude 150.000"
+
+
+def change(data, what):
+    if what == "missing":
+        data.missing = {8, 5}
+    elif what == "members":
+        data.members = 3
+    elif what == "step":
+        data.dates = data.dates[::2]
+    elif what == "one date":
+        data.dates = data.dates[:1]
+    elif what == "units":
+        data.variables_metadata["stl1"]["units"] = "degC"
+    elif what == "variable":
+        del data.name_to_index["avg_tprate"]
+
+
+@pytest.mark.parametrize(
+    ("what", "message"),
+    [
+        ("missing", "2 missing dates, the first is 2022-01-02T06"),
+        ("members", "3 members"),
+        ("step", "steps of 43200 seconds, but the land model makes steps of 6 h"),
+        ("one date", "one date"),
+        ("units", "'stl1' in .* has units 'degC'; 'K' is expected"),
+        ("variable", r"needs \['avg_tprate'\], which dataset .* does not have"),
+    ],
+)
+def test_dataset_that_does_not_serve_is_refused(data, tmp_path, what, message):
+    """When it is opened, with what is wrong."""
+    change(data, what)
+    with pytest.raises(ValueError, match=message):
+        StoredFields(tmp_path, NAMES)
+
+
+def test_computed_forcing_that_is_missing_gets_a_hint(data, tmp_path):
+    """It belongs into the recipe."""
+    with pytest.raises(ValueError, match=r"\['insolation'\] are computed .* add the source `forcings` to the recipe"):
+        StoredFields(tmp_path, [*NAMES, "insolation", "swvl4"])
+
+
+def test_nothing_there(tmp_path):
+    """The error lists the datasets of the folder."""
+    (tmp_path / "other.zarr").mkdir()
+    with pytest.raises(FileNotFoundError, match=r"There is no dataset .*this.zarr.*\['other.zarr'\]"):
+        StoredFields(tmp_path / "this.zarr", NAMES)
+
+
+def test_folder_that_is_no_dataset(tmp_path):
+    """Whatever the library says, the user learns which folder and what to do."""
+    (tmp_path / "empty.zarr").mkdir()
+    with pytest.raises(ValueError, match=r"empty.zarr' cannot be opened as an anemoi dataset .* create it again"):
+        StoredFields(tmp_path / "empty.zarr", NAMES)

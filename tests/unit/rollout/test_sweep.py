@@ -1,0 +1,119 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""Many roll-outs in one passage through time."""
+
+import numpy as np
+import pytest
+import reforecast_case as case
+import torch
+
+from anemoi_ailand.rollout import stored_fields
+from anemoi_ailand.rollout.stored_fields import StoredFields
+from anemoi_ailand.rollout.sweep import sweep
+
+ALL = np.arange(case.N_POINTS)
+
+
+@pytest.fixture
+def data(monkeypatch, tmp_path):
+    """A dataset in memory, opened in place of any."""
+    made = case.FakeDataset()
+    monkeypatch.setattr(stored_fields, "open_dataset", lambda _path: made)
+    return made
+
+
+def fields(step, tmp_path, points=ALL):
+    return StoredFields(tmp_path, step.inputs).at_points(points)
+
+
+def collect(step, source, starts, n_steps, batch_rows=1000):
+    """Forecasts of each start, shape (start, step, point, output)."""
+    found = [[] for _ in starts]
+    for date, under_way, forecast in sweep(step, source, starts, n_steps, batch_rows):
+        for s, values in zip(under_way, forecast, strict=True):
+            assert date - starts[s] == len(found[s]) + 1
+            found[s].append(values.numpy().copy())
+    return np.array(found)
+
+
+@pytest.mark.parametrize("starts", [[0], [0, 1, 2], [0, 3, 20], [2, 9, 16], [30, 31]])
+@pytest.mark.parametrize("batch_rows", [1, 4, 1000])
+def test_each_start_is_as_if_alone(data, tmp_path, starts, batch_rows):
+    """Roll-outs that overlap, touch or lie apart give what a loop over one of them gives, whatever the batch."""
+    step = case.land_step()
+    found = collect(step, fields(step, tmp_path), starts, 7, batch_rows)
+    expected = np.array([case.by_hand(step, data, s, 7) for s in starts])
+    assert np.ptp(expected[..., step.outputs.index("stl1")], axis=1).min() > 0.1
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-4)  # units as they are, to 1e-4 W m-2
+
+
+def test_points_keep_their_order(data, tmp_path):
+    """Some points, turned round, are as in the run of all."""
+    step = case.land_step()
+    some = collect(step, fields(step, tmp_path, np.array([3, 0])), [0, 2], 5)
+    np.testing.assert_allclose(some, collect(step, fields(step, tmp_path), [0, 2], 5)[:, :, [3, 0]], rtol=1e-5)
+
+
+def test_rows_of_a_call_are_limited_and_shared_out(data, tmp_path):
+    """20 rows in calls of at most 8 are calls of 7, 7 and 6: none is nearly empty."""
+    step, sizes = case.land_step(), []
+    predict = step.model.predict_step
+    step.model.predict_step = lambda batch: sizes.append(batch["data"].shape) or predict(batch)
+    collect(step, fields(step, tmp_path), [0, 1, 2, 3], 4, batch_rows=8)
+    assert [s[2] for s in sizes] == [5, *[5, 5], *[8, 7], *[7, 7, 6], *[8, 7], *[5, 5], 5]
+    assert all(s[:2] == (1, 2) and s[3] == len(step.inputs) for s in sizes)
+
+
+def test_dates_are_read_once_in_order(data, tmp_path):
+    """Though many roll-outs need each."""
+    step = case.land_step()
+    collect(step, fields(step, tmp_path), [0, 1, 2, 10], 12)
+    assert data.reads == sorted(set(data.reads))
+
+
+def test_there_are_no_gradients(data, tmp_path):
+    """The weights would want some."""
+    step = case.land_step()
+    assert all(p.requires_grad for p in step.model.model.parameters())
+    for _, _, forecast in sweep(step, fields(step, tmp_path), [0], 2, 10):
+        assert not forecast.requires_grad
+        assert forecast.dtype == torch.float32
+
+
+@pytest.mark.parametrize(
+    ("name", "date", "stamp"), [("avg_tprate", 5, "2022-01-02 06:00"), ("stl1", 2, "2022-01-01 12:00"),
+                                ("lai_lv", 3, "2022-01-01 18:00"), ("z", 2, "2022-01-01 12:00")],
+)  # fmt: skip
+def test_missing_value_that_is_read_stops(data, tmp_path, name, date, stamp):
+    """With variable, date and place, for state, forcing of either end, and static fields."""
+    step = case.land_step()
+    data.set(name, date, 3, np.nan)
+    with pytest.raises(ValueError, match=rf"'{name}' at {stamp} is missing .* latitude 40\.000, longitude 225\.000"):
+        collect(step, fields(step, tmp_path), [2], 6)
+
+
+@pytest.mark.parametrize(("name", "date"), [("avg_tprate", 2), ("stl1", 3), ("lai_lv", 8), ("t", 9)])
+def test_missing_value_that_is_not_read_does_not_matter(data, tmp_path, name, date):
+    """Means before the start, the state of the dataset after it, forcing after the run."""
+    step = case.land_step()
+    data.set(name, date, 3, np.nan)
+    assert np.isfinite(collect(step, fields(step, tmp_path), [2], 6)).all()
+
+
+def test_prediction_that_is_not_finite_stops(data, tmp_path):
+    """With model, variable, valid time, start and place."""
+    step = case.land_step()
+    predict, calls = step.model.predict_step, []
+
+    def fails_later(batch):
+        calls.append(0)
+        out = predict(batch)
+        if len(calls) == 3:
+            out["data"][0, 0, 0, 4, step.outputs.index("stl1")] = np.nan
+        return out
+
+    step.model.predict_step = fails_later
+    message = r"best.ckpt predicts 'stl1' = nan for 2022-01-02 00:00 from the start 2022-01-01 06:00 at latitude 70.000"
+    with pytest.raises(ValueError, match=message):
+        collect(step, fields(step, tmp_path), [1], 6)
