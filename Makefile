@@ -54,7 +54,7 @@ format: $(STAMP)  ## repair the style
 	$(PY) -m ruff check --fix .
 	$(PY) -m ruff format .
 
-quickstart: $(STAMP)  ## sample -> dataset -> training -> one year -> comparison, in build/quickstart
+quickstart: $(STAMP)  ## sample -> dataset -> training -> one year -> report, in build/quickstart
 	$(VENV)/bin/anemoi-ailand quickstart $(QUICKSTART_ARGS)
 
 wheel: $(STAMP)  ## the wheel, in dist

@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import yaml
 
 from anemoi_ailand import __version__
 from anemoi_ailand.constants import STEP_HOURS
@@ -303,6 +304,7 @@ def _write(
     scores.to_csv(folder / "metrics.csv", index=False, float_format=f"%.{_DIGITS}g")
     differences.to_csv(folder / "differences.csv", index=False, float_format=f"%.{_DIGITS}g")
     (folder / "metrics.json").write_text(_json(metrics))
+    (folder / "settings.yaml").write_text(yaml.safe_dump(settings.model_dump(mode="json"), sort_keys=False))
     protocol = "B" if "B" in set(scores["protocol"]) else "A"
     title = f"RMSE against ecLand, protocol {protocol}, from {scored.protocols[protocol]['first']}."
     (folder / "table.md").write_text(run_table(scores, protocol, title))
@@ -323,7 +325,7 @@ def _header(settings: Settings, reference: Fields, period: Any, scored: Scored) 
         "schema": SCHEMA,
         "version": __version__,
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="minutes"),
-        "command": "anemoi-ailand evaluate",
+        "command": "anemoi-ailand evaluate settings.yaml  # settings.yaml is in the folder of the result",
         "settings": settings.model_dump(mode="json"),
         "inputs": {
             "reference": {"path": str(reference.path), "first": _text(reference.times[0]),

@@ -3,7 +3,7 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """The whole chain on the packaged sample, by the same command lines that a user types.
 
-Dataset, training, one year from one initial state, comparison: each is a stage with one result, and a stage whose
+Dataset, training, one year from one initial state, evaluation: each is a stage with one result, and a stage whose
 result is there is not run again.
 """
 
@@ -22,17 +22,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from anemoi_ailand.evaluation.comparison import compare
 from anemoi_ailand.resources import find
 
 LOG = logging.getLogger(__name__)
 
-#: Start and end of the training period of configs/training/ailand-sample.yaml, which the comparison shades.
+#: Start and end of the training period of configs/training/ailand-sample.yaml, the years of the climatology.
 TRAINING_PERIOD = ("2020-01-01", "2021-06-30")
 
 #: What of a command's output is shown while it runs: the last state of a progress bar, and these whole messages.
 _BAR = re.compile(r"^(?!Validation).*\d+%\|.*\]")
-_MESSAGE = re.compile(r"(Epoch \d+: validation loss .*|\bERROR\b.*)")
+_MESSAGE = re.compile(r"(Epoch \d+: validation loss .*|\bERROR\b.*|Re-forecasts written .*|Scoring \[.*|Report .*)")
 
 #: Seconds between two states of a progress bar, on a terminal and in a file.
 EVERY = (0.2, 15.0)
@@ -47,15 +46,17 @@ class Size:
 
     training: tuple[str, ...]
     lead_time: str
+    evaluation: tuple[str, ...]
 
 
 #: The real thing: from 2022-01-01 00 UTC to the last stamp of 2022.
-FULL = Size(training=(), lead_time="8754h")
+FULL = Size(training=(), lead_time="8754h", evaluation=("protocol_a.every_days=6",))
 
 #: The smallest form that still runs every stage, for tests; its network is no use.
 SMALLEST = Size(
     training=("training.max_epochs=1", "dataloader.limit_batches.training=20", "dataloader.limit_batches.validation=1"),
     lead_time="60d",
+    evaluation=("protocol_a.every_days=120", "protocol_a.lead_days=[1,2]", "protocol_b.end=2022-02-28"),
 )
 
 
@@ -91,7 +92,7 @@ def quickstart(output: Path, size: Size = FULL, *, force: bool = False) -> Path:
     _stage("1/4 dataset", results["dataset.zarr"], lambda: _dataset(output, results["dataset.zarr"]))
     _stage("2/4 training", results["training"], lambda: _training(output, results, size))
     _stage("3/4 roll-out", results["forecast.nc"], lambda: _rollout(output, results, checkpoint, size))
-    _stage("4/4 comparison", results["comparison"], lambda: _comparison(results))
+    _stage("4/4 evaluation", results["comparison"], lambda: _evaluation(output, results, checkpoint, size))
     return results["comparison"]
 
 
@@ -131,8 +132,18 @@ def _rollout(output: Path, results: dict[str, Path], checkpoint: Path, size: Siz
     _run(output, "rollout", ["anemoi.inference", "run", config, *(f"{k}={v}" for k, v in options.items())])
 
 
-def _comparison(results: dict[str, Path]) -> None:
-    compare(results["forecast.nc"], results["dataset.zarr"], results["comparison"], training_period=TRAINING_PERIOD)
+def _evaluation(output: Path, results: dict[str, Path], checkpoint: Path, size: Size) -> None:
+    options = {
+        "dataset": results["dataset.zarr"],
+        "output": results["comparison"],
+        "checkpoints.emulator": checkpoint,
+        "climatology.start": TRAINING_PERIOD[0],
+        "climatology.end": TRAINING_PERIOD[1],
+        "protocol_c": "null",
+    }
+    config = str(find("configs", "evaluation/evaluate"))
+    named = (f"{k}={v}" for k, v in options.items())
+    _run(output, "evaluation", ["anemoi_ailand", "evaluate", config, *named, *size.evaluation])
 
 
 def _run(output: Path, name: str, command: Sequence[str]) -> None:
@@ -140,7 +151,7 @@ def _run(output: Path, name: str, command: Sequence[str]) -> None:
     log = output / "log" / f"{name}.log"
     log.parent.mkdir(exist_ok=True)
     argv = [sys.executable, "-m", *command]
-    LOG.info("  %s %s", command[0].replace(".", "-"), shlex.join(command[1:]))
+    LOG.info("  %s %s", re.sub("[._]", "-", command[0]), shlex.join(command[1:]))
     environment = {"OMP_NUM_THREADS": "1", **os.environ}  # rows are few: more threads would wait for each other
     with (
         log.open("w") as file,

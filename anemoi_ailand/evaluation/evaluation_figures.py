@@ -29,6 +29,7 @@ from anemoi_ailand.evaluation.figures_sites import sites_figure
 from anemoi_ailand.evaluation.figures_snow import snow_season_figure
 from anemoi_ailand.evaluation.figures_taylor import taylor_figure, taylor_statistics
 from anemoi_ailand.evaluation.report import ReportFigure
+from anemoi_ailand.evaluation.style import save
 from anemoi_ailand.evaluation.variable_groups import ordered, variable_groups
 
 LOG = logging.getLogger(__name__)
@@ -70,9 +71,8 @@ def write_figures(found: Evaluated, folder: Path) -> list[ReportFigure]:
     drawn = []
     for name, figure, about in itertools.chain(_growth(found), _scorecards(found), _budgets(found), _runs(found)):
         path = folder / f"{name}.png"
-        figure.savefig(path)
+        save(figure, path)
         drawn.append(ReportFigure(path=path, **{"alt": f"{about['title']}. {about['caption']}", **about}))
-        LOG.info("Figure %s", path.name)
     return drawn
 
 

@@ -6,11 +6,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-import xarray as xr
 from matplotlib.axes import Axes
 
 from anemoi_ailand.evaluation.style import (
@@ -34,24 +33,6 @@ EVENTS = {"onset": "Onset of the snow season", "melt_out": "Melt-out"}
 
 #: Errors beyond this are counted in the outermost bins [days], and width of a bin [days].
 REACH, BIN = 40.0, 5.0
-
-
-def error_table(seasons: Mapping[str, tuple[xr.Dataset, xr.Dataset]]) -> pd.DataFrame:
-    """Errors of the dates of each season that forecast and reference both have, for :func:`snow_season_figure`.
-
-    Parameters
-    ----------
-    seasons : mapping of str to (xarray.Dataset, xarray.Dataset)
-        Seasons of forecast and reference by label, with ``onset``, ``melt_out`` and ``has_season``
-        ``(snow_year, point)``, as from ``snow_season.compare_snow_seasons``.
-    """
-    parts = []
-    for model, (forecast, reference) in seasons.items():
-        both = (forecast["has_season"].values == 1) & (reference["has_season"].values == 1)
-        for event in EVENTS:
-            error = (forecast[event].values - reference[event].values)[both]
-            parts.append(pd.DataFrame({"model": model, "event": event, "error_days": error[np.isfinite(error)]}))
-    return pd.concat(parts, ignore_index=True)
 
 
 def snow_season_figure(errors: pd.DataFrame, forecasts: Sequence[str] | None = None, note: str = "") -> Figure:

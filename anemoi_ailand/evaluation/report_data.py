@@ -83,13 +83,19 @@ class Content:
                 f"The scores have no {missing}, they have {list(scores)}. Give `scores` of metrics.json as records of "
                 f"{_COLUMNS}."
             )
-        self.forecasts = forecast_labels(metrics.get("forecasts") or scores["model"])
+        self.forecasts = self._labels(scores)
         self.models = [*self.forecasts, *(m for m in (PERSISTENCE, CLIMATOLOGY) if m in set(scores["model"]))]
         self.variables = ordered(scores["variable"])
         self.protocols = sorted(scores["protocol"].unique())
         self.cuts = list(dict.fromkeys(scores["cut"]))
         shown = scores[scores["metric"].isin(SHOWN)].astype({"value": float, "lead": float, "n": int})
         self._scores = shown.fillna({"lead": WHOLE})
+
+    def _labels(self, scores: pd.DataFrame) -> list[str]:
+        """Labels of the forecasts in the order of the user, which the header tells, else of the table."""
+        there = set(scores["model"])
+        named = [label for label in (self.metrics.get("inputs") or {}).get("forecasts", ()) if label in there]
+        return forecast_labels([*named, *scores["model"].unique()])
 
     @cached_property
     def _by_key(self) -> dict[tuple[Any, ...], Score]:

@@ -54,7 +54,7 @@ class Finding:
 
 def findings(content: Content, forecast: str) -> list[Finding]:
     """What the numbers say about a forecast, the weak points first."""
-    parts = (_first, _skill, _horizons, _run, _held_out, _groups, _bias, _extremes, _budgets, _snow)
+    parts = (_first, _skill, _horizons, _run, _held_out, _elsewhere, _groups, _bias, _extremes, _budgets, _snow)
     found = [finding for part in parts for finding in part(content, forecast)]
     return sorted(found, key=lambda finding: (WEAK, GOOD, PLAIN).index(finding.kind))
 
@@ -179,6 +179,23 @@ def _held_out(content: Content, forecast: str) -> Iterator[Finding]:
         f"over variables (protocol {protocol}, {lead_text(lead)}), at most {number(ratios[worst])} times, for {worst}."
     )
     yield Finding(WEAK if middle >= LARGE_GROUP else GOOD, text, "cuts")
+
+
+def _elsewhere(content: Content, forecast: str) -> Iterator[Finding]:
+    """Error at other places against that of protocol A, in the median over variables."""
+    lead = content.middle_lead("C")
+    for place in content.groups("C", "all"):
+        ratios = {}
+        for name in content.variables:
+            there = content.score("rmse", name, forecast, lead, protocol="C", group=place)
+            here = content.score("rmse", name, forecast, lead)
+            if there.known and here.known and here.value > 0:
+                ratios[name] = there.value / here.value
+        if ratios:
+            worst, middle = max(ratios, key=lambda n: ratios[n]), float(np.median(list(ratios.values())))
+            text = f"Elsewhere ({spoken(place)}) the RMSE at {lead_text(lead)} is {number(middle)} times that of "
+            text += f"protocol A in the median over variables, at most {number(ratios[worst])} times, for {worst}."
+            yield Finding(WEAK if middle >= LARGE_GROUP else GOOD, text, "protocol-c")
 
 
 def _groups(content: Content, forecast: str) -> Iterator[Finding]:

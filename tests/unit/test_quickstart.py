@@ -10,7 +10,8 @@ import pytest
 import yaml
 
 from anemoi_ailand import quickstart as module
-from anemoi_ailand.quickstart import SMALLEST, TRAINING_PERIOD, quickstart
+from anemoi_ailand.evaluation.settings import read_settings
+from anemoi_ailand.quickstart import FULL, SMALLEST, TRAINING_PERIOD, quickstart
 from anemoi_ailand.resources import find
 
 
@@ -28,20 +29,17 @@ def stages(monkeypatch):
             (Path(root) / "best").mkdir(parents=True)
         if name == "rollout":
             Path(next(c for c in command if "path=" in c).split("=", 1)[1]).touch()
-
-    def compare(forecast, reference, output, training_period):
-        ran.append("comparison")
-        output.mkdir()
+        if name == "evaluation":
+            Path(next(c for c in command if c.startswith("output=")).split("=", 1)[1]).mkdir()
 
     monkeypatch.setattr(module, "_run", run)
-    monkeypatch.setattr(module, "compare", compare)
     return ran
 
 
 def test_all_stages_run_in_order(stages, tmp_path):
-    """Dataset, training, roll-out, comparison; each result under its name."""
+    """Dataset, training, roll-out, evaluation; each result under its name."""
     assert quickstart(tmp_path, SMALLEST) == tmp_path / "comparison"
-    assert stages == ["dataset", "training", "rollout", "comparison"]
+    assert stages == ["dataset", "training", "rollout", "evaluation"]
     assert {p.name for p in tmp_path.iterdir()} == {"dataset.zarr", "training", "forecast.nc", "comparison"}
 
 
@@ -52,14 +50,14 @@ def test_a_second_run_repeats_nothing(stages, tmp_path):
     assert len(stages) == 4
     (tmp_path / "comparison").rmdir()
     quickstart(tmp_path, SMALLEST)
-    assert stages[4:] == ["comparison"]
+    assert stages[4:] == ["evaluation"]
 
 
 def test_force_starts_again(stages, tmp_path):
     """Earlier results are removed."""
     quickstart(tmp_path, SMALLEST)
     quickstart(tmp_path, SMALLEST, force=True)
-    assert stages[4:] == ["dataset", "training", "rollout", "comparison"]
+    assert stages[4:] == ["dataset", "training", "rollout", "evaluation"]
 
 
 def test_a_failed_command_names_its_log_and_leaves_nothing(tmp_path):
@@ -75,3 +73,11 @@ def test_training_period_is_that_of_the_configuration():
     config = yaml.safe_load(find("configs", "training/ailand-sample").read_text())
     period = config["dataloader"]["training"]["datasets"]["data"]
     assert (str(period["start"]), str(period["end"])) == TRAINING_PERIOD
+
+
+@pytest.mark.parametrize("size", [FULL, SMALLEST])
+def test_options_of_the_evaluation_are_valid(size):
+    """What the quickstart asks of `anemoi-ailand evaluate` is what its configuration knows."""
+    settings = read_settings(find("configs", "evaluation/evaluate"), ["protocol_c=null", *size.evaluation])
+    assert settings.protocol_a.year == 2022
+    assert settings.protocol_c is None

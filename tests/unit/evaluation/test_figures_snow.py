@@ -5,27 +5,10 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
-import xarray as xr
 from evaluation_case import snow_errors
 
-from anemoi_ailand.evaluation.figures_snow import error_table, snow_season_figure
-
-
-def season(onset, melt_out, has):
-    data = {"onset": onset, "melt_out": melt_out, "has_season": has}
-    return xr.Dataset({k: (("snow_year", "point"), np.array([v], dtype=float)) for k, v in data.items()})
-
-
-def test_error_needs_a_season_in_both():
-    """Forecast minus reference [days]; a season that only one has counts nowhere, a date that one lacks neither."""
-    forecast, reference = (
-        season([70, 80, 5], [200, np.nan, 9], [1, 1, 1]),
-        season([65, 81, 7], [210, 190, 9], [1, 1, 0]),
-    )
-    found = error_table({"mine": (forecast, reference)})
-    assert found[["event", "error_days"]].values.tolist() == [["onset", 5.0], ["onset", -1.0], ["melt_out", -10.0]]
+from anemoi_ailand.evaluation.figures_snow import snow_season_figure
 
 
 def test_shares_sum_to_the_whole():

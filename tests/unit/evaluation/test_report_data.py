@@ -59,7 +59,10 @@ def test_json_gives_the_same_content(content):
 def test_models_keep_the_order_of_the_user(content):
     """Forecasts first, then persistence and climatology; variables by what they are about."""
     assert content.models == ["emulator", "older", "persistence", "climatology"]
-    assert Content({**metrics(), "forecasts": ["older", "emulator"]}).forecasts == ["older", "emulator"]
+    assert Content({**metrics(), "inputs": {"forecasts": {"older": {}, "emulator": {}}}}).forecasts == [
+        "older",
+        "emulator",
+    ]
     assert content.variables == list(VARIABLES)
 
 

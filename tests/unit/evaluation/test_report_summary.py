@@ -117,6 +117,16 @@ def test_points_never_trained_on_may_be_weak():
     assert "2.37 times that at trained points" in text
 
 
+def test_other_places_are_compared_with_protocol_a():
+    """One and a half times the error at a site is a weakness, and protocol C is no longer missing."""
+    made = metrics()
+    at = {"protocol": "C", "group": "a site"}
+    rows = [r for r in made["scores"] if r["protocol"] == "A" and r["cut"] == "all" and r["metric"] == "rmse"]
+    content = Content({**made, "scores": [*made["scores"], *({**r, **at, "value": 1.5 * r["value"]} for r in rows)]})
+    assert "Elsewhere (a site) the RMSE at 30 d is 1.50 times that of protocol A" in said(content, WEAK)
+    assert not_measured(content) == []
+
+
 def test_missed_extremes_are_weak():
     """Fewer than half of them hit."""
 
