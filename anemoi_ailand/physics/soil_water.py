@@ -27,8 +27,8 @@ def hydraulic_properties(theta: Tensor, soil: Soil) -> tuple[Tensor, Tensor]:
     Parameters
     ----------
     theta : Tensor, shape (..., layer)
-        Soil water [m3 m-3]; effective saturation is limited to 0.02 ... 0.999, and above 0.999 of saturation the
-        conductivity is :math:`K_s`, as in ecLand.
+        Soil water [m3 m-3]; effective saturation is limited to 0.02 ... 0.999. ecLand jumps to :math:`K_s` above that,
+        which in its steps of 30 minutes lasts for moments; over 6 h it would empty a layer.
     soil : Soil
         Constants of each point.
 
@@ -44,8 +44,7 @@ def hydraulic_properties(theta: Tensor, soil: Soil) -> tuple[Tensor, Tensor]:
     log_s = torch.log(((theta - soil.residual) / span).clamp(_DRIEST, _WETTEST))
     log_a = m * torch.log1p(-torch.exp(log_s / m))
     square = torch.expm1(log_a).square()
-    open_pores = soil.conductivity * torch.exp(soil.mualem * log_s) * square
-    conductivity = torch.where(theta > _WETTEST * soil.saturated, soil.conductivity, open_pores)
+    conductivity = soil.conductivity * torch.exp(soil.mualem * log_s) * square
     factor = (1.0 - m) * soil.conductivity / (soil.alpha * m * span)
     return conductivity, factor * torch.exp((soil.mualem - 1.0 / m) * log_s - log_a) * square
 
