@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import datetime
 import hashlib
-import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -26,24 +25,35 @@ from anemoi_ailand import __version__
 from anemoi_ailand.constants import STEP_HOURS
 from anemoi_ailand.evaluation.budgets import Budgets, budgets
 from anemoi_ailand.evaluation.case import Case, prepare
-from anemoi_ailand.evaluation.climatology import WINDOW_DAYS, climatology_period
+from anemoi_ailand.evaluation.climatology import WINDOW_DAYS, Period, climatology_period
 from anemoi_ailand.evaluation.evaluation_figures import Evaluated, write_figures
 from anemoi_ailand.evaluation.folder import complete_folder
 from anemoi_ailand.evaluation.inputs import Fields, open_fields, span
+from anemoi_ailand.evaluation.jobs import (
+    Job,
+    check_jobs,
+    check_products,
+    check_stations,
+    is_made,
+    protocol_of,
+)
 from anemoi_ailand.evaluation.matching import HELD_OUT, TRAINED, held_out_points
 from anemoi_ailand.evaluation.observations import read_stations
 from anemoi_ailand.evaluation.observations.station_scores import score_stations
 from anemoi_ailand.evaluation.pairs import difference_table
 from anemoi_ailand.evaluation.products_file import write_products
+from anemoi_ailand.evaluation.records import DIGITS, json_text, records, stamp
 from anemoi_ailand.evaluation.reforecasts import Reforecast, open_reforecast
 from anemoi_ailand.evaluation.report import write_report
 from anemoi_ailand.evaluation.run_table import run_table
 from anemoi_ailand.evaluation.runs import run_of
-from anemoi_ailand.evaluation.settings import Settings
+from anemoi_ailand.evaluation.settings import Settings, plain_name
 from anemoi_ailand.evaluation.snow_season import compare_snow_seasons, date_errors, season_record, snow_variable
-from anemoi_ailand.evaluation.sums import collect
+from anemoi_ailand.evaluation.sums import Sums, collect
 from anemoi_ailand.evaluation.tidy import score_table
+from anemoi_ailand.rollout.checkpoint import load_step
 from anemoi_ailand.rollout.reforecast import lead_hours_of_days, protocol_a_starts, reforecast
+from anemoi_ailand.rollout.stored_fields import StoredFields
 
 LOG = logging.getLogger(__name__)
 
@@ -53,19 +63,8 @@ SCHEMA = "anemoi-ailand/evaluation/1"
 #: Protocol C within a dataset: every fourth point makes another density.
 THINNING = 4
 
-_DIGITS = 6
-
-
-@dataclass(frozen=True)
-class Job:
-    """One set of roll-outs of every checkpoint: where, from when, how long."""
-
-    name: str
-    protocol: str
-    dataset: Path
-    starts: np.ndarray
-    leads: np.ndarray
-    points: tuple[int, ...] | None
+#: Forcing without which there is no budget.
+PRECIPITATION = "avg_tprate"
 
 
 @dataclass
@@ -93,24 +92,33 @@ def evaluate(settings: Settings) -> Path:
         the name of the output then.
     """
     reference = open_fields(settings.dataset)
-    jobs = plan(settings, reference)
+    given = {label: open_reforecast(path) for label, path in settings.forecasts.items()}
+    jobs = plan(settings, reference, given)
     stations = read_stations(list(settings.observations)) if settings.observations else []
     with complete_folder(settings.output, proof="metrics.json") as folder:
-        period = _period(settings, reference, jobs)
+        period = _check(settings, reference, given, jobs, stations)
         scored = Scored()
         for job in jobs:
-            _score(job, _forecasts(settings, job), settings, period, scored)
+            _score(job, {**_rolled_out(settings, job), **job.of(given)}, settings, period, scored)
         runs = {label: case.forecast for label, case in scored.runs.items()}
         further = _further(runs, reference, stations, settings.seed)
-        if settings.products and runs:
-            for label, run in runs.items():
-                write_products(run, reference, folder / f"products-{label}.nc", period=period)
+        for label, run in runs.items() if settings.products else ():
+            write_products(run, reference, folder / f"products-{plain_name(label)}.nc", period=period)
         _write(folder, settings, reference, period, scored, further)
     return settings.output / "report" / "index.html"
 
 
-def plan(settings: Settings, reference: Fields) -> list[Job]:
-    """What has to be rolled out, checked against the dates and points of the dataset.
+def plan(settings: Settings, reference: Fields, given: Mapping[str, Reforecast] | None = None) -> list[Job]:
+    """What has to be rolled out and scored, by the dates and points of the dataset.
+
+    Parameters
+    ----------
+    settings : Settings
+        Its protocols are for checkpoints; without one, given forecasts alone are scored, each for what it is.
+    reference : Fields
+        The dataset.
+    given : mapping, optional
+        Forecasts that are there, by label.
 
     Raises
     ------
@@ -119,26 +127,35 @@ def plan(settings: Settings, reference: Fields) -> list[Job]:
     """
     points = _points(settings, reference)
     jobs: list[Job] = []
-    if (a := settings.protocol_a) is not None:
+    if settings.checkpoints and (a := settings.protocol_a) is not None:
         leads = lead_hours_of_days(a.lead_days)
         starts = protocol_a_starts(reference.times, a.year, a.every_days, a.lead_days[-1])
         jobs.append(Job("A", "A", settings.dataset, starts, leads, points))
         jobs += _places(settings, reference, jobs[0])
-    if (b := settings.protocol_b) is not None:
+    if settings.checkpoints and (b := settings.protocol_b) is not None:
         first, last = _span(b.start, b.end, reference)
-        hours = int((last - first) / np.timedelta64(1, "h"))
-        leads = np.arange(STEP_HOURS, hours + 1, STEP_HOURS)
+        leads = np.arange(STEP_HOURS, int((last - first) / np.timedelta64(1, "h")) + 1, STEP_HOURS)
         jobs.append(Job("B", "B", settings.dataset, np.array([first]), leads, points))
+    for forecast in (given or {}).values():
+        if (form := protocol_of(forecast)) not in {job.protocol for job in jobs}:
+            jobs.append(Job(form, form, settings.dataset, forecast.starts, forecast.leads, None, rolled_out=False))
     for job in jobs:
         LOG.info("Protocol %s: %d starts, lead times to %g days", job.name, len(job.starts), job.leads[-1] / 24)
     return jobs
 
 
 def _points(settings: Settings, reference: Fields) -> tuple[int, ...] | None:
+    if settings.points is None:
+        return None
     n = len(reference.latitude)
-    wrong = [p for p in settings.points or () if not 0 <= p < n]
-    if wrong:
-        raise ValueError(f"Points {wrong[:5]} are not in '{reference.path}', which has {n} (0 to {n - 1}).")
+    wrong = [p for p in settings.points if not 0 <= p < n]
+    if wrong or not settings.points or len(set(settings.points)) < len(settings.points):
+        what = (
+            f"{wrong[:5]} are not" if wrong else f"{list(settings.points[:5])} ... are not one or more different ones"
+        )
+        raise ValueError(
+            f"Points {what} in '{reference.path}', which has {n} (0 to {n - 1}). Correct `points`: each index once."
+        )
     return settings.points
 
 
@@ -147,14 +164,15 @@ def _span(
 ) -> tuple[np.datetime64, np.datetime64]:
     """First and last date of protocol B, both in the dataset."""
     times = reference.times
-    after = times[times >= (np.datetime64(start) if start else times[0])]
-    before = times[times < (np.datetime64(end) + np.timedelta64(1, "D") if end else times[-1] + np.timedelta64(1, "h"))]
-    if len(after) == 0 or len(before) == 0 or before[-1] <= after[0]:
+    days = times.astype("datetime64[D]")
+    first, last = np.datetime64(start or days[0], "D"), np.datetime64(end or days[-1], "D")
+    inside = times[(days >= first) & (days <= last)]
+    if first < days[0] or last > days[-1] or len(inside) < 2:
         raise ValueError(
-            f"Protocol B is to run from {start} to {end}, but '{reference.path}' has {span(times)}. "
+            f"Protocol B is to run from {first} to {last}, but '{reference.path}' has {span(times)}. "
             "Change protocol_b, or give a longer dataset."
         )
-    return after[0], before[-1]
+    return inside[0], inside[-1]
 
 
 def _places(settings: Settings, reference: Fields, a: Job) -> list[Job]:
@@ -183,61 +201,60 @@ def _starts_elsewhere(path: Path, settings: Settings, a: Job) -> np.ndarray:
     return protocol_a_starts(times, year, settings.protocol_a.every_days, int(a.leads[-1]) // 24)
 
 
-def _period(settings: Settings, reference: Fields, jobs: Sequence[Job]) -> tuple[np.datetime64, np.datetime64]:
-    """Years of the climatology, by default all before the first start."""
-    given = (settings.climatology.start, settings.climatology.end)
-    first, last = _first(settings, jobs), reference.times[-1]
-    if given == (None, None):
-        return climatology_period(reference, first, last, None)
-    start, end = given[0] or reference.times[0], given[1] or first
-    return climatology_period(reference, first, last, (str(start)[:10], str(end)[:10]))
-
-
-def _first(settings: Settings, jobs: Sequence[Job]) -> np.datetime64:
-    starts = [job.starts[0] for job in jobs if job.protocol != "C"]
-    starts += [open_reforecast(path).starts[0] for path in settings.forecasts.values()]
-    return np.datetime64(min(starts), "ns")
-
-
-def _forecasts(settings: Settings, job: Job) -> dict[str, Reforecast]:
-    """Roll every checkpoint out for a job, or take what is there; and the given forecasts of that form."""
-    folder = settings.output.parent / f"{settings.output.name}-reforecasts"
-    folder.mkdir(parents=True, exist_ok=True)
-    found = {}
+def _check(
+    settings: Settings, reference: Fields, given: Mapping[str, Reforecast], jobs: Sequence[Job], stations: list[Any]
+) -> Period:
+    """Years of the climatology, after everything that can be checked before a roll-out has been."""
+    check_jobs(jobs, settings.checkpoints, given, reference)
+    period = _period(settings, reference, jobs, given)
+    if stations:
+        check_stations(stations, jobs, reference)
+    if settings.products:
+        check_products(jobs, period)
     for label, checkpoint in settings.checkpoints.items():
-        path = folder / f"{_plain(job.name)}-{_plain(label)}.nc"
-        if not _is_made(path, job, checkpoint):
+        if not checkpoint.is_file():
+            load_step(checkpoint)  # says what is there
+        todo = [j for j in jobs if j.rolled_out and not is_made(_reforecasts(settings) / j.file(label), j, checkpoint)]
+        step = load_step(checkpoint) if todo else None
+        for dataset in {job.dataset for job in todo}:
+            StoredFields(dataset, step.inputs if step else ())
+    return period
+
+
+def _period(settings: Settings, reference: Fields, jobs: Sequence[Job], given: Mapping[str, Reforecast]) -> Period:
+    """Years of the climatology, by default all before the first start."""
+    starts = [job.starts[0] for job in jobs if job.protocol != "C"] + [f.starts[0] for f in given.values()]
+    first, last = np.datetime64(min(starts), "ns"), reference.times[-1]
+    start, end = settings.climatology.start, settings.climatology.end
+    if start is None and end is None:
+        return climatology_period(reference, first, last, None)
+    return climatology_period(
+        reference,
+        first,
+        last,
+        (start or reference.times[0], end or first - np.timedelta64(1)),
+        overlap=settings.climatology.overlap,
+    )
+
+
+def _reforecasts(settings: Settings) -> Path:
+    """Folder in which roll-outs are kept."""
+    return settings.output.parent / f"{settings.output.name}-reforecasts"
+
+
+def _rolled_out(settings: Settings, job: Job) -> dict[str, Reforecast]:
+    """Roll every checkpoint out for a job, or take what is there."""
+    found = {}
+    for label, checkpoint in settings.checkpoints.items() if job.rolled_out else ():
+        path = _reforecasts(settings) / job.file(label)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not is_made(path, job, checkpoint):
             reforecast(
                 checkpoint, job.dataset, path, starts=job.starts, leads=job.leads, points=job.points, label=label,
                 device=settings.device, overwrite=True,
             )  # fmt: skip
         found[label] = open_reforecast(path)
-    for label, path in settings.forecasts.items():
-        forecast = open_reforecast(path)
-        if job.protocol == ("B" if len(forecast.starts) == 1 else "A"):
-            found[label] = forecast
     return found
-
-
-def _is_made(path: Path, job: Job, checkpoint: Path) -> bool:
-    """Whether ``path`` holds the roll-outs of ``job`` with this very checkpoint."""
-    if not path.is_file():
-        return False
-    try:
-        made = open_reforecast(path)
-    except ValueError as error:
-        LOG.info("Making %s again: %s", path.name, error)
-        return False
-    n = len(open_fields(job.dataset).latitude) if job.points is None else len(job.points)
-    same = (
-        made.attributes.get("checkpoint_sha256") == hashlib.sha256(checkpoint.read_bytes()).hexdigest()
-        and Path(str(made.attributes.get("dataset"))).resolve() == job.dataset.resolve()
-        and np.array_equal(made.starts, job.starts.astype(made.starts.dtype))
-        and np.array_equal(made.leads, job.leads)
-        and len(made.latitude) == n
-    )
-    LOG.info("%s %s", "Taking" if same else "Making again", path)
-    return same
 
 
 def _score(
@@ -247,7 +264,7 @@ def _score(
     reference = open_fields(job.dataset)
     other = job.dataset != settings.dataset
     years = climatology_period(reference, job.starts[0], reference.times[-1], None) if other else period
-    sums = collect(forecasts, reference, protocol=job.protocol, period=years)
+    sums = collect(forecasts, reference, protocol=job.protocol, period=years, overlap=settings.climatology.overlap)
     table, differences = score_table(sums), difference_table(sums, settings.seed)
     parts = {"all": job.name} if job.protocol == "C" else {}
     if job.protocol == "A" and settings.protocol_c and settings.protocol_c.places:
@@ -257,15 +274,24 @@ def _score(
             found.append(rows)
         elsewhere = rows[rows["cut"].isin(["all", "points"]) & rows["group"].isin(parts)]
         found.append(elsewhere.assign(protocol="C", cut="all", group=elsewhere["group"].map(parts)))
-    described = {
-        "starts": len(job.starts), "first": _text(job.starts[0]),
-        "last": _text(job.starts[-1] + (job.leads[-1] * np.timedelta64(1, "h") if job.protocol == "B" else 0)),
-        "longest_lead_days": float(job.leads[-1] / 24), "points": len(sums.alignment.points),
+    scored.protocols[job.name] = _described(sums, job)
+    if job.protocol == "B":
+        aligned = sums.alignment.forecasts.items()  # the same dates and points for all
+        scored.runs = {
+            label: prepare(run_of(f, reference), reference, years, overlap=settings.climatology.overlap)
+            for label, f in aligned
+        }
+
+
+def _described(sums: Sums, job: Job) -> dict[str, Any]:
+    """Header of a protocol: what was scored, which is what all forecasts have."""
+    scored = sums.alignment
+    last = scored.valid_times[0, -1] if job.protocol == "B" else scored.starts[-1]
+    return {
+        "starts": len(scored.starts), "first": stamp(scored.starts[0]), "last": stamp(last),
+        "longest_lead_days": float(scored.leads[-1] / 24), "points": len(scored.points),
         "points_per_group": sums.points_per_group(), "dataset": str(job.dataset),
     }  # fmt: skip
-    scored.protocols[job.name] = described
-    if job.protocol == "B":
-        scored.runs = {n: prepare(run_of(f, reference), reference, years) for n, f in forecasts.items()}
 
 
 def _further(runs: dict[str, Fields], reference: Fields, stations: list[Any], seed: int) -> dict[str, Any]:
@@ -273,13 +299,17 @@ def _further(runs: dict[str, Fields], reference: Fields, stations: list[Any], se
     out: dict[str, Any] = {"budgets": None, "snow_season": None, "snow_errors": pd.DataFrame(), "observations": None}
     if not runs:
         return out
-    out["budgets"] = budgets(reference, runs)
+    if PRECIPITATION in reference.variables:
+        out["budgets"] = budgets(reference, runs)
+    else:
+        LOG.warning("No budgets: '%s' has no '%s'", reference.path, PRECIPITATION)
     try:
         snow_variable(*(run.variables for run in runs.values()), reference.variables)
-        table, seasons = compare_snow_seasons(runs, reference)
-        out |= {"snow_season": season_record(table), "snow_errors": date_errors(seasons)}
     except ValueError as nothing:
         LOG.warning("No snow season: %s", nothing)
+    else:
+        table, seasons = compare_snow_seasons(runs, reference)
+        out |= {"snow_season": season_record(table), "snow_errors": date_errors(seasons)}
     if stations:
         out["observations"] = score_stations(stations, reference, runs, seed=seed).record()
     return out
@@ -295,18 +325,20 @@ def _write(
     found: Budgets | None = further["budgets"]
     metrics = {
         **_header(settings, reference, period, scored),
-        "scores": _records(scores),
-        "differences": _records(differences),
+        "scores": records(scores),
+        "differences": records(differences),
         "budgets": found.record() if found is not None else None,
         "snow_season": further["snow_season"],
         "observations": further["observations"],
     }
-    scores.to_csv(folder / "metrics.csv", index=False, float_format=f"%.{_DIGITS}g")
-    differences.to_csv(folder / "differences.csv", index=False, float_format=f"%.{_DIGITS}g")
-    (folder / "metrics.json").write_text(_json(metrics))
+    scores.to_csv(folder / "metrics.csv", index=False, float_format=f"%.{DIGITS}g")
+    differences.to_csv(folder / "differences.csv", index=False, float_format=f"%.{DIGITS}g")
+    (folder / "metrics.json").write_text(json_text(metrics))
     (folder / "settings.yaml").write_text(yaml.safe_dump(settings.model_dump(mode="json"), sort_keys=False))
     protocol = "B" if "B" in set(scores["protocol"]) else "A"
-    title = f"RMSE against ecLand, protocol {protocol}, from {scored.protocols[protocol]['first']}."
+    about = scored.protocols[protocol]
+    what = "whole run" if protocol == "B" else f"day {about['longest_lead_days']:g} of {about['starts']} runs"
+    title = f"RMSE against ecLand, protocol {protocol}, {what}, from {about['first']}."
     (folder / "table.md").write_text(run_table(scores, protocol, title))
     figures = write_figures(
         Evaluated(labels, scores, differences, scored.runs, found, further["snow_errors"]), folder / "figures"
@@ -328,46 +360,11 @@ def _header(settings: Settings, reference: Fields, period: Any, scored: Scored) 
         "command": "anemoi-ailand evaluate settings.yaml  # settings.yaml is in the folder of the result",
         "settings": settings.model_dump(mode="json"),
         "inputs": {
-            "reference": {"path": str(reference.path), "first": _text(reference.times[0]),
-                          "last": _text(reference.times[-1])},
+            "reference": {"path": str(reference.path), "first": stamp(reference.times[0]),
+                          "last": stamp(reference.times[-1])},
             "forecasts": forecasts,
         },
-        "climatology": {"first": _text(period[0]), "last": _text(period[1]), "window_days": WINDOW_DAYS},
+        "climatology": {"first": stamp(period[0]), "last": stamp(period[1]), "window_days": WINDOW_DAYS},
         "points": {"all": main["points"], **main["points_per_group"].get("points", {})},
         "protocols": scored.protocols,
     }  # fmt: skip
-
-
-def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """Rows of a table, floats with :data:`_DIGITS` digits, NaN and infinity as ``None``."""
-
-    def plain(value: Any) -> Any:
-        if isinstance(value, float | np.floating):
-            return float(f"{value:.{_DIGITS}g}") if np.isfinite(value) else None
-        return value.item() if isinstance(value, np.generic) else value
-
-    return [{str(k): plain(v) for k, v in row.items()} for row in table.to_dict("records")]
-
-
-def _json(metrics: Mapping[str, Any]) -> str:
-    """JSON with one record of a table on a line."""
-
-    def text(value: Any) -> str:
-        if isinstance(value, list) and value and isinstance(value[0], dict):
-            return "[\n  " + ",\n  ".join(json.dumps(v, allow_nan=False, default=_plain_type) for v in value) + "\n ]"
-        return json.dumps(value, allow_nan=False, default=_plain_type)
-
-    return "{\n " + ",\n ".join(f"{json.dumps(key)}: {text(value)}" for key, value in metrics.items()) + "\n}\n"
-
-
-def _plain_type(value: Any) -> Any:
-    """What ``json`` does not know: numbers of numpy, paths and dates."""
-    return value.item() if isinstance(value, np.generic) else str(value)
-
-
-def _plain(text: str) -> str:
-    return "".join(c if c.isalnum() else "-" for c in text)
-
-
-def _text(time: Any) -> str:
-    return str(np.datetime_as_string(np.datetime64(time), "m"))

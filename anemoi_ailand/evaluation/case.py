@@ -63,12 +63,17 @@ def prepare(
     reference: Fields,
     training_period: tuple[object, object] | None = None,
     held_out_every: int | None = None,
+    *,
+    overlap: bool = False,
 ) -> Case:
-    """Check that forecast and reference can be compared, before anything long starts; arguments as in `compare`."""
+    """Check that forecast and reference can be compared, before anything long starts.
+
+    Arguments as in `compare`, ``overlap`` as in `climatology_period`.
+    """
     variables = common_variables(forecast, reference)
     points = match_points(forecast, reference)
     times = common_times(forecast, reference)
-    period = climatology_period(reference, forecast.times[0], times[-1], training_period)
+    period = climatology_period(reference, forecast.times[0], times[-1], training_period, overlap=overlap)
     held_out, held_out_by = held_out_points(reference, held_out_every)
     groups = point_groups(len(points), None if held_out is None else held_out[points])
     LOG.info(

@@ -100,7 +100,12 @@ def climatology_at(mean: xr.DataArray, times: np.ndarray) -> xr.DataArray:
 
 
 def climatology_period(
-    reference: Fields, initial: np.datetime64, last: np.datetime64, period: tuple[object, object] | None
+    reference: Fields,
+    initial: np.datetime64,
+    last: np.datetime64,
+    period: tuple[object, object] | None,
+    *,
+    overlap: bool = False,
 ) -> Period:
     """First and last date of the reference from which the climatology is made.
 
@@ -113,6 +118,9 @@ def climatology_period(
     period : (start, end), optional
         Both included; a date without an hour as ``end`` means the whole day, a year alone the whole year. All dates
         of the reference before ``initial`` if not given.
+    overlap : bool
+        Whether the period may contain dates of the forecast, as for a run over all years of the reference. The
+        climatology has then seen the truth, and is a stronger baseline than any real one.
 
     Raises
     ------
@@ -129,13 +137,13 @@ def climatology_period(
         raise ValueError(
             f"The climatology needs at least one year of the reference, and the training period ({given}) leaves "
             f"{span(times)} of '{reference.path}', which covers {span(reference.times)}. Give a longer "
-            "--training-period, or extend the dataset to the years before the forecast."
+            "training period, or extend the dataset to the years before the forecast."
         )
-    if times[0] <= last and times[-1] > initial:
+    if times[0] <= last and times[-1] > initial and not overlap:
         raise ValueError(
             f"The training period ({given}, {span(times)}) contains dates of the forecast "
             f"({span(np.array([initial, last]))}); a climatology that has seen the truth is no baseline. "
-            "Give a --training-period that ends before the forecast starts."
+            "Give a training period that ends before the forecast starts."
         )
     LOG.info("Climatology and training period: %s of %s", span(times), reference.path)
     return times[0], times[-1]

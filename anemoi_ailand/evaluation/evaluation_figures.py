@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import itertools
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from anemoi_ailand.evaluation.figures_sites import sites_figure
 from anemoi_ailand.evaluation.figures_snow import snow_season_figure
 from anemoi_ailand.evaluation.figures_taylor import taylor_figure, taylor_statistics
 from anemoi_ailand.evaluation.report import ReportFigure
+from anemoi_ailand.evaluation.settings import plain_name
 from anemoi_ailand.evaluation.style import save
 from anemoi_ailand.evaluation.variable_groups import ordered, variable_groups
 
@@ -60,6 +62,8 @@ class Evaluated:
 def write_figures(found: Evaluated, folder: Path) -> list[ReportFigure]:
     """Draw all figures that the results allow, as PNG files in ``folder``.
 
+    A figure that has nothing to show is left out, and the log says so.
+
     Parameters
     ----------
     found : Evaluated
@@ -69,14 +73,19 @@ def write_figures(found: Evaluated, folder: Path) -> list[ReportFigure]:
     """
     folder.mkdir(parents=True, exist_ok=True)
     drawn = []
-    for name, figure, about in itertools.chain(_growth(found), _scorecards(found), _budgets(found), _runs(found)):
+    for name, draw, about in itertools.chain(_growth(found), _scorecards(found), _budgets(found), _runs(found)):
         path = folder / f"{name}.png"
-        save(figure, path)
+        try:
+            save(draw(), path)
+        except ValueError as nothing:
+            LOG.warning("No figure %s: %s", path.name, nothing)
+            continue
         drawn.append(ReportFigure(path=path, **{"alt": f"{about['title']}. {about['caption']}", **about}))
     return drawn
 
 
-Drawn = Iterator[tuple[str, Figure, dict[str, Any]]]
+#: Name, function that draws, and what the report says about it.
+Drawn = Iterator[tuple[str, Callable[[], Figure], dict[str, Any]]]
 
 
 def _growth(found: Evaluated) -> Drawn:
@@ -87,8 +96,8 @@ def _growth(found: Evaluated) -> Drawn:
             continue
         title = "Error growth: " + ("soil and snow" if part == "core" else "air and fluxes")
         caption = "RMSE against lead time over all points; the band holds the middle half of the points."
-        figure = growth_figure(found.scores, names, found.labels, protocol=protocol)
-        yield f"error_growth_{protocol.lower()}_{part}", figure, {
+        draw = partial(growth_figure, found.scores, names, found.labels, protocol=protocol)
+        yield f"error_growth_{protocol.lower()}_{part}", draw, {
             "section": f"protocol-{protocol.lower()}", "title": title, "caption": caption, "protocol": protocol,
         }  # fmt: skip
 
@@ -100,9 +109,8 @@ def _scorecards(found: Evaluated) -> Drawn:
     for protocol, a, b in (tuple(pair) for pair in pairs):
         if protocol == "C":
             continue
-        yield f"scorecard_{protocol.lower()}_{_plain(a)}_{_plain(b)}", scorecard_figure(
-            found.differences, a, b, protocol=protocol
-        ), {
+        draw = partial(scorecard_figure, found.differences, a, b, protocol=protocol)
+        yield f"scorecard_{protocol.lower()}_{plain_name(a)}_{plain_name(b)}", draw, {
             "section": "against", "title": f"{a} against {b}, protocol {protocol}",
             "caption": "Filled where the 95 % interval of the difference leaves out zero.", "protocol": protocol,
         }  # fmt: skip
@@ -111,17 +119,12 @@ def _scorecards(found: Evaluated) -> Drawn:
 def _budgets(found: Evaluated) -> Drawn:
     table = found.budgets.table if found.budgets is not None else None
     for budget in ("water", "energy") if table is not None else ():
-        try:
-            figure = budget_figure(table, budget, found.labels, note="protocol B")
-        except ValueError as nothing:
-            LOG.info("No figure of the %s budget: %s", budget, nothing)
-            continue
-        yield f"budget_{budget}", figure, {
+        yield f"budget_{budget}", partial(budget_figure, table, budget, found.labels, note="protocol B"), {
             "section": "budgets", "title": f"Budget of {budget}", "protocol": "B",
             "caption": "Terms of the budget of each model, and its residual on a scale of its own.",
         }  # fmt: skip
     if len(found.snow_errors):
-        yield "snow_season", snow_season_figure(found.snow_errors, found.labels), {
+        yield "snow_season", partial(snow_season_figure, found.snow_errors, found.labels), {
             "section": "snow", "title": "Onset and melt-out", "protocol": "B",
             "caption": "Errors of the dates of the seasons that both have; positive is later than the reference.",
         }  # fmt: skip
@@ -134,7 +137,7 @@ def _runs(found: Evaluated) -> Drawn:
     names = [n for n in MAPPED if n in first.variables] or first.variables[:1]
     yield from _diagrams(found)
     yield from _maps(found, names)
-    yield "sites", _sites(found), {
+    yield "sites", partial(_sites, found), {
         "section": "maps", "title": "Two sites over the years", "protocol": "B",
         "caption": "Daily means; the years of the climatology are shaded.",
     }  # fmt: skip
@@ -148,13 +151,14 @@ def _diagrams(found: Evaluated) -> Drawn:
             rows.append({"model": label, "variable": name, **taylor_statistics(emulated, truth)})
             pairs[label, name] = (truth, emulated)
     groups = variable_groups(str(r["variable"]) for r in rows)
-    yield "taylor", taylor_figure(pd.DataFrame(rows), groups, found.labels, note="protocol B"), {
+    yield "taylor", partial(taylor_figure, pd.DataFrame(rows), groups, found.labels, note="protocol B"), {
         "section": "protocol-b", "title": "Taylor diagram", "protocol": "B",
         "caption": "Correlation and ratio of standard deviations of the whole run, all points pooled.",
     }  # fmt: skip
     for label in found.runs:
         shown = {n: pairs[label, n] for n in (*CORE, *SURFACE)[:12] if (label, n) in pairs}
-        yield f"density_{_plain(label)}", density_figure(shown, label, note="protocol B"), {
+        shown = shown or {n: pair for (model, n), pair in pairs.items() if model == label}
+        yield f"density_{plain_name(label)}", partial(density_figure, shown, label, note="protocol B"), {
             "section": "protocol-b", "title": f"Forecast against reference: {label}", "protocol": "B",
             "caption": "Number of values; on the line the two are equal.",
         }  # fmt: skip
@@ -163,17 +167,17 @@ def _diagrams(found: Evaluated) -> Drawn:
 def _maps(found: Evaluated, names: list[str]) -> Drawn:
     for label, case in found.runs.items():
         date = case.times[len(case.times) // 2]
-        for name in names[:2]:
+        for name in [n for n in names if n in case.variables][:2]:
             reference = case.reference.load([name], date, date, case.points)[name].isel(time=0)
             emulated = case.forecast.load([name], date, date)[name].isel(time=0)
-            stem = f"map_{name}" if len(found.runs) == 1 else f"map_{name}_{_plain(label)}"
-            yield stem, map_figure(reference, emulated, label), {
+            stem = f"map_{name}" if len(found.runs) == 1 else f"map_{name}_{plain_name(label)}"
+            yield stem, partial(map_figure, reference, emulated, label), {
                 "section": "maps", "title": f"{name}: reference, {label}, difference", "variable": name,
                 "caption": "One date in the middle of the run.", "protocol": "B",
             }  # fmt: skip
     for name in names:
         errors = {label: _rmse(case, name) for label, case in found.runs.items() if name in case.variables}
-        yield f"map_rmse_{name}", score_map_figure(errors, name, "rmse", note="protocol B"), {
+        yield f"map_rmse_{name}", partial(score_map_figure, errors, name, "rmse", note="protocol B"), {
             "section": "maps", "title": f"RMSE of {name} at each point", "variable": name, "protocol": "B",
             "caption": "Over the whole run.",
         }  # fmt: skip
@@ -218,12 +222,9 @@ def _sites(found: Evaluated) -> Figure:
     common = [n for n in ordered(first.variables) if all(n in c.variables for c in found.runs.values())]
     names = [next(n for n in options if n in common) for options in SITE_VARIABLES if set(options) & set(common)]
     names = names or common[:3]
+    if not names:
+        raise ValueError(f"The forecasts {list(found.runs)} have no variable in common. Leave the sites out.")
     sites = choose_sites(first)
     reference = first.reference.load(names, points=first.points[sites])
     emulated = {label: case.emulated(names, sites) for label, case in found.runs.items()}
     return sites_figure(reference, emulated, [site_title(first, s) for s in sites], first.period)
-
-
-def _plain(label: str) -> str:
-    """A label as a part of a file name."""
-    return "".join(c if c.isalnum() else "-" for c in label)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from anemoi_ailand.constants import STEP_HOURS
 from anemoi_ailand.evaluation.inputs import Fields
 from anemoi_ailand.evaluation.matching import match_points
 from anemoi_ailand.evaluation.reforecasts import Reforecast
@@ -29,7 +30,7 @@ def run_of(forecast: Reforecast, reference: Fields) -> Fields:
     ValueError
         Lead times have a gap, as those of protocol A do; points or units do not match.
     """
-    gaps = np.flatnonzero(np.diff(np.append(0, forecast.leads)) != forecast.leads[0])
+    gaps = np.flatnonzero(np.diff(np.append(0, forecast.leads)) != STEP_HOURS)
     if gaps.size:
         raise ValueError(
             f"The lead times of '{forecast.path}' have a gap before {forecast.leads[gaps[0]]} h. A run over years "

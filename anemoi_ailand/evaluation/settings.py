@@ -9,15 +9,23 @@ import datetime
 from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
-from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, field_validator, model_validator
 from yaml import YAMLError
 
 #: Days of lead time at which protocol A of aiLand v1 gives scores, and some between them for the curves.
 LEAD_DAYS = (1, 2, 3, 5, 7, 10, 15, 20, 30, 45, 60, 75, 90)
+
+#: A path in which ``~`` is the home of the user.
+HomePath = Annotated[Path, AfterValidator(Path.expanduser)]
+
+
+def plain_name(text: str) -> str:
+    """A label as a part of a file name."""
+    return "".join(c if c.isalnum() else "-" for c in text)
 
 
 class Strict(BaseModel):
@@ -37,6 +45,12 @@ class PeriodSettings(Strict):
         if self.start and self.end and self.end < self.start:
             raise ValueError(f"the period ends on {self.end}, before it starts on {self.start}; exchange them")
         return self
+
+
+class Climatology(PeriodSettings):
+    """Years of the climatology; with ``overlap`` they may contain dates of the forecasts."""
+
+    overlap: bool = False
 
 
 class ProtocolA(Strict):
@@ -65,25 +79,38 @@ class ProtocolC(Strict):
     """Other places: those within the dataset (held-out points, one site alone, fewer points), and further datasets."""
 
     places: bool = True
-    datasets: dict[str, Path] = {}
+    datasets: dict[str, HomePath] = {}
 
 
 class Settings(Strict):
     """The configuration of ``anemoi-ailand evaluate``; ``configs/evaluation/evaluate.yaml`` explains each option."""
 
-    output: Path = Path("evaluation")
-    dataset: Path
-    checkpoints: dict[str, Path] = {}
-    forecasts: dict[str, Path] = {}
-    climatology: PeriodSettings = PeriodSettings()
+    output: HomePath = Path("evaluation")
+    dataset: HomePath
+    checkpoints: dict[str, HomePath] = {}
+    forecasts: dict[str, HomePath] = {}
+    climatology: Climatology = Climatology()
     protocol_a: ProtocolA | None = None
     protocol_b: PeriodSettings | None = None
     protocol_c: ProtocolC | None = None
     points: tuple[int, ...] | None = None
-    observations: tuple[Path, ...] = ()
+    observations: tuple[HomePath, ...] = ()
     products: bool = False
     seed: int = 1
     device: str = "cpu"
+
+    @field_validator("checkpoints", "forecasts", mode="before")
+    @classmethod
+    def _none_is_empty(cls, value: Any) -> Any:
+        return {} if value is None else value  # `checkpoints=null` takes away what a file names
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> Settings:
+        labels = [*self.checkpoints, *self.forecasts]
+        files = [plain_name(label) for label in dict.fromkeys(labels)]
+        if len(set(files)) < len(files):
+            raise ValueError(f"some of the names {labels} differ in signs only; give names with other letters")
+        return self
 
     @model_validator(mode="after")
     def _something_to_do(self) -> Settings:
@@ -139,7 +166,7 @@ def _known(place: tuple[Any, ...]) -> list[str]:
     """Options of the block at ``place``."""
     blocks: dict[tuple[Any, ...], type[BaseModel]] = {
         (): Settings,
-        ("climatology",): PeriodSettings,
+        ("climatology",): Climatology,
         ("protocol_a",): ProtocolA,
         ("protocol_b",): PeriodSettings,
         ("protocol_c",): ProtocolC,

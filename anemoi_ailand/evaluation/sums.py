@@ -106,6 +106,7 @@ def collect(
     cuts: Collection[str] | None = None,
     variables: Sequence[str] | None = None,
     held_out_every: int | None = None,
+    overlap: bool = False,
 ) -> Sums:
     """Go through forecasts and reference once, and keep the sums.
 
@@ -126,13 +127,20 @@ def collect(
         Dataset names; all in common if not given.
     held_out_every : int, optional
         As in :func:`~anemoi_ailand.evaluation.matching.held_out_points`.
+    overlap : bool
+        As in :func:`~anemoi_ailand.evaluation.climatology.climatology_period`.
 
     Raises
     ------
     ValueError
         They cannot be compared; the message says why and what to do.
     """
-    sums, wanted = _prepare(forecasts, reference, protocol, period, cuts, variables, held_out_every)
+    if protocol not in PROTOCOLS:
+        raise ValueError(f"There is no protocol '{protocol}'; there are {PROTOCOLS}. Correct the name.")
+    alignment = align(forecasts, reference, variables)
+    first, last = alignment.starts[0], alignment.valid_times.max()
+    years = climatology_period(reference, first, last, period, overlap=overlap)
+    sums, wanted = _prepare(alignment, protocol, years, cuts, held_out_every)
     for points in _point_blocks(sums):
         for names in _batches(sums, len(points)):
             LOG.info("Scoring %s at %s of %s points", names, len(points), len(sums.alignment.points))
@@ -141,17 +149,9 @@ def collect(
 
 
 def _prepare(
-    forecasts: Mapping[str, Reforecast],
-    reference: Fields,
-    protocol: str,
-    period: tuple[object, object] | None,
-    cuts: Collection[str] | None,
-    variables: Sequence[str] | None,
-    held_out_every: int | None,
+    alignment: Alignment, protocol: str, years: Period, cuts: Collection[str] | None, held_out_every: int | None
 ) -> tuple[Sums, list[str]]:
-    if protocol not in PROTOCOLS:
-        raise ValueError(f"There is no protocol '{protocol}'; there are {PROTOCOLS}. Correct the name.")
-    alignment = align(forecasts, reference, variables)
+    reference = alignment.reference
     if protocol == "B" and len(alignment.starts) > 1:
         raise ValueError(
             f"Protocol B is one run, and '{alignment.first.path}' has {len(alignment.starts)} starts. Score it as "
@@ -159,7 +159,6 @@ def _prepare(
         )
     held_out = held_out_points(reference, held_out_every)[0]
     wanted = c.available(reference, cuts, held_out is not None)
-    years = climatology_period(reference, alignment.starts[0], alignment.valid_times.max(), period)
     at = alignment.points
     static = {
         k: Cut(v.name, v.groups, v.labels[at]) for k, v in c.static_cuts(reference, wanted, held_out_every).items()

@@ -4,8 +4,8 @@
 """Imports point one way: a room of the package knows the rooms before it, never those after it.
 
 constants -> variables -> {data, physics} -> model -> training -> rollout -> {coupling, assimilation, evaluation} ->
-evaluate -> quickstart -> commands. ``resources`` (where the packaged files are) may be imported by anyone and imports nothing of
-the package.
+evaluate -> quickstart -> commands. ``resources`` (where the packaged files are) may be imported by anyone and imports
+nothing of the package.
 """
 
 from __future__ import annotations

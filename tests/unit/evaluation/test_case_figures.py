@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from anemoi_ailand.evaluation import open_fields, prepare
-from anemoi_ailand.evaluation.case_figures import site_title, choose_sites, map_time
+from anemoi_ailand.evaluation.case_figures import choose_sites, map_time, site_title
 
 
 @pytest.fixture

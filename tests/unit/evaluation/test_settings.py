@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from anemoi_ailand.evaluation.settings import LEAD_DAYS, Settings, read_settings
+from anemoi_ailand.evaluation.settings import LEAD_DAYS, Settings, plain_name, read_settings
 from anemoi_ailand.resources import find
 
 
@@ -38,7 +38,10 @@ def test_options_of_the_command_line_replace_those_of_the_file(tmp_path):
     ("text", "message"),
     [
         ("dataset: a\nchekpoints: {A: a}", "'chekpoints' is not an option. Nearest: ..checkpoints"),
-        ("dataset: a\ncheckpoints: {A: a}\nprotocol_a: {year: 2022, lead_day: [1]}", "'protocol_a.lead_day' is not an option"),
+        (
+            "dataset: a\ncheckpoints: {A: a}\nprotocol_a: {year: 2022, lead_day: [1]}",
+            "'protocol_a.lead_day' is not an option",
+        ),
         ("checkpoints: {A: a}\nprotocol_b: {}", "'dataset'"),
         ("dataset: a\ncheckpoints: {A: a}", "nothing would be run"),
         ("dataset: a", "neither a checkpoint nor a forecast"),
@@ -73,3 +76,33 @@ def test_settings_cannot_be_changed_after_the_check():
     settings = Settings(dataset="a", checkpoints={"A": "a"}, protocol_b={})
     with pytest.raises(ValueError, match="frozen"):
         settings.dataset = Path("b")
+
+
+def test_null_takes_away_the_checkpoint_of_the_file(tmp_path):
+    """An empty block on the command line would leave it in, as blocks are merged."""
+    path = written(tmp_path, "dataset: a.zarr\ncheckpoints: {A: a.ckpt}\nforecasts: {B: b.nc}\n")
+    assert read_settings(path, ["checkpoints=null"]).checkpoints == {}
+    assert read_settings(path, ["forecasts=null", "protocol_b={}"]).forecasts == {}
+
+
+def test_home_is_written_out(monkeypatch):
+    """Wherever a path is given."""
+    monkeypatch.setenv("HOME", "somewhere")
+    settings = Settings(dataset="~/d", output="~/o", checkpoints={"A": "~/a"}, observations=["~/s"], protocol_b={})
+    found = [settings.dataset, settings.output, settings.checkpoints["A"], *settings.observations]
+    assert found == [Path("somewhere") / name for name in "doas"]
+
+
+def test_names_that_would_be_one_file_are_an_error():
+    """They would overwrite each other's roll-outs."""
+    with pytest.raises(ValueError, match="differ in signs only; give names with other letters"):
+        Settings(dataset="d", checkpoints={"my run": "a", "my-run": "b"}, protocol_b={})
+    assert plain_name("my run/2°") == "my-run-2-"
+
+
+def test_configuration_of_the_reference_set_is_valid():
+    """The run over all years passes through those of the climatology, and says so."""
+    settings = read_settings(find("configs", "evaluation/reference"))
+    assert settings.climatology.overlap
+    assert settings.protocol_a.year == 2022
+    assert settings.protocol_b.end is None

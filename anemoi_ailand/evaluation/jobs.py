@@ -1,0 +1,196 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""What has to be rolled out, whether it is there already, and whether it can be scored: all before it begins."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from anemoi_ailand.constants import STEP_HOURS
+from anemoi_ailand.evaluation.alignment import align
+from anemoi_ailand.evaluation.climatology import Period, climatology_period
+from anemoi_ailand.evaluation.inputs import Fields, open_fields, span
+from anemoi_ailand.evaluation.matching import POINT_TOLERANCE
+from anemoi_ailand.evaluation.observations import Station, match_stations
+from anemoi_ailand.evaluation.products_file import LEAST_YEARS
+from anemoi_ailand.evaluation.reforecasts import Reforecast, open_reforecast
+from anemoi_ailand.evaluation.settings import plain_name
+
+LOG = logging.getLogger(__name__)
+
+_HOUR, _YEAR_DAYS = np.timedelta64(1, "h"), 365.25
+
+
+@dataclass(frozen=True)
+class Job:
+    """One set of roll-outs of every checkpoint: where, from when, how long."""
+
+    name: str
+    protocol: str
+    dataset: Path
+    starts: np.ndarray
+    leads: np.ndarray
+    points: tuple[int, ...] | None
+    #: Whether the checkpoints are rolled out; if not, only given forecasts are scored.
+    rolled_out: bool = True
+
+    def file(self, label: str) -> str:
+        """Name of the file of a checkpoint's roll-outs."""
+        name = self.name if self.name == self.protocol else f"{self.protocol}-{self.name}"
+        return f"{plain_name(name)}-{plain_name(label)}.nc"
+
+    def of(self, given: Mapping[str, Reforecast]) -> dict[str, Reforecast]:
+        """Those of the given forecasts that have the form of this protocol."""
+        return {label: forecast for label, forecast in given.items() if protocol_of(forecast) == self.protocol}
+
+
+def protocol_of(forecast: Reforecast) -> str:
+    """``B``: one start and every lead time; ``A``: many starts, or some of the lead times."""
+    every = np.array_equal(forecast.leads, STEP_HOURS * np.arange(1, len(forecast.leads) + 1))
+    return "B" if len(forecast.starts) == 1 and every else "A"
+
+
+def is_made(path: Path, job: Job, checkpoint: Path) -> bool:
+    """Whether ``path`` holds the roll-outs of ``job`` with this very checkpoint, from this dataset as it is."""
+    if not path.is_file():
+        return False
+    try:
+        made = open_reforecast(path)
+    except ValueError as error:
+        LOG.info("Making %s again: %s", path.name, error)
+        return False
+    place = planned(job, open_fields(job.dataset))
+    same = (
+        made.attributes.get("checkpoint_sha256") == hashlib.sha256(checkpoint.read_bytes()).hexdigest()
+        and Path(str(made.attributes.get("dataset"))).resolve() == job.dataset.resolve()
+        and path.stat().st_mtime >= job.dataset.stat().st_mtime
+        and np.array_equal(made.starts, place.starts)
+        and np.array_equal(made.leads, place.leads)
+        and _same_points(made, place)
+    )
+    LOG.info("%s %s", "Taking" if same else "Making again", path)
+    return same
+
+
+def _same_points(a: Reforecast, b: Reforecast) -> bool:
+    if len(a.latitude) != len(b.latitude):
+        return False
+    turn = np.abs((a.longitude - b.longitude + 180) % 360 - 180)
+    return bool(np.all((turn < POINT_TOLERANCE) & (np.abs(a.latitude - b.latitude) < POINT_TOLERANCE)))
+
+
+def planned(job: Job, reference: Fields) -> Reforecast:
+    """What the roll-outs of a job will be: dates, points and variables of the dataset, without values."""
+    points = np.arange(len(reference.latitude)) if job.points is None else np.array(job.points)
+
+    def nothing(*_: object) -> np.ndarray:
+        raise NotImplementedError("The roll-outs are not made yet.")
+
+    return Reforecast(
+        path=Path(job.file("planned")),
+        starts=job.starts.astype("datetime64[ns]"),
+        leads=job.leads,
+        latitude=reference.latitude[points],
+        longitude=reference.longitude[points],
+        units=reference.units,
+        reader=nothing,
+        at=(np.arange(len(job.starts)), np.arange(len(job.leads)), points),
+    )
+
+
+def check_jobs(
+    jobs: Sequence[Job], labels: Collection[str], given: Mapping[str, Reforecast], reference: Fields
+) -> None:
+    """Refuse what cannot be scored, with nothing but headers.
+
+    Parameters
+    ----------
+    jobs : sequence of Job
+        The plan.
+    labels : collection of str
+        Of the checkpoints.
+    given : mapping
+        Forecasts that are there.
+    reference : Fields
+        Truth of the protocols A and B.
+
+    Raises
+    ------
+    ValueError
+        A forecast does not overlap with the reference or with the others, in time, points, variables or units; another
+        dataset has less than a year before its first start.
+    """
+    for job in jobs:
+        truth = reference if job.dataset == reference.path else open_fields(job.dataset)
+        made = planned(job, truth)
+        for label, forecast in job.of(given).items():  # each alone, so that the message names what is wrong with it
+            align({label: forecast}, truth)
+        align({**dict.fromkeys(labels if job.rolled_out else (), made), **job.of(given)}, truth)
+        if job.dataset != reference.path:
+            climatology_period(truth, made.starts[0], truth.times[-1], None)
+
+
+def check_stations(stations: Sequence[Station], jobs: Sequence[Job], reference: Fields) -> None:
+    """Refuse stations that the long run cannot be compared with.
+
+    Raises
+    ------
+    ValueError
+        There is no long run, no point of it is near a station, or no station has data in its time.
+    """
+    run = long_run(jobs, "Observations")
+    place = planned(run, reference)
+    match_stations(stations, place.latitude, place.longitude)
+    first, last = place.starts[0], place.valid_times[0, -1]
+    observed = [station.series["time"].values for station in stations]
+    if not any(((times > first) & (times <= last)).any() for times in observed):
+        raise ValueError(
+            f"No station has data in the time of protocol B, {span(np.array([first, last]))}; for example "
+            f"{stations[0].name} has {span(observed[0])}. Change protocol_b, or give other stations."
+        )
+
+
+def check_products(jobs: Sequence[Job], period: Period) -> None:
+    """Refuse products without a long run, with less than the years that percentiles need, or with years of the run.
+
+    Raises
+    ------
+    ValueError
+        One of these.
+    """
+    start = long_run(jobs, "Products").starts[0]
+    if period[1] > start:
+        raise ValueError(
+            f"Percentiles of soil moisture compare a run with years before it, and {span(np.array(period))} contains "
+            f"dates of the run from {span(np.array([start]))}. Set products to false, or end `climatology` before it."
+        )
+    years = float((period[1] - period[0]) / np.timedelta64(1, "D")) / _YEAR_DAYS
+    if years < LEAST_YEARS - 0.01:
+        raise ValueError(
+            f"Percentiles of soil moisture need a climatology of at least {LEAST_YEARS} years, and "
+            f"{span(np.array(period))} is {years:.1f}. Set products to false, or change `climatology` or the dataset."
+        )
+
+
+def long_run(jobs: Sequence[Job], what: str) -> Job:
+    """Job of protocol B.
+
+    Raises
+    ------
+    ValueError
+        There is none, so that ``what`` cannot be had.
+    """
+    for job in jobs:
+        if job.protocol == "B":
+            return job
+    raise ValueError(
+        f"{what} are made from the long run, and there is none. Set protocol_b, or give a forecast with one start and "
+        "every lead time."
+    )

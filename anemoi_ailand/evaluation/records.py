@@ -1,0 +1,54 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""From tables to ``metrics.json``: plain numbers, ``null`` for what is not defined, one record on a line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+#: Significant digits of the numbers that are written.
+DIGITS = 6
+
+
+def records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows of a table, floats with :data:`DIGITS` digits, NaN and infinity as ``None`` (JSON has neither)."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, float | np.floating):
+            return float(f"{value:.{DIGITS}g}") if np.isfinite(value) else None
+        return value.item() if isinstance(value, np.generic) else value
+
+    return [{str(k): plain(v) for k, v in row.items()} for row in table.to_dict("records")]
+
+
+def json_text(metrics: Mapping[str, Any]) -> str:
+    """JSON with a line for each key, and for each record of a table.
+
+    Raises
+    ------
+    ValueError
+        A number is NaN or infinite.
+    """
+
+    def text(value: Any) -> str:
+        if isinstance(value, list) and value and isinstance(value[0], dict):
+            return "[\n  " + ",\n  ".join(json.dumps(v, allow_nan=False, default=_plain) for v in value) + "\n ]"
+        return json.dumps(value, allow_nan=False, default=_plain)
+
+    return "{\n " + ",\n ".join(f"{json.dumps(key)}: {text(value)}" for key, value in metrics.items()) + "\n}\n"
+
+
+def stamp(time: Any) -> str:
+    """Date to the minute, as 2022-01-01T00:00."""
+    return str(np.datetime_as_string(np.datetime64(time), "m"))
+
+
+def _plain(value: Any) -> Any:
+    """What ``json`` does not know: numbers of numpy, paths and dates."""
+    return value.item() if isinstance(value, np.generic) else str(value)

@@ -1,0 +1,179 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""The command ``anemoi-ailand evaluate`` with a trained checkpoint: from a dataset to a report, and a run that dies."""
+
+import json
+import shutil
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+import yaml
+from anemoi.utils.checkpoints import load_metadata, replace_metadata
+from integration.conftest import anemoi, small_recipe
+
+pytestmark = pytest.mark.slow
+
+#: Ten weeks of the year after the one that the climatology needs.
+DATES = {"start": "2020-01-01T00:00:00", "end": "2021-03-15T18:00:00"}
+OPTIONS = (
+    "protocol_a.year=2021", "protocol_a.every_days=30", "protocol_a.lead_days=[1,2]", "protocol_b.start=2021-01-01",
+    "protocol_b.end=2021-02-21",
+)  # fmt: skip
+ROLL_OUTS = ["A-emulator.nc", "B-emulator.nc", "C-a-single-site-emulator.nc", "C-every-4th-point-emulator.nc"]
+
+
+@pytest.fixture(scope="module")
+def two_years(chain):
+    """The sample dataset from a whole year on, with the variables that the checkpoint was trained on."""
+    path = small_recipe(chain.root / "two_years.yaml")
+    recipe = yaml.safe_load(path.read_text())
+    recipe["dates"].update(DATES)
+    path.write_text(yaml.safe_dump(recipe))
+    anemoi("datasets", "create", path, chain.root / "two_years.zarr", cwd=chain.root)
+    return chain.root / "two_years.zarr"
+
+
+def command(checkpoint, dataset, output, *options):
+    fixed = ["--checkpoint", checkpoint, "--dataset", dataset, "--output", output]
+    return [sys.executable, "-m", "anemoi_ailand", "evaluate", *OPTIONS, *options, *map(str, fixed)]
+
+
+def evaluate(*arguments, check=True):
+    done = subprocess.run(command(*arguments), capture_output=True, text=True, timeout=600, check=False)
+    if check and done.returncode:
+        raise AssertionError(f"{arguments} failed:\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}")
+    return done
+
+
+@pytest.fixture(scope="module")
+def evaluated(chain, two_years):
+    """What the command said, and the folder of its result."""
+    output = chain.root / "evaluation"
+    return evaluate(chain.checkpoint, two_years, output), output
+
+
+def stamps(output):
+    """When each roll-out was written."""
+    kept = output.with_name(f"{output.name}-reforecasts")
+    return {path.name: path.stat().st_mtime_ns for path in sorted(kept.iterdir())}
+
+
+def test_command_writes_report_numbers_and_figures(evaluated):
+    """All that is documented, and the table and the page on the terminal."""
+    done, output = evaluated
+    names = {"differences.csv", "figures", "metrics.csv", "metrics.json", "report", "settings.yaml", "table.md"}
+    assert {path.name for path in output.iterdir()} == names
+    page = output / "report" / "index.html"
+    assert str(page) in done.stdout
+    assert (output / "table.md").read_text() in done.stdout
+    figures = sorted(path.stem for path in (output / "figures").glob("*.png"))
+    assert {"error_growth_a_core", "taylor", "sites", "budget_water", "density_emulator"} <= set(figures)
+    html = page.read_text()
+    assert html.count("data:image/png;base64") >= len(figures)
+    assert "http://" not in html.replace("http://www.w3.org", "")
+
+
+def test_numbers_are_in_the_documented_layout(evaluated, two_years):
+    """Schema, header, one record for each row of the CSV files, ``null`` and never NaN."""
+    _, output = evaluated
+    text = (output / "metrics.json").read_text()
+    metrics = json.loads(text, parse_constant=lambda token: pytest.fail(f"{token} is no JSON"))
+    assert metrics["schema"] == "anemoi-ailand/evaluation/1"
+    assert metrics["inputs"]["reference"]["path"] == str(two_years)
+    assert metrics["climatology"]["last"] == "2020-12-31T18:00"
+    assert metrics["protocols"]["A"]["starts"] == 3
+    for part, file in (("scores", "metrics.csv"), ("differences", "differences.csv")):
+        table = pd.read_csv(output / file)
+        assert len(table) == len(metrics[part]) > 1000
+        assert list(table.columns) == list(metrics[part][0])
+    scores = pd.read_csv(output / "metrics.csv")
+    assert set(scores["protocol"]) == {"A", "B", "C"}
+    assert set(scores["model"]) == {"emulator", "persistence", "climatology"}
+    empty = scores[scores["n"] == 0]
+    assert empty["value"].isna().all()
+    assert metrics["budgets"]["closure"]["ecLand"]["water"]["closure"] == "closed"
+
+
+def test_score_is_that_of_the_kept_run(evaluated, two_years):
+    """RMSE of protocol B over all points, from the kept file and the dataset."""
+    from anemoi.datasets import open_dataset
+
+    _, output = evaluated
+    run = xr.open_dataset(output.with_name("evaluation-reforecasts") / "B-emulator.nc")["stl1"].values[0]
+    data = open_dataset(str(two_years), select=["stl1"], start="2021-01-01T06:00:00", end="2021-02-21T18:00:00")
+    error = run.astype(float) - np.asarray(data[:])[:, 0, 0]
+    scores = pd.read_csv(output / "metrics.csv")
+    where = "protocol == 'B' and model == 'emulator' and variable == 'stl1' and cut == 'all' and metric == 'rmse'"
+    rows = scores.query(where)
+    assert rows[rows["lead"].isna()]["value"].item() == pytest.approx(np.sqrt((error**2).mean()), rel=1e-5)
+
+
+def test_second_run_takes_the_roll_outs(evaluated, chain, two_years):
+    """Without a step of the model, and with the same numbers; another seed changes intervals only."""
+    _, output = evaluated
+    before, scores = stamps(output), (output / "metrics.csv").read_text()
+    assert list(before) == ROLL_OUTS
+    evaluate(chain.checkpoint, two_years, output, "seed=2")
+    assert stamps(output) == before
+    assert (output / "metrics.csv").read_text() == scores
+
+
+def test_other_checkpoint_is_rolled_out_again(evaluated, chain, two_years, tmp_path):
+    """Though it has the same name: what counts is what is in it."""
+    shutil.copytree(chain.root / "evaluation-reforecasts", tmp_path / "e-reforecasts")
+    before = stamps(tmp_path / "e")
+    other = shutil.copy(chain.checkpoint, tmp_path / "inference-best.ckpt")
+    metadata = load_metadata(str(other))
+    metadata["note"] = "another training"
+    replace_metadata(str(other), metadata)
+    evaluate(other, two_years, tmp_path / "e", "protocol_b=null", "protocol_c=null")
+    after = stamps(tmp_path / "e")
+    assert [name for name in before if after[name] != before[name]] == ["A-emulator.nc"]
+
+
+def test_killed_run_leaves_nothing_under_the_name(chain, two_years, tmp_path):
+    """Not even if it cannot clean up; the next one finds no half roll-out."""
+    output = tmp_path / "e"
+    process = subprocess.Popen(
+        command(chain.checkpoint, two_years, output), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    end = time.monotonic() + 120
+    while not (tmp_path / "e-reforecasts").exists() and process.poll() is None and time.monotonic() < end:
+        time.sleep(0.02)
+    process.kill()
+    assert process.wait() == -9
+    assert not output.exists()
+    assert not (tmp_path / "e-reforecasts" / ROLL_OUTS[-1]).exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["protocol_a.year=2022"], "No integration of 2 days fits into 2022"),
+        (["checkpoints.older=none.ckpt"], "There is no checkpoint 'none.ckpt'"),
+    ],
+)
+def test_evaluation_that_does_not_fit_does_not_start(chain, two_years, tmp_path, options, message):
+    """One message, and nothing is made."""
+    done = evaluate(chain.checkpoint, two_years, tmp_path / "e", *options, check=False)
+    assert done.returncode == 1
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_checkpoint_that_needs_more_than_the_dataset_has_does_not_start(chain, two_years, tmp_path):
+    """The variables are named, before any roll-out."""
+    less = shutil.copytree(two_years, tmp_path / "less.zarr")
+    attributes = next(path for path in (less / ".zattrs", less / "zarr.json") if path.exists())
+    attributes.write_text(attributes.read_text().replace('"avg_sdlwrf"', '"sunshine"'))
+    done = evaluate(chain.checkpoint, less, tmp_path / "e", check=False)
+    assert done.returncode == 1
+    assert "The model needs ['avg_sdlwrf'], which dataset" in done.stderr
+    assert not list(tmp_path.glob("e*"))

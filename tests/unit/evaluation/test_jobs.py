@@ -1,0 +1,183 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""A plan is checked with headers alone, and a kept roll-out is taken only if it is the planned one."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import evaluated_world as files
+import numpy as np
+import pytest
+import scored_world as world
+import xarray as xr
+
+from anemoi_ailand.evaluation.jobs import (
+    Job,
+    check_jobs,
+    check_products,
+    check_stations,
+    is_made,
+    planned,
+    protocol_of,
+)
+
+LONG = {"first": np.array(["2022-01-02"], "datetime64[ns]"), "leads": np.arange(6, 241, 6)}
+
+
+def job(**changes):
+    """Protocol A on the reference of the small world."""
+    plain = Job("A", "A", Path("reference"), world.starts(), world.DAYS_1_2_7, None)
+    return replace(plain, **changes)
+
+
+def long_job(**changes):
+    return job(name="B", protocol="B", starts=LONG["first"], leads=LONG["leads"], **changes)
+
+
+def station(latitude=None, first="2022-01-05"):
+    """A probe at the third point, or elsewhere, with ten days of data."""
+    reference = world.reference()
+    times = np.datetime64(first, "ns") + np.arange(40) * np.timedelta64(6, "h")
+    return SimpleNamespace(
+        name="Bondville", network="SCAN", longitude=float(reference.longitude[2]),
+        latitude=float(reference.latitude[2]) if latitude is None else latitude,
+        series=xr.Dataset(coords={"time": times}),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("run", "protocol"),
+    [
+        ({}, "A"),
+        (LONG, "B"),
+        ({"first": LONG["first"]}, "A"),
+        ({**LONG, "leads": np.arange(24, 241, 24)}, "A"),
+    ],
+    ids=["many starts", "one start", "one start, some days", "one start, daily"],
+)
+def test_protocol_of_a_forecast(run, protocol):
+    """One start with every step is a long run; all else are scores by day."""
+    assert protocol_of(world.reforecast(**run)) == protocol
+
+
+def test_files_of_jobs_differ():
+    """A dataset of protocol C that is called B is not taken for protocol B."""
+    assert job().file("my model") == "A-my-model.nc"
+    assert job(name="B", protocol="C").file("x") == "C-B-x.nc" != long_job().file("x")
+
+
+def test_planned_has_dates_and_points_but_no_values():
+    """In the order of the points."""
+    reference = world.reference()
+    plan = planned(job(points=(7, 2)), reference)
+    np.testing.assert_array_equal(plan.latitude, reference.latitude[[7, 2]])
+    np.testing.assert_array_equal(plan.valid_times, world.reforecast().valid_times)
+    with pytest.raises(NotImplementedError):
+        plan.read("swvl1")
+
+
+@pytest.fixture
+def kept(tmp_path):
+    """Reference, checkpoint, kept roll-out, and the job that it is of."""
+    reference = files.write_reference(tmp_path / "reference.nc")
+    checkpoint = files.checkpoint(tmp_path / "a.ckpt")
+    sha = hashlib.sha256(checkpoint.read_bytes()).hexdigest()
+    attributes = {"checkpoint_sha256": sha, "dataset": str(reference)}
+    path = files.write_run(tmp_path / "run.nc", lambda run: run.assign_attrs(attributes).isel(point=[7, 2]))
+    return path, job(dataset=reference, points=(7, 2)), checkpoint
+
+
+def test_roll_out_of_the_same_job_is_taken(kept):
+    """Also if the path of the dataset is written in another way."""
+    path, planned_job, checkpoint = kept
+    assert is_made(path, planned_job, checkpoint)
+    detour = planned_job.dataset.parent / ".." / planned_job.dataset.parent.name / planned_job.dataset.name
+    assert is_made(path, replace(planned_job, dataset=detour), checkpoint)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"points": (2, 7)}, {"points": (7, 3)}, {"points": None}, {"starts": world.starts(11)},
+        {"leads": world.DAYS_1_2_7[:-1]},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_roll_out_of_another_job_is_not_taken(kept, change):
+    """Order and number of points, starts, lead times."""
+    path, planned_job, checkpoint = kept
+    assert not is_made(path, replace(planned_job, **change), checkpoint)
+
+
+def test_roll_out_of_something_older_is_not_taken(kept, tmp_path):
+    """No file, another checkpoint, a broken file, a dataset made since."""
+    path, planned_job, checkpoint = kept
+    assert not is_made(tmp_path / "none.nc", planned_job, checkpoint)
+    assert not is_made(path, planned_job, files.checkpoint(tmp_path / "b.ckpt", "other weights"))
+    broken = tmp_path / "broken.nc"
+    broken.write_bytes(path.read_bytes()[:9000])
+    assert not is_made(broken, planned_job, checkpoint)
+    later = path.stat().st_mtime + 1
+    os.utime(planned_job.dataset, (later, later))
+    assert not is_made(path, planned_job, checkpoint)
+
+
+def test_what_fits_passes_without_a_value_read():
+    """Checkpoints are planned, forecasts have only headers."""
+    silent = replace(world.reforecast(), reader=None)
+    check_jobs([job(), long_job()], ["A", "B"], {"mine": silent}, world.reference())
+
+
+@pytest.mark.parametrize(
+    ("jobs", "given", "message"),
+    [
+        ([job(starts=world.starts() + np.timedelta64(400, "D"))], {}, "do not overlap in time"),
+        ([job()], {"first": world.starts() + world.HOUR * 6}, r"\['A', 'mine'\] have no initial date in common"),
+        ([job()], {"leads": np.arange(54, 73, 6)}, "no lead time in common"),
+        ([job(points=(1, 2)), job(rolled_out=False)], {"seed": 1}, None),
+    ],
+    ids=["time", "starts", "leads", "fits"],
+)
+def test_forecasts_are_checked_with_the_reference_and_with_each_other(jobs, given, message):
+    """Dates and lead times."""
+    run = {"mine": world.reforecast(**given)} if given else {}
+    if message is None:
+        check_jobs(jobs, ["A"], run, world.reference())
+        return
+    with pytest.raises(ValueError, match=message):
+        check_jobs(jobs, ["A"], run, world.reference())
+
+
+def test_stations_need_a_long_run_near_them_in_time_and_place():
+    """Each of the three is an error that says what there is."""
+    reference = world.reference()
+    check_stations([station()], [job(), long_job()], reference)
+    with pytest.raises(ValueError, match=r"Observations are made from the long run, and there is none. Set protocol_b"):
+        check_stations([station()], [job()], reference)
+    with pytest.raises(ValueError, match="No point of the model is near"):
+        check_stations([station(latitude=-80.0)], [long_job()], reference)
+    with pytest.raises(ValueError, match="No point of the model is near"):
+        check_stations([station()], [long_job(points=(8, 9))], reference)
+    with pytest.raises(ValueError, match=r"protocol B, 2022-01-02T00:00 to 2022-01-12T00:00; .* has 2022-02-01"):
+        check_stations([station(first="2022-02-01")], [long_job()], reference)
+
+
+def test_products_need_a_long_run_and_two_years():
+    """Percentiles from one year are none, and a run is not compared with itself."""
+    two, one, all_three = (
+        (np.datetime64(first, "ns"), np.datetime64(f"{last}-12-31T18", "ns"))
+        for first, last in (("2020-01-01", 2021), ("2021-01-01", 2021), ("2020-01-01", 2022))
+    )
+    check_products([long_job()], two)
+    with pytest.raises(ValueError, match=r"2021-01-01T00:00 to 2021-12-31T18:00 is 1.0"):
+        check_products([long_job()], one)
+    with pytest.raises(ValueError, match="contains dates of the run from 2022-01-02T00:00"):
+        check_products([long_job()], all_three)
+    with pytest.raises(ValueError, match="Products are made from the long run"):
+        check_products([job()], two)

@@ -1,0 +1,305 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""An evaluation is whole or not there, and makes no roll-out twice. What does not fit: test_evaluate_errors.py."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import evaluated_world as world
+import numpy as np
+import pandas as pd
+import pytest
+import scored_world
+import xarray as xr
+from station_files import LATITUDE, LONGITUDE, times_between, write_ismn
+
+from anemoi_ailand import evaluate as module
+from anemoi_ailand.evaluate import SCHEMA, evaluate, plan
+from anemoi_ailand.evaluation import pairs, tidy
+from anemoi_ailand.evaluation.inputs import open_fields
+from anemoi_ailand.evaluation.settings import read_settings
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """Reference and checkpoints, which no test changes."""
+    return world.write_files(tmp_path_factory.mktemp("files"))
+
+
+@pytest.fixture
+def roll_out(monkeypatch):
+    """A roll-out that takes no time, and no figures."""
+    monkeypatch.setattr(module, "write_figures", lambda found, folder: [])
+    return world.FakeRollOut(monkeypatch)
+
+
+@pytest.fixture(scope="module")
+def whole(files, tmp_path_factory):
+    """Two checkpoints by all protocols, with figures and report; its folder."""
+    output = tmp_path_factory.mktemp("whole") / "evaluation"
+    with pytest.MonkeyPatch.context() as patch:
+        world.FakeRollOut(patch)
+        both = {label: files / f"{label}.ckpt" for label in "AB"}
+        page = evaluate(world.settings(files, output, checkpoints=both, protocol_c={}))
+    assert page == output / "report" / "index.html"
+    return output
+
+
+@pytest.fixture(scope="module")
+def metrics(whole):
+    return json.loads((whole / "metrics.json").read_text())
+
+
+def left(folder):
+    """Names of what an evaluation left, hidden ones too."""
+    return sorted(p.name for p in folder.iterdir())
+
+
+def test_result_is_one_folder(whole):
+    """Numbers in three files, table, settings, figures and a page; nothing half made beside it."""
+    names = ["differences.csv", "figures", "metrics.csv", "metrics.json", "report", "settings.yaml", "table.md"]
+    assert left(whole) == names
+    assert left(whole.parent) == ["evaluation", "evaluation-reforecasts"]
+    assert len(list((whole / "figures").glob("*.png"))) > 20
+    assert (whole / "report" / "index.html").stat().st_size > 1e5
+
+
+def test_metrics_json_has_the_layout_of_its_schema(metrics, files):
+    """Header with all that is needed to read the numbers; JSON without NaN."""
+    assert metrics["schema"] == SCHEMA == "anemoi-ailand/evaluation/1"
+    assert list(metrics)[-5:] == ["scores", "differences", "budgets", "snow_season", "observations"]
+    assert metrics["climatology"] == {"first": "2020-01-01T00:00", "last": "2021-12-31T18:00", "window_days": 3}
+    assert metrics["points"] == {"all": 10, "held_out": 2, "trained": 8}
+    assert metrics["inputs"]["reference"]["path"] == str(files / "reference.nc")
+    assert set(metrics["inputs"]["forecasts"]["A"]) == {"checkpoint", "checkpoint_sha256"}
+    a, b = metrics["protocols"]["A"], metrics["protocols"]["B"]
+    assert (a["starts"], a["first"], a["last"], a["longest_lead_days"]) == (
+        10,
+        "2022-01-01T00:00",
+        "2022-12-27T00:00",
+        2,
+    )
+    assert (b["starts"], b["first"], b["last"]) == (1, "2022-01-02T00:00", "2022-02-12T18:00")
+    assert metrics["budgets"]["terms"]
+    assert metrics["observations"] is None
+
+
+def test_json_has_null_for_what_is_not_defined(whole, metrics):
+    """The climatology has no anomaly correlation: null, not the NaN that a strict reader refuses."""
+    text = (whole / "metrics.json").read_text()
+    json.loads(text, parse_constant=lambda token: pytest.fail(f"{token} is no JSON"))
+    rows = [r for r in metrics["scores"] if r["model"] == "climatology" and r["metric"] == "acc"]
+    assert {r["value"] for r in rows} == {None}
+
+
+def test_tables_are_the_records(whole, metrics):
+    """The columns of the contract, and the same rows in JSON and CSV."""
+    for part, file, columns in (
+        ("scores", "metrics.csv", tidy.COLUMNS),
+        ("differences", "differences.csv", pairs.COLUMNS),
+    ):
+        table = pd.read_csv(whole / file)
+        assert tuple(table.columns) == columns
+        assert len(table) == len(metrics[part])
+        assert all(tuple(row) == columns for row in metrics[part])
+        value = "value" if part == "scores" else "difference"
+        np.testing.assert_allclose(table[value], [np.nan if r[value] is None else r[value] for r in metrics[part]])
+
+
+def test_scores_are_those_of_the_roll_outs(whole, metrics):
+    """RMSE of day 2 over all points, computed from the kept file."""
+    kept = xr.open_dataset(whole.parent / "evaluation-reforecasts" / "A-A.nc")
+    run = kept["stl1"].sel(lead=slice(30, 48))
+    at = np.searchsorted(scored_world.times(), run.start.values[:, None] + run.lead.values * scored_world.HOUR)
+    error = run.values - scored_world.values()["stl1"][at]
+    where = {"protocol": "A", "model": "A", "variable": "stl1", "cut": "all", "metric": "rmse", "lead": 2.0}
+    (row,) = [r for r in metrics["scores"] if where.items() <= r.items()]
+    assert row["value"] == pytest.approx(np.sqrt((error.astype(float) ** 2).mean()), rel=1e-5)
+    assert row["n"] == error.size
+
+
+def test_protocol_c_has_a_group_for_each_place(metrics):
+    """Held-out and trained points, one site on its own, and a thinner set of points."""
+    rows = [r for r in metrics["scores"] if r["protocol"] == "C" and r["metric"] == "rmse" and r["model"] == "A"]
+    assert {r["cut"] for r in rows} == {"all"}
+    groups = {r["group"]: metrics["protocols"].get(r["group"], {}).get("points") for r in rows}
+    assert groups == {"held-out points": None, "trained points": None, "a single site": 1, "every 4th point": 3}
+
+
+def test_two_checkpoints_are_compared_with_each_other(metrics):
+    """The one with half the noise is better, and the interval says so."""
+    rows = [r for r in metrics["differences"] if (r["a"], r["b"], r["cut"], r["protocol"]) == ("A", "B", "all", "A")]
+    assert len(rows) == 2 * 4
+    assert all(r["difference"] < 0 and r["significant"] for r in rows)
+
+
+def test_settings_beside_the_result_run_it_again(whole):
+    """What was given on the command line too."""
+    again = read_settings(whole / "settings.yaml")
+    assert (again.output, list(again.checkpoints)) == (whole, ["A", "B"])
+
+
+def test_roll_outs_are_kept_and_taken(files, tmp_path, roll_out):
+    """The second run makes none and gives the same numbers."""
+    settings = world.settings(files, tmp_path / "evaluation")
+    evaluate(settings)
+    first = (tmp_path / "evaluation" / "metrics.csv").read_text()
+    assert [p.name for p in roll_out.made] == ["A-A.nc", "B-A.nc"]
+    evaluate(settings)
+    assert len(roll_out.made) == 2
+    assert (tmp_path / "evaluation" / "metrics.csv").read_text() == first
+
+
+@pytest.mark.parametrize("what", ["checkpoint", "points", "lead_days", "every_days", "truncated", "dataset"])
+def test_roll_outs_of_something_else_are_made_again(files, tmp_path, roll_out, what):
+    """Another checkpoint, other points or dates, a broken file, or a dataset that is newer."""
+    for name in ("reference.nc", "A.ckpt"):
+        (tmp_path / name).write_bytes((files / name).read_bytes())
+    same = {"protocol_b": None, "points": [1, 2]}
+    evaluate(world.settings(tmp_path, tmp_path / "e", **same))
+    kept = roll_out.made[0]
+    if what == "checkpoint":
+        world.checkpoint(tmp_path / "A.ckpt", "other weights")
+    elif what == "truncated":
+        kept.write_bytes(kept.read_bytes()[:5000])
+    elif what == "dataset":
+        later = kept.stat().st_mtime + 10
+        os.utime(tmp_path / "reference.nc", (later, later))
+    changes = {
+        "points": {"points": [3, 4]},
+        "lead_days": {"protocol_a": {**world.SHORT["protocol_a"], "lead_days": [1, 3]}},
+        "every_days": {"protocol_a": {**world.SHORT["protocol_a"], "every_days": 41}},
+    }.get(what, {})
+    evaluate(world.settings(tmp_path, tmp_path / "e", **{**same, **changes}))
+    assert roll_out.made == [kept, kept]
+
+
+def test_an_error_in_between_leaves_nothing_under_the_name(files, tmp_path, roll_out, monkeypatch):
+    """Not even an empty folder; the roll-outs stay and are not made again."""
+
+    def fails(*_):
+        raise RuntimeError("disk full")
+
+    with monkeypatch.context() as patch, pytest.raises(RuntimeError, match="disk full"):
+        patch.setattr(module, "write_report", fails)
+        evaluate(world.settings(files, tmp_path / "evaluation"))
+    assert left(tmp_path) == ["evaluation-reforecasts"]
+    evaluate(world.settings(files, tmp_path / "evaluation"))
+    assert len(roll_out.made) == 2
+
+
+def test_an_earlier_result_stays_until_the_new_one_is_whole(files, tmp_path, roll_out, monkeypatch):
+    """A run that fails does not take away the last good one."""
+    evaluate(world.settings(files, tmp_path / "e", protocol_b=None))
+    before = (tmp_path / "e" / "metrics.json").read_text()
+    monkeypatch.setattr(module, "write_report", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        evaluate(world.settings(files, tmp_path / "e"))
+    assert (tmp_path / "e" / "metrics.json").read_text() == before
+    assert left(tmp_path) == ["e", "e-reforecasts"]
+
+
+def test_a_folder_of_something_else_is_left_alone(files, tmp_path, roll_out):
+    """Refused before any roll-out."""
+    (tmp_path / "e").mkdir()
+    (tmp_path / "e" / "thesis.tex").write_text("years of work")
+    with pytest.raises(FileExistsError, match="is not an earlier result"):
+        evaluate(world.settings(files, tmp_path / "e"))
+    assert roll_out.made == []
+
+
+def test_one_long_forecast_alone_is_protocol_b(files, tmp_path, roll_out):
+    """A NetCDF file with one start needs no checkpoint, and no protocol of the configuration fits it by chance."""
+    first = np.array(["2022-03-01"], "datetime64[ns]")
+    path = world.write_run(tmp_path / "run.nc", first=first, leads=world.long_leads(40))
+    evaluate(world.settings(files, tmp_path / "e", checkpoints=None, forecasts={"mine": path}))
+    metrics = json.loads((tmp_path / "e" / "metrics.json").read_text())
+    assert roll_out.made == []
+    assert list(metrics["protocols"]) == ["B"]
+    assert metrics["protocols"]["B"]["first"] == "2022-03-01T00:00"
+    assert metrics["inputs"]["forecasts"] == {"mine": {"path": str(path)}}
+    assert {r["model"] for r in metrics["budgets"]["terms"]} == {"ecLand", "mine"}
+    assert "from 2022-03-01T00:00" in (tmp_path / "e" / "table.md").read_text()
+
+
+def test_many_starts_alone_are_protocol_a(files, tmp_path, roll_out):
+    """The leads and starts are those of the file; without a long run there are no budgets."""
+    run = world.write_run(tmp_path / "run.nc")
+    evaluate(world.settings(files, tmp_path / "e", checkpoints=None, forecasts={"mine": run}))
+    metrics = json.loads((tmp_path / "e" / "metrics.json").read_text())
+    assert {r["lead"] for r in metrics["scores"]} == {1.0, 2.0, 7.0, None}
+    assert (metrics["protocols"]["A"]["starts"], metrics["budgets"]) == (12, None)
+    assert "day 7 of 12 runs" in (tmp_path / "e" / "table.md").read_text()
+
+
+def test_forecast_beside_a_checkpoint_is_scored_where_both_are(files, tmp_path, roll_out):
+    """The header says what was scored, not what was rolled out; a form without roll-outs is scored too."""
+    first = scored_world.starts(3, 40) - np.timedelta64(1, "D")
+    many = world.write_run(tmp_path / "many.nc", first=first, leads=np.arange(6, 25, 6))
+    long = world.write_run(tmp_path / "long.nc", first=first[:1], leads=world.long_leads(10))
+    evaluate(world.settings(files, tmp_path / "e", protocol_b=None, forecasts={"many": many, "long": long}))
+    metrics = json.loads((tmp_path / "e" / "metrics.json").read_text())
+    found = {name: (p["starts"], p["longest_lead_days"]) for name, p in metrics["protocols"].items()}
+    assert found == {"A": (3, 1.0), "B": (1, 10.0)}
+    models = {(r["protocol"], r["model"]) for r in metrics["scores"]} - {("A", "persistence"), ("A", "climatology")}
+    assert models == {("A", "A"), ("A", "many"), ("B", "long"), ("B", "persistence"), ("B", "climatology")}
+
+
+def test_points_are_rolled_out_and_scored_alone(files, tmp_path, roll_out):
+    """The indices of the configuration."""
+    evaluate(world.settings(files, tmp_path / "e", protocol_b=None, points=[5, 1, 2]))
+    metrics = json.loads((tmp_path / "e" / "metrics.json").read_text())
+    assert metrics["points"] == {"all": 3, "held_out": 1, "trained": 2}
+
+
+def test_second_dataset_is_scored_with_its_own_years(files, tmp_path, roll_out):
+    """A thinner grid as protocol C, by its name."""
+    world.write_reference(tmp_path / "thin.nc", lambda r: r.isel(point=[0, 3, 7]))
+    places = {"places": False, "datasets": {"thin": tmp_path / "thin.nc"}}
+    evaluate(world.settings(files, tmp_path / "e", protocol_b=None, protocol_c=places))
+    metrics = json.loads((tmp_path / "e" / "metrics.json").read_text())
+    assert metrics["protocols"]["thin"]["points"] == 3
+    assert {r["group"] for r in metrics["scores"] if r["protocol"] == "C"} == {"thin"}
+
+
+def test_products_and_stations_come_from_the_long_run(files, tmp_path, roll_out):
+    """A probe in Illinois beside ecLand and the emulator; a NetCDF file of products."""
+
+    def moved(reference):
+        latitude, longitude = reference["latitude"].values.copy(), reference["longitude"].values.copy()
+        latitude[4], longitude[4] = LATITUDE, LONGITUDE
+        return reference.assign_coords(latitude=("point", latitude), longitude=("point", longitude))
+
+    world.write_reference(tmp_path / "reference.nc", moved)
+    times = times_between("2022-01-03", 24 * 30)
+    write_ismn(tmp_path / "ismn", times, 0.3 + 0.02 * np.sin(np.arange(len(times)) / 40))
+    first = np.array(["2022-01-02"], "datetime64[ns]")
+    run = world.write_run(tmp_path / "run.nc", moved, first=first, leads=world.long_leads(40))
+    given = {"observations": [tmp_path / "ismn"], "products": True, "checkpoints": None, "forecasts": {"a b": run}}
+    with pytest.raises(ValueError, match="No product can be made"):
+        evaluate(world.settings(tmp_path, tmp_path / "e", **given))
+    evaluate(world.settings(tmp_path, tmp_path / "e", **{**given, "products": False}))
+    observed = json.loads((tmp_path / "e" / "metrics.json").read_text())["observations"]
+    assert [s["name"] for s in observed["stations"]] == ["Bondville"]
+    assert {(r["model"], r["against"]) for r in observed["summary"]} == {
+        ("ecLand", "observation"), ("a b", "observation"), ("a b", "ecLand"),
+    }  # fmt: skip
+
+
+def test_plan_of_a_start_alone_ends_the_climatology_before_the_first_run(files, tmp_path, roll_out):
+    """``climatology.start`` without an end leaves out the first day of the test, of which it would hold the truth."""
+    evaluate(world.settings(files, tmp_path / "e", protocol_b=None, climatology={"start": "2020-06-01"}))
+    metrics = json.loads((tmp_path / "e" / "metrics.json").read_text())
+    assert metrics["climatology"] == {"first": "2020-06-01T00:00", "last": "2021-12-31T18:00", "window_days": 3}
+
+
+def test_plan_has_all_start_dates_and_leads(files, tmp_path):
+    """Protocol A as aiLand v1, 138 starts of 90 days; protocol B from the first to the last stamp of its days."""
+    days = {"protocol_a": {"year": 2022}, "protocol_b": {"start": "2022-01-01"}}
+    a, b = plan(world.settings(files, tmp_path, **days), open_fields(files / "reference.nc"))
+    assert (len(a.starts), len(a.leads), a.leads[-1]) == (138, 13 * 4, 90 * 24)
+    assert (b.starts.tolist(), len(b.leads)) == ([np.datetime64("2022-01-01", "ns").astype(int)], 365 * 4 - 1)
+    assert b.starts[0] + b.leads[-1] * scored_world.HOUR == np.datetime64("2022-12-31T18")
