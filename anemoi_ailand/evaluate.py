@@ -25,6 +25,7 @@ from anemoi_ailand import __version__
 from anemoi_ailand.constants import STEP_HOURS
 from anemoi_ailand.evaluation.budgets import Budgets, budgets
 from anemoi_ailand.evaluation.case import Case, prepare
+from anemoi_ailand.evaluation.case_figures import map_time
 from anemoi_ailand.evaluation.climatology import WINDOW_DAYS, Period, climatology_period
 from anemoi_ailand.evaluation.evaluation_figures import Evaluated, write_figures
 from anemoi_ailand.evaluation.folder import complete_folder
@@ -211,6 +212,9 @@ def _check(
         check_stations(stations, jobs, reference)
     if settings.products:
         check_products(jobs, period)
+    for job in (job for job in jobs if job.protocol == "B"):
+        for date in settings.maps.dates:
+            map_time(job.starts[0] + job.leads * np.timedelta64(1, "h"), np.datetime64(date))
     for label, checkpoint in settings.checkpoints.items():
         if not checkpoint.is_file():
             load_step(checkpoint)  # says what is there
@@ -341,7 +345,8 @@ def _write(
     title = f"RMSE against ecLand, protocol {protocol}, {what}, from {about['first']}."
     (folder / "table.md").write_text(run_table(scores, protocol, title))
     figures = write_figures(
-        Evaluated(labels, scores, differences, scored.runs, found, further["snow_errors"]), folder / "figures"
+        Evaluated(labels, scores, differences, scored.runs, found, further["snow_errors"], settings.maps),
+        folder / "figures",
     )
     write_report(folder, metrics, figures)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 import logging
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 
 from anemoi_ailand.evaluation.budgets import Budgets
 from anemoi_ailand.evaluation.case import Case
-from anemoi_ailand.evaluation.case_figures import choose_sites, site_title
+from anemoi_ailand.evaluation.case_figures import choose_sites, map_time, site_title
 from anemoi_ailand.evaluation.figures_budget import budget_figure
 from anemoi_ailand.evaluation.figures_density import density_figure
 from anemoi_ailand.evaluation.figures_growth import growth_figure
@@ -29,8 +29,9 @@ from anemoi_ailand.evaluation.figures_scorecard import scorecard_figure
 from anemoi_ailand.evaluation.figures_sites import sites_figure
 from anemoi_ailand.evaluation.figures_snow import snow_season_figure
 from anemoi_ailand.evaluation.figures_taylor import taylor_figure, taylor_statistics
+from anemoi_ailand.evaluation.inputs import Fields
 from anemoi_ailand.evaluation.report import ReportFigure
-from anemoi_ailand.evaluation.settings import plain_name
+from anemoi_ailand.evaluation.settings import Maps, plain_name
 from anemoi_ailand.evaluation.style import save
 from anemoi_ailand.evaluation.variable_groups import ordered, variable_groups
 
@@ -57,6 +58,8 @@ class Evaluated:
     runs: dict[str, Case]
     budgets: Budgets | None
     snow_errors: pd.DataFrame
+    #: Variables and dates of the maps.
+    maps: Maps = field(default_factory=Maps)
 
 
 def write_figures(found: Evaluated, folder: Path) -> list[ReportFigure]:
@@ -136,7 +139,8 @@ def _runs(found: Evaluated) -> Drawn:
     first = next(iter(found.runs.values()))
     names = [n for n in MAPPED if n in first.variables] or first.variables[:1]
     yield from _diagrams(found)
-    yield from _maps(found, names)
+    yield from _maps(found)
+    yield from _score_maps(found, names)
     yield "sites", partial(_sites, found), {
         "section": "maps", "title": "Two sites over the years", "protocol": "B",
         "caption": "Daily means; the years of the climatology are shaded.",
@@ -146,8 +150,7 @@ def _runs(found: Evaluated) -> Drawn:
 def _diagrams(found: Evaluated) -> Drawn:
     rows, pairs = [], {}
     for label, case in found.runs.items():
-        for name in case.variables:
-            truth, emulated = thinned(case, name)
+        for name, (truth, emulated) in thinned(case, case.variables).items():
             rows.append({"model": label, "variable": name, **taylor_statistics(emulated, truth)})
             pairs[label, name] = (truth, emulated)
     groups = variable_groups(str(r["variable"]) for r in rows)
@@ -164,17 +167,23 @@ def _diagrams(found: Evaluated) -> Drawn:
         }  # fmt: skip
 
 
-def _maps(found: Evaluated, names: list[str]) -> Drawn:
-    for label, case in found.runs.items():
-        date = case.times[len(case.times) // 2]
-        for name in [n for n in names if n in case.variables][:2]:
+def _maps(found: Evaluated) -> Drawn:
+    """Maps of the variables and dates asked for; of the middle of the run if no date is."""
+    wanted = [(label, case, name) for label, case in found.runs.items() for name in found.maps.variables]
+    for label, case, name in wanted:
+        dates = [map_time(case.times, np.datetime64(d)) for d in found.maps.dates or ()] or [map_time(case.times, None)]
+        for date in dates if name in case.variables else ():
             reference = case.reference.load([name], date, date, case.points)[name].isel(time=0)
             emulated = case.forecast.load([name], date, date)[name].isel(time=0)
-            stem = f"map_{name}" if len(found.runs) == 1 else f"map_{name}_{plain_name(label)}"
+            stem = f"map_{name}" + (f"_{plain_name(label)}" if len(found.runs) > 1 else "")
+            stem += f"_{np.datetime_as_string(date, 'h')}" if found.maps.dates else ""
             yield stem, partial(map_figure, reference, emulated, label), {
                 "section": "maps", "title": f"{name}: reference, {label}, difference", "variable": name,
-                "caption": "One date in the middle of the run.", "protocol": "B",
+                "caption": f"{np.datetime_as_string(date, 'h')} UTC.", "protocol": "B",
             }  # fmt: skip
+
+
+def _score_maps(found: Evaluated, names: list[str]) -> Drawn:
     for name in names:
         errors = {label: _rmse(case, name) for label, case in found.runs.items() if name in case.variables}
         yield f"map_rmse_{name}", partial(score_map_figure, errors, name, "rmse", note="protocol B"), {
@@ -205,16 +214,18 @@ def _same_blocks(case: Case, name: str) -> Iterator[np.ndarray]:
         yield case.reference.load([name], times[0], times[-1], case.points)[name].values
 
 
-def thinned(case: Case, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Reference and forecast of a run, at most about :data:`MAX_VALUES` values of each, thinned in time."""
+def thinned(case: Case, names: list[str]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Reference and forecast of a run by variable, at most about :data:`MAX_VALUES` values of each, thinned in time."""
     step = max(1, len(case.times) * len(case.points) // MAX_VALUES)
     step += step % 2 == 0 and step > 1  # an odd step meets every hour of the day
     times = case.times[::step]
-    truth = np.concatenate([b[name].sel(time=np.isin(b["time"], times)).values for b in
-                            case.reference.blocks([name], times[0], times[-1], case.points)])  # fmt: skip
-    emulated = np.concatenate([b[name].sel(time=np.isin(b["time"], times)).values for b in
-                               case.forecast.blocks([name], times[0], times[-1])])  # fmt: skip
-    return truth, emulated
+
+    def read(fields: Fields, points: np.ndarray | None) -> xr.Dataset:
+        blocks = fields.blocks(names, times[0], times[-1], points)
+        return xr.concat([block.sel(time=np.isin(block["time"], times)) for block in blocks], "time")
+
+    truth, emulated = read(case.reference, case.points), read(case.forecast, None)
+    return {name: (truth[name].values, emulated[name].values) for name in names}
 
 
 def _sites(found: Evaluated) -> Figure:

@@ -16,6 +16,8 @@ from omegaconf.errors import OmegaConfBaseException
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, field_validator, model_validator
 from yaml import YAMLError
 
+from anemoi_ailand.variables import variable
+
 #: Days of lead time at which protocol A of aiLand v1 gives scores, and some between them for the curves.
 LEAD_DAYS = (1, 2, 3, 5, 7, 10, 15, 20, 30, 45, 60, 75, 90)
 
@@ -82,6 +84,20 @@ class ProtocolC(Strict):
     datasets: dict[str, HomePath] = {}
 
 
+class Maps(Strict):
+    """Variables and dates of the maps of the long run: reference | forecast | difference."""
+
+    variables: tuple[str, ...] = ("swvl1", "stl1")
+    dates: tuple[datetime.datetime, ...] = ()
+
+    @field_validator("variables")
+    @classmethod
+    def _known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for name in value:
+            variable(name)  # says which names are near
+        return value
+
+
 class Settings(Strict):
     """The configuration of ``anemoi-ailand evaluate``; ``configs/evaluation/evaluate.yaml`` explains each option."""
 
@@ -96,6 +112,7 @@ class Settings(Strict):
     points: tuple[int, ...] | None = None
     observations: tuple[HomePath, ...] = ()
     products: bool = False
+    maps: Maps = Maps()
     seed: int = 1
     device: str = "cpu"
 
@@ -170,5 +187,6 @@ def _known(place: tuple[Any, ...]) -> list[str]:
         ("protocol_a",): ProtocolA,
         ("protocol_b",): PeriodSettings,
         ("protocol_c",): ProtocolC,
+        ("maps",): Maps,
     }
     return list(blocks[place].model_fields) if place in blocks else []

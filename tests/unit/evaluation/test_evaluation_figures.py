@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
 
 import evaluation_case as made_up
 import numpy as np
@@ -21,6 +22,7 @@ from anemoi_ailand.evaluation.case import Case, prepare
 from anemoi_ailand.evaluation.evaluation_figures import Evaluated, thinned, write_figures
 from anemoi_ailand.evaluation.report import SECTIONS
 from anemoi_ailand.evaluation.runs import run_of
+from anemoi_ailand.evaluation.settings import Maps
 
 FIRST = np.array(["2022-01-02"], "datetime64[ns]")
 NAMES = ("swvl1", "stl1", "2t", "slhf")
@@ -121,11 +123,11 @@ def test_budgets_that_close_have_figures(drawn, make_fields):
 def test_thinned_values_are_pairs_at_all_hours_of_the_day(monkeypatch):
     """Every value of a short run; of a long one, an odd step, so that night is not all that is left."""
     run = case()
-    truth, emulated = thinned(run, "stl1")
+    truth, emulated = thinned(run, ["stl1"])["stl1"]
     np.testing.assert_array_equal(truth, run.truth(["stl1"])["stl1"][1:])
     np.testing.assert_array_equal(emulated, run.emulated(["stl1"])["stl1"][1:])
     monkeypatch.setattr(module, "MAX_VALUES", 200)
-    truth, emulated = thinned(run, "stl1")
+    truth, emulated = thinned(run, ["stl1"])["stl1"]
     np.testing.assert_array_equal(truth, run.truth(["stl1"])["stl1"][1::5])
     np.testing.assert_array_equal(emulated, run.emulated(["stl1"])["stl1"][1::5])
 
@@ -138,3 +140,19 @@ def test_map_of_errors_is_the_rmse_of_each_point(monkeypatch):
     np.testing.assert_allclose(module._rmse(run, "2t"), want, rtol=1e-6)
     monkeypatch.setattr("anemoi_ailand.evaluation.inputs.BLOCK_BYTES", 4 * 10 * 5 * 7)
     np.testing.assert_allclose(module._rmse(run, "2t"), want, rtol=1e-6)
+
+
+def test_maps_are_of_the_variables_and_dates_asked_for(drawn):
+    """Reference, forecast and difference of any variable at any date of the run."""
+    run = case()
+    dates = tuple(date.astype("datetime64[s]").item() for date in run.times[[2, 5]])
+    figures = drawn(found(runs={"emulator": run}, maps=Maps(variables=("2t",), dates=dates)))
+    maps = sorted(stem for stem in figures if stem.startswith("map_") and "rmse" not in stem)
+    assert maps == [f"map_2t_{np.datetime_as_string(date, 'h')}" for date in run.times[[2, 5]]]
+
+
+def test_a_date_outside_the_run_has_no_map():
+    """The error names the dates of the run."""
+    run = case()
+    with pytest.raises(ValueError, match="is not among the compared dates"):
+        list(module._maps(found(runs={"emulator": run}, maps=Maps(dates=(datetime(1999, 1, 1),)))))
