@@ -67,7 +67,8 @@ class StepColumns:
         prognostic = tuple(n for n in sorted(outputs, key=outputs.__getitem__) if n not in set(diagnostic))
         _check_roles(prognostic, diagnostic, [n for n in forcing if n not in categories])
         ordered = sorted(inputs, key=inputs.__getitem__)
-        start, end = tuple(taken_at(START, ordered)), tuple(taken_at(END, ordered))
+        read = [n for n in ordered if variable(n).role is not Role.CATEGORY]
+        start, end = tuple(taken_at(START, read)), tuple(taken_at(END, read))
         return cls(
             start=start,
             end=end,

@@ -10,6 +10,7 @@ import re
 import pint
 import pytest
 
+from anemoi_ailand.model.closed_land import CATEGORIES
 from anemoi_ailand.variables import _ROWS, END, START, VARIABLES, Role, Time, Variable, names, taken_at, variable
 
 ROWS = pytest.mark.parametrize("row", _ROWS, ids=lambda row: row.name)
@@ -84,9 +85,14 @@ def test_prognostic_has_what_the_model_needs(row: Variable) -> None:
 
 @ROWS
 def test_taken_fits_role_and_time(row: Variable) -> None:
-    """A mean over the step carries the stamp of its end and is taken there only; outputs and types are not taken."""
+    """A mean over the step carries the stamp of its end and is taken there only; outputs and types are not taken.
+
+    The soil type is, by the closed step.
+    """
     assert set(row.taken) <= {START, END}
-    if row.role in (Role.DIAGNOSTIC, Role.CATEGORY):
+    if row.name in CATEGORIES:
+        assert row.taken == (START,)
+    elif row.role in (Role.DIAGNOSTIC, Role.CATEGORY):
         assert row.taken == ()
     elif row.time in (Time.INTERVAL_MEAN, Time.LATE_MEAN):
         assert row.taken == (END,)
