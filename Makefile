@@ -11,6 +11,8 @@ STAMP := $(VENV)/.installed
 PYTHONS := python3.11 python3.12 python3.13 python3
 QUICKSTART_ARGS ?=
 PYTEST_ARGS ?=
+# two processes with one thread each: what runs is small, and threads would wait for each other
+FAST = OMP_NUM_THREADS=1 $(PY) -m pytest -m "not slow" -n 2 --dist loadfile
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
@@ -39,11 +41,11 @@ $(STAMP): pyproject.toml
 	@touch $@
 
 test: lint  ## everything: style, types, fast tests, slow tests
-	$(PY) -m pytest -m "not slow" $(PYTEST_ARGS)
+	$(FAST) $(PYTEST_ARGS)
 	$(PY) -m pytest -m slow $(PYTEST_ARGS)
 
 test-fast: $(STAMP)  ## the fast tests only
-	$(PY) -m pytest -m "not slow" $(PYTEST_ARGS)
+	$(FAST) $(PYTEST_ARGS)
 
 lint: $(STAMP)  ## style and types
 	$(PY) -m ruff check --quiet .
