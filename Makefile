@@ -12,7 +12,7 @@ PYTHONS := python3.11 python3.12 python3.13 python3
 QUICKSTART_ARGS ?=
 PYTEST_ARGS ?=
 # two processes with one thread each: what runs is small, and threads would wait for each other
-FAST = OMP_NUM_THREADS=1 $(PY) -m pytest -m "not slow" -n 2 --dist loadfile
+PYTEST = OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadfile
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
@@ -41,11 +41,11 @@ $(STAMP): pyproject.toml
 	@touch $@
 
 test: lint  ## everything: style, types, fast tests, slow tests
-	$(FAST) $(PYTEST_ARGS)
-	$(PY) -m pytest -m slow $(PYTEST_ARGS)
+	$(PYTEST) -m "not slow" $(PYTEST_ARGS)
+	$(PYTEST) -m slow $(PYTEST_ARGS)
 
 test-fast: $(STAMP)  ## the fast tests only
-	$(FAST) $(PYTEST_ARGS)
+	$(PYTEST) -m "not slow" $(PYTEST_ARGS)
 
 lint: $(STAMP)  ## style and types
 	$(PY) -m ruff check --quiet .
