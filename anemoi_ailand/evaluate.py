@@ -10,7 +10,6 @@ times and points, is not made again. The result itself appears when it is comple
 from __future__ import annotations
 
 import datetime
-import hashlib
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -35,6 +34,7 @@ from anemoi_ailand.evaluation.jobs import (
     check_jobs,
     check_products,
     check_stations,
+    digest,
     is_made,
     protocol_of,
 )
@@ -354,7 +354,7 @@ def _write(
 def _header(settings: Settings, reference: Fields, period: Any, scored: Scored) -> dict[str, Any]:
     """All of ``metrics.json`` but the numbers."""
     forecasts = {
-        label: {"checkpoint": str(path), "checkpoint_sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+        label: {"checkpoint": str(path), "checkpoint_sha256": digest(path)}
         for label, path in settings.checkpoints.items()
     } | {label: {"path": str(path)} for label, path in settings.forecasts.items()}
     main = scored.protocols.get("A") or scored.protocols["B"]

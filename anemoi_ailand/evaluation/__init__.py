@@ -3,8 +3,9 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """Evaluation: from a forecast and a reference to scores, a table and figures. Works on xarray; no torch.
 
-``compare`` does all of it; :mod:`inputs` reads, :mod:`matching` finds what both have in common, :mod:`climatology` and
-:mod:`baselines` make the forecasts to beat, :mod:`metrics` scores, :mod:`table` and :mod:`figures` show.
+The command ``evaluate`` joins all of it; ``compare`` is a quick look at one forecast. :mod:`inputs` reads,
+:mod:`matching` finds what both have in common, :mod:`climatology` and :mod:`baselines` make the forecasts to beat,
+:mod:`metrics` scores, :mod:`table` and :mod:`figures` show.
 """
 
 from anemoi_ailand.evaluation.case import Case, prepare

@@ -190,7 +190,7 @@ def _open_netcdf(path: Path) -> Fields:
         with _netcdf(path) as dataset:
             return _describe_netcdf(path, dataset)
     except (OSError, RuntimeError) as error:
-        raise _unreadable(path, error) from error
+        raise unreadable(path, error) from error
 
 
 def _netcdf(path: Path) -> xr.Dataset:
@@ -204,7 +204,7 @@ def _describe_netcdf(path: Path, dataset: xr.Dataset) -> Fields:
             f"'{path}' has no {missing or 'dimensions (time, point)'}; it has dimensions {dict(dataset.sizes)}. "
             "Give a forecast written by the output 'land-netcdf', or a NetCDF file in that layout."
         )
-    varying = {_dataset_name(str(n), v): str(n) for n, v in dataset.data_vars.items() if v.dims == ("time", "point")}
+    varying = {dataset_name(str(n), v): str(n) for n, v in dataset.data_vars.items() if v.dims == ("time", "point")}
     fixed = {str(n): v.values for n, v in dataset.variables.items() if v.dims == ("point",)}
 
     def read(names: Sequence[str], first: int, last: int) -> np.ndarray:
@@ -213,7 +213,7 @@ def _describe_netcdf(path: Path, dataset: xr.Dataset) -> Fields:
                 part = opened.isel(time=slice(first, last))
                 return np.stack([part[varying[name]].values for name in names], axis=1)
         except (OSError, RuntimeError) as error:
-            raise _unreadable(path, error) from error
+            raise unreadable(path, error) from error
 
     return Fields(
         path=path,
@@ -227,11 +227,13 @@ def _describe_netcdf(path: Path, dataset: xr.Dataset) -> Fields:
     )
 
 
-def _dataset_name(raw: str, variable: xr.DataArray) -> str:
+def dataset_name(raw: str, variable: xr.DataArray) -> str:
+    """Name in the table of a variable of a NetCDF file."""
     return str(variable.attrs.get("short_name") or _BY_NETCDF_NAME.get(raw, raw))
 
 
-def _unreadable(path: Path, error: Exception) -> ValueError:
+def unreadable(path: Path, error: Exception) -> ValueError:
+    """The error to raise when a NetCDF file cannot be read."""
     return ValueError(
         f"'{path}' ({path.stat().st_size} bytes) cannot be read as NetCDF ({error}). "
         "It may be truncated or still being written: wait for the run to end, or write it again."

@@ -57,6 +57,12 @@ def protocol_of(forecast: Reforecast) -> str:
     return "B" if len(forecast.starts) == 1 and every else "A"
 
 
+def digest(path: Path) -> str:
+    """SHA-256 of a file, by which a checkpoint is known."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def is_made(path: Path, job: Job, checkpoint: Path) -> bool:
     """Whether ``path`` holds the roll-outs of ``job`` with this very checkpoint, from this dataset as it is."""
     if not path.is_file():
@@ -68,7 +74,7 @@ def is_made(path: Path, job: Job, checkpoint: Path) -> bool:
         return False
     place = planned(job, open_fields(job.dataset))
     same = (
-        made.attributes.get("checkpoint_sha256") == hashlib.sha256(checkpoint.read_bytes()).hexdigest()
+        made.attributes.get("checkpoint_sha256") == digest(checkpoint)
         and Path(str(made.attributes.get("dataset"))).resolve() == job.dataset.resolve()
         and path.stat().st_mtime >= job.dataset.stat().st_mtime
         and np.array_equal(made.starts, place.starts)

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from anemoi_ailand.evaluation.inputs import Fields, _dataset_name, _unreadable, open_fields
+from anemoi_ailand.evaluation.inputs import Fields, dataset_name, open_fields, unreadable
 
 LOG = logging.getLogger(__name__)
 
@@ -162,7 +162,7 @@ def _opened(path: Path) -> xr.Dataset:
     try:  # the engine is named, or a broken file ends in a search for other engines
         return xr.open_dataset(path, engine="netcdf4", decode_timedelta=False)
     except (OSError, RuntimeError) as error:
-        raise _unreadable(path, error) from error
+        raise unreadable(path, error) from error
 
 
 def _no_values(*_: object) -> np.ndarray:
@@ -185,7 +185,7 @@ def _describe(
     unit = dataset["lead"].attrs.get("units", "h")
     if unit not in _HOUR_NAMES:
         raise ValueError(f"The leads of '{path}' are in '{unit}', not in hours. Write them in 'h'.")
-    raw = {_dataset_name(str(n), v): str(n) for n, v in dataset.data_vars.items() if set(v.dims) == set(_DIMENSIONS)}
+    raw = {dataset_name(str(n), v): str(n) for n, v in dataset.data_vars.items() if set(v.dims) == set(_DIMENSIONS)}
     return Reforecast(
         path=path,
         starts=dataset["start"].values.astype("datetime64[ns]"),
@@ -208,7 +208,7 @@ def _reader(path: Path, raw: dict[str, str], source: Callable[[], xr.Dataset]) -
                 )
                 return part.values[np.ix_(*(index - index.min() for index in at))]
         except (OSError, RuntimeError) as error:
-            raise _unreadable(path, error) from error
+            raise unreadable(path, error) from error
 
     return read
 

@@ -9,7 +9,8 @@ price of one, call that, and then ``score_table`` and ``difference_table``.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping
+from typing import Any
 
 import pandas as pd
 
@@ -20,48 +21,13 @@ from anemoi_ailand.evaluation.sums import collect
 from anemoi_ailand.evaluation.tidy import score_table
 
 
-def score(
-    forecasts: Mapping[str, Reforecast],
-    reference: Fields,
-    *,
-    protocol: str,
-    period: tuple[object, object] | None = None,
-    cuts: Collection[str] | None = None,
-    variables: Sequence[str] | None = None,
-    held_out_every: int | None = None,
-) -> pd.DataFrame:
-    """Scores of the forecasts, persistence and climatology; arguments as in `collect`, table as in `score_table`."""
-    sums = collect(
-        forecasts,
-        reference,
-        protocol=protocol,
-        period=period,
-        cuts=cuts,
-        variables=variables,
-        held_out_every=held_out_every,
-    )
-    return score_table(sums)
+def score(forecasts: Mapping[str, Reforecast], reference: Fields, **options: Any) -> pd.DataFrame:
+    """Scores of the forecasts, persistence and climatology; ``options`` as in `collect`, table as in `score_table`."""
+    return score_table(collect(forecasts, reference, **options))
 
 
 def differences(
-    forecasts: Mapping[str, Reforecast],
-    reference: Fields,
-    *,
-    protocol: str,
-    period: tuple[object, object] | None = None,
-    cuts: Collection[str] | None = None,
-    variables: Sequence[str] | None = None,
-    held_out_every: int | None = None,
-    seed: int = 0,
+    forecasts: Mapping[str, Reforecast], reference: Fields, *, seed: int = 0, **options: Any
 ) -> pd.DataFrame:
-    """Paired comparisons; arguments as in `collect`, table and ``seed`` as in `difference_table`."""
-    sums = collect(
-        forecasts,
-        reference,
-        protocol=protocol,
-        period=period,
-        cuts=cuts,
-        variables=variables,
-        held_out_every=held_out_every,
-    )
-    return difference_table(sums, seed)
+    """Paired comparisons; ``options`` as in `collect`, table and ``seed`` as in `difference_table`."""
+    return difference_table(collect(forecasts, reference, **options), seed)
