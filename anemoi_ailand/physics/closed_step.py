@@ -23,7 +23,7 @@ from anemoi_ailand.physics.canopy import Canopy, intercept
 from anemoi_ailand.physics.snow_pack import SnowMass, bare_density, snow_cover, snow_density, snow_mass
 from anemoi_ailand.physics.soil import Soil, frozen_fraction
 from anemoi_ailand.physics.soil_heat import STEP_SECONDS, heat_capacity, heat_conductivity, heat_step, layer_conductance
-from anemoi_ailand.physics.soil_water import fill_deficits, hydraulic_properties, richards_step
+from anemoi_ailand.physics.soil_water import FULL, fill_deficits, hydraulic_properties, overflow, richards_step
 
 #: State that the step needs and returns.
 STATE = (
@@ -154,10 +154,13 @@ def _soil_water(land: Land, reaching: Tensor, raw: Mapping[str, Tensor]) -> tupl
     gain = torch.cat([infiltration.unsqueeze(-1), -roots], dim=-1) / WATER_DENSITY
     gravity, diffusion = _exchange(land, frozen, depth, gain[..., 0], raw)
     water, deficit = fill_deficits(richards_step(land.theta * depth, depth, gain, gravity, diffusion))
-    excess = torch.relu(water - land.soil.saturated * depth)
+    saturated = land.soil.saturated * depth
+    most = torch.relu(STEP_SECONDS * land.soil.conductivity * (1.0 - frozen) - gravity)
+    water, drained = overflow(water, FULL * saturated, most)
+    excess = torch.relu(water - saturated)  # as in ecLand (srfwng_mod.F90): of the first layer on the surface
     fluxes = {
-        "sro": runoff + WATER_DENSITY * excess.sum(-1),
-        "ssro": WATER_DENSITY * (gravity[..., -1] - deficit),
+        "sro": runoff + WATER_DENSITY * excess[..., 0],
+        "ssro": WATER_DENSITY * (gravity[..., -1] - deficit + drained + excess[..., 1:].sum(-1)),
     }
     return (water - excess) / depth, from_top + roots.sum(-1), fluxes
 

@@ -14,6 +14,9 @@ from anemoi_ailand.physics.tridiagonal import solve_tridiagonal
 #: Effective saturation is kept between these, where both properties are finite.
 _DRIEST, _WETTEST = 0.02, 0.999
 
+#: Share of saturated water above which ecLand lets water pass as in saturated soil. ecLand, srfwexc_vg_mod.F90.
+FULL = 0.999
+
 
 def hydraulic_properties(theta: Tensor, soil: Soil) -> tuple[Tensor, Tensor]:
     r"""Hydraulic conductivity and diffusivity of Mualem and van Genuchten.
@@ -100,3 +103,38 @@ def fill_deficits(water: Tensor) -> tuple[Tensor, Tensor]:
     deficit = torch.relu(-layers[-1])
     layers[-1] = layers[-1] + deficit
     return torch.stack(layers, dim=-1), deficit
+
+
+def overflow(water: Tensor, full: Tensor, most: Tensor) -> tuple[Tensor, Tensor]:
+    r"""Let the layers below the first pass on what they hold above ``full``, from the top down.
+
+    .. math:: o_k = \min\bigl(\max(w_k - w^{full}_k, 0),\, m_k\bigr), \qquad k = 2 \dots
+
+    A layer that is full lets through what it gets, at the conductivity of saturated soil, while its water stays where
+    it is: so ecLand drains wet ground within its steps of 30 minutes. Over 6 h only the passing on is left of it.
+
+    Parameters
+    ----------
+    water : Tensor, shape (..., layer)
+        Water of each layer [m].
+    full : Tensor, shape (..., layer)
+        Water at which a layer is full [m].
+    most : Tensor, shape (..., layer)
+        The most that passes the bottom of each layer over the step [m].
+
+    Returns
+    -------
+    water : Tensor, shape (..., layer)
+        After the passing on [m]; the first layer as it was.
+    drained : Tensor, shape (...)
+        What left the last layer [m].
+
+    Source: ecLand, srfwexc_vg_mod.F90, where conductivity is :math:`K_s` above 0.999 of saturation.
+    """
+    layers, holds, limits = (list(v.unbind(-1)) for v in torch.broadcast_tensors(water, full, most))
+    passed = torch.zeros_like(layers[0])
+    for k in range(1, len(layers)):
+        there = layers[k] + passed
+        passed = torch.minimum(torch.relu(there - holds[k]), limits[k])
+        layers[k] = there - passed
+    return torch.stack(layers, dim=-1), passed

@@ -196,13 +196,35 @@ def test_frozen_soil_in_dry_weather_keeps_its_water():
 
 @pytest.mark.parametrize("kind", range(1, 8))
 def test_drainage_follows_the_soil(kind):
-    """With an untrained network a column above field capacity drains, and the wetter the more."""
-    ground = case.soil([kind] * 20)
+    """With an untrained network and no rain a column above field capacity drains, and the wetter the more."""
+    ground, nothing = case.soil([kind] * 20), torch.zeros(20, dtype=torch.float64)
     share = torch.linspace(0.2, 0.95, 20, dtype=torch.float64).unsqueeze(-1)
     theta = (ground.capacity + share * (ground.saturated - ground.capacity)).expand(-1, 4)
-    calm = case.land(20, temperature=torch.full((20, 4), 285.0, dtype=torch.float64))._replace(soil=ground, theta=theta)
+    calm = case.land(20, temperature=torch.full((20, 4), 285.0, dtype=torch.float64))._replace(
+        soil=ground, theta=theta, sd=nothing, rain=nothing, snowfall=nothing, src=nothing
+    )
     drainage = STEP_SECONDS * closed_step(calm, said(calm))["ssro"]
     assert (drainage > 0).all() and (drainage.diff() > 0).all()
+
+
+def test_what_deep_layers_cannot_hold_is_sub_surface_runoff():
+    """Rain on saturated ground runs off on the surface, what full deep layers cannot hold leaves below it."""
+    ground, nothing = case.soil([4]), torch.zeros(1, dtype=torch.float64)
+    wet = case.land(1, temperature=torch.full((1, 4), 285.0, dtype=torch.float64))._replace(
+        soil=ground,
+        theta=ground.saturated.expand(-1, 4),
+        sd=nothing,
+        snowfall=nothing,
+        src=nothing,
+        rain=nothing + 40.0,
+    )
+    dry = wet._replace(theta=torch.cat([0.5 * ground.saturated, wet.theta[:, 1:]], dim=-1), rain=nothing)
+    outputs = said(wet, roots=-30.0, top_evaporation=0.0)
+    flooded, drained = (closed_step(land, outputs) for land in (wet, dry))
+    assert flooded["sro"] > 0 and drained["sro"] == 0
+    conductivity = 1e3 * ground.conductivity.squeeze(-1)  # kg m-2 s-1
+    for after in (flooded, drained):
+        assert (after["ssro"] > 0.05 * conductivity).all() and (after["ssro"] <= 1.001 * conductivity).all()
 
 
 def test_dry_soil_gives_roots_nothing():

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from anemoi_ailand.constants import SOIL_LAYER_THICKNESS
-from anemoi_ailand.physics.soil_water import fill_deficits, hydraulic_properties, richards_step
+from anemoi_ailand.physics.soil_water import fill_deficits, hydraulic_properties, overflow, richards_step
 
 DEPTH = torch.tensor(SOIL_LAYER_THICKNESS, dtype=torch.float64)
 KINDS = range(1, 8)
@@ -141,3 +141,17 @@ def test_filling_creates_no_water():
     filled, deficit = fill_deficits(water)
     assert (filled >= 0).all() and (deficit > 0).any() and (deficit == 0).any()
     torch.testing.assert_close(filled.sum(-1) - deficit, water.sum(-1), rtol=0.0, atol=1e-14)
+
+
+def test_full_layers_pass_on_what_they_get_and_no_more_than_they_let_through():
+    """Water is conserved, the first layer untouched, no limit broken; a column below full stays as it is."""
+    water, full, most = (
+        torch.tensor([[0.5, 0.4, 0.2, 0.35]]),
+        torch.full((1, 4), 0.3),
+        torch.tensor([[9.0, 0.07, 9.0, 0.02]]),
+    )
+    after, drained = overflow(water, full, most)
+    torch.testing.assert_close(after, torch.tensor([[0.5, 0.33, 0.27, 0.33]]))
+    torch.testing.assert_close(drained, torch.tensor([0.02]))
+    torch.testing.assert_close(after.sum(-1) + drained, water.sum(-1))
+    assert torch.equal(overflow(0.2 * water, full, most)[0], 0.2 * water)
