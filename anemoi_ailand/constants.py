@@ -69,6 +69,12 @@ SNOW_DENSITY_LOWEST = 50.0
 #: Highest density of snow [kg m-3]. ecLand, sussoil_mod.F90: RHOMAXSN_NEW.
 SNOW_DENSITY_HIGHEST = 500.0
 
+#: Albedo of old snow [1]. ecLand, sussoil_mod.F90: RALFMINSN.
+SNOW_ALBEDO_MIN = 0.50
+
+#: Albedo of fresh snow, and the value where there is none [1]. ecLand, sussoil_mod.F90: RALFMAXSN.
+SNOW_ALBEDO_MAX = 0.85
+
 #: Latent heat of vaporisation of water [J kg-1]. ecLand, RLVTT.
 LATENT_HEAT_VAPORISATION = 2.5008e6
 

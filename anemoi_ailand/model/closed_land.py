@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from anemoi_ailand.model.columns import StepColumns
 from anemoi_ailand.model.contrasts import N_CONTRASTS, Air, contrasts
 from anemoi_ailand.physics.closed_step import FLUXES, N_CONTROLS, STATE, Land, closed_step
+from anemoi_ailand.physics.snow_pack import SNOW_PROPERTIES, snow_property
 from anemoi_ailand.physics.soil import soil_of, soil_table
 from anemoi_ailand.physics.soil_heat import STEP_SECONDS
 from anemoi_ailand.variables import variable
@@ -28,8 +29,9 @@ CATEGORIES = ("slt",)
 class ClosedLand(nn.Module):
     r"""Rebuild the land in physical units, give its contrasts to the network, and turn outputs into state and fluxes.
 
-    Prognostic variables beyond :data:`~anemoi_ailand.physics.closed_step.STATE` (``tsn``, ``asn``, ...) are increments
-    in units of the table's ``increment_scale``, as without the closed step.
+    Prognostic variables beyond :data:`~anemoi_ailand.physics.closed_step.STATE` are increments in units of the table's
+    ``increment_scale``, as without the closed step; properties of snow (``tsn``, ``asn``, ``slw``) have the value of
+    none where there is no snow.
 
     Parameters
     ----------
@@ -113,7 +115,8 @@ class ClosedLand(nn.Module):
         """Positions (n,) in the output tensor and normalised values (..., n) of what the closed step gives."""
         result = closed_step(land, outputs[..., :N_CONTROLS])
         changed = (extra + self._scale * outputs[..., N_CONTROLS:]).unbind(-1)
-        result |= dict(zip(self.extra, changed, strict=True))
+        for name, value in zip(self.extra, changed, strict=True):
+            result[name] = snow_property(name, value, result["sd"]) if name in SNOW_PROPERTIES else value
         values = torch.stack([result[n] for n in self.given], dim=-1)
         return self._out, values * self._out_mul + self._out_add
 

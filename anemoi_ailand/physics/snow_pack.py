@@ -11,16 +11,27 @@ import torch
 from torch import Tensor
 
 from anemoi_ailand.constants import (
+    SNOW_ALBEDO_MAX,
+    SNOW_ALBEDO_MIN,
     SNOW_COVER_DENSITY_MAX,
     SNOW_COVER_FULL,
     SNOW_COVER_SLOPE,
     SNOW_DENSITY_HIGHEST,
     SNOW_DENSITY_LOWEST,
     SNOW_DENSITY_MIN,
+    TRIPLE_POINT,
 )
 
 #: Snow below this is none, and has the density of none [kg m-2].
 NO_SNOW = 1.0e-3
+
+#: What else snow can be carried with: value where there is none, as ecLand has it, lowest and highest value. Liquid
+#: water is limited by the mass of snow, too.
+SNOW_PROPERTIES: dict[str, tuple[float, float, float]] = {
+    "tsn": (TRIPLE_POINT, 180.0, TRIPLE_POINT),
+    "asn": (SNOW_ALBEDO_MAX, SNOW_ALBEDO_MIN, SNOW_ALBEDO_MAX),
+    "slw": (0.0, 0.0, 5.0e3),
+}
 
 
 def snow_cover(sd: Tensor, rsn: Tensor) -> Tensor:
@@ -54,6 +65,27 @@ def snow_density(sd: Tensor, rsn: Tensor, fresh: Tensor, fresh_density: Tensor, 
 def bare_density(sd: Tensor, rsn: Tensor) -> Tensor:
     """Density with ecLand's value, 100 kg m-3, where there is no snow."""
     return torch.where(sd > NO_SNOW, rsn, torch.full_like(rsn, SNOW_DENSITY_MIN))
+
+
+def snow_property(name: str, value: Tensor, sd: Tensor) -> Tensor:
+    """Keep a property of snow within its range, and at its value without snow where there is none.
+
+    So nothing that a network says of snow where there is none can add up and be there when snow falls again.
+
+    Parameters
+    ----------
+    name : str
+        One of :data:`SNOW_PROPERTIES`.
+    value : Tensor
+        The property after the step, in the unit of the table of variables.
+    sd : Tensor
+        Snow mass after the step [kg m-2].
+    """
+    without, lowest, highest = SNOW_PROPERTIES[name]
+    limited = value.clamp(lowest, highest)
+    if name == "slw":
+        limited = torch.minimum(limited, sd)
+    return torch.where(sd > NO_SNOW, limited, torch.full_like(value, without))
 
 
 class SnowMass(NamedTuple):

@@ -11,6 +11,7 @@ from anemoi_ailand.model.closed_land import AT_END, AT_START, ClosedLand
 from anemoi_ailand.model.columns import StepColumns
 from anemoi_ailand.model.contrasts import N_CONTRASTS
 from anemoi_ailand.physics.closed_step import FLUXES, N_CONTROLS, STATE, closed_step
+from anemoi_ailand.physics.snow_pack import NO_SNOW
 from anemoi_ailand.variables import variable
 
 #: Rounding of normalised fields in float32, in standard deviations.
@@ -106,15 +107,21 @@ def test_vegetation_is_cover_times_density():
 
 
 def test_further_state_is_an_increment():
-    """A unit of output changes snow temperature by the table's scale."""
+    """A unit of output changes snow temperature by the table's scale; without snow it has the value of none."""
     land, _, extra = before(case.land(20))
     closed = built()
     assert closed.extra == ("tsn",) and closed.n_outputs == N_CONTROLS + 1
-    _, values = closed.after(land, extra, torch.cat([case.outputs(land), torch.ones(20, 1)], dim=-1))
-    mul, add = case.normalisation("tsn")
-    after = (values[:, closed.given.index("tsn")].double() - add) / mul
-    change = torch.full_like(after, variable("tsn").increment_scale)
-    torch.testing.assert_close(after - extra[:, 0].double(), change, rtol=1e-4, atol=0.0)
+    _, values = closed.after(land, extra, torch.cat([case.outputs(land), -torch.ones(20, 1)], dim=-1))
+
+    def physical(name):
+        mul, add = case.normalisation(name)
+        return (values[:, closed.given.index(name)].double() - add) / mul
+
+    cooled = (extra[:, 0].double() - variable("tsn").increment_scale).clamp(max=273.16)
+    snow = physical("sd") > NO_SNOW
+    assert snow.any() and not snow.all()
+    expected = torch.where(snow, cooled, torch.full_like(cooled, 273.16))
+    torch.testing.assert_close(physical("tsn"), expected, rtol=0.0, atol=1e-3)
 
 
 def test_positions_are_those_of_the_output_tensor():

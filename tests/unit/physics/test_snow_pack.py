@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 
 from anemoi_ailand.constants import SNOW_DENSITY_HIGHEST, SNOW_DENSITY_LOWEST, SNOW_DENSITY_MIN
 from anemoi_ailand.physics import snow
-from anemoi_ailand.physics.snow_pack import NO_SNOW, bare_density, snow_cover, snow_density, snow_mass
+from anemoi_ailand.physics.snow_pack import (
+    NO_SNOW,
+    SNOW_PROPERTIES,
+    bare_density,
+    snow_cover,
+    snow_density,
+    snow_mass,
+    snow_property,
+)
 
 
 def kg(*values):
@@ -73,3 +81,14 @@ def test_bare_ground_has_the_density_of_none():
     """100 kg m-3 without snow and with a trace of it, its own with more."""
     density = bare_density(kg(0.0, NO_SNOW, 2 * NO_SNOW), kg(333.0, 333.0, 333.0))
     assert density.tolist() == [SNOW_DENSITY_MIN, SNOW_DENSITY_MIN, 333.0]
+
+
+@pytest.mark.parametrize(("name", "without"), [("tsn", 273.16), ("asn", 0.85), ("slw", 0.0)])
+def test_properties_are_those_of_none_without_snow(name, without):
+    """Whatever is said of them; with snow they are kept within their range."""
+    said, sd = kg(-1e3, 0.6, 250.0, 1e4), kg(0.0, 0.0, 0.0, NO_SNOW)
+    assert torch.equal(snow_property(name, said, sd), kg(*[without] * 4))
+    _, lowest, highest = SNOW_PROPERTIES[name]
+    with_snow = snow_property(name, said, kg(*[10.0] * 4))
+    assert with_snow.min() >= lowest and with_snow.max() <= highest
+    assert name != "slw" or with_snow.max() == 10.0

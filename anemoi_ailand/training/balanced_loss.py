@@ -1,0 +1,82 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""Loss in which every variable counts alike, by the errors measured in training."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from anemoi_ailand.training.loss import IncrementLoss
+
+#: Names of the measured errors in a checkpoint.
+_MEASURED = ("running", "yardstick")
+
+
+class BalancedLoss(IncrementLoss):
+    r"""Squared error of each variable in units of the mean squared error that it has had of late.
+
+    With :math:`e_v` the error of variable v in units of its change in 6 h and :math:`E_v` a running mean of
+    :math:`e_v^2` over points, windows and steps of the roll-out,
+
+    .. math:: \ell = \tfrac12 \sum_v w_v\, \frac{e_v^2}{E_v},
+
+    whose gradient is that of :math:`\tfrac12 \sum_v w_v \ln \overline{e_v^2}`, the likelihood of errors with a variance
+    of their own for each variable. Weighted by their change in 6 h alone, variables that nobody can predict to a part
+    of it (density of a trace of snow, runoff) make up most of the loss, and 2 m temperature, which is known to a
+    twentieth, next to nothing. The minimum for each variable is the conditional mean still, so no bias comes in.
+
+    In validation :math:`E_v` stays what it was at the first one, so that epochs compare.
+
+    Parameters
+    ----------
+    rate : float
+        Weight of a new value in the running mean; the first ``1 / rate`` values count alike.
+    floor : float
+        Least :math:`E_v`, so that a variable that is known exactly does not take over.
+    ignore_nans : bool
+        As in anemoi-training.
+
+    Source: Kendall et al. (2018), doi:10.1109/CVPR.2018.00781, with the variances in closed form.
+    """
+
+    name: str = "balanced"
+
+    running: Tensor
+    yardstick: Tensor
+
+    def __init__(self, rate: float = 0.01, floor: float = 1.0e-4, ignore_nans: bool = False) -> None:
+        super().__init__(delta=None, ignore_nans=ignore_nans)
+        if not 0.0 < rate <= 1.0 or not floor > 0.0:
+            raise ValueError(f"`rate` is {rate}, `floor` is {floor}. Give a rate in (0, 1] and a floor above 0.")
+        self.rate, self.floor = rate, floor
+        self.register_buffer("count", torch.zeros(()))
+        for name in _MEASURED:
+            self.register_buffer(name, torch.empty(0))
+
+    def calculate_difference(self, pred: Tensor, target: Tensor) -> Tensor:
+        """Loss per element; all shapes (batch, time, ensemble, point, variable), no unit."""
+        loss = super().calculate_difference(pred, target)
+        if self.training:
+            self._measure(2.0 * loss.detach())
+            return loss / self.running.clamp_min(self.floor)
+        if not self.yardstick.numel() and self.running.numel():
+            self.yardstick = self.running.clone()
+        return loss / self.yardstick.clamp_min(self.floor) if self.yardstick.numel() else loss
+
+    def _measure(self, squares: Tensor) -> None:
+        new = squares.nanmean(dim=tuple(range(squares.ndim - 1)))
+        if not self.running.numel():
+            self.running = torch.zeros_like(new)
+        self.count = self.count + 1.0
+        self.running = self.running.lerp(new, torch.clamp_min(1.0 / self.count, self.rate))
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any, **kwargs: Any) -> None:
+        """Take measured errors of any number of variables; a checkpoint of another loss has none."""
+        for name in (*_MEASURED, "count"):
+            value = state_dict.setdefault(prefix + name, getattr(self, name))
+            setattr(self, name, torch.empty_like(value))
+        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
