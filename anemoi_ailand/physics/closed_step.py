@@ -22,7 +22,14 @@ from anemoi_ailand.constants import SOIL_LAYER_THICKNESS, WATER_DENSITY
 from anemoi_ailand.physics.canopy import Canopy, intercept
 from anemoi_ailand.physics.snow_pack import SnowMass, bare_density, snow_cover, snow_density, snow_mass
 from anemoi_ailand.physics.soil import Soil, frozen_fraction
-from anemoi_ailand.physics.soil_heat import STEP_SECONDS, heat_capacity, heat_conductivity, heat_step, layer_conductance
+from anemoi_ailand.physics.soil_heat import (
+    STEP_SECONDS,
+    heat_capacity,
+    heat_conductivity,
+    heat_step,
+    layer_conductance,
+    mean_heat_capacity,
+)
 from anemoi_ailand.physics.soil_water import FULL, fill_deficits, hydraulic_properties, overflow, richards_step
 
 #: State that the step needs and returns.
@@ -198,5 +205,8 @@ def _soil_heat(land: Land, raw: Mapping[str, Tensor]) -> Tensor:
     conductance = layer_conductance(heat_conductivity(land.theta, land.temperature, land.soil))
     factor = torch.exp(raw["heat"].clamp(*_LOG_HEAT)).unsqueeze(-1)
     conductance = torch.cat([conductance[..., :1] * factor, conductance[..., 1:]], dim=-1)
-    capacity = heat_capacity(land.temperature[..., 1:], land.vegetation.unsqueeze(-1), land.soil) * depth[1:]
-    return torch.cat([heated.unsqueeze(-1), heat_step(land.temperature[..., 1:], mean, conductance, capacity)], dim=-1)
+    deep, vegetation = land.temperature[..., 1:], land.vegetation.unsqueeze(-1)
+    after = heat_step(deep, mean, conductance, heat_capacity(deep, vegetation, land.soil) * depth[1:])
+    for _ in range(2):  # corrections for water that freezes within the step; after two, warmer above is warmer below
+        after = heat_step(deep, mean, conductance, mean_heat_capacity(deep, after, vegetation, land.soil) * depth[1:])
+    return torch.cat([heated.unsqueeze(-1), after], dim=-1)

@@ -27,6 +27,9 @@ from anemoi_ailand.physics.tridiagonal import solve_tridiagonal
 
 STEP_SECONDS = 3600.0 * STEP_HOURS
 
+#: Temperatures nearer than this are taken as one in a difference quotient [K].
+_NEAR = 0.05
+
 #: Driest soil in Kersten's number, as a share of saturation. ecLand, RKERST1.
 _KERSTEN_MIN = 0.1
 
@@ -77,8 +80,35 @@ def heat_capacity(temperature: Tensor, vegetation: Tensor, soil: Soil) -> Tensor
 
     Returns shape (..., layer) [J m-3 K-1]. Source: ecLand, srfrcg_mod.F90; IFS Documentation CY49R1, section 8.5.
     """
+    return _capacity(frozen_slope(temperature), vegetation, soil)
+
+
+def mean_heat_capacity(before: Tensor, after: Tensor, vegetation: Tensor, soil: Soil) -> Tensor:
+    r"""Heat capacity over a step, with the water that freezes between its two ends.
+
+    .. math:: C = (1-\theta_s) C_m + \theta_c C_w - L \rho c_v \theta_c \frac{f(T') - f(T)}{T' - T}
+
+    ecLand takes :math:`f'(T)` anew every 30 minutes; over 6 h a layer can pass the range in which water freezes.
+
+    Parameters
+    ----------
+    before, after : Tensor, shape (..., layer)
+        Soil temperature at the start of the step and a first guess for its end [K].
+    vegetation, soil
+        As in :func:`heat_capacity`.
+
+    Returns shape (..., layer) [J m-3 K-1].
+    """
+    change = after - before
+    far = change.abs() > _NEAR
+    secant = (frozen_fraction(after) - frozen_fraction(before)) / torch.where(far, change, torch.ones_like(change))
+    slope = torch.where(far, -secant, frozen_slope(0.5 * (before + after)))
+    return _capacity(slope, vegetation, soil)
+
+
+def _capacity(slope: Tensor, vegetation: Tensor, soil: Soil) -> Tensor:
     base = (1.0 - soil.saturated) * MATTER_HEAT_CAPACITY + soil.capacity * WATER_HEAT_CAPACITY
-    return base + LATENT_HEAT_FUSION * WATER_DENSITY * vegetation * soil.capacity * frozen_slope(temperature)
+    return base + LATENT_HEAT_FUSION * WATER_DENSITY * vegetation * soil.capacity * slope
 
 
 def heat_step(temperature: Tensor, top: Tensor, conductance: Tensor, capacity: Tensor) -> Tensor:

@@ -132,7 +132,8 @@ def test_first_layer_warms_as_the_network_says():
 
 def test_deeper_layers_feel_the_mean_of_the_first_over_the_step():
     """Half the change of the first layer counts; a mean that is lower by as much leaves them as without heating."""
-    land = case.land(50)
+    around = torch.linspace(262.0, 295.0, 50, dtype=torch.float64).unsqueeze(-1)
+    land = case.land(50, temperature=around + torch.tensor([2.0, 1.0, 0.0, -1.0], dtype=torch.float64))
     heat, mean = CONTROLS["top_heating"][1], CONTROLS["top_mean"][1]
     calm, heated, undone = (closed_step(land, said(land, top_heating=h, top_mean=m))
                             for h, m in ((0.0, 0.0), (1.0, 0.0), (1.0, -0.5 * heat / mean)))  # fmt: skip

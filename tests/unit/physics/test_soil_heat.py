@@ -16,12 +16,14 @@ from anemoi_ailand.constants import (
     SOIL_LAYER_THICKNESS,
     WATER_DENSITY,
 )
+from anemoi_ailand.physics.soil import frozen_fraction
 from anemoi_ailand.physics.soil_heat import (
     STEP_SECONDS,
     heat_capacity,
     heat_conductivity,
     heat_step,
     layer_conductance,
+    mean_heat_capacity,
 )
 from anemoi_ailand.resources import folder
 
@@ -138,3 +140,38 @@ def test_deep_soil_warms_as_in_ecland():
     error = STEP_SECONDS * (flux[1:] + flux[:-1]) / (capacity[1:] + capacity[:-1]) - change  # mean of both ends
     assert change.std() > 5e-3
     assert error.square().mean().sqrt() < 0.02 * change.std()
+
+
+def test_heat_of_freezing_over_a_step_is_that_of_its_two_ends():
+    """Capacity times change is sensible heat and the heat of the water that froze; at one temperature it is local."""
+    land = case.land(300, temperature=torch.linspace(271.0, 275.5, 1200, dtype=torch.float64).reshape(300, 4))
+    vegetation, before = land.vegetation.unsqueeze(-1), land.temperature
+    after = before + torch.linspace(-3.0, 3.0, 300, dtype=torch.float64).unsqueeze(-1)
+    capacity = mean_heat_capacity(before, after, vegetation, land.soil)
+    frozen = frozen_fraction(after) - frozen_fraction(before)
+    warm = heat_capacity(torch.full_like(before, 290.0), vegetation, land.soil)
+    latent = LATENT_HEAT_FUSION * WATER_DENSITY * vegetation * land.soil.capacity * frozen
+    expected = warm * (after - before) - latent
+    torch.testing.assert_close(capacity * (after - before), expected, rtol=1e-3, atol=1.0)  # near ones: by the slope
+    far = (after - before).abs() > 0.05
+    torch.testing.assert_close((capacity * (after - before))[far], expected[far], rtol=1e-9, atol=1e-3)
+    here = mean_heat_capacity(before, before, vegetation, land.soil)
+    torch.testing.assert_close(here, heat_capacity(before, vegetation, land.soil))
+
+
+def test_freezing_within_a_step_follows_steps_of_half_an_hour():
+    """A first guess and two corrections come closer to twelve short steps than the capacity of the start alone."""
+    land = case.land(400, temperature=torch.full((400, 4), 273.9, dtype=torch.float64))
+    top = torch.linspace(255.0, 273.0, 400, dtype=torch.float64)
+    before, conductance, local = column(land)
+    vegetation = land.vegetation.unsqueeze(-1)
+    guess = heat_step(before, top, conductance, local)
+    corrected = heat_step(
+        before, top, conductance, mean_heat_capacity(before, guess, vegetation, land.soil) * DEPTH[1:]
+    )
+    short = before
+    for _ in range(12):
+        capacity = heat_capacity(short, vegetation, land.soil) * DEPTH[1:]
+        short = heat_step(short, top, conductance / 12.0, capacity)
+    error = (corrected - short)[:, 0].square().mean().sqrt()
+    assert error < 0.6 * (guess - short)[:, 0].square().mean().sqrt() and error > 0
