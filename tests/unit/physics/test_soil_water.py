@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from anemoi_ailand.constants import SOIL_LAYER_THICKNESS
-from anemoi_ailand.physics.soil_water import fill_deficits, hydraulic_properties, overflow, richards_step
+from anemoi_ailand.physics.soil_water import fill_deficits, hydraulic_properties, move_water, richards_step
 
 DEPTH = torch.tensor(SOIL_LAYER_THICKNESS, dtype=torch.float64)
 KINDS = range(1, 8)
@@ -143,15 +143,40 @@ def test_filling_creates_no_water():
     torch.testing.assert_close(filled.sum(-1) - deficit, water.sum(-1), rtol=0.0, atol=1e-14)
 
 
-def test_full_layers_pass_on_what_they_get_and_no_more_than_they_let_through():
-    """Water is conserved, the first layer untouched, no limit broken; a column below full stays as it is."""
-    water, full, most = (
-        torch.tensor([[0.5, 0.4, 0.2, 0.35]]),
-        torch.full((1, 4), 0.3),
-        torch.tensor([[9.0, 0.07, 9.0, 0.02]]),
-    )
-    after, drained = overflow(water, full, most)
-    torch.testing.assert_close(after, torch.tensor([[0.5, 0.33, 0.27, 0.33]]))
-    torch.testing.assert_close(drained, torch.tensor([0.02]))
-    torch.testing.assert_close(after.sum(-1) + drained, water.sum(-1))
-    assert torch.equal(overflow(0.2 * water, full, most)[0], 0.2 * water)
+def columns(n=300, seed=0):
+    """Random wet columns of all soils, with what they gain [m] and how long water moves [s]."""
+    g = torch.Generator().manual_seed(seed)
+    ground = case.soil([1 + k % 7 for k in range(n)])
+    share = torch.rand(n, 4, generator=g, dtype=torch.float64)
+    theta = ground.residual + (1.0 - 0.3 * share) * (ground.saturated - ground.residual)
+    gain = 0.02 * torch.randn(n, 4, generator=g, dtype=torch.float64) * torch.tensor([1.0, 0.2, 0.1, 0.1])
+    return theta, ground, gain, torch.full((n, 4), 21600.0).double(), torch.full((n, 3), 21600.0).double()
+
+
+def test_water_of_six_hours_is_closed():
+    """What is there at the end, ran off and drained is what was there and came; nothing below zero or too full."""
+    theta, ground, gain, *seconds = columns()
+    moved = move_water(theta, ground, gain, *seconds)
+    before, after = (theta * DEPTH).sum(-1) + gain.sum(-1), (moved.theta * DEPTH).sum(-1)
+    torch.testing.assert_close(after + moved.surface + moved.drained, before, rtol=0.0, atol=1e-12)
+    assert moved.theta.min() >= 0 and (moved.theta <= ground.saturated + 1e-12).all()
+    assert moved.surface.min() >= 0 and moved.surface.max() > 0 and moved.drained.max() > 0
+
+
+def test_frozen_ground_moves_nothing_but_what_it_gets():
+    """Without time to move, each layer keeps its water and its gain, up to saturation."""
+    theta, ground, gain, *_ = columns()
+    moved = move_water(theta, ground, gain, torch.zeros(300, 4).double(), torch.zeros(300, 3).double())
+    expected = torch.minimum(theta + gain / DEPTH, ground.saturated)
+    dry = (theta + gain / DEPTH < 0).any(-1)
+    torch.testing.assert_close(moved.theta[~dry], expected[~dry], rtol=0.0, atol=1e-12)
+
+
+def test_saturated_column_drains_at_the_conductivity_of_saturated_soil():
+    """As long as it is full: an hour of it."""
+    ground = case.soil(list(KINDS))
+    theta, hour = ground.saturated.expand(-1, 4), 3600.0
+    still = torch.zeros(7, 3, dtype=torch.float64)
+    moved = move_water(theta, ground, torch.zeros(7, 4).double(), torch.full((7, 4), hour).double(), still)
+    fastest = hour * ground.conductivity.squeeze(-1)
+    assert (moved.drained <= fastest * (1 + 1e-9)).all() and (moved.drained > 0.1 * fastest).all()
