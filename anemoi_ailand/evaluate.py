@@ -26,6 +26,7 @@ from anemoi_ailand.evaluation.budgets import Budgets, budgets
 from anemoi_ailand.evaluation.case import Case, prepare
 from anemoi_ailand.evaluation.case_figures import map_time
 from anemoi_ailand.evaluation.climatology import WINDOW_DAYS, Period, climatology_period
+from anemoi_ailand.evaluation.configuration import plain_name
 from anemoi_ailand.evaluation.evaluation_figures import Evaluated, write_figures
 from anemoi_ailand.evaluation.folder import complete_folder
 from anemoi_ailand.evaluation.inputs import Fields, open_fields, span
@@ -48,7 +49,7 @@ from anemoi_ailand.evaluation.reforecasts import Reforecast, open_reforecast
 from anemoi_ailand.evaluation.report import write_report
 from anemoi_ailand.evaluation.run_table import run_table
 from anemoi_ailand.evaluation.runs import run_of
-from anemoi_ailand.evaluation.settings import Settings, plain_name
+from anemoi_ailand.evaluation.settings import Settings
 from anemoi_ailand.evaluation.snow_season import compare_snow_seasons, date_errors, season_record, snow_variable
 from anemoi_ailand.evaluation.sums import Sums, collect
 from anemoi_ailand.evaluation.tidy import score_table
@@ -97,10 +98,10 @@ def evaluate(settings: Settings) -> Path:
     jobs = plan(settings, reference, given)
     stations = read_stations(list(settings.observations)) if settings.observations else []
     with complete_folder(settings.output, proof="metrics.json") as folder:
-        period = _check(settings, reference, given, jobs, stations)
+        period = check(settings, reference, given, jobs, stations)
         scored = Scored()
         for job in jobs:
-            _score(job, {**_rolled_out(settings, job), **job.of(given)}, settings, period, scored)
+            _score(job, {**rolled_out(settings, job), **job.of(given)}, settings, period, scored)
         runs = {label: case.forecast for label, case in scored.runs.items()}
         further = _further(runs, reference, stations, settings.seed)
         for label, run in runs.items() if settings.products else ():
@@ -202,12 +203,12 @@ def _starts_elsewhere(path: Path, settings: Settings, a: Job) -> np.ndarray:
     return protocol_a_starts(times, year, settings.protocol_a.every_days, int(a.leads[-1]) // 24)
 
 
-def _check(
+def check(
     settings: Settings, reference: Fields, given: Mapping[str, Reforecast], jobs: Sequence[Job], stations: list[Any]
 ) -> Period:
     """Years of the climatology, after everything that can be checked before a roll-out has been."""
     check_jobs(jobs, settings.checkpoints, given, reference)
-    period = _period(settings, reference, jobs, given)
+    period = period_of(settings, reference, jobs, given)
     if stations:
         check_stations(stations, jobs, reference)
     if settings.products:
@@ -218,14 +219,14 @@ def _check(
     for label, checkpoint in settings.checkpoints.items():
         if not checkpoint.is_file():
             load_step(checkpoint)  # says what is there
-        todo = [j for j in jobs if j.rolled_out and not is_made(_reforecasts(settings) / j.file(label), j, checkpoint)]
+        todo = [j for j in jobs if j.rolled_out and not is_made(kept_in(settings) / j.file(label), j, checkpoint)]
         step = load_step(checkpoint) if todo else None
         for dataset in {job.dataset for job in todo}:
             StoredFields(dataset, step.inputs if step else ())
     return period
 
 
-def _period(settings: Settings, reference: Fields, jobs: Sequence[Job], given: Mapping[str, Reforecast]) -> Period:
+def period_of(settings: Settings, reference: Fields, jobs: Sequence[Job], given: Mapping[str, Reforecast]) -> Period:
     """Years of the climatology, by default all before the first start."""
     starts = [job.starts[0] for job in jobs if job.protocol != "C"] + [f.starts[0] for f in given.values()]
     first, last = np.datetime64(min(starts), "ns"), reference.times[-1]
@@ -241,16 +242,16 @@ def _period(settings: Settings, reference: Fields, jobs: Sequence[Job], given: M
     )
 
 
-def _reforecasts(settings: Settings) -> Path:
+def kept_in(settings: Settings) -> Path:
     """Folder in which roll-outs are kept."""
     return settings.output.parent / f"{settings.output.name}-reforecasts"
 
 
-def _rolled_out(settings: Settings, job: Job) -> dict[str, Reforecast]:
+def rolled_out(settings: Settings, job: Job) -> dict[str, Reforecast]:
     """Roll every checkpoint out for a job, or take what is there."""
     found = {}
     for label, checkpoint in settings.checkpoints.items() if job.rolled_out else ():
-        path = _reforecasts(settings) / job.file(label)
+        path = kept_in(settings) / job.file(label)
         path.parent.mkdir(parents=True, exist_ok=True)
         if not is_made(path, job, checkpoint):
             reforecast(

@@ -10,34 +10,18 @@ result is there is not run again.
 from __future__ import annotations
 
 import logging
-import math
-import os
-import re
-import shlex
-import shutil
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from anemoi_ailand.resources import find
+from anemoi_ailand.stages import remove, run_logged
 
 LOG = logging.getLogger(__name__)
 
 #: Start and end of the training period of configs/training/ailand-sample.yaml, the years of the climatology.
 TRAINING_PERIOD = ("2020-01-01", "2021-06-30")
-
-#: What of a command's output is shown while it runs: the last state of a progress bar, and these whole messages.
-_BAR = re.compile(r"^(?!Validation).*\d+%\|.*\]")
-_MESSAGE = re.compile(r"(Epoch \d+: validation loss .*|\bERROR\b.*|Re-forecasts written .*|Scoring \[.*|Report .*)")
-
-#: Seconds between two states of a progress bar, on a terminal and in a file.
-EVERY = (0.2, 15.0)
-
-#: Lines of a failed command's log that are shown.
-TAIL = 30
 
 
 @dataclass(frozen=True)
@@ -87,7 +71,7 @@ def quickstart(output: Path, size: Size = FULL, *, force: bool = False) -> Path:
     results = {name: output / name for name in ("dataset.zarr", "training", "forecast.nc", "comparison")}
     if force:
         for result in results.values():
-            _remove(result)
+            remove(result)
     checkpoint = results["training"] / "best" / "inference-best.ckpt"
     _stage("1/4 dataset", results["dataset.zarr"], lambda: _dataset(output, results["dataset.zarr"]))
     _stage("2/4 training", results["training"], lambda: _training(output, results, size))
@@ -108,14 +92,14 @@ def _stage(title: str, result: Path, run: Callable[[], None]) -> None:
 
 def _dataset(output: Path, result: Path) -> None:
     partial = result.with_name("dataset.partial.zarr")
-    _remove(partial)
+    remove(partial)
     _run(output, "dataset", ["anemoi.datasets", "create", str(find("recipes", "ecland-sample")), str(partial)])
     partial.rename(result)
 
 
 def _training(output: Path, results: dict[str, Path], size: Size) -> None:
     partial = output / "training.partial"
-    _remove(partial)
+    remove(partial)
     options = [f"system.input.dataset={results['dataset.zarr']}", f"system.output.root={partial}", *size.training]
     _run(output, "training", ["anemoi.training", "train", "--config-name", "ailand-sample", *options])
     partial.rename(results["training"])
@@ -147,44 +131,5 @@ def _evaluation(output: Path, results: dict[str, Path], checkpoint: Path, size: 
 
 
 def _run(output: Path, name: str, command: Sequence[str]) -> None:
-    """Run one ``python -m`` command; show its progress, keep all of its output in ``log/<name>.log``."""
-    log = output / "log" / f"{name}.log"
-    log.parent.mkdir(exist_ok=True)
-    argv = [sys.executable, "-m", *command]
-    LOG.info("  %s %s", re.sub("[._]", "-", command[0]), shlex.join(command[1:]))
-    environment = {"OMP_NUM_THREADS": "1", **os.environ}  # rows are few: more threads would wait for each other
-    with (
-        log.open("w") as file,
-        subprocess.Popen(
-            argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=output, env=environment, text=True, bufsize=1
-        ) as job,
-    ):
-        assert job.stdout is not None
-        shown = -math.inf
-        for line in job.stdout:  # universal newlines: the carriage returns of progress bars end lines too
-            file.write(line)
-            shown = _show(line, shown)
-    if job.returncode:
-        tail = "\n".join(log.read_text().splitlines()[-TAIL:])
-        raise ChildProcessError(
-            f"{tail}\n`{shlex.join(argv)}` failed with exit code {job.returncode}. All output: {log}"
-        )
-
-
-def _show(line: str, shown: float) -> float:
-    """Show a line if it is worth it; returns when a progress bar was last shown."""
-    terminal, now = sys.stderr.isatty(), time.monotonic()
-    if message := _MESSAGE.search(line):
-        sys.stderr.write(("\r\033[K" if terminal else "") + f"  {message[1].strip()[:150]}\n")
-    elif (bar := _BAR.search(line)) and now - shown > EVERY[not terminal]:
-        shown = now
-        sys.stderr.write(f"\r\033[K  {bar[0][:110]}" if terminal else f"  {bar[0][:110]}\n")
-    sys.stderr.flush()
-    return shown
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
+    """Run one ``python -m`` command in the folder of the results; its output is kept in ``log/<name>.log``."""
+    run_logged(output / "log" / f"{name}.log", command, cwd=output)

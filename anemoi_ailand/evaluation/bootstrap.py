@@ -66,9 +66,26 @@ def drawn_rmse(squares: np.ndarray, counts: tuple[np.ndarray, np.ndarray], draws
 
     Returns shape (draw,), NaN where nothing was drawn that has a value.
     """
-    total = np.einsum("dp,dp->d", draws.starts @ squares, draws.points)
+    return np.sqrt(drawn_mean(squares, counts, draws))
+
+
+def drawn_mean(sums: np.ndarray, counts: tuple[np.ndarray, np.ndarray], draws: Resamples) -> np.ndarray:
+    """Mean of each draw ``(draw,)`` from sums ``(start, point)``; otherwise as :func:`drawn_rmse`."""
+    total = np.einsum("dp,dp->d", draws.starts @ sums, draws.points)
     count = (draws.starts @ counts[0]) * (draws.points @ counts[1])
-    return np.sqrt(np.divide(total, count, out=np.full(len(count), np.nan), where=count > 0))
+    return np.divide(total, count, out=np.full(len(count), np.nan), where=count > 0)
+
+
+def rmse_interval(
+    squares: np.ndarray, counts: tuple[np.ndarray, np.ndarray], draws: Resamples
+) -> tuple[float, float, float]:
+    """RMSE over all starts and points, and the bounds of its 95 % interval; arguments as in :func:`drawn_rmse`.
+
+    The interval says how far another set of points and starts of the same kind would move the score.
+    """
+    value = np.sqrt(squares.sum() / (counts[0].sum() * counts[1].sum()))
+    low, high = np.nanquantile(drawn_rmse(squares, counts, draws), INTERVAL)
+    return float(value), float(low), float(high)
 
 
 def interval(a: np.ndarray, b: np.ndarray) -> tuple[float, float, bool]:

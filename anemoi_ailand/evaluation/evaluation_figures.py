@@ -21,6 +21,7 @@ from matplotlib.figure import Figure
 from anemoi_ailand.evaluation.budgets import Budgets
 from anemoi_ailand.evaluation.case import Case
 from anemoi_ailand.evaluation.case_figures import choose_sites, map_time, site_title
+from anemoi_ailand.evaluation.configuration import plain_name
 from anemoi_ailand.evaluation.figures_budget import budget_figure
 from anemoi_ailand.evaluation.figures_density import density_figure
 from anemoi_ailand.evaluation.figures_growth import growth_figure
@@ -31,7 +32,7 @@ from anemoi_ailand.evaluation.figures_snow import snow_season_figure
 from anemoi_ailand.evaluation.figures_taylor import taylor_figure, taylor_statistics
 from anemoi_ailand.evaluation.inputs import Fields
 from anemoi_ailand.evaluation.report import ReportFigure
-from anemoi_ailand.evaluation.settings import Maps, plain_name
+from anemoi_ailand.evaluation.settings import Maps
 from anemoi_ailand.evaluation.style import save
 from anemoi_ailand.evaluation.variable_groups import ordered, variable_groups
 

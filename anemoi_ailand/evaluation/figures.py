@@ -16,6 +16,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from anemoi_ailand.evaluation.baselines import MODELS
+from anemoi_ailand.evaluation.shown_units import shown_factor
 from anemoi_ailand.evaluation.style import COLOURS, GRID, LINES, legend, new_figure, sentence, title, unit_label
 from anemoi_ailand.variables import variable
 
@@ -41,7 +42,8 @@ def error_growth_figure(metrics: dict[str, Any], names: Sequence[str], group: st
     days = np.asarray(metrics["lead_time"]["centre_days"])
     for ax, name in zip(axes.flat, names, strict=False):
         for model in MODELS[::-1]:
-            lead = metrics["variables"][name]["groups"][group][model]["by_lead"]
+            by_lead = metrics["variables"][name]["groups"][group][model]["by_lead"]
+            lead = {k: shown_factor(name) * np.array(by_lead[k], dtype=float) for k in ("rmse", "q25", "q75")}
             ax.fill_between(days, lead["q25"], lead["q75"], color=COLOURS[model], alpha=0.18, linewidth=0)
             ax.plot(days, lead["rmse"], LINES[model], color=COLOURS[model], linewidth=1.8)
         ax.set_title(sentence(variable(name).long_name), loc="left")

@@ -14,6 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 
 from anemoi_ailand.evaluation.baselines import REFERENCE
+from anemoi_ailand.evaluation.shown_units import shown_factor
 from anemoi_ailand.evaluation.style import GRID, SMALL, Figure, panel_title, panels, plain, title, unit_label
 
 LOG = logging.getLogger(__name__)
@@ -54,6 +55,7 @@ def density_figure(pairs: Mapping[str, tuple[np.ndarray, np.ndarray]], label: st
 
 
 def _panel(ax: Axes, reference: np.ndarray, forecast: np.ndarray, name: str, label: str) -> Any:
+    reference, forecast = (shown_factor(name) * values for values in (reference, forecast))
     finite = np.isfinite(reference) & np.isfinite(forecast)
     panel_title(ax, name)
     unit = unit_label(name)

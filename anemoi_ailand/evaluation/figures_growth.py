@@ -14,6 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator
 
 from anemoi_ailand.evaluation.baselines import CLIMATOLOGY, PERSISTENCE
+from anemoi_ailand.evaluation.shown_units import shown_scores
 from anemoi_ailand.evaluation.style import (
     GRID,
     QUIET,
@@ -73,7 +74,7 @@ def growth_figure(
         The table has no RMSE by lead time for these.
     """
     labels = list(forecasts or forecast_labels(scores["model"]))
-    rows = pick(scores, protocol=protocol, cut=cut, group=group)
+    rows = shown_scores(pick(scores, protocol=protocol, cut=cut, group=group))
     rows = rows[rows["lead"].notna() | (rows["metric"].isin(HORIZON))]
     if not (rows["variable"].isin(names) & (rows["metric"] == "rmse") & rows["value"].notna()).any():
         raise ValueError(

@@ -16,6 +16,7 @@ from matplotlib.ticker import MaxNLocator
 
 from anemoi_ailand.evaluation.baselines import EMULATOR, REFERENCE
 from anemoi_ailand.evaluation.coastlines import coastlines
+from anemoi_ailand.evaluation.shown_units import WITHOUT_UNIT, shown_factor
 from anemoi_ailand.evaluation.style import (
     COAST,
     DIFFERENCE_MAP,
@@ -41,9 +42,8 @@ _DIFFERENCE_QUANTILE = 0.95
 #: Longest side of a map that is drawn closer than the globe, and margin around the points [degrees].
 _REGIONAL, _MARGIN = 90.0, 3.0
 
-#: Scores that have a sign, for which zero is the middle of the colour scale, and scores without a unit.
+#: Scores that have a sign, for which zero is the middle of the colour scale.
 _SIGNED = {"bias", "difference", "drift_per_year"}
-_WITHOUT_UNIT = {"correlation", "acc", "kge", "r2"}
 _SCORE_NAMES = {"rmse": "RMSE", "ubrmse": "unbiased RMSE", "acc": "ACC", "kge": "KGE", "r2": "R²"}
 
 
@@ -59,6 +59,7 @@ def map_figure(reference: xr.DataArray, emulated: xr.DataArray, label: str = EMU
         Name of the forecast.
     """
     name = str(reference.name)
+    reference, emulated = (field * shown_factor(name) for field in (reference, emulated))
     unit, difference = unit_label(name), (emulated - reference).values
     low, high = np.quantile(np.concatenate([reference.values, emulated.values]), _SCALE_QUANTILES)
     reach = _reach(difference)
@@ -100,6 +101,8 @@ def score_map_figure(values: Mapping[str, xr.DataArray], name: str, metric: str,
     ValueError
         There is no value at all.
     """
+    if metric not in WITHOUT_UNIT:
+        values = {model: each * shown_factor(name) for model, each in values.items()}
     pooled = np.concatenate([each.values for each in values.values()])
     pooled = pooled[np.isfinite(pooled)]
     if not pooled.size:
@@ -121,7 +124,7 @@ def score_map_figure(values: Mapping[str, xr.DataArray], name: str, metric: str,
     for ax in axes[:, 0]:
         ax.set_ylabel("latitude [°N]")
     text = _SCORE_NAMES.get(metric, metric.replace("_", " "))
-    unit = "1" if metric in _WITHOUT_UNIT else unit_label(name)
+    unit = "1" if metric in WITHOUT_UNIT else unit_label(name)
     figure.colorbar(dots, ax=axes, location="bottom", label=f"{text} of {name} [{unit}]", aspect=60, extend="both")
     title(figure, f"{sentence(text)} of {variable(name).long_name} at each point" + (f", {note}" if note else ""))
     return figure

@@ -15,6 +15,7 @@ from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
 from anemoi_ailand.evaluation.baselines import EMULATOR, REFERENCE
 from anemoi_ailand.evaluation.climatology import Period
+from anemoi_ailand.evaluation.shown_units import shown_factor
 from anemoi_ailand.evaluation.style import (
     GRID,
     SHADE,
@@ -53,6 +54,7 @@ def sites_figure(
         Training period, which is shaded.
     """
     runs = {EMULATOR: emulated} if isinstance(emulated, xr.Dataset) else dict(emulated)
+    reference, runs = _shown(reference), {label: _shown(run) for label, run in runs.items()}
     names = [str(name) for name in reference.data_vars]
     figure = new_figure(13.0, 1.0 + 2.2 * len(names))
     axes = figure.subplots(len(names), len(titles), sharex=True, sharey="row", squeeze=False)
@@ -76,6 +78,11 @@ def sites_figure(
     figure.align_ylabels(list(axes[:, 0]))
     legend(figure, [REFERENCE, *runs], list(runs), shade="training period", shade_colour=SHADE)
     return figure
+
+
+def _shown(fields: xr.Dataset) -> xr.Dataset:
+    """Fields in the units in which they are shown."""
+    return fields.map(lambda field: field * shown_factor(str(field.name)))
 
 
 def _error_note(ax: Axes, reference: xr.DataArray, runs: Mapping[str, xr.Dataset], name: str, point: int) -> None:

@@ -16,12 +16,12 @@ import numpy as np
 from anemoi_ailand.constants import STEP_HOURS
 from anemoi_ailand.evaluation.alignment import align
 from anemoi_ailand.evaluation.climatology import Period, climatology_period
+from anemoi_ailand.evaluation.configuration import plain_name
 from anemoi_ailand.evaluation.inputs import Fields, open_fields, span
 from anemoi_ailand.evaluation.matching import POINT_TOLERANCE
 from anemoi_ailand.evaluation.observations import Station, match_stations
 from anemoi_ailand.evaluation.products_file import LEAST_YEARS
 from anemoi_ailand.evaluation.reforecasts import Reforecast, open_reforecast
-from anemoi_ailand.evaluation.settings import plain_name
 
 LOG = logging.getLogger(__name__)
 

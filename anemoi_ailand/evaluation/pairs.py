@@ -49,10 +49,10 @@ def _variable(sums: Sums, name: str, draws: dict[tuple[str, int], Resamples], se
     pairs = [*combinations(labels, 2), *((label, b) for label in labels for b in (PERSISTENCE, CLIMATOLOGY))]
     for cut, bins in _cuts(sums).items():
         for group, groups_name in enumerate(sums.static[cut].groups):
-            members = _members(sums, cut, group)
+            members = members_of(sums, cut, group)
             key = (cut, group)
             if len(members) and key not in draws:
-                draws[key] = _draw(sums, len(members), seed)
+                draws[key] = draw(sums, len(members), seed)
             for lead, squares, counts in _samples(sums, name, bins, members):
                 where = {"protocol": sums.protocol, "variable": name, "cut": cut, "group": groups_name, "lead": lead}
                 yield from _compared(where, pairs, squares, counts, draws.get(key))
@@ -65,12 +65,13 @@ def _cuts(sums: Sums) -> dict[str, np.ndarray]:
     return {cut: every if cut in MAIN_CUTS else main for cut in sums.static if few or cut in MAIN_CUTS}
 
 
-def _members(sums: Sums, cut: str, group: int) -> np.ndarray:
+def members_of(sums: Sums, cut: str, group: int) -> np.ndarray:
     """Units of the bootstrap in a group."""
     return np.unique(sums.units[sums.static[cut].labels == group])
 
 
-def _draw(sums: Sums, n_units: int, seed: int) -> Resamples:
+def draw(sums: Sums, n_units: int, seed: int) -> Resamples:
+    """Draws of start dates and units of points; of windows and units for a single run."""
     if sums.single_run:
         return resamples(len(sums.bins.days), n_units, seed=seed)
     starts = sums.alignment.starts

@@ -9,7 +9,7 @@ import base64
 import logging
 import struct
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -21,9 +21,10 @@ from anemoi_ailand.evaluation.baselines import REFERENCE
 from anemoi_ailand.evaluation.figures_budget import main_group
 from anemoi_ailand.evaluation.report_data import Content
 from anemoi_ailand.evaluation.report_summary import comparison, findings, not_measured
+from anemoi_ailand.evaluation.shown_units import shown_units
 from anemoi_ailand.evaluation.style import model_colour, unit_text
 from anemoi_ailand.evaluation.variable_groups import variable_groups
-from anemoi_ailand.variables import VARIABLES
+from anemoi_ailand.variables import VARIABLES, Variable
 
 LOG = logging.getLogger(__name__)
 
@@ -160,7 +161,7 @@ def render(content: Content, figures: Sequence[ReportFigure] = ()) -> str:
         header=content.header,
         metrics=content.metrics,
         protocols=[(p, PROTOCOLS.get(p, "")) for p in content.protocols],
-        variables={g: [VARIABLES[n] for n in names if n in VARIABLES] for g, names in _groups(content).items()},
+        variables={g: _rows(names) for g, names in _groups(content).items()},
         summary=[(label, findings(content, label)) for label in content.forecasts],
         skill=[tables.skill_table(content, label) for label in content.forecasts],
         comparison=comparison(content),
@@ -169,6 +170,11 @@ def render(content: Content, figures: Sequence[ReportFigure] = ()) -> str:
         colours={m: model_colour(m, content.forecasts) for m in (REFERENCE, *content.models)},
         cuts={cut: tables.CUT_NAMES.get(cut, cut) for cut in content.cuts if cut not in ("all", "extreme")},
     )
+
+
+def _rows(names: Sequence[str]) -> list[Variable]:
+    """Rows of the table of variables, with the units in which the report shows them."""
+    return [replace(VARIABLES[n], units=shown_units(n)) for n in names if n in VARIABLES]
 
 
 def _groups(content: Content) -> dict[str, list[str]]:
@@ -183,7 +189,7 @@ def _template(name: str) -> str:
 def sections(content: Content, figures: Sequence[ReportFigure]) -> list[Section]:
     """Tables and figures by section, in the order of the page."""
     by_section = {
-        "protocol-a": [tables.lead_table(content, metric) for metric in ("rmse", "bias", "acc")],
+        "protocol-a": [tables.lead_table(content, metric) for metric in ("rmse", "bias", "correlation", "acc")],
         "protocol-b": [tables.run_table(content)],
         "protocol-c": _protocol_c(content),
         "against": tables.difference_tables(content),

@@ -20,6 +20,7 @@ import pandas as pd
 
 from anemoi_ailand.evaluation.baselines import CLIMATOLOGY, PERSISTENCE
 from anemoi_ailand.evaluation.figures_growth import HORIZON
+from anemoi_ailand.evaluation.shown_units import shown_scores
 from anemoi_ailand.evaluation.style import forecast_labels
 from anemoi_ailand.evaluation.variable_groups import ordered
 
@@ -89,7 +90,7 @@ class Content:
         self.protocols = sorted(scores["protocol"].unique())
         self.cuts = list(dict.fromkeys(scores["cut"]))
         shown = scores[scores["metric"].isin(SHOWN)].astype({"value": float, "lead": float, "n": int})
-        self._scores = shown.fillna({"lead": WHOLE})
+        self._scores = shown_scores(shown).fillna({"lead": WHOLE})
 
     def _labels(self, scores: pd.DataFrame) -> list[str]:
         """Labels of the forecasts in the order of the user, which the header tells, else of the table."""

@@ -5,16 +5,20 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pandas as pd
 
 from anemoi_ailand.evaluation.matching import ALL, HELD_OUT, TRAINED
+from anemoi_ailand.evaluation.shown_units import shown_scores, shown_units
 from anemoi_ailand.evaluation.table import aligned, number
-from anemoi_ailand.evaluation.variable_groups import ordered
-from anemoi_ailand.variables import variable
+from anemoi_ailand.evaluation.variable_groups import FLUXES, ordered, variable_groups
 
 
 def run_table(scores: pd.DataFrame, protocol: str, title: str) -> str:
     """RMSE by variable, group of points and model, the best one named, and how often each is best.
+
+    Fluxes, whose errors say little by themselves, have the correlation of their 6-hourly values below.
 
     Parameters
     ----------
@@ -25,9 +29,10 @@ def run_table(scores: pd.DataFrame, protocol: str, title: str) -> str:
     title : str
         First line.
     """
-    rows = scores[(scores["protocol"] == protocol) & (scores["metric"] == "rmse")]
-    last = rows["lead"].max()
-    rows = rows[rows["lead"].isna()] if protocol == "B" else rows[rows["lead"] == last]
+    there = scores[scores["protocol"] == protocol]
+    last = there["lead"].max()
+    there = shown_scores(there[there["lead"].isna() if protocol == "B" else there["lead"] == last])
+    rows = there[there["metric"] == "rmse"]
     groups = [g for g in (HELD_OUT, TRAINED) if _of(rows, g)["n"].sum()] or [ALL]
     models = list(dict.fromkeys(rows["model"]))
     body, wins = [], {group: dict.fromkeys(models, 0) for group in groups}
@@ -39,12 +44,29 @@ def run_table(scores: pd.DataFrame, protocol: str, title: str) -> str:
             best = str(values.idxmin())
             wins[group][best] += 1
             numbers = [number(values.get(model)) for model in models]
-            body.append([name, variable(name).units, group.replace("_", "-"), *numbers, best])
+            body.append([name, shown_units(name), group.replace("_", "-"), *numbers, best])
     header = ["variable", "unit", "points", *models, "best"]
     lines = [
         f"Best at {g.replace('_', '-')} points: {', '.join(f'{m} {n}' for m, n in wins[g].items())}." for g in groups
     ]
-    return "\n".join([title, "", *aligned([header, *body]), "", *lines]) + "\n"
+    text = [title, "", *aligned([header, *body]), "", *lines]
+    return "\n".join([*text, *_correlations(there, groups, models)]) + "\n"
+
+
+def _correlations(rows: pd.DataFrame, groups: list[str], models: list[str]) -> list[str]:
+    """Lines of a second table: correlation of fluxes with the reference; nothing without fluxes."""
+    rows = rows[rows["metric"] == "correlation"]
+    fluxes = [n for group, members in variable_groups(rows["variable"]).items() if group in FLUXES for n in members]
+    body = []
+    for name, group in itertools.product(fluxes, groups):
+        values = _of(rows, group).query("variable == @name").set_index("model")["value"].dropna()
+        if len(values):
+            numbers = [number(round(values[m], 3)) if m in values else "-" for m in models]
+            body.append([name, "1", group.replace("_", "-"), *numbers, str(values.idxmax())])
+    if not body:
+        return []
+    header = ["variable", "unit", "points", *models, "best"]
+    return ["", "Correlation of fluxes over 6 h.", "", *aligned([header, *body])]
 
 
 def _of(rows: pd.DataFrame, group: str) -> pd.DataFrame:

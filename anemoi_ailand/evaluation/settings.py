@@ -7,33 +7,17 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Sequence
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any
 
-from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, field_validator, model_validator
-from yaml import YAMLError
+from pydantic import AfterValidator, field_validator, model_validator
 
+from anemoi_ailand.evaluation.configuration import HomePath, Strict, plain_name, read_configuration
+from anemoi_ailand.rollout.pretrained import checkpoint_path
 from anemoi_ailand.variables import variable
 
 #: Days of lead time at which protocol A of aiLand v1 gives scores, and some between them for the curves.
 LEAD_DAYS = (1, 2, 3, 5, 7, 10, 15, 20, 30, 45, 60, 75, 90)
-
-#: A path in which ``~`` is the home of the user.
-HomePath = Annotated[Path, AfterValidator(Path.expanduser)]
-
-
-def plain_name(text: str) -> str:
-    """A label as a part of a file name."""
-    return "".join(c if c.isalnum() else "-" for c in text)
-
-
-class Strict(BaseModel):
-    """A block of the configuration; an option that is not known is an error."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class PeriodSettings(Strict):
@@ -103,7 +87,7 @@ class Settings(Strict):
 
     output: HomePath = Path("evaluation")
     dataset: HomePath
-    checkpoints: dict[str, HomePath] = {}
+    checkpoints: dict[str, Annotated[Path, AfterValidator(checkpoint_path)]] = {}
     forecasts: dict[str, HomePath] = {}
     climatology: Climatology = Climatology()
     protocol_a: ProtocolA | None = None
@@ -148,45 +132,7 @@ def read_settings(path: Path | None, overrides: Sequence[str] = ()) -> Settings:
 
     Raises
     ------
-    FileNotFoundError
-        There is no such file.
-    ValueError
-        It is not YAML, an option is not known (the nearest known one is named), or a value makes no sense.
+    FileNotFoundError, ValueError
+        As :func:`~anemoi_ailand.evaluation.configuration.read_configuration`.
     """
-    if path is not None and not path.is_file():
-        raise FileNotFoundError(
-            f"There is no configuration '{path}'. Take a copy of the packaged one: "
-            "anemoi-ailand configs --copy evaluation/evaluate my-evaluation.yaml"
-        )
-    try:
-        document = OmegaConf.merge(OmegaConf.load(path) if path else {}, OmegaConf.from_dotlist(list(overrides)))
-        content = OmegaConf.to_container(document, resolve=True)
-    except (OmegaConfBaseException, YAMLError, ValueError) as error:
-        raise ValueError(f"'{path}' cannot be read ({error}). Write it as the packaged one.") from error
-    try:
-        return Settings.model_validate(content)
-    except ValidationError as error:
-        lines = "\n".join(f"  {_explain(each)}" for each in error.errors())
-        raise ValueError(f"The configuration '{path}' has {error.error_count()} mistakes:\n{lines}") from error
-
-
-def _explain(mistake: Any) -> str:
-    where = ".".join(str(part) for part in mistake["loc"]) or "the whole"
-    if mistake["type"] == "extra_forbidden":
-        known = _known(mistake["loc"][:-1])
-        near = get_close_matches(str(mistake["loc"][-1]), known, n=1) or known
-        return f"'{where}' is not an option. Nearest: {near}"
-    return f"'{where}': {mistake['msg'].removeprefix('Value error, ')} (there is: {mistake['input']!r})"
-
-
-def _known(place: tuple[Any, ...]) -> list[str]:
-    """Options of the block at ``place``."""
-    blocks: dict[tuple[Any, ...], type[BaseModel]] = {
-        (): Settings,
-        ("climatology",): Climatology,
-        ("protocol_a",): ProtocolA,
-        ("protocol_b",): PeriodSettings,
-        ("protocol_c",): ProtocolC,
-        ("maps",): Maps,
-    }
-    return list(blocks[place].model_fields) if place in blocks else []
+    return read_configuration(path, overrides, Settings, "evaluation/evaluate")

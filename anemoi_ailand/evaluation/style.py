@@ -26,6 +26,7 @@ from matplotlib.patches import Patch
 from PIL import Image
 
 from anemoi_ailand.evaluation.baselines import CLIMATOLOGY, EMULATOR, PERSISTENCE, REFERENCE
+from anemoi_ailand.evaluation.shown_units import shown_units
 from anemoi_ailand.variables import variable
 
 LOG = logging.getLogger(__name__)
@@ -116,8 +117,8 @@ def unit_text(units: str) -> str:
 
 
 def unit_label(name: str) -> str:
-    """Unit of a variable for an axis, e.g. ``m³ m⁻³``; a pure number has ``1``."""
-    return unit_text(variable(name).units)
+    """Unit in which a variable is shown, e.g. ``m³ m⁻³``; a pure number has ``1``."""
+    return unit_text(shown_units(name))
 
 
 def after_number(name: str) -> str:

@@ -70,6 +70,8 @@ class Sums:
     squares: dict[Key, np.ndarray] = field(default_factory=dict)
     #: Sum of squared errors ``(bin, start, unit)``.
     start_squares: dict[Key, np.ndarray] = field(default_factory=dict)
+    #: Sum of errors ``(bin, start, unit)``, where ``biases`` was asked for.
+    start_errors: dict[Key, np.ndarray] = field(default_factory=dict)
     #: Number of extremes ``(bin, group)`` that the model has too.
     hits: dict[Key, np.ndarray] = field(default_factory=dict)
     #: Sum of errors ``(lead, group)`` of a single run, by (variable, model, cut).
@@ -107,6 +109,7 @@ def collect(
     variables: Sequence[str] | None = None,
     held_out_every: int | None = None,
     overlap: bool = False,
+    biases: bool = False,
 ) -> Sums:
     """Go through forecasts and reference once, and keep the sums.
 
@@ -129,6 +132,8 @@ def collect(
         As in :func:`~anemoi_ailand.evaluation.matching.held_out_points`.
     overlap : bool
         As in :func:`~anemoi_ailand.evaluation.climatology.climatology_period`.
+    biases : bool
+        Keep :attr:`Sums.start_errors`, too, from which intervals of the bias follow.
 
     Raises
     ------
@@ -144,7 +149,7 @@ def collect(
     for points in _point_blocks(sums):
         for names in _batches(sums, len(points)):
             LOG.info("Scoring %s at %s of %s points", names, len(points), len(sums.alignment.points))
-            _Batch(sums, wanted, names, points).run()
+            _Batch(sums, wanted, names, points, biases).run()
     return sums
 
 
@@ -208,8 +213,8 @@ def _batches(sums: Sums, n_points: int) -> Iterator[list[str]]:
 class _Batch:
     """Some variables at some points: truth in memory, forecasts read in blocks of starts."""
 
-    def __init__(self, sums: Sums, wanted: list[str], names: list[str], points: np.ndarray) -> None:
-        self.sums, self.names, self.points = sums, names, points
+    def __init__(self, sums: Sums, wanted: list[str], names: list[str], points: np.ndarray, biases: bool) -> None:
+        self.sums, self.names, self.points, self.biases = sums, names, points, biases
         alignment = sums.alignment
         times = np.unique(np.append(alignment.starts, alignment.valid_times))
         needed = [*names, *(v for k, v in c.NEEDS.items() if k in wanted)]
@@ -257,7 +262,9 @@ class _Batch:
                 self._moments(name, model, cut, groups).add(values, at)
             if "extreme" in dated:
                 self._add_hits(name, model, fcst, dated["extreme"][1])
-            self._add_starts(name, model, starts, values[_SQUARE])
+            self._add_starts(sums.start_squares, (name, model), starts, values[_SQUARE])
+            if self.biases:
+                self._add_starts(sums.start_errors, (name, model), starts, values[_ERROR])
             if sums.single_run:
                 self._add_series(name, model, values[_ERROR][0])
 
@@ -285,14 +292,14 @@ class _Batch:
         hits = self.sums.hits.setdefault((name, model), np.zeros(shape, int))
         hits += np.bincount(cells[beyond], minlength=hits.size).reshape(shape)
 
-    def _add_starts(self, name: str, model: str, starts: slice, squares: np.ndarray) -> None:
-        """Sum of squares by bin, start and unit, of squared errors ``(start, lead, point)``."""
+    def _add_starts(self, kept: dict[Key, np.ndarray], key: Key, starts: slice, values: np.ndarray) -> None:
+        """Sum by bin, start and unit, of errors or their squares ``(start, lead, point)``."""
         sums = self.sums
         shape = (len(sums.bins.days), len(sums.alignment.starts), int(sums.units.max()) + 1)
-        total = sums.start_squares.setdefault((name, model), np.zeros(shape))
+        total = kept.setdefault(key, np.zeros(shape))
         units = sums.units[self.points]
         order = np.argsort(units, kind="stable")
-        by_bin = sums.bins.sum(squares, axis=1)[..., order].swapaxes(0, 1)
+        by_bin = sums.bins.sum(values, axis=1)[..., order].swapaxes(0, 1)
         begins = np.flatnonzero(np.diff(units[order], prepend=-1))
         total[:, starts, units[order][begins]] += np.add.reduceat(by_bin, begins, axis=-1)
 

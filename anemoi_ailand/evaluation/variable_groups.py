@@ -21,6 +21,9 @@ GROUPS = {
     "Carbon fluxes": ("gpp", "nee"),
 }
 
+#: Groups of fluxes, means over the 6 h that end at the stamp.
+FLUXES = ("Energy fluxes", "Water fluxes", "Carbon fluxes")
+
 #: Group of variables that are in none of the others.
 OTHER = "Other variables"
 

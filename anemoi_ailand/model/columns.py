@@ -103,8 +103,9 @@ class StepColumns:
 
 
 def _check_roles(prognostic: Sequence[str], diagnostic: Sequence[str], forcing: Sequence[str]) -> None:
+    state = [n for n in prognostic if variable(n).increment_scale is None]  # what has none cannot be carried
     allowed = {
-        "prognostic": (prognostic, {Role.PROGNOSTIC}),
+        "prognostic": (state, {Role.PROGNOSTIC}),
         "diagnostic": (diagnostic, {Role.DIAGNOSTIC, Role.PROGNOSTIC}),
         "forcing": (forcing, {Role.FORCING, Role.STATIC}),
     }

@@ -16,14 +16,17 @@ from torch import Tensor, nn
 
 from anemoi_ailand.model.closed_land import CATEGORIES, ClosedLand
 from anemoi_ailand.model.columns import StepColumns
-from anemoi_ailand.model.pointwise_mlp import PointwiseMLP
+from anemoi_ailand.model.networks import NetworkShape, build_network
 from anemoi_ailand.physics.bounds import clamp, limits
-from anemoi_ailand.variables import variable
+from anemoi_ailand.variables import Time, variable
 
 LOG = logging.getLogger(__name__)
 
 #: How the new state follows from the network's outputs.
 INCREMENTS, CLOSED = "increments", "closed"
+
+#: Options under ``model.model`` that are the model's; all others are the network's.
+OWN_OPTIONS = ("_target_", "step")
 
 #: Slots of the time axis of the model input: the two ends of the step.
 N_SLOTS = 2
@@ -45,14 +48,15 @@ class LandModel(BaseGraphModel):
     first layer only moved, and evaporation and runoff with it. There is no graph, no trainable node parameter and no
     coordinate: the number, order and place of points do not matter.
 
-    Hyper-parameters come from ``config.model.model``: ``step``, ``width``, ``depth``, ``activation``.
+    Hyper-parameters come from ``config.model.model``: ``step``, and what
+    :func:`~anemoi_ailand.model.networks.build_network` takes: ``network``, ``width``, ``depth``, ``activation``, ...
 
     Raises
     ------
     ValueError
         More than one dataset, a time axis other than the two ends, a variable that the table does not know or
-        knows in another role, one without variance under a normalisation that divides by it, an unknown ``step``, or
-        a variable that the closed step needs and does not get.
+        knows in another role, one without variance under a normalisation that divides by it, an unknown ``step``,
+        network or option, or a variable that the closed step needs and does not get.
 
     Shapes: ``{name: (batch, 2, ensemble, point, input variable)} -> {name: (batch, 1, ensemble, point, output
     variable)}``, normalised.
@@ -67,6 +71,7 @@ class LandModel(BaseGraphModel):
     _upper: Tensor
     _lower_physical: Tensor
     _upper_physical: Tensor
+    _scale: Tensor
 
     def __init__(
         self,
@@ -99,16 +104,17 @@ class LandModel(BaseGraphModel):
             by_name = ({n: float(v[i]) for n, i in to_data.items()} for v in (mul, add))
             self.closed = ClosedLand(self.columns, indices.model.input.name_to_index, *by_name)
         self._register(to_data, mul, add)
-        network = {k: options[k] for k in ("width", "depth", "activation") if k in options}
-        self.network = PointwiseMLP(*self._sizes(), **network)
+        self.network = build_network({k: v for k, v in options.items() if k not in OWN_OPTIONS}, self._shape())
         LOG.info("Land model: %s; %d parameters", self.columns, sum(p.numel() for p in self.network.parameters()))
 
-    def _sizes(self) -> tuple[int, int, int]:
+    def _shape(self) -> NetworkShape:
         """Columns that the network reads, outputs of its prognostic and of its diagnostic head."""
         c = self.columns
+        static = tuple(i for i, n in enumerate(c.start) if variable(n).time is Time.CONSTANT)
         if self.closed is None:
-            return c.n_in, len(c.prognostic), len(c.diagnostic)
-        return c.n_in + self.closed.n_features, self.closed.n_outputs, len(self._diagnostic_out)
+            return NetworkShape(c.n_in, len(c.prognostic), len(c.diagnostic), static)
+        n_diagnostic = len(self._diagnostic_out)
+        return NetworkShape(c.n_in + self.closed.n_features, self.closed.n_outputs, n_diagnostic, static)
 
     def _register(self, to_data: dict[str, int], mul: np.ndarray, add: np.ndarray) -> None:
         """Keep column indices, increment scales and bounds as buffers, normalised as the data are."""
@@ -144,7 +150,7 @@ class LandModel(BaseGraphModel):
         -------
         Tensor, shape (..., point, output variable)
         """
-        z = torch.cat([start[..., self._start], end[..., self._end]], dim=-1)
+        z = self.read(start, end)
         if self.closed is None:
             increments, diagnostics = self.network(z)
             positions, state = self._state_out, start[..., self._state_in] + self._scale * increments
@@ -156,6 +162,37 @@ class LandModel(BaseGraphModel):
         out = out.index_copy(-1, positions, state)
         out = out.index_copy(-1, self._diagnostic_out, diagnostics.to(state.dtype))
         return clamp(out, self._lower, self._upper, straight_through=self.training)
+
+    def read(self, start: Tensor, end: Tensor) -> Tensor:
+        """Columns (..., n_in) that the network reads; shapes as in :meth:`advance`."""
+        return torch.cat([start[..., self._start], end[..., self._end]], dim=-1)
+
+    def wanted(self, start: Tensor, after: Tensor) -> tuple[Tensor, Tensor]:
+        """What the network should give for a step that ends in ``after``: the reverse of :meth:`advance`.
+
+        Parameters
+        ----------
+        start : Tensor, shape (..., point, input variable)
+        after : Tensor, shape (..., point, output variable)
+            State and diagnostics at t + 6 h, normalised.
+
+        Returns
+        -------
+        Tensor, shape (..., prognostic), and Tensor, shape (..., diagnostic)
+            Increments in units of ``increment_scale``, and normalised diagnostics.
+
+        Raises
+        ------
+        ValueError
+            The step is closed: many outputs of its network lead to the same state.
+        """
+        if self.closed is not None:
+            raise ValueError(
+                f"`model.model.step` is '{CLOSED}', in which outputs of the network do not follow from the state. "
+                f"Set it to '{INCREMENTS}'."
+            )
+        increments = (after[..., self._state_out] - start[..., self._state_in]) / self._scale
+        return increments, after[..., self._diagnostic_out]
 
     def forward(self, x: dict[str, Tensor], **_kwargs: Any) -> dict[str, Tensor]:
         """Anemoi's call: see the class for shapes; ensemble members and points are rows alike."""

@@ -34,6 +34,11 @@ class PointwiseMLP(nn.Module):
     than 5 % of the operations, while a branch of its own keeps soil and vegetation from acting on the
     fluxes multiplicatively below the second layer.
 
+    Without ``skip`` it is the network of aiLand v1: the prognostic head stands on the trunk alone, the diagnostic head
+    on its block alone, which sees the inputs,
+
+    .. math:: \delta = P_\theta(h), \qquad d = D_\theta\bigl(B_\theta(h, z)\bigr).
+
     Points never mix, so the Jacobian is one small block per point, and one set of weights runs on any points.
 
     Parameters
@@ -44,6 +49,8 @@ class PointwiseMLP(nn.Module):
         Channels of a hidden layer; number of hidden layers of the trunk (``depth=0`` is linear).
     activation : {'relu', 'silu', 'gelu'}
         Non-linearity after each layer norm.
+    skip : bool
+        Whether the heads see the inputs, too.
 
     Raises
     ------
@@ -55,6 +62,9 @@ class PointwiseMLP(nn.Module):
     (2025), doi:10.5194/gmd-18-921-2025.
     """
 
+    #: Checkpoints from before the option have no such attribute, and the heads of their networks see the inputs.
+    skip: bool = True
+
     def __init__(
         self,
         n_in: int,
@@ -64,36 +74,54 @@ class PointwiseMLP(nn.Module):
         width: int = 512,
         depth: int = 6,
         activation: str = "silu",
+        skip: bool = True,
     ) -> None:
         super().__init__()
-        _check_sizes(n_in=n_in, n_prognostic=n_prognostic, width=width)
-        if activation not in ACTIVATIONS:
-            raise ValueError(f"Activation '{activation}' is not known. Use one of {sorted(ACTIVATIONS)}.")
+        check_sizes(n_in=n_in, n_prognostic=n_prognostic, width=width)
         self.n_in, self.n_prognostic, self.n_diagnostic = n_in, n_prognostic, n_diagnostic
+        self.skip = skip
         widths = [n_in] + [width] * depth
-        self.trunk = nn.Sequential(*(_block(a, b, activation) for a, b in itertools.pairwise(widths)))
-        self.prognostic_head = nn.Linear(widths[-1] + n_in, n_prognostic)
-        nn.init.zeros_(self.prognostic_head.weight)
-        nn.init.zeros_(self.prognostic_head.bias)
+        seen = n_in if skip else 0
+        self.trunk = nn.Sequential(*(block(a, b, activation) for a, b in itertools.pairwise(widths)))
+        self.prognostic_head = zero_head(widths[-1] + seen, n_prognostic)
         if n_diagnostic:
-            self.diagnostic_block = _block(widths[-1] + n_in, width, activation)
-            self.diagnostic_head = nn.Linear(width + n_in, n_diagnostic)
+            self.diagnostic_block = block(widths[-1] + n_in, width, activation)
+            self.diagnostic_head = nn.Linear(width + seen, n_diagnostic)
 
     def forward(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """Return normalised increments and diagnostics for normalised inputs ``z`` of shape ``(..., n_in)``."""
         h = self.trunk(z)
-        increments = self.prognostic_head(torch.cat([h, z], dim=-1))
+        both = torch.cat([h, z], dim=-1)
+        increments = self.prognostic_head(both if self.skip else h)
         if not self.n_diagnostic:
             return increments, z.new_zeros((*z.shape[:-1], 0))
-        b = self.diagnostic_block(torch.cat([h, z], dim=-1))
-        return increments, self.diagnostic_head(torch.cat([b, z], dim=-1))
+        b = self.diagnostic_block(both)
+        return increments, self.diagnostic_head(torch.cat([b, z], dim=-1) if self.skip else b)
 
 
-def _block(n_in: int, n_out: int, activation: str) -> nn.Sequential:
+def block(n_in: int, n_out: int, activation: str) -> nn.Sequential:
+    """Linear, layer norm, activation; the unit of every point-wise network here.
+
+    Raises
+    ------
+    ValueError
+        The activation is not known.
+    """
+    if activation not in ACTIVATIONS:
+        raise ValueError(f"Activation '{activation}' is not known. Use one of {sorted(ACTIVATIONS)}.")
     return nn.Sequential(nn.Linear(n_in, n_out), nn.LayerNorm(n_out), ACTIVATIONS[activation]())
 
 
-def _check_sizes(**sizes: int) -> None:
+def zero_head(n_in: int, n_out: int) -> nn.Linear:
+    """Linear layer that begins at zero, so that an untrained network is persistence."""
+    head = nn.Linear(n_in, n_out)
+    nn.init.zeros_(head.weight)
+    nn.init.zeros_(head.bias)
+    return head
+
+
+def check_sizes(**sizes: int) -> None:
+    """Refuse an empty layer; names and sizes as given."""
     wrong = {name: size for name, size in sizes.items() if size < 1}
     if wrong:
         raise ValueError(f"Sizes of the network must be at least 1, but got {wrong}. Check variables and model config.")

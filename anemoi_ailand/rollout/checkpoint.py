@@ -16,6 +16,7 @@ from anemoi.inference.checkpoint import Checkpoint
 from torch import Tensor
 
 from anemoi_ailand.rollout.checks import check_task
+from anemoi_ailand.rollout.pretrained import checkpoint_path, pretrained_names
 
 LOG = logging.getLogger(__name__)
 
@@ -70,17 +71,22 @@ class LandStep:
 def load_step(path: str | Path, device: str | torch.device = "cpu") -> LandStep:
     """Load the model of an inference checkpoint, as anemoi-inference does.
 
+    ``path`` may be the name of a pretrained network. What is in the package is verified before it is unpickled.
+
     Raises
     ------
     FileNotFoundError
         There is nothing at ``path``.
     ValueError
-        It is no inference checkpoint, or one of another task than the land's.
+        It is no inference checkpoint, one of another task than the land's, or a pretrained one that is damaged.
     """
-    path = Path(path).expanduser()
+    path = checkpoint_path(path)
     if not path.is_file():
         near = sorted(p.name for p in path.parent.glob("*.ckpt"))
-        raise FileNotFoundError(f"There is no checkpoint '{path}'. Its folder holds {near}. Correct the path.")
+        raise FileNotFoundError(
+            f"There is no checkpoint '{path}'. Its folder holds {near}. Correct the path, or "
+            f"give the name of a pretrained network: {pretrained_names()}."
+        )
     checkpoint = Checkpoint(str(path))
     try:
         task = checkpoint.task

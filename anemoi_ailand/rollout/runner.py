@@ -16,6 +16,7 @@ from anemoi.utils.dates import as_timedelta
 from tqdm import tqdm
 
 from anemoi_ailand.rollout.checks import available_dates, check_coverage, check_task, on_same_points
+from anemoi_ailand.rollout.pretrained import checkpoint_path
 from anemoi_ailand.rollout.step_tensor import LandMetadata, StepTensorHandler
 
 LOG = logging.getLogger(__name__)
@@ -26,16 +27,19 @@ class LandForecasterRunner(Runner):
 
     Everything is anemoi-inference's own (configuration, inputs, processors, outputs); different are: forcing
     stored at the end of a step goes with that step, points come from the initial state, and what a run
-    needs is checked before its first step. Progress is shown on a terminal; ``verbosity: 1`` logs every step instead.
+    needs is checked before its first step. ``checkpoint`` may be the name of a pretrained network; one of the package
+    is verified before it is unpickled. Progress is shown on a terminal; ``verbosity: 1`` logs every step instead.
 
     Raises
     ------
     ValueError
-        A checkpoint of another task; a lead time that is no multiple of the step; forcing that does not cover the run;
-        state, static fields and forcing on different points.
+        A checkpoint of another task, or a pretrained one that is damaged; a lead time that is no multiple of the step;
+        forcing that does not cover the run; state, static fields and forcing on different points.
     """
 
     def __init__(self, config: Any, **kwargs: Any) -> None:
+        if isinstance(config.checkpoint, str):  # else a place to download from
+            config = config.model_copy(update={"checkpoint": str(checkpoint_path(config.checkpoint))})
         classes = RunnerClasses(tensor_handler=StepTensorHandler, metadata=LandMetadata)
         super().__init__(config, classes=classes, **kwargs)
         check_task(self.checkpoint.task, self.config.checkpoint)

@@ -56,11 +56,16 @@ class StoredFields:
     @property
     def point_id(self) -> np.ndarray | None:
         """Identity of the points, shape (point,), if the dataset has one."""
-        index = self._data.name_to_index.get("point_id")
+        values = self.constant("point_id")
+        return None if values is None else np.rint(values).astype(np.int64)
+
+    def constant(self, name: str) -> np.ndarray | None:
+        """Values at the first date, shape (point,), of any variable; ``None`` if it is not there or has gaps."""
+        index = self._data.name_to_index.get(name)
         if index is None:
             return None
         values = np.asarray(self._data[0])[index, 0]
-        return np.rint(values).astype(np.int64) if np.isfinite(values).all() else None
+        return values if np.isfinite(values).all() else None
 
     def at_points(self, points: np.ndarray) -> FieldsAtPoints:
         """Reader for some of the points."""

@@ -45,6 +45,7 @@ class BalancedLoss(IncrementLoss):
 
     name: str = "balanced"
 
+    count: Tensor
     running: Tensor
     yardstick: Tensor
 

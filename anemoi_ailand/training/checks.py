@@ -47,7 +47,7 @@ def check_length(n_dates: int, n_steps: int, label: str) -> None:
     if n_dates < n_steps + 1:
         raise ValueError(
             f"The {label} period has {n_dates} dates, too few for a rollout of {n_steps} steps, which needs "
-            f"{n_steps + 1}. Widen `dataloader.{label}.datasets.data`, or shorten `task.rollout.maximum` or "
+            f"{n_steps + 1}. Widen `dataloader.{label}.datasets.data`, or shorten `task.rollout` or "
             "`task.validation_rollout`."
         )
 

@@ -14,19 +14,19 @@ from typing import Any
 
 from pytorch_lightning import Callback
 
-from anemoi_ailand.variables import VARIABLES
-
 LOG = logging.getLogger(__name__)
 
-#: How anemoi-training names the squared error of one variable at one step of the validation rollout.
-_METRIC = re.compile(r"^val_data_mse_metric/data/(?:sfc_)?(?P<name>.+)/(?P<step>\d+)$")
+#: How :class:`~anemoi_ailand.training.method.LandTraining` names the error of one variable on validation.
+_METRIC = re.compile(r"^val_rmse/(?P<name>.+)$")
 
 
 class TrainingLog(Callback):
-    """Write one row per epoch: losses, rollout, seconds, RMSE of each variable on validation, in its unit.
+    """Write one row per epoch: losses, rollout, seconds (of them validation), RMSE of each variable in its unit.
 
     anemoi-training shows no loss without a tracking server; this needs none. An epoch that is run again after
     a resume replaces nothing: rows are appended, with the epoch in them.
+
+    ``point_steps`` are the samples of the epoch: windows x points x roll-out steps, summed over its batches.
 
     Parameters
     ----------
@@ -36,49 +36,68 @@ class TrainingLog(Callback):
 
     def __init__(self, path: str) -> None:
         self.path = Path(path)
-        self._began = time.monotonic()
+        self._began = self._validating = time.monotonic()
+        self._point_steps = self._windows = 0
+        self._loss: Any = 0.0
 
     def on_train_epoch_start(self, trainer: Any, pl_module: Any) -> None:
-        """Start the clock."""
+        """Start the clock and the count of samples."""
         del trainer, pl_module
         self._began = time.monotonic()
+        self._point_steps, self._windows, self._loss = 0, 0, 0.0
 
-    def on_validation_epoch_end(self, trainer: Any, pl_module: Any) -> None:
-        """Append the row of this epoch."""
+    def on_train_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+        """Count the samples of a batch ``(window, date, ensemble, point, variable)`` and add its loss."""
+        del batch_idx
+        windows, _, _, points, _ = next(iter(batch.values())).shape
+        self._windows += windows
+        self._loss = self._loss + windows * outputs["loss"].detach().mean()
+        self._point_steps += windows * points * pl_module.task.rollout.step * trainer.world_size
+
+    def on_validation_start(self, trainer: Any, pl_module: Any) -> None:
+        """Start the clock of the validation."""
+        del trainer, pl_module
+        self._validating = time.monotonic()
+
+    def on_validation_end(self, trainer: Any, pl_module: Any) -> None:
+        """Append the row of this epoch; earlier, errors over the whole validation are not known yet."""
         if trainer.sanity_checking or not trainer.is_global_zero:
             return
         metrics = {k: float(v) for k, v in trainer.callback_metrics.items()}
         errors = rmse_by_variable(metrics)
+        now = time.monotonic()
         row = {
             "epoch": trainer.current_epoch,
             "step": trainer.global_step,
             "rollout": pl_module.task.rollout.step,
-            "seconds": round(time.monotonic() - self._began, 1),
-            "train_loss": metrics.get("train_multi_dataset_loss_epoch", metrics.get("train_multi_dataset_loss")),
+            "point_steps": self._point_steps,
+            "seconds": round(now - self._began, 1),
+            "validation_seconds": round(now - self._validating, 1),
+            # Lightning knows the mean loss of the epoch only after its validation
+            "train_loss": float(self._loss) / self._windows if self._windows else None,
             "val_loss": metrics.get("val_multi_dataset_loss_epoch", metrics.get("val_multi_dataset_loss")),
             **{f"rmse_{n}": e for n, e in errors.items()},
         }
-        self._append(row)
+        append(self.path, row)
         LOG.info("Epoch %d: validation loss %.4g; RMSE %s", row["epoch"], row["val_loss"] or float("nan"),
                  ", ".join(f"{n} {e:.3g}" for n, e in errors.items()))  # fmt: skip
 
-    def _append(self, row: dict) -> None:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        new = not self.path.exists()
-        with self.path.open("a", newline="") as file:
-            writer = csv.DictWriter(file, fieldnames=list(row))
-            if new:
-                writer.writeheader()
-            writer.writerow(row)
+
+def append(path: Path, row: dict[str, Any]) -> None:
+    """Append a row to a CSV file, with a header; columns that the file does not have yet are added to all rows."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rows: list[dict[str, Any]] = []
+    if path.exists():
+        with path.open(newline="") as file:
+            rows = list(csv.DictReader(file))
+    names = list(dict.fromkeys(name for r in [*rows, row] for name in r))
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, fieldnames=names)
+        writer.writeheader()
+        writer.writerows([*rows, row])
 
 
 def rmse_by_variable(metrics: dict[str, float]) -> dict[str, float]:
-    r"""Root of the mean squared error of each variable over all steps of the validation rollout, in its unit.
-
-    .. math:: \mathrm{RMSE} = \sqrt{\tfrac1R \sum_r \mathrm{MSE}_r}
-    """
-    squares: dict[str, list[float]] = {}
-    for key, value in metrics.items():
-        if (match := _METRIC.match(key)) and match["name"] in VARIABLES:
-            squares.setdefault(match["name"], []).append(value)
-    return {name: (sum(v) / len(v)) ** 0.5 for name, v in sorted(squares.items())}
+    """Root mean squared error of each variable over all steps of the validation roll-out, in its unit."""
+    matches = ((_METRIC.match(key), value) for key, value in metrics.items())
+    return {m["name"]: v for m, v in sorted(((m, v) for m, v in matches if m), key=lambda pair: pair[0]["name"])}

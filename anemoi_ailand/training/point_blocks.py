@@ -58,7 +58,8 @@ class PointBlocks(Callback):
     Raises
     ------
     ValueError
-        The model is split over several GPUs, which a point-wise network never needs.
+        The model is split over several GPUs, which a point-wise network never needs, or the processes of the loader
+        would go through all epochs with one seed.
     """
 
     def __init__(
@@ -90,6 +91,12 @@ class PointBlocks(Callback):
                 "parallel (`num_gpus_per_node`), one per model."
             )
         loader = pl_module.config.dataloader
+        if loader.get("persistent_workers", True) and pl_module.task.rollout.epoch_increment == 0:
+            raise ValueError(
+                "The roll-out is the same in every epoch and `dataloader.persistent_workers` is true: anemoi-training "
+                "then keeps the processes of the loader with one seed, and every epoch would have the same blocks of "
+                "points and the same noise. Set `dataloader.persistent_workers: false`."
+            )
         for label, dataset in (("training", trainer.datamodule.ds_train), ("validation", trainer.datamodule.ds_valid)):
             for name, reader in dataset.data_readers.items():
                 if isinstance(reader, BlockReader):
@@ -97,7 +104,7 @@ class PointBlocks(Callback):
                 total = int(reader.grid_size)
                 if self.held_out == "exclude":
                     total = n_trained(loader[label].datasets[name].dataset_config, total)
-                fields = _resident(reader.data, total, self.resident_gb)
+                fields = resident_fields(reader.data, total, self.resident_gb)
                 shuffled = label == "training"
                 noise = noise_scale(reader, self.static_noise, self.state_noise) if shuffled else None
                 dataset.data_readers[name] = BlockReader(reader, fields, total, self.points, shuffled, noise)
@@ -113,8 +120,8 @@ class BlockReader:
     ----------
     reader : BaseAnemoiReader
         The reader of the datamodule.
-    fields : numpy.ndarray or None, shape (date, variable, ensemble, point)
-        Its fields in memory, or None to read from disk.
+    fields : numpy.ndarray or None, shape (date, ensemble, point, variable)
+        Its fields in memory, in the order of a sample so that a block is copied as it lies; None to read from disk.
     total, points : int
         Points to choose from, the first ones; points per sample.
     shuffled : bool
@@ -133,7 +140,8 @@ class BlockReader:
         shuffled: bool,
         noise: NDArray[np.float32] | None = None,
     ) -> None:
-        self._reader, self._fields, self._noise = reader, fields, noise
+        self._reader, self._fields = reader, fields
+        self._noise = [] if noise is None else [(np.flatnonzero(n), n[n != 0.0]) for n in noise]
         self._total, self._points = total, min(points or total, total)
         self._shuffled = shuffled
 
@@ -151,11 +159,12 @@ class BlockReader:
         rng = self._generator(positions)
         first = int(rng.integers(self._total - self._points + 1))
         block = slice(first, first + self._points)
-        source = self._reader.data if self._fields is None else self._fields
-        window = np.ascontiguousarray(np.asarray(source[positions, :, :, block]).transpose(0, 2, 3, 1))
-        if self._noise is not None:
-            window += self._noise[0] * rng.standard_normal(window.shape[1:], dtype=np.float32)
-            window[0] += self._noise[1] * rng.standard_normal(window.shape[1:], dtype=np.float32)
+        if self._fields is None:
+            window = np.ascontiguousarray(np.asarray(self._reader.data[positions, :, :, block]).transpose(0, 2, 3, 1))
+        else:
+            window = self._fields[positions, :, block].copy()
+        for dates, (columns, scale) in zip((window, window[:1]), self._noise, strict=False):
+            dates[..., columns] += scale * rng.standard_normal((*window.shape[1:3], len(columns)), dtype=np.float32)
         return torch.from_numpy(window)
 
     def _generator(self, positions: Any) -> np.random.Generator:
@@ -222,14 +231,16 @@ def n_trained(dataset_config: Any, total: int) -> int:
     return n
 
 
-def _resident(data: Any, total: int, limit_gb: float) -> NDArray[np.float32] | None:
-    shape = (*data.shape[:3], total)
+def resident_fields(data: Any, total: int, limit_gb: float) -> NDArray[np.float32] | None:
+    """Fields of the first ``total`` points in memory, shape (date, ensemble, point, variable); None above the limit."""
+    n_dates, n_variables, n_members, _ = data.shape
+    shape = (n_dates, n_members, total, n_variables)
     size = 4 * int(np.prod(shape))
     if size > limit_gb * GIB:
         LOG.info("Reading blocks from disk: %.1f GiB are more than resident_gb = %.1f", size / GIB, limit_gb)
         return None
     fields = np.empty(shape, dtype=np.float32)
     for first in range(0, shape[0], 256):
-        fields[first : first + 256] = data[first : first + 256][..., :total]
+        fields[first : first + 256] = data[first : first + 256][..., :total].transpose(0, 2, 3, 1)
     LOG.info("Dataset kept in memory: %.2f GiB, %s", size / GIB, shape)
     return fields

@@ -15,6 +15,7 @@ from anemoi.utils.dates import frequency_to_string, frequency_to_timedelta
 from torch import Tensor
 
 from anemoi_ailand.constants import STEP_HOURS, TASK_NAME
+from anemoi_ailand.training.curriculum import rollout_of
 
 LOG = logging.getLogger(__name__)
 
@@ -35,7 +36,8 @@ class LandForecaster(BaseForecaster):
     timestep : str
         Length of a step, ``6H``.
     rollout : dict
-        ``start``, ``epoch_increment``, ``maximum``: the curriculum of steps per training sample.
+        The curriculum of steps per training sample: ``steps``, a list with those of every epoch, or ``start``,
+        ``epoch_increment`` and ``maximum``; see :func:`~anemoi_ailand.training.curriculum.rollout_of`.
     validation_rollout : int, optional
         Steps per validation sample; the training rollout if not given.
 
@@ -68,9 +70,9 @@ class LandForecaster(BaseForecaster):
             input_offsets=[datetime.timedelta(0), step],
             output_offsets=[step],
             rollout_shift=step,
-            rollout=rollout,
             validation_rollout=validation_rollout,
         )
+        self.rollout = rollout_of(rollout)
 
     def get_inputs(self, batch: dict[str, Tensor], data_indices: dict, **_kwargs: Any) -> dict[str, Tensor]:
         """Both ends of the first step.

@@ -18,8 +18,8 @@ from anemoi_ailand.resources import listing
 
 pytestmark = pytest.mark.slow
 
-#: The sample has at most 12 MB; code, recipes and configurations are small beside it [byte].
-LARGEST_WHEEL = 14e6
+#: The sample has at most 12 MB, the trained network about 2; code, recipes and configurations are small [byte].
+LARGEST_WHEEL = 16e6
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +72,14 @@ def test_sample_is_found(installed: Installation) -> None:
     sample = Path(installed.code("from anemoi_ailand.resources import expand; print(expand('$AILAND_SAMPLE'))"))
     assert sample.is_relative_to(installed.python.parents[1])
     assert any(sample.rglob("*.nc"))
+
+
+def test_trained_network_is_found_and_loads(installed: Installation) -> None:
+    """Checksum, record and card came with the wheel; the network loads from there."""
+    path = Path(installed.run("-m", "anemoi_ailand", "pretrained", "--path").strip())
+    assert path.is_relative_to(installed.python.parents[1])
+    assert "verified" in installed.run("-m", "anemoi_ailand", "pretrained", "--check")
+    assert installed.run("-m", "anemoi_ailand", "pretrained", "--card").startswith("# Model card: ailand")
 
 
 def test_entry_points_load(installed: Installation) -> None:

@@ -74,8 +74,8 @@ def test_role_fits_time(row: Variable) -> None:
 
 @ROWS
 def test_prognostic_has_what_the_model_needs(row: Variable) -> None:
-    """The state is taken at the start of the step and has the scale of its increments; nothing else has one."""
-    if row.role is Role.PROGNOSTIC:
+    """The state is taken at the start of the step and has the scale of its increments; of the rest, only leaf area."""
+    if row.role is Role.PROGNOSTIC or row.name in ("lai_lv", "lai_hv"):
         assert row.taken == (START,)
         assert row.increment_scale is not None
         assert row.increment_scale > 0

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from anemoi_ailand.evaluation.bootstrap import Resamples, drawn_rmse, interval, resamples
+from anemoi_ailand.evaluation.bootstrap import Resamples, drawn_mean, drawn_rmse, interval, resamples, rmse_interval
 
 
 def test_draws_have_as_many_starts_and_points_as_there_are():
@@ -60,6 +60,28 @@ def test_draw_without_a_value_is_nan():
     """Not zero."""
     draws = Resamples(np.array([[1.0, 0.0]]), np.array([[1.0]]))
     assert np.isnan(drawn_rmse(np.ones((2, 1)), (np.array([0.0, 1.0]), np.ones(1)), draws)).all()
+
+
+def test_mean_may_be_below_zero():
+    """As that of errors; its root is the RMSE where the sums are of squares."""
+    draws, counts = resamples(5, 6), (np.full(5, 2.0), np.ones(6))
+    np.testing.assert_allclose(drawn_mean(np.full((5, 6), -4.0), counts, draws), -2.0)
+    squares = np.random.default_rng(0).random((5, 6))
+    np.testing.assert_array_equal(np.sqrt(drawn_mean(squares, counts, draws)), drawn_rmse(squares, counts, draws))
+
+
+def test_interval_of_a_single_model():
+    """The score is that of all values; more points make the interval smaller; equal values leave none."""
+    squares = np.random.default_rng(0).chisquare(3, (20, 200))
+    widths = []
+    for n in (20, 200):
+        counts = np.full(20, 4.0), np.ones(n)
+        value, low, high = rmse_interval(squares[:, :n], counts, resamples(20, n))
+        assert value == pytest.approx(np.sqrt(squares[:, :n].mean() / 4))
+        assert low < value < high
+        widths.append(high - low)
+    assert widths[1] < 0.7 * widths[0]
+    assert rmse_interval(np.full((3, 4), 9.0), (np.ones(3), np.ones(4)), resamples(3, 4)) == (3.0, 3.0, 3.0)
 
 
 def made_up(rng, n_starts=30, n_points=40, spread=1.0):

@@ -44,3 +44,11 @@ def test_variable_without_pairs_says_so():
     figure = density_figure({"swvl1": (np.full(3, np.nan), np.ones(3)), "sd": (np.zeros(5), np.zeros(5))}, "mine")
     assert figure.axes[0].texts[0].get_text() == "no data"
     assert figure.axes[1].collections[0].get_array().sum() == 5
+
+
+def test_water_is_shown_in_millimetres_a_day():
+    """Values and unit go together."""
+    reference, forecast = (values / 86400 for values in pair())
+    ax = density_figure({"evap": (reference, forecast)}, "mine").axes[0]
+    assert ax.get_xlabel() == "evap, ecLand [mm d⁻¹]"
+    assert 0.9 < ax.get_xlim()[1] < 1.2

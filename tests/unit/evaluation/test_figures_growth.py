@@ -67,3 +67,11 @@ def test_variable_without_values_says_so(scores):
     """One variable without data among others: its panel says it."""
     figure = growth_figure(scores, ["swvl1", "sd"])
     assert [text.get_text() for text in figure.axes[1].texts] == ["no data"]
+
+
+def test_water_is_shown_in_millimetres_a_day(scores):
+    """Values and unit go together."""
+    rows = scores.replace({"variable": {"slhf": "sro"}})
+    ax, plain = (growth_figure(table, [name]).axes[0] for table, name in ((rows, "sro"), (scores, "slhf")))
+    assert ax.get_ylabel() == "RMSE sro [mm d⁻¹]"
+    np.testing.assert_allclose(ax.get_lines()[0].get_ydata(), 86400 * plain.get_lines()[0].get_ydata())

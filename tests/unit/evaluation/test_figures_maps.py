@@ -79,3 +79,16 @@ def test_score_map_without_values_is_an_error():
     """An empty map would look like a good one."""
     with pytest.raises(ValueError, match=r"no finite rmse of 'swvl1'.*Leave its map out"):
         score_map_figure({"new": points() * np.nan}, "swvl1", "rmse")
+
+
+def test_carbon_is_shown_in_grams_a_day():
+    """Values and unit go together, of fields and of scores; a correlation has no unit."""
+    place = {"latitude": ("point", [0.0, 50.0]), "longitude": ("point", [0.0, 9.0])}
+    date = {"time": np.datetime64("2022-07-01", "ns")}
+    values = xr.DataArray([1e-7, 2e-7], dims="point", name="gpp", coords={**place, **date})
+    figure = map_figure(values, 2 * values)
+    np.testing.assert_allclose(figure.axes[2].collections[0].get_array(), [8.64, 17.28])
+    assert figure.axes[3].get_xlabel() == "gpp [g m⁻² d⁻¹]"
+    for metric, factor in (("rmse", 8.64e7), ("correlation", 1.0)):
+        figure = score_map_figure({"emulator": values}, "gpp", metric)
+        np.testing.assert_allclose(figure.axes[0].collections[0].get_array(), factor * values)

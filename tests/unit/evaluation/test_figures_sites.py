@@ -37,3 +37,13 @@ def test_several_forecasts_have_their_own_lines(truth):
     lines = figure.axes[0].get_lines()
     assert [to_hex(line.get_color()).upper() for line in lines] == ["#000000", *FORECAST_COLOURS[:2]]
     assert figure.axes[0].texts[0].get_text() == "new: RMSE 1, bias +1 K\nold: RMSE 2, bias \N{MINUS SIGN}2 K"
+
+
+def test_water_is_shown_in_millimetres_a_day(truth):
+    """Values, errors and unit go together."""
+    reference = truth[["stl1"]].rename({"stl1": "sro"}).isel(point=[0]) / 86400
+    run = reference.sel(time=slice("2022-01-01", "2022-01-31")) + 1.0 / 86400
+    ax = sites_figure(reference, run, ["a place"], TRAINING).axes[0]
+    assert ax.get_ylabel() == "sro [mm d⁻¹]"
+    assert ax.texts[0].get_text() == "RMSE 1, bias +1 mm d⁻¹"
+    assert ax.get_lines()[0].get_ydata()[0] == pytest.approx(float(truth["stl1"][:4, 0].mean()), rel=1e-4)

@@ -19,8 +19,9 @@ def scores():
     return case.table("scores")
 
 
-def cells(text):
-    """Rows of the table as lists, the header first."""
+def cells(text, part=0):
+    """Rows of the table as lists, the header first; ``part`` 1 is the table of correlations."""
+    text = text.split("Correlation of fluxes over 6 h.")[part]
     lines = [line for line in text.splitlines() if line.startswith("|") and "---" not in line]
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
 
@@ -43,7 +44,8 @@ def test_numbers_are_the_rmse_of_the_scores(scores, protocol):
 
 def test_title_and_count_of_wins(scores):
     """The sums are the number of variables."""
-    first, *_, held_out, trained = run_table(scores, "B", "RMSE of something.").splitlines()
+    text = run_table(scores, "B", "RMSE of something.").split("\n\nCorrelation")[0]
+    first, *_, held_out, trained = text.splitlines()
     assert first == "RMSE of something."
     assert held_out.startswith("Best at held-out points: emulator ")
     assert trained.startswith("Best at trained points: ")
@@ -70,3 +72,25 @@ def test_empty_group_of_one_variable_is_left_out(scores):
     empty = (scores["variable"] == "snowc") & (scores["group"] == "held_out")
     rows = cells(run_table(scores.assign(value=scores["value"].where(~empty, np.nan)), "B", ""))
     assert [row[2] for row in rows if row[0] == "snowc"] == ["trained"]
+
+
+@pytest.mark.parametrize("name", ["sro", "ssro", "evap", "gpp", "nee"])
+@pytest.mark.parametrize("protocol", ["A", "B"])
+def test_fluxes_are_shown_per_day_with_their_correlation(scores, protocol, name):
+    """RMSE in mm or g a day; correlation with ecLand of the values over 6 h, the highest is best."""
+    rows = scores.replace({"variable": {"slhf": name}})
+    text = run_table(rows, protocol, "")
+    unit, factor = ("g m-2 d-1", 8.64e7) if name in ("gpp", "nee") else ("mm d-1", 86400)
+    first = next(row for row in cells(text) if row[0] == name)
+    part = rows[rows["lead"].isna()] if protocol == "B" else rows[rows["lead"] == 90.0]
+    where = {"protocol": protocol, "variable": name, "cut": "points", "group": "held_out", "model": "emulator"}
+    assert first[1:4] == [unit, "held-out", number(factor * pick(part, metric="rmse", **where)["value"].item())]
+    own = next(row for row in cells(text, 1) if row[0] == name)
+    assert own[1:4] == ["1", "held-out", number(round(pick(part, metric="correlation", **where)["value"].item(), 3))]
+    assert own[-1] == "emulator"
+
+
+def test_without_fluxes_there_is_no_second_table(scores):
+    """And no heading of one."""
+    some = scores[scores["variable"].isin(["swvl1", "stl1"])]
+    assert "Correlation" not in run_table(some, "B", "")

@@ -18,7 +18,7 @@ FORECASTS = [f"run {k}" for k in range(6)]
 
 
 @pytest.mark.parametrize(
-    ("name", "label"), [("swvl1", "m³ m⁻³"), ("stl1", "K"), ("sd", "kg m⁻²"), ("evap", "kg m⁻² s⁻¹"), ("snowc", "1")]
+    ("name", "label"), [("swvl1", "m³ m⁻³"), ("stl1", "K"), ("sd", "kg m⁻²"), ("evap", "mm d⁻¹"), ("snowc", "1")]
 )
 def test_unit_label_has_superscripts(name, label):
     """The unit of the table, as it is printed."""

@@ -192,3 +192,14 @@ def test_nan_in_a_forecast_is_an_error():
     dataset["t2m"][0, 0, 0] = np.nan
     with pytest.raises(ValueError, match=r"'2t' of .* NaN"):
         collect({"A": world.reforecast_of(dataset)}, world.reference(), protocol="A", period=PERIOD)
+
+
+def test_errors_are_kept_by_start_and_unit_where_they_are_asked_for():
+    """Their sums follow those of a naive loop; without being asked for, they cost nothing."""
+    run = {"A": world.reforecast()}
+    kept = collect(run, world.reference(), protocol="A", period=PERIOD, variables=["stl1"], biases=True)
+    error, _ = errors("stl1")
+    naive = error.reshape(12, 3, 4, 10).sum(axis=2).swapaxes(0, 1)
+    np.testing.assert_allclose(kept.start_errors["stl1", "A"], naive, rtol=1e-6, atol=1e-4)
+    without = collect(run, world.reference(), protocol="A", period=PERIOD, variables=["stl1"])
+    assert without.start_errors == {}

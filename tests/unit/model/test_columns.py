@@ -51,6 +51,13 @@ def test_roles_of_the_table_are_enforced(changes, names):
         columns(**changes)
 
 
+def test_leaf_area_may_be_state():
+    """It has an increment scale, so that a configuration may leave it out of the forcing; air may not."""
+    c = columns(outputs={"2t": 0, "lai_lv": 1, "swvl1": 2}, forcing=[n for n in FORCING if n != "lai_lv"])
+    assert c.prognostic == ("lai_lv", "swvl1")
+    assert c.n_in == columns().n_in
+
+
 def test_unknown_variable_names_the_nearest():
     """A name that the table lacks is an error that offers the nearest one."""
     with pytest.raises(ValueError, match="swvl1"):

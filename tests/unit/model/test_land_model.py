@@ -288,3 +288,37 @@ def test_closed_step_names_what_is_missing():
     """A configuration without snow mass cannot be closed."""
     with pytest.raises(ValueError, match=r"needs \['sd'\] among the prognostic"):
         closed_case.land_model([n for n in closed_case.VARIABLES if n != "sd"])
+
+
+@pytest.mark.parametrize("network", ["split", "stock"])
+def test_network_is_chosen_by_name(network):
+    """Any network steps in the same dress, with static fields where the table has them."""
+    options = {"network": network, "activation": None, "depth": 2 if network == "stock" else None}
+    model = case.land_model(config=case.model_config(**options))
+    out = model.advance(*ends())
+    assert out.shape[-1] == len(model.columns.outputs)
+    if network == "split":
+        assert [model.columns.start[i] for i in model.network._static] == ["theta_sat", "z"]
+
+
+def test_options_of_the_network_are_checked():
+    """A name that nobody reads is an error."""
+    with pytest.raises(ValueError, match=r"'mlp' has no option \['widht'\]"):
+        case.land_model(config=case.model_config(widht=3))
+
+
+def test_wanted_is_the_reverse_of_a_step():
+    """A network that gives what is wanted makes the step end there, within the bounds."""
+    model = case.land_model()
+    start, end = ends()
+    after = model.advance(start, end)
+    wanted = model.wanted(start, after)
+    model.network.forward = lambda z: wanted
+    torch.testing.assert_close(model.advance(start, end), after, rtol=1e-5, atol=1e-6)
+
+
+def test_closed_step_has_no_reverse():
+    """The error says what to set."""
+    model = closed_case.land_model()
+    with pytest.raises(ValueError, match=r"'closed'.*'increments'"):
+        model.wanted(torch.zeros(1, 80), torch.zeros(1, 20))

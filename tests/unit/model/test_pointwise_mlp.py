@@ -55,6 +55,32 @@ def test_no_diagnostics_gives_empty_tensor():
     assert not any("diagnostic" in name for name, _ in net.named_parameters())
 
 
+def test_without_skip_only_the_diagnostic_block_sees_the_inputs():
+    """The network of aiLand v1: heads on trunk and block alone."""
+    net = network(skip=False)
+    assert net.prognostic_head.in_features == net.diagnostic_head.in_features == 16
+    assert net.diagnostic_block[0].in_features == 16 + 5
+    torch.nn.init.zeros_(net.trunk[-1][0].weight)  # nothing comes through the trunk
+    jacobians = torch.autograd.functional.jacobian(net, torch.randn(5))
+    assert jacobians[0].abs().max() == 0
+    assert jacobians[1].abs().max() > 0
+
+
+def test_size_of_the_network_of_ailand_v1():
+    """Six layers of 512 are about 1.3 million parameters, and the diagnostic branch 0.3 million."""
+    net = PointwiseMLP(46, 7, 5, width=512, depth=6, activation="relu", skip=False)
+    assert 1.3e6 < sum(p.numel() for p in net.trunk.parameters()) < 1.4e6
+    assert sum(p.numel() for p in net.diagnostic_block.parameters()) < 0.3e6
+
+
+def test_a_checkpoint_from_before_the_option_skips():
+    """Networks pickled without the attribute see the inputs in their heads, as they did."""
+    net, z = network(), torch.randn(7, 5)
+    expected = net(z)
+    del net.__dict__["skip"]
+    assert all(torch.equal(a, b) for a, b in zip(net(z), expected, strict=True))
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [({"activation": "tanhh"}, "Activation 'tanhh'"), ({"width": 0}, "at least 1")],

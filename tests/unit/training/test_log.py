@@ -6,40 +6,76 @@
 import csv
 from types import SimpleNamespace
 
-import pytest
+import torch
 
-from anemoi_ailand.training.log import TrainingLog, rmse_by_variable
+from anemoi_ailand.training.log import TrainingLog, append, rmse_by_variable
 
 METRICS = {
-    "val_data_mse_metric/data/sfc_swvl1/1": 4.0,
-    "val_data_mse_metric/data/sfc_swvl1/2": 16.0,
-    "val_data_mse_metric/data/2t/1": 0.25,
+    "val_rmse/swvl1": 3.0,
+    "val_rmse/2t": 0.5,
     "val_multi_dataset_loss_epoch": 0.5,
-    "train_multi_dataset_loss_epoch": 0.7,
 }
 
 
-def test_rmse_is_over_all_steps_of_the_rollout():
-    """Root of the mean of the squared errors, by variable."""
-    assert rmse_by_variable(METRICS) == {"2t": 0.5, "swvl1": pytest.approx(10.0**0.5)}
+def module_and_trainer(rollout=2):
+    module = SimpleNamespace(task=SimpleNamespace(rollout=SimpleNamespace(step=rollout)))
+    trainer = SimpleNamespace(
+        sanity_checking=False,
+        is_global_zero=True,
+        callback_metrics=METRICS,
+        current_epoch=0,
+        global_step=10,
+        world_size=2,
+    )
+    return trainer, module
 
 
-def test_groups_of_variables_are_left_out():
-    """A mean over variables of different units says nothing."""
-    assert rmse_by_variable({"val_data_mse_metric/data/all/1": 9.0, "val_data_mse_metric/data/sfc/1": 9.0}) == {}
+def read(path):
+    return list(csv.DictReader(path.open(newline="")))
+
+
+def test_errors_are_found_by_their_name():
+    """Losses and what else is logged are no errors of variables."""
+    assert rmse_by_variable({**METRICS, "val_data_increment_loss": 9.0}) == {"2t": 0.5, "swvl1": 3.0}
 
 
 def test_one_row_per_epoch_is_appended(tmp_path):
     """The header once, then a row after each validation, none for the sanity check."""
     log = TrainingLog(str(tmp_path / "deep" / "log.csv"))
-    module = SimpleNamespace(task=SimpleNamespace(rollout=SimpleNamespace(step=2)))
-    trainer = SimpleNamespace(
-        sanity_checking=True, is_global_zero=True, callback_metrics=METRICS, current_epoch=0, global_step=10
-    )
-    log.on_validation_epoch_end(trainer, module)
+    trainer, module = module_and_trainer()
+    trainer.sanity_checking = True
+    log.on_validation_end(trainer, module)
     trainer.sanity_checking = False
     for trainer.current_epoch in (0, 1):
-        log.on_validation_epoch_end(trainer, module)
-    rows = list(csv.DictReader((tmp_path / "deep" / "log.csv").open()))
+        log.on_validation_start(trainer, module)
+        log.on_validation_end(trainer, module)
+    rows = read(tmp_path / "deep" / "log.csv")
     assert [r["epoch"] for r in rows] == ["0", "1"]
     assert (float(rows[0]["rmse_2t"]), float(rows[0]["val_loss"]), rows[0]["rollout"]) == (0.5, 0.5, "2")
+    assert float(rows[0]["validation_seconds"]) <= float(rows[0]["seconds"])
+
+
+def test_samples_are_counted_and_losses_averaged(tmp_path):
+    """Windows x points x steps x processes and the mean over windows, of this epoch alone."""
+    log = TrainingLog(str(tmp_path / "log.csv"))
+    trainer, module = module_and_trainer(rollout=3)
+    for _ in range(2):
+        log.on_train_epoch_start(trainer, module)
+        for windows, loss in ((3, 2.0), (1, 6.0)):
+            batch = {"data": torch.zeros(windows, 4, 1, 5, 2)}
+            log.on_train_batch_end(trainer, module, {"loss": torch.tensor([loss])}, batch, 0)
+        log.on_validation_end(trainer, module)
+    rows = read(tmp_path / "log.csv")
+    assert [r["point_steps"] for r in rows] == [str(4 * 5 * 3 * 2)] * 2
+    assert [float(r["train_loss"]) for r in rows] == [3.0, 3.0]
+
+
+def test_a_column_that_is_new_is_added_to_all_rows(tmp_path):
+    """A run resumed with another variable: old rows have no value there, and none moves to another column."""
+    path = tmp_path / "log.csv"
+    append(path, {"epoch": 0, "rmse_a": 1.0})
+    append(path, {"epoch": 1, "rmse_b": 2.0, "rmse_a": 3.0})
+    assert read(path) == [
+        {"epoch": "0", "rmse_a": "1.0", "rmse_b": ""},
+        {"epoch": "1", "rmse_a": "3.0", "rmse_b": "2.0"},
+    ]

@@ -8,8 +8,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from omegaconf import OmegaConf
 
-from anemoi_ailand.training.point_blocks import BlockReader, PointBlocks, noise_scale
+from anemoi_ailand.training.point_blocks import BlockReader, PointBlocks, noise_scale, resident_fields
 from anemoi_ailand.variables import variable
 
 N_POINTS = 50
@@ -19,7 +20,8 @@ def reader(points=10, total=N_POINTS, shuffled=True, resident=True, noise=None):
     fields = np.broadcast_to(np.arange(N_POINTS, dtype=np.float32), (20, 3, 1, N_POINTS)).copy()
     fields += 1000 * np.arange(20, dtype=np.float32)[:, None, None, None]
     inner = SimpleNamespace(grid_size=N_POINTS, data=fields, num_sequences=1)
-    return BlockReader(inner, fields[..., :total] if resident else None, total, points, shuffled, noise)
+    kept = fields[..., :total].transpose(0, 2, 3, 1) if resident else None
+    return BlockReader(inner, kept, total, points, shuffled, noise)
 
 
 def block(sample):
@@ -56,6 +58,22 @@ def test_validation_blocks_are_the_same_in_every_epoch():
     one = block(r.get_sample(0, slice(3, 5)))
     torch.manual_seed(2)
     assert block(r.get_sample(0, slice(3, 5))) == one
+
+
+def test_fields_in_memory_are_those_of_the_dataset():
+    """In the order of a sample, without held-out points, and not at all above the limit."""
+    data = np.random.default_rng(1).random((300, 3, 1, 8), dtype=np.float32)
+    np.testing.assert_array_equal(resident_fields(data, 5, 1.0), data[..., :5].transpose(0, 2, 3, 1))
+    assert resident_fields(data, 5, 1e-6) is None
+
+
+def test_a_sample_does_not_change_the_fields_in_memory():
+    """Noise and normalisation work on a copy."""
+    noise = np.array([[0.0, 3.0, 0.0], [0.0, 0.0, 0.0]], dtype=np.float32)
+    noisy = reader(points=None, noise=noise)
+    one = noisy.get_sample(0, slice(4, 9)).clone()
+    noisy.get_sample(0, slice(4, 9)).mul_(2.0)
+    assert torch.equal(noisy.get_sample(0, slice(4, 9)), one)
 
 
 def test_held_out_points_are_never_read():
@@ -104,6 +122,18 @@ def test_noise_has_the_units_of_the_variables():
     expected = [[0.0, 1000.0, 0.0], [0.3 * variable("stl1").increment_scale, 0.0, 0.0]]
     np.testing.assert_allclose(noise_scale(inner, 0.5, 0.3), expected, rtol=1e-6)
     assert noise_scale(inner, 0.0, 0.0) is None
+
+
+@pytest.mark.parametrize(
+    ("gpus", "persistent", "increment", "message"),
+    [(2, False, 0, "num_gpus_per_model"), (1, True, 0, "persistent_workers: false")],
+)
+def test_settings_in_which_blocks_make_no_sense_are_refused(gpus, persistent, increment, message):
+    """A model on several GPUs; processes that keep their seed."""
+    config = {"system": {"hardware": {"num_gpus_per_model": gpus}}, "dataloader": {"persistent_workers": persistent}}
+    task = SimpleNamespace(rollout=SimpleNamespace(epoch_increment=increment))
+    with pytest.raises(ValueError, match=message):
+        PointBlocks().setup(None, SimpleNamespace(config=OmegaConf.create(config), task=task), "fit")
 
 
 @pytest.mark.parametrize(

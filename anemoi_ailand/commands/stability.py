@@ -1,0 +1,39 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""The command ``anemoi-ailand stability``."""
+
+from __future__ import annotations
+
+import sys
+from argparse import ArgumentParser, Namespace
+
+from anemoi.utils.cli import Command
+
+
+class Stability(Command):
+    """Roll a checkpoint out over a century with repeated forcing, and judge whether it drifts or gets stuck."""
+
+    def add_arguments(self, command_parser: ArgumentParser) -> None:
+        """Add the arguments of the command."""
+        add = command_parser.add_argument
+        add("--checkpoint", required=True, help="inference checkpoint")
+        add("--dataset", required=True, help="anemoi dataset whose years are repeated as forcing")
+        add("--output", default="stability", help="folder of the result (default: %(default)s)")
+        add("--years", type=int, default=100, help="length of the run (default: %(default)s)")
+        add("--start", help="first date of the forcing (default: the first midnight of the dataset)")
+        add("--end", help="where the forcing ends at the latest; whole years are cut out (default: the last date)")
+        add("--device", default="cpu", help="of torch: cpu, cuda (default: %(default)s)")
+
+    def run(self, args: Namespace) -> None:
+        """Run and say what was found."""
+        from anemoi_ailand.stability import stability  # slow to import
+
+        folder = stability(
+            args.checkpoint, args.dataset, args.output, years=args.years, start=args.start, end=args.end,
+            device=args.device,
+        )  # fmt: skip
+        sys.stdout.write(f"{(folder / 'table.md').read_text()}\nResult: {folder}\n")
+
+
+command = Stability

@@ -1,0 +1,237 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""A contest of recipes: train every entrant, roll all out by the same protocol, write one table and one figure.
+
+Trainings and roll-outs are kept in the folder of the contest, and what is there already is not made again. The result
+itself, the folder ``result`` in it, appears when it is complete.
+"""
+
+from __future__ import annotations
+
+import datetime
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+
+from anemoi_ailand import __version__
+from anemoi_ailand.contest_training import (
+    INFERENCE,
+    fingerprints,
+    finished,
+    folder_of,
+    point_steps,
+    spent_on,
+    train,
+)
+from anemoi_ailand.evaluate import check, period_of, plan, rolled_out
+from anemoi_ailand.evaluation.climatology import Period
+from anemoi_ailand.evaluation.contest_entry import Entry
+from anemoi_ailand.evaluation.contest_figure import pareto_figure
+from anemoi_ailand.evaluation.contest_scores import contest_scores
+from anemoi_ailand.evaluation.contest_settings import ContestSettings
+from anemoi_ailand.evaluation.contest_table import contest_table
+from anemoi_ailand.evaluation.folder import complete_folder
+from anemoi_ailand.evaluation.inputs import Fields, open_fields
+from anemoi_ailand.evaluation.jobs import Job, digest
+from anemoi_ailand.evaluation.matching import ALL, HELD_OUT
+from anemoi_ailand.evaluation.records import DIGITS, json_text, records, stamp
+from anemoi_ailand.evaluation.settings import Settings
+from anemoi_ailand.evaluation.style import save
+from anemoi_ailand.evaluation.sums import collect
+from anemoi_ailand.model.cost import cost_of
+from anemoi_ailand.rollout.checkpoint import load_step
+
+LOG = logging.getLogger(__name__)
+
+#: Version of the layout of ``contest.json``; changes when a reader would have to.
+SCHEMA = "anemoi-ailand/contest/1"
+
+#: Cuts by which the entrants are compared.
+_CUTS = ("all", "points", "snow_regime")
+
+
+def contest(settings: ContestSettings) -> Path:
+    """Train, roll out, compare.
+
+    Returns
+    -------
+    Path
+        The folder of the result: ``table.md``, ``scores.csv``, ``entrants.csv``, ``contest.json``, ``pareto.png``,
+        ``settings.yaml``, and ``evaluation.yaml``, with which ``anemoi-ailand evaluate`` writes a report of all.
+
+    Raises
+    ------
+    FileNotFoundError, FileExistsError, ValueError
+        Something is missing or does not fit, found before any training where that is possible.
+    ChildProcessError
+        Trainings failed; all others are made before it is raised.
+    """
+    reference = open_fields(settings.dataset)
+    hashes = {k: fingerprints(k, settings.stages(k), settings.training_seed) for k in settings.entrants}
+    expected = settings.evaluation({label: _checkpoint(settings, label) for label in settings.entrants})
+    jobs = plan(expected, reference)
+    period_of(expected, reference, jobs, {})
+    for entrant in settings.entrants.values():
+        if entrant.checkpoint is not None:
+            load_step(entrant.checkpoint)  # says what is there
+    with complete_folder(settings.output / "result", proof="contest.json") as folder:
+        spent = _all_trained(settings, hashes)
+        entries = [_entry(settings, label, cost) for label, cost in spent.items() if cost is not None]
+        _check_reference(settings, entries)
+        evaluation = settings.evaluation({e.label: Path(e.checkpoint) for e in entries})
+        period = check(evaluation, reference, {}, jobs, [])
+        scores = _scores(settings, evaluation, reference, jobs, period)
+        _write(folder, settings, evaluation, entries, scores, _about(jobs, reference, period))
+    return settings.output / "result"
+
+
+def _checkpoint(settings: ContestSettings, label: str) -> Path:
+    """Checkpoint of an entrant, whether it is there or not."""
+    entrant = settings.entrants[label]
+    return entrant.checkpoint or folder_of(settings, label, len(entrant.stages)) / INFERENCE
+
+
+def _all_trained(settings: ContestSettings, hashes: Mapping[str, list[str]]) -> dict[str, dict[str, Any] | None]:
+    """What :func:`_trained` says of each entrant; a failure is told when all others are trained."""
+    spent, failures = {}, {}
+    for label, marks in hashes.items():
+        try:
+            spent[label] = _trained(settings, label, marks)
+        except ChildProcessError as error:
+            LOG.error("The training of %s failed; going on with the others", label)
+            failures[label] = str(error)
+    if failures:
+        told = "\n\n".join(f"{label}:\n{text}" for label, text in failures.items())
+        raise ChildProcessError(
+            f"{told}\n\nThe trainings of {list(failures)} failed, those of {list(spent)} are there and will be taken. "
+            "Mend what is wrong and start again, or leave an entrant out: `entrants.LABEL=null`."
+        )
+    return spent
+
+
+def _trained(settings: ContestSettings, label: str, hashes: list[str]) -> dict[str, Any] | None:
+    """Samples, time and device of an entrant's training, made if need be; ``None`` if it is not to be and not there."""
+    entrant = settings.entrants[label]
+    if entrant.checkpoint is not None:
+        return {"point_steps": point_steps(entrant.checkpoint.parents[1])}
+    folders = [folder_of(settings, label, n) for n in range(1, len(hashes) + 1)]
+    if settings.train:
+        return spent_on(train(label, settings, hashes), folders)
+    marks = [mark for folder in folders if (mark := finished(folder)) is not None]
+    if len(marks) < len(folders):
+        LOG.warning("%s takes no part: %d of %d stages are trained", label, len(marks), len(folders))
+        return None
+    changed = [mark["hash"] for mark in marks] != hashes
+    return {**spent_on(marks, folders), "note": "trained by another configuration than today's" if changed else ""}
+
+
+def _check_reference(settings: ContestSettings, entries: list[Entry]) -> None:
+    if settings.reference not in [e.label for e in entries]:
+        raise ValueError(
+            f"The reference '{settings.reference}' is not trained, and `train` is false; trained are "
+            f"{[e.label for e in entries]}. Set `train` to true, or `reference` to one of these."
+        )
+
+
+def _entry(settings: ContestSettings, label: str, spent: Mapping[str, Any]) -> Entry:
+    """An entrant with what it is and what it has cost."""
+    entrant, path = settings.entrants[label], _checkpoint(settings, label)
+    step = load_step(path)
+    cost = cost_of(step.model.model, len(step.inputs))
+    known = {key: value for key, value in spent.items() if key != "note"}
+    return Entry(
+        label=label,
+        origin=" + ".join(stage.config for stage in entrant.stages) or str(entrant.checkpoint),
+        checkpoint=str(path),
+        checkpoint_sha256=digest(path),
+        parameters=cost.parameters,
+        flop_linear=cost.linear,
+        flop=cost.flop,
+        note="; ".join(text for text in (entrant.note, spent.get("note")) if text),
+        **known,
+    )
+
+
+def _scores(
+    settings: ContestSettings, evaluation: Settings, reference: Fields, jobs: list[Job], period: Period
+) -> pd.DataFrame:
+    """Scores of all protocols; roll-outs that are there are taken."""
+    tables = []
+    for job in jobs:
+        sums = collect(
+            rolled_out(evaluation, job), reference, protocol=job.protocol, period=period, cuts=_possible(reference),
+            overlap=settings.climatology.overlap, biases=True,
+        )  # fmt: skip
+        tables.append(contest_scores(sums, settings.reference, settings.seed))
+    return pd.concat(tables, ignore_index=True)
+
+
+def _possible(reference: Fields) -> list[str]:
+    """Cuts that the dataset allows."""
+    has = {
+        "all": True,
+        "points": reference.constant("held_out") is not None or reference.constant("point_id") is not None,
+        "snow_regime": "snowc" in reference.units,
+    }
+    return [cut for cut in _CUTS if has[cut]]
+
+
+def _about(jobs: list[Job], reference: Fields, period: Period) -> dict[str, Any]:
+    """What was run, for the first line of the table and the header of the JSON."""
+    n_points = len(reference.latitude)
+    return {
+        "dataset": str(reference.path),
+        "climatology": {"first": stamp(period[0]), "last": stamp(period[1])},
+        "protocols": {
+            job.name: {
+                "starts": len(job.starts), "first": stamp(job.starts[0]), "last": stamp(job.starts[-1]),
+                "longest_lead_days": float(job.leads[-1] / 24),
+                "points": n_points if job.points is None else len(job.points),
+            }
+            for job in jobs
+        },
+    }  # fmt: skip
+
+
+def _write(
+    folder: Path,
+    settings: ContestSettings,
+    evaluation: Settings,
+    entries: list[Entry],
+    scores: pd.DataFrame,
+    about: dict[str, Any],
+) -> None:
+    """Write everything into the folder of the result."""
+    budget = settings.budget.point_steps if settings.budget else None
+    many = about["protocols"]["A"]
+    title = (
+        f"Contest against ecLand: {many['starts']} runs of {many['longest_lead_days']:g} days from {many['first']} to "
+        f"{many['last']}, {many['points']} points."
+    )
+    table = contest_table(scores, entries, settings.reference, title=title, budget=budget)
+    (folder / "table.md").write_text(table)
+    scores.to_csv(folder / "scores.csv", index=False, float_format=f"%.{DIGITS}g")
+    costs = pd.DataFrame([entry.record() for entry in entries])
+    costs.to_csv(folder / "entrants.csv", index=False, float_format=f"%.{DIGITS}g")
+    document = {
+        "schema": SCHEMA,
+        "version": __version__,
+        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="minutes"),
+        "command": "anemoi-ailand contest settings.yaml  # settings.yaml is in the folder of the result",
+        "reference": settings.reference,
+        **about,
+        "settings": settings.model_dump(mode="json"),
+        "entrants": records(costs),
+        "scores": records(scores),
+    }
+    (folder / "contest.json").write_text(json_text(document))
+    for name, options in (("settings", settings), ("evaluation", evaluation)):
+        text = yaml.safe_dump(options.model_dump(mode="json"), sort_keys=False)
+        (folder / f"{name}.yaml").write_text(text)
+    group = HELD_OUT if HELD_OUT in set(scores["group"]) else ALL
+    save(pareto_figure(scores, entries, settings.reference, group), folder / "pareto.png")

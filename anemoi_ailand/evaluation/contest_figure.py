@@ -1,0 +1,93 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""Error against cost: one point for each entrant, and the front of those that nobody beats in both."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from anemoi_ailand.evaluation.contest_entry import Entry
+from anemoi_ailand.evaluation.contest_scores import CORE, TOGETHER
+from anemoi_ailand.evaluation.style import BETTER, GRID, QUIET, SMALL, WORSE, Figure, panels, plain, title
+
+
+def pareto_figure(scores: pd.DataFrame, entries: Sequence[Entry], reference: str, group: str) -> Figure:
+    """Geometric mean of the ratios of RMSE against operations per point-step, one panel for each lead time.
+
+    Bars are 95 % intervals. A hollow point lacks some of the core variables and is on no front, as its mean is one of
+    fewer. The reference is at one.
+
+    Parameters
+    ----------
+    scores : pandas.DataFrame
+        Table of :func:`~anemoi_ailand.evaluation.contest_scores.contest_scores` of protocol A.
+    entries : sequence of Entry
+        Who took part.
+    reference : str
+        Label of the entrant that the others are compared with.
+    group : str
+        Group of points.
+
+    Raises
+    ------
+    ValueError
+        There is no row of this group.
+    """
+    rows = scores[(scores["group"] == group) & (scores["variable"] == TOGETHER) & (scores["protocol"] == "A")]
+    if rows.empty:
+        raise ValueError(f"There is no score of '{group}'; there are {sorted(set(scores['group']))}. Name one of them.")
+    periods = list(dict.fromkeys(rows["period"]))
+    figure, axes = panels(len(periods), columns=2, height=4.2)
+    for ax, period in zip(axes, periods, strict=True):
+        _panel(ax, rows[rows["period"] == period].set_index("model"), entries, reference)
+        ax.set_title(period, loc="left")
+    title(figure, f"Error against cost, {group.replace('_', '-')} points")
+    return figure
+
+
+def front(cost: Sequence[float], error: Sequence[float]) -> list[int]:
+    """Indices of those that nobody beats in both, by increasing cost; ties go to the first."""
+    best, found = np.inf, []
+    for i in sorted(range(len(cost)), key=lambda i: (cost[i], error[i])):
+        if error[i] < best:
+            best = error[i]
+            found.append(i)
+    return found
+
+
+def _panel(ax: Axes, rows: pd.DataFrame, entries: Sequence[Entry], reference: str) -> None:
+    ax.axhline(1.0, color=QUIET, linewidth=0.8, linestyle=":")
+    shown = [e for e in entries if e.label in rows.index]
+    whole = [e for e in shown if rows.loc[e.label, "n"] == len(CORE)]
+    complete = whole or shown
+    at = front([e.flop for e in complete], [float(rows.loc[e.label, "ratio"]) for e in complete])
+    line = [(complete[i].flop, float(rows.loc[complete[i].label, "ratio"])) for i in at]
+    ax.plot(*zip(*line, strict=True), color=BETTER, linewidth=1.2, drawstyle="steps-post", zorder=1)
+    cheap, dear = min(e.flop for e in shown), max(e.flop for e in shown)
+    turn = cheap * (dear / cheap) ** 0.75 if dear > cheap else np.inf
+    for entry in shown:
+        row = rows.loc[entry.label]
+        colour = WORSE if entry.label == reference else BETTER
+        below, above = (max(0.0, v) for v in (row["ratio"] - row["ratio_low"], row["ratio_high"] - row["ratio"]))
+        if np.isfinite([below, above]).all():
+            ax.errorbar(entry.flop, row["ratio"], [[below], [above]], color=colour, linewidth=1, capsize=2, zorder=2)
+        face = colour if entry in whole else "white"
+        ax.scatter(entry.flop, row["ratio"], 36, facecolors=face, edgecolors=colour, zorder=3)
+        left = entry.flop > turn  # the name of a dear one would leave the panel
+        ax.annotate(
+            plain(entry.label), (entry.flop, row["ratio"]), xytext=(-5 if left else 5, 4), textcoords="offset points",
+            fontsize=SMALL, ha="right" if left else "left",
+        )  # fmt: skip
+    ax.set(xscale="log", yscale="log", xlabel="operations per point-step [FLOP]")
+    ax.set_ylabel(f"RMSE over that of {plain(reference)},\nmean of the core variables")
+    ax.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    ax.yaxis.set_minor_formatter(lambda value, _: f"{value:.2g}")
+    ax.tick_params(which="both", labelsize=SMALL)
+    ax.margins(x=0.2, y=0.12)
+    ax.grid(color=GRID, linewidth=0.6, axis="x")
+    ax.grid(color=GRID, linewidth=0.6, axis="y", which="both")

@@ -1,0 +1,179 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""The table of a contest, as Markdown: who took part, how much better or worse than the reference, and the bars."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Any
+
+import pandas as pd
+
+from anemoi_ailand.evaluation.contest_entry import Entry, fairness
+from anemoi_ailand.evaluation.contest_scores import CORE, TOGETHER
+from anemoi_ailand.evaluation.matching import ALL, HELD_OUT, TRAINED
+from anemoi_ailand.evaluation.style import after_number
+from anemoi_ailand.evaluation.table import number
+
+#: Variables of which the bias is shown.
+SOIL_TEMPERATURES = ("stl1", "stl2", "stl3")
+
+#: Variables whose RMSE is to be at most :data:`WANTED_RATIO` of the reference's.
+WANTED = (*SOIL_TEMPERATURES, "snowc")
+WANTED_RATIO = 0.7
+
+_POINTS = {HELD_OUT: "held-out points", TRAINED: "trained points", ALL: "all points"}
+
+
+def contest_table(
+    scores: pd.DataFrame, entries: Sequence[Entry], reference: str, *, title: str, budget: float | None = None
+) -> str:
+    """All of the contest on one page.
+
+    Parameters
+    ----------
+    scores : pandas.DataFrame
+        Tables of :func:`~anemoi_ailand.evaluation.contest_scores.contest_scores`, those of the protocols A and B.
+    entries : sequence of Entry
+        Who took part, in the order of the rows.
+    reference : str
+        Label of the entrant that the others are compared with.
+    title : str
+        First line: what was run.
+    budget : float, optional
+        Point-steps that everyone should have had.
+    """
+    parts = [title, _entrants(entries), "\n".join(fairness(entries, reference, budget))]
+    parts.append(
+        f"Ratios are RMSE over that of {reference}, whose own RMSE is in the first row; **bold** where the 95 % "
+        "interval (paired bootstrap over start dates and points) is below one. `core` is the geometric mean of the "
+        f"{len(CORE)} ratios; `lower` counts bold ones, `bar` those of {', '.join(WANTED)} at most {WANTED_RATIO:g}."
+    )
+    many = scores[scores["protocol"] == "A"]
+    for group in _point_groups(many):
+        for period in dict.fromkeys(many["period"]):
+            parts += [f"## {_POINTS[group]}, {period}", _ratios(many, group, period, reference)]
+    parts += [*_biases(many), *_snow(many, reference), *_long_run(scores[scores["protocol"] == "B"])]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def markdown(rows: Sequence[Sequence[str]]) -> str:
+    """Lines of a Markdown table with aligned columns; the first row is its header, the first column words."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    lines = ["| " + " | ".join(_padded(text, w, i) for i, (text, w) in enumerate(zip(row, widths, strict=True))) + " |"
+             for row in rows]  # fmt: skip
+    rule = "|" + "|".join("-" * (w + 1) + (":" if i else "-") for i, w in enumerate(widths)) + "|"
+    return "\n".join([lines[0], rule, *lines[1:]])
+
+
+def _padded(text: str, width: int, column: int) -> str:
+    return text.rjust(width) if column else text.ljust(width)
+
+
+def _entrants(entries: Sequence[Entry]) -> str:
+    head = ["entrant", "parameters", "FLOP/point-step", "point-steps", "hours", "CPU hours", "device", "from", "note"]
+    rows = [
+        [
+            e.label, f"{e.parameters:,}", f"{e.flop:.3g}", "-" if e.point_steps is None else f"{e.point_steps:.3g}",
+            number(e.wall_hours), number(e.cpu_hours), e.device, e.origin, e.note or "-",
+        ]
+        for e in entries
+    ]  # fmt: skip
+    return markdown([head, *rows])
+
+
+def _point_groups(scores: pd.DataFrame) -> list[str]:
+    there = set(scores["group"])
+    return [group for group in (HELD_OUT, TRAINED, ALL) if group in there]
+
+
+def _ratios(scores: pd.DataFrame, group: str, period: str, reference: str) -> str:
+    part = scores[(scores["group"] == group) & (scores["period"] == period) & (scores["metric"] == "rmse")]
+    cells = {(row.model, row.variable): row for row in part.itertuples()}
+    names = [name for name in CORE if (reference, name) in cells]
+    own = [number(cells[reference, name].value) + after_number(name) for name in names]
+    rows = [["", *names, TOGETHER, "lower", "bar"], [f"{reference} [RMSE]", *own, "1", "-", "-"]]
+    for model in dict.fromkeys(part["model"]):
+        if model == reference:
+            continue
+        ratios = [_cell(cells.get((model, name))) for name in (*names, TOGETHER)]
+        there = {name: cells[model, name] for name in names if (model, name) in cells}
+        lower = sum(row.better for row in there.values())
+        bar = [name for name in WANTED if name in there]
+        reached = sum(there[name].ratio <= WANTED_RATIO for name in bar)
+        rows.append([model, *ratios, f"{lower}/{len(there)}", f"{reached}/{len(bar)}"])
+    return markdown(rows)
+
+
+def _cell(row: Any) -> str:
+    """Ratio, bold where it is surely below one; a dash where the model or the reference lacks the variable."""
+    if row is None or pd.isna(row.ratio):
+        return "-"
+    return f"**{row.ratio:.2f}**" if row.better else f"{row.ratio:.2f}"
+
+
+def _biases(scores: pd.DataFrame) -> Iterator[str]:
+    """Bias of soil temperature at the last lead time, held-out points first."""
+    group, period = _point_groups(scores)[0], list(dict.fromkeys(scores["period"]))[-1]
+    part = scores[(scores["group"] == group) & (scores["period"] == period) & (scores["metric"] == "bias")]
+    names = [name for name in SOIL_TEMPERATURES if name in set(part["variable"])]
+    if names:
+        yield f"## Bias in K with its 95 % interval, {_POINTS[group]}, {period}"
+        yield _by_model(part, names, lambda row: f"{row.value:+.3f} ({row.low:+.3f} to {row.high:+.3f})")
+
+
+def _snow(scores: pd.DataFrame, reference: str) -> Iterator[str]:
+    """RMSE of soil temperature where there is snow over that where there is none."""
+    period = list(dict.fromkeys(scores["period"]))[-1]
+    part = scores[(scores["period"] == period) & (scores["metric"] == "rmse")]
+    by_group = {g: part[part["group"] == g].set_index(["model", "variable"])["value"] for g in ("snow", "snow-free")}
+    if any(values.empty for values in by_group.values()):
+        return
+    ratio = (by_group["snow"] / by_group["snow-free"]).rename("value").reset_index()
+    names = [name for name in SOIL_TEMPERATURES if name in set(ratio["variable"])]
+    if names:
+        yield f"## RMSE in the snow zone over that in the snow-free zone, all points, {period} (bar: at most 1.5)"
+        yield _by_model(ratio, names, lambda row: f"{row.value:.2f}")
+
+
+def _long_run(scores: pd.DataFrame) -> Iterator[str]:
+    """Bias after years, its spread, correlation of anomalies, and growth of the error."""
+    if scores.empty:
+        return
+    group = _point_groups(scores)[0]
+    part = scores[scores["group"] == group]
+    years = [p for p in dict.fromkeys(part["period"]) if p.startswith("year")]
+    last, early = years[-1], years[min(1, len(years) - 1)]
+    soil = [n for n in (*SOIL_TEMPERATURES, "swvl1", "swvl2", "swvl3") if n in set(part["variable"])]
+    wanted = [
+        (f"Bias in {last} (bar for stl1-3: 0.05 K)", last, "bias", soil, "{:+.2g}"),
+        (f"Size of bias in {last} that 90 % of the points stay below (bar for stl1-3: 0.3 K)", last, "bias_most", soil,
+         "{:.2g}"),
+        ("Anomaly correlation over the whole run (bar for swvl3: 0.95)", "whole run", "acc", soil, "{:.3f}"),
+    ]  # fmt: skip
+    yield f"# One run, {_POINTS[group]}"
+    for heading, period, metric, names, form in wanted:
+        rows = part[(part["period"] == period) & (part["metric"] == metric)]
+        yield f"## {heading}"
+        yield _by_model(rows, names, partial(_formatted, form))
+    if last != early:
+        growth = part[part["metric"] == "rmse"].set_index(["model", "variable"])
+        ratio = growth[growth["period"] == last]["value"] / growth[growth["period"] == early]["value"]
+        yield f"## RMSE of {last} over that of {early} (bar: at most 1.1)"
+        yield _by_model(ratio.rename("value").reset_index(), soil, lambda row: f"{row.value:.2f}")
+
+
+def _formatted(form: str, row: Any) -> str:
+    return form.format(row.value)
+
+
+def _by_model(rows: pd.DataFrame, names: Sequence[str], text: Callable[[Any], str]) -> str:
+    """One row for each model, one column for each variable."""
+    cells = {(row.model, row.variable): row for row in rows.itertuples() if row.value == row.value}
+    body = [
+        [model, *(text(cells[model, n]) if (model, n) in cells else "-" for n in names)]
+        for model in dict.fromkeys(rows["model"])
+    ]
+    return markdown([["", *names], *(row for row in body if set(row[1:]) != {"-"})])

@@ -1,0 +1,135 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""What one step of one point costs: parameters and floating-point operations, counted while the model runs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+
+#: Points of the step that is counted; operations are proportional to them.
+POINTS = 8
+
+#: Products of matrices, and where the two factors are among their arguments.
+_PRODUCTS = {"mm": (0, 1), "addmm": (1, 2), "bmm": (0, 1), "baddbmm": (1, 2)}
+
+#: Operations for each value that goes in: normalisations take a mean, a variance, and scale; sums one.
+_PER_INPUT = {
+    "native_layer_norm": 8, "native_batch_norm": 8, "_softmax": 4, "_log_softmax": 4, "sum": 1, "mean": 1, "cumsum": 1,
+    "prod": 1, "amax": 1, "amin": 1,
+}  # fmt: skip
+
+#: Element-wise operations that compute nothing.
+_FREE = {"clone", "copy_", "_to_copy", "zeros_like", "ones_like", "empty_like", "fill_", "lift_fresh_copy"}
+
+
+class Steps(Protocol):
+    """A model whose step can be counted: :class:`~anemoi_ailand.model.land_model.LandModel`."""
+
+    network: Any
+
+    def advance(self, start: Tensor, end: Tensor) -> Tensor:
+        """One step, ``(point, input variable) -> (point, output variable)``."""
+        ...
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Cost of one step of one point.
+
+    Attributes
+    ----------
+    parameters : int
+        Trained numbers.
+    linear : float
+        Operations of linear layers, :math:`2 n_{in} n_{out}` each: a multiplication and an addition. For trees, the
+        comparisons.
+    other : float
+        All other operations: activations, normalisations, the physics of the closed step. One for each value that an
+        element-wise operation gives, whatever it is.
+    """
+
+    parameters: int
+    linear: float
+    other: float
+
+    @property
+    def flop(self) -> float:
+        """All operations of one step of one point."""
+        return self.linear + self.other
+
+
+class Counter(TorchDispatchMode):
+    """Count the operations of everything that runs inside ``with``.
+
+    ``torch.utils.flop_counter`` counts products of matrices only, and would take the physics for free.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = 0.0
+        self.other = 0.0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Run an operation and add what it costs."""
+        out = func(*args, **(kwargs or {}))
+        name = func.__name__.partition(".")[0]
+        if name in _PRODUCTS:
+            a, b = (args[i] for i in _PRODUCTS[name])
+            self.linear += 2.0 * math.prod(a.shape) * b.shape[-1]
+        elif name in _PER_INPUT:
+            self.other += float(_PER_INPUT[name] * args[0].numel())
+        elif torch.Tag.pointwise in func.tags and name not in _FREE:
+            self.other += float(sum(t.numel() for t in _tensors(out)))
+        return out
+
+
+def cost_of(model: Steps, n_inputs: int) -> Cost:
+    """Cost of one step, of network and physics.
+
+    A network that computes outside torch (trees) states ``flops_per_point``, and ``n_parameters`` if what it has
+    learned is not in torch parameters.
+
+    Parameters
+    ----------
+    model : LandModel
+        Or anything with ``advance`` and ``network``.
+    n_inputs : int
+        Variables of the input.
+    """
+    weights = list(model.network.parameters())
+    where = {"device": weights[0].device, "dtype": weights[0].dtype} if weights else {}
+    start, end = torch.zeros(POINTS, n_inputs, **where), torch.zeros(POINTS, n_inputs, **where)
+    with torch.no_grad(), Counter() as counted:
+        model.advance(start, end)
+    stated = stated_by(model.network, "flops_per_point")
+    return Cost(
+        parameters=n_parameters(model.network),
+        linear=counted.linear / POINTS + (stated or 0.0),
+        other=counted.other / POINTS,
+    )
+
+
+def n_parameters(network: nn.Module) -> int:
+    """Number of trained numbers: torch parameters, and what modules without them state as ``n_parameters``."""
+    return sum(p.numel() for p in network.parameters()) + int(stated_by(network, "n_parameters") or 0)
+
+
+def stated_by(network: nn.Module, attribute: str) -> float | None:
+    """Sum of a number that modules may have as an attribute or a method; ``None`` if none has."""
+    found: list[Callable[[], float] | float] = [
+        getattr(m, attribute) for m in network.modules() if hasattr(m, attribute)
+    ]
+    return sum(float(value() if callable(value) else value) for value in found) if found else None
+
+
+def _tensors(out: Any) -> list[Tensor]:
+    values = out if isinstance(out, tuple | list) else [out]
+    return [v for v in values if isinstance(v, Tensor)]

@@ -1,0 +1,185 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""Boosted trees (XGBoost) with the call of a network."""
+
+from __future__ import annotations
+
+import logging
+import time
+import zlib
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from anemoi_ailand.model.pointwise_mlp import check_sizes
+
+LOG = logging.getLogger(__name__)
+
+#: Rounds between two lines in the log.
+LOG_EVERY = 16
+
+
+class Trees(nn.Module):
+    r"""Predict increments and diagnostics by sums of regression trees, one sum for each output.
+
+    .. math:: y_j = y_j^0 + \eta \sum_{k=1}^{K} T_{jk}(z)
+
+    Trees are fitted (:meth:`fit`, by the callback :class:`~anemoi_ailand.training.fit_trees.FitTrees`), not trained by
+    gradient steps, and have no gradient. Before a fit, increments and diagnostics are zero. Fitted trees are kept as
+    compressed bytes, so that checkpoints hold them as they hold weights. The only torch parameter is a zero that is
+    multiplied by zero, because a trainer without any parameter stops.
+
+    Parameters
+    ----------
+    n_in, n_prognostic, n_diagnostic : int
+        Input columns, predicted increments and predicted diagnostics.
+    trees : int
+        Trees for each output, :math:`K`.
+    depth : int
+        Comparisons on the way from root to leaf, at most.
+    rate : float
+        Learning rate, :math:`\eta`.
+    subsample : float
+        Part of the samples that each tree is fitted to.
+
+    Raises
+    ------
+    ImportError
+        xgboost is not installed.
+    ValueError
+        A size that is not positive.
+
+    Shapes: ``(..., point, n_in) -> (..., point, n_prognostic), (..., point, n_diagnostic)``, normalised, no unit.
+    Source: Wesselkamp et al. (2025), doi:10.5194/gmd-18-921-2025, with its 256 trees of depth 10, rate 0.15, subsample
+    0.7, and histograms; doi:10.1145/2939672.2939785 for the method.
+    """
+
+    def __init__(
+        self,
+        n_in: int,
+        n_prognostic: int,
+        n_diagnostic: int,
+        *,
+        trees: int = 256,
+        depth: int = 10,
+        rate: float = 0.15,
+        subsample: float = 0.7,
+    ) -> None:
+        super().__init__()
+        check_sizes(n_in=n_in, n_prognostic=n_prognostic, trees=trees, depth=depth)
+        _xgboost()
+        self.n_in, self.n_prognostic, self.n_diagnostic = n_in, n_prognostic, n_diagnostic
+        self.trees, self.depth, self.rate, self.subsample = trees, depth, rate, subsample
+        self.unused = nn.Parameter(torch.zeros(()))
+        self.n_parameters = 0
+        self._stored = b""
+        self._booster: Any = None
+
+    @property
+    def fitted(self) -> bool:
+        """Whether there are trees."""
+        return bool(self._stored)
+
+    @property
+    def flops_per_point(self) -> int:
+        """Comparisons for one point and step, at most."""
+        return self.trees * self.depth * (self.n_prognostic + self.n_diagnostic)
+
+    def fit(self, inputs: NDArray[np.float32], targets: NDArray[np.float32], threads: int = 1) -> None:
+        """Fit trees to samples, replacing those of an earlier fit.
+
+        Parameters
+        ----------
+        inputs : numpy.ndarray, shape (sample, n_in)
+            What the network reads, normalised.
+        targets : numpy.ndarray, shape (sample, n_prognostic + n_diagnostic)
+            Increments and diagnostics, normalised.
+        threads : int
+            Processor threads.
+        """
+        xgboost = _xgboost()
+        options = {
+            "objective": "reg:squarederror", "tree_method": "hist", "max_depth": self.depth,
+            "learning_rate": self.rate, "subsample": self.subsample, "nthread": threads,
+        }  # fmt: skip
+        data = xgboost.QuantileDMatrix(inputs, targets, nthread=threads)
+        booster = xgboost.Booster(options, [data])
+        began = time.monotonic()
+        for k in range(self.trees):
+            booster.update(data, k)
+            if (k + 1) % LOG_EVERY == 0 or k + 1 == self.trees:
+                seconds = time.monotonic() - began
+                left = seconds / (k + 1) * (self.trees - k - 1)
+                LOG.info("Trees: %d of %d in %.0f s, %.0f s to go", k + 1, self.trees, seconds, left)
+        self.n_parameters = _n_numbers(booster)
+        self._keep(zlib.compress(bytes(booster.save_raw("ubj"))))
+
+    def forward(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        """Return normalised increments and diagnostics for normalised inputs ``z`` of shape ``(..., n_in)``.
+
+        Raises
+        ------
+        ValueError
+            The gradient with respect to ``z`` is asked for.
+        """
+        if torch.is_grad_enabled() and z.requires_grad:
+            raise ValueError(
+                "Trees have no gradient, so that neither a roll-out of several steps nor a tangent or adjoint can go "
+                "through them. Train with `task.rollout.steps=[1]`, or choose another `model.model.network`."
+            )
+        n_out = self.n_prognostic + self.n_diagnostic
+        y = z.new_zeros((*z.shape[:-1], n_out))
+        if self.fitted:
+            rows = np.ascontiguousarray(z.detach().reshape(-1, self.n_in).float().cpu().numpy())
+            y = torch.from_numpy(self._predict(rows)).to(z).reshape(y.shape)
+        y = y + 0.0 * self.unused
+        return y[..., : self.n_prognostic], y[..., self.n_prognostic :]
+
+    def _predict(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
+        if self._booster is None:
+            xgboost = _xgboost()
+            self._booster = xgboost.Booster({"nthread": torch.get_num_threads()})
+            self._booster.load_model(bytearray(zlib.decompress(self._stored)))
+        return self._booster.inplace_predict(rows)
+
+    def _keep(self, stored: bytes) -> None:
+        self._stored, self._booster = stored, None
+
+    def get_extra_state(self) -> dict[str, Any]:
+        """Trees as part of the weights of a checkpoint."""
+        return {"stored": torch.frombuffer(bytearray(self._stored or b"\0"), dtype=torch.uint8),
+                "fitted": self.fitted, "n_parameters": self.n_parameters}  # fmt: skip
+
+    def set_extra_state(self, state: dict[str, Any]) -> None:
+        """Take the trees of a checkpoint."""
+        self.n_parameters = state["n_parameters"]
+        self._keep(state["stored"].cpu().numpy().tobytes() if state["fitted"] else b"")
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out what can be made again from the bytes."""
+        return {**self.__dict__, "_booster": None}
+
+
+def _n_numbers(booster: Any) -> int:
+    """Numbers that a fit has found: a value for each leaf, a column and a threshold for each comparison."""
+    found = 0
+    for k in range(booster.num_boosted_rounds()):
+        for tree in booster[k : k + 1].get_dump():
+            leaves = tree.count("leaf=")
+            found += leaves + 2 * (leaves - 1)
+    return found
+
+
+def _xgboost() -> Any:
+    try:
+        import xgboost
+    except ImportError as error:
+        raise ImportError(
+            "The network 'trees' needs xgboost, which is not installed. Install it with "
+            "`pip install 'anemoi-ailand[xgboost]'`."
+        ) from error
+    return xgboost

@@ -1,0 +1,119 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""Roll a checkpoint out over a century with repeated forcing, judge it, and write one folder.
+
+The years of the run are kept beside the result; a run that was stopped is gone on with, and one that is there is only
+judged. The result itself appears when it is complete.
+"""
+
+from __future__ import annotations
+
+import datetime
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+import xarray as xr
+
+from anemoi_ailand import __version__
+from anemoi_ailand.evaluation.figures_stability import storage_figure, temperature_figure
+from anemoi_ailand.evaluation.folder import complete_folder
+from anemoi_ailand.evaluation.records import DIGITS, json_text
+from anemoi_ailand.evaluation.stability import Verdict, check_length, judge
+from anemoi_ailand.evaluation.stability_text import SCHEMA, stability_record, stability_table
+from anemoi_ailand.evaluation.style import Figure, save
+from anemoi_ailand.rollout.century import Setting, ecland_years, roll_out, setting
+
+LOG = logging.getLogger(__name__)
+
+#: File by which an earlier result is known.
+PROOF = "stability.json"
+
+
+def stability(
+    checkpoint: str | Path,
+    dataset: str | Path,
+    output: str | Path,
+    *,
+    years: int = 100,
+    start: str | None = None,
+    end: str | None = None,
+    device: str = "cpu",
+    progress: bool = True,
+) -> Path:
+    """Roll out, judge, and write table, figures and summary.
+
+    Parameters
+    ----------
+    checkpoint, dataset : str or Path
+        Inference checkpoint; the dataset whose years are repeated.
+    output : str or Path
+        Folder of the result. The years are kept in ``<output>-years``.
+    years : int
+        Length of the run.
+    start, end : str, optional
+        First date of the forcing, and where it ends at the latest; whole years are cut out.
+    device : str
+        Of torch.
+    progress : bool
+        Show a bar on a terminal.
+
+    Returns
+    -------
+    Path
+        ``output``, with ``table.md``, ``points.csv``, ``storage.png``, ``temperature.png`` and ``stability.json``.
+
+    Raises
+    ------
+    FileNotFoundError, FileExistsError, ValueError
+        Something is missing or does not fit, found before the roll-out where that is possible.
+    """
+    output = Path(output).expanduser()
+    run = setting(checkpoint, dataset, start, end, device)
+    check_length(years, run.cycle.n_years)
+    kept = output.parent / f"{output.name}-years"
+    with complete_folder(output, PROOF) as folder:
+        truth = ecland_years(run, kept / "ecland.nc")
+        made = roll_out(run, kept / "emulator.nc", years, progress=progress)
+        with xr.open_dataset(made) as of_run, xr.open_dataset(truth) as of_ecland:
+            write(folder, run, of_run.isel(year=slice(0, years)).load(), of_ecland.load())
+    return output
+
+
+def write(folder: Path, run: Setting, years: xr.Dataset, ecland: xr.Dataset) -> Verdict:
+    """Judge the years of a run and write everything into ``folder``."""
+    verdict = judge(years, ecland)
+    (folder / "table.md").write_text(stability_table(verdict, _heading(run, years)))
+    verdict.points.to_csv(folder / "points.csv", float_format=f"%.{DIGITS}g")
+    classes = list(verdict.points["climate_class"])
+    figures: dict[str, tuple[Callable[..., Figure], str]] = {
+        "storage": (storage_figure, "storage drift"), "temperature": (temperature_figure, "stl"),
+    }  # fmt: skip
+    for name, (draw, finding) in figures.items():
+        drifting = verdict.findings.loc[verdict.findings["finding"].str.startswith(finding), "point"].unique()
+        save(draw(years, ecland, classes, drifting), folder / f"{name}.png")
+    (folder / PROOF).write_text(json_text(_header(run, years) | stability_record(verdict)))
+    return verdict
+
+
+def _heading(run: Setting, years: xr.Dataset) -> str:
+    first, last = run.cycle.dates[[0, -1]].astype("datetime64[D]")
+    return (
+        f"{years.sizes['year']} years from one start at {years.sizes['point']} points, forcing of {first} to {last} "
+        f"repeated, {int(years['steps'].sum())} steps."
+    )
+
+
+def _header(run: Setting, years: xr.Dataset) -> dict[str, object]:
+    return {
+        "schema": SCHEMA,
+        "version": __version__,
+        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="minutes"),
+        "checkpoint": str(run.step.path),
+        **run.identity,
+        "years": years.sizes["year"],
+        "years_of_forcing": run.cycle.n_years,
+        "points": years.sizes["point"],
+        "steps": int(years["steps"].sum()),
+    }

@@ -1,0 +1,112 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""Run the commands of Anemoi as a user types them: show their progress, keep all that they say."""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+import re
+import resource
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+LOG = logging.getLogger(__name__)
+
+#: What of a command's output is shown while it runs: the last state of a progress bar, and these whole messages.
+_BAR = re.compile(r"^(?!Validation).*\d+%\|.*\]")
+_MESSAGE = re.compile(r"(Epoch \d+: validation loss .*|\bERROR\b.*|Re-forecasts written .*|Scoring \[.*|Report .*)")
+
+#: Seconds between two states of a progress bar, on a terminal and in a file.
+EVERY = (0.2, 15.0)
+
+#: Lines of a failed command's log that are shown.
+TAIL = 30
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What a command took: time on the clock, and of all processors together [s]."""
+
+    wall_seconds: float
+    cpu_seconds: float
+
+
+def run_logged(
+    log: Path, command: Sequence[str], cwd: Path | None = None, environment: Mapping[str, str] | None = None
+) -> Spent:
+    """Run one ``python -m`` command; show its progress, keep all of its output in ``log``.
+
+    Parameters
+    ----------
+    log : Path
+        File of the output; its folder is made.
+    command : sequence of str
+        Module and arguments.
+    cwd : Path, optional
+        Where it runs; here if not given.
+    environment : mapping, optional
+        Variables in addition to those of this process.
+
+    Raises
+    ------
+    ChildProcessError
+        The command failed; the message holds the end of its output and names the log.
+    """
+    log.parent.mkdir(parents=True, exist_ok=True)
+    argv = [sys.executable, "-m", *command]
+    LOG.info("  %s %s", re.sub("[._]", "-", command[0]), shlex.join(command[1:]))
+    # rows are few: more threads would wait for each other
+    variables = {"OMP_NUM_THREADS": "1", **os.environ, **(environment or {})}
+    began, before = time.monotonic(), _cpu_seconds()
+    with (
+        log.open("w") as file,
+        subprocess.Popen(
+            argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=cwd, env=variables, text=True, bufsize=1
+        ) as job,
+    ):
+        assert job.stdout is not None
+        shown = -math.inf
+        for line in job.stdout:  # universal newlines: the carriage returns of progress bars end lines too
+            file.write(line)
+            shown = _show(line, shown)
+    if job.returncode:
+        tail = "\n".join(log.read_text().splitlines()[-TAIL:])
+        raise ChildProcessError(
+            f"{tail}\n`{shlex.join(argv)}` failed with exit code {job.returncode}. All output: {log}"
+        )
+    return Spent(time.monotonic() - began, _cpu_seconds() - before)
+
+
+def _cpu_seconds() -> float:
+    """Time of all processors in commands that have ended, with those that they started."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def _show(line: str, shown: float) -> float:
+    """Show a line if it is worth it; returns when a progress bar was last shown."""
+    terminal, now = sys.stderr.isatty(), time.monotonic()
+    if message := _MESSAGE.search(line):
+        sys.stderr.write(("\r\033[K" if terminal else "") + f"  {message[1].strip()[:150]}\n")
+    elif (bar := _BAR.search(line)) and now - shown > EVERY[not terminal]:
+        shown = now
+        sys.stderr.write(f"\r\033[K  {bar[0][:110]}" if terminal else f"  {bar[0][:110]}\n")
+    sys.stderr.flush()
+    return shown
+
+
+def remove(path: Path) -> None:
+    """Remove a file or folder, if it is there."""
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

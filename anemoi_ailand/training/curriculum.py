@@ -1,0 +1,90 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""How many steps a training sample has at every epoch."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from anemoi.training.tasks.forecaster import RolloutConfig
+
+LOG = logging.getLogger(__name__)
+
+
+class ListedRollout(RolloutConfig):
+    """Roll-out of each epoch from a list; the last entry repeats.
+
+    What anemoi-training asks of a curriculum (``step``, ``maximum``, ``should_increase`` and so on) has the same
+    meaning here, only that the roll-out may also stay, jump or shrink. The roll-out follows from the epoch alone, so
+    that a resumed run has the right one whatever was stored.
+
+    Parameters
+    ----------
+    steps : sequence of int
+        Steps per sample in epoch 0, 1, 2, ...
+
+    Raises
+    ------
+    ValueError
+        No entry, or one that is not a whole number above zero.
+    """
+
+    def __init__(self, steps: Sequence[int]) -> None:
+        if not steps or any(isinstance(s, bool) or not isinstance(s, int) or s < 1 for s in steps):
+            raise ValueError(
+                f"`task.rollout.steps` is {list(steps)}. Give the steps of each epoch, whole numbers of at least 1, "
+                "as [1, 1, 2, 4]."
+            )
+        self.steps = tuple(steps)
+        # anemoi-training keeps the processes of the loader from epoch to epoch only if this is 0
+        changing = len(set(self.steps)) > 1
+        super().__init__(start=self.steps[0], epoch_increment=int(changing), maximum=max(self.steps))
+
+    def at(self, epoch: int) -> int:
+        """Steps per sample in ``epoch``."""
+        return self.steps[min(epoch, len(self.steps) - 1)]
+
+    def should_increase(self, current_epoch: int) -> bool:
+        """Whether the epoch after this one has another roll-out; it may be a shorter one."""
+        return self.at(current_epoch + 1) != self.step
+
+    def increase(self, current_epoch: int) -> None:
+        """Take the roll-out of the next epoch."""
+        self.step = self.at(current_epoch + 1)
+        self._last_increased_epoch = current_epoch
+        LOG.info("Roll-out of epoch %d: %d steps", current_epoch + 1, self.step)
+
+
+def rollout_of(options: Mapping[str, Any] | None) -> RolloutConfig:
+    """Build the curriculum from ``task.rollout``.
+
+    Parameters
+    ----------
+    options : mapping, optional
+        Either ``steps``, a list, or ``start``, ``epoch_increment`` and ``maximum`` as in anemoi-training; options
+        that are null count as not given.
+
+    Raises
+    ------
+    ValueError
+        Both forms at once, or an option that is not known.
+    """
+    given = {k: v for k, v in dict(options or {}).items() if v is not None}
+    steps = given.pop("steps", None)
+    unknown = sorted(set(given) - {"start", "epoch_increment", "maximum"})
+    if unknown:
+        raise ValueError(
+            f"`task.rollout` has no option {unknown}. It has `steps`, or `start`, `epoch_increment` and `maximum`."
+        )
+    if steps is None:
+        return RolloutConfig(**given)
+    if given:
+        raise ValueError(
+            f"`task.rollout` has both `steps` and {sorted(given)}. Give the list alone, with "
+            f"{', '.join(f'task.rollout.{k}=null' for k in sorted(given))} for what a base configuration sets; or "
+            "`task.rollout.steps=null`."
+        )
+    return ListedRollout(list(steps))

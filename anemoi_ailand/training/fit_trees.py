@@ -1,0 +1,120 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""Fit boosted trees to samples of the training data, in a training that ends at once."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pytorch_lightning import Callback
+from torch import Tensor
+
+from anemoi_ailand.model.land_model import LandModel
+from anemoi_ailand.model.trees import Trees
+
+LOG = logging.getLogger(__name__)
+
+#: Windows that are read and normalised together.
+WINDOWS = 64
+
+
+class FitTrees(Callback):
+    """Fit the network ``trees`` before the first training step, to single steps of the training data.
+
+    Samples are read by the readers of the training (its period, its points, its blocks), normalised and turned into
+    columns and targets by the model itself, so that a checkpoint of trees rolls out and is evaluated as any other.
+    With ``training.max_steps: 1`` the training then validates, writes its checkpoints and ends. Trees that a
+    checkpoint has brought are kept.
+
+    Parameters
+    ----------
+    samples : int, optional
+        Steps of single points to fit to; every window once if not given or if there are fewer.
+    seed : int
+        Of the choice of windows.
+
+    Raises
+    ------
+    ValueError
+        The network is another, the roll-out has several steps, or ``samples`` is not positive.
+    """
+
+    def __init__(self, samples: int | None = None, seed: int = 1) -> None:
+        if samples is not None and samples < 1:
+            raise ValueError(f"`samples` is {samples}. Give at least 1, or null for all.")
+        self.samples, self.seed = samples, seed
+
+    def on_fit_start(self, trainer: Any, pl_module: Any) -> None:
+        """Read samples and fit."""
+        network = pl_module.model.model.network
+        if not isinstance(network, Trees):
+            raise ValueError(
+                f"The network is {type(network).__name__}, which is not fitted but trained. Set "
+                "`model.model.network: trees`, or take FitTrees out of `diagnostics.callbacks`."
+            )
+        if pl_module.task.rollout.maximum > 1:
+            raise ValueError(
+                f"`task.rollout` has {pl_module.task.rollout.maximum} steps, but trees are fitted to single steps and "
+                "have no gradient. Set `task.rollout.steps=[1]`."
+            )
+        if network.fitted:
+            LOG.info("The trees of the checkpoint are kept")
+            return
+        inputs, targets = gather(trainer.datamodule.ds_train, pl_module, self.samples, self.seed)
+        LOG.info("Fitting %d trees for each of %d outputs to %d samples of %d columns",
+                 network.trees, targets.shape[1], *inputs.shape)  # fmt: skip
+        network.fit(inputs, targets, threads=torch.get_num_threads())
+
+
+def gather(
+    dataset: Any, pl_module: Any, samples: int | None, seed: int
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Columns and targets of single steps.
+
+    Parameters
+    ----------
+    dataset : MultiDataset
+        The training data of anemoi-training.
+    pl_module : LightningModule
+        For model, task and normalisation.
+    samples : int, optional
+        How many; all of one block of points for every window if not given.
+    seed : int
+        Of the order of windows.
+
+    Returns
+    -------
+    numpy.ndarray, shape (sample, column), and numpy.ndarray, shape (sample, increment or diagnostic)
+        Normalised, no unit.
+    """
+    model: LandModel = pl_module.model.model
+    name = model.dataset_name
+    indices = pl_module.data_indices[name]
+    inputs: list[Tensor] = []
+    targets: list[Tensor] = []
+    for batch in _batches(dataset, name, seed):
+        normalised = pl_module.model.pre_processors[name](batch.to(pl_module.device), in_place=False)
+        ends = pl_module.task.get_inputs({name: normalised}, data_indices=pl_module.data_indices)[name]
+        start, end = ends[:, 0], ends[:, 1]
+        after = normalised[:, 1][..., indices.data.output.full.to(normalised.device)]
+        for rows, made in ((inputs, [model.read(start, end)]), (targets, model.wanted(start, after))):
+            rows.append(torch.cat(list(made), dim=-1).flatten(0, -2).cpu())
+        if samples is not None and sum(len(rows) for rows in inputs) >= samples:
+            break
+    found = sum(len(rows) for rows in inputs)
+    if samples is not None and found < samples:
+        LOG.info("There are %d samples, not %d: all are taken", found, samples)
+    return torch.cat(inputs)[:samples].numpy(), torch.cat(targets)[:samples].numpy()
+
+
+def _batches(dataset: Any, name: str, seed: int) -> Iterator[Tensor]:
+    """Windows of one step in random order, shape (window, 2, ensemble, point, variable), in the units of the data."""
+    order = np.random.default_rng(seed).permutation(dataset.valid_date_indices)
+    for first in range(0, len(order), WINDOWS):
+        yield torch.stack([dataset.get_sample(int(i))[name][:2] for i in order[first : first + WINDOWS]])

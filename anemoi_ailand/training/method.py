@@ -1,0 +1,214 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""The training method: a roll-out of any length at the cost of its network, in bounded memory."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import torch
+from anemoi.training.train.methods import SingleTraining
+from anemoi.training.train.step_output import TrainingStepOutput
+from anemoi.training.utils.index_space import IndexSpace
+from torch import Tensor
+from torch.utils.checkpoint import checkpoint
+
+from anemoi_ailand.training.truncated import truncated_loss
+
+LOG = logging.getLogger(__name__)
+
+#: Batches between two values of the loss for progress bar and logger; each value costs as much as a small layer.
+SHOW_EVERY = 5
+
+#: How the error of one variable on validation is logged, over all steps of the roll-out, in its unit.
+RMSE = "val_rmse/{name}"
+
+Fields = dict[str, Tensor]
+
+
+class LandTraining(SingleTraining):
+    r"""Deterministic training as :class:`SingleTraining`, with loss and metrics over a roll-out at once.
+
+    The stock method computes the loss of every step on its own, twice (it is checkpointed), and on validation every
+    metric of every variable and step, each logged on its own: with 20 variables and 20 steps validation takes longer
+    than training. Here predictions are collected and
+
+    .. math:: L = \tfrac1R \sum_{r=1}^{R} \ell(\hat y_r, y_r)
+
+    is one call, with the same value. On validation the mean squared error of all variables is one tensor per batch,
+    and the root of its mean over the epoch is logged once, as ``val_rmse/<name>``. Metrics that a configuration names
+    under ``training.validation_metrics`` are computed over the whole roll-out, once per variable.
+
+    Points never mix, and a model is on one device, so that no field is ever split.
+
+    Parameters
+    ----------
+    detach_every : int, optional
+        Truncated back-propagation: gradients do not flow through the state after every so many steps, and each piece
+        is differentiated as soon as it is done, so that memory holds one piece, however long the roll-out. The gradient
+        is biased: an error is not traced to what was done more than so many steps before.
+    checkpoint_every : int, optional
+        Keep only the state every so many steps and compute what lies between again when differentiating: the exact
+        gradient for about a third more time.
+
+    The options are read from ``config.training.method``: a warm start would otherwise bring those of its checkpoint.
+
+    Raises
+    ------
+    ValueError
+        An option below 1.
+    """
+
+    def __init__(self, *, config: Any, detach_every: int | None = None, checkpoint_every: int | None = None,
+                 **runtime: Any) -> None:  # fmt: skip
+        super().__init__(config=config, **runtime)
+        del detach_every, checkpoint_every
+        self.detach_every = _positive("detach_every", config)
+        self.checkpoint_every = _positive("checkpoint_every", config)
+        self._squares: dict[str, tuple[Tensor, int]] = {}
+        self._losses: tuple[Tensor | float, int] = (0.0, 0)
+
+    def _build_metrics_for_dataset(
+        self, validation_metrics_configs: dict | None, *args: Any, **context: Any
+    ) -> torch.nn.ModuleDict:
+        """Metrics that the configuration names; null is none."""
+        given = {k: v for k, v in (validation_metrics_configs or {}).items() if v is not None}
+        return super()._build_metrics_for_dataset(given, *args, **context)
+
+    def on_train_epoch_start(self) -> None:
+        """Forget the losses of the last epoch."""
+        super().on_train_epoch_start()
+        self._losses = (0.0, 0)
+
+    def training_step(self, batch: Fields, batch_idx: int) -> Tensor:
+        """Loss of one batch; its mean over the epoch is logged at the end, under the names of anemoi-training."""
+        loss = self._step(batch).loss
+        size = len(next(iter(batch.values())))
+        total, samples = self._losses
+        self._losses = total + size * loss.detach().mean(), samples + size
+        if batch_idx % SHOW_EVERY == 0:
+            name = f"train_{self._get_loss_name()}_loss_step"
+            self.log(name, loss.detach(), prog_bar=True, logger=self.logger_enabled, batch_size=size)
+        return loss
+
+    def on_train_epoch_end(self) -> None:
+        """Log the mean loss and the roll-out, before the task goes on to the next."""
+        total, samples = self._losses
+        if samples:
+            name = f"train_{self._get_loss_name()}_loss_epoch"
+            self.log(name, total / samples, prog_bar=True, logger=self.logger_enabled, sync_dist=True)
+        self.task.log_extra(logger=self.log, logger_enabled=self.logger_enabled)
+        super().on_train_epoch_end()
+
+    def _step(self, batch: Fields, validation_mode: bool = False) -> TrainingStepOutput:
+        """Loss of one batch, and on validation metrics and predictions."""
+        x = self.task.get_inputs(batch, data_indices=self.data_indices)
+        n_steps = len(tuple(self.task.steps("validation" if validation_mode else "training")))
+        if validation_mode:
+            return self._validate(x, batch, n_steps)
+        size = self.detach_every
+        if size is not None and size < n_steps:
+            loss = truncated_loss(
+                lambda state, a, b: self._piece(state, batch, a, b, n_steps), x, n_steps, size,
+                [p for p in self.model.parameters() if p.requires_grad],
+            )  # fmt: skip
+        else:
+            loss, _ = self._piece(x, batch, 0, n_steps, n_steps)
+        return TrainingStepOutput(loss=loss, metrics={}, predictions=[])
+
+    def _piece(self, x: Fields, batch: Fields, first: int, last: int, n_steps: int) -> tuple[Tensor, Fields]:
+        """Share in the loss of steps ``first`` to ``last - 1``, and the input of step ``last``."""
+        predictions: list[Fields] = []
+        every = self.checkpoint_every
+        for a in range(first, last, every or last - first):
+            b = min(a + (every or last - first), last)
+            if every is None:
+                done, x = self._unroll(x, batch, a, b, n_steps)
+            else:
+                done, x = checkpoint(self._unroll, x, batch, a, b, n_steps, use_reentrant=False)
+            predictions += done
+        loss, _, _ = self._loss(predictions, batch, first)
+        return loss / n_steps, x
+
+    def _unroll(self, x: Fields, batch: Fields, first: int, last: int, n_steps: int) -> tuple[list[Fields], Fields]:
+        """Predictions of steps ``first`` to ``last - 1`` and the input of the one after."""
+        task: Any = self.task
+        predictions, x = [], dict(x)  # the task changes the dictionary that it is given
+        for i in range(first, last):
+            y = self(x)
+            predictions.append(y)
+            if i + 1 < n_steps:
+                x = task.advance_input(
+                    x, y, batch, rollout_step=i, data_indices=self.data_indices, output_mask=self.output_mask,
+                    grid_shard_slice=self.grid_shard_slice,
+                )  # fmt: skip
+        return predictions, x
+
+    def _loss(self, predictions: list[Fields], batch: Fields, first: int) -> tuple[Tensor, Fields, Fields]:
+        """Sum over the steps of their losses, and predictions and targets (batch, step, ensemble, point, variable)."""
+        total = None
+        predicted: Fields = {}
+        targets: Fields = {}
+        start = self.task.get_batch_output_indices(rollout_step=first)[0]
+        for name in self.target_dataset_names:
+            predicted[name] = torch.cat([y[name] for y in predictions], dim=1)
+            targets[name] = batch[name][:, start : start + len(predictions)]
+            loss = self._compute_loss(
+                predicted[name], targets[name], dataset_name=name, pred_layout=IndexSpace.MODEL_OUTPUT,
+                target_layout=IndexSpace.DATA_FULL,
+            )  # fmt: skip
+            total = loss if total is None else total + loss
+        if total is None:
+            raise ValueError("No dataset has a loss. Give one in `training.training_loss.datasets`.")
+        return total, predicted, targets
+
+    def _validate(self, x: Fields, batch: Fields, n_steps: int) -> TrainingStepOutput:
+        """Loss, what the configuration asks for besides, and squared errors for the end of the epoch."""
+        predictions, _ = self._unroll(x, batch, 0, n_steps, n_steps)
+        loss, predicted, targets = self._loss(predictions, batch, 0)
+        metrics: dict[str, Tensor] = {}
+        for name in self.target_dataset_names:
+            self._add_squares(name, predicted[name], targets[name])
+            if self.metrics[name]:
+                found = self.calculate_val_metrics(
+                    predicted[name], targets[name], dataset_name=name, pred_layout=IndexSpace.MODEL_OUTPUT,
+                    target_layout=IndexSpace.DATA_FULL,
+                )  # fmt: skip
+                metrics |= {f"{name}_{key}": value for key, value in found.items()}
+        return TrainingStepOutput(loss=loss / n_steps, metrics=metrics, predictions=predictions)
+
+    def _add_squares(self, name: str, predicted: Tensor, target: Tensor) -> None:
+        """Add the squared error of every output variable in its unit, weighted by the samples of the batch."""
+        indices: Any = self.data_indices[name]
+        post = self.model.post_processors[name]
+        truth = post(target, in_place=False)[..., indices.data.output.full.to(target.device)]
+        error = post(predicted, in_place=False) - truth
+        squares = error.square().mean(dim=(1, 2, 3)).double().sum(dim=0)
+        before, samples = self._squares.get(name, (torch.zeros_like(squares), 0))
+        self._squares[name] = before + squares, samples + len(target)
+
+    def on_validation_epoch_start(self) -> None:
+        """Forget the errors of the last epoch."""
+        super().on_validation_epoch_start()
+        self._squares = {}
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the root mean squared error of every variable."""
+        super().on_validation_epoch_end()
+        for name, (squares, samples) in self._squares.items():
+            indices: Any = self.data_indices[name]
+            means = torch.as_tensor(self.all_gather(squares / samples)).reshape(-1, len(squares)).mean(dim=0)
+            names = indices.model.output.name_to_index
+            errors = {RMSE.format(name=n): means[i].sqrt().float() for n, i in names.items()}
+            self.log_dict(errors, logger=self.logger_enabled, sync_dist=True)  # equal everywhere already
+
+
+def _positive(option: str, config: Any) -> int | None:
+    value = config.training.method.get(option)
+    if value is not None and value < 1:
+        raise ValueError(
+            f"`training.method.{option}` is {value}. Give a number of steps, at least 1, or null for none."
+        )
+    return value

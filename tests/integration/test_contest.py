@@ -1,0 +1,106 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""The command ``anemoi-ailand contest`` with real trainings: from a dataset to the table, and again without them."""
+
+import json
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+import yaml
+from integration.conftest import anemoi, small_recipe
+
+pytestmark = pytest.mark.slow
+
+#: A year for the climatology, training and validation in it, and six weeks to be judged.
+DATES = {"start": "2020-01-01T00:00:00", "end": "2021-02-15T18:00:00"}
+OPTIONS = (
+    "year=2021", "every_days=20", "lead_days=[1,3]", "long_run={start: 2021-01-01, end: 2021-02-10}",
+    "climatology={start: 2020-01-01, end: 2020-12-31}", "budget={point_steps: 5000}",
+)  # fmt: skip
+OVERRIDES = (
+    "dataloader.training.datasets.data={start: 2020-03-01, end: 2020-04-30}",
+    "dataloader.validation.datasets.data={start: 2020-05-01, end: 2020-05-31}",
+    "land.points=null", "dataloader.limit_batches={training: 5, validation: 1}",
+    "dataloader.batch_size={training: 4, validation: 4}", "task.validation_rollout=4", "model.model.width=16",
+    "model.model.depth=1", "training.max_steps=5",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory):
+    """A year and six weeks of the sample."""
+    root = tmp_path_factory.mktemp("contest")
+    path = small_recipe(root / "recipe.yaml")
+    recipe = yaml.safe_load(path.read_text())
+    recipe["dates"].update(DATES)
+    path.write_text(yaml.safe_dump(recipe))
+    anemoi("datasets", "create", path, root / "dataset.zarr", cwd=root)
+    return root / "dataset.zarr"
+
+
+def contest(dataset, *options):
+    text = "[" + ",".join(f'"{each}"' for each in OVERRIDES) + "]"
+    command = [sys.executable, "-m", "anemoi_ailand", "contest", "sample", f"overrides={text}", *OPTIONS, *options]
+    done = subprocess.run(
+        [*command, "--dataset", str(dataset)], cwd=dataset.parent, capture_output=True, text=True, timeout=1800,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, f"{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def held(dataset):
+    """What the command said, and the folder of the contest."""
+    return contest(dataset), dataset.parent / "contest-sample"
+
+
+def trainings(folder):
+    """When each training ended."""
+    return {path: path.stat().st_mtime_ns for path in sorted(folder.glob("training/*/stage-*/finished.json"))}
+
+
+def test_table_has_all_entrants_and_what_they_cost(held):
+    """Two entrants with other variables, in one and in two stages, beside persistence and climatology."""
+    shown, folder = held
+    assert (folder / "result" / "table.md").read_text() in shown
+    costs = pd.read_csv(folder / "result" / "entrants.csv").set_index("label")
+    # 33 trained points, four windows, five batches: roll-out 1; roll-out 4 and then 8
+    assert dict(costs["point_steps"]) == {"ailand": 660.0, "ailand-v1": 660.0 * 12}
+    assert (costs[["parameters", "flop", "wall_seconds", "cpu_seconds"]] > 0).all(axis=None)
+    scores = pd.read_csv(folder / "result" / "scores.csv")
+    assert set(scores["model"]) == {"ailand", "ailand-v1", "persistence", "climatology"}
+    assert set(scores["group"]) == {"held_out", "trained", "snow", "snow-free"}
+    by_model = scores.groupby("model")["variable"].unique()
+    assert {"swvl4", "sd", "sro"} <= set(by_model["ailand"]) - set(by_model["ailand-v1"])
+    assert (folder / "result" / "pareto.png").stat().st_size > 10_000
+
+
+def test_second_stage_goes_on_from_the_weights_of_the_first(held):
+    """anemoi-training says so."""
+    _, folder = held
+    log = (folder / "log" / "ailand-v1-2.log").read_text()
+    assert "Restoring only model weights" in log
+    assert str(folder / "training" / "ailand-v1" / "stage-1" / "best" / "best.ckpt") in log
+
+
+def test_nothing_is_made_twice(dataset, held):
+    """Neither a training nor a roll-out; the table is the same."""
+    _, folder = held
+    before, table = trainings(folder), (folder / "result" / "table.md").read_text()
+    rolled = {path: path.stat().st_mtime_ns for path in folder.glob("evaluation-reforecasts/*")}
+    contest(dataset, "train=false")
+    assert trainings(folder) == before
+    assert {path: path.stat().st_mtime_ns for path in folder.glob("evaluation-reforecasts/*")} == rolled
+    assert (folder / "result" / "table.md").read_text() == table
+
+
+def test_marks_name_no_folder_so_that_trainings_can_be_moved(held):
+    """A training from another machine is taken as it is."""
+    _, folder = held
+    for mark in trainings(folder):
+        assert str(folder) not in mark.read_text()
+        assert json.loads(mark.read_text())["seed"] == 42

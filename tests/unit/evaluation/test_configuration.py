@@ -1,0 +1,66 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""A configuration is checked as a whole, and a mistake is named with what is there."""
+
+from __future__ import annotations
+
+import pytest
+
+from anemoi_ailand.evaluation.configuration import Strict, plain_name, read_configuration
+
+
+class Inner(Strict):
+    """A block."""
+
+    width: int = 1
+
+
+class Whole(Strict):
+    """Blocks in all places."""
+
+    one: Inner | None = None
+    named: dict[str, Inner] = {}
+    listed: tuple[Inner, ...] = ()
+    number: float = 0.0
+
+
+def read(tmp_path, text, *options):
+    path = tmp_path / "my.yaml"
+    path.write_text(text)
+    return read_configuration(path, options, Whole, "kind/name")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("numbr: 1", "'numbr' is not an option. Nearest: .'number'."),
+        ("one: {widht: 1}", "'one.widht' is not an option. Nearest: .'width'."),
+        ("named: {a: {widht: 1}}", "'named.a.widht' is not an option. Nearest: .'width'."),
+        ("listed: [{width: 1}, {widht: 1}]", "'listed.1.widht' is not an option. Nearest: .'width'."),
+        ("one: {x: 1}", "'one.x' is not an option. Nearest: .'width'."),
+        ("number: many", "'number': .* .there is: 'many'."),
+        ("[1, 2", "cannot be read"),
+    ],
+)
+def test_unknown_option_names_the_nearest(tmp_path, text, message):
+    """In blocks of all kinds: single, by name, in a list."""
+    with pytest.raises(ValueError, match=message):
+        read(tmp_path, text)
+
+
+def test_options_replace_what_the_file_says(tmp_path):
+    """One value, and its neighbours stay."""
+    found = read(tmp_path, "number: 2\nnamed: {a: {width: 3}}", "named.b.width=4", "one={}")
+    assert (found.number, found.named["a"].width, found.named["b"].width, found.one) == (2, 3, 4, Inner())
+
+
+def test_missing_file_says_where_to_get_one(tmp_path):
+    """With the way to a copy of a packaged one."""
+    with pytest.raises(FileNotFoundError, match=r"configs --copy kind/name my-kind.yaml"):
+        read_configuration(tmp_path / "no.yaml", [], Whole, "kind/name")
+
+
+def test_plain_name_has_letters_digits_and_dashes():
+    """Whatever the label."""
+    assert plain_name("my run/2°") == "my-run-2-"

@@ -1,0 +1,131 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""Every entrant is compared with one of them, with intervals from the same draws."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import scored_world as world
+
+from anemoi_ailand.evaluation.contest_scores import COLUMNS, CORE, TOGETHER, contest_scores, periods
+from anemoi_ailand.evaluation.sums import collect
+
+PERIOD = ("2020", "2021")
+FEW = ("swvl1", "2t")
+
+
+def collected(forecasts, protocol="A", **options):
+    return collect(forecasts, world.reference(), protocol=protocol, period=PERIOD, biases=True, **options)
+
+
+@pytest.fixture(scope="module")
+def runs():
+    return {
+        "base": world.reforecast(seed=1, size=0.2),
+        "good": world.reforecast(seed=2, size=0.1),
+        "twin": world.reforecast(seed=1, size=0.2),
+        "few": world.reforecast(seed=3, size=0.1, names=FEW),
+    }
+
+
+@pytest.fixture(scope="module")
+def table(runs):
+    return contest_scores(collected(runs), "base")
+
+
+def pick(table, **which):
+    for column, value in which.items():
+        table = table[table[column] == value]
+    return table
+
+
+def test_columns_groups_and_periods(table):
+    """Held-out and trained points, snow or not; one period for each day."""
+    assert tuple(table.columns) == COLUMNS
+    assert set(table["group"]) == {"held_out", "trained", "snow", "snow-free"}
+    assert set(table["period"]) == {"day 1", "day 2", "day 7"}
+    assert set(table["model"]) == {"base", "good", "twin", "few", "persistence", "climatology"}
+
+
+def test_scores_are_those_of_a_naive_computation(runs, table):
+    """RMSE and bias of one variable, at held-out points, on day 2."""
+    run, truth = runs["good"], world.values(("2t",))["2t"]
+    index = np.searchsorted(world.times(), run.valid_times)
+    day, points = (run.leads > 24) & (run.leads <= 48), np.arange(10) % 5 == 0
+    error = (run.read("2t") - truth[index])[:, day][..., points].astype(np.float64)
+    row = pick(table, model="good", variable="2t", group="held_out", period="day 2").set_index("metric")
+    assert row.loc["rmse", "value"] == pytest.approx(np.sqrt((error**2).mean()), rel=1e-6)
+    assert row.loc["bias", "value"] == pytest.approx(error.mean(), rel=1e-6)
+    assert row.loc["bias_most", "value"] == pytest.approx(np.quantile(abs(error.mean(axis=(0, 1))), 0.9), rel=1e-6)
+    assert row.loc["rmse", "n"] == error.size
+    for metric in ("rmse", "bias"):
+        assert row.loc[metric, "low"] < row.loc[metric, "value"] < row.loc[metric, "high"]
+
+
+def test_half_the_error_is_surely_better(table):
+    """The interval of the ratio holds the ratio and is below one."""
+    rows = pick(table, model="good", metric="rmse", group="trained")
+    assert rows["better"].all()
+    assert ((rows["ratio_low"] < rows["ratio"]) & (rows["ratio"] < rows["ratio_high"])).all()
+    np.testing.assert_allclose(rows["ratio"], 0.5, atol=0.1)
+
+
+def test_twin_of_the_reference_is_exactly_one(table):
+    """In the ratio and in its interval; no better than itself."""
+    for model in ("twin", "base"):
+        rows = pick(table, model=model, metric="rmse")
+        assert (rows[["ratio", "ratio_low", "ratio_high"]] == 1.0).all(axis=None)
+        assert not rows["better"].any()
+
+
+def test_entrant_with_fewer_variables_is_scored_for_what_it_has(table):
+    """Its mean is over fewer, and says so."""
+    assert set(pick(table, model="few", metric="rmse")["variable"]) == {*FEW, TOGETHER}
+    together = pick(table, variable=TOGETHER, group="held_out", period="day 1").set_index("model")["n"]
+    assert (together["few"], together["good"]) == (2, 4)
+
+
+def test_reference_with_fewer_variables_leaves_others_without_a_ratio(runs):
+    """They keep their own score and interval."""
+    rows = pick(contest_scores(collected(runs), "few"), model="good", variable="stl1", metric="rmse")
+    assert rows["ratio"].isna().all()
+    assert not rows["better"].any()
+    assert rows[["value", "low", "high"]].notna().all(axis=None)
+
+
+def test_mean_of_ratios_is_geometric(table):
+    """Over the core variables that both have."""
+    rows = pick(table, model="good", metric="rmse", group="held_out", period="day 1").set_index("variable")["ratio"]
+    ratios = [rows[name] for name in rows.index if name in CORE]
+    assert rows[TOGETHER] == pytest.approx(np.exp(np.mean(np.log(ratios))))
+
+
+def test_same_seed_same_table(runs):
+    """A contest can be repeated to the last digit."""
+    a, b = (contest_scores(collected({"base": runs["base"]}), "base", seed=5) for _ in range(2))
+    assert a.equals(b)
+
+
+def test_long_run_has_years(runs):
+    """The whole, and each year by the middle of the windows."""
+    leads = np.arange(6, 24 * 400, 6)
+    first = np.array(["2021-01-02"], dtype="datetime64[ns]")
+    long = {k: world.reforecast(seed=k, size=k / 10, first=first, leads=leads) for k in (1, 2)}
+    sums = collect(
+        {str(k): v for k, v in long.items()}, world.reference(), protocol="B", period=("2020", "2020"), biases=True
+    )
+    assert [p.name for p in periods(sums)] == ["whole run", "year 1", "year 2"]
+    table = contest_scores(sums, "2")
+    row = pick(table, model="1", variable="2t", group="held_out", period="year 1", metric="rmse").iloc[0]
+    assert row["better"]
+    assert row["ratio"] == pytest.approx(0.5, abs=0.05)
+    acc = pick(table, variable="2t", group="held_out", period="whole run", metric="acc").set_index("model")["value"]
+    assert acc["1"] > acc["2"] > 0.5
+
+
+def test_unknown_reference_is_an_error(runs):
+    """It says which there are."""
+    with pytest.raises(ValueError, match=r"'none' has not been scored; there are \['base'\]"):
+        contest_scores(collected({"base": runs["base"]}), "none")

@@ -1,0 +1,107 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""The configuration of a contest is checked as a whole before anything starts."""
+
+from __future__ import annotations
+
+import datetime
+from pathlib import Path
+
+import pytest
+
+from anemoi_ailand.evaluation.contest_settings import ContestSettings, read_contest
+from anemoi_ailand.evaluation.settings import PeriodSettings
+from anemoi_ailand.resources import find
+
+TWO = {"A": {"checkpoint": "a.ckpt"}, "B": {"stages": [{"config": "ailand"}]}}
+
+
+def settings(**changes):
+    return ContestSettings.model_validate({"dataset": "d.zarr", "entrants": TWO, "reference": "A", **changes})
+
+
+@pytest.mark.parametrize("name", ["reference", "sample"])
+def test_packaged_configurations_are_valid(name):
+    """The reference recipe takes part, in two stages."""
+    found = read_contest(find("configs", f"contest/{name}"))
+    assert found.reference == "ailand-v1"
+    assert [stage.config for stage in found.stages("ailand-v1")] == [
+        "baselines/ailand-v1",
+        "baselines/ailand-v1-rollout8",
+    ]
+
+
+def test_reference_contest_has_all_recipes():
+    """Three sizes of ours, the reference recipe with both forcings, and the other known ones."""
+    found = read_contest(find("configs", "contest/reference"))
+    assert set(found.entrants) == {
+        "ailand-small", "ailand", "ailand-large", "ailand-v1", "ailand-v1-forcing", "prototype-2024", "stock-pointwise",
+        "xgboost",
+    }  # fmt: skip
+    assert (found.every_days, found.lead_days, found.long_run.start) == (2, (30, 90), datetime.date(2018, 1, 2))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"reference": "C"}, r"'C' is not among the entrants, which are \['A', 'B'\]; add it"),
+        ({"entrants": {"A": {}}}, "give either `stages`, by which it is trained, or a `checkpoint`"),
+        ({"entrants": {"A": {"checkpoint": "a", "stages": [{"config": "b"}]}}}, "give either"),
+        ({"entrants": {"A": {"checkpoint": "a"}, "persistence": {"checkpoint": "b"}}}, "always take part"),
+        ({"entrants": {"A": {"checkpoint": "a"}, "b c": {"checkpoint": "b"}, "b-c": {"checkpoint": "b"}}}, "in signs"),
+        ({"overrides": ["system.output.root=x"]}, "'system.output.root=x' is the contest's own, because trainings are"),
+        ({"entrants": {"A": {"stages": [{"config": "b", "overrides": ["+system.input.dataset=x"]}]}}}, "is for all"),
+        ({"budget": {"point_steps": 0}}, "greater than 0"),
+        ({"lead_days": [90, 30]}, "increasing"),
+        ({"every_days": 0}, "at least 1"),
+        ({"budget": {"steps": 1}}, "Extra inputs"),
+    ],
+)
+def test_a_mistake_is_named(changes, message):
+    """What is wrong, what is there, what to do."""
+    with pytest.raises(ValueError, match=message):
+        settings(**changes)
+
+
+def test_unknown_key_of_an_entrant_names_the_nearest(tmp_path):
+    """Deep in the file, too."""
+    path = tmp_path / "my.yaml"
+    path.write_text("dataset: d\nreference: A\nentrants: {A: {stages: [{confg: ailand}]}}\n")
+    with pytest.raises(ValueError, match=r"'entrants.A.stages.0.confg' is not an option. Nearest: .'config'."):
+        read_contest(path)
+
+
+def test_null_takes_an_entrant_out():
+    """Of those that a file names."""
+    found = read_contest(find("configs", "contest/sample"), ["entrants.ailand=null"])
+    assert list(found.entrants) == ["ailand-v1"]
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (True, PeriodSettings()),
+        (False, None),
+        (None, None),
+        ("2018-01-02", PeriodSettings(start=datetime.date(2018, 1, 2))),
+        ({"end": "2019-01-01"}, PeriodSettings(end=datetime.date(2019, 1, 1))),
+    ],
+)
+def test_long_run_may_be_a_switch_a_date_or_a_period(given, expected):
+    """As it is convenient."""
+    assert settings(long_run=given).long_run == expected
+
+
+def test_overrides_for_all_come_first():
+    """So that an entrant may differ."""
+    entrants = {"A": {"stages": [{"config": "a", "overrides": ["x=2"]}]}}
+    assert settings(overrides=["x=1"], entrants=entrants).stages("A")[0].overrides == ("x=1", "x=2")
+
+
+def test_evaluation_has_the_same_protocol():
+    """All checkpoints, one judge."""
+    found = settings(long_run=True, every_days=7, output="o", seed=3).evaluation({"A": Path("a")})
+    assert (found.output, found.checkpoints) == (Path("o/evaluation"), {"A": Path("a")})
+    assert (found.protocol_a.every_days, found.protocol_a.lead_days) == (7, (30, 90))
+    assert (found.protocol_b, found.seed) == (PeriodSettings(), 3)

@@ -1,0 +1,71 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""The table says who is surely better, by how much, and at what cost."""
+
+from __future__ import annotations
+
+import contest_case
+import pytest
+
+from anemoi_ailand.evaluation.contest_table import contest_table, markdown
+
+
+@pytest.fixture(scope="module")
+def text():
+    return contest_table(contest_case.scores(), contest_case.entries(), "base", title="What was run.", budget=2e7)
+
+
+def row(text, heading, label):
+    """Cells of a row under a heading."""
+    part = text.split(f"{heading}\n", 1)[1].split("\n#", 1)[0]
+    line = next(line for line in part.splitlines() if line.startswith(f"| {label} "))
+    return [cell.strip() for cell in line.strip("|").split("|")]
+
+
+def test_it_begins_with_what_was_run_and_who_took_part(text):
+    """Parameters, operations, samples, hours, device, and a note."""
+    assert text.startswith("What was run.\n")
+    assert row(text, "What was run.\n", "good") == [
+        "good", "100,000", "2.2e+05", "1e+07", "1", "1", "CPU", "three", "ours",
+    ]  # fmt: skip
+    assert "Less than that: good 50%." in text
+    assert "Samples not known: few." in text
+
+
+def test_half_the_error_is_bold(text):
+    """The reference has its error in the first row, the others ratios to it."""
+    heading = "## held-out points, day 7\n"
+    header = row(text, heading, "")
+    assert header[1:] == ["stl1", "swvl1", "2t", "slhf", "core", "lower", "bar"]
+    assert row(text, heading, "base [RMSE]")[1].endswith(" K")
+    good = dict(zip(header, row(text, heading, "good"), strict=True))
+    assert all(good[name].startswith("**0.") for name in ("stl1", "swvl1", "2t", "slhf", "core"))
+    assert (good["lower"], good["bar"]) == ("4/4", "1/1")
+
+
+def test_entrant_without_a_variable_has_a_dash(text):
+    """And is counted for what it has; a worse one is not bold."""
+    few = row(text, "## trained points, day 1\n", "few")
+    assert few[1] == few[4] == "-"
+    assert few[2].startswith("1.")
+    assert few[-2:] == ["0/2", "0/0"]
+
+
+def test_bias_snow_and_long_run_are_there(text):
+    """Each with its bar."""
+    assert "(" in row(text, "## Bias in K with its 95 % interval, held-out points, day 7\n", "good")[1]
+    assert float(row(text, "snow-free zone, all points, day 7 (bar: at most 1.5)\n", "good")[1]) > 0
+    assert row(text, "## Bias in year 2 (bar for stl1-3: 0.05 K)\n", "good")[0] == "good"
+    assert float(row(text, "## Anomaly correlation over the whole run (bar for swvl3: 0.95)\n", "good")[1]) > 0.5
+
+
+def test_without_a_long_run_there_is_no_part_of_it():
+    """Nothing is shown that was not run."""
+    scores = contest_case.scores().query("protocol == 'A'")
+    assert "# One run" not in contest_table(scores, contest_case.entries(), "base", title="T")
+
+
+def test_markdown_is_aligned():
+    """Words at the left, numbers at the right."""
+    assert markdown([["", "n"], ["ab", "10"]]).splitlines() == ["|    |  n |", "|----|---:|", "| ab | 10 |"]

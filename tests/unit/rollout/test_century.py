@@ -1,0 +1,152 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""Years with repeated forcing are the steps that a loop would make; a run that was stopped goes on."""
+
+import itertools
+import logging
+
+import numpy as np
+import pytest
+import reforecast_case as case
+import torch
+import xarray as xr
+
+from anemoi_ailand.rollout import century, stored_fields
+from anemoi_ailand.rollout.century import Setting, ecland_years, roll_out, setting
+from anemoi_ailand.rollout.cycle import Cycle
+from anemoi_ailand.rollout.stored_fields import StoredFields
+
+#: "Years" of 4 and 6 steps.
+CYCLE = Cycle((3, 7, 13), case.DATES[[3, 7, 13]])
+
+
+@pytest.fixture
+def data(monkeypatch):
+    """A dataset in memory, opened in place of any."""
+    made = case.FakeDataset()
+    monkeypatch.setattr(stored_fields, "open_dataset", lambda _path: made)
+    return made
+
+
+@pytest.fixture
+def run(data, tmp_path):
+    step = case.land_step()
+    stored = StoredFields(tmp_path, step.inputs)
+    return Setting(step, stored, CYCLE, {"latitude": stored.latitudes, "longitude": stored.longitudes})
+
+
+def by_hand(run, data, years):
+    """State of every step, shape (step, point, prognostic), with the forcing of the cycle again and again."""
+    step, columns = run.step, [data.name_to_index[n] for n in run.step.inputs]
+    fields = torch.from_numpy(data.values[:, columns, 0].swapaxes(1, 2).copy())
+    here, out = [step.inputs.index(n) for n in step.prognostic], []
+    state = fields[CYCLE.turns[0]][:, here]
+    for date in (d for k in range(years) for d in CYCLE.year(k)):
+        ends = torch.stack([fields[date], fields[date + 1]])
+        ends[..., here] = state
+        state = step(ends)[:, [step.outputs.index(n) for n in step.prognostic]]
+        out.append(state.numpy())
+    return np.array(out)
+
+
+def test_years_are_those_of_a_loop(run, data, tmp_path):
+    """Mean, extremes and end of each year, to the last bit where nothing is added up; the forcing begins anew."""
+    roll_out(run, tmp_path / "years.nc", 5)
+    states = by_hand(run, data, 5)
+    edges = np.cumsum([0, 4, 6, 4, 6, 4])
+    with xr.open_dataset(tmp_path / "years.nc") as years:
+        assert years["steps"].values.tolist() == [4, 6, 4, 6, 4]
+        for i, name in enumerate(run.step.prognostic):
+            parts = [states[a:b, :, i] for a, b in itertools.pairwise(edges)]
+            np.testing.assert_array_equal(years[f"{name}_end"], [p[-1] for p in parts])
+            np.testing.assert_array_equal(years[f"{name}_min"], [p.min(axis=0) for p in parts])
+            np.testing.assert_allclose(years[f"{name}_mean"], [p.mean(axis=0) for p in parts], rtol=1e-6, atol=1e-7)
+        assert years["not_finite"].sum() == 0
+
+
+def test_a_run_that_was_stopped_goes_on(run, tmp_path):
+    """From the end of its last year, to the last bit; a run that is long enough is left as it is."""
+    roll_out(run, tmp_path / "whole.nc", 5)
+    for years in (2, 5, 3):
+        roll_out(run, tmp_path / "parts.nc", years, progress=False)
+    with xr.open_dataset(tmp_path / "whole.nc") as whole, xr.open_dataset(tmp_path / "parts.nc") as parts:
+        assert parts.sizes["year"] == 5
+        xr.testing.assert_identical(whole, parts)
+
+
+def test_what_is_not_finite_is_counted_and_the_run_goes_on(run, tmp_path, monkeypatch):
+    """At its point, from there on; the others stay as they were."""
+    step, calls = run.step, []
+    predict = step.model.predict_step
+
+    def fails_later(batch):
+        calls.append(0)
+        out = predict(batch)
+        if len(calls) > 5:
+            out["data"][0, 0, 0, 4, step.outputs.index("stl1")] = torch.nan
+        return out
+
+    monkeypatch.setattr(century, "traced", lambda given: (given, type("Model", (), {"check": lambda self: None})()))
+    roll_out(run, tmp_path / "sound.nc", 2)
+    step.model.predict_step = fails_later
+    roll_out(run, tmp_path / "years.nc", 2)
+    with xr.open_dataset(tmp_path / "years.nc") as years, xr.open_dataset(tmp_path / "sound.nc") as sound:
+        assert years["not_finite"].values.tolist() == [[0, 0, 0, 0, 0], [0, 0, 0, 0, 5]]
+        np.testing.assert_array_equal(years["stl1_end"][:, :4], sound["stl1_end"][:, :4])
+
+
+def test_years_of_ecland_are_those_of_the_dataset(run, data, tmp_path):
+    """The same dates as those of the steps, and the same form of file; it is made anew each time."""
+    for _ in range(2):
+        ecland_years(run, tmp_path / "ecland.nc")
+    values = data.values[:, data.name_to_index["stl1"], 0]
+    with xr.open_dataset(tmp_path / "ecland.nc") as years:
+        assert years.sizes["year"] == 2
+        np.testing.assert_array_equal(years["stl1_start"], values[3])
+        np.testing.assert_array_equal(years["stl1_end"], values[[7, 13]])
+        np.testing.assert_array_equal(years["stl1_max"], [values[4:8].max(axis=0), values[8:14].max(axis=0)])
+
+
+def test_soil_water_is_bounded_by_the_porosity(run, data):
+    """Where the model knows it; other variables by the table."""
+    statistics = run.statistics()
+    values = {"swvl1": 0.79, "stl1": 290.0, "snowc": 0.5}
+    statistics.add(np.tile([values[n] for n in run.step.prognostic], (case.N_POINTS, 1)))
+    at_upper = statistics.result()["at_upper"]
+    assert at_upper[:, run.step.prognostic.index("swvl1")].tolist() == [1] * case.N_POINTS
+    assert at_upper.sum() == case.N_POINTS
+
+
+def test_missing_forcing_stops(run, data, tmp_path):
+    """With variable, date and place."""
+    data.set("avg_tprate", 6, 2, np.nan)
+    with pytest.raises(ValueError, match="'avg_tprate' at 2022-01-02 12:00 is missing"):
+        roll_out(run, tmp_path / "years.nc", 1)
+
+
+def test_a_length_of_nothing_is_refused(run, tmp_path):
+    """Before anything is written."""
+    with pytest.raises(ValueError, match="years is 0"):
+        roll_out(run, tmp_path / "years.nc", 0)
+    assert not (tmp_path / "years.nc").exists()
+
+
+def test_pace_is_said(run, tmp_path, caplog):
+    """Simulated years per hour and the end to expect."""
+    with caplog.at_level(logging.INFO):
+        roll_out(run, tmp_path / "years.nc", 2)
+    assert "Year 2 of 2" in caplog.text
+    assert "years/h, ends" in caplog.text
+
+
+def test_setting_opens_model_and_dataset(data, tmp_path, monkeypatch):
+    """The marks of points that the dataset has, and the years; too short a dataset is refused."""
+    monkeypatch.setattr(century, "load_step", lambda _path, _device: case.land_step())
+    with pytest.raises(ValueError, match="no whole year"):
+        setting("best.ckpt", tmp_path)
+    monkeypatch.setattr(century, "cycle_of", lambda *_: CYCLE)
+    made = setting("best.ckpt", tmp_path)
+    assert made.places["point_id"].tolist() == [10, 11, 12, 13, 14]
+    assert set(made.places) == {"latitude", "longitude", "point_id"}
+    assert made.identity["forcing_repeated"] == "2022-01-01T18:00:00 to 2022-01-04T06:00:00"

@@ -1,0 +1,87 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""A recorded model gives what the model gives, or is not used."""
+
+from dataclasses import replace
+
+import pytest
+import reforecast_case as case
+import torch
+
+from anemoi_ailand.rollout.traced import traced
+
+
+class Interface(torch.nn.Module):
+    """Holds network and normalisers as a checkpoint does: a module, whose weights may be recorded."""
+
+    def __init__(self):
+        super().__init__()
+        self.inner = case.land_step().model
+        self.network = self.inner.model
+
+    def predict_step(self, batch):
+        return self.inner.predict_step(batch)
+
+
+def land_step():
+    return replace(case.land_step(), model=Interface())
+
+
+def rows(n=5, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    return torch.rand(2, n, len(land_step().inputs), generator=generator)
+
+
+def test_same_values_to_the_last_bit():
+    """At the first call, which records, at later ones, and for another number of rows."""
+    step = land_step()
+    fast, model = traced(step)
+    for n, seed in ((5, 0), (5, 1), (3, 2), (5, 3)):
+        assert torch.equal(fast(rows(n, seed)), step(rows(n, seed)))
+    assert model.works
+    assert len(model._recorded) == 2
+
+
+def test_recording_is_used():
+    """Once it is checked, the model itself is not called any more, until the next check."""
+    step, calls = land_step(), []
+    fast, model = traced(step)
+    fast(rows())
+    predict = step.model.predict_step
+    step.model.predict_step = lambda batch: calls.append(0) or predict(batch)
+    fast(rows(seed=1))
+    assert calls == []
+    model.check()
+    fast(rows(seed=2))
+    assert len(calls) == 1
+
+
+@pytest.mark.parametrize(
+    "leave",
+    [
+        lambda y: torch.as_tensor(y.detach().numpy() * 1.0),  # leaves torch: a recording would hold a constant
+        lambda y: y * float(y.mean()),  # a number of the data
+        lambda y: torch.as_tensor(y.tolist()),
+    ],
+)
+def test_what_cannot_be_recorded_is_called_as_it_is(leave):
+    """A constant of the recording shows, because it is made with other rows than it is checked with."""
+    step = land_step()
+    predict = step.model.predict_step
+    step.model.predict_step = lambda batch: {"data": leave(predict(batch)["data"])}
+    fast, model = traced(step)
+    for seed in range(3):
+        assert torch.equal(fast(rows(seed=seed)), step(rows(seed=seed)))
+    assert not model.works
+
+
+def test_values_that_are_not_finite_pass():
+    """They are equal to themselves here."""
+    step = land_step()
+    fast, model = traced(step)
+    x = rows()
+    x[:, 2] = torch.nan
+    assert torch.isnan(fast(x)[2]).all()
+    assert torch.isfinite(fast(x)[0]).all()
+    assert model.works

@@ -1,0 +1,77 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""A century is rolled out, judged and written as a whole, and gone on with after a stop."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from years_case import CYCLE, changed, years
+
+from anemoi_ailand import stability as module
+from anemoi_ailand.stability import stability
+
+
+class Cycle:
+    n_years = CYCLE
+    dates = np.array(["2018-01-02", "2019-01-02", "2020-01-02"], dtype="datetime64[s]")
+
+
+class Run:
+    """What :func:`anemoi_ailand.rollout.century.setting` gives."""
+
+    cycle, identity = Cycle(), {"checkpoint_sha256": "abc"}
+    step = type("Step", (), {"path": "best.ckpt"})()
+
+
+@pytest.fixture
+def fake(monkeypatch):
+    """A roll-out that takes no time, of 12 years."""
+
+    def write(path, dataset):
+        path.parent.mkdir(exist_ok=True)
+        dataset.to_netcdf(path)
+        return path
+
+    run = changed(years(12), "stl2_mean", 0, 284.0 + 0.1 * np.arange(12))
+    monkeypatch.setattr(module, "setting", lambda *_: Run())
+    monkeypatch.setattr(module, "ecland_years", lambda _, path: write(path, years(CYCLE)))
+    monkeypatch.setattr(module, "roll_out", lambda _, path, years, progress: write(path, run))
+
+
+def test_everything_is_written(fake, tmp_path):
+    """Table, points, figures and summary, of as many years as were asked for; the years beside them."""
+    folder = stability("best.ckpt", "d.zarr", tmp_path / "out", years=10)
+    assert sorted(p.name for p in folder.iterdir()) == [
+        "points.csv", "stability.json", "storage.png", "table.md", "temperature.png",
+    ]  # fmt: skip
+    record = json.loads((folder / "stability.json").read_text())
+    assert (record["years"], record["years_of_forcing"], record["points"], record["steps"]) == (10, 2, 4, 14600)
+    assert (record["passed"], record["checkpoint_sha256"]) == (False, "abc")
+    assert [c["name"] for c in record["criteria"] if not c["passed"]] == ["temperature"]
+    heading = "10 years from one start at 4 points, forcing of 2018-01-02 to 2020-01-02 repeated, 14600 steps."
+    assert (folder / "table.md").read_text().startswith(heading)
+    np.testing.assert_allclose(pd.read_csv(folder / "points.csv")["stl2_trend"], [1.0, 0, 0, 0], atol=1e-6)
+    with xr.open_dataset(tmp_path / "out-years" / "emulator.nc") as kept:
+        assert kept.sizes["year"] == 12
+
+
+def test_result_is_replaced_and_nothing_else(fake, tmp_path):
+    """A folder that is no earlier result is left alone."""
+    stability("best.ckpt", "d.zarr", tmp_path / "out", years=10)
+    stability("best.ckpt", "d.zarr", tmp_path / "out", years=8)
+    assert json.loads((tmp_path / "out" / "stability.json").read_text())["years"] == 8
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "notes.txt").write_text("mine")
+    with pytest.raises(FileExistsError, match="not an earlier result"):
+        stability("best.ckpt", "d.zarr", tmp_path / "mine", years=10)
+
+
+def test_too_few_years_are_refused_before_the_roll_out(fake, tmp_path):
+    """Nothing is written."""
+    with pytest.raises(ValueError, match="Give 8 years or more"):
+        stability("best.ckpt", "d.zarr", tmp_path / "out", years=7)
+    assert list(tmp_path.iterdir()) == []

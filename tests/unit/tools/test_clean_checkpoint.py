@@ -1,0 +1,97 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""The copy of a checkpoint that ships: the same network, without the machine on which it was trained."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import zipfile
+from pathlib import Path
+
+import pytest
+from clean_checkpoint import clean_checkpoint, clean_metadata, cleaned, machine_paths
+
+from anemoi_ailand.rollout.pretrained import pretrained_checkpoint
+
+
+def with_metadata(source: Path, target: Path, change) -> Path:
+    """A checkpoint with other metadata."""
+    with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, "w") as new:
+        for name in old.namelist():
+            data = old.read(name)
+            new.writestr(name, json.dumps(change(json.loads(data))) if name.endswith("anemoi.json") else data)
+    return target
+
+
+def trained_elsewhere(metadata):
+    """What anemoi-training writes of the machine."""
+    metadata["config"]["dataloader"]["dataset"] = "/srv/somebody/data/reference.zarr"
+    metadata["config"]["system"]["input"]["command"] = "train system.input.dataset=/srv/x/d.zarr"
+    git = {"git": {"sha1": "1" * 40, "modified_files": 0}}
+    metadata["provenance_training"]["git_versions"] = {"anemoi_ailand": git, "torch": git}
+    metadata["provenance_training"]["module_versions"]["anemoi_ailand"] = {
+        "version": "0.1.0",
+        "source": {"url": "file:///srv/x"},
+    }
+    return metadata
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("/a/b/reference.zarr", "reference.zarr"),
+        ("/training", "training"),
+        ("~/d.zarr", "d.zarr"),
+        ("x=/a/b.zarr y=/c", "x=b.zarr y=c"),
+        ("https://somewhere.int/a/b", "https://somewhere.int/a/b"),
+        ("training/best", "training/best"),
+        ("m3/m3", "m3/m3"),
+    ],
+)
+def test_last_part_of_a_path_stays(text, expected):
+    """Absolute paths only."""
+    assert cleaned({"k": [text]}) == {"k": [expected]}
+
+
+def test_local_source_goes_with_what_held_nothing_else():
+    """An empty dictionary that was there stays."""
+    assert cleaned({"a": {"url": "file:///x"}, "b": {}, "c": 1}) == {"b": {}, "c": 1}
+
+
+def test_network_stays_and_machine_goes(tmp_path):
+    """Every part but the metadata is the same to the last bit; the commit is kept for this package only."""
+    source = with_metadata(pretrained_checkpoint(), tmp_path / "source.ckpt", trained_elsewhere)
+    assert len(machine_paths(source)) >= 3
+    clean_checkpoint(source, tmp_path / "copy.ckpt")
+    assert machine_paths(tmp_path / "copy.ckpt") == []
+    with zipfile.ZipFile(source) as a, zipfile.ZipFile(tmp_path / "copy.ckpt") as b:
+        assert a.namelist() == b.namelist()
+        (inside,) = [n for n in a.namelist() if n.endswith("anemoi.json")]
+        assert [n for n in a.namelist() if a.read(n) != b.read(n)] == [inside]
+        metadata = json.loads(b.read(inside))
+    assert metadata["config"]["dataloader"]["dataset"] == "reference.zarr"
+    assert list(metadata["provenance_training"]["git_versions"]) == ["anemoi_ailand"]
+    assert metadata["provenance_training"]["module_versions"]["anemoi_ailand"] == {"version": "0.1.0"}
+
+
+def test_copy_is_always_the_same(tmp_path):
+    """Whenever it is made, and from a copy, so that the checksum is a name."""
+    clean_checkpoint(pretrained_checkpoint(), tmp_path / "copy.ckpt")
+    assert (tmp_path / "copy.ckpt").read_bytes() == pretrained_checkpoint().read_bytes()
+
+
+def test_paths_within_the_archive_are_no_paths():
+    """Where the coordinates lie in the file."""
+    arrays = {"data": {"latitudes": {"path": "x/data/latitudes.numpy"}}}
+    assert clean_metadata({"supporting_arrays_paths": arrays}) == {"supporting_arrays_paths": arrays}
+
+
+def test_path_in_the_pickle_is_refused(tmp_path):
+    """It cannot be taken out without loading the file."""
+    source = shutil.copy(pretrained_checkpoint(), tmp_path / "source.ckpt")
+    with zipfile.ZipFile(source, "a") as file:
+        file.writestr("inference-best/more.pkl", b"\x80\x02X\x0b\x00\x00\x00/srv/me/pklq\x00.")
+    with pytest.raises(ValueError, match=r"still names .*/srv/me/pkl"):
+        clean_checkpoint(Path(source), tmp_path / "copy.ckpt")

@@ -1,0 +1,74 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""What is made of a checkpoint and its evaluation: the parts that need neither."""
+
+from __future__ import annotations
+
+import json
+
+import make_pretrained as tool
+import pytest
+from pretrained_card import card
+
+from anemoi_ailand.rollout.pretrained import model_card, pretrained_record
+
+
+def test_card_is_that_of_the_record():
+    """What ships together belongs together."""
+    assert card(pretrained_record()) == model_card()
+
+
+def test_evaluation_must_be_that_of_the_checkpoint():
+    """By content, not by name."""
+    metrics = {"inputs": {"forecasts": {"a": {"path": "run.nc"}, "b": {"checkpoint_sha256": "1"}}}}
+    assert tool.label_of(metrics, "1") == "b"
+    with pytest.raises(ValueError, match="not of the checkpoint with SHA-256 2"):
+        tool.label_of(metrics, "2")
+
+
+@pytest.mark.parametrize(
+    ("git", "expected"),
+    [
+        ({"sha1": "abc", "modified_files": 0}, "abc"),
+        ({"sha1": "abc", "modified_files": 2}, "abc with 2 changed files"),
+        ({}, None),
+    ],
+)
+def test_commit_says_whether_files_were_changed(git, expected):
+    """A training from changed files cannot be repeated from the commit alone."""
+    assert tool.commit({"git_versions": {"anemoi_ailand": {"git": git}}}) == expected
+
+
+def test_other_score_than_that_of_the_evaluation_is_refused():
+    """The roll-outs beside the evaluation are those it was made from."""
+    row = {"variable": "stl1", "group": "held_out", "lead": 30, "rmse": 1.0, "low": 0.9, "high": 1.1}
+    same = {"variable": "stl1", "cut": "points", "group": "held_out", "lead": 30.0, "protocol": "A"}
+    values = {("mine", "rmse"): 1.00001, ("mine", "bias"): 0.1, ("mine", "acc"): 0.9, ("climatology", "rmse"): 3.0}
+    scores = [{**same, "model": model, "metric": metric, "value": v} for (model, metric), v in values.items()]
+    found = tool.with_other_metrics(row, {"scores": scores}, "mine")
+    assert found == row | {"bias": 0.1, "acc": 0.9, "climatology": 3.0}
+    scores[0]["value"] = 1.1
+    with pytest.raises(ValueError, match=r"and 1\.1 in the evaluation"):
+        tool.with_other_metrics(row, {"scores": scores}, "mine")
+
+
+def test_record_is_written_whole(tmp_path):
+    """Readable, one line for each innermost part, the same content; no NaN."""
+    content = {"a": [{"b": 1, "c": [1, 2]}], "d": {}}
+    tool.write_json(tmp_path / "r.json", content)
+    assert json.loads((tmp_path / "r.json").read_text()) == content
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        tool.write_json(tmp_path / "r.json", {"a": float("nan")})
+    assert [p.name for p in tmp_path.iterdir()] == ["r.json"]
+    assert json.loads((tmp_path / "r.json").read_text()) == content
+
+
+def test_name_of_this_machine_is_refused(tmp_path, monkeypatch):
+    """As a word, in any file."""
+    monkeypatch.setattr(tool.socket, "gethostname", lambda: "node-1234")
+    (tmp_path / "card.md").write_text("trained on node-1234.")
+    with pytest.raises(ValueError, match=r"'card.md' holds \['node-1234'\]"):
+        tool.check_no_names(tmp_path)
+    monkeypatch.setattr(tool.socket, "gethostname", lambda: "node-12")
+    tool.check_no_names(tmp_path)

@@ -1,0 +1,109 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""Copy an inference checkpoint without what its metadata tell of the machine on which it was trained.
+
+The weights, and all else that is pickled, stay as they are to the last bit; only ``anemoi.json`` changes. The copy of a
+file is always the same, so that its checksum is. Nothing is unpickled.
+"""
+
+from __future__ import annotations
+
+import json
+import pickletools
+import re
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path, PurePath
+from typing import Any
+
+from anemoi.utils.checkpoints import get_metadata_path
+
+#: A path from the root, anywhere in a text; not a part of a URL, of a unit or of a relative path.
+ABSOLUTE = re.compile(r"(?<![\w./:])(?:~|[A-Za-z]:)?/(?:[\w.+@=-]+/)*[\w.+@=-]+/?")
+
+#: A local URL.
+LOCAL_URL = re.compile(r"file:/+\S*")
+
+#: What betrays a machine in a stream of bytes.
+TELLING = re.compile(rb"file:/|/(?:home|root|tmp|work|scratch|perm|users|mnt|lustre|gpfs|var|opt)/[\x21-\x7e]+", re.I)
+
+#: Earliest date of a zip archive: torch's own, and the same for every copy.
+DATE = (1980, 1, 1, 0, 0, 0)
+
+#: The package whose commit counts; anemoi notes that of the surrounding repository for every installed package.
+OURS = "anemoi_ailand"
+
+
+def cleaned(value: Any) -> Any:
+    """Metadata with the last part in place of every absolute path, and without local URLs."""
+    if isinstance(value, dict):
+        kept = {k: cleaned(v) for k, v in value.items() if not (isinstance(v, str) and LOCAL_URL.fullmatch(v))}
+        return {k: v for k, v in kept.items() if v != {} or value[k] == {}}  # what held nothing else goes with it
+    if isinstance(value, list):
+        return [cleaned(v) for v in value]
+    if isinstance(value, str):
+        return ABSOLUTE.sub(lambda found: PurePath(found[0]).name, LOCAL_URL.sub("", value))
+    return value
+
+
+def clean_metadata(metadata: dict[str, Any]) -> dict[str, Any]:
+    """What anemoi-inference needs, and where the checkpoint comes from, without the machine."""
+    out = cleaned({k: v for k, v in metadata.items() if k != "supporting_arrays_paths"})
+    if "supporting_arrays_paths" in metadata:  # paths within the archive
+        out["supporting_arrays_paths"] = metadata["supporting_arrays_paths"]
+    if git := out.get("provenance_training", {}).get("git_versions"):
+        out["provenance_training"]["git_versions"] = {k: v for k, v in git.items() if k == OURS}
+    return out
+
+
+def clean_checkpoint(source: Path, target: Path) -> None:
+    """Write the copy.
+
+    Raises
+    ------
+    ValueError
+        The copy still names a place on a machine, in what is pickled and cannot be changed without loading it.
+    """
+    inside = get_metadata_path(str(source))
+    with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as new:
+        for name in old.namelist():
+            data = old.read(name)
+            if name == inside:
+                data = json.dumps(clean_metadata(json.loads(data)), sort_keys=True).encode()
+            new.writestr(zipfile.ZipInfo(name, DATE), data)
+    if left := machine_paths(target):
+        raise ValueError(
+            f"The copy of '{source}' still names {left[:5]}. Train with relative paths, or extend "
+            "tools/clean_checkpoint.py."
+        )
+
+
+def machine_paths(path: Path) -> list[str]:
+    """All that looks like a place on a machine in a checkpoint: in metadata, in what is pickled, in any other bytes."""
+    found: list[str] = []
+    with zipfile.ZipFile(path) as file:
+        for name in file.namelist():
+            data = file.read(name)
+            texts: Iterator[str] = iter(())
+            if name.endswith(".json"):
+                texts = strings_of(json.loads(data), root=True)
+            elif name.endswith(".pkl"):
+                texts = (a for _, a, _ in pickletools.genops(data) if isinstance(a, str) and a.isprintable())
+            found += [text for text in texts if ABSOLUTE.search(text) or LOCAL_URL.search(text)]
+            found += [match[0].decode() for match in TELLING.finditer(data)]
+    return found
+
+
+def strings_of(value: Any, root: bool = False) -> Iterator[str]:
+    """Keys and texts of a document; of the whole, not the paths of arrays within the archive."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield str(key)
+            if not (root and key == "supporting_arrays_paths"):
+                yield from strings_of(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from strings_of(inner)
+    elif isinstance(value, str):
+        yield value

@@ -1,0 +1,150 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""The model card of a pretrained network, from its record; see tools/make_pretrained.py."""
+
+from __future__ import annotations
+
+from textwrap import fill
+from typing import Any
+
+from anemoi_ailand.variables import variable
+
+WIDTH = 120
+
+TEXT = """# Model card: {name}
+
+An emulator of ecLand, ECMWF's land surface model: the state of the land and its fluxes, one point at a time, in steps
+of 6 h. It ships with anemoi-ailand and is made by `tools/make_pretrained.py`; licence {licence}.
+
+**It is a demonstration, not an operational product.** It was trained on real ecLand under *synthetic* weather at
+synthetic points: its scores say how well it learned ecLand there, and nothing about the real world. It is not an
+ECMWF product, and ECMWF has neither made nor endorsed it.
+
+| | |
+|---|---|
+| file | `{file}`, {megabytes:.2f} MB, {parameters} parameters |
+| SHA-256 | `{sha256}` |
+| made | {date}, commit {commit}, seed {seed}, {steps} steps, {minutes} minutes |
+| with | Python {python}, {versions} |
+
+## Training
+
+```text
+{commands}
+```
+
+| | |
+|---|---|
+| data | recipe `{recipe}`: ecLand, synthetic hourly weather averaged to 6 h, {n_all} points |
+| trained on | {trained} at {n_trained} points |
+| checkpoint chosen on | {chosen} at the same points |
+| in neither | 2022; {n_held_out} points, those whose `point_id` is divisible by 5, in all years |
+
+## Variables
+
+{state}
+
+{diagnostic}
+
+{inputs}
+
+Units, time semantics and bounds are those of the table in `anemoi_ailand/variables.py`.
+
+## Scores
+
+Protocol A: {starts} runs from {first} to {last}, over all points of the group; day d is the four stamps up to 24 d
+hours. In brackets the 95 % interval of the bootstrap over points and starts. Climatology knows the point, the network
+does not.
+
+### At points and in a year that were in neither (held out)
+
+{held_out}
+
+### At the points of training, in 2022
+
+{trained_points}
+
+### One run, {b_first} to {b_last}, held-out points
+
+{long_run}
+
+Only numbers of 2022 at held-out points are claims of skill at new places; those of 2022 at points of training are
+claims for new years. {b_caveat}The packaged sample is 44 of these {n_all} points: its 11 held-out points are held out
+here, too; at its 33 others this network was trained (2020) and chosen (2021).
+
+## Limits
+
+- Weather and points are synthetic. Real forcing has errors, extremes and correlations that no training has seen;
+  nothing is known about the skill under it. Soil and vegetation types that are rare among the {n_trained} points are
+  learned from a few examples.
+- Steps of 6 h with forcing as means over the step and instants at its ends; forcing of another kind is out of scope.
+- It imitates ecLand with its errors. It knows neither irrigation, groundwater, lakes nor cities beyond ecLand's own
+  output, no land use change, and no climate beyond that of the training.
+- For trying things out, teaching and development. Not for warnings, operations, or decisions.
+- The file is a Python pickle, as every Anemoi checkpoint. The package verifies its SHA-256 before it loads it; a copy
+  from elsewhere is not verified.
+"""
+
+
+def card(record: dict[str, Any]) -> str:
+    """Markdown of a record."""
+    training, data, variables = record["training"], record["data"], record["variables"]
+    a, b = (record["evaluation"]["protocols"].get(p, {}) for p in "AB")
+    points = data["points"]
+    return TEXT.format(
+        **{k: record[k] for k in ("name", "file", "licence", "parameters", "sha256")},
+        megabytes=record["size"] / 1e6, minutes=round(training["seconds"] / 60), recipe=data["recipe"],
+        commands="\n".join(training["commands"]), **{k: training[k] for k in ("date", "seed", "steps", "python")},
+        commit=training["commit"] or "unknown", versions=", ".join(f"{k} {v}" for k, v in training["versions"].items()),
+        n_all=sum(points.values()), n_trained=points["trained"], n_held_out=points["held_out"],
+        trained=" to ".join(data["trained"]), chosen=" to ".join(dict.fromkeys(data["chosen"])),
+        state=named("State, predicted and fed back", variables["state"]),
+        diagnostic=named("Diagnostics, predicted", variables["diagnostic"]),
+        inputs=named("Forcing and static fields, needed", variables["input"]),
+        starts=a["starts"], first=a["first"][:10], last=a["last"][:10],
+        held_out=table_a(record["scores"], "held_out"), trained_points=table_a(record["scores"], "trained"),
+        b_first=b.get("first", "none")[:10], b_last=b.get("last", "none")[:10], long_run=table_b(record["long_run"]),
+        b_caveat="" if b.get("first", "9999") >= "2022" else "The long run passes through the years of training. ",
+    )  # fmt: skip
+
+
+def named(what: str, names: list[str]) -> str:
+    """A paragraph that lists variables."""
+    return fill(f"{what}: {', '.join(f'`{n}`' for n in names)}.", WIDTH)
+
+
+def table_a(rows: list[dict[str, Any]], group: str) -> str:
+    """RMSE with interval by variable and lead; bias, ACC and climatology at the last lead."""
+    rows = [row for row in rows if row["group"] == group]
+    leads = sorted({row["lead"] for row in rows})
+    by = {(row["variable"], row["lead"]): row for row in rows}
+    last = leads[-1]
+    columns = ["variable", "unit", *(f"RMSE {d} d" for d in leads)]
+    lines = [[*columns, f"climatology {last} d", f"bias {last} d", f"ACC {last} d"]]
+    for name in dict.fromkeys(row["variable"] for row in rows):
+        cells = [f"{r['rmse']:.3g} ({r['low']:.3g} to {r['high']:.3g})" for r in (by[name, d] for d in leads)]
+        end = by[name, last]
+        others = [number(end[key]) for key in ("climatology", "bias", "acc")]
+        lines.append([f"`{name}`", variable(name).units, *cells, *others])
+    return markdown(lines)
+
+
+def table_b(rows: list[dict[str, Any]]) -> str:
+    """Scores of the long run at held-out points."""
+    lines = [["variable", "unit", "RMSE", "bias", "correlation", "ACC"]]
+    for row in (row for row in rows if row["group"] == "held_out"):
+        numbers = [number(row.get(key)) for key in ("rmse", "bias", "correlation", "acc")]
+        lines.append([f"`{row['variable']}`", variable(row["variable"]).units, *numbers])
+    return markdown(lines) if len(lines) > 1 else "Not run."
+
+
+def number(value: float | None) -> str:
+    """Three digits, or a dash where a score is not defined."""
+    return "-" if value is None else f"{value:.3g}"
+
+
+def markdown(lines: list[list[str]]) -> str:
+    """A table, its first line the header."""
+    rows = [f"| {' | '.join(line)} |" for line in [lines[0], ["---"] * len(lines[0]), *lines[1:]]]
+    return "\n".join(rows)
