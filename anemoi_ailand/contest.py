@@ -21,6 +21,7 @@ import yaml
 from anemoi_ailand import __version__
 from anemoi_ailand.contest_training import (
     INFERENCE,
+    differences,
     fingerprints,
     finished,
     folder_of,
@@ -45,6 +46,7 @@ from anemoi_ailand.evaluation.style import save
 from anemoi_ailand.evaluation.sums import collect
 from anemoi_ailand.model.cost import cost_of
 from anemoi_ailand.rollout.checkpoint import load_step
+from anemoi_ailand.source_code import ROLL_OUT, loaded_sha256
 
 LOG = logging.getLogger(__name__)
 
@@ -71,6 +73,7 @@ def contest(settings: ContestSettings) -> Path:
     ChildProcessError
         Trainings failed; all others are made before it is raised.
     """
+    loaded_sha256(ROLL_OUT)  # hours before the first roll-out, in which files may change
     reference = open_fields(settings.dataset)
     hashes = {k: fingerprints(k, settings.stages(k), settings.training_seed) for k in settings.entrants}
     expected = settings.evaluation({label: _checkpoint(settings, label) for label in settings.entrants})
@@ -121,13 +124,16 @@ def _trained(settings: ContestSettings, label: str, hashes: list[str]) -> dict[s
         return {"point_steps": point_steps(entrant.checkpoint.parents[1])}
     folders = [folder_of(settings, label, n) for n in range(1, len(hashes) + 1)]
     if settings.train:
-        return spent_on(train(label, settings, hashes), folders)
-    marks = [mark for folder in folders if (mark := finished(folder)) is not None]
+        marks = train(label, settings, hashes)
+    else:
+        marks = [mark for folder in folders if (mark := finished(folder)) is not None]
     if len(marks) < len(folders):
         LOG.warning("%s takes no part: %d of %d stages are trained", label, len(marks), len(folders))
         return None
-    changed = [mark["hash"] for mark in marks] != hashes
-    return {**spent_on(marks, folders), "note": "trained by another configuration than today's" if changed else ""}
+    notes = differences(marks, hashes)
+    for note in notes:
+        LOG.warning("%s: %s", label, note)
+    return {**spent_on(marks, folders), "note": "; ".join(notes)}
 
 
 def _check_reference(settings: ContestSettings, entries: list[Entry]) -> None:

@@ -238,9 +238,11 @@ _ROWS: list[Variable] = [
              standard_name="snowfall_flux", reference="Snowf_late", native="forcing:Snowf"),
     # -- forcing: vegetation, constant over a UTC day, so the value at the start holds for the step -------------
     _forcing("lai_lv", "leaf area index, low vegetation", "m2 m-2", _INSTANT, taken=(START,), bounds=(0.0, 12.0),
-             increment_scale=4.78e-3, standard_name="leaf_area_index", reference="lai_lv", native="surfclim:Mlail", grib="lai_lv"),
+             increment_scale=4.78e-3, standard_name="leaf_area_index", reference="lai_lv", native="surfclim:Mlail",
+             grib="lai_lv"),
     _forcing("lai_hv", "leaf area index, high vegetation", "m2 m-2", _INSTANT, taken=(START,), bounds=(0.0, 12.0),
-             increment_scale=5.30e-3, standard_name="leaf_area_index", reference="lai_hv", native="surfclim:Mlaih", grib="lai_hv"),
+             increment_scale=5.30e-3, standard_name="leaf_area_index", reference="lai_hv", native="surfclim:Mlaih",
+             grib="lai_hv"),
     # -- forcing: sun and calendar, computed by Anemoi from date and place --------------------------------------
     _computed("insolation", "cosine of the solar zenith angle, not below zero", "1", (START, END)),
     _computed("cos_julian_day", "cosine of the day of the year", "1", (END,)),

@@ -17,6 +17,7 @@ import xarray as xr
 
 from anemoi_ailand import evaluate as module
 from anemoi_ailand.evaluation.settings import Settings
+from anemoi_ailand.source_code import ROLL_OUT, loaded_sha256
 from anemoi_ailand.variables import VARIABLES
 
 #: A protocol A and B that take a second: nine starts, two days; six weeks.
@@ -97,7 +98,11 @@ class FakeRollOut:
         run = run.isel(point=at if options["points"] is None else [at[p] for p in options["points"]])
         sha = hashlib.sha256(checkpoint.read_bytes()).hexdigest()
         run.attrs.update(
-            label=options["label"], checkpoint=str(checkpoint), checkpoint_sha256=sha, dataset=str(dataset)
+            label=options["label"],
+            checkpoint=str(checkpoint),
+            checkpoint_sha256=sha,
+            dataset=str(dataset),
+            code_sha256=loaded_sha256(ROLL_OUT),
         )
         run.to_netcdf(output)
         return output

@@ -21,7 +21,9 @@ class Benchmark(Command):
         """Add the arguments of the command."""
         add = command_parser.add_argument
         add("what", choices=["training"], help="what is measured")
-        add("--override", nargs="+", default=[], metavar="key=value", help="changes of the configuration, as for anemoi")
+        add(
+            "--override", nargs="+", default=[], metavar="key=value", help="changes of the configuration, as for anemoi"
+        )
         add("--dataset", type=Path, required=True, help="dataset to train on")
         add("--config-name", default="ailand", help="training configuration (default: ailand)")
         add("--rollout", type=int, default=4, help="steps of a sample (default: 4)")

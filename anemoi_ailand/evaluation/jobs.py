@@ -22,6 +22,7 @@ from anemoi_ailand.evaluation.matching import POINT_TOLERANCE
 from anemoi_ailand.evaluation.observations import Station, match_stations
 from anemoi_ailand.evaluation.products_file import LEAST_YEARS
 from anemoi_ailand.evaluation.reforecasts import Reforecast, open_reforecast
+from anemoi_ailand.source_code import ROLL_OUT, loaded_sha256
 
 LOG = logging.getLogger(__name__)
 
@@ -64,7 +65,7 @@ def digest(path: Path) -> str:
 
 
 def is_made(path: Path, job: Job, checkpoint: Path) -> bool:
-    """Whether ``path`` holds the roll-outs of ``job`` with this very checkpoint, from this dataset as it is."""
+    """Whether ``path`` holds the roll-outs of ``job`` with this very checkpoint, dataset and code as they are."""
     if not path.is_file():
         return False
     try:
@@ -75,6 +76,7 @@ def is_made(path: Path, job: Job, checkpoint: Path) -> bool:
     place = planned(job, open_fields(job.dataset))
     same = (
         made.attributes.get("checkpoint_sha256") == digest(checkpoint)
+        and made.attributes.get("code_sha256") == loaded_sha256(ROLL_OUT)
         and Path(str(made.attributes.get("dataset"))).resolve() == job.dataset.resolve()
         and path.stat().st_mtime >= job.dataset.stat().st_mtime
         and np.array_equal(made.starts, place.starts)

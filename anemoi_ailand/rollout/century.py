@@ -26,6 +26,7 @@ from anemoi_ailand.rollout.sweep import _advance, _to
 from anemoi_ailand.rollout.traced import traced
 from anemoi_ailand.rollout.year_statistics import YearStatistics
 from anemoi_ailand.rollout.years_file import YearsFile
+from anemoi_ailand.source_code import ROLL_OUT, loaded_sha256
 from anemoi_ailand.variables import END, START, taken_at
 
 LOG = logging.getLogger(__name__)
@@ -63,6 +64,7 @@ class Setting:
         """What makes a run another one."""
         first, last = self.cycle.dates[[0, -1]]
         return {
+            "code_sha256": loaded_sha256((*ROLL_OUT, "rollout/century.py", "rollout/cycle.py")),
             "checkpoint_sha256": _sha256(self.step.path),
             "dataset": str(self.stored.path.resolve()),
             "forcing_repeated": f"{first} to {last}",

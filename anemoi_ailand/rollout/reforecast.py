@@ -21,6 +21,7 @@ from anemoi_ailand.rollout.output import _sha256
 from anemoi_ailand.rollout.reforecast_file import CHUNK_SIZE, Layout, ReforecastFile
 from anemoi_ailand.rollout.stored_fields import StoredFields
 from anemoi_ailand.rollout.sweep import sweep
+from anemoi_ailand.source_code import ROLL_OUT, loaded_sha256
 
 LOG = logging.getLogger(__name__)
 
@@ -161,6 +162,7 @@ def reforecast(
     first, where = _positions(stored, dates, hours), _points(points, stored)
     run = Run(step, stored, first, where, hours // STEP_HOURS, names, _rows(batch_rows, step.device))
     attributes = {"label": label, "checkpoint": str(step.path), "checkpoint_sha256": _sha256(step.path)}
+    attributes["code_sha256"] = loaded_sha256(ROLL_OUT)
     ids = stored.point_id
     layout = Layout(
         dates, hours, stored.latitudes[where], stored.longitudes[where], None if ids is None else ids[where], names,

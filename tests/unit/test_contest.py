@@ -17,6 +17,7 @@ from anemoi_ailand.contest import SCHEMA, contest
 from anemoi_ailand.evaluation.contest_settings import ContestSettings
 from anemoi_ailand.evaluation.settings import read_settings
 from anemoi_ailand.model.cost import Cost
+from anemoi_ailand.source_code import TRAINING, code_sha256
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +39,8 @@ def made(monkeypatch):
             folder = module.folder_of(settings, label, number)
             (folder / "best").mkdir(parents=True, exist_ok=True)
             (folder / "best" / "inference-best.ckpt").write_text(label)
-            about = {"hash": mark, "wall_seconds": 3600.0, "cpu_seconds": 1800.0, "device": "CPU"}
+            spent = {"wall_seconds": 3600.0, "cpu_seconds": 1800.0, "device": "CPU"}
+            about = {"hash": mark, "code_sha256": code_sha256(TRAINING), **spent}
             (folder / "finished.json").write_text(json.dumps(about))
             (folder / "training_log.csv").write_text("point_steps\n100\n")
             marks.append(about)
@@ -110,6 +112,19 @@ def test_training_by_another_configuration_is_said(files, tmp_path, made, monkey
     monkeypatch.setattr(module, "fingerprints", lambda label, stages, seed: ["new"] * len(stages))
     folder = contest(settings(files, tmp_path / "contest", train=False))
     assert "trained by another configuration than today's" in (folder / "table.md").read_text()
+
+
+@pytest.mark.parametrize("train", [True, False])
+def test_training_by_other_code_is_said(files, tmp_path, made, monkeypatch, train):
+    """It is not thrown away, and not taken for today's."""
+    given = settings(files, tmp_path / "contest", train=train)
+    module.train("B", given, ["h", "h"])
+    for mark in (tmp_path / "contest").glob("training/*/*/finished.json"):
+        mark.write_text(json.dumps({**json.loads(mark.read_text()), "code_sha256": "other"}))
+    monkeypatch.setattr(module, "train", lambda label, s, h: [
+        module.finished(module.folder_of(s, label, n)) for n in (1, 2)
+    ])  # fmt: skip
+    assert "trained by other code than today's" in (contest(given) / "table.md").read_text()
 
 
 def test_a_failed_training_is_told_when_the_others_are_made(files, tmp_path, made, monkeypatch):

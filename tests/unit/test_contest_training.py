@@ -102,9 +102,7 @@ def test_training_without_a_checkpoint_is_an_error(settings, monkeypatch):
         return Spent(1.0, 1.0)
 
     monkeypatch.setattr(module, "run_logged", run)
-    with pytest.raises(
-        ChildProcessError, match=r"'my run' ended without a checkpoint .* needs the callback"
-    ):
+    with pytest.raises(ChildProcessError, match=r"'my run' ended without a checkpoint .* needs the callback"):
         train("my run", settings, ["h1", "h2"])
     assert finished(folder_of(settings, "my run", 1)) is None
 

@@ -17,6 +17,7 @@ import pytest
 import scored_world as world
 import xarray as xr
 
+from anemoi_ailand.evaluation import jobs as module
 from anemoi_ailand.evaluation.jobs import (
     Job,
     check_jobs,
@@ -26,6 +27,7 @@ from anemoi_ailand.evaluation.jobs import (
     planned,
     protocol_of,
 )
+from anemoi_ailand.source_code import ROLL_OUT, loaded_sha256
 
 LONG = {"first": np.array(["2022-01-02"], "datetime64[ns]"), "leads": np.arange(6, 241, 6)}
 
@@ -88,7 +90,8 @@ def kept(tmp_path):
     reference = files.write_reference(tmp_path / "reference.nc")
     checkpoint = files.checkpoint(tmp_path / "a.ckpt")
     sha = hashlib.sha256(checkpoint.read_bytes()).hexdigest()
-    attributes = {"checkpoint_sha256": sha, "dataset": str(reference)}
+    code = loaded_sha256(ROLL_OUT)
+    attributes = {"checkpoint_sha256": sha, "code_sha256": code, "dataset": str(reference)}
     path = files.write_run(tmp_path / "run.nc", lambda run: run.assign_attrs(attributes).isel(point=[7, 2]))
     return path, job(dataset=reference, points=(7, 2)), checkpoint
 
@@ -113,6 +116,13 @@ def test_roll_out_of_another_job_is_not_taken(kept, change):
     """Order and number of points, starts, lead times."""
     path, planned_job, checkpoint = kept
     assert not is_made(path, replace(planned_job, **change), checkpoint)
+
+
+def test_roll_out_by_other_code_is_not_taken(kept, monkeypatch):
+    """The same checkpoint gives another forecast when the physics has changed."""
+    path, planned_job, checkpoint = kept
+    monkeypatch.setattr(module, "loaded_sha256", lambda places: "other")
+    assert not is_made(path, planned_job, checkpoint)
 
 
 def test_roll_out_of_something_older_is_not_taken(kept, tmp_path):

@@ -150,3 +150,4 @@ def test_setting_opens_model_and_dataset(data, tmp_path, monkeypatch):
     assert made.places["point_id"].tolist() == [10, 11, 12, 13, 14]
     assert set(made.places) == {"latitude", "longitude", "point_id"}
     assert made.identity["forcing_repeated"] == "2022-01-01T18:00:00 to 2022-01-04T06:00:00"
+    assert len(made.identity["code_sha256"]) == 64

@@ -126,7 +126,7 @@ def test_file_has_every_start_lead_and_point(tmp_path, data):
         np.testing.assert_array_equal(found.point_id, [10, 11, 12, 13, 14])
         assert (found.attrs["label"], found.attrs["checkpoint"]) == ("A", "best.ckpt")
         assert found.attrs["dataset"] == str(tmp_path)
-        assert "checkpoint_sha256" in found.attrs
+        assert {"checkpoint_sha256", "code_sha256"} <= set(found.attrs)
 
 
 @pytest.mark.parametrize("flight", [1, 3000, 6000])

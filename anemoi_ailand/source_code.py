@@ -1,0 +1,62 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""By which code a result was made: a checkpoint holds weights, but its physics is the code that is installed.
+
+Without that, a roll-out that is kept would stand in a table beside one of the same checkpoint by other equations.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+_PACKAGE = Path(__file__).resolve().parent
+
+#: What a step of the land follows from.
+_STEP = ("constants.py", "variables.py", "physics", "model")
+
+#: What a roll-out follows from, beside checkpoint and dataset.
+ROLL_OUT = (
+    *_STEP, "data/sun.py", "rollout/reforecast.py", "rollout/step_tensor.py", "rollout/stored_fields.py",
+    "rollout/sweep.py",
+)  # fmt: skip
+
+#: What a training follows from, beside configuration and dataset.
+TRAINING = (*_STEP, "training")
+
+
+def code_sha256(places: Sequence[str]) -> str:
+    """SHA-256 of modules and folders of the package as they are now, without docstrings, comments and layout.
+
+    Parameters
+    ----------
+    places : tuple of str
+        :data:`ROLL_OUT` or :data:`TRAINING`.
+    """
+    found = hashlib.sha256()
+    for place in places:
+        path = _PACKAGE / place
+        for module in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
+            text = meaning(module.read_text(encoding="utf-8"))
+            found.update(f"{module.relative_to(_PACKAGE)}\n{text}\n".encode())
+    return found.hexdigest()
+
+
+@cache
+def loaded_sha256(places: Sequence[str]) -> str:
+    """As :func:`code_sha256` when first asked: what this process has loaded does not change with its files."""
+    return code_sha256(places)
+
+
+def meaning(text: str) -> str:
+    """Code without what has no effect on numbers: docstrings, comments, layout."""
+    tree = ast.parse(text)
+    for node in ast.walk(tree):
+        match node:
+            case ast.Module() | ast.ClassDef() | ast.FunctionDef() | ast.AsyncFunctionDef():
+                node.body = node.body[1:] if ast.get_docstring(node) is not None else node.body
+    return ast.dump(tree)

@@ -1,0 +1,48 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""Code that gives other numbers is told from the same code in other words."""
+
+from __future__ import annotations
+
+import pytest
+
+from anemoi_ailand import source_code as module
+from anemoi_ailand.source_code import ROLL_OUT, TRAINING, code_sha256, loaded_sha256, meaning
+
+CODE = 'def f(x):\n    """Doc."""\n    return x + 1  # why\n'
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    """A package of one module and one folder."""
+    (tmp_path / "physics").mkdir()
+    (tmp_path / "one.py").write_text(CODE)
+    (tmp_path / "physics" / "two.py").write_text(CODE)
+    monkeypatch.setattr(module, "_PACKAGE", tmp_path)
+    loaded_sha256.cache_clear()
+    yield tmp_path
+    loaded_sha256.cache_clear()
+
+
+def test_words_do_not_count_and_numbers_do():
+    """Docstrings, comments and layout have no effect on a result."""
+    assert meaning('def f(x):\n    """Other."""\n\n    return (x + 1)\n') == meaning(CODE)
+    assert meaning(CODE.replace("1", "2")) != meaning(CODE)
+
+
+@pytest.mark.parametrize("changed", ["one.py", "physics/two.py", "physics/three.py"])
+def test_every_module_counts(package, changed):
+    """One that is changed, and one that is new."""
+    places = ("one.py", "physics")
+    before = loaded_sha256(places)
+    assert code_sha256(places) == before
+    (package / changed).write_text(CODE.replace("1", "2"))
+    assert code_sha256(places) != before
+    assert loaded_sha256(places) == before, "a process goes on with what it has loaded"
+
+
+def test_places_are_there():
+    """A module that is moved must not leave the list in silence."""
+    assert [p for p in {*ROLL_OUT, *TRAINING} if not (module._PACKAGE / p).exists()] == []
+    assert code_sha256(ROLL_OUT) != code_sha256(TRAINING)
