@@ -136,7 +136,7 @@ def test_a_run_that_cannot_finish_does_not_start(chain, tmp_path, options, messa
     ("options", "message"),
     [
         (["land.select=[]"], "select"),
-        (["dataloader.training.datasets.data.end=2020-03-01", "task.rollout.steps=[8]"], "too few"),
+        (["dataloader.training.datasets.data.end=2020-03-01", "task.rollout.steps=[1,8]"], "too few"),
         (["task.timestep=3H"], "6 h"),
     ],
 )
