@@ -95,24 +95,6 @@ def test_metrics_of_a_configuration_are_computed_over_the_whole_rollout():
     assert found == {"data_mse_metric/data/sfc_stl1", "data_mse_metric/data/stl1"}
 
 
-def test_only_training_batches_of_the_first_size_are_compiled(monkeypatch):
-    """A last batch of fewer windows, or validation, would be compiled anew."""
-    calls = []
-
-    def counted(function):
-        return lambda x: calls.append(x["data"].shape) or function(x)
-
-    monkeypatch.setattr(torch, "compile", counted)
-    module = training_case.training(n_steps=2, compiled=True)
-    plain = training_case.training(n_steps=2)
-    for size in (3, 3, 2):
-        batch = case.batch(3, n_batch=size)
-        torch.testing.assert_close(module._step(batch).loss, plain._step(batch).loss)
-    with torch.no_grad():
-        module.eval()._step(case.batch(3, n_batch=3), validation_mode=True)
-    assert [shape[0] for shape in calls] == [3, 3, 3, 3]
-
-
 @pytest.mark.parametrize("option", ["detach_every", "checkpoint_every"])
 def test_wrong_number_of_steps_is_refused(option):
     """Zero steps would be no piece at all."""
