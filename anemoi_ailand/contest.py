@@ -19,6 +19,7 @@ import pandas as pd
 import yaml
 
 from anemoi_ailand import __version__
+from anemoi_ailand.checksum import file_sha256
 from anemoi_ailand.contest_training import (
     INFERENCE,
     differences,
@@ -38,7 +39,7 @@ from anemoi_ailand.evaluation.contest_settings import ContestSettings
 from anemoi_ailand.evaluation.contest_table import contest_table
 from anemoi_ailand.evaluation.folder import complete_folder
 from anemoi_ailand.evaluation.inputs import Fields, open_fields
-from anemoi_ailand.evaluation.jobs import Job, digest
+from anemoi_ailand.evaluation.jobs import Job
 from anemoi_ailand.evaluation.matching import ALL, HELD_OUT
 from anemoi_ailand.evaluation.records import DIGITS, json_text, records, stamp
 from anemoi_ailand.evaluation.settings import Settings
@@ -154,7 +155,7 @@ def _entry(settings: ContestSettings, label: str, spent: Mapping[str, Any]) -> E
         label=label,
         origin=" + ".join(stage.config for stage in entrant.stages) or str(entrant.checkpoint),
         checkpoint=str(path),
-        checkpoint_sha256=digest(path),
+        checkpoint_sha256=file_sha256(path),
         parameters=cost.parameters,
         flop_linear=cost.linear,
         flop=cost.flop,

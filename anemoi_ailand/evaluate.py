@@ -21,6 +21,7 @@ import pandas as pd
 import yaml
 
 from anemoi_ailand import __version__
+from anemoi_ailand.checksum import file_sha256
 from anemoi_ailand.constants import STEP_HOURS
 from anemoi_ailand.evaluation.budgets import Budgets, budgets
 from anemoi_ailand.evaluation.case import Case, prepare
@@ -35,7 +36,6 @@ from anemoi_ailand.evaluation.jobs import (
     check_jobs,
     check_products,
     check_stations,
-    digest,
     is_made,
     protocol_of,
 )
@@ -355,7 +355,7 @@ def _write(
 def _header(settings: Settings, reference: Fields, period: Any, scored: Scored) -> dict[str, Any]:
     """All of ``metrics.json`` but the numbers."""
     forecasts = {
-        label: {"checkpoint": str(path), "checkpoint_sha256": digest(path)}
+        label: {"checkpoint": str(path), "checkpoint_sha256": file_sha256(path)}
         for label, path in settings.checkpoints.items()
     } | {label: {"path": str(path)} for label, path in settings.forecasts.items()}
     main = scored.protocols.get("A") or scored.protocols["B"]

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import getpass
-import hashlib
 import json
 import logging
 import re
@@ -31,6 +30,7 @@ import sample_scores
 from anemoi.utils.checkpoints import load_metadata
 from clean_checkpoint import clean_checkpoint
 
+from anemoi_ailand.checksum import file_sha256
 from anemoi_ailand.evaluation.bootstrap import resamples, rmse_interval
 from anemoi_ailand.evaluation.folder import complete_folder
 from anemoi_ailand.evaluation.inputs import open_fields
@@ -53,12 +53,6 @@ SHORT = 5  #: names of users and machines below this length are words of any tex
 
 #: Packages whose version decides what a checkpoint does.
 PACKAGES = ("anemoi_ailand", "anemoi.models", "anemoi.training", "anemoi.datasets", "torch", "numpy")
-
-
-def sha256(path: Path) -> str:
-    """Checksum of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def label_of(metrics: dict[str, Any], checksum: str) -> str:
@@ -141,8 +135,9 @@ def record_of(checkpoint: Path, args: argparse.Namespace, metrics: dict[str, Any
     base = f"ANEMOI_BASE_SEED={meta['base_seed']} anemoi-training train --config-name {args.config}"
     command = f"{base} system.input.dataset=reference.zarr system.output.root=training"
     return {
-        "schema": SCHEMA, "name": args.name, "file": f"{args.name}.ckpt", "card": CARD, "sha256": sha256(checkpoint),
-        "size": checkpoint.stat().st_size, "source_sha256": sha256(args.checkpoint), "licence": "Apache-2.0",
+        "schema": SCHEMA, "name": args.name, "file": f"{args.name}.ckpt", "card": CARD,
+        "sha256": file_sha256(checkpoint), "size": checkpoint.stat().st_size,
+        "source_sha256": file_sha256(args.checkpoint), "licence": "Apache-2.0",
         "parameters": meta["model"]["trainable_parameters"],
         "variables": {"state": land["prognostic"], "diagnostic": land["diagnostic"],
                       "input": sorted({*land["start"], *land["end"]} - {*land["prognostic"]})},
@@ -197,7 +192,7 @@ def make(args: argparse.Namespace) -> None:
     if f"training/{args.config}" not in listing("configs"):
         LOG.warning("The package has no configuration '%s': its users cannot repeat the training", args.config)
     metrics = json.loads((args.evaluation / "metrics.json").read_text())
-    label = label_of(metrics, sha256(args.checkpoint))
+    label = label_of(metrics, file_sha256(args.checkpoint))
     with tempfile.TemporaryDirectory() as work:
         clean = Path(work) / f"{args.name}.ckpt"
         clean_checkpoint(args.checkpoint, clean)

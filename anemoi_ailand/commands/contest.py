@@ -11,32 +11,28 @@ from pathlib import Path
 
 from anemoi.utils.cli import Command
 
+from anemoi_ailand.commands._options import add_options, given_options
+
+#: Short forms of options.
+NAMED = {"dataset": "dataset", "output": "output"}
+
 
 class Contest(Command):
     """Train several recipes on the same data, evaluate them alike, and write one table and one figure."""
 
     def add_arguments(self, command_parser: ArgumentParser) -> None:
         """Add the arguments of the command."""
-        add = command_parser.add_argument
-        add(
-            "config",
-            nargs="?",
-            help="configuration file, or the name of a packaged one (default: reference); "
-            "take a copy: anemoi-ailand configs --copy contest/reference my-contest.yaml",
+        what = (
+            "configuration file, or the name of a packaged one (default: reference); "
+            "take a copy: anemoi-ailand configs --copy contest/reference my-contest.yaml"
         )
-        add("options", nargs="*", metavar="key=value", help="options that replace those of the file")
-        add("--dataset", help="short for dataset=...")
-        add("--output", help="short for output=...")
+        add_options(command_parser, what, NAMED)
 
     def run(self, args: Namespace) -> None:
         """Hold the contest, show its table and say where the result is."""
         from anemoi_ailand.evaluation.contest_settings import read_contest
 
-        options, config = list(args.options), args.config
-        if config is not None and "=" in config:
-            config, options = None, [config, *options]
-        named = {"dataset": args.dataset, "output": args.output}
-        options += [f"{key}={value}" for key, value in named.items() if value is not None]
+        config, options = given_options(args, NAMED)
         settings = read_contest(_path(config or "reference"), options)  # mistakes are told before the slow import
         from anemoi_ailand.contest import contest
 

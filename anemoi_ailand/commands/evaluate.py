@@ -11,23 +11,22 @@ from pathlib import Path
 
 from anemoi.utils.cli import Command
 
+from anemoi_ailand.commands._options import add_options, given_options
+
+#: Short forms of options.
+NAMED = {"checkpoint": "checkpoints.emulator", "dataset": "dataset", "output": "output"}
+
 
 class Evaluate(Command):
     """Evaluate checkpoints and forecasts against ecLand: scores, figures, and one report to read."""
 
     def add_arguments(self, command_parser: ArgumentParser) -> None:
         """Add the arguments of the command."""
-        add = command_parser.add_argument
-        add(
-            "config",
-            nargs="?",
-            help="configuration file (default: the packaged configs/evaluation/evaluate.yaml); "
-            "take a copy: anemoi-ailand configs --copy evaluation/evaluate my-evaluation.yaml",
+        what = (
+            "configuration file (default: the packaged configs/evaluation/evaluate.yaml); "
+            "take a copy: anemoi-ailand configs --copy evaluation/evaluate my-evaluation.yaml"
         )
-        add("options", nargs="*", metavar="key=value", help="options that replace those of the file")
-        add("--checkpoint", help="short for checkpoints.emulator=...")
-        add("--dataset", help="short for dataset=...")
-        add("--output", help="short for output=...")
+        add_options(command_parser, what, NAMED)
 
     def run(self, args: Namespace) -> None:
         """Evaluate and say where the report is."""
@@ -35,12 +34,7 @@ class Evaluate(Command):
         from anemoi_ailand.evaluation.settings import read_settings
         from anemoi_ailand.resources import find
 
-        options = list(args.options)
-        config = args.config
-        if config is not None and "=" in config:
-            config, options = None, [config, *options]
-        named = {"checkpoints.emulator": args.checkpoint, "dataset": args.dataset, "output": args.output}
-        options += [f"{key}={value}" for key, value in named.items() if value is not None]
+        config, options = given_options(args, NAMED)
         path = Path(config) if config else find("configs", "evaluation/evaluate")
         page = evaluate(read_settings(path, options))
         sys.stdout.write(f"{(page.parent.parent / 'table.md').read_text()}\nReport: {page}\n")

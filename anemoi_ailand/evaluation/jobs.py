@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from anemoi_ailand.checksum import file_sha256
 from anemoi_ailand.constants import STEP_HOURS
 from anemoi_ailand.evaluation.alignment import align
 from anemoi_ailand.evaluation.climatology import Period, climatology_period
@@ -58,12 +58,6 @@ def protocol_of(forecast: Reforecast) -> str:
     return "B" if len(forecast.starts) == 1 and every else "A"
 
 
-def digest(path: Path) -> str:
-    """SHA-256 of a file, by which a checkpoint is known."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def is_made(path: Path, job: Job, checkpoint: Path) -> bool:
     """Whether ``path`` holds the roll-outs of ``job`` with this very checkpoint, dataset and code as they are."""
     if not path.is_file():
@@ -75,7 +69,7 @@ def is_made(path: Path, job: Job, checkpoint: Path) -> bool:
         return False
     place = planned(job, open_fields(job.dataset))
     same = (
-        made.attributes.get("checkpoint_sha256") == digest(checkpoint)
+        made.attributes.get("checkpoint_sha256") == file_sha256(checkpoint)
         and made.attributes.get("code_sha256") == loaded_sha256(ROLL_OUT)
         and Path(str(made.attributes.get("dataset"))).resolve() == job.dataset.resolve()
         and path.stat().st_mtime >= job.dataset.stat().st_mtime

@@ -107,9 +107,20 @@ def block(n_in: int, n_out: int, activation: str) -> nn.Sequential:
     ValueError
         The activation is not known.
     """
-    if activation not in ACTIVATIONS:
-        raise ValueError(f"Activation '{activation}' is not known. Use one of {sorted(ACTIVATIONS)}.")
-    return nn.Sequential(nn.Linear(n_in, n_out), nn.LayerNorm(n_out), ACTIVATIONS[activation]())
+    return nn.Sequential(nn.Linear(n_in, n_out), nn.LayerNorm(n_out), activation_of(activation)())
+
+
+def activation_of(name: str) -> type[nn.Module]:
+    """Non-linearity of that name.
+
+    Raises
+    ------
+    ValueError
+        It is not known.
+    """
+    if name not in ACTIVATIONS:
+        raise ValueError(f"Activation '{name}' is not known. Use one of {sorted(ACTIVATIONS)}.")
+    return ACTIVATIONS[name]
 
 
 def zero_head(n_in: int, n_out: int) -> nn.Linear:

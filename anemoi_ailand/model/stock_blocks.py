@@ -9,7 +9,7 @@ from anemoi.models.layers.processor import PointWiseMLPProcessor
 from anemoi.utils.config import DotDict
 from torch import Tensor, nn
 
-from anemoi_ailand.model.pointwise_mlp import ACTIVATIONS, check_sizes, zero_head
+from anemoi_ailand.model.pointwise_mlp import activation_of, check_sizes, zero_head
 
 
 class StockBlocks(nn.Module):
@@ -62,11 +62,9 @@ class StockBlocks(nn.Module):
     ) -> None:
         super().__init__()
         check_sizes(n_in=n_in, n_prognostic=n_prognostic, width=width, depth=depth)
-        if activation not in ACTIVATIONS:
-            raise ValueError(f"Activation '{activation}' is not known. Use one of {sorted(ACTIVATIONS)}.")
+        kernel = activation_of(activation)
         self.n_in, self.n_prognostic, self.n_diagnostic = n_in, n_prognostic, n_diagnostic
         self.encoder = nn.Linear(n_in, width)
-        kernel = ACTIVATIONS[activation]
         self.processor = PointWiseMLPProcessor(
             num_layers=depth,
             num_channels=width,

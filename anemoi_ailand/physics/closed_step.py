@@ -70,6 +70,9 @@ _LOG_FACTOR, _LOG_HEAT = (-5.0, 4.0), (-3.0, 3.0)
 #: Lowest density of fresh snow [kg m-3], and share of the first layer's water that may evaporate in a step.
 _FRESH_LOWEST, _DRYING_LIMIT = 60.0, 0.9
 
+#: Corrections for water that freezes within the step; after two, warmer above is warmer below.
+_FREEZING_CORRECTIONS = 2
+
 
 class Land(NamedTuple):
     """Soil, snow and leaves at the start of a step, and what falls: fields (...) and layers (..., 4)."""
@@ -191,6 +194,6 @@ def _soil_heat(land: Land, raw: Mapping[str, Tensor]) -> Tensor:
     conductance = torch.cat([conductance[..., :1] * factor, conductance[..., 1:]], dim=-1)
     deep, vegetation = land.temperature[..., 1:], land.vegetation.unsqueeze(-1)
     after = heat_step(deep, mean, conductance, heat_capacity(deep, vegetation, land.soil) * depth[1:])
-    for _ in range(2):  # corrections for water that freezes within the step; after two, warmer above is warmer below
+    for _ in range(_FREEZING_CORRECTIONS):
         after = heat_step(deep, mean, conductance, mean_heat_capacity(deep, after, vegetation, land.soil) * depth[1:])
     return torch.cat([heated.unsqueeze(-1), after], dim=-1)

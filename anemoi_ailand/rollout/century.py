@@ -17,17 +17,15 @@ from torch import Tensor
 from tqdm import tqdm
 
 from anemoi_ailand.physics.bounds import limits
-from anemoi_ailand.rollout.checkpoint import LandStep, load_step
+from anemoi_ailand.rollout.checkpoint import LandStep, known_by, load_step
 from anemoi_ailand.rollout.cycle import Cycle, cycle_of
-from anemoi_ailand.rollout.output import _sha256
 from anemoi_ailand.rollout.reforecast import BATCH_ROWS, BATCH_ROWS_ACCELERATOR
 from anemoi_ailand.rollout.stored_fields import FieldsAtPoints, StoredFields
-from anemoi_ailand.rollout.sweep import _advance, _to
+from anemoi_ailand.rollout.sweep import advance, on_device, step_places
 from anemoi_ailand.rollout.traced import traced
 from anemoi_ailand.rollout.year_statistics import YearStatistics
 from anemoi_ailand.rollout.years_file import YearsFile
 from anemoi_ailand.source_code import ROLL_OUT, loaded_sha256
-from anemoi_ailand.variables import END, START, taken_at
 
 LOG = logging.getLogger(__name__)
 
@@ -65,7 +63,7 @@ class Setting:
         first, last = self.cycle.dates[[0, -1]]
         return {
             "code_sha256": loaded_sha256((*ROLL_OUT, "rollout/century.py", "rollout/cycle.py")),
-            "checkpoint_sha256": _sha256(self.step.path),
+            "checkpoint_sha256": known_by(self.step.path),
             "dataset": str(self.stored.path.resolve()),
             "forcing_repeated": f"{first} to {last}",
         }
@@ -214,18 +212,14 @@ def _year(
     bar: Progress,
 ) -> Tensor:
     """Make the steps of a year from ``state`` (1, point, prognostic), and return the state at its end."""
-    position = {n: i for i, n in enumerate(step.inputs)}
-    state_in = [position[n] for n in step.prognostic]
-    state_out = [step.outputs.index(n) for n in step.prognostic]
-    forcing = [n for n in step.inputs if n not in step.prognostic]
-    at_start, at_end = taken_at(START, forcing), taken_at(END, forcing)
+    places = step_places(step)
     now = fields.at(dates[0])
     for date in dates:
         following = fields.at(date + 1)
-        fields.check(now, date, at_start)
-        fields.check(following, date + 1, at_end)
-        forecast = _advance(step, state, _to(now, step), _to(following, step), state_in, rows)
-        state, now = forecast[:, :, state_out], following
+        fields.check(now, date, places.at_start)
+        fields.check(following, date + 1, places.at_end)
+        forecast = advance(step, state, on_device(now, step), on_device(following, step), places, rows)
+        state, now = forecast[:, :, places.state_out], following
         statistics.add(state[0].cpu().numpy(), torch.isfinite(forecast[0]).all(dim=-1).cpu().numpy())
         bar.step()
     return state
@@ -236,7 +230,7 @@ def _initial(run: Setting, fields: FieldsAtPoints) -> np.ndarray:
     date = run.cycle.turns[0]
     values = fields.at(date)
     fields.check(values, date, run.step.prognostic)
-    return values[:, [run.step.inputs.index(n) for n in run.step.prognostic]]
+    return values[:, step_places(run.step).state_in]
 
 
 def _places(stored: StoredFields) -> dict[str, np.ndarray]:

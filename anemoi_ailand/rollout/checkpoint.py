@@ -15,6 +15,7 @@ import torch
 from anemoi.inference.checkpoint import Checkpoint
 from torch import Tensor
 
+from anemoi_ailand.checksum import file_sha256
 from anemoi_ailand.rollout.checks import check_task
 from anemoi_ailand.rollout.pretrained import checkpoint_path, pretrained_names
 
@@ -111,3 +112,8 @@ def load_step(path: str | Path, device: str | torch.device = "cpu") -> LandStep:
 
 def _in_order(index: Mapping[str, int]) -> tuple[str, ...]:
     return tuple(sorted(index, key=index.__getitem__))
+
+
+def known_by(path: Path) -> str:
+    """Checksum by which a roll-out names its checkpoint; ``unknown`` for one that is no file."""
+    return file_sha256(path) if path.is_file() else "unknown"

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import fnmatch
-import hashlib
 import logging
 from datetime import datetime, timedelta
 from importlib.metadata import version
@@ -19,6 +18,7 @@ from anemoi.inference.types import State
 from netCDF4 import Dataset
 
 from anemoi_ailand.constants import STEP_HOURS
+from anemoi_ailand.rollout.checkpoint import known_by
 from anemoi_ailand.rollout.checks import check_task
 from anemoi_ailand.variables import Role, variable
 
@@ -149,7 +149,7 @@ class LandNetCDFOutput(Output):
             "initial_date": f"{date:%Y-%m-%dT%H:%M:%S}",
             "lead_time": str(getattr(self.context, "lead_time", "")),
             "checkpoint": checkpoint.name,
-            "checkpoint_sha256": _sha256(checkpoint),
+            "checkpoint_sha256": known_by(checkpoint),
             "versions": ", ".join(f"{p} {version(p)}" for p in packages),
         }
 
@@ -187,10 +187,3 @@ class LandNetCDFOutput(Output):
 
 def _hours(date: datetime) -> int:
     return int((date - EPOCH) / timedelta(hours=1))
-
-
-def _sha256(path: Path) -> str:
-    if not path.is_file():
-        return "unknown"
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

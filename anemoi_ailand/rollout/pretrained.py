@@ -10,12 +10,12 @@ that somebody else can write to: there the code could be changed as well.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 from pathlib import Path
 from typing import Any
 
+from anemoi_ailand.checksum import file_sha256
 from anemoi_ailand.resources import folder
 
 LOG = logging.getLogger(__name__)
@@ -77,8 +77,7 @@ def pretrained_checkpoint(name: str = DEFAULT) -> Path:
     path = folder("pretrained") / f"{name}.ckpt"
     if not path.is_file():
         raise FileNotFoundError(f"The pretrained checkpoint '{path}' is missing. {_REPAIR}")
-    with path.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
+    found = file_sha256(path)
     if found != record["sha256"]:
         raise ValueError(
             f"The pretrained checkpoint '{path}' is not the one that was released, and is not loaded: it has "

@@ -16,8 +16,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from anemoi_ailand.constants import STEP_HOURS
-from anemoi_ailand.rollout.checkpoint import LandStep, load_step
-from anemoi_ailand.rollout.output import _sha256
+from anemoi_ailand.rollout.checkpoint import LandStep, known_by, load_step
 from anemoi_ailand.rollout.reforecast_file import CHUNK_SIZE, Layout, ReforecastFile
 from anemoi_ailand.rollout.stored_fields import StoredFields
 from anemoi_ailand.rollout.sweep import sweep
@@ -161,7 +160,7 @@ def reforecast(
     stored = StoredFields(dataset, step.inputs)
     first, where = _positions(stored, dates, hours), _points(points, stored)
     run = Run(step, stored, first, where, hours // STEP_HOURS, names, _rows(batch_rows, step.device))
-    attributes = {"label": label, "checkpoint": str(step.path), "checkpoint_sha256": _sha256(step.path)}
+    attributes = {"label": label, "checkpoint": str(step.path), "checkpoint_sha256": known_by(step.path)}
     attributes["code_sha256"] = loaded_sha256(ROLL_OUT)
     ids = stored.point_id
     layout = Layout(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -34,6 +34,26 @@ class Fields(Protocol):
 
     def place(self, point: int) -> str:
         """Where a point is, in words."""
+
+
+class StepPlaces(NamedTuple):
+    """Where the state is among inputs and outputs of a step, and the forcing that it takes at either end."""
+
+    state_in: list[int]
+    state_out: list[int]
+    at_start: list[str]
+    at_end: list[str]
+
+
+def step_places(step: LandStep) -> StepPlaces:
+    """Places of the variables of a step, by their names."""
+    forcing = [n for n in step.inputs if n not in step.prognostic]
+    return StepPlaces(
+        state_in=[step.inputs.index(n) for n in step.prognostic],
+        state_out=[step.outputs.index(n) for n in step.prognostic],
+        at_start=list(taken_at(START, forcing)),
+        at_end=list(taken_at(END, forcing)),
+    )
 
 
 def sweep(
@@ -72,38 +92,35 @@ def sweep(
     ValueError
         A value that the model reads is missing, or what it predicts is not finite.
     """
-    position = {n: i for i, n in enumerate(step.inputs)}
-    state_in = [position[n] for n in step.prognostic]
-    state_out = [step.outputs.index(n) for n in step.prognostic]
-    forcing = [n for n in step.inputs if n not in step.prognostic]
-    at_start, at_end = taken_at(START, forcing), taken_at(END, forcing)
+    places = step_places(step)
     first = last = 0  # the roll-outs first:last are under way
     while first < len(starts):
         if first == last:
             date = starts[first]
             now = fields.at(date)
-            state = torch.empty((0, len(now), len(state_in)), device=step.device)
+            state = torch.empty((0, len(now), len(places.state_in)), device=step.device)
         if last < len(starts) and starts[last] == date:
             fields.check(now, date, step.prognostic)
-            state = torch.cat([state, _to(now[None][..., state_in], step)])
+            state = torch.cat([state, on_device(now[None][..., places.state_in], step)])
             last += 1
         following = fields.at(date + 1)
-        fields.check(now, date, at_start)
-        fields.check(following, date + 1, at_end)
-        forecast = _advance(step, state, _to(now, step), _to(following, step), state_in, batch_rows)
+        fields.check(now, date, places.at_start)
+        fields.check(following, date + 1, places.at_end)
+        forecast = advance(step, state, on_device(now, step), on_device(following, step), places, batch_rows)
         date, now = date + 1, following
         _check_forecast(forecast, step, fields, starts[first:last], date)
         yield date, range(first, last), forecast
         ended = int(date - starts[first] == n_steps)
-        state, first = forecast[ended:, :, state_out], first + ended
+        state, first = forecast[ended:, :, places.state_out], first + ended
 
 
-def _to(values: np.ndarray, step: LandStep) -> Tensor:
+def on_device(values: np.ndarray, step: LandStep) -> Tensor:
+    """Values as a tensor where the model is."""
     return torch.from_numpy(np.ascontiguousarray(values)).to(step.device)
 
 
-def _advance(
-    step: LandStep, state: Tensor, now: Tensor, following: Tensor, state_in: Sequence[int], batch_rows: int
+def advance(
+    step: LandStep, state: Tensor, now: Tensor, following: Tensor, places: StepPlaces, batch_rows: int
 ) -> Tensor:
     """One step, with the fields of both its ends repeated for all roll-outs.
 
@@ -119,7 +136,7 @@ def _advance(
         part = rows[begin : begin + size]
         point = torch.arange(begin, begin + len(part), device=rows.device) % n_points
         x = torch.stack([now.index_select(0, point), following.index_select(0, point)])
-        x[:, :, state_in] = part
+        x[:, :, places.state_in] = part
         parts.append(step(x))
     return torch.cat(parts).unflatten(0, state.shape[:2])
 
