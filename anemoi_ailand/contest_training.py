@@ -31,7 +31,7 @@ from anemoi_ailand import __version__
 from anemoi_ailand.evaluation.configuration import plain_name
 from anemoi_ailand.evaluation.contest_settings import ContestSettings, Stage
 from anemoi_ailand.resources import listing
-from anemoi_ailand.source_code import TRAINING, code_sha256
+from anemoi_ailand.source_code import CLOSED, training_sha256
 from anemoi_ailand.stages import remove, run_logged
 
 LOG = logging.getLogger(__name__)
@@ -147,7 +147,8 @@ def _train(label: str, number: int, stage: Stage, mark: str, settings: ContestSe
     fixed = [f"system.input.dataset={settings.dataset.resolve()}", f"system.output.root={partial.resolve()}"]
     if before is not None:
         fixed += [f"system.input.warm_start={before.resolve()}", "training.load_weights_only=true"]
-    code = code_sha256(TRAINING)  # before the command loads it
+    step = _composed(label, stage)["model"]["model"].get("step", CLOSED)
+    code = training_sha256(step)  # before the command loads it
     LOG.info("%s, stage %d of %d ...", label, number, len(settings.entrants[label].stages))
     log = settings.output / "log" / f"{plain_name(label)}-{number}.log"
     command = ["anemoi.training", "train", "--config-name", stage.config, *stage.overrides, *fixed]
@@ -159,7 +160,7 @@ def _train(label: str, number: int, stage: Stage, mark: str, settings: ContestSe
             f"configs/training/ailand.yaml has it. All output: {log}"
         )
     about = {
-        "hash": mark, "code_sha256": code, "config": stage.config, "overrides": list(stage.overrides),
+        "hash": mark, "step": step, "code_sha256": code, "config": stage.config, "overrides": list(stage.overrides),
         "wall_seconds": round(spent.wall_seconds, 1), "cpu_seconds": round(spent.cpu_seconds, 1),
         "device": device_name(stage.overrides), "seed": settings.training_seed, "version": __version__,
         "ended": datetime.datetime.now(datetime.UTC).isoformat(timespec="minutes"),
@@ -199,7 +200,7 @@ def differences(marks: Sequence[Json], hashes: Sequence[str]) -> list[str]:
     out = []
     if [mark["hash"] for mark in marks] != list(hashes):
         out.append("trained by another configuration than today's")
-    if any(mark.get("code_sha256") != code_sha256(TRAINING) for mark in marks):
+    if any(mark.get("code_sha256") != training_sha256(mark.get("step", CLOSED)) for mark in marks):
         out.append("trained by other code than today's")
     return out
 

@@ -28,19 +28,44 @@ ROLL_OUT = (
 #: What a training follows from, beside configuration and dataset.
 TRAINING = (*_STEP, "training")
 
+#: The step, ``model.model.step``, of which all of that is part.
+CLOSED = "closed"
 
-def code_sha256(places: Sequence[str]) -> str:
+#: What only a model with the closed step computes with; land_model.py is the one other module that imports from these.
+CLOSED_STEP = (
+    "model/closed_land.py", "model/contrasts.py", "physics/canopy.py", "physics/closed_step.py", "physics/layers.py",
+    "physics/roots.py", "physics/runoff.py", "physics/snow_pack.py", "physics/soil.py", "physics/soil_heat.py",
+    "physics/soil_water.py", "physics/tridiagonal.py",
+)  # fmt: skip
+
+
+def training_sha256(step: str) -> str:
+    """Code that a training follows from.
+
+    Parameters
+    ----------
+    step : {'increments', 'closed'}
+        ``model.model.step`` of its configuration: the physics of the closed step has no part in increments.
+    """
+    return code_sha256(TRAINING, () if step == CLOSED else CLOSED_STEP)
+
+
+def code_sha256(places: Sequence[str], without: Sequence[str] = ()) -> str:
     """SHA-256 of modules and folders of the package as they are now, without docstrings, comments and layout.
 
     Parameters
     ----------
     places : tuple of str
         :data:`ROLL_OUT` or :data:`TRAINING`.
+    without : tuple of str
+        Modules in them that do not count.
     """
     found = hashlib.sha256()
     for place in places:
         path = _PACKAGE / place
         for module in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
+            if module.relative_to(_PACKAGE).as_posix() in without:
+                continue
             text = meaning(module.read_text(encoding="utf-8"))
             found.update(f"{module.relative_to(_PACKAGE)}\n{text}\n".encode())
     return found.hexdigest()

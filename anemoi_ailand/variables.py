@@ -276,8 +276,8 @@ _ROWS: list[Variable] = [
     _static("theta_sat", "soil porosity", "m3 m-3", "theta_sat", "o_fix:SoilSat|surfclim:sotype",
             standard_name="soil_porosity"),
     # -- categories: types, numbers that must never be interpolated or fed to a network --------------------------
-    _category("tvl", "low vegetation type (ECMWF index)", "clim_tvl", "surfclim:tvl", grib="tvl"),
-    _category("tvh", "high vegetation type (ECMWF index)", "clim_tvh", "surfclim:tvh", grib="tvh"),
+    _category("tvl", "low vegetation type (ECMWF index)", "clim_tvl", "surfclim:tvl", grib="tvl", taken=(START,)),
+    _category("tvh", "high vegetation type (ECMWF index)", "clim_tvh", "surfclim:tvh", grib="tvh", taken=(START,)),
     # read by the closed step, which looks its properties up; no network reads it
     _category("slt", "soil type (1-7)", "clim_sotype", "surfclim:sotype", grib="slt", taken=(START,)),
     # -- marks of points, stored beside the data so that a dataset says which point is which; never fed to a network --

@@ -12,24 +12,25 @@ from omegaconf import OmegaConf
 
 from anemoi_ailand.constants import SOIL_LAYER_THICKNESS, WATER_DENSITY
 from anemoi_ailand.physics.closed_step import FLUXES, N_CONTROLS, STATE, Land
+from anemoi_ailand.physics.roots import root_table, roots_of
 from anemoi_ailand.physics.soil import soil_of, soil_table
 from anemoi_ailand.physics.soil_heat import STEP_SECONDS
 
-STATIC = ["slt", "cvl", "cvh", "veg_cov_lv", "veg_cov_hv"]
+STATIC = ["slt", "tvl", "tvh", "cvl", "cvh", "veg_cov_lv", "veg_cov_hv", "sdor"]
 MEANS = ["avg_t", "avg_q", "avg_sp", "avg_tprate", "avg_tsrwe"]
 FORCING = [*STATIC, "t", *MEANS, "lai_lv", "cos_julian_day"]
 PROGNOSTIC = [*STATE, "tsn"]
 DIAGNOSTIC = ["2t", *FLUXES]
 VARIABLES = sorted([*FORCING, *PROGNOSTIC, *DIAGNOSTIC])
-NOT_NORMALISED = ["slt", "cos_julian_day"]
+NOT_NORMALISED = ["slt", "tvl", "tvh", "cos_julian_day"]
 
 #: Mean and standard deviation of the made-up dataset, in the units of the table.
 MEAN = {"swvl": 0.25, "stl": 285.0, "rsn": 150.0, "sd": 20.0, "src": 0.1, "snowc": 0.2, "tsn": 268.0, "t": 285.0,
         "avg_t": 285.0, "2t": 285.0, "avg_q": 0.007, "avg_sp": 9.5e4, "avg_tprate": 3e-5, "avg_tsrwe": 4e-6,
-        "evap": 1.7e-5, "sro": 3e-6, "ssro": 7e-6}  # fmt: skip
+        "evap": 1.7e-5, "sro": 3e-6, "ssro": 7e-6, "sdor": 50.0}  # fmt: skip
 STDEV = {"swvl": 0.12, "stl": 14.0, "rsn": 70.0, "sd": 50.0, "src": 0.2, "snowc": 0.35, "tsn": 8.0, "t": 15.0,
          "avg_t": 15.0, "2t": 15.0, "avg_q": 0.005, "avg_sp": 8e3, "avg_tprate": 9e-5, "avg_tsrwe": 2e-5,
-         "evap": 3e-5, "sro": 2e-5, "ssro": 2e-5}  # fmt: skip
+         "evap": 3e-5, "sro": 2e-5, "ssro": 2e-5, "sdor": 80.0}  # fmt: skip
 
 
 # -- physics ---------------------------------------------------------------------------------------------------------
@@ -38,6 +39,11 @@ STDEV = {"swvl": 0.12, "stl": 14.0, "rsn": 70.0, "sd": 50.0, "src": 0.2, "snowc"
 def soil(kinds, dtype=torch.float64):
     """Constants of the soil types given."""
     return soil_of(torch.as_tensor(kinds, dtype=dtype), soil_table(dtype))
+
+
+def roots(n, low=1, high=3):
+    """Shares of the roots of low and high vegetation, crops over needle leaves, in each layer."""
+    return roots_of(torch.tensor([[low, high]]).double(), root_table(torch.float64)).repeat(n, 1, 1)
 
 
 def _uniform(generator, low, high, *shape):
@@ -59,7 +65,9 @@ def land(n=64, seed=0, dtype=torch.float64, **changes):
         "src": _uniform(g, 0.0, 1.0, n),
         "rain": torch.relu(_uniform(g, -10.0, 30.0, n)),
         "snowfall": torch.relu(_uniform(g, -10.0, 10.0, n)),
-        "vegetation": _uniform(g, 0.0, 1.0, n),
+        "cover": 0.5 * _uniform(g, 0.0, 1.0, n, 2),
+        "roots": roots(n),
+        "capacity_exponent": _uniform(g, 0.01, 0.5, n),
         **changes,
     }
     return to(Land(soil=ground, **fields), dtype)
@@ -81,7 +89,9 @@ def corners(dtype=torch.float64):
             rain=storm,
             snowfall=0.5 * storm,
             soil=ground,
-            vegetation=share,
+            cover=0.5 * torch.stack([share, share], dim=-1),
+            roots=roots(len(share)),
+            capacity_exponent=torch.full_like(share, 0.3),
         ),
         dtype,
     )
@@ -171,8 +181,13 @@ def fields(columns, seed=2):
         **{f"swvl{k + 1}": columns.theta[..., k] for k in range(4)},
         **{f"stl{k + 1}": columns.temperature[..., k] for k in range(4)},
         **{name: getattr(columns, name) for name in ("snowc", "sd", "rsn", "src")},
-        **dict(zip(("slt", "cvl", "veg_cov_lv"), (kinds.double(), columns.vegetation, torch.ones(n)), strict=True)),
-        **dict.fromkeys(("cvh", "veg_cov_hv", "evap", "sro", "ssro", "cos_julian_day"), torch.zeros(n)),
+        **dict(zip(("cvl", "cvh"), columns.cover.unbind(-1), strict=True)),
+        **dict.fromkeys(("veg_cov_lv", "veg_cov_hv"), torch.ones(n)),
+        "slt": kinds.double(),
+        "tvl": torch.full((n,), 1.0),
+        "tvh": torch.full((n,), 3.0),
+        "sdor": (100.0 + 1000.0 * columns.capacity_exponent) / (1.0 - columns.capacity_exponent),
+        **dict.fromkeys(("evap", "sro", "ssro", "cos_julian_day"), torch.zeros(n)),
         "tsn": _uniform(g, 255.0, 273.0, n),
         "lai_lv": _uniform(g, 0.0, 5.0, n),
         "t": t,

@@ -13,17 +13,20 @@ from torch import Tensor, nn
 from anemoi_ailand.model.columns import StepColumns
 from anemoi_ailand.model.contrasts import N_CONTRASTS, Air, contrasts
 from anemoi_ailand.physics.closed_step import FLUXES, N_CONTROLS, STATE, Land, closed_step
+from anemoi_ailand.physics.layers import stack_layers
+from anemoi_ailand.physics.roots import root_table, roots_of
+from anemoi_ailand.physics.runoff import capacity_exponent
 from anemoi_ailand.physics.snow_pack import SNOW_PROPERTIES, snow_property
 from anemoi_ailand.physics.soil import soil_of, soil_table
 from anemoi_ailand.physics.soil_heat import STEP_SECONDS
 from anemoi_ailand.variables import variable
 
 #: Inputs besides the state: static fields and air at the start, forcing at the end of the step.
-AT_START = ("slt", "cvl", "cvh", "veg_cov_lv", "veg_cov_hv", "t")
+AT_START = ("slt", "tvl", "tvh", "cvl", "cvh", "veg_cov_lv", "veg_cov_hv", "sdor", "t")
 AT_END = ("t", "avg_t", "avg_q", "avg_sp", "avg_tprate", "avg_tsrwe")
 
 #: Categories that the closed step reads; the network itself never does.
-CATEGORIES = ("slt",)
+CATEGORIES = ("slt", "tvl", "tvh")
 
 
 class ClosedLand(nn.Module):
@@ -61,6 +64,7 @@ class ClosedLand(nn.Module):
     _out_add: Tensor
     _scale: Tensor
     _soils: Tensor
+    _roots: Tensor
 
     def __init__(
         self, columns: StepColumns, inputs: dict[str, int], mul: dict[str, float], add: dict[str, float]
@@ -77,6 +81,7 @@ class ClosedLand(nn.Module):
         scale = [variable(n).increment_scale or 0.0 for n in self.extra]
         self.register_buffer("_scale", torch.tensor(scale), persistent=False)
         self.register_buffer("_soils", soil_table(), persistent=False)
+        self.register_buffer("_roots", root_table(), persistent=False)
 
     def _buffers_of(
         self, part: str, names: Sequence[str], positions: dict[str, int], mul: dict[str, float], add: dict[str, float]
@@ -93,8 +98,8 @@ class ClosedLand(nn.Module):
         b = dict(zip(AT_END, last, strict=True))
         snowfall = STEP_SECONDS * torch.relu(b["avg_tsrwe"])
         land = Land(
-            theta=torch.relu(torch.stack([a[f"swvl{k}"] for k in range(1, 5)], dim=-1)),
-            temperature=torch.stack([a[f"stl{k}"] for k in range(1, 5)], dim=-1),
+            theta=torch.relu(stack_layers([a[f"swvl{k}"] for k in range(1, 5)])),
+            temperature=stack_layers([a[f"stl{k}"] for k in range(1, 5)]),
             snowc=a["snowc"].clamp(0.0, 1.0),
             sd=torch.relu(a["sd"]),
             rsn=a["rsn"],
@@ -102,7 +107,9 @@ class ClosedLand(nn.Module):
             rain=torch.relu(STEP_SECONDS * b["avg_tprate"] - snowfall),
             snowfall=snowfall,
             soil=soil_of(a["slt"], self._soils),
-            vegetation=(a["cvl"] * a["veg_cov_lv"] + a["cvh"] * a["veg_cov_hv"]).clamp(0.0, 1.0),
+            cover=torch.stack([a["cvl"] * a["veg_cov_lv"], a["cvh"] * a["veg_cov_hv"]], dim=-1).clamp(0.0, 1.0),
+            roots=torch.stack([roots_of(a[name], self._roots) for name in ("tvl", "tvh")], dim=-2),
+            capacity_exponent=capacity_exponent(a["sdor"]),
         )
         extra = torch.stack([a[n] for n in self.extra], dim=-1) if self.extra else start[..., :0]
         return land, Air(a["t"], b["t"], b["avg_t"], b["avg_q"], b["avg_sp"]), extra

@@ -11,11 +11,11 @@ import torch
 from torch import Tensor
 
 from anemoi_ailand.constants import TRIPLE_POINT
-from anemoi_ailand.physics.closed_step import Land
+from anemoi_ailand.physics.closed_step import Land, root_zone_water
 from anemoi_ailand.physics.soil import frozen_fraction
 
 #: Number of columns that :func:`contrasts` gives.
-N_CONTRASTS = 22
+N_CONTRASTS = 24
 
 #: Units of the contrasts [K], [Pa], [kg m-2]: typical values, so that columns are of order one.
 _TEMPERATURE, _PHASE, _DEFICIT, _SNOW = 5.0, 2.0, 800.0, 5.0
@@ -41,8 +41,8 @@ def contrasts(land: Land, air: Air) -> Tensor:
     -------
     Tensor, shape (..., N_CONTRASTS), no unit
         Air minus first layer at three times, and between the layers, in 5 K; tanh of the distance from 0 degC in 2 K;
-        liquid soil water between wilting point and field capacity, and effective saturation, of four layers; vapour
-        pressure deficit in 800 Pa; :math:`\ln(1 + P)` with rain and snow P in kg m-2; snow mass twice.
+        liquid soil water between wilting point and field capacity, and effective saturation, of four layers; the first
+        of these where the roots of low and high vegetation are; vapour pressure deficit in 800 Pa; :math:`\ln(1 + P)` with rain and snow P in kg m-2; snow mass twice.
     """
     top, temperature, soil = land.temperature[..., 0], land.temperature, land.soil
     differences = torch.cat(
@@ -53,7 +53,8 @@ def contrasts(land: Land, air: Air) -> Tensor:
         dim=-1,
     )
     near_freezing = torch.stack([air.t_end, air.avg_t, top, temperature[..., 1]], dim=-1) - TRIPLE_POINT
-    liquid = land.theta * (1.0 - frozen_fraction(temperature))
+    frozen = frozen_fraction(temperature)
+    liquid = land.theta * (1.0 - frozen)
     available = ((liquid - soil.wilting) / (soil.capacity - soil.wilting)).clamp(0.0, 1.0)
     saturation = (land.theta - soil.residual) / (soil.saturated - soil.residual)
     single = torch.stack(
@@ -71,6 +72,7 @@ def contrasts(land: Land, air: Air) -> Tensor:
             torch.tanh(near_freezing / _PHASE),
             2.0 * available - 1.0,
             4.0 * saturation - 2.0,
+            2.0 * root_zone_water(land, frozen).sum(-1) - 1.0,
             single,
         ],
         dim=-1,

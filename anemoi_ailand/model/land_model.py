@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from anemoi_ailand.model.closed_land import CATEGORIES, ClosedLand
 from anemoi_ailand.model.columns import StepColumns
 from anemoi_ailand.model.networks import NetworkShape, build_network
+from anemoi_ailand.model.precision import hidden_precision, precision_of
 from anemoi_ailand.physics.bounds import clamp, limits
 from anemoi_ailand.variables import Time, variable
 
@@ -26,7 +27,7 @@ LOG = logging.getLogger(__name__)
 INCREMENTS, CLOSED = "increments", "closed"
 
 #: Options under ``model.model`` that are the model's; all others are the network's.
-OWN_OPTIONS = ("_target_", "step")
+OWN_OPTIONS = ("_target_", "step", "hidden_precision")
 
 #: Slots of the time axis of the model input: the two ends of the step.
 N_SLOTS = 2
@@ -48,7 +49,8 @@ class LandModel(BaseGraphModel):
     first layer only moved, and evaporation and runoff with it. There is no graph, no trainable node parameter and no
     coordinate: the number, order and place of points do not matter.
 
-    Hyper-parameters come from ``config.model.model``: ``step``, and what
+    Hyper-parameters come from ``config.model.model``: ``step``, ``hidden_precision`` (of the products of hidden layers in
+    training, see :mod:`~anemoi_ailand.model.precision`; elsewhere all is in single precision), and what
     :func:`~anemoi_ailand.model.networks.build_network` takes: ``network``, ``width``, ``depth``, ``activation``, ...
 
     Raises
@@ -61,6 +63,9 @@ class LandModel(BaseGraphModel):
     Shapes: ``{name: (batch, 2, ensemble, point, input variable)} -> {name: (batch, 1, ensemble, point, output
     variable)}``, normalised.
     """
+
+    #: Checkpoints from before the option have no such attribute.
+    hidden_dtype: torch.dtype | None = None
 
     _start: Tensor
     _end: Tensor
@@ -90,6 +95,7 @@ class LandModel(BaseGraphModel):
         indices = data_indices[self.dataset_name]
         options = model_config.model.model
         step = _step(options.get("step", INCREMENTS))
+        self.hidden_dtype = precision_of(options.get("hidden_precision") or "float32")
         self.columns = StepColumns.from_names(
             indices.model.input.name_to_index,
             indices.model.output.name_to_index,
@@ -152,16 +158,21 @@ class LandModel(BaseGraphModel):
         """
         z = self.read(start, end)
         if self.closed is None:
-            increments, diagnostics = self.network(z)
+            increments, diagnostics = self._network(z)
             positions, state = self._state_out, start[..., self._state_in] + self._scale * increments
         else:
             land, air, extra = self.closed.before(start, end)
-            outputs, diagnostics = self.network(torch.cat([z, self.closed.features(land, air)], dim=-1))
+            outputs, diagnostics = self._network(torch.cat([z, self.closed.features(land, air)], dim=-1))
             positions, state = self.closed.after(land, extra, outputs)
         out = torch.empty((*z.shape[:-1], len(self.columns.outputs)), dtype=state.dtype, device=z.device)
         out = out.index_copy(-1, positions, state)
         out = out.index_copy(-1, self._diagnostic_out, diagnostics.to(state.dtype))
         return clamp(out, self._lower, self._upper, straight_through=self.training)
+
+    def _network(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        """Call the network; in training its hidden layers multiply as the configuration says, else in full."""
+        with hidden_precision(self.hidden_dtype if self.training else None, z.device):
+            return self.network(z)
 
     def read(self, start: Tensor, end: Tensor) -> Tensor:
         """Columns (..., n_in) that the network reads; shapes as in :meth:`advance`."""

@@ -10,6 +10,8 @@ import itertools
 import torch
 from torch import Tensor, nn
 
+from anemoi_ailand.model.precision import Exact, PartlyExact
+
 ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "silu": nn.SiLU, "gelu": nn.GELU}
 
 
@@ -82,11 +84,13 @@ class PointwiseMLP(nn.Module):
         self.skip = skip
         widths = [n_in] + [width] * depth
         seen = n_in if skip else 0
-        self.trunk = nn.Sequential(*(block(a, b, activation) for a, b in itertools.pairwise(widths)))
+        linears = [(nn.Linear if k else Exact)(a, b) for k, (a, b) in enumerate(itertools.pairwise(widths))]
+        self.trunk = nn.Sequential(*(block(layer, activation) for layer in linears))
         self.prognostic_head = zero_head(widths[-1] + seen, n_prognostic)
         if n_diagnostic:
-            self.diagnostic_block = block(widths[-1] + n_in, width, activation)
-            self.diagnostic_head = nn.Linear(width + seen, n_diagnostic)
+            first = PartlyExact(width, n_in, width) if depth else Exact(2 * n_in, width)
+            self.diagnostic_block = block(first, activation)
+            self.diagnostic_head = Exact(width + seen, n_diagnostic)
 
     def forward(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """Return normalised increments and diagnostics for normalised inputs ``z`` of shape ``(..., n_in)``."""
@@ -99,7 +103,7 @@ class PointwiseMLP(nn.Module):
         return increments, self.diagnostic_head(torch.cat([b, z], dim=-1) if self.skip else b)
 
 
-def block(n_in: int, n_out: int, activation: str) -> nn.Sequential:
+def block(layer: nn.Linear, activation: str) -> nn.Sequential:
     """Linear, layer norm, activation; the unit of every point-wise network here.
 
     Raises
@@ -107,7 +111,7 @@ def block(n_in: int, n_out: int, activation: str) -> nn.Sequential:
     ValueError
         The activation is not known.
     """
-    return nn.Sequential(nn.Linear(n_in, n_out), nn.LayerNorm(n_out), activation_of(activation)())
+    return nn.Sequential(layer, nn.LayerNorm(layer.out_features), activation_of(activation)())
 
 
 def activation_of(name: str) -> type[nn.Module]:
@@ -123,9 +127,9 @@ def activation_of(name: str) -> type[nn.Module]:
     return ACTIVATIONS[name]
 
 
-def zero_head(n_in: int, n_out: int) -> nn.Linear:
+def zero_head(n_in: int, n_out: int) -> Exact:
     """Linear layer that begins at zero, so that an untrained network is persistence."""
-    head = nn.Linear(n_in, n_out)
+    head = Exact(n_in, n_out)
     nn.init.zeros_(head.weight)
     nn.init.zeros_(head.bias)
     return head

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from anemoi_ailand.model.pointwise_mlp import check_sizes, zero_head
+from anemoi_ailand.model.precision import Exact
 
 
 class SplitMLP(nn.Module):
@@ -52,14 +53,14 @@ class SplitMLP(nn.Module):
         self.n_in, self.n_prognostic, self.n_diagnostic = n_in, n_prognostic, n_diagnostic
         self.register_buffer("_static", torch.tensor(static), persistent=False)
         self.register_buffer("_moving", torch.tensor(moving), persistent=False)
-        self.static_branch = nn.Sequential(nn.Linear(len(static), width), nn.ReLU())
-        self.moving_branch = nn.Sequential(nn.Linear(len(moving), width), nn.ReLU())
+        self.static_branch = nn.Sequential(Exact(len(static), width), nn.ReLU())
+        self.moving_branch = nn.Sequential(Exact(len(moving), width), nn.ReLU())
         self.joined = _leaky(2 * width, width)
         self.prognostic_layers = nn.Sequential(_leaky(width, width), _leaky(width, width))
         self.prognostic_head = zero_head(width, n_prognostic)
         if n_diagnostic:
             self.diagnostic_layer = _leaky(width, width)
-            self.diagnostic_head = nn.Linear(width, n_diagnostic)
+            self.diagnostic_head = Exact(width, n_diagnostic)
 
     def forward(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """Return normalised increments and diagnostics for normalised inputs ``z`` of shape ``(..., n_in)``."""

@@ -10,6 +10,7 @@ from anemoi.utils.config import DotDict
 from torch import Tensor, nn
 
 from anemoi_ailand.model.pointwise_mlp import activation_of, check_sizes, zero_head
+from anemoi_ailand.model.precision import Exact
 
 
 class StockBlocks(nn.Module):
@@ -64,7 +65,7 @@ class StockBlocks(nn.Module):
         check_sizes(n_in=n_in, n_prognostic=n_prognostic, width=width, depth=depth)
         kernel = activation_of(activation)
         self.n_in, self.n_prognostic, self.n_diagnostic = n_in, n_prognostic, n_diagnostic
-        self.encoder = nn.Linear(n_in, width)
+        self.encoder = Exact(n_in, width)
         self.processor = PointWiseMLPProcessor(
             num_layers=depth,
             num_channels=width,
@@ -76,7 +77,7 @@ class StockBlocks(nn.Module):
         self.norm = nn.LayerNorm(width)
         self.prognostic_head = zero_head(width, n_prognostic)
         if n_diagnostic:
-            self.diagnostic_head = nn.Linear(width, n_diagnostic)
+            self.diagnostic_head = Exact(width, n_diagnostic)
 
     def forward(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """Return normalised increments and diagnostics for normalised inputs ``z`` of shape ``(..., n_in)``."""

@@ -20,6 +20,7 @@ from torch.nn.functional import softplus
 
 from anemoi_ailand.constants import SOIL_LAYER_THICKNESS, WATER_DENSITY
 from anemoi_ailand.physics.canopy import Canopy, intercept
+from anemoi_ailand.physics.layers import join_layers
 from anemoi_ailand.physics.snow_pack import SnowMass, bare_density, snow_cover, snow_density, snow_mass
 from anemoi_ailand.physics.soil import Soil, frozen_fraction
 from anemoi_ailand.physics.soil_heat import (
@@ -30,7 +31,7 @@ from anemoi_ailand.physics.soil_heat import (
     layer_conductance,
     mean_heat_capacity,
 )
-from anemoi_ailand.physics.soil_water import move_water
+from anemoi_ailand.physics.soil_water import Arriving, move_water
 
 #: State that the step needs and returns.
 STATE = (
@@ -51,8 +52,9 @@ CONTROLS: dict[str, tuple[int, float]] = {
     "sublimation": (1, 0.1),  # kg m-2, either sign
     "melt": (1, 4.0),  # kg m-2
     "rain_on_snow": (1, 1.0),  # share of the rain on snow that freezes onto it
-    "surface_runoff": (1, 1.0),  # share of the water that reaches the ground
-    "roots": (3, 0.4),  # kg m-2 out of the layers below the first
+    "surface_runoff": (1, 1.0),  # factor exp(output) of the odds of running off
+    "lateness": (1, 1.0),  # how the water that reaches the ground is spread over the step
+    "roots": (2, 2.0),  # kg m-2 that low and high vegetation take up where all roots are wet
     "settling": (1, 7.05),  # kg m-3, change of snow density
     "fresh_density": (1, 200.0),  # kg m-3, above the lowest
     "gravity": (4, 1.0),  # factor of the conductivity below each layer
@@ -61,8 +63,8 @@ CONTROLS: dict[str, tuple[int, float]] = {
 }
 N_CONTROLS = sum(number for number, _ in CONTROLS.values())
 
-#: Outputs at which limited fluxes begin: small melt, evaporation and runoff before anything is learned.
-_MELT_START, _EVAPORATION_START, _ROOTS_START, _RUNOFF_START = -3.0, -2.0, -2.0, -3.0
+#: Outputs at which limited fluxes begin: small melt and evaporation before anything is learned.
+_MELT_START, _EVAPORATION_START, _ROOTS_START = -3.0, -2.0, -2.0
 
 #: Factors are kept between exp(-5) and exp(4), that of heat between exp(-3) and exp(3).
 _LOG_FACTOR, _LOG_HEAT = (-5.0, 4.0), (-3.0, 3.0)
@@ -75,7 +77,11 @@ _FREEZING_CORRECTIONS = 2
 
 
 class Land(NamedTuple):
-    """Soil, snow and leaves at the start of a step, and what falls: fields (...) and layers (..., 4)."""
+    """Soil, snow and leaves at the start of a step, and what falls: fields (...) and layers (..., 4).
+
+    ``cover`` (..., 2) is the share of the point under low and high vegetation [1], ``roots`` (..., 2, 4) the share of the
+    roots of each in each layer, ``capacity_exponent`` that of the runoff.
+    """
 
     theta: Tensor
     temperature: Tensor
@@ -86,7 +92,14 @@ class Land(NamedTuple):
     rain: Tensor
     snowfall: Tensor
     soil: Soil
-    vegetation: Tensor
+    cover: Tensor
+    roots: Tensor
+    capacity_exponent: Tensor
+
+    @property
+    def vegetation(self) -> Tensor:
+        """Share of the point that is covered by vegetation [1]."""
+        return self.cover.sum(-1).clamp(0.0, 1.0)
 
 
 def split_controls(outputs: Tensor) -> dict[str, Tensor]:
@@ -156,31 +169,45 @@ def _soil_water(land: Land, reaching: Tensor, raw: Mapping[str, Tensor]) -> tupl
     """Soil water [m3 m-3], evaporation out of the soil and runoff [kg m-2], from the water that reaches the ground."""
     depth = torch.as_tensor(SOIL_LAYER_THICKNESS, dtype=land.theta.dtype, device=land.theta.device)
     frozen = frozen_fraction(land.temperature)
-    runoff = reaching * torch.sigmoid(raw["surface_runoff"] + _RUNOFF_START)
-    there = WATER_DENSITY * depth[0] * land.theta[..., 0] + reaching - runoff
+    from_roots = _root_uptake(land, frozen, raw["roots"])
+    there = WATER_DENSITY * depth[0] * land.theta[..., 0] + 0.5 * reaching - from_roots[..., 0]
     from_top = torch.minimum(CONTROLS["top_evaporation"][1] * raw["top_evaporation"], _DRYING_LIMIT * there)
-    roots = _root_uptake(land, frozen, raw["roots"])
-    gain = torch.cat([(reaching - runoff - from_top).unsqueeze(-1), -roots], dim=-1) / WATER_DENSITY
-    moved = move_water(land.theta, land.soil, gain, *_seconds_open(frozen, raw))
-    fluxes = {"sro": runoff + WATER_DENSITY * moved.surface, "ssro": WATER_DENSITY * moved.drained}
-    return moved.theta, from_top + roots.sum(-1), fluxes
+    lost = join_layers([(from_top + from_roots[..., 0]).unsqueeze(-1), from_roots[..., 1:]])
+    arriving = Arriving(
+        amount=reaching / WATER_DENSITY,
+        lateness=torch.tanh(raw["lateness"]),
+        exponent=land.capacity_exponent,
+        odds=torch.exp(raw["surface_runoff"].clamp(*_LOG_FACTOR)),
+    )
+    moved = move_water(land.theta, land.soil, frozen, arriving, -lost / WATER_DENSITY, *_seconds_open(frozen, raw))
+    fluxes = {"sro": WATER_DENSITY * moved.surface, "ssro": WATER_DENSITY * moved.drained}
+    return moved.theta, lost.sum(-1), fluxes
 
 
 def _seconds_open(frozen: Tensor, raw: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
     """Time of the step for which water moves at the bottom of each layer [s], by gravity and by diffusion."""
-    less_frozen = torch.cat([torch.minimum(frozen[..., :-1], frozen[..., 1:]), frozen[..., -1:]], dim=-1)
+    less_frozen = join_layers([torch.minimum(frozen[..., :-1], frozen[..., 1:]), frozen[..., -1:]])
     seconds = STEP_SECONDS * (1.0 - less_frozen)
     gravity = seconds * torch.exp(raw["gravity"].clamp(*_LOG_FACTOR))
     return gravity, seconds[..., :-1] * torch.exp(raw["diffusion"].clamp(*_LOG_FACTOR))
 
 
+def root_zone_water(land: Land, frozen: Tensor) -> Tensor:
+    r"""Liquid water between wilting point and field capacity, by where roots are, :math:`R_k f_k`, (..., 2, layer) [1].
+
+    The sum over the layers is ecLand's answer of low and high vegetation to dry soil. Source: srfwexc_vg_mod.F90.
+    """
+    liquid = land.theta * (1.0 - frozen)
+    wet = ((liquid - land.soil.wilting) / (land.soil.capacity - land.soil.wilting)).clamp(0.0, 1.0)
+    return land.roots * wet.unsqueeze(-2)
+
+
 def _root_uptake(land: Land, frozen: Tensor, raw: Tensor) -> Tensor:
-    """Water that roots take out of the layers below the first [kg m-2], none at the wilting point or from ice."""
-    liquid = land.theta[..., 1:] * (1.0 - frozen[..., 1:])
-    depth = torch.as_tensor(SOIL_LAYER_THICKNESS[1:], dtype=liquid.dtype, device=liquid.device)
-    there = WATER_DENSITY * depth * torch.relu(liquid - land.soil.wilting)
-    stress = ((liquid - land.soil.wilting) / (land.soil.capacity - land.soil.wilting)).clamp(0.0, 1.0)
-    return torch.minimum(CONTROLS["roots"][1] * softplus(raw + _ROOTS_START) * stress, there)
+    """Water that roots take out of the layers (..., layer) [kg m-2], none at the wilting point or from ice."""
+    depth = torch.as_tensor(SOIL_LAYER_THICKNESS, dtype=land.theta.dtype, device=land.theta.device)
+    there = WATER_DENSITY * depth * torch.relu(land.theta * (1.0 - frozen) - land.soil.wilting)
+    wanted = CONTROLS["roots"][1] * softplus(raw + _ROOTS_START) * land.cover
+    return torch.minimum((wanted.unsqueeze(-1) * root_zone_water(land, frozen)).sum(-2), _DRYING_LIMIT * there)
 
 
 def _soil_heat(land: Land, raw: Mapping[str, Tensor]) -> Tensor:
@@ -191,9 +218,9 @@ def _soil_heat(land: Land, raw: Mapping[str, Tensor]) -> Tensor:
     mean = 0.5 * (top + heated) + CONTROLS["top_mean"][1] * raw["top_mean"]
     conductance = layer_conductance(heat_conductivity(land.theta, land.temperature, land.soil))
     factor = torch.exp(raw["heat"].clamp(*_LOG_HEAT)).unsqueeze(-1)
-    conductance = torch.cat([conductance[..., :1] * factor, conductance[..., 1:]], dim=-1)
+    conductance = join_layers([conductance[..., :1] * factor, conductance[..., 1:]])
     deep, vegetation = land.temperature[..., 1:], land.vegetation.unsqueeze(-1)
     after = heat_step(deep, mean, conductance, heat_capacity(deep, vegetation, land.soil) * depth[1:])
     for _ in range(_FREEZING_CORRECTIONS):
         after = heat_step(deep, mean, conductance, mean_heat_capacity(deep, after, vegetation, land.soil) * depth[1:])
-    return torch.cat([heated.unsqueeze(-1), after], dim=-1)
+    return join_layers([heated.unsqueeze(-1), after])

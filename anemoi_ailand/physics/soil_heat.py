@@ -22,6 +22,7 @@ from anemoi_ailand.constants import (
     WATER_DENSITY,
     WATER_HEAT_CAPACITY,
 )
+from anemoi_ailand.physics.layers import join_layers
 from anemoi_ailand.physics.soil import Soil, frozen_fraction, frozen_slope
 from anemoi_ailand.physics.tridiagonal import solve_tridiagonal
 
@@ -134,8 +135,8 @@ def heat_step(temperature: Tensor, top: Tensor, conductance: Tensor, capacity: T
     """
     above = 0.5 * STEP_SECONDS * conductance
     below = torch.nn.functional.pad(above[..., 1:], (0, 1))
-    flow_in = torch.cat([above[..., :1] * (2.0 * top.unsqueeze(-1) - temperature[..., :1]),
-                         above[..., 1:] * (temperature[..., :-1] - temperature[..., 1:])], dim=-1)  # fmt: skip
+    flow_in = join_layers([above[..., :1] * (2.0 * top.unsqueeze(-1) - temperature[..., :1]),
+                           above[..., 1:] * (temperature[..., :-1] - temperature[..., 1:])])  # fmt: skip
     flow_out = torch.nn.functional.pad(flow_in[..., 1:], (0, 1))
     return solve_tridiagonal(
         -above[..., 1:] / capacity[..., 1:],

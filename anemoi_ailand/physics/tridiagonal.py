@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
+
+from anemoi_ailand.physics.layers import stack_layers
 
 
 def solve_tridiagonal(lower: Tensor, diagonal: Tensor, upper: Tensor, rhs: Tensor) -> Tensor:
@@ -36,4 +37,4 @@ def solve_tridiagonal(lower: Tensor, diagonal: Tensor, upper: Tensor, rhs: Tenso
         values.append((r - low[k] * values[k]) / pivot)
     for k in reversed(range(len(ratios))):
         values[k] = values[k] - ratios[k] * values[k + 1]
-    return torch.stack(values, dim=-1)
+    return stack_layers(values)

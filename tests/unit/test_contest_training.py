@@ -42,6 +42,7 @@ def trainings(monkeypatch):
         return Spent(10.0, 5.0)
 
     monkeypatch.setattr(module, "run_logged", run)
+    monkeypatch.setattr(module, "_composed", lambda label, stage: {"model": {"model": {"step": "increments"}}})
     return ran
 
 
@@ -93,7 +94,7 @@ def test_a_training_that_was_stopped_starts_again(settings, trainings, monkeypat
     assert len(trainings) == 2
 
 
-def test_training_without_a_checkpoint_is_an_error(settings, monkeypatch):
+def test_training_without_a_checkpoint_is_an_error(settings, trainings, monkeypatch):
     """Which callback is missing."""
 
     def run(log, command, cwd=None, environment=None):

@@ -7,7 +7,7 @@ import closed_case as case
 import pytest
 import torch
 
-from anemoi_ailand.model.closed_land import AT_END, AT_START, ClosedLand
+from anemoi_ailand.model.closed_land import AT_END, AT_START, CATEGORIES, ClosedLand
 from anemoi_ailand.model.columns import StepColumns
 from anemoi_ailand.model.contrasts import N_CONTRASTS
 from anemoi_ailand.physics.closed_step import FLUXES, N_CONTROLS, STATE, closed_step
@@ -28,7 +28,7 @@ def built(names=case.VARIABLES):
         {n: i for i, n in enumerate(given)},
         diagnostic=[n for n in case.DIAGNOSTIC if n in names],
         forcing=[n for n in case.FORCING if n in names],
-        categories=("slt",),
+        categories=CATEGORIES,
     )
     factors = ({n: case.normalisation(n)[i] for n in names} for i in (0, 1))
     return ClosedLand(columns, {n: i for i, n in enumerate(used)}, *factors)
@@ -91,7 +91,7 @@ def test_amounts_are_rates_times_six_hours():
 def test_what_is_out_of_bounds_is_taken_at_the_bound():
     """Noise of training below zero is no water, no rain and no snow; more snow than rain and snow is no rain."""
     low = torch.full((8,), -0.1, dtype=torch.float64)
-    names = ("swvl1", "sd", "src", "snowc", "cvl")
+    names = ("swvl1", "sd", "src", "snowc", "cvl", "cvh")
     land, _, _ = before(case.land(8), **dict.fromkeys(names, low), avg_tprate=1e-4 * low, avg_tsrwe=1e-4 * low)
     for values in (land.theta[:, 0], land.sd, land.src, land.snowc, land.vegetation, land.rain, land.snowfall):
         assert (values == 0).all()

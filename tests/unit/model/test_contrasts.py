@@ -12,7 +12,7 @@ from anemoi_ailand.model.contrasts import N_CONTRASTS, Air, contrasts
 
 #: Columns of the contrasts.
 DIFFERENCES, NEAR_FREEZING, AVAILABLE, SATURATION = slice(0, 6), slice(6, 10), slice(10, 14), slice(14, 18)
-DEFICIT, PRECIPITATION, SNOW = 18, 19, slice(20, 22)
+ROOTS, DEFICIT, PRECIPITATION, SNOW = slice(18, 20), 20, 21, slice(22, 24)
 
 
 def air(land, warmer=0.0, humidity=0.005, pressure=9.5e4):
@@ -69,6 +69,16 @@ def test_water_for_plants_is_scaled_by_the_soil():
         land = land._replace(theta=getattr(land.soil, field).expand(-1, 4))
         available = contrasts(land, air(land))[:, AVAILABLE]
         torch.testing.assert_close(available, torch.full_like(available, expected), rtol=0.0, atol=1e-9)
+
+
+def test_water_for_roots_is_that_of_their_layers():
+    """Roots of tundra, in the upper two layers, see little of a wet subsoil; those of woods see more."""
+    land = case.land(1, roots=case.roots(1, 9, 19), temperature=torch.full((1, 4), 290.0, dtype=torch.float64))
+    wilting, capacity = land.soil.wilting, land.soil.capacity
+    theta = torch.cat([wilting, wilting, capacity, capacity], dim=-1)
+    tundra, woods = 0.5 * (contrasts(land._replace(theta=theta), air(land))[0, ROOTS] + 1.0)
+    assert tundra.item() == pytest.approx(0.0805 + 0.0001, abs=1e-4)
+    assert woods.item() == pytest.approx(0.3567 + 0.1037, abs=1e-4)
 
 
 @pytest.mark.parametrize(("field", "expected"), [("residual", -2.0), ("saturated", 2.0)])

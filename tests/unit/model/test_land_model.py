@@ -233,7 +233,7 @@ def test_closed_step_reads_no_state_at_the_end():
     start, end = x.clone().requires_grad_(), x.clone().requires_grad_()
     model.advance(start, end).square().sum().backward()
     read = [{n for n, i in closed_position().items() if part.grad[:, i].abs().max() > 0} for part in (start, end)]
-    static = {n for n in closed_case.STATIC if n != "slt"}
+    static = {n for n in closed_case.STATIC if n not in closed_case.NOT_NORMALISED}
     assert read[0] == {*closed_case.PROGNOSTIC, *static, "t", "lai_lv"}
     assert read[1] == {"t", *closed_case.MEANS, "cos_julian_day"}
 
@@ -282,7 +282,7 @@ def test_unknown_step_is_refused():
 @pytest.mark.parametrize("step", [None, "increments"])
 def test_soil_type_is_refused_without_the_closed_step(step):
     """A category never reaches the network; without the option the step is by increments."""
-    with pytest.raises(ValueError, match=r"\['slt'\] as forcing"):
+    with pytest.raises(ValueError, match=r"\['slt', 'tvh', 'tvl'\] as forcing"):
         closed_case.land_model(step=step)
 
 

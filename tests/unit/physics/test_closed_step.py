@@ -38,7 +38,7 @@ def _make(request):
 
 
 @pytest.mark.parametrize("scale", SCALES)
-@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-9), (torch.float32, 1e-3)])
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-9), (torch.float32, 2e-3)])
 def test_water_is_closed(make, scale, dtype, tolerance):
     """Precipitation is storage, evaporation and runoff, to rounding [kg m-2 of a storage of 1000]."""
     land = make(dtype)
@@ -61,7 +61,8 @@ def test_water_is_closed_for_anything(data):
         theta=ground.saturated * torch.tensor([[data.draw(share) for _ in range(4)]], dtype=torch.float64),
         temperature=torch.tensor([[data.draw(st.floats(200.0, 330.0)) for _ in range(4)]], dtype=torch.float64),
         snowc=draw(0.0, 1.0), sd=draw(0.0, 1e3), rsn=draw(50.0, 500.0), src=draw(0.0, 5.0), rain=draw(0.0, 500.0),
-        snowfall=draw(0.0, 500.0), soil=ground, vegetation=draw(0.0, 1.0),
+        snowfall=draw(0.0, 500.0), soil=ground, cover=torch.stack([draw(0.0, 0.5), draw(0.0, 0.5)], -1),
+        roots=case.roots(1), capacity_exponent=draw(0.01, 0.5),
     )  # fmt: skip
     after = closed_step(land, torch.tensor([[data.draw(number) for _ in range(N_CONTROLS)]], dtype=torch.float64))
     assert case.residual(land, after).abs().max() < 1e-9

@@ -4,11 +4,19 @@
 """Water in the soil: van Genuchten's properties, and no water lost."""
 
 import closed_case as case
+import numpy as np
 import pytest
 import torch
 
 from anemoi_ailand.constants import SOIL_LAYER_THICKNESS
-from anemoi_ailand.physics.soil_water import fill_deficits, hydraulic_properties, move_water, richards_step
+from anemoi_ailand.physics.soil_water import (
+    N_SUBSTEPS,
+    Arriving,
+    fill_deficits,
+    hydraulic_properties,
+    move_water,
+    richards_step,
+)
 
 DEPTH = torch.tensor(SOIL_LAYER_THICKNESS, dtype=torch.float64)
 KINDS = range(1, 8)
@@ -143,21 +151,36 @@ def test_filling_creates_no_water():
     torch.testing.assert_close(filled.sum(-1) - deficit, water.sum(-1), rtol=0.0, atol=1e-14)
 
 
+def arriving(amount, lateness=0.0, odds=1.0):
+    """Water that reaches the ground [m]."""
+    return Arriving(amount, *(torch.full_like(amount, v) for v in (lateness, 0.2, odds)))
+
+
 def columns(n=300, seed=0):
     """Random wet columns of all soils, with what they gain [m] and how long water moves [s]."""
     g = torch.Generator().manual_seed(seed)
     ground = case.soil([1 + k % 7 for k in range(n)])
     share = torch.rand(n, 4, generator=g, dtype=torch.float64)
     theta = ground.residual + (1.0 - 0.3 * share) * (ground.saturated - ground.residual)
-    gain = 0.02 * torch.randn(n, 4, generator=g, dtype=torch.float64) * torch.tensor([1.0, 0.2, 0.1, 0.1])
-    return theta, ground, gain, torch.full((n, 4), 21600.0).double(), torch.full((n, 3), 21600.0).double()
+    gain = 0.02 * torch.randn(n, 4, generator=g, dtype=torch.float64) * torch.tensor([0.2, 0.2, 0.1, 0.1])
+    frozen = torch.rand(n, 4, generator=g, dtype=torch.float64)
+    rain = torch.relu(0.05 * torch.randn(n, generator=g, dtype=torch.float64))
+    return (
+        theta,
+        ground,
+        frozen,
+        arriving(rain),
+        gain,
+        torch.full((n, 4), 21600.0).double(),
+        torch.full((n, 3), 21600.0).double(),
+    )
 
 
 def test_water_of_six_hours_is_closed():
     """What is there at the end, ran off and drained is what was there and came; nothing below zero or too full."""
-    theta, ground, gain, *seconds = columns()
-    moved = move_water(theta, ground, gain, *seconds)
-    before, after = (theta * DEPTH).sum(-1) + gain.sum(-1), (moved.theta * DEPTH).sum(-1)
+    theta, ground, frozen, rain, gain, *seconds = columns()
+    moved = move_water(theta, ground, frozen, rain, gain, *seconds)
+    before, after = (theta * DEPTH).sum(-1) + gain.sum(-1) + rain.amount, (moved.theta * DEPTH).sum(-1)
     torch.testing.assert_close(after + moved.surface + moved.drained, before, rtol=0.0, atol=1e-12)
     assert moved.theta.min() >= 0 and (moved.theta <= ground.saturated + 1e-12).all()
     assert moved.surface.min() >= 0 and moved.surface.max() > 0 and moved.drained.max() > 0
@@ -165,18 +188,56 @@ def test_water_of_six_hours_is_closed():
 
 def test_frozen_ground_moves_nothing_but_what_it_gets():
     """Without time to move, each layer keeps its water and its gain, up to saturation."""
-    theta, ground, gain, *_ = columns()
-    moved = move_water(theta, ground, gain, torch.zeros(300, 4).double(), torch.zeros(300, 3).double())
+    theta, ground, frozen, _, gain, *_ = columns()
+    nothing = arriving(torch.zeros(300).double())
+    still = torch.zeros(300, 4).double(), torch.zeros(300, 3).double()
+    moved = move_water(theta, ground, frozen, nothing, gain, *still)
     expected = torch.minimum(theta + gain / DEPTH, ground.saturated)
     dry = (theta + gain / DEPTH < 0).any(-1)
     torch.testing.assert_close(moved.theta[~dry], expected[~dry], rtol=0.0, atol=1e-12)
 
 
 def test_saturated_column_drains_at_the_conductivity_of_saturated_soil():
-    """As long as it is full: an hour of it."""
+    """As long as it is full: half an hour of it."""
     ground = case.soil(list(KINDS))
-    theta, hour = ground.saturated.expand(-1, 4), 3600.0
-    still = torch.zeros(7, 3, dtype=torch.float64)
-    moved = move_water(theta, ground, torch.zeros(7, 4).double(), torch.full((7, 4), hour).double(), still)
-    fastest = hour * ground.conductivity.squeeze(-1)
+    theta, half_hour, nothing = ground.saturated.expand(-1, 4), 1800.0, torch.zeros(7, 4).double()
+    still, dry = torch.zeros(7, 3).double(), arriving(torch.zeros(7).double())
+    moved = move_water(theta, ground, nothing, dry, nothing, torch.full((7, 4), half_hour).double(), still)
+    fastest = half_hour * ground.conductivity.squeeze(-1)
     assert (moved.drained <= fastest * (1 + 1e-9)).all() and (moved.drained > 0.1 * fastest).all()
+
+
+def test_steps_within_are_those_of_ecland():
+    """Half an hour: the jump of conductivity near saturation acts for as long as there."""
+    assert 6 * 3600 / N_SUBSTEPS == 1800
+
+
+@pytest.mark.parametrize("lateness", [-1.0, 0.0, 0.7])
+def test_water_comes_as_a_whole_whenever_it_comes(lateness):
+    """Dry sand takes it all; late water is in the upper layer still."""
+    ground = case.soil([1])
+    theta, nothing = ground.residual + 0.3 * (ground.saturated - ground.residual), torch.zeros(1, 4).double()
+    theta = theta.expand(-1, 4)
+    seconds = torch.full((1, 4), 21600.0).double(), torch.full((1, 3), 21600.0).double()
+    rain = torch.tensor([0.002], dtype=torch.float64)
+    moved = move_water(theta, ground, nothing, arriving(rain, lateness, 1e-9), nothing, *seconds)
+    steady = move_water(theta, ground, nothing, arriving(rain, 0.0, 1e-9), nothing, *seconds)
+    gained = ((moved.theta - theta) * DEPTH).sum(-1) + moved.drained + moved.surface
+    torch.testing.assert_close(gained, rain, rtol=1e-9, atol=0.0)
+    assert moved.surface.item() < 1e-9
+    assert torch.sign(moved.theta[0, 0] - steady.theta[0, 0]).item() == np.sign(lateness)
+
+
+def test_water_on_hills_runs_off():
+    """Runoff of a shower grows with the exponent of the capacities and with the odds."""
+    ground = case.soil([2])
+    theta = (0.6 * ground.saturated).expand(-1, 4)
+    nothing, seconds = torch.zeros(1, 4).double(), (torch.full((1, 4), 21600.0).double(), torch.zeros(1, 3).double())
+    rain = torch.tensor([0.01], dtype=torch.float64)
+
+    def ran_off(**changes):
+        return move_water(theta, ground, nothing, arriving(rain)._replace(**changes), nothing, *seconds).surface.item()
+
+    flat, hilly = (ran_off(exponent=torch.tensor([v]).double()) for v in (0.01, 0.5))
+    assert 0 < flat < 0.1 * hilly < 0.1 * rain.item()
+    assert ran_off(odds=torch.tensor([0.5]).double()) < ran_off() < ran_off(odds=torch.tensor([2.0]).double())

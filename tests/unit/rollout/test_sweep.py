@@ -52,7 +52,9 @@ def test_points_keep_their_order(data, tmp_path):
     """Some points, turned round, are as in the run of all."""
     step = case.land_step()
     some = collect(step, fields(step, tmp_path, np.array([3, 0])), [0, 2], 5)
-    np.testing.assert_allclose(some, collect(step, fields(step, tmp_path), [0, 2], 5)[:, :, [3, 0]], rtol=1e-5)
+    np.testing.assert_allclose(
+        some, collect(step, fields(step, tmp_path), [0, 2], 5)[:, :, [3, 0]], rtol=1e-5, atol=1e-4
+    )
 
 
 def test_rows_of_a_call_are_limited_and_shared_out(data, tmp_path):

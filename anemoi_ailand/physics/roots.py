@@ -1,0 +1,42 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""Where roots take their water: share of the roots of each vegetation type in each soil layer."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from anemoi_ailand.constants import SOIL_LAYER_THICKNESS
+
+#: Coefficients a, b of root depth by vegetation type 1-20 [m-1]; zero for types without roots. Zeng et al. (1998), after
+#: their classes; with them the shares are those that ecLand writes (RootDist), to 1e-4.
+_CROPS, _WET, _SHRUB, _MIXED = (5.558, 2.614), (7.344, 1.303), (6.326, 1.567), (4.453, 1.631)
+DEPTH_COEFFICIENTS = (
+    _CROPS, (10.739, 2.608), (6.706, 2.175), (7.066, 1.953), (5.990, 1.955), _WET, (8.235, 1.627), (0.0, 0.0),
+    (8.992, 8.992), _CROPS, (4.372, 0.978), (0.0, 0.0), _WET, (0.0, 0.0), (0.0, 0.0), _SHRUB, _SHRUB, _MIXED, _MIXED,
+    _MIXED,
+)  # fmt: skip
+
+
+def root_table(dtype: torch.dtype = torch.float32) -> Tensor:
+    r"""Share of the roots in each layer, shape (21, layer), by vegetation type 0-20 [1].
+
+    Between depths :math:`z_1` and :math:`z_2`,
+
+    .. math:: R = \tfrac12 \bigl(e^{-a z_1} + e^{-b z_1} - e^{-a z_2} - e^{-b z_2}\bigr),
+
+    and in the last layer all that are deeper. Rows add up to one; types without roots, and 0 (no vegetation), have none.
+
+    Source: Zeng et al. (1998), doi:10.1175/1520-0477(1998)079<1347:TROVIL>2.0.CO;2; ecLand, srfrootfr_mod.F90.
+    """
+    top = torch.cumsum(torch.tensor((0.0, *SOIL_LAYER_THICKNESS[:-1]), dtype=torch.float64), 0)
+    a, b = torch.tensor(((0.0, 0.0), *DEPTH_COEFFICIENTS), dtype=torch.float64).unsqueeze(-1).unbind(1)
+    below = 0.5 * (torch.exp(-a * top) + torch.exp(-b * top)) * (a > 0.0)
+    return (below - torch.nn.functional.pad(below[:, 1:], (0, 1))).to(dtype)
+
+
+def roots_of(kind: Tensor, table: Tensor) -> Tensor:
+    """Shares (..., layer) for vegetation types (...), whole numbers from 0 to 20; anything outside is the nearest."""
+    return table[kind.round().long().clamp(0, len(table) - 1)]

@@ -1,0 +1,66 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""Surface runoff of ground whose capacity to take up water varies within the grid box."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+#: Depth of soil whose water decides how much runs off [m]. ecLand, sussoil_mod.F90: RSRDEP.
+DECIDING_DEPTH = 0.5
+
+#: Standard deviation of the orography where runoff begins to grow with it, and where it is half grown [m]. ecLand,
+#: sussoil_mod.F90: RSIGORMIN, RSIGORMAX.
+_OROGRAPHY_LEAST, _OROGRAPHY_HALF = 100.0, 1000.0
+
+#: Range of the exponent of the distribution of capacities [1]. ecLand, srfwexc_vg_mod.F90.
+_EXPONENT_RANGE = (0.01, 0.5)
+
+#: Least unsaturated share of the ground, where its power still has a derivative.
+_LEAST = 1.0e-6
+
+#: Less water [m] has the share of this, which is that of a trace.
+_LEAST_WATER = 1.0e-9
+
+
+def capacity_exponent(sdor: Tensor) -> Tensor:
+    r"""Exponent of the distribution of capacities, :math:`b = (\sigma - 100)/(\sigma + 1000)` within 0.01 ... 0.5.
+
+    ``sdor`` is the standard deviation of the orography within the grid box [m]. Source: ecLand, srfwexc_vg_mod.F90.
+    """
+    return ((sdor - _OROGRAPHY_LEAST) / (sdor + _OROGRAPHY_HALF)).clamp(*_EXPONENT_RANGE)
+
+
+def surface_runoff(reaching: Tensor, held: Tensor, capacity: Tensor, exponent: Tensor, odds: Tensor) -> Tensor:
+    r"""Share of the water that reaches the ground which runs off, times that water.
+
+    With water :math:`P`, held water :math:`W` of at most :math:`W_m`, exponent b,
+
+    .. math:: V = (1 - W/W_m)^{1/(1+b)} - \frac{P}{(1+b) W_m}, \qquad
+              R = P - (W_m - W) + W_m \max(V, 0)^{1+b} \quad\text{within } 0 \dots P.
+
+    The share :math:`R/P` is then changed in its odds: no runoff stays none, all stays all.
+
+    Parameters
+    ----------
+    reaching : Tensor
+        Rain through the leaves and melt, over a step [m].
+    held, capacity : Tensor
+        Water in the ground that decides, and the most that it takes up [m].
+    exponent : Tensor
+        From :func:`capacity_exponent`.
+    odds : Tensor
+        Factor of the odds; 1 is ecLand.
+
+    All shapes alike. Source: variable infiltration capacity, Duemenil and Todini (1992); Balsamo et al. (2009),
+    doi:10.1175/2008JHM1068.1; ecLand, srfwexc_vg_mod.F90.
+    """
+    power, water = 1.0 + exponent, reaching.clamp_min(_LEAST_WATER)
+    dry = (1.0 - held / capacity).clamp(_LEAST, 1.0)
+    taken = (water / (power * capacity * dry.pow(1.0 / power))).clamp_max(1.0 - _LEAST)
+    # dry (1 - V^(1+b) / dry), without the difference of two numbers that are nearly one
+    share = 1.0 + dry * capacity / water * torch.expm1(power * torch.log1p(-taken))
+    share = share.clamp(0.0, 1.0)
+    return reaching * share * odds / (1.0 + share * (odds - 1.0))
