@@ -16,7 +16,7 @@ from anemoi_ailand.physics.roots import root_table, roots_of
 from anemoi_ailand.physics.soil import soil_of, soil_table
 from anemoi_ailand.physics.soil_heat import STEP_SECONDS
 
-STATIC = ["slt", "tvl", "tvh", "cvl", "cvh", "veg_cov_lv", "veg_cov_hv", "sdor"]
+STATIC = ["slt", "tvl", "tvh", "cvl", "cvh", "veg_cov_lv", "veg_cov_hv", "sdor", "cur"]
 MEANS = ["avg_t", "avg_q", "avg_sp", "avg_tprate", "avg_tsrwe"]
 FORCING = [*STATIC, "t", *MEANS, "lai_lv", "cos_julian_day"]
 PROGNOSTIC = [*STATE, "tsn"]
@@ -68,6 +68,7 @@ def land(n=64, seed=0, dtype=torch.float64, **changes):
         "cover": 0.5 * _uniform(g, 0.0, 1.0, n, 2),
         "roots": roots(n),
         "capacity_exponent": _uniform(g, 0.01, 0.5, n),
+        "urban": torch.relu(_uniform(g, -0.6, 0.4, n)),
         **changes,
     }
     return to(Land(soil=ground, **fields), dtype)
@@ -92,6 +93,7 @@ def corners(dtype=torch.float64):
             cover=0.5 * torch.stack([share, share], dim=-1),
             roots=roots(len(share)),
             capacity_exponent=torch.full_like(share, 0.3),
+            urban=torch.full_like(share, 0.1),
         ),
         dtype,
     )
@@ -186,6 +188,7 @@ def fields(columns, seed=2):
         "slt": kinds.double(),
         "tvl": torch.full((n,), 1.0),
         "tvh": torch.full((n,), 3.0),
+        "cur": columns.urban,
         "sdor": (100.0 + 1000.0 * columns.capacity_exponent) / (1.0 - columns.capacity_exponent),
         **dict.fromkeys(("evap", "sro", "ssro", "cos_julian_day"), torch.zeros(n)),
         "tsn": _uniform(g, 255.0, 273.0, n),

@@ -22,7 +22,7 @@ from anemoi_ailand.physics.soil_heat import STEP_SECONDS
 from anemoi_ailand.variables import variable
 
 #: Inputs besides the state: static fields and air at the start, forcing at the end of the step.
-AT_START = ("slt", "tvl", "tvh", "cvl", "cvh", "veg_cov_lv", "veg_cov_hv", "sdor", "t")
+AT_START = ("slt", "tvl", "tvh", "cvl", "cvh", "veg_cov_lv", "veg_cov_hv", "sdor", "cur", "t")
 AT_END = ("t", "avg_t", "avg_q", "avg_sp", "avg_tprate", "avg_tsrwe")
 
 #: Categories that the closed step reads; the network itself never does.
@@ -110,6 +110,7 @@ class ClosedLand(nn.Module):
             cover=torch.stack([a["cvl"] * a["veg_cov_lv"], a["cvh"] * a["veg_cov_hv"]], dim=-1).clamp(0.0, 1.0),
             roots=torch.stack([roots_of(a[name], self._roots) for name in ("tvl", "tvh")], dim=-2),
             capacity_exponent=capacity_exponent(a["sdor"]),
+            urban=a["cur"].clamp(0.0, 1.0),
         )
         extra = torch.stack([a[n] for n in self.extra], dim=-1) if self.extra else start[..., :0]
         return land, Air(a["t"], b["t"], b["avg_t"], b["avg_q"], b["avg_sp"]), extra

@@ -4,7 +4,7 @@
 """One step of soil, snow and leaves in which water is closed and heat below the first layer is only moved.
 
 The network does not predict the new state but what it cannot know from physics: evaporation, melt, interception,
-surface runoff, the change of the first layer's temperature, and corrections to the exchange between layers. The state
+when in the step water comes, and the change of the first layer's temperature. The state
 follows from these by balances, so that a roll-out of years has nothing to drift with, and a soil or a climate
 never seen in training still loses by drainage what its own conductivity lets through.
 """
@@ -57,8 +57,6 @@ CONTROLS: dict[str, tuple[int, float]] = {
     "roots": (2, 2.0),  # kg m-2 that low and high vegetation take up where all roots are wet
     "settling": (1, 7.05),  # kg m-3, change of snow density
     "fresh_density": (1, 200.0),  # kg m-3, above the lowest
-    "gravity": (4, 1.0),  # factor of the conductivity below each layer
-    "diffusion": (3, 1.0),  # factor of the diffusivity between layers
     "heat": (1, 1.0),  # factor of the conductance between the first two layers
 }
 N_CONTROLS = sum(number for number, _ in CONTROLS.values())
@@ -66,8 +64,8 @@ N_CONTROLS = sum(number for number, _ in CONTROLS.values())
 #: Outputs at which limited fluxes begin: small melt and evaporation before anything is learned.
 _MELT_START, _EVAPORATION_START, _ROOTS_START = -3.0, -2.0, -2.0
 
-#: Factors are kept between exp(-5) and exp(4), that of heat between exp(-3) and exp(3).
-_LOG_FACTOR, _LOG_HEAT = (-5.0, 4.0), (-3.0, 3.0)
+#: Range of the logarithm of factors: of the odds of running off, and of the exchange of heat.
+_LOG_ODDS, _LOG_HEAT = (-5.0, 4.0), (-3.0, 3.0)
 
 #: Lowest density of fresh snow [kg m-3], and share of the first layer's water that may evaporate in a step.
 _FRESH_LOWEST, _DRYING_LIMIT = 60.0, 0.9
@@ -80,7 +78,8 @@ class Land(NamedTuple):
     """Soil, snow and leaves at the start of a step, and what falls: fields (...) and layers (..., 4).
 
     ``cover`` (..., 2) is the share of the point under low and high vegetation [1], ``roots`` (..., 2, 4) the share of the
-    roots of each in each layer, ``capacity_exponent`` that of the runoff.
+    roots of each in each layer, ``capacity_exponent`` that of the runoff, ``urban`` the
+    share of sealed ground [1].
     """
 
     theta: Tensor
@@ -95,6 +94,7 @@ class Land(NamedTuple):
     cover: Tensor
     roots: Tensor
     capacity_exponent: Tensor
+    urban: Tensor
 
     @property
     def vegetation(self) -> Tensor:
@@ -177,19 +177,18 @@ def _soil_water(land: Land, reaching: Tensor, raw: Mapping[str, Tensor]) -> tupl
         amount=reaching / WATER_DENSITY,
         lateness=torch.tanh(raw["lateness"]),
         exponent=land.capacity_exponent,
-        odds=torch.exp(raw["surface_runoff"].clamp(*_LOG_FACTOR)),
+        urban=land.urban,
+        odds=torch.exp(raw["surface_runoff"].clamp(*_LOG_ODDS)),
     )
-    moved = move_water(land.theta, land.soil, frozen, arriving, -lost / WATER_DENSITY, *_seconds_open(frozen, raw))
+    moved = move_water(land.theta, land.soil, frozen, arriving, -lost / WATER_DENSITY, _seconds_open(frozen))
     fluxes = {"sro": WATER_DENSITY * moved.surface, "ssro": WATER_DENSITY * moved.drained}
     return moved.theta, lost.sum(-1), fluxes
 
 
-def _seconds_open(frozen: Tensor, raw: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
-    """Time of the step for which water moves at the bottom of each layer [s], by gravity and by diffusion."""
+def _seconds_open(frozen: Tensor) -> Tensor:
+    """Time of the step for which water moves at the bottom of each layer [s]: less where soil is frozen."""
     less_frozen = join_layers([torch.minimum(frozen[..., :-1], frozen[..., 1:]), frozen[..., -1:]])
-    seconds = STEP_SECONDS * (1.0 - less_frozen)
-    gravity = seconds * torch.exp(raw["gravity"].clamp(*_LOG_FACTOR))
-    return gravity, seconds[..., :-1] * torch.exp(raw["diffusion"].clamp(*_LOG_FACTOR))
+    return STEP_SECONDS * (1.0 - less_frozen)
 
 
 def root_zone_water(land: Land, frozen: Tensor) -> Tensor:
@@ -216,7 +215,9 @@ def _soil_heat(land: Land, raw: Mapping[str, Tensor]) -> Tensor:
     top = land.temperature[..., 0]
     heated = top + CONTROLS["top_heating"][1] * raw["top_heating"]
     mean = 0.5 * (top + heated) + CONTROLS["top_mean"][1] * raw["top_mean"]
-    conductance = layer_conductance(heat_conductivity(land.theta, land.temperature, land.soil))
+    conductivity = heat_conductivity(land.theta, land.temperature, land.soil)
+    soil_share = (1.0 - land.urban).unsqueeze(-1)  # next to no heat passes from sealed ground in towns into the soil
+    conductance = layer_conductance(join_layers([conductivity[..., :1] * soil_share, conductivity[..., 1:]]))
     factor = torch.exp(raw["heat"].clamp(*_LOG_HEAT)).unsqueeze(-1)
     conductance = join_layers([conductance[..., :1] * factor, conductance[..., 1:]])
     deep, vegetation = land.temperature[..., 1:], land.vegetation.unsqueeze(-1)

@@ -21,6 +21,9 @@ _EXPONENT_RANGE = (0.01, 0.5)
 #: Least unsaturated share of the ground, where its power still has a derivative.
 _LEAST = 1.0e-6
 
+#: Water that counts as rain, over half an hour [m], and the excess over capacity that it carries away [1].
+_RAIN, _EXCESS_LOST = 1.0e-6, 0.1
+
 #: Less water [m] has the share of this, which is that of a trace.
 _LEAST_WATER = 1.0e-9
 
@@ -34,14 +37,15 @@ def capacity_exponent(sdor: Tensor) -> Tensor:
 
 
 def surface_runoff(reaching: Tensor, held: Tensor, capacity: Tensor, exponent: Tensor, odds: Tensor) -> Tensor:
-    r"""Share of the water that reaches the ground which runs off, times that water.
+    r"""Water that runs off, of that which reaches the ground and, where it is overfull, of that in the ground.
 
     With water :math:`P`, held water :math:`W` of at most :math:`W_m`, exponent b,
 
     .. math:: V = (1 - W/W_m)^{1/(1+b)} - \frac{P}{(1+b) W_m}, \qquad
               R = P - (W_m - W) + W_m \max(V, 0)^{1+b} \quad\text{within } 0 \dots P.
 
-    The share :math:`R/P` is then changed in its odds: no runoff stays none, all stays all.
+    The share :math:`R/P` is then changed in its odds: no runoff stays none, all stays all. Ground that holds up to a tenth
+    more than its capacity, which sealed ground in towns lowers, loses the excess too when water comes, as in ecLand.
 
     Parameters
     ----------
@@ -63,4 +67,6 @@ def surface_runoff(reaching: Tensor, held: Tensor, capacity: Tensor, exponent: T
     # dry (1 - V^(1+b) / dry), without the difference of two numbers that are nearly one
     share = 1.0 + dry * capacity / water * torch.expm1(power * torch.log1p(-taken))
     share = share.clamp(0.0, 1.0)
-    return reaching * share * odds / (1.0 + share * (odds - 1.0))
+    excess = torch.relu(held - capacity)
+    lost = (reaching > _RAIN) & (excess <= _EXCESS_LOST * capacity)
+    return reaching * share * odds / (1.0 + share * (odds - 1.0)) + torch.where(lost, excess, torch.zeros_like(excess))

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from anemoi_ailand.constants import SOIL_LAYER_THICKNESS
+from anemoi_ailand.constants import SOIL_LAYER_THICKNESS, URBAN_SATURATED
 from anemoi_ailand.physics.layers import join_layers, stack_layers
 from anemoi_ailand.physics.runoff import DECIDING_DEPTH, surface_runoff
 from anemoi_ailand.physics.soil import Soil
@@ -115,13 +115,15 @@ def fill_deficits(water: Tensor) -> tuple[Tensor, Tensor]:
 class Arriving(NamedTuple):
     """Water that reaches the ground in a step of 6 h, all of shape (...).
 
-    ``amount`` [m]; ``lateness`` from -1 (falls off to nothing) over 0 (steady) to 1 (grows from nothing); ``exponent`` of the
-    distribution of capacities and factor ``odds`` of the runoff, see :func:`~anemoi_ailand.physics.runoff.surface_runoff`.
+    ``amount`` [m]; ``lateness`` from -1 (falls off to nothing) over 0 (steady) to 1 (grows from nothing); ``exponent``
+    of the distribution of capacities, share ``urban`` of sealed ground and factor ``odds`` of the runoff, see
+    :func:`~anemoi_ailand.physics.runoff.surface_runoff`.
     """
 
     amount: Tensor
     lateness: Tensor
     exponent: Tensor
+    urban: Tensor
     odds: Tensor
 
 
@@ -134,7 +136,7 @@ class MovedWater(NamedTuple):
 
 
 def move_water(
-    theta: Tensor, soil: Soil, frozen: Tensor, arriving: Arriving, gain: Tensor, gravity: Tensor, diffusion: Tensor
+    theta: Tensor, soil: Soil, frozen: Tensor, arriving: Arriving, gain: Tensor, seconds: Tensor
 ) -> MovedWater:
     r"""Soil water after 6 h by Richards' equation, in ecLand's own steps of half an hour.
 
@@ -157,16 +159,16 @@ def move_water(
         Water that reaches the ground; a part of it runs off.
     gain : Tensor, shape (..., layer)
         What each layer gains over the 6 h besides, from evaporation and roots [m].
-    gravity, diffusion : Tensor, shape (..., layer), (..., layer - 1)
+    seconds : Tensor, shape (..., layer)
         Time for which water moves at the bottom of each layer [s]: all of the step, less in frozen soil.
 
     Source: ecLand, srfwexc_vg_mod.F90, srfwng_mod.F90.
     """
     depth = torch.as_tensor(SOIL_LAYER_THICKNESS, dtype=theta.dtype, device=theta.device)
     full, saturated = FULL * soil.saturated, soil.saturated * depth
-    gain, gravity = gain / N_SUBSTEPS, gravity / N_SUBSTEPS
-    diffusion = diffusion / (N_SUBSTEPS * 0.5 * (depth[:-1] + depth[1:]))
-    held_by, capacity = _deciding_layers(soil, frozen, depth)
+    gain, seconds = gain / N_SUBSTEPS, seconds / N_SUBSTEPS
+    per_distance = seconds[..., :-1] / (0.5 * (depth[:-1] + depth[1:]))
+    held_by, capacity = _deciding_layers(soil, frozen, arriving.urban, depth)
     water = stack_layers((theta * depth).unbind(-1))
     surface = drained = debt = torch.zeros_like(theta[..., 0])
     for number in range(N_SUBSTEPS):
@@ -176,9 +178,9 @@ def move_water(
         runoff = surface_runoff(reaching, held, capacity, arriving.exponent, arriving.odds)
         wetter = join_layers([torch.maximum(theta[..., :-1], theta[..., 1:]), theta[..., -1:]])
         conductivity, diffusivity = hydraulic_properties(wetter, soil)
-        falling = gravity * torch.where(wetter > full, soil.conductivity, conductivity)
+        falling = seconds * torch.where(wetter > full, soil.conductivity, conductivity)
         gained = join_layers([gain[..., :1] + (reaching - runoff - debt).unsqueeze(-1), gain[..., 1:]])
-        water, debt = fill_deficits(richards_step(water, depth, gained, falling, diffusion * diffusivity[..., :-1]))
+        water, debt = fill_deficits(richards_step(water, depth, gained, falling, per_distance * diffusivity[..., :-1]))
         excess = torch.relu(water - saturated)
         water = water - excess
         surface = surface + runoff + excess[..., 0]
@@ -192,9 +194,10 @@ def _weight(number: int, lateness: Tensor) -> Tensor:
     return (1.0 + lateness * (2.0 * number / (N_SUBSTEPS - 1) - 1.0)) / N_SUBSTEPS
 
 
-def _deciding_layers(soil: Soil, frozen: Tensor, depth: Tensor) -> tuple[Tensor, Tensor]:
+def _deciding_layers(soil: Soil, frozen: Tensor, urban: Tensor, depth: Tensor) -> tuple[Tensor, Tensor]:
     """Thickness of each layer within the depth that decides on runoff (layer,) [m], and the most it takes up (...) [m]."""
     top = torch.cumsum(depth, 0) - depth
     within = torch.minimum(torch.relu(DECIDING_DEPTH - top), depth)
-    most = (soil.saturated - soil.wilting) * (1.0 - frozen) + soil.wilting
+    saturated = soil.saturated + urban.unsqueeze(-1) * (URBAN_SATURATED - soil.saturated)
+    most = (saturated - soil.wilting) * (1.0 - frozen) + soil.wilting
     return within, (most * within).sum(-1)

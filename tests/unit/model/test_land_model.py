@@ -173,7 +173,7 @@ def test_closed_state_is_that_of_the_closed_step():
     expected = closed_step(columns, answer[:N_CONTROLS].double().expand(70, -1))
     for name, values in expected.items():
         error = (out[name] - values).abs() * closed_case.normalisation(name)[0]
-        assert error.max() < (1e-3 if name.startswith("stl") else 1e-4), name
+        assert error.max() < (1e-3 if name.startswith("stl") else 3e-4), name
     fields = closed_case.fields(columns)
     changed = fields["tsn"] + variable("tsn").increment_scale * answer[-1].double()
     wanted = snow_property("tsn", changed, expected["sd"])

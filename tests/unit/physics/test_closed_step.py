@@ -62,7 +62,7 @@ def test_water_is_closed_for_anything(data):
         temperature=torch.tensor([[data.draw(st.floats(200.0, 330.0)) for _ in range(4)]], dtype=torch.float64),
         snowc=draw(0.0, 1.0), sd=draw(0.0, 1e3), rsn=draw(50.0, 500.0), src=draw(0.0, 5.0), rain=draw(0.0, 500.0),
         snowfall=draw(0.0, 500.0), soil=ground, cover=torch.stack([draw(0.0, 0.5), draw(0.0, 0.5)], -1),
-        roots=case.roots(1), capacity_exponent=draw(0.01, 0.5),
+        roots=case.roots(1), capacity_exponent=draw(0.01, 0.5), urban=draw(0.0, 1.0),
     )  # fmt: skip
     after = closed_step(land, torch.tensor([[data.draw(number) for _ in range(N_CONTROLS)]], dtype=torch.float64))
     assert case.residual(land, after).abs().max() < 1e-9

@@ -38,6 +38,13 @@ def test_runoff_is_a_share_of_the_water():
     assert full.item() == pytest.approx(0.01, rel=1e-3)
 
 
+def test_overfull_ground_loses_its_excess_with_rain_only():
+    """Up to a tenth of its capacity."""
+    for p, held, expected in ((0.001, 0.21, 0.011), (0.0, 0.21, 0.0), (0.001, 0.23, 0.001)):
+        found = surface_runoff(numbers(p), numbers(held), numbers(0.2), numbers(0.3), numbers(1.0)).item()
+        assert found == pytest.approx(expected, rel=1e-3)
+
+
 def test_odds_change_what_is_between_all_and_nothing():
     """Twice the odds of a tenth is two elevenths."""
     one = surface_runoff(numbers(0.01), numbers(0.1), numbers(0.2), numbers(0.2), numbers(1.0)) / 0.01

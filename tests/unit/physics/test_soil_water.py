@@ -151,9 +151,9 @@ def test_filling_creates_no_water():
     torch.testing.assert_close(filled.sum(-1) - deficit, water.sum(-1), rtol=0.0, atol=1e-14)
 
 
-def arriving(amount, lateness=0.0, odds=1.0):
+def arriving(amount, lateness=0.0, odds=1.0, urban=0.0):
     """Water that reaches the ground [m]."""
-    return Arriving(amount, *(torch.full_like(amount, v) for v in (lateness, 0.2, odds)))
+    return Arriving(amount, *(torch.full_like(amount, v) for v in (lateness, 0.2, urban, odds)))
 
 
 def columns(n=300, seed=0):
@@ -165,21 +165,14 @@ def columns(n=300, seed=0):
     gain = 0.02 * torch.randn(n, 4, generator=g, dtype=torch.float64) * torch.tensor([0.2, 0.2, 0.1, 0.1])
     frozen = torch.rand(n, 4, generator=g, dtype=torch.float64)
     rain = torch.relu(0.05 * torch.randn(n, generator=g, dtype=torch.float64))
-    return (
-        theta,
-        ground,
-        frozen,
-        arriving(rain),
-        gain,
-        torch.full((n, 4), 21600.0).double(),
-        torch.full((n, 3), 21600.0).double(),
-    )
+    rain, seconds = arriving(rain)._replace(urban=frozen[:, 0]), torch.full((n, 4), 21600.0).double()
+    return theta, ground, frozen, rain, gain, seconds
 
 
 def test_water_of_six_hours_is_closed():
     """What is there at the end, ran off and drained is what was there and came; nothing below zero or too full."""
-    theta, ground, frozen, rain, gain, *seconds = columns()
-    moved = move_water(theta, ground, frozen, rain, gain, *seconds)
+    theta, ground, frozen, rain, gain, seconds = columns()
+    moved = move_water(theta, ground, frozen, rain, gain, seconds)
     before, after = (theta * DEPTH).sum(-1) + gain.sum(-1) + rain.amount, (moved.theta * DEPTH).sum(-1)
     torch.testing.assert_close(after + moved.surface + moved.drained, before, rtol=0.0, atol=1e-12)
     assert moved.theta.min() >= 0 and (moved.theta <= ground.saturated + 1e-12).all()
@@ -188,21 +181,21 @@ def test_water_of_six_hours_is_closed():
 
 def test_frozen_ground_moves_nothing_but_what_it_gets():
     """Without time to move, each layer keeps its water and its gain, up to saturation."""
-    theta, ground, frozen, _, gain, *_ = columns()
+    theta, ground, frozen, _, gain, _ = columns()
     nothing = arriving(torch.zeros(300).double())
-    still = torch.zeros(300, 4).double(), torch.zeros(300, 3).double()
-    moved = move_water(theta, ground, frozen, nothing, gain, *still)
+    moved = move_water(theta, ground, frozen, nothing, gain, torch.zeros(300, 4).double())
     expected = torch.minimum(theta + gain / DEPTH, ground.saturated)
     dry = (theta + gain / DEPTH < 0).any(-1)
     torch.testing.assert_close(moved.theta[~dry], expected[~dry], rtol=0.0, atol=1e-12)
 
 
 def test_saturated_column_drains_at_the_conductivity_of_saturated_soil():
-    """As long as it is full: half an hour of it."""
+    """As long as it is full: half an hour of it, with no layer above the last to fill it up again."""
     ground = case.soil(list(KINDS))
     theta, half_hour, nothing = ground.saturated.expand(-1, 4), 1800.0, torch.zeros(7, 4).double()
-    still, dry = torch.zeros(7, 3).double(), arriving(torch.zeros(7).double())
-    moved = move_water(theta, ground, nothing, dry, nothing, torch.full((7, 4), half_hour).double(), still)
+    dry, seconds = arriving(torch.zeros(7).double()), torch.zeros(7, 4).double()
+    seconds[:, -1] = half_hour
+    moved = move_water(theta, ground, nothing, dry, nothing, seconds)
     fastest = half_hour * ground.conductivity.squeeze(-1)
     assert (moved.drained <= fastest * (1 + 1e-9)).all() and (moved.drained > 0.1 * fastest).all()
 
@@ -218,10 +211,10 @@ def test_water_comes_as_a_whole_whenever_it_comes(lateness):
     ground = case.soil([1])
     theta, nothing = ground.residual + 0.3 * (ground.saturated - ground.residual), torch.zeros(1, 4).double()
     theta = theta.expand(-1, 4)
-    seconds = torch.full((1, 4), 21600.0).double(), torch.full((1, 3), 21600.0).double()
+    seconds = torch.full((1, 4), 21600.0).double()
     rain = torch.tensor([0.002], dtype=torch.float64)
-    moved = move_water(theta, ground, nothing, arriving(rain, lateness, 1e-9), nothing, *seconds)
-    steady = move_water(theta, ground, nothing, arriving(rain, 0.0, 1e-9), nothing, *seconds)
+    moved = move_water(theta, ground, nothing, arriving(rain, lateness, 1e-9), nothing, seconds)
+    steady = move_water(theta, ground, nothing, arriving(rain, 0.0, 1e-9), nothing, seconds)
     gained = ((moved.theta - theta) * DEPTH).sum(-1) + moved.drained + moved.surface
     torch.testing.assert_close(gained, rain, rtol=1e-9, atol=0.0)
     assert moved.surface.item() < 1e-9
@@ -232,12 +225,21 @@ def test_water_on_hills_runs_off():
     """Runoff of a shower grows with the exponent of the capacities and with the odds."""
     ground = case.soil([2])
     theta = (0.6 * ground.saturated).expand(-1, 4)
-    nothing, seconds = torch.zeros(1, 4).double(), (torch.full((1, 4), 21600.0).double(), torch.zeros(1, 3).double())
+    nothing, seconds = torch.zeros(1, 4).double(), torch.full((1, 4), 21600.0).double()
     rain = torch.tensor([0.01], dtype=torch.float64)
 
     def ran_off(**changes):
-        return move_water(theta, ground, nothing, arriving(rain)._replace(**changes), nothing, *seconds).surface.item()
+        return move_water(theta, ground, nothing, arriving(rain)._replace(**changes), nothing, seconds).surface.item()
 
     flat, hilly = (ran_off(exponent=torch.tensor([v]).double()) for v in (0.01, 0.5))
     assert 0 < flat < 0.1 * hilly < 0.1 * rain.item()
     assert ran_off(odds=torch.tensor([0.5]).double()) < ran_off() < ran_off(odds=torch.tensor([2.0]).double())
+
+
+def test_towns_shed_what_their_ground_cannot_hold():
+    """Wet soil under sealed ground is over its capacity: no rain gets in, and it loses water until it is not."""
+    ground, nothing, seconds = case.soil([4]), torch.zeros(1, 4).double(), torch.zeros(1, 4).double()
+    theta, rain = (0.95 * ground.saturated).expand(-1, 4), torch.tensor([0.004], dtype=torch.float64)
+    country, town = (move_water(theta, ground, nothing, arriving(rain, urban=v), nothing, seconds) for v in (0.0, 0.1))
+    assert country.surface < 0.6 * rain < rain < town.surface
+    assert town.theta[0, 0] < theta[0, 0] < country.theta[0, 0]
