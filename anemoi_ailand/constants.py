@@ -83,6 +83,3 @@ ICE_SPECIFIC_HEAT = 2.09e3
 
 #: Zero degrees Celsius [K].
 ZERO_CELSIUS = 273.15
-
-#: Water that sealed ground in towns can hold [m3 m-3]. ecLand, susurb_mod.F90: RURBSAT.
-URBAN_SATURATED = 0.15

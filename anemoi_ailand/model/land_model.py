@@ -49,8 +49,8 @@ class LandModel(BaseGraphModel):
     first layer only moved, and evaporation and runoff with it. There is no graph, no trainable node parameter and no
     coordinate: the number, order and place of points do not matter.
 
-    Hyper-parameters come from ``config.model.model``: ``step``, ``hidden_precision`` (of the products of hidden layers in
-    training, see :mod:`~anemoi_ailand.model.precision`; elsewhere all is in single precision), and what
+    Hyper-parameters come from ``config.model.model``: ``step``, ``hidden_precision`` (of the products of hidden layers
+    in training, see :mod:`~anemoi_ailand.model.precision`; elsewhere all is in single precision), and what
     :func:`~anemoi_ailand.model.networks.build_network` takes: ``network``, ``width``, ``depth``, ``activation``, ...
 
     Raises

@@ -77,9 +77,8 @@ _FREEZING_CORRECTIONS = 2
 class Land(NamedTuple):
     """Soil, snow and leaves at the start of a step, and what falls: fields (...) and layers (..., 4).
 
-    ``cover`` (..., 2) is the share of the point under low and high vegetation [1], ``roots`` (..., 2, 4) the share of the
-    roots of each in each layer, ``capacity_exponent`` that of the runoff, ``urban`` the
-    share of sealed ground [1].
+    ``cover`` (..., 2) is the share of the point under low and high vegetation [1], ``roots`` (..., 2, 4) the share of
+    the roots of each in each layer, ``capacity_exponent`` that of the runoff, ``urban`` the share of sealed ground [1].
     """
 
     theta: Tensor

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from anemoi_ailand.constants import SOIL_LAYER_THICKNESS
 
-#: Coefficients a, b of root depth by vegetation type 1-20 [m-1]; zero for types without roots. Zeng et al. (1998), after
-#: their classes; with them the shares are those that ecLand writes (RootDist), to 1e-4.
+#: Coefficients a, b of root depth by vegetation type 1-20 [m-1]; zero for types without roots. Zeng et al. (1998);
+#: with them the shares are those that ecLand writes (RootDist), to 1e-4.
 _CROPS, _WET, _SHRUB, _MIXED = (5.558, 2.614), (7.344, 1.303), (6.326, 1.567), (4.453, 1.631)
 DEPTH_COEFFICIENTS = (
     _CROPS, (10.739, 2.608), (6.706, 2.175), (7.066, 1.953), (5.990, 1.955), _WET, (8.235, 1.627), (0.0, 0.0),
@@ -27,7 +27,8 @@ def root_table(dtype: torch.dtype = torch.float32) -> Tensor:
 
     .. math:: R = \tfrac12 \bigl(e^{-a z_1} + e^{-b z_1} - e^{-a z_2} - e^{-b z_2}\bigr),
 
-    and in the last layer all that are deeper. Rows add up to one; types without roots, and 0 (no vegetation), have none.
+    and in the last layer all that are deeper. Rows add up to one; types without roots, and 0 (no vegetation), have
+    none.
 
     Source: Zeng et al. (1998), doi:10.1175/1520-0477(1998)079<1347:TROVIL>2.0.CO;2; ecLand, srfrootfr_mod.F90.
     """

@@ -11,6 +11,9 @@ from torch import Tensor
 #: Depth of soil whose water decides how much runs off [m]. ecLand, sussoil_mod.F90: RSRDEP.
 DECIDING_DEPTH = 0.5
 
+#: Water that sealed ground in towns can hold [m3 m-3]. ecLand, susurb_mod.F90: RURBSAT.
+URBAN_SATURATED = 0.15
+
 #: Standard deviation of the orography where runoff begins to grow with it, and where it is half grown [m]. ecLand,
 #: sussoil_mod.F90: RSIGORMIN, RSIGORMAX.
 _OROGRAPHY_LEAST, _OROGRAPHY_HALF = 100.0, 1000.0
@@ -44,8 +47,9 @@ def surface_runoff(reaching: Tensor, held: Tensor, capacity: Tensor, exponent: T
     .. math:: V = (1 - W/W_m)^{1/(1+b)} - \frac{P}{(1+b) W_m}, \qquad
               R = P - (W_m - W) + W_m \max(V, 0)^{1+b} \quad\text{within } 0 \dots P.
 
-    The share :math:`R/P` is then changed in its odds: no runoff stays none, all stays all. Ground that holds up to a tenth
-    more than its capacity, which sealed ground in towns lowers, loses the excess too when water comes, as in ecLand.
+    The share :math:`R/P` is then changed in its odds: no runoff stays none, all stays all. Ground that holds up to a
+    tenth more than its capacity, which sealed ground in towns lowers, loses the excess too when water comes, as in
+    ecLand.
 
     Parameters
     ----------

@@ -10,9 +10,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from anemoi_ailand.constants import SOIL_LAYER_THICKNESS, URBAN_SATURATED
+from anemoi_ailand.constants import SOIL_LAYER_THICKNESS
 from anemoi_ailand.physics.layers import join_layers, stack_layers
-from anemoi_ailand.physics.runoff import DECIDING_DEPTH, surface_runoff
+from anemoi_ailand.physics.runoff import DECIDING_DEPTH, URBAN_SATURATED, surface_runoff
 from anemoi_ailand.physics.soil import Soil
 from anemoi_ailand.physics.tridiagonal import solve_tridiagonal
 
@@ -195,7 +195,7 @@ def _weight(number: int, lateness: Tensor) -> Tensor:
 
 
 def _deciding_layers(soil: Soil, frozen: Tensor, urban: Tensor, depth: Tensor) -> tuple[Tensor, Tensor]:
-    """Thickness of each layer within the depth that decides on runoff (layer,) [m], and the most it takes up (...) [m]."""
+    """Thickness of each layer within the depth that decides (layer,) [m], and the most that it takes up (...) [m]."""
     top = torch.cumsum(depth, 0) - depth
     within = torch.minimum(torch.relu(DECIDING_DEPTH - top), depth)
     saturated = soil.saturated + urban.unsqueeze(-1) * (URBAN_SATURATED - soil.saturated)
