@@ -42,8 +42,8 @@ def contrasts(land: Land, air: Air) -> Tensor:
     Tensor, shape (..., N_CONTRASTS), no unit
         Air minus first layer at three times, and between the layers, in 5 K; tanh of the distance from 0 degC in 2 K;
         liquid soil water between wilting point and field capacity, and effective saturation, of four layers; the first
-        of these where the roots of low and high vegetation are; vapour pressure deficit in 800 Pa; :math:`\ln(1 + P)` with
-        rain and snow P in kg m-2; snow mass twice.
+        of these where the roots of low and high vegetation are; vapour pressure deficit in 800 Pa;
+        :math:`\ln(1 + P)` with rain and snow P in kg m-2; snow mass twice.
     """
     top, temperature, soil = land.temperature[..., 0], land.temperature, land.soil
     differences = torch.cat(
