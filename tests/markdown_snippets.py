@@ -18,7 +18,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 
 #: Programs of every system, whose arguments are not checked.
-PLAIN = {"cd", "ls", "cat", "git", "pip", "python", "python3", "source", "export", "cp", "mkdir", "ncdump"}
+PLAIN = {"seq", "cd", "ls", "cat", "git", "pip", "python", "python3", "source", "export", "cp", "mkdir", "ncdump"}
 
 _BLOCK = re.compile(
     r"(?P<comments>(?:^<!--[^\n]*-->\n)*)^```(?P<language>[^\n]*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL
