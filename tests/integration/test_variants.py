@@ -11,6 +11,8 @@ from anemoi.datasets import open_dataset
 from hydra import compose, initialize_config_module
 from integration.conftest import TINY, anemoi
 
+from anemoi_ailand.model.closed_land import CATEGORIES
+
 pytestmark = pytest.mark.slow
 
 FEW = (
@@ -51,7 +53,7 @@ def test_leaf_area_can_be_state_by_overrides_alone(small_dataset, tmp_path, step
     """As docs/model.md says: out of the forcing, into the state; it is predicted and takes a training step."""
     forcing = composed("ailand", lambda c: c.data.datasets.data.forcing)
     select = composed("ailand", lambda c: c.land.select)
-    unread = {*LEAVES} if step == "closed" else {*LEAVES, "slt"}
+    unread = {*LEAVES} if step == "closed" else {*LEAVES, *CATEGORIES}
     model, row = train(
         small_dataset, tmp_path, "ailand", f"model.model.step={step}",
         f"data.datasets.data.forcing=[{','.join(n for n in forcing if n not in unread)}]",
