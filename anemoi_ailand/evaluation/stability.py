@@ -33,6 +33,10 @@ SPREAD_SHARE = 0.1
 #: Part of a year that ecLand must be away from a bound for a model to be stuck there [1]: four days.
 AWAY = 0.01
 
+#: Variables that are at a bound by nature: without snow ``tsn`` is the melting point, from which the rounding of
+#: ecLand's output moves it.
+OF_NATURE = ("tsn",)
+
 #: Findings of variables at a bound: through the last cycle, and through some of its years.
 FOR_EVER, A_YEAR = "stuck for ever", "stuck for a year"
 
@@ -195,7 +199,7 @@ def stuck(run: xr.Dataset, ecland: xr.Dataset) -> pd.DataFrame:
     phase = last % cycle
     steps, of_ecland = run["steps"].values[last][:, None], ecland["steps"].values[phase][:, None]
     found = []
-    for name in state_names(run):
+    for name in (n for n in state_names(run) if n not in OF_NATURE):
         for side in ("lower", "upper"):
             away = 1 - ecland[f"{name}_at_{side}"].values[phase] / of_ecland
             here = run[f"{name}_at_{side}"].values[last] == steps

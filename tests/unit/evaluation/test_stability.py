@@ -8,6 +8,7 @@ import pytest
 from years_case import CYCLE, LEVEL, N_POINTS, PATTERN, STEPS, changed, years
 
 from anemoi_ailand.constants import SOIL_LAYER_THICKNESS
+from anemoi_ailand.evaluation import stability as module
 from anemoi_ailand.evaluation.stability import (
     A_YEAR,
     FOR_EVER,
@@ -123,6 +124,16 @@ def test_at_a_bound_with_ecland_is_no_finding():
     for away, fails in ((0, False), (14, False), (15, True)):
         dry = changed(ECLAND, "sd_at_lower", 3, STEPS - away)
         assert bool(answers(run, dry)) == fails
+
+
+def test_snow_temperature_at_the_melting_point_is_no_finding(monkeypatch):
+    """It is there wherever there is no snow, and ecLand's is there but for rounding."""
+    names = {f"src_{what}": f"tsn_{what}" for what in ("at_lower", "at_upper", "mean", "min", "max", "end")}
+    run, ecland = (d.rename({a: b for a, b in names.items() if a in d}) for d in (years(N), ECLAND))
+    run = run.assign(tsn_at_upper=run["tsn_at_upper"] * 0 + STEPS)
+    assert stuck(run, ecland).empty
+    monkeypatch.setattr(module, "OF_NATURE", ())
+    assert set(stuck(run, ecland)["finding"]) == {FOR_EVER}
 
 
 def test_snow_that_stays_where_ecland_melts_it():
