@@ -18,6 +18,7 @@ from torch import Tensor
 from anemoi_ailand.checksum import file_sha256
 from anemoi_ailand.rollout.checks import check_task
 from anemoi_ailand.rollout.pretrained import checkpoint_path, pretrained_names
+from anemoi_ailand.rollout.steady import filled_rows, make_steady
 
 LOG = logging.getLogger(__name__)
 
@@ -25,6 +26,9 @@ LOG = logging.getLogger(__name__)
 @dataclass(frozen=True)
 class LandStep:
     """One step of 6 h for any rows (points, or points at many dates), in physical units and single precision.
+
+    On one thread of a processor, the values of a row do not depend on the others that are computed with it
+    (:mod:`~anemoi_ailand.rollout.steady`).
 
     Attributes
     ----------
@@ -65,8 +69,9 @@ class LandStep:
         Tensor, shape (row, output)
             At t + 6 h.
         """
+        rows = filled_rows(x)
         with torch.inference_mode():
-            return self.model.predict_step({self.dataset: x.unsqueeze(0)})[self.dataset][0, 0, 0]
+            return self.model.predict_step({self.dataset: rows.unsqueeze(0)})[self.dataset][0, 0, 0, : x.shape[1]]
 
 
 def load_step(path: str | Path, device: str | torch.device = "cpu") -> LandStep:
@@ -81,13 +86,7 @@ def load_step(path: str | Path, device: str | torch.device = "cpu") -> LandStep:
     ValueError
         It is no inference checkpoint, one of another task than the land's, or a pretrained one that is damaged.
     """
-    path = checkpoint_path(path)
-    if not path.is_file():
-        near = sorted(p.name for p in path.parent.glob("*.ckpt"))
-        raise FileNotFoundError(
-            f"There is no checkpoint '{path}'. Its folder holds {near}. Correct the path, or "
-            f"give the name of a pretrained network: {pretrained_names()}."
-        )
+    path = there(checkpoint_path(path))
     checkpoint = Checkpoint(str(path))
     try:
         task = checkpoint.task
@@ -98,6 +97,7 @@ def load_step(path: str | Path, device: str | torch.device = "cpu") -> LandStep:
         ) from error
     check_task(task, path)
     model = torch.load(path, map_location=device, weights_only=False).to(device).eval()
+    make_steady(model.model)
     step = LandStep(
         model=model,
         dataset=dataset,
@@ -108,6 +108,23 @@ def load_step(path: str | Path, device: str | torch.device = "cpu") -> LandStep:
     )
     LOG.debug("Land model from %s: %s -> %s", path, step.inputs, step.outputs)
     return step
+
+
+def there(path: Path) -> Path:
+    """The path of a checkpoint that is there.
+
+    Raises
+    ------
+    FileNotFoundError
+        It is not; with what is, and the names of pretrained networks.
+    """
+    if not path.is_file():
+        near = sorted(p.name for p in path.parent.glob("*.ckpt"))
+        raise FileNotFoundError(
+            f"There is no checkpoint '{path}'. Its folder holds {near}. Correct the path, or "
+            f"give the name of a pretrained network: {pretrained_names()}."
+        )
+    return path
 
 
 def _in_order(index: Mapping[str, int]) -> tuple[str, ...]:

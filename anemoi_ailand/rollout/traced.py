@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 import warnings
 from dataclasses import replace
 from typing import Any
@@ -38,6 +39,7 @@ class TracedModel:
         self._recorded: dict[tuple[int, ...], Any] = {}
         self._unchecked: set[tuple[int, ...]] = set()
         self.works = True
+        self._lock = threading.Lock()  # several blocks may be the first of their shape at once
 
     def predict_step(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """As the model's own; shapes ``(1, 2, row, input)`` to ``(1, 1, 1, row, output)``."""
@@ -45,11 +47,13 @@ class TracedModel:
         if not self.works:
             return self.model.predict_step(batch)
         shape = tuple(x.shape)
-        if shape not in self._recorded:
-            self._recorded[shape] = self._record(x[:, :, -1:].expand_as(x).clone())  # the last row throughout
-            self._unchecked.add(shape)
-        if shape in self._unchecked:
-            return {self.dataset: self._checked(x, shape)}
+        if shape not in self._recorded or shape in self._unchecked:
+            with self._lock:
+                if shape not in self._recorded:
+                    self._recorded[shape] = self._record(x[:, :, -1:].expand_as(x).clone())  # the last row throughout
+                    self._unchecked.add(shape)
+                if shape in self._unchecked:
+                    return {self.dataset: self._checked(x, shape)}
         return {self.dataset: self._recorded[shape](x)}
 
     def check(self) -> None:

@@ -1,0 +1,98 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""One step for any number of rows: in blocks that stay in the cache, several at once."""
+
+from __future__ import annotations
+
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from types import TracebackType
+
+import torch
+from torch import Tensor
+
+from anemoi_ailand.rollout.checkpoint import LandStep
+from anemoi_ailand.rollout.threads import usable_processors
+from anemoi_ailand.rollout.traced import traced
+
+LOG = logging.getLogger(__name__)
+
+#: Rows of a block on a processor, where its activations stay in the cache, and on an accelerator.
+BLOCK_ROWS, BLOCK_ROWS_ACCELERATOR = 2048, 2**18
+
+
+class BlockStep:
+    """Divide the rows into blocks and make the step for each, on one thread of a processor a block.
+
+    The result of a row depends neither on the blocks nor on the number of threads
+    (:mod:`~anemoi_ailand.rollout.steady`). Can be called from several threads of a host at once.
+
+    Parameters
+    ----------
+    step : LandStep
+        The model.
+    threads : int, optional
+        Blocks that are computed at once; what the system allows if not given.
+    block_rows : int, optional
+        Rows of a block; :data:`BLOCK_ROWS` or :data:`BLOCK_ROWS_ACCELERATOR` if not given.
+
+    Raises
+    ------
+    ValueError
+        A number is not positive.
+    """
+
+    def __init__(self, step: LandStep, threads: int | None = None, block_rows: int | None = None) -> None:
+        for name, number in (("threads", threads), ("block_rows", block_rows)):
+            if number is not None and number < 1:
+                raise ValueError(f"`{name}` is {number}. Give 1 or more.")
+        on_processor = step.device.type == "cpu"
+        self.block_rows = block_rows or (BLOCK_ROWS if on_processor else BLOCK_ROWS_ACCELERATOR)
+        self.threads = (threads or usable_processors()) if on_processor else 1
+        self.step = traced(step)[0] if on_processor else step
+        self._pool = ThreadPoolExecutor(self.threads, "land-step", _one_thread) if on_processor else None
+
+    def __enter__(self) -> BlockStep:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the threads."""
+        if self._pool is not None:
+            self._pool.shutdown()
+
+    def __call__(self, start: Tensor, end: Tensor, out: Tensor | None = None) -> Tensor:
+        """Output at t + 6 h.
+
+        Parameters
+        ----------
+        start, end : Tensor, shape (row, input)
+            Inputs at t and at t + 6 h in their units, on the device of the model.
+        out : Tensor, shape (row, output), optional
+            Where the result is written.
+        """
+        if out is None:
+            out = torch.empty((len(start), len(self.step.outputs)), dtype=start.dtype, device=start.device)
+        begins = range(0, len(start), self.block_rows)
+
+        def make(begin: int) -> None:
+            rows = slice(begin, begin + self.block_rows)
+            out[rows] = self.step(torch.stack([start[rows], end[rows]]))
+
+        with torch.inference_mode():
+            if self._pool is None:
+                for begin in begins:
+                    make(begin)
+            else:
+                list(self._pool.map(make, begins))  # all blocks, or the error of the first that failed
+        return out
+
+
+def _one_thread() -> None:
+    """Operations inside a block are on one thread: the blocks are what is divided."""
+    torch.set_num_threads(1)

@@ -1,0 +1,99 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+r"""Tangent, adjoint and Jacobian of a map of states in which points never mix.
+
+The derivative at a bound is that of the limited function: zero where a prediction is held at the bound.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+#: State (point, variable) at the start to state (point, variable) at the end.
+Map = Callable[[Tensor], Tensor]
+
+#: Rows of a call that makes several columns of a Jacobian at once.
+JACOBIAN_ROWS = 2**13
+
+
+def tangent(step: Map, x: Tensor, dx: Tensor) -> Tensor:
+    r""":math:`M\,\delta x` with :math:`M = \partial f / \partial x` at ``x``, by forward differentiation.
+
+    Shapes: all (point, variable).
+
+    Raises
+    ------
+    ValueError
+        The map has no derivative: a network outside torch.
+    """
+    with torch.enable_grad():
+        try:
+            _, change = torch.func.jvp(step, (x,), (dx,))
+        except (RuntimeError, ValueError) as error:
+            raise _no_derivative(error) from error
+    return change
+
+
+def adjoint(step: Map, x: Tensor, dy: Tensor) -> Tensor:
+    r""":math:`M^T \delta y`, by reverse differentiation. Shapes and errors as in :func:`tangent`."""
+    with torch.enable_grad():
+        start = x.detach().requires_grad_()
+        try:
+            end = step(start)
+        except (RuntimeError, ValueError) as error:
+            raise _no_derivative(error) from error
+        if not end.requires_grad:
+            raise _no_derivative(None)
+        (gradient,) = torch.autograd.grad(end, start, dy)
+    return gradient
+
+
+def jacobian(step: Map, x: Tensor) -> Tensor:
+    r"""Blocks :math:`J_{ij} = \partial f_i / \partial x_j` of all points, shape (point, i, j).
+
+    Points never mix: the adjoints of several variables i are made at once, in as many copies of the points.
+
+    Parameters
+    ----------
+    step : Map
+        Takes several copies of the points one after the other, too: shape (copy x point, variable).
+    x : Tensor, shape (point, variable)
+    """
+    n_points, n_variables = x.shape
+    at_once = max(1, min(n_variables, JACOBIAN_ROWS // max(n_points, 1)))
+    rows = []
+    for first in range(0, n_variables, at_once):
+        wanted = torch.eye(n_variables, dtype=x.dtype, device=x.device)[first : first + at_once]
+        gradient = adjoint(step, x.repeat(len(wanted), 1), wanted.repeat_interleave(n_points, dim=0))
+        rows.append(gradient.unflatten(0, (len(wanted), n_points)))
+    return torch.cat(rows).transpose(0, 1)
+
+
+def check_attached(network: nn.Module, inputs: tuple[Any, ...], outputs: Any) -> None:
+    """Forward hook of a network: refuse outputs that have left torch, where gradients pass through the inputs.
+
+    The physics around such a network has a derivative, so that a gradient would be wrong rather than absent.
+
+    Raises
+    ------
+    ValueError
+        As said.
+    """
+    del network
+    if not torch.is_grad_enabled() or not any(isinstance(x, Tensor) and x.requires_grad for x in inputs):
+        return
+    found = outputs if isinstance(outputs, tuple) else (outputs,)
+    if not all(y.requires_grad for y in found if y.numel()):
+        raise ValueError("its outputs are cut off from its inputs")
+
+
+def _no_derivative(error: Exception | None) -> ValueError:
+    return ValueError(
+        f"The network of this checkpoint has no derivative ({error or 'it computes outside torch'}). "
+        "Give a checkpoint of a torch network."
+    )

@@ -1,0 +1,91 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""One step of the land in physical units as a plain function of tensors: for gradients, other precisions and export."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from typing import Any
+
+import torch
+from anemoi.models.preprocessing.normalizer import InputNormalizer
+from torch import Tensor, nn
+
+from anemoi_ailand.physics.bounds import clamp
+from anemoi_ailand.rollout.checkpoint import LandStep
+
+
+class PhysicalStep(nn.Module):
+    r"""Normalise, make the step, denormalise and limit; nothing else, and differentiable.
+
+    .. math:: y = \mathrm{clamp}\Bigl(\bigl(f(m_x x + a_x) - a_y\bigr) / m_y\Bigr)
+
+    The values are those of Anemoi's ``predict_step`` to the last bit. Upstream's runs without gradients, so that an
+    adjoint through it would be zero without a word.
+
+    Parameters
+    ----------
+    step : LandStep
+        A loaded checkpoint; its weights are copied.
+
+    Raises
+    ------
+    ValueError
+        The checkpoint has processors that are no normaliser: they would be left out.
+
+    Shapes: ``start, end (..., row, input) -> (..., row, output)`` at t, t + 6 h and t + 6 h, in the units of the table;
+    the state is taken from ``start``.
+    """
+
+    _mul_in: Tensor
+    _add_in: Tensor
+    _mul_out: Tensor
+    _add_out: Tensor
+
+    def __init__(self, step: LandStep) -> None:
+        super().__init__()
+        self.inputs, self.outputs, self.prognostic = step.inputs, step.outputs, step.prognostic
+        self.land = deepcopy(step.model.model).eval().requires_grad_(False)
+        normalizer = _normalizer(step)
+        into = normalizer._input_idx
+        out_of = normalizer._output_idx
+        if len(out_of) != len(self.outputs):
+            out_of = normalizer._model_output_idx
+        for name, values, index in (("in", (normalizer._norm_mul, normalizer._norm_add), into),
+                                    ("out", (normalizer._norm_mul, normalizer._norm_add), out_of)):  # fmt: skip
+            self.register_buffer(f"_mul_{name}", values[0][index].clone())
+            self.register_buffer(f"_add_{name}", values[1][index].clone())
+
+    def forward(self, start: Tensor, end: Tensor) -> Tensor:
+        """Output at t + 6 h; see the class for shapes."""
+        x = [v * self._mul_in + self._add_in for v in (start, end)]
+        y = self.land.advance(*x)
+        y = (y - self._add_out) / self._mul_out
+        return clamp(y, self.land._lower_physical, self.land._upper_physical)
+
+
+def _normalizer(step: LandStep) -> InputNormalizer:
+    model: Any = step.model
+    processors = dict(model.pre_processors[step.dataset].processors)
+    others = [name for name, p in processors.items() if not isinstance(p, InputNormalizer)]
+    if others or len(processors) != 1:
+        raise ValueError(
+            f"The checkpoint {step.path} has the processors {sorted(processors)}, but a step in physical units is known "
+            f"for one normaliser alone. Train without {others or 'more than one'}."
+        )
+    return next(iter(processors.values()))
+
+
+def to_dtype(name: str) -> torch.dtype:
+    """Precision by its name.
+
+    Raises
+    ------
+    ValueError
+        It is neither ``float32`` nor ``float64``.
+    """
+    known = {"float32": torch.float32, "float64": torch.float64}
+    if name not in known:
+        raise ValueError(f"The precision '{name}' is not known. Use one of {sorted(known)}.")
+    return known[name]

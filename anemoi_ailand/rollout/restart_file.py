@@ -1,0 +1,126 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""Files from which a run goes on: whole or not there at all, known by a checksum, and tied to their checkpoint.
+
+A file is a line with a mark and the SHA-256 of all that follows, a line of JSON, and an uncompressed ``npz`` archive
+without pickles.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import logging
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+LOG = logging.getLogger(__name__)
+
+#: How a file begins, and the version of its form.
+MAGIC = "anemoi-ailand restart 1"
+
+#: Longest first line that is read [bytes].
+_LONGEST_LINE = 256
+
+
+def write_restart(path: Path, header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Path:
+    """Write under a temporary name, force to disk, and rename: a reader sees the old file or the new one.
+
+    Parameters
+    ----------
+    path : Path
+        The file. Its folder is made.
+    header : mapping
+        What JSON can hold; needs ``kind`` and ``checkpoint_sha256``.
+    arrays : mapping of str to numpy.ndarray
+        No objects.
+
+    Raises
+    ------
+    OSError
+        The disk is full or the folder cannot be written; what was there is left as it was.
+    """
+    buffer = io.BytesIO()
+    np.savez(buffer, allow_pickle=False, **arrays)  # type: ignore[arg-type]
+    content = json.dumps(dict(header)).encode() + b"\n" + buffer.getvalue()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        with temporary.open("wb") as file:
+            file.write(f"{MAGIC} {hashlib.sha256(content).hexdigest()}\n".encode())
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise type(error)(
+            error.errno,
+            f"The restart file '{path}' cannot be written: {error.strerror}. Its folder needs {len(content) / 1e6:.1f} "
+            f"MB. What was there before is left. Make room, and go on from it",
+        ) from error
+    sync_folder(path.parent)
+    return path
+
+
+def sync_folder(folder: Path) -> None:
+    """Make names in a folder survive a crash of the machine."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def read_restart(path: Path, kind: str, checkpoint_sha256: str | None) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Read and verify a file of :func:`write_restart`.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    kind : str
+        What it must be.
+    checkpoint_sha256 : str, optional
+        Of the checkpoint that goes on; not compared if not given.
+
+    Returns
+    -------
+    header : dict
+    arrays : dict of numpy.ndarray
+
+    Raises
+    ------
+    FileNotFoundError
+        It is not there.
+    ValueError
+        It is damaged, of another kind, or of another checkpoint.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"There is no restart file '{path}'. Correct the path, or start from the beginning.")
+    with path.open("rb") as file:
+        first, content = file.readline(_LONGEST_LINE), file.read()
+    if not first.startswith(MAGIC.encode() + b" "):
+        raise ValueError(f"'{path}' is no restart file of this version ('{MAGIC}'). Give another file.")
+    if first.split()[-1].decode() != hashlib.sha256(content).hexdigest():
+        raise ValueError(
+            f"The restart file '{path}' is damaged: its {len(content)} bytes have another checksum than those that were "
+            "written. Take an earlier one, or start from the beginning."
+        )
+    line, _, archive = content.partition(b"\n")
+    header = json.loads(line)
+    if header.get("kind") != kind:
+        raise ValueError(f"The file '{path}' is a '{header.get('kind')}', not a '{kind}'. Give another file.")
+    if checkpoint_sha256 is not None and header.get("checkpoint_sha256") != checkpoint_sha256:
+        raise ValueError(
+            f"The restart file '{path}' is of the checkpoint with SHA-256 {header.get('checkpoint_sha256')}, the run is "
+            f"of {checkpoint_sha256}. Go on with the same checkpoint, or start from the beginning."
+        )
+    with np.load(io.BytesIO(archive), allow_pickle=False) as found:
+        return header, {name: found[name] for name in found.files}

@@ -1,0 +1,320 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""The emulator inside another program: state in, forcing in, state out; no files, no configuration."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import xarray as xr
+from torch import Tensor
+
+from anemoi_ailand.constants import STEP_HOURS
+from anemoi_ailand.data.sun import COMPUTED, compute
+from anemoi_ailand.rollout import gradients
+from anemoi_ailand.rollout.blocks import BlockStep
+from anemoi_ailand.rollout.checkpoint import LandStep, known_by, load_step
+from anemoi_ailand.rollout.land_state import LandState
+from anemoi_ailand.rollout.physical_step import PhysicalStep, to_dtype
+from anemoi_ailand.rollout.steady import filled_rows
+from anemoi_ailand.rollout.step_tensor import check_finite
+from anemoi_ailand.variables import END, START, Time, taken_at, variable
+
+LOG = logging.getLogger(__name__)
+
+STEP = timedelta(hours=STEP_HOURS)
+
+#: What fields may be given as: values (point,) by name, under the names of the table or of its NetCDF files.
+Fields = Mapping[str, Any] | xr.Dataset
+
+
+class LandStepper:
+    """Step the land for a host: an atmosphere, an assimilation, a script.
+
+    .. code-block:: python
+
+        stepper = LandStepper.open("ailand")
+        state = stepper.initial(date, latitudes, longitudes, fields)  # stepper.needs says which fields
+        state = stepper.step(state, forcing)                          # forcing at and up to state.date + 6 h
+        state["skt"]; state.numpy(); state.xarray()
+        stepper.save(state, "land.state"); state = stepper.load("land.state")
+
+    Fields are numpy arrays, torch tensors or an :class:`xarray.Dataset`, in the units of the table of variables. Sun and
+    calendar are computed from date and place unless they are given. A stepper has no state of its own: it may be
+    called from several threads, for several sets of points.
+
+    Forcing means are over the 6 h that end at the new date, instants are at the new date; those at the old date are in
+    the state already. The result is that of ``anemoi-inference run`` to the last bit.
+
+    Differentiable are :meth:`propagate`, :meth:`tangent`, :meth:`adjoint` and :meth:`jacobian`; :meth:`step` is not, for
+    it is made for speed.
+
+    Parameters
+    ----------
+    step : LandStep
+        A loaded checkpoint; :meth:`open` loads one.
+    dtype : {'float32', 'float64'}
+        Precision. In double precision the step is slower, and nothing is recorded or divided into blocks.
+    threads : int, optional
+        Most threads; what the system allows if not given.
+    """
+
+    def __init__(self, step: LandStep, dtype: str = "float32", threads: int | None = None) -> None:
+        self.dtype = to_dtype(dtype)
+        self._loaded = step
+        self.checkpoint_sha256 = known_by(step.path)
+        self.inputs, self.outputs, self.prognostic = step.inputs, step.outputs, step.prognostic
+        self.diagnostic = tuple(n for n in step.outputs if n not in step.prognostic)
+        self._physical = PhysicalStep(step).to(self.dtype)
+        self._physical.land.network.register_forward_hook(gradients.check_attached)
+        self._blocks = BlockStep(step, threads)
+        others = [n for n in step.inputs if n not in step.prognostic]
+        self.static = tuple(n for n in others if variable(n).time is Time.CONSTANT)
+        self._at_start = tuple(n for n in taken_at(START, others) if n not in self.static)
+        self._at_end = tuple(taken_at(END, others))
+
+    @classmethod
+    def open(
+        cls, checkpoint: str | Path = "ailand", *, device: str = "cpu", dtype: str = "float32",
+        threads: int | None = None,
+    ) -> LandStepper:  # fmt: skip
+        """Load a checkpoint: a path, or the name of a network in the package, which is verified first.
+
+        Raises
+        ------
+        FileNotFoundError, ValueError
+            As of :func:`~anemoi_ailand.rollout.checkpoint.load_step`; an unknown precision.
+        """
+        to_dtype(dtype)
+        return cls(load_step(checkpoint, device), dtype, threads)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model is."""
+        return self._loaded.device
+
+    @property
+    def needs(self) -> dict[str, tuple[str, ...]]:
+        """Fields that :meth:`initial` and :meth:`step` want; sun and calendar may be left out of both."""
+        forcing = tuple(dict.fromkeys((*self._at_end, *self._at_start)))
+        given = tuple(n for n in forcing if n not in COMPUTED)
+        first = tuple(n for n in self._at_start if n not in COMPUTED)
+        return {"prognostic": self.prognostic, "static": self.static, "forcing_at_start": first, "forcing": given}
+
+    def initial(self, date: datetime, latitudes: Any, longitudes: Any, fields: Fields) -> LandState:
+        """State from which a run starts.
+
+        Parameters
+        ----------
+        date : datetime
+            UTC; a time zone is converted.
+        latitudes, longitudes : array, shape (point,)
+            Degrees, in any convention of longitude.
+        fields : mapping or xarray.Dataset
+            ``needs['prognostic']``, ``needs['static']`` and ``needs['forcing_at_start']`` at ``date``, shape (point,).
+
+        Raises
+        ------
+        ValueError
+            A field is missing, has another number of points, or is not finite.
+        """
+        when, places = _utc(date), _places(latitudes, longitudes)
+        wanted = (*self.prognostic, *self.static, *self._at_start)
+        values = self._columns(fields, wanted, when, places)
+        columns = torch.zeros((places[0].size, len(self.inputs)), dtype=self.dtype, device=self.device)
+        columns[:, [self.inputs.index(n) for n in wanted]] = values
+        return LandState(when, *places, columns, self.inputs, self.prognostic, None, self.diagnostic)
+
+    def step(self, state: LandState, forcing: Fields) -> LandState:
+        """State and diagnostics 6 h later.
+
+        Parameters
+        ----------
+        state : LandState
+            Of :meth:`initial`, :meth:`load` or :meth:`step`.
+        forcing : mapping or xarray.Dataset
+            ``needs['forcing']`` for ``state.date`` + 6 h, shape (point,).
+
+        Raises
+        ------
+        ValueError
+            Forcing is missing, has another number of points, or is not finite; a result is not finite.
+        """
+        with torch.inference_mode(False):  # a host may be in it: other threads cannot write into its tensors
+            end = self.forcing_columns(state, forcing)
+            if self.dtype is torch.float32:
+                out = self._blocks(state.columns.detach(), end.detach())
+            else:
+                with torch.no_grad():
+                    out = self._physical(filled_rows(state.columns.detach()), filled_rows(end.detach()))[: len(end)]
+            out = out.clone()  # no inference tensor: a host may want gradients of what it computes from it
+            self._check(out, state)
+            return self._after(state, end, out)
+
+    def propagate(self, state: LandState, forcing: Fields) -> LandState:
+        """As :meth:`step`, through which gradients pass with respect to state, static fields and forcing."""
+        end = self.forcing_columns(state, forcing)
+        out = self._physical(filled_rows(state.columns), filled_rows(end))
+        return self._after(state, end, out[: len(end)])
+
+    def tangent(self, state: LandState, forcings: Sequence[Fields], dx: Tensor) -> Tensor:
+        r"""Change of the state after some steps for a small change at the start, :math:`M\,\delta x`.
+
+        Parameters
+        ----------
+        state : LandState
+            At the start.
+        forcings : sequence of fields
+            One for each step.
+        dx : Tensor, shape (point, prognostic)
+            In the units of the variables, in the order of ``prognostic``.
+
+        Returns
+        -------
+        Tensor, shape (point, prognostic)
+        """
+        return gradients.tangent(self._map(state, forcings), self._vector(state), self._like_state(dx, state))
+
+    def adjoint(self, state: LandState, forcings: Sequence[Fields], dy: Tensor) -> Tensor:
+        r"""Gradient at the start of a function whose gradient after the last step is given, :math:`M^T \delta y`.
+
+        Parameters and shapes as in :meth:`tangent`; ``dy`` is per unit of the variables.
+        """
+        return gradients.adjoint(self._map(state, forcings), self._vector(state), self._like_state(dy, state))
+
+    def jacobian(self, state: LandState, forcings: Sequence[Fields]) -> Tensor:
+        r""":math:`\partial x_i(t_n) / \partial x_j(t_0)` of each point, shape (point, prognostic i, prognostic j).
+
+        Points never mix: there is nothing between points, and all are computed at once.
+        """
+        return gradients.jacobian(self._map(state, forcings), self._vector(state))
+
+    def save(self, state: LandState, path: str | Path) -> Path:
+        """Write a state, whole or not at all."""
+        return state.save(path, self.checkpoint_sha256)
+
+    def load(self, path: str | Path) -> LandState:
+        """Read a state of this checkpoint, in this precision; see :meth:`LandState.load`."""
+        return LandState.load(path, self.checkpoint_sha256, self.device).to(self.dtype)
+
+    def close(self) -> None:
+        """End the threads; a stepper that is not needed any more may also just be forgotten."""
+        self._blocks.close()
+
+    def forcing_columns(self, state: LandState, forcing: Fields) -> Tensor:
+        """Inputs at the end of the step, shape (point, input); state and static fields in it are zero."""
+        if state.inputs != self.inputs or state.columns.dtype is not self.dtype:
+            raise ValueError(
+                f"The state has {len(state.inputs)} inputs in {state.columns.dtype}, this stepper {len(self.inputs)} in "
+                f"{self.dtype}, or in another order: it is of another checkpoint or precision. Make it with `initial` "
+                "or `load` of this stepper."
+            )
+        wanted = tuple(dict.fromkeys((*self._at_end, *self._at_start)))
+        places = state.latitudes, state.longitudes
+        values = self._columns(forcing, wanted, state.date + STEP, places)
+        end = torch.zeros_like(state.columns)
+        return end.index_copy(-1, torch.tensor([self.inputs.index(n) for n in wanted], device=end.device), values)
+
+    def _columns(
+        self, fields: Fields, wanted: Sequence[str], date: datetime, places: tuple[np.ndarray, np.ndarray]
+    ) -> Tensor:
+        given = {n: fields[k] for n in wanted if (k := _key(fields, n)) is not None}
+        missing = [n for n in wanted if n not in given and n not in COMPUTED]
+        if missing:
+            raise ValueError(
+                f"At {date:%Y-%m-%d %H:%M} the land needs {missing}, too; given are {sorted(map(str, fields))}. "
+                f"Add them ({', '.join(f'{n}: {variable(n).long_name} [{variable(n).units}]' for n in missing)})."
+            )
+        absent = [n for n in wanted if n not in given]
+        if absent:
+            given |= dict(zip(absent, compute(absent, [date], *places)[:, 0], strict=True))
+        columns = [_as_tensor(n, given[n], places[0].size, self.dtype, self.device) for n in wanted]
+        values = torch.stack(columns, dim=-1)
+        if not torch.isfinite(values).all():
+            check_finite(values.detach().cpu().numpy().T, wanted, wanted, date, places)
+        return values
+
+    def _after(self, state: LandState, end: Tensor, out: Tensor) -> LandState:
+        here = torch.tensor([self.inputs.index(n) for n in self.prognostic], device=out.device)
+        started = torch.tensor([self.inputs.index(n) for n in self._at_start], device=out.device)
+        columns = state.columns.index_copy(-1, here, out[:, [self.outputs.index(n) for n in self.prognostic]])
+        columns = columns.index_copy(-1, started, end[:, started])
+        diagnostics = out[:, [self.outputs.index(n) for n in self.diagnostic]]
+        return replace(state, date=state.date + STEP, columns=columns, diagnostics=diagnostics)
+
+    def _check(self, out: Tensor, state: LandState) -> None:
+        if not torch.isfinite(out).all():
+            place = (state.latitudes, state.longitudes)
+            check_finite(out.cpu().numpy().T, self.outputs, self.outputs, state.date + STEP, place)
+
+    def _like_state(self, change: Tensor, state: LandState) -> Tensor:
+        x = self._vector(state)
+        if change.shape != x.shape:
+            raise ValueError(
+                f"The given change has shape {tuple(change.shape)}; that of the state is {tuple(x.shape)}: point, "
+                f"{self.prognostic}. Give one value for each."
+            )
+        return change.to(x)
+
+    def _vector(self, state: LandState) -> Tensor:
+        return state.columns[:, [self.inputs.index(n) for n in self.prognostic]].detach()
+
+    def _map(self, state: LandState, forcings: Sequence[Fields]) -> gradients.Map:
+        """State vector (point, prognostic) at the start to that after the steps."""
+        here = torch.tensor([self.inputs.index(n) for n in self.prognostic], device=self.device)
+        there = [self.outputs.index(n) for n in self.prognostic]
+        if not forcings:
+            raise ValueError("There is no forcing, so no step. Give the forcing of one step or more.")
+        starts, ends, now = [], [], state
+        for forcing in forcings:
+            end = self.forcing_columns(now, forcing)
+            starts.append(now.columns.detach())
+            ends.append(end.detach())
+            now = self._after(now, end, end.new_zeros((len(end), len(self.outputs))))
+
+        def run(x: Tensor) -> Tensor:
+            copies = len(x) // len(starts[0])
+            for start, end in zip(starts, ends, strict=True):
+                x = self._physical(start.repeat(copies, 1).index_copy(-1, here, x), end.repeat(copies, 1))[:, there]
+            return x
+
+        return run
+
+
+def _key(fields: Fields, name: str) -> str | None:
+    """Under which name a field is given: that of the table, or that of its NetCDF files."""
+    return next((k for k in (name, variable(name).netcdf_name) if k in fields), None)
+
+
+def _as_tensor(name: str, values: Any, n_points: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    if not isinstance(values, Tensor):
+        values = torch.from_numpy(np.array(np.ma.filled(values, np.nan) if np.ma.isMaskedArray(values) else values))
+    if values.ndim == 0:
+        values = values.expand(n_points)
+    if values.shape != (n_points,):
+        raise ValueError(
+            f"'{name}' has shape {tuple(values.shape)}, but there are {n_points} points. Give one value a point."
+        )
+    return values.to(device=device, dtype=dtype)
+
+
+def _places(latitudes: Any, longitudes: Any) -> tuple[np.ndarray, np.ndarray]:
+    lat, lon = (np.array(v, dtype=np.float64).reshape(-1) for v in (latitudes, longitudes))
+    if lat.size != lon.size or not lat.size or not (np.abs(lat) <= 90.0).all() or not (np.abs(lon) <= 360.0).all():
+        raise ValueError(
+            f"There are {lat.size} latitudes and {lon.size} longitudes, or some are outside -90 to 90 and -360 to 360 "
+            "degrees. Give one of each for every point."
+        )
+    return lat, lon
+
+
+def _utc(date: datetime) -> datetime:
+    return date.astimezone(UTC).replace(tzinfo=None) if date.tzinfo is not None else date
