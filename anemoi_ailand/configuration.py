@@ -66,11 +66,36 @@ def read_configuration(path: Path | None, overrides: Sequence[str], block: type[
         content = OmegaConf.to_container(document, resolve=True)
     except (OmegaConfBaseException, YAMLError, ValueError) as error:
         raise ValueError(f"'{path}' cannot be read ({error}). Write it as the packaged one.") from error
+    return checked(content, block, f"The configuration '{path}'")
+
+
+def checked(content: Any, block: type[Block], what: str) -> Block:
+    """Turn plain containers into a block.
+
+    Parameters
+    ----------
+    content : mapping
+        Options by name.
+    block : type
+        What they are checked by.
+    what : str
+        What they are, for messages.
+
+    Raises
+    ------
+    ValueError
+        An option is not known (the nearest known one is named), or a value makes no sense; all mistakes at once.
+    """
     try:
         return block.model_validate(content)
     except ValidationError as error:
-        lines = "\n".join(f"  {_explain(each, block)}" for each in error.errors())
-        raise ValueError(f"The configuration '{path}' has {error.error_count()} mistakes:\n{lines}") from error
+        raise ValueError(f"{what} {mistakes(error, block)}") from error
+
+
+def mistakes(error: ValidationError, block: type[BaseModel]) -> str:
+    """All that is wrong with what was to become a block, a line each, with the nearest known option to an unknown one."""
+    lines = "\n".join(f"  {_explain(each, block)}" for each in error.errors())
+    return f"has {error.error_count()} mistake{'s' if error.error_count() > 1 else ''}:\n{lines}"
 
 
 def _explain(mistake: Any, block: type[BaseModel]) -> str:

@@ -28,7 +28,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from anemoi_ailand import __version__
-from anemoi_ailand.evaluation.configuration import plain_name
+from anemoi_ailand.configuration import plain_name
 from anemoi_ailand.evaluation.contest_settings import ContestSettings, Stage
 from anemoi_ailand.resources import listing
 from anemoi_ailand.source_code import CLOSED, training_sha256

@@ -27,7 +27,7 @@ from anemoi_ailand.evaluation.budgets import Budgets, budgets
 from anemoi_ailand.evaluation.case import Case, prepare
 from anemoi_ailand.evaluation.case_figures import map_time
 from anemoi_ailand.evaluation.climatology import WINDOW_DAYS, Period, climatology_period
-from anemoi_ailand.evaluation.configuration import plain_name
+from anemoi_ailand.configuration import plain_name
 from anemoi_ailand.evaluation.evaluation_figures import Evaluated, write_figures
 from anemoi_ailand.evaluation.folder import complete_folder
 from anemoi_ailand.evaluation.inputs import Fields, open_fields, span

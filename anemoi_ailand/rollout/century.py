@@ -6,19 +6,17 @@
 from __future__ import annotations
 
 import logging
-import time
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from anemoi_ailand.physics.bounds import limits
 from anemoi_ailand.rollout.checkpoint import LandStep, known_by, load_step
 from anemoi_ailand.rollout.cycle import Cycle, cycle_of
+from anemoi_ailand.rollout.progress import Progress
 from anemoi_ailand.rollout.reforecast import BATCH_ROWS, BATCH_ROWS_ACCELERATOR
 from anemoi_ailand.rollout.stored_fields import FieldsAtPoints, StoredFields
 from anemoi_ailand.rollout.sweep import advance, on_device, step_places
@@ -31,9 +29,6 @@ LOG = logging.getLogger(__name__)
 
 #: Marks of points that are written beside the statistics, if the dataset has them.
 MARKS = ("point_id", "held_out", "climate_class")
-
-#: Steps after which the bar says anew how fast it goes.
-_REFRESH = 200
 
 
 @dataclass(frozen=True)
@@ -138,7 +133,7 @@ def roll_out(run: Setting, path: Path, years: int, *, batch_rows: int | None = N
         elif done < years:
             LOG.info("Going on with %s after %d years", path, done)
         state = torch.from_numpy(file.last_state())[None].to(run.step.device)
-        with Progress(run.cycle.steps(years) - run.cycle.steps(min(done, years)), progress) as bar:
+        with Progress(run.cycle.steps(years) - run.cycle.steps(min(done, years)), progress, "Century") as bar:
             step, model = traced(run.step)
             for k in range(done, years):
                 model.check()
@@ -167,39 +162,6 @@ def ecland_years(run: Setting, path: Path) -> Path:
                 statistics.add(fields.at(date + 1))
             file.write(statistics, run.cycle.dates[k])
     return path
-
-
-class Progress:
-    """A bar of steps that says simulated years per hour and the expected end, on a terminal; else a line in the log."""
-
-    def __init__(self, steps: int, shown: bool) -> None:
-        self._bar = tqdm(total=steps, unit="step", unit_scale=True, desc="Century", disable=None if shown else True)
-        self._steps, self._done, self._begin = steps, 0, time.monotonic()
-
-    def __enter__(self) -> Progress:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.close()
-
-    def step(self) -> None:
-        """One step was made."""
-        self._done += 1
-        self._bar.update()
-        if self._done % _REFRESH == 0 and not self._bar.disable:
-            self._bar.set_postfix_str(self.pace(), refresh=False)
-
-    def year(self, number: int, years: int) -> None:
-        """A year is complete."""
-        if number % max(1, years // 10) == 0:
-            LOG.info("Year %d of %d, %s", number, years, self.pace())
-
-    def pace(self) -> str:
-        """Speed and expected end in words."""
-        seconds = max(time.monotonic() - self._begin, 1e-9)
-        rate = max(self._done, 1) / seconds
-        end = datetime.now() + timedelta(seconds=(self._steps - self._done) / rate)
-        return f"{rate * 3600 / (365.25 * 4):.0f} years/h, ends {end:%d %b %H:%M}"
 
 
 def _year(

@@ -6,62 +6,274 @@
 from __future__ import annotations
 
 import datetime
+import json
 import logging
-import math
 from collections.abc import Generator
 from typing import Any
 
+import numpy as np
 from anemoi.inference.runner import Runner, RunnerClasses
 from anemoi.utils.dates import as_timedelta
-from tqdm import tqdm
 
+from anemoi_ailand.rollout.blocks import BlockStep
+from anemoi_ailand.rollout.checkpoint import known_by, load_step, there
 from anemoi_ailand.rollout.checks import available_dates, check_coverage, check_task, on_same_points
+from anemoi_ailand.rollout.ensemble import SINGLE, Ensemble
+from anemoi_ailand.rollout.land_output import LandOutput
+from anemoi_ailand.rollout.land_state import LandState
+from anemoi_ailand.rollout.loop import RollOut
+from anemoi_ailand.rollout.preflight import check_outputs, check_room, leaves, plan
 from anemoi_ailand.rollout.pretrained import checkpoint_path
+from anemoi_ailand.rollout.progress import Progress
+from anemoi_ailand.rollout.read_ahead import ReadAhead
+from anemoi_ailand.rollout.restart import Restart, Restarts
+from anemoi_ailand.rollout.run_options import STEP, run_options
+from anemoi_ailand.rollout.signals import StopRequest
 from anemoi_ailand.rollout.step_tensor import LandMetadata, StepTensorHandler
 
 LOG = logging.getLogger(__name__)
+
+#: Options of a run that may change when it goes on.
+_FREE = (
+    "lead_time", "verbosity", "use_profiler", "env", "description", "name", "debugging_info", "device", "runner",
+    "preload_checkpoint", "preload_buffer_size",
+)  # fmt: skip
 
 
 class LandForecasterRunner(Runner):
     """Prognostic roll-out of the land with the forcing over each step, on any points.
 
-    Everything is anemoi-inference's own (configuration, inputs, processors, outputs); different are: forcing
-    stored at the end of a step goes with that step, points come from the initial state, and what a run
-    needs is checked before its first step. ``checkpoint`` may be the name of a pretrained network; one of the package
-    is verified before it is unpickled. Progress is shown on a terminal; ``verbosity: 1`` logs every step instead.
+    Configuration, inputs, processors and outputs are anemoi-inference's own. Different are: forcing stored at the end of a
+    step goes with that step and is read ahead in the background, points come from the initial state, members are folded into
+    points, a run that was stopped goes on from its last restart file, and what a run needs is checked before its first
+    step. ``checkpoint`` may be the name of a pretrained network; one of the package is verified before it is unpickled.
+
+    Parameters
+    ----------
+    config : RunConfiguration
+        Of anemoi-inference.
+    **options
+        See :class:`~anemoi_ailand.rollout.run_options.RunOptions`.
 
     Raises
     ------
     ValueError
-        A checkpoint of another task, or a pretrained one that is damaged; a lead time that is no multiple of the step;
-        forcing that does not cover the run; state, static fields and forcing on different points.
+        An unknown option; a checkpoint of another task, or a pretrained one that is damaged; a lead time that is no
+        multiple of the step; forcing that does not cover the run; state, static fields and forcing on different points;
+        restart files of another run.
+    OSError
+        An output that cannot be written; no room for it.
     """
 
-    def __init__(self, config: Any, **kwargs: Any) -> None:
+    #: Whether the first step was begun: what goes wrong before that was to be found by the checks.
+    under_way = False
+
+    def __init__(self, config: Any, **options: Any) -> None:
+        self.options = run_options(options)
         if isinstance(config.checkpoint, str):  # else a place to download from
-            config = config.model_copy(update={"checkpoint": str(checkpoint_path(config.checkpoint))})
+            config = config.model_copy(update={"checkpoint": str(there(checkpoint_path(config.checkpoint)))})
         classes = RunnerClasses(tensor_handler=StepTensorHandler, metadata=LandMetadata)
-        super().__init__(config, classes=classes, **kwargs)
+        super().__init__(config, classes=classes)
         check_task(self.checkpoint.task, self.config.checkpoint)
+        self._restarts: Restarts | None = None
+        self._going_on: Restart | None = None
+
+    @staticmethod
+    def check_options(options: dict[str, Any]) -> None:
+        """Refuse unknown options and values that make no sense, before anything is opened."""
+        run_options(options)
+
+    @property
+    def _dataset(self) -> str:
+        return next(iter(self.tensor_handlers))
+
+    @property
+    def _steps(self) -> int:
+        return as_timedelta(self.config.lead_time) // STEP
 
     def execute(self) -> None:
-        """Check that the inputs cover the run, then run."""
-        step, lead = self.checkpoint.timestep, as_timedelta(self.config.lead_time)
-        if lead <= datetime.timedelta(0) or lead % step:
-            raise ValueError(f"`lead_time` is {self.config.lead_time}, which is no positive multiple of {step}.")
-        for name, forcing in self.dynamic_forcings_inputs.items():
-            date = self.reference_date or self.prognostics_inputs[name].default_initial_date()
-            check_coverage(available_dates(forcing), date, lead, step)
+        """Check that the run can be completed, then run, from a restart file if there is one."""
+        self._check()
         if self.verbosity == 0:
             logging.getLogger("anemoi.utils.timer").setLevel(logging.WARNING)
-        super().execute()
+        with StopRequest() as self._stop:
+            super().execute()
+        if self._restarts is not None and not self.options.dry_run:
+            self._restarts.remove()
 
-    def forecast(self, lead_time: Any, *args: Any, **kwargs: Any) -> Generator[dict, None, None]:
-        """The stock loop with a progress bar."""
-        steps = math.ceil(as_timedelta(lead_time) / self.checkpoint.timestep)
-        states = super().forecast(lead_time, *args, **kwargs)
-        yield from tqdm(states, total=steps, unit="step", desc="Roll-out", disable=None, mininterval=1.0)
+    def _check(self) -> None:
+        lead = as_timedelta(self.config.lead_time)
+        if lead <= datetime.timedelta(0) or lead % STEP:
+            raise ValueError(f"`lead_time` is {self.config.lead_time}, which is no positive multiple of {STEP}.")
+        for name, forcing in self.dynamic_forcings_inputs.items():
+            date = self.reference_date or self.prognostics_inputs[name].default_initial_date()
+            check_coverage(available_dates(forcing), date, lead, STEP)
+        if self.config.trace_path:
+            raise ValueError("`trace_path` is not known to the land. Leave it out.")
+        restart = self.options.restart
+        self._leaves = list(leaves(self.outputs[self._dataset]))
+        check_outputs(self._leaves, restart=restart is not None)
+        if self.options.dry_run:
+            self.outputs = {name: _Nothing() for name in self.outputs}  # type: ignore[misc]
+        if restart is None:
+            return
+        self._restarts = Restarts(restart.folder, self._identity(), known_by(self._path), restart.keep)
+        self._going_on = self._restarts.newest()
+        every = restart.every // STEP
+        going_on = iter(self._going_on.outputs if self._going_on else ())
+        for leaf in self._leaves:
+            if isinstance(leaf, LandOutput):
+                leaf.restart_every = every
+                if self._going_on:
+                    _go_on(leaf, next(going_on))
+
+    @property
+    def _path(self) -> Any:
+        return checkpoint_path(str(self.checkpoint.path))
+
+    def _identity(self) -> dict[str, Any]:
+        """What makes this run another than others, as JSON has it."""
+        config = {k: v for k, v in dict(self.config).items() if k not in _FREE}
+        date = self.reference_date or self.prognostics_inputs[self._dataset].default_initial_date()
+        own = {k: v for k, v in self.options.model_dump().items() if k in ("ensemble", "bad_forcing")}
+        return json.loads(json.dumps({**config, **own, "date": date}, default=str))
+
+    def forecast(
+        self, lead_time: Any, input_tensors_numpy: dict[str, Any], input_states: dict[str, Any]
+    ) -> Generator[dict[str, Any], None, None]:
+        """States after the start, or after the last restart file; forcing is read ahead, output is the caller's."""
+        name = self._dataset
+        state = input_states[name]
+        roll = self._roll_out(input_tensors_numpy[name][0], state)
+        where = (state["latitudes"], state["longitudes"])
+        steps = self._steps
+        needed, free = check_room(
+            self._leaves, steps + 1, roll.n_rows, len(roll.ensemble), 2 * 4 * roll.n_rows * len(roll.inputs)
+        )
+        LOG.info("%s", plan(roll, steps - roll.number, where[0].size, needed, free))
+        if self.options.dry_run:
+            return
+        self.under_way = True
+        dates = [roll.date + k * STEP for k in range(1, steps - roll.number + 1)]
+        with self._forcing(dates, where) as forcing, Progress(len(dates), self.verbosity == 0, "Roll-out") as bar:
+            for date in dates:
+                yield from self._one(roll, forcing.get(date), state, roll.number + 1 == steps)
+                bar.date(date)
+                self._keep(roll, last=date == dates[-1])
+        self._end(roll, where)
+
+    def _one(
+        self, roll: RollOut, values: np.ndarray, start: dict[str, Any], last: bool
+    ) -> Generator[dict[str, Any], None, None]:
+        out = roll.step(values)
+        members = len(roll.ensemble)
+        lat, lon = (start["latitudes"], start["longitudes"]) if members == 1 else self._rows
+        state: dict[str, Any] = {
+            "date": roll.date, "step": roll.number * STEP, "previous_step": (roll.number - 1) * STEP,
+            "latitudes": lat, "longitudes": lon, "fields": dict(zip(roll.outputs, out.unbind(-1), strict=True)),
+        }  # fmt: skip
+        if self.options.ensemble:
+            state["members"] = members
+        state, applied = self._apply_mid_processors(state, self._dataset)
+        if applied:
+            for i, name in enumerate(roll.outputs):
+                out[:, i] = state["fields"][name]
+            roll.set_state(out)
+        yield {self._dataset: state}
+        if not last:
+            self.output_states_hook({self._dataset: state})
+
+    def _roll_out(self, start: np.ndarray, state: dict[str, Any]) -> RollOut:
+        """Networks, members and their state, at the start or where the run goes on."""
+        options = self.options
+        where = (state["latitudes"], state["longitudes"])
+        paths = [self._path, *(options.ensemble.checkpoints if options.ensemble else ())]
+        networks = [BlockStep(load_step(p, self.device), options.threads, options.block_rows) for p in paths]
+        ensemble = Ensemble(options.ensemble or SINGLE, *where)
+        self._rows = ensemble.places()
+        roll = RollOut(networks, ensemble, start, self._forcing_names(), state["date"], where, options.bad_forcing)
+        if self._going_on is not None:
+            there = self._going_on.arrays["state"].shape[0]
+            if there != roll.n_rows:
+                raise ValueError(
+                    f"The restart file has {there} rows, the run {roll.n_rows} (points x members). Give the same points, "
+                    "or remove the restart files to start again."
+                )
+            roll.restore(self._going_on.arrays, self._going_on.date, self._going_on.number)
+            LOG.info("The run goes on after step %d, %s", roll.number, roll.date)
+        return roll
+
+    def _initial_state(self, *states: dict[str, Any]) -> dict[str, Any]:
+        """What outputs get at step zero; with an ensemble the states of its members, one after the other."""
+        state = super()._initial_state(*states)
+        if self.options.ensemble is None:
+            return state
+        where = (state["latitudes"], state["longitudes"])
+        ensemble = Ensemble(self.options.ensemble, *where)
+        known = {n: values[-1] for part in states for n, values in part.get("fields", {}).items()}
+        order = self.tensor_handlers[self._dataset].metadata.variable_to_output_tensor_index
+        names = [n for n in sorted(order, key=order.__getitem__) if n in states[0]["fields"]]
+        members = dict(zip(names, ensemble.states(known, names, state["date"]), strict=True))
+        fields = {n: members[n] if n in members else ensemble.static(known[n][None])[0] for n in state["fields"]}
+        lat, lon = ensemble.places()
+        return {**state, "fields": fields, "latitudes": lat, "longitudes": lon, "members": len(ensemble)}
+
+    def _forcing_names(self) -> list[str]:
+        handler = self.tensor_handlers[self._dataset]
+        order = handler.metadata.variable_to_input_tensor_index
+        names = sorted(order, key=order.__getitem__)
+        return [names[i] for provider in handler.dynamic_forcings_providers for i in provider.mask]
+
+    def _forcing(self, dates: list[datetime.datetime], where: tuple[np.ndarray, np.ndarray]) -> ReadAhead:
+        """Forcing at the points, (variable, point), date by date."""
+        providers = self.tensor_handlers[self._dataset].dynamic_forcings_providers
+        state: Any = {
+            "latitudes": where[0], "longitudes": where[1], "date": self.reference_date, "step": datetime.timedelta(0),
+        }  # fmt: skip
+
+        def load(wanted: Any) -> np.ndarray:
+            return np.concatenate([p.load_forcings_array(list(wanted), state) for p in providers])
+
+        return ReadAhead(load, dates, bytes_per_date=4 * len(self._forcing_names()) * where[0].size)
+
+    def _keep(self, roll: RollOut, *, last: bool) -> None:
+        """Write a restart file if it is time, or if the run is asked to stop; then stop."""
+        restart = self.options.restart
+        due = restart is not None and (roll.number * STEP) % restart.every == datetime.timedelta(0)
+        if self._restarts is not None and not last and (due or self._stop.asked):
+            progress = [leaf.make_durable() for leaf in self._leaves if isinstance(leaf, LandOutput)]
+            self._restarts.write(Restart(roll.date, roll.number, roll.progress(), progress))
+        if not last:
+            self._stop.obey(roll.date, restartable=restart is not None)
+
+    def _end(self, roll: RollOut, where: tuple[np.ndarray, np.ndarray]) -> None:
+        roll.finish()
+        if self.options.final_state is None:
+            return
+        for i, member in enumerate(roll.ensemble.members):
+            rows = slice(i * where[0].size, (i + 1) * where[0].size)
+            state = LandState(roll.date, *where, roll.columns()[rows], roll.inputs, roll.prognostic)
+            path = state.save(str(self.options.final_state).format(member=member), known_by(self._path))
+            LOG.info("State of %s written to %s", roll.date, path)
 
     def _combine_states(self, *states: dict[str, Any]) -> dict[str, Any]:
         """The stock union of the inputs, once they are on the same points: stock, they must be so to the last bit."""
         return super()._combine_states(*on_same_points(states))
+
+
+class _Nothing:
+    """In place of the outputs of a dry run, which must leave no trace."""
+
+    def open(self, state: Any) -> None:
+        """Do nothing."""
+
+    write_initial_state = write_state = open
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+def _go_on(output: LandOutput, progress: dict[str, Any]) -> None:
+    """Have an output go on where the stock runner would open it, and leave out the initial state, which it has."""
+    output.open = lambda state: output.resume(state, progress)  # type: ignore[method-assign]
+    output.write_initial_state = lambda state: None  # type: ignore[method-assign]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from anemoi_ailand.evaluation.configuration import Strict, plain_name, read_configuration
+from anemoi_ailand.configuration import Strict, plain_name, read_configuration
 
 
 class Inner(Strict):

@@ -1,0 +1,50 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""The command ``anemoi-ailand run``."""
+
+from __future__ import annotations
+
+import sys
+from argparse import ArgumentParser, Namespace
+
+from anemoi.utils.cli import Command
+
+#: What the command ends with. 1 is a defect of the program, with a traceback.
+DONE, CONFIGURATION, INPUT, FAILED, STOPPED = 0, 2, 3, 4, 5
+
+
+class Run(Command):
+    """Run the land as `anemoi-inference run` does, for operations: dry runs, short errors, exit codes.
+
+    Exit codes: 0 complete; 1 a defect of the program (with traceback); 2 the configuration is wrong; 3 what the run needs
+    is not there or does not fit, found before the first step; 4 failed in the middle (forcing, disk), what was written
+    is valid; 5 stopped by SIGTERM. After 4 and 5 a run with `restart` goes on when it is started again.
+    """
+
+    def add_arguments(self, command_parser: ArgumentParser) -> None:
+        """Add the arguments of the command."""
+        command_parser.add_argument("config", help="configuration file, or name of a packaged one: inference/rollout")
+        command_parser.add_argument(
+            "overrides", nargs="*", metavar="key=value", help="options that replace those of it"
+        )
+        command_parser.add_argument(
+            "--dry-run", action="store_true", help="check everything, say what the run takes, and make no step"
+        )
+
+    def run(self, args: Namespace) -> None:
+        """Run, and end with the code that says how it went."""
+        from anemoi_ailand.rollout.launch import Failure, launch  # slow to import
+
+        try:
+            launch(args.config, args.overrides, dry_run=args.dry_run)
+        except Failure as failure:
+            if args.debug:
+                raise
+            sys.stderr.write(f"anemoi-ailand run: {failure.what}: {failure}\n")
+            sys.exit(
+                {"configuration": CONFIGURATION, "input": INPUT, "failed": FAILED, "stopped": STOPPED}[failure.what]
+            )
+
+
+command = Run

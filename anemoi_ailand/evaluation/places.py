@@ -1,0 +1,196 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""Places that a user asks for, and the points of a dataset that stand for them."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from anemoi_ailand.evaluation.observations.station_match import great_circle_degrees
+
+LOG = logging.getLogger(__name__)
+
+#: Radius of the Earth [km]. IFS Documentation CY49R1, Part III: RA.
+EARTH_RADIUS = 6371.229
+
+#: Furthest that a point may be from the place that it stands for [km].
+WITHIN = 100.0
+
+#: Columns of a file of places.
+COLUMNS = ("name", "lat", "lon")
+
+_FOLDER = re.compile(r"\w[\w .+-]*")
+
+
+@dataclass(frozen=True)
+class Place:
+    """A place on land.
+
+    Attributes
+    ----------
+    name : str
+        Title, and name of its folder.
+    latitude, longitude : float
+        Degrees; the longitude in any convention from -180 to 360.
+
+    Raises
+    ------
+    ValueError
+        There is no such place on Earth, or the name cannot be that of a folder.
+    """
+
+    name: str
+    latitude: float
+    longitude: float
+
+    def __post_init__(self) -> None:
+        if not -90.0 <= self.latitude <= 90.0:
+            raise ValueError(f"Latitude {self.latitude:g} of '{self.name}' is not from -90 to 90. Correct it.")
+        if not -180.0 <= self.longitude <= 360.0:
+            raise ValueError(f"Longitude {self.longitude:g} of '{self.name}' is not from -180 to 360. Correct it.")
+        if not _FOLDER.fullmatch(self.name) or self.name != self.name.strip():
+            raise ValueError(
+                f"'{self.name}' cannot be the name of a folder. Use letters, digits, spaces, and _ . + - inside."
+            )
+
+
+@dataclass(frozen=True)
+class Found:
+    """A place, the index of the point that stands for it, where that is [degrees], and how far away [km]."""
+
+    place: Place
+    point: int
+    latitude: float
+    longitude: float
+    distance: float
+
+    def __str__(self) -> str:
+        return (
+            f"{self.place.name} ({where(self.place.latitude, self.place.longitude)}): point {self.point} at "
+            f"{where(self.latitude, self.longitude)}, {self.distance:.0f} km away"
+        )
+
+
+def where(latitude: float, longitude: float) -> str:
+    """Coordinates in words, e.g. ``50.7 N, 7.1 E``; longitudes in any convention."""
+    longitude = east(longitude)
+    return (
+        f"{round(abs(latitude), 3):.10g} {'N' if latitude >= 0 else 'S'}, "
+        f"{round(abs(longitude), 3):.10g} {'E' if longitude >= 0 else 'W'}"
+    )
+
+
+def east(longitude: float) -> float:
+    """Longitude from -180 (included) to 180; one that is so already stays as it is, to the last bit."""
+    return longitude if -180.0 <= longitude < 180.0 else (longitude + 180.0) % 360.0 - 180.0
+
+
+def places_given(
+    latitudes: Sequence[float], longitudes: Sequence[float], names: Sequence[str] | None = None
+) -> list[Place]:
+    """Places by their coordinates, in pairs; without names they are called by where they are.
+
+    Raises
+    ------
+    ValueError
+        Not as many of the one as of the other, none at all, or as :class:`Place`.
+    """
+    if not latitudes or len(latitudes) != len(longitudes):
+        raise ValueError(
+            f"There are {len(latitudes)} latitudes and {len(longitudes)} longitudes. Give `--lat` and `--lon` in "
+            "pairs, or a file of places with `--sites`."
+        )
+    if names and len(names) != len(latitudes):
+        raise ValueError(f"There are {len(names)} names for {len(latitudes)} places. Give `--name` for each, or none.")
+    called = names or [
+        where(a, b).replace(" ", "").replace(",", "_") for a, b in zip(latitudes, longitudes, strict=True)
+    ]
+    return _different([Place(*given) for given in zip(called, latitudes, longitudes, strict=True)])
+
+
+def places_of_file(path: str | Path) -> list[Place]:
+    """Places of a CSV file with the columns ``name``, ``lat``, ``lon``.
+
+    Raises
+    ------
+    FileNotFoundError
+        There is no such file.
+    ValueError
+        It is empty, a column is missing, a value is no number, or as :class:`Place`.
+    """
+    path = Path(path).expanduser()
+    if not path.is_file():
+        raise FileNotFoundError(f"There is no file of places '{path}'. Correct the path.")
+    try:
+        table = pd.read_csv(path, dtype={"name": str}, skipinitialspace=True)
+    except ValueError as error:  # what pandas raises for text that is no table
+        raise ValueError(f"'{path}' is no CSV file ({error}). Its first line must be: {','.join(COLUMNS)}") from error
+    missing = [c for c in COLUMNS if c not in table]
+    if missing or table.empty:
+        raise ValueError(
+            f"'{path}' has {len(table)} places and the columns {list(table)}; {missing} are missing. Its first line "
+            f"must be: {','.join(COLUMNS)}, and one line for each place follow."
+        )
+    numbers = table[["lat", "lon"]].apply(pd.to_numeric, errors="coerce")
+    if (bad := (numbers.isna().any(axis=1) | table["name"].isna()).to_numpy()).any():
+        raise ValueError(
+            f"Line {int(np.argmax(bad)) + 2} of '{path}' lacks a name or a number: "
+            f"{table.loc[bad, list(COLUMNS)].iloc[0].tolist()}. Correct it."
+        )
+    rows = zip(table["name"].str.strip(), numbers["lat"], numbers["lon"], strict=True)
+    return _different([Place(name, float(a), float(b)) for name, a, b in rows])
+
+
+def _different(places: list[Place]) -> list[Place]:
+    names = [p.name.casefold() for p in places]
+    twice = sorted({p.name for p in places if names.count(p.name.casefold()) > 1})
+    if twice:
+        raise ValueError(f"Several places are called {twice}, but each gets a folder of its own. Give other names.")
+    return places
+
+
+def find_points(
+    places: Sequence[Place], latitudes: np.ndarray, longitudes: np.ndarray, within: float = WITHIN
+) -> list[Found]:
+    r"""Nearest point of each place on the great circle; several places may share one.
+
+    Parameters
+    ----------
+    places : sequence of Place
+        What is asked for.
+    latitudes, longitudes : numpy.ndarray, shape (point,)
+        Points of the dataset [degrees], in any convention.
+    within : float
+        Furthest that a point may be away [km].
+
+    Raises
+    ------
+    ValueError
+        A point is further away than ``within``, or that is no length.
+    """
+    if not within > 0:
+        raise ValueError(f"`--within` is {within:g} km. Give more than 0.")
+    found, far = [], []
+    for place in places:
+        degrees = great_circle_degrees(place.latitude, place.longitude, latitudes, longitudes)
+        point = int(np.argmin(degrees))
+        distance = float(np.radians(degrees[point]) * EARTH_RADIUS)
+        found.append(Found(place, point, float(latitudes[point]), east(float(longitudes[point])), distance))
+        if distance > within:
+            far.append(found[-1])
+    if far:
+        furthest = max(f.distance for f in far)
+        raise ValueError(
+            f"The nearest of {len(latitudes)} points is more than {within:g} km away for {len(far)} of {len(places)} "
+            f"places: {'; '.join(map(str, far[:5]))}. Give a dataset with points near them, other places, or, if a "
+            f"point so far away may stand for them, `--within {int(furthest) + 1}`."
+        )
+    return found

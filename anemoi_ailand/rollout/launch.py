@@ -1,0 +1,68 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""Start a run from its configuration, and tell apart what can go wrong: a chain has to know what to do then."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from anemoi.inference.runners import create_runner
+
+from anemoi_ailand.rollout.run_configuration import RUNNER, read_run
+from anemoi_ailand.rollout.runner import LandForecasterRunner
+from anemoi_ailand.rollout.signals import Stopped
+
+#: When it went wrong.
+Phase = Literal["configuration", "input", "failed", "stopped"]
+
+
+class Failure(RuntimeError):
+    """A run that did not complete.
+
+    Attributes
+    ----------
+    what : {'configuration', 'input', 'failed', 'stopped'}
+        The configuration is wrong; what it names is not there or does not fit, before the first step; the run failed
+        in the middle; it was asked to stop.
+    """
+
+    def __init__(self, what: Phase, error: BaseException) -> None:
+        super().__init__(str(error) or repr(error))
+        self.what: Phase = what
+
+
+def launch(path: str, overrides: Sequence[str] = (), *, dry_run: bool = False) -> None:
+    """Read, check and run.
+
+    Parameters
+    ----------
+    path, overrides, dry_run
+        As :func:`~anemoi_ailand.rollout.run_configuration.read_run`.
+
+    Raises
+    ------
+    Failure
+        With what it was.
+    """
+    try:
+        config = read_run(path, overrides, dry_run=dry_run)
+        if config.runner == "auto":
+            config = config.model_copy(update={"runner": RUNNER})
+        own = config.runner.get(RUNNER) or {} if isinstance(config.runner, dict) else {}
+        LandForecasterRunner.check_options(own)
+    except (ValueError, OSError) as error:
+        raise Failure("configuration", error) from error
+    try:
+        runner = create_runner(config)
+    except TypeError as error:  # an unknown option of an input or output
+        raise Failure("configuration", error) from error
+    except (ValueError, OSError) as error:
+        raise Failure("input", error) from error
+    try:
+        runner.execute()
+    except Stopped as error:
+        raise Failure("stopped", error) from error
+    except (ValueError, OSError) as error:
+        raise Failure("failed" if getattr(runner, "under_way", False) else "input", error) from error

@@ -1,0 +1,131 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""What is known of a run before its first step: what it takes, and whether there is room for it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from anemoi_ailand.constants import STEP_HOURS
+from anemoi_ailand.rollout.full_disk import free_bytes
+from anemoi_ailand.rollout.land_output import LandOutput
+from anemoi_ailand.rollout.loop import RollOut
+
+#: Outputs of anemoi-inference that keep nothing, so that there is nothing to go on with.
+_WITHOUT_FILE = ("NoneOutput", "PrinterOutput")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run is going to be.
+
+    Attributes
+    ----------
+    start, end : datetime
+        Dates of the first and of the last state.
+    steps, points, members : int
+        Numbers.
+    seconds_per_step : float
+        Measured on one step.
+    disk_bytes, free_bytes : int
+        What outputs and restart files take at most, and what is free; compression takes less.
+    memory_bytes : int
+        State, inputs and result of a step.
+    """
+
+    start: datetime
+    end: datetime
+    steps: int
+    points: int
+    members: int
+    seconds_per_step: float
+    disk_bytes: int
+    free_bytes: int
+    memory_bytes: int
+
+    def __str__(self) -> str:
+        members = f" x {self.members} members" if self.members > 1 else ""
+        time_needed = timedelta(seconds=round(self.steps * self.seconds_per_step))
+        return (
+            f"{self.start:%Y-%m-%d %H:%M} to {self.end:%Y-%m-%d %H:%M}: {self.steps} steps x {self.points} points{members}, "
+            f"about {time_needed} on this machine without reading and writing "
+            f"({self.seconds_per_step * 1e3:.3g} ms a step), at most {self.disk_bytes / 1e9:.3g} GB of disk "
+            f"({self.free_bytes / 1e9:.3g} GB free), {self.memory_bytes / 1e9:.3g} GB of memory for state and forcing"
+        )
+
+
+def leaves(output: Any) -> Iterator[Any]:
+    """The outputs that write, of one that may hand on to others (``tee``)."""
+    inner = getattr(output, "outputs", None) or ([output.output] if hasattr(output, "output") else [])
+    if not inner:
+        yield output
+    for each in inner:
+        yield from leaves(each)
+
+
+def check_outputs(outputs: Sequence[Any], *, restart: bool) -> None:
+    """Refuse outputs that cannot be written, or cannot be gone on with where the run may have to.
+
+    Raises
+    ------
+    ValueError, OSError
+        Which, and why.
+    """
+    for output in outputs:
+        if isinstance(output, LandOutput):
+            output.check_writable()
+        elif restart and type(output).__name__ not in _WITHOUT_FILE:
+            raise ValueError(
+                f"The output {output} cannot be gone on with after a stop, and the run has `restart`. Use land-netcdf, "
+                "land-zarr or land-grib, or leave `restart` out."
+            )
+
+
+def check_room(outputs: Sequence[Any], n_states: int, n_rows: int, members: int, restart_bytes: int) -> tuple[int, int]:
+    """Disk that is needed at most, and what is free [bytes].
+
+    Raises
+    ------
+    OSError
+        There is less than an eighth of it: compression does not save that much.
+    """
+    needed, free = restart_bytes, 2**63
+    for output in outputs:
+        if isinstance(output, LandOutput):
+            needed += output.required_bytes(n_states, n_rows, members)
+            free = min(free, free_bytes(Path(output.folder)))
+    if free == 2**63:
+        return needed, 0
+    if needed / 8 > free:
+        raise OSError(
+            f"The outputs take up to {needed / 1e9:.3g} GB, of which compression saves perhaps three quarters, but "
+            f"{free / 1e9:.3g} GB are free. Write fewer variables, means over days, a longer `output_frequency`, or elsewhere."
+        )
+    return needed, free
+
+
+def plan(roll: RollOut, steps: int, points: int, needed: int, free: int) -> Plan:
+    """Time one step, whose result is thrown away, and sum up."""
+    columns = roll.columns()
+    seconds = []
+    for _ in range(3):  # the first is recorded, the second checked
+        begin = time.perf_counter()
+        roll.networks[0](columns, columns)
+        seconds.append(time.perf_counter() - begin)
+    return Plan(
+        start=roll.date,
+        end=roll.date + steps * timedelta(hours=STEP_HOURS),
+        steps=steps,
+        points=points,
+        members=len(roll.ensemble),
+        seconds_per_step=seconds[-1],
+        disk_bytes=needed,
+        free_bytes=free,
+        memory_bytes=4 * roll.n_rows * (2 * len(roll.inputs) + len(roll.outputs)),
+    )

@@ -1,0 +1,87 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""A saved state as the start of a run: ``input: {land-state: {path: land.state}}``."""
+
+from __future__ import annotations
+
+import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from anemoi.inference.input import Input
+from anemoi.inference.types import State
+
+from anemoi_ailand.rollout.land_state import LandState
+
+
+class LandStateInput(Input):
+    """State and static fields that an earlier run or a stepper has saved, the same to the last bit.
+
+    It has the date of the state only, so forcing comes from elsewhere: ``dynamic_forcings: {dataset: forcing.zarr}``.
+
+    Parameters
+    ----------
+    path : str
+        The file.
+
+    Raises
+    ------
+    ValueError
+        The state is of another date than the run, or lacks a variable.
+    """
+
+    trace_name = "land-state"
+
+    def __init__(
+        self, context: Any, metadata: Any, *, path: str, variables: list[str] | None = None,
+        purpose: str | None = None, pre_processors: list | None = None,
+    ) -> None:  # fmt: skip
+        super().__init__(context, metadata, variables=variables, purpose=purpose)
+        if pre_processors:
+            raise ValueError(f"The input `land-state` applies no pre-processors; there are {pre_processors}.")
+        self.path = Path(path).expanduser()
+
+    def __repr__(self) -> str:
+        return f"LandStateInput({self.purpose} from {self.path})"
+
+    @cached_property
+    def state(self) -> LandState:
+        """The saved state; of any checkpoint, as another network may go on with it."""
+        return LandState.load(self.path, None)
+
+    def default_initial_date(self) -> datetime.datetime:
+        """Date of the state."""
+        return self.state.date
+
+    def create_input_state(self, *, dates: list[Any], ref_date_index: int = -1, **kwargs: Any) -> State:
+        """Fields of shape (date, point) at the one date that there is."""
+        del kwargs
+        state, date = self.state, dates[ref_date_index]
+        if set(dates) != {state.date}:
+            raise ValueError(
+                f"The state '{self.path}' is of {state.date}, the run starts at {date}. Set `date` to that of the state."
+            )
+        held = [n for n in self.variables if n in state.inputs]
+        if len(held) < len(self.variables):
+            raise ValueError(
+                f"The state '{self.path}' has no {sorted(set(self.variables) - set(held))} for {self.purpose}; it has "
+                f"{list(state.inputs)}. Take this purpose from another input."
+            )
+        return {
+            "date": date,
+            "latitudes": state.latitudes,
+            "longitudes": state.longitudes,
+            "fields": {n: state[n].numpy()[None] for n in held},
+            "_input": self,
+            "_variables": {n: self.metadata.typed_variables[n] for n in held},
+        }
+
+    def load_forcings_state(self, *, dates: list[Any], current_state: State) -> State:
+        """Refuse: a state has no forcing."""
+        del dates, current_state
+        raise ValueError(
+            f"The state '{self.path}' has no forcing. Give `dynamic_forcings`, for example `dynamic_forcings: "
+            "{dataset: forcing.zarr}`."
+        )
