@@ -1,0 +1,61 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""The command ``anemoi-ailand site``."""
+
+from __future__ import annotations
+
+import sys
+from argparse import ArgumentParser, Namespace
+from contextlib import nullcontext
+from typing import Any
+
+from anemoi.utils.cli import Command
+
+
+class Site(Command):
+    """Run a network at one or more places: series, figure and scores against ecLand at the nearest points."""
+
+    def add_arguments(self, command_parser: ArgumentParser) -> None:
+        """Add the arguments of the command."""
+        add = command_parser.add_argument
+        add("--lat", type=float, action="append", help="latitude of a place [degrees]; may be given several times")
+        add("--lon", type=float, action="append", help="longitude, from -180 to 360, one for each --lat")
+        add("--name", action="append", help="name of the place, one for each --lat (default: its coordinates)")
+        add("--sites", help="CSV file of places with the columns name,lat,lon, instead of --lat and --lon")
+        data = command_parser.add_mutually_exclusive_group(required=True)
+        data.add_argument("--dataset", help="anemoi dataset with state and forcing")
+        data.add_argument("--sample", action="store_true", help="the packaged sample, made into a dataset first (10 s)")
+        add("--checkpoint", help="inference checkpoint or name of a pretrained network (default: ailand)")
+        add("--start", help="initial date, UTC (default: the first midnight of the dataset)")
+        length = command_parser.add_mutually_exclusive_group()
+        length.add_argument("--lead", help="length of the run, as 364d or 8754h (default: to the end of the dataset)")
+        length.add_argument("--end", help="last date, included; a day stands for its last date")
+        add("--within", type=float, help="refuse a point further away than this [km] (default: 100)")
+        add("--extract-only", action="store_true", help="write the dataset's variables there to a file, run nothing")
+        add("--output", help="folder of the result (default: site); with --extract-only the file (default: site.nc)")
+        add("--device", help="of torch: cpu, cuda (default: cpu)")
+
+    def run(self, args: Namespace) -> None:
+        """Run, or only extract, and say where the result is."""
+        from anemoi_ailand.evaluation.places import places_given, places_of_file
+        from anemoi_ailand.site import SAMPLE, extract, sample_dataset, site  # slow to import
+
+        if args.sites and (args.lat or args.lon or args.name):
+            raise ValueError("Both `--sites` and `--lat`, `--lon` or `--name` are given. Give one of them.")
+        if args.extract_only and (args.checkpoint or args.device):
+            raise ValueError("`--extract-only` runs nothing. Leave `--checkpoint` and `--device` out.")
+        places = places_of_file(args.sites) if args.sites else places_given(args.lat or [], args.lon or [], args.name)
+        names = ("start", "lead", "end", "within", "checkpoint", "device")
+        options: dict[str, Any] = {n: v for n in names if (v := getattr(args, n)) is not None}
+        with sample_dataset() if args.sample else nullcontext(args.dataset) as dataset:
+            if args.sample:
+                options["called"] = SAMPLE
+            if args.extract_only:
+                sys.stdout.write(f"Result: {extract(places, dataset, args.output or 'site.nc', **options)}\n")
+                return
+            folder = site(places, dataset, args.output or "site", **options)
+        sys.stdout.write(f"{(folder / 'table.md').read_text()}\nResult: {folder}\n")
+
+
+command = Site

@@ -1,0 +1,85 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""From when to when a run goes, as a user says it, among the dates of a dataset."""
+
+from __future__ import annotations
+
+import logging
+import re
+
+import numpy as np
+from anemoi.utils.dates import as_timedelta
+
+from anemoi_ailand.constants import STEP_HOURS
+
+LOG = logging.getLogger(__name__)
+
+STEP = np.timedelta64(STEP_HOURS, "h")
+
+_DATE = re.compile(r"\d{4}(-\d\d(-\d\d([T ]\d\d(:\d\d(:\d\d)?)?)?)?)?")
+
+
+def period(dates: np.ndarray, start: str | None, lead: str | None, end: str | None) -> tuple[int, int]:
+    """Indices of the first and of the last date.
+
+    Parameters
+    ----------
+    dates : numpy.ndarray, shape (date,)
+        Of the dataset, every 6 h.
+    start : str, optional
+        First date, UTC; the first midnight if not given. ``2022`` and ``2022-01`` are their first midnight.
+    lead : str, optional
+        Length, as ``364d`` or ``8754h``.
+    end : str, optional
+        Last date, UTC, included; a day, month or year stands for its last date. The dataset's last date if neither
+        ``lead`` nor ``end`` are given.
+
+    Raises
+    ------
+    ValueError
+        Not a date or a length, outside the dataset, between two of its dates, or no step in between.
+    """
+    if lead is not None and end is not None:
+        raise ValueError(f"Both `--lead {lead}` and `--end {end}` are given. Give one of them.")
+    midnights = dates[dates == dates.astype("datetime64[D]")]
+    begin = _date("start", start)[0] if start is not None else (midnights if midnights.size else dates)[0]
+    until = dates[-1]
+    if lead is not None:
+        until = begin + _length(lead)
+    if end is not None:
+        date, after = _date("end", end)
+        until = date if after is None else after - STEP
+    there = f"The dataset has {_stamp(dates[0])} to {_stamp(dates[-1])} every {STEP_HOURS} h."
+    for option, date in (("start", begin), ("lead" if lead else "end", until)):
+        if not np.isin(date, dates):
+            raise ValueError(f"`--{option}` leads to {_stamp(date)}, which is not in the dataset. {there} Correct it.")
+    first, last = (int(np.searchsorted(dates, date)) for date in (begin, until))
+    if last <= first:
+        raise ValueError(f"There is no step from {_stamp(begin)} to {_stamp(until)}. {there} Give a longer period.")
+    return first, last
+
+
+def _date(option: str, text: str) -> tuple[np.datetime64, np.datetime64 | None]:
+    """First instant of what is given, and, if it is a day or longer, the first instant after it."""
+    try:
+        if not _DATE.fullmatch(text):
+            raise ValueError("it is not as 2022-01-31 or 2022-01-31T06")
+        date = np.datetime64(text.replace(" ", "T"))
+    except ValueError as error:
+        raise ValueError(
+            f"`--{option} {text}` is no date ({error}). Give UTC as 2022-01-31 or 2022-01-31T06."
+        ) from error
+    whole = np.datetime_data(date.dtype)[0] in ("Y", "M", "D")
+    return date.astype("datetime64[s]"), (date + 1).astype("datetime64[s]") if whole else None
+
+
+def _length(text: str) -> np.timedelta64:
+    try:
+        return np.timedelta64(int(as_timedelta(text).total_seconds()), "s")
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"`--lead {text}` is no length of time ({error}). Give it as 364d or 8754h.") from error
+
+
+def _stamp(date: np.datetime64) -> str:
+    return str(np.datetime_as_string(date, "m"))

@@ -1,0 +1,344 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""Run a network at sites: the nearest points of a dataset, one roll-out for all, series, figure and scores for each.
+
+A site is a place that a user names by its coordinates. State and forcing are those of the nearest point of a dataset;
+the network starts once from ecLand's state there, and goes on with its own.
+"""
+
+from __future__ import annotations
+
+import datetime
+import logging
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from anemoi.datasets import open_dataset
+from tqdm import tqdm
+
+from anemoi_ailand import __version__
+from anemoi_ailand.constants import STEP_HOURS
+from anemoi_ailand.data.points_file import write_points
+from anemoi_ailand.evaluation.figures_site import site_figure
+from anemoi_ailand.evaluation.folder import complete_folder
+from anemoi_ailand.evaluation.places import WITHIN, Found, Place, find_points
+from anemoi_ailand.evaluation.records import DIGITS, json_text, records, stamp
+from anemoi_ailand.evaluation.site_series import (
+    is_constant,
+    site_properties,
+    site_scores,
+    site_sentence,
+    site_series,
+    site_table,
+)
+from anemoi_ailand.evaluation.style import save
+from anemoi_ailand.resources import find
+from anemoi_ailand.rollout.checkpoint import known_by, load_step
+from anemoi_ailand.rollout.period import period
+from anemoi_ailand.rollout.pretrained import DEFAULT
+from anemoi_ailand.rollout.reforecast import reforecast
+from anemoi_ailand.rollout.reforecast_file import provenance
+from anemoi_ailand.rollout.stored_fields import StoredFields
+from anemoi_ailand.stages import run_logged
+from anemoi_ailand.variables import VARIABLES, Role, variable
+
+LOG = logging.getLogger(__name__)
+
+#: File by which an earlier result is known.
+PROOF = "site.json"
+
+#: Version of the layout of that file; changes when a reader would have to.
+SCHEMA = "anemoi-ailand/site/1"
+
+#: What stands for the dataset if it is made from the packaged sample.
+SAMPLE = "the packaged sample"
+
+
+@dataclass(frozen=True)
+class Selected:
+    """Points and dates of a dataset.
+
+    Attributes
+    ----------
+    stored : StoredFields
+        All variables of the table that the dataset has.
+    called : str
+        The dataset in words.
+    found : tuple of Found
+        A point for each place.
+    points : numpy.ndarray, shape (point,)
+        Indices of the points, each once.
+    first, last : int
+        Indices of the first and of the last date.
+    """
+
+    stored: StoredFields
+    called: str
+    found: tuple[Found, ...]
+    points: np.ndarray
+    first: int
+    last: int
+
+    @property
+    def dates(self) -> np.ndarray:
+        """First to last date."""
+        return self.stored.dates[self.first : self.last + 1]
+
+
+def site(
+    places: Sequence[Place],
+    dataset: str | Path,
+    output: str | Path,
+    *,
+    checkpoint: str | Path = DEFAULT,
+    start: str | None = None,
+    lead: str | None = None,
+    end: str | None = None,
+    within: float = WITHIN,
+    called: str | None = None,
+    device: str = "cpu",
+    progress: bool = True,
+) -> Path:
+    """Run the network once for all places, and write series, figure, scores and a summary of each.
+
+    Parameters
+    ----------
+    places : sequence of Place
+        With different names.
+    dataset, output : str or Path
+        Anemoi dataset with state and forcing; folder of the result.
+    checkpoint : str or Path
+        Inference checkpoint, or the name of a pretrained network.
+    start, lead, end : str, optional
+        Initial date, and how long or until when; as :func:`~anemoi_ailand.rollout.period.period`.
+    within : float
+        Furthest that a point may be from its place [km].
+    called : str, optional
+        The dataset in words; its path if not given.
+    device : str
+        Of torch.
+    progress : bool
+        Show a bar on a terminal.
+
+    Returns
+    -------
+    Path
+        ``output``. For one place it holds ``site.nc``, ``series.csv``, ``series.png``, ``table.md``, ``site.json``; for
+        several a folder of these for each, and ``table.md`` and ``site.json`` about all.
+
+    Raises
+    ------
+    FileExistsError, FileNotFoundError, ValueError
+        ``output`` is something else than an earlier result; something is not there, too far away, or does not fit. All
+        before the roll-out.
+    """
+    output = Path(output).expanduser()
+    with complete_folder(output, PROOF) as folder:
+        chosen = select(dataset, places, start, lead, end, within, called)
+        step = load_step(checkpoint, device)
+        with tempfile.TemporaryDirectory(dir=folder) as scratch:
+            leads = STEP_HOURS * np.arange(1, chosen.last - chosen.first + 1)
+            made = reforecast(
+                checkpoint, dataset, Path(scratch) / "run.nc", starts=[chosen.dates[0]], leads=leads,
+                points=chosen.points, device=device, progress=progress,
+            )  # fmt: skip
+            with xr.open_dataset(made) as run:
+                emulated = {str(v.attrs["short_name"]): v.values[0] for v in run.data_vars.values() if v.ndim == 3}
+        header = _header(chosen, step.path)
+        forcing = [n for n in step.inputs if variable(n).role is Role.FORCING and not variable(n).computed]
+        _write_all(folder, chosen, emulated, [n for n in forcing if n not in emulated], header, progress)
+    return output
+
+
+def extract(
+    places: Sequence[Place],
+    dataset: str | Path,
+    output: str | Path,
+    *,
+    start: str | None = None,
+    lead: str | None = None,
+    end: str | None = None,
+    within: float = WITHIN,
+    called: str | None = None,
+    progress: bool = True,
+) -> Path:
+    """Write all that a dataset has at the points of some places into one file in the reference layout, run nothing.
+
+    Parameters as of :func:`site`; ``output`` is the file. Points that stand for several places are in it once.
+
+    Raises
+    ------
+    FileExistsError, FileNotFoundError, ValueError
+        As :func:`site`; ``output`` is there.
+    """
+    path = Path(output).expanduser()
+    if path.exists():
+        raise FileExistsError(f"The output '{path}' exists. Give another name, or remove it yourself.")
+    chosen = select(dataset, places, start, lead, end, within, called)
+    values, where = read_series(chosen, progress), chosen.points
+    attributes = {
+        "title": "Forcing, state and static fields at sites",
+        "source": "ecLand, as the dataset has it",
+        "dataset": chosen.called,
+        "sites": "; ".join(map(str, chosen.found)),
+        "created": _now(),
+        "versions": f"anemoi-ailand {__version__}",
+    }
+    latitudes, longitudes = chosen.stored.latitudes[where], chosen.stored.longitudes[where]
+    return write_points(path, values, chosen.stored.names, chosen.dates, latitudes, longitudes, attributes)
+
+
+def select(
+    dataset: str | Path,
+    places: Sequence[Place],
+    start: str | None,
+    lead: str | None,
+    end: str | None,
+    within: float,
+    called: str | None = None,
+) -> Selected:
+    """Open a dataset, find the points and the dates; arguments and errors as of :func:`site`."""
+    path = StoredFields(dataset, ()).path  # checked; only now may the names be asked for
+    there = set(open_dataset(str(path)).variables)
+    stored = StoredFields(path, [n for n in VARIABLES if n in there])
+    found = find_points(places, stored.latitudes, stored.longitudes, within)
+    first, last = period(stored.dates, start, lead, end)
+    for one in found:
+        LOG.info("%s", one)
+    return Selected(stored, called or str(path), tuple(found), np.unique([f.point for f in found]), first, last)
+
+
+def read_series(chosen: Selected, progress: bool = True) -> np.ndarray:
+    """Values of all variables, shape (date, point, variable), read in whole blocks of dates."""
+    parts, date = [], chosen.first
+    bar = tqdm(total=chosen.last + 1 - date, unit="date", desc="Dataset", disable=None if progress else True)
+    with bar:
+        while date <= chosen.last:
+            after = min(chosen.stored.block(date)[1], chosen.last + 1)
+            parts.append(chosen.stored.read(date, after, chosen.points))
+            bar.update(after - date)
+            date = after
+    return np.concatenate(parts)
+
+
+def _write_all(
+    folder: Path,
+    chosen: Selected,
+    emulated: dict[str, np.ndarray],
+    forcing: Sequence[str],
+    header: dict[str, Any],
+    progress: bool,
+) -> None:
+    fields = dict(zip(chosen.stored.names, np.moveaxis(read_series(chosen, progress), -1, 0), strict=True))
+    single, lines = len(chosen.found) == 1, []
+    summaries = []
+    for found in chosen.found:
+        here = folder if single else folder / found.place.name
+        here.mkdir(exist_ok=True)
+        at = int(np.searchsorted(chosen.points, found.point))
+        mine = {n: values[:, at] for n, values in emulated.items()}
+        stored = {n: values[:, at] for n, values in fields.items()}
+        summary, line = _write_one(here, found, chosen.dates, mine, stored, forcing, header)
+        lines.append(f"- {line} [{found.place.name}](<{found.place.name}/table.md>)")
+        summaries.append(summary)
+    if not single:
+        (folder / "table.md").write_text("\n".join([_of_run(header), "", *lines]) + "\n")
+        (folder / PROOF).write_text(json_text(header | {"sites": summaries}))
+
+
+def _write_one(
+    folder: Path,
+    found: Found,
+    dates: np.ndarray,
+    emulated: dict[str, np.ndarray],
+    stored: dict[str, np.ndarray],
+    forcing: Sequence[str],
+    header: dict[str, Any],
+) -> tuple[dict[str, Any], str]:
+    """Write the files of a site; returns what the summary of all says about it, and its line in words."""
+    properties = site_properties({n: float(v[0]) for n, v in stored.items() if is_constant(n)})
+    truth = {n: stored[n][1:] for n in emulated if n in stored}
+    words = site_sentence(found, properties)
+    attributes = {k: str(v) for k, v in header.items() if k != "schema"} | {"title": words, "versions": _versions()}
+    series = site_series(dates[1:], emulated, truth, {n: stored[n][1:] for n in forcing}, found, attributes)
+    scores = site_scores(series)
+    summary = _summary(found, stored, properties)
+    time = {"units": "hours since 1970-01-01 00:00:00", "dtype": "i4"}
+    series.to_netcdf(folder / "site.nc", encoding={"time": time, **{n: {"zlib": True} for n in series.data_vars}})
+    table = series.drop_vars(["site", "latitude", "longitude"]).to_dataframe()
+    table.to_csv(folder / "series.csv", float_format=f"%.{DIGITS + 1}g", date_format="%Y-%m-%dT%H:%M")
+    save(site_figure(series, _title(found, header)), folder / "series.png")
+    (folder / "table.md").write_text(site_table(f"{words} {_of_run(header)}", scores))
+    (folder / PROOF).write_text(json_text(header | summary | {"scores": records(scores)}))
+    return summary, words
+
+
+def _summary(found: Found, stored: dict[str, np.ndarray], properties: dict[str, Any]) -> dict[str, Any]:
+    point = {"index": found.point, "latitude": found.latitude, "longitude": found.longitude}
+    if "point_id" in stored:
+        point["point_id"] = int(stored["point_id"][0])
+    return {
+        "name": found.place.name,
+        "latitude": found.place.latitude,
+        "longitude": found.place.longitude,
+        "point": point,
+        "distance_km": round(found.distance, 3),
+        **properties,
+    }
+
+
+def _header(chosen: Selected, checkpoint: Path) -> dict[str, Any]:
+    return {
+        "schema": SCHEMA,
+        "version": __version__,
+        "created": _now(),
+        "checkpoint": str(checkpoint),
+        "checkpoint_sha256": known_by(checkpoint),
+        "dataset": chosen.called,
+        "start": stamp(chosen.dates[0]),
+        "end": stamp(chosen.dates[-1]),
+        "steps": chosen.last - chosen.first,
+    }
+
+
+def _of_run(header: dict[str, Any]) -> str:
+    return (
+        f"The network '{Path(header['checkpoint']).name}' ran from {header['start']} to {header['end']}, "
+        f"{header['steps']} steps from one initial state, with state and forcing of {header['dataset']}."
+    )
+
+
+def _title(found: Found, header: dict[str, Any]) -> str:
+    days = f"{header['start'][:10]} to {header['end'][:10]}"
+    return f"{found.place.name}: nearest point, {found.distance:.0f} km away, from one initial state, {days}"
+
+
+def _versions() -> str:
+    return provenance()["versions"]
+
+
+def _now() -> str:
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+
+
+@contextmanager
+def sample_dataset() -> Iterator[Path]:
+    """The packaged sample as a dataset in a temporary folder; takes about ten seconds.
+
+    Raises
+    ------
+    ChildProcessError
+        ``anemoi-datasets create`` failed.
+    """
+    with tempfile.TemporaryDirectory(prefix="ailand-sample-") as folder:
+        path = Path(folder) / "sample.zarr"
+        recipe = str(find("recipes", "ecland-sample"))
+        run_logged(Path(folder) / "create.log", ["anemoi.datasets", "create", recipe, str(path)], cwd=Path(folder))
+        yield path
