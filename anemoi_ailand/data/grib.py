@@ -64,6 +64,9 @@ class GribReader:
         No field of use, units unknown, different grids, several members, a gap in time, no date in common.
     """
 
+    #: Values are read by ecCodes, built for threads; the NetCDF library is not.
+    safe_for_threads = True
+
     def __init__(
         self,
         files: Sequence[Path],
@@ -78,7 +81,7 @@ class GribReader:
             variable(name)
         given = list(dict.fromkeys([*files, *static]))
         self.name = f"'{given[0].name}'" + (f" and {len(given) - 1} more" if len(given) > 1 else "")
-        index = scan([p for p in given if not is_netcdf(p)])
+        index = scan(_grib_files(given))
         sources = _find(index, number, forecast, restart_hours, set(leave_out))
         _check_levels(index, sources)
         self.coverage, self._series = common_coverage(sources, self.name)
@@ -139,6 +142,15 @@ class GribReader:
             noise = sum(f.quantum for f in fields) + _ROUNDING * largest
             return _not_below_zero(total, noise * abs(terms[0][0]), source, stamp)
         return total
+
+
+def _grib_files(files: Sequence[Path]) -> list[Path]:
+    found = [p for p in files if not is_netcdf(p)]
+    if not found:
+        raise ValueError(
+            f"{[p.name for p in files][:4]} are NetCDF, not GRIB. Correct `path` or `layout`, or add the GRIB files."
+        )
+    return found
 
 
 def _seconds(date: datetime) -> int:

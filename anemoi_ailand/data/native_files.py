@@ -18,6 +18,7 @@ from pathlib import Path
 import netCDF4
 import numpy as np
 
+from anemoi_ailand.data.coordinates import apart
 from anemoi_ailand.data.netcdf import filled, open_file, read_records, times
 
 LOG = logging.getLogger(__name__)
@@ -82,9 +83,10 @@ def scan(paths: Sequence[Path]) -> list[NativeFile]:
         )
     first = found[0]
     for f in found[1:]:
-        if f.latitudes.shape != first.latitudes.shape or (
-            np.abs([f.latitudes - first.latitudes, f.longitudes - first.longitudes]).max() > _SAME_PLACE
-        ):
+        distance = max(
+            apart(f.latitudes, first.latitudes, "latitude"), apart(f.longitudes, first.longitudes, "longitude")
+        )
+        if distance > _SAME_PLACE:
             raise ValueError(
                 f"'{first.path.name}' ({first.latitudes.size} points) and '{f.path.name}' ({f.latitudes.size} points) "
                 "hold different points. Give the files of one run in `path`."

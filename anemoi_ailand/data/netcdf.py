@@ -16,8 +16,9 @@ import netCDF4
 import numpy as np
 
 from anemoi_ailand.constants import TIME_TOLERANCE
+from anemoi_ailand.data.time_reference import utc_reference
 
-#: Spellings of units that mean the same, after :func:`_tidy`.
+#: Spellings of units that mean the same, after :func:`tidy`.
 _SAME = {"-": "1", "": "1", "fraction": "1", "dimensionless": "1", "kg kg-1": "1", "m3 m-3": "1", "m2 m-2": "1"}
 
 
@@ -30,19 +31,20 @@ def open_file(path: Path) -> Iterator[netCDF4.Dataset]:
     OSError
         The file is not readable as NetCDF, e.g. cut off.
     """
+    with _opened(path) as dataset:
+        _check_length(path, dataset)
+        yield dataset
+
+
+def _opened(path: Path) -> netCDF4.Dataset:
     try:
-        dataset = netCDF4.Dataset(str(path))
+        return netCDF4.Dataset(str(path))
     except OSError as error:
         size = path.stat().st_size if path.exists() else 0
         raise OSError(
             f"The file '{path}' ({size:,} bytes) cannot be read as NetCDF: {error}. "
             "It may be cut off or of another format: copy or make it again."
         ) from error
-    try:
-        _check_length(path, dataset)
-        yield dataset
-    finally:
-        dataset.close()
 
 
 def _check_length(path: Path, dataset: netCDF4.Dataset) -> None:
@@ -64,17 +66,13 @@ def times(dataset: netCDF4.Dataset, path: Path) -> list[datetime]:
     Raises
     ------
     ValueError
-        The time axis does not say since when, is not increasing, or has a calendar other than the real one.
+        The time axis does not say since when, is in a zone that is not understood, does not increase, or has a calendar
+        other than the real one.
     """
     if "time" not in dataset.variables or dataset.variables["time"].ndim != 1:
         return []
     axis = dataset.variables["time"]
-    units = getattr(axis, "units", "")
-    if " since " not in units:
-        raise ValueError(
-            f"The time axis of '{path}' has units '{units}', which do not say since when. "
-            "Set them to e.g. 'seconds since 2018-01-01 00:00:00'."
-        )
+    units, offset = utc_reference(axis, path)
     calendar = getattr(axis, "calendar", "standard")
     if calendar not in ("standard", "gregorian", "proleptic_gregorian"):
         raise ValueError(f"The time axis of '{path}' has the calendar '{calendar}'; only the real calendar is read.")
@@ -85,7 +83,7 @@ def times(dataset: netCDF4.Dataset, path: Path) -> list[datetime]:
     python = {"only_use_cftime_datetimes": False, "only_use_python_datetimes": True}
     stamps: Any = netCDF4.num2date(values, units, "standard", **python)
     half = timedelta(seconds=TIME_TOLERANCE / 2)
-    return [(s.replace(tzinfo=None) + half).replace(microsecond=0) for s in stamps]
+    return [(s.replace(tzinfo=None) - offset + half).replace(microsecond=0) for s in stamps]
 
 
 def filled(variable: netCDF4.Variable, index: object = slice(None)) -> np.ndarray:
@@ -108,7 +106,8 @@ def read_records(variable: netCDF4.Variable, numbers: np.ndarray) -> np.ndarray:
     return np.stack([filled(variable, int(n)) for n in numbers])
 
 
-def _tidy(units: str) -> str:
+def tidy(units: str) -> str:
+    """One spelling of a unit: 'W/m**2' is 'W m-2'."""
     units = re.sub(r"\s+", " ", units.strip().replace("**", "").replace("^", ""))
     units = re.sub(r"/([A-Za-z]+)(\d*)", lambda m: f" {m.group(1)}-{m.group(2) or 1}", units).replace("  ", " ").strip()
     return _SAME.get(units, units)
@@ -116,7 +115,7 @@ def _tidy(units: str) -> str:
 
 def same_units(found: str, expected: str) -> bool:
     """Whether two spellings mean the same unit: 'W/m2' and 'W m-2', '-' and '1'."""
-    return _tidy(found) == _tidy(expected)
+    return tidy(found) == tidy(expected)
 
 
 def check_units(found: str | None, expected: str, what: str, path: Path) -> None:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import glob
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -29,8 +30,10 @@ def resolve(path: str | Path | Sequence[str | Path]) -> list[Path]:
     ------
     FileNotFoundError
         An entry matches nothing.
+    PermissionError
+        A file may not be read.
     ValueError
-        An environment variable is not set, a pattern is not understood, or there is no entry.
+        An environment variable is not set, a pattern is not understood, there is no entry, or one is a zarr store.
     """
     entries = [path] if isinstance(path, str | Path) else list(path)
     if not entries:
@@ -38,7 +41,18 @@ def resolve(path: str | Path | Sequence[str | Path]) -> list[Path]:
     files: dict[Path, None] = {}
     for entry in entries:
         files.update(dict.fromkeys(_resolve_one(str(entry))))
+    _check_readable(list(files))
     return list(files)
+
+
+def _check_readable(files: Sequence[Path]) -> None:
+    """Refuse files that may not be read now, not when their turn comes."""
+    closed = [str(p) for p in files if not os.access(p, os.R_OK)]
+    if closed:
+        raise PermissionError(
+            f"{len(closed)} of {len(files)} files may not be read, first '{closed[0]}'. Ask their owner, or correct "
+            "their permissions."
+        )
 
 
 def _resolve_one(entry: str) -> list[Path]:
@@ -48,6 +62,8 @@ def _resolve_one(entry: str) -> list[Path]:
             f"The pattern in '{entry}' is not understood. Write dates as {{date:strftime(%Y)}}, with {sorted(_DIGITS)}."
         )
     direct = Path(expanded)
+    if direct.is_dir() and direct.suffix == ".zarr":
+        raise ValueError(f"'{expanded}' is a zarr store, not files. Give a dataset of Anemoi as `dataset: {expanded}`.")
     if direct.is_file():
         return [direct]
     matches = [direct] if direct.is_dir() else [Path(p) for p in sorted(glob.glob(expanded))]  # noqa: PTH207  (absolute or not)

@@ -19,9 +19,11 @@ from typing import Any
 
 import numpy as np
 
+from anemoi_ailand.data.coordinates import apart, check_places
 from anemoi_ailand.data.detect import POINT_DIMENSIONS
-from anemoi_ailand.data.netcdf import check_units, filled, open_file, read_records, records, times
+from anemoi_ailand.data.netcdf import filled, open_file, read_records, records, times
 from anemoi_ailand.data.reader import MARKS, STEP, Coverage, check_request
+from anemoi_ailand.data.units import conversion
 from anemoi_ailand.variables import VARIABLES, Time, Variable
 
 LOG = logging.getLogger(__name__)
@@ -42,10 +44,16 @@ class _File:
     dynamic: set[str] = field(default_factory=set)
     constant: set[str] = field(default_factory=set)
     units: dict[str, str] = field(default_factory=dict)
+    conversion: dict[str, tuple[float, float]] = field(default_factory=dict)
     coordinates: dict[str, np.ndarray] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.record = {s: i for i, s in enumerate(self.stamps)}
+
+    def converted(self, name: str, values: np.ndarray) -> np.ndarray:
+        """Values of a variable in the units of the table."""
+        factor, offset = self.conversion[name]
+        return values if (factor, offset) == (1.0, 0.0) else values * factor + offset
 
 
 def _index(path: Path) -> _File:
@@ -112,6 +120,7 @@ class PointReader:
         if first is None:
             raise ValueError(f"{self.name} has no 'latitude' and 'longitude'. Add them to the file, per point.")
         self.latitudes, self.longitudes = first.coordinates["latitude"], first.coordinates["longitude"]
+        check_places(self.latitudes, self.longitudes, first.path)
         ids = next((f.coordinates["point_id"] for f in self._files if "point_id" in f.coordinates), None)
         self.point_id = (np.arange(len(self.latitudes)) if ids is None else ids).astype("i8")
         classes = next((f.coordinates["climate_class"] for f in self._files if "climate_class" in f.coordinates), None)
@@ -121,7 +130,7 @@ class PointReader:
                 theirs = f.coordinates.get(name)
                 if mine is None or theirs is None:
                     continue
-                if theirs.shape != mine.shape or np.abs(theirs - mine).max() > _SAME_PLACE:
+                if apart(theirs, mine, name) > _SAME_PLACE:
                     raise ValueError(
                         f"'{f.path.name}' and '{first.path.name}' hold different points ('{name}' of {theirs.size} and "
                         f"{mine.size} points differs). Give files of one set of points in `path` and `static`."
@@ -135,7 +144,9 @@ class PointReader:
             found = tuple(f for f in self._files if set(parts) <= getattr(f, kind))
             for f in found:
                 for part in parts:
-                    check_units(f.units.get(part), row.units, part, f.path)
+                    f.conversion[part] = conversion(f.units.get(part), row.units, part, f.path)
+                    if f.conversion[part] != (1.0, 0.0):
+                        LOG.info("'%s' in %s: %s to %s", part, f.path.name, f.units[part], row.units)
             if found:
                 return _Origin(parts, found)
         return None
@@ -169,14 +180,14 @@ class PointReader:
                 continue
             with open_file(f.path) as dataset:  # once, as opening takes longer than reading a few records
                 for i, parts in moving:
-                    out[i, here] = sum(read_records(dataset.variables[p], numbers[here]) for p in parts)
+                    out[i, here] = sum(f.converted(p, read_records(dataset.variables[p], numbers[here])) for p in parts)
                 for i, parts in constants:
-                    out[i] = _constant(dataset, parts)
+                    out[i] = _constant(f, dataset, parts)
         return out
 
 
-def _constant(dataset: Any, parts: Sequence[str]) -> np.ndarray:
-    values = np.asarray(sum(filled(dataset.variables[p]) for p in parts))
+def _constant(file: _File, dataset: Any, parts: Sequence[str]) -> np.ndarray:
+    values = np.asarray(sum(file.converted(p, filled(dataset.variables[p])) for p in parts))
     return np.asarray(values == C4_CODE, "f8") if parts == ("clim_ctype",) else values
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from anemoi.inference.types import State
 
 from anemoi_ailand.constants import SAME_PLACE, TASK_NAME
+from anemoi_ailand.rollout.trajectories import trajectory_dates
 
 
 def check_task(task: str | None, checkpoint: Any) -> None:
@@ -28,7 +29,8 @@ def available_dates(forcing: Any) -> np.ndarray | None:
     """Dates that an input holds, if it can say so before it reads; shape (date,), datetime64[s]."""
     dates = getattr(forcing, "available_dates", None)
     if dates is None and hasattr(forcing, "open_dataset_args"):
-        dates = forcing.ds_dates
+        of_forecast = getattr(forcing, "use_trajectories", False) and forcing.reference_date is not None
+        dates = trajectory_dates(forcing, forcing.reference_date) if of_forecast else forcing.ds_dates
     return None if dates is None else np.asarray(dates).astype("datetime64[s]")
 
 
@@ -40,8 +42,10 @@ def check_coverage(
     Raises
     ------
     ValueError
-        With the first missing stamp and the period that is there.
+        With the first missing stamp and the period that is there; a start with a time zone.
     """
+    if start.tzinfo is not None:
+        raise ValueError(f"`date` is {start}, with a time zone. Give it in UTC, without a zone.")
     if dates is None:
         return
     needed = np.arange(1, lead // step + 1) * np.timedelta64(step, "s") + np.datetime64(start, "s")

@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
+from contextlib import nullcontext
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
@@ -16,14 +18,20 @@ from anemoi.inference.input import Input
 from anemoi.inference.types import FloatArray, State
 
 from anemoi_ailand.data.reader import Reader, open_reader
+from anemoi_ailand.rollout.file_lock import NETCDF_LOCK
+from anemoi_ailand.rollout.read_ahead import ReadAhead
+from anemoi_ailand.rollout.start_values import Made, check_defaults, plan
 from anemoi_ailand.variables import START, variable
 
 LOG = logging.getLogger(__name__)
 
 #: Dates that are read at once, so that compressed files are not opened at every step.
 READ_AHEAD = 120
-#: Memory that they may take [bytes]; a date is always read whole.
+#: Memory that the dates in use and those ahead may take together [bytes]; a date is always read whole.
 READ_AHEAD_BYTES = 2**28
+
+#: What the state is asked for; only it is completed by physics.
+_STATE = "prognostics"
 
 #: Readers of a run by what they were opened with: three purposes share one, as opening a large archive takes a minute.
 _READERS: WeakKeyDictionary[Any, dict[str, Reader]] = WeakKeyDictionary()
@@ -32,15 +40,23 @@ _READERS: WeakKeyDictionary[Any, dict[str, Reader]] = WeakKeyDictionary()
 class EcLandInput(Input):
     """State, static fields or forcing from NetCDF or GRIB, as ecLand, an archive or an earlier roll-out wrote them.
 
+    Forcing is read in blocks, the next one by a thread while the model computes.
+
     Parameters
     ----------
     path, static, layout, **options
         As for :func:`anemoi_ailand.data.reader.open_reader`.
+    defaults : dict, optional
+        Numbers for variables that the files do not hold, in the units of the table. Some of the state need none, see
+        :data:`anemoi_ailand.rollout.start_values.MADE`. What is filled is logged.
+    read_ahead : bool
+        Read the next block in the background.
 
     Raises
     ------
     ValueError
-        Pre-processors, which files in the units and names of the table do not need and would not get.
+        Pre-processors, which files in the units and names of the table do not need and would not get; a default that
+        is none.
     """
 
     trace_name = "ecland"
@@ -53,6 +69,8 @@ class EcLandInput(Input):
         path: str | list[str],
         static: str | list[str] | None = None,
         layout: str = "auto",
+        defaults: dict[str, float] | None = None,
+        read_ahead: bool = True,
         variables: list[str] | None = None,
         purpose: str | None = None,
         pre_processors: list | None = None,
@@ -62,26 +80,37 @@ class EcLandInput(Input):
         given = [*(pre_processors or []), *getattr(context, "pre_processors", {}).get(self.dataset_name, [])]
         if given:
             raise ValueError(f"The input `ecland` applies no pre-processors; there are {given}. Remove them.")
+        self._defaults, self._background = dict(defaults or {}), read_ahead
+        check_defaults(self._defaults)
         self._open = {"path": path, "static": static, "layout": layout, **options}
-        self._block: tuple[list[datetime], FloatArray] = ([], np.empty((0, 0, 0), dtype=np.float32))
+        self._forcing: ReadAhead | None = None
 
     def __repr__(self) -> str:
         return f"EcLandInput({self.purpose} from {self._open['path']})"
 
     @cached_property
     def reader(self) -> Reader:
-        """The opened files, checked for the variables of this purpose."""
+        """The opened files."""
         opened, key = _READERS.setdefault(self.context, {}), repr(sorted(self._open.items()))
         if key not in opened:
-            opened[key] = open_reader(**self._open)
-        reader = opened[key]
-        missing = [n for n in self.variables if n not in reader.variables]
+            with NETCDF_LOCK:
+                opened[key] = open_reader(**self._open)
+        return opened[key]
+
+    @cached_property
+    def filled(self) -> dict[str, Made]:
+        """How the variables of this purpose are made that the files do not hold; all others are in the files."""
+        reader = self.reader
+        filled, missing = plan(self.variables, reader.variables, self._defaults, self.purpose == _STATE)
         if missing:
             raise ValueError(
                 f"{reader.name} has no {missing} for {self.purpose}; it has {list(reader.variables)}. "
-                "Add a file that holds them, or take this purpose from another input."
+                "Add a file that holds them, take this purpose from another input, or give a number in `defaults`."
             )
-        return reader
+        if filled:
+            words = "; ".join(f"{name} = {way.words}" for name, way in filled.items())
+            LOG.warning("Not in %s, filled for %s: %s", reader.name, self.purpose, words)
+        return filled
 
     @property
     def available_dates(self) -> np.ndarray:
@@ -113,7 +142,15 @@ class EcLandInput(Input):
     def load_forcings_state(self, *, dates: list[Any], current_state: State) -> State:
         """Forcing at ``dates``; fields of shape (date, point)."""
         del current_state
-        return {**self._state(self._read_ahead(dates)), "dates": dates}
+        if len(dates) > 1:
+            return {**self._state(self._read(self.variables, dates)), "dates": dates}
+        return {**self._state(self._ahead(dates[0]).get(dates[0])[:, None]), "dates": dates}
+
+    def close(self) -> None:
+        """End reading in the background; reading begins anew when forcing is asked for again."""
+        if self._forcing is not None:
+            self._forcing.close()
+        self._forcing = None
 
     def _state(self, values: FloatArray) -> State:
         return {
@@ -122,36 +159,56 @@ class EcLandInput(Input):
             "fields": dict(zip(self.variables, values, strict=True)),
         }
 
+    def _read(self, names: Sequence[str], dates: Sequence[datetime]) -> FloatArray:
+        """Values of shape (name, date, point), from the files or filled."""
+        filled = {n: self.filled[n] for n in names if n in self.filled}
+        held = [n for n in names if n not in filled]
+        needed = list(dict.fromkeys([*held, *(n for way in filled.values() for n in way.inputs)]))
+        # two threads in the NetCDF library end in a crash; ecCodes is safe
+        with nullcontext() if getattr(self.reader, "safe_for_threads", False) else NETCDF_LOCK:
+            found = dict(zip(needed, self.reader.read(needed, dates), strict=True)) if needed else {}
+        if not filled:
+            return np.stack([found[n] for n in names])
+        out = np.empty((len(names), len(dates), self.reader.latitudes.size), dtype=np.float32)
+        for i, name in enumerate(names):
+            out[i] = filled[name].make(*(found[n] for n in filled[name].inputs)) if name in filled else found[name]
+        return out
+
     def _read_start(self, dates: list[datetime]) -> FloatArray:
         """Values at the start of a run, NaN for means over the interval before it, which no step reads.
 
         An archive may hold no such means: a forecast begins with its state and instants at step 0.
         """
-        reader = self.reader
+        self.filled  # noqa: B018  a variable that is missing is said before a date that is
         read = [n for n in self.variables if START in variable(n).taken]
-        values = np.full((len(self.variables), len(dates), reader.latitudes.size), np.nan, dtype=np.float32)
+        values = np.full((len(self.variables), len(dates), self.reader.latitudes.size), np.nan, dtype=np.float32)
         if read:
             try:
-                found = reader.read(read, dates)
+                found = self._read(read, dates)
             except ValueError as error:
                 raise ValueError(f"A run from {dates[-1]} has no {self.purpose} at its start: {error}") from error
             values[[self.variables.index(n) for n in read]] = found
         return values
 
-    def _read_ahead(self, dates: list[datetime]) -> FloatArray:
-        held, values = self._block
-        if not set(dates) <= set(held):
-            held = self._dates_ahead(dates[0]) if len(dates) == 1 else list(dates)
-            values = self.reader.read(self.variables, held)
-            self._block = (held, values)
-        return values[:, [held.index(d) for d in dates]]
+    def _ahead(self, date: datetime) -> ReadAhead:
+        """What reads the forcing of the run; made anew for a date that it does not know."""
+        if self._forcing is None or date not in self._forcing:
+            self.close()
+            self._forcing = ReadAhead(
+                lambda dates: self._read(self.variables, dates),
+                self._dates_from(date),
+                block=READ_AHEAD,
+                max_bytes=READ_AHEAD_BYTES,
+                bytes_per_date=4 * len(self.variables) * self.reader.latitudes.size,
+                background=self._background,
+            )
+        return self._forcing
 
-    def _dates_ahead(self, first: datetime) -> list[datetime]:
-        """Dates to read at once: not beyond the run or the files, which may be bad there or absent."""
-        reader, last = self.reader, self.reader.coverage.last
+    def _dates_from(self, first: datetime) -> list[datetime]:
+        """Dates to be read: not beyond the run or the files, which may be bad there or absent."""
+        coverage, last = self.reader.coverage, self.reader.coverage.last
         start, lead = self.context.reference_date, getattr(self.context, "lead_time", None)
         if start is not None and isinstance(lead, timedelta):
             last = min(last, start + lead)
-        room = (last - first) // reader.coverage.step + 1
-        fit = READ_AHEAD_BYTES // (4 * len(self.variables) * reader.latitudes.size)
-        return [first + i * reader.coverage.step for i in range(max(1, min(READ_AHEAD, room, fit)))]
+        n_later = max(0, (last - first) // coverage.step)
+        return [first + i * coverage.step for i in range(n_later + 1)]

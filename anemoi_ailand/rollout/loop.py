@@ -17,7 +17,7 @@ from anemoi_ailand.rollout.blocks import BlockStep
 from anemoi_ailand.rollout.ensemble import Ensemble
 from anemoi_ailand.rollout.forcing_check import ForcingFilter
 from anemoi_ailand.rollout.step_tensor import check_finite
-from anemoi_ailand.variables import END, START, Time, taken_at, variable
+from anemoi_ailand.variables import END, START, taken_at
 
 STEP = timedelta(hours=STEP_HOURS)
 
@@ -25,8 +25,8 @@ STEP = timedelta(hours=STEP_HOURS)
 class RollOut:
     """State of all members at all points, stepped with the forcing at the points.
 
-    Two tensors (member x point, input) hold what the model reads at the start and at the end of the step. Forcing at the end
-    becomes that at the start of the next step.
+    Two tensors (member x point, input) hold what the model reads at the start and at the end of the step. Forcing at
+    the end becomes that at the start of the next step.
 
     Parameters
     ----------
@@ -67,31 +67,37 @@ class RollOut:
         self.inputs, self.outputs, self.prognostic = step.inputs, step.outputs, step.prognostic
         self.forcing, self.date, self.number = tuple(forcing), date, 0
         self._filter = ForcingFilter(policy)
-        self._needed = [i for i, n in enumerate(self.forcing) if variable(n).taken]
-        self._checked = [self.forcing[i] for i in self._needed]
-        end = set(taken_at(END, self.forcing))
-        self._to_end = [(i, self.inputs.index(n)) for i, n in enumerate(self.forcing) if n in end]
-        at_start = set(taken_at(START, self.forcing))
-        self._to_start = [(i, self.inputs.index(n)) for i, n in enumerate(self.forcing) if n in at_start]
-        self._state = [(self.outputs.index(n), self.inputs.index(n)) for n in self.prognostic]
         self._start = torch.empty((len(ensemble) * start.shape[1], len(self.inputs)), device=step.device)
+        end, at_start = taken_at(END, self.forcing), taken_at(START, self.forcing)
+        self._to_end = self._places([self.forcing.index(n) for n in end], end)
+        self._to_start = self._places([self.forcing.index(n) for n in at_start], at_start)
+        self._state = self._places([self.outputs.index(n) for n in self.prognostic], self.prognostic)
         self._fill(start)
         self._end = self._start.clone()  # what a model reads at the end only is written before each step
+
+    def _places(self, sources: Sequence[int], names: Sequence[str]) -> tuple[Tensor, Tensor]:
+        """Where variables are in what comes, and their columns."""
+        columns = [self.inputs.index(n) for n in names]
+        device = self._start.device
+        return torch.tensor(sources, dtype=torch.long, device=device), torch.tensor(
+            columns, dtype=torch.long, device=device
+        )
 
     def _fill(self, start: np.ndarray) -> None:
         fields = dict(zip(self.inputs, start, strict=True))
         states = self.ensemble.states(fields, self.prognostic, self.date)
-        place = self.ensemble.places()
-        check_finite(states, self.prognostic, self.prognostic, self.date, place)
-        names = [self.forcing[i] for i, _ in self._to_start]
-        instants = self.ensemble.at_start(np.stack([fields[n] for n in names]), names) if names else ()
+        check_finite(states, self.prognostic, self.prognostic, self.date, self.ensemble.places())
+        # also forcing that was constant over the training period, which Anemoi counts among the constant fields
         static = [n for n in self.inputs if n not in self.prognostic and n not in self.forcing]
-        for name in (n for n in static if variable(n).time is Time.CONSTANT):
-            self._put(self._start, self.inputs.index(name), self.ensemble.static(fields[name][None])[0])
-        for name in self.forcing:
-            self._start[:, self.inputs.index(name)] = 0.0
-        for name, values in (*zip(self.prognostic, states, strict=True), *zip(names, instants, strict=True)):
-            self._put(self._start, self.inputs.index(name), values)
+        names = taken_at(START, self.forcing)
+        self._start.zero_()  # what a model reads at the end only
+        for these, values in (
+            (self.prognostic, states),
+            (static, self.ensemble.static(np.stack([fields[n] for n in static])) if static else ()),
+            (names, self.ensemble.at_start(np.stack([fields[n] for n in names]), names) if names else ()),
+        ):
+            for name, row in zip(these, values, strict=True):
+                self._start[:, self.inputs.index(name)] = self._tensor(row)
 
     @property
     def n_rows(self) -> int:
@@ -118,39 +124,31 @@ class RollOut:
             place of the points.
         """
         date = self.date + STEP
-        checked = self._filter(values[self._needed], self._checked, date, self.where)
-        if checked is not values:
-            values = values.copy()
-            values[self._needed] = checked
-        rows = self.ensemble.forcing(values, self.forcing)
-        for i, column in self._to_end:
-            self._put(self._end, column, rows[i])
+        values = self._filter(values, self.forcing, date, self.where)
+        rows = self._tensor(self.ensemble.forcing(values, self.forcing))
+        self._put(self._end, self._to_end, rows)
         out = self._computed()
         if not torch.isfinite(out).all():
             check_finite(out.cpu().numpy().T, self.outputs, self.outputs, date, self.ensemble.places())
-        for i, column in self._to_start:
-            self._put(self._start, column, rows[i])
+        self._put(self._start, self._to_start, rows)
         self.set_state(out)
         self.date, self.number = date, self.number + 1
         return out
 
     def set_state(self, out: Tensor) -> None:
         """Take the state from an output (member x point, output)."""
-        for position, column in self._state:
-            self._start[:, column] = out[:, position]
+        self._put(self._start, self._state, out.T)
 
     def progress(self) -> dict[str, np.ndarray]:
         """Everything from which the roll-out goes on to the last bit."""
-        state = self._start[:, [column for _, column in self._state]].cpu().numpy()
-        instants = self._start[:, [column for _, column in self._to_start]].cpu().numpy()
+        state, instants = (self._start[:, columns].cpu().numpy() for _, columns in (self._state, self._to_start))
         held = {f"held_{name}": values for name, values in self._filter.state().items()}
         return {"state": state, "instants": instants, **held, **self.ensemble.progress()}
 
     def restore(self, progress: Mapping[str, np.ndarray], date: datetime, number: int) -> None:
         """Go on from :meth:`progress` of the step ``number``, which led to ``date``."""
-        for values, places in ((progress["state"], self._state), (progress["instants"], self._to_start)):
-            for column, (_, place) in zip(values.T, places, strict=True):
-                self._put(self._start, place, column)
+        for values, (_, columns) in ((progress["state"], self._state), (progress["instants"], self._to_start)):
+            self._start.index_copy_(1, columns, self._tensor(values))
         self._filter.restore({k.removeprefix("held_"): v for k, v in progress.items() if k.startswith("held_")})
         self.ensemble.restore(progress, number)
         self.date, self.number = date, number
@@ -175,9 +173,15 @@ class RollOut:
             self.networks[number](self._start[rows], self._end[rows], out[rows])
         return out
 
+    def _tensor(self, values: np.ndarray) -> Tensor:
+        return torch.from_numpy(np.ascontiguousarray(values, dtype=np.float32)).to(self._start.device)
+
     @staticmethod
-    def _put(tensor: Tensor, column: int, values: np.ndarray) -> None:
-        tensor[:, column] = torch.from_numpy(np.ascontiguousarray(values, dtype=np.float32)).to(tensor.device)
+    def _put(tensor: Tensor, places: tuple[Tensor, Tensor], rows: Tensor) -> None:
+        """Write rows (source, row) into the columns of their variables."""
+        sources, columns = places
+        if len(columns):
+            tensor.index_copy_(1, columns, rows.index_select(0, sources).T)
 
 
 def _check_alike(networks: Sequence[BlockStep]) -> None:

@@ -5,41 +5,29 @@
 
 from __future__ import annotations
 
-import fnmatch
 import logging
-from datetime import datetime, timedelta
-from importlib.metadata import version
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from anemoi.inference.output import Output
-from anemoi.inference.types import State
-from netCDF4 import Dataset
-
-from anemoi_ailand.constants import STEP_HOURS
-from anemoi_ailand.rollout.checkpoint import known_by
-from anemoi_ailand.rollout.checks import check_task
-from anemoi_ailand.variables import Role, variable
+from anemoi_ailand.rollout.land_output import LandOutput
+from anemoi_ailand.rollout.netcdf_file import NetCDFFile, count_times, joined
+from anemoi_ailand.rollout.output_chunks import Chunks, check_chunks, choose_chunks
+from anemoi_ailand.rollout.output_frame import Block, Frame
+from anemoi_ailand.rollout.output_progress import sync
 
 LOG = logging.getLogger(__name__)
 
-#: Most times that are gathered before they are written: compressed chunks want more than one.
-CHUNK_TIMES = 64
-#: Memory that they may take [bytes]; one time is always kept whole.
-GATHERED_BYTES = 2**28
-#: Values of a compressed chunk: 1 MiB.
-CHUNK_SIZE = 2**18
 
-EPOCH = datetime(1970, 1, 1)
-
-
-class LandNetCDFOutput(Output):
-    """Write prognostic and diagnostic variables as CF-1.11 NetCDF, dimensions (time, point).
+class LandNetCDFOutput(LandOutput):
+    """Write prognostic and diagnostic variables as CF-1.11 NetCDF, dimensions (time, point) or (time, member, point).
 
     Names, units, standard names and cell methods come from the table of variables (``t2m`` for ``2t``: a NetCDF
     name begins with a letter); interval means have time bounds; global attributes name checkpoint, its
-    SHA-256, start and versions. The file is written under a temporary name and renamed when it is complete.
+    SHA-256, start, versions and configuration. The file is written under a temporary name and renamed when it is
+    complete. HDF5 files that are open when a process is killed are lost, so a run with restarts writes a part of its
+    own for each, ``forecast.nc.parts/000001.nc``; at the end they are joined, a block of times at a time. The result
+    is that of a run without restarts.
 
     Parameters
     ----------
@@ -47,143 +35,123 @@ class LandNetCDFOutput(Output):
         The file. Its folder is made.
     compression : int
         zlib level, 0 to 9.
+    layout : str, optional
+        ``map``: all points of few times in a chunk; ``series``: many times of few points. By default, some of both.
+    chunks : mapping, optional
+        Instead of ``layout``, sizes ``time`` and ``point``.
+    keep_parts : bool
+        Leave the parts of a run with restarts as the result, a folder that ``xarray.open_mfdataset`` reads.
     **options
-        Of every output of anemoi-inference: ``variables``, ``output_frequency``, ``write_initial_state``,
-        ``post_processors``.
+        Of :class:`~anemoi_ailand.rollout.land_output.LandOutput`.
 
     Raises
     ------
-    ValueError
-        A compression level that is none; a name in ``variables`` that the model does not predict, or none left; a
-        checkpoint of another task.
+    TypeError, ValueError
+        An unknown option, a value that is none; as in the base.
     """
 
-    def __init__(self, context: Any, metadata: Any, *, path: str, compression: int = 4, **options: Any) -> None:
-        super().__init__(context, metadata, **options)
-        check_task(context.checkpoint.task, context.checkpoint.path)
+    def __init__(
+        self,
+        context: Any,
+        metadata: Any,
+        path: str,
+        *,
+        compression: int = 4,
+        layout: str | None = None,
+        chunks: dict[str, int] | None = None,
+        keep_parts: bool = False,
+        **options: Any,
+    ) -> None:
+        super().__init__(context, metadata, path, **options)
         if compression not in range(10):
             raise ValueError(f"`compression` is {compression}. Give a zlib level from 0 to 9.")
-        self.path, self.compression = Path(path), compression
-        self.partial = self.path.with_name(self.path.name + ".partial")
-        self.names = self._selected()
-        self._file: Any = None
-        self._pending: list[tuple[datetime, dict[str, np.ndarray]]] = []
-        self._written = 0
+        self.compression, self.layout, self.keep_parts = compression, layout, keep_parts
+        self._given_chunks = check_chunks(layout, chunks)
+        self._file: NetCDFFile | None = None
+        self._parts: list[int] = []
 
-    def __repr__(self) -> str:
-        return f"LandNetCDFOutput({self.path})"
+    def required_bytes(self, n_states: int, n_rows: int, members: int = 1) -> int:
+        """As in the base; while parts are joined, both are there."""
+        twice = self.restart_every is not None and not self.keep_parts
+        return (2 if twice else 1) * super().required_bytes(n_states, n_rows, members)
 
-    def _selected(self) -> list[str]:
-        """Variables to write, in the order of the model."""
-        order = self.metadata.variable_to_output_tensor_index
-        predicted = sorted(order, key=order.__getitem__)
-        patterns = [p for p in self.variables.select or self.variables.drop or [] if isinstance(p, str)]
-        unknown = [p for p in patterns if not fnmatch.filter(predicted, p)]
-        names = [v for v in predicted if not self.skip_variable(v)]
-        if unknown or not names:
-            raise ValueError(
-                f"`variables` of {self.path} leaves {names or 'nothing'} and names {unknown}, but the model predicts "
-                f"{predicted}. Correct the names."
-            )
-        return names
+    def _own_options(self) -> dict[str, Any]:
+        return {"compression": self.compression, "layout": self.layout, "chunks": self._given_chunks}
 
-    def open(self, state: State) -> None:
-        """Create the file with dimensions, coordinates and variables."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        self.partial.unlink(missing_ok=True)  # of a failed run, which may still hold its lock in this process
-        self._file = Dataset(self.partial, "w", format="NETCDF4")
-        self._file.setncatts(self._global_attributes(state["date"]))
-        n = state["latitudes"].size
-        self._file.createDimension("time", None)
-        self._file.createDimension("bnds", 2)
-        self._file.createDimension("point", n)
-        self._coordinates(state)
-        self._n_times = max(1, min(CHUNK_TIMES, GATHERED_BYTES // (4 * n * len(self.names))))
-        for name in self.names:
-            self._variable(name, n)
+    def _block_times(self, frame: Frame) -> int:
+        self._chunks = choose_chunks(frame, self.layout, self._given_chunks)
+        return self._chunks.block
 
-    def _coordinates(self, state: State) -> None:
-        for axis, unit in (("latitude", "degrees_north"), ("longitude", "degrees_east")):
-            var = self._file.createVariable(axis, "f8", ("point",))
-            var.setncatts({"standard_name": axis, "units": unit})
-            var[:] = state[f"{axis}s"]
-        hours = {"units": f"hours since {EPOCH:%Y-%m-%d %H:%M:%S}", "calendar": "standard"}
-        time = self._file.createVariable("time", "i4", ("time",))
-        time.setncatts({"standard_name": "time", "axis": "T", "bounds": "time_bnds", **hours})
-        self._file.createVariable("time_bnds", "i4", ("time", "bnds")).setncatts(hours)
-        start = self._file.createVariable("forecast_reference_time", "i4")
-        start.setncatts({"standard_name": "forecast_reference_time", **hours})
-        start[...] = _hours(state["date"])
+    def _create(self) -> None:
+        if self.keep_parts and self.restart_every is None:
+            raise ValueError(f"`keep_parts` of {self} needs a run with restarts. Ask for them, or remove `keep_parts`.")
+        self.partial.unlink(missing_ok=True)
+        self._file, self._parts = None, []
+        if self.restart_every is None:
+            self._file = self._new(self.partial, self._chunks)
 
-    def _variable(self, name: str, n_points: int) -> None:
-        row = variable(name)
-        var = self._file.createVariable(
-            row.netcdf_name,
-            "f4",
-            ("time", "point"),
-            fill_value=np.float32(np.nan),
-            chunksizes=(self._n_times, min(n_points, CHUNK_SIZE // self._n_times)),
-            zlib=self.compression > 0,
-            complevel=self.compression or None,
-            shuffle=self.compression > 0,
-        )
-        attributes = {
-            "standard_name": row.standard_name,
-            "long_name": row.long_name,
-            "units": row.units,
-            "cell_methods": row.cell_methods,
-            "short_name": name,
-            "role": "prognostic" if row.role is Role.PROGNOSTIC else "diagnostic",
-            "coordinates": "latitude longitude",
-        }
-        var.setncatts({k: v for k, v in attributes.items() if v is not None})
+    def _new(self, path: Path, chunks: Chunks) -> NetCDFFile:
+        return NetCDFFile(path, self.frame, chunks, self.compression)
 
-    def _global_attributes(self, date: datetime) -> dict[str, str]:
-        checkpoint = Path(str(self.context.checkpoint.path))
-        packages = ("anemoi-ailand", "anemoi-inference", "anemoi-models", "torch")
-        return {
-            "Conventions": "CF-1.11",
-            "title": "Roll-out of the anemoi-ailand land emulator",
-            "source": "anemoi-ailand, an emulator of ecLand",
-            "history": f"{datetime.now():%Y-%m-%dT%H:%M:%S} anemoi-inference run",
-            "initial_date": f"{date:%Y-%m-%dT%H:%M:%S}",
-            "lead_time": str(getattr(self.context, "lead_time", "")),
-            "checkpoint": checkpoint.name,
-            "checkpoint_sha256": known_by(checkpoint),
-            "versions": ", ".join(f"{p} {version(p)}" for p in packages),
-        }
-
-    def write_step(self, state: State) -> None:
-        """Take one state; write when a chunk is full. Variables that a state lacks (lead 0) stay missing."""
-        fields = {n: np.array(state["fields"][n], dtype=np.float32) for n in self.names if n in state["fields"]}
-        self._pending.append((state["date"], fields))
-        if len(self._pending) == self._n_times:
-            self._flush()
-
-    def _flush(self) -> None:
-        if not self._pending:
-            return
-        rows = slice(self._written, self._written + len(self._pending))
-        hours = np.array([_hours(date) for date, _ in self._pending])
-        self._file["time"][rows] = hours
-        self._file["time_bnds"][rows] = np.stack([hours - STEP_HOURS, hours], axis=1)
-        missing = np.full(self._file.dimensions["point"].size, np.nan, dtype=np.float32)
-        for name in self.names:
-            values = np.stack([fields.get(name, missing) for _, fields in self._pending])
-            self._file[variable(name).netcdf_name][rows] = values
-        self._written += len(self._pending)
-        self._pending.clear()
-
-    def close(self) -> None:
-        """Write what is left and give the file its name."""
+    def _write(self, block: Block) -> None:
         if self._file is None:
+            rows = self.rows_of(self.laid_out_for or 1)
+            self._file = self._new(
+                self._unfinished(len(self._parts) + 1),
+                replace(self._chunks, time=max(1, min(self._chunks.time, rows))),
+            )
+        self._file.append(block)
+
+    def _part(self, number: int) -> Path:
+        return self.work / f"{number:06d}.nc"
+
+    def _unfinished(self, number: int) -> Path:
+        return self._part(number).with_suffix(".nc.partial")
+
+    def _secure(self) -> dict[str, Any]:
+        if self._file is not None:
+            file, self._file = self._file, None
+            file.close()
+            sync(file.path)
+            file.path.replace(self._part(len(self._parts) + 1))
+            sync(self.work)
+            self._parts.append(file.rows)
+        return {"parts": list(self._parts)}
+
+    def _reopen(self, secured: dict[str, Any], n_times: int) -> None:
+        self._file, self._parts = None, list(secured["parts"])
+        for number, n_rows in enumerate(self._parts, 1):
+            path = self._part(number)
+            if not path.is_file():
+                raise FileNotFoundError(f"There is no part '{path}', which the restart file names. Start anew.")
+            if (found := count_times(path, self.frame)) != n_rows:
+                raise ValueError(
+                    f"The part '{path}' has {found} times, not {n_rows}. It is of another run: start anew."
+                )
+        for path in self.work.glob("[0-9]*.nc*"):
+            if path.suffix == ".partial" or int(path.stem) > len(self._parts):
+                path.unlink()
+
+    def _finish(self) -> None:
+        if self.restart_every is None:
+            self._complete()
             return
-        self._flush()
-        self._file.close()
-        self._file = None
-        self.partial.replace(self.path)
-        LOG.info("Roll-out written to %s: %d times", self.path, self._written)
+        self._secure()
+        if self.keep_parts:
+            LOG.info("The result is %d parts in %s", len(self._parts), self.work)
+            return
+        parts = [self._part(k) for k in range(1, len(self._parts) + 1)]
+        self._file = self._new(self.partial, self._chunks)
+        for block in joined(parts, self.frame, self._times):
+            self._file.append(block)
+        self._complete()
+        for path in parts:
+            path.unlink()
 
-
-def _hours(date: datetime) -> int:
-    return int((date - EPOCH) / timedelta(hours=1))
+    def _complete(self) -> None:
+        """Close the file and give it its name."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+            sync(self.partial)
+            self.partial.replace(self.path)

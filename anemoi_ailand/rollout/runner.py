@@ -6,10 +6,12 @@
 from __future__ import annotations
 
 import datetime
+import errno
 import json
 import logging
 from collections.abc import Generator
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from anemoi.inference.runner import Runner, RunnerClasses
@@ -33,6 +35,9 @@ from anemoi_ailand.rollout.step_tensor import LandMetadata, StepTensorHandler
 
 LOG = logging.getLogger(__name__)
 
+#: Dates of forcing that are read at once, and memory for those in use and those ahead [bytes].
+READ_DATES, READ_BYTES = 4, 2**27
+
 #: Options of a run that may change when it goes on.
 _FREE = (
     "lead_time", "verbosity", "use_profiler", "env", "description", "name", "debugging_info", "device", "runner",
@@ -43,10 +48,11 @@ _FREE = (
 class LandForecasterRunner(Runner):
     """Prognostic roll-out of the land with the forcing over each step, on any points.
 
-    Configuration, inputs, processors and outputs are anemoi-inference's own. Different are: forcing stored at the end of a
-    step goes with that step and is read ahead in the background, points come from the initial state, members are folded into
-    points, a run that was stopped goes on from its last restart file, and what a run needs is checked before its first
-    step. ``checkpoint`` may be the name of a pretrained network; one of the package is verified before it is unpickled.
+    Configuration, inputs, processors and outputs are anemoi-inference's own. Different are: forcing stored at the end
+    of a step goes with that step and is read ahead in the background, points come from the initial state, members are
+    folded into points, a run that was stopped goes on from its last restart file, and what a run needs is checked
+    before its first step. ``checkpoint`` may be the name of a pretrained network; one of the package is verified before
+    it is unpickled.
 
     Parameters
     ----------
@@ -73,7 +79,13 @@ class LandForecasterRunner(Runner):
         if isinstance(config.checkpoint, str):  # else a place to download from
             config = config.model_copy(update={"checkpoint": str(there(checkpoint_path(config.checkpoint)))})
         classes = RunnerClasses(tensor_handler=StepTensorHandler, metadata=LandMetadata)
-        super().__init__(config, classes=classes)
+        try:
+            super().__init__(config, classes=classes)
+        except BadZipFile as error:
+            raise ValueError(
+                f"'{config.checkpoint}' is no inference checkpoint ({error}). Give the file 'inference-*.ckpt' that "
+                "the training writes."
+            ) from error
         check_task(self.checkpoint.task, self.config.checkpoint)
         self._restarts: Restarts | None = None
         self._going_on: Restart | None = None
@@ -108,8 +120,7 @@ class LandForecasterRunner(Runner):
         for name, forcing in self.dynamic_forcings_inputs.items():
             date = self.reference_date or self.prognostics_inputs[name].default_initial_date()
             check_coverage(available_dates(forcing), date, lead, STEP)
-        if self.config.trace_path:
-            raise ValueError("`trace_path` is not known to the land. Leave it out.")
+        _check_known(self.config)
         restart = self.options.restart
         self._leaves = list(leaves(self.outputs[self._dataset]))
         check_outputs(self._leaves, restart=restart is not None)
@@ -131,12 +142,18 @@ class LandForecasterRunner(Runner):
     def _path(self) -> Any:
         return checkpoint_path(str(self.checkpoint.path))
 
+    @property
+    def _further(self) -> tuple[str, ...]:
+        """Checkpoints of an ensemble beside the run's own."""
+        return self.options.ensemble.checkpoints if self.options.ensemble else ()
+
     def _identity(self) -> dict[str, Any]:
         """What makes this run another than others, as JSON has it."""
         config = {k: v for k, v in dict(self.config).items() if k not in _FREE}
         date = self.reference_date or self.prognostics_inputs[self._dataset].default_initial_date()
         own = {k: v for k, v in self.options.model_dump().items() if k in ("ensemble", "bad_forcing")}
-        return json.loads(json.dumps({**config, **own, "date": date}, default=str))
+        further = [known_by(checkpoint_path(p)) for p in self._further]
+        return json.loads(json.dumps({**config, **own, "further": further, "date": date}, default=str))
 
     def forecast(
         self, lead_time: Any, input_tensors_numpy: dict[str, Any], input_states: dict[str, Any]
@@ -157,7 +174,7 @@ class LandForecasterRunner(Runner):
         dates = [roll.date + k * STEP for k in range(1, steps - roll.number + 1)]
         with self._forcing(dates, where) as forcing, Progress(len(dates), self.verbosity == 0, "Roll-out") as bar:
             for date in dates:
-                yield from self._one(roll, forcing.get(date), state, roll.number + 1 == steps)
+                yield from self._one(roll, _read(forcing, date), state, roll.number + 1 == steps)
                 bar.date(date)
                 self._keep(roll, last=date == dates[-1])
         self._end(roll, where)
@@ -187,7 +204,7 @@ class LandForecasterRunner(Runner):
         """Networks, members and their state, at the start or where the run goes on."""
         options = self.options
         where = (state["latitudes"], state["longitudes"])
-        paths = [self._path, *(options.ensemble.checkpoints if options.ensemble else ())]
+        paths = [self._path, *self._further]
         networks = [BlockStep(load_step(p, self.device), options.threads, options.block_rows) for p in paths]
         ensemble = Ensemble(options.ensemble or SINGLE, *where)
         self._rows = ensemble.places()
@@ -196,8 +213,13 @@ class LandForecasterRunner(Runner):
             there = self._going_on.arrays["state"].shape[0]
             if there != roll.n_rows:
                 raise ValueError(
-                    f"The restart file has {there} rows, the run {roll.n_rows} (points x members). Give the same points, "
-                    "or remove the restart files to start again."
+                    f"The restart file has {there} rows, the run {roll.n_rows} (points x members). Give the same "
+                    "points, or remove the restart files to start again."
+                )
+            if self._going_on.number >= self._steps:
+                raise ValueError(
+                    f"The restart file is of step {self._going_on.number}, and `lead_time` {self.config.lead_time} is "
+                    f"{self._steps} steps. Give a longer one, or remove the restart files to start again."
                 )
             roll.restore(self._going_on.arrays, self._going_on.date, self._going_on.number)
             LOG.info("The run goes on after step %d, %s", roll.number, roll.date)
@@ -234,7 +256,8 @@ class LandForecasterRunner(Runner):
         def load(wanted: Any) -> np.ndarray:
             return np.concatenate([p.load_forcings_array(list(wanted), state) for p in providers])
 
-        return ReadAhead(load, dates, bytes_per_date=4 * len(self._forcing_names()) * where[0].size)
+        per_date = 4 * len(self._forcing_names()) * where[0].size
+        return ReadAhead(load, dates, block=READ_DATES, max_bytes=READ_BYTES, bytes_per_date=per_date)
 
     def _keep(self, roll: RollOut, *, last: bool) -> None:
         """Write a restart file if it is time, or if the run is asked to stop; then stop."""
@@ -259,6 +282,22 @@ class LandForecasterRunner(Runner):
     def _combine_states(self, *states: dict[str, Any]) -> dict[str, Any]:
         """The stock union of the inputs, once they are on the same points: stock, they must be so to the last bit."""
         return super()._combine_states(*on_same_points(states))
+
+
+def _check_known(config: Any) -> None:
+    for option in ("trace_path", "predict_kwargs"):
+        if getattr(config, option):
+            raise ValueError(f"`{option}` is not known to the land. Leave it out.")
+    if config.precision not in (None, "32", "float32"):
+        raise ValueError(f"`precision` is {config.precision}, but the land is stepped in float32. Leave it out.")
+
+
+def _read(forcing: ReadAhead, date: datetime.datetime) -> np.ndarray:
+    """Forcing at a date; what a library says of a damaged file, in whatever kind of error, is a failure to read it."""
+    try:
+        return forcing.get(date)
+    except RuntimeError as error:
+        raise OSError(errno.EIO, str(error)) from error
 
 
 class _Nothing:

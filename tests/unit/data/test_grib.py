@@ -23,6 +23,7 @@ from grib_writer import (
     refuse,
     stamps,
 )
+from land_files import ramp, write_land
 
 from anemoi_ailand.data.grib import GribReader
 from anemoi_ailand.data.reader import Reader, open_reader
@@ -134,6 +135,13 @@ def test_accumulation_decreases(archive: Archive) -> None:
     reader = GribReader(files(archive.folder))
     with pytest.raises(ValueError, match=r"accumulated tp decreases before 2020-04-01 12:00.*`restart_hours`"):
         reader.read(["avg_tprate"], DATES[1:3])
+
+
+def test_netcdf_that_is_given_as_grib(tmp_path: Path) -> None:
+    """It is said what it is."""
+    path = write_land(tmp_path / "a.grib", {"swvl1": ramp(5, 3, 0.1)}, DATES)
+    with pytest.raises(ValueError, match=r"\['a.grib'\] are NetCDF, not GRIB. Correct `path` or `layout`"):
+        GribReader([path])
 
 
 def test_parameter_missing(archive: Archive) -> None:

@@ -81,6 +81,15 @@ def test_files_of_different_points(tmp_path):
         scan(resolve(str(native)))
 
 
+def test_longitudes_in_two_conventions_are_one_place(tmp_path):
+    """One file goes once round."""
+    native = native_copy(tmp_path / "n")
+    before = len(scan(resolve(str(native))))
+    with netCDF4.Dataset(native / "surfclim", "a") as ds:
+        ds["lon"][:] = ds["lon"][:] + 360.0
+    assert len(scan(resolve(str(native)))) == before > 1
+
+
 def test_nothing_of_ecland(tmp_path):
     """Files are named."""
     with pytest.raises(ValueError, match=r"None of .*o_ggd.nc.* is a file of ecLand"):

@@ -76,6 +76,20 @@ def test_pattern_not_understood(pattern):
         resolve(pattern)
 
 
+def test_file_that_may_not_be_read(years, monkeypatch):
+    """Said at once, with the first one; the system is asked, as the owner of the tests may read everything."""
+    monkeypatch.setattr("os.access", lambda path, mode: path.name != "land_2020.nc")
+    with pytest.raises(PermissionError, match=r"1 of 3 files may not be read, first '.*land_2020.nc'"):
+        resolve(str(years))
+
+
+def test_dataset_is_no_folder_of_files(tmp_path):
+    """The repair is said."""
+    (tmp_path / "a.zarr" / "data").mkdir(parents=True)
+    with pytest.raises(ValueError, match=r"a.zarr' is a zarr store, not files. Give .* `dataset: .*a.zarr`"):
+        resolve(str(tmp_path / "a.zarr"))
+
+
 def test_empty_list():
     """Nothing to read is an error."""
     with pytest.raises(ValueError, match="empty"):

@@ -121,6 +121,36 @@ def test_other_points(tmp_path):
         PointReader([tmp_path / "a.nc", moved])
 
 
+def test_longitudes_in_two_conventions_are_one_place(tmp_path):
+    """State from -180 to 180, forcing from 0 to 360; those of the first file stand for both."""
+    paths = [
+        write_land(tmp_path / f"{name}.nc", {name: ramp(4, 3, start)}, stamps(4))
+        for name, start in (("swvl1", 0.1), ("q", 0.01))
+    ]
+    spoil(paths[0], "longitude", [-10.0, -180.0, 20.0])
+    spoil(paths[1], "longitude", [350.0, 180.0, 20.0])
+    reader = PointReader(paths)
+    assert set(reader.variables) == {"swvl1", "q"}
+    np.testing.assert_array_equal(reader.longitudes, [-10.0, -180.0, 20.0])
+
+
+def test_coordinates_that_are_none(tmp_path):
+    """Latitude and longitude swapped."""
+    path = write(tmp_path, "a.nc", 4)
+    spoil(path, "latitude", 120.0, 1)
+    with pytest.raises(ValueError, match=r"'latitude' in '.*a.nc' is 120 at point 1"):
+        PointReader([path])
+
+
+def test_stamp_twice_in_a_file(tmp_path):
+    """And stamps that are not sorted: the record is named."""
+    for name, hours in (("twice", [0, 6, 6, 12]), ("mixed", [0, 12, 6, 18])):
+        path = write(tmp_path, f"{name}.nc", 4)
+        spoil(path, "time", 175320 + np.array(hours))
+        with pytest.raises(ValueError, match=rf"{name}.nc' does not increase at record 2. Sort or repair"):
+            PointReader([path])
+
+
 def test_no_common_period(tmp_path):
     """State of one year, forcing of another."""
     a = write(tmp_path, "a.nc", 4)

@@ -3,6 +3,8 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """State, static fields and forcing of a roll-out from files."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import netCDF4
@@ -12,6 +14,7 @@ from grib_writer import Archive, Grid, files, points
 from land_files import FIRST, STEP, ramp, stamps, write_land
 
 from anemoi_ailand.rollout import input as under_test
+from anemoi_ailand.rollout.file_lock import NETCDF_LOCK
 from anemoi_ailand.rollout.input import EcLandInput
 
 N_DATES, N_POINTS = 9, 3
@@ -38,7 +41,7 @@ def path(tmp_path_factory):
 
 
 def opened(path, variables, purpose="dynamic_forcings", context=None, **options):
-    names = dict.fromkeys([*STATE, *STATIC, *FORCING], "typed")
+    names = dict.fromkeys([*STATE, *STATIC, *FORCING, *variables], "typed")
     metadata = SimpleNamespace(dataset_name="data", typed_variables=names)
     context = context or Context()
     return EcLandInput(context, metadata, path=str(path), variables=list(variables), purpose=purpose, **options)
@@ -100,17 +103,107 @@ def test_forcing_is_read_in_blocks(path, monkeypatch):
     assert reads == [3, 3, 3]
 
 
-@pytest.mark.parametrize(("limit", "expected"), [(4 * 3 * N_POINTS * 2, 2), (1, 1), (2**28, 9)])
+def reads_of(source, monkeypatch):
+    """Numbers of dates that the reader is asked for, in a list that grows."""
+    reads, read = [], source.reader.read
+    monkeypatch.setattr(source.reader, "read", lambda n, d: (reads.append(len(d)), read(n, d))[1])
+    return reads
+
+
+@pytest.mark.parametrize(("limit", "expected"), [(4 * 3 * N_POINTS * 4, 2), (1, 1), (2**28, 9)])
 def test_blocks_are_bounded_in_memory(path, monkeypatch, limit, expected):
-    """A large grid is read date by date."""
+    """A large grid is read date by date; the block in use and the one ahead count."""
     monkeypatch.setattr(under_test, "READ_AHEAD_BYTES", limit)
-    assert len(opened(path, FORCING)._dates_ahead(DATES[0])) == expected
+    source = opened(path, FORCING)
+    reads = reads_of(source, monkeypatch)
+    forcing(source, DATES[0])
+    source.close()
+    assert reads[0] == expected
 
 
-def test_nothing_is_read_beyond_the_end_of_the_run(path):
+@pytest.mark.parametrize("read_ahead", [True, False])
+def test_nothing_is_read_beyond_the_end_of_the_run(path, monkeypatch, read_ahead):
     """What comes later may be bad or take long."""
-    context = Context(start=DATES[1], lead=3 * STEP)
-    assert opened(path, FORCING, context=context)._dates_ahead(DATES[2]) == DATES[2:5]
+    source = opened(path, FORCING, context=Context(start=DATES[1], lead=3 * STEP), read_ahead=read_ahead)
+    reads = reads_of(source, monkeypatch)
+    for date in DATES[2:5]:
+        forcing(source, date)
+    source.close()
+    assert sum(reads) == 3
+
+
+def test_next_block_is_read_in_the_background(path, monkeypatch):
+    """While the model computes, and by another thread; without `read_ahead` it waits to be asked for."""
+    monkeypatch.setattr(under_test, "READ_AHEAD", 3)
+    for read_ahead, expected in ((True, [3, 3]), (False, [3])):
+        source = opened(path, FORCING, read_ahead=read_ahead)
+        reads = reads_of(source, monkeypatch)
+        forcing(source, DATES[0])
+        time.sleep(0.2)
+        assert reads == expected
+        source.close()
+
+
+def test_error_of_a_block_comes_at_its_date(path, monkeypatch):
+    """Earlier dates of the block are given; the message names the date."""
+    source = opened(path, FORCING)
+    read = source.reader.read
+
+    def breaks(names, dates):
+        if DATES[4] in dates:
+            raise OSError("the disk is gone")
+        return read(names, dates)
+
+    monkeypatch.setattr(source.reader, "read", breaks)
+    for date in DATES[:4]:
+        assert np.isfinite(forcing(source, date)["t"]).all()
+    with pytest.raises(OSError, match="values at 2020-01-02 00:00 could not be read: the disk is gone"):
+        forcing(source, DATES[4])
+
+
+def test_netcdf_is_read_under_the_lock_of_the_library(path):
+    """A writer that holds it is not disturbed."""
+    source = opened(path, FORCING)
+    forcing(source, DATES[0])
+    source.close()
+    with NETCDF_LOCK, ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(source._read, ["t"], [DATES[0]])
+        time.sleep(0.1)
+        assert not waiting.done()
+        NETCDF_LOCK.release()
+        assert waiting.result(timeout=5).shape == (1, 1, N_POINTS)
+        NETCDF_LOCK.acquire()
+
+
+def test_defaults_fill_what_the_files_lack(path, caplog):
+    """In the state, in static fields and in forcing, and it is logged; what the files hold goes before."""
+    numbers = {"src": 0.2, "cl": 0.5, "avg_cpfr": 0.25, "stl1": 200.0}
+    state = opened(path, ["stl1", "src"], "prognostics", defaults=numbers).create_input_state(dates=DATES[:1])
+    np.testing.assert_array_equal(state["fields"]["src"], np.full((1, N_POINTS), 0.2, "f4"))
+    np.testing.assert_allclose(state["fields"]["stl1"], [[280.0, 280.01, 280.02]], rtol=1e-6)
+    static = opened(path, ["z", "cl"], "constant_forcings", defaults=numbers).create_input_state(dates=DATES[:1])
+    np.testing.assert_array_equal(static["fields"]["cl"], np.full((1, N_POINTS), 0.5))
+    moving = forcing(opened(path, ["avg_cpfr", "t"], defaults=numbers), DATES[3])
+    np.testing.assert_array_equal(moving["avg_cpfr"], np.full((1, N_POINTS), 0.25))
+    np.testing.assert_allclose(moving["t"], ramp(N_DATES, N_POINTS, 270.0)[3:4], rtol=1e-6)
+    said = [r.getMessage() for r in caplog.records if r.levelname == "WARNING"]
+    assert said == [
+        f"Not in 'land.nc', filled for {purpose}: {name} = {value:g}, from `defaults`"
+        for purpose, name, value in (
+            ("prognostics", "src", 0.2), ("constant_forcings", "cl", 0.5), ("dynamic_forcings", "avg_cpfr", 0.25)
+        )
+    ]  # fmt: skip
+
+
+def test_physics_fills_the_state_and_nothing_else(tmp_path):
+    """Liquid water in snow for a state; the same variable is missing for any other purpose."""
+    snow = np.array([[0.0, 5.0]])
+    path = write_land(tmp_path / "a.nc", {"sd": snow, "rsn": 200.0 + snow, "stl1": 270.0 + snow}, DATES[:1])
+    fields = opened(path, ["sd", "slw", "snowc"], "prognostics").create_input_state(dates=DATES[:1])["fields"]
+    np.testing.assert_array_equal(fields["slw"], [[0.0, 0.0]])
+    assert fields["snowc"][0, 0] == 0.0 < fields["snowc"][0, 1] < 1.0
+    with pytest.raises(ValueError, match=r"has no \['slw'\] for dynamic_forcings.* give a number in `defaults`"):
+        _ = opened(path, ["sd", "slw"]).filled
 
 
 def test_forcing_beyond_the_files_is_refused(path):

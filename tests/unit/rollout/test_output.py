@@ -3,47 +3,36 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """CF NetCDF of a roll-out."""
 
-from datetime import datetime, timedelta
+import json
+import os
+import signal
 from pathlib import Path
-from types import SimpleNamespace
 
 import netCDF4
 import numpy as np
 import pytest
 import xarray as xr
+from output_case import (
+    N_POINTS,
+    NAMES,
+    PROGNOSTIC,
+    START,
+    STEP,
+    assert_same,
+    go_on,
+    killed,
+    made,
+    remember,
+    resumed,
+    state,
+    whole,
+)  # fmt: skip
 
 from anemoi_ailand.constants import TASK_NAME
-from anemoi_ailand.rollout import output as under_test
-from anemoi_ailand.rollout.output import CHUNK_TIMES, LandNetCDFOutput
+from anemoi_ailand.rollout import output_chunks
+from anemoi_ailand.rollout.output import LandNetCDFOutput
+from anemoi_ailand.rollout.output_chunks import CHUNK_TIMES
 from anemoi_ailand.variables import VARIABLES, variable
-
-START, STEP = datetime(2022, 1, 1), timedelta(hours=6)
-PROGNOSTIC, DIAGNOSTIC = ["swvl1", "stl1"], ["2t", "slhf"]
-NAMES = [*PROGNOSTIC, *DIAGNOSTIC]
-N_POINTS = 5
-
-
-def made(path, task=TASK_NAME, **options):
-    """An output with metadata and runner made by hand."""
-    checkpoint = SimpleNamespace(task=task, path=str(path.parent / "best.ckpt"))
-    context = SimpleNamespace(
-        reference_date=START, typed_variables={}, checkpoint=checkpoint, lead_time=timedelta(days=1),
-        write_initial_state=True, output_frequency=None,
-    )  # fmt: skip
-    order = {n: i for i, n in enumerate(NAMES)}
-    metadata = SimpleNamespace(dataset_name="data", typed_variables={}, variable_to_output_tensor_index=order)
-    return LandNetCDFOutput(context, metadata, path=str(path), **options)
-
-
-def state(k, names=NAMES):
-    values = np.random.default_rng(k).normal(size=(len(NAMES), N_POINTS)).astype("f4")
-    return {
-        "date": START + k * STEP,
-        "step": k * STEP,
-        "latitudes": np.linspace(-60.0, 70.0, N_POINTS),
-        "longitudes": np.linspace(0.0, 350.0, N_POINTS),
-        "fields": {n: values[NAMES.index(n)] for n in names},
-    }
 
 
 def write(path, n_steps, **options):
@@ -234,7 +223,7 @@ def test_checkpoint_of_another_task_is_refused(tmp_path, task):
 @pytest.mark.parametrize(("limit", "expected"), [(1, 1), (3 * 4 * N_POINTS * len(NAMES), 3), (2**28, CHUNK_TIMES)])
 def test_gathered_times_are_bounded_in_memory(tmp_path, monkeypatch, limit, expected):
     """A large grid is written every few steps."""
-    monkeypatch.setattr(under_test, "GATHERED_BYTES", limit)
+    monkeypatch.setattr(output_chunks, "GATHERED_BYTES", limit)
     with netCDF4.Dataset(write(tmp_path / "f.nc", 7)) as ds:
         assert ds["swvl1"].chunking() == [expected, N_POINTS]
         np.testing.assert_array_equal(ds["stl1"][7], state(7)["fields"]["stl1"])
@@ -243,3 +232,123 @@ def test_gathered_times_are_bounded_in_memory(tmp_path, monkeypatch, limit, expe
 def test_name_of_the_output_says_where_it_goes(tmp_path):
     """It stands in the log."""
     assert repr(made(Path(tmp_path) / "f.nc")) == f"LandNetCDFOutput({tmp_path / 'f.nc'})"
+
+
+def test_path_alone_is_enough(tmp_path):
+    """`output: {land-netcdf: forecast.nc}`."""
+    like = made(tmp_path / "f.nc")
+    assert LandNetCDFOutput(like.context, like.metadata, "other.nc").path == Path("other.nc")
+
+
+def test_every_restart_is_a_complete_file(tmp_path):
+    """Readable while the run goes on, under the name of its number; nothing else but what waits."""
+    output = made(tmp_path / "f.nc")
+    output.restart_every = 4
+    output.open(state(0, PROGNOSTIC))
+    output.write_initial_state(state(0, PROGNOSTIC))
+    go_on(output, 1, 9, None, 4)
+    parts = tmp_path / "f.nc.parts"
+    assert sorted(p.name for p in parts.iterdir()) == ["000001.nc", "000002.nc", "run.npz"]
+    with xr.open_dataset(parts / "000002.nc") as part:
+        np.testing.assert_array_equal(part.swvl1[-1], state(8)["fields"]["swvl1"])
+        assert part.sizes["time"] == 4
+
+
+def test_parts_are_kept_as_the_result(tmp_path):
+    """A folder that xarray reads as one; there is no joined file."""
+    whole(tmp_path / "f.nc", 30, every=8, keep_parts=True)
+    assert [p.name for p in tmp_path.iterdir()] == ["f.nc.parts"]
+    joined = whole(tmp_path / "joined.nc", 30)
+    with (
+        xr.open_mfdataset(str(tmp_path / "f.nc.parts" / "*.nc"), data_vars="minimal") as run,
+        xr.open_dataset(joined) as one,
+    ):
+        for name in ("swvl1", "t2m", "slhf", "time", "time_bnds"):
+            np.testing.assert_array_equal(run[name].values, one[name].values)
+        assert run.sizes["time"] == 31
+
+
+def test_parts_without_restarts_are_refused(tmp_path):
+    """There would be none."""
+    output = made(tmp_path / "f.nc", keep_parts=True)
+    with pytest.raises(ValueError, match="needs a run with restarts"):
+        output.open(state(0))
+
+
+def test_killed_while_parts_are_joined(tmp_path):
+    """The parts are there until the joined file has its name."""
+    path = tmp_path / "f.nc"
+    child = os.fork()
+    if child == 0:
+        try:
+            output = made(path)
+            output.restart_every = 5
+            output.open(state(0, PROGNOSTIC))
+            output.write_initial_state(state(0, PROGNOSTIC))
+            go_on(output, 1, 13, None, 5, lambda k, progress: remember(path, k, progress))
+            output._complete = lambda: os.kill(os.getpid(), signal.SIGKILL)
+            output.close()
+        finally:
+            os._exit(0)
+    assert os.waitpid(child, 0)[1] == signal.SIGKILL
+    assert (tmp_path / "f.nc.partial").is_file()
+    resumed(path, 13, None, 5)
+    assert_same(path, whole(tmp_path / "undisturbed.nc", 13))
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["f.nc", "restart.json", "undisturbed.nc"]
+
+
+@pytest.mark.parametrize("damage", ["gone", "cut off", "of another run"])
+def test_resume_refuses_damaged_parts(tmp_path, damage):
+    """The error names the part."""
+    path = tmp_path / "f.nc"
+    killed(path, 12, None, 5)
+    part = tmp_path / "f.nc.parts" / "000002.nc"
+    if damage == "gone":
+        part.unlink()
+    elif damage == "cut off":
+        part.write_bytes(part.read_bytes()[:2000])
+    else:
+        part.write_bytes((tmp_path / "f.nc.parts" / "000001.nc").read_bytes())  # six times, not five
+    with pytest.raises((FileNotFoundError, ValueError), match=r"000002.nc"):
+        resumed(path, 20, None, 5)
+
+
+def test_resume_without_further_restarts(tmp_path):
+    """What is there is joined with the rest all the same."""
+    path = tmp_path / "f.nc"
+    killed(path, 12, None, 5)
+    output, restart = made(path), json.loads((tmp_path / "restart.json").read_text())
+    output.resume(state(10), restart["progress"])
+    go_on(output, 11, 20, None, None)
+    output.close()
+    assert_same(path, whole(tmp_path / "undisturbed.nc", 20))
+
+
+@pytest.mark.parametrize(
+    ("options", "chunk"),
+    [({"layout": "map"}, [64, 5]), ({"layout": "series"}, [1460, 5]), ({"chunks": {"time": 7, "point": 2}}, [7, 2])],
+)
+def test_chunks_in_the_file(tmp_path, options, chunk):
+    """Those that were asked for, with and without restarts."""
+    for every in (None, 6):
+        with netCDF4.Dataset(whole(tmp_path / "f.nc", 20, every=every, **options)) as ds:
+            assert ds["swvl1"].chunking() == chunk
+            np.testing.assert_array_equal(ds["swvl1"][20], state(20)["fields"]["swvl1"])
+
+
+def test_joining_takes_twice_the_room(tmp_path):
+    """Parts and joined file are there at the same time."""
+    output = made(tmp_path / "f.nc")
+    alone = output.required_bytes(1000, N_POINTS)
+    output.restart_every = 10
+    assert output.required_bytes(1000, N_POINTS) >= 2 * alone
+    assert alone >= 1000 * N_POINTS * len(NAMES) * 4
+
+
+def test_members_of_the_evaluation(tmp_path):
+    """The mean of an ensemble is read as the variable itself, and the members are no field (time, point)."""
+    from anemoi_ailand.evaluation.inputs import open_fields
+
+    run = whole(tmp_path / "f.nc", 4, ensemble=3, members=True, statistics=["mean", "spread"])
+    fields = open_fields(run)
+    assert set(fields.units) == {*NAMES, "swvl1_spread", "stl1_spread", "t2m_spread", "slhf_spread"}

@@ -1,0 +1,232 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""Units and kinds of time of what crosses: stated by the configuration or the checkpoint, never guessed."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from anemoi_ailand.constants import STEP_HOURS, WATER_DENSITY
+from anemoi_ailand.data.netcdf import same_units
+from anemoi_ailand.rollout.output_options import check_known
+from anemoi_ailand.variables import Time, variable
+
+LOG = logging.getLogger(__name__)
+
+#: Factors to the units of the table, by the unit that is given. Water is counted as liquid.
+FACTORS: dict[str, dict[str, float]] = {
+    "kg m-2": {"m": WATER_DENSITY, "m of water equivalent": WATER_DENSITY, "mm": 1.0},
+    "kg m-2 s-1": {"mm s-1": 1.0, "m s-1": WATER_DENSITY},
+    "Pa": {"hPa": 100.0},
+    "1": {"%": 0.01},
+}
+
+#: Amounts over an interval of which the table has the mean rate.
+AMOUNTS = {"W m-2": "J m-2", "kg m-2 s-1": "kg m-2"}
+
+#: Hours that a mean covers, before its stamp.
+WINDOWS = {Time.INTERVAL_MEAN: STEP_HOURS, Time.LATE_MEAN: STEP_HOURS // 2}
+
+_OPTIONS = ("field", "units", "accumulated", "hours", "instants", "held", "dataset")
+_FEEDBACK = ("variable", "units")
+_SECONDS = 3600.0
+
+
+@dataclass(frozen=True)
+class Taken:
+    r"""One forcing of the land from a field of the atmosphere.
+
+    .. math:: u = a\,x / s
+
+    with :math:`s` the seconds over which an amount :math:`x` was gathered, 1 for anything else.
+
+    Attributes
+    ----------
+    name, field : str
+        Of the land's table; of the atmosphere.
+    factor : float
+        :math:`a`, from the units of the field to those of the table, or of its amount.
+    seconds : float
+        :math:`s`.
+    hours : float
+        What a value covers before its stamp; 0 for an instant.
+    instants : bool
+        Whether a mean is made from instants at the ends of the atmosphere's steps.
+    """
+
+    name: str
+    field: str
+    factor: float
+    seconds: float
+    hours: float
+    instants: bool = False
+
+
+@dataclass(frozen=True)
+class Fed:
+    """One field of the atmosphere that the land overwrites: ``factor`` times the land's variable."""
+
+    field: str
+    name: str
+    factor: float
+
+
+@dataclass(frozen=True)
+class Forcing:
+    """Where all forcing of the land comes from: fields, values kept from the start, datasets by variable."""
+
+    taken: tuple[Taken, ...]
+    held: tuple[str, ...]
+    datasets: Mapping[str, str]
+
+
+def factor_between(given: str, wanted: str, what: str) -> float:
+    """Factor by which values in ``given`` become values in ``wanted``.
+
+    Raises
+    ------
+    ValueError
+        No factor is known.
+    """
+    if same_units(given, wanted):
+        return 1.0
+    for a, b, power in ((given, wanted, 1), (wanted, given, -1)):
+        for name, factor in FACTORS.get(b, {}).items():
+            if same_units(a, name):
+                return factor**power
+    raise ValueError(
+        f"{what} is in '{given}', but '{wanted}' is needed, and no factor is known between them; to '{wanted}' lead "
+        f"{sorted({wanted, *FACTORS.get(wanted, {})})}. State the true `units`, or convert the field before."
+    )
+
+
+def read_forcing(
+    config: Mapping[str, Any],
+    needed: Sequence[str],
+    units: Mapping[str, str | None],
+    step: float,
+    can_hold: Sequence[str],
+) -> Forcing:
+    """Forcing of the land by the configuration; what it does not name is taken from a field of the same name.
+
+    Parameters
+    ----------
+    config : mapping
+        Forcing to field, or to a mapping with some of ``field, units, accumulated, hours, instants, held, dataset``.
+    needed : sequence of str
+        What the land needs every step, without sun and calendar.
+    units : mapping of str to str or None
+        Fields of the atmosphere, with units where its checkpoint knows them.
+    step : float
+        Of the atmosphere [h].
+    can_hold : sequence of str
+        Forcing that the land's state holds at the start of a step.
+
+    Raises
+    ------
+    TypeError
+        An option that there is not.
+    ValueError
+        A forcing or field that there is not, units that are unknown or cannot be converted, an interval that does not
+        fit the step.
+    """
+    unknown = [n for n in config if n not in needed]
+    if unknown:
+        raise ValueError(f"`forcing` names {unknown}, which the land does not take; it needs {list(needed)}.")
+    taken, held, datasets = [], [], {}
+    for name in needed:
+        given = config.get(name, name)
+        options = {"field": given} if isinstance(given, str) else dict(given)
+        check_known(options, _OPTIONS, f"`forcing.{name}`")
+        if options.get("held"):
+            _check_held(name, options, can_hold)
+            held.append(name)
+        elif "dataset" in options:
+            datasets[name] = str(options["dataset"])
+        else:
+            taken.append(_taken(name, {"field": name, **options}, units, step))
+    return Forcing(tuple(taken), tuple(held), datasets)
+
+
+def read_feedback(config: Mapping[str, Any], made: Sequence[str], units: Mapping[str, str | None]) -> tuple[Fed, ...]:
+    """Fields that the land overwrites: field to variable of the land, or to a mapping of ``variable`` and ``units``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As in :func:`read_forcing`.
+    """
+    fed = []
+    for field, given in config.items():
+        options = {"variable": given} if isinstance(given, str) else dict(given)
+        check_known(options, _FEEDBACK, f"`feedback.{field}`")
+        name = options.get("variable", field)
+        if name not in made:
+            raise ValueError(f"`feedback.{field}` is '{name}', which the land does not make; it makes {list(made)}.")
+        stated = _units_of(field, options.get("units"), units, f"`feedback.{field}`")
+        fed.append(Fed(field, name, factor_between(variable(name).units, stated, f"'{name}' of the land")))
+    return tuple(fed)
+
+
+def _taken(name: str, options: Mapping[str, Any], units: Mapping[str, str | None], step: float) -> Taken:
+    what, row, field = f"`forcing.{name}`", variable(name), str(options["field"])
+    stated = _units_of(field, options.get("units"), units, what)
+    window = WINDOWS.get(row.time, 0)
+    if options.get("instants"):
+        if not window or options.get("accumulated") or "hours" in options:
+            raise ValueError(
+                f"{what} has `instants`, which is for means, without `accumulated` and `hours`. Remove one."
+            )
+        _check_divides(step, window, what)
+        return Taken(name, field, factor_between(stated, row.units, f"'{field}'"), 1.0, step, instants=True)
+    if window and field != name and not {"accumulated", "hours"} & options.keys():
+        raise ValueError(
+            f"{what} is a mean over {window} h: say what '{field}' is. `hours: {min(step, window):g}` for a mean over "
+            "so many hours, `instants: true` for instants, `accumulated: true` for an amount."
+        )
+    hours = float(options.get("hours", min(step, window)))
+    if window and hours != window:
+        _check_divides(hours, window, what)
+        if hours != step:
+            raise ValueError(
+                f"{what} covers {hours:g} h, the atmosphere's step is {step:g} h. Give `hours` of one step."
+            )
+    if not options.get("accumulated"):
+        return Taken(name, field, factor_between(stated, row.units, f"'{field}'"), 1.0, hours if window else 0.0)
+    if row.units not in AMOUNTS or not window:
+        raise ValueError(f"{what} is `accumulated`, but '{name}' [{row.units}] is no rate. Remove `accumulated`.")
+    return Taken(name, field, factor_between(stated, AMOUNTS[row.units], f"'{field}'"), hours * _SECONDS, hours)
+
+
+def _units_of(field: str, stated: str | None, units: Mapping[str, str | None], what: str) -> str:
+    if field not in units:
+        raise ValueError(
+            f"{what}: the atmosphere has no field '{field}' in its output; it has {sorted(units)}. Name the field that "
+            "holds it, or, for forcing, give `{held: true}` (kept as it is at the start) or `{dataset: PATH}`."
+        )
+    known = units[field]
+    if stated and known and not same_units(stated, known):
+        raise ValueError(
+            f"{what}: '{field}' is in '{known}' by the atmosphere's checkpoint, in '{stated}' by the configuration. "
+            "Correct the wrong one (the checkpoint's by `patch_metadata`)."
+        )
+    if not (stated or known):
+        raise ValueError(f"{what}: the atmosphere's checkpoint does not say the units of '{field}'. State `units`.")
+    return str(stated or known)
+
+
+def _check_divides(hours: float, window: float, what: str) -> None:
+    if hours <= 0 or window % hours:
+        raise ValueError(
+            f"{what} is a mean over {window} h, which {hours:g} h do not divide. Take a field that covers {window} h "
+            "and say so by `hours`, or an atmosphere with shorter steps."
+        )
+
+
+def _check_held(name: str, options: Mapping[str, Any], can_hold: Sequence[str]) -> None:
+    if len(options) > 1 or name not in can_hold:
+        raise ValueError(f"`forcing.{name}`: `held` stands alone, and is for {list(can_hold)}. Name a field instead.")

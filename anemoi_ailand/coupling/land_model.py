@@ -1,0 +1,219 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""The land inside a run of an atmosphere: ``mid_processors: [{land-model: ...}]``."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from anemoi.inference.processor import Processor
+from anemoi.inference.types import State
+from anemoi.utils.dates import as_timedelta
+from torch import Tensor
+
+from anemoi_ailand.constants import STEP_HOURS
+from anemoi_ailand.coupling.crossing import read_feedback, read_forcing
+from anemoi_ailand.coupling.land_file import LandFile
+from anemoi_ailand.coupling.land_points import LandPoints, Places, land_points
+from anemoi_ailand.coupling.start import initial_state
+from anemoi_ailand.coupling.step_forcing import StepForcing
+from anemoi_ailand.rollout.full_disk import check_folder
+from anemoi_ailand.rollout.land_state import LandState
+from anemoi_ailand.rollout.output_options import check_known, options_of
+from anemoi_ailand.rollout.stepper import LandStepper
+from anemoi_ailand.rollout.stored_fields import FieldsAtPoints, StoredFields
+
+LOG = logging.getLogger(__name__)
+
+STEP = timedelta(hours=STEP_HOURS)
+
+
+@dataclass
+class _Run:
+    """What is known once a run begins."""
+
+    land: LandState
+    points: LandPoints
+    clock: datetime
+
+
+class LandModelProcessor(Processor):
+    """Step the land with the fields of the step that the atmosphere has just made, and give its state back.
+
+    The land's step from t to t + 6 h takes the atmosphere's fields at t + 6 h and its means and amounts over the step;
+    then the ``feedback`` fields of the atmosphere at t + 6 h are overwritten where there is land, and with them the
+    atmosphere makes its output and its next step. Of shorter steps, it makes several before the land makes one.
+
+    Parameters
+    ----------
+    checkpoint : str
+        Of the land: a path, or the name of a network in the package.
+    initial : str or mapping
+        ``{dataset: PATH}``: state and static fields, at the run's date; ``{state: PATH}``: a saved state.
+    forcing : mapping
+        See :func:`~anemoi_ailand.coupling.crossing.read_forcing`.
+    feedback : mapping
+        See :func:`~anemoi_ailand.coupling.crossing.read_feedback`; none by default.
+    points : str or mapping
+        See :func:`~anemoi_ailand.coupling.land_points.land_points`.
+    output : str, optional
+        NetCDF file of the land.
+    save : str, optional
+        File for the land's state at the end of the run, for ``initial: {state: ...}`` of the next.
+    threads : int, optional
+        Most threads of the land's step.
+
+    Raises
+    ------
+    TypeError
+        An option that there is not, with the nearest that there is.
+    FileNotFoundError, ValueError
+        What is asked for is not there or does not fit: fields, units, steps, dates, points.
+    """
+
+    def __init__(
+        self,
+        context: Any,
+        metadata: Any,
+        *,
+        initial: Any = None,
+        checkpoint: str = "ailand",
+        forcing: Mapping[str, Any] | None = None,
+        feedback: Mapping[str, Any] | None = None,
+        points: Any = "same",
+        output: str | None = None,
+        save: str | None = None,
+        threads: int | None = None,
+        **options: Any,
+    ) -> None:
+        super().__init__(context, metadata)
+        check_known(options, options_of(type(self)), "The mid-processor `land-model`")
+        if initial is None:
+            raise ValueError("`land-model` has no `initial`. Give {dataset: PATH} or {state: PATH}.")
+        self._initial, self._points = initial, points
+        self._stepper = stepper = LandStepper.open(checkpoint, threads=threads)
+        units = {n: _units(metadata, n) for n in metadata.variable_to_output_tensor_index}
+        hours = metadata.timestep / timedelta(hours=1)
+        self._source = read_forcing(
+            forcing or {}, stepper.needs["forcing"], units, hours, stepper.needs["forcing_at_start"]
+        )
+        self._feedback = read_feedback(feedback or {}, stepper.outputs, units)
+        self._forcing = StepForcing(self._source.taken, hours)
+        self._open = {n: StoredFields(path, [n]) for n, path in self._source.datasets.items()}
+        self._stored: dict[str, FieldsAtPoints] = {}
+        self._file = None if output is None else LandFile(Path(output), stepper.outputs, stepper.checkpoint_sha256)
+        self._save = None if save is None else Path(save)
+        self._check_end()
+        self._run: _Run | None = None
+        if context.reference_date is not None and metadata.latitudes is not None:
+            self._run = self._begin(context.reference_date, (metadata.latitudes, metadata.longitudes))
+        self._log()
+
+    def __repr__(self) -> str:
+        return f"LandModelProcessor({self._stepper._loaded.path})"
+
+    def process(self, state: State) -> State:
+        """Take the atmosphere's step; when 6 h are complete, step the land and overwrite the feedback fields."""
+        date, step = state["date"], self.metadata.timestep
+        run = self._run = self._run or self._begin(date - step, (state["latitudes"], state["longitudes"]))
+        if date - run.clock != step:
+            raise ValueError(
+                f"The atmosphere went from {run.clock} to {date}, but its step is {step}. Run it step by step."
+            )
+        fields = state["fields"]
+        here = run.points
+        self._forcing.add({f: here.read(_tensor(fields[f], here.n_points, f)) for f in self._forcing.fields})
+        run.clock = date
+        if not self._forcing.complete:
+            return state
+        run.land = self._stepper.step(run.land, {**self._forcing.take(), **self._others(run.land)})
+        for fed in self._feedback:
+            values = run.land[fed.name] if fed.factor == 1.0 else run.land[fed.name].double() * fed.factor
+            fields[fed.field] = here.write(_tensor(fields[fed.field], here.n_points, fed.field), values)
+        if self._file is not None:
+            self._file.write(run.land)
+        if date + STEP > self._last(run):
+            self._end(run.land)
+        return state
+
+    def _begin(self, date: datetime, atmosphere: Places) -> _Run:
+        places = (np.asarray(atmosphere[0], dtype=np.float64), np.asarray(atmosphere[1], dtype=np.float64))
+        land = initial_state(self._initial, self._stepper, date)
+        where = land.latitudes, land.longitudes
+        points = land_points(self._points, where, places)
+        for name, stored in self._open.items():
+            land_points("same", where, (stored.latitudes, stored.longitudes))  # refuses others
+            self._stored[name] = stored.at_points(np.arange(where[0].size))
+            _date_index(stored, date + STEP)
+        self._forcing.start({f"avg_{n}": land[n] for n in self._stepper.needs["forcing_at_start"]})
+        if self._file is not None:
+            self._file.write(land)
+        return _Run(land, points, date)
+
+    def _others(self, land: LandState) -> dict[str, Any]:
+        """Forcing that is not the atmosphere's: kept from the start, or stored."""
+        end = land.date + STEP
+        held: dict[str, Any] = {n: land[n] for n in self._source.held}
+        return held | {n: s.at(_date_index(s.stored, end))[:, 0] for n, s in self._stored.items()}
+
+    def _check_end(self) -> None:
+        """A state is saved at the end of the run, where a step of the land must end."""
+        lead = _lead_time(self.context)
+        if self._save is not None:
+            check_folder(self._save.parent)
+            if lead is not None and lead % STEP:
+                raise ValueError(f"`save` needs a `lead_time` of whole steps of {STEP_HOURS} h; it is {lead}.")
+
+    def _last(self, run: _Run) -> datetime:
+        lead = _lead_time(self.context)
+        start = self.context.reference_date
+        return datetime.max if lead is None or start is None else start + lead
+
+    def _end(self, land: LandState) -> None:
+        if self._file is not None:
+            self._file.close()
+        if self._save is not None:
+            self._stepper.save(land, self._save)
+            LOG.info("State of the land at %s saved to %s", land.date, self._save)
+
+    def _log(self) -> None:
+        taken = "; ".join(f"{t.name} from {t.field}" for t in self._source.taken)
+        fed = "; ".join(f"{f.field} from {f.name}" for f in self._feedback) or "nothing: the land is forced only"
+        LOG.info("Land takes: %s. Held: %s. Stored: %s", taken, list(self._source.held), dict(self._source.datasets))
+        LOG.info("Land gives: %s", fed)
+
+
+def _units(metadata: Any, name: str) -> str | None:
+    row = metadata.typed_variables.get(name)
+    return None if row is None or row.units is None else str(row.units)
+
+
+def _lead_time(context: Any) -> timedelta | None:
+    """Of the run that is made; before it, that of its configuration."""
+    lead = getattr(context, "lead_time", None)
+    return as_timedelta(context.config.lead_time if lead is None else lead)
+
+
+def _tensor(field: Any, n_points: int, name: str) -> Tensor:
+    values = torch.as_tensor(field)
+    if values.shape != (n_points,):
+        raise ValueError(f"'{name}' of the atmosphere has shape {tuple(values.shape)}; it has {n_points} points.")
+    return values
+
+
+def _date_index(stored: StoredFields, date: datetime) -> int:
+    found = np.flatnonzero(stored.dates == np.datetime64(date, "s"))
+    if not found.size:
+        raise ValueError(
+            f"Dataset '{stored.path}' has {stored.dates[0]} to {stored.dates[-1]}, but the land needs {stored.names} "
+            f"at {date}. Give one that covers the run."
+        )
+    return int(found[0])

@@ -1,0 +1,164 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""Which point of the atmosphere belongs to which point of the land."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+from torch import Tensor
+
+from anemoi_ailand.constants import SAME_PLACE
+from anemoi_ailand.rollout.output_options import check_known
+
+LOG = logging.getLogger(__name__)
+
+#: Largest distance at which a point of the atmosphere is taken for one of the land unasked: half of a coarse grid [km].
+NEAR = 100.0
+
+#: Mean radius of the Earth [km]. IUGG, doi:10.1007/s001900050278.
+_RADIUS = 6371.0
+
+Places = tuple[NDArray[np.float64], NDArray[np.float64]]
+
+
+class LandPoints:
+    """Read fields of the atmosphere at the points of the land, and write fields of the land into it.
+
+    Several points of the land may lie at one of the atmosphere: it then gets their mean.
+
+    Parameters
+    ----------
+    index : numpy.ndarray, shape (land point,)
+        Positions in the atmosphere's fields.
+    n_points : int
+        Points of the atmosphere.
+
+    Raises
+    ------
+    ValueError
+        A position that there is not.
+    """
+
+    def __init__(self, index: NDArray[np.int64], n_points: int) -> None:
+        if index.ndim != 1 or not np.issubdtype(index.dtype, np.integer):
+            raise ValueError(
+                f"The index has shape {index.shape} and type {index.dtype}. Give one integer a land point."
+            )
+        if not index.size or index.min() < 0 or index.max() >= n_points:
+            raise ValueError(
+                f"The index has {index.size} positions from {index.min(initial=0)} to {index.max(initial=0)}; the "
+                f"atmosphere has points 0 to {n_points - 1}. Make it for this grid."
+            )
+        targets, inverse, counts = np.unique(index, return_inverse=True, return_counts=True)
+        self.n_points = n_points
+        self.index = torch.from_numpy(index.astype(np.int64))
+        self._one_to_one = len(targets) == len(index)
+        self._targets, self._inverse = torch.from_numpy(targets.astype(np.int64)), torch.from_numpy(inverse)
+        self._counts = torch.from_numpy(counts)
+
+    def read(self, field: Tensor) -> Tensor:
+        """Values (land point,) of a field (point,) of the atmosphere, on a processor."""
+        return field[self.index.to(field.device)].cpu()
+
+    def write(self, field: Tensor, values: Tensor) -> Tensor:
+        """A copy of the field in which the points of the land have ``values`` (land point,)."""
+        out = field.clone()
+        if self._one_to_one:
+            out[self.index.to(field.device)] = values.to(field)
+        else:
+            sums = torch.zeros(len(self._targets), dtype=torch.float64).index_add(
+                0, self._inverse, values.cpu().double()
+            )
+            out[self._targets.to(field.device)] = (sums / self._counts).to(field)
+        return out
+
+
+def land_points(config: Any, land: Places, atmosphere: Places) -> LandPoints:
+    """Points by the configuration: ``same``, ``nearest``, ``{nearest: KM}`` or ``{index: FILE.npy}``.
+
+    Parameters
+    ----------
+    config : str or mapping
+        As above.
+    land, atmosphere : pair of numpy.ndarray, shape (point,)
+        Latitudes and longitudes [degrees].
+
+    Raises
+    ------
+    FileNotFoundError, TypeError, ValueError
+        No such file or option; points that are not the same; points that are too far away.
+    """
+    n_land, n_points = land[0].size, atmosphere[0].size
+    if isinstance(config, Mapping):
+        check_known(config, ("index", "nearest"), "`points`")
+    if config == "same":
+        _check_same(land, atmosphere)
+        return LandPoints(np.arange(n_points), n_points)
+    if config == "nearest" or (isinstance(config, Mapping) and list(config) == ["nearest"]):
+        index, distance = _nearest(land, atmosphere)
+        _check_near(distance, NEAR if config == "nearest" else float(config["nearest"]), land)
+        return LandPoints(index, n_points)
+    if isinstance(config, Mapping) and list(config) == ["index"]:
+        index = _read_index(Path(str(config["index"])))
+        if index.shape != (n_land,):
+            raise ValueError(
+                f"'{config['index']}' has shape {index.shape}; the land has {n_land} points. Give one each."
+            )
+        return LandPoints(index, n_points)
+    raise ValueError(f"`points` is {config!r}. Give same, nearest, {{nearest: KM}} or {{index: FILE.npy}}.")
+
+
+def _check_same(land: Places, atmosphere: Places) -> None:
+    if land[0].size != atmosphere[0].size:
+        raise ValueError(
+            f"`points` is same, but the land has {land[0].size} points and the atmosphere {atmosphere[0].size}. "
+            "Use `points: nearest` or `points: {index: FILE.npy}`."
+        )
+    turn = np.abs((land[1] - atmosphere[1] + 180.0) % 360.0 - 180.0)
+    apart = (np.abs(land[0] - atmosphere[0]) > SAME_PLACE) | (turn > SAME_PLACE)
+    if apart.any():
+        i = int(np.argmax(apart))
+        raise ValueError(
+            f"`points` is same, but {int(apart.sum())} of {apart.size} points differ, the first: latitude "
+            f"{land[0][i]:.3f}, longitude {land[1][i]:.3f} of the land, {atmosphere[0][i]:.3f}, {atmosphere[1][i]:.3f} "
+            "of the atmosphere. Use `points: nearest`, or give the land's initial state on the atmosphere's points."
+        )
+
+
+def _nearest(land: Places, atmosphere: Places) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Position of the nearest point of the atmosphere, and the distance along the great circle [km]."""
+    chord, index = cKDTree(_vectors(atmosphere)).query(_vectors(land))
+    return index.astype(np.int64), 2.0 * _RADIUS * np.arcsin(np.minimum(chord / 2.0, 1.0))
+
+
+def _vectors(places: Places) -> NDArray[np.float64]:
+    """Unit vectors (point, 3)."""
+    lat, lon = np.deg2rad(places[0]), np.deg2rad(places[1])
+    return np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)], axis=-1)
+
+
+def _check_near(distance: NDArray[np.float64], most: float, land: Places) -> None:
+    LOG.info("Nearest points of the atmosphere: %.1f km away on average, at most %.1f", distance.mean(), distance.max())
+    far = distance > most
+    if far.any():
+        i = int(np.argmax(distance))
+        raise ValueError(
+            f"{int(far.sum())} of {far.size} points of the land have no point of the atmosphere within {most:g} km; "
+            f"the farthest, latitude {land[0][i]:.3f}, longitude {land[1][i]:.3f}, is {distance[i]:.0f} km away. Leave "
+            "them out, or allow more with `points: {nearest: KM}`."
+        )
+
+
+def _read_index(path: Path) -> NDArray[np.int64]:
+    if not path.is_file():
+        raise FileNotFoundError(f"There is no index '{path}'. Correct the path, or use `points: nearest`.")
+    return np.load(path, allow_pickle=False)

@@ -1,0 +1,84 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""Means over the land's step of 6 h from one or more steps of the atmosphere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from anemoi_ailand.constants import STEP_HOURS
+from anemoi_ailand.coupling.crossing import WINDOWS, Taken
+from anemoi_ailand.variables import variable
+
+
+class StepForcing:
+    r"""Gather what the atmosphere gives until a step of the land is complete.
+
+    A mean over the step is :math:`6^{-1} \sum_k h_k u_k`, :math:`h_k` the hours that :math:`u_k` covers; from instants
+    :math:`6^{-1} \sum_k h\,(x_{k-1} + x_k) / 2`. All is added in double precision, so that one value for the whole step
+    comes out as it went in.
+
+    Parameters
+    ----------
+    taken : sequence of Taken
+        What is taken, in which units.
+    step : float
+        Of the atmosphere [h].
+
+    Raises
+    ------
+    ValueError
+        The step is no part of 6 h.
+
+    Shapes: all fields ``(point,)``, at the points of the land.
+    """
+
+    def __init__(self, taken: Sequence[Taken], step: float) -> None:
+        if step <= 0 or STEP_HOURS % step:
+            raise ValueError(
+                f"The atmosphere makes steps of {step:g} h, in which the land's {STEP_HOURS} h cannot be divided. "
+                f"Take one with steps of {STEP_HOURS}, 3, 2 or 1 h."
+            )
+        self.taken, self.step = tuple(taken), step
+        self.fields = tuple(dict.fromkeys(t.field for t in self.taken))
+        self._elapsed = 0.0
+        self._sums: dict[str, Tensor] = {}
+        self._before: dict[str, Tensor] = {}
+
+    @property
+    def complete(self) -> bool:
+        """Whether a step of the land is covered."""
+        return self._elapsed >= STEP_HOURS
+
+    def start(self, instants: Mapping[str, Tensor]) -> None:
+        """Values at the start of the run, in the units of the table, for means that are made of instants."""
+        self._before = {t.name: instants[t.name].double() for t in self.taken if t.instants and t.name in instants}
+
+    def add(self, fields: Mapping[str, Tensor]) -> None:
+        """Add one step of the atmosphere, in its own units."""
+        self._elapsed += self.step
+        for t in self.taken:
+            value = fields[t.field].double() * t.factor / t.seconds
+            if t.instants:
+                before = self._before.get(t.name, value)
+                self._before[t.name] = value
+                value = (before + value) / 2.0
+            window = WINDOWS.get(variable(t.name).time, 0)
+            if t.hours < window:
+                if self._elapsed > STEP_HOURS - window:
+                    self._sums[t.name] = self._sums.get(t.name, torch.zeros_like(value)) + value * t.hours
+            else:
+                self._sums[t.name] = value
+
+    def take(self) -> dict[str, Tensor]:
+        """Forcing of the complete step by the land's names, float32; the next one begins."""
+        out = {}
+        for t in self.taken:
+            window = WINDOWS.get(variable(t.name).time, 0)
+            out[t.name] = (self._sums[t.name] / window if t.hours < window else self._sums[t.name]).float()
+        self._elapsed, self._sums = 0.0, {}
+        return out

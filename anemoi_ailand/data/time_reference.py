@@ -1,0 +1,68 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""Since when a time axis counts, and in which zone: the library that decodes it leaves most zones out in silence."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Any
+
+_REFERENCE = re.compile(
+    r"(?P<unit>[A-Za-z]+) since (?P<date>\d{1,4}-\d{1,2}-\d{1,2})"
+    r"(?:[T ]+(?P<time>\d{1,2}(?::\d{1,2}(?::\d{1,2}(?:\.\d*)?)?)?))?\s*(?P<zone>.*)"
+)
+_OFFSET = re.compile(r"(?P<sign>[+-])(?P<hours>\d{1,2})(?::?(?P<minutes>\d{2}))?")
+_UNITS = ("second", "minute", "hour", "day", "seconds", "minutes", "hours", "days", "s", "min", "h", "hr", "d", "sec")
+_UTC = ("", "Z", "UTC", "GMT")
+#: Attributes of an axis by which some programs name the zone of its values.
+_ATTRIBUTES = ("time_zone", "timezone", "tz")
+
+
+def utc_reference(axis: Any, path: Any) -> tuple[str, timedelta]:
+    """Units of a time axis without their zone, and what to subtract from its times to have UTC.
+
+    Parameters
+    ----------
+    axis : netCDF4.Variable
+        With its attributes.
+    path : Path
+        Its file, for messages.
+
+    Raises
+    ------
+    ValueError
+        The axis does not say since when, in a unit of time; or names a zone whose distance to UTC depends on the date.
+    """
+    units = str(getattr(axis, "units", ""))
+    found = _REFERENCE.fullmatch(units.strip())
+    if found is None or found["unit"].lower() not in _UNITS:
+        raise ValueError(
+            f"The time axis of '{path}' has units '{units}', which do not say since when in seconds, minutes, hours or "
+            "days. Set them to e.g. 'seconds since 2018-01-01 00:00:00'."
+        )
+    offset = _offset(found["zone"], units, path)
+    for name in _ATTRIBUTES:
+        said = str(getattr(axis, name, "")).strip()
+        if said and _offset(said, f"{name} = {said}", path) != offset:
+            raise ValueError(
+                f"The time axis of '{path}' has units '{units}' and {name} '{said}'. Give times in UTC, or say the "
+                "zone in the units alone."
+            )
+    return f"{found['unit']} since {found['date']} {found['time'] or '00:00:00'}", offset
+
+
+def _offset(zone: str, said: str, path: Any) -> timedelta:
+    """Distance of a zone to UTC, positive to the east."""
+    zone = zone.strip()
+    if zone.upper() in _UTC:
+        return timedelta(0)
+    found = _OFFSET.fullmatch(zone)
+    if found is None:
+        raise ValueError(
+            f"The time axis of '{path}' is in the zone '{zone}' ('{said}'). Only UTC and offsets such as '+02:00' are "
+            "read: convert it to UTC."
+        )
+    size = timedelta(hours=int(found["hours"]), minutes=int(found["minutes"] or 0))
+    return size if found["sign"] == "+" else -size

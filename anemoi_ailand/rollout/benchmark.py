@@ -1,0 +1,221 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""Speed of whole roll-outs, reading and writing included, side by side with the bare network on the same rows."""
+
+from __future__ import annotations
+
+import logging
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from anemoi.inference.config.run import RunConfiguration
+
+from anemoi_ailand.constants import STEP_HOURS
+from anemoi_ailand.data.repeated import repeat_points
+from anemoi_ailand.rollout.blocks import BlockStep
+from anemoi_ailand.rollout.checkpoint import load_step
+from anemoi_ailand.rollout.read_ahead import ReadAhead
+from anemoi_ailand.rollout.runner import LandForecasterRunner
+from anemoi_ailand.rollout.stored_fields import StoredFields
+from anemoi_ailand.rollout.threads import usable_processors
+
+LOG = logging.getLogger(__name__)
+
+#: Where Linux keeps the memory of a process, and how its peak is set back.
+_STATUS, _CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+
+
+@dataclass(frozen=True)
+class Spent:
+    """Seconds on the clock and of processors, and memory at its peak beyond that before [bytes], of some steps."""
+
+    wall: float
+    cpu: float
+    memory: int = 0
+
+
+@dataclass(frozen=True)
+class Size:
+    """Results for one number of points.
+
+    Attributes
+    ----------
+    points, steps : int
+        Size of the run.
+    plain, blocks, run : tuple of Spent
+        The network called on all rows at once; in blocks; the whole run. One of each for every round, in turn.
+    needed : int
+        What state, forcing and an output chunk take [bytes].
+    """
+
+    points: int
+    steps: int
+    plain: tuple[Spent, ...]
+    blocks: tuple[Spent, ...]
+    run: tuple[Spent, ...]
+    needed: int
+
+
+def benchmark(
+    checkpoint: str,
+    dataset: Path,
+    points: Sequence[int],
+    *,
+    steps: int = 24,
+    rounds: int = 3,
+    threads: int = 1,
+    output: str = "land-netcdf",
+    folder: Path | None = None,
+    plain_rows: int = 10**5,
+) -> list[Size]:
+    """Time roll-outs of several sizes.
+
+    Parameters
+    ----------
+    checkpoint : str
+        Name or path.
+    dataset : Path
+        An anemoi dataset, whose points are repeated.
+    points : sequence of int
+        Sizes.
+    steps, rounds : int
+        Steps of a run; repetitions, in which the three take turns.
+    threads : int
+        Of all three.
+    output : str
+        Output of the run: all variables at every step.
+    folder : Path, optional
+        Where datasets and output are for the while; a temporary folder if not given.
+    plain_rows : int
+        Up to so many points the network is also called on all rows at once.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        with tempfile.TemporaryDirectory(dir=folder) as here:
+            return [
+                _size(checkpoint, dataset, n, steps, rounds, threads, output, Path(here), plain_rows) for n in points
+            ]
+    finally:
+        torch.set_num_threads(before)
+
+
+def table(sizes: Sequence[Size], threads: int) -> str:
+    """Markdown: medians of the rounds."""
+    lines = [
+        f"{threads} thread(s) for the network, {usable_processors()} processor(s); medians of the rounds; time on the "
+        "clock, and that of processors in brackets.",
+        "",
+        "| points | network at once, ms a step | network in blocks, ms a step | whole run, ms a step | run / network | "
+        "beyond the network, ms a step | point-steps a second | memory / needed |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for size in sizes:
+        ratio = _median(lambda r, b: r.wall / b.wall, size.run, size.blocks)
+        cpu = _median(lambda r, b: r.cpu / b.cpu, size.run, size.blocks)
+        beyond = _median(lambda r, b, n=size.steps: 1e3 * (r.wall - b.wall) / n, size.run, size.blocks)
+        rate = _median(lambda r, n=size.points * size.steps: n / r.wall, size.run)
+        memory = _median(lambda r, n=size.needed: r.memory / n, size.run)
+        cells = [
+            f"{size.points:,}", _ms(size.plain, size.steps), _ms(size.blocks, size.steps), _ms(size.run, size.steps),
+            f"{ratio:.2f} ({cpu:.2f})", f"{beyond:.2f}", f"{rate:,.0f}", f"{memory:.1f}",
+        ]  # fmt: skip
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _size(
+    checkpoint: str, dataset: Path, n_points: int, steps: int, rounds: int, threads: int, output: str, here: Path,
+    plain_rows: int,
+) -> Size:  # fmt: skip
+    path = here / f"{n_points}.zarr"
+    repeat_points(dataset, path, n_points, steps + 2)
+    step = load_step(checkpoint)
+    stored = StoredFields(path, step.inputs)
+    ends = torch.from_numpy(stored.read(0, 2, np.arange(n_points)))
+    date = stored.dates[0].item()
+    found: dict[str, list[Spent]] = {"plain": [], "blocks": [], "run": []}
+    with BlockStep(step, threads) as blocks:
+        loops: dict[str, Callable[[], Spent]] = {
+            "plain": lambda: _loop(lambda: step(ends), steps),
+            "blocks": lambda: _loop(lambda: blocks(ends[0], ends[1]), steps),
+            "run": lambda: _run(checkpoint, path, date, steps, threads, output, here / "out"),
+        }
+        if n_points > plain_rows:
+            loops.pop("plain")
+        for _ in range(rounds):
+            for name, loop in loops.items():
+                found[name].append(loop())
+    held = 4 * n_points * (2 * len(step.inputs) + len(step.outputs) + _n_forcing(step.inputs, step.prognostic))
+    chunk = min(4 * n_points * len(step.outputs) * 64, 2**27)
+    LOG.info("%d points: %s", n_points, found)
+    return Size(n_points, steps, *(tuple(found[k]) for k in ("plain", "blocks", "run")), held + chunk)
+
+
+def _n_forcing(inputs: Sequence[str], state: Sequence[str]) -> int:
+    return len([n for n in inputs if n not in state])
+
+
+def _loop(call: Callable[[], Any], steps: int) -> Spent:
+    call()  # recordings, memory
+    call()
+    wall, cpu = time.perf_counter(), time.process_time()
+    for _ in range(steps):
+        call()
+    return Spent(time.perf_counter() - wall, time.process_time() - cpu)
+
+
+class _Timed(LandForecasterRunner):
+    """Notes when reading of forcing begins: all before is done once, however long the run."""
+
+    begun: tuple[float, float] | None = None
+
+    def _forcing(self, *args: Any) -> ReadAhead:
+        self.begun = time.perf_counter(), time.process_time()
+        return super()._forcing(*args)
+
+
+def _run(checkpoint: str, dataset: Path, date: Any, steps: int, threads: int, output: str, path: Path) -> Spent:
+    config = RunConfiguration(
+        checkpoint=checkpoint,
+        date=date,
+        lead_time=steps * STEP_HOURS,
+        input={"dataset": str(dataset)},
+        output={output: {"path": str(path)}},
+        device="cpu",
+        allow_nans=False,
+    )
+    before = _memory("VmRSS")
+    _CLEAR.write_text("5")
+    runner = _Timed(config, threads=threads)
+    runner.execute()
+    wall, cpu = time.perf_counter(), time.process_time()
+    assert runner.begun is not None
+    return Spent(wall - runner.begun[0], cpu - runner.begun[1], _memory("VmHWM") - before)
+
+
+def _memory(what: str) -> int:
+    line = next(line for line in _STATUS.read_text().splitlines() if line.startswith(what))
+    return 1024 * int(line.split()[1])
+
+
+def _ms(spent: Sequence[Spent], steps: int) -> str:
+    if not spent:
+        return "-"
+    wall, cpu = (
+        statistics.median(1e3 * v / steps for v in values)
+        for values in zip(*[(s.wall, s.cpu) for s in spent], strict=True)
+    )
+    return f"{wall:.3g} ({cpu:.3g})"
+
+
+def _median(of: Callable[..., float], *rounds: Sequence[Spent]) -> float:
+    return statistics.median(of(*each) for each in zip(*rounds, strict=True))

@@ -1,0 +1,186 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""Forcing in the middle of a run: finite and within the bounds of the table, or stopped, held or clipped."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import date as Day
+from datetime import datetime
+from functools import lru_cache
+
+import numpy as np
+
+from anemoi_ailand.variables import variable
+
+LOG = logging.getLogger(__name__)
+
+#: Beyond a bound by less than this part of the range is rounding: of packing, of an interpolation, of float32.
+TOLERANCE = 1.0e-6
+
+#: What can be done with a bad value.
+POLICIES = ("error", "hold", "clip")
+
+#: Bad points that a message lists.
+_LISTED = 3
+_LARGEST = float(np.finfo(np.float32).max)
+
+#: Latitudes and longitudes, each of shape (point,) [degrees].
+Where = tuple[np.ndarray, np.ndarray]
+
+
+def check_forcing(values: np.ndarray, names: Sequence[str], date: datetime, where: Where) -> None:
+    """Refuse values that are missing, infinite or beyond the bounds of the table.
+
+    Parameters
+    ----------
+    values : numpy.ndarray, shape (variable, point)
+        In the units of the table.
+    names : sequence of str
+        Variables of ``values``, names of the table.
+    date : datetime
+        Stamp of the values.
+    where : pair of numpy.ndarray, shape (point,)
+        Latitudes and longitudes [degrees].
+
+    Raises
+    ------
+    ValueError
+        With variable, date, number, and place and value of the first points.
+    """
+    rows = suspicious(values, names)
+    if len(rows):
+        row = int(rows[0])
+        raise ValueError(_message(values[row], names[row], date, where))
+
+
+def suspicious(values: np.ndarray, names: Sequence[str]) -> np.ndarray:
+    """Numbers of the variables with a value that is not finite or not within bounds, shape (variable found,).
+
+    Smallest and largest value of each variable tell; NaN makes both NaN. Two passes over memory, no copy.
+    """
+    lowest, highest = _limits(tuple(names))
+    if values.shape[-1] == 0:
+        return np.empty(0, dtype=int)
+    good = (values.min(axis=-1) >= lowest) & (values.max(axis=-1) <= highest)
+    return np.flatnonzero(~good)
+
+
+class ForcingFilter:
+    """Let good forcing through as it is, and treat bad values by a policy.
+
+    Parameters
+    ----------
+    policy : {'error', 'hold', 'clip'}
+        ``error``: stop. ``hold``: a value that is missing, infinite or beyond bounds becomes the last good one of its
+        variable and point; without one so far, stop. ``clip``: a value beyond bounds becomes the bound; a missing one
+        stops.
+
+    Attributes
+    ----------
+    totals : Counter
+        Values replaced so far, by variable.
+
+    Raises
+    ------
+    ValueError
+        Another policy.
+    """
+
+    def __init__(self, policy: str = "error") -> None:
+        if policy not in POLICIES:
+            raise ValueError(f"The policy for bad forcing is '{policy}'. Give one of {list(POLICIES)}.")
+        self.policy = policy
+        self.totals: Counter[str] = Counter()
+        self._today: Counter[str] = Counter()
+        self._day: Day | None = None
+        self._last: dict[str, np.ndarray] = {}
+
+    def __call__(self, values: np.ndarray, names: Sequence[str], date: datetime, where: Where) -> np.ndarray:
+        """Return ``values``, or a copy with what was replaced; shapes and errors as :func:`check_forcing`."""
+        self._begin_day(date.date())
+        rows = suspicious(values, names)
+        if self.policy == "error" and len(rows):
+            check_forcing(values, names, date, where)
+        if len(rows):
+            values = values.copy()
+        for row in rows:
+            name = names[row]
+            bad = _bad(values[row], name)
+            values[row, bad] = self._instead(name, values[row], bad, date, where)
+            self._today[name] += int(bad.sum())
+        if self.policy == "hold":
+            for row, name in enumerate(names):
+                self._last[name] = values[row].copy()
+        return values
+
+    def state(self) -> dict[str, np.ndarray]:
+        """What ``hold`` would put in, by variable, shape (point,): to be kept in a restart file."""
+        return {name: values.copy() for name, values in self._last.items()}
+
+    def restore(self, state: Mapping[str, np.ndarray]) -> None:
+        """Go on from what :meth:`state` gave."""
+        self._last = {name: np.array(values) for name, values in state.items()}
+
+    def report(self) -> None:
+        """Log what was replaced on the present day; done by itself when a new day begins, so call it at the end."""
+        if self._today:
+            LOG.warning("Forcing of %s, values replaced (%s): %s", self._day, self.policy, dict(self._today))
+            self.totals.update(self._today)
+            self._today.clear()
+
+    def _begin_day(self, day: Day) -> None:
+        if day != self._day:
+            self.report()
+            self._day = day
+
+    def _instead(self, name: str, values: np.ndarray, bad: np.ndarray, date: datetime, where: Where) -> np.ndarray:
+        """Values to put in for the ``bad`` ones of a variable."""
+        if self.policy == "clip":
+            if not np.isfinite(values[bad]).all():
+                raise ValueError(_message(np.where(np.isfinite(values), 0.0, values), name, date, where))
+            low, high = variable(name).bounds
+            return np.clip(values[bad], low, high)
+        if name not in self._last or self._last[name].shape != values.shape:
+            raise ValueError(f"{_message(values, name, date, where)} No earlier value is there to hold.")
+        return self._last[name][bad]
+
+
+@lru_cache(maxsize=32)
+def _limits(names: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """Lowest and highest value that is let through, each of shape (variable,)."""
+    pairs = [_limit(name) for name in names]
+    lowest, highest = np.array(pairs, dtype="f8").reshape(-1, 2).T
+    return lowest, highest
+
+
+def _limit(name: str) -> tuple[float, float]:
+    low, high = variable(name).bounds
+    span = high - low if low is not None and high is not None else max(1.0, abs(low or 0.0), abs(high or 0.0))
+    return (
+        -_LARGEST if low is None else low - TOLERANCE * span,
+        _LARGEST if high is None else high + TOLERANCE * span,
+    )
+
+
+def _bad(values: np.ndarray, name: str) -> np.ndarray:
+    """Where a variable is not finite or not within bounds."""
+    low, high = _limit(name)
+    return ~((values >= low) & (values <= high))
+
+
+def _message(values: np.ndarray, name: str, date: datetime, where: Where) -> str:
+    """What is wrong with a variable, where, and what to do; missing values before those beyond bounds."""
+    missing = ~np.isfinite(values)
+    bad = missing if missing.any() else _bad(values, name)
+    row = variable(name)
+    what = "missing or infinite" if missing.any() else f"outside its bounds {list(row.bounds)} {row.units}"
+    first = np.flatnonzero(bad)[:_LISTED]
+    places = [f"latitude {where[0][i]:.3f}, longitude {where[1][i]:.3f} ({values[i]:.6g})" for i in first]
+    return (
+        f"'{name}' at {date:%Y-%m-%d %H:%M} is {what} at {int(bad.sum())} of {bad.size} points, the first at "
+        f"{'; '.join(places)}. Correct the input, leave these points out, or choose what is done with bad forcing."
+    )

@@ -1,0 +1,300 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""The grid of a GRIB message, and the places of the points of a run on it: ``grid: O96``."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyproj  # noqa: F401  before ecCodes: see anemoi_ailand/data/__init__.py
+
+# isort: split
+import eccodes
+import numpy as np
+from anemoi.inference.types import FloatArray, IntArray
+from scipy.spatial import cKDTree
+
+from anemoi_ailand.constants import SAME_PLACE
+
+LOG = logging.getLogger(__name__)
+
+AUTO, UNSTRUCTURED, TEMPLATE = "auto", "unstructured", "template"
+#: Classical reduced Gaussian grids, whose points per row ecCodes knows; the same numbers are tried for octahedral ones.
+CLASSICAL = (32, 48, 64, 80, 96, 128, 160, 200, 256, 320, 400, 512, 640, 1024, 1280, 2000)
+#: Increments of regular grids that are guessed [degrees], coarsest first.
+_INCREMENTS = (5.0, 2.5, 2.0, 1.5, 1.25, 1.0, 0.75, 0.5, 0.4, 0.3, 0.25, 0.2, 0.15, 0.125, 0.1)
+#: Fewer points than these may lie on a fine grid by chance, so none is guessed for them.
+_GUESSED_FROM = 8
+_GAUSSIAN = re.compile(r"([ON])(\d+)")
+
+
+@dataclass(frozen=True)
+class Rows:
+    """A grid of rows from north to south, each of evenly spaced points from longitude 0 eastward.
+
+    Attributes
+    ----------
+    latitudes : numpy.ndarray, shape (row,)
+        Descending [degrees].
+    counts : numpy.ndarray, shape (row,)
+        Points of a row.
+    """
+
+    latitudes: FloatArray
+    counts: IntArray
+
+    @property
+    def size(self) -> int:
+        """Points of the grid."""
+        return int(self.counts.sum())
+
+    def places(self, latitudes: FloatArray, longitudes: FloatArray) -> tuple[IntArray, FloatArray]:
+        """For each point the nearest of its nearest row: its number in the grid, and how far it is [degrees]."""
+        middles = (self.latitudes[1:] + self.latitudes[:-1]) / 2.0
+        row = np.searchsorted(-middles, -latitudes)
+        spacing = 360.0 / self.counts[row]
+        turns = np.round(longitudes % 360.0 / spacing)
+        east = (longitudes % 360.0 - turns * spacing) * np.cos(np.radians(latitudes))
+        apart = np.hypot(latitudes - self.latitudes[row], east)
+        before = np.concatenate([[0], np.cumsum(self.counts)[:-1]])
+        return (before[row] + turns.astype(np.int64) % self.counts[row]).astype(np.int64), apart
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The grid of the messages and the points on it.
+
+    Attributes
+    ----------
+    name : str
+        ``O96``, ``[0.25, 0.25]``, ``unstructured`` or the name of a template.
+    message : bytes
+        A message on it, of any parameter.
+    size : int
+        Points of the grid.
+    index : numpy.ndarray or None, shape (point,)
+        Place of each point of the run in it; None if the points are the grid.
+    """
+
+    name: str
+    message: bytes
+    size: int
+    index: IntArray | None
+
+    def field(self, values: FloatArray, missing: float) -> FloatArray:
+        """Values of the points in their place, ``missing`` elsewhere and for NaN; shape (size,), float64."""
+        values = np.where(np.isnan(values), missing, values).astype(np.float64)
+        if self.index is None:
+            return values
+        out = np.full(self.size, missing)
+        out[self.index] = values
+        return out
+
+
+def check_grid(option: Any, edition: int) -> Any:
+    """Refuse what names no grid; returns the option in a form that JSON keeps.
+
+    Raises
+    ------
+    ValueError
+        With the forms that are known.
+    FileNotFoundError
+        No template.
+    """
+    gaussian = isinstance(option, str) and _GAUSSIAN.fullmatch(option)
+    if gaussian and (gaussian[1] == "O" or int(gaussian[2]) in CLASSICAL) and int(gaussian[2]) > 1:
+        return option
+    if option == UNSTRUCTURED and edition == 1:
+        raise ValueError("GRIB edition 1 has no unstructured grid. Set `edition: 2`, or a grid that holds the points.")
+    if option in (AUTO, UNSTRUCTURED):
+        return option
+    if isinstance(option, Mapping) and list(option) == [TEMPLATE]:
+        if not Path(option[TEMPLATE]).is_file():
+            raise FileNotFoundError(f"There is no '{option[TEMPLATE]}', the template of the grid. Give a GRIB file.")
+        return {TEMPLATE: str(option[TEMPLATE])}
+    if isinstance(option, Sequence) and not isinstance(option, str) and len(option) == 2:
+        steps = [float(x) for x in option]
+        if all(s > 0.0 and _whole(360.0 / s) for s in steps) and _whole(180.0 / steps[1]):
+            return steps
+    raise ValueError(
+        f"`grid` is {option!r}. Give {AUTO}, {UNSTRUCTURED}, an octahedral grid such as O96, one of "
+        f"{[f'N{n}' for n in CLASSICAL]}, increments [east-west, north-south] that divide the globe, such as "
+        "[0.25, 0.25], or {template: file.grib} with a message on the grid."
+    )
+
+
+def grid_of(option: Any, latitudes: FloatArray, longitudes: FloatArray, edition: int) -> Grid:
+    """The grid of an option that :func:`check_grid` has passed, with the places of points.
+
+    Parameters
+    ----------
+    option : str, list or dict
+        ``auto``: the coarsest grid, Gaussian before regular, that has all points; ``unstructured`` if there is none.
+    latitudes, longitudes : numpy.ndarray, shape (point,)
+        Degrees.
+    edition : int
+        Of GRIB.
+
+    Raises
+    ------
+    ValueError
+        A point that is not on the grid, or two at one place; a template without coordinates.
+    """
+    if option == AUTO:
+        option = guess(latitudes, longitudes)
+        LOG.info("GRIB on the grid %s, to which the %d points belong", option, latitudes.size)
+        check_grid(option, edition)
+    if option == UNSTRUCTURED:
+        return Grid(UNSTRUCTURED, _unstructured(latitudes.size), latitudes.size, None)
+    if isinstance(option, dict):
+        name, message = Path(option[TEMPLATE]).name, _first_message(Path(option[TEMPLATE]))
+        grid_latitudes, grid_longitudes = _coordinates(message, option[TEMPLATE])
+        index, apart = _nearest(grid_latitudes, grid_longitudes, latitudes, longitudes)
+        size = grid_latitudes.size
+    else:
+        rows, name = rows_of(option), str(option)
+        message, size = _rows_message(option, rows, edition), rows.size
+        index, apart = rows.places(latitudes, longitudes)
+    _check_places(name, index, apart, latitudes, longitudes)
+    whole = size == index.size and np.array_equal(index, np.arange(size))
+    return Grid(name, message, size, None if whole else index)
+
+
+def rows_of(option: str | Sequence[float]) -> Rows:
+    """Rows of a named Gaussian grid or of a regular one."""
+    if isinstance(option, str):
+        kind, number = option[0], int(option[1:])
+        # the array of ecCodes is longer than 2 N
+        latitudes = np.fromiter(eccodes.codes_get_gaussian_latitudes(number), dtype=np.float64)[: 2 * number]
+        return Rows(latitudes, _octahedral(number) if kind == "O" else _classical(number))
+    east, north = option
+    n_rows = round(180.0 / north) + 1
+    return Rows(np.linspace(90.0, -90.0, n_rows), np.full(n_rows, round(360.0 / east)))
+
+
+def guess(latitudes: FloatArray, longitudes: FloatArray) -> Any:
+    """The coarsest known grid that has all points, as an option; ``unstructured`` if none has, or they are few."""
+    if latitudes.size < _GUESSED_FROM:
+        return UNSTRUCTURED
+    names = [f"{kind}{n}" for n in CLASSICAL for kind in "ON"]
+    options: list[str | list[float]] = [*names, *([d, d] for d in _INCREMENTS)]
+    for option in options:
+        rows = rows_of(option)
+        if rows.places(latitudes[:1], longitudes[:1])[1][0] > SAME_PLACE:
+            continue
+        if rows.places(latitudes, longitudes)[1].max() <= SAME_PLACE:
+            return option
+    return UNSTRUCTURED
+
+
+def _octahedral(number: int) -> IntArray:
+    """Points per row: 20 at the poles, 4 more with every row to the equator."""
+    half = 20 + 4 * np.arange(number)
+    return np.concatenate([half, half[::-1]])
+
+
+def _classical(number: int) -> IntArray:
+    handle = eccodes.codes_grib_new_from_samples(f"reduced_gg_pl_{number}_grib2")
+    try:
+        return np.asarray(eccodes.codes_get_array(handle, "pl"), dtype=np.int64)
+    finally:
+        eccodes.codes_release(handle)
+
+
+def _rows_message(option: Any, rows: Rows, edition: int) -> bytes:
+    """A message on a Gaussian or regular grid."""
+    east = 360.0 - 360.0 / int(rows.counts.max())
+    keys = {
+        "latitudeOfFirstGridPointInDegrees": float(rows.latitudes[0]), "longitudeOfFirstGridPointInDegrees": 0.0,
+        "latitudeOfLastGridPointInDegrees": float(rows.latitudes[-1]), "longitudeOfLastGridPointInDegrees": east,
+    }  # fmt: skip
+    if isinstance(option, str):
+
+        def reduced(handle: int) -> None:
+            eccodes.codes_set(handle, "N", int(option[1:]))
+            eccodes.codes_set(handle, "Nj", 2 * int(option[1:]))
+            eccodes.codes_set_long_array(handle, "pl", rows.counts.tolist())
+
+        return _made(f"reduced_gg_sfc_grib{edition}", rows.size, keys, reduced)
+    spacing = {"iDirectionIncrementInDegrees": option[0], "jDirectionIncrementInDegrees": option[1]}
+    shape = {"Ni": int(rows.counts[0]), "Nj": len(rows.counts)}
+    return _made("GRIB2" if edition == 2 else "regular_ll_sfc_grib1", rows.size, {**shape, **keys, **spacing})
+
+
+def _unstructured(size: int) -> bytes:
+    return _made("GRIB2", size, {"gridDefinitionTemplateNumber": 101, "numberOfDataPoints": size})
+
+
+def _made(sample: str, size: int, keys: Mapping[str, float], before: Callable[[int], None] | None = None) -> bytes:
+    """A message of zeros from a sample of ecCodes with some keys."""
+    handle = eccodes.codes_grib_new_from_samples(sample)
+    try:
+        if before is not None:
+            before(handle)
+        for key, value in keys.items():
+            eccodes.codes_set(handle, key, value)
+        eccodes.codes_set_values(handle, np.zeros(size))
+        return bytes(eccodes.codes_get_message(handle))
+    finally:
+        eccodes.codes_release(handle)
+
+
+def _first_message(path: Path) -> bytes:
+    with path.open("rb") as file:
+        handle = eccodes.codes_grib_new_from_file(file)
+    if handle is None:
+        raise ValueError(f"'{path}', the template of the grid, has no GRIB message. Give a GRIB file on the grid.")
+    try:
+        return bytes(eccodes.codes_get_message(handle))
+    finally:
+        eccodes.codes_release(handle)
+
+
+def _coordinates(message: bytes, path: str) -> tuple[FloatArray, FloatArray]:
+    handle = eccodes.codes_new_from_message(message)
+    try:
+        latitudes, longitudes = (eccodes.codes_get_double_array(handle, k) for k in ("latitudes", "longitudes"))
+        return latitudes, longitudes
+    except eccodes.CodesInternalError as error:
+        raise ValueError(
+            f"'{path}', the template of the grid, does not hold the coordinates of its points ({error}). Give a GRIB "
+            "file on a Gaussian, regular or projected grid, or set `grid: unstructured`."
+        ) from error
+    finally:
+        eccodes.codes_release(handle)
+
+
+def _nearest(
+    grid_latitudes: FloatArray, grid_longitudes: FloatArray, latitudes: FloatArray, longitudes: FloatArray
+) -> tuple[IntArray, FloatArray]:
+    chord, index = cKDTree(_on_sphere(grid_latitudes, grid_longitudes)).query(_on_sphere(latitudes, longitudes))
+    return index, np.degrees(2.0 * np.arcsin(np.minimum(chord / 2.0, 1.0)))
+
+
+def _on_sphere(latitudes: FloatArray, longitudes: FloatArray) -> FloatArray:
+    lat, lon = np.radians(latitudes), np.radians(longitudes)
+    return np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)], axis=1)
+
+
+def _check_places(name: str, index: IntArray, apart: FloatArray, latitudes: FloatArray, longitudes: FloatArray) -> None:
+    off = np.flatnonzero(apart > SAME_PLACE)
+    if off.size:
+        i = int(off[0])
+        raise ValueError(
+            f"{off.size} of {index.size} points are not on the grid {name}, the first at latitude {latitudes[i]:.3f}, "
+            f"longitude {longitudes[i]:.3f}, {apart[i]:.3f} degrees from its nearest point. Set `grid` to that of the "
+            "points, or to unstructured."
+        )
+    twice = index.size - np.unique(index).size
+    if twice:
+        raise ValueError(f"{twice} points are at the place of another one on the grid {name}. Give each point once.")
+
+
+def _whole(number: float) -> bool:
+    return abs(number - round(number)) < 1.0e-6

@@ -1,0 +1,161 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""What a roll-out writes: one column is a variable of the table, its members, or a statistic over them."""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from anemoi.inference.types import FloatArray
+
+from anemoi_ailand.variables import Role, variable
+
+MEAN, SPREAD = "mean", "spread"
+_QUANTILE = re.compile(r"q(\d{1,2}(?:\.\d+)?)")
+
+
+@dataclass(frozen=True)
+class Column:
+    """One variable of an output file.
+
+    Attributes
+    ----------
+    name : str
+        Short name in the table (``2t``).
+    statistic : str or None
+        ``mean``, ``spread`` or ``qNN`` over the members; None for the values themselves.
+    members : bool
+        Whether it has one value a member: shape (time, member, point), else (time, point).
+    means : str or None
+        ``day`` or ``month`` for means over that period.
+    """
+
+    name: str
+    statistic: str | None = None
+    members: bool = False
+    means: str | None = None
+
+    @property
+    def netcdf_name(self) -> str:
+        """Name in a file: ``t2m``, ``t2m_mean``, ``t2m_q10``."""
+        base = variable(self.name).netcdf_name
+        return base if self.statistic is None else f"{base}_{self.statistic}"
+
+    @property
+    def percentile(self) -> float | None:
+        """10.0 for ``q10``; None for anything else."""
+        return percentile(self.statistic) if self.statistic else None
+
+    def attributes(self) -> dict[str, Any]:
+        """CF attributes from the table; the mean over members keeps the short name, by which evaluation finds it."""
+        row = variable(self.name)
+        found: dict[str, Any] = {
+            "standard_name": row.standard_name,
+            "long_name": row.long_name + _LONG.get(self.statistic or "", ""),
+            "units": row.units,
+            "cell_methods": self._cell_methods(row.cell_methods),
+            "short_name": self.name if self.statistic in (None, MEAN) else None,
+            "role": "prognostic" if row.role is Role.PROGNOSTIC else "diagnostic",
+            "coordinates": "latitude longitude",
+        }
+        if self.percentile is not None:
+            found["long_name"] = f"{row.long_name}, {self.percentile:g} % quantile of the ensemble"
+            found["percentile"] = self.percentile
+        return {k: v for k, v in found.items() if v is not None}
+
+    def _cell_methods(self, of_the_table: str | None) -> str | None:
+        methods = ["time: mean" if self.means else of_the_table, _METHODS.get(self.statistic or "")]
+        return " ".join(m for m in methods if m) or None
+
+
+_LONG = {MEAN: ", mean of the ensemble", SPREAD: ", standard deviation of the ensemble"}
+#: CF has no cell method for a quantile: long name and ``percentile`` tell it.
+_METHODS = {MEAN: "realization: mean", SPREAD: "realization: standard_deviation"}
+
+
+def percentile(statistic: str) -> float | None:
+    """Percentile of ``qNN`` (``q10``: 10.0, ``q2.5``: 2.5), None for another statistic."""
+    match = _QUANTILE.fullmatch(statistic)
+    return float(match[1]) if match else None
+
+
+def check_statistics(statistics: Any) -> tuple[str, ...]:
+    """Refuse what is no list of ``mean``, ``spread`` and ``qNN``.
+
+    Raises
+    ------
+    ValueError
+        With the statistics that are wrong or given twice.
+    """
+    given = [statistics] if isinstance(statistics, str) else list(statistics or [])
+    wrong = [s for s in given if not isinstance(s, str) or (s not in (MEAN, SPREAD) and percentile(s) is None)]
+    if wrong or len(set(given)) != len(given):
+        raise ValueError(
+            f"`statistics` is {given}, of which {wrong or 'some are given twice'}. Give some of mean, spread (standard "
+            "deviation) and percentiles q0 to q99.9, such as [mean, spread, q10, q90], each once."
+        )
+    return tuple(given)
+
+
+def selected(predicted: Sequence[str], variables: Any, skip: Callable[[str], bool], path: Path) -> list[str]:
+    """Variables to write, in the order of the model.
+
+    Raises
+    ------
+    ValueError
+        A name that the model does not predict, or none left.
+    """
+    patterns = [p for p in variables.select or variables.drop or [] if isinstance(p, str)]
+    unknown = [p for p in patterns if not fnmatch.filter(predicted, p)]
+    names = [v for v in predicted if not skip(v)]
+    if unknown or not names:
+        raise ValueError(
+            f"`variables` of {path} leaves {names or 'nothing'} and names {unknown}, but the model predicts "
+            f"{list(predicted)}. Correct the names."
+        )
+    return names
+
+
+def columns_of(
+    names: Sequence[str], ensemble: bool, members: bool, statistics: Sequence[str], means: str | None
+) -> tuple[Column, ...]:
+    """Columns of an output: for each variable its values (of each member), then its statistics."""
+    return tuple(
+        Column(name, statistic, ensemble and statistic is None, means)
+        for name in names
+        for statistic in [*([None] if members else []), *statistics]
+    )
+
+
+def statistics_of(values: FloatArray, statistics: Sequence[str]) -> dict[str, FloatArray]:
+    r"""Statistics over the members, in double precision.
+
+    Mean :math:`\bar x = M^{-1} \sum_m x_m`; spread :math:`[(M-1)^{-1} \sum_m (x_m - \bar x)^2]^{1/2}`; quantiles
+    interpolate linearly between the sorted members.
+
+    Parameters
+    ----------
+    values : numpy.ndarray, shape (member, point)
+    statistics : sequence of str
+
+    Returns
+    -------
+    dict of str to numpy.ndarray, shape (point,), float32
+    """
+    wide, found = np.asarray(values, dtype=np.float64), {}
+    for statistic in statistics:
+        if statistic == MEAN:
+            result = wide.mean(axis=0)
+        elif statistic == SPREAD:
+            result = wide.std(axis=0, ddof=1)
+        else:
+            result = np.percentile(wide, percentile(statistic) or 0.0, axis=0)
+        found[statistic] = result.astype(np.float32)
+    return found

@@ -1,0 +1,200 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""The land inside a run of an atmosphere by the real command line: forced and coupled are the same land."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+import toy_atmosphere as toy
+import xarray as xr
+import yaml
+from anemoi.datasets import open_dataset
+
+from anemoi_ailand.coupling.start import initial_state
+from anemoi_ailand.resources import find
+from anemoi_ailand.rollout.stepper import LandStepper
+from anemoi_ailand.rollout.stored_fields import StoredFields
+from anemoi_ailand.variables import variable
+
+pytestmark = pytest.mark.slow
+
+DATE = datetime(2020, 5, 1)
+FEEDBACK = {"skt": "skt", "stl1": "stl1", "swvl1": "swvl1", "sd": "sd", "snow": "sd"}
+TESTS = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="module")
+def stepper():
+    return LandStepper.open("ailand", threads=1)
+
+
+@pytest.fixture(scope="module")
+def first(stepper, small_dataset):
+    return initial_state({"dataset": str(small_dataset)}, stepper, DATE)
+
+
+def inference_run(config, *overrides, cwd, check=True):
+    """``anemoi-inference run`` with the toy's class at hand; what it said."""
+    path = os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")])
+    command = [sys.executable, "-m", "anemoi.inference", "run", str(config), *overrides]
+    done = subprocess.run(
+        command,
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+        env={**os.environ, "PYTHONPATH": path},
+    )
+    said = done.stdout + done.stderr
+    assert (done.returncode == 0) == check, said[-3000:]
+    return said
+
+
+def run(folder, dataset, *, hours=6, lead="2d", check=True, **land):
+    """``anemoi-inference run`` of the toy with the land in it; what it said."""
+    opened = open_dataset(str(dataset), start="2020-05-01", end="2020-05-04")
+    options = {"initial": {"dataset": str(dataset)}, "forcing": toy.FORCING, "output": str(folder / "land.nc"), **land}
+    config = {
+        "checkpoint": str(toy.write_checkpoint(folder / "toy.ckpt", opened, hours=hours)), "device": "cpu",
+        "date": f"{DATE:%Y-%m-%dT%H:%M:%S}", "lead_time": lead, "input": {"dataset": str(dataset)},
+        "output": {"netcdf": {"path": str(folder / "atmosphere.nc")}}, "mid_processors": [{"land-model": options}],
+    }  # fmt: skip
+    (folder / "run.yaml").write_text(yaml.safe_dump(config))
+    return inference_run(folder / "run.yaml", cwd=folder, check=check)
+
+
+def opened(path):
+    with xr.open_dataset(path) as ds:
+        return ds.load()
+
+
+def _step(stepper, state, atmosphere, k, lai_hv):
+    fields = {n: atmosphere[n].values[k] for n in toy.OUTPUT}
+    given = {n: v for n, v in fields.items() if n in stepper.needs["forcing"]}
+    given["avg_sdswrf"] = (fields["ssrd"].astype("f8") / 21600.0).astype("f4")
+    given["avg_tprate"] = (fields["tp"].astype("f8") * 1000.0 / 21600.0).astype("f4")
+    return stepper.step(state, {**given, "lai_hv": lai_hv})
+
+
+def stand_alone(stepper, state, atmosphere, points=slice(None)):
+    """The land on its own, forced by what the atmosphere's file holds; states after each step."""
+    out = []
+    for k in range(1, atmosphere.sizes["time"]):
+        state = _step(stepper, state, atmosphere.isel(values=points), k, state["lai_hv"])
+        out.append(state)
+    return out
+
+
+def same_land(land, states):
+    """Every variable at every time to the last bit."""
+    for k, state in enumerate(states, start=1):
+        for name, values in state.numpy().items():
+            np.testing.assert_array_equal(land[variable(name).netcdf_name].values[k], values, err_msg=name)
+
+
+@pytest.fixture(scope="module")
+def coupled(tmp_path_factory, small_dataset):
+    folder = tmp_path_factory.mktemp("coupled")
+    run(folder, small_dataset, feedback=FEEDBACK, save=str(folder / "end.state"))
+    return folder
+
+
+def test_forced_is_coupled_to_the_last_bit(stepper, first, coupled):
+    """The land on its own with the recorded weather repeats the coupled land."""
+    states = stand_alone(stepper, first, opened(coupled / "atmosphere.nc"))
+    assert len(states) == 8
+    same_land(opened(coupled / "land.nc"), states)
+    assert stepper.load(coupled / "end.state").columns.equal(states[-1].columns)
+
+
+def test_the_atmosphere_goes_on_from_the_land(coupled, tmp_path, small_dataset):
+    """Its fields are the land's, its next step received them, and its air answers; without feedback it does not."""
+    atmosphere, land = opened(coupled / "atmosphere.nc"), opened(coupled / "land.nc")
+    for field in ("skt", "stl1", "swvl1", "sd"):
+        np.testing.assert_array_equal(atmosphere[field].values[1:], land[field].values[1:], err_msg=field)
+    np.testing.assert_array_equal(
+        atmosphere["snow"].values[1:], (land["sd"].values[1:].astype("f8") * 1e-3).astype("f4")
+    )
+    np.testing.assert_array_equal(atmosphere["seen_skt"].values[2:], land["skt"].values[1:-1])
+    run(tmp_path, small_dataset)
+    forced = opened(tmp_path / "atmosphere.nc")
+    np.testing.assert_array_equal(forced["seen_skt"].values[2:], forced["skt"].values[1:-1])
+    np.testing.assert_array_equal(forced["t"].values[1], atmosphere["t"].values[1])
+    assert np.abs(forced["t"].values[2:] - atmosphere["t"].values[2:]).max() > 0.05
+    assert np.abs(opened(tmp_path / "land.nc")["stl1"].values - land["stl1"].values).max() > 1e-3
+
+
+def test_another_grid_by_an_index(stepper, first, tmp_path, small_dataset):
+    """Few points of land in another order: they are coupled, all others of the atmosphere are left alone."""
+    index = np.array([17, 3, 40, 8, 21])
+    fields = {n: first[n][index] for n in stepper.inputs}
+    part = stepper.initial(DATE, first.latitudes[index], first.longitudes[index], fields)
+    stepper.save(part, tmp_path / "part.state")
+    np.save(tmp_path / "index.npy", index)
+    run(tmp_path, small_dataset, initial={"state": str(tmp_path / "part.state")},
+        points={"index": str(tmp_path / "index.npy")}, feedback=FEEDBACK)  # fmt: skip
+    atmosphere, land = opened(tmp_path / "atmosphere.nc"), opened(tmp_path / "land.nc")
+    assert land.sizes["point"] == len(index)
+    same_land(land, stand_alone(stepper, part, atmosphere, index))
+    np.testing.assert_array_equal(atmosphere["skt"].values[1:, index], land["skt"].values[1:])
+    others = np.setdiff1d(np.arange(atmosphere.sizes["values"]), index)
+    skt = atmosphere["skt"].values[:, others]
+    np.testing.assert_array_equal(skt[2:], skt[1:-1] + np.float32(0.5))
+
+
+def test_three_hourly_atmosphere(tmp_path, small_dataset):
+    """Two of its steps make one of the land, which is fed back at every second."""
+    run(tmp_path, small_dataset, hours=3, lead="1d", feedback=FEEDBACK)
+    atmosphere, land = opened(tmp_path / "atmosphere.nc"), opened(tmp_path / "land.nc")
+    assert (atmosphere.sizes["time"], land.sizes["time"]) == (9, 5)
+    np.testing.assert_array_equal(atmosphere["skt"].values[2::2], land["skt"].values[1:])
+    np.testing.assert_array_equal(atmosphere["skt"].values[3::2], land["skt"].values[1:-1] + np.float32(0.5))
+
+
+def test_vegetation_from_a_dataset(first, stepper, tmp_path, small_dataset):
+    """Forcing that no atmosphere has, at the date of each step."""
+    run(tmp_path, small_dataset, lead="1d", forcing=toy.FORCING | {"lai_hv": {"dataset": str(small_dataset)}})
+    run_held = opened(tmp_path / "land.nc")
+    stored = StoredFields(small_dataset, ["lai_hv"])
+    i = int(np.flatnonzero(stored.dates == np.datetime64(DATE, "s"))[0])
+    values = stored.read(i, i + 5, np.arange(stored.latitudes.size))[..., 0]
+    atmosphere, state = opened(tmp_path / "atmosphere.nc"), first
+    for k in range(1, 5):
+        state = _step(stepper, state, atmosphere, k, values[k])
+        np.testing.assert_array_equal(run_held["stl1"].values[k], state["stl1"].numpy())
+
+
+def test_stepper_is_the_run_of_the_land(stepper, first, tmp_path, small_dataset):
+    """``anemoi-inference run`` of the land from a dataset, and the same by hand with the stepper, to the last bit."""
+    inference_run(
+        find("configs", "inference/rollout"), "checkpoint=ailand", f"input.dataset={small_dataset}",
+        f"output.land-netcdf.path={tmp_path / 'land.nc'}", "date=2020-05-01T00:00:00", "lead_time=2d", cwd=tmp_path,
+    )  # fmt: skip
+    stored = StoredFields(small_dataset, stepper.inputs)
+    i = int(np.flatnonzero(stored.dates == np.datetime64(DATE, "s"))[0])
+    land, state = opened(tmp_path / "land.nc"), first
+    states = []
+    for k in range(1, 9):
+        values = stored.read(i + k, i + k + 1, np.arange(stored.latitudes.size))[0]
+        fields = dict(zip(stepper.inputs, values.T, strict=True))
+        state = stepper.step(state, {n: fields[n] for n in stepper.needs["forcing"]})
+        states.append(state)
+    same_land(land, states)
+    assert states[-1].date == DATE + timedelta(days=2)
+
+
+def test_a_wrong_configuration_stops_the_run_before_its_first_step(tmp_path, small_dataset):
+    """Nothing is written; the message is the last that is said."""
+    said = run(tmp_path, small_dataset, check=False, feedback={"skt": "swvl1"})
+    assert "'swvl1' of the land is in 'm3 m-3', but 'K' is needed" in said
+    assert "Forecasting" not in said
+    assert not list(tmp_path.glob("*.nc*"))

@@ -1,0 +1,72 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""Forcing from a dataset of forecasts that Anemoi made (``use_trajectories``), by the real command line."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import xarray as xr
+import yaml
+from forecast_dataset import START
+
+from anemoi_ailand.resources import find
+
+pytestmark = pytest.mark.slow
+
+
+def make(path: Path, first_step: str, last_step: str) -> Path:
+    """A dataset of forecasts from 1 and 2 May."""
+    program = Path(__file__).resolve().parents[1] / "forecast_dataset.py"
+    command = [sys.executable, program, path, first_step, last_step]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return path
+
+
+@pytest.fixture(scope="module")
+def forecasts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make(tmp_path_factory.mktemp("forecasts") / "forecasts.zarr", "0h", "48h")
+
+
+def run(cwd: Path, output: str, dataset: Path | None, **options: Any) -> str:
+    """Roll out from the sample, forcing from the sample or from a dataset of forecasts; what it said."""
+    config = yaml.safe_load(find("configs", "inference/rollout-files").read_text(encoding="utf-8"))
+    config |= {"date": START.isoformat(), "lead_time": "48h", "output": {"land-netcdf": {"path": output}}}
+    if dataset is not None:
+        config["dynamic_forcings"] = {"dataset": {"dataset": str(dataset), "use_trajectories": True}}
+    (cwd / "run.yaml").write_text(yaml.safe_dump(config | options))
+    command = [sys.executable, "-m", "anemoi.inference", "run", "run.yaml"]
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=300, check=False)
+    return f"{done.returncode}\n{done.stdout}{done.stderr}"
+
+
+def test_forcing_is_that_of_the_forecast_from_the_start(forecasts: Path, tmp_path: Path) -> None:
+    """Stored at the end of each step: the run equals that with the same weather from files, to the last bit."""
+    assert run(tmp_path, "plain.nc", None).startswith("0")
+    said = run(tmp_path, "forecast.nc", forecasts)
+    assert said.startswith("0"), said[-3000:]
+    with xr.open_dataset(tmp_path / "plain.nc") as plain, xr.open_dataset(tmp_path / "forecast.nc") as forecast:
+        assert np.ptp(plain.stl1.values, axis=0).min() > 0.0
+        for name in ("stl1", "swvl1", "t2m", "slhf"):
+            np.testing.assert_array_equal(plain[name].values, forecast[name].values, err_msg=name)
+
+
+def test_forecast_shorter_than_the_run(forecasts: Path, tmp_path: Path) -> None:
+    """Refused before the first step, though later forecasts are there."""
+    said = run(tmp_path, "no.nc", forecasts, date="2020-05-01T00:00:00", lead_time="54h")
+    assert "needs forcing at 2020-05-03T06:00:00 (1 of 9 stamps are missing)" in said
+    assert not list(tmp_path.glob("*.nc*"))
+
+
+def test_steps_that_begin_later(tmp_path: Path) -> None:
+    """Anemoi would take each value for one of 6 h earlier."""
+    said = run(tmp_path, "no.nc", make(tmp_path / "late.zarr", "6h", "12h"))
+    assert "steps from 0 on, every 6 h, are needed" in said
+    assert not list(tmp_path.glob("*.nc*"))

@@ -1,0 +1,75 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""The trained network of the package runs from GRIB and nothing else, by the real command line."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from datetime import datetime
+from pathlib import Path
+
+import netCDF4
+import numpy as np
+import pytest
+import yaml
+from grib_writer import Archive, Grid, sample, stamps
+
+from anemoi_ailand.resources import find
+
+pytestmark = pytest.mark.slow
+
+DATES = stamps(datetime(2020, 2, 1), 9)
+#: GRIB has instants of what the reference layout has means of.
+INSTANTS = {"avg_sp": (134, {}), "avg_u": (131, {"typeOfLevel": "hybrid", "level": 137}),
+            "avg_v": (132, {"typeOfLevel": "hybrid", "level": 137})}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Winter of the sample: analyses every 6 h, forecasts from 00 and 12 UTC with amounts since their start."""
+    folder, ecland = tmp_path_factory.mktemp("archive"), sample()
+    archive = Archive(folder, Grid("regular", len(ecland.point_id)))
+    archive.write(ecland, DATES)
+    for (_, (param, keys)), values in zip(INSTANTS.items(), ecland.read(list(INSTANTS), DATES), strict=True):
+        for date, field in zip(DATES, values, strict=True):
+            archive.field(f"an_{date:%Y%m%d}.grib", archive.grid.spread(field), param, date, dataType="an", **keys)
+    return folder
+
+
+def run(folder: Path, cwd: Path, **options: object) -> subprocess.CompletedProcess:
+    """Two days of the packaged configuration with GRIB for input."""
+    config = yaml.safe_load(find("configs", "inference/rollout-files").read_text(encoding="utf-8"))
+    config |= {"date": DATES[0].isoformat(), "lead_time": "2d"}
+    config["input"] = {"ecland": {"path": str(folder / "*.grib"), **options}}
+    (cwd / "run.yaml").write_text(yaml.safe_dump(config))
+    command = [sys.executable, "-m", "anemoi.inference", "run", "run.yaml"]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=300, check=False)
+
+
+def test_runs_from_grib_alone(archive: Path, tmp_path: Path) -> None:
+    """From step 0 of a forecast: physics makes snow cover and liquid water, the user says the pathway of carbon."""
+    done = run(archive, tmp_path, defaults={"c4": 0})
+    said = done.stdout + done.stderr
+    assert done.returncode == 0, said[-4000:]
+    assert "filled for prognostics: slw = 0, dry snow" in said
+    assert "filled for constant_forcings: c4 = 0, from `defaults`" in said
+    ecland = sample()
+    with netCDF4.Dataset(tmp_path / "forecast.nc") as ds:
+        assert ds["t2m"].shape == (9, len(ecland.point_id))
+        assert np.isfinite(np.ma.filled(ds["t2m"][1:], np.nan)).all()
+        assert float(ds["sd"][0].max()) > 10.0
+        assert float(ds["slw"][0].max()) == 0.0
+        for name, rmse in (("stl1", 3.0), ("swvl1", 0.05)):
+            error = ds[name][:] - ecland.read([name], DATES)[0]
+            assert float(np.sqrt((error**2).mean())) < rmse, name
+
+
+def test_without_the_number_it_says_what_is_missing(archive: Path, tmp_path: Path) -> None:
+    """Before the first step, and nothing is written."""
+    done = run(archive, tmp_path)
+    assert done.returncode != 0
+    assert "has no ['c4'] for constant_forcings" in done.stdout + done.stderr
+    assert "give a number in `defaults`" in done.stdout + done.stderr
+    assert [p.name for p in tmp_path.iterdir()] == ["run.yaml"]

@@ -1,0 +1,127 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""Outputs of a roll-out with metadata and runner made by hand, and what a runner does with them."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from anemoi_ailand.constants import TASK_NAME
+from anemoi_ailand.rollout.land_output import LandOutput
+from anemoi_ailand.rollout.output import LandNetCDFOutput
+from anemoi_ailand.rollout.zarr_output import LandZarrOutput
+
+START, STEP = datetime(2022, 1, 1), timedelta(hours=6)
+PROGNOSTIC, DIAGNOSTIC = ["swvl1", "stl1"], ["2t", "slhf"]
+NAMES = [*PROGNOSTIC, *DIAGNOSTIC]
+N_POINTS = 5
+KINDS: dict[str, type[LandOutput]] = {"f.nc": LandNetCDFOutput, "f.zarr": LandZarrOutput}
+
+
+def made(path: Path, task: str | None = TASK_NAME, **options: Any) -> Any:
+    """An output of the kind that the name of the file says."""
+    checkpoint = SimpleNamespace(task=task, path=str(path.parent / "best.ckpt"))
+    context = SimpleNamespace(
+        reference_date=START, typed_variables={}, checkpoint=checkpoint, lead_time=timedelta(days=1),
+        write_initial_state=True, output_frequency=None,
+    )  # fmt: skip
+    order = {n: i for i, n in enumerate(NAMES)}
+    metadata = SimpleNamespace(dataset_name="data", typed_variables={}, variable_to_output_tensor_index=order)
+    return KINDS[f"f{path.suffix}"](context, metadata, path=str(path), **options)
+
+
+def state(k: int, names: list[str] = NAMES, members: int | None = None, start: datetime = START) -> dict[str, Any]:
+    """State after k steps, other values at each."""
+    rows = N_POINTS * (members or 1)
+    values = np.random.default_rng(k).normal(size=(len(NAMES), rows)).astype("f4")
+    found = {
+        "date": start + k * STEP,
+        "step": k * STEP,
+        "latitudes": np.tile(np.linspace(-60.0, 70.0, N_POINTS), members or 1),
+        "longitudes": np.tile(np.linspace(0.0, 350.0, N_POINTS), members or 1),
+        "fields": {n: values[NAMES.index(n)] for n in names},
+    }
+    return found | ({} if members is None else {"members": members})
+
+
+def whole(path: Path, n_steps: int, ensemble: int | None = None, every: int | None = None, **options: Any) -> Path:
+    """A run that is not stopped, with ``make_durable`` after each ``every`` steps; returns the path."""
+    output = made(path, **options)
+    output.restart_every = every
+    output.open(state(0, PROGNOSTIC, ensemble))
+    output.write_initial_state(state(0, PROGNOSTIC, ensemble))
+    go_on(output, 1, n_steps, ensemble, every)
+    output.close()
+    return path
+
+
+def go_on(
+    output: LandOutput, first: int, last: int, members: int | None, every: int | None,
+    durable: Callable[[int, dict[str, Any]], None] = lambda k, progress: None,
+) -> None:  # fmt: skip
+    """Steps first to last; ``durable`` is what a runner does with the progress at a step."""
+    for k in range(first, last + 1):
+        output.write_state(state(k, members=members))
+        if every and k % every == 0:
+            durable(k, json.loads(json.dumps(output.make_durable())))
+
+
+def killed(path: Path, last: int, ensemble: int | None, every: int, **options: Any) -> None:
+    """A run in a process of its own that SIGKILL ends after ``last`` steps; its restart is ``restart.json``."""
+    child = os.fork()
+    if child == 0:
+        try:
+            output = made(path, **options)
+            output.restart_every = every
+            output.open(state(0, PROGNOSTIC, ensemble))
+            output.write_initial_state(state(0, PROGNOSTIC, ensemble))
+            go_on(output, 1, last, ensemble, every, lambda k, progress: remember(path, k, progress))
+        finally:
+            os.kill(os.getpid(), signal.SIGKILL)
+    assert os.waitpid(child, 0)[1] == signal.SIGKILL
+
+
+def remember(path: Path, k: int, progress: dict[str, Any]) -> None:
+    """The restart file of the runner."""
+    (path.parent / "restart.json").write_text(json.dumps({"step": k, "progress": progress}))
+
+
+def resumed(path: Path, n_steps: int, ensemble: int | None, every: int, **options: Any) -> Path:
+    """Go on to the end from ``restart.json``; returns the path."""
+    output, restart = made(path, **options), json.loads((path.parent / "restart.json").read_text())
+    output.restart_every = every
+    output.resume(state(restart["step"], members=ensemble), restart["progress"])
+    go_on(output, restart["step"] + 1, n_steps, ensemble, every, lambda k, progress: remember(path, k, progress))
+    output.close()
+    return path
+
+
+def opened(path: Path, **options: Any) -> xr.Dataset:
+    """The result in memory, in either format."""
+    engine = "zarr" if path.is_dir() else "netcdf4"
+    with xr.open_dataset(path, engine=engine, decode_times=False, mask_and_scale=False, **options) as found:
+        return found.load()
+
+
+def assert_same(first: Path, second: Path) -> None:
+    """Data, attributes and chunks are the same to the last bit; only ``history`` may differ."""
+    one, two = opened(first), opened(second)
+    one.attrs.pop("history")
+    two.attrs.pop("history")
+    assert one.sizes["time"] > 0
+    xr.testing.assert_identical(one, two)
+    for name in one.variables:
+        assert one[name].encoding.get("chunksizes") == two[name].encoding.get("chunksizes")
+        assert one[name].encoding.get("chunks") == two[name].encoding.get("chunks")
+        assert one[name].values.tobytes() == two[name].values.tobytes()

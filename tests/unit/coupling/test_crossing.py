@@ -1,0 +1,115 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""Units and kinds of time of what crosses are stated, checked and converted."""
+
+import pytest
+
+from anemoi_ailand.coupling.crossing import Taken, factor_between, read_feedback, read_forcing
+
+UNITS = {"t": "K", "tp": None, "ssrd": "J m**-2", "2t": "K", "late": "W m-2", "sd": "m", "skt": "K", "swvl1": None,
+         "avg_sp": "hPa"}  # fmt: skip
+HELD = ("lai_lv", "t")
+
+
+def taken(name, given, step=6.0):
+    return read_forcing({name: given}, [name], UNITS, step, HELD).taken[0]
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted", "factor"),
+    [("K", "K", 1.0), ("W/m2", "W m-2", 1.0), ("m", "kg m-2", 1000.0), ("kg m-2", "m", 1e-3), ("mm", "kg m-2", 1.0),
+     ("hPa", "Pa", 100.0), ("1", "%", 100.0), ("J m**-2", "J m-2", 1.0)],
+)  # fmt: skip
+def test_factors(given, wanted, factor):
+    """To the units of the table and from them; another spelling is no other unit."""
+    assert factor_between(given, wanted, "x") == pytest.approx(factor, rel=1e-15)
+
+
+@pytest.mark.parametrize(("given", "wanted"), [("K", "Pa"), ("m", "m s-1"), ("J m-2", "W m-2"), ("degC", "K")])
+def test_no_factor_is_guessed(given, wanted):
+    """An amount is no rate; an unknown unit is an error that says what is known."""
+    with pytest.raises(ValueError, match="no factor is known between them"):
+        factor_between(given, wanted, "x")
+
+
+def test_the_same_name_is_taken_with_the_units_of_the_checkpoint():
+    """Without a word in the configuration; converted where the units differ."""
+    assert read_forcing({}, ["t", "avg_sp"], UNITS, 6.0, HELD).taken == (
+        Taken("t", "t", 1.0, 1.0, 0.0), Taken("avg_sp", "avg_sp", 100.0, 1.0, 6.0),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "step", "expected"),
+    [
+        ("avg_tprate", {"field": "tp", "accumulated": True, "units": "m"}, 6, ("tp", 1000.0, 21600.0, 6.0)),
+        ("avg_tprate", {"field": "tp", "accumulated": True, "units": "mm"}, 3, ("tp", 1.0, 10800.0, 3.0)),
+        ("avg_sdswrf", {"field": "ssrd", "accumulated": True}, 1, ("ssrd", 1.0, 3600.0, 1.0)),
+        ("avg_sdswrf", {"field": "ssrd", "accumulated": True, "hours": 6}, 1, ("ssrd", 1.0, 21600.0, 6.0)),
+        ("late_sdswrf", {"field": "late", "hours": 3}, 6, ("late", 1.0, 1.0, 3.0)),
+        ("avg_t", {"field": "2t", "instants": True}, 6, ("2t", 1.0, 1.0, 6)),
+    ],
+)
+def test_amounts_and_means(name, given, step, expected):
+    """Factor, seconds and hours follow from units, step and what a value covers."""
+    found = taken(name, given, float(step))
+    assert (found.field, found.factor, found.seconds, found.hours) == expected
+    assert found.instants == ("instants" in given)
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "message"),
+    [
+        ("avg_tprate", {"field": "tp", "accumulated": True}, "does not say the units of 'tp'. State `units`"),
+        ("avg_t", "2t", "is a mean over 6 h: say what '2t' is. `hours: 6` for a mean"),
+        ("avg_tprate", {"field": "tp", "units": "m", "hours": 6}, "'tp' is in 'm', but 'kg m-2 s-1' is needed"),
+        ("avg_sdswrf", {"field": "ssrd", "accumulated": True, "units": "W m-2"}, "is in 'J m.*2' by the atmosphere's"),
+        ("avg_sdswrf", {"field": "ssrd", "hours": 6}, "'ssrd' is in 'J m.*', but 'W m-2' is needed"),
+        ("t", {"field": "2t", "accumulated": True}, r"'t' \[K\] is no rate"),
+        ("t", {"field": "2t", "instants": True}, "`instants`, which is for means"),
+        ("avg_t", {"field": "no"}, "has no field 'no' in its output; it has"),
+        ("avg_t", {"field": "2t", "hours": 4}, "4 h do not divide"),
+        ("avg_t", {"field": "2t", "hours": 2}, r"covers 2 h, the atmosphere's step is 6 h. Give `hours`"),
+        ("avg_t", {"held": True}, "`held` stands alone, and is for"),
+        ("lai_lv", {"held": True, "field": "2t"}, "`held` stands alone"),
+    ],
+)
+def test_what_does_not_fit_is_refused(name, given, message):
+    """Before the first step, with what is wrong and what to do."""
+    with pytest.raises(ValueError, match=message):
+        taken(name, given)
+
+
+def test_unknown_names_and_options_are_refused():
+    """With the nearest known option."""
+    with pytest.raises(ValueError, match=r"`forcing` names \['tt'\], which the land does not take"):
+        read_forcing({"tt": "t"}, ["t"], UNITS, 6.0, HELD)
+    with pytest.raises(TypeError, match=r"`forcing.t` has no option 'unit'. Did you mean 'units'"):
+        taken("t", {"unit": "K"})
+
+
+def test_held_and_stored_forcing():
+    """Are no fields of the atmosphere."""
+    found = read_forcing(
+        {"lai_lv": {"held": True}, "lai_hv": {"dataset": "x.zarr"}}, ["lai_lv", "lai_hv"], UNITS, 6.0, HELD
+    )
+    assert (found.taken, found.held, found.datasets) == ((), ("lai_lv",), {"lai_hv": "x.zarr"})
+
+
+def test_feedback_is_converted_to_the_units_of_the_field():
+    """From the land's; by the checkpoint or by the configuration."""
+    found = read_feedback({"sd": "sd", "swvl1": {"units": "%", "variable": "snowc"}}, ["sd", "snowc"], UNITS)
+    assert [(f.field, f.name) for f in found] == [("sd", "sd"), ("swvl1", "snowc")]
+    assert [f.factor for f in found] == pytest.approx([1e-3, 100.0])
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [({"skt": "tsk"}, "is 'tsk', which the land does not make; it makes"), ({"no": "skt"}, "no field 'no'"),
+     ({"swvl1": "swvl1"}, "does not say the units"), ({"skt": "swvl1"}, "no factor is known")],
+)  # fmt: skip
+def test_feedback_that_does_not_fit_is_refused(config, message):
+    """As forcing."""
+    with pytest.raises(ValueError, match=message):
+        read_feedback(config, ["skt", "swvl1"], UNITS)

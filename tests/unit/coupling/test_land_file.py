@@ -1,0 +1,57 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""The land's own file beside the atmosphere's."""
+
+import numpy as np
+import pytest
+import stepper_case as case
+import xarray as xr
+
+from anemoi_ailand.coupling.land_file import LandFile
+
+N = 5
+
+
+@pytest.fixture(scope="module")
+def states():
+    stepper = case.stepper()
+    first = case.start(stepper, N)
+    return stepper, [first, stepper.step(first, case.forcings(N)[0])]
+
+
+def test_states_are_written_as_they_are(states, tmp_path):
+    """All times, to the last bit, under names of files; diagnostics are missing at the start."""
+    stepper, made = states
+    file = LandFile(tmp_path / "new" / "land.nc", stepper.outputs, "abc")
+    for state in made:
+        file.write(state)
+    file.close()
+    with xr.open_dataset(tmp_path / "new" / "land.nc") as ds:
+        assert ds.attrs["checkpoint_sha256"] == "abc"
+        np.testing.assert_array_equal(ds.time, np.array([s.date for s in made], dtype="datetime64[ns]"))
+        np.testing.assert_array_equal(ds.latitude, made[0].latitudes)
+        for k, state in enumerate(made):
+            for name, values in state.numpy().items():
+                found = ds["t2m" if name == "2t" else name]
+                np.testing.assert_array_equal(found.values[k], values, err_msg=name)
+        assert np.isnan(ds.t2m.values[0]).all()
+        assert ds.sd.attrs["units"] == "kg m-2"
+
+
+def test_the_name_is_given_when_the_file_is_complete(states, tmp_path):
+    """Of a run that stopped there is a partial file only, and an earlier one stays."""
+    (tmp_path / "land.nc").write_text("earlier")
+    file = LandFile(tmp_path / "land.nc", states[0].outputs, "abc")
+    file.write(states[1][0])
+    assert (tmp_path / "land.nc").read_text() == "earlier"
+    assert (tmp_path / "land.nc.partial").is_file()
+    file.close()
+    assert not (tmp_path / "land.nc.partial").exists()
+
+
+def test_a_folder_that_cannot_be_made_is_said_at_once(states, tmp_path):
+    """Before the first step."""
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError, match="cannot be written to the folder"):
+        LandFile(tmp_path / "file" / "land.nc", states[0].outputs, "abc")

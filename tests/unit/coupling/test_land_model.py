@@ -1,0 +1,164 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""The mid-processor: what it refuses before the first step, and each step by hand. Whole runs: tests/integration."""
+
+from datetime import datetime, timedelta
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import stepper_case as case
+import torch
+import toy_atmosphere as toy
+from anemoi.inference.checkpoint import Checkpoint
+
+from anemoi_ailand.coupling.land_model import LandModelProcessor
+from anemoi_ailand.rollout.stepper import LandStepper
+
+DATE = datetime(2020, 5, 1)
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    """Checkpoints of atmospheres with steps of 6 and 3 h, the land's stepper and its first state in a file."""
+    folder = tmp_path_factory.mktemp("toy")
+    weather = toy.Sample(DATE, 5)
+    stepper = LandStepper.open("ailand", threads=1)
+    state, _ = case.sample_fields(stepper, 1)
+    return SimpleNamespace(
+        weather=weather, stepper=stepper, state=state, path=stepper.save(state, folder / "land.state"),
+        metadata={h: Checkpoint(str(toy.write_checkpoint(folder / f"{h}.ckpt", weather, hours=h)))
+                  .multi_dataset_metadata["data"] for h in (6, 3)},
+        models={h: torch.load(folder / f"{h}.ckpt", weights_only=False) for h in (6, 3)},
+    )  # fmt: skip
+
+
+def processor(world, hours=6, date=DATE, lead="12h", **options):
+    context = SimpleNamespace(reference_date=date, lead_time=None, config=SimpleNamespace(lead_time=lead))
+    given = {"initial": {"state": str(world.path)}, "forcing": toy.FORCING, "threads": 1, **options}
+    return LandModelProcessor(context, world.metadata[hours], **given)
+
+
+def atmosphere(world, hours, k, skt):
+    """The state after step ``k`` of an atmosphere with skin temperature ``skt``, as the runner hands it over."""
+    n = len(world.state.latitudes)
+    x = torch.zeros(1, 1, n, len(toy.PROGNOSTIC))
+    x[..., list(toy.PROGNOSTIC).index("skt")] = skt
+    date = DATE + (k + 1) * hours * HOUR
+    with torch.inference_mode():
+        out = world.models[hours].predict_step({"data": x}, date=date)["data"][0, 0, 0]
+        fields = {name: out[:, i] for i, name in enumerate(toy.OUTPUT)}
+    return {"date": date, "latitudes": world.state.latitudes, "longitudes": world.state.longitudes, "fields": fields}
+
+
+def rates(fields, hours):
+    """Forcing of the land from recorded fields of one step."""
+    given = {k: v for k, v in fields.items() if k in ("t", "q") or k.startswith(("avg", "lai"))}
+    given["avg_sdswrf"] = (fields["ssrd"].astype("f8") / (hours * 3600.0)).astype("f4")
+    given["avg_tprate"] = (fields["tp"].astype("f8") * 1000.0 / (hours * 3600.0)).astype("f4")
+    return given
+
+
+def test_two_steps_by_hand(world):
+    """The land's fields are in the state that goes back, others are not touched, the next step goes on from there."""
+    made = processor(world, feedback={"skt": "skt", "snow": "sd"})
+    land = world.state
+    for k in range(2):
+        state = atmosphere(world, 6, k, 280.0)
+        before = {n: v.numpy().copy() for n, v in state["fields"].items()}
+        with torch.inference_mode():
+            after = made.process(state)["fields"]
+        lai_hv = land["lai_hv"]
+        land = world.stepper.step(land, {**rates(before, 6), "lai_hv": lai_hv})
+        np.testing.assert_array_equal(after["skt"].numpy(), land["skt"].numpy())
+        np.testing.assert_array_equal(after["snow"].numpy(), (land["sd"].double() * 1e-3).float().numpy())
+        for name in set(toy.OUTPUT) - {"skt", "snow"}:
+            np.testing.assert_array_equal(after[name].numpy(), before[name], err_msg=name)
+
+
+def test_shorter_steps_of_the_atmosphere(world):
+    """The land steps once in 6 h with means over both; before that nothing is overwritten."""
+    made = processor(world, 3, feedback={"skt": "skt"})
+    states = [atmosphere(world, 3, k, 280.0) for k in range(2)]
+    fields = [{n: v.numpy().copy() for n, v in s["fields"].items()} for s in states]
+    with torch.inference_mode():
+        first, second = (made.process(s)["fields"]["skt"].numpy() for s in states)
+    np.testing.assert_array_equal(first, fields[0]["skt"])
+    assert not np.array_equal(fields[0]["ssrd"], fields[1]["ssrd"])
+    means = {n: ((fields[0][n].astype("f8") + fields[1][n]) / 2).astype("f4") for n in fields[0]}
+    given = rates(means, 3) | {n: fields[1][n] for n in ("t", "q", "lai_lv")}
+    land = world.stepper.step(world.state, {**given, "lai_hv": world.state["lai_hv"]})
+    np.testing.assert_allclose(second, land["skt"].numpy(), rtol=1e-6)
+
+
+def test_state_and_file_at_the_end(world, tmp_path):
+    """Saved where the run ends; a run of another lead time would not have ended there."""
+    made = processor(world, output=str(tmp_path / "land.nc"), save=str(tmp_path / "end.state"))
+    for k in range(2):
+        assert not (tmp_path / "end.state").exists()
+        made.process(atmosphere(world, 6, k, 280.0))
+    saved = world.stepper.load(tmp_path / "end.state")
+    assert saved.date == DATE + 12 * HOUR
+    assert (tmp_path / "land.nc").is_file()
+    goes_on = processor(world, date=saved.date, initial={"state": str(tmp_path / "end.state")})
+    goes_on.process(atmosphere(world, 6, 2, 280.0))
+
+
+def test_a_run_whose_date_is_not_known_before(world):
+    """It is known at the first step; what does not fit is refused there."""
+    processor(world, date=None).process(atmosphere(world, 6, 0, 280.0))
+    with pytest.raises(ValueError, match="is of 2020-05-01 00:00:00, the run starts at 2020-05-01 06:00:00"):
+        processor(world, date=None).process(atmosphere(world, 6, 1, 280.0))
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"feedbak": {}}, TypeError, "`land-model` has no option 'feedbak'. Did you mean 'feedback'"),
+        ({"initial": None}, ValueError, "has no `initial`"),
+        ({"date": DATE + 6 * HOUR}, ValueError, "is of 2020-05-01 00:00:00, the run starts at 2020-05-01 06:00:00"),
+        ({"forcing": {}}, ValueError, "`forcing.avg_sdswrf`: the atmosphere has no field 'avg_sdswrf'"),
+        ({"feedback": {"skt": "swvl1"}}, ValueError, "no factor is known"),
+        ({"checkpoint": "no-such.ckpt"}, FileNotFoundError, "There is no checkpoint"),
+        ({"save": "x.state", "lead": "9h"}, ValueError, "`save` needs a `lead_time` of whole steps of 6 h"),
+        ({"points": {"index": "no.npy"}}, FileNotFoundError, "There is no index"),
+        ({"forcing": toy.FORCING | {"lai_hv": {"dataset": "no.zarr"}}}, FileNotFoundError, "There is no dataset"),
+    ],
+)
+def test_refused_before_the_first_step(world, options, error, message):
+    """When the run is set up: options, units, dates, files."""
+    with pytest.raises(error, match=message):
+        processor(world, **options)
+
+
+def test_other_points_are_refused_before_the_first_step(world, tmp_path):
+    """Those of the checkpoint are known."""
+    few = world.state
+    part = world.stepper.initial(
+        DATE, few.latitudes[:7], few.longitudes[:7], {n: few[n][:7] for n in world.stepper.inputs}
+    )
+    world.stepper.save(part, tmp_path / "few.state")
+    with pytest.raises(ValueError, match="the land has 7 points and the atmosphere 44"):
+        processor(world, initial={"state": str(tmp_path / "few.state")})
+    processor(world, initial={"state": str(tmp_path / "few.state")}, points="nearest")
+
+
+def test_a_gap_in_time_is_refused(world):
+    """A step of the atmosphere that was left out."""
+    made = processor(world)
+    made.process(atmosphere(world, 6, 0, 280.0))
+    with pytest.raises(
+        ValueError, match="went from 2020-05-01 06:00:00 to 2020-05-01 18:00:00, but its step is 6:00:00"
+    ):
+        made.process(atmosphere(world, 6, 2, 280.0))
+
+
+def test_what_the_atmosphere_cannot_give_stops_the_run(world):
+    """A NaN in its fields, with the land's name, the date and the place."""
+    state = atmosphere(world, 6, 0, 280.0)
+    state["fields"]["tp"] = state["fields"]["tp"].clone()
+    state["fields"]["tp"][3] = torch.nan
+    with pytest.raises(ValueError, match="'avg_tprate' at 2020-05-01 06:00 is missing or infinite at 1 of 44 points"):
+        processor(world).process(state)

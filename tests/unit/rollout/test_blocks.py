@@ -1,0 +1,91 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""Blocks of rows: the same bits whatever their size and the number of threads."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import pytest
+import stepper_case as case
+import torch
+
+from anemoi_ailand.rollout.blocks import BLOCK_ROWS, BlockStep
+
+N = 300
+
+
+@pytest.fixture(scope="module")
+def step():
+    return case.land_step()
+
+
+@pytest.fixture(scope="module")
+def rows():
+    stepper = case.stepper()
+    state = case.start(stepper, N)
+    return state.columns, stepper.forcing_columns(state, case.forcings(N)[0])
+
+
+@pytest.mark.parametrize("block_rows", [1, 50, 64, 299, 300, 4096])
+@pytest.mark.parametrize("threads", [1, 3])
+def test_blocks_and_threads_change_nothing(step, rows, block_rows, threads):
+    """The bits of the whole at once, at the first call, which records, and the second."""
+    expected = step(torch.stack(rows))
+    with BlockStep(step, threads, block_rows) as blocks:
+        for _ in range(2):
+            assert torch.equal(blocks(*rows), expected)
+
+
+def test_order_of_rows_changes_nothing(step, rows):
+    """Rows of one block in another order, in other blocks."""
+    order = torch.randperm(N)
+    with BlockStep(step, 2, 70) as blocks:
+        assert torch.equal(blocks(rows[0][order], rows[1][order]), blocks(*rows)[order])
+
+
+def test_result_is_written_where_it_is_asked_for(step, rows):
+    """And is that."""
+    out = torch.empty(N, len(step.outputs))
+    with BlockStep(step, 1) as blocks:
+        assert blocks(*rows, out) is out
+        assert torch.equal(out, step(torch.stack(rows)))
+
+
+def test_calls_from_several_threads(step, rows):
+    """A host may call while another call is running."""
+    expected = step(torch.stack(rows))
+    with BlockStep(step, 2, 64) as blocks, ThreadPoolExecutor(4) as pool:
+        for found in pool.map(lambda _: blocks(*rows), range(8)):
+            assert torch.equal(found, expected)
+
+
+def test_an_error_in_a_block_is_raised(step, rows):
+    """Not only printed by a thread."""
+
+    class Broken:
+        def predict_step(self, batch):
+            raise RuntimeError("no such luck")
+
+    with BlockStep(replace(step, model=Broken()), 2, 64) as blocks, pytest.raises(RuntimeError, match="no such luck"):
+        blocks(*rows)
+
+
+@pytest.mark.parametrize(("options", "name"), [({"threads": 0}, "threads"), ({"block_rows": -1}, "block_rows")])
+def test_numbers_must_be_positive(step, options, name):
+    """With the number."""
+    with pytest.raises(ValueError, match=f"`{name}` is .* Give 1 or more"):
+        BlockStep(step, **options)
+
+
+def test_sizes_by_default(step, monkeypatch):
+    """Threads as the system allows; blocks for the cache."""
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    with BlockStep(step) as blocks:
+        assert (blocks.threads, blocks.block_rows) == (3, BLOCK_ROWS)
+
+
+def test_no_rows(step):
+    """No block, no error."""
+    with BlockStep(step, 1) as blocks:
+        assert blocks(*torch.empty(2, 0, len(step.inputs))).shape == (0, len(step.outputs))

@@ -1,0 +1,121 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""A state is handed over, changed, shown and saved whole."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import stepper_case as case
+import torch
+
+from anemoi_ailand.rollout.land_state import LandState
+from anemoi_ailand.rollout.restart_file import write_restart
+
+N = 5
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def stepper():
+    return case.stepper()
+
+
+@pytest.fixture
+def state(stepper):
+    return stepper.step(case.start(stepper, N), case.forcings(N)[0])
+
+
+def test_names_are_what_is_there(stepper, state):
+    """Diagnostics only after a step; an unknown name says what there is."""
+    first = case.start(stepper, N)
+    assert first.names == stepper.prognostic
+    assert set(state.names) == set(stepper.outputs)
+    assert set(state.numpy()) == set(state.torch()) == set(stepper.outputs)
+    with pytest.raises(KeyError, match=r"has no '2t'; it has .*swvl1"):
+        first["2t"]
+
+
+def test_arrays_are_copies(state):
+    """Changing what was handed over changes nothing here."""
+    before = state["stl1"].clone()
+    state.numpy()["stl1"][:] = 0.0
+    assert torch.equal(state["stl1"], before)
+
+
+def test_xarray_has_units_and_places(state):
+    """Names of files (t2m for 2t), units, coordinates, time."""
+    found = state.xarray()
+    np.testing.assert_array_equal(found["t2m"].values, state["2t"].numpy())
+    assert found["sd"].attrs["units"] == "kg m-2"
+    assert found["stl1"].attrs["standard_name"] == "soil_temperature"
+    np.testing.assert_array_equal(found["latitude"].values, state.latitudes)
+    assert found["time"].values == np.datetime64(state.date)
+
+
+def test_changed_replaces_and_keeps_the_rest(state):
+    """As after an analysis; the diagnostics, which belong to the old state, go."""
+    wetter = state.changed({"swvl1": state["swvl1"] + 0.01})
+    assert torch.equal(wetter["swvl1"], state["swvl1"] + 0.01)
+    assert torch.equal(wetter["stl1"], state["stl1"])
+    assert wetter.diagnostics is None
+    assert state.diagnostics is not None
+
+
+def test_gradients_pass_through_a_change(state):
+    """From the columns to the given field."""
+    values = state["swvl1"].clone().requires_grad_()
+    state.changed({"swvl1": values}).columns.sum().backward()
+    assert torch.equal(values.grad, torch.ones(N))
+
+
+@pytest.mark.parametrize("fields", [{"2t": torch.zeros(N)}, {"swvl1": torch.zeros(N + 1)}, {"cvl": torch.zeros(N)}])
+def test_only_the_state_can_be_changed(state, fields):
+    """At all points."""
+    with pytest.raises(ValueError, match=r"cannot be changed: the state has .*swvl1"):
+        state.changed(fields)
+
+
+@pytest.mark.parametrize("diagnosed", [True, False])
+def test_saved_and_loaded_is_equal_to_the_last_bit(stepper, state, tmp_path, diagnosed):
+    """Numbers that single precision holds only just, too."""
+    if not diagnosed:
+        state = case.start(stepper, N)
+    odd = state.columns.clone()
+    odd[0, :3] = torch.tensor([1e-42, -0.0, 3.4e38])
+    state = replace(state, columns=odd)
+    loaded = LandState.load(state.save(tmp_path / "s", "abc"), "abc", CPU)
+    assert loaded.columns.view(torch.int32).equal(state.columns.view(torch.int32))
+    assert (loaded.date, loaded.inputs, loaded.prognostic) == (state.date, state.inputs, state.prognostic)
+    np.testing.assert_array_equal(loaded.latitudes, state.latitudes)
+    np.testing.assert_array_equal(loaded.longitudes, state.longitudes)
+    assert (loaded.diagnostics is None) == (not diagnosed)
+    assert loaded.names == state.names
+
+
+def test_damaged_file_is_refused(state, tmp_path):
+    """One bit of the values."""
+    path = state.save(tmp_path / "land.state", "abc")
+    content = bytearray(path.read_bytes())
+    content[-200] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match="is damaged"):
+        LandState.load(path, "abc", CPU)
+
+
+def test_other_checkpoint_and_other_file_are_refused(state, tmp_path):
+    """The error says which."""
+    path = state.save(tmp_path / "land.state", "abc")
+    with pytest.raises(ValueError, match=r"SHA-256 abc, the run is of def"):
+        LandState.load(path, "def", CPU)
+    other = write_restart(tmp_path / "other", {"kind": "run", "checkpoint_sha256": "abc"}, {"x": np.zeros(1)})
+    with pytest.raises(ValueError, match="is a 'run', not a 'land-state'"):
+        LandState.load(other, "abc", CPU)
+
+
+def test_precision_can_be_changed(state):
+    """To double and back without a loss."""
+    wide = state.to(torch.float64)
+    assert wide.columns.dtype is wide.diagnostics.dtype is torch.float64
+    assert torch.equal(wide.to(torch.float32).columns, state.columns)

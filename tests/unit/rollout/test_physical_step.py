@@ -1,0 +1,90 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""One step in physical units: the bits of ``predict_step``, any precision, and the checkpoint untouched."""
+
+import pytest
+import stepper_case as case
+import torch
+
+from anemoi_ailand.rollout.checkpoint import load_step
+from anemoi_ailand.rollout.physical_step import PhysicalStep, to_dtype
+from anemoi_ailand.rollout.steady import filled_rows
+
+
+def rows(step, n=64):
+    """Start and end of a step, shape (row, input), float32."""
+    stepper = case.LandStepper(step, threads=1)
+    state, forcings = (
+        case.sample_fields(stepper, 1) if step.path.is_file() else (case.start(stepper, n), case.forcings(n))
+    )
+    return state.columns, stepper.forcing_columns(state, forcings[0])
+
+
+@pytest.mark.parametrize("load", [case.land_step, lambda: load_step("ailand")], ids=["small", "shipped"])
+def test_same_bits_as_predict_step(load):
+    """For a small network and the one in the package, at all outputs."""
+    step = load()
+    start, end = rows(step)
+    with torch.inference_mode():
+        expected = step(torch.stack([start, end]))
+        found = step_rows(PhysicalStep(step), start, end)
+    assert torch.equal(found, expected)
+
+
+def step_rows(physical, start, end):
+    """The rows filled up, as :class:`LandStep` does it."""
+    return physical(filled_rows(start), filled_rows(end))[: len(start)]
+
+
+def test_state_is_taken_from_the_start():
+    """What the end holds of the state is not read."""
+    step = case.land_step()
+    start, end = rows(step)
+    physical = PhysicalStep(step)
+    assert (end[:, step.inputs.index("swvl1")] == 0).all()
+    other = end.clone()
+    other[:, [step.inputs.index(n) for n in step.prognostic]] = 7.0
+    assert torch.equal(physical(start, other), physical(start, end))
+
+
+def test_double_precision_agrees_with_single():
+    """To what single precision holds, and no better: it is computed in double throughout."""
+    step = case.land_step()
+    start, end = rows(step)
+    single = PhysicalStep(step)(start, end)
+    double = PhysicalStep(step).double()(start.double(), end.double())
+    assert double.dtype is torch.float64
+    error = ((double - single) / (1e-6 + double.abs().amax(0))).abs()
+    assert 0 < error.max() < 1e-3
+
+
+def test_weights_are_copies_without_gradients():
+    """Another precision, or a gradient, leaves the checkpoint as it is."""
+    step = case.land_step()
+    physical = PhysicalStep(step).double()
+    assert all(p.dtype is torch.float32 for p in step.model.parameters())
+    assert not any(p.requires_grad for p in physical.parameters())
+
+
+def test_results_are_within_the_bounds():
+    """Soil water at most at saturation, whatever the network says."""
+    step = case.land_step()
+    start, end = rows(step)
+    out = PhysicalStep(step)(start, end)
+    assert (out >= step.model.model._lower_physical).all()
+    assert (out <= step.model.model._upper_physical).all()
+
+
+def test_other_processors_are_refused():
+    """A checkpoint that does more than normalise would lose it."""
+    step = case.land_step(others=("imputer",))
+    with pytest.raises(ValueError, match=r"has the processors \['imputer', 'normalizer'\]"):
+        PhysicalStep(step)
+
+
+def test_precisions():
+    """By name; an unknown one says which there are."""
+    assert to_dtype("float64") is torch.float64
+    with pytest.raises(ValueError, match="'half' is not known"):
+        to_dtype("half")

@@ -1,0 +1,105 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""What the start of a run has for variables that its files do not hold."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from anemoi_ailand.physics.snow import snow_cover
+from anemoi_ailand.rollout.start_values import BARE, MADE, check_defaults, plan
+from anemoi_ailand.variables import VARIABLES, Role
+
+SD = np.array([0.0, 0.5, 50.0], "f4")
+HELD = {
+    "sd": SD,
+    "rsn": np.array([100.0, 150.0, 300.0], "f4"),
+    "stl1": np.array([290.0, 274.0, 260.0], "f4"),
+}
+
+
+def made(name: str, defaults: dict[str, float] | None = None, without: tuple[str, ...] = ()) -> np.ndarray:
+    """Values of a variable from those that are held."""
+    held = {n: v for n, v in HELD.items() if n not in without}
+    filled, missing = plan([name], held, defaults or {}, made=True)
+    assert missing == []
+    return np.broadcast_to(filled[name].make(*(held[n] for n in filled[name].inputs)), SD.shape)
+
+
+def test_snow_is_dry() -> None:
+    """No liquid water."""
+    np.testing.assert_array_equal(made("slw"), [0.0, 0.0, 0.0])
+
+
+def test_snow_cover_is_eclands() -> None:
+    """Of mass and density."""
+    np.testing.assert_array_equal(made("snowc"), snow_cover(SD, HELD["rsn"]).astype("f4"))
+
+
+def test_snow_has_the_temperature_of_the_soil_but_does_not_melt() -> None:
+    """And the triple point where there is none."""
+    np.testing.assert_allclose(made("tsn"), [273.16, 273.16, 260.0], rtol=1e-6)
+
+
+def test_number_of_the_user_where_there_is_snow() -> None:
+    """Albedo of fresh snow where there is none, as in ecLand."""
+    np.testing.assert_allclose(made("asn", {"asn": 0.7}), [0.85, 0.7, 0.7], rtol=1e-6)
+
+
+def test_number_of_the_user_goes_before_physics() -> None:
+    """Where both would do."""
+    np.testing.assert_allclose(made("tsn", {"tsn": 270.0}), [273.16, 270.0, 270.0], rtol=1e-6)
+
+
+def test_physics_takes_the_number_of_the_user() -> None:
+    """Snow cover of a density that the files do not hold either."""
+    expected = snow_cover(SD, np.full(3, 200.0, "f4"))
+    np.testing.assert_allclose(made("snowc", {"rsn": 200.0}, without=("rsn",)), expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize(("name", "without"), [("snowc", "rsn"), ("tsn", "stl1"), ("slw", "sd")])
+def test_physics_needs_its_inputs(name: str, without: str) -> None:
+    """Otherwise the variable is missing."""
+    filled, missing = plan([name], set(HELD) - {without}, {}, made=True)
+    assert (filled, missing) == ({}, [name])
+
+
+def test_what_physics_does_not_say_is_missing() -> None:
+    """Density and albedo of snow, soil, and everything that is no state at the start."""
+    wanted = ["rsn", "asn", "swvl1", "stl1", "sd", "src"]
+    assert plan(wanted, {"sd"}, {}, made=True) == ({}, ["rsn", "asn", "swvl1", "stl1", "src"])
+    assert plan(["slw"], {"sd"}, {}, made=False) == ({}, ["slw"])
+
+
+def test_what_is_held_is_not_filled() -> None:
+    """Whatever the defaults say."""
+    assert plan(["sd", "rsn"], HELD, {"rsn": 200.0}, made=True) == ({}, [])
+
+
+def test_made_variables_are_state_and_within_bounds() -> None:
+    """By the table."""
+    for name in {*MADE, *BARE}:
+        assert VARIABLES[name].role is Role.PROGNOSTIC
+    for name, value in BARE.items():
+        check_defaults({name: value})
+
+
+@pytest.mark.parametrize(
+    ("defaults", "message"),
+    [
+        ({"slww": 0.0}, r"'slww' is not in the table .*'slw'"),
+        ({"slw": -1.0}, r"'slw' is -1, outside \[0.0, .* Correct it"),
+        ({"stl1": 15.0}, r"'stl1' is 15, outside \[180.0, 360.0\] K"),
+        ({"asn": "fresh"}, r"'asn' is 'fresh'. Give a number in 1"),
+        ({"asn": float("nan")}, r"'asn' is nan. Give a number"),
+        ({"slw": True}, r"'slw' is True. Give a number in kg m-2"),
+        ({"tvl": 1}, r"'tvl', low vegetation type .*, which has no default"),
+        ({"insolation": 0.0}, "'insolation', .*, which has no default"),
+    ],
+)
+def test_bad_defaults_are_refused(defaults: dict, message: str) -> None:
+    """A wrong name, a number out of bounds or in another unit, none, and what must not be made up."""
+    with pytest.raises(ValueError, match=message):
+        check_defaults(defaults)

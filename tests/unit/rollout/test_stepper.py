@@ -1,0 +1,295 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""The emulator inside another program: the same step, any kind of array, clear errors, several threads."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
+
+import numpy as np
+import pytest
+import stepper_case as case
+import torch
+import xarray as xr
+
+from anemoi_ailand.data.sun import COMPUTED, compute
+from anemoi_ailand.rollout.stepper import STEP, LandStepper
+from anemoi_ailand.variables import variable
+
+N = 37  # no multiple of anything that libraries like
+
+
+@pytest.fixture(scope="module")
+def small():
+    return case.stepper()
+
+
+@pytest.fixture(scope="module")
+def shipped():
+    return LandStepper.open("ailand", threads=1)
+
+
+def same(a, b):
+    """States that are equal to the last bit."""
+    assert a.date == b.date
+    assert torch.equal(a.columns, b.columns)
+    assert (a.diagnostics is None) == (b.diagnostics is None)
+    assert a.diagnostics is None or torch.equal(a.diagnostics, b.diagnostics)
+
+
+def by_predict_step(step, state, end):
+    """Output of Anemoi's own ``predict_step``; shape (point, output)."""
+    with torch.inference_mode():
+        x = torch.stack([state.columns, end])[None].clone()
+        return step.model.predict_step({step.dataset: x})[step.dataset][0, 0, 0]
+
+
+def checked_steps(stepper, state, forcings):
+    """Make the steps; each is that of ``predict_step`` to the last bit."""
+    for forcing in forcings:
+        end = stepper.forcing_columns(state, forcing)
+        expected = stepper._loaded(torch.stack([state.columns, end]))
+        after = stepper.step(state, forcing)
+        for name in after.names:
+            assert torch.equal(after[name], expected[:, stepper.outputs.index(name)]), name
+        state = after
+    return state
+
+
+def test_steps_are_those_of_the_checkpoint(small, shipped):
+    """To the last bit, over several steps, for a small network and the one in the package."""
+    first = case.start(small, N)
+    last = checked_steps(small, first, case.forcings(N, 4))
+    assert last.date == case.DATE + 4 * STEP
+    assert (last["stl1"] - first["stl1"]).abs().max() > 1.0
+    checked_steps(shipped, *case.sample_fields(shipped))
+
+
+def test_step_is_that_of_predict_step(small):
+    """With a number of rows that is not filled up: upstream's own function, called directly."""
+    state, forcing = case.start(small, 64), case.forcings(64)[0]
+    expected = by_predict_step(small._loaded, state, small.forcing_columns(state, forcing))
+    found = small.step(state, forcing)
+    assert torch.equal(torch.stack([found[n] for n in small.outputs], dim=-1), expected)
+
+
+def test_state_after_a_step_holds_the_forcing_of_its_date(small):
+    """Instants move from the end of a step to the start of the next; statics stay; means are not kept."""
+    state, forcing = case.start(small, N), case.forcings(N)[0]
+    after = small.step(state, forcing)
+    np.testing.assert_array_equal(after["t"].numpy(), forcing["t"].astype("f4"))
+    np.testing.assert_array_equal(after["cvl"].numpy(), state["cvl"].numpy())
+    assert (after["avg_t"] == 0).all()
+
+
+@pytest.mark.parametrize("kind", ["torch", "xarray", "float32", "masked", "scalar"])
+def test_kinds_of_fields(small, kind):
+    """Torch tensors, an xarray dataset under the names of its files, single precision, one number for all points."""
+    fields, forcing = case.fields(N), case.forcings(N)[0] | {"avg_sp": np.full(N, 9e4)}
+    expected = small.step(case.start(small, N), forcing)
+
+    def turn(given):
+        return {
+            "torch": lambda: {k: torch.from_numpy(v) for k, v in given.items()},
+            "xarray": lambda: xr.Dataset({variable(k).netcdf_name: ("point", v) for k, v in given.items()}),
+            "float32": lambda: {k: v.astype("f4") for k, v in given.items()},
+            "masked": lambda: {k: np.ma.masked_array(v) for k, v in given.items()},
+            "scalar": lambda: {k: 9e4 if k == "avg_sp" else v for k, v in given.items()},
+        }[kind]()
+
+    state = small.initial(case.DATE, *case.places(N), turn(fields))
+    same(small.step(state, turn(forcing)), expected)
+
+
+def test_given_fields_are_not_changed_and_not_kept(small):
+    """A host may reuse its arrays."""
+    fields, forcing = case.fields(N), case.forcings(N)[0]
+    before = {k: v.copy() for k, v in fields.items()}
+    state = small.initial(case.DATE, *case.places(N), fields)
+    kept = state.columns.clone()
+    small.step(state, forcing)
+    assert all(np.array_equal(fields[k], before[k]) for k in fields)
+    for values in fields.values():
+        values[:] = 0.0
+    assert torch.equal(state.columns, kept)
+
+
+def test_sun_and_calendar_are_computed_or_given(small):
+    """The same bits either way; and they are used."""
+    forcing, places = case.forcings(N)[0], case.places(N)
+    names = [n for n in small.inputs if n in COMPUTED]
+    assert names
+    sun = dict(zip(names, compute(names, [case.DATE + STEP], *places)[:, 0], strict=True))
+    state = case.start(small, N)
+    same(small.step(state, forcing | sun), small.step(state, forcing))
+    other = {k: v - 0.5 for k, v in sun.items()}
+    assert not torch.equal(small.step(state, forcing | other).columns, small.step(state, forcing).columns)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"t": None}, r"At 2022-01-01 06:00 the land needs \['t'\], too; given are .*t: air temperature \[K\]"),
+        ({"t": np.zeros(N - 1)}, rf"'t' has shape \({N - 1},\), but there are {N} points"),
+        ({"t": np.zeros((1, N))}, rf"'t' has shape \(1, {N}\)"),
+        ({"t": np.where(np.arange(N) == 3, np.nan, 280.0)}, rf"'t' at 2022-01-01 06:00 is missing .* 1 of {N} points"),
+        ({"t": np.ma.masked_array(np.full(N, 280.0), np.arange(N) < 2)}, rf"'t' .* is missing .* at 2 of {N}"),
+    ],
+)
+def test_bad_forcing_is_refused(small, change, message):
+    """Missing, of another shape, or with gaps: the error says what, when and where."""
+    forcing = {k: v for k, v in (case.forcings(N)[0] | change).items() if v is not None}
+    with pytest.raises(ValueError, match=message):
+        small.step(case.start(small, N), forcing)
+
+
+def test_bad_initial_fields_are_refused(small):
+    """As forcing, at the initial date; places, too."""
+    fields = case.fields(N)
+    without = {k: v for k, v in fields.items() if k not in ("swvl1", "slt")}
+    with pytest.raises(ValueError, match=r"At 2022-01-01 00:00 the land needs \['swvl1', 'slt'\], too"):
+        case.start(small, N, given=without)
+    for places in (([1.0], [2.0, 3.0]), ([91.0], [0.0]), ([0.0], [361.0]), ([], []), ([np.nan], [0.0])):
+        with pytest.raises(ValueError, match="latitudes and"):
+            small.initial(case.DATE, *places, fields)
+
+
+def test_a_state_of_another_stepper_is_refused(small):
+    """Other precision or other inputs."""
+    double = case.stepper("float64")
+    with pytest.raises(ValueError, match="of another checkpoint or precision"):
+        double.step(case.start(small, N), case.forcings(N)[0])
+    state = case.start(small, N)
+    with pytest.raises(ValueError, match="of another checkpoint or precision"):
+        small.step(replace(state, inputs=state.inputs[::-1]), case.forcings(N)[0])
+
+
+def test_a_result_that_is_not_finite_is_refused(small):
+    """With variable, date and place."""
+    broken = case.stepper()
+    with torch.no_grad():
+        next(iter(broken._loaded.model.parameters())).fill_(torch.nan)
+    with pytest.raises(ValueError, match="at 2022-01-01 06:00 is missing or infinite"):
+        broken.step(case.start(broken, N), case.forcings(N)[0])
+
+
+def test_time_zones_are_converted(small):
+    """A date with a zone is the same instant in UTC."""
+    zoned = datetime(2022, 1, 1, 3, tzinfo=timezone(timedelta(hours=3)))
+    same(small.initial(zoned, *case.places(N), case.fields(N)), case.start(small, N))
+    assert case.start(small, N).date == datetime(2022, 1, 1, tzinfo=UTC).replace(tzinfo=None)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_saved_state_goes_on_to_the_last_bit(tmp_path, dtype):
+    """Also from a step with diagnostics."""
+    stepper = case.stepper(dtype)
+    first, second = case.forcings(N, 2)
+    state = stepper.step(case.start(stepper, N), first)
+    loaded = stepper.load(stepper.save(state, tmp_path / "land.state"))
+    same(loaded, state)
+    assert loaded.diagnosed == state.diagnosed
+    same(stepper.step(loaded, second), stepper.step(state, second))
+
+
+def test_saved_state_can_be_loaded_in_double_precision(small, tmp_path):
+    """Every single-precision number is one in double precision, so nothing changes."""
+    small.save(case.start(small, N), tmp_path / "land.state")
+    loaded = case.stepper("float64").load(tmp_path / "land.state")
+    assert loaded.columns.dtype is torch.float64
+    assert torch.equal(loaded.columns.float(), case.start(small, N).columns)
+
+
+def test_state_of_another_checkpoint_is_refused(tmp_path):
+    """Checkpoints are known by their checksum, not by their name."""
+    steppers = []
+    for name in ("one", "two"):
+        path = tmp_path / name / "best.ckpt"
+        path.parent.mkdir()
+        path.write_text(name)
+        steppers.append(LandStepper(replace(case.land_step(), path=path), threads=1))
+    path = steppers[0].save(case.start(steppers[0], N), tmp_path / "land.state")
+    steppers[0].load(path)
+    with pytest.raises(ValueError, match="is of the checkpoint with SHA-256"):
+        steppers[1].load(path)
+
+
+def test_several_threads_and_sets_of_points():
+    """Four threads of a host, each with its own points and steps at once: the results of one after the other."""
+    shared = case.stepper(threads=2)
+    cases = [(n, seed) for seed in range(2) for n in (N, 2500)]
+
+    def run(this, n, seed):
+        state = case.start(this, n, seed)
+        for forcing in case.forcings(n, 2):
+            state = this.step(state, forcing)
+        return state
+
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda c: run(shared, *c), cases))
+    alone = case.stepper()
+    for state, (n, seed) in zip(found, cases, strict=True):
+        same(state, run(alone, n, seed))
+
+
+@pytest.mark.parametrize("which", ["small", "shipped"])
+def test_a_point_does_not_depend_on_the_others(small, shipped, which):
+    """Alone, among few, in another order: the same bits."""
+    stepper = {"small": small, "shipped": shipped}[which]
+    state, forcings = (case.start(small, N), case.forcings(N)) if which == "small" else case.sample_fields(stepper, 1)
+    whole = stepper.step(state, forcings[0])
+    n = len(state.latitudes)
+    for chosen in (np.arange(n)[::-1].copy(), np.array([5]), np.array([3, n - 1, 3])):
+        part = replace(state, latitudes=state.latitudes[chosen], longitudes=state.longitudes[chosen],
+                       columns=state.columns[torch.from_numpy(chosen)])  # fmt: skip
+        found = stepper.step(part, {k: v[chosen] for k, v in forcings[0].items()})
+        assert torch.equal(found.columns, whole.columns[torch.from_numpy(chosen)])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_propagate_gives_the_step(dtype):
+    """The differentiable step is the fast one to the last bit."""
+    stepper = case.stepper(dtype)
+    state, forcing = case.start(stepper, N), case.forcings(N)[0]
+    same(stepper.propagate(state, forcing), stepper.step(state, forcing))
+
+
+def test_gradients_pass_through_propagate():
+    """With respect to state, static fields and forcing, over two steps; finite differences agree."""
+    stepper = case.stepper("float64")
+    forcings = [case.smooth_fields(5, k) for k in (1, 2)]
+    given = {k: torch.tensor(v) for k, v in forcings[0].items()}
+    given["avg_t"].requires_grad_()
+    fields = {k: torch.tensor(v) for k, v in case.smooth_fields(5).items()}
+    for name in ("stl1", "cvl"):
+        fields[name].requires_grad_()
+
+    def warmth(fields, given):
+        state = stepper.initial(case.DATE, *case.places(5), fields)
+        return stepper.propagate(stepper.propagate(state, given), forcings[1])["stl1"].sum()
+
+    warmth(fields, given).backward()
+    for name, where in (("stl1", fields), ("cvl", fields), ("avg_t", given)):
+        small_change = 1e-5
+        up, down = ({**where, name: where[name].detach() + s * small_change} for s in (1, -1))
+        pairs = [(c, given) if where is fields else (fields, c) for c in (up, down)]
+        difference = (warmth(*pairs[0]) - warmth(*pairs[1])) / (2 * small_change)
+        torch.testing.assert_close(where[name].grad.sum(), difference.detach(), rtol=1e-5, atol=1e-9)
+        assert where[name].grad.abs().max() > 1e-4
+
+
+def test_step_inside_inference_mode(small):
+    """A host such as anemoi-inference runs in it; what comes back is an ordinary tensor."""
+    state, forcing = case.start(small, N), case.forcings(N)[0]
+    with torch.inference_mode():
+        given = {k: torch.from_numpy(v) * 1.0 for k, v in forcing.items()}
+        found = small.step(small.initial(case.DATE, *case.places(N), case.fields(N)), given)
+    same(found, small.step(state, forcing))
+    assert not found.columns.is_inference()
+
+
+def test_unknown_precision_is_refused_before_the_checkpoint_is_read():
+    """The checkpoint is not even looked for."""
+    with pytest.raises(ValueError, match=r"The precision 'half' is not known\. Use one of \['float32', 'float64'\]"):
+        LandStepper.open("no-such-file.ckpt", dtype="half")
