@@ -93,7 +93,7 @@ def checked(content: Any, block: type[Block], what: str) -> Block:
 
 
 def mistakes(error: ValidationError, block: type[BaseModel]) -> str:
-    """All that is wrong with what was to become a block, a line each, with the nearest known option to an unknown one."""
+    """All that is wrong with what was to become a block, a line each, with the nearest option to an unknown one."""
     lines = "\n".join(f"  {_explain(each, block)}" for each in error.errors())
     return f"has {error.error_count()} mistake{'s' if error.error_count() > 1 else ''}:\n{lines}"
 

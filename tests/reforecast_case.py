@@ -12,6 +12,7 @@ from anemoi.models.preprocessing import Processors
 from anemoi.models.preprocessing.normalizer import InputNormalizer
 
 from anemoi_ailand.rollout.checkpoint import LandStep
+from anemoi_ailand.rollout.steady import make_steady
 from anemoi_ailand.variables import VARIABLES
 
 N_DATES, N_POINTS = 40, 5
@@ -23,7 +24,7 @@ class Interface:
     """What an inference checkpoint holds: network and normalisers."""
 
     def __init__(self, **network):
-        self.model = case.land_model(config=case.model_config(**network))
+        self.model = make_steady(case.land_model(config=case.model_config(**network)))
         normalizer = InputNormalizer(
             config=case.data_config().processors.normalizer.config,
             data_indices=case.indices(),
@@ -81,7 +82,7 @@ class FakeDataset:
 
 
 def by_hand(step, data, start, n_steps, points=slice(None)):
-    """A roll-out from one start, written out; shape (step, point, output)."""
+    """A roll-out from one start, written out: a loop over the step; shape (step, point, output)."""
     columns = [data.name_to_index[n] for n in step.inputs]
     fields = torch.from_numpy(data.values[:, columns, 0, points].swapaxes(1, 2).copy())
     here = [step.inputs.index(n) for n in step.prognostic]
@@ -89,7 +90,7 @@ def by_hand(step, data, start, n_steps, points=slice(None)):
     for k in range(start, start + n_steps):
         ends = torch.stack([fields[k], fields[k + 1]])
         ends[..., here] = state
-        forecast = step.model.predict_step({"data": ends[None]})["data"][0, 0, 0]
+        forecast = step(ends)
         state = forecast[:, [step.outputs.index(n) for n in step.prognostic]]
         out.append(forecast)
     return torch.stack(out).numpy()

@@ -17,9 +17,9 @@ DONE, CONFIGURATION, INPUT, FAILED, STOPPED = 0, 2, 3, 4, 5
 class Run(Command):
     """Run the land as `anemoi-inference run` does, for operations: dry runs, short errors, exit codes.
 
-    Exit codes: 0 complete; 1 a defect of the program (with traceback); 2 the configuration is wrong; 3 what the run needs
-    is not there or does not fit, found before the first step; 4 failed in the middle (forcing, disk), what was written
-    is valid; 5 stopped by SIGTERM. After 4 and 5 a run with `restart` goes on when it is started again.
+    Exit codes: 0 complete; 1 a defect of the program (with traceback); 2 the configuration is wrong; 3 what the run
+    needs is not there or does not fit, found before the first step; 4 failed in the middle (forcing, disk), what was
+    written is valid; 5 stopped by SIGTERM. After 4 and 5 a run with `restart` goes on when it is started again.
     """
 
     def add_arguments(self, command_parser: ArgumentParser) -> None:

@@ -10,6 +10,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from anemoi_ailand.constants import STEP_HOURS
 from anemoi_ailand.data.repeated import repeat_points
 from anemoi_ailand.rollout.blocks import BlockStep
 from anemoi_ailand.rollout.checkpoint import load_step
+from anemoi_ailand.rollout.loop import RollOut
 from anemoi_ailand.rollout.read_ahead import ReadAhead
 from anemoi_ailand.rollout.runner import LandForecasterRunner
 from anemoi_ailand.rollout.stored_fields import StoredFields
@@ -35,11 +37,12 @@ _STATUS, _CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 @dataclass(frozen=True)
 class Spent:
-    """Seconds on the clock and of processors, and memory at its peak beyond that before [bytes], of some steps."""
+    """Seconds on the clock and of processors, memory at its peak beyond that before [bytes], seconds in the network."""
 
     wall: float
     cpu: float
     memory: int = 0
+    network: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -121,7 +124,7 @@ def table(sizes: Sequence[Size], threads: int) -> str:
     for size in sizes:
         ratio = _median(lambda r, b: r.wall / b.wall, size.run, size.blocks)
         cpu = _median(lambda r, b: r.cpu / b.cpu, size.run, size.blocks)
-        beyond = _median(lambda r, b, n=size.steps: 1e3 * (r.wall - b.wall) / n, size.run, size.blocks)
+        beyond = _median(lambda r, n=size.steps: 1e3 * (r.wall - r.network) / n, size.run)
         rate = _median(lambda r, n=size.points * size.steps: n / r.wall, size.run)
         memory = _median(lambda r, n=size.needed: r.memory / n, size.run)
         cells = [
@@ -157,7 +160,9 @@ def _size(
     held = 4 * n_points * (2 * len(step.inputs) + len(step.outputs) + _n_forcing(step.inputs, step.prognostic))
     chunk = min(4 * n_points * len(step.outputs) * 64, 2**27)
     LOG.info("%d points: %s", n_points, found)
-    return Size(n_points, steps, *(tuple(found[k]) for k in ("plain", "blocks", "run")), held + chunk)
+    return Size(
+        n_points, steps, tuple(found["plain"]), tuple(found["blocks"]), tuple(found["run"]), held + chunk
+    )  # fmt: skip
 
 
 def _n_forcing(inputs: Sequence[str], state: Sequence[str]) -> int:
@@ -174,13 +179,27 @@ def _loop(call: Callable[[], Any], steps: int) -> Spent:
 
 
 class _Timed(LandForecasterRunner):
-    """Notes when reading of forcing begins: all before is done once, however long the run."""
+    """Notes when reading of forcing begins (all before is done once, however long the run) and time in the network."""
 
     begun: tuple[float, float] | None = None
+    network = 0.0
 
     def _forcing(self, *args: Any) -> ReadAhead:
-        self.begun = time.perf_counter(), time.process_time()
+        self.begun, self.network = (time.perf_counter(), time.process_time()), 0.0
         return super()._forcing(*args)
+
+    def _roll_out(self, *args: Any) -> RollOut:
+        roll = super()._roll_out(*args)
+        computed = roll.computed
+
+        def timed() -> torch.Tensor:
+            begin = time.perf_counter()
+            out = computed()
+            self.network += time.perf_counter() - begin
+            return out
+
+        roll.computed = timed  # type: ignore[method-assign]
+        return roll
 
 
 def _run(checkpoint: str, dataset: Path, date: Any, steps: int, threads: int, output: str, path: Path) -> Spent:
@@ -194,12 +213,13 @@ def _run(checkpoint: str, dataset: Path, date: Any, steps: int, threads: int, ou
         allow_nans=False,
     )
     before = _memory("VmRSS")
-    _CLEAR.write_text("5")
+    with suppress(OSError):  # not allowed everywhere: the peak is then that since the process began
+        _CLEAR.write_text("5")
     runner = _Timed(config, threads=threads)
     runner.execute()
     wall, cpu = time.perf_counter(), time.process_time()
     assert runner.begun is not None
-    return Spent(wall - runner.begun[0], cpu - runner.begun[1], _memory("VmHWM") - before)
+    return Spent(wall - runner.begun[0], cpu - runner.begun[1], _memory("VmHWM") - before, runner.network)
 
 
 def _memory(what: str) -> int:

@@ -85,7 +85,7 @@ class BlockStep:
             out[rows] = self.step(torch.stack([start[rows], end[rows]]))
 
         with torch.inference_mode():
-            if self._pool is None:
+            if self._pool is None or (self.threads == 1 and torch.get_num_threads() == 1):
                 for begin in begins:
                     make(begin)
             else:

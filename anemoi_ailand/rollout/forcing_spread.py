@@ -16,8 +16,8 @@ from anemoi_ailand.rollout.smooth_fields import SmoothFields, innovations
 #: What is perturbed, in the order of the correlations.
 KINDS = ("precipitation", "shortwave", "longwave", "temperature")
 
-#: Correlation between them. Those of rain and radiation are of Reichle et al. (2007), doi:10.1029/2006JD008033, table 1;
-#: those of temperature are chosen: warmer with more radiation of either kind.
+#: Correlation between them. Those of rain and radiation are of Reichle et al. (2007), doi:10.1029/2006JD008033,
+#: table 1; those of temperature are chosen: warmer with more radiation of either kind.
 CORRELATIONS = np.array([
     [1.0, -0.8, 0.5, 0.0],
     [-0.8, 1.0, -0.5, 0.3],
@@ -121,10 +121,10 @@ class PerturbedForcing:
         for name in _SHORTWAVE:
             if name in given:
                 sun = out[given[name]]
-                out[given[name]] = np.maximum(sun + s * short * sun / (sun + s + np.float32(1e-6)), 0.0)
+                out[given[name]] = _not_below(sun + s * short * sun / (sun + s + np.float32(1e-6)), sun)
         if "avg_sdlwrf" in given:
             i = given["avg_sdlwrf"]
-            out[i] = np.maximum(out[i] + np.float32(self.spread.longwave) * long, 0.0)
+            out[i] = _not_below(out[i] + np.float32(self.spread.longwave) * long, out[i])
 
     def _warmth(self, out: np.ndarray, given: dict[str, int], z: dict[str, np.ndarray]) -> None:
         for humidity, temperature in _HUMIDITY.items():
@@ -142,6 +142,11 @@ class PerturbedForcing:
     def _perturbs(self) -> np.ndarray:
         """One for members that are perturbed, zero for the control, shape (member, 1)."""
         return np.array([[float(m > 0 or not self._control)] for m in self._members], dtype=np.float32)
+
+
+def _not_below(changed: np.ndarray, given: np.ndarray) -> np.ndarray:
+    """Not below zero, or what rounding has made of zero: the control keeps its bits."""
+    return np.maximum(changed, np.minimum(given, np.float32(0.0)))
 
 
 def _saturation(t: np.ndarray) -> np.ndarray:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 import torch
@@ -20,6 +21,10 @@ from anemoi_ailand.variables import variable
 
 #: What the arrays of a saved state are, so that no other file is taken for one.
 KIND = "land-state"
+
+#: Names of their own, as the class below has a method `torch`.
+_Dtype: TypeAlias = torch.dtype
+_Device: TypeAlias = torch.device
 
 
 @dataclass(frozen=True)
@@ -90,7 +95,7 @@ class LandState:
         place = {"latitude": ("point", self.latitudes), "longitude": ("point", self.longitudes)}
         return xr.Dataset(fields, coords={"time": np.datetime64(self.date, "ns"), **place})
 
-    def to(self, dtype: torch.dtype) -> LandState:
+    def to(self, dtype: _Dtype) -> LandState:
         """The same state in another precision."""
         diagnostics = None if self.diagnostics is None else self.diagnostics.to(dtype)
         return replace(self, columns=self.columns.to(dtype), diagnostics=diagnostics)
@@ -127,7 +132,7 @@ class LandState:
         return write_restart(Path(path), header, arrays)
 
     @classmethod
-    def load(cls, path: str | Path, checkpoint_sha256: str | None, device: torch.device | str = "cpu") -> LandState:
+    def load(cls, path: str | Path, checkpoint_sha256: str | None, device: _Device | str = "cpu") -> LandState:
         """Read a state that :meth:`save` has written, by the checkpoint given, or by any.
 
         Raises

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
@@ -127,8 +128,8 @@ class RollOut:
         values = self._filter(values, self.forcing, date, self.where)
         rows = self._tensor(self.ensemble.forcing(values, self.forcing))
         self._put(self._end, self._to_end, rows)
-        out = self._computed()
-        if not torch.isfinite(out).all():
+        out = self.computed()
+        if not math.isfinite(out.sum()):  # an order faster than to ask every value
             check_finite(out.cpu().numpy().T, self.outputs, self.outputs, date, self.ensemble.places())
         self._put(self._start, self._to_start, rows)
         self.set_state(out)
@@ -163,7 +164,8 @@ class RollOut:
         """Inputs at the present date, shape (member x point, input)."""
         return self._start
 
-    def _computed(self) -> Tensor:
+    def computed(self) -> Tensor:
+        """Output of the networks for all rows, shape (member x point, output)."""
         if len(self.networks) == 1:
             return self.networks[0](self._start, self._end)
         out = torch.empty((self.n_rows, len(self.outputs)), device=self._start.device)

@@ -53,8 +53,8 @@ class Plan:
         members = f" x {self.members} members" if self.members > 1 else ""
         time_needed = timedelta(seconds=round(self.steps * self.seconds_per_step))
         return (
-            f"{self.start:%Y-%m-%d %H:%M} to {self.end:%Y-%m-%d %H:%M}: {self.steps} steps x {self.points} points{members}, "
-            f"about {time_needed} on this machine without reading and writing "
+            f"{self.start:%Y-%m-%d %H:%M} to {self.end:%Y-%m-%d %H:%M}: {self.steps} steps x {self.points} points"
+            f"{members}, about {time_needed} on this machine without reading and writing "
             f"({self.seconds_per_step * 1e3:.3g} ms a step), at most {self.disk_bytes / 1e9:.3g} GB of disk "
             f"({self.free_bytes / 1e9:.3g} GB free), {self.memory_bytes / 1e9:.3g} GB of memory for state and forcing"
         )
@@ -105,7 +105,8 @@ def check_room(outputs: Sequence[Any], n_states: int, n_rows: int, members: int,
     if needed / 8 > free:
         raise OSError(
             f"The outputs take up to {needed / 1e9:.3g} GB, of which compression saves perhaps three quarters, but "
-            f"{free / 1e9:.3g} GB are free. Write fewer variables, means over days, a longer `output_frequency`, or elsewhere."
+            f"{free / 1e9:.3g} GB are free. Write fewer variables, means over days, a longer `output_frequency`, or "
+            "elsewhere."
         )
     return needed, free
 

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""How far a long run is: a bar with simulated years per hour and the expected end on a terminal, else lines in the log."""
+"""How far a long run is: a bar with years per hour and the expected end on a terminal, else lines in the log."""
 
 from __future__ import annotations
 

@@ -91,8 +91,8 @@ class Restarts:
         return None
 
     def remove(self) -> None:
-        """Remove all files: the run is complete."""
-        for path in self.files():
+        """Remove all files: the run is complete; also what was left of one when the run was killed."""
+        for path in (*self.files(), *self.folder.glob(".step-*.restart.*.partial")):
             path.unlink()
         if self.folder.is_dir() and not any(self.folder.iterdir()):
             self.folder.rmdir()
@@ -100,8 +100,9 @@ class Restarts:
     def _check(self, path: Path, header: Mapping[str, Any]) -> None:
         if header["checkpoint_sha256"] != self._checkpoint:
             raise ValueError(
-                f"The restart file '{path}' is of the checkpoint with SHA-256 {header['checkpoint_sha256']}, the run is "
-                f"of {self._checkpoint}. Go on with the same checkpoint, or remove the files in its folder to start again."
+                f"The restart file '{path}' is of the checkpoint with SHA-256 {header['checkpoint_sha256']}, the run "
+                f"is of {self._checkpoint}. Go on with the same checkpoint, or remove the files in its folder to start "
+                "again."
             )
         there = header["identity"]
         differ = sorted(k for k in {*there, *self.identity} if there.get(k) != self.identity.get(k))

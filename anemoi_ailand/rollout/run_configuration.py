@@ -9,13 +9,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
 import yaml
 from anemoi.inference.config.run import RunConfiguration
+from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import ValidationError
 
 from anemoi_ailand.configuration import mistakes
 from anemoi_ailand.resources import find
+from anemoi_ailand.rollout.run_options import whole_steps
 
 #: The runner that dry runs and restarts are of.
 RUNNER = "land-forecaster"
@@ -57,27 +60,27 @@ def read_run(path: str, overrides: Sequence[str] = (), *, dry_run: bool = False)
     except (OmegaConfBaseException, yaml.YAMLError, ValueError, IndexError) as error:
         raise ValueError(f"The configuration '{path}' cannot be read: {error}. Write it as a packaged one.") from error
     _check_runner(config.runner, path)
+    _check_single(config, path)
+    _check_values(config, path)
     return _with_dry_run(config) if dry_run else config
 
 
 def _override(text: str) -> str | dict[str, Any]:
-    """An option of the command line, as a tree if its value is a mapping, with which it is merged key by key.
+    """An option of the command line as a tree, which is merged key by key; one with the number of a list as it is.
 
-    anemoi-inference 0.13 keeps the first key only of an option whose value is a mapping, silently
-    (config/__init__.py, _merge_configs); this can go when it keeps all.
+    anemoi-inference 0.13 keeps the first key only of an option whose value is a mapping, silently, and refuses one
+    below a word (``runner.land-forecaster.dry_run`` where there is ``runner: land-forecaster``; config/__init__.py,
+    _merge_configs); this can go when it does neither.
     """
-    key, equals, value = text.partition("=")
-    if not equals:
+    key, equals, _ = text.partition("=")
+    if not equals or not key:
         raise ValueError(f"'{text}' is no option. Write key=value.")
-    try:
-        content = yaml.safe_load(value)
-    except yaml.YAMLError as error:
-        raise ValueError(f"The value of '{text}' is not YAML: {error}.") from error
-    if not isinstance(content, dict):
+    if any(part.isdigit() or "[" in part for part in key.split(".")):
         return text
-    for part in reversed(key.split(".")):
-        content = {part: content}
-    return content
+    try:
+        return OmegaConf.to_container(OmegaConf.from_dotlist([text]))  # type: ignore[return-value]
+    except (yaml.YAMLError, OmegaConfBaseException) as error:
+        raise ValueError(f"The value of '{text}' is not YAML: {error}.") from error
 
 
 def _with_dry_run(config: RunConfiguration) -> RunConfiguration:
@@ -91,6 +94,32 @@ def _check_runner(runner: Any, path: str) -> None:
         raise ValueError(
             f"The configuration '{path}' has the runner '{name}', but the land is run by '{RUNNER}'. Write `runner: "
             f"{RUNNER}`, or use anemoi-inference run."
+        )
+
+
+def _check_single(config: RunConfiguration, path: str) -> None:
+    for option in ("input", "constant_forcings", "dynamic_forcings", "output"):
+        given = getattr(config, option)
+        if isinstance(given, dict) and len(given) != 1:
+            raise ValueError(
+                f"The configuration '{path}' has {list(given)} as `{option}`, of which a run has one: options of the "
+                "command line are added to those of the file. Write a file with the one that is meant; several outputs "
+                "stand below `tee`."
+            )
+
+
+def _check_values(config: RunConfiguration, path: str) -> None:
+    try:
+        whole_steps(config.lead_time)
+    except ValueError as error:
+        raise ValueError(f"The configuration '{path}' has the `lead_time` {config.lead_time}: {error}.") from error
+    try:
+        kind = torch.device(config.device or "cpu").type
+    except RuntimeError as error:
+        raise ValueError(f"The configuration '{path}' has the `device` {config.device}: {error}") from error
+    if kind == "cuda" and not torch.cuda.is_available():
+        raise ValueError(
+            f"The configuration '{path}' has the `device` {config.device}, which is not here. Leave it out."
         )
 
 

@@ -16,14 +16,15 @@ from anemoi_ailand.constants import STEP_HOURS
 
 STEP = datetime.timedelta(hours=STEP_HOURS)
 
-#: Variables of the state that can be perturbed, and what the number means.
-SPREADS = {
-    "swvl": "m3 m-3, of every layer of soil water", "stl": "K, of every layer of soil temperature",
-    "sd": "relative, of the snow mass", "src": "relative, of the interception store",
-}  # fmt: skip
 
+def whole_steps(value: Any) -> datetime.timedelta:
+    """A length of time, as ``30d``, that is a positive multiple of the step.
 
-def _whole_steps(value: Any) -> datetime.timedelta:
+    Raises
+    ------
+    ValueError
+        It is none.
+    """
     try:
         length = as_timedelta(value)
     except Exception as error:
@@ -34,7 +35,7 @@ def _whole_steps(value: Any) -> datetime.timedelta:
 
 
 #: A length of time in whole steps of the model.
-WholeSteps = Annotated[datetime.timedelta, BeforeValidator(_whole_steps)]
+WholeSteps = Annotated[datetime.timedelta, BeforeValidator(whole_steps)]
 
 
 class RestartOptions(Strict):
@@ -122,7 +123,7 @@ class EnsembleOptions(Strict):
 
     members: Annotated[int, Field(ge=1)]
     first: Annotated[int, Field(ge=0)] = 0
-    seed: Annotated[int, Field(ge=0)] = 1
+    seed: Annotated[int, Field(ge=0, lt=2**64)] = 1
     control: bool = True
     length_km: Annotated[float, Field(gt=0.0)] = 500.0
     initial: StateSpread | None = None
@@ -134,7 +135,7 @@ class EnsembleOptions(Strict):
     def _makes_sense(self) -> EnsembleOptions:
         if self.initial is not None and self.initial_files is not None:
             raise ValueError("there are both `initial` and `initial_files`; choose one")
-        if self.initial_files is not None and self.initial_files.format(member=1) == self.initial_files:
+        if self.initial_files is not None and not _names_members(self.initial_files):
             raise ValueError("`initial_files` has no {member}, so that all members would be the same; add it")
         if self.members > 1 and not (self.initial or self.initial_files or self.forcing or self.checkpoints):
             raise ValueError(
@@ -175,10 +176,18 @@ class RunOptions(Strict):
 
     @model_validator(mode="after")
     def _states_differ(self) -> RunOptions:
-        path, members = str(self.final_state), self.ensemble.members if self.ensemble else 1
-        if self.final_state is not None and members > 1 and path.format(member=1) == path:
+        members = self.ensemble.members if self.ensemble else 1
+        if self.final_state is not None and not _names_members(str(self.final_state)) and members > 1:
             raise ValueError("`final_state` is one file for several members; put {member} into its name")
         return self
+
+
+def _names_members(path: str) -> bool:
+    """Whether a path is another one for each member."""
+    try:
+        return path.format(member=1) != path.format(member=2)
+    except (LookupError, ValueError) as error:
+        raise ValueError(f"'{path}' has something else in braces than a {{member}} ({error!r}); remove it") from error
 
 
 def run_options(given: dict[str, Any]) -> RunOptions:

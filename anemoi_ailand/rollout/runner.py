@@ -130,6 +130,11 @@ class LandForecasterRunner(Runner):
             return
         self._restarts = Restarts(restart.folder, self._identity(), known_by(self._path), restart.keep)
         self._going_on = self._restarts.newest()
+        if self._going_on and self._going_on.number >= self._steps:
+            raise ValueError(
+                f"The restart file is of step {self._going_on.number}, and `lead_time` {self.config.lead_time} is "
+                f"{self._steps} steps. Give a longer one, or remove the restart files to start again."
+            )
         every = restart.every // STEP
         going_on = iter(self._going_on.outputs if self._going_on else ())
         for leaf in self._leaves:
@@ -164,10 +169,7 @@ class LandForecasterRunner(Runner):
         roll = self._roll_out(input_tensors_numpy[name][0], state)
         where = (state["latitudes"], state["longitudes"])
         steps = self._steps
-        needed, free = check_room(
-            self._leaves, steps + 1, roll.n_rows, len(roll.ensemble), 2 * 4 * roll.n_rows * len(roll.inputs)
-        )
-        LOG.info("%s", plan(roll, steps - roll.number, where[0].size, needed, free))
+        LOG.info("%s", plan(roll, steps - roll.number, where[0].size, *self._room))
         if self.options.dry_run:
             return
         self.under_way = True
@@ -216,11 +218,6 @@ class LandForecasterRunner(Runner):
                     f"The restart file has {there} rows, the run {roll.n_rows} (points x members). Give the same "
                     "points, or remove the restart files to start again."
                 )
-            if self._going_on.number >= self._steps:
-                raise ValueError(
-                    f"The restart file is of step {self._going_on.number}, and `lead_time` {self.config.lead_time} is "
-                    f"{self._steps} steps. Give a longer one, or remove the restart files to start again."
-                )
             roll.restore(self._going_on.arrays, self._going_on.date, self._going_on.number)
             LOG.info("The run goes on after step %d, %s", roll.number, roll.date)
         return roll
@@ -228,9 +225,10 @@ class LandForecasterRunner(Runner):
     def _initial_state(self, *states: dict[str, Any]) -> dict[str, Any]:
         """What outputs get at step zero; with an ensemble the states of its members, one after the other."""
         state = super()._initial_state(*states)
+        where = (state["latitudes"], state["longitudes"])
+        self._room = self._check_room(where[0].size)  # here, before any output is opened
         if self.options.ensemble is None:
             return state
-        where = (state["latitudes"], state["longitudes"])
         ensemble = Ensemble(self.options.ensemble, *where)
         known = {n: values[-1] for part in states for n, values in part.get("fields", {}).items()}
         order = self.tensor_handlers[self._dataset].metadata.variable_to_output_tensor_index
@@ -239,6 +237,13 @@ class LandForecasterRunner(Runner):
         fields = {n: members[n] if n in members else ensemble.static(known[n][None])[0] for n in state["fields"]}
         lat, lon = ensemble.places()
         return {**state, "fields": fields, "latitudes": lat, "longitudes": lon, "members": len(ensemble)}
+
+    def _check_room(self, n_points: int) -> tuple[int, int]:
+        members = self.options.ensemble.members if self.options.ensemble else 1
+        n_inputs = len(self.tensor_handlers[self._dataset].metadata.variable_to_input_tensor_index)
+        kept = self.options.restart.keep + 1 if self.options.restart else 0
+        restart_bytes = kept * 4 * members * n_points * n_inputs
+        return check_room(self._leaves, self._steps + 1, members * n_points, members, restart_bytes)
 
     def _forcing_names(self) -> list[str]:
         handler = self.tensor_handlers[self._dataset]

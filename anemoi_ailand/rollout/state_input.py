@@ -61,7 +61,8 @@ class LandStateInput(Input):
         state, date = self.state, dates[ref_date_index]
         if set(dates) != {state.date}:
             raise ValueError(
-                f"The state '{self.path}' is of {state.date}, the run starts at {date}. Set `date` to that of the state."
+                f"The state '{self.path}' is of {state.date}, the run starts at {date}. Set `date` to that of the "
+                "state."
             )
         held = [n for n in self.variables if n in state.inputs]
         if len(held) < len(self.variables):

@@ -13,6 +13,7 @@ import numpy as np
 
 from anemoi_ailand.data.reader import open_reader
 from anemoi_ailand.physics.snow import snow_cover
+from anemoi_ailand.physics.soil_types import soil_parameters
 from anemoi_ailand.rollout.checks import on_same_points
 from anemoi_ailand.rollout.land_state import LandState
 from anemoi_ailand.rollout.run_options import StateSpread
@@ -37,14 +38,15 @@ def perturbed_states(
 ) -> np.ndarray:
     r"""Perturb the state of all members.
 
-    Soil layers k have :math:`x_k + \sigma z_k` with :math:`\langle z_k z_l \rangle = r^{|k - l|}`, water between zero and
-    saturation; snow mass with its liquid water, and interception, have a factor
-    :math:`e^{\sigma z - \sigma^2 / 2}`, so that there is no snow where there was none; snow cover follows from the mass.
+    Soil layers k have :math:`x_k + \sigma z_k` with :math:`\langle z_k z_l \rangle = r^{|k - l|}`, water between zero
+    and saturation; snow mass with its liquid water, and interception, have a factor
+    :math:`e^{\sigma z - \sigma^2 / 2}`, so that there is no snow where there was none; snow cover follows from the
+    mass.
 
     Parameters
     ----------
     fields : mapping of str to numpy.ndarray, shape (point,)
-        State and static fields (``theta_sat``).
+        State and static fields (``theta_sat``, or ``slt``; without them the bounds of the table hold).
     names : sequence of str
         Prognostic variables, in order.
     spread : StateSpread
@@ -69,8 +71,11 @@ def perturbed_states(
         drawn[:, first : first + LAYERS] = np.einsum("ij,mjk->mik", mix, drawn[:, first : first + LAYERS])
     z = smooth(drawn).swapaxes(0, 1)
     out = {n: np.repeat(fields[n][None].astype(np.float32), len(members), axis=0) for n in names}
+    saturation = fields.get("theta_sat")
+    if saturation is None and "slt" in fields:
+        saturation = soil_parameters(fields["slt"])[-1]
     for k in range(LAYERS):
-        _add(out, f"swvl{k + 1}", spread.swvl * z[k], fields.get("theta_sat"))
+        _add(out, f"swvl{k + 1}", spread.swvl * z[k], saturation)
         _add(out, f"stl{k + 1}", spread.stl * z[LAYERS + k], None)
     on = np.array([[float(m > 0 or not control)] for m in members], dtype=np.float32)
     _multiply(out, ("sd", "slw"), spread.sd, z[2 * LAYERS], on)
@@ -129,6 +134,8 @@ def _of_saved(path: str, names: Sequence[str], date: datetime) -> tuple[np.ndarr
     state = LandState.load(path, None)
     if state.date != date:
         raise ValueError(f"The state '{path}' is of {state.date}, the run starts at {date}. Give states of that date.")
+    if missing := [n for n in names if n not in state.inputs]:
+        raise ValueError(f"The state '{path}' has no {missing}; it has {list(state.prognostic)}. Give states with them.")
     return np.stack([state[n].numpy() for n in names]), state.latitudes, state.longitudes
 
 

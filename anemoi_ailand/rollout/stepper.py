@@ -47,15 +47,15 @@ class LandStepper:
         state["skt"]; state.numpy(); state.xarray()
         stepper.save(state, "land.state"); state = stepper.load("land.state")
 
-    Fields are numpy arrays, torch tensors or an :class:`xarray.Dataset`, in the units of the table of variables. Sun and
-    calendar are computed from date and place unless they are given. A stepper has no state of its own: it may be
+    Fields are numpy arrays, torch tensors or an :class:`xarray.Dataset`, in the units of the table of variables. Sun
+    and calendar are computed from date and place unless they are given. A stepper has no state of its own: it may be
     called from several threads, for several sets of points.
 
     Forcing means are over the 6 h that end at the new date, instants are at the new date; those at the old date are in
     the state already. The result is that of ``anemoi-inference run`` to the last bit.
 
-    Differentiable are :meth:`propagate`, :meth:`tangent`, :meth:`adjoint` and :meth:`jacobian`; :meth:`step` is not, for
-    it is made for speed.
+    Differentiable are :meth:`propagate`, :meth:`tangent`, :meth:`adjoint` and :meth:`jacobian`; :meth:`step` is not,
+    for it is made for speed.
 
     Parameters
     ----------
@@ -213,9 +213,9 @@ class LandStepper:
         """Inputs at the end of the step, shape (point, input); state and static fields in it are zero."""
         if state.inputs != self.inputs or state.columns.dtype is not self.dtype:
             raise ValueError(
-                f"The state has {len(state.inputs)} inputs in {state.columns.dtype}, this stepper {len(self.inputs)} in "
-                f"{self.dtype}, or in another order: it is of another checkpoint or precision. Make it with `initial` "
-                "or `load` of this stepper."
+                f"The state has {len(state.inputs)} inputs in {state.columns.dtype}, this stepper {len(self.inputs)} "
+                f"in {self.dtype}, or in another order: it is of another checkpoint or precision. Make it with "
+                "`initial` or `load` of this stepper."
             )
         wanted = tuple(dict.fromkeys((*self._at_end, *self._at_start)))
         places = state.latitudes, state.longitudes

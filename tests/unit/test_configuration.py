@@ -5,9 +5,12 @@
 
 from __future__ import annotations
 
-import pytest
+from pathlib import Path
 
-from anemoi_ailand.configuration import Strict, plain_name, read_configuration
+import pytest
+from pydantic import BaseModel, ValidationError
+
+from anemoi_ailand.configuration import HomePath, Strict, checked, mistakes, plain_name, read_configuration
 
 
 class Inner(Strict):
@@ -64,3 +67,36 @@ def test_missing_file_says_where_to_get_one(tmp_path):
 def test_plain_name_has_letters_digits_and_dashes():
     """Whatever the label."""
     assert plain_name("my run/2°") == "my-run-2-"
+
+
+def test_containers_become_a_block():
+    """With what they are named by, if not."""
+    assert checked({"one": {"width": 2}}, Whole, "The thing") == Whole(one=Inner(width=2))
+    with pytest.raises(ValueError, match=r"(?s)^The thing has 2 mistakes:\n  'one.widht' is not .*\n  'number': .*many"):
+        checked({"number": "many", "one": {"widht": 1}}, Whole, "The thing")
+    with pytest.raises(ValueError, match="'the whole': Input should be a valid dictionary"):
+        checked(["number"], Whole, "The thing")
+
+
+def test_mistakes_in_a_block_of_others():
+    """A block that is none of ours, as anemoi-inference's: with unions and without our base."""
+
+    class Foreign(BaseModel, extra="forbid"):
+        date: str
+        options: str | dict[str, Inner] = ""
+
+    with pytest.raises(ValidationError) as caught:
+        Foreign.model_validate({"dat": 1, "date": "x"})
+    assert mistakes(caught.value, Foreign) == "has 1 mistake:\n  'dat' is not an option. Nearest: ['date']"
+    with pytest.raises(ValidationError) as caught:
+        Foreign.model_validate({"options": 3})
+    assert mistakes(caught.value, Foreign).startswith("has 3 mistakes:\n  'date': Field required")
+
+
+def test_home_of_the_user():
+    """In a path of the configuration."""
+
+    class Folder(Strict):
+        folder: HomePath
+
+    assert checked({"folder": "~/a"}, Folder, "It").folder == Path.home() / "a"

@@ -24,6 +24,10 @@ HOST = {
     "anemoi.inference.runners": ("anemoi.inference.runner:Runner", "anemoi.inference.runners:runner_registry"),
     "anemoi.inference.inputs": ("anemoi.inference.input:Input", "anemoi.inference.inputs:input_registry"),
     "anemoi.inference.outputs": ("anemoi.inference.output:Output", "anemoi.inference.outputs:output_registry"),
+    "anemoi.inference.mid_processors": (
+        "anemoi.inference.processor:Processor",
+        "anemoi.inference.mid_processors:mid_processor_registry",
+    ),
     "anemoi.transform.filters": ("anemoi.transform.filter:Filter", "anemoi.transform.filters:filter_registry"),
 }
 

@@ -3,7 +3,7 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """What is checked before a roll-out starts: checkpoint, period, points."""
 
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from types import SimpleNamespace
 
 import numpy as np
@@ -38,6 +38,13 @@ def test_gap_in_the_forcing_is_refused():
     """A missing stamp in the middle counts too."""
     with pytest.raises(ValueError, match="2022-01-01T18:00:00"):
         check_coverage(np.delete(DATES, 3), START, timedelta(days=1), STEP)
+
+
+def test_start_in_a_time_zone_is_refused():
+    """Everything here is in UTC; a zone would be left out in silence, or compared with dates that have none."""
+    start = datetime(2022, 1, 1, tzinfo=timezone(timedelta(hours=2)))
+    with pytest.raises(ValueError, match=r"`date` is 2022-01-01 00:00:00\+02:00, with a time zone"):
+        check_coverage(None, start, STEP, STEP)
 
 
 def test_inputs_that_cannot_say_are_not_checked():

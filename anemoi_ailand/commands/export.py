@@ -1,0 +1,47 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""The command ``anemoi-ailand export``."""
+
+from __future__ import annotations
+
+import sys
+from argparse import ArgumentParser, Namespace
+
+from anemoi.utils.cli import Command
+
+
+class Export(Command):
+    """Write a trained network as an ONNX graph for C, C++, Fortran or Python without torch, and check it."""
+
+    def add_arguments(self, command_parser: ArgumentParser) -> None:
+        """Add the arguments of the command."""
+        add = command_parser.add_argument
+        add("--checkpoint", default="ailand", help="inference checkpoint, or a pretrained network (default: ailand)")
+        add("--output", required=True, help="the file to write, e.g. ailand.onnx; a description goes beside it (.txt)")
+        add("--precision", choices=["float32", "float64"], default="float32", help="of the graph (default: float32)")
+        add(
+            "--sun",
+            choices=["inside", "outside"],
+            default="inside",
+            help="whether sun and calendar are computed in the graph, from place and time, or are inputs "
+            "(default: inside)",
+        )
+        add("--overwrite", action="store_true", help="replace a file that is there")
+
+    def run(self, args: Namespace) -> None:
+        """Export, compare, print how near the graph is to the checkpoint."""
+        from anemoi_ailand.rollout.onnx_export import export_step  # slow to import
+
+        agreement = export_step(
+            args.checkpoint,
+            args.output,
+            precision=args.precision,
+            sun_inside=args.sun == "inside",
+            overwrite=args.overwrite,
+        )
+        said = str(agreement) if agreement else "Not compared with the checkpoint: onnxruntime is not installed"
+        sys.stdout.write(f"{args.output}: {said}\n")
+
+
+command = Export

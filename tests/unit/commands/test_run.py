@@ -1,0 +1,83 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""The command passes its arguments on, and ends with the code that says how it went."""
+
+import pytest
+
+from anemoi_ailand.__main__ import create_parser
+from anemoi_ailand.commands import run as module
+from anemoi_ailand.commands.run import Run
+from anemoi_ailand.rollout import launch as launching
+from anemoi_ailand.rollout.launch import Failure
+
+
+def run(*line):
+    Run().run(create_parser().parse_args([*line[:0], "run", *line]))
+
+
+@pytest.fixture
+def calls(monkeypatch):
+    """What is launched."""
+    found = []
+    monkeypatch.setattr(launching, "launch", lambda *a, **k: found.append((a, k)))
+    return found
+
+
+def test_arguments_are_passed_on(calls):
+    """Configuration, overrides, and whether it is a dry run; no exit when all is well."""
+    run("inference/rollout")
+    run("my.yaml", "lead_time=3d", "output={land-netcdf: {means: day}}", "--dry-run")
+    assert calls == [
+        (("inference/rollout", []), {"dry_run": False}),
+        (("my.yaml", ["lead_time=3d", "output={land-netcdf: {means: day}}"]), {"dry_run": True}),
+    ]
+
+
+def failing(error):
+    def launch(*args, **kwargs):
+        raise error
+
+    return launch
+
+
+@pytest.mark.parametrize(
+    ("what", "code"), [("configuration", 2), ("input", 3), ("failed", 4), ("stopped", 5)]
+)  # fmt: skip
+def test_exit_codes(monkeypatch, capsys, what, code):
+    """One for each, with one line that says what and why."""
+    monkeypatch.setattr(launching, "launch", failing(Failure(what, ValueError("the reason"))))
+    with pytest.raises(SystemExit) as caught:
+        run("my.yaml")
+    assert caught.value.code == code
+    assert capsys.readouterr().err == f"anemoi-ailand run: {what}: the reason\n"
+
+
+def test_codes_are_documented():
+    """In the help of the command, with their numbers."""
+    numbers = [module.DONE, module.CONFIGURATION, module.INPUT, module.FAILED, module.STOPPED]
+    assert numbers == [0, 2, 3, 4, 5]
+    for number in (*numbers, 1):
+        assert f"{number} " in (Run.__doc__ or "")
+
+
+def test_a_defect_keeps_its_traceback(monkeypatch):
+    """It is no failure of the run."""
+    monkeypatch.setattr(launching, "launch", failing(KeyError("a")))
+    with pytest.raises(KeyError):
+        run("my.yaml")
+
+
+def test_debug_shows_the_traceback(monkeypatch):
+    """Of a failure, too."""
+    monkeypatch.setattr(launching, "launch", failing(Failure("input", ValueError("the reason"))))
+    with pytest.raises(Failure, match="the reason"):
+        Run().run(create_parser().parse_args(["--debug", "run", "my.yaml"]))
+
+
+def test_configuration_is_required(capsys):
+    """A usage error has the code of a wrong configuration."""
+    with pytest.raises(SystemExit) as caught:
+        run()
+    assert caught.value.code == module.CONFIGURATION
+    assert "config" in capsys.readouterr().err

@@ -1,0 +1,96 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""What a run takes is known before its first step, and what cannot be is refused."""
+
+from datetime import datetime
+from types import SimpleNamespace
+
+import pytest
+import roll_case as case
+from output_case import N_POINTS, NAMES, made
+
+from anemoi_ailand.rollout import preflight as under_test
+from anemoi_ailand.rollout.preflight import Plan, check_outputs, check_room, leaves, plan
+
+
+class PrinterOutput:
+    """Named as anemoi-inference's."""
+
+
+class GribFileOutput:
+    """The same; cannot be gone on with."""
+
+    def __repr__(self):
+        return "GribFileOutput(a.grib)"
+
+
+def test_outputs_that_write_are_found_below_those_that_hand_on():
+    """A tee in a tee, and one that forwards."""
+    a, b, c = PrinterOutput(), GribFileOutput(), PrinterOutput()
+    inner = SimpleNamespace(outputs=[a, SimpleNamespace(output=b)])
+    assert list(leaves(SimpleNamespace(outputs=[inner, c]))) == [a, b, c]
+    assert list(leaves(a)) == [a]
+
+
+def test_outputs_must_be_writable(tmp_path):
+    """Ours are tried, and leave nothing."""
+    check_outputs([made(tmp_path / "new" / "f.nc"), PrinterOutput()], restart=True)
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError, match="cannot be written to the folder"):
+        check_outputs([made(tmp_path / "file" / "f.nc")], restart=False)
+
+
+def test_outputs_that_cannot_be_gone_on_with(tmp_path):
+    """Are refused where the run may have to, and only there."""
+    outputs = [made(tmp_path / "f.nc"), GribFileOutput()]
+    check_outputs(outputs, restart=False)
+    with pytest.raises(ValueError, match=r"GribFileOutput\(a.grib\) cannot be gone on with.* Use land-netcdf"):
+        check_outputs(outputs, restart=True)
+
+
+def test_room_is_the_sum_of_the_outputs(tmp_path):
+    """And of the restart files; free is what the disk has."""
+    outputs = [made(tmp_path / "f.nc"), PrinterOutput(), made(tmp_path / "f.zarr")]
+    needed, free = check_room(outputs, 41, N_POINTS, 1, 5000)
+    assert needed == 5000 + sum(o.required_bytes(41, N_POINTS, 1) for o in outputs if o is not outputs[1])
+    assert needed > 2 * 41 * N_POINTS * len(NAMES) * 4
+    assert 0 < free < 2**60
+    assert check_room([PrinterOutput()], 41, N_POINTS, 1, 5000) == (5000, 0)
+
+
+def test_a_disk_that_is_too_small_is_an_error(tmp_path, monkeypatch):
+    """Unless compression can save that much: an eighth is the limit."""
+    outputs = [made(tmp_path / "f.nc")]
+    needed, _ = check_room(outputs, 10**6, 10**4, 1, 0)
+    monkeypatch.setattr(under_test, "free_bytes", lambda _folder: needed // 8 + 1)
+    check_room(outputs, 10**6, 10**4, 1, 0)
+    monkeypatch.setattr(under_test, "free_bytes", lambda _folder: needed // 8 - 1)
+    with pytest.raises(OSError, match=r"The outputs take up to 160 GB, .*, but 20 GB are free. Write fewer variables"):
+        check_room(outputs, 10**6, 10**4, 1, 0)
+
+
+def test_plan_times_a_step_and_changes_nothing():
+    """State, date and number stay; the next step is as without."""
+    roll, other = case.roll_out(members=2, initial={}), case.roll_out(members=2, initial={})
+    found = plan(roll, 12, case.N, 2 * 10**9, 10**10)
+    assert (found.steps, found.points, found.members) == (12, case.N, 2)
+    assert (found.start, found.end) == (datetime(2022, 1, 1), datetime(2022, 1, 4))
+    assert 1e-5 < found.seconds_per_step < 5.0
+    assert found.memory_bytes == 4 * 2 * case.N * (2 * len(roll.inputs) + len(roll.outputs))
+    assert roll.number == 0
+    assert (case.run(roll, 1)[0] == case.run(other, 1)[0]).all()
+
+
+@pytest.mark.parametrize("members", [1, 25])
+def test_plan_in_words(members):
+    """Period, size, time on this machine, disk, memory."""
+    made = Plan(
+        datetime(2022, 1, 1), datetime(2023, 1, 1), 1460, 40320, members, 0.05, 9 * 10**9, 70 * 10**9, 3 * 10**8
+    )
+    text = str(made)
+    assert text.startswith("2022-01-01 00:00 to 2023-01-01 00:00: 1460 steps x 40320 points")
+    assert (" x 25 members" in text) == (members == 25)
+    for words in ("about 0:01:13", "(50 ms a step)", "9 GB of disk (70 GB free)", "0.3 GB of memory"):
+        assert words in text
