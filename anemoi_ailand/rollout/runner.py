@@ -16,6 +16,7 @@ from zipfile import BadZipFile
 import numpy as np
 from anemoi.inference.runner import Runner, RunnerClasses
 from anemoi.utils.dates import as_timedelta
+from torch import Tensor
 
 from anemoi_ailand.rollout.blocks import BlockStep
 from anemoi_ailand.rollout.checkpoint import known_by, load_step, there
@@ -189,7 +190,7 @@ class LandForecasterRunner(Runner):
         lat, lon = (start["latitudes"], start["longitudes"]) if members == 1 else self._rows
         state: dict[str, Any] = {
             "date": roll.date, "step": roll.number * STEP, "previous_step": (roll.number - 1) * STEP,
-            "latitudes": lat, "longitudes": lon, "fields": dict(zip(roll.outputs, out.unbind(-1), strict=True)),
+            "latitudes": lat, "longitudes": lon, "fields": self._fields(roll, out),
         }  # fmt: skip
         if self.options.ensemble:
             state["members"] = members
@@ -201,6 +202,12 @@ class LandForecasterRunner(Runner):
         yield {self._dataset: state}
         if not last:
             self.output_states_hook({self._dataset: state})
+
+    def _fields(self, roll: RollOut, out: Tensor) -> dict[str, Any]:
+        """Fields by name: views that a mid-processor may change, else arrays that lie together in memory."""
+        if self.mid_processors[self._dataset]:
+            return dict(zip(roll.outputs, out.unbind(-1), strict=True))
+        return dict(zip(roll.outputs, out.T.contiguous().cpu().numpy(), strict=True))
 
     def _roll_out(self, start: np.ndarray, state: dict[str, Any]) -> RollOut:
         """Networks, members and their state, at the start or where the run goes on."""

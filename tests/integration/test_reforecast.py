@@ -4,6 +4,8 @@
 """Re-forecasts from many starts, with a trained checkpoint, are the runs of anemoi-inference from each of them."""
 
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -80,3 +82,20 @@ def test_checkpoint_of_another_task_is_refused(chain, tmp_path):
     with pytest.raises(ValueError, match=r"other.ckpt is of task 'forecaster', not 'land-forecaster'"):
         reforecast(other, chain.dataset, tmp_path / "f.nc", starts=STARTS, leads=LEADS)
     assert [p.name for p in tmp_path.iterdir()] == ["other.ckpt"]
+
+
+def test_the_command_writes_what_the_function_does(chain, many, tmp_path):
+    """One call, many initial dates, lead time as a dimension."""
+    done = subprocess.run(
+        [sys.executable, "-m", "anemoi_ailand", "reforecast", "--checkpoint", str(chain.checkpoint), "--dataset",
+         str(chain.dataset), "--output", "some.nc", "--first", "2020-05-01", "--last", "2020-05-20", "--every", "19",
+         "--days", "10", "--hours", "24", "--variables", "swvl1", "skt"],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
+    with xr.open_dataset(tmp_path / "some.nc") as found, xr.open_dataset(many) as whole:
+        assert dict(found.sizes) == {"start": 2, "lead": 10, "point": whole.sizes["point"]}
+        starts = ["2020-05-01T00", "2020-05-20T00"]
+        expected = whole[["swvl1", "skt"]].sel(start=starts, lead=found.lead)
+        for name in ("swvl1", "skt"):
+            np.testing.assert_array_equal(found[name], expected[name])

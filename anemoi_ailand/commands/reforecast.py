@@ -1,0 +1,66 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""The command ``anemoi-ailand reforecast``."""
+
+from __future__ import annotations
+
+import sys
+from argparse import ArgumentParser, Namespace
+
+from anemoi.utils.cli import Command
+
+
+class Reforecast(Command):
+    """Roll a checkpoint out from many initial dates at once, into one NetCDF file (start, lead, point)."""
+
+    def add_arguments(self, command_parser: ArgumentParser) -> None:
+        """Add the arguments of the command."""
+        add = command_parser.add_argument
+        add("--checkpoint", default="ailand", help="name or path (default: %(default)s)")
+        add("--dataset", required=True, help="anemoi dataset with state and forcing")
+        add("--output", default="reforecast.nc", help="the file (default: %(default)s)")
+        add("--starts", nargs="+", metavar="DATE", help="initial dates; or give --first, --last and --every")
+        add("--first", metavar="DATE", help="first initial date")
+        add("--last", metavar="DATE", help="last initial date")
+        add("--every", type=int, default=1, metavar="DAYS", help="from one to the next (default: %(default)s)")
+        add("--days", type=int, default=10, help="length of each run (default: %(default)s)")
+        add("--hours", type=int, default=6, help="keep leads every so many hours (default: %(default)s)")
+        add("--points", type=int, nargs="+", help="indices of points (default: all)")
+        add("--variables", nargs="+", help="variables (default: all that the network predicts)")
+        add("--device", default="cpu", help="of torch: cpu, cuda (default: %(default)s)")
+        add("--overwrite", action="store_true", help="replace the file")
+
+    def run(self, args: Namespace) -> None:
+        """Run and say where the file is."""
+        starts = _starts(args)
+        from anemoi_ailand.rollout.reforecast import reforecast  # slow to import
+
+        if args.hours < 1 or args.days < 1:
+            raise ValueError(f"--hours is {args.hours} and --days {args.days}. Give 1 or more.")
+        path = reforecast(
+            args.checkpoint, args.dataset, args.output, starts=starts,
+            leads=range(args.hours, 24 * args.days + 1, args.hours), points=args.points, variables=args.variables,
+            device=args.device, overwrite=args.overwrite,
+        )  # fmt: skip
+        sys.stdout.write(f"{path}: {len(starts)} starts\n")
+
+
+def _starts(args: Namespace) -> list[str]:
+    """Initial dates that are given one by one or by first, last and step."""
+    from datetime import datetime, timedelta
+
+    if args.starts and not (args.first or args.last):
+        return list(args.starts)
+    if args.starts or not (args.first and args.last):
+        raise ValueError("Give either --starts, or --first and --last.")
+    try:
+        first, last = (datetime.fromisoformat(d) for d in (args.first, args.last))
+    except ValueError as error:
+        raise ValueError(f"--first and --last are dates such as 2022-01-01 ({error}).") from error
+    if args.every < 1 or last < first:
+        raise ValueError(f"From {first} to {last} every {args.every} days there is no start. Correct the dates.")
+    return [(first + timedelta(days=k)).isoformat() for k in range(0, (last - first).days + 1, args.every)]
+
+
+command = Reforecast
