@@ -90,6 +90,9 @@ class LandForecasterRunner(Runner):
         check_task(self.checkpoint.task, self.config.checkpoint)
         self._restarts: Restarts | None = None
         self._going_on: Restart | None = None
+        # what `execute` sets and `run`, called by itself with states, does without
+        self._stop, self._room = StopRequest(), (0, 0)
+        self._leaves: list[Any] = []
 
     @staticmethod
     def check_options(options: dict[str, Any]) -> None:
@@ -169,7 +172,7 @@ class LandForecasterRunner(Runner):
         state = input_states[name]
         roll = self._roll_out(input_tensors_numpy[name][0], state)
         where = (state["latitudes"], state["longitudes"])
-        steps = self._steps
+        steps = as_timedelta(lead_time) // STEP
         LOG.info("%s", plan(roll, steps - roll.number, where[0].size, *self._room))
         if self.options.dry_run:
             return

@@ -135,7 +135,9 @@ def _of_saved(path: str, names: Sequence[str], date: datetime) -> tuple[np.ndarr
     if state.date != date:
         raise ValueError(f"The state '{path}' is of {state.date}, the run starts at {date}. Give states of that date.")
     if missing := [n for n in names if n not in state.inputs]:
-        raise ValueError(f"The state '{path}' has no {missing}; it has {list(state.prognostic)}. Give states with them.")
+        raise ValueError(
+            f"The state '{path}' has no {missing}; it has {list(state.prognostic)}. Give states with them."
+        )
     return np.stack([state[n].numpy() for n in names]), state.latitudes, state.longitudes
 
 

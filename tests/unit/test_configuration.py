@@ -72,7 +72,9 @@ def test_plain_name_has_letters_digits_and_dashes():
 def test_containers_become_a_block():
     """With what they are named by, if not."""
     assert checked({"one": {"width": 2}}, Whole, "The thing") == Whole(one=Inner(width=2))
-    with pytest.raises(ValueError, match=r"(?s)^The thing has 2 mistakes:\n  'one.widht' is not .*\n  'number': .*many"):
+    with pytest.raises(
+        ValueError, match=r"(?s)^The thing has 2 mistakes:\n  'one.widht' is not .*\n  'number': .*many"
+    ):
         checked({"number": "many", "one": {"widht": 1}}, Whole, "The thing")
     with pytest.raises(ValueError, match="'the whole': Input should be a valid dictionary"):
         checked(["number"], Whole, "The thing")

@@ -131,7 +131,7 @@ def test_less_sun_is_perturbed_less():
 
 @pytest.mark.parametrize(("t", "q", "kelvin"), [("t", "q", 280.0), ("avg_t", "avg_q", 280.0), ("t", "q", 250.0)])
 def test_relative_humidity_is_kept(t, q, kelvin):
-    """q / q_saturation, over water and over ice."""
+    """The ratio of q and its saturation, over water and over ice."""
     given = values()
     given[NAMES.index(t)] = kelvin
     found = steps(forcing(range(1, 50), temperature=3.0), 2, given)

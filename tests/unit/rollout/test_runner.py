@@ -1,24 +1,49 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""The runner: what it adds to the stock one."""
+"""The runner: what it adds to the stock one. Whole runs are in tests/integration/test_operations.py."""
 
 from datetime import datetime, timedelta
 from types import SimpleNamespace
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
+import xarray as xr
+from anemoi.inference.runners import create_runner
 
-from anemoi_ailand.rollout.runner import LandForecasterRunner
+from anemoi_ailand.rollout.launch import launch
+from anemoi_ailand.rollout.restart import Restart, Restarts
+from anemoi_ailand.rollout.run_configuration import read_run
+from anemoi_ailand.rollout.run_options import run_options
+from anemoi_ailand.rollout.runner import LandForecasterRunner, _Nothing, _read
 
 DATE = datetime(2022, 1, 1)
 
 
-def runner(**attributes):
+class Config(SimpleNamespace):
+    """Options of a run that are read, with their defaults; a mapping of those given."""
+
+    lead_time, trace_path, predict_kwargs, precision = "1d", None, {}, None
+
+    def __iter__(self):
+        return iter(self.__dict__.items())
+
+
+class PrinterOutput:
+    """Keeps nothing."""
+
+
+def runner(config=None, options=None, **attributes):
     """A runner without a checkpoint around it."""
     out = LandForecasterRunner.__new__(LandForecasterRunner)
-    out._checkpoint = SimpleNamespace(timestep=timedelta(hours=6))
-    for name, value in attributes.items():
+    out._checkpoint = SimpleNamespace(timestep=timedelta(hours=6), path="nowhere.ckpt")
+    given = {
+        "config": Config(**(config or {})), "options": run_options(options or {}), "reference_date": DATE,
+        "tensor_handlers": {"data": None}, "outputs": {"data": PrinterOutput()}, "dynamic_forcings_inputs": {},
+        "_restarts": None, "_going_on": None, "_leaves": [],
+    }  # fmt: skip
+    for name, value in {**given, **attributes}.items():
         setattr(out, name, value)
     return out
 
@@ -37,20 +62,133 @@ def state(name, latitudes):
 def test_lead_time_must_be_whole_steps(lead_time):
     """Refused before anything is read."""
     with pytest.raises(ValueError, match="no positive multiple of 6:00:00"):
-        runner(config=SimpleNamespace(lead_time=lead_time)).execute()
+        runner({"lead_time": lead_time}).execute()
 
 
 def test_start_of_the_files_is_checked_when_no_date_is_given():
     """The period that the forcing must cover begins at the first state."""
     stamps = np.datetime64("2022-01-01T00", "s") + np.arange(3) * np.timedelta64(6, "h")
     r = runner(
-        config=SimpleNamespace(lead_time="1d"),
         reference_date=None,
         prognostics_inputs={"data": SimpleNamespace(default_initial_date=lambda: DATE)},
         dynamic_forcings_inputs={"data": SimpleNamespace(available_dates=stamps)},
     )
     with pytest.raises(ValueError, match="needs forcing at 2022-01-01T18:00:00"):
         r.execute()
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ({"trace_path": "t"}, "`trace_path` is not known to the land"),
+        ({"predict_kwargs": {"a": 1}}, "`predict_kwargs` is not known to the land"),
+        ({"precision": "bf16"}, "`precision` is bf16, but the land is stepped in float32"),
+    ],
+)
+def test_options_that_would_do_nothing_are_refused(config, message):
+    """Those of the stock loop that this one does not know."""
+    with pytest.raises(ValueError, match=message):
+        runner(config).execute()
+    runner({"precision": "32"})._check()
+
+
+def test_outputs_without_restart_are_refused_with_one():
+    """A format that nothing can be appended to."""
+    with pytest.raises(ValueError, match="cannot be gone on with after a stop"):
+        runner(options={"restart": {"folder": "r"}}, outputs={"data": object()}).execute()
+
+
+def test_a_dry_run_has_no_outputs():
+    """They are checked, and then out of reach."""
+    r = runner(options={"dry_run": True})
+    r._check()
+    assert isinstance(r._leaves[0], PrinterOutput)
+    nothing = r.outputs["data"]
+    assert isinstance(nothing, _Nothing)
+    for call in (nothing.open, nothing.write_initial_state, nothing.write_state):
+        assert call({}) is None
+    assert nothing.close() is None
+
+
+def keeping(tmp_path, config=None, **options):
+    return runner({"input": "a.zarr", **(config or {})}, {"restart": {"folder": str(tmp_path)}, **options})
+
+
+@pytest.fixture
+def kept(tmp_path):
+    """A folder with the restart file of a run."""
+    first = keeping(tmp_path, {"lead_time": "5d"})
+    first._check()
+    restart = Restart(DATE + timedelta(days=1), 4, {"state": np.zeros((2, 3))}, [])
+    Restarts(tmp_path, first._identity(), "unknown").write(restart)
+    return tmp_path
+
+
+def test_a_run_goes_on_where_it_was(kept):
+    """Also with another length, number of threads or verbosity."""
+    same = keeping(kept, {"lead_time": "9d", "verbosity": 1}, threads=2, final_state="x.state")
+    same._check()
+    assert (same._going_on.number, same._going_on.date) == (4, DATE + timedelta(days=1))
+
+
+@pytest.mark.parametrize(
+    ("config", "options", "message"),
+    [
+        ({"input": "b.zarr"}, {}, r"input: a.zarr \(there\), b.zarr \(wanted\)"),
+        ({"allow_nans": True}, {}, "allow_nans: None .there., True"),
+        ({"lead_time": "1d"}, {}, "is of step 4, and `lead_time` 1d is 4 steps. Give a longer one"),
+        ({}, {"bad_forcing": "hold"}, "bad_forcing: error .there., hold"),
+        ({}, {"ensemble": {"members": 2, "initial": {}}}, "ensemble: None .there., {'members': 2"),
+        ({}, {"ensemble": {"members": 2, "checkpoints": ["x.ckpt"]}}, r"further: \[\] .there., \['unknown'\]"),
+    ],
+)
+def test_another_run_does_not_go_on_from_there(kept, config, options, message):
+    """With what differs."""
+    with pytest.raises(ValueError, match=message):
+        keeping(kept, {"lead_time": "5d", **config}, **options)._check()
+
+
+def test_date_is_part_of_the_run(kept):
+    """Also the one that the input has chosen."""
+    other = keeping(kept, {"lead_time": "5d"})
+    other.reference_date = None
+    other.prognostics_inputs = {"data": SimpleNamespace(default_initial_date=lambda: DATE + timedelta(days=1))}
+    with pytest.raises(ValueError, match=r"date: 2022-01-01 00:00:00 \(there\), 2022-01-02 00:00:00 \(wanted\)"):
+        other._check()
+    other.prognostics_inputs = {"data": SimpleNamespace(default_initial_date=lambda: DATE)}
+    other._check()
+
+
+def test_damaged_forcing_is_a_failure_to_read():
+    """In whatever kind of error a library says it; ours keep their kind."""
+    for kind, raised in ((RuntimeError, OSError), (ValueError, ValueError)):
+        forcing = Mock(get=Mock(side_effect=kind("blosc: -1")))
+        with pytest.raises(raised, match="blosc: -1"):
+            _read(forcing, DATE)
+        forcing.get.assert_called_once_with(DATE)
+
+
+def test_states_can_be_run_without_outputs(tmp_path):
+    """As a library: what a script gets is what the outputs of a whole run get; its lead time is its own."""
+    options = [f"output.land-netcdf.path={tmp_path / 'f.nc'}", "lead_time=1d"]
+    launch("inference/rollout-files", options)
+    alone = create_runner(read_run("inference/rollout-files", options))
+    inputs = alone.prognostics_inputs, alone.constant_forcings_inputs, alone.dynamic_forcings_inputs
+    start = alone._combine_states(*(of["data"].create_input_state(dates=[DATE]) for of in inputs))
+    with xr.open_dataset(tmp_path / "f.nc") as whole:
+        for k, states in enumerate(alone.run(input_states={"data": start}, lead_time="12h"), start=1):
+            fields = states["data"]["fields"]
+            for name in ("stl1", "swvl2", "slhf"):
+                np.testing.assert_array_equal(fields[name], whole[name].values[k])
+    assert k == 2
+    assert states["data"]["date"] == DATE + timedelta(hours=12)
+
+
+def test_unknown_options_are_refused_before_anything_is_opened():
+    """The nearest is named."""
+    with pytest.raises(ValueError, match=r"'threds' is not an option. Nearest: \['threads'\]"):
+        LandForecasterRunner(SimpleNamespace(checkpoint="nowhere"), threds=2)
+    LandForecasterRunner.check_options({"threads": 2})
 
 
 def test_inputs_with_rounded_coordinates_are_combined():

@@ -76,5 +76,5 @@ def test_no_such_file(tmp_path):
     """When it is read; the name shows in the log."""
     some = made(tmp_path / "no.state", ["stl1"])
     assert repr(some) == f"LandStateInput(prognostics from {tmp_path / 'no.state'})"
-    with pytest.raises(FileNotFoundError, match="no.state"):
+    with pytest.raises(FileNotFoundError, match=r"no\.state"):
         some.create_input_state(dates=[case.DATE])

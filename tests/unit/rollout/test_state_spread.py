@@ -62,7 +62,7 @@ def test_spread_of_soil_is_that_asked_for(many, name, spread):
 
 @pytest.mark.parametrize("name", ["swvl", "stl"])
 def test_layers_are_correlated(many, name):
-    """r between neighbours, its square and cube beyond; water and temperature are not."""
+    """As asked between neighbours, its square and cube beyond; water and temperature are not."""
     changed = np.array([many[f"{name}{k}"].ravel() for k in range(1, 5)])
     expected = 0.6 ** np.abs(np.subtract.outer(np.arange(4), np.arange(4)))
     np.testing.assert_allclose(np.corrcoef(changed), expected, atol=0.03)

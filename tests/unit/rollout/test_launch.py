@@ -1,0 +1,160 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""A run is started, and what goes wrong is told apart: configuration, input, in the middle, asked to stop."""
+
+import errno
+import logging
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from anemoi_ailand.rollout import launch as under_test
+from anemoi_ailand.rollout import preflight
+from anemoi_ailand.rollout.launch import Failure, launch
+from anemoi_ailand.rollout.signals import Stopped
+
+FILES = "inference/rollout-files"
+
+
+@pytest.fixture
+def calls(monkeypatch):
+    """Configurations with which runners are made; ``make`` and ``execute`` are what may go wrong."""
+    made = SimpleNamespace(configs=[], make=None, execute=None, under_way=False)
+
+    def create(config):
+        made.configs.append(config)
+        if made.make:
+            raise made.make
+        return SimpleNamespace(execute=execute, under_way=made.under_way)
+
+    def execute():
+        if made.execute:
+            raise made.execute
+
+    monkeypatch.setattr(under_test, "create_runner", create)
+    return made
+
+
+def test_runner_of_the_configuration_is_executed(calls):
+    """With its options; ``auto`` is ours, also for a name of a checkpoint."""
+    launch(FILES, ["lead_time=1d", "runner.land-forecaster.threads=2"])
+    launch(FILES, ["runner=auto"])
+    launch(FILES, dry_run=True)
+    assert [c.runner for c in calls.configs] == [
+        {"land-forecaster": {"threads": 2}}, "land-forecaster", {"land-forecaster": {"dry_run": True}},
+    ]  # fmt: skip
+    assert calls.configs[0].lead_time == "1d"
+
+
+@pytest.mark.parametrize(
+    ("path", "options", "message"),
+    [
+        ("inference/nowhere", [], "no configuration file"),
+        (FILES, ["lead_tme=1d"], "Nearest: .'lead_time'."),
+        (FILES, ["runner.land-forecaster.threds=1"], "(?s)`runner: land-forecaster` has 1 mistake.*'threads'"),
+        (FILES, ["runner.land-forecaster.ensemble.members=2"], "all members would be the same"),
+    ],
+)
+def test_a_wrong_configuration_makes_no_runner(calls, path, options, message):
+    """Also options of the runner are checked first."""
+    with pytest.raises(Failure, match=message) as caught:
+        launch(path, options)
+    assert caught.value.what == "configuration"
+    assert calls.configs == []
+
+
+@pytest.mark.parametrize(
+    ("error", "what"),
+    [
+        (TypeError("LandNetCDFOutput has no option 'pth'"), "configuration"),
+        (ValueError("other points"), "input"),
+        (FileNotFoundError("no dataset"), "input"),
+    ],
+)
+def test_a_runner_that_cannot_be_made(calls, error, what):
+    """An option that is not known, or what it names is not there."""
+    calls.make = error
+    with pytest.raises(Failure, match=str(error)) as caught:
+        launch(FILES)
+    assert caught.value.what == what
+    assert caught.value.__cause__ is error
+
+
+@pytest.mark.parametrize(
+    ("error", "under_way", "what"),
+    [
+        (ValueError("no forcing"), False, "input"),
+        (OSError(errno.ENOSPC, "full"), False, "input"),
+        (ValueError("NaN"), True, "failed"),
+        (OSError(errno.ENOSPC, "full"), True, "failed"),
+        (Stopped("asked"), True, "stopped"),
+        (Stopped("asked"), False, "stopped"),
+    ],
+)
+def test_a_run_that_does_not_complete(calls, error, under_way, what):
+    """Before or after the first step was begun."""
+    calls.execute, calls.under_way = error, under_way
+    with pytest.raises(Failure) as caught:
+        launch(FILES)
+    assert caught.value.what == what
+    assert str(caught.value) == str(error)
+
+
+@pytest.mark.parametrize("place", ["make", "execute"])
+def test_a_defect_of_the_program_is_none_of_these(calls, place):
+    """It keeps its traceback."""
+    setattr(calls, place, KeyError("no idea"))
+    with pytest.raises(KeyError, match="no idea"):
+        launch(FILES)
+
+
+def test_a_failure_without_words_is_named():
+    """By its kind."""
+    assert str(Failure("failed", OSError())) == "OSError()"
+
+
+def test_network_of_the_package_on_its_sample(tmp_path, caplog):
+    """Not with fakes: a dry run leaves nothing and says what it takes; then a day is run."""
+    options = ["lead_time=1d", f"output.land-netcdf.path={tmp_path / 'out' / 'f.nc'}"]
+    caplog.set_level(logging.INFO, logger="anemoi_ailand")
+    launch(FILES, options, dry_run=True)
+    assert "2022-01-01 00:00 to 2022-01-02 00:00: 4 steps x 44 points, about 0:00:0" in caplog.text
+    assert list(tmp_path.iterdir()) == []
+    launch(FILES, options)
+    with xr.open_dataset(tmp_path / "out" / "f.nc") as found:
+        assert found.sizes == {"time": 5, "point": 44, "bnds": 2}
+        assert np.isfinite(found.stl1).all()
+        assert np.ptp(found.stl1.values, axis=0).min() > 0.0
+
+
+@pytest.mark.parametrize(
+    ("options", "what", "message"),
+    [
+        (["output.land-netcdf.pth=x"], "configuration", "LandNetCDFOutput has no option 'pth'. Did you mean 'path'"),
+        (["checkpoint={sample}"], "input", "no inference checkpoint .File is not a zip file"),
+        (["input.ecland.path=/no/where"], "input", "No file matches '/no/where'"),
+        (["lead_time=3650d"], "input", r"needs forcing at 2023-01-01T00:00:00 .* Shorten `lead_time`"),
+        (["precision=16-mixed"], "input", "`precision` is 16-mixed, but the land is stepped in float32"),
+        (["output.land-netcdf.path={sample}/f.nc"], "input", "cannot be written to the folder"),
+    ],
+)
+def test_what_is_wrong_before_the_first_step(tmp_path, options, what, message):
+    """Not with fakes: nothing is written."""
+    (tmp_path / "sample.nc").write_text("no checkpoint, and no folder")
+    given = [f"output.land-netcdf.path={tmp_path / 'f.nc'}", *options]
+    with pytest.raises(Failure, match=message) as caught:
+        launch(FILES, [option.format(sample=tmp_path / "sample.nc") for option in given])
+    assert caught.value.what == what
+    assert [p.name for p in tmp_path.iterdir()] == ["sample.nc"]
+
+
+def test_no_room_on_the_disk(tmp_path, monkeypatch):
+    """Not with fakes but for the disk: before an output is opened, and nothing is written."""
+    monkeypatch.setattr(preflight, "free_bytes", lambda _folder: 10_000)
+    with pytest.raises(Failure, match=r"The outputs take up to .* GB are free. Write fewer variables") as caught:
+        launch(FILES, [f"output.land-netcdf.path={tmp_path / 'f.nc'}"])
+    assert caught.value.what == "input"
+    assert list(tmp_path.iterdir()) == []

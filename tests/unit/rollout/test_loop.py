@@ -1,0 +1,212 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""The roll-out in memory is the loop by hand, also after a restart, with members and with several networks."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import roll_case as case
+import torch
+from stepper_case import land_step as other_step
+
+from anemoi_ailand.rollout.loop import RollOut
+
+FORCING = {"precipitation": 0.5, "temperature": 1.5}
+
+
+def same(found, expected):
+    assert len(found) == len(expected) > 0
+    for one, two in zip(found, expected, strict=True):
+        assert torch.equal(one, two)
+
+
+def test_steps_are_those_of_a_loop_by_hand():
+    """To the last bit, with dates and numbers; the state moves."""
+    roll = case.roll_out()
+    found = case.run(roll, 6)
+    same(found, case.by_hand(case.land_step(), 6))
+    assert (found[-1] - found[0]).abs().max() > 0.01
+    assert (roll.number, roll.date) == (6, case.DATE + 6 * case.STEP)
+
+
+@pytest.mark.parametrize(("threads", "block_rows"), [(2, 7), (1, 64)])
+def test_blocks_and_threads_change_nothing(threads, block_rows):
+    """Of a roll-out with members."""
+    options = {"members": 3, "initial": {}, "forcing": FORCING}
+    same(
+        case.run(case.roll_out(threads=threads, block_rows=block_rows, **options), 3),
+        case.run(case.roll_out(**options), 3),
+    )
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"policy": "hold"}, {"members": 3, "initial": {"stl": 2.0}, "forcing": FORCING, "seed": 5}]
+)
+def test_restored_is_never_stopped(options):
+    """A new roll-out that takes what another one has kept gives the same bits; what is kept is a copy."""
+    whole = case.roll_out(**options)
+    case.run(whole, 3)
+    kept = whole.progress()
+    rest = case.run(whole, 4, first=4)
+    other = case.roll_out(**options)
+    other.restore(kept, case.DATE + 3 * case.STEP, 3)
+    same(case.run(other, 4, first=4), rest)
+    assert other.date == whole.date
+    assert not np.array_equal(kept["state"], whole.progress()["state"])
+
+
+def test_an_unperturbed_member_is_the_run_alone():
+    """The control among others."""
+    found = case.run(case.roll_out(members=3, initial={}, forcing=FORCING), 4)
+    same([out[: case.N] for out in found], case.by_hand(case.land_step(), 4))
+    assert not torch.equal(found[-1][: case.N], found[-1][case.N : 2 * case.N])
+
+
+def test_networks_are_taken_in_turn():
+    """Member n has the network of number n modulo their number, whatever the first member."""
+    steps = [case.land_step(), other_step(seed=1)]
+    found = case.run(case.roll_out(steps=steps, members=3, first=1, checkpoints=("b.ckpt",)), 4)
+    alone = [case.by_hand(step, 4) for step in steps]
+    for member, number in enumerate([1, 0, 1]):
+        same([out[member * case.N : (member + 1) * case.N] for out in found], alone[number])
+    assert not torch.equal(alone[0][0], alone[1][0])
+
+
+def test_networks_of_other_variables_are_refused():
+    """With those that differ."""
+    step = case.land_step()
+    with pytest.raises(ValueError, match=r"read or predict different variables: \['gpp2'\]. Give networks of the same"):
+        case.roll_out(steps=[step, replace(step, outputs=(*step.outputs, "gpp2"))], members=2, checkpoints=("b",))
+
+
+def test_forcing_that_was_constant_in_training_is_kept():
+    """Anemoi counts it among the constant fields, and gives it at the start only."""
+    step, constant = case.land_step(), "lai_lv"
+    names = case.forcing_names(step)
+    roll = case.roll_out()
+    others = [n for n in names if n != constant]
+    start = case.inputs(step, 0)
+    roll = RollOut(roll.networks, roll.ensemble, start, others, case.DATE, roll.where)
+    values = dict(zip(names, case.forcings(step, 1)[0], strict=True))
+    found = roll.step(np.stack([values[n] for n in others]))
+    ends = torch.from_numpy(np.stack([case.inputs(step, k).T for k in (0, 1)]))
+    assert torch.equal(found, step(ends))
+    ends[0, :, step.inputs.index(constant)] = 0.0
+    assert not torch.equal(found, step(ends))
+
+
+def broken(step, name, value, point=3):
+    """The forcing of one step with one bad value."""
+    (values,) = case.forcings(step, 1, first=3)
+    values[case.forcing_names(step).index(name), point] = value
+    return values
+
+
+@pytest.mark.parametrize(
+    ("policy", "name", "value", "message"),
+    [
+        ("error", "avg_tprate", np.nan, r"'avg_tprate' at 2022-01-01 18:00 is missing or infinite at 1 of 20 points"),
+        ("error", "avg_tprate", 9999.0, r"'avg_tprate' at 2022-01-01 18:00 is outside its bounds"),
+        ("clip", "t", np.nan, r"'t' at 2022-01-01 18:00 is missing or infinite at 1 of 20 points"),
+    ],
+)
+def test_bad_forcing_stops(policy, name, value, message):
+    """With variable, date and place."""
+    roll = case.roll_out(policy=policy)
+    case.run(roll, 2)
+    latitude = roll.where[0][3]
+    with pytest.raises(ValueError, match=rf"{message}.* latitude {latitude:.3f}"):
+        roll.step(broken(case.land_step(), name, value))
+
+
+@pytest.mark.parametrize(("policy", "value"), [("hold", np.nan), ("hold", -5.0), ("clip", -5.0)])
+def test_bad_forcing_is_held_or_clipped(policy, value):
+    """The step is that with the last good value, or with the bound, in its place; all other points stay."""
+    step, name = case.land_step(), "avg_tprate"
+    row = case.forcing_names(step).index(name)
+    found = case.roll_out(policy=policy)
+    case.run(found, 2)
+    out = found.step(broken(step, name, value))
+    good = case.forcings(step, 2)[1][row, 3] if policy == "hold" else 0.0
+    expected = case.roll_out()
+    case.run(expected, 2)
+    assert torch.equal(out, expected.step(broken(step, name, good)))
+
+
+def test_held_values_survive_a_restart():
+    """What was good before the stop is put in after it."""
+    first, second = case.roll_out(policy="hold"), case.roll_out(policy="hold")
+    case.run(first, 2)
+    second.restore(first.progress(), first.date, first.number)
+    bad = broken(case.land_step(), "t", np.nan)
+    assert torch.equal(first.step(bad.copy()), second.step(bad.copy()))
+
+
+def test_forcing_given_is_not_changed():
+    """It may be a view into what was read ahead."""
+    roll, values = case.roll_out(policy="clip"), broken(case.land_step(), "avg_tprate", -5.0)
+    before = values.copy()
+    roll.step(values)
+    np.testing.assert_array_equal(values, before)
+
+
+def test_result_that_is_not_finite_stops(monkeypatch):
+    """With date, variable and place of the row, which is that of a member."""
+    roll = case.roll_out(members=2, initial={})
+    network = roll.networks[0]
+
+    def fails(*args):
+        out = network(*args)
+        out[case.N + 4, 2] = np.nan
+        return out
+
+    fails.step = network.step
+    roll.networks = [fails]
+    name, latitude = roll.outputs[2], roll.where[0][4]
+    with pytest.raises(ValueError, match=rf"'{name}' at 2022-01-01 06:00 .* 1 of 40 points.* latitude {latitude:.3f}"):
+        case.run(roll, 1)
+
+
+def test_bad_state_at_the_start_stops():
+    """Before any step."""
+    step = case.land_step()
+    start = case.inputs(step, 0)
+    start[step.inputs.index("stl2"), 5] = np.nan
+    roll = case.roll_out()
+    with pytest.raises(ValueError, match="'stl2' at 2022-01-01 00:00 is missing or infinite at 1 of 20 points"):
+        RollOut(roll.networks, roll.ensemble, start, case.forcing_names(step), case.DATE, roll.where)
+
+
+def test_columns_are_a_state_for_another_run():
+    """After the last step: state and instants at the date, static fields; zero where the model reads the end only."""
+    step, roll = case.land_step(), case.roll_out()
+    out = case.run(roll, 2)[-1]
+    columns, last = roll.columns(), case.inputs(step, 2)
+    for i, name in enumerate(step.inputs):
+        if name in step.prognostic:
+            assert torch.equal(columns[:, i], out[:, step.outputs.index(name)])
+        elif name in ("avg_tprate", "avg_t", "cos_julian_day"):
+            assert not columns[:, i].any()
+        elif name in ("t", "q", "lai_lv", "theta_sat", "slt"):
+            np.testing.assert_array_equal(columns[:, i], last[i])
+
+
+def test_state_can_be_set():
+    """As a mid-processor does, from an output of the model."""
+    roll = case.roll_out()
+    out = torch.rand(case.N, len(roll.outputs))
+    roll.set_state(out)
+    for name in roll.prognostic:
+        assert torch.equal(roll.columns()[:, roll.inputs.index(name)], out[:, roll.outputs.index(name)])
+
+
+def test_finish_ends_the_threads_and_says_what_was_put_in(caplog):
+    """Of the last day."""
+    roll = case.roll_out(policy="clip")
+    roll.step(broken(case.land_step(), "avg_tprate", -5.0))
+    roll.finish()
+    assert "values replaced (clip): {'avg_tprate': 1}" in caplog.text
+    with pytest.raises(RuntimeError, match="shutdown"):
+        roll.networks[0]._pool.submit(print)
