@@ -18,9 +18,9 @@ import numpy as np
 import xarray as xr
 
 from anemoi_ailand.constants import TASK_NAME
-from anemoi_ailand.rollout.land_output import LandOutput
-from anemoi_ailand.rollout.output import LandNetCDFOutput
-from anemoi_ailand.rollout.zarr_output import LandZarrOutput
+from anemoi_ailand.rollout.outputs.land_output import LandOutput
+from anemoi_ailand.rollout.outputs.netcdf_output import LandNetCDFOutput
+from anemoi_ailand.rollout.outputs.zarr_output import LandZarrOutput
 
 START, STEP = datetime(2022, 1, 1), timedelta(hours=6)
 PROGNOSTIC, DIAGNOSTIC = ["swvl1", "stl1"], ["2t", "slhf"]

@@ -18,10 +18,10 @@ import pandas as pd
 import xarray as xr
 from matplotlib.figure import Figure
 
+from anemoi_ailand.configuration import plain_name
 from anemoi_ailand.evaluation.budgets import Budgets
 from anemoi_ailand.evaluation.case import Case
 from anemoi_ailand.evaluation.case_figures import choose_sites, map_time, site_title
-from anemoi_ailand.configuration import plain_name
 from anemoi_ailand.evaluation.figures_budget import budget_figure
 from anemoi_ailand.evaluation.figures_density import density_figure
 from anemoi_ailand.evaluation.figures_growth import growth_figure

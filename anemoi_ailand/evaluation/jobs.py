@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 
 from anemoi_ailand.checksum import file_sha256
+from anemoi_ailand.configuration import plain_name
 from anemoi_ailand.constants import STEP_HOURS
 from anemoi_ailand.evaluation.alignment import align
 from anemoi_ailand.evaluation.climatology import Period, climatology_period
-from anemoi_ailand.configuration import plain_name
 from anemoi_ailand.evaluation.inputs import Fields, open_fields, span
 from anemoi_ailand.evaluation.matching import POINT_TOLERANCE
 from anemoi_ailand.evaluation.observations import Station, match_stations

@@ -47,15 +47,13 @@ class PhysicalStep(nn.Module):
         super().__init__()
         self.inputs, self.outputs, self.prognostic = step.inputs, step.outputs, step.prognostic
         self.land = deepcopy(step.model.model).eval().requires_grad_(False)
-        normalizer = _normalizer(step)
-        into = normalizer._input_idx
+        normalizer: Any = _normalizer(step)  # its buffers are registered: no type is known of them
         out_of = normalizer._output_idx
         if len(out_of) != len(self.outputs):
             out_of = normalizer._model_output_idx
-        for name, values, index in (("in", (normalizer._norm_mul, normalizer._norm_add), into),
-                                    ("out", (normalizer._norm_mul, normalizer._norm_add), out_of)):  # fmt: skip
-            self.register_buffer(f"_mul_{name}", values[0][index].clone())
-            self.register_buffer(f"_add_{name}", values[1][index].clone())
+        for name, index in (("in", normalizer._input_idx), ("out", out_of)):
+            self.register_buffer(f"_mul_{name}", normalizer._norm_mul[index].clone())
+            self.register_buffer(f"_add_{name}", normalizer._norm_add[index].clone())
 
     def forward(self, start: Tensor, end: Tensor) -> Tensor:
         """Output at t + 6 h; see the class for shapes."""
@@ -71,8 +69,8 @@ def _normalizer(step: LandStep) -> InputNormalizer:
     others = [name for name, p in processors.items() if not isinstance(p, InputNormalizer)]
     if others or len(processors) != 1:
         raise ValueError(
-            f"The checkpoint {step.path} has the processors {sorted(processors)}, but a step in physical units is known "
-            f"for one normaliser alone. Train without {others or 'more than one'}."
+            f"The checkpoint {step.path} has the processors {sorted(processors)}, but a step in physical units is "
+            f"known for one normaliser alone. Train without {others or 'more than one'}."
         )
     return next(iter(processors.values()))
 

@@ -110,8 +110,8 @@ def read_restart(path: Path, kind: str, checkpoint_sha256: str | None) -> tuple[
         raise ValueError(f"'{path}' is no restart file of this version ('{MAGIC}'). Give another file.")
     if first.split()[-1].decode() != hashlib.sha256(content).hexdigest():
         raise ValueError(
-            f"The restart file '{path}' is damaged: its {len(content)} bytes have another checksum than those that were "
-            "written. Take an earlier one, or start from the beginning."
+            f"The restart file '{path}' is damaged: its {len(content)} bytes have another checksum than those that "
+            "were written. Take an earlier one, or start from the beginning."
         )
     line, _, archive = content.partition(b"\n")
     header = json.loads(line)
@@ -119,8 +119,8 @@ def read_restart(path: Path, kind: str, checkpoint_sha256: str | None) -> tuple[
         raise ValueError(f"The file '{path}' is a '{header.get('kind')}', not a '{kind}'. Give another file.")
     if checkpoint_sha256 is not None and header.get("checkpoint_sha256") != checkpoint_sha256:
         raise ValueError(
-            f"The restart file '{path}' is of the checkpoint with SHA-256 {header.get('checkpoint_sha256')}, the run is "
-            f"of {checkpoint_sha256}. Go on with the same checkpoint, or start from the beginning."
+            f"The restart file '{path}' is of the checkpoint with SHA-256 {header.get('checkpoint_sha256')}, the run "
+            f"is of {checkpoint_sha256}. Go on with the same checkpoint, or start from the beginning."
         )
     with np.load(io.BytesIO(archive), allow_pickle=False) as found:
         return header, {name: found[name] for name in found.files}

@@ -21,10 +21,10 @@ from torch import Tensor
 from anemoi_ailand.rollout.blocks import BlockStep
 from anemoi_ailand.rollout.checkpoint import known_by, load_step, there
 from anemoi_ailand.rollout.checks import available_dates, check_coverage, check_task, on_same_points
-from anemoi_ailand.rollout.ensemble import SINGLE, Ensemble
-from anemoi_ailand.rollout.land_output import LandOutput
+from anemoi_ailand.rollout.ensembles.ensemble import SINGLE, Ensemble
 from anemoi_ailand.rollout.land_state import LandState
 from anemoi_ailand.rollout.loop import RollOut
+from anemoi_ailand.rollout.outputs.land_output import LandOutput
 from anemoi_ailand.rollout.preflight import check_outputs, check_room, leaves, plan
 from anemoi_ailand.rollout.pretrained import checkpoint_path
 from anemoi_ailand.rollout.progress import Progress

@@ -20,10 +20,10 @@ import torch
 from anemoi_ailand.data.reader import open_reader
 from anemoi_ailand.data.sun import COMPUTED
 from anemoi_ailand.resources import folder
-from anemoi_ailand.rollout import onnx_export
 from anemoi_ailand.rollout.checkpoint import load_step
-from anemoi_ailand.rollout.host_step import HostStep
-from anemoi_ailand.rollout.onnx_check import LIMITS, Rows, compare, sample_rows
+from anemoi_ailand.rollout.export import onnx_export
+from anemoi_ailand.rollout.export.host_step import HostStep
+from anemoi_ailand.rollout.export.onnx_check import LIMITS, Rows, compare, sample_rows
 from anemoi_ailand.rollout.physical_step import PhysicalStep
 
 pytestmark = pytest.mark.slow

@@ -5,8 +5,8 @@
 
 constants -> variables -> {data, physics} -> model -> training -> rollout -> {coupling, assimilation, evaluation} ->
 {evaluate, contest_training} -> {quickstart, contest} -> commands. ``resources`` (where the packaged files are),
-``source_code`` (its checksum) and ``stages`` (how a command is run) may be imported by anyone and import nothing of the
-package.
+``source_code`` (its checksum), ``configuration`` (how options are read) and ``stages`` (how a command is run) may be
+imported by anyone and import nothing of the package.
 """
 
 from __future__ import annotations
@@ -23,9 +23,10 @@ PACKAGE = Path(__file__).resolve().parents[2] / "anemoi_ailand"
 
 #: Rank of each room. A module may import its own room, a lower rank, and the siblings below.
 RANK = {
-    "": 0, "resources": 0, "checksum": 0, "configuration": 0, "source_code": 0, "stages": 0, "constants": 1, "variables": 2, "physics": 3,
-    "data": 3, "model": 4, "training": 5, "rollout": 6, "coupling": 7, "assimilation": 7, "evaluation": 7,
-    "evaluate": 8, "stability": 8, "site": 8, "contest_training": 8, "quickstart": 9, "contest": 9, "commands": 10, "__main__": 11,
+    "": 0, "resources": 0, "checksum": 0, "configuration": 0, "source_code": 0, "stages": 0, "constants": 1,
+    "variables": 2, "physics": 3, "data": 3, "model": 4, "training": 5, "rollout": 6, "coupling": 7, "assimilation": 7,
+    "evaluation": 7, "evaluate": 8, "stability": 8, "site": 8, "contest_training": 8, "quickstart": 9, "contest": 9,
+    "commands": 10, "__main__": 11,
 }  # fmt: skip
 
 #: Rooms of the same rank that may be imported: making fields from files needs formulas, and never the other way.

@@ -1,0 +1,113 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""Members of a run, folded into points: their states and their forcing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+import numpy as np
+
+from anemoi_ailand.rollout.ensembles.forcing_spread import PerturbedForcing
+from anemoi_ailand.rollout.ensembles.smooth_fields import SmoothFields
+from anemoi_ailand.rollout.ensembles.state_spread import perturbed_states, states_of_files
+from anemoi_ailand.rollout.run_options import EnsembleOptions
+
+#: One member that is the run itself.
+SINGLE = EnsembleOptions(members=1)
+
+
+class Ensemble:
+    """All members of a run; with one, and nothing perturbed, the run itself.
+
+    Points never mix, so that members are points at the same places: rows are (member, point), the members one after the
+    other. Everything that is random follows from seed, number of the member, number of the step and place: a member
+    is the same in whatever run it is, also after a restart.
+
+    Parameters
+    ----------
+    options : EnsembleOptions
+        Members and perturbations.
+    latitudes, longitudes : numpy.ndarray, shape (point,)
+        Places of the run.
+    """
+
+    def __init__(self, options: EnsembleOptions, latitudes: np.ndarray, longitudes: np.ndarray) -> None:
+        self.options = options
+        self.members = range(options.first, options.first + options.members)
+        self._where = latitudes, longitudes
+        self._smooth: SmoothFields | None = None
+        self._forcing: PerturbedForcing | None = None
+        if options.initial or options.forcing:
+            self._smooth = SmoothFields(latitudes, longitudes, options.length_km, options.seed)
+        if options.forcing and self._smooth:
+            self._forcing = PerturbedForcing(
+                options.forcing, self._smooth, self.members, options.seed, control=options.control
+            )
+
+    def __len__(self) -> int:
+        return len(self.members)
+
+    def states(self, fields: Mapping[str, np.ndarray], names: Sequence[str], date: datetime) -> np.ndarray:
+        """States at the start.
+
+        Parameters
+        ----------
+        fields : mapping of str to numpy.ndarray, shape (point,)
+            State and static fields of the input.
+        names : sequence of str
+            Prognostic variables, in order.
+        date : datetime
+            Of the start.
+
+        Returns
+        -------
+        numpy.ndarray, shape (variable, member x point), float32
+        """
+        o = self.options
+        if o.initial_files is not None:
+            states = states_of_files(o.initial_files, names, date, self._where, self.members)
+        elif o.initial is not None and self._smooth is not None:
+            states = perturbed_states(fields, names, o.initial, self._smooth, self.members, o.seed, control=o.control)
+        else:
+            states = self._repeated(np.stack([fields[n] for n in names]))
+        return states.reshape(len(names), -1)
+
+    def at_start(self, values: np.ndarray, names: Sequence[str]) -> np.ndarray:
+        """Forcing at the start of the run, (variable, point) to (variable, member x point)."""
+        out = self._forcing.at_start(values, names) if self._forcing else self._repeated(values)
+        return out.reshape(len(names), -1)
+
+    def forcing(self, values: np.ndarray, names: Sequence[str]) -> np.ndarray:
+        """Forcing of the next step, (variable, point) to (variable, member x point)."""
+        out = self._forcing.step(values, names) if self._forcing else self._repeated(values)
+        return out.reshape(len(names), -1)
+
+    def static(self, values: np.ndarray) -> np.ndarray:
+        """Static fields (variable, point) to (variable, member x point)."""
+        return self._repeated(values).reshape(len(values), -1)
+
+    def places(self) -> tuple[np.ndarray, np.ndarray]:
+        """Latitudes and longitudes of the rows, each of shape (member x point,)."""
+        lat, lon = (np.tile(v, len(self)) for v in self._where)
+        return lat, lon
+
+    def network_of(self, n_networks: int) -> np.ndarray:
+        """Number of the network of each member, shape (member,)."""
+        return np.array([m % n_networks for m in self.members])
+
+    def progress(self) -> dict[str, np.ndarray]:
+        """What a restart needs."""
+        return {"amplitudes": self._forcing.amplitudes} if self._forcing else {}
+
+    def restore(self, progress: Mapping[str, np.ndarray], number: int) -> None:
+        """Go on after step ``number``."""
+        if self._forcing:
+            self._forcing.restore(progress["amplitudes"], number)
+
+    def _repeated(self, values: np.ndarray) -> np.ndarray:
+        if len(self) == 1:
+            return values[:, None]
+        return np.repeat(values[:, None], len(self), axis=1)

@@ -1,0 +1,159 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""Initial states of an ensemble: perturbed ones, or those of files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+
+from anemoi_ailand.data.reader import open_reader
+from anemoi_ailand.physics.snow import snow_cover
+from anemoi_ailand.physics.soil_types import soil_parameters
+from anemoi_ailand.rollout.checks import on_same_points
+from anemoi_ailand.rollout.ensembles.smooth_fields import SmoothFields, innovations
+from anemoi_ailand.rollout.land_state import LandState
+from anemoi_ailand.rollout.run_options import StateSpread
+from anemoi_ailand.variables import variable
+
+LAYERS = 4
+#: Ending of states that a run has saved; all others are read as files of fields.
+SAVED = ".state"
+_PURPOSE = 2
+
+
+def perturbed_states(
+    fields: Mapping[str, np.ndarray],
+    names: Sequence[str],
+    spread: StateSpread,
+    smooth: SmoothFields,
+    members: range,
+    seed: int,
+    *,
+    control: bool,
+) -> np.ndarray:
+    r"""Perturb the state of all members.
+
+    Soil layers k have :math:`x_k + \sigma z_k` with :math:`\langle z_k z_l \rangle = r^{|k - l|}`, water between zero
+    and saturation; snow mass with its liquid water, and interception, have a factor
+    :math:`e^{\sigma z - \sigma^2 / 2}`, so that there is no snow where there was none; snow cover follows from the
+    mass.
+
+    Parameters
+    ----------
+    fields : mapping of str to numpy.ndarray, shape (point,)
+        State and static fields (``theta_sat``, or ``slt``; without them the bounds of the table hold).
+    names : sequence of str
+        Prognostic variables, in order.
+    spread : StateSpread
+        Standard deviations.
+    smooth : SmoothFields
+        At the points.
+    members : range
+        Numbers of the members.
+    seed : int
+        Of the random numbers.
+    control : bool
+        Whether member 0 is without perturbations.
+
+    Returns
+    -------
+    numpy.ndarray, shape (variable, member, point), float32
+    """
+    drawn = innovations(seed, _PURPOSE, members, 0, 2 * LAYERS + 2, control=control)
+    power = np.abs(np.subtract.outer(np.arange(LAYERS), np.arange(LAYERS)))
+    mix = np.linalg.cholesky(spread.vertical_correlation**power)
+    for first in (0, LAYERS):
+        drawn[:, first : first + LAYERS] = np.einsum("ij,mjk->mik", mix, drawn[:, first : first + LAYERS])
+    z = smooth(drawn).swapaxes(0, 1)
+    out = {n: np.repeat(fields[n][None].astype(np.float32), len(members), axis=0) for n in names}
+    saturation = fields.get("theta_sat")
+    if saturation is None and "slt" in fields:
+        saturation = soil_parameters(fields["slt"])[-1]
+    for k in range(LAYERS):
+        _add(out, f"swvl{k + 1}", spread.swvl * z[k], saturation)
+        _add(out, f"stl{k + 1}", spread.stl * z[LAYERS + k], None)
+    on = np.array([[float(m > 0 or not control)] for m in members], dtype=np.float32)
+    _multiply(out, ("sd", "slw"), spread.sd, z[2 * LAYERS], on)
+    _multiply(out, ("src",), spread.src, z[2 * LAYERS + 1], on)
+    if spread.sd and {"snowc", "sd", "rsn"} <= set(out):
+        cover = snow_cover(out["sd"], out["rsn"])
+        out["snowc"] = np.where(on > 0, cover, out["snowc"]).astype(np.float32)
+    return np.stack([out[n] for n in names])
+
+
+def states_of_files(
+    pattern: str, names: Sequence[str], date: datetime, where: tuple[np.ndarray, np.ndarray], members: range
+) -> np.ndarray:
+    """Read the state of each member from its own file.
+
+    Parameters
+    ----------
+    pattern : str
+        Path with ``{member}``.
+    names : sequence of str
+        Prognostic variables.
+    date : datetime
+        Of the start.
+    where : pair of numpy.ndarray, shape (point,)
+        Latitudes and longitudes of the run.
+    members : range
+        Numbers of the members.
+
+    Returns
+    -------
+    numpy.ndarray, shape (variable, member, point), float32
+
+    Raises
+    ------
+    ValueError, FileNotFoundError
+        A file is missing, lacks a variable or the date, or is on other points.
+    """
+    states = []
+    for member in members:
+        path = pattern.format(member=member)
+        source = _of_saved(path, names, date) if path.endswith(SAVED) else _of_reader(path, names, date)
+        here: dict[str, Any] = {"latitudes": where[0], "longitudes": where[1], "_input": "the run"}
+        on_same_points([here, {"latitudes": source[1], "longitudes": source[2], "_input": path}])
+        states.append(source[0])
+    return np.stack(states, axis=1).astype(np.float32)
+
+
+def _of_reader(path: str, names: Sequence[str], date: datetime) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """State (variable, point), latitudes and longitudes of a file in any layout."""
+    reader = open_reader(path)
+    return reader.read(list(names), [date])[:, 0], reader.latitudes, reader.longitudes
+
+
+def _of_saved(path: str, names: Sequence[str], date: datetime) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The same of a state that a run has saved."""
+    state = LandState.load(path, None)
+    if state.date != date:
+        raise ValueError(f"The state '{path}' is of {state.date}, the run starts at {date}. Give states of that date.")
+    if missing := [n for n in names if n not in state.inputs]:
+        raise ValueError(
+            f"The state '{path}' has no {missing}; it has {list(state.prognostic)}. Give states with them."
+        )
+    return np.stack([state[n].numpy() for n in names]), state.latitudes, state.longitudes
+
+
+def _add(out: dict[str, np.ndarray], name: str, change: np.ndarray, highest: np.ndarray | None) -> None:
+    if name not in out:
+        return
+    low, high = variable(name).bounds
+    changed = out[name] + change.astype(np.float32)
+    limit = highest if highest is not None else high
+    # where it is not perturbed it stays as it is, also if it is beyond a bound by rounding
+    out[name] = np.where(change == 0.0, out[name], np.clip(changed, low, limit)).astype(np.float32)
+
+
+def _multiply(out: dict[str, np.ndarray], names: Sequence[str], relative: float, z: np.ndarray, on: np.ndarray) -> None:
+    sigma = np.float32(np.sqrt(np.log1p(relative**2)))
+    factor = np.exp(sigma * z - np.float32(0.5) * sigma**2 * on)
+    for name in names:
+        if name in out:
+            out[name] = out[name] * factor

@@ -1,0 +1,200 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+r"""Whether an exported graph gives what the checkpoint gives, on real states.
+
+With the graph's value a, the checkpoint's b and the standard deviation :math:`\sigma` of the normaliser,
+
+.. math:: |a - b| \le \epsilon \max(|b|, \sigma), \qquad \epsilon = 10^{-5} \text{ single}, 10^{-10} \text{ double}.
+
+Runoff is what is left of metres of soil water, and conductivity jumps at saturation: in a few rows the last
+digit of the input decides more than that. For a row beyond the limit the checkpoint is therefore run with the same
+input moved by one rounding; the row passes, and is counted, if the checkpoint moves as much as the graph is away, up to
+a factor for the number of roundings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from anemoi_ailand.data.reader import open_reader
+from anemoi_ailand.data.sun import COMPUTED, compute
+from anemoi_ailand.resources import folder
+from anemoi_ailand.rollout.export.host_step import PLACE_TIME, HostStep
+
+#: Largest relative difference.
+LIMITS = {torch.float32: 1.0e-5, torch.float64: 1.0e-10}
+
+#: Steps of the packaged sample that are compared, at all of its points, spread over the year.
+_YEAR, _N_STEPS = 2022, 48
+
+#: Inputs moved by one rounding that a row beyond the limit is compared with, and how many times their largest effect
+#: the graph may be away: inputs are moved once, but soil water is rounded in each of twelve steps.
+_MOVES, _MARGIN = 16, 12.0
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Arguments of a step.
+
+    Attributes
+    ----------
+    arguments : dict of numpy.ndarray by name
+        As :class:`~anemoi_ailand.rollout.export.host_step.HostStep` takes them.
+    where : list of str
+        Date and place of each row.
+    """
+
+    arguments: dict[str, np.ndarray]
+    where: list[str]
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How near a graph is to its checkpoint.
+
+    Attributes
+    ----------
+    rows : int
+        Rows that were compared.
+    largest : dict of float by name
+        Largest relative difference of each variable, rows counted in ``undecided`` included.
+    undecided : int
+        Rows beyond the limit whose value the precision itself does not decide.
+    """
+
+    rows: int
+    largest: dict[str, float]
+    undecided: int
+
+    def __str__(self) -> str:
+        name = max(self.largest, key=self.largest.__getitem__)
+        beyond = f"; {self.undecided} rows are beyond the limit, as far as rounding of the input moves the checkpoint"
+        return (
+            f"Equal to the checkpoint at {self.rows} rows of the packaged sample: largest relative difference "
+            f"{self.largest[name]:.1e} ('{name}'){beyond if self.undecided else ''}"
+        )
+
+
+def check_graph(path: Path, host: HostStep, dtype: torch.dtype, rows: Rows | None = None) -> Agreement:
+    """Run a graph by onnxruntime on one thread and compare it with the step that it was made from.
+
+    Parameters
+    ----------
+    path : Path
+        The graph.
+    host : HostStep
+        The step.
+    dtype : torch.dtype
+        Precision of both.
+    rows : Rows, optional
+        Default: :func:`sample_rows`.
+
+    Raises
+    ------
+    ValueError
+        They differ, with variable, place and both values.
+    """
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    rows = rows or sample_rows(host, dtype)
+    return compare(session.run(None, rows.arguments), host, rows, LIMITS[dtype])
+
+
+def compare(got: Sequence[np.ndarray], host: HostStep, rows: Rows, limit: float) -> Agreement:
+    """Compare outputs of a graph with those of the step; errors as :func:`check_graph`.
+
+    Parameters
+    ----------
+    got : sequence of numpy.ndarray
+        New state and diagnostics, shape (row, column).
+    host, rows, limit
+        The step, its arguments, and the largest relative difference.
+    """
+    names = [n for columns in host.results.values() for n in columns]
+    graph, want = np.concatenate(got, axis=-1).astype(np.float64), _run(host, rows.arguments)
+    scale = np.maximum(np.abs(want), _scales(host, names))
+    # a value that is missing is infinitely far away
+    relative = np.nan_to_num(np.abs(graph - want) / scale, nan=np.inf)
+    beyond = np.flatnonzero((relative > limit).any(axis=-1))
+    if beyond.size:
+        own = _own_change(host, rows.arguments, beyond, want[beyond]) / scale[beyond]
+        wrong = relative[beyond] > np.maximum(limit, _MARGIN * own)
+        if wrong.any():
+            i, j = np.argwhere(wrong)[0]
+            row = int(beyond[i])
+            raise ValueError(
+                f"The graph differs from the checkpoint in {int(wrong.any(-1).sum())} of {len(want)} rows by more than "
+                f"{limit:g} (relative). The first is '{names[j]}' at {rows.where[row]}: {graph[row, j]:.9g} instead of "
+                f"{want[row, j]:.9g}. The graph was removed. Try other versions of torch, onnxscript and onnxruntime, "
+                "and report it."
+            )
+    largest = {n: float(v) for n, v in zip(names, relative.max(axis=0), strict=True)}
+    return Agreement(len(want), largest, int(beyond.size))
+
+
+def sample_rows(host: HostStep, dtype: torch.dtype) -> Rows:
+    """Real states and forcing: all points of the packaged sample at dates spread over a year."""
+    reader = open_reader(str(folder("sample")))
+    latitudes, longitudes = reader.latitudes, reader.longitudes
+    dates = [d for d in reader.coverage.dates() if d.year == _YEAR]
+    chosen = np.linspace(0, len(dates) - 2, _N_STEPS).astype(int)
+    steps = [(dates[i], dates[i + 1]) for i in chosen]
+
+    def fields(names: Sequence[str], end: int) -> np.ndarray:
+        stored = [n for n in names if n not in COMPUTED]
+        stamps = [step[end] for step in steps]
+        # each (name, date, point)
+        known = dict(zip(stored, reader.read(stored, stamps), strict=True)) if stored else {}
+        sun = [n for n in names if n in COMPUTED]
+        known |= dict(zip(sun, compute(sun, stamps, latitudes, longitudes), strict=True))
+        return np.stack([known[n].ravel() for n in names], axis=-1).astype(torch.empty((), dtype=dtype).numpy().dtype)
+
+    given = {n: c for n, c in host.columns.items() if n != PLACE_TIME}
+    arguments = {n: fields(columns, end=int(n == "forcing_end")) for n, columns in given.items()}
+    if PLACE_TIME in host.columns:
+        arguments[PLACE_TIME] = np.concatenate([place_time(latitudes, longitudes, *step) for step in steps])
+    n_points = range(len(latitudes))
+    return Rows(arguments, [f"{start:%Y-%m-%d %H:%M}, point {p} of the sample" for start, _ in steps for p in n_points])
+
+
+def place_time(latitudes: np.ndarray, longitudes: np.ndarray, start: datetime, end: datetime) -> np.ndarray:
+    """The argument ``place_time`` of a step from ``start`` to ``end`` (UTC), shape (point, 4), double precision."""
+    days = [np.full(len(latitudes), (d - datetime(d.year, 1, 1)) / timedelta(days=1)) for d in (start, end)]
+    return np.stack([latitudes, longitudes, *days], axis=-1).astype(np.float64)
+
+
+def _run(host: HostStep, arguments: dict[str, np.ndarray]) -> np.ndarray:
+    """New state and diagnostics side by side, double precision."""
+    with torch.inference_mode():
+        parts = host(**{n: torch.from_numpy(v) for n, v in arguments.items()})
+    return torch.cat(list(parts), dim=-1).double().numpy()
+
+
+def _scales(host: HostStep, names: Sequence[str]) -> np.ndarray:
+    """Standard deviation of each variable as the normaliser has it, shape (variable,)."""
+    factor = dict(zip(host.step.outputs, (1.0 / host.step._mul_out).abs().tolist(), strict=True))
+    return np.array([factor[n] for n in names])
+
+
+def _own_change(host: HostStep, arguments: dict[str, np.ndarray], rows: np.ndarray, want: np.ndarray) -> np.ndarray:
+    """How far the step itself moves if its arguments are moved by one rounding, (row, variable)."""
+    generator = np.random.default_rng(0)
+    largest = np.zeros_like(want)
+    for _ in range(_MOVES):
+        moved = {}
+        for name, values in arguments.items():
+            chosen = values[rows]
+            towards = generator.choice([-np.inf, np.inf], size=chosen.shape).astype(chosen.dtype)
+            moved[name] = chosen if name == PLACE_TIME else np.nextafter(chosen, towards)
+        largest = np.maximum(largest, np.abs(_run(host, moved) - want))
+    return largest

@@ -1,0 +1,283 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""A trained model as an ONNX graph, which C, C++, Fortran or Python run without torch and without Anemoi.
+
+The graph is made by ``torch.onnx.export(dynamo=True)``: the older exporter has no ``expm1`` and is deprecated. It holds
+normalisation, network, the twelve steps of soil water, and bounds. Before the file gets its name, onnxruntime
+runs it on real states and it is compared with the checkpoint (:mod:`~anemoi_ailand.rollout.export.onnx_check`).
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from anemoi_ailand.constants import STEP_HOURS
+from anemoi_ailand.model.trees import Trees
+from anemoi_ailand.rollout.checkpoint import LandStep, known_by, load_step
+from anemoi_ailand.rollout.export.host_step import OUTPUTS, PLACE_TIME, HostStep
+from anemoi_ailand.rollout.export.onnx_check import Agreement, check_graph
+from anemoi_ailand.rollout.export.onnx_operators import OPSET, translations
+from anemoi_ailand.rollout.physical_step import PhysicalStep, to_dtype
+from anemoi_ailand.rollout.pretrained import pretrained_names, pretrained_record
+from anemoi_ailand.variables import variable
+
+LOG = logging.getLogger(__name__)
+
+#: Key of the description in the graph's metadata, and the version of its layout.
+METADATA_KEY, SCHEMA = "anemoi_ailand", "anemoi-ailand/onnx/1"
+
+#: What export needs, and what the check after it needs.
+_PACKAGES, _RUNTIME = ("onnx", "onnxscript"), "onnxruntime"
+
+#: Rows of the example with which the graph is traced; a graph takes any number.
+_ROWS = 8
+
+
+def export_step(
+    checkpoint: str | Path,
+    output: str | Path,
+    *,
+    precision: str = "float32",
+    sun_inside: bool = True,
+    overwrite: bool = False,
+) -> Agreement | None:
+    """Write a checkpoint as ``output`` (ONNX), and what it takes and gives as ``output`` + ``.txt``.
+
+    Parameters
+    ----------
+    checkpoint : str or Path
+        Inference checkpoint, or the name of a pretrained network.
+    output : str or Path
+        The file. Its folder is made.
+    precision : {'float32', 'float64'}
+        Of the graph and of its arguments.
+    sun_inside : bool
+        Compute sun and calendar in the graph from place and time.
+    overwrite : bool
+        Replace a file that is there.
+
+    Returns
+    -------
+    Agreement or None
+        How near onnxruntime is to the checkpoint; None if it is not installed.
+
+    Raises
+    ------
+    FileExistsError
+        The file is there.
+    FileNotFoundError
+        There is no checkpoint.
+    ValueError
+        Packages are missing; the checkpoint is of another task, or its network is made of trees; the graph does not
+        give what the checkpoint gives: nothing is written then.
+    """
+    output = Path(output)
+    _check_output(output, overwrite)
+    _check_packages()
+    dtype = to_dtype(precision)
+    step = load_step(checkpoint)
+    check_exportable(step)
+    host = HostStep(PhysicalStep(step).to(dtype), sun_inside=sun_inside).eval()
+    LOG.info("Making the graph of %s in %s; it takes about a minute", step.path, precision)
+    model = graph_of(host, dtype)
+    description = describe(step, host, precision)
+    model.metadata_props[METADATA_KEY] = json.dumps(description)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    text = output.with_name(f"{output.name}.txt")
+    unfinished = [p.with_name(f".{p.name}.{os.getpid()}.tmp") for p in (output, text)]
+    try:
+        _save(model, unfinished[0])
+        agreement = _checked(unfinished[0], host, dtype)
+        unfinished[1].write_text(readable(description), encoding="utf-8")
+        for path, final in zip(unfinished, (output, text), strict=True):
+            path.replace(final)
+    finally:
+        for path in unfinished:
+            path.unlink(missing_ok=True)
+    LOG.info("Written: %s, %.2f MB, and %s", output, output.stat().st_size / 1e6, text.name)
+    return agreement
+
+
+def check_exportable(step: LandStep) -> None:
+    """Refuse a network that is no graph of tensors.
+
+    Raises
+    ------
+    ValueError
+        It is made of boosted trees.
+    """
+    if any(isinstance(part, Trees) for part in step.model.modules()):
+        raise ValueError(
+            f"The network of {step.path} is made of boosted trees (xgboost), which have no operators in ONNX's tensor "
+            "set. Train another network, e.g. `model.model.network=mlp`, or use the checkpoint from Python."
+        )
+
+
+def graph_of(host: HostStep, dtype: torch.dtype) -> Any:
+    """The graph of a step, any number of rows, as a model of onnx_ir."""
+    from onnx_ir.passes import common
+    from onnxscript import optimizer
+
+    arguments = example(host, dtype)
+    row = torch.export.Dim("row")
+    with _quiet():
+        program = torch.onnx.export(
+            host,
+            tuple(arguments.values()),
+            dynamo=True,
+            input_names=list(arguments),
+            output_names=list(OUTPUTS),
+            dynamic_shapes=tuple({0: row} for _ in arguments),
+            custom_translation_table=translations(),
+            opset_version=OPSET,
+            optimize=False,  # in a graph this long its search for patterns takes longer than all the rest
+            verify=False,
+            verbose=False,
+        )
+        assert program is not None  # with dynamo there is one
+        model = program.model
+        optimizer.fold_constants(model)
+        for tidy in (
+            common.RemoveUnusedNodesPass(),
+            common.CommonSubexpressionEliminationPass(),
+            common.IdentityEliminationPass(),
+            common.RemoveUnusedNodesPass(),
+        ):
+            tidy(model)
+    for node in model.graph:  # where in the source an operator comes from, with the paths of this machine
+        node.metadata_props.clear()
+    model.graph.metadata_props.clear()
+    return model
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Leave out what the exporter says of its own parts, errors excepted."""
+    loggers = [logging.getLogger(name) for name in ("onnx_ir", "onnxscript", "torch.onnx")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
+def example(host: HostStep, dtype: torch.dtype) -> dict[str, Tensor]:
+    """Arguments of a step by name, all ones."""
+    sizes = {n: len(columns) for n, columns in host.columns.items()}
+    return {n: torch.ones(_ROWS, k, dtype=torch.float64 if n == PLACE_TIME else dtype) for n, k in sizes.items()}
+
+
+def describe(step: LandStep, host: HostStep, precision: str) -> dict[str, Any]:
+    """What the graph takes and gives: names, units, times, order; and where it comes from."""
+    packages = ("anemoi-ailand", "anemoi-models", "torch", "onnx", "onnxscript")
+    sha256 = known_by(step.path)
+    return {
+        "schema": SCHEMA,
+        "what": "one step of the anemoi-ailand land emulator, in physical units, bounds applied",
+        "licence": _licence(sha256),
+        "checkpoint": {"file": step.path.name, "sha256": sha256},
+        "step_hours": STEP_HOURS,
+        "precision": precision,
+        "opset": OPSET,
+        "sun": "inside" if host.sun else "outside",
+        "inputs": {name: [_column(name, n) for n in columns] for name, columns in host.columns.items()},
+        "outputs": {name: [_column(name, n) for n in columns] for name, columns in host.results.items()},
+        "versions": {p: version(p) for p in packages},
+    }
+
+
+def _column(argument: str, name: str) -> dict[str, Any]:
+    if argument == PLACE_TIME:
+        end = "start" if name == "day_start" else "end"
+        day = f"since 1 January 00 UTC of its own year, whole hours, at the {end} of the step"
+        place = "north" if name == "latitude" else "east"
+        is_day = name.startswith("day")
+        return {"name": name, "units": "days" if is_day else "degrees", "meaning": day if is_day else place}
+    row = variable(name)
+    return {
+        "name": name,
+        "units": row.units,
+        "meaning": row.long_name,
+        "time": row.time.value,
+        "bounds": list(row.bounds),
+    }
+
+
+def _licence(sha256: str) -> str:
+    for record in map(pretrained_record, pretrained_names()):
+        if record["sha256"] == sha256:
+            return str(record["licence"])
+    return "of the weights: ask who trained them; of everything else in the graph: Apache-2.0"
+
+
+def readable(description: dict[str, Any]) -> str:
+    """The description as a text with a line for each column."""
+    checkpoint = description["checkpoint"]
+    lines = [
+        f"{description['what']}",
+        "",
+        f"checkpoint  {checkpoint['file']}, SHA-256 {checkpoint['sha256']}",
+        f"licence     {description['licence']}",
+        f"step        {description['step_hours']} h, from t to t + {description['step_hours']} h",
+        f"precision   {description['precision']}; place_time, if asked for, is float64",
+        f"opset       {description['opset']}",
+        f"sun         {description['sun']}",
+        f"versions    {', '.join(f'{k} {v}' for k, v in description['versions'].items())}",
+    ]
+    for kind in ("inputs", "outputs"):
+        for argument, columns in description[kind].items():
+            lines += ["", f"{kind[:-1]} {argument} (row, {len(columns)})"]
+            for i, c in enumerate(columns):
+                note = "; ".join(filter(None, [c["meaning"], c.get("time", "").replace("_", " ")]))
+                lines.append(f"  {i:2d}  {c['name']:<15}{c['units']:<14}{note}")
+    return "\n".join(lines) + "\n"
+
+
+def _checked(path: Path, host: HostStep, dtype: torch.dtype) -> Agreement | None:
+    if find_spec(_RUNTIME) is None:
+        LOG.warning("onnxruntime is not installed, so the graph was not compared with the checkpoint. Install it.")
+        return None
+    agreement = check_graph(path, host, dtype)
+    LOG.info("%s", agreement)
+    return agreement
+
+
+def _save(model: Any, path: Path) -> None:
+    import onnx_ir
+
+    onnx_ir.save(model, path)
+
+
+def _check_output(output: Path, overwrite: bool) -> None:
+    there = [str(p) for p in (output, output.with_name(f"{output.name}.txt")) if p.exists()]
+    if there and not overwrite:
+        raise FileExistsError(f"{there} exist and stay as they are. Give another --output, or --overwrite.")
+    if output.suffix != ".onnx":
+        raise ValueError(f"The output '{output}' is to be an ONNX file. Give it a name that ends in '.onnx'.")
+
+
+def _check_packages() -> None:
+    missing = [p for p in _PACKAGES if find_spec(p) is None]
+    if missing:
+        raise ValueError(
+            f"Export needs the packages {list(_PACKAGES)}, of which {missing} are not installed. "
+            "Install them: pip install 'anemoi-ailand[export]'"
+        )

@@ -1,0 +1,351 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""One variable of the table as GRIB messages: parameter, level, statistical processing, member, units, packing.
+
+Parameters are those that :mod:`anemoi_ailand.data.grib_parameters` reads, and factors of units are the inverse of its:
+what is written here is read there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import pyproj  # noqa: F401  before ecCodes: see anemoi_ailand/data/__init__.py
+
+# isort: split
+import eccodes
+import numpy as np
+from anemoi.inference.types import FloatArray
+
+from anemoi_ailand.constants import SOIL_LAYER_THICKNESS
+from anemoi_ailand.data.grib_parameters import PARAMETERS, Level, Parameter, factor
+from anemoi_ailand.rollout.outputs.grib_grid import Grid
+from anemoi_ailand.rollout.outputs.output_columns import MEAN, SPREAD, Column
+from anemoi_ailand.variables import Time, variable
+
+#: Fluxes as the mean over their interval, or as the amount since the start of the forecast.
+MEANS, ACCUMULATED = "mean", "accumulated"
+#: Soil as levels of ``vsw`` and ``sot``, or as a parameter for each layer.
+LEVELS, LAYERS = "levels", "parameters"
+CCSDS, SIMPLE = "ccsds", "simple"
+
+#: Parameters that are written and not read: ``avg_ie`` and net exchange are positive downward (as CAMS writes them),
+#: against the table.
+_MORE: dict[str, tuple[Parameter, ...]] = {
+    "evap": (Parameter(235043, "avg_ie", sign=-1, mean=True),),
+    "gpp": (Parameter(228084, "fco2gpp", mean=True), Parameter(228081, "aco2gpp", accumulated=True)),
+    "nee": (
+        Parameter(228083, "fco2nee", sign=-1, mean=True),
+        Parameter(228080, "aco2nee", sign=-1, accumulated=True),
+    ),
+}
+#: Exchange of carbon dioxide, which GRIB2 takes for constituents of the atmosphere.
+_CONSTITUENTS = ("gpp", "nee")
+#: Parameters that GRIB1 does not have.
+_ONLY_GRIB2 = frozenset({228032, 228038, 229001, 231010, 231012, 260038, 260199, 260360})
+
+#: WMO master tables of GRIB2 that have all of them.
+_TABLES = 33
+#: Stands for missing while encoding; no field has it.
+_MISSING = 1.0e35
+#: GRIB2 product templates: of one forecast, a member, a statistic over the members, a quantile; instant or interval.
+_TEMPLATES: dict[int, dict[str, int]] = {
+    0: {"member": 1, "derived": 2, "percentile": 6},
+    8: {"member": 11, "derived": 12, "percentile": 10},
+    40: {"member": 41},
+    42: {"member": 43},
+}
+#: GRIB2 code table 4.7: unweighted mean of all members, spread of all members.
+_DERIVED = {MEAN: 0, SPREAD: 4}
+_TYPES = {MEAN: "em", SPREAD: "es"}
+#: Keys of MARS, which need ECMWF's local section.
+_LOCAL = ("class", "stream", "expver", "type", "marsClass", "marsStream", "experimentVersionNumber", "marsType")
+
+
+@dataclass(frozen=True)
+class Style:
+    """How all messages of a file are written; the options of the output.
+
+    Attributes
+    ----------
+    edition : int
+        1 or 2.
+    fluxes : str
+        ``mean`` or ``accumulated``.
+    soil : str
+        ``levels`` or ``parameters``.
+    packing : str
+        ``ccsds`` or ``simple``.
+    keys : dict
+        Further keys of ecCodes, e.g. ``class`` and ``expver``.
+    """
+
+    edition: int = 2
+    fluxes: str = MEANS
+    soil: str = LEVELS
+    packing: str = SIMPLE
+    keys: Mapping[str, Any] | None = None
+
+
+def is_flux(name: str) -> bool:
+    """Whether a variable is a mean over the step."""
+    return variable(name).time in (Time.INTERVAL_MEAN, Time.LATE_MEAN)
+
+
+def parameter(name: str, style: Style) -> Parameter | None:
+    """The parameter that a variable is written as; None if the edition has none.
+
+    GRIB1 has ECMWF's (``sd`` in m of water equivalent, ``swvl1``), GRIB2 WMO's where there are such (``sd`` in
+    kg m-2, levels of ``vsw``).
+    """
+    ways = [*PARAMETERS.get(name, ()), *_MORE.get(name, ())]
+    if is_flux(name):
+        ways = [w for w in ways if (w.accumulated if style.fluxes == ACCUMULATED else w.mean)]
+        return ways[0] if ways else None
+    ways = [w for w in ways if not w.interval and not w.logarithm and Level.MODEL not in w.levels]
+    if style.edition == 1:
+        ways = [w for w in ways if w.param not in _ONLY_GRIB2]
+    if not ways:
+        return None
+    old = style.edition == 1 or (Level.SOIL in ways[0].levels and style.soil == LAYERS)
+    return ways[0] if old else ways[-1]
+
+
+def why_not(column: Column, style: Style) -> str | None:
+    """Why a column cannot be written, in words; None if it can."""
+    if parameter(column.name, style) is None:
+        return f"GRIB{style.edition} has no parameter for it"
+    if column.statistic is not None and column.name in _CONSTITUENTS and style.edition == 2:
+        return "GRIB2 has no statistics of constituents"
+    if column.percentile is not None and style.edition == 1:
+        return "GRIB1 has no quantiles"
+    if column.percentile is not None and not column.percentile.is_integer():
+        return "percentiles of GRIB are whole numbers"
+    return None
+
+
+class Encoder:
+    """Makes the messages of one column.
+
+    Parameters
+    ----------
+    grid : Grid
+    column : Column
+        Of which :func:`why_not` is None.
+    style : Style
+    bits : int
+        Per value.
+    data_type : str
+        ``fc``, ``an`` or, of members, ``pf``; statistics have their own.
+    n_members : int, optional
+        Size of the ensemble.
+
+    Attributes
+    ----------
+    way : Parameter
+        What the table's variable is written as.
+    scale : float
+        Factor from the units of the table (of an accumulation, times s) to those of GRIB, with the sign.
+    short_name : str
+        What ecCodes calls it.
+
+    Raises
+    ------
+    ValueError
+        ecCodes does not know a key, or makes another parameter of it.
+    """
+
+    def __init__(
+        self, grid: Grid, column: Column, style: Style, bits: int, data_type: str, n_members: int | None = None
+    ) -> None:
+        way = parameter(column.name, style)
+        if way is None:
+            raise ValueError(f"'{column.name}': {why_not(column, style)}. Leave it out of `variables`.")
+        self.way, self._grid, self._column, self._style = way, grid, column, style
+        handle = eccodes.codes_new_from_message(_bare(grid.message, style.edition))
+        try:
+            self._prepare(handle, data_type, n_members)
+            self._pack(handle, bits)
+            self.short_name = eccodes.codes_get_string(handle, "shortName")
+            scale = 1.0 / factor(column.name, way, eccodes.codes_get_string(handle, "units"))
+            self._message = bytes(eccodes.codes_get_message(handle))
+        except eccodes.CodesInternalError as error:
+            raise ValueError(
+                f"ecCodes cannot make a GRIB{style.edition} message of '{column.netcdf_name}' on the grid {grid.name} "
+                f"with `keys: {dict(style.keys or {})}`: {error}. Correct `keys` or `grid`."
+            ) from error
+        finally:
+            eccodes.codes_release(handle)
+        self.scale = abs(scale) if column.statistic == SPREAD else scale
+
+    @property
+    def interval(self) -> bool:
+        """Whether a message is about an interval."""
+        return self.way.interval or self._column.means is not None
+
+    def __call__(
+        self, values: FloatArray, base: datetime, start: timedelta, end: timedelta, number: int | None = None
+    ) -> bytes:
+        """One message.
+
+        Parameters
+        ----------
+        values : numpy.ndarray, shape (point,)
+            In the units of the table (of an accumulation, times s); NaN is missing.
+        base : datetime
+            Date of the message.
+        start, end : timedelta
+            Interval since then, whole hours; of an instant its ``end``.
+        number : int, optional
+            The member.
+
+        Raises
+        ------
+        ValueError
+            GRIB1 cannot say the interval.
+        """
+        field = self._grid.field(values * self.scale, _MISSING)
+        handle = eccodes.codes_new_from_message(self._message)
+        try:
+            if number is not None:
+                eccodes.codes_set(handle, "number", number)
+            eccodes.codes_set(handle, "dataDate", int(f"{base:%Y%m%d}"))
+            eccodes.codes_set(handle, "dataTime", int(f"{base:%H%M}"))
+            self._set_step(handle, start, end)
+            if (field == _MISSING).any():
+                eccodes.codes_set(handle, "bitmapPresent", 1)
+                eccodes.codes_set(handle, "missingValue", _MISSING)
+            eccodes.codes_set_values(handle, field)
+            return bytes(eccodes.codes_get_message(handle))
+        finally:
+            eccodes.codes_release(handle)
+
+    def _set_step(self, handle: int, start: timedelta, end: timedelta) -> None:
+        hour = timedelta(hours=1)
+        try:
+            if self.interval:
+                eccodes.codes_set(handle, "stepRange", f"{start // hour}-{end // hour}")
+            else:
+                eccodes.codes_set(handle, "step", end // hour)
+        except eccodes.CodesInternalError as error:
+            raise ValueError(
+                f"GRIB{self._style.edition} cannot say that '{self._column.netcdf_name}' is over the steps "
+                f"{start // hour} to {end // hour} h ({error}). Set `dates: valid` or `edition: 2`."
+            ) from error
+
+    def _prepare(self, handle: int, data_type: str, n_members: int | None) -> None:
+        """All of the header that does not change with time."""
+        style, column = self._style, self._column
+        eccodes.codes_set(handle, "paramId", self.way.param)
+        for key, value in _level(self.way, column.name, style).items():
+            eccodes.codes_set(handle, key, value)
+        if self.interval:
+            kind = "accum" if self.way.accumulated and not column.means else "avg"
+            eccodes.codes_set(handle, "stepType", kind)
+        kind = "" if n_members is None else "member" if column.statistic is None else "derived"
+        kind = "percentile" if column.percentile is not None else kind
+        if kind and style.edition == 2:
+            now = eccodes.codes_get_long(handle, "productDefinitionTemplateNumber")
+            eccodes.codes_set(handle, "productDefinitionTemplateNumber", _TEMPLATES[now][kind])
+        data_type = "pb" if kind == "percentile" else _TYPES.get(column.statistic or "", data_type)
+        if style.edition == 2 and (kind in ("derived", "percentile") or any(k in _LOCAL for k in style.keys or ())):
+            # a file is not the operational one of ECMWF unless `keys` say so
+            for key, value in {"setLocalDefinition": 1, "class": "rd"}.items():
+                eccodes.codes_set(handle, key, value)
+        eccodes.codes_set(handle, "dataType", data_type)
+        for key, value in self._ensemble(kind, n_members).items():
+            eccodes.codes_set(handle, key, value)
+        for key, value in (style.keys or {}).items():
+            eccodes.codes_set(handle, key, value)
+        self._check_parameter(handle)
+
+    def _ensemble(self, kind: str, n_members: int | None) -> dict[str, int]:
+        if not kind:
+            return {}
+        if kind == "percentile":
+            # a low evaporation is a high (less negative) `e`
+            percentile = round(self._column.percentile or 0.0)
+            return {"percentileValue": percentile if self.way.sign > 0 else 100 - percentile}
+        size = {"numberOfForecastsInEnsemble": n_members or 0}
+        if kind == "derived" and self._style.edition == 2:
+            return {**size, "derivedForecast": _DERIVED[self._column.statistic or ""]}
+        return size
+
+    def _check_parameter(self, handle: int) -> None:
+        """Refuse what ecCodes no longer takes for the parameter; a mean of instants is another one."""
+        found = eccodes.codes_get_long(handle, "paramId")
+        if found != self.way.param and (self._column.means is None or found == 0):
+            name = eccodes.codes_get_string(handle, "shortName")
+            raise ValueError(
+                f"The message of '{self._column.netcdf_name}' is not {self.way.short_name} (paramId {self.way.param}) "
+                f"for ecCodes {eccodes.codes_get_api_version()}, but {name} ({found}). Remove what changes the "
+                "parameter from `keys`, or leave the variable out."
+            )
+
+    def _pack(self, handle: int, bits: int) -> None:
+        # ecCodes unpacks and packs anew when the packing is changed: what is there must fit the grid and have no bitmap
+        eccodes.codes_set(handle, "bitmapPresent", 0)
+        eccodes.codes_set(handle, "packingType", "grid_simple")
+        eccodes.codes_set_values(handle, np.zeros(self._grid.size))
+        if self._style.packing == CCSDS:
+            eccodes.codes_set(handle, "packingType", "grid_ccsds")
+        eccodes.codes_set(handle, "bitsPerValue", bits)
+
+
+def _bare(message: bytes, edition: int) -> bytes:
+    """A message without what a template of the grid says about its own product."""
+    handle = eccodes.codes_new_from_message(message)
+    try:
+        if eccodes.codes_get_long(handle, "edition") != edition:
+            eccodes.codes_set(handle, "edition", edition)
+        keys: dict[str, Any] = {"tablesVersion": _TABLES, "productDefinitionTemplateNumber": 0}
+        if edition == 1:
+            # GRIB1 has type and member in ECMWF's section; a file is not the operational one unless `keys` say so
+            keys = {"setLocalDefinition": 1, "localDefinitionNumber": 1, "class": "rd", "stepType": "instant"}
+        elif eccodes.codes_get_long(handle, "localUsePresent"):
+            keys["deleteLocalDefinition"] = 1
+        for key, value in {**keys, "typeOfLevel": "surface"}.items():
+            eccodes.codes_set(handle, key, value)
+        if edition == 1:
+            eccodes.codes_set(handle, "level", 0)
+        return bytes(eccodes.codes_get_message(handle))
+    finally:
+        eccodes.codes_release(handle)
+
+
+def coordinates(grid: Grid, latitudes: FloatArray, longitudes: FloatArray, date: datetime) -> bytes:
+    """Messages ``lat`` and ``lon`` (paramId 250001, 250002; 24 bits) of an unstructured grid, edition 2 [degrees]."""
+    out = b""
+    for param, values in ((250001, latitudes), (250002, longitudes)):
+        handle = eccodes.codes_new_from_message(grid.message)
+        try:
+            first = {"tablesVersion": _TABLES, "paramId": param, "dataType": "fc", "bitsPerValue": 24}
+            date_keys = {"dataDate": int(f"{date:%Y%m%d}"), "dataTime": int(f"{date:%H%M}")}
+            for key, value in {**first, **date_keys}.items():
+                eccodes.codes_set(handle, key, value)
+            eccodes.codes_set_values(handle, values.astype("f8"))
+            out += bytes(eccodes.codes_get_message(handle))
+        finally:
+            eccodes.codes_release(handle)
+    return out
+
+
+def _level(way: Parameter, name: str, style: Style) -> dict[str, Any]:
+    """Keys of the level: of soil the layer, by number (GRIB2) or, where the parameter tells it, by depth."""
+    if Level.SOIL not in way.levels:
+        return {}
+    if way.layer is not None:
+        return {"typeOfLevel": "soilLayer", "topLevel": way.layer - 1, "bottomLevel": way.layer}
+    layer = int(name[-1])
+    top, bottom = (round(100.0 * sum(SOIL_LAYER_THICKNESS[:k])) for k in (layer - 1, layer))
+    if style.edition == 1:  # one octet, and 2.89 m is more: as ECMWF does
+        return {"typeOfLevel": "depthBelowLandLayer", "topLevel": top, "bottomLevel": min(bottom, 255)}
+    depths = {"First": top, "Second": bottom}
+    keys: dict[str, Any] = {"typeOfLevel": "depthBelowLandLayer"}
+    for surface, depth in depths.items():
+        keys |= {f"scaleFactorOf{surface}FixedSurface": 2, f"scaledValueOf{surface}FixedSurface": depth}
+    return keys

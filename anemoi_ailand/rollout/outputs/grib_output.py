@@ -1,0 +1,332 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""GRIB of a roll-out: ``output: {land-grib: {path: ...}}``."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import pyproj  # noqa: F401  before ecCodes: see anemoi_ailand/data/__init__.py
+
+# isort: split
+import eccodes
+import netCDF4
+import numpy as np
+from anemoi.utils.dates import as_timedelta
+
+from anemoi_ailand.rollout.file_lock import NETCDF_LOCK
+from anemoi_ailand.rollout.outputs.grib_grid import AUTO, UNSTRUCTURED, check_grid, grid_of
+from anemoi_ailand.rollout.outputs.grib_message import (
+    ACCUMULATED,
+    CCSDS,
+    LAYERS,
+    LEVELS,
+    MEANS,
+    SIMPLE,
+    Encoder,
+    Style,
+    coordinates,
+    is_flux,
+    why_not,
+)
+from anemoi_ailand.rollout.outputs.land_output import STEP, LandOutput
+from anemoi_ailand.rollout.outputs.output_columns import MEAN, Column
+from anemoi_ailand.rollout.outputs.output_frame import Block
+from anemoi_ailand.rollout.outputs.output_progress import KEPT, save_arrays
+from anemoi_ailand.variables import variable
+
+LOG = logging.getLogger(__name__)
+
+FORECAST, VALID = "start", "valid"
+#: Bits of a value.
+BITS = 16
+#: Snow on glaciers is four orders of magnitude deeper than the first flakes, and an accumulation grows while its
+#: increments do not.
+WIDE_BITS, WIDE = 24, ("sd", "slw")
+#: Header of a message, at most, without its bitmap [bytes].
+_HEADER = 512
+_DEFAULT = "default"
+#: Longest interval of a mean, by :attr:`LandOutput.means`.
+_LONGEST = {None: STEP, "day": timedelta(days=1), "month": timedelta(days=31)}
+
+
+class LandGribOutput(LandOutput):
+    """Write prognostic and diagnostic variables as GRIB messages, in the order of time.
+
+    Parameters, levels and units are those that :mod:`anemoi_ailand.data.grib_parameters` reads, so that
+    ``input: {ecland: {path: ...}}`` takes the file. Points of a known grid are written as the whole grid, with missing
+    values elsewhere. A variable for which the edition has no parameter is left out and named in the log.
+
+    Parameters
+    ----------
+    path : str
+        The file. Its folder is made. Coordinates of an unstructured grid, which messages do not hold, are written as
+        fields ``lat`` and ``lon`` and into ``path`` + ``.points.nc``, which the input takes as ``static``.
+    edition : int
+        2, or 1: ECMWF's parameters of old (``swvl1``, ``sd`` in m), without ``snowc`` and ``slw``.
+    grid : str, list or dict
+        ``auto``, ``O96``, ``N320``, ``[0.25, 0.25]``, ``{template: file.grib}`` or ``unstructured``, see
+        :func:`~anemoi_ailand.rollout.outputs.grib_grid.grid_of`.
+    fluxes : str
+        ``mean`` over the step, or ``accumulated`` since the start of the forecast, in double precision.
+    dates : str
+        ``start``: date of the start and a step. ``valid``: the date of an instant, and of the start of an interval.
+    soil : str
+        ``levels`` of ``vsw`` and ``sot``, or ``parameters`` such as ``swvl1``, the one way of GRIB1.
+    bits : int or dict
+        Bits per value, of all or by variable (``{default: 16, sd: 24}``). Default: 16; 24 for ``sd``, ``slw`` and
+        accumulations.
+    packing : str, optional
+        ``ccsds`` (lossless compression of the packed values; default where edition and ecCodes have it) or ``simple``.
+    keys : dict, optional
+        Further keys of ecCodes for all messages, e.g. ``{class: rd, expver: abcd}``.
+    **options
+        Of :class:`~anemoi_ailand.rollout.outputs.land_output.LandOutput`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        An unknown option, a value that is none, options that exclude each other; as in the base. On opening: points
+        that are not on the grid, an interval that GRIB1 cannot say, nothing left to write.
+    FileNotFoundError
+        No template of the grid.
+    """
+
+    def __init__(
+        self,
+        context: Any,
+        metadata: Any,
+        path: str,
+        *,
+        edition: int = 2,
+        grid: Any = AUTO,
+        fluxes: str = MEANS,
+        dates: str = FORECAST,
+        soil: str = LEVELS,
+        bits: int | dict[str, int] | None = None,
+        packing: str | None = None,
+        keys: dict[str, Any] | None = None,
+        **options: Any,
+    ) -> None:
+        super().__init__(context, metadata, path, **options)
+        for name, given, known in (
+            ("edition", edition, (1, 2)), ("fluxes", fluxes, (MEANS, ACCUMULATED)), ("dates", dates, (FORECAST, VALID)),
+            ("soil", soil, (LEVELS, LAYERS)), ("packing", packing, (None, CCSDS, SIMPLE)),
+        ):  # fmt: skip
+            if given not in known:
+                raise ValueError(f"`{name}` is {given!r}. Give one of {[k for k in known if k is not None]}.")
+        self.grid, self.dates, self.bits = check_grid(grid, edition), dates, _checked_bits(bits)
+        self.style = Style(edition, fluxes, soil, _packing(packing, edition), dict(keys or {}))
+        self._check_accumulation()
+        self._file: BinaryIO | None = None
+        self._sums: dict[str, np.ndarray] = {}
+
+    def _check_accumulation(self) -> None:
+        """Refuse what has no meaning together with amounts since the start of the forecast."""
+        other = [s for s in self.statistics if s != MEAN]
+        for wrong, what in (
+            (self.means is not None, f"`means: {self.means}`"),
+            (self.dates == VALID, f"`dates: {VALID}`"),
+            (bool(other), f"`statistics: {other}`"),
+        ):
+            if wrong and self.style.fluxes == ACCUMULATED:
+                raise ValueError(f"`fluxes: {ACCUMULATED}` since the start excludes {what}. Give one of them.")
+
+    def _own_options(self) -> dict[str, Any]:
+        style = self.style
+        return {
+            "edition": style.edition, "fluxes": style.fluxes, "soil": style.soil, "packing": style.packing,
+            "keys": {k: str(v) for k, v in (style.keys or {}).items()}, "grid": self.grid, "dates": self.dates,
+            "bits": self.bits, "every": str(self._every),
+        }  # fmt: skip
+
+    @cached_property
+    def _every(self) -> timedelta | None:
+        given = self._output_frequency or self.context.output_frequency
+        return None if given is None else as_timedelta(given)
+
+    @cached_property
+    def output_frequency(self) -> timedelta | None:
+        """As in the base; accumulations take every step, and are written as often as was asked for."""
+        return None if self.means or self.style.fluxes == ACCUMULATED else self._every
+
+    def required_bytes(self, n_states: int, n_rows: int, members: int = 1) -> int:
+        """As in the base, with headers and bitmaps; those of a guessed grid as if a tenth of it were land."""
+        points = self.points.count or n_rows // members
+        messages = (super().required_bytes(n_states, n_rows, members) - 2**20) // (4 * points)
+        if self.output_frequency is None and self._every is not None and not self.means:
+            messages = messages * STEP // self._every + messages // n_states
+        return messages * (4 * points + 10 * points // 8 + _HEADER) + 2**20
+
+    def _create(self) -> None:
+        try:
+            self._prepare()
+        except ValueError:
+            self._progress.clear()
+            raise
+        for old in self.work.glob("sums-*.npz*"):
+            old.unlink()
+        self._sums = {
+            c.netcdf_name: np.zeros(self.frame.shape(c)) for c, encoder in self._encoders if encoder.way.accumulated
+        }
+        self._file = self.partial.open("wb")
+        if self._grid.name == UNSTRUCTURED:
+            self._file.write(coordinates(self._grid, self.frame.latitudes, self.frame.longitudes, self.frame.date))
+
+    def _prepare(self) -> None:
+        """Find the grid, and make what encodes each column."""
+        frame, style = self.frame, self.style
+        self._grid = grid_of(self.grid, frame.latitudes, frame.longitudes, style.edition)
+        without = {c.netcdf_name: why for c in frame.columns if (why := why_not(c, style))}
+        columns = [c for c in frame.columns if c.netcdf_name not in without]
+        if not columns:
+            raise ValueError(f"Nothing of {self} can be written: {without}. Choose other `variables`, or `edition: 2`.")
+        if without:
+            LOG.warning("Not written to %s: %s", self.path, "; ".join(f"{n}: {why}" for n, why in without.items()))
+        self._encoders = [(c, self._encoder(c)) for c in columns]
+        names = {c.netcdf_name: e.short_name for c, e in self._encoders if c.netcdf_name != e.short_name}
+        LOG.info("GRIB%d on the grid %s; under other names: %s", style.edition, self._grid.name, names)
+        if style.edition == 1:
+            self._try_last_steps()
+
+    def _encoder(self, column: Column) -> Encoder:
+        accumulated = is_flux(column.name) and self.style.fluxes == ACCUMULATED
+        default = self.bits.get(_DEFAULT, WIDE_BITS if column.name in WIDE or accumulated else BITS)
+        instant = not is_flux(column.name) and column.means is None
+        data_type = "pf" if column.members else "an" if self.dates == VALID and instant else "fc"
+        ensemble = self.frame.n_members if column.members or column.statistic else None
+        return Encoder(self._grid, column, self.style, self.bits.get(column.name, default), data_type, ensemble)
+
+    def _try_last_steps(self) -> None:
+        """Find out before the first step what GRIB1 cannot say: an interval whose ends do not fit into an octet."""
+        lead = getattr(self.context, "lead_time", None)
+        if not isinstance(lead, timedelta):
+            return
+        nothing, start = np.zeros(self.frame.n_points), self.frame.date
+        length, grain = _LONGEST[self.means], STEP if self.means is None else timedelta(days=1)
+        for end in (lead // grain * grain, lead // grain * grain - grain):
+            for _, encoder in self._encoders:
+                if encoder.interval and end >= length:
+                    encoder(nothing, *self._when(encoder, (start + end, start + end - length, start + end)))
+
+    def _write(self, block: Block) -> None:
+        assert self._file is not None
+        for k, times in enumerate(block.times):
+            started = times[2] > self.frame.date  # the stamp of a mean over a period is its start
+            if started:
+                self._accumulate(block, k)
+            if self._every is None or self.means or (times[0] - self.frame.date) % self._every == timedelta(0):
+                for column, encoder in self._encoders:
+                    name = column.netcdf_name
+                    values = self._sums[name] if name in self._sums else block.of(name)[k]
+                    if started or not (encoder.way.interval or np.isnan(values).all()):  # no diagnostics at the start
+                        self._file.write(self._messages(column, encoder, values, times))
+
+    def _accumulate(self, block: Block, k: int) -> None:
+        for name, total in self._sums.items():
+            total += block.of(name)[k].astype(np.float64) * STEP.total_seconds()
+
+    def _messages(
+        self, column: Column, encoder: Encoder, values: np.ndarray, times: tuple[datetime, datetime, datetime]
+    ) -> bytes:
+        """The message of a column at a time, or one of each member."""
+        when = self._when(encoder, times)
+        if not column.members:
+            return encoder(values, *when)
+        return b"".join(encoder(row, *when, number=m) for m, row in enumerate(values))
+
+    def _when(
+        self, encoder: Encoder, times: tuple[datetime, datetime, datetime]
+    ) -> tuple[datetime, timedelta, timedelta]:
+        """Date of a message, start and end of its step range."""
+        stamp, begin, end = times
+        start, nothing = self.frame.date, timedelta(0)
+        if encoder.way.accumulated:
+            return start, nothing, stamp - start
+        if self.dates == VALID:
+            return (begin, nothing, end - begin) if encoder.interval else (stamp, nothing, nothing)
+        return (start, begin - start, end - start) if encoder.interval else (start, nothing, stamp - start)
+
+    def _secure(self) -> dict[str, Any]:
+        assert self._file is not None
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        if not self._sums:
+            return {"bytes": self._file.tell(), "sums": None}
+        name = f"sums-{self._number:06d}.npz"
+        save_arrays(self.work / name, self._sums)
+        for old in sorted(self.work.glob("sums-*.npz"))[:-KEPT]:
+            old.unlink()
+        return {"bytes": self._file.tell(), "sums": name}
+
+    def _reopen(self, secured: dict[str, Any], n_times: int) -> None:
+        size = self.partial.stat().st_size if self.partial.is_file() else None
+        if size is None:
+            raise FileNotFoundError(f"There is no '{self.partial}', which the stopped run had written. Start anew.")
+        if size < secured["bytes"]:
+            raise ValueError(
+                f"'{self.partial}' has {size} bytes, fewer than the {secured['bytes']} with {n_times} times of the "
+                "restart file. Go back to an older restart, or start anew."
+            )
+        self._prepare()
+        self._sums = {} if secured["sums"] is None else self._stored(self.work / secured["sums"])
+        self._file = self.partial.open("r+b")
+        self._file.truncate(secured["bytes"])
+        self._file.seek(secured["bytes"])
+
+    def _stored(self, path: Path) -> dict[str, np.ndarray]:
+        if not path.is_file():
+            raise FileNotFoundError(f"There is no '{path}' with the accumulations of the stopped run. Start anew.")
+        for later in [p for p in self.work.glob("sums-*.npz*") if p.name > path.name]:
+            later.unlink()  # else the newest, which are kept, would be of what is dropped
+        with np.load(path) as found:
+            return {name: found[name] for name in found.files}
+
+    def _finish(self) -> None:
+        assert self._file is not None
+        self._file.close()
+        self._file = None
+        if self._grid.name == UNSTRUCTURED:
+            self._write_points(self.path.with_name(self.path.name + ".points.nc"))
+        self.partial.replace(self.path)
+        for sums in self.work.glob("sums-*.npz*"):
+            sums.unlink()
+
+    def _write_points(self, path: Path) -> None:
+        """Coordinates for who reads the messages."""
+        partial = path.with_name(path.name + ".partial")
+        with NETCDF_LOCK, netCDF4.Dataset(partial, "w") as file:
+            file.createDimension("point", self.frame.n_points)
+            for name, values, units in (
+                ("latitude", self.frame.latitudes, "degrees_north"),
+                ("longitude", self.frame.longitudes, "degrees_east"),
+            ):
+                var = file.createVariable(name, "f8", ("point",))
+                var.setncatts({"standard_name": name, "units": units})
+                var[:] = values
+        partial.replace(path)
+
+
+def _checked_bits(bits: Any) -> dict[str, int]:
+    """Bits by variable, ``default`` for all others."""
+    given = bits if isinstance(bits, Mapping) else {} if bits is None else {_DEFAULT: bits}
+    for name, number in given.items():
+        if name != _DEFAULT:
+            variable(name)
+        if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= 32:
+            raise ValueError(f"`bits` of {name} is {number!r}. Give a whole number from 1 to 32.")
+    return dict(given)
+
+
+def _packing(packing: str | None, edition: int) -> str:
+    has_ccsds = edition == 2 and "AEC" in eccodes.codes_get_features().split()
+    if packing == CCSDS and not has_ccsds:
+        raise ValueError("`packing: ccsds` needs `edition: 2` and an ecCodes with libaec. Set `packing: simple`.")
+    return packing or (CCSDS if has_ccsds else SIMPLE)

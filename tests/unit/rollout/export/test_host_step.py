@@ -1,0 +1,92 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""The step as a host calls it: which columns it asks for, and the values of the physical step."""
+
+from datetime import datetime, timedelta
+
+import export_case as case
+import numpy as np
+import pytest
+import torch
+
+from anemoi_ailand.data.sun import COMPUTED, compute
+from anemoi_ailand.rollout.checkpoint import load_step
+from anemoi_ailand.rollout.export.host_step import HostStep, sun_columns
+from anemoi_ailand.rollout.export.onnx_check import LIMITS, compare, place_time, sample_rows
+from anemoi_ailand.rollout.physical_step import PhysicalStep
+from anemoi_ailand.variables import END, START, Role, variable
+
+HOURS_6 = timedelta(hours=6)
+
+
+@pytest.fixture(scope="module")
+def shipped():
+    return PhysicalStep(load_step("ailand"))
+
+
+def arguments(host, n=16):
+    """Random values, each other than all others."""
+    generator = torch.Generator().manual_seed(3)
+    return {k: torch.rand(n, len(c), generator=generator) for k, c in host.columns.items()}
+
+
+def test_columns_are_what_the_step_reads(shipped):
+    """State and static fields once, forcing at the end where the table says it is taken; sun and calendar on demand."""
+    inside, outside = HostStep(shipped), HostStep(shipped, sun_inside=False)
+    assert inside.columns["state"] == inside.results["new_state"] == shipped.prognostic
+    assert {variable(n).role for n in inside.columns["static"]} == {Role.STATIC, Role.CATEGORY}
+    for end, argument in ((START, "forcing_start"), (END, "forcing_end")):
+        assert all(end in variable(n).taken for n in outside.columns[argument])
+        assert set(outside.columns[argument]) - set(inside.columns[argument]) <= set(COMPUTED)
+    every = {n for columns in outside.columns.values() for n in columns}
+    assert every == set(shipped.inputs)
+    assert "place_time" in inside.columns
+    assert "place_time" not in outside.columns
+
+
+def test_values_are_those_of_the_physical_step():
+    """Each column goes to its place at both ends, and results come from theirs."""
+    host = case.host(sun_inside=False)
+    given = arguments(host)
+    ends = []
+    for own in ("forcing_start", "forcing_end"):
+        fields = {n: column for k in ("forcing_end", "forcing_start", "static", "state", own)
+                  for n, column in zip(host.columns[k], given[k].unbind(-1), strict=True)}  # fmt: skip
+        ends.append(torch.stack([fields[n] for n in host.step.inputs], dim=-1))
+    expected = dict(zip(host.step.outputs, host.step(*ends).unbind(-1), strict=True))
+    for columns, found in zip(host.results.values(), host(**given), strict=True):
+        assert torch.equal(found, torch.stack([expected[n] for n in columns], dim=-1))
+
+
+@pytest.mark.parametrize(
+    "date", [datetime(2021, 12, 31, 18), datetime(2020, 2, 29, 6), datetime(2022, 6, 21, 12), datetime(2020, 12, 31)]
+)
+def test_sun_is_that_of_the_package(date):
+    """All names, at day and night, at the poles and the date line, to the last digit of single precision."""
+    latitudes, longitudes = np.linspace(-90.0, 90.0, 73), np.linspace(-180.0, 360.0, 73)
+    place = torch.from_numpy(place_time(latitudes, longitudes, date, date + HOURS_6))
+    expected = compute(COMPUTED, [date, date + HOURS_6], latitudes, longitudes)
+    for k in range(2):
+        found = sun_columns(COMPUTED, place[:, :2], place[:, 2 + k])
+        np.testing.assert_allclose(found.numpy().T, expected[:, k], rtol=0, atol=6e-8)  # half a unit of float32
+
+
+def test_sun_inside_is_sun_outside(shipped):
+    """The same step at all points of the sample over a year, whoever computes the sun."""
+    inside, outside = (HostStep(shipped, sun_inside=s) for s in (True, False))
+    rows = sample_rows(outside, torch.float32)
+    with torch.inference_mode():
+        got = outside(**{k: torch.from_numpy(v) for k, v in rows.arguments.items()})
+    agreement = compare([g.numpy() for g in got], inside, sample_rows(inside, torch.float32), LIMITS[torch.float32])
+    assert agreement.rows == len(rows.where)
+    assert agreement.undecided <= 2
+
+
+def test_missing_place_is_refused():
+    """With what is missing."""
+    host = case.host()
+    given = arguments(host)
+    del given["place_time"]
+    with pytest.raises(ValueError, match="`place_time`, which is not given"):
+        host(**given)

@@ -1,0 +1,102 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""A graph that is not the checkpoint is found; rounding that the checkpoint has itself is no difference."""
+
+from datetime import datetime
+from types import SimpleNamespace
+
+import export_case as case
+import numpy as np
+import pytest
+import torch
+
+from anemoi_ailand.rollout.export.onnx_check import LIMITS, Rows, compare, place_time, sample_rows
+
+LIMIT = LIMITS[torch.float32]
+
+
+@pytest.fixture(scope="module")
+def known():
+    """Step, rows, and its own results."""
+    host, rows = case.host(), case.rows()
+    with torch.inference_mode():
+        got = host(**{k: torch.from_numpy(v) for k, v in rows.arguments.items()})
+    return host, rows, [g.numpy() for g in got]
+
+
+def changed(got, row, column, by):
+    """The new state with one value moved by a part of itself."""
+    state = got[0].copy()
+    state[row, column] *= 1.0 + by
+    return [state, got[1]]
+
+
+def test_itself_agrees(known):
+    """No difference at all, at all rows."""
+    host, rows, got = known
+    agreement = compare(got, host, rows, LIMIT)
+    assert (agreement.rows, agreement.undecided) == (200, 0)
+    assert set(agreement.largest) == {n for c in host.results.values() for n in c}
+    assert max(agreement.largest.values()) == 0.0
+    assert str(agreement).startswith("Equal to the checkpoint at 200 rows")
+
+
+def test_one_wrong_value_is_found(known):
+    """By variable, date and point, with both values; half the limit is within."""
+    host, rows, got = known
+    column = host.results["new_state"].index("stl1")
+    assert compare(changed(got, 60, column, 0.5 * LIMIT), host, rows, LIMIT).largest["stl1"] > 0
+    with pytest.raises(ValueError, match=r"in 1 of 200 rows .* 'stl1' at 2022-.* point \d+ of the sample: .* removed"):
+        compare(changed(got, 60, column, 3 * LIMIT), host, rows, LIMIT)
+
+
+def test_missing_value_is_found(known):
+    """A NaN is no small difference."""
+    host, rows, got = known
+    with pytest.raises(ValueError, match="nan instead of"):
+        compare(changed(got, 3, 0, np.nan), host, rows, LIMIT)
+
+
+class Jump:
+    """A step that jumps at ``x = 1``, and otherwise gives x."""
+
+    def __init__(self):
+        self.columns, self.results = {"state": ("a",)}, {"new_state": ("a",), "diagnostics": ()}
+        self.step = SimpleNamespace(outputs=("a",), _mul_out=torch.ones(1))
+
+    def __call__(self, state):
+        return torch.where(state >= 1.0, state + 5.0, state), state[:, :0]
+
+
+def test_rows_at_a_jump_are_counted_not_refused():
+    """Where one rounding of the input makes the checkpoint jump, a graph on the other side is no other model."""
+    x = np.array([[0.5], [1.0], [2.0]], dtype=np.float32)
+    rows, nothing = Rows({"state": x}, ["", "here", ""]), np.zeros((3, 0), dtype=np.float32)
+    below = np.array([[0.5], [1.0], [7.0]], dtype=np.float32)  # as if the second were just below 1
+    agreement = compare([below, nothing], Jump(), rows, LIMIT)
+    assert agreement.undecided == 1
+    assert "1 rows are beyond the limit" in str(agreement)
+    with pytest.raises(ValueError, match="in 1 of 3 rows"):
+        compare([np.array([[0.5], [6.0], [2.0]], dtype=np.float32), nothing], Jump(), rows, LIMIT)
+
+
+@pytest.mark.parametrize("sun_inside", [True, False])
+def test_rows_are_real_states(sun_inside):
+    """All points of the sample over a year, finite, in both precisions, with the columns of the step."""
+    host = case.host(sun_inside=sun_inside)
+    for dtype in (torch.float32, torch.float64):
+        rows = sample_rows(host, dtype)
+        assert {k: v.shape for k, v in rows.arguments.items()} == {
+            k: (len(rows.where), len(c)) for k, c in host.columns.items()
+        }
+        assert all(np.isfinite(v).all() for v in rows.arguments.values())
+        assert rows.arguments["state"].dtype == str(dtype).removeprefix("torch.")
+    warm = rows.arguments["state"][:, host.columns["state"].index("stl1")]
+    assert warm.min() < 260 < 300 < warm.max()
+
+
+def test_days_begin_anew_with_the_year():
+    """A step over new year has both ends in their own years."""
+    found = place_time(np.array([50.0]), np.array([7.0]), datetime(2020, 12, 31, 18), datetime(2021, 1, 1))
+    np.testing.assert_array_equal(found, [[50.0, 7.0, 365.75, 0.0]])

@@ -1,0 +1,192 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""Export of a small network; that of the package by the real command is tests/integration/test_export.py."""
+
+import json
+from dataclasses import replace
+
+import export_case as case
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+from onnx import numpy_helper
+from torch import nn
+
+from anemoi_ailand.model.trees import Trees
+from anemoi_ailand.rollout.export import onnx_export as under_test
+from anemoi_ailand.rollout.export.onnx_check import LIMITS, compare
+from anemoi_ailand.rollout.export.onnx_export import METADATA_KEY, check_exportable, export_step
+from anemoi_ailand.rollout.export.onnx_operators import OPSET
+from anemoi_ailand.rollout.pretrained import pretrained_record
+from anemoi_ailand.variables import variable
+
+
+@pytest.fixture(scope="module", params=["float32", "float64"])
+def exported(request, tmp_path_factory):
+    """Graph, its precision, and how near it is."""
+    output = tmp_path_factory.mktemp("export") / "folder" / "small.onnx"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(under_test, "load_step", lambda path: case.land_step())
+        agreement = export_step("best.ckpt", output, precision=request.param)
+    return output, getattr(torch, request.param), agreement
+
+
+@pytest.fixture
+def small(monkeypatch):
+    monkeypatch.setattr(under_test, "load_step", lambda path: case.land_step())
+
+
+def session(path):
+    return onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+
+
+def test_within_the_limit(exported):
+    """At all rows that are compared, none of which is at a jump, because this model has none."""
+    _, dtype, agreement = exported
+    assert agreement.rows > 2000
+    assert agreement.undecided == 0
+    assert 0 < max(agreement.largest.values()) <= LIMITS[dtype]
+
+
+@pytest.mark.parametrize("n", [1, 7, 300])
+def test_any_number_of_rows(exported, n):
+    """The graph is traced with another one."""
+    path, dtype, _ = exported
+    rows = case.rows(n, dtype)
+    with torch.inference_mode():
+        state = case.host(dtype)(**{k: torch.from_numpy(v) for k, v in rows.arguments.items()})[0]
+    assert (state != torch.from_numpy(rows.arguments["state"])).any()
+    assert compare(session(path).run(None, rows.arguments), case.host(dtype), rows, LIMITS[dtype]).rows == n
+
+
+def test_names_units_and_origin_are_inside(exported):
+    """All that a host has to know: arguments, columns in order, units, step, precision, operator set, licence."""
+    path, dtype, _ = exported
+    host = case.host(dtype)
+    model = onnx.load(path)
+    found = json.loads({p.key: p.value for p in model.metadata_props}[METADATA_KEY])
+    for kind, expected, values in (
+        ("inputs", host.columns, model.graph.input),
+        ("outputs", host.results, model.graph.output),
+    ):
+        assert [v.name for v in values] == list(expected)
+        assert {k: tuple(c["name"] for c in columns) for k, columns in found[kind].items()} == expected
+        assert [v.type.tensor_type.shape.dim[1].dim_value for v in values] == [len(c) for c in expected.values()]
+    state = found["inputs"]["state"]
+    assert [(c["units"], tuple(c["bounds"])) for c in state] == [
+        (variable(c["name"]).units, variable(c["name"]).bounds) for c in state
+    ]
+    assert (found["step_hours"], found["precision"], found["opset"]) == (6, str(dtype).removeprefix("torch."), OPSET)
+    assert [o.version for o in model.opset_import if o.domain == ""] == [OPSET]
+    assert found["sun"] == "inside"
+    assert "ask who trained them" in found["licence"]
+
+
+def test_text_beside_it_says_the_same(exported):
+    """Each column with its position and unit."""
+    path, dtype, _ = exported
+    text = path.with_name("small.onnx.txt").read_text()
+    for argument, names in {**case.host(dtype).columns, **case.host(dtype).results}.items():
+        part = text.partition(f"put {argument} (row, {len(names)})\n")[2].split("\n\n")[0].splitlines()
+        assert [line.split()[1] for line in part] == list(names)
+    assert "  0  stl1           K " in text or "  1  stl1           K " in text
+
+
+def test_no_path_of_this_machine_is_inside(exported):
+    """Torch writes the source of each operator into the graph."""
+    assert str(under_test.__file__).rpartition("/anemoi_ailand/")[0].encode() not in exported[0].read_bytes()
+
+
+def test_only_two_files_are_left(exported):
+    """No unfinished file."""
+    path = exported[0]
+    assert sorted(p.name for p in path.parent.iterdir()) == ["small.onnx", "small.onnx.txt"]
+
+
+def test_what_is_there_stays(tmp_path, monkeypatch):
+    """Before anything is loaded; either of the two files."""
+    monkeypatch.setattr(under_test, "load_step", lambda path: pytest.fail("it was loaded"))
+    (tmp_path / "a.onnx.txt").write_text("mine")
+    with pytest.raises(FileExistsError, match=r"a.onnx.txt'\] exist and stay as they are.*--overwrite"):
+        export_step("best.ckpt", tmp_path / "a.onnx")
+    assert (tmp_path / "a.onnx.txt").read_text() == "mine"
+
+
+def test_overwrite(tmp_path, small):
+    """With the option it is replaced."""
+    path = tmp_path / "a.onnx"
+    path.write_text("mine")
+    assert export_step("best.ckpt", path, sun_inside=False, overwrite=True) is not None
+    assert "place_time" not in [v.name for v in session(path).get_inputs()]
+
+
+@pytest.mark.parametrize(
+    ("output", "options", "message"),
+    [
+        ("a.pb", {}, "ends in '.onnx'"),
+        ("a.onnx", {"precision": "float16"}, r"precision 'float16' is not known. Use one of \['float32', 'float64'\]"),
+    ],
+)
+def test_wrong_options(tmp_path, monkeypatch, output, options, message):
+    """Before anything is loaded."""
+    monkeypatch.setattr(under_test, "load_step", lambda path: pytest.fail("it was loaded"))
+    with pytest.raises(ValueError, match=message):
+        export_step("best.ckpt", tmp_path / output, **options)
+
+
+def test_missing_packages(tmp_path, monkeypatch):
+    """With the command that installs them."""
+    monkeypatch.setattr(under_test, "find_spec", lambda name: None)
+    with pytest.raises(ValueError, match=r"'onnx', 'onnxscript'\] are not installed. .*anemoi-ailand\[export\]"):
+        export_step("best.ckpt", tmp_path / "a.onnx")
+
+
+def test_without_onnxruntime_it_is_said(tmp_path, monkeypatch, small, caplog):
+    """The file is written, and that it was not compared is in the log."""
+    found = under_test.find_spec
+    monkeypatch.setattr(under_test, "find_spec", lambda n: None if n == "onnxruntime" else found(n))
+    assert export_step("best.ckpt", tmp_path / "a.onnx") is None
+    assert "was not compared" in caplog.text
+    assert (tmp_path / "a.onnx").is_file()
+
+
+def test_graph_that_is_not_the_checkpoint_is_removed(tmp_path, monkeypatch, small):
+    """A weight is spoiled behind the exporter's back; what was there before stays."""
+    save = under_test._save
+
+    def spoiled(model, path):
+        save(model, path)
+        graph = onnx.load(path)
+        weight = next(i for i in graph.graph.initializer if i.name.endswith("prognostic_head.weight"))
+        weight.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(weight) * np.float32(1.001), weight.name))
+        onnx.save(graph, path)
+
+    monkeypatch.setattr(under_test, "_save", spoiled)
+    (tmp_path / "a.onnx").write_text("mine")
+    with pytest.raises(ValueError, match=r"The graph differs from the checkpoint in \d+ of \d+ rows"):
+        export_step("best.ckpt", tmp_path / "a.onnx", overwrite=True)
+    assert [p.name for p in tmp_path.iterdir()] == ["a.onnx"]
+    assert (tmp_path / "a.onnx").read_text() == "mine"
+
+
+def test_trees_are_refused():
+    """With what to do instead."""
+    step = case.land_step()
+
+    class Small(Trees):
+        def __init__(self):
+            nn.Module.__init__(self)
+
+    step.model.model.network = Small()
+    with pytest.raises(ValueError, match=r"made of boosted trees .* Train another network"):
+        check_exportable(replace(step))
+
+
+def test_licence_of_the_shipped_network():
+    """Known by its checksum; of other weights nothing is claimed."""
+    record = pretrained_record()
+    assert under_test._licence(record["sha256"]) == record["licence"]
+    assert under_test._licence("0" * 64) != record["licence"]

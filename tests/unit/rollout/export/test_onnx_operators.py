@@ -1,0 +1,78 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""Functions that ONNX does not have keep their digits in onnxruntime, in both precisions."""
+
+import io
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+
+from anemoi_ailand.rollout.export.onnx_operators import OPSET, softplus, translations
+
+#: Units of the last place that the value may be away: logarithm and exponential of onnxruntime are not exact either.
+ULPS = 6
+
+FUNCTIONS = {
+    "log1p": (torch.log1p, np.log1p, [-0.999, -0.3, -1e-3, -1e-8, -1e-30, 0.0, 1e-12, 1e-5, 0.1, 3.0, 1e6]),
+    "expm1": (torch.expm1, np.expm1, [-200.0, -20.0, -1.0, -1e-4, -1e-9, -1e-30, 0.0, 1e-12, 1e-3, 0.7, 30.0]),
+    "softplus": (
+        torch.nn.functional.softplus,
+        lambda x: np.where(x > 20.0, x, np.log1p(np.exp(x))),
+        [-40.0, -20.0, -3.0, 0.0, 1.0, 19.9, 20.1, 80.0],
+    ),
+    "log10": (torch.log10, np.log10, [1e-12, 0.1, 0.5, 2.0, 10.0, 1e9]),
+    "constant": (lambda x: x * 0.1 + 273.16, lambda x: x * 0.1 + 273.16, [-1.0, 0.0, 1e-3, 50.0]),
+    "full_like": (lambda x: x + torch.full_like(x, 0.85), lambda x: x + 0.85, [-1.0, 0.0, 1e-3]),
+}
+
+
+class Function(torch.nn.Module):
+    def __init__(self, name):
+        super().__init__()
+        self.name = name
+
+    def forward(self, x):
+        return FUNCTIONS[self.name][0](x)
+
+
+def run(name, x, table):
+    """Values of onnxruntime for a graph of one function."""
+    row = torch.export.Dim("row")
+    program = torch.onnx.export(
+        Function(name), (torch.from_numpy(x),), dynamo=True, dynamic_shapes=({0: row},), opset_version=OPSET,
+        custom_translation_table=table, optimize=False, verbose=False, input_names=["x"],
+    )  # fmt: skip
+    file = io.BytesIO()
+    program.save(file)
+    session = onnxruntime.InferenceSession(file.getvalue(), providers=["CPUExecutionProvider"])
+    return session.run(None, {"x": x})[0]
+
+
+def error(found, x, name):
+    """Largest distance from the value in extended precision, in units of the last place."""
+    expected = FUNCTIONS[name][1](x.astype(np.longdouble)).astype(x.dtype)
+    return float(np.max(np.abs(found - expected) / np.spacing(np.abs(expected))))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_digits_are_kept(name, dtype):
+    """Near zero, far away and at zero, within a few units of the last place."""
+    x = np.array(FUNCTIONS[name][2], dtype=dtype)
+    assert error(run(name, x, translations()), x, name) <= ULPS
+
+
+@pytest.mark.parametrize("name", ["log1p", "expm1"])
+def test_torchs_own_translation_loses_them(name):
+    """Why there is one here: without it nothing is left of a small argument. If this fails, ours can go."""
+    x = np.array([1e-9, 1e-5], dtype="float32")
+    assert error(run(name, x, {}), x, name) > 1000
+
+
+def test_softplus_of_another_slope_is_refused():
+    """It would be written with the wrong slope."""
+    with pytest.raises(ValueError, match=r"beta = 2.0 has no translation"):
+        softplus(None, 2.0)

@@ -1,0 +1,265 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""Messages of the variables of the table: what ecCodes reads back."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import eccodes
+import numpy as np
+import pytest
+
+from anemoi_ailand.data.grib_parameters import PARAMETERS, level_kind
+from anemoi_ailand.rollout.outputs.grib_grid import Grid, grid_of, rows_of
+from anemoi_ailand.rollout.outputs.grib_message import Encoder, Style, coordinates, is_flux, parameter, why_not
+from anemoi_ailand.rollout.outputs.output_columns import Column
+from anemoi_ailand.rollout.pretrained import pretrained_record
+from anemoi_ailand.variables import Role, names, variable
+
+DATE, STEP = datetime(2020, 2, 28, 18), timedelta(hours=6)
+N = 40
+WATER = 1.0e-3  # m of kg m-2
+#: Variable, edition and way of fluxes: paramId, short name, units, factor from the table's units (of amounts: times s).
+EXPECTED: dict[tuple[int, str], dict[str, tuple[int, str, str, float]]] = {
+    (1, "mean"): {
+        "swvl1": (39, "swvl1", "m**3 m**-3", 1.0), "swvl2": (40, "swvl2", "m**3 m**-3", 1.0),
+        "swvl3": (41, "swvl3", "m**3 m**-3", 1.0), "swvl4": (42, "swvl4", "m**3 m**-3", 1.0),
+        "stl1": (139, "stl1", "K", 1.0), "stl2": (170, "stl2", "K", 1.0),
+        "stl3": (183, "stl3", "K", 1.0), "stl4": (236, "stl4", "K", 1.0),
+        "sd": (141, "sd", "m of water equivalent", WATER), "asn": (32, "asn", "(0 - 1)", 1.0),
+    },
+    (2, "mean"): {
+        **{f"swvl{k}": (260199, "vsw", "m**3 m**-3", 1.0) for k in range(1, 5)},
+        **{f"stl{k}": (260360, "sot", "K", 1.0) for k in range(1, 5)},
+        "sd": (228141, "sd", "kg m**-2", 1.0), "asn": (228032, "asn", "%", 100.0),
+        "snowc": (260038, "snowc", "%", 100.0), "slw": (228038, "lwcs", "kg m**-2", 1.0),
+    },
+}  # fmt: skip
+for means in EXPECTED.values():
+    means |= {
+        "rsn": (33, "rsn", "kg m**-3", 1.0), "tsn": (238, "tsn", "K", 1.0),
+        "src": (198, "src", "m of water equivalent", WATER),
+        "2t": (167, "2t", "K", 1.0), "2d": (168, "2d", "K", 1.0), "skt": (235, "skt", "K", 1.0),
+        "slhf": (235034, "avg_slhtf", "W m**-2", 1.0), "sshf": (235033, "avg_ishf", "W m**-2", 1.0),
+        "evap": (235043, "avg_ie", "kg m**-2 s**-1", -1.0),
+        "sro": (235020, "avg_surfror", "kg m**-2 s**-1", 1.0), "ssro": (235021, "avg_ssurfror", "kg m**-2 s**-1", 1.0),
+        "gpp": (228084, "fco2gpp", "kg m**-2 s**-1", 1.0), "nee": (228083, "fco2nee", "kg m**-2 s**-1", -1.0),
+    }  # fmt: skip
+AMOUNTS = {
+    "slhf": (147, "slhf", "J m**-2", 1.0), "sshf": (146, "sshf", "J m**-2", 1.0),
+    "evap": (182, "e", "m of water equivalent", -WATER), "sro": (8, "sro", "m", WATER), "ssro": (9, "ssro", "m", WATER),
+    "gpp": (228081, "aco2gpp", "kg m**-2", 1.0), "nee": (228080, "aco2nee", "kg m**-2", -1.0),
+}  # fmt: skip
+for number in (1, 2):
+    EXPECTED[number, "accumulated"] = {**EXPECTED[number, "mean"], **AMOUNTS}
+CASES = [(edition, fluxes, name) for (edition, fluxes), table in EXPECTED.items() for name in table]
+
+
+def grid(edition: int, gap: int = 3) -> Grid:
+    """Every third point of a grid."""
+    rows = rows_of("N32")
+    longitudes = np.concatenate([np.arange(c) * 360.0 / c for c in rows.counts])
+    return grid_of("N32", np.repeat(rows.latitudes, rows.counts)[::gap][:N], longitudes[::gap][:N], edition)
+
+
+def values_of(name: str, seed: int = 0) -> np.ndarray:
+    """Values in the bounds of a variable, or around zero."""
+    low, high = variable(name).bounds
+    low, high = (-1e-3 if low is None else low), (1e-3 if high is None else high)
+    return np.random.default_rng(seed).uniform(low, high, N)
+
+
+def read(message: bytes, *keys: str) -> tuple[np.ndarray, dict[str, Any]]:
+    """Values, NaN where missing, and keys."""
+    handle = eccodes.codes_new_from_message(message)
+    eccodes.codes_set(handle, "missingValue", 1.0e33)
+    values = eccodes.codes_get_values(handle)
+    found = {k: eccodes.codes_get(handle, k) for k in keys}
+    eccodes.codes_release(handle)
+    return np.where(values == 1.0e33, np.nan, values), found
+
+
+def encoder(name: str, style: Style, column: Column | None = None, bits: int = 16, **options: Any) -> Encoder:
+    return Encoder(grid(style.edition), column or Column(name), style, bits, options.pop("data_type", "fc"), **options)
+
+
+@pytest.mark.parametrize(("edition", "fluxes", "name"), CASES, ids=str)
+@pytest.mark.parametrize("packing", ["simple", "ccsds"])
+def test_message_is_what_eccodes_calls_it(edition: int, fluxes: str, name: str, packing: str) -> None:
+    """Parameter, units, statistical processing, step, values within packing, missing elsewhere."""
+    if edition == 1 and packing == "ccsds":
+        packing = "simple"
+    made, values = encoder(name, Style(edition, fluxes, packing=packing)), values_of(name)
+    amount = fluxes == "accumulated" and is_flux(name)
+    start = timedelta(0) if amount else 4 * STEP
+    keys = ("paramId", "shortName", "units", "stepType", "stepRange", "dataDate", "dataTime", "dataType", "edition")
+    field, found = read(made(values, DATE, start, 5 * STEP), *keys)
+    param, short_name, units, factor = EXPECTED[edition, fluxes][name]
+    kind, steps = ("accum", "0-30") if amount else ("avg", "24-30") if is_flux(name) else ("instant", "30")
+    assert found == {
+        "paramId": param, "shortName": short_name, "units": units, "stepType": kind, "stepRange": steps,
+        "dataDate": 20200228, "dataTime": 1800, "dataType": "fc", "edition": edition,
+    }  # fmt: skip
+    expected = values * factor
+    place = grid(edition).index
+    assert place is not None
+    np.testing.assert_allclose(field[place], expected, rtol=0.0, atol=2.0**-15 * np.ptp(expected))
+    assert np.isnan(np.delete(field, place)).all()
+
+
+def test_outputs_of_the_package_are_expected() -> None:
+    """The table above has just what the network in the package gives."""
+    given = pretrained_record()["variables"]
+    assert set(EXPECTED[2, "mean"]) == {*given["state"], *given["diagnostic"]}
+
+
+@pytest.mark.parametrize("fluxes", ["mean", "accumulated"])
+@pytest.mark.parametrize("name", names(Role.PROGNOSTIC, Role.DIAGNOSTIC))
+def test_what_is_read_can_be_written(name: str, fluxes: str) -> None:
+    """GRIB2 has a parameter for every state variable and diagnostic, and it is one that is read, three fluxes apart."""
+    way = parameter(name, Style(2, fluxes))
+    assert way is not None
+    assert way in PARAMETERS.get(name, ()) or name in ("gpp", "nee") or (name, fluxes) == ("evap", "mean")
+
+
+def test_grib1_lacks_two() -> None:
+    """Of the state, those that the WMO added later."""
+    lacks = [n for n in names(Role.PROGNOSTIC, Role.DIAGNOSTIC) if why_not(Column(n), Style(1))]
+    assert lacks == ["snowc", "slw"]
+
+
+@pytest.mark.parametrize("layer", [1, 2, 3, 4])
+@pytest.mark.parametrize("name", ["swvl", "stl"])
+def test_soil_has_its_layer(name: str, layer: int) -> None:
+    """GRIB2: the number of the level; a parameter of its own: depths in cm, in GRIB1 as ERA5 has them."""
+    tops, bottoms = (0, 7, 28, 100), (7, 28, 100, 289)
+    message = encoder(f"{name}{layer}", Style())(np.ones(N), DATE, STEP, STEP)
+    _, found = read(message, "typeOfLevel", "level", "mars.levtype")
+    assert found == {"typeOfLevel": "soilLayer", "level": layer, "mars.levtype": "sol"}
+    keys = ("typeOfLevel", "scaledValueOfFirstFixedSurface", "scaledValueOfSecondFixedSurface", "shortName")
+    _, found = read(encoder(f"{name}{layer}", Style(soil="parameters"))(np.ones(N), DATE, STEP, STEP), *keys)
+    assert list(found.values()) == ["depthBelowLandLayer", tops[layer - 1], bottoms[layer - 1], f"{name}{layer}"]
+    message = encoder(f"{name}{layer}", Style(1))(np.ones(N), DATE, STEP, STEP)
+    _, found = read(message, "typeOfLevel", "topLevel")
+    assert found == {"typeOfLevel": "depthBelowLandLayer", "topLevel": tops[layer - 1]}
+    assert message[8 + 11] == min(bottoms[layer - 1], 255)  # octet 12 of section 1
+
+
+@pytest.mark.parametrize(("name", "level"), [("2t", 2), ("2d", 2), ("skt", 0), ("sd", 0), ("src", 0), ("slhf", 0)])
+def test_others_are_at_the_surface(name: str, level: int) -> None:
+    """Or at 2 m."""
+    _, found = read(encoder(name, Style())(np.ones(N), DATE, STEP, STEP), "typeOfLevel", "level")
+    assert found["level"] == level
+    assert level_kind(found["typeOfLevel"]) in parameter(name, Style()).levels  # type: ignore[union-attr]
+
+
+def test_mean_of_instants_is_an_average() -> None:
+    """Of a day: what ecCodes calls the mean of the parameter."""
+    made = encoder("2t", Style(), Column("2t", means="day"))
+    _, found = read(made(np.ones(N), DATE, 4 * STEP, 8 * STEP), "stepType", "stepRange", "shortName")
+    assert found == {"stepType": "avg", "stepRange": "24-48", "shortName": "avg_2t"}
+
+
+@pytest.mark.parametrize("edition", [1, 2])
+@pytest.mark.parametrize("name", ["stl1", "slhf", "gpp"])
+def test_member_has_its_number(name: str, edition: int) -> None:
+    """Instant, interval, constituent."""
+    made = encoder(name, Style(edition), Column(name, members=True), data_type="pf", n_members=50)
+    keys = ("number", "numberOfForecastsInEnsemble", "dataType", "paramId", "stepRange")
+    _, found = read(made(np.ones(N), DATE, STEP, 2 * STEP, number=7), *keys)
+    assert [found[k] for k in keys[:3]] == [7, 50, "pf"]
+    assert found["paramId"] == EXPECTED[edition, "mean"][name][0]
+    assert found["stepRange"] == ("6-12" if is_flux(name) else "12")
+
+
+@pytest.mark.parametrize(("statistic", "data_type"), [("mean", "em"), ("spread", "es"), ("q10", "pb")])
+@pytest.mark.parametrize("name", ["stl1", "evap"])
+def test_statistic_over_members(name: str, statistic: str, data_type: str) -> None:
+    """A spread has no sign; 10 % of what is turned round is 90 %."""
+    made, values = encoder(name, Style(), Column(name, statistic), n_members=50), np.linspace(1.0, 2.0, N)
+    keys = ("dataType", "paramId", "percentileValue" if statistic == "q10" else "derivedForecast")
+    field, found = read(made(values, DATE, STEP, 2 * STEP), *keys)
+    turned = name == "evap"
+    assert list(found.values()) == [
+        data_type, EXPECTED[2, "mean"][name][0], {"mean": 0, "spread": 4, "q10": 90 if turned else 10}[statistic]
+    ]  # fmt: skip
+    sign = -1.0 if turned and statistic != "spread" else 1.0
+    np.testing.assert_allclose(field[grid(2).index], sign * values, rtol=0.0, atol=1e-4)
+
+
+def test_statistics_that_grib_lacks() -> None:
+    """In words, before anything is written."""
+    assert why_not(Column("gpp", "mean"), Style()) == "GRIB2 has no statistics of constituents"
+    assert why_not(Column("2t", "q10"), Style(1)) == "GRIB1 has no quantiles"
+    assert why_not(Column("2t", "q2.5"), Style()) == "percentiles of GRIB are whole numbers"
+    assert why_not(Column("2t", "q10"), Style()) is None
+
+
+@pytest.mark.parametrize("packing", ["simple", "ccsds"])
+@pytest.mark.parametrize("values", [np.full(N, 3.0), np.full(N, np.nan), np.where(np.arange(N) % 2, 280.0, np.nan)])
+def test_plain_fields(values: np.ndarray, packing: str) -> None:
+    """Constant, all missing, some missing; and the bits stay for the next message."""
+    made = encoder("skt", Style(packing=packing))
+    np.testing.assert_array_equal(read(made(values, DATE, STEP, STEP))[0][grid(2).index], values)
+    assert read(made(values_of("skt"), DATE, STEP, STEP), "bitsPerValue")[1]["bitsPerValue"] == 16
+
+
+def test_bits_are_kept() -> None:
+    """More of them, a smaller error."""
+    values, place = values_of("sd") + 1e4, grid(2).index
+    coarse, fine = (read(encoder("sd", Style(), bits=b)(values, DATE, STEP, STEP))[0][place] for b in (8, 24))
+    errors = [np.abs(coarse - values).max(), np.abs(fine - values).max()]
+    assert errors[1] < 1e-4 * errors[0]
+
+
+def test_keys_of_the_user() -> None:
+    """Those of MARS bring the local section."""
+    made = encoder("2t", Style(keys={"class": "rd", "expver": "abcd", "generatingProcessIdentifier": 7}))
+    _, found = read(made(np.ones(N), DATE, STEP, STEP), "class", "expver", "generatingProcessIdentifier", "shortName")
+    assert list(found.values()) == ["rd", "abcd", 7, "2t"]
+
+
+@pytest.mark.parametrize(
+    ("keys", "match"), [({"no_such_key": 1}, "no_such_key"), ({"paramId": 168}, "but 2d \\(168\\)")]
+)
+def test_wrong_keys_are_refused(keys: dict[str, Any], match: str) -> None:
+    """A key that is none; one that makes another parameter."""
+    with pytest.raises(ValueError, match=match):
+        encoder("2t", Style(keys=keys))
+
+
+def test_interval_too_late_for_grib1() -> None:
+    """One octet each for its ends, in units of at most 12 h; GRIB2 has no such limit."""
+    long = timedelta(days=20_000)
+    assert read(encoder("slhf", Style(2))(np.ones(N), DATE, long - STEP, long), "endStep")[1] == {"endStep": 480_000}
+    assert read(encoder("2t", Style(1))(np.ones(N), DATE, long, long), "endStep")[1] == {"endStep": 480_000}
+    with pytest.raises(ValueError, match="Set `dates: valid` or `edition: 2`"):
+        encoder("slhf", Style(1))(np.ones(N), DATE, long - STEP, long)
+
+
+def test_template_leaves_nothing_of_its_product() -> None:
+    """A member's accumulation in the other edition, as template: only the grid is taken."""
+    member = encoder("slhf", Style(1, "accumulated"), Column("slhf", members=True), data_type="pf", n_members=5)
+    message = member(np.ones(N), DATE, timedelta(0), STEP, number=3)
+    other = Grid("t", message, grid(1).size, grid(1).index)
+    for edition in (1, 2):
+        plain = Encoder(other, Column("skt"), Style(edition), 16, "fc")
+        values = values_of("skt")
+        keys = ("edition", "shortName", "stepType", "dataType", "stepRange", "typeOfLevel")
+        field, found = read(plain(values, DATE, STEP, STEP), *keys)
+        assert list(found.values()) == [edition, "skt", "instant", "fc", "6", "surface"]
+        np.testing.assert_allclose(field[other.index], values, rtol=0.0, atol=0.01)
+
+
+def test_coordinates_of_points() -> None:
+    """Two messages, to 1e-4 degrees."""
+    latitudes, longitudes = np.linspace(-55.5, 80.1, 9), np.linspace(-179.0, 179.0, 9)
+    both = coordinates(grid_of("unstructured", latitudes, longitudes, 2), latitudes, longitudes, DATE)
+    first = both.index(b"7777GRIB") + 4
+    for message, values, name in ((both[:first], latitudes, "lat"), (both[first:], longitudes, "lon")):
+        field, found = read(message, "shortName", "gridType")
+        assert found == {"shortName": name, "gridType": "unstructured_grid"}
+        np.testing.assert_allclose(field, values, rtol=0.0, atol=1e-4)
