@@ -10,7 +10,7 @@ from typing import Literal
 
 from anemoi.inference.runners import create_runner
 
-from anemoi_ailand.rollout.run_configuration import RUNNER, read_run
+from anemoi_ailand.rollout.run_configuration import options_of_runner, read_run
 from anemoi_ailand.rollout.runner import LandForecasterRunner
 from anemoi_ailand.rollout.signals import Stopped
 
@@ -48,10 +48,7 @@ def launch(path: str, overrides: Sequence[str] = (), *, dry_run: bool = False) -
     """
     try:
         config = read_run(path, overrides, dry_run=dry_run)
-        if config.runner == "auto":
-            config = config.model_copy(update={"runner": RUNNER})
-        own = config.runner.get(RUNNER) or {} if isinstance(config.runner, dict) else {}
-        LandForecasterRunner.check_options(own)
+        LandForecasterRunner.check_options(options_of_runner(config))
     except (ValueError, OSError) as error:
         raise Failure("configuration", error) from error
     try:

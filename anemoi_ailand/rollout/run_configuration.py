@@ -62,7 +62,7 @@ def read_run(path: str, overrides: Sequence[str] = (), *, dry_run: bool = False)
     _check_runner(config.runner, path)
     _check_single(config, path)
     _check_values(config, path)
-    return _with_dry_run(config) if dry_run else config
+    return _with_runner(config, dry_run=dry_run)
 
 
 def _override(text: str) -> str | dict[str, Any]:
@@ -83,9 +83,17 @@ def _override(text: str) -> str | dict[str, Any]:
         raise ValueError(f"The value of '{text}' is not YAML: {error}.") from error
 
 
-def _with_dry_run(config: RunConfiguration) -> RunConfiguration:
-    own = (config.runner.get(RUNNER) or {}) if isinstance(config.runner, dict) else {}
-    return config.model_copy(update={"runner": {RUNNER: {**own, "dry_run": True}}})
+def _with_runner(config: RunConfiguration, *, dry_run: bool) -> RunConfiguration:
+    """The runner by its own name, where ``auto`` would find it by the task of the checkpoint."""
+    own = options_of_runner(config)
+    if dry_run:
+        own["dry_run"] = True
+    return config.model_copy(update={"runner": {RUNNER: own} if own else RUNNER})
+
+
+def options_of_runner(config: RunConfiguration) -> dict[str, Any]:
+    """What stands below the name of the runner."""
+    return dict(next(iter(config.runner.values())) or {}) if isinstance(config.runner, dict) else {}
 
 
 def _check_runner(runner: Any, path: str) -> None:

@@ -48,12 +48,12 @@ class RestartOptions(Strict):
     every : length of time
         From one restart file to the next.
     keep : int
-        Files that are kept: if the last one is damaged, the one before it is taken.
+        Files that are kept, at most three, as outputs keep: if the last one is damaged, the one before it is taken.
     """
 
     folder: HomePath
     every: WholeSteps = datetime.timedelta(days=30)
-    keep: Annotated[int, Field(ge=1)] = 2
+    keep: Annotated[int, Field(ge=1, le=3)] = 2
 
 
 class ForcingSpread(Strict):

@@ -39,8 +39,9 @@ class LandStateInput(Input):
         purpose: str | None = None, pre_processors: list | None = None,
     ) -> None:  # fmt: skip
         super().__init__(context, metadata, variables=variables, purpose=purpose)
-        if pre_processors:
-            raise ValueError(f"The input `land-state` applies no pre-processors; there are {pre_processors}.")
+        given = [*(pre_processors or []), *getattr(context, "pre_processors", {}).get(self.dataset_name, [])]
+        if given:
+            raise ValueError(f"The input `land-state` applies no pre-processors; there are {given}. Remove them.")
         self.path = Path(path).expanduser()
 
     def __repr__(self) -> str:

@@ -128,3 +128,11 @@ def test_no_such_file(tmp_path, path, message):
     (tmp_path / "my.yaml").write_text(BASE)
     with pytest.raises(FileNotFoundError, match=message):
         read_run(path.format(folder=tmp_path))
+
+
+def test_options_of_auto_are_those_of_the_land(tmp_path):
+    """``auto`` stands for the runner that the checkpoint's task names; a dry run keeps its options."""
+    path = tmp_path / "run.yaml"
+    path.write_text("checkpoint: ailand\nrunner: {auto: {threads: 2}}\n")
+    assert read_run(str(path)).runner == {"land-forecaster": {"threads": 2}}
+    assert read_run(str(path), dry_run=True).runner == {"land-forecaster": {"threads": 2, "dry_run": True}}
