@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -16,6 +17,10 @@ from typing import Any, Self
 import numpy as np
 
 LOG = logging.getLogger(__name__)
+
+#: Time that the caller has to get into its computation before a block is read ahead [s]: reading takes Python's lock
+#: again and again, for which the caller would wait; while it computes outside Python, it does not.
+HEAD_START = 1e-3
 
 #: Reads a block: dates that follow each other in the list, to an array of shape (variable, date, point).
 BlockLoader = Callable[[Sequence[datetime]], np.ndarray]
@@ -154,7 +159,12 @@ class ReadAhead:
             size = min(self._most, self._max_bytes // (2 * max(1, self._bytes)))
         numbers = range(number, min(number + max(1, size), len(self._dates)))
         dates = self._dates[numbers.start : numbers.stop]
-        return _Block(numbers, coming=self._pool.submit(self._load, dates))
+        return _Block(numbers, coming=self._pool.submit(self._read, dates, number > 0))
+
+    def _read(self, dates: Sequence[datetime], wait: bool) -> np.ndarray:
+        if wait and self._background:
+            time.sleep(HEAD_START)
+        return self._load(dates)
 
     def _values(self, block: _Block) -> np.ndarray:
         """Wait for a block."""
