@@ -54,7 +54,10 @@ class TracedModel:
                     self._unchecked.add(shape)
                 if shape in self._unchecked:
                     return {self.dataset: self._checked(x, shape)}
-        return {self.dataset: self._recorded[shape](x)}
+        replay = self._recorded[shape]
+        if replay is None or not self.works:  # another thread has found out meanwhile
+            return self.model.predict_step(batch)
+        return {self.dataset: replay(x)}
 
     def check(self) -> None:
         """Compare again at the next call of each shape."""

@@ -3,6 +3,8 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """A recorded model gives what the model gives, or is not used."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -85,3 +87,20 @@ def test_values_that_are_not_finite_pass():
     assert torch.isnan(fast(x)[2]).all()
     assert torch.isfinite(fast(x)[0]).all()
     assert model.works
+
+
+def test_threads_that_meet_a_model_that_cannot_be_recorded():
+    """One finds out while the others wait: all get what the model gives."""
+    step = land_step()
+    predict, together = step.model.predict_step, threading.Barrier(4)
+    step.model.predict_step = lambda batch: {"data": torch.as_tensor(predict(batch)["data"].tolist())}
+    fast, _ = traced(step)
+
+    def call(seed):
+        together.wait(10)
+        return fast(rows(seed=seed))
+
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(call, range(4)))
+    for seed, values in enumerate(found):
+        assert torch.equal(values, step(rows(seed=seed)))
