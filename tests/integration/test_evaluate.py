@@ -4,7 +4,9 @@
 """The command ``anemoi-ailand evaluate`` with a trained checkpoint: from a dataset to a report, and a run that dies."""
 
 import json
+import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -141,12 +143,13 @@ def test_killed_run_leaves_nothing_under_the_name(chain, two_years, tmp_path):
     """Not even if it cannot clean up; the next one finds no half roll-out."""
     output = tmp_path / "e"
     process = subprocess.Popen(
-        command(chain.checkpoint, two_years, output), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+        command(chain.checkpoint, two_years, output), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )  # fmt: skip
     end = time.monotonic() + 120
     while not (tmp_path / "e-reforecasts").exists() and process.poll() is None and time.monotonic() < end:
         time.sleep(0.02)
-    process.kill()
+    os.killpg(process.pid, signal.SIGKILL)  # with the helper of anemoi-datasets, which would be left
     assert process.wait() == -9
     assert not output.exists()
     assert not (tmp_path / "e-reforecasts" / ROLL_OUTS[-1]).exists()

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -57,7 +58,7 @@ def start(folder, *options, **others):
     """Start the command; what it says goes to a file."""
     command = [sys.executable, "-m", "anemoi_ailand", "run", "run.yaml", *options]
     with (folder / "log.txt").open("a") as log:
-        return subprocess.Popen(command, cwd=folder, stdout=log, stderr=log, **others)
+        return subprocess.Popen(command, cwd=folder, stdout=log, stderr=log, start_new_session=True, **others)
 
 
 def ended(process):
@@ -74,7 +75,10 @@ def signalled(process, folder, number, after=1):
         assert time.monotonic() < end
         time.sleep(0.001)
     process.send_signal(number)
-    return process.wait(100.0)
+    code = process.wait(100.0)
+    with suppress(ProcessLookupError):  # the helper of anemoi-datasets, which is left by SIGKILL
+        os.killpg(process.pid, signal.SIGKILL)
+    return code
 
 
 def opened(path):
