@@ -20,6 +20,8 @@ from typing import Any
 
 import numpy as np
 
+from anemoi_ailand.rollout.durable import write_whole
+
 LOG = logging.getLogger(__name__)
 
 #: How a file begins, and the version of its form.
@@ -51,31 +53,16 @@ def write_restart(path: Path, header: Mapping[str, Any], arrays: Mapping[str, np
     content = json.dumps(dict(header)).encode() + b"\n" + buffer.getvalue()
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    first = f"{MAGIC} {hashlib.sha256(content).hexdigest()}\n".encode()
     try:
-        with temporary.open("wb") as file:
-            file.write(f"{MAGIC} {hashlib.sha256(content).hexdigest()}\n".encode())
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        write_whole(path, temporary, lambda file: file.writelines((first, content)))
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise type(error)(
             error.errno,
             f"The restart file '{path}' cannot be written: {error.strerror}. Its folder needs {len(content) / 1e6:.1f} "
             f"MB. What was there before is left. Make room, and go on from it",
         ) from error
-    sync_folder(path.parent)
     return path
-
-
-def sync_folder(folder: Path) -> None:
-    """Make names in a folder survive a crash of the machine."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def read_restart(path: Path, kind: str, checkpoint_sha256: str | None) -> tuple[dict[str, Any], dict[str, np.ndarray]]:

@@ -93,6 +93,7 @@ class LandForecasterRunner(Runner):
         # what `execute` sets and `run`, called by itself with states, does without
         self._stop, self._room = StopRequest(), (0, 0)
         self._leaves: list[Any] = []
+        self._ensemble: Ensemble | None = None
 
     @staticmethod
     def check_options(options: dict[str, Any]) -> None:
@@ -190,7 +191,7 @@ class LandForecasterRunner(Runner):
     ) -> Generator[dict[str, Any], None, None]:
         out = roll.step(values)
         members = len(roll.ensemble)
-        lat, lon = (start["latitudes"], start["longitudes"]) if members == 1 else self._rows
+        lat, lon = (start["latitudes"], start["longitudes"]) if members == 1 else roll.ensemble.places()
         state: dict[str, Any] = {
             "date": roll.date, "step": roll.number * STEP, "previous_step": (roll.number - 1) * STEP,
             "latitudes": lat, "longitudes": lon, "fields": self._fields(roll, out),
@@ -218,8 +219,7 @@ class LandForecasterRunner(Runner):
         where = (state["latitudes"], state["longitudes"])
         paths = [self._path, *self._further]
         networks = [BlockStep(load_step(p, self.device), options.threads, options.block_rows) for p in paths]
-        ensemble = Ensemble(options.ensemble or SINGLE, *where)
-        self._rows = ensemble.places()
+        ensemble, self._ensemble = self._members(where), None  # it changes with every step: another run has its own
         roll = RollOut(networks, ensemble, start, self._forcing_names(), state["date"], where, options.bad_forcing)
         if self._going_on is not None:
             there = self._going_on.arrays["state"].shape[0]
@@ -239,7 +239,7 @@ class LandForecasterRunner(Runner):
         self._room = self._check_room(where[0].size)  # here, before any output is opened
         if self.options.ensemble is None:
             return state
-        ensemble = Ensemble(self.options.ensemble, *where)
+        ensemble = self._members(where)
         known = {n: values[-1] for part in states for n, values in part.get("fields", {}).items()}
         order = self.tensor_handlers[self._dataset].metadata.variable_to_output_tensor_index
         names = [n for n in sorted(order, key=order.__getitem__) if n in states[0]["fields"]]
@@ -247,6 +247,12 @@ class LandForecasterRunner(Runner):
         fields = {n: members[n] if n in members else ensemble.static(known[n][None])[0] for n in state["fields"]}
         lat, lon = ensemble.places()
         return {**state, "fields": fields, "latitudes": lat, "longitudes": lon, "members": len(ensemble)}
+
+    def _members(self, where: tuple[np.ndarray, np.ndarray]) -> Ensemble:
+        """The members at the points of the run, made once for outputs and steps: random fields take time."""
+        if self._ensemble is None:
+            self._ensemble = Ensemble(self.options.ensemble or SINGLE, *where)
+        return self._ensemble
 
     def _check_room(self, n_points: int) -> tuple[int, int]:
         members = self.options.ensemble.members if self.options.ensemble else 1

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import cached_property
 
 import numpy as np
 
@@ -90,7 +91,11 @@ class Ensemble:
         return self._repeated(values).reshape(len(values), -1)
 
     def places(self) -> tuple[np.ndarray, np.ndarray]:
-        """Latitudes and longitudes of the rows, each of shape (member x point,)."""
+        """Latitudes and longitudes of the rows, each of shape (member x point,); always the same arrays."""
+        return self._places
+
+    @cached_property
+    def _places(self) -> tuple[np.ndarray, np.ndarray]:
         lat, lon = (np.tile(v, len(self)) for v in self._where)
         return lat, lon
 

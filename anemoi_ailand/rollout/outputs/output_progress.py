@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-import os
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -17,6 +16,7 @@ import numpy as np
 from anemoi.inference.types import FloatArray, IntArray
 
 from anemoi_ailand.constants import SAME_PLACE
+from anemoi_ailand.rollout.durable import write_whole
 from anemoi_ailand.rollout.outputs.output_frame import Block, Frame, date_of, hours_since_epoch
 from anemoi_ailand.rollout.outputs.period_means import PeriodMeans
 
@@ -182,21 +182,7 @@ class Progress:
 def save_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     """Write arrays to ``path`` so that it is there whole or not at all, whatever stops the machine."""
     partial = path.with_name(path.name + ".partial")
-    with partial.open("wb") as file:
-        np.savez(file, **arrays)  # type: ignore[arg-type]
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
-    sync(path.parent)
-
-
-def sync(path: Path) -> None:
-    """Wait until a file, or the names in a folder, are on disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    write_whole(path, partial, lambda file: np.savez(file, **arrays))  # type: ignore[arg-type]
 
 
 def _number(path: Path) -> int:
