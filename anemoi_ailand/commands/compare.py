@@ -37,7 +37,7 @@ class Compare(Command):
 
     def run(self, args: Namespace) -> None:
         """Compare and write the result."""
-        from anemoi_ailand.evaluation import compare  # slow to import
+        from anemoi_ailand.evaluation.comparison import compare  # slow to import
 
         compare(
             args.forecast,

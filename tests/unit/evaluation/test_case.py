@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from anemoi_ailand.evaluation import open_fields, prepare
+from anemoi_ailand.evaluation.case import prepare
+from anemoi_ailand.evaluation.inputs import open_fields
 
 
 def test_case_of_a_subset_in_another_order(write_forecast, reference_file, truth):

@@ -8,7 +8,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from anemoi_ailand.evaluation import open_fields, prepare
+from anemoi_ailand.evaluation.case import prepare
+from anemoi_ailand.evaluation.inputs import open_fields
 from anemoi_ailand.evaluation.case_figures import choose_sites, map_time, site_title
 
 
