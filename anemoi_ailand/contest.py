@@ -30,7 +30,7 @@ from anemoi_ailand.contest_training import (
     spent_on,
     train,
 )
-from anemoi_ailand.evaluate import check, period_of, plan, rolled_out
+from anemoi_ailand.workflows.evaluate import check, period_of, plan, rolled_out
 from anemoi_ailand.evaluation.climatology import Period
 from anemoi_ailand.evaluation.contest_entry import Entry
 from anemoi_ailand.evaluation.contest_figure import pareto_figure
@@ -39,7 +39,7 @@ from anemoi_ailand.evaluation.contest_settings import ContestSettings
 from anemoi_ailand.evaluation.contest_table import contest_table
 from anemoi_ailand.evaluation.folder import complete_folder
 from anemoi_ailand.evaluation.inputs import Fields, open_fields
-from anemoi_ailand.evaluation.jobs import Job
+from anemoi_ailand.workflows.planned_runs import Job
 from anemoi_ailand.evaluation.matching import ALL, HELD_OUT
 from anemoi_ailand.evaluation.records import DIGITS, json_text, records, stamp
 from anemoi_ailand.evaluation.settings import Settings

@@ -15,7 +15,7 @@ import numpy as np
 import scored_world as world
 import xarray as xr
 
-from anemoi_ailand import evaluate as module
+from anemoi_ailand.workflows import evaluate as module
 from anemoi_ailand.evaluation.settings import Settings
 from anemoi_ailand.source_code import ROLL_OUT, loaded_sha256
 from anemoi_ailand.variables import VARIABLES

@@ -30,7 +30,7 @@ class Evaluate(Command):
 
     def run(self, args: Namespace) -> None:
         """Evaluate and say where the report is."""
-        from anemoi_ailand.evaluate import evaluate  # slow to import
+        from anemoi_ailand.workflows.evaluate import evaluate  # slow to import
         from anemoi_ailand.evaluation.settings import read_settings
         from anemoi_ailand.resources import find
 

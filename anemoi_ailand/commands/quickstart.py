@@ -25,7 +25,7 @@ class Quickstart(Command):
 
     def run(self, args: Namespace) -> None:
         """Run the chain and say where the results are."""
-        from anemoi_ailand.quickstart import FULL, SMALLEST, quickstart
+        from anemoi_ailand.workflows.quickstart import FULL, SMALLEST, quickstart
 
         output = args.output or Path("build") / ("quickstart-smallest" if args.smallest else "quickstart")
         comparison = quickstart(output, SMALLEST if args.smallest else FULL, force=args.force)

@@ -27,7 +27,7 @@ class Stability(Command):
 
     def run(self, args: Namespace) -> None:
         """Run and say what was found."""
-        from anemoi_ailand.stability import stability  # slow to import
+        from anemoi_ailand.workflows.stability import stability  # slow to import
 
         folder = stability(
             args.checkpoint, args.dataset, args.output, years=args.years, start=args.start, end=args.end,

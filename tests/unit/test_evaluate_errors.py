@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from anemoi_ailand import evaluate as module
-from anemoi_ailand.evaluate import evaluate
+from anemoi_ailand.workflows import evaluate as module
+from anemoi_ailand.workflows.evaluate import evaluate
 
 
 @pytest.fixture(scope="module")

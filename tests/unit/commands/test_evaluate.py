@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from anemoi_ailand import evaluate as module
+from anemoi_ailand.workflows import evaluate as module
 from anemoi_ailand.__main__ import create_parser
 from anemoi_ailand.commands.evaluate import Evaluate
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from anemoi_ailand import quickstart as module
+from anemoi_ailand.workflows import quickstart as module
 from anemoi_ailand.commands.quickstart import Quickstart
 
 

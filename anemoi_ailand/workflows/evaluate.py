@@ -31,7 +31,7 @@ from anemoi_ailand.evaluation.climatology import WINDOW_DAYS, Period, climatolog
 from anemoi_ailand.evaluation.evaluation_figures import Evaluated, write_figures
 from anemoi_ailand.evaluation.folder import complete_folder
 from anemoi_ailand.evaluation.inputs import Fields, open_fields, span
-from anemoi_ailand.evaluation.jobs import (
+from anemoi_ailand.workflows.planned_runs import (
     Job,
     check_jobs,
     check_products,

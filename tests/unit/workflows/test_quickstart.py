@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from anemoi_ailand import quickstart as module
+from anemoi_ailand.workflows import quickstart as module
 from anemoi_ailand.evaluation.settings import read_settings
-from anemoi_ailand.quickstart import FULL, SMALLEST, TRAINING_PERIOD, quickstart
+from anemoi_ailand.workflows.quickstart import FULL, SMALLEST, TRAINING_PERIOD, quickstart
 from anemoi_ailand.resources import find
 
 

@@ -16,8 +16,8 @@ import scored_world
 import xarray as xr
 from station_files import LATITUDE, LONGITUDE, times_between, write_ismn
 
-from anemoi_ailand import evaluate as module
-from anemoi_ailand.evaluate import SCHEMA, evaluate, plan
+from anemoi_ailand.workflows import evaluate as module
+from anemoi_ailand.workflows.evaluate import SCHEMA, evaluate, plan
 from anemoi_ailand.evaluation import pairs, tidy
 from anemoi_ailand.evaluation.inputs import open_fields
 from anemoi_ailand.evaluation.settings import read_settings

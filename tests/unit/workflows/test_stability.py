@@ -11,8 +11,8 @@ import pytest
 import xarray as xr
 from years_case import CYCLE, changed, years
 
-from anemoi_ailand import stability as module
-from anemoi_ailand.stability import stability
+from anemoi_ailand.workflows import stability as module
+from anemoi_ailand.workflows.stability import stability
 
 
 class Cycle:

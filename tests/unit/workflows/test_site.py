@@ -11,11 +11,11 @@ import pytest
 import reforecast_case as case
 import xarray as xr
 
-from anemoi_ailand import site as module
+from anemoi_ailand.workflows import site as module
 from anemoi_ailand.data.points import PointReader
 from anemoi_ailand.evaluation.places import Place
 from anemoi_ailand.rollout import reforecast, stored_fields
-from anemoi_ailand.site import extract, site
+from anemoi_ailand.workflows.site import extract, site
 
 FILES = ["series.csv", "series.png", "site.json", "site.nc", "table.md"]
 #: Points 1 (20 S, 75 E) and 4 (70 N, 60 W) of the dataset, twice in other conventions, with an offset.

@@ -17,8 +17,8 @@ import pytest
 import scored_world as world
 import xarray as xr
 
-from anemoi_ailand.evaluation import jobs as module
-from anemoi_ailand.evaluation.jobs import (
+from anemoi_ailand.workflows import planned_runs as module
+from anemoi_ailand.workflows.planned_runs import (
     Job,
     check_jobs,
     check_products,
