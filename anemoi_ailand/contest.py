@@ -19,7 +19,7 @@ import pandas as pd
 import yaml
 
 from anemoi_ailand import __version__
-from anemoi_ailand.checksum import file_sha256
+from anemoi_ailand.support.checksum import file_sha256
 from anemoi_ailand.contest_training import (
     INFERENCE,
     differences,
@@ -37,7 +37,7 @@ from anemoi_ailand.evaluation.contest_figure import pareto_figure
 from anemoi_ailand.evaluation.contest_scores import contest_scores
 from anemoi_ailand.evaluation.contest_settings import ContestSettings
 from anemoi_ailand.evaluation.contest_table import contest_table
-from anemoi_ailand.evaluation.folder import complete_folder
+from anemoi_ailand.support.atomic_folder import complete_folder
 from anemoi_ailand.evaluation.inputs import Fields, open_fields
 from anemoi_ailand.workflows.planned_runs import Job
 from anemoi_ailand.evaluation.matching import ALL, HELD_OUT
@@ -47,7 +47,7 @@ from anemoi_ailand.evaluation.style import save
 from anemoi_ailand.evaluation.sums import collect
 from anemoi_ailand.model.cost import cost_of
 from anemoi_ailand.rollout.checkpoint import load_step
-from anemoi_ailand.source_code import ROLL_OUT, loaded_sha256
+from anemoi_ailand.support.code_version import ROLL_OUT, loaded_sha256
 
 LOG = logging.getLogger(__name__)
 

@@ -28,11 +28,11 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from anemoi_ailand import __version__
-from anemoi_ailand.configuration import plain_name
+from anemoi_ailand.support.configuration import plain_name
 from anemoi_ailand.evaluation.contest_settings import ContestSettings, Stage
-from anemoi_ailand.resources import listing
-from anemoi_ailand.source_code import CLOSED, training_sha256
-from anemoi_ailand.stages import remove, run_logged
+from anemoi_ailand.support.packaged import listing
+from anemoi_ailand.support.code_version import CLOSED, training_sha256
+from anemoi_ailand.support.subprocesses import remove, run_logged
 
 LOG = logging.getLogger(__name__)
 

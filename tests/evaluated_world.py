@@ -17,7 +17,7 @@ import xarray as xr
 
 from anemoi_ailand.workflows import evaluate as module
 from anemoi_ailand.evaluation.settings import Settings
-from anemoi_ailand.source_code import ROLL_OUT, loaded_sha256
+from anemoi_ailand.support.code_version import ROLL_OUT, loaded_sha256
 from anemoi_ailand.variables import VARIABLES
 
 #: A protocol A and B that take a second: nine starts, two days; six weeks.

@@ -13,7 +13,7 @@ from pathlib import Path
 import netCDF4
 import numpy as np
 
-from anemoi_ailand.resources import folder
+from anemoi_ailand.support.packaged import folder
 from anemoi_ailand.variables import VARIABLES
 
 STEP = timedelta(hours=6)

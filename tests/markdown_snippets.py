@@ -91,7 +91,7 @@ def _parses(module: str) -> Callable[[list[str]], None]:
 
 def _check_ailand(arguments: list[str]) -> None:
     """The parser takes the arguments, and a recipe or configuration that is named is there."""
-    from anemoi_ailand.resources import find
+    from anemoi_ailand.support.packaged import find
 
     _parses("anemoi_ailand.__main__")(arguments)
     words = [a for a in arguments if not a.startswith("-")]

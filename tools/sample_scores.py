@@ -21,7 +21,7 @@ from anemoi.inference.runners import create_runner
 from anemoi_ailand.constants import STEP_HOURS
 from anemoi_ailand.data.reader import open_reader
 from anemoi_ailand.evaluation.bootstrap import resamples, rmse_interval
-from anemoi_ailand.resources import find, folder
+from anemoi_ailand.support.packaged import find, folder
 from anemoi_ailand.variables import VARIABLES
 
 STARTS = tuple(datetime(2022, month, 1) for month in range(1, 13))

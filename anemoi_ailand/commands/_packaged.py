@@ -14,7 +14,7 @@ from pathlib import Path
 
 from anemoi.utils.cli import Command
 
-from anemoi_ailand.resources import find, listing
+from anemoi_ailand.support.packaged import find, listing
 
 #: What the header of every packaged YAML answers.
 HEADER_FIELDS = ("What", "Needs", "Gives", "Check")

@@ -44,7 +44,7 @@ class Contest(Command):
 
 def _path(config: str) -> Path:
     """The file, or else the packaged configuration of this name."""
-    from anemoi_ailand.resources import listing
+    from anemoi_ailand.support.packaged import listing
 
     packaged = listing("configs").get(f"contest/{config}")
     return packaged if packaged is not None and not Path(config).exists() else Path(config)

@@ -32,7 +32,7 @@ class Evaluate(Command):
         """Evaluate and say where the report is."""
         from anemoi_ailand.workflows.evaluate import evaluate  # slow to import
         from anemoi_ailand.evaluation.settings import read_settings
-        from anemoi_ailand.resources import find
+        from anemoi_ailand.support.packaged import find
 
         config, options = given_options(args, NAMED)
         path = Path(config) if config else find("configs", "evaluation/evaluate")

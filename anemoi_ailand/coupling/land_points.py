@@ -17,7 +17,7 @@ from scipy.spatial import cKDTree
 from torch import Tensor
 
 from anemoi_ailand.constants import SAME_PLACE
-from anemoi_ailand.rollout.outputs.output_options import check_known
+from anemoi_ailand.support.options import check_known
 
 LOG = logging.getLogger(__name__)
 

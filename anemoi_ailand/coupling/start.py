@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from anemoi_ailand.rollout.land_state import LandState
-from anemoi_ailand.rollout.outputs.output_options import check_known
+from anemoi_ailand.support.options import check_known
 from anemoi_ailand.rollout.stepper import LandStepper
 from anemoi_ailand.rollout.stored_fields import StoredFields
 

@@ -221,7 +221,7 @@ def _midnight(date: datetime) -> datetime:
 def _point_id(path: str | None, n_points: int) -> np.ndarray:
     if path is None:
         return np.arange(n_points)
-    from anemoi_ailand.resources import expand
+    from anemoi_ailand.support.packaged import expand
 
     ids = np.loadtxt(expand(path), dtype="i8", ndmin=1)
     if len(ids) != n_points:

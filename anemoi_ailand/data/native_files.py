@@ -18,7 +18,7 @@ from pathlib import Path
 import netCDF4
 import numpy as np
 
-from anemoi_ailand.data.coordinates import apart
+from anemoi_ailand.support.sphere import apart
 from anemoi_ailand.data.netcdf import filled, open_file, read_records, times
 
 LOG = logging.getLogger(__name__)

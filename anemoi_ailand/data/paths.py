@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from anemoi_ailand.resources import expand
+from anemoi_ailand.support.packaged import expand
 
 #: Endings of files that accompany data and hold none.
 NOT_DATA = {".md", ".txt", ".py", ".yaml", ".json", ".idx", ".nml"}

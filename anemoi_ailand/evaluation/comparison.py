@@ -22,7 +22,7 @@ from anemoi_ailand.evaluation.baselines import CLIMATOLOGY, EMULATOR, MODELS, PE
 from anemoi_ailand.evaluation.case import Case, prepare
 from anemoi_ailand.evaluation.case_figures import write_figures
 from anemoi_ailand.evaluation.climatology import SLOTS, WINDOW_DAYS, climatology, climatology_at
-from anemoi_ailand.evaluation.folder import complete_folder
+from anemoi_ailand.support.atomic_folder import complete_folder
 from anemoi_ailand.evaluation.inputs import Fields, open_fields
 from anemoi_ailand.evaluation.matching import ALL
 from anemoi_ailand.evaluation.table import best_model, markdown_table

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
-from anemoi_ailand.configuration import HomePath, Strict, plain_name, read_configuration
+from anemoi_ailand.support.configuration import HomePath, Strict, plain_name, read_configuration
 from anemoi_ailand.evaluation.baselines import CLIMATOLOGY, PERSISTENCE, REFERENCE
 from anemoi_ailand.evaluation.settings import Climatology, PeriodSettings, ProtocolA, Settings
 
@@ -146,6 +146,6 @@ def read_contest(path: Path | None, overrides: Sequence[str] = ()) -> ContestSet
     Raises
     ------
     FileNotFoundError, ValueError
-        As :func:`~anemoi_ailand.configuration.read_configuration`.
+        As :func:`~anemoi_ailand.support.configuration.read_configuration`.
     """
     return read_configuration(path, overrides, ContestSettings, "contest/reference")

@@ -18,7 +18,7 @@ import pandas as pd
 import xarray as xr
 from matplotlib.figure import Figure
 
-from anemoi_ailand.configuration import plain_name
+from anemoi_ailand.support.configuration import plain_name
 from anemoi_ailand.evaluation.budgets import Budgets
 from anemoi_ailand.evaluation.case import Case
 from anemoi_ailand.evaluation.case_figures import choose_sites, map_time, site_title

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, field_validator, model_validator
 
-from anemoi_ailand.configuration import HomePath, Strict, plain_name, read_configuration
+from anemoi_ailand.support.configuration import HomePath, Strict, plain_name, read_configuration
 from anemoi_ailand.rollout.pretrained import checkpoint_path
 from anemoi_ailand.variables import variable
 
@@ -133,6 +133,6 @@ def read_settings(path: Path | None, overrides: Sequence[str] = ()) -> Settings:
     Raises
     ------
     FileNotFoundError, ValueError
-        As :func:`~anemoi_ailand.configuration.read_configuration`.
+        As :func:`~anemoi_ailand.support.configuration.read_configuration`.
     """
     return read_configuration(path, overrides, Settings, "evaluation/evaluate")

@@ -27,7 +27,7 @@ from anemoi_ailand.rollout.loop import RollOut
 from anemoi_ailand.rollout.read_ahead import ReadAhead
 from anemoi_ailand.rollout.runner import LandForecasterRunner
 from anemoi_ailand.rollout.stored_fields import StoredFields
-from anemoi_ailand.rollout.threads import usable_processors
+from anemoi_ailand.support.processors import usable_processors
 
 LOG = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from anemoi_ailand.rollout.checkpoint import LandStep
-from anemoi_ailand.rollout.threads import usable_processors
+from anemoi_ailand.support.processors import usable_processors
 from anemoi_ailand.rollout.traced import traced
 
 LOG = logging.getLogger(__name__)

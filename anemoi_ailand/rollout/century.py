@@ -23,7 +23,7 @@ from anemoi_ailand.rollout.sweep import advance, on_device, step_places
 from anemoi_ailand.rollout.traced import traced
 from anemoi_ailand.rollout.year_statistics import YearStatistics
 from anemoi_ailand.rollout.years_file import YearsFile
-from anemoi_ailand.source_code import ROLL_OUT, loaded_sha256
+from anemoi_ailand.support.code_version import ROLL_OUT, loaded_sha256
 
 LOG = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ import torch
 from anemoi.inference.checkpoint import Checkpoint
 from torch import Tensor
 
-from anemoi_ailand.checksum import file_sha256
+from anemoi_ailand.support.checksum import file_sha256
 from anemoi_ailand.rollout.checks import check_task
 from anemoi_ailand.rollout.pretrained import checkpoint_path, pretrained_names
 from anemoi_ailand.rollout.steady import filled_rows, make_steady

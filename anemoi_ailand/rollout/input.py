@@ -18,7 +18,7 @@ from anemoi.inference.input import Input
 from anemoi.inference.types import FloatArray, State
 
 from anemoi_ailand.data.reader import Reader, open_reader
-from anemoi_ailand.rollout.file_lock import NETCDF_LOCK
+from anemoi_ailand.support.netcdf_lock import NETCDF_LOCK
 from anemoi_ailand.rollout.read_ahead import ReadAhead
 from anemoi_ailand.rollout.start_values import Made, check_defaults, plan
 from anemoi_ailand.variables import START, variable

@@ -14,7 +14,7 @@ from typing import Any
 
 from anemoi_ailand.constants import STEP_HOURS
 from anemoi_ailand.rollout.loop import RollOut
-from anemoi_ailand.rollout.outputs.full_disk import free_bytes
+from anemoi_ailand.support.disk_errors import free_bytes
 from anemoi_ailand.rollout.outputs.land_output import LandOutput
 
 #: Outputs of anemoi-inference that keep nothing, so that there is nothing to go on with.

@@ -15,8 +15,8 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from anemoi_ailand.checksum import file_sha256
-from anemoi_ailand.resources import folder
+from anemoi_ailand.support.checksum import file_sha256
+from anemoi_ailand.support.packaged import folder
 
 LOG = logging.getLogger(__name__)
 

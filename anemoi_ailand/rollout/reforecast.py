@@ -20,7 +20,7 @@ from anemoi_ailand.rollout.checkpoint import LandStep, known_by, load_step
 from anemoi_ailand.rollout.reforecast_file import CHUNK_SIZE, Layout, ReforecastFile
 from anemoi_ailand.rollout.stored_fields import StoredFields
 from anemoi_ailand.rollout.sweep import sweep
-from anemoi_ailand.source_code import ROLL_OUT, loaded_sha256
+from anemoi_ailand.support.code_version import ROLL_OUT, loaded_sha256
 
 LOG = logging.getLogger(__name__)
 

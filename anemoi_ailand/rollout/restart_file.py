@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from anemoi_ailand.rollout.durable import write_whole
+from anemoi_ailand.support.atomic_file import write_whole
 
 LOG = logging.getLogger(__name__)
 

@@ -16,8 +16,8 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import ValidationError
 
-from anemoi_ailand.configuration import mistakes
-from anemoi_ailand.resources import find
+from anemoi_ailand.support.configuration import mistakes
+from anemoi_ailand.support.packaged import find
 from anemoi_ailand.rollout.run_options import whole_steps
 
 #: The runner that dry runs and restarts are of.

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from anemoi.utils.dates import as_timedelta
 from pydantic import BeforeValidator, Field, model_validator
 
-from anemoi_ailand.configuration import HomePath, Strict, checked
+from anemoi_ailand.support.configuration import HomePath, Strict, checked
 from anemoi_ailand.constants import STEP_HOURS
 
 STEP = datetime.timedelta(hours=STEP_HOURS)

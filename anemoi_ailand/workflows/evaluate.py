@@ -21,15 +21,15 @@ import pandas as pd
 import yaml
 
 from anemoi_ailand import __version__
-from anemoi_ailand.checksum import file_sha256
-from anemoi_ailand.configuration import plain_name
+from anemoi_ailand.support.checksum import file_sha256
+from anemoi_ailand.support.configuration import plain_name
 from anemoi_ailand.constants import STEP_HOURS
 from anemoi_ailand.evaluation.budgets import Budgets, budgets
 from anemoi_ailand.evaluation.case import Case, prepare
 from anemoi_ailand.evaluation.case_figures import map_time
 from anemoi_ailand.evaluation.climatology import WINDOW_DAYS, Period, climatology_period
 from anemoi_ailand.evaluation.evaluation_figures import Evaluated, write_figures
-from anemoi_ailand.evaluation.folder import complete_folder
+from anemoi_ailand.support.atomic_folder import complete_folder
 from anemoi_ailand.evaluation.inputs import Fields, open_fields, span
 from anemoi_ailand.workflows.planned_runs import (
     Job,

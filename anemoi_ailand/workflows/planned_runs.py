@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from anemoi_ailand.checksum import file_sha256
-from anemoi_ailand.configuration import plain_name
+from anemoi_ailand.support.checksum import file_sha256
+from anemoi_ailand.support.configuration import plain_name
 from anemoi_ailand.constants import STEP_HOURS
 from anemoi_ailand.evaluation.alignment import align
 from anemoi_ailand.evaluation.climatology import Period, climatology_period
@@ -23,7 +23,7 @@ from anemoi_ailand.evaluation.observations.station_match import match_stations
 from anemoi_ailand.evaluation.observations.stations import Station
 from anemoi_ailand.evaluation.products_file import LEAST_YEARS
 from anemoi_ailand.evaluation.reforecasts import Reforecast, open_reforecast
-from anemoi_ailand.source_code import ROLL_OUT, loaded_sha256
+from anemoi_ailand.support.code_version import ROLL_OUT, loaded_sha256
 
 LOG = logging.getLogger(__name__)
 

@@ -15,8 +15,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from anemoi_ailand.resources import find
-from anemoi_ailand.stages import remove, run_logged
+from anemoi_ailand.support.packaged import find
+from anemoi_ailand.support.subprocesses import remove, run_logged
 
 LOG = logging.getLogger(__name__)
 

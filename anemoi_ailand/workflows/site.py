@@ -27,7 +27,7 @@ from anemoi_ailand import __version__
 from anemoi_ailand.constants import STEP_HOURS
 from anemoi_ailand.data.points_file import write_points
 from anemoi_ailand.evaluation.figures_site import site_figure
-from anemoi_ailand.evaluation.folder import complete_folder
+from anemoi_ailand.support.atomic_folder import complete_folder
 from anemoi_ailand.evaluation.places import WITHIN, Found, Place, find_points
 from anemoi_ailand.evaluation.records import DIGITS, json_text, records, stamp
 from anemoi_ailand.evaluation.site_series import (
@@ -39,14 +39,14 @@ from anemoi_ailand.evaluation.site_series import (
     site_table,
 )
 from anemoi_ailand.evaluation.style import save
-from anemoi_ailand.resources import find
+from anemoi_ailand.support.packaged import find
 from anemoi_ailand.rollout.checkpoint import known_by, load_step
 from anemoi_ailand.rollout.period import period
 from anemoi_ailand.rollout.pretrained import DEFAULT
 from anemoi_ailand.rollout.reforecast import reforecast
 from anemoi_ailand.rollout.reforecast_file import provenance
 from anemoi_ailand.rollout.stored_fields import StoredFields
-from anemoi_ailand.stages import run_logged
+from anemoi_ailand.support.subprocesses import run_logged
 from anemoi_ailand.variables import VARIABLES, Role, variable
 
 LOG = logging.getLogger(__name__)

@@ -18,7 +18,7 @@ import xarray as xr
 
 from anemoi_ailand import __version__
 from anemoi_ailand.evaluation.figures_stability import storage_figure, temperature_figure
-from anemoi_ailand.evaluation.folder import complete_folder
+from anemoi_ailand.support.atomic_folder import complete_folder
 from anemoi_ailand.evaluation.records import DIGITS, json_text
 from anemoi_ailand.evaluation.stability import Verdict, check_length, judge
 from anemoi_ailand.evaluation.stability_text import SCHEMA, stability_record, stability_table

@@ -6,7 +6,7 @@
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.plugins.search_path_plugin import SearchPathPlugin
 
-from anemoi_ailand.resources import folder
+from anemoi_ailand.support.packaged import folder
 
 
 class AilandSearchPath(SearchPathPlugin):

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from anemoi_ailand.resources import find
+from anemoi_ailand.support.packaged import find
 
 #: Period of the small dataset: long enough for rain, snow and a growing leaf area.
 START, END, TRAINED_UNTIL = "2020-03-01T00:00:00", "2020-05-31T18:00:00", "2020-04-30T18:00:00"

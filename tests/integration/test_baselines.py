@@ -11,7 +11,7 @@ import torch
 from integration.conftest import anemoi
 
 from anemoi_ailand.model.networks import NETWORKS
-from anemoi_ailand.resources import listing
+from anemoi_ailand.support.packaged import listing
 from anemoi_ailand.rollout.checkpoint import load_step
 
 pytestmark = pytest.mark.slow

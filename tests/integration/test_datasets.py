@@ -16,7 +16,7 @@ import zarr
 from anemoi.datasets import open_dataset
 
 from anemoi_ailand.data.reader import open_reader
-from anemoi_ailand.resources import find, folder
+from anemoi_ailand.support.packaged import find, folder
 from anemoi_ailand.variables import VARIABLES
 
 VARIABLES_OF_TEST = ["swvl1", "sd", "avg_t", "2t", "insolation", "cvl", "point_id", "held_out", "climate_class"]

@@ -19,7 +19,7 @@ import torch
 
 from anemoi_ailand.data.reader import open_reader
 from anemoi_ailand.data.sun import COMPUTED
-from anemoi_ailand.resources import folder
+from anemoi_ailand.support.packaged import folder
 from anemoi_ailand.rollout.checkpoint import load_step
 from anemoi_ailand.rollout.export import onnx_export
 from anemoi_ailand.rollout.export.host_step import HostStep

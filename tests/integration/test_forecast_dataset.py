@@ -16,7 +16,7 @@ import xarray as xr
 import yaml
 from forecast_dataset import START
 
-from anemoi_ailand.resources import find
+from anemoi_ailand.support.packaged import find
 
 pytestmark = pytest.mark.slow
 

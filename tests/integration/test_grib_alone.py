@@ -16,7 +16,7 @@ import pytest
 import yaml
 from grib_writer import Archive, Grid, sample, stamps
 
-from anemoi_ailand.resources import find
+from anemoi_ailand.support.packaged import find
 
 pytestmark = pytest.mark.slow
 

@@ -19,7 +19,7 @@ from anemoi.datasets import open_dataset
 from grib_writer import Archive, Grid, sample, stamps
 
 from anemoi_ailand.data.reader import Reader
-from anemoi_ailand.resources import find
+from anemoi_ailand.support.packaged import find
 from anemoi_ailand.variables import VARIABLES, Time
 
 DATES = stamps(datetime(2020, 4, 1), 7)

@@ -14,7 +14,7 @@ import xarray as xr
 import yaml
 from installed_wheel import ROOT, Installation, build, install
 
-from anemoi_ailand.resources import listing
+from anemoi_ailand.support.packaged import listing
 
 pytestmark = pytest.mark.slow
 
@@ -69,7 +69,7 @@ def test_script_is_installed(installed: Installation) -> None:
 
 def test_sample_is_found(installed: Installation) -> None:
     """``$AILAND_SAMPLE`` leads into the wheel."""
-    sample = Path(installed.code("from anemoi_ailand.resources import expand; print(expand('$AILAND_SAMPLE'))"))
+    sample = Path(installed.code("from anemoi_ailand.support.packaged import expand; print(expand('$AILAND_SAMPLE'))"))
     assert sample.is_relative_to(installed.python.parents[1])
     assert any(sample.rglob("*.nc"))
 

@@ -16,7 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 from pydantic import ValidationError
 from yaml_names import METHODS, check_header, check_names_and_roles, lists_of_variables, walk
 
-from anemoi_ailand.resources import listing
+from anemoi_ailand.support.packaged import listing
 from anemoi_ailand.variables import VARIABLES
 
 CONFIGS = pytest.mark.parametrize("path", listing("configs").values(), ids=listing("configs"))

@@ -17,7 +17,7 @@ from anemoi_ailand.contest import SCHEMA, contest
 from anemoi_ailand.evaluation.contest_settings import ContestSettings
 from anemoi_ailand.evaluation.settings import read_settings
 from anemoi_ailand.model.cost import Cost
-from anemoi_ailand.source_code import TRAINING, code_sha256
+from anemoi_ailand.support.code_version import TRAINING, code_sha256
 
 
 @pytest.fixture(scope="module")

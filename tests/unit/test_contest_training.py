@@ -12,8 +12,8 @@ import pytest
 from anemoi_ailand import contest_training as module
 from anemoi_ailand.contest_training import FINISHED, fingerprints, finished, folder_of, point_steps, spent_on, train
 from anemoi_ailand.evaluation.contest_settings import ContestSettings, Stage
-from anemoi_ailand.resources import find
-from anemoi_ailand.stages import Spent
+from anemoi_ailand.support.packaged import find
+from anemoi_ailand.support.subprocesses import Spent
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import yaml
 from yaml_names import check_header, check_names_and_roles
 
 from anemoi_ailand.constants import STEP_HOURS
-from anemoi_ailand.resources import listing
+from anemoi_ailand.support.packaged import listing
 
 RECIPES = pytest.mark.parametrize("path", listing("recipes").values(), ids=listing("recipes"))
 

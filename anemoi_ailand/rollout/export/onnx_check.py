@@ -25,7 +25,7 @@ import torch
 
 from anemoi_ailand.data.reader import open_reader
 from anemoi_ailand.data.sun import COMPUTED, compute
-from anemoi_ailand.resources import folder
+from anemoi_ailand.support.packaged import folder
 from anemoi_ailand.rollout.export.host_step import PLACE_TIME, HostStep
 
 #: Largest relative difference.

@@ -21,7 +21,7 @@ import netCDF4
 import numpy as np
 from anemoi.utils.dates import as_timedelta
 
-from anemoi_ailand.rollout.file_lock import NETCDF_LOCK
+from anemoi_ailand.support.netcdf_lock import NETCDF_LOCK
 from anemoi_ailand.rollout.outputs.grib_grid import AUTO, UNSTRUCTURED, check_grid, grid_of
 from anemoi_ailand.rollout.outputs.grib_message import (
     ACCUMULATED,

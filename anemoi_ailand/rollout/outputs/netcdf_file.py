@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from netCDF4 import Dataset
 
-from anemoi_ailand.rollout.file_lock import NETCDF_LOCK
+from anemoi_ailand.support.netcdf_lock import NETCDF_LOCK
 from anemoi_ailand.rollout.outputs.output_chunks import Chunks
 from anemoi_ailand.rollout.outputs.output_columns import Column
 from anemoi_ailand.rollout.outputs.output_frame import EPOCH, Block, Frame, date_of, hours_since_epoch

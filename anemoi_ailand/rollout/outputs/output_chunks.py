@@ -10,7 +10,7 @@ from math import prod
 from typing import Any
 
 from anemoi_ailand.rollout.outputs.output_frame import Frame
-from anemoi_ailand.rollout.outputs.output_options import one_mapping
+from anemoi_ailand.support.options import one_mapping
 
 MAP, SERIES = "map", "series"
 LAYOUTS = (MAP, SERIES)

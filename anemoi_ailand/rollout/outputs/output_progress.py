@@ -16,7 +16,7 @@ import numpy as np
 from anemoi.inference.types import FloatArray, IntArray
 
 from anemoi_ailand.constants import SAME_PLACE
-from anemoi_ailand.rollout.durable import write_whole
+from anemoi_ailand.support.atomic_file import write_whole
 from anemoi_ailand.rollout.outputs.output_frame import Block, Frame, date_of, hours_since_epoch
 from anemoi_ailand.rollout.outputs.period_means import PeriodMeans
 

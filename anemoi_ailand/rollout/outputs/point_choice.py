@@ -12,7 +12,7 @@ import numpy as np
 from anemoi.inference.types import FloatArray, IntArray
 
 from anemoi_ailand.constants import SAME_PLACE
-from anemoi_ailand.rollout.outputs.output_options import one_mapping
+from anemoi_ailand.support.options import one_mapping
 
 LOG = logging.getLogger(__name__)
 

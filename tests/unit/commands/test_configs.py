@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from anemoi_ailand.resources import find, listing
+from anemoi_ailand.support.packaged import find, listing
 
 
 def test_list_names_every_file(ailand: Callable) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from anemoi_ailand import resources
+from anemoi_ailand.support import packaged as resources
 from anemoi_ailand.commands._packaged import PackagedCommand, copy, header, table
 
 TEXT = """# What:  train the emulator,

@@ -17,7 +17,7 @@ from anemoi_ailand.constants import SOIL_LAYER_THICKNESS, WATER_DENSITY
 from anemoi_ailand.data.native import NativeReader
 from anemoi_ailand.data.paths import resolve
 from anemoi_ailand.data.reader import STEP, open_reader
-from anemoi_ailand.resources import folder
+from anemoi_ailand.support.packaged import folder
 from anemoi_ailand.variables import VARIABLES, Time
 
 NATIVE = folder("sample") / "native"

@@ -14,7 +14,7 @@ from land_files import native_copy, spoil
 
 from anemoi_ailand.data.native_files import Series, role, scan
 from anemoi_ailand.data.paths import resolve
-from anemoi_ailand.resources import folder
+from anemoi_ailand.support.packaged import folder
 
 NATIVE = folder("sample") / "native"
 

@@ -15,7 +15,7 @@ from land_files import FIRST, STEP, ramp, spoil, stamps, write_land
 
 from anemoi_ailand.data.points import PointReader
 from anemoi_ailand.data.reader import MARKS, open_reader
-from anemoi_ailand.resources import folder
+from anemoi_ailand.support.packaged import folder
 from anemoi_ailand.variables import VARIABLES, names
 
 

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from anemoi_ailand import resources
+from anemoi_ailand.support import packaged as resources
 from anemoi_ailand.evaluation import inputs
 from anemoi_ailand.evaluation.budgets import COLUMNS, LAND, WET_OR_URBAN, Budgets, budgets
 from anemoi_ailand.evaluation.inputs import Fields
@@ -171,7 +171,7 @@ def test_record_is_json(world: Callable) -> None:
 @pytest.fixture(scope="module")
 def sample() -> tuple[np.ndarray, dict[str, np.ndarray], dict[str, np.ndarray]]:
     """Times, fields and constants of a year of the packaged sample, by dataset name."""
-    folder = Path(resources.__file__).parent / "sample"
+    folder = resources.folder("sample")
     with xr.open_dataset(folder / "ecland_2021.nc") as data, xr.open_dataset(folder / "static.nc") as static:
         values = {v.name: data[v.reference].values for v in VARIABLES.values() if v.reference in data}
         values["avg_tprate"] = (data["Rainf"] + data["Snowf"]).values

@@ -12,7 +12,7 @@ import pytest
 
 from anemoi_ailand.evaluation.contest_settings import ContestSettings, read_contest
 from anemoi_ailand.evaluation.settings import PeriodSettings
-from anemoi_ailand.resources import find
+from anemoi_ailand.support.packaged import find
 
 TWO = {"A": {"checkpoint": "a.ckpt"}, "B": {"stages": [{"config": "ailand"}]}}
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from anemoi_ailand.evaluation.settings import LEAD_DAYS, Settings, plain_name, read_settings
-from anemoi_ailand.resources import find
+from anemoi_ailand.support.packaged import find
 
 
 def written(tmp_path, text):

@@ -13,7 +13,7 @@ import xarray as xr
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from anemoi_ailand import resources
+from anemoi_ailand.support import packaged as resources
 from anemoi_ailand.physics import budgets as b
 
 rates = st.floats(0.0, 1e-3)
@@ -23,7 +23,7 @@ temperatures = st.floats(230.0, 310.0)
 @pytest.fixture(scope="module")
 def ecland() -> xr.Dataset:
     """Output of ecLand for 2021 at the points of the packaged sample without lake or urban cover."""
-    folder = Path(resources.__file__).parent / "sample"
+    folder = resources.folder("sample")
     static = xr.open_dataset(folder / "static.nc")
     land = np.flatnonzero((static["clim_clake"] <= 0) & (static["clim_cu"] <= 0))
     with xr.open_dataset(folder / "ecland_2021.nc") as data:

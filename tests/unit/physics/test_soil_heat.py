@@ -25,7 +25,7 @@ from anemoi_ailand.physics.soil_heat import (
     layer_conductance,
     mean_heat_capacity,
 )
-from anemoi_ailand.resources import folder
+from anemoi_ailand.support.packaged import folder
 
 DEPTH = torch.tensor(SOIL_LAYER_THICKNESS, dtype=torch.float64)
 

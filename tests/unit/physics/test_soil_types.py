@@ -11,7 +11,7 @@ import pytest
 
 from anemoi_ailand.physics import soil_types
 from anemoi_ailand.physics.soil_types import soil_parameters
-from anemoi_ailand.resources import folder
+from anemoi_ailand.support.packaged import folder
 
 
 @pytest.fixture

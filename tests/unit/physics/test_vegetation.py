@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from anemoi_ailand.physics.vegetation import leaf_area, vegetation_parameters
-from anemoi_ailand.resources import folder
+from anemoi_ailand.support.packaged import folder
 
 
 @pytest.fixture

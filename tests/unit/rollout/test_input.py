@@ -14,7 +14,7 @@ from grib_writer import Archive, Grid, files, points
 from land_files import FIRST, STEP, ramp, stamps, write_land
 
 from anemoi_ailand.rollout import input as under_test
-from anemoi_ailand.rollout.file_lock import NETCDF_LOCK
+from anemoi_ailand.support.netcdf_lock import NETCDF_LOCK
 from anemoi_ailand.rollout.input import EcLandInput
 
 N_DATES, N_POINTS = 9, 3

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from anemoi_ailand import resources
+from anemoi_ailand.support import packaged as resources
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ import ast
 
 import pytest
 
-from anemoi_ailand import source_code as module
-from anemoi_ailand.source_code import (
+from anemoi_ailand.support import code_version as module
+from anemoi_ailand.support.code_version import (
     CLOSED_STEP,
     ROLL_OUT,
     TRAINING,

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from anemoi_ailand.data.coordinates import apart, check_places
+from anemoi_ailand.support.sphere import apart, check_places
 
 EAST = np.array([0.0, 90.0, 180.0, 350.0, 359.9999])
 

@@ -9,7 +9,7 @@ import netCDF4
 import numpy as np
 from output_case import made, state
 
-from anemoi_ailand.rollout.file_lock import NETCDF_LOCK
+from anemoi_ailand.support.netcdf_lock import NETCDF_LOCK
 
 
 def test_writer_waits_for_a_reader(tmp_path):

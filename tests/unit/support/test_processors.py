@@ -5,7 +5,7 @@
 
 import pytest
 
-from anemoi_ailand.rollout import threads
+from anemoi_ailand.support import processors as threads
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import os
 from difflib import get_close_matches
 from pathlib import Path
 
-_PACKAGE = Path(__file__).resolve().parent
+_PACKAGE = Path(__file__).resolve().parents[1]
 
 #: Environment variable that recipes use for the packaged sample; set by :func:`expand` unless the user has set it.
 SAMPLE_VARIABLE = "AILAND_SAMPLE"

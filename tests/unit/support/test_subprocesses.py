@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from anemoi_ailand.stages import remove, run_logged
+from anemoi_ailand.support.subprocesses import remove, run_logged
 
 
 def test_a_failed_command_names_its_log(tmp_path):

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from anemoi_ailand.rollout.outputs import full_disk
-from anemoi_ailand.rollout.outputs.full_disk import check_folder, free_bytes, writing
+from anemoi_ailand.support import disk_errors as full_disk
+from anemoi_ailand.support.disk_errors import check_folder, free_bytes, writing
 
 
 def test_full_disk_is_named(tmp_path):

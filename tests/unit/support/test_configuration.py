@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from anemoi_ailand.configuration import HomePath, Strict, checked, mistakes, plain_name, read_configuration
+from anemoi_ailand.support.configuration import HomePath, Strict, checked, mistakes, plain_name, read_configuration
 
 
 class Inner(Strict):

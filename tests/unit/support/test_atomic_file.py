@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from anemoi_ailand.rollout.durable import sync, write_whole
+from anemoi_ailand.support.atomic_file import sync, write_whole
 
 
 def test_file_and_folder_are_forced_to_disk_in_order(tmp_path, monkeypatch):

@@ -6,7 +6,7 @@
 import pytest
 
 from anemoi_ailand.rollout.outputs.netcdf_output import LandNetCDFOutput
-from anemoi_ailand.rollout.outputs.output_options import check_known, one_mapping, options_of
+from anemoi_ailand.support.options import check_known, one_mapping, options_of
 
 
 def test_options_of_a_class_and_its_bases():

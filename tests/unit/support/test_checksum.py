@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from anemoi_ailand.checksum import file_sha256
+from anemoi_ailand.support.checksum import file_sha256
 
 
 def test_checksum_is_that_of_the_standard(tmp_path: Path) -> None:

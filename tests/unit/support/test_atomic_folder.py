@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from anemoi_ailand.evaluation.folder import complete_folder
+from anemoi_ailand.support.atomic_folder import complete_folder
 
 
 def test_folder_appears_when_complete(tmp_path):
