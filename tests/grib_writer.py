@@ -13,7 +13,7 @@ import eccodes
 import numpy as np
 import pytest
 
-from anemoi_ailand.data.grib import GribReader
+from anemoi_ailand.data.grib.grib_reader import GribReader
 from anemoi_ailand.data.reader import Reader, open_reader
 
 BITS = 24

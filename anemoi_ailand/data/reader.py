@@ -20,7 +20,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 
 from anemoi_ailand.constants import STEP_HOURS
-from anemoi_ailand.data import paths
+from anemoi_ailand.data.files import paths
 from anemoi_ailand.variables import VARIABLES, Time
 
 LOG = logging.getLogger(__name__)
@@ -126,15 +126,15 @@ def open_reader(
     layout = detect_layout(files) if layout == "auto" else layout
     LOG.info("Layout '%s', %d file(s), first %s", layout, len(files), files[0])
     if layout in ("reference", "land"):
-        from anemoi_ailand.data.points import PointReader
+        from anemoi_ailand.data.points.point_reader import PointReader
 
         return PointReader(files, static_files, **options)
     if layout == "native":
-        from anemoi_ailand.data.native import NativeReader
+        from anemoi_ailand.data.native.native_reader import NativeReader
 
         return NativeReader(files, static_files, **options)
     if layout == "grib":
-        from anemoi_ailand.data.grib import GribReader
+        from anemoi_ailand.data.grib.grib_reader import GribReader
 
         return GribReader(files, static_files, **options)
     raise ValueError(f"There is no layout '{layout}'. Known: {['auto', *LAYOUTS]}. Correct the option `layout`.")
@@ -148,7 +148,7 @@ def detect_layout(files: Sequence[Any]) -> str:
     ValueError
         The files have no layout that is known here.
     """
-    from anemoi_ailand.data.detect import detect
+    from anemoi_ailand.data.files.layout import detect
 
     return detect(list(files))
 

@@ -15,7 +15,7 @@ import numpy as np
 from anemoi.datasets import open_dataset
 
 from anemoi_ailand.constants import STEP_HOURS
-from anemoi_ailand.data.netcdf import check_units
+from anemoi_ailand.data.files.netcdf import check_units
 from anemoi_ailand.rollout.step_tensor import check_finite
 from anemoi_ailand.variables import variable
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from anemoi_ailand.constants import WATER_DENSITY, ZERO_CELSIUS
-from anemoi_ailand.data.netcdf import check_units, tidy
+from anemoi_ailand.data.files.netcdf import check_units, tidy
 
 _HOUR, _DAY = 3600.0, 86400.0
 

@@ -40,7 +40,7 @@ from anemoi_ailand.workflows.planned_runs import (
     protocol_of,
 )
 from anemoi_ailand.evaluation.matching import HELD_OUT, TRAINED, held_out_points
-from anemoi_ailand.evaluation.observations.reading import read_stations
+from anemoi_ailand.data.stations.station_reader import read_stations
 from anemoi_ailand.evaluation.observations.station_scores import score_stations
 from anemoi_ailand.evaluation.pairs import difference_table
 from anemoi_ailand.evaluation.products_file import write_products

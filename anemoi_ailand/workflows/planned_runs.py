@@ -20,7 +20,7 @@ from anemoi_ailand.evaluation.climatology import Period, climatology_period
 from anemoi_ailand.evaluation.inputs import Fields, open_fields, span
 from anemoi_ailand.evaluation.matching import POINT_TOLERANCE
 from anemoi_ailand.evaluation.observations.station_match import match_stations
-from anemoi_ailand.evaluation.observations.stations import Station
+from anemoi_ailand.data.stations.station import Station
 from anemoi_ailand.evaluation.products_file import LEAST_YEARS
 from anemoi_ailand.evaluation.reforecasts import Reforecast, open_reforecast
 from anemoi_ailand.support.code_version import ROLL_OUT, loaded_sha256

@@ -25,7 +25,7 @@ from tqdm import tqdm
 
 from anemoi_ailand import __version__
 from anemoi_ailand.constants import STEP_HOURS
-from anemoi_ailand.data.points_file import write_points
+from anemoi_ailand.data.points.point_writer import write_points
 from anemoi_ailand.evaluation.figures_site import site_figure
 from anemoi_ailand.support.atomic_folder import complete_folder
 from anemoi_ailand.evaluation.places import WITHIN, Found, Place, find_points

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from anemoi_ailand.evaluation.observations.stations import Station
+from anemoi_ailand.data.stations.station import Station
 
 LOG = logging.getLogger(__name__)
 

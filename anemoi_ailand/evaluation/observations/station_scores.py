@@ -28,8 +28,8 @@ from anemoi_ailand.evaluation.observations.anomalies import WINDOW_DAYS
 from anemoi_ailand.evaluation.observations.intervals import LEVEL, REPLICATES, median_interval
 from anemoi_ailand.evaluation.observations.pair_scores import METRICS, MINIMUM_VALUES, OK, pair_scores
 from anemoi_ailand.evaluation.observations.station_match import MAXIMUM_DISTANCE, Match, Skipped, match_stations
-from anemoi_ailand.evaluation.observations.stations import Station
-from anemoi_ailand.evaluation.observations.units import SUMS
+from anemoi_ailand.data.stations.station import Station
+from anemoi_ailand.data.stations.units import SUMS
 
 LOG = logging.getLogger(__name__)
 

@@ -3,7 +3,7 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """One variable of the table as GRIB messages: parameter, level, statistical processing, member, units, packing.
 
-Parameters are those that :mod:`anemoi_ailand.data.grib_parameters` reads, and factors of units are the inverse of its:
+Parameters are those that :mod:`anemoi_ailand.data.grib.parameters` reads, and factors of units are the inverse of its:
 what is written here is read there.
 """
 
@@ -22,7 +22,7 @@ import numpy as np
 from anemoi.inference.types import FloatArray
 
 from anemoi_ailand.constants import SOIL_LAYER_THICKNESS
-from anemoi_ailand.data.grib_parameters import PARAMETERS, Level, Parameter, factor
+from anemoi_ailand.data.grib.parameters import PARAMETERS, Level, Parameter, factor
 from anemoi_ailand.rollout.outputs.grib_grid import Grid
 from anemoi_ailand.rollout.outputs.output_columns import MEAN, SPREAD, Column
 from anemoi_ailand.variables import Time, variable

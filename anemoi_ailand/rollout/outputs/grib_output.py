@@ -60,7 +60,7 @@ _LONGEST = {None: STEP, "day": timedelta(days=1), "month": timedelta(days=31)}
 class LandGribOutput(LandOutput):
     """Write prognostic and diagnostic variables as GRIB messages, in the order of time.
 
-    Parameters, levels and units are those that :mod:`anemoi_ailand.data.grib_parameters` reads, so that
+    Parameters, levels and units are those that :mod:`anemoi_ailand.data.grib.parameters` reads, so that
     ``input: {ecland: {path: ...}}`` takes the file. Points of a known grid are written as the whole grid, with missing
     values elsewhere. A variable for which the edition has no parameter is left out and named in the log.
 

@@ -12,7 +12,7 @@ import reforecast_case as case
 import xarray as xr
 
 from anemoi_ailand.workflows import site as module
-from anemoi_ailand.data.points import PointReader
+from anemoi_ailand.data.points.point_reader import PointReader
 from anemoi_ailand.evaluation.places import Place
 from anemoi_ailand.rollout import reforecast, stored_fields
 from anemoi_ailand.workflows.site import extract, site

@@ -12,7 +12,7 @@ import eccodes
 import numpy as np
 import pytest
 
-from anemoi_ailand.data.grib_parameters import PARAMETERS, level_kind
+from anemoi_ailand.data.grib.parameters import PARAMETERS, level_kind
 from anemoi_ailand.rollout.outputs.grib_grid import Grid, grid_of, rows_of
 from anemoi_ailand.rollout.outputs.grib_message import Encoder, Style, coordinates, is_flux, parameter, why_not
 from anemoi_ailand.rollout.outputs.output_columns import Column

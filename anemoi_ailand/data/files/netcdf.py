@@ -1,0 +1,133 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""Open NetCDF files with messages that help; units and times in the words of the table."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import netCDF4
+import numpy as np
+
+from anemoi_ailand.constants import TIME_TOLERANCE
+from anemoi_ailand.data.files.time_units import utc_reference
+
+#: Spellings of units that mean the same, after :func:`tidy`.
+_SAME = {"-": "1", "": "1", "fraction": "1", "dimensionless": "1", "kg kg-1": "1", "m3 m-3": "1", "m2 m-2": "1"}
+
+
+@contextmanager
+def open_file(path: Path) -> Iterator[netCDF4.Dataset]:
+    """Open ``path`` for reading.
+
+    Raises
+    ------
+    OSError
+        The file is not readable as NetCDF, e.g. cut off.
+    """
+    with _opened(path) as dataset:
+        _check_length(path, dataset)
+        yield dataset
+
+
+def _opened(path: Path) -> netCDF4.Dataset:
+    try:
+        return netCDF4.Dataset(str(path))
+    except OSError as error:
+        size = path.stat().st_size if path.exists() else 0
+        raise OSError(
+            f"The file '{path}' ({size:,} bytes) cannot be read as NetCDF: {error}. "
+            "It may be cut off or of another format: copy or make it again."
+        ) from error
+
+
+def _check_length(path: Path, dataset: netCDF4.Dataset) -> None:
+    """Refuse a classic file that is shorter than its header says: the library would read zeros beyond its end."""
+    if not dataset.data_model.startswith("NETCDF3"):
+        return
+    need = sum(int(np.prod(v.shape)) * v.dtype.itemsize for v in dataset.variables.values())
+    size = path.stat().st_size
+    if size < need:
+        raise OSError(
+            f"The file '{path}' is cut off: it has {size:,} bytes and its variables need {need:,}. "
+            "Copy or make it again."
+        )
+
+
+def times(dataset: netCDF4.Dataset, path: Path) -> list[datetime]:
+    """UTC stamps of ``dataset``, rounded to the second; empty without a time axis.
+
+    Raises
+    ------
+    ValueError
+        The time axis does not say since when, is in a zone that is not understood, does not increase, or has a calendar
+        other than the real one.
+    """
+    if "time" not in dataset.variables or dataset.variables["time"].ndim != 1:
+        return []
+    axis = dataset.variables["time"]
+    units, offset = utc_reference(axis, path)
+    calendar = getattr(axis, "calendar", "standard")
+    if calendar not in ("standard", "gregorian", "proleptic_gregorian"):
+        raise ValueError(f"The time axis of '{path}' has the calendar '{calendar}'; only the real calendar is read.")
+    values = np.ma.filled(axis[:].astype("f8"), np.nan)
+    if np.isnan(values).any() or (np.diff(values) <= 0).any():
+        bad = int(np.flatnonzero(np.isnan(values) | (np.diff(values, prepend=values[0] - 1) <= 0))[0])
+        raise ValueError(f"The time axis of '{path}' does not increase at record {bad}. Sort or repair the file.")
+    python = {"only_use_cftime_datetimes": False, "only_use_python_datetimes": True}
+    stamps: Any = netCDF4.num2date(values, units, "standard", **python)
+    half = timedelta(seconds=TIME_TOLERANCE / 2)
+    return [(s.replace(tzinfo=None) - offset + half).replace(microsecond=0) for s in stamps]
+
+
+def filled(variable: netCDF4.Variable, index: object = slice(None)) -> np.ndarray:
+    """Values of ``variable[index]`` as float64 with NaN for missing ones."""
+    return np.ma.filled(np.ma.asarray(variable[index]).astype("f8"), np.nan)
+
+
+def records(wanted: Sequence[datetime], available: dict[datetime, int]) -> np.ndarray:
+    """Record numbers of ``wanted`` stamps, -1 where there is none: the one place where files are joined by time."""
+    return np.array([available.get(w, -1) for w in wanted], dtype=int)
+
+
+def read_records(variable: netCDF4.Variable, numbers: np.ndarray) -> np.ndarray:
+    """Values of the records ``numbers`` (all present), reading one contiguous block when they lie close."""
+    if len(numbers) == 0:
+        return np.empty((0, *variable.shape[1:]))
+    first, last = int(numbers.min()), int(numbers.max())
+    if last - first + 1 <= 4 * len(numbers):
+        return filled(variable, slice(first, last + 1))[numbers - first]
+    return np.stack([filled(variable, int(n)) for n in numbers])
+
+
+def tidy(units: str) -> str:
+    """One spelling of a unit: 'W/m**2' is 'W m-2'."""
+    units = re.sub(r"\s+", " ", units.strip().replace("**", "").replace("^", ""))
+    units = re.sub(r"/([A-Za-z]+)(\d*)", lambda m: f" {m.group(1)}-{m.group(2) or 1}", units).replace("  ", " ").strip()
+    return _SAME.get(units, units)
+
+
+def same_units(found: str, expected: str) -> bool:
+    """Whether two spellings mean the same unit: 'W/m2' and 'W m-2', '-' and '1'."""
+    return tidy(found) == tidy(expected)
+
+
+def check_units(found: str | None, expected: str, what: str, path: Path) -> None:
+    """Refuse a wrong unit.
+
+    Raises
+    ------
+    ValueError
+        ``found`` is neither absent nor a spelling of ``expected``.
+    """
+    if found is not None and not same_units(found, expected):
+        raise ValueError(
+            f"'{what}' in '{path}' has units '{found}'; '{expected}' is expected. "
+            "Convert the values in the file, or correct its attribute if only that is wrong."
+        )

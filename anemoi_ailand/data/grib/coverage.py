@@ -1,0 +1,100 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""At which dates all variables of an archive have a value."""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime
+
+import numpy as np
+
+from anemoi_ailand.constants import STEP_HOURS
+from anemoi_ailand.data.grib.time_series import HOUR, Constant, Instants, Means, Series, Trapezoid, text
+from anemoi_ailand.data.reader import Coverage
+from anemoi_ailand.variables import VARIABLES, Time
+
+LOG = logging.getLogger(__name__)
+
+_STEP = STEP_HOURS * HOUR
+
+
+def common_coverage(sources: dict[str, Series], name: str) -> tuple[Coverage, dict[str, Series]]:
+    """Dates with all variables, and the variables that take part.
+
+    Means of instants and means over the last hours of the step are made if the archive allows it at every date, and
+    left aside otherwise. For every other variable a gap is an error.
+
+    Parameters
+    ----------
+    sources : dict
+        Series by variable.
+    name : str
+        The files in words, for messages.
+
+    Raises
+    ------
+    ValueError
+        Nothing changes in time, a gap in time, steps from which no interval can be formed, or no date in common.
+    """
+    moving = {n: s for n, s in sources.items() if not isinstance(s, Constant)}
+    if not moving:
+        raise ValueError(f"{name} holds nothing that changes in time. Add the files of states and fluxes to `path`.")
+    stamps = _stamps(list(moving.values()))
+    there = {n: s.covers(stamps) for n, s in moving.items()}
+    kept = {n for n in moving if not _optional(n, moving[n]) or _whole(there[n])}
+    if left := [n for n in moving if n not in kept]:
+        LOG.warning("Not made, as the files do not allow it at every date: %s", left)
+    for n in kept:
+        if not there[n].any():
+            moving[n].terms(int(stamps[len(stamps) // 2]))
+    spans = {n: stamps[np.flatnonzero(there[n])[[0, -1]]] for n in moving if n in kept}
+    first, last = max(int(a) for a, _ in spans.values()), min(int(b) for _, b in spans.values())
+    if first > last:
+        words = {n: f"{text(a)} to {text(b)}" for n, (a, b) in spans.items()}
+        raise ValueError(f"The variables of {name} have no date in common: {words}. Add files, or use `leave_out`.")
+    inside = (stamps >= first) & (stamps <= last)
+    for n in spans:
+        if not there[n][inside].all():
+            _refuse_gap(n, moving[n], int(stamps[inside][np.argmin(there[n][inside])]))
+    return Coverage(_date(first), _date(last)), {n: s for n, s in sources.items() if n not in moving or n in kept}
+
+
+def _stamps(sources: list[Series]) -> np.ndarray:
+    """All 00, 06, 12, 18 UTC from the first to the last time in the files."""
+    times = [_times(s) for s in sources]
+    first, last = min(int(t[0]) for t in times if len(t)), max(int(t[-1]) for t in times if len(t))
+    return np.arange(-(-first // _STEP) * _STEP, last + 1, _STEP)
+
+
+def _times(source: Series) -> np.ndarray:
+    """Ascending times at which fields of a series hold or end."""
+    if isinstance(source, Means):
+        return source.intervals.end
+    instants = source.instants if isinstance(source, Trapezoid) else source
+    return instants.times if isinstance(instants, Instants) else np.empty(0, "i8")
+
+
+def _optional(name: str, source: Series) -> bool:
+    return isinstance(source, Trapezoid) or VARIABLES[name].time is Time.LATE_MEAN
+
+
+def _whole(there: np.ndarray) -> bool:
+    """Whether there is a first and a last date and no gap between them."""
+    at = np.flatnonzero(there)
+    return len(at) > 0 and len(at) == at[-1] - at[0] + 1
+
+
+def _refuse_gap(name: str, source: Series, stamp: int) -> None:
+    try:
+        source.terms(stamp)
+    except ValueError as error:
+        raise ValueError(
+            f"'{name}' has a gap in time at {text(stamp)}: {error} Add the missing files to `path`, give the parts as "
+            f"separate datasets, or do without it by `leave_out: [{name}]`."
+        ) from None
+
+
+def _date(seconds: int) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None)

@@ -1,0 +1,134 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""Decode fields by their place in the files, and the coordinates of their grid."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+
+import eccodes
+import numpy as np
+
+from anemoi_ailand.constants import SAME_PLACE
+from anemoi_ailand.data.grib.index import Scan, read_message
+
+#: Fields kept decoded: a difference of accumulations, or a mean of instants, needs its neighbours again.
+_KEPT = 24
+#: Value that stands for missing while decoding; no field has it.
+_MISSING = 1.0e35
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """Values at the points of interest, NaN where missing, and the smallest difference the packing can tell."""
+
+    values: np.ndarray
+    quantum: float
+
+
+class Decoder:
+    """Decodes rows of a scan at some grid points, and keeps the last few.
+
+    Parameters
+    ----------
+    scan : Scan
+        What the files hold.
+    keep : numpy.ndarray of int, or None
+        Grid points of interest; None for all.
+    """
+
+    def __init__(self, scan: Scan, keep: np.ndarray | None = None) -> None:
+        self._scan, self._keep = scan, keep
+        self._last: OrderedDict[int, Decoded] = OrderedDict()
+
+    def __call__(self, row: int) -> Decoded:
+        """Field in row ``row`` of the scan."""
+        if row in self._last:
+            self._last.move_to_end(row)
+            return self._last[row]
+        decoded = _decode(self._message(row))
+        if self._keep is not None:
+            decoded = Decoded(decoded.values[self._keep], decoded.quantum)
+        self._last[row] = decoded
+        if len(self._last) > _KEPT:
+            self._last.popitem(last=False)
+        return decoded
+
+    def coordinates(self, row: int) -> tuple[np.ndarray, np.ndarray] | None:
+        """Latitudes and longitudes of the grid of a row; None if the message does not hold them."""
+        handle = eccodes.codes_new_from_message(self._message(row))
+        try:
+            if eccodes.codes_is_defined(handle, "alternativeRowScanning") and eccodes.codes_get_long(
+                handle, "alternativeRowScanning"
+            ):
+                raise ValueError("Rows of the grid run in alternating directions, which is not read. Interpolate it.")
+            try:
+                return tuple(eccodes.codes_get_double_array(handle, k) for k in ("latitudes", "longitudes"))  # type: ignore[return-value]
+            except eccodes.CodesInternalError:
+                return None
+        finally:
+            eccodes.codes_release(handle)
+
+    def _message(self, row: int) -> bytes:
+        at = self._scan.rows[row]
+        return read_message(self._scan.files[at["file"]], int(at["offset"]), int(at["length"]))
+
+
+def one_grid(scan: Scan, rows: np.ndarray, decoder: Decoder) -> tuple[np.ndarray, np.ndarray] | None:
+    """Coordinates of the one grid of all rows, None if they are not in the files.
+
+    GRIB1 and GRIB2 describe the same grid with different bytes, so differing descriptions are compared by place.
+
+    Raises
+    ------
+    ValueError
+        The fields are on different grids.
+    """
+    grids = scan.column("grid")[rows]
+    firsts = [int(rows[i]) for i in np.unique(grids, return_index=True)[1]]
+    places = [decoder.coordinates(row) for row in firsts]
+    if any(not same_place(places[0], place) for place in places[1:]):
+        of = dict(_describe(scan, r, p) for r, p in zip(firsts, places, strict=True))
+        raise ValueError(
+            f"The fields are on {len(firsts)} different grids, for example {of}. Interpolate them to one grid, or give "
+            "the files of one grid."
+        )
+    return places[0]
+
+
+def same_place(a: tuple | None, b: tuple | None) -> bool:
+    """Whether two sets of (latitudes, longitudes) are the same points in the same order."""
+    if a is None or b is None:
+        return False
+    if a[0].shape != b[0].shape:
+        return False
+    turn = np.abs((a[1] - b[1] + 180.0) % 360.0 - 180.0)
+    return bool(np.abs(a[0] - b[0]).max() < SAME_PLACE and turn.max() < SAME_PLACE)
+
+
+def _describe(scan: Scan, row: int, place: tuple | None) -> tuple[str, str]:
+    header = scan.headers[scan.rows["header"][row]]
+    return header.short_name, f"{header.grid_type}, {'no coordinates' if place is None else f'{len(place[0])} points'}"
+
+
+def _decode(message: bytes) -> Decoded:
+    handle = eccodes.codes_new_from_message(message)
+    try:
+        eccodes.codes_set_double(handle, "missingValue", _MISSING)
+        values = eccodes.codes_get_double_array(handle, "values")
+        if eccodes.codes_is_defined(handle, "bitmapPresent") and eccodes.codes_get_long(handle, "bitmapPresent"):
+            values = np.where(values == _MISSING, np.nan, values)
+        return Decoded(values, _quantum(handle))
+    finally:
+        eccodes.codes_release(handle)
+
+
+def _quantum(handle: int) -> float:
+    """Step between two values of simple and CCSDS packing, 2^E 10^-D; 0 if the packing has none."""
+    keys = ("binaryScaleFactor", "decimalScaleFactor", "bitsPerValue")
+    if not all(eccodes.codes_is_defined(handle, k) for k in keys):
+        return 0.0
+    binary, decimal, bits = (eccodes.codes_get_long(handle, k) for k in keys)
+    return 2.0**binary * 10.0**-decimal if bits else 0.0

@@ -1,0 +1,121 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""Which grid points of a GRIB archive are read, and where they are."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+import numpy as np
+
+from anemoi_ailand.data.grib.index import Scan
+from anemoi_ailand.data.grib.time_series import Series
+from anemoi_ailand.data.grib.static import Static
+from anemoi_ailand.data.grib.decode import Decoder, one_grid, same_place
+from anemoi_ailand.data.selection import LAND
+from anemoi_ailand.variables import VARIABLES, Role
+
+LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Points:
+    """The points of a reader.
+
+    Attributes
+    ----------
+    keep : numpy.ndarray of int, shape (point,)
+        Their place in the fields.
+    latitudes, longitudes : numpy.ndarray, shape (point,)
+        Degrees north, degrees east.
+    fields : dict
+        Constants from NetCDF at these points.
+    """
+
+    keep: np.ndarray
+    latitudes: np.ndarray
+    longitudes: np.ndarray
+    fields: dict[str, np.ndarray]
+
+    @property
+    def point_id(self) -> np.ndarray:
+        """Identity: from NetCDF or, without, the place in the grid."""
+        return self.fields.get("point_id", self.keep).astype("i8")
+
+    @property
+    def climate_class(self) -> np.ndarray | None:
+        """Stratum of a point, when NetCDF has one."""
+        found = self.fields.get("climate_class")
+        return None if found is None else found.astype("i8")
+
+
+def find_points(scan: Scan, sources: dict[str, Series], static: Static, land: bool, name: str) -> Points:
+    """Choose the points and find their coordinates.
+
+    Parameters
+    ----------
+    scan : Scan
+        What the files hold.
+    sources : dict
+        Series by variable.
+    static : Static
+        What NetCDF files give beside GRIB.
+    land : bool
+        Land points only: land-sea mask of 0.5 and more or, without a mask, the first state variable not missing.
+    name : str
+        The files in words, for messages.
+
+    Raises
+    ------
+    ValueError
+        Different grids, no coordinates, NetCDF of another grid, or no land.
+    """
+    whole = Decoder(scan)
+    rows = np.unique(np.concatenate([s.rows for s in sources.values()]))
+    size = len(whole(int(rows[0])).values)
+    place = one_grid(scan, rows, whole)
+    latitudes, longitudes = _coordinates(place, static, size, name)
+    if wrong := {n: len(f) for n, f in static.fields.items() if len(f) != size}:
+        raise ValueError(
+            f"The fields of {name} have {size} points, those in NetCDF {wrong}. Give NetCDF of the same grid."
+        )
+    keep = _land(whole, sources, static, size, name) if land else np.arange(size)
+    return Points(keep, latitudes[keep], longitudes[keep], {n: f[keep] for n, f in static.fields.items()})
+
+
+def _coordinates(
+    place: tuple[np.ndarray, np.ndarray] | None, static: Static, size: int, name: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """Coordinates from GRIB, or from NetCDF where GRIB has none; both must agree if both are there."""
+    beside = None if static.latitudes is None or static.longitudes is None else (static.latitudes, static.longitudes)
+    if beside is not None and (len(beside[0]) != size or (place is not None and not same_place(place, beside))):
+        raise ValueError(
+            f"The fields of {name} have {size} points, and NetCDF gives coordinates of {len(beside[0])} other points. "
+            "Give NetCDF of the same grid, in the same order."
+        )
+    found = place if place is not None else beside
+    if found is None:
+        raise ValueError(
+            f"The fields of {name} are on an unstructured grid, whose coordinates GRIB does not hold. Give a NetCDF "
+            "file with 'latitude' and 'longitude' of its points in `static`."
+        )
+    return found
+
+
+def _land(whole: Decoder, sources: dict[str, Series], static: Static, size: int, name: str) -> np.ndarray:
+    mask = static.fields.get("lsm")
+    if "lsm" in sources:
+        weight, row = sources["lsm"].terms(0)[0]
+        mask = weight * whole(row).values
+    if mask is not None:
+        is_land, why = mask >= LAND, "the land-sea mask"
+    else:
+        states = [n for n in sources if VARIABLES[n].role is Role.PROGNOSTIC] or list(sources)
+        is_land, why = np.isfinite(whole(int(sources[states[0]].rows[0])).values), f"'{states[0]}' not missing"
+    keep = np.flatnonzero(is_land)
+    LOG.info("%d of %d points are land, by %s", len(keep), size, why)
+    if len(keep) == 0:
+        raise ValueError(f"None of the {size} points of {name} is land, by {why}. Correct it, or set `land: false`.")
+    return keep

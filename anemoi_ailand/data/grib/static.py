@@ -1,0 +1,78 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""Coordinates and constant fields that GRIB does not hold, from NetCDF, on the same grid in the same order.
+
+GRIB of an unstructured grid has no coordinates inside, and the classes behind vegetation and soil types are often kept
+in NetCDF. Names are those of the table or of the reference layout (``cvl`` or ``clim_cvl``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import netCDF4
+import numpy as np
+
+from anemoi_ailand.data.files.netcdf import check_units, filled, open_file
+from anemoi_ailand.data.points.point_reader import C4_CODE
+from anemoi_ailand.variables import VARIABLES, Time
+
+_LATITUDE, _LONGITUDE = ("latitude", "lat", "clat"), ("longitude", "lon", "clon")
+
+
+@dataclass
+class Static:
+    """What NetCDF files give beside GRIB.
+
+    Attributes
+    ----------
+    latitudes, longitudes : numpy.ndarray or None, shape (grid point,)
+        Degrees north, degrees east.
+    fields : dict
+        Constants by dataset name, each of shape (grid point,).
+    """
+
+    latitudes: np.ndarray | None = None
+    longitudes: np.ndarray | None = None
+    fields: dict[str, np.ndarray] = field(default_factory=dict)
+
+
+def read_static(paths: list[Path]) -> Static:
+    """Read coordinates and all constants of the table from NetCDF.
+
+    Raises
+    ------
+    ValueError
+        A wrong unit.
+    OSError
+        A file is not NetCDF.
+    """
+    out = Static()
+    for path in paths:
+        with open_file(path) as dataset:
+            latitudes, longitudes = _coordinate(dataset, _LATITUDE), _coordinate(dataset, _LONGITUDE)
+            if latitudes is not None and longitudes is not None:
+                if latitudes.ndim == 1 and "lat" in dataset.dimensions and "lon" in dataset.dimensions:
+                    latitudes, longitudes = np.meshgrid(latitudes, longitudes, indexing="ij")
+                out.latitudes, out.longitudes = latitudes.ravel(), longitudes.ravel()
+            for row in VARIABLES.values():
+                found = [n for n in (row.reference, row.netcdf_name, row.name) if n in dataset.variables]
+                if row.time is Time.CONSTANT and found and "time" not in dataset.variables[found[0]].dimensions:
+                    out.fields.setdefault(row.name, _field(dataset, found[0], row.units, path))
+    return out
+
+
+def _coordinate(dataset: netCDF4.Dataset, names: tuple[str, ...]) -> np.ndarray | None:
+    for name in names:
+        if name in dataset.variables:
+            values = filled(dataset.variables[name])
+            return np.degrees(values) if "rad" in getattr(dataset.variables[name], "units", "") else values
+    return None
+
+
+def _field(dataset: netCDF4.Dataset, name: str, units: str, path: Path) -> np.ndarray:
+    check_units(getattr(dataset.variables[name], "units", None), units, name, path)
+    values = filled(dataset.variables[name]).ravel()
+    return (values == C4_CODE).astype("f8") if name == "clim_ctype" else values

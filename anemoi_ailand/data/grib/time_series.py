@@ -1,0 +1,314 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""For a variable and a time: which archived fields it is made of, and with which weights.
+
+Every value is a weighted sum of fields, so a series answers two questions: at which stamps has it a value
+(:meth:`covers`), and of which rows of the scan is that value the sum (:meth:`terms`). Times are int64 seconds since
+1970-01-01; weights include the change of units.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Protocol
+
+import numpy as np
+
+from anemoi_ailand.constants import SOIL_LAYER_THICKNESS, STEP_HOURS
+from anemoi_ailand.data.grib.accumulation import Intervals, cover, simple_ends
+from anemoi_ailand.data.grib.parameters import MEANS_OF_INSTANTS, PARAMETERS, Level, Parameter, factor
+from anemoi_ailand.data.grib.index import Header, Scan
+from anemoi_ailand.variables import Time, variable
+
+HOUR = 3600
+#: Two depths of the lower bound of a soil layer closer than this are the same [m].
+_SAME_DEPTH = 0.015
+#: Length of the mean, by time semantics of the table [s].
+_LENGTH = {Time.INTERVAL_MEAN: STEP_HOURS * HOUR, Time.LATE_MEAN: STEP_HOURS * HOUR // 2}
+
+#: (weight, row of the scan)
+Terms = list[tuple[float, int]]
+
+
+def text(seconds: int) -> str:
+    """Time in words."""
+    return f"{datetime.fromtimestamp(int(seconds), UTC):%Y-%m-%d %H:%M}"
+
+
+class Series(Protocol):
+    """Where the values of one variable come from."""
+
+    @property
+    def way(self) -> Parameter:
+        """The parameter it is made from."""
+        ...
+
+    @property
+    def rows(self) -> np.ndarray:
+        """All rows it may need."""
+        ...
+
+    def covers(self, stamps: np.ndarray) -> np.ndarray:
+        """Whether there is a value at each of ``stamps``."""
+        ...
+
+    def terms(self, stamp: int) -> Terms:
+        """Weights and rows whose sum is the value at ``stamp``; ValueError if there is none."""
+        ...
+
+    def there(self) -> str:
+        """What the files hold, for messages."""
+        ...
+
+
+@dataclass(frozen=True)
+class Constant:
+    """A field that does not change: the first one in time."""
+
+    way: Parameter
+    row: int
+    scale: float
+
+    @property
+    def rows(self) -> np.ndarray:
+        """The one row."""
+        return np.array([self.row])
+
+    def covers(self, stamps: np.ndarray) -> np.ndarray:
+        """Every stamp."""
+        return np.ones(len(stamps), bool)
+
+    def terms(self, stamp: int) -> Terms:
+        """The one field."""
+        return [(self.scale, self.row)]
+
+    def there(self) -> str:
+        """One field."""
+        return "one field"
+
+
+@dataclass(frozen=True)
+class Instants:
+    """Fields that hold at a time; the shortest forecast step of each time, an analysis before step 0."""
+
+    way: Parameter
+    times: np.ndarray
+    rows: np.ndarray
+    scale: float
+
+    def covers(self, stamps: np.ndarray) -> np.ndarray:
+        """Stamps with a field."""
+        return np.isin(stamps, self.times)
+
+    def terms(self, stamp: int) -> Terms:
+        """The field at ``stamp``."""
+        at = int(np.searchsorted(self.times, stamp))
+        if at == len(self.times) or self.times[at] != stamp:
+            raise ValueError(f"There is no {self.way.short_name} at {text(stamp)}; {self.there()}.")
+        return [(self.scale, int(self.rows[at]))]
+
+    def there(self) -> str:
+        """First and last time."""
+        return f"there are {len(self.times)} times from {text(self.times[0])} to {text(self.times[-1])}"
+
+
+@dataclass(frozen=True)
+class Trapezoid:
+    r"""Mean over the step ending at the stamp, of a quantity known at instants.
+
+    :math:`\bar x = \sum_i (x_i + x_{i+1}) (t_{i+1} - t_i) / 2 / (t_1 - t_0)` over the instants at both ends and those
+    in between, which must be evenly spaced. Instants at the ends alone miss the daily cycle within the step.
+    """
+
+    way: Parameter
+    instants: Instants
+
+    @property
+    def rows(self) -> np.ndarray:
+        """As the instants."""
+        return self.instants.rows
+
+    def covers(self, stamps: np.ndarray) -> np.ndarray:
+        """Stamps with an instant at both ends of the step and no gap between them."""
+        return np.array([self._inside(int(s)) is not None for s in stamps], bool)
+
+    def terms(self, stamp: int) -> Terms:
+        """The instants with the weights of the trapezoid."""
+        times = self._inside(stamp)
+        if times is None:
+            raise ValueError(
+                f"The mean of {self.way.short_name} over the {STEP_HOURS} h to {text(stamp)} needs it at both ends "
+                f"and evenly spaced between them; {self.instants.there()}."
+            )
+        weights = np.gradient(times.astype("f8"))  # (t[i+1] - t[i-1]) / 2, one-sided at the ends
+        weights[[0, -1]] /= 2.0
+        return [
+            (w / (times[-1] - times[0]) * scale, row)
+            for w, t in zip(weights, times, strict=True)
+            for scale, row in self.instants.terms(int(t))
+        ]
+
+    def there(self) -> str:
+        """As the instants."""
+        return self.instants.there()
+
+    def _inside(self, stamp: int) -> np.ndarray | None:
+        begin = stamp - _LENGTH[Time.INTERVAL_MEAN]
+        at = np.searchsorted(self.instants.times, [begin, stamp + 1])
+        times = self.instants.times[at[0] : at[1]]
+        whole = len(times) > 1 and times[0] == begin and times[-1] == stamp and np.ptp(np.diff(times)) == 0
+        return times if whole else None
+
+
+@dataclass(frozen=True)
+class Means:
+    """Mean over an interval ending at the stamp, from amounts or means over archived intervals."""
+
+    way: Parameter
+    intervals: Intervals
+    length: int
+    scale: float
+
+    @property
+    def rows(self) -> np.ndarray:
+        """Rows of all intervals."""
+        return self.intervals.row
+
+    def covers(self, stamps: np.ndarray) -> np.ndarray:
+        """Stamps whose interval the archive can form."""
+        known = self.intervals
+        there = np.isin(stamps, simple_ends(known, self.length))
+        possible = np.isin(stamps, known.end) & np.isin(stamps - self.length, np.append(known.begin, known.end))
+        for i in np.flatnonzero(possible & ~there):
+            there[i] = cover(known, int(stamps[i]) - self.length, int(stamps[i])) is not None
+        return there
+
+    def terms(self, stamp: int) -> Terms:
+        """Archived amounts divided by the length, or archived means weighted by theirs."""
+        k = self.intervals
+        found = cover(k, stamp - self.length, stamp)
+        if found is None:
+            raise ValueError(
+                f"The mean of {self.way.short_name} over the {self.length // HOUR} h to {text(stamp)} cannot be "
+                f"formed; {self.there()}. Give files with steps at both ends of the interval, or with the "
+                "intervals that add up to it."
+            )
+        if not self.way.mean:
+            return [(sign * self.scale / self.length, row) for sign, row in found]
+        spans = [int(np.ptp([k.begin[k.row == row], k.end[k.row == row]])) for _, row in found]
+        return [(sign * self.scale * span / self.length, row) for (sign, row), span in zip(found, spans, strict=True)]
+
+    def there(self) -> str:
+        """Some of the intervals."""
+        i = self.intervals
+        some = [
+            f"{text(i.base[k])} +{(i.begin[k] - i.base[k]) / HOUR:g}-{(i.end[k] - i.base[k]) / HOUR:g} h"
+            for k in range(min(4, len(i.end)))
+        ]
+        return f"there are {len(i.end)} intervals: {', '.join(some)} ... to {text(i.end[-1])}"
+
+
+def series(scan: Scan, name: str, rows: np.ndarray, restart: int | None = None) -> Series | None:
+    """Find where the values of a variable come from; None if the files hold nothing for it.
+
+    Parameters
+    ----------
+    scan : Scan
+        What the files hold.
+    name : str
+        Variable of the table.
+    rows : numpy.ndarray of int
+        Rows of the scan that may be used.
+    restart : int, optional
+        Accumulations begin anew every so many seconds of the forecast, whatever the messages say.
+
+    Raises
+    ------
+    ValueError
+        Units that are not known, the same field twice, or means over an interval that the messages do not give.
+    """
+    ways = PARAMETERS.get(MEANS_OF_INSTANTS.get(name, name), ())
+    for way in ways:
+        chosen = _select(scan, way, rows)
+        if len(chosen):
+            return _build(scan, name, way, chosen, restart)
+    return None
+
+
+def _select(scan: Scan, way: Parameter, rows: np.ndarray) -> np.ndarray:
+    """Rows whose header is the parameter ``way``; of a parameter on model levels the lowest level."""
+    wanted = np.array([_matches(h, way) for h in scan.headers], bool)
+    rows = rows[wanted[scan.rows["header"][rows]]]
+    if len(rows) and Level.MODEL in way.levels and not way.logarithm:
+        level = np.array([h.level for h in scan.headers])[scan.rows["header"][rows]]
+        rows = rows[level == level.max()]
+    return rows
+
+
+def _matches(header: Header, way: Parameter) -> bool:
+    if header.param != way.param or header.kind not in way.levels or header.spectral:
+        return False
+    if way.layer is not None and not _is_layer(header.level, header.by_depth, way.layer):
+        return False
+    return header.step_type in (("accum", "avg", "instant") if way.interval else ("instant", ""))
+
+
+def _is_layer(level: float, by_depth: bool, layer: int) -> bool:
+    if not by_depth:
+        return level == layer
+    return abs(level - sum(SOIL_LAYER_THICKNESS[:layer])) < _SAME_DEPTH
+
+
+def _build(scan: Scan, name: str, way: Parameter, rows: np.ndarray, restart: int | None) -> Series:
+    headers = [scan.headers[i] for i in np.unique(scan.rows["header"][rows])]
+    scales = {factor(name, way, h.units) for h in headers}
+    if len(scales) > 1:
+        raise ValueError(f"{way.short_name} is in {sorted({h.units for h in headers})}. Give files with one of them.")
+    scale, row = scales.pop(), variable(name)
+    base, end = scan.rows["base"][rows], scan.column("end")[rows]
+    if row.time is Time.CONSTANT:
+        return Constant(way, int(rows[np.argmin(base + end)]), scale)
+    _check_once(scan, way, rows)
+    if way.interval:
+        start = _starts(scan, way, rows, restart)
+        keep = end > start
+        begin, end, base, rows = (base + start)[keep], (base + end)[keep], base[keep], rows[keep]
+        return Means(way, Intervals.of(begin, end, base, rows), _LENGTH[row.time], scale)
+    order = np.lexsort((~scan.column("analysis")[rows], end, base + end))
+    times, first = np.unique((base + end)[order], return_index=True)
+    instants = Instants(way, times, rows[order][first], scale)
+    return Trapezoid(way, instants) if name in MEANS_OF_INSTANTS else instants
+
+
+def _starts(scan: Scan, way: Parameter, rows: np.ndarray, restart: int | None) -> np.ndarray:
+    """Step at which each accumulation begins [s].
+
+    GRIB1 as ECMWF writes it may give the end of an accumulation only: it is then since the start of the forecast.
+    """
+    start, end = scan.column("start")[rows], scan.column("end")[rows]
+    if restart is not None:
+        return (end - 1) // restart * restart
+    unsaid = (start == end) & (end > 0)
+    if way.mean and unsaid.any():
+        raise ValueError(
+            f"{unsaid.sum()} fields of {way.short_name}, a mean over an interval, do not say over which. "
+            "Give the length of the intervals with the option `restart_hours`."
+        )
+    return np.where(unsaid, 0, start)
+
+
+def _check_once(scan: Scan, way: Parameter, rows: np.ndarray) -> None:
+    """Refuse the same field twice: which one is right is not for us to say."""
+    columns = [scan.rows["base"], *(scan.column(c) for c in ("start", "end", "analysis"))]
+    what = np.stack([c[rows].astype("i8") for c in columns], axis=1)
+    _, first, count = np.unique(what, axis=0, return_index=True, return_counts=True)
+    if (count > 1).any():
+        base, _, end, _ = what[i := int(first[np.argmax(count > 1)])]
+        twice = rows[(what == what[i]).all(axis=1)]
+        files = sorted({scan.files[f].name for f in scan.rows["file"][twice]})
+        raise ValueError(
+            f"{way.short_name} from {text(base)} at step {end / HOUR:g} h is there {len(twice)} times, in {files}. "
+            "Give each field once (one stream, one experiment version)."
+        )

@@ -1,0 +1,231 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""Reader of what ecLand offline reads and writes, as it is: point vector or grid, one run or a chain of runs."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+
+from anemoi_ailand.constants import SOIL_LAYER_THICKNESS, STEP_HOURS, WATER_DENSITY
+from anemoi_ailand.data.native.interval_means import average, divides, native_step, whole_ends, window
+from anemoi_ailand.data.native.native_files import NativeFile, Series, scan
+from anemoi_ailand.data.native.native_variables import CLIMATE, LEAF_AREA, RULES, SOIL, VEGETATION, WRONG_UNITS, Rule
+from anemoi_ailand.data.files.netcdf import check_units, same_units
+from anemoi_ailand.data.points.point_reader import C4_CODE
+from anemoi_ailand.data.reader import STEP, Coverage, check_request
+from anemoi_ailand.physics.snow import snow_cover, where_no_snow
+from anemoi_ailand.physics.soil_types import soil_parameters
+from anemoi_ailand.physics.vegetation import leaf_area, vegetation_parameters
+from anemoi_ailand.variables import VARIABLES, Time
+
+LOG = logging.getLogger(__name__)
+
+_SNOW = ("sd", "rsn", "tsn")
+
+
+class NativeReader:
+    """Reader of ecLand's own files; see :class:`anemoi_ailand.data.reader.Reader`.
+
+    What a file is called does not matter: it is known by its variables. A variable is offered if what it is made of
+    is there, so a run without ``o_co2`` has no ``gpp``. The last record of ``o_d2m`` is left out unless the forcing
+    goes on beyond it: ecLand computes it with clamped forcing.
+
+    Parameters
+    ----------
+    files, static : list of Path
+        Files of one run or of a chain of runs.
+    point_id : str, optional
+        Text file with the identity of each point, one a line. Without it points are numbered from 0.
+
+    Raises
+    ------
+    ValueError
+        Nothing known in the files, different points in them, a wrong unit, a gap in time, or a step that does not
+        divide 6 h.
+    """
+
+    climate_class: np.ndarray | None = None
+
+    def __init__(self, files: Sequence[Path], static: Sequence[Path] = (), point_id: str | None = None) -> None:
+        found = scan([*files, *static])
+        self.name = f"the ecLand files in '{files[0].parent.name}' ({', '.join(sorted({f.role for f in found}))})"
+        self.latitudes, self.longitudes = found[0].latitudes, found[0].longitudes
+        self.point_id = _point_id(point_id, len(self.latitudes))
+        by_role = {f.role: [g for g in found if g.role == f.role] for f in found}
+        self._static = {k: v[0] for k, v in by_role.items() if k in ("surfclim", "o_fix")}
+        self._series = {k: Series(v) for k, v in by_role.items() if k not in self._static}
+        self._constants = self._make_constants()
+        self._moving = {n: r for n, r in RULES.items() if self._is_there(n, r)}
+        self._leaf = {n: m for n, m in LEAF_AREA.items() if m in self._units("surfclim")}
+        self.variables = self._list_variables()
+        self.coverage = self._find_coverage()
+        LOG.info("%d variables at %d points, %s", len(self.variables), len(self.point_id), self.coverage)
+
+    def _units(self, role: str) -> dict[str, str]:
+        if role in self._series:
+            return {n: u for f in self._series[role].files for n, u in f.units.items()}
+        return self._static[role].units if role in self._static else {}
+
+    def _is_there(self, name: str, rule: Rule) -> bool:
+        """Whether the files hold all parts of a rule, in the right unit, often enough for its mean."""
+        if not all(part in self._units(rule.role) for part, _ in rule.parts):
+            return False
+        series = self._series[rule.role]
+        for f in series.files:
+            for part, _ in rule.parts:
+                _check_unit(f, part, VARIABLES[name].units)
+        if rule.hours and not divides(series.stamps, rule.hours, series.name):
+            if rule.hours == STEP_HOURS:
+                window(series.stamps, series.stamps[-1:], rule.hours, rule.kind, series.name)  # says what is wrong
+            LOG.info("'%s' is left out: the step of %s does not divide %d h", name, series.name, rule.hours)
+            return False
+        return True
+
+    def _list_variables(self) -> tuple[str, ...]:
+        there = {*self._moving, *self._leaf, *self._constants}
+        if {"sd", "rsn"} <= there:
+            there.add("snowc")
+        if "avg_tprate" in there and "Ctpf" in self._units("forcing"):
+            there.add("avg_cpfr")
+        return tuple(n for n in VARIABLES if n in there)
+
+    def _find_coverage(self) -> Coverage:
+        spans = {n: self._span(r) for n, r in self._moving.items()}
+        if not spans:
+            raise ValueError(f"{self.name} hold nothing that changes in time. Add o_gg, forcing, ... to `path`.")
+        first, last = max(a for a, _ in spans.values()), min(b for _, b in spans.values())
+        first = first + (_midnight(first) - first) % STEP
+        last = last - (last - _midnight(last)) % STEP
+        if first > last:
+            raise ValueError(
+                f"The files of {self.name} have no date in common: {spans}. Give files of the same period."
+            )
+        return Coverage(first, last)
+
+    def _span(self, rule: Rule) -> tuple[datetime, datetime]:
+        series = self._series[rule.role]
+        step = native_step(series.stamps, series.name)
+        first, last = series.stamps[0], series.stamps[-1]
+        if rule.hours:
+            first, last = whole_ends(series.stamps, rule.hours, rule.kind, series.name)
+        if rule.role == "o_d2m" and not ("forcing" in self._series and self._series["forcing"].stamps[-1] > last):
+            LOG.info("The last record of %s (%s) is left out: ecLand makes it with clamped forcing", series.name, last)
+            last = last - step
+        return first.astype(datetime), last.astype(datetime)
+
+    def _make_constants(self) -> dict[str, np.ndarray]:
+        """All constants that the files give or that follow from types, shape (point,)."""
+        out: dict[str, np.ndarray] = {}
+        units = self._units("surfclim")
+        for name, native in CLIMATE.items():
+            if native in units:
+                _check_unit(self._static["surfclim"], native, VARIABLES[name].units)
+                out[name] = self._static["surfclim"].read(native)
+        if "Ctype" in units:
+            out["c4"] = (self._static["surfclim"].read("Ctype") == C4_CODE).astype(float)
+        for kind, names in VEGETATION.items():
+            if kind in out:
+                out |= dict(zip(names, vegetation_parameters(out[kind]), strict=True))
+        if "o_fix" in self._static:
+            out |= {n: self._static["o_fix"].read(native)[0] for n, native in SOIL.items()}
+        elif "slt" in out:
+            out |= dict(zip(SOIL, soil_parameters(out["slt"]), strict=True))
+        return out
+
+    def read(self, names: Sequence[str], dates: Sequence[datetime]) -> np.ndarray:
+        """See :meth:`anemoi_ailand.data.reader.Reader.read`."""
+        check_request(self, names, dates)
+        out = np.empty((len(names), len(dates), len(self.point_id)), "f4")
+        made = {n: f for n, f in (("snowc", self._snow_cover), ("avg_cpfr", self._convective)) if n in names}
+        for i, name in enumerate(names):
+            if VARIABLES[name].time is Time.CONSTANT:
+                out[i] = self._constants[name]
+            elif name in self._leaf:
+                monthly = self._static["surfclim"].read(self._leaf[name])
+                out[i] = [leaf_area(monthly, d) for d in dates]
+            elif name in made:
+                out[i] = made[name](dates)
+            elif name in _SNOW[1:]:
+                out[i] = self._snow(dates)[name]
+            else:
+                out[i] = self._read_rule(self._moving[name], dates)
+        return out
+
+    def _read_rule(self, rule: Rule, dates: Sequence[datetime]) -> np.ndarray:
+        series = self._series[rule.role]
+
+        def total(records: np.ndarray) -> np.ndarray:
+            return np.sum([factor * series.read(part, records) for part, factor in rule.parts], axis=0)
+
+        return self._windowed(rule, dates, total)
+
+    def _windowed(
+        self, rule: Rule, dates: Sequence[datetime], values: Callable[[np.ndarray], np.ndarray]
+    ) -> np.ndarray:
+        """Values at ``dates`` of a rule, given a function that reads record numbers."""
+        series = self._series[rule.role]
+        if not rule.hours:
+            found = values(series.at(dates))
+            return found if rule.level is None else found[:, rule.level] * self._soil_factor(rule)
+        ends = np.array(dates, "datetime64[s]")
+        records, weights = window(series.stamps, ends, rule.hours, rule.kind, series.name)
+        needed, places = np.unique(records, return_inverse=True)
+        return average(values(needed), places.reshape(records.shape), weights)
+
+    def _soil_factor(self, rule: Rule) -> float:
+        """Factor to the unit of the table: soil water is kg m-2 per layer or m3 m-3, by its units attribute."""
+        part = rule.parts[0][0]
+        if part != "SoilMoist" or rule.level is None or not same_units(self._units(rule.role)[part], "kg m-2"):
+            return 1.0
+        return 1.0 / (WATER_DENSITY * SOIL_LAYER_THICKNESS[rule.level])
+
+    def _snow(self, dates: Sequence[datetime]) -> dict[str, np.ndarray]:
+        values = {n: self._read_rule(self._moving[n], dates) for n in _SNOW if n in self._moving}
+        if len(values) == len(_SNOW):
+            values["tsn"], values["rsn"] = where_no_snow(values["sd"], values["tsn"], values["rsn"])
+        return values
+
+    def _snow_cover(self, dates: Sequence[datetime]) -> np.ndarray:
+        snow = self._snow(dates)
+        return snow_cover(snow["sd"], snow["rsn"])
+
+    def _convective(self, dates: Sequence[datetime]) -> np.ndarray:
+        """Convective fraction of the precipitation of the step, 0 where it is dry."""
+        rule, series = self._moving["avg_tprate"], self._series["forcing"]
+
+        def rain(records: np.ndarray) -> np.ndarray:
+            return series.read("Rainf", records) + series.read("Snowf", records)
+
+        total = self._windowed(rule, dates, rain)
+        part = self._windowed(rule, dates, lambda records: rain(records) * series.read("Ctpf", records))
+        return np.divide(part, total, out=np.zeros_like(total), where=total > 0.0)
+
+
+def _check_unit(file: NativeFile, part: str, expected: str) -> None:
+    found = file.units.get(part)
+    if found in WRONG_UNITS.get(part, ()) or (part == "SoilMoist" and same_units(str(found), "kg m-2")):
+        return
+    check_units(found, expected, part, file.path)
+
+
+def _midnight(date: datetime) -> datetime:
+    return date.replace(hour=0, minute=0, second=0)
+
+
+def _point_id(path: str | None, n_points: int) -> np.ndarray:
+    if path is None:
+        return np.arange(n_points)
+    from anemoi_ailand.support.packaged import expand
+
+    ids = np.loadtxt(expand(path), dtype="i8", ndmin=1)
+    if len(ids) != n_points:
+        raise ValueError(
+            f"'{path}' names {len(ids)} points and the files hold {n_points}. Give one number a line, per point."
+        )
+    return ids

@@ -1,0 +1,216 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""NetCDF with dimensions (time, point): the project's reference layout, and our own CF output.
+
+Both differ in names only: reference files say ``Tair``, ``clim_cvl``, our own say ``avg_t``, ``cvl`` and ``t2m``
+for ``2t``. One reader takes either, variable by variable.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from anemoi_ailand.support.sphere import apart, check_places
+from anemoi_ailand.data.files.layout import POINT_DIMENSIONS
+from anemoi_ailand.data.files.netcdf import filled, open_file, read_records, records, times
+from anemoi_ailand.data.reader import MARKS, STEP, Coverage, check_request
+from anemoi_ailand.support.units import conversion
+from anemoi_ailand.variables import VARIABLES, Time, Variable
+
+LOG = logging.getLogger(__name__)
+
+#: Code of the C4 pathway in ecLand's ``Ctype``.
+C4_CODE = 4
+
+#: Two coordinates closer than this are the same point [degrees].
+_SAME_PLACE = 1.0e-3
+
+
+@dataclass(eq=False)
+class _File:
+    """What one file holds: its stamps, its variables by shape of their dimensions, its points."""
+
+    path: Path
+    stamps: list[datetime]
+    dynamic: set[str] = field(default_factory=set)
+    constant: set[str] = field(default_factory=set)
+    units: dict[str, str] = field(default_factory=dict)
+    conversion: dict[str, tuple[float, float]] = field(default_factory=dict)
+    coordinates: dict[str, np.ndarray] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.record = {s: i for i, s in enumerate(self.stamps)}
+
+    def converted(self, name: str, values: np.ndarray) -> np.ndarray:
+        """Values of a variable in the units of the table."""
+        factor, offset = self.conversion[name]
+        return values if (factor, offset) == (1.0, 0.0) else values * factor + offset
+
+
+def _index(path: Path) -> _File:
+    with open_file(path) as dataset:
+        out = _File(path, times(dataset, path))
+        for name, v in dataset.variables.items():
+            if v.dimensions and v.dimensions[-1] in POINT_DIMENSIONS:
+                group = {("time",): out.dynamic, (): out.constant}.get(v.dimensions[:-1])
+                if group is not None:
+                    group.add(name)
+                    out.units[name] = getattr(v, "units", "1")
+        for name in ("latitude", "longitude", "point_id", "climate_class"):
+            if name in dataset.variables:
+                out.coordinates[name] = filled(dataset.variables[name])
+    return out
+
+
+@dataclass(frozen=True)
+class _Origin:
+    """Where one dataset variable comes from: the sum of ``parts`` in each of ``files``."""
+
+    parts: tuple[str, ...]
+    files: tuple[_File, ...]
+
+
+class PointReader:
+    """Reader of the reference layout and of our own output; see :class:`anemoi_ailand.data.reader.Reader`.
+
+    Parameters
+    ----------
+    files : list of Path
+        Files with dimensions (time, point), in any number and order; they are joined by their time axes.
+    static : list of Path
+        Files with the fields that do not change. Without any, ``static.nc`` or ``<file>_static.nc`` beside the first
+        file is taken if it is there.
+
+    Raises
+    ------
+    ValueError
+        Different points in the files, a gap in time, a step that is not 6 h, a stamp twice, a wrong unit, or no
+        variable of the table.
+    """
+
+    def __init__(self, files: Sequence[Path], static: Sequence[Path] = ()) -> None:
+        indexed = [_index(p) for p in dict.fromkeys([*files, *static])]
+        if not static and not any(f.constant - set(f.coordinates) for f in indexed):
+            indexed += [_index(p) for p in _static_beside(files[0]) if p not in files]
+        self.name = f"'{files[0].name}'" + (f" and {len(indexed) - 1} more" if len(indexed) > 1 else "")
+        self._files = indexed
+        self._take_points()
+        rows = [v for v in VARIABLES.values() if not v.computed and v.name not in MARKS]
+        self._origins = {v.name: o for v in rows if (o := self._origin(v))}
+        if not self._origins:
+            raise ValueError(
+                f"No variable of the table is in {self.name}, which holds "
+                f"{sorted(set().union(*(f.dynamic | f.constant for f in indexed)))}. Correct `path` or `layout`."
+            )
+        self.variables = tuple(self._origins)
+        self.coverage = self._find_coverage()
+        LOG.info("%d variables at %d points, %s", len(self.variables), len(self.point_id), self.coverage)
+
+    def _take_points(self) -> None:
+        first = next((f for f in self._files if "latitude" in f.coordinates and "longitude" in f.coordinates), None)
+        if first is None:
+            raise ValueError(f"{self.name} has no 'latitude' and 'longitude'. Add them to the file, per point.")
+        self.latitudes, self.longitudes = first.coordinates["latitude"], first.coordinates["longitude"]
+        check_places(self.latitudes, self.longitudes, first.path)
+        ids = next((f.coordinates["point_id"] for f in self._files if "point_id" in f.coordinates), None)
+        self.point_id = (np.arange(len(self.latitudes)) if ids is None else ids).astype("i8")
+        classes = next((f.coordinates["climate_class"] for f in self._files if "climate_class" in f.coordinates), None)
+        self.climate_class = None if classes is None else classes.astype("i8")
+        for f in self._files:
+            for name, mine in (("latitude", self.latitudes), ("longitude", self.longitudes), ("point_id", ids)):
+                theirs = f.coordinates.get(name)
+                if mine is None or theirs is None:
+                    continue
+                if apart(theirs, mine, name) > _SAME_PLACE:
+                    raise ValueError(
+                        f"'{f.path.name}' and '{first.path.name}' hold different points ('{name}' of {theirs.size} and "
+                        f"{mine.size} points differs). Give files of one set of points in `path` and `static`."
+                    )
+
+    def _origin(self, row: Variable) -> _Origin | None:
+        """Files and names behind one row of the table, under the reference name or under our own."""
+        for expression in dict.fromkeys(filter(None, (row.reference, row.netcdf_name, row.name))):
+            parts = tuple(expression.split("+"))
+            kind = "constant" if row.time is Time.CONSTANT else "dynamic"
+            found = tuple(f for f in self._files if set(parts) <= getattr(f, kind))
+            for f in found:
+                for part in parts:
+                    f.conversion[part] = conversion(f.units.get(part), row.units, part, f.path)
+                    if f.conversion[part] != (1.0, 0.0):
+                        LOG.info("'%s' in %s: %s to %s", part, f.path.name, f.units[part], row.units)
+            if found:
+                return _Origin(parts, found)
+        return None
+
+    def _find_coverage(self) -> Coverage:
+        chains = {o.files: n for n, o in self._origins.items() if VARIABLES[n].time is not Time.CONSTANT}
+        if not chains:
+            raise ValueError(
+                f"{self.name} holds nothing that changes in time. Add files with dimensions (time, point) to `path`."
+            )
+        spans = [_span([(s, f.path) for f in files for s in f.stamps], name) for files, name in chains.items()]
+        first, last = max(a for a, _ in spans), min(b for _, b in spans)
+        if first > last:
+            raise ValueError(
+                f"The variables of {self.name} have no date in common: "
+                f"{dict(zip(chains.values(), spans, strict=True))}. Give files of the same period in `path`."
+            )
+        return Coverage(first, last)
+
+    def read(self, names: Sequence[str], dates: Sequence[datetime]) -> np.ndarray:
+        """See :meth:`anemoi_ailand.data.reader.Reader.read`."""
+        check_request(self, names, dates)
+        out = np.full((len(names), len(dates), len(self.point_id)), np.nan, "f4")
+        for f in self._files:
+            numbers = records(dates, f.record)
+            here = np.flatnonzero(numbers >= 0)
+            origins = [(i, self._origins[n], VARIABLES[n].time is Time.CONSTANT) for i, n in enumerate(names)]
+            moving = [(i, o.parts) for i, o, constant in origins if not constant and f in o.files and len(here)]
+            constants = [(i, o.parts) for i, o, constant in origins if constant and f is o.files[0]]
+            if not moving and not constants:
+                continue
+            with open_file(f.path) as dataset:  # once, as opening takes longer than reading a few records
+                for i, parts in moving:
+                    out[i, here] = sum(f.converted(p, read_records(dataset.variables[p], numbers[here])) for p in parts)
+                for i, parts in constants:
+                    out[i] = _constant(f, dataset, parts)
+        return out
+
+
+def _constant(file: _File, dataset: Any, parts: Sequence[str]) -> np.ndarray:
+    values = np.asarray(sum(file.converted(p, filled(dataset.variables[p])) for p in parts))
+    return np.asarray(values == C4_CODE, "f8") if parts == ("clim_ctype",) else values
+
+
+def _static_beside(path: Path) -> list[Path]:
+    candidates = (path.parent / "static.nc", path.with_name(f"{path.stem}_static.nc"))
+    return [p for p in candidates if p.is_file()][:1]
+
+
+def _span(stamps: list[tuple[datetime, Path]], name: str) -> tuple[datetime, datetime]:
+    """First and last of ``stamps``, which must follow each other by one step.
+
+    Raises
+    ------
+    ValueError
+        A gap, a stamp twice, or another step.
+    """
+    stamps = sorted(stamps)
+    for (a, file_a), (b, file_b) in pairwise(stamps):
+        if b == a:
+            raise ValueError(f"{a} of '{name}' is in '{file_a}' and in '{file_b}'. Give each date once in `path`.")
+        if b - a != STEP:
+            raise ValueError(
+                f"'{name}' has a gap in time: after {a} ('{file_a.name}') comes {b} ('{file_b.name}'); records every "
+                f"{STEP} are needed. Add the missing files to `path`, or give the parts as separate datasets."
+            )
+    return stamps[0][0], stamps[-1][0]

@@ -1,0 +1,189 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""Flux towers as FLUXNET CSV: FLUXNET2015 and its successors, FULLSET or SUBSET, half-hourly (HH) or hourly (HR).
+
+Pastorello et al. (2020), doi:10.1038/s41597-020-0534-3. Times are local standard time, ``TIMESTAMP_START`` and
+``TIMESTAMP_END`` as YYYYMMDDHHMM; -9999 is missing; quality 0 is measured, 1 good, 2 medium, 3 poor gap-filling. Where
+a variable has no quality column, all its values are kept and the station's notes say so. The upward fluxes of FLUXNET
+become positive downward; NEE is positive to the atmosphere in both. Soil moisture and temperature are means over the
+record and count as instants at its middle.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from anemoi_ailand.data.stations.sampling import (
+    check_increasing,
+    instants,
+    interval_means,
+    offset_of_longitude,
+    to_utc,
+)
+from anemoi_ailand.data.stations.sites import Site
+from anemoi_ailand.data.stations.station import ONE, Sensor, Station, make_station
+from anemoi_ailand.data.stations.units import converted
+
+LOG = logging.getLogger(__name__)
+
+#: Value that marks a missing one.
+MISSING = -9999.0
+
+#: Quality flags that are kept: measured, and good gap-filling.
+GOOD_QUALITY = (0, 1)
+
+#: Depth of the first, shallowest soil sensor where no table of sites gives it [m].
+FIRST_SENSOR_DEPTH = 0.05
+
+START, END = "TIMESTAMP_START", "TIMESTAMP_END"
+_FORMAT = "%Y%m%d%H%M"
+_SITE = re.compile(r"(?:^|_)([A-Z]{2}-[A-Za-z0-9]{3})(?:_|\.|$)")
+
+#: Name in the table: column, column of its quality, unit, sign.
+_FLUXES = {
+    "slhf": ("LE_F_MDS", "LE_F_MDS_QC", "W m-2", -1.0),
+    "sshf": ("H_F_MDS", "H_F_MDS_QC", "W m-2", -1.0),
+    "rnet": ("NETRAD", "NETRAD_QC", "W m-2", 1.0),
+    "nee": ("NEE_VUT_REF", "NEE_VUT_REF_QC", "umolCO2 m-2 s-1", 1.0),
+    "gpp": ("GPP_NT_VUT_REF", "NEE_VUT_REF_QC", "umolCO2 m-2 s-1", 1.0),
+}
+
+#: The same corrected for the closure of the energy balance; the quality is that of the measured flux.
+_CORRECTED = {"slhf": "LE_CORR", "sshf": "H_CORR"}
+
+#: Prefix in the table: prefix of the columns 1, 2, ..., unit.
+_SOIL = {"swvl": ("SWC_F_MDS_", "%"), "stl": ("TS_F_MDS_", "degC")}
+
+
+def is_fluxnet(header: Sequence[str], first: Sequence[str]) -> bool:
+    """Whether header and first row of a CSV are those of half-hourly or hourly data with a variable that is read."""
+    row = dict(zip(header, first, strict=False))
+    return len(row.get(START, "")) == len("200001010000") and END in row and bool(_read_columns(header) - {START, END})
+
+
+def read_fluxnet(
+    path: Path,
+    sites: Mapping[str, Site],
+    *,
+    per_layer: str = ONE,
+    corrected: bool = False,
+    quality: Sequence[int] = GOOD_QUALITY,
+) -> Station:
+    """Read one tower.
+
+    Parameters
+    ----------
+    path : Path
+        File with the site's code in its name, as ``FLX_US-Bo1_FLUXNET2015_FULLSET_HH_1996-2008_1-3.csv``.
+    sites : mapping
+        Place, clock and depths of the sensors by code; see :mod:`sites`.
+    per_layer : str
+        As in `make_station`.
+    corrected : bool
+        Take ``LE_CORR`` and ``H_CORR``, corrected for the closure of the energy balance, not what was measured.
+    quality : sequence of int
+        Flags that are kept.
+
+    Raises
+    ------
+    ValueError
+        The site is not known, or times are unreadable or do not increase, or the corrected fluxes are not there.
+    """
+    code, site = _site(path, sites)
+    header = [str(c) for c in pd.read_csv(path, nrows=0).columns]
+    table = pd.read_csv(path, usecols=sorted(_read_columns(header)), dtype={START: str, END: str}, na_values=["-9999"])
+    starts, ends = (_times(table[c], path) for c in (START, END))
+    check_increasing(starts, f"'{path}'")
+    offset = offset_of_longitude(site.longitude) if site.utc_offset is None else site.utc_offset
+    notes = [f"UTC{offset:+g} h taken from the longitude"] if site.utc_offset is None else []
+    starts, ends = to_utc(starts, offset), to_utc(ends, offset)
+    sensors = []
+    for name, (column, flag, units, sign) in _fluxes(header, corrected, path).items():
+        values = sign * converted(_good(table, column, flag, quality, notes), units, name, str(path))
+        sensors.append(Sensor(name, *interval_means(starts, ends, values), label=column))
+    middles = starts + (ends - starts) / 2
+    for name, column, units, depth in _soil(header, site, notes):
+        values = converted(_good(table, column, f"{column}_QC", quality, notes), units, name, str(path))
+        sensors.append(Sensor(name, *instants(middles, values), depth=(depth, depth), label=column))
+    LOG.info("FLUXNET: %s, %d records of '%s', UTC%+g h", code, len(table), path, offset)
+    place = (site.latitude, site.longitude, site.elevation)
+    return make_station(code, "FLUXNET", place, sensors, per_layer=per_layer, notes=notes, source=str(path))
+
+
+def _read_columns(header: Sequence[str]) -> set[str]:
+    wanted = {c for column, flag, *_ in _FLUXES.values() for c in (column, flag)} | set(_CORRECTED.values())
+    soil = re.compile(rf"(?:{'|'.join(prefix for prefix, _ in _SOIL.values())})\d+(?:_QC)?")
+    return {c for c in header if c in wanted or c in (START, END) or soil.fullmatch(c)}
+
+
+def _site(path: Path, sites: Mapping[str, Site]) -> tuple[str, Site]:
+    found = _SITE.search(path.name)
+    if found is None:
+        raise ValueError(
+            f"The name '{path.name}' holds no site code such as US-Bo1. Rename the file as FLUXNET does: "
+            "FLX_US-Bo1_FLUXNET2015_FULLSET_HH_1996-2008_1-3.csv."
+        )
+    code = found[1]
+    if code not in sites:
+        raise ValueError(
+            f"Where the tower {code} of '{path}' stands is not known; places are given for {sorted(sites)[:20]}. Put a "
+            "CSV with the columns site, latitude, longitude (and elevation, utc_offset, soil_depths), or FLUXNET's BIF "
+            "as CSV, beside the data, or give it as 'sites'."
+        )
+    return code, sites[code]
+
+
+def _times(column: pd.Series, path: Path) -> np.ndarray:
+    try:
+        return pd.to_datetime(column, format=_FORMAT).to_numpy(dtype="datetime64[ns]")
+    except ValueError as error:
+        raise ValueError(
+            f"'{column.name}' of '{path}' is not YYYYMMDDHHMM ({str(error).split(',')[0]}). "
+            "Give the half-hourly (HH) or hourly (HR) file."
+        ) from error
+
+
+def _fluxes(header: Sequence[str], corrected: bool, path: Path) -> dict[str, tuple[str, str, str, float]]:
+    rows = {n: (_CORRECTED.get(n, r[0]) if corrected else r[0], *r[1:]) for n, r in _FLUXES.items()}
+    gone = [rows[n][0] for n in _CORRECTED if corrected and rows[n][0] not in header and _FLUXES[n][0] in header]
+    if gone:
+        raise ValueError(
+            f"'{path}' has no {gone}, so the fluxes corrected for energy closure cannot be taken. Read the measured "
+            "ones (corrected=False), or take this site out."
+        )
+    return {n: r for n, r in rows.items() if r[0] in header}  # type: ignore[misc]
+
+
+def _soil(header: Sequence[str], site: Site, notes: list[str]) -> list[tuple[str, str, str, float]]:
+    """Name, column, unit and depth of the soil sensors whose depth is known or assumed."""
+    depths = dict(enumerate(site.soil_depths or (FIRST_SENSOR_DEPTH,), start=1))
+    out = []
+    for name, (prefix, units) in _SOIL.items():
+        for column in (c for c in header if re.fullmatch(rf"{prefix}\d+", c)):
+            depth = depths.get(int(column.removeprefix(prefix)))
+            if depth is None:
+                notes.append(f"{column}: left out, its depth is not given")
+                continue
+            if not site.soil_depths:
+                notes.append(f"{column}: depth not given, {depth} m assumed")
+            out.append((name, column, units, depth))
+    return out
+
+
+def _good(table: pd.DataFrame, column: str, flag: str, quality: Sequence[int], notes: list[str]) -> np.ndarray:
+    values = table[column].to_numpy(dtype=np.float64)
+    values = np.where(values == MISSING, np.nan, values)
+    if flag not in table:
+        notes.append(f"{column}: no column {flag}, all values are kept")
+        return values
+    kept = np.isin(table[flag].to_numpy(dtype=np.float64), quality)
+    if np.isfinite(values).any() and not (kept & np.isfinite(values)).any():
+        notes.append(f"{column}: none of its {len(values)} values has a quality of {list(quality)}")
+    return np.where(kept, values, np.nan)

@@ -1,0 +1,55 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""At which dates there is everything, and what is said where there is not."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from grib_writer import Archive, Grid, files, points, refuse, stamps
+
+from anemoi_ailand.data.grib.grib_reader import GribReader
+
+FIRST = datetime(2020, 4, 1)
+DATES = stamps(FIRST, 5)
+
+
+def test_gap_in_time_of_a_state(archive: Archive) -> None:
+    """A missing analysis is named by its time, with the way round it."""
+    for date in (DATES[0], DATES[1], DATES[3]):
+        archive.field("skt.grib", points(archive, 290.0), 235, date, dataType="an")
+    match = r"'skt' has a gap in time at 2020-04-01 12:00: There is no skt at 2020-04-01 12:00.*`leave_out: \[skt\]`"
+    refuse(archive.folder, match)
+    assert GribReader(files(archive.folder), leave_out=["skt"]).coverage.last == DATES[-1]
+
+
+def test_gap_in_time_of_a_flux(archive: Archive) -> None:
+    """A missing forecast is named by the interval that cannot be formed."""
+    for base in (DATES[0], DATES[2]):
+        archive.amount("tp.grib", points(archive, 1.0e-3), 228, base, 0, 6)
+    refuse(archive.folder, r"'avg_tprate' has a gap in time at 2020-04-01 12:00: The mean of tp over the 6 h")
+
+
+def test_steps_do_not_give_six_hours(archive: Archive) -> None:
+    """Steps 4 and 9 of a forecast give no mean over 6 h that ends at a stamp."""
+    for step in (4, 9):
+        archive.amount("tp.grib", points(archive, 1.0e-3), 228, FIRST, 0, step)
+    refuse(
+        archive.folder,
+        r"mean of tp over the 6 h to .* cannot be formed; there are 2 intervals: 2020-04-01 00:00 \+0-4 h",
+    )
+
+
+def test_no_date_in_common(archive: Archive) -> None:
+    """Variables of different years are named with their spans."""
+    archive.field("skt.grib", points(archive, 290.0), 235, FIRST + timedelta(days=30))
+    refuse(archive.folder, r"no date in common: \{'swvl1': '2020-04-01 00:00 to .*'skt': '2020-05-01 00:00 to")
+
+
+def test_nothing_that_changes(tmp_path: Path) -> None:
+    """Constants alone are not an archive."""
+    archive = Archive(tmp_path, Grid("regular", 12))
+    archive.field("lsm.grib", points(archive, 1.0), 172, FIRST)
+    refuse(tmp_path, r"holds nothing that changes in time")

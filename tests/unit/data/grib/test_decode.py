@@ -1,0 +1,69 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""Fields are decoded by their place, on one grid."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import numpy as np
+import pytest
+from grib_writer import Archive, Grid, files, points, refuse, stamps
+
+from anemoi_ailand.data.grib.grib_reader import GribReader
+from anemoi_ailand.data.grib.index import scan
+from anemoi_ailand.data.grib.decode import Decoder
+
+FIRST = datetime(2020, 4, 1)
+DATES = stamps(FIRST, 5)
+
+
+def test_grids_differ(archive: Archive) -> None:
+    """Fields of two grids are refused, with what each grid is."""
+    other = Archive(archive.folder, Grid("regular", 30))
+    for date in DATES:
+        other.field("skt.grib", points(other, 290.0), 235, date)
+    refuse(archive.folder, r"on 2 different grids.*'skt': 'regular_ll, 42 points', 'swvl1': 'regular_ll, 21 points'")
+
+
+def test_editions_of_one_grid_may_be_mixed(archive: Archive) -> None:
+    """GRIB1 at the surface beside GRIB2 at model levels is how ERA5 comes."""
+    old = Archive(archive.folder, archive.grid, 1)
+    for date in DATES:
+        old.field("skt.grib", points(archive, 290.0), 235, date, dataType="an")
+    assert GribReader(files(archive.folder)).variables == ("swvl1", "skt")
+
+
+def test_file_changed_since_opened(archive: Archive) -> None:
+    """Fields are read by their place: a file that changed is refused, not read wrong."""
+    reader = GribReader([archive.folder / "state.grib"])
+    (archive.folder / "state.grib").write_bytes(b"x" * 10000)
+    with pytest.raises(ValueError, match=r"is not what it was when it was opened"):
+        reader.read(["swvl1"], DATES)
+
+
+def test_sea_is_missing(archive: Archive) -> None:
+    """What the bitmap leaves out is NaN, and only that."""
+    values = Decoder(scan([archive.folder / "state.grib"]))(0).values
+    np.testing.assert_array_equal(np.flatnonzero(np.isfinite(values)), archive.grid.place)
+    np.testing.assert_allclose(values[archive.grid.place], 0.3, rtol=1e-6)
+
+
+def test_quantum_is_the_step_of_the_packing(archive: Archive) -> None:
+    """All packed values are whole multiples of the quantum above the smallest."""
+    archive.field("t.grib", np.linspace(0.0, 1.0, archive.grid.size), 235, FIRST)
+    decoded = Decoder(scan([archive.folder / "t.grib"]))(0)
+    steps = decoded.values / decoded.quantum
+    assert 2.0**-25 < decoded.quantum <= 2.0**-23
+    np.testing.assert_allclose(steps, np.round(steps), atol=1e-6)
+
+
+def test_few_fields_are_kept(archive: Archive) -> None:
+    """The memory does not grow with the number of fields read."""
+    for i in range(60):
+        archive.field("t.grib", points(archive, float(i)), 235, FIRST + timedelta(days=i))
+    decoder = Decoder(scan([archive.folder / "t.grib"]))
+    for row in range(60):
+        decoder(row)
+    assert len(decoder._last) == 24

@@ -1,0 +1,83 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""Which points are read, and where they are."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+import netCDF4
+import numpy as np
+import pytest
+from grib_writer import Archive, Grid, close, files, refuse, stamps
+
+from anemoi_ailand.data.grib.grib_reader import GribReader
+from anemoi_ailand.data.reader import MARKS, Reader, open_reader
+
+FIRST = datetime(2020, 4, 1)
+DATES = stamps(FIRST, 5)
+
+
+def test_only_land_points_in_the_order_of_the_grid(folder: Path, ecland: Reader) -> None:
+    """Sea is left out by the mask, identity is the place in the grid, and `land: false` keeps all with NaN."""
+    grid = Grid("regular", len(ecland.point_id))
+    land, everything = GribReader(files(folder)), GribReader(files(folder), land=False)
+    np.testing.assert_array_equal(land.point_id, grid.place)
+    np.testing.assert_allclose(land.latitudes, 50.0 - grid.place // grid.shape[1])
+    np.testing.assert_allclose(land.longitudes, 5.0 + grid.place % grid.shape[1])
+    values = everything.read(["swvl1"], DATES[1:2])[0, 0]
+    assert len(values) == grid.size
+    np.testing.assert_array_equal(np.flatnonzero(np.isfinite(values)), grid.place)
+
+
+def test_without_mask_land_is_where_soil_is(archive: Archive) -> None:
+    """Without a land-sea mask the missing values of the state say what is sea."""
+    np.testing.assert_array_equal(GribReader(files(archive.folder)).point_id, archive.grid.place)
+
+
+def test_no_land(archive: Archive) -> None:
+    """A mask without land is refused."""
+    archive.field("lsm.grib", archive.grid.spread(np.zeros(12), 0.0), 172, FIRST)
+    refuse(archive.folder, r"None of the 21 points .* is land, by the land-sea mask.*`land: false`")
+
+
+def test_unstructured_grid_takes_coordinates_from_netcdf(tmp_path: Path, ecland: Reader) -> None:
+    """Coordinates, identity and further constants come from NetCDF; without it the error says so."""
+    Archive(tmp_path, Grid("unstructured", len(ecland.point_id))).write(ecland, DATES[:3])
+    with pytest.raises(ValueError, match=r"unstructured grid.*'latitude' and 'longitude'.*`static`"):
+        open_reader(str(tmp_path))
+    coordinates(tmp_path / "coordinates.nc", ecland)
+    reader = open_reader(str(tmp_path / "*.grib"), str(tmp_path / "coordinates.nc"))
+    np.testing.assert_array_equal(reader.point_id, ecland.point_id)
+    np.testing.assert_allclose(reader.longitudes, ecland.longitudes)
+    np.testing.assert_array_equal(reader.climate_class, ecland.climate_class)
+    close(reader.read(["swvl1", "c4"], DATES[1:3]), ecland.read(["swvl1", "c4"], DATES[1:3]))
+
+
+def test_marks_of_points_are_no_variables(tmp_path: Path, ecland: Reader) -> None:
+    """Identity and class are attributes of the reader, whatever NetCDF beside GRIB calls them."""
+    Archive(tmp_path, Grid("unstructured", len(ecland.point_id))).write(ecland, DATES[:3])
+    coordinates(tmp_path / "coordinates.nc", ecland)
+    reader = open_reader(str(tmp_path / "*.grib"), str(tmp_path / "coordinates.nc"))
+    assert not set(MARKS) & set(reader.variables)
+
+
+def test_netcdf_of_another_grid(archive: Archive) -> None:
+    """Constants beside GRIB must have its points."""
+    with netCDF4.Dataset(archive.folder / "other.nc", "w") as out:
+        out.createDimension("point", 3)
+        for name in ("latitude", "longitude", "c4"):
+            out.createVariable(name, "f8", ("point",))[:] = 0.0
+    refuse(archive.folder, r"have 21 points, and NetCDF gives coordinates of 3 other points.*same order")
+
+
+def coordinates(path: Path, reader: Reader, n: int | None = None) -> None:
+    """NetCDF of the points of a reader."""
+    with netCDF4.Dataset(path, "w") as out:
+        out.createDimension("point", n or len(reader.point_id))
+        for name, values in (("latitude", reader.latitudes), ("longitude", reader.longitudes),
+                             ("point_id", reader.point_id), ("climate_class", reader.climate_class),
+                             ("c4", reader.read(["c4"], [DATES[0]])[0, 0])):  # fmt: skip
+            out.createVariable(name, "f8", ("point",))[:] = values[:n]

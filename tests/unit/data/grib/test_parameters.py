@@ -1,0 +1,73 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""The parameters are those of ecCodes and of the table."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import eccodes
+import numpy as np
+import pytest
+from grib_writer import Archive, files, points, refuse, stamps
+
+from anemoi_ailand.data.grib.grib_reader import parameters as grib_parameters
+from anemoi_ailand.data.grib.grib_reader import GribReader
+from anemoi_ailand.data.grib.parameters import PARAMETERS, Level, level_kind
+from anemoi_ailand.variables import VARIABLES
+
+FIRST = datetime(2020, 4, 1)
+DATES = stamps(FIRST, 5)
+
+
+def test_table_and_parameters_agree() -> None:
+    """Every variable with a GRIB name can be read, under that name; the others are known exceptions."""
+    named = {n: v.grib for n, v in VARIABLES.items() if v.grib}
+    assert {n for n, g in named.items() if g not in [p.short_name for p in PARAMETERS.get(n, ())]} == set()
+    assert set(PARAMETERS) - set(named) == {"slw", "evap", "late_sdswrf", "late_tprate", "late_tsrwe"}
+
+
+@pytest.mark.parametrize("edition", [1, 2])
+def test_parameters_are_those_of_eccodes(edition: int) -> None:
+    """Each paramId has the short name that is written beside it, and units that are known, where the edition has it."""
+    for name, ways in PARAMETERS.items():
+        for way in ways:
+            handle = eccodes.codes_grib_new_from_samples("GRIB2" if edition == 2 else "regular_ll_sfc_grib1")
+            try:
+                if edition == 2:
+                    eccodes.codes_set(handle, "tablesVersion", 33)
+                eccodes.codes_set(handle, "paramId", way.param)
+            except eccodes.CodesInternalError:
+                assert edition == 1, f"{way.short_name} is not in GRIB2"
+                continue
+            assert eccodes.codes_get_string(handle, "shortName") == way.short_name
+            assert grib_parameters.factor(name, way, eccodes.codes_get_string(handle, "units")) != 0.0
+            eccodes.codes_release(handle)
+
+
+@pytest.mark.parametrize(
+    ("type_of_level", "kind"),
+    [("surface", Level.SURFACE), ("heightAboveGround", Level.SURFACE), ("soilLayer", Level.SOIL),
+     ("depthBelowLandLayer", Level.SOIL), ("hybrid", Level.MODEL), ("isobaricInhPa", Level.OTHER),
+     ("snowLayer", Level.OTHER), ("entireLake", Level.SURFACE)],
+)  # fmt: skip
+def test_kinds_of_level(type_of_level: str, kind: Level) -> None:
+    """Snow layers and pressure levels are neither surface nor soil."""
+    assert level_kind(type_of_level) is kind
+
+
+def test_units_are_those_of_the_table(empty: Archive) -> None:
+    """Snow in kg m-2, cover and albedo in %, and lnsp reach the table's units."""
+    for date in DATES:
+        for param, value in ((228141, 30.0), (260038, 40.0), (228032, 70.0)):
+            empty.field("snow.grib", points(empty, value), param, date, dataType="an")
+        empty.field("lnsp.grib", points(empty, np.log(9.0e4)), 152, date, typeOfLevel="hybrid", level=1)
+    found = GribReader(files(empty.folder)).read(["sd", "snowc", "asn", "sp"], DATES[1:2])[:, 0, 0]
+    np.testing.assert_allclose(found, [30.0, 0.4, 0.7, 9.0e4], rtol=1e-5)
+
+
+def test_units_unknown(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Units that are not in the list for a variable are refused, with the list."""
+    monkeypatch.setitem(grib_parameters._UNITS, "m3 m-3", {"kg m**-3": 1e-3})
+    refuse(archive.folder, r"swvl1 \(paramId 39\).*'m\*\*3 m\*\*-3'.*\['kg m\*\*-3'\].*Correct")

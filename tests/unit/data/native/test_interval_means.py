@@ -1,0 +1,115 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""Means end at their stamp, whatever the native step."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from anemoi_ailand.data.native.interval_means import Kind, average, divides, native_step, whole_ends, window
+
+T0 = np.datetime64("2020-01-01T00:00:00", "s")
+
+
+def every(hours: float, n: int, first: np.datetime64 = T0) -> np.ndarray:
+    return first + np.arange(n) * np.timedelta64(round(hours * 3600), "s")
+
+
+def mean(values: np.ndarray, stamps: np.ndarray, end: np.datetime64, hours: float, kind: Kind) -> float:
+    return float(average(values, *window(stamps, np.array([end]), hours, kind, "x"))[0])
+
+
+@pytest.mark.parametrize(
+    ("step", "kind", "expected"),
+    [
+        (1, Kind.MEAN, 9.5),  # stamps 7, ..., 12 h, each the mean over the hour before: values are the hours
+        (1, Kind.INSTANT, 9.0),  # the trapezoid of a straight line from 6 to 12
+        (2, Kind.MEAN, 10.0),  # 8, 10, 12
+        (3, Kind.INSTANT, 9.0),
+        (6, Kind.MEAN, 12.0),  # one record
+        (6, Kind.INSTANT, 9.0),  # (6 + 12) / 2
+    ],
+)
+def test_mean_of_the_six_hours_that_end_at_noon(step, kind, expected):
+    """By hand: values are their own stamp in hours."""
+    stamps = every(step, 48 // step + 1)
+    hours = (stamps - T0) / np.timedelta64(3600, "s")
+    assert mean(hours, stamps, T0 + np.timedelta64(12, "h"), 6, kind) == pytest.approx(expected, rel=1e-14)
+
+
+def test_late_mean_is_over_the_last_three_hours():
+    """10, 11, 12 h of hourly means."""
+    stamps = every(1, 25)
+    assert mean(np.arange(25.0), stamps, T0 + np.timedelta64(12, "h"), 3, Kind.MEAN) == pytest.approx(11.0)
+
+
+def test_join_is_by_time_not_by_index():
+    """The same stamps starting later give the same mean."""
+    stamps = every(1, 49)
+    values = np.sin(np.arange(49.0))
+    end = T0 + np.timedelta64(30, "h")
+    assert mean(values, stamps, end, 6, Kind.MEAN) == mean(values[11:], stamps[11:], end, 6, Kind.MEAN)
+
+
+@given(step=st.sampled_from([0.5, 1, 2, 3, 6]), kind=st.sampled_from(list(Kind)), value=st.floats(-1e6, 1e6))
+def test_mean_of_a_constant_is_the_constant(step, kind, value):
+    """Weights sum to one for every step that divides 6 h."""
+    stamps = every(step, int(24 / step) + 1)
+    got = mean(np.full(len(stamps), value), stamps, T0 + np.timedelta64(12, "h"), 6, kind)
+    assert got == pytest.approx(value, rel=1e-12, abs=1e-9)
+
+
+def test_means_over_four_steps_are_the_mean_of_the_day():
+    """Nothing is counted twice or lost: the four 6 h means of a day average to its 24 hourly means."""
+    stamps, values = every(1, 25), np.random.default_rng(0).normal(size=(25, 3))
+    ends = T0 + np.arange(6, 25, 6) * np.timedelta64(1, "h")
+    four = average(values, *window(stamps, ends, 6, Kind.MEAN, "x"))
+    np.testing.assert_allclose(four.mean(axis=0), values[1:].mean(axis=0), rtol=1e-12)
+
+
+@pytest.mark.parametrize("step", [4, 5, 12])
+def test_step_that_does_not_divide_six_hours(step):
+    """The error says which step there is."""
+    with pytest.raises(ValueError, match=rf"step of {step} h, which does not divide the 6 h"):
+        window(every(step, 20), every(step, 20)[-1:], 6, Kind.MEAN, "'forcing'")
+    assert not divides(every(step, 20), 6, "x")
+
+
+def test_gap_names_both_sides():
+    """A missing hour is an error, never a longer mean."""
+    with pytest.raises(ValueError, match=r"gap in time: after 2020-01-01T04:00:00 comes 2020-01-01T06:00:00"):
+        native_step(np.delete(every(1, 10), 5), "'forcing'")
+
+
+def test_first_record_without_a_whole_interval():
+    """At 03 h there are three hours only."""
+    with pytest.raises(ValueError, match="are not whole"):
+        window(every(1, 10), every(1, 10)[3:4], 6, Kind.MEAN, "'forcing'")
+
+
+@pytest.mark.parametrize("end", [np.timedelta64(90, "m"), np.timedelta64(100, "h")])
+def test_end_without_a_record(end):
+    """Between records, and after the last one."""
+    with pytest.raises(ValueError, match="has no record at"):
+        window(every(1, 49), np.array([T0 + end]), 6, Kind.MEAN, "'forcing'")
+
+
+def test_one_record_has_no_step():
+    """Two are needed."""
+    with pytest.raises(ValueError, match="1 record"):
+        native_step(every(1, 1), "'forcing'")
+
+
+@pytest.mark.parametrize(("kind", "first"), [(Kind.MEAN, 5), (Kind.INSTANT, 6)])
+def test_whole_ends_are_the_first_and_last_that_work(kind, first):
+    """A mean stamped at 0 h already covers the hour before, an instant at 0 h does not."""
+    stamps = every(1, 30)
+    begin, end = whole_ends(stamps, 6, kind, "x")
+    assert (begin, end) == (stamps[first], stamps[-1])
+    window(stamps, np.array([begin, end]), 6, kind, "x")
+    with pytest.raises(ValueError, match="not whole"):
+        window(stamps, stamps[first - 1 : first], 6, kind, "x")

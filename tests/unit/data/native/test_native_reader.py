@@ -1,0 +1,206 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""ecLand's own files give what the reference set says of the same run."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import netCDF4
+import numpy as np
+import pytest
+from land_files import native_copy, spoil, without_records
+
+from anemoi_ailand.constants import SOIL_LAYER_THICKNESS, WATER_DENSITY
+from anemoi_ailand.data.native.native_reader import NativeReader
+from anemoi_ailand.data.files.paths import resolve
+from anemoi_ailand.data.reader import STEP, open_reader
+from anemoi_ailand.support.packaged import folder
+from anemoi_ailand.variables import VARIABLES, Time
+
+NATIVE = folder("sample") / "native"
+EXPECTED = open_reader(str(NATIVE / "expected.nc"))
+POINTS = open_reader(str(NATIVE / "points"), point_id=str(NATIVE / "points" / "point_index_in_main_run.txt"))
+DATES = [EXPECTED.coverage.first + i * STEP for i in range(83)]
+SHARED = [n for n in POINTS.variables if n in EXPECTED.variables]
+
+#: Variables that say nothing in these weeks: no snow melts, no snow is wet.
+FROZEN = {"slw", "smlt"}
+
+
+def quantum(name: str) -> float:
+    """Rounding of the reference set, of all parts of a sum."""
+    with netCDF4.Dataset(NATIVE / "expected.nc") as ds:
+        parts = (VARIABLES[name].reference or "").split("+")
+        return sum(getattr(ds[p], "quantum", 0.0) for p in parts if p in ds.variables)
+
+
+def of(path: Path) -> NativeReader:
+    return NativeReader(resolve(str(path)))
+
+
+def test_same_points_and_dates():
+    """The two views are of the same run, and only the reference lacks instants of pressure and wind."""
+    assert POINTS.point_id.tolist() == EXPECTED.point_id.tolist()
+    np.testing.assert_allclose(POINTS.latitudes, EXPECTED.latitudes, atol=1e-3)
+    assert POINTS.coverage == EXPECTED.coverage
+    assert set(EXPECTED.variables) <= set(POINTS.variables)
+    assert set(POINTS.variables) - set(EXPECTED.variables) == {"sp", "u", "v"}
+
+
+@pytest.mark.parametrize("name", SHARED)
+def test_native_equals_reference(name):
+    """To one quantum, the rounding of the reference, at every point and date; and it is not a constant zero."""
+    native, reference = POINTS.read([name], DATES), EXPECTED.read([name], DATES)
+    np.testing.assert_allclose(native, reference, rtol=3e-7, atol=1.001 * quantum(name))
+    if VARIABLES[name].time is not Time.CONSTANT:
+        assert (quantum(name) < 0.1 * native.std()) != (name in FROZEN)
+
+
+def test_water_balance_closes():
+    """Precipitation less evaporation and runoffs is the change of all stores: signs, Qsb, units and times are right."""
+    names = ["avg_tprate", "evap", "sro", "ssro", "sd", "src", *(f"swvl{k}" for k in (1, 2, 3, 4))]
+    rain, evap, sro, ssro, *stores = POINTS.read(names, DATES).astype(float)
+    thickness = [1.0, 1.0, *(WATER_DENSITY * dz for dz in SOIL_LAYER_THICKNESS)]
+    change = np.diff(sum(w * s for w, s in zip(thickness, stores, strict=True)), axis=0)
+    flux = (rain - evap - sro - ssro)[1:] * STEP.total_seconds()
+    cover = POINTS.read(["cl", "cur"], DATES[:1])[:, 0].sum(axis=0)
+    dry = cover == 0
+    assert dry.sum() >= 2
+    np.testing.assert_allclose(flux[:, dry], change[:, dry], atol=0.02)
+    assert np.abs(flux[:, dry]).max() > 1.0
+
+
+def test_grid_layout():
+    """Latitude by longitude, hourly output: means by hand."""
+    grid = open_reader(str(NATIVE / "grid"))
+    assert (grid.latitudes.tolist(), grid.longitudes.tolist()) == ([51.971], [4.927])
+    when = datetime(2022, 6, 27, 12)
+    with netCDF4.Dataset(NATIVE / "grid" / "o_efl.nc") as ds, netCDF4.Dataset(NATIVE / "grid" / "forcing") as forcing:
+        flux = ds["Qh"][6:12, 0, 0].mean()  # stamps 7, ..., 12 h
+        air = np.asarray(forcing["Tair"][6:13, 0, 0], float)  # instants at 6, ..., 12 h
+    got = grid.read(["sshf", "avg_t", "t"], [when])[:, 0, 0]
+    np.testing.assert_allclose(got, [flux, (air.sum() - air[[0, -1]].mean()) / 6, air[-1]], rtol=1e-6)
+
+
+def test_constants_follow_from_types_without_o_fix(tmp_path):
+    """Soil parameters by soil type are those that o_fix holds."""
+    native = native_copy(tmp_path / "n")
+    with_fix = of(native).read(["theta_cap", "theta_pwp", "theta_sat"], DATES[:1])
+    (native / "o_fix.nc").unlink()
+    np.testing.assert_allclose(of(native).read(["theta_cap", "theta_pwp", "theta_sat"], DATES[:1]), with_fix, rtol=1e-6)
+
+
+def test_soil_water_unit_is_that_of_the_attribute(tmp_path):
+    """m3 m-3 in the file is taken as it is."""
+    native = native_copy(tmp_path / "n")
+    expected = of(native).read(["swvl2"], DATES)
+    with netCDF4.Dataset(native / "o_gg.nc", "a") as ds:
+        ds["SoilMoist"][:, 1] = ds["SoilMoist"][:, 1] / (WATER_DENSITY * SOIL_LAYER_THICKNESS[1])
+        ds["SoilMoist"].units = "m3 m-3"
+    np.testing.assert_allclose(of(native).read(["swvl2"], DATES), expected, rtol=1e-6)
+
+
+def test_last_two_metre_record_is_left_out(tmp_path):
+    """Unless the forcing goes on beyond it: then ecLand did not clamp it."""
+    native = native_copy(tmp_path / "n")
+    assert POINTS.coverage.last == datetime(2018, 1, 21, 18)
+    (native / "o_d2m.nc").unlink()
+    assert of(native).coverage.last == datetime(2018, 1, 22)
+    native = native_copy(tmp_path / "m")
+    for file in native.glob("o_*.nc"):
+        if file.name in ("o_d2m.nc", "o_gg.nc", "o_efl.nc", "o_wat.nc", "o_co2.nc"):
+            without_records(file, [-1 % len(netCDF4.Dataset(file).dimensions["time"])])
+    assert of(native).coverage.last == datetime(2018, 1, 21, 18)
+
+
+def test_missing_file_means_fewer_variables(tmp_path):
+    """A run without CO2 output has no gpp and nee, and everything else."""
+    native = native_copy(tmp_path / "n")
+    (native / "o_co2.nc").unlink()
+    assert set(POINTS.variables) - set(of(native).variables) == {"gpp", "nee"}
+
+
+def test_chain_of_runs_is_joined_by_time(tmp_path):
+    """State and fluxes in two files each give the same values as in one."""
+    for name in ("o_gg.nc", "o_efl.nc", "o_wat.nc", "o_co2.nc"):
+        for part, drop in (("a", slice(40, None)), ("b", slice(0, 40))):
+            native_copy(tmp_path / f"{part}{name}")
+            file = tmp_path / f"{part}{name}" / name
+            without_records(file, range(*drop.indices(len(netCDF4.Dataset(file).dimensions["time"]))))
+    rest = [f for f in resolve(str(NATIVE / "points")) if f.name in ("forcing", "surfclim", "o_fix.nc", "o_d2m.nc")]
+    parts = sorted(tmp_path.glob("?o_*/o_*.nc"))
+    chain = NativeReader([*rest, *(p for p in parts if p.parent.name[1:] == p.name)])
+    names = ["swvl1", "sshf", "ssro", "nee", "snowc"]
+    np.testing.assert_array_equal(chain.read(names, DATES), POINTS.read(names, DATES))
+
+
+def test_gap_in_forcing(tmp_path):
+    """A missing hour is an error at opening."""
+    native = native_copy(tmp_path / "n")
+    without_records(native / "forcing", [100])
+    with pytest.raises(ValueError, match=r"'forcing' has a gap in time: after 2018-01-05T03"):
+        of(native)
+
+
+def test_interval_that_does_not_divide_six_hours(tmp_path):
+    """Forcing every 4 h."""
+    native = native_copy(tmp_path / "n")
+    without_records(native / "forcing", [i for i in range(505) if i % 4])
+    with pytest.raises(ValueError, match="step of 4 h, which does not divide the 6 h"):
+        of(native)
+
+
+def test_six_hourly_forcing_has_no_late_means(tmp_path):
+    """What the files cannot say is not offered."""
+    native = native_copy(tmp_path / "n")
+    without_records(native / "forcing", [i for i in range(505) if i % 6])
+    assert set(POINTS.variables) - set(of(native).variables) == {"late_sdswrf", "late_tprate", "late_tsrwe"}
+
+
+def test_wrong_unit(tmp_path):
+    """Forcing in degrees Celsius."""
+    native = native_copy(tmp_path / "n")
+    with netCDF4.Dataset(native / "forcing", "a") as ds:
+        ds["Tair"].units = "degC"
+    with pytest.raises(ValueError, match=r"'Tair' in .* has units 'degC'; 'K' is expected"):
+        of(native)
+
+
+def test_type_that_was_interpolated(tmp_path):
+    """Types are categories."""
+    native = native_copy(tmp_path / "n")
+    spoil(native / "surfclim", "tvl", 7.5, 0)
+    with pytest.raises(ValueError, match="vegetation types are not whole numbers"):
+        of(native)
+
+
+def test_number_of_ids(tmp_path):
+    """One for each point."""
+    (tmp_path / "ids.txt").write_text("1\n2\n")
+    with pytest.raises(ValueError, match="names 2 points and the files hold 4"):
+        open_reader(str(NATIVE / "points"), point_id=str(tmp_path / "ids.txt"))
+
+
+def test_no_common_date(tmp_path):
+    """Forcing of another year."""
+    native = native_copy(tmp_path / "n")
+    with netCDF4.Dataset(native / "forcing", "a") as ds:
+        ds["time"].units = "seconds since 2001-01-01 00:00:00"
+    with pytest.raises(ValueError, match="no date in common"):
+        of(native)
+
+
+def test_only_constants(tmp_path):
+    """Surfclim alone is no data set."""
+    with pytest.raises(ValueError, match="nothing that changes in time"):
+        NativeReader([NATIVE / "points" / "surfclim"])
+
+
+def test_leaf_area_is_constant_over_a_utc_day():
+    """And changes at midnight."""
+    day = [datetime(2018, 1, 5) + timedelta(hours=h) for h in (0, 6, 12, 18, 24)]
+    values = POINTS.read(["lai_lv"], day)[0]
+    assert (values[:4] == values[0]).all() and (values[4] != values[0]).any()

@@ -1,0 +1,196 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""The reference layout and our own output become the variables of the table."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import netCDF4
+import numpy as np
+import pytest
+from land_files import FIRST, STEP, ramp, spoil, stamps, write_land
+
+from anemoi_ailand.data.points.point_reader import PointReader
+from anemoi_ailand.data.reader import MARKS, open_reader
+from anemoi_ailand.support.packaged import folder
+from anemoi_ailand.variables import VARIABLES, names
+
+
+def test_sample_has_all_but_what_its_layout_lacks():
+    """Instants of pressure and wind are not in the reference layout; everything else of the table is."""
+    table = {n for n, v in VARIABLES.items() if not v.computed}
+    assert table - set(open_reader("$AILAND_SAMPLE").variables) == {"sp", "u", "v", *MARKS}
+
+
+@pytest.mark.parametrize(
+    ("name", "parts"),
+    [("swvl3", ["swvl3"]), ("2t", ["t2m"]), ("avg_t", ["Tair"]), ("t", ["Tair_inst"]),
+     ("avg_tprate", ["Rainf", "Snowf"]), ("late_tprate", ["Rainf_late", "Snowf_late"])],
+)  # fmt: skip
+def test_values_are_those_of_the_file(name, parts):
+    """Read directly, at dates that straddle two yearly files."""
+    first = FIRST.replace(year=2020, month=12, day=31)
+    dates = stamps(8, first)
+    got = open_reader("$AILAND_SAMPLE").read([name], dates)[0]
+    with (
+        netCDF4.Dataset(folder("sample") / "ecland_2020.nc") as a,
+        netCDF4.Dataset(folder("sample") / "ecland_2021.nc") as b,
+    ):
+        expected = sum(np.concatenate([a[p][-4:], b[p][:4]]) for p in parts)
+    np.testing.assert_allclose(got, expected, rtol=1e-6)
+    assert np.ptp(got) > 0
+
+
+def test_constants_are_repeated_and_c4_is_a_flag():
+    """The code 3 or 4 of the photosynthetic pathway becomes 0 or 1."""
+    cvl, c4 = open_reader("$AILAND_SAMPLE").read(["cvl", "c4"], stamps(3))
+    with netCDF4.Dataset(folder("sample") / "static.nc") as ds:
+        np.testing.assert_array_equal(cvl, np.tile(ds["clim_cvl"][:], (3, 1)))
+        np.testing.assert_array_equal(c4[0], np.asarray(ds["clim_ctype"][:]) == 4)
+    assert 0 < c4.mean() < 1
+
+
+def test_order_of_names_and_dates_is_that_asked_for():
+    """Backwards is backwards."""
+    reader = open_reader("$AILAND_SAMPLE")
+    dates = stamps(5)
+    values = reader.read(["stl1", "tvl", "sd"], dates)
+    back = reader.read(["sd", "tvl", "stl1"], dates[::-1])
+    np.testing.assert_array_equal(values, back[::-1, ::-1])
+
+
+def test_static_beside_is_found_for_a_single_file():
+    """One yearly file alone still has its constants, and the classes of its points."""
+    reader = open_reader("$AILAND_SAMPLE/ecland_2021.nc")
+    assert "cvl" in reader.variables
+    assert reader.climate_class is not None and set(reader.climate_class) == set(range(11))
+
+
+def test_our_own_names(tmp_path):
+    """t2m is 2t, swvl1 is swvl1."""
+    path = write_land(tmp_path / "f.nc", {"t2m": ramp(4, 2, 280), "swvl1": ramp(4, 2)}, stamps(4), {"t2m": "K"})
+    reader = open_reader(str(path))
+    assert reader.variables == ("swvl1", "2t")
+    np.testing.assert_allclose(reader.read(["2t"], stamps(4))[0], ramp(4, 2, 280), rtol=1e-7)
+    assert reader.point_id.tolist() == [100, 101]
+
+
+def test_coverage_is_what_all_variables_share(tmp_path):
+    """A forecast that begins later than its forcing."""
+    a = write_land(tmp_path / "a.nc", {"swvl1": ramp(6, 2)}, stamps(6))
+    b = write_land(tmp_path / "b.nc", {"avg_t": ramp(6, 2, 280)}, stamps(6, FIRST + 2 * STEP))
+    coverage = PointReader([a, b]).coverage
+    assert (coverage.first, coverage.last) == (FIRST + 2 * STEP, FIRST + 5 * STEP)
+
+
+def write(tmp_path: Path, name: str, n: int, first=FIRST, step=STEP, points: int = 2) -> Path:
+    return write_land(tmp_path / name, {"swvl1": ramp(n, points)}, stamps(n, first, step))
+
+
+def test_gap_between_files(tmp_path):
+    """Both sides are named, before a value is read."""
+    files = [write(tmp_path, "a.nc", 4), write(tmp_path, "b.nc", 4, FIRST + 5 * STEP)]
+    with pytest.raises(ValueError, match=r"gap in time: after 2020-01-01 18:00:00 \('a.nc'\) comes 2020-01-02 06"):
+        PointReader(files)
+
+
+def test_date_twice(tmp_path):
+    """Which files is said."""
+    files = [write(tmp_path, "a.nc", 4), write(tmp_path, "b.nc", 4, FIRST + 3 * STEP)]
+    with pytest.raises(ValueError, match=r"is in '.*a.nc' and in '.*b.nc'"):
+        PointReader(files)
+
+
+@pytest.mark.parametrize("hours", [3, 4, 12])
+def test_other_step(tmp_path, hours):
+    """The layout is 6-hourly."""
+    with pytest.raises(ValueError, match="gap in time"):
+        PointReader([write(tmp_path, "a.nc", 4, step=timedelta(hours=hours))])
+
+
+def test_other_points(tmp_path):
+    """Two files of different points are not one data set."""
+    with pytest.raises(ValueError, match="different points"):
+        PointReader([write(tmp_path, "a.nc", 4), write(tmp_path, "b.nc", 4, FIRST + 4 * STEP, points=3)])
+    moved = write(tmp_path, "c.nc", 4, FIRST + 4 * STEP)
+    spoil(moved, "longitude", 99.0, 1)
+    with pytest.raises(ValueError, match="'longitude'"):
+        PointReader([tmp_path / "a.nc", moved])
+
+
+def test_longitudes_in_two_conventions_are_one_place(tmp_path):
+    """State from -180 to 180, forcing from 0 to 360; those of the first file stand for both."""
+    paths = [
+        write_land(tmp_path / f"{name}.nc", {name: ramp(4, 3, start)}, stamps(4))
+        for name, start in (("swvl1", 0.1), ("q", 0.01))
+    ]
+    spoil(paths[0], "longitude", [-10.0, -180.0, 20.0])
+    spoil(paths[1], "longitude", [350.0, 180.0, 20.0])
+    reader = PointReader(paths)
+    assert set(reader.variables) == {"swvl1", "q"}
+    np.testing.assert_array_equal(reader.longitudes, [-10.0, -180.0, 20.0])
+
+
+def test_coordinates_that_are_none(tmp_path):
+    """Latitude and longitude swapped."""
+    path = write(tmp_path, "a.nc", 4)
+    spoil(path, "latitude", 120.0, 1)
+    with pytest.raises(ValueError, match=r"'latitude' in '.*a.nc' is 120 at point 1"):
+        PointReader([path])
+
+
+def test_stamp_twice_in_a_file(tmp_path):
+    """And stamps that are not sorted: the record is named."""
+    for name, hours in (("twice", [0, 6, 6, 12]), ("mixed", [0, 12, 6, 18])):
+        path = write(tmp_path, f"{name}.nc", 4)
+        spoil(path, "time", 175320 + np.array(hours))
+        with pytest.raises(ValueError, match=rf"{name}.nc' does not increase at record 2. Sort or repair"):
+            PointReader([path])
+
+
+def test_no_common_period(tmp_path):
+    """State of one year, forcing of another."""
+    a = write(tmp_path, "a.nc", 4)
+    b = write_land(tmp_path / "b.nc", {"avg_t": ramp(4, 2)}, stamps(4, FIRST + 9 * STEP))
+    with pytest.raises(ValueError, match="no date in common"):
+        PointReader([a, b])
+
+
+def test_wrong_unit(tmp_path):
+    """Soil water in kg m-2 is not soil water in m3 m-3."""
+    path = write_land(tmp_path / "a.nc", {"swvl1": ramp(3, 2)}, stamps(3), {"swvl1": "kg m-2"})
+    with pytest.raises(ValueError, match=r"'swvl1' in .* has units 'kg m-2'; 'm3 m-3' is expected"):
+        PointReader([path])
+
+
+def test_nothing_known(tmp_path):
+    """What is there is listed."""
+    with pytest.raises(ValueError, match=r"No variable of the table is in 'a.nc', which holds .*rubbish"):
+        PointReader([write_land(tmp_path / "a.nc", {"rubbish": ramp(3, 2)}, stamps(3))])
+
+
+def test_only_constants():
+    """A data set without time is not one."""
+    with pytest.raises(ValueError, match="nothing that changes in time"):
+        open_reader("$AILAND_SAMPLE/static.nc")
+
+
+def test_no_coordinates(tmp_path):
+    """Points without a place."""
+    path = write(tmp_path, "a.nc", 3)
+    with netCDF4.Dataset(path, "a") as ds:
+        ds.renameVariable("latitude", "whatever")
+    with pytest.raises(ValueError, match="no 'latitude' and 'longitude'"):
+        PointReader([path])
+
+
+def test_state_is_within_bounds():
+    """The sample keeps the bounds of the table, so a unit that is wrong by a factor cannot pass."""
+    reader = open_reader("$AILAND_SAMPLE")
+    for name in names("prognostic"):
+        low, high = VARIABLES[name].bounds
+        values = reader.read([name], stamps(40, FIRST))
+        assert values.min() >= (low or 0.0) and values.max() <= (high or np.inf)
