@@ -46,7 +46,7 @@ from anemoi_ailand.evaluation.settings import Settings
 from anemoi_ailand.evaluation.style import save
 from anemoi_ailand.evaluation.sums import collect
 from anemoi_ailand.model.cost import cost_of
-from anemoi_ailand.rollout.checkpoint import load_step
+from anemoi_ailand.rollout.step.checkpoint import load_step
 from anemoi_ailand.support.code_version import ROLL_OUT, loaded_sha256
 
 LOG = logging.getLogger(__name__)

@@ -22,7 +22,7 @@ from anemoi.transform.fields import new_fieldlist_from_list
 from anemoi_ailand.data.fields import LandField, _constant_metadata, _Metadata, _Points
 from anemoi_ailand.data.reader import open_reader
 from anemoi_ailand.data.sun import COMPUTED
-from anemoi_ailand.rollout.checkpoint import load_step
+from anemoi_ailand.rollout.step.checkpoint import load_step
 from anemoi_ailand.variables import VARIABLES, Role
 
 #: From here on forecasts have the weather of the sample; earlier ones are too warm, so that taking a wrong one shows.

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from anemoi_ailand.support.packaged import folder
-from anemoi_ailand.rollout.pretrained import pretrained_record
+from anemoi_ailand.rollout.step.pretrained import pretrained_record
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ import stepper_case as case
 import torch
 
 from anemoi_ailand.data.sun import COMPUTED, compute
-from anemoi_ailand.rollout.blocks import BlockStep
-from anemoi_ailand.rollout.checkpoint import LandStep
+from anemoi_ailand.rollout.step.row_blocks import BlockStep
+from anemoi_ailand.rollout.step.checkpoint import LandStep
 from anemoi_ailand.rollout.ensembles.ensemble import SINGLE, Ensemble
 from anemoi_ailand.rollout.loop import RollOut
 from anemoi_ailand.rollout.run_options import EnsembleOptions

@@ -39,7 +39,7 @@ from anemoi_ailand.evaluation.pairs import START_BLOCK_DAYS
 from anemoi_ailand.evaluation.reforecasts import open_reforecast
 from anemoi_ailand.evaluation.sums import collect
 from anemoi_ailand.support.packaged import listing
-from anemoi_ailand.rollout.pretrained import SCHEMA
+from anemoi_ailand.rollout.step.pretrained import SCHEMA
 
 LOG = logging.getLogger("make_pretrained")
 

@@ -32,7 +32,7 @@ class Pretrained(Command):
 
     def run(self, args: Namespace) -> None:
         """Print what is asked for."""
-        from anemoi_ailand.rollout import pretrained
+        from anemoi_ailand.rollout.step import pretrained
 
         name = args.name or pretrained.DEFAULT
         if args.path:
@@ -51,8 +51,8 @@ class Pretrained(Command):
 
 def checked(name: str) -> str:
     """Verify and load a network; one line about it."""
-    from anemoi_ailand.rollout.checkpoint import load_step  # slow to import
-    from anemoi_ailand.rollout.pretrained import pretrained_checkpoint, pretrained_record
+    from anemoi_ailand.rollout.step.checkpoint import load_step  # slow to import
+    from anemoi_ailand.rollout.step.pretrained import pretrained_checkpoint, pretrained_record
 
     path, record = pretrained_checkpoint(name), pretrained_record(name)
     step = load_step(path)

@@ -13,7 +13,7 @@ import numpy as np
 from anemoi.inference.types import State
 
 from anemoi_ailand.constants import SAME_PLACE, TASK_NAME
-from anemoi_ailand.rollout.trajectories import trajectory_dates
+from anemoi_ailand.rollout.forcing.trajectories import trajectory_dates
 
 
 def check_task(task: str | None, checkpoint: Any) -> None:

@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 
 from anemoi_ailand.constants import STEP_HOURS
-from anemoi_ailand.rollout.blocks import BlockStep
+from anemoi_ailand.rollout.step.row_blocks import BlockStep
 from anemoi_ailand.rollout.ensembles.ensemble import Ensemble
-from anemoi_ailand.rollout.forcing_check import ForcingFilter
+from anemoi_ailand.rollout.forcing.forcing_filter import ForcingFilter
 from anemoi_ailand.rollout.step_tensor import check_finite
 from anemoi_ailand.variables import END, START, taken_at
 

@@ -16,9 +16,9 @@ from torch import Tensor
 from tqdm import tqdm
 
 from anemoi_ailand.constants import STEP_HOURS
-from anemoi_ailand.rollout.checkpoint import LandStep, known_by, load_step
+from anemoi_ailand.rollout.step.checkpoint import LandStep, known_by, load_step
 from anemoi_ailand.rollout.reforecast_file import CHUNK_SIZE, Layout, ReforecastFile
-from anemoi_ailand.rollout.stored_fields import StoredFields
+from anemoi_ailand.rollout.forcing.dataset_fields import StoredFields
 from anemoi_ailand.rollout.sweep import sweep
 from anemoi_ailand.support.code_version import ROLL_OUT, loaded_sha256
 

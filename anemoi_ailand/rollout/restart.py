@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from anemoi_ailand.rollout.restart_file import read_restart, write_restart
+from anemoi_ailand.rollout.step.state_file import read_restart, write_restart
 
 LOG = logging.getLogger(__name__)
 

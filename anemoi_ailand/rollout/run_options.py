@@ -156,12 +156,12 @@ class RunOptions(Strict):
         None: one run.
     bad_forcing : {'error', 'hold', 'clip'}
         What is done with forcing that is missing or out of bounds, see
-        :class:`~anemoi_ailand.rollout.forcing_check.ForcingFilter`.
+        :class:`~anemoi_ailand.rollout.forcing.forcing_filter.ForcingFilter`.
     final_state : path, optional
         Where the last state is written, for the input ``land-state`` of a later run; with ``{member}`` if there are
         several.
     threads, block_rows : int, optional
-        See :class:`~anemoi_ailand.rollout.blocks.BlockStep`.
+        See :class:`~anemoi_ailand.rollout.step.row_blocks.BlockStep`.
     dry_run : bool
         Check everything and say what the run would take, but make no step.
     """

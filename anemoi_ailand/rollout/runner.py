@@ -18,17 +18,17 @@ from anemoi.inference.runner import Runner, RunnerClasses
 from anemoi.utils.dates import as_timedelta
 from torch import Tensor
 
-from anemoi_ailand.rollout.blocks import BlockStep
-from anemoi_ailand.rollout.checkpoint import known_by, load_step, there
+from anemoi_ailand.rollout.step.row_blocks import BlockStep
+from anemoi_ailand.rollout.step.checkpoint import known_by, load_step, there
 from anemoi_ailand.rollout.checks import available_dates, check_coverage, check_task, on_same_points
 from anemoi_ailand.rollout.ensembles.ensemble import SINGLE, Ensemble
-from anemoi_ailand.rollout.land_state import LandState
+from anemoi_ailand.rollout.step.land_state import LandState
 from anemoi_ailand.rollout.loop import RollOut
 from anemoi_ailand.rollout.outputs.land_output import LandOutput
 from anemoi_ailand.rollout.preflight import check_outputs, check_room, leaves, plan
-from anemoi_ailand.rollout.pretrained import checkpoint_path
+from anemoi_ailand.rollout.step.pretrained import checkpoint_path
 from anemoi_ailand.rollout.progress import Progress
-from anemoi_ailand.rollout.read_ahead import ReadAhead
+from anemoi_ailand.rollout.forcing.read_ahead import ReadAhead
 from anemoi_ailand.rollout.restart import Restart, Restarts
 from anemoi_ailand.rollout.run_options import STEP, run_options
 from anemoi_ailand.rollout.signals import StopRequest

@@ -19,12 +19,12 @@ from torch import Tensor
 
 from anemoi_ailand.constants import STEP_HOURS
 from anemoi_ailand.data.sun import COMPUTED, compute
-from anemoi_ailand.rollout import gradients
-from anemoi_ailand.rollout.blocks import BlockStep
-from anemoi_ailand.rollout.checkpoint import LandStep, known_by, load_step
-from anemoi_ailand.rollout.land_state import LandState
-from anemoi_ailand.rollout.physical_step import PhysicalStep, to_dtype
-from anemoi_ailand.rollout.steady import filled_rows
+from anemoi_ailand.rollout.step import gradients
+from anemoi_ailand.rollout.step.row_blocks import BlockStep
+from anemoi_ailand.rollout.step.checkpoint import LandStep, known_by, load_step
+from anemoi_ailand.rollout.step.land_state import LandState
+from anemoi_ailand.rollout.step.physical_step import PhysicalStep, to_dtype
+from anemoi_ailand.rollout.step.batch_invariance import filled_rows
 from anemoi_ailand.rollout.step_tensor import check_finite
 from anemoi_ailand.variables import END, START, Time, taken_at, variable
 
@@ -91,7 +91,7 @@ class LandStepper:
         Raises
         ------
         FileNotFoundError, ValueError
-            As of :func:`~anemoi_ailand.rollout.checkpoint.load_step`; an unknown precision.
+            As of :func:`~anemoi_ailand.rollout.step.checkpoint.load_step`; an unknown precision.
         """
         to_dtype(dtype)
         return cls(load_step(checkpoint, device), dtype, threads)

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from anemoi_ailand.rollout.checkpoint import LandStep
+from anemoi_ailand.rollout.step.checkpoint import LandStep
 from anemoi_ailand.variables import END, START, taken_at
 
 LOG = logging.getLogger(__name__)

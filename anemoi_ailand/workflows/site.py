@@ -40,12 +40,12 @@ from anemoi_ailand.evaluation.site_series import (
 )
 from anemoi_ailand.evaluation.style import save
 from anemoi_ailand.support.packaged import find
-from anemoi_ailand.rollout.checkpoint import known_by, load_step
+from anemoi_ailand.rollout.step.checkpoint import known_by, load_step
 from anemoi_ailand.rollout.period import period
-from anemoi_ailand.rollout.pretrained import DEFAULT
+from anemoi_ailand.rollout.step.pretrained import DEFAULT
 from anemoi_ailand.rollout.reforecast import reforecast
 from anemoi_ailand.rollout.reforecast_file import provenance
-from anemoi_ailand.rollout.stored_fields import StoredFields
+from anemoi_ailand.rollout.forcing.dataset_fields import StoredFields
 from anemoi_ailand.support.subprocesses import run_logged
 from anemoi_ailand.variables import VARIABLES, Role, variable
 

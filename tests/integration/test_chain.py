@@ -15,7 +15,7 @@ import xarray as xr
 from anemoi.datasets import open_dataset
 from integration.conftest import anemoi, small_recipe
 
-from anemoi_ailand.rollout.checkpoint import load_step
+from anemoi_ailand.rollout.step.checkpoint import load_step
 from anemoi_ailand.variables import variable
 
 pytestmark = pytest.mark.slow

@@ -21,7 +21,7 @@ import zarr
 from anemoi.datasets import open_dataset
 from anemoi.utils.checkpoints import load_metadata, replace_metadata
 
-from anemoi_ailand.rollout.land_state import LandState
+from anemoi_ailand.rollout.step.land_state import LandState
 from anemoi_ailand.rollout.launch import Failure, launch
 
 pytestmark = pytest.mark.slow

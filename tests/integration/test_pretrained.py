@@ -17,7 +17,7 @@ from sample_scores import sample_scores
 
 from anemoi_ailand.data.reader import open_reader
 from anemoi_ailand.support.packaged import find, folder
-from anemoi_ailand.rollout.pretrained import pretrained_checkpoint, pretrained_record
+from anemoi_ailand.rollout.step.pretrained import pretrained_checkpoint, pretrained_record
 
 pytestmark = pytest.mark.slow
 

@@ -16,7 +16,7 @@ from anemoi_ailand.physics.snow import snow_cover
 from anemoi_ailand.physics.soil_types import soil_parameters
 from anemoi_ailand.rollout.checks import on_same_points
 from anemoi_ailand.rollout.ensembles.smooth_fields import SmoothFields, innovations
-from anemoi_ailand.rollout.land_state import LandState
+from anemoi_ailand.rollout.step.land_state import LandState
 from anemoi_ailand.rollout.run_options import StateSpread
 from anemoi_ailand.variables import variable
 

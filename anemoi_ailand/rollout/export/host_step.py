@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from anemoi_ailand.data.sun import COMPUTED
-from anemoi_ailand.rollout.physical_step import PhysicalStep
+from anemoi_ailand.rollout.step.physical_step import PhysicalStep
 from anemoi_ailand.variables import END, START, Time, taken_at, variable
 
 #: Names of the outputs, in order.
@@ -33,7 +33,7 @@ _EQUATION_OF_TIME = ((0.004297, 0.107029, -0.837378, 0.0), (0.0, -1.837877, -2.3
 
 
 class HostStep(nn.Module):
-    r"""The step of :class:`~anemoi_ailand.rollout.physical_step.PhysicalStep` for a host that knows no checkpoint.
+    r"""The step of :class:`~anemoi_ailand.rollout.step.physical_step.PhysicalStep` for a host that knows no checkpoint.
 
     A host keeps the state, has static fields once, and forcing at both ends of the step; only what is read is asked
     for. The new state has the columns of the state, so that it goes in again as it is.

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from anemoi.inference.types import FloatArray, IntArray, State
 
-from anemoi_ailand.rollout.checkpoint import known_by
+from anemoi_ailand.rollout.step.checkpoint import known_by
 from anemoi_ailand.rollout.outputs.output_columns import Column
 
 EPOCH = datetime(1970, 1, 1)

@@ -12,10 +12,11 @@ import reforecast_case as case
 import torch
 import xarray as xr
 
-from anemoi_ailand.rollout import century, stored_fields
+from anemoi_ailand.rollout.forcing import dataset_fields as stored_fields
+from anemoi_ailand.rollout import century
 from anemoi_ailand.rollout.century import Setting, ecland_years, roll_out, setting
-from anemoi_ailand.rollout.cycle import Cycle
-from anemoi_ailand.rollout.stored_fields import StoredFields
+from anemoi_ailand.rollout.forcing.cyclic_years import Cycle
+from anemoi_ailand.rollout.forcing.dataset_fields import StoredFields
 
 #: "Years" of 4 and 6 steps.
 CYCLE = Cycle((3, 7, 13), case.DATES[[3, 7, 13]])

@@ -11,7 +11,7 @@ import reforecast_case as case
 import xarray as xr
 
 from anemoi_ailand.rollout import reforecast as under_test
-from anemoi_ailand.rollout import stored_fields
+from anemoi_ailand.rollout.forcing import dataset_fields as stored_fields
 from anemoi_ailand.rollout.reforecast import division, lead_hours_of_days, protocol_a_starts, reforecast
 from anemoi_ailand.variables import VARIABLES
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from anemoi_ailand.rollout.restart import Restart, Restarts
-from anemoi_ailand.rollout.restart_file import write_restart
+from anemoi_ailand.rollout.step.state_file import write_restart
 
 IDENTITY = {"date": "2022-01-01", "input": {"dataset": "a.zarr"}, "ensemble": None}
 

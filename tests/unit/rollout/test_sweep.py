@@ -8,9 +8,9 @@ import pytest
 import reforecast_case as case
 import torch
 
-from anemoi_ailand.rollout import stored_fields
-from anemoi_ailand.rollout.checkpoint import LandStep
-from anemoi_ailand.rollout.stored_fields import StoredFields
+from anemoi_ailand.rollout.forcing import dataset_fields as stored_fields
+from anemoi_ailand.rollout.step.checkpoint import LandStep
+from anemoi_ailand.rollout.forcing.dataset_fields import StoredFields
 from anemoi_ailand.rollout.sweep import sweep
 
 ALL = np.arange(case.N_POINTS)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from clean_checkpoint import clean_checkpoint, clean_metadata, cleaned, machine_paths
 
-from anemoi_ailand.rollout.pretrained import pretrained_checkpoint
+from anemoi_ailand.rollout.step.pretrained import pretrained_checkpoint
 
 
 def with_metadata(source: Path, target: Path, change) -> Path:

@@ -11,7 +11,7 @@ import make_pretrained as tool
 import pytest
 from pretrained_card import card
 
-from anemoi_ailand.rollout.pretrained import model_card, pretrained_record
+from anemoi_ailand.rollout.step.pretrained import model_card, pretrained_record
 
 
 def test_card_is_that_of_the_record():

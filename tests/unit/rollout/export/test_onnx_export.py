@@ -20,7 +20,7 @@ from anemoi_ailand.rollout.export import onnx_export as under_test
 from anemoi_ailand.rollout.export.onnx_check import LIMITS, compare
 from anemoi_ailand.rollout.export.onnx_export import METADATA_KEY, check_exportable, export_step
 from anemoi_ailand.rollout.export.onnx_operators import OPSET
-from anemoi_ailand.rollout.pretrained import pretrained_record
+from anemoi_ailand.rollout.step.pretrained import pretrained_record
 from anemoi_ailand.variables import variable
 
 

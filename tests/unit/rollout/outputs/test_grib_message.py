@@ -16,7 +16,7 @@ from anemoi_ailand.data.grib.parameters import PARAMETERS, level_kind
 from anemoi_ailand.rollout.outputs.grib_grid import Grid, grid_of, rows_of
 from anemoi_ailand.rollout.outputs.grib_message import Encoder, Style, coordinates, is_flux, parameter, why_not
 from anemoi_ailand.rollout.outputs.output_columns import Column
-from anemoi_ailand.rollout.pretrained import pretrained_record
+from anemoi_ailand.rollout.step.pretrained import pretrained_record
 from anemoi_ailand.variables import Role, names, variable
 
 DATE, STEP = datetime(2020, 2, 28, 18), timedelta(hours=6)

@@ -24,7 +24,7 @@ from anemoi_ailand.constants import TASK_NAME
 from anemoi_ailand.data.reader import open_reader
 from anemoi_ailand.rollout.outputs.grib_grid import rows_of
 from anemoi_ailand.rollout.outputs.grib_output import LandGribOutput
-from anemoi_ailand.rollout.pretrained import pretrained_record
+from anemoi_ailand.rollout.step.pretrained import pretrained_record
 from anemoi_ailand.variables import variable
 
 START, STEP = datetime(2022, 1, 1), timedelta(hours=6)

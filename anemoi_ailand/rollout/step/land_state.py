@@ -16,7 +16,7 @@ import torch
 import xarray as xr
 from torch import Tensor
 
-from anemoi_ailand.rollout.restart_file import read_restart, write_restart
+from anemoi_ailand.rollout.step.state_file import read_restart, write_restart
 from anemoi_ailand.variables import variable
 
 #: What the arrays of a saved state are, so that no other file is taken for one.

@@ -10,8 +10,8 @@ import pytest
 import stepper_case as case
 import torch
 
-from anemoi_ailand.rollout.land_state import LandState
-from anemoi_ailand.rollout.restart_file import write_restart
+from anemoi_ailand.rollout.step.land_state import LandState
+from anemoi_ailand.rollout.step.state_file import write_restart
 
 N = 5
 CPU = torch.device("cpu")

@@ -21,9 +21,9 @@ from anemoi_ailand.support import packaged as resources
 from anemoi_ailand.data.reader import open_reader
 from anemoi_ailand.evaluation.settings import read_settings
 from anemoi_ailand.support.packaged import find, folder
-from anemoi_ailand.rollout import pretrained
-from anemoi_ailand.rollout.checkpoint import load_step
-from anemoi_ailand.rollout.pretrained import checkpoint_path, pretrained_checkpoint, pretrained_record
+from anemoi_ailand.rollout.step import pretrained
+from anemoi_ailand.rollout.step.checkpoint import load_step
+from anemoi_ailand.rollout.step.pretrained import checkpoint_path, pretrained_checkpoint, pretrained_record
 
 #: Most that ships [bytes].
 LARGEST = 20e6

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import reforecast_case as case
 
-from anemoi_ailand.rollout import stored_fields
-from anemoi_ailand.rollout.stored_fields import StoredFields
+from anemoi_ailand.rollout.forcing import dataset_fields as stored_fields
+from anemoi_ailand.rollout.forcing.dataset_fields import StoredFields
 
 NAMES = ("stl1", "avg_tprate", "z")
 

@@ -11,7 +11,7 @@ import pytest
 import reforecast_case as case
 import torch
 
-from anemoi_ailand.rollout.traced import traced
+from anemoi_ailand.rollout.step.traced_model import traced
 
 
 class Interface(torch.nn.Module):

@@ -13,7 +13,7 @@ from anemoi.models.preprocessing.normalizer import InputNormalizer
 from torch import Tensor, nn
 
 from anemoi_ailand.physics.bounds import clamp
-from anemoi_ailand.rollout.checkpoint import LandStep
+from anemoi_ailand.rollout.step.checkpoint import LandStep
 
 
 class PhysicalStep(nn.Module):

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 import numpy as np
 import pytest
 
-from anemoi_ailand.rollout.read_ahead import ReadAhead, one_by_one
+from anemoi_ailand.rollout.forcing.read_ahead import ReadAhead, one_by_one
 
 DATES = [datetime(2020, 1, 1) + i * timedelta(hours=6) for i in range(12)]
 N_VARIABLES, N_POINTS = 3, 5

@@ -13,7 +13,7 @@ from typing import Any
 from anemoi.inference.input import Input
 from anemoi.inference.types import State
 
-from anemoi_ailand.rollout.land_state import LandState
+from anemoi_ailand.rollout.step.land_state import LandState
 
 
 class LandStateInput(Input):

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from anemoi_ailand.rollout.steady import OUTPUTS, ROWS, SteadyLinear, filled_rows, make_steady
+from anemoi_ailand.rollout.step.batch_invariance import OUTPUTS, ROWS, SteadyLinear, filled_rows, make_steady
 
 
 def network(*sizes):

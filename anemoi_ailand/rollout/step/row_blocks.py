@@ -12,9 +12,9 @@ from types import TracebackType
 import torch
 from torch import Tensor
 
-from anemoi_ailand.rollout.checkpoint import LandStep
+from anemoi_ailand.rollout.step.checkpoint import LandStep
 from anemoi_ailand.support.processors import usable_processors
-from anemoi_ailand.rollout.traced import traced
+from anemoi_ailand.rollout.step.traced_model import traced
 
 LOG = logging.getLogger(__name__)
 
@@ -26,7 +26,7 @@ class BlockStep:
     """Divide the rows into blocks and make the step for each, on one thread of a processor a block.
 
     The result of a row depends neither on the blocks nor on the number of threads
-    (:mod:`~anemoi_ailand.rollout.steady`). Can be called from several threads of a host at once.
+    (:mod:`~anemoi_ailand.rollout.step.batch_invariance`). Can be called from several threads of a host at once.
 
     Parameters
     ----------

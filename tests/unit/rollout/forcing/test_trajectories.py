@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from anemoi_ailand.rollout.checks import available_dates
-from anemoi_ailand.rollout.trajectories import trajectory_dates
+from anemoi_ailand.rollout.forcing.trajectories import trajectory_dates
 
 BASES = np.array(["2020-05-01", "2020-05-02"], "datetime64[s]")
 START = datetime(2020, 5, 2)

@@ -19,8 +19,8 @@ from anemoi.inference.types import FloatArray, State
 
 from anemoi_ailand.data.reader import Reader, open_reader
 from anemoi_ailand.support.netcdf_lock import NETCDF_LOCK
-from anemoi_ailand.rollout.read_ahead import ReadAhead
-from anemoi_ailand.rollout.start_values import Made, check_defaults, plan
+from anemoi_ailand.rollout.forcing.read_ahead import ReadAhead
+from anemoi_ailand.rollout.forcing.initial_defaults import Made, check_defaults, plan
 from anemoi_ailand.variables import START, variable
 
 LOG = logging.getLogger(__name__)
@@ -48,7 +48,7 @@ class EcLandInput(Input):
         As for :func:`anemoi_ailand.data.reader.open_reader`.
     defaults : dict, optional
         Numbers for variables that the files do not hold, in the units of the table. Some of the state need none, see
-        :data:`anemoi_ailand.rollout.start_values.MADE`. What is filled is logged.
+        :data:`anemoi_ailand.rollout.forcing.initial_defaults.MADE`. What is filled is logged.
     read_ahead : bool
         Read the next block in the background.
 

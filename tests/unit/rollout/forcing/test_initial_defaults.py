@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from anemoi_ailand.physics.snow import snow_cover
-from anemoi_ailand.rollout.start_values import BARE, MADE, check_defaults, plan
+from anemoi_ailand.rollout.forcing.initial_defaults import BARE, MADE, check_defaults, plan
 from anemoi_ailand.variables import VARIABLES, Role
 
 SD = np.array([0.0, 0.5, 50.0], "f4")

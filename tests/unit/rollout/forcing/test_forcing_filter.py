@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 import numpy as np
 import pytest
 
-from anemoi_ailand.rollout.forcing_check import ForcingFilter, check_forcing, suspicious
+from anemoi_ailand.rollout.forcing.forcing_filter import ForcingFilter, check_forcing, suspicious
 from anemoi_ailand.variables import VARIABLES, Role
 
 NAMES = ["t", "avg_tprate", "avg_sdswrf", "lai_lv"]

@@ -17,8 +17,8 @@ from torch import Tensor
 
 from anemoi_ailand.support.checksum import file_sha256
 from anemoi_ailand.rollout.checks import check_task
-from anemoi_ailand.rollout.pretrained import checkpoint_path, pretrained_names
-from anemoi_ailand.rollout.steady import filled_rows, make_steady
+from anemoi_ailand.rollout.step.pretrained import checkpoint_path, pretrained_names
+from anemoi_ailand.rollout.step.batch_invariance import filled_rows, make_steady
 
 LOG = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ class LandStep:
     """One step of 6 h for any rows (points, or points at many dates), in physical units and single precision.
 
     On one thread of a processor, the values of a row do not depend on the others that are computed with it
-    (:mod:`~anemoi_ailand.rollout.steady`).
+    (:mod:`~anemoi_ailand.rollout.step.batch_invariance`).
 
     Attributes
     ----------

@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from anemoi_ailand.rollout import restart_file
-from anemoi_ailand.rollout.restart_file import read_restart, write_restart
+from anemoi_ailand.rollout.step import state_file as restart_file
+from anemoi_ailand.rollout.step.state_file import read_restart, write_restart
 
 HEADER = {"kind": "test", "checkpoint_sha256": "abc", "date": "2022-01-01T00:00:00", "names": ["a", "b"]}
 
@@ -72,7 +72,7 @@ def test_a_disk_that_fills_up_in_the_middle(tmp_path):
     script = (
         "import resource, signal, sys, numpy as np\n"
         "from pathlib import Path\n"
-        "from anemoi_ailand.rollout.restart_file import write_restart\n"
+        "from anemoi_ailand.rollout.step.state_file import write_restart\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))\n"
         "try:\n"

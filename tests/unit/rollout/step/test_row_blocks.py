@@ -10,7 +10,7 @@ import pytest
 import stepper_case as case
 import torch
 
-from anemoi_ailand.rollout.blocks import BLOCK_ROWS, BlockStep
+from anemoi_ailand.rollout.step.row_blocks import BLOCK_ROWS, BlockStep
 
 N = 300
 

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from anemoi_ailand.rollout.checkpoint import LandStep
+from anemoi_ailand.rollout.step.checkpoint import LandStep
 
 LOG = logging.getLogger(__name__)
 

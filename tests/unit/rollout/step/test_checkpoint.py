@@ -9,8 +9,8 @@ import pytest
 import reforecast_case as case
 import torch
 
-from anemoi_ailand.rollout import checkpoint as under_test
-from anemoi_ailand.rollout.checkpoint import load_step
+from anemoi_ailand.rollout.step import checkpoint as under_test
+from anemoi_ailand.rollout.step.checkpoint import load_step
 
 
 def test_step_is_the_prediction_of_the_model():

@@ -10,7 +10,7 @@ import stepper_case as case
 import torch
 
 from anemoi_ailand.model.trees import Trees
-from anemoi_ailand.rollout import gradients
+from anemoi_ailand.rollout.step import gradients
 from anemoi_ailand.rollout.stepper import LandStepper
 
 N = 37

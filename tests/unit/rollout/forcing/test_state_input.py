@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import stepper_case as case
 
-from anemoi_ailand.rollout.state_input import LandStateInput
+from anemoi_ailand.rollout.forcing.state_input import LandStateInput
 
 
 @pytest.fixture(scope="module")

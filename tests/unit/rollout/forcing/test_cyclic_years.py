@@ -6,7 +6,7 @@
 import numpy as np
 import pytest
 
-from anemoi_ailand.rollout.cycle import cycle_of
+from anemoi_ailand.rollout.forcing.cyclic_years import cycle_of
 
 DATES = np.arange(np.datetime64("2018-01-01T06", "s"), np.datetime64("2023-01-01T00", "s"), np.timedelta64(6, "h"))
 
