@@ -34,7 +34,7 @@ class Reforecast(Command):
     def run(self, args: Namespace) -> None:
         """Run and say where the file is."""
         starts = _starts(args)
-        from anemoi_ailand.rollout.reforecast import reforecast  # slow to import
+        from anemoi_ailand.rollout.reforecast.reforecast import reforecast  # slow to import
 
         if args.hours < 1 or args.days < 1:
             raise ValueError(f"--hours is {args.hours} and --days {args.days}. Give 1 or more.")

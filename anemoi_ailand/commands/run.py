@@ -34,7 +34,7 @@ class Run(Command):
 
     def run(self, args: Namespace) -> None:
         """Run, and end with the code that says how it went."""
-        from anemoi_ailand.rollout.launch import Failure, launch  # slow to import
+        from anemoi_ailand.rollout.run.launch import Failure, launch  # slow to import
 
         try:
             launch(args.config, args.overrides, dry_run=args.dry_run)

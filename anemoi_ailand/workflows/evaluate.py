@@ -54,7 +54,7 @@ from anemoi_ailand.evaluation.snow_season import compare_snow_seasons, date_erro
 from anemoi_ailand.evaluation.sums import Sums, collect
 from anemoi_ailand.evaluation.tidy import score_table
 from anemoi_ailand.rollout.step.checkpoint import load_step
-from anemoi_ailand.rollout.reforecast import lead_hours_of_days, protocol_a_starts, reforecast
+from anemoi_ailand.rollout.reforecast.reforecast import lead_hours_of_days, protocol_a_starts, reforecast
 from anemoi_ailand.rollout.forcing.dataset_fields import StoredFields
 
 LOG = logging.getLogger(__name__)

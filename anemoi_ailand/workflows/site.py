@@ -41,10 +41,10 @@ from anemoi_ailand.evaluation.site_series import (
 from anemoi_ailand.evaluation.style import save
 from anemoi_ailand.support.packaged import find
 from anemoi_ailand.rollout.step.checkpoint import known_by, load_step
-from anemoi_ailand.rollout.period import period
+from anemoi_ailand.rollout.reforecast.period import period
 from anemoi_ailand.rollout.step.pretrained import DEFAULT
-from anemoi_ailand.rollout.reforecast import reforecast
-from anemoi_ailand.rollout.reforecast_file import provenance
+from anemoi_ailand.rollout.reforecast.reforecast import reforecast
+from anemoi_ailand.rollout.reforecast.reforecast_file import provenance
 from anemoi_ailand.rollout.forcing.dataset_fields import StoredFields
 from anemoi_ailand.support.subprocesses import run_logged
 from anemoi_ailand.variables import VARIABLES, Role, variable
@@ -117,7 +117,7 @@ def site(
     checkpoint : str or Path
         Inference checkpoint, or the name of a pretrained network.
     start, lead, end : str, optional
-        Initial date, and how long or until when; as :func:`~anemoi_ailand.rollout.period.period`.
+        Initial date, and how long or until when; as :func:`~anemoi_ailand.rollout.reforecast.period.period`.
     within : float
         Furthest that a point may be from its place [km].
     called : str, optional

@@ -23,7 +23,7 @@ from anemoi_ailand.evaluation.records import DIGITS, json_text
 from anemoi_ailand.evaluation.stability import Verdict, check_length, judge
 from anemoi_ailand.evaluation.stability_text import SCHEMA, stability_record, stability_table
 from anemoi_ailand.evaluation.style import Figure, save
-from anemoi_ailand.rollout.century import Setting, ecland_years, roll_out, setting
+from anemoi_ailand.rollout.reforecast.cyclic_run import Setting, ecland_years, roll_out, setting
 
 LOG = logging.getLogger(__name__)
 

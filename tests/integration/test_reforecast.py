@@ -12,7 +12,7 @@ import pytest
 import xarray as xr
 from anemoi.utils.checkpoints import load_metadata, replace_metadata
 
-from anemoi_ailand.rollout.reforecast import reforecast
+from anemoi_ailand.rollout.reforecast.reforecast import reforecast
 
 pytestmark = pytest.mark.slow
 

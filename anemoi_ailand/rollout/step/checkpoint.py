@@ -16,7 +16,7 @@ from anemoi.inference.checkpoint import Checkpoint
 from torch import Tensor
 
 from anemoi_ailand.support.checksum import file_sha256
-from anemoi_ailand.rollout.checks import check_task
+from anemoi_ailand.rollout.run.coverage import check_task
 from anemoi_ailand.rollout.step.pretrained import checkpoint_path, pretrained_names
 from anemoi_ailand.rollout.step.batch_invariance import filled_rows, make_steady
 

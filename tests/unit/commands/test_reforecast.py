@@ -11,7 +11,7 @@ from anemoi_ailand.commands.reforecast import Reforecast
 
 @pytest.fixture
 def run(monkeypatch):
-    import anemoi_ailand.rollout.reforecast as module
+    import anemoi_ailand.rollout.reforecast.reforecast as module
 
     calls = []
 

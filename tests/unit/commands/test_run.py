@@ -8,8 +8,8 @@ import pytest
 from anemoi_ailand.__main__ import create_parser
 from anemoi_ailand.commands import run as module
 from anemoi_ailand.commands.run import Run
-from anemoi_ailand.rollout import launch as launching
-from anemoi_ailand.rollout.launch import Failure
+from anemoi_ailand.rollout.run import launch as launching
+from anemoi_ailand.rollout.run.launch import Failure
 
 
 def run(*line):

@@ -21,7 +21,7 @@ class Cycle:
 
 
 class Run:
-    """What :func:`anemoi_ailand.rollout.century.setting` gives."""
+    """What :func:`anemoi_ailand.rollout.reforecast.cyclic_run.setting` gives."""
 
     cycle, identity = Cycle(), {"checkpoint_sha256": "abc"}
     step = type("Step", (), {"path": "best.ckpt"})()

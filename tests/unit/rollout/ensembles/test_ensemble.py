@@ -11,7 +11,7 @@ import stepper_case as case
 
 from anemoi_ailand.data.reader import open_reader
 from anemoi_ailand.rollout.ensembles.ensemble import SINGLE, Ensemble
-from anemoi_ailand.rollout.run_options import EnsembleOptions
+from anemoi_ailand.rollout.run.options import EnsembleOptions
 
 DATE, N = datetime(2022, 1, 1), 9
 NAMES = ["swvl1", "stl1", "sd"]

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from anemoi_ailand.rollout.reforecast_file import Layout, ReforecastFile
+from anemoi_ailand.rollout.reforecast.reforecast_file import Layout, ReforecastFile
 from anemoi_ailand.variables import VARIABLES
 
 NAMES = ("swvl1", "2t", "slhf")

@@ -10,7 +10,7 @@ import torch
 from anemoi.inference.config.run import RunConfiguration
 
 from anemoi_ailand.support.packaged import find
-from anemoi_ailand.rollout.run_configuration import read_run
+from anemoi_ailand.rollout.run.configuration import read_run
 
 BASE = "checkpoint: ailand\nrunner: land-forecaster\ninput: {dataset: a.zarr}\noutput: {land-netcdf: {path: f.nc}}\n"
 

@@ -10,7 +10,7 @@ from datetime import datetime
 
 import pytest
 
-from anemoi_ailand.rollout.signals import Stopped, StopRequest
+from anemoi_ailand.rollout.run.signals import Stopped, StopRequest
 
 DATE = datetime(2022, 3, 1, 6)
 

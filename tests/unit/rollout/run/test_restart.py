@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import numpy as np
 import pytest
 
-from anemoi_ailand.rollout.restart import Restart, Restarts
+from anemoi_ailand.rollout.run.restart import Restart, Restarts
 from anemoi_ailand.rollout.step.state_file import write_restart
 
 IDENTITY = {"date": "2022-01-01", "input": {"dataset": "a.zarr"}, "ensemble": None}

@@ -10,8 +10,8 @@ import pytest
 import roll_case as case
 from output_case import N_POINTS, NAMES, made
 
-from anemoi_ailand.rollout import preflight as under_test
-from anemoi_ailand.rollout.preflight import Plan, check_outputs, check_room, leaves, plan
+from anemoi_ailand.rollout.run import preflight as under_test
+from anemoi_ailand.rollout.run.preflight import Plan, check_outputs, check_room, leaves, plan
 
 
 class PrinterOutput:

@@ -10,9 +10,9 @@ from typing import Literal
 
 from anemoi.inference.runners import create_runner
 
-from anemoi_ailand.rollout.run_configuration import options_of_runner, read_run
-from anemoi_ailand.rollout.runner import LandForecasterRunner
-from anemoi_ailand.rollout.signals import Stopped
+from anemoi_ailand.rollout.run.configuration import options_of_runner, read_run
+from anemoi_ailand.rollout.run.runner import LandForecasterRunner
+from anemoi_ailand.rollout.run.signals import Stopped
 
 #: When it went wrong.
 Phase = Literal["configuration", "input", "failed", "stopped"]
@@ -39,7 +39,7 @@ def launch(path: str, overrides: Sequence[str] = (), *, dry_run: bool = False) -
     Parameters
     ----------
     path, overrides, dry_run
-        As :func:`~anemoi_ailand.rollout.run_configuration.read_run`.
+        As :func:`~anemoi_ailand.rollout.run.configuration.read_run`.
 
     Raises
     ------

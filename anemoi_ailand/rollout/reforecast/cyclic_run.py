@@ -16,13 +16,13 @@ from torch import Tensor
 from anemoi_ailand.physics.bounds import limits
 from anemoi_ailand.rollout.step.checkpoint import LandStep, known_by, load_step
 from anemoi_ailand.rollout.forcing.cyclic_years import Cycle, cycle_of
-from anemoi_ailand.rollout.progress import Progress
-from anemoi_ailand.rollout.reforecast import BATCH_ROWS, BATCH_ROWS_ACCELERATOR
+from anemoi_ailand.rollout.run.progress import Progress
+from anemoi_ailand.rollout.reforecast.reforecast import BATCH_ROWS, BATCH_ROWS_ACCELERATOR
 from anemoi_ailand.rollout.forcing.dataset_fields import FieldsAtPoints, StoredFields
-from anemoi_ailand.rollout.sweep import advance, on_device, step_places
+from anemoi_ailand.rollout.reforecast.sweep import advance, on_device, step_places
 from anemoi_ailand.rollout.step.traced_model import traced
-from anemoi_ailand.rollout.year_statistics import YearStatistics
-from anemoi_ailand.rollout.years_file import YearsFile
+from anemoi_ailand.rollout.reforecast.annual_statistics import YearStatistics
+from anemoi_ailand.rollout.reforecast.annual_file import YearsFile
 from anemoi_ailand.support.code_version import ROLL_OUT, loaded_sha256
 
 LOG = logging.getLogger(__name__)

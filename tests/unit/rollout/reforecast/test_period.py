@@ -6,7 +6,7 @@
 import numpy as np
 import pytest
 
-from anemoi_ailand.rollout.period import period
+from anemoi_ailand.rollout.reforecast.period import period
 
 DATES = np.arange(np.datetime64("2021-12-31T06", "s"), np.datetime64("2022-03-01T00", "s"), np.timedelta64(6, "h"))
 

@@ -6,7 +6,7 @@
 import numpy as np
 import pytest
 
-from anemoi_ailand.rollout.year_statistics import STATISTICS, YearStatistics
+from anemoi_ailand.rollout.reforecast.annual_statistics import STATISTICS, YearStatistics
 from anemoi_ailand.variables import variable
 
 NAMES = ("swvl1", "sd")

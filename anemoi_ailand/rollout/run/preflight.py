@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from anemoi_ailand.constants import STEP_HOURS
-from anemoi_ailand.rollout.loop import RollOut
+from anemoi_ailand.rollout.run.loop import RollOut
 from anemoi_ailand.support.disk_errors import free_bytes
 from anemoi_ailand.rollout.outputs.land_output import LandOutput
 

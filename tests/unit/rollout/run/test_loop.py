@@ -11,7 +11,7 @@ import roll_case as case
 import torch
 from stepper_case import land_step as other_step
 
-from anemoi_ailand.rollout.loop import RollOut
+from anemoi_ailand.rollout.run.loop import RollOut
 
 FORCING = {"precipitation": 0.5, "temperature": 1.5}
 

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from anemoi_ailand.rollout import progress as under_test
-from anemoi_ailand.rollout.progress import Progress
+from anemoi_ailand.rollout.run import progress as under_test
+from anemoi_ailand.rollout.run.progress import Progress
 
 DATE, STEP = datetime(2022, 1, 1), timedelta(hours=6)
 

@@ -20,19 +20,19 @@ from torch import Tensor
 
 from anemoi_ailand.rollout.step.row_blocks import BlockStep
 from anemoi_ailand.rollout.step.checkpoint import known_by, load_step, there
-from anemoi_ailand.rollout.checks import available_dates, check_coverage, check_task, on_same_points
+from anemoi_ailand.rollout.run.coverage import available_dates, check_coverage, check_task, on_same_points
 from anemoi_ailand.rollout.ensembles.ensemble import SINGLE, Ensemble
 from anemoi_ailand.rollout.step.land_state import LandState
-from anemoi_ailand.rollout.loop import RollOut
+from anemoi_ailand.rollout.run.loop import RollOut
 from anemoi_ailand.rollout.outputs.land_output import LandOutput
-from anemoi_ailand.rollout.preflight import check_outputs, check_room, leaves, plan
+from anemoi_ailand.rollout.run.preflight import check_outputs, check_room, leaves, plan
 from anemoi_ailand.rollout.step.pretrained import checkpoint_path
-from anemoi_ailand.rollout.progress import Progress
+from anemoi_ailand.rollout.run.progress import Progress
 from anemoi_ailand.rollout.forcing.read_ahead import ReadAhead
-from anemoi_ailand.rollout.restart import Restart, Restarts
-from anemoi_ailand.rollout.run_options import STEP, run_options
-from anemoi_ailand.rollout.signals import StopRequest
-from anemoi_ailand.rollout.step_tensor import LandMetadata, StepTensorHandler
+from anemoi_ailand.rollout.run.restart import Restart, Restarts
+from anemoi_ailand.rollout.run.options import STEP, run_options
+from anemoi_ailand.rollout.run.signals import StopRequest
+from anemoi_ailand.rollout.run.step_tensor import LandMetadata, StepTensorHandler
 
 LOG = logging.getLogger(__name__)
 
@@ -60,7 +60,7 @@ class LandForecasterRunner(Runner):
     config : RunConfiguration
         Of anemoi-inference.
     **options
-        See :class:`~anemoi_ailand.rollout.run_options.RunOptions`.
+        See :class:`~anemoi_ailand.rollout.run.options.RunOptions`.
 
     Raises
     ------

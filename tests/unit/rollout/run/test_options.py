@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from anemoi_ailand.rollout.run_options import run_options, whole_steps
+from anemoi_ailand.rollout.run.options import run_options, whole_steps
 
 ENSEMBLE = {"members": 2, "initial": {}}
 

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from anemoi_ailand.rollout.checks import available_dates, check_coverage, check_task, on_same_points
+from anemoi_ailand.rollout.run.coverage import available_dates, check_coverage, check_task, on_same_points
 
 STEP = timedelta(hours=6)
 START = datetime(2022, 1, 1)

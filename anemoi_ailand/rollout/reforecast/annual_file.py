@@ -12,7 +12,7 @@ from pathlib import Path
 import netCDF4
 import numpy as np
 
-from anemoi_ailand.rollout.year_statistics import STATISTICS, YearStatistics
+from anemoi_ailand.rollout.reforecast.annual_statistics import STATISTICS, YearStatistics
 from anemoi_ailand.variables import variable
 
 LOG = logging.getLogger(__name__)

@@ -13,8 +13,8 @@ import torch
 import xarray as xr
 
 from anemoi_ailand.rollout.forcing import dataset_fields as stored_fields
-from anemoi_ailand.rollout import century
-from anemoi_ailand.rollout.century import Setting, ecland_years, roll_out, setting
+from anemoi_ailand.rollout.reforecast.reforecast import cyclic_run as century
+from anemoi_ailand.rollout.reforecast.cyclic_run import Setting, ecland_years, roll_out, setting
 from anemoi_ailand.rollout.forcing.cyclic_years import Cycle
 from anemoi_ailand.rollout.forcing.dataset_fields import StoredFields
 

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from anemoi_ailand.rollout import launch as under_test
-from anemoi_ailand.rollout import preflight
-from anemoi_ailand.rollout.launch import Failure, launch
-from anemoi_ailand.rollout.signals import Stopped
+from anemoi_ailand.rollout.run import launch as under_test
+from anemoi_ailand.rollout.run import preflight
+from anemoi_ailand.rollout.run.launch import Failure, launch
+from anemoi_ailand.rollout.run.signals import Stopped
 
 FILES = "inference/rollout-files"
 
