@@ -31,7 +31,7 @@ class Export(Command):
 
     def run(self, args: Namespace) -> None:
         """Export, compare, print how near the graph is to the checkpoint."""
-        from anemoi_ailand.rollout.export.onnx_export import export_step  # slow to import
+        from anemoi_ailand.export.onnx_export import export_step  # slow to import
 
         agreement = export_step(
             args.checkpoint,

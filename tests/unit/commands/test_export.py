@@ -9,8 +9,8 @@ import pytest
 
 from anemoi_ailand.__main__ import create_parser
 from anemoi_ailand.commands import COMMANDS
-from anemoi_ailand.rollout.export import onnx_export
-from anemoi_ailand.rollout.export.onnx_check import Agreement
+from anemoi_ailand.export import onnx_export
+from anemoi_ailand.export.onnx_check import Agreement
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from anemoi_ailand.data.grib.parameters import PARAMETERS, level_kind
-from anemoi_ailand.rollout.outputs.grib_grid import Grid, grid_of, rows_of
-from anemoi_ailand.rollout.outputs.grib_message import Encoder, Style, coordinates, is_flux, parameter, why_not
+from anemoi_ailand.rollout.outputs.grib.grid import Grid, grid_of, rows_of
+from anemoi_ailand.rollout.outputs.grib.message import Encoder, Style, coordinates, is_flux, parameter, why_not
 from anemoi_ailand.rollout.outputs.output_columns import Column
 from anemoi_ailand.rollout.step.pretrained import pretrained_record
 from anemoi_ailand.variables import Role, names, variable

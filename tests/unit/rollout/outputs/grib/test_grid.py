@@ -12,7 +12,7 @@ import eccodes
 import numpy as np
 import pytest
 
-from anemoi_ailand.rollout.outputs.grib_grid import AUTO, UNSTRUCTURED, check_grid, grid_of, guess, rows_of
+from anemoi_ailand.rollout.outputs.grib.grid import AUTO, UNSTRUCTURED, check_grid, grid_of, guess, rows_of
 
 NAMED: list[Any] = ["O96", "N32", "N80", [2.0, 1.0]]
 

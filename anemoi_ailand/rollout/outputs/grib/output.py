@@ -22,8 +22,8 @@ import numpy as np
 from anemoi.utils.dates import as_timedelta
 
 from anemoi_ailand.support.netcdf_lock import NETCDF_LOCK
-from anemoi_ailand.rollout.outputs.grib_grid import AUTO, UNSTRUCTURED, check_grid, grid_of
-from anemoi_ailand.rollout.outputs.grib_message import (
+from anemoi_ailand.rollout.outputs.grib.grid import AUTO, UNSTRUCTURED, check_grid, grid_of
+from anemoi_ailand.rollout.outputs.grib.message import (
     ACCUMULATED,
     CCSDS,
     LAYERS,
@@ -73,7 +73,7 @@ class LandGribOutput(LandOutput):
         2, or 1: ECMWF's parameters of old (``swvl1``, ``sd`` in m), without ``snowc`` and ``slw``.
     grid : str, list or dict
         ``auto``, ``O96``, ``N320``, ``[0.25, 0.25]``, ``{template: file.grib}`` or ``unstructured``, see
-        :func:`~anemoi_ailand.rollout.outputs.grib_grid.grid_of`.
+        :func:`~anemoi_ailand.rollout.outputs.grib.grid.grid_of`.
     fluxes : str
         ``mean`` over the step, or ``accumulated`` since the start of the forecast, in double precision.
     dates : str

@@ -5,7 +5,7 @@
 
 The graph is made by ``torch.onnx.export(dynamo=True)``: the older exporter has no ``expm1`` and is deprecated. It holds
 normalisation, network, the twelve steps of soil water, and bounds. Before the file gets its name, onnxruntime
-runs it on real states and it is compared with the checkpoint (:mod:`~anemoi_ailand.rollout.export.onnx_check`).
+runs it on real states and it is compared with the checkpoint (:mod:`~anemoi_ailand.export.onnx_check`).
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from torch import Tensor
 from anemoi_ailand.constants import STEP_HOURS
 from anemoi_ailand.model.trees import Trees
 from anemoi_ailand.rollout.step.checkpoint import LandStep, known_by, load_step
-from anemoi_ailand.rollout.export.host_step import OUTPUTS, PLACE_TIME, HostStep
-from anemoi_ailand.rollout.export.onnx_check import Agreement, check_graph
-from anemoi_ailand.rollout.export.onnx_operators import OPSET, translations
+from anemoi_ailand.export.host_step import OUTPUTS, PLACE_TIME, HostStep
+from anemoi_ailand.export.onnx_check import Agreement, check_graph
+from anemoi_ailand.export.onnx_operators import OPSET, translations
 from anemoi_ailand.rollout.step.physical_step import PhysicalStep, to_dtype
 from anemoi_ailand.rollout.step.pretrained import pretrained_names, pretrained_record
 from anemoi_ailand.variables import variable

@@ -26,7 +26,7 @@ import torch
 from anemoi_ailand.data.reader import open_reader
 from anemoi_ailand.data.sun import COMPUTED, compute
 from anemoi_ailand.support.packaged import folder
-from anemoi_ailand.rollout.export.host_step import PLACE_TIME, HostStep
+from anemoi_ailand.export.host_step import PLACE_TIME, HostStep
 
 #: Largest relative difference.
 LIMITS = {torch.float32: 1.0e-5, torch.float64: 1.0e-10}
@@ -46,7 +46,7 @@ class Rows:
     Attributes
     ----------
     arguments : dict of numpy.ndarray by name
-        As :class:`~anemoi_ailand.rollout.export.host_step.HostStep` takes them.
+        As :class:`~anemoi_ailand.export.host_step.HostStep` takes them.
     where : list of str
         Date and place of each row.
     """

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from anemoi_ailand.rollout.export.onnx_check import LIMITS, Rows, compare, place_time, sample_rows
+from anemoi_ailand.export.onnx_check import LIMITS, Rows, compare, place_time, sample_rows
 
 LIMIT = LIMITS[torch.float32]
 

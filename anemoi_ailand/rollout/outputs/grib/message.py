@@ -23,7 +23,7 @@ from anemoi.inference.types import FloatArray
 
 from anemoi_ailand.constants import SOIL_LAYER_THICKNESS
 from anemoi_ailand.data.grib.parameters import PARAMETERS, Level, Parameter, factor
-from anemoi_ailand.rollout.outputs.grib_grid import Grid
+from anemoi_ailand.rollout.outputs.grib.grid import Grid
 from anemoi_ailand.rollout.outputs.output_columns import MEAN, SPREAD, Column
 from anemoi_ailand.variables import Time, variable
 

@@ -10,7 +10,7 @@ import onnxruntime
 import pytest
 import torch
 
-from anemoi_ailand.rollout.export.onnx_operators import OPSET, softplus, translations
+from anemoi_ailand.export.onnx_operators import OPSET, softplus, translations
 
 #: Units of the last place that the value may be away: logarithm and exponential of onnxruntime are not exact either.
 ULPS = 6
