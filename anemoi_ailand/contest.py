@@ -31,20 +31,20 @@ from anemoi_ailand.contest_training import (
     train,
 )
 from anemoi_ailand.workflows.evaluate import check, period_of, plan, rolled_out
-from anemoi_ailand.evaluation.climatology import Period
+from anemoi_ailand.evaluation.fields.climatology import Period
 from anemoi_ailand.evaluation.contest_entry import Entry
 from anemoi_ailand.evaluation.contest_figure import pareto_figure
 from anemoi_ailand.evaluation.contest_scores import contest_scores
 from anemoi_ailand.evaluation.contest_settings import ContestSettings
 from anemoi_ailand.evaluation.contest_table import contest_table
 from anemoi_ailand.support.atomic_folder import complete_folder
-from anemoi_ailand.evaluation.inputs import Fields, open_fields
+from anemoi_ailand.evaluation.fields.fields import Fields, open_fields
 from anemoi_ailand.workflows.planned_runs import Job
-from anemoi_ailand.evaluation.matching import ALL, HELD_OUT
-from anemoi_ailand.evaluation.records import DIGITS, json_text, records, stamp
+from anemoi_ailand.evaluation.fields.matching import ALL, HELD_OUT
+from anemoi_ailand.evaluation.display.json_records import DIGITS, json_text, records, stamp
 from anemoi_ailand.evaluation.settings import Settings
-from anemoi_ailand.evaluation.style import save
-from anemoi_ailand.evaluation.sums import collect
+from anemoi_ailand.evaluation.display.style import save
+from anemoi_ailand.evaluation.scores.sums import collect
 from anemoi_ailand.model.cost import cost_of
 from anemoi_ailand.rollout.step.checkpoint import load_step
 from anemoi_ailand.support.code_version import ROLL_OUT, loaded_sha256

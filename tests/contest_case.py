@@ -11,7 +11,7 @@ import scored_world as world
 
 from anemoi_ailand.evaluation.contest_entry import Entry
 from anemoi_ailand.evaluation.contest_scores import contest_scores
-from anemoi_ailand.evaluation.sums import collect
+from anemoi_ailand.evaluation.scores.sums import collect
 
 
 def scores() -> pd.DataFrame:

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from anemoi_ailand.evaluation.inputs import Fields
-from anemoi_ailand.evaluation.reforecasts import Reforecast, reforecast_of
+from anemoi_ailand.evaluation.fields.fields import Fields
+from anemoi_ailand.evaluation.fields.reforecast import Reforecast, reforecast_of
 from anemoi_ailand.variables import VARIABLES
 
 N_POINTS = 10

@@ -78,7 +78,7 @@ def summary(record: dict[str, Any]) -> str:
 
 def compared(record: dict[str, Any], evaluation: Path) -> str:
     """Table of the scores shipped and those of an evaluation, and how many are within the interval."""
-    from anemoi_ailand.evaluation.reproduction import KINDS, compare_scores, read_scores
+    from anemoi_ailand.evaluation.scores.reproduction import KINDS, compare_scores, read_scores
 
     rows = compare_scores(record["scores"], read_scores(evaluation))
     found = rows["found"].value_counts()

@@ -38,7 +38,7 @@ class Site(Command):
 
     def run(self, args: Namespace) -> None:
         """Run, or only extract, and say where the result is."""
-        from anemoi_ailand.evaluation.places import places_given, places_of_file
+        from anemoi_ailand.evaluation.sites.places import places_given, places_of_file
         from anemoi_ailand.workflows.site import SAMPLE, extract, sample_dataset, site  # slow to import
 
         if args.sites and (args.lat or args.lon or args.name):

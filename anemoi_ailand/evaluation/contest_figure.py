@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 
 from anemoi_ailand.evaluation.contest_entry import Entry
 from anemoi_ailand.evaluation.contest_scores import CORE, TOGETHER
-from anemoi_ailand.evaluation.style import BETTER, GRID, QUIET, SMALL, WORSE, Figure, panels, plain, title
+from anemoi_ailand.evaluation.display.style import BETTER, GRID, QUIET, SMALL, WORSE, Figure, panels, plain, title
 
 
 def pareto_figure(scores: pd.DataFrame, entries: Sequence[Entry], reference: str, group: str) -> Figure:

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from anemoi_ailand.evaluation.bootstrap import INTERVAL, Resamples, drawn_mean, resamples
-from anemoi_ailand.evaluation.matching import ALL
-from anemoi_ailand.evaluation.moments import SCORES, Moments
-from anemoi_ailand.evaluation.pairs import draw, members_of
-from anemoi_ailand.evaluation.sums import MAX_UNITS, Sums
+from anemoi_ailand.evaluation.scores.bootstrap import INTERVAL, Resamples, drawn_mean, resamples
+from anemoi_ailand.evaluation.fields.matching import ALL
+from anemoi_ailand.evaluation.scores.moments import SCORES, Moments
+from anemoi_ailand.evaluation.scores.difference_table import draw, members_of
+from anemoi_ailand.evaluation.scores.sums import MAX_UNITS, Sums
 
 #: Variables of the contest: those that aiLand v1 predicts.
 CORE = ("stl1", "stl2", "stl3", "swvl1", "swvl2", "swvl3", "snowc", "2t", "2d", "skt", "sshf", "slhf")
@@ -61,7 +61,7 @@ def contest_scores(sums: Sums, reference: str, seed: int = 0) -> pd.DataFrame:
     Parameters
     ----------
     sums : Sums
-        From :func:`~anemoi_ailand.evaluation.sums.collect` with ``biases``.
+        From :func:`~anemoi_ailand.evaluation.scores.sums.collect` with ``biases``.
     reference : str
         Label of the entrant that the others are compared with; its own ratio is one.
     seed : int

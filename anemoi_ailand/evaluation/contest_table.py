@@ -13,9 +13,9 @@ import pandas as pd
 
 from anemoi_ailand.evaluation.contest_entry import Entry, fairness
 from anemoi_ailand.evaluation.contest_scores import CORE, TOGETHER
-from anemoi_ailand.evaluation.matching import ALL, HELD_OUT, TRAINED
-from anemoi_ailand.evaluation.style import after_number
-from anemoi_ailand.evaluation.table import number
+from anemoi_ailand.evaluation.fields.matching import ALL, HELD_OUT, TRAINED
+from anemoi_ailand.evaluation.display.style import after_number
+from anemoi_ailand.evaluation.display.markdown import number
 
 #: Variables of which the bias is shown.
 SOIL_TEMPERATURES = ("stl1", "stl2", "stl3")

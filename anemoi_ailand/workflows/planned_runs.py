@@ -15,14 +15,14 @@ import numpy as np
 from anemoi_ailand.support.checksum import file_sha256
 from anemoi_ailand.support.configuration import plain_name
 from anemoi_ailand.constants import STEP_HOURS
-from anemoi_ailand.evaluation.alignment import align
-from anemoi_ailand.evaluation.climatology import Period, climatology_period
-from anemoi_ailand.evaluation.inputs import Fields, open_fields, span
-from anemoi_ailand.evaluation.matching import POINT_TOLERANCE
+from anemoi_ailand.evaluation.fields.alignment import align
+from anemoi_ailand.evaluation.fields.climatology import Period, climatology_period
+from anemoi_ailand.evaluation.fields.fields import Fields, open_fields, span
+from anemoi_ailand.evaluation.fields.matching import POINT_TOLERANCE
 from anemoi_ailand.evaluation.observations.station_match import match_stations
 from anemoi_ailand.data.stations.station import Station
-from anemoi_ailand.evaluation.products_file import LEAST_YEARS
-from anemoi_ailand.evaluation.reforecasts import Reforecast, open_reforecast
+from anemoi_ailand.evaluation.products.products_file import LEAST_YEARS
+from anemoi_ailand.evaluation.fields.reforecast import Reforecast, open_reforecast
 from anemoi_ailand.support.code_version import ROLL_OUT, loaded_sha256
 
 LOG = logging.getLogger(__name__)

@@ -13,9 +13,9 @@ from scores.continuous import additive_bias, rmse
 from scores.continuous.correlation import pearsonr
 
 from anemoi_ailand.constants import STEP_HOURS
-from anemoi_ailand.evaluation.metrics import unbiased_rmse
+from anemoi_ailand.evaluation.scores.metrics import unbiased_rmse
 from anemoi_ailand.evaluation.observations.anomalies import moving_anomaly
-from anemoi_ailand.evaluation.observations.intervals import (
+from anemoi_ailand.evaluation.observations.confidence import (
     NOT_KNOWN,
     block_length,
     effective_sample_size,

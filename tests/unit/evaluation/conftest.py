@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from anemoi_ailand.evaluation.inputs import Fields
+from anemoi_ailand.evaluation.fields.fields import Fields
 from anemoi_ailand.variables import VARIABLES
 
 STEP = np.timedelta64(6, "h")

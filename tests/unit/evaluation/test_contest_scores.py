@@ -10,7 +10,7 @@ import pytest
 import scored_world as world
 
 from anemoi_ailand.evaluation.contest_scores import COLUMNS, CORE, TOGETHER, contest_scores, periods
-from anemoi_ailand.evaluation.sums import collect
+from anemoi_ailand.evaluation.scores.sums import collect
 
 PERIOD = ("2020", "2021")
 FEW = ("swvl1", "2t")

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from anemoi_ailand.evaluation.inputs import Fields
+from anemoi_ailand.evaluation.fields.fields import Fields
 from anemoi_ailand.evaluation.observations import station_scores
 from anemoi_ailand.evaluation.observations.station_scores import frozen, score_stations
 from anemoi_ailand.data.stations.station import Sensor, Station, make_station

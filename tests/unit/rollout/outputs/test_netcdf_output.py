@@ -347,7 +347,7 @@ def test_joining_takes_twice_the_room(tmp_path):
 
 def test_members_of_the_evaluation(tmp_path):
     """The mean of an ensemble is read as the variable itself, and the members are no field (time, point)."""
-    from anemoi_ailand.evaluation.inputs import open_fields
+    from anemoi_ailand.evaluation.fields.fields import open_fields
 
     run = whole(tmp_path / "f.nc", 4, ensemble=3, members=True, statistics=["mean", "spread"])
     fields = open_fields(run)

@@ -1,0 +1,158 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""What several re-forecasts have in common with the reference and with one another: variables, dates, points.
+
+Models are compared at the same starts, leads and points only, so that a difference of scores is one of models.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from anemoi_ailand.evaluation.fields.baselines import CLIMATOLOGY, PERSISTENCE, REFERENCE
+from anemoi_ailand.evaluation.fields.fields import Fields, span
+from anemoi_ailand.evaluation.fields.matching import common_variables, match_points
+from anemoi_ailand.evaluation.fields.reforecast import Reforecast
+from anemoi_ailand.variables import VARIABLES, variable
+
+LOG = logging.getLogger(__name__)
+
+_RESERVED = (PERSISTENCE, CLIMATOLOGY, REFERENCE)
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """Re-forecasts with the same starts, leads and points in the same order, all in the reference."""
+
+    forecasts: dict[str, Reforecast]
+    reference: Fields
+    #: Dataset names that at least one forecast and the reference hold, in the order of the table.
+    variables: list[str]
+    #: Index ``(point,)`` into the points of the reference.
+    points: np.ndarray
+
+    @property
+    def first(self) -> Reforecast:
+        """Any of the forecasts: all have the same starts, leads and points."""
+        return next(iter(self.forecasts.values()))
+
+    @property
+    def starts(self) -> np.ndarray:
+        """Initial dates ``(start,)``."""
+        return self.first.starts
+
+    @property
+    def leads(self) -> np.ndarray:
+        """Lead times ``(lead,)`` [h]."""
+        return self.first.leads
+
+    @property
+    def valid_times(self) -> np.ndarray:
+        """Valid times ``(start, lead)``."""
+        return self.first.valid_times
+
+    def labels_with(self, name: str) -> list[str]:
+        """Labels of the forecasts that hold a variable."""
+        return [label for label, forecast in self.forecasts.items() if name in forecast.units]
+
+
+def align(forecasts: Mapping[str, Reforecast], reference: Fields, variables: Sequence[str] | None = None) -> Alignment:
+    """Check that forecasts and reference can be compared, and cut the forecasts to what they have in common.
+
+    Parameters
+    ----------
+    forecasts : mapping
+        Re-forecasts by label.
+    reference : Fields
+        The truth.
+    variables : sequence of str, optional
+        Dataset names; all prognostic and diagnostic variables in common if not given.
+
+    Raises
+    ------
+    ValueError
+        There is nothing to compare: no common start, lead, point or variable; other units; dates that the reference
+        does not hold; a label that is the name of a baseline.
+    """
+    _check_labels(forecasts)
+    held = {label: common_variables(f.header, reference) for label, f in forecasts.items()}
+    points = {label: match_points(f.header, reference) for label, f in forecasts.items()}
+    common = _common("point of the reference", list(points.values()), list(forecasts))
+    starts = _common("initial date", [f.starts for f in forecasts.values()], list(forecasts))
+    leads = _common("lead time", [f.leads for f in forecasts.values()], list(forecasts))
+    views = {
+        label: f.select(_places(f.starts, starts), _places(f.leads, leads), _places(points[label], common))
+        for label, f in forecasts.items()
+    }
+    views = {label: _within(view, reference) for label, view in views.items()}
+    names = [name for name in VARIABLES if any(name in h for h in held.values())]
+    names = names if variables is None else _wanted(variables, names)
+    LOG.info(
+        "Scoring %s of %s: %s starts, %s leads, %s points", names, list(views), len(starts), len(leads), len(common)
+    )
+    return Alignment(views, reference, names, common)
+
+
+def _check_labels(forecasts: Mapping[str, Reforecast]) -> None:
+    if not forecasts:
+        raise ValueError("There is no forecast to score. Give at least one re-forecast.")
+    if taken := sorted(set(forecasts) & set(_RESERVED)):
+        raise ValueError(
+            f"{taken} cannot be labels of a forecast: these are names of {_RESERVED}. Choose other labels."
+        )
+
+
+def _common(what: str, values: list[np.ndarray], labels: list[str]) -> np.ndarray:
+    """Values that all have, sorted; those of the first in its own order if all have the same."""
+    common = values[0]
+    for other in values[1:]:
+        common = common[np.isin(common, other)]
+    if len(common) == 0:
+        raise ValueError(
+            f"The forecasts {labels} have no {what} in common. Make them with the same starts, leads, points."
+        )
+    if any(len(each) > len(common) for each in values):
+        counts = {label: len(each) for label, each in zip(labels, values, strict=True)}
+        LOG.warning(
+            "Only %s values of '%s' are in all forecasts, which have %s; the rest is left out",
+            len(common),
+            what,
+            counts,
+        )
+    return common
+
+
+def _places(values: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """Index into ``values`` of each of ``wanted``, which are all there."""
+    order = np.argsort(values, kind="stable")
+    return order[np.searchsorted(values[order], wanted)]
+
+
+def _wanted(variables: Sequence[str], found: list[str]) -> list[str]:
+    if absent := [name for name in variables if variable(name).name not in found]:
+        raise ValueError(f"{absent} cannot be scored: forecasts and reference have {found} in common. Ask for these.")
+    return [name for name in found if name in variables]
+
+
+def _within(forecast: Reforecast, reference: Fields) -> Reforecast:
+    """The part of the forecast for which there is truth; a single run may go on after the end of the reference."""
+    beyond = forecast.valid_times > reference.times[-1]
+    if beyond.any() and len(forecast.starts) == 1 and not beyond.all():
+        LOG.warning("'%s' runs on after the reference: %s leads are not scored", forecast.path, int(beyond.sum()))
+        forecast = forecast.select(leads=~beyond[0])
+    needed = np.append(forecast.starts[:, None], forecast.valid_times, axis=1)
+    absent = ~np.isin(needed, reference.times)
+    if absent.any():
+        start, lead = np.argwhere(absent)[0]
+        raise ValueError(
+            f"Forecast and reference do not overlap in time: {int(absent.any(axis=1).sum())} of {len(absent)} runs of "
+            f"'{forecast.path}' (starts {span(forecast.starts)}, leads to {forecast.leads[-1]} h) need dates that are "
+            f"not in the reference '{reference.path}' ({span(reference.times)}), first {needed[start, lead]}. "
+            "Start them so that all leads are in the reference, or extend the dataset."
+        )
+    return forecast

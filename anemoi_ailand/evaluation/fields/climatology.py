@@ -1,0 +1,162 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""Climatology: what the reference does on average at a point, at a time of the day and of the year."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+
+import numpy as np
+import xarray as xr
+
+from anemoi_ailand.constants import STEP_HOURS
+from anemoi_ailand.evaluation.fields.fields import Fields, span
+
+LOG = logging.getLogger(__name__)
+
+#: Days before and after a slot that belong to its window.
+WINDOW_DAYS = 3
+
+#: Days of the climatological year; 29 February falls on 28 February.
+DAYS = 365
+
+#: Slots in a day and in a year.
+SLOTS_PER_DAY = 24 // STEP_HOURS
+SLOTS = DAYS * SLOTS_PER_DAY
+
+#: Shortest period from which a climatology is made [days]; one step less than a year is common.
+SHORTEST_PERIOD_DAYS = 364
+
+_FEBRUARY_29 = 60  # day of the year, in leap years only
+_HOUR = np.timedelta64(1, "h")
+_DAY = np.timedelta64(1, "D")
+
+Period = tuple[np.datetime64, np.datetime64]
+
+
+def slot(times: np.ndarray) -> np.ndarray:
+    """Slot of the year ``0 .. SLOTS - 1`` of each time: day of a 365-day year, then 6-hourly slot of the day.
+
+    From 29 February on, a leap year's days are counted one back, so that 29 February shares the slot of 28 February
+    and each other date has the same slot in all years.
+    """
+    times = np.asarray(times, dtype="datetime64[ns]")
+    dates = times.astype("datetime64[D]")
+    years = times.astype("datetime64[Y]")
+    day = (dates - years.astype("datetime64[D]")) // _DAY + 1
+    length = ((years + 1).astype("datetime64[D]") - years.astype("datetime64[D]")) // _DAY
+    day = np.where((length == DAYS + 1) & (day >= _FEBRUARY_29), day - 1, day)
+    hour = (times - dates) // _HOUR
+    return (day - 1) * SLOTS_PER_DAY + hour // STEP_HOURS
+
+
+def climatology(blocks: Iterable[xr.Dataset], window_days: int = WINDOW_DAYS) -> xr.Dataset:
+    r"""Mean of the reference per point and slot of the year, over a window of days around it.
+
+    .. math:: c_{d,h,p} = \frac{\sum_{|d' - d| \le w} \sum_{t \in (d', h)} x_{t,p}}{\sum_{|d' - d| \le w} n_{d',h}}
+
+    with day :math:`d` of a 365-day year, circular (31 December is beside 1 January), hour :math:`h`, point :math:`p`,
+    half width :math:`w`, and the number :math:`n` of dates in a slot over the years.
+
+    Parameters
+    ----------
+    blocks : iterable of xarray.Dataset
+        Variables ``(time, point)`` of the period, one after the other; only their sums are kept.
+    window_days : int
+        Half width :math:`w` of the window [days].
+
+    Returns
+    -------
+    xarray.Dataset
+        Variables ``(slot, point)``, float64, NaN in a slot whose window holds no date.
+    """
+    totals: dict[str, np.ndarray] = {}
+    count = np.zeros(SLOTS)
+    for block in blocks:
+        slots = slot(block["time"].values)
+        np.add.at(count, slots, 1)
+        for name, values in block.data_vars.items():
+            total = totals.setdefault(str(name), np.zeros((SLOTS, values.sizes["point"])))
+            np.add.at(total, slots, values.values.astype(np.float64))
+    n = _window_sum(count[:, None], window_days)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        means = {name: (("slot", "point"), _window_sum(total, window_days) / n) for name, total in totals.items()}
+    return xr.Dataset(means, coords={"slot": np.arange(SLOTS)})
+
+
+def _window_sum(values: np.ndarray, window_days: int) -> np.ndarray:
+    by_day = values.reshape(DAYS, SLOTS_PER_DAY, -1)
+    out = np.zeros_like(by_day)
+    for shift in range(-window_days, window_days + 1):
+        out += np.roll(by_day, shift, axis=0)
+    return out.reshape(values.shape)
+
+
+def climatology_at(mean: xr.DataArray, times: np.ndarray) -> xr.DataArray:
+    """Values ``(time, point)`` of a climatology ``(slot, point)`` at ``times``."""
+    return mean.isel(slot=xr.DataArray(slot(times), dims="time", coords={"time": times})).drop_vars("slot")
+
+
+def climatology_period(
+    reference: Fields,
+    initial: np.datetime64,
+    last: np.datetime64,
+    period: tuple[object, object] | None,
+    *,
+    overlap: bool = False,
+) -> Period:
+    """First and last date of the reference from which the climatology is made.
+
+    Parameters
+    ----------
+    reference : Fields
+        Where the dates are.
+    initial, last : numpy.datetime64
+        First and last date of the forecast, which must not be in the period.
+    period : (start, end), optional
+        Both included; a date without an hour as ``end`` means the whole day, a year alone the whole year. All dates
+        of the reference before ``initial`` if not given.
+    overlap : bool
+        Whether the period may contain dates of the forecast, as for a run over all years of the reference. The
+        climatology has then seen the truth, and is a stronger baseline than any real one.
+
+    Raises
+    ------
+    ValueError
+        The period is empty, shorter than a year, or contains dates of the forecast.
+    """
+    if period is None:
+        start, end = reference.times[0], initial - np.timedelta64(1, "ns")
+    else:
+        start, end = _bound(period[0], is_end=False), _bound(period[1], is_end=True)
+    times = reference.times[(reference.times >= start) & (reference.times <= end)]
+    given = "before the forecast" if period is None else f"{period[0]} to {period[1]}"
+    if len(times) == 0 or times[-1] - times[0] < SHORTEST_PERIOD_DAYS * _DAY:
+        raise ValueError(
+            f"The climatology needs at least one year of the reference, and the training period ({given}) leaves "
+            f"{span(times)} of '{reference.path}', which covers {span(reference.times)}. Give a longer "
+            "training period, or extend the dataset to the years before the forecast."
+        )
+    if times[0] <= last and times[-1] > initial and not overlap:
+        raise ValueError(
+            f"The training period ({given}, {span(times)}) contains dates of the forecast "
+            f"({span(np.array([initial, last]))}); a climatology that has seen the truth is no baseline. "
+            "Give a training period that ends before the forecast starts."
+        )
+    LOG.info("Climatology and training period: %s of %s", span(times), reference.path)
+    return times[0], times[-1]
+
+
+def _bound(value: object, is_end: bool) -> np.datetime64:
+    """``2020`` as an end is 2020-12-31T23:59:59.999999999; as a start it is 2020-01-01T00."""
+    try:
+        date = np.datetime64(str(value))
+    except ValueError as error:
+        raise ValueError(f"'{value}' is not a date. Write it as 2020, 2020-12-31 or 2020-12-31T18:00.") from error
+    if not is_end:
+        return date.astype("datetime64[ns]")
+    if np.datetime_data(date)[0] not in ("Y", "M", "D"):
+        return date.astype("datetime64[ns]")
+    return (date + 1).astype("datetime64[ns]") - np.timedelta64(1, "ns")

@@ -1,0 +1,144 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""Error growth: RMSE against lead time with quartiles over points, from the tidy table of scores."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator
+
+from anemoi_ailand.evaluation.fields.baselines import CLIMATOLOGY, PERSISTENCE
+from anemoi_ailand.evaluation.display.units import shown_scores
+from anemoi_ailand.evaluation.display.style import (
+    GRID,
+    QUIET,
+    SMALL,
+    Figure,
+    forecast_labels,
+    legend,
+    model_colour,
+    model_line,
+    panel_title,
+    panels,
+    pick,
+    title,
+    unit_label,
+)
+
+LOG = logging.getLogger(__name__)
+
+#: Skill horizon [days], and 1 where it lies within the leads.
+HORIZON = ("skill_horizon", "skill_horizon_reached")
+
+#: Leads that an axis names [days].
+_TICKS = (1, 2, 3, 5, 7, 10, 15, 30, 60, 90, 180, 365)
+
+#: Room above the highest line that decides the scale.
+_HEADROOM = 1.12
+
+
+def growth_figure(
+    scores: pd.DataFrame,
+    names: Sequence[str],
+    forecasts: Sequence[str] | None = None,
+    *,
+    protocol: str = "A",
+    cut: str = "all",
+    group: str = "all",
+) -> Figure:
+    """RMSE against lead time, a panel per variable: line over all points, band of the quartiles over points.
+
+    The scale of a panel is that of forecasts and climatology; persistence may leave it. A dotted line marks the skill
+    horizon, where a forecast loses to climatology.
+
+    Parameters
+    ----------
+    scores : pandas.DataFrame
+        Tidy table of scores.
+    names : sequence of str
+        Variables.
+    forecasts : sequence of str, optional
+        Labels of the forecasts in the order given by the user; as in the table if not given.
+    protocol, cut, group : str
+        Which rows of the table.
+
+    Raises
+    ------
+    ValueError
+        The table has no RMSE by lead time for these.
+    """
+    labels = list(forecasts or forecast_labels(scores["model"]))
+    rows = shown_scores(pick(scores, protocol=protocol, cut=cut, group=group))
+    rows = rows[rows["lead"].notna() | (rows["metric"].isin(HORIZON))]
+    if not (rows["variable"].isin(names) & (rows["metric"] == "rmse") & rows["value"].notna()).any():
+        raise ValueError(
+            f"There is no RMSE by lead time of {list(names)} for protocol {protocol}, {cut} = {group}. "
+            "Leave the figure out, or name another group."
+        )
+    columns = 2 if len(names) in (2, 4) else 3
+    figure, axes = panels(len(names), columns, 2.6, sharex=True)
+    for ax, name in zip(axes, names, strict=True):
+        _panel(ax, pick(rows, variable=name), name, labels)
+    for ax in axes[-min(columns, len(axes)) :]:
+        ax.set_xlabel("lead time [days]")
+        ax.tick_params(labelbottom=True)
+    legend(figure, [*labels, PERSISTENCE, CLIMATOLOGY], labels, shade="quartiles over points (forecasts)")
+    where = "" if group == "all" else f", {group.replace('_', '-')} points"
+    title(figure, f"Error growth with lead time, protocol {protocol}{where} (dotted: skill horizon)")
+    return figure
+
+
+def _panel(ax: Axes, rows: pd.DataFrame, name: str, forecasts: list[str]) -> None:
+    tops = []
+    for model in (PERSISTENCE, CLIMATOLOGY, *forecasts):
+        table = pick(rows[rows["lead"].notna()], model=model).pivot_table("value", "lead", "metric", dropna=False)
+        if "rmse" not in table or not table["rmse"].notna().any():
+            continue
+        colour, line = model_colour(model, forecasts), model_line(model, forecasts)
+        ax.plot(table.index, table["rmse"], ls=line, color=colour, linewidth=1.8, zorder=3, label=model)
+        if model != PERSISTENCE:
+            tops.append(np.nanmax(table["rmse"]))
+        if model in forecasts and {"rmse_q25", "rmse_q75"} <= set(table):
+            band = (table["rmse_q25"], table["rmse_q75"])
+            ax.fill_between(table.index, *band, color=colour, alpha=0.15 if len(forecasts) < 2 else 0.10, linewidth=0)
+            for edge in band:
+                ax.plot(table.index, edge, color=colour, alpha=0.6, linewidth=0.7, zorder=2)
+            tops.append(np.nanmax(table["rmse_q75"]))
+        if model in forecasts:
+            _horizon(ax, pick(rows, model=model), colour)
+    _axes(ax, name, max(tops, default=0.0))
+
+
+def _horizon(ax: Axes, rows: pd.DataFrame, colour: str) -> None:
+    """Dotted line where the forecast loses to climatology, if it does within the leads."""
+    days, reached = (pick(rows, metric=metric)["value"].to_numpy(dtype=float) for metric in HORIZON)
+    if len(days) and len(reached) and reached[0] == 1 and days[0] > 0:
+        ax.axvline(days[0], color=colour, linestyle=":", linewidth=1.2, zorder=2)
+
+
+def _axes(ax: Axes, name: str, top: float) -> None:
+    panel_title(ax, name)
+    ax.set_ylabel(f"RMSE {name} [{unit_label(name)}]", fontsize=SMALL + 1)
+    ax.set_xscale("log")
+    ax.margins(x=0.02)
+    if top > 0:
+        ax.set_ylim(0, top * _HEADROOM)
+    low, high = ax.get_xlim()
+    if high > 1.1 * low:
+        ticks = [t for t in _TICKS if low <= t <= high]
+        ax.xaxis.set_major_locator(FixedLocator(ticks if len(ticks) < 9 else [1, 3, 7, 15, 30, 90]))
+        ax.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    ax.xaxis.set_minor_locator(NullLocator())
+    ax.xaxis.set_minor_formatter(NullFormatter())
+    ax.tick_params(labelsize=SMALL)
+    ax.yaxis.get_offset_text().set_fontsize(SMALL)
+    ax.ticklabel_format(axis="y", style="sci", scilimits=(-3, 4), useMathText=True)
+    ax.grid(color=GRID, linewidth=0.5)
+    if not ax.lines:
+        ax.text(0.5, 0.5, "no data", transform=ax.transAxes, ha="center", color=QUIET)

@@ -1,0 +1,74 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""The table to read first: RMSE of one long run by variable and model, as Markdown."""
+
+from __future__ import annotations
+
+import itertools
+
+import pandas as pd
+
+from anemoi_ailand.evaluation.fields.matching import ALL, HELD_OUT, TRAINED
+from anemoi_ailand.evaluation.display.units import shown_scores, shown_units
+from anemoi_ailand.evaluation.display.markdown import aligned, number
+from anemoi_ailand.evaluation.display.variable_groups import FLUXES, ordered, variable_groups
+
+
+def run_table(scores: pd.DataFrame, protocol: str, title: str) -> str:
+    """RMSE by variable, group of points and model, the best one named, and how often each is best.
+
+    Fluxes, whose errors say little by themselves, have the correlation of their 6-hourly values below.
+
+    Parameters
+    ----------
+    scores : pandas.DataFrame
+        Tidy table of scores.
+    protocol : str
+        ``B``: over the whole run; ``A``: at the last lead time.
+    title : str
+        First line.
+    """
+    there = scores[scores["protocol"] == protocol]
+    last = there["lead"].max()
+    there = shown_scores(there[there["lead"].isna() if protocol == "B" else there["lead"] == last])
+    rows = there[there["metric"] == "rmse"]
+    groups = [g for g in (HELD_OUT, TRAINED) if _of(rows, g)["n"].sum()] or [ALL]
+    models = list(dict.fromkeys(rows["model"]))
+    body, wins = [], {group: dict.fromkeys(models, 0) for group in groups}
+    for name in ordered(rows["variable"]):
+        for group in groups:
+            values = _of(rows, group).query("variable == @name").set_index("model")["value"].dropna()
+            if values.empty:
+                continue
+            best = str(values.idxmin())
+            wins[group][best] += 1
+            numbers = [number(values.get(model)) for model in models]
+            body.append([name, shown_units(name), group.replace("_", "-"), *numbers, best])
+    header = ["variable", "unit", "points", *models, "best"]
+    lines = [
+        f"Best at {g.replace('_', '-')} points: {', '.join(f'{m} {n}' for m, n in wins[g].items())}." for g in groups
+    ]
+    text = [title, "", *aligned([header, *body]), "", *lines]
+    return "\n".join([*text, *_correlations(there, groups, models)]) + "\n"
+
+
+def _correlations(rows: pd.DataFrame, groups: list[str], models: list[str]) -> list[str]:
+    """Lines of a second table: correlation of fluxes with the reference; nothing without fluxes."""
+    rows = rows[rows["metric"] == "correlation"]
+    fluxes = [n for group, members in variable_groups(rows["variable"]).items() if group in FLUXES for n in members]
+    body = []
+    for name, group in itertools.product(fluxes, groups):
+        values = _of(rows, group).query("variable == @name").set_index("model")["value"].dropna()
+        if len(values):
+            numbers = [number(round(values[m], 3)) if m in values else "-" for m in models]
+            body.append([name, "1", group.replace("_", "-"), *numbers, str(values.idxmax())])
+    if not body:
+        return []
+    header = ["variable", "unit", "points", *models, "best"]
+    return ["", "Correlation of fluxes over 6 h.", "", *aligned([header, *body])]
+
+
+def _of(rows: pd.DataFrame, group: str) -> pd.DataFrame:
+    cut = "all" if group == ALL else "points"
+    return rows[(rows["cut"] == cut) & (rows["group"] == group)]

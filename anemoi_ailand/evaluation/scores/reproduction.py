@@ -1,0 +1,82 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""Are the scores of a training of one's own those that were shipped, within their bootstrap intervals?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from anemoi_ailand.evaluation.fields.baselines import CLIMATOLOGY, PERSISTENCE
+
+#: What a score may be, against the interval of the one shipped.
+KINDS = ("within", "below", "above")
+
+_WHERE = ["variable", "group", "lead"]
+
+
+def read_scores(evaluation: Path) -> pd.DataFrame:
+    """RMSE of protocol A at held-out and trained points, from the folder of an evaluation of one model.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns ``variable, group, lead, value``.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        It is no such folder; it holds several models.
+    """
+    path = evaluation / "metrics.csv"
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"There is no '{path}'. Give the folder that `anemoi-ailand evaluate` wrote, with the packaged "
+            "configuration evaluation/reference."
+        )
+    table = pd.read_csv(path)
+    models = sorted(set(table["model"]) - {PERSISTENCE, CLIMATOLOGY})
+    if len(models) != 1:
+        raise ValueError(f"'{path}' has the models {models}. Evaluate the one that is to be compared alone.")
+    wanted = (table["protocol"] == "A") & (table["cut"] == "points") & (table["metric"] == "rmse")
+    return table[wanted & (table["model"] == models[0])][[*_WHERE, "value"]]
+
+
+def compare_scores(shipped: Sequence[Mapping[str, Any]], scores: pd.DataFrame) -> pd.DataFrame:
+    """Each shipped score beside that of :func:`read_scores`.
+
+    Parameters
+    ----------
+    shipped : sequence of mappings
+        ``variable, group, lead, rmse, low, high``; the last two bound the 95 % interval.
+    scores : pandas.DataFrame
+        Columns ``variable, group, lead, value``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns ``variable, group, lead, shipped, low, high, yours, found``, the last one of :data:`KINDS`.
+
+    Raises
+    ------
+    ValueError
+        A score that was shipped is not there, so that less would be compared than it seems.
+    """
+    table = pd.DataFrame(shipped)[[*_WHERE, "rmse", "low", "high"]].rename(columns={"rmse": "shipped"})
+    table = table.merge(scores.rename(columns={"value": "yours"}), on=_WHERE, how="left")
+    missing = table[table["yours"].isna()]
+    if len(missing):
+        first = missing.iloc[0]
+        raise ValueError(
+            f"The evaluation lacks {len(missing)} of {len(table)} scores, the first is {first['variable']} at "
+            f"{first['group']} points after {first['lead']} d. Evaluate with the packaged configuration "
+            "evaluation/reference."
+        )
+    below, above = table["yours"] < table["low"], table["yours"] > table["high"]
+    table["found"] = "within"
+    table.loc[below, "found"], table.loc[above, "found"] = "below", "above"
+    return table

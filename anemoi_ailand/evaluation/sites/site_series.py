@@ -1,0 +1,205 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""Series of one roll-out at one site: emulator, ecLand and forcing; their scores; what the site is like."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from scores.continuous import additive_bias, rmse
+from scores.continuous.correlation import pearsonr
+
+from anemoi_ailand.evaluation.fields.baselines import EMULATOR, REFERENCE
+from anemoi_ailand.evaluation.sites.places import Found, where
+from anemoi_ailand.evaluation.display.json_records import DIGITS
+from anemoi_ailand.evaluation.display.units import shown_factor, shown_units
+from anemoi_ailand.evaluation.scores.strata import BIOMES, SOIL_TYPES, VEGETATION_TYPES
+from anemoi_ailand.evaluation.display.markdown import aligned, number
+from anemoi_ailand.evaluation.display.variable_groups import variable_groups
+from anemoi_ailand.physics.categories import whole_types
+from anemoi_ailand.variables import Role, Time, variable
+
+LOG = logging.getLogger(__name__)
+
+#: End of the name of ecLand's series of a variable.
+ECLAND = "_ecland"
+
+_COLUMNS = ("variable", "meaning", "group", "RMSE", "bias", "correlation", "spread of ecLand", "unit")
+
+
+def site_series(
+    times: np.ndarray,
+    emulator: Mapping[str, np.ndarray],
+    ecland: Mapping[str, np.ndarray],
+    forcing: Mapping[str, np.ndarray],
+    found: Found,
+    attributes: Mapping[str, str] | None = None,
+) -> xr.Dataset:
+    """All series of a site in one CF dataset with the dimension ``time``.
+
+    Parameters
+    ----------
+    times : numpy.ndarray, shape (time,)
+        Stamps of all series.
+    emulator, ecland, forcing : mapping of str to numpy.ndarray, shape (time,)
+        By dataset name, in the units of the table. ecLand's are called ``<name>_ecland``.
+    found : Found
+        The site and its point.
+    attributes : mapping, optional
+        Global attributes.
+    """
+    arrays: dict[str, Any] = {}
+    for end, whose, fields in (("", EMULATOR, emulator), (ECLAND, REFERENCE, ecland), ("", "forcing", forcing)):
+        for name, values in fields.items():
+            arrays[variable(name).netcdf_name + end] = ("time", values, _attributes(name, whose))
+    return xr.Dataset(
+        arrays,
+        coords={
+            "time": ("time", times.astype("datetime64[ns]"), {"standard_name": "time", "axis": "T"}),
+            "site": ((), found.place.name, {"cf_role": "timeseries_id", "long_name": "site"}),
+            "latitude": ((), found.latitude, {"standard_name": "latitude", "units": "degrees_north"}),
+            "longitude": ((), found.longitude, {"standard_name": "longitude", "units": "degrees_east"}),
+        },
+        attrs={"Conventions": "CF-1.11", "featureType": "timeSeries", **(attributes or {})},
+    )
+
+
+def _attributes(name: str, whose: str) -> dict[str, str]:
+    row = variable(name)
+    known = {
+        "standard_name": row.standard_name,
+        "long_name": f"{row.long_name}, {whose}",
+        "units": row.units,
+        "cell_methods": row.cell_methods,
+        "short_name": name,
+        "series": whose,
+    }
+    return {k: v for k, v in known.items() if v is not None}
+
+
+def names_of(series: xr.Dataset, whose: str) -> list[str]:
+    """Dataset names of the series of the emulator, of ecLand or of the forcing, in the order of their groups."""
+    names = [str(v.attrs["short_name"]) for v in series.data_vars.values() if v.attrs["series"] == whose]
+    return [n for members in variable_groups(names).values() for n in members]
+
+
+def of_emulator(series: xr.Dataset, name: str) -> xr.DataArray:
+    """Series of the emulator or of the forcing, in the unit in which the variable is shown."""
+    return series[variable(name).netcdf_name] * shown_factor(name)
+
+
+def of_ecland(series: xr.Dataset, name: str) -> xr.DataArray | None:
+    """Series of ecLand in the unit in which the variable is shown, if there is one."""
+    called = variable(name).netcdf_name + ECLAND
+    return series[called] * shown_factor(name) if called in series else None
+
+
+def site_scores(series: xr.Dataset) -> pd.DataFrame:
+    """Scores against ecLand over all stamps, in the units in which variables are shown; a row for each variable.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``variable``, ``group``, ``rmse``, ``bias`` (emulator minus ecLand), ``correlation`` (NaN where one of them
+        does not vary), ``spread`` (standard deviation of ecLand), ``units``, ``n`` (stamps with both).
+    """
+    rows = []
+    for group, names in variable_groups(names_of(series, EMULATOR)).items():
+        for name in names:
+            truth = of_ecland(series, name)
+            if truth is None:
+                continue
+            mine = of_emulator(series, name)
+            with np.errstate(invalid="ignore", divide="ignore"):
+                scores = {
+                    "rmse": float(rmse(mine, truth)), "bias": float(additive_bias(mine, truth)),
+                    "correlation": float(pearsonr(mine, truth)), "spread": float(truth.std()),
+                }  # fmt: skip
+            both = int((mine.notnull() & truth.notnull()).sum())
+            rows.append({"variable": name, "group": group, **scores, "units": shown_units(name), "n": both})
+    return pd.DataFrame(rows, columns=["variable", "group", "rmse", "bias", "correlation", "spread", "units", "n"])
+
+
+def site_table(heading: str, scores: pd.DataFrame) -> str:
+    """Markdown: the heading, and the scores by variable."""
+    if scores.empty:
+        return f"{heading}\n\nThe dataset has nothing of {REFERENCE} to compare with.\n"
+    rows = [list(_COLUMNS)]
+    for r in scores.to_dict("records"):
+        numbers = [number(r[c]) for c in ("rmse", "bias", "correlation", "spread")]
+        rows.append([r["variable"], variable(r["variable"]).long_name, r["group"], *numbers, r["units"]])
+    return "\n".join([heading, "", *aligned(rows)]) + "\n"
+
+
+def site_properties(static: Mapping[str, float]) -> dict[str, Any]:
+    """What a site is like: soil and vegetation by name, climate class, whether held out, and all static fields.
+
+    Parameters
+    ----------
+    static : mapping of str to float
+        Constant fields of the point by dataset name, those that there are.
+
+    Raises
+    ------
+    ValueError
+        A type is not a whole number of its table.
+    """
+    found: dict[str, Any] = {}
+    if "slt" in static:
+        kind = int(whole_types(np.array(static["slt"]), len(SOIL_TYPES), "soil"))
+        found["soil"] = {"type": kind, "name": ("water", *SOIL_TYPES)[kind]}
+    for which, kind_of, cover in (("low_vegetation", "tvl", "cvl"), ("high_vegetation", "tvh", "cvh")):
+        if kind_of in static:
+            kind = int(whole_types(np.array(static[kind_of]), len(VEGETATION_TYPES) - 1, "vegetation"))
+            found[which] = {"type": kind, "name": VEGETATION_TYPES[kind]}
+            if cover in static:
+                found[which]["cover"] = _digits(static[cover])
+    if 0 <= static.get("climate_class", -1) < len(BIOMES):
+        found["climate_class"] = BIOMES[int(static["climate_class"])]
+    if "held_out" in static:
+        found["held_out"] = bool(static["held_out"])
+    return found | {"static": {n: _digits(v) for n, v in static.items() if variable(n).role is Role.STATIC}}
+
+
+def is_constant(name: str) -> bool:
+    """Whether a variable of the table does not change."""
+    return variable(name).time is Time.CONSTANT
+
+
+def site_sentence(found: Found, properties: Mapping[str, Any]) -> str:
+    """Which point stands for a site, and what it is like, in words."""
+    place = found.place
+    text = [
+        f"{place.name} ({where(place.latitude, place.longitude)}): the nearest point is {found.distance:.0f} km away, "
+        f"at {where(found.latitude, found.longitude)}."
+    ]
+    like = []
+    if "soil" in properties:
+        like.append(f"{properties['soil']['name']} soil")
+    for which in ("low_vegetation", "high_vegetation"):
+        if which in properties and properties[which]["type"]:
+            cover = properties[which].get("cover")
+            like.append(properties[which]["name"] + ("" if cover is None else f" on {100 * cover:.0f} %"))
+    if "climate_class" in properties:
+        like.append(f"the climate class {properties['climate_class']}")
+    if like:
+        text.append(f"It has {_listed(like)}.")
+    if "held_out" in properties:
+        text.append(
+            "It is held out in the dataset." if properties["held_out"] else "It is not held out in the dataset."
+        )
+    return " ".join(text)
+
+
+def _listed(words: Sequence[str]) -> str:
+    return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
+
+
+def _digits(value: float) -> float:
+    return float(f"{value:.{DIGITS}g}")

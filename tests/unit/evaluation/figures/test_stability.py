@@ -1,0 +1,51 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""A panel for each class; what repeats is level."""
+
+import numpy as np
+from years_case import CYCLE, changed, years
+
+from anemoi_ailand.evaluation.figures.stability import storage_figure, temperature_figure
+
+ECLAND, CLASSES = years(CYCLE), ["tundra", "boreal", "rainforest", "rainforest"]
+
+
+def visible(figure):
+    return [ax for ax in figure.axes if ax.get_visible()]
+
+
+def test_a_panel_for_each_class_in_its_order():
+    """Titles with the number of points, units at the left."""
+    axes = visible(storage_figure(years(10), ECLAND, CLASSES, []))
+    assert [ax.get_title(loc="left") for ax in axes] == [
+        "Rainforest (2 points)",
+        "Boreal (1 points)",
+        "Tundra (1 points)",
+    ]
+    assert axes[0].get_ylabel() == "storage [kg m⁻²]"
+
+
+def test_what_repeats_is_level_and_at_zero():
+    """The pattern of the forcing is in ecLand, too."""
+    for figure in (storage_figure(years(10), ECLAND, CLASSES, []), temperature_figure(years(10), ECLAND, CLASSES, [])):
+        for ax in visible(figure):
+            lines = [line for line in ax.lines if len(line.get_xdata()) == 5]
+            assert lines
+            assert all(np.abs(line.get_ydata()).max() < 1e-9 for line in lines)
+            assert lines[0].get_xdata().tolist() == [2, 4, 6, 8, 10]
+
+
+def test_points_that_drift_have_lines_of_their_own():
+    """In the panel of their class, for both layers; and the legend says what they are."""
+    run = changed(years(10), "stl4_mean", 1, 282.0 + np.arange(10.0))
+    figure = temperature_figure(run, ECLAND, CLASSES, [1])
+    count = [sum(len(line.get_xdata()) == 5 for line in ax.lines) for ax in visible(figure)]
+    assert count == [2, 4, 2]
+    assert [t.get_text() for t in figure.legends[0].get_texts()][-1] == "points that drift"
+
+
+def test_values_that_are_not_finite_leave_the_panel_empty():
+    """And the figure is made."""
+    run = changed(years(10), "stl1_mean", 0, np.nan)
+    assert len(visible(temperature_figure(run, ECLAND, CLASSES, []))) == 3

@@ -1,0 +1,198 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""Budgets over time: of a world that closes by construction, and of the packaged sample of ecLand."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+
+from anemoi_ailand.support import packaged as resources
+from anemoi_ailand.evaluation.fields import fields as inputs
+from anemoi_ailand.evaluation.processes.budgets import COLUMNS, LAND, WET_OR_URBAN, Budgets, budgets
+from anemoi_ailand.evaluation.fields.fields import Fields
+from anemoi_ailand.variables import VARIABLES
+
+N_POINTS = 5
+STATE = ("swvl1", "swvl2", "swvl3", "swvl4", "sd", "src")
+
+
+@pytest.fixture
+def world(make_fields: Callable, make_dates: Callable) -> Callable[..., Fields]:
+    """Function that makes 60 days around New Year in which rain and fluxes fill the first layer exactly.
+
+    ``leak`` is lost in each step [mm]; variables in ``without`` are left out. Point 3 is a lake, point 4 a town;
+    point 0 is held out.
+    """
+    times = make_dates("2020-12-02T00", "2021-01-30T18")
+    rng = np.random.default_rng(3)
+    rates = {name: rng.uniform(0, 1e-5, (len(times), N_POINTS)) for name in ("evap", "sro", "ssro")}
+    rates["avg_tprate"] = rng.uniform(0, 5e-5, (len(times), N_POINTS))
+
+    def make(leak: float = 0.0, without: tuple[str, ...] = (), first: int = 0) -> Fields:
+        gain = 21600.0 * (rates["avg_tprate"] - rates["evap"] - rates["sro"] - rates["ssro"]) - leak
+        gain[0] = 0.0
+        values = {name: np.full((len(times), N_POINTS), 0.2) for name in STATE} | rates
+        values["swvl1"] = 0.2 + gain.cumsum(0) / 70.0
+        values = {name: v[first:] for name, v in values.items() if name not in without}
+        marks = {"cl": [0, 0, 0, 0.5, 0], "cur": [0, 0, 0, 0, 0.2], "held_out": [1, 0, 0, 0, 0]}
+        return make_fields(times[first:], values, constants={name: np.array(v) for name, v in marks.items()})
+
+    return make
+
+
+def value(result: Budgets, term: str, year: float = np.nan, column: str = "value", **where: str) -> float:
+    """The one number of the table."""
+    table = result.table
+    rows = table[(table.term == term) & (table.year.isna() if np.isnan(year) else table.year == year)]
+    for name, wanted in {"model": "ecLand", "budget": "water", "steps": "all", "group": LAND, **where}.items():
+        rows = rows[rows[name] == wanted]
+    return float(rows[column].item())
+
+
+@pytest.mark.parametrize("block_bytes", [4 * 50 * N_POINTS, 2**26], ids=["small blocks", "one block"])
+def test_world_that_closes_has_no_residual(world: Callable, monkeypatch: pytest.MonkeyPatch, block_bytes: int) -> None:
+    """Residuals are of rounding, in any block size; the terms are sums over the steps of the year."""
+    monkeypatch.setattr(inputs, "BLOCK_BYTES", block_bytes)
+    fields = world()
+    result = budgets(fields)
+    assert value(result, "residual_step_max_abs") < 1e-4
+    rain = fields.load(["avg_tprate"])["avg_tprate"]
+    for year, part in (
+        (2020, slice(1, 121)),
+        (2021, slice(121, None)),
+    ):  # the step that ends at 1 January 00 is of 2020
+        expected = 21600.0 * rain[part, :3].sum("time").mean()
+        assert value(result, "precipitation", year) == pytest.approx(float(expected), rel=1e-6)
+    assert value(result, "precipitation", 2020, "n") == 3 * 120
+    steps = len(rain) - 1
+    per_year = 21600.0 * float(rain[1:, :3].sum("time").mean()) * 365.25 * 4 / steps
+    assert value(result, "precipitation") == pytest.approx(per_year, rel=1e-6)
+
+
+def test_leak_is_found(world: Callable) -> None:
+    """A forecast that loses 0.05 mm in each step has that as residual, in every step and in the year."""
+    result = budgets(world(), {"leaky": world(leak=0.05)})
+    assert value(result, "residual_step_mean", model="leaky") == pytest.approx(0.05, abs=1e-4)
+    assert value(result, "residual_step_max_abs", model="leaky") == pytest.approx(0.05, abs=1e-3)
+    assert value(result, "residual", model="leaky") == pytest.approx(0.05 * 365.25 * 4, rel=1e-3)
+    relative = value(result, "residual", model="leaky") / value(result, "precipitation", model="leaky")
+    assert value(result, "residual_relative", model="leaky") == pytest.approx(relative)
+    assert value(result, "residual_step_mean", model="ecLand") == pytest.approx(0.0, abs=1e-5)
+    np.testing.assert_allclose(result.points["leaky"]["water_residual_mean_abs"], 0.05, atol=1e-4)
+
+
+def test_runoff_that_a_forecast_lacks_is_implied(world: Callable) -> None:
+    """Implied runoff is the runoff of the world that closes; there is no residual, and the record says so."""
+    reference = world()
+    result = budgets(reference, {"dry": world(without=("sro", "ssro"))})
+    expected = value(result, "surface_runoff") + value(result, "subsurface_runoff")
+    assert value(result, "implied_runoff", model="dry") == pytest.approx(expected, rel=1e-4)
+    mine = result.table[result.table.model == "dry"]
+    assert not mine.term.str.startswith("residual").any()
+    assert result.closure["dry"]["water"]["missing"] == ["sro", "ssro"]
+
+
+def test_missing_snow_leaves_no_residual(world: Callable) -> None:
+    """Without snow mass the storage is not known: what is missing is named, no number is made up."""
+    result = budgets(world(), {"bare": world(without=("sd", "sro"))})
+    assert result.closure["bare"]["water"]["closure"] == "incomplete"
+    assert result.closure["bare"]["water"]["missing"] == ["sd", "sro"]
+    terms = set(result.table[(result.table.model == "bare") & (result.table.budget == "water")].term)
+    assert terms == {"precipitation", "evaporation", "subsurface_runoff", "soil_change"}
+
+
+def test_points_with_lake_or_town_are_apart(world: Callable) -> None:
+    """Two of five points have water or town; one of the other three is held out."""
+    result = budgets(world())
+    n_steps = 239
+    counts = {group: value(result, "precipitation", column="n", group=group) for group in
+              (LAND, WET_OR_URBAN, "held_out", "trained")}  # fmt: skip
+    assert counts == {LAND: 3 * n_steps, WET_OR_URBAN: 2 * n_steps, "held_out": n_steps, "trained": 2 * n_steps}
+
+
+def test_reference_is_taken_over_the_dates_of_the_forecast(world: Callable) -> None:
+    """A forecast from 31 December on: both budgets begin there, 2020 has the four steps of that day."""
+    result = budgets(world(), {"late": world(first=4 * 29)})
+    for model in ("ecLand", "late"):
+        assert value(result, "precipitation", 2020, "n", model=model) == 3 * 4
+    assert value(result, "precipitation", 2021, model="late") == value(result, "precipitation", 2021)
+
+
+def test_empty_group_is_nan(world: Callable) -> None:
+    """No point held out: its terms are there with NaN and n = 0."""
+    result = budgets(world(), held_out=np.zeros(N_POINTS, bool))
+    assert np.isnan(value(result, "precipitation", group="held_out"))
+    assert np.isnan(value(result, "residual_step_max_abs", group="held_out"))
+    assert value(result, "precipitation", column="n", group="held_out") == 0
+
+
+def test_nan_after_the_first_record_is_an_error(world: Callable) -> None:
+    """Fluxes have no value at the initial date; anywhere else a NaN is a diverged run."""
+    fields = world()
+
+    def spoiled(row: int) -> Fields:
+        values = {name: fields.load([name])[name].values.copy() for name in fields.variables}
+        values["evap"][row] = np.nan
+
+        def read(names: list[str], first: int, last: int) -> np.ndarray:
+            return np.stack([values[name][first:last] for name in names], axis=1)
+
+        return Fields(Path("run"), fields.times, fields.latitude, fields.longitude, fields.units, read)
+
+    assert value(budgets(fields, {"run": spoiled(0)}), "residual_step_max_abs", model="run") < 1e-4
+    with pytest.raises(ValueError, match=r"'evap' of 'run' has 5 values"):
+        budgets(fields, {"run": spoiled(5)})
+
+
+def test_other_steps_than_six_hours_are_an_error(world: Callable, make_fields: Callable) -> None:
+    """Fluxes are means over 6 h: of a daily file no budget can be made."""
+    fields = world()
+    daily = make_fields(fields.times[::4], {name: fields.load([name])[name].values[::4] for name in STATE})
+    with pytest.raises(ValueError, match="step of 24 h"):
+        budgets(fields, {"daily": daily})
+
+
+def test_record_is_json(world: Callable) -> None:
+    """The entry of metrics.json has closure and rows with the columns of the table, without NaN."""
+    record = budgets(world(), held_out=np.zeros(N_POINTS, bool)).record()
+    text = json.loads(json.dumps(record, allow_nan=False))
+    assert sorted(text["terms"][0]) == sorted(COLUMNS)
+    assert text["closure"]["ecLand"]["water"]["closure"] == "closed"
+
+
+@pytest.fixture(scope="module")
+def sample() -> tuple[np.ndarray, dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Times, fields and constants of a year of the packaged sample, by dataset name."""
+    folder = resources.folder("sample")
+    with xr.open_dataset(folder / "ecland_2021.nc") as data, xr.open_dataset(folder / "static.nc") as static:
+        values = {v.name: data[v.reference].values for v in VARIABLES.values() if v.reference in data}
+        values["avg_tprate"] = (data["Rainf"] + data["Snowf"]).values
+        fixed = {v.name: static[v.reference].values for v in VARIABLES.values() if v.reference in static}
+        return data["time"].values, values, fixed
+
+
+def test_budgets_of_ecland(sample: tuple, make_fields: Callable) -> None:
+    """Real ecLand: water closes to 0.02 mm in every step without lake or town, and not with; energy to 0.2 W m-2."""
+    times, values, fixed = sample
+    result = budgets(make_fields(times, values, constants=fixed))
+    assert value(result, "residual_step_max_abs") < 0.02
+    assert value(result, "residual_step_max_abs", group=WET_OR_URBAN) > 0.1
+    assert abs(value(result, "residual_relative")) < 1e-4
+    assert abs(value(result, "residual", budget="energy")) < 0.2
+    assert value(result, "residual_step_mean_abs", budget="energy", steps="snow_free") < 0.5
+    assert value(result, "net_radiation", budget="energy") > 50.0
+
+
+def test_table_has_the_documented_columns(world: Callable) -> None:
+    """One row for each number."""
+    table: pd.DataFrame = budgets(world()).table
+    assert list(table.columns) == COLUMNS
+    assert not table.duplicated(["model", "budget", "steps", "group", "year", "term"]).any()

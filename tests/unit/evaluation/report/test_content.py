@@ -1,0 +1,88 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""Scores are found by what they are about; what is not there is not zero."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from evaluation_case import LEADS, VARIABLES, metrics, table
+
+from anemoi_ailand.evaluation.report.content import LEADS as SHOWN_LEADS
+from anemoi_ailand.evaluation.report.content import NOT_MEASURED, WHOLE, Content
+from anemoi_ailand.evaluation.display.style import pick
+
+
+@pytest.fixture(scope="module")
+def content():
+    return Content(metrics())
+
+
+def test_score_is_the_one_of_the_table(content):
+    """By protocol, variable, model, lead, cut and group."""
+    rows = pick(
+        table("scores"), protocol="A", variable="stl1", model="older", cut="biome", group="boreal", metric="rmse"
+    )
+    for lead in LEADS:
+        found = content.score("rmse", "stl1", "older", lead, cut="biome", group="boreal")
+        assert found.value == pick(rows, lead=lead)["value"].item()
+        assert found.n == 10000
+
+
+def test_whole_run_has_a_lead_of_its_own(content):
+    """NaN in the table cannot be looked up."""
+    expected = pick(table("scores"), protocol="B", variable="2t", model="emulator", cut="all", metric="rmse", lead=None)
+    assert content.score("rmse", "2t", "emulator", WHOLE, protocol="B").value == expected["value"].item()
+
+
+def test_empty_group_and_absent_score_differ(content):
+    """No values is one thing, not asked for another."""
+    assert content.score("rmse", "2t", "emulator", 30.0, cut="biome", group="glacier").n == 0
+    assert content.score("rmse", "2t", "emulator", 31.0) is NOT_MEASURED
+
+
+def test_json_gives_the_same_content(content):
+    """NaN is null in metrics.json."""
+    text = json.dumps(metrics(), default=float).replace("NaN", "null")
+    read = Content(json.loads(text))
+    for name in VARIABLES:
+        for lead in (*LEADS, WHOLE):
+            first, second = (c.score("acc", name, "climatology", lead) for c in (content, read))
+            np.testing.assert_equal(first.value, second.value)
+    assert read.budgets.shape == content.budgets.shape
+    assert read.snow_season.shape == content.snow_season.shape
+
+
+def test_models_keep_the_order_of_the_user(content):
+    """Forecasts first, then persistence and climatology; variables by what they are about."""
+    assert content.models == ["emulator", "older", "persistence", "climatology"]
+    assert Content({**metrics(), "inputs": {"forecasts": {"older": {}, "emulator": {}}}}).forecasts == [
+        "older",
+        "emulator",
+    ]
+    assert content.variables == list(VARIABLES)
+
+
+def test_leads_of_tables_are_those_of_the_protocol():
+    """1, 7, 30, 60, 90 days where they are there, else some of the others."""
+    some = {**metrics(), "scores": [r for r in metrics()["scores"] if r["lead"] != 60.0]}
+    assert Content(some).leads("A") == [1.0, 7.0, 30.0, 90.0]
+    assert Content(some).middle_lead("A") == SHOWN_LEADS[2]
+    assert Content(some).leads("B") == [15.0, 345.0]
+    assert Content(some).middle_lead("B") == WHOLE
+
+
+def test_header_is_all_that_is_no_table(content):
+    """One line for each, with the hash of the checkpoint."""
+    assert content.header["inputs.forecasts.emulator.checkpoint_sha256"] == "ab12" * 16
+    assert not any(key.startswith(("scores", "budgets")) for key in content.header)
+
+
+def test_scores_without_a_column_are_refused():
+    """The message names the column."""
+    records = [{k: v for k, v in row.items() if k != "cut"} for row in metrics()["scores"]]
+    with pytest.raises(ValueError, match=r"no \['cut'\].*as records of"):
+        Content({"scores": records})

@@ -1,0 +1,140 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""The report is one page that holds everything, escapes what users write, and never calls nothing zero."""
+
+from __future__ import annotations
+
+import base64
+import re
+from html.parser import HTMLParser
+
+import pytest
+from evaluation_case import metrics
+from matplotlib.figure import Figure
+
+from anemoi_ailand.evaluation.report.page import SECTIONS, ReportFigure, render, write_report
+from anemoi_ailand.evaluation.report.content import Content
+from anemoi_ailand.evaluation.display.style import save
+
+VOID = {"meta", "img", "link", "br", "input"}
+
+
+@pytest.fixture(scope="module")
+def html():
+    """The page of the made-up evaluation, without figures."""
+    return render(Content(metrics()))
+
+
+class Page(HTMLParser):
+    """What the tests ask of a page; unbalanced tags are an error."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.tags, self.text = [], [], []
+        self.feed(text)
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if not {"script", "style"} & set(self.open):
+            self.text.append(data)
+
+    def all(self, tag):
+        return [attributes for name, attributes in self.tags if name == tag]
+
+
+@pytest.fixture
+def figure(tmp_path):
+    path = save(Figure(figsize=(2, 1), dpi=100), tmp_path / "map.png")
+    return ReportFigure("maps", path, "A map", "How to read it.", "A map of dots", "swvl1", "A")
+
+
+def test_page_is_one_file(tmp_path, figure):
+    """Images are in the page; nothing is asked of a server, and the policy forbids it."""
+    path = write_report(tmp_path, metrics(), [figure])
+    assert path == tmp_path / "report" / "index.html"
+    assert [p.name for p in path.parent.iterdir()] == ["index.html"]
+    page = Page(path.read_text(encoding="utf-8"))
+    (image,) = page.all("img")
+    assert base64.b64decode(image["src"].removeprefix("data:image/png;base64,")) == figure.path.read_bytes()
+    assert (image["alt"], image["width"], image["height"]) == ("A map of dots", "140", "70")
+    assert not page.all("link")
+    assert all("src" not in script for script in page.all("script"))
+    assert all(a["href"].startswith("#") for a in page.all("a"))
+    policy = next(m["content"] for m in page.all("meta") if m.get("http-equiv") == "Content-Security-Policy")
+    assert policy.startswith("default-src 'none'")
+
+
+def test_every_link_leads_somewhere(html):
+    """Sections and the numbers behind a sentence."""
+    page = Page(html)
+    targets = {attributes["id"] for _, attributes in page.tags if "id" in attributes}
+    assert {a["href"][1:] for a in page.all("a")} <= targets
+    assert {key for key, *_ in SECTIONS} <= targets
+
+
+def test_identifiers_are_unique(html):
+    """A link or a label must not have two targets."""
+    found = [attributes["id"] for _, attributes in Page(html).tags if "id" in attributes]
+    assert len(found) == len(set(found))
+
+
+@pytest.mark.parametrize("label", ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "a & b", "$x$"])
+def test_label_of_a_user_is_text(label):
+    """A label never becomes a tag, an attribute or a formula."""
+    made = metrics((label, "older"))
+    made["inputs"]["note"] = label
+    page = Page(render(Content(made)))
+    assert len(page.all("script")) == 1
+    assert page.all("img") == []
+    assert not any(name.startswith("on") for _, attributes in page.tags for name in attributes)
+    assert any(label in text for text in page.text)
+
+
+def test_tables_have_headers(html):
+    """A caption, column headers and a row header in every row."""
+    page = Page(html)
+    assert len(page.all("caption")) == len(page.all("table"))
+    assert {th.get("scope") for th in page.all("th")} == {"col", "row"}
+    for body in re.findall(r"<tbody>(.*?)</tbody>", html, re.DOTALL):
+        rows = body.split("<tr")[1:]
+        assert rows
+        assert all('<th scope="row">' in row for row in rows)
+
+
+def test_empty_group_is_no_data(html):
+    """The made-up biome without points is there, and not as a number."""
+    table = re.search(r'id="table-cut-A-biome-0".*?</table>', html, re.DOTALL)[0]
+    assert "glacier" in table
+    assert table.count(">no data<") == 6
+
+
+def test_what_is_missing_says_so():
+    """Scores of protocol A alone make a page; the other sections say that nothing was measured."""
+    made = {"scores": [r for r in metrics()["scores"] if r["protocol"] == "A" and r["cut"] == "all"]}
+    text = render(Content(made))
+    assert text.count("No data: this evaluation did not measure it.") == len(SECTIONS) - 1
+    assert "Not measured here: protocol B" in text
+
+
+def test_climatology_and_protocols_are_stated(html):
+    """Period, window, starts, points, command and hash."""
+    for words in ("2018-01-01T06:00 to 2020-12-31T18:00", "±3 days", "138 starts", "84 held out", "ab12ab12",
+                  "anemoi-ailand evaluate configs/evaluation/reference.yaml"):  # fmt: skip
+        assert words in html
+
+
+def test_section_that_does_not_exist_is_an_error(tmp_path, figure):
+    """A figure must not get lost, and no page is written."""
+    wrong = ReportFigure("map", figure.path, "", "", "")
+    with pytest.raises(ValueError, match=r"no section \['map'\].*'maps'"):
+        write_report(tmp_path, metrics(), [wrong])
+    assert not (tmp_path / "report").exists()

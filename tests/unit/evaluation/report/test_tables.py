@@ -1,0 +1,152 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""Tables show the scores of the tidy table, and what stands out in them does stand out."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from evaluation_case import VARIABLES, metrics
+
+from anemoi_ailand.evaluation.report.page import tables
+from anemoi_ailand.evaluation.report.content import Content
+from anemoi_ailand.evaluation.report.text import NOT_DEFINED
+
+
+@pytest.fixture(scope="module")
+def content():
+    return Content(metrics())
+
+
+def row(table, *heads):
+    return next(r for r in table.rows if set(heads) <= set(r.heads))
+
+
+def test_lead_table_has_all_models_at_all_leads(content):
+    """Six variables times four models, five leads, units beside."""
+    table = tables.lead_table(content, "rmse")
+    assert len(table.rows) == 24
+    assert [c.replace("\N{NO-BREAK SPACE}", " ") for c in table.columns] == ["1 d", "7 d", "30 d", "60 d", "90 d"]
+    assert row(table, "stl1", "climatology").heads == ("stl1", "K", "climatology")
+    assert [cell.text for cell in row(table, "2t", "climatology").cells] == ["2.90"] * 5
+
+
+def test_smallest_error_stands_out(content):
+    """One best model in each column of a variable: climatology for the deep soil after 90 days."""
+    table = tables.lead_table(content, "rmse")
+    for name in VARIABLES:
+        looks = [[cell.look for cell in r.cells] for r in table.rows if r.variable == name]
+        assert [list(column).count("best") for column in zip(*looks, strict=True)] == [1] * 5
+    assert row(table, "swvl4", "climatology").cells[-1].look == "best"
+
+
+def test_undefined_score_has_no_number_to_sort_by(content):
+    """The anomaly correlation of climatology."""
+    cells = row(tables.lead_table(content, "acc"), "2t", "climatology").cells
+    assert {cell.text for cell in cells} == {NOT_DEFINED}
+    assert np.isnan([cell.order for cell in cells]).all()
+
+
+def test_skill_is_relative_to_climatology(content):
+    """Percent of its RMSE, shaded by how far it is from it."""
+    table = tables.skill_table(content, "emulator")
+    cells = row(table, "2t").cells
+    assert cells[0].order == pytest.approx(0.4 / 2.9)
+    assert cells[0].text.startswith("14")
+    assert cells[0].look == "better3"
+    assert row(table, "swvl4").cells[4].look == "worse3"
+
+
+@pytest.mark.parametrize(
+    ("ratio", "look"),
+    [
+        (0.1, "better3"),
+        (0.7, "better1"),
+        (0.85, ""),
+        (1.0, ""),
+        (1.1, ""),
+        (1.2, "worse1"),
+        (2.0, "worse3"),
+        (np.nan, "none"),
+    ],
+)
+def test_look_of_a_ratio(ratio, look):
+    """Nothing stands out within ten percent."""
+    assert tables.ratio_look(ratio) == look
+
+
+def test_run_table_has_first_year_and_whole_run(content):
+    """RMSE, bias, correlation, ACC for both, then the drift."""
+    table = tables.run_table(content)
+    assert table.columns[:3] == ("RMSE, year 1", "RMSE, whole run", "Bias, year 1")
+    cells = row(table, "stl1", "emulator").cells
+    assert cells[0].order == pytest.approx(0.9 * cells[1].order)
+    assert cells[-1].order == pytest.approx(0.2 / 3)
+    assert row(table, "stl1", "persistence").cells[-1].text == NOT_DEFINED
+
+
+def test_difference_has_sign_interval_and_look(content):
+    """A triangle only where it is significant, beside the interval."""
+    (table,) = tables.difference_tables(content)
+    rows = {(d["variable"], d["lead"]): d for d in metrics()["differences"]}
+    for r in table.rows:
+        for cell, lead in zip(r.cells, content.leads("A"), strict=True):
+            found = rows[r.variable, lead]
+            sign = "○" if not found["significant"] else "▲" if found["difference"] < 0 else "▼"
+            assert cell.text.startswith(sign)
+            assert cell.order == pytest.approx(found["difference"] / found["b_value"])
+            assert bool(cell.look) == found["significant"]
+
+
+def test_cut_tables_shade_against_all_points(content):
+    """Twice the error in the snow regime; an empty group says so; the first of each cut is open."""
+    found = tables.cut_tables(content)
+    snow = next(t for t in found if t.key == "cut-A-snow_regime-0")
+    assert snow.columns == ("all", "snow", "snow-free")
+    assert [cell.look for cell in row(snow, "stl1").cells] == ["", "worse3", "better1"]
+    biome = next(t for t in found if t.key == "cut-B-biome-1")
+    assert [cell.text for cell in row(biome, "stl1").cells][-1] == "no data"
+    assert biome.folded
+    assert not snow.folded
+    assert {t.cut for t in found} == {"points", "season", "daytime", "biome", "snow_regime", "year"}
+
+
+def test_extremes_have_bias_and_hit_rate(content):
+    """For each variable that has extremes, tail and model."""
+    table = tables.extreme_table(content)
+    assert len(table.rows) == 2 * 2 * 4
+    assert [cell.text for cell in row(table, "swvl1", "wettest", "emulator").cells] == ["+0.00300", "0.620"]
+
+
+def test_budget_has_a_column_for_each_model(content):
+    """The reference first; a term that is not there has no zero."""
+    table = tables.budget_table(content, "water", "no_lake_or_urban")
+    assert table.columns == ("ecLand", "emulator", "older")
+    assert [cell.text for cell in row(table, "residual").cells] == ["0.0200", "21.5", "10.8"]
+    assert tables.budget_table(content, "energy", "no_lake_or_urban").rows == []
+
+
+def test_snow_season_is_over_all_years_and_points(content):
+    """Bias with its sign, in days."""
+    table = tables.snow_table(content)
+    assert len(table.rows) == 7
+    assert row(table, "melt out bias").cells[0].text.startswith("\N{MINUS SIGN}6.")
+
+
+def test_observations_are_three_way(content):
+    """Physical model, emulators, against observation and against each other."""
+    table = tables.observation_table(content)
+    assert {(r.heads[1], r.heads[2]) for r in table.rows} >= {("ecLand", "observation"), ("emulator", "ecLand")}
+
+
+def test_parts_that_are_not_there_have_no_rows():
+    """A report without budgets, observations or snow is a report."""
+    content = Content({"scores": metrics()["scores"]})
+    empty = [
+        tables.snow_table(content),
+        tables.observation_table(content),
+        tables.budget_table(content, "water", "all"),
+    ]
+    assert [t.rows for t in empty] == [[], [], []]
+    assert tables.difference_tables(content) == []

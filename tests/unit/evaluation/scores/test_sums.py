@@ -1,0 +1,205 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""One pass keeps the right sums, whatever blocks it is made in, and refuses what cannot be compared."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import scored_world as world
+
+from anemoi_ailand.evaluation.scores import sums as s
+from anemoi_ailand.evaluation.scores.available_strata import CUTS
+from anemoi_ailand.evaluation.fields.matching import held_out_points
+from anemoi_ailand.evaluation.scores.sums import collect
+
+PERIOD = ("2020", "2021")
+
+
+@pytest.fixture(scope="module")
+def collected():
+    return collect(
+        {"A": world.reforecast(), "B": world.reforecast(seed=2)}, world.reference(), protocol="A", period=PERIOD
+    )
+
+
+def errors(name, fcst=None):
+    """Error ``(start, lead, point)`` of the forecast A, one run after the other, and reference."""
+    valid = world.starts()[:, None] + world.DAYS_1_2_7 * world.HOUR
+    obs = world.values()[name][np.searchsorted(world.times(), valid)].astype(float)
+    return (world.reforecast().read(name) if fcst is None else fcst) - obs, obs
+
+
+def test_all_models_variables_and_cuts_are_there(collected):
+    """Forecasts and baselines; years of a run only in a single run, extremes only where they have names."""
+    keys = set(collected.moments)
+    for name in ("swvl1", "stl1", "2t", "slhf"):
+        for model in ("A", "B", "persistence", "climatology"):
+            found = {cut for n, m, cut in keys if (n, m) == (name, model)}
+            assert found == set(CUTS) - {"year"} - ({"extreme"} if name == "slhf" else set())
+
+
+def test_sums_by_group_equal_a_naive_loop(collected):
+    """Number and sum of squared errors by day and season, and by day and biome."""
+    error, _ = errors("stl1")
+    valid = world.starts()[:, None] + world.DAYS_1_2_7 * world.HOUR
+    month = valid.astype("datetime64[M]").astype(int) % 12
+    season, biome = collected.moments["stl1", "A", "season"], collected.moments["stl1", "A", "biome"]
+    n, ee, by_biome = np.zeros((3, 4)), np.zeros((3, 4)), np.zeros((3, 11))
+    for start in range(12):
+        for lead in range(12):
+            group = {11: 0, 0: 0, 1: 0, 2: 1, 3: 1, 4: 1, 5: 2, 6: 2, 7: 2}.get(month[start, lead], 3)
+            for point in range(10):
+                n[lead // 4, group] += 1
+                ee[lead // 4, group] += error[start, lead, point] ** 2
+                by_biome[lead // 4, world.CONSTANTS["climate_class"][point]] += error[start, lead, point] ** 2
+    np.testing.assert_array_equal(season.n, n)
+    np.testing.assert_allclose(season.sums[2], ee, rtol=1e-10)
+    np.testing.assert_allclose(biome.sums[2], by_biome, rtol=1e-10, atol=1e-12)
+
+
+def test_partitions_add_up_to_all(collected):
+    """The groups of a cut that takes in all points and times, for each model."""
+    for model in ("A", "persistence", "climatology"):
+        whole = collected.moments["2t", model, "all"].sums[..., 0]
+        for cut in ("points", "season", "daytime", "biome", "snow_regime", "frozen", "vegetation_type", "latitude"):
+            np.testing.assert_allclose(collected.moments["2t", model, cut].sums.sum(-1), whole, rtol=1e-9, atol=1e-7)
+
+
+def test_squares_are_kept_by_point_and_by_start(collected):
+    """For quartiles and for the bootstrap."""
+    error, _ = errors("swvl1")
+    want = (error**2).reshape(12, 3, 4, 10).sum(axis=2)
+    np.testing.assert_allclose(collected.squares["swvl1", "A"], want.sum(axis=0), rtol=1e-10)
+    np.testing.assert_allclose(collected.start_squares["swvl1", "A"], want.swapaxes(0, 1), rtol=1e-10)
+    assert collected.values_per_point.tolist() == [48, 48, 48]
+
+
+def test_extremes_and_hits_equal_their_definition(collected):
+    """Thresholds of each point from the years of the climatology; a hit is beyond the same threshold."""
+    error, obs = errors("2t")
+    fcst = obs + error
+    years = world.values()["2t"][world.times() < np.datetime64("2022")]
+    low, high = np.quantile(years, [0.02, 0.98], axis=0)
+    n, hits = collected.moments["2t", "A", "extreme"].n, collected.hits["2t", "A"]
+    for group, beyond in enumerate((lambda x: x < low, lambda x: x > high)):
+        want = (beyond(obs)).reshape(12, 3, 4, 10).sum(axis=(0, 2, 3))
+        np.testing.assert_array_equal(n[:, group], want)
+        both = (beyond(obs) & beyond(fcst)).reshape(12, 3, 4, 10).sum(axis=(0, 2, 3))
+        np.testing.assert_array_equal(hits[:, group], both)
+        assert both.sum() > 0
+
+
+def test_blocks_do_not_change_the_sums(collected, monkeypatch):
+    """Few starts, few points and one variable at a time."""
+    monkeypatch.setattr(s, "BLOCK_VALUES", 12 * 4)
+    monkeypatch.setattr(s, "MEMORY_BYTES", 1)
+    got = collect(
+        {"A": world.reforecast(), "B": world.reforecast(seed=2)}, world.reference(), protocol="A", period=PERIOD
+    )
+    assert set(got.moments) == set(collected.moments)
+    for key, moments in collected.moments.items():
+        np.testing.assert_array_equal(got.moments[key].n, moments.n)
+        np.testing.assert_allclose(got.moments[key].sums[1:4], moments.sums[1:4], rtol=1e-9, atol=1e-9)
+    for key, value in collected.start_squares.items():
+        np.testing.assert_allclose(got.start_squares[key], value, rtol=1e-9, atol=1e-12)
+        np.testing.assert_allclose(got.squares[key], collected.squares[key], rtol=1e-9, atol=1e-12)
+    for key, value in collected.hits.items():
+        np.testing.assert_array_equal(got.hits[key], value)
+    assert got.points_per_group() == collected.points_per_group()
+
+
+def test_points_per_group_counts_empty_groups(collected):
+    """They stay, with 0."""
+    got = collected.points_per_group()
+    assert got["points"] == {"held_out": 2, "trained": 8}
+    assert got["biome"]["boreal"] == 3
+    assert got["biome"]["savanna"] == 0
+    assert got["snow_regime"] == {"snow": 2, "snow-free": 8}
+
+
+def test_baselines_are_persistence_and_climatology(collected):
+    """A constant reference has no persistence error; climatology has no error where each year is the same."""
+    fields = {name: np.tile(v[:1464], (3, 1))[: len(world.times())] for name, v in world.values().items()}
+    fields["stl1"][:] = 285.0
+    got = collect({"A": world.reforecast()}, world.reference(fields), protocol="A", period=PERIOD)
+    assert got.moments["stl1", "persistence", "all"].sums[2].max() == 0
+    assert collected.moments["stl1", "persistence", "all"].sums[2].min() > 0
+    assert got.models("stl1") == ["A", "persistence", "climatology"]
+
+
+def test_single_run_keeps_the_series_of_its_error():
+    """Sum over the points of each group; cuts by time have one bin, the whole run."""
+    leads = np.arange(6, 24 * 330, 6)
+    first = np.array(["2022-01-02"], "datetime64[ns]")
+    run = world.reforecast(first=first, leads=leads)
+    got = collect({"A": run}, world.reference(), protocol="B", period=PERIOD)
+    error = run.read("stl1")[0] - world.values()["stl1"][
+        np.searchsorted(world.times(), first[0] + leads * world.HOUR)
+    ].astype(float)
+    np.testing.assert_allclose(got.series["stl1", "A", "points"][:, 0], error[:, ::5].sum(axis=1), rtol=1e-6, atol=1e-9)
+    assert len(got.bins.days) == 11
+    assert got.moments["stl1", "A", "season"].n.shape == (1, 4)
+    assert got.moments["stl1", "A", "year"].n.tolist() == [[10 * len(leads)]]
+    assert got.moments["stl1", "A", "points"].n.shape == (11, 2)
+
+
+def test_many_points_are_pooled_to_units_that_are_of_one_kind(monkeypatch):
+    """Held-out and trained points do not share one, and each has about as many points."""
+    monkeypatch.setattr(s, "MAX_UNITS", 20)
+    held_out = np.arange(1000) % 5 == 0
+    units = s._units(held_out, 1000)
+    assert units.max() + 1 == 20
+    assert np.bincount(units).tolist() == [50] * 20
+    assert not set(units[held_out]) & set(units[~held_out])
+    assert s._units(None, 1000).max() == 19
+    assert s._units(held_out[:10], 10).tolist() == list(range(10))
+
+
+def test_pooled_units_keep_the_sum(collected, monkeypatch):
+    """Of the squared errors."""
+    monkeypatch.setattr(s, "MAX_UNITS", 4)
+    got = collect({"A": world.reforecast()}, world.reference(), protocol="A", period=PERIOD, variables=["swvl1"])
+    pooled, full = got.start_squares["swvl1", "A"], collected.start_squares["swvl1", "A"]
+    assert pooled.shape[-1] < full.shape[-1]
+    held_out = held_out_points(world.reference())[0]
+    np.testing.assert_allclose(pooled[..., 0], full[..., held_out].sum(-1), rtol=1e-12)
+    np.testing.assert_allclose(pooled.sum(-1), full.sum(-1), rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"protocol": "D"}, "no protocol 'D'"),
+        ({"protocol": "B"}, "Protocol B is one run, and .* has 12 starts"),
+        ({"period": ("2020-01", "2020-06")}, "at least one year"),
+        ({"period": ("2021", "2022")}, "contains dates of the forecast"),
+        ({"cuts": ["biomes"]}, "no cut"),
+        ({"variables": ["rsn"]}, "cannot be scored"),
+    ],
+)
+def test_what_cannot_be_compared_is_an_error(change, message):
+    """Before anything long starts."""
+    arguments = {"protocol": "A", "period": PERIOD, **change}
+    with pytest.raises(ValueError, match=message):
+        collect({"A": world.reforecast()}, world.reference(), **arguments)
+
+
+def test_nan_in_a_forecast_is_an_error():
+    """Not a skip."""
+    dataset = world.run()
+    dataset["t2m"][0, 0, 0] = np.nan
+    with pytest.raises(ValueError, match=r"'2t' of .* NaN"):
+        collect({"A": world.reforecast_of(dataset)}, world.reference(), protocol="A", period=PERIOD)
+
+
+def test_errors_are_kept_by_start_and_unit_where_they_are_asked_for():
+    """Their sums follow those of a naive loop; without being asked for, they cost nothing."""
+    run = {"A": world.reforecast()}
+    kept = collect(run, world.reference(), protocol="A", period=PERIOD, variables=["stl1"], biases=True)
+    error, _ = errors("stl1")
+    naive = error.reshape(12, 3, 4, 10).sum(axis=2).swapaxes(0, 1)
+    np.testing.assert_allclose(kept.start_errors["stl1", "A"], naive, rtol=1e-6, atol=1e-4)
+    without = collect(run, world.reference(), protocol="A", period=PERIOD, variables=["stl1"])
+    assert without.start_errors == {}
