@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import scored_world as world
 
-from anemoi_ailand.evaluation.contest_entry import Entry
-from anemoi_ailand.evaluation.contest_scores import contest_scores
+from benchmarks.contest.entry import Entry
+from benchmarks.contest.scores import contest_scores
 from anemoi_ailand.evaluation.scores.sums import collect
 
 

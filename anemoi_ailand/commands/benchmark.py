@@ -55,7 +55,7 @@ class Benchmark(Command):
 
 
 def _rollout(args: Namespace) -> None:
-    from anemoi_ailand.rollout.benchmark import benchmark, table  # slow to import
+    from benchmarks.speed.rollout import benchmark, table  # slow to import
 
     for name in ("anemoi.inference", "anemoi_ailand", "anemoi.utils"):
         logging.getLogger(name).setLevel(logging.WARNING)
@@ -67,8 +67,8 @@ def _rollout(args: Namespace) -> None:
 
 
 def _training(args: Namespace) -> None:
-    from anemoi_ailand.data.repeated import repeat_points  # slow to import
-    from anemoi_ailand.training.benchmark import Setting, benchmark, table
+    from benchmarks.speed.repeated import repeat_points  # slow to import
+    from benchmarks.speed.training import Setting, benchmark, table
 
     logging.getLogger("anemoi.training").setLevel(logging.WARNING)
     with tempfile.TemporaryDirectory() as folder:

@@ -30,11 +30,11 @@ class Contest(Command):
 
     def run(self, args: Namespace) -> None:
         """Hold the contest, show its table and say where the result is."""
-        from anemoi_ailand.evaluation.contest_settings import read_contest
+        from benchmarks.contest.settings import read_contest
 
         config, options = given_options(args, NAMED)
         settings = read_contest(_path(config or "reference"), options)  # mistakes are told before the slow import
-        from anemoi_ailand.contest import contest
+        from benchmarks.contest.contest import contest
 
         folder = contest(settings)
         sys.stdout.write(f"{(folder / 'table.md').read_text()}\nResults: {folder}\n")

@@ -25,7 +25,7 @@ import torch
 from torch import Tensor
 
 from anemoi_ailand.constants import STEP_HOURS
-from anemoi_ailand.model.trees import Trees
+from benchmarks.contest.trees import Trees
 from anemoi_ailand.rollout.step.checkpoint import LandStep, known_by, load_step
 from anemoi_ailand.export.host_step import OUTPUTS, PLACE_TIME, HostStep
 from anemoi_ailand.export.onnx_check import Agreement, check_graph

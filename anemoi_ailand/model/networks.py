@@ -13,9 +13,9 @@ from typing import Any
 from torch import nn
 
 from anemoi_ailand.model.pointwise_mlp import PointwiseMLP
-from anemoi_ailand.model.split_mlp import SplitMLP
-from anemoi_ailand.model.stock_blocks import StockBlocks
-from anemoi_ailand.model.trees import Trees
+from benchmarks.contest.split_mlp import SplitMLP
+from benchmarks.contest.stock_blocks import StockBlocks
+from benchmarks.contest.trees import Trees
 
 MLP = "mlp"
 

@@ -7,8 +7,8 @@ import pytest
 
 from anemoi_ailand.__main__ import create_parser
 from anemoi_ailand.commands.benchmark import Benchmark
-from anemoi_ailand.data import repeated
-from anemoi_ailand.training import benchmark as module
+from benchmarks.speed import repeated
+from benchmarks.speed import training as module
 
 
 @pytest.fixture

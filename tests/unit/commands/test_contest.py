@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from anemoi_ailand import contest as module
+from benchmarks.contest import contest as module
 from anemoi_ailand.__main__ import create_parser
 from anemoi_ailand.commands.contest import Contest
 

@@ -15,7 +15,7 @@ import torch
 from onnx import numpy_helper
 from torch import nn
 
-from anemoi_ailand.model.trees import Trees
+from benchmarks.contest.trees import Trees
 from anemoi_ailand.export import onnx_export as under_test
 from anemoi_ailand.export.onnx_check import LIMITS, compare
 from anemoi_ailand.export.onnx_export import METADATA_KEY, check_exportable, export_step

@@ -9,7 +9,7 @@ import pytest
 import stepper_case as case
 import torch
 
-from anemoi_ailand.model.trees import Trees
+from benchmarks.contest.trees import Trees
 from anemoi_ailand.rollout.step import gradients
 from anemoi_ailand.rollout.stepper import LandStepper
 

@@ -20,7 +20,7 @@ import torch
 from anemoi.inference.config.run import RunConfiguration
 
 from anemoi_ailand.constants import STEP_HOURS
-from anemoi_ailand.data.repeated import repeat_points
+from benchmarks.speed.repeated import repeat_points
 from anemoi_ailand.rollout.step.row_blocks import BlockStep
 from anemoi_ailand.rollout.step.checkpoint import load_step
 from anemoi_ailand.rollout.run.loop import RollOut

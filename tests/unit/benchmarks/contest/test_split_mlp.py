@@ -6,7 +6,7 @@
 import pytest
 import torch
 
-from anemoi_ailand.model.split_mlp import SplitMLP
+from benchmarks.contest.split_mlp import SplitMLP
 
 
 def test_size_is_that_of_the_prototype():

@@ -8,8 +8,8 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from anemoi_ailand.training import stopwatch
-from anemoi_ailand.training.stopwatch import Stopwatch, Timing
+from benchmarks.speed import stopwatch
+from benchmarks.speed.stopwatch import Stopwatch, Timing
 
 
 def train(watch, n_batches, monkeypatch):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from anemoi_ailand.evaluation.contest_settings import ContestSettings, read_contest
+from benchmarks.contest.settings import ContestSettings, read_contest
 from anemoi_ailand.evaluation.settings import PeriodSettings
 from anemoi_ailand.support.packaged import find
 

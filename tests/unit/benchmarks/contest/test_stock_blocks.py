@@ -8,7 +8,7 @@ import torch
 from anemoi.models.layers.block import PointWiseMLPProcessorBlock
 from torch import nn
 
-from anemoi_ailand.model.stock_blocks import StockBlocks
+from benchmarks.contest.stock_blocks import StockBlocks
 
 
 def test_blocks_are_those_of_anemoi_models():

@@ -20,7 +20,7 @@ import yaml
 
 from anemoi_ailand import __version__
 from anemoi_ailand.support.checksum import file_sha256
-from anemoi_ailand.contest_training import (
+from benchmarks.contest.contest_training import (
     INFERENCE,
     differences,
     fingerprints,
@@ -32,11 +32,11 @@ from anemoi_ailand.contest_training import (
 )
 from anemoi_ailand.workflows.evaluate import check, period_of, plan, rolled_out
 from anemoi_ailand.evaluation.fields.climatology import Period
-from anemoi_ailand.evaluation.contest_entry import Entry
-from anemoi_ailand.evaluation.contest_figure import pareto_figure
-from anemoi_ailand.evaluation.contest_scores import contest_scores
-from anemoi_ailand.evaluation.contest_settings import ContestSettings
-from anemoi_ailand.evaluation.contest_table import contest_table
+from benchmarks.contest.entry import Entry
+from benchmarks.contest.figure import pareto_figure
+from benchmarks.contest.scores import contest_scores
+from benchmarks.contest.settings import ContestSettings
+from benchmarks.contest.table import contest_table
 from anemoi_ailand.support.atomic_folder import complete_folder
 from anemoi_ailand.evaluation.fields.fields import Fields, open_fields
 from anemoi_ailand.workflows.planned_runs import Job
@@ -45,7 +45,7 @@ from anemoi_ailand.evaluation.display.json_records import DIGITS, json_text, rec
 from anemoi_ailand.evaluation.settings import Settings
 from anemoi_ailand.evaluation.display.style import save
 from anemoi_ailand.evaluation.scores.sums import collect
-from anemoi_ailand.model.cost import cost_of
+from benchmarks.contest.cost import cost_of
 from anemoi_ailand.rollout.step.checkpoint import load_step
 from anemoi_ailand.support.code_version import ROLL_OUT, loaded_sha256
 

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from anemoi_ailand.evaluation.contest_entry import Entry, fairness
+from benchmarks.contest.entry import Entry, fairness
 
 
 def entry(label, point_steps=None, **changes):

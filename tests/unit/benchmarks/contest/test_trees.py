@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from anemoi_ailand.model.trees import Trees
+from benchmarks.contest.trees import Trees
 
 
 def fitted(**options):

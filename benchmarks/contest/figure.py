@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from anemoi_ailand.evaluation.contest_entry import Entry
-from anemoi_ailand.evaluation.contest_scores import CORE, TOGETHER
+from benchmarks.contest.entry import Entry
+from benchmarks.contest.scores import CORE, TOGETHER
 from anemoi_ailand.evaluation.display.style import BETTER, GRID, QUIET, SMALL, WORSE, Figure, panels, plain, title
 
 
@@ -25,7 +25,7 @@ def pareto_figure(scores: pd.DataFrame, entries: Sequence[Entry], reference: str
     Parameters
     ----------
     scores : pandas.DataFrame
-        Table of :func:`~anemoi_ailand.evaluation.contest_scores.contest_scores` of protocol A.
+        Table of :func:`~benchmarks.contest.scores.contest_scores` of protocol A.
     entries : sequence of Entry
         Who took part.
     reference : str

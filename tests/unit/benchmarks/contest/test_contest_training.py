@@ -9,9 +9,9 @@ import json
 
 import pytest
 
-from anemoi_ailand import contest_training as module
-from anemoi_ailand.contest_training import FINISHED, fingerprints, finished, folder_of, point_steps, spent_on, train
-from anemoi_ailand.evaluation.contest_settings import ContestSettings, Stage
+from benchmarks.contest import contest_training as module
+from benchmarks.contest.contest_training import FINISHED, fingerprints, finished, folder_of, point_steps, spent_on, train
+from benchmarks.contest.settings import ContestSettings, Stage
 from anemoi_ailand.support.packaged import find
 from anemoi_ailand.support.subprocesses import Spent
 
@@ -154,7 +154,7 @@ def test_configuration_that_cannot_be_had_is_an_error(stage, message):
 
 def test_configurations_of_the_sample_contest_can_be_composed():
     """What we ship is in order."""
-    from anemoi_ailand.evaluation.contest_settings import read_contest
+    from benchmarks.contest.settings import read_contest
 
     found = read_contest(find("configs", "contest/sample"))
     for label in found.entrants:

@@ -18,8 +18,8 @@ from anemoi.training.train.train import AnemoiTrainer
 from hydra import compose, initialize
 from omegaconf import DictConfig
 
-from anemoi_ailand.training.plain_loop import PlainLoop
-from anemoi_ailand.training.stopwatch import Stopwatch, Timing
+from benchmarks.speed.plain_loop import PlainLoop
+from benchmarks.speed.stopwatch import Stopwatch, Timing
 
 LOG = logging.getLogger(__name__)
 

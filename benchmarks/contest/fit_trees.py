@@ -16,7 +16,7 @@ from pytorch_lightning import Callback
 from torch import Tensor
 
 from anemoi_ailand.model.land_model import LandModel
-from anemoi_ailand.model.trees import Trees
+from benchmarks.contest.trees import Trees
 
 LOG = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 import training_case
 
-from anemoi_ailand.training.plain_loop import PlainLoop
+from benchmarks.speed.plain_loop import PlainLoop
 
 
 def loop(n_steps=2, **options):

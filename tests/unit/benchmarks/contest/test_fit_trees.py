@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from anemoi_ailand.training.fit_trees import FitTrees, gather
+from benchmarks.contest.fit_trees import FitTrees, gather
 from anemoi_ailand.training.task import LandForecaster
 
 #: Windows of the made-up training data, and points of each.

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from anemoi_ailand.training.point_blocks import resident_fields
-from anemoi_ailand.training.stopwatch import Timing
+from benchmarks.speed.stopwatch import Timing
 
 
 class PlainLoop:

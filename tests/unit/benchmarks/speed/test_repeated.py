@@ -8,7 +8,7 @@ import pytest
 import zarr
 from anemoi.datasets import open_dataset
 
-from anemoi_ailand.data.repeated import repeat_points
+from benchmarks.speed.repeated import repeat_points
 
 
 @pytest.fixture

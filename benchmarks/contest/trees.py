@@ -28,7 +28,7 @@ class Trees(nn.Module):
 
     .. math:: y_j = y_j^0 + \eta \sum_{k=1}^{K} T_{jk}(z)
 
-    Trees are fitted (:meth:`fit`, by the callback :class:`~anemoi_ailand.training.fit_trees.FitTrees`), not trained by
+    Trees are fitted (:meth:`fit`, by the callback :class:`~benchmarks.contest.fit_trees.FitTrees`), not trained by
     gradient steps, and have no gradient. Before a fit, increments and diagnostics are zero. Fitted trees are kept as
     compressed bytes, so that checkpoints hold them as they hold weights. The only torch parameter is a zero that is
     multiplied by zero, because a trainer without any parameter stops.

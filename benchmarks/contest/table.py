@@ -11,8 +11,8 @@ from typing import Any
 
 import pandas as pd
 
-from anemoi_ailand.evaluation.contest_entry import Entry, fairness
-from anemoi_ailand.evaluation.contest_scores import CORE, TOGETHER
+from benchmarks.contest.entry import Entry, fairness
+from benchmarks.contest.scores import CORE, TOGETHER
 from anemoi_ailand.evaluation.fields.matching import ALL, HELD_OUT, TRAINED
 from anemoi_ailand.evaluation.display.style import after_number
 from anemoi_ailand.evaluation.display.markdown import number
@@ -35,7 +35,7 @@ def contest_table(
     Parameters
     ----------
     scores : pandas.DataFrame
-        Tables of :func:`~anemoi_ailand.evaluation.contest_scores.contest_scores`, those of the protocols A and B.
+        Tables of :func:`~benchmarks.contest.scores.contest_scores`, those of the protocols A and B.
     entries : sequence of Entry
         Who took part, in the order of the rows.
     reference : str

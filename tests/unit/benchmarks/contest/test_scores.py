@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import scored_world as world
 
-from anemoi_ailand.evaluation.contest_scores import COLUMNS, CORE, TOGETHER, contest_scores, periods
+from benchmarks.contest.scores import COLUMNS, CORE, TOGETHER, contest_scores, periods
 from anemoi_ailand.evaluation.scores.sums import collect
 
 PERIOD = ("2020", "2021")

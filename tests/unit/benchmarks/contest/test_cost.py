@@ -9,7 +9,7 @@ import closed_case
 import torch
 from torch import nn
 
-from anemoi_ailand.model.cost import Cost, Counter, cost_of, n_parameters, stated_by
+from benchmarks.contest.cost import Cost, Counter, cost_of, n_parameters, stated_by
 from anemoi_ailand.model.pointwise_mlp import PointwiseMLP
 
 

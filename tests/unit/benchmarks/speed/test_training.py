@@ -6,9 +6,9 @@
 import pytest
 from hydra.utils import get_class
 
-from anemoi_ailand.training import benchmark as module
-from anemoi_ailand.training.benchmark import AILAND, PLAIN, STOCK, Result, Setting, benchmark, compose_config, table
-from anemoi_ailand.training.stopwatch import Timing
+from benchmarks.speed import training as module
+from benchmarks.speed.training import AILAND, PLAIN, STOCK, Result, Setting, benchmark, compose_config, table
+from benchmarks.speed.stopwatch import Timing
 
 
 def timing(rate, cpu):

@@ -12,11 +12,11 @@ import evaluated_world as world
 import pandas as pd
 import pytest
 
-from anemoi_ailand import contest as module
-from anemoi_ailand.contest import SCHEMA, contest
-from anemoi_ailand.evaluation.contest_settings import ContestSettings
+from benchmarks.contest import contest as module
+from benchmarks.contest.contest import SCHEMA, contest
+from benchmarks.contest.settings import ContestSettings
 from anemoi_ailand.evaluation.settings import read_settings
-from anemoi_ailand.model.cost import Cost
+from benchmarks.contest.cost import Cost
 from anemoi_ailand.support.code_version import TRAINING, code_sha256
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contest_case
 import pytest
 
-from anemoi_ailand.evaluation.contest_figure import front, pareto_figure
+from benchmarks.contest.figure import front, pareto_figure
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contest_case
 import pytest
 
-from anemoi_ailand.evaluation.contest_table import contest_table, markdown
+from benchmarks.contest.table import contest_table, markdown
 
 
 @pytest.fixture(scope="module")

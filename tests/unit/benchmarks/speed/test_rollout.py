@@ -6,8 +6,8 @@
 import numpy as np
 import pytest
 
-from anemoi_ailand.rollout import benchmark as under_test
-from anemoi_ailand.rollout.benchmark import Size, Spent, table
+from benchmarks.speed import rollout as under_test
+from benchmarks.speed.rollout import Size, Spent, table
 
 
 def size(points=1000, steps=10, plain=(2.0, 2.2, 2.4)):
