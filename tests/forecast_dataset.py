@@ -20,7 +20,7 @@ from anemoi.datasets.create.sources import source_registry
 from anemoi.transform.fields import new_fieldlist_from_list
 
 from anemoi_ailand.data.fields import LandField, _constant_metadata, _Metadata, _Points
-from anemoi_ailand.data.reader import open_reader
+from anemoi_ailand.data.open_reader import open_reader
 from anemoi_ailand.data.sun import COMPUTED
 from anemoi_ailand.rollout.step.checkpoint import load_step
 from anemoi_ailand.variables import VARIABLES, Role

@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 
 from anemoi_ailand.data.grib.grib_reader import GribReader
-from anemoi_ailand.data.reader import Reader, open_reader
+from anemoi_ailand.data.open_reader import open_reader
+from anemoi_ailand.data.reader import Reader
 
 BITS = 24
 HOUR = timedelta(hours=1)

@@ -19,7 +19,7 @@ from anemoi_ailand.rollout.step.row_blocks import BlockStep
 from anemoi_ailand.rollout.step.checkpoint import LandStep
 from anemoi_ailand.rollout.ensembles.ensemble import SINGLE, Ensemble
 from anemoi_ailand.rollout.run.loop import RollOut
-from anemoi_ailand.rollout.run.options import EnsembleOptions
+from anemoi_ailand.rollout.ensembles.options import EnsembleOptions
 from anemoi_ailand.variables import Time, variable
 
 DATE, STEP, N = case.DATE, timedelta(hours=6), 20

@@ -16,7 +16,7 @@ from anemoi.models.preprocessing import Processors
 from anemoi.models.preprocessing.normalizer import InputNormalizer
 from torch import nn
 
-from anemoi_ailand.data.reader import open_reader
+from anemoi_ailand.data.open_reader import open_reader
 from anemoi_ailand.data.sun import COMPUTED
 from anemoi_ailand.rollout.step.checkpoint import LandStep
 from anemoi_ailand.rollout.step.batch_invariance import make_steady

@@ -15,7 +15,7 @@ import torch
 from anemoi.utils.checkpoints import save_metadata
 from torch import nn
 
-from anemoi_ailand.data.reader import open_reader
+from anemoi_ailand.data.open_reader import open_reader
 from anemoi_ailand.variables import VARIABLES
 
 #: Fields that go in and come out; what only comes out; with units that an atmosphere would have.

@@ -19,7 +19,7 @@ from anemoi.inference.config.run import RunConfiguration
 from anemoi.inference.runners import create_runner
 
 from anemoi_ailand.constants import STEP_HOURS
-from anemoi_ailand.data.reader import open_reader
+from anemoi_ailand.data.open_reader import open_reader
 from anemoi_ailand.evaluation.scores.bootstrap import resamples, rmse_interval
 from anemoi_ailand.support.packaged import find, folder
 from anemoi_ailand.variables import VARIABLES

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""What every layout of input files looks like from outside: a :class:`Reader`, opened by :func:`open_reader`.
+"""Protocol that the reader of every layout of input files follows.
 
 A reader speaks the names, units, signs and time semantics of the table ``anemoi_ailand/variables.py`` and nothing
 else; what the files call it stays inside the reader. Whoever needs land data from files (the dataset source, the
@@ -10,30 +10,22 @@ inference input, the comparison) asks a reader.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from difflib import get_close_matches
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
 from anemoi_ailand.constants import STEP_HOURS
-from anemoi_ailand.data.files import paths
 from anemoi_ailand.variables import VARIABLES, Time
-
-LOG = logging.getLogger(__name__)
 
 #: One emulator step.
 STEP = timedelta(hours=STEP_HOURS)
 
 #: Marks of points: attributes of a reader, not variables of it.
 MARKS = ("climate_class", "point_id", "held_out")
-
-#: Layouts that :func:`open_reader` knows.
-LAYOUTS = ("reference", "native", "land", "grib")
-
 
 @dataclass(frozen=True)
 class Coverage:
@@ -94,63 +86,6 @@ class Reader(Protocol):
             A name is not among :attr:`variables`, or a date is not in :attr:`coverage`.
         """
         ...
-
-
-def open_reader(
-    path: str | Sequence[str], static: str | Sequence[str] | None = None, layout: str = "auto", **options: Any
-) -> Reader:
-    """Open land data, whatever its layout.
-
-    Parameters
-    ----------
-    path : str or list of str
-        Folders, files, globs or patterns ``{date:strftime(%Y)}``; ``~`` and ``$VAR`` are expanded and
-        ``$AILAND_SAMPLE`` is the packaged sample.
-    static : str or list of str, optional
-        File of the fields that do not change, when it does not lie beside the others under its usual name.
-    layout : {'auto', 'reference', 'native', 'land', 'grib'}
-        ``reference``: NetCDF (time, point) under the project's reference names. ``native``: what ecLand offline reads
-        and writes. ``land``: NetCDF (time, point) under dataset names, e.g. our own forecasts. ``grib``: ECMWF GRIB.
-    **options
-        For the reader of that layout.
-
-    Raises
-    ------
-    ValueError
-        Unknown layout, or nothing recognised in the files.
-    FileNotFoundError
-        No file matches.
-    """
-    files = paths.resolve(path)
-    static_files = paths.resolve(static) if static else []
-    layout = detect_layout(files) if layout == "auto" else layout
-    LOG.info("Layout '%s', %d file(s), first %s", layout, len(files), files[0])
-    if layout in ("reference", "land"):
-        from anemoi_ailand.data.points.point_reader import PointReader
-
-        return PointReader(files, static_files, **options)
-    if layout == "native":
-        from anemoi_ailand.data.native.native_reader import NativeReader
-
-        return NativeReader(files, static_files, **options)
-    if layout == "grib":
-        from anemoi_ailand.data.grib.grib_reader import GribReader
-
-        return GribReader(files, static_files, **options)
-    raise ValueError(f"There is no layout '{layout}'. Known: {['auto', *LAYOUTS]}. Correct the option `layout`.")
-
-
-def detect_layout(files: Sequence[Any]) -> str:
-    """Name the layout of ``files`` (paths) from their content.
-
-    Raises
-    ------
-    ValueError
-        The files have no layout that is known here.
-    """
-    from anemoi_ailand.data.files.layout import detect
-
-    return detect(list(files))
 
 
 def check_request(reader: Reader, names: Sequence[str], dates: Sequence[datetime]) -> None:

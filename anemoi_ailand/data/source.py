@@ -30,7 +30,8 @@ from anemoi.datasets.create.source import Source
 
 from anemoi_ailand.data import selection, sun
 from anemoi_ailand.data.fields import LandFields
-from anemoi_ailand.data.reader import MARKS, Reader, check_request, open_reader
+from anemoi_ailand.data.open_reader import open_reader
+from anemoi_ailand.data.reader import MARKS, Reader, check_request
 from anemoi_ailand.variables import VARIABLES, variable
 
 LOG = logging.getLogger(__name__)

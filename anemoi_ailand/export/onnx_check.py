@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from anemoi_ailand.data.reader import open_reader
+from anemoi_ailand.data.open_reader import open_reader
 from anemoi_ailand.data.sun import COMPUTED, compute
 from anemoi_ailand.support.packaged import folder
 from anemoi_ailand.export.host_step import PLACE_TIME, HostStep

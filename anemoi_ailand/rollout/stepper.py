@@ -25,7 +25,7 @@ from anemoi_ailand.rollout.step.checkpoint import LandStep, known_by, load_step
 from anemoi_ailand.rollout.step.land_state import LandState
 from anemoi_ailand.rollout.step.physical_step import PhysicalStep, to_dtype
 from anemoi_ailand.rollout.step.batch_invariance import filled_rows
-from anemoi_ailand.rollout.run.step_tensor import check_finite
+from anemoi_ailand.rollout.forcing.forcing_filter import check_finite
 from anemoi_ailand.variables import END, START, Time, taken_at, variable
 
 LOG = logging.getLogger(__name__)

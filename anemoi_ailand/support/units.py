@@ -5,10 +5,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from anemoi_ailand.constants import WATER_DENSITY, ZERO_CELSIUS
-from anemoi_ailand.data.files.netcdf import check_units, tidy
+
+#: Spellings of units that mean the same, after :func:`tidy`.
+_SAME = {"-": "1", "": "1", "fraction": "1", "dimensionless": "1", "kg kg-1": "1", "m3 m-3": "1", "m2 m-2": "1"}
 
 _HOUR, _DAY = 3600.0, 86400.0
 
@@ -26,6 +29,33 @@ CONVERSIONS: dict[str, dict[str, tuple[float, float]]] = {
         **dict.fromkeys(("m s-1", "m of water equivalent s-1"), (WATER_DENSITY, 0.0)),
     },
 }
+
+
+def tidy(units: str) -> str:
+    """One spelling of a unit: 'W/m**2' is 'W m-2'."""
+    units = re.sub(r"\s+", " ", units.strip().replace("**", "").replace("^", ""))
+    units = re.sub(r"/([A-Za-z]+)(\d*)", lambda m: f" {m.group(1)}-{m.group(2) or 1}", units).replace("  ", " ").strip()
+    return _SAME.get(units, units)
+
+
+def same_units(found: str, expected: str) -> bool:
+    """Whether two spellings mean the same unit: 'W/m2' and 'W m-2', '-' and '1'."""
+    return tidy(found) == tidy(expected)
+
+
+def check_units(found: str | None, expected: str, what: str, path: Path) -> None:
+    """Refuse a wrong unit.
+
+    Raises
+    ------
+    ValueError
+        ``found`` is neither absent nor a spelling of ``expected``.
+    """
+    if found is not None and not same_units(found, expected):
+        raise ValueError(
+            f"'{what}' in '{path}' has units '{found}'; '{expected}' is expected. "
+            "Convert the values in the file, or correct its attribute if only that is wrong."
+        )
 
 
 def conversion(found: str | None, expected: str, what: str, path: Path) -> tuple[float, float]:

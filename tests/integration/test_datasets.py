@@ -15,7 +15,7 @@ import yaml
 import zarr
 from anemoi.datasets import open_dataset
 
-from anemoi_ailand.data.reader import open_reader
+from anemoi_ailand.data.open_reader import open_reader
 from anemoi_ailand.support.packaged import find, folder
 from anemoi_ailand.variables import VARIABLES
 

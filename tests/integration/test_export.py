@@ -17,7 +17,7 @@ import onnxruntime
 import pytest
 import torch
 
-from anemoi_ailand.data.reader import open_reader
+from anemoi_ailand.data.open_reader import open_reader
 from anemoi_ailand.data.sun import COMPUTED
 from anemoi_ailand.support.packaged import folder
 from anemoi_ailand.rollout.step.checkpoint import load_step

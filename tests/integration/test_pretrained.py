@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from sample_scores import sample_scores
 
-from anemoi_ailand.data.reader import open_reader
+from anemoi_ailand.data.open_reader import open_reader
 from anemoi_ailand.support.packaged import find, folder
 from anemoi_ailand.rollout.step.pretrained import pretrained_checkpoint, pretrained_record
 

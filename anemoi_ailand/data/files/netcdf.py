@@ -18,10 +18,6 @@ import numpy as np
 from anemoi_ailand.constants import TIME_TOLERANCE
 from anemoi_ailand.data.files.time_units import utc_reference
 
-#: Spellings of units that mean the same, after :func:`tidy`.
-_SAME = {"-": "1", "": "1", "fraction": "1", "dimensionless": "1", "kg kg-1": "1", "m3 m-3": "1", "m2 m-2": "1"}
-
-
 @contextmanager
 def open_file(path: Path) -> Iterator[netCDF4.Dataset]:
     """Open ``path`` for reading.
@@ -104,30 +100,3 @@ def read_records(variable: netCDF4.Variable, numbers: np.ndarray) -> np.ndarray:
     if last - first + 1 <= 4 * len(numbers):
         return filled(variable, slice(first, last + 1))[numbers - first]
     return np.stack([filled(variable, int(n)) for n in numbers])
-
-
-def tidy(units: str) -> str:
-    """One spelling of a unit: 'W/m**2' is 'W m-2'."""
-    units = re.sub(r"\s+", " ", units.strip().replace("**", "").replace("^", ""))
-    units = re.sub(r"/([A-Za-z]+)(\d*)", lambda m: f" {m.group(1)}-{m.group(2) or 1}", units).replace("  ", " ").strip()
-    return _SAME.get(units, units)
-
-
-def same_units(found: str, expected: str) -> bool:
-    """Whether two spellings mean the same unit: 'W/m2' and 'W m-2', '-' and '1'."""
-    return tidy(found) == tidy(expected)
-
-
-def check_units(found: str | None, expected: str, what: str, path: Path) -> None:
-    """Refuse a wrong unit.
-
-    Raises
-    ------
-    ValueError
-        ``found`` is neither absent nor a spelling of ``expected``.
-    """
-    if found is not None and not same_units(found, expected):
-        raise ValueError(
-            f"'{what}' in '{path}' has units '{found}'; '{expected}' is expected. "
-            "Convert the values in the file, or correct its attribute if only that is wrong."
-        )

@@ -15,7 +15,8 @@ from pathlib import Path
 import netCDF4
 import numpy as np
 
-from anemoi_ailand.data.files.netcdf import check_units, filled, open_file
+from anemoi_ailand.support.units import check_units
+from anemoi_ailand.data.files.netcdf import filled, open_file
 from anemoi_ailand.data.points.point_reader import C4_CODE
 from anemoi_ailand.variables import VARIABLES, Time
 

@@ -17,7 +17,8 @@ import numpy as np
 from anemoi.inference.input import Input
 from anemoi.inference.types import FloatArray, State
 
-from anemoi_ailand.data.reader import Reader, open_reader
+from anemoi_ailand.data.open_reader import open_reader
+from anemoi_ailand.data.reader import Reader
 from anemoi_ailand.support.netcdf_lock import NETCDF_LOCK
 from anemoi_ailand.rollout.forcing.read_ahead import ReadAhead
 from anemoi_ailand.rollout.forcing.initial_defaults import Made, check_defaults, plan
@@ -45,7 +46,7 @@ class EcLandInput(Input):
     Parameters
     ----------
     path, static, layout, **options
-        As for :func:`anemoi_ailand.data.reader.open_reader`.
+        As for :func:`anemoi_ailand.data.open_reader.open_reader`.
     defaults : dict, optional
         Numbers for variables that the files do not hold, in the units of the table. Some of the state need none, see
         :data:`anemoi_ailand.rollout.forcing.initial_defaults.MADE`. What is filled is logged.

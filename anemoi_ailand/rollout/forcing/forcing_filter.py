@@ -184,3 +184,40 @@ def _message(values: np.ndarray, name: str, date: datetime, where: Where) -> str
         f"'{name}' at {date:%Y-%m-%d %H:%M} is {what} at {int(bad.sum())} of {bad.size} points, the first at "
         f"{'; '.join(places)}. Correct the input, leave these points out, or choose what is done with bad forcing."
     )
+
+
+def check_finite(
+    values: np.ndarray,
+    names: Sequence[str],
+    needed: Sequence[str],
+    date: datetime,
+    where: tuple[np.ndarray, np.ndarray],
+) -> None:
+    """Refuse missing values where the model reads them.
+
+    Parameters
+    ----------
+    values : numpy.ndarray, shape (variable, point)
+    names, needed : sequence of str
+        Variables of ``values``, and those of them that the model reads at this end of the step.
+    date : datetime
+        Stamp of the values.
+    where : pair of numpy.ndarray, shape (point,)
+        Latitudes and longitudes.
+
+    Raises
+    ------
+    ValueError
+        With variable, date, number and first place of the points.
+    """
+    if np.isfinite(values).all():
+        return
+    for name in needed:
+        bad = ~np.isfinite(values[list(names).index(name)])
+        if bad.any():
+            i = int(np.argmax(bad))
+            raise ValueError(
+                f"'{name}' at {date:%Y-%m-%d %H:%M} is missing or infinite at {int(bad.sum())} of {bad.size} points, "
+                f"the first at latitude {where[0][i]:.3f}, longitude {where[1][i]:.3f}. "
+                "Fill it in the input, or leave these points out."
+            )

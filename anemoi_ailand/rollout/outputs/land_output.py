@@ -17,7 +17,7 @@ from anemoi.inference.types import FloatArray, State
 from anemoi.utils.dates import as_timedelta
 
 from anemoi_ailand.constants import STEP_HOURS
-from anemoi_ailand.rollout.run.coverage import check_task
+from anemoi_ailand.rollout.step.checkpoint import check_task
 from anemoi_ailand.support.disk_errors import check_folder, writing
 from anemoi_ailand.rollout.outputs.output_chunks import CHUNK_TIMES, GATHERED_BYTES
 from anemoi_ailand.rollout.outputs.output_columns import check_statistics, columns_of, selected, statistics_of

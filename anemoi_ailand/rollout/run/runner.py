@@ -20,7 +20,9 @@ from torch import Tensor
 
 from anemoi_ailand.rollout.step.row_blocks import BlockStep
 from anemoi_ailand.rollout.step.checkpoint import known_by, load_step, there
-from anemoi_ailand.rollout.run.coverage import available_dates, check_coverage, check_task, on_same_points
+from anemoi_ailand.rollout.step.checkpoint import check_task
+from anemoi_ailand.rollout.forcing.common_points import on_same_points
+from anemoi_ailand.rollout.run.coverage import available_dates, check_coverage
 from anemoi_ailand.rollout.ensembles.ensemble import SINGLE, Ensemble
 from anemoi_ailand.rollout.step.land_state import LandState
 from anemoi_ailand.rollout.run.loop import RollOut

@@ -122,43 +122,6 @@ class StepTensorHandler(TensorHandler):
         return sorted(order, key=order.__getitem__)
 
 
-def check_finite(
-    values: FloatArray,
-    names: Sequence[str],
-    needed: Sequence[str],
-    date: datetime,
-    where: tuple[FloatArray, FloatArray],
-) -> None:
-    """Refuse missing values where the model reads them.
-
-    Parameters
-    ----------
-    values : numpy.ndarray, shape (variable, point)
-    names, needed : sequence of str
-        Variables of ``values``, and those of them that the model reads at this end of the step.
-    date : datetime
-        Stamp of the values.
-    where : pair of numpy.ndarray, shape (point,)
-        Latitudes and longitudes.
-
-    Raises
-    ------
-    ValueError
-        With variable, date, number and first place of the points.
-    """
-    if np.isfinite(values).all():
-        return
-    for name in needed:
-        bad = ~np.isfinite(values[list(names).index(name)])
-        if bad.any():
-            i = int(np.argmax(bad))
-            raise ValueError(
-                f"'{name}' at {date:%Y-%m-%d %H:%M} is missing or infinite at {int(bad.sum())} of {bad.size} points, "
-                f"the first at latitude {where[0][i]:.3f}, longitude {where[1][i]:.3f}. "
-                "Fill it in the input, or leave these points out."
-            )
-
-
 def _flat(state: State) -> dict[str, FloatArray]:
     """Fields of the last date of a state, shape (point,)."""
     return {n: v[-1] if np.ndim(v) > 1 else v for n, v in state["fields"].items()}

@@ -16,7 +16,7 @@ from anemoi.inference.checkpoint import Checkpoint
 from torch import Tensor
 
 from anemoi_ailand.support.checksum import file_sha256
-from anemoi_ailand.rollout.run.coverage import check_task
+from anemoi_ailand.constants import TASK_NAME
 from anemoi_ailand.rollout.step.pretrained import checkpoint_path, pretrained_names
 from anemoi_ailand.rollout.step.batch_invariance import filled_rows, make_steady
 
@@ -108,6 +108,15 @@ def load_step(path: str | Path, device: str | torch.device = "cpu") -> LandStep:
     )
     LOG.debug("Land model from %s: %s -> %s", path, step.inputs, step.outputs)
     return step
+
+
+def check_task(task: str | None, checkpoint: Any) -> None:
+    """Refuse a checkpoint that no land task has trained."""
+    if task != TASK_NAME:
+        raise ValueError(
+            f"The checkpoint {checkpoint} is of task '{task}', not '{TASK_NAME}'. "
+            "Train one with `anemoi-training train --config-name ailand`, or choose the runner of its own task."
+        )
 
 
 def there(path: Path) -> Path:

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from land_files import ramp, stamps, write_land
 
-from anemoi_ailand.data.reader import STEP, Coverage, Reader, open_reader
+from anemoi_ailand.data.open_reader import open_reader
+from anemoi_ailand.data.reader import STEP, Coverage, Reader
 from anemoi_ailand.variables import VARIABLES
 
 PLACES = ["$AILAND_SAMPLE", "$AILAND_SAMPLE/native/points", "$AILAND_SAMPLE/native/grid"]

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from land_files import ramp, stamps, write_land
 
-from anemoi_ailand.data.reader import Reader, open_reader
+from anemoi_ailand.data.open_reader import open_reader
+from anemoi_ailand.data.reader import Reader
 from anemoi_ailand.data.selection import check_finite, held_out, select
 
 

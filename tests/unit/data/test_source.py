@@ -14,7 +14,8 @@ from anemoi.datasets.create.sources import source_registry
 from land_files import FIRST, STEP, native_copy, ramp, spoil, stamps, without_records, write_land
 
 from anemoi_ailand.data.fields import LandFields
-from anemoi_ailand.data.reader import MARKS, open_reader
+from anemoi_ailand.data.open_reader import open_reader
+from anemoi_ailand.data.reader import MARKS
 from anemoi_ailand.data.source import EcLandSource
 from anemoi_ailand.variables import VARIABLES
 

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anemoi_ailand.data.reader import STEP, open_reader
+from anemoi_ailand.data.open_reader import open_reader
+from anemoi_ailand.data.reader import STEP
 from anemoi_ailand.physics.snow import snow_cover, where_no_snow
 
 

@@ -26,7 +26,8 @@ from grib_writer import (
 from land_files import ramp, write_land
 
 from anemoi_ailand.data.grib.grib_reader import GribReader
-from anemoi_ailand.data.reader import Reader, open_reader
+from anemoi_ailand.data.open_reader import open_reader
+from anemoi_ailand.data.reader import Reader
 
 FIRST = datetime(2020, 4, 1)
 DATES = stamps(FIRST, 5)

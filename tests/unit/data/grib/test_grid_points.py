@@ -14,7 +14,8 @@ import pytest
 from grib_writer import Archive, Grid, close, files, refuse, stamps
 
 from anemoi_ailand.data.grib.grib_reader import GribReader
-from anemoi_ailand.data.reader import MARKS, Reader, open_reader
+from anemoi_ailand.data.open_reader import open_reader
+from anemoi_ailand.data.reader import MARKS, Reader
 
 FIRST = datetime(2020, 4, 1)
 DATES = stamps(FIRST, 5)

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import stepper_case as case
 
-from anemoi_ailand.data.reader import open_reader
+from anemoi_ailand.data.open_reader import open_reader
 from anemoi_ailand.rollout.ensembles.ensemble import SINGLE, Ensemble
-from anemoi_ailand.rollout.run.options import EnsembleOptions
+from anemoi_ailand.rollout.ensembles.options import EnsembleOptions
 
 DATE, N = datetime(2022, 1, 1), 9
 NAMES = ["swvl1", "stl1", "sd"]

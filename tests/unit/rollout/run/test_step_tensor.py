@@ -13,7 +13,8 @@ import torch
 from anemoi.inference.forcings import ComputedForcings
 
 from anemoi_ailand.data.sun import COMPUTED
-from anemoi_ailand.rollout.run.step_tensor import LandMetadata, StepTensorHandler, SunForcings, check_finite
+from anemoi_ailand.rollout.forcing.forcing_filter import check_finite
+from anemoi_ailand.rollout.run.step_tensor import LandMetadata, StepTensorHandler, SunForcings
 
 DATE = datetime(2022, 1, 1)
 WHERE = (np.array([50.7, 60.0]), np.array([7.1, 25.0]))

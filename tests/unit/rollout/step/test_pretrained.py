@@ -18,7 +18,7 @@ from clean_checkpoint import machine_paths
 from pretrained_case import copy_package
 
 from anemoi_ailand.support import packaged as resources
-from anemoi_ailand.data.reader import open_reader
+from anemoi_ailand.data.open_reader import open_reader
 from anemoi_ailand.evaluation.settings import read_settings
 from anemoi_ailand.support.packaged import find, folder
 from anemoi_ailand.rollout.step import pretrained

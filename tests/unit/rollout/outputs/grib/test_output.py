@@ -21,7 +21,7 @@ import yaml
 from output_case import killed, resumed, whole
 
 from anemoi_ailand.constants import TASK_NAME
-from anemoi_ailand.data.reader import open_reader
+from anemoi_ailand.data.open_reader import open_reader
 from anemoi_ailand.rollout.outputs.grib.grid import rows_of
 from anemoi_ailand.rollout.outputs.grib.output import LandGribOutput
 from anemoi_ailand.rollout.step.pretrained import pretrained_record

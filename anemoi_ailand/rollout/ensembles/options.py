@@ -1,0 +1,109 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""Options of an ensemble: members and their perturbations."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field, model_validator
+
+from anemoi_ailand.support.configuration import Strict
+
+
+class ForcingSpread(Strict):
+    """Perturbations of the forcing, Gaussian, correlated in space and, AR(1), in time.
+
+    Attributes
+    ----------
+    precipitation : float
+        Relative standard deviation of the factor of rain and snow, which is log-normal with mean one.
+    shortwave, longwave : float
+        Standard deviation [W m-2], added; less where there is less sun, nothing by night.
+    temperature : float
+        Standard deviation [K], added; relative humidity is kept.
+    hours : float
+        Time over which the correlation falls to 1/e [h].
+    """
+
+    precipitation: Annotated[float, Field(ge=0.0, le=2.0)] = 0.5
+    shortwave: Annotated[float, Field(ge=0.0, le=300.0)] = 50.0
+    longwave: Annotated[float, Field(ge=0.0, le=150.0)] = 20.0
+    temperature: Annotated[float, Field(ge=0.0, le=10.0)] = 1.0
+    hours: Annotated[float, Field(gt=0.0)] = 24.0
+
+
+class StateSpread(Strict):
+    """Perturbations of the state at the start.
+
+    Attributes
+    ----------
+    swvl, stl, sd, src : float
+        Standard deviations: m3 m-3; K; relative; relative.
+    vertical_correlation : float
+        Between neighbouring layers of soil; its square between the next ones.
+    """
+
+    swvl: Annotated[float, Field(ge=0.0, le=0.2)] = 0.02
+    stl: Annotated[float, Field(ge=0.0, le=10.0)] = 0.5
+    sd: Annotated[float, Field(ge=0.0, le=2.0)] = 0.1
+    src: Annotated[float, Field(ge=0.0, le=2.0)] = 0.0
+    vertical_correlation: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.7
+
+
+class EnsembleOptions(Strict):
+    """Several members in one run, folded into points.
+
+    Attributes
+    ----------
+    members : int
+        How many.
+    first : int
+        Number of the first: a large ensemble may be divided into runs, each member being the same.
+    seed : int
+        With number of the member and place it decides about every perturbation.
+    control : bool
+        Whether number 0 is without perturbations.
+    length_km : float
+        Distance over which perturbations are alike [km].
+    initial : StateSpread, optional
+        Perturbations of the state.
+    initial_files : str, optional
+        Instead: files of the states, with ``{member}``, ``{member:03d}``, in any layout that the package reads.
+    forcing : ForcingSpread, optional
+        Perturbations of the forcing.
+    checkpoints : tuple of str
+        Further networks beside ``checkpoint``: member n has the one of number n modulo their number.
+    """
+
+    members: Annotated[int, Field(ge=1)]
+    first: Annotated[int, Field(ge=0)] = 0
+    seed: Annotated[int, Field(ge=0, lt=2**64)] = 1
+    control: bool = True
+    length_km: Annotated[float, Field(gt=0.0)] = 500.0
+    initial: StateSpread | None = None
+    initial_files: str | None = None
+    forcing: ForcingSpread | None = None
+    checkpoints: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> EnsembleOptions:
+        if self.initial is not None and self.initial_files is not None:
+            raise ValueError("there are both `initial` and `initial_files`; choose one")
+        if self.initial_files is not None and not names_members(self.initial_files):
+            raise ValueError("`initial_files` has no {member}, so that all members would be the same; add it")
+        if self.members > 1 and not (self.initial or self.initial_files or self.forcing or self.checkpoints):
+            raise ValueError(
+                "all members would be the same; give `initial`, `initial_files`, `forcing` or `checkpoints` "
+                "(`initial: {}` for the defaults)"
+            )
+        return self
+
+
+def names_members(path: str) -> bool:
+    """Whether a path is another one for each member."""
+    try:
+        return path.format(member=1) != path.format(member=2)
+    except (LookupError, ValueError) as error:
+        raise ValueError(f"'{path}' has something else in braces than a {{member}} ({error!r}); remove it") from error

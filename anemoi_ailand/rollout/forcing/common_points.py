@@ -1,0 +1,62 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""States from several inputs on common points."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from anemoi.inference.types import State
+
+from anemoi_ailand.constants import SAME_PLACE
+
+
+def on_same_points(states: Sequence[State]) -> list[State]:
+    """Give all states the coordinates of the first that has some, if they are the same but for rounding.
+
+    Files differ in the digits and in the branch (-180 or 180 degrees) of their coordinates.
+
+    Raises
+    ------
+    ValueError
+        Another number, place or order of points, with the two inputs.
+    """
+    first = next((s for s in states if s.get("latitudes") is not None), None)
+    if first is None:
+        return list(states)
+    latitudes, longitudes = first["latitudes"], first["longitudes"]
+    out = []
+    for state in states:
+        if state.get("latitudes") is not None:
+            if difference := _difference(state["latitudes"], state["longitudes"], latitudes, longitudes):
+                raise ValueError(
+                    f"{state.get('_input')} and {first.get('_input')} are on different points: {difference}. State, "
+                    "static fields and forcing must be on the same points in the same order. Give files of one grid."
+                )
+            state = {**state, "latitudes": latitudes, "longitudes": longitudes}
+        out.append(state)
+    return out
+
+
+def _difference(lat: np.ndarray, lon: np.ndarray, first_lat: np.ndarray, first_lon: np.ndarray) -> str | None:
+    """In words, how points differ from the first ones; None if they do not."""
+    if lat.size != first_lat.size:
+        return f"{lat.size} and {first_lat.size}"
+    turn = np.abs((lon - first_lon + 180.0) % 360.0 - 180.0)
+    apart = (np.abs(lat - first_lat) > SAME_PLACE) | (turn > SAME_PLACE)
+    if not apart.any():
+        return None
+    i = int(np.argmax(apart))
+    same = np.allclose(_sorted(lat, lon), _sorted(first_lat, first_lon), rtol=0.0, atol=SAME_PLACE)
+    return (
+        f"{int(apart.sum())} of {lat.size} differ{' (the same points in another order)' if same else ''}, the first "
+        f"at latitude {lat[i]:.3f}, longitude {lon[i]:.3f} and at latitude {first_lat[i]:.3f}, longitude "
+        f"{first_lon[i]:.3f}"
+    )
+
+
+def _sorted(lat: np.ndarray, lon: np.ndarray) -> np.ndarray:
+    """Points by latitude, then longitude, shape (2, point)."""
+    return np.stack([lat, lon % 360.0])[:, np.lexsort((lon % 360.0, np.round(lat, 2)))]
