@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 import scored_world as world
 
+from anemoi_ailand.evaluation.scores.sums import collect
 from benchmarks.contest.entry import Entry
 from benchmarks.contest.scores import contest_scores
-from anemoi_ailand.evaluation.scores.sums import collect
 
 
 def scores() -> pd.DataFrame:

@@ -15,10 +15,10 @@ import numpy as np
 import scored_world as world
 import xarray as xr
 
-from anemoi_ailand.workflows import evaluate as module
 from anemoi_ailand.evaluation.settings import Settings
 from anemoi_ailand.support.code_version import ROLL_OUT, loaded_sha256
 from anemoi_ailand.variables import VARIABLES
+from anemoi_ailand.workflows import evaluate as module
 
 #: A protocol A and B that take a second: nine starts, two days; six weeks.
 SHORT = {

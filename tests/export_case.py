@@ -14,9 +14,9 @@ from anemoi.models.preprocessing import Processors
 from anemoi.models.preprocessing.normalizer import InputNormalizer
 from torch import nn
 
-from anemoi_ailand.rollout.step.checkpoint import LandStep
 from anemoi_ailand.export.host_step import HostStep
 from anemoi_ailand.export.onnx_check import Rows, sample_rows
+from anemoi_ailand.rollout.step.checkpoint import LandStep
 from anemoi_ailand.rollout.step.physical_step import PhysicalStep
 
 

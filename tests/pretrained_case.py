@@ -13,8 +13,8 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from anemoi_ailand.support.packaged import folder
 from anemoi_ailand.rollout.step.pretrained import pretrained_record
+from anemoi_ailand.support.packaged import folder
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ import torch
 from anemoi.models.preprocessing import Processors
 from anemoi.models.preprocessing.normalizer import InputNormalizer
 
-from anemoi_ailand.rollout.step.checkpoint import LandStep
 from anemoi_ailand.rollout.step.batch_invariance import make_steady
+from anemoi_ailand.rollout.step.checkpoint import LandStep
 from anemoi_ailand.variables import VARIABLES
 
 N_DATES, N_POINTS = 40, 5

@@ -15,11 +15,11 @@ import stepper_case as case
 import torch
 
 from anemoi_ailand.data.sun import COMPUTED, compute
-from anemoi_ailand.rollout.step.row_blocks import BlockStep
-from anemoi_ailand.rollout.step.checkpoint import LandStep
 from anemoi_ailand.rollout.ensembles.ensemble import SINGLE, Ensemble
-from anemoi_ailand.rollout.run.loop import RollOut
 from anemoi_ailand.rollout.ensembles.options import EnsembleOptions
+from anemoi_ailand.rollout.run.loop import RollOut
+from anemoi_ailand.rollout.step.checkpoint import LandStep
+from anemoi_ailand.rollout.step.row_blocks import BlockStep
 from anemoi_ailand.variables import Time, variable
 
 DATE, STEP, N = case.DATE, timedelta(hours=6), 20

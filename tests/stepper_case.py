@@ -18,8 +18,8 @@ from torch import nn
 
 from anemoi_ailand.data.open_reader import open_reader
 from anemoi_ailand.data.sun import COMPUTED
-from anemoi_ailand.rollout.step.checkpoint import LandStep
 from anemoi_ailand.rollout.step.batch_invariance import make_steady
+from anemoi_ailand.rollout.step.checkpoint import LandStep
 from anemoi_ailand.rollout.stepper import LandStepper
 
 DATE = datetime(2022, 1, 1)

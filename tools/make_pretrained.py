@@ -30,16 +30,16 @@ import sample_scores
 from anemoi.utils.checkpoints import load_metadata
 from clean_checkpoint import clean_checkpoint
 
-from anemoi_ailand.support.checksum import file_sha256
-from anemoi_ailand.evaluation.scores.bootstrap import resamples, rmse_interval
-from anemoi_ailand.support.atomic_folder import complete_folder
 from anemoi_ailand.evaluation.fields.fields import open_fields
 from anemoi_ailand.evaluation.fields.matching import HELD_OUT, TRAINED
-from anemoi_ailand.evaluation.scores.difference_table import START_BLOCK_DAYS
 from anemoi_ailand.evaluation.fields.reforecast import open_reforecast
+from anemoi_ailand.evaluation.scores.bootstrap import resamples, rmse_interval
+from anemoi_ailand.evaluation.scores.difference_table import START_BLOCK_DAYS
 from anemoi_ailand.evaluation.scores.sums import collect
-from anemoi_ailand.support.packaged import listing
 from anemoi_ailand.rollout.step.pretrained import SCHEMA
+from anemoi_ailand.support.atomic_folder import complete_folder
+from anemoi_ailand.support.checksum import file_sha256
+from anemoi_ailand.support.packaged import listing
 
 LOG = logging.getLogger("make_pretrained")
 

@@ -30,9 +30,9 @@ class Evaluate(Command):
 
     def run(self, args: Namespace) -> None:
         """Evaluate and say where the report is."""
-        from anemoi_ailand.workflows.evaluate import evaluate  # slow to import
         from anemoi_ailand.evaluation.settings import read_settings
         from anemoi_ailand.support.packaged import find
+        from anemoi_ailand.workflows.evaluate import evaluate  # slow to import
 
         config, options = given_options(args, NAMED)
         path = Path(config) if config else find("configs", "evaluation/evaluate")

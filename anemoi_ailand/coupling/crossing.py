@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from anemoi_ailand.constants import STEP_HOURS, WATER_DENSITY
-from anemoi_ailand.support.units import same_units
 from anemoi_ailand.support.options import check_known
+from anemoi_ailand.support.units import same_units
 from anemoi_ailand.variables import Time, variable
 
 LOG = logging.getLogger(__name__)

@@ -12,9 +12,9 @@ from pathlib import Path
 import netCDF4
 import numpy as np
 
-from anemoi_ailand.support.netcdf_lock import NETCDF_LOCK
 from anemoi_ailand.rollout.step.land_state import LandState
 from anemoi_ailand.support.disk_errors import check_folder, writing
+from anemoi_ailand.support.netcdf_lock import NETCDF_LOCK
 from anemoi_ailand.variables import variable
 
 LOG = logging.getLogger(__name__)

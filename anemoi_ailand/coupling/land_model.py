@@ -25,11 +25,11 @@ from anemoi_ailand.coupling.land_file import LandFile
 from anemoi_ailand.coupling.land_points import LandPoints, Places, land_points
 from anemoi_ailand.coupling.start import initial_state
 from anemoi_ailand.coupling.step_forcing import StepForcing
+from anemoi_ailand.rollout.forcing.dataset_fields import FieldsAtPoints, StoredFields
 from anemoi_ailand.rollout.step.land_state import LandState
+from anemoi_ailand.rollout.stepper import LandStepper
 from anemoi_ailand.support.disk_errors import check_folder
 from anemoi_ailand.support.options import check_known, options_of
-from anemoi_ailand.rollout.stepper import LandStepper
-from anemoi_ailand.rollout.forcing.dataset_fields import FieldsAtPoints, StoredFields
 
 LOG = logging.getLogger(__name__)
 

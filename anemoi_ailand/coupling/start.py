@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from anemoi_ailand.rollout.step.land_state import LandState
-from anemoi_ailand.support.options import check_known
-from anemoi_ailand.rollout.stepper import LandStepper
 from anemoi_ailand.rollout.forcing.dataset_fields import StoredFields
+from anemoi_ailand.rollout.step.land_state import LandState
+from anemoi_ailand.rollout.stepper import LandStepper
+from anemoi_ailand.support.options import check_known
 
 LOG = logging.getLogger(__name__)
 

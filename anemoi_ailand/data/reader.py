@@ -27,6 +27,7 @@ STEP = timedelta(hours=STEP_HOURS)
 #: Marks of points: attributes of a reader, not variables of it.
 MARKS = ("climate_class", "point_id", "held_out")
 
+
 @dataclass(frozen=True)
 class Coverage:
     """Dates for which every variable of a reader has a value: ``first, first + step, ..., last`` (UTC, no zone)."""

@@ -17,15 +17,15 @@ import xarray as xr
 
 from anemoi_ailand import __version__
 from anemoi_ailand.constants import STEP_HOURS
-from anemoi_ailand.evaluation.scores import metrics as m
+from anemoi_ailand.evaluation.display.markdown import best_model, markdown_table
 from anemoi_ailand.evaluation.fields.baselines import CLIMATOLOGY, EMULATOR, MODELS, PERSISTENCE, REFERENCE, persistence
 from anemoi_ailand.evaluation.fields.case import Case, prepare
-from anemoi_ailand.evaluation.figures.case_figures import write_figures
 from anemoi_ailand.evaluation.fields.climatology import SLOTS, WINDOW_DAYS, climatology, climatology_at
-from anemoi_ailand.support.atomic_folder import complete_folder
 from anemoi_ailand.evaluation.fields.fields import Fields, open_fields
 from anemoi_ailand.evaluation.fields.matching import ALL
-from anemoi_ailand.evaluation.display.markdown import best_model, markdown_table
+from anemoi_ailand.evaluation.figures.case_figures import write_figures
+from anemoi_ailand.evaluation.scores import metrics as m
+from anemoi_ailand.support.atomic_folder import complete_folder
 from anemoi_ailand.variables import VARIABLES, Role
 
 LOG = logging.getLogger(__name__)

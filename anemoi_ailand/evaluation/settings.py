@@ -12,8 +12,8 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, field_validator, model_validator
 
-from anemoi_ailand.support.configuration import HomePath, Strict, plain_name, read_configuration
 from anemoi_ailand.rollout.step.pretrained import checkpoint_path
+from anemoi_ailand.support.configuration import HomePath, Strict, plain_name, read_configuration
 from anemoi_ailand.variables import variable
 
 #: Days of lead time at which protocol A of aiLand v1 gives scores, and some between them for the curves.

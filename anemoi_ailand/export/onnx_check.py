@@ -25,8 +25,8 @@ import torch
 
 from anemoi_ailand.data.open_reader import open_reader
 from anemoi_ailand.data.sun import COMPUTED, compute
-from anemoi_ailand.support.packaged import folder
 from anemoi_ailand.export.host_step import PLACE_TIME, HostStep
+from anemoi_ailand.support.packaged import folder
 
 #: Largest relative difference.
 LIMITS = {torch.float32: 1.0e-5, torch.float64: 1.0e-10}

@@ -25,14 +25,14 @@ import torch
 from torch import Tensor
 
 from anemoi_ailand.constants import STEP_HOURS
-from benchmarks.contest.trees import Trees
-from anemoi_ailand.rollout.step.checkpoint import LandStep, known_by, load_step
 from anemoi_ailand.export.host_step import OUTPUTS, PLACE_TIME, HostStep
 from anemoi_ailand.export.onnx_check import Agreement, check_graph
 from anemoi_ailand.export.onnx_operators import OPSET, translations
+from anemoi_ailand.rollout.step.checkpoint import LandStep, known_by, load_step
 from anemoi_ailand.rollout.step.physical_step import PhysicalStep, to_dtype
 from anemoi_ailand.rollout.step.pretrained import pretrained_names, pretrained_record
 from anemoi_ailand.variables import variable
+from benchmarks.contest.trees import Trees
 
 LOG = logging.getLogger(__name__)
 

@@ -19,13 +19,13 @@ from torch import Tensor
 
 from anemoi_ailand.constants import STEP_HOURS
 from anemoi_ailand.data.sun import COMPUTED, compute
+from anemoi_ailand.rollout.forcing.forcing_filter import check_finite
 from anemoi_ailand.rollout.step import gradients
-from anemoi_ailand.rollout.step.row_blocks import BlockStep
+from anemoi_ailand.rollout.step.batch_invariance import filled_rows
 from anemoi_ailand.rollout.step.checkpoint import LandStep, known_by, load_step
 from anemoi_ailand.rollout.step.land_state import LandState
 from anemoi_ailand.rollout.step.physical_step import PhysicalStep, to_dtype
-from anemoi_ailand.rollout.step.batch_invariance import filled_rows
-from anemoi_ailand.rollout.forcing.forcing_filter import check_finite
+from anemoi_ailand.rollout.step.row_blocks import BlockStep
 from anemoi_ailand.variables import END, START, Time, taken_at, variable
 
 LOG = logging.getLogger(__name__)

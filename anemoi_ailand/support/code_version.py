@@ -21,8 +21,8 @@ _STEP = ("constants.py", "variables.py", "physics", "model")
 
 #: What a roll-out follows from, beside checkpoint and dataset.
 ROLL_OUT = (
-    *_STEP, "data/sun.py", "rollout/reforecast/reforecast.py", "rollout/run/step_tensor.py", "rollout/forcing/dataset_fields.py",
-    "rollout/reforecast/sweep.py",
+    *_STEP, "data/sun.py", "rollout/reforecast/reforecast.py", "rollout/run/step_tensor.py",
+    "rollout/forcing/dataset_fields.py",    "rollout/reforecast/sweep.py",
 )  # fmt: skip
 
 #: What a training follows from, beside configuration and dataset.

@@ -21,16 +21,38 @@ import pandas as pd
 import yaml
 
 from anemoi_ailand import __version__
+from anemoi_ailand.constants import STEP_HOURS
+from anemoi_ailand.data.stations.station_reader import read_stations
+from anemoi_ailand.evaluation.display.json_records import DIGITS, json_text, records, stamp
+from anemoi_ailand.evaluation.fields.case import Case, prepare
+from anemoi_ailand.evaluation.fields.climatology import WINDOW_DAYS, Period, climatology_period
+from anemoi_ailand.evaluation.fields.fields import Fields, open_fields, span
+from anemoi_ailand.evaluation.fields.matching import HELD_OUT, TRAINED, held_out_points
+from anemoi_ailand.evaluation.fields.reforecast import Reforecast, open_reforecast
+from anemoi_ailand.evaluation.fields.single_run import run_of
+from anemoi_ailand.evaluation.figures.case_figures import map_time
+from anemoi_ailand.evaluation.observations.station_scores import score_stations
+from anemoi_ailand.evaluation.processes.budgets import Budgets, budgets
+from anemoi_ailand.evaluation.processes.snow_season import (
+    compare_snow_seasons,
+    date_errors,
+    season_record,
+    snow_variable,
+)
+from anemoi_ailand.evaluation.products.products_file import write_products
+from anemoi_ailand.evaluation.report.chosen_figures import Evaluated, write_figures
+from anemoi_ailand.evaluation.report.page import write_report
+from anemoi_ailand.evaluation.report.run_table import run_table
+from anemoi_ailand.evaluation.scores.difference_table import difference_table
+from anemoi_ailand.evaluation.scores.score_table import score_table
+from anemoi_ailand.evaluation.scores.sums import Sums, collect
+from anemoi_ailand.evaluation.settings import Settings
+from anemoi_ailand.rollout.forcing.dataset_fields import StoredFields
+from anemoi_ailand.rollout.reforecast.reforecast import lead_hours_of_days, protocol_a_starts, reforecast
+from anemoi_ailand.rollout.step.checkpoint import load_step
+from anemoi_ailand.support.atomic_folder import complete_folder
 from anemoi_ailand.support.checksum import file_sha256
 from anemoi_ailand.support.configuration import plain_name
-from anemoi_ailand.constants import STEP_HOURS
-from anemoi_ailand.evaluation.processes.budgets import Budgets, budgets
-from anemoi_ailand.evaluation.fields.case import Case, prepare
-from anemoi_ailand.evaluation.figures.case_figures import map_time
-from anemoi_ailand.evaluation.fields.climatology import WINDOW_DAYS, Period, climatology_period
-from anemoi_ailand.evaluation.report.chosen_figures import Evaluated, write_figures
-from anemoi_ailand.support.atomic_folder import complete_folder
-from anemoi_ailand.evaluation.fields.fields import Fields, open_fields, span
 from anemoi_ailand.workflows.planned_runs import (
     Job,
     check_jobs,
@@ -39,23 +61,6 @@ from anemoi_ailand.workflows.planned_runs import (
     is_made,
     protocol_of,
 )
-from anemoi_ailand.evaluation.fields.matching import HELD_OUT, TRAINED, held_out_points
-from anemoi_ailand.data.stations.station_reader import read_stations
-from anemoi_ailand.evaluation.observations.station_scores import score_stations
-from anemoi_ailand.evaluation.scores.difference_table import difference_table
-from anemoi_ailand.evaluation.products.products_file import write_products
-from anemoi_ailand.evaluation.display.json_records import DIGITS, json_text, records, stamp
-from anemoi_ailand.evaluation.fields.reforecast import Reforecast, open_reforecast
-from anemoi_ailand.evaluation.report.page import write_report
-from anemoi_ailand.evaluation.report.run_table import run_table
-from anemoi_ailand.evaluation.fields.single_run import run_of
-from anemoi_ailand.evaluation.settings import Settings
-from anemoi_ailand.evaluation.processes.snow_season import compare_snow_seasons, date_errors, season_record, snow_variable
-from anemoi_ailand.evaluation.scores.sums import Sums, collect
-from anemoi_ailand.evaluation.scores.score_table import score_table
-from anemoi_ailand.rollout.step.checkpoint import load_step
-from anemoi_ailand.rollout.reforecast.reforecast import lead_hours_of_days, protocol_a_starts, reforecast
-from anemoi_ailand.rollout.forcing.dataset_fields import StoredFields
 
 LOG = logging.getLogger(__name__)
 

@@ -12,18 +12,18 @@ from pathlib import Path
 
 import numpy as np
 
-from anemoi_ailand.support.checksum import file_sha256
-from anemoi_ailand.support.configuration import plain_name
 from anemoi_ailand.constants import STEP_HOURS
+from anemoi_ailand.data.stations.station import Station
 from anemoi_ailand.evaluation.fields.alignment import align
 from anemoi_ailand.evaluation.fields.climatology import Period, climatology_period
 from anemoi_ailand.evaluation.fields.fields import Fields, open_fields, span
 from anemoi_ailand.evaluation.fields.matching import POINT_TOLERANCE
-from anemoi_ailand.evaluation.observations.station_match import match_stations
-from anemoi_ailand.data.stations.station import Station
-from anemoi_ailand.evaluation.products.products_file import LEAST_YEARS
 from anemoi_ailand.evaluation.fields.reforecast import Reforecast, open_reforecast
+from anemoi_ailand.evaluation.observations.station_match import match_stations
+from anemoi_ailand.evaluation.products.products_file import LEAST_YEARS
+from anemoi_ailand.support.checksum import file_sha256
 from anemoi_ailand.support.code_version import ROLL_OUT, loaded_sha256
+from anemoi_ailand.support.configuration import plain_name
 
 LOG = logging.getLogger(__name__)
 

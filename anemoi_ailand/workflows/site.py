@@ -26,10 +26,10 @@ from tqdm import tqdm
 from anemoi_ailand import __version__
 from anemoi_ailand.constants import STEP_HOURS
 from anemoi_ailand.data.points.point_writer import write_points
-from anemoi_ailand.evaluation.sites.site_figure import site_figure
-from anemoi_ailand.support.atomic_folder import complete_folder
-from anemoi_ailand.evaluation.sites.places import WITHIN, Found, Place, find_points
 from anemoi_ailand.evaluation.display.json_records import DIGITS, json_text, records, stamp
+from anemoi_ailand.evaluation.display.style import save
+from anemoi_ailand.evaluation.sites.places import WITHIN, Found, Place, find_points
+from anemoi_ailand.evaluation.sites.site_figure import site_figure
 from anemoi_ailand.evaluation.sites.site_series import (
     is_constant,
     site_properties,
@@ -38,14 +38,14 @@ from anemoi_ailand.evaluation.sites.site_series import (
     site_series,
     site_table,
 )
-from anemoi_ailand.evaluation.display.style import save
-from anemoi_ailand.support.packaged import find
-from anemoi_ailand.rollout.step.checkpoint import known_by, load_step
+from anemoi_ailand.rollout.forcing.dataset_fields import StoredFields
 from anemoi_ailand.rollout.reforecast.period import period
-from anemoi_ailand.rollout.step.pretrained import DEFAULT
 from anemoi_ailand.rollout.reforecast.reforecast import reforecast
 from anemoi_ailand.rollout.reforecast.reforecast_file import provenance
-from anemoi_ailand.rollout.forcing.dataset_fields import StoredFields
+from anemoi_ailand.rollout.step.checkpoint import known_by, load_step
+from anemoi_ailand.rollout.step.pretrained import DEFAULT
+from anemoi_ailand.support.atomic_folder import complete_folder
+from anemoi_ailand.support.packaged import find
 from anemoi_ailand.support.subprocesses import run_logged
 from anemoi_ailand.variables import VARIABLES, Role, variable
 

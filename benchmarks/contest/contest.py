@@ -19,7 +19,19 @@ import pandas as pd
 import yaml
 
 from anemoi_ailand import __version__
+from anemoi_ailand.evaluation.display.json_records import DIGITS, json_text, records, stamp
+from anemoi_ailand.evaluation.display.style import save
+from anemoi_ailand.evaluation.fields.climatology import Period
+from anemoi_ailand.evaluation.fields.fields import Fields, open_fields
+from anemoi_ailand.evaluation.fields.matching import ALL, HELD_OUT
+from anemoi_ailand.evaluation.scores.sums import collect
+from anemoi_ailand.evaluation.settings import Settings
+from anemoi_ailand.rollout.step.checkpoint import load_step
+from anemoi_ailand.support.atomic_folder import complete_folder
 from anemoi_ailand.support.checksum import file_sha256
+from anemoi_ailand.support.code_version import ROLL_OUT, loaded_sha256
+from anemoi_ailand.workflows.evaluate import check, period_of, plan, rolled_out
+from anemoi_ailand.workflows.planned_runs import Job
 from benchmarks.contest.contest_training import (
     INFERENCE,
     differences,
@@ -30,24 +42,12 @@ from benchmarks.contest.contest_training import (
     spent_on,
     train,
 )
-from anemoi_ailand.workflows.evaluate import check, period_of, plan, rolled_out
-from anemoi_ailand.evaluation.fields.climatology import Period
+from benchmarks.contest.cost import cost_of
 from benchmarks.contest.entry import Entry
 from benchmarks.contest.figure import pareto_figure
 from benchmarks.contest.scores import contest_scores
 from benchmarks.contest.settings import ContestSettings
 from benchmarks.contest.table import contest_table
-from anemoi_ailand.support.atomic_folder import complete_folder
-from anemoi_ailand.evaluation.fields.fields import Fields, open_fields
-from anemoi_ailand.workflows.planned_runs import Job
-from anemoi_ailand.evaluation.fields.matching import ALL, HELD_OUT
-from anemoi_ailand.evaluation.display.json_records import DIGITS, json_text, records, stamp
-from anemoi_ailand.evaluation.settings import Settings
-from anemoi_ailand.evaluation.display.style import save
-from anemoi_ailand.evaluation.scores.sums import collect
-from benchmarks.contest.cost import cost_of
-from anemoi_ailand.rollout.step.checkpoint import load_step
-from anemoi_ailand.support.code_version import ROLL_OUT, loaded_sha256
 
 LOG = logging.getLogger(__name__)
 

@@ -28,11 +28,11 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from anemoi_ailand import __version__
-from anemoi_ailand.support.configuration import plain_name
-from benchmarks.contest.settings import ContestSettings, Stage
-from anemoi_ailand.support.packaged import listing
 from anemoi_ailand.support.code_version import CLOSED, training_sha256
+from anemoi_ailand.support.configuration import plain_name
+from anemoi_ailand.support.packaged import listing
 from anemoi_ailand.support.subprocesses import remove, run_logged
+from benchmarks.contest.settings import ContestSettings, Stage
 
 LOG = logging.getLogger(__name__)
 

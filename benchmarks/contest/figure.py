@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from anemoi_ailand.evaluation.display.style import BETTER, GRID, QUIET, SMALL, WORSE, Figure, panels, plain, title
 from benchmarks.contest.entry import Entry
 from benchmarks.contest.scores import CORE, TOGETHER
-from anemoi_ailand.evaluation.display.style import BETTER, GRID, QUIET, SMALL, WORSE, Figure, panels, plain, title
 
 
 def pareto_figure(scores: pd.DataFrame, entries: Sequence[Entry], reference: str, group: str) -> Figure:

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from anemoi_ailand.evaluation.scores.bootstrap import INTERVAL, Resamples, drawn_mean, resamples
 from anemoi_ailand.evaluation.fields.matching import ALL
-from anemoi_ailand.evaluation.scores.moments import SCORES, Moments
+from anemoi_ailand.evaluation.scores.bootstrap import INTERVAL, Resamples, drawn_mean, resamples
 from anemoi_ailand.evaluation.scores.difference_table import draw, members_of
+from anemoi_ailand.evaluation.scores.moments import SCORES, Moments
 from anemoi_ailand.evaluation.scores.sums import MAX_UNITS, Sums
 
 #: Variables of the contest: those that aiLand v1 predicts.

@@ -11,11 +11,11 @@ from typing import Any
 
 import pandas as pd
 
+from anemoi_ailand.evaluation.display.markdown import number
+from anemoi_ailand.evaluation.display.style import after_number
+from anemoi_ailand.evaluation.fields.matching import ALL, HELD_OUT, TRAINED
 from benchmarks.contest.entry import Entry, fairness
 from benchmarks.contest.scores import CORE, TOGETHER
-from anemoi_ailand.evaluation.fields.matching import ALL, HELD_OUT, TRAINED
-from anemoi_ailand.evaluation.display.style import after_number
-from anemoi_ailand.evaluation.display.markdown import number
 
 #: Variables of which the bias is shown.
 SOIL_TEMPERATURES = ("stl1", "stl2", "stl3")

@@ -20,14 +20,14 @@ import torch
 from anemoi.inference.config.run import RunConfiguration
 
 from anemoi_ailand.constants import STEP_HOURS
-from benchmarks.speed.repeated import repeat_points
-from anemoi_ailand.rollout.step.row_blocks import BlockStep
-from anemoi_ailand.rollout.step.checkpoint import load_step
-from anemoi_ailand.rollout.run.loop import RollOut
-from anemoi_ailand.rollout.forcing.read_ahead import ReadAhead
-from anemoi_ailand.rollout.run.runner import LandForecasterRunner
 from anemoi_ailand.rollout.forcing.dataset_fields import StoredFields
+from anemoi_ailand.rollout.forcing.read_ahead import ReadAhead
+from anemoi_ailand.rollout.run.loop import RollOut
+from anemoi_ailand.rollout.run.runner import LandForecasterRunner
+from anemoi_ailand.rollout.step.checkpoint import load_step
+from anemoi_ailand.rollout.step.row_blocks import BlockStep
 from anemoi_ailand.support.processors import usable_processors
+from benchmarks.speed.repeated import repeat_points
 
 LOG = logging.getLogger(__name__)
 

@@ -11,8 +11,8 @@ import torch
 from integration.conftest import anemoi
 
 from anemoi_ailand.model.networks import NETWORKS
-from anemoi_ailand.support.packaged import listing
 from anemoi_ailand.rollout.step.checkpoint import load_step
+from anemoi_ailand.support.packaged import listing
 
 pytestmark = pytest.mark.slow
 

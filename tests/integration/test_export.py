@@ -19,12 +19,12 @@ import torch
 
 from anemoi_ailand.data.open_reader import open_reader
 from anemoi_ailand.data.sun import COMPUTED
-from anemoi_ailand.support.packaged import folder
-from anemoi_ailand.rollout.step.checkpoint import load_step
 from anemoi_ailand.export import onnx_export
 from anemoi_ailand.export.host_step import HostStep
 from anemoi_ailand.export.onnx_check import LIMITS, Rows, compare, sample_rows
+from anemoi_ailand.rollout.step.checkpoint import load_step
 from anemoi_ailand.rollout.step.physical_step import PhysicalStep
+from anemoi_ailand.support.packaged import folder
 
 pytestmark = pytest.mark.slow
 

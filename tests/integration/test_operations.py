@@ -21,8 +21,8 @@ import zarr
 from anemoi.datasets import open_dataset
 from anemoi.utils.checkpoints import load_metadata, replace_metadata
 
-from anemoi_ailand.rollout.step.land_state import LandState
 from anemoi_ailand.rollout.run.launch import Failure, launch
+from anemoi_ailand.rollout.step.land_state import LandState
 
 pytestmark = pytest.mark.slow
 

@@ -16,8 +16,8 @@ import pytest
 from sample_scores import sample_scores
 
 from anemoi_ailand.data.open_reader import open_reader
-from anemoi_ailand.support.packaged import find, folder
 from anemoi_ailand.rollout.step.pretrained import pretrained_checkpoint, pretrained_record
+from anemoi_ailand.support.packaged import find, folder
 
 pytestmark = pytest.mark.slow
 

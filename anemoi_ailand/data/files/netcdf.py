@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -17,6 +16,7 @@ import numpy as np
 
 from anemoi_ailand.constants import TIME_TOLERANCE
 from anemoi_ailand.data.files.time_units import utc_reference
+
 
 @contextmanager
 def open_file(path: Path) -> Iterator[netCDF4.Dataset]:

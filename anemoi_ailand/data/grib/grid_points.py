@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from anemoi_ailand.data.grib.index import Scan
-from anemoi_ailand.data.grib.time_series import Series
-from anemoi_ailand.data.grib.static import Static
 from anemoi_ailand.data.grib.decode import Decoder, one_grid, same_place
+from anemoi_ailand.data.grib.index import Scan
+from anemoi_ailand.data.grib.static import Static
+from anemoi_ailand.data.grib.time_series import Series
 from anemoi_ailand.data.selection import LAND
 from anemoi_ailand.variables import VARIABLES, Role
 

@@ -15,9 +15,9 @@ from pathlib import Path
 import netCDF4
 import numpy as np
 
-from anemoi_ailand.support.units import check_units
 from anemoi_ailand.data.files.netcdf import filled, open_file
 from anemoi_ailand.data.points.point_reader import C4_CODE
+from anemoi_ailand.support.units import check_units
 from anemoi_ailand.variables import VARIABLES, Time
 
 _LATITUDE, _LONGITUDE = ("latitude", "lat", "clat"), ("longitude", "lon", "clon")

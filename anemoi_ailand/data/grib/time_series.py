@@ -18,8 +18,8 @@ import numpy as np
 
 from anemoi_ailand.constants import SOIL_LAYER_THICKNESS, STEP_HOURS
 from anemoi_ailand.data.grib.accumulation import Intervals, cover, simple_ends
-from anemoi_ailand.data.grib.parameters import MEANS_OF_INSTANTS, PARAMETERS, Level, Parameter, factor
 from anemoi_ailand.data.grib.index import Header, Scan
+from anemoi_ailand.data.grib.parameters import MEANS_OF_INSTANTS, PARAMETERS, Level, Parameter, factor
 from anemoi_ailand.variables import Time, variable
 
 HOUR = 3600

@@ -18,8 +18,8 @@ from pathlib import Path
 import netCDF4
 import numpy as np
 
-from anemoi_ailand.support.sphere import apart
 from anemoi_ailand.data.files.netcdf import filled, open_file, read_records, times
+from anemoi_ailand.support.sphere import apart
 
 LOG = logging.getLogger(__name__)
 

@@ -19,10 +19,10 @@ from typing import Any
 
 import numpy as np
 
-from anemoi_ailand.support.sphere import apart, check_places
 from anemoi_ailand.data.files.layout import POINT_DIMENSIONS
 from anemoi_ailand.data.files.netcdf import filled, open_file, read_records, records, times
 from anemoi_ailand.data.reader import MARKS, STEP, Coverage, check_request
+from anemoi_ailand.support.sphere import apart, check_places
 from anemoi_ailand.support.units import conversion
 from anemoi_ailand.variables import VARIABLES, Time, Variable
 

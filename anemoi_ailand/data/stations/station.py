@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import xarray as xr
 
-from anemoi_ailand.data.stations.soil_layer import Depth, distance_to_centre, layer_bounds, soil_layer
 from anemoi_ailand.data.stations.sampling import STEP
+from anemoi_ailand.data.stations.soil_layer import Depth, distance_to_centre, layer_bounds, soil_layer
 from anemoi_ailand.data.stations.units import SUMS, target_units
 from anemoi_ailand.variables import VARIABLES
 

@@ -25,8 +25,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from PIL import Image
 
-from anemoi_ailand.evaluation.fields.baselines import CLIMATOLOGY, EMULATOR, PERSISTENCE, REFERENCE
 from anemoi_ailand.evaluation.display.units import shown_units
+from anemoi_ailand.evaluation.fields.baselines import CLIMATOLOGY, EMULATOR, PERSISTENCE, REFERENCE
 from anemoi_ailand.variables import variable
 
 LOG = logging.getLogger(__name__)

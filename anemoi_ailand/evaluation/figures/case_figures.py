@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
+from anemoi_ailand.evaluation.display.markdown import table_groups
+from anemoi_ailand.evaluation.display.style import save
 from anemoi_ailand.evaluation.fields.case import Case
+from anemoi_ailand.evaluation.fields.fields import span
+from anemoi_ailand.evaluation.fields.matching import ALL, HELD_OUT
 from anemoi_ailand.evaluation.figures.comparison_growth import error_growth_figure
 from anemoi_ailand.evaluation.figures.maps import map_figure
 from anemoi_ailand.evaluation.figures.time_series import sites_figure
-from anemoi_ailand.evaluation.fields.fields import span
-from anemoi_ailand.evaluation.fields.matching import ALL, HELD_OUT
-from anemoi_ailand.evaluation.display.style import save
-from anemoi_ailand.evaluation.display.markdown import table_groups
 
 LOG = logging.getLogger(__name__)
 

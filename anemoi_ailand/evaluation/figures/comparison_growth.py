@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from anemoi_ailand.evaluation.fields.baselines import MODELS
-from anemoi_ailand.evaluation.display.units import shown_factor
 from anemoi_ailand.evaluation.display.style import COLOURS, GRID, LINES, legend, new_figure, sentence, title, unit_label
+from anemoi_ailand.evaluation.display.units import shown_factor
+from anemoi_ailand.evaluation.fields.baselines import MODELS
 from anemoi_ailand.variables import variable
 
 LOG = logging.getLogger(__name__)

@@ -13,9 +13,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 
-from anemoi_ailand.evaluation.fields.baselines import REFERENCE
-from anemoi_ailand.evaluation.display.units import shown_factor
 from anemoi_ailand.evaluation.display.style import GRID, SMALL, Figure, panel_title, panels, plain, title, unit_label
+from anemoi_ailand.evaluation.display.units import shown_factor
+from anemoi_ailand.evaluation.fields.baselines import REFERENCE
 
 LOG = logging.getLogger(__name__)
 

@@ -13,8 +13,6 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator
 
-from anemoi_ailand.evaluation.fields.baselines import CLIMATOLOGY, PERSISTENCE
-from anemoi_ailand.evaluation.display.units import shown_scores
 from anemoi_ailand.evaluation.display.style import (
     GRID,
     QUIET,
@@ -30,6 +28,8 @@ from anemoi_ailand.evaluation.display.style import (
     title,
     unit_label,
 )
+from anemoi_ailand.evaluation.display.units import shown_scores
+from anemoi_ailand.evaluation.fields.baselines import CLIMATOLOGY, PERSISTENCE
 
 LOG = logging.getLogger(__name__)
 

@@ -14,9 +14,6 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from anemoi_ailand.evaluation.fields.baselines import EMULATOR, REFERENCE
-from anemoi_ailand.evaluation.figures.coastlines import coastlines
-from anemoi_ailand.evaluation.display.units import WITHOUT_UNIT, shown_factor
 from anemoi_ailand.evaluation.display.style import (
     COAST,
     DIFFERENCE_MAP,
@@ -31,6 +28,9 @@ from anemoi_ailand.evaluation.display.style import (
     title,
     unit_label,
 )
+from anemoi_ailand.evaluation.display.units import WITHOUT_UNIT, shown_factor
+from anemoi_ailand.evaluation.fields.baselines import EMULATOR, REFERENCE
+from anemoi_ailand.evaluation.figures.coastlines import coastlines
 from anemoi_ailand.variables import variable
 
 LOG = logging.getLogger(__name__)

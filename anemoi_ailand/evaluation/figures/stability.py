@@ -15,8 +15,6 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
-from anemoi_ailand.evaluation.processes.stability import layers_of, storage
-from anemoi_ailand.evaluation.scores.strata import BIOMES
 from anemoi_ailand.evaluation.display.style import (
     BAND,
     FORECAST_COLOURS,
@@ -30,6 +28,8 @@ from anemoi_ailand.evaluation.display.style import (
     title,
     unit_text,
 )
+from anemoi_ailand.evaluation.processes.stability import layers_of, storage
+from anemoi_ailand.evaluation.scores.strata import BIOMES
 
 LOG = logging.getLogger(__name__)
 

@@ -13,7 +13,6 @@ import pandas as pd
 from matplotlib.lines import Line2D
 from matplotlib.projections.polar import PolarAxes
 
-from anemoi_ailand.evaluation.fields.baselines import REFERENCE
 from anemoi_ailand.evaluation.display.style import (
     GRID,
     QUIET,
@@ -26,6 +25,7 @@ from anemoi_ailand.evaluation.display.style import (
     plain,
     title,
 )
+from anemoi_ailand.evaluation.fields.baselines import REFERENCE
 
 LOG = logging.getLogger(__name__)
 

@@ -13,9 +13,6 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
-from anemoi_ailand.evaluation.fields.baselines import EMULATOR, REFERENCE
-from anemoi_ailand.evaluation.fields.climatology import Period
-from anemoi_ailand.evaluation.display.units import shown_factor
 from anemoi_ailand.evaluation.display.style import (
     GRID,
     SHADE,
@@ -30,6 +27,9 @@ from anemoi_ailand.evaluation.display.style import (
     plain,
     unit_label,
 )
+from anemoi_ailand.evaluation.display.units import shown_factor
+from anemoi_ailand.evaluation.fields.baselines import EMULATOR, REFERENCE
+from anemoi_ailand.evaluation.fields.climatology import Period
 
 LOG = logging.getLogger(__name__)
 

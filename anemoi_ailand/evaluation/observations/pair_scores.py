@@ -13,7 +13,6 @@ from scores.continuous import additive_bias, rmse
 from scores.continuous.correlation import pearsonr
 
 from anemoi_ailand.constants import STEP_HOURS
-from anemoi_ailand.evaluation.scores.metrics import unbiased_rmse
 from anemoi_ailand.evaluation.observations.anomalies import moving_anomaly
 from anemoi_ailand.evaluation.observations.confidence import (
     NOT_KNOWN,
@@ -22,6 +21,7 @@ from anemoi_ailand.evaluation.observations.confidence import (
     error_intervals,
     fisher_interval,
 )
+from anemoi_ailand.evaluation.scores.metrics import unbiased_rmse
 
 #: Values in a day.
 PER_DAY = 24 // STEP_HOURS

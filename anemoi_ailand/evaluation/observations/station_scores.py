@@ -21,6 +21,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from anemoi_ailand.data.stations.station import Station
+from anemoi_ailand.data.stations.units import SUMS
 from anemoi_ailand.evaluation.fields.baselines import REFERENCE
 from anemoi_ailand.evaluation.fields.fields import Fields, span
 from anemoi_ailand.evaluation.fields.matching import common_times, common_variables, match_points
@@ -28,8 +30,6 @@ from anemoi_ailand.evaluation.observations.anomalies import WINDOW_DAYS
 from anemoi_ailand.evaluation.observations.confidence import LEVEL, REPLICATES, median_interval
 from anemoi_ailand.evaluation.observations.pair_scores import METRICS, MINIMUM_VALUES, OK, pair_scores
 from anemoi_ailand.evaluation.observations.station_match import MAXIMUM_DISTANCE, Match, Skipped, match_stations
-from anemoi_ailand.data.stations.station import Station
-from anemoi_ailand.data.stations.units import SUMS
 
 LOG = logging.getLogger(__name__)
 

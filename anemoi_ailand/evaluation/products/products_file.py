@@ -17,12 +17,12 @@ from netCDF4 import Dataset
 
 from anemoi_ailand import __version__
 from anemoi_ailand.constants import SOIL_LAYER_THICKNESS
-from anemoi_ailand.evaluation.products.indices import indices as pr
 from anemoi_ailand.evaluation.fields.climatology import Period, climatology_period
 from anemoi_ailand.evaluation.fields.daily_means import daily_means, whole_days
 from anemoi_ailand.evaluation.fields.fields import Fields, open_fields, span
 from anemoi_ailand.evaluation.fields.matching import match_points
 from anemoi_ailand.evaluation.processes.snow_season import SNOW_LIMITS
+from anemoi_ailand.evaluation.products import indices as pr
 
 LOG = logging.getLogger(__name__)
 

@@ -18,23 +18,23 @@ import pandas as pd
 import xarray as xr
 from matplotlib.figure import Figure
 
-from anemoi_ailand.support.configuration import plain_name
-from anemoi_ailand.evaluation.processes.budgets import Budgets
+from anemoi_ailand.evaluation.display.style import save
+from anemoi_ailand.evaluation.display.variable_groups import ordered, variable_groups
 from anemoi_ailand.evaluation.fields.case import Case
-from anemoi_ailand.evaluation.figures.case_figures import choose_sites, map_time, site_title
+from anemoi_ailand.evaluation.fields.fields import Fields
 from anemoi_ailand.evaluation.figures.budget import budget_figure
+from anemoi_ailand.evaluation.figures.case_figures import choose_sites, map_time, site_title
 from anemoi_ailand.evaluation.figures.density import density_figure
 from anemoi_ailand.evaluation.figures.growth import growth_figure
 from anemoi_ailand.evaluation.figures.maps import map_figure, score_map_figure
 from anemoi_ailand.evaluation.figures.scorecard import scorecard_figure
-from anemoi_ailand.evaluation.figures.time_series import sites_figure
 from anemoi_ailand.evaluation.figures.snow_season import snow_season_figure
 from anemoi_ailand.evaluation.figures.taylor import taylor_figure, taylor_statistics
-from anemoi_ailand.evaluation.fields.fields import Fields
+from anemoi_ailand.evaluation.figures.time_series import sites_figure
+from anemoi_ailand.evaluation.processes.budgets import Budgets
 from anemoi_ailand.evaluation.report.page import ReportFigure
 from anemoi_ailand.evaluation.settings import Maps
-from anemoi_ailand.evaluation.display.style import save
-from anemoi_ailand.evaluation.display.variable_groups import ordered, variable_groups
+from anemoi_ailand.support.configuration import plain_name
 
 LOG = logging.getLogger(__name__)
 

@@ -18,11 +18,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from anemoi_ailand.evaluation.display.style import forecast_labels
+from anemoi_ailand.evaluation.display.units import shown_scores
+from anemoi_ailand.evaluation.display.variable_groups import ordered
 from anemoi_ailand.evaluation.fields.baselines import CLIMATOLOGY, PERSISTENCE
 from anemoi_ailand.evaluation.figures.growth import HORIZON
-from anemoi_ailand.evaluation.display.units import shown_scores
-from anemoi_ailand.evaluation.display.style import forecast_labels
-from anemoi_ailand.evaluation.display.variable_groups import ordered
 
 LOG = logging.getLogger(__name__)
 

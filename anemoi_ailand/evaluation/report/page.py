@@ -16,14 +16,14 @@ from typing import Any
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 
-from anemoi_ailand.evaluation.report.page import tables
+from anemoi_ailand.evaluation.display.style import model_colour, unit_text
+from anemoi_ailand.evaluation.display.units import shown_units
+from anemoi_ailand.evaluation.display.variable_groups import variable_groups
 from anemoi_ailand.evaluation.fields.baselines import REFERENCE
 from anemoi_ailand.evaluation.figures.budget import main_group
+from anemoi_ailand.evaluation.report import tables
 from anemoi_ailand.evaluation.report.content import Content
 from anemoi_ailand.evaluation.report.summary import comparison, findings, not_measured
-from anemoi_ailand.evaluation.display.units import shown_units
-from anemoi_ailand.evaluation.display.style import model_colour, unit_text
-from anemoi_ailand.evaluation.display.variable_groups import variable_groups
 from anemoi_ailand.variables import VARIABLES, Variable
 
 LOG = logging.getLogger(__name__)

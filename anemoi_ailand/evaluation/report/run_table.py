@@ -9,10 +9,10 @@ import itertools
 
 import pandas as pd
 
-from anemoi_ailand.evaluation.fields.matching import ALL, HELD_OUT, TRAINED
-from anemoi_ailand.evaluation.display.units import shown_scores, shown_units
 from anemoi_ailand.evaluation.display.markdown import aligned, number
+from anemoi_ailand.evaluation.display.units import shown_scores, shown_units
 from anemoi_ailand.evaluation.display.variable_groups import FLUXES, ordered, variable_groups
+from anemoi_ailand.evaluation.fields.matching import ALL, HELD_OUT, TRAINED
 
 
 def run_table(scores: pd.DataFrame, protocol: str, title: str) -> str:

@@ -11,8 +11,8 @@ from typing import Any
 import pandas as pd
 
 from anemoi_ailand.evaluation.display.json_records import records
-from anemoi_ailand.evaluation.processes.stability import Verdict, by_class
 from anemoi_ailand.evaluation.display.markdown import aligned, number
+from anemoi_ailand.evaluation.processes.stability import Verdict, by_class
 
 LOG = logging.getLogger(__name__)
 

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from anemoi_ailand.evaluation.display.style import pick, unit_text
 from anemoi_ailand.evaluation.fields.baselines import CLIMATOLOGY, PERSISTENCE
 from anemoi_ailand.evaluation.figures.budget import main_group
 from anemoi_ailand.evaluation.figures.growth import HORIZON
 from anemoi_ailand.evaluation.report.content import WHOLE, Content
 from anemoi_ailand.evaluation.report.tables import CUT_NAMES
 from anemoi_ailand.evaluation.report.text import enumeration, lead_text, number, percent, spoken, times, with_unit
-from anemoi_ailand.evaluation.display.style import pick, unit_text
 
 LOG = logging.getLogger(__name__)
 

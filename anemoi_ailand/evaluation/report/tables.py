@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from anemoi_ailand.evaluation.display.style import pick, unit_label
 from anemoi_ailand.evaluation.fields.baselines import CLIMATOLOGY, REFERENCE
 from anemoi_ailand.evaluation.report.content import WHOLE, Content, Score
 from anemoi_ailand.evaluation.report.text import UNITLESS, lead_text, number, percent, score_text, spoken
-from anemoi_ailand.evaluation.display.style import pick, unit_label
 from anemoi_ailand.variables import VARIABLES
 
 LOG = logging.getLogger(__name__)

@@ -8,8 +8,8 @@ from __future__ import annotations
 import logging
 import math
 
-from anemoi_ailand.evaluation.report.content import WHOLE, Score
 from anemoi_ailand.evaluation.display.style import minus, unit_label
+from anemoi_ailand.evaluation.report.content import WHOLE, Score
 from anemoi_ailand.variables import VARIABLES
 
 LOG = logging.getLogger(__name__)

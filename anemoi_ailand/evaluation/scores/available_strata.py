@@ -12,11 +12,11 @@ import numpy as np
 import pandas as pd
 
 from anemoi_ailand.data.sun import compute
-from anemoi_ailand.evaluation.scores import strata
 from anemoi_ailand.evaluation.fields.fields import Fields
 from anemoi_ailand.evaluation.fields.matching import held_out_points
-from anemoi_ailand.evaluation.scores.strata import Cut
 from anemoi_ailand.evaluation.fields.reference import Truth
+from anemoi_ailand.evaluation.scores import strata
+from anemoi_ailand.evaluation.scores.strata import Cut
 from anemoi_ailand.variables import Time, variable
 
 LOG = logging.getLogger(__name__)

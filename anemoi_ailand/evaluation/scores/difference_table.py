@@ -14,8 +14,8 @@ import pandas as pd
 
 from anemoi_ailand.evaluation.fields.baselines import CLIMATOLOGY, PERSISTENCE
 from anemoi_ailand.evaluation.scores.bootstrap import Resamples, drawn_rmse, interval, resamples
-from anemoi_ailand.evaluation.scores.sums import MAX_UNITS, Sums
 from anemoi_ailand.evaluation.scores.score_table import MAIN_CUTS, main_bins
+from anemoi_ailand.evaluation.scores.sums import MAX_UNITS, Sums
 
 #: Columns of the table.
 COLUMNS = (
@@ -34,7 +34,8 @@ def difference_table(sums: Sums, seed: int = 0) -> pd.DataFrame:
 
     Pairs are all forecasts with each other and each with the baselines. ``difference`` is a - b, so below zero a is
     better; ``low`` and ``high`` bound its 95 % interval, ``significant`` says that 0 is outside. Cuts are those that do
-    not depend on time; beyond :data:`~anemoi_ailand.evaluation.scores.sums.MAX_UNITS` points only all, held-out and trained.
+    not depend on time; beyond :data:`~anemoi_ailand.evaluation.scores.sums.MAX_UNITS` points only all, held-out and
+    trained.
 
     Points and start dates are resampled. A single run has one start: its windows of 30 days take the place of the
     starts, there is one interval for the whole run (``lead`` NaN).

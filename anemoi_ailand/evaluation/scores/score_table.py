@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 
 from anemoi_ailand.evaluation.fields.baselines import CLIMATOLOGY
-from anemoi_ailand.evaluation.scores.available_strata import CUTS
 from anemoi_ailand.evaluation.fields.matching import ALL
+from anemoi_ailand.evaluation.scores.available_strata import CUTS
 from anemoi_ailand.evaluation.scores.metrics import QUARTILES
 from anemoi_ailand.evaluation.scores.moments import SCORES, Moments, rmse
 from anemoi_ailand.evaluation.scores.skill import drift_per_year, skill_horizon

@@ -3,8 +3,8 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """Score re-forecasts against the reference: two tidy tables.
 
-Both tables follow from one pass over the data, :func:`~anemoi_ailand.evaluation.scores.sums.collect`; to have both for the
-price of one, call that, and then ``score_table`` and ``difference_table``.
+Both tables follow from one pass over the data, :func:`~anemoi_ailand.evaluation.scores.sums.collect`; to have both
+for the price of one, call that, and then ``score_table`` and ``difference_table``.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from typing import Any
 import pandas as pd
 
 from anemoi_ailand.evaluation.fields.fields import Fields
-from anemoi_ailand.evaluation.scores.difference_table import difference_table
 from anemoi_ailand.evaluation.fields.reforecast import Reforecast
-from anemoi_ailand.evaluation.scores.sums import collect
+from anemoi_ailand.evaluation.scores.difference_table import difference_table
 from anemoi_ailand.evaluation.scores.score_table import score_table
+from anemoi_ailand.evaluation.scores.sums import collect
 
 
 def score(forecasts: Mapping[str, Reforecast], reference: Fields, **options: Any) -> pd.DataFrame:

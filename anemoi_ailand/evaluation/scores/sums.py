@@ -15,18 +15,18 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from anemoi_ailand.evaluation.scores import available_strata as c
-from anemoi_ailand.evaluation.scores import strata
 from anemoi_ailand.evaluation.fields.alignment import Alignment, align
 from anemoi_ailand.evaluation.fields.baselines import CLIMATOLOGY, PERSISTENCE
 from anemoi_ailand.evaluation.fields.climatology import SLOTS, Period, climatology_period
 from anemoi_ailand.evaluation.fields.fields import Fields
-from anemoi_ailand.evaluation.scores.lead_bins import LeadBins, day_bins, window_bins
 from anemoi_ailand.evaluation.fields.matching import held_out_points
-from anemoi_ailand.evaluation.scores.moments import TERMS, Moments, terms
-from anemoi_ailand.evaluation.fields.reforecast import Reforecast
-from anemoi_ailand.evaluation.scores.strata import EXTREMES, Cut
 from anemoi_ailand.evaluation.fields.reference import Truth, load_truth
+from anemoi_ailand.evaluation.fields.reforecast import Reforecast
+from anemoi_ailand.evaluation.scores import available_strata as c
+from anemoi_ailand.evaluation.scores import strata
+from anemoi_ailand.evaluation.scores.lead_bins import LeadBins, day_bins, window_bins
+from anemoi_ailand.evaluation.scores.moments import TERMS, Moments, terms
+from anemoi_ailand.evaluation.scores.strata import EXTREMES, Cut
 
 LOG = logging.getLogger(__name__)
 
@@ -125,7 +125,8 @@ def collect(
     period : (start, end), optional
         Years of the climatology and of the thresholds of extremes; all before the first start if not given.
     cuts : collection of str, optional
-        Some of :data:`~anemoi_ailand.evaluation.scores.available_strata.CUTS`; all that the reference allows if not given.
+        Some of :data:`~anemoi_ailand.evaluation.scores.available_strata.CUTS`; all that the reference allows if
+        not given.
     variables : sequence of str, optional
         Dataset names; all in common if not given.
     held_out_every : int, optional

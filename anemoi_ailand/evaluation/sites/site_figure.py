@@ -13,9 +13,6 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
-from anemoi_ailand.evaluation.fields.baselines import EMULATOR, REFERENCE
-from anemoi_ailand.evaluation.display.units import shown_factor, shown_units
-from anemoi_ailand.evaluation.sites.site_series import names_of, of_ecland, of_emulator
 from anemoi_ailand.evaluation.display.style import (
     GRID,
     QUIET,
@@ -31,6 +28,9 @@ from anemoi_ailand.evaluation.display.style import (
     unit_label,
     unit_text,
 )
+from anemoi_ailand.evaluation.display.units import shown_factor, shown_units
+from anemoi_ailand.evaluation.fields.baselines import EMULATOR, REFERENCE
+from anemoi_ailand.evaluation.sites.site_series import names_of, of_ecland, of_emulator
 from anemoi_ailand.variables import variable
 
 LOG = logging.getLogger(__name__)

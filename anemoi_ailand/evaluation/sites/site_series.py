@@ -15,13 +15,13 @@ import xarray as xr
 from scores.continuous import additive_bias, rmse
 from scores.continuous.correlation import pearsonr
 
-from anemoi_ailand.evaluation.fields.baselines import EMULATOR, REFERENCE
-from anemoi_ailand.evaluation.sites.places import Found, where
 from anemoi_ailand.evaluation.display.json_records import DIGITS
-from anemoi_ailand.evaluation.display.units import shown_factor, shown_units
-from anemoi_ailand.evaluation.scores.strata import BIOMES, SOIL_TYPES, VEGETATION_TYPES
 from anemoi_ailand.evaluation.display.markdown import aligned, number
+from anemoi_ailand.evaluation.display.units import shown_factor, shown_units
 from anemoi_ailand.evaluation.display.variable_groups import variable_groups
+from anemoi_ailand.evaluation.fields.baselines import EMULATOR, REFERENCE
+from anemoi_ailand.evaluation.scores.strata import BIOMES, SOIL_TYPES, VEGETATION_TYPES
+from anemoi_ailand.evaluation.sites.places import Found, where
 from anemoi_ailand.physics.categories import whole_types
 from anemoi_ailand.variables import Role, Time, variable
 

@@ -12,9 +12,9 @@ from functools import cached_property
 import numpy as np
 
 from anemoi_ailand.rollout.ensembles.forcing_spread import PerturbedForcing
+from anemoi_ailand.rollout.ensembles.options import EnsembleOptions
 from anemoi_ailand.rollout.ensembles.smooth_fields import SmoothFields
 from anemoi_ailand.rollout.ensembles.state_spread import perturbed_states, states_of_files
-from anemoi_ailand.rollout.ensembles.options import EnsembleOptions
 
 #: One member that is the run itself.
 SINGLE = EnsembleOptions(members=1)

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from anemoi_ailand.constants import STEP_HOURS, TRIPLE_POINT
-from anemoi_ailand.rollout.ensembles.smooth_fields import SmoothFields, innovations
 from anemoi_ailand.rollout.ensembles.options import ForcingSpread
+from anemoi_ailand.rollout.ensembles.smooth_fields import SmoothFields, innovations
 
 #: What is perturbed, in the order of the correlations.
 KINDS = ("precipitation", "shortwave", "longwave", "temperature")

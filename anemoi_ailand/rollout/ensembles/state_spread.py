@@ -14,10 +14,10 @@ import numpy as np
 from anemoi_ailand.data.open_reader import open_reader
 from anemoi_ailand.physics.snow import snow_cover
 from anemoi_ailand.physics.soil_types import soil_parameters
-from anemoi_ailand.rollout.forcing.common_points import on_same_points
-from anemoi_ailand.rollout.ensembles.smooth_fields import SmoothFields, innovations
-from anemoi_ailand.rollout.step.land_state import LandState
 from anemoi_ailand.rollout.ensembles.options import StateSpread
+from anemoi_ailand.rollout.ensembles.smooth_fields import SmoothFields, innovations
+from anemoi_ailand.rollout.forcing.common_points import on_same_points
+from anemoi_ailand.rollout.step.land_state import LandState
 from anemoi_ailand.variables import variable
 
 LAYERS = 4

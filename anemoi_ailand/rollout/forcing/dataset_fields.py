@@ -15,8 +15,8 @@ import numpy as np
 from anemoi.datasets import open_dataset
 
 from anemoi_ailand.constants import STEP_HOURS
-from anemoi_ailand.support.units import check_units
 from anemoi_ailand.rollout.forcing.forcing_filter import check_finite
+from anemoi_ailand.support.units import check_units
 from anemoi_ailand.variables import variable
 
 LOG = logging.getLogger(__name__)

@@ -19,9 +19,9 @@ from anemoi.inference.types import FloatArray, State
 
 from anemoi_ailand.data.open_reader import open_reader
 from anemoi_ailand.data.reader import Reader
-from anemoi_ailand.support.netcdf_lock import NETCDF_LOCK
-from anemoi_ailand.rollout.forcing.read_ahead import ReadAhead
 from anemoi_ailand.rollout.forcing.initial_defaults import Made, check_defaults, plan
+from anemoi_ailand.rollout.forcing.read_ahead import ReadAhead
+from anemoi_ailand.support.netcdf_lock import NETCDF_LOCK
 from anemoi_ailand.variables import START, variable
 
 LOG = logging.getLogger(__name__)

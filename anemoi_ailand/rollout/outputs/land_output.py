@@ -17,8 +17,6 @@ from anemoi.inference.types import FloatArray, State
 from anemoi.utils.dates import as_timedelta
 
 from anemoi_ailand.constants import STEP_HOURS
-from anemoi_ailand.rollout.step.checkpoint import check_task
-from anemoi_ailand.support.disk_errors import check_folder, writing
 from anemoi_ailand.rollout.outputs.output_chunks import CHUNK_TIMES, GATHERED_BYTES
 from anemoi_ailand.rollout.outputs.output_columns import check_statistics, columns_of, selected, statistics_of
 from anemoi_ailand.rollout.outputs.output_frame import (
@@ -29,11 +27,13 @@ from anemoi_ailand.rollout.outputs.output_frame import (
     joined_attributes,
     places,
 )
-from anemoi_ailand.support.options import check_known, options_of
 from anemoi_ailand.rollout.outputs.output_progress import KEPT, Progress
 from anemoi_ailand.rollout.outputs.period_means import PERIODS, PeriodMeans
 from anemoi_ailand.rollout.outputs.point_choice import PointChoice
 from anemoi_ailand.rollout.outputs.writer import Writer
+from anemoi_ailand.rollout.step.checkpoint import check_task
+from anemoi_ailand.support.disk_errors import check_folder, writing
+from anemoi_ailand.support.options import check_known, options_of
 
 LOG = logging.getLogger(__name__)
 

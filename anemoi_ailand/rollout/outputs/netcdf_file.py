@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from netCDF4 import Dataset
 
-from anemoi_ailand.support.netcdf_lock import NETCDF_LOCK
 from anemoi_ailand.rollout.outputs.output_chunks import Chunks
 from anemoi_ailand.rollout.outputs.output_columns import Column
 from anemoi_ailand.rollout.outputs.output_frame import EPOCH, Block, Frame, date_of, hours_since_epoch
+from anemoi_ailand.support.netcdf_lock import NETCDF_LOCK
 
 #: Cache of the library for the chunks of a variable [bytes]. Blocks are whole chunks; a cache would hold them, 16 MiB a
 #: variable, and compress them when the file is closed, not beside the model.

@@ -10,11 +10,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from anemoi_ailand.support.atomic_file import sync
 from anemoi_ailand.rollout.outputs.land_output import LandOutput
 from anemoi_ailand.rollout.outputs.netcdf_file import NetCDFFile, count_times, joined
 from anemoi_ailand.rollout.outputs.output_chunks import Chunks, check_chunks, choose_chunks
 from anemoi_ailand.rollout.outputs.output_frame import Block, Frame
+from anemoi_ailand.support.atomic_file import sync
 
 LOG = logging.getLogger(__name__)
 

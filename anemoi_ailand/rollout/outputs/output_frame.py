@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from anemoi.inference.types import FloatArray, IntArray, State
 
-from anemoi_ailand.rollout.step.checkpoint import known_by
 from anemoi_ailand.rollout.outputs.output_columns import Column
+from anemoi_ailand.rollout.step.checkpoint import known_by
 
 EPOCH = datetime(1970, 1, 1)
 

@@ -16,9 +16,9 @@ import numpy as np
 from anemoi.inference.types import FloatArray, IntArray
 
 from anemoi_ailand.constants import SAME_PLACE
-from anemoi_ailand.support.atomic_file import write_whole
 from anemoi_ailand.rollout.outputs.output_frame import Block, Frame, date_of, hours_since_epoch
 from anemoi_ailand.rollout.outputs.period_means import PeriodMeans
+from anemoi_ailand.support.atomic_file import write_whole
 
 RUN = "run.npz"
 #: Generations of what waited that are kept: a runner may find its newest restart file damaged.

@@ -14,15 +14,15 @@ import torch
 from torch import Tensor
 
 from anemoi_ailand.physics.bounds import limits
-from anemoi_ailand.rollout.step.checkpoint import LandStep, known_by, load_step
 from anemoi_ailand.rollout.forcing.cyclic_years import Cycle, cycle_of
-from anemoi_ailand.rollout.run.progress import Progress
-from anemoi_ailand.rollout.reforecast.reforecast import BATCH_ROWS, BATCH_ROWS_ACCELERATOR
 from anemoi_ailand.rollout.forcing.dataset_fields import FieldsAtPoints, StoredFields
-from anemoi_ailand.rollout.reforecast.sweep import advance, on_device, step_places
-from anemoi_ailand.rollout.step.traced_model import traced
-from anemoi_ailand.rollout.reforecast.annual_statistics import YearStatistics
 from anemoi_ailand.rollout.reforecast.annual_file import YearsFile
+from anemoi_ailand.rollout.reforecast.annual_statistics import YearStatistics
+from anemoi_ailand.rollout.reforecast.reforecast import BATCH_ROWS, BATCH_ROWS_ACCELERATOR
+from anemoi_ailand.rollout.reforecast.sweep import advance, on_device, step_places
+from anemoi_ailand.rollout.run.progress import Progress
+from anemoi_ailand.rollout.step.checkpoint import LandStep, known_by, load_step
+from anemoi_ailand.rollout.step.traced_model import traced
 from anemoi_ailand.support.code_version import ROLL_OUT, loaded_sha256
 
 LOG = logging.getLogger(__name__)
@@ -57,7 +57,9 @@ class Setting:
         """What makes a run another one."""
         first, last = self.cycle.dates[[0, -1]]
         return {
-            "code_sha256": loaded_sha256((*ROLL_OUT, "rollout/century.py", "rollout/cycle.py")),
+            "code_sha256": loaded_sha256(
+                (*ROLL_OUT, "rollout/reforecast/cyclic_run.py", "rollout/forcing/cyclic_years.py")
+            ),
             "checkpoint_sha256": known_by(self.step.path),
             "dataset": str(self.stored.path.resolve()),
             "forcing_repeated": f"{first} to {last}",

@@ -16,10 +16,10 @@ from torch import Tensor
 from tqdm import tqdm
 
 from anemoi_ailand.constants import STEP_HOURS
-from anemoi_ailand.rollout.step.checkpoint import LandStep, known_by, load_step
-from anemoi_ailand.rollout.reforecast.reforecast_file import CHUNK_SIZE, Layout, ReforecastFile
 from anemoi_ailand.rollout.forcing.dataset_fields import StoredFields
+from anemoi_ailand.rollout.reforecast.reforecast_file import CHUNK_SIZE, Layout, ReforecastFile
 from anemoi_ailand.rollout.reforecast.sweep import sweep
+from anemoi_ailand.rollout.step.checkpoint import LandStep, known_by, load_step
 from anemoi_ailand.support.code_version import ROLL_OUT, loaded_sha256
 
 LOG = logging.getLogger(__name__)
@@ -110,8 +110,8 @@ def reforecast(
 ) -> Path:
     """Roll a checkpoint out from many start dates, with state and forcing of a dataset, into one NetCDF file.
 
-    Start dates are folded into points. Dates are gone through once (:func:`~anemoi_ailand.rollout.reforecast.sweep.sweep`), in
-    single precision, without gradients. Where starts x points would not fit into :data:`FLIGHT_BYTES`, they are divided
+    Start dates are folded into points. Dates are gone through once (:func:`~anemoi_ailand.rollout.reforecast.sweep.sweep`),
+    in single precision, without gradients. Where starts x points would not fit into :data:`FLIGHT_BYTES`, they are divided
     into parts, each with its own passage. Leads are written as they are reached, so that a run may have any length.
 
     Values are those of ``anemoi-inference run`` from the same start: to the last bit if ``batch_rows`` is the number of

@@ -16,9 +16,9 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import ValidationError
 
+from anemoi_ailand.rollout.run.options import whole_steps
 from anemoi_ailand.support.configuration import mistakes
 from anemoi_ailand.support.packaged import find
-from anemoi_ailand.rollout.run.options import whole_steps
 
 #: The runner that dry runs and restarts are of.
 RUNNER = "land-forecaster"

@@ -14,10 +14,9 @@ import torch
 from torch import Tensor
 
 from anemoi_ailand.constants import STEP_HOURS
-from anemoi_ailand.rollout.step.row_blocks import BlockStep
 from anemoi_ailand.rollout.ensembles.ensemble import Ensemble
-from anemoi_ailand.rollout.forcing.forcing_filter import ForcingFilter
-from anemoi_ailand.rollout.forcing.forcing_filter import check_finite
+from anemoi_ailand.rollout.forcing.forcing_filter import ForcingFilter, check_finite
+from anemoi_ailand.rollout.step.row_blocks import BlockStep
 from anemoi_ailand.variables import END, START, taken_at
 
 STEP = timedelta(hours=STEP_HOURS)

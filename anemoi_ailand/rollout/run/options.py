@@ -11,9 +11,9 @@ from typing import Annotated, Any, Literal
 from anemoi.utils.dates import as_timedelta
 from pydantic import BeforeValidator, Field, model_validator
 
-from anemoi_ailand.support.configuration import HomePath, Strict, checked
 from anemoi_ailand.constants import STEP_HOURS
 from anemoi_ailand.rollout.ensembles.options import EnsembleOptions, names_members
+from anemoi_ailand.support.configuration import HomePath, Strict, checked
 
 STEP = datetime.timedelta(hours=STEP_HOURS)
 

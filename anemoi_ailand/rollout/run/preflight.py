@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from anemoi_ailand.constants import STEP_HOURS
+from anemoi_ailand.rollout.outputs.land_output import LandOutput
 from anemoi_ailand.rollout.run.loop import RollOut
 from anemoi_ailand.support.disk_errors import free_bytes
-from anemoi_ailand.rollout.outputs.land_output import LandOutput
 
 #: Outputs of anemoi-inference that keep nothing, so that there is nothing to go on with.
 _WITHOUT_FILE = ("NoneOutput", "PrinterOutput")

@@ -18,23 +18,22 @@ from anemoi.inference.runner import Runner, RunnerClasses
 from anemoi.utils.dates import as_timedelta
 from torch import Tensor
 
-from anemoi_ailand.rollout.step.row_blocks import BlockStep
-from anemoi_ailand.rollout.step.checkpoint import known_by, load_step, there
-from anemoi_ailand.rollout.step.checkpoint import check_task
-from anemoi_ailand.rollout.forcing.common_points import on_same_points
-from anemoi_ailand.rollout.run.coverage import available_dates, check_coverage
 from anemoi_ailand.rollout.ensembles.ensemble import SINGLE, Ensemble
-from anemoi_ailand.rollout.step.land_state import LandState
-from anemoi_ailand.rollout.run.loop import RollOut
-from anemoi_ailand.rollout.outputs.land_output import LandOutput
-from anemoi_ailand.rollout.run.preflight import check_outputs, check_room, leaves, plan
-from anemoi_ailand.rollout.step.pretrained import checkpoint_path
-from anemoi_ailand.rollout.run.progress import Progress
+from anemoi_ailand.rollout.forcing.common_points import on_same_points
 from anemoi_ailand.rollout.forcing.read_ahead import ReadAhead
-from anemoi_ailand.rollout.run.restart import Restart, Restarts
+from anemoi_ailand.rollout.outputs.land_output import LandOutput
+from anemoi_ailand.rollout.run.coverage import available_dates, check_coverage
+from anemoi_ailand.rollout.run.loop import RollOut
 from anemoi_ailand.rollout.run.options import STEP, run_options
+from anemoi_ailand.rollout.run.preflight import check_outputs, check_room, leaves, plan
+from anemoi_ailand.rollout.run.progress import Progress
+from anemoi_ailand.rollout.run.restart import Restart, Restarts
 from anemoi_ailand.rollout.run.signals import StopRequest
 from anemoi_ailand.rollout.run.step_tensor import LandMetadata, StepTensorHandler
+from anemoi_ailand.rollout.step.checkpoint import check_task, known_by, load_step, there
+from anemoi_ailand.rollout.step.land_state import LandState
+from anemoi_ailand.rollout.step.pretrained import checkpoint_path
+from anemoi_ailand.rollout.step.row_blocks import BlockStep
 
 LOG = logging.getLogger(__name__)
 

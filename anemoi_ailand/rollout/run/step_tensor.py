@@ -18,6 +18,7 @@ from anemoi.inference.tensors import TensorHandler
 from anemoi.inference.types import BoolArray, Date, FloatArray, IntArray, State
 
 from anemoi_ailand.data.sun import COMPUTED, compute
+from anemoi_ailand.rollout.forcing.forcing_filter import check_finite
 from anemoi_ailand.variables import END, START, taken_at, variable
 
 LOG = logging.getLogger(__name__)

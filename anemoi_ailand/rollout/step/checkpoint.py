@@ -15,10 +15,10 @@ import torch
 from anemoi.inference.checkpoint import Checkpoint
 from torch import Tensor
 
-from anemoi_ailand.support.checksum import file_sha256
 from anemoi_ailand.constants import TASK_NAME
-from anemoi_ailand.rollout.step.pretrained import checkpoint_path, pretrained_names
 from anemoi_ailand.rollout.step.batch_invariance import filled_rows, make_steady
+from anemoi_ailand.rollout.step.pretrained import checkpoint_path, pretrained_names
+from anemoi_ailand.support.checksum import file_sha256
 
 LOG = logging.getLogger(__name__)
 

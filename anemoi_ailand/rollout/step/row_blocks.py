@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from anemoi_ailand.rollout.step.checkpoint import LandStep
-from anemoi_ailand.support.processors import usable_processors
 from anemoi_ailand.rollout.step.traced_model import traced
+from anemoi_ailand.support.processors import usable_processors
 
 LOG = logging.getLogger(__name__)
 

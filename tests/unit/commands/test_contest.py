@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.contest import contest as module
 from anemoi_ailand.__main__ import create_parser
 from anemoi_ailand.commands.contest import Contest
+from benchmarks.contest import contest as module
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from anemoi_ailand.workflows import evaluate as module
 from anemoi_ailand.__main__ import create_parser
 from anemoi_ailand.commands.evaluate import Evaluate
+from anemoi_ailand.workflows import evaluate as module
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from anemoi_ailand.support import packaged as resources
 from anemoi_ailand.commands._packaged import PackagedCommand, copy, header, table
+from anemoi_ailand.support import packaged as resources
 
 TEXT = """# What:  train the emulator,
 #        6 h step.            anemoi-training train --config-name ailand

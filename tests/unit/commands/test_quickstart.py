@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from anemoi_ailand.workflows import quickstart as module
 from anemoi_ailand.commands.quickstart import Quickstart
+from anemoi_ailand.workflows import quickstart as module
 
 
 @pytest.fixture

@@ -7,10 +7,10 @@ import json
 
 import pytest
 
-from anemoi_ailand.workflows import site as module
 from anemoi_ailand.__main__ import create_parser
 from anemoi_ailand.commands.site import Site
 from anemoi_ailand.evaluation.sites.places import Place
+from anemoi_ailand.workflows import site as module
 
 
 @pytest.fixture

@@ -3,9 +3,9 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """The command passes its arguments on, and shows the table or what is wrong."""
 
-from anemoi_ailand.workflows import stability as module
 from anemoi_ailand.__main__ import create_parser
 from anemoi_ailand.commands.stability import Stability
+from anemoi_ailand.workflows import stability as module
 
 
 def test_arguments_are_passed_on(monkeypatch, tmp_path, capsys):

@@ -11,9 +11,9 @@ import pytest
 import torch
 
 from anemoi_ailand.data.sun import COMPUTED, compute
-from anemoi_ailand.rollout.step.checkpoint import load_step
 from anemoi_ailand.export.host_step import HostStep, sun_columns
 from anemoi_ailand.export.onnx_check import LIMITS, compare, place_time, sample_rows
+from anemoi_ailand.rollout.step.checkpoint import load_step
 from anemoi_ailand.rollout.step.physical_step import PhysicalStep
 from anemoi_ailand.variables import END, START, Role, variable
 

@@ -15,13 +15,13 @@ import torch
 from onnx import numpy_helper
 from torch import nn
 
-from benchmarks.contest.trees import Trees
 from anemoi_ailand.export import onnx_export as under_test
 from anemoi_ailand.export.onnx_check import LIMITS, compare
 from anemoi_ailand.export.onnx_export import METADATA_KEY, check_exportable, export_step
 from anemoi_ailand.export.onnx_operators import OPSET
 from anemoi_ailand.rollout.step.pretrained import pretrained_record
 from anemoi_ailand.variables import variable
+from benchmarks.contest.trees import Trees
 
 
 @pytest.fixture(scope="module", params=["float32", "float64"])

@@ -5,16 +5,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import xarray as xr
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from anemoi_ailand.support import packaged as resources
 from anemoi_ailand.physics import budgets as b
+from anemoi_ailand.support import packaged as resources
 
 rates = st.floats(0.0, 1e-3)
 temperatures = st.floats(230.0, 310.0)

@@ -16,12 +16,12 @@ import scored_world
 import xarray as xr
 from station_files import LATITUDE, LONGITUDE, times_between, write_ismn
 
-from anemoi_ailand.workflows import evaluate as module
-from anemoi_ailand.workflows.evaluate import SCHEMA, evaluate, plan
+from anemoi_ailand.evaluation.fields.fields import open_fields
 from anemoi_ailand.evaluation.scores import difference_table as pairs
 from anemoi_ailand.evaluation.scores import score_table as tidy
-from anemoi_ailand.evaluation.fields.fields import open_fields
 from anemoi_ailand.evaluation.settings import read_settings
+from anemoi_ailand.workflows import evaluate as module
+from anemoi_ailand.workflows.evaluate import SCHEMA, evaluate, plan
 
 
 @pytest.fixture(scope="module")

@@ -17,6 +17,7 @@ import pytest
 import scored_world as world
 import xarray as xr
 
+from anemoi_ailand.support.code_version import ROLL_OUT, loaded_sha256
 from anemoi_ailand.workflows import planned_runs as module
 from anemoi_ailand.workflows.planned_runs import (
     Job,
@@ -27,7 +28,6 @@ from anemoi_ailand.workflows.planned_runs import (
     planned,
     protocol_of,
 )
-from anemoi_ailand.support.code_version import ROLL_OUT, loaded_sha256
 
 LONG = {"first": np.array(["2022-01-02"], "datetime64[ns]"), "leads": np.arange(6, 241, 6)}
 

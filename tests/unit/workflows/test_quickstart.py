@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from anemoi_ailand.workflows import quickstart as module
 from anemoi_ailand.evaluation.settings import read_settings
-from anemoi_ailand.workflows.quickstart import FULL, SMALLEST, TRAINING_PERIOD, quickstart
 from anemoi_ailand.support.packaged import find
+from anemoi_ailand.workflows import quickstart as module
+from anemoi_ailand.workflows.quickstart import FULL, SMALLEST, TRAINING_PERIOD, quickstart
 
 
 @pytest.fixture

@@ -21,7 +21,6 @@ import netCDF4
 import numpy as np
 from anemoi.utils.dates import as_timedelta
 
-from anemoi_ailand.support.netcdf_lock import NETCDF_LOCK
 from anemoi_ailand.rollout.outputs.grib.grid import AUTO, UNSTRUCTURED, check_grid, grid_of
 from anemoi_ailand.rollout.outputs.grib.message import (
     ACCUMULATED,
@@ -40,6 +39,7 @@ from anemoi_ailand.rollout.outputs.land_output import STEP, LandOutput
 from anemoi_ailand.rollout.outputs.output_columns import MEAN, Column
 from anemoi_ailand.rollout.outputs.output_frame import Block
 from anemoi_ailand.rollout.outputs.output_progress import KEPT, save_arrays
+from anemoi_ailand.support.netcdf_lock import NETCDF_LOCK
 from anemoi_ailand.variables import variable
 
 LOG = logging.getLogger(__name__)

@@ -12,12 +12,12 @@ import evaluated_world as world
 import pandas as pd
 import pytest
 
+from anemoi_ailand.evaluation.settings import read_settings
+from anemoi_ailand.support.code_version import TRAINING, code_sha256
 from benchmarks.contest import contest as module
 from benchmarks.contest.contest import SCHEMA, contest
-from benchmarks.contest.settings import ContestSettings
-from anemoi_ailand.evaluation.settings import read_settings
 from benchmarks.contest.cost import Cost
-from anemoi_ailand.support.code_version import TRAINING, code_sha256
+from benchmarks.contest.settings import ContestSettings
 
 
 @pytest.fixture(scope="module")

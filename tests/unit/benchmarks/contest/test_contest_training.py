@@ -9,11 +9,19 @@ import json
 
 import pytest
 
-from benchmarks.contest import contest_training as module
-from benchmarks.contest.contest_training import FINISHED, fingerprints, finished, folder_of, point_steps, spent_on, train
-from benchmarks.contest.settings import ContestSettings, Stage
 from anemoi_ailand.support.packaged import find
 from anemoi_ailand.support.subprocesses import Spent
+from benchmarks.contest import contest_training as module
+from benchmarks.contest.contest_training import (
+    FINISHED,
+    fingerprints,
+    finished,
+    folder_of,
+    point_steps,
+    spent_on,
+    train,
+)
+from benchmarks.contest.settings import ContestSettings, Stage
 
 
 @pytest.fixture

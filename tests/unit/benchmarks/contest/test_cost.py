@@ -9,8 +9,8 @@ import closed_case
 import torch
 from torch import nn
 
-from benchmarks.contest.cost import Cost, Counter, cost_of, n_parameters, stated_by
 from anemoi_ailand.model.pointwise_mlp import PointwiseMLP
+from benchmarks.contest.cost import Cost, Counter, cost_of, n_parameters, stated_by
 
 
 class Model(nn.Module):

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks.contest.fit_trees import FitTrees, gather
 from anemoi_ailand.training.task import LandForecaster
+from benchmarks.contest.fit_trees import FitTrees, gather
 
 #: Windows of the made-up training data, and points of each.
 N_WINDOWS, N_POINTS = 150, 4

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import scored_world as world
 
-from benchmarks.contest.scores import COLUMNS, CORE, TOGETHER, contest_scores, periods
 from anemoi_ailand.evaluation.scores.sums import collect
+from benchmarks.contest.scores import COLUMNS, CORE, TOGETHER, contest_scores, periods
 
 PERIOD = ("2020", "2021")
 FEW = ("swvl1", "2t")

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.contest.settings import ContestSettings, read_contest
 from anemoi_ailand.evaluation.settings import PeriodSettings
 from anemoi_ailand.support.packaged import find
+from benchmarks.contest.settings import ContestSettings, read_contest
 
 TWO = {"A": {"checkpoint": "a.ckpt"}, "B": {"stages": [{"config": "ailand"}]}}
 

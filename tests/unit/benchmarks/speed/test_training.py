@@ -7,8 +7,8 @@ import pytest
 from hydra.utils import get_class
 
 from benchmarks.speed import training as module
-from benchmarks.speed.training import AILAND, PLAIN, STOCK, Result, Setting, benchmark, compose_config, table
 from benchmarks.speed.stopwatch import Timing
+from benchmarks.speed.training import AILAND, PLAIN, STOCK, Result, Setting, benchmark, compose_config, table
 
 
 def timing(rate, cpu):

@@ -13,8 +13,8 @@ import netCDF4
 import pytest
 from land_files import FIRST, ramp, stamps, write_land
 
-from anemoi_ailand.data.open_reader import open_reader
 from anemoi_ailand.data.files.time_units import utc_reference
+from anemoi_ailand.data.open_reader import open_reader
 
 SINCE = "hours since 2000-01-01 00:00:00"
 

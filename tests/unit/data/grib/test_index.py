@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from grib_writer import Archive, Grid, points, refuse
 
-from anemoi_ailand.data.grib.grib_reader import index as grib_scan
+from anemoi_ailand.data.grib import index as grib_scan
 from anemoi_ailand.data.grib.index import scan
 
 FIRST = datetime(1999, 12, 31, 12)

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from land_files import native_copy, spoil
 
-from anemoi_ailand.data.native.native_files import Series, role, scan
 from anemoi_ailand.data.files.paths import resolve
+from anemoi_ailand.data.native.native_files import Series, role, scan
 from anemoi_ailand.support.packaged import folder
 
 NATIVE = folder("sample") / "native"

@@ -14,8 +14,8 @@ import pytest
 from land_files import native_copy, spoil, without_records
 
 from anemoi_ailand.constants import SOIL_LAYER_THICKNESS, WATER_DENSITY
-from anemoi_ailand.data.native.native_reader import NativeReader
 from anemoi_ailand.data.files.paths import resolve
+from anemoi_ailand.data.native.native_reader import NativeReader
 from anemoi_ailand.data.open_reader import open_reader
 from anemoi_ailand.data.reader import STEP
 from anemoi_ailand.support.packaged import folder

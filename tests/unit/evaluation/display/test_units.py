@@ -8,8 +8,8 @@ import pandas as pd
 import pint
 import pytest
 
-from anemoi_ailand.evaluation.display.units import _SHOWN, WITHOUT_UNIT, shown_factor, shown_scores, shown_units
 from anemoi_ailand.evaluation.display.style import unit_label
+from anemoi_ailand.evaluation.display.units import _SHOWN, WITHOUT_UNIT, shown_factor, shown_scores, shown_units
 from anemoi_ailand.variables import VARIABLES
 
 UNITS = pint.UnitRegistry()

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from anemoi_ailand.evaluation.scores import metrics as m
 from anemoi_ailand.evaluation.fields.baselines import persistence
+from anemoi_ailand.evaluation.scores import metrics as m
 
 
 def test_persistence_holds_the_initial_state(make_dates):

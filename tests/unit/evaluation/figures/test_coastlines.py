@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from anemoi_ailand.evaluation.figures.comparison_growth import coastlines as module
+from anemoi_ailand.evaluation.figures import coastlines as module
 
 
 def test_coastlines_span_the_globe():

@@ -8,9 +8,9 @@ from __future__ import annotations
 import pytest
 from matplotlib.colors import to_hex
 
+from anemoi_ailand.evaluation.display.style import COLOURS
 from anemoi_ailand.evaluation.fields.baselines import MODELS
 from anemoi_ailand.evaluation.figures.comparison_growth import error_growth_figure
-from anemoi_ailand.evaluation.display.style import COLOURS
 
 
 @pytest.mark.parametrize(

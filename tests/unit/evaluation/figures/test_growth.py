@@ -10,8 +10,8 @@ import pytest
 from evaluation_case import LEADS, VARIABLES, table
 from matplotlib.colors import to_hex
 
-from anemoi_ailand.evaluation.figures.growth import growth_figure
 from anemoi_ailand.evaluation.display.style import model_colour, pick
+from anemoi_ailand.evaluation.figures.growth import growth_figure
 
 LABELS = ["emulator", "older"]
 

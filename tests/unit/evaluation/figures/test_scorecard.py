@@ -10,8 +10,8 @@ import pytest
 from evaluation_case import LEADS, VARIABLES, table
 from matplotlib.colors import to_hex
 
-from anemoi_ailand.evaluation.figures.scorecard import scorecard_figure
 from anemoi_ailand.evaluation.display.style import BETTER, WORSE
+from anemoi_ailand.evaluation.figures.scorecard import scorecard_figure
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_hex
 
-from anemoi_ailand.evaluation.figures.time_series import sites_figure
 from anemoi_ailand.evaluation.display.style import COLOURS, FORECAST_COLOURS
+from anemoi_ailand.evaluation.figures.time_series import sites_figure
 
 TRAINING = (np.datetime64("2020-01-01", "ns"), np.datetime64("2021-12-31", "ns"))
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from anemoi_ailand.evaluation.observations.station_match import great_circle_degrees, match_stations
 from anemoi_ailand.data.stations.station import Station, make_station
+from anemoi_ailand.evaluation.observations.station_match import great_circle_degrees, match_stations
 
 LATITUDE, LONGITUDE = np.array([0.0, 40.0, 60.0]), np.array([0.0, 271.7, 179.9])
 

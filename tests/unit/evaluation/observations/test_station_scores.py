@@ -14,10 +14,10 @@ import pandas as pd
 import pytest
 import xarray as xr
 
+from anemoi_ailand.data.stations.station import Sensor, Station, make_station
 from anemoi_ailand.evaluation.fields.fields import Fields
 from anemoi_ailand.evaluation.observations import station_scores
 from anemoi_ailand.evaluation.observations.station_scores import frozen, score_stations
-from anemoi_ailand.data.stations.station import Sensor, Station, make_station
 
 N = 1460
 PLACES = {"latitude": np.array([0.0, 40.0, 60.0]), "longitude": np.array([0.0, -88.3, 10.0])}

@@ -14,10 +14,10 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from anemoi_ailand.support import packaged as resources
 from anemoi_ailand.evaluation.fields import fields as inputs
-from anemoi_ailand.evaluation.processes.budgets import COLUMNS, LAND, WET_OR_URBAN, Budgets, budgets
 from anemoi_ailand.evaluation.fields.fields import Fields
+from anemoi_ailand.evaluation.processes.budgets import COLUMNS, LAND, WET_OR_URBAN, Budgets, budgets
+from anemoi_ailand.support import packaged as resources
 from anemoi_ailand.variables import VARIABLES
 
 N_POINTS = 5

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import percentileofscore
 
-from anemoi_ailand.evaluation.products.indices import indices as p
+from anemoi_ailand.evaluation.products import indices as p
 
 CENTRES = [0.035, 0.175, 0.64, 1.945]
 DAYS_2022 = np.arange("2022-01-01", "2023-01-01", dtype="datetime64[D]")

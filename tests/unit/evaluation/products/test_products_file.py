@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from anemoi_ailand.evaluation.products.indices import indices as pr
-from anemoi_ailand.evaluation.products.indices import products_file
 from anemoi_ailand.evaluation.fields.daily_means import daily_means
 from anemoi_ailand.evaluation.fields.fields import Fields
+from anemoi_ailand.evaluation.products import indices as pr
+from anemoi_ailand.evaluation.products import products_file
 from anemoi_ailand.evaluation.products.products_file import write_products
 
 N_POINTS = 4

@@ -16,12 +16,12 @@ import pytest
 import scored_world as world
 from PIL import Image
 
-from anemoi_ailand.evaluation.report.page import chosen_figures as module
-from anemoi_ailand.evaluation.processes.budgets import budgets
 from anemoi_ailand.evaluation.fields.case import Case, prepare
+from anemoi_ailand.evaluation.fields.single_run import run_of
+from anemoi_ailand.evaluation.processes.budgets import budgets
+from anemoi_ailand.evaluation.report import chosen_figures as module
 from anemoi_ailand.evaluation.report.chosen_figures import Evaluated, thinned, write_figures
 from anemoi_ailand.evaluation.report.page import SECTIONS
-from anemoi_ailand.evaluation.fields.single_run import run_of
 from anemoi_ailand.evaluation.settings import Maps
 
 FIRST = np.array(["2022-01-02"], "datetime64[ns]")

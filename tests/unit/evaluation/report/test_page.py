@@ -13,9 +13,9 @@ import pytest
 from evaluation_case import metrics
 from matplotlib.figure import Figure
 
-from anemoi_ailand.evaluation.report.page import SECTIONS, ReportFigure, render, write_report
-from anemoi_ailand.evaluation.report.content import Content
 from anemoi_ailand.evaluation.display.style import save
+from anemoi_ailand.evaluation.report.content import Content
+from anemoi_ailand.evaluation.report.page import SECTIONS, ReportFigure, render, write_report
 
 VOID = {"meta", "img", "link", "br", "input"}
 

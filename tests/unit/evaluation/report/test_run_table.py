@@ -9,9 +9,9 @@ import evaluation_case as case
 import numpy as np
 import pytest
 
-from anemoi_ailand.evaluation.report.run_table import run_table
-from anemoi_ailand.evaluation.display.style import pick
 from anemoi_ailand.evaluation.display.markdown import number
+from anemoi_ailand.evaluation.display.style import pick
+from anemoi_ailand.evaluation.report.run_table import run_table
 
 
 @pytest.fixture(scope="module")

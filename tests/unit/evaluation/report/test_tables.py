@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from evaluation_case import VARIABLES, metrics
 
-from anemoi_ailand.evaluation.report.page import tables
+from anemoi_ailand.evaluation.report import tables
 from anemoi_ailand.evaluation.report.content import Content
 from anemoi_ailand.evaluation.report.text import NOT_DEFINED
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import scored_world as world
 
-from anemoi_ailand.evaluation.scores import available_strata as c
 from anemoi_ailand.evaluation.fields.reference import load_truth
+from anemoi_ailand.evaluation.scores import available_strata as c
 
 PERIOD = (np.datetime64("2020-01-01", "ns"), np.datetime64("2021-12-31T18", "ns"))
 

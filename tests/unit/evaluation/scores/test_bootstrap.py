@@ -8,7 +8,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from anemoi_ailand.evaluation.scores.bootstrap import Resamples, drawn_mean, drawn_rmse, interval, resamples, rmse_interval
+from anemoi_ailand.evaluation.scores.bootstrap import (
+    Resamples,
+    drawn_mean,
+    drawn_rmse,
+    interval,
+    resamples,
+    rmse_interval,
+)
 
 
 def test_draws_have_as_many_starts_and_points_as_there_are():

@@ -13,8 +13,8 @@ from scores.continuous import rmse
 from scores.continuous.correlation import pearsonr
 
 from anemoi_ailand.evaluation.scores.moments import SCORES
-from anemoi_ailand.evaluation.scores.sums import collect
 from anemoi_ailand.evaluation.scores.score_table import COLUMNS, score_table
+from anemoi_ailand.evaluation.scores.sums import collect
 
 PERIOD = ("2020", "2021")
 

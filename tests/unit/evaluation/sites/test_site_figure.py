@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_hex
 
-from anemoi_ailand.evaluation.sites.site_figure import site_figure
-from anemoi_ailand.evaluation.sites.places import Found, Place
-from anemoi_ailand.evaluation.sites.site_series import site_series
 from anemoi_ailand.evaluation.display.style import COLOURS
+from anemoi_ailand.evaluation.sites.places import Found, Place
+from anemoi_ailand.evaluation.sites.site_figure import site_figure
+from anemoi_ailand.evaluation.sites.site_series import site_series
 
 FOUND = Found(Place("Bonn", 50.7, 7.1), 3, 50.25, 7.5, 57.4)
 

@@ -8,8 +8,8 @@ import pytest
 
 from anemoi_ailand.constants import STEP_HOURS
 from anemoi_ailand.rollout.ensembles.forcing_spread import CORRELATIONS, KINDS, PerturbedForcing, _saturation
-from anemoi_ailand.rollout.ensembles.smooth_fields import SmoothFields
 from anemoi_ailand.rollout.ensembles.options import ForcingSpread
+from anemoi_ailand.rollout.ensembles.smooth_fields import SmoothFields
 
 NAMES = [
     "avg_tprate", "avg_tsrwe", "late_tprate", "avg_sdswrf", "avg_sdlwrf", "t", "q", "avg_t", "avg_q", "u", "lai_lv",

@@ -12,10 +12,10 @@ import torch
 
 from anemoi_ailand.data.open_reader import open_reader
 from anemoi_ailand.physics.snow import snow_cover
+from anemoi_ailand.rollout.ensembles.options import StateSpread
 from anemoi_ailand.rollout.ensembles.smooth_fields import SmoothFields
 from anemoi_ailand.rollout.ensembles.state_spread import perturbed_states, states_of_files
 from anemoi_ailand.rollout.step.land_state import LandState
-from anemoi_ailand.rollout.ensembles.options import StateSpread
 
 SOIL = [f"{name}{k}" for name in ("swvl", "stl") for k in range(1, 5)]
 NAMES = [*SOIL, "sd", "slw", "src", "rsn", "tsn", "asn", "snowc"]

@@ -11,8 +11,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from anemoi_ailand.rollout.run.coverage import available_dates
 from anemoi_ailand.rollout.forcing.trajectories import trajectory_dates
+from anemoi_ailand.rollout.run.coverage import available_dates
 
 BASES = np.array(["2020-05-01", "2020-05-02"], "datetime64[s]")
 START = datetime(2020, 5, 2)

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from anemoi_ailand.rollout.reforecast.annual_statistics import YearStatistics
 from anemoi_ailand.rollout.reforecast.annual_file import YearsFile
+from anemoi_ailand.rollout.reforecast.annual_statistics import YearStatistics
 
 PLACES = {"latitude": np.array([10.0, 50.0]), "longitude": np.array([0.0, 9.0]), "point_id": np.array([3.0, 4.0])}
 RUN = {"checkpoint_sha256": "abc", "forcing_repeated": "2018 to 2022"}

@@ -13,10 +13,10 @@ import torch
 import xarray as xr
 
 from anemoi_ailand.rollout.forcing import dataset_fields as stored_fields
-from anemoi_ailand.rollout.reforecast.reforecast import cyclic_run as century
-from anemoi_ailand.rollout.reforecast.cyclic_run import Setting, ecland_years, roll_out, setting
 from anemoi_ailand.rollout.forcing.cyclic_years import Cycle
 from anemoi_ailand.rollout.forcing.dataset_fields import StoredFields
+from anemoi_ailand.rollout.reforecast import cyclic_run as century
+from anemoi_ailand.rollout.reforecast.cyclic_run import Setting, ecland_years, roll_out, setting
 
 #: "Years" of 4 and 6 steps.
 CYCLE = Cycle((3, 7, 13), case.DATES[[3, 7, 13]])

@@ -10,8 +10,8 @@ import pytest
 import reforecast_case as case
 import xarray as xr
 
-from anemoi_ailand.rollout.reforecast.reforecast import reforecast as under_test
 from anemoi_ailand.rollout.forcing import dataset_fields as stored_fields
+from anemoi_ailand.rollout.reforecast import reforecast as under_test
 from anemoi_ailand.rollout.reforecast.reforecast import division, lead_hours_of_days, protocol_a_starts, reforecast
 from anemoi_ailand.variables import VARIABLES
 

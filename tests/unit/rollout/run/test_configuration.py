@@ -9,8 +9,8 @@ import pytest
 import torch
 from anemoi.inference.config.run import RunConfiguration
 
-from anemoi_ailand.support.packaged import find
 from anemoi_ailand.rollout.run.configuration import read_run
+from anemoi_ailand.support.packaged import find
 
 BASE = "checkpoint: ailand\nrunner: land-forecaster\ninput: {dataset: a.zarr}\noutput: {land-netcdf: {path: f.nc}}\n"
 

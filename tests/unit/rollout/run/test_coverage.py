@@ -9,9 +9,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from anemoi_ailand.rollout.step.checkpoint import check_task
 from anemoi_ailand.rollout.forcing.common_points import on_same_points
 from anemoi_ailand.rollout.run.coverage import available_dates, check_coverage
+from anemoi_ailand.rollout.step.checkpoint import check_task
 
 STEP = timedelta(hours=6)
 START = datetime(2022, 1, 1)

@@ -12,10 +12,10 @@ import pytest
 import xarray as xr
 from anemoi.inference.runners import create_runner
 
-from anemoi_ailand.rollout.run.launch import launch
-from anemoi_ailand.rollout.run.restart import Restart, Restarts
 from anemoi_ailand.rollout.run.configuration import read_run
+from anemoi_ailand.rollout.run.launch import launch
 from anemoi_ailand.rollout.run.options import run_options
+from anemoi_ailand.rollout.run.restart import Restart, Restarts
 from anemoi_ailand.rollout.run.runner import LandForecasterRunner, _Nothing, _read
 
 DATE = datetime(2022, 1, 1)

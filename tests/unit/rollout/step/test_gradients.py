@@ -9,9 +9,9 @@ import pytest
 import stepper_case as case
 import torch
 
-from benchmarks.contest.trees import Trees
 from anemoi_ailand.rollout.step import gradients
 from anemoi_ailand.rollout.stepper import LandStepper
+from benchmarks.contest.trees import Trees
 
 N = 37
 #: Sizes of perturbations [units of the table]; what is at its bound on bare ground is left there.

@@ -7,9 +7,9 @@ import pytest
 import stepper_case as case
 import torch
 
+from anemoi_ailand.rollout.step.batch_invariance import filled_rows
 from anemoi_ailand.rollout.step.checkpoint import load_step
 from anemoi_ailand.rollout.step.physical_step import PhysicalStep, to_dtype
-from anemoi_ailand.rollout.step.batch_invariance import filled_rows
 
 
 def rows(step, n=64):
