@@ -3,10 +3,8 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """Imports point one way: a room of the package knows the rooms before it, never those after it.
 
-constants -> variables -> {data, physics} -> model -> training -> rollout -> {coupling, assimilation, evaluation} ->
-{evaluate, contest_training} -> {quickstart, contest} -> commands. ``resources`` (where the packaged files are),
-``source_code`` (its checksum), ``configuration`` (how options are read) and ``stages`` (how a command is run) may be
-imported by anyone and import nothing of the package.
+constants -> variables -> support -> hosts -> {physics, data} -> model -> training -> rollout -> {export, coupling,
+assimilation, evaluation} -> workflows -> commands.
 """
 
 from __future__ import annotations
@@ -23,10 +21,9 @@ PACKAGE = Path(__file__).resolve().parents[2] / "anemoi_ailand"
 
 #: Rank of each room. A module may import its own room, a lower rank, and the siblings below.
 RANK = {
-    "": 0, "resources": 0, "checksum": 0, "configuration": 0, "source_code": 0, "stages": 0, "constants": 1,
-    "variables": 2, "physics": 3, "data": 3, "model": 4, "training": 5, "rollout": 6, "coupling": 7, "assimilation": 7,
-    "evaluation": 7, "evaluate": 8, "stability": 8, "site": 8, "contest_training": 8, "quickstart": 9, "contest": 9,
-    "commands": 10, "__main__": 11,
+    "": 0, "constants": 1, "variables": 2, "support": 3, "hosts": 4, "physics": 5, "data": 5, "model": 6, "training": 7,
+    "rollout": 8, "export": 9, "coupling": 9, "assimilation": 9, "evaluation": 9, "workflows": 10, "commands": 11,
+    "__main__": 12,
 }  # fmt: skip
 
 #: Rooms of the same rank that may be imported: making fields from files needs formulas, and never the other way.
@@ -36,7 +33,6 @@ SIBLINGS = {("data", "physics")}
 FORBIDDEN = {
     "constants": {"numpy", "torch", "anemoi"},
     "variables": {"numpy", "torch", "anemoi"},
-    "resources": {"numpy", "torch", "anemoi"},
     "physics": {"anemoi", "xarray", "netCDF4", "earthkit", "omegaconf", "hydra", "pathlib", "os"},
     "data": {"torch", "anemoi.training", "anemoi.models", "anemoi.inference", "hydra"},
     "model": {"xarray", "netCDF4", "earthkit", "zarr", "pathlib", "os", "anemoi.datasets", "anemoi.inference"},
@@ -123,7 +119,7 @@ def test_imports_point_one_way(module: str) -> None:
         other
         for other in sorted(inside(module))
         if room(other) != mine and RANK[room(other)] >= RANK[mine] and (mine, room(other)) not in SIBLINGS
-        and (room(other) not in ("", "resources", "source_code", "stages"))
+        and room(other) != ""
     ]  # fmt: skip
     assert not wrong, f"{module} imports {wrong}, which come after it"
 

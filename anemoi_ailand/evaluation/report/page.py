@@ -183,7 +183,7 @@ def _groups(content: Content) -> dict[str, list[str]]:
 
 def _template(name: str) -> str:
     """Text of a packaged template."""
-    return files("anemoi_ailand.evaluation").joinpath(_TEMPLATES, name).read_text(encoding="utf-8")
+    return files("anemoi_ailand.evaluation.report").joinpath(_TEMPLATES, name).read_text(encoding="utf-8")
 
 
 def sections(content: Content, figures: Sequence[ReportFigure]) -> list[Section]:

@@ -110,9 +110,10 @@ def reforecast(
 ) -> Path:
     """Roll a checkpoint out from many start dates, with state and forcing of a dataset, into one NetCDF file.
 
-    Start dates are folded into points. Dates are gone through once (:func:`~anemoi_ailand.rollout.reforecast.sweep.sweep`),
-    in single precision, without gradients. Where starts x points would not fit into :data:`FLIGHT_BYTES`, they are divided
-    into parts, each with its own passage. Leads are written as they are reached, so that a run may have any length.
+    Start dates are folded into points, in single precision, without gradients, and all advance in one passage through
+    the dates (:func:`~anemoi_ailand.rollout.reforecast.sweep.sweep`). Where starts x points exceed
+    :data:`FLIGHT_BYTES`, they are divided into parts, each with its own passage. Leads are written as they are reached,
+    so that a run may have any length.
 
     Values are those of ``anemoi-inference run`` from the same start: to the last bit if ``batch_rows`` is the number of
     points, else to rounding, because processors treat the last values of an array otherwise than those before.

@@ -14,7 +14,7 @@ import xarray as xr
 from anemoi_ailand.data.points.point_reader import PointReader
 from anemoi_ailand.evaluation.sites.places import Place
 from anemoi_ailand.rollout.forcing import dataset_fields as stored_fields
-from anemoi_ailand.rollout.reforecast.reforecast import reforecast
+from anemoi_ailand.rollout.reforecast import reforecast
 from anemoi_ailand.workflows import site as module
 from anemoi_ailand.workflows.site import extract, site
 

@@ -94,7 +94,7 @@ def test_a_process_killed_while_it_writes(tmp_path):
     script = (
         "import os, signal, sys, numpy as np\n"
         "from pathlib import Path\n"
-        "from anemoi_ailand.rollout import restart_file\n"
+        "from anemoi_ailand.rollout.step import state_file as restart_file\n"
         "restart_file.os.fsync = lambda _: os.kill(os.getpid(), signal.SIGKILL)\n"
         "restart_file.write_restart(Path(sys.argv[1]), {'kind': 'test', 'checkpoint_sha256': 'b'}, {'x': np.ones(9)})\n"
     )
