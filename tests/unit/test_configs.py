@@ -14,10 +14,10 @@ from anemoi.training.schemas.base_schema import BaseSchema
 from hydra import compose, initialize_config_module
 from omegaconf import DictConfig, OmegaConf
 from pydantic import ValidationError
-from yaml_names import METHODS, check_header, check_names_and_roles, lists_of_variables, walk
 
 from anemoi_ailand.support.packaged import listing
 from anemoi_ailand.variables import VARIABLES
+from tests.support.yaml_names import METHODS, check_header, check_names_and_roles, lists_of_variables, walk
 
 CONFIGS = pytest.mark.parametrize("path", listing("configs").values(), ids=listing("configs"))
 TRAINING = pytest.mark.parametrize(

@@ -22,10 +22,10 @@ from pathlib import Path
 
 import pytest
 import yaml
-from markdown_snippets import ROOT, Snippet, check_command, commands, snippets
-from yaml_names import lists_of_variables
 
 from anemoi_ailand.variables import VARIABLES
+from tests.support.markdown_snippets import ROOT, Snippet, check_command, commands, snippets
+from tests.support.yaml_names import lists_of_variables
 
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 SNIPPETS = [s for page in PAGES for s in snippets(page)]

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 import yaml
-from yaml_names import check_header, check_names_and_roles
 
 from anemoi_ailand.constants import STEP_HOURS
 from anemoi_ailand.support.packaged import listing
+from tests.support.yaml_names import check_header, check_names_and_roles
 
 RECIPES = pytest.mark.parametrize("path", listing("recipes").values(), ids=listing("recipes"))
 

@@ -17,7 +17,7 @@ from anemoi_ailand.model.closed_land import CATEGORIES
 from anemoi_ailand.model.land_model import CLOSED
 from anemoi_ailand.variables import VARIABLES, Role
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 
 #: Keys of a list of variables, and the roles that may stand there; Anemoi calls static fields forcing, too.
 ROLES_OF_KEY = {
