@@ -8,11 +8,11 @@ from functools import cache
 
 import pytest
 import torch
-from integration.conftest import anemoi
 
 from anemoi_ailand.model.networks import NETWORKS
 from anemoi_ailand.rollout.step.checkpoint import load_step
 from anemoi_ailand.support.packaged import listing
+from tests.integration.conftest import anemoi
 
 pytestmark = pytest.mark.slow
 

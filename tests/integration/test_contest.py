@@ -10,7 +10,8 @@ import sys
 import pandas as pd
 import pytest
 import yaml
-from integration.conftest import anemoi, small_recipe
+
+from tests.integration.conftest import anemoi, small_recipe
 
 pytestmark = pytest.mark.slow
 

@@ -11,7 +11,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import export_case
 import numpy as np
 import onnxruntime
 import pytest
@@ -25,6 +24,7 @@ from anemoi_ailand.export.onnx_check import LIMITS, Rows, compare, sample_rows
 from anemoi_ailand.rollout.step.checkpoint import load_step
 from anemoi_ailand.rollout.step.physical_step import PhysicalStep
 from anemoi_ailand.support.packaged import folder
+from tests.support import export_case
 
 pytestmark = pytest.mark.slow
 

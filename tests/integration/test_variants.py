@@ -9,9 +9,9 @@ import pytest
 import torch
 from anemoi.datasets import open_dataset
 from hydra import compose, initialize_config_module
-from integration.conftest import TINY, anemoi
 
 from anemoi_ailand.model.closed_land import CATEGORIES
+from tests.integration.conftest import TINY, anemoi
 
 pytestmark = pytest.mark.slow
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,12 @@ from anemoi.training.schemas.base_schema import BaseSchema
 from hydra import compose, initialize_config_module
 from omegaconf import DictConfig, OmegaConf
 from pydantic import ValidationError
-from yaml_names import METHODS, check_header, check_names_and_roles, lists_of_variables, walk
 
 from anemoi_ailand.support.packaged import listing
 from anemoi_ailand.variables import VARIABLES
+from tests.support.yaml_names import METHODS, header_faults, lists_of_variables, name_faults, walk
 
-CONFIGS = pytest.mark.parametrize("path", listing("configs").values(), ids=listing("configs"))
+CONFIGS = list(listing("configs").values())
 TRAINING = pytest.mark.parametrize(
     "name", [n.removeprefix("training/") for n in listing("configs") if n.startswith("training/")]
 )
@@ -45,29 +46,29 @@ def test_the_promised_configs_are_there() -> None:
     assert {f"training/baselines/{name}" for name in entrants} <= set(listing("configs"))
 
 
-@CONFIGS
-def test_header(path: Path) -> None:
-    """The header says what, needs, gives and how it is checked."""
-    check_header(path)
+def test_headers() -> None:
+    """Each header says what, needs, gives and how it is checked."""
+    assert [fault for path in CONFIGS for fault in header_faults(path)] == []
 
 
-@CONFIGS
-def test_names_are_in_the_table(path: Path) -> None:
+def test_names_are_in_the_table() -> None:
     """A configuration names only variables of the table, in lists of their role."""
-    check_names_and_roles(path)
+    assert [fault for path in CONFIGS for fault in name_faults(path)] == []
 
 
-@CONFIGS
-def test_normalisation_is_that_of_the_table(path: Path) -> None:
-    """The normaliser does with each variable what the table says."""
-    document = load(path)
-    found = {name for _, names in lists_of_variables(document) for name in names}
-    for key, value in walk(document):
-        if key == "normalizer" and isinstance(value, dict):
-            wrong = {n: m for n in sorted(found) if (m := method_of(value["config"], n)) != VARIABLES[n].normalisation}
-            assert not wrong, f"{path.name}: the normaliser says {wrong}, the table says otherwise"
-            listed = [n for m in METHODS for n in value["config"].get(m) or ()]
-            assert set(listed) <= found, f"{path.name}: the normaliser names variables that are not read"
+def test_normalisation_is_that_of_the_table() -> None:
+    """The normaliser does with each variable what the table says, and names only variables that are read."""
+    wrong = []
+    for path in CONFIGS:
+        document = load(path)
+        found = {name for _, names in lists_of_variables(document) for name in names}
+        for normalizer in (v["config"] for k, v in walk(document) if k == "normalizer" and isinstance(v, dict)):
+            listed = {n for m in METHODS for n in normalizer.get(m) or ()}
+            wrong += [f"{path.name}: '{n}' is normalised and not read" for n in sorted(listed - found)]
+            for name in sorted(found):
+                if (method := method_of(normalizer, name)) != VARIABLES[name].normalisation:
+                    wrong.append(f"{path.name}: '{name}' has '{method}', in the table {VARIABLES[name].normalisation}")
+    assert wrong == []
 
 
 @TRAINING
@@ -79,11 +80,10 @@ def test_what_is_read_is_what_is_used(name: str) -> None:
     assert sorted(config.land.select) == sorted([*state, *data.diagnostic, *data.forcing])
 
 
-@CONFIGS
-def test_no_path_of_a_machine(path: Path) -> None:
+def test_no_path_of_a_machine() -> None:
     """A place is given by the user; no machine is named."""
-    places = [value for _, value in walk(load(path)) if isinstance(value, str) and value.startswith(("/", "~"))]
-    assert places == []
+    values = [(path.name, value) for path in CONFIGS for _, value in walk(load(path))]
+    assert [(n, v) for n, v in values if isinstance(v, str) and v.startswith(("/", "~"))] == []
 
 
 #: Sections in which a plug-in stands, for which anemoi-training's schema has no room; the rest must satisfy it.
@@ -97,17 +97,34 @@ OURS = {
 @TRAINING
 def test_everything_but_the_plug_ins_satisfies_the_schema_of_the_host(name: str) -> None:
     """With stock sections in place of ours, anemoi-training's validation finds nothing that it does not in its own."""
-    fixed = ["system.input.dataset=d.zarr", "system.output.root=out", "system.input.graph=null"]
-    fixed.append("diagnostics.log.mlflow.tracking_uri=null")
-    with initialize_config_module("anemoi.training.config", version_base=None):
-        ours, stock = (compose(n, overrides=[*fixed, *more]) for n, more in ((name, []), ("config", ["model=gnn"])))
+    ours, stock = composed(name), stock_config()
     before = complaints(ours)
     for section, keys in OURS.items():
         for key in keys:
             path = f"{section}.{key}".strip(".")
             OmegaConf.update(ours, path, OmegaConf.select(stock, path), merge=False, force_add=True)
-    assert complaints(ours) <= complaints(stock) | {("land",)}
+    assert complaints(ours) <= stock_complaints() | {("land",)}
     assert ("land",) in before, "the validation looks at nothing"
+
+
+def composed(name: str, *overrides: str) -> DictConfig:
+    """A configuration with the paths that a user gives."""
+    given = ["system.input.dataset=d.zarr", "system.output.root=out", "system.input.graph=null"]
+    given.append("diagnostics.log.mlflow.tracking_uri=null")
+    with initialize_config_module("anemoi.training.config", version_base=None):
+        return compose(name, overrides=[*given, *overrides])
+
+
+@cache
+def stock_config() -> DictConfig:
+    """The host's own configuration."""
+    return composed("config", "model=gnn")
+
+
+@cache
+def stock_complaints() -> set[tuple]:
+    """Places at which the host finds something wrong in its own configuration."""
+    return complaints(stock_config())
 
 
 def complaints(config: DictConfig) -> set[tuple]:

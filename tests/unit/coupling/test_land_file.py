@@ -5,10 +5,10 @@
 
 import numpy as np
 import pytest
-import stepper_case as case
 import xarray as xr
 
 from anemoi_ailand.coupling.land_file import LandFile
+from tests.support import stepper_case as case
 
 N = 5
 

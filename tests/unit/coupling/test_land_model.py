@@ -8,13 +8,13 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-import stepper_case as case
 import torch
-import toy_atmosphere as toy
 from anemoi.inference.checkpoint import Checkpoint
 
 from anemoi_ailand.coupling.land_model import LandModelProcessor
 from anemoi_ailand.rollout.stepper import LandStepper
+from tests.support import stepper_case as case
+from tests.support import toy_atmosphere as toy
 
 DATE = datetime(2020, 5, 1)
 HOUR = timedelta(hours=1)

@@ -7,11 +7,11 @@ from datetime import timedelta
 
 import numpy as np
 import pytest
-import stepper_case as case
 import torch
 
 from anemoi_ailand.coupling import start
 from anemoi_ailand.coupling.start import initial_state
+from tests.support import stepper_case as case
 
 N = 5
 

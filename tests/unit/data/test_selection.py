@@ -9,11 +9,11 @@ from datetime import datetime
 
 import numpy as np
 import pytest
-from land_files import ramp, stamps, write_land
 
 from anemoi_ailand.data.open_reader import open_reader
 from anemoi_ailand.data.reader import Reader
 from anemoi_ailand.data.selection import check_finite, held_out, select
+from tests.support.land_files import ramp, stamps, write_land
 
 
 @pytest.fixture

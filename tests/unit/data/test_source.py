@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 from anemoi.datasets.create.sources import source_registry
-from land_files import FIRST, STEP, native_copy, ramp, spoil, stamps, without_records, write_land
 
 from anemoi_ailand.data.fields import LandFields
 from anemoi_ailand.data.open_reader import open_reader
 from anemoi_ailand.data.reader import MARKS
 from anemoi_ailand.data.source import EcLandSource
 from anemoi_ailand.variables import VARIABLES
+from tests.support.land_files import FIRST, STEP, native_copy, ramp, spoil, stamps, without_records, write_land
 
 SAMPLE = "$AILAND_SAMPLE"
 

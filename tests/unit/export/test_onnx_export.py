@@ -6,7 +6,6 @@
 import json
 from dataclasses import replace
 
-import export_case as case
 import numpy as np
 import onnx
 import onnxruntime
@@ -22,6 +21,7 @@ from anemoi_ailand.export.onnx_operators import OPSET
 from anemoi_ailand.rollout.step.pretrained import pretrained_record
 from anemoi_ailand.variables import variable
 from benchmarks.contest.trees import Trees
+from tests.support import export_case as case
 
 
 @pytest.fixture(scope="module", params=["float32", "float64"])

@@ -3,7 +3,6 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """The closed step in the units of Anemoi."""
 
-import closed_case as case
 import pytest
 import torch
 
@@ -13,6 +12,7 @@ from anemoi_ailand.model.contrasts import N_CONTRASTS
 from anemoi_ailand.physics.closed_step import FLUXES, N_CONTROLS, STATE, closed_step
 from anemoi_ailand.physics.snow_pack import NO_SNOW
 from anemoi_ailand.variables import variable
+from tests.support import closed_case as case
 
 #: Rounding of normalised fields in float32, in standard deviations.
 ROUNDING = 1e-5

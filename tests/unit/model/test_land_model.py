@@ -3,8 +3,6 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """The Anemoi dress of the network."""
 
-import closed_case
-import land_case as case
 import numpy as np
 import pytest
 import torch
@@ -14,6 +12,8 @@ from anemoi_ailand.physics.bounds import limits
 from anemoi_ailand.physics.closed_step import FLUXES, N_CONTROLS, STATE, closed_step
 from anemoi_ailand.physics.snow_pack import snow_property
 from anemoi_ailand.variables import variable
+from tests.support import closed_case
+from tests.support import land_case as case
 
 
 def ends(n_points=7, seed=1):

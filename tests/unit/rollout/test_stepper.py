@@ -9,13 +9,13 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import numpy as np
 import pytest
-import stepper_case as case
 import torch
 import xarray as xr
 
 from anemoi_ailand.data.sun import COMPUTED, compute
 from anemoi_ailand.rollout.stepper import STEP, LandStepper
 from anemoi_ailand.variables import variable
+from tests.support import stepper_case as case
 
 N = 37  # no multiple of anything that libraries like
 

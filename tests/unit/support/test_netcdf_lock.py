@@ -7,9 +7,9 @@ import threading
 
 import netCDF4
 import numpy as np
-from output_case import made, state
 
 from anemoi_ailand.support.netcdf_lock import NETCDF_LOCK
+from tests.support.output_case import made, state
 
 
 def test_writer_waits_for_a_reader(tmp_path):

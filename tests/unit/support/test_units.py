@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from land_files import ramp, stamps, write_land
 
 from anemoi_ailand.data.open_reader import open_reader
 from anemoi_ailand.support.units import CONVERSIONS, conversion
 from anemoi_ailand.variables import VARIABLES
+from tests.support.land_files import ramp, stamps, write_land
 
 
 @pytest.mark.parametrize(

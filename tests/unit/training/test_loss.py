@@ -3,12 +3,12 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """Loss and scalers."""
 
-import land_case as case
 import numpy as np
 import pytest
 import torch
 
 from anemoi_ailand.training.loss import IncrementLoss, IncrementScaler, MeanSquaredError, PointScaler
+from tests.support import land_case as case
 
 N_OUT = 2
 SCALE = torch.tensor([10.0, 0.5])

@@ -3,11 +3,12 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """The training method: the stock loss and gradient, at less cost."""
 
-import land_case as case
 import pytest
 import torch
-import training_case
 from anemoi.training.train.methods import SingleTraining
+
+from tests.support import land_case as case
+from tests.support import training_case
 
 N_STEPS = 4
 

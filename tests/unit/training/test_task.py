@@ -3,11 +3,11 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """The forcing of a step goes with the step: in training and in validation, against numbers made by hand."""
 
-import land_case as case
 import pytest
 import torch
 
 from anemoi_ailand.training.task import LandForecaster
+from tests.support import land_case as case
 
 #: Hours of the stamps of a hand-made sample: t = 0, 6, 12, 18 h.
 HOURS = (0.0, 6.0, 12.0, 18.0)

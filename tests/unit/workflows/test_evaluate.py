@@ -8,13 +8,10 @@ from __future__ import annotations
 import json
 import os
 
-import evaluated_world as world
 import numpy as np
 import pandas as pd
 import pytest
-import scored_world
 import xarray as xr
-from station_files import LATITUDE, LONGITUDE, times_between, write_ismn
 
 from anemoi_ailand.evaluation.fields.fields import open_fields
 from anemoi_ailand.evaluation.scores import difference_table as pairs
@@ -22,6 +19,9 @@ from anemoi_ailand.evaluation.scores import score_table as tidy
 from anemoi_ailand.evaluation.settings import read_settings
 from anemoi_ailand.workflows import evaluate as module
 from anemoi_ailand.workflows.evaluate import SCHEMA, evaluate, plan
+from tests.support import evaluated_world as world
+from tests.support import scored_world
+from tests.support.station_files import LATITUDE, LONGITUDE, times_between, write_ismn
 
 
 @pytest.fixture(scope="module")

@@ -11,10 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
-import evaluated_world as files
 import numpy as np
 import pytest
-import scored_world as world
 import xarray as xr
 
 from anemoi_ailand.support.code_version import ROLL_OUT, loaded_sha256
@@ -28,6 +26,8 @@ from anemoi_ailand.workflows.planned_runs import (
     planned,
     protocol_of,
 )
+from tests.support import evaluated_world as files
+from tests.support import scored_world as world
 
 LONG = {"first": np.array(["2022-01-02"], "datetime64[ns]"), "leads": np.arange(6, 241, 6)}
 

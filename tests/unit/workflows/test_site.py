@@ -8,7 +8,6 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-import reforecast_case as case
 import xarray as xr
 
 from anemoi_ailand.data.points.point_reader import PointReader
@@ -17,6 +16,7 @@ from anemoi_ailand.rollout.forcing import dataset_fields as stored_fields
 from anemoi_ailand.rollout.reforecast import reforecast
 from anemoi_ailand.workflows import site as module
 from anemoi_ailand.workflows.site import extract, site
+from tests.support import reforecast_case as case
 
 FILES = ["series.csv", "series.png", "site.json", "site.nc", "table.md"]
 #: Points 1 (20 S, 75 E) and 4 (70 N, 60 W) of the dataset, twice in other conventions, with an offset.

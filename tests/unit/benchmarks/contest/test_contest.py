@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 from types import SimpleNamespace
 
-import evaluated_world as world
 import pandas as pd
 import pytest
 
@@ -18,6 +17,7 @@ from benchmarks.contest import contest as module
 from benchmarks.contest.contest import SCHEMA, contest
 from benchmarks.contest.cost import Cost
 from benchmarks.contest.settings import ContestSettings
+from tests.support import evaluated_world as world
 
 
 @pytest.fixture(scope="module")

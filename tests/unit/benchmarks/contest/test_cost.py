@@ -5,12 +5,12 @@
 
 from __future__ import annotations
 
-import closed_case
 import torch
 from torch import nn
 
 from anemoi_ailand.model.pointwise_mlp import PointwiseMLP
 from benchmarks.contest.cost import Cost, Counter, cost_of, n_parameters, stated_by
+from tests.support import closed_case
 
 
 class Model(nn.Module):

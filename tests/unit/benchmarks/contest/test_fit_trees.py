@@ -5,13 +5,13 @@
 
 from types import SimpleNamespace
 
-import land_case as case
 import numpy as np
 import pytest
 import torch
 
 from anemoi_ailand.training.task import LandForecaster
 from benchmarks.contest.fit_trees import FitTrees, gather
+from tests.support import land_case as case
 
 #: Windows of the made-up training data, and points of each.
 N_WINDOWS, N_POINTS = 150, 4

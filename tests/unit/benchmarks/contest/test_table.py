@@ -5,10 +5,10 @@
 
 from __future__ import annotations
 
-import contest_case
 import pytest
 
 from benchmarks.contest.table import contest_table, markdown
+from tests.support import contest_case
 
 
 @pytest.fixture(scope="module")

@@ -5,13 +5,13 @@
 
 from types import SimpleNamespace
 
-import land_case as case
 import numpy as np
 import pytest
 import torch
-import training_case
 
 from benchmarks.speed.plain_loop import PlainLoop
+from tests.support import land_case as case
+from tests.support import training_case
 
 
 def loop(n_steps=2, **options):

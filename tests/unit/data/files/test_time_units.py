@@ -11,10 +11,10 @@ from types import SimpleNamespace
 
 import netCDF4
 import pytest
-from land_files import FIRST, ramp, stamps, write_land
 
 from anemoi_ailand.data.files.time_units import utc_reference
 from anemoi_ailand.data.open_reader import open_reader
+from tests.support.land_files import FIRST, ramp, stamps, write_land
 
 SINCE = "hours since 2000-01-01 00:00:00"
 

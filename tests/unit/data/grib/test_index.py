@@ -12,10 +12,10 @@ from pathlib import Path
 import eccodes
 import numpy as np
 import pytest
-from grib_writer import Archive, Grid, points, refuse
 
 from anemoi_ailand.data.grib import index as grib_scan
 from anemoi_ailand.data.grib.index import scan
+from tests.support.grib_writer import Archive, Grid, points, refuse
 
 FIRST = datetime(1999, 12, 31, 12)
 

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from grib_writer import Archive, Grid, files, points, refuse, stamps, states
 
 from anemoi_ailand.data.grib.grib_reader import GribReader
 from anemoi_ailand.data.reader import Reader
+from tests.support.grib_writer import Archive, Grid, files, points, refuse, stamps, states
 
 FIRST = datetime(2020, 4, 1)
 DATES = stamps(FIRST, 5)

@@ -11,7 +11,6 @@ from pathlib import Path
 import netCDF4
 import numpy as np
 import pytest
-from land_files import native_copy, spoil, without_records
 
 from anemoi_ailand.constants import SOIL_LAYER_THICKNESS, WATER_DENSITY
 from anemoi_ailand.data.files.paths import resolve
@@ -20,6 +19,7 @@ from anemoi_ailand.data.open_reader import open_reader
 from anemoi_ailand.data.reader import STEP
 from anemoi_ailand.support.packaged import folder
 from anemoi_ailand.variables import VARIABLES, Time
+from tests.support.land_files import native_copy, spoil, without_records
 
 NATIVE = folder("sample") / "native"
 EXPECTED = open_reader(str(NATIVE / "expected.nc"))

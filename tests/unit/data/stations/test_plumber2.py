@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray as xr
-from station_files import ELEVATION, LATITUDE, LONGITUDE, times_between, write_plumber2
 
 from anemoi_ailand.data.stations.plumber2 import is_plumber2, read_plumber2, standard_offset
+from tests.support.station_files import ELEVATION, LATITUDE, LONGITUDE, times_between, write_plumber2
 
 STARTS = times_between("1998-06-01T00:00", 480, 30)
 ONES, ZEROS = np.ones(480), np.zeros(480)

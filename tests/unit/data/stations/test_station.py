@@ -8,9 +8,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import xarray as xr
-from station_files import times_between
 
 from anemoi_ailand.data.stations.station import Sensor, Station, make_station
+from tests.support.station_files import times_between
 
 PLACE = (40.0, -88.0, 200.0)
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from evaluation_case import metrics
 
 from anemoi_ailand.evaluation.figures.budget import budget_figure, main_group
+from tests.support.evaluation_case import metrics
 
 
 @pytest.fixture

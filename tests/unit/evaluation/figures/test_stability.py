@@ -4,9 +4,9 @@
 """A panel for each class; what repeats is level."""
 
 import numpy as np
-from years_case import CYCLE, changed, years
 
 from anemoi_ailand.evaluation.figures.stability import storage_figure, temperature_figure
+from tests.support.years_case import CYCLE, changed, years
 
 ECLAND, CLASSES = years(CYCLE), ["tundra", "boreal", "rainforest", "rainforest"]
 

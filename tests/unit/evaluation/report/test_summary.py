@@ -6,10 +6,10 @@
 from __future__ import annotations
 
 import pytest
-from evaluation_case import VARIABLES, metrics
 
 from anemoi_ailand.evaluation.report.content import Content
 from anemoi_ailand.evaluation.report.summary import GOOD, WEAK, comparison, findings, not_measured
+from tests.support.evaluation_case import VARIABLES, metrics
 
 
 def plain(text):

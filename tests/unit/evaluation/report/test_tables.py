@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from evaluation_case import VARIABLES, metrics
 
 from anemoi_ailand.evaluation.report import tables
 from anemoi_ailand.evaluation.report.content import Content
 from anemoi_ailand.evaluation.report.text import NOT_DEFINED
+from tests.support.evaluation_case import VARIABLES, metrics
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import scored_world as world
 import xarray as xr
 from scores.continuous import rmse
 from scores.continuous.correlation import pearsonr
@@ -15,6 +14,7 @@ from scores.continuous.correlation import pearsonr
 from anemoi_ailand.evaluation.scores.moments import SCORES
 from anemoi_ailand.evaluation.scores.score_table import COLUMNS, score_table
 from anemoi_ailand.evaluation.scores.sums import collect
+from tests.support import scored_world as world
 
 PERIOD = ("2020", "2021")
 

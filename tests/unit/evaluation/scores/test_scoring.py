@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import pandas as pd
 import pytest
-import scored_world as world
 
 from anemoi_ailand.evaluation.fields.fields import open_fields
 from anemoi_ailand.evaluation.fields.reforecast import open_reforecast
@@ -15,6 +14,7 @@ from anemoi_ailand.evaluation.scores.difference_table import difference_table
 from anemoi_ailand.evaluation.scores.score_table import score_table
 from anemoi_ailand.evaluation.scores.scoring import differences, score
 from anemoi_ailand.evaluation.scores.sums import collect
+from tests.support import scored_world as world
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ from datetime import datetime
 
 import numpy as np
 import pytest
-import stepper_case as case
 import torch
 
 from anemoi_ailand.data.open_reader import open_reader
@@ -16,6 +15,7 @@ from anemoi_ailand.rollout.ensembles.options import StateSpread
 from anemoi_ailand.rollout.ensembles.smooth_fields import SmoothFields
 from anemoi_ailand.rollout.ensembles.state_spread import perturbed_states, states_of_files
 from anemoi_ailand.rollout.step.land_state import LandState
+from tests.support import stepper_case as case
 
 SOIL = [f"{name}{k}" for name in ("swvl", "stl") for k in range(1, 5)]
 NAMES = [*SOIL, "sd", "slw", "src", "rsn", "tsn", "asn", "snowc"]

@@ -5,10 +5,10 @@
 
 import numpy as np
 import pytest
-import reforecast_case as case
 
 from anemoi_ailand.rollout.forcing import dataset_fields as stored_fields
 from anemoi_ailand.rollout.forcing.dataset_fields import StoredFields
+from tests.support import reforecast_case as case
 
 NAMES = ("stl1", "avg_tprate", "z")
 

@@ -8,9 +8,9 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-import stepper_case as case
 
 from anemoi_ailand.rollout.forcing.state_input import LandStateInput
+from tests.support import stepper_case as case
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from output_case import (
+
+from anemoi_ailand.rollout.outputs import output_chunks
+from anemoi_ailand.rollout.outputs.land_output import LandOutput
+from anemoi_ailand.variables import VARIABLES, variable
+from tests.support.output_case import (
     KINDS,
     N_POINTS,
     NAMES,
@@ -29,10 +33,6 @@ from output_case import (
     state,
     whole,
 )  # fmt: skip
-
-from anemoi_ailand.rollout.outputs import output_chunks
-from anemoi_ailand.rollout.outputs.land_output import LandOutput
-from anemoi_ailand.variables import VARIABLES, variable
 
 CASES: dict[str, dict[str, Any]] = {
     "plain": {},

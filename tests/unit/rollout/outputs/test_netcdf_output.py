@@ -12,7 +12,13 @@ import netCDF4
 import numpy as np
 import pytest
 import xarray as xr
-from output_case import (
+
+from anemoi_ailand.constants import TASK_NAME
+from anemoi_ailand.rollout.outputs import output_chunks
+from anemoi_ailand.rollout.outputs.netcdf_output import LandNetCDFOutput
+from anemoi_ailand.rollout.outputs.output_chunks import CHUNK_TIMES
+from anemoi_ailand.variables import VARIABLES, variable
+from tests.support.output_case import (
     N_POINTS,
     NAMES,
     PROGNOSTIC,
@@ -27,12 +33,6 @@ from output_case import (
     state,
     whole,
 )  # fmt: skip
-
-from anemoi_ailand.constants import TASK_NAME
-from anemoi_ailand.rollout.outputs import output_chunks
-from anemoi_ailand.rollout.outputs.netcdf_output import LandNetCDFOutput
-from anemoi_ailand.rollout.outputs.output_chunks import CHUNK_TIMES
-from anemoi_ailand.variables import VARIABLES, variable
 
 
 def write(path, n_steps, **options):

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from output_case import KINDS, N_POINTS, opened, state, whole
 
 from anemoi_ailand.rollout.outputs.output_columns import Column, check_statistics, columns_of, statistics_of
+from tests.support.output_case import KINDS, N_POINTS, opened, state, whole
 
 
 @pytest.fixture(params=list(KINDS))

@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 import xarray as xr
 import zarr
-from output_case import (
+
+from anemoi_ailand.variables import VARIABLES, variable
+from tests.support.output_case import (
     N_POINTS,
     NAMES,
     PROGNOSTIC,
@@ -26,8 +28,6 @@ from output_case import (
     state,
     whole,
 )  # fmt: skip
-
-from anemoi_ailand.variables import VARIABLES, variable
 
 
 @pytest.mark.parametrize("n_steps", [1, 63, 64, 133])

@@ -8,7 +8,6 @@ import logging
 
 import numpy as np
 import pytest
-import reforecast_case as case
 import torch
 import xarray as xr
 
@@ -17,6 +16,7 @@ from anemoi_ailand.rollout.forcing.cyclic_years import Cycle
 from anemoi_ailand.rollout.forcing.dataset_fields import StoredFields
 from anemoi_ailand.rollout.reforecast import cyclic_run as century
 from anemoi_ailand.rollout.reforecast.cyclic_run import Setting, ecland_years, roll_out, setting
+from tests.support import reforecast_case as case
 
 #: "Years" of 4 and 6 steps.
 CYCLE = Cycle((3, 7, 13), case.DATES[[3, 7, 13]])

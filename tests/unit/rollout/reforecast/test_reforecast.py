@@ -7,13 +7,13 @@ from datetime import datetime
 
 import numpy as np
 import pytest
-import reforecast_case as case
 import xarray as xr
 
 from anemoi_ailand.rollout.forcing import dataset_fields as stored_fields
 from anemoi_ailand.rollout.reforecast import reforecast as under_test
 from anemoi_ailand.rollout.reforecast.reforecast import division, lead_hours_of_days, protocol_a_starts, reforecast
 from anemoi_ailand.variables import VARIABLES
+from tests.support import reforecast_case as case
 
 STARTS = ["2022-01-01T00", "2022-01-01T18", "2022-01-05T00"]
 FIRST = [0, 3, 16]

@@ -5,13 +5,13 @@
 
 import numpy as np
 import pytest
-import reforecast_case as case
 import torch
 
 from anemoi_ailand.rollout.forcing import dataset_fields as stored_fields
 from anemoi_ailand.rollout.forcing.dataset_fields import StoredFields
 from anemoi_ailand.rollout.reforecast.sweep import sweep
 from anemoi_ailand.rollout.step.checkpoint import LandStep
+from tests.support import reforecast_case as case
 
 ALL = np.arange(case.N_POINTS)
 

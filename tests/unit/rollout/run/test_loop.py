@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import roll_case as case
 import torch
-from stepper_case import land_step as other_step
 
 from anemoi_ailand.rollout.run.loop import RollOut
+from tests.support import roll_case as case
+from tests.support.stepper_case import land_step as other_step
 
 FORCING = {"precipitation": 0.5, "temperature": 1.5}
 

@@ -6,7 +6,6 @@
 from datetime import datetime, timedelta
 from types import SimpleNamespace
 
-import land_case as case
 import numpy as np
 import pytest
 import torch
@@ -15,6 +14,7 @@ from anemoi.inference.forcings import ComputedForcings
 from anemoi_ailand.data.sun import COMPUTED
 from anemoi_ailand.rollout.forcing.forcing_filter import check_finite
 from anemoi_ailand.rollout.run.step_tensor import LandMetadata, StepTensorHandler, SunForcings
+from tests.support import land_case as case
 
 DATE = datetime(2022, 1, 1)
 WHERE = (np.array([50.7, 60.0]), np.array([7.1, 25.0]))

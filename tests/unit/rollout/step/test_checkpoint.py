@@ -6,11 +6,11 @@
 import zipfile
 
 import pytest
-import reforecast_case as case
 import torch
 
 from anemoi_ailand.rollout.step import checkpoint as under_test
 from anemoi_ailand.rollout.step.checkpoint import load_step
+from tests.support import reforecast_case as case
 
 
 def test_step_is_the_prediction_of_the_model():

@@ -6,12 +6,12 @@
 import copy
 
 import pytest
-import stepper_case as case
 import torch
 
 from anemoi_ailand.rollout.step import gradients
 from anemoi_ailand.rollout.stepper import LandStepper
 from benchmarks.contest.trees import Trees
+from tests.support import stepper_case as case
 
 N = 37
 #: Sizes of perturbations [units of the table]; what is at its bound on bare ground is left there.

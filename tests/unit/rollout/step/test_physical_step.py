@@ -4,12 +4,12 @@
 """One step in physical units: the bits of ``predict_step``, any precision, and the checkpoint untouched."""
 
 import pytest
-import stepper_case as case
 import torch
 
 from anemoi_ailand.rollout.step.batch_invariance import filled_rows
 from anemoi_ailand.rollout.step.checkpoint import load_step
 from anemoi_ailand.rollout.step.physical_step import PhysicalStep, to_dtype
+from tests.support import stepper_case as case
 
 
 def rows(step, n=64):

@@ -7,10 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
-import stepper_case as case
 import torch
 
 from anemoi_ailand.rollout.step.row_blocks import BLOCK_ROWS, BlockStep
+from tests.support import stepper_case as case
 
 N = 300
 

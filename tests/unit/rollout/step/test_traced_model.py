@@ -8,10 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
-import reforecast_case as case
 import torch
 
 from anemoi_ailand.rollout.step.traced_model import traced
+from tests.support import reforecast_case as case
 
 
 class Interface(torch.nn.Module):

@@ -15,10 +15,8 @@ from typing import Any
 
 import eccodes
 import numpy as np
-import output_case
 import pytest
 import yaml
-from output_case import killed, resumed, whole
 
 from anemoi_ailand.constants import TASK_NAME
 from anemoi_ailand.data.open_reader import open_reader
@@ -26,6 +24,8 @@ from anemoi_ailand.rollout.outputs.grib.grid import rows_of
 from anemoi_ailand.rollout.outputs.grib.output import LandGribOutput
 from anemoi_ailand.rollout.step.pretrained import pretrained_record
 from anemoi_ailand.variables import variable
+from tests.support import output_case
+from tests.support.output_case import killed, resumed, whole
 
 START, STEP = datetime(2022, 1, 1), timedelta(hours=6)
 GIVEN = pretrained_record()["variables"]

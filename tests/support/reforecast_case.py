@@ -5,7 +5,6 @@
 
 from pathlib import Path
 
-import land_case as case
 import numpy as np
 import torch
 from anemoi.models.preprocessing import Processors
@@ -14,6 +13,7 @@ from anemoi.models.preprocessing.normalizer import InputNormalizer
 from anemoi_ailand.rollout.step.batch_invariance import make_steady
 from anemoi_ailand.rollout.step.checkpoint import LandStep
 from anemoi_ailand.variables import VARIABLES
+from tests.support import land_case as case
 
 N_DATES, N_POINTS = 40, 5
 DATES = np.datetime64("2022-01-01T00", "s") + np.arange(N_DATES) * np.timedelta64(6, "h")

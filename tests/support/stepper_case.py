@@ -9,7 +9,6 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
-import closed_case as case
 import numpy as np
 import torch
 from anemoi.models.preprocessing import Processors
@@ -21,6 +20,7 @@ from anemoi_ailand.data.sun import COMPUTED
 from anemoi_ailand.rollout.step.batch_invariance import make_steady
 from anemoi_ailand.rollout.step.checkpoint import LandStep
 from anemoi_ailand.rollout.stepper import LandStepper
+from tests.support import closed_case as case
 
 DATE = datetime(2022, 1, 1)
 

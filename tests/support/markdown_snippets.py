@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 
 #: Programs of every system, whose arguments are not checked.
 PLAIN = {"seq", "cd", "ls", "cat", "git", "pip", "python", "python3", "source", "export", "cp", "mkdir", "ncdump"}
@@ -68,7 +68,7 @@ def check_command(command: str) -> None:
         words = words[1:]
     program, arguments = words[0], words[1:]
     if program not in PLAIN:
-        assert program in CHECKS, f"No check is known for '{program}': add it to tests/markdown_snippets.py"
+        assert program in CHECKS, f"No check is known for '{program}': add it to tests/support/markdown_snippets.py"
         CHECKS[program](arguments)
 
 

@@ -5,7 +5,6 @@
 
 import copy
 
-import land_case as case
 import torch
 from hydra import compose, initialize
 from omegaconf import OmegaConf
@@ -13,6 +12,7 @@ from torch_geometric.data import HeteroData
 
 from anemoi_ailand.training.method import LandTraining
 from anemoi_ailand.training.task import LandForecaster
+from tests.support import land_case as case
 
 
 def config(**method):

@@ -5,7 +5,6 @@
 
 import itertools
 
-import land_case
 import numpy as np
 import torch
 from omegaconf import OmegaConf
@@ -15,6 +14,7 @@ from anemoi_ailand.physics.closed_step import FLUXES, N_CONTROLS, STATE, Land
 from anemoi_ailand.physics.roots import root_table, roots_of
 from anemoi_ailand.physics.soil import soil_of, soil_table
 from anemoi_ailand.physics.soil_heat import STEP_SECONDS
+from tests.support import land_case
 
 STATIC = ["slt", "tvl", "tvh", "cvl", "cvh", "veg_cov_lv", "veg_cov_hv", "sdor", "cur"]
 MEANS = ["avg_t", "avg_q", "avg_sp", "avg_tprate", "avg_tsrwe"]

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-import scored_world as world
 
 from anemoi_ailand.evaluation.scores.sums import collect
 from benchmarks.contest.entry import Entry
 from benchmarks.contest.scores import contest_scores
+from tests.support import scored_world as world
 
 
 def scores() -> pd.DataFrame:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import land_case as case
 import numpy as np
 import torch
 from anemoi.models.preprocessing import Processors
@@ -18,6 +17,7 @@ from anemoi_ailand.export.host_step import HostStep
 from anemoi_ailand.export.onnx_check import Rows, sample_rows
 from anemoi_ailand.rollout.step.checkpoint import LandStep
 from anemoi_ailand.rollout.step.physical_step import PhysicalStep
+from tests.support import land_case as case
 
 
 class Interface(nn.Module):

@@ -17,7 +17,7 @@ from anemoi_ailand.model.closed_land import CATEGORIES
 from anemoi_ailand.model.land_model import CLOSED
 from anemoi_ailand.variables import VARIABLES, Role
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 
 #: Keys of a list of variables, and the roles that may stand there; Anemoi calls static fields forcing, too.
 ROLES_OF_KEY = {
@@ -54,27 +54,28 @@ def lists_of_variables(document: Any) -> list[tuple[str, list[str]]]:
     ]
 
 
-def check_header(path: Path) -> None:
-    """The header answers what, needs, gives, check; files of the project that it names are there."""
-    text = path.read_text(encoding="utf-8")
-    fields = header(text)
-    missing = [field for field in HEADER_FIELDS if not fields.get(field)]
-    assert not missing, f"{path.name}: the header does not say {missing}"
-    for named in re.findall(r"\b(?:tests|recipes|configs|docs)/[\w/-]+\.\w+", " ".join(fields.values())):
-        assert (ROOT / named).is_file(), f"{path.name}: the header names '{named}', which is not there"
+def header_faults(path: Path) -> list[str]:
+    """Header fields that are missing, and files of the project that the header names and that do not exist."""
+    fields = header(path.read_text(encoding="utf-8"))
+    found = [f"{path.name}: the header does not say {field!r}" for field in HEADER_FIELDS if not fields.get(field)]
+    named = re.findall(r"\b(?:tests|recipes|configs|docs)/[\w/-]+\.\w+", " ".join(fields.values()))
+    return found + [
+        f"{path.name}: the header names '{n}', which does not exist" for n in named if not (ROOT / n).is_file()
+    ]
 
 
-def check_names_and_roles(path: Path) -> None:
-    """Every name in a list of variables is in the table, once, with a role that fits the key."""
+def name_faults(path: Path) -> list[str]:
+    """Names in lists of variables that are not in the table, stand twice, or have a role that does not fit the key."""
     document = yaml.safe_load(path.read_text(encoding="utf-8"))
     step = ((document.get("model") or {}).get("model") or {}).get("step")
     read_by_step = set(CATEGORIES) if step == CLOSED else set()
-    for key, found in lists_of_variables(document):
-        assert [n for n in found if n not in VARIABLES] == [], f"{path.name}: '{key}' names what is not in the table"
-        assert len(set(found)) == len(found), f"{path.name}: '{key}' names a variable twice"
-        wrong = {
-            n: VARIABLES[n].role.value
-            for n in found
-            if VARIABLES[n].role not in ROLES_OF_KEY[key] and n not in read_by_step
-        }
-        assert not wrong, f"{path.name}: '{key}' holds variables of another role: {wrong}"
+    found = []
+    for key, listed in lists_of_variables(document):
+        for name in sorted(set(listed)):
+            if name not in VARIABLES:
+                found.append(f"{path.name}: '{key}' names '{name}', which is not in the table")
+            elif VARIABLES[name].role not in ROLES_OF_KEY[key] and name not in read_by_step:
+                found.append(f"{path.name}: '{key}' holds '{name}', which is {VARIABLES[name].role.value}")
+            if listed.count(name) > 1:
+                found.append(f"{path.name}: '{key}' names '{name}' twice")
+    return found

@@ -11,7 +11,6 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-import stepper_case as case
 import torch
 
 from anemoi_ailand.data.sun import COMPUTED, compute
@@ -21,6 +20,7 @@ from anemoi_ailand.rollout.run.loop import RollOut
 from anemoi_ailand.rollout.step.checkpoint import LandStep
 from anemoi_ailand.rollout.step.row_blocks import BlockStep
 from anemoi_ailand.variables import Time, variable
+from tests.support import stepper_case as case
 
 DATE, STEP, N = case.DATE, timedelta(hours=6), 20
 

@@ -12,13 +12,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-import scored_world as world
 import xarray as xr
 
 from anemoi_ailand.evaluation.settings import Settings
 from anemoi_ailand.support.code_version import ROLL_OUT, loaded_sha256
 from anemoi_ailand.variables import VARIABLES
 from anemoi_ailand.workflows import evaluate as module
+from tests.support import scored_world as world
 
 #: A protocol A and B that take a second: nine starts, two days; six weeks.
 SHORT = {
