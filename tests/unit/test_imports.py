@@ -10,8 +10,6 @@ assimilation, evaluation} -> workflows -> commands.
 from __future__ import annotations
 
 import ast
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -146,14 +144,3 @@ def test_numerics_open_no_files(folder: str) -> None:
         tree = ast.parse(MODULES[module].read_text(encoding="utf-8"))
         calls = [n.func.id for n in ast.walk(tree) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)]
         assert "open" not in calls, module
-
-
-@pytest.mark.parametrize("module", [m for m in MODULES if any(is_below(name, "eccodes") for name in imports(m))])
-def test_eccodes_and_pyproj_live_together(module: str) -> None:
-    """A process that comes to eccodes through us and imports pyproj afterwards ends well.
-
-    The wheels of both bring a PROJ library; with eccodes (2.50) first the process aborts when it ends, its work done.
-    ``import pyproj`` in ``anemoi_ailand/data/__init__.py`` keeps the order.
-    """
-    result = subprocess.run([sys.executable, "-c", f"import {module}, pyproj"], capture_output=True, check=False)
-    assert result.returncode == 0
