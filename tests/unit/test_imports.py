@@ -134,20 +134,6 @@ def test_numerics_open_no_files() -> None:
     assert calls == set()
 
 
-ECCODES = [m for m in GRAPH.modules if any(is_below(name, "eccodes") for name in GRAPH.names(m))]
-
-
-@pytest.mark.parametrize("module", ECCODES)
-def test_eccodes_and_pyproj_live_together(module: str) -> None:
-    """A process that loads ecCodes through us and imports pyproj afterwards ends well.
-
-    The wheels of both bring a PROJ library; with ecCodes (2.50) first the process aborts when it ends, its work done.
-    ``import pyproj`` in ``anemoi_ailand/data/__init__.py`` keeps the order.
-    """
-    result = subprocess.run([sys.executable, "-c", f"import {module}, pyproj"], capture_output=True, check=False)
-    assert result.returncode == 0
-
-
 @pytest.mark.slow
 def test_every_module_loads() -> None:
     """Each module loads from its installed dependencies, those without a test of their own among them."""

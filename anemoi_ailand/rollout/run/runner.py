@@ -10,17 +10,21 @@ import errno
 import json
 import logging
 from collections.abc import Generator
+from contextlib import nullcontext
 from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
+from anemoi.inference.inputs.dataset import DatasetInput
 from anemoi.inference.runner import Runner, RunnerClasses
 from anemoi.utils.dates import as_timedelta
 from torch import Tensor
 
 from anemoi_ailand.rollout.ensembles.ensemble import SINGLE, Ensemble
 from anemoi_ailand.rollout.forcing.common_points import on_same_points
+from anemoi_ailand.rollout.forcing.file_input import EcLandInput
 from anemoi_ailand.rollout.forcing.read_ahead import ReadAhead
+from anemoi_ailand.rollout.netcdf_sharing import share_netcdf_lock
 from anemoi_ailand.rollout.outputs.land_output import LandOutput
 from anemoi_ailand.rollout.run.coverage import available_dates, check_coverage
 from anemoi_ailand.rollout.run.loop import RollOut
@@ -34,6 +38,7 @@ from anemoi_ailand.rollout.step.checkpoint import check_task, known_by, load_ste
 from anemoi_ailand.rollout.step.land_state import LandState
 from anemoi_ailand.rollout.step.pretrained import checkpoint_path
 from anemoi_ailand.rollout.step.row_blocks import BlockStep
+from anemoi_ailand.support.netcdf_lock import NETCDF_LOCK
 
 LOG = logging.getLogger(__name__)
 
@@ -128,6 +133,7 @@ class LandForecasterRunner(Runner):
             check_coverage(available_dates(forcing), date, lead, STEP)
         _check_known(self.config)
         restart = self.options.restart
+        share_netcdf_lock()
         self._leaves = list(leaves(self.outputs[self._dataset]))
         check_outputs(self._leaves, restart=restart is not None)
         if self.options.dry_run:
@@ -276,10 +282,16 @@ class LandForecasterRunner(Runner):
         }  # fmt: skip
 
         def load(wanted: Any) -> np.ndarray:
-            return np.concatenate([p.load_forcings_array(list(wanted), state) for p in providers])
+            return np.concatenate([_load(p, list(wanted), state) for p in providers])
 
-        per_date = 4 * len(self._forcing_names()) * where[0].size
-        return ReadAhead(load, dates, block=READ_DATES, max_bytes=READ_BYTES, bytes_per_date=per_date)
+        return ReadAhead(
+            load,
+            dates,
+            block=READ_DATES,
+            max_bytes=READ_BYTES,
+            bytes_per_date=4 * len(self._forcing_names()) * where[0].size,
+            background=all(getattr(getattr(p, "input", None), "read_ahead", True) for p in providers),
+        )
 
     def _keep(self, roll: RollOut, *, last: bool) -> None:
         """Write a restart file if it is time, or if the run is asked to stop; then stop."""
@@ -320,6 +332,13 @@ def _read(forcing: ReadAhead, date: datetime.datetime) -> np.ndarray:
         return forcing.get(date)
     except RuntimeError as error:
         raise OSError(errno.EIO, str(error)) from error
+
+
+def _load(provider: Any, dates: list[datetime.datetime], state: Any) -> np.ndarray:
+    """Forcing of one provider; inputs other than datasets and our own may call the NetCDF library in the background."""
+    safe = isinstance(getattr(provider, "input", None), DatasetInput | EcLandInput | None)
+    with nullcontext() if safe else NETCDF_LOCK:
+        return provider.load_forcings_array(dates, state)
 
 
 class _Nothing:

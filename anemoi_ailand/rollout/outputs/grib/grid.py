@@ -12,9 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pyproj  # noqa: F401  before ecCodes: see anemoi_ailand/data/__init__.py
-
-# isort: split
 import eccodes
 import numpy as np
 from anemoi.inference.types import FloatArray, IntArray

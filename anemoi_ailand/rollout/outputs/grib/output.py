@@ -13,9 +13,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import pyproj  # noqa: F401  before ecCodes: see anemoi_ailand/data/__init__.py
-
-# isort: split
 import eccodes
 import netCDF4
 import numpy as np
