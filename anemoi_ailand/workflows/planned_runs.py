@@ -17,13 +17,13 @@ from anemoi_ailand.data.stations.station import Station
 from anemoi_ailand.evaluation.fields.alignment import align
 from anemoi_ailand.evaluation.fields.climatology import Period, climatology_period
 from anemoi_ailand.evaluation.fields.fields import Fields, open_fields, span
-from anemoi_ailand.evaluation.fields.matching import POINT_TOLERANCE
 from anemoi_ailand.evaluation.fields.reforecast import Reforecast, open_reforecast
 from anemoi_ailand.evaluation.observations.station_match import match_stations
 from anemoi_ailand.evaluation.products.products_file import LEAST_YEARS
 from anemoi_ailand.support.checksum import file_sha256
 from anemoi_ailand.support.code_version import ROLL_OUT, loaded_sha256
 from anemoi_ailand.support.configuration import plain_name
+from anemoi_ailand.support.sphere import same_points
 
 LOG = logging.getLogger(__name__)
 
@@ -76,17 +76,10 @@ def is_made(path: Path, job: Job, checkpoint: Path) -> bool:
         and path.stat().st_mtime >= job.dataset.stat().st_mtime
         and np.array_equal(made.starts, place.starts)
         and np.array_equal(made.leads, place.leads)
-        and _same_points(made, place)
+        and same_points((made.latitude, made.longitude), (place.latitude, place.longitude))
     )
     LOG.info("%s %s", "Taking" if same else "Making again", path)
     return same
-
-
-def _same_points(a: Reforecast, b: Reforecast) -> bool:
-    if len(a.latitude) != len(b.latitude):
-        return False
-    turn = np.abs((a.longitude - b.longitude + 180) % 360 - 180)
-    return bool(np.all((turn < POINT_TOLERANCE) & (np.abs(a.latitude - b.latitude) < POINT_TOLERANCE)))
 
 
 def planned(job: Job, reference: Fields) -> Reforecast:

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import eccodes
 import numpy as np
 
-from anemoi_ailand.constants import SAME_PLACE
 from anemoi_ailand.data.grib.index import Scan, read_message
+from anemoi_ailand.support.sphere import same_points
 
 #: Fields kept decoded: a difference of accumulations, or a mean of instants, needs its neighbours again.
 _KEPT = 24
@@ -89,23 +89,13 @@ def one_grid(scan: Scan, rows: np.ndarray, decoder: Decoder) -> tuple[np.ndarray
     grids = scan.column("grid")[rows]
     firsts = [int(rows[i]) for i in np.unique(grids, return_index=True)[1]]
     places = [decoder.coordinates(row) for row in firsts]
-    if any(not same_place(places[0], place) for place in places[1:]):
+    if len(places) > 1 and any(p is None or not same_points(p, places[0]) for p in places):
         of = dict(_describe(scan, r, p) for r, p in zip(firsts, places, strict=True))
         raise ValueError(
             f"The fields are on {len(firsts)} different grids, for example {of}. Interpolate them to one grid, or give "
             "the files of one grid."
         )
     return places[0]
-
-
-def same_place(a: tuple | None, b: tuple | None) -> bool:
-    """Whether two sets of (latitudes, longitudes) are the same points in the same order."""
-    if a is None or b is None:
-        return False
-    if a[0].shape != b[0].shape:
-        return False
-    turn = np.abs((a[1] - b[1] + 180.0) % 360.0 - 180.0)
-    return bool(np.abs(a[0] - b[0]).max() < SAME_PLACE and turn.max() < SAME_PLACE)
 
 
 def _describe(scan: Scan, row: int, place: tuple | None) -> tuple[str, str]:

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from anemoi_ailand.data.grib.decode import Decoder, one_grid, same_place
+from anemoi_ailand.data.grib.decode import Decoder, one_grid
 from anemoi_ailand.data.grib.index import Scan
 from anemoi_ailand.data.grib.static import Static
 from anemoi_ailand.data.grib.time_series import Series
 from anemoi_ailand.data.selection import LAND
+from anemoi_ailand.support.sphere import same_points
 from anemoi_ailand.variables import VARIABLES, Role
 
 LOG = logging.getLogger(__name__)
@@ -90,7 +91,7 @@ def _coordinates(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Coordinates from GRIB, or from NetCDF where GRIB has none; both must agree if both are there."""
     beside = None if static.latitudes is None or static.longitudes is None else (static.latitudes, static.longitudes)
-    if beside is not None and (len(beside[0]) != size or (place is not None and not same_place(place, beside))):
+    if beside is not None and (len(beside[0]) != size or (place is not None and not same_points(place, beside))):
         raise ValueError(
             f"The fields of {name} have {size} points, and NetCDF gives coordinates of {len(beside[0])} other points. "
             "Give NetCDF of the same grid, in the same order."

@@ -19,7 +19,7 @@ import netCDF4
 import numpy as np
 
 from anemoi_ailand.data.files.netcdf import filled, open_file, read_records, times
-from anemoi_ailand.support.sphere import apart
+from anemoi_ailand.support.sphere import same_points
 
 LOG = logging.getLogger(__name__)
 
@@ -31,9 +31,6 @@ _OUTPUT = {"SoilMoist": "o_gg", "Qle": "o_efl", "Qsb": "o_wat", "D2m": "o_d2m", 
 
 #: Variables by which a forcing file is known.
 _FORCING = {"Tair", "Qair", "PSurf", "Wind_E", "Wind_N"}
-
-#: Two coordinates closer than this are the same point [degrees].
-_SAME_PLACE = 1.0e-3
 
 
 def role(names: set[str]) -> str | None:
@@ -83,10 +80,7 @@ def scan(paths: Sequence[Path]) -> list[NativeFile]:
         )
     first = found[0]
     for f in found[1:]:
-        distance = max(
-            apart(f.latitudes, first.latitudes, "latitude"), apart(f.longitudes, first.longitudes, "longitude")
-        )
-        if distance > _SAME_PLACE:
+        if not same_points((f.latitudes, f.longitudes), (first.latitudes, first.longitudes)):
             raise ValueError(
                 f"'{first.path.name}' ({first.latitudes.size} points) and '{f.path.name}' ({f.latitudes.size} points) "
                 "hold different points. Give the files of one run in `path`."

@@ -22,7 +22,7 @@ import numpy as np
 from anemoi_ailand.data.files.layout import POINT_DIMENSIONS
 from anemoi_ailand.data.files.netcdf import filled, open_file, read_records, records, times
 from anemoi_ailand.data.reader import MARKS, STEP, Coverage, check_request
-from anemoi_ailand.support.sphere import apart, check_places
+from anemoi_ailand.support.sphere import check_coordinates, same_points
 from anemoi_ailand.support.units import conversion
 from anemoi_ailand.variables import VARIABLES, Time, Variable
 
@@ -30,9 +30,6 @@ LOG = logging.getLogger(__name__)
 
 #: Code of the C4 pathway in ecLand's ``Ctype``.
 C4_CODE = 4
-
-#: Two coordinates closer than this are the same point [degrees].
-_SAME_PLACE = 1.0e-3
 
 
 @dataclass(eq=False)
@@ -120,21 +117,21 @@ class PointReader:
         if first is None:
             raise ValueError(f"{self.name} has no 'latitude' and 'longitude'. Add them to the file, per point.")
         self.latitudes, self.longitudes = first.coordinates["latitude"], first.coordinates["longitude"]
-        check_places(self.latitudes, self.longitudes, first.path)
+        check_coordinates(self.latitudes, self.longitudes, first.path)
         ids = next((f.coordinates["point_id"] for f in self._files if "point_id" in f.coordinates), None)
         self.point_id = (np.arange(len(self.latitudes)) if ids is None else ids).astype("i8")
         classes = next((f.coordinates["climate_class"] for f in self._files if "climate_class" in f.coordinates), None)
         self.climate_class = None if classes is None else classes.astype("i8")
+        mine = {"latitude": self.latitudes, "longitude": self.longitudes}
         for f in self._files:
-            for name, mine in (("latitude", self.latitudes), ("longitude", self.longitudes), ("point_id", ids)):
-                theirs = f.coordinates.get(name)
-                if mine is None or theirs is None:
-                    continue
-                if apart(theirs, mine, name) > _SAME_PLACE:
-                    raise ValueError(
-                        f"'{f.path.name}' and '{first.path.name}' hold different points ('{name}' of {theirs.size} and "
-                        f"{mine.size} points differs). Give files of one set of points in `path` and `static`."
-                    )
+            theirs = {n: f.coordinates.get(n, values) for n, values in mine.items()}
+            same = same_points(tuple(theirs.values()), tuple(mine.values()))
+            if not same or not np.array_equal(f.coordinates.get("point_id", self.point_id), self.point_id):
+                raise ValueError(
+                    f"'{f.path.name}' and '{first.path.name}' hold different points "
+                    f"({'`point_id`' if same else 'coordinates'} of {theirs['latitude'].size} and "
+                    f"{self.latitudes.size} points). Give files of one set of points in `path` and `static`."
+                )
 
     def _origin(self, row: Variable) -> _Origin | None:
         """Files and names behind one row of the table, under the reference name or under our own."""

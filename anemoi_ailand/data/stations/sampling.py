@@ -12,6 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from anemoi_ailand.constants import STEP_HOURS
+from anemoi_ailand.support.sphere import wrap_longitude
 
 #: Furthest that a value may be from the stamp it is taken for [minutes].
 TOLERANCE_MINUTES = 30
@@ -35,7 +36,7 @@ def to_utc(times: np.ndarray, offset_hours: float) -> np.ndarray:
 
 def offset_of_longitude(longitude: float) -> float:
     """Nearest whole hour of solar time, the time zone where nothing better is known [h]."""
-    return float(np.round(((longitude + 180.0) % 360.0 - 180.0) / _DEGREES_PER_HOUR))
+    return float(np.round(wrap_longitude(longitude) / _DEGREES_PER_HOUR))
 
 
 def check_increasing(times: np.ndarray, where: str) -> None:

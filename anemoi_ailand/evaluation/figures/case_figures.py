@@ -20,6 +20,7 @@ from anemoi_ailand.evaluation.fields.matching import ALL, HELD_OUT
 from anemoi_ailand.evaluation.figures.comparison_growth import error_growth_figure
 from anemoi_ailand.evaluation.figures.maps import map_figure
 from anemoi_ailand.evaluation.figures.time_series import sites_figure
+from anemoi_ailand.support.sphere import wrap_longitude
 
 LOG = logging.getLogger(__name__)
 
@@ -125,7 +126,7 @@ def _snowy_and_free(spread: np.ndarray, share: np.ndarray) -> list[int]:
 
 def site_title(case: Case, site: int) -> str:
     """Place of a point of the forecast, and whether training saw it."""
-    lat, lon = case.forecast.latitude[site], (case.forecast.longitude[site] + 180) % 360 - 180
+    lat, lon = case.forecast.latitude[site], wrap_longitude(case.forecast.longitude[site])
     place = f"{abs(lat):.1f}°{'N' if lat >= 0 else 'S'}, {abs(lon):.1f}°{'E' if lon >= 0 else 'W'}"
     held_out = site in case.groups.get(HELD_OUT, ())
     return f"{place}, {'held-out' if held_out else 'trained' if HELD_OUT in case.groups else 'a'} point"

@@ -31,6 +31,7 @@ from anemoi_ailand.evaluation.display.style import (
 from anemoi_ailand.evaluation.display.units import WITHOUT_UNIT, shown_factor
 from anemoi_ailand.evaluation.fields.baselines import EMULATOR, REFERENCE
 from anemoi_ailand.evaluation.figures.coastlines import coastlines
+from anemoi_ailand.support.sphere import wrap_longitude
 from anemoi_ailand.variables import variable
 
 LOG = logging.getLogger(__name__)
@@ -132,7 +133,7 @@ def score_map_figure(values: Mapping[str, xr.DataArray], name: str, metric: str,
 
 def scatter_map(ax: Axes, at: xr.DataArray, values: np.ndarray, colours: str, limits: tuple[float, ...]) -> Any:
     """Draw ``values`` as dots at latitude and longitude of ``at``, over coastlines; dots shrink as they get many."""
-    lon, lat = (at["longitude"].values + 180) % 360 - 180, at["latitude"].values
+    lon, lat = wrap_longitude(at["longitude"].values), at["latitude"].values
     for line in coastlines():
         ax.plot(line[:, 0], line[:, 1], color=COAST, linewidth=0.6, zorder=1)
     ax.set_facecolor(PAPER)

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
-#: Radius of the Earth [km].
-EARTH_RADIUS = 6371.0
+from anemoi_ailand.constants import EARTH_RADIUS
+from anemoi_ailand.support.sphere import unit_vectors
 
 #: Waves of a field. The correlation of two places far apart is zero to within about one over the root of twice this.
 N_WAVES = 64
@@ -38,11 +38,10 @@ class SmoothFields:
     """
 
     def __init__(self, latitudes: np.ndarray, longitudes: np.ndarray, length_km: float, seed: int) -> None:
-        lat, lon = np.radians(latitudes), np.radians(longitudes)
-        place = EARTH_RADIUS * np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)])
+        place = EARTH_RADIUS * np.ascontiguousarray(unit_vectors(latitudes, longitudes).T)
         waves = stream(seed, 0, 0, 0).standard_normal((N_WAVES, 3)) / length_km
         phases = [k[0] * place[0] + k[1] * place[1] + k[2] * place[2] for k in waves]
-        self._basis = np.empty((2 * N_WAVES, len(lat)), dtype=np.float32)
+        self._basis = np.empty((2 * N_WAVES, len(latitudes)), dtype=np.float32)
         for k, phase in enumerate(phases):
             self._basis[2 * k], self._basis[2 * k + 1] = np.cos(phase), np.sin(phase)
         self._basis /= np.float32(np.sqrt(N_WAVES))

@@ -11,6 +11,7 @@ import numpy as np
 from anemoi.inference.types import State
 
 from anemoi_ailand.constants import SAME_PLACE
+from anemoi_ailand.support.sphere import separation
 
 
 def on_same_points(states: Sequence[State]) -> list[State]:
@@ -44,8 +45,7 @@ def _difference(lat: np.ndarray, lon: np.ndarray, first_lat: np.ndarray, first_l
     """In words, how points differ from the first ones; None if they do not."""
     if lat.size != first_lat.size:
         return f"{lat.size} and {first_lat.size}"
-    turn = np.abs((lon - first_lon + 180.0) % 360.0 - 180.0)
-    apart = (np.abs(lat - first_lat) > SAME_PLACE) | (turn > SAME_PLACE)
+    apart = separation((lat, lon), (first_lat, first_lon)) > SAME_PLACE
     if not apart.any():
         return None
     i = int(np.argmax(apart))

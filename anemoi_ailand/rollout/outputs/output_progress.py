@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 from anemoi.inference.types import FloatArray, IntArray
 
-from anemoi_ailand.constants import SAME_PLACE
 from anemoi_ailand.rollout.outputs.output_frame import Block, Frame, date_of, hours_since_epoch
 from anemoi_ailand.rollout.outputs.period_means import PeriodMeans
 from anemoi_ailand.support.atomic_file import write_whole
+from anemoi_ailand.support.sphere import same_points
 
 RUN = "run.npz"
 #: Generations of what waited that are kept: a runner may find its newest restart file damaged.
@@ -65,9 +65,7 @@ class Stored:
         """But for the digits and the branch of longitudes, which differ between files."""
         if not np.array_equal(self.index, frame.index):
             return False
-        turn = np.abs((self.longitudes - frame.longitudes + 180.0) % 360.0 - 180.0)
-        north = np.abs(self.latitudes - frame.latitudes)
-        return bool(max(turn.max(), north.max()) <= SAME_PLACE)
+        return same_points((self.latitudes, self.longitudes), (frame.latitudes, frame.longitudes))
 
 
 class Progress:

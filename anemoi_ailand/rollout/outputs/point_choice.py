@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 from anemoi.inference.types import FloatArray, IntArray
 
-from anemoi_ailand.constants import SAME_PLACE
+from anemoi_ailand.constants import EARTH_RADIUS, SAME_PLACE
 from anemoi_ailand.support.options import one_mapping
+from anemoi_ailand.support.sphere import nearest_points
 
 LOG = logging.getLogger(__name__)
 
 _KINDS = ("indices", "area", "nearest")
-_EARTH_KM = 6371.0
 
 
 class PointChoice:
@@ -95,21 +95,12 @@ class PointChoice:
         return np.flatnonzero(inside)
 
     def _closest(self, latitudes: FloatArray, longitudes: FloatArray) -> IntArray:
-        grid, found = _on_sphere(latitudes, longitudes), []
-        for place in self.given:
-            distance = ((grid - _on_sphere(*place)) ** 2).sum(axis=-1)
-            found.append(int(np.argmin(distance)))
-            km = 2.0 * _EARTH_KM * np.arcsin(np.sqrt(distance[found[-1]]) / 2.0)
-            LOG.info("Nearest to %s: point %d, %.1f km away", place.tolist(), found[-1], km)
-        if len(set(found)) < len(found):
-            LOG.warning("Some of the %d places of `points: nearest` share a point: %s", len(found), found)
-        return np.array(found)
-
-
-def _on_sphere(latitude: FloatArray, longitude: FloatArray) -> FloatArray:
-    """Unit vectors, shape (..., 3)."""
-    lat, lon = np.deg2rad(latitude), np.deg2rad(longitude)
-    return np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)], axis=-1)
+        found, degrees = nearest_points((latitudes, longitudes), (self.given[:, 0], self.given[:, 1]))
+        for place, point, km in zip(self.given.tolist(), found, np.radians(degrees) * EARTH_RADIUS, strict=True):
+            LOG.info("Nearest to %s: point %d, %.1f km away", place, point, km)
+        if len(np.unique(found)) < len(found):
+            LOG.warning("Some of the %d places of `points: nearest` share a point: %s", len(found), found.tolist())
+        return found
 
 
 def _indices(value: Any) -> IntArray:

@@ -15,9 +15,9 @@ from typing import Any
 import eccodes
 import numpy as np
 from anemoi.inference.types import FloatArray, IntArray
-from scipy.spatial import cKDTree
 
 from anemoi_ailand.constants import SAME_PLACE
+from anemoi_ailand.support.sphere import nearest_points
 
 LOG = logging.getLogger(__name__)
 
@@ -152,7 +152,7 @@ def grid_of(option: Any, latitudes: FloatArray, longitudes: FloatArray, edition:
     if isinstance(option, dict):
         name, message = Path(option[TEMPLATE]).name, _first_message(Path(option[TEMPLATE]))
         grid_latitudes, grid_longitudes = _coordinates(message, option[TEMPLATE])
-        index, apart = _nearest(grid_latitudes, grid_longitudes, latitudes, longitudes)
+        index, apart = nearest_points((grid_latitudes, grid_longitudes), (latitudes, longitudes))
         size = grid_latitudes.size
     else:
         rows, name = rows_of(option), str(option)
@@ -265,18 +265,6 @@ def _coordinates(message: bytes, path: str) -> tuple[FloatArray, FloatArray]:
         ) from error
     finally:
         eccodes.codes_release(handle)
-
-
-def _nearest(
-    grid_latitudes: FloatArray, grid_longitudes: FloatArray, latitudes: FloatArray, longitudes: FloatArray
-) -> tuple[IntArray, FloatArray]:
-    chord, index = cKDTree(_on_sphere(grid_latitudes, grid_longitudes)).query(_on_sphere(latitudes, longitudes))
-    return index, np.degrees(2.0 * np.arcsin(np.minimum(chord / 2.0, 1.0)))
-
-
-def _on_sphere(latitudes: FloatArray, longitudes: FloatArray) -> FloatArray:
-    lat, lon = np.radians(latitudes), np.radians(longitudes)
-    return np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)], axis=1)
 
 
 def _check_places(name: str, index: IntArray, apart: FloatArray, latitudes: FloatArray, longitudes: FloatArray) -> None:

@@ -6,7 +6,8 @@
 import numpy as np
 import pytest
 
-from anemoi_ailand.rollout.ensembles.smooth_fields import EARTH_RADIUS, N_WAVES, SmoothFields, innovations, stream
+from anemoi_ailand.constants import EARTH_RADIUS
+from anemoi_ailand.rollout.ensembles.smooth_fields import N_WAVES, SmoothFields, innovations, stream
 
 L = 500.0
 
