@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import sys
 from argparse import ArgumentParser, Namespace
@@ -14,6 +13,7 @@ from pathlib import Path
 
 from anemoi.utils.cli import Command
 
+from anemoi_ailand.support.atomic_file import complete_file
 from anemoi_ailand.support.packaged import find, listing
 
 #: What the header of every packaged YAML answers.
@@ -104,10 +104,6 @@ def copy(source: Path, dest: Path, *, force: bool = False) -> Path:
         raise FileNotFoundError(f"There is no folder '{target.parent}' to copy into. Create it first.")
     if target.exists() and not force:
         raise FileExistsError(f"'{target}' exists and stays as it is. Give another DEST, or --force to replace it.")
-    unfinished = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    try:
-        unfinished.write_bytes(source.read_bytes())
-        unfinished.replace(target)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    with complete_file(target) as partial:
+        partial.write_bytes(source.read_bytes())
     return target

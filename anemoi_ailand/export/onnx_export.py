@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,6 +30,7 @@ from anemoi_ailand.export.onnx_operators import OPSET, translations
 from anemoi_ailand.rollout.step.checkpoint import LandStep, known_by, load_step
 from anemoi_ailand.rollout.step.physical_step import PhysicalStep, to_dtype
 from anemoi_ailand.rollout.step.pretrained import pretrained_names, pretrained_record
+from anemoi_ailand.support.atomic_file import complete_file
 from anemoi_ailand.variables import variable
 from benchmarks.contest.trees import Trees
 
@@ -97,16 +97,10 @@ def export_step(
     model.metadata_props[METADATA_KEY] = json.dumps(description)
     output.parent.mkdir(parents=True, exist_ok=True)
     text = output.with_name(f"{output.name}.txt")
-    unfinished = [p.with_name(f".{p.name}.{os.getpid()}.tmp") for p in (output, text)]
-    try:
-        _save(model, unfinished[0])
-        agreement = _checked(unfinished[0], host, dtype)
-        unfinished[1].write_text(readable(description), encoding="utf-8")
-        for path, final in zip(unfinished, (output, text), strict=True):
-            path.replace(final)
-    finally:
-        for path in unfinished:
-            path.unlink(missing_ok=True)
+    with complete_file(output) as graph, complete_file(text) as about:
+        _save(model, graph)
+        agreement = _checked(graph, host, dtype)
+        about.write_text(readable(description), encoding="utf-8")
     LOG.info("Written: %s, %.2f MB, and %s", output, output.stat().st_size / 1e6, text.name)
     return agreement
 

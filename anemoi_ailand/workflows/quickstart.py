@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from anemoi_ailand.support.atomic_folder import publish_folder
 from anemoi_ailand.support.packaged import find
 from anemoi_ailand.support.subprocesses import remove, run_logged
 
@@ -94,7 +95,7 @@ def _dataset(output: Path, result: Path) -> None:
     partial = result.with_name("dataset.partial.zarr")
     remove(partial)
     _run(output, "dataset", ["anemoi.datasets", "create", str(find("recipes", "ecland-sample")), str(partial)])
-    partial.rename(result)
+    publish_folder(partial, result)
 
 
 def _training(output: Path, results: dict[str, Path], size: Size) -> None:
@@ -102,7 +103,7 @@ def _training(output: Path, results: dict[str, Path], size: Size) -> None:
     remove(partial)
     options = [f"system.input.dataset={results['dataset.zarr']}", f"system.output.root={partial}", *size.training]
     _run(output, "training", ["anemoi.training", "train", "--config-name", "ailand-sample", *options])
-    partial.rename(results["training"])
+    publish_folder(partial, results["training"])
 
 
 def _rollout(output: Path, results: dict[str, Path], checkpoint: Path, size: Size) -> None:

@@ -20,11 +20,11 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from anemoi.datasets import open_dataset
 from tqdm import tqdm
 
 from anemoi_ailand import __version__
 from anemoi_ailand.constants import STEP_HOURS
+from anemoi_ailand.data.anemoi_dataset import AnemoiDataset
 from anemoi_ailand.data.points.point_writer import write_points
 from anemoi_ailand.evaluation.display.json_records import DIGITS, json_text, records, stamp
 from anemoi_ailand.evaluation.display.style import save
@@ -41,10 +41,10 @@ from anemoi_ailand.evaluation.sites.site_series import (
 from anemoi_ailand.rollout.forcing.dataset_fields import StoredFields
 from anemoi_ailand.rollout.reforecast.period import period
 from anemoi_ailand.rollout.reforecast.reforecast import reforecast
-from anemoi_ailand.rollout.reforecast.reforecast_file import provenance
 from anemoi_ailand.rollout.step.checkpoint import known_by, load_step
 from anemoi_ailand.rollout.step.pretrained import DEFAULT
 from anemoi_ailand.support.atomic_folder import complete_folder
+from anemoi_ailand.support.netcdf_writer import versions, write_dataset
 from anemoi_ailand.support.packaged import find
 from anemoi_ailand.support.subprocesses import run_logged
 from anemoi_ailand.variables import VARIABLES, Role, variable
@@ -205,14 +205,13 @@ def select(
     called: str | None = None,
 ) -> Selected:
     """Open a dataset, find the points and the dates; arguments and errors as of :func:`site`."""
-    path = StoredFields(dataset, ()).path  # checked; only now may the names be asked for
-    there = set(open_dataset(str(path)).variables)
-    stored = StoredFields(path, [n for n in VARIABLES if n in there])
+    available = set(AnemoiDataset(dataset).variables)
+    stored = StoredFields(dataset, [n for n in VARIABLES if n in available])
     found = find_points(places, stored.latitudes, stored.longitudes, within)
     first, last = period(stored.dates, start, lead, end)
     for one in found:
         LOG.info("%s", one)
-    return Selected(stored, called or str(path), tuple(found), np.unique([f.point for f in found]), first, last)
+    return Selected(stored, called or str(stored.path), tuple(found), np.unique([f.point for f in found]), first, last)
 
 
 def read_series(chosen: Selected, progress: bool = True) -> np.ndarray:
@@ -266,12 +265,11 @@ def _write_one(
     properties = site_properties({n: float(v[0]) for n, v in stored.items() if is_constant(n)})
     truth = {n: stored[n][1:] for n in emulated if n in stored}
     words = site_sentence(found, properties)
-    attributes = {k: str(v) for k, v in header.items() if k != "schema"} | {"title": words, "versions": _versions()}
+    attributes = {k: str(v) for k, v in header.items() if k != "schema"} | {"title": words, "versions": versions()}
     series = site_series(dates[1:], emulated, truth, {n: stored[n][1:] for n in forcing}, found, attributes)
     scores = site_scores(series)
     summary = _summary(found, stored, properties)
-    time = {"units": "hours since 1970-01-01 00:00:00", "dtype": "i4"}
-    series.to_netcdf(folder / "site.nc", encoding={"time": time, **{n: {"zlib": True} for n in series.data_vars}})
+    write_dataset(series, folder / "site.nc")
     table = series.drop_vars(["site", "latitude", "longitude"]).to_dataframe()
     table.to_csv(folder / "series.csv", float_format=f"%.{DIGITS + 1}g", date_format="%Y-%m-%dT%H:%M")
     save(site_figure(series, _title(found, header)), folder / "series.png")
@@ -318,10 +316,6 @@ def _of_run(header: dict[str, Any]) -> str:
 def _title(found: Found, header: dict[str, Any]) -> str:
     days = f"{header['start'][:10]} to {header['end'][:10]}"
     return f"{found.place.name}: nearest point, {found.distance:.0f} km away, from one initial state, {days}"
-
-
-def _versions() -> str:
-    return provenance()["versions"]
 
 
 def _now() -> str:

@@ -28,6 +28,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from anemoi_ailand import __version__
+from anemoi_ailand.support.atomic_folder import publish_folder
 from anemoi_ailand.support.code_version import CLOSED, training_sha256
 from anemoi_ailand.support.configuration import plain_name
 from anemoi_ailand.support.packaged import listing
@@ -165,10 +166,8 @@ def _train(label: str, number: int, stage: Stage, mark: str, settings: ContestSe
         "device": device_name(stage.overrides), "seed": settings.training_seed, "version": __version__,
         "ended": datetime.datetime.now(datetime.UTC).isoformat(timespec="minutes"),
     }  # fmt: skip
-    unfinished = partial / f".{FINISHED}"
-    unfinished.write_text(json.dumps(about, indent=1) + "\n")
-    unfinished.rename(partial / FINISHED)
-    partial.rename(folder)
+    (partial / FINISHED).write_text(json.dumps(about, indent=1) + "\n")
+    publish_folder(partial, folder)
     return about
 
 

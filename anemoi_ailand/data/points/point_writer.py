@@ -12,6 +12,13 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
+from anemoi_ailand.support.netcdf_writer import (
+    CONVENTIONS,
+    COORDINATES,
+    time_coordinate,
+    variable_attributes,
+    write_dataset,
+)
 from anemoi_ailand.variables import Time, Variable, variable
 
 LOG = logging.getLogger(__name__)
@@ -69,13 +76,15 @@ def write_points(
     dataset = xr.Dataset(
         made,
         coords={
-            "time": ("time", dates.astype("datetime64[ns]"), {"standard_name": "time", "axis": "T"}),
-            "latitude": ("point", latitudes, {"standard_name": "latitude", "units": "degrees_north"}),
-            "longitude": ("point", longitudes, {"standard_name": "longitude", "units": "degrees_east"}),
+            "time": ("time", dates.astype("datetime64[ns]"), time_coordinate()),
+            "latitude": ("point", latitudes, COORDINATES["latitude"]),
+            "longitude": ("point", longitudes, COORDINATES["longitude"]),
         },
-        attrs={"Conventions": "CF-1.11", **(attributes or {})},
+        attrs={"Conventions": CONVENTIONS, **(attributes or {})},
     )
-    return _write(dataset.set_coords([n for n in IDENTITIES if n in made]), path)
+    write_dataset(dataset.set_coords([n for n in IDENTITIES if n in made]), path)
+    LOG.info("%d variables at %d points written to %s", len(made), len(latitudes), path)
+    return path
 
 
 def _reference(row: Variable, field: np.ndarray, fields: Mapping[str, np.ndarray]) -> tuple[str, np.ndarray]:
@@ -88,30 +97,10 @@ def _reference(row: Variable, field: np.ndarray, fields: Mapping[str, np.ndarray
 
 
 def _array(row: Variable, field: np.ndarray) -> tuple[tuple[str, ...], np.ndarray, dict[str, str]]:
-    rain = row.name in {total for total, _ in RAIN.values()} and field.dtype == np.float64
-    attributes = {
-        "long_name": row.long_name.replace("total precipitation rate (rain and snow)", "rainfall rate")
-        if rain
-        else row.long_name,
-        "standard_name": "rainfall_flux" if rain else row.standard_name,
-        "units": row.units,
-        "cell_methods": row.cell_methods,
-    }
-    known = {k: v for k, v in attributes.items() if v is not None}
+    attributes = variable_attributes(row.name, short_name=None)
+    if row.name in {total for total, _ in RAIN.values()} and field.dtype == np.float64:
+        rate = row.long_name.replace("total precipitation rate (rain and snow)", "rainfall rate")
+        attributes |= {"long_name": rate, "standard_name": "rainfall_flux"}
     if row.time is not Time.CONSTANT:
-        return ("time", "point"), field, known
-    return ("point",), np.rint(field[0]).astype("i8") if row.name in IDENTITIES else field[0], known
-
-
-def _write(dataset: xr.Dataset, path: Path) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
-    encoding: dict[str, dict[str, object]] = {str(n): {"zlib": True, "complevel": 1} for n in dataset.data_vars}
-    encoding["time"] = {"units": "hours since 1970-01-01 00:00:00", "dtype": "i4", "calendar": "standard"}
-    try:
-        dataset.to_netcdf(partial, engine="netcdf4", encoding=encoding)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
-    LOG.info("%d variables at %d points written to %s", len(dataset.data_vars), dataset.sizes["point"], path)
-    return path
+        return ("time", "point"), field, attributes
+    return ("point",), np.rint(field[0]).astype("i8") if row.name in IDENTITIES else field[0], attributes

@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 import xarray as xr
 
+from anemoi_ailand.data import anemoi_dataset
 from anemoi_ailand.data.points.point_reader import PointReader
 from anemoi_ailand.evaluation.sites.places import Place
-from anemoi_ailand.rollout.forcing import dataset_fields as stored_fields
 from anemoi_ailand.rollout.reforecast import reforecast
 from anemoi_ailand.workflows import site as module
 from anemoi_ailand.workflows.site import extract, site
@@ -28,8 +28,7 @@ AGAIN = Place("again", 70.1, 300.0)
 def data(monkeypatch):
     """Dataset and model in memory, in place of any."""
     made, step = case.FakeDataset(), case.land_step()
-    for user in (stored_fields, module):
-        monkeypatch.setattr(user, "open_dataset", lambda _path: made)
+    monkeypatch.setattr("anemoi.datasets.open_dataset", lambda _path: made)
     for user in (reforecast, module):
         monkeypatch.setattr(user, "load_step", lambda _path, _device: step)
     made.step = step
@@ -153,6 +152,6 @@ def test_extract_runs_nothing_and_is_read_again(tmp_path, data, monkeypatch):
 
 def test_blocks_of_dates_are_read_once(tmp_path, data, monkeypatch):
     """Whole blocks, none twice, up to the last date that is wanted."""
-    monkeypatch.setattr(stored_fields, "BLOCK_BYTES", 1)
+    monkeypatch.setattr(anemoi_dataset, "BLOCK_BYTES", 1)
     extract([EAST], tmp_path, tmp_path / "site.nc", start="2022-01-02T06", lead="60h", progress=False)
     assert data.reads == list(range(5, 16))

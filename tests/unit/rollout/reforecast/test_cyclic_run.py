@@ -11,7 +11,6 @@ import pytest
 import torch
 import xarray as xr
 
-from anemoi_ailand.rollout.forcing import dataset_fields as stored_fields
 from anemoi_ailand.rollout.forcing.cyclic_years import Cycle
 from anemoi_ailand.rollout.forcing.dataset_fields import StoredFields
 from anemoi_ailand.rollout.reforecast import cyclic_run as century
@@ -26,7 +25,7 @@ CYCLE = Cycle((3, 7, 13), case.DATES[[3, 7, 13]])
 def data(monkeypatch):
     """A dataset in memory, opened in place of any."""
     made = case.FakeDataset()
-    monkeypatch.setattr(stored_fields, "open_dataset", lambda _path: made)
+    monkeypatch.setattr("anemoi.datasets.open_dataset", lambda _path: made)
     return made
 
 

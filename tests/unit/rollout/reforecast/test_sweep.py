@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import torch
 
-from anemoi_ailand.rollout.forcing import dataset_fields as stored_fields
 from anemoi_ailand.rollout.forcing.dataset_fields import StoredFields
 from anemoi_ailand.rollout.reforecast.sweep import sweep
 from anemoi_ailand.rollout.step.checkpoint import LandStep
@@ -20,7 +19,7 @@ ALL = np.arange(case.N_POINTS)
 def data(monkeypatch, tmp_path):
     """A dataset in memory, opened in place of any."""
     made = case.FakeDataset()
-    monkeypatch.setattr(stored_fields, "open_dataset", lambda _path: made)
+    monkeypatch.setattr("anemoi.datasets.open_dataset", lambda _path: made)
     return made
 
 
