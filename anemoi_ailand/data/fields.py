@@ -14,12 +14,10 @@ from datetime import datetime
 from typing import Any
 
 import numpy as np
-from earthkit.data.core.fieldlist import Field, FieldList
-from earthkit.data.core.metadata import RawMetadata
-from earthkit.data.indexing.fieldlist import ClonedFieldCore
-from earthkit.data.utils.metadata.dict import UserGeography
 
 from anemoi_ailand.constants import STEP_HOURS
+from anemoi_ailand.hosts.anemoi_datasets import Cubelet
+from anemoi_ailand.hosts.earthkit import PointField, PointFieldList, PointGeography, PointMetadata
 from anemoi_ailand.variables import Time, variable
 
 #: Code of an average in GRIB table 4.10, by which Anemoi learns that a value is a mean over a period.
@@ -32,79 +30,7 @@ _PERIOD = {Time.INTERVAL_MEAN: (0, STEP_HOURS), Time.LATE_MEAN: (STEP_HOURS // 2
 _CUBE = ["valid_datetime", "param_level", "number"]
 
 
-class _Points(UserGeography):
-    """Points without a grid."""
-
-    def mars_grid(self) -> None:
-        """Points have none."""
-
-
-class _Metadata(RawMetadata):
-    """Name, units, time and place of one field."""
-
-    def __init__(self, values: dict[str, Any], geography: _Points) -> None:
-        super().__init__(values)
-        self._geography = geography
-
-    @property
-    def geography(self) -> _Points:
-        return self._geography
-
-    def override(self, *args: Any, **kwargs: Any) -> _Metadata:
-        return _Metadata({**self._d, **dict(*args, **kwargs)}, self._geography)
-
-    def namespaces(self) -> list[str]:
-        return ["mars"]
-
-    def as_namespace(self, namespace: str | None) -> dict[str, Any]:
-        if namespace == "mars":
-            return {k: self._d[k] for k in ("param", "levtype")}
-        return dict(self._d)
-
-    def valid_datetime(self) -> datetime:
-        return datetime.fromisoformat(self._d["valid_datetime"])
-
-    def base_datetime(self) -> datetime:
-        return self.valid_datetime()
-
-    def datetime(self) -> dict[str, datetime]:
-        return {"base_time": self.base_datetime(), "valid_time": self.valid_datetime()}
-
-
-class LandField(Field):
-    """One variable at one date, at all points."""
-
-    def __init__(self, values: np.ndarray, metadata: _Metadata) -> None:
-        self._array = values
-        self.__metadata = metadata
-
-    @property
-    def _metadata(self) -> _Metadata:
-        return self.__metadata
-
-    def _values(self, dtype: Any = None) -> np.ndarray:
-        return self._array if dtype is None else self._array.astype(dtype, copy=False)
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Number of points."""
-        return self._array.shape
-
-    def clone(self, **kwargs: Any) -> LandField:
-        """Field with other values or metadata, which filters of Anemoi ask for."""
-        return _ClonedLandField(self, **kwargs)
-
-    def __repr__(self) -> str:
-        return f"LandField({self._metadata.get('param')}, {self._metadata.get('valid_datetime')})"
-
-
-class _ClonedLandField(ClonedFieldCore, LandField):
-    def __init__(self, field: LandField, **kwargs: Any) -> None:
-        ClonedFieldCore.__init__(self, field, **kwargs)
-        self._array = field._array
-
-
-class LandFields(FieldList):
+class LandFields(PointFieldList):
     """All ``names`` at all ``dates``, dates slowest, names in alphabetical order, as Anemoi stores them.
 
     Parameters
@@ -129,7 +55,7 @@ class LandFields(FieldList):
     ) -> None:
         super().__init__()
         self.names, self.dates = tuple(sorted(names)), tuple(dates)
-        self._geography = _Points({"latitudes": latitudes, "longitudes": longitudes}, shape=latitudes.shape)
+        self.geography = PointGeography({"latitudes": latitudes, "longitudes": longitudes}, shape=latitudes.shape)
         self._load = load
         self._block: np.ndarray | None = None
         self._constant = {name: _constant_metadata(name) for name in self.names}
@@ -144,15 +70,14 @@ class LandFields(FieldList):
     def __len__(self) -> int:
         return len(self.names) * len(self.dates)
 
-    def _getitem(self, n: int) -> LandField:
-        if not -len(self) <= n < len(self):
-            raise IndexError(n)
-        return self.field(*divmod(n % len(self), len(self.names)))
+    def at(self, n: int) -> PointField:
+        """Field ``n`` of the list, dates slowest."""
+        return self.field(*divmod(n, len(self.names)))
 
-    def field(self, date: int, name: int) -> LandField:
+    def field(self, date: int, name: int) -> PointField:
         """Field at a position along dates and names."""
         metadata = {**self._constant[self.names[name]], "valid_datetime": self.dates[date].isoformat()}
-        return LandField(self.block[date, name], _Metadata(metadata, self._geography))
+        return PointField(self.block[date, name], PointMetadata(metadata, self.geography))
 
     def cube(self, *args: Any, remapping: Any = None, patches: Any = None, flatten_values: bool = False) -> Any:
         """Return a cube over ``args``; without sorting if it is the cube that Anemoi asks for."""
@@ -174,7 +99,7 @@ class LandCube:
             "number": (0,),
         }
         self.user_shape = tuple(len(c) for c in self.user_coords.values())
-        self.field_shape = self.source._geography.shape()
+        self.field_shape = self.source.geography.shape()
         self.extended_user_shape = self.user_shape + self.field_shape
 
     def __str__(self) -> str:
@@ -188,7 +113,7 @@ class LandCube:
         """Number of cubelets."""
         return len(self.source.names) + len(self.source.dates) - 1
 
-    def __getitem__(self, coords: tuple[int, ...]) -> LandField:
+    def __getitem__(self, coords: tuple[int, ...]) -> PointField:
         return self.source.field(coords[0], coords[1])
 
     def to_numpy(self) -> np.ndarray:
@@ -206,18 +131,14 @@ class LandCube:
             yield LandCubelet(self, (date,))
 
 
-class LandCubelet:
+class LandCubelet(Cubelet):
     """Part of a :class:`LandCube` at leading coordinates: one field, or all fields of one date."""
 
-    __slots__ = ("coords", "cube")
+    __slots__ = ("cube",)
 
     def __init__(self, cube: LandCube, coords: tuple[int, ...]) -> None:
-        self.cube, self.coords = cube, coords
-
-    @property
-    def _coords_names(self) -> tuple[Any, ...]:
-        """Values of the coordinates, by the name that Anemoi reads."""
-        return tuple(values[i] for values, i in zip(self.cube.user_coords.values(), self.coords, strict=False))
+        super().__init__(cube.user_coords, coords)
+        self.cube = cube
 
     def to_numpy(self) -> np.ndarray:
         """Values, in the shape of the coordinates that are left: (point,), or (name, member, point)."""

@@ -13,7 +13,8 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 import numpy as np
-from earthkit.data.utils.meteo import cos_solar_zenith_angle
+
+from anemoi_ailand.hosts.earthkit import cos_solar_zenith_angle
 
 #: Days of a year in the calendar angle [d]. earthkit-data, sources/forcings.py.
 _DAYS_OF_YEAR = 365.25

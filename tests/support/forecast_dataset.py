@@ -19,9 +19,10 @@ from anemoi.datasets.create.source import Source
 from anemoi.datasets.create.sources import source_registry
 from anemoi.transform.fields import new_fieldlist_from_list
 
-from anemoi_ailand.data.fields import LandField, _constant_metadata, _Metadata, _Points
+from anemoi_ailand.data.fields import _constant_metadata
 from anemoi_ailand.data.open_reader import open_reader
 from anemoi_ailand.data.sun import COMPUTED
+from anemoi_ailand.hosts.earthkit import PointField, PointGeography, PointMetadata
 from anemoi_ailand.rollout.step.checkpoint import load_step
 from anemoi_ailand.variables import VARIABLES, Role
 
@@ -41,14 +42,14 @@ class Forecasts(Source):
     def execute_forecast_dates(self, argument: Any) -> Any:
         """One field for each variable and pair of dates."""
         place = {"latitudes": self.reader.latitudes, "longitudes": self.reader.longitudes}
-        points, fields = _Points(place, shape=self.reader.latitudes.shape), []
+        points, fields = PointGeography(place, shape=self.reader.latitudes.shape), []
         for valid, base in argument:
             when = {"date": int(f"{base:%Y%m%d}"), "time": int(f"{base:%H%M}"), "valid_datetime": valid.isoformat(),
                     "step": int((valid - base) / timedelta(hours=1))}  # fmt: skip
             for name, values in zip(self.variables, self.reader.read(self.variables, [valid])[:, 0], strict=True):
                 offset = WARMER if name in ("t", "avg_t") and base < START else 0.0
-                metadata = _Metadata({**_constant_metadata(name), **when}, points)
-                fields.append(LandField(values + np.float32(offset), metadata))
+                metadata = PointMetadata({**_constant_metadata(name), **when}, points)
+                fields.append(PointField(values + np.float32(offset), metadata))
         return new_fieldlist_from_list(fields)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from anemoi_ailand.data.open_reader import open_reader
+from anemoi_ailand.hosts.anemoi_inference import ORIGIN
 from anemoi_ailand.physics.snow import snow_cover
 from anemoi_ailand.physics.soil_types import soil_parameters
 from anemoi_ailand.rollout.ensembles.options import StateSpread
@@ -117,8 +118,8 @@ def states_of_files(
     for member in members:
         path = pattern.format(member=member)
         source = _of_saved(path, names, date) if path.endswith(SAVED) else _of_reader(path, names, date)
-        here: dict[str, Any] = {"latitudes": where[0], "longitudes": where[1], "_input": "the run"}
-        on_same_points([here, {"latitudes": source[1], "longitudes": source[2], "_input": path}])
+        here: dict[str, Any] = {"latitudes": where[0], "longitudes": where[1], ORIGIN: "the run"}
+        on_same_points([here, {"latitudes": source[1], "longitudes": source[2], ORIGIN: path}])
         states.append(source[0])
     return np.stack(states, axis=1).astype(np.float32)
 

@@ -11,6 +11,7 @@ import numpy as np
 from anemoi.inference.types import State
 
 from anemoi_ailand.constants import SAME_PLACE
+from anemoi_ailand.hosts.anemoi_inference import origin
 from anemoi_ailand.support.sphere import separation
 
 
@@ -33,7 +34,7 @@ def on_same_points(states: Sequence[State]) -> list[State]:
         if state.get("latitudes") is not None:
             if difference := _difference(state["latitudes"], state["longitudes"], latitudes, longitudes):
                 raise ValueError(
-                    f"{state.get('_input')} and {first.get('_input')} are on different points: {difference}. State, "
+                    f"{origin(state)} and {origin(first)} are on different points: {difference}. State, "
                     "static fields and forcing must be on the same points in the same order. Give files of one grid."
                 )
             state = {**state, "latitudes": latitudes, "longitudes": longitudes}

@@ -19,6 +19,7 @@ from anemoi.inference.types import FloatArray, State
 
 from anemoi_ailand.data.open_reader import open_reader
 from anemoi_ailand.data.reader import Reader
+from anemoi_ailand.hosts.anemoi_inference import with_origin
 from anemoi_ailand.rollout.forcing.initial_defaults import Made, check_defaults, plan
 from anemoi_ailand.rollout.forcing.read_ahead import ReadAhead
 from anemoi_ailand.rollout.netcdf_sharing import share_netcdf_lock
@@ -133,13 +134,7 @@ class EcLandInput(Input):
         """State at ``dates``; fields of shape (date, point)."""
         del kwargs
         values = self._read_start(dates)
-        state = self._state(values)
-        state.update(
-            date=dates[ref_date_index],
-            _input=self,
-            _variables={n: self.metadata.typed_variables[n] for n in self.variables},
-        )
-        return state
+        return with_origin({**self._state(values), "date": dates[ref_date_index]}, self, self.variables)
 
     def load_forcings_state(self, *, dates: list[Any], current_state: State) -> State:
         """Forcing at ``dates``; fields of shape (date, point)."""

@@ -105,6 +105,8 @@ class LandOutput(Output):
         if means and options.get("output_frequency"):
             raise ValueError("`means` takes every step, and `output_frequency` leaves some out. Give one of them.")
         self.path, self.means = Path(path), means
+        self.asked_frequency = options.get("output_frequency")  # of this output; else that of the run
+        self._post_processors = [str(p) for p in options.get("post_processors") or []]
         self.partial = self.path.with_name(self.path.name + ".partial")
         self.work = self.path.with_name(self.path.name + ".parts")
         self.points = PointChoice(points)
@@ -209,7 +211,7 @@ class LandOutput(Output):
         """As upstream; means over a period take every step."""
         if self.means:
             return None
-        given = self._output_frequency or self.context.output_frequency
+        given = self.asked_frequency or self.context.output_frequency
         return None if given is None else as_timedelta(given)
 
     # -- the life of an output ----------------------------------------------------------------------------------
@@ -351,7 +353,7 @@ class LandOutput(Output):
             "means": self.means,
             "output_frequency": str(self.output_frequency),
             "write_initial_state": self.write_step_zero,
-            "post_processors": [str(p) for p in self._post_processor_confs],
+            "post_processors": self._post_processors,
             "checkpoint_sha256": checkpoint,
             **self._own_options(),
         }

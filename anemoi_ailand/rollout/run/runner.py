@@ -9,7 +9,7 @@ import datetime
 import errno
 import json
 import logging
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import nullcontext
 from typing import Any
 from zipfile import BadZipFile
@@ -20,6 +20,7 @@ from anemoi.inference.runner import Runner, RunnerClasses
 from anemoi.utils.dates import as_timedelta
 from torch import Tensor
 
+from anemoi_ailand.hosts.anemoi_inference import RunnerHooks
 from anemoi_ailand.rollout.ensembles.ensemble import SINGLE, Ensemble
 from anemoi_ailand.rollout.forcing.common_points import on_same_points
 from anemoi_ailand.rollout.forcing.file_input import EcLandInput
@@ -52,7 +53,7 @@ _FREE = (
 )  # fmt: skip
 
 
-class LandForecasterRunner(Runner):
+class LandForecasterRunner(RunnerHooks, Runner):
     """Prognostic roll-out of the land with the forcing over each step, on any points.
 
     Configuration, inputs, processors and outputs are anemoi-inference's own. Different are: forcing stored at the end
@@ -205,8 +206,10 @@ class LandForecasterRunner(Runner):
         }  # fmt: skip
         if self.options.ensemble:
             state["members"] = members
-        state, applied = self._apply_mid_processors(state, self._dataset)
-        if applied:
+        processors = self.mid_processors[self._dataset]
+        for processor in processors:
+            state = processor.process(state)
+        if processors:
             for i, name in enumerate(roll.outputs):
                 out[:, i] = state["fields"][name]
             roll.set_state(out)
@@ -239,17 +242,16 @@ class LandForecasterRunner(Runner):
             LOG.info("The run goes on after step %d, %s", roll.number, roll.date)
         return roll
 
-    def _initial_state(self, *states: dict[str, Any]) -> dict[str, Any]:
+    def output_state(self, state: dict[str, Any], inputs: Sequence[dict[str, Any]]) -> dict[str, Any]:
         """What outputs get at step zero; with an ensemble the states of its members, one after the other."""
-        state = super()._initial_state(*states)
         where = (state["latitudes"], state["longitudes"])
         self._room = self._check_room(where[0].size)  # here, before any output is opened
         if self.options.ensemble is None:
             return state
         ensemble = self._members(where)
-        known = {n: values[-1] for part in states for n, values in part.get("fields", {}).items()}
+        known = {n: values[-1] for part in inputs for n, values in part.get("fields", {}).items()}
         order = self.tensor_handlers[self._dataset].metadata.variable_to_output_tensor_index
-        names = [n for n in sorted(order, key=order.__getitem__) if n in states[0]["fields"]]
+        names = [n for n in sorted(order, key=order.__getitem__) if n in inputs[0]["fields"]]
         members = dict(zip(names, ensemble.states(known, names, state["date"]), strict=True))
         fields = {n: members[n] if n in members else ensemble.static(known[n][None])[0] for n in state["fields"]}
         lat, lon = ensemble.places()
@@ -313,9 +315,9 @@ class LandForecasterRunner(Runner):
             path = state.save(str(self.options.final_state).format(member=member), known_by(self._path))
             LOG.info("State of %s written to %s", roll.date, path)
 
-    def _combine_states(self, *states: dict[str, Any]) -> dict[str, Any]:
-        """The stock union of the inputs, once they are on the same points: stock, they must be so to the last bit."""
-        return super()._combine_states(*on_same_points(states))
+    def aligned_states(self, states: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+        """States of the inputs on the points of the first, from which they may differ by rounding."""
+        return on_same_points(states)
 
 
 def _check_known(config: Any) -> None:

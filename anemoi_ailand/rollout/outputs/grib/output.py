@@ -146,7 +146,7 @@ class LandGribOutput(LandOutput):
 
     @cached_property
     def _every(self) -> timedelta | None:
-        given = self._output_frequency or self.context.output_frequency
+        given = self.asked_frequency or self.context.output_frequency
         return None if given is None else as_timedelta(given)
 
     @cached_property
