@@ -139,6 +139,11 @@ def test_works_without_torch(module: str) -> None:
     assert not wrong, f"{module} brings torch in through {wrong}"
 
 
+def test_package_does_not_import_benchmarks() -> None:
+    """The wheel does not contain ``benchmarks``."""
+    assert [m for m in MODULES if any(is_below(name, "benchmarks") for name in imports(m))] == []
+
+
 @pytest.mark.parametrize("folder", ["physics", "model"])
 def test_numerics_open_no_files(folder: str) -> None:
     """Numerics are arrays in, arrays out: no call of ``open``."""
