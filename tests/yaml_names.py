@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from anemoi_ailand.commands._packaged import HEADER_FIELDS, header
+from anemoi_ailand.commands._packaged import HEADER_FIELDS, PURPOSE, header
 from anemoi_ailand.model.closed_land import CATEGORIES
 from anemoi_ailand.model.land_model import CLOSED
 from anemoi_ailand.variables import VARIABLES, Role
@@ -30,7 +30,7 @@ ROLES_OF_KEY = {
     "drop": set(Role),
 }
 
-#: What Anemoi's normaliser can do with a variable.
+#: Methods of Anemoi's normaliser.
 METHODS = ("mean-std", "std", "min-max", "max", "none")
 
 
@@ -46,30 +46,33 @@ def walk(node: Any, key: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def lists_of_variables(document: Any) -> list[tuple[str, list[str]]]:
-    """All lists of names under one of the keys of :data:`ROLES_OF_KEY`."""
-    return [
-        (key, value)
-        for key, value in walk(document)
-        if key in ROLES_OF_KEY and isinstance(value, list) and all(isinstance(name, str) for name in value)
-    ]
+    """All lists of names under one of the keys of :data:`ROLES_OF_KEY`, or in named groups under it."""
+    found = []
+    for key, value in walk(document):
+        if key in ROLES_OF_KEY:
+            groups = list(value.values()) if isinstance(value, dict) else [value]
+            if all(isinstance(group, list) and all(isinstance(name, str) for name in group) for group in groups):
+                found.append((key, [name for group in groups for name in group]))
+    return found
 
 
 def check_header(path: Path) -> None:
-    """The header answers what, needs, gives, check; files of the project that it names are there."""
+    """The header says purpose, needs, products and tests; files of the project that it names exist."""
     text = path.read_text(encoding="utf-8")
     fields = header(text)
-    missing = [field for field in HEADER_FIELDS if not fields.get(field)]
+    missing = [field for field in (PURPOSE, *HEADER_FIELDS) if not fields.get(field)]
     assert not missing, f"{path.name}: the header does not say {missing}"
     for named in re.findall(r"\b(?:tests|recipes|configs|docs)/[\w/-]+\.\w+", " ".join(fields.values())):
-        assert (ROOT / named).is_file(), f"{path.name}: the header names '{named}', which is not there"
+        assert (ROOT / named).is_file(), f"{path.name}: the header names '{named}', which does not exist"
 
 
-def check_names_and_roles(path: Path) -> None:
-    """Every name in a list of variables is in the table, once, with a role that fits the key."""
-    document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    step = ((document.get("model") or {}).get("model") or {}).get("step")
+def check_names_and_roles(path: Path, step: str | None = None) -> None:
+    """Every name in a list of variables is in the table, once, with a role that fits the key.
+
+    ``step`` is the ``model.model.step`` of a training configuration: a closed step reads categories, too.
+    """
     read_by_step = set(CATEGORIES) if step == CLOSED else set()
-    for key, found in lists_of_variables(document):
+    for key, found in lists_of_variables(yaml.safe_load(path.read_text(encoding="utf-8"))):
         assert [n for n in found if n not in VARIABLES] == [], f"{path.name}: '{key}' names what is not in the table"
         assert len(set(found)) == len(found), f"{path.name}: '{key}' names a variable twice"
         wrong = {
