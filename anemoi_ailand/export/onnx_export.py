@@ -32,7 +32,6 @@ from anemoi_ailand.rollout.step.physical_step import PhysicalStep, to_dtype
 from anemoi_ailand.rollout.step.pretrained import pretrained_names, pretrained_record
 from anemoi_ailand.support.atomic_file import complete_file
 from anemoi_ailand.variables import variable
-from benchmarks.contest.trees import Trees
 
 LOG = logging.getLogger(__name__)
 
@@ -81,7 +80,7 @@ def export_step(
     FileNotFoundError
         There is no checkpoint.
     ValueError
-        Packages are missing; the checkpoint is of another task, or its network is made of trees; the graph does not
+        Packages are missing; the checkpoint is of another task, or its network cannot be exported; the graph does not
         give what the checkpoint gives: nothing is written then.
     """
     output = Path(output)
@@ -106,17 +105,18 @@ def export_step(
 
 
 def check_exportable(step: LandStep) -> None:
-    """Refuse a network that is no graph of tensors.
+    """Refuse a network that is not a graph of tensor operations.
 
     Raises
     ------
     ValueError
-        It is made of boosted trees.
+        A part of the network has ``exportable = False``, e.g. boosted trees.
     """
-    if any(isinstance(part, Trees) for part in step.model.modules()):
+    refused = sorted({type(m).__name__ for m in step.model.modules() if not getattr(m, "exportable", True)})
+    if refused:
         raise ValueError(
-            f"The network of {step.path} is made of boosted trees (xgboost), which have no operators in ONNX's tensor "
-            "set. Train another network, e.g. `model.model.network=mlp`, or use the checkpoint from Python."
+            f"The network of {step.path} contains {refused}, which ONNX operators cannot express. "
+            "Train another network, e.g. `model.model.network=mlp`, or use the checkpoint from Python."
         )
 
 

@@ -17,8 +17,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 
+PYTHONS = {"python", "python3"}
+
 #: Programs of every system, whose arguments are not checked.
-PLAIN = {"seq", "cd", "ls", "cat", "git", "pip", "python", "python3", "source", "export", "cp", "mkdir", "ncdump"}
+PLAIN = {*PYTHONS, "seq", "cd", "ls", "cat", "git", "pip", "source", "export", "cp", "mkdir", "ncdump"}
 
 _BLOCK = re.compile(
     r"(?P<comments>(?:^<!--[^\n]*-->\n)*)^```(?P<language>[^\n]*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL
@@ -67,6 +69,8 @@ def check_command(command: str) -> None:
     while words and re.fullmatch(r"\w+=.*", words[0]):
         words = words[1:]
     program, arguments = words[0], words[1:]
+    if program in PYTHONS and arguments[:1] == ["-m"]:
+        program, arguments = f"python -m {arguments[1]}", arguments[2:]
     if program not in PLAIN:
         assert program in CHECKS, f"No check is known for '{program}': add it to tests/support/markdown_snippets.py"
         CHECKS[program](arguments)
@@ -105,21 +109,38 @@ def _check_training(arguments: list[str]) -> None:
         import_module("anemoi.training.__main__").create_parser().parse_known_args(arguments)
         return
     name = arguments[arguments.index("--config-name") + 1]
+    folder = arguments[arguments.index("--config-dir") + 1] if "--config-dir" in arguments else "."
     overrides = [a for a in arguments[1:] if "=" in a]
     script = (
-        "import sys\nfrom hydra import compose, initialize_config_module\n"
-        "with initialize_config_module('anemoi.training.config', version_base=None):\n"
+        "import sys\nfrom pathlib import Path\nfrom hydra import compose, initialize_config_dir\n"
+        f"with initialize_config_dir(str(Path({folder!r}).resolve()), version_base=None):\n"
         "    compose(sys.argv[1], sys.argv[2:])\n"
     )
     process = [sys.executable, "-c", script, name, *overrides]
     result = subprocess.run(
-        process, capture_output=True, text=True, check=False, env={**os.environ, "HYDRA_FULL_ERROR": "1"}
+        process, cwd=ROOT, capture_output=True, text=True, check=False, env={**os.environ, "HYDRA_FULL_ERROR": "1"}
     )
     assert result.returncode == 0, result.stderr[-2000:]
 
 
+def _check_contest(arguments: list[str]) -> None:
+    """The configuration exists and takes the options."""
+    from benchmarks.contest.settings import CONFIGS, read_contest
+
+    read_contest(CONFIGS / f"{arguments[0]}.yaml", [a for a in arguments[1:] if "=" in a])
+
+
+def _check_speed(arguments: list[str]) -> None:
+    """The parser takes the arguments."""
+    from benchmarks.speed.__main__ import create_parser
+
+    create_parser().parse_args(arguments)
+
+
 CHECKS: dict[str, Callable[[list[str]], None]] = {
     "make": _check_make,
+    "python -m benchmarks.contest": _check_contest,
+    "python -m benchmarks.speed": _check_speed,
     "anemoi-ailand": _check_ailand,
     "anemoi-training": _check_training,
     "anemoi-datasets": _parses("anemoi.datasets.__main__"),

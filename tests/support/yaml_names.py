@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from anemoi_ailand.commands._packaged import HEADER_FIELDS, header
+from anemoi_ailand.commands._packaged import HEADER_FIELDS, PURPOSE, header
 from anemoi_ailand.model.closed_land import CATEGORIES
 from anemoi_ailand.model.land_model import CLOSED
 from anemoi_ailand.variables import VARIABLES, Role
@@ -30,7 +30,7 @@ ROLES_OF_KEY = {
     "drop": set(Role),
 }
 
-#: What Anemoi's normaliser can do with a variable.
+#: Methods of Anemoi's normaliser.
 METHODS = ("mean-std", "std", "min-max", "max", "none")
 
 
@@ -46,28 +46,36 @@ def walk(node: Any, key: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def lists_of_variables(document: Any) -> list[tuple[str, list[str]]]:
-    """All lists of names under one of the keys of :data:`ROLES_OF_KEY`."""
-    return [
-        (key, value)
-        for key, value in walk(document)
-        if key in ROLES_OF_KEY and isinstance(value, list) and all(isinstance(name, str) for name in value)
-    ]
+    """All lists of names under one of the keys of :data:`ROLES_OF_KEY`, or in named groups under it."""
+    found = []
+    for key, value in walk(document):
+        if key in ROLES_OF_KEY:
+            groups = list(value.values()) if isinstance(value, dict) else [value]
+            if all(isinstance(group, list) and all(isinstance(name, str) for name in group) for group in groups):
+                found.append((key, [name for group in groups for name in group]))
+    return found
 
 
 def header_faults(path: Path) -> list[str]:
     """Header fields that are missing, and files of the project that the header names and that do not exist."""
     fields = header(path.read_text(encoding="utf-8"))
-    found = [f"{path.name}: the header does not say {field!r}" for field in HEADER_FIELDS if not fields.get(field)]
+    found = [
+        f"{path.name}: the header does not say {field!r}"
+        for field in (PURPOSE, *HEADER_FIELDS)
+        if not fields.get(field)
+    ]
     named = re.findall(r"\b(?:tests|recipes|configs|docs)/[\w/-]+\.\w+", " ".join(fields.values()))
     return found + [
         f"{path.name}: the header names '{n}', which does not exist" for n in named if not (ROOT / n).is_file()
     ]
 
 
-def name_faults(path: Path) -> list[str]:
-    """Names in lists of variables that are not in the table, stand twice, or have a role that does not fit the key."""
+def name_faults(path: Path, step: str | None = None) -> list[str]:
+    """Names in lists of variables that are not in the table, stand twice, or have a role that does not fit the key.
+
+    ``step`` is the ``model.model.step`` of a training configuration: a closed step reads categories, too.
+    """
     document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    step = ((document.get("model") or {}).get("model") or {}).get("step")
     read_by_step = set(CATEGORIES) if step == CLOSED else set()
     found = []
     for key, listed in lists_of_variables(document):

@@ -91,7 +91,6 @@ def test_rooms_keep_to_their_trade() -> None:
     assert wrong == []
 
 
-@pytest.mark.xfail(strict=False, reason="the commands `contest` and `benchmark` are on their way to benchmarks/")
 def test_package_needs_nothing_outside_the_wheel() -> None:
     """No module of the package imports benchmarks, tests or tools, which are not installed."""
     wrong = [

@@ -1,71 +1,26 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Choose what the figures of a comparison show, read it, and write them."""
+"""Choice of the sites and of the date that figures of a run show."""
 
 from __future__ import annotations
 
 import logging
-from pathlib import Path
-from typing import Any
 
 import numpy as np
-from matplotlib.figure import Figure
 
-from anemoi_ailand.evaluation.display.markdown import table_groups
-from anemoi_ailand.evaluation.display.style import save
 from anemoi_ailand.evaluation.fields.case import Case
 from anemoi_ailand.evaluation.fields.fields import span
 from anemoi_ailand.evaluation.fields.matching import ALL, HELD_OUT
-from anemoi_ailand.evaluation.figures.comparison_growth import error_growth_figure
-from anemoi_ailand.evaluation.figures.maps import map_figure
-from anemoi_ailand.evaluation.figures.time_series import sites_figure
 from anemoi_ailand.support.sphere import wrap_longitude
 
 LOG = logging.getLogger(__name__)
-
-#: Variable of the map, and variables of the error growth; the first that the forecast holds if it lacks them.
-MAP_VARIABLE = "swvl1"
-GROWTH_VARIABLES = ("swvl1", "swvl2", "swvl3", "snowc", "stl1", "stl2", "stl3", "sd")
-
-#: Variables of the site time series; of a tuple, the first that is there.
-SITE_VARIABLES = (("swvl1",), ("stl1",), ("sd", "snowc"))
 
 #: Variables by which a snowy site is told from others, the first that is there, and what counts as snow on the ground.
 SNOW_ON_GROUND = {"snowc": 0.1, "sd": 1.0}
 
 #: Share of the run with snow on the ground that a typical snowy site has: a season of four to five months.
 SNOWY_SHARE = 0.4
-
-
-def write_figures(case: Case, metrics: dict[str, Any], folder: Path, map_date: object | None = None) -> list[Path]:
-    """Write ``map_<variable>.png``, ``sites.png``, ``error_growth.png`` and return their paths.
-
-    Parameters
-    ----------
-    case : Case
-        What is compared.
-    metrics : dict
-        As in ``metrics.json``.
-    folder : Path
-        Where the figures go.
-    map_date : optional
-        Date of the map; the middle of the run if not given.
-    """
-    name = MAP_VARIABLE if MAP_VARIABLE in case.variables else case.variables[0]
-    growth = [v for v in GROWTH_VARIABLES if v in case.variables] or case.variables[:6]
-    group = next(g for g in (*table_groups(metrics), ALL) if metrics["groups"][g])
-    return [
-        save(_map(case, name, map_date), folder / f"map_{name}.png"),
-        save(_sites(case), folder / "sites.png"),
-        save(error_growth_figure(metrics, growth, group), folder / "error_growth.png"),
-    ]
-
-
-def _map(case: Case, name: str, map_date: object | None) -> Figure:
-    date = map_time(case.times, map_date)
-    reference = case.reference.load([name], date, date, case.points)[name].isel(time=0)
-    return map_figure(reference, case.forecast.load([name], date, date)[name].isel(time=0))
 
 
 def map_time(times: np.ndarray, wanted: object | None) -> np.datetime64:
@@ -85,14 +40,6 @@ def map_time(times: np.ndarray, wanted: object | None) -> np.datetime64:
     if date not in times:
         raise ValueError(f"The map date '{wanted}' is not among the compared dates, {span(times)}. Give one of them.")
     return date
-
-
-def _sites(case: Case) -> Figure:
-    there = [[v for v in options if v in case.variables] for options in SITE_VARIABLES]
-    names = [options[0] for options in there if options] or case.variables[:3]
-    sites = choose_sites(case)
-    reference = case.reference.load(names, points=case.points[sites])
-    return sites_figure(reference, case.emulated(names, sites), [site_title(case, s) for s in sites], case.period)
 
 
 def choose_sites(case: Case) -> np.ndarray:

@@ -20,7 +20,6 @@ from anemoi_ailand.export.onnx_export import METADATA_KEY, check_exportable, exp
 from anemoi_ailand.export.onnx_operators import OPSET
 from anemoi_ailand.rollout.step.pretrained import pretrained_record
 from anemoi_ailand.variables import variable
-from benchmarks.contest.trees import Trees
 from tests.support import export_case as case
 
 
@@ -172,16 +171,15 @@ def test_graph_that_is_not_the_checkpoint_is_removed(tmp_path, monkeypatch, smal
     assert (tmp_path / "a.onnx").read_text() == "mine"
 
 
-def test_trees_are_refused():
-    """With what to do instead."""
+def test_network_that_is_not_exportable_is_refused():
+    """The error names the part and an alternative."""
+
+    class Trees(nn.Module):
+        exportable = False
+
     step = case.land_step()
-
-    class Small(Trees):
-        def __init__(self):
-            nn.Module.__init__(self)
-
-    step.model.model.network = Small()
-    with pytest.raises(ValueError, match=r"made of boosted trees .* Train another network"):
+    step.model.model.network = Trees()
+    with pytest.raises(ValueError, match=r"contains \['Trees'\], which ONNX .* Train another network"):
         check_exportable(replace(step))
 
 

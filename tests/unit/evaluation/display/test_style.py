@@ -12,7 +12,7 @@ from matplotlib.colors import to_rgb
 from PIL import Image
 
 from anemoi_ailand.evaluation.display import style
-from anemoi_ailand.evaluation.fields.baselines import MODELS, REFERENCE
+from anemoi_ailand.evaluation.fields.baselines import CLIMATOLOGY, EMULATOR, PERSISTENCE, REFERENCE
 
 FORECASTS = [f"run {k}" for k in range(6)]
 
@@ -27,7 +27,7 @@ def test_unit_label_has_superscripts(name, label):
 
 def test_each_model_has_a_colour_of_its_own():
     """Four models, four colours."""
-    assert set(style.COLOURS) == {REFERENCE, *MODELS}
+    assert set(style.COLOURS) == {REFERENCE, EMULATOR, PERSISTENCE, CLIMATOLOGY}
     assert len(set(style.COLOURS.values())) == 4
 
 

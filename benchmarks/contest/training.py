@@ -1,11 +1,10 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Train the entrants of a contest, stage by stage; what is finished is not trained again.
+"""Training of the entrants of a contest, stage by stage; a finished stage is never trained again.
 
-A stage has a folder of its own, ``training/<entrant>/stage-<n>``, which gets this name when the training is complete.
-``finished.json`` in it says by which configuration, in what time, and where. A stage of another configuration is not
-removed but put aside.
+Each stage has a folder ``training/<entrant>/stage-<n>``, which gets this name when the training is complete. Its
+``finished.json`` records configuration, duration and device. A stage of another configuration is renamed, not removed.
 """
 
 from __future__ import annotations
@@ -15,6 +14,7 @@ import datetime
 import hashlib
 import json
 import logging
+import os
 import platform
 from collections.abc import Sequence
 from difflib import get_close_matches
@@ -22,14 +22,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from hydra import compose, initialize_config_module
+from hydra import compose, initialize_config_dir
 from hydra.errors import HydraException, MissingConfigException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from anemoi_ailand import __version__
 from anemoi_ailand.support.atomic_folder import publish_folder
-from anemoi_ailand.support.code_version import CLOSED, training_sha256
+from anemoi_ailand.support.code_version import TRAINING, code_sha256
 from anemoi_ailand.support.configuration import plain_name
 from anemoi_ailand.support.packaged import listing
 from anemoi_ailand.support.subprocesses import remove, run_logged
@@ -37,27 +37,31 @@ from benchmarks.contest.settings import ContestSettings, Stage
 
 LOG = logging.getLogger(__name__)
 
-#: Says that a stage is complete, and what it was.
+#: Configurations of the entrants, which the package does not contain, and the checkout, from which their classes are
+#: imported.
+CONFIGS, CHECKOUT = Path(__file__).parent / "configs" / "training", Path(__file__).resolve().parents[2]
+
+#: Marks a complete stage and records what it was.
 FINISHED = "finished.json"
 
-#: Checkpoint of a stage that is rolled out, and the one from which the next stage goes on.
+#: Checkpoint of a stage that is rolled out, and the one that the next stage starts from.
 INFERENCE, WEIGHTS = Path("best") / "inference-best.ckpt", Path("best") / "best.ckpt"
 
-#: Sections of a configuration that say where it runs, not what is trained.
+#: Sections of a configuration that describe where it runs, not what is trained.
 PLACES = ("system", "hydra")
 
 Json = dict[str, Any]
 
 
 def fingerprints(label: str, stages: Sequence[Stage], seed: int) -> list[str]:
-    """Hash of the whole configuration of each stage, all defaults followed, with the seed and the stages before it.
+    """Hash the composed configuration of each stage together with the seed and the stages before it.
 
-    Where it runs (device, folders) is no part of it, so that a training may have been made on another machine.
+    Device and folders do not count, so that a training may come from another machine.
 
     Raises
     ------
     ValueError
-        A configuration is not there, or cannot be composed with its overrides.
+        A configuration does not exist, or cannot be composed with its overrides.
     """
     out: list[str] = []
     for stage in stages:
@@ -67,11 +71,13 @@ def fingerprints(label: str, stages: Sequence[Stage], seed: int) -> list[str]:
 
 
 def _composed(label: str, stage: Stage) -> Json:
+    """Configuration of a stage without the sections of :data:`PLACES`."""
     try:
-        with initialize_config_module("anemoi.training.config", version_base=None):
+        with initialize_config_dir(str(CONFIGS.resolve()), version_base=None):
             config = compose(stage.config, overrides=list(stage.overrides))
     except MissingConfigException as error:
         known = [name.removeprefix("training/") for name in listing("configs") if name.startswith("training/")]
+        known += [path.stem for path in sorted(CONFIGS.glob("*.yaml"))]
         near = get_close_matches(stage.config, known, n=3) or known
         missing = error.missing_cfg_file or stage.config
         raise ValueError(
@@ -81,7 +87,7 @@ def _composed(label: str, stage: Stage) -> Json:
     except (HydraException, OmegaConfBaseException) as error:
         raise ValueError(
             f"The configuration '{stage.config}' of entrant '{label}' cannot be composed with {list(stage.overrides)}: "
-            f"{error}. Correct the overrides; `anemoi-ailand configs training/{stage.config}` shows what there is."
+            f"{error}. Correct the overrides."
         ) from error
     content = OmegaConf.to_container(config, resolve=False)
     assert isinstance(content, dict)
@@ -94,22 +100,22 @@ def folder_of(settings: ContestSettings, label: str, stage: int) -> Path:
 
 
 def finished(folder: Path) -> Json | None:
-    """What a complete training says about itself; ``None`` if there is none."""
+    """Record of a complete training; ``None`` if there is none."""
     mark = folder / FINISHED
     return json.loads(mark.read_text()) if mark.is_file() and (folder / INFERENCE).is_file() else None
 
 
 def train(label: str, settings: ContestSettings, hashes: list[str]) -> list[Json]:
-    """Train all stages of an entrant that are not there, and return what each says about itself.
+    """Train the missing stages of an entrant and return the records of all stages.
 
     Parameters
     ----------
     label : str
-        Of the entrant.
+        Name of the entrant in ``settings``.
     settings : ContestSettings
-        With the entrant.
+        Settings of the contest.
     hashes : list of str
-        From :func:`fingerprints`.
+        Hash of each stage, from :func:`fingerprints`.
 
     Raises
     ------
@@ -121,7 +127,7 @@ def train(label: str, settings: ContestSettings, hashes: list[str]) -> list[Json
         folder = folder_of(settings, label, number)
         there = finished(folder)
         if there is not None and there["hash"] == mark:
-            LOG.info("%s, stage %d: trained already, %s", label, number, folder)
+            LOG.info("%s, stage %d: already trained, %s", label, number, folder)
         else:
             _put_aside(folder, there)
             before = folder_of(settings, label, number - 1) / WEIGHTS if number > 1 else None
@@ -131,29 +137,32 @@ def train(label: str, settings: ContestSettings, hashes: list[str]) -> list[Json
 
 
 def _put_aside(folder: Path, there: Json | None) -> None:
-    """Keep the training of another configuration under another name."""
+    """Rename the training of another configuration."""
     if not folder.exists():
         return
     aside = folder.with_name(f"{folder.name}.{there['hash'][:8] if there else 'incomplete'}")
     remove(aside)
     folder.rename(aside)
-    LOG.warning("%s was trained by another configuration; it is now %s", folder, aside.name)
+    LOG.warning("%s was trained with another configuration; renamed to %s", folder, aside.name)
 
 
 def _train(label: str, number: int, stage: Stage, mark: str, settings: ContestSettings, before: Path | None) -> Json:
-    """One training, from its beginning to the name of its folder."""
+    """Run one training; its folder gets the final name at the end."""
     folder = folder_of(settings, label, number)
     partial = folder.with_name(f"{folder.name}.partial")
     remove(partial)
     fixed = [f"system.input.dataset={settings.dataset.resolve()}", f"system.output.root={partial.resolve()}"]
     if before is not None:
         fixed += [f"system.input.warm_start={before.resolve()}", "training.load_weights_only=true"]
-    step = _composed(label, stage)["model"]["model"].get("step", CLOSED)
-    code = training_sha256(step)  # before the command loads it
+    code = code_sha256(TRAINING)  # of the files that the command is about to load
     LOG.info("%s, stage %d of %d ...", label, number, len(settings.entrants[label].stages))
     log = settings.output / "log" / f"{plain_name(label)}-{number}.log"
-    command = ["anemoi.training", "train", "--config-name", stage.config, *stage.overrides, *fixed]
-    spent = run_logged(log, command, environment={"ANEMOI_BASE_SEED": str(settings.training_seed)})
+    command = ["anemoi.training", "train", "--config-dir", str(CONFIGS.resolve()), "--config-name", stage.config]
+    environment = {
+        "ANEMOI_BASE_SEED": str(settings.training_seed),
+        "PYTHONPATH": os.pathsep.join(filter(None, [str(CHECKOUT), os.environ.get("PYTHONPATH")])),
+    }
+    spent = run_logged(log, [*command, *stage.overrides, *fixed], environment=environment)
     if not (partial / INFERENCE).is_file():
         raise ChildProcessError(
             f"The training of '{label}' ended without a checkpoint '{INFERENCE}' in '{partial}', which has "
@@ -161,7 +170,7 @@ def _train(label: str, number: int, stage: Stage, mark: str, settings: ContestSe
             f"configs/training/ailand.yaml has it. All output: {log}"
         )
     about = {
-        "hash": mark, "step": step, "code_sha256": code, "config": stage.config, "overrides": list(stage.overrides),
+        "hash": mark, "code_sha256": code, "config": stage.config, "overrides": list(stage.overrides),
         "wall_seconds": round(spent.wall_seconds, 1), "cpu_seconds": round(spent.cpu_seconds, 1),
         "device": device_name(stage.overrides), "seed": settings.training_seed, "version": __version__,
         "ended": datetime.datetime.now(datetime.UTC).isoformat(timespec="minutes"),
@@ -172,7 +181,7 @@ def _train(label: str, number: int, stage: Stage, mark: str, settings: ContestSe
 
 
 def device_name(overrides: Sequence[str] = ()) -> str:
-    """Name of the accelerator that anemoi-training takes here, else of the processor."""
+    """Name the accelerator that anemoi-training would use, else the processor."""
     if torch.cuda.is_available() and "system.hardware.accelerator=cpu" not in overrides:
         return str(torch.cuda.get_device_name(0))
     info = Path("/proc/cpuinfo")
@@ -182,7 +191,7 @@ def device_name(overrides: Sequence[str] = ()) -> str:
 
 
 def point_steps(folder: Path) -> float | None:
-    """Samples of a training by its ``training_log.csv``; ``None`` if that does not say."""
+    """Point-steps of a training from its ``training_log.csv``; ``None`` if unknown."""
     log = folder / "training_log.csv"
     if not log.is_file():
         return None
@@ -192,20 +201,20 @@ def point_steps(folder: Path) -> float | None:
 
 
 def differences(marks: Sequence[Json], hashes: Sequence[str]) -> list[str]:
-    """In what trainings differ from those that would be made now, as notes for the table.
+    """Describe how trainings differ from those that would be made now.
 
-    Trainings of other code are kept, as it takes hours to repeat them, but nobody shall take them for today's.
+    Trainings made with other code are kept, as they take hours to repeat, but the table marks them.
     """
     out = []
     if [mark["hash"] for mark in marks] != list(hashes):
-        out.append("trained by another configuration than today's")
-    if any(mark.get("code_sha256") != training_sha256(mark.get("step", CLOSED)) for mark in marks):
-        out.append("trained by other code than today's")
+        out.append("trained with another configuration than today's")
+    if any(mark.get("code_sha256") != code_sha256(TRAINING) for mark in marks):
+        out.append("trained with other code than today's")
     return out
 
 
 def spent_on(marks: Sequence[Json], folders: Sequence[Path]) -> Json:
-    """Samples, time and device of all stages together, as :class:`Entry` takes them."""
+    """Samples, time and device of all stages together, as fields of :class:`Entry`."""
     counts = [point_steps(folder) for folder in folders]
     known = [c for c in counts if c is not None]
     return {

@@ -9,10 +9,10 @@ import json
 
 import pytest
 
-from anemoi_ailand.support.packaged import find
 from anemoi_ailand.support.subprocesses import Spent
-from benchmarks.contest import contest_training as module
-from benchmarks.contest.contest_training import (
+from benchmarks.contest import training as module
+from benchmarks.contest.settings import CONFIGS, ContestSettings, Stage, read_contest
+from benchmarks.contest.training import (
     FINISHED,
     fingerprints,
     finished,
@@ -21,7 +21,6 @@ from benchmarks.contest.contest_training import (
     spent_on,
     train,
 )
-from benchmarks.contest.settings import ContestSettings, Stage
 
 
 @pytest.fixture
@@ -50,7 +49,6 @@ def trainings(monkeypatch):
         return Spent(10.0, 5.0)
 
     monkeypatch.setattr(module, "run_logged", run)
-    monkeypatch.setattr(module, "_composed", lambda label, stage: {"model": {"model": {"step": "increments"}}})
     return ran
 
 
@@ -59,7 +57,8 @@ def test_stages_are_trained_in_order_from_the_weights_before(settings, trainings
     marks = train("my run", settings, ["h1", "h2"])
     assert [m["config"] for m in marks] == ["one", "two"]
     first, second = trainings
-    assert first[:5] == ["anemoi.training", "train", "--config-name", "one", "a=1"]
+    assert first[:4] == ["anemoi.training", "train", "--config-dir", str(module.CONFIGS)]
+    assert first[4:7] == ["--config-name", "one", "a=1"]
     assert f"system.input.dataset={settings.dataset}" in first
     assert not any("warm_start" in word for word in first)
     weights = settings.output / "training" / "my-run" / "stage-1" / "best" / "best.ckpt"
@@ -162,9 +161,7 @@ def test_configuration_that_cannot_be_had_is_an_error(stage, message):
 
 def test_configurations_of_the_sample_contest_can_be_composed():
     """What we ship is in order."""
-    from benchmarks.contest.settings import read_contest
-
-    found = read_contest(find("configs", "contest/sample"))
+    found = read_contest(CONFIGS / "sample.yaml")
     for label in found.entrants:
         assert len(fingerprints(label, found.stages(label), 1)) == len(found.stages(label))
 

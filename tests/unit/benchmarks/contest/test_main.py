@@ -1,27 +1,29 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""The command reads file and options, calls, and says where the results are or what is wrong."""
+"""The command of the contest reads a file and options, and reports results or mistakes."""
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from anemoi_ailand.__main__ import create_parser
-from anemoi_ailand.commands.contest import Contest
 from benchmarks.contest import contest as module
+from benchmarks.contest.__main__ import main
 
 
 @pytest.fixture
 def run(monkeypatch, tmp_path):
-    """Function that runs the command with its arguments and gives the settings that it made of them."""
+    """Function that runs the command and returns its settings."""
 
     def command(*arguments):
         found = []
         monkeypatch.setattr(module, "contest", lambda settings: found.append(settings) or tmp_path / "result")
-        Contest().run(create_parser().parse_args(["contest", *arguments]))
+        main(arguments)
         return found[0]
 
     (tmp_path / "result").mkdir()
@@ -31,7 +33,7 @@ def run(monkeypatch, tmp_path):
 
 
 def test_without_a_name_it_is_the_reference_contest(run, capsys):
-    """At the end, the table and the files."""
+    """Options reach the settings; table and files are shown."""
     settings = run("every_days=10", "entrants.xgboost=null", "--dataset", "d.zarr", "--output", "out")
     assert (settings.reference, settings.every_days, settings.dataset) == ("ailand-v1", 10, Path("d.zarr"))
     assert "xgboost" not in settings.entrants
@@ -40,13 +42,13 @@ def test_without_a_name_it_is_the_reference_contest(run, capsys):
     assert shown.rstrip().endswith("result/table.md")
 
 
-def test_packaged_contest_by_name(run):
-    """As in the listing, without its folder."""
+def test_contest_by_name(run):
+    """A name stands for a file in the folder of configurations."""
     assert run("sample", "dataset=d.zarr").output == Path("contest-sample")
 
 
-def test_a_file_comes_before_a_packaged_name(run, tmp_path):
-    """Whoever has written one means it."""
+def test_file_comes_before_a_name(run, tmp_path):
+    """A file in the working folder wins over a name."""
     (tmp_path / "sample").write_text("dataset: mine\nreference: A\nentrants: {A: {checkpoint: a.ckpt}}\n")
     assert run("sample").reference == "A"
 
@@ -61,9 +63,13 @@ def test_a_file_comes_before_a_packaged_name(run, tmp_path):
         (["sample", "entrants.ailand.stage=3"], "'entrants.ailand.stage' is not an option. Nearest: ['stages']"),
     ],
 )
-def test_error_is_one_message_without_traceback(ailand, tmp_path, arguments, message):
-    """What is wrong, what is there, what to do; nothing is written."""
-    result = ailand("contest", *arguments)
+def test_error_is_one_message_without_traceback(repository, tmp_path, arguments, message):
+    """The message says what is wrong and what to do; nothing is written."""
+    command = [sys.executable, "-m", "benchmarks.contest", *arguments]
+    result = subprocess.run(
+        command, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(repository)}, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
     assert result.returncode == 1
     assert message in result.stderr
     assert "Traceback" not in result.stderr
