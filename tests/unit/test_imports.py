@@ -76,7 +76,9 @@ def imports(module: str) -> Iterator[str]:
 
 
 def inside(module: str) -> set[str]:
-    """Modules of the package that ``module`` imports."""
+    """Modules of the package that ``module`` imports; the package itself imports its public names when they are used."""
+    if module == PACKAGE.name:
+        return set()
     return {
         name if name in MODULES else name.rpartition(".")[0]
         for name in imports(module)
