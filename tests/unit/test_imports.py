@@ -76,7 +76,7 @@ def imports(module: str) -> Iterator[str]:
 
 
 def inside(module: str) -> set[str]:
-    """Modules of the package that ``module`` imports; the package itself imports its public names when they are used."""
+    """Modules of the package that ``module`` imports; the package itself imports public names at first use."""
     if module == PACKAGE.name:
         return set()
     return {
