@@ -7,6 +7,7 @@
 - ``python`` is run in an empty folder; under ``<!-- compile -->`` (it needs a long run before it) it is compiled and
   its imports are made;
 - ``yaml`` parses, and names only variables of the table where it lists variables;
+- Python, in pages and in ``docs/examples``, imports public names of ``anemoi_ailand`` and nothing below it;
 - each command of a ``bash`` block is checked to exist and to take its arguments; a block under ``<!-- run -->`` is run
   in an empty folder.
 """
@@ -23,12 +24,14 @@ from pathlib import Path
 import pytest
 import yaml
 
-from anemoi_ailand.variables import VARIABLES
+import anemoi_ailand
+from anemoi_ailand import VARIABLES
 from tests.support.markdown_snippets import ROOT, Snippet, check_command, commands, snippets
 from tests.support.yaml_names import lists_of_variables
 
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 SNIPPETS = [s for page in PAGES for s in snippets(page)]
+_DEEP_IMPORT = re.compile(r"(from|import)\s+anemoi_ailand\.\S+")
 #: What a stranger's machine does not have, and hosts that a machine behind a mirror must not be told to use.
 MACHINE_PATH = re.compile(r"(?<![\w.])/(work|root|home|tmp|scratch|perm|ec)(/|\b)")
 REGISTRY = re.compile(
@@ -63,6 +66,22 @@ def test_python(snippet: Snippet, tmp_path: Path) -> None:
         imports = [n for n in ast.parse(text).body if isinstance(n, ast.Import | ast.ImportFrom)]
         text = "\n".join(map(ast.unparse, imports))
     in_empty_folder([sys.executable, "-c", text], tmp_path)
+
+
+def test_only_public_names_are_imported() -> None:
+    """Pages and examples import from ``anemoi_ailand`` itself."""
+    texts = {str(s): s.text for s in SNIPPETS if s.language == "python"}
+    examples = [p for p in (ROOT / "docs" / "examples").rglob("*") if p.is_file()]
+    texts |= {str(p.relative_to(ROOT)): p.read_text(encoding="utf-8") for p in examples}
+    deep = [(place, m[0]) for place, text in texts.items() for m in _DEEP_IMPORT.finditer(text)]
+    unknown = [
+        (place, name.strip())
+        for place, text in texts.items()
+        for found in re.findall(r"from anemoi_ailand import ([\w, ]+)", text)
+        for name in found.split(",")
+        if name.strip() not in anemoi_ailand.__all__
+    ]
+    assert not deep + unknown
 
 
 def test_yaml_names_known_variables() -> None:
@@ -100,7 +119,7 @@ def test_bash_runs(snippet: Snippet, tmp_path: Path) -> None:
 def test_no_machine_and_no_registry_is_named() -> None:
     """The pages hold on every machine."""
     texts = {
-        str(p.relative_to(ROOT)): p.read_text(encoding="utf-8") for p in PAGES + [ROOT / "Makefile", ROOT / ".ci/run"]
+        str(p.relative_to(ROOT)): p.read_text(encoding="utf-8") for p in [*PAGES, ROOT / "Makefile", ROOT / ".ci/run"]
     }
     assert [
         (n, m[0]) for n, text in texts.items() for rule in (MACHINE_PATH, REGISTRY) for m in rule.finditer(text)

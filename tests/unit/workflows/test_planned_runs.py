@@ -22,7 +22,7 @@ from anemoi_ailand.workflows.planned_runs import (
     check_jobs,
     check_products,
     check_stations,
-    is_made,
+    is_current,
     planned,
     protocol_of,
 )
@@ -99,9 +99,9 @@ def kept(tmp_path):
 def test_roll_out_of_the_same_job_is_taken(kept):
     """Also if the path of the dataset is written in another way."""
     path, planned_job, checkpoint = kept
-    assert is_made(path, planned_job, checkpoint)
+    assert is_current(path, planned_job, checkpoint)
     detour = planned_job.dataset.parent / ".." / planned_job.dataset.parent.name / planned_job.dataset.name
-    assert is_made(path, replace(planned_job, dataset=detour), checkpoint)
+    assert is_current(path, replace(planned_job, dataset=detour), checkpoint)
 
 
 @pytest.mark.parametrize(
@@ -115,27 +115,27 @@ def test_roll_out_of_the_same_job_is_taken(kept):
 def test_roll_out_of_another_job_is_not_taken(kept, change):
     """Order and number of points, starts, lead times."""
     path, planned_job, checkpoint = kept
-    assert not is_made(path, replace(planned_job, **change), checkpoint)
+    assert not is_current(path, replace(planned_job, **change), checkpoint)
 
 
 def test_roll_out_by_other_code_is_not_taken(kept, monkeypatch):
     """The same checkpoint gives another forecast when the physics has changed."""
     path, planned_job, checkpoint = kept
     monkeypatch.setattr(module, "loaded_sha256", lambda places: "other")
-    assert not is_made(path, planned_job, checkpoint)
+    assert not is_current(path, planned_job, checkpoint)
 
 
 def test_roll_out_of_something_older_is_not_taken(kept, tmp_path):
     """No file, another checkpoint, a broken file, a dataset made since."""
     path, planned_job, checkpoint = kept
-    assert not is_made(tmp_path / "none.nc", planned_job, checkpoint)
-    assert not is_made(path, planned_job, files.checkpoint(tmp_path / "b.ckpt", "other weights"))
+    assert not is_current(tmp_path / "none.nc", planned_job, checkpoint)
+    assert not is_current(path, planned_job, files.checkpoint(tmp_path / "b.ckpt", "other weights"))
     broken = tmp_path / "broken.nc"
     broken.write_bytes(path.read_bytes()[:9000])
-    assert not is_made(broken, planned_job, checkpoint)
+    assert not is_current(broken, planned_job, checkpoint)
     later = path.stat().st_mtime + 1
     os.utime(planned_job.dataset, (later, later))
-    assert not is_made(path, planned_job, checkpoint)
+    assert not is_current(path, planned_job, checkpoint)
 
 
 def test_what_fits_passes_without_a_value_read():
