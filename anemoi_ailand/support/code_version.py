@@ -21,7 +21,7 @@ _STEP = ("constants.py", "variables.py", "physics", "model")
 
 #: What a roll-out follows from, beside checkpoint and dataset.
 ROLL_OUT = (
-    *_STEP, "data/sun.py", "rollout/reforecast/reforecast.py", "rollout/run/step_tensor.py",
+    *_STEP, "data/sun.py", "rollout/reforecast/reforecast.py", "rollout/step/advance.py",
     "rollout/forcing/dataset_fields.py",    "rollout/reforecast/sweep.py",
 )  # fmt: skip
 
