@@ -11,7 +11,7 @@ import json
 import logging
 from collections.abc import Generator, Sequence
 from contextlib import nullcontext
-from typing import Any
+from typing import Any, cast
 from zipfile import BadZipFile
 
 import numpy as np
@@ -34,7 +34,7 @@ from anemoi_ailand.rollout.run.preflight import check_outputs, check_room, leave
 from anemoi_ailand.rollout.run.progress import Progress
 from anemoi_ailand.rollout.run.restart import Restart, Restarts
 from anemoi_ailand.rollout.run.signals import StopRequest
-from anemoi_ailand.rollout.run.step_tensor import LandMetadata, StepTensorHandler
+from anemoi_ailand.rollout.run.tensor_handler import LandMetadata, LandTensorHandler
 from anemoi_ailand.rollout.step.checkpoint import check_task, known_by, load_step, there
 from anemoi_ailand.rollout.step.land_state import LandState
 from anemoi_ailand.rollout.step.pretrained import checkpoint_path
@@ -86,7 +86,7 @@ class LandForecasterRunner(RunnerHooks, Runner):
         self.options = run_options(options)
         if isinstance(config.checkpoint, str):  # else a place to download from
             config = config.model_copy(update={"checkpoint": str(there(checkpoint_path(config.checkpoint)))})
-        classes = RunnerClasses(tensor_handler=StepTensorHandler, metadata=LandMetadata)
+        classes = RunnerClasses(tensor_handler=LandTensorHandler, metadata=LandMetadata)
         try:
             super().__init__(config, classes=classes)
         except BadZipFile as error:
@@ -271,9 +271,8 @@ class LandForecasterRunner(RunnerHooks, Runner):
         return check_room(self._leaves, self._steps + 1, members * n_points, members, restart_bytes)
 
     def _forcing_names(self) -> list[str]:
-        handler = self.tensor_handlers[self._dataset]
-        order = handler.metadata.variable_to_input_tensor_index
-        names = sorted(order, key=order.__getitem__)
+        handler = cast("LandTensorHandler", self.tensor_handlers[self._dataset])
+        names = handler.input_names()
         return [names[i] for provider in handler.dynamic_forcings_providers for i in provider.mask]
 
     def _forcing(self, dates: list[datetime.datetime], where: tuple[np.ndarray, np.ndarray]) -> ReadAhead:

@@ -179,8 +179,8 @@ def test_input_that_does_not_read_ahead_is_not_read_ahead(read_ahead, blocks):
         return np.zeros((1, len(dates), 2), "f4")
 
     provider = SimpleNamespace(input=SimpleNamespace(read_ahead=read_ahead), mask=[0], load_forcings_array=load)
-    metadata = SimpleNamespace(variable_to_input_tensor_index={"t": 0})
-    r = runner(tensor_handlers={"data": SimpleNamespace(dynamic_forcings_providers=[provider], metadata=metadata)})
+    handler = SimpleNamespace(dynamic_forcings_providers=[provider], input_names=lambda: ["t"])
+    r = runner(tensor_handlers={"data": handler})
     dates = [DATE + k * timedelta(hours=6) for k in range(8)]
     with r._forcing(dates, (np.zeros(2), np.zeros(2))) as forcing:
         forcing.get(dates[0])

@@ -1,19 +1,17 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""The model's input during a roll-out."""
+"""What the runner gives to anemoi-inference."""
 
 from datetime import datetime, timedelta
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
-import torch
 from anemoi.inference.forcings import ComputedForcings
 
 from anemoi_ailand.data.sun import COMPUTED
-from anemoi_ailand.rollout.forcing.forcing_filter import check_finite
-from anemoi_ailand.rollout.run.step_tensor import LandMetadata, StepTensorHandler, SunForcings
+from anemoi_ailand.rollout.run.tensor_handler import LandMetadata, LandTensorHandler, SunForcings
 from tests.support import land_case as case
 
 DATE = datetime(2022, 1, 1)
@@ -36,15 +34,11 @@ class Provider:
 
 def handler():
     """A handler with metadata and providers made by hand, without a run around it."""
-    out = StepTensorHandler.__new__(StepTensorHandler)
-    prognostic = np.array([NAMES.index(n) for n in case.PROGNOSTIC])
+    out = LandTensorHandler.__new__(LandTensorHandler)
     out.metadata = SimpleNamespace(
         variable_to_input_tensor_index={n: i for i, n in enumerate(NAMES)},
         timestep=timedelta(hours=6),
         lagged=[timedelta(0)],
-        prognostic_input_mask=prognostic,
-        prognostic_output_mask=np.arange(len(prognostic)),
-        advance_map={"inin": [[1, 0]], "outin": [[0, 0]]},
         dataset_name="data",
     )
     out.constant_forcings_providers, out.dynamic_forcings_providers = [], [Provider()]
@@ -62,30 +56,30 @@ def value(tensor, slot, name):
     return float(tensor[slot, NAMES.index(name), 0])
 
 
-def test_first_input_has_both_ends_of_the_step():
-    """Means stored at 6 h and instants of 0 h and 6 h, exactly as in training."""
+def test_first_input_has_state_static_fields_and_forcing_at_the_start():
+    """One slot, in the order of the model's input."""
     tensor = handler().prepare_input_tensor(state())
-    assert tensor.shape == (2, len(NAMES), 2)
-    assert (value(tensor, 0, "t"), value(tensor, 1, "t")) == (0.0, 6.0)
-    assert value(tensor, 1, "avg_tprate") == 6.0
-    assert value(tensor, 0, "swvl1") == 5.0
+    assert tensor.shape == (1, len(NAMES), 2)
+    assert (value(tensor, 0, "t"), value(tensor, 0, "swvl1"), value(tensor, 0, "z")) == (0.0, 5.0, 5.0)
 
 
-def test_next_input_moves_on_by_one_step():
-    """The old end becomes the start; the new end is loaded for the stamp after it; the state is the predicted one."""
-    h = handler()
-    tensor = torch.from_numpy(np.swapaxes(h.prepare_input_tensor(state()), -2, -1)[None].copy())
-    check = np.zeros(len(NAMES), dtype=bool)
-    y = torch.full((1, 1, 1, 2, len(case.PROGNOSTIC)), 9.0)
-    tensor = h.copy_prognostic_fields_to_input_tensor(tensor, y, check)
-    tensor = h.add_dynamic_forcings_to_input_tensor(tensor, state(), [DATE + timedelta(hours=6)], check)
-    after = tensor[0].numpy().swapaxes(-2, -1)
-    assert (value(after, 0, "t"), value(after, 1, "t")) == (6.0, 12.0)
-    assert value(after, 1, "avg_tprate") == 12.0
-    assert value(after, 0, "lai_lv") == 6.0
-    assert (value(after, 0, "stl1"), value(after, 1, "stl1")) == (9.0, 9.0)
-    assert value(after, 0, "z") == 5.0
-    assert check[[NAMES.index(n) for n in [*DYNAMIC, *case.PROGNOSTIC]]].all()
+def test_missing_forcing_of_the_first_step_is_refused(monkeypatch):
+    """Before the first step, with its own date; means before the start are not read and may be missing."""
+    load = Provider.load_forcings_array
+
+    def broken(hour):
+        def read(self, dates, state):
+            values = load(self, dates, state)
+            values[DYNAMIC.index("avg_tprate"), [d == DATE + timedelta(hours=hour) for d in dates], 1] = np.nan
+            return values
+
+        monkeypatch.setattr(Provider, "load_forcings_array", read)
+
+    broken(hour=0)
+    handler().prepare_input_tensor(state())
+    broken(hour=6)
+    with pytest.raises(ValueError, match=r"'avg_tprate' at 2022-01-01 06:00 .* at 1 of 2 points.*60\.000"):
+        handler().prepare_input_tensor(state())
 
 
 @pytest.mark.parametrize("name", ["swvl1", "z"])
@@ -94,14 +88,6 @@ def test_missing_values_are_refused_with_their_place(name):
     field = np.array([[1.0, np.nan]], dtype=np.float32)
     with pytest.raises(ValueError, match=rf"'{name}' at 2022-01-01 00:00 .* at 1 of 2 points.*60\.000"):
         handler().prepare_input_tensor(state(**{name: field}))
-
-
-def test_values_that_the_model_does_not_read_may_be_missing():
-    """The mean over the interval before the run is not needed."""
-    values = np.array([[1.0, 2.0], [np.nan, np.nan]])
-    check_finite(values, ["t", "avg_tprate"], ["t"], DATE, WHERE)
-    with pytest.raises(ValueError, match="avg_tprate"):
-        check_finite(values, ["t", "avg_tprate"], ["t", "avg_tprate"], DATE, WHERE)
 
 
 def test_missing_variable_names_role_and_what_is_there():
