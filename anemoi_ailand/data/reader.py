@@ -13,12 +13,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from difflib import get_close_matches
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 
 from anemoi_ailand.constants import STEP_HOURS
+from anemoi_ailand.support.options import nearest
 from anemoi_ailand.variables import VARIABLES, Time
 
 #: One emulator step.
@@ -99,7 +99,7 @@ def check_request(reader: Reader, names: Sequence[str], dates: Sequence[datetime
     """
     missing = [n for n in names if n not in reader.variables]
     if missing:
-        near = {n: get_close_matches(n, reader.variables, n=2) for n in missing}
+        near = {n: nearest(n, reader.variables, n=2) for n in missing}
         unknown = [n for n in missing if n not in VARIABLES]
         raise ValueError(
             f"Variables {missing} are not in {reader.name}, which has {list(reader.variables)}. "

@@ -12,7 +12,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 
-from anemoi_ailand.constants import WATER_DENSITY
+from anemoi_ailand.support.units import AMOUNTS, known_units
+from anemoi_ailand.support.units import factor as units_factor
 from anemoi_ailand.variables import variable
 
 
@@ -161,26 +162,6 @@ NEVER_DECREASING = frozenset({8, 9, 45, 144, 169, 175, 176, 228, 228144, 228228,
 #: All parameters that may be of use.
 KNOWN_PARAMS = frozenset(p.param for ways in PARAMETERS.values() for p in ways)
 
-#: Factor from GRIB units to the units of the table (for an accumulated parameter: those times s).
-_TO_FRACTION = {"(0 - 1)": 1.0, "1": 1.0, "%": 0.01, "dimensionless": 1.0, "Fraction": 1.0, "Proportion": 1.0}
-_TO_MASS = {"m": WATER_DENSITY, "m of water equivalent": WATER_DENSITY, "kg m**-2": 1.0, "mm": 1.0}
-_UNITS: dict[str, dict[str, float]] = {
-    "1": _TO_FRACTION,
-    "kg m-2": _TO_MASS,
-    "m3 m-3": {"m**3 m**-3": 1.0},
-    "K": {"K": 1.0},
-    "Pa": {"Pa": 1.0},
-    "m": {"m": 1.0},
-    "m s-1": {"m s**-1": 1.0},
-    "m2 s-2": {"m**2 s**-2": 1.0},
-    "m2 m-2": {"m**2 m**-2": 1.0},
-    "kg m-3": {"kg m**-3": 1.0},
-    "kg kg-1": {"kg kg**-1": 1.0},
-    "W m-2": {"W m**-2": 1.0},
-    "kg m-2 s-1": {"kg m**-2 s**-1": 1.0},
-}
-_AMOUNT_UNITS = {"W m-2": {"J m**-2": 1.0}, "kg m-2 s-1": _TO_MASS}
-_LOGARITHM_UNITS = {"Numeric": 1.0, "~": 1.0, "1": 1.0, "dimensionless": 1.0}
 #: Types of vegetation and soil are numbers of a code table.
 _CATEGORIES = frozenset({"tvl", "tvh", "slt"})
 
@@ -205,10 +186,11 @@ def factor(name: str, way: Parameter, units: str) -> float:
     if name in _CATEGORIES:
         return 1.0
     wanted = variable(name).units
-    known = _AMOUNT_UNITS[wanted] if way.accumulated else _LOGARITHM_UNITS if way.logarithm else _UNITS[wanted]
-    if units not in known:
+    wanted = AMOUNTS[wanted] if way.accumulated else "1" if way.logarithm else wanted
+    scale = units_factor(units, wanted)
+    if scale is None:
         raise ValueError(
-            f"GRIB parameter {way.short_name} (paramId {way.param}) for '{name}' is in '{units}', known for it are "
-            f"{sorted(known)}. Correct the parameter in the files, or leave '{name}' out of the recipe."
+            f"GRIB parameter {way.short_name} (paramId {way.param}) for '{name}' is in '{units}'; known units are "
+            f"{known_units(wanted, offsets=False)}. Correct the parameter in the files, or leave the variable out."
         )
-    return way.sign * known[units]
+    return way.sign * scale

@@ -20,6 +20,7 @@ import numpy as np
 
 from anemoi_ailand.data.files.netcdf import filled, open_file, read_records, times
 from anemoi_ailand.support.sphere import same_points
+from anemoi_ailand.support.units import Conversion
 
 LOG = logging.getLogger(__name__)
 
@@ -46,7 +47,7 @@ def role(names: set[str]) -> str | None:
 
 @dataclass(frozen=True)
 class NativeFile:
-    """One file: its role, variables with their units, stamps and points."""
+    """One file: its role, variables with their units and conversions, stamps and points."""
 
     path: Path
     role: str
@@ -54,13 +55,16 @@ class NativeFile:
     stamps: np.ndarray
     latitudes: np.ndarray
     longitudes: np.ndarray
+    conversions: dict[str, Conversion] = field(default_factory=dict)
 
     def read(self, name: str, records: np.ndarray | None = None) -> np.ndarray:
-        """Values of a variable, float64 of shape ([record], [level], point); NaN where missing."""
+        """Return converted values of a variable, float64 of shape ([record], [level], point); NaN where missing."""
         with open_file(self.path) as dataset:
             variable = dataset.variables[name]
             values = filled(variable) if records is None else read_records(variable, records)
             tail = sum(d in _HORIZONTAL for d in variable.dimensions)
+        factor, offset = self.conversions.get(name, (1.0, 0.0))
+        values = values if (factor, offset) == (1.0, 0.0) else values * factor + offset
         return values.reshape(*values.shape[: values.ndim - tail], -1)
 
 

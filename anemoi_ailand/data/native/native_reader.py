@@ -21,12 +21,15 @@ from anemoi_ailand.data.reader import STEP, Coverage, check_request
 from anemoi_ailand.physics.snow import snow_cover, where_no_snow
 from anemoi_ailand.physics.soil_types import soil_parameters
 from anemoi_ailand.physics.vegetation import leaf_area, vegetation_parameters
-from anemoi_ailand.support.units import check_units, same_units
+from anemoi_ailand.support.units import conversion, find_conversion, table_units
 from anemoi_ailand.variables import VARIABLES, Time
 
 LOG = logging.getLogger(__name__)
 
 _SNOW = ("sd", "rsn", "tsn")
+
+#: Soil water, which is an amount in a layer or a volume fraction, and the unit of the amount.
+_SOIL_WATER, _AMOUNT = "SoilMoist", "kg m-2"
 
 
 class NativeReader:
@@ -79,7 +82,7 @@ class NativeReader:
         series = self._series[rule.role]
         for f in series.files:
             for part, _ in rule.parts:
-                _check_unit(f, part, VARIABLES[name].units)
+                _convert(f, part, table_units(name))
         if rule.hours and not divides(series.stamps, rule.hours, series.name):
             if rule.hours == STEP_HOURS:
                 window(series.stamps, series.stamps[-1:], rule.hours, rule.kind, series.name)  # says what is wrong
@@ -92,6 +95,8 @@ class NativeReader:
         if {"sd", "rsn"} <= there:
             there.add("snowc")
         if "avg_tprate" in there and "Ctpf" in self._units("forcing"):
+            for f in self._series["forcing"].files:
+                _convert(f, "Ctpf", table_units("avg_cpfr"))
             there.add("avg_cpfr")
         return tuple(n for n in VARIABLES if n in there)
 
@@ -125,7 +130,7 @@ class NativeReader:
         units = self._units("surfclim")
         for name, native in CLIMATE.items():
             if native in units:
-                _check_unit(self._static["surfclim"], native, VARIABLES[name].units)
+                _convert(self._static["surfclim"], native, table_units(name))
                 out[name] = self._static["surfclim"].read(native)
         if "Ctype" in units:
             out["c4"] = (self._static["surfclim"].read("Ctype") == C4_CODE).astype(float)
@@ -133,7 +138,9 @@ class NativeReader:
             if kind in out:
                 out |= dict(zip(names, vegetation_parameters(out[kind]), strict=True))
         if "o_fix" in self._static:
-            out |= {n: self._static["o_fix"].read(native)[0] for n, native in SOIL.items()}
+            for name, native in SOIL.items():
+                _convert(self._static["o_fix"], native, table_units(name))
+                out[name] = self._static["o_fix"].read(native)[0]
         elif "slt" in out:
             out |= dict(zip(SOIL, soil_parameters(out["slt"]), strict=True))
         return out
@@ -179,9 +186,9 @@ class NativeReader:
         return average(values(needed), places.reshape(records.shape), weights)
 
     def _soil_factor(self, rule: Rule) -> float:
-        """Factor to the unit of the table: soil water is kg m-2 per layer or m3 m-3, by its units attribute."""
+        """Return the factor from kg m-2 in a layer to m3 m-3 where soil water is an amount, by its units attribute."""
         part = rule.parts[0][0]
-        if part != "SoilMoist" or rule.level is None or not same_units(self._units(rule.role)[part], "kg m-2"):
+        if part != _SOIL_WATER or rule.level is None or not _is_amount(self._units(rule.role)[part]):
             return 1.0
         return 1.0 / (WATER_DENSITY * SOIL_LAYER_THICKNESS[rule.level])
 
@@ -207,11 +214,16 @@ class NativeReader:
         return np.divide(part, total, out=np.zeros_like(total), where=total > 0.0)
 
 
-def _check_unit(file: NativeFile, part: str, expected: str) -> None:
+def _convert(file: NativeFile, part: str, expected: str) -> None:
+    """Note how a variable of a file is converted, or refuse its unit."""
     found = file.units.get(part)
-    if found in WRONG_UNITS.get(part, ()) or (part == "SoilMoist" and same_units(str(found), "kg m-2")):
-        return
-    check_units(found, expected, part, file.path)
+    if found not in WRONG_UNITS.get(part, ()):
+        unit = _AMOUNT if part == _SOIL_WATER and _is_amount(str(found)) else expected
+        file.conversions[part] = conversion(found, unit, part, file.path)
+
+
+def _is_amount(units: str) -> bool:
+    return find_conversion(units, _AMOUNT) is not None
 
 
 def _midnight(date: datetime) -> datetime:

@@ -23,7 +23,7 @@ from anemoi_ailand.data.files.layout import POINT_DIMENSIONS
 from anemoi_ailand.data.files.netcdf import filled, open_file, read_records, records, times
 from anemoi_ailand.data.reader import MARKS, STEP, Coverage, check_request
 from anemoi_ailand.support.sphere import check_coordinates, same_points
-from anemoi_ailand.support.units import conversion
+from anemoi_ailand.support.units import conversion, table_units
 from anemoi_ailand.variables import VARIABLES, Time, Variable
 
 LOG = logging.getLogger(__name__)
@@ -141,7 +141,7 @@ class PointReader:
             found = tuple(f for f in self._files if set(parts) <= getattr(f, kind))
             for f in found:
                 for part in parts:
-                    f.conversion[part] = conversion(f.units.get(part), row.units, part, f.path)
+                    f.conversion[part] = conversion(f.units.get(part), table_units(row.name), part, f.path)
                     if f.conversion[part] != (1.0, 0.0):
                         LOG.info("'%s' in %s: %s to %s", part, f.path.name, f.units[part], row.units)
             if found:
