@@ -1,10 +1,10 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Coordinates and constant fields that GRIB does not hold, from NetCDF, on the same grid in the same order.
+"""Coordinates and constant fields from NetCDF files on the grid of a GRIB archive, in the same order.
 
-GRIB of an unstructured grid has no coordinates inside, and the classes behind vegetation and soil types are often kept
-in NetCDF. Names are those of the table or of the reference layout (``cvl`` or ``clim_cvl``).
+GRIB of an unstructured grid has no coordinates, and constants such as vegetation and soil types are often kept in
+NetCDF. Names are those of the table or of the reference layout (``cvl`` or ``clim_cvl``).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _LATITUDE, _LONGITUDE = ("latitude", "lat", "clat"), ("longitude", "lon", "clon"
 
 @dataclass
 class Static:
-    """What NetCDF files give beside GRIB.
+    """Content of NetCDF files that accompany GRIB.
 
     Attributes
     ----------
@@ -41,7 +41,7 @@ class Static:
 
 
 def read_static(paths: list[Path]) -> Static:
-    """Read coordinates and all constants of the table from NetCDF.
+    """Read coordinates and all constants of the table from NetCDF files.
 
     Raises
     ------

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Reader of what ecLand offline reads and writes, as it is: point vector or grid, one run or a chain of runs."""
+"""Reader of unmodified input and output of ecLand offline: point vector or grid, one run or consecutive runs."""
 
 from __future__ import annotations
 
@@ -35,22 +35,22 @@ _SOIL_WATER, _AMOUNT = "SoilMoist", "kg m-2"
 class NativeReader:
     """Reader of ecLand's own files; see :class:`anemoi_ailand.data.reader.Reader`.
 
-    What a file is called does not matter: it is known by its variables. A variable is offered if what it is made of
-    is there, so a run without ``o_co2`` has no ``gpp``. The last record of ``o_d2m`` is left out unless the forcing
-    goes on beyond it: ecLand computes it with clamped forcing.
+    Files are recognised by their variables, whatever their names. A variable is available if the files have all it is
+    made of, so a run without ``o_co2`` has no ``gpp``. The last record of ``o_d2m`` is left out unless the forcing
+    continues beyond it, because ecLand computes it with clamped forcing.
 
     Parameters
     ----------
     files, static : list of Path
-        Files of one run or of a chain of runs.
+        Files of one run or of consecutive runs.
     point_id : str, optional
-        Text file with the identity of each point, one a line. Without it points are numbered from 0.
+        Text file with the identity of each point, one a line; by default points are numbered from 0.
 
     Raises
     ------
     ValueError
-        Nothing known in the files, different points in them, a wrong unit, a gap in time, or a step that does not
-        divide 6 h.
+        No known variable, different points in the files, a wrong unit, a gap in time, or a step that does not divide
+        6 h.
     """
 
     climate_class: np.ndarray | None = None
@@ -76,7 +76,7 @@ class NativeReader:
         return self._static[role].units if role in self._static else {}
 
     def _is_there(self, name: str, rule: Rule) -> bool:
-        """Whether the files hold all parts of a rule, in the right unit, often enough for its mean."""
+        """Return whether the files hold all parts of a rule, often enough for its mean; refuse wrong units."""
         if not all(part in self._units(rule.role) for part, _ in rule.parts):
             return False
         series = self._series[rule.role]
@@ -85,7 +85,7 @@ class NativeReader:
                 _convert(f, part, table_units(name))
         if rule.hours and not divides(series.stamps, rule.hours, series.name):
             if rule.hours == STEP_HOURS:
-                window(series.stamps, series.stamps[-1:], rule.hours, rule.kind, series.name)  # says what is wrong
+                window(series.stamps, series.stamps[-1:], rule.hours, rule.kind, series.name)  # raises
             LOG.info("'%s' is left out: the step of %s does not divide %d h", name, series.name, rule.hours)
             return False
         return True
@@ -125,7 +125,7 @@ class NativeReader:
         return first.astype(datetime), last.astype(datetime)
 
     def _make_constants(self) -> dict[str, np.ndarray]:
-        """All constants that the files give or that follow from types, shape (point,)."""
+        """Return all constants in the files or derived from types, each of shape (point,)."""
         out: dict[str, np.ndarray] = {}
         units = self._units("surfclim")
         for name, native in CLIMATE.items():
@@ -175,7 +175,7 @@ class NativeReader:
     def _windowed(
         self, rule: Rule, dates: Sequence[datetime], values: Callable[[np.ndarray], np.ndarray]
     ) -> np.ndarray:
-        """Values at ``dates`` of a rule, given a function that reads record numbers."""
+        """Return the values of a rule at ``dates``, given a function that reads record numbers."""
         series = self._series[rule.role]
         if not rule.hours:
             found = values(series.at(dates))
@@ -203,7 +203,7 @@ class NativeReader:
         return snow_cover(snow["sd"], snow["rsn"])
 
     def _convective(self, dates: Sequence[datetime]) -> np.ndarray:
-        """Convective fraction of the precipitation of the step, 0 where it is dry."""
+        """Return the convective fraction of the precipitation of the step, 0 if dry."""
         rule, series = self._moving["avg_tprate"], self._series["forcing"]
 
         def rain(records: np.ndarray) -> np.ndarray:

@@ -58,7 +58,7 @@ def test_time_without_reference(land):
     """'hours' alone says nothing."""
     with netCDF4.Dataset(land, "a") as ds:
         ds["time"].units = "hours"
-    with open_file(land) as ds, pytest.raises(ValueError, match="since when"):
+    with open_file(land) as ds, pytest.raises(ValueError, match="since a date"):
         times(ds, land)
 
 
