@@ -5,35 +5,20 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from anemoi_ailand.constants import STEP_HOURS, WATER_DENSITY
+from anemoi_ailand.constants import STEP_HOURS
 from anemoi_ailand.support.options import check_known
-from anemoi_ailand.support.units import same_units
+from anemoi_ailand.support.units import AMOUNTS, HOUR, factor, known_units, same_units
 from anemoi_ailand.variables import Time, variable
-
-LOG = logging.getLogger(__name__)
-
-#: Factors to the units of the table, by the unit that is given. Water is counted as liquid.
-FACTORS: dict[str, dict[str, float]] = {
-    "kg m-2": {"m": WATER_DENSITY, "m of water equivalent": WATER_DENSITY, "mm": 1.0},
-    "kg m-2 s-1": {"mm s-1": 1.0, "m s-1": WATER_DENSITY},
-    "Pa": {"hPa": 100.0},
-    "1": {"%": 0.01},
-}
-
-#: Amounts over an interval of which the table has the mean rate.
-AMOUNTS = {"W m-2": "J m-2", "kg m-2 s-1": "kg m-2"}
 
 #: Hours that a mean covers, before its stamp.
 WINDOWS = {Time.INTERVAL_MEAN: STEP_HOURS, Time.LATE_MEAN: STEP_HOURS // 2}
 
 _OPTIONS = ("field", "units", "accumulated", "hours", "instants", "held", "dataset")
 _FEEDBACK = ("variable", "units")
-_SECONDS = 3600.0
 
 
 @dataclass(frozen=True)
@@ -92,15 +77,12 @@ def factor_between(given: str, wanted: str, what: str) -> float:
     ValueError
         No factor is known.
     """
-    if same_units(given, wanted):
-        return 1.0
     for a, b, power in ((given, wanted, 1), (wanted, given, -1)):
-        for name, factor in FACTORS.get(b, {}).items():
-            if same_units(a, name):
-                return factor**power
+        if (found := factor(a, b)) is not None:
+            return found**power
     raise ValueError(
         f"{what} is in '{given}', but '{wanted}' is needed, and no factor is known between them; to '{wanted}' lead "
-        f"{sorted({wanted, *FACTORS.get(wanted, {})})}. State the true `units`, or convert the field before."
+        f"{known_units(wanted, offsets=False)}. State the true `units`, or convert the field before."
     )
 
 
@@ -199,7 +181,7 @@ def _taken(name: str, options: Mapping[str, Any], units: Mapping[str, str | None
         return Taken(name, field, factor_between(stated, row.units, f"'{field}'"), 1.0, hours if window else 0.0)
     if row.units not in AMOUNTS or not window:
         raise ValueError(f"{what} is `accumulated`, but '{name}' [{row.units}] is no rate. Remove `accumulated`.")
-    return Taken(name, field, factor_between(stated, AMOUNTS[row.units], f"'{field}'"), hours * _SECONDS, hours)
+    return Taken(name, field, factor_between(stated, AMOUNTS[row.units], f"'{field}'"), hours * HOUR, hours)
 
 
 def _units_of(field: str, stated: str | None, units: Mapping[str, str | None], what: str) -> str:

@@ -1,10 +1,10 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Land data as earthkit fields, made for speed: a block of all variables and dates of a group behind light fields.
+"""Land data as earthkit fields: light views of one block of all variables and dates of a group.
 
-Anemoi sorts fields by metadata, at about 4 ms a field. These fields are born sorted, so :meth:`LandFields.cube` hands
-out a cube without asking any field; whatever else is asked of them goes the usual way of earthkit.
+Anemoi sorts fields by metadata, which takes about 4 ms a field. These fields are sorted from the start, so
+:meth:`LandFields.cube` returns a cube without inspecting them; all other requests are served by earthkit.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from anemoi_ailand.hosts.anemoi_datasets import Cubelet
 from anemoi_ailand.hosts.earthkit import PointField, PointFieldList, PointGeography, PointMetadata
 from anemoi_ailand.variables import Time, variable
 
-#: Code of an average in GRIB table 4.10, by which Anemoi learns that a value is a mean over a period.
+#: Code of an average in GRIB table 4.10, which tells Anemoi that a value is a mean over a period.
 _AVERAGE = 0
 
 #: Start and end of the mean, in hours after the start of the step, by time semantics of the table.
 _PERIOD = {Time.INTERVAL_MEAN: (0, STEP_HOURS), Time.LATE_MEAN: (STEP_HOURS // 2, STEP_HOURS)}
 
-#: Coordinates of the only cube that Anemoi asks of gridded data, in its order.
+#: Coordinates of the cube that Anemoi requests of gridded data, in its order.
 _CUBE = ["valid_datetime", "param_level", "number"]
 
 
@@ -42,7 +42,7 @@ class LandFields(PointFieldList):
     latitudes, longitudes : numpy.ndarray, shape (point,)
         Place of the points [degrees].
     load : callable
-        ``load(names, dates)`` returns float32 of shape (name, date, point); called once, at the first need of a value.
+        ``load(names, dates)`` returns float32 of shape (name, date, point); called once, when a value is first needed.
     """
 
     def __init__(
@@ -75,12 +75,12 @@ class LandFields(PointFieldList):
         return self.field(*divmod(n, len(self.names)))
 
     def field(self, date: int, name: int) -> PointField:
-        """Field at a position along dates and names."""
+        """Return the field at a position along dates and names."""
         metadata = {**self._constant[self.names[name]], "valid_datetime": self.dates[date].isoformat()}
         return PointField(self.block[date, name], PointMetadata(metadata, self.geography))
 
     def cube(self, *args: Any, remapping: Any = None, patches: Any = None, flatten_values: bool = False) -> Any:
-        """Return a cube over ``args``; without sorting if it is the cube that Anemoi asks for."""
+        """Return a cube over ``args``, without sorting if it is the cube that Anemoi requests."""
         names = list(args[0]) if len(args) == 1 and isinstance(args[0], list | tuple) else list(args)
         plain = (remapping or {}).get("param_level", "{param}") in ("{param}", "{param}_{levelist}")
         if names == _CUBE and plain and list(self.dates) == sorted(set(self.dates)):
@@ -89,7 +89,7 @@ class LandFields(PointFieldList):
 
 
 class LandCube:
-    """The cube (date, name, member) of :class:`LandFields`, with the face of earthkit's ``FieldCube``."""
+    """Cube (date, name, member) of :class:`LandFields`, with the interface of earthkit's ``FieldCube``."""
 
     def __init__(self, source: LandFields) -> None:
         self.source = source
@@ -106,24 +106,24 @@ class LandCube:
         return f"LandCube({', '.join(f'{k}:{len(v)}' for k, v in self.user_coords.items())})"
 
     def squeeze(self) -> LandCube:
-        """Return the cube itself, as earthkit's does."""
+        """Return the cube itself, as earthkit does."""
         return self
 
     def count(self, reading_chunks: Any = None) -> int:
-        """Number of cubelets."""
+        """Return the number of cubelets."""
         return len(self.source.names) + len(self.source.dates) - 1
 
     def __getitem__(self, coords: tuple[int, ...]) -> PointField:
         return self.source.field(coords[0], coords[1])
 
     def to_numpy(self) -> np.ndarray:
-        """All values, in ``extended_user_shape``."""
+        """Return all values, shape ``extended_user_shape``."""
         return self.source.block.reshape(self.extended_user_shape)
 
     def iterate_cubelets(self, reading_chunks: Any = None) -> Iterator[LandCubelet]:
-        """The first date field by field, from which Anemoi learns the variables; every other date as one block.
+        """Yield the first date field by field, from which Anemoi learns the variables, and later dates as one block.
 
-        Anemoi spends more time on showing its progress per cubelet than on storing it.
+        Anemoi takes more time to show its progress for a cubelet than to store it.
         """
         for name in range(len(self.source.names)):
             yield LandCubelet(self, (0, name, 0))
@@ -141,7 +141,7 @@ class LandCubelet(Cubelet):
         self.cube = cube
 
     def to_numpy(self) -> np.ndarray:
-        """Values, in the shape of the coordinates that are left: (point,), or (name, member, point)."""
+        """Return the values, shape (point,) or (name, member, point)."""
         return self.cube.to_numpy()[self.coords]
 
 

@@ -17,7 +17,6 @@ import logging
 import os
 import platform
 from collections.abc import Sequence
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +30,7 @@ from anemoi_ailand import __version__
 from anemoi_ailand.support.atomic_folder import publish_folder
 from anemoi_ailand.support.code_version import TRAINING, code_sha256
 from anemoi_ailand.support.configuration import plain_name
+from anemoi_ailand.support.options import nearest
 from anemoi_ailand.support.packaged import listing
 from anemoi_ailand.support.subprocesses import remove, run_logged
 from benchmarks.contest.settings import ContestSettings, Stage
@@ -78,7 +78,7 @@ def _composed(label: str, stage: Stage) -> Json:
     except MissingConfigException as error:
         known = [name.removeprefix("training/") for name in listing("configs") if name.startswith("training/")]
         known += [path.stem for path in sorted(CONFIGS.glob("*.yaml"))]
-        near = get_close_matches(stage.config, known, n=3) or known
+        near = nearest(stage.config, known)
         missing = error.missing_cfg_file or stage.config
         raise ValueError(
             f"The configuration '{stage.config}' of entrant '{label}' cannot be found ('{missing}'). Nearest: {near}. "

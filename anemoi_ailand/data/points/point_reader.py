@@ -1,10 +1,10 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""NetCDF with dimensions (time, point): the project's reference layout, and our own CF output.
+"""Reader of NetCDF with dimensions (time, point): the reference layout of the project, and our own CF output.
 
-Both differ in names only: reference files say ``Tair``, ``clim_cvl``, our own say ``avg_t``, ``cvl`` and ``t2m``
-for ``2t``. One reader takes either, variable by variable.
+The two differ in names only: reference files have ``Tair`` and ``clim_cvl``, our own ``avg_t``, ``cvl``, and ``t2m``
+for ``2t``. One reader accepts either name for each variable.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from anemoi_ailand.data.files.layout import POINT_DIMENSIONS
 from anemoi_ailand.data.files.netcdf import filled, open_file, read_records, records, times
 from anemoi_ailand.data.reader import MARKS, STEP, Coverage, check_request
 from anemoi_ailand.support.sphere import check_coordinates, same_points
-from anemoi_ailand.support.units import conversion
+from anemoi_ailand.support.units import conversion, table_units
 from anemoi_ailand.variables import VARIABLES, Time, Variable
 
 LOG = logging.getLogger(__name__)
@@ -34,7 +34,7 @@ C4_CODE = 4
 
 @dataclass(eq=False)
 class _File:
-    """What one file holds: its stamps, its variables by shape of their dimensions, its points."""
+    """Content of one file: stamps, variables by kind of dimensions, points."""
 
     path: Path
     stamps: list[datetime]
@@ -48,7 +48,7 @@ class _File:
         self.record = {s: i for i, s in enumerate(self.stamps)}
 
     def converted(self, name: str, values: np.ndarray) -> np.ndarray:
-        """Values of a variable in the units of the table."""
+        """Return values of a variable in the units of the table."""
         factor, offset = self.conversion[name]
         return values if (factor, offset) == (1.0, 0.0) else values * factor + offset
 
@@ -70,7 +70,7 @@ def _index(path: Path) -> _File:
 
 @dataclass(frozen=True)
 class _Origin:
-    """Where one dataset variable comes from: the sum of ``parts`` in each of ``files``."""
+    """Source of one dataset variable: the sum of ``parts`` in each of ``files``."""
 
     parts: tuple[str, ...]
     files: tuple[_File, ...]
@@ -82,15 +82,14 @@ class PointReader:
     Parameters
     ----------
     files : list of Path
-        Files with dimensions (time, point), in any number and order; they are joined by their time axes.
+        Files with dimensions (time, point), in any number and order, joined by their time axes.
     static : list of Path
-        Files with the fields that do not change. Without any, ``static.nc`` or ``<file>_static.nc`` beside the first
-        file is taken if it is there.
+        Files with the constant fields; by default ``static.nc`` or ``<file>_static.nc`` beside the first file.
 
     Raises
     ------
     ValueError
-        Different points in the files, a gap in time, a step that is not 6 h, a stamp twice, a wrong unit, or no
+        Different points in the files, a gap in time, a step other than 6 h, a duplicate stamp, a wrong unit, or no
         variable of the table.
     """
 
@@ -134,14 +133,14 @@ class PointReader:
                 )
 
     def _origin(self, row: Variable) -> _Origin | None:
-        """Files and names behind one row of the table, under the reference name or under our own."""
+        """Return the files and names behind one row of the table, under the reference name or our own."""
         for expression in dict.fromkeys(filter(None, (row.reference, row.netcdf_name, row.name))):
             parts = tuple(expression.split("+"))
             kind = "constant" if row.time is Time.CONSTANT else "dynamic"
             found = tuple(f for f in self._files if set(parts) <= getattr(f, kind))
             for f in found:
                 for part in parts:
-                    f.conversion[part] = conversion(f.units.get(part), row.units, part, f.path)
+                    f.conversion[part] = conversion(f.units.get(part), table_units(row.name), part, f.path)
                     if f.conversion[part] != (1.0, 0.0):
                         LOG.info("'%s' in %s: %s to %s", part, f.path.name, f.units[part], row.units)
             if found:
@@ -175,7 +174,7 @@ class PointReader:
             constants = [(i, o.parts) for i, o, constant in origins if constant and f is o.files[0]]
             if not moving and not constants:
                 continue
-            with open_file(f.path) as dataset:  # once, as opening takes longer than reading a few records
+            with open_file(f.path) as dataset:  # once: opening takes longer than reading a few records
                 for i, parts in moving:
                     out[i, here] = sum(f.converted(p, read_records(dataset.variables[p], numbers[here])) for p in parts)
                 for i, parts in constants:
@@ -194,13 +193,7 @@ def _static_beside(path: Path) -> list[Path]:
 
 
 def _span(stamps: list[tuple[datetime, Path]], name: str) -> tuple[datetime, datetime]:
-    """First and last of ``stamps``, which must follow each other by one step.
-
-    Raises
-    ------
-    ValueError
-        A gap, a stamp twice, or another step.
-    """
+    """Return the first and last stamp; refuse a gap, a duplicate stamp, or a step other than 6 h."""
     stamps = sorted(stamps)
     for (a, file_a), (b, file_b) in pairwise(stamps):
         if b == a:

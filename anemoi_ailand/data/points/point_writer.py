@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Write series at points in the project's reference layout, which every reader of the package takes."""
+"""Writer of series at points in the reference layout of the project."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from anemoi_ailand.variables import Time, Variable, variable
 
 LOG = logging.getLogger(__name__)
 
-#: Rain of the layout is what is left of this total when this snow is taken away.
+#: Rain of the layout, by the total precipitation and the snow whose difference it is.
 RAIN = {"Rainf": ("avg_tprate", "avg_tsrwe"), "Rainf_late": ("late_tprate", "late_tsrwe")}
 
-#: Coordinates that say which point is which.
+#: Coordinates that identify points.
 IDENTITIES = ("point_id", "climate_class")
 
 
@@ -41,19 +41,19 @@ def write_points(
 ) -> Path:
     """Write a CF NetCDF file with dimensions (time, point), under the reference names of the table.
 
-    What Anemoi computes from date and place (sun, calendar) is left out: the file's readers compute it again. Total
-    precipitation becomes rain, in double precision, so that rain and snow give the total again to the last bit.
+    Computed variables (sun, calendar) are left out. Total precipitation becomes rain in double precision, so that rain
+    plus snow is bitwise the total.
 
     Parameters
     ----------
     path : Path
-        The file; its folder is made.
+        The file; its folder is created.
     values : numpy.ndarray, shape (date, point, variable)
         In the units of the table.
     names : sequence of str
         Variables of ``values``, in order.
     dates : numpy.ndarray, shape (date,)
-        Stamps, UTC.
+        UTC stamps.
     latitudes, longitudes : numpy.ndarray, shape (point,)
         Degrees.
     attributes : mapping, optional
@@ -62,7 +62,7 @@ def write_points(
     Raises
     ------
     FileExistsError
-        ``path`` is there.
+        ``path`` exists.
     """
     if path.exists():
         raise FileExistsError(f"The output '{path}' exists. Give another name, or remove it yourself.")
@@ -88,7 +88,7 @@ def write_points(
 
 
 def _reference(row: Variable, field: np.ndarray, fields: Mapping[str, np.ndarray]) -> tuple[str, np.ndarray]:
-    """Name and values in the layout; the table's own name where the layout's has other values (a sum, a code)."""
+    """Return name and values in the layout; the name of the table if the layout has other values (a sum, a code)."""
     for rain, (total, snow) in RAIN.items():
         if row.name == total and snow in fields:
             return rain, field.astype("f8") - fields[snow].astype("f8")

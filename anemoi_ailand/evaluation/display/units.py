@@ -8,20 +8,15 @@ Files keep the unit of the table of variables; figures, tables to read and the r
 
 from __future__ import annotations
 
-import logging
-
 import pandas as pd
 
+from anemoi_ailand.support.units import DAY
 from anemoi_ailand.variables import variable
-
-LOG = logging.getLogger(__name__)
-
-_DAY = 86400.0
 
 #: Factor and unit of the variables that are shown in another unit than they are kept in.
 _SHOWN = {
-    **dict.fromkeys(("evap", "sro", "ssro", "smlt"), (_DAY, "mm d-1")),  # 1 kg of water on 1 m2 is 1 mm
-    **dict.fromkeys(("gpp", "nee"), (1e3 * _DAY, "g m-2 d-1")),
+    **dict.fromkeys(("evap", "sro", "ssro", "smlt"), (DAY, "mm d-1")),  # 1 kg of water on 1 m2 is 1 mm
+    **dict.fromkeys(("gpp", "nee"), (1e3 * DAY, "g m-2 d-1")),
 }
 
 #: Scores that do not have the unit of the variable.

@@ -6,13 +6,13 @@
 from __future__ import annotations
 
 import logging
-import re
 
 import numpy as np
 
 from anemoi_ailand.constants import SAME_PLACE
 from anemoi_ailand.evaluation.fields.fields import Fields, span
 from anemoi_ailand.support.sphere import nearest_points, same_points
+from anemoi_ailand.support.units import same_units
 from anemoi_ailand.variables import VARIABLES, Role
 
 LOG = logging.getLogger(__name__)
@@ -24,7 +24,6 @@ ALL, HELD_OUT, TRAINED = "all", "held_out", "trained"
 HELD_OUT_EVERY = 5
 
 _COMPARED = (Role.PROGNOSTIC, Role.DIAGNOSTIC)
-_DIMENSIONLESS = {"", "-", "1", "(0-1)", "0-1", "~", "dimensionless"}
 
 
 def common_variables(forecast: Fields, reference: Fields) -> list[str]:
@@ -54,16 +53,11 @@ def _check_units(name: str, forecast: Fields, reference: Fields) -> None:
     table = VARIABLES[name].units
     for fields in (forecast, reference):
         units = fields.units[name]
-        if units is not None and _canonical(units) != _canonical(table):
+        if units is not None and not same_units(units, table):
             raise ValueError(
                 f"The unit of '{name}' is '{units}' in '{fields.path}', the table of variables has '{table}'. "
                 "Convert the values to the unit of the table, or correct the attribute 'units'."
             )
-
-
-def _canonical(units: str) -> str:
-    compact = re.sub(r"\s|\*\*|\^", "", units)
-    return "1" if compact in _DIMENSIONLESS else compact
 
 
 def match_points(forecast: Fields, reference: Fields) -> np.ndarray:

@@ -102,7 +102,7 @@ def test_options_reach_the_reader():
         ({"variables": ["u"]}, ValueError, r"\['u'\] are not in .*Add|Correct"),
         ({"drop": ["swlv1"]}, ValueError, "not in the table"),
         ({"variables": ["sd"], "drop": ["sd"]}, ValueError, "No variable is left"),
-        ({"points": {"ids": [1]}}, ValueError, r"Points \[1\] are not there"),
+        ({"points": {"ids": [1]}}, ValueError, r"Points \[1\] do not exist"),
         ({"points": {"held_out": "only"}}, ValueError, "leaves none of 44 points"),
         ({"layout": "netcdf"}, ValueError, "no layout 'netcdf'"),
     ],

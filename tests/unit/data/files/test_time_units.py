@@ -52,7 +52,7 @@ def test_zone_in_an_attribute_must_agree() -> None:
 )
 def test_no_reference_or_no_unit_of_time(units: str) -> None:
     """The file is named."""
-    with pytest.raises(ValueError, match=r"'a.nc' has units '.*', which do not say since when"):
+    with pytest.raises(ValueError, match=r"'a.nc' has units '.*', which are not seconds"):
         utc_reference(SimpleNamespace(units=units), "a.nc")
 
 

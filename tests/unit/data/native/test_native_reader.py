@@ -162,11 +162,11 @@ def test_six_hourly_forcing_has_no_late_means(tmp_path):
 
 
 def test_wrong_unit(tmp_path):
-    """Forcing in degrees Celsius."""
+    """Forcing in degrees Fahrenheit."""
     native = native_copy(tmp_path / "n")
     with netCDF4.Dataset(native / "forcing", "a") as ds:
-        ds["Tair"].units = "degC"
-    with pytest.raises(ValueError, match=r"'Tair' in .* has units 'degC'; 'K' is expected"):
+        ds["Tair"].units = "degF"
+    with pytest.raises(ValueError, match=r"'Tair' in .* has units 'degF'; 'K' is expected"):
         of(native)
 
 

@@ -130,5 +130,5 @@ def test_station_in_two_files(tmp_path: Path) -> None:
     write_sites(tmp_path / "sites.csv")
     for name in (NAME, NAME.replace("FULLSET", "SUBSET")):
         write_fluxnet(tmp_path / name, HALF_HOURLY, {"LE_F_MDS": np.ones(96), "LE_F_MDS_QC": np.zeros(96)})
-    with pytest.raises(ValueError, match=r"there more than once.*'US-Bo1'.*SUBSET"):
+    with pytest.raises(ValueError, match=r"occur more than once.*'US-Bo1'.*SUBSET"):
         read_stations(tmp_path)
