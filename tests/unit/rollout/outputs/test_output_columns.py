@@ -20,12 +20,12 @@ def path(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 
 
 def test_names():
-    """Of the file, with the statistic."""
+    """The name in a file ends with the statistic."""
     assert [Column("2t", s).netcdf_name for s in (None, "mean", "q2.5")] == ["t2m", "t2m_mean", "t2m_q2.5"]
 
 
 def test_columns_in_order():
-    """For each variable its members, then its statistics."""
+    """Each variable has its members first, then its statistics."""
     columns = columns_of(["sd", "rsn"], True, True, ["mean"], "day")
     assert [(c.netcdf_name, c.members) for c in columns] == [
         ("sd", True), ("sd_mean", False), ("rsn", True), ("rsn_mean", False),
@@ -34,7 +34,7 @@ def test_columns_in_order():
 
 
 def test_cell_methods_in_the_order_of_the_operations():
-    """First over time, then over the members."""
+    """Cell methods are over time first, then over the members."""
     assert Column("slhf").attributes()["cell_methods"] == "time: mean (interval: 6 hours ending at the time stamp)"
     found = Column("slhf", "spread", means="month").attributes()
     assert found["cell_methods"] == "time: mean realization: standard_deviation"
@@ -42,13 +42,13 @@ def test_cell_methods_in_the_order_of_the_operations():
 
 @pytest.mark.parametrize("given", [["median"], ["q100"], ["qq"], ["mean", "mean"], [5], "Mean"])
 def test_wrong_statistics_are_refused(given):
-    """With what is allowed."""
+    """Unknown or repeated statistics are refused with the known ones."""
     with pytest.raises(ValueError, match=r"percentiles q0 to q99.9"):
         check_statistics(given)
 
 
 def test_one_statistic_needs_no_list():
-    """As elsewhere in Anemoi."""
+    """A single statistic may be given without a list, and none at all."""
     assert check_statistics("mean") == ("mean",)
     assert check_statistics(None) == ()
 
