@@ -54,7 +54,7 @@ def test_one_statistic_needs_no_list():
 
 
 def test_statistics_are_exact():
-    """Against fractions, for values whose mean single precision would round badly."""
+    """Statistics agree with exact fractions where single precision would round badly."""
     values = np.array([[2.0**24], [1.0], [1.0], [1.0]], dtype="f4")
     found = statistics_of(values, ["mean", "spread", "q0", "q50"])
     mean = Fraction(2**24 + 3, 4)
@@ -66,7 +66,7 @@ def test_statistics_are_exact():
 
 
 def test_members_have_a_dimension(path: Path) -> None:
-    """(time, member, point), with the coordinate realization; points are there once."""
+    """Members have the dimension (time, member, point) and the coordinate realization; points occur once."""
     run = opened(whole(path, 3, ensemble=4))
     assert run.sizes == {"time": 4, "member": 4, "point": N_POINTS, "bnds": 2}
     assert run.member.attrs["standard_name"] == "realization"
@@ -77,12 +77,12 @@ def test_members_have_a_dimension(path: Path) -> None:
 
 
 def test_ensemble_of_one_has_the_dimension(path: Path) -> None:
-    """So that files of any size are read the same way."""
+    """An ensemble of one has the dimension, so files of any size are read the same way."""
     assert opened(whole(path, 2, ensemble=1)).swvl1.shape == (3, 1, N_POINTS)
 
 
 def test_statistics_replace_members(path: Path) -> None:
-    """Mean, spread with M - 1, quantile; the mean is found by its short name."""
+    """Statistics are mean, spread with M - 1 and quantiles; the mean has the short name."""
     run = opened(whole(path, 3, ensemble=6, statistics=["mean", "spread", "q10"]))
     assert "member" not in run.dims
     values = state(3, members=6)["fields"]["swvl1"].reshape(6, N_POINTS).astype("f8")
@@ -97,7 +97,7 @@ def test_statistics_replace_members(path: Path) -> None:
 
 
 def test_statistics_are_of_the_means(path: Path) -> None:
-    """The spread of daily means, not the mean of spreads."""
+    """With means over a period, the spread is that of the means."""
     run = opened(whole(path, 4, ensemble=5, statistics=["spread"], means="day", write_initial_state=True))
     days = np.mean([state(k, members=5)["fields"]["stl1"].astype("f8") for k in range(1, 5)], axis=0)
     np.testing.assert_allclose(run.stl1_spread[0], days.reshape(5, N_POINTS).std(0, ddof=1), rtol=1e-5)
@@ -106,6 +106,6 @@ def test_statistics_are_of_the_means(path: Path) -> None:
 
 @pytest.mark.parametrize("members", [None, 1])
 def test_statistics_without_an_ensemble_are_refused(path: Path, members: int | None) -> None:
-    """Before the first step."""
+    """Statistics of a run without an ensemble are refused before the first step."""
     with pytest.raises(ValueError, match="needs an ensemble"):
         whole(path, 1, ensemble=members, statistics=["spread"])
