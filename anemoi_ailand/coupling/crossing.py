@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Units and kinds of time of what crosses: stated by the configuration or the checkpoint, never guessed."""
+"""Fields that atmosphere and land exchange, with units and kind of time stated by configuration or checkpoint."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from anemoi_ailand.support.options import check_known
 from anemoi_ailand.support.units import AMOUNTS, HOUR, factor, known_units, same_units
 from anemoi_ailand.variables import Time, variable
 
-#: Hours that a mean covers, before its stamp.
+#: Hours before the stamp that a mean covers.
 WINDOWS = {Time.INTERVAL_MEAN: STEP_HOURS, Time.LATE_MEAN: STEP_HOURS // 2}
 
 _OPTIONS = ("field", "units", "accumulated", "hours", "instants", "held", "dataset")
@@ -23,24 +23,24 @@ _FEEDBACK = ("variable", "units")
 
 @dataclass(frozen=True)
 class Taken:
-    r"""One forcing of the land from a field of the atmosphere.
+    r"""One forcing of the land, made from a field of the atmosphere.
 
     .. math:: u = a\,x / s
 
-    with :math:`s` the seconds over which an amount :math:`x` was gathered, 1 for anything else.
+    with :math:`s` the seconds over which an amount :math:`x` accumulated, 1 otherwise.
 
     Attributes
     ----------
     name, field : str
-        Of the land's table; of the atmosphere.
+        Variable of the table; field of the atmosphere.
     factor : float
-        :math:`a`, from the units of the field to those of the table, or of its amount.
+        :math:`a`, from the units of the field to those of the variable, or of its amount.
     seconds : float
         :math:`s`.
     hours : float
-        What a value covers before its stamp; 0 for an instant.
+        Hours before the stamp that a value covers; 0 for an instant.
     instants : bool
-        Whether a mean is made from instants at the ends of the atmosphere's steps.
+        Take the mean of instants at both ends of each step of the atmosphere.
     """
 
     name: str
@@ -53,7 +53,7 @@ class Taken:
 
 @dataclass(frozen=True)
 class Fed:
-    """One field of the atmosphere that the land overwrites: ``factor`` times the land's variable."""
+    """One field of the atmosphere that the land overwrites by ``factor`` times its variable."""
 
     field: str
     name: str
@@ -62,7 +62,7 @@ class Fed:
 
 @dataclass(frozen=True)
 class Forcing:
-    """Where all forcing of the land comes from: fields, values kept from the start, datasets by variable."""
+    """Sources of all forcing: fields of the atmosphere, values held from the start, datasets by variable."""
 
     taken: tuple[Taken, ...]
     held: tuple[str, ...]
@@ -70,7 +70,7 @@ class Forcing:
 
 
 def factor_between(given: str, wanted: str, what: str) -> float:
-    """Factor by which values in ``given`` become values in ``wanted``.
+    """Return the factor that converts ``given`` to ``wanted`` units.
 
     Raises
     ------
@@ -93,28 +93,28 @@ def read_forcing(
     step: float,
     can_hold: Sequence[str],
 ) -> Forcing:
-    """Forcing of the land by the configuration; what it does not name is taken from a field of the same name.
+    """Read the sources of the forcing; a forcing that is not configured is taken from the field of the same name.
 
     Parameters
     ----------
     config : mapping
-        Forcing to field, or to a mapping with some of ``field, units, accumulated, hours, instants, held, dataset``.
+        Field by forcing, or a mapping with some of ``field, units, accumulated, hours, instants, held, dataset``.
     needed : sequence of str
-        What the land needs every step, without sun and calendar.
+        Forcing that the land needs every step, without sun and calendar.
     units : mapping of str to str or None
-        Fields of the atmosphere, with units where its checkpoint knows them.
+        Units of the fields of the atmosphere, None where its checkpoint does not state them.
     step : float
-        Of the atmosphere [h].
+        Step of the atmosphere [h].
     can_hold : sequence of str
-        Forcing that the land's state holds at the start of a step.
+        Forcing that the state of the land contains at the start of a step.
 
     Raises
     ------
     TypeError
-        An option that there is not.
+        An unknown option.
     ValueError
-        A forcing or field that there is not, units that are unknown or cannot be converted, an interval that does not
-        fit the step.
+        An unknown forcing or field, units that are unknown or cannot be converted, an interval that does not fit the
+        step.
     """
     unknown = [n for n in config if n not in needed]
     if unknown:
@@ -135,12 +135,12 @@ def read_forcing(
 
 
 def read_feedback(config: Mapping[str, Any], made: Sequence[str], units: Mapping[str, str | None]) -> tuple[Fed, ...]:
-    """Fields that the land overwrites: field to variable of the land, or to a mapping of ``variable`` and ``units``.
+    """Read the fields that the land overwrites: variable by field, or a mapping of ``variable`` and ``units``.
 
     Raises
     ------
     TypeError, ValueError
-        As in :func:`read_forcing`.
+        As of :func:`read_forcing`.
     """
     fed = []
     for field, given in config.items():
@@ -188,7 +188,7 @@ def _units_of(field: str, stated: str | None, units: Mapping[str, str | None], w
     if field not in units:
         raise ValueError(
             f"{what}: the atmosphere has no field '{field}' in its output; it has {sorted(units)}. Name the field that "
-            "holds it, or, for forcing, give `{held: true}` (kept as it is at the start) or `{dataset: PATH}`."
+            "holds it, or, for forcing, give `{held: true}` (constant from the start) or `{dataset: PATH}`."
         )
     known = units[field]
     if stated and known and not same_units(stated, known):

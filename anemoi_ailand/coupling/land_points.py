@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Which point of the atmosphere belongs to which point of the land."""
+"""Mapping between the points of the land and those of the atmosphere."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from anemoi_ailand.support.sphere import nearest_points, separation
 
 LOG = logging.getLogger(__name__)
 
-#: Largest distance at which a point of the atmosphere is taken for one of the land unasked: half of a coarse grid [km].
+#: Default largest distance between a point of the land and its point of the atmosphere, half of a coarse grid [km].
 NEAR = 100.0
 
 Places = tuple[NDArray[np.float64], NDArray[np.float64]]
@@ -30,19 +30,19 @@ Places = tuple[NDArray[np.float64], NDArray[np.float64]]
 class LandPoints:
     """Read fields of the atmosphere at the points of the land, and write fields of the land into it.
 
-    Several points of the land may lie at one of the atmosphere: it then gets their mean.
+    If several points of the land share a point of the atmosphere, it gets their mean.
 
     Parameters
     ----------
     index : numpy.ndarray, shape (land point,)
-        Positions in the atmosphere's fields.
+        Positions in the fields of the atmosphere.
     n_points : int
-        Points of the atmosphere.
+        Number of points of the atmosphere.
 
     Raises
     ------
     ValueError
-        A position that there is not.
+        A position outside the atmosphere.
     """
 
     def __init__(self, index: NDArray[np.int64], n_points: int) -> None:
@@ -63,11 +63,11 @@ class LandPoints:
         self._counts = torch.from_numpy(counts)
 
     def read(self, field: Tensor) -> Tensor:
-        """Values (land point,) of a field (point,) of the atmosphere, on a processor."""
+        """Return the values (land point,) of a field (point,) of the atmosphere, in CPU memory."""
         return field[self.index.to(field.device)].cpu()
 
     def write(self, field: Tensor, values: Tensor) -> Tensor:
-        """A copy of the field in which the points of the land have ``values`` (land point,)."""
+        """Return a copy of the field with ``values`` (land point,) at the points of the land."""
         out = field.clone()
         if self._one_to_one:
             out[self.index.to(field.device)] = values.to(field)
@@ -80,19 +80,19 @@ class LandPoints:
 
 
 def land_points(config: Any, land: Places, atmosphere: Places) -> LandPoints:
-    """Points by the configuration: ``same``, ``nearest``, ``{nearest: KM}`` or ``{index: FILE.npy}``.
+    """Map the points as configured: ``same``, ``nearest``, ``{nearest: KM}`` or ``{index: FILE.npy}``.
 
     Parameters
     ----------
     config : str or mapping
-        As above.
+        One of these.
     land, atmosphere : pair of numpy.ndarray, shape (point,)
         Latitudes and longitudes [degrees].
 
     Raises
     ------
     FileNotFoundError, TypeError, ValueError
-        No such file or option; points that are not the same; points that are too far away.
+        A missing file; an unknown option; points that differ or are too far apart.
     """
     n_land, n_points = land[0].size, atmosphere[0].size
     if isinstance(config, Mapping):

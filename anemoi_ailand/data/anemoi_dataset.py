@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,22 @@ class AnemoiDataset:
     def variables(self) -> list[str]:
         """Names of the variables, in the order of the dataset."""
         return list(self._index)
+
+    def index_of(self, date: datetime) -> int:
+        """Return the position of a date.
+
+        Raises
+        ------
+        ValueError
+            The dataset does not have the date; the message gives its period.
+        """
+        found = np.flatnonzero(self.dates == np.datetime64(date, "s"))
+        if not found.size:
+            raise ValueError(
+                f"Dataset '{self.path}' has {self.dates[0]} to {self.dates[-1]} and not {date}. Change the dates of "
+                "the run, or give another dataset."
+            )
+        return int(found[0])
 
     def constant(self, name: str) -> np.ndarray | None:
         """Return the values at the first date, shape (point,); None if the variable is absent or has gaps."""

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Which points of a run are written: ``points: {area: [72, -10, 36, 40]}``."""
+"""Selection of the points to write: ``points: {area: [72, -10, 36, 40]}``."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ _KINDS = ("indices", "area", "nearest")
 
 
 class PointChoice:
-    """Choice of points, by one of three keys; checked when made, applied when the points are known.
+    """Selection of points by one of three keys, checked on creation and applied when the points are known.
 
     Parameters
     ----------
     config : mapping, optional
-        ``indices: [0, 5, 7]``, places in the order of the run, from 0; ``area: [north, west, south, east]``, degrees,
-        longitudes in any convention, across the date line where west is greater than east, borders included;
-        ``nearest: [[lat, lon], ...]``, for each place the point at the shortest distance on the sphere. None is all.
+        ``indices: [0, 5, 7]``, positions in the order of the run, from 0; ``area: [north, west, south, east]``,
+        degrees, longitudes in any convention, across the date line where west is greater than east, borders included;
+        ``nearest: [[lat, lon], ...]``, for each location the nearest point on the sphere. None selects all points.
 
     Raises
     ------
     TypeError
         An unknown key, with the nearest one.
     ValueError
-        None or several keys; values that are no indices, area or places.
+        No key or several; values that are no indices, area or locations.
     """
 
     def __init__(self, config: Any = None) -> None:
@@ -51,16 +51,16 @@ class PointChoice:
 
     @property
     def all(self) -> bool:
-        """Whether all points are written."""
+        """Whether all points are selected."""
         return self.kind == ""
 
     @property
     def count(self) -> int | None:
-        """Number of points, where it does not depend on the run's."""
+        """Number of points, None if it depends on the points of the run."""
         return len(self.given) if self.kind in ("indices", "nearest") else None
 
     def index(self, latitudes: FloatArray, longitudes: FloatArray) -> IntArray:
-        """Places of the chosen points among those of the run, shape (point,).
+        """Return the positions of the selected points among those of the run, shape (point,).
 
         Raises
         ------

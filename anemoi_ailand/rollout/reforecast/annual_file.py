@@ -133,7 +133,7 @@ class YearsFile:
         )
         for name in self.names:
             row = variable(name)
-            file.createVariable(f"{row.netcdf_name}_start", "f4", ("point",)).units = row.units
+            add_field(file, f"{row.netcdf_name}_start", ("point",), {"units": row.units})
             for kind in STATISTICS:
                 counted = kind.startswith("at_")
                 attributes = {"long_name": f"{row.long_name}, {_TEXTS[kind]}", "units": "1" if counted else row.units}
