@@ -11,7 +11,7 @@ import torch
 
 from anemoi_ailand.coupling import start
 from anemoi_ailand.coupling.start import initial_state
-from tests.support import stepper_case as case
+from tests.support import stepper as case
 
 N = 5
 

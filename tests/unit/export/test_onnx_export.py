@@ -21,7 +21,7 @@ from anemoi_ailand.export.onnx_operators import OPSET
 from anemoi_ailand.rollout.step.pretrained import pretrained_record
 from anemoi_ailand.variables import variable
 from benchmarks.contest.trees import Trees
-from tests.support import export_case as case
+from tests.support import stepper as case
 
 
 @pytest.fixture(scope="module", params=["float32", "float64"])
@@ -29,14 +29,14 @@ def exported(request, tmp_path_factory):
     """Graph, its precision, and how near it is."""
     output = tmp_path_factory.mktemp("export") / "folder" / "small.onnx"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(under_test, "load_step", lambda path: case.land_step())
+        patch.setattr(under_test, "load_step", lambda path: case.export_step())
         agreement = export_step("best.ckpt", output, precision=request.param)
     return output, getattr(torch, request.param), agreement
 
 
 @pytest.fixture
 def small(monkeypatch):
-    monkeypatch.setattr(under_test, "load_step", lambda path: case.land_step())
+    monkeypatch.setattr(under_test, "load_step", lambda path: case.export_step())
 
 
 def session(path):
@@ -174,7 +174,7 @@ def test_graph_that_is_not_the_checkpoint_is_removed(tmp_path, monkeypatch, smal
 
 def test_trees_are_refused():
     """With what to do instead."""
-    step = case.land_step()
+    step = case.export_step()
 
     class Small(Trees):
         def __init__(self):

@@ -14,11 +14,11 @@ from anemoi.inference.forcings import ComputedForcings
 from anemoi_ailand.data.sun import COMPUTED
 from anemoi_ailand.rollout.forcing.forcing_filter import check_finite
 from anemoi_ailand.rollout.run.step_tensor import LandMetadata, StepTensorHandler, SunForcings
-from tests.support import land_case as case
+from tests.support.land import OPEN
 
 DATE = datetime(2022, 1, 1)
 WHERE = (np.array([50.7, 60.0]), np.array([7.1, 25.0]))
-NAMES = sorted([*case.FORCING, *case.PROGNOSTIC])
+NAMES = sorted([*OPEN.forcing, *OPEN.prognostic])
 DYNAMIC = ["avg_tprate", "cos_julian_day", "lai_lv", "t"]
 
 
@@ -37,7 +37,7 @@ class Provider:
 def handler():
     """A handler with metadata and providers made by hand, without a run around it."""
     out = StepTensorHandler.__new__(StepTensorHandler)
-    prognostic = np.array([NAMES.index(n) for n in case.PROGNOSTIC])
+    prognostic = np.array([NAMES.index(n) for n in OPEN.prognostic])
     out.metadata = SimpleNamespace(
         variable_to_input_tensor_index={n: i for i, n in enumerate(NAMES)},
         timestep=timedelta(hours=6),
@@ -76,7 +76,7 @@ def test_next_input_moves_on_by_one_step():
     h = handler()
     tensor = torch.from_numpy(np.swapaxes(h.prepare_input_tensor(state()), -2, -1)[None].copy())
     check = np.zeros(len(NAMES), dtype=bool)
-    y = torch.full((1, 1, 1, 2, len(case.PROGNOSTIC)), 9.0)
+    y = torch.full((1, 1, 1, 2, len(OPEN.prognostic)), 9.0)
     tensor = h.copy_prognostic_fields_to_input_tensor(tensor, y, check)
     tensor = h.add_dynamic_forcings_to_input_tensor(tensor, state(), [DATE + timedelta(hours=6)], check)
     after = tensor[0].numpy().swapaxes(-2, -1)
@@ -85,7 +85,7 @@ def test_next_input_moves_on_by_one_step():
     assert value(after, 0, "lai_lv") == 6.0
     assert (value(after, 0, "stl1"), value(after, 1, "stl1")) == (9.0, 9.0)
     assert value(after, 0, "z") == 5.0
-    assert check[[NAMES.index(n) for n in [*DYNAMIC, *case.PROGNOSTIC]]].all()
+    assert check[[NAMES.index(n) for n in [*DYNAMIC, *OPEN.prognostic]]].all()
 
 
 @pytest.mark.parametrize("name", ["swvl1", "z"])
