@@ -18,7 +18,7 @@ from pydantic import ValidationError
 
 from anemoi_ailand.support.packaged import listing
 from anemoi_ailand.variables import VARIABLES
-from tests.support.yaml_names import METHODS, header_faults, lists_of_variables, name_faults, walk
+from tests.support.documents import METHODS, header_faults, lists_of_variables, name_faults, walk
 
 CONFIGS = list(listing("configs").values())
 TRAINING = pytest.mark.parametrize(

@@ -24,8 +24,7 @@ import pytest
 import yaml
 
 from anemoi_ailand.variables import VARIABLES
-from tests.support.markdown_snippets import ROOT, Snippet, check_command, commands, snippets
-from tests.support.yaml_names import lists_of_variables
+from tests.support.documents import ROOT, Snippet, check_command, commands, lists_of_variables, snippets
 
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 SNIPPETS = [s for page in PAGES for s in snippets(page)]

@@ -13,8 +13,8 @@ from anemoi.inference.checkpoint import Checkpoint
 
 from anemoi_ailand.coupling.land_model import LandModelProcessor
 from anemoi_ailand.rollout.stepper import LandStepper
+from tests.support import atmosphere as toy
 from tests.support import stepper as case
-from tests.support import toy_atmosphere as toy
 
 DATE = datetime(2020, 5, 1)
 HOUR = timedelta(hours=1)

@@ -9,7 +9,7 @@ import netCDF4
 import numpy as np
 
 from anemoi_ailand.support.netcdf_lock import NETCDF_LOCK
-from tests.support.output_case import made, state
+from tests.support.outputs import made, state
 
 
 def test_writer_waits_for_a_reader(tmp_path):

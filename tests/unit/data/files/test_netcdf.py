@@ -14,7 +14,7 @@ import pytest
 
 from anemoi_ailand.data.files.netcdf import filled, open_file, read_records, records, times
 from anemoi_ailand.support.units import check_units, same_units
-from tests.support.land_files import FIRST, native_copy, ramp, spoil, stamps, write_land
+from tests.support.files import FIRST, native_copy, ramp, spoil, stamps, write_land
 
 
 @pytest.fixture

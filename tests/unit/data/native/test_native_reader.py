@@ -19,7 +19,7 @@ from anemoi_ailand.data.open_reader import open_reader
 from anemoi_ailand.data.reader import STEP
 from anemoi_ailand.support.packaged import folder
 from anemoi_ailand.variables import VARIABLES, Time
-from tests.support.land_files import native_copy, spoil, without_records
+from tests.support.files import native_copy, spoil, without_records
 
 NATIVE = folder("sample") / "native"
 EXPECTED = open_reader(str(NATIVE / "expected.nc"))

@@ -10,7 +10,7 @@ import pytest
 import xarray as xr
 
 from anemoi_ailand.data.stations.station import Sensor, Station, make_station
-from tests.support.station_files import times_between
+from tests.support.files import times_between
 
 PLACE = (40.0, -88.0, 200.0)
 

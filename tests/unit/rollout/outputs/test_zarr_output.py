@@ -13,7 +13,7 @@ import xarray as xr
 import zarr
 
 from anemoi_ailand.variables import VARIABLES, variable
-from tests.support.output_case import (
+from tests.support.outputs import (
     N_POINTS,
     NAMES,
     PROGNOSTIC,
