@@ -22,7 +22,7 @@ from anemoi_ailand.rollout.forcing.dataset_fields import StoredFields
 from anemoi_ailand.rollout.stepper import LandStepper
 from anemoi_ailand.support.packaged import find
 from anemoi_ailand.variables import variable
-from tests.support import toy_atmosphere as toy
+from tests.support import atmosphere as toy
 
 pytestmark = pytest.mark.slow
 

@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from anemoi_ailand.support.packaged import find
-from tests.support.grib_writer import Archive, Grid, sample, stamps
+from tests.support.grib import Archive, Grid, sample, stamps
 
 pytestmark = pytest.mark.slow
 

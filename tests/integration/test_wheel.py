@@ -14,7 +14,7 @@ import xarray as xr
 import yaml
 
 from anemoi_ailand.support.packaged import listing
-from tests.support.installed_wheel import ROOT, Installation, build, install
+from tests.support.packages import ROOT, Installation, build, install
 
 pytestmark = pytest.mark.slow
 

@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from anemoi_ailand.support.packaged import listing
 from anemoi_ailand.variables import VARIABLES
 from benchmarks.contest.settings import CONFIGS as CONTEST
-from tests.support.yaml_names import METHODS, header_faults, name_faults, walk
+from tests.support.documents import METHODS, header_faults, name_faults, walk
 
 BASE = "ailand-base"
 

@@ -26,8 +26,7 @@ import yaml
 
 import anemoi_ailand
 from anemoi_ailand import VARIABLES
-from tests.support.markdown_snippets import ROOT, Snippet, check_command, commands, snippets
-from tests.support.yaml_names import lists_of_variables
+from tests.support.documents import ROOT, Snippet, check_command, commands, lists_of_variables, snippets
 
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 SNIPPETS = [s for page in PAGES for s in snippets(page)]
@@ -93,11 +92,8 @@ def test_yaml_names_known_variables() -> None:
 
 def test_commands_exist() -> None:
     """Every command of a block of shell exists and takes its arguments."""
-    blocks = [s for s in SNIPPETS if s.language == "bash"]
-    faults = [
-        f"{s}: {command}: {fault}" for s in blocks for command in commands(s.text) if (fault := fault_of(command))
-    ]
-    assert faults == []
+    written = [(str(s), command) for s in SNIPPETS if s.language == "bash" for command in commands(s.text)]
+    assert [(place, command, fault) for place, command in written if (fault := fault_of(command))] == []
 
 
 def fault_of(command: str) -> str:
@@ -118,12 +114,10 @@ def test_bash_runs(snippet: Snippet, tmp_path: Path) -> None:
 
 def test_no_machine_and_no_registry_is_named() -> None:
     """The pages hold on every machine."""
-    texts = {
-        str(p.relative_to(ROOT)): p.read_text(encoding="utf-8") for p in [*PAGES, ROOT / "Makefile", ROOT / ".ci/run"]
-    }
-    assert [
-        (n, m[0]) for n, text in texts.items() for rule in (MACHINE_PATH, REGISTRY) for m in rule.finditer(text)
-    ] == []
+    texts = {page: page.read_text(encoding="utf-8") for page in [*PAGES, ROOT / "Makefile", ROOT / ".ci" / "run"]}
+    rules = (MACHINE_PATH, REGISTRY)
+    found = [(page, match) for page, text in texts.items() for rule in rules for match in rule.finditer(text)]
+    assert [f"{page.relative_to(ROOT)}: {match[0]}" for page, match in found] == []
 
 
 def test_links_to_files_lead_somewhere() -> None:

@@ -9,7 +9,7 @@ import yaml
 
 from anemoi_ailand.constants import STEP_HOURS
 from anemoi_ailand.support.packaged import listing
-from tests.support.yaml_names import header_faults, name_faults
+from tests.support.documents import header_faults, name_faults
 
 RECIPES = {path: yaml.safe_load(path.read_text(encoding="utf-8")) for path in listing("recipes").values()}
 

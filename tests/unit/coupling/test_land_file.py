@@ -8,7 +8,7 @@ import pytest
 import xarray as xr
 
 from anemoi_ailand.coupling.land_file import LandFile
-from tests.support import stepper_case as case
+from tests.support import stepper as case
 
 N = 5
 

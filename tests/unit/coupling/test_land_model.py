@@ -15,8 +15,8 @@ from anemoi_ailand.coupling import land_model
 from anemoi_ailand.coupling.land_model import LandModelProcessor, initial_state
 from anemoi_ailand.data.anemoi_dataset import AnemoiDataset
 from anemoi_ailand.rollout.stepper import LandStepper
-from tests.support import stepper_case as case
-from tests.support import toy_atmosphere as toy
+from tests.support import atmosphere as toy
+from tests.support import stepper as case
 
 DATE = datetime(2020, 5, 1)
 HOUR = timedelta(hours=1)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from anemoi_ailand.data.anemoi_dataset import AnemoiDataset
-from tests.support import reforecast_case as case
+from tests.support import dataset as case
 
 
 @pytest.fixture

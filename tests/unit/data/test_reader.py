@@ -13,7 +13,7 @@ import pytest
 from anemoi_ailand.data.open_reader import open_reader
 from anemoi_ailand.data.reader import STEP, Coverage, Reader
 from anemoi_ailand.variables import VARIABLES
-from tests.support.land_files import ramp, stamps, write_land
+from tests.support.files import ramp, stamps, write_land
 
 PLACES = ["$AILAND_SAMPLE", "$AILAND_SAMPLE/native/points", "$AILAND_SAMPLE/native/grid"]
 

@@ -13,7 +13,7 @@ import pytest
 from anemoi_ailand.data.open_reader import open_reader
 from anemoi_ailand.data.reader import Reader
 from anemoi_ailand.data.selection import check_finite, held_out, select
-from tests.support.land_files import ramp, stamps, write_land
+from tests.support.files import ramp, stamps, write_land
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from anemoi_ailand.data.open_reader import open_reader
 from anemoi_ailand.data.reader import MARKS
 from anemoi_ailand.data.source import EcLandSource
 from anemoi_ailand.variables import VARIABLES
-from tests.support.land_files import FIRST, STEP, native_copy, ramp, spoil, stamps, without_records, write_land
+from tests.support.files import FIRST, STEP, native_copy, ramp, spoil, stamps, without_records, write_land
 
 SAMPLE = "$AILAND_SAMPLE"
 

@@ -20,7 +20,7 @@ import pytest
 from anemoi_ailand.evaluation.display.style import save
 from anemoi_ailand.evaluation.figures.maps import map_figure
 from anemoi_ailand.evaluation.report.page import ReportFigure, write_report
-from tests.support.evaluation_case import metrics, points
+from tests.support.results import metrics, points
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 SIZES = {"telephone": (360, 800), "desktop": (1400, 900)}

@@ -15,7 +15,7 @@ from anemoi_ailand.export.onnx_check import LIMITS, compare, place_time, sample_
 from anemoi_ailand.rollout.step.checkpoint import load_step
 from anemoi_ailand.rollout.step.physical_step import PhysicalStep
 from anemoi_ailand.variables import END, START, Role, variable
-from tests.support import export_case as case
+from tests.support import stepper as case
 
 HOURS_6 = timedelta(hours=6)
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from anemoi_ailand.export.onnx_check import LIMITS, Rows, compare, place_time, sample_rows
-from tests.support import export_case as case
+from tests.support import stepper as case
 
 LIMIT = LIMITS[torch.float32]
 

@@ -20,7 +20,7 @@ from anemoi_ailand.export.onnx_export import METADATA_KEY, check_exportable, exp
 from anemoi_ailand.export.onnx_operators import OPSET
 from anemoi_ailand.rollout.step.pretrained import pretrained_record
 from anemoi_ailand.variables import variable
-from tests.support import export_case as case
+from tests.support import stepper as case
 
 
 @pytest.fixture(scope="module", params=["float32", "float64"])
@@ -28,14 +28,14 @@ def exported(request, tmp_path_factory):
     """Graph, its precision, and how near it is."""
     output = tmp_path_factory.mktemp("export") / "folder" / "small.onnx"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(under_test, "load_step", lambda path: case.land_step())
+        patch.setattr(under_test, "load_step", lambda path: case.export_step())
         agreement = export_step("best.ckpt", output, precision=request.param)
     return output, getattr(torch, request.param), agreement
 
 
 @pytest.fixture
 def small(monkeypatch):
-    monkeypatch.setattr(under_test, "load_step", lambda path: case.land_step())
+    monkeypatch.setattr(under_test, "load_step", lambda path: case.export_step())
 
 
 def session(path):
@@ -177,7 +177,7 @@ def test_network_that_is_not_exportable_is_refused():
     class Trees(nn.Module):
         exportable = False
 
-    step = case.land_step()
+    step = case.export_step()
     step.model.model.network = Trees()
     with pytest.raises(ValueError, match=r"contains \['Trees'\], which ONNX .* Train another network"):
         check_exportable(replace(step))

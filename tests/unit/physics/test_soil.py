@@ -10,7 +10,7 @@ import torch
 from anemoi_ailand.constants import FREEZING_END, FREEZING_START
 from anemoi_ailand.physics import soil_types
 from anemoi_ailand.physics.soil import frozen_fraction, frozen_slope, soil_of, soil_table
-from tests.support import closed_case as case
+from tests.support import columns as case
 
 MIDDLE = 0.5 * (FREEZING_START + FREEZING_END)
 

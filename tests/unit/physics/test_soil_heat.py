@@ -25,7 +25,7 @@ from anemoi_ailand.physics.soil_heat import (
     mean_heat_capacity,
 )
 from anemoi_ailand.support.packaged import folder
-from tests.support import closed_case as case
+from tests.support import columns as case
 
 DEPTH = torch.tensor(SOIL_LAYER_THICKNESS, dtype=torch.float64)
 

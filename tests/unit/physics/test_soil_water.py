@@ -16,7 +16,7 @@ from anemoi_ailand.physics.soil_water import (
     move_water,
     richards_step,
 )
-from tests.support import closed_case as case
+from tests.support import columns as case
 
 DEPTH = torch.tensor(SOIL_LAYER_THICKNESS, dtype=torch.float64)
 KINDS = range(1, 8)

@@ -13,7 +13,7 @@ from anemoi.inference.outputs import netcdf
 
 from anemoi_ailand.rollout.netcdf_sharing import share_netcdf_lock
 from anemoi_ailand.support.netcdf_lock import NETCDF_LOCK
-from tests.support.output_case import made, state
+from tests.support.outputs import made, state
 
 
 def test_writer_waits_for_a_reader(tmp_path):

@@ -28,7 +28,7 @@ from anemoi_ailand.support.units import (
     table_units,
 )
 from anemoi_ailand.variables import VARIABLES, Time
-from tests.support.land_files import stamps, write_land
+from tests.support.files import stamps, write_land
 
 #: Variable, spelling in a file, value there and in the unit of the table.
 CONVERTED = [

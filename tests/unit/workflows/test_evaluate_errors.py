@@ -13,7 +13,7 @@ import xarray as xr
 
 from anemoi_ailand.workflows import evaluate as module
 from anemoi_ailand.workflows.evaluate import evaluate
-from tests.support import evaluated_world as world
+from tests.support import worlds as world
 
 
 @pytest.fixture(scope="module")

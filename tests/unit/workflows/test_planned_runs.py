@@ -26,8 +26,7 @@ from anemoi_ailand.workflows.planned_runs import (
     planned,
     protocol_of,
 )
-from tests.support import evaluated_world as files
-from tests.support import scored_world as world
+from tests.support import worlds as world
 
 LONG = {"first": np.array(["2022-01-02"], "datetime64[ns]"), "leads": np.arange(6, 241, 6)}
 
@@ -87,12 +86,12 @@ def test_planned_has_dates_and_points_but_no_values():
 @pytest.fixture
 def kept(tmp_path):
     """Reference, checkpoint, kept roll-out, and the job that it is of."""
-    reference = files.write_reference(tmp_path / "reference.nc")
-    checkpoint = files.checkpoint(tmp_path / "a.ckpt")
+    reference = world.write_reference(tmp_path / "reference.nc")
+    checkpoint = world.checkpoint(tmp_path / "a.ckpt")
     sha = hashlib.sha256(checkpoint.read_bytes()).hexdigest()
     code = loaded_sha256(ROLL_OUT)
     attributes = {"checkpoint_sha256": sha, "code_sha256": code, "dataset": str(reference)}
-    path = files.write_run(tmp_path / "run.nc", lambda run: run.assign_attrs(attributes).isel(point=[7, 2]))
+    path = world.write_run(tmp_path / "run.nc", lambda run: run.assign_attrs(attributes).isel(point=[7, 2]))
     return path, job(dataset=reference, points=(7, 2)), checkpoint
 
 
@@ -129,7 +128,7 @@ def test_roll_out_of_something_older_is_not_taken(kept, tmp_path):
     """No file, another checkpoint, a broken file, a dataset made since."""
     path, planned_job, checkpoint = kept
     assert not is_current(tmp_path / "none.nc", planned_job, checkpoint)
-    assert not is_current(path, planned_job, files.checkpoint(tmp_path / "b.ckpt", "other weights"))
+    assert not is_current(path, planned_job, world.checkpoint(tmp_path / "b.ckpt", "other weights"))
     broken = tmp_path / "broken.nc"
     broken.write_bytes(path.read_bytes()[:9000])
     assert not is_current(broken, planned_job, checkpoint)

@@ -16,7 +16,8 @@ from anemoi_ailand.evaluation.sites.places import Place
 from anemoi_ailand.rollout.reforecast import reforecast
 from anemoi_ailand.workflows import site as module
 from anemoi_ailand.workflows.site import extract, site
-from tests.support import reforecast_case as case
+from tests.support import dataset as case
+from tests.support.land import OPEN
 
 FILES = ["series.csv", "series.png", "site.json", "site.nc", "table.md"]
 #: Points 1 (20 S, 75 E) and 4 (70 N, 60 W) of the dataset, twice in other conventions, with an offset.
@@ -27,7 +28,7 @@ AGAIN = Place("again", 70.1, 300.0)
 @pytest.fixture
 def data(monkeypatch):
     """Dataset and model in memory, in place of any."""
-    made, step = case.FakeDataset(), case.land_step()
+    made, step = case.FakeDataset(), OPEN.land_step()
     monkeypatch.setattr("anemoi.datasets.open_dataset", lambda _path: made)
     for user in (reforecast, module):
         monkeypatch.setattr(user, "load_step", lambda _path, _device: step)

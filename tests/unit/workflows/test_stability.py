@@ -12,7 +12,7 @@ import xarray as xr
 
 from anemoi_ailand.workflows import stability as module
 from anemoi_ailand.workflows.stability import stability
-from tests.support.years_case import CYCLE, changed, years
+from tests.support.results import CYCLE, changed, years
 
 
 class Cycle:

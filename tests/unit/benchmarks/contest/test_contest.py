@@ -17,7 +17,7 @@ from benchmarks.contest import contest as module
 from benchmarks.contest.contest import SCHEMA, contest
 from benchmarks.contest.cost import Cost
 from benchmarks.contest.settings import ContestSettings
-from tests.support import evaluated_world as world
+from tests.support import worlds as world
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import pytest
 
 from anemoi_ailand.evaluation.scores.sums import collect
 from benchmarks.contest.scores import COLUMNS, CORE, TOGETHER, contest_scores, periods
-from tests.support import scored_world as world
+from tests.support import worlds as world
 
 PERIOD = ("2020", "2021")
 FEW = ("swvl1", "2t")

@@ -11,7 +11,7 @@ import pytest
 
 from anemoi_ailand.data.files.layout import detect
 from anemoi_ailand.data.files.paths import resolve
-from tests.support.land_files import native_copy, ramp, stamps, write_land
+from tests.support.files import native_copy, ramp, stamps, write_land
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from anemoi_ailand.data.files.netcdf import filled, open_file, read_records, records, times
-from tests.support.land_files import FIRST, native_copy, ramp, spoil, stamps, write_land
+from tests.support.files import FIRST, native_copy, ramp, spoil, stamps, write_land
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ import pytest
 
 from anemoi_ailand.data.files.time_units import utc_reference
 from anemoi_ailand.data.open_reader import open_reader
-from tests.support.land_files import FIRST, ramp, stamps, write_land
+from tests.support.files import FIRST, ramp, stamps, write_land
 
 SINCE = "hours since 2000-01-01 00:00:00"
 

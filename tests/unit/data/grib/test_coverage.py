@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from anemoi_ailand.data.grib.grib_reader import GribReader
-from tests.support.grib_writer import Archive, Grid, files, points, refuse, stamps
+from tests.support.grib import Archive, Grid, files, points, refuse, stamps
 
 FIRST = datetime(2020, 4, 1)
 DATES = stamps(FIRST, 5)

@@ -13,7 +13,7 @@ import pytest
 from anemoi_ailand.data.grib.decode import Decoder
 from anemoi_ailand.data.grib.grib_reader import GribReader
 from anemoi_ailand.data.grib.index import scan
-from tests.support.grib_writer import Archive, Grid, files, points, refuse, stamps
+from tests.support.grib import Archive, Grid, files, points, refuse, stamps
 
 FIRST = datetime(2020, 4, 1)
 DATES = stamps(FIRST, 5)

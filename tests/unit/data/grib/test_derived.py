@@ -12,7 +12,7 @@ import numpy as np
 
 from anemoi_ailand.data.grib.grib_reader import GribReader
 from anemoi_ailand.data.reader import Reader
-from tests.support.grib_writer import files, stamps
+from tests.support.grib import files, stamps
 
 FIRST = datetime(2020, 4, 1)
 DATES = stamps(FIRST, 5)

@@ -14,7 +14,8 @@ import pytest
 from anemoi_ailand.data.grib.grib_reader import GribReader
 from anemoi_ailand.data.open_reader import open_reader
 from anemoi_ailand.data.reader import Reader
-from tests.support.grib_writer import (
+from tests.support.files import ramp, write_land
+from tests.support.grib import (
     AMOUNTS,
     CONSTANTS,
     MODEL_LEVEL,
@@ -27,7 +28,6 @@ from tests.support.grib_writer import (
     refuse,
     stamps,
 )
-from tests.support.land_files import ramp, write_land
 
 FIRST = datetime(2020, 4, 1)
 DATES = stamps(FIRST, 5)

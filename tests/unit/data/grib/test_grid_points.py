@@ -15,7 +15,7 @@ import pytest
 from anemoi_ailand.data.grib.grib_reader import GribReader
 from anemoi_ailand.data.open_reader import open_reader
 from anemoi_ailand.data.reader import MARKS, Reader
-from tests.support.grib_writer import Archive, Grid, close, files, refuse, stamps
+from tests.support.grib import Archive, Grid, close, files, refuse, stamps
 
 FIRST = datetime(2020, 4, 1)
 DATES = stamps(FIRST, 5)

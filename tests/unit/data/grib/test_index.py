@@ -15,7 +15,7 @@ import pytest
 
 from anemoi_ailand.data.grib import index as grib_scan
 from anemoi_ailand.data.grib.index import scan
-from tests.support.grib_writer import Archive, Grid, points, refuse
+from tests.support.grib import Archive, Grid, points, refuse
 
 FIRST = datetime(1999, 12, 31, 12)
 

@@ -15,7 +15,7 @@ from anemoi_ailand.data.grib import parameters as grib_parameters
 from anemoi_ailand.data.grib.grib_reader import GribReader
 from anemoi_ailand.data.grib.parameters import PARAMETERS, Level, level_kind
 from anemoi_ailand.variables import VARIABLES
-from tests.support.grib_writer import Archive, files, points, stamps
+from tests.support.grib import Archive, files, points, stamps
 
 FIRST = datetime(2020, 4, 1)
 DATES = stamps(FIRST, 5)

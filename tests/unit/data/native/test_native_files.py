@@ -14,7 +14,7 @@ import pytest
 from anemoi_ailand.data.files.paths import resolve
 from anemoi_ailand.data.native.native_files import Series, role, scan
 from anemoi_ailand.support.packaged import folder
-from tests.support.land_files import native_copy, spoil
+from tests.support.files import native_copy, spoil
 
 NATIVE = folder("sample") / "native"
 

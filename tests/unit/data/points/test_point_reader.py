@@ -17,7 +17,7 @@ from anemoi_ailand.data.points.point_reader import PointReader
 from anemoi_ailand.data.reader import MARKS
 from anemoi_ailand.support.packaged import folder
 from anemoi_ailand.variables import VARIABLES, names
-from tests.support.land_files import FIRST, STEP, ramp, spoil, stamps, write_land
+from tests.support.files import FIRST, STEP, ramp, spoil, stamps, write_land
 
 
 def test_sample_has_all_but_what_its_layout_lacks():

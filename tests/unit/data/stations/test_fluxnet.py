@@ -12,7 +12,7 @@ import pytest
 
 from anemoi_ailand.data.stations.fluxnet import is_fluxnet, read_fluxnet
 from anemoi_ailand.data.stations.sites import Site
-from tests.support.station_files import LATITUDE, LONGITUDE, UTC_OFFSET, times_between, write_fluxnet
+from tests.support.files import LATITUDE, LONGITUDE, UTC_OFFSET, times_between, write_fluxnet
 
 NAME = "FLX_US-Bo1_FLUXNET2015_FULLSET_HH_1998-1998_1-3.csv"
 STARTS = times_between("1998-06-01T00:00", 480, 30)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from anemoi_ailand.data.stations.ismn import is_ismn, read_ismn
-from tests.support.station_files import (
+from tests.support.files import (
     CEOP,
     ELEVATION,
     HEADER_VALUES,

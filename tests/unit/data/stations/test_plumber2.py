@@ -12,7 +12,7 @@ import pytest
 import xarray as xr
 
 from anemoi_ailand.data.stations.plumber2 import is_plumber2, read_plumber2, standard_offset
-from tests.support.station_files import ELEVATION, LATITUDE, LONGITUDE, times_between, write_plumber2
+from tests.support.files import ELEVATION, LATITUDE, LONGITUDE, times_between, write_plumber2
 
 STARTS = times_between("1998-06-01T00:00", 480, 30)
 ONES, ZEROS = np.ones(480), np.zeros(480)

@@ -15,7 +15,7 @@ from anemoi_ailand.data.stations.sampling import (
     offset_of_longitude,
     to_utc,
 )
-from tests.support.station_files import times_between
+from tests.support.files import times_between
 
 HALF_HOUR = np.timedelta64(30, "m")
 

@@ -20,7 +20,7 @@ from anemoi_ailand.data.stations.station import (
     target_units,
 )
 from anemoi_ailand.variables import VARIABLES
-from tests.support.station_files import times_between
+from tests.support.files import times_between
 
 PLACE = (40.0, -88.0, 200.0)
 

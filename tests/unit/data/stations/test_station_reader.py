@@ -13,7 +13,7 @@ import pytest
 
 from anemoi_ailand.data.stations.sites import Site
 from anemoi_ailand.data.stations.station_reader import kind_of, read_stations
-from tests.support.station_files import times_between, write_fluxnet, write_ismn, write_plumber2, write_sites, zip_ismn
+from tests.support.files import times_between, write_fluxnet, write_ismn, write_plumber2, write_sites, zip_ismn
 
 NAME = "FLX_US-Bo1_FLUXNET2015_FULLSET_HH_1998-1998_1-3.csv"
 HOURLY, HALF_HOURLY = times_between("1998-06-01", 48), times_between("1998-06-01", 96, 30)

@@ -10,7 +10,7 @@ import pytest
 import xarray as xr
 
 from anemoi_ailand.evaluation.fields.reforecast import open_reforecast, reforecast_of
-from tests.support.scored_world import DAYS_1_2_7, run, starts
+from tests.support.worlds import DAYS_1_2_7, run, starts
 
 
 @pytest.fixture

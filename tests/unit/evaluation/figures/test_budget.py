@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from anemoi_ailand.evaluation.figures.budget import budget_figure, main_group
-from tests.support.evaluation_case import metrics
+from tests.support.results import metrics
 
 
 @pytest.fixture

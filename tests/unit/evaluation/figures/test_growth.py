@@ -11,7 +11,7 @@ from matplotlib.colors import to_hex
 
 from anemoi_ailand.evaluation.display.style import model_colour, pick
 from anemoi_ailand.evaluation.figures.growth import growth_figure
-from tests.support.evaluation_case import LEADS, VARIABLES, table
+from tests.support.results import LEADS, VARIABLES, table
 
 LABELS = ["emulator", "older"]
 

@@ -10,7 +10,7 @@ import pytest
 import xarray as xr
 
 from anemoi_ailand.evaluation.figures.maps import map_figure, score_map_figure
-from tests.support.evaluation_case import points
+from tests.support.results import points
 
 
 @pytest.mark.parametrize("n_points", [1, 3, 5000])

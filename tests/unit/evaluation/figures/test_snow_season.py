@@ -8,7 +8,7 @@ from __future__ import annotations
 import pandas as pd
 
 from anemoi_ailand.evaluation.figures.snow_season import snow_season_figure
-from tests.support.evaluation_case import snow_errors
+from tests.support.results import snow_errors
 
 
 def test_shares_sum_to_the_whole():

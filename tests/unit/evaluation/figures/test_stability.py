@@ -6,7 +6,7 @@
 import numpy as np
 
 from anemoi_ailand.evaluation.figures.stability import storage_figure, temperature_figure
-from tests.support.years_case import CYCLE, changed, years
+from tests.support.results import CYCLE, changed, years
 
 ECLAND, CLASSES = years(CYCLE), ["tundra", "boreal", "rainforest", "rainforest"]
 

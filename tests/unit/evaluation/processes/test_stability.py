@@ -21,7 +21,7 @@ from anemoi_ailand.evaluation.processes.stability import (
     stuck,
     trend,
 )  # fmt: skip
-from tests.support.years_case import CYCLE, LEVEL, N_POINTS, PATTERN, STEPS, changed, years
+from tests.support.results import CYCLE, LEVEL, N_POINTS, PATTERN, STEPS, changed, years
 
 N = 10
 ECLAND = years(CYCLE)

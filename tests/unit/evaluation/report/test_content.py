@@ -13,7 +13,7 @@ import pytest
 from anemoi_ailand.evaluation.display.style import pick
 from anemoi_ailand.evaluation.report.content import LEADS as SHOWN_LEADS
 from anemoi_ailand.evaluation.report.content import NOT_MEASURED, WHOLE, Content
-from tests.support.evaluation_case import LEADS, VARIABLES, metrics, table
+from tests.support.results import LEADS, VARIABLES, metrics, table
 
 
 @pytest.fixture(scope="module")

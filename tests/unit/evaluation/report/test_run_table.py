@@ -11,7 +11,7 @@ import pytest
 from anemoi_ailand.evaluation.display.markdown import number
 from anemoi_ailand.evaluation.display.style import pick
 from anemoi_ailand.evaluation.report.run_table import run_table
-from tests.support import evaluation_case as case
+from tests.support import results as case
 
 
 @pytest.fixture(scope="module")

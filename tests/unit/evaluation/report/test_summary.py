@@ -9,7 +9,7 @@ import pytest
 
 from anemoi_ailand.evaluation.report.content import Content
 from anemoi_ailand.evaluation.report.summary import GOOD, WEAK, comparison, findings, not_measured
-from tests.support.evaluation_case import VARIABLES, metrics
+from tests.support.results import VARIABLES, metrics
 
 
 def plain(text):

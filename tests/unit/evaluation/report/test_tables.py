@@ -11,7 +11,7 @@ import pytest
 from anemoi_ailand.evaluation.report import tables
 from anemoi_ailand.evaluation.report.content import Content
 from anemoi_ailand.evaluation.report.text import NOT_DEFINED
-from tests.support.evaluation_case import VARIABLES, metrics
+from tests.support.results import VARIABLES, metrics
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import pytest
 
 from anemoi_ailand.evaluation.fields.reference import load_truth
 from anemoi_ailand.evaluation.scores import available_strata as c
-from tests.support import scored_world as world
+from tests.support import worlds as world
 
 PERIOD = (np.datetime64("2020-01-01", "ns"), np.datetime64("2021-12-31T18", "ns"))
 

@@ -14,7 +14,7 @@ from scores.continuous.correlation import pearsonr
 from anemoi_ailand.evaluation.scores.moments import SCORES
 from anemoi_ailand.evaluation.scores.score_table import COLUMNS, score_table
 from anemoi_ailand.evaluation.scores.sums import collect
-from tests.support import scored_world as world
+from tests.support import worlds as world
 
 PERIOD = ("2020", "2021")
 

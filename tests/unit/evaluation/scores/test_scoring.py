@@ -14,7 +14,7 @@ from anemoi_ailand.evaluation.scores.difference_table import difference_table
 from anemoi_ailand.evaluation.scores.score_table import score_table
 from anemoi_ailand.evaluation.scores.scoring import differences, score
 from anemoi_ailand.evaluation.scores.sums import collect
-from tests.support import scored_world as world
+from tests.support import worlds as world
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from anemoi_ailand.evaluation.fields.matching import held_out_points
 from anemoi_ailand.evaluation.scores import sums as s
 from anemoi_ailand.evaluation.scores.available_strata import CUTS
 from anemoi_ailand.evaluation.scores.sums import collect
-from tests.support import scored_world as world
+from tests.support import worlds as world
 
 PERIOD = ("2020", "2021")
 

@@ -11,7 +11,7 @@ import pytest
 from anemoi_ailand.data.open_reader import open_reader
 from anemoi_ailand.rollout.ensembles.ensemble import SINGLE, Ensemble
 from anemoi_ailand.rollout.ensembles.options import EnsembleOptions
-from tests.support import stepper_case as case
+from tests.support import stepper as case
 
 DATE, N = datetime(2022, 1, 1), 9
 NAMES = ["swvl1", "stl1", "sd"]

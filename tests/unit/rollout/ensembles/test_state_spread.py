@@ -15,7 +15,7 @@ from anemoi_ailand.rollout.ensembles.options import StateSpread
 from anemoi_ailand.rollout.ensembles.smooth_fields import SmoothFields
 from anemoi_ailand.rollout.ensembles.state_spread import perturbed_states, states_of_files
 from anemoi_ailand.rollout.step.land_state import LandState
-from tests.support import stepper_case as case
+from tests.support import stepper as case
 
 SOIL = [f"{name}{k}" for name in ("swvl", "stl") for k in range(1, 5)]
 NAMES = [*SOIL, "sd", "slw", "src", "rsn", "tsn", "asn", "snowc"]

@@ -8,7 +8,7 @@ import pytest
 
 from anemoi_ailand.data import anemoi_dataset
 from anemoi_ailand.rollout.forcing.dataset_fields import StoredFields
-from tests.support import reforecast_case as case
+from tests.support import dataset as case
 
 NAMES = ("stl1", "avg_tprate", "z")
 

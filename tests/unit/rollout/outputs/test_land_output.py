@@ -18,7 +18,7 @@ from anemoi_ailand.constants import TASK_NAME
 from anemoi_ailand.rollout.outputs import output_chunks
 from anemoi_ailand.rollout.outputs.land_output import LandOutput
 from anemoi_ailand.variables import VARIABLES, variable
-from tests.support.output_case import (
+from tests.support.outputs import (
     KINDS,
     N_POINTS,
     NAMES,

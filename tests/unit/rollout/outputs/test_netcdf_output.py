@@ -17,7 +17,7 @@ from anemoi_ailand.rollout.outputs import output_chunks
 from anemoi_ailand.rollout.outputs.netcdf_output import LandNetCDFOutput
 from anemoi_ailand.rollout.outputs.output_chunks import CHUNK_TIMES
 from anemoi_ailand.variables import VARIABLES, variable
-from tests.support.output_case import (
+from tests.support.outputs import (
     N_POINTS,
     NAMES,
     PROGNOSTIC,

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from anemoi_ailand.rollout.outputs.output_columns import Column, check_statistics, columns_of, statistics_of
-from tests.support.output_case import KINDS, N_POINTS, opened, state, whole
+from tests.support.outputs import KINDS, N_POINTS, opened, state, whole
 
 
 @pytest.fixture(params=list(KINDS))

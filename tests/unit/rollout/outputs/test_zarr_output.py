@@ -11,7 +11,7 @@ import pytest
 import xarray as xr
 import zarr
 
-from tests.support.output_case import (
+from tests.support.outputs import (
     N_POINTS,
     PROGNOSTIC,
     assert_same,

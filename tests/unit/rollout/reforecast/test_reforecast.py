@@ -13,7 +13,8 @@ from anemoi_ailand.data import anemoi_dataset
 from anemoi_ailand.rollout.reforecast import reforecast as under_test
 from anemoi_ailand.rollout.reforecast.reforecast import division, lead_hours_of_days, protocol_a_starts, reforecast
 from anemoi_ailand.variables import VARIABLES
-from tests.support import reforecast_case as case
+from tests.support import dataset as case
+from tests.support.land import OPEN
 
 STARTS = ["2022-01-01T00", "2022-01-01T18", "2022-01-05T00"]
 FIRST = [0, 3, 16]
@@ -90,7 +91,7 @@ def test_parts_keep_what_is_under_way_below_the_limit(spacing, n_starts, n_point
 @pytest.fixture
 def data(monkeypatch):
     """Dataset and model in memory, in place of any."""
-    made, step = case.FakeDataset(), case.land_step()
+    made, step = case.FakeDataset(), OPEN.land_step()
     monkeypatch.setattr("anemoi.datasets.open_dataset", lambda _path: made)
     monkeypatch.setattr(under_test, "load_step", lambda _path, _device: step)
     made.step = step

@@ -10,8 +10,8 @@ import pytest
 
 from anemoi_ailand.rollout.run import preflight as under_test
 from anemoi_ailand.rollout.run.preflight import Plan, check_outputs, check_room, leaves, plan
-from tests.support import roll_case as case
-from tests.support.output_case import N_POINTS, NAMES, made
+from tests.support import loop as case
+from tests.support.outputs import N_POINTS, NAMES, made
 
 
 class PrinterOutput:

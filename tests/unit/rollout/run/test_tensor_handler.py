@@ -12,11 +12,11 @@ from anemoi.inference.forcings import ComputedForcings
 
 from anemoi_ailand.data.sun import COMPUTED
 from anemoi_ailand.rollout.run.tensor_handler import LandMetadata, LandTensorHandler, SunForcings
-from tests.support import land_case as case
+from tests.support.land import OPEN
 
 DATE = datetime(2022, 1, 1)
 WHERE = (np.array([50.7, 60.0]), np.array([7.1, 25.0]))
-NAMES = sorted([*case.FORCING, *case.PROGNOSTIC])
+NAMES = sorted([*OPEN.forcing, *OPEN.prognostic])
 DYNAMIC = ["avg_tprate", "cos_julian_day", "lai_lv", "t"]
 
 

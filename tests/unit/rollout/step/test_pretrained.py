@@ -23,7 +23,7 @@ from anemoi_ailand.rollout.step.checkpoint import load_step
 from anemoi_ailand.rollout.step.pretrained import checkpoint_path, pretrained_checkpoint, pretrained_record
 from anemoi_ailand.support import packaged as resources
 from anemoi_ailand.support.packaged import find, folder
-from tests.support.pretrained_case import copy_package
+from tests.support.packages import copy_package
 
 #: Most that ships [bytes].
 LARGEST = 20e6

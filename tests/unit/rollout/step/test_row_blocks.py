@@ -10,14 +10,15 @@ import pytest
 import torch
 
 from anemoi_ailand.rollout.step.row_blocks import BLOCK_ROWS, BlockStep
-from tests.support import stepper_case as case
+from tests.support import stepper as case
+from tests.support.land import CLOSED
 
 N = 300
 
 
 @pytest.fixture(scope="module")
 def step():
-    return case.land_step()
+    return CLOSED.land_step()
 
 
 @pytest.fixture(scope="module")

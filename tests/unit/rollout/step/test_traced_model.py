@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from anemoi_ailand.rollout.step.traced_model import traced
-from tests.support import reforecast_case as case
+from tests.support.land import OPEN
 
 
 class Interface(torch.nn.Module):
@@ -19,7 +19,7 @@ class Interface(torch.nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.inner = case.land_step().model
+        self.inner = OPEN.land_step().model
         self.network = self.inner.model
 
     def predict_step(self, batch):
@@ -27,7 +27,7 @@ class Interface(torch.nn.Module):
 
 
 def land_step():
-    return replace(case.land_step(), model=Interface())
+    return replace(OPEN.land_step(), model=Interface())
 
 
 def rows(n=5, seed=0):

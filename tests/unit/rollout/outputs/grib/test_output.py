@@ -24,8 +24,8 @@ from anemoi_ailand.rollout.outputs.grib.grid import rows_of
 from anemoi_ailand.rollout.outputs.grib.output import LandGribOutput
 from anemoi_ailand.rollout.step.pretrained import pretrained_record
 from anemoi_ailand.variables import variable
-from tests.support import output_case
-from tests.support.output_case import killed, resumed, whole
+from tests.support import outputs
+from tests.support.outputs import killed, resumed, whole
 
 START, STEP = datetime(2022, 1, 1), timedelta(hours=6)
 GIVEN = pretrained_record()["variables"]
@@ -216,7 +216,7 @@ CASES: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("case", list(CASES))
 def test_killed_run_resumes_to_the_same_bytes(tmp_path: Path, case: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """After SIGKILL between two restarts, the file is bitwise that of an undisturbed run, and nothing else is left."""
-    monkeypatch.setitem(output_case.KINDS, "f.grib", LandGribOutput)
+    monkeypatch.setitem(outputs.KINDS, "f.grib", LandGribOutput)
     options = {**CASES[case]}
     members, path = options.pop("members_of_run", None), tmp_path / "f.grib"
     killed(path, 17, members, 5, **options)
@@ -231,7 +231,7 @@ def test_killed_run_resumes_to_the_same_bytes(tmp_path: Path, case: str, monkeyp
 
 def test_restart_of_a_shorter_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file shorter than at the restart, or missing, is refused."""
-    monkeypatch.setitem(output_case.KINDS, "f.grib", LandGribOutput)
+    monkeypatch.setitem(outputs.KINDS, "f.grib", LandGribOutput)
     path = tmp_path / "f.grib"
     killed(path, 6, None, 5)
     partial = path.with_name("f.grib.partial")
@@ -250,7 +250,7 @@ def test_restart_with_other_options_is_refused(
     tmp_path: Path, changed: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A resumed run must share the options of encoding."""
-    monkeypatch.setitem(output_case.KINDS, "f.grib", LandGribOutput)
+    monkeypatch.setitem(outputs.KINDS, "f.grib", LandGribOutput)
     killed(tmp_path / "f.grib", 6, None, 5)
     with pytest.raises(ValueError, match=f"another {next(iter(changed))}"):
         resumed(tmp_path / "f.grib", 8, None, 5, **changed)

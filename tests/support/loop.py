@@ -20,11 +20,12 @@ from anemoi_ailand.rollout.run.loop import RollOut
 from anemoi_ailand.rollout.step.checkpoint import LandStep
 from anemoi_ailand.rollout.step.row_blocks import BlockStep
 from anemoi_ailand.variables import Time, variable
-from tests.support import stepper_case as case
+from tests.support import stepper as case
+from tests.support.land import CLOSED
 
 DATE, STEP, N = case.DATE, timedelta(hours=6), 20
 
-land_step = cache(case.land_step)
+land_step = cache(CLOSED.land_step)
 
 
 def forcing_names(step: LandStep) -> list[str]:

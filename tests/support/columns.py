@@ -1,39 +1,17 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Land for tests of the closed step: random columns, every corner of what can be, and a small Anemoi model of it."""
+"""Columns of land for tests of the closed step: random ones, and every corner of the possible states."""
 
 import itertools
 
-import numpy as np
 import torch
-from omegaconf import OmegaConf
 
 from anemoi_ailand.constants import SOIL_LAYER_THICKNESS, WATER_DENSITY
-from anemoi_ailand.physics.closed_step import FLUXES, N_CONTROLS, STATE, Land
+from anemoi_ailand.physics.closed_step import FLUXES, N_CONTROLS, Land
 from anemoi_ailand.physics.roots import root_table, roots_of
 from anemoi_ailand.physics.soil import soil_of, soil_table
 from anemoi_ailand.physics.soil_heat import STEP_SECONDS
-from tests.support import land_case
-
-STATIC = ["slt", "tvl", "tvh", "cvl", "cvh", "veg_cov_lv", "veg_cov_hv", "sdor", "cur"]
-MEANS = ["avg_t", "avg_q", "avg_sp", "avg_tprate", "avg_tsrwe"]
-FORCING = [*STATIC, "t", *MEANS, "lai_lv", "cos_julian_day"]
-PROGNOSTIC = [*STATE, "tsn"]
-DIAGNOSTIC = ["2t", *FLUXES]
-VARIABLES = sorted([*FORCING, *PROGNOSTIC, *DIAGNOSTIC])
-NOT_NORMALISED = ["slt", "tvl", "tvh", "cos_julian_day"]
-
-#: Mean and standard deviation of the made-up dataset, in the units of the table.
-MEAN = {"swvl": 0.25, "stl": 285.0, "rsn": 150.0, "sd": 20.0, "src": 0.1, "snowc": 0.2, "tsn": 268.0, "t": 285.0,
-        "avg_t": 285.0, "2t": 285.0, "avg_q": 0.007, "avg_sp": 9.5e4, "avg_tprate": 3e-5, "avg_tsrwe": 4e-6,
-        "evap": 1.7e-5, "sro": 3e-6, "ssro": 7e-6, "sdor": 50.0}  # fmt: skip
-STDEV = {"swvl": 0.12, "stl": 14.0, "rsn": 70.0, "sd": 50.0, "src": 0.2, "snowc": 0.35, "tsn": 8.0, "t": 15.0,
-         "avg_t": 15.0, "2t": 15.0, "avg_q": 0.005, "avg_sp": 8e3, "avg_tprate": 9e-5, "avg_tsrwe": 2e-5,
-         "evap": 3e-5, "sro": 2e-5, "ssro": 2e-5, "sdor": 80.0}  # fmt: skip
-
-
-# -- physics ---------------------------------------------------------------------------------------------------------
 
 
 def soil(kinds, dtype=torch.float64):
@@ -137,41 +115,6 @@ def residual(before, after):
     return before.rain.double() + before.snowfall.double() - stayed - left
 
 
-# -- Anemoi ----------------------------------------------------------------------------------------------------------
-
-
-def _of(table, name, default):
-    return table.get(name, table.get(name.rstrip("1234"), default))
-
-
-def normalisation(name):
-    """Factor and offset with which a variable is normalised."""
-    if name in NOT_NORMALISED:
-        return 1.0, 0.0
-    mean, stdev = _of(MEAN, name, 0.5), _of(STDEV, name, 0.3)
-    return 1.0 / stdev, -mean / stdev
-
-
-def statistics(names=VARIABLES):
-    mean, stdev = (np.array([_of(t, n, d) for n in names]) for t, d in ((MEAN, 0.5), (STDEV, 0.3)))
-    return {"mean": mean, "stdev": stdev, "minimum": mean - 3 * stdev, "maximum": mean + 3 * stdev}
-
-
-def indices(names=VARIABLES):
-    used = {"forcing": [n for n in FORCING if n in names], "diagnostic": [n for n in DIAGNOSTIC if n in names]}
-    return land_case.indices(sorted(names), **used)
-
-
-def land_model(names=VARIABLES, seed=0, step="closed", **network):
-    """A model with the closed step and random weights."""
-    names = sorted(names)
-    config = land_case.model_config(**{k: v for k, v in {"step": step, **network}.items() if v is not None})
-    config.data.datasets.data = land_case.data_config([n for n in FORCING if n in names],
-                                                      [n for n in DIAGNOSTIC if n in names])  # fmt: skip
-    OmegaConf.update(config, "data.datasets.data.processors.normalizer.config.none", NOT_NORMALISED)
-    return land_case.land_model(seed, indices(names), statistics(names), config)
-
-
 def fields(columns, seed=2):
     """Physical fields by name, shape (point,), float64, that hold ``columns`` at both ends of a step."""
     g = torch.Generator().manual_seed(seed)
@@ -201,15 +144,3 @@ def fields(columns, seed=2):
         "avg_tprate": (columns.rain + columns.snowfall) / STEP_SECONDS,
         "avg_tsrwe": columns.snowfall / STEP_SECONDS,
     }
-
-
-def normalised(values, model_index):
-    """Input tensor (point, variable) of a model in float32 from physical fields."""
-    ordered = sorted(model_index, key=model_index.__getitem__)
-    columns = [values[n].double() * normalisation(n)[0] + normalisation(n)[1] for n in ordered]
-    return torch.stack(columns, dim=-1).float()
-
-
-def physical(out, names):
-    """Fields by name in physical units, float64, from a normalised tensor (..., variable)."""
-    return {n: (out[..., i].double() - normalisation(n)[1]) / normalisation(n)[0] for i, n in enumerate(names)}

@@ -1,19 +1,21 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""A small contest: scores of three entrants in the world of ``scored_world``, with what they have cost."""
+"""A small contest: scores and costs of three entrants in a small world."""
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from anemoi_ailand.evaluation.scores.sums import collect
 from benchmarks.contest.entry import Entry
 from benchmarks.contest.scores import contest_scores
-from tests.support import scored_world as world
+from tests.support import worlds as world
 
 
+@pytest.fixture(scope="session")
 def scores() -> pd.DataFrame:
     """Protocol A of a reference, of one with half its error, and of one with few variables; B of the first two."""
     a = {
@@ -33,8 +35,9 @@ def scores() -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True)
 
 
+@pytest.fixture(scope="session")
 def entries() -> list[Entry]:
-    """What the three have cost."""
+    """Costs of the three."""
     return [
         Entry("base", "one + two", "a.ckpt", "0", 1_000_000, 2.0e6, 2.1e6, 2e7, 7200.0, 3600.0, "CPU"),
         Entry("good", "three", "b.ckpt", "1", 100_000, 2.0e5, 2.2e5, 1e7, 3600.0, 3600.0, "CPU", note="ours"),

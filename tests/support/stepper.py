@@ -1,71 +1,38 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""A small land model with the closed step behind a :class:`LandStepper`, and fields for it at random points."""
+"""The small land model with the closed step behind a :class:`LandStepper`, and fields for it at random points."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import numpy as np
 import torch
-from anemoi.models.preprocessing import Processors
-from anemoi.models.preprocessing.normalizer import InputNormalizer
 from torch import nn
 
 from anemoi_ailand.data.open_reader import open_reader
 from anemoi_ailand.data.sun import COMPUTED
-from anemoi_ailand.rollout.step.batch_invariance import make_steady
+from anemoi_ailand.export.host_step import HostStep
+from anemoi_ailand.export.onnx_check import Rows, sample_rows
 from anemoi_ailand.rollout.step.checkpoint import LandStep
+from anemoi_ailand.rollout.step.physical_step import PhysicalStep
 from anemoi_ailand.rollout.stepper import LandStepper
-from tests.support import closed_case as case
+from tests.support import columns
+from tests.support.land import CLOSED, OPEN
 
 DATE = datetime(2022, 1, 1)
 
 
-class Interface(nn.Module):
-    """What an inference checkpoint holds: network, normalisers and ``predict_step``."""
-
-    def __init__(self, model: nn.Module, *, others: tuple[str, ...] = ()) -> None:
-        super().__init__()
-        self.model = make_steady(model)
-        config = model_config()
-        normalizer = InputNormalizer(config=config, data_indices=case.indices(), statistics=case.statistics())
-        named = [["normalizer", normalizer], *([n, nn.Identity()] for n in others)]
-        before, after = (Processors(named, inverse=i) for i in (False, True))
-        before.first_run = False  # as in a checkpoint: training has made the first run
-        self.pre_processors, self.post_processors = nn.ModuleDict({"data": before}), nn.ModuleDict({"data": after})
-
-    def predict_step(self, batch):
-        return self.model.predict_step(batch, self.pre_processors, self.post_processors, n_step_input=2)
-
-
-def model_config():
-    """Configuration of the normaliser: types and the calendar stay as they are."""
-    config = case.land_case.data_config(case.FORCING, case.DIAGNOSTIC).processors.normalizer.config
-    config["none"] = case.NOT_NORMALISED
-    return config
-
-
-def land_step(seed=0, **options) -> LandStep:
-    """A loaded checkpoint with random weights, not from a file."""
-    index = case.indices().model
-    inputs, outputs = (
-        tuple(sorted(part.name_to_index, key=part.name_to_index.__getitem__)) for part in (index.input, index.output)
-    )
-    model = Interface(case.land_model(seed=seed), **options).eval()
-    return LandStep(model, "data", inputs, outputs, Path("best.ckpt"), torch.device("cpu"))
-
-
 def stepper(dtype="float32", seed=0, **options) -> LandStepper:
-    return LandStepper(land_step(seed), dtype, **{"threads": 1, **options})
+    """The stepper of a checkpoint with random weights."""
+    return LandStepper(CLOSED.land_step(seed), dtype, **{"threads": 1, **options})
 
 
 def with_network(leave) -> LandStep:
     """A step whose network output goes through a function, as one that leaves torch."""
-    step = land_step()
+    step = CLOSED.land_step()
 
     class Leaving(nn.Module):
         def __init__(self, inner):
@@ -88,8 +55,8 @@ def places(n=64):
 
 def fields(n=64, seed=0) -> dict[str, np.ndarray]:
     """All fields that a step wants, sun and calendar apart, shape (point,), float64."""
-    found = case.fields(case.land(n, seed=seed), seed=seed + 2)
-    return {k: v.numpy() for k, v in found.items() if k not in (*case.DIAGNOSTIC, *COMPUTED)}
+    found = columns.fields(columns.land(n, seed=seed), seed=seed + 2)
+    return {k: v.numpy() for k, v in found.items() if k not in (*CLOSED.diagnostic, *COMPUTED)}
 
 
 def smooth_fields(n=64, seed=0) -> dict[str, np.ndarray]:
@@ -123,3 +90,20 @@ def sample_fields(of: LandStepper, steps=4):
     values = reader.read(names, dates)
     given = [dict(zip(names, values[:, k], strict=True)) for k in range(steps + 1)]
     return of.initial(dates[0], reader.latitudes, reader.longitudes, given[0]), given[1:]
+
+
+def export_step() -> LandStep:
+    """A step without the closed step, whose graph is made in seconds; its increments leave most states off a bound."""
+    return OPEN.land_step(head=0.01)
+
+
+def host(dtype: torch.dtype = torch.float32, *, sun_inside: bool = True) -> HostStep:
+    """The step of :func:`export_step` as a host calls it."""
+    return HostStep(PhysicalStep(export_step()).to(dtype), sun_inside=sun_inside)
+
+
+def rows(n: int = 200, dtype: torch.dtype = torch.float32, *, sun_inside: bool = True) -> Rows:
+    """Some rows of the packaged sample."""
+    found = sample_rows(host(dtype, sun_inside=sun_inside), dtype)
+    chosen = np.linspace(0, len(found.where) - 1, n).astype(int)
+    return Rows({k: v[chosen] for k, v in found.arguments.items()}, [found.where[i] for i in chosen])
