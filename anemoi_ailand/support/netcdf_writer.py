@@ -176,6 +176,7 @@ def add_field(
     **options
         Of ``netCDF4.Dataset.createVariable``.
     """
+    level: Any = compression or None
     created = file.createVariable(
         name,
         kind,
@@ -183,7 +184,7 @@ def add_field(
         fill_value=np.array(np.nan, kind)[()] if kind.startswith("f") else None,
         chunksizes=chunks,
         zlib=compression > 0,
-        complevel=compression or None,
+        complevel=level,
         shuffle=compression > 0,
         **options,
     )

@@ -185,7 +185,7 @@ def run_attributes(context: Any, date: datetime, command: str = "anemoi-inferenc
     """Return the global attributes of a run: convention, provenance, checkpoint and configuration."""
     checkpoint = Path(str(context.checkpoint.path))
     config = getattr(context, "config", None)
-    has_json = config is not None and hasattr(config, "model_dump_json")
+    to_json = getattr(config, "model_dump_json", None)
     return global_attributes(
         "Roll-out of the anemoi-ailand land emulator",
         command,
@@ -193,7 +193,7 @@ def run_attributes(context: Any, date: datetime, command: str = "anemoi-inferenc
         lead_time=str(getattr(context, "lead_time", "")),
         checkpoint=checkpoint.name,
         checkpoint_sha256=known_by(checkpoint),
-        configuration=config.model_dump_json(exclude_none=True) if has_json else None,
+        configuration=to_json(exclude_none=True) if to_json else None,
     )
 
 
