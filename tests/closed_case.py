@@ -10,11 +10,10 @@ import numpy as np
 import torch
 from omegaconf import OmegaConf
 
-from anemoi_ailand.constants import SOIL_LAYER_THICKNESS, WATER_DENSITY
+from anemoi_ailand.constants import SOIL_LAYER_THICKNESS, STEP_SECONDS, WATER_DENSITY
 from anemoi_ailand.physics.closed_step import FLUXES, N_CONTROLS, STATE, Land
-from anemoi_ailand.physics.roots import root_table, roots_of
 from anemoi_ailand.physics.soil import soil_of, soil_table
-from anemoi_ailand.physics.soil_heat import STEP_SECONDS
+from anemoi_ailand.physics.vegetation_water import root_table, roots_of
 
 STATIC = ["slt", "tvl", "tvh", "cvl", "cvh", "veg_cov_lv", "veg_cov_hv", "sdor", "cur"]
 MEANS = ["avg_t", "avg_q", "avg_sp", "avg_tprate", "avg_tsrwe"]

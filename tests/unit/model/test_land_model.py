@@ -1,13 +1,17 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""The Anemoi dress of the network."""
+"""The land model steps with any network, in Anemoi's interface and within physical bounds."""
+
+import sys
+from types import SimpleNamespace
 
 import closed_case
 import land_case as case
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from anemoi_ailand.model.contrasts import N_CONTRASTS
 from anemoi_ailand.physics.bounds import limits
@@ -292,15 +296,25 @@ def test_closed_step_names_what_is_missing():
         closed_case.land_model([n for n in closed_case.VARIABLES if n != "sd"])
 
 
-@pytest.mark.parametrize("network", ["split", "stock"])
-def test_network_is_chosen_by_name(network):
-    """Any network steps in the same dress, with static fields where the table has them."""
-    options = {"network": network, "activation": None, "depth": 2 if network == "stock" else None}
-    model = case.land_model(config=case.model_config(**options))
-    out = model.advance(*ends())
-    assert out.shape[-1] == len(model.columns.outputs)
-    if network == "split":
-        assert [model.columns.start[i] for i in model.network._static] == ["theta_sat", "z"]
+class OwnNetwork(nn.Module):
+    """A network of the user that also gets the static columns."""
+
+    def __init__(self, n_in, n_prognostic, n_diagnostic, static):
+        super().__init__()
+        self.static, self.sizes = static, [n_prognostic, n_diagnostic]
+        self.layer = nn.Linear(n_in, sum(self.sizes))
+
+    def forward(self, z):
+        return self.layer(z).split(self.sizes, dim=-1)
+
+
+def test_own_network_steps_in_the_land_model(monkeypatch):
+    """A network given by import path gets the static fields of the table and makes a step."""
+    monkeypatch.setitem(sys.modules, "my_networks", SimpleNamespace(OwnNetwork=OwnNetwork))
+    options = dict.fromkeys(("width", "depth", "activation"))
+    model = case.land_model(config=case.model_config(network="my_networks.OwnNetwork", **options))
+    assert model.advance(*ends()).shape[-1] == len(model.columns.outputs)
+    assert [model.columns.start[i] for i in model.network.static] == ["theta_sat", "z"]
 
 
 def test_options_of_the_network_are_checked():

@@ -11,6 +11,7 @@ import xarray as xr
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from anemoi_ailand.constants import STEP_SECONDS
 from anemoi_ailand.physics import budgets as b
 from anemoi_ailand.support import packaged as resources
 
@@ -53,7 +54,7 @@ def test_water_residual_is_what_was_lost(p: float, e: float, sro: float, ssro: f
 
 def test_implied_runoff_is_the_residual_without_runoff() -> None:
     """P = 2, E = 0.5, change of storage 1 leave 0.5 kg m-2 to run off."""
-    rate = np.array([1.0]) / b.STEP_SECONDS
+    rate = np.array([1.0]) / STEP_SECONDS
     assert b.water_residual(np.array([1.0]), 2.0 * rate, 0.5 * rate, 0.0, 0.0) == pytest.approx([0.5])
 
 

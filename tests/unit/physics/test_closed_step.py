@@ -9,11 +9,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from anemoi_ailand.constants import SOIL_LAYER_THICKNESS
+from anemoi_ailand.constants import SOIL_LAYER_THICKNESS, STEP_SECONDS
 from anemoi_ailand.physics.bounds import limits
 from anemoi_ailand.physics.closed_step import CONTROLS, FLUXES, N_CONTROLS, STATE, Land, closed_step, split_controls
 from anemoi_ailand.physics.snow import snow_cover
-from anemoi_ailand.physics.soil_heat import STEP_SECONDS, heat_capacity
+from anemoi_ailand.physics.soil_heat import heat_capacity
 
 LANDS = {"random": lambda dtype=torch.float64: case.land(700, dtype=dtype), "corners": case.corners}
 SCALES = [0.0, 1.0, 5.0]

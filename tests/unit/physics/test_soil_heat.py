@@ -14,11 +14,11 @@ from anemoi_ailand.constants import (
     FREEZING_START,
     LATENT_HEAT_FUSION,
     SOIL_LAYER_THICKNESS,
+    STEP_SECONDS,
     WATER_DENSITY,
 )
 from anemoi_ailand.physics.soil import frozen_fraction
 from anemoi_ailand.physics.soil_heat import (
-    STEP_SECONDS,
     heat_capacity,
     heat_conductivity,
     heat_step,

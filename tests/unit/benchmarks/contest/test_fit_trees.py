@@ -28,8 +28,11 @@ def trainer():
     return SimpleNamespace(datamodule=SimpleNamespace(ds_train=dataset))
 
 
-def module(network="trees", steps=(1,), **options):
-    given = {"trees": 4, "depth": 3, **options} if network == "trees" else options
+TREES = "benchmarks.contest.trees.Trees"
+
+
+def module(network=TREES, steps=(1,), **options):
+    given = {"trees": 4, "depth": 3, **options} if network == TREES else options
     config = case.model_config(**{"width": None, "activation": None, "depth": None, "network": network, **given})
     interface = SimpleNamespace(
         model=case.land_model(config=config), pre_processors={"data": lambda x, in_place: HALF * x}
@@ -78,7 +81,10 @@ def test_trees_are_fitted_once():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"network": "mlp", "width": 8, "depth": 1}, "PointwiseMLP.*`model.model.network: trees`"),
+        (
+            {"network": "mlp", "width": 8, "depth": 1},
+            "PointwiseMLP.*`model.model.network: benchmarks.contest.trees.Trees`",
+        ),
         ({"steps": (4,)}, r"has 4 steps.*task.rollout.steps=\[1\]"),
     ],
 )
