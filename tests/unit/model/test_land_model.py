@@ -77,7 +77,7 @@ def test_order_and_number_of_points_do_not_matter():
 
 
 def test_bounds_hold_in_physical_units():
-    """Whatever the network says, predictions are within the table's bounds; exactly, after denormalisation."""
+    """Predictions in physical units are exactly within the bounds for any output of the network."""
     model = case.land_model()
     with torch.no_grad():
         model.network.prognostic_head.bias.copy_(torch.tensor([-1e4, 1e4, -1e4]))
@@ -157,14 +157,14 @@ def closed_position(names=closed_case.VARIABLES):
 
 
 def say(model, outputs):
-    """Make the network answer ``outputs`` whatever it is asked."""
+    """Replace the network by one that returns ``outputs``."""
     torch.nn.init.zeros_(model.network.prognostic_head.weight)
     with torch.no_grad():
         model.network.prognostic_head.bias.copy_(outputs)
 
 
 def test_closed_state_is_that_of_the_closed_step():
-    """What the model gives is the closed step of the physical fields.
+    """The model computes the closed step of the physical fields.
 
     To 1e-4 of a standard deviation; soil that freezes magnifies the rounding of its temperature, by up to ten.
     """
@@ -219,7 +219,7 @@ def test_closed_step_gives_the_fluxes_and_the_head_the_rest():
 
 
 def test_closed_step_keeps_the_bounds_of_the_table():
-    """Whatever the network says, first layer and snow temperature included."""
+    """Predictions stay within the bounds of the table for any output of the network."""
     model = closed_case.land_model()
     say(model, 50.0 * torch.randn(N_CONTROLS + 1))
     x = closed_input(closed_case.land(70))
@@ -278,7 +278,7 @@ def test_closed_step_runs_in_float64():
 
 
 def test_unknown_step_is_refused():
-    """The error says what there is."""
+    """The error lists the available options."""
     with pytest.raises(ValueError, match=r"'implicit'.*'increments' or 'closed'"):
         closed_case.land_model(step="implicit")
 
@@ -318,7 +318,7 @@ def test_own_network_steps_in_the_land_model(monkeypatch):
 
 
 def test_options_of_the_network_are_checked():
-    """A name that nobody reads is an error."""
+    """An unknown option of the network is an error."""
     with pytest.raises(ValueError, match=r"'mlp' has no option \['widht'\]"):
         case.land_model(config=case.model_config(widht=3))
 

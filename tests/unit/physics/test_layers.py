@@ -10,7 +10,7 @@ from anemoi_ailand.physics.layers import join_layers, solve_tridiagonal, stack_l
 
 
 def test_stacked_layers_are_those_given():
-    """In order, and each in one piece."""
+    """Stacked layers keep their order, and each is contiguous."""
     layers = [torch.full((3, 5), float(k)) for k in range(4)]
     stacked = stack_layers(layers)
     assert torch.equal(stacked, torch.stack(layers, dim=-1))
@@ -18,7 +18,7 @@ def test_stacked_layers_are_those_given():
 
 
 def test_joined_layers_are_those_given():
-    """As torch.cat along the last dimension, and still in one piece each."""
+    """Joining equals torch.cat along the last dimension, and each layer stays contiguous."""
     a, b = stack_layers([torch.randn(6), torch.randn(6)]), stack_layers([torch.randn(6)])
     joined = join_layers([a, b])
     assert torch.equal(joined, torch.cat([a, b], dim=-1))
@@ -35,7 +35,7 @@ def system(n, shape=(5,), seed=0):
 
 @pytest.mark.parametrize("n", [1, 2, 3, 4, 9])
 def test_equals_the_dense_solution(n):
-    """As torch.linalg.solve, to rounding."""
+    """The solution equals that of torch.linalg.solve to rounding."""
     lower, diagonal, upper, rhs = system(n)
     matrix = torch.diag_embed(diagonal) + torch.diag_embed(lower, -1) + torch.diag_embed(upper, 1)
     torch.testing.assert_close(
@@ -44,7 +44,7 @@ def test_equals_the_dense_solution(n):
 
 
 def test_each_point_is_a_system_of_its_own():
-    """Batch dimensions are kept, and a part of the points gives a part of the solution, to the bit."""
+    """Batch dimensions are kept, and the solution is bitwise independent of other points."""
     parts = system(4, shape=(2, 3, 5))
     full = solve_tridiagonal(*parts)
     assert full.shape == (2, 3, 5, 4)
@@ -53,13 +53,13 @@ def test_each_point_is_a_system_of_its_own():
 
 @pytest.mark.parametrize("n", [2, 4])
 def test_gradient_is_that_of_differences(n):
-    """With respect to all three diagonals and the right-hand side."""
+    """Gradients of all three diagonals and the right-hand side equal finite differences."""
     parts = [p.requires_grad_() for p in system(n, shape=(2,))]
     assert torch.autograd.gradcheck(solve_tridiagonal, parts)
 
 
 def test_stiff_system_keeps_its_digits():
-    """An exchange of 1000 between layers in float32: two layers come to their mean."""
+    """In float32 an exchange of 1000 brings two layers to their mean."""
     strong = torch.tensor([[1e3]])
     solution = solve_tridiagonal(-strong, 1.0 + strong.expand(1, 2), -strong, torch.tensor([[1.0, 3.0]]))
     torch.testing.assert_close(solution, torch.full((1, 2), 2.0), rtol=1e-3, atol=0.0)

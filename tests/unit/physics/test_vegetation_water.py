@@ -45,31 +45,31 @@ def test_water_on_leaves_is_closed(src, rain, kept, evaporation):
     ],
 )
 def test_by_hand(kept, evaporation, expected):
-    """Half a kg on the leaves, one and a half falling: the store first, then evaporation, then the ground."""
+    """Water fills the store first, then evaporates, then falls through."""
     result = intercept(kg(0.5), kg(1.5), kg(kept), kg(evaporation))
     assert [part.item() for part in result] == pytest.approx(expected, abs=1e-12)
 
 
 def test_dry_leaves_in_dry_weather_give_nothing():
-    """Without store and rain nothing is kept, evaporates or falls, exactly."""
+    """Without store and rain all three parts are exactly zero."""
     assert [part.item() for part in intercept(kg(0.0), kg(0.0), kg(1.0), kg(1.0))] == [0.0, 0.0, 0.0]
 
 
 @pytest.mark.parametrize("kind", ECLAND)
 def test_shares_are_those_of_ecland(kind):
-    """To the digits that are given."""
+    """Root shares equal ecLand's to the given digits."""
     np.testing.assert_allclose(root_table(torch.float64)[kind], ECLAND[kind], atol=6e-5)
 
 
 def test_every_vegetation_has_all_its_roots_somewhere():
-    """Shares add up to one where vegetation covers ground, and to zero where there is none."""
+    """Shares add up to one for every type with vegetation, and to zero otherwise."""
     total = root_table(torch.float64).sum(-1).numpy()
     vegetated = np.array(VEGETATION_DENSITY) > 0
     np.testing.assert_allclose(total, vegetated.astype(float), atol=1e-12)
 
 
 def test_types_are_looked_up():
-    """Whole numbers, any shape; what is no type is the nearest one."""
+    """Types of any shape are looked up; unknown ones count as the nearest."""
     table = root_table()
     found = roots_of(torch.tensor([[1.0, 19.0], [-3.0, 99.0]]), table)
     assert found.shape == (2, 2, 4)

@@ -62,7 +62,7 @@ def test_samples_are_steps_as_the_model_sees_them():
 
 @pytest.mark.parametrize(("asked", "given"), [(50, 50), (10_000, N_WINDOWS * N_POINTS)])
 def test_number_of_samples(asked, given):
-    """As many as asked for, of windows all over the period, or all there are."""
+    """The requested number of samples is drawn over the whole period, or all are taken."""
     inputs, targets = gather(trainer().datamodule.ds_train, module(), asked, seed=1)
     assert len(inputs) == len(targets) == given
 
