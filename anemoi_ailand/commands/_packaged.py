@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""List, print and copy the YAML files that the package holds; shared by ``recipes`` and ``configs``."""
+"""List, print and copy the YAML files of the package: the commands ``recipes`` and ``configs``."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from anemoi.utils.cli import Command
 
 from anemoi_ailand.support.packaged import find, listing
 
-#: What the header of every packaged YAML answers.
+#: Fields in the header of every packaged YAML.
 HEADER_FIELDS = ("What", "Needs", "Gives", "Check")
 
 _WIDE_GAP_OR_FIELD = re.compile(rf"\s{{3,}}|\s+(?=(?:{'|'.join(HEADER_FIELDS)}):)")
 
 
 def header(text: str) -> dict[str, str]:
-    """Fields of the comment at the top of a YAML, e.g. ``{"What": "train the land emulator, 6 h step."}``.
+    """Read the fields of the comment at the top of a YAML, as ``{"What": "train the land emulator, 6 h step."}``.
 
-    A line may hold several fields. A line without a field continues the one before. What follows a wide gap (three
-    spaces) and is no field, or a line that begins with ``anemoi-``, is the command to type, under ``Run``.
+    A line may hold several fields; a line without a field continues the previous one. Text after a gap of three spaces,
+    or a line that begins with ``anemoi-``, is the command to type and is returned under ``Run``.
     """
     found: dict[str, str] = {}
     current = ""
@@ -44,7 +44,7 @@ def header(text: str) -> dict[str, str]:
 
 
 class PackagedCommand(Command):
-    """List, print or copy what the package holds of one ``kind`` ('recipes' or 'configs')."""
+    """List, print or copy the packaged files of one ``kind`` ('recipes' or 'configs')."""
 
     kind: str
 
@@ -60,7 +60,7 @@ class PackagedCommand(Command):
         command_parser.add_argument("--force", action="store_true", help="with --copy: replace an existing file")
 
     def check(self, parser: ArgumentParser, args: Namespace) -> None:
-        """Refuse options that have no meaning together."""
+        """Refuse combinations of options without a meaning."""
         if (args.path or args.copy) and not args.name:
             parser.error(f"--path and --copy need the NAME of one of the {self.kind}.")
         if (args.dest or args.force) and not args.copy:
@@ -82,7 +82,7 @@ class PackagedCommand(Command):
 
 
 def table(kind: str) -> str:
-    """One line for each packaged YAML: its name and the first sentence of what it is for."""
+    """List the packaged YAML files: name and first sentence of the field ``What``, one line each."""
     whats = {name: header(path.read_text(encoding="utf-8")).get("What", "") for name, path in listing(kind).items()}
     rows = {name: what.partition(". ")[0].rstrip(".") for name, what in whats.items()}
     width = max(map(len, rows), default=0)
@@ -90,20 +90,20 @@ def table(kind: str) -> str:
 
 
 def copy(source: Path, dest: Path, *, force: bool = False) -> Path:
-    """Copy ``source`` to ``dest`` (a file, or a folder that exists) and return the path of the copy.
+    """Copy ``source`` to ``dest`` (a file, or an existing folder) and return the path of the copy.
 
     Raises
     ------
     FileExistsError
-        The target is there and ``force`` is not given.
+        The target exists and ``force`` is not given.
     FileNotFoundError
-        The folder to copy into is not there.
+        The folder to copy into does not exist.
     """
     target = dest / source.name if dest.is_dir() else dest
     if not target.parent.is_dir():
         raise FileNotFoundError(f"There is no folder '{target.parent}' to copy into. Create it first.")
     if target.exists() and not force:
-        raise FileExistsError(f"'{target}' exists and stays as it is. Give another DEST, or --force to replace it.")
+        raise FileExistsError(f"'{target}' exists and was not replaced. Give another DEST, or --force to replace it.")
     unfinished = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
         unfinished.write_bytes(source.read_bytes())

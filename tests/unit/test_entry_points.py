@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Every entry point of pyproject.toml is installed, loads, and is what its host expects."""
+"""Every entry point of pyproject.toml is installed, loads, and has the type that its host expects."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def load(reference: str) -> object:
 
 @PLUGINS
 def test_installed_as_written(plugin: EntryPoint) -> None:
-    """The installed distribution says the same as pyproject.toml; if not, install again (make setup)."""
+    """The installed distribution agrees with pyproject.toml; if not, install again (make setup)."""
     assert INSTALLED[plugin.group, plugin.name].value == plugin.value
 
 

@@ -1,9 +1,9 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""What README.md and docs/ show works. The convention:
+"""Code blocks of README.md and docs/ work. Conventions:
 
-- every fenced block has a language: ``bash``, ``python``, ``yaml``, or ``text`` for what is only to be read;
+- every fenced block has a language: ``bash``, ``python``, ``yaml``, or ``text`` for text to read;
 - ``python`` is run in an empty folder; under ``<!-- compile -->`` (it needs a long run before it) it is compiled and
   its imports are made;
 - ``yaml`` parses, and names only variables of the table where it lists variables;
@@ -32,7 +32,7 @@ from anemoi_ailand import VARIABLES
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 SNIPPETS = [s for page in PAGES for s in snippets(page)]
 _DEEP_IMPORT = re.compile(r"(from|import)\s+anemoi_ailand\.\S+")
-#: What a stranger's machine does not have, and hosts that a machine behind a mirror must not be told to use.
+#: Paths that other machines do not have, and package registries that a machine behind a mirror cannot reach.
 MACHINE_PATH = re.compile(r"(?<![\w.])/(work|root|home|tmp|scratch|perm|ec)(/|\b)")
 REGISTRY = re.compile(
     r"pypi\.|pythonhosted|anaconda\.|conda-forge|download\.pytorch|--(extra-)?index-url", re.IGNORECASE
@@ -54,7 +54,7 @@ def in_empty_folder(command: list[str], folder: Path) -> None:
 
 
 def test_every_block_has_a_known_language() -> None:
-    """No block escapes the checks; what is only to be read says ``text``."""
+    """No block escapes the checks; text to read is marked ``text``."""
     assert [str(s) for s in SNIPPETS if s.language not in ("bash", "python", "yaml", "text", "markdown")] == []
 
 
@@ -93,21 +93,21 @@ def test_yaml(snippet: Snippet) -> None:
 
 @of("bash")
 def test_bash_exists(snippet: Snippet) -> None:
-    """Every command is there and takes its arguments."""
+    """Every command exists and takes its arguments."""
     for command in commands(snippet.text):
         check_command(command)
 
 
 @pytest.mark.parametrize("snippet", [s for s in SNIPPETS if "run" in s.marks], ids=str)
 def test_bash_runs(snippet: Snippet, tmp_path: Path) -> None:
-    """A block that is marked runs to its end."""
+    """A marked block runs to its end."""
     assert snippet.language == "bash"
     in_empty_folder(["bash", "-euo", "pipefail", "-c", snippet.text], tmp_path)
 
 
 @pytest.mark.parametrize("page", [*PAGES, ROOT / "Makefile", ROOT / ".ci" / "run"], ids=lambda p: p.name)
 def test_no_machine_and_no_registry_is_named(page: Path) -> None:
-    """What is written holds on every machine."""
+    """No page names a path of a machine or a registry."""
     text = page.read_text(encoding="utf-8")
     assert [m[0] for m in MACHINE_PATH.finditer(text)] == []
     assert [m[0] for m in REGISTRY.finditer(text)] == []
@@ -126,6 +126,6 @@ def test_links_to_files_lead_somewhere(page: Path) -> None:
     "command", ["make no-such-target", "anemoi-ailand recipes --no-such-option", "no-such-program"]
 )
 def test_the_check_finds_what_is_wrong(command: str, capsys: pytest.CaptureFixture) -> None:
-    """A target, an option or a program that is not there is found."""
+    """An unknown target, option or program is found."""
     with pytest.raises((AssertionError, SystemExit)):
         check_command(command)
