@@ -45,6 +45,12 @@ PRIVATE: dict[str, dict[str, tuple[str, ...]]] = {
         "anemoi.inference.runner:Runner._combine_states": ("states",),
         "anemoi.inference.runner:Runner._initial_state": ("prognostic_state", "constants_state", "forcings_state"),
         "anemoi.inference.runner:Runner.forecast": ("lead_time", "input_tensors_numpy", "input_states"),
+        "anemoi.inference.inputs.dataset:DatasetInput": ("open_dataset_args", "use_trajectories"),
+        "anemoi.inference.inputs.dataset:DatasetInput.ds": (),
+        "anemoi.inference.inputs.dataset:DatasetInput.ds_dates": (),
+        "anemoi.inference.outputs.none:NoneOutput": (),
+        "anemoi.inference.outputs.printer:PrinterOutput": (),
+        "anemoi.inference.outputs.netcdf:LOCK": (),
     },
     "anemoi-models": {
         "anemoi.models.models.base:BaseGraphModel.predict_step": ("batch", "pre_processors", "post_processors"),
@@ -67,6 +73,9 @@ MENTIONED = {
     "anemoi.training.data.multidataset": ("self.data_readers",),
     "anemoi.training.data.data_reader": ("self.default_sampling",),
     "anemoi.inference.runner": ('state.get("_input")', 'state.get("_variables")'),
+    "anemoi.inference.inputs.dataset": ("self.open_dataset_args =", "self.use_trajectories ="),
+    "anemoi.inference.output": ("self.output =",),
+    "anemoi.inference.outputs.tee": ("self.outputs =",),
     "anemoi.models.preprocessing.normalizer": (
         '"_norm_mul"',
         '"_norm_add"',

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from anemoi_ailand.constants import STEP_HOURS
+from anemoi_ailand.hosts.anemoi_inference import forecast_axes
 
 
 def trajectory_dates(forcing: Any, start: datetime) -> np.ndarray:
@@ -31,7 +32,9 @@ def trajectory_dates(forcing: Any, start: datetime) -> np.ndarray:
     ValueError
         No forecast starts then; the steps do not begin at 0, or are not every 6 h.
     """
-    bases, steps = forcing.ds.base_dates.astype("datetime64[s]"), forcing.ds.steps.astype("timedelta64[s]")
+    axes = forecast_axes(forcing)
+    assert axes is not None
+    bases, steps = axes[0].astype("datetime64[s]"), axes[1].astype("timedelta64[s]")
     if np.datetime64(start, "s") not in bases:
         raise ValueError(
             f"No forecast of {forcing} starts at {start:%Y-%m-%d %H:%M}; there are {bases.size}, from {bases.min()} to "

@@ -10,15 +10,16 @@ from typing import Any
 
 import numpy as np
 
+from anemoi_ailand.hosts.anemoi_inference import forecast_axes, stored_dates
 from anemoi_ailand.rollout.forcing.trajectories import trajectory_dates
 
 
 def available_dates(forcing: Any) -> np.ndarray | None:
     """Dates that an input holds, if it can say so before it reads; shape (date,), datetime64[s]."""
     dates = getattr(forcing, "available_dates", None)
-    if dates is None and hasattr(forcing, "open_dataset_args"):
-        of_forecast = getattr(forcing, "use_trajectories", False) and forcing.reference_date is not None
-        dates = trajectory_dates(forcing, forcing.reference_date) if of_forecast else forcing.ds_dates
+    if dates is None:
+        of_forecast = forecast_axes(forcing) is not None and forcing.reference_date is not None
+        dates = trajectory_dates(forcing, forcing.reference_date) if of_forecast else stored_dates(forcing)
     return None if dates is None else np.asarray(dates).astype("datetime64[s]")
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from anemoi_ailand.constants import STEP_HOURS
+from anemoi_ailand.hosts.anemoi_inference import inner_outputs
 from anemoi_ailand.rollout.outputs.land_output import LandOutput
 from anemoi_ailand.rollout.run.loop import RollOut
 from anemoi_ailand.support.disk_errors import free_bytes
@@ -62,7 +63,7 @@ class Plan:
 
 def leaves(output: Any) -> Iterator[Any]:
     """The outputs that write, of one that may hand on to others (``tee``)."""
-    inner = getattr(output, "outputs", None) or ([output.output] if hasattr(output, "output") else [])
+    inner = inner_outputs(output)
     if not inner:
         yield output
     for each in inner:
