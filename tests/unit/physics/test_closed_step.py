@@ -174,13 +174,13 @@ def test_gradients_are_finite(make, dtype, scale):
     assert all(torch.isfinite(v.grad).all() for v in (outputs, *state.values()))
 
 
-@pytest.mark.parametrize("name", CONTROLS)
-def test_every_output_matters(name):
+def test_every_output_matters():
     """Every output of the network changes the state or a flux somewhere."""
     land = case.land(200)
     outputs = case.outputs(land).requires_grad_()
     sum((v / v.detach().abs().max()).square().sum() for v in closed_step(land, outputs).values()).backward()
-    assert (outputs.grad[:, positions(name)].abs().amax(0) > 1e-9).all()
+    largest = outputs.grad.abs().amax(0)
+    assert [name for name in CONTROLS if not (largest[positions(name)] > 1e-9).all()] == []
 
 
 def test_frozen_soil_in_dry_weather_keeps_its_water():

@@ -26,17 +26,14 @@ NBSP = "\N{NO-BREAK SPACE}"
 TIMES = "\N{MULTIPLICATION SIGN}"
 
 
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [
+def test_number_has_three_digits():
+    """Rounded up across a power of ten, too."""
+    expected = [
         (0.0, "0"), (0.01234, "0.0123"), (1.0, "1.00"), (12.34, "12.3"), (123.4, "123"), (12345.0, "12345"),
         (-0.5, f"{MINUS}0.500"), (1.234e-6, f"1.23{TIMES}10⁻⁶"), (-3.2e7, f"{MINUS}3.20{TIMES}10⁷"), (0.9999, "1.00"),
         (9.999e-5, "0.000100"), (math.nan, NOT_DEFINED),
-    ],
-)  # fmt: skip
-def test_number_has_three_digits(value, text):
-    """Rounded up across a power of ten, too."""
-    assert number(value) == text
+    ]  # fmt: skip
+    assert [(value, number(value)) for value, _ in expected] == expected
 
 
 def test_sign_is_shown_where_it_matters():
