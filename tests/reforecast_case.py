@@ -11,7 +11,7 @@ import torch
 from anemoi.models.preprocessing import Processors
 from anemoi.models.preprocessing.normalizer import InputNormalizer
 
-from anemoi_ailand.rollout.step.batch_invariance import make_steady
+from anemoi_ailand.rollout.step.batch_invariance import make_batch_invariant
 from anemoi_ailand.rollout.step.checkpoint import LandStep
 from anemoi_ailand.variables import VARIABLES
 
@@ -24,7 +24,7 @@ class Interface:
     """What an inference checkpoint holds: network and normalisers."""
 
     def __init__(self, **network):
-        self.model = make_steady(case.land_model(config=case.model_config(**network)))
+        self.model = make_batch_invariant(case.land_model(config=case.model_config(**network)))
         normalizer = InputNormalizer(
             config=case.data_config().processors.normalizer.config,
             data_indices=case.indices(),

@@ -18,7 +18,7 @@ from torch import nn
 
 from anemoi_ailand.data.open_reader import open_reader
 from anemoi_ailand.data.sun import COMPUTED
-from anemoi_ailand.rollout.step.batch_invariance import make_steady
+from anemoi_ailand.rollout.step.batch_invariance import make_batch_invariant
 from anemoi_ailand.rollout.step.checkpoint import LandStep
 from anemoi_ailand.rollout.stepper import LandStepper
 
@@ -30,7 +30,7 @@ class Interface(nn.Module):
 
     def __init__(self, model: nn.Module, *, others: tuple[str, ...] = ()) -> None:
         super().__init__()
-        self.model = make_steady(model)
+        self.model = make_batch_invariant(model)
         config = model_config()
         normalizer = InputNormalizer(config=config, data_indices=case.indices(), statistics=case.statistics())
         named = [["normalizer", normalizer], *([n, nn.Identity()] for n in others)]

@@ -42,7 +42,7 @@ from anemoi_ailand.rollout.forcing.dataset_fields import StoredFields
 from anemoi_ailand.rollout.reforecast.period import period
 from anemoi_ailand.rollout.reforecast.reforecast import reforecast
 from anemoi_ailand.rollout.reforecast.reforecast_file import provenance
-from anemoi_ailand.rollout.step.checkpoint import known_by, load_step
+from anemoi_ailand.rollout.step.checkpoint import checkpoint_checksum, load_step
 from anemoi_ailand.rollout.step.pretrained import DEFAULT
 from anemoi_ailand.support.atomic_folder import complete_folder
 from anemoi_ailand.support.packaged import find
@@ -300,7 +300,7 @@ def _header(chosen: Selected, checkpoint: Path) -> dict[str, Any]:
         "version": __version__,
         "created": _now(),
         "checkpoint": str(checkpoint),
-        "checkpoint_sha256": known_by(checkpoint),
+        "checkpoint_sha256": checkpoint_checksum(checkpoint),
         "dataset": chosen.called,
         "start": stamp(chosen.dates[0]),
         "end": stamp(chosen.dates[-1]),

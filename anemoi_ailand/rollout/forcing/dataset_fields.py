@@ -1,11 +1,10 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""State and forcing from an anemoi dataset, read in the order of time, each block of dates once."""
+"""State and forcing from an Anemoi dataset, read in time order, each block of dates once."""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -19,29 +18,27 @@ from anemoi_ailand.rollout.forcing.forcing_filter import check_finite
 from anemoi_ailand.support.units import check_units
 from anemoi_ailand.variables import variable
 
-LOG = logging.getLogger(__name__)
-
-#: Memory that a block of dates may take while it is read [bytes]; at least one chunk of the dataset is read.
+#: Memory of a block of dates while it is read [bytes]; at least one chunk of the dataset is read.
 BLOCK_BYTES = 64 * 2**20
 
 
 class StoredFields:
-    """The variables of a model in a dataset.
+    """Variables of a model in an Anemoi dataset.
 
     Parameters
     ----------
     path : str or Path
-        An anemoi dataset with a step of 6 h and no missing date.
+        Anemoi dataset with a step of 6 h and no missing date.
     names : sequence of str
-        Variables that are read, in the order wanted.
+        Variables to read, in the order wanted.
 
     Raises
     ------
     FileNotFoundError
-        There is nothing at ``path``.
+        ``path`` does not exist.
     ValueError
-        It is no dataset, its dates or members are not as above, a variable is not there or in another unit than the
-        table says.
+        Not a dataset, a gap in time, another step, several members, a missing variable, or a unit other than that of
+        the table.
     """
 
     def __init__(self, path: str | Path, names: Sequence[str]) -> None:
@@ -55,12 +52,12 @@ class StoredFields:
 
     @property
     def point_id(self) -> np.ndarray | None:
-        """Identity of the points, shape (point,), if the dataset has one."""
+        """Identity of the points, shape (point,); None if the dataset has none."""
         values = self.constant("point_id")
         return None if values is None else np.rint(values).astype(np.int64)
 
     def constant(self, name: str) -> np.ndarray | None:
-        """Values at the first date, shape (point,), of any variable; ``None`` if it is not there or has gaps."""
+        """Read any variable at the first date, shape (point,); None if it is absent or has missing values."""
         index = self._data.name_to_index.get(name)
         if index is None:
             return None
@@ -68,17 +65,17 @@ class StoredFields:
         return values if np.isfinite(values).all() else None
 
     def at_points(self, points: np.ndarray) -> FieldsAtPoints:
-        """Reader for some of the points."""
+        """Return a reader for some of the points."""
         return FieldsAtPoints(self, points)
 
     def read(self, first: int, last: int, points: np.ndarray) -> np.ndarray:
-        """Values of the dates ``first:last``, shape (date, point, variable), float32."""
+        """Read the dates ``first:last``, shape (date, point, variable), float32."""
         columns = [self._data.name_to_index[n] for n in self.names]
         values = np.asarray(self._data[first:last])[:, columns, 0][..., points]
         return np.ascontiguousarray(values.swapaxes(1, 2), dtype=np.float32)
 
     def block(self, date: int) -> tuple[int, int]:
-        """First and last date of the block that ``date`` is read with: whole chunks of the dataset."""
+        """Return the bounds of the block in which ``date`` is read: whole chunks of the dataset."""
         n_dates, n_variables, _, n_points = self._data.shape
         chunk = int((getattr(self._data, "chunks", None) or (1,))[0])
         length = max(1, BLOCK_BYTES // (4 * n_variables * n_points * chunk)) * chunk
@@ -87,7 +84,7 @@ class StoredFields:
 
 
 class FieldsAtPoints:
-    """Fields at some points, date by date; one block of dates is kept."""
+    """Fields at some points, date by date; one block of dates is in memory."""
 
     def __init__(self, stored: StoredFields, points: np.ndarray) -> None:
         self.stored, self.points = stored, points
@@ -95,7 +92,7 @@ class FieldsAtPoints:
         self._block = np.empty((0, len(points), len(stored.names)), dtype=np.float32)
 
     def at(self, date: int) -> np.ndarray:
-        """Values at the date of index ``date``, shape (point, variable)."""
+        """Return the values at the date of index ``date``, shape (point, variable)."""
         if not self._first <= date < self._first + len(self._block):
             first, last = self.stored.block(date)
             self._block, self._first = self.stored.read(first, last, self.points), first
@@ -107,11 +104,11 @@ class FieldsAtPoints:
         check_finite(values.T, self.stored.names, needed, self.date(date), where)
 
     def date(self, date: int) -> datetime:
-        """Stamp of an index."""
+        """Return the date of an index."""
         return self.stored.dates[date].item()
 
     def place(self, point: int) -> str:
-        """Coordinates of the ``point`` th of these points."""
+        """Return the coordinates of a point as text."""
         i = self.points[point]
         return f"latitude {self.stored.latitudes[i]:.3f}, longitude {self.stored.longitudes[i]:.3f}"
 
@@ -136,7 +133,9 @@ def _check_axes(path: Path, data: Any) -> None:
             "Create it without a gap in time."
         )
     if data.shape[2] != 1:
-        raise ValueError(f"Dataset '{path}' has {data.shape[2]} members, but a re-forecast takes one. Create it so.")
+        raise ValueError(
+            f"Dataset '{path}' has {data.shape[2]} members, but a re-forecast takes one. Create it with one member."
+        )
     steps = np.unique(np.diff(np.asarray(data.dates).astype("datetime64[s]")))
     if list(steps) != [np.timedelta64(STEP_HOURS, "h")]:
         raise ValueError(
@@ -150,7 +149,7 @@ def _check_variables(path: Path, data: Any, names: Sequence[str]) -> None:
     if missing:
         sun = [n for n in missing if variable(n).computed]
         raise ValueError(
-            f"The model needs {missing}, which dataset '{path}' does not have; it has {sorted(data.variables)}. "
+            f"The model needs {missing}, which dataset '{path}' lacks (available: {sorted(data.variables)}). "
             + (f"{sun} are computed when a dataset is made: add the source `forcings` to the recipe. " if sun else "")
             + "Give the dataset of the training, or one made by the same recipe."
         )

@@ -16,7 +16,7 @@ import numpy as np
 from anemoi.inference.types import FloatArray, IntArray, State
 
 from anemoi_ailand.rollout.outputs.output_columns import Column
-from anemoi_ailand.rollout.step.checkpoint import known_by
+from anemoi_ailand.rollout.step.checkpoint import checkpoint_checksum
 
 EPOCH = datetime(1970, 1, 1)
 
@@ -182,7 +182,7 @@ def global_attributes(context: Any, date: datetime, command: str = "anemoi-infer
         "initial_date": f"{date:%Y-%m-%dT%H:%M:%S}",
         "lead_time": str(getattr(context, "lead_time", "")),
         "checkpoint": checkpoint.name,
-        "checkpoint_sha256": known_by(checkpoint),
+        "checkpoint_sha256": checkpoint_checksum(checkpoint),
         "versions": ", ".join(f"{p} {version(p)}" for p in packages),
     }
     config = getattr(context, "config", None)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from anemoi_ailand.physics.snow import snow_cover
-from anemoi_ailand.rollout.forcing.initial_defaults import BARE, MADE, check_defaults, plan
+from anemoi_ailand.rollout.forcing.initial_defaults import DERIVED, SNOW_FREE, check_defaults, plan
 from anemoi_ailand.variables import VARIABLES, Role
 
 SD = np.array([0.0, 0.5, 50.0], "f4")
@@ -80,9 +80,9 @@ def test_what_is_held_is_not_filled() -> None:
 
 def test_made_variables_are_state_and_within_bounds() -> None:
     """By the table."""
-    for name in {*MADE, *BARE}:
+    for name in {*DERIVED, *SNOW_FREE}:
         assert VARIABLES[name].role is Role.PROGNOSTIC
-    for name, value in BARE.items():
+    for name, value in SNOW_FREE.items():
         check_defaults({name: value})
 
 

@@ -11,7 +11,7 @@ import roll_case as case
 import torch
 from stepper_case import land_step as other_step
 
-from anemoi_ailand.rollout.run.loop import RollOut
+from anemoi_ailand.rollout.run.loop import Rollout
 
 FORCING = {"precipitation": 0.5, "temperature": 1.5}
 
@@ -88,7 +88,7 @@ def test_forcing_that_was_constant_in_training_is_kept():
     roll = case.roll_out()
     others = [n for n in names if n != constant]
     start = case.inputs(step, 0)
-    roll = RollOut(roll.networks, roll.ensemble, start, others, case.DATE, roll.where)
+    roll = Rollout(roll.networks, roll.ensemble, start, others, case.DATE, roll.where)
     values = dict(zip(names, case.forcings(step, 1)[0], strict=True))
     found = roll.step(np.stack([values[n] for n in others]))
     ends = torch.from_numpy(np.stack([case.inputs(step, k).T for k in (0, 1)]))
@@ -176,7 +176,7 @@ def test_bad_state_at_the_start_stops():
     start[step.inputs.index("stl2"), 5] = np.nan
     roll = case.roll_out()
     with pytest.raises(ValueError, match="'stl2' at 2022-01-01 00:00 is missing or infinite at 1 of 20 points"):
-        RollOut(roll.networks, roll.ensemble, start, case.forcing_names(step), case.DATE, roll.where)
+        Rollout(roll.networks, roll.ensemble, start, case.forcing_names(step), case.DATE, roll.where)
 
 
 def test_columns_are_a_state_for_another_run():

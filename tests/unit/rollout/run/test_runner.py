@@ -17,7 +17,7 @@ from anemoi_ailand.rollout.run.configuration import read_run
 from anemoi_ailand.rollout.run.launch import launch
 from anemoi_ailand.rollout.run.options import run_options
 from anemoi_ailand.rollout.run.restart import Restart, Restarts
-from anemoi_ailand.rollout.run.runner import LandForecasterRunner, _Nothing, _read
+from anemoi_ailand.rollout.run.runner import LandForecasterRunner, _NoOutput, _read
 
 DATE = datetime(2022, 1, 1)
 
@@ -42,7 +42,7 @@ def runner(config=None, options=None, **attributes):
     given = {
         "config": Config(**(config or {})), "options": run_options(options or {}), "reference_date": DATE,
         "tensor_handlers": {"data": None}, "outputs": {"data": PrinterOutput()}, "dynamic_forcings_inputs": {},
-        "_restarts": None, "_going_on": None, "_leaves": [],
+        "_restarts": None, "_resumed": None, "_writers": [],
     }  # fmt: skip
     for name, value in {**given, **attributes}.items():
         setattr(out, name, value)
@@ -103,9 +103,9 @@ def test_a_dry_run_has_no_outputs():
     """They are checked, and then out of reach."""
     r = runner(options={"dry_run": True})
     r._check()
-    assert isinstance(r._leaves[0], PrinterOutput)
+    assert isinstance(r._writers[0], PrinterOutput)
     nothing = r.outputs["data"]
-    assert isinstance(nothing, _Nothing)
+    assert isinstance(nothing, _NoOutput)
     for call in (nothing.open, nothing.write_initial_state, nothing.write_state):
         assert call({}) is None
     assert nothing.close() is None
@@ -129,7 +129,7 @@ def test_a_run_goes_on_where_it_was(kept):
     """Also with another length, number of threads or verbosity."""
     same = keeping(kept, {"lead_time": "9d", "verbosity": 1}, threads=2, final_state="x.state")
     same._check()
-    assert (same._going_on.number, same._going_on.date) == (4, DATE + timedelta(days=1))
+    assert (same._resumed.number, same._resumed.date) == (4, DATE + timedelta(days=1))
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 import stepper_case as case
 import torch
 
-from anemoi_ailand.rollout.step.batch_invariance import filled_rows
+from anemoi_ailand.rollout.step.batch_invariance import padded_rows
 from anemoi_ailand.rollout.step.checkpoint import load_step
 from anemoi_ailand.rollout.step.physical_step import PhysicalStep, to_dtype
 
@@ -34,7 +34,7 @@ def test_same_bits_as_predict_step(load):
 
 def step_rows(physical, start, end):
     """The rows filled up, as :class:`LandStep` does it."""
-    return physical(filled_rows(start), filled_rows(end))[: len(start)]
+    return physical(padded_rows(start), padded_rows(end))[: len(start)]
 
 
 def test_state_is_taken_from_the_start():
