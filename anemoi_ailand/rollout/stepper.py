@@ -248,8 +248,8 @@ class LandStepper:
         x = self._vector(state)
         if change.shape != x.shape:
             raise ValueError(
-                f"The given change has shape {tuple(change.shape)}, the state {tuple(x.shape)}: point, {self.prognostic}. "
-                "Give one value for each."
+                f"The given change has shape {tuple(change.shape)}, the state {tuple(x.shape)}: point, "
+                f"{self.prognostic}. Give one value for each."
             )
         return change.to(x)
 

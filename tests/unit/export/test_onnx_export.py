@@ -127,7 +127,7 @@ def test_overwrite(tmp_path, small):
     ("output", "options", "message"),
     [
         ("a.pb", {}, "ends in '.onnx'"),
-        ("a.onnx", {"precision": "float16"}, r"precision 'float16' is not known. Use one of \['float32', 'float64'\]"),
+        ("a.onnx", {"precision": "float16"}, r"precision 'float16' is unknown. Use one of \['float32', 'float64'\]"),
     ],
 )
 def test_wrong_options(tmp_path, monkeypatch, output, options, message):

@@ -130,7 +130,7 @@ def test_sun_and_calendar_are_computed_or_given(small):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"t": None}, r"At 2022-01-01 06:00 the land needs \['t'\], too; given are .*t: air temperature \[K\]"),
+        ({"t": None}, r"At 2022-01-01 06:00 the land also needs \['t'\] .given: .*t: air temperature \[K\]"),
         ({"t": np.zeros(N - 1)}, rf"'t' has shape \({N - 1},\), but there are {N} points"),
         ({"t": np.zeros((1, N))}, rf"'t' has shape \(1, {N}\)"),
         ({"t": np.where(np.arange(N) == 3, np.nan, 280.0)}, rf"'t' at 2022-01-01 06:00 is missing .* 1 of {N} points"),
@@ -148,7 +148,7 @@ def test_bad_initial_fields_are_refused(small):
     """As forcing, at the initial date; places, too."""
     fields = case.fields(N)
     without = {k: v for k, v in fields.items() if k not in ("swvl1", "slt")}
-    with pytest.raises(ValueError, match=r"At 2022-01-01 00:00 the land needs \['swvl1', 'slt'\], too"):
+    with pytest.raises(ValueError, match=r"At 2022-01-01 00:00 the land also needs \['swvl1', 'slt'\]"):
         case.start(small, N, given=without)
     for places in (([1.0], [2.0, 3.0]), ([91.0], [0.0]), ([0.0], [361.0]), ([], []), ([np.nan], [0.0])):
         with pytest.raises(ValueError, match="latitudes and"):
@@ -211,7 +211,7 @@ def test_state_of_another_checkpoint_is_refused(tmp_path):
         steppers.append(LandStepper(replace(case.land_step(), path=path), threads=1))
     path = steppers[0].save(case.start(steppers[0], N), tmp_path / "land.state")
     steppers[0].load(path)
-    with pytest.raises(ValueError, match="is of the checkpoint with SHA-256"):
+    with pytest.raises(ValueError, match="belongs to the checkpoint with SHA-256"):
         steppers[1].load(path)
 
 
@@ -291,5 +291,5 @@ def test_step_inside_inference_mode(small):
 
 def test_unknown_precision_is_refused_before_the_checkpoint_is_read():
     """The checkpoint is not even looked for."""
-    with pytest.raises(ValueError, match=r"The precision 'half' is not known\. Use one of \['float32', 'float64'\]"):
+    with pytest.raises(ValueError, match=r"The precision 'half' is unknown\. Use one of \['float32', 'float64'\]"):
         LandStepper.open("no-such-file.ckpt", dtype="half")

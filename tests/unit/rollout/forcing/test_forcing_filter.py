@@ -94,7 +94,7 @@ def test_hold_takes_the_last_good_value_of_the_point() -> None:
 
 def test_hold_without_an_earlier_value_stops() -> None:
     """At the first date there is nothing to hold."""
-    with pytest.raises(ValueError, match=r"'t' at .* missing or infinite at 1 of 6.* No earlier value is there"):
+    with pytest.raises(ValueError, match=r"'t' at .* missing or infinite at 1 of 6.* There is no earlier value"):
         ForcingFilter("hold")(spoilt("t", [1], np.nan), NAMES, DATE, WHERE)
 
 

@@ -86,11 +86,11 @@ def test_dry_run_is_an_option_of_the_runner(read):
         (BASE, ["lead_time=7h"], "has the `lead_time` 7h: it is no positive multiple of 6 h"),
         (BASE, ["lead_time=soon"], "has the `lead_time` soon: it is no length of time"),
         (BASE, ["device=gpu"], "has the `device` gpu: "),
-        (BASE, ["runner=default"], "the runner 'default', but the land is run by 'land-forecaster'"),
+        (BASE, ["runner=default"], "the runner 'default', but the land needs 'land-forecaster'"),
         (BASE, ["runner={parallel: {}}"], "the runner 'parallel'"),
-        (BASE, ["output.land-zarr.path=f.zarr"], r"has \['land-netcdf', 'land-zarr'\] as `output`, of which a run has"),
+        (BASE, ["output.land-zarr.path=f.zarr"], r"has \['land-netcdf', 'land-zarr'\] as `output`, but a run has"),
         (BASE, ["input.ecland.path=a"], r"has \['dataset', 'ecland'\] as `input`"),
-        (BASE, ["input={}", "output={}", "dynamic_forcings={}"], "as `dynamic_forcings`, of which a run has one"),
+        (BASE, ["input={}", "output={}", "dynamic_forcings={}"], "as `dynamic_forcings`, but a run has one"),
         (BASE, ["lead_time"], "'lead_time' is no option. Write key=value"),
         (BASE, ["=3d"], "'=3d' is no option"),
         (BASE, ["env=[1"], "The value of 'env=.1' is not YAML"),
@@ -109,7 +109,7 @@ def test_what_is_wrong_is_named(read, text, options, message):
 def test_a_device_that_is_not_here(read, monkeypatch):
     """Before anything is loaded."""
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with pytest.raises(ValueError, match="has the `device` cuda:0, which is not here"):
+    with pytest.raises(ValueError, match="has the `device` cuda:0, which this machine lacks"):
         read(BASE, "device=cuda:0")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     assert read(BASE, "device=cuda:0").device == "cuda:0"

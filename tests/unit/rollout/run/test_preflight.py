@@ -19,7 +19,7 @@ class PrinterOutput:
 
 
 class GribFileOutput:
-    """The same; cannot be gone on with."""
+    """The same; cannot be resumed."""
 
     def __repr__(self):
         return "GribFileOutput(a.grib)"
@@ -46,7 +46,7 @@ def test_outputs_that_cannot_be_gone_on_with(tmp_path):
     """Are refused where the run may have to, and only there."""
     outputs = [made(tmp_path / "f.nc"), GribFileOutput()]
     check_outputs(outputs, restart=False)
-    with pytest.raises(ValueError, match=r"GribFileOutput\(a.grib\) cannot be gone on with.* Use land-netcdf"):
+    with pytest.raises(ValueError, match=r"GribFileOutput\(a.grib\) cannot be resumed.* Use land-netcdf"):
         check_outputs(outputs, restart=True)
 
 

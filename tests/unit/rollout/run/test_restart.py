@@ -85,16 +85,16 @@ def test_all_damaged_is_an_error(tmp_path):
 def test_another_checkpoint_is_refused(tmp_path):
     """With both."""
     restarts(tmp_path).write(restart(4))
-    with pytest.raises(ValueError, match=r"is of the checkpoint with SHA-256 abc, the run is of other. Go on with the"):
+    with pytest.raises(ValueError, match=r"belongs to the checkpoint with SHA-256 abc, the run to other. Resume with the"):
         restarts(tmp_path, checkpoint="other").newest()
 
 
 @pytest.mark.parametrize(
     ("other", "message"),
     [
-        ({"date": "2022-01-02"}, r"differs in date: 2022-01-01 \(there\), 2022-01-02 \(wanted\)"),
-        ({"input": {"dataset": "b.zarr"}}, r"input: {'dataset': 'a.zarr'} \(there\), {'dataset': 'b.zarr'} \(wanted\)"),
-        ({"allow_nans": True}, r"allow_nans: None \(there\), True \(wanted\)"),
+        ({"date": "2022-01-02"}, r"differs in date: 2022-01-01 \(file\), 2022-01-02 \(run\)"),
+        ({"input": {"dataset": "b.zarr"}}, r"input: {'dataset': 'a.zarr'} \(file\), {'dataset': 'b.zarr'} \(run\)"),
+        ({"allow_nans": True}, r"allow_nans: None \(file\), True \(run\)"),
     ],
 )
 def test_another_run_is_refused(tmp_path, other, message):

@@ -81,8 +81,8 @@ def test_start_of_the_files_is_checked_when_no_date_is_given():
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        ({"trace_path": "t"}, "`trace_path` is not known to the land"),
-        ({"predict_kwargs": {"a": 1}}, "`predict_kwargs` is not known to the land"),
+        ({"trace_path": "t"}, "`trace_path` is not supported for the land"),
+        ({"predict_kwargs": {"a": 1}}, "`predict_kwargs` is not supported for the land"),
         ({"precision": "bf16"}, "`precision` is bf16, but the land is stepped in float32"),
     ],
 )
@@ -95,7 +95,7 @@ def test_options_that_would_do_nothing_are_refused(config, message):
 
 def test_outputs_without_restart_are_refused_with_one():
     """A format that nothing can be appended to."""
-    with pytest.raises(ValueError, match="cannot be gone on with after a stop"):
+    with pytest.raises(ValueError, match="cannot be resumed after a stop"):
         runner(options={"restart": {"folder": "r"}}, outputs={"data": object()}).execute()
 
 
@@ -135,12 +135,12 @@ def test_a_run_goes_on_where_it_was(kept):
 @pytest.mark.parametrize(
     ("config", "options", "message"),
     [
-        ({"input": "b.zarr"}, {}, r"input: a.zarr \(there\), b.zarr \(wanted\)"),
-        ({"allow_nans": True}, {}, "allow_nans: None .there., True"),
-        ({"lead_time": "1d"}, {}, "is of step 4, and `lead_time` 1d is 4 steps. Give a longer one"),
-        ({}, {"bad_forcing": "hold"}, "bad_forcing: error .there., hold"),
-        ({}, {"ensemble": {"members": 2, "initial": {}}}, "ensemble: None .there., {'members': 2"),
-        ({}, {"ensemble": {"members": 2, "checkpoints": ["x.ckpt"]}}, r"further: \[\] .there., \['unknown'\]"),
+        ({"input": "b.zarr"}, {}, r"input: a.zarr \(file\), b.zarr \(run\)"),
+        ({"allow_nans": True}, {}, "allow_nans: None .file., True"),
+        ({"lead_time": "1d"}, {}, "is of step 4, but `lead_time` 1d is 4 steps. Give a longer one"),
+        ({}, {"bad_forcing": "hold"}, "bad_forcing: error .file., hold"),
+        ({}, {"ensemble": {"members": 2, "initial": {}}}, "ensemble: None .file., {'members': 2"),
+        ({}, {"ensemble": {"members": 2, "checkpoints": ["x.ckpt"]}}, r"further: \[\] .file., \['unknown'\]"),
     ],
 )
 def test_another_run_does_not_go_on_from_there(kept, config, options, message):
@@ -154,7 +154,7 @@ def test_date_is_part_of_the_run(kept):
     other = keeping(kept, {"lead_time": "5d"})
     other.reference_date = None
     other.prognostics_inputs = {"data": SimpleNamespace(default_initial_date=lambda: DATE + timedelta(days=1))}
-    with pytest.raises(ValueError, match=r"date: 2022-01-01 00:00:00 \(there\), 2022-01-02 00:00:00 \(wanted\)"):
+    with pytest.raises(ValueError, match=r"date: 2022-01-01 00:00:00 \(file\), 2022-01-02 00:00:00 \(run\)"):
         other._check()
     other.prognostics_inputs = {"data": SimpleNamespace(default_initial_date=lambda: DATE)}
     other._check()

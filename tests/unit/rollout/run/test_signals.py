@@ -26,14 +26,14 @@ def test_nothing_happens_unasked():
         assert not stop.asked
 
 
-@pytest.mark.parametrize(("restartable", "message"), [(True, "Start it again to go on"), (False, "must start again")])
+@pytest.mark.parametrize(("restartable", "message"), [(True, "Start it again to resume"), (False, "must start again")])
 def test_sigterm_stops_at_the_next_occasion(restartable, message, caplog):
     """Not at once: what is under way is completed first; the log says so."""
     with StopRequest() as stop:
         terminate()
         done = "completed"
         assert stop.asked
-        with pytest.raises(Stopped, match=f"did so after 2022-03-01 06:00. .*{message}"):
+        with pytest.raises(Stopped, match=f"on request after 2022-03-01 06:00. .*{message}"):
             stop.obey(DATE, restartable=restartable)
     assert done == "completed"
     assert "the run ends after this step" in caplog.text

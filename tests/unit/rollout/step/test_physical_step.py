@@ -86,5 +86,5 @@ def test_other_processors_are_refused():
 def test_precisions():
     """By name; an unknown one says which there are."""
     assert to_dtype("float64") is torch.float64
-    with pytest.raises(ValueError, match="'half' is not known"):
+    with pytest.raises(ValueError, match="'half' is unknown"):
         to_dtype("half")

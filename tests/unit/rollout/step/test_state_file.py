@@ -57,7 +57,7 @@ def test_a_failure_leaves_the_old_file(tmp_path, monkeypatch, number, call):
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(*((restart_file.os, "fsync") if call == "fsync" else (Path, "replace")), fail)
-    with pytest.raises(OSError, match=r"restart file '.*r' cannot be written: .* needs 0\.0 MB.*Make room") as caught:
+    with pytest.raises(OSError, match=r"restart file '.*r' cannot be written: .* needs 0\.0 MB.*Free some space") as caught:
         write_restart(tmp_path / "r", HEADER, arrays(1))
     assert caught.value.errno == number
     assert os.strerror(number) in str(caught.value)
@@ -110,7 +110,7 @@ def test_one_wrong_bit_is_found(tmp_path, where):
     content = bytearray(path.read_bytes())
     content[where if where < 0 else int(where * len(content))] ^= 1
     path.write_bytes(content)
-    with pytest.raises(ValueError, match=r"is damaged: its .* bytes have another checksum"):
+    with pytest.raises(ValueError, match=r"is damaged: the checksum of its .* bytes differs"):
         read_restart(path, "test", "abc")
 
 
@@ -132,7 +132,7 @@ def test_other_files_are_refused(tmp_path):
     path = write_restart(tmp_path / "r", HEADER, arrays())
     with pytest.raises(ValueError, match="is a 'test', not a 'run'"):
         read_restart(path, "run", "abc")
-    with pytest.raises(ValueError, match="checkpoint with SHA-256 abc, the run is of def"):
+    with pytest.raises(ValueError, match="checkpoint with SHA-256 abc, the run to def"):
         read_restart(path, "test", "def")
     assert read_restart(path, "test", None)[0] == HEADER
 
