@@ -39,7 +39,7 @@ LOG = logging.getLogger(__name__)
 #: Key of the description in the graph's metadata, and the version of its layout.
 METADATA_KEY, SCHEMA = "anemoi_ailand", "anemoi-ailand/onnx/1"
 
-#: What export needs, and what the check after it needs.
+#: Packages that export needs, and the one that the check needs.
 _PACKAGES, _RUNTIME = ("onnx", "onnxscript"), "onnxruntime"
 
 #: Rows of the example with which the graph is traced; a graph takes any number.

@@ -82,7 +82,7 @@ def plan(
     defaults : mapping
         Numbers of the user, which take precedence over physics.
     made : bool
-        Whether physics may derive variables: for the initial state, not for forcing.
+        Allow derivations: for the initial state, not for forcing.
 
     Returns
     -------

@@ -104,7 +104,7 @@ def check_room(outputs: Sequence[Any], n_states: int, n_rows: int, members: int,
         return needed, 0
     if needed / 8 > free:
         raise OSError(
-            f"The outputs take up to {needed / 1e9:.3g} GB, of which compression saves perhaps three quarters, but "
+            f"The outputs take up to {needed / 1e9:.3g} GB (compression saves perhaps three quarters), but "
             f"{free / 1e9:.3g} GB are free. Write fewer variables, means over days, a longer `output_frequency`, or "
             "elsewhere."
         )
