@@ -158,10 +158,10 @@ def test_bad_initial_fields_are_refused(small):
 def test_a_state_of_another_stepper_is_refused(small):
     """Another precision or other inputs are an error."""
     double = case.stepper("float64")
-    with pytest.raises(ValueError, match="of another checkpoint or precision"):
+    with pytest.raises(ValueError, match="to another checkpoint or precision"):
         double.step(case.start(small, N), case.forcings(N)[0])
     state = case.start(small, N)
-    with pytest.raises(ValueError, match="of another checkpoint or precision"):
+    with pytest.raises(ValueError, match="to another checkpoint or precision"):
         small.step(replace(state, inputs=state.inputs[::-1]), case.forcings(N)[0])
 
 

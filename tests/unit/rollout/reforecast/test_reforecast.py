@@ -45,7 +45,7 @@ def test_protocol_a_of_part_of_a_year(every, length, expected):
 @pytest.mark.parametrize(
     ("year", "options", "message"),
     [
-        (2021, {}, "fits into 2021: the dataset has 2022-03-05T00:00:00 to 2022-03-14T18:00:00, 0 stamps"),
+        (2021, {}, "fits into 2021: the dataset has 2022-03-05T00:00:00 to 2022-03-14T18:00:00, 0 dates"),
         (2022, {"length_days": 10}, "No integration of 10 days fits"),
         (2022, {"every_days": 0}, "every_days is 0"),
         (2022, {"length_days": -1}, "length_days -1"),
@@ -190,7 +190,7 @@ def test_starts_may_come_in_any_form_and_order(tmp_path, data, kind):
         ({"batch_rows": 0}, "batch_rows is 0"),
         ({"starts": ["2022-01-09T00"]}, "from 2022-01-09T00:00:00 to 2022-01-11T00:00:00 .* is not covered"),
         ({"starts": ["2021-12-31T18"]}, "is not covered .* 2022-01-01T00:00:00 to 2022-01-10T18:00:00"),
-        ({"starts": [STARTS[0], "2022-01-01T03"]}, r"\(1 of 2 starts are so\)"),
+        ({"starts": [STARTS[0], "2022-01-01T03"]}, r"\(1 of 2 starts affected\)"),
     ],
 )
 def test_wrong_request_stops_before_any_work(tmp_path, data, options, message):
@@ -236,7 +236,7 @@ def test_it_says_what_it_did_in_one_line(tmp_path, data, caplog, capfd):
     caplog.set_level("INFO", logger="anemoi_ailand")
     run(tmp_path)
     assert [r.getMessage().split(": ")[1] for r in caplog.records] == [
-        "3 starts x 4 leads x 5 points x 5 variables, 120 steps in 1 passages"
+        "3 starts x 4 leads x 5 points x 5 variables, 120 steps in 1 passes"
     ]
     assert capfd.readouterr() == ("", "")
 
