@@ -40,7 +40,7 @@ from anemoi_ailand.evaluation.sites.site_series import (
 from anemoi_ailand.rollout.forcing.dataset_fields import StoredFields
 from anemoi_ailand.rollout.reforecast.period import period
 from anemoi_ailand.rollout.reforecast.reforecast import reforecast
-from anemoi_ailand.rollout.step.checkpoint import known_by, load_step
+from anemoi_ailand.rollout.step.checkpoint import checkpoint_checksum, load_step
 from anemoi_ailand.rollout.step.pretrained import DEFAULT
 from anemoi_ailand.support.atomic_folder import complete_folder
 from anemoi_ailand.support.netcdf_writer import versions, write_dataset
@@ -300,7 +300,7 @@ def _header(chosen: Selection, checkpoint: Path) -> dict[str, Any]:
     return {
         **record_header(SCHEMA),
         "checkpoint": str(checkpoint),
-        "checkpoint_sha256": known_by(checkpoint),
+        "checkpoint_sha256": checkpoint_checksum(checkpoint),
         "dataset": chosen.called,
         "start": stamp(chosen.dates[0]),
         "end": stamp(chosen.dates[-1]),

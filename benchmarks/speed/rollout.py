@@ -22,7 +22,7 @@ from anemoi.inference.config.run import RunConfiguration
 from anemoi_ailand.constants import STEP_HOURS
 from anemoi_ailand.rollout.forcing.dataset_fields import StoredFields
 from anemoi_ailand.rollout.forcing.read_ahead import ReadAhead
-from anemoi_ailand.rollout.run.loop import RollOut
+from anemoi_ailand.rollout.run.loop import Rollout
 from anemoi_ailand.rollout.run.runner import LandForecasterRunner
 from anemoi_ailand.rollout.step.checkpoint import load_step
 from anemoi_ailand.rollout.step.row_blocks import BlockStep
@@ -188,13 +188,13 @@ class _Timed(LandForecasterRunner):
         self.begun, self.network = (time.perf_counter(), time.process_time()), 0.0
         return super()._forcing(*args)
 
-    def _roll_out(self, *args: Any) -> RollOut:
-        roll = super()._roll_out(*args)
+    def _rollout(self, *args: Any) -> Rollout:
+        roll = super()._rollout(*args)
         computed = roll.computed
 
-        def timed() -> torch.Tensor:
+        def timed(start: torch.Tensor, end: torch.Tensor) -> torch.Tensor:
             begin = time.perf_counter()
-            out = computed()
+            out = computed(start, end)
             self.network += time.perf_counter() - begin
             return out
 

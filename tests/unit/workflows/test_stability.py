@@ -39,7 +39,7 @@ def fake(monkeypatch):
     run = changed(years(12), "stl2_mean", 0, 284.0 + 0.1 * np.arange(12))
     monkeypatch.setattr(module, "setting", lambda *_: Run())
     monkeypatch.setattr(module, "ecland_years", lambda _, path: write(path, years(CYCLE)))
-    monkeypatch.setattr(module, "roll_out", lambda _, path, years, progress: write(path, run))
+    monkeypatch.setattr(module, "run_years", lambda _, path, years, progress: write(path, run))
 
 
 def test_everything_is_written(fake, tmp_path):
