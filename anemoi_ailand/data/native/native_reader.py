@@ -219,6 +219,8 @@ def _convert(file: NativeFile, part: str, expected: str) -> None:
     if found not in WRONG_UNITS.get(part, ()):
         unit = _AMOUNT if part == _SOIL_WATER and _is_amount(str(found)) else expected
         file.conversions[part] = conversion(found, unit, part, file.path)
+        if file.conversions[part] != (1.0, 0.0):
+            LOG.info("'%s' in %s: %s to %s", part, file.path.name, found, unit)
 
 
 def _is_amount(units: str) -> bool:

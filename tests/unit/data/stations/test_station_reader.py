@@ -13,7 +13,8 @@ import pytest
 from station_files import times_between, write_fluxnet, write_ismn, write_plumber2, write_sites, zip_ismn
 
 from anemoi_ailand.data.stations.sites import Site
-from anemoi_ailand.data.stations.station_reader import kind_of, read_stations
+from anemoi_ailand.data.stations.station import Sensor, make_station
+from anemoi_ailand.data.stations.station_reader import ARCHIVES, Archive, kind_of, read_stations
 
 NAME = "FLX_US-Bo1_FLUXNET2015_FULLSET_HH_1998-1998_1-3.csv"
 HOURLY, HALF_HOURLY = times_between("1998-06-01", 48), times_between("1998-06-01", 96, 30)
@@ -65,6 +66,17 @@ def test_given_sites_override_those_found(archive: Path) -> None:
     assert read_stations([archive / NAME], sites=other)[0].latitude == pytest.approx(40.01)
 
 
+def test_archive_is_added_by_one_entry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A registered archive is recognised, read, and known to errors."""
+    station = make_station("Hainich", "ICOS", (51.1, 10.5, 440.0), [Sensor("rnet", HOURLY[:1], np.ones(1))])
+    icos = Archive(lambda path: path.suffix == ".icos", lambda paths, options: [station] * len(paths), "ICOS (.icos)")
+    monkeypatch.setitem(ARCHIVES, "icos", icos)
+    (tmp_path / "a.icos").write_text("x")
+    assert read_stations(tmp_path) == read_stations(tmp_path, "icos") == [station]
+    with pytest.raises(ValueError, match=r"ICOS \(\.icos\)"):
+        read_stations(tmp_path, "ismn")
+
+
 def test_path_that_does_not_exist(tmp_path: Path) -> None:
     """The error lists its folder."""
     (tmp_path / "here.csv").write_text("")
@@ -95,8 +107,8 @@ def test_folder_without_a_station(tmp_path: Path) -> None:
 
 def test_unknown_kind(tmp_path: Path) -> None:
     """The error lists the kinds."""
-    with pytest.raises(ValueError, match=r"'icos' is no kind.*'ismn'"):
-        read_stations(tmp_path, "icos")
+    with pytest.raises(ValueError, match=r"'amerinet' is no kind.*'ismn'"):
+        read_stations(tmp_path, "amerinet")
 
 
 def test_truncated_netcdf(tmp_path: Path) -> None:
