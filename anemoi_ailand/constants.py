@@ -96,5 +96,8 @@ LATENT_HEAT_VAPORISATION = 2.5008e6
 #: Specific heat of ice, half that of water as ecLand has it [J kg-1 K-1]. ecLand, srfrcg_mod.F90: ZGICE.
 ICE_SPECIFIC_HEAT = 2.09e3
 
+#: Code of the C4 pathway of photosynthesis in ``Ctype`` [1]. ecLand, surfclim.
+C4_CODE = 4
+
 #: Zero degrees Celsius [K].
 ZERO_CELSIUS = 273.15

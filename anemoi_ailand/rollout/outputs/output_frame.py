@@ -15,6 +15,7 @@ import numpy as np
 from anemoi.inference.types import FloatArray, IntArray, State
 
 from anemoi_ailand.rollout.outputs.output_columns import Column
+from anemoi_ailand.rollout.step.checkpoint import checkpoint_checksum
 from anemoi_ailand.support.netcdf_writer import COORDINATES, HOURS, global_attributes, hours_since_epoch
 
 #: Axes that grow in time: dimensions and attributes.
