@@ -63,7 +63,7 @@ class Frame:
 
     @property
     def has_members(self) -> bool:
-        """Whether a column has a value for each member."""
+        """True if a column has a value for each member."""
         return any(c.members for c in self.columns)
 
     def shape(self, column: Column) -> tuple[int, ...]:
