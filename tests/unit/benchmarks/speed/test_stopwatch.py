@@ -37,5 +37,5 @@ def test_too_few_batches_are_refused(monkeypatch):
     """Batches of the warm-up alone give no rate."""
     watch = Stopwatch(warm_up=3)
     train(watch, 4, monkeypatch)
-    with pytest.raises(ValueError, match="4 batches were trained, including 3 of warm-up"):
+    with pytest.raises(ValueError, match="4 batches were trained including 3 of warm-up"):
         watch.timing()
