@@ -45,14 +45,18 @@ def write(path, **changes):
 
 
 def test_values_are_where_they_belong(tmp_path):
-    """To the last bit, whatever the order of the parts."""
-    with xr.open_dataset(write(tmp_path / "f.nc")) as found:
+    """Values are bitwise equal whatever the order of the parts, in compressed chunks of one start."""
+    path = write(tmp_path / "f.nc")
+    with xr.open_dataset(path) as found:
         assert found.sizes == {"start": 2, "lead": 3, "point": 4}
         for i, name in enumerate(NAMES):
             field = found[VARIABLES[name].netcdf_name]
             assert field.dims == ("start", "lead", "point")
             assert field.dtype == np.float32
             np.testing.assert_array_equal(field, values()[:, :, i])
+    with netCDF4.Dataset(path) as ds:
+        assert ds["t2m"].chunking() == [1, 2, 3]
+        assert ds["t2m"].filters()["zlib"]
 
 
 def test_axes_are_those_of_the_contract(tmp_path):
@@ -65,6 +69,8 @@ def test_axes_are_those_of_the_contract(tmp_path):
         np.testing.assert_array_equal(found.latitude, layout().latitudes)
         np.testing.assert_array_equal(found.point_id, [7, 3, 1, 0])
         assert {"latitude", "longitude", "point_id", "start", "lead"} == set(found.coords)
+    with xr.open_dataset(write(tmp_path / "g.nc", point_id=None)) as found:
+        assert {"latitude", "longitude"} <= set(found.swvl1.coords) - {"point_id"}
 
 
 def test_attributes_are_those_of_the_table(tmp_path):
@@ -79,20 +85,6 @@ def test_attributes_are_those_of_the_table(tmp_path):
         assert found.attrs["Conventions"] == "CF-1.11"
         assert re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ written by anemoi-ailand", found.attrs["history"])
         assert "anemoi-ailand" in found.attrs["versions"]
-
-
-def test_identity_of_points_is_optional(tmp_path):
-    """A dataset may have none."""
-    with xr.open_dataset(write(tmp_path / "f.nc", point_id=None)) as found:
-        assert "point_id" not in found.variables
-        assert {"latitude", "longitude"} <= set(found.swvl1.coords)
-
-
-def test_chunks_are_those_asked_for(tmp_path):
-    """One start, so that a part that is written holds whole chunks; compressed."""
-    with netCDF4.Dataset(write(tmp_path / "f.nc")) as ds:
-        assert ds["t2m"].chunking() == [1, 2, 3]
-        assert ds["t2m"].filters()["zlib"]
 
 
 def test_nothing_under_the_final_name_before_the_end(tmp_path):
@@ -114,11 +106,6 @@ def test_failure_leaves_everything_as_it_was(tmp_path, earlier):
     with pytest.raises(ZeroDivisionError), ReforecastFile(path, layout()) as file:
         file.write(0, slice(0, 2), slice(0, 3), values()[0, :2, :, :3])
         raise ZeroDivisionError
+    with pytest.raises(ValueError, match="chunksize"), ReforecastFile(path, layout(point_chunk=9)):
+        pass  # NetCDF refuses a chunk larger than its axis
     assert [p.read_text() for p in tmp_path.iterdir()] == ([earlier] if earlier else [])
-
-
-def test_failure_while_the_file_is_made_leaves_nothing(tmp_path):
-    """A layout that NetCDF refuses: a chunk larger than its axis."""
-    with pytest.raises(ValueError, match="chunksize"), ReforecastFile(tmp_path / "f.nc", layout(point_chunk=9)):
-        pass
-    assert list(tmp_path.iterdir()) == []

@@ -32,16 +32,8 @@ def test_roles_follow_from_the_table(layout):
     assert (layout.forcing_start, layout.forcing_end) == (("lai_lv", "t"), ("avg_tprate", "t"))
     assert all(START in variable(n).taken for n in layout.fields_start)
     assert all(END in variable(n).taken for n in layout.forcing_end)
-
-
-def test_forcing_that_is_not_given_is_static():
-    """A run may hold forcing that was constant in training, and forcing comes in the order of the run."""
-    layout = StepLayout(INPUTS, OUTPUTS, forcing=["t", "avg_tprate"])
-    assert (layout.static, layout.forcing, layout.forcing_start) == (
-        ("lai_lv", "theta_sat"),
-        ("t", "avg_tprate"),
-        ("t",),
-    )
+    given = StepLayout(INPUTS, OUTPUTS, forcing=["t", "avg_tprate"])  # lai_lv was constant in training
+    assert (given.static, given.forcing) == (("lai_lv", "theta_sat"), ("t", "avg_tprate"))
 
 
 def test_slot_places_values_by_name_and_is_zero_elsewhere(layout):
@@ -65,13 +57,6 @@ def test_next_start_takes_state_from_outputs_and_forcing_from_the_end(layout):
     copy = start.clone()
     layout.next_start_(copy, end, outputs)
     assert torch.equal(copy, torch.stack(list(found.values()), dim=-1))
-
-
-def test_state_and_diagnostics_of_outputs(layout):
-    """In the order of their names."""
-    outputs = slots()[2]
-    assert torch.equal(layout.state(outputs), outputs[:, [1, 2]])
-    assert torch.equal(layout.diagnostics(outputs), outputs[:, [0]])
 
 
 def test_model_gets_the_given_state(layout):
