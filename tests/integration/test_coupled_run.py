@@ -41,12 +41,12 @@ def first(stepper, small_dataset):
     return initial_state({"dataset": str(small_dataset)}, stepper, DATE)
 
 
-def run(folder, dataset, *, hours=6, lead="2d", **land):
+def run(folder, dataset, *, lead="2d", **land):
     """Run ``anemoi-inference run`` of the toy with the land in it."""
     opened = open_dataset(str(dataset), start="2020-05-01", end="2020-05-04")
     options = {"initial": {"dataset": str(dataset)}, "forcing": toy.FORCING, "output": str(folder / "land.nc"), **land}
     config = {
-        "checkpoint": str(toy.write_checkpoint(folder / "toy.ckpt", opened, hours=hours)), "device": "cpu",
+        "checkpoint": str(toy.write_checkpoint(folder / "toy.ckpt", opened, hours=6)), "device": "cpu",
         "date": f"{DATE:%Y-%m-%dT%H:%M:%S}", "lead_time": lead, "input": {"dataset": str(dataset)},
         "output": {"netcdf": {"path": str(folder / "atmosphere.nc")}}, "mid_processors": [{"land-model": options}],
     }  # fmt: skip
@@ -136,15 +136,6 @@ def test_another_grid_by_an_index(stepper, first, tmp_path, small_dataset):
     others = np.setdiff1d(np.arange(atmosphere.sizes["values"]), index)
     skt = atmosphere["skt"].values[:, others]
     np.testing.assert_array_equal(skt[2:], skt[1:-1] + np.float32(0.5))
-
-
-def test_three_hourly_atmosphere(tmp_path, small_dataset):
-    """Two of its steps make one of the land, which is fed back at every second."""
-    run(tmp_path, small_dataset, hours=3, lead="1d", feedback=FEEDBACK)
-    atmosphere, land = opened(tmp_path / "atmosphere.nc"), opened(tmp_path / "land.nc")
-    assert (atmosphere.sizes["time"], land.sizes["time"]) == (9, 5)
-    np.testing.assert_array_equal(atmosphere["skt"].values[2::2], land["skt"].values[1:])
-    np.testing.assert_array_equal(atmosphere["skt"].values[3::2], land["skt"].values[1:-1] + np.float32(0.5))
 
 
 def test_vegetation_from_a_dataset(first, stepper, tmp_path, small_dataset):

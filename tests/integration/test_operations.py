@@ -19,9 +19,8 @@ import xarray as xr
 import yaml
 import zarr
 from anemoi.datasets import open_dataset
-from anemoi.utils.checkpoints import load_metadata, replace_metadata
 
-from anemoi_ailand.rollout.run.launch import Failure, launch
+from anemoi_ailand.rollout.run.launch import launch
 from anemoi_ailand.rollout.step.land_state import LandState
 
 pytestmark = pytest.mark.slow
@@ -176,25 +175,6 @@ def test_stopped_run_resumes_to_the_same_end(stopped, whole, tmp_path, monkeypat
     same_runs(here(folder, monkeypatch), whole("two outputs"))
 
 
-def test_another_run_does_not_resume(chain, stopped, tmp_path, monkeypatch):
-    """Another checkpoint, another forcing policy and a shorter run are refused; no file is touched."""
-    folder = shutil.copytree(stopped, tmp_path / "run")
-    before = {p: p.read_bytes() for p in folder.rglob("*") if p.is_file() and p.name != "run.yaml"}
-    copy = shutil.copy(chain.checkpoint, tmp_path / "other.ckpt")
-    metadata = load_metadata(copy)
-    metadata["note"] = "another one"
-    replace_metadata(copy, metadata)
-    for options, message in (
-        ([f"checkpoint={copy}"], "belongs to the checkpoint with SHA-256 .*Resume with the same checkpoint"),
-        (["runner.land-forecaster.bad_forcing=hold"], "bad_forcing: error .file., hold .run."),
-        (["lead_time=1d"], "is of step .*, but `lead_time` 1d is 4 steps"),
-    ):
-        with pytest.raises(Failure, match=message) as caught:
-            here(folder, monkeypatch, *options)
-        assert caught.value.what == "input"
-    assert {p: p.read_bytes() for p in before} == before
-
-
 @pytest.mark.parametrize(
     ("name", "n_bytes", "message"),
     [
@@ -315,17 +295,3 @@ def test_memory_is_flat(chain, tmp_path):
     for (code, _), folder in zip((short, long), running, strict=True):
         assert code == 0, (folder / "log.txt").read_text()[-3000:]
     assert long[1] - short[1] < 20e6
-
-
-def test_exit_codes_of_the_command(chain, tmp_path):
-    """A dry run, a wrong configuration and a missing input say one line each; nothing is written."""
-    folder = write(tmp_path / "run", chain)
-    given = [["--dry-run"], ["lead_tme=3d"], ["input.dataset=/no/where.zarr"]]
-    done = [start(folder, *options) for options in given]
-    assert [ended(p)[0] for p in done] == [0, 2, 3]
-    said = (folder / "log.txt").read_text()
-    assert "120 steps x 44 points, about 0:00:0" in said
-    assert "anemoi-ailand run: configuration: The configuration 'run.yaml' has 1 mistake" in said
-    assert "anemoi-ailand run: input: " in said
-    assert "Traceback" not in said
-    assert sorted(p.name for p in folder.iterdir()) == ["log.txt", "run.yaml"]

@@ -91,17 +91,6 @@ def reads_of(source, monkeypatch):
     return reads
 
 
-@pytest.mark.parametrize(("limit", "expected"), [(4 * 3 * N_POINTS * 4, 2), (1, 1), (2**28, 9)])
-def test_blocks_are_bounded_in_memory(path, monkeypatch, limit, expected):
-    """A large grid is read date by date; both blocks count."""
-    monkeypatch.setattr(under_test, "READ_AHEAD_BYTES", limit)
-    source = opened(path, FORCING)
-    reads = reads_of(source, monkeypatch)
-    forcing(source, DATES[0])
-    source.close()
-    assert reads[0] == expected
-
-
 @pytest.mark.parametrize("read_ahead", [True, False])
 def test_nothing_is_read_beyond_the_end_of_the_run(path, monkeypatch, read_ahead):
     """Later dates, which may be bad, are not read."""

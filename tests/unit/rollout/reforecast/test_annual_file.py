@@ -42,20 +42,6 @@ def test_what_is_written_is_read(tmp_path):
         assert years.attrs["checkpoint_sha256"] == "abc"
 
 
-def test_state_from_which_a_run_resumes(tmp_path):
-    """It is the start before the first year, then the end of the last."""
-    path = tmp_path / "folder" / "years.nc"
-    write(path, 0)
-    with YearsFile(path, ("swvl1",), PLACES, RUN) as file:
-        assert file.years == 0
-        assert file.last_state().tolist() == [[0.5], [0.5]]
-    write(path, 2)
-    write(path, 1)
-    with YearsFile(path, ("swvl1",), PLACES, RUN) as file:
-        assert file.years == 3
-        np.testing.assert_allclose(file.last_state(), 2.2, rtol=1e-6)
-
-
 def test_a_year_without_its_number_does_not_count(tmp_path):
     """The number is written last: what a stopped run left is written again."""
     path = tmp_path / "years.nc"

@@ -36,16 +36,6 @@ def test_roles_follow_from_the_table(layout):
     assert (given.static, given.forcing) == (("lai_lv", "theta_sat"), ("t", "avg_tprate"))
 
 
-def test_slot_places_values_by_name_and_is_zero_elsewhere(layout):
-    """Values come in any order."""
-    found = layout.slot(torch.tensor([[1.0, 2.0]]), layout.sources(["t", "avg_tprate"]))
-    assert dict(zip(INPUTS, found[0].tolist(), strict=True)) == {
-        **dict.fromkeys(INPUTS, 0.0),
-        "t": 1.0,
-        "avg_tprate": 2.0,
-    }
-
-
 def test_next_start_takes_state_from_outputs_and_forcing_from_the_end(layout):
     """Static fields and forcing that is read at the end only stay; in place gives the same."""
     start, end, outputs = slots()
@@ -57,16 +47,6 @@ def test_next_start_takes_state_from_outputs_and_forcing_from_the_end(layout):
     copy = start.clone()
     layout.next_start_(copy, end, outputs)
     assert torch.equal(copy, torch.stack(list(found.values()), dim=-1))
-
-
-def test_model_gets_the_given_state(layout):
-    """A state given apart replaces that of the slot, which is not changed; without one the slot is passed as it is."""
-    start, end, _ = slots()
-    before, state = start.clone(), torch.full((3, 2), -1.0)
-    replaced, _ = advance(lambda *given: given, layout, start, end, state)
-    assert torch.equal(layout.state_in(replaced), state)
-    assert torch.equal(start, before)
-    assert advance(lambda *given: given, layout, start, end) == (start, end)
 
 
 def test_columns_that_are_not_read_may_hold_any_value():

@@ -23,18 +23,6 @@ def network(*sizes):
     return nn.Sequential(*(part for layer in layers for part in (layer, nn.SiLU())))
 
 
-@pytest.mark.parametrize("n_rows", [1, 63, 64, 65, 130])
-def test_rows_are_padded_with_the_last(n_rows):
-    """Rows are padded to the next multiple with copies of the last one; given rows keep their place."""
-    x = torch.randn(2, n_rows, 3)
-    filled = padded_rows(x)
-    assert filled.shape[-2] % ROWS == 0
-    assert filled.shape[-2] - n_rows < ROWS
-    assert torch.equal(filled[:, :n_rows], x)
-    assert torch.equal(filled[:, n_rows:], x[:, -1:].expand(-1, filled.shape[-2] - n_rows, -1))
-    assert padded_rows(torch.empty(0, 3)).shape == (0, 3)
-
-
 def test_layers_that_do_not_fill_the_units_are_replaced():
     """At any depth; a replaced layer shares the weights, and equals the original to rounding."""
     inner = network(4, OUTPUTS, 5)
