@@ -68,11 +68,10 @@ def test_rows_at_a_jump_are_counted_not_refused():
         compare([np.array([[0.5], [6.0], [2.0]], dtype=np.float32), nothing], Jump(), rows, LIMIT)
 
 
-@pytest.mark.parametrize("sun_inside", [True, False])
-def test_rows_are_real_states(sun_inside):
+def test_rows_are_real_states():
     """Rows are all points of the sample over a year, finite, with the columns of the step."""
-    host = case.host(sun_inside=sun_inside)
-    for dtype in (torch.float32, torch.float64):
+    for dtype, sun_inside in ((torch.float32, True), (torch.float64, False)):
+        host = case.host(sun_inside=sun_inside)
         rows = sample_rows(host, dtype)
         assert {k: v.shape for k, v in rows.arguments.items()} == {
             k: (len(rows.where), len(c)) for k, c in host.columns.items()
