@@ -10,9 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from anemoi_ailand.rollout.outputs.chunked_output import ChunkedOutput
+from anemoi_ailand.rollout.outputs.chunked_output import ChunkedOutput, Chunks
 from anemoi_ailand.rollout.outputs.netcdf_file import NetCDFFile, count_times, joined
-from anemoi_ailand.rollout.outputs.output_chunks import Chunks
 from anemoi_ailand.rollout.outputs.output_frame import Block
 from anemoi_ailand.support.atomic_file import publish
 

@@ -50,24 +50,13 @@ class PointChoice:
         self.given = {"indices": _indices, "area": _area, "nearest": _nearest}[self.kind](value)
 
     @property
-    def all(self) -> bool:
-        """True if all points are selected."""
-        return self.kind == ""
-
-    @property
     def count(self) -> int | None:
         """Number of points, None if it depends on the points of the run."""
         return len(self.given) if self.kind in ("indices", "nearest") else None
 
     def index(self, latitudes: FloatArray, longitudes: FloatArray) -> IntArray:
-        """Return the positions of the selected points among those of the run, shape (point,).
-
-        Raises
-        ------
-        ValueError
-            The run has no such points.
-        """
-        if self.all:
+        """Return the positions of the selected points among those of the run, shape (point,)."""
+        if not self.kind:
             return np.arange(latitudes.size)
         if self.kind == "indices":
             return self._by_number(latitudes.size)
@@ -129,7 +118,5 @@ def _numbers(value: Any, shape: tuple[int, ...]) -> FloatArray | None:
         found = np.array(value, dtype=np.float64)
     except (TypeError, ValueError):
         return None
-    fits = (
-        found.ndim == len(shape) and found.size and all(n in (-1, k) for n, k in zip(shape, found.shape, strict=True))
-    )
+    fits = found.ndim == len(shape) and found.size and found.shape[-1] == shape[-1]
     return found if fits and np.isfinite(found).all() else None

@@ -14,8 +14,7 @@ import zarr
 from numcodecs import Blosc
 
 from anemoi_ailand.rollout.outputs.chunked_output import ChunkedOutput
-from anemoi_ailand.rollout.outputs.output_chunks import GATHERED_BYTES
-from anemoi_ailand.rollout.outputs.output_frame import TIME_AXES, Block
+from anemoi_ailand.rollout.outputs.output_frame import GATHERED_BYTES, TIME_AXES, Block
 from anemoi_ailand.rollout.outputs.output_progress import KEPT
 from anemoi_ailand.support.atomic_folder import publish_folder
 from anemoi_ailand.support.netcdf_writer import COORDINATES

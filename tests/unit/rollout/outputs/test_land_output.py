@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from anemoi_ailand.constants import TASK_NAME
-from anemoi_ailand.rollout.outputs import output_chunks
+from anemoi_ailand.rollout.outputs import output_frame
 from anemoi_ailand.rollout.outputs.land_output import LandOutput
 from anemoi_ailand.variables import VARIABLES, variable
 from tests.support.outputs import (
@@ -65,7 +65,7 @@ def test_killed_run_resumes_to_the_same_result(path: Path, case: str, monkeypatc
     options = {**CASES[case]}
     members, every = options.pop("members_of_run", None), options.pop("every", 10)
     steps, stop = options.pop("steps", 47), options.pop("stop", 38)
-    monkeypatch.setattr(output_chunks, "CHUNK_TIMES", 8)  # several blocks between two restarts
+    monkeypatch.setattr(output_frame, "CHUNK_TIMES", 8)  # several blocks between two restarts
     killed(path, stop, members, every, **options)
     assert not path.exists()
     resumed(path, steps, members, every, **options)
@@ -412,7 +412,7 @@ def test_writer_runs_beside_the_model(path: Path, monkeypatch: pytest.MonkeyPatc
         seen.append((threading.current_thread() is threading.main_thread(), self._rows))
         write(self, block)
 
-    monkeypatch.setattr(output_chunks, "CHUNK_TIMES", 4)
+    monkeypatch.setattr(output_frame, "CHUNK_TIMES", 4)
     monkeypatch.setattr(KINDS[f"f{path.suffix}"], "_write", watched)
     whole(path, 19)
     assert [main for main, _ in seen] == [False] * 5

@@ -9,8 +9,8 @@ import netCDF4
 import numpy as np
 import pytest
 
+from anemoi_ailand.rollout.outputs.chunked_output import Chunks
 from anemoi_ailand.rollout.outputs.netcdf_file import NetCDFFile, count_times, joined
-from anemoi_ailand.rollout.outputs.output_chunks import Chunks
 from anemoi_ailand.rollout.outputs.output_columns import columns_of
 from anemoi_ailand.rollout.outputs.output_frame import Block, Frame
 
