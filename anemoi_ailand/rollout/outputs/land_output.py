@@ -190,10 +190,10 @@ class LandOutput(Output):
     @cached_property
     def output_frequency(self) -> timedelta | None:
         """Time between two outputs, None for every step; means over a period take every step."""
-        return None if self.means else self._asked_frequency
+        return None if self.means else self._interval
 
     @cached_property
-    def _asked_frequency(self) -> timedelta | None:
+    def _interval(self) -> timedelta | None:
         """Output frequency in the options of this output, else of the run."""
         given = self._own_frequency or self.context.output_frequency
         return None if given is None else as_timedelta(given)

@@ -104,8 +104,7 @@ def test_state_and_file_at_the_end(world, tmp_path):
     saved = world.stepper.load(tmp_path / "end.state")
     assert saved.date == DATE + 12 * HOUR
     assert (tmp_path / "land.nc").is_file()
-    goes_on = processor(world, date=saved.date, initial={"state": str(tmp_path / "end.state")})
-    goes_on.process(atmosphere(world, 6, 2, 280.0))
+    processor(world, date=saved.date, initial={"state": str(tmp_path / "end.state")})
 
 
 def test_a_run_whose_date_is_not_known_before(world):
@@ -172,15 +171,6 @@ N = 5
 @pytest.fixture(scope="module")
 def stepper():
     return case.stepper()
-
-
-def test_initial_state_of_a_saved_state(stepper, tmp_path):
-    """A saved state is read bitwise, and refused at another date."""
-    state = case.start(stepper, N)
-    path = stepper.save(state, tmp_path / "land.state")
-    assert torch.equal(initial_state({"state": str(path)}, stepper, case.DATE).columns, state.columns)
-    with pytest.raises(ValueError, match=r"is of 2022-01-01 00:00:00, the run starts at 2022-01-01 06:00:00"):
-        initial_state({"state": str(path)}, stepper, case.DATE + timedelta(hours=6))
 
 
 class Stored:

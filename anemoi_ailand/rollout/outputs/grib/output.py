@@ -142,20 +142,20 @@ class LandGribOutput(LandOutput):
         return {
             "edition": style.edition, "fluxes": style.fluxes, "soil": style.soil, "packing": style.packing,
             "keys": {k: str(v) for k, v in style.keys.items()}, "grid": self.grid, "dates": self.dates,
-            "bits": self.bits, "every": str(self._asked_frequency),
+            "bits": self.bits, "every": str(self._interval),
         }  # fmt: skip
 
     @cached_property
     def output_frequency(self) -> timedelta | None:
         """Time between two outputs; None with accumulations, which need every step also if they are written less."""
-        return None if self.means or self.style.fluxes == ACCUMULATED else self._asked_frequency
+        return None if self.means or self.style.fluxes == ACCUMULATED else self._interval
 
     def required_bytes(self, n_states: int, n_rows: int, members: int = 1) -> int:
         """Return an upper bound of the disk space [bytes], bitmaps included; a tenth of a guessed grid is land."""
         points = self.points.count or n_rows // members
         messages = (super().required_bytes(n_states, n_rows, members) - 2**20) // (4 * points)
-        if self.output_frequency is None and self._asked_frequency is not None and not self.means:
-            messages = messages * STEP // self._asked_frequency + messages // n_states
+        if self.output_frequency is None and self._interval is not None and not self.means:
+            messages = messages * STEP // self._interval + messages // n_states
         return messages * (4 * points + 10 * points // 8 + _HEADER) + 2**20
 
     def _create(self) -> None:
@@ -216,11 +216,7 @@ class LandGribOutput(LandOutput):
             if started:
                 for name, total in self._sums.items():
                     total += block.rows(name)[k].astype(np.float64) * STEP.total_seconds()
-            if (
-                self._asked_frequency is None
-                or self.means
-                or (times[0] - self.frame.date) % self._asked_frequency == timedelta(0)
-            ):
+            if self._interval is None or self.means or (times[0] - self.frame.date) % self._interval == timedelta(0):
                 for column, encoder in self._encoders:
                     name = column.netcdf_name
                     values = self._sums[name] if name in self._sums else block.rows(name)[k]

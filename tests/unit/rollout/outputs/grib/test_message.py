@@ -143,12 +143,6 @@ def test_what_is_read_can_be_written(fluxes: str) -> None:
     assert not_read <= {"gpp", "nee", *(["evap"] if fluxes == "mean" else [])}
 
 
-def test_grib1_lacks_two() -> None:
-    """GRIB1 lacks the state variables that the WMO added later."""
-    lacks = [n for n in names(Role.PROGNOSTIC, Role.DIAGNOSTIC) if why_not(Column(n), Style(1))]
-    assert lacks == ["snowc", "slw"]
-
-
 @pytest.mark.parametrize("layer", [1, 2, 3, 4])
 @pytest.mark.parametrize("name", ["swvl", "stl"])
 def test_soil_has_its_layer(name: str, layer: int) -> None:
