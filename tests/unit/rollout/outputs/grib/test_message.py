@@ -168,13 +168,6 @@ def test_others_are_at_the_surface(name: str, level: int) -> None:
     assert level_kind(found["typeOfLevel"]) in parameter(name, Style()).levels  # type: ignore[union-attr]
 
 
-def test_mean_of_instants_is_an_average() -> None:
-    """A daily mean is the parameter that ecCodes has for the mean."""
-    made = encoder("2t", Style(), Column("2t", means="day"))
-    _, found = read(made(np.ones(N), DATE, 4 * STEP, 8 * STEP), "stepType", "stepRange", "shortName")
-    assert found == {"stepType": "avg", "stepRange": "24-48", "shortName": "avg_2t"}
-
-
 @pytest.mark.parametrize("edition", [1, 2])
 @pytest.mark.parametrize("name", ["stl1", "slhf", "gpp"])
 def test_member_has_its_number(name: str, edition: int) -> None:
