@@ -76,11 +76,6 @@ def states_of_files(
     """Read the initial state of each member from its own file, (variable, member, point), float32.
 
     ``pattern`` is a path with ``{member}``, ``where`` latitudes and longitudes of the run.
-
-    Raises
-    ------
-    ValueError, FileNotFoundError
-        A file is missing, lacks a variable or the date, or has other points.
     """
     states = []
     for member in members:

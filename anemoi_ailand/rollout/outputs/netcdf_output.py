@@ -38,11 +38,6 @@ class LandNetCDFOutput(ChunkedOutput):
         Keep the parts of a run with restarts as the result, a folder that ``xarray.open_mfdataset`` reads.
     **options
         See :class:`~anemoi_ailand.rollout.outputs.land_output.LandOutput`.
-
-    Raises
-    ------
-    TypeError, ValueError
-        An unknown option, an invalid value.
     """
 
     def __init__(self, context: Any, metadata: Any, path: str, *, keep_parts: bool = False, **options: Any) -> None:

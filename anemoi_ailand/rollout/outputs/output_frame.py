@@ -51,7 +51,7 @@ class Frame:
 
     @property
     def n_points(self) -> int:
-        """Points of the output."""
+        """Number of points of the output."""
         return len(self.index)
 
     @property

@@ -29,13 +29,6 @@ class PointChoice:
         ``indices: [0, 5, 7]``, positions in the order of the run, from 0; ``area: [north, west, south, east]``,
         degrees, longitudes in any convention, across the date line where west is greater than east, borders included;
         ``nearest: [[lat, lon], ...]``, for each location the nearest point on the sphere. None selects all points.
-
-    Raises
-    ------
-    TypeError
-        An unknown key, with the nearest one.
-    ValueError
-        No key or several; values that are no indices, area or locations.
     """
 
     def __init__(self, config: Any = None) -> None:

@@ -40,11 +40,6 @@ class LandZarrOutput(ChunkedOutput):
         See :class:`~anemoi_ailand.rollout.outputs.chunked_output.ChunkedOutput`; compression by zstd in Blosc.
     **options
         See :class:`~anemoi_ailand.rollout.outputs.land_output.LandOutput`.
-
-    Raises
-    ------
-    TypeError, ValueError
-        An unknown option, an invalid value.
     """
 
     def required_bytes(self, n_states: int, n_rows: int, members: int = 1) -> int:
