@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,6 +18,7 @@ import numpy as np
 import xarray as xr
 
 from anemoi_ailand.constants import TASK_NAME
+from anemoi_ailand.rollout.outputs.grib.output import LandGribOutput
 from anemoi_ailand.rollout.outputs.land_output import LandOutput
 from anemoi_ailand.rollout.outputs.netcdf_output import LandNetCDFOutput
 from anemoi_ailand.rollout.outputs.zarr_output import LandZarrOutput
@@ -26,19 +27,27 @@ START, STEP = datetime(2022, 1, 1), timedelta(hours=6)
 PROGNOSTIC, DIAGNOSTIC = ["swvl1", "stl1"], ["2t", "slhf"]
 NAMES = [*PROGNOSTIC, *DIAGNOSTIC]
 N_POINTS = 5
-KINDS: dict[str, type[LandOutput]] = {"f.nc": LandNetCDFOutput, "f.zarr": LandZarrOutput}
+KINDS: dict[str, type[LandOutput]] = {".nc": LandNetCDFOutput, ".zarr": LandZarrOutput, ".grib": LandGribOutput}
+#: Files that :func:`opened` reads.
+FILES = ("f.nc", "f.zarr")
 
 
-def made(path: Path, task: str | None = TASK_NAME, **options: Any) -> Any:
+def made(
+    path: Path,
+    task: str | None = TASK_NAME,
+    names: Sequence[str] = NAMES,
+    lead: timedelta = timedelta(days=1),
+    **options: Any,
+) -> Any:
     """Make an output of the format that the name of the file says."""
     checkpoint = SimpleNamespace(task=task, path=str(path.parent / "best.ckpt"))
     context = SimpleNamespace(
-        reference_date=START, typed_variables={}, checkpoint=checkpoint, lead_time=timedelta(days=1),
-        write_initial_state=True, output_frequency=None,
+        reference_date=START, typed_variables={}, checkpoint=checkpoint, lead_time=lead, write_initial_state=True,
+        output_frequency=None,
     )  # fmt: skip
-    order = {n: i for i, n in enumerate(NAMES)}
+    order = {n: i for i, n in enumerate(names)}
     metadata = SimpleNamespace(dataset_name="data", typed_variables={}, variable_to_output_tensor_index=order)
-    return KINDS[f"f{path.suffix}"](context, metadata, path=str(path), **options)
+    return KINDS[path.suffix](context, metadata, path=str(path), **options)
 
 
 def state(k: int, names: list[str] = NAMES, members: int | None = None, start: datetime = START) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from anemoi_ailand.rollout.outputs import output_frame
 from anemoi_ailand.rollout.outputs.land_output import LandOutput
 from anemoi_ailand.variables import VARIABLES, variable
 from tests.support.outputs import (
+    FILES,
     KINDS,
     N_POINTS,
     NAMES,
@@ -51,7 +52,7 @@ CASES: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.fixture(params=list(KINDS))
+@pytest.fixture(params=FILES)
 def path(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """Path of an output, in each format."""
     return tmp_path / request.param
@@ -315,14 +316,14 @@ def test_writer_runs_beside_the_model(path: Path, monkeypatch: pytest.MonkeyPatc
     import threading
 
     seen: list[tuple[bool, int]] = []
-    write = KINDS[f"f{path.suffix}"]._write
+    write = KINDS[path.suffix]._write
 
     def watched(self: LandOutput, block: Any) -> None:
         seen.append((threading.current_thread() is threading.main_thread(), self._rows))
         write(self, block)
 
     monkeypatch.setattr(output_frame, "CHUNK_TIMES", 4)
-    monkeypatch.setattr(KINDS[f"f{path.suffix}"], "_write", watched)
+    monkeypatch.setattr(KINDS[path.suffix], "_write", watched)
     whole(path, 19)
     assert [main for main, _ in seen] == [False] * 5
     for name in NAMES:

@@ -148,7 +148,7 @@ def test_killed_while_parts_are_joined(tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["f.nc", "restart.json", "undisturbed.nc"]
 
 
-@pytest.mark.parametrize("damage", ["missing", "cut off", "of another run"])
+@pytest.mark.parametrize("damage", ["missing", "cut off", "of another run", "without a variable"])
 def test_resume_refuses_damaged_parts(tmp_path, damage):
     """The error names the part."""
     path = tmp_path / "f.nc"
@@ -158,6 +158,8 @@ def test_resume_refuses_damaged_parts(tmp_path, damage):
         part.unlink()
     elif damage == "cut off":
         part.write_bytes(part.read_bytes()[:2000])
+    elif damage == "without a variable":
+        part.write_bytes(whole(tmp_path / "other.nc", 4, variables=["stl1"]).read_bytes())
     else:
         part.write_bytes((tmp_path / "f.nc.parts" / "000001.nc").read_bytes())  # six times, not five
     with pytest.raises((FileNotFoundError, ValueError), match=r"000002.nc"):
