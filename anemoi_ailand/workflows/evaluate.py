@@ -157,7 +157,7 @@ def _points(settings: Settings, reference: Fields) -> tuple[int, ...] | None:
 def _span(
     start: datetime.date | None, end: datetime.date | None, reference: Fields
 ) -> tuple[np.datetime64, np.datetime64]:
-    """First and last date of protocol B, both in the dataset."""
+    """Return the first and last date of protocol B, both in the dataset."""
     times = reference.times
     days = times.astype("datetime64[D]")
     first, last = np.datetime64(start or days[0], "D"), np.datetime64(end or days[-1], "D")
@@ -171,7 +171,7 @@ def _span(
 
 
 def _places(settings: Settings, reference: Fields, a: Job) -> list[Job]:
-    """Jobs of protocol C: a single site, a thinner set of points, and further datasets, each rolled out alone."""
+    """Plan protocol C: a single site, a thinner set of points, and further datasets, each rolled out alone."""
     if settings.protocol_c is None:
         return []
     everywhere = np.arange(len(reference.latitude)) if a.points is None else np.array(a.points)
@@ -188,7 +188,7 @@ def _places(settings: Settings, reference: Fields, a: Job) -> list[Job]:
 
 
 def _starts_elsewhere(path: Path, settings: Settings, a: Job) -> np.ndarray:
-    """Starts of protocol A in another dataset: of the same year, or of its last year if it lacks that one."""
+    """Return the starts of protocol A in another dataset, in the same year if it has that, else in its last."""
     assert settings.protocol_a is not None
     times = open_fields(path).times
     years = np.unique(times.astype("datetime64[Y]")).astype(int) + 1970
@@ -221,7 +221,7 @@ def check(
 
 
 def period_of(settings: Settings, reference: Fields, jobs: Sequence[Job], given: Mapping[str, Reforecast]) -> Period:
-    """Years of the climatology, by default all before the first start."""
+    """Return the period of the climatology, by default all before the first start."""
     starts = [job.starts[0] for job in jobs if job.protocol != "C"] + [f.starts[0] for f in given.values()]
     first, last = np.datetime64(min(starts), "ns"), reference.times[-1]
     start, end, overlap = settings.climatology.start, settings.climatology.end, settings.climatology.overlap
@@ -230,7 +230,7 @@ def period_of(settings: Settings, reference: Fields, jobs: Sequence[Job], given:
 
 
 def rollout_folder(settings: Settings) -> Path:
-    """Folder in which rollouts are kept."""
+    """Return the folder in which rollouts are kept."""
     return settings.output.parent / f"{settings.output.name}-reforecasts"
 
 
@@ -276,7 +276,7 @@ def _score(
 
 
 def _described(sums: Sums, job: Job) -> dict[str, Any]:
-    """Header of a protocol, of the starts, leads and points that all forecasts have in common."""
+    """Describe a protocol by the starts, leads and points that all forecasts have in common."""
     scored = sums.alignment
     last = scored.valid_times[0, -1] if job.protocol == "B" else scored.starts[-1]
     return {
@@ -287,7 +287,7 @@ def _described(sums: Sums, job: Job) -> dict[str, Any]:
 
 
 def _processes(runs: dict[str, Fields], reference: Fields, stations: list[Any], seed: int) -> dict[str, Any]:
-    """Budgets, snow seasons and comparison with stations, from the long runs."""
+    """Compute budgets, snow seasons and the comparison with stations from the long runs."""
     out: dict[str, Any] = {"budgets": None, "snow_season": None, "snow_errors": pd.DataFrame(), "observations": None}
     if not runs:
         return out
@@ -340,7 +340,7 @@ def _write(
 
 
 def _header(settings: Settings, reference: Fields, period: Any, scored: Scored) -> dict[str, Any]:
-    """Header of ``metrics.json``."""
+    """Return the header of ``metrics.json``."""
     forecasts = {
         label: {"checkpoint": str(path), "checkpoint_sha256": file_sha256(path)}
         for label, path in settings.checkpoints.items()

@@ -70,12 +70,12 @@ def whole(path: Path, n_steps: int, ensemble: int | None = None, every: int | No
     output.restart_every = every
     output.open(state(0, PROGNOSTIC, ensemble))
     output.write_initial_state(state(0, PROGNOSTIC, ensemble))
-    go_on(output, 1, n_steps, ensemble, every)
+    write_steps(output, 1, n_steps, ensemble, every)
     output.close()
     return path
 
 
-def go_on(
+def write_steps(
     output: LandOutput, first: int, last: int, members: int | None, every: int | None,
     durable: Callable[[int, dict[str, Any]], None] = lambda k, progress: None,
 ) -> None:  # fmt: skip
@@ -95,7 +95,7 @@ def killed(path: Path, last: int, ensemble: int | None, every: int, **options: A
             output.restart_every = every
             output.open(state(0, PROGNOSTIC, ensemble))
             output.write_initial_state(state(0, PROGNOSTIC, ensemble))
-            go_on(output, 1, last, ensemble, every, lambda k, progress: remember(path, k, progress))
+            write_steps(output, 1, last, ensemble, every, lambda k, progress: remember(path, k, progress))
         finally:
             os.kill(os.getpid(), signal.SIGKILL)
     assert os.waitpid(child, 0)[1] == signal.SIGKILL
@@ -111,7 +111,7 @@ def resumed(path: Path, n_steps: int, ensemble: int | None, every: int, **option
     output, restart = made(path, **options), json.loads((path.parent / "restart.json").read_text())
     output.restart_every = every
     output.resume(state(restart["step"], members=ensemble), restart["progress"])
-    go_on(output, restart["step"] + 1, n_steps, ensemble, every, lambda k, progress: remember(path, k, progress))
+    write_steps(output, restart["step"] + 1, n_steps, ensemble, every, lambda k, progress: remember(path, k, progress))
     output.close()
     return path
 

@@ -21,13 +21,13 @@ from tests.support.outputs import (
     PROGNOSTIC,
     START,
     assert_same,
-    go_on,
     killed,
     made,
     remember,
     resumed,
     state,
     whole,
+    write_steps,
 )  # fmt: skip
 
 
@@ -97,7 +97,7 @@ def test_every_restart_is_a_complete_file(tmp_path):
     output.restart_every = 4
     output.open(state(0, PROGNOSTIC))
     output.write_initial_state(state(0, PROGNOSTIC))
-    go_on(output, 1, 9, None, 4)
+    write_steps(output, 1, 9, None, 4)
     parts = tmp_path / "f.nc.parts"
     assert sorted(p.name for p in parts.iterdir()) == ["000001.nc", "000002.nc", "run.npz"]
     with xr.open_dataset(parts / "000002.nc") as part:
@@ -136,7 +136,7 @@ def test_killed_while_parts_are_joined(tmp_path):
             output.restart_every = 5
             output.open(state(0, PROGNOSTIC))
             output.write_initial_state(state(0, PROGNOSTIC))
-            go_on(output, 1, 13, None, 5, lambda k, progress: remember(path, k, progress))
+            write_steps(output, 1, 13, None, 5, lambda k, progress: remember(path, k, progress))
             output._complete = lambda: os.kill(os.getpid(), signal.SIGKILL)
             output.close()
         finally:
@@ -172,7 +172,7 @@ def test_resume_without_further_restarts(tmp_path):
     killed(path, 12, None, 5)
     output, restart = made(path), json.loads((tmp_path / "restart.json").read_text())
     output.resume(state(10), restart["progress"])
-    go_on(output, 11, 20, None, None)
+    write_steps(output, 11, 20, None, None)
     output.close()
     assert_same(path, whole(tmp_path / "undisturbed.nc", 20))
 

@@ -15,13 +15,13 @@ from tests.support.outputs import (
     N_POINTS,
     PROGNOSTIC,
     assert_same,
-    go_on,
     killed,
     made,
     remember,
     resumed,
     state,
     whole,
+    write_steps,
 )  # fmt: skip
 
 
@@ -66,7 +66,7 @@ def test_killed_at_the_end(tmp_path):
             output.restart_every = 5
             output.open(state(0, PROGNOSTIC))
             output.write_initial_state(state(0, PROGNOSTIC))
-            go_on(output, 1, 13, None, 5, lambda k, progress: remember(path, k, progress))
+            write_steps(output, 1, 13, None, 5, lambda k, progress: remember(path, k, progress))
             zarr.consolidate_metadata = lambda store: os.kill(os.getpid(), signal.SIGKILL)
             output.close()
         finally:
