@@ -26,6 +26,7 @@ from tests.support.outputs import (
     START,
     STEP,
     assert_same,
+    begun,
     killed,
     made,
     opened,
@@ -91,9 +92,7 @@ def test_resumed_run_keeps_to_the_chunks(path: Path) -> None:
 
 def test_older_restart_is_valid(path: Path) -> None:
     """A run can resume from an older restart; later times are dropped."""
-    output, kept = made(path, means="day"), []
-    output.restart_every = 3
-    output.open(state(0, PROGNOSTIC))
+    output, kept = begun(path, 0, every=3, means="day"), []
     for k in range(1, 18):
         output.write_state(state(k))
         if k % 3 == 0:
@@ -151,9 +150,7 @@ def test_values_are_copied(path: Path) -> None:
 def test_failed_run_leaves_an_earlier_result_alone(path: Path) -> None:
     """The output grows under another name; an earlier result stays until a later run is complete."""
     whole(path, 1, points={"indices": [0]})
-    output = made(path)
-    output.open(state(0, PROGNOSTIC))
-    output.write_state(state(1))
+    begun(path, 1)
     assert {p.name for p in path.parent.iterdir()} == {path.name, f"{path.name}.partial"}
     assert opened(path).swvl1.shape == (2, 1)
     assert opened(whole(path, 3)).swvl1.shape == (4, N_POINTS)
@@ -292,13 +289,7 @@ def test_check_of_the_folder_leaves_nothing(path: Path) -> None:
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
 def test_full_disk_is_named_and_durable_times_stay(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The next call raises the error of the background thread; a later run resumes from the last restart."""
-    output = made(path)
-    output.restart_every = 10
-    output.open(state(0, PROGNOSTIC))
-    output.write_initial_state(state(0, PROGNOSTIC))
-    for k in range(1, 11):
-        output.write_state(state(k))
-    remember(path, 10, output.make_durable())
+    output = begun(path, 10, every=10)
     with monkeypatch.context() as patch:
         patch.setattr(type(output), "_write", lambda self, block: Path("/dev/full").write_bytes(bytes(2**16)))
         with pytest.raises(OSError, match=rf"No space left to write '.*{path.name}'.*bytes are free") as caught:
