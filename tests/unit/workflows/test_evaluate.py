@@ -223,7 +223,7 @@ def test_products_and_stations_come_from_the_long_run(files, tmp_path, roll_out)
 
 
 def test_plan_of_a_start_alone_ends_the_climatology_before_the_first_run(files, tmp_path, roll_out):
-    """``climatology.start`` without an end leaves out the first day of the test, of which it would hold the truth."""
+    """``climatology.start`` without an end leaves out the first day of the test."""
     evaluate(world.settings(files, tmp_path / "e", protocol_b=None, climatology={"start": "2020-06-01"}))
     metrics = json.loads((tmp_path / "e" / "metrics.json").read_text())
     assert metrics["climatology"] == {"first": "2020-06-01T00:00", "last": "2021-12-31T18:00", "window_days": 3}
