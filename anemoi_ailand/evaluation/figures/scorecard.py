@@ -1,12 +1,9 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Scorecard: one forecast against another by variable and lead time, from the table of paired differences."""
+"""Scorecard of one forecast against another by variable and lead time."""
 
 from __future__ import annotations
-
-import logging
-from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -29,56 +26,39 @@ from anemoi_ailand.evaluation.display.style import (
 )
 from anemoi_ailand.evaluation.display.variable_groups import ordered
 
-LOG = logging.getLogger(__name__)
-
-#: Area of a triangle [points²] at no difference, and at :data:`FULL` and more.
+#: Area of a triangle [points²] without difference, and for :data:`FULL` and more.
 _SMALLEST, _LARGEST = 40.0, 300.0
 
-#: Relative difference that has the largest triangle.
+#: Relative difference with the largest triangle.
 FULL = 0.3
 
 #: Height of a row and width of a column [inches].
 _ROW, _COLUMN = 0.42, 1.05
 
 
-def scorecard_figure(
-    differences: pd.DataFrame,
-    a: str,
-    b: str,
-    *,
-    protocol: str = "A",
-    cut: str = "all",
-    group: str = "all",
-    names: Sequence[str] | None = None,
-) -> Figure:
-    """Relative difference in RMSE, (a - b) / b: a triangle up where ``a`` is better, down where it is worse.
+def scorecard_figure(differences: pd.DataFrame, a: str, b: str, protocol: str) -> Figure:
+    """Draw the relative difference in RMSE, (a - b) / b, as triangles: up where ``a`` is better, down where worse.
 
-    Filled where the 95 % interval of the difference leaves out zero, hollow where it does not; the area grows with
-    the difference. Cells without data say so.
+    Triangles are filled where the 95 % interval of the difference excludes zero; their area grows with the difference.
 
     Parameters
     ----------
     differences : pandas.DataFrame
-        Table of paired differences.
+        Table of differences.
     a, b : str
-        Labels of the forecasts.
-    protocol, cut, group : str
-        Which rows of the table.
-    names : sequence of str, optional
-        Variables; all in the table if not given.
+        Labels of the models.
+    protocol : str
+        Protocol of the differences.
 
     Raises
     ------
     ValueError
-        The table has no row for these.
+        The table has no such comparison.
     """
-    rows = pick(differences, a=a, b=b, protocol=protocol, cut=cut, group=group, metric="rmse")
+    rows = pick(differences, a=a, b=b, protocol=protocol, cut="all", group="all", metric="rmse")
     if not len(rows):
-        raise ValueError(
-            f"There is no comparison of '{a}' with '{b}' for protocol {protocol}, {cut} = {group}. "
-            "Leave the scorecard out, or name another group."
-        )
-    variables = list(names or ordered(rows["variable"]))
+        raise ValueError(f"No comparison of '{a}' with '{b}' for protocol {protocol}. Leave the scorecard out.")
+    variables = ordered(rows["variable"])
     leads = sorted(rows["lead"].unique(), key=lambda lead: np.inf if np.isnan(lead) else lead)
     figure = new_figure(max(5.5, 1.6 + _COLUMN * len(leads)), 1.5 + _ROW * len(variables))
     ax = figure.subplots()
@@ -89,7 +69,7 @@ def scorecard_figure(
     text = f"numbers: (RMSE of {a} {minus('-')} RMSE of {b}) / RMSE of {b}"
     ax.set_title(plain(text), loc="left", fontsize=SMALL, color=QUIET)
     _key(figure, a, b)
-    title(figure, f"RMSE of {a} against {b}, protocol {protocol}" + ("" if group == "all" else f", {group}"))
+    title(figure, f"RMSE of {a} against {b}, protocol {protocol}")
     return figure
 
 

@@ -1,11 +1,10 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Snow season: errors of the dates of onset and melt-out."""
+"""Errors of the dates of onset and melt-out of snow seasons."""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 
 import numpy as np
@@ -17,46 +16,40 @@ from anemoi_ailand.evaluation.display.style import (
     QUIET,
     SMALL,
     Figure,
-    forecast_labels,
     minus,
     model_colour,
     model_line,
+    no_data,
     panels,
     plain,
     title,
 )
 
-LOG = logging.getLogger(__name__)
-
-#: Events of the snow season and how they are called.
+#: Events of the snow season and their titles.
 EVENTS = {"onset": "Onset of the snow season", "melt_out": "Melt-out"}
 
-#: Errors beyond this are counted in the outermost bins [days], and width of a bin [days].
+#: Errors in the outermost bins, which include larger ones, and width of a bin [days].
 REACH, BIN = 40.0, 5.0
 
 
-def snow_season_figure(errors: pd.DataFrame, forecasts: Sequence[str] | None = None, note: str = "") -> Figure:
-    """Distribution of the error of onset and melt-out dates, a panel each; positive is later than the reference.
+def snow_season_figure(errors: pd.DataFrame, forecasts: Sequence[str]) -> Figure:
+    """Draw the distribution of errors of onset and melt-out, a panel each; positive is later than the reference.
 
     Parameters
     ----------
     errors : pandas.DataFrame
-        One row for each model, point and season: columns model, event ("onset", "melt_out"), error_days. NaN (no
-        season in one of the two) is left out.
-    forecasts : sequence of str, optional
-        Labels of the forecasts in the order given by the user; as in the table if not given.
-    note : str
-        What else the title says.
+        :func:`~anemoi_ailand.evaluation.processes.snow_season.date_errors`.
+    forecasts : sequence of str
+        Labels of all forecasts in the order of colours.
     """
-    labels = list(forecasts or forecast_labels(errors["model"]))
     figure, axes = panels(2, 2, 3.2, sharey=True)
     for ax, (event, text) in zip(axes, EVENTS.items(), strict=True):
         table = errors[(errors["event"] == event) & errors["error_days"].notna()]
-        _panel(ax, table, labels)
+        _panel(ax, table, forecasts)
         ax.set_title(text, loc="left")
         ax.set_xlabel("error [days], positive is later")
     axes[0].set_ylabel("share of seasons [%]")
-    title(figure, "Dates of the snow season" + (f", {note}" if note else ""))
+    title(figure, "Dates of the snow season, protocol B")
     return figure
 
 
@@ -80,4 +73,4 @@ def _panel(ax: Axes, table: pd.DataFrame, labels: Sequence[str]) -> None:
     if len(table):
         ax.legend(loc="upper left", frameon=False, fontsize=SMALL)
     else:
-        ax.text(0.5, 0.5, "no data", transform=ax.transAxes, ha="center", color=QUIET)
+        no_data(ax)

@@ -1,11 +1,10 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Taylor diagrams: standard deviation, correlation and centred RMSE of forecasts in one picture."""
+"""Taylor diagrams: standard deviation, correlation and centred RMSE of forecasts."""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -18,16 +17,13 @@ from anemoi_ailand.evaluation.display.style import (
     QUIET,
     SMALL,
     Figure,
-    forecast_labels,
     minus,
     model_colour,
     new_figure,
     plain,
     title,
 )
-from anemoi_ailand.evaluation.fields.baselines import REFERENCE
-
-LOG = logging.getLogger(__name__)
+from anemoi_ailand.evaluation.fields.reference import REFERENCE
 
 _MARKERS = "osD^vP*X<>"
 _CORRELATIONS = (0.0, 0.2, 0.4, 0.6, 0.8, 0.9, 0.95, 0.99, 1.0)
@@ -36,12 +32,12 @@ _LARGEST_RATIO = 2.5
 
 
 def taylor_statistics(forecast: np.ndarray, reference: np.ndarray) -> dict[str, float]:
-    r"""Ratio of standard deviations, correlation, and centred RMSE over the standard deviation of the reference.
+    r"""Compute ratio of standard deviations, correlation, and centred RMSE relative to the standard deviation.
 
     .. math:: E'^2 = 1 + \hat\sigma^2 - 2\hat\sigma R, \qquad \hat\sigma = \sigma_f / \sigma_o,
 
-    with correlation :math:`R` and centred RMSE :math:`E'` (in :math:`\sigma_o`): the law of cosines, which makes the
-    diagram. No unit; NaN where one of the two does not vary.
+    with correlation :math:`R` and centred RMSE :math:`E'` (in :math:`\sigma_o`), the law of cosines of the diagram. No
+    unit; NaN if either does not vary.
     Source: Taylor (2001), doi:10.1029/2000JD900719.
 
     Parameters
@@ -60,43 +56,35 @@ def taylor_statistics(forecast: np.ndarray, reference: np.ndarray) -> dict[str, 
         }
 
 
-def taylor_figure(
-    statistics: pd.DataFrame,
-    groups: Mapping[str, Sequence[str]],
-    forecasts: Sequence[str] | None = None,
-    note: str = "",
-) -> Figure:
-    """Taylor diagram, a panel for each group of variables: colour is the model, marker the variable.
+def taylor_figure(statistics: pd.DataFrame, groups: Mapping[str, Sequence[str]], forecasts: Sequence[str]) -> Figure:
+    """Draw Taylor diagrams, a panel for each group of variables: colours are models, markers variables.
 
     Parameters
     ----------
     statistics : pandas.DataFrame
-        Columns model, variable, std_ratio, correlation. Points beyond a ratio of 2.5 are drawn at the edge.
+        Columns model, variable, std_ratio, correlation. Ratios above 2.5 are drawn at the edge.
     groups : mapping of str to sequence of str
-        Variables by the title of their panel.
-    forecasts : sequence of str, optional
-        Labels of the forecasts in the order given by the user; as in the table if not given.
-    note : str
-        What else the title says, e.g. protocol and lead time.
+        Variables by title of their panel.
+    forecasts : sequence of str
+        Labels of all forecasts in the order of colours.
 
     Raises
     ------
     ValueError
-        No row has both numbers.
+        No row has both statistics.
     """
     table = statistics.dropna(subset=["std_ratio", "correlation"])
     if not len(table):
         raise ValueError("No variable has a ratio of standard deviations and a correlation. Leave the diagram out.")
-    labels = list(forecasts or forecast_labels(table["model"]))
     shown = {g: [n for n in names if n in set(table["variable"])] for g, names in groups.items()}
     shown = {g: names for g, names in shown.items() if names}
-    figure = _figure_of(table, shown, labels)
-    title(figure, "Taylor diagram" + (f", {note}" if note else ""))
+    figure = _figure_of(table, shown, forecasts)
+    title(figure, "Taylor diagram, protocol B")
     return figure
 
 
 def _figure_of(table: pd.DataFrame, shown: Mapping[str, Sequence[str]], labels: Sequence[str]) -> Figure:
-    """All panels with their legends, placed by hand: constrained layout knows no part of a circle."""
+    """Panels with legends, placed explicitly because constrained layout does not support partial polar axes."""
     radius = float(np.clip(1.15 * table["std_ratio"].max(), 1.5, _LARGEST_RATIO))
     half = bool((table["correlation"] < 0).any())
     columns = min(3, len(shown))
@@ -114,8 +102,7 @@ def _figure_of(table: pd.DataFrame, shown: Mapping[str, Sequence[str]], labels: 
         ax.set_title(group, loc="left", fontsize=10, pad=14)
         ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=4, frameon=False, fontsize=SMALL,
                   columnspacing=0.8, handletextpad=0.1)  # fmt: skip
-    models = [*labels, *(m for m in dict.fromkeys(table["model"]) if m not in labels)]
-    handles = [Line2D([], [], ls="", marker="o", color=model_colour(m, labels), label=plain(m)) for m in models]
+    handles = [Line2D([], [], ls="", marker="o", color=model_colour(m, labels), label=plain(m)) for m in labels]
     handles.append(
         Line2D([], [], ls="", marker="o", mfc="none", mec="black", mew=1.5, label=f"{REFERENCE} (reference)")
     )
@@ -124,7 +111,7 @@ def _figure_of(table: pd.DataFrame, shown: Mapping[str, Sequence[str]], labels: 
 
 
 def _grid(ax: PolarAxes, radius: float, half: bool) -> None:
-    """Axes of one diagram: angle is the arc cosine of the correlation, arcs around 1 are the centred RMSE."""
+    """Draw the grid: the angle is the arc cosine of the correlation, arcs around 1 are the centred RMSE."""
     ticks = [-c for c in _COARSE[:0:-1]] + list(_COARSE) if half else list(_CORRELATIONS)
     ax.set_thetalim(0, np.pi if half else np.pi / 2)
     ax.set_thetagrids(np.degrees(np.arccos(ticks)), [minus(f"{t:g}") for t in ticks], fontsize=SMALL)
