@@ -57,7 +57,7 @@ addEventListener("load", () => setTimeout(() => {
     const ratio = (a + 0.05) / (b + 0.05);
     if (ratio < contrast[0]) contrast = [ratio, element.tagName + "." + element.className];
   }
-  const table = document.querySelector("#skill table, #table-A-rmse-all-all");
+  const table = document.querySelector("#skill table, #table-A-rmse-all");
   const column = () => [...table.tBodies[0].rows].map((row) => Number(row.cells[3].dataset.order));
   const button = table.tHead.rows[0].cells[3].querySelector("button");
   const before = column();
@@ -97,8 +97,8 @@ addEventListener("message", told);
 def page(tmp_path_factory):
     """The report with a map and a label of 60 letters, with recorder and probe in it."""
     folder = tmp_path_factory.mktemp("browser")
-    path = save(map_figure(points(), points(seed=1)), folder / "map.png")
-    figure = ReportFigure("maps", path, "A map", "How to read it.", "A map of dots", "swvl1")
+    path = save(map_figure(points(), points(seed=1), "emulator"), folder / "map.png")
+    figure = ReportFigure("maps", path, "A map", "How to read it.", "swvl1")
     report = write_report(folder, metrics(("emulator", "a-rather-long-label-" * 3)), [figure])
     text = (
         report.read_text(encoding="utf-8").replace("<head>", "<head>" + RECORDER).replace("</body>", PROBE + "</body>")

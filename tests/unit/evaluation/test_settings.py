@@ -43,13 +43,13 @@ def test_options_of_the_command_line_replace_those_of_the_file(tmp_path):
             "'protocol_a.lead_day' is not an option",
         ),
         ("checkpoints: {A: a}\nprotocol_b: {}", "'dataset'"),
-        ("dataset: a\ncheckpoints: {A: a}", "nothing would be run"),
+        ("dataset: a\ncheckpoints: {A: a}", "nothing would run"),
         ("dataset: a", "neither a checkpoint nor a forecast"),
-        ("dataset: a\ncheckpoints: {A: a}\nforecasts: {A: b}\nprotocol_b: {}", "both called"),
+        ("dataset: a\ncheckpoints: {A: a}\nforecasts: {A: b}\nprotocol_b: {}", "share the names"),
         ("dataset: a\ncheckpoints: {A: a}\nprotocol_a: {year: 2022, lead_days: [7, 1]}", "increasing"),
         ("dataset: a\ncheckpoints: {A: a}\nprotocol_a: {year: 2022, every_days: 0}", "at least 1"),
         ("dataset: a\ncheckpoints: {A: a}\nprotocol_b: {start: 2022-02-01, end: 2022-01-01}", "before it starts"),
-        ("dataset: a\ncheckpoints: {A: a}\nprotocol_b: {}\nprotocol_c: {}", "leave protocol_a in"),
+        ("dataset: a\ncheckpoints: {A: a}\nprotocol_b: {}\nprotocol_c: {}", "set protocol_a"),
         ("dataset: [a\n", "cannot be read"),
     ],
 )
@@ -95,7 +95,7 @@ def test_home_is_written_out(monkeypatch):
 
 def test_names_that_would_be_one_file_are_an_error():
     """They would overwrite each other's roll-outs."""
-    with pytest.raises(ValueError, match="differ in signs only; give names with other letters"):
+    with pytest.raises(ValueError, match="differ in punctuation only; give names with other letters"):
         Settings(dataset="d", checkpoints={"my run": "a", "my-run": "b"}, protocol_b={})
     assert plain_name("my run/2°") == "my-run-2-"
 

@@ -12,7 +12,7 @@ from matplotlib.colors import to_rgb
 from PIL import Image
 
 from anemoi_ailand.evaluation.display import style
-from anemoi_ailand.evaluation.fields.baselines import MODELS, REFERENCE
+from anemoi_ailand.evaluation.fields.reference import REFERENCE
 
 FORECASTS = [f"run {k}" for k in range(6)]
 
@@ -25,12 +25,6 @@ def test_unit_label_has_superscripts(name, label):
     assert style.unit_label(name) == label
 
 
-def test_each_model_has_a_colour_of_its_own():
-    """Four models, four colours."""
-    assert set(style.COLOURS) == {REFERENCE, *MODELS}
-    assert len(set(style.COLOURS.values())) == 4
-
-
 def test_colour_of_a_forecast_is_its_place_in_the_order():
     """The reference and the baselines are fixed; forecasts never take their colours, nor the line of another one."""
     looks = [
@@ -39,12 +33,12 @@ def test_colour_of_a_forecast_is_its_place_in_the_order():
     ]
     assert len(set(looks)) == len(looks)
     assert style.model_colour("run 1", FORECASTS) == style.model_colour("run 1", FORECASTS[:2])
-    assert style.model_colour("climatology", FORECASTS) == style.COLOURS["climatology"]
+    assert style.model_colour("climatology", FORECASTS) == style.model_colour("climatology")
 
 
 def test_unknown_model_has_no_colour():
     """A label that was not announced would have another colour in the next figure."""
-    with pytest.raises(ValueError, match=r"no model 'mine' among .*Give its label"):
+    with pytest.raises(ValueError, match=r"Unknown model 'mine' .*Give its label"):
         style.model_colour("mine", FORECASTS)
 
 
@@ -53,7 +47,7 @@ def test_colours_differ_for_the_colour_blind():
     matrix = np.array(
         [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]]
     )
-    colours = [*style.FORECAST_COLOURS, *(style.COLOURS[m] for m in (REFERENCE, "persistence", "climatology"))]
+    colours = [*style.FORECAST_COLOURS, *map(style.model_colour, (REFERENCE, "persistence", "climatology"))]
     seen = np.clip(np.array([to_rgb(c) for c in colours]) @ matrix.T, 0, 1)
     apart = np.linalg.norm(seen[:, None] - seen[None], axis=-1)
     assert apart[~np.eye(len(seen), dtype=bool)].min() > 0.1

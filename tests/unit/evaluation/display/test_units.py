@@ -9,8 +9,10 @@ import pint
 import pytest
 
 from anemoi_ailand.evaluation.display.style import unit_label
-from anemoi_ailand.evaluation.display.units import _SHOWN, WITHOUT_UNIT, shown_factor, shown_scores, shown_units
-from anemoi_ailand.variables import VARIABLES
+from anemoi_ailand.evaluation.display.units import _SHOWN, shown_factor, shown_scores, shown_units
+from anemoi_ailand.evaluation.display.variable_groups import GROUPS, OTHER, ordered, variable_groups
+from anemoi_ailand.evaluation.scores.metrics import UNITLESS
+from anemoi_ailand.variables import VARIABLES, Role, names
 
 UNITS = pint.UnitRegistry()
 
@@ -37,10 +39,23 @@ def test_everything_else_is_as_in_the_table():
 
 def test_scores_with_the_unit_of_the_variable_are_converted():
     """Errors and biases; no correlation, no lead time, no other variable; the table given is not changed."""
-    metrics = ["rmse", "bias", "drift_per_year", "rmse_q25", *sorted(WITHOUT_UNIT)]
+    metrics = ["rmse", "bias", "drift_per_year", "rmse_q25", *sorted(UNITLESS)]
     table = pd.DataFrame({"variable": np.repeat(["ssro", "stl1"], len(metrics)), "metric": 2 * metrics, "value": 0.5})
     shown = shown_scores(table).set_index(["variable", "metric"])["value"]
     assert (shown["ssro"][metrics[:4]] == 43200).all()
     assert (shown["ssro"][metrics[4:]] == 0.5).all()
     assert (shown["stl1"] == 0.5).all()
     assert (table["value"] == 0.5).all()
+
+
+def test_every_output_has_a_group():
+    """A new variable of the table is put into a group on purpose."""
+    grouped = [name for members in GROUPS.values() for name in members]
+    assert sorted(grouped) == sorted(names(Role.PROGNOSTIC, Role.DIAGNOSTIC))
+
+
+def test_groups_keep_only_what_is_asked_for():
+    """Empty groups are left out, unknown names come last, doubles count once."""
+    found = variable_groups(["albedo", "2t", "swvl2", "swvl1", "2t"])
+    assert found == {"Soil moisture": ["swvl1", "swvl2"], "Surface and 2 m": ["2t"], OTHER: ["albedo"]}
+    assert ordered(["albedo", "2t", "swvl2"]) == ["swvl2", "2t", "albedo"]

@@ -113,5 +113,5 @@ def test_name_of_a_baseline_is_no_label(label):
 
 def test_no_forecast_is_an_error():
     """An empty mapping."""
-    with pytest.raises(ValueError, match="no forecast to score"):
+    with pytest.raises(ValueError, match="No forecast to score"):
         align({}, reference())

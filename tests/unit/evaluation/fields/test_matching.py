@@ -115,24 +115,11 @@ def test_dates_that_fall_between_those_of_the_reference_are_an_error(make_fields
         common_times(forecast, make_fields(times, {"swvl1": ONE}))
 
 
-def test_held_out_is_what_the_dataset_says_and_else_every_fifth_point(make_fields, times):
-    """``held_out`` comes first; a given number goes before it; without either nothing is known."""
+def test_held_out_is_marked_or_every_fifth_point(make_fields, times):
+    """``held_out`` takes precedence over ``point_id``; without either, held-out points are unknown."""
     ids, mark = {"point_id": np.array([3.0, 5.0, 6.0])}, {"held_out": np.array([1.0, 0.0, 0.0])}
-    both = make_fields(times, {"swvl1": ONE}, constants={**ids, **mark})
-    np.testing.assert_array_equal(held_out_points(both)[0], [True, False, False])
-    np.testing.assert_array_equal(held_out_points(both, 3)[0], [True, False, True])
-    mask, rule = held_out_points(make_fields(times, {"swvl1": ONE}, constants=ids))
-    assert mask.tolist() == [False, True, False]
-    assert rule == "point_id % 5 == 0"
-    assert held_out_points(make_fields(times, {"swvl1": ONE})) == (None, None)
-
-
-def test_rule_for_held_out_points_that_cannot_hold_is_an_error(make_fields, times):
-    """Every point held out, or no ``point_id``."""
-    with pytest.raises(ValueError, match="leaves no point to train on"):
-        held_out_points(make_fields(times, {"swvl1": ONE}), 1)
-    with pytest.raises(ValueError, match="no 'point_id'"):
-        held_out_points(make_fields(times, {"swvl1": ONE}), 5)
+    masks = [held_out_points(make_fields(times, {"swvl1": ONE}, constants=c)) for c in ({**ids, **mark}, ids, {})]
+    assert [None if m is None else m.tolist() for m in masks] == [[True, False, False], [False, True, False], None]
 
 
 def test_groups_share_out_all_points():

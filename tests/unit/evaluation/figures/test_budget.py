@@ -10,7 +10,10 @@ import pandas as pd
 import pytest
 from evaluation_case import metrics
 
-from anemoi_ailand.evaluation.figures.budget import budget_figure, main_group
+from anemoi_ailand.evaluation.figures.budget import budget_figure
+from anemoi_ailand.evaluation.processes.budgets import main_group
+
+LABELS = ["emulator", "older"]
 
 
 @pytest.fixture
@@ -20,7 +23,7 @@ def budgets():
 
 def test_bars_are_the_terms_of_the_whole_run(budgets):
     """Three models, five terms, each once: the rows of single years are not drawn."""
-    left, right = budget_figure(budgets).axes
+    left, right = budget_figure(budgets, "water", LABELS).axes
     assert len(left.patches) == 15
     assert [bar.get_height() for bar in left.patches[:5]] == [812.0, 468.0, 101.0, 250.0, -7.0]
     assert [bar.get_height() for bar in right.patches] == [0.02, 21.5, 10.75]
@@ -30,16 +33,16 @@ def test_bars_are_the_terms_of_the_whole_run(budgets):
 def test_term_that_a_model_lacks_is_no_zero(budgets):
     """It says so in its place."""
     budgets = budgets[(budgets["model"] != "older") | (budgets["term"] != "residual")]
-    right = budget_figure(budgets, forecasts=["emulator", "older"]).axes[1]
+    right = budget_figure(budgets, "water", LABELS).axes[1]
     assert right.texts[-1].get_text() == "no data"
 
 
 def test_budget_without_values_is_an_error(budgets):
     """Nothing to draw."""
-    with pytest.raises(ValueError, match=r"no value of the energy budget"):
-        budget_figure(budgets, "energy")
-    with pytest.raises(ValueError, match=r"no value of the water budget"):
-        budget_figure(budgets.assign(value=np.nan))
+    with pytest.raises(ValueError, match=r"No value of the energy budget"):
+        budget_figure(budgets, "energy", LABELS)
+    with pytest.raises(ValueError, match=r"No value of the water budget"):
+        budget_figure(budgets.assign(value=np.nan), "water", LABELS)
 
 
 def test_points_that_close_come_first(budgets):
@@ -47,4 +50,4 @@ def test_points_that_close_come_first(budgets):
     lakes = budgets.assign(group="lake_or_urban", value=0.0)
     assert main_group(pd.concat([lakes, budgets])) == "no_lake_or_urban"
     assert main_group(lakes) == "lake_or_urban"
-    assert budget_figure(pd.concat([lakes, budgets])).axes[0].patches[0].get_height() == 812.0
+    assert budget_figure(pd.concat([lakes, budgets]), "water", LABELS).axes[0].patches[0].get_height() == 812.0

@@ -27,7 +27,7 @@ def test_hexagons_count_all_finite_pairs():
 
 def test_axes_have_units_and_one_range():
     """Reference below, forecast at the left, the same range for both."""
-    ax = density_figure({"swvl1": pair()}, "mine", "protocol A").axes[0]
+    ax = density_figure({"swvl1": pair()}, "mine").axes[0]
     assert ax.get_xlabel() == "swvl1, ecLand [m³ m⁻³]"
     assert ax.get_ylabel() == "swvl1, mine [m³ m⁻³]"
     assert ax.get_xlim() == ax.get_ylim()

@@ -6,14 +6,18 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 import scored_world as world
 import xarray as xr
 from scores.continuous import rmse
 from scores.continuous.correlation import pearsonr
 
-from anemoi_ailand.evaluation.scores.moments import SCORES
-from anemoi_ailand.evaluation.scores.score_table import COLUMNS, score_table
+from anemoi_ailand.evaluation.fields.fields import open_fields
+from anemoi_ailand.evaluation.fields.reforecast import open_reforecast
+from anemoi_ailand.evaluation.scores.difference_table import difference_table, differences
+from anemoi_ailand.evaluation.scores.metrics import METRICS
+from anemoi_ailand.evaluation.scores.score_table import COLUMNS, score, score_table
 from anemoi_ailand.evaluation.scores.sums import collect
 
 PERIOD = ("2020", "2021")
@@ -90,7 +94,7 @@ def test_empty_group_is_nan_with_no_value(table):
 def test_main_cuts_have_all_scores_the_others_a_few(table):
     """So that the table stays readable."""
     main = set(pick(table, cut="all", model="A")["metric"])
-    assert main == {*SCORES, "rmse_q25", "rmse_q50", "rmse_q75", "skill_horizon", "skill_horizon_reached"}
+    assert main == {*METRICS, "rmse_q25", "rmse_q50", "rmse_q75", "skill_horizon", "skill_horizon_reached"}
     assert set(pick(table, cut="season")["metric"]) == {"rmse", "bias", "ubrmse", "correlation", "acc"}
     assert set(pick(table, cut="extreme")["metric"]) == {"rmse", "bias", "hit_rate"}
     assert set(pick(table, cut="all", metric="rmse")["lead"]) == {1.0, 2.0, 7.0}
@@ -137,3 +141,35 @@ def test_whole_run_pools_its_windows(long_table):
     mean_square = (windows["value"] ** 2 * windows["n"]).sum() / windows["n"].sum()
     assert whole["value"].item() == pytest.approx(np.sqrt(mean_square), rel=1e-12)
     assert whole["n"].item() == windows["n"].sum()
+
+
+def test_both_tables_are_those_of_one_pass():
+    """`score` and `differences` equal the tables of one call of `collect`."""
+    forecasts = {"A": world.reforecast(), "B": world.reforecast(seed=2)}
+    arguments = {"protocol": "A", "period": ("2020", "2021"), "strata": ["points", "season"], "variables": ["2t"]}
+    sums = collect(forecasts, world.reference(), **arguments)
+    pd.testing.assert_frame_equal(score(forecasts, world.reference(), **arguments), score_table(sums))
+    pd.testing.assert_frame_equal(differences(forecasts, world.reference(), **arguments), difference_table(sums))
+    assert set(score_table(sums)["cut"]) == {"all", "points", "season"}
+
+
+def test_forecast_in_time_is_scored_from_its_file(write_forecast, reference_file):
+    """The output of a roll-out, 0.01 too high everywhere: bias and RMSE are that, as protocol B."""
+    got = score({"run": open_reforecast(write_forecast(bias=0.01))}, open_fields(reference_file), protocol="B")
+    rows = got[(got["model"] == "run") & (got["variable"] == "swvl1") & got["lead"].isna() & (got["cut"] == "all")]
+    value = rows.set_index("metric")["value"]
+    assert value["bias"] == pytest.approx(0.01, rel=1e-4)
+    assert value["rmse"] == pytest.approx(0.01, rel=1e-4)
+    assert value["ubrmse"] < 1e-6
+
+
+def test_other_points_are_scored_by_day_or_by_window():
+    """Protocol C is A with other points; with a single start, B."""
+    arguments = {"period": ("2020", "2021"), "variables": ["swvl1"], "strata": ["points"]}
+    forecasts = {"A": world.reforecast(), "B": world.reforecast(seed=2)}
+    many = score(forecasts, world.reference(), protocol="C", **arguments)
+    assert set(many["lead"].dropna()) == {1.0, 2.0, 7.0}
+    one = {label: forecast.select(slice(0, 1)) for label, forecast in forecasts.items()}
+    single = score(one, world.reference(), protocol="C", **arguments)
+    assert single["lead"].isna().any()
+    assert set(single["protocol"]) == {"C"}

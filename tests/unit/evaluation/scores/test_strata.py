@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from anemoi_ailand.evaluation.scores import strata
-from anemoi_ailand.evaluation.scores.strata import Cut
+from anemoi_ailand.evaluation.scores.strata import Strata
 
 
 def named(cut):
@@ -95,12 +95,12 @@ def test_years_of_a_run_end_at_its_anniversary():
 def test_cells_are_bin_and_group():
     """Of each start, lead and point; no group is -1."""
     bins, index = np.array([0, 1, 1]), np.array([[0, 1, 2], [1, 2, 3]])
-    varying = Cut("x", ("a", "b"), np.array([[0, 1], [1, 1], [0, -1], [1, 0]]))
+    varying = Strata("x", ("a", "b"), np.array([[0, 1], [1, 1], [0, -1], [1, 0]]))
     want = [[[0, 1], [3, 3], [2, -1]], [[1, 1], [2, -1], [3, 2]]]
     assert varying.varies
     np.testing.assert_array_equal(varying.cells(bins, index, 2), want)
-    fixed = Cut("x", ("a", "b"), np.array([1, -1]))
+    fixed = Strata("x", ("a", "b"), np.array([1, -1]))
     assert not fixed.varies
     np.testing.assert_array_equal(fixed.cells(bins, index, 2), [[[1, -1], [3, -1], [3, -1]]] * 2)
-    same = Cut("x", ("a", "b"), np.array([[0], [1], [0], [1]]))
+    same = Strata("x", ("a", "b"), np.array([[0], [1], [0], [1]]))
     np.testing.assert_array_equal(same.cells(bins, index, 2)[0], [[0, 0], [3, 3], [2, 2]])

@@ -11,7 +11,8 @@ import scored_world as world
 
 from anemoi_ailand.evaluation.fields.matching import held_out_points
 from anemoi_ailand.evaluation.scores import sums as s
-from anemoi_ailand.evaluation.scores.available_strata import CUTS
+from anemoi_ailand.evaluation.scores.available_strata import STRATA_NAMES
+from anemoi_ailand.evaluation.scores.lead_bins import day_bins, window_bins
 from anemoi_ailand.evaluation.scores.sums import collect
 
 PERIOD = ("2020", "2021")
@@ -37,7 +38,7 @@ def test_all_models_variables_and_cuts_are_there(collected):
     for name in ("swvl1", "stl1", "2t", "slhf"):
         for model in ("A", "B", "persistence", "climatology"):
             found = {cut for n, m, cut in keys if (n, m) == (name, model)}
-            assert found == set(CUTS) - {"year"} - ({"extreme"} if name == "slhf" else set())
+            assert found == set(STRATA_NAMES) - {"year"} - ({"extreme"} if name == "slhf" else set())
 
 
 def test_sums_by_group_equal_a_naive_loop(collected):
@@ -163,7 +164,7 @@ def test_pooled_units_keep_the_sum(collected, monkeypatch):
     got = collect({"A": world.reforecast()}, world.reference(), protocol="A", period=PERIOD, variables=["swvl1"])
     pooled, full = got.start_squares["swvl1", "A"], collected.start_squares["swvl1", "A"]
     assert pooled.shape[-1] < full.shape[-1]
-    held_out = held_out_points(world.reference())[0]
+    held_out = held_out_points(world.reference())
     np.testing.assert_allclose(pooled[..., 0], full[..., held_out].sum(-1), rtol=1e-12)
     np.testing.assert_allclose(pooled.sum(-1), full.sum(-1), rtol=1e-12)
 
@@ -171,11 +172,11 @@ def test_pooled_units_keep_the_sum(collected, monkeypatch):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"protocol": "D"}, "no protocol 'D'"),
-        ({"protocol": "B"}, "Protocol B is one run, and .* has 12 starts"),
+        ({"protocol": "D"}, "Unknown protocol 'D'"),
+        ({"protocol": "B"}, "Protocol B is one run, but .* has 12 starts"),
         ({"period": ("2020-01", "2020-06")}, "at least one year"),
         ({"period": ("2021", "2022")}, "contains dates of the forecast"),
-        ({"cuts": ["biomes"]}, "no cut"),
+        ({"strata": ["biomes"]}, "Unknown strata"),
         ({"variables": ["rsn"]}, "cannot be scored"),
     ],
 )
@@ -203,3 +204,26 @@ def test_errors_are_kept_by_start_and_unit_where_they_are_asked_for():
     np.testing.assert_allclose(kept.start_errors["stl1", "A"], naive, rtol=1e-6, atol=1e-4)
     without = collect(run, world.reference(), protocol="A", period=PERIOD, variables=["stl1"])
     assert without.start_errors == {}
+
+
+def test_day_holds_its_four_stamps():
+    """Day d ends at 24 d h; it is named by d, whatever other days there are."""
+    got = day_bins(np.array([6, 12, 18, 24, 30, 48, 49, 2142, 2160]))
+    assert got.labels.tolist() == [0, 0, 0, 0, 1, 1, 2, 3, 3]
+    assert got.days.tolist() == [1, 2, 3, 90]
+    assert got.sizes.tolist() == [4, 2, 1, 2]
+
+
+def test_windows_are_of_thirty_days():
+    """Named by their middle; a short rest joins the last."""
+    got = window_bins(np.arange(6, 24 * 70 + 1, 6))
+    assert got.sizes.tolist() == [120, 160]
+    np.testing.assert_allclose(got.days, [15.125, 50.125])
+
+
+def test_sum_over_bins_equals_a_loop():
+    """Along any axis."""
+    bins = day_bins(np.array([6, 12, 30, 54, 60, 66]))
+    values = np.random.default_rng(0).random((2, 6, 3))
+    want = np.stack([values[:, bins.labels == k].sum(axis=1) for k in range(3)], axis=1)
+    np.testing.assert_allclose(bins.sum(values, axis=1), want)

@@ -42,7 +42,7 @@ def test_too_far_says_which_point_how_far_and_what_to_give():
 @pytest.mark.parametrize("within", [0.0, -1.0, float("nan")])
 def test_no_distance_is_refused(within):
     """It must be more than nothing."""
-    with pytest.raises(ValueError, match="Give more than 0"):
+    with pytest.raises(ValueError, match="Give a positive distance"):
         find_points([Place("here", 50.0, 7.1)], LATITUDES, LONGITUDES, within)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_hex
 
-from anemoi_ailand.evaluation.display.style import COLOURS
+from anemoi_ailand.evaluation.display.style import FORECAST_COLOURS
 from anemoi_ailand.evaluation.sites.places import Found, Place
 from anemoi_ailand.evaluation.sites.site_figure import site_figure
 from anemoi_ailand.evaluation.sites.site_series import site_series
@@ -31,7 +31,7 @@ def test_panels_of_what_is_there():
     """Variables in the order of the figure, then forcing; colours and lines of the models; the error in a corner."""
     axes = shown(figure())
     assert [ax.get_title(loc="left").rpartition(": ")[2] for ax in axes] == ["stl1", "sd", "ssro", "t", "avg_tprate"]
-    assert [to_hex(line.get_color()).upper() for line in axes[0].lines] == [COLOURS["ecLand"], COLOURS["emulator"]]
+    assert [to_hex(line.get_color()).upper() for line in axes[0].lines] == ["#000000", FORECAST_COLOURS[0]]
     assert axes[0].texts[0].get_text() == "RMSE 0.5, bias +0.5 K"
     assert len(axes[1].lines) == 1
     assert not axes[1].texts
@@ -51,7 +51,7 @@ def test_long_runs_are_means_of_days():
     """And say so; short ones are drawn as they are."""
     short, long = shown(figure(40)), shown(figure(400))
     assert [len(ax[0].lines[0].get_xdata()) for ax in (short, long)] == [40, 101]
-    assert (short[-1].get_xlabel(), long[-1].get_xlabel()) == ("time (UTC)", "time (UTC), means of days")
+    assert (short[-1].get_xlabel(), long[-1].get_xlabel()) == ("time (UTC)", "time (UTC), daily means")
 
 
 def test_without_ecland_and_forcing():

@@ -72,7 +72,7 @@ def test_gaps_and_what_does_not_vary():
 
 def test_table_without_ecland_says_so():
     """There is nothing to compare with."""
-    assert "nothing of ecLand" in site_table("About.", site_scores(made(ecland={})))
+    assert "no series of ecLand" in site_table("About.", site_scores(made(ecland={})))
 
 
 def test_properties_have_names():

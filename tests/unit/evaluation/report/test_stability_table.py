@@ -11,7 +11,7 @@ from years_case import CYCLE, STEPS, changed, years
 
 from anemoi_ailand.evaluation.display.json_records import json_text
 from anemoi_ailand.evaluation.processes.stability import judge
-from anemoi_ailand.evaluation.report.stability_text import place_text, stability_record, stability_table
+from anemoi_ailand.evaluation.report.stability_table import place_text, stability_record, stability_table
 
 ECLAND = years(CYCLE)
 
