@@ -10,21 +10,9 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
-from anemoi_ailand.evaluation.display.style import (
-    GRID,
-    QUIET,
-    SMALL,
-    Figure,
-    minus,
-    model_colour,
-    new_figure,
-    pick,
-    plain,
-    sentence,
-    title,
-    unit_text,
-)
+from anemoi_ailand.evaluation.display import style
 from anemoi_ailand.evaluation.processes.budgets import main_group
 
 RESIDUAL = "residual"
@@ -57,21 +45,21 @@ def budget_figure(budgets: pd.DataFrame, budget: str, forecasts: Sequence[str]) 
     ValueError
         The table has no value of this budget.
     """
-    rows = pick(budgets, budget=budget, steps="all", year=None)
-    rows = pick(rows, group=main_group(rows)) if len(rows) else rows
+    rows = style.pick(budgets, budget=budget, steps="all", year=None)
+    rows = style.pick(rows, group=main_group(rows)) if len(rows) else rows
     rows = rows[rows["term"].isin(TERMS[budget])]
     if not rows["value"].notna().any():
         raise ValueError(f"No value of the {budget} budget. Leave its figure out.")
     terms = [t for t in TERMS[budget] if t in set(rows["term"]) and t != RESIDUAL]
-    figure = new_figure(10.0, 4.0)
+    figure = style.new_figure(10.0, 4.0)
     left, right = figure.subplots(1, 2, width_ratios=[max(2.0, len(terms)), 1.2])
     _bars(left, rows, terms, forecasts)
     _bars(right, rows, [RESIDUAL], forecasts)
-    unit = unit_text(str(rows["units"].iloc[0]))
+    unit = style.unit_text(str(rows["units"].iloc[0]))
     left.set_ylabel(f"term of the {budget} budget [{unit}]")
     right.set_ylabel(f"residual [{unit}]")
     figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=5, frameon=False)
-    title(figure, f"{sentence(budget)} budget, mean over points, protocol B")
+    style.title(figure, f"{style.sentence(budget)} budget, mean over points, protocol B")
     return figure
 
 
@@ -79,19 +67,25 @@ def _bars(ax: Axes, rows: pd.DataFrame, terms: Sequence[str], labels: Sequence[s
     models = list(dict.fromkeys(rows["model"]))
     width = 0.8 / len(models)
     for k, model in enumerate(models):
-        table = pick(rows, model=model).set_index("term")["value"].reindex(terms).to_numpy(dtype=float)
+        table = style.pick(rows, model=model).set_index("term")["value"].reindex(terms).to_numpy(dtype=float)
         at = np.arange(len(terms)) + (k - (len(models) - 1) / 2) * width
-        colour = model_colour(model, labels)
+        colour = style.model_colour(model, labels)
         ax.bar(
-            at, np.nan_to_num(table), 0.92 * width, color=colour, edgecolor="white", linewidth=0.4, label=plain(model)
+            at,
+            np.nan_to_num(table),
+            0.92 * width,
+            color=colour,
+            edgecolor="white",
+            linewidth=0.4,
+            label=style.plain(model),
         )
         for x, value in zip(at, table, strict=True):
-            text = minus(f"{value:.3g}") if np.isfinite(value) else "no data"
+            text = style.minus(f"{value:.3g}") if np.isfinite(value) else "no data"
             ax.annotate(text, (x, np.nan_to_num(value)), (0, 3 if not value < 0 else -3), textcoords="offset points",
-                        ha="center", va="top" if value < 0 else "bottom", fontsize=SMALL - 1, color=QUIET,
+                        ha="center", va="top" if value < 0 else "bottom", fontsize=style.SMALL - 1, color=style.QUIET,
                         rotation=0 if np.isfinite(value) else 90)  # fmt: skip
     ax.axhline(0, color="black", linewidth=0.8)
     ax.set_xticks(range(len(terms)), [t.replace("_", "\n", 1).replace("_", " ") for t in terms])
-    ax.grid(axis="y", color=GRID, linewidth=0.5)
+    ax.grid(axis="y", color=style.GRID, linewidth=0.5)
     ax.set_axisbelow(True)
     ax.margins(y=0.15)

@@ -11,18 +11,9 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
+from matplotlib.figure import Figure
 
-from anemoi_ailand.evaluation.display.style import (
-    GRID,
-    SMALL,
-    Figure,
-    no_data,
-    panel_title,
-    panels,
-    plain,
-    title,
-    unit_label,
-)
+from anemoi_ailand.evaluation.display import style
 from anemoi_ailand.evaluation.display.units import shown_factor
 from anemoi_ailand.evaluation.fields.reference import REFERENCE
 
@@ -44,9 +35,9 @@ def density_figure(pairs: Mapping[str, tuple[np.ndarray, np.ndarray]], label: st
         Label of the forecast.
     """
     columns = 2 if len(pairs) in (2, 4) else 3
-    figure, axes = panels(len(pairs), columns, 3.4 if columns == 3 else 4.6)
+    figure, axes = style.panels(len(pairs), columns, 3.4 if columns == 3 else 4.6)
     drawn = [
-        _panel(ax, np.ravel(reference), np.ravel(forecast), name, plain(label))
+        _panel(ax, np.ravel(reference), np.ravel(forecast), name, style.plain(label))
         for ax, (name, (reference, forecast)) in zip(axes, pairs.items(), strict=True)
     ]
     hexagons = [each for each in drawn if each is not None]
@@ -55,20 +46,20 @@ def density_figure(pairs: Mapping[str, tuple[np.ndarray, np.ndarray]], label: st
         for each in hexagons:
             each.set_norm(norm)
         figure.colorbar(hexagons[0], ax=axes, location="bottom", label="values in a hexagon [1]", aspect=50, shrink=0.7)
-    title(figure, f"{label} against {REFERENCE}, protocol B")
+    style.title(figure, f"{label} against {REFERENCE}, protocol B")
     return figure
 
 
 def _panel(ax: Axes, reference: np.ndarray, forecast: np.ndarray, name: str, label: str) -> Any:
     reference, forecast = (shown_factor(name) * values for values in (reference, forecast))
     finite = np.isfinite(reference) & np.isfinite(forecast)
-    panel_title(ax, name)
-    unit = unit_label(name)
-    ax.set_xlabel(f"{name}, {REFERENCE} [{unit}]", fontsize=SMALL + 1)
-    ax.set_ylabel(f"{name}, {label} [{unit}]", fontsize=SMALL + 1)
-    ax.tick_params(labelsize=SMALL)
+    style.panel_title(ax, name)
+    unit = style.unit_label(name)
+    ax.set_xlabel(f"{name}, {REFERENCE} [{unit}]", fontsize=style.SMALL + 1)
+    ax.set_ylabel(f"{name}, {label} [{unit}]", fontsize=style.SMALL + 1)
+    ax.tick_params(labelsize=style.SMALL)
     if not finite.any():
-        no_data(ax)
+        style.no_data(ax)
         return None
     x, y = reference[finite].astype(np.float64), forecast[finite].astype(np.float64)
     low, high = np.quantile(np.concatenate([x, y]), _QUANTILES)
@@ -79,6 +70,6 @@ def _panel(ax: Axes, reference: np.ndarray, forecast: np.ndarray, name: str, lab
     ax.axline((low, low), (high, high), color="black", linewidth=0.8, linestyle="--")
     ax.set(xlim=(low, high), ylim=(low, high))
     ax.set_aspect("equal")
-    ax.grid(color=GRID, linewidth=0.5)
-    ax.annotate(f"n = {x.size}", (0.03, 0.96), xycoords="axes fraction", va="top", fontsize=SMALL)
+    ax.grid(color=style.GRID, linewidth=0.5)
+    ax.annotate(f"n = {x.size}", (0.03, 0.96), xycoords="axes fraction", va="top", fontsize=style.SMALL)
     return hexagons

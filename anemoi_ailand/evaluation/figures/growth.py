@@ -10,22 +10,10 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator
 
-from anemoi_ailand.evaluation.display.style import (
-    GRID,
-    SMALL,
-    Figure,
-    legend,
-    model_colour,
-    model_line,
-    no_data,
-    panel_title,
-    panels,
-    pick,
-    title,
-    unit_label,
-)
+from anemoi_ailand.evaluation.display import style
 from anemoi_ailand.evaluation.display.units import shown_scores
 from anemoi_ailand.evaluation.fields.reference import CLIMATOLOGY, PERSISTENCE
 from anemoi_ailand.evaluation.scores.skill import HORIZON
@@ -59,7 +47,7 @@ def growth_figure(scores: pd.DataFrame, names: Sequence[str], forecasts: Sequenc
     ValueError
         The table has no RMSE by lead time.
     """
-    rows = shown_scores(pick(scores, protocol=protocol, cut="all", group="all"))
+    rows = shown_scores(style.pick(scores, protocol=protocol, cut="all", group="all"))
     rows = rows[rows["lead"].notna() | (rows["metric"].isin(HORIZON))]
     if not (rows["variable"].isin(names) & (rows["metric"] == "rmse") & rows["value"].notna()).any():
         raise ValueError(
@@ -67,24 +55,24 @@ def growth_figure(scores: pd.DataFrame, names: Sequence[str], forecasts: Sequenc
             "variables."
         )
     columns = 2 if len(names) in (2, 4) else 3
-    figure, axes = panels(len(names), columns, 2.6, sharex=True)
+    figure, axes = style.panels(len(names), columns, 2.6, sharex=True)
     for ax, name in zip(axes, names, strict=True):
-        _panel(ax, pick(rows, variable=name), name, list(forecasts))
+        _panel(ax, style.pick(rows, variable=name), name, list(forecasts))
     for ax in axes[-min(columns, len(axes)) :]:
         ax.set_xlabel("lead time [days]")
         ax.tick_params(labelbottom=True)
-    legend(figure, [*forecasts, PERSISTENCE, CLIMATOLOGY], forecasts, shade="quartiles over points (forecasts)")
-    title(figure, f"Error growth with lead time, protocol {protocol} (dotted: skill horizon)")
+    style.legend(figure, [*forecasts, PERSISTENCE, CLIMATOLOGY], forecasts, shade="quartiles over points (forecasts)")
+    style.title(figure, f"Error growth with lead time, protocol {protocol} (dotted: skill horizon)")
     return figure
 
 
 def _panel(ax: Axes, rows: pd.DataFrame, name: str, forecasts: list[str]) -> None:
     tops = []
     for model in (PERSISTENCE, CLIMATOLOGY, *forecasts):
-        table = pick(rows[rows["lead"].notna()], model=model).pivot_table("value", "lead", "metric", dropna=False)
+        table = style.pick(rows[rows["lead"].notna()], model=model).pivot_table("value", "lead", "metric", dropna=False)
         if "rmse" not in table or not table["rmse"].notna().any():
             continue
-        colour, line = model_colour(model, forecasts), model_line(model, forecasts)
+        colour, line = style.model_colour(model, forecasts), style.model_line(model, forecasts)
         ax.plot(table.index, table["rmse"], ls=line, color=colour, linewidth=1.8, zorder=3, label=model)
         if model != PERSISTENCE:
             tops.append(np.nanmax(table["rmse"]))
@@ -95,20 +83,20 @@ def _panel(ax: Axes, rows: pd.DataFrame, name: str, forecasts: list[str]) -> Non
                 ax.plot(table.index, edge, color=colour, alpha=0.6, linewidth=0.7, zorder=2)
             tops.append(np.nanmax(table["rmse_q75"]))
         if model in forecasts:
-            _horizon(ax, pick(rows, model=model), colour)
+            _horizon(ax, style.pick(rows, model=model), colour)
     _axes(ax, name, max(tops, default=0.0))
 
 
 def _horizon(ax: Axes, rows: pd.DataFrame, colour: str) -> None:
     """Draw a dotted line at the skill horizon if it lies within the leads."""
-    days, reached = (pick(rows, metric=metric)["value"].to_numpy(dtype=float) for metric in HORIZON)
+    days, reached = (style.pick(rows, metric=metric)["value"].to_numpy(dtype=float) for metric in HORIZON)
     if len(days) and len(reached) and reached[0] == 1 and days[0] > 0:
         ax.axvline(days[0], color=colour, linestyle=":", linewidth=1.2, zorder=2)
 
 
 def _axes(ax: Axes, name: str, top: float) -> None:
-    panel_title(ax, name)
-    ax.set_ylabel(f"RMSE {name} [{unit_label(name)}]", fontsize=SMALL + 1)
+    style.panel_title(ax, name)
+    ax.set_ylabel(f"RMSE {name} [{style.unit_label(name)}]", fontsize=style.SMALL + 1)
     ax.set_xscale("log")
     ax.margins(x=0.02)
     if top > 0:
@@ -120,9 +108,9 @@ def _axes(ax: Axes, name: str, top: float) -> None:
         ax.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
     ax.xaxis.set_minor_locator(NullLocator())
     ax.xaxis.set_minor_formatter(NullFormatter())
-    ax.tick_params(labelsize=SMALL)
-    ax.yaxis.get_offset_text().set_fontsize(SMALL)
+    ax.tick_params(labelsize=style.SMALL)
+    ax.yaxis.get_offset_text().set_fontsize(style.SMALL)
     ax.ticklabel_format(axis="y", style="sci", scilimits=(-3, 4), useMathText=True)
-    ax.grid(color=GRID, linewidth=0.5)
+    ax.grid(color=style.GRID, linewidth=0.5)
     if not ax.lines:
-        no_data(ax)
+        style.no_data(ax)

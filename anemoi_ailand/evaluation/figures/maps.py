@@ -11,23 +11,10 @@ from typing import Any
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from anemoi_ailand.evaluation.display.style import (
-    COAST,
-    DIFFERENCE_MAP,
-    FIELD_MAP,
-    GRID,
-    PAPER,
-    Figure,
-    after_number,
-    new_figure,
-    panels,
-    plain,
-    sentence,
-    title,
-    unit_label,
-)
+from anemoi_ailand.evaluation.display import style
 from anemoi_ailand.evaluation.display.units import shown_factor
 from anemoi_ailand.evaluation.fields.reference import REFERENCE
 from anemoi_ailand.evaluation.figures.coastlines import coastlines
@@ -54,24 +41,24 @@ def map_figure(reference: xr.DataArray, emulated: xr.DataArray, label: str) -> F
     """
     name = str(reference.name)
     reference, emulated = (field * shown_factor(name) for field in (reference, emulated))
-    unit, difference = unit_label(name), (emulated - reference).values
+    unit, difference = style.unit_label(name), (emulated - reference).values
     low, high = np.quantile(np.concatenate([reference.values, emulated.values]), _SCALE_QUANTILES)
     reach = _reach(difference)
-    figure = new_figure(13.0, 3.3)
+    figure = style.new_figure(13.0, 3.3)
     axes = figure.subplots(1, 3, sharex=True, sharey=True)
     for ax, (model, values) in zip(axes, [(REFERENCE, reference.values), (label, emulated.values)], strict=False):
-        dots = scatter_map(ax, reference, values, FIELD_MAP, (float(low), float(high)))
-        ax.set_title(plain(model), loc="left")
+        dots = scatter_map(ax, reference, values, style.FIELD_MAP, (float(low), float(high)))
+        ax.set_title(style.plain(model), loc="left")
     figure.colorbar(dots, ax=axes[:2], location="bottom", label=f"{name} [{unit}]", aspect=50, extend="both")
-    dots = scatter_map(axes[2], reference, difference, DIFFERENCE_MAP, (-reach, reach))
-    axes[2].set_title(plain(f"{label} minus {REFERENCE}"), loc="left")
+    dots = scatter_map(axes[2], reference, difference, style.DIFFERENCE_MAP, (-reach, reach))
+    axes[2].set_title(style.plain(f"{label} minus {REFERENCE}"), loc="left")
     figure.colorbar(dots, ax=axes[2], location="bottom", label=f"difference [{unit}]", aspect=25, extend="both")
     axes[0].set_ylabel("latitude [°N]")
     rms, bias = np.sqrt(np.mean(difference**2)), difference.mean()
-    title(
+    style.title(
         figure,
-        f"{sentence(variable(name).long_name)}, {_date(reference)} — RMSE {rms:.2g}, bias {bias:+.2g}"
-        f"{after_number(name)} over {difference.size} points",
+        f"{style.sentence(variable(name).long_name)}, {_date(reference)} — RMSE {rms:.2g}, bias {bias:+.2g}"
+        f"{style.after_number(name)} over {difference.size} points",
     )
     return figure
 
@@ -99,15 +86,15 @@ def rmse_map_figure(values: Mapping[str, xr.DataArray], name: str) -> Figure:
     limits = tuple(map(float, np.quantile(pooled, _SCALE_QUANTILES)))
     columns = min(3, len(values))
     height, width = {1: (3.6, 7.0 / 0.6), 2: (2.7, 10.0), 3: (2.7, 13.0)}[columns]
-    figure, axes = panels(len(values), columns, height, width, sharex=True, sharey=True)
+    figure, axes = style.panels(len(values), columns, height, width, sharex=True, sharey=True)
     for ax, (model, score) in zip(axes, values.items(), strict=True):
-        dots = scatter_map(ax, score, score.values, FIELD_MAP, limits)
-        ax.set_title(plain(model), loc="left")
+        dots = scatter_map(ax, score, score.values, style.FIELD_MAP, limits)
+        ax.set_title(style.plain(model), loc="left")
     for ax in axes[::columns]:
         ax.set_ylabel("latitude [°N]")
-    label = f"RMSE of {name} [{unit_label(name)}]"
+    label = f"RMSE of {name} [{style.unit_label(name)}]"
     figure.colorbar(dots, ax=axes, location="bottom", label=label, aspect=60, extend="both")
-    title(figure, f"RMSE of {variable(name).long_name} at each point, protocol B")
+    style.title(figure, f"RMSE of {variable(name).long_name} at each point, protocol B")
     return figure
 
 
@@ -115,9 +102,9 @@ def scatter_map(ax: Axes, at: xr.DataArray, values: np.ndarray, colours: str, li
     """Draw ``values`` as dots at latitude and longitude of ``at`` over coastlines; many dots are smaller."""
     lon, lat = (at["longitude"].values + 180) % 360 - 180, at["latitude"].values
     for line in coastlines():
-        ax.plot(line[:, 0], line[:, 1], color=COAST, linewidth=0.6, zorder=1)
-    ax.set_facecolor(PAPER)
-    ax.grid(color=GRID, linewidth=0.5)
+        ax.plot(line[:, 0], line[:, 1], color=style.COAST, linewidth=0.6, zorder=1)
+    ax.set_facecolor(style.PAPER)
+    ax.grid(color=style.GRID, linewidth=0.5)
     ax.xaxis.set_major_locator(MaxNLocator(7, steps=[1, 2, 3, 6, 10], prune="both"))
     ax.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 3, 6, 10]))
     box = (lon.min() - _MARGIN, lon.max() + _MARGIN, lat.min() - _MARGIN, lat.max() + _MARGIN)

@@ -8,22 +8,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from anemoi_ailand.evaluation.display.style import (
-    BETTER,
-    GRID,
-    PAPER,
-    QUIET,
-    SMALL,
-    WORSE,
-    Figure,
-    minus,
-    new_figure,
-    pick,
-    plain,
-    title,
-)
+from anemoi_ailand.evaluation.display import style
 from anemoi_ailand.evaluation.display.variable_groups import ordered
 
 #: Area of a triangle [points²] without difference, and for :data:`FULL` and more.
@@ -55,39 +43,39 @@ def scorecard_figure(differences: pd.DataFrame, a: str, b: str, protocol: str) -
     ValueError
         The table has no such comparison.
     """
-    rows = pick(differences, a=a, b=b, protocol=protocol, cut="all", group="all", metric="rmse")
+    rows = style.pick(differences, a=a, b=b, protocol=protocol, cut="all", group="all", metric="rmse")
     if not len(rows):
         raise ValueError(f"No comparison of '{a}' with '{b}' for protocol {protocol}. Leave the scorecard out.")
     variables = ordered(rows["variable"])
     leads = sorted(rows["lead"].unique(), key=lambda lead: np.inf if np.isnan(lead) else lead)
-    figure = new_figure(max(5.5, 1.6 + _COLUMN * len(leads)), 1.5 + _ROW * len(variables))
+    figure = style.new_figure(max(5.5, 1.6 + _COLUMN * len(leads)), 1.5 + _ROW * len(variables))
     ax = figure.subplots()
     for y, name in enumerate(variables):
         for x, lead in enumerate(leads):
-            _cell(ax, x, y, pick(rows, variable=name, lead=None if np.isnan(lead) else lead))
+            _cell(ax, x, y, style.pick(rows, variable=name, lead=None if np.isnan(lead) else lead))
     _axes(ax, variables, leads)
-    text = f"numbers: (RMSE of {a} {minus('-')} RMSE of {b}) / RMSE of {b}"
-    ax.set_title(plain(text), loc="left", fontsize=SMALL, color=QUIET)
+    text = f"numbers: (RMSE of {a} {style.minus('-')} RMSE of {b}) / RMSE of {b}"
+    ax.set_title(style.plain(text), loc="left", fontsize=style.SMALL, color=style.QUIET)
     _key(figure, a, b)
-    title(figure, f"RMSE of {a} against {b}, protocol {protocol}")
+    style.title(figure, f"RMSE of {a} against {b}, protocol {protocol}")
     return figure
 
 
 def _cell(ax: Axes, x: int, y: int, row: pd.DataFrame) -> None:
     if not len(row) or not np.isfinite(row["difference"].iloc[0]) or not row["b_value"].iloc[0] > 0:
-        ax.text(x, y, "no data", ha="center", va="center", fontsize=SMALL - 1, color=QUIET)
+        ax.text(x, y, "no data", ha="center", va="center", fontsize=style.SMALL - 1, color=style.QUIET)
         return
     relative = float(row["difference"].iloc[0] / row["b_value"].iloc[0])
     significant = bool(row["significant"].iloc[0])
-    colour = BETTER if relative < 0 else WORSE
+    colour = style.BETTER if relative < 0 else style.WORSE
     size = _SMALLEST + (_LARGEST - _SMALLEST) * min(abs(relative) / FULL, 1.0)
     ax.scatter(
         x - 0.2, y, size, marker="^" if relative < 0 else "v", facecolors=colour if significant else "none",
         edgecolors=colour, linewidths=1.2,
     )  # fmt: skip
-    text = minus(f"{100 * relative:+.0f} %")
+    text = style.minus(f"{100 * relative:+.0f} %")
     weight = "bold" if significant else "normal"
-    ax.text(x + 0.02, y, text, ha="left", va="center", fontsize=SMALL, weight=weight)
+    ax.text(x + 0.02, y, text, ha="left", va="center", fontsize=style.SMALL, weight=weight)
 
 
 def _axes(ax: Axes, variables: list[str], leads: list[float]) -> None:
@@ -96,18 +84,18 @@ def _axes(ax: Axes, variables: list[str], leads: list[float]) -> None:
     ax.set_yticks(range(len(variables)), variables)
     ax.set_xlabel("lead time [days]")
     ax.set_ylabel("variable")
-    ax.set_facecolor(PAPER)
+    ax.set_facecolor(style.PAPER)
     ax.set_xticks(np.arange(len(leads) + 1) - 0.5, minor=True)
     ax.set_yticks(np.arange(len(variables) + 1) - 0.5, minor=True)
-    ax.grid(which="minor", color=GRID, linewidth=0.8)
+    ax.grid(which="minor", color=style.GRID, linewidth=0.8)
     ax.tick_params(which="both", length=0)
 
 
 def _key(figure: Figure, a: str, b: str) -> None:
-    entries = [("^", BETTER, f"{a} better"), ("v", WORSE, f"{a} worse")]
+    entries = [("^", style.BETTER, f"{a} better"), ("v", style.WORSE, f"{a} worse")]
     handles = [
         Line2D([], [], linestyle="", marker=m, markersize=9, color=c, markerfacecolor=c if full else "none",
-               label=plain(f"{text}, {'significant' if full else 'not significant'}"))
+               label=style.plain(f"{text}, {'significant' if full else 'not significant'}"))
         for m, c, text in entries for full in (True, False)
     ]  # fmt: skip
-    figure.legend(handles=handles, loc="outside lower center", ncols=2, frameon=False, fontsize=SMALL + 1)
+    figure.legend(handles=handles, loc="outside lower center", ncols=2, frameon=False, fontsize=style.SMALL + 1)

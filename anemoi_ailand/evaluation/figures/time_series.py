@@ -8,23 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import xarray as xr
+from matplotlib.figure import Figure
 
-from anemoi_ailand.evaluation.display.style import (
-    GRID,
-    SHADE,
-    SMALL,
-    Figure,
-    after_number,
-    corner_note,
-    date_axis,
-    error_text,
-    legend,
-    model_colour,
-    model_line,
-    new_figure,
-    plain,
-    unit_label,
-)
+from anemoi_ailand.evaluation.display import style
 from anemoi_ailand.evaluation.display.units import shown_factor
 from anemoi_ailand.evaluation.fields.climatology import Period
 from anemoi_ailand.evaluation.fields.reference import REFERENCE
@@ -48,27 +34,29 @@ def sites_figure(
     """
     reference, runs = _shown(reference), {label: _shown(run) for label, run in forecasts.items()}
     names = [str(name) for name in reference.data_vars]
-    figure = new_figure(13.0, 1.0 + 2.2 * len(names))
+    figure = style.new_figure(13.0, 1.0 + 2.2 * len(names))
     axes = figure.subplots(len(names), len(titles), sharex=True, sharey="row", squeeze=False)
     daily = {model: data.resample(time="1D").mean() for model, data in {REFERENCE: reference, **runs}.items()}
     for column, text in enumerate(titles):
-        axes[0, column].set_title(plain(text), loc="left")
+        axes[0, column].set_title(style.plain(text), loc="left")
         for row, name in enumerate(names):
             ax = axes[row, column]
-            ax.axvspan(*climatology, color=SHADE, linewidth=0, zorder=0)  # type: ignore[arg-type]
+            ax.axvspan(*climatology, color=style.SHADE, linewidth=0, zorder=0)  # type: ignore[arg-type]
             for model, series in daily.items():
-                line, style = series[name].isel(point=column), model_line(model, list(runs))
-                ax.plot(line["time"], line, ls=style, color=model_colour(model, list(runs)), linewidth=1.0, zorder=2)
-            corner_note(ax, _error_note(reference[name], runs, name, column), SMALL)
-            ax.grid(color=GRID, linewidth=0.5)
+                line, dashes = series[name].isel(point=column), style.model_line(model, list(runs))
+                ax.plot(
+                    line["time"], line, ls=dashes, color=style.model_colour(model, list(runs)), linewidth=1.0, zorder=2
+                )
+            style.corner_note(ax, _error_note(reference[name], runs, name, column), style.SMALL)
+            ax.grid(color=style.GRID, linewidth=0.5)
             ax.margins(x=0.01, y=0.12)
-            date_axis(ax)
+            style.date_axis(ax)
             if column == 0:
-                ax.set_ylabel(f"{name} [{unit_label(name)}]")
+                ax.set_ylabel(f"{name} [{style.unit_label(name)}]")
     for ax in axes[-1]:
         ax.set_xlabel("time (UTC), daily means")
     figure.align_ylabels(list(axes[:, 0]))
-    legend(figure, [REFERENCE, *runs], list(runs), shade="years of the climatology", shade_colour=SHADE)
+    style.legend(figure, [REFERENCE, *runs], list(runs), shade="years of the climatology", shade_colour=style.SHADE)
     return figure
 
 
@@ -81,6 +69,6 @@ def _error_note(reference: xr.DataArray, runs: Mapping[str, xr.Dataset], name: s
     """RMSE and bias of the 6-hourly values of each run."""
     lines = []
     for model, run in runs.items():
-        scores = error_text(run[name].isel(point=point), reference.isel(point=point).sel(time=run["time"]))
-        lines.append((scores if len(runs) == 1 else f"{plain(model)}: {scores}") + after_number(name))
+        scores = style.error_text(run[name].isel(point=point), reference.isel(point=point).sel(time=run["time"]))
+        lines.append((scores if len(runs) == 1 else f"{style.plain(model)}: {scores}") + style.after_number(name))
     return "\n".join(lines)

@@ -20,7 +20,7 @@ NEGLIGIBLE_SNOW, NEGLIGIBLE_COVER = 0.01, 0.001
 
 #: Degrees of closure of a budget; keys of :attr:`Plan.closure`.
 CLOSURES = {
-    "closed": "all terms are available; the residual is lost",
+    "closed": "all terms are available; the residual is the imbalance",
     "approximate": "the residual also contains the terms under 'omitted'",
     "implied_runoff": "no runoff in the run: it is implied as precipitation - evaporation - change of storage",
     "snow_free": "no heat content of snow in the run: only steps without snow are closed",

@@ -10,24 +10,9 @@ import re
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
-from anemoi_ailand.evaluation.display.style import (
-    GRID,
-    QUIET,
-    SMALL,
-    Figure,
-    after_number,
-    corner_note,
-    date_axis,
-    error_text,
-    legend,
-    model_colour,
-    model_line,
-    panels,
-    title,
-    unit_label,
-    unit_text,
-)
+from anemoi_ailand.evaluation.display import style
 from anemoi_ailand.evaluation.display.units import shown_factor, shown_units
 from anemoi_ailand.evaluation.fields.reference import EMULATOR, REFERENCE
 from anemoi_ailand.evaluation.sites.site_series import names_of, of_ecland, of_emulator
@@ -70,7 +55,7 @@ def site_figure(series: xr.Dataset, heading: str) -> Figure:
     mine, forcing = names_of(series, EMULATOR), names_of(series, "forcing")
     shown = [n for n in SHOWN if n in mine] or mine[: len(SHOWN)]
     driven = [n for n in FORCING if n in forcing]
-    figure, axes = panels(len(shown) + len(driven), 3, _HEIGHT, sharex=True)
+    figure, axes = style.panels(len(shown) + len(driven), 3, _HEIGHT, sharex=True)
     span = series["time"].values[-1] - series["time"].values[0]
     daily = bool(span > np.timedelta64(DAILY_FROM, "D"))
     for ax, name in zip(axes, shown, strict=False):
@@ -79,11 +64,11 @@ def site_figure(series: xr.Dataset, heading: str) -> Figure:
         _forced(ax, series, name, daily)
     for ax in axes[-3:]:
         ax.tick_params(labelbottom=True)
-        ax.set_xlabel("time (UTC)" + (", daily means" if daily else ""), fontsize=SMALL)
-    title(figure, heading)
+        ax.set_xlabel("time (UTC)" + (", daily means" if daily else ""), fontsize=style.SMALL)
+    style.title(figure, heading)
     compared = any(of_ecland(series, n) is not None for n in shown)
-    legend(figure, [REFERENCE, EMULATOR] if compared else [EMULATOR], shade="forcing" if driven else None,
-           shade_colour=QUIET)  # fmt: skip
+    style.legend(figure, [REFERENCE, EMULATOR] if compared else [EMULATOR], shade="forcing" if driven else None,
+           shade_colour=style.QUIET)  # fmt: skip
     return figure
 
 
@@ -92,20 +77,20 @@ def _compared(ax: Axes, series: xr.Dataset, name: str, daily: bool) -> None:
     for label, line, width in ((REFERENCE, reference, 1.7), (EMULATOR, mine, 0.9)):
         if line is not None:
             line = _drawn(line, daily)
-            ax.plot(line["time"], line, color=model_colour(label), ls=model_line(label), linewidth=width)
+            ax.plot(line["time"], line, color=style.model_colour(label), ls=style.model_line(label), linewidth=width)
     if reference is not None:
-        corner_note(ax, error_text(mine, reference) + after_number(name), SMALL - 1.5)
-    _dress(ax, name, unit_label(name))
+        style.corner_note(ax, style.error_text(mine, reference) + style.after_number(name), style.SMALL - 1.5)
+    _dress(ax, name, style.unit_label(name))
 
 
 def _forced(ax: Axes, series: xr.Dataset, name: str, daily: bool) -> None:
     water = variable(name).units == variable(_WATER).units
     line = _drawn(of_emulator(series, name) * (shown_factor(_WATER) if water else 1.0), daily)
     if water:
-        ax.fill_between(line["time"].values, line.values, color=QUIET, step="pre", linewidth=0)
+        ax.fill_between(line["time"].values, line.values, color=style.QUIET, step="pre", linewidth=0)
     else:
-        ax.plot(line["time"], line, color=QUIET, linewidth=0.8)
-    _dress(ax, name, unit_text(shown_units(_WATER)) if water else unit_label(name))
+        ax.plot(line["time"], line, color=style.QUIET, linewidth=0.8)
+    _dress(ax, name, style.unit_text(shown_units(_WATER)) if water else style.unit_label(name))
 
 
 def _drawn(line: xr.DataArray, daily: bool) -> xr.DataArray:
@@ -114,9 +99,9 @@ def _drawn(line: xr.DataArray, daily: bool) -> xr.DataArray:
 
 def _dress(ax: Axes, name: str, unit: str) -> None:
     meaning = _DETAIL.sub("", variable(name).long_name)
-    ax.set_title(f"{meaning}: {name}", loc="left", fontsize=SMALL)
-    ax.set_ylabel(f"[{unit}]", fontsize=SMALL)
-    ax.grid(color=GRID, linewidth=0.5)
+    ax.set_title(f"{meaning}: {name}", loc="left", fontsize=style.SMALL)
+    ax.set_ylabel(f"[{unit}]", fontsize=style.SMALL)
+    ax.grid(color=style.GRID, linewidth=0.5)
     ax.margins(x=0.01, y=0.22)
-    ax.tick_params(labelsize=SMALL - 1)
-    date_axis(ax)
+    ax.tick_params(labelsize=style.SMALL - 1)
+    style.date_axis(ax)

@@ -127,7 +127,7 @@ def measure(folder, size, scheme):
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("size", SIZES)
 def test_page_in_a_browser(page, size, scheme):
-    """No fault, no request, nothing wider than the screen, all images, contrast AA, tables sort and filter."""
+    """The page has no errors, requests or overflow, sufficient contrast, and working tables and filters."""
     found, log = measure(page, size, scheme)
     assert found["width"] == SIZES[size][0]
     assert found["dark"] == (scheme == "dark")
@@ -147,13 +147,13 @@ def test_page_in_a_browser(page, size, scheme):
 
 
 def test_light_and_dark_differ(page):
-    """Each scheme has its own paper."""
+    """Both colour schemes have their own background."""
     papers = [measure(page, "desktop", scheme)[0]["paper"] for scheme in SCHEMES]
     assert papers[0] != papers[1]
 
 
 def test_page_without_a_script_shows_everything(page):
-    """With scripts switched off all tables and rows are there, and no filter that would not work."""
+    """Without scripts all rows are visible and the filters hidden."""
     text = re.sub(
         r"<script>.*?</script>", "", (page / "report" / "index.html").read_text(encoding="utf-8"), flags=re.DOTALL
     )

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""The table says who is best, where, in numbers that can be read."""
+"""Numbers of Markdown tables are readable."""
 
 from __future__ import annotations
 
@@ -14,5 +14,5 @@ from anemoi_ailand.evaluation.display.markdown import number
     ("value", "text"), [(0.0123456, "0.0123"), (123.456, "123"), (1234.5, "1230"), (3.2e-7, "3.2e-07"), (None, "-")]
 )
 def test_number_has_three_digits(value, text):
-    """Without an exponent where that is readable."""
+    """Numbers have three digits, and no exponent between 1e-4 and 1e4."""
     assert number(value) == text

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""The reference is found again at each start, lead and point, and its climatology with it."""
+"""Reference, climatology, persistence and tails at the scored dates and points."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def loaded(valid):
 
 
 def test_values_are_those_of_the_valid_times(loaded, valid):
-    """One value after the other, in float64."""
+    """Values at starts and leads are those of the valid times, in float64."""
     got, fields = loaded.at("stl1", valid), world.values()["stl1"]
     assert got.shape == (12, 12, 3)
     assert got.dtype == np.float64
@@ -39,7 +39,7 @@ def test_values_are_those_of_the_valid_times(loaded, valid):
 
 
 def test_climatology_is_that_of_the_slot(loaded, valid):
-    """Mean over the period, made by the existing function, at the valid times."""
+    """The climatology at valid times is the mean over the period."""
     inside = (world.times() >= PERIOD[0]) & (world.times() <= PERIOD[1])
     data = xr.Dataset({"stl1": (("time", "point"), world.values()["stl1"][inside])}, {"time": world.times()[inside]})
     mean = climatology([data])["stl1"].values
@@ -48,14 +48,14 @@ def test_climatology_is_that_of_the_slot(loaded, valid):
 
 
 def test_persistence_is_the_reference_at_the_start(loaded):
-    """The same at all leads."""
+    """Persistence is the reference at the initial dates."""
     got = loaded.persistence("snowc", world.starts())
     index = np.searchsorted(world.times(), world.starts())
     np.testing.assert_array_equal(got[:, 0], world.values()["snowc"][index][:, POINTS])
 
 
 def test_tails_leave_two_percent_at_each_end(loaded):
-    """Of the years of the climatology, at each point, for the variables asked for only."""
+    """Thresholds leave 2 % of the climatology at each end, for the requested variables only."""
     inside = (world.times() >= PERIOD[0]) & (world.times() <= PERIOD[1])
     values = world.values()["stl1"][inside][:, POINTS]
     low, high = loaded.tails["stl1"]
@@ -65,7 +65,7 @@ def test_tails_leave_two_percent_at_each_end(loaded):
 
 
 def test_each_date_is_read_once(valid, monkeypatch):
-    """However many starts need it."""
+    """Each date is read once, however many starts need it."""
     monkeypatch.setattr("anemoi_ailand.evaluation.fields.fields.BLOCK_BYTES", 4 * 5 * 10 * 200)
     asked = []
     fields = world.values()
@@ -82,7 +82,7 @@ def test_each_date_is_read_once(valid, monkeypatch):
 
 @pytest.mark.parametrize("date", ["2020-05-01", "2022-03-03"])
 def test_nan_in_the_reference_is_an_error(valid, date):
-    """In the climatology's years and in those that are scored; date and place are in the message."""
+    """NaN in the climatology or the scored period is refused with date and place."""
     fields = world.values()
     fields["stl1"][world.times() == np.datetime64(date), 2] = np.nan
     with pytest.raises(ValueError, match=rf"'stl1' of 'reference' .*first at {date}T00.*latitude -16"):

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Maps show the values of the points, with units, and one colour scale for what is compared."""
+"""Maps show the values of points on common colour scales."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from anemoi_ailand.evaluation.figures.maps import map_figure, rmse_map_figure
 
 @pytest.mark.parametrize("n_points", [1, 3, 5000])
 def test_map_shows_reference_emulator_and_difference(n_points):
-    """Three panels with the values of the points; the scale of the difference is symmetric."""
+    """Reference and forecast share a scale; that of the difference is symmetric."""
     rng = np.random.default_rng(0)
     place = {
         "latitude": ("point", rng.uniform(-60, 80, n_points)),
@@ -37,7 +37,7 @@ def test_map_shows_reference_emulator_and_difference(n_points):
 
 
 def test_map_of_a_region_is_drawn_closer():
-    """Points of one continent do not get lost on the globe."""
+    """A map of a small region is limited to its points."""
     coords = {
         "latitude": ("point", [45.0, 55.0]),
         "longitude": ("point", [5.0, 20.0]),
@@ -48,7 +48,7 @@ def test_map_of_a_region_is_drawn_closer():
 
 
 def test_map_carries_the_label_of_the_forecast():
-    """Panels are named by the label; a dollar sign in it begins no formula."""
+    """Panels are named by the label, with dollar signs escaped."""
     figure = map_figure(points(), points() + 0.1, "cost $1")
     assert [ax.get_title("left") for ax in figure.axes[1:3]] == [r"cost \$1", r"cost \$1 minus ecLand"]
 
@@ -72,7 +72,7 @@ def test_rmse_map_without_values_is_an_error():
 
 
 def test_carbon_is_shown_in_grams_a_day():
-    """Values and unit go together, of fields and of errors."""
+    """Fields, errors and units are converted to display units."""
     place = {"latitude": ("point", [0.0, 50.0]), "longitude": ("point", [0.0, 9.0])}
     date = {"time": np.datetime64("2022-07-01", "ns")}
     values = xr.DataArray([1e-7, 2e-7], dims="point", name="gpp", coords={**place, **date})

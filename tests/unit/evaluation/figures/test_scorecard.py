@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""The scorecard says by sign, size and filling what the table of differences says."""
+"""Triangles of the scorecard show sign, size and significance of differences."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def differences():
 
 
 def test_each_cell_has_sign_and_significance(differences):
-    """Blue where the first is better, filled where it is significant, and the number beside it."""
+    """Colour and filling follow the table, with the relative difference as text."""
     ax = scorecard_figure(differences, "emulator", "older", "A").axes[0]
     assert len(ax.collections) == len(differences) == len(VARIABLES) * len(LEADS)
     for marker, (_, row) in zip(ax.collections, differences.iterrows(), strict=True):
@@ -32,7 +32,7 @@ def test_each_cell_has_sign_and_significance(differences):
 
 
 def test_larger_difference_has_a_larger_triangle(differences):
-    """Up to thirty percent."""
+    """The area grows with the difference up to 30 %."""
     ax = scorecard_figure(differences, "emulator", "older", "A").axes[0]
     relative = (differences["difference"] / differences["b_value"]).abs().clip(upper=0.3).to_numpy()
     sizes = np.array([marker.get_sizes()[0] for marker in ax.collections])
@@ -40,7 +40,7 @@ def test_larger_difference_has_a_larger_triangle(differences):
 
 
 def test_cell_without_values_says_so(differences):
-    """An empty group is no difference of zero."""
+    """A cell without values says "no data"."""
     differences.loc[0, ["a_value", "b_value", "difference", "low", "high"]] = np.nan
     ax = scorecard_figure(differences, "emulator", "older", "A").axes[0]
     assert ax.texts[0].get_text() == "no data"
@@ -48,7 +48,7 @@ def test_cell_without_values_says_so(differences):
 
 
 def test_whole_run_is_a_column_of_its_own(differences):
-    """A lead of NaN comes last and is named."""
+    """The lead NaN is the last column."""
     last = differences.iloc[-1:].assign(lead=np.nan)
     rows = np.concatenate([differences.to_numpy(), last.to_numpy()])
     ax = scorecard_figure(
@@ -58,6 +58,6 @@ def test_whole_run_is_a_column_of_its_own(differences):
 
 
 def test_pair_that_is_not_there_is_an_error(differences):
-    """The order of the two matters."""
+    """A missing comparison is refused; the order of models matters."""
     with pytest.raises(ValueError, match=r"No comparison of 'older' with 'emulator'"):
         scorecard_figure(differences, "older", "emulator", "A")

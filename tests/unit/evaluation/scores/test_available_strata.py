@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""The reference decides what can be name by; a name that is asked for and cannot be is an error."""
+"""The reference determines the available strata."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ def loaded():
 
 
 def test_full_reference_allows_all_cuts():
-    """In the order of tables."""
+    """A full reference supports all strata, in the order of tables."""
     assert c.available(world.reference(), None, held_out=True) == list(c.STRATA_NAMES)
 
 
 def test_poor_reference_allows_some():
-    """Without soil temperature, snow, types and marks of points."""
+    """A reference with one variable supports strata of dates and places."""
     poor = world.reference(world.values(("swvl1",)), {})
     assert c.available(poor, None, held_out=False) == ["all", "season", "daytime", "latitude", "extreme", "year"]
 
@@ -36,24 +36,24 @@ def test_poor_reference_allows_some():
     ("name", "missing"), [("frozen", "stl1"), ("biome", "climate_class"), ("points", "held_out or point_id")]
 )
 def test_strata_that_the_reference_does_not_allow_is_an_error(name, missing):
-    """If it was asked for; what is missing is in the message."""
+    """The message names the missing field of wanted strata."""
     with pytest.raises(ValueError, match=f"{missing}.*Add them to the dataset, or leave the strata out"):
         c.available(world.reference(world.values(("swvl1",)), {}), [name], held_out=False)
 
 
 def test_unknown_strata_is_an_error():
-    """With the list of names."""
+    """The message lists the known names."""
     with pytest.raises(ValueError, match=r"Unknown strata \['biomes'\].*'biome'"):
         c.available(world.reference(), ["biomes"], held_out=True)
 
 
 def test_all_is_always_there():
-    """Also if not asked for."""
+    """The strata of all values are always included."""
     assert c.available(world.reference(), ["season"], held_out=True) == ["all", "season"]
 
 
 def test_static_strata_come_from_constant_fields():
-    """By their name in the table, or in the layout of the reference (``clim_sotype``)."""
+    """Constant fields are found by dataset name or by the name in the layout of the reference."""
     layout = {"clim_sotype": world.CONSTANTS["slt"], "point_id": world.CONSTANTS["point_id"]}
     got = c.static_strata(world.reference(constants=layout), ["points", "soil_type", "latitude"])
     assert list(got) == ["all", "points", "soil_type", "latitude"]
@@ -62,14 +62,14 @@ def test_static_strata_come_from_constant_fields():
 
 
 def test_snow_regime_is_that_of_the_climatology(loaded):
-    """Snow lies at every other point of this world, more of it where the winter is colder."""
+    """The snow regime follows from the mean snow cover."""
     mean = loaded.means["snowc"].values.mean(axis=0)
     np.testing.assert_array_equal(c.snow_strata(loaded).labels, np.where(mean > 0.05, 0, 1))
     assert np.flatnonzero(c.snow_strata(loaded).labels == 0).tolist() == [7, 9]
 
 
 def test_day_of_a_mean_is_that_of_its_middle(loaded):
-    """The mean over the 6 h that end at the stamp is of the day if the sun is up 3 h before."""
+    """A mean over the 6 h before the stamp is day if the sun is up 3 h before the stamp."""
     got = c.dated_strata(loaded, ["daytime"], loaded.times[0])
     at, of_means = got["daytime"].labels, got["daytime of means"].labels
     hour = (loaded.times - loaded.times.astype("datetime64[D]")) / np.timedelta64(1, "h")
@@ -84,7 +84,7 @@ def test_day_of_a_mean_is_that_of_its_middle(loaded):
 
 
 def test_frost_season_and_years_have_the_dates_of_the_truth(loaded):
-    """One label a time, and a point where points differ."""
+    """Labels are by time, and by point where points differ."""
     got = c.dated_strata(loaded, ["season", "frozen", "year"], loaded.times[0])
     assert {name: strata.labels.shape for name, strata in got.items()} == {
         "season": (16, 1), "frozen": (16, 10), "year": (16, 1),
