@@ -64,7 +64,7 @@ def effective_sample_size(x: np.ndarray, y: np.ndarray, per_day: int) -> float:
     return float(both.sum() * (1 - product) / (1 + product))
 
 
-def fisher_interval(correlation: float, n_effective: float, level: float = LEVEL) -> Interval:
+def fisher_interval(correlation: float, n_effective: float) -> Interval:
     r"""Compute the interval of a correlation by Fisher's transformation.
 
     .. math:: \tanh\!\left(\operatorname{artanh} r \pm \frac{z_{(1 + l) / 2}}{\sqrt{n_\mathrm{eff} - 3}}\right)
@@ -75,7 +75,7 @@ def fisher_interval(correlation: float, n_effective: float, level: float = LEVEL
         return NOT_KNOWN
     with np.errstate(divide="ignore"):
         centre = np.arctanh(np.clip(correlation, -1.0, 1.0))
-    half = norm.ppf((1 + level) / 2) / np.sqrt(n_effective - 3)
+    half = norm.ppf((1 + LEVEL) / 2) / np.sqrt(n_effective - 3)
     return float(np.tanh(centre - half)), float(np.tanh(centre + half))
 
 
@@ -95,7 +95,7 @@ def block_length(values: np.ndarray, per_day: int) -> float:
 
 
 def error_intervals(
-    error: np.ndarray, block: float, rng: np.random.Generator, replicates: int = REPLICATES, level: float = LEVEL
+    error: np.ndarray, block: float, rng: np.random.Generator, replicates: int = REPLICATES
 ) -> dict[str, Interval]:
     r"""Compute percentile intervals of bias, RMSE and unbiased RMSE by a stationary block bootstrap.
 
@@ -121,17 +121,15 @@ def error_intervals(
         sums.append((running[begin + length] - running[begin]).sum(axis=1) / n)
     bias, unbiased = sums[0] + mean, np.sqrt(np.maximum(sums[1] - sums[0] ** 2, 0.0))
     found = {"bias": bias, "ubrmse": unbiased, "rmse": np.hypot(bias, unbiased)}
-    return {name: _percentiles(values, level) for name, values in found.items()}
+    return {name: _percentiles(values) for name, values in found.items()}
 
 
-def median_interval(
-    values: np.ndarray, rng: np.random.Generator, replicates: int = REPLICATES, level: float = LEVEL
-) -> Interval:
+def median_interval(values: np.ndarray, rng: np.random.Generator, replicates: int = REPLICATES) -> Interval:
     """Compute the percentile interval of the median over stations drawn with replacement; NaN below 5 stations."""
     if len(values) < 5:
         return NOT_KNOWN
     drawn = values[rng.integers(0, len(values), (replicates, len(values)))]
-    return _percentiles(np.median(drawn, axis=1), level)
+    return _percentiles(np.median(drawn, axis=1))
 
 
 def _blocks(n: int, block: float, rng: np.random.Generator, replicates: int) -> tuple[np.ndarray, np.ndarray]:
@@ -148,6 +146,6 @@ def _blocks(n: int, block: float, rng: np.random.Generator, replicates: int) -> 
     return rng.integers(0, n, ends.shape), np.diff(ends, axis=1, prepend=0)
 
 
-def _percentiles(values: np.ndarray, level: float) -> Interval:
-    low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
+def _percentiles(values: np.ndarray) -> Interval:
+    low, high = np.quantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return float(low), float(high)

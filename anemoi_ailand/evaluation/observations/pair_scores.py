@@ -58,9 +58,7 @@ class Score:
     status: str
 
 
-def pair_scores(
-    model: np.ndarray, reference: np.ndarray, rng: np.random.Generator, minimum: int = MINIMUM_VALUES
-) -> list[Score]:
+def pair_scores(model: np.ndarray, reference: np.ndarray, rng: np.random.Generator) -> list[Score]:
     """Compute all :data:`METRICS` of one pair of series.
 
     Parameters
@@ -69,15 +67,13 @@ def pair_scores(
         ``(time,)`` at all 6-hourly stamps of a period, NaN where missing. Scores use the stamps valid in both.
     rng : numpy.random.Generator
         Random numbers of the bootstrap.
-    minimum : int
-        Fewest values of a score.
     """
     both = np.isfinite(model) & np.isfinite(reference)
     n = int(both.sum())
-    if n < minimum:
+    if n < MINIMUM_VALUES:
         return [_too_few(metric, n) for metric in METRICS]
     x, y = (np.where(both, series, np.nan).astype(np.float64) for series in (model, reference))
-    return [*_errors(x, y, n, rng), _correlation(CORRELATION, x, y, minimum), _anomaly_correlation(x, y, minimum)]
+    return [*_errors(x, y, n, rng), _correlation(CORRELATION, x, y), _anomaly_correlation(x, y)]
 
 
 def _errors(x: np.ndarray, y: np.ndarray, n: int, rng: np.random.Generator) -> list[Score]:
@@ -90,13 +86,13 @@ def _errors(x: np.ndarray, y: np.ndarray, n: int, rng: np.random.Generator) -> l
     return [Score(name, float(value), *intervals[name], n, n / block, OK) for name, value in values.items()]
 
 
-def _anomaly_correlation(x: np.ndarray, y: np.ndarray, minimum: int) -> Score:
-    return _correlation(ANOMALY, moving_anomaly(x, PER_DAY), moving_anomaly(y, PER_DAY), minimum)
+def _anomaly_correlation(x: np.ndarray, y: np.ndarray) -> Score:
+    return _correlation(ANOMALY, moving_anomaly(x, PER_DAY), moving_anomaly(y, PER_DAY))
 
 
-def _correlation(metric: str, x: np.ndarray, y: np.ndarray, minimum: int) -> Score:
+def _correlation(metric: str, x: np.ndarray, y: np.ndarray) -> Score:
     n = int((np.isfinite(x) & np.isfinite(y)).sum())
-    if n < minimum:
+    if n < MINIMUM_VALUES:
         return _too_few(metric, n)
     with np.errstate(invalid="ignore", divide="ignore"):
         value = float(pearsonr(*_pairs(x, y)))
@@ -113,16 +109,15 @@ def _too_few(metric: str, n: int) -> Score:
     return Score(metric, float("nan"), *NOT_KNOWN, n, float("nan"), TOO_FEW)
 
 
-def moving_anomaly(
-    values: np.ndarray, per_day: int, window_days: int = ANOMALY_WINDOW_DAYS, minimum_fill: float = _MINIMUM_FILL
-) -> np.ndarray:
+def moving_anomaly(values: np.ndarray, per_day: int) -> np.ndarray:
     r"""Compute the anomaly from the mean of a centred moving window, separately for each hour of the day.
 
     .. math:: x'_{d,h} = x_{d,h} - \frac{1}{n_{d,h}} \sum_{|d' - d| \le (W - 1) / 2} x_{d',h}
 
     over the :math:`n_{d,h}` valid values in the window of :math:`W` days, which is shorter at both ends of the series.
-    Separate hours remove the diurnal cycle. NaN where :math:`x` is NaN or the window has fewer than ``minimum_fill``
-    :math:`W` values. Source: Gruber et al. (2020), doi:10.1016/j.rse.2020.111806, section 3.2, with windows of 35 days.
+    Separate hours remove the diurnal cycle. NaN where :math:`x` is NaN or the window has fewer than a quarter
+    of :math:`W` values. Source: Gruber et al. (2020),
+    doi:10.1016/j.rse.2020.111806, section 3.2, with windows of 35 days.
 
     Parameters
     ----------
@@ -130,8 +125,6 @@ def moving_anomaly(
         ``(time,)``, constant step, NaN where missing.
     per_day : int
         Number of values a day.
-    window_days : int
-        Odd length :math:`W` of the window.
     """
     n_days = -(-len(values) // per_day)
     padded = np.full(n_days * per_day, np.nan)
@@ -139,9 +132,9 @@ def moving_anomaly(
     by_day = padded.reshape(n_days, per_day)
     good = np.isfinite(by_day)
     centre = np.nanmean(by_day, axis=0, keepdims=True) if good.any(axis=0).all() else 0.0  # small sums lose no digits
-    total = _window_sum(np.where(good, by_day - centre, 0.0), window_days // 2)
-    count = _window_sum(good.astype(np.float64), window_days // 2)
-    enough = good & (count >= minimum_fill * window_days)
+    total = _window_sum(np.where(good, by_day - centre, 0.0), ANOMALY_WINDOW_DAYS // 2)
+    count = _window_sum(good.astype(np.float64), ANOMALY_WINDOW_DAYS // 2)
+    enough = good & (count >= _MINIMUM_FILL * ANOMALY_WINDOW_DAYS)
     with np.errstate(invalid="ignore", divide="ignore"):
         anomaly = np.where(enough, by_day - centre - total / count, np.nan)
     return anomaly.reshape(-1)[: len(values)]

@@ -89,7 +89,6 @@ def score_stations(
     reference: Fields,
     forecasts: Mapping[str, Fields] | None = None,
     *,
-    minimum: int = MINIMUM_VALUES,
     seed: int = 0,
 ) -> StationScores:
     """Compare stations with ecLand and emulators, and the emulators with ecLand at the same stamps.
@@ -102,8 +101,6 @@ def score_stations(
         ecLand (time, point).
     forecasts : mapping of str to Fields, optional
         Emulators by label, (time, point); the first record is the initial state and is not scored.
-    minimum : int
-        Fewest values of a score.
     seed : int
         Seed of the bootstrap.
 
@@ -128,10 +125,10 @@ def score_stations(
         data = {label: _load(fields, batch, times, indices[label]) for label, fields in models.items()}
         for match in matches:
             at = {label: d.isel(point=int(np.searchsorted(used, match.point))) for label, d in data.items()}
-            rows += _station_rows(match.station, batch, at, minimum, seed)
+            rows += _station_rows(match.station, batch, at, seed)
     table = pd.DataFrame(rows).sort_values(["network", "station"], kind="stable", ignore_index=True)
     settings = {
-        "maximum_distance_degrees": MAXIMUM_DISTANCE, "minimum_values": minimum, "frozen_below_K": FROZEN_BELOW,
+        "maximum_distance_degrees": MAXIMUM_DISTANCE, "minimum_values": MINIMUM_VALUES, "frozen_below_K": FROZEN_BELOW,
         "anomaly_window_days": ANOMALY_WINDOW_DAYS, "confidence_level": LEVEL, "bootstrap_replicates": REPLICATES,
         "seed": seed, "models": list(models), "period": span(times),
     }  # fmt: skip
@@ -213,7 +210,7 @@ def _load(fields: Fields, names: list[str], times: np.ndarray, points: np.ndarra
 
 
 def _station_rows(
-    station: Station, names: list[str], models: dict[str, xr.Dataset], minimum: int, seed: int
+    station: Station, names: list[str], models: dict[str, xr.Dataset], seed: int
 ) -> Iterator[dict[str, Any]]:
     times = _regular(models[REFERENCE]["time"].values)
     for name in (n for n in names if n in station.series):
@@ -226,7 +223,7 @@ def _station_rows(
         rng = np.random.default_rng([seed, zlib.crc32(f"{station.network}/{station.name}/{name}".encode())])
         pairs = [(m, OBSERVATION) for m in models] + [(m, REFERENCE) for m in models if m != REFERENCE]
         for model, against in pairs:
-            for score in pair_scores(series[model], series[against], rng, minimum):
+            for score in pair_scores(series[model], series[against], rng):
                 keys = {"station": station.name, "network": station.network, "variable": name}
                 yield {**keys, "model": model, "against": against, **asdict(score)}
 

@@ -36,7 +36,6 @@ _ROOT_ZONE = tuple(f"swvl{k + 1}" for k in range(pr.ROOT_ZONE_LAYERS))
 _TEMPERATURES = tuple(f"stl{k + 1}" for k in range(len(SOIL_LAYER_THICKNESS)))
 _MEAN = "time: mean"
 _DAILY = ("time", "point")
-_FAR = np.datetime64("2200-01-01", "ns")
 
 
 @dataclass(frozen=True)
@@ -116,9 +115,8 @@ def write_products(
     output: str | Path,
     *,
     period: tuple[object, object] | None = None,
-    dates: tuple[np.datetime64, np.datetime64] | None = None,
 ) -> Path:
-    """Write the products of a run or of the reference itself as CF-1.11 NetCDF.
+    """Write the products of a run as CF-1.11 NetCDF.
 
     Parameters
     ----------
@@ -129,10 +127,7 @@ def write_products(
     output : str or Path
         File, which appears under this name when it is complete.
     period : (start, end), optional
-        Years of the reference for the percentiles, both included. By default all before the forecast, or all years for
-        products of the reference itself.
-    dates : (start, end), optional
-        First and last date of the products; by default all of the forecast.
+        Years of the reference for the percentiles, both included; by default all before the forecast.
 
     Returns
     -------
@@ -148,7 +143,7 @@ def write_products(
     """
     run = forecast if isinstance(forecast, Fields) else open_fields(forecast)
     source = reference if isinstance(reference, Fields) else open_fields(reference)
-    job, output = _job(run, source, period, dates), Path(output).expanduser()
+    job, output = _job(run, source, period), Path(output).expanduser()
     output.parent.mkdir(parents=True, exist_ok=True)
     partial = output.with_name(output.name + ".partial")
     try:
@@ -163,14 +158,8 @@ def write_products(
     return output
 
 
-def _job(
-    run: Fields,
-    reference: Fields,
-    period: tuple[object, object] | None,
-    dates: tuple[np.datetime64, np.datetime64] | None,
-) -> _Job:
-    same = run.path.resolve() == reference.path.resolve()
-    first, last = (run.times[0], run.times[-1]) if dates is None else dates
+def _job(run: Fields, reference: Fields, period: tuple[object, object] | None) -> _Job:
+    first, last = run.times[0], run.times[-1]
     left_out = {p.name: lack for p in PRODUCTS if (lack := _lacking(p, run, reference))}
     made = tuple(p for p in PRODUCTS if p.name not in left_out)
     if left_out:
@@ -179,9 +168,9 @@ def _job(
         raise ValueError(f"No product of '{run.path}' is possible: {left_out}. Write more variables of the run.")
     known: Period | None = None
     if any("percentile" in p.name for p in made):
-        known = climatology_period(reference, *((_FAR, _FAR) if same else (first, last)), period)
+        known = climatology_period(reference, first, last, period)
         _check_length(reference, known)
-    index = np.arange(len(run.latitude)) if same else match_points(run, reference)
+    index = match_points(run, reference)
     return _Job(run, reference, index, whole_days(run, first, last), (first, last), known, made, left_out)
 
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -107,18 +108,8 @@ def skill_table(content: Content, forecast: str) -> Table:
 def lead_table(content: Content, metric: str, protocol: str = "A", group: str = "all") -> Table:
     """Build the table of one metric by variable and model (rows) and lead time (columns); the best are emphasised."""
     leads = content.leads(protocol)
-    rows = []
-    for name in content.variables:
-        found = {
-            model: [content.score(metric, name, model, d, protocol=protocol, group=group) for d in leads]
-            for model in content.models
-        }
-        if all(score.n < 0 for scores in found.values() for score in scores):
-            continue
-        best = _best(found, metric)
-        for model, scores in found.items():
-            cells = [Cell(score_text(s, metric), s.value, look) for s, look in zip(scores, best[model], strict=True)]
-            rows.append(Row((name, _unit(name, metric), model), tuple(cells), name, model))
+    wanted = [(metric, {"lead": lead, "protocol": protocol, "group": group}) for lead in leads]
+    rows = _model_rows(content, wanted, lambda name: "1" if metric in UNITLESS else unit_of(name))
     where = "" if group == "all" else f", {spoken(group)}"
     return Table(
         f"{protocol}-{metric}-{group}", f"{TITLES[metric]} by lead time, protocol {protocol}{where}",
@@ -126,44 +117,43 @@ def lead_table(content: Content, metric: str, protocol: str = "A", group: str = 
     )  # fmt: skip
 
 
-def _unit(name: str, metric: str) -> str:
-    return "1" if metric in UNITLESS else unit_of(name)
-
-
-def _best(found: dict[str, list[Score]], metric: str) -> dict[str, list[str]]:
-    """Style sheet class of each cell: ``best`` for the smallest RMSE or largest correlation of its column."""
-    values = np.array([[score.value for score in scores] for scores in found.values()])
-    looks = {model: [""] * values.shape[1] for model in found}
-    if metric not in ("rmse", "acc", "correlation"):
-        return looks
-    values = -values if metric != "rmse" else values
-    for column in np.flatnonzero(np.isfinite(values).any(axis=0)):
-        looks[list(found)[int(np.nanargmin(values[:, column]))]][column] = "best"
-    return looks
-
-
 def run_table(content: Content) -> Table:
     """Build the table of protocol B: metrics over the first year and the whole run, and the drift per year."""
-    spans: list[tuple[str, dict[str, Any]]] = [("year 1", {"cut": "year", "group": "year 1"}), ("whole run", {})]
+    spans: dict[str, dict[str, Any]] = {"year 1": {"cut": "year", "group": "year 1"}, "whole run": {}}
     if "year 1" not in content.groups("B", "year"):
-        spans = spans[1:]
-    wanted = [(m, text, where) for m in ("rmse", "bias", "correlation", "acc") for text, where in spans]
-    wanted.append(("drift_per_year", "", {}))
+        del spans["year 1"]
+    shown = [(m, text, where) for m in ("rmse", "bias", "correlation", "acc") for text, where in spans.items()]
+    shown.append(("drift_per_year", "", {}))
+    rows = _model_rows(content, [(metric, {"protocol": "B", **where}) for metric, _, where in shown], unit_of)
+    columns = tuple(f"{TITLES[metric]}, {text}" if text else TITLES[metric] for metric, text, _ in shown)
+    return Table("B", "One run, protocol B", ("variable", "unit", "model"), columns, rows, "B")
+
+
+def _model_rows(
+    content: Content, wanted: Sequence[tuple[str, dict[str, Any]]], unit: Callable[[str], str]
+) -> list[Row]:
+    """Rows by variable and model with one column for each metric and place; variables without scores are left out."""
     rows = []
     for name in content.variables:
-        found = {
-            model: [content.score(m, name, model, protocol="B", **where) for m, _, where in wanted]
-            for model in content.models
-        }
+        found = {model: [content.score(m, name, model, **where) for m, where in wanted] for model in content.models}
         if all(score.n < 0 for scores in found.values() for score in scores):
             continue
-        best = _best({model: scores[: len(spans)] for model, scores in found.items()}, "rmse")
-        for model, scores in found.items():
-            looks = best[model] + [""] * (len(wanted) - len(spans))
-            cells = [Cell(score_text(s, m), s.value, k) for s, (m, _, _), k in zip(scores, wanted, looks, strict=True)]
-            rows.append(Row((name, unit_of(name), model), tuple(cells), name, model))
-    columns = tuple(f"{TITLES[m]}, {text}" if text else TITLES[m] for m, text, _ in wanted)
-    return Table("B", "One run, protocol B", ("variable", "unit", "model"), columns, rows, "B")
+        best = [_best([scores[k] for scores in found.values()], metric) for k, (metric, _) in enumerate(wanted)]
+        for place, (model, scores) in enumerate(found.items()):
+            cells = [
+                Cell(score_text(score, metric), score.value, "best" if place == winner else "")
+                for score, (metric, _), winner in zip(scores, wanted, best, strict=True)
+            ]
+            rows.append(Row((name, unit(name), model), tuple(cells), name, model))
+    return rows
+
+
+def _best(scores: list[Score], metric: str) -> int | None:
+    """Index of the smallest RMSE or the largest correlation, ``None`` for other metrics and without values."""
+    values = np.array([score.value for score in scores])
+    if metric not in ("rmse", "acc", "correlation") or not np.isfinite(values).any():
+        return None
+    return int(np.nanargmin(values if metric == "rmse" else -values))
 
 
 def difference_tables(content: Content) -> list[Table]:

@@ -5,19 +5,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from itertools import combinations
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from anemoi_ailand.evaluation.fields.fields import Fields
 from anemoi_ailand.evaluation.fields.reference import CLIMATOLOGY, PERSISTENCE
-from anemoi_ailand.evaluation.fields.reforecast import Reforecast
 from anemoi_ailand.evaluation.scores.bootstrap import Resamples, drawn_rmse, interval, resamples
 from anemoi_ailand.evaluation.scores.score_table import MAIN_STRATA, main_bins
-from anemoi_ailand.evaluation.scores.sums import MAX_UNITS, Sums, collect
+from anemoi_ailand.evaluation.scores.sums import MAX_UNITS, Sums
 
 #: Columns of the table.
 COLUMNS = (
@@ -29,13 +27,6 @@ COLUMNS = (
 START_BLOCK_DAYS = 10.0
 
 Squares = dict[str, np.ndarray]
-
-
-def differences(
-    forecasts: Mapping[str, Reforecast], reference: Fields, *, seed: int = 0, **options: Any
-) -> pd.DataFrame:
-    """Compare forecasts: options of :func:`~.sums.collect`, table and ``seed`` of :func:`difference_table`."""
-    return difference_table(collect(forecasts, reference, **options), seed)
 
 
 def difference_table(sums: Sums, seed: int = 0) -> pd.DataFrame:

@@ -36,12 +36,12 @@ def day_bins(leads: np.ndarray) -> LeadBins:
     return LeadBins(labels, days.astype(np.float64))
 
 
-def window_bins(leads: np.ndarray, days: float = WINDOW_DAYS) -> LeadBins:
-    """Bin leads ``(lead,)`` [h] by windows ``(k days, (k + 1) days]``, named by their mean lead time.
+def window_bins(leads: np.ndarray) -> LeadBins:
+    """Bin leads ``(lead,)`` [h] by windows of :data:`WINDOW_DAYS`, named by their mean lead time.
 
-    A last window shorter than half that length is joined to the one before.
+    A last window of less than half that length is joined to the one before.
     """
     lead = leads / 24
-    complete = int(lead[-1] / days + 0.5)
-    labels = np.minimum(np.ceil(lead / days).astype(int) - 1, max(complete - 1, 0))
+    complete = int(lead[-1] / WINDOW_DAYS + 0.5)
+    labels = np.minimum(np.ceil(lead / WINDOW_DAYS).astype(int) - 1, max(complete - 1, 0))
     return LeadBins(labels, np.bincount(labels, weights=lead) / np.bincount(labels))

@@ -9,10 +9,10 @@ import json
 
 import numpy as np
 import pytest
-from anemoi_ailand.evaluation.fields.case import prepare
 
 from anemoi_ailand.evaluation import comparison
 from anemoi_ailand.evaluation.comparison import compare
+from anemoi_ailand.evaluation.fields.case import prepare
 from anemoi_ailand.evaluation.fields.fields import open_fields
 
 FILES = ["error_growth.png", "map_swvl1.png", "metrics.json", "sites.png", "table.md"]

@@ -6,10 +6,10 @@
 from __future__ import annotations
 
 import pytest
-from anemoi_ailand.evaluation.fields.baselines import MODELS
 from matplotlib.colors import to_hex
 
 from anemoi_ailand.evaluation.display.style import COLOURS
+from anemoi_ailand.evaluation.fields.baselines import MODELS
 from anemoi_ailand.evaluation.figures.comparison_growth import error_growth_figure
 
 

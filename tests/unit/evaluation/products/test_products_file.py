@@ -142,14 +142,6 @@ def test_lacking_variables_leave_a_product_out_and_are_named(
     assert "left out" in caplog.text and "below 10 years" in caplog.text
 
 
-def test_dates_limit_the_products(reference: Fields, tmp_path: Path) -> None:
-    """The reference has products of its own, here of one month, against all of its years."""
-    dates = (np.datetime64("2020-06-01", "ns"), np.datetime64("2020-06-30T18", "ns"))
-    data = read(write_products(reference, reference, tmp_path / "products.nc", dates=dates))
-    assert data.sizes["time"] == 30
-    assert data["soil_moisture_percentile_root_zone"].values.min() >= 0
-
-
 @pytest.mark.parametrize(
     ("period", "message"),
     [((2020, 2020), "at least 2 years"), ((2030, 2040), "at least one year")],

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 import pytest
 import scored_world as world
 import xarray as xr
@@ -15,7 +14,6 @@ from scores.continuous.correlation import pearsonr
 
 from anemoi_ailand.evaluation.fields.fields import open_fields
 from anemoi_ailand.evaluation.fields.reforecast import open_reforecast
-from anemoi_ailand.evaluation.scores.difference_table import difference_table, differences
 from anemoi_ailand.evaluation.scores.metrics import METRICS
 from anemoi_ailand.evaluation.scores.score_table import COLUMNS, score, score_table
 from anemoi_ailand.evaluation.scores.sums import collect
@@ -141,16 +139,6 @@ def test_whole_run_pools_its_windows(long_table):
     mean_square = (windows["value"] ** 2 * windows["n"]).sum() / windows["n"].sum()
     assert whole["value"].item() == pytest.approx(np.sqrt(mean_square), rel=1e-12)
     assert whole["n"].item() == windows["n"].sum()
-
-
-def test_both_tables_are_those_of_one_pass():
-    """`score` and `differences` equal the tables of one call of `collect`."""
-    forecasts = {"A": world.reforecast(), "B": world.reforecast(seed=2)}
-    arguments = {"protocol": "A", "period": ("2020", "2021"), "strata": ["points", "season"], "variables": ["2t"]}
-    sums = collect(forecasts, world.reference(), **arguments)
-    pd.testing.assert_frame_equal(score(forecasts, world.reference(), **arguments), score_table(sums))
-    pd.testing.assert_frame_equal(differences(forecasts, world.reference(), **arguments), difference_table(sums))
-    assert set(score_table(sums)["cut"]) == {"all", "points", "season"}
 
 
 def test_forecast_in_time_is_scored_from_its_file(write_forecast, reference_file):
