@@ -28,25 +28,25 @@ _DIFFERENCE_QUANTILE = 0.95
 _REGIONAL, _MARGIN = 90.0, 3.0
 
 
-def map_figure(reference: xr.DataArray, emulated: xr.DataArray, label: str) -> Figure:
+def map_figure(reference: xr.DataArray, forecast: xr.DataArray, label: str) -> Figure:
     """Draw maps of one variable at one date: reference, forecast, difference.
 
     Parameters
     ----------
-    reference, emulated : xarray.DataArray
+    reference, forecast : xarray.DataArray
         Values ``(point,)`` at the same date and points, named by the variable, with coordinates time, latitude,
         longitude.
     label : str
         Label of the forecast.
     """
     name = str(reference.name)
-    reference, emulated = (field * shown_factor(name) for field in (reference, emulated))
-    unit, difference = style.unit_label(name), (emulated - reference).values
-    low, high = np.quantile(np.concatenate([reference.values, emulated.values]), _SCALE_QUANTILES)
+    reference, forecast = (field * shown_factor(name) for field in (reference, forecast))
+    unit, difference = style.unit_label(name), (forecast - reference).values
+    low, high = np.quantile(np.concatenate([reference.values, forecast.values]), _SCALE_QUANTILES)
     reach = _reach(difference)
     figure = style.new_figure(13.0, 3.3)
     axes = figure.subplots(1, 3, sharex=True, sharey=True)
-    for ax, (model, values) in zip(axes, [(REFERENCE, reference.values), (label, emulated.values)], strict=False):
+    for ax, (model, values) in zip(axes, [(REFERENCE, reference.values), (label, forecast.values)], strict=False):
         dots = scatter_map(ax, reference, values, style.FIELD_MAP, (float(low), float(high)))
         ax.set_title(style.plain(model), loc="left")
     figure.colorbar(dots, ax=axes[:2], location="bottom", label=f"{name} [{unit}]", aspect=50, extend="both")

@@ -171,10 +171,10 @@ def _maps(found: Evaluated) -> Drawn:
         dates = [map_time(run.times, date) for date in found.maps.dates] or [run.times[len(run.times) // 2]]
         for date in dates if name in run.variables else ():
             reference = run.reference.load([name], date, date, run.points)[name].isel(time=0)
-            emulated = run.forecast.load([name], date, date)[name].isel(time=0)
+            forecast = run.forecast.load([name], date, date)[name].isel(time=0)
             stem = f"map_{name}" + (f"_{plain_name(label)}" if len(found.runs) > 1 else "")
             stem += f"_{np.datetime_as_string(date, 'h')}" if found.maps.dates else ""
-            yield stem, partial(map_figure, reference, emulated, label), {
+            yield stem, partial(map_figure, reference, forecast, label), {
                 "section": "maps", "title": f"{name}: reference, {label}, difference", "variable": name,
                 "caption": f"{np.datetime_as_string(date, 'h')} UTC.", "protocol": "B",
             }  # fmt: skip
