@@ -3,13 +3,15 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup test test-fast lint format quickstart wheel clean
+.PHONY: help setup test test-fast lint format quickstart contest benchmark wheel clean
 
 VENV := .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 PYTHONS := python3.11 python3.12 python3.13 python3
 QUICKSTART_ARGS ?=
+CONTEST_ARGS ?= --help
+BENCHMARK_ARGS ?= --help
 PYTEST_ARGS ?=
 # two processes with one thread each: what runs is small, and threads would wait for each other
 PYTEST = OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadfile
@@ -58,6 +60,12 @@ format: $(STAMP)  ## repair the style
 
 quickstart: $(STAMP)  ## sample -> dataset -> training -> one year -> report, in build/quickstart
 	$(VENV)/bin/anemoi-ailand quickstart $(QUICKSTART_ARGS)
+
+contest: $(STAMP)  ## recipes against each other: CONTEST_ARGS='reference dataset=reference.zarr'
+	$(PY) -m benchmarks.contest $(CONTEST_ARGS)
+
+benchmark: $(STAMP)  ## speed: BENCHMARK_ARGS='training --dataset dataset.zarr', or 'rollout ...'
+	$(PY) -m benchmarks.speed $(BENCHMARK_ARGS)
 
 wheel: $(STAMP)  ## the wheel, in dist
 	$(PY) -m build --wheel --no-isolation --outdir dist .

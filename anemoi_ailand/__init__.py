@@ -1,6 +1,93 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""anemoi-ailand: the land component of a machine-learned Earth system."""
+"""anemoi-ailand: the land component of a machine-learned Earth system.
 
-__version__ = "0.1.0"
+The names below are the public interface; modules may move between versions. They are imported at first use, so that
+``import anemoi_ailand`` loads neither torch nor numpy nor xarray.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.2.0"
+
+#: Public names by the module that defines them; repeated below for type checkers and editors.
+_PUBLIC = {
+    "constants": ("STEP_HOURS",),
+    "variables": ("VARIABLES", "Role", "Time", "names", "variable"),
+    "support.packaged": ("folder", "listing"),
+    "data.open_reader": ("open_reader",),
+    "physics.soil": ("soil_of", "soil_table"),
+    "physics.soil_water": ("hydraulic_properties",),
+    "model.pointwise_mlp": ("PointwiseMLP",),
+    "rollout.step.pretrained": ("pretrained_checkpoint", "pretrained_names"),
+    "rollout.step.checkpoint": ("load_step",),
+    "rollout.step.land_state": ("LandState",),
+    "rollout.stepper": ("LandStepper",),
+    "rollout.outputs.land_output": ("LandOutput",),
+    "rollout.forcing.read_ahead": ("ReadAhead", "one_by_one"),
+    "rollout.forcing.forcing_filter": ("ForcingFilter",),
+    "rollout.reforecast.reforecast": ("reforecast",),
+    "export.onnx_export": ("export_step",),
+    "evaluation.fields.fields": ("open_fields",),
+    "evaluation.fields.reforecast": ("open_reforecast",),
+    "evaluation.scores.score_table": ("score",),
+    "evaluation.settings": ("read_settings",),
+    "evaluation.sites.places": ("Place",),
+    "workflows.evaluate": ("evaluate",),
+    "workflows.site": ("site",),
+    "workflows.stability": ("stability",),
+}
+_MODULE = {name: module for module, found in _PUBLIC.items() for name in found}
+
+__all__ = ["__version__", *_MODULE]
+
+if TYPE_CHECKING:
+    from anemoi_ailand.constants import STEP_HOURS as STEP_HOURS
+    from anemoi_ailand.data.open_reader import open_reader as open_reader
+    from anemoi_ailand.evaluation.fields.fields import open_fields as open_fields
+    from anemoi_ailand.evaluation.fields.reforecast import open_reforecast as open_reforecast
+    from anemoi_ailand.evaluation.scores.score_table import score as score
+    from anemoi_ailand.evaluation.settings import read_settings as read_settings
+    from anemoi_ailand.evaluation.sites.places import Place as Place
+    from anemoi_ailand.export.onnx_export import export_step as export_step
+    from anemoi_ailand.model.pointwise_mlp import PointwiseMLP as PointwiseMLP
+    from anemoi_ailand.physics.soil import soil_of as soil_of
+    from anemoi_ailand.physics.soil import soil_table as soil_table
+    from anemoi_ailand.physics.soil_water import hydraulic_properties as hydraulic_properties
+    from anemoi_ailand.rollout.forcing.forcing_filter import ForcingFilter as ForcingFilter
+    from anemoi_ailand.rollout.forcing.read_ahead import ReadAhead as ReadAhead
+    from anemoi_ailand.rollout.forcing.read_ahead import one_by_one as one_by_one
+    from anemoi_ailand.rollout.outputs.land_output import LandOutput as LandOutput
+    from anemoi_ailand.rollout.reforecast.reforecast import reforecast as reforecast
+    from anemoi_ailand.rollout.step.checkpoint import load_step as load_step
+    from anemoi_ailand.rollout.step.land_state import LandState as LandState
+    from anemoi_ailand.rollout.step.pretrained import pretrained_checkpoint as pretrained_checkpoint
+    from anemoi_ailand.rollout.step.pretrained import pretrained_names as pretrained_names
+    from anemoi_ailand.rollout.stepper import LandStepper as LandStepper
+    from anemoi_ailand.support.packaged import folder as folder
+    from anemoi_ailand.support.packaged import listing as listing
+    from anemoi_ailand.variables import VARIABLES as VARIABLES
+    from anemoi_ailand.variables import Role as Role
+    from anemoi_ailand.variables import Time as Time
+    from anemoi_ailand.variables import names as names
+    from anemoi_ailand.variables import variable as variable
+    from anemoi_ailand.workflows.evaluate import evaluate as evaluate
+    from anemoi_ailand.workflows.site import site as site
+    from anemoi_ailand.workflows.stability import stability as stability
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name at its first use (PEP 562)."""
+    if name not in _MODULE:
+        raise AttributeError(f"module '{__name__}' has no attribute '{name}'; it has {', '.join(_MODULE)}")
+    found = getattr(import_module(f"{__name__}.{_MODULE[name]}"), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -36,6 +36,9 @@ TIME_TOLERANCE = 1.0
 #: Two coordinates closer than this are the same point [degrees]. GRIB1 rounds to 0.001.
 SAME_PLACE = 2.0e-3
 
+#: Radius of the Earth [km]. IFS Documentation CY49R1, Part III: RA.
+EARTH_RADIUS = 6371.229
+
 #: Soil water begins to freeze below this [K]. ecLand, sussoil_mod.F90: RTF1.
 FREEZING_START = 274.16
 

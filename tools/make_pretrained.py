@@ -37,6 +37,7 @@ from anemoi_ailand.evaluation.scores.bootstrap import resamples, rmse_interval
 from anemoi_ailand.evaluation.scores.difference_table import START_BLOCK_DAYS
 from anemoi_ailand.evaluation.scores.sums import collect
 from anemoi_ailand.rollout.step.pretrained import SCHEMA
+from anemoi_ailand.support.atomic_file import complete_file
 from anemoi_ailand.support.atomic_folder import complete_folder
 from anemoi_ailand.support.checksum import file_sha256
 from anemoi_ailand.support.packaged import listing
@@ -214,12 +215,11 @@ def make(args: argparse.Namespace) -> None:
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Write under another name first; innermost lists and objects on one line."""
-    partial = path.with_name(f".{path.name}.partial")
+    """Write JSON as a whole, with innermost lists and objects on one line."""
     text = json.dumps(content, indent=1, allow_nan=False)
     text = re.sub(r"[\[{][^\[\]{}]*[\]}]", lambda inner: re.sub(r"\s*\n\s*", " ", inner[0]), text)
-    partial.write_text(f"{text}\n", encoding="utf-8")
-    partial.replace(path)
+    with complete_file(path) as partial:
+        partial.write_text(f"{text}\n", encoding="utf-8")
 
 
 def main() -> None:

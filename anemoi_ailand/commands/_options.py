@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""A configuration file and options that replace what it says; shared by ``evaluate`` and ``contest``."""
+"""Arguments of ``evaluate`` and of the contest: a configuration file and options ``key=value`` that override it."""
 
 from __future__ import annotations
 

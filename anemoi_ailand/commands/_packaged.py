@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import sys
 from argparse import ArgumentParser, Namespace
@@ -14,32 +13,34 @@ from pathlib import Path
 
 from anemoi.utils.cli import Command
 
+from anemoi_ailand.support.atomic_file import complete_file
 from anemoi_ailand.support.packaged import find, listing
 
-#: What the header of every packaged YAML answers.
-HEADER_FIELDS = ("What", "Needs", "Gives", "Check")
+#: Purpose of a YAML file, the first lines of its header, and the fields that follow.
+PURPOSE, HEADER_FIELDS = "Purpose", ("Needs", "Produces", "Checked by")
 
-_WIDE_GAP_OR_FIELD = re.compile(rf"\s{{3,}}|\s+(?=(?:{'|'.join(HEADER_FIELDS)}):)")
+#: What separates the purpose from a command on the same line: a wide gap.
+_WIDE_GAP = re.compile(r"\s{3,}")
 
 
 def header(text: str) -> dict[str, str]:
-    """Fields of the comment at the top of a YAML, e.g. ``{"What": "train the land emulator, 6 h step."}``.
+    """Parse the comment at the top of a YAML, e.g. ``{"Purpose": "Train the land emulator.", "Needs": "a dataset"}``.
 
-    A line may hold several fields. A line without a field continues the one before. What follows a wide gap (three
-    spaces) and is no field, or a line that begins with ``anemoi-``, is the command to type, under ``Run``.
+    The purpose comes first, with the command to type after a wide gap, or on a line of its own. A field starts a line
+    and may continue on the next ones.
     """
     found: dict[str, str] = {}
-    current = ""
+    current = PURPOSE
     for line in takewhile(lambda line: line.startswith("#"), text.splitlines()):
-        for column, part in enumerate(_WIDE_GAP_OR_FIELD.split(line.lstrip("# ").rstrip())):
-            field, _, rest = part.partition(":")
-            if field in HEADER_FIELDS:
-                current = field
-                found[current] = rest.strip()
-            elif column or part.startswith("anemoi-"):
-                found["Run"] = part
-            elif current:
-                found[current] = f"{found[current]} {part}".strip()
+        words = line.removeprefix("#").strip()
+        field, _, rest = words.partition(":")
+        if field in HEADER_FIELDS:
+            current, words = field, rest.strip()
+        elif current == PURPOSE:
+            if line.startswith("#   "):
+                continue
+            words = _WIDE_GAP.split(words)[0]
+        found[current] = f"{found.get(current, '')} {words}".strip()
     return found
 
 
@@ -82,11 +83,11 @@ class PackagedCommand(Command):
 
 
 def table(kind: str) -> str:
-    """One line for each packaged YAML: its name and the first sentence of what it is for."""
-    whats = {name: header(path.read_text(encoding="utf-8")).get("What", "") for name, path in listing(kind).items()}
-    rows = {name: what.partition(". ")[0].rstrip(".") for name, what in whats.items()}
+    """Return one line for each packaged YAML: its name and the first sentence of its purpose."""
+    purposes = {n: header(path.read_text(encoding="utf-8")).get(PURPOSE, "") for n, path in listing(kind).items()}
+    rows = {name: purpose.partition(". ")[0].rstrip(".") for name, purpose in purposes.items()}
     width = max(map(len, rows), default=0)
-    return "".join(f"{name:<{width}}  {what}".rstrip() + "\n" for name, what in rows.items())
+    return "".join(f"{name:<{width}}  {purpose}".rstrip() + "\n" for name, purpose in rows.items())
 
 
 def copy(source: Path, dest: Path, *, force: bool = False) -> Path:
@@ -104,10 +105,6 @@ def copy(source: Path, dest: Path, *, force: bool = False) -> Path:
         raise FileNotFoundError(f"There is no folder '{target.parent}' to copy into. Create it first.")
     if target.exists() and not force:
         raise FileExistsError(f"'{target}' exists and stays as it is. Give another DEST, or --force to replace it.")
-    unfinished = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    try:
-        unfinished.write_bytes(source.read_bytes())
-        unfinished.replace(target)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    with complete_file(target) as partial:
+        partial.write_bytes(source.read_bytes())
     return target

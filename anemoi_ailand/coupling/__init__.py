@@ -1,4 +1,4 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""What crosses between the atmosphere and the land, when, in which units, and on which points."""
+"""Coupling to an atmosphere: fields, times, units and points of the exchange."""

@@ -1,61 +1,46 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Units and kinds of time of what crosses: stated by the configuration or the checkpoint, never guessed."""
+"""Fields that atmosphere and land exchange, with units and kind of time stated by configuration or checkpoint."""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from anemoi_ailand.constants import STEP_HOURS, WATER_DENSITY
+from anemoi_ailand.constants import STEP_HOURS
 from anemoi_ailand.support.options import check_known
-from anemoi_ailand.support.units import same_units
+from anemoi_ailand.support.units import AMOUNTS, HOUR, factor, known_units, same_units
 from anemoi_ailand.variables import Time, variable
 
-LOG = logging.getLogger(__name__)
-
-#: Factors to the units of the table, by the unit that is given. Water is counted as liquid.
-FACTORS: dict[str, dict[str, float]] = {
-    "kg m-2": {"m": WATER_DENSITY, "m of water equivalent": WATER_DENSITY, "mm": 1.0},
-    "kg m-2 s-1": {"mm s-1": 1.0, "m s-1": WATER_DENSITY},
-    "Pa": {"hPa": 100.0},
-    "1": {"%": 0.01},
-}
-
-#: Amounts over an interval of which the table has the mean rate.
-AMOUNTS = {"W m-2": "J m-2", "kg m-2 s-1": "kg m-2"}
-
-#: Hours that a mean covers, before its stamp.
+#: Hours before the stamp that a mean covers.
 WINDOWS = {Time.INTERVAL_MEAN: STEP_HOURS, Time.LATE_MEAN: STEP_HOURS // 2}
 
 _OPTIONS = ("field", "units", "accumulated", "hours", "instants", "held", "dataset")
 _FEEDBACK = ("variable", "units")
-_SECONDS = 3600.0
 
 
 @dataclass(frozen=True)
 class Taken:
-    r"""One forcing of the land from a field of the atmosphere.
+    r"""One forcing of the land, made from a field of the atmosphere.
 
     .. math:: u = a\,x / s
 
-    with :math:`s` the seconds over which an amount :math:`x` was gathered, 1 for anything else.
+    with :math:`s` the seconds over which an amount :math:`x` accumulated, 1 otherwise.
 
     Attributes
     ----------
     name, field : str
-        Of the land's table; of the atmosphere.
+        Variable of the table; field of the atmosphere.
     factor : float
-        :math:`a`, from the units of the field to those of the table, or of its amount.
+        :math:`a`, from the units of the field to those of the variable, or of its amount.
     seconds : float
         :math:`s`.
     hours : float
-        What a value covers before its stamp; 0 for an instant.
+        Hours before the stamp that a value covers; 0 for an instant.
     instants : bool
-        Whether a mean is made from instants at the ends of the atmosphere's steps.
+        Take the mean of instants at both ends of each step of the atmosphere.
     """
 
     name: str
@@ -68,7 +53,7 @@ class Taken:
 
 @dataclass(frozen=True)
 class Fed:
-    """One field of the atmosphere that the land overwrites: ``factor`` times the land's variable."""
+    """One field of the atmosphere that the land overwrites by ``factor`` times its variable."""
 
     field: str
     name: str
@@ -77,7 +62,7 @@ class Fed:
 
 @dataclass(frozen=True)
 class Forcing:
-    """Where all forcing of the land comes from: fields, values kept from the start, datasets by variable."""
+    """Sources of all forcing: fields of the atmosphere, values held from the start, datasets by variable."""
 
     taken: tuple[Taken, ...]
     held: tuple[str, ...]
@@ -85,22 +70,19 @@ class Forcing:
 
 
 def factor_between(given: str, wanted: str, what: str) -> float:
-    """Factor by which values in ``given`` become values in ``wanted``.
+    """Return the factor that converts ``given`` to ``wanted`` units.
 
     Raises
     ------
     ValueError
         No factor is known.
     """
-    if same_units(given, wanted):
-        return 1.0
     for a, b, power in ((given, wanted, 1), (wanted, given, -1)):
-        for name, factor in FACTORS.get(b, {}).items():
-            if same_units(a, name):
-                return factor**power
+        if (found := factor(a, b)) is not None:
+            return found**power
     raise ValueError(
         f"{what} is in '{given}', but '{wanted}' is needed, and no factor is known between them; to '{wanted}' lead "
-        f"{sorted({wanted, *FACTORS.get(wanted, {})})}. State the true `units`, or convert the field before."
+        f"{known_units(wanted, offsets=False)}. State the true `units`, or convert the field before."
     )
 
 
@@ -111,28 +93,28 @@ def read_forcing(
     step: float,
     can_hold: Sequence[str],
 ) -> Forcing:
-    """Forcing of the land by the configuration; what it does not name is taken from a field of the same name.
+    """Read the sources of the forcing; a forcing that is not configured is taken from the field of the same name.
 
     Parameters
     ----------
     config : mapping
-        Forcing to field, or to a mapping with some of ``field, units, accumulated, hours, instants, held, dataset``.
+        Field by forcing, or a mapping with some of ``field, units, accumulated, hours, instants, held, dataset``.
     needed : sequence of str
-        What the land needs every step, without sun and calendar.
+        Forcing that the land needs every step, without sun and calendar.
     units : mapping of str to str or None
-        Fields of the atmosphere, with units where its checkpoint knows them.
+        Units of the fields of the atmosphere, None where its checkpoint does not state them.
     step : float
-        Of the atmosphere [h].
+        Step of the atmosphere [h].
     can_hold : sequence of str
-        Forcing that the land's state holds at the start of a step.
+        Forcing that the state of the land contains at the start of a step.
 
     Raises
     ------
     TypeError
-        An option that there is not.
+        An unknown option.
     ValueError
-        A forcing or field that there is not, units that are unknown or cannot be converted, an interval that does not
-        fit the step.
+        An unknown forcing or field, units that are unknown or cannot be converted, an interval that does not fit the
+        step.
     """
     unknown = [n for n in config if n not in needed]
     if unknown:
@@ -153,12 +135,12 @@ def read_forcing(
 
 
 def read_feedback(config: Mapping[str, Any], made: Sequence[str], units: Mapping[str, str | None]) -> tuple[Fed, ...]:
-    """Fields that the land overwrites: field to variable of the land, or to a mapping of ``variable`` and ``units``.
+    """Read the fields that the land overwrites: variable by field, or a mapping of ``variable`` and ``units``.
 
     Raises
     ------
     TypeError, ValueError
-        As in :func:`read_forcing`.
+        As of :func:`read_forcing`.
     """
     fed = []
     for field, given in config.items():
@@ -199,14 +181,14 @@ def _taken(name: str, options: Mapping[str, Any], units: Mapping[str, str | None
         return Taken(name, field, factor_between(stated, row.units, f"'{field}'"), 1.0, hours if window else 0.0)
     if row.units not in AMOUNTS or not window:
         raise ValueError(f"{what} is `accumulated`, but '{name}' [{row.units}] is no rate. Remove `accumulated`.")
-    return Taken(name, field, factor_between(stated, AMOUNTS[row.units], f"'{field}'"), hours * _SECONDS, hours)
+    return Taken(name, field, factor_between(stated, AMOUNTS[row.units], f"'{field}'"), hours * HOUR, hours)
 
 
 def _units_of(field: str, stated: str | None, units: Mapping[str, str | None], what: str) -> str:
     if field not in units:
         raise ValueError(
             f"{what}: the atmosphere has no field '{field}' in its output; it has {sorted(units)}. Name the field that "
-            "holds it, or, for forcing, give `{held: true}` (kept as it is at the start) or `{dataset: PATH}`."
+            "holds it, or, for forcing, give `{held: true}` (constant from the start) or `{dataset: PATH}`."
         )
     known = units[field]
     if stated and known and not same_units(stated, known):

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""The land inside a run of an atmosphere: ``mid_processors: [{land-model: ...}]``."""
+"""Land model inside a run of an atmosphere: ``mid_processors: [{land-model: ...}]``."""
 
 from __future__ import annotations
 
@@ -23,7 +23,6 @@ from anemoi_ailand.constants import STEP_HOURS
 from anemoi_ailand.coupling.crossing import read_feedback, read_forcing
 from anemoi_ailand.coupling.land_file import LandFile
 from anemoi_ailand.coupling.land_points import LandPoints, Places, land_points
-from anemoi_ailand.coupling.start import initial_state
 from anemoi_ailand.coupling.step_forcing import StepForcing
 from anemoi_ailand.rollout.forcing.dataset_fields import FieldsAtPoints, StoredFields
 from anemoi_ailand.rollout.step.land_state import LandState
@@ -38,7 +37,7 @@ STEP = timedelta(hours=STEP_HOURS)
 
 @dataclass
 class _Run:
-    """What is known once a run begins."""
+    """State of the land, its points in the atmosphere, and the date that the atmosphere has reached."""
 
     land: LandState
     points: LandPoints
@@ -46,18 +45,18 @@ class _Run:
 
 
 class LandModelProcessor(Processor):
-    """Step the land with the fields of the step that the atmosphere has just made, and give its state back.
+    """Step the land with the fields of the step that the atmosphere has completed, and return its state.
 
-    The land's step from t to t + 6 h takes the atmosphere's fields at t + 6 h and its means and amounts over the step;
-    then the ``feedback`` fields of the atmosphere at t + 6 h are overwritten where there is land, and with them the
-    atmosphere makes its output and its next step. Of shorter steps, it makes several before the land makes one.
+    The land steps from t to t + 6 h with the atmosphere's fields at t + 6 h and its means and amounts over the step.
+    Then the ``feedback`` fields of the atmosphere at t + 6 h are overwritten at the points of the land, before the
+    atmosphere writes its output and steps on. An atmosphere with shorter steps makes several before each of the land.
 
     Parameters
     ----------
     checkpoint : str
-        Of the land: a path, or the name of a network in the package.
-    initial : str or mapping
-        ``{dataset: PATH}``: state and static fields, at the run's date; ``{state: PATH}``: a saved state.
+        Checkpoint of the land: a path, or the name of a network in the package.
+    initial : mapping
+        ``{dataset: PATH}`` or ``{state: PATH}``, see :func:`initial_state`.
     forcing : mapping
         See :func:`~anemoi_ailand.coupling.crossing.read_forcing`.
     feedback : mapping
@@ -65,18 +64,18 @@ class LandModelProcessor(Processor):
     points : str or mapping
         See :func:`~anemoi_ailand.coupling.land_points.land_points`.
     output : str, optional
-        NetCDF file of the land.
+        NetCDF file of the land to write.
     save : str, optional
-        File for the land's state at the end of the run, for ``initial: {state: ...}`` of the next.
+        File for the state of the land at the end of the run, for ``initial: {state: ...}`` of the next one.
     threads : int, optional
-        Most threads of the land's step.
+        Largest number of threads of the land's step.
 
     Raises
     ------
     TypeError
-        An option that there is not, with the nearest that there is.
+        An unknown option, with the nearest known one.
     FileNotFoundError, ValueError
-        What is asked for is not there or does not fit: fields, units, steps, dates, points.
+        A file is missing, or fields, units, steps, dates or points do not fit.
     """
 
     def __init__(
@@ -121,7 +120,7 @@ class LandModelProcessor(Processor):
         return f"LandModelProcessor({self._stepper._loaded.path})"
 
     def process(self, state: State) -> State:
-        """Take the atmosphere's step; when 6 h are complete, step the land and overwrite the feedback fields."""
+        """Gather the step of the atmosphere; when 6 h are complete, step the land and overwrite the feedback fields."""
         date, step = state["date"], self.metadata.timestep
         run = self._run = self._run or self._begin(date - step, (state["latitudes"], state["longitudes"]))
         if date - run.clock != step:
@@ -152,20 +151,20 @@ class LandModelProcessor(Processor):
         for name, stored in self._open.items():
             land_points("same", where, (stored.latitudes, stored.longitudes))  # refuses others
             self._stored[name] = stored.at_points(np.arange(where[0].size))
-            _date_index(stored, date + STEP)
+            stored.index_of(date + STEP)
         self._forcing.start({f"avg_{n}": land[n] for n in self._stepper.needs["forcing_at_start"]})
         if self._file is not None:
             self._file.write(land)
         return _Run(land, points, date)
 
     def _others(self, land: LandState) -> dict[str, Any]:
-        """Forcing that is not the atmosphere's: kept from the start, or stored."""
+        """Return the forcing that is not from the atmosphere: held from the start, or stored."""
         end = land.date + STEP
         held: dict[str, Any] = {n: land[n] for n in self._source.held}
-        return held | {n: s.at(_date_index(s.stored, end))[:, 0] for n, s in self._stored.items()}
+        return held | {n: s.at(s.stored.index_of(end))[:, 0] for n, s in self._stored.items()}
 
     def _check_end(self) -> None:
-        """A state is saved at the end of the run, where a step of the land must end."""
+        """Check that the run ends with a step of the land if its state is saved."""
         lead = _lead_time(self.context)
         if self._save is not None:
             check_folder(self._save.parent)
@@ -191,13 +190,50 @@ class LandModelProcessor(Processor):
         LOG.info("Land gives: %s", fed)
 
 
+def initial_state(config: Any, stepper: LandStepper, date: datetime) -> LandState:
+    """Read the state of the land at ``date``.
+
+    Parameters
+    ----------
+    config : mapping
+        ``{dataset: PATH}``: an Anemoi dataset with state, static fields and forcing; ``{state: PATH}``: a saved state.
+    stepper : LandStepper
+        The land.
+    date : datetime
+        Start of the run.
+
+    Raises
+    ------
+    FileNotFoundError, TypeError, ValueError
+        A file is missing; an unknown option; a date or field is missing.
+    """
+    if not isinstance(config, Mapping) or len(config) != 1:
+        raise TypeError(f"`initial` is {config!r}. Give {{dataset: PATH}} or {{state: PATH}}.")
+    check_known(config, ("dataset", "state"), "`initial`")
+    if "state" in config:
+        state = stepper.load(Path(str(config["state"])))
+        if state.date != date:
+            raise ValueError(
+                f"The saved state '{config['state']}' is of {state.date}, the run starts at {date}. "
+                "Start the run at the date of the state, or give another state."
+            )
+        return state
+    needs = stepper.needs
+    names = [*needs["prognostic"], *needs["static"], *needs["forcing_at_start"]]
+    stored = StoredFields(str(config["dataset"]), names)
+    first = stored.index_of(date)
+    values = stored.read(first, first + 1, np.arange(stored.latitudes.size))[0]
+    LOG.info("Land starts from %s at %s", stored.path, date)
+    return stepper.initial(date, stored.latitudes, stored.longitudes, dict(zip(names, values.T, strict=True)))
+
+
 def _units(metadata: Any, name: str) -> str | None:
     row = metadata.typed_variables.get(name)
     return None if row is None or row.units is None else str(row.units)
 
 
 def _lead_time(context: Any) -> timedelta | None:
-    """Of the run that is made; before it, that of its configuration."""
+    """Return the lead time of the run, or before it that of its configuration."""
     lead = getattr(context, "lead_time", None)
     return as_timedelta(context.config.lead_time if lead is None else lead)
 
@@ -207,13 +243,3 @@ def _tensor(field: Any, n_points: int, name: str) -> Tensor:
     if values.shape != (n_points,):
         raise ValueError(f"'{name}' of the atmosphere has shape {tuple(values.shape)}; it has {n_points} points.")
     return values
-
-
-def _date_index(stored: StoredFields, date: datetime) -> int:
-    found = np.flatnonzero(stored.dates == np.datetime64(date, "s"))
-    if not found.size:
-        raise ValueError(
-            f"Dataset '{stored.path}' has {stored.dates[0]} to {stored.dates[-1]}, but the land needs {stored.names} "
-            f"at {date}. Give one that covers the run."
-        )
-    return int(found[0])

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Which point of the atmosphere belongs to which point of the land."""
+"""Mapping between the points of the land and those of the atmosphere."""
 
 from __future__ import annotations
 
@@ -13,19 +13,16 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 from torch import Tensor
 
-from anemoi_ailand.constants import SAME_PLACE
+from anemoi_ailand.constants import EARTH_RADIUS, SAME_PLACE
 from anemoi_ailand.support.options import check_known
+from anemoi_ailand.support.sphere import nearest_points, separation
 
 LOG = logging.getLogger(__name__)
 
-#: Largest distance at which a point of the atmosphere is taken for one of the land unasked: half of a coarse grid [km].
+#: Default largest distance between a point of the land and its point of the atmosphere, half of a coarse grid [km].
 NEAR = 100.0
-
-#: Mean radius of the Earth [km]. IUGG, doi:10.1007/s001900050278.
-_RADIUS = 6371.0
 
 Places = tuple[NDArray[np.float64], NDArray[np.float64]]
 
@@ -33,19 +30,19 @@ Places = tuple[NDArray[np.float64], NDArray[np.float64]]
 class LandPoints:
     """Read fields of the atmosphere at the points of the land, and write fields of the land into it.
 
-    Several points of the land may lie at one of the atmosphere: it then gets their mean.
+    If several points of the land share a point of the atmosphere, it gets their mean.
 
     Parameters
     ----------
     index : numpy.ndarray, shape (land point,)
-        Positions in the atmosphere's fields.
+        Positions in the fields of the atmosphere.
     n_points : int
-        Points of the atmosphere.
+        Number of points of the atmosphere.
 
     Raises
     ------
     ValueError
-        A position that there is not.
+        A position outside the atmosphere.
     """
 
     def __init__(self, index: NDArray[np.int64], n_points: int) -> None:
@@ -66,11 +63,11 @@ class LandPoints:
         self._counts = torch.from_numpy(counts)
 
     def read(self, field: Tensor) -> Tensor:
-        """Values (land point,) of a field (point,) of the atmosphere, on a processor."""
+        """Return the values (land point,) of a field (point,) of the atmosphere, in CPU memory."""
         return field[self.index.to(field.device)].cpu()
 
     def write(self, field: Tensor, values: Tensor) -> Tensor:
-        """A copy of the field in which the points of the land have ``values`` (land point,)."""
+        """Return a copy of the field with ``values`` (land point,) at the points of the land."""
         out = field.clone()
         if self._one_to_one:
             out[self.index.to(field.device)] = values.to(field)
@@ -83,19 +80,19 @@ class LandPoints:
 
 
 def land_points(config: Any, land: Places, atmosphere: Places) -> LandPoints:
-    """Points by the configuration: ``same``, ``nearest``, ``{nearest: KM}`` or ``{index: FILE.npy}``.
+    """Map the points as configured: ``same``, ``nearest``, ``{nearest: KM}`` or ``{index: FILE.npy}``.
 
     Parameters
     ----------
     config : str or mapping
-        As above.
+        One of these.
     land, atmosphere : pair of numpy.ndarray, shape (point,)
         Latitudes and longitudes [degrees].
 
     Raises
     ------
     FileNotFoundError, TypeError, ValueError
-        No such file or option; points that are not the same; points that are too far away.
+        A missing file; an unknown option; points that differ or are too far apart.
     """
     n_land, n_points = land[0].size, atmosphere[0].size
     if isinstance(config, Mapping):
@@ -104,7 +101,8 @@ def land_points(config: Any, land: Places, atmosphere: Places) -> LandPoints:
         _check_same(land, atmosphere)
         return LandPoints(np.arange(n_points), n_points)
     if config == "nearest" or (isinstance(config, Mapping) and list(config) == ["nearest"]):
-        index, distance = _nearest(land, atmosphere)
+        index, degrees = nearest_points(atmosphere, land)
+        distance = np.radians(degrees) * EARTH_RADIUS
         _check_near(distance, NEAR if config == "nearest" else float(config["nearest"]), land)
         return LandPoints(index, n_points)
     if isinstance(config, Mapping) and list(config) == ["index"]:
@@ -123,8 +121,7 @@ def _check_same(land: Places, atmosphere: Places) -> None:
             f"`points` is same, but the land has {land[0].size} points and the atmosphere {atmosphere[0].size}. "
             "Use `points: nearest` or `points: {index: FILE.npy}`."
         )
-    turn = np.abs((land[1] - atmosphere[1] + 180.0) % 360.0 - 180.0)
-    apart = (np.abs(land[0] - atmosphere[0]) > SAME_PLACE) | (turn > SAME_PLACE)
+    apart = separation(land, atmosphere) > SAME_PLACE
     if apart.any():
         i = int(np.argmax(apart))
         raise ValueError(
@@ -132,18 +129,6 @@ def _check_same(land: Places, atmosphere: Places) -> None:
             f"{land[0][i]:.3f}, longitude {land[1][i]:.3f} of the land, {atmosphere[0][i]:.3f}, {atmosphere[1][i]:.3f} "
             "of the atmosphere. Use `points: nearest`, or give the land's initial state on the atmosphere's points."
         )
-
-
-def _nearest(land: Places, atmosphere: Places) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Position of the nearest point of the atmosphere, and the distance along the great circle [km]."""
-    chord, index = cKDTree(_vectors(atmosphere)).query(_vectors(land))
-    return index.astype(np.int64), 2.0 * _RADIUS * np.arcsin(np.minimum(chord / 2.0, 1.0))
-
-
-def _vectors(places: Places) -> NDArray[np.float64]:
-    """Unit vectors (point, 3)."""
-    lat, lon = np.deg2rad(places[0]), np.deg2rad(places[1])
-    return np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)], axis=-1)
 
 
 def _check_near(distance: NDArray[np.float64], most: float, land: Places) -> None:

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Means over the land's step of 6 h from one or more steps of the atmosphere."""
+"""Forcing of a land step of 6 h from one or more steps of the atmosphere."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from anemoi_ailand.variables import variable
 
 
 class StepForcing:
-    r"""Gather what the atmosphere gives until a step of the land is complete.
+    r"""Accumulate steps of the atmosphere until a step of the land is complete.
 
     A mean over the step is :math:`6^{-1} \sum_k h_k u_k`, :math:`h_k` the hours that :math:`u_k` covers; from instants
-    :math:`6^{-1} \sum_k h\,(x_{k-1} + x_k) / 2`. All is added in double precision, so that one value for the whole step
-    comes out as it went in.
+    :math:`6^{-1} \sum_k h\,(x_{k-1} + x_k) / 2`. Sums are in double precision, and a single value for the whole step is
+    returned unchanged.
 
     Parameters
     ----------
     taken : sequence of Taken
-        What is taken, in which units.
+        Fields of the atmosphere, with units and kind of time.
     step : float
-        Of the atmosphere [h].
+        Step of the atmosphere [h].
 
     Raises
     ------
     ValueError
-        The step is no part of 6 h.
+        The step does not divide 6 h.
 
     Shapes: all fields ``(point,)``, at the points of the land.
     """
@@ -51,11 +51,11 @@ class StepForcing:
 
     @property
     def complete(self) -> bool:
-        """Whether a step of the land is covered."""
+        """Whether a step of the land is complete."""
         return self._elapsed >= STEP_HOURS
 
     def start(self, instants: Mapping[str, Tensor]) -> None:
-        """Values at the start of the run, in the units of the table, for means that are made of instants."""
+        """Set the values at the start of the run, in the units of the table, for means over instants."""
         self._before = {t.name: instants[t.name].double() for t in self.taken if t.instants and t.name in instants}
 
     def add(self, fields: Mapping[str, Tensor]) -> None:
@@ -75,7 +75,7 @@ class StepForcing:
                 self._sums[t.name] = value
 
     def take(self) -> dict[str, Tensor]:
-        """Forcing of the complete step by the land's names, float32; the next one begins."""
+        """Return the forcing of the complete step by variable, float32, and begin the next step."""
         out = {}
         for t in self.taken:
             window = WINDOWS.get(variable(t.name).time, 0)

@@ -3,5 +3,6 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """From files to fields: readers of every layout, the dataset source `ecland`, the order of points. No torch."""
 
-# The wheels of pyproj and ecCodes each bring a PROJ library; with ecCodes first the process aborts when it ends.
-import pyproj  # noqa: F401
+from anemoi_ailand.support.proj_order import import_pyproj_before_eccodes
+
+import_pyproj_before_eccodes()

@@ -1,10 +1,10 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Land data as earthkit fields, made for speed: a block of all variables and dates of a group behind light fields.
+"""Land data as earthkit fields: light views of one block of all variables and dates of a group.
 
-Anemoi sorts fields by metadata, at about 4 ms a field. These fields are born sorted, so :meth:`LandFields.cube` hands
-out a cube without asking any field; whatever else is asked of them goes the usual way of earthkit.
+Anemoi sorts fields by metadata, which takes about 4 ms a field. These fields are sorted from the start, so
+:meth:`LandFields.cube` returns a cube without inspecting them; all other requests are served by earthkit.
 """
 
 from __future__ import annotations
@@ -14,97 +14,23 @@ from datetime import datetime
 from typing import Any
 
 import numpy as np
-from earthkit.data.core.fieldlist import Field, FieldList
-from earthkit.data.core.metadata import RawMetadata
-from earthkit.data.indexing.fieldlist import ClonedFieldCore
-from earthkit.data.utils.metadata.dict import UserGeography
 
 from anemoi_ailand.constants import STEP_HOURS
+from anemoi_ailand.hosts.anemoi_datasets import Cubelet
+from anemoi_ailand.hosts.earthkit import PointField, PointFieldList, PointGeography, PointMetadata
 from anemoi_ailand.variables import Time, variable
 
-#: Code of an average in GRIB table 4.10, by which Anemoi learns that a value is a mean over a period.
+#: Code of an average in GRIB table 4.10, which tells Anemoi that a value is a mean over a period.
 _AVERAGE = 0
 
 #: Start and end of the mean, in hours after the start of the step, by time semantics of the table.
 _PERIOD = {Time.INTERVAL_MEAN: (0, STEP_HOURS), Time.LATE_MEAN: (STEP_HOURS // 2, STEP_HOURS)}
 
-#: Coordinates of the only cube that Anemoi asks of gridded data, in its order.
+#: Coordinates of the cube that Anemoi requests of gridded data, in its order.
 _CUBE = ["valid_datetime", "param_level", "number"]
 
 
-class _Points(UserGeography):
-    """Points without a grid."""
-
-    def mars_grid(self) -> None:
-        """Points have none."""
-
-
-class _Metadata(RawMetadata):
-    """Name, units, time and place of one field."""
-
-    def __init__(self, values: dict[str, Any], geography: _Points) -> None:
-        super().__init__(values)
-        self._geography = geography
-
-    @property
-    def geography(self) -> _Points:
-        return self._geography
-
-    def override(self, *args: Any, **kwargs: Any) -> _Metadata:
-        return _Metadata({**self._d, **dict(*args, **kwargs)}, self._geography)
-
-    def namespaces(self) -> list[str]:
-        return ["mars"]
-
-    def as_namespace(self, namespace: str | None) -> dict[str, Any]:
-        if namespace == "mars":
-            return {k: self._d[k] for k in ("param", "levtype")}
-        return dict(self._d)
-
-    def valid_datetime(self) -> datetime:
-        return datetime.fromisoformat(self._d["valid_datetime"])
-
-    def base_datetime(self) -> datetime:
-        return self.valid_datetime()
-
-    def datetime(self) -> dict[str, datetime]:
-        return {"base_time": self.base_datetime(), "valid_time": self.valid_datetime()}
-
-
-class LandField(Field):
-    """One variable at one date, at all points."""
-
-    def __init__(self, values: np.ndarray, metadata: _Metadata) -> None:
-        self._array = values
-        self.__metadata = metadata
-
-    @property
-    def _metadata(self) -> _Metadata:
-        return self.__metadata
-
-    def _values(self, dtype: Any = None) -> np.ndarray:
-        return self._array if dtype is None else self._array.astype(dtype, copy=False)
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Number of points."""
-        return self._array.shape
-
-    def clone(self, **kwargs: Any) -> LandField:
-        """Field with other values or metadata, which filters of Anemoi ask for."""
-        return _ClonedLandField(self, **kwargs)
-
-    def __repr__(self) -> str:
-        return f"LandField({self._metadata.get('param')}, {self._metadata.get('valid_datetime')})"
-
-
-class _ClonedLandField(ClonedFieldCore, LandField):
-    def __init__(self, field: LandField, **kwargs: Any) -> None:
-        ClonedFieldCore.__init__(self, field, **kwargs)
-        self._array = field._array
-
-
-class LandFields(FieldList):
+class LandFields(PointFieldList):
     """All ``names`` at all ``dates``, dates slowest, names in alphabetical order, as Anemoi stores them.
 
     Parameters
@@ -116,7 +42,7 @@ class LandFields(FieldList):
     latitudes, longitudes : numpy.ndarray, shape (point,)
         Place of the points [degrees].
     load : callable
-        ``load(names, dates)`` returns float32 of shape (name, date, point); called once, at the first need of a value.
+        ``load(names, dates)`` returns float32 of shape (name, date, point); called once, when a value is first needed.
     """
 
     def __init__(
@@ -129,7 +55,7 @@ class LandFields(FieldList):
     ) -> None:
         super().__init__()
         self.names, self.dates = tuple(sorted(names)), tuple(dates)
-        self._geography = _Points({"latitudes": latitudes, "longitudes": longitudes}, shape=latitudes.shape)
+        self.geography = PointGeography({"latitudes": latitudes, "longitudes": longitudes}, shape=latitudes.shape)
         self._load = load
         self._block: np.ndarray | None = None
         self._constant = {name: _constant_metadata(name) for name in self.names}
@@ -144,18 +70,17 @@ class LandFields(FieldList):
     def __len__(self) -> int:
         return len(self.names) * len(self.dates)
 
-    def _getitem(self, n: int) -> LandField:
-        if not -len(self) <= n < len(self):
-            raise IndexError(n)
-        return self.field(*divmod(n % len(self), len(self.names)))
+    def at(self, n: int) -> PointField:
+        """Field ``n`` of the list, dates slowest."""
+        return self.field(*divmod(n, len(self.names)))
 
-    def field(self, date: int, name: int) -> LandField:
-        """Field at a position along dates and names."""
+    def field(self, date: int, name: int) -> PointField:
+        """Return the field at a position along dates and names."""
         metadata = {**self._constant[self.names[name]], "valid_datetime": self.dates[date].isoformat()}
-        return LandField(self.block[date, name], _Metadata(metadata, self._geography))
+        return PointField(self.block[date, name], PointMetadata(metadata, self.geography))
 
     def cube(self, *args: Any, remapping: Any = None, patches: Any = None, flatten_values: bool = False) -> Any:
-        """Return a cube over ``args``; without sorting if it is the cube that Anemoi asks for."""
+        """Return a cube over ``args``, without sorting if it is the cube that Anemoi requests."""
         names = list(args[0]) if len(args) == 1 and isinstance(args[0], list | tuple) else list(args)
         plain = (remapping or {}).get("param_level", "{param}") in ("{param}", "{param}_{levelist}")
         if names == _CUBE and plain and list(self.dates) == sorted(set(self.dates)):
@@ -164,7 +89,7 @@ class LandFields(FieldList):
 
 
 class LandCube:
-    """The cube (date, name, member) of :class:`LandFields`, with the face of earthkit's ``FieldCube``."""
+    """Cube (date, name, member) of :class:`LandFields`, with the interface of earthkit's ``FieldCube``."""
 
     def __init__(self, source: LandFields) -> None:
         self.source = source
@@ -174,31 +99,31 @@ class LandCube:
             "number": (0,),
         }
         self.user_shape = tuple(len(c) for c in self.user_coords.values())
-        self.field_shape = self.source._geography.shape()
+        self.field_shape = self.source.geography.shape()
         self.extended_user_shape = self.user_shape + self.field_shape
 
     def __str__(self) -> str:
         return f"LandCube({', '.join(f'{k}:{len(v)}' for k, v in self.user_coords.items())})"
 
     def squeeze(self) -> LandCube:
-        """Return the cube itself, as earthkit's does."""
+        """Return the cube itself, as earthkit does."""
         return self
 
     def count(self, reading_chunks: Any = None) -> int:
-        """Number of cubelets."""
+        """Return the number of cubelets."""
         return len(self.source.names) + len(self.source.dates) - 1
 
-    def __getitem__(self, coords: tuple[int, ...]) -> LandField:
+    def __getitem__(self, coords: tuple[int, ...]) -> PointField:
         return self.source.field(coords[0], coords[1])
 
     def to_numpy(self) -> np.ndarray:
-        """All values, in ``extended_user_shape``."""
+        """Return all values, shape ``extended_user_shape``."""
         return self.source.block.reshape(self.extended_user_shape)
 
     def iterate_cubelets(self, reading_chunks: Any = None) -> Iterator[LandCubelet]:
-        """The first date field by field, from which Anemoi learns the variables; every other date as one block.
+        """Yield the first date field by field, from which Anemoi learns the variables, and later dates as one block.
 
-        Anemoi spends more time on showing its progress per cubelet than on storing it.
+        Anemoi takes more time to show its progress for a cubelet than to store it.
         """
         for name in range(len(self.source.names)):
             yield LandCubelet(self, (0, name, 0))
@@ -206,21 +131,17 @@ class LandCube:
             yield LandCubelet(self, (date,))
 
 
-class LandCubelet:
+class LandCubelet(Cubelet):
     """Part of a :class:`LandCube` at leading coordinates: one field, or all fields of one date."""
 
-    __slots__ = ("coords", "cube")
+    __slots__ = ("cube",)
 
     def __init__(self, cube: LandCube, coords: tuple[int, ...]) -> None:
-        self.cube, self.coords = cube, coords
-
-    @property
-    def _coords_names(self) -> tuple[Any, ...]:
-        """Values of the coordinates, by the name that Anemoi reads."""
-        return tuple(values[i] for values, i in zip(self.cube.user_coords.values(), self.coords, strict=False))
+        super().__init__(cube.user_coords, coords)
+        self.cube = cube
 
     def to_numpy(self) -> np.ndarray:
-        """Values, in the shape of the coordinates that are left: (point,), or (name, member, point)."""
+        """Return the values, shape (point,) or (name, member, point)."""
         return self.cube.to_numpy()[self.coords]
 
 

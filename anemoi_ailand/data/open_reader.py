@@ -1,7 +1,10 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Open land data from files of any layout, recognised by content."""
+"""Open land data in any layout of files, recognised by content.
+
+To add a layout, write a reader that follows the protocol in ``reader``, and let ``files/layout`` recognise its files.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from anemoi_ailand.data.files import paths
+from anemoi_ailand.data.files.layout import detect
 from anemoi_ailand.data.reader import Reader
 
 LOG = logging.getLogger(__name__)
@@ -21,7 +25,7 @@ LAYOUTS = ("reference", "native", "land", "grib")
 def open_reader(
     path: str | Sequence[str], static: str | Sequence[str] | None = None, layout: str = "auto", **options: Any
 ) -> Reader:
-    """Open land data, whatever its layout.
+    """Open land data in any layout.
 
     Parameters
     ----------
@@ -29,12 +33,12 @@ def open_reader(
         Folders, files, globs or patterns ``{date:strftime(%Y)}``; ``~`` and ``$VAR`` are expanded and
         ``$AILAND_SAMPLE`` is the packaged sample.
     static : str or list of str, optional
-        File of the fields that do not change, when it does not lie beside the others under its usual name.
+        File of the constant fields, unless it accompanies the others under its usual name.
     layout : {'auto', 'reference', 'native', 'land', 'grib'}
-        ``reference``: NetCDF (time, point) under the project's reference names. ``native``: what ecLand offline reads
-        and writes. ``land``: NetCDF (time, point) under dataset names, e.g. our own forecasts. ``grib``: ECMWF GRIB.
+        ``reference``: NetCDF (time, point) with the reference names of the project. ``native``: input and output of
+        ecLand offline. ``land``: NetCDF (time, point) with dataset names, e.g. our own forecasts. ``grib``: ECMWF GRIB.
     **options
-        For the reader of that layout.
+        Options of the reader.
 
     Raises
     ------
@@ -42,10 +46,15 @@ def open_reader(
         Unknown layout, or nothing recognised in the files.
     FileNotFoundError
         No file matches.
+
+    Examples
+    --------
+    >>> open_reader("$AILAND_SAMPLE").coverage.step
+    datetime.timedelta(seconds=21600)
     """
     files = paths.resolve(path)
     static_files = paths.resolve(static) if static else []
-    layout = detect_layout(files) if layout == "auto" else layout
+    layout = detect(files) if layout == "auto" else layout
     LOG.info("Layout '%s', %d file(s), first %s", layout, len(files), files[0])
     if layout in ("reference", "land"):
         from anemoi_ailand.data.points.point_reader import PointReader
@@ -60,16 +69,3 @@ def open_reader(
 
         return GribReader(files, static_files, **options)
     raise ValueError(f"There is no layout '{layout}'. Known: {['auto', *LAYOUTS]}. Correct the option `layout`.")
-
-
-def detect_layout(files: Sequence[Any]) -> str:
-    """Name the layout of ``files`` (paths) from their content.
-
-    Raises
-    ------
-    ValueError
-        The files have no layout that is known here.
-    """
-    from anemoi_ailand.data.files.layout import detect
-
-    return detect(list(files))

@@ -1,10 +1,10 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""The order in which points are stored: any contiguous block of points is a fair sample of all of them.
+"""Fair order of points: any contiguous block is a fair sample of all points.
 
-Training reads contiguous blocks, because that is what a chunked store reads fast. With points in the order of a grid,
-a block would be one region; in the order made here it holds every stratum (climate class) in its share.
+Training reads contiguous blocks, which a chunked store reads fast. In the order of a grid, a block would be one region;
+in the fair order it contains every stratum (climate class) in proportion.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ import numpy as np
 def fair_order(
     n_points: int, seed: int, strata: np.ndarray | None = None, last: np.ndarray | None = None
 ) -> np.ndarray:
-    r"""Permutation of points such that contiguous blocks are fair.
+    r"""Return a permutation of points such that contiguous blocks are fair.
 
     Member :math:`k` (in random order) of a stratum of :math:`n_s` points gets the key :math:`(k + u_s) / n_s` with one
     random :math:`u_s \in [0, 1)` per stratum; points are sorted by key. A block of :math:`m` of :math:`n` points then
-    holds :math:`m n_s / n` members of each stratum, to within about one. Without strata it is a random permutation.
+    contains :math:`m n_s / n` members of each stratum, to within about one. Without strata it is a random permutation.
 
     Parameters
     ----------
@@ -30,12 +30,12 @@ def fair_order(
     strata : numpy.ndarray, shape (point,), optional
         Class of each point, any integers.
     last : numpy.ndarray of bool, shape (point,), optional
-        Points that come after all others (those never trained on), ordered among themselves by the same rule.
+        Points after all others (those never trained on), ordered among themselves by the same rule.
 
     Returns
     -------
     numpy.ndarray, shape (point,)
-        Indices: ``values[..., order]`` is in the new order.
+        Indices; ``values[..., order]`` is in the new order.
     """
     rng = np.random.default_rng(seed)
     strata = np.zeros(n_points, int) if strata is None else np.asarray(strata)

@@ -1,11 +1,10 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Protocol that the reader of every layout of input files follows.
+"""Protocol of a reader of land data, for any layout of files.
 
-A reader speaks the names, units, signs and time semantics of the table ``anemoi_ailand/variables.py`` and nothing
-else; what the files call it stays inside the reader. Whoever needs land data from files (the dataset source, the
-inference input, the comparison) asks a reader.
+A reader gives data with the names, units, signs and time semantics of the table ``anemoi_ailand/variables.py``; the
+conventions of the files stay inside the reader. The dataset source, the inference input and the comparison use readers.
 """
 
 from __future__ import annotations
@@ -13,24 +12,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from difflib import get_close_matches
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 
 from anemoi_ailand.constants import STEP_HOURS
+from anemoi_ailand.support.options import nearest
 from anemoi_ailand.variables import VARIABLES, Time
 
 #: One emulator step.
 STEP = timedelta(hours=STEP_HOURS)
 
-#: Marks of points: attributes of a reader, not variables of it.
+#: Labels of points, which are attributes of a reader and not among its variables.
 MARKS = ("climate_class", "point_id", "held_out")
 
 
 @dataclass(frozen=True)
 class Coverage:
-    """Dates for which every variable of a reader has a value: ``first, first + step, ..., last`` (UTC, no zone)."""
+    """Dates at which all variables of a reader have a value: ``first, first + step, ..., last`` (naive UTC)."""
 
     first: datetime
     last: datetime
@@ -40,7 +39,7 @@ class Coverage:
         return self.first <= date <= self.last and (date - self.first) % self.step == timedelta(0)
 
     def dates(self) -> list[datetime]:
-        """All dates, first to last."""
+        """Return all dates, first to last."""
         return [self.first + i * self.step for i in range((self.last - self.first) // self.step + 1)]
 
     def __str__(self) -> str:
@@ -49,21 +48,20 @@ class Coverage:
 
 @runtime_checkable
 class Reader(Protocol):
-    """Land data from files, under the names of the table.
+    """Land data from files, in the terms of the table of variables.
 
     Attributes
     ----------
     name : str
-        The files in words, for messages.
+        Description of the files, for messages.
     variables : tuple of str
-        Dataset names of the table that it can give, in the order of the table; never a computed one (sun, calendar)
-        nor one of :data:`MARKS`.
+        Available variables, in the order of the table; without computed ones (sun, calendar) and :data:`MARKS`.
     latitudes, longitudes : numpy.ndarray, shape (point,), float64
         Degrees north, degrees east.
     point_id : numpy.ndarray, shape (point,), int64
-        Identity of a point, kept through every re-ordering; 0, 1, ... when the files have none.
+        Identity of a point, independent of the order; 0, 1, ... if the files have none.
     climate_class : numpy.ndarray or None, shape (point,), int64
-        Stratum of a point, when the files have one.
+        Stratum of a point, if the files have one.
     coverage : Coverage
         Dates at which all of ``variables`` have a value.
     """
@@ -77,9 +75,9 @@ class Reader(Protocol):
     coverage: Coverage
 
     def read(self, names: Sequence[str], dates: Sequence[datetime]) -> np.ndarray:
-        """Return float32 of shape (name, date, point), in the units of the table.
+        """Return values in the units of the table, float32 of shape (name, date, point).
 
-        Constants are repeated for every date. NaN stands only where the file has a missing value.
+        Constants are repeated for every date. NaN marks missing values of the file only.
 
         Raises
         ------
@@ -90,16 +88,10 @@ class Reader(Protocol):
 
 
 def check_request(reader: Reader, names: Sequence[str], dates: Sequence[datetime]) -> None:
-    """Refuse names or dates that ``reader`` cannot give, in the words every reader shares.
-
-    Raises
-    ------
-    ValueError
-        See :meth:`Reader.read`.
-    """
+    """Refuse names or dates that a reader does not have, as :meth:`Reader.read` does."""
     missing = [n for n in names if n not in reader.variables]
     if missing:
-        near = {n: get_close_matches(n, reader.variables, n=2) for n in missing}
+        near = {n: nearest(n, reader.variables, n=2) for n in missing}
         unknown = [n for n in missing if n not in VARIABLES]
         raise ValueError(
             f"Variables {missing} are not in {reader.name}, which has {list(reader.variables)}. "

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Which points a dataset holds, which of them are held out, and whether their values are whole."""
+"""Selection of the points of a dataset, held-out points, and the check for missing values."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import numpy as np
 from anemoi_ailand.data.order import fair_order
 from anemoi_ailand.data.reader import Reader
 
-#: From this land fraction on a point is land [-]. IFS Documentation, Part IV: land-sea mask.
+#: Land fraction from which a point is land [1]. IFS Documentation, Part IV: land-sea mask.
 LAND = 0.5
 
 _HELD_OUT_KEYS = {"every", "ids"}
@@ -22,14 +22,19 @@ _POINT_KEYS = {"held_out", "ids", "land"}
 
 
 def held_out(point_id: np.ndarray, rule: Mapping[str, Any] | None) -> np.ndarray:
-    """Flag the points that are never trained on.
+    """Return a flag for each point that is never trained on, shape (point,).
 
     Parameters
     ----------
     point_id : numpy.ndarray, shape (point,)
         Identity of the points.
     rule : mapping, optional
-        ``{every: 5}``: identity divisible by 5. ``{ids: [...]}``: these. None: no point is held out.
+        ``{every: 5}``: identity divisible by 5. ``{ids: [...]}``: these points. None: no point is held out.
+
+    Raises
+    ------
+    ValueError
+        An unknown key or point, or a rule that holds out all points or none.
     """
     _check_keys(rule, _HELD_OUT_KEYS, "held_out")
     out = np.zeros(len(point_id), bool)
@@ -48,17 +53,17 @@ def held_out(point_id: np.ndarray, rule: Mapping[str, Any] | None) -> np.ndarray
 def select(
     reader: Reader, points: Mapping[str, Any] | None, held: np.ndarray, order: Mapping[str, int] | None
 ) -> np.ndarray:
-    """Indices of the points of the dataset, in its order.
+    """Return the indices of the points of the dataset, in its order.
 
     Parameters
     ----------
     reader : Reader
-        Where the points come from.
+        Source of the points.
     points : mapping, optional
-        ``{held_out: exclude}`` or ``{held_out: only}``; ``{ids: [...]}``; ``{land: true}``: land-sea mask of 0.5 and
-        more.
+        ``{held_out: exclude}`` or ``{held_out: only}``; ``{ids: [...]}``; ``{land: true}``: land-sea mask of at least
+        0.5.
     held : numpy.ndarray of bool, shape (point,)
-        Points held out; they come last.
+        Held-out points, which come last.
     order : mapping, optional
         ``{seed: 1}`` for the fair order; None keeps the order of the files.
 
@@ -94,12 +99,12 @@ def select(
 def check_finite(
     values: np.ndarray, names: Sequence[str], dates: Sequence[datetime], reader: Reader, points: np.ndarray
 ) -> None:
-    """Refuse missing values: a NaN at a land point spoils statistics and training silently.
+    """Refuse missing values, which would spoil statistics and training without an error.
 
     Parameters
     ----------
     values : numpy.ndarray, shape (name, date, point)
-        What the reader gave at ``points``.
+        Values of the reader at ``points``.
 
     Raises
     ------
@@ -132,11 +137,11 @@ def _known(ids: Sequence[int], point_id: np.ndarray) -> np.ndarray:
     unknown = wanted[~np.isin(wanted, point_id)]
     if len(unknown):
         raise ValueError(
-            f"Points {unknown.tolist()} are not there; point_id is {point_id[:20].tolist()}... Correct `ids`."
+            f"Points {unknown.tolist()} do not exist; point_id is {point_id[:20].tolist()}... Correct `ids`."
         )
     return wanted
 
 
 def _check_keys(rule: Mapping[str, Any] | None, known: set[str], option: str) -> None:
     if rule is not None and (unknown := set(rule) - known):
-        raise ValueError(f"`{option}` does not know {sorted(unknown)}; it takes {sorted(known)}. Correct the recipe.")
+        raise ValueError(f"`{option}` has no option {sorted(unknown)}; it takes {sorted(known)}. Correct the recipe.")

@@ -1,19 +1,19 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""The dataset source ``ecland``: land data from files to Anemoi fields.
+"""Dataset source ``ecland``: Anemoi fields from files of land data.
 
 In a recipe::
 
     input:
       ecland:
         path: $AILAND_SAMPLE          # folder, file, list, glob, {date:strftime(%Y)}; $VAR, not ${VAR}
-        static: null                  # file of the constant fields, if not found beside the others
+        static: null                  # file of the constant fields, unless it accompanies the others
         layout: auto                  # reference, native, land, grib
-        variables: all                # names of the table; all: what the files give, sun and calendar, marks of points
+        variables: all                # names of the table; all: those of the files, sun and calendar, labels of points
         drop: []                      # names to leave out
         held_out: {every: 5}          # points never trained on: point_id divisible by 5
-        order: {seed: 1}              # fair order of points, held-out ones last; null keeps that of the files
+        order: {seed: 1}              # fair order of points, held-out ones last; null keeps the order of the files
         points: {land: true}          # selection; see :func:`anemoi_ailand.data.selection.select`
 """
 
@@ -38,12 +38,12 @@ LOG = logging.getLogger(__name__)
 
 
 class EcLandSource(Source):
-    """Anemoi source of land data; the options are those of the module's docstring.
+    """Anemoi source of land data, with the options in the docstring of the module.
 
     Raises
     ------
     ValueError, FileNotFoundError, OSError
-        Anything wrong with options or files, before the first field.
+        Options or files are wrong; raised before the first field is read.
     """
 
     emoji = "🌱"
@@ -65,7 +65,7 @@ class EcLandSource(Source):
         self.reader = _open(_key(path), _key(static), layout, _key(options))
         self.held_out = selection.held_out(self.reader.point_id, held_out)
         self.points = selection.select(self.reader, points, self.held_out, order)
-        # A dataset has no place for a word about its points but a variable.
+        # a dataset can store labels of its points as variables only
         self.marks = {"point_id": self.reader.point_id, "held_out": self.held_out}
         if self.reader.climate_class is not None:
             self.marks["climate_class"] = self.reader.climate_class
@@ -74,14 +74,14 @@ class EcLandSource(Source):
         LOG.info("%d variables at %d points from %s", len(self.names), len(self.points), self.reader.name)
 
     def execute_valid_dates(self, argument: Any) -> LandFields:
-        """Fields of all variables at the dates of a group."""
+        """Return the fields of all variables at the dates of a group."""
         dates = [np.datetime64(d, "s").astype(datetime) for d in argument]
         self._check(dates)
         lat, lon = self.reader.latitudes[self.points], self.reader.longitudes[self.points]
         return LandFields(self.names, dates, lat, lon, self._load)
 
     def _check_all_dates(self, dates: Any) -> None:
-        """Refuse dates of the recipe outside the files now, not in the last group after hours of loading."""
+        """Refuse dates of the recipe outside the files at once, not in the last group after hours of loading."""
         if dates:
             self._check(sorted({dates[0], dates[min(1, len(dates) - 1)], dates[len(dates) - 1]}))
 
@@ -105,7 +105,7 @@ class EcLandSource(Source):
 
 
 def _key(option: Any) -> Any:
-    """Form of an option that can be a key of the cache of readers."""
+    """Return an option in a hashable form, as a key of the cache of readers."""
     if isinstance(option, dict):
         return tuple(sorted((k, _key(v)) for k, v in option.items()))
     return tuple(option) if isinstance(option, list) else option
@@ -113,7 +113,7 @@ def _key(option: Any) -> Any:
 
 @lru_cache(maxsize=4)
 def _open(path: Any, static: Any, layout: str, options: tuple) -> Reader:
-    """Open a reader once for all groups of dates; Anemoi makes a source for each of them."""
+    """Open a reader once for all groups of dates; Anemoi creates a source for each of them."""
     plain = {k: list(v) if isinstance(v, tuple) else v for k, v in options}
     return open_reader(list(path) if isinstance(path, tuple) else path, static, layout, **plain)
 
@@ -121,13 +121,7 @@ def _open(path: Any, static: Any, layout: str, options: tuple) -> Reader:
 def _names(
     reader: Reader, variables: str | Sequence[str], drop: Sequence[str], marks: Sequence[str]
 ) -> tuple[str, ...]:
-    """Names of the dataset's variables.
-
-    Raises
-    ------
-    ValueError
-        A name that neither the table nor the files know, or no name left.
-    """
+    """Return the variables of the dataset; refuse names that table or files do not have, and an empty choice."""
     made = {*sun.COMPUTED, *marks}
     available = {*reader.variables, *made}
     wanted = [n for n in VARIABLES if n in available] if variables == "all" else [*np.atleast_1d(variables)]

@@ -1,10 +1,10 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Sun and calendar, which Anemoi calls computed forcings: the same names and values as its source `forcings`.
+"""Sun and calendar at points: the computed forcings of Anemoi, with the names and values of its source `forcings`.
 
-They are made here, beside the land variables, because the source `forcings` costs milliseconds per field.
-A test holds them equal to Anemoi's, which computes them again in inference.
+They are computed here with the land variables because the source `forcings` takes milliseconds per field. A test checks
+that they equal those of Anemoi, which computes them in inference.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 import numpy as np
-from earthkit.data.utils.meteo import cos_solar_zenith_angle
+
+from anemoi_ailand.hosts.earthkit import cos_solar_zenith_angle
 
 #: Days of a year in the calendar angle [d]. earthkit-data, sources/forcings.py.
 _DAYS_OF_YEAR = 365.25
@@ -37,20 +38,20 @@ _FUNCTIONS: dict[str, Callable[[datetime, np.ndarray, np.ndarray], np.ndarray]] 
     "sin_local_time": lambda d, lat, lon: np.sin(_local_angle(d, lon)),
 }
 
-#: Names that :func:`compute` knows.
+#: Names of computed variables.
 COMPUTED = tuple(_FUNCTIONS)
 
 
 def compute(
     names: Sequence[str], dates: Sequence[datetime], latitudes: np.ndarray, longitudes: np.ndarray
 ) -> np.ndarray:
-    r"""Sun and calendar at points.
+    r"""Return computed variables at points, float32 of shape (name, date, point), no unit.
 
-    ``insolation`` is the cosine of the solar zenith angle, not below 0; ``cos_julian_day`` is
+    ``insolation`` is the cosine of the solar zenith angle, at least 0; ``cos_julian_day`` is
     :math:`\cos(2\pi d / 365.25)` with :math:`d` the days since 1 January; ``cos_local_time`` is
     :math:`\cos(2\pi h / 24)` with :math:`h` the hours UTC plus longitude / 15.
 
-    Returns float32 of shape (name, date, point), no unit. Source: earthkit-data 0.x, sources/forcings.py.
+    Source: earthkit-data 0.x, sources/forcings.py.
     """
     out = np.empty((len(names), len(dates), len(latitudes)), "f4")
     for i, name in enumerate(names):

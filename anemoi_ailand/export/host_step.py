@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from anemoi_ailand.data.sun import COMPUTED
+from anemoi_ailand.rollout.step.advance import StepLayout, advance
 from anemoi_ailand.rollout.step.physical_step import PhysicalStep
-from anemoi_ailand.variables import END, START, Time, taken_at, variable
 
 #: Names of the outputs, in order.
 OUTPUTS = ("new_state", "diagnostics")
@@ -56,44 +56,30 @@ class HostStep(nn.Module):
     latitude and longitude [degrees], and the days since 1 January 00 UTC of its own year at t and at t + 6 h.
     """
 
-    _from_start: Tensor
-    _from_end: Tensor
-    _state: Tensor
-    _diagnostics: Tensor
+    _start: Tensor
+    _end: Tensor
 
     def __init__(self, step: PhysicalStep, *, sun_inside: bool = True) -> None:
         super().__init__()
         self.step = step
-        forcing = [n for n in step.inputs if n not in step.prognostic and variable(n).time is not Time.CONSTANT]
-        self.sun = tuple(n for n in COMPUTED if n in forcing) if sun_inside else ()
-        given = [n for n in forcing if n not in self.sun]
+        self.layout = StepLayout(step.inputs, step.outputs)
+        self.sun = tuple(n for n in COMPUTED if n in self.layout.forcing) if sun_inside else ()
+        start, end = (
+            tuple(n for n in names if n not in self.sun)
+            for names in (self.layout.forcing_start, self.layout.forcing_end)
+        )
         self.columns: dict[str, tuple[str, ...]] = {
-            "state": step.prognostic,
-            "static": tuple(n for n in step.inputs if variable(n).time is Time.CONSTANT),
-            "forcing_start": tuple(taken_at(START, given)),
-            "forcing_end": tuple(taken_at(END, given)),
+            "state": self.layout.prognostic,
+            "static": self.layout.static,
+            "forcing_start": start,
+            "forcing_end": end,
         }
-        self._places()
         if self.sun:
             self.columns[PLACE_TIME] = PLACE_TIME_COLUMNS
-        diagnostic = tuple(n for n in step.outputs if n not in step.prognostic)
-        self.results = dict(zip(OUTPUTS, (step.prognostic, diagnostic), strict=True))
-        for name, names in (("_state", step.prognostic), ("_diagnostics", diagnostic)):
-            self.register_buffer(name, torch.tensor([step.outputs.index(n) for n in names], dtype=torch.long))
-
-    def _places(self) -> None:
-        """Where the model's inputs at both ends are in all columns side by side, sun at start and end last."""
-        c = self.columns
-        fixed = [*c["state"], *c["static"]]
-        stored = [*fixed, *c["forcing_start"], *c["forcing_end"], *self.sun, *self.sun]
-        of_end, of_sun = len(fixed) + len(c["forcing_start"]), len(stored) - 2 * len(self.sun)
-        start = {n: i for i, n in enumerate(stored[:of_end])} | {n: of_sun + i for i, n in enumerate(self.sun)}
-        end = {n: of_end + i for i, n in enumerate(c["forcing_end"])}
-        end |= {n: of_sun + len(self.sun) + i for i, n in enumerate(self.sun)}
-        # what the model does not read at an end is filled from the other one
-        for name, there, other in (("_from_start", start, end), ("_from_end", end, start)):
-            index = [there[n] if n in there else other[n] for n in self.step.inputs]
-            self.register_buffer(name, torch.tensor(index, dtype=torch.long))
+        self.results = dict(zip(OUTPUTS, (self.layout.prognostic, self.layout.diagnostic), strict=True))
+        first = (*self.layout.prognostic, *self.layout.static, *start, *self.sun)
+        self.register_buffer("_start", self.layout.sources(first))
+        self.register_buffer("_end", self.layout.sources((*end, *self.sun)))
 
     def forward(
         self,
@@ -104,15 +90,17 @@ class HostStep(nn.Module):
         place_time: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
         """State and diagnostics at t + 6 h; see the class for shapes."""
-        parts = [state, static, forcing_start, forcing_end]
+        first, last = [state, static, forcing_start], [forcing_end]
         if self.sun:
             if place_time is None:
                 raise ValueError(f"Sun and calendar are computed inside, from `{PLACE_TIME}`, which is not given.")
             place, days = place_time[..., :2], place_time[..., 2:].unbind(-1)
-            parts += [sun_columns(self.sun, place, d).to(state.dtype) for d in days]
-        fields = torch.cat(parts, dim=-1)
-        y = self.step(fields[..., self._from_start], fields[..., self._from_end])
-        return y[..., self._state], y[..., self._diagnostics]
+            for parts, day in zip((first, last), days, strict=True):
+                parts.append(sun_columns(self.sun, place, day).to(state.dtype))
+        start = self.layout.slot(torch.cat(first, dim=-1), self._start)
+        end = self.layout.slot(torch.cat(last, dim=-1), self._end)
+        y = advance(self.step, self.layout, start, end)
+        return self.layout.state(y), self.layout.diagnostics(y)
 
 
 def sun_columns(names: Sequence[str], place: Tensor, days: Tensor) -> Tensor:

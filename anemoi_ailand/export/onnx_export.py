@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,8 +30,8 @@ from anemoi_ailand.export.onnx_operators import OPSET, translations
 from anemoi_ailand.rollout.step.checkpoint import LandStep, known_by, load_step
 from anemoi_ailand.rollout.step.physical_step import PhysicalStep, to_dtype
 from anemoi_ailand.rollout.step.pretrained import pretrained_names, pretrained_record
+from anemoi_ailand.support.atomic_file import complete_file
 from anemoi_ailand.variables import variable
-from benchmarks.contest.trees import Trees
 
 LOG = logging.getLogger(__name__)
 
@@ -81,7 +80,7 @@ def export_step(
     FileNotFoundError
         There is no checkpoint.
     ValueError
-        Packages are missing; the checkpoint is of another task, or its network is made of trees; the graph does not
+        Packages are missing; the checkpoint is of another task, or its network cannot be exported; the graph does not
         give what the checkpoint gives: nothing is written then.
     """
     output = Path(output)
@@ -97,32 +96,27 @@ def export_step(
     model.metadata_props[METADATA_KEY] = json.dumps(description)
     output.parent.mkdir(parents=True, exist_ok=True)
     text = output.with_name(f"{output.name}.txt")
-    unfinished = [p.with_name(f".{p.name}.{os.getpid()}.tmp") for p in (output, text)]
-    try:
-        _save(model, unfinished[0])
-        agreement = _checked(unfinished[0], host, dtype)
-        unfinished[1].write_text(readable(description), encoding="utf-8")
-        for path, final in zip(unfinished, (output, text), strict=True):
-            path.replace(final)
-    finally:
-        for path in unfinished:
-            path.unlink(missing_ok=True)
+    with complete_file(output) as graph, complete_file(text) as about:
+        _save(model, graph)
+        agreement = _checked(graph, host, dtype)
+        about.write_text(readable(description), encoding="utf-8")
     LOG.info("Written: %s, %.2f MB, and %s", output, output.stat().st_size / 1e6, text.name)
     return agreement
 
 
 def check_exportable(step: LandStep) -> None:
-    """Refuse a network that is no graph of tensors.
+    """Refuse a network that is not a graph of tensor operations.
 
     Raises
     ------
     ValueError
-        It is made of boosted trees.
+        A part of the network has ``exportable = False``, e.g. boosted trees.
     """
-    if any(isinstance(part, Trees) for part in step.model.modules()):
+    refused = sorted({type(m).__name__ for m in step.model.modules() if not getattr(m, "exportable", True)})
+    if refused:
         raise ValueError(
-            f"The network of {step.path} is made of boosted trees (xgboost), which have no operators in ONNX's tensor "
-            "set. Train another network, e.g. `model.model.network=mlp`, or use the checkpoint from Python."
+            f"The network of {step.path} contains {refused}, which ONNX operators cannot express. "
+            "Train another network, e.g. `model.model.network=mlp`, or use the checkpoint from Python."
         )
 
 

@@ -1,36 +1,32 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Which network the land model has, by name: all take one point's inputs to increments and diagnostics."""
+"""The network of the land model: the packaged one by name, or a class of one's own by import path."""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 
 from torch import nn
 
 from anemoi_ailand.model.pointwise_mlp import PointwiseMLP
-from benchmarks.contest.split_mlp import SplitMLP
-from benchmarks.contest.stock_blocks import StockBlocks
-from benchmarks.contest.trees import Trees
 
+#: Name of the packaged network in ``model.model.network``; the default.
 MLP = "mlp"
-
-#: Networks by the name in ``model.model.network``. Keyword-only arguments are the options of each.
-NETWORKS: dict[str, type[nn.Module]] = {MLP: PointwiseMLP, "split": SplitMLP, "stock": StockBlocks, "trees": Trees}
 
 
 @dataclass(frozen=True)
 class NetworkShape:
-    """What a network is built for.
+    """Sizes that a network is built for.
 
     Attributes
     ----------
     n_in, n_prognostic, n_diagnostic : int
-        Input columns, outputs of the prognostic and of the diagnostic head.
+        Input columns; outputs of the prognostic and of the diagnostic head.
     static : tuple of int
         Input columns that do not change in time.
     """
@@ -42,39 +38,67 @@ class NetworkShape:
 
 
 def build_network(options: Mapping[str, Any], shape: NetworkShape) -> nn.Module:
-    """Build the network that ``options`` name.
+    """Build the network that a configuration names.
+
+    A class of one's own takes ``n_in, n_prognostic, n_diagnostic``, then ``static`` if it has such a parameter, and its
+    options as keyword-only arguments. It may state ``flops_per_point`` and ``n_parameters`` where torch cannot count
+    them, and ``exportable = False`` if it cannot be written as an ONNX graph.
 
     Parameters
     ----------
     options : mapping
-        ``network``, one of :data:`NETWORKS` (``mlp`` if not given), and what that network can be told; an option that
-        is null counts as not given, so that a configuration can drop what it inherits.
+        ``network``: ``mlp`` (default) or an import path such as ``my_package.my_module.MyNetwork``; everything else is
+        an option of the network. Null counts as not given, so that a configuration can drop an inherited option.
     shape : NetworkShape
         Columns in and out.
-
-    Raises
-    ------
-    ValueError
-        A network or an option that is not known, or a value that the network refuses.
 
     Returns
     -------
     torch.nn.Module
-        ``(..., n_in) -> (..., n_prognostic), (..., n_diagnostic)``, normalised, no unit. It may have
-        ``flops_per_point`` (operations for one point and step), if those are not what its linear layers say.
+        ``(..., n_in) -> (..., n_prognostic), (..., n_diagnostic)``, normalised.
+
+    Raises
+    ------
+    ValueError
+        The network cannot be imported, or it refuses an option or a value.
     """
     given = {k: v for k, v in options.items() if v is not None}
-    name = given.pop("network", MLP)
-    if name not in NETWORKS:
-        raise ValueError(f"`model.model.network` is '{name}'. It can be one of {sorted(NETWORKS)}.")
-    network = NETWORKS[name]
-    known = [p.name for p in inspect.signature(network).parameters.values() if p.kind is p.KEYWORD_ONLY]
+    name = str(given.pop("network", MLP))
+    network = network_class(name)
+    parameters = inspect.signature(network).parameters
+    known = sorted(n for n, p in parameters.items() if p.kind is p.KEYWORD_ONLY)
     if unknown := sorted(set(given) - set(known)):
         raise ValueError(
-            f"The network '{name}' has no option {unknown}. It has {sorted(known)}. Correct the name under "
-            "`model.model`, or set what is inherited from another configuration to null."
+            f"The network '{name}' has no option {unknown} (available: {known}). Correct the name under "
+            "`model.model`, or set an inherited option to null."
         )
     sizes: list[Any] = [shape.n_in, shape.n_prognostic, shape.n_diagnostic]
-    if "static" in inspect.signature(network).parameters:
+    if "static" in parameters:
         sizes.append(shape.static)
     return network(*sizes, **given)
+
+
+def network_class(name: str) -> type[nn.Module]:
+    """Return the class behind ``model.model.network``.
+
+    Raises
+    ------
+    ValueError
+        The name is neither ``mlp`` nor the import path of a subclass of :class:`torch.nn.Module`.
+    """
+    if name == MLP:
+        return PointwiseMLP
+    module, _, attribute = name.rpartition(".")
+    advice = f"Give '{MLP}', or the import path of a network, such as 'my_package.my_module.MyNetwork'."
+    if not module:
+        raise ValueError(f"`model.model.network` is '{name}', which is not known. {advice}")
+    try:
+        found = getattr(import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        raise ValueError(
+            f"`model.model.network` is '{name}', which cannot be imported ({error}). {advice} "
+            "Its folder must be on PYTHONPATH."
+        ) from error
+    if not (isinstance(found, type) and issubclass(found, nn.Module)):
+        raise ValueError(f"`model.model.network` is '{name}', which is not a subclass of torch.nn.Module. {advice}")
+    return found

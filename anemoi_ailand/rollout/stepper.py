@@ -5,10 +5,9 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,20 +16,16 @@ import torch
 import xarray as xr
 from torch import Tensor
 
-from anemoi_ailand.constants import STEP_HOURS
 from anemoi_ailand.data.sun import COMPUTED, compute
 from anemoi_ailand.rollout.forcing.forcing_filter import check_finite
 from anemoi_ailand.rollout.step import gradients
+from anemoi_ailand.rollout.step.advance import STEP, StepLayout, advance
 from anemoi_ailand.rollout.step.batch_invariance import filled_rows
 from anemoi_ailand.rollout.step.checkpoint import LandStep, known_by, load_step
 from anemoi_ailand.rollout.step.land_state import LandState
 from anemoi_ailand.rollout.step.physical_step import PhysicalStep, to_dtype
 from anemoi_ailand.rollout.step.row_blocks import BlockStep
-from anemoi_ailand.variables import END, START, Time, taken_at, variable
-
-LOG = logging.getLogger(__name__)
-
-STEP = timedelta(hours=STEP_HOURS)
+from anemoi_ailand.variables import variable
 
 #: What fields may be given as: values (point,) by name, under the names of the table or of its NetCDF files.
 Fields = Mapping[str, Any] | xr.Dataset
@@ -71,15 +66,16 @@ class LandStepper:
         self.dtype = to_dtype(dtype)
         self._loaded = step
         self.checkpoint_sha256 = known_by(step.path)
-        self.inputs, self.outputs, self.prognostic = step.inputs, step.outputs, step.prognostic
-        self.diagnostic = tuple(n for n in step.outputs if n not in step.prognostic)
+        self.layout = StepLayout(step.inputs, step.outputs, device=step.device)
+        self.inputs, self.outputs = self.layout.inputs, self.layout.outputs
+        self.prognostic, self.diagnostic = self.layout.prognostic, self.layout.diagnostic
+        self.static = self.layout.static
         self._physical = PhysicalStep(step).to(self.dtype)
         self._physical.land.network.register_forward_hook(gradients.check_attached)
         self._blocks = BlockStep(step, threads)
-        others = [n for n in step.inputs if n not in step.prognostic]
-        self.static = tuple(n for n in others if variable(n).time is Time.CONSTANT)
-        self._at_start = tuple(n for n in taken_at(START, others) if n not in self.static)
-        self._at_end = tuple(taken_at(END, others))
+        first = (*self.prognostic, *self.static, *self.layout.forcing_start)
+        then = tuple(dict.fromkeys((*self.layout.forcing_end, *self.layout.forcing_start)))
+        self._initial, self._forcing = ((names, self.layout.sources(names)) for names in (first, then))
 
     @classmethod
     def open(
@@ -104,10 +100,10 @@ class LandStepper:
     @property
     def needs(self) -> dict[str, tuple[str, ...]]:
         """Fields that :meth:`initial` and :meth:`step` want; sun and calendar may be left out of both."""
-        forcing = tuple(dict.fromkeys((*self._at_end, *self._at_start)))
-        given = tuple(n for n in forcing if n not in COMPUTED)
-        first = tuple(n for n in self._at_start if n not in COMPUTED)
-        return {"prognostic": self.prognostic, "static": self.static, "forcing_at_start": first, "forcing": given}
+        first, forcing = (
+            tuple(n for n in names if n not in COMPUTED) for names in (self.layout.forcing_start, self._forcing[0])
+        )
+        return {"prognostic": self.prognostic, "static": self.static, "forcing_at_start": first, "forcing": forcing}
 
     def initial(self, date: datetime, latitudes: Any, longitudes: Any, fields: Fields) -> LandState:
         """State from which a run starts.
@@ -127,10 +123,8 @@ class LandStepper:
             A field is missing, has another number of points, or is not finite.
         """
         when, places = _utc(date), _places(latitudes, longitudes)
-        wanted = (*self.prognostic, *self.static, *self._at_start)
-        values = self._columns(fields, wanted, when, places)
-        columns = torch.zeros((places[0].size, len(self.inputs)), dtype=self.dtype, device=self.device)
-        columns[:, [self.inputs.index(n) for n in wanted]] = values
+        wanted, sources = self._initial
+        columns = self.layout.slot(self._columns(fields, wanted, when, places), sources)
         return LandState(when, *places, columns, self.inputs, self.prognostic, None, self.diagnostic)
 
     def step(self, state: LandState, forcing: Fields) -> LandState:
@@ -150,11 +144,9 @@ class LandStepper:
         """
         with torch.inference_mode(False):  # a host may be in it: other threads cannot write into its tensors
             end = self.forcing_columns(state, forcing)
-            if self.dtype is torch.float32:
-                out = self._blocks(state.columns.detach(), end.detach())
-            else:
-                with torch.no_grad():
-                    out = self._physical(filled_rows(state.columns.detach()), filled_rows(end.detach()))[: len(end)]
+            model = self._blocks if self.dtype is torch.float32 else self._differentiable
+            with torch.no_grad():
+                out = advance(model, self.layout, state.columns.detach(), end.detach())
             out = out.clone()  # no inference tensor: a host may want gradients of what it computes from it
             self._check(out, state)
             return self._after(state, end, out)
@@ -162,8 +154,7 @@ class LandStepper:
     def propagate(self, state: LandState, forcing: Fields) -> LandState:
         """As :meth:`step`, through which gradients pass with respect to state, static fields and forcing."""
         end = self.forcing_columns(state, forcing)
-        out = self._physical(filled_rows(state.columns), filled_rows(end))
-        return self._after(state, end, out[: len(end)])
+        return self._after(state, end, advance(self._differentiable, self.layout, state.columns, end))
 
     def tangent(self, state: LandState, forcings: Sequence[Fields], dx: Tensor) -> Tensor:
         r"""Change of the state after some steps for a small change at the start, :math:`M\,\delta x`.
@@ -217,11 +208,9 @@ class LandStepper:
                 f"in {self.dtype}, or in another order: it is of another checkpoint or precision. Make it with "
                 "`initial` or `load` of this stepper."
             )
-        wanted = tuple(dict.fromkeys((*self._at_end, *self._at_start)))
+        wanted, sources = self._forcing
         places = state.latitudes, state.longitudes
-        values = self._columns(forcing, wanted, state.date + STEP, places)
-        end = torch.zeros_like(state.columns)
-        return end.index_copy(-1, torch.tensor([self.inputs.index(n) for n in wanted], device=end.device), values)
+        return self.layout.slot(self._columns(forcing, wanted, state.date + STEP, places), sources)
 
     def _columns(
         self, fields: Fields, wanted: Sequence[str], date: datetime, places: tuple[np.ndarray, np.ndarray]
@@ -243,12 +232,12 @@ class LandStepper:
         return values
 
     def _after(self, state: LandState, end: Tensor, out: Tensor) -> LandState:
-        here = torch.tensor([self.inputs.index(n) for n in self.prognostic], device=out.device)
-        started = torch.tensor([self.inputs.index(n) for n in self._at_start], device=out.device)
-        columns = state.columns.index_copy(-1, here, out[:, [self.outputs.index(n) for n in self.prognostic]])
-        columns = columns.index_copy(-1, started, end[:, started])
-        diagnostics = out[:, [self.outputs.index(n) for n in self.diagnostic]]
-        return replace(state, date=state.date + STEP, columns=columns, diagnostics=diagnostics)
+        columns = self.layout.next_start(state.columns, end, out)
+        return replace(state, date=state.date + STEP, columns=columns, diagnostics=self.layout.diagnostics(out))
+
+    def _differentiable(self, start: Tensor, end: Tensor) -> Tensor:
+        """The step in physical units, with as many rows as make it batch-invariant."""
+        return self._physical(filled_rows(start), filled_rows(end))[: len(end)]
 
     def _check(self, out: Tensor, state: LandState) -> None:
         if not torch.isfinite(out).all():
@@ -265,12 +254,10 @@ class LandStepper:
         return change.to(x)
 
     def _vector(self, state: LandState) -> Tensor:
-        return state.columns[:, [self.inputs.index(n) for n in self.prognostic]].detach()
+        return self.layout.state_in(state.columns).detach()
 
     def _map(self, state: LandState, forcings: Sequence[Fields]) -> gradients.Map:
         """State vector (point, prognostic) at the start to that after the steps."""
-        here = torch.tensor([self.inputs.index(n) for n in self.prognostic], device=self.device)
-        there = [self.outputs.index(n) for n in self.prognostic]
         if not forcings:
             raise ValueError("There is no forcing, so no step. Give the forcing of one step or more.")
         starts, ends, now = [], [], state
@@ -283,7 +270,8 @@ class LandStepper:
         def run(x: Tensor) -> Tensor:
             copies = len(x) // len(starts[0])
             for start, end in zip(starts, ends, strict=True):
-                x = self._physical(start.repeat(copies, 1).index_copy(-1, here, x), end.repeat(copies, 1))[:, there]
+                slots = start.repeat(copies, 1), end.repeat(copies, 1)
+                x = self.layout.state(advance(self._physical, self.layout, *slots, state=x))
             return x
 
         return run

@@ -1,40 +1,58 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Files that survive whatever stops the process or the machine: there as a whole or as they were before."""
+"""Atomic writes of files: a reader sees the earlier file or the complete new one, whatever stops the process."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
 
-def write_whole(path: Path, temporary: Path, write: Callable[[BinaryIO], object]) -> None:
-    """Write under a temporary name, force to disk, and rename: a reader sees the old file or the new one.
+def partial_path(path: Path) -> Path:
+    """Return the name of ``path`` until it is complete; it stays the same in every process, so a run can resume."""
+    return path.with_name(f"{path.name}.partial")
+
+
+@contextmanager
+def complete_file(path: Path, partial: Path | None = None) -> Iterator[Path]:
+    """Yield a temporary path; on success it is published as ``path``, on any failure it is removed.
 
     Parameters
     ----------
-    path, temporary : Path
-        The file, and its name until it is complete, in the same folder; it is removed if writing fails.
-    write : callable
-        Writes the content into the open file.
+    path : Path
+        Final name. Its folder must exist.
+    partial : Path, optional
+        Temporary name in the same folder; :func:`partial_path` by default. A file left there is removed first.
 
     Raises
     ------
     OSError
-        Of the disk; ``path`` is left as it was.
+        The disk is full or the folder is not writable; ``path`` keeps its earlier content.
     """
+    partial = partial_path(path) if partial is None else partial
+    partial.unlink(missing_ok=True)
     try:
-        with temporary.open("wb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError:
-        temporary.unlink(missing_ok=True)
+        yield partial
+        publish(partial, path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
         raise
+
+
+def write_whole(path: Path, temporary: Path, write: Callable[[BinaryIO], object]) -> None:
+    """Write a file through ``write(file)``, which gets ``temporary`` opened for writing; see :func:`complete_file`."""
+    with complete_file(path, temporary) as partial, partial.open("wb") as file:
+        write(file)
+
+
+def publish(partial: Path, path: Path) -> None:
+    """Force a complete file to disk, rename it to ``path`` and force the new name to disk."""
+    sync(partial)
+    partial.replace(path)
     sync(path.parent)
 
 

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Build a folder under a temporary name and give it its final name when it is complete."""
+"""Atomic writes of folders: built under a temporary name, renamed when complete."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ LOG = logging.getLogger(__name__)
 
 @contextmanager
 def complete_folder(path: str | Path, proof: str) -> Iterator[Path]:
-    """Yield a new folder beside ``path``; on success it takes the place of ``path``, on error it is removed.
+    """Yield a new temporary folder; on success it replaces ``path``, on failure it is removed.
 
     Parameters
     ----------
     path : str or Path
-        Final name. A folder there is replaced, but only at the end, and only if it is empty or an earlier result.
+        Final name. A folder of that name is replaced at the end, and only if it is empty or an earlier result.
     proof : str
-        File by which an earlier result is recognised, so that no other folder is ever removed.
+        Name of a file that marks an earlier result, so that no other folder is ever removed.
 
     Raises
     ------
     FileExistsError
-        ``path`` is something else than an empty folder or an earlier result.
+        ``path`` is neither an empty folder nor an earlier result.
     """
     path = Path(path).expanduser()
     if path.exists() and not _replaceable(path, proof):
@@ -43,7 +43,7 @@ def complete_folder(path: str | Path, proof: str) -> Iterator[Path]:
     partial.mkdir()
     try:
         yield partial
-        _replace(path, partial)
+        publish_folder(partial, path)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 
@@ -52,8 +52,8 @@ def _replaceable(path: Path, proof: str) -> bool:
     return path.is_dir() and ((path / proof).is_file() or not any(path.iterdir()))
 
 
-def _replace(path: Path, partial: Path) -> None:
-    """Put ``partial`` in the place of ``path``; what was there comes back if that fails."""
+def publish_folder(partial: Path, path: Path) -> None:
+    """Rename a complete folder to ``path``; an earlier folder of that name is removed, or restored on failure."""
     if not path.exists():
         partial.rename(path)
         return

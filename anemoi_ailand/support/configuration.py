@@ -1,14 +1,13 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Read a configuration file and options of the command line, checked as a whole by a tree of pydantic blocks."""
+"""Configuration files and command-line options, validated as a whole by a tree of pydantic blocks."""
 
 from __future__ import annotations
 
 import types
 import typing
 from collections.abc import Sequence
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -17,12 +16,14 @@ from omegaconf.errors import OmegaConfBaseException
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 from yaml import YAMLError
 
-#: A path in which ``~`` is the home of the user.
+from anemoi_ailand.support.options import nearest
+
+#: Path with ``~`` expanded.
 HomePath = Annotated[Path, AfterValidator(Path.expanduser)]
 
 
 class Strict(BaseModel):
-    """A block of the configuration; an option that is not known is an error."""
+    """Block of a configuration; an unknown option is an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -31,30 +32,30 @@ Block = TypeVar("Block", bound=Strict)
 
 
 def plain_name(text: str) -> str:
-    """A label as a part of a file name."""
+    """Return a label with all characters but letters and digits replaced by ``-``, for file names."""
     return "".join(c if c.isalnum() else "-" for c in text)
 
 
 def read_configuration(path: Path | None, overrides: Sequence[str], block: type[Block], packaged: str) -> Block:
-    """Read a configuration file and options ``key=value`` that replace what it says.
+    """Read a configuration file and override it by options ``key=value``.
 
     Parameters
     ----------
     path : Path, optional
-        The file; only the options if not given.
+        YAML file; without it, the options are the whole configuration.
     overrides : sequence of str
         Options with dotted keys.
     block : type
-        What the whole is checked by.
+        Block that validates the configuration.
     packaged : str
         Name of a packaged configuration of this kind, for messages.
 
     Raises
     ------
     FileNotFoundError
-        There is no such file.
+        The file does not exist.
     ValueError
-        It is not YAML, an option is not known (the nearest known one is named), or a value makes no sense.
+        It is not YAML, an option is unknown (the message gives the nearest one), or a value is invalid.
     """
     if path is not None and not path.is_file():
         raise FileNotFoundError(
@@ -65,26 +66,26 @@ def read_configuration(path: Path | None, overrides: Sequence[str], block: type[
         document = OmegaConf.merge(OmegaConf.load(path) if path else {}, OmegaConf.from_dotlist(list(overrides)))
         content = OmegaConf.to_container(document, resolve=True)
     except (OmegaConfBaseException, YAMLError, ValueError) as error:
-        raise ValueError(f"'{path}' cannot be read ({error}). Write it as the packaged one.") from error
+        raise ValueError(f"'{path}' cannot be read ({error}). Compare it with the packaged one.") from error
     return checked(content, block, f"The configuration '{path}'")
 
 
 def checked(content: Any, block: type[Block], what: str) -> Block:
-    """Turn plain containers into a block.
+    """Validate plain containers and return them as a block.
 
     Parameters
     ----------
     content : mapping
         Options by name.
     block : type
-        What they are checked by.
+        Block that validates them.
     what : str
-        What they are, for messages.
+        Description of the options, for messages.
 
     Raises
     ------
     ValueError
-        An option is not known (the nearest known one is named), or a value makes no sense; all mistakes at once.
+        Options are unknown (the message gives the nearest ones) or values invalid; all mistakes at once.
     """
     try:
         return block.model_validate(content)
@@ -93,7 +94,7 @@ def checked(content: Any, block: type[Block], what: str) -> Block:
 
 
 def mistakes(error: ValidationError, block: type[BaseModel]) -> str:
-    """All that is wrong with what was to become a block, a line each, with the nearest option to an unknown one."""
+    """Return all mistakes in a block, one a line, with the nearest option to an unknown one."""
     lines = "\n".join(f"  {_explain(each, block)}" for each in error.errors())
     return f"has {error.error_count()} mistake{'s' if error.error_count() > 1 else ''}:\n{lines}"
 
@@ -102,13 +103,12 @@ def _explain(mistake: Any, block: type[BaseModel]) -> str:
     where = ".".join(str(part) for part in mistake["loc"]) or "the whole"
     if mistake["type"] == "extra_forbidden":
         known = _known(block, mistake["loc"][:-1])
-        near = get_close_matches(str(mistake["loc"][-1]), known, n=1) or known
-        return f"'{where}' is not an option. Nearest: {near}"
+        return f"'{where}' is not an option. Nearest: {nearest(str(mistake['loc'][-1]), known, n=1)}"
     return f"'{where}': {mistake['msg'].removeprefix('Value error, ')} (there is: {mistake['input']!r})"
 
 
 def _known(block: type[BaseModel], place: tuple[Any, ...]) -> list[str]:
-    """Options of the block at ``place``, keys and indices from the whole inwards."""
+    """Return the options of the block at ``place``, a path of keys and indices."""
     kind: Any = block
     for key in place:
         found = _block_in(kind)
@@ -118,7 +118,7 @@ def _known(block: type[BaseModel], place: tuple[Any, ...]) -> list[str]:
 
 
 def _plain(kind: Any) -> Any:
-    """A type without ``None`` and annotations."""
+    """Return a type without ``None`` and annotations."""
     origin = typing.get_origin(kind)
     if origin is Annotated:
         return _plain(typing.get_args(kind)[0])

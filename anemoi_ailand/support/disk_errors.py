@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Failures to write, in words: a full disk, a folder that cannot be made or written."""
+"""Clear errors for failed writes: a full disk, a folder that cannot be created or written."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-#: A write that failed for no stated reason with less than this left [bytes] failed for lack of space.
+#: Free space below which a write that failed for no stated reason failed for lack of space [bytes].
 LITTLE = 2**24
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Say of a failed write which file it was and how much space is left.
+    """Add the file and the free space to the error of a failed write.
 
     Raises
     ------
     OSError
-        ENOSPC for a full disk, which HDF5 reports without a reason; any other keeps its number.
+        ENOSPC for a full disk, which HDF5 reports without a reason; other errors keep their number.
     """
     try:
         yield
-    except (OSError, RuntimeError) as error:  # netCDF4 raises RuntimeError for what HDF5 could not write
+    except (OSError, RuntimeError) as error:  # netCDF4 raises RuntimeError when HDF5 cannot write
         free, number = free_bytes(path.parent), getattr(error, "errno", None)
         if number in _FULL or ((number is None or number < 0) and free < LITTLE):
             raise OSError(
@@ -45,17 +45,17 @@ def writing(path: Path) -> Iterator[None]:
 
 
 def free_bytes(folder: Path) -> int:
-    """Space for us on the disk of ``folder``, or of its nearest parent that is there [bytes]."""
+    """Return the free space on the disk of ``folder`` or of its nearest existing parent [bytes]."""
     return shutil.disk_usage(_nearest(folder)).free
 
 
 def check_folder(folder: Path) -> None:
-    """Try to make the folder and a file in it, and leave nothing behind.
+    """Check that a folder and a file in it can be created, and leave nothing behind.
 
     Raises
     ------
     PermissionError, OSError
-        With the folder, and the part of its path that is there.
+        They cannot; the message gives the folder and the part of its path that exists.
     """
     folder = folder.absolute()
     there = _nearest(folder)
@@ -70,8 +70,8 @@ def check_folder(folder: Path) -> None:
     except OSError as error:
         raise type(error)(
             error.errno,
-            f"The output cannot be written to the folder '{folder}' ({error.strerror}); '{there}' is there. "
-            "Give another path, or get the right to write",
+            f"The output cannot be written to the folder '{folder}' ({error.strerror}); '{there}' exists. "
+            "Give another path, or obtain permission to write",
             str(folder),
         ) from error
     finally:

@@ -1,12 +1,13 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""The one lock of this process around the NetCDF library, which is not safe in threads."""
+"""The lock of this process around the NetCDF and HDF5 libraries, which are not thread-safe."""
 
 from __future__ import annotations
 
 import threading
 
-#: Held by everything of a roll-out that calls netCDF4 while another thread may: the writer of an output, for one
-#: variable at a time, and a reader ahead. Two threads in HDF5 at once end in a crash, even with two files.
+#: Held around every call of netCDF4 during a rollout: by writers for one variable at a time, by background readers for
+#: one block. Two threads in HDF5 at once crash the process, even with two files. Anemoi's own NetCDF output takes the
+#: same lock, see :mod:`anemoi_ailand.rollout.netcdf_sharing`.
 NETCDF_LOCK = threading.RLock()

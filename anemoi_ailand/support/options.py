@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Options of an output are checked: an unknown one is an error that names the nearest known one."""
+"""Checks of option names; the error for an unknown name gives the nearest known one."""
 
 from __future__ import annotations
 
@@ -10,12 +10,22 @@ from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from typing import Any
 
-#: What every class takes and no user gives.
+#: Parameters that Anemoi passes and no user gives.
 _GIVEN = {"self", "context", "metadata", "args", "options", "kwargs"}
 
 
+def nearest(name: str, known: Iterable[str], n: int = 3) -> list[str]:
+    """Return up to ``n`` known names that resemble ``name``, best first; all of them if none does.
+
+    >>> nearest("swlv1", ["sd", "swvl1"])
+    ['swvl1']
+    """
+    known = list(known)
+    return get_close_matches(name, known, n=n) or known
+
+
 def options_of(kind: type) -> list[str]:
-    """Names of all options of a class and its bases, from their signatures."""
+    """Return the names of all options of a class and its bases, from their signatures."""
     own = [vars(c)["__init__"] for c in kind.__mro__ if "__init__" in vars(c) and c is not object]
     return sorted({name for init in own for name in inspect.signature(init).parameters} - _GIVEN)
 
@@ -26,7 +36,7 @@ def check_known(given: Iterable[Any], known: Iterable[str], what: str) -> None:
     Raises
     ------
     TypeError
-        With the nearest known name, and all of them.
+        A name is unknown; the message gives the nearest known one, and all of them.
     """
     known = list(known)
     for name in given:
@@ -37,12 +47,12 @@ def check_known(given: Iterable[Any], known: Iterable[str], what: str) -> None:
 
 
 def one_mapping(config: Any, known: Iterable[str], what: str) -> Mapping[str, Any]:
-    """Refuse what is no mapping of known keys.
+    """Return ``config`` if it is a mapping with known keys.
 
     Raises
     ------
     TypeError
-        With what it is.
+        It is not a mapping, or a key is unknown.
     """
     if not isinstance(config, Mapping):
         raise TypeError(f"{what} is {config!r}. Give a mapping with some of {list(known)}.")

@@ -1,41 +1,83 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Places of points: whether they are some, and whether two are the same whatever the convention of longitudes."""
+"""Points on the sphere: nearest points, distances, and comparison in any convention of longitudes."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from scipy.spatial import cKDTree
+
+from anemoi_ailand.constants import SAME_PLACE
+
+#: Latitudes and longitudes of points, each of shape (point,) [degrees].
+Coordinates = tuple[np.ndarray, np.ndarray]
+
+#: Rounding of coordinates at the ends of their range that is tolerated [degrees].
+_ROUNDING = 1.0e-6
 
 
-def apart(a: np.ndarray, b: np.ndarray, axis: str) -> float:
-    """Largest distance between coordinates along ``axis`` [degrees]; -10 and 350 degrees east are one longitude.
+def unit_vectors(latitudes: Any, longitudes: Any) -> np.ndarray:
+    """Return the points as unit vectors, shape (..., 3), float64, from coordinates in degrees."""
+    lat, lon = (np.radians(np.asarray(a, dtype=np.float64)) for a in (latitudes, longitudes))
+    return np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)], axis=-1)
+
+
+def nearest_points(points: Coordinates, targets: Coordinates) -> tuple[np.ndarray, np.ndarray]:
+    r"""Find the nearest point of each target along the great circle.
+
+    .. math:: d = 2 \arcsin \frac{|x - y|}{2}
+
+    with unit vectors :math:`x, y`; the chord keeps its precision at small distances.
 
     Parameters
     ----------
-    a, b : numpy.ndarray, shape (point,)
-        Coordinates [degrees], or identities; infinite apart if their number differs.
-    axis : str
-        ``longitude``, or anything else.
+    points : pair of numpy.ndarray, shape (point,)
+        Latitudes and longitudes that are searched [degrees].
+    targets : pair of numpy.ndarray, shape (target,)
+        Latitudes and longitudes to find points for [degrees].
+
+    Returns
+    -------
+    index, distance : numpy.ndarray, shape (target,)
+        Position in ``points`` (int64), and great-circle distance [degrees].
     """
-    if a.shape != b.shape:
-        return float("inf")
-    turn = (a - b + 180.0) % 360.0 - 180.0 if axis == "longitude" else a - b
-    return float(np.abs(turn).max(initial=0.0))
+    chord, index = cKDTree(unit_vectors(*points)).query(unit_vectors(*targets))
+    return index.astype(np.int64), np.degrees(2.0 * np.arcsin(np.minimum(chord / 2.0, 1.0)))
 
 
-def check_places(latitudes: np.ndarray, longitudes: np.ndarray, path: Path) -> None:
-    """Refuse coordinates that are none: missing, or out of range. Longitudes run from -180 or from 0.
+def wrap_longitude(longitude: Any) -> Any:
+    """Return longitudes from -180 (included) to 180 degrees; those already in the range are bitwise unchanged."""
+    longitude = np.asarray(longitude, dtype=np.float64)
+    inside = (longitude >= -180.0) & (longitude < 180.0)
+    return np.where(inside, longitude, (longitude + 180.0) % 360.0 - 180.0)[()]
+
+
+def separation(a: Coordinates, b: Coordinates) -> np.ndarray:
+    """Return the larger of the differences in latitude and longitude of each pair, shape (point,) [degrees]."""
+    north, east = (np.asarray(p, dtype=np.float64) - np.asarray(q, dtype=np.float64) for p, q in zip(a, b, strict=True))
+    return np.maximum(np.abs(north), np.abs(wrap_longitude(east)))
+
+
+def same_points(a: Coordinates, b: Coordinates) -> bool:
+    """Return whether two sets are the same points in the same order, to within :data:`SAME_PLACE`."""
+    sizes = {np.size(values) for values in (*a, *b)}
+    return len(sizes) == 1 and bool((separation(a, b) <= SAME_PLACE).all())
+
+
+def check_coordinates(latitudes: np.ndarray, longitudes: np.ndarray, path: Path) -> None:
+    """Refuse coordinates that are missing or out of range; longitudes may be from -180 or 0 degrees on.
 
     Raises
     ------
     ValueError
-        With the first one.
+        A coordinate is invalid; the message gives the first one.
     """
     for name, values, low, high in (("latitude", latitudes, -90.0, 90.0), ("longitude", longitudes, -180.0, 360.0)):
-        bad = ~((values >= low - 1.0e-6) & (values <= high + 1.0e-6))
+        bad = ~((values >= low - _ROUNDING) & (values <= high + _ROUNDING))
         if bad.any():
             i = int(np.argmax(bad))
             raise ValueError(

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Run the commands of Anemoi as a user types them: show their progress, keep all that they say."""
+"""Run commands of Anemoi in a process of their own, with progress on the terminal and all output in a log."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from pathlib import Path
 
 LOG = logging.getLogger(__name__)
 
-#: What of a command's output is shown while it runs: the last state of a progress bar, and these whole messages.
+#: Output of a command that is shown while it runs: the last state of a progress bar, and these messages.
 _BAR = re.compile(r"^(?!Validation).*\d+%\|.*\]")
 _MESSAGE = re.compile(r"(Epoch \d+: validation loss .*|\bERROR\b.*|Re-forecasts written .*|Scoring \[.*|Report .*)")
 
-#: Seconds between two states of a progress bar, on a terminal and in a file.
+#: Time between two states of a progress bar, on a terminal and in a file [s].
 EVERY = (0.2, 15.0)
 
 #: Lines of a failed command's log that are shown.
@@ -34,7 +34,7 @@ TAIL = 30
 
 @dataclass(frozen=True)
 class Spent:
-    """What a command took: time on the clock, and of all processors together [s]."""
+    """Wall-clock time and processor time of a command [s]."""
 
     wall_seconds: float
     cpu_seconds: float
@@ -43,18 +43,18 @@ class Spent:
 def run_logged(
     log: Path, command: Sequence[str], cwd: Path | None = None, environment: Mapping[str, str] | None = None
 ) -> Spent:
-    """Run one ``python -m`` command; show its progress, keep all of its output in ``log``.
+    """Run a ``python -m`` command; show its progress and keep all of its output in ``log``.
 
     Parameters
     ----------
     log : Path
-        File of the output; its folder is made.
+        File of the output; its folder is created.
     command : sequence of str
         Module and arguments.
     cwd : Path, optional
-        Where it runs; here if not given.
+        Working directory; that of this process by default.
     environment : mapping, optional
-        Variables in addition to those of this process.
+        Environment variables in addition to those of this process.
 
     Raises
     ------
@@ -64,7 +64,7 @@ def run_logged(
     log.parent.mkdir(parents=True, exist_ok=True)
     argv = [sys.executable, "-m", *command]
     LOG.info("  %s %s", re.sub("[._]", "-", command[0]), shlex.join(command[1:]))
-    # rows are few: more threads would wait for each other
+    # the arrays are small: more threads would wait for each other
     variables = {"OMP_NUM_THREADS": "1", **os.environ, **(environment or {})}
     began, before = time.monotonic(), _cpu_seconds()
     with (
@@ -75,7 +75,7 @@ def run_logged(
     ):
         assert job.stdout is not None
         shown = -math.inf
-        for line in job.stdout:  # universal newlines: the carriage returns of progress bars end lines too
+        for line in job.stdout:  # universal newlines: carriage returns of progress bars end lines as well
             file.write(line)
             shown = _show(line, shown)
     if job.returncode:
@@ -87,13 +87,13 @@ def run_logged(
 
 
 def _cpu_seconds() -> float:
-    """Time of all processors in commands that have ended, with those that they started."""
+    """Return the processor time of all finished child processes."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 
 
 def _show(line: str, shown: float) -> float:
-    """Show a line if it is worth it; returns when a progress bar was last shown."""
+    """Show messages and progress bars; return the time at which a progress bar was last shown."""
     terminal, now = sys.stderr.isatty(), time.monotonic()
     if message := _MESSAGE.search(line):
         sys.stderr.write(("\r\033[K" if terminal else "") + f"  {message[1].strip()[:150]}\n")
@@ -105,7 +105,7 @@ def _show(line: str, shown: float) -> float:
 
 
 def remove(path: Path) -> None:
-    """Remove a file or folder, if it is there."""
+    """Remove a file or folder if it exists."""
     if path.is_dir():
         shutil.rmtree(path)
     else:

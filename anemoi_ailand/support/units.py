@@ -1,7 +1,10 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Units of NetCDF files changed to those of the table: by what the file says of itself, never by the values."""
+"""Conversion of units to those of the table of variables, by the attribute of the file and never by the values.
+
+:data:`CONVERSIONS` is used by every reader (6-hourly points, hourly ecLand files, GRIB, stations) and by the coupling.
+"""
 
 from __future__ import annotations
 
@@ -9,65 +12,111 @@ import re
 from pathlib import Path
 
 from anemoi_ailand.constants import WATER_DENSITY, ZERO_CELSIUS
+from anemoi_ailand.variables import variable
 
-#: Spellings of units that mean the same, after :func:`tidy`.
-_SAME = {"-": "1", "": "1", "fraction": "1", "dimensionless": "1", "kg kg-1": "1", "m3 m-3": "1", "m2 m-2": "1"}
+#: Factor and offset: a value in the unit of the table is ``factor * value + offset``.
+Conversion = tuple[float, float]
 
-_HOUR, _DAY = 3600.0, 86400.0
+#: Seconds of an hour and of a day [s].
+HOUR, DAY = 3600.0, 86400.0
 
-#: Factor and offset to a unit of the table. Not here is what can mean two things: `m` of snow, `J m-2` since when.
-CONVERSIONS: dict[str, dict[str, tuple[float, float]]] = {
-    "K": dict.fromkeys(("degC", "Celsius", "celsius", "degree_Celsius", "degrees_Celsius", "°C"), (1.0, ZERO_CELSIUS)),
+#: Molar mass of carbon dioxide [kg mol-1]. IUPAC standard atomic weights 2021 (12.011 + 2 x 15.999).
+MOLAR_MASS_CO2 = 44.009e-3
+
+#: Unit of the carbon fluxes, ``kg m-2 s-1`` in the table, which conversions of water must not reach.
+CO2_FLUX = "kg m-2 s-1 of CO2"
+_CARBON = ("gpp", "nee")
+
+#: Unit of an amount over an interval, by the unit of its mean rate.
+AMOUNTS = {"W m-2": "J m-2", "kg m-2 s-1": "kg m-2"}
+
+_IDENTITY = (1.0, 0.0)
+_CELSIUS = ("degC", "C", "°C", "Celsius", "celsius", "degree_Celsius", "degrees_Celsius", "degreesC")
+_PERCENT = {"%": (0.01, 0.0), "percent": (0.01, 0.0)}
+_UMOL = ("umol m-2 s-1", "umolCO2 m-2 s-1", "umol CO2 m-2 s-1")
+
+#: Conversions by unit of the table and unit of a file. Ambiguous units are left out: ``m`` of snow (depth or water
+#: equivalent), ``J m-2`` (over an unknown time), ``%`` of humidity (relative or specific).
+CONVERSIONS: dict[str, dict[str, Conversion]] = {
+    "K": dict.fromkeys(_CELSIUS, (1.0, ZERO_CELSIUS)),
     "Pa": {"hPa": (100.0, 0.0), "mbar": (100.0, 0.0), "kPa": (1000.0, 0.0)},
     "kg kg-1": {"g kg-1": (1.0e-3, 0.0)},
-    "1": {"%": (0.01, 0.0), "percent": (0.01, 0.0)},
-    "kg m-2": {"mm": (1.0, 0.0), "m of water equivalent": (WATER_DENSITY, 0.0)},
+    "1": _PERCENT,
+    "m3 m-3": _PERCENT,
+    "kg m-2": {"mm": _IDENTITY, "m of water equivalent": (WATER_DENSITY, 0.0)},
     "kg m-2 s-1": {
-        "mm s-1": (1.0, 0.0),
-        **dict.fromkeys(("mm h-1", "mm hr-1", "mm hour-1", "kg m-2 h-1", "kg m-2 hour-1"), (1.0 / _HOUR, 0.0)),
-        **dict.fromkeys(("mm d-1", "mm day-1", "kg m-2 d-1", "kg m-2 day-1"), (1.0 / _DAY, 0.0)),
+        "mm s-1": _IDENTITY,
+        **dict.fromkeys(("mm h-1", "kg m-2 h-1"), (1.0 / HOUR, 0.0)),
+        **dict.fromkeys(("mm d-1", "kg m-2 d-1"), (1.0 / DAY, 0.0)),
         **dict.fromkeys(("m s-1", "m of water equivalent s-1"), (WATER_DENSITY, 0.0)),
+    },
+    CO2_FLUX: {
+        **dict.fromkeys(("kg m-2 s-1", "kg CO2 m-2 s-1"), _IDENTITY),
+        **dict.fromkeys(_UMOL, (1.0e-6 * MOLAR_MASS_CO2, 0.0)),
     },
 }
 
+_DIMENSIONLESS = (
+    "", "-", "1", "~", "(0-1)", "0-1", "fraction", "Fraction", "Proportion", "Numeric", "dimensionless", "kgkg-1",
+    "m3m-3", "m2m-2",
+)  # fmt: skip
+
 
 def tidy(units: str) -> str:
-    """One spelling of a unit: 'W/m**2' is 'W m-2'."""
-    units = re.sub(r"\s+", " ", units.strip().replace("**", "").replace("^", ""))
-    units = re.sub(r"/([A-Za-z]+)(\d*)", lambda m: f" {m.group(1)}-{m.group(2) or 1}", units).replace("  ", " ").strip()
-    return _SAME.get(units, units)
+    """Return one spelling of a unit, without blanks: ``W/m**2`` becomes ``Wm-2``, ``mm/hour`` ``mmh-1``."""
+    text = units.replace("**", "").replace("^", "").replace("µ", "u").replace("μ", "u")  # micro sign, Greek mu
+    text = re.sub(r"/\s*\(([^)]*)\)", lambda m: "".join(f"/{t}" for t in re.findall(r"[A-Za-z]+\d*", m[1])), text)
+    text = re.sub(r"\s+", "", text)
+    text = re.sub(r"/([A-Za-z]+)(\d*)", lambda m: f"{m[1]}-{m[2] or 1}", text)
+    text = re.sub(r"(hour|hr)(?=-1)", "h", text).replace("day-1", "d-1")
+    return "1" if text in _DIMENSIONLESS else text
 
 
-def same_units(found: str, expected: str) -> bool:
-    """Whether two spellings mean the same unit: 'W/m2' and 'W m-2', '-' and '1'."""
-    return tidy(found) == tidy(expected)
+_TIDY = {unit: {tidy(k): pair for k, pair in rows.items()} for unit, rows in CONVERSIONS.items()}
 
 
-def check_units(found: str | None, expected: str, what: str, path: Path) -> None:
-    """Refuse a wrong unit.
+def same_units(a: str, b: str) -> bool:
+    """Return whether two spellings mean the same unit: ``W/m2`` and ``W m-2``, ``-`` and ``1``."""
+    return tidy(a) == tidy(b)
 
-    Raises
-    ------
-    ValueError
-        ``found`` is neither absent nor a spelling of ``expected``.
+
+def table_units(name: str) -> str:
+    """Return the unit that values of a variable are converted to; :data:`CO2_FLUX` for carbon fluxes."""
+    return CO2_FLUX if name in _CARBON else variable(name).units
+
+
+def known_units(expected: str, *, offsets: bool = True) -> list[str]:
+    """Return all units that can be converted to ``expected``, itself included; without ``offsets`` by a factor only."""
+    return sorted({expected, *(u for u, (_, offset) in CONVERSIONS.get(expected, {}).items() if offsets or not offset)})
+
+
+def find_conversion(found: str, expected: str) -> Conversion | None:
+    """Return factor and offset from ``found`` to ``expected``; None if there is no conversion."""
+    if same_units(found, expected):
+        return _IDENTITY
+    return _TIDY.get(expected, {}).get(tidy(found))
+
+
+def factor(found: str, expected: str) -> float | None:
+    """Return the factor between units of a quantity whose meaning is known; None without one, or with an offset.
+
+    An amount of water in ``m`` is then m of water equivalent, as in GRIB.
     """
-    if found is not None and not same_units(found, expected):
-        raise ValueError(
-            f"'{what}' in '{path}' has units '{found}'; '{expected}' is expected. "
-            "Convert the values in the file, or correct its attribute if only that is wrong."
-        )
+    water = same_units(found, "m") and expected == "kg m-2"
+    pair = find_conversion("m of water equivalent" if water else found, expected)
+    return pair[0] if pair is not None and pair[1] == 0.0 else None
 
 
-def conversion(found: str | None, expected: str, what: str, path: Path) -> tuple[float, float]:
-    """Factor and offset that change a unit to that of the table.
+def conversion(found: str | None, expected: str, what: str, where: str | Path) -> Conversion:
+    """Return factor and offset from the unit of a file to that of the table.
 
     Parameters
     ----------
     found : str or None
-        Unit in the file; None is that of the table.
+        Unit in the file; None means the unit of the table.
     expected : str
-        Unit of the table.
-    what, path : str, Path
+        Unit of the table, see :func:`table_units`.
+    what, where : str, str or Path
         Variable and file, for messages.
 
     Raises
@@ -75,8 +124,27 @@ def conversion(found: str | None, expected: str, what: str, path: Path) -> tuple
     ValueError
         There is no conversion.
     """
-    known = CONVERSIONS.get(expected, {})
-    if found is not None and (pair := known.get(tidy(found), known.get(found.strip()))) is not None:
-        return pair
-    check_units(found, expected, what, path)
-    return 1.0, 0.0
+    pair = _IDENTITY if found is None else find_conversion(found, expected)
+    if pair is None:
+        others = ", ".join(f"'{u}'" for u in known_units(expected) if u != expected)
+        raise ValueError(
+            f"'{what}' in '{where}' has units '{found}'; '{expected}' is expected"
+            + (f" (or one of {others})" if others else "")
+            + ". Convert the values in the file, or correct its attribute if only that is wrong."
+        )
+    return pair
+
+
+def check_units(found: str | None, expected: str, what: str, where: str | Path) -> None:
+    """Refuse a unit other than ``expected``, where values are not converted.
+
+    Raises
+    ------
+    ValueError
+        ``found`` is neither None nor a spelling of ``expected``.
+    """
+    if found is not None and not same_units(found, expected):
+        raise ValueError(
+            f"'{what}' in '{where}' has units '{found}'; '{expected}' is expected. "
+            "Convert the values in the file, or correct its attribute if only that is wrong."
+        )

@@ -54,7 +54,6 @@ class ListedRollout(RolloutConfig):
     def increase(self, current_epoch: int) -> None:
         """Take the roll-out of the next epoch."""
         self.step = self.at(current_epoch + 1)
-        self._last_increased_epoch = current_epoch
         LOG.info("Roll-out of epoch %d: %d steps", current_epoch + 1, self.step)
 
 

@@ -15,6 +15,7 @@ from anemoi.training.utils.index_space import IndexSpace
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
+from anemoi_ailand.hosts.anemoi_training import TrainingHooks
 from anemoi_ailand.training.truncated import truncated_loss
 
 LOG = logging.getLogger(__name__)
@@ -28,7 +29,7 @@ RMSE = "val_rmse/{name}"
 Fields = dict[str, Tensor]
 
 
-class LandTraining(SingleTraining):
+class LandTraining(TrainingHooks, SingleTraining):
     r"""Deterministic training as :class:`SingleTraining`, with loss and metrics over a roll-out at once.
 
     The stock method computes the loss of every step on its own, twice (it is checkpointed), and on validation every
@@ -70,13 +71,6 @@ class LandTraining(SingleTraining):
         self._squares: dict[str, tuple[Tensor, int]] = {}
         self._losses: tuple[Tensor | float, int] = (0.0, 0)
 
-    def _build_metrics_for_dataset(
-        self, validation_metrics_configs: dict | None, *args: Any, **context: Any
-    ) -> torch.nn.ModuleDict:
-        """Metrics that the configuration names; null is none."""
-        given = {k: v for k, v in (validation_metrics_configs or {}).items() if v is not None}
-        return super()._build_metrics_for_dataset(given, *args, **context)
-
     def on_train_epoch_start(self) -> None:
         """Forget the losses of the last epoch."""
         super().on_train_epoch_start()
@@ -84,12 +78,12 @@ class LandTraining(SingleTraining):
 
     def training_step(self, batch: Fields, batch_idx: int) -> Tensor:
         """Loss of one batch; its mean over the epoch is logged at the end, under the names of anemoi-training."""
-        loss = self._step(batch).loss
+        loss = self.batch_step(batch).loss
         size = len(next(iter(batch.values())))
         total, samples = self._losses
         self._losses = total + size * loss.detach().mean(), samples + size
         if batch_idx % SHOW_EVERY == 0:
-            name = f"train_{self._get_loss_name()}_loss_step"
+            name = f"train_{self.loss_name}_loss_step"
             self.log(name, loss.detach(), prog_bar=True, logger=self.logger_enabled, batch_size=size)
         return loss
 
@@ -97,16 +91,16 @@ class LandTraining(SingleTraining):
         """Log the mean loss and the roll-out, before the task goes on to the next."""
         total, samples = self._losses
         if samples:
-            name = f"train_{self._get_loss_name()}_loss_epoch"
+            name = f"train_{self.loss_name}_loss_epoch"
             self.log(name, total / samples, prog_bar=True, logger=self.logger_enabled, sync_dist=True)
         self.task.log_extra(logger=self.log, logger_enabled=self.logger_enabled)
         super().on_train_epoch_end()
 
-    def _step(self, batch: Fields, validation_mode: bool = False) -> TrainingStepOutput:
+    def batch_step(self, batch: Fields, *, validation: bool = False) -> TrainingStepOutput:
         """Loss of one batch, and on validation metrics and predictions."""
         x = self.task.get_inputs(batch, data_indices=self.data_indices)
-        n_steps = len(tuple(self.task.steps("validation" if validation_mode else "training")))
-        if validation_mode:
+        n_steps = len(tuple(self.task.steps("validation" if validation else "training")))
+        if validation:
             return self._validate(x, batch, n_steps)
         size = self.detach_every
         if size is not None and size < n_steps:
@@ -155,10 +149,7 @@ class LandTraining(SingleTraining):
         for name in self.target_dataset_names:
             predicted[name] = torch.cat([y[name] for y in predictions], dim=1)
             targets[name] = batch[name][:, start : start + len(predictions)]
-            loss = self._compute_loss(
-                predicted[name], targets[name], dataset_name=name, pred_layout=IndexSpace.MODEL_OUTPUT,
-                target_layout=IndexSpace.DATA_FULL,
-            )  # fmt: skip
+            loss = self.dataset_loss(predicted[name], targets[name], name)
             total = loss if total is None else total + loss
         if total is None:
             raise ValueError("No dataset has a loss. Give one in `training.training_loss.datasets`.")

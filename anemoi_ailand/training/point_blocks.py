@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from pytorch_lightning import Callback
 from torch import Tensor
 
+from anemoi_ailand.hosts.anemoi_training import sample_without_overlap, wrap_readers
 from anemoi_ailand.variables import Role, variable
 
 LOG = logging.getLogger(__name__)
@@ -36,8 +38,8 @@ class PointBlocks(Callback):
     stock ones begin at every date, and a limited number of them sees the first weeks only.
 
     The block of a training sample follows from seed, epoch and date alone, whatever the number of workers; that of
-    a validation sample from its date. anemoi-training 0.17 has no option for this and fixes its reader
-    classes, so the readers of the datamodule are wrapped before the first sample is read.
+    a validation sample from its date. anemoi-training 0.17 has no option for this, so that the readers of the
+    datamodule are wrapped before the first sample is read (:mod:`~anemoi_ailand.hosts.anemoi_training`).
 
     Parameters
     ----------
@@ -98,19 +100,22 @@ class PointBlocks(Callback):
                 "points and the same noise. Set `dataloader.persistent_workers: false`."
             )
         for label, dataset in (("training", trainer.datamodule.ds_train), ("validation", trainer.datamodule.ds_valid)):
-            for name, reader in dataset.data_readers.items():
-                if isinstance(reader, BlockReader):
-                    continue
-                total = int(reader.grid_size)
-                if self.held_out == "exclude":
-                    total = n_trained(loader[label].datasets[name].dataset_config, total)
-                fields = resident_fields(reader.data, total, self.resident_gb)
-                shuffled = label == "training"
-                noise = noise_scale(reader, self.static_noise, self.state_noise) if shuffled else None
-                dataset.data_readers[name] = BlockReader(reader, fields, total, self.points, shuffled, noise)
-                if not shuffled:
-                    reader.default_sampling = {"stride": None}
+            configs = {name: loader[label].datasets[name].dataset_config for name in dataset.data_readers}
+            wrap_readers(dataset, partial(self._in_blocks, configs, label == "training"))
         trainer.datamodule.sync_dataset_state()  # windows by the new sampling
+
+    def _in_blocks(self, configs: dict[str, Any], shuffled: bool, name: str, reader: Any) -> BlockReader:
+        """Wrap one reader; a wrapped one stays as it is."""
+        if isinstance(reader, BlockReader):
+            return reader
+        total = int(reader.grid_size)
+        if self.held_out == "exclude":
+            total = n_trained(configs[name], total)
+        fields = resident_fields(reader.data, total, self.resident_gb)
+        noise = noise_scale(reader, self.static_noise, self.state_noise) if shuffled else None
+        if not shuffled:
+            sample_without_overlap(reader)
+        return BlockReader(reader, fields, total, self.points, shuffled, noise)
 
 
 class BlockReader:

@@ -15,6 +15,7 @@ from anemoi.utils.dates import frequency_to_string, frequency_to_timedelta
 from torch import Tensor
 
 from anemoi_ailand.constants import STEP_HOURS, TASK_NAME
+from anemoi_ailand.hosts.anemoi_training import record_task
 from anemoi_ailand.training.curriculum import rollout_of
 
 LOG = logging.getLogger(__name__)
@@ -89,33 +90,35 @@ class LandForecaster(BaseForecaster):
             inputs[name] = torch.stack([ends[:, 0], _with_state(ends[:, 1], state, indices)], dim=1)
         return inputs
 
-    def _advance_dataset_input(
+    def advance_input(
         self,
-        x: Tensor,
-        y_pred: Tensor,
-        batch: Tensor,
+        x: dict[str, Tensor],
+        y_pred: dict[str, Tensor],
+        batch: dict[str, Tensor],
         rollout_step: int = 0,
         data_indices: Any = None,
         output_mask: Any = None,
-        grid_shard_slice: slice | None = None,
-    ) -> Tensor:
+        grid_shard_slice: Any = None,
+    ) -> dict[str, Tensor]:
         """Both ends of the next step: the old end becomes the start, with the predicted state in both."""
         del output_mask, grid_shard_slice  # every point is predicted, and none is on another device
-        state = y_pred[:, -1, ..., data_indices.model.output.prognostic]
-        following = batch[:, rollout_step + 2, ..., data_indices.data.input.full]
-        start = _with_state(x[:, 1], state, data_indices)
-        return torch.stack([start, _with_state(following, state, data_indices)], dim=1)
+        following = {}
+        for name, ends in x.items():
+            indices = data_indices[name]
+            state = y_pred[name][:, -1, ..., indices.model.output.prognostic]
+            end = batch[name][:, rollout_step + 2, ..., indices.data.input.full]
+            following[name] = torch.stack([_with_state(v, state, indices) for v in (ends[:, 1], end)], dim=1)
+        return following
 
     def fill_metadata(self, md_dict: dict) -> None:
         """Record name and time offsets for inference."""
         super().fill_metadata(md_dict)
         inference = md_dict["metadata_inference"]
-        # anemoi-training 0.17.1 leaves this empty, so that `runner: auto` would fall back to the stock forecaster
-        inference["task"] = self.name
+        record_task(md_dict, self.name)
         offsets = {
             "input_offsets": ["0h"],  # the initial state that a run has to be given; the end slot is forcing only
-            "output_offsets": [frequency_to_string(o) for o in self._output_offsets],
-            "rollout_shift": frequency_to_string(self._rollout_shift),
+            "output_offsets": [frequency_to_string(o) for o in self.get_output_offsets()],
+            "rollout_shift": frequency_to_string(self.timestep),
             "advance_map": {"inin": [[1, 0]], "outin": [[0, 0]]},  # end becomes start, output goes to the start
         }
         for name in inference["dataset_names"]:

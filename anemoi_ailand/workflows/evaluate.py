@@ -3,8 +3,8 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """Evaluate checkpoints and forecasts against ecLand: run the protocols, score them, write one report.
 
-Roll-outs are kept beside the result, and one that is there already, from the same checkpoint with the same starts, lead
-times and points, is not made again. The result itself appears when it is complete.
+Rollouts are kept in ``<output>-reforecasts`` and reused as long as checkpoint, dataset, code, starts, lead times and
+points are the same. The result appears under its name when it is complete.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from anemoi_ailand import __version__
 from anemoi_ailand.constants import STEP_HOURS
 from anemoi_ailand.data.stations.station_reader import read_stations
 from anemoi_ailand.evaluation.display.json_records import DIGITS, json_text, records, stamp
@@ -51,30 +50,31 @@ from anemoi_ailand.rollout.step.checkpoint import load_step
 from anemoi_ailand.support.atomic_folder import complete_folder
 from anemoi_ailand.support.checksum import file_sha256
 from anemoi_ailand.support.configuration import plain_name
+from anemoi_ailand.workflows import record_header
 from anemoi_ailand.workflows.planned_runs import (
     Job,
     check_jobs,
     check_products,
     check_stations,
-    is_made,
+    is_current,
     protocol_of,
 )
 
 LOG = logging.getLogger(__name__)
 
-#: Version of the layout of ``metrics.json``; changes when a reader would have to.
+#: Version of the layout of ``metrics.json``; changes when readers have to change.
 SCHEMA = "anemoi-ailand/evaluation/1"
 
-#: Protocol C within a dataset: every fourth point makes another density.
+#: Protocol C within a dataset: every fourth point, as a grid of another density.
 THINNING = 4
 
-#: Forcing without which there is no budget.
+#: Forcing that the budgets need.
 PRECIPITATION = "avg_tprate"
 
 
 @dataclass
 class Scored:
-    """What has been found so far."""
+    """Scores, differences and long runs collected over the jobs of an evaluation."""
 
     tables: list[pd.DataFrame] = field(default_factory=list)
     differences: list[pd.DataFrame] = field(default_factory=list)
@@ -88,13 +88,13 @@ def evaluate(settings: Settings) -> Path:
     Returns
     -------
     Path
-        ``report/index.html``.
+        The page of the report, ``report/index.html``.
 
     Raises
     ------
     FileNotFoundError, FileExistsError, ValueError
-        Something is missing or does not fit, found before any roll-out where that is possible; nothing is left under
-        the name of the output then.
+        An input is missing or does not fit. Checked before the first rollout where possible; the output is left as it
+        was.
     """
     reference = open_fields(settings.dataset)
     given = {label: open_reforecast(path) for label, path in settings.forecasts.items()}
@@ -106,24 +106,24 @@ def evaluate(settings: Settings) -> Path:
         for job in jobs:
             _score(job, {**rolled_out(settings, job), **job.of(given)}, settings, period, scored)
         runs = {label: case.forecast for label, case in scored.runs.items()}
-        further = _further(runs, reference, stations, settings.seed)
+        processes = _processes(runs, reference, stations, settings.seed)
         for label, run in runs.items() if settings.products else ():
             write_products(run, reference, folder / f"products-{plain_name(label)}.nc", period=period)
-        _write(folder, settings, reference, period, scored, further)
+        _write(folder, settings, reference, period, scored, processes)
     return settings.output / "report" / "index.html"
 
 
 def plan(settings: Settings, reference: Fields, given: Mapping[str, Reforecast] | None = None) -> list[Job]:
-    """What has to be rolled out and scored, by the dates and points of the dataset.
+    """Plan rollouts and scores by the dates and points of the dataset.
 
     Parameters
     ----------
     settings : Settings
-        Its protocols are for checkpoints; without one, given forecasts alone are scored, each for what it is.
+        Protocols apply to checkpoints. A given forecast that fits none of them is scored by its own starts and leads.
     reference : Fields
         The dataset.
     given : mapping, optional
-        Forecasts that are there, by label.
+        Existing forecasts by label.
 
     Raises
     ------
@@ -145,7 +145,7 @@ def plan(settings: Settings, reference: Fields, given: Mapping[str, Reforecast] 
         if (form := protocol_of(forecast)) not in {job.protocol for job in jobs}:
             jobs.append(Job(form, form, settings.dataset, forecast.starts, forecast.leads, None, rolled_out=False))
     for job in jobs:
-        LOG.info("Protocol %s: %d starts, lead times to %g days", job.name, len(job.starts), job.leads[-1] / 24)
+        LOG.info("Protocol %s: %d starts, lead times up to %g days", job.name, len(job.starts), job.leads[-1] / 24)
     return jobs
 
 
@@ -181,7 +181,7 @@ def _span(
 
 
 def _places(settings: Settings, reference: Fields, a: Job) -> list[Job]:
-    """Jobs of protocol C: a site and a thinner set of points, each rolled out on its own, and further datasets."""
+    """Jobs of protocol C: a single site, a thinner set of points, and further datasets, each rolled out alone."""
     if settings.protocol_c is None:
         return []
     everywhere = np.arange(len(reference.latitude)) if a.points is None else np.array(a.points)
@@ -198,7 +198,7 @@ def _places(settings: Settings, reference: Fields, a: Job) -> list[Job]:
 
 
 def _starts_elsewhere(path: Path, settings: Settings, a: Job) -> np.ndarray:
-    """Starts of protocol A in another dataset: those of the same year if it has them, else of its last year."""
+    """Starts of protocol A in another dataset: of the same year, or of its last year if it lacks that one."""
     assert settings.protocol_a is not None
     times = open_fields(path).times
     years = np.unique(times.astype("datetime64[Y]")).astype(int) + 1970
@@ -209,7 +209,7 @@ def _starts_elsewhere(path: Path, settings: Settings, a: Job) -> np.ndarray:
 def check(
     settings: Settings, reference: Fields, given: Mapping[str, Reforecast], jobs: Sequence[Job], stations: list[Any]
 ) -> Period:
-    """Years of the climatology, after everything that can be checked before a roll-out has been."""
+    """Check all inputs before the first rollout, and return the years of the climatology."""
     check_jobs(jobs, settings.checkpoints, given, reference)
     period = period_of(settings, reference, jobs, given)
     if stations:
@@ -221,8 +221,9 @@ def check(
             map_time(job.starts[0] + job.leads * np.timedelta64(1, "h"), date)
     for label, checkpoint in settings.checkpoints.items():
         if not checkpoint.is_file():
-            load_step(checkpoint)  # says what is there
-        todo = [j for j in jobs if j.rolled_out and not is_made(kept_in(settings) / j.file(label), j, checkpoint)]
+            load_step(checkpoint)  # raises, and lists the checkpoints of the folder
+        kept = rollout_folder(settings)
+        todo = [j for j in jobs if j.rolled_out and not is_current(kept / j.file(label), j, checkpoint)]
         step = load_step(checkpoint) if todo else None
         for dataset in {job.dataset for job in todo}:
             StoredFields(dataset, step.inputs if step else ())
@@ -245,18 +246,18 @@ def period_of(settings: Settings, reference: Fields, jobs: Sequence[Job], given:
     )
 
 
-def kept_in(settings: Settings) -> Path:
-    """Folder in which roll-outs are kept."""
+def rollout_folder(settings: Settings) -> Path:
+    """Folder in which rollouts are kept."""
     return settings.output.parent / f"{settings.output.name}-reforecasts"
 
 
 def rolled_out(settings: Settings, job: Job) -> dict[str, Reforecast]:
-    """Roll every checkpoint out for a job, or take what is there."""
+    """Roll out every checkpoint for a job, or reuse its current rollouts."""
     found = {}
     for label, checkpoint in settings.checkpoints.items() if job.rolled_out else ():
-        path = kept_in(settings) / job.file(label)
+        path = rollout_folder(settings) / job.file(label)
         path.parent.mkdir(parents=True, exist_ok=True)
-        if not is_made(path, job, checkpoint):
+        if not is_current(path, job, checkpoint):
             reforecast(
                 checkpoint, job.dataset, path, starts=job.starts, leads=job.leads, points=job.points, label=label,
                 device=settings.device, overwrite=True,
@@ -268,13 +269,13 @@ def rolled_out(settings: Settings, job: Job) -> dict[str, Reforecast]:
 def _score(
     job: Job, forecasts: Mapping[str, Reforecast], settings: Settings, period: tuple[Any, Any], scored: Scored
 ) -> None:
-    """Score the forecasts of a job and add to what has been found."""
+    """Score the forecasts of a job and add them to ``scored``."""
     reference = open_fields(job.dataset)
     other = job.dataset != settings.dataset
     years = climatology_period(reference, job.starts[0], reference.times[-1], None) if other else period
     sums = collect(forecasts, reference, protocol=job.protocol, period=years, overlap=settings.climatology.overlap)
     table, differences = score_table(sums), difference_table(sums, settings.seed)
-    parts = {"all": job.name} if job.protocol == "C" else {}
+    parts = {"all": job.name} if job.protocol == "C" else {}  # groups that count as protocol C
     if job.protocol == "A" and settings.protocol_c and settings.protocol_c.places:
         parts = {group: f"{group.replace('_', '-')} points" for group in (HELD_OUT, TRAINED)}
     for found, rows in ((scored.tables, table), (scored.differences, differences)):
@@ -289,7 +290,7 @@ def _score(
 
 
 def _described(sums: Sums, job: Job) -> dict[str, Any]:
-    """Header of a protocol: what was scored, which is what all forecasts have."""
+    """Header of a protocol, of the starts, leads and points that all forecasts have in common."""
     scored = sums.alignment
     last = scored.valid_times[0, -1] if job.protocol == "B" else scored.starts[-1]
     return {
@@ -299,8 +300,8 @@ def _described(sums: Sums, job: Job) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _further(runs: dict[str, Fields], reference: Fields, stations: list[Any], seed: int) -> dict[str, Any]:
-    """Budgets, snow seasons and observations, from the long runs."""
+def _processes(runs: dict[str, Fields], reference: Fields, stations: list[Any], seed: int) -> dict[str, Any]:
+    """Budgets, snow seasons and comparison with stations, from the long runs."""
     out: dict[str, Any] = {"budgets": None, "snow_season": None, "snow_errors": pd.DataFrame(), "observations": None}
     if not runs:
         return out
@@ -321,20 +322,20 @@ def _further(runs: dict[str, Fields], reference: Fields, stations: list[Any], se
 
 
 def _write(
-    folder: Path, settings: Settings, reference: Fields, period: Any, scored: Scored, further: dict[str, Any]
+    folder: Path, settings: Settings, reference: Fields, period: Any, scored: Scored, processes: dict[str, Any]
 ) -> None:
-    """Write everything into the folder of the result."""
+    """Write tables, records, figures and report into the folder of the result."""
     scores = pd.concat(scored.tables, ignore_index=True)
     differences = pd.concat(scored.differences, ignore_index=True)
     labels = [*settings.checkpoints, *settings.forecasts]
-    found: Budgets | None = further["budgets"]
+    closed: Budgets | None = processes["budgets"]
     metrics = {
         **_header(settings, reference, period, scored),
         "scores": records(scores),
         "differences": records(differences),
-        "budgets": found.record() if found is not None else None,
-        "snow_season": further["snow_season"],
-        "observations": further["observations"],
+        "budgets": closed.record() if closed is not None else None,
+        "snow_season": processes["snow_season"],
+        "observations": processes["observations"],
     }
     scores.to_csv(folder / "metrics.csv", index=False, float_format=f"%.{DIGITS}g")
     differences.to_csv(folder / "differences.csv", index=False, float_format=f"%.{DIGITS}g")
@@ -346,23 +347,21 @@ def _write(
     title = f"RMSE against ecLand, protocol {protocol}, {what}, from {about['first']}."
     (folder / "table.md").write_text(markdown_table(scores, protocol, title))
     figures = write_figures(
-        Evaluated(labels, scores, differences, scored.runs, found, further["snow_errors"], settings.maps),
+        Evaluated(labels, scores, differences, scored.runs, closed, processes["snow_errors"], settings.maps),
         folder / "figures",
     )
     write_report(folder, metrics, figures)
 
 
 def _header(settings: Settings, reference: Fields, period: Any, scored: Scored) -> dict[str, Any]:
-    """All of ``metrics.json`` but the numbers."""
+    """Header of ``metrics.json``."""
     forecasts = {
         label: {"checkpoint": str(path), "checkpoint_sha256": file_sha256(path)}
         for label, path in settings.checkpoints.items()
     } | {label: {"path": str(path)} for label, path in settings.forecasts.items()}
     main = scored.protocols.get("A") or scored.protocols["B"]
     return {
-        "schema": SCHEMA,
-        "version": __version__,
-        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="minutes"),
+        **record_header(SCHEMA),
         "command": "anemoi-ailand evaluate settings.yaml  # settings.yaml is in the folder of the result",
         "settings": settings.model_dump(mode="json"),
         "inputs": {

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""What has to be rolled out, whether it is there already, and whether it can be scored: all before it begins."""
+"""Planned rollouts of an evaluation, reuse of kept ones, and checks that they can be scored before any is made."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from anemoi_ailand.data.stations.station import Station
 from anemoi_ailand.evaluation.fields.alignment import align
 from anemoi_ailand.evaluation.fields.climatology import Period, climatology_period
 from anemoi_ailand.evaluation.fields.fields import Fields, open_fields, span
-from anemoi_ailand.evaluation.fields.matching import POINT_TOLERANCE
 from anemoi_ailand.evaluation.fields.reforecast import Reforecast, open_reforecast
 from anemoi_ailand.evaluation.observations.station_match import match_stations
 from anemoi_ailand.evaluation.products.products_file import LEAST_YEARS
 from anemoi_ailand.support.checksum import file_sha256
 from anemoi_ailand.support.code_version import ROLL_OUT, loaded_sha256
 from anemoi_ailand.support.configuration import plain_name
+from anemoi_ailand.support.sphere import same_points
 
 LOG = logging.getLogger(__name__)
 
@@ -32,7 +32,7 @@ _HOUR, _YEAR_DAYS = np.timedelta64(1, "h"), 365.25
 
 @dataclass(frozen=True)
 class Job:
-    """One set of roll-outs of every checkpoint: where, from when, how long."""
+    """Rollouts of every checkpoint on one dataset: starts, lead times [h] and points (all if None)."""
 
     name: str
     protocol: str
@@ -40,33 +40,33 @@ class Job:
     starts: np.ndarray
     leads: np.ndarray
     points: tuple[int, ...] | None
-    #: Whether the checkpoints are rolled out; if not, only given forecasts are scored.
+    #: False if only given forecasts are scored.
     rolled_out: bool = True
 
     def file(self, label: str) -> str:
-        """Name of the file of a checkpoint's roll-outs."""
+        """File name of the rollouts of a checkpoint."""
         name = self.name if self.name == self.protocol else f"{self.protocol}-{self.name}"
         return f"{plain_name(name)}-{plain_name(label)}.nc"
 
     def of(self, given: Mapping[str, Reforecast]) -> dict[str, Reforecast]:
-        """Those of the given forecasts that have the form of this protocol."""
+        """Select the given forecasts that belong to this protocol."""
         return {label: forecast for label, forecast in given.items() if protocol_of(forecast) == self.protocol}
 
 
 def protocol_of(forecast: Reforecast) -> str:
-    """``B``: one start and every lead time; ``A``: many starts, or some of the lead times."""
+    """Return ``B`` for one start with every lead time, ``A`` for many starts or selected lead times."""
     every = np.array_equal(forecast.leads, STEP_HOURS * np.arange(1, len(forecast.leads) + 1))
     return "B" if len(forecast.starts) == 1 and every else "A"
 
 
-def is_made(path: Path, job: Job, checkpoint: Path) -> bool:
-    """Whether ``path`` holds the roll-outs of ``job`` with this very checkpoint, dataset and code as they are."""
+def is_current(path: Path, job: Job, checkpoint: Path) -> bool:
+    """Return whether ``path`` holds the rollouts of ``job`` by the same checkpoint, dataset and code."""
     if not path.is_file():
         return False
     try:
         made = open_reforecast(path)
     except ValueError as error:
-        LOG.info("Making %s again: %s", path.name, error)
+        LOG.info("Repeating the rollouts of %s: %s", path.name, error)
         return False
     place = planned(job, open_fields(job.dataset))
     same = (
@@ -76,25 +76,18 @@ def is_made(path: Path, job: Job, checkpoint: Path) -> bool:
         and path.stat().st_mtime >= job.dataset.stat().st_mtime
         and np.array_equal(made.starts, place.starts)
         and np.array_equal(made.leads, place.leads)
-        and _same_points(made, place)
+        and same_points((made.latitude, made.longitude), (place.latitude, place.longitude))
     )
-    LOG.info("%s %s", "Taking" if same else "Making again", path)
+    LOG.info("%s %s", "Reusing" if same else "Repeating", path)
     return same
 
 
-def _same_points(a: Reforecast, b: Reforecast) -> bool:
-    if len(a.latitude) != len(b.latitude):
-        return False
-    turn = np.abs((a.longitude - b.longitude + 180) % 360 - 180)
-    return bool(np.all((turn < POINT_TOLERANCE) & (np.abs(a.latitude - b.latitude) < POINT_TOLERANCE)))
-
-
 def planned(job: Job, reference: Fields) -> Reforecast:
-    """What the roll-outs of a job will be: dates, points and variables of the dataset, without values."""
+    """Describe the rollouts of a job before they are made: dates, points and variables, without values."""
     points = np.arange(len(reference.latitude)) if job.points is None else np.array(job.points)
 
     def nothing(*_: object) -> np.ndarray:
-        raise NotImplementedError("The roll-outs are not made yet.")
+        raise NotImplementedError("The rollouts have no values yet.")
 
     return Reforecast(
         path=Path(job.file("planned")),
@@ -111,29 +104,29 @@ def planned(job: Job, reference: Fields) -> Reforecast:
 def check_jobs(
     jobs: Sequence[Job], labels: Collection[str], given: Mapping[str, Reforecast], reference: Fields
 ) -> None:
-    """Refuse what cannot be scored, with nothing but headers.
+    """Refuse jobs that cannot be scored; reads headers only.
 
     Parameters
     ----------
     jobs : sequence of Job
         The plan.
     labels : collection of str
-        Of the checkpoints.
+        Labels of the checkpoints.
     given : mapping
-        Forecasts that are there.
+        Existing forecasts by label.
     reference : Fields
-        Truth of the protocols A and B.
+        Reference of the protocols A and B.
 
     Raises
     ------
     ValueError
-        A forecast does not overlap with the reference or with the others, in time, points, variables or units; another
+        A forecast has no time, point, variable or unit in common with the reference or the other forecasts; another
         dataset has less than a year before its first start.
     """
     for job in jobs:
         truth = reference if job.dataset == reference.path else open_fields(job.dataset)
         made = planned(job, truth)
-        for label, forecast in job.of(given).items():  # each alone, so that the message names what is wrong with it
+        for label, forecast in job.of(given).items():  # each alone, so that the message names it
             align({label: forecast}, truth)
         align({**dict.fromkeys(labels if job.rolled_out else (), made), **job.of(given)}, truth)
         if job.dataset != reference.path:
@@ -141,12 +134,12 @@ def check_jobs(
 
 
 def check_stations(stations: Sequence[Station], jobs: Sequence[Job], reference: Fields) -> None:
-    """Refuse stations that the long run cannot be compared with.
+    """Refuse stations that cannot be compared with the long run.
 
     Raises
     ------
     ValueError
-        There is no long run, no point of it is near a station, or no station has data in its time.
+        There is no long run, none of its points is near a station, or no station has data in its period.
     """
     run = long_run(jobs, "Observations")
     place = planned(run, reference)
@@ -155,18 +148,18 @@ def check_stations(stations: Sequence[Station], jobs: Sequence[Job], reference: 
     observed = [station.series["time"].values for station in stations]
     if not any(((times > first) & (times <= last)).any() for times in observed):
         raise ValueError(
-            f"No station has data in the time of protocol B, {span(np.array([first, last]))}; for example "
+            f"No station has data in the period of protocol B, {span(np.array([first, last]))}; for example "
             f"{stations[0].name} has {span(observed[0])}. Change protocol_b, or give other stations."
         )
 
 
 def check_products(jobs: Sequence[Job], period: Period) -> None:
-    """Refuse products without a long run, with less than the years that percentiles need, or with years of the run.
+    """Refuse products without a long run, or with a climatology too short or overlapping it.
 
     Raises
     ------
     ValueError
-        One of these.
+        With the years in question.
     """
     start = long_run(jobs, "Products").starts[0]
     if period[1] > start:
@@ -183,12 +176,12 @@ def check_products(jobs: Sequence[Job], period: Period) -> None:
 
 
 def long_run(jobs: Sequence[Job], what: str) -> Job:
-    """Job of protocol B.
+    """Return the job of protocol B, from which ``what`` is made.
 
     Raises
     ------
     ValueError
-        There is none, so that ``what`` cannot be had.
+        There is none.
     """
     for job in jobs:
         if job.protocol == "B":

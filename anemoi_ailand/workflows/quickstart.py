@@ -1,10 +1,10 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""The whole chain on the packaged sample, by the same command lines that a user types.
+"""The whole chain on the packaged sample, by the command lines that a user types.
 
-Dataset, training, one year from one initial state, evaluation: each is a stage with one result, and a stage whose
-result is there is not run again.
+Four stages: dataset, training, a rollout of one year from one initial state, evaluation. Each stage has one result; a
+stage whose result exists is skipped.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from anemoi_ailand.support.atomic_folder import publish_folder
 from anemoi_ailand.support.packaged import find
 from anemoi_ailand.support.subprocesses import remove, run_logged
 
@@ -26,17 +27,17 @@ TRAINING_PERIOD = ("2020-01-01", "2021-06-30")
 
 @dataclass(frozen=True)
 class Size:
-    """How long the quickstart trains and runs."""
+    """Length of training, rollout and evaluation."""
 
     training: tuple[str, ...]
     lead_time: str
     evaluation: tuple[str, ...]
 
 
-#: The real thing: from 2022-01-01 00 UTC to the last stamp of 2022.
+#: The full quickstart: from 2022-01-01 00 UTC to the last stamp of 2022.
 FULL = Size(training=(), lead_time="8754h", evaluation=("protocol_a.every_days=6",))
 
-#: The smallest form that still runs every stage, for tests; its network is no use.
+#: The smallest size that still runs every stage, for tests; its network has no skill.
 SMALLEST = Size(
     training=("training.max_epochs=1", "dataloader.limit_batches.training=20", "dataloader.limit_batches.validation=1"),
     lead_time="60d",
@@ -45,14 +46,14 @@ SMALLEST = Size(
 
 
 def quickstart(output: Path, size: Size = FULL, *, force: bool = False) -> Path:
-    """Run all stages whose result is not there yet.
+    """Run all stages that have no result yet.
 
     Parameters
     ----------
     output : Path
         Folder of the results ``dataset.zarr``, ``training/``, ``forecast.nc``, ``comparison/`` and ``log/``.
     size : Size
-        How long to train and to run.
+        Length of training, rollout and evaluation.
     force : bool
         Remove earlier results first.
 
@@ -75,14 +76,14 @@ def quickstart(output: Path, size: Size = FULL, *, force: bool = False) -> Path:
     checkpoint = results["training"] / "best" / "inference-best.ckpt"
     _stage("1/4 dataset", results["dataset.zarr"], lambda: _dataset(output, results["dataset.zarr"]))
     _stage("2/4 training", results["training"], lambda: _training(output, results, size))
-    _stage("3/4 roll-out", results["forecast.nc"], lambda: _rollout(output, results, checkpoint, size))
+    _stage("3/4 rollout", results["forecast.nc"], lambda: _rollout(output, results, checkpoint, size))
     _stage("4/4 evaluation", results["comparison"], lambda: _evaluation(output, results, checkpoint, size))
     return results["comparison"]
 
 
 def _stage(title: str, result: Path, run: Callable[[], None]) -> None:
     if result.exists():
-        LOG.info("%s: %s is there already", title, result)
+        LOG.info("%s: %s exists", title, result)
         return
     LOG.info("%s ...", title)
     began = time.monotonic()
@@ -94,7 +95,7 @@ def _dataset(output: Path, result: Path) -> None:
     partial = result.with_name("dataset.partial.zarr")
     remove(partial)
     _run(output, "dataset", ["anemoi.datasets", "create", str(find("recipes", "ecland-sample")), str(partial)])
-    partial.rename(result)
+    publish_folder(partial, result)
 
 
 def _training(output: Path, results: dict[str, Path], size: Size) -> None:
@@ -102,7 +103,7 @@ def _training(output: Path, results: dict[str, Path], size: Size) -> None:
     remove(partial)
     options = [f"system.input.dataset={results['dataset.zarr']}", f"system.output.root={partial}", *size.training]
     _run(output, "training", ["anemoi.training", "train", "--config-name", "ailand-sample", *options])
-    partial.rename(results["training"])
+    publish_folder(partial, results["training"])
 
 
 def _rollout(output: Path, results: dict[str, Path], checkpoint: Path, size: Size) -> None:
@@ -131,5 +132,5 @@ def _evaluation(output: Path, results: dict[str, Path], checkpoint: Path, size: 
 
 
 def _run(output: Path, name: str, command: Sequence[str]) -> None:
-    """Run one ``python -m`` command in the folder of the results; its output is kept in ``log/<name>.log``."""
+    """Run one ``python -m`` command in the folder of the results; its output goes to ``log/<name>.log``."""
     run_logged(output / "log" / f"{name}.log", command, cwd=output)

@@ -1,15 +1,14 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Run a network at sites: the nearest points of a dataset, one roll-out for all, series, figure and scores for each.
+"""Run a network at sites: one rollout at the nearest points of a dataset; series, figure and scores of each site.
 
-A site is a place that a user names by its coordinates. State and forcing are those of the nearest point of a dataset;
-the network starts once from ecLand's state there, and goes on with its own.
+A site is a place given by its coordinates. State and forcing are those of the nearest point of a dataset; the network
+starts once from ecLand's state there and then runs on its own state.
 """
 
 from __future__ import annotations
 
-import datetime
 import logging
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -20,11 +19,11 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from anemoi.datasets import open_dataset
 from tqdm import tqdm
 
 from anemoi_ailand import __version__
 from anemoi_ailand.constants import STEP_HOURS
+from anemoi_ailand.data.anemoi_dataset import AnemoiDataset
 from anemoi_ailand.data.points.point_writer import write_points
 from anemoi_ailand.evaluation.display.json_records import DIGITS, json_text, records, stamp
 from anemoi_ailand.evaluation.display.style import save
@@ -41,42 +40,43 @@ from anemoi_ailand.evaluation.sites.site_series import (
 from anemoi_ailand.rollout.forcing.dataset_fields import StoredFields
 from anemoi_ailand.rollout.reforecast.period import period
 from anemoi_ailand.rollout.reforecast.reforecast import reforecast
-from anemoi_ailand.rollout.reforecast.reforecast_file import provenance
 from anemoi_ailand.rollout.step.checkpoint import known_by, load_step
 from anemoi_ailand.rollout.step.pretrained import DEFAULT
 from anemoi_ailand.support.atomic_folder import complete_folder
+from anemoi_ailand.support.netcdf_writer import versions, write_dataset
 from anemoi_ailand.support.packaged import find
 from anemoi_ailand.support.subprocesses import run_logged
 from anemoi_ailand.variables import VARIABLES, Role, variable
+from anemoi_ailand.workflows import created, record_header
 
 LOG = logging.getLogger(__name__)
 
-#: File by which an earlier result is known.
+#: File by which an earlier result is recognised.
 PROOF = "site.json"
 
-#: Version of the layout of that file; changes when a reader would have to.
+#: Version of the layout of that file; changes when readers have to change.
 SCHEMA = "anemoi-ailand/site/1"
 
-#: What stands for the dataset if it is made from the packaged sample.
+#: Name of the dataset if it is made from the packaged sample.
 SAMPLE = "the packaged sample"
 
 
 @dataclass(frozen=True)
 class Selected:
-    """Points and dates of a dataset.
+    """Points and dates of a dataset that a run is made of.
 
     Attributes
     ----------
     stored : StoredFields
         All variables of the table that the dataset has.
     called : str
-        The dataset in words.
+        Name of the dataset in the results.
     found : tuple of Found
-        A point for each place.
+        The nearest point of each place.
     points : numpy.ndarray, shape (point,)
-        Indices of the points, each once.
+        Indices of the points, without repetition.
     first, last : int
-        Indices of the first and of the last date.
+        Indices of the first and the last date.
     """
 
     stored: StoredFields
@@ -111,33 +111,33 @@ def site(
     Parameters
     ----------
     places : sequence of Place
-        With different names.
+        Places with different names.
     dataset, output : str or Path
         Anemoi dataset with state and forcing; folder of the result.
     checkpoint : str or Path
         Inference checkpoint, or the name of a pretrained network.
     start, lead, end : str, optional
-        Initial date, and how long or until when; as :func:`~anemoi_ailand.rollout.reforecast.period.period`.
+        Initial date, and length or last date; as :func:`~anemoi_ailand.rollout.reforecast.period.period`.
     within : float
-        Furthest that a point may be from its place [km].
+        Largest distance of a point from its place [km].
     called : str, optional
-        The dataset in words; its path if not given.
+        Name of the dataset in the results; its path by default.
     device : str
-        Of torch.
+        Device of torch.
     progress : bool
-        Show a bar on a terminal.
+        Show a progress bar on a terminal.
 
     Returns
     -------
     Path
-        ``output``. For one place it holds ``site.nc``, ``series.csv``, ``series.png``, ``table.md``, ``site.json``; for
-        several a folder of these for each, and ``table.md`` and ``site.json`` about all.
+        ``output``. For one place it holds ``site.nc``, ``series.csv``, ``series.png``, ``table.md`` and ``site.json``;
+        for several, a folder of these for each place, and ``table.md`` and ``site.json`` for all.
 
     Raises
     ------
     FileExistsError, FileNotFoundError, ValueError
-        ``output`` is something else than an earlier result; something is not there, too far away, or does not fit. All
-        before the roll-out.
+        ``output`` is not an earlier result; an input is missing, too far away, or does not fit. Raised before the
+        rollout.
     """
     output = Path(output).expanduser()
     with complete_folder(output, PROOF) as folder:
@@ -169,14 +169,15 @@ def extract(
     called: str | None = None,
     progress: bool = True,
 ) -> Path:
-    """Write all that a dataset has at the points of some places into one file in the reference layout, run nothing.
+    """Write the variables of a dataset at the nearest points of places into one file in the reference layout.
 
-    Parameters as of :func:`site`; ``output`` is the file. Points that stand for several places are in it once.
+    Parameters are those of :func:`site`; ``output`` is the file. A point that is nearest to several places is written
+    once.
 
     Raises
     ------
     FileExistsError, FileNotFoundError, ValueError
-        As :func:`site`; ``output`` is there.
+        As :func:`site`; ``output`` exists.
     """
     path = Path(output).expanduser()
     if path.exists():
@@ -188,7 +189,7 @@ def extract(
         "source": "ecLand, as the dataset has it",
         "dataset": chosen.called,
         "sites": "; ".join(map(str, chosen.found)),
-        "created": _now(),
+        "created": created(),
         "versions": f"anemoi-ailand {__version__}",
     }
     latitudes, longitudes = chosen.stored.latitudes[where], chosen.stored.longitudes[where]
@@ -204,19 +205,18 @@ def select(
     within: float,
     called: str | None = None,
 ) -> Selected:
-    """Open a dataset, find the points and the dates; arguments and errors as of :func:`site`."""
-    path = StoredFields(dataset, ()).path  # checked; only now may the names be asked for
-    there = set(open_dataset(str(path)).variables)
-    stored = StoredFields(path, [n for n in VARIABLES if n in there])
+    """Open a dataset and find points and dates; arguments and errors are those of :func:`site`."""
+    available = set(AnemoiDataset(dataset).variables)
+    stored = StoredFields(dataset, [n for n in VARIABLES if n in available])
     found = find_points(places, stored.latitudes, stored.longitudes, within)
     first, last = period(stored.dates, start, lead, end)
     for one in found:
         LOG.info("%s", one)
-    return Selected(stored, called or str(path), tuple(found), np.unique([f.point for f in found]), first, last)
+    return Selected(stored, called or str(stored.path), tuple(found), np.unique([f.point for f in found]), first, last)
 
 
 def read_series(chosen: Selected, progress: bool = True) -> np.ndarray:
-    """Values of all variables, shape (date, point, variable), read in whole blocks of dates."""
+    """Read all variables in whole blocks of dates; shape (date, point, variable)."""
     parts, date = [], chosen.first
     bar = tqdm(total=chosen.last + 1 - date, unit="date", desc="Dataset", disable=None if progress else True)
     with bar:
@@ -262,16 +262,15 @@ def _write_one(
     forcing: Sequence[str],
     header: dict[str, Any],
 ) -> tuple[dict[str, Any], str]:
-    """Write the files of a site; returns what the summary of all says about it, and its line in words."""
+    """Write the files of a site; return its entry in the summary of all sites, and one sentence about it."""
     properties = site_properties({n: float(v[0]) for n, v in stored.items() if is_constant(n)})
     truth = {n: stored[n][1:] for n in emulated if n in stored}
     words = site_sentence(found, properties)
-    attributes = {k: str(v) for k, v in header.items() if k != "schema"} | {"title": words, "versions": _versions()}
+    attributes = {k: str(v) for k, v in header.items() if k != "schema"} | {"title": words, "versions": versions()}
     series = site_series(dates[1:], emulated, truth, {n: stored[n][1:] for n in forcing}, found, attributes)
     scores = site_scores(series)
     summary = _summary(found, stored, properties)
-    time = {"units": "hours since 1970-01-01 00:00:00", "dtype": "i4"}
-    series.to_netcdf(folder / "site.nc", encoding={"time": time, **{n: {"zlib": True} for n in series.data_vars}})
+    write_dataset(series, folder / "site.nc")
     table = series.drop_vars(["site", "latitude", "longitude"]).to_dataframe()
     table.to_csv(folder / "series.csv", float_format=f"%.{DIGITS + 1}g", date_format="%Y-%m-%dT%H:%M")
     save(site_figure(series, _title(found, header)), folder / "series.png")
@@ -296,9 +295,7 @@ def _summary(found: Found, stored: dict[str, np.ndarray], properties: dict[str, 
 
 def _header(chosen: Selected, checkpoint: Path) -> dict[str, Any]:
     return {
-        "schema": SCHEMA,
-        "version": __version__,
-        "created": _now(),
+        **record_header(SCHEMA),
         "checkpoint": str(checkpoint),
         "checkpoint_sha256": known_by(checkpoint),
         "dataset": chosen.called,
@@ -320,17 +317,9 @@ def _title(found: Found, header: dict[str, Any]) -> str:
     return f"{found.place.name}: nearest point, {found.distance:.0f} km away, from one initial state, {days}"
 
 
-def _versions() -> str:
-    return provenance()["versions"]
-
-
-def _now() -> str:
-    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-
-
 @contextmanager
 def sample_dataset() -> Iterator[Path]:
-    """The packaged sample as a dataset in a temporary folder; takes about ten seconds.
+    """Build a dataset from the packaged sample in a temporary folder, in about ten seconds.
 
     Raises
     ------

@@ -1,22 +1,19 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Roll a checkpoint out over a century with repeated forcing, judge it, and write one folder.
+"""Roll out a checkpoint over a century of repeated forcing, and judge whether it drifts.
 
-The years of the run are kept beside the result; a run that was stopped is gone on with, and one that is there is only
-judged. The result itself appears when it is complete.
+The years of the run are kept in ``<output>-years``: an interrupted run resumes, a complete one is only judged. The
+result appears under its name when it is complete.
 """
 
 from __future__ import annotations
 
-import datetime
-import logging
 from collections.abc import Callable
 from pathlib import Path
 
 import xarray as xr
 
-from anemoi_ailand import __version__
 from anemoi_ailand.evaluation.display.json_records import DIGITS, json_text
 from anemoi_ailand.evaluation.display.style import Figure, save
 from anemoi_ailand.evaluation.figures.stability import storage_figure, temperature_figure
@@ -24,10 +21,9 @@ from anemoi_ailand.evaluation.processes.stability import Verdict, check_length, 
 from anemoi_ailand.evaluation.report.stability_table import SCHEMA, stability_record, stability_table
 from anemoi_ailand.rollout.reforecast.cyclic_run import Setting, ecland_years, roll_out, setting
 from anemoi_ailand.support.atomic_folder import complete_folder
+from anemoi_ailand.workflows import record_header
 
-LOG = logging.getLogger(__name__)
-
-#: File by which an earlier result is known.
+#: File by which an earlier result is recognised.
 PROOF = "stability.json"
 
 
@@ -42,22 +38,22 @@ def stability(
     device: str = "cpu",
     progress: bool = True,
 ) -> Path:
-    """Roll out, judge, and write table, figures and summary.
+    """Roll out over repeated years, judge the run, and write table, figures and summary.
 
     Parameters
     ----------
     checkpoint, dataset : str or Path
-        Inference checkpoint; the dataset whose years are repeated.
+        Inference checkpoint, or the name of a pretrained network; anemoi dataset whose years are repeated.
     output : str or Path
-        Folder of the result. The years are kept in ``<output>-years``.
+        Folder of the result.
     years : int
         Length of the run.
     start, end : str, optional
-        First date of the forcing, and where it ends at the latest; whole years are cut out.
+        First date of the forcing and its latest end; whole years are cut out.
     device : str
-        Of torch.
+        Device of torch.
     progress : bool
-        Show a bar on a terminal.
+        Show a progress bar on a terminal.
 
     Returns
     -------
@@ -67,7 +63,7 @@ def stability(
     Raises
     ------
     FileNotFoundError, FileExistsError, ValueError
-        Something is missing or does not fit, found before the roll-out where that is possible.
+        An input is missing or does not fit. Checked before the rollout where possible.
     """
     output = Path(output).expanduser()
     run = setting(checkpoint, dataset, start, end, device)
@@ -82,7 +78,7 @@ def stability(
 
 
 def write(folder: Path, run: Setting, years: xr.Dataset, ecland: xr.Dataset) -> Verdict:
-    """Judge the years of a run and write everything into ``folder``."""
+    """Judge the years of a run against those of ecLand and write the result into ``folder``."""
     verdict = judge(years, ecland)
     (folder / "table.md").write_text(stability_table(verdict, _heading(run, years)))
     verdict.points.to_csv(folder / "points.csv", float_format=f"%.{DIGITS}g")
@@ -107,9 +103,7 @@ def _heading(run: Setting, years: xr.Dataset) -> str:
 
 def _header(run: Setting, years: xr.Dataset) -> dict[str, object]:
     return {
-        "schema": SCHEMA,
-        "version": __version__,
-        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="minutes"),
+        **record_header(SCHEMA),
         "checkpoint": str(run.step.path),
         **run.identity,
         "years": years.sizes["year"],

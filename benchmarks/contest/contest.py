@@ -1,10 +1,10 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""A contest of recipes: train every entrant, roll all out by the same protocol, write one table and one figure.
+"""Contest of recipes: train every entrant, roll all out with the same protocol, write one table and one figure.
 
-Trainings and roll-outs are kept in the folder of the contest, and what is there already is not made again. The result
-itself, the folder ``result`` in it, appears when it is complete.
+The folder of the contest keeps trainings and roll-outs, which are reused. The result, its folder ``result``, appears
+when it is complete.
 """
 
 from __future__ import annotations
@@ -32,7 +32,13 @@ from anemoi_ailand.support.checksum import file_sha256
 from anemoi_ailand.support.code_version import ROLL_OUT, loaded_sha256
 from anemoi_ailand.workflows.evaluate import check, period_of, plan, rolled_out
 from anemoi_ailand.workflows.planned_runs import Job
-from benchmarks.contest.contest_training import (
+from benchmarks.contest.cost import cost_of
+from benchmarks.contest.entry import Entry
+from benchmarks.contest.figure import pareto_figure
+from benchmarks.contest.scores import contest_scores
+from benchmarks.contest.settings import ContestSettings
+from benchmarks.contest.table import contest_table
+from benchmarks.contest.training import (
     INFERENCE,
     differences,
     fingerprints,
@@ -42,24 +48,18 @@ from benchmarks.contest.contest_training import (
     spent_on,
     train,
 )
-from benchmarks.contest.cost import cost_of
-from benchmarks.contest.entry import Entry
-from benchmarks.contest.figure import pareto_figure
-from benchmarks.contest.scores import contest_scores
-from benchmarks.contest.settings import ContestSettings
-from benchmarks.contest.table import contest_table
 
 LOG = logging.getLogger(__name__)
 
-#: Version of the layout of ``contest.json``; changes when a reader would have to.
+#: Version of the layout of ``contest.json``; a change breaks readers.
 SCHEMA = "anemoi-ailand/contest/1"
 
-#: Cuts by which the entrants are compared.
+#: Strata in which the entrants are compared.
 _CUTS = ("all", "points", "snow_regime")
 
 
 def contest(settings: ContestSettings) -> Path:
-    """Train, roll out, compare.
+    """Train the entrants, roll them out and compare them.
 
     Returns
     -------
@@ -70,11 +70,11 @@ def contest(settings: ContestSettings) -> Path:
     Raises
     ------
     FileNotFoundError, FileExistsError, ValueError
-        Something is missing or does not fit, found before any training where that is possible.
+        An input is missing or does not fit; raised before any training where possible.
     ChildProcessError
-        Trainings failed; all others are made before it is raised.
+        Trainings failed; raised after all others are complete.
     """
-    loaded_sha256(ROLL_OUT)  # hours before the first roll-out, in which files may change
+    loaded_sha256(ROLL_OUT)  # the files may change in the hours before the first roll-out
     reference = open_fields(settings.dataset)
     hashes = {k: fingerprints(k, settings.stages(k), settings.training_seed) for k in settings.entrants}
     expected = settings.evaluation({label: _checkpoint(settings, label) for label in settings.entrants})
@@ -82,7 +82,7 @@ def contest(settings: ContestSettings) -> Path:
     period_of(expected, reference, jobs, {})
     for entrant in settings.entrants.values():
         if entrant.checkpoint is not None:
-            load_step(entrant.checkpoint)  # says what is there
+            load_step(entrant.checkpoint)  # fails early with a clear message
     with complete_folder(settings.output / "result", proof="contest.json") as folder:
         spent = _all_trained(settings, hashes)
         entries = [_entry(settings, label, cost) for label, cost in spent.items() if cost is not None]
@@ -95,31 +95,31 @@ def contest(settings: ContestSettings) -> Path:
 
 
 def _checkpoint(settings: ContestSettings, label: str) -> Path:
-    """Checkpoint of an entrant, whether it is there or not."""
+    """Path of an entrant's checkpoint, which may not exist yet."""
     entrant = settings.entrants[label]
     return entrant.checkpoint or folder_of(settings, label, len(entrant.stages)) / INFERENCE
 
 
 def _all_trained(settings: ContestSettings, hashes: Mapping[str, list[str]]) -> dict[str, dict[str, Any] | None]:
-    """What :func:`_trained` says of each entrant; a failure is told when all others are trained."""
+    """Apply :func:`_trained` to each entrant; a failure is raised when all others are trained."""
     spent, failures = {}, {}
     for label, marks in hashes.items():
         try:
             spent[label] = _trained(settings, label, marks)
         except ChildProcessError as error:
-            LOG.error("The training of %s failed; going on with the others", label)
+            LOG.error("The training of %s failed; continuing with the others", label)
             failures[label] = str(error)
     if failures:
         told = "\n\n".join(f"{label}:\n{text}" for label, text in failures.items())
         raise ChildProcessError(
-            f"{told}\n\nThe trainings of {list(failures)} failed, those of {list(spent)} are there and will be taken. "
-            "Mend what is wrong and start again, or leave an entrant out: `entrants.LABEL=null`."
+            f"{told}\n\nThe trainings of {list(failures)} failed; those of {list(spent)} are complete and "
+            "will be reused. Correct the error and start again, or leave an entrant out: `entrants.LABEL=null`."
         )
     return spent
 
 
 def _trained(settings: ContestSettings, label: str, hashes: list[str]) -> dict[str, Any] | None:
-    """Samples, time and device of an entrant's training, made if need be; ``None`` if it is not to be and not there."""
+    """Samples, time and device of an entrant's training, run if needed; ``None`` if missing and not to be trained."""
     entrant = settings.entrants[label]
     if entrant.checkpoint is not None:
         return {"point_steps": point_steps(entrant.checkpoint.parents[1])}
@@ -146,7 +146,7 @@ def _check_reference(settings: ContestSettings, entries: list[Entry]) -> None:
 
 
 def _entry(settings: ContestSettings, label: str, spent: Mapping[str, Any]) -> Entry:
-    """An entrant with what it is and what it has cost."""
+    """Entry of an entrant in the table: identity and cost."""
     entrant, path = settings.entrants[label], _checkpoint(settings, label)
     step = load_step(path)
     cost = cost_of(step.model.model, len(step.inputs))
@@ -167,7 +167,7 @@ def _entry(settings: ContestSettings, label: str, spent: Mapping[str, Any]) -> E
 def _scores(
     settings: ContestSettings, evaluation: Settings, reference: Fields, jobs: list[Job], period: Period
 ) -> pd.DataFrame:
-    """Scores of all protocols; roll-outs that are there are taken."""
+    """Scores of all protocols; existing roll-outs are reused."""
     tables = []
     for job in jobs:
         sums = collect(
@@ -189,7 +189,7 @@ def _possible(reference: Fields) -> list[str]:
 
 
 def _about(jobs: list[Job], reference: Fields, period: Period) -> dict[str, Any]:
-    """What was run, for the first line of the table and the header of the JSON."""
+    """Dataset and protocols, for the first line of the table and the header of the JSON."""
     n_points = len(reference.latitude)
     return {
         "dataset": str(reference.path),
@@ -229,7 +229,7 @@ def _write(
         "schema": SCHEMA,
         "version": __version__,
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="minutes"),
-        "command": "anemoi-ailand contest settings.yaml  # settings.yaml is in the folder of the result",
+        "command": "python -m benchmarks.contest settings.yaml  # settings.yaml lies beside this file",
         "reference": settings.reference,
         **about,
         "settings": settings.model_dump(mode="json"),

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Fit boosted trees to samples of the training data, in a training that ends at once."""
+"""Callback that fits boosted trees to samples of the training data."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ WINDOWS = 64
 
 
 class FitTrees(Callback):
-    """Fit the network ``trees`` before the first training step, to single steps of the training data.
+    """Fit a network of trees before the first training step, to single steps of the training data.
 
     Samples are read by the readers of the training (its period, its points, its blocks), normalised and turned into
     columns and targets by the model itself, so that a checkpoint of trees rolls out and is evaluated as any other.
@@ -55,8 +55,9 @@ class FitTrees(Callback):
         network = pl_module.model.model.network
         if not isinstance(network, Trees):
             raise ValueError(
-                f"The network is {type(network).__name__}, which is not fitted but trained. Set "
-                "`model.model.network: trees`, or take FitTrees out of `diagnostics.callbacks`."
+                f"The network is {type(network).__name__}, which is not fitted but trained. "
+                "Set `model.model.network: benchmarks.contest.trees.Trees`, or remove FitTrees from "
+                "`diagnostics.callbacks`."
             )
         if pl_module.task.rollout.maximum > 1:
             raise ValueError(

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Who takes part in a contest and how it is judged: the configuration, checked as a whole before anything starts."""
+"""Settings of a contest: entrants and protocol, validated as a whole before anything starts."""
 
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 from anemoi_ailand.evaluation.fields.reference import CLIMATOLOGY, PERSISTENCE, REFERENCE
 from anemoi_ailand.evaluation.settings import Climatology, PeriodSettings, ProtocolA, Settings
 from anemoi_ailand.support.configuration import HomePath, Strict, plain_name, read_configuration
+
+#: Folder of the configurations ``reference`` and ``sample``.
+CONFIGS = Path(__file__).parent / "configs"
 
 #: Options of a training that the contest itself sets, and why.
 TAKEN = {
@@ -45,7 +48,7 @@ class Stage(Strict):
 
 
 class Entrant(Strict):
-    """Stages of training one after the other, or a checkpoint that is there; ``note`` is shown in the table."""
+    """Consecutive stages of training, or an existing checkpoint; ``note`` is shown in the table."""
 
     stages: tuple[Stage, ...] = ()
     checkpoint: HomePath | None = None
@@ -54,7 +57,7 @@ class Entrant(Strict):
     @model_validator(mode="after")
     def _one_origin(self) -> Entrant:
         if bool(self.stages) == (self.checkpoint is not None):
-            raise ValueError("give either `stages`, by which it is trained, or a `checkpoint` that is there")
+            raise ValueError("give either `stages` of training or an existing `checkpoint`")
         return self
 
 
@@ -65,7 +68,7 @@ class Budget(Strict):
 
 
 class ContestSettings(Strict):
-    """The configuration of ``anemoi-ailand contest``; ``configs/contest/reference.yaml`` explains each option."""
+    """Configuration of a contest; ``benchmarks/contest/configs/reference.yaml`` explains each option."""
 
     output: HomePath = Path("contest")
     dataset: HomePath
@@ -141,11 +144,14 @@ class ContestSettings(Strict):
 
 
 def read_contest(path: Path | None, overrides: Sequence[str] = ()) -> ContestSettings:
-    """Read the configuration of a contest and options ``key=value`` that replace what it says.
+    """Read the configuration of a contest and apply options ``key=value``.
 
     Raises
     ------
     FileNotFoundError, ValueError
         As :func:`~anemoi_ailand.support.configuration.read_configuration`.
     """
+    if path is not None and not path.is_file():
+        named = [each.stem for each in sorted(CONFIGS.glob("*.yaml"))]
+        raise FileNotFoundError(f"There is no configuration '{path}'. Give a file, or one of {named}.")
     return read_configuration(path, overrides, ContestSettings, "contest/reference")

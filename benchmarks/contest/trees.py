@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Boosted trees (XGBoost) with the call of a network."""
+"""Boosted trees (XGBoost) with the interface of a network."""
 
 from __future__ import annotations
 
@@ -57,6 +57,9 @@ class Trees(nn.Module):
     Source: Wesselkamp et al. (2025), doi:10.5194/gmd-18-921-2025, with its 256 trees of depth 10, rate 0.15, subsample
     0.7, and histograms; doi:10.1145/2939672.2939785 for the method.
     """
+
+    #: Trees have no operators in the tensor set of ONNX.
+    exportable = False
 
     def __init__(
         self,
@@ -179,7 +182,6 @@ def _xgboost() -> Any:
         import xgboost
     except ImportError as error:
         raise ImportError(
-            "The network 'trees' needs xgboost, which is not installed. Install it with "
-            "`pip install 'anemoi-ailand[xgboost]'`."
+            "Boosted trees need xgboost, which is not installed. Install it: pip install xgboost"
         ) from error
     return xgboost

@@ -17,8 +17,7 @@ from anemoi_ailand.support.packaged import find
 START, END, TRAINED_UNTIL = "2020-03-01T00:00:00", "2020-05-31T18:00:00", "2020-04-30T18:00:00"
 
 #: State without liquid water in snow, for which GRIB has no parameter: so the same network starts from any input.
-CONFIG = yaml.safe_load(find("configs", "training/ailand").read_text())["land"]
-WITHOUT_SLW = tuple(f"land.{k}=[{','.join(n for n in CONFIG[k] if n != 'slw')}]" for k in ("select", "prognostic"))
+WITHOUT_SLW = ("land.prognostic.snow=[snowc,sd,rsn,tsn,asn]",)
 
 TINY = (
     "model.model.width=24",

@@ -4,15 +4,16 @@
 """The entrants of the contest by the real command line: each trains for a few steps and rolls out."""
 
 import csv
+import os
 from functools import cache
 
 import pytest
 import torch
-from integration.conftest import anemoi
 
-from anemoi_ailand.model.networks import NETWORKS
+from anemoi_ailand.model.networks import MLP, network_class
 from anemoi_ailand.rollout.step.checkpoint import load_step
-from anemoi_ailand.support.packaged import listing
+from benchmarks.contest.training import CHECKOUT, CONFIGS
+from tests.integration.conftest import anemoi
 
 pytestmark = pytest.mark.slow
 
@@ -37,14 +38,21 @@ FIRST_STAGES = {
     "stock-pointwise": (*SHORT, *SMALL),
     "xgboost": (*PERIOD, "land.samples=2000", "model.model.trees=3", "model.model.depth=3"),
 }
+#: Networks other than the packaged one.
+NETWORKS = {
+    "prototype-2024": "benchmarks.contest.split_mlp.SplitMLP",
+    "stock-pointwise": "benchmarks.contest.stock_blocks.StockBlocks",
+    "xgboost": "benchmarks.contest.trees.Trees",
+}
 #: Second stages by the first.
 SECOND_STAGES = {"ailand-v1": "ailand-v1-rollout8", "ailand-v1-forcing": "ailand-v1-forcing-rollout8"}
 
 
 def train(name, dataset, output, *options):
     anemoi(
-        "training", "train", "--config-name", f"baselines/{name}", f"system.input.dataset={dataset}",
+        "training", "train", "--config-dir", CONFIGS, "--config-name", name, f"system.input.dataset={dataset}",
         f"system.output.root={output}", *options, cwd=output.parent,
+        env={**os.environ, "PYTHONPATH": str(CHECKOUT)},
     )  # fmt: skip
     return output / "best"
 
@@ -78,16 +86,15 @@ def rolled_out(checkpoint, n_steps=4):
 
 def test_every_entrant_is_tried_here():
     """A new configuration gets its line in this file."""
-    there = {name.rpartition("/")[2] for name in listing("configs") if name.startswith("training/baselines/")}
-    assert there == {*FIRST_STAGES, *SECOND_STAGES.values()}
+    assert {path.stem for path in CONFIGS.glob("*.yaml")} == {*FIRST_STAGES, *SECOND_STAGES.values()}
 
 
 @pytest.mark.parametrize("name", FIRST_STAGES)
 def test_an_entrant_trains_and_rolls_out(first_stage, name):
-    """The checkpoint steps from its own state, and is one of the networks."""
+    """The checkpoint steps from its own state with the network of its configuration."""
     checkpoint = first_stage(name) / "inference-best.ckpt"
     assert torch.isfinite(rolled_out(checkpoint)).all()
-    assert isinstance(load_step(checkpoint).model.model.network, tuple(NETWORKS.values()))
+    assert isinstance(load_step(checkpoint).model.model.network, network_class(NETWORKS.get(name, MLP)))
 
 
 @pytest.mark.parametrize("name", SECOND_STAGES)

@@ -3,6 +3,7 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """The roll-out benchmark by its real command line, in its smallest form."""
 
+import os
 import subprocess
 import sys
 
@@ -11,12 +12,12 @@ import pytest
 pytestmark = pytest.mark.slow
 
 
-def test_whole_runs_are_measured_beside_the_network(small_dataset, tmp_path):
+def test_whole_runs_are_measured_beside_the_network(small_dataset, repository, tmp_path):
     """Two sizes; a run takes at least as long as its network, and reads and writes in less than ten times that."""
     done = subprocess.run(
-        [sys.executable, "-m", "anemoi_ailand", "benchmark", "rollout", "--dataset", str(small_dataset),
+        [sys.executable, "-m", "benchmarks.speed", "rollout", "--dataset", str(small_dataset),
          "--points", "64", "512", "--steps", "6", "--rounds", "1", "--folder", str(tmp_path)],
-        cwd=tmp_path, capture_output=True, text=True, check=False,
+        cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(repository)}, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]
     rows = [

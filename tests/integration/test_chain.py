@@ -13,10 +13,10 @@ import pytest
 import torch
 import xarray as xr
 from anemoi.datasets import open_dataset
-from integration.conftest import anemoi, small_recipe
 
 from anemoi_ailand.rollout.step.checkpoint import load_step
 from anemoi_ailand.variables import variable
+from tests.integration.conftest import anemoi, small_recipe
 
 pytestmark = pytest.mark.slow
 

@@ -1,16 +1,19 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""The command ``anemoi-ailand contest`` with real trainings: from a dataset to the table, and again without them."""
+"""``python -m benchmarks.contest`` with real trainings: from a dataset to the table, and again without them."""
 
 import json
+import os
 import subprocess
 import sys
 
 import pandas as pd
 import pytest
 import yaml
-from integration.conftest import anemoi, small_recipe
+
+from benchmarks.contest.training import CHECKOUT
+from tests.integration.conftest import anemoi, small_recipe
 
 pytestmark = pytest.mark.slow
 
@@ -43,10 +46,10 @@ def dataset(tmp_path_factory):
 
 def contest(dataset, *options):
     text = "[" + ",".join(f'"{each}"' for each in OVERRIDES) + "]"
-    command = [sys.executable, "-m", "anemoi_ailand", "contest", "sample", f"overrides={text}", *OPTIONS, *options]
+    command = [sys.executable, "-m", "benchmarks.contest", "sample", f"overrides={text}", *OPTIONS, *options]
     done = subprocess.run(
-        [*command, "--dataset", str(dataset)], cwd=dataset.parent, capture_output=True, text=True, timeout=1800,
-        check=False,
+        [*command, "--dataset", str(dataset)], cwd=dataset.parent, env={**os.environ, "PYTHONPATH": str(CHECKOUT)},
+        capture_output=True, text=True, timeout=1800, check=False,
     )  # fmt: skip
     assert done.returncode == 0, f"{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
     return done.stdout

@@ -13,22 +13,22 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import toy_atmosphere as toy
 import xarray as xr
 import yaml
 from anemoi.datasets import open_dataset
 
-from anemoi_ailand.coupling.start import initial_state
+from anemoi_ailand.coupling.land_model import initial_state
 from anemoi_ailand.rollout.forcing.dataset_fields import StoredFields
 from anemoi_ailand.rollout.stepper import LandStepper
 from anemoi_ailand.support.packaged import find
 from anemoi_ailand.variables import variable
+from tests.support import atmosphere as toy
 
 pytestmark = pytest.mark.slow
 
 DATE = datetime(2020, 5, 1)
 FEEDBACK = {"skt": "skt", "stl1": "stl1", "swvl1": "swvl1", "sd": "sd", "snow": "sd"}
-TESTS = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +43,7 @@ def first(stepper, small_dataset):
 
 def inference_run(config, *overrides, cwd, check=True):
     """``anemoi-inference run`` with the toy's class at hand; what it said."""
-    path = os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")])
+    path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
     command = [sys.executable, "-m", "anemoi.inference", "run", str(config), *overrides]
     done = subprocess.run(
         command,

@@ -17,7 +17,8 @@ import pytest
 import xarray as xr
 import yaml
 from anemoi.utils.checkpoints import load_metadata, replace_metadata
-from integration.conftest import anemoi, small_recipe
+
+from tests.integration.conftest import anemoi, small_recipe
 
 pytestmark = pytest.mark.slow
 

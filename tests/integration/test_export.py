@@ -11,7 +11,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import export_case
 import numpy as np
 import onnxruntime
 import pytest
@@ -25,6 +24,7 @@ from anemoi_ailand.export.onnx_check import LIMITS, Rows, compare, sample_rows
 from anemoi_ailand.rollout.step.checkpoint import load_step
 from anemoi_ailand.rollout.step.physical_step import PhysicalStep
 from anemoi_ailand.support.packaged import folder
+from tests.support import stepper as case
 
 pytestmark = pytest.mark.slow
 
@@ -157,9 +157,9 @@ def test_c_caller_hands_the_state_on(program, graph, host, rows, tmp_path):
 
 def test_c_caller_takes_any_graph_of_this_package(program, tmp_path):
     """Another network with other columns, and the sun outside: one argument less."""
-    host = export_case.host(sun_inside=False)
+    host = case.host(sun_inside=False)
     onnx_export._save(onnx_export.graph_of(host, torch.float32), tmp_path / "small.onnx")
-    rows = export_case.rows(100, sun_inside=False)
+    rows = case.rows(100, sun_inside=False)
     done, got = call(program, tmp_path / "small.onnx", rows, tmp_path)
     assert done.returncode == 0, done.stderr
     assert compare(got, host, rows, LIMIT).rows == 100

@@ -14,16 +14,16 @@ import numpy as np
 import pytest
 import xarray as xr
 import yaml
-from forecast_dataset import START
 
 from anemoi_ailand.support.packaged import find
+from tests.integration.forecast_dataset import START
 
 pytestmark = pytest.mark.slow
 
 
 def make(path: Path, first_step: str, last_step: str) -> Path:
     """A dataset of forecasts from 1 and 2 May."""
-    program = Path(__file__).resolve().parents[1] / "forecast_dataset.py"
+    program = Path(__file__).with_name("forecast_dataset.py")
     command = [sys.executable, program, path, first_step, last_step]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]

@@ -14,9 +14,9 @@ import netCDF4
 import numpy as np
 import pytest
 import yaml
-from grib_writer import Archive, Grid, sample, stamps
 
 from anemoi_ailand.support.packaged import find
+from tests.support.grib import Archive, Grid, sample, stamps
 
 pytestmark = pytest.mark.slow
 

@@ -16,11 +16,11 @@ import numpy as np
 import pytest
 import yaml
 from anemoi.datasets import open_dataset
-from grib_writer import Archive, Grid, sample, stamps
 
 from anemoi_ailand.data.reader import Reader
 from anemoi_ailand.support.packaged import find
 from anemoi_ailand.variables import VARIABLES, Time
+from tests.support.grib import Archive, Grid, sample, stamps
 
 DATES = stamps(datetime(2020, 4, 1), 7)
 #: Made of what is not in the archive: snow below the precision of packing, means of more instants than there are.

@@ -15,12 +15,12 @@ import numpy as np
 import pytest
 import xarray as xr
 from anemoi.utils.checkpoints import load_metadata, replace_metadata
-from grib_writer import Archive, Grid, sample, stamps
-from land_files import write_land
 
 from anemoi_ailand.data.open_reader import open_reader
 from anemoi_ailand.data.reader import Reader
 from anemoi_ailand.variables import START, VARIABLES, Time
+from tests.support.files import write_land
+from tests.support.grib import Archive, Grid, sample, stamps
 
 pytestmark = pytest.mark.slow
 

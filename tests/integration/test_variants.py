@@ -1,17 +1,15 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Variants of the product train from the command line: forcing every 3 h, leaf area as a part of the state."""
+"""Variants train from the command line: forcing every 3 h, leaf area as a part of the state."""
 
 import csv
 
 import pytest
 import torch
 from anemoi.datasets import open_dataset
-from hydra import compose, initialize_config_module
-from integration.conftest import TINY, anemoi
 
-from anemoi_ailand.model.closed_land import CATEGORIES
+from tests.integration.conftest import TINY, anemoi
 
 pytestmark = pytest.mark.slow
 
@@ -32,12 +30,6 @@ def train(dataset, folder, config, *options):
     return interface.model, list(csv.DictReader((folder / "training_log.csv").open()))[-1]
 
 
-def composed(config, key):
-    """A list of a configuration with all defaults followed."""
-    with initialize_config_module("anemoi.training.config", version_base=None):
-        return list(key(compose(config)))
-
-
 def test_three_hourly_forcing_trains_and_is_read(small_dataset, tmp_path):
     """The means of the last three hours are inputs at the end of the step, beside those of the whole step."""
     model, row = train(small_dataset, tmp_path, "ailand-3h")
@@ -51,16 +43,10 @@ def test_three_hourly_forcing_trains_and_is_read(small_dataset, tmp_path):
 @pytest.mark.parametrize("step", ["increments", "closed"])
 def test_leaf_area_can_be_state_by_overrides_alone(small_dataset, tmp_path, step):
     """As docs/model.md says: out of the forcing, into the state; it is predicted and takes a training step."""
-    forcing = composed("ailand", lambda c: c.data.datasets.data.forcing)
-    select = composed("ailand", lambda c: c.land.select)
-    unread = {*LEAVES} if step == "closed" else {*LEAVES, *CATEGORIES}
-    model, row = train(
-        small_dataset, tmp_path, "ailand", f"model.model.step={step}",
-        f"data.datasets.data.forcing=[{','.join(n for n in forcing if n not in unread)}]",
-        f"land.select=[{','.join(n for n in select if n not in unread - {*LEAVES})}]",
-        *([] if step == "closed" else ["data.datasets.data.processors.normalizer.config.none=[insolation,"
-          "cos_julian_day,sin_julian_day,cos_local_time,sin_local_time]"]),
-    )  # fmt: skip
+    options = ["land.forcing.vegetation=[]", f"land.prognostic.vegetation=[{','.join(LEAVES)}]"]
+    if step == "increments":  # it reads no categories
+        options.append("land.forcing.types=[]")
+    model, row = train(small_dataset, tmp_path, "ailand", f"model.model.step={step}", *options)
     assert set(LEAVES) <= set(model.columns.prognostic)
     assert set(LEAVES) <= set(model.columns.start)
     assert float(row["train_loss"]) > 0

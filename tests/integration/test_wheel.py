@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 import xarray as xr
 import yaml
-from installed_wheel import ROOT, Installation, build, install
 
 from anemoi_ailand.support.packaged import listing
+from tests.support.packages import ROOT, Installation, build, install
 
 pytestmark = pytest.mark.slow
 

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Every configuration is in order: it parses, says what it is, and agrees with the table of variables."""
+"""Every configuration parses, has a header, and agrees with the table of variables."""
 
 from __future__ import annotations
 
@@ -11,18 +11,21 @@ from typing import Any
 import pytest
 import yaml
 from anemoi.training.schemas.base_schema import BaseSchema
-from hydra import compose, initialize_config_module
+from hydra import compose, initialize_config_dir, initialize_config_module
 from omegaconf import DictConfig, OmegaConf
 from pydantic import ValidationError
-from yaml_names import METHODS, check_header, check_names_and_roles, lists_of_variables, walk
 
 from anemoi_ailand.support.packaged import listing
 from anemoi_ailand.variables import VARIABLES
+from benchmarks.contest.settings import CONFIGS as CONTEST
+from tests.support.documents import METHODS, header_faults, name_faults, walk
 
-CONFIGS = pytest.mark.parametrize("path", listing("configs").values(), ids=listing("configs"))
-TRAINING = pytest.mark.parametrize(
-    "name", [n.removeprefix("training/") for n in listing("configs") if n.startswith("training/")]
-)
+BASE = "ailand-base"
+
+#: Configurations of the package and of the contest; the training configurations among them.
+FILES = [*listing("configs").values(), *sorted(CONTEST.rglob("*.yaml"))]
+TRAINING = [path for path in FILES if path.parent.name == "training"]
+COMPOSED = pytest.mark.parametrize("name", [path.stem for path in TRAINING])
 
 
 def load(path: Path) -> Any:
@@ -30,8 +33,14 @@ def load(path: Path) -> Any:
     return yaml.safe_load(path.read_text(encoding="utf-8"))
 
 
+def composed(name: str, *overrides: str) -> DictConfig:
+    """A training configuration with all defaults followed."""
+    with initialize_config_dir(str((CONTEST / "training").resolve()), version_base=None):
+        return compose(name, overrides=list(overrides))
+
+
 def method_of(normalizer: dict[str, Any], name: str) -> str:
-    """What the normaliser of a configuration does with ``name``."""
+    """Method of the normaliser for ``name``."""
     for method in METHODS:
         if name in (normalizer.get(method) or ()):
             return method
@@ -39,54 +48,55 @@ def method_of(normalizer: dict[str, Any], name: str) -> str:
 
 
 def test_the_promised_configs_are_there() -> None:
-    """Training on the full set and on the sample, and of the entrants of the contest."""
+    """The package trains on the full set and on the sample; the contest keeps its entrants to itself."""
     assert {"training/ailand", "training/ailand-sample"} <= set(listing("configs"))
-    entrants = ("ailand-v1", "ailand-v1-forcing", "prototype-2024", "stock-pointwise", "xgboost")
-    assert {f"training/baselines/{name}" for name in entrants} <= set(listing("configs"))
+    assert {name.partition("/")[0] for name in listing("configs")} == {"training", "inference", "evaluation"}
+    entrants = {"ailand-v1", "ailand-v1-forcing", "prototype-2024", "stock-pointwise", "xgboost"}
+    assert entrants <= {path.stem for path in (CONTEST / "training").glob("*.yaml")}
 
 
-@CONFIGS
-def test_header(path: Path) -> None:
-    """The header says what, needs, gives and how it is checked."""
-    check_header(path)
+def test_headers() -> None:
+    """Every header says purpose, needs, products and tests."""
+    assert [fault for path in FILES for fault in header_faults(path)] == []
 
 
-@CONFIGS
-def test_names_are_in_the_table(path: Path) -> None:
+def test_names_are_in_the_table() -> None:
     """A configuration names only variables of the table, in lists of their role."""
-    check_names_and_roles(path)
+    steps = {path: composed(path.stem).model.model.get("step") for path in TRAINING}
+    assert [fault for path in FILES for fault in name_faults(path, steps.get(path))] == []
 
 
-@CONFIGS
-def test_normalisation_is_that_of_the_table(path: Path) -> None:
-    """The normaliser does with each variable what the table says."""
-    document = load(path)
-    found = {name for _, names in lists_of_variables(document) for name in names}
-    for key, value in walk(document):
-        if key == "normalizer" and isinstance(value, dict):
-            wrong = {n: m for n in sorted(found) if (m := method_of(value["config"], n)) != VARIABLES[n].normalisation}
-            assert not wrong, f"{path.name}: the normaliser says {wrong}, the table says otherwise"
-            listed = [n for m in METHODS for n in value["config"].get(m) or ()]
-            assert set(listed) <= found, f"{path.name}: the normaliser names variables that are not read"
+def test_no_path_of_a_machine() -> None:
+    """The user gives places; no machine is named."""
+    values = {path.name: [v for _, v in walk(load(path)) if isinstance(v, str)] for path in FILES}
+    assert [(name, v) for name, found in values.items() for v in found if v.startswith(("/", "~"))] == []
 
 
-@TRAINING
-def test_what_is_read_is_what_is_used(name: str) -> None:
-    """With all defaults followed, exactly state, diagnostics and forcing are selected."""
-    with initialize_config_module("anemoi.training.config", version_base=None):
-        config = compose(name)
-    state, data = list(config.land.prognostic), config.data.datasets.data
-    assert sorted(config.land.select) == sorted([*state, *data.diagnostic, *data.forcing])
+@COMPOSED
+def test_one_list_of_variables(name: str) -> None:
+    """State, diagnostics and forcing of ``land`` are selected, once, and normalised as in the table."""
+    config = composed(name)
+    land, data = OmegaConf.to_container(config.land, resolve=True), config.data.datasets.data
+    state = [n for group in land["prognostic"].values() for n in group]
+    forcing = [n for group in land["forcing"].values() for n in group]
+    assert land["select"] == [*state, *land["diagnostic"], *forcing]
+    assert len(set(land["select"])) == len(land["select"])
+    assert (list(data.forcing), list(data.diagnostic)) == (forcing, land["diagnostic"])
+    normalizer = OmegaConf.to_container(data.processors.normalizer.config, resolve=True)
+    wrong = {n: m for n in land["select"] if (m := method_of(normalizer, n)) != VARIABLES[n].normalisation}
+    assert not wrong
+    assert bool(land["select"]) == (name != BASE)
 
 
-@CONFIGS
-def test_no_path_of_a_machine(path: Path) -> None:
-    """A place is given by the user; no machine is named."""
-    places = [value for _, value in walk(load(path)) if isinstance(value, str) and value.startswith(("/", "~"))]
-    assert places == []
+def test_overrides_change_the_selection() -> None:
+    """Lists of the command line reach the selection, those of ``land`` and those of Anemoi."""
+    leaves = composed("ailand", "land.forcing.vegetation=[]", "land.prognostic.vegetation=[lai_lv,lai_hv]")
+    assert "lai_lv" not in leaves.data.datasets.data.forcing
+    assert {"lai_lv", "lai_hv"} <= set(leaves.land.select)
+    assert "t" not in composed("ailand", "data.datasets.data.forcing=[q]").land.select
 
 
-#: Sections in which a plug-in stands, for which anemoi-training's schema has no room; the rest must satisfy it.
+#: Sections of plug-ins, unknown to anemoi-training's schema; the rest must satisfy it.
 OURS = {
     "": ("model", "task", "graph"),
     "training": ("method", "strategy", "training_loss", "scalers", "validation_metrics", "variable_groups"),
@@ -94,13 +104,14 @@ OURS = {
 }
 
 
-@TRAINING
+@COMPOSED
 def test_everything_but_the_plug_ins_satisfies_the_schema_of_the_host(name: str) -> None:
-    """With stock sections in place of ours, anemoi-training's validation finds nothing that it does not in its own."""
+    """With stock sections in place of ours, anemoi-training's validation finds only its own mistakes."""
     fixed = ["system.input.dataset=d.zarr", "system.output.root=out", "system.input.graph=null"]
     fixed.append("diagnostics.log.mlflow.tracking_uri=null")
+    ours = composed(name, *fixed)
     with initialize_config_module("anemoi.training.config", version_base=None):
-        ours, stock = (compose(n, overrides=[*fixed, *more]) for n, more in ((name, []), ("config", ["model=gnn"])))
+        stock = compose("config", overrides=[*fixed, "model=gnn"])
     before = complaints(ours)
     for section, keys in OURS.items():
         for key in keys:
@@ -111,7 +122,7 @@ def test_everything_but_the_plug_ins_satisfies_the_schema_of_the_host(name: str)
 
 
 def complaints(config: DictConfig) -> set[tuple]:
-    """Places at which anemoi-training's schema finds something wrong."""
+    """Places at which anemoi-training's schema finds a mistake."""
     resolved = OmegaConf.create(OmegaConf.to_container(config, resolve=True))
     try:
         BaseSchema(**{key: resolved[key] for key in resolved})

@@ -4,7 +4,8 @@
 """Imports point one way: a room of the package knows the rooms before it, never those after it.
 
 constants -> variables -> support -> hosts -> {physics, data} -> model -> training -> rollout -> {export, coupling,
-assimilation, evaluation} -> workflows -> commands.
+assimilation, evaluation} -> workflows -> commands -> __main__. ``anemoi_ailand/__init__.py`` lists the public names
+and may import any room lazily.
 """
 
 from __future__ import annotations
@@ -12,12 +13,14 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-PACKAGE = Path(__file__).resolve().parents[2] / "anemoi_ailand"
+from tests.support.import_graph import ImportGraph, is_below
+
+ROOT = Path(__file__).resolve().parents[2]
+GRAPH = ImportGraph(ROOT / "anemoi_ailand")
 
 #: Rank of each room. A module may import its own room, a lower rank, and the siblings below.
 RANK = {
@@ -29,10 +32,11 @@ RANK = {
 #: Rooms of the same rank that may be imported: making fields from files needs formulas, and never the other way.
 SIBLINGS = {("data", "physics")}
 
-#: What a room must not import, because of what the room is.
+#: Imports that a room must not make, because of the purpose of the room.
 FORBIDDEN = {
     "constants": {"numpy", "torch", "anemoi"},
     "variables": {"numpy", "torch", "anemoi"},
+    "support": {"torch", "anemoi", "hydra", "pytorch_lightning"},
     "physics": {"anemoi", "xarray", "netCDF4", "earthkit", "omegaconf", "hydra", "pathlib", "os"},
     "data": {"torch", "anemoi.training", "anemoi.models", "anemoi.inference", "hydra"},
     "model": {"xarray", "netCDF4", "earthkit", "zarr", "pathlib", "os", "anemoi.datasets", "anemoi.inference"},
@@ -41,119 +45,176 @@ FORBIDDEN = {
     "commands": {"numpy", "torch", "scipy"},
 }
 
+#: Folders of the repository that are not in the wheel.
+NOT_INSTALLED = ("benchmarks", "tests", "tools")
+
 #: Rooms that must not even reach torch through other modules of the package.
-WITHOUT_TORCH = ("data", "evaluation")
+WITHOUT_TORCH = ("data", "evaluation", "support")
+
+#: Rooms of arrays in, arrays out.
+NUMERICS = ("physics", "model")
 
 
-def modules() -> dict[str, Path]:
-    """All modules of the package by dotted name; a folder counts as its ``__init__``."""
-    found = {}
-    for path in sorted(PACKAGE.rglob("*.py")):
-        parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
-        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
-    return found
-
-
-MODULES = modules()
-
-
-def room(module: str) -> str:
-    """First part of the name below the package."""
-    return module.split(".")[1] if "." in module else ""
-
-
-def imports(module: str) -> Iterator[str]:
-    """Dotted names of all that ``module`` imports, wherever in its text the import stands."""
-    path = MODULES[module]
-    package = module if path.name == "__init__.py" else module.rpartition(".")[0]
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            base = ".".join(package.split(".")[: len(package.split(".")) + 1 - node.level]) if node.level else ""
-            source = ".".join(filter(None, [base, node.module]))
-            yield from (f"{source}.{alias.name}" for alias in node.names)
-
-
-def inside(module: str) -> set[str]:
-    """Modules of the package that ``module`` imports."""
-    return {
-        name if name in MODULES else name.rpartition(".")[0]
-        for name in imports(module)
-        if name.split(".")[0] == PACKAGE.name
-    }
-
-
-def reach(module: str) -> set[str]:
-    """Modules of the package that are imported with ``module``, the folders on the way included."""
-    seen: set[str] = set()
-    todo = {module}
-    while todo:
-        name = todo.pop()
-        seen.add(name)
-        todo |= {name.rpartition(".")[0], *inside(name)} & MODULES.keys()
-        todo -= seen
-    return seen
-
-
-def is_below(name: str, top: str) -> bool:
-    """Whether ``name`` is ``top`` or lies in it."""
-    return name == top or name.startswith(f"{top}.")
-
-
-def test_every_room_has_a_place() -> None:
+def test_every_room_has_a_rank() -> None:
     """A new room is put into the order on purpose."""
-    assert {room(m) for m in MODULES} <= set(RANK)
+    assert {GRAPH.room(m) for m in GRAPH.modules} - set(RANK) == set()
 
 
 def test_every_folder_is_a_package() -> None:
-    """A folder without ``__init__.py`` would be left out of the wheel's imports in silence."""
-    assert [p for p in {path.parent for path in MODULES.values()} if not (p / "__init__.py").is_file()] == []
+    """No folder lacks ``__init__.py``, without which its modules would be left out of these checks."""
+    assert [p for p in {path.parent for path in GRAPH.modules.values()} if not (p / "__init__.py").is_file()] == []
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_imports_point_one_way(module: str) -> None:
+def test_imports_point_one_way() -> None:
     """No module imports a room after its own."""
-    mine = room(module)
+    assert GRAPH.backward(RANK, SIBLINGS) == []
+
+
+def test_no_circle_of_modules() -> None:
+    """No module imports itself through others, wherever in its text the import stands."""
+    assert GRAPH.circles() == []
+
+
+def test_no_circle_of_folders() -> None:
+    """Within a folder, no two entries (subfolders or files) need each other, directly or through others."""
+    assert GRAPH.circles_of_folders() == []
+
+
+def test_rooms_keep_to_their_trade() -> None:
+    """No module imports a library that its room must not know."""
     wrong = [
-        other
-        for other in sorted(inside(module))
-        if room(other) != mine and RANK[room(other)] >= RANK[mine] and (mine, room(other)) not in SIBLINGS
-        and room(other) != ""
-    ]  # fmt: skip
-    assert not wrong, f"{module} imports {wrong}, which come after it"
+        f"{module} imports {name}"
+        for module in GRAPH.modules
+        for name in sorted(GRAPH.names(module))
+        if any(is_below(name, top) for top in FORBIDDEN.get(GRAPH.room(module), ()))
+    ]
+    assert wrong == []
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_room_keeps_to_its_trade(module: str) -> None:
-    """No module imports what its room must not know."""
-    forbidden = FORBIDDEN.get(room(module), set())
-    wrong = sorted({name for name in imports(module) for top in forbidden if is_below(name, top)})
-    assert not wrong, f"{module} imports {wrong}"
+def test_package_needs_nothing_outside_the_wheel() -> None:
+    """No module of the package imports benchmarks, tests or tools, which are not installed."""
+    wrong = [
+        f"{module} imports {name}"
+        for module in GRAPH.modules
+        for name in sorted(GRAPH.names(module))
+        if name.split(".")[0] in NOT_INSTALLED
+    ]
+    assert wrong == []
 
 
-@pytest.mark.parametrize("module", [m for m in MODULES if room(m) in WITHOUT_TORCH])
-def test_works_without_torch(module: str) -> None:
-    """Neither the module nor anything of the package that comes with it imports torch."""
-    wrong = sorted(m for m in reach(module) if any(is_below(name, "torch") for name in imports(m)))
-    assert not wrong, f"{module} brings torch in through {wrong}"
+def test_only_the_version_comes_from_the_top() -> None:
+    """Inside the package names are imported from their module: the public names at the top are for users."""
+    top = GRAPH.package.name
+    wrong = [
+        f"{module} imports {name}"
+        for module in GRAPH.modules
+        for name in sorted(GRAPH.names(module))
+        if name.rpartition(".")[0] == top and name not in GRAPH.modules and name != f"{top}.__version__"
+    ]
+    assert wrong == []
 
 
-@pytest.mark.parametrize("folder", ["physics", "model"])
-def test_numerics_open_no_files(folder: str) -> None:
+def test_rooms_without_torch() -> None:
+    """Neither the modules of these rooms nor anything of the package that is loaded with them imports torch."""
+    torch = {m for m in GRAPH.modules if any(is_below(name, "torch") for name in GRAPH.names(m, types=False))}
+    rooms = [m for m in GRAPH.modules if GRAPH.room(m) in WITHOUT_TORCH]
+    assert {m: sorted(found) for m in rooms if (found := GRAPH.reach(m) & torch)} == {}
+
+
+def test_numerics_open_no_files() -> None:
     """Numerics are arrays in, arrays out: no call of ``open``."""
-    for module in (m for m in MODULES if room(m) == folder):
-        tree = ast.parse(MODULES[module].read_text(encoding="utf-8"))
-        calls = [n.func.id for n in ast.walk(tree) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)]
-        assert "open" not in calls, module
+    calls = {
+        module
+        for module, tree in GRAPH.trees.items()
+        if GRAPH.room(module) in NUMERICS
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "open"
+    }
+    assert calls == set()
 
 
-@pytest.mark.parametrize("module", [m for m in MODULES if any(is_below(name, "eccodes") for name in imports(m))])
-def test_eccodes_and_pyproj_live_together(module: str) -> None:
-    """A process that comes to eccodes through us and imports pyproj afterwards ends well.
+@pytest.mark.slow
+def test_every_module_loads() -> None:
+    """Each module loads from its installed dependencies, those without a test of their own among them."""
+    code = f"from importlib import import_module\nfor module in {list(GRAPH.modules)}: import_module(module)"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr[-2000:]
 
-    The wheels of both bring a PROJ library; with eccodes (2.50) first the process aborts when it ends, its work done.
-    ``import pyproj`` in ``anemoi_ailand/data/__init__.py`` keeps the order.
-    """
-    result = subprocess.run([sys.executable, "-c", f"import {module}, pyproj"], capture_output=True, check=False)
-    assert result.returncode == 0
+
+def fake(folder: Path, **modules: str) -> ImportGraph:
+    """Package ``fake`` with rooms a, b and c; ``modules`` give the text of ``room__folder__module``."""
+    for name, text in {"__init__": "", **modules}.items():
+        parts = name.split("__") if name != "__init__" else [name]
+        path = folder.joinpath("fake", *parts[:-1], f"{parts[-1]}.py")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        for parent in [p for p in path.parents if p.is_relative_to(folder / "fake")]:
+            (parent / "__init__.py").touch()
+    return ImportGraph(folder / "fake")
+
+
+RANK_OF_FAKE = {"a": 1, "b": 2, "c": 2}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "from fake.b import y",
+        "import fake.b.y",
+        "from ..b import y",
+        "def f():\n    from fake.b.y import g",
+        "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from fake.b.y import g",
+    ],
+)
+def test_checker_finds_an_arrow_back(tmp_path: Path, text: str) -> None:
+    """An import of a later room is found in every form; the allowed arrow is not reported."""
+    graph = fake(tmp_path, a__x=text, b__y="", b__z="from fake.a.x import name")
+    assert graph.backward(RANK_OF_FAKE) == ["fake.a.x -> fake.b.y"]
+
+
+def test_checker_knows_siblings(tmp_path: Path) -> None:
+    """Of two rooms of one rank, only the pair that is listed may be imported."""
+    graph = fake(tmp_path, b__x="import fake.c.y", c__y="", c__z="import fake.b.w", b__w="")
+    assert graph.backward(RANK_OF_FAKE, {("b", "c")}) == ["fake.c.z -> fake.b.w"]
+
+
+def test_checker_finds_a_circle_of_modules(tmp_path: Path) -> None:
+    """A circle of three is reported as a way through it, also where an import stands inside a function."""
+    graph = fake(
+        tmp_path, a__x="from fake.a import y", a__y="def f():\n    from fake.a.z import g", a__z="from .x import h"
+    )
+    assert graph.circles() == ["fake.a.x -> fake.a.y -> fake.a.z -> fake.a.x"]
+
+
+def test_checker_lets_types_and_the_top_close_a_circle(tmp_path: Path) -> None:
+    """Neither an import for types nor the lazy public names of the package are a circle at run time."""
+    types = "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from fake.a.y import Y"
+    graph = fake(
+        tmp_path,
+        __init__="def __getattr__(n):\n    from fake.a.x import v",
+        a__x=types,
+        a__y="from fake import a, v\nfrom fake.a.x import X",
+    )
+    assert graph.circles() == graph.circles_of_folders() == []
+
+
+def test_checker_finds_a_circle_of_folders(tmp_path: Path) -> None:
+    """Two folders that need each other are a circle although no two modules are."""
+    graph = fake(
+        tmp_path,
+        a__p__x="import fake.a.q.y",
+        a__q__y="",
+        a__q__z="import fake.a.file",
+        a__file="import fake.a.p.w",
+        a__p__w="",
+    )
+    assert graph.circles() == []
+    assert graph.circles_of_folders() == ["fake.a.file -> fake.a.p -> fake.a.q -> fake.a.file"]
+
+
+def test_checker_follows_what_is_loaded(tmp_path: Path) -> None:
+    """A module loads the modules that it names, theirs, and the packages on the way."""
+    graph = fake(tmp_path, a__x="import fake.b.p.y", b__p__y="from fake.c import z", c__z="", c__other="")
+    assert graph.reach("fake.a.x") == {
+        "fake", "fake.a", "fake.a.x", "fake.b", "fake.b.p", "fake.b.p.y", "fake.c", "fake.c.z",
+    }  # fmt: skip

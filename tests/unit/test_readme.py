@@ -7,6 +7,7 @@
 - ``python`` is run in an empty folder; under ``<!-- compile -->`` (it needs a long run before it) it is compiled and
   its imports are made;
 - ``yaml`` parses, and names only variables of the table where it lists variables;
+- Python, in pages and in ``docs/examples``, imports public names of ``anemoi_ailand`` and nothing below it;
 - each command of a ``bash`` block is checked to exist and to take its arguments; a block under ``<!-- run -->`` is run
   in an empty folder.
 """
@@ -22,13 +23,14 @@ from pathlib import Path
 
 import pytest
 import yaml
-from markdown_snippets import ROOT, Snippet, check_command, commands, snippets
-from yaml_names import lists_of_variables
 
-from anemoi_ailand.variables import VARIABLES
+import anemoi_ailand
+from anemoi_ailand import VARIABLES
+from tests.support.documents import ROOT, Snippet, check_command, commands, lists_of_variables, snippets
 
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 SNIPPETS = [s for page in PAGES for s in snippets(page)]
+_DEEP_IMPORT = re.compile(r"(from|import)\s+anemoi_ailand\.\S+")
 #: What a stranger's machine does not have, and hosts that a machine behind a mirror must not be told to use.
 MACHINE_PATH = re.compile(r"(?<![\w.])/(work|root|home|tmp|scratch|perm|ec)(/|\b)")
 REGISTRY = re.compile(
@@ -65,18 +67,42 @@ def test_python(snippet: Snippet, tmp_path: Path) -> None:
     in_empty_folder([sys.executable, "-c", text], tmp_path)
 
 
-@of("yaml")
-def test_yaml(snippet: Snippet) -> None:
+def test_only_public_names_are_imported() -> None:
+    """Pages and examples import from ``anemoi_ailand`` itself."""
+    texts = {str(s): s.text for s in SNIPPETS if s.language == "python"}
+    examples = [p for p in (ROOT / "docs" / "examples").rglob("*") if p.is_file()]
+    texts |= {str(p.relative_to(ROOT)): p.read_text(encoding="utf-8") for p in examples}
+    deep = [(place, m[0]) for place, text in texts.items() for m in _DEEP_IMPORT.finditer(text)]
+    unknown = [
+        (place, name.strip())
+        for place, text in texts.items()
+        for found in re.findall(r"from anemoi_ailand import ([\w, ]+)", text)
+        for name in found.split(",")
+        if name.strip() not in anemoi_ailand.__all__
+    ]
+    assert not deep + unknown
+
+
+def test_yaml_names_known_variables() -> None:
     """YAML parses and lists known variables only."""
-    unknown = [n for _, found in lists_of_variables(yaml.safe_load(snippet.text)) for n in found if n not in VARIABLES]
-    assert not unknown
+    documents = {str(s): yaml.safe_load(s.text) for s in SNIPPETS if s.language == "yaml"}
+    listed = {(place, name) for place, d in documents.items() for _, names in lists_of_variables(d) for name in names}
+    assert sorted((place, name) for place, name in listed if name not in VARIABLES) == []
 
 
-@of("bash")
-def test_bash_exists(snippet: Snippet) -> None:
-    """Every command is there and takes its arguments."""
-    for command in commands(snippet.text):
+def test_commands_exist() -> None:
+    """Every command of a block of shell exists and takes its arguments."""
+    written = [(str(s), command) for s in SNIPPETS if s.language == "bash" for command in commands(s.text)]
+    assert [(place, command, fault) for place, command in written if (fault := fault_of(command))] == []
+
+
+def fault_of(command: str) -> str:
+    """What the check of a command says; empty if nothing is wrong."""
+    try:
         check_command(command)
+    except (AssertionError, SystemExit, ValueError) as error:
+        return f"{type(error).__name__} {error}"
+    return ""
 
 
 @pytest.mark.parametrize("snippet", [s for s in SNIPPETS if "run" in s.marks], ids=str)
@@ -86,27 +112,28 @@ def test_bash_runs(snippet: Snippet, tmp_path: Path) -> None:
     in_empty_folder(["bash", "-euo", "pipefail", "-c", snippet.text], tmp_path)
 
 
-@pytest.mark.parametrize("page", [*PAGES, ROOT / "Makefile", ROOT / ".ci" / "run"], ids=lambda p: p.name)
-def test_no_machine_and_no_registry_is_named(page: Path) -> None:
-    """What is written holds on every machine."""
-    text = page.read_text(encoding="utf-8")
-    assert [m[0] for m in MACHINE_PATH.finditer(text)] == []
-    assert [m[0] for m in REGISTRY.finditer(text)] == []
+def test_no_machine_and_no_registry_is_named() -> None:
+    """The pages hold on every machine."""
+    texts = {page: page.read_text(encoding="utf-8") for page in [*PAGES, ROOT / "Makefile", ROOT / ".ci" / "run"]}
+    rules = (MACHINE_PATH, REGISTRY)
+    found = [(page, match) for page, text in texts.items() for rule in rules for match in rule.finditer(text)]
+    assert [f"{page.relative_to(ROOT)}: {match[0]}" for page, match in found] == []
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
-def test_links_to_files_lead_somewhere(page: Path) -> None:
+def test_links_to_files_lead_somewhere() -> None:
     """A relative link names a file or folder of the repository."""
-    prose = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
-    targets = [t.partition("#")[0] for t in re.findall(r"\]\(([^)\s]+)\)", prose)]
-    local = [t for t in targets if t and "://" not in t and not t.startswith("mailto:")]
-    assert [t for t in local if not (page.parent / t).exists()] == []
+    broken = []
+    for page in PAGES:
+        prose = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+        targets = [t.partition("#")[0] for t in re.findall(r"\]\(([^)\s]+)\)", prose)]
+        local = [t for t in targets if t and "://" not in t and not t.startswith("mailto:")]
+        broken += [f"{page.relative_to(ROOT)}: {t}" for t in local if not (page.parent / t).exists()]
+    assert broken == []
 
 
 @pytest.mark.parametrize(
     "command", ["make no-such-target", "anemoi-ailand recipes --no-such-option", "no-such-program"]
 )
 def test_the_check_finds_what_is_wrong(command: str, capsys: pytest.CaptureFixture) -> None:
-    """A target, an option or a program that is not there is found."""
-    with pytest.raises((AssertionError, SystemExit)):
-        check_command(command)
+    """An unknown target, option or program is found."""
+    assert fault_of(command)

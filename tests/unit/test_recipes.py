@@ -5,16 +5,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import pytest
 import yaml
-from yaml_names import check_header, check_names_and_roles
 
 from anemoi_ailand.constants import STEP_HOURS
 from anemoi_ailand.support.packaged import listing
+from tests.support.documents import header_faults, name_faults
 
-RECIPES = pytest.mark.parametrize("path", listing("recipes").values(), ids=listing("recipes"))
+RECIPES = {path: yaml.safe_load(path.read_text(encoding="utf-8")) for path in listing("recipes").values()}
 
 
 def test_the_promised_recipes_are_there() -> None:
@@ -22,39 +19,34 @@ def test_the_promised_recipes_are_there() -> None:
     assert {"ecland-sample", "ecland-native", "ecland-reference", "ecland-grib"} <= set(listing("recipes"))
 
 
-@RECIPES
-def test_header(path: Path) -> None:
-    """The header says what, needs, gives and how it is checked."""
-    check_header(path)
+def test_headers() -> None:
+    """Each header says what, needs, gives and how it is checked."""
+    assert [fault for path in RECIPES for fault in header_faults(path)] == []
 
 
-@RECIPES
-def test_names_are_in_the_table(path: Path) -> None:
+def test_names_are_in_the_table() -> None:
     """A recipe names only variables of the table, in lists of their role."""
-    check_names_and_roles(path)
+    assert [fault for path in RECIPES for fault in name_faults(path)] == []
 
 
-@RECIPES
-def test_recipe_is_named_as_its_file(path: Path) -> None:
+def test_recipes_are_named_as_their_files() -> None:
     """The name in the metadata of the dataset leads back to the recipe."""
-    assert yaml.safe_load(path.read_text(encoding="utf-8"))["name"] == path.stem
+    assert [path.name for path, recipe in RECIPES.items() if recipe["name"] != path.stem] == []
 
 
-@RECIPES
-def test_step_is_the_emulators(path: Path) -> None:
-    """A dataset has the step that the emulator makes."""
-    assert yaml.safe_load(path.read_text(encoding="utf-8"))["dates"]["frequency"] == f"{STEP_HOURS}h"
+def test_step_is_the_emulators() -> None:
+    """A dataset has the step that the emulator makes, and its statistics hold those of the changes over one step."""
+    step = f"{STEP_HOURS}h"
+    assert [path.name for path, recipe in RECIPES.items() if recipe["dates"]["frequency"] != step] == []
+    assert [path.name for path, recipe in RECIPES.items() if step not in recipe["statistics"]["tendencies"]] == []
 
 
-@RECIPES
-def test_statistics_have_increments(path: Path) -> None:
-    """The statistics of the changes over one step are part of the dataset."""
-    statistics = yaml.safe_load(path.read_text(encoding="utf-8"))["statistics"]
-    assert f"{STEP_HOURS}h" in statistics["tendencies"]
-
-
-@RECIPES
-def test_no_path_of_a_machine(path: Path) -> None:
+def test_no_path_of_a_machine() -> None:
     """A place is a variable of the environment, or stands to be replaced; no machine is named."""
-    lines = [line for line in path.read_text(encoding="utf-8").splitlines() if not line.lstrip().startswith("#")]
-    assert [line for line in lines if ": /" in line or ": ~" in line] == []
+    lines = [
+        (path.name, line)
+        for path in RECIPES
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if not line.lstrip().startswith("#") and (": /" in line or ": ~" in line)
+    ]
+    assert lines == []

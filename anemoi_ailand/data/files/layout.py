@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Recognise the layout of input files from their content, never from where they lie."""
+"""Recognition of the layout of input files by content, never by name or folder."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from pathlib import Path
 from anemoi_ailand.data.files.netcdf import open_file
 from anemoi_ailand.variables import VARIABLES
 
-#: Dimensions over which points may lie, in any layout but ecLand's own.
+#: Dimensions of points in any layout but ecLand's own.
 POINT_DIMENSIONS = ("point", "values", "cell", "location")
 
-#: Variables found in ecLand's own files only.
+#: Variables that occur in ecLand's own files only.
 _NATIVE = {"SoilMoist", "SoilTemp", "AvgSurfT", "SWE", "Qle", "Evap", "T2m", "Ag", "SoilFC", "landsea", "Tair", "Mlail"}
 
-#: Variables found in the project's reference layout only.
+#: Variables that occur in the reference layout of the project only.
 _REFERENCE = {
     part for v in VARIABLES.values() if v.reference and v.reference not in (v.name, v.netcdf_name)
     for part in v.reference.split("+")
@@ -24,12 +24,12 @@ _REFERENCE = {
 
 
 def detect(files: list[Path]) -> str:
-    """Return 'reference', 'native', 'land' or 'grib'.
+    """Return the layout of files: 'reference', 'native', 'land' or 'grib'.
 
     Raises
     ------
     ValueError
-        Nothing known is in the files.
+        No known variable is in the files.
     """
     seen: set[str] = set()
     votes: set[str] = set()
@@ -49,8 +49,8 @@ def detect(files: list[Path]) -> str:
             return layout
     raise ValueError(
         f"No layout is recognised in {[p.name for p in files][:8]}, which hold {sorted(seen)[:20]}. Known: 'reference' "
-        f"or 'land' (NetCDF with dimensions time and one of {POINT_DIMENSIONS}), 'native' (what ecLand offline reads "
-        "and writes), 'grib'. Set `layout`, or correct `path`."
+        f"or 'land' (NetCDF with dimensions time and one of {POINT_DIMENSIONS}), 'native' (input and "
+        "output of ecLand offline), 'grib'. Set `layout`, or correct `path`."
     )
 
 

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Open NetCDF files with messages that help; units and times in the words of the table."""
+"""Reading of NetCDF files: clear errors, UTC stamps, missing values, records by time."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def open_file(path: Path) -> Iterator[netCDF4.Dataset]:
     Raises
     ------
     OSError
-        The file is not readable as NetCDF, e.g. cut off.
+        The file is not readable as NetCDF, e.g. truncated.
     """
     with _opened(path) as dataset:
         _check_length(path, dataset)
@@ -44,7 +44,7 @@ def _opened(path: Path) -> netCDF4.Dataset:
 
 
 def _check_length(path: Path, dataset: netCDF4.Dataset) -> None:
-    """Refuse a classic file that is shorter than its header says: the library would read zeros beyond its end."""
+    """Refuse a classic file that is shorter than its header says; the library would read zeros beyond its end."""
     if not dataset.data_model.startswith("NETCDF3"):
         return
     need = sum(int(np.prod(v.shape)) * v.dtype.itemsize for v in dataset.variables.values())
@@ -57,13 +57,12 @@ def _check_length(path: Path, dataset: netCDF4.Dataset) -> None:
 
 
 def times(dataset: netCDF4.Dataset, path: Path) -> list[datetime]:
-    """UTC stamps of ``dataset``, rounded to the second; empty without a time axis.
+    """Return the UTC stamps of ``dataset``, rounded to the second; empty without a time axis.
 
     Raises
     ------
     ValueError
-        The time axis does not say since when, is in a zone that is not understood, does not increase, or has a calendar
-        other than the real one.
+        The time axis has no reference date, an unknown zone or another calendar, or does not increase.
     """
     if "time" not in dataset.variables or dataset.variables["time"].ndim != 1:
         return []
@@ -83,17 +82,17 @@ def times(dataset: netCDF4.Dataset, path: Path) -> list[datetime]:
 
 
 def filled(variable: netCDF4.Variable, index: object = slice(None)) -> np.ndarray:
-    """Values of ``variable[index]`` as float64 with NaN for missing ones."""
+    """Return ``variable[index]`` as float64 with NaN for missing values."""
     return np.ma.filled(np.ma.asarray(variable[index]).astype("f8"), np.nan)
 
 
 def records(wanted: Sequence[datetime], available: dict[datetime, int]) -> np.ndarray:
-    """Record numbers of ``wanted`` stamps, -1 where there is none: the one place where files are joined by time."""
+    """Return the record numbers of ``wanted`` stamps, -1 for an absent one."""
     return np.array([available.get(w, -1) for w in wanted], dtype=int)
 
 
 def read_records(variable: netCDF4.Variable, numbers: np.ndarray) -> np.ndarray:
-    """Values of the records ``numbers`` (all present), reading one contiguous block when they lie close."""
+    """Return the values of records ``numbers``; those close to each other are read as one contiguous block."""
     if len(numbers) == 0:
         return np.empty((0, *variable.shape[1:]))
     first, last = int(numbers.min()), int(numbers.max())

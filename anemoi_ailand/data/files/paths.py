@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Turn what a user writes for a place (folder, file, glob, date pattern, ``$VAR``) into files that exist."""
+"""Resolution of user-supplied paths (folder, file, glob, date pattern, ``$VAR``) to existing files."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from anemoi_ailand.support.packaged import expand
 
-#: Endings of files that accompany data and hold none.
+#: Suffixes of files that accompany data and contain none.
 NOT_DATA = {".md", ".txt", ".py", ".yaml", ".json", ".idx", ".nml"}
 
 _PATTERN = re.compile(r"\{date:strftime\(([^)]*)\)\}")
@@ -21,19 +21,19 @@ _DIGITS = {"%Y": 4, "%m": 2, "%d": 2, "%H": 2, "%M": 2, "%j": 3, "%y": 2}
 
 
 def resolve(path: str | Path | Sequence[str | Path]) -> list[Path]:
-    """Return the files that ``path`` means, sorted, each once.
+    """Return the files of one or several paths, sorted, each once.
 
-    A folder means the data files in it, not those below. A pattern ``{date:strftime(%Y)}`` matches any date: which
-    file holds which date is read from its time axis, never from its name.
+    A folder stands for its data files, without those of subfolders. A pattern ``{date:strftime(%Y)}`` matches any date:
+    the dates in a file are read from its time axis, never from its name.
 
     Raises
     ------
     FileNotFoundError
         An entry matches nothing.
     PermissionError
-        A file may not be read.
+        A file is not readable.
     ValueError
-        An environment variable is not set, a pattern is not understood, there is no entry, or one is a zarr store.
+        An environment variable is not set, a pattern is invalid, there is no entry, or one is a zarr store.
     """
     entries = [path] if isinstance(path, str | Path) else list(path)
     if not entries:
@@ -46,11 +46,11 @@ def resolve(path: str | Path | Sequence[str | Path]) -> list[Path]:
 
 
 def _check_readable(files: Sequence[Path]) -> None:
-    """Refuse files that may not be read now, not when their turn comes."""
+    """Refuse unreadable files at once, not when they are opened."""
     closed = [str(p) for p in files if not os.access(p, os.R_OK)]
     if closed:
         raise PermissionError(
-            f"{len(closed)} of {len(files)} files may not be read, first '{closed[0]}'. Ask their owner, or correct "
+            f"{len(closed)} of {len(files)} files are not readable, first '{closed[0]}'. Ask their owner, or correct "
             "their permissions."
         )
 

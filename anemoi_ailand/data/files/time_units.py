@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Since when a time axis counts, and in which zone: the library that decodes it leaves most zones out in silence."""
+"""Reference date and time zone of a time axis. The NetCDF library ignores most zones silently."""
 
 from __future__ import annotations
 
@@ -16,31 +16,31 @@ _REFERENCE = re.compile(
 _OFFSET = re.compile(r"(?P<sign>[+-])(?P<hours>\d{1,2})(?::?(?P<minutes>\d{2}))?")
 _UNITS = ("second", "minute", "hour", "day", "seconds", "minutes", "hours", "days", "s", "min", "h", "hr", "d", "sec")
 _UTC = ("", "Z", "UTC", "GMT")
-#: Attributes of an axis by which some programs name the zone of its values.
+#: Attributes in which some programs store the zone.
 _ATTRIBUTES = ("time_zone", "timezone", "tz")
 
 
 def utc_reference(axis: Any, path: Any) -> tuple[str, timedelta]:
-    """Units of a time axis without their zone, and what to subtract from its times to have UTC.
+    """Return the units of a time axis without the zone, and the offset to subtract from its times to obtain UTC.
 
     Parameters
     ----------
     axis : netCDF4.Variable
-        With its attributes.
+        Time axis with its attributes.
     path : Path
-        Its file, for messages.
+        File, for messages.
 
     Raises
     ------
     ValueError
-        The axis does not say since when, in a unit of time; or names a zone whose distance to UTC depends on the date.
+        The axis has no reference date or unit of time, or a zone whose offset from UTC depends on the date.
     """
     units = str(getattr(axis, "units", ""))
     found = _REFERENCE.fullmatch(units.strip())
     if found is None or found["unit"].lower() not in _UNITS:
         raise ValueError(
-            f"The time axis of '{path}' has units '{units}', which do not say since when in seconds, minutes, hours or "
-            "days. Set them to e.g. 'seconds since 2018-01-01 00:00:00'."
+            f"The time axis of '{path}' has units '{units}', which are not seconds, minutes, hours or days since a "
+            "date. Set them to e.g. 'seconds since 2018-01-01 00:00:00'."
         )
     offset = _offset(found["zone"], units, path)
     for name in _ATTRIBUTES:
@@ -54,7 +54,7 @@ def utc_reference(axis: Any, path: Any) -> tuple[str, timedelta]:
 
 
 def _offset(zone: str, said: str, path: Any) -> timedelta:
-    """Distance of a zone to UTC, positive to the east."""
+    """Return the offset of a zone from UTC, positive to the east."""
     zone = zone.strip()
     if zone.upper() in _UTC:
         return timedelta(0)

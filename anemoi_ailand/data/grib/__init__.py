@@ -1,4 +1,4 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""GRIB: index, parameters, accumulations and grid points, joined by one reader."""
+"""Reader of GRIB archives: index, parameters, time series, decoding, grid points."""

@@ -1,15 +1,15 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-r"""Which archived accumulations make up the mean over one interval. Pure functions of times.
+r"""Means over an interval from archived accumulations. Pure functions of times.
 
-An archive holds amounts :math:`A(b, e)` of a flux, summed from the time :math:`b` to the time :math:`e`: from the start
-of a forecast to each of its steps (IFS), or from step to step (ERA5). The mean over :math:`(t_0, t_1]` is
+An archive holds amounts :math:`A(b, e)` of a flux, accumulated from time :math:`b` to time :math:`e`: from the start of
+a forecast to each of its steps (IFS), or from step to step (ERA5). The mean over :math:`(t_0, t_1]` is
 
 .. math:: \bar F = \frac{1}{t_1 - t_0} \sum_i s_i A(b_i, e_i), \qquad s_i = \pm 1,
 
 where the signed intervals add up to exactly :math:`(t_0, t_1]`. A time mean over :math:`(b, e]` is an amount divided by
-:math:`e - b`, so it takes the same way.
+:math:`e - b` and is treated alike.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-#: Longest chain of short accumulations that is tried (6 h of 10-minute amounts).
+#: Largest number of consecutive accumulations in an interval (6 h of 10-minute amounts).
 _MAX_CHAIN = 36
 
 
@@ -31,7 +31,7 @@ class Intervals:
     begin, end, base : numpy.ndarray, shape (interval,), int64
         Start and end of the accumulation, start of the forecast it is from [s since 1970-01-01].
     row : numpy.ndarray, shape (interval,), int64
-        Where the caller keeps the field.
+        Position of the field in the scan.
     """
 
     begin: np.ndarray
@@ -41,27 +41,27 @@ class Intervals:
 
     @classmethod
     def of(cls, begin: np.ndarray, end: np.ndarray, base: np.ndarray, row: np.ndarray) -> Intervals:
-        """Sort and build: ends ascending; for one end the shortest forecast step first, then the longest interval."""
+        """Return sorted intervals: by end, then the shortest forecast step first, then the longest interval."""
         order = np.lexsort((begin, end - base, end))
         return cls(begin[order], end[order], base[order], row[order])
 
     def ending(self, end: int) -> range:
-        """Positions of the intervals that end at ``end``, best first."""
+        """Return the positions of the intervals that end at ``end``, best first."""
         return range(*(int(i) for i in np.searchsorted(self.end, [end, end + 1])))
 
 
 def cover(intervals: Intervals, begin: int, end: int) -> list[tuple[int, int]] | None:
-    """Signed rows whose intervals add up to exactly (``begin``, ``end``], or None if nothing does.
+    """Return signed rows whose intervals add up to exactly (``begin``, ``end``], or None.
 
-    In this order: one interval; consecutive intervals; the difference of two accumulations of the same forecast from
-    the same start. Each time the forecast with the shortest step is taken.
+    In order of preference: one interval; consecutive intervals; the difference of two accumulations of one forecast
+    from the same start; each time from the forecast with the shortest step.
 
     Parameters
     ----------
     intervals : Intervals
-        What the archive holds.
+        Intervals of the archive.
     begin, end : int
-        The interval wanted [s since 1970-01-01].
+        Requested interval [s since 1970-01-01].
 
     Returns
     -------
@@ -81,9 +81,9 @@ def cover(intervals: Intervals, begin: int, end: int) -> list[tuple[int, int]] |
 
 
 def simple_ends(intervals: Intervals, length: int) -> np.ndarray:
-    """Ends at which one interval, or one difference, gives ``length``: most of them, and all at once.
+    """Return the ends at which one interval, or one difference, has ``length`` [s].
 
-    Where this says nothing, :func:`cover` may still find a chain.
+    This is fast and finds most ends; at others :func:`cover` may still find consecutive intervals.
     """
     kind = np.dtype([("base", "i8"), ("begin", "i8"), ("end", "i8")])
     first, second = np.empty(len(intervals.end), kind), np.empty(len(intervals.end), kind)
@@ -95,7 +95,7 @@ def simple_ends(intervals: Intervals, length: int) -> np.ndarray:
 
 
 def _chain(intervals: Intervals, begin: int, end: int, longest: int) -> list[int] | None:
-    """Positions of consecutive intervals from ``begin`` to ``end``, the fewest first found."""
+    """Return the positions of consecutive intervals from ``begin`` to ``end``, the first ones found."""
     if longest == 0:
         return None
     inside = [i for i in intervals.ending(end) if begin <= intervals.begin[i] < end]

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""At which dates all variables of an archive have a value."""
+"""Dates at which all variables of an archive have a value."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ _STEP = STEP_HOURS * HOUR
 
 
 def common_coverage(sources: dict[str, Series], name: str) -> tuple[Coverage, dict[str, Series]]:
-    """Dates with all variables, and the variables that take part.
+    """Return the dates with all variables, and the series of these variables.
 
-    Means of instants and means over the last hours of the step are made if the archive allows it at every date, and
-    left aside otherwise. For every other variable a gap is an error.
+    Means of instants and means over the last hours of the step are left out unless the archive has them at every date.
+    For all other variables a gap is an error.
 
     Parameters
     ----------
     sources : dict
         Series by variable.
     name : str
-        The files in words, for messages.
+        Description of the files, for messages.
 
     Raises
     ------
     ValueError
-        Nothing changes in time, a gap in time, steps from which no interval can be formed, or no date in common.
+        Nothing changes in time, a gap in time, steps that do not form an interval, or no date in common.
     """
     moving = {n: s for n, s in sources.items() if not isinstance(s, Constant)}
     if not moving:
@@ -45,7 +45,7 @@ def common_coverage(sources: dict[str, Series], name: str) -> tuple[Coverage, di
     there = {n: s.covers(stamps) for n, s in moving.items()}
     kept = {n for n in moving if not _optional(n, moving[n]) or _whole(there[n])}
     if left := [n for n in moving if n not in kept]:
-        LOG.warning("Not made, as the files do not allow it at every date: %s", left)
+        LOG.warning("Left out, because the files do not have them at every date: %s", left)
     for n in kept:
         if not there[n].any():
             moving[n].terms(int(stamps[len(stamps) // 2]))
@@ -62,14 +62,14 @@ def common_coverage(sources: dict[str, Series], name: str) -> tuple[Coverage, di
 
 
 def _stamps(sources: list[Series]) -> np.ndarray:
-    """All 00, 06, 12, 18 UTC from the first to the last time in the files."""
+    """Return all 00, 06, 12, 18 UTC from the first to the last time in the files."""
     times = [_times(s) for s in sources]
     first, last = min(int(t[0]) for t in times if len(t)), max(int(t[-1]) for t in times if len(t))
     return np.arange(-(-first // _STEP) * _STEP, last + 1, _STEP)
 
 
 def _times(source: Series) -> np.ndarray:
-    """Ascending times at which fields of a series hold or end."""
+    """Return the ascending times at which fields of a series hold or end."""
     if isinstance(source, Means):
         return source.intervals.end
     instants = source.instants if isinstance(source, Trapezoid) else source
@@ -81,7 +81,7 @@ def _optional(name: str, source: Series) -> bool:
 
 
 def _whole(there: np.ndarray) -> bool:
-    """Whether there is a first and a last date and no gap between them."""
+    """Return whether there are dates, without a gap between them."""
     at = np.flatnonzero(there)
     return len(at) > 0 and len(at) == at[-1] - at[0] + 1
 
@@ -92,7 +92,7 @@ def _refuse_gap(name: str, source: Series, stamp: int) -> None:
     except ValueError as error:
         raise ValueError(
             f"'{name}' has a gap in time at {text(stamp)}: {error} Add the missing files to `path`, give the parts as "
-            f"separate datasets, or do without it by `leave_out: [{name}]`."
+            f"separate datasets, or leave it out by `leave_out: [{name}]`."
         ) from None
 
 

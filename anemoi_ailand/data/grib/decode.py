@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Decode fields by their place in the files, and the coordinates of their grid."""
+"""Decoding of fields by their position in the files, and the coordinates of their grid."""
 
 from __future__ import annotations
 
@@ -11,32 +11,32 @@ from dataclasses import dataclass
 import eccodes
 import numpy as np
 
-from anemoi_ailand.constants import SAME_PLACE
 from anemoi_ailand.data.grib.index import Scan, read_message
+from anemoi_ailand.support.sphere import same_points
 
-#: Fields kept decoded: a difference of accumulations, or a mean of instants, needs its neighbours again.
+#: Number of decoded fields in memory: differences of accumulations and means of instants share fields.
 _KEPT = 24
-#: Value that stands for missing while decoding; no field has it.
+#: Marker of missing values while decoding; no field has this value.
 _MISSING = 1.0e35
 
 
 @dataclass(frozen=True)
 class Decoded:
-    """Values at the points of interest, NaN where missing, and the smallest difference the packing can tell."""
+    """Values at the selected points, NaN where missing, and the smallest difference that the packing resolves."""
 
     values: np.ndarray
     quantum: float
 
 
 class Decoder:
-    """Decodes rows of a scan at some grid points, and keeps the last few.
+    """Decoder of the rows of a scan at selected grid points, with a small cache.
 
     Parameters
     ----------
     scan : Scan
-        What the files hold.
+        Index of the files.
     keep : numpy.ndarray of int, or None
-        Grid points of interest; None for all.
+        Selected grid points; None for all.
     """
 
     def __init__(self, scan: Scan, keep: np.ndarray | None = None) -> None:
@@ -44,7 +44,7 @@ class Decoder:
         self._last: OrderedDict[int, Decoded] = OrderedDict()
 
     def __call__(self, row: int) -> Decoded:
-        """Field in row ``row`` of the scan."""
+        """Return the field in a row of the scan."""
         if row in self._last:
             self._last.move_to_end(row)
             return self._last[row]
@@ -57,13 +57,13 @@ class Decoder:
         return decoded
 
     def coordinates(self, row: int) -> tuple[np.ndarray, np.ndarray] | None:
-        """Latitudes and longitudes of the grid of a row; None if the message does not hold them."""
+        """Return latitudes and longitudes of the grid of a row; None if the message has none."""
         handle = eccodes.codes_new_from_message(self._message(row))
         try:
             if eccodes.codes_is_defined(handle, "alternativeRowScanning") and eccodes.codes_get_long(
                 handle, "alternativeRowScanning"
             ):
-                raise ValueError("Rows of the grid run in alternating directions, which is not read. Interpolate it.")
+                raise ValueError("Rows of the grid alternate in direction, which is not supported. Interpolate it.")
             try:
                 return tuple(eccodes.codes_get_double_array(handle, k) for k in ("latitudes", "longitudes"))  # type: ignore[return-value]
             except eccodes.CodesInternalError:
@@ -77,9 +77,9 @@ class Decoder:
 
 
 def one_grid(scan: Scan, rows: np.ndarray, decoder: Decoder) -> tuple[np.ndarray, np.ndarray] | None:
-    """Coordinates of the one grid of all rows, None if they are not in the files.
+    """Return the coordinates of the common grid of all rows; None if the files do not have them.
 
-    GRIB1 and GRIB2 describe the same grid with different bytes, so differing descriptions are compared by place.
+    GRIB1 and GRIB2 describe the same grid by different bytes, so grids with different headers are compared by points.
 
     Raises
     ------
@@ -89,23 +89,13 @@ def one_grid(scan: Scan, rows: np.ndarray, decoder: Decoder) -> tuple[np.ndarray
     grids = scan.column("grid")[rows]
     firsts = [int(rows[i]) for i in np.unique(grids, return_index=True)[1]]
     places = [decoder.coordinates(row) for row in firsts]
-    if any(not same_place(places[0], place) for place in places[1:]):
+    if len(places) > 1 and any(p is None or not same_points(p, places[0]) for p in places):
         of = dict(_describe(scan, r, p) for r, p in zip(firsts, places, strict=True))
         raise ValueError(
             f"The fields are on {len(firsts)} different grids, for example {of}. Interpolate them to one grid, or give "
             "the files of one grid."
         )
     return places[0]
-
-
-def same_place(a: tuple | None, b: tuple | None) -> bool:
-    """Whether two sets of (latitudes, longitudes) are the same points in the same order."""
-    if a is None or b is None:
-        return False
-    if a[0].shape != b[0].shape:
-        return False
-    turn = np.abs((a[1] - b[1] + 180.0) % 360.0 - 180.0)
-    return bool(np.abs(a[0] - b[0]).max() < SAME_PLACE and turn.max() < SAME_PLACE)
 
 
 def _describe(scan: Scan, row: int, place: tuple | None) -> tuple[str, str]:
@@ -126,7 +116,7 @@ def _decode(message: bytes) -> Decoded:
 
 
 def _quantum(handle: int) -> float:
-    """Step between two values of simple and CCSDS packing, 2^E 10^-D; 0 if the packing has none."""
+    """Return the step between values of simple and CCSDS packing, 2^E 10^-D; 0 for another packing."""
     keys = ("binaryScaleFactor", "decimalScaleFactor", "bitsPerValue")
     if not all(eccodes.codes_is_defined(handle, k) for k in keys):
         return 0.0

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Variables that an archive does not hold, from those it does: parameters of types, snow cover, snow without snow."""
+"""Variables derived from others in an archive: parameters of types, snow cover, state of absent snow."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from anemoi_ailand.physics.snow import snow_cover, where_no_snow
 from anemoi_ailand.physics.soil_types import soil_parameters
 from anemoi_ailand.physics.vegetation import vegetation_parameters
 
-#: Inputs, and a function of their arrays.
+#: Names of the inputs, and a function of their arrays.
 Rule = tuple[tuple[str, ...], Callable[..., np.ndarray]]
 
 
@@ -25,7 +25,7 @@ def _soil(which: int) -> Rule:
     return ("slt",), lambda types: soil_parameters(types)[which]
 
 
-#: How to make a variable that the files do not hold.
+#: Rules for variables that are not in the files.
 ABSENT: dict[str, Rule] = {
     "snowc": (("sd", "rsn"), snow_cover),
     "veg_cov_lv": _vegetation("tvl", 0),
@@ -39,7 +39,7 @@ ABSENT: dict[str, Rule] = {
     "theta_sat": _soil(2),
 }
 
-#: What to do with a variable that the files hold: where there is no snow, its temperature and density mean nothing.
+#: Rules for variables in the files: temperature and density of absent snow are set to their defaults.
 HELD: dict[str, Rule] = {
     "tsn": (("sd", "tsn"), lambda sd, tsn: where_no_snow(sd, tsn, tsn)[0]),
     "rsn": (("sd", "rsn"), lambda sd, rsn: where_no_snow(sd, rsn, rsn)[1]),
@@ -47,7 +47,7 @@ HELD: dict[str, Rule] = {
 
 
 def rules(held: Iterable[str]) -> dict[str, Rule]:
-    """Rules that apply when the files hold the variables ``held``."""
+    """Return the rules that apply if the files have the variables ``held``."""
     held = set(held)
     absent = {n: r for n, r in ABSENT.items() if n not in held and held.issuperset(r[0])}
     return absent | {n: r for n, r in HELD.items() if held.issuperset(r[0])}

@@ -1,11 +1,11 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""GRIB as an archive gives it: states of analyses, fluxes accumulated since the start of forecasts.
+"""Reader of GRIB as archived: states of analyses, fluxes accumulated since the start of forecasts.
 
-The files are indexed once on opening, without decoding a value; a field is then read by its place in its file. What is
-read where: :mod:`grib_parameters` (names, units, signs), :mod:`grib_scan` (index), :mod:`accumulation` and
-:mod:`grib_series` (which fields make a value), :mod:`grib_values` (decoding), :mod:`grib_static` (NetCDF beside GRIB).
+The files are indexed once on opening without decoding values; a field is then read by its position in its file.
+Parts: ``parameters`` (names, units, signs), ``index``, ``accumulation`` and ``time_series`` (fields behind a value),
+``coverage`` (dates), ``decode``, ``static`` (NetCDF files with coordinates or constants), ``grid_points``, ``derived``.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ from anemoi_ailand.variables import VARIABLES, Time, variable
 
 LOG = logging.getLogger(__name__)
 
-#: Rounding of a value relative to its size: the reference value of a field is a 32-bit float.
+#: Relative rounding of a value [1]: the reference value of a field is a 32-bit float.
 _ROUNDING = 1.0e-6
-#: Forcing at the lowest model level: on one and the same level.
+#: Forcing at the lowest model level, which must be the same for all.
 _LOWEST_LEVEL = ("t", "q", "u", "v")
 
 
@@ -46,25 +46,24 @@ class GribReader:
     static : list of Path
         GRIB files with the constant fields, and NetCDF files with coordinates or constants on the same grid.
     land : bool
-        Keep land points only: land-sea mask of 0.5 and more or, without a mask, soil moisture not missing.
+        Keep land points only: land-sea mask of at least 0.5 or, without a mask, soil moisture not missing.
     number : int, optional
-        Ensemble member, when there are several.
+        Ensemble member, if there are several.
     forecast : str, optional
-        Start of the one forecast to use, e.g. ``2020-01-01T00``, when forecasts overlap. Default: at each time the
-        shortest step.
+        Start of the only forecast to use, e.g. ``2020-01-01T00``. Default: the shortest step at each time.
     restart_hours : int, optional
-        Accumulations begin anew every so many hours of the forecast (1 for ERA5's, 24 for ERA5-Land's), when the
-        messages do not say so.
+        Hours of the forecast after which accumulations restart (1 for ERA5, 24 for ERA5-Land), if the messages do not
+        say so.
     leave_out : list of str
-        Variables not to give, e.g. one with gaps that nobody needs.
+        Variables to leave out, e.g. one with gaps.
 
     Raises
     ------
     ValueError
-        No field of use, units unknown, different grids, several members, a gap in time, no date in common.
+        No known field, unknown units, different grids, several members, a gap in time, or no date in common.
     """
 
-    #: Values are read by ecCodes, built for threads; the NetCDF library is not.
+    #: Values are read by ecCodes, which is thread-safe; the NetCDF library is not.
     safe_for_threads = True
 
     def __init__(
@@ -94,14 +93,14 @@ class GribReader:
         self._rules = rules(held)
         self.variables = tuple(n for n in VARIABLES if n in {*held, *self._rules} - {*leave_out, *MARKS})
         if made := [n for n in self.variables if n not in held]:
-            LOG.info("Not in the files, made from what is: %s", made)
+            LOG.info("Derived from other variables in the files: %s", made)
         LOG.info("%d variables at %d points, %s", len(self.variables), len(self.point_id), self.coverage)
 
     def read(self, names: Sequence[str], dates: Sequence[datetime]) -> np.ndarray:
         """See :meth:`anemoi_ailand.data.reader.Reader.read`.
 
-        A date outside :attr:`coverage` is read if the variables asked for have a value there: the state at the start of
-        a forecast, which has no fluxes yet, is where a roll-out begins.
+        A date outside :attr:`coverage` is read if the requested variables have a value there: a roll-out begins with
+        the state at the start of a forecast, which has no fluxes yet.
         """
         check_request(self, names, [])
         if not self._available(names, [d for d in dates if d not in self.coverage]):
@@ -116,20 +115,20 @@ class GribReader:
         return out
 
     def _available(self, names: Sequence[str], dates: Sequence[datetime]) -> bool:
-        """Whether all of ``names`` have a value at all of ``dates``."""
+        """Return whether all of ``names`` have a value at all of ``dates``."""
         stamps = np.array([_seconds(d) for d in dates], "i8")
         needed = {i for n in names for i in (self._rules[n][0] if n in self._rules else (n,))}
         return all(self._series[n].covers(stamps).all() for n in needed if n in self._series)
 
     def _value(self, name: str, stamp: int) -> np.ndarray:
-        """A variable at a time, from the files or made from others."""
+        """Return a variable at a time, from the files or derived from others."""
         if name not in self._rules:
             return self._held(name, stamp)
         inputs, make = self._rules[name]
         return make(*(self._held(n, stamp) for n in inputs))
 
     def _held(self, name: str, stamp: int) -> np.ndarray:
-        """Weighted sum of the fields that make a variable at a time."""
+        """Return the weighted sum of the fields that form a variable at a time."""
         if name in self._points.fields:
             return self._points.fields[name]
         source = self._series[name]
@@ -154,14 +153,14 @@ def _grib_files(files: Sequence[Path]) -> list[Path]:
 
 
 def _seconds(date: datetime) -> int:
-    """Seconds since 1970-01-01 of a UTC date without zone."""
+    """Return the seconds since 1970-01-01 of a naive UTC date."""
     return int(date.replace(tzinfo=UTC).timestamp())
 
 
 def _find(
     index: Scan, number: int | None, forecast: str | None, restart_hours: int | None, leave_out: set[str]
 ) -> dict[str, Series]:
-    """Where the values of every variable come from that the files hold."""
+    """Return the series of every variable in the files."""
     restart = None if restart_hours is None else restart_hours * HOUR
     constants = _of_member(index, number)
     moving = constants if forecast is None else _of_forecast(index, constants, forecast)
@@ -171,12 +170,12 @@ def _find(
         if name not in leave_out and (source := series(index, name, rows, restart)) is not None:
             found[name] = source
     if spectral := {h.short_name for h in index.headers if h.spectral}:
-        LOG.warning("Left aside, as spherical harmonics are not on a grid: %s", sorted(spectral))
+        LOG.warning("Ignored, because spherical harmonics are not on a grid: %s", sorted(spectral))
     return found
 
 
 def _of_member(index: Scan, number: int | None) -> np.ndarray:
-    """Rows of one ensemble member, and those that belong to none."""
+    """Return the rows of one ensemble member, and those without a member."""
     numbers = index.column("number")
     there = sorted(set(numbers.tolist()) - {-1})
     if (number is None and len(there) > 1) or (number is not None and there and number not in there):
@@ -187,7 +186,7 @@ def _of_member(index: Scan, number: int | None) -> np.ndarray:
 
 
 def _of_forecast(index: Scan, rows: np.ndarray, forecast: str) -> np.ndarray:
-    """Rows of the forecast that starts at a time."""
+    """Return the rows of the forecast that starts at a time."""
     start = _seconds(datetime.fromisoformat(str(forecast)))
     chosen = rows[index.rows["base"][rows] == start]
     if len(chosen) == 0:
@@ -199,7 +198,7 @@ def _of_forecast(index: Scan, rows: np.ndarray, forecast: str) -> np.ndarray:
 
 
 def _check_levels(index: Scan, sources: dict[str, Series]) -> None:
-    """Refuse forcing from different model levels: it would not be the air at one height."""
+    """Refuse forcing from different model levels, which is not the air at one height."""
     levels = {n: index.headers[index.rows["header"][sources[n].rows[0]]].level for n in _LOWEST_LEVEL if n in sources}
     if len(set(levels.values())) > 1:
         raise ValueError(
@@ -208,12 +207,12 @@ def _check_levels(index: Scan, sources: dict[str, Series]) -> None:
 
 
 def _not_below_zero(values: np.ndarray, noise: float, source: Series, stamp: int) -> np.ndarray:
-    """Set what packing made negative to zero; refuse what it cannot have made."""
+    """Set negative values explained by packing to zero; refuse others."""
     lowest = float(np.nanmin(values, initial=0.0))
     if lowest < -noise:
         raise ValueError(
             f"The accumulated {source.way.short_name} decreases before {text(stamp)}: its mean would be {lowest:.3g}, "
-            f"packing explains {-noise:.3g}; {source.there()}. If it begins anew during the forecast, say how often "
-            "with the option `restart_hours`; else retrieve the files again."
+            f"packing explains {-noise:.3g}; {source.describe()}. If accumulations restart during the forecast, set "
+            "`restart_hours`; else retrieve the files again."
         )
     return np.maximum(values, 0.0)

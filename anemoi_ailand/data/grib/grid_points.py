@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Which grid points of a GRIB archive are read, and where they are."""
+"""Selection and coordinates of the grid points of a GRIB archive."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from anemoi_ailand.data.grib.decode import Decoder, one_grid, same_place
+from anemoi_ailand.data.grib.decode import Decoder, one_grid
 from anemoi_ailand.data.grib.index import Scan
 from anemoi_ailand.data.grib.static import Static
 from anemoi_ailand.data.grib.time_series import Series
 from anemoi_ailand.data.selection import LAND
+from anemoi_ailand.support.sphere import same_points
 from anemoi_ailand.variables import VARIABLES, Role
 
 LOG = logging.getLogger(__name__)
@@ -22,12 +23,12 @@ LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Points:
-    """The points of a reader.
+    """Points of a reader.
 
     Attributes
     ----------
     keep : numpy.ndarray of int, shape (point,)
-        Their place in the fields.
+        Positions in the fields.
     latitudes, longitudes : numpy.ndarray, shape (point,)
         Degrees north, degrees east.
     fields : dict
@@ -41,36 +42,36 @@ class Points:
 
     @property
     def point_id(self) -> np.ndarray:
-        """Identity: from NetCDF or, without, the place in the grid."""
+        """Identity from NetCDF, or the position in the grid."""
         return self.fields.get("point_id", self.keep).astype("i8")
 
     @property
     def climate_class(self) -> np.ndarray | None:
-        """Stratum of a point, when NetCDF has one."""
+        """Stratum of a point, if NetCDF has one."""
         found = self.fields.get("climate_class")
         return None if found is None else found.astype("i8")
 
 
 def find_points(scan: Scan, sources: dict[str, Series], static: Static, land: bool, name: str) -> Points:
-    """Choose the points and find their coordinates.
+    """Select the points and find their coordinates.
 
     Parameters
     ----------
     scan : Scan
-        What the files hold.
+        Index of the files.
     sources : dict
         Series by variable.
     static : Static
-        What NetCDF files give beside GRIB.
+        Content of accompanying NetCDF files.
     land : bool
-        Land points only: land-sea mask of 0.5 and more or, without a mask, the first state variable not missing.
+        Land points only: land-sea mask of at least 0.5 or, without a mask, the first state variable not missing.
     name : str
-        The files in words, for messages.
+        Description of the files, for messages.
 
     Raises
     ------
     ValueError
-        Different grids, no coordinates, NetCDF of another grid, or no land.
+        Different grids, no coordinates, NetCDF on another grid, or no land.
     """
     whole = Decoder(scan)
     rows = np.unique(np.concatenate([s.rows for s in sources.values()]))
@@ -88,9 +89,9 @@ def find_points(scan: Scan, sources: dict[str, Series], static: Static, land: bo
 def _coordinates(
     place: tuple[np.ndarray, np.ndarray] | None, static: Static, size: int, name: str
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Coordinates from GRIB, or from NetCDF where GRIB has none; both must agree if both are there."""
+    """Return the coordinates from GRIB, or from NetCDF if GRIB has none; if both have them, they must agree."""
     beside = None if static.latitudes is None or static.longitudes is None else (static.latitudes, static.longitudes)
-    if beside is not None and (len(beside[0]) != size or (place is not None and not same_place(place, beside))):
+    if beside is not None and (len(beside[0]) != size or (place is not None and not same_points(place, beside))):
         raise ValueError(
             f"The fields of {name} have {size} points, and NetCDF gives coordinates of {len(beside[0])} other points. "
             "Give NetCDF of the same grid, in the same order."
@@ -98,7 +99,7 @@ def _coordinates(
     found = place if place is not None else beside
     if found is None:
         raise ValueError(
-            f"The fields of {name} are on an unstructured grid, whose coordinates GRIB does not hold. Give a NetCDF "
+            f"The fields of {name} are on an unstructured grid, whose coordinates are not in GRIB. Give a NetCDF "
             "file with 'latitude' and 'longitude' of its points in `static`."
         )
     return found

@@ -1,11 +1,11 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Find every field in GRIB files once: where it lies and what its header says. No values are decoded.
+"""Index of the fields in GRIB files: position and header, without decoding values.
 
-Opening a message with ecCodes takes about 1 ms, an archive of twenty years has millions. Most messages differ from one
-seen before by their date alone, so the header without the date is the key under which the answers of ecCodes are kept;
-the framing (length, sections, date) follows WMO Manual on Codes I.2, FM 92 GRIB editions 1 and 2.
+Opening a message with ecCodes takes about 1 ms, and an archive of twenty years has millions. Most messages differ from
+an earlier one by their date only, so the results of ecCodes are cached by the header without its date. The framing
+(length, sections, date) follows WMO Manual on Codes I.2, FM 92 GRIB editions 1 and 2.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from anemoi_ailand.data.grib.parameters import KNOWN_PARAMS, Level, level_kind
 
 LOG = logging.getLogger(__name__)
 
-#: One field: which file, where, which header, start of the forecast [s since 1970-01-01].
+#: One field: number of the file and of the header, position [octets], start of the forecast [s since 1970-01-01].
 ROW = np.dtype([("file", "u4"), ("header", "u4"), ("offset", "u8"), ("length", "u8"), ("base", "i8")])
 
-#: GRIB2 product templates over an interval: where the end of the interval (7 octets) stands in section 4.
+#: GRIB2 product templates over an interval: offset of the end of the interval (7 octets) in section 4.
 _END_OF_INTERVAL = {8: 34, 11: 37}
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "D": 86400, "": 3600}
 _SPECTRAL = frozenset({"sh", "rotated_sh", "stretched_sh"})
@@ -36,16 +36,16 @@ _SPECTRAL = frozenset({"sh", "rotated_sh", "stretched_sh"})
 
 @dataclass(frozen=True)
 class Header:
-    """What the header of a field says, apart from its date.
+    """Header of a field without its date.
 
     Attributes
     ----------
     param, short_name, units : int, str, str
-        Parameter, as ecCodes names it.
+        Parameter as named by ecCodes.
     kind : Level
         Kind of level.
     level : float
-        Number of the level or, for soil given by depth, the depth of its lower bound in m.
+        Number of the level or, for soil given by depth, the depth of its lower bound [m].
     by_depth : bool
         Whether ``level`` is a depth.
     start, end : int
@@ -82,24 +82,24 @@ class Header:
 
 @dataclass(frozen=True)
 class Scan:
-    """All fields of interest: ``rows`` (of :data:`ROW`), the distinct ``headers`` and the ``files``."""
+    """Index of all known fields: ``rows`` (of :data:`ROW`), distinct ``headers`` and ``files``."""
 
     files: tuple[Path, ...]
     headers: tuple[Header, ...]
     rows: np.ndarray
 
     def column(self, name: str) -> np.ndarray:
-        """Attribute ``name`` of the header of every row."""
+        """Return attribute ``name`` of the header of every row."""
         return np.array([getattr(h, name) for h in self.headers])[self.rows["header"]]
 
 
 def scan(files: Sequence[Path]) -> Scan:
-    """Index the fields in ``files`` that may be of use.
+    """Index the fields in ``files`` that have a known parameter.
 
     Raises
     ------
     ValueError
-        A file has no GRIB message, is cut short, or none of the fields is of a known parameter.
+        A file has no GRIB message or is truncated, or no field has a known parameter.
     """
     known: dict[bytes, int] = {}
     headers: list[Header] = []
@@ -115,15 +115,15 @@ def scan(files: Sequence[Path]) -> Scan:
                 rows.append((number, known[key], offset, length, base))
     if not rows:
         raise ValueError(
-            f"None of the fields in {[str(f) for f in files[:4]]} is of use; there are {sorted(others)}. "
+            f"None of the fields in {[str(f) for f in files[:4]]} has a known parameter; there are {sorted(others)}. "
             "Give the files that hold the land variables listed in docs/grib.md."
         )
-    LOG.info("%d GRIB fields in %d file(s), left aside %s", len(rows), len(files), sorted(others) or "nothing")
+    LOG.info("%d GRIB fields in %d file(s), ignored %s", len(rows), len(files), sorted(others) or "nothing")
     return Scan(tuple(files), tuple(headers), np.array(rows, dtype=ROW))
 
 
 def is_netcdf(path: Path) -> bool:
-    """Whether a file begins like NetCDF, classic or 4."""
+    """Return whether a file begins like NetCDF, classic or 4."""
     with path.open("rb") as file:
         return file.read(4)[:3] in (b"CDF", b"\x89HD")
 
@@ -134,13 +134,13 @@ def read_message(path: Path, offset: int, length: int) -> bytes:
     Raises
     ------
     ValueError
-        The file changed since it was indexed.
+        The file has changed since it was indexed.
     """
     with path.open("rb") as file:
         file.seek(offset)
         message = file.read(length)
     if message[:4] != b"GRIB" or message[-4:] != b"7777":
-        raise ValueError(f"{path} is not what it was when it was opened: no field at byte {offset}. Open it again.")
+        raise ValueError(f"{path} has changed since it was opened: no field at byte {offset}. Open it again.")
     return message
 
 
@@ -158,7 +158,7 @@ def _messages(path: Path) -> Iterator[tuple]:
         while at >= 0:
             length = _length(data, at)
             if data[at + length - 4 : at + length] != b"7777":
-                raise ValueError(f"The GRIB message at byte {at} of {path} is cut short or damaged. Retrieve it again.")
+                raise ValueError(f"The GRIB message at byte {at} of {path} is truncated or damaged. Retrieve it again.")
             key, base = (_key1 if data[at + 7] == 1 else _key2)(data, at, length, path)
             yield at, length, key, base, lambda a=at, n=length: data[a : a + n]
             at = data.find(b"GRIB", at + length)
@@ -169,25 +169,25 @@ def _integer(data: mmap.mmap, at: int, size: int) -> int:
 
 
 def _length(data: mmap.mmap, at: int) -> int:
-    """Length of the message at ``at`` [octets]; 0 if the edition is neither 1 nor 2."""
+    """Return the length of the message at ``at`` [octets]; 0 if the edition is neither 1 nor 2."""
     if data[at + 7] == 2:
         return _integer(data, at + 8, 8)
     if data[at + 7] != 1:
         return 0
     length = _integer(data, at + 4, 3)
-    if length & 0x800000:  # perhaps ECMWF's way to write more than 24 bits can count: in units of 120 octets
+    if length & 0x800000:  # perhaps a length beyond 24 bits, which ECMWF writes in units of 120 octets
         section = at + 8
         flags = data[section + 7]
         section += _integer(data, section, 3)
         for flag in (0x80, 0x40):
             section += _integer(data, section, 3) if flags & flag else 0
-        short_of = _integer(data, section, 3)  # then the length of section 4 says what is too much
+        short_of = _integer(data, section, 3)  # section 4 then has the excess over the true length
         length = (length & 0x7FFFFF) * 120 - short_of + 4 if short_of < 120 else length
     return length
 
 
 def _key1(data: mmap.mmap, at: int, length: int, path: Path) -> tuple[bytes, int]:
-    """Header without date, and date, of a GRIB1 message."""
+    """Return the header without date, and the date, of a GRIB1 message."""
     product = bytearray(data[at + 8 : at + 8 + _integer(data, at + 8, 3)])
     year = (product[24] - 1) * 100 + product[12]
     base = _seconds(path, at, year, *product[13:17], 0)
@@ -199,7 +199,7 @@ def _key1(data: mmap.mmap, at: int, length: int, path: Path) -> tuple[bytes, int
 
 
 def _key2(data: mmap.mmap, at: int, length: int, path: Path) -> tuple[bytes, int]:
-    """Header without date, and date, of a GRIB2 message."""
+    """Return the header without date, and the date, of a GRIB2 message."""
     key, base, section, fields = b"2" + data[at + 6 : at + 7], 0, at + 16, 0
     while section < at + length - 4:
         size, number = _integer(data, section, 4), data[section + 4]
@@ -213,7 +213,7 @@ def _key2(data: mmap.mmap, at: int, length: int, path: Path) -> tuple[bytes, int
             elif number == 4:
                 fields += 1
                 end = _END_OF_INTERVAL.get(_integer(data, section + 7, 2))
-                if end is not None and part[end + 7] == 1:  # one time range: its length says all
+                if end is not None and part[end + 7] == 1:  # one time range: its length is sufficient
                     part[end : end + 7] = bytes(7)
             key += bytes(part)
         section += size
@@ -226,18 +226,18 @@ def _key2(data: mmap.mmap, at: int, length: int, path: Path) -> tuple[bytes, int
 
 
 def _seconds(path: Path, at: int, *date: int) -> int:
-    """Seconds since 1970-01-01 of a date in a header."""
+    """Return the seconds since 1970-01-01 of a date in a header."""
     _, month, day = date[:3]
     if not (1 <= month <= 12 and 1 <= day <= 31):
         raise ValueError(
-            f"The GRIB message at byte {at} of {path} has the date {date}, which is none (a climatology?). "
+            f"The GRIB message at byte {at} of {path} has the invalid date {date} (a climatology?). "
             "Set its date, or take the file out of `path`."
         )
     return calendar.timegm(date)
 
 
 def _read_header(message: bytes) -> tuple[Header | None, str]:
-    """Ask ecCodes what a header says; None if the parameter is of no use."""
+    """Read a header with ecCodes; None if the parameter is unknown."""
     handle = eccodes.codes_new_from_message(message)
     try:
         param, short_name = _long(handle, "paramId"), _string(handle, "shortName")
@@ -257,7 +257,7 @@ def _read_header(message: bytes) -> tuple[Header | None, str]:
 
 
 def _level(handle: int, type_of_level: str) -> tuple[float, bool]:
-    """Number of the level, or depth of the lower bound in m."""
+    """Return the number of the level, or the depth of its lower bound [m], and whether it is a depth."""
     if type_of_level != "depthBelowLandLayer":
         return float(_long(handle, "bottomLevel" if type_of_level == "soilLayer" else "level")), False
     if _long(handle, "edition") == 1:  # in cm
@@ -275,7 +275,7 @@ def _string(handle: int, key: str) -> str:
 
 
 def _step(handle: int, key: str) -> int:
-    """Forecast step in seconds."""
+    """Return a forecast step [s]."""
     match = re.fullmatch(r"(\d+)([smhD]?)", text := _string(handle, key))
     if match is None:
         raise ValueError(f"The forecast step '{text}' of a {_string(handle, 'shortName')} field is not understood.")

@@ -1,10 +1,10 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Which GRIB parameters give which variable of the table, and what their units mean.
+"""GRIB parameters of the variables of the table, and factors between their units.
 
-A parameter is known by its ``paramId`` of the ECMWF parameter database (https://codes.ecmwf.int/grib/param-db), which
-is the same in GRIB1 and GRIB2. A variable may have several, the first that the files hold is taken.
+A parameter is identified by its ``paramId`` in the ECMWF parameter database (https://codes.ecmwf.int/grib/param-db),
+which is the same in GRIB1 and GRIB2. Of several parameters of a variable, the first one in the files is used.
 """
 
 from __future__ import annotations
@@ -12,12 +12,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 
-from anemoi_ailand.constants import WATER_DENSITY
+from anemoi_ailand.support.units import AMOUNTS, known_units
+from anemoi_ailand.support.units import factor as units_factor
 from anemoi_ailand.variables import variable
 
 
 class Level(IntEnum):
-    """Kind of level, from ``typeOfLevel``."""
+    """Kind of level, by ``typeOfLevel``."""
 
     SURFACE = 0
     SOIL = 1
@@ -25,7 +26,7 @@ class Level(IntEnum):
     OTHER = 3
 
 
-#: Kind of level of every ``typeOfLevel`` of interest; what is not here and not in `_NEVER` counts as surface.
+#: Kind of level by ``typeOfLevel``; all others, except those in `_NEVER`, count as surface.
 LEVELS = {
     "soilLayer": Level.SOIL,
     "soil": Level.SOIL,
@@ -35,12 +36,12 @@ LEVELS = {
     "hybridLayer": Level.MODEL,
 }
 
-#: ``typeOfLevel`` of fields that share a parameter with a variable of the table and are something else.
+#: ``typeOfLevel`` of fields that share a parameter with a variable of the table and are other quantities.
 _NEVER = ("isobaric", "theta", "potentialVorticity", "snow", "ice", "seaIce", "oceanLayer", "heightAboveSea", "lake")
 
 
 def level_kind(type_of_level: str) -> Level:
-    """Kind of level of a ``typeOfLevel``."""
+    """Return the kind of level of a ``typeOfLevel``."""
     if type_of_level in LEVELS:
         return LEVELS[type_of_level]
     return Level.OTHER if type_of_level.startswith(_NEVER) else Level.SURFACE
@@ -48,7 +49,7 @@ def level_kind(type_of_level: str) -> Level:
 
 @dataclass(frozen=True)
 class Parameter:
-    """One way to get a variable.
+    """GRIB parameter that gives a variable.
 
     Attributes
     ----------
@@ -59,9 +60,9 @@ class Parameter:
     levels : tuple of Level
         Kinds of level on which the parameter is the variable.
     layer : int or None
-        Soil layer, where the level tells it and the parameter does not.
+        Soil layer, if it is given by the level and not by the parameter.
     sign : int
-        -1 where GRIB has the opposite sign of the table.
+        -1 if GRIB has the opposite sign of the table.
     accumulated, mean : bool
         Amount over an interval; mean over an interval. Neither: an instant.
     logarithm : bool
@@ -79,7 +80,7 @@ class Parameter:
 
     @property
     def interval(self) -> bool:
-        """Whether a value belongs to an interval, not to an instant."""
+        """Whether a value belongs to an interval and not to an instant."""
         return self.accumulated or self.mean
 
 
@@ -114,7 +115,7 @@ _SOLAR = (_amount(169, "ssrd"), _rate(235035, "avg_sdswrf"))
 _RAIN = (_amount(228, "tp"), _amount(228228, "tp"), _rate(235055, "avg_tprate"))
 _SNOWFALL = (_amount(144, "sf"), _amount(228144, "sf"), _rate(235031, "avg_tsrwe"))
 
-#: Parameters that give a variable of the table, best first.
+#: Parameters of a variable of the table, best first.
 PARAMETERS: dict[str, tuple[Parameter, ...]] = {
     **_soil(1, 39, 139),
     **_soil(2, 40, 170),
@@ -152,63 +153,44 @@ PARAMETERS: dict[str, tuple[Parameter, ...]] = {
     **_surface(lsm=172, z=129, sdor=160, cl=26, dl=228007, cur=229001, cvl=27, cvh=28, tvl=29, tvh=30, slt=43),
 }
 
-#: Interval means of instants: the mean, and the instant it is formed from.
+#: Interval means formed from instants: name of the mean and of the instant.
 MEANS_OF_INSTANTS = {f"avg_{name}": name for name in ("t", "q", "sp", "u", "v")}
 
-#: Amounts that only grow while a forecast goes on.
+#: Amounts that never decrease during a forecast.
 NEVER_DECREASING = frozenset({8, 9, 45, 144, 169, 175, 176, 228, 228144, 228228, 231010, 231012})
 
-#: All parameters that may be of use.
+#: All parameters that are read.
 KNOWN_PARAMS = frozenset(p.param for ways in PARAMETERS.values() for p in ways)
 
-#: Factor from GRIB units to the units of the table (for an accumulated parameter: those times s).
-_TO_FRACTION = {"(0 - 1)": 1.0, "1": 1.0, "%": 0.01, "dimensionless": 1.0, "Fraction": 1.0, "Proportion": 1.0}
-_TO_MASS = {"m": WATER_DENSITY, "m of water equivalent": WATER_DENSITY, "kg m**-2": 1.0, "mm": 1.0}
-_UNITS: dict[str, dict[str, float]] = {
-    "1": _TO_FRACTION,
-    "kg m-2": _TO_MASS,
-    "m3 m-3": {"m**3 m**-3": 1.0},
-    "K": {"K": 1.0},
-    "Pa": {"Pa": 1.0},
-    "m": {"m": 1.0},
-    "m s-1": {"m s**-1": 1.0},
-    "m2 s-2": {"m**2 s**-2": 1.0},
-    "m2 m-2": {"m**2 m**-2": 1.0},
-    "kg m-3": {"kg m**-3": 1.0},
-    "kg kg-1": {"kg kg**-1": 1.0},
-    "W m-2": {"W m**-2": 1.0},
-    "kg m-2 s-1": {"kg m**-2 s**-1": 1.0},
-}
-_AMOUNT_UNITS = {"W m-2": {"J m**-2": 1.0}, "kg m-2 s-1": _TO_MASS}
-_LOGARITHM_UNITS = {"Numeric": 1.0, "~": 1.0, "1": 1.0, "dimensionless": 1.0}
 #: Types of vegetation and soil are numbers of a code table.
 _CATEGORIES = frozenset({"tvl", "tvh", "slt"})
 
 
 def factor(name: str, way: Parameter, units: str) -> float:
-    """Factor from the units of a GRIB field to those of the table, with the sign.
+    """Return the factor from the units of a GRIB field to those of the table (of an amount, times s), with the sign.
 
     Parameters
     ----------
     name : str
         Variable of the table.
     way : Parameter
-        The parameter that gives it.
+        Its GRIB parameter.
     units : str
-        Units that ecCodes gives for the field.
+        Units of the field according to ecCodes.
 
     Raises
     ------
     ValueError
-        The units are not among those known for this variable.
+        There is no conversion.
     """
     if name in _CATEGORIES:
         return 1.0
     wanted = variable(name).units
-    known = _AMOUNT_UNITS[wanted] if way.accumulated else _LOGARITHM_UNITS if way.logarithm else _UNITS[wanted]
-    if units not in known:
+    wanted = AMOUNTS[wanted] if way.accumulated else "1" if way.logarithm else wanted
+    scale = units_factor(units, wanted)
+    if scale is None:
         raise ValueError(
-            f"GRIB parameter {way.short_name} (paramId {way.param}) for '{name}' is in '{units}', known for it are "
-            f"{sorted(known)}. Correct the parameter in the files, or leave '{name}' out of the recipe."
+            f"GRIB parameter {way.short_name} (paramId {way.param}) for '{name}' is in '{units}'; known units are "
+            f"{known_units(wanted, offsets=False)}. Correct the parameter in the files, or leave the variable out."
         )
-    return way.sign * known[units]
+    return way.sign * scale

@@ -1,10 +1,10 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Coordinates and constant fields that GRIB does not hold, from NetCDF, on the same grid in the same order.
+"""Coordinates and constant fields from NetCDF files on the grid of a GRIB archive, in the same order.
 
-GRIB of an unstructured grid has no coordinates inside, and the classes behind vegetation and soil types are often kept
-in NetCDF. Names are those of the table or of the reference layout (``cvl`` or ``clim_cvl``).
+GRIB of an unstructured grid has no coordinates, and constants such as vegetation and soil types are often kept in
+NetCDF. Names are those of the table or of the reference layout (``cvl`` or ``clim_cvl``).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 
 from anemoi_ailand.data.files.netcdf import filled, open_file
 from anemoi_ailand.data.points.point_reader import C4_CODE
-from anemoi_ailand.support.units import check_units
+from anemoi_ailand.support.units import conversion, table_units
 from anemoi_ailand.variables import VARIABLES, Time
 
 _LATITUDE, _LONGITUDE = ("latitude", "lat", "clat"), ("longitude", "lon", "clon")
@@ -25,7 +25,7 @@ _LATITUDE, _LONGITUDE = ("latitude", "lat", "clat"), ("longitude", "lon", "clon"
 
 @dataclass
 class Static:
-    """What NetCDF files give beside GRIB.
+    """Content of NetCDF files that accompany GRIB.
 
     Attributes
     ----------
@@ -41,7 +41,7 @@ class Static:
 
 
 def read_static(paths: list[Path]) -> Static:
-    """Read coordinates and all constants of the table from NetCDF.
+    """Read coordinates and all constants of the table from NetCDF files.
 
     Raises
     ------
@@ -61,7 +61,7 @@ def read_static(paths: list[Path]) -> Static:
             for row in VARIABLES.values():
                 found = [n for n in (row.reference, row.netcdf_name, row.name) if n in dataset.variables]
                 if row.time is Time.CONSTANT and found and "time" not in dataset.variables[found[0]].dimensions:
-                    out.fields.setdefault(row.name, _field(dataset, found[0], row.units, path))
+                    out.fields.setdefault(row.name, _field(dataset, found[0], table_units(row.name), path))
     return out
 
 
@@ -74,6 +74,6 @@ def _coordinate(dataset: netCDF4.Dataset, names: tuple[str, ...]) -> np.ndarray 
 
 
 def _field(dataset: netCDF4.Dataset, name: str, units: str, path: Path) -> np.ndarray:
-    check_units(getattr(dataset.variables[name], "units", None), units, name, path)
-    values = filled(dataset.variables[name]).ravel()
+    factor, offset = conversion(getattr(dataset.variables[name], "units", None), units, name, path)
+    values = filled(dataset.variables[name]).ravel() * factor + offset
     return (values == C4_CODE).astype("f8") if name == "clim_ctype" else values

@@ -1,11 +1,11 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""For a variable and a time: which archived fields it is made of, and with which weights.
+"""Series of a variable in an archive: its fields and weights at each time.
 
-Every value is a weighted sum of fields, so a series answers two questions: at which stamps has it a value
-(:meth:`covers`), and of which rows of the scan is that value the sum (:meth:`terms`). Times are int64 seconds since
-1970-01-01; weights include the change of units.
+Every value is a weighted sum of fields. A series gives the stamps that have a value (:meth:`Series.covers`), and the
+rows of the scan with their weights (:meth:`Series.terms`). Times are int64 seconds since 1970-01-01; weights include
+the conversion of units.
 """
 
 from __future__ import annotations
@@ -23,49 +23,49 @@ from anemoi_ailand.data.grib.parameters import MEANS_OF_INSTANTS, PARAMETERS, Le
 from anemoi_ailand.variables import Time, variable
 
 HOUR = 3600
-#: Two depths of the lower bound of a soil layer closer than this are the same [m].
+#: Tolerance of the depth of the lower bound of a soil layer [m].
 _SAME_DEPTH = 0.015
 #: Length of the mean, by time semantics of the table [s].
 _LENGTH = {Time.INTERVAL_MEAN: STEP_HOURS * HOUR, Time.LATE_MEAN: STEP_HOURS * HOUR // 2}
 
-#: (weight, row of the scan)
+#: Pairs of weight and row of the scan.
 Terms = list[tuple[float, int]]
 
 
 def text(seconds: int) -> str:
-    """Time in words."""
+    """Return a time as text."""
     return f"{datetime.fromtimestamp(int(seconds), UTC):%Y-%m-%d %H:%M}"
 
 
 class Series(Protocol):
-    """Where the values of one variable come from."""
+    """Series of one variable."""
 
     @property
     def way(self) -> Parameter:
-        """The parameter it is made from."""
+        """GRIB parameter of the fields."""
         ...
 
     @property
     def rows(self) -> np.ndarray:
-        """All rows it may need."""
+        """All rows of the series."""
         ...
 
     def covers(self, stamps: np.ndarray) -> np.ndarray:
-        """Whether there is a value at each of ``stamps``."""
+        """Return whether there is a value at each of ``stamps``."""
         ...
 
     def terms(self, stamp: int) -> Terms:
-        """Weights and rows whose sum is the value at ``stamp``; ValueError if there is none."""
+        """Return weights and rows whose sum is the value at ``stamp``; ValueError if there is none."""
         ...
 
-    def there(self) -> str:
-        """What the files hold, for messages."""
+    def describe(self) -> str:
+        """Return a description of the fields, for messages."""
         ...
 
 
 @dataclass(frozen=True)
 class Constant:
-    """A field that does not change: the first one in time."""
+    """Constant field: the first one in time."""
 
     way: Parameter
     row: int
@@ -73,25 +73,25 @@ class Constant:
 
     @property
     def rows(self) -> np.ndarray:
-        """The one row."""
+        """The only row."""
         return np.array([self.row])
 
     def covers(self, stamps: np.ndarray) -> np.ndarray:
-        """Every stamp."""
+        """Return True for every stamp."""
         return np.ones(len(stamps), bool)
 
     def terms(self, stamp: int) -> Terms:
-        """The one field."""
+        """Return the only field."""
         return [(self.scale, self.row)]
 
-    def there(self) -> str:
-        """One field."""
+    def describe(self) -> str:
+        """Return a description of the field."""
         return "one field"
 
 
 @dataclass(frozen=True)
 class Instants:
-    """Fields that hold at a time; the shortest forecast step of each time, an analysis before step 0."""
+    """Instantaneous fields: at each time the shortest forecast step, an analysis before step 0."""
 
     way: Parameter
     times: np.ndarray
@@ -99,27 +99,27 @@ class Instants:
     scale: float
 
     def covers(self, stamps: np.ndarray) -> np.ndarray:
-        """Stamps with a field."""
+        """Return whether each stamp has a field."""
         return np.isin(stamps, self.times)
 
     def terms(self, stamp: int) -> Terms:
-        """The field at ``stamp``."""
+        """Return the field at ``stamp``."""
         at = int(np.searchsorted(self.times, stamp))
         if at == len(self.times) or self.times[at] != stamp:
-            raise ValueError(f"There is no {self.way.short_name} at {text(stamp)}; {self.there()}.")
+            raise ValueError(f"There is no {self.way.short_name} at {text(stamp)}; {self.describe()}.")
         return [(self.scale, int(self.rows[at]))]
 
-    def there(self) -> str:
-        """First and last time."""
+    def describe(self) -> str:
+        """Return the number of times, the first and the last one."""
         return f"there are {len(self.times)} times from {text(self.times[0])} to {text(self.times[-1])}"
 
 
 @dataclass(frozen=True)
 class Trapezoid:
-    r"""Mean over the step ending at the stamp, of a quantity known at instants.
+    r"""Mean over the step ending at the stamp, by the trapezoidal rule from instants.
 
-    :math:`\bar x = \sum_i (x_i + x_{i+1}) (t_{i+1} - t_i) / 2 / (t_1 - t_0)` over the instants at both ends and those
-    in between, which must be evenly spaced. Instants at the ends alone miss the daily cycle within the step.
+    :math:`\bar x = \sum_i (x_i + x_{i+1}) (t_{i+1} - t_i) / 2 / (t_1 - t_0)` over the instants at both ends and between
+    them, which must be evenly spaced. Instants at the ends alone miss the daily cycle within the step.
     """
 
     way: Parameter
@@ -127,20 +127,20 @@ class Trapezoid:
 
     @property
     def rows(self) -> np.ndarray:
-        """As the instants."""
+        """Rows of the instants."""
         return self.instants.rows
 
     def covers(self, stamps: np.ndarray) -> np.ndarray:
-        """Stamps with an instant at both ends of the step and no gap between them."""
+        """Return whether each stamp has instants at both ends of the step and no gap between them."""
         return np.array([self._inside(int(s)) is not None for s in stamps], bool)
 
     def terms(self, stamp: int) -> Terms:
-        """The instants with the weights of the trapezoid."""
+        """Return the instants with the weights of the trapezoidal rule."""
         times = self._inside(stamp)
         if times is None:
             raise ValueError(
                 f"The mean of {self.way.short_name} over the {STEP_HOURS} h to {text(stamp)} needs it at both ends "
-                f"and evenly spaced between them; {self.instants.there()}."
+                f"and evenly spaced between them; {self.instants.describe()}."
             )
         weights = np.gradient(times.astype("f8"))  # (t[i+1] - t[i-1]) / 2, one-sided at the ends
         weights[[0, -1]] /= 2.0
@@ -150,9 +150,9 @@ class Trapezoid:
             for scale, row in self.instants.terms(int(t))
         ]
 
-    def there(self) -> str:
-        """As the instants."""
-        return self.instants.there()
+    def describe(self) -> str:
+        """Return a description of the instants."""
+        return self.instants.describe()
 
     def _inside(self, stamp: int) -> np.ndarray | None:
         begin = stamp - _LENGTH[Time.INTERVAL_MEAN]
@@ -164,7 +164,7 @@ class Trapezoid:
 
 @dataclass(frozen=True)
 class Means:
-    """Mean over an interval ending at the stamp, from amounts or means over archived intervals."""
+    """Mean over an interval ending at the stamp, from archived amounts or means over intervals."""
 
     way: Parameter
     intervals: Intervals
@@ -177,7 +177,7 @@ class Means:
         return self.intervals.row
 
     def covers(self, stamps: np.ndarray) -> np.ndarray:
-        """Stamps whose interval the archive can form."""
+        """Return whether the archive can form the interval of each stamp."""
         known = self.intervals
         there = np.isin(stamps, simple_ends(known, self.length))
         possible = np.isin(stamps, known.end) & np.isin(stamps - self.length, np.append(known.begin, known.end))
@@ -186,13 +186,13 @@ class Means:
         return there
 
     def terms(self, stamp: int) -> Terms:
-        """Archived amounts divided by the length, or archived means weighted by theirs."""
+        """Return amounts divided by the length of the interval, or means weighted by their own lengths."""
         k = self.intervals
         found = cover(k, stamp - self.length, stamp)
         if found is None:
             raise ValueError(
                 f"The mean of {self.way.short_name} over the {self.length // HOUR} h to {text(stamp)} cannot be "
-                f"formed; {self.there()}. Give files with steps at both ends of the interval, or with the "
+                f"formed; {self.describe()}. Give files with steps at both ends of the interval, or with the "
                 "intervals that add up to it."
             )
         if not self.way.mean:
@@ -200,8 +200,8 @@ class Means:
         spans = [int(np.ptp([k.begin[k.row == row], k.end[k.row == row]])) for _, row in found]
         return [(sign * self.scale * span / self.length, row) for (sign, row), span in zip(found, spans, strict=True)]
 
-    def there(self) -> str:
-        """Some of the intervals."""
+    def describe(self) -> str:
+        """Return the number of intervals and some of them."""
         i = self.intervals
         some = [
             f"{text(i.base[k])} +{(i.begin[k] - i.base[k]) / HOUR:g}-{(i.end[k] - i.base[k]) / HOUR:g} h"
@@ -211,23 +211,23 @@ class Means:
 
 
 def series(scan: Scan, name: str, rows: np.ndarray, restart: int | None = None) -> Series | None:
-    """Find where the values of a variable come from; None if the files hold nothing for it.
+    """Return the series of a variable; None if the files have no field of it.
 
     Parameters
     ----------
     scan : Scan
-        What the files hold.
+        Index of the files.
     name : str
         Variable of the table.
     rows : numpy.ndarray of int
         Rows of the scan that may be used.
     restart : int, optional
-        Accumulations begin anew every so many seconds of the forecast, whatever the messages say.
+        Time of the forecast after which accumulations restart, overriding the messages [s].
 
     Raises
     ------
     ValueError
-        Units that are not known, the same field twice, or means over an interval that the messages do not give.
+        Unknown units, duplicate fields, or means over an interval that the messages do not give.
     """
     ways = PARAMETERS.get(MEANS_OF_INSTANTS.get(name, name), ())
     for way in ways:
@@ -238,7 +238,7 @@ def series(scan: Scan, name: str, rows: np.ndarray, restart: int | None = None) 
 
 
 def _select(scan: Scan, way: Parameter, rows: np.ndarray) -> np.ndarray:
-    """Rows whose header is the parameter ``way``; of a parameter on model levels the lowest level."""
+    """Return the rows with the parameter ``way``; of a parameter on model levels, the lowest level."""
     wanted = np.array([_matches(h, way) for h in scan.headers], bool)
     rows = rows[wanted[scan.rows["header"][rows]]]
     if len(rows) and Level.MODEL in way.levels and not way.logarithm:
@@ -283,9 +283,9 @@ def _build(scan: Scan, name: str, way: Parameter, rows: np.ndarray, restart: int
 
 
 def _starts(scan: Scan, way: Parameter, rows: np.ndarray, restart: int | None) -> np.ndarray:
-    """Step at which each accumulation begins [s].
+    """Return the step at which each accumulation begins [s].
 
-    GRIB1 as ECMWF writes it may give the end of an accumulation only: it is then since the start of the forecast.
+    GRIB1 of ECMWF may give the end of an accumulation only, which then begins at the start of the forecast.
     """
     start, end = scan.column("start")[rows], scan.column("end")[rows]
     if restart is not None:
@@ -293,14 +293,14 @@ def _starts(scan: Scan, way: Parameter, rows: np.ndarray, restart: int | None) -
     unsaid = (start == end) & (end > 0)
     if way.mean and unsaid.any():
         raise ValueError(
-            f"{unsaid.sum()} fields of {way.short_name}, a mean over an interval, do not say over which. "
+            f"{unsaid.sum()} fields of {way.short_name}, a mean over an interval, do not give the interval. "
             "Give the length of the intervals with the option `restart_hours`."
         )
     return np.where(unsaid, 0, start)
 
 
 def _check_once(scan: Scan, way: Parameter, rows: np.ndarray) -> None:
-    """Refuse the same field twice: which one is right is not for us to say."""
+    """Refuse duplicate fields, of which either may be right."""
     columns = [scan.rows["base"], *(scan.column(c) for c in ("start", "end", "analysis"))]
     what = np.stack([c[rows].astype("i8") for c in columns], axis=1)
     _, first, count = np.unique(what, axis=0, return_index=True, return_counts=True)
@@ -309,6 +309,6 @@ def _check_once(scan: Scan, way: Parameter, rows: np.ndarray) -> None:
         twice = rows[(what == what[i]).all(axis=1)]
         files = sorted({scan.files[f].name for f in scan.rows["file"][twice]})
         raise ValueError(
-            f"{way.short_name} from {text(base)} at step {end / HOUR:g} h is there {len(twice)} times, in {files}. "
+            f"{way.short_name} from {text(base)} at step {end / HOUR:g} h occurs {len(twice)} times, in {files}. "
             "Give each field once (one stream, one experiment version)."
         )

@@ -1,9 +1,9 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Means over the hours that end at a stamp, from records of any step that divides them. Pure numpy.
+"""Means over the hours that end at a stamp, from records whose step divides them. Pure numpy.
 
-A window is a set of record numbers and their weights; records are found by their stamp, never by counting.
+A window is a set of record numbers with weights. Records are located by their stamps, never by counting.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ _HOUR = np.timedelta64(3600, "s")
 
 
 class Kind(StrEnum):
-    """What a native record says about time."""
+    """Time semantics of a native record."""
 
     MEAN = "mean"  #: over the native step that ends at its stamp
     INSTANT = "instant"  #: at its stamp
 
 
 def native_step(stamps: np.ndarray, what: str) -> np.timedelta64:
-    """Step between records.
+    """Return the step between records.
 
     Parameters
     ----------
     stamps : numpy.ndarray of datetime64[s], shape (record,)
         Increasing.
     what : str
-        The records in words, for messages.
+        Description of the records, for messages.
 
     Raises
     ------
@@ -51,15 +51,15 @@ def native_step(stamps: np.ndarray, what: str) -> np.timedelta64:
 
 
 def window(stamps: np.ndarray, ends: np.ndarray, hours: float, kind: Kind, what: str) -> tuple[np.ndarray, np.ndarray]:
-    r"""Records and weights of the means over the ``hours`` that end at each of ``ends``.
+    r"""Return records and weights of the means over the ``hours`` that end at each of ``ends``.
 
-    Of means over a native step :math:`\delta`, those stamped :math:`e - T + \delta, \ldots, e` count alike. Of
-    instants, those stamped :math:`e - T, \ldots, e` count by the trapezoid, the two outer ones half.
+    Means over a native step :math:`\delta` stamped :math:`e - T + \delta, \ldots, e` have equal weights. Instants
+    stamped :math:`e - T, \ldots, e` have the weights of the trapezoidal rule, the two outer ones half.
 
     Parameters
     ----------
     stamps : numpy.ndarray of datetime64[s], shape (record,)
-        Stamps of the records, without gap (see :func:`native_step`).
+        Stamps of the records, without a gap (see :func:`native_step`).
     ends : numpy.ndarray of datetime64[s], shape (end,)
         Ends of the windows.
     hours : float
@@ -67,19 +67,19 @@ def window(stamps: np.ndarray, ends: np.ndarray, hours: float, kind: Kind, what:
     kind : Kind
         Of the records.
     what : str
-        The records in words, for messages.
+        Description of the records, for messages.
 
     Returns
     -------
     records : numpy.ndarray of int, shape (end, part)
         Record numbers.
     weights : numpy.ndarray, shape (part,)
-        Their weights, of sum 1.
+        Weights, with sum 1.
 
     Raises
     ------
     ValueError
-        The step does not divide the window, no record is stamped at an end, or a window begins before the records.
+        The step does not divide the window, an end has no record, or a window begins before the first record.
     """
     step, length = native_step(stamps, what), np.timedelta64(round(hours * 3600), "s")
     if length % step:
@@ -100,7 +100,7 @@ def window(stamps: np.ndarray, ends: np.ndarray, hours: float, kind: Kind, what:
     if (records < 0).any():
         raise ValueError(
             f"{what} begins at {stamps[0]}, so the {hours:g} h that end at {ends[(records < 0).any(axis=1)][0]} are "
-            "not whole. Begin one step later, or add earlier records."
+            "not complete. Begin one step later, or add earlier records."
         )
     weights = np.full(len(back), 1.0 / n)
     if kind is Kind.INSTANT:
@@ -109,7 +109,7 @@ def window(stamps: np.ndarray, ends: np.ndarray, hours: float, kind: Kind, what:
 
 
 def whole_ends(stamps: np.ndarray, hours: float, kind: Kind, what: str) -> tuple[np.datetime64, np.datetime64]:
-    """First and last stamp at which a window of ``hours`` can end, not looking whether ``hours`` fit the clock."""
+    """Return the first and last stamp at which a window of ``hours`` can end."""
     step = native_step(stamps, what)
     first = (
         stamps[0] + np.timedelta64(round(hours * 3600), "s") - (step if kind is Kind.MEAN else np.timedelta64(0, "s"))
@@ -118,12 +118,12 @@ def whole_ends(stamps: np.ndarray, hours: float, kind: Kind, what: str) -> tuple
 
 
 def divides(stamps: np.ndarray, hours: float, what: str) -> bool:
-    """Whether the step of the records divides ``hours``."""
+    """Return whether the step of the records divides ``hours``."""
     return not np.timedelta64(round(hours * 3600), "s") % native_step(stamps, what)
 
 
 def average(values: np.ndarray, records: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Weighted means: ``values`` (record, ...) and a window give (end, ...)."""
+    """Return weighted means (end, ...) of ``values`` (record, ...) over a window."""
     return np.einsum("ek...,k->e...", values[records], weights)
 
 

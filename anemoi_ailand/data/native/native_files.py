@@ -1,10 +1,10 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""ecLand's own files: which is which, where its points are, and its records as one series joined by time.
+"""ecLand's own files: their roles, points, and records joined by time.
 
-The layout has traps, all met here: points along ``x`` or along ``lat`` and ``lon``; order (time, level, point); a time
-reference of its own in every file; files that hold copies of others' variables (``soilinit``) or nothing (``o_ggd``).
+Peculiarities of the layout: points along ``x`` or along ``lat`` and ``lon``; order (time, level, point); another time
+reference in every file; files that repeat variables of others (``soilinit``) or are empty (``o_ggd``).
 """
 
 from __future__ import annotations
@@ -19,25 +19,23 @@ import netCDF4
 import numpy as np
 
 from anemoi_ailand.data.files.netcdf import filled, open_file, read_records, times
-from anemoi_ailand.support.sphere import apart
+from anemoi_ailand.support.sphere import same_points
+from anemoi_ailand.support.units import Conversion
 
 LOG = logging.getLogger(__name__)
 
-#: Dimensions over which points lie: the point vector, and the grid.
+#: Horizontal dimensions: the point vector, and the grid.
 _HORIZONTAL = ("x", "lat", "lon", "latitude", "longitude")
 
-#: Role of an output file, by a variable that only it has.
+#: Role of an output file, by a variable that no other has.
 _OUTPUT = {"SoilMoist": "o_gg", "Qle": "o_efl", "Qsb": "o_wat", "D2m": "o_d2m", "Ag": "o_co2", "SoilFC": "o_fix"}
 
-#: Variables by which a forcing file is known.
+#: Variables that identify a forcing file.
 _FORCING = {"Tair", "Qair", "PSurf", "Wind_E", "Wind_N"}
-
-#: Two coordinates closer than this are the same point [degrees].
-_SAME_PLACE = 1.0e-3
 
 
 def role(names: set[str]) -> str | None:
-    """What a file with variables ``names`` is: 'forcing', 'surfclim', 'soilinit', 'o_gg', ..., or None."""
+    """Return the role of a file with variables ``names``: 'forcing', 'surfclim', 'soilinit', 'o_gg', ..., or None."""
     if "landsea" in names and "SoilMoist" not in names:
         return "surfclim"
     if "SoilMoist" in names and ("cvl" in names or "timestp" not in names):
@@ -49,7 +47,7 @@ def role(names: set[str]) -> str | None:
 
 @dataclass(frozen=True)
 class NativeFile:
-    """One file: its role, variables with their units, stamps and points."""
+    """One file: its role, variables with their units and conversions, stamps and points."""
 
     path: Path
     role: str
@@ -57,18 +55,21 @@ class NativeFile:
     stamps: np.ndarray
     latitudes: np.ndarray
     longitudes: np.ndarray
+    conversions: dict[str, Conversion] = field(default_factory=dict)
 
     def read(self, name: str, records: np.ndarray | None = None) -> np.ndarray:
-        """Values of a variable, float64 of shape ([record], [level], point); NaN where missing."""
+        """Return converted values of a variable, float64 of shape ([record], [level], point); NaN where missing."""
         with open_file(self.path) as dataset:
             variable = dataset.variables[name]
             values = filled(variable) if records is None else read_records(variable, records)
             tail = sum(d in _HORIZONTAL for d in variable.dimensions)
+        factor, offset = self.conversions.get(name, (1.0, 0.0))
+        values = values if (factor, offset) == (1.0, 0.0) else values * factor + offset
         return values.reshape(*values.shape[: values.ndim - tail], -1)
 
 
 def scan(paths: Sequence[Path]) -> list[NativeFile]:
-    """Look into all files and keep those with a role.
+    """Inspect all files and return those with a role.
 
     Raises
     ------
@@ -83,10 +84,7 @@ def scan(paths: Sequence[Path]) -> list[NativeFile]:
         )
     first = found[0]
     for f in found[1:]:
-        distance = max(
-            apart(f.latitudes, first.latitudes, "latitude"), apart(f.longitudes, first.longitudes, "longitude")
-        )
-        if distance > _SAME_PLACE:
+        if not same_points((f.latitudes, f.longitudes), (first.latitudes, first.longitudes)):
             raise ValueError(
                 f"'{first.path.name}' ({first.latitudes.size} points) and '{f.path.name}' ({f.latitudes.size} points) "
                 "hold different points. Give the files of one run in `path`."
@@ -98,7 +96,7 @@ def _scan_one(path: Path) -> NativeFile | None:
     with open_file(path) as dataset:
         kind = role(set(dataset.variables))
         if kind is None or kind == "soilinit":
-            LOG.info("'%s' is not used: %s", path.name, "initial state" if kind else "none of its variables is known")
+            LOG.info("'%s' is not used: %s", path.name, "initial state" if kind else "no known variable")
             return None
         stamps = times(dataset, path) if kind not in ("surfclim", "o_fix") else []
         lat, lon = _points(dataset, path)
@@ -120,8 +118,7 @@ def _points(dataset: netCDF4.Dataset, path: Path) -> tuple[np.ndarray, np.ndarra
 class Series:
     """Records of all files of one role, joined by time.
 
-    Files of a chain of runs may share a stamp, the end of one run being the start of the next; the earlier
-    file gives it.
+    Consecutive runs may share a stamp, the end of one and the start of the next; it is read from the earlier file.
     """
 
     files: list[NativeFile]
@@ -142,11 +139,11 @@ class Series:
 
     @property
     def name(self) -> str:
-        """The files in words."""
+        """Description of the files, for messages."""
         return f"'{self.files[0].path.name}'" + (f" and {len(self.files) - 1} more" if len(self.files) > 1 else "")
 
     def read(self, variable: str, records: np.ndarray) -> np.ndarray:
-        """Values of ``variable`` at record numbers of the joined series, shape (record, [level], point)."""
+        """Return ``variable`` at record numbers of the joined series, shape (record, [level], point)."""
         out: np.ndarray | None = None
         for i, f in enumerate(self.files):
             here = np.flatnonzero(self._where[records, 0] == i)
@@ -157,7 +154,7 @@ class Series:
         return np.empty((0,)) if out is None else out
 
     def at(self, dates: Sequence[datetime]) -> np.ndarray:
-        """Record numbers of stamps.
+        """Return the record numbers of dates.
 
         Raises
         ------

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Reader of what ecLand offline reads and writes, as it is: point vector or grid, one run or a chain of runs."""
+"""Reader of unmodified input and output of ecLand offline: point vector or grid, one run or consecutive runs."""
 
 from __future__ import annotations
 
@@ -21,33 +21,36 @@ from anemoi_ailand.data.reader import STEP, Coverage, check_request
 from anemoi_ailand.physics.snow import snow_cover, where_no_snow
 from anemoi_ailand.physics.soil_types import soil_parameters
 from anemoi_ailand.physics.vegetation import leaf_area, vegetation_parameters
-from anemoi_ailand.support.units import check_units, same_units
+from anemoi_ailand.support.units import conversion, find_conversion, table_units
 from anemoi_ailand.variables import VARIABLES, Time
 
 LOG = logging.getLogger(__name__)
 
 _SNOW = ("sd", "rsn", "tsn")
 
+#: Soil water, which is an amount in a layer or a volume fraction, and the unit of the amount.
+_SOIL_WATER, _AMOUNT = "SoilMoist", "kg m-2"
+
 
 class NativeReader:
     """Reader of ecLand's own files; see :class:`anemoi_ailand.data.reader.Reader`.
 
-    What a file is called does not matter: it is known by its variables. A variable is offered if what it is made of
-    is there, so a run without ``o_co2`` has no ``gpp``. The last record of ``o_d2m`` is left out unless the forcing
-    goes on beyond it: ecLand computes it with clamped forcing.
+    Files are recognised by their variables, whatever their names. A variable is available if the files have all it is
+    made of, so a run without ``o_co2`` has no ``gpp``. The last record of ``o_d2m`` is left out unless the forcing
+    continues beyond it, because ecLand computes it with clamped forcing.
 
     Parameters
     ----------
     files, static : list of Path
-        Files of one run or of a chain of runs.
+        Files of one run or of consecutive runs.
     point_id : str, optional
-        Text file with the identity of each point, one a line. Without it points are numbered from 0.
+        Text file with the identity of each point, one a line; by default points are numbered from 0.
 
     Raises
     ------
     ValueError
-        Nothing known in the files, different points in them, a wrong unit, a gap in time, or a step that does not
-        divide 6 h.
+        No known variable, different points in the files, a wrong unit, a gap in time, or a step that does not divide
+        6 h.
     """
 
     climate_class: np.ndarray | None = None
@@ -73,16 +76,16 @@ class NativeReader:
         return self._static[role].units if role in self._static else {}
 
     def _is_there(self, name: str, rule: Rule) -> bool:
-        """Whether the files hold all parts of a rule, in the right unit, often enough for its mean."""
+        """Return whether the files hold all parts of a rule, often enough for its mean; refuse wrong units."""
         if not all(part in self._units(rule.role) for part, _ in rule.parts):
             return False
         series = self._series[rule.role]
         for f in series.files:
             for part, _ in rule.parts:
-                _check_unit(f, part, VARIABLES[name].units)
+                _convert(f, part, table_units(name))
         if rule.hours and not divides(series.stamps, rule.hours, series.name):
             if rule.hours == STEP_HOURS:
-                window(series.stamps, series.stamps[-1:], rule.hours, rule.kind, series.name)  # says what is wrong
+                window(series.stamps, series.stamps[-1:], rule.hours, rule.kind, series.name)  # raises
             LOG.info("'%s' is left out: the step of %s does not divide %d h", name, series.name, rule.hours)
             return False
         return True
@@ -92,6 +95,8 @@ class NativeReader:
         if {"sd", "rsn"} <= there:
             there.add("snowc")
         if "avg_tprate" in there and "Ctpf" in self._units("forcing"):
+            for f in self._series["forcing"].files:
+                _convert(f, "Ctpf", table_units("avg_cpfr"))
             there.add("avg_cpfr")
         return tuple(n for n in VARIABLES if n in there)
 
@@ -120,12 +125,12 @@ class NativeReader:
         return first.astype(datetime), last.astype(datetime)
 
     def _make_constants(self) -> dict[str, np.ndarray]:
-        """All constants that the files give or that follow from types, shape (point,)."""
+        """Return all constants in the files or derived from types, each of shape (point,)."""
         out: dict[str, np.ndarray] = {}
         units = self._units("surfclim")
         for name, native in CLIMATE.items():
             if native in units:
-                _check_unit(self._static["surfclim"], native, VARIABLES[name].units)
+                _convert(self._static["surfclim"], native, table_units(name))
                 out[name] = self._static["surfclim"].read(native)
         if "Ctype" in units:
             out["c4"] = (self._static["surfclim"].read("Ctype") == C4_CODE).astype(float)
@@ -133,7 +138,9 @@ class NativeReader:
             if kind in out:
                 out |= dict(zip(names, vegetation_parameters(out[kind]), strict=True))
         if "o_fix" in self._static:
-            out |= {n: self._static["o_fix"].read(native)[0] for n, native in SOIL.items()}
+            for name, native in SOIL.items():
+                _convert(self._static["o_fix"], native, table_units(name))
+                out[name] = self._static["o_fix"].read(native)[0]
         elif "slt" in out:
             out |= dict(zip(SOIL, soil_parameters(out["slt"]), strict=True))
         return out
@@ -168,7 +175,7 @@ class NativeReader:
     def _windowed(
         self, rule: Rule, dates: Sequence[datetime], values: Callable[[np.ndarray], np.ndarray]
     ) -> np.ndarray:
-        """Values at ``dates`` of a rule, given a function that reads record numbers."""
+        """Return the values of a rule at ``dates``, given a function that reads record numbers."""
         series = self._series[rule.role]
         if not rule.hours:
             found = values(series.at(dates))
@@ -179,9 +186,9 @@ class NativeReader:
         return average(values(needed), places.reshape(records.shape), weights)
 
     def _soil_factor(self, rule: Rule) -> float:
-        """Factor to the unit of the table: soil water is kg m-2 per layer or m3 m-3, by its units attribute."""
+        """Return the factor from kg m-2 in a layer to m3 m-3 where soil water is an amount, by its units attribute."""
         part = rule.parts[0][0]
-        if part != "SoilMoist" or rule.level is None or not same_units(self._units(rule.role)[part], "kg m-2"):
+        if part != _SOIL_WATER or rule.level is None or not _is_amount(self._units(rule.role)[part]):
             return 1.0
         return 1.0 / (WATER_DENSITY * SOIL_LAYER_THICKNESS[rule.level])
 
@@ -196,7 +203,7 @@ class NativeReader:
         return snow_cover(snow["sd"], snow["rsn"])
 
     def _convective(self, dates: Sequence[datetime]) -> np.ndarray:
-        """Convective fraction of the precipitation of the step, 0 where it is dry."""
+        """Return the convective fraction of the precipitation of the step, 0 if dry."""
         rule, series = self._moving["avg_tprate"], self._series["forcing"]
 
         def rain(records: np.ndarray) -> np.ndarray:
@@ -207,11 +214,16 @@ class NativeReader:
         return np.divide(part, total, out=np.zeros_like(total), where=total > 0.0)
 
 
-def _check_unit(file: NativeFile, part: str, expected: str) -> None:
+def _convert(file: NativeFile, part: str, expected: str) -> None:
+    """Note how a variable of a file is converted, or refuse its unit."""
     found = file.units.get(part)
-    if found in WRONG_UNITS.get(part, ()) or (part == "SoilMoist" and same_units(str(found), "kg m-2")):
-        return
-    check_units(found, expected, part, file.path)
+    if found not in WRONG_UNITS.get(part, ()):
+        unit = _AMOUNT if part == _SOIL_WATER and _is_amount(str(found)) else expected
+        file.conversions[part] = conversion(found, unit, part, file.path)
+
+
+def _is_amount(units: str) -> bool:
+    return find_conversion(units, _AMOUNT) is not None
 
 
 def _midnight(date: datetime) -> datetime:

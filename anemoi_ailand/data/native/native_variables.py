@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""How each variable of the table is made from what ecLand writes and reads: file, name, sign, kind of time."""
+"""Rules that form each variable of the table from ecLand's files: file, name, sign, time semantics."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from dataclasses import dataclass
 
 from anemoi_ailand.data.native.interval_means import Kind
 
-#: One part of a sum: name in the file and factor.
+#: Term of a sum: name in the file and factor.
 Part = tuple[str, float]
 
 
 @dataclass(frozen=True)
 class Rule:
-    """Sum of ``parts`` from files of one role; ``hours`` 0 is the value at the stamp, more the mean ending there."""
+    """Sum of ``parts`` from files of one role, at the stamp (``hours`` 0) or as a mean over the hours before it."""
 
     role: str
     parts: tuple[Part, ...]
@@ -36,11 +36,11 @@ def _forcing(hours: int, kind: Kind, *names: str) -> Rule:
     return Rule("forcing", tuple((n, 1.0) for n in names), hours, kind)
 
 
-#: Rules of all variables that change in time, except those made in ``native.py`` from others.
+#: Rules of all variables that change in time, except those derived from others in ``native_reader.py``.
 #:
-#: Signs: ``Qle``, ``Qh`` are negative upward, which is the table's; ``Evap`` too, against the table's; ``CO2flux`` is
-#: positive into the land, against the table's. ``Qsb`` is -(total + surface runoff), an error of the writer: true
-#: sub-surface runoff is -Qsb - 2 Qs; with it the water balance closes.
+#: Signs: ``Qle`` and ``Qh`` are negative upward, as in the table; ``Evap`` is too, unlike the table; ``CO2flux`` is
+#: positive into the land, unlike the table. ``Qsb`` is -(total + surface runoff) by an error in ecLand's output; the
+#: sub-surface runoff is -Qsb - 2 Qs, with which the water balance closes.
 RULES: dict[str, Rule] = {
     **{f"swvl{k}": _state("SoilMoist", k - 1) for k in (1, 2, 3, 4)},
     **{f"stl{k}": _state("SoilTemp", k - 1) for k in (1, 2, 3, 4)},
@@ -82,7 +82,7 @@ RULES: dict[str, Rule] = {
     "late_tsrwe": _forcing(3, Kind.MEAN, "Snowf"),
 }
 
-#: Constants read as they are from ``surfclim``.
+#: Constants in ``surfclim``, by name in the table.
 CLIMATE = {
     "lsm": "landsea", "z": "geopot", "sdor": "sdor", "cl": "CLAKE", "dl": "LDEPTH", "cur": "cu", "cvl": "cvl",
     "cvh": "cvh", "tvl": "tvl", "tvh": "tvh", "slt": "sotype",
@@ -100,5 +100,5 @@ SOIL = {"theta_cap": "SoilFC", "theta_pwp": "SoilWilt", "theta_sat": "SoilSat"}
 #: Leaf area index: monthly field in ``surfclim``.
 LEAF_AREA = {"lai_lv": "Mlail", "lai_hv": "Mlaih"}
 
-#: Units attributes that ecLand writes wrongly, by variable; the values are right.
+#: Wrong units attributes of ecLand, by variable; the values are right.
 WRONG_UNITS = {"Qsm": {"kg m-2 s*1"}, "geopot": {"m2/m", "m2 m-2"}, "LDEPTH": {"-"}}

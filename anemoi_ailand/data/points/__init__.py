@@ -1,4 +1,4 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""The 6-hourly layout with dimensions (time, point): reader and writer."""
+"""Reader and writer of the 6-hourly layout with dimensions (time, point)."""

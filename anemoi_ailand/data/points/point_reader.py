@@ -1,10 +1,10 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""NetCDF with dimensions (time, point): the project's reference layout, and our own CF output.
+"""Reader of NetCDF with dimensions (time, point): the reference layout of the project, and our own CF output.
 
-Both differ in names only: reference files say ``Tair``, ``clim_cvl``, our own say ``avg_t``, ``cvl`` and ``t2m``
-for ``2t``. One reader takes either, variable by variable.
+The two differ in names only: reference files have ``Tair`` and ``clim_cvl``, our own ``avg_t``, ``cvl``, and ``t2m``
+for ``2t``. One reader accepts either name for each variable.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ import numpy as np
 from anemoi_ailand.data.files.layout import POINT_DIMENSIONS
 from anemoi_ailand.data.files.netcdf import filled, open_file, read_records, records, times
 from anemoi_ailand.data.reader import MARKS, STEP, Coverage, check_request
-from anemoi_ailand.support.sphere import apart, check_places
-from anemoi_ailand.support.units import conversion
+from anemoi_ailand.support.sphere import check_coordinates, same_points
+from anemoi_ailand.support.units import conversion, table_units
 from anemoi_ailand.variables import VARIABLES, Time, Variable
 
 LOG = logging.getLogger(__name__)
@@ -31,13 +31,10 @@ LOG = logging.getLogger(__name__)
 #: Code of the C4 pathway in ecLand's ``Ctype``.
 C4_CODE = 4
 
-#: Two coordinates closer than this are the same point [degrees].
-_SAME_PLACE = 1.0e-3
-
 
 @dataclass(eq=False)
 class _File:
-    """What one file holds: its stamps, its variables by shape of their dimensions, its points."""
+    """Content of one file: stamps, variables by kind of dimensions, points."""
 
     path: Path
     stamps: list[datetime]
@@ -51,7 +48,7 @@ class _File:
         self.record = {s: i for i, s in enumerate(self.stamps)}
 
     def converted(self, name: str, values: np.ndarray) -> np.ndarray:
-        """Values of a variable in the units of the table."""
+        """Return values of a variable in the units of the table."""
         factor, offset = self.conversion[name]
         return values if (factor, offset) == (1.0, 0.0) else values * factor + offset
 
@@ -73,7 +70,7 @@ def _index(path: Path) -> _File:
 
 @dataclass(frozen=True)
 class _Origin:
-    """Where one dataset variable comes from: the sum of ``parts`` in each of ``files``."""
+    """Source of one dataset variable: the sum of ``parts`` in each of ``files``."""
 
     parts: tuple[str, ...]
     files: tuple[_File, ...]
@@ -85,15 +82,14 @@ class PointReader:
     Parameters
     ----------
     files : list of Path
-        Files with dimensions (time, point), in any number and order; they are joined by their time axes.
+        Files with dimensions (time, point), in any number and order, joined by their time axes.
     static : list of Path
-        Files with the fields that do not change. Without any, ``static.nc`` or ``<file>_static.nc`` beside the first
-        file is taken if it is there.
+        Files with the constant fields; by default ``static.nc`` or ``<file>_static.nc`` beside the first file.
 
     Raises
     ------
     ValueError
-        Different points in the files, a gap in time, a step that is not 6 h, a stamp twice, a wrong unit, or no
+        Different points in the files, a gap in time, a step other than 6 h, a duplicate stamp, a wrong unit, or no
         variable of the table.
     """
 
@@ -120,31 +116,31 @@ class PointReader:
         if first is None:
             raise ValueError(f"{self.name} has no 'latitude' and 'longitude'. Add them to the file, per point.")
         self.latitudes, self.longitudes = first.coordinates["latitude"], first.coordinates["longitude"]
-        check_places(self.latitudes, self.longitudes, first.path)
+        check_coordinates(self.latitudes, self.longitudes, first.path)
         ids = next((f.coordinates["point_id"] for f in self._files if "point_id" in f.coordinates), None)
         self.point_id = (np.arange(len(self.latitudes)) if ids is None else ids).astype("i8")
         classes = next((f.coordinates["climate_class"] for f in self._files if "climate_class" in f.coordinates), None)
         self.climate_class = None if classes is None else classes.astype("i8")
+        mine = {"latitude": self.latitudes, "longitude": self.longitudes}
         for f in self._files:
-            for name, mine in (("latitude", self.latitudes), ("longitude", self.longitudes), ("point_id", ids)):
-                theirs = f.coordinates.get(name)
-                if mine is None or theirs is None:
-                    continue
-                if apart(theirs, mine, name) > _SAME_PLACE:
-                    raise ValueError(
-                        f"'{f.path.name}' and '{first.path.name}' hold different points ('{name}' of {theirs.size} and "
-                        f"{mine.size} points differs). Give files of one set of points in `path` and `static`."
-                    )
+            theirs = {n: f.coordinates.get(n, values) for n, values in mine.items()}
+            same = same_points(tuple(theirs.values()), tuple(mine.values()))
+            if not same or not np.array_equal(f.coordinates.get("point_id", self.point_id), self.point_id):
+                raise ValueError(
+                    f"'{f.path.name}' and '{first.path.name}' hold different points "
+                    f"({'`point_id`' if same else 'coordinates'} of {theirs['latitude'].size} and "
+                    f"{self.latitudes.size} points). Give files of one set of points in `path` and `static`."
+                )
 
     def _origin(self, row: Variable) -> _Origin | None:
-        """Files and names behind one row of the table, under the reference name or under our own."""
+        """Return the files and names behind one row of the table, under the reference name or our own."""
         for expression in dict.fromkeys(filter(None, (row.reference, row.netcdf_name, row.name))):
             parts = tuple(expression.split("+"))
             kind = "constant" if row.time is Time.CONSTANT else "dynamic"
             found = tuple(f for f in self._files if set(parts) <= getattr(f, kind))
             for f in found:
                 for part in parts:
-                    f.conversion[part] = conversion(f.units.get(part), row.units, part, f.path)
+                    f.conversion[part] = conversion(f.units.get(part), table_units(row.name), part, f.path)
                     if f.conversion[part] != (1.0, 0.0):
                         LOG.info("'%s' in %s: %s to %s", part, f.path.name, f.units[part], row.units)
             if found:
@@ -178,7 +174,7 @@ class PointReader:
             constants = [(i, o.parts) for i, o, constant in origins if constant and f is o.files[0]]
             if not moving and not constants:
                 continue
-            with open_file(f.path) as dataset:  # once, as opening takes longer than reading a few records
+            with open_file(f.path) as dataset:  # once: opening takes longer than reading a few records
                 for i, parts in moving:
                     out[i, here] = sum(f.converted(p, read_records(dataset.variables[p], numbers[here])) for p in parts)
                 for i, parts in constants:
@@ -197,13 +193,7 @@ def _static_beside(path: Path) -> list[Path]:
 
 
 def _span(stamps: list[tuple[datetime, Path]], name: str) -> tuple[datetime, datetime]:
-    """First and last of ``stamps``, which must follow each other by one step.
-
-    Raises
-    ------
-    ValueError
-        A gap, a stamp twice, or another step.
-    """
+    """Return the first and last stamp; refuse a gap, a duplicate stamp, or a step other than 6 h."""
     stamps = sorted(stamps)
     for (a, file_a), (b, file_b) in pairwise(stamps):
         if b == a:

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Write series at points in the project's reference layout, which every reader of the package takes."""
+"""Writer of series at points in the reference layout of the project."""
 
 from __future__ import annotations
 
@@ -12,14 +12,21 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
+from anemoi_ailand.support.netcdf_writer import (
+    CONVENTIONS,
+    COORDINATES,
+    time_coordinate,
+    variable_attributes,
+    write_dataset,
+)
 from anemoi_ailand.variables import Time, Variable, variable
 
 LOG = logging.getLogger(__name__)
 
-#: Rain of the layout is what is left of this total when this snow is taken away.
+#: Rain of the layout, by the total precipitation and the snow whose difference it is.
 RAIN = {"Rainf": ("avg_tprate", "avg_tsrwe"), "Rainf_late": ("late_tprate", "late_tsrwe")}
 
-#: Coordinates that say which point is which.
+#: Coordinates that identify points.
 IDENTITIES = ("point_id", "climate_class")
 
 
@@ -34,19 +41,19 @@ def write_points(
 ) -> Path:
     """Write a CF NetCDF file with dimensions (time, point), under the reference names of the table.
 
-    What Anemoi computes from date and place (sun, calendar) is left out: the file's readers compute it again. Total
-    precipitation becomes rain, in double precision, so that rain and snow give the total again to the last bit.
+    Computed variables (sun, calendar) are left out. Total precipitation becomes rain in double precision, so that rain
+    plus snow is bitwise the total.
 
     Parameters
     ----------
     path : Path
-        The file; its folder is made.
+        The file; its folder is created.
     values : numpy.ndarray, shape (date, point, variable)
         In the units of the table.
     names : sequence of str
         Variables of ``values``, in order.
     dates : numpy.ndarray, shape (date,)
-        Stamps, UTC.
+        UTC stamps.
     latitudes, longitudes : numpy.ndarray, shape (point,)
         Degrees.
     attributes : mapping, optional
@@ -55,7 +62,7 @@ def write_points(
     Raises
     ------
     FileExistsError
-        ``path`` is there.
+        ``path`` exists.
     """
     if path.exists():
         raise FileExistsError(f"The output '{path}' exists. Give another name, or remove it yourself.")
@@ -69,17 +76,19 @@ def write_points(
     dataset = xr.Dataset(
         made,
         coords={
-            "time": ("time", dates.astype("datetime64[ns]"), {"standard_name": "time", "axis": "T"}),
-            "latitude": ("point", latitudes, {"standard_name": "latitude", "units": "degrees_north"}),
-            "longitude": ("point", longitudes, {"standard_name": "longitude", "units": "degrees_east"}),
+            "time": ("time", dates.astype("datetime64[ns]"), time_coordinate()),
+            "latitude": ("point", latitudes, COORDINATES["latitude"]),
+            "longitude": ("point", longitudes, COORDINATES["longitude"]),
         },
-        attrs={"Conventions": "CF-1.11", **(attributes or {})},
+        attrs={"Conventions": CONVENTIONS, **(attributes or {})},
     )
-    return _write(dataset.set_coords([n for n in IDENTITIES if n in made]), path)
+    write_dataset(dataset.set_coords([n for n in IDENTITIES if n in made]), path)
+    LOG.info("%d variables at %d points written to %s", len(made), len(latitudes), path)
+    return path
 
 
 def _reference(row: Variable, field: np.ndarray, fields: Mapping[str, np.ndarray]) -> tuple[str, np.ndarray]:
-    """Name and values in the layout; the table's own name where the layout's has other values (a sum, a code)."""
+    """Return name and values in the layout; the name of the table if the layout has other values (a sum, a code)."""
     for rain, (total, snow) in RAIN.items():
         if row.name == total and snow in fields:
             return rain, field.astype("f8") - fields[snow].astype("f8")
@@ -88,30 +97,10 @@ def _reference(row: Variable, field: np.ndarray, fields: Mapping[str, np.ndarray
 
 
 def _array(row: Variable, field: np.ndarray) -> tuple[tuple[str, ...], np.ndarray, dict[str, str]]:
-    rain = row.name in {total for total, _ in RAIN.values()} and field.dtype == np.float64
-    attributes = {
-        "long_name": row.long_name.replace("total precipitation rate (rain and snow)", "rainfall rate")
-        if rain
-        else row.long_name,
-        "standard_name": "rainfall_flux" if rain else row.standard_name,
-        "units": row.units,
-        "cell_methods": row.cell_methods,
-    }
-    known = {k: v for k, v in attributes.items() if v is not None}
+    attributes = variable_attributes(row.name, short_name=None)
+    if row.name in {total for total, _ in RAIN.values()} and field.dtype == np.float64:
+        rate = row.long_name.replace("total precipitation rate (rain and snow)", "rainfall rate")
+        attributes |= {"long_name": rate, "standard_name": "rainfall_flux"}
     if row.time is not Time.CONSTANT:
-        return ("time", "point"), field, known
-    return ("point",), np.rint(field[0]).astype("i8") if row.name in IDENTITIES else field[0], known
-
-
-def _write(dataset: xr.Dataset, path: Path) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
-    encoding: dict[str, dict[str, object]] = {str(n): {"zlib": True, "complevel": 1} for n in dataset.data_vars}
-    encoding["time"] = {"units": "hours since 1970-01-01 00:00:00", "dtype": "i4", "calendar": "standard"}
-    try:
-        dataset.to_netcdf(partial, engine="netcdf4", encoding=encoding)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
-    LOG.info("%d variables at %d points written to %s", len(dataset.data_vars), dataset.sizes["point"], path)
-    return path
+        return ("time", "point"), field, attributes
+    return ("point",), np.rint(field[0]).astype("i8") if row.name in IDENTITIES else field[0], attributes

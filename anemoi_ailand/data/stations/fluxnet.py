@@ -3,15 +3,17 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """Flux towers as FLUXNET CSV: FLUXNET2015 and its successors, FULLSET or SUBSET, half-hourly (HH) or hourly (HR).
 
-Pastorello et al. (2020), doi:10.1038/s41597-020-0534-3. Times are local standard time, ``TIMESTAMP_START`` and
-``TIMESTAMP_END`` as YYYYMMDDHHMM; -9999 is missing; quality 0 is measured, 1 good, 2 medium, 3 poor gap-filling. Where
-a variable has no quality column, all its values are kept and the station's notes say so. The upward fluxes of FLUXNET
-become positive downward; NEE is positive to the atmosphere in both. Soil moisture and temperature are means over the
-record and count as instants at its middle.
+Times are local standard time, ``TIMESTAMP_START`` and ``TIMESTAMP_END`` as YYYYMMDDHHMM; -9999 is missing; quality 0 is
+measured, 1 good, 2 medium, 3 poor gap-filling. A variable without a quality column keeps all values, with a note of the
+station. Heat fluxes, positive upward in FLUXNET, become positive downward; NEE is positive to the atmosphere in both.
+Soil moisture and temperature are means over the record and count as instants at its middle.
+
+Source: Pastorello et al. (2020), doi:10.1038/s41597-020-0534-3.
 """
 
 from __future__ import annotations
 
+import csv
 import logging
 import re
 from collections.abc import Mapping, Sequence
@@ -21,25 +23,20 @@ import numpy as np
 import pandas as pd
 
 from anemoi_ailand.data.stations.sampling import (
+    GOOD_QUALITY,
     check_increasing,
     instants,
     interval_means,
+    keep_good,
     offset_of_longitude,
     to_utc,
 )
 from anemoi_ailand.data.stations.sites import Site
-from anemoi_ailand.data.stations.station import ONE, Sensor, Station, make_station
-from anemoi_ailand.data.stations.units import converted
+from anemoi_ailand.data.stations.station import ONE, Sensor, Station, converted, make_station
 
 LOG = logging.getLogger(__name__)
 
-#: Value that marks a missing one.
-MISSING = -9999.0
-
-#: Quality flags that are kept: measured, and good gap-filling.
-GOOD_QUALITY = (0, 1)
-
-#: Depth of the first, shallowest soil sensor where no table of sites gives it [m].
+#: Depth of the first, shallowest soil sensor where the table of sites does not give it [m].
 FIRST_SENSOR_DEPTH = 0.05
 
 START, END = "TIMESTAMP_START", "TIMESTAMP_END"
@@ -62,8 +59,13 @@ _CORRECTED = {"slhf": "LE_CORR", "sshf": "H_CORR"}
 _SOIL = {"swvl": ("SWC_F_MDS_", "%"), "stl": ("TS_F_MDS_", "degC")}
 
 
-def is_fluxnet(header: Sequence[str], first: Sequence[str]) -> bool:
-    """Whether header and first row of a CSV are those of half-hourly or hourly data with a variable that is read."""
+def is_fluxnet(path: Path) -> bool:
+    """Return whether a file is CSV with half-hourly or hourly records of a variable that is read."""
+    if path.suffix.lower() not in (".csv", ".txt"):
+        return False
+    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+        rows = csv.reader(file, skipinitialspace=True)
+        header, first = next(rows, []), next(rows, [])
     row = dict(zip(header, first, strict=False))
     return len(row.get(START, "")) == len("200001010000") and END in row and bool(_read_columns(header) - {START, END})
 
@@ -81,20 +83,20 @@ def read_fluxnet(
     Parameters
     ----------
     path : Path
-        File with the site's code in its name, as ``FLX_US-Bo1_FLUXNET2015_FULLSET_HH_1996-2008_1-3.csv``.
-    sites : mapping
-        Place, clock and depths of the sensors by code; see :mod:`sites`.
+        File with the code of the site in its name, as ``FLX_US-Bo1_FLUXNET2015_FULLSET_HH_1996-2008_1-3.csv``.
+    sites : mapping of str to Site
+        Place, clock and depths of the sensors by code; see :mod:`anemoi_ailand.data.stations.sites`.
     per_layer : str
-        As in `make_station`.
+        As in :func:`~anemoi_ailand.data.stations.station.make_station`.
     corrected : bool
-        Take ``LE_CORR`` and ``H_CORR``, corrected for the closure of the energy balance, not what was measured.
+        Read ``LE_CORR`` and ``H_CORR``, corrected for energy balance closure, instead of the measured fluxes.
     quality : sequence of int
         Flags that are kept.
 
     Raises
     ------
     ValueError
-        The site is not known, or times are unreadable or do not increase, or the corrected fluxes are not there.
+        The site is unknown, times are unreadable or do not increase, or the corrected fluxes are missing.
     """
     code, site = _site(path, sites)
     header = [str(c) for c in pd.read_csv(path, nrows=0).columns]
@@ -133,7 +135,7 @@ def _site(path: Path, sites: Mapping[str, Site]) -> tuple[str, Site]:
     code = found[1]
     if code not in sites:
         raise ValueError(
-            f"Where the tower {code} of '{path}' stands is not known; places are given for {sorted(sites)[:20]}. Put a "
+            f"The coordinates of the tower {code} of '{path}' are unknown; known sites are {sorted(sites)[:20]}. Put a "
             "CSV with the columns site, latitude, longitude (and elevation, utc_offset, soil_depths), or FLUXNET's BIF "
             "as CSV, beside the data, or give it as 'sites'."
         )
@@ -152,17 +154,17 @@ def _times(column: pd.Series, path: Path) -> np.ndarray:
 
 def _fluxes(header: Sequence[str], corrected: bool, path: Path) -> dict[str, tuple[str, str, str, float]]:
     rows = {n: (_CORRECTED.get(n, r[0]) if corrected else r[0], *r[1:]) for n, r in _FLUXES.items()}
-    gone = [rows[n][0] for n in _CORRECTED if corrected and rows[n][0] not in header and _FLUXES[n][0] in header]
-    if gone:
+    missing = [rows[n][0] for n in _CORRECTED if corrected and rows[n][0] not in header and _FLUXES[n][0] in header]
+    if missing:
         raise ValueError(
-            f"'{path}' has no {gone}, so the fluxes corrected for energy closure cannot be taken. Read the measured "
-            "ones (corrected=False), or take this site out."
+            f"'{path}' has no {missing}, the fluxes corrected for energy closure. Read the measured ones "
+            "(corrected=False), or leave this site out."
         )
     return {n: r for n, r in rows.items() if r[0] in header}  # type: ignore[misc]
 
 
 def _soil(header: Sequence[str], site: Site, notes: list[str]) -> list[tuple[str, str, str, float]]:
-    """Name, column, unit and depth of the soil sensors whose depth is known or assumed."""
+    """Return name, column, unit and depth of the soil sensors whose depth is known or assumed."""
     depths = dict(enumerate(site.soil_depths or (FIRST_SENSOR_DEPTH,), start=1))
     out = []
     for name, (prefix, units) in _SOIL.items():
@@ -178,12 +180,5 @@ def _soil(header: Sequence[str], site: Site, notes: list[str]) -> list[tuple[str
 
 
 def _good(table: pd.DataFrame, column: str, flag: str, quality: Sequence[int], notes: list[str]) -> np.ndarray:
-    values = table[column].to_numpy(dtype=np.float64)
-    values = np.where(values == MISSING, np.nan, values)
-    if flag not in table:
-        notes.append(f"{column}: no column {flag}, all values are kept")
-        return values
-    kept = np.isin(table[flag].to_numpy(dtype=np.float64), quality)
-    if np.isfinite(values).any() and not (kept & np.isfinite(values)).any():
-        notes.append(f"{column}: none of its {len(values)} values has a quality of {list(quality)}")
-    return np.where(kept, values, np.nan)
+    flags = table[flag].to_numpy(dtype=np.float64) if flag in table else None
+    return keep_good(table[column].to_numpy(dtype=np.float64), flags, quality, column, notes)

@@ -3,11 +3,11 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """Soil moisture, soil temperature and snow water equivalent of the International Soil Moisture Network (ISMN).
 
-Reads what a download holds, a folder or the zip as it comes, in both layouts of the archive ("variables stored in
-separate files": header + values, or CEOP), through the package ``ismn``. Times are UTC; units are m3 m-3, degrees
-Celsius and mm. Only values with the flag G (good) are kept: Dorigo et al. (2013), doi:10.2136/vzj2012.0097; network:
-Dorigo et al. (2021), doi:10.5194/hess-25-5749-2021. Values are taken as instants: the nearest one to each 6-hourly
-stamp within 30 minutes.
+A download is read as a folder or as the zip, in both layouts of the archive ("variables stored in separate files":
+header + values, or CEOP), through the package ``ismn``. Times are UTC; units are m3 m-3, degrees Celsius and mm. Only
+values with the flag G (good) are kept. Values count as instants: the nearest one to each 6-hourly stamp within 30 min.
+
+Source: Dorigo et al. (2021), doi:10.5194/hess-25-5749-2021; flags: Dorigo et al. (2013), doi:10.2136/vzj2012.0097.
 """
 
 from __future__ import annotations
@@ -21,22 +21,21 @@ from typing import Any
 import numpy as np
 
 from anemoi_ailand.data.stations.sampling import check_increasing, instants
-from anemoi_ailand.data.stations.station import ONE, Sensor, Station, make_station
-from anemoi_ailand.data.stations.units import converted
+from anemoi_ailand.data.stations.station import ONE, Sensor, Station, converted, make_station
 
 LOG = logging.getLogger(__name__)
 
-#: Ending of the files with data.
+#: Suffix of data files.
 SUFFIX = ".stm"
 
-#: The flag of a good value; all others mark a failed test or a missing value.
+#: Flag of a good value; all others mark a failed test or a missing value.
 GOOD = "G"
 
-#: Name in the table and unit, by the variable's code in a file name.
+#: Name in the table and unit, by the code of the variable in a file name.
 VARIABLES_READ = {"sm": ("swvl", "m3 m-3"), "ts": ("stl", "degC"), "sweq": ("sd", "mm")}
 
 _EXTRA = 'pip install "anemoi-ailand[observations]"'
-_CODE = 3  # position of the variable's code in a file name, split at "_"
+_CODE = 3  # position of the code of the variable in a file name, split at "_"
 
 
 def read_ismn(paths: Sequence[Path], *, per_layer: str = ONE) -> list[Station]:
@@ -47,12 +46,12 @@ def read_ismn(paths: Sequence[Path], *, per_layer: str = ONE) -> list[Station]:
     paths : sequence of Path
         Folders, zip archives or single ``.stm`` files.
     per_layer : str
-        As in `make_station`.
+        As in :func:`~anemoi_ailand.data.stations.station.make_station`.
 
     Returns
     -------
     list of Station
-        Also those without any good value; their notes say what was left out.
+        Also stations without any good value; their notes list what was left out.
 
     Raises
     ------
@@ -78,14 +77,14 @@ def read_ismn(paths: Sequence[Path], *, per_layer: str = ONE) -> list[Station]:
 
 
 def is_ismn(path: Path) -> bool:
-    """Whether a file is one of ISMN's, or a zip archive that holds some."""
+    """Return whether a file is one of ISMN, or a zip archive with such files."""
     if path.suffix == SUFFIX:
         return True
     return zipfile.is_zipfile(path) and any(n.endswith(SUFFIX) for n in zipfile.ZipFile(path).namelist())
 
 
 def _package() -> Any:
-    """Return the class that reads a file, and the one that opens an archive; slow to import, and optional."""
+    """Return the classes that read a file and open an archive; the package is slow to import, and optional."""
     try:
         from ismn.base import IsmnRoot
         from ismn.filehandlers import DataFile
@@ -97,7 +96,7 @@ def _package() -> Any:
 
 
 def _files(paths: Sequence[Path]) -> Iterator[tuple[Any, str]]:
-    """All files with a variable that is read, opened but not read, and where each is."""
+    """Yield all files with a variable that is read, opened but not read, and their place."""
     reader, root = _package()
     for path in paths:
         if path.is_dir() or path.suffix == SUFFIX:
@@ -123,7 +122,7 @@ def _code(name: str) -> str:
 def _opened(reader: Any, root: Any, file: Any, where: str) -> Any:
     try:
         return reader(root, file)
-    except Exception as error:  # the package raises what its parsing meets
+    except Exception as error:  # the package lets any error of its parsing through
         raise _unknown_layout(where, error) from error
 
 
@@ -160,7 +159,7 @@ def _sensor(file: Any, where: str) -> tuple[Sensor, dict[str, Any], list[str]]:
 
 
 def _network(file: Any, where: str) -> str:
-    """Name of the network's folder if it agrees with the file name (where ``_`` became ``-``), else the latter."""
+    """Return the folder's name of the network if it agrees with the file name (``-`` for ``_``), else the latter."""
     folder, from_file = str(file.metadata["network"].val), Path(where).name.split("_")[1]
     return folder if folder.replace("_", "-") == from_file.replace("_", "-") else from_file
 

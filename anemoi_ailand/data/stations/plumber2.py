@@ -1,12 +1,14 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Flux towers as PLUMBER2 has them: ALMA names in NetCDF, one tower a file.
+"""Flux towers of PLUMBER2: ALMA names in NetCDF, one tower a file.
 
-Ukkola et al. (2022), doi:10.5194/essd-14-449-2022. Dimensions (time, y, x) with x = y = 1; the stamp is the START of
-the record, in local standard time, whose zone the attribute ``time_zone`` of ``time`` names (daylight saving never
-counts). ``Qle`` and ``Qh`` are positive upward and change sign. Quality ``*_qc``: 0 measured, 1 good gap-filling; where
-a variable has none, all its values are kept and the station's notes say so.
+Dimensions are (time, y, x) with x = y = 1. The stamp is the START of the record in local standard time, never daylight
+saving time; the attribute ``time_zone`` of ``time`` names the zone. ``Qle`` and ``Qh`` are positive upward and change
+sign. Quality ``*_qc``: 0 measured, 1 good gap-filling; a variable without it keeps all values, with a note of the
+station.
+
+Source: Ukkola et al. (2022), doi:10.5194/essd-14-449-2022.
 """
 
 from __future__ import annotations
@@ -21,15 +23,15 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import numpy as np
 import xarray as xr
 
-from anemoi_ailand.data.stations.fluxnet import GOOD_QUALITY, MISSING
 from anemoi_ailand.data.stations.sampling import (
+    GOOD_QUALITY,
     check_increasing,
     interval_means,
+    keep_good,
     offset_of_longitude,
     to_utc,
 )
-from anemoi_ailand.data.stations.station import Sensor, Station, make_station
-from anemoi_ailand.data.stations.units import converted
+from anemoi_ailand.data.stations.station import Sensor, Station, converted, make_station
 
 LOG = logging.getLogger(__name__)
 
@@ -42,21 +44,39 @@ _FLUXES = {
 #: ALMA's fluxes of energy are positive upward.
 _UPWARD = ("slhf", "sshf")
 
+#: First bytes of NetCDF, classic and 4.
+_NETCDF = (b"CDF", b"\x89HDF")
+
 _UTC = re.compile(r"(?:UTC|GMT)?\s*([+-]\d{1,2})(?::?(\d{2}))?")
 
 
-def is_plumber2(dataset: xr.Dataset) -> bool:
-    """Whether a Dataset has the dimensions of ALMA at one place and a flux that is read."""
-    return {"time", "x", "y"} <= set(dataset.sizes) and any(names[0] in dataset for names in _FLUXES.values())
-
-
-def read_plumber2(path: Path, *, corrected: bool = False, quality: Sequence[int] = GOOD_QUALITY) -> Station:
-    """Read one tower; arguments as in `read_fluxnet`.
+def is_plumber2(path: Path) -> bool:
+    """Return whether a file is NetCDF with the dimensions of ALMA and a flux that is read.
 
     Raises
     ------
     ValueError
-        There is more than one place, or no latitude and longitude, or a unit is not known, or times do not increase.
+        The file is NetCDF and cannot be read.
+    """
+    with path.open("rb") as file:
+        if not file.read(8).startswith(_NETCDF):
+            return False
+    try:
+        with xr.open_dataset(path, engine="netcdf4", decode_times=False) as dataset:
+            return {"time", "x", "y"} <= set(dataset.sizes) and any(names[0] in dataset for names in _FLUXES.values())
+    except (OSError, RuntimeError) as error:
+        raise ValueError(
+            f"'{path}' ({path.stat().st_size} bytes) cannot be read as NetCDF ({error}). Download it again."
+        ) from error
+
+
+def read_plumber2(path: Path, *, corrected: bool = False, quality: Sequence[int] = GOOD_QUALITY) -> Station:
+    """Read one tower; arguments as in :func:`~anemoi_ailand.data.stations.fluxnet.read_fluxnet`.
+
+    Raises
+    ------
+    ValueError
+        More than one place, no coordinates, an unknown unit, or times that do not increase.
     """
     with xr.open_dataset(path, engine="netcdf4") as dataset:
         _check(dataset, path)
@@ -72,8 +92,8 @@ def read_plumber2(path: Path, *, corrected: bool = False, quality: Sequence[int]
                 sensors.append(Sensor(name, *interval_means(starts, ends, values), label=names[corrected]))
             elif names[0] in dataset:
                 raise ValueError(
-                    f"'{path}' has no '{names[corrected]}', so the flux corrected for energy closure cannot be taken. "
-                    "Read the measured one (corrected=False), or take this site out."
+                    f"'{path}' has no '{names[corrected]}', the flux corrected for energy closure. Read the measured "
+                    "one (corrected=False), or leave this site out."
                 )
         name = str(dataset.attrs.get("site_code") or path.stem.split("_")[0])
     LOG.info("PLUMBER2: %s, %d records of '%s', UTC%+g h", name, len(starts), path, offset)
@@ -93,7 +113,7 @@ def _check(dataset: xr.Dataset, path: Path) -> None:
 
 
 def _records(dataset: xr.Dataset, path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Start and end of each record; the length is the most common step."""
+    """Return start and end of each record; the length is the most common step."""
     times = dataset["time"].values
     if not np.issubdtype(times.dtype, np.datetime64) or len(times) < 2:
         raise ValueError(
@@ -117,7 +137,7 @@ def _offset(dataset: xr.Dataset, longitude: float, first: np.datetime64) -> tupl
 
 
 def standard_offset(zone: str, year: int) -> float | None:
-    """Local standard time minus UTC [h] of a zone such as ``Australia/Sydney`` or ``UTC+10``; ``None`` if unknown.
+    """Return local standard time minus UTC [h] of a zone such as ``Australia/Sydney`` or ``UTC+10``; None if unknown.
 
     Standard time is the smaller of the offsets in January and July, on both hemispheres.
     """
@@ -137,15 +157,8 @@ def _values(
     dataset: xr.Dataset, name: str, raw: str, flag: str, quality: Sequence[int], notes: list[str], path: Path
 ) -> np.ndarray:
     data = dataset[raw]
-    values = data.values.reshape(-1).astype(np.float64)
-    values = converted(np.where(values == MISSING, np.nan, values), data.attrs.get("units"), name, f"'{path}': {raw}")
+    flags = dataset[flag].values.reshape(-1) if flag in dataset else None
+    good = keep_good(data.values.reshape(-1).astype(np.float64), flags, quality, raw, notes)
+    values = converted(good, data.attrs.get("units"), name, f"{path}: {raw}")
     direction = str(data.attrs.get("Standard_name", data.attrs.get("standard_name", "")))
-    if name in _UPWARD and "downward" not in direction:
-        values = -values
-    if flag not in dataset:
-        notes.append(f"{raw}: no variable {flag}, all values are kept")
-        return values
-    kept = np.isin(dataset[flag].values.reshape(-1), quality)
-    if np.isfinite(values).any() and not (kept & np.isfinite(values)).any():
-        notes.append(f"{raw}: none of its {len(values)} values has a quality of {list(quality)}")
-    return np.where(kept, values, np.nan)
+    return -values if name in _UPWARD and "downward" not in direction else values

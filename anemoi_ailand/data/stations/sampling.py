@@ -1,25 +1,36 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""From the times of a station to the stamps of the model: UTC, 6-hourly.
+"""Sampling of station records at the 6-hourly UTC stamps of the model.
 
 A state holds at the stamp, so the nearest good value is taken. A flux is a mean over the 6 h ending at the stamp, so
-what was measured within them is averaged, if enough of it is good.
+the records within them are averaged if enough of them are good.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from anemoi_ailand.constants import STEP_HOURS
+from anemoi_ailand.support.sphere import wrap_longitude
 
-#: Furthest that a value may be from the stamp it is taken for [minutes].
+#: Largest distance in time between a value and the stamp it is taken for [minutes].
 TOLERANCE_MINUTES = 30
 
 #: Part of the 6 h that must hold good values for a mean [1].
 MINIMUM_COVERAGE = 0.8
 
+#: Missing value of tower data.
+MISSING = -9999.0
+
+#: Quality flags of tower data that are kept: measured, and good gap-filling.
+GOOD_QUALITY = (0, 1)
+
 STEP = np.timedelta64(STEP_HOURS, "h").astype("timedelta64[ns]")
+
+#: Stamps and values, each of shape (time,).
 Series = tuple[np.ndarray, np.ndarray]
 
 _EPOCH = np.datetime64(0, "ns")
@@ -29,17 +40,23 @@ _ROUNDING = 1e-9
 
 
 def to_utc(times: np.ndarray, offset_hours: float) -> np.ndarray:
-    """UTC of local standard times: ``times`` minus the offset of the site (+1 for Central Europe, -6 for Illinois)."""
+    """Convert local standard times to UTC with the offset of the site (+1 for Central Europe, -6 for Illinois)."""
     return times.astype("datetime64[ns]") - np.timedelta64(round(offset_hours * _HOUR_NS), "ns")
 
 
 def offset_of_longitude(longitude: float) -> float:
-    """Nearest whole hour of solar time, the time zone where nothing better is known [h]."""
-    return float(np.round(((longitude + 180.0) % 360.0 - 180.0) / _DEGREES_PER_HOUR))
+    """Return the nearest whole hour of solar time, the time zone of a site where none is given [h]."""
+    return float(np.round(wrap_longitude(longitude) / _DEGREES_PER_HOUR))
 
 
 def check_increasing(times: np.ndarray, where: str) -> None:
-    """Raise ``ValueError`` if a time is not after the one before it."""
+    """Refuse times that do not increase.
+
+    Raises
+    ------
+    ValueError
+        A time is not after the one before it.
+    """
     wrong = np.flatnonzero(np.diff(times) <= np.timedelta64(0, "ns"))
     if len(wrong):
         raise ValueError(
@@ -48,18 +65,44 @@ def check_increasing(times: np.ndarray, where: str) -> None:
         )
 
 
-def instants(times: np.ndarray, values: np.ndarray, tolerance_minutes: float = TOLERANCE_MINUTES) -> Series:
-    """Nearest good value to each 6-hourly stamp, at most ``tolerance_minutes`` away; at a tie, the earlier one.
+def keep_good(
+    values: np.ndarray, flags: np.ndarray | None, quality: Sequence[int], label: str, notes: list[str]
+) -> np.ndarray:
+    """Set values to NaN that are missing or whose flag is not in ``quality``; without flags, keep all others.
 
     Parameters
     ----------
-    times, values : numpy.ndarray
-        ``(n,)``, UTC, increasing; a bad value is NaN.
+    values, flags : numpy.ndarray, shape (time,)
+        Measurements and their quality flags, None without flags.
+    label : str
+        Name in the archive, for the notes.
+    notes : list of str
+        Receives a note if there are no flags, or no good value.
+    """
+    values = np.where(values == MISSING, np.nan, values)
+    if flags is None:
+        notes.append(f"{label}: no quality flags, all values are kept")
+        return values
+    good = np.where(np.isin(flags, quality), values, np.nan)
+    if np.isfinite(values).any() and not np.isfinite(good).any():
+        notes.append(f"{label}: none of its {len(values)} values has a quality of {list(quality)}")
+    return good
+
+
+def instants(times: np.ndarray, values: np.ndarray, tolerance_minutes: float = TOLERANCE_MINUTES) -> Series:
+    """Return the nearest good value to each 6-hourly stamp; at a tie, the earlier one.
+
+    Parameters
+    ----------
+    times, values : numpy.ndarray, shape (record,)
+        UTC, increasing; a bad value is NaN.
+    tolerance_minutes : float
+        Largest distance in time [minutes].
 
     Returns
     -------
-    (stamps, values) : tuple of numpy.ndarray
-        Stamps with a value only, ``(m,)``.
+    stamps, values : numpy.ndarray, shape (stamp,)
+        Stamps with a value only.
     """
     good = np.isfinite(values)
     times, values = times[good].astype("datetime64[ns]"), values[good]
@@ -76,25 +119,25 @@ def instants(times: np.ndarray, values: np.ndarray, tolerance_minutes: float = T
 def interval_means(
     starts: np.ndarray, ends: np.ndarray, values: np.ndarray, minimum_coverage: float = MINIMUM_COVERAGE
 ) -> Series:
-    r"""Means over the 6 h ending at each stamp.
+    r"""Return means over the 6 h ending at each stamp.
 
     .. math:: \bar x_t = \frac{\sum_i w_i x_i}{\sum_i w_i}, \qquad
               w_i = |[s_i, e_i] \cap [t - 6\,\mathrm{h}, t]|, \qquad \sum_i w_i \ge c \cdot 6\,\mathrm{h}
 
     over the good records :math:`x_i` from :math:`s_i` to :math:`e_i`; a record that straddles a stamp (time zones with
-    half an hour) counts on both sides by its part.
+    half hours) counts on both sides in proportion.
 
     Parameters
     ----------
-    starts, ends, values : numpy.ndarray
-        ``(n,)``, UTC, each record shorter than 6 h; a bad value is NaN.
+    starts, ends, values : numpy.ndarray, shape (record,)
+        UTC, each record shorter than 6 h; a bad value is NaN.
     minimum_coverage : float
-        Part :math:`c` of the 6 h that must be good.
+        Part :math:`c` of the 6 h that must be good [1].
 
     Returns
     -------
-    (stamps, values) : tuple of numpy.ndarray
-        Stamps with a mean only, ``(m,)``.
+    stamps, values : numpy.ndarray, shape (stamp,)
+        Stamps with a mean only.
     """
     good = np.isfinite(values)
     if not good.any():

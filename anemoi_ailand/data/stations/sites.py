@@ -1,22 +1,23 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Where flux towers stand: FLUXNET's files of data do not say it, so it is read from a table beside them.
+"""Coordinates of flux towers. FLUXNET data files omit them, so they are read from an accompanying table.
 
-Two forms are read, and told apart by their header: FLUXNET's own BIF in CSV (SITE_ID, VARIABLE_GROUP, VARIABLE,
-DATAVALUE), and a plain table with the columns ``site, latitude, longitude`` and, if known, ``elevation``,
-``utc_offset`` [h] and ``soil_depths`` (depths of the sensors 1, 2, ... in m, separated by ``;``).
+Two forms are distinguished by their header: FLUXNET's own BIF in CSV (SITE_ID, VARIABLE_GROUP, VARIABLE, DATAVALUE) and
+a plain table with the columns ``site, latitude, longitude`` and optionally ``elevation`` [m], ``utc_offset`` [h] and
+``soil_depths`` (depths of the sensors 1, 2, ... [m], separated by ``;``).
 """
 
 from __future__ import annotations
 
+import csv
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-#: Columns that a plain table and a BIF must have.
+#: Required columns of a plain table and of a BIF.
 PLAIN, BIF = {"site", "latitude", "longitude"}, {"SITE_ID", "VARIABLE_GROUP", "VARIABLE", "DATAVALUE"}
 
 _BIF_NAMES = {
@@ -33,11 +34,11 @@ class Site:
     latitude, longitude : float
         Degrees north and east.
     elevation : float
-        m; NaN if not known.
+        m; NaN if unknown.
     utc_offset : float, optional
         Local standard time minus UTC [h]; from the longitude if not given.
     soil_depths : tuple of float
-        Depth of the soil sensors 1, 2, ... [m]; empty if not known.
+        Depth of the soil sensors 1, 2, ... [m]; empty if unknown.
     """
 
     latitude: float
@@ -47,8 +48,17 @@ class Site:
     soil_depths: tuple[float, ...] = ()
 
 
+def is_sites(path: Path) -> bool:
+    """Return whether a file is a table of sites in one of the two forms."""
+    if path.suffix.lower() not in (".csv", ".txt"):
+        return False
+    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+        header = set(next(csv.reader(file, skipinitialspace=True), []))
+    return header >= PLAIN or header >= BIF
+
+
 def read_sites(path: Path) -> dict[str, Site]:
-    """Sites by code from a plain table or a BIF in CSV.
+    """Read sites by code from a plain table or a BIF in CSV.
 
     Raises
     ------
@@ -62,7 +72,7 @@ def read_sites(path: Path) -> dict[str, Site]:
         rows = {row["site"]: row for row in table.to_dict("records")}
     else:
         raise ValueError(
-            f"'{path}' has the columns {list(table.columns)[:10]}, so it is no table of sites. Give the columns "
+            f"'{path}' has the columns {list(table.columns)[:10]}, so it is not a table of sites. Give the columns "
             f"{sorted(PLAIN)} (and elevation, utc_offset, soil_depths), or FLUXNET's BIF with {sorted(BIF)}."
         )
     try:

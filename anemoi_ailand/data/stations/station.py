@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""The common form of a station, whatever archive it comes from."""
+"""Common form of a station, whatever its archive: sensors on soil layers, units of the table, one time axis."""
 
 from __future__ import annotations
 
@@ -12,18 +12,30 @@ from dataclasses import dataclass, field
 import numpy as np
 import xarray as xr
 
+from anemoi_ailand.constants import SOIL_LAYER_THICKNESS
 from anemoi_ailand.data.stations.sampling import STEP
-from anemoi_ailand.data.stations.soil_layer import Depth, distance_to_centre, layer_bounds, soil_layer
-from anemoi_ailand.data.stations.units import SUMS, target_units
+from anemoi_ailand.support.units import CO2_FLUX, conversion, same_units, table_units
 from anemoi_ailand.variables import VARIABLES
 
 LOG = logging.getLogger(__name__)
 
-#: What is measured in the soil, at a depth; the layer is added to the name.
+#: Quantities measured in the soil at a depth; the number of the layer is appended to the name.
 SOIL = ("swvl", "stl")
 
-#: How sensors of the same layer become one series: the one nearest to the middle of the layer, or their mean.
+#: Measured quantities without a row in the table, as a sum of rows: net radiation is net short-wave plus net long-wave.
+SUMS: dict[str, tuple[str, ...]] = {"rnet": ("ssr", "str")}
+
+#: Use of several sensors in one layer: the one nearest to the middle of the layer, or their mean.
 ONE, MEAN = "one", "mean"
+
+#: Depth of the interfaces between the soil layers, surface first [m]: 0, 0.07, 0.28, 1.00, 2.89.
+INTERFACES = tuple(round(sum(SOIL_LAYER_THICKNESS[:k]), 6) for k in range(len(SOIL_LAYER_THICKNESS) + 1))
+
+#: Part of a sensor's length that must lie in a layer for the sensor to belong to it [1].
+MINIMUM_OVERLAP = 0.5
+
+#: Top and bottom of a sensor or layer [m].
+Depth = tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -34,12 +46,12 @@ class Sensor:
     ----------
     name : str
         Row of the table, ``rnet``, or ``swvl`` or ``stl`` with a ``depth``.
-    times, values : numpy.ndarray
-        ``(n,)``, UTC, increasing; good values only.
+    times, values : numpy.ndarray, shape (time,)
+        UTC, increasing; good values only.
     depth : (float, float), optional
-        From and to [m], of a sensor in the soil.
+        Top and bottom of a sensor in the soil [m].
     label : str
-        What the archive calls it.
+        Name in the archive.
     """
 
     name: str
@@ -51,23 +63,27 @@ class Sensor:
 
 @dataclass(frozen=True)
 class Station:
-    """A place with observations. Made by :func:`make_station`.
+    """A place with observations, made by :func:`make_station`.
 
     Parameters
     ----------
     name, network : str
         As in the archive.
     latitude, longitude, elevation : float
-        Degrees north, degrees east, m; the elevation is NaN if it is not known.
+        Degrees north, degrees east, m; the elevation is NaN if unknown.
     series : xarray.Dataset
-        Variables ``(time,)`` under their names in the table (and ``rnet``), NaN where there is no good value; stamps in
-        UTC, 6-hourly.
+        Variables (time,) under their names in the table (and ``rnet``), NaN without a good value; 6-hourly UTC stamps.
     depths : dict
-        From and to [m] of the sensors behind each soil variable.
+        Top and bottom [m] of the sensors behind each soil variable.
     notes : tuple of str
-        What was left out or assumed, and why.
+        Omissions and assumptions, with the reason.
     source : str
-        Where it was read.
+        File or folder.
+
+    Raises
+    ------
+    ValueError
+        The coordinates are invalid, or a series has an unknown name.
     """
 
     name: str
@@ -109,7 +125,7 @@ def make_station(
     notes: Sequence[str] = (),
     source: str = "",
 ) -> Station:
-    """Put sensors on the soil layers and on one time axis.
+    """Assign sensors to soil layers and put them on one time axis.
 
     Parameters
     ----------
@@ -118,14 +134,14 @@ def make_station(
     sensors : sequence of Sensor
         A sensor without values is left out, with a note.
     per_layer : str
-        Where a layer has several sensors: ``one`` takes that whose middle is nearest to the middle of the layer (of
-        equals, the one with the most values); ``mean`` averages all of them, at stamps where all have a value, so that
-        a sensor that fails makes a gap and not a jump.
+        Use of several sensors in one layer. ``one`` takes the one whose middle is nearest to the middle of the layer
+        (of equals, the one with the most values); ``mean`` averages all of them where all have a value, so that the
+        failure of a sensor leaves a gap and not a jump.
 
     Raises
     ------
     ValueError
-        ``per_layer`` is not known.
+        ``per_layer`` is unknown.
     """
     if per_layer not in (ONE, MEAN):
         raise ValueError(f"'{per_layer}' is no way to use several sensors in a layer. Give '{ONE}' or '{MEAN}'.")
@@ -140,6 +156,53 @@ def make_station(
         name, network, *place, series=series, depths=depths,
         notes=(*notes, *left_out), source=source,
     )  # fmt: skip
+
+
+def layer_bounds(layer: int) -> Depth:
+    """Return top and bottom of soil layer 1, 2, ... [m]."""
+    return INTERFACES[layer - 1], INTERFACES[layer]
+
+
+def soil_layer(depth: Depth) -> int | None:
+    r"""Return the layer with the largest part of a sensor; None if that part is below :data:`MINIMUM_OVERLAP`.
+
+    .. math:: f_k = \frac{|[a, b] \cap [z_{k-1}, z_k]|}{b - a}
+
+    with the sensor from :math:`a` to :math:`b` and layer :math:`k` from :math:`z_{k-1}` to :math:`z_k` [m]. A sensor at
+    one depth (:math:`a = b`) belongs to the layer around it; on an interface, to the layer below.
+    """
+    top, bottom = depth
+    layers = range(1, len(INTERFACES))
+    if bottom <= top:
+        return next((k for k in layers if INTERFACES[k - 1] <= top < INTERFACES[k]), None)
+    parts = {k: max(0.0, min(bottom, INTERFACES[k]) - max(top, INTERFACES[k - 1])) / (bottom - top) for k in layers}
+    best = max(parts, key=lambda k: parts[k])
+    return best if parts[best] >= MINIMUM_OVERLAP else None
+
+
+def target_units(name: str) -> str:
+    """Return the unit of the table for a variable, for all layers of a soil variable (``swvl``, ``stl``), or a sum."""
+    if name in SUMS:
+        return target_units(SUMS[name][0])
+    return table_units(name if name in VARIABLES else f"{name}1")
+
+
+def converted(values: np.ndarray, units: str | None, name: str, where: str) -> np.ndarray:
+    """Return measured values in the unit of the table for ``name``, float64.
+
+    Raises
+    ------
+    ValueError
+        The unit is missing, unknown, or a mass of carbon or carbon dioxide without saying which.
+    """
+    expected = target_units(name)
+    if not units or (expected == CO2_FLUX and same_units(units, "kg m-2 s-1")):
+        raise ValueError(
+            f"'{name}' in '{where}' has units '{units or ''}', which do not determine '{expected}'. "
+            "Correct the attribute 'units'; carbon fluxes in e.g. 'umol m-2 s-1' or 'kg CO2 m-2 s-1'."
+        )
+    factor, offset = conversion(units, expected, name, where)
+    return np.asarray(values, dtype=np.float64) * factor + offset
 
 
 def _by_variable(sensors: Sequence[Sensor]) -> tuple[dict[str, list[Sensor]], list[str]]:
@@ -157,9 +220,11 @@ def _by_variable(sensors: Sequence[Sensor]) -> tuple[dict[str, list[Sensor]], li
 
 
 def _nearest(name: str, group: list[Sensor]) -> list[Sensor]:
+    """Return the sensor nearest to the middle of its layer."""
+
     def order(sensor: Sensor) -> tuple[float, int]:
-        far = distance_to_centre(sensor.depth, int(name[-1])) if sensor.depth is not None else 0.0
-        return round(far, 6), -len(sensor.times)
+        middles = sum(sensor.depth or (0.0, 0.0)) / 2, sum(layer_bounds(int(name[-1]))) / 2 if sensor.depth else 0.0
+        return round(abs(middles[0] - middles[1]), 6), -len(sensor.times)
 
     return [min(group, key=order)]
 
@@ -167,14 +232,15 @@ def _nearest(name: str, group: list[Sensor]) -> list[Sensor]:
 def _array(name: str, group: list[Sensor]) -> xr.DataArray:
     arrays = [xr.DataArray(s.values, dims="time", coords={"time": s.times}) for s in group]
     joined = xr.concat(xr.align(*arrays, join="inner"), "sensor").mean("sensor")
-    attributes = {"units": target_units(name), "sensors": "; ".join(s.label for s in group)}
+    row = SUMS[name][0] if name in SUMS else name
+    attributes = {"units": VARIABLES[row].units, "sensors": "; ".join(s.label for s in group)}
     if name[:-1] in SOIL:
         attributes["layer"] = "{:g}-{:g} m".format(*layer_bounds(int(name[-1])))
     return joined.astype(np.float32).assign_attrs(attributes)
 
 
 def _axis(arrays: dict[str, xr.DataArray]) -> np.ndarray:
-    """All 6-hourly stamps from the first to the last with a value."""
+    """Return all 6-hourly stamps from the first to the last with a value."""
     times = np.concatenate([a["time"].values for a in arrays.values()])
     if len(times) == 0:
         return times

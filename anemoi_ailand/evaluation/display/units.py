@@ -11,14 +11,13 @@ from __future__ import annotations
 import pandas as pd
 
 from anemoi_ailand.evaluation.scores.metrics import UNITLESS
+from anemoi_ailand.support.units import DAY
 from anemoi_ailand.variables import variable
-
-_DAY = 86400.0
 
 #: Factor and unit of the variables with another display unit.
 _SHOWN = {
-    **dict.fromkeys(("evap", "sro", "ssro", "smlt"), (_DAY, "mm d-1")),  # 1 kg of water on 1 m2 is 1 mm
-    **dict.fromkeys(("gpp", "nee"), (1e3 * _DAY, "g m-2 d-1")),
+    **dict.fromkeys(("evap", "sro", "ssro", "smlt"), (DAY, "mm d-1")),  # 1 kg of water on 1 m2 is 1 mm
+    **dict.fromkeys(("gpp", "nee"), (1e3 * DAY, "g m-2 d-1")),
 }
 
 

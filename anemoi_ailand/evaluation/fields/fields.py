@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from anemoi_ailand.data.anemoi_dataset import AnemoiDataset
 from anemoi_ailand.variables import VARIABLES
 
 #: Size of the values in memory at once while a file is read [bytes].
@@ -147,36 +148,14 @@ def span(times: np.ndarray) -> str:
 
 
 def _open_zarr(path: Path) -> Fields:
-    from anemoi.datasets import open_dataset  # slow to import
-
-    try:
-        dataset = open_dataset(str(path))
-    except Exception as error:
-        raise ValueError(
-            f"The folder '{path}' cannot be opened as an anemoi dataset ({error}). It may be unfinished: "
-            "finish it with 'anemoi-datasets finalise', or create it again."
-        ) from error
-    if missing := sorted(dataset.missing):
-        raise ValueError(
-            f"Dataset '{path}' has {len(missing)} missing dates, the first is {dataset.dates[missing[0]]}. "
-            "Create it without a gap in time."
-        )
-    if dataset.shape[2] != 1:
-        raise ValueError(f"Dataset '{path}' has {dataset.shape[2]} members. Open it with one member selected.")
-    index = {name: i for i, name in enumerate(dataset.variables)}
-    metadata = getattr(dataset, "variables_metadata", {}) or {}
-
-    def read(names: Sequence[str], first: int, last: int) -> np.ndarray:
-        values = np.asarray(dataset[first:last])
-        return values[:, [index[name] for name in names], 0, :]
-
+    dataset = AnemoiDataset(path)
     return Fields(
         path=path,
-        times=np.asarray(dataset.dates, dtype="datetime64[ns]"),
-        latitude=np.asarray(dataset.latitudes, dtype=np.float64),
-        longitude=np.asarray(dataset.longitudes, dtype=np.float64),
-        units={name: (metadata.get(name) or {}).get("units") for name in dataset.variables},
-        reader=read,
+        times=dataset.dates.astype("datetime64[ns]"),
+        latitude=dataset.latitudes,
+        longitude=dataset.longitudes,
+        units=dataset.units,
+        reader=dataset.values,
     )
 
 

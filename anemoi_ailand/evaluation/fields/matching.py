@@ -6,18 +6,16 @@
 from __future__ import annotations
 
 import logging
-import re
 
 import numpy as np
-from scipy.spatial import cKDTree
 
+from anemoi_ailand.constants import SAME_PLACE
 from anemoi_ailand.evaluation.fields.fields import Fields, span
+from anemoi_ailand.support.sphere import nearest_points, same_points
+from anemoi_ailand.support.units import same_units
 from anemoi_ailand.variables import VARIABLES, Role
 
 LOG = logging.getLogger(__name__)
-
-#: Points closer than this great-circle distance are the same point [degrees].
-POINT_TOLERANCE = 1e-3
 
 #: Groups of points: all, those held out of training, the others.
 ALL, HELD_OUT, TRAINED = "all", "held_out", "trained"
@@ -26,7 +24,6 @@ ALL, HELD_OUT, TRAINED = "all", "held_out", "trained"
 HELD_OUT_EVERY = 5
 
 _COMPARED = (Role.PROGNOSTIC, Role.DIAGNOSTIC)
-_DIMENSIONLESS = {"", "-", "1", "(0-1)", "0-1", "~", "dimensionless"}
 
 
 def common_variables(forecast: Fields, reference: Fields) -> list[str]:
@@ -56,40 +53,35 @@ def _check_units(name: str, forecast: Fields, reference: Fields) -> None:
     table = VARIABLES[name].units
     for fields in (forecast, reference):
         units = fields.units[name]
-        if units is not None and _canonical(units) != _canonical(table):
+        if units is not None and not same_units(units, table):
             raise ValueError(
                 f"The unit of '{name}' is '{units}' in '{fields.path}', the table of variables has '{table}'. "
                 "Convert the values to the unit of the table, or correct the attribute 'units'."
             )
 
 
-def _canonical(units: str) -> str:
-    compact = re.sub(r"\s|\*\*|\^", "", units)
-    return "1" if compact in _DIMENSIONLESS else compact
-
-
 def match_points(forecast: Fields, reference: Fields) -> np.ndarray:
     """Return the index ``(point of forecast,)`` into the points of ``reference``, in any order.
 
-    The nearest point must be closer than :data:`POINT_TOLERANCE`.
+    The nearest point must be closer than :data:`~anemoi_ailand.support.sphere.SAME_PLACE`.
 
     Raises
     ------
     ValueError
         A point of the forecast is not in the reference, or two of them have the same nearest point.
     """
-    if _same_coordinates(forecast, reference):
+    ours, theirs = (forecast.latitude, forecast.longitude), (reference.latitude, reference.longitude)
+    if same_points(ours, theirs):
         return np.arange(len(forecast.latitude))
-    chord, index = cKDTree(_unit_vectors(reference)).query(_unit_vectors(forecast))
-    distance = np.degrees(2 * np.arcsin(np.clip(chord / 2, 0, 1)))
-    far = np.flatnonzero(distance > POINT_TOLERANCE)
+    index, distance = nearest_points(theirs, ours)
+    far = np.flatnonzero(distance > SAME_PLACE)
     if len(far):
         worst = far[np.argmax(distance[far])]
         raise ValueError(
             f"{len(far)} of the {len(distance)} points of the forecast '{forecast.path}' are not among the "
             f"{len(reference.latitude)} points of the reference '{reference.path}', for example latitude "
             f"{forecast.latitude[worst]:.4f}, longitude {forecast.longitude[worst]:.4f}, whose nearest is "
-            f"{distance[worst]:.3g} degrees away (limit {POINT_TOLERANCE:g}). Run the forecast on points of the "
+            f"{distance[worst]:.3g} degrees away (limit {SAME_PLACE:g}). Run the forecast on points of the "
             "reference."
         )
     if len(np.unique(index)) < len(index):
@@ -99,18 +91,6 @@ def match_points(forecast: Fields, reference: Fields) -> np.ndarray:
             "Give each point its own coordinates, or keep the points in the order of the reference."
         )
     return index
-
-
-def _same_coordinates(forecast: Fields, reference: Fields) -> bool:
-    if len(forecast.latitude) != len(reference.latitude):
-        return False
-    same_lon = np.abs((forecast.longitude - reference.longitude + 180) % 360 - 180) < POINT_TOLERANCE
-    return bool(np.all(same_lon & (np.abs(forecast.latitude - reference.latitude) < POINT_TOLERANCE)))
-
-
-def _unit_vectors(fields: Fields) -> np.ndarray:
-    lat, lon = np.radians(fields.latitude), np.radians(fields.longitude)
-    return np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)], axis=-1)
 
 
 def common_times(forecast: Fields, reference: Fields) -> np.ndarray:

@@ -17,11 +17,9 @@ from pathlib import Path
 
 import numpy as np
 
+from anemoi_ailand.hosts.anemoi_training import continents_file
+
 LOG = logging.getLogger(__name__)
-
-#: Outlines of the continents as GeoJSON lines, which anemoi-training has for its own diagnostics.
-_PACKAGE, _FILE = "anemoi.training", "diagnostics/evaluation/geospatial/continents.json"
-
 
 #: Folders of cartopy's configuration, and the file in them.
 _FOLDERS = ("pre_existing_data_dir", "data_dir", "repo_data_dir")
@@ -48,12 +46,10 @@ def _of_cartopy() -> tuple[np.ndarray, ...]:
 
 
 def _of_geojson() -> tuple[np.ndarray, ...]:
-    """Continents from a package that is located but not imported."""
-    spec = find_spec(_PACKAGE)
-    files = [Path(folder) / _FILE for folder in (spec.submodule_search_locations or [])] if spec else []
-    for file in filter(Path.is_file, files):
-        features = json.loads(file.read_text())["features"]
-        shapes = [f["geometry"] for f in features]
-        return tuple(np.asarray(g["coordinates"]) for g in shapes if g["type"] == "LineString")
-    LOG.info("Maps without coastlines: %s has no %s", _PACKAGE, _FILE)
-    return ()
+    """Continents from the file that anemoi-training bundles."""
+    file = continents_file()
+    if file is None:
+        LOG.info("Maps without coastlines: neither cartopy nor anemoi-training has a file of them")
+        return ()
+    shapes = [feature["geometry"] for feature in json.loads(file.read_text())["features"]]
+    return tuple(np.asarray(g["coordinates"]) for g in shapes if g["type"] == "LineString")

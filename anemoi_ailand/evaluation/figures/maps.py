@@ -18,6 +18,7 @@ from anemoi_ailand.evaluation.display import style
 from anemoi_ailand.evaluation.display.units import shown_factor
 from anemoi_ailand.evaluation.fields.reference import REFERENCE
 from anemoi_ailand.evaluation.figures.coastlines import coastlines
+from anemoi_ailand.support.sphere import wrap_longitude
 from anemoi_ailand.variables import variable
 
 #: Quantiles of values, and of absolute differences, at the ends of colour scales.
@@ -100,7 +101,7 @@ def rmse_map_figure(values: Mapping[str, xr.DataArray], name: str) -> Figure:
 
 def scatter_map(ax: Axes, at: xr.DataArray, values: np.ndarray, colours: str, limits: tuple[float, ...]) -> Any:
     """Draw ``values`` as dots at latitude and longitude of ``at`` over coastlines; many dots are smaller."""
-    lon, lat = (at["longitude"].values + 180) % 360 - 180, at["latitude"].values
+    lon, lat = wrap_longitude(at["longitude"].values), at["latitude"].values
     for line in coastlines():
         ax.plot(line[:, 0], line[:, 1], color=style.COAST, linewidth=0.6, zorder=1)
     ax.set_facecolor(style.PAPER)

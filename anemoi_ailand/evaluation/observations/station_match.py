@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from anemoi_ailand.data.stations.station import Station
+from anemoi_ailand.support.sphere import nearest_points
 
 LOG = logging.getLogger(__name__)
 
@@ -60,15 +61,14 @@ def match_stations(
     if not stations:
         raise ValueError("No station to compare with. Read stations with 'read_stations'.")
     matches, skipped = [], []
-    for station in stations:
-        distance = great_circle_degrees(station.latitude, station.longitude, latitude, longitude)
-        point = int(distance.argmin())
-        if distance[point] <= maximum_distance:
-            matches.append(Match(station, point, float(distance[point])))
+    places = np.array([s.latitude for s in stations]), np.array([s.longitude for s in stations])
+    for station, point, distance in zip(stations, *nearest_points((latitude, longitude), places), strict=True):
+        if distance <= maximum_distance:
+            matches.append(Match(station, int(point), float(distance)))
             continue
         reason = (
             f"its nearest point (latitude {latitude[point]:.3f}, longitude {longitude[point]:.3f}) is "
-            f"{distance[point]:.3g} degrees away, more than {maximum_distance:g}"
+            f"{distance:.3g} degrees away, more than {maximum_distance:g}"
         )
         LOG.warning("Station %s (%s) is skipped: %s", station.name, station.network, reason)
         skipped.append(Skipped(station.name, station.network, reason))
@@ -79,17 +79,3 @@ def match_stations(
             "with a dataset that has points at the stations, or give a larger distance."
         )
     return matches, skipped
-
-
-def great_circle_degrees(
-    latitude: float | np.ndarray, longitude: float | np.ndarray, latitudes: np.ndarray, longitudes: np.ndarray
-) -> np.ndarray:
-    r"""Great-circle distances [degrees] by the haversine formula, exact for small ones.
-
-    .. math:: 2 \arcsin \sqrt{\sin^2 \tfrac{\Delta\varphi}{2} + \cos\varphi_1 \cos\varphi_2
-              \sin^2 \tfrac{\Delta\lambda}{2}}
-    """
-    a, b = np.radians(latitude), np.radians(latitudes)
-    half_lat, half_lon = (b - a) / 2, np.radians(longitudes - longitude) / 2
-    squared = np.sin(half_lat) ** 2 + np.cos(a) * np.cos(b) * np.sin(half_lon) ** 2
-    return np.degrees(2 * np.arcsin(np.sqrt(np.clip(squared, 0, 1))))

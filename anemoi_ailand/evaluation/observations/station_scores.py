@@ -20,8 +20,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from anemoi_ailand.data.stations.station import Station
-from anemoi_ailand.data.stations.units import SUMS
+from anemoi_ailand.data.stations.station import SUMS, Station
 from anemoi_ailand.evaluation.display.json_records import records
 from anemoi_ailand.evaluation.fields.fields import Fields, span
 from anemoi_ailand.evaluation.fields.matching import common_times, common_variables, match_points

@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,14 @@ from anemoi_ailand.evaluation.fields.fields import Fields, open_fields, span
 from anemoi_ailand.evaluation.fields.matching import match_points
 from anemoi_ailand.evaluation.processes.snow_season import SNOW_LIMITS
 from anemoi_ailand.evaluation.products import indices as pr
+from anemoi_ailand.support.netcdf_writer import (
+    DAYS,
+    add_coordinate,
+    add_field,
+    add_points,
+    global_attributes,
+    new_file,
+)
 
 LOG = logging.getLogger(__name__)
 
@@ -144,16 +151,10 @@ def write_products(
     run = forecast if isinstance(forecast, Fields) else open_fields(forecast)
     source = reference if isinstance(reference, Fields) else open_fields(reference)
     job, output = _job(run, source, period), Path(output).expanduser()
-    output.parent.mkdir(parents=True, exist_ok=True)
-    partial = output.with_name(output.name + ".partial")
-    try:
-        with Dataset(partial, "w", format="NETCDF4") as file:
-            _create(file, job)
-            for points in _blocks(job):
-                _write_block(file, job, points)
-        partial.replace(output)
-    finally:
-        partial.unlink(missing_ok=True)
+    with new_file(output) as file:
+        _create(file, job)
+        for points in _blocks(job):
+            _write_block(file, job, points)
     LOG.info("Products %s written to %s: %d days, %d points", job.names, output, len(job.days), len(job.index))
     return output
 
@@ -267,17 +268,14 @@ def _layers(run: Fields) -> list[str]:
 def _create(file: Dataset, job: _Job) -> None:
     file.setncatts(_global_attributes(job))
     file.createDimension("bnds", 2)
-    file.createDimension("point", len(job.index))
-    for axis, unit in (("latitude", "degrees_north"), ("longitude", "degrees_east")):
-        values = getattr(job.run, axis)
-        _coordinate(file, axis, ("point",), values, {"standard_name": axis, "units": unit, "long_name": axis})
+    add_points(file, job.run.latitude, job.run.longitude)
     _time_axis(file, "time", job.days, job.days + 1)
     if "snow_days_month" in job.names:
         for kind, months in (("month", 1), ("season", 3)):
             starts, _, given = pr.count_days(np.zeros((len(job.days), 1), bool), job.days, months)
             _time_axis(file, kind, starts, (starts.astype("datetime64[M]") + months).astype("datetime64[D]"))
-            told = {"units": "day", "long_name": f"days of the {kind} that are in the run"}
-            _coordinate(file, f"days_in_{kind}", (kind,), given, told, "i2")
+            about = {"units": "day", "long_name": f"days of the {kind} that are in the run"}
+            add_coordinate(file, f"days_in_{kind}", (kind,), given, "i2", about)
     if "soil_water_root_zone" in job.names:
         _depth_axes(file, len(_layers(job.run)))
     for product in job.products:
@@ -287,64 +285,53 @@ def _create(file: Dataset, job: _Job) -> None:
 def _variable(file: Dataset, product: _Product, n_points: int) -> None:
     days = min(CHUNK_DAYS, file.dimensions[product.dimensions[0]].size)
     middle = tuple(file.dimensions[name].size for name in product.dimensions[1:-1])
-    variable = file.createVariable(
+    add_field(
+        file,
         product.name,
-        product.type,
         product.dimensions,
-        zlib=True,
-        shuffle=True,
-        chunksizes=(days, *middle, min(n_points, CHUNK_POINTS)),
-        fill_value=np.float32(np.nan) if product.type == "f4" else None,
+        {"coordinates": "latitude longitude", **product.attributes},
+        product.type,
+        chunks=(days, *middle, min(n_points, CHUNK_POINTS)),
     )
-    variable.setncatts({"coordinates": "latitude longitude", **product.attributes})
-
-
-def _coordinate(
-    file: Dataset, name: str, dimensions: tuple[str, ...], values: Any, attributes: dict[str, Any], kind: str = "f8"
-) -> None:
-    variable = file.createVariable(name, kind, dimensions)
-    variable.setncatts(attributes)
-    variable[...] = values
 
 
 def _time_axis(file: Dataset, name: str, starts: np.ndarray, ends: np.ndarray) -> None:
     """Create a time axis with the start of each period and its bounds."""
     file.createDimension(name, len(starts))
     bounds = np.stack([starts, ends], axis=1).astype("datetime64[D]").astype(np.int32)
-    told = {"units": "days since 1970-01-01 00:00:00", "calendar": "standard", "standard_name": "time"}
-    told["units_metadata"] = "leap_seconds: none"
+    about = {"standard_name": "time", **DAYS, "units_metadata": "leap_seconds: none", "bounds": f"{name}_bnds"}
     axis = {"axis": "T"} if name == "time" else {}
-    _coordinate(file, name, (name,), bounds[:, 0], {**told, **axis, "bounds": f"{name}_bnds", "long_name": name}, "i4")
-    _coordinate(file, f"{name}_bnds", (name, "bnds"), bounds, {}, "i4")
+    add_coordinate(file, name, (name,), bounds[:, 0], "i4", {**about, **axis, "long_name": name})
+    add_coordinate(file, f"{name}_bnds", (name, "bnds"), bounds, "i4", {})
 
 
 def _depth_axes(file: Dataset, n_layers: int) -> None:
     """Create depths of the layers, and of the root zone as a scalar coordinate, with bounds."""
     edges = np.concatenate([[0.0], np.cumsum(SOIL_LAYER_THICKNESS)])
-    told = {"standard_name": "depth", "units": "m", "positive": "down"}
+    about = {"standard_name": "depth", "units": "m", "positive": "down"}
     file.createDimension("depth", n_layers)
     bounds = np.stack([edges[:n_layers], edges[1 : n_layers + 1]], axis=1)
-    _coordinate(file, "depth", ("depth",), bounds.mean(1), {**told, "axis": "Z", "bounds": "depth_bnds"})
-    _coordinate(file, "depth_bnds", ("depth", "bnds"), bounds, {})
+    layers = {**about, "axis": "Z", "bounds": "depth_bnds"}
+    add_coordinate(file, "depth", ("depth",), bounds.mean(1), attributes=layers)
+    add_coordinate(file, "depth_bnds", ("depth", "bnds"), bounds, attributes={})
     root = np.array([0.0, edges[pr.ROOT_ZONE_LAYERS]])
-    _coordinate(file, "root_zone_depth", (), root.mean(), {**told, "bounds": "root_zone_depth_bnds"})
-    _coordinate(file, "root_zone_depth_bnds", ("bnds",), root, {})
+    of_root_zone = {**about, "bounds": "root_zone_depth_bnds"}
+    add_coordinate(file, "root_zone_depth", (), root.mean(), attributes=of_root_zone)
+    add_coordinate(file, "root_zone_depth_bnds", ("bnds",), root, attributes={})
 
 
 def _global_attributes(job: _Job) -> dict[str, Any]:
-    now = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
-    told = {
-        "Conventions": "CF-1.11",
-        "title": "Products for the land user: soil moisture, drought, snow and frost",
-        "source": f"anemoi-ailand {__version__} from {job.run.path.name}",
-        "history": f"{now} written by anemoi-ailand {__version__}",
-        "references": "Svoboda et al. (2002), doi:10.1175/1520-0477-83.8.1181",
-    }
+    more = {}
     if job.period is not None:
-        told["climatology"] = (
+        more["climatology"] = (
             f"{job.reference.path.name}, {span(np.array(job.period))}; each point on its own, 10-day slots of the "
             f"year, days within {pr.WINDOW_DAYS} of the middle of the slot, daily means"
         )
     if job.left_out:
-        told["not_written"] = "; ".join(f"{name}: lacks {', '.join(lack)}" for name, lack in job.left_out.items())
-    return told
+        more["not_written"] = "; ".join(f"{name}: lacks {', '.join(lack)}" for name, lack in job.left_out.items())
+    return global_attributes(
+        "Products for the land user: soil moisture, drought, snow and frost",
+        source=f"anemoi-ailand {__version__} from {job.run.path.name}",
+        references="Svoboda et al. (2002), doi:10.1175/1520-0477-83.8.1181",
+        **more,
+    )

@@ -13,10 +13,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from anemoi_ailand.evaluation.observations.station_match import great_circle_degrees
-
-#: Radius of the Earth [km]. IFS Documentation CY49R1, Part III: RA.
-EARTH_RADIUS = 6371.229
+from anemoi_ailand.constants import EARTH_RADIUS
+from anemoi_ailand.support.sphere import nearest_points, wrap_longitude
 
 #: Largest distance of a point from its place [km].
 WITHIN = 100.0
@@ -78,16 +76,11 @@ class Found:
 
 def where(latitude: float, longitude: float) -> str:
     """Format coordinates, e.g. ``50.7 N, 7.1 E``; longitudes in any convention."""
-    longitude = east(longitude)
+    longitude = float(wrap_longitude(longitude))
     return (
         f"{round(abs(latitude), 3):.10g} {'N' if latitude >= 0 else 'S'}, "
         f"{round(abs(longitude), 3):.10g} {'E' if longitude >= 0 else 'W'}"
     )
-
-
-def east(longitude: float) -> float:
-    """Longitude from -180 (included) to 180; one that is so already stays as it is, to the last bit."""
-    return longitude if -180.0 <= longitude < 180.0 else (longitude + 180.0) % 360.0 - 180.0
 
 
 def places_given(
@@ -176,11 +169,11 @@ def find_points(
     if not within > 0:
         raise ValueError(f"`--within` is {within:g} km. Give a positive distance.")
     found, far = [], []
-    for place in places:
-        degrees = great_circle_degrees(place.latitude, place.longitude, latitudes, longitudes)
-        point = int(np.argmin(degrees))
-        distance = float(np.radians(degrees[point]) * EARTH_RADIUS)
-        found.append(Found(place, point, float(latitudes[point]), east(float(longitudes[point])), distance))
+    targets = np.array([p.latitude for p in places]), np.array([p.longitude for p in places])
+    for place, point, degrees in zip(places, *nearest_points((latitudes, longitudes), targets), strict=True):
+        distance = float(np.radians(degrees) * EARTH_RADIUS)
+        longitude = float(wrap_longitude(longitudes[point]))
+        found.append(Found(place, int(point), float(latitudes[point]), longitude, distance))
         if distance > within:
             far.append(found[-1])
     if far:

@@ -22,6 +22,7 @@ from anemoi_ailand.evaluation.fields.reference import EMULATOR, REFERENCE
 from anemoi_ailand.evaluation.scores.strata import BIOMES, SOIL_TYPES, VEGETATION_TYPES
 from anemoi_ailand.evaluation.sites.places import Found, where
 from anemoi_ailand.physics.categories import whole_types
+from anemoi_ailand.support.netcdf_writer import CONVENTIONS, COORDINATES, time_coordinate, variable_attributes
 from anemoi_ailand.variables import Role, Time, variable
 
 #: Suffix of the names of ecLand's series.
@@ -54,30 +55,18 @@ def site_series(
     arrays: dict[str, Any] = {}
     for end, whose, fields in (("", EMULATOR, emulator), (ECLAND, REFERENCE, ecland), ("", "forcing", forcing)):
         for name, values in fields.items():
-            arrays[variable(name).netcdf_name + end] = ("time", values, _attributes(name, whose))
+            about = variable_attributes(name, long_name=f"{variable(name).long_name}, {whose}", series=whose)
+            arrays[variable(name).netcdf_name + end] = ("time", values, about)
     return xr.Dataset(
         arrays,
         coords={
-            "time": ("time", times.astype("datetime64[ns]"), {"standard_name": "time", "axis": "T"}),
+            "time": ("time", times.astype("datetime64[ns]"), time_coordinate()),
             "site": ((), found.place.name, {"cf_role": "timeseries_id", "long_name": "site"}),
-            "latitude": ((), found.latitude, {"standard_name": "latitude", "units": "degrees_north"}),
-            "longitude": ((), found.longitude, {"standard_name": "longitude", "units": "degrees_east"}),
+            "latitude": ((), found.latitude, COORDINATES["latitude"]),
+            "longitude": ((), found.longitude, COORDINATES["longitude"]),
         },
-        attrs={"Conventions": "CF-1.11", "featureType": "timeSeries", **(attributes or {})},
+        attrs={"Conventions": CONVENTIONS, "featureType": "timeSeries", **(attributes or {})},
     )
-
-
-def _attributes(name: str, whose: str) -> dict[str, str]:
-    row = variable(name)
-    known = {
-        "standard_name": row.standard_name,
-        "long_name": f"{row.long_name}, {whose}",
-        "units": row.units,
-        "cell_methods": row.cell_methods,
-        "short_name": name,
-        "series": whose,
-    }
-    return {k: v for k, v in known.items() if v is not None}
 
 
 def names_of(series: xr.Dataset, whose: str) -> list[str]:

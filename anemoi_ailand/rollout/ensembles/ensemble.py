@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Members of a run, folded into points: their states and their forcing."""
+"""Ensemble of a run: states and forcing of all members, folded into points."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from anemoi_ailand.rollout.ensembles.options import EnsembleOptions
 from anemoi_ailand.rollout.ensembles.smooth_fields import SmoothFields
 from anemoi_ailand.rollout.ensembles.state_spread import perturbed_states, states_of_files
 
-#: One member that is the run itself.
+#: A run without an ensemble.
 SINGLE = EnsembleOptions(members=1)
 
 
 class Ensemble:
-    """All members of a run; with one, and nothing perturbed, the run itself.
+    """Members of a run; a single unperturbed member is the run itself.
 
-    Points never mix, so that members are points at the same places: rows are (member, point), the members one after the
-    other. Everything that is random follows from seed, number of the member, number of the step and place: a member
-    is the same in whatever run it is, also after a restart.
+    Points do not interact, so members are further points at the same places: rows are (member, point), one member after
+    the other. Random numbers depend only on seed, member, step and place, so a member is bitwise the same in every run,
+    also after a restart.
 
     Parameters
     ----------
     options : EnsembleOptions
         Members and perturbations.
     latitudes, longitudes : numpy.ndarray, shape (point,)
-        Places of the run.
+        Points of the run [degrees].
     """
 
     def __init__(self, options: EnsembleOptions, latitudes: np.ndarray, longitudes: np.ndarray) -> None:
@@ -52,7 +52,7 @@ class Ensemble:
         return len(self.members)
 
     def states(self, fields: Mapping[str, np.ndarray], names: Sequence[str], date: datetime) -> np.ndarray:
-        """States at the start.
+        """Return the states at the start.
 
         Parameters
         ----------
@@ -61,7 +61,7 @@ class Ensemble:
         names : sequence of str
             Prognostic variables, in order.
         date : datetime
-            Of the start.
+            Date of the start.
 
         Returns
         -------
@@ -77,21 +77,21 @@ class Ensemble:
         return states.reshape(len(names), -1)
 
     def at_start(self, values: np.ndarray, names: Sequence[str]) -> np.ndarray:
-        """Forcing at the start of the run, (variable, point) to (variable, member x point)."""
+        """Return the forcing at the start of the run, (variable, point) to (variable, member x point)."""
         out = self._forcing.at_start(values, names) if self._forcing else self._repeated(values)
         return out.reshape(len(names), -1)
 
     def forcing(self, values: np.ndarray, names: Sequence[str]) -> np.ndarray:
-        """Forcing of the next step, (variable, point) to (variable, member x point)."""
+        """Return the forcing of the next step, (variable, point) to (variable, member x point)."""
         out = self._forcing.step(values, names) if self._forcing else self._repeated(values)
         return out.reshape(len(names), -1)
 
     def static(self, values: np.ndarray) -> np.ndarray:
-        """Static fields (variable, point) to (variable, member x point)."""
+        """Repeat static fields, (variable, point) to (variable, member x point)."""
         return self._repeated(values).reshape(len(values), -1)
 
     def places(self) -> tuple[np.ndarray, np.ndarray]:
-        """Latitudes and longitudes of the rows, each of shape (member x point,); always the same arrays."""
+        """Return latitudes and longitudes of the rows, each (member x point,); always the same arrays."""
         return self._places
 
     @cached_property
@@ -100,19 +100,17 @@ class Ensemble:
         return lat, lon
 
     def network_of(self, n_networks: int) -> np.ndarray:
-        """Number of the network of each member, shape (member,)."""
+        """Return the number of the network of each member, shape (member,)."""
         return np.array([m % n_networks for m in self.members])
 
     def progress(self) -> dict[str, np.ndarray]:
-        """What a restart needs."""
+        """Return the arrays that a restart needs."""
         return {"amplitudes": self._forcing.amplitudes} if self._forcing else {}
 
     def restore(self, progress: Mapping[str, np.ndarray], number: int) -> None:
-        """Go on after step ``number``."""
+        """Continue after step ``number`` with the arrays of :meth:`progress`."""
         if self._forcing:
             self._forcing.restore(progress["amplitudes"], number)
 
     def _repeated(self, values: np.ndarray) -> np.ndarray:
-        if len(self) == 1:
-            return values[:, None]
         return np.repeat(values[:, None], len(self), axis=1)

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Perturbed forcing of an ensemble: members differ in rain, radiation and temperature as forecasts of weather do."""
+"""Perturbed forcing of an ensemble: precipitation, radiation and temperature."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from anemoi_ailand.constants import STEP_HOURS, TRIPLE_POINT
 from anemoi_ailand.rollout.ensembles.options import ForcingSpread
 from anemoi_ailand.rollout.ensembles.smooth_fields import SmoothFields, innovations
 
-#: What is perturbed, in the order of the correlations.
+#: Perturbed quantities, in the order of the correlations.
 KINDS = ("precipitation", "shortwave", "longwave", "temperature")
 
-#: Correlation between them. Those of rain and radiation are of Reichle et al. (2007), doi:10.1029/2006JD008033,
-#: table 1; those of temperature are chosen: warmer with more radiation of either kind.
+#: Their correlations. Precipitation and radiation: Reichle et al. (2007), doi:10.1029/2006JD008033, table 1;
+#: temperature: our choice, warmer with more radiation of either kind.
 CORRELATIONS = np.array([
     [1.0, -0.8, 0.5, 0.0],
     [-0.8, 1.0, -0.5, 0.3],
@@ -25,8 +25,8 @@ CORRELATIONS = np.array([
     [0.0, 0.3, 0.3, 1.0],
 ])  # fmt: skip
 
-#: Names of variables that each kind is of. Instants of temperature and humidity have the perturbation of their time,
-#: means over the step that of the mean of both ends.
+#: Variables of each quantity. Instants of temperature and humidity have the perturbation at their time, means over the
+#: step the mean of the perturbations at both ends.
 _PRECIPITATION = ("avg_tprate", "avg_tsrwe", "late_tprate", "late_tsrwe")
 _SHORTWAVE = ("avg_sdswrf", "late_sdswrf")
 _HUMIDITY = {"q": "t", "avg_q": "avg_t"}
@@ -35,26 +35,27 @@ _PURPOSE = 1
 
 
 class PerturbedForcing:
-    r"""Forcing of all members, step by step.
+    r"""Perturbed forcing of all members, step by step.
 
-    The perturbations :math:`z` of the four kinds are Gaussian fields with AR(1) amplitudes,
+    The perturbations :math:`z` of the four quantities are Gaussian fields with AR(1) amplitudes,
     :math:`a_k = \rho a_{k-1} + \sqrt{1 - \rho^2}\,\epsilon_k`, :math:`\rho = e^{-6 h / \tau}`. Precipitation, rain and
-    snow alike, has the factor :math:`e^{\sigma z - \sigma^2 / 2}`, with mean one; short-wave radiation :math:`S`
-    becomes :math:`S + s z\, S / (S + s)`, so that nights stay dark; long-wave radiation and temperature
-    are added to; humidity follows temperature such that relative humidity stays. Nothing is below zero.
+    snow alike, is multiplied by :math:`e^{\sigma z - \sigma^2 / 2}`, with mean one; short-wave radiation :math:`S`
+    becomes :math:`S + s z\, S / (S + s)`, so that nights stay dark; the perturbations of long-wave radiation and
+    temperature are additive; specific humidity follows temperature at constant relative humidity. No radiation falls
+    below zero.
 
     Parameters
     ----------
     spread : ForcingSpread
         Standard deviations.
     fields : SmoothFields
-        At the points of the run.
+        Random fields at the points of the run.
     members : range
         Numbers of the members.
     seed : int
-        Of all random numbers.
+        Seed of all random numbers.
     control : bool
-        Whether member 0 is without perturbations.
+        Leave member 0 unperturbed.
     """
 
     def __init__(
@@ -70,20 +71,20 @@ class PerturbedForcing:
 
     @property
     def amplitudes(self) -> np.ndarray:
-        """What a restart needs, shape (member, kind, wave)."""
+        """Amplitudes that a restart needs, shape (member, quantity, wave)."""
         return self._amplitudes.copy()
 
     def restore(self, amplitudes: np.ndarray, number: int) -> None:
-        """Go on after step ``number`` with its amplitudes."""
+        """Continue after step ``number`` with its amplitudes."""
         self._amplitudes, self._number = amplitudes.copy(), number
         self._before = self._z()
 
     def at_start(self, values: np.ndarray, names: Sequence[str]) -> np.ndarray:
-        """Instants at the start of the run, (variable, point) to (variable, member, point)."""
+        """Return the instants at the start of the run, (variable, point) to (variable, member, point)."""
         return self._perturbed(values, names, self._before, self._before)
 
     def step(self, values: np.ndarray, names: Sequence[str]) -> np.ndarray:
-        """Forcing of the next step, (variable, point) to (variable, member, point), float32."""
+        """Return the forcing of the next step, (variable, point) to (variable, member, point), float32."""
         self._number += 1
         fresh = np.sqrt(1.0 - self._rho**2) * self._draw(self._number)
         self._amplitudes = self._rho * self._amplitudes + fresh
@@ -97,7 +98,7 @@ class PerturbedForcing:
         return np.einsum("ij,mjk->mik", self._mix, drawn)
 
     def _z(self) -> np.ndarray:
-        """Standard normal fields, shape (kind, member, point)."""
+        """Return standard normal fields, shape (quantity, member, point)."""
         return self._fields(self._amplitudes).swapaxes(0, 1)
 
     def _perturbed(self, values: np.ndarray, names: Sequence[str], now: np.ndarray, mean: np.ndarray) -> np.ndarray:
@@ -110,7 +111,7 @@ class PerturbedForcing:
 
     def _water(self, out: np.ndarray, given: dict[str, int], z: np.ndarray) -> None:
         sigma = np.float32(np.sqrt(np.log1p(self.spread.precipitation**2)))
-        # a mean of two correlated normal numbers has less than their variance; member 0 may have none at all
+        # the mean of two correlated normal numbers has a smaller variance; the control has none
         factor = np.exp(sigma * z - np.float32(0.5) * sigma**2 * self._variance_of_means() * self._perturbs())
         for name in _PRECIPITATION:
             if name in given:
@@ -140,12 +141,12 @@ class PerturbedForcing:
         return np.float32(0.5 * (1.0 + self._rho))
 
     def _perturbs(self) -> np.ndarray:
-        """One for members that are perturbed, zero for the control, shape (member, 1)."""
+        """Return one for perturbed members, zero for the control, shape (member, 1)."""
         return np.array([[float(m > 0 or not self._control)] for m in self._members], dtype=np.float32)
 
 
 def _not_below(changed: np.ndarray, given: np.ndarray) -> np.ndarray:
-    """Not below zero, or what rounding has made of zero: the control keeps its bits."""
+    """Limit to zero, or to a ``given`` value below zero by rounding, so that the control keeps its bits."""
     return np.maximum(changed, np.minimum(given, np.float32(0.0)))
 
 

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Options of an ensemble: members and their perturbations."""
+"""Options of an ensemble: members and perturbations."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from anemoi_ailand.support.configuration import Strict
 
 
 class ForcingSpread(Strict):
-    """Perturbations of the forcing, Gaussian, correlated in space and, AR(1), in time.
+    """Perturbations of the forcing: Gaussian, correlated in space and, as AR(1), in time.
 
     Attributes
     ----------
     precipitation : float
-        Relative standard deviation of the factor of rain and snow, which is log-normal with mean one.
+        Relative standard deviation of the log-normal factor of rain and snow, with mean one.
     shortwave, longwave : float
-        Standard deviation [W m-2], added; less where there is less sun, nothing by night.
+        Standard deviation of an additive perturbation [W m-2]; short-wave less with less sun, none at night.
     temperature : float
-        Standard deviation [K], added; relative humidity is kept.
+        Standard deviation of an additive perturbation [K] at constant relative humidity.
     hours : float
-        Time over which the correlation falls to 1/e [h].
+        Correlation time (1/e) [h].
     """
 
     precipitation: Annotated[float, Field(ge=0.0, le=2.0)] = 0.5
@@ -40,9 +40,9 @@ class StateSpread(Strict):
     Attributes
     ----------
     swvl, stl, sd, src : float
-        Standard deviations: m3 m-3; K; relative; relative.
+        Standard deviations of soil water [m3 m-3], soil temperature [K], snow (relative), interception (relative).
     vertical_correlation : float
-        Between neighbouring layers of soil; its square between the next ones.
+        Correlation r of neighbouring soil layers; r^k of layers k apart.
     """
 
     swvl: Annotated[float, Field(ge=0.0, le=0.2)] = 0.02
@@ -53,28 +53,28 @@ class StateSpread(Strict):
 
 
 class EnsembleOptions(Strict):
-    """Several members in one run, folded into points.
+    """Members of one run, folded into points.
 
     Attributes
     ----------
     members : int
-        How many.
+        Number of members.
     first : int
-        Number of the first: a large ensemble may be divided into runs, each member being the same.
+        Number of the first member, so that a large ensemble can be divided into runs.
     seed : int
-        With number of the member and place it decides about every perturbation.
+        Seed; with member, step and place it determines every perturbation.
     control : bool
-        Whether number 0 is without perturbations.
+        Leave member 0 unperturbed.
     length_km : float
-        Distance over which perturbations are alike [km].
+        Correlation length of the perturbations [km].
     initial : StateSpread, optional
-        Perturbations of the state.
+        Perturbations of the initial state.
     initial_files : str, optional
-        Instead: files of the states, with ``{member}``, ``{member:03d}``, in any layout that the package reads.
+        Files of initial states instead, with ``{member}`` or ``{member:03d}``, in any layout that the package reads.
     forcing : ForcingSpread, optional
         Perturbations of the forcing.
     checkpoints : tuple of str
-        Further networks beside ``checkpoint``: member n has the one of number n modulo their number.
+        Networks in addition to ``checkpoint``: of N networks, member n uses number n modulo N.
     """
 
     members: Annotated[int, Field(ge=1)]
@@ -102,7 +102,13 @@ class EnsembleOptions(Strict):
 
 
 def names_members(path: str) -> bool:
-    """Whether a path is another one for each member."""
+    """Return whether a path differs between members.
+
+    Raises
+    ------
+    ValueError
+        Braces with another content than ``{member}``.
+    """
     try:
         return path.format(member=1) != path.format(member=2)
     except (LookupError, ValueError) as error:

@@ -1,29 +1,28 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Gaussian random fields on the sphere that are a function of seed, member, time and place, and of nothing else."""
+"""Gaussian random fields on the sphere, a function of seed, member, step and place only."""
 
 from __future__ import annotations
 
 import numpy as np
 
-#: Radius of the Earth [km].
-EARTH_RADIUS = 6371.0
+from anemoi_ailand.constants import EARTH_RADIUS
+from anemoi_ailand.support.sphere import unit_vectors
 
-#: Waves of a field. The correlation of two places far apart is zero to within about one over the root of twice this.
+#: Waves of a field. The sampling error of the correlation is about 1 / sqrt(2 N_WAVES).
 N_WAVES = 64
 
 
 class SmoothFields:
-    r"""Fields with mean 0, variance 1 and a Gaussian correlation in space.
+    r"""Random fields with mean 0, variance 1 and Gaussian correlation in space.
 
     .. math:: f(x) = \frac{1}{\sqrt{K}} \sum_{k=1}^{K} a_k \cos(\kappa_k \cdot x) + b_k \sin(\kappa_k \cdot x),
               \qquad \kappa_k \sim N(0, L^{-2} I)
 
-    in the three dimensions in which the sphere lies, with amplitudes :math:`a, b \sim N(0, 1)`: the variance is one at
-    every place, and :math:`\langle f(x) f(y) \rangle \approx e^{-|x - y|^2 / 2 L^2}`. A point has the same value in
-    whatever set of points it is. The sum is made in a fixed order of operations that no library divides,
-    so that it is so to the last bit.
+    in three dimensions, with amplitudes :math:`a, b \sim N(0, 1)`: the variance is one everywhere, and
+    :math:`\langle f(x) f(y) \rangle \approx e^{-|x - y|^2 / 2 L^2}`. The value at a point is bitwise independent of the
+    other points, as the sum is computed in a fixed order.
 
     Parameters
     ----------
@@ -32,23 +31,22 @@ class SmoothFields:
     length_km : float
         :math:`L`.
     seed : int
-        Decides about the waves.
+        Seed of the waves.
 
     Source: random Fourier features, Rahimi and Recht (2007), Advances in Neural Information Processing Systems 20.
     """
 
     def __init__(self, latitudes: np.ndarray, longitudes: np.ndarray, length_km: float, seed: int) -> None:
-        lat, lon = np.radians(latitudes), np.radians(longitudes)
-        place = EARTH_RADIUS * np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)])
+        place = EARTH_RADIUS * np.ascontiguousarray(unit_vectors(latitudes, longitudes).T)
         waves = stream(seed, 0, 0, 0).standard_normal((N_WAVES, 3)) / length_km
         phases = [k[0] * place[0] + k[1] * place[1] + k[2] * place[2] for k in waves]
-        self._basis = np.empty((2 * N_WAVES, len(lat)), dtype=np.float32)
+        self._basis = np.empty((2 * N_WAVES, len(latitudes)), dtype=np.float32)
         for k, phase in enumerate(phases):
             self._basis[2 * k], self._basis[2 * k + 1] = np.cos(phase), np.sin(phase)
         self._basis /= np.float32(np.sqrt(N_WAVES))
 
     def __call__(self, amplitudes: np.ndarray) -> np.ndarray:
-        """Fields (..., point) of amplitudes (..., 2 N_WAVES), float32."""
+        """Return fields (..., point), float32, for amplitudes (..., 2 N_WAVES)."""
         a = amplitudes.astype(np.float32)
         out = np.zeros((*a.shape[:-1], self._basis.shape[1]), dtype=np.float32)
         term = np.empty_like(out)
@@ -59,7 +57,7 @@ class SmoothFields:
 
 
 def stream(seed: int, purpose: int, member: int, number: int) -> np.random.Generator:
-    """Random numbers of their own for each purpose, member and number of step, whoever asks first.
+    """Return an independent random generator for each purpose, member and number of step.
 
     Source: counter-based generator Philox, Salmon et al. (2011), doi:10.1145/2063384.2063405.
     """
@@ -67,7 +65,7 @@ def stream(seed: int, purpose: int, member: int, number: int) -> np.random.Gener
 
 
 def innovations(seed: int, purpose: int, members: range, number: int, kinds: int, *, control: bool) -> np.ndarray:
-    """Amplitudes drawn for a step, shape (member, kind, 2 N_WAVES); zero for member 0 if it is the ``control``."""
+    """Draw amplitudes for a step, shape (member, kind, 2 N_WAVES); zero for member 0 if it is the ``control``."""
     out = np.zeros((len(members), kinds, 2 * N_WAVES))
     for i, member in enumerate(members):
         if member or not control:

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Initial states of an ensemble: perturbed ones, or those of files."""
+"""Initial states of an ensemble: perturbed, or read from files."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from anemoi_ailand.constants import SOIL_LAYER_THICKNESS
 from anemoi_ailand.data.open_reader import open_reader
+from anemoi_ailand.hosts.anemoi_inference import ORIGIN
 from anemoi_ailand.physics.snow import snow_cover
 from anemoi_ailand.physics.soil_types import soil_parameters
 from anemoi_ailand.rollout.ensembles.options import StateSpread
@@ -20,8 +22,8 @@ from anemoi_ailand.rollout.forcing.common_points import on_same_points
 from anemoi_ailand.rollout.step.land_state import LandState
 from anemoi_ailand.variables import variable
 
-LAYERS = 4
-#: Ending of states that a run has saved; all others are read as files of fields.
+LAYERS = len(SOIL_LAYER_THICKNESS)
+#: Suffix of states saved by a run; other files are read as fields.
 SAVED = ".state"
 _PURPOSE = 2
 
@@ -36,29 +38,28 @@ def perturbed_states(
     *,
     control: bool,
 ) -> np.ndarray:
-    r"""Perturb the state of all members.
+    r"""Perturb the initial state of all members.
 
-    Soil layers k have :math:`x_k + \sigma z_k` with :math:`\langle z_k z_l \rangle = r^{|k - l|}`, water between zero
-    and saturation; snow mass with its liquid water, and interception, have a factor
-    :math:`e^{\sigma z - \sigma^2 / 2}`, so that there is no snow where there was none; snow cover follows from the
-    mass.
+    Soil layer k becomes :math:`x_k + \sigma z_k` with :math:`\langle z_k z_l \rangle = r^{|k - l|}`, water between zero
+    and saturation. Snow mass with its liquid water, and interception, are multiplied by
+    :math:`e^{\sigma z - \sigma^2 / 2}`, so no snow appears where there was none; snow cover follows from the mass.
 
     Parameters
     ----------
     fields : mapping of str to numpy.ndarray, shape (point,)
-        State and static fields (``theta_sat``, or ``slt``; without them the bounds of the table hold).
+        State and static fields (``theta_sat`` or ``slt``; without them the bounds of the table apply).
     names : sequence of str
         Prognostic variables, in order.
     spread : StateSpread
         Standard deviations.
     smooth : SmoothFields
-        At the points.
+        Random fields at the points.
     members : range
         Numbers of the members.
     seed : int
-        Of the random numbers.
+        Seed of the random numbers.
     control : bool
-        Whether member 0 is without perturbations.
+        Leave member 0 unperturbed.
 
     Returns
     -------
@@ -89,7 +90,7 @@ def perturbed_states(
 def states_of_files(
     pattern: str, names: Sequence[str], date: datetime, where: tuple[np.ndarray, np.ndarray], members: range
 ) -> np.ndarray:
-    """Read the state of each member from its own file.
+    """Read the initial state of each member from its own file.
 
     Parameters
     ----------
@@ -98,7 +99,7 @@ def states_of_files(
     names : sequence of str
         Prognostic variables.
     date : datetime
-        Of the start.
+        Date of the start.
     where : pair of numpy.ndarray, shape (point,)
         Latitudes and longitudes of the run.
     members : range
@@ -111,26 +112,26 @@ def states_of_files(
     Raises
     ------
     ValueError, FileNotFoundError
-        A file is missing, lacks a variable or the date, or is on other points.
+        A file is missing, lacks a variable or the date, or has other points.
     """
     states = []
     for member in members:
         path = pattern.format(member=member)
         source = _of_saved(path, names, date) if path.endswith(SAVED) else _of_reader(path, names, date)
-        here: dict[str, Any] = {"latitudes": where[0], "longitudes": where[1], "_input": "the run"}
-        on_same_points([here, {"latitudes": source[1], "longitudes": source[2], "_input": path}])
+        here: dict[str, Any] = {"latitudes": where[0], "longitudes": where[1], ORIGIN: "the run"}
+        on_same_points([here, {"latitudes": source[1], "longitudes": source[2], ORIGIN: path}])
         states.append(source[0])
     return np.stack(states, axis=1).astype(np.float32)
 
 
 def _of_reader(path: str, names: Sequence[str], date: datetime) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """State (variable, point), latitudes and longitudes of a file in any layout."""
+    """Return state (variable, point), latitudes and longitudes of a file in any layout."""
     reader = open_reader(path)
     return reader.read(list(names), [date])[:, 0], reader.latitudes, reader.longitudes
 
 
 def _of_saved(path: str, names: Sequence[str], date: datetime) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The same of a state that a run has saved."""
+    """Return the same from a state saved by a run."""
     state = LandState.load(path, None)
     if state.date != date:
         raise ValueError(f"The state '{path}' is of {state.date}, the run starts at {date}. Give states of that date.")
@@ -147,7 +148,7 @@ def _add(out: dict[str, np.ndarray], name: str, change: np.ndarray, highest: np.
     low, high = variable(name).bounds
     changed = out[name] + change.astype(np.float32)
     limit = highest if highest is not None else high
-    # where it is not perturbed it stays as it is, also if it is beyond a bound by rounding
+    # an unperturbed value keeps its bits, even beyond a bound by rounding
     out[name] = np.where(change == 0.0, out[name], np.clip(changed, low, limit)).astype(np.float32)
 
 

@@ -11,6 +11,8 @@ import numpy as np
 from anemoi.inference.types import State
 
 from anemoi_ailand.constants import SAME_PLACE
+from anemoi_ailand.hosts.anemoi_inference import origin
+from anemoi_ailand.support.sphere import separation
 
 
 def on_same_points(states: Sequence[State]) -> list[State]:
@@ -32,7 +34,7 @@ def on_same_points(states: Sequence[State]) -> list[State]:
         if state.get("latitudes") is not None:
             if difference := _difference(state["latitudes"], state["longitudes"], latitudes, longitudes):
                 raise ValueError(
-                    f"{state.get('_input')} and {first.get('_input')} are on different points: {difference}. State, "
+                    f"{origin(state)} and {origin(first)} are on different points: {difference}. State, "
                     "static fields and forcing must be on the same points in the same order. Give files of one grid."
                 )
             state = {**state, "latitudes": latitudes, "longitudes": longitudes}
@@ -44,8 +46,7 @@ def _difference(lat: np.ndarray, lon: np.ndarray, first_lat: np.ndarray, first_l
     """In words, how points differ from the first ones; None if they do not."""
     if lat.size != first_lat.size:
         return f"{lat.size} and {first_lat.size}"
-    turn = np.abs((lon - first_lon + 180.0) % 360.0 - 180.0)
-    apart = (np.abs(lat - first_lat) > SAME_PLACE) | (turn > SAME_PLACE)
+    apart = separation((lat, lon), (first_lat, first_lon)) > SAME_PLACE
     if not apart.any():
         return None
     i = int(np.argmax(apart))

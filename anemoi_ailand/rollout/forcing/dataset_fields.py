@@ -5,53 +5,43 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from anemoi.datasets import open_dataset
 
 from anemoi_ailand.constants import STEP_HOURS
+from anemoi_ailand.data.anemoi_dataset import AnemoiDataset
 from anemoi_ailand.rollout.forcing.forcing_filter import check_finite
 from anemoi_ailand.support.units import check_units
 from anemoi_ailand.variables import variable
 
-LOG = logging.getLogger(__name__)
 
-#: Memory that a block of dates may take while it is read [bytes]; at least one chunk of the dataset is read.
-BLOCK_BYTES = 64 * 2**20
-
-
-class StoredFields:
-    """The variables of a model in a dataset.
+class StoredFields(AnemoiDataset):
+    """Variables of a model in an Anemoi dataset.
 
     Parameters
     ----------
     path : str or Path
-        An anemoi dataset with a step of 6 h and no missing date.
+        An Anemoi dataset with a step of 6 h and no missing date.
     names : sequence of str
-        Variables that are read, in the order wanted.
+        Variables to read, in this order.
 
     Raises
     ------
     FileNotFoundError
-        There is nothing at ``path``.
+        Nothing exists at ``path``.
     ValueError
-        It is no dataset, its dates or members are not as above, a variable is not there or in another unit than the
-        table says.
+        As :class:`~anemoi_ailand.data.anemoi_dataset.AnemoiDataset`; another time step, a variable that is absent or
+        has other units than the table.
     """
 
     def __init__(self, path: str | Path, names: Sequence[str]) -> None:
-        self.path, self.names = Path(path).expanduser(), tuple(names)
-        self._data = _open(self.path)
-        _check_axes(self.path, self._data)
-        _check_variables(self.path, self._data, self.names)
-        self.dates = np.asarray(self._data.dates).astype("datetime64[s]")
-        self.latitudes = np.asarray(self._data.latitudes, dtype=np.float64)
-        self.longitudes = np.asarray(self._data.longitudes, dtype=np.float64)
+        super().__init__(path)
+        self.names = tuple(names)
+        self._check_steps()
+        self._check_variables()
 
     @property
     def point_id(self) -> np.ndarray | None:
@@ -59,31 +49,35 @@ class StoredFields:
         values = self.constant("point_id")
         return None if values is None else np.rint(values).astype(np.int64)
 
-    def constant(self, name: str) -> np.ndarray | None:
-        """Values at the first date, shape (point,), of any variable; ``None`` if it is not there or has gaps."""
-        index = self._data.name_to_index.get(name)
-        if index is None:
-            return None
-        values = np.asarray(self._data[0])[index, 0]
-        return values if np.isfinite(values).all() else None
-
     def at_points(self, points: np.ndarray) -> FieldsAtPoints:
         """Reader for some of the points."""
         return FieldsAtPoints(self, points)
 
     def read(self, first: int, last: int, points: np.ndarray) -> np.ndarray:
         """Values of the dates ``first:last``, shape (date, point, variable), float32."""
-        columns = [self._data.name_to_index[n] for n in self.names]
-        values = np.asarray(self._data[first:last])[:, columns, 0][..., points]
+        values = self.values(self.names, first, last)[..., points]
         return np.ascontiguousarray(values.swapaxes(1, 2), dtype=np.float32)
 
-    def block(self, date: int) -> tuple[int, int]:
-        """First and last date of the block that ``date`` is read with: whole chunks of the dataset."""
-        n_dates, n_variables, _, n_points = self._data.shape
-        chunk = int((getattr(self._data, "chunks", None) or (1,))[0])
-        length = max(1, BLOCK_BYTES // (4 * n_variables * n_points * chunk)) * chunk
-        first = date // length * length
-        return first, min(first + length, n_dates)
+    def _check_steps(self) -> None:
+        steps = np.unique(np.diff(self.dates))
+        if list(steps) != [np.timedelta64(STEP_HOURS, "h")]:
+            raise ValueError(
+                f"Dataset '{self.path}' has steps of {', '.join(map(str, steps)) or 'no length: one date'}, but the "
+                f"land model makes steps of {STEP_HOURS} h. Create it with that frequency."
+            )
+
+    def _check_variables(self) -> None:
+        missing = [n for n in self.names if n not in self.units]
+        if missing:
+            sun = [n for n in missing if variable(n).computed]
+            raise ValueError(
+                f"The model needs {missing}, which dataset '{self.path}' does not have; it has {sorted(self.units)}. "
+                + (f"{sun} are computed when a dataset is made: add the source `forcings` to the recipe. "
+                   if sun else "")
+                + "Give the dataset of the training, or one made by the same recipe."
+            )  # fmt: skip
+        for name in self.names:
+            check_units(self.units[name], variable(name).units, name, self.path)
 
 
 class FieldsAtPoints:
@@ -114,46 +108,3 @@ class FieldsAtPoints:
         """Coordinates of the ``point`` th of these points."""
         i = self.points[point]
         return f"latitude {self.stored.latitudes[i]:.3f}, longitude {self.stored.longitudes[i]:.3f}"
-
-
-def _open(path: Path) -> Any:
-    if not path.exists():
-        near = sorted(p.name for p in path.parent.glob("*.zarr"))
-        raise FileNotFoundError(f"There is no dataset '{path}'. Its folder holds {near}. Correct the path.")
-    try:
-        return open_dataset(str(path))
-    except Exception as error:
-        raise ValueError(
-            f"'{path}' cannot be opened as an anemoi dataset ({error}). Finish it with 'anemoi-datasets finalise', or "
-            "create it again."
-        ) from error
-
-
-def _check_axes(path: Path, data: Any) -> None:
-    if data.missing:
-        raise ValueError(
-            f"Dataset '{path}' has {len(data.missing)} missing dates, the first is {data.dates[min(data.missing)]}. "
-            "Create it without a gap in time."
-        )
-    if data.shape[2] != 1:
-        raise ValueError(f"Dataset '{path}' has {data.shape[2]} members, but a re-forecast takes one. Create it so.")
-    steps = np.unique(np.diff(np.asarray(data.dates).astype("datetime64[s]")))
-    if list(steps) != [np.timedelta64(STEP_HOURS, "h")]:
-        raise ValueError(
-            f"Dataset '{path}' has steps of {', '.join(map(str, steps)) or 'no length: one date'}, but the land model "
-            f"makes steps of {STEP_HOURS} h. Create it with that frequency."
-        )
-
-
-def _check_variables(path: Path, data: Any, names: Sequence[str]) -> None:
-    missing = [n for n in names if n not in data.name_to_index]
-    if missing:
-        sun = [n for n in missing if variable(n).computed]
-        raise ValueError(
-            f"The model needs {missing}, which dataset '{path}' does not have; it has {sorted(data.variables)}. "
-            + (f"{sun} are computed when a dataset is made: add the source `forcings` to the recipe. " if sun else "")
-            + "Give the dataset of the training, or one made by the same recipe."
-        )
-    metadata = getattr(data, "variables_metadata", None) or {}
-    for name in names:
-        check_units((metadata.get(name) or {}).get("units"), variable(name).units, name, path)

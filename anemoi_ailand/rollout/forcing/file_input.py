@@ -19,8 +19,10 @@ from anemoi.inference.types import FloatArray, State
 
 from anemoi_ailand.data.open_reader import open_reader
 from anemoi_ailand.data.reader import Reader
+from anemoi_ailand.hosts.anemoi_inference import with_origin
 from anemoi_ailand.rollout.forcing.initial_defaults import Made, check_defaults, plan
 from anemoi_ailand.rollout.forcing.read_ahead import ReadAhead
+from anemoi_ailand.rollout.netcdf_sharing import share_netcdf_lock
 from anemoi_ailand.support.netcdf_lock import NETCDF_LOCK
 from anemoi_ailand.variables import START, variable
 
@@ -81,7 +83,7 @@ class EcLandInput(Input):
         given = [*(pre_processors or []), *getattr(context, "pre_processors", {}).get(self.dataset_name, [])]
         if given:
             raise ValueError(f"The input `ecland` applies no pre-processors; there are {given}. Remove them.")
-        self._defaults, self._background = dict(defaults or {}), read_ahead
+        self._defaults, self.read_ahead = dict(defaults or {}), read_ahead
         check_defaults(self._defaults)
         self._open = {"path": path, "static": static, "layout": layout, **options}
         self._forcing: ReadAhead | None = None
@@ -132,13 +134,7 @@ class EcLandInput(Input):
         """State at ``dates``; fields of shape (date, point)."""
         del kwargs
         values = self._read_start(dates)
-        state = self._state(values)
-        state.update(
-            date=dates[ref_date_index],
-            _input=self,
-            _variables={n: self.metadata.typed_variables[n] for n in self.variables},
-        )
-        return state
+        return with_origin({**self._state(values), "date": dates[ref_date_index]}, self, self.variables)
 
     def load_forcings_state(self, *, dates: list[Any], current_state: State) -> State:
         """Forcing at ``dates``; fields of shape (date, point)."""
@@ -195,13 +191,14 @@ class EcLandInput(Input):
         """What reads the forcing of the run; made anew for a date that it does not know."""
         if self._forcing is None or date not in self._forcing:
             self.close()
+            share_netcdf_lock()  # here too, as other runners take this input
             self._forcing = ReadAhead(
                 lambda dates: self._read(self.variables, dates),
                 self._dates_from(date),
                 block=READ_AHEAD,
                 max_bytes=READ_AHEAD_BYTES,
                 bytes_per_date=4 * len(self.variables) * self.reader.latitudes.size,
-                background=self._background,
+                background=self.read_ahead,
             )
         return self._forcing
 

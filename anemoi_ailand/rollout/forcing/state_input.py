@@ -13,6 +13,7 @@ from typing import Any
 from anemoi.inference.input import Input
 from anemoi.inference.types import State
 
+from anemoi_ailand.hosts.anemoi_inference import with_origin
 from anemoi_ailand.rollout.step.land_state import LandState
 
 
@@ -71,14 +72,13 @@ class LandStateInput(Input):
                 f"The state '{self.path}' has no {sorted(set(self.variables) - set(held))} for {self.purpose}; it has "
                 f"{list(state.inputs)}. Take this purpose from another input."
             )
-        return {
+        found = {
             "date": date,
             "latitudes": state.latitudes,
             "longitudes": state.longitudes,
             "fields": {n: state[n].numpy()[None] for n in held},
-            "_input": self,
-            "_variables": {n: self.metadata.typed_variables[n] for n in held},
         }
+        return with_origin(found, self, held)
 
     def load_forcings_state(self, *, dates: list[Any], current_state: State) -> State:
         """Refuse: a state has no forcing."""

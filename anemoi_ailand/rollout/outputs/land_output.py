@@ -1,79 +1,84 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""What all outputs of a land roll-out have in common: choice, means, ensembles, buffers, restarts."""
+"""Base class of all outputs of a land roll-out: selection, means, ensembles, background writing, restarts."""
 
 from __future__ import annotations
 
 import logging
 from abc import abstractmethod
 from datetime import datetime, timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
 from anemoi.inference.output import Output
-from anemoi.inference.types import FloatArray, State
+from anemoi.inference.types import State
 from anemoi.utils.dates import as_timedelta
 
-from anemoi_ailand.constants import STEP_HOURS
+from anemoi_ailand.rollout.outputs.buffer import STEP, Buffer
 from anemoi_ailand.rollout.outputs.output_chunks import CHUNK_TIMES, GATHERED_BYTES
-from anemoi_ailand.rollout.outputs.output_columns import check_statistics, columns_of, selected, statistics_of
-from anemoi_ailand.rollout.outputs.output_frame import (
-    Block,
-    Frame,
-    date_of,
-    global_attributes,
-    joined_attributes,
-    places,
-)
+from anemoi_ailand.rollout.outputs.output_columns import check_statistics, columns_of, selected
+from anemoi_ailand.rollout.outputs.output_frame import Block, Frame, points_of, resumed_attributes, run_attributes
 from anemoi_ailand.rollout.outputs.output_progress import KEPT, Progress
-from anemoi_ailand.rollout.outputs.period_means import PERIODS, PeriodMeans
+from anemoi_ailand.rollout.outputs.period_means import PERIODS
 from anemoi_ailand.rollout.outputs.point_choice import PointChoice
 from anemoi_ailand.rollout.outputs.writer import Writer
 from anemoi_ailand.rollout.step.checkpoint import check_task
+from anemoi_ailand.support.atomic_file import partial_path
 from anemoi_ailand.support.disk_errors import check_folder, writing
+from anemoi_ailand.support.netcdf_writer import date_of
 from anemoi_ailand.support.options import check_known, options_of
 
 LOG = logging.getLogger(__name__)
 
-STEP = timedelta(hours=STEP_HOURS)
-
 
 class LandOutput(Output):
-    """Gather states into blocks of times and let a thread write them; go on after a stop.
+    """Output of a land roll-out, written block by block in the background, resumable after a stop.
 
-    The life of an output::
+    Order of calls::
 
         output.restart_every = 40                # or None: no restarts
         output.open(state)                       # or: output.resume(state, progress)
         output.write_initial_state(state)        #     (not after `resume`)
         output.write_state(state)                # every step
         progress = output.make_durable()         # every 40 steps
-        output.close()                           # of a complete run only
+        output.close()                           # only when the run is complete
 
-    **To make an output in another format**, write the five methods ``_create``, ``_write``, ``_secure``, ``_reopen``,
-    ``_finish``; see there. They find :attr:`frame` (points, columns, attributes), :attr:`path`, :attr:`partial`
-    (temporary name), :attr:`work` (folder for what a restart needs). Options of its own are keyword arguments of its
-    ``__init__``, which hands on the others; :meth:`_own_options` tells those that a resumed run must share.
-    ``_write`` is called in another thread, one call at a time and never while another of the five runs. Where only
-    whole chunks may be written, :meth:`_unit` says so; what is left at a restart waits in :attr:`work`.
+    **To add a format**, subclass this and register the class as an entry point ``anemoi.inference.outputs`` in
+    ``pyproject.toml``. A subclass defines five methods:
+
+    ============================  ===================================================================================
+    ``_create()``                 Prepare an empty output under the temporary name :attr:`partial`.
+    ``_write(block)``             Append a block of times. Called in a background thread, one call at a time, never
+                                  while another of the five runs.
+    ``_secure()``                 Make all blocks so far survive SIGKILL; return what ``_reopen`` needs (JSON).
+    ``_reopen(secured, n_times)``  Instead of ``_create``: continue after that ``_secure``, drop later times.
+    ``_finish()``                 Complete the output and rename it to :attr:`path`.
+    ============================  ===================================================================================
+
+    They use :attr:`frame` (points, columns, attributes), :attr:`path`, :attr:`partial`, and :attr:`work`, a folder for
+    files of restarts. Further options are keyword arguments of ``__init__``, which passes the others on;
+    :meth:`_format_options` returns those that a resumed run must share. A format that writes whole chunks only
+    overrides :meth:`_unit`; the times that do not fill a chunk at a restart are kept in :attr:`work`. For formats with
+    compressed chunks see :class:`~anemoi_ailand.rollout.outputs.chunked_output.ChunkedOutput`.
 
     Parameters
     ----------
     path : str
-        What is written. Its folder is made.
+        File or folder to write. Its folder is created.
     points : mapping, optional
         ``indices``, ``area`` or ``nearest``, see :class:`~anemoi_ailand.rollout.outputs.point_choice.PointChoice`.
     means : str, optional
-        ``day`` or ``month``: means over it, see :class:`~anemoi_ailand.rollout.outputs.period_means.PeriodMeans`, of
-        every step whatever the ``output_frequency`` of the run. The initial state has no part in them.
+        ``day`` or ``month``: means over that period, see
+        :class:`~anemoi_ailand.rollout.outputs.period_means.PeriodMeans`, of every step whatever the
+        ``output_frequency`` of the run. The initial state is not part of them.
     statistics : list of str, optional
-        Of an ensemble, ``mean``, ``spread``, ``q10``...: of the means over the period, if there are such.
+        Statistics over the members of an ensemble: ``mean``, ``spread``, ``q10``, ...; of the period means, if any.
     members : bool, optional
-        Whether the members themselves are written; by default unless there are statistics.
+        Write the members themselves; by default only without ``statistics``.
     **options
-        Of every output of anemoi-inference: ``variables``, ``output_frequency``, ``write_initial_state``,
+        Options of every output of anemoi-inference: ``variables``, ``output_frequency``, ``write_initial_state``,
         ``post_processors``.
 
     Raises
@@ -81,7 +86,7 @@ class LandOutput(Output):
     TypeError
         An unknown option, with the nearest known one.
     ValueError
-        A value that is none; a name in ``variables`` that the model does not predict, or none left; a checkpoint of
+        An invalid value; a name in ``variables`` that the model does not predict, or no variable left; a checkpoint of
         another task.
     """
 
@@ -105,7 +110,9 @@ class LandOutput(Output):
         if means and options.get("output_frequency"):
             raise ValueError("`means` takes every step, and `output_frequency` leaves some out. Give one of them.")
         self.path, self.means = Path(path), means
-        self.partial = self.path.with_name(self.path.name + ".partial")
+        self.asked_frequency = options.get("output_frequency")  # of this output; else that of the run
+        self._post_processors = [str(p) for p in options.get("post_processors") or []]
+        self.partial = partial_path(self.path)
         self.work = self.path.with_name(self.path.name + ".parts")
         self.points = PointChoice(points)
         self.statistics = check_statistics(statistics)
@@ -116,78 +123,79 @@ class LandOutput(Output):
         predicted = sorted(order, key=order.__getitem__)
         self.names = selected(predicted, self.variables, self.skip_variable, self.path)
         self.restart_every: int | None = None
-        self.laid_out_for: int | None = None  # the first run's, by which a resumed one keeps to its chunks
+        self.first_restart_every: int | None = None  # of the run that opened the output: a resumed run keeps its chunks
         self._progress = Progress(self.work)
-        self._frame: Frame | None = None
-        self._means: PeriodMeans | None = None
-        self._block: Block | None = None
+        self._buffer: Buffer | None = None
+        self._writer = Writer(self.path)
         self._rows = self._number = 0
-        self._writer = Writer()
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.path})"
 
-    # -- what a format defines ---------------------------------------------------------------------------------
+    # -- defined by the format ----------------------------------------------------------------------------------
 
     @abstractmethod
     def _create(self) -> None:
-        """Make what :meth:`_write` needs, under a temporary name; what an earlier run left there goes."""
+        """Prepare an empty output under a temporary name, and remove the remains of an earlier run."""
 
     @abstractmethod
     def _write(self, block: Block) -> None:
-        """Append the ``block.filled`` times of a block. Called in the thread of the writer."""
+        """Append the ``block.filled`` times of a block. Called in the background thread."""
 
     @abstractmethod
     def _secure(self) -> dict[str, Any]:
-        """See to it that all blocks so far survive SIGKILL; return what :meth:`_reopen` needs (JSON)."""
+        """Make all blocks so far survive SIGKILL; return what :meth:`_reopen` needs (JSON)."""
 
     @abstractmethod
     def _reopen(self, secured: dict[str, Any], n_times: int) -> None:
-        """Instead of :meth:`_create`: go on after that :meth:`_secure`, at ``n_times``; drop what is later.
+        """Continue after the :meth:`_secure` that returned ``secured``, at ``n_times``; drop later times.
 
         Raises
         ------
         FileNotFoundError, ValueError
-            What is on disk is not what was secured.
+            The files on disk are not those that were secured.
         """
 
     @abstractmethod
     def _finish(self) -> None:
-        """Complete the output and give it its name. :attr:`work` is removed afterwards."""
+        """Complete the output and rename it to :attr:`path`. :attr:`work` is removed afterwards."""
 
-    def _own_options(self) -> dict[str, Any]:
-        """Options of the format that a resumed run must share (JSON)."""
+    def _format_options(self) -> dict[str, Any]:
+        """Return the options of the format that a resumed run must share (JSON)."""
         return {}
 
     def _unit(self) -> int:
-        """Times that are written together: of these :meth:`_write` gets a multiple, but for the last ones."""
+        """Return the number of times that are written together: :meth:`_write` gets a multiple, except at the end."""
         return 1
 
     def _block_times(self, frame: Frame) -> int:
-        """Times of a block, a multiple of :meth:`_unit`."""
+        """Return the times of a block, a multiple of :meth:`_unit`."""
         return max(1, min(CHUNK_TIMES, GATHERED_BYTES // frame.row_bytes))
 
-    # -- what a runner asks before the first step ---------------------------------------------------------------
+    # -- before the first step ----------------------------------------------------------------------------------
 
     @property
     def folder(self) -> Path:
-        """Where it is written."""
+        """Folder of the output."""
         return self.path.parent
 
     def check_writable(self) -> None:
-        """Try to make the folder and to write there, and leave nothing behind.
+        """Check that the folder can be created and written; nothing is left behind.
 
-        Raises: PermissionError, OSError, with the folder.
+        Raises
+        ------
+        OSError
+            With the folder.
         """
         check_folder(self.folder)
 
     def required_bytes(self, n_states: int, n_rows: int, members: int = 1) -> int:
-        """Upper bound of the disk space that is needed: as if nothing were compressed [bytes].
+        """Return an upper bound of the disk space, as if nothing were compressed [bytes].
 
         Parameters
         ----------
         n_states : int
-            States that the output will be given, the initial one included.
+            Number of states that the output will receive, with the initial one.
         n_rows : int
             Values of a field: points x members.
         members : int
@@ -200,74 +208,75 @@ class LandOutput(Output):
         return total + sums + 2**20
 
     def rows_of(self, n_steps: int) -> int:
-        """Times of the output that a number of steps gives."""
+        """Return the number of output times of a number of steps."""
         periods = {"day": timedelta(days=1), "month": timedelta(days=28), None: self.output_frequency or STEP}
         return n_steps * STEP // periods[self.means]
 
     @cached_property
     def output_frequency(self) -> timedelta | None:
-        """As upstream; means over a period take every step."""
+        """Time between two outputs, None for every step; means over a period take every step."""
         if self.means:
             return None
-        given = self._output_frequency or self.context.output_frequency
+        given = self.asked_frequency or self.context.output_frequency
         return None if given is None else as_timedelta(given)
 
-    # -- the life of an output ----------------------------------------------------------------------------------
+    # -- from open to close -------------------------------------------------------------------------------------
 
     @property
     def frame(self) -> Frame:
-        """What is known since `open` or `resume`."""
-        if self._frame is None:
+        """Points, columns and attributes; known after `open` or `resume`."""
+        return self._opened.frame
+
+    @property
+    def _opened(self) -> Buffer:
+        if self._buffer is None:
             raise RuntimeError(f"{self} was not opened.")
-        return self._frame
+        return self._buffer
 
     def open(self, state: State) -> None:
-        """Begin a new output, instead of one that is there or was left by a failed run.
+        """Begin a new output; one of the same name is replaced at the end, remains of a failed run are removed.
 
         Raises
         ------
         ValueError
-            Statistics without an ensemble; a choice of points that are not there.
+            Statistics without an ensemble; a choice of points that the run does not have.
         OSError
-            The disk.
+            The disk is full or not writable.
         """
-        frame = self._frame_of(state, state["date"], global_attributes(self.context, state["date"]))
-        self.laid_out_for = self.restart_every
+        frame = self._frame_of(state, state["date"], run_attributes(self.context, state["date"]))
+        self.first_restart_every = self.restart_every
         with writing(self.path):
             self.folder.mkdir(parents=True, exist_ok=True)
             self._progress.remove()
             self._start(frame)
-            if self.laid_out_for is not None:
+            if self.restart_every is not None:
                 identity = self._identity(frame, frame.attributes["checkpoint_sha256"])
-                self._progress.start(frame, identity, self.laid_out_for)
+                self._progress.start(frame, identity, self.restart_every)
             self._create()
 
     def write_initial_state(self, state: State) -> None:
-        """As upstream; it has no part in means."""
+        """Write the initial state, unless means over a period are written."""
         if self.means is None:
             super().write_initial_state(state)
 
     def write_step(self, state: State) -> None:
-        """Take one state; hand a full block to the writer. Variables that a state lacks (lead 0) stay missing.
+        """Add one state; a full block goes to the background thread. Variables that the state lacks are missing.
 
-        Raises: OSError, if the writer failed at an earlier block.
+        Raises
+        ------
+        OSError
+            An earlier block could not be written.
         """
         self._writer.check()
-        date, given = state["date"], state["fields"]
-        fields = {n: self.frame.taken(n, given[n], str(self)) for n in self.names if n in given}
-        if self._means is None:
-            self._add((date, date - STEP, date), fields)
-        else:
-            for done in self._means.add(date, fields):
-                self._add((done.start, done.start, done.end), done.values)
+        self._hand_over(self._opened.add(state, str(self)))
 
     def make_durable(self) -> dict[str, Any]:
-        """Write what was given so far so that it survives SIGKILL.
+        """Write all states so far so that they survive SIGKILL.
 
         Returns
         -------
         dict
-            What :meth:`resume` needs (JSON). The last three are good.
+            Argument of :meth:`resume` (JSON). The last three remain valid.
 
         Raises
         ------
@@ -278,61 +287,61 @@ class LandOutput(Output):
         """
         if self.restart_every is None:
             raise RuntimeError(f"{self} was opened without restarts. Set `restart_every` before `open`.")
-        rest = self._block.split(self._unit(), self._new_block()) if self._block else None
-        self._hand_over()
+        buffer = self._opened
+        self._hand_over(buffer.take(self._unit()))
         self._writer.wait()
-        self._block = rest
         self._number += 1
         with writing(self.path):
             secured = self._secure()
-            waits = self._progress.save(self._number, self._block, self._means)
-        told = {"run": self._progress.run, "number": self._number, "times": self._rows}
-        return {**told, "waits": waits, "secured": secured}
+            waits = self._progress.save(self._number, buffer)
+        counts = {"run": self._progress.run, "number": self._number, "times": self._rows}
+        return {**counts, "waits": waits, "secured": secured}
 
     def resume(self, state: State, progress: dict[str, Any]) -> None:
-        """Instead of :meth:`open` and :meth:`write_initial_state`: go on after that :meth:`make_durable`.
+        """Continue after the :meth:`make_durable` that returned ``progress``, instead of :meth:`open`.
 
         Raises
         ------
         FileNotFoundError
-            What was durable is gone.
+            Files of the stopped run are missing.
         ValueError
-            It is of another run: points, variables, options, checkpoint.
+            The stopped run had other points, variables, options or another checkpoint.
         """
         stored = self._progress.load(progress["run"])
-        now = global_attributes(self.context, date_of(stored.date))
-        frame = self._frame_of(state, date_of(stored.date), joined_attributes(stored.attributes, now))
+        now = run_attributes(self.context, date_of(stored.date))
+        frame = self._frame_of(state, date_of(stored.date), resumed_attributes(stored.attributes, now))
         identity = self._identity(frame, now["checkpoint_sha256"])
         frame = stored.checked(frame, identity)
-        if self.restart_every is None:  # no further restarts, but what there is has to be gone on with
+        if self.restart_every is None:  # no further restarts, but the parts so far have to be continued
             self.restart_every = stored.restart_every
-        self.laid_out_for = stored.restart_every
+        self.first_restart_every = stored.restart_every
         self._start(frame)
         self._number, self._rows = progress["number"], progress["times"]
-        self._block = self._progress.restore(progress["waits"], self._new_block(), self._means)
+        self._progress.restore(progress["waits"], self._opened)
         self._reopen(progress["secured"], self._rows)
         with writing(self.path):
-            self._progress.start(frame, identity, self.laid_out_for, run=progress["run"])
-        LOG.info("%s goes on after %d times", self, self._rows + self._block.filled)
+            self._progress.start(frame, identity, stored.restart_every, run=progress["run"])
+        waiting = self._opened.block
+        LOG.info("%s resumes after %d times", self, self._rows + (waiting.filled if waiting else 0))
 
     def close(self) -> None:
-        """Write what is left and give the output its name."""
-        if self._frame is None:
+        """Write the last times and give the output its name; does nothing if the output is not open."""
+        if self._buffer is None:
             return
-        if self._means is not None:
-            self._means.warn_of_rest()
-        self._hand_over()
+        if self._buffer.means is not None:
+            self._buffer.means.warn_of_rest()
+        self._hand_over(self._buffer.take())
         self._writer.wait()
         with writing(self.path):
             self._finish()
             self._progress.clear()
         LOG.info("Roll-out written to %s: %d times", self.path, self._rows)
-        self._frame = None
+        self._buffer = None
 
     # -- inside -------------------------------------------------------------------------------------------------
 
     def _frame_of(self, state: State, date: datetime, attributes: dict[str, str]) -> Frame:
-        latitudes, longitudes, members = places(state)
+        latitudes, longitudes, members = points_of(state)
         if self.statistics and (members or 1) < 2:
             raise ValueError(
                 f"`statistics: {list(self.statistics)}` of {self} needs an ensemble, and the run has "
@@ -343,7 +352,7 @@ class LandOutput(Output):
         return Frame(date, latitudes[index], longitudes[index], index, latitudes.size, members, columns, attributes)
 
     def _identity(self, frame: Frame, checkpoint: str) -> dict[str, Any]:
-        """What a run that goes on must share with the one that stopped (JSON)."""
+        """Return what a resumed run must share with the stopped one (JSON)."""
         return {
             "output": type(self).__name__,
             "variables": [c.netcdf_name for c in frame.columns],
@@ -351,42 +360,18 @@ class LandOutput(Output):
             "means": self.means,
             "output_frequency": str(self.output_frequency),
             "write_initial_state": self.write_step_zero,
-            "post_processors": [str(p) for p in self._post_processor_confs],
+            "post_processors": self._post_processors,
             "checkpoint_sha256": checkpoint,
-            **self._own_options(),
+            **self._format_options(),
         }
 
     def _start(self, frame: Frame) -> None:
-        self._frame, self._block, self._writer = frame, None, Writer()
+        self._buffer = Buffer(frame, self.names, self.statistics, self.means, self._block_times(frame))
+        self._writer = Writer(self.path)
         self._rows = self._number = 0
-        self._means = PeriodMeans(self.means, self.names, STEP) if self.means else None
-        self._times = self._block_times(frame)
 
-    def _add(self, times: tuple[datetime, datetime, datetime], fields: dict[str, FloatArray]) -> None:
-        row: dict[str, FloatArray] = {}
-        statistics = {n: statistics_of(v, self.statistics) for n, v in fields.items()} if self.statistics else {}
-        for column in self.frame.columns:
-            if column.name in fields:
-                of = fields[column.name] if column.statistic is None else statistics[column.name][column.statistic]
-                row[column.netcdf_name] = of
-        if self._block is None:
-            self._block = self._new_block()
-        self._block.add(times, row)
-        if self._block.filled == self._times:
-            self._hand_over()
-
-    def _new_block(self) -> Block:
-        return Block.empty(self.frame, self._times)
-
-    def _hand_over(self) -> None:
-        """Give the block to the writer, once it has done the one before."""
-        if self._block is None or not self._block.filled:
-            return
-        self._writer.wait()
-        block, self._block = self._block, None
-        self._rows += block.filled
-        self._writer.begin(lambda: self._write_block(block))
-
-    def _write_block(self, block: Block) -> None:
-        with writing(self.path):
-            self._write(block)
+    def _hand_over(self, block: Block | None) -> None:
+        """Give a block to the background thread, after the block before."""
+        if block is not None:
+            self._writer.begin(partial(self._write, block))
+            self._rows += block.filled

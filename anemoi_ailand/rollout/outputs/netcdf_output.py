@@ -10,77 +10,52 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from anemoi_ailand.rollout.outputs.land_output import LandOutput
+from anemoi_ailand.rollout.outputs.chunked_output import ChunkedOutput
 from anemoi_ailand.rollout.outputs.netcdf_file import NetCDFFile, count_times, joined
-from anemoi_ailand.rollout.outputs.output_chunks import Chunks, check_chunks, choose_chunks
-from anemoi_ailand.rollout.outputs.output_frame import Block, Frame
-from anemoi_ailand.support.atomic_file import sync
+from anemoi_ailand.rollout.outputs.output_chunks import Chunks
+from anemoi_ailand.rollout.outputs.output_frame import Block
+from anemoi_ailand.support.atomic_file import publish
 
 LOG = logging.getLogger(__name__)
 
 
-class LandNetCDFOutput(LandOutput):
+class LandNetCDFOutput(ChunkedOutput):
     """Write prognostic and diagnostic variables as CF-1.11 NetCDF, dimensions (time, point) or (time, member, point).
 
     Names, units, standard names and cell methods come from the table of variables (``t2m`` for ``2t``: a NetCDF
-    name begins with a letter); interval means have time bounds; global attributes name checkpoint, its
+    name begins with a letter); interval means have time bounds; global attributes give checkpoint, its
     SHA-256, start, versions and configuration. The file is written under a temporary name and renamed when it is
-    complete. HDF5 files that are open when a process is killed are lost, so a run with restarts writes a part of its
-    own for each, ``forecast.nc.parts/000001.nc``; at the end they are joined, a block of times at a time. The result
-    is that of a run without restarts.
+    complete. An HDF5 file that is open when the process is killed is lost, so a run with restarts writes one part per
+    restart, ``forecast.nc.parts/000001.nc``, and joins them at the end, block by block. The result is the same as
+    without restarts.
 
     Parameters
     ----------
     path : str
-        The file. Its folder is made.
-    compression : int
-        zlib level, 0 to 9.
-    layout : str, optional
-        ``map``: all points of few times in a chunk; ``series``: many times of few points. By default, some of both.
-    chunks : mapping, optional
-        Instead of ``layout``, sizes ``time`` and ``point``.
+        The file. Its folder is created.
+    compression, layout, chunks
+        See :class:`~anemoi_ailand.rollout.outputs.chunked_output.ChunkedOutput`; compression by zlib.
     keep_parts : bool
-        Leave the parts of a run with restarts as the result, a folder that ``xarray.open_mfdataset`` reads.
+        Keep the parts of a run with restarts as the result, a folder that ``xarray.open_mfdataset`` reads.
     **options
-        Of :class:`~anemoi_ailand.rollout.outputs.land_output.LandOutput`.
+        See :class:`~anemoi_ailand.rollout.outputs.land_output.LandOutput`.
 
     Raises
     ------
     TypeError, ValueError
-        An unknown option, a value that is none; as in the base.
+        An unknown option, an invalid value.
     """
 
-    def __init__(
-        self,
-        context: Any,
-        metadata: Any,
-        path: str,
-        *,
-        compression: int = 4,
-        layout: str | None = None,
-        chunks: dict[str, int] | None = None,
-        keep_parts: bool = False,
-        **options: Any,
-    ) -> None:
+    def __init__(self, context: Any, metadata: Any, path: str, *, keep_parts: bool = False, **options: Any) -> None:
         super().__init__(context, metadata, path, **options)
-        if compression not in range(10):
-            raise ValueError(f"`compression` is {compression}. Give a zlib level from 0 to 9.")
-        self.compression, self.layout, self.keep_parts = compression, layout, keep_parts
-        self._given_chunks = check_chunks(layout, chunks)
+        self.keep_parts = keep_parts
         self._file: NetCDFFile | None = None
         self._parts: list[int] = []
 
     def required_bytes(self, n_states: int, n_rows: int, members: int = 1) -> int:
-        """As in the base; while parts are joined, both are there."""
+        """Return an upper bound of the disk space [bytes]; while parts are joined, both copies exist."""
         twice = self.restart_every is not None and not self.keep_parts
         return (2 if twice else 1) * super().required_bytes(n_states, n_rows, members)
-
-    def _own_options(self) -> dict[str, Any]:
-        return {"compression": self.compression, "layout": self.layout, "chunks": self._given_chunks}
-
-    def _block_times(self, frame: Frame) -> int:
-        self._chunks = choose_chunks(frame, self.layout, self._given_chunks)
-        return self._chunks.block
 
     def _create(self) -> None:
         if self.keep_parts and self.restart_every is None:
@@ -95,11 +70,9 @@ class LandNetCDFOutput(LandOutput):
 
     def _write(self, block: Block) -> None:
         if self._file is None:
-            rows = self.rows_of(self.laid_out_for or 1)
-            self._file = self._new(
-                self._unfinished(len(self._parts) + 1),
-                replace(self._chunks, time=max(1, min(self._chunks.time, rows))),
-            )
+            rows = self.rows_of(self.first_restart_every or 1)
+            chunks = replace(self._chunks, time=max(1, min(self._chunks.time, rows)))
+            self._file = self._new(self._unfinished(len(self._parts) + 1), chunks)
         self._file.append(block)
 
     def _part(self, number: int) -> Path:
@@ -112,9 +85,7 @@ class LandNetCDFOutput(LandOutput):
         if self._file is not None:
             file, self._file = self._file, None
             file.close()
-            sync(file.path)
-            file.path.replace(self._part(len(self._parts) + 1))
-            sync(self.work)
+            publish(file.path, self._part(len(self._parts) + 1))
             self._parts.append(file.rows)
         return {"parts": list(self._parts)}
 
@@ -123,10 +94,10 @@ class LandNetCDFOutput(LandOutput):
         for number, n_rows in enumerate(self._parts, 1):
             path = self._part(number)
             if not path.is_file():
-                raise FileNotFoundError(f"There is no part '{path}', which the restart file names. Start anew.")
+                raise FileNotFoundError(f"There is no part '{path}', which the restart file names. Start a new run.")
             if (found := count_times(path, self.frame)) != n_rows:
                 raise ValueError(
-                    f"The part '{path}' has {found} times, not {n_rows}. It is of another run: start anew."
+                    f"The part '{path}' has {found} times, not {n_rows}. It belongs to another run: start a new one."
                 )
         for path in self.work.glob("[0-9]*.nc*"):
             if path.suffix == ".partial" or int(path.stem) > len(self._parts):
@@ -142,16 +113,15 @@ class LandNetCDFOutput(LandOutput):
             return
         parts = [self._part(k) for k in range(1, len(self._parts) + 1)]
         self._file = self._new(self.partial, self._chunks)
-        for block in joined(parts, self.frame, self._times):
+        for block in joined(parts, self.frame, self._opened.n_times):
             self._file.append(block)
         self._complete()
         for path in parts:
             path.unlink()
 
     def _complete(self) -> None:
-        """Close the file and give it its name."""
+        """Close the file and publish it under its name."""
         if self._file is not None:
             self._file.close()
             self._file = None
-            sync(self.partial)
-            self.partial.replace(self.path)
+            publish(self.partial, self.path)

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""What a roll-out writes: one column is a variable of the table, its members, or a statistic over them."""
+"""Columns of an output: a variable of the table, its members, or a statistic over the members."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from anemoi.inference.types import FloatArray
 
+from anemoi_ailand.support.netcdf_writer import variable_attributes
 from anemoi_ailand.variables import Role, variable
 
 MEAN, SPREAD = "mean", "spread"
@@ -23,7 +24,7 @@ _QUANTILE = re.compile(r"q(\d{1,2}(?:\.\d+)?)")
 
 @dataclass(frozen=True)
 class Column:
-    """One variable of an output file.
+    """One variable of an output.
 
     Attributes
     ----------
@@ -32,9 +33,9 @@ class Column:
     statistic : str or None
         ``mean``, ``spread`` or ``qNN`` over the members; None for the values themselves.
     members : bool
-        Whether it has one value a member: shape (time, member, point), else (time, point).
+        One value for each member, shape (time, member, point); else (time, point).
     means : str or None
-        ``day`` or ``month`` for means over that period.
+        ``day`` or ``month`` for means over that period, else None.
     """
 
     name: str
@@ -49,63 +50,65 @@ class Column:
         return base if self.statistic is None else f"{base}_{self.statistic}"
 
     @property
+    def dimensions(self) -> tuple[str, ...]:
+        """Dimensions in a file."""
+        return ("time", "member", "point") if self.members else ("time", "point")
+
+    @property
     def percentile(self) -> float | None:
-        """10.0 for ``q10``; None for anything else."""
+        """Percentile of a quantile, 10.0 for ``q10``; else None."""
         return percentile(self.statistic) if self.statistic else None
 
     def attributes(self) -> dict[str, Any]:
-        """CF attributes from the table; the mean over members keeps the short name, by which evaluation finds it."""
+        """Return the CF attributes; evaluation finds a variable, or its mean over members, by the short name."""
         row = variable(self.name)
-        found: dict[str, Any] = {
-            "standard_name": row.standard_name,
-            "long_name": row.long_name + _LONG.get(self.statistic or "", ""),
-            "units": row.units,
-            "cell_methods": self._cell_methods(row.cell_methods),
-            "short_name": self.name if self.statistic in (None, MEAN) else None,
-            "role": "prognostic" if row.role is Role.PROGNOSTIC else "diagnostic",
-            "coordinates": "latitude longitude",
-        }
+        over_time = "time: mean" if self.means else row.cell_methods
+        over_members = _METHODS.get(self.statistic or "")
+        text = _TEXTS.get(self.statistic or "", "")
         if self.percentile is not None:
-            found["long_name"] = f"{row.long_name}, {self.percentile:g} % quantile of the ensemble"
-            found["percentile"] = self.percentile
-        return {k: v for k, v in found.items() if v is not None}
+            text = f", {self.percentile:g} % quantile of the ensemble"
+        return variable_attributes(
+            self.name,
+            long_name=row.long_name + text,
+            cell_methods=" ".join(filter(None, (over_time, over_members))) or None,
+            short_name=self.name if self.statistic in (None, MEAN) else None,
+            role="prognostic" if row.role is Role.PROGNOSTIC else "diagnostic",
+            percentile=self.percentile,
+            coordinates="latitude longitude",
+        )
 
-    def _cell_methods(self, of_the_table: str | None) -> str | None:
-        methods = ["time: mean" if self.means else of_the_table, _METHODS.get(self.statistic or "")]
-        return " ".join(m for m in methods if m) or None
 
-
-_LONG = {MEAN: ", mean of the ensemble", SPREAD: ", standard deviation of the ensemble"}
-#: CF has no cell method for a quantile: long name and ``percentile`` tell it.
+_TEXTS = {MEAN: ", mean of the ensemble", SPREAD: ", standard deviation of the ensemble"}
+#: CF has no cell method for a quantile: long name and ``percentile`` describe it.
 _METHODS = {MEAN: "realization: mean", SPREAD: "realization: standard_deviation"}
 
 
 def percentile(statistic: str) -> float | None:
-    """Percentile of ``qNN`` (``q10``: 10.0, ``q2.5``: 2.5), None for another statistic."""
+    """Return the percentile of ``qNN`` (``q10``: 10.0, ``q2.5``: 2.5), None for another statistic."""
     match = _QUANTILE.fullmatch(statistic)
     return float(match[1]) if match else None
 
 
 def check_statistics(statistics: Any) -> tuple[str, ...]:
-    """Refuse what is no list of ``mean``, ``spread`` and ``qNN``.
+    """Check a list of ``mean``, ``spread`` and ``qNN``.
 
     Raises
     ------
     ValueError
-        With the statistics that are wrong or given twice.
+        Unknown statistics, or one given twice.
     """
     given = [statistics] if isinstance(statistics, str) else list(statistics or [])
     wrong = [s for s in given if not isinstance(s, str) or (s not in (MEAN, SPREAD) and percentile(s) is None)]
     if wrong or len(set(given)) != len(given):
         raise ValueError(
-            f"`statistics` is {given}, of which {wrong or 'some are given twice'}. Give some of mean, spread (standard "
-            "deviation) and percentiles q0 to q99.9, such as [mean, spread, q10, q90], each once."
+            f"`statistics` is {given}, {f'with unknown {wrong}' if wrong else 'with one twice'}. Give mean, spread "
+            "(standard deviation) and percentiles q0 to q99.9, each once, such as [mean, spread, q10, q90]."
         )
     return tuple(given)
 
 
 def selected(predicted: Sequence[str], variables: Any, skip: Callable[[str], bool], path: Path) -> list[str]:
-    """Variables to write, in the order of the model.
+    """Return the variables to write, in the order of the model.
 
     Raises
     ------
@@ -126,7 +129,7 @@ def selected(predicted: Sequence[str], variables: Any, skip: Callable[[str], boo
 def columns_of(
     names: Sequence[str], ensemble: bool, members: bool, statistics: Sequence[str], means: str | None
 ) -> tuple[Column, ...]:
-    """Columns of an output: for each variable its values (of each member), then its statistics."""
+    """Return the columns of an output: for each variable its values (of each member), then its statistics."""
     return tuple(
         Column(name, statistic, ensemble and statistic is None, means)
         for name in names
@@ -135,7 +138,7 @@ def columns_of(
 
 
 def statistics_of(values: FloatArray, statistics: Sequence[str]) -> dict[str, FloatArray]:
-    r"""Statistics over the members, in double precision.
+    r"""Return statistics over the members, computed in double precision.
 
     Mean :math:`\bar x = M^{-1} \sum_m x_m`; spread :math:`[(M-1)^{-1} \sum_m (x_m - \bar x)^2]^{1/2}`; quantiles
     interpolate linearly between the sorted members.

@@ -1,14 +1,13 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""What an output is told: the frame of the whole file, and blocks of times to write into it."""
+"""Frame of an output (points, columns, attributes) and blocks of times to write into it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cached_property
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -17,28 +16,33 @@ from anemoi.inference.types import FloatArray, IntArray, State
 
 from anemoi_ailand.rollout.outputs.output_columns import Column
 from anemoi_ailand.rollout.step.checkpoint import known_by
+from anemoi_ailand.support.netcdf_writer import COORDINATES, HOURS, global_attributes, hours_since_epoch
 
-EPOCH = datetime(1970, 1, 1)
+#: Axes that grow in time: dimensions and attributes.
+TIME_AXES: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
+    "time": (("time",), COORDINATES["time"] | {"bounds": "time_bnds"}),
+    "time_bnds": (("time", "bnds"), HOURS),
+}
 
 
 @dataclass(frozen=True)
 class Frame:
-    """All of a file but its values.
+    """Everything in an output except its values.
 
     Attributes
     ----------
     date : datetime
         Start of the forecast.
     latitudes, longitudes : numpy.ndarray, shape (point,)
-        Points that are written [degrees].
+        Points of the output [degrees].
     index : numpy.ndarray, shape (point,)
-        Their places among the ``n_grid`` points of the run.
+        Their positions among the ``n_grid`` points of the run.
     n_grid : int
         Points of the run.
     n_members : int or None
-        Size of the ensemble; None if the run is none.
+        Size of the ensemble; None if the run is no ensemble.
     columns : tuple of Column
-        What is written, in order.
+        Variables of the output, in order.
     attributes : dict
         Global attributes.
     """
@@ -54,35 +58,50 @@ class Frame:
 
     @property
     def n_points(self) -> int:
-        """Points that are written."""
+        """Points of the output."""
         return len(self.index)
 
+    @property
+    def has_members(self) -> bool:
+        """Whether a column has a value for each member."""
+        return any(c.members for c in self.columns)
+
     def shape(self, column: Column) -> tuple[int, ...]:
-        """Shape of one time of a column: (member, point) or (point,)."""
+        """Return the shape of one time of a column: (member, point) or (point,)."""
         return (self.n_members, self.n_points) if column.members and self.n_members else (self.n_points,)
 
-    def taken(self, name: str, values: FloatArray, what: str) -> FloatArray:
-        """Values of a state at the points that are written, shape (point,) or (member, point), float32.
+    def coordinates(self) -> dict[str, tuple[tuple[str, ...], np.ndarray]]:
+        """Return dimensions and values of the coordinates that do not grow in time."""
+        found: dict[str, tuple[tuple[str, ...], np.ndarray]] = {
+            "latitude": (("point",), np.asarray(self.latitudes, dtype=np.float64)),
+            "longitude": (("point",), np.asarray(self.longitudes, dtype=np.float64)),
+            "forecast_reference_time": ((), np.array(hours_since_epoch(self.date), dtype=np.int32)),
+        }
+        if self.has_members:
+            found["member"] = (("member",), np.arange(self.n_members or 0, dtype=np.int32))
+        return found
+
+    def select(self, name: str, values: FloatArray, output: str) -> FloatArray:
+        """Return the values of a state at the points of the output, shape (point,) or (member, point), float32.
 
         Raises
         ------
         ValueError
-            They are on other points than the output ``what`` was opened with.
+            The values are on other points than those with which ``output`` was opened.
         """
         size = self.n_grid * (self.n_members or 1)
         if np.shape(values) != (size,):
             raise ValueError(
-                f"'{name}' has shape {np.shape(values)} for {what}, which was opened with {size} values. Remove the "
+                f"'{name}' has shape {np.shape(values)} for {output}, which was opened with {size} values. Remove the "
                 "post-processor that changes the points, and choose them with `points`."
             )
         values = np.asarray(values, dtype=np.float32)
         if self.n_members is not None:
             values = values.reshape(self.n_members, self.n_grid)
-        return values if self.whole_grid else values[..., self.index]
+        return values if self._all_points else values[..., self.index]
 
     @cached_property
-    def whole_grid(self) -> bool:
-        """Whether all points of the run are written, in its order."""
+    def _all_points(self) -> bool:
         return np.array_equal(self.index, np.arange(self.n_grid))
 
     @property
@@ -93,12 +112,12 @@ class Frame:
 
 @dataclass
 class Block:
-    """Some times of all columns, of which the first ``filled`` are set.
+    """Several times of all columns; the first ``filled`` are set.
 
     Attributes
     ----------
     times : list of (datetime, datetime, datetime)
-        Of each time its stamp, and start and end of the interval over which means are.
+        Stamp, start and end of the interval of each time.
     values : dict of str to numpy.ndarray, shape (time, point) or (time, member, point)
         By :attr:`Column.netcdf_name`, float32; NaN is missing.
     """
@@ -108,7 +127,7 @@ class Block:
 
     @classmethod
     def empty(cls, frame: Frame, n_times: int) -> Block:
-        """Room for ``n_times``."""
+        """Return a block without times, with room for ``n_times``."""
         shapes = {c.netcdf_name: (n_times, *frame.shape(c)) for c in frame.columns}
         return cls([], {name: np.empty(shape, dtype=np.float32) for name, shape in shapes.items()})
 
@@ -124,39 +143,31 @@ class Block:
         self.times.append(times)
 
     def split(self, unit: int, rest: Block) -> Block:
-        """Keep a multiple of ``unit`` times and move the others into the empty block ``rest``, which is returned."""
+        """Keep a multiple of ``unit`` times, move the others into the empty block ``rest`` and return it."""
         keep = self.filled - self.filled % unit
         for k in range(keep, self.filled):
             rest.add(self.times[k], {name: values[k] for name, values in self.values.items()})
         del self.times[keep:]
         return rest
 
-    def of(self, name: str) -> FloatArray:
-        """Values of the times that are set."""
+    def rows(self, name: str) -> FloatArray:
+        """Return the values of a column at the times that are set."""
         return self.values[name][: self.filled]
 
     def hours(self) -> IntArray:
-        """Stamp, start and end of each time in hours since 1970, shape (time, 3), int32."""
+        """Return stamp, start and end of each time in hours since 1970, shape (time, 3), int32."""
         return np.array([[hours_since_epoch(t) for t in row] for row in self.times], dtype=np.int32).reshape(-1, 3)
 
 
-def hours_since_epoch(date: datetime) -> int:
-    """Whole hours since 1970-01-01 00 UTC."""
-    return int((date - EPOCH) / timedelta(hours=1))
+def points_of(state: State) -> tuple[FloatArray, FloatArray, int | None]:
+    """Return latitudes and longitudes of the N points of a state, and its number of members.
 
-
-def date_of(hours: int) -> datetime:
-    """Inverse of :func:`hours_since_epoch`."""
-    return EPOCH + timedelta(hours=int(hours))
-
-
-def places(state: State) -> tuple[FloatArray, FloatArray, int | None]:
-    """Coordinates of the N points of a state, and its number of members M, whose M x N values are member-major.
+    An ensemble of M members has M x N values, one member after the other.
 
     Raises
     ------
     ValueError
-        The number of values is no multiple of that of members.
+        The number of values is not a multiple of the number of members.
     """
     members, latitudes, longitudes = state.get("members"), state["latitudes"], state["longitudes"]
     if members is None:
@@ -170,31 +181,26 @@ def places(state: State) -> tuple[FloatArray, FloatArray, int | None]:
     return np.asarray(latitudes[:n]), np.asarray(longitudes[:n]), int(members)
 
 
-def global_attributes(context: Any, date: datetime, command: str = "anemoi-inference run") -> dict[str, str]:
-    """Convention, provenance and configuration of a run, as attributes of a file."""
+def run_attributes(context: Any, date: datetime, command: str = "anemoi-inference run") -> dict[str, str]:
+    """Return the global attributes of a run: convention, provenance, checkpoint and configuration."""
     checkpoint = Path(str(context.checkpoint.path))
-    packages = ("anemoi-ailand", "anemoi-inference", "anemoi-models", "torch")
-    found = {
-        "Conventions": "CF-1.11",
-        "title": "Roll-out of the anemoi-ailand land emulator",
-        "source": "anemoi-ailand, an emulator of ecLand",
-        "history": f"{datetime.now():%Y-%m-%dT%H:%M:%S} {command}",
-        "initial_date": f"{date:%Y-%m-%dT%H:%M:%S}",
-        "lead_time": str(getattr(context, "lead_time", "")),
-        "checkpoint": checkpoint.name,
-        "checkpoint_sha256": known_by(checkpoint),
-        "versions": ", ".join(f"{p} {version(p)}" for p in packages),
-    }
     config = getattr(context, "config", None)
-    if config is not None and hasattr(config, "model_dump_json"):
-        found["configuration"] = config.model_dump_json(exclude_none=True)
-    return found
+    to_json = getattr(config, "model_dump_json", None)
+    return global_attributes(
+        "Roll-out of the anemoi-ailand land emulator",
+        command,
+        initial_date=f"{date:%Y-%m-%dT%H:%M:%S}",
+        lead_time=str(getattr(context, "lead_time", "")),
+        checkpoint=checkpoint.name,
+        checkpoint_sha256=known_by(checkpoint),
+        configuration=to_json(exclude_none=True) if to_json else None,
+    )
 
 
-def joined_attributes(stored: dict[str, str], now: dict[str, str]) -> dict[str, str]:
-    """Attributes of a run that is gone on with: those of its start, so that they do not depend on where it stopped.
+def resumed_attributes(stored: dict[str, str], now: dict[str, str]) -> dict[str, str]:
+    """Return the attributes of a resumed run: those of its start, so that they do not depend on where it stopped.
 
-    History says that it was stopped; a run that is made longer has the new lead time and configuration.
+    The history tells that it was stopped; an extended run has the new lead time and configuration.
     """
     found = {**stored, "history": f"{stored['history']}\n{now['history']} (resumed)"}
     if now["lead_time"] != stored["lead_time"]:

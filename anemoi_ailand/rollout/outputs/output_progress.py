@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""What an output keeps beside itself so that a stopped run can go on: what the run was, and what waited in memory."""
+"""Restart files of an output: the identity of the run, and the values that waited in memory."""
 
 from __future__ import annotations
 
@@ -15,19 +15,20 @@ from typing import Any
 import numpy as np
 from anemoi.inference.types import FloatArray, IntArray
 
-from anemoi_ailand.constants import SAME_PLACE
-from anemoi_ailand.rollout.outputs.output_frame import Block, Frame, date_of, hours_since_epoch
-from anemoi_ailand.rollout.outputs.period_means import PeriodMeans
-from anemoi_ailand.support.atomic_file import write_whole
+from anemoi_ailand.rollout.outputs.buffer import Buffer
+from anemoi_ailand.rollout.outputs.output_frame import Frame
+from anemoi_ailand.support.atomic_file import partial_path, write_whole
+from anemoi_ailand.support.netcdf_writer import date_of, hours_since_epoch
+from anemoi_ailand.support.sphere import same_points
 
 RUN = "run.npz"
-#: Generations of what waited that are kept: a runner may find its newest restart file damaged.
+#: Restarts that are kept, as the newest restart file of a run may be damaged.
 KEPT = 3
 
 
 @dataclass(frozen=True)
 class Stored:
-    """What is on disk about the run that stopped."""
+    """Identity of the stopped run, read from disk."""
 
     folder: Path
     date: int
@@ -39,48 +40,46 @@ class Stored:
     restart_every: int
 
     def checked(self, frame: Frame, identity: Mapping[str, Any]) -> Frame:
-        """``frame`` with the coordinates on disk, if it is of the same run.
+        """Return ``frame`` with the coordinates on disk, if it belongs to the same run.
 
         Raises
         ------
         ValueError
-            With what differs.
+            The run differs, with the differences.
         """
         now = json.loads(json.dumps(identity))
         differ = {k: (self.identity.get(k), now.get(k)) for k in {**self.identity, **now}
                   if self.identity.get(k) != now.get(k)}  # fmt: skip
         if differ:
             raise ValueError(
-                f"The output in '{self.folder}' is of a run with another {', '.join(sorted(differ))} (there, now): "
-                f"{differ}. Resume with the same configuration and checkpoint, or start anew."
+                f"The output in '{self.folder}' belongs to a run with another {', '.join(sorted(differ))} (stored, "
+                f"now): {differ}. Resume with the same configuration and checkpoint, or start a new run."
             )
         if not self._on_same_points(frame):
             raise ValueError(
-                f"The output in '{self.folder}' has {self.index.size} points, and the run that shall go on has "
-                f"{frame.n_points} or others. Resume with the same points, or start anew."
+                f"The output in '{self.folder}' has {self.index.size} points, and the run has {frame.n_points} or "
+                "other ones. Resume with the same points, or start a new run."
             )
         return replace(frame, latitudes=self.latitudes, longitudes=self.longitudes)
 
     def _on_same_points(self, frame: Frame) -> bool:
-        """But for the digits and the branch of longitudes, which differ between files."""
+        """Compare points; digits and branch of longitudes may differ between files."""
         if not np.array_equal(self.index, frame.index):
             return False
-        turn = np.abs((self.longitudes - frame.longitudes + 180.0) % 360.0 - 180.0)
-        north = np.abs(self.latitudes - frame.latitudes)
-        return bool(max(turn.max(), north.max()) <= SAME_PLACE)
+        return same_points((self.latitudes, self.longitudes), (frame.latitudes, frame.longitudes))
 
 
 class Progress:
-    """Files of a restart in one folder, each written under a temporary name, then renamed.
+    """Restart files in one folder, each written as a whole.
 
-    ``run.npz`` says what the run is; ``waits-000003.npz`` holds what waited in memory at the third
-    :meth:`~anemoi_ailand.rollout.outputs.land_output.LandOutput.make_durable`: running sums of means, and times that
-    do not fill a chunk.
+    ``run.npz`` identifies the run; ``waits-000003.npz`` holds the values that waited in memory at the third
+    :meth:`~anemoi_ailand.rollout.outputs.land_output.LandOutput.make_durable`: sums of the current period, and times
+    that do not fill a chunk.
 
     Parameters
     ----------
     folder : Path
-        Made by :meth:`start`.
+        Created by :meth:`start`.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -89,7 +88,7 @@ class Progress:
     def start(
         self, frame: Frame, identity: Mapping[str, Any], restart_every: int, run: str | None = None
     ) -> None:  # fmt: skip
-        """Write what the run is."""
+        """Write the identity of the run; a resumed one keeps its ``run``."""
         self.run = run or uuid.uuid4().hex
         self.folder.mkdir(parents=True, exist_ok=True)
         about = {
@@ -100,38 +99,41 @@ class Progress:
         save_arrays(self.folder / RUN, {"about": np.array(json.dumps(about)), **arrays})
 
     def load(self, run: str) -> Stored:
-        """Read what the run was.
+        """Read the identity of the stopped run.
 
         Raises
         ------
         FileNotFoundError
-            There is nothing to go on with.
+            There is no such file.
         ValueError
-            It is another run than the one of the restart file.
+            It belongs to another run than the restart file.
         """
         path = self.folder / RUN
         if not path.is_file():
             raise FileNotFoundError(
-                f"There is no '{path}', which the stopped run had written. If that run has ended since, its output is "
-                "complete; else start anew."
+                f"There is no '{path}', which the stopped run wrote. If that run has ended since, its output is "
+                "complete; else start a new run."
             )
         with np.load(path) as found:
             about = json.loads(str(found["about"]))
             arrays = {k: found[k] for k in ("latitudes", "longitudes", "index")}
         if about["run"] != run:
             raise ValueError(
-                f"The output in '{self.folder}' is of a later run than the restart file. Give the restart file that "
-                "belongs to it, or start anew."
+                f"The output in '{self.folder}' belongs to a later run than the restart file. Give the restart file "
+                "of that run, or start a new one."
             )
-        told = {k: about[k] for k in ("date", "attributes", "identity", "restart_every")}
-        return Stored(folder=self.folder, **told, **arrays)
+        return Stored(
+            self.folder, about["date"], attributes=about["attributes"], identity=about["identity"],
+            restart_every=about["restart_every"], **arrays,
+        )  # fmt: skip
 
-    def save(self, number: int, block: Block | None, means: PeriodMeans | None) -> str | None:
-        """Keep what waits in memory; returns the name of the file, None if nothing waits."""
+    def save(self, number: int, buffer: Buffer) -> str | None:
+        """Save the values that wait in memory; return the name of the file, None if nothing waits."""
         arrays: dict[str, np.ndarray] = {}
+        block, means = buffer.block, buffer.means
         if block is not None and block.filled:
             arrays["block/times"] = block.hours()
-            arrays.update({f"block/{name}": block.of(name) for name in block.values})
+            arrays.update({f"block/{name}": block.rows(name) for name in block.values})
         if means is not None:
             arrays.update({f"means/{k}": v for k, v in means.arrays().items()})
         name = f"waits-{number:06d}.npz"
@@ -142,34 +144,34 @@ class Progress:
                 old.unlink()
         return name if arrays else None
 
-    def restore(self, name: str | None, block: Block, means: PeriodMeans | None) -> Block:
-        """Put back what waited into an empty block and empty means.
+    def restore(self, name: str | None, buffer: Buffer) -> None:
+        """Restore the values that waited into an empty buffer.
 
         Raises
         ------
         FileNotFoundError
-            It is gone.
+            The file is missing.
         """
         if name is None:
-            return block
+            return
         path = self.folder / name
         if not path.is_file():
-            raise FileNotFoundError(f"There is no '{path}', which the restart file names. Start anew.")
+            raise FileNotFoundError(f"There is no '{path}', which the restart file names. Start a new run.")
         with np.load(path) as found:
             arrays = {k: found[k] for k in found.files}
+        buffer.block = block = buffer.empty()
         for k, row in enumerate(arrays.get("block/times", ())):
             stamp, start, end = map(date_of, row)
             block.add((stamp, start, end), {n: arrays[f"block/{n}"][k] for n in block.values})
-        if means is not None:
-            means.restore({k.removeprefix("means/"): v for k, v in arrays.items() if k.startswith("means/")})
-        return block
+        if buffer.means is not None:
+            buffer.means.restore({k.removeprefix("means/"): v for k, v in arrays.items() if k.startswith("means/")})
 
     def clear(self) -> None:
-        """Remove the files of the restart, and their folder if nothing else is in it."""
+        """Remove the restart files, and their folder if it is empty then."""
         self._remove("waits-*.npz*", f"{RUN}*")
 
     def remove(self) -> None:
-        """Remove all that an earlier run left here, parts of a file included."""
+        """Remove everything that an earlier run left, parts of a file included."""
         self._remove("waits-*.npz*", f"{RUN}*", "[0-9]*.nc*")
 
     def _remove(self, *patterns: str) -> None:
@@ -180,9 +182,8 @@ class Progress:
 
 
 def save_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    """Write arrays to ``path`` so that it is there whole or not at all, whatever stops the machine."""
-    partial = path.with_name(path.name + ".partial")
-    write_whole(path, partial, lambda file: np.savez(file, **arrays))  # type: ignore[arg-type]
+    """Write arrays to an ``npz`` file as a whole."""
+    write_whole(path, partial_path(path), lambda file: np.savez(file, **arrays))  # type: ignore[arg-type]
 
 
 def _number(path: Path) -> int:

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Means of a roll-out over UTC days or calendar months, a step at a time."""
+"""Means of a roll-out over UTC days or calendar months, accumulated step by step."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 import numpy as np
 from anemoi.inference.types import FloatArray
 
-from anemoi_ailand.rollout.outputs.output_frame import date_of, hours_since_epoch
+from anemoi_ailand.support.netcdf_writer import date_of, hours_since_epoch
 
 LOG = logging.getLogger(__name__)
 
@@ -33,8 +33,8 @@ class PeriodMean:
 class PeriodMeans:
     r"""Means :math:`\bar x = n^{-1} \sum_{t \in (a, b]} x_t` over the stamps of each period, in double precision.
 
-    A value with stamp t is taken for the step that ends there, so 00 UTC belongs to the day before. A period of which
-    not every stamp was given (a run that starts at noon, or ends there) has no mean; that is logged.
+    A value with stamp t represents the step that ends there, so 00 UTC belongs to the day before. A period that the run
+    does not cover completely (it starts or ends at noon, say) has no mean; a warning is logged.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ class PeriodMeans:
     names : sequence of str
         Variables.
     step : timedelta
-        Between the stamps.
+        Time between the stamps.
     """
 
     def __init__(self, period: str, names: Sequence[str], step: timedelta) -> None:
@@ -52,13 +52,13 @@ class PeriodMeans:
         self._count = 0
         self._sums: dict[str, np.ndarray] = {}
 
-    def add(self, date: datetime, fields: Mapping[str, FloatArray]) -> list[PeriodMean]:
-        """Take the values at one stamp, of any shape; returns the mean of the period that they complete, if any.
+    def add(self, date: datetime, fields: Mapping[str, FloatArray]) -> PeriodMean | None:
+        """Add the values at one stamp, of any shape; return the mean of the period that they complete, if any.
 
         Raises
         ------
         ValueError
-            A variable is not among them.
+            A variable is missing.
         """
         missing = [n for n in self.names if n not in fields]
         if missing:
@@ -72,13 +72,13 @@ class PeriodMeans:
             self._sums[name] += fields[name]
         self._count += 1
         if date != end or self._count * self.step != end - start:
-            return []
+            return None
         means = {n: (total / self._count).astype(np.float32) for n, total in self._sums.items()}
         self._start, self._count, self._sums = None, 0, {}
-        return [PeriodMean(start, end, means)]
+        return PeriodMean(start, end, means)
 
     def warn_of_rest(self) -> None:
-        """Log that the period which has begun has no mean, if it is so."""
+        """Log a warning if a period has begun that has no mean."""
         if self._start is not None:
             LOG.warning(
                 "No mean over the %s from %s: only %d of its steps are in the run", self.period,
@@ -86,20 +86,20 @@ class PeriodMeans:
             )  # fmt: skip
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """All that it knows, for a restart."""
+        """Return the sums so far, for a restart."""
         begun = -1 if self._start is None else hours_since_epoch(self._start)
         has_begun = 0 if self._start is None else 1
         return {"about": np.array([has_begun, begun, self._count]), **self._sums}
 
     def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """Put back :meth:`arrays`."""
+        """Restore the sums of :meth:`arrays`."""
         has_begun, begun, self._count = map(int, arrays["about"])
         self._start = date_of(begun) if has_begun else None
         self._sums = {n: arrays[n] for n in self.names} if has_begun else {}
 
 
 def period_of(date: datetime, period: str) -> tuple[datetime, datetime]:
-    """Start a and end b of the day or month with a < ``date`` <= b."""
+    """Return start a and end b of the day or month with a < ``date`` <= b."""
     before = date - timedelta(microseconds=1)
     start = before.replace(hour=0, minute=0, second=0, microsecond=0)
     if period == DAY:

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Which points of a run are written: ``points: {area: [72, -10, 36, 40]}``."""
+"""Selection of the points to write: ``points: {area: [72, -10, 36, 40]}``."""
 
 from __future__ import annotations
 
@@ -11,31 +11,31 @@ from typing import Any
 import numpy as np
 from anemoi.inference.types import FloatArray, IntArray
 
-from anemoi_ailand.constants import SAME_PLACE
+from anemoi_ailand.constants import EARTH_RADIUS, SAME_PLACE
 from anemoi_ailand.support.options import one_mapping
+from anemoi_ailand.support.sphere import nearest_points
 
 LOG = logging.getLogger(__name__)
 
 _KINDS = ("indices", "area", "nearest")
-_EARTH_KM = 6371.0
 
 
 class PointChoice:
-    """Choice of points, by one of three keys; checked when made, applied when the points are known.
+    """Selection of points by one of three keys, checked on creation and applied when the points are known.
 
     Parameters
     ----------
     config : mapping, optional
-        ``indices: [0, 5, 7]``, places in the order of the run, from 0; ``area: [north, west, south, east]``, degrees,
-        longitudes in any convention, across the date line where west is greater than east, borders included;
-        ``nearest: [[lat, lon], ...]``, for each place the point at the shortest distance on the sphere. None is all.
+        ``indices: [0, 5, 7]``, positions in the order of the run, from 0; ``area: [north, west, south, east]``,
+        degrees, longitudes in any convention, across the date line where west is greater than east, borders included;
+        ``nearest: [[lat, lon], ...]``, for each location the nearest point on the sphere. None selects all points.
 
     Raises
     ------
     TypeError
         An unknown key, with the nearest one.
     ValueError
-        None or several keys; values that are no indices, area or places.
+        No key or several; values that are no indices, area or locations.
     """
 
     def __init__(self, config: Any = None) -> None:
@@ -51,16 +51,16 @@ class PointChoice:
 
     @property
     def all(self) -> bool:
-        """Whether all points are written."""
+        """Whether all points are selected."""
         return self.kind == ""
 
     @property
     def count(self) -> int | None:
-        """Number of points, where it does not depend on the run's."""
+        """Number of points, None if it depends on the points of the run."""
         return len(self.given) if self.kind in ("indices", "nearest") else None
 
     def index(self, latitudes: FloatArray, longitudes: FloatArray) -> IntArray:
-        """Places of the chosen points among those of the run, shape (point,).
+        """Return the positions of the selected points among those of the run, shape (point,).
 
         Raises
         ------
@@ -95,21 +95,12 @@ class PointChoice:
         return np.flatnonzero(inside)
 
     def _closest(self, latitudes: FloatArray, longitudes: FloatArray) -> IntArray:
-        grid, found = _on_sphere(latitudes, longitudes), []
-        for place in self.given:
-            distance = ((grid - _on_sphere(*place)) ** 2).sum(axis=-1)
-            found.append(int(np.argmin(distance)))
-            km = 2.0 * _EARTH_KM * np.arcsin(np.sqrt(distance[found[-1]]) / 2.0)
-            LOG.info("Nearest to %s: point %d, %.1f km away", place.tolist(), found[-1], km)
-        if len(set(found)) < len(found):
-            LOG.warning("Some of the %d places of `points: nearest` share a point: %s", len(found), found)
-        return np.array(found)
-
-
-def _on_sphere(latitude: FloatArray, longitude: FloatArray) -> FloatArray:
-    """Unit vectors, shape (..., 3)."""
-    lat, lon = np.deg2rad(latitude), np.deg2rad(longitude)
-    return np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)], axis=-1)
+        found, degrees = nearest_points((latitudes, longitudes), (self.given[:, 0], self.given[:, 1]))
+        for place, point, km in zip(self.given.tolist(), found, np.radians(degrees) * EARTH_RADIUS, strict=True):
+            LOG.info("Nearest to %s: point %d, %.1f km away", place, point, km)
+        if len(np.unique(found)) < len(found):
+            LOG.warning("Some of the %d places of `points: nearest` share a point: %s", len(found), found.tolist())
+        return found
 
 
 def _indices(value: Any) -> IntArray:

@@ -1,40 +1,57 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""One thing at a time written by a thread, so that compression does not hold up the model."""
+"""Background thread of an output, so that compression and writing overlap with the model."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+from anemoi_ailand.support.disk_errors import writing
 
 
 class Writer:
-    """Does one piece of work in the background; what went wrong with it is raised by the next call."""
+    """One task at a time in a background thread; the error of a task is raised by the next call.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    path : Path
+        The output, named in errors of the disk.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="land-output")
-        self._writing: Future[None] | None = None
-        self._failed: BaseException | None = None
+        self._running: Future[None] | None = None
+        self._error: BaseException | None = None
 
-    def begin(self, work: Callable[[], None]) -> None:
-        """Have something done, once what was begun before is done."""
+    def begin(self, task: Callable[[], None]) -> None:
+        """Start a task as soon as the task before has ended."""
         self.wait()
-        self._writing = self._pool.submit(work)
+        self._running = self._pool.submit(self._run, task)
 
     def wait(self) -> None:
-        """Wait until all is done.
+        """Wait for the running task.
 
-        Raises: what the work raised.
+        Raises
+        ------
+        BaseException
+            The error of a task; an OSError names the file and the free space.
         """
-        if self._writing is not None:
-            self._failed = self._writing.exception() or self._failed
-            self._writing = None
+        if self._running is not None:
+            self._error = self._running.exception() or self._error
+            self._running = None
         self.check()
 
     def check(self) -> None:
-        """Raise what an earlier piece of work raised, without waiting for the present one."""
-        if self._writing is not None and self._writing.done():
-            self._failed = self._writing.exception() or self._failed
-        if self._failed is not None:
-            raise self._failed
+        """Raise the error of a task that has ended, without waiting for the running one."""
+        if self._running is not None and self._running.done():
+            self._error = self._running.exception() or self._error
+        if self._error is not None:
+            raise self._error
+
+    def _run(self, task: Callable[[], None]) -> None:
+        with writing(self._path):
+            task()

@@ -1,11 +1,10 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""The file of a long run: statistics of every year and point, CF NetCDF, a year at a time, to be gone on with."""
+"""CF NetCDF file of a long run: statistics by year and point, appended year by year, resumable."""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -13,9 +12,15 @@ import netCDF4
 import numpy as np
 
 from anemoi_ailand.rollout.reforecast.annual_statistics import STATISTICS, YearStatistics
+from anemoi_ailand.support.netcdf_writer import (
+    HOURS,
+    add_coordinate,
+    add_field,
+    add_points,
+    create,
+    global_attributes,
+)
 from anemoi_ailand.variables import variable
-
-LOG = logging.getLogger(__name__)
 
 _METHODS = {"mean": "year: mean", "min": "year: minimum", "max": "year: maximum", "end": "year: point"}
 _TEXTS = {
@@ -26,23 +31,23 @@ _TEXTS = {
 
 
 class YearsFile:
-    """Years of a run, written one after the other; a file that is there already is gone on with.
+    """Years of a run, appended one by one; an existing file of the same run is continued.
 
     Parameters
     ----------
     path : Path
-        The file. Its folder is made.
+        The file. Its folder is created.
     names : sequence of str
         Variables.
     places : mapping of str to numpy.ndarray, shape (point,)
         ``latitude``, ``longitude`` and marks of the points such as ``point_id``.
     identity : mapping of str to str
-        What the run is, as global attributes: a file with another identity is not gone on with.
+        What distinguishes the run, as global attributes: a file with another identity is refused.
 
     Raises
     ------
     FileExistsError
-        The file is there and holds something else.
+        The file exists and belongs to another run, or cannot be read.
     """
 
     def __init__(
@@ -53,7 +58,7 @@ class YearsFile:
         if path.exists():
             self._file = self._open()
         else:
-            self._file = netCDF4.Dataset(path, "w", format="NETCDF4")
+            self._file = create(path)
             self._define(places)
 
     def __enter__(self) -> YearsFile:
@@ -64,11 +69,11 @@ class YearsFile:
 
     @property
     def years(self) -> int:
-        """Complete years that the file holds: the number of a year is written last."""
+        """Complete years in the file: the number of a year is written last."""
         return int(np.ma.count(self._file["year"][:]))
 
     def last_state(self) -> np.ndarray:
-        """State at the end of the last complete year, or at the start, shape (point, variable), float32."""
+        """Return the state at the end of the last complete year, or at the start, shape (point, variable), float32."""
         last = self.years - 1
         of = [self._file[f"{n}_start"][:] if last < 0 else self._file[f"{n}_end"][last] for n in self._names()]
         return np.stack([np.ma.filled(v, np.nan) for v in of], axis=-1).astype(np.float32)
@@ -98,43 +103,44 @@ class YearsFile:
             file = netCDF4.Dataset(self.path, "a")
         except OSError as error:
             raise FileExistsError(
-                f"'{self.path}' is there and cannot be gone on with ({error}). Remove it, or give another output."
+                f"'{self.path}' exists and cannot be continued ({error}). Remove it, or give another output."
             ) from error
-        there = {k: getattr(file, k, None) for k in self.identity}
-        if there != self.identity:
+        found = {k: getattr(file, k, None) for k in self.identity}
+        if found != self.identity:
             file.close()
-            differ = {k: (there[k], v) for k, v in self.identity.items() if there[k] != v}
+            differ = {k: (found[k], v) for k, v in self.identity.items() if found[k] != v}
             raise FileExistsError(
-                f"'{self.path}' is of another run: {differ} (there, wanted). Remove it, or give another output."
+                f"'{self.path}' belongs to another run: {differ} (in the file, wanted). Remove it, "
+                "or give another output."
             )
         return file
 
     def _define(self, places: Mapping[str, np.ndarray]) -> None:
-        file, n_points = self._file, len(places["latitude"])
-        file.setncatts({"Conventions": "CF-1.11", **self.identity})
+        file = self._file
+        file.setncatts(global_attributes("Long run of the anemoi-ailand land emulator", **self.identity))
         file.createDimension("year", None)
-        file.createDimension("point", n_points)
-        for name, values in places.items():
-            file.createVariable(name, "f8", ("point",))[:] = values
-        for name, units in (("latitude", "degrees_north"), ("longitude", "degrees_east")):
-            file[name].setncatts({"standard_name": name, "units": units})
-        numbers = (("year", "year of the run, from 1 on"), ("steps", "steps of the year"),
-                   ("forcing", "date at which the forcing of the year begins"))  # fmt: skip
-        for name, text in numbers:
-            file.createVariable(name, "i4", ("year",)).long_name = text
-        file["forcing"].units = "hours since 1970-01-01 00:00:00"
-        self._field("not_finite", "i4", "steps of the year with a value that is not finite", "1", {})
+        add_points(file, places["latitude"], places["longitude"])
+        for name in (n for n in places if n not in ("latitude", "longitude")):
+            add_coordinate(file, name, ("point",), places[name], attributes={})
+        for name, text, more in (
+            ("year", "year of the run, from 1", {}),
+            ("steps", "steps of the year", {}),
+            ("forcing", "date at which the forcing of the year begins", HOURS),
+        ):
+            add_coordinate(file, name, ("year",), (), "i4", {"long_name": text, **more})
+        self._field(
+            "not_finite", "i4", {"long_name": "steps of the year with a value that is not finite", "units": "1"}
+        )
         for name in self.names:
             row = variable(name)
-            file.createVariable(f"{row.netcdf_name}_start", "f4", ("point",)).units = row.units
+            add_field(file, f"{row.netcdf_name}_start", ("point",), {"units": row.units})
             for kind in STATISTICS:
                 counted = kind.startswith("at_")
-                methods = {} if counted else {"cell_methods": _METHODS[kind]}
-                text, units = f"{row.long_name}, {_TEXTS[kind]}", "1" if counted else row.units
-                self._field(f"{row.netcdf_name}_{kind}", "i4" if counted else "f4", text, units, methods)
+                attributes = {"long_name": f"{row.long_name}, {_TEXTS[kind]}", "units": "1" if counted else row.units}
+                if not counted:
+                    attributes["cell_methods"] = _METHODS[kind]
+                self._field(f"{row.netcdf_name}_{kind}", "i4" if counted else "f4", attributes)
 
-    def _field(self, name: str, kind: str, text: str, units: str, attributes: Mapping[str, str]) -> None:
-        n_points = len(self._file.dimensions["point"])
-        chunks = (1, n_points)
-        field = self._file.createVariable(name, kind, ("year", "point"), chunksizes=chunks, zlib=True, complevel=1)
-        field.setncatts({"long_name": text, "units": units, **attributes})
+    def _field(self, name: str, kind: str, attributes: Mapping[str, str]) -> None:
+        chunks = (1, len(self._file.dimensions["point"]))
+        add_field(self._file, name, ("year", "point"), attributes, kind, chunks)

@@ -19,8 +19,9 @@ from anemoi_ailand.rollout.forcing.dataset_fields import FieldsAtPoints, StoredF
 from anemoi_ailand.rollout.reforecast.annual_file import YearsFile
 from anemoi_ailand.rollout.reforecast.annual_statistics import YearStatistics
 from anemoi_ailand.rollout.reforecast.reforecast import BATCH_ROWS, BATCH_ROWS_ACCELERATOR
-from anemoi_ailand.rollout.reforecast.sweep import advance, on_device, step_places
+from anemoi_ailand.rollout.reforecast.sweep import check_read, on_device, step_all
 from anemoi_ailand.rollout.run.progress import Progress
+from anemoi_ailand.rollout.step.advance import StepLayout
 from anemoi_ailand.rollout.step.checkpoint import LandStep, known_by, load_step
 from anemoi_ailand.rollout.step.traced_model import traced
 from anemoi_ailand.support.code_version import ROLL_OUT, loaded_sha256
@@ -176,14 +177,13 @@ def _year(
     bar: Progress,
 ) -> Tensor:
     """Make the steps of a year from ``state`` (1, point, prognostic), and return the state at its end."""
-    places = step_places(step)
+    layout = StepLayout(step.inputs, step.outputs, device=step.device)
     now = fields.at(dates[0])
     for date in dates:
         following = fields.at(date + 1)
-        fields.check(now, date, places.at_start)
-        fields.check(following, date + 1, places.at_end)
-        forecast = advance(step, state, on_device(now, step), on_device(following, step), places, rows)
-        state, now = forecast[:, :, places.state_out], following
+        check_read(fields, layout, date, now, following)
+        forecast = step_all(step, layout, state, on_device(now, step), on_device(following, step), rows)
+        state, now = layout.state(forecast), following
         statistics.add(state[0].cpu().numpy(), torch.isfinite(forecast[0]).all(dim=-1).cpu().numpy())
         bar.step()
     return state
@@ -194,7 +194,7 @@ def _initial(run: Setting, fields: FieldsAtPoints) -> np.ndarray:
     date = run.cycle.turns[0]
     values = fields.at(date)
     fields.check(values, date, run.step.prognostic)
-    return values[:, step_places(run.step).state_in]
+    return values[:, [run.step.inputs.index(n) for n in run.step.prognostic]]
 
 
 def _places(stored: StoredFields) -> dict[str, np.ndarray]:

@@ -1,23 +1,27 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""The file of a re-forecast: CF NetCDF with dimensions (start, lead, point), written part by part."""
+"""CF NetCDF file of a re-forecast, dimensions (start, lead, point), written in parts."""
 
 from __future__ import annotations
 
-import logging
+from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
 
 import netCDF4
 import numpy as np
 
+from anemoi_ailand.support.netcdf_writer import (
+    add_coordinate,
+    add_field,
+    add_points,
+    global_attributes,
+    new_file,
+    variable_attributes,
+)
 from anemoi_ailand.variables import variable
-
-LOG = logging.getLogger(__name__)
 
 #: Values of a compressed chunk: 1 MiB.
 CHUNK_SIZE = 2**18
@@ -25,7 +29,7 @@ CHUNK_SIZE = 2**18
 
 @dataclass(frozen=True)
 class Layout:
-    """What a file holds.
+    """Coordinates, variables and chunks of the file.
 
     Attributes
     ----------
@@ -38,9 +42,9 @@ class Layout:
     point_id : numpy.ndarray, shape (point,), optional
         Identity of the points.
     variables : tuple of str
-        Dataset names, which are in the table.
+        Dataset names, all in the table.
     attributes : dict
-        Global attributes beside those of the convention.
+        Global attributes in addition to convention and provenance.
     lead_chunk, point_chunk : int
         Leads and points of a compressed chunk; a part that is written should hold whole ones.
     """
@@ -57,101 +61,57 @@ class Layout:
 
 
 class ReforecastFile:
-    """Context in which a file is written under a temporary name; it gets its own at the end, if all went well.
+    """Context manager of a new file: published on success, removed on failure.
 
     Parameters
     ----------
     path : Path
-        The file; one of that name is replaced at the end. Its folder is made.
+        The file; an earlier one of that name is replaced at the end. Its folder is created.
     layout : Layout
-        What it holds.
+        Its content.
     """
 
     def __init__(self, path: Path, layout: Layout) -> None:
         self.path, self.layout = path, layout
-        self.partial = path.with_name(path.name + ".partial")
+        self._open = ExitStack()
 
     def __enter__(self) -> ReforecastFile:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        self.partial.unlink(missing_ok=True)  # of a run that was killed
-        self._file = netCDF4.Dataset(self.partial, "w", format="NETCDF4")
-        try:
-            self._define()
-        except BaseException:
-            self._discard()
-            raise
+        with ExitStack() as stack:
+            self._file = stack.enter_context(new_file(self.path))
+            _define(self._file, self.layout)
+            self._open = stack.pop_all()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if kind is not None:
-            self._discard()
-            return
-        self._file.close()
-        self.partial.replace(self.path)
+        self._open.__exit__(kind, error, trace)
 
     def write(self, start: int, leads: slice, points: slice, values: np.ndarray) -> None:
         """Write ``values`` (lead, variable, point) of one start."""
         for i, name in enumerate(self.layout.variables):
             self._file[variable(name).netcdf_name][start, leads, points] = values[:, i]
 
-    def _discard(self) -> None:
-        self._file.close()
-        self.partial.unlink(missing_ok=True)
 
-    def _define(self) -> None:
-        layout = self.layout
-        self._file.setncatts({"Conventions": "CF-1.11", **provenance(), **layout.attributes})
-        for name, size in (("start", layout.starts), ("lead", layout.leads), ("point", layout.latitudes)):
-            self._file.createDimension(name, len(size))
-        hours = (layout.starts - np.datetime64(0, "s")) // np.timedelta64(1, "h")
-        self._coordinate("start", "start", "i4", hours, "forecast_reference_time", "hours since 1970-01-01 00:00:00")
-        self._file["start"].setncatts({"calendar": "standard", "axis": "T"})
-        self._coordinate("lead", "lead", "i4", layout.leads, "forecast_period", "h")
-        self._coordinate("latitude", "point", "f8", layout.latitudes, "latitude", "degrees_north")
-        self._coordinate("longitude", "point", "f8", layout.longitudes, "longitude", "degrees_east")
-        if layout.point_id is not None:
-            self._file.createVariable("point_id", "i8", ("point",))[:] = layout.point_id
-            self._file["point_id"].long_name = variable("point_id").long_name
-        for name in layout.variables:
-            self._variable(name)
-
-    def _coordinate(self, name: str, axis: str, kind: str, values: np.ndarray, standard: str, units: str) -> None:
-        coordinate = self._file.createVariable(name, kind, (axis,))
-        coordinate.setncatts({"standard_name": standard, "units": units})
-        coordinate[:] = values
-
-    def _variable(self, name: str) -> None:
-        row = variable(name)
-        created = self._file.createVariable(
-            row.netcdf_name,
-            "f4",
+def _define(file: netCDF4.Dataset, layout: Layout) -> None:
+    file.setncatts(global_attributes("Re-forecasts of the anemoi-ailand land emulator", **layout.attributes))
+    file.createDimension("start", len(layout.starts))
+    file.createDimension("lead", len(layout.leads))
+    hours = (layout.starts - np.datetime64(0, "s")) // np.timedelta64(1, "h")
+    add_coordinate(file, "start", ("start",), hours, "i4")
+    add_coordinate(file, "lead", ("lead",), layout.leads, "i4")
+    add_points(file, layout.latitudes, layout.longitudes)
+    coordinates = "latitude longitude"
+    if layout.point_id is not None:
+        about = {"long_name": variable("point_id").long_name}
+        add_coordinate(file, "point_id", ("point",), layout.point_id, "i8", about)
+        coordinates += " point_id"
+    for name in layout.variables:
+        add_field(
+            file,
+            variable(name).netcdf_name,
             ("start", "lead", "point"),
-            fill_value=np.float32(np.nan),
-            chunksizes=(1, self.layout.lead_chunk, self.layout.point_chunk),
-            zlib=True,
-            complevel=1,  # the highest level saves a few per cent more, and takes many times as long
-            shuffle=True,
-            chunk_cache=8 * CHUNK_SIZE,  # bytes: two chunks; whole ones are written, so that more would hold nothing
+            variable_attributes(name, coordinates=coordinates),
+            chunks=(1, layout.lead_chunk, layout.point_chunk),
+            chunk_cache=8 * CHUNK_SIZE,  # bytes, two chunks: only whole chunks are written, so a larger cache is idle
         )
-        attributes = {
-            "standard_name": row.standard_name,
-            "long_name": row.long_name,
-            "units": row.units,
-            "cell_methods": row.cell_methods,
-            "short_name": name,
-            "coordinates": "latitude longitude" + ("" if self.layout.point_id is None else " point_id"),
-        }
-        created.setncatts({k: v for k, v in attributes.items() if v is not None})
-
-
-def provenance() -> dict[str, str]:
-    """When, by what and with which versions a file is written."""
-    packages = ("anemoi-ailand", "anemoi-inference", "anemoi-models", "torch")
-    return {
-        "title": "Re-forecasts of the anemoi-ailand land emulator",
-        "source": "anemoi-ailand, an emulator of ecLand",
-        "created": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
-        "versions": ", ".join(f"{p} {version(p)}" for p in packages),
-    }

@@ -5,19 +5,16 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from anemoi_ailand.rollout.step.advance import StepLayout, advance
 from anemoi_ailand.rollout.step.checkpoint import LandStep
-from anemoi_ailand.variables import END, START, taken_at
-
-LOG = logging.getLogger(__name__)
 
 
 class Fields(Protocol):
@@ -34,26 +31,6 @@ class Fields(Protocol):
 
     def place(self, point: int) -> str:
         """Where a point is, in words."""
-
-
-class StepPlaces(NamedTuple):
-    """Where the state is among inputs and outputs of a step, and the forcing that it takes at either end."""
-
-    state_in: list[int]
-    state_out: list[int]
-    at_start: list[str]
-    at_end: list[str]
-
-
-def step_places(step: LandStep) -> StepPlaces:
-    """Places of the variables of a step, by their names."""
-    forcing = [n for n in step.inputs if n not in step.prognostic]
-    return StepPlaces(
-        state_in=[step.inputs.index(n) for n in step.prognostic],
-        state_out=[step.outputs.index(n) for n in step.prognostic],
-        at_start=list(taken_at(START, forcing)),
-        at_end=list(taken_at(END, forcing)),
-    )
 
 
 def sweep(
@@ -92,40 +69,45 @@ def sweep(
     ValueError
         A value that the model reads is missing, or what it predicts is not finite.
     """
-    places = step_places(step)
+    layout = StepLayout(step.inputs, step.outputs, device=step.device)
     first = last = 0  # the roll-outs first:last are under way
     while first < len(starts):
         if first == last:
             date = starts[first]
             now = fields.at(date)
-            state = torch.empty((0, len(now), len(places.state_in)), device=step.device)
+            state = torch.empty((0, len(now), len(layout.prognostic)), device=step.device)
         if last < len(starts) and starts[last] == date:
-            fields.check(now, date, step.prognostic)
-            state = torch.cat([state, on_device(now[None][..., places.state_in], step)])
+            fields.check(now, date, layout.prognostic)
+            state = torch.cat([state, layout.state_in(on_device(now, step))[None]])
             last += 1
         following = fields.at(date + 1)
-        fields.check(now, date, places.at_start)
-        fields.check(following, date + 1, places.at_end)
-        forecast = advance(step, state, on_device(now, step), on_device(following, step), places, batch_rows)
+        check_read(fields, layout, date, now, following)
+        forecast = step_all(step, layout, state, on_device(now, step), on_device(following, step), batch_rows)
         date, now = date + 1, following
         _check_forecast(forecast, step, fields, starts[first:last], date)
         yield date, range(first, last), forecast
         ended = int(date - starts[first] == n_steps)
-        state, first = forecast[ended:, :, places.state_out], first + ended
+        state, first = layout.state(forecast[ended:]), first + ended
 
 
 def on_device(values: np.ndarray, step: LandStep) -> Tensor:
-    """Values as a tensor where the model is."""
+    """Return values as a tensor on the device of the model."""
     return torch.from_numpy(np.ascontiguousarray(values)).to(step.device)
 
 
-def advance(
-    step: LandStep, state: Tensor, now: Tensor, following: Tensor, places: StepPlaces, batch_rows: int
-) -> Tensor:
-    """One step, with the fields of both its ends repeated for all roll-outs.
+def check_read(fields: Fields, layout: StepLayout, date: int, now: np.ndarray, following: np.ndarray) -> None:
+    """Refuse missing values in what the model reads at ``date`` and one step later; the state is not checked."""
+    fields.check(now, date, layout.fields_start)
+    fields.check(following, date + 1, layout.forcing_end)
 
-    Tensors: ``state (roll-out, point, prognostic)``, ``now`` and ``following (point, input)`` give
-    ``(roll-out, point, output)``. Rows are shared out evenly, so that no call is much smaller than the others.
+
+def step_all(
+    step: LandStep, layout: StepLayout, state: Tensor, now: Tensor, following: Tensor, batch_rows: int
+) -> Tensor:
+    """Make one step of several roll-outs that share fields and forcing.
+
+    Shapes: ``state (roll-out, point, prognostic)``, ``now`` and ``following (point, input)`` to
+    ``(roll-out, point, output)``. Rows are divided evenly, so that no call is much smaller than the others.
     """
     n_points = state.shape[1]
     rows = state.flatten(0, 1)
@@ -135,9 +117,8 @@ def advance(
     for begin in range(0, len(rows), size):
         part = rows[begin : begin + size]
         point = torch.arange(begin, begin + len(part), device=rows.device) % n_points
-        x = torch.stack([now.index_select(0, point), following.index_select(0, point)])
-        x[:, :, places.state_in] = part
-        parts.append(step(x))
+        slots = now.index_select(0, point), following.index_select(0, point)
+        parts.append(advance(step.of_slots, layout, *slots, state=part))
     return torch.cat(parts).unflatten(0, state.shape[:2])
 
 

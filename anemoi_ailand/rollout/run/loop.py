@@ -7,19 +7,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from anemoi_ailand.constants import STEP_HOURS
 from anemoi_ailand.rollout.ensembles.ensemble import Ensemble
 from anemoi_ailand.rollout.forcing.forcing_filter import ForcingFilter, check_finite
+from anemoi_ailand.rollout.step.advance import STEP, StepLayout, advance
 from anemoi_ailand.rollout.step.row_blocks import BlockStep
-from anemoi_ailand.variables import END, START, taken_at
-
-STEP = timedelta(hours=STEP_HOURS)
 
 
 class RollOut:
@@ -64,40 +61,30 @@ class RollOut:
         step = networks[0].step
         _check_alike(networks)
         self.networks, self.ensemble, self.where = list(networks), ensemble, where
-        self.inputs, self.outputs, self.prognostic = step.inputs, step.outputs, step.prognostic
-        self.forcing, self.date, self.number = tuple(forcing), date, 0
+        # static is also forcing that was constant over the training period: Anemoi counts it among the constant fields
+        self.layout = StepLayout(step.inputs, step.outputs, forcing=forcing, device=step.device)
+        self.inputs, self.outputs, self.prognostic = step.inputs, step.outputs, self.layout.prognostic
+        self.forcing, self.date, self.number = self.layout.forcing, date, 0
+        self._forcing_columns = self.layout.columns(self.forcing)
         self._filter = ForcingFilter(policy)
-        self._start = torch.empty((len(ensemble) * start.shape[1], len(self.inputs)), device=step.device)
-        end, at_start = taken_at(END, self.forcing), taken_at(START, self.forcing)
-        self._to_end = self._places([self.forcing.index(n) for n in end], end)
-        self._to_start = self._places([self.forcing.index(n) for n in at_start], at_start)
-        self._state = self._places([self.outputs.index(n) for n in self.prognostic], self.prognostic)
-        self._fill(start)
-        self._end = self._start.clone()  # what a model reads at the end only is written before each step
+        self._device = step.device
+        self._start = self._first(start)
+        self._end = torch.zeros_like(self._start)
 
-    def _places(self, sources: Sequence[int], names: Sequence[str]) -> tuple[Tensor, Tensor]:
-        """Where variables are in what comes, and their columns."""
-        columns = [self.inputs.index(n) for n in names]
-        device = self._start.device
-        return torch.tensor(sources, dtype=torch.long, device=device), torch.tensor(
-            columns, dtype=torch.long, device=device
-        )
-
-    def _fill(self, start: np.ndarray) -> None:
-        fields = dict(zip(self.inputs, start, strict=True))
+    def _first(self, start: np.ndarray) -> Tensor:
+        """Start slot of the first step, checked."""
+        fields, layout = dict(zip(self.inputs, start, strict=True)), self.layout
         states = self.ensemble.states(fields, self.prognostic, self.date)
         check_finite(states, self.prognostic, self.prognostic, self.date, self.ensemble.places())
-        # also forcing that was constant over the training period, which Anemoi counts among the constant fields
-        static = [n for n in self.inputs if n not in self.prognostic and n not in self.forcing]
-        names = taken_at(START, self.forcing)
-        self._start.zero_()  # what a model reads at the end only
-        for these, values in (
-            (self.prognostic, states),
-            (static, self.ensemble.static(np.stack([fields[n] for n in static])) if static else ()),
-            (names, self.ensemble.at_start(np.stack([fields[n] for n in names]), names) if names else ()),
-        ):
-            for name, row in zip(these, values, strict=True):
-                self._start[:, self.inputs.index(name)] = self._tensor(row)
+        values, names = [states], [*self.prognostic]
+        if layout.static:
+            values.append(self.ensemble.static(np.stack([fields[n] for n in layout.static])))
+            names.extend(layout.static)
+        if first := layout.forcing_start:
+            values.append(self.ensemble.at_start(np.stack([fields[n] for n in first]), first))
+            names.extend(first)
+        rows = self._tensor(np.concatenate(values))
+        return layout.slot(rows.T, layout.sources(names)).contiguous()
 
     @property
     def n_rows(self) -> int:
@@ -126,29 +113,29 @@ class RollOut:
         date = self.date + STEP
         values = self._filter(values, self.forcing, date, self.where)
         rows = self._tensor(self.ensemble.forcing(values, self.forcing))
-        self._put(self._end, self._to_end, rows)
-        out = self.computed()
+        self._end.index_copy_(1, self._forcing_columns, rows.T)
+        out = advance(self.computed, self.layout, self._start, self._end)
         if not math.isfinite(out.sum()):  # an order faster than to ask every value
             check_finite(out.cpu().numpy().T, self.outputs, self.outputs, date, self.ensemble.places())
-        self._put(self._start, self._to_start, rows)
-        self.set_state(out)
+        self.layout.next_start_(self._start, self._end, out)
         self.date, self.number = date, self.number + 1
         return out
 
     def set_state(self, out: Tensor) -> None:
-        """Take the state from an output (member x point, output)."""
-        self._put(self._start, self._state, out.T)
+        """Take the state from outputs (member x point, output)."""
+        self.layout.set_state_(self._start, self.layout.state(out))
 
     def progress(self) -> dict[str, np.ndarray]:
         """Everything from which the roll-out goes on to the last bit."""
-        state, instants = (self._start[:, columns].cpu().numpy() for _, columns in (self._state, self._to_start))
+        names = self.prognostic, self.layout.forcing_start
+        state, instants = (self._start[:, self.layout.columns(n)].cpu().numpy() for n in names)
         held = {f"held_{name}": values for name, values in self._filter.state().items()}
         return {"state": state, "instants": instants, **held, **self.ensemble.progress()}
 
     def restore(self, progress: Mapping[str, np.ndarray], date: datetime, number: int) -> None:
         """Go on from :meth:`progress` of the step ``number``, which led to ``date``."""
-        for values, (_, columns) in ((progress["state"], self._state), (progress["instants"], self._to_start)):
-            self._start.index_copy_(1, columns, self._tensor(values))
+        for values, names in ((progress["state"], self.prognostic), (progress["instants"], self.layout.forcing_start)):
+            self._start.index_copy_(1, self.layout.columns(names), self._tensor(values))
         self._filter.restore({k.removeprefix("held_"): v for k, v in progress.items() if k.startswith("held_")})
         self.ensemble.restore(progress, number)
         self.date, self.number = date, number
@@ -163,26 +150,19 @@ class RollOut:
         """Inputs at the present date, shape (member x point, input)."""
         return self._start
 
-    def computed(self) -> Tensor:
-        """Output of the networks for all rows, shape (member x point, output)."""
+    def computed(self, start: Tensor, end: Tensor) -> Tensor:
+        """Outputs (member x point, output) of the networks, each for its members."""
         if len(self.networks) == 1:
-            return self.networks[0](self._start, self._end)
-        out = torch.empty((self.n_rows, len(self.outputs)), device=self._start.device)
+            return self.networks[0](start, end)
+        out = torch.empty((self.n_rows, len(self.outputs)), device=start.device)
         n_points = self.n_rows // len(self.ensemble)
         for member, number in enumerate(self.ensemble.network_of(len(self.networks))):
             rows = slice(member * n_points, (member + 1) * n_points)
-            self.networks[number](self._start[rows], self._end[rows], out[rows])
+            self.networks[number](start[rows], end[rows], out[rows])
         return out
 
     def _tensor(self, values: np.ndarray) -> Tensor:
-        return torch.from_numpy(np.ascontiguousarray(values, dtype=np.float32)).to(self._start.device)
-
-    @staticmethod
-    def _put(tensor: Tensor, places: tuple[Tensor, Tensor], rows: Tensor) -> None:
-        """Write rows (source, row) into the columns of their variables."""
-        sources, columns = places
-        if len(columns):
-            tensor.index_copy_(1, columns, rows.index_select(0, sources).T)
+        return torch.from_numpy(np.ascontiguousarray(values, dtype=np.float32)).to(self._device)
 
 
 def _check_alike(networks: Sequence[BlockStep]) -> None:

@@ -9,18 +9,23 @@ import datetime
 import errno
 import json
 import logging
-from collections.abc import Generator
-from typing import Any
+from collections.abc import Generator, Sequence
+from contextlib import nullcontext
+from typing import Any, cast
 from zipfile import BadZipFile
 
 import numpy as np
+from anemoi.inference.inputs.dataset import DatasetInput
 from anemoi.inference.runner import Runner, RunnerClasses
 from anemoi.utils.dates import as_timedelta
 from torch import Tensor
 
+from anemoi_ailand.hosts.anemoi_inference import RunnerHooks
 from anemoi_ailand.rollout.ensembles.ensemble import SINGLE, Ensemble
 from anemoi_ailand.rollout.forcing.common_points import on_same_points
+from anemoi_ailand.rollout.forcing.file_input import EcLandInput
 from anemoi_ailand.rollout.forcing.read_ahead import ReadAhead
+from anemoi_ailand.rollout.netcdf_sharing import share_netcdf_lock
 from anemoi_ailand.rollout.outputs.land_output import LandOutput
 from anemoi_ailand.rollout.run.coverage import available_dates, check_coverage
 from anemoi_ailand.rollout.run.loop import RollOut
@@ -29,11 +34,12 @@ from anemoi_ailand.rollout.run.preflight import check_outputs, check_room, leave
 from anemoi_ailand.rollout.run.progress import Progress
 from anemoi_ailand.rollout.run.restart import Restart, Restarts
 from anemoi_ailand.rollout.run.signals import StopRequest
-from anemoi_ailand.rollout.run.step_tensor import LandMetadata, StepTensorHandler
+from anemoi_ailand.rollout.run.tensor_handler import LandMetadata, LandTensorHandler
 from anemoi_ailand.rollout.step.checkpoint import check_task, known_by, load_step, there
 from anemoi_ailand.rollout.step.land_state import LandState
 from anemoi_ailand.rollout.step.pretrained import checkpoint_path
 from anemoi_ailand.rollout.step.row_blocks import BlockStep
+from anemoi_ailand.support.netcdf_lock import NETCDF_LOCK
 
 LOG = logging.getLogger(__name__)
 
@@ -47,7 +53,7 @@ _FREE = (
 )  # fmt: skip
 
 
-class LandForecasterRunner(Runner):
+class LandForecasterRunner(RunnerHooks, Runner):
     """Prognostic roll-out of the land with the forcing over each step, on any points.
 
     Configuration, inputs, processors and outputs are anemoi-inference's own. Different are: forcing stored at the end
@@ -80,7 +86,7 @@ class LandForecasterRunner(Runner):
         self.options = run_options(options)
         if isinstance(config.checkpoint, str):  # else a place to download from
             config = config.model_copy(update={"checkpoint": str(there(checkpoint_path(config.checkpoint)))})
-        classes = RunnerClasses(tensor_handler=StepTensorHandler, metadata=LandMetadata)
+        classes = RunnerClasses(tensor_handler=LandTensorHandler, metadata=LandMetadata)
         try:
             super().__init__(config, classes=classes)
         except BadZipFile as error:
@@ -128,6 +134,7 @@ class LandForecasterRunner(Runner):
             check_coverage(available_dates(forcing), date, lead, STEP)
         _check_known(self.config)
         restart = self.options.restart
+        share_netcdf_lock()
         self._leaves = list(leaves(self.outputs[self._dataset]))
         check_outputs(self._leaves, restart=restart is not None)
         if self.options.dry_run:
@@ -199,8 +206,10 @@ class LandForecasterRunner(Runner):
         }  # fmt: skip
         if self.options.ensemble:
             state["members"] = members
-        state, applied = self._apply_mid_processors(state, self._dataset)
-        if applied:
+        processors = self.mid_processors[self._dataset]
+        for processor in processors:
+            state = processor.process(state)
+        if processors:
             for i, name in enumerate(roll.outputs):
                 out[:, i] = state["fields"][name]
             roll.set_state(out)
@@ -233,17 +242,16 @@ class LandForecasterRunner(Runner):
             LOG.info("The run goes on after step %d, %s", roll.number, roll.date)
         return roll
 
-    def _initial_state(self, *states: dict[str, Any]) -> dict[str, Any]:
+    def output_state(self, state: dict[str, Any], inputs: Sequence[dict[str, Any]]) -> dict[str, Any]:
         """What outputs get at step zero; with an ensemble the states of its members, one after the other."""
-        state = super()._initial_state(*states)
         where = (state["latitudes"], state["longitudes"])
         self._room = self._check_room(where[0].size)  # here, before any output is opened
         if self.options.ensemble is None:
             return state
         ensemble = self._members(where)
-        known = {n: values[-1] for part in states for n, values in part.get("fields", {}).items()}
+        known = {n: values[-1] for part in inputs for n, values in part.get("fields", {}).items()}
         order = self.tensor_handlers[self._dataset].metadata.variable_to_output_tensor_index
-        names = [n for n in sorted(order, key=order.__getitem__) if n in states[0]["fields"]]
+        names = [n for n in sorted(order, key=order.__getitem__) if n in inputs[0]["fields"]]
         members = dict(zip(names, ensemble.states(known, names, state["date"]), strict=True))
         fields = {n: members[n] if n in members else ensemble.static(known[n][None])[0] for n in state["fields"]}
         lat, lon = ensemble.places()
@@ -263,9 +271,8 @@ class LandForecasterRunner(Runner):
         return check_room(self._leaves, self._steps + 1, members * n_points, members, restart_bytes)
 
     def _forcing_names(self) -> list[str]:
-        handler = self.tensor_handlers[self._dataset]
-        order = handler.metadata.variable_to_input_tensor_index
-        names = sorted(order, key=order.__getitem__)
+        handler = cast("LandTensorHandler", self.tensor_handlers[self._dataset])
+        names = handler.input_names()
         return [names[i] for provider in handler.dynamic_forcings_providers for i in provider.mask]
 
     def _forcing(self, dates: list[datetime.datetime], where: tuple[np.ndarray, np.ndarray]) -> ReadAhead:
@@ -276,10 +283,16 @@ class LandForecasterRunner(Runner):
         }  # fmt: skip
 
         def load(wanted: Any) -> np.ndarray:
-            return np.concatenate([p.load_forcings_array(list(wanted), state) for p in providers])
+            return np.concatenate([_load(p, list(wanted), state) for p in providers])
 
-        per_date = 4 * len(self._forcing_names()) * where[0].size
-        return ReadAhead(load, dates, block=READ_DATES, max_bytes=READ_BYTES, bytes_per_date=per_date)
+        return ReadAhead(
+            load,
+            dates,
+            block=READ_DATES,
+            max_bytes=READ_BYTES,
+            bytes_per_date=4 * len(self._forcing_names()) * where[0].size,
+            background=all(getattr(getattr(p, "input", None), "read_ahead", True) for p in providers),
+        )
 
     def _keep(self, roll: RollOut, *, last: bool) -> None:
         """Write a restart file if it is time, or if the run is asked to stop; then stop."""
@@ -301,9 +314,9 @@ class LandForecasterRunner(Runner):
             path = state.save(str(self.options.final_state).format(member=member), known_by(self._path))
             LOG.info("State of %s written to %s", roll.date, path)
 
-    def _combine_states(self, *states: dict[str, Any]) -> dict[str, Any]:
-        """The stock union of the inputs, once they are on the same points: stock, they must be so to the last bit."""
-        return super()._combine_states(*on_same_points(states))
+    def aligned_states(self, states: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+        """States of the inputs on the points of the first, from which they may differ by rounding."""
+        return on_same_points(states)
 
 
 def _check_known(config: Any) -> None:
@@ -320,6 +333,13 @@ def _read(forcing: ReadAhead, date: datetime.datetime) -> np.ndarray:
         return forcing.get(date)
     except RuntimeError as error:
         raise OSError(errno.EIO, str(error)) from error
+
+
+def _load(provider: Any, dates: list[datetime.datetime], state: Any) -> np.ndarray:
+    """Forcing of one provider; inputs other than datasets and our own may call the NetCDF library in the background."""
+    safe = isinstance(getattr(provider, "input", None), DatasetInput | EcLandInput | None)
+    with nullcontext() if safe else NETCDF_LOCK:
+        return provider.load_forcings_array(dates, state)
 
 
 class _Nothing:

@@ -73,6 +73,10 @@ class LandStep:
         with torch.inference_mode():
             return self.model.predict_step({self.dataset: rows.unsqueeze(0)})[self.dataset][0, 0, 0, : x.shape[1]]
 
+    def of_slots(self, start: Tensor, end: Tensor) -> Tensor:
+        """Predict from both slots, each of shape (row, input)."""
+        return self(torch.stack([start, end]))
+
 
 def load_step(path: str | Path, device: str | torch.device = "cpu") -> LandStep:
     """Load the model of an inference checkpoint, as anemoi-inference does.

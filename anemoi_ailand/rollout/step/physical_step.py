@@ -12,6 +12,7 @@ import torch
 from anemoi.models.preprocessing.normalizer import InputNormalizer
 from torch import Tensor, nn
 
+from anemoi_ailand.hosts.anemoi_models import normaliser_factors
 from anemoi_ailand.physics.bounds import clamp
 from anemoi_ailand.rollout.step.checkpoint import LandStep
 
@@ -47,13 +48,9 @@ class PhysicalStep(nn.Module):
         super().__init__()
         self.inputs, self.outputs, self.prognostic = step.inputs, step.outputs, step.prognostic
         self.land = deepcopy(step.model.model).eval().requires_grad_(False)
-        normalizer: Any = _normalizer(step)  # its buffers are registered: no type is known of them
-        out_of = normalizer._output_idx
-        if len(out_of) != len(self.outputs):
-            out_of = normalizer._model_output_idx
-        for name, index in (("in", normalizer._input_idx), ("out", out_of)):
-            self.register_buffer(f"_mul_{name}", normalizer._norm_mul[index].clone())
-            self.register_buffer(f"_add_{name}", normalizer._norm_add[index].clone())
+        for name, (mul, add) in normaliser_factors(_normalizer(step), len(self.outputs)).items():
+            self.register_buffer(f"_mul_{name}", mul)
+            self.register_buffer(f"_add_{name}", add)
 
     def forward(self, start: Tensor, end: Tensor) -> Tensor:
         """Output at t + 6 h; see the class for shapes."""

@@ -82,7 +82,7 @@ class BlockStep:
 
         def make(begin: int) -> None:
             rows = slice(begin, begin + self.block_rows)
-            out[rows] = self.step(torch.stack([start[rows], end[rows]]))
+            out[rows] = self.step.of_slots(start[rows], end[rows])
 
         with torch.inference_mode():
             if self._pool is None or (self.threads == 1 and torch.get_num_threads() == 1):

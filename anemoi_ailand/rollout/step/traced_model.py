@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""The same step with less overhead: with few points, a third of the time goes into calling small operations."""
+"""Recording and replay of a model's step: with few points, calling small operations takes a third of the time."""
 
 from __future__ import annotations
 
@@ -20,61 +20,59 @@ LOG = logging.getLogger(__name__)
 
 
 class TracedModel:
-    """Model whose prediction is recorded once and replayed, if that gives the same values to the last bit.
+    """Model whose prediction is recorded once per shape and replayed if the values are bitwise the same.
 
-    What cannot be recorded (a network that leaves torch, a branch that depends on the data) is found by a comparison on
-    other rows than those of the recording, at the first call and at every :meth:`check`; the model is called as it is
-    from then on.
+    Each recording is compared with the model at its first call and after every :meth:`check`, on other rows than those
+    it was made with. If they differ (a network that leaves torch, a branch on data), the model itself is called from
+    then on. Safe to call from several threads: no recording is replayed before its comparison has ended.
 
     Parameters
     ----------
     model : AnemoiModelInterface
-        With ``predict_step`` from a dictionary to a dictionary.
+        Has ``predict_step`` from a dictionary to a dictionary.
     dataset : str
-        The key of both.
+        Key of both dictionaries.
     """
 
     def __init__(self, model: Any, dataset: str) -> None:
         self.model, self.dataset = model, dataset
-        self._recorded: dict[tuple[int, ...], Any] = {}
-        self._unchecked: set[tuple[int, ...]] = set()
         self.works = True
+        self._recorded: dict[tuple[int, ...], Any] = {}
+        self._checked: set[tuple[int, ...]] = set()  # recordings that may be replayed
         self._lock = threading.Lock()  # several blocks may be the first of their shape at once
 
     def predict_step(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        """As the model's own; shapes ``(1, 2, row, input)`` to ``(1, 1, 1, row, output)``."""
+        """Predict as the model does; shapes ``(1, 2, row, input)`` to ``(1, 1, 1, row, output)``."""
         x = batch[self.dataset]
-        if not self.works:
-            return self.model.predict_step(batch)
         shape = tuple(x.shape)
-        if shape not in self._recorded or shape in self._unchecked:
+        if self.works and shape not in self._checked:
             with self._lock:
-                if shape not in self._recorded:
-                    self._recorded[shape] = self._record(x[:, :, -1:].expand_as(x).clone())  # the last row throughout
-                    self._unchecked.add(shape)
-                if shape in self._unchecked:
-                    return {self.dataset: self._checked(x, shape)}
-        replay = self._recorded[shape]
-        if replay is None or not self.works:  # another thread has found out meanwhile
+                if self.works and shape not in self._checked:
+                    return {self.dataset: self._compared(x, shape)}
+        if not self.works:  # read last: another thread may have rejected a recording meanwhile
             return self.model.predict_step(batch)
-        return {self.dataset: replay(x)}
+        return {self.dataset: self._recorded[shape](x)}
 
     def check(self) -> None:
         """Compare again at the next call of each shape."""
-        self._unchecked = set(self._recorded)
+        with self._lock:
+            self._checked.clear()
 
-    def _checked(self, x: Tensor, shape: tuple[int, ...]) -> Tensor:
-        """What the model gives, and whether the recording gives the same."""
-        self._unchecked.discard(shape)
-        expected = self.model.predict_step({self.dataset: x.clone()})[self.dataset]
+    def _compared(self, x: Tensor, shape: tuple[int, ...]) -> Tensor:
+        """Return the model's prediction; release the recording only if it gives the same."""
+        if shape not in self._recorded:
+            self._recorded[shape] = self._record(x[:, :, -1:].expand_as(x).clone())  # the last row throughout
         replay = self._recorded[shape]
-        if replay is None or not torch.equal(torch.nan_to_num(replay(x)), torch.nan_to_num(expected)):
-            LOG.info("The model cannot be recorded; it is called as it is")
+        expected = self.model.predict_step({self.dataset: x.clone()})[self.dataset]
+        if replay is not None and torch.equal(torch.nan_to_num(replay(x)), torch.nan_to_num(expected)):
+            self._checked.add(shape)
+        else:
+            LOG.info("The model cannot be recorded; it is called directly")
             self.works = False
         return expected
 
     def _record(self, x: Tensor) -> Any:
-        """The recording, or nothing if there can be none."""
+        """Return the recording, or None if torch cannot make one."""
         call = _Call(self.model, self.dataset)
         try:
             with warnings.catch_warnings(), torch.no_grad():
@@ -97,6 +95,6 @@ class _Call(nn.Module):
 
 
 def traced(step: LandStep) -> tuple[LandStep, TracedModel]:
-    """The step with a recorded model, and that model."""
+    """Return the step with a recorded model, and that model."""
     model = TracedModel(step.model, step.dataset)
     return replace(step, model=model), model

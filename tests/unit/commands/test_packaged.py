@@ -13,12 +13,15 @@ import pytest
 from anemoi_ailand.commands._packaged import PackagedCommand, copy, header, table
 from anemoi_ailand.support import packaged as resources
 
-TEXT = """# What:  train the emulator,
-#        6 h step.            anemoi-training train --config-name ailand
-# Needs: a dataset; CPU or GPU.    Gives: a checkpoint
-# Check: a test: this one
+TEXT = """# Train the emulator with a
+# 6 h step.                     anemoi-training train --config-name ailand
+#   anemoi-training train again
+# Needs: a dataset;
+#        CPU or GPU.
+# Produces: a checkpoint
+# Checked by: a test: this one
 
-body: 1  # Gives: nothing
+body: 1  # Produces: nothing
 """
 
 
@@ -33,8 +36,8 @@ def things(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A package whose folder ``things`` holds two YAML files, one in a sub-folder."""
     root = tmp_path / "package" / "things"
     (root / "deep").mkdir(parents=True)
-    (root / "one.yaml").write_text("# What: the first\na: 1\n")
-    (root / "deep" / "second.yaml").write_text("# What: the other. In more words.   things second\na: 2\n")
+    (root / "one.yaml").write_text("# The first.\na: 1\n")
+    (root / "deep" / "second.yaml").write_text("# The other. In more words.   things second\na: 2\n")
     monkeypatch.setattr(resources, "_PACKAGE", root.parent)
     return root
 
@@ -49,25 +52,24 @@ def run(*arguments: str) -> None:
     command.run(Namespace(**vars(args)))
 
 
-def test_header_has_the_fields_and_the_command() -> None:
-    """Fields share a line, continue on the next one, and end with the comment."""
+def test_header_has_purpose_and_fields() -> None:
+    """Commands are left out; a field continues on the next line and ends with the comment."""
     assert header(TEXT) == {
-        "What": "train the emulator, 6 h step.",
-        "Run": "anemoi-training train --config-name ailand",
+        "Purpose": "Train the emulator with a 6 h step.",
         "Needs": "a dataset; CPU or GPU.",
-        "Gives": "a checkpoint",
-        "Check": "a test: this one",
+        "Produces": "a checkpoint",
+        "Checked by": "a test: this one",
     }
 
 
 def test_header_of_a_file_without_one_is_empty() -> None:
     """A comment further down is no header."""
-    assert header("a: 1\n# What: too late\n") == {}
+    assert header("a: 1\n# Too late.\n") == {}
 
 
 def test_table_has_one_line_for_each_file(things: Path) -> None:
     """Names are paths below the folder; the command and further sentences are left out."""
-    assert table("things") == "deep/second  the other\none          the first\n"
+    assert table("things") == "deep/second  The other\none          The first\n"
 
 
 def test_no_argument_lists(things: Path, capsys: pytest.CaptureFixture) -> None:

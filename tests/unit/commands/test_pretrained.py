@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import pandas as pd
 import pytest
-from pretrained_case import copy_package
 
 from anemoi_ailand.__main__ import create_parser
 from anemoi_ailand.commands import COMMANDS
 from anemoi_ailand.rollout.step.pretrained import model_card, pretrained_checkpoint, pretrained_record
 from anemoi_ailand.support import packaged as resources
+from tests.support.packages import copy_package
 
 
 @pytest.fixture

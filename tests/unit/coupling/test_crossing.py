@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Units and kinds of time of what crosses are stated, checked and converted."""
+"""Units and kinds of time of exchanged fields are stated, checked and converted."""
 
 import pytest
 
@@ -22,19 +22,19 @@ def taken(name, given, step=6.0):
      ("hPa", "Pa", 100.0), ("1", "%", 100.0), ("J m**-2", "J m-2", 1.0)],
 )  # fmt: skip
 def test_factors(given, wanted, factor):
-    """To the units of the table and from them; another spelling is no other unit."""
+    """Factors convert to the units of the table and back, whatever the spelling."""
     assert factor_between(given, wanted, "x") == pytest.approx(factor, rel=1e-15)
 
 
 @pytest.mark.parametrize(("given", "wanted"), [("K", "Pa"), ("m", "m s-1"), ("J m-2", "W m-2"), ("degC", "K")])
 def test_no_factor_is_guessed(given, wanted):
-    """An amount is no rate; an unknown unit is an error that says what is known."""
+    """Units without a known factor are refused with those that have one."""
     with pytest.raises(ValueError, match="no factor is known between them"):
         factor_between(given, wanted, "x")
 
 
 def test_the_same_name_is_taken_with_the_units_of_the_checkpoint():
-    """Without a word in the configuration; converted where the units differ."""
+    """A forcing that is not configured is taken from the field of its name, converted if its units differ."""
     assert read_forcing({}, ["t", "avg_sp"], UNITS, 6.0, HELD).taken == (
         Taken("t", "t", 1.0, 1.0, 0.0), Taken("avg_sp", "avg_sp", 100.0, 1.0, 6.0),
     )  # fmt: skip
@@ -52,7 +52,7 @@ def test_the_same_name_is_taken_with_the_units_of_the_checkpoint():
     ],
 )
 def test_amounts_and_means(name, given, step, expected):
-    """Factor, seconds and hours follow from units, step and what a value covers."""
+    """Factor, seconds and hours follow from units, step and the hours that a value covers."""
     found = taken(name, given, float(step))
     assert (found.field, found.factor, found.seconds, found.hours) == expected
     assert found.instants == ("instants" in given)
@@ -76,13 +76,13 @@ def test_amounts_and_means(name, given, step, expected):
     ],
 )
 def test_what_does_not_fit_is_refused(name, given, message):
-    """Before the first step, with what is wrong and what to do."""
+    """Wrong configurations are refused with the reason and the repair."""
     with pytest.raises(ValueError, match=message):
         taken(name, given)
 
 
 def test_unknown_names_and_options_are_refused():
-    """With the nearest known option."""
+    """An unknown option is refused with the nearest known one."""
     with pytest.raises(ValueError, match=r"`forcing` names \['tt'\], which the land does not take"):
         read_forcing({"tt": "t"}, ["t"], UNITS, 6.0, HELD)
     with pytest.raises(TypeError, match=r"`forcing.t` has no option 'unit'. Did you mean 'units'"):
@@ -90,7 +90,7 @@ def test_unknown_names_and_options_are_refused():
 
 
 def test_held_and_stored_forcing():
-    """Are no fields of the atmosphere."""
+    """Held forcing and datasets are not taken from the atmosphere."""
     found = read_forcing(
         {"lai_lv": {"held": True}, "lai_hv": {"dataset": "x.zarr"}}, ["lai_lv", "lai_hv"], UNITS, 6.0, HELD
     )
@@ -98,7 +98,7 @@ def test_held_and_stored_forcing():
 
 
 def test_feedback_is_converted_to_the_units_of_the_field():
-    """From the land's; by the checkpoint or by the configuration."""
+    """Feedback converts to units of the atmosphere, stated by checkpoint or configuration."""
     found = read_feedback({"sd": "sd", "swvl1": {"units": "%", "variable": "snowc"}}, ["sd", "snowc"], UNITS)
     assert [(f.field, f.name) for f in found] == [("sd", "sd"), ("swvl1", "snowc")]
     assert [f.factor for f in found] == pytest.approx([1e-3, 100.0])
@@ -110,6 +110,6 @@ def test_feedback_is_converted_to_the_units_of_the_field():
      ({"swvl1": "swvl1"}, "does not say the units"), ({"skt": "swvl1"}, "no factor is known")],
 )  # fmt: skip
 def test_feedback_that_does_not_fit_is_refused(config, message):
-    """As forcing."""
+    """Wrong feedback is refused like wrong forcing."""
     with pytest.raises(ValueError, match=message):
         read_feedback(config, ["skt", "swvl1"], UNITS)

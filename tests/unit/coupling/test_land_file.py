@@ -1,14 +1,14 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""The land's own file beside the atmosphere's."""
+"""NetCDF file of the land in a coupled run."""
 
 import numpy as np
 import pytest
-import stepper_case as case
 import xarray as xr
 
 from anemoi_ailand.coupling.land_file import LandFile
+from tests.support import stepper as case
 
 N = 5
 
@@ -21,7 +21,7 @@ def states():
 
 
 def test_states_are_written_as_they_are(states, tmp_path):
-    """All times, to the last bit, under names of files; diagnostics are missing at the start."""
+    """All times are written bitwise, under NetCDF names; diagnostics are missing at the start."""
     stepper, made = states
     file = LandFile(tmp_path / "new" / "land.nc", stepper.outputs, "abc")
     for state in made:
@@ -40,7 +40,7 @@ def test_states_are_written_as_they_are(states, tmp_path):
 
 
 def test_the_name_is_given_when_the_file_is_complete(states, tmp_path):
-    """Of a run that stopped there is a partial file only, and an earlier one stays."""
+    """Until the run is complete there is a partial file, and an earlier file stays."""
     (tmp_path / "land.nc").write_text("earlier")
     file = LandFile(tmp_path / "land.nc", states[0].outputs, "abc")
     file.write(states[1][0])
@@ -51,7 +51,7 @@ def test_the_name_is_given_when_the_file_is_complete(states, tmp_path):
 
 
 def test_a_folder_that_cannot_be_made_is_said_at_once(states, tmp_path):
-    """Before the first step."""
+    """A folder that cannot be created is an error before the first step."""
     (tmp_path / "file").write_text("")
     with pytest.raises(OSError, match="cannot be written to the folder"):
         LandFile(tmp_path / "file" / "land.nc", states[0].outputs, "abc")

@@ -1,20 +1,22 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""The mid-processor: what it refuses before the first step, and each step by hand. Whole runs: tests/integration."""
+"""Mid-processor `land-model`: single steps and refused options. Whole runs are in tests/integration."""
 
 from datetime import datetime, timedelta
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
-import stepper_case as case
 import torch
-import toy_atmosphere as toy
 from anemoi.inference.checkpoint import Checkpoint
 
-from anemoi_ailand.coupling.land_model import LandModelProcessor
+from anemoi_ailand.coupling import land_model
+from anemoi_ailand.coupling.land_model import LandModelProcessor, initial_state
+from anemoi_ailand.data.anemoi_dataset import AnemoiDataset
 from anemoi_ailand.rollout.stepper import LandStepper
+from tests.support import atmosphere as toy
+from tests.support import stepper as case
 
 DATE = datetime(2020, 5, 1)
 HOUR = timedelta(hours=1)
@@ -22,7 +24,7 @@ HOUR = timedelta(hours=1)
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
-    """Checkpoints of atmospheres with steps of 6 and 3 h, the land's stepper and its first state in a file."""
+    """Make checkpoints of atmospheres with steps of 6 and 3 h, the stepper of the land and a saved state."""
     folder = tmp_path_factory.mktemp("toy")
     weather = toy.Sample(DATE, 5)
     stepper = LandStepper.open("ailand", threads=1)
@@ -42,7 +44,7 @@ def processor(world, hours=6, date=DATE, lead="12h", **options):
 
 
 def atmosphere(world, hours, k, skt):
-    """The state after step ``k`` of an atmosphere with skin temperature ``skt``, as the runner hands it over."""
+    """Return the state after step ``k`` of an atmosphere with skin temperature ``skt``, as the runner passes it."""
     n = len(world.state.latitudes)
     x = torch.zeros(1, 1, n, len(toy.PROGNOSTIC))
     x[..., list(toy.PROGNOSTIC).index("skt")] = skt
@@ -54,7 +56,7 @@ def atmosphere(world, hours, k, skt):
 
 
 def rates(fields, hours):
-    """Forcing of the land from recorded fields of one step."""
+    """Return the forcing of the land from recorded fields of one step."""
     given = {k: v for k, v in fields.items() if k in ("t", "q") or k.startswith(("avg", "lai"))}
     given["avg_sdswrf"] = (fields["ssrd"].astype("f8") / (hours * 3600.0)).astype("f4")
     given["avg_tprate"] = (fields["tp"].astype("f8") * 1000.0 / (hours * 3600.0)).astype("f4")
@@ -62,7 +64,7 @@ def rates(fields, hours):
 
 
 def test_two_steps_by_hand(world):
-    """The land's fields are in the state that goes back, others are not touched, the next step goes on from there."""
+    """Feedback fields are overwritten, others unchanged, and the next step continues from there."""
     made = processor(world, feedback={"skt": "skt", "snow": "sd"})
     land = world.state
     for k in range(2):
@@ -79,7 +81,7 @@ def test_two_steps_by_hand(world):
 
 
 def test_shorter_steps_of_the_atmosphere(world):
-    """The land steps once in 6 h with means over both; before that nothing is overwritten."""
+    """The land steps once in 6 h with means over both steps; before that nothing is overwritten."""
     made = processor(world, 3, feedback={"skt": "skt"})
     states = [atmosphere(world, 3, k, 280.0) for k in range(2)]
     fields = [{n: v.numpy().copy() for n, v in s["fields"].items()} for s in states]
@@ -94,7 +96,7 @@ def test_shorter_steps_of_the_atmosphere(world):
 
 
 def test_state_and_file_at_the_end(world, tmp_path):
-    """Saved where the run ends; a run of another lead time would not have ended there."""
+    """The state is saved at the end of the run, and another run starts from it."""
     made = processor(world, output=str(tmp_path / "land.nc"), save=str(tmp_path / "end.state"))
     for k in range(2):
         assert not (tmp_path / "end.state").exists()
@@ -107,7 +109,7 @@ def test_state_and_file_at_the_end(world, tmp_path):
 
 
 def test_a_run_whose_date_is_not_known_before(world):
-    """It is known at the first step; what does not fit is refused there."""
+    """A start that is unknown in advance is checked at the first step."""
     processor(world, date=None).process(atmosphere(world, 6, 0, 280.0))
     with pytest.raises(ValueError, match="is of 2020-05-01 00:00:00, the run starts at 2020-05-01 06:00:00"):
         processor(world, date=None).process(atmosphere(world, 6, 1, 280.0))
@@ -128,13 +130,13 @@ def test_a_run_whose_date_is_not_known_before(world):
     ],
 )
 def test_refused_before_the_first_step(world, options, error, message):
-    """When the run is set up: options, units, dates, files."""
+    """Wrong options, units, dates and files are refused when the run is set up."""
     with pytest.raises(error, match=message):
         processor(world, **options)
 
 
 def test_other_points_are_refused_before_the_first_step(world, tmp_path):
-    """Those of the checkpoint are known."""
+    """Other points than those of the checkpoint are refused when the run is set up."""
     few = world.state
     part = world.stepper.initial(
         DATE, few.latitudes[:7], few.longitudes[:7], {n: few[n][:7] for n in world.stepper.inputs}
@@ -146,7 +148,7 @@ def test_other_points_are_refused_before_the_first_step(world, tmp_path):
 
 
 def test_a_gap_in_time_is_refused(world):
-    """A step of the atmosphere that was left out."""
+    """A missing step of the atmosphere is refused."""
     made = processor(world)
     made.process(atmosphere(world, 6, 0, 280.0))
     with pytest.raises(
@@ -156,9 +158,57 @@ def test_a_gap_in_time_is_refused(world):
 
 
 def test_what_the_atmosphere_cannot_give_stops_the_run(world):
-    """A NaN in its fields, with the land's name, the date and the place."""
+    """A NaN in a field stops the run with variable, date and place."""
     state = atmosphere(world, 6, 0, 280.0)
     state["fields"]["tp"] = state["fields"]["tp"].clone()
     state["fields"]["tp"][3] = torch.nan
     with pytest.raises(ValueError, match="'avg_tprate' at 2020-05-01 06:00 is missing or infinite at 1 of 44 points"):
         processor(world).process(state)
+
+
+N = 5
+
+
+@pytest.fixture(scope="module")
+def stepper():
+    return case.stepper()
+
+
+def test_initial_state_of_a_saved_state(stepper, tmp_path):
+    """A saved state is read bitwise, and refused at another date."""
+    state = case.start(stepper, N)
+    path = stepper.save(state, tmp_path / "land.state")
+    assert torch.equal(initial_state({"state": str(path)}, stepper, case.DATE).columns, state.columns)
+    with pytest.raises(ValueError, match=r"is of 2022-01-01 00:00:00, the run starts at 2022-01-01 06:00:00"):
+        initial_state({"state": str(path)}, stepper, case.DATE + timedelta(hours=6))
+
+
+class Stored:
+    """A dataset at two dates."""
+
+    index_of = AnemoiDataset.index_of
+
+    def __init__(self, path, names):
+        self.path, self.names = path, names
+        self.latitudes, self.longitudes = case.places(N)
+        self.dates = np.array([case.DATE, case.DATE + timedelta(hours=6)], dtype="datetime64[s]")
+
+    def read(self, first, last, points):
+        return np.stack([[case.fields(N, seed)[n] for n in self.names] for seed in (0, 1)]).swapaxes(1, 2)[first:last]
+
+
+def test_initial_state_of_a_dataset(stepper, monkeypatch):
+    """The state is read at the date of the run; a date outside the dataset is refused."""
+    monkeypatch.setattr(land_model, "StoredFields", Stored)
+    for k in (0, 1):
+        found = initial_state({"dataset": "land.zarr"}, stepper, case.DATE + k * timedelta(hours=6))
+        assert torch.equal(found.columns[:, :3], case.start(stepper, N, k).columns[:, :3])
+    with pytest.raises(ValueError, match="has 2022-01-01T00:00:00 to 2022-01-01T06:00:00 and not 2022-01-02"):
+        initial_state({"dataset": "land.zarr"}, stepper, case.DATE + timedelta(days=1))
+
+
+@pytest.mark.parametrize("config", ["land.state", {}, {"dataset": "a", "state": "b"}, {"sate": "x"}])
+def test_other_configurations_are_refused(stepper, config):
+    """Other forms of `initial` are refused with the known ones."""
+    with pytest.raises(TypeError, match=r"Give {dataset: PATH} or {state: PATH}|Did you mean 'state'"):
+        initial_state(config, stepper, case.DATE)

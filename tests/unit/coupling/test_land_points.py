@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Points of the land in the fields of an atmosphere."""
+"""Mapping of points between land and atmosphere."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ GRID = (np.array([0.0, 70.2, 50.1, -10.1, 89.0]), np.array([0.0, 330.0, 7.1, -18
 
 
 def test_same_points_in_any_convention_of_longitude():
-    """Every field is read and written whole."""
+    """With `same` points, fields are read and written as a whole."""
     points = land_points("same", LAND, (LAND[0], LAND[1] % 360.0))
     field = torch.rand(3)
     assert torch.equal(points.read(field), field)
@@ -22,13 +22,13 @@ def test_same_points_in_any_convention_of_longitude():
 
 
 def test_nearest_crosses_the_date_line():
-    """By distance on the sphere, not in degrees."""
+    """The nearest point is that on the sphere, not in degrees."""
     points = land_points("nearest", LAND, GRID)
     assert points.index.tolist() == [2, 3, 1]
 
 
 def test_nearest_is_a_search_through_all():
-    """Against the largest scalar product of unit vectors, at random points."""
+    """Nearest points have the largest scalar product of unit vectors."""
     rng = np.random.default_rng(0)
     land, grid = ((np.degrees(np.arcsin(rng.uniform(-1, 1, n))), rng.uniform(-180, 360, n)) for n in (50, 2000))
 
@@ -41,7 +41,7 @@ def test_nearest_is_a_search_through_all():
 
 
 def test_far_points_are_refused():
-    """With the farthest, and how to allow it."""
+    """Points that are too far away are refused with the farthest and the option to allow it."""
     with pytest.raises(
         ValueError, match=r"1 of 3 points .* within 20 km; the farthest, latitude 70\.000.* is 22 km away"
     ):
@@ -49,7 +49,7 @@ def test_far_points_are_refused():
 
 
 def test_index_from_a_file(tmp_path):
-    """One position a land point."""
+    """An index file gives one position per point of the land."""
     np.save(tmp_path / "i.npy", np.array([4, 0, 2]))
     points = land_points({"index": str(tmp_path / "i.npy")}, LAND, GRID)
     field = torch.arange(5.0)
@@ -59,7 +59,7 @@ def test_index_from_a_file(tmp_path):
 
 
 def test_several_points_of_the_land_at_one_of_the_atmosphere():
-    """All read it; it gets their mean."""
+    """Points of the land that share a point of the atmosphere read it and write their mean."""
     points = LandPoints(np.array([1, 1, 0]), 3)
     assert points.read(torch.tensor([5.0, 6.0, 7.0])).tolist() == [6.0, 6.0, 5.0]
     assert points.write(torch.zeros(3), torch.tensor([1.0, 2.0, 4.0])).tolist() == [4.0, 1.5, 0.0]
@@ -67,7 +67,7 @@ def test_several_points_of_the_land_at_one_of_the_atmosphere():
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
 def test_precision_of_the_field_stays(dtype):
-    """An atmosphere may compute in half."""
+    """The precision of the atmosphere's fields is kept."""
     for index in ([0, 1], [0, 0]):
         assert LandPoints(np.array(index), 2).write(torch.zeros(2, dtype=dtype), torch.ones(2)).dtype is dtype
 
@@ -83,13 +83,13 @@ def test_precision_of_the_field_stays(dtype):
     ],
 )
 def test_what_does_not_fit_is_refused(config, error, message):
-    """Before the first step."""
+    """Unknown options are refused."""
     with pytest.raises(error, match=message):
         land_points(config, LAND, GRID)
 
 
 def test_other_points_of_the_same_number_are_refused():
-    """With the first that differs."""
+    """Points that differ are refused with the first one."""
     with pytest.raises(
         ValueError, match=r"2 of 3 points differ, the first: latitude 50\.000, longitude 7\.000 of the land"
     ):
@@ -103,13 +103,13 @@ def test_other_points_of_the_same_number_are_refused():
      (np.array([], int), "0 positions")],
 )  # fmt: skip
 def test_a_bad_index_is_refused(index, message):
-    """Positions that there are not, numbers that are none."""
+    """An index with other types, shapes or positions is refused."""
     with pytest.raises(ValueError, match=message):
         LandPoints(index, 5)
 
 
 def test_an_index_of_another_length_is_refused(tmp_path):
-    """With both numbers."""
+    """Another number of points is refused with both numbers."""
     np.save(tmp_path / "i.npy", np.array([4, 0]))
     with pytest.raises(ValueError, match=r"has shape \(2,\); the land has 3 points"):
         land_points({"index": str(tmp_path / "i.npy")}, LAND, GRID)

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Means over the step of the land from the steps of an atmosphere."""
+"""Forcing of a land step from the steps of an atmosphere."""
 
 import numpy as np
 import pytest
@@ -23,7 +23,7 @@ def hourly(n=6):
 
 
 def test_hourly_steps_become_means_over_the_step():
-    """Amounts, means, means over the last three hours, trapezoids of instants, and instants, by numpy."""
+    """Amounts, means, late means, trapezoids of instants and instants agree with numpy."""
     x, start = hourly(), torch.full((4,), 0.5)
     forcing = StepForcing([RAIN, MEAN, LATE, ENDS, INSTANT], 1.0)
     forcing.start({"avg_q": start, "avg_t": start})
@@ -48,7 +48,7 @@ def test_hourly_steps_become_means_over_the_step():
 
 
 def test_a_second_step_knows_nothing_of_the_first():
-    """But the last instant, which is its start."""
+    """After a step nothing is kept except the last instant."""
     x, forcing = hourly(12), StepForcing([MEAN, ENDS], 1.0)
     for k in range(12):
         forcing.add({f: v[k] for f, v in x.items()})
@@ -62,7 +62,7 @@ def test_a_second_step_knows_nothing_of_the_first():
 
 @pytest.mark.parametrize("value", [0.1, 1e-8, 287.123])
 def test_one_value_for_the_whole_step_comes_out_as_it_went_in(value):
-    """To the last bit, at steps of 6 h and repeated at steps of 1 h."""
+    """A constant value is returned bitwise, at steps of 6 h and of 1 h."""
     x = torch.full((3,), value)
     for hours in (6.0, 1.0):
         forcing = StepForcing([Taken("avg_t", "mt", 1.0, 1.0, hours)], hours)
@@ -72,7 +72,7 @@ def test_one_value_for_the_whole_step_comes_out_as_it_went_in(value):
 
 
 def test_a_field_that_covers_the_step_is_taken_at_its_end():
-    """Whatever came at earlier steps of the atmosphere."""
+    """A field that covers the window is taken at the end of the step, whatever came before."""
     forcing = StepForcing([Taken("avg_t", "mt", 1.0, 1.0, 6.0)], 3.0)
     forcing.add({"mt": torch.zeros(2)})
     forcing.add({"mt": torch.ones(2)})
@@ -80,7 +80,7 @@ def test_a_field_that_covers_the_step_is_taken_at_its_end():
 
 
 def test_without_a_start_the_first_instant_stands_for_it():
-    """Where the land's state has no such value."""
+    """Without an instant at the start, the first one stands for it."""
     forcing = StepForcing([Taken("avg_sp", "sp", 1.0, 1.0, 6.0, instants=True)], 6.0)
     forcing.add({"sp": torch.full((2,), 9e4)})
     assert torch.equal(forcing.take()["avg_sp"], torch.full((2,), 9e4))
@@ -88,6 +88,6 @@ def test_without_a_start_the_first_instant_stands_for_it():
 
 @pytest.mark.parametrize("hours", [12.0, 4.0, 0.0])
 def test_steps_that_do_not_divide_the_lands_are_refused(hours):
-    """Longer ones, too."""
+    """A step that does not divide 6 h is refused."""
     with pytest.raises(ValueError, match=f"The atmosphere makes steps of {hours:g} h"):
         StepForcing([MEAN], hours)

@@ -7,9 +7,9 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-from grib_writer import Archive, Grid, sample, stamps, states
 
 from anemoi_ailand.data.reader import Reader
+from tests.support.grib import Archive, Grid, sample, stamps, states
 
 DATES = stamps(datetime(2020, 4, 1), 5)
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from earthkit.data.core.fieldlist import FieldList
-from land_files import stamps
 
 from anemoi_ailand.data.fields import LandCube, LandFields
+from tests.support.files import stamps
 
 NAMES = ["swvl1", "2t", "late_sdswrf", "avg_t"]
 LATITUDES, LONGITUDES = np.array([10.0, 20.0, 30.0]), np.array([-5.0, 0.0, 5.0])

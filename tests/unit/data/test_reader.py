@@ -9,11 +9,11 @@ from datetime import datetime, timedelta
 
 import numpy as np
 import pytest
-from land_files import ramp, stamps, write_land
 
 from anemoi_ailand.data.open_reader import open_reader
 from anemoi_ailand.data.reader import STEP, Coverage, Reader
 from anemoi_ailand.variables import VARIABLES
+from tests.support.files import ramp, stamps, write_land
 
 PLACES = ["$AILAND_SAMPLE", "$AILAND_SAMPLE/native/points", "$AILAND_SAMPLE/native/grid"]
 

@@ -9,11 +9,11 @@ from datetime import datetime
 
 import numpy as np
 import pytest
-from land_files import ramp, stamps, write_land
 
 from anemoi_ailand.data.open_reader import open_reader
 from anemoi_ailand.data.reader import Reader
 from anemoi_ailand.data.selection import check_finite, held_out, select
+from tests.support.files import ramp, stamps, write_land
 
 
 @pytest.fixture
@@ -66,9 +66,9 @@ def test_order_puts_held_out_points_last(reader):
     ("points", "message"),
     [
         ({"land": True, "ids": [108]}, "leaves none of 10 points"),
-        ({"ids": [7]}, r"Points \[7\] are not there"),
+        ({"ids": [7]}, r"Points \[7\] do not exist"),
         ({"held_out": "yes"}, "can be 'exclude' or 'only'"),
-        ({"lands": True}, r"does not know \['lands'\]; it takes"),
+        ({"lands": True}, r"has no option \['lands'\]; it takes"),
         ({"held_out": "only"}, "leaves none of 10 points"),
     ],
 )
@@ -80,9 +80,9 @@ def test_empty_or_misspelt_selection(reader, points, message):
 
 def test_misspelt_options(reader):
     """Of order and held_out too."""
-    with pytest.raises(ValueError, match="`order` does not know"):
+    with pytest.raises(ValueError, match="`order` has no option"):
         select(reader, None, NONE, {"sed": 1})
-    with pytest.raises(ValueError, match="`held_out` does not know"):
+    with pytest.raises(ValueError, match="`held_out` has no option"):
         held_out(reader.point_id, {"each": 5})
 
 

@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 from anemoi.datasets.create.sources import source_registry
-from land_files import FIRST, STEP, native_copy, ramp, spoil, stamps, without_records, write_land
 
 from anemoi_ailand.data.fields import LandFields
 from anemoi_ailand.data.open_reader import open_reader
 from anemoi_ailand.data.reader import MARKS
 from anemoi_ailand.data.source import EcLandSource
 from anemoi_ailand.variables import VARIABLES
+from tests.support.files import FIRST, STEP, native_copy, ramp, spoil, stamps, without_records, write_land
 
 SAMPLE = "$AILAND_SAMPLE"
 
@@ -102,7 +102,7 @@ def test_options_reach_the_reader():
         ({"variables": ["u"]}, ValueError, r"\['u'\] are not in .*Add|Correct"),
         ({"drop": ["swlv1"]}, ValueError, "not in the table"),
         ({"variables": ["sd"], "drop": ["sd"]}, ValueError, "No variable is left"),
-        ({"points": {"ids": [1]}}, ValueError, r"Points \[1\] are not there"),
+        ({"points": {"ids": [1]}}, ValueError, r"Points \[1\] do not exist"),
         ({"points": {"held_out": "only"}}, ValueError, "leaves none of 44 points"),
         ({"layout": "netcdf"}, ValueError, "no layout 'netcdf'"),
     ],

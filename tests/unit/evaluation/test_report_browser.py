@@ -16,11 +16,11 @@ import shutil
 import subprocess
 
 import pytest
-from evaluation_case import metrics, points
 
 from anemoi_ailand.evaluation.display.style import save
 from anemoi_ailand.evaluation.figures.maps import map_figure
 from anemoi_ailand.evaluation.report.page import ReportFigure, write_report
+from tests.support.results import metrics, points
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 SIZES = {"telephone": (360, 800), "desktop": (1400, 900)}

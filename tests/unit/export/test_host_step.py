@@ -5,7 +5,6 @@
 
 from datetime import datetime, timedelta
 
-import export_case as case
 import numpy as np
 import pytest
 import torch
@@ -16,6 +15,7 @@ from anemoi_ailand.export.onnx_check import LIMITS, compare, place_time, sample_
 from anemoi_ailand.rollout.step.checkpoint import load_step
 from anemoi_ailand.rollout.step.physical_step import PhysicalStep
 from anemoi_ailand.variables import END, START, Role, variable
+from tests.support import stepper as case
 
 HOURS_6 = timedelta(hours=6)
 

@@ -6,12 +6,12 @@
 from datetime import datetime
 from types import SimpleNamespace
 
-import export_case as case
 import numpy as np
 import pytest
 import torch
 
 from anemoi_ailand.export.onnx_check import LIMITS, Rows, compare, place_time, sample_rows
+from tests.support import stepper as case
 
 LIMIT = LIMITS[torch.float32]
 

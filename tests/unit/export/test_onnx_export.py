@@ -6,7 +6,6 @@
 import json
 from dataclasses import replace
 
-import export_case as case
 import numpy as np
 import onnx
 import onnxruntime
@@ -21,7 +20,7 @@ from anemoi_ailand.export.onnx_export import METADATA_KEY, check_exportable, exp
 from anemoi_ailand.export.onnx_operators import OPSET
 from anemoi_ailand.rollout.step.pretrained import pretrained_record
 from anemoi_ailand.variables import variable
-from benchmarks.contest.trees import Trees
+from tests.support import stepper as case
 
 
 @pytest.fixture(scope="module", params=["float32", "float64"])
@@ -29,14 +28,14 @@ def exported(request, tmp_path_factory):
     """Graph, its precision, and how near it is."""
     output = tmp_path_factory.mktemp("export") / "folder" / "small.onnx"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(under_test, "load_step", lambda path: case.land_step())
+        patch.setattr(under_test, "load_step", lambda path: case.export_step())
         agreement = export_step("best.ckpt", output, precision=request.param)
     return output, getattr(torch, request.param), agreement
 
 
 @pytest.fixture
 def small(monkeypatch):
-    monkeypatch.setattr(under_test, "load_step", lambda path: case.land_step())
+    monkeypatch.setattr(under_test, "load_step", lambda path: case.export_step())
 
 
 def session(path):
@@ -172,16 +171,15 @@ def test_graph_that_is_not_the_checkpoint_is_removed(tmp_path, monkeypatch, smal
     assert (tmp_path / "a.onnx").read_text() == "mine"
 
 
-def test_trees_are_refused():
-    """With what to do instead."""
-    step = case.land_step()
+def test_network_that_is_not_exportable_is_refused():
+    """The error names the part and an alternative."""
 
-    class Small(Trees):
-        def __init__(self):
-            nn.Module.__init__(self)
+    class Trees(nn.Module):
+        exportable = False
 
-    step.model.model.network = Small()
-    with pytest.raises(ValueError, match=r"made of boosted trees .* Train another network"):
+    step = case.export_step()
+    step.model.model.network = Trees()
+    with pytest.raises(ValueError, match=r"contains \['Trees'\], which ONNX .* Train another network"):
         check_exportable(replace(step))
 
 

@@ -3,7 +3,6 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """The closed step in the units of Anemoi."""
 
-import closed_case as case
 import pytest
 import torch
 
@@ -13,31 +12,33 @@ from anemoi_ailand.model.contrasts import N_CONTRASTS
 from anemoi_ailand.physics.closed_step import FLUXES, N_CONTROLS, STATE, closed_step
 from anemoi_ailand.physics.snow_pack import NO_SNOW
 from anemoi_ailand.variables import variable
+from tests.support import columns as case
+from tests.support.land import CLOSED
 
 #: Rounding of normalised fields in float32, in standard deviations.
 ROUNDING = 1e-5
 
 
-def built(names=case.VARIABLES):
+def built(names=CLOSED.variables):
     """The closed land of a dataset with the variables given."""
     names = sorted(names)
-    used = [n for n in names if n not in case.DIAGNOSTIC]
-    given = [n for n in names if n not in case.FORCING]
+    used = [n for n in names if n not in CLOSED.diagnostic]
+    given = [n for n in names if n not in CLOSED.forcing]
     columns = StepColumns.from_names(
         {n: i for i, n in enumerate(used)},
         {n: i for i, n in enumerate(given)},
-        diagnostic=[n for n in case.DIAGNOSTIC if n in names],
-        forcing=[n for n in case.FORCING if n in names],
+        diagnostic=[n for n in CLOSED.diagnostic if n in names],
+        forcing=[n for n in CLOSED.forcing if n in names],
         categories=CATEGORIES,
     )
-    factors = ({n: case.normalisation(n)[i] for n in names} for i in (0, 1))
+    factors = ({n: CLOSED.normalisation(n)[i] for n in names} for i in (0, 1))
     return ClosedLand(columns, {n: i for i, n in enumerate(used)}, *factors)
 
 
 def before(columns, **changes):
     """The land that is rebuilt from normalised fields of ``columns``, and the further state."""
-    index = {n: i for i, n in enumerate(n for n in case.VARIABLES if n not in case.DIAGNOSTIC)}
-    x = case.normalised({**case.fields(columns), **changes}, index)
+    index = {n: i for i, n in enumerate(n for n in CLOSED.variables if n not in CLOSED.diagnostic)}
+    x = CLOSED.normalised({**case.fields(columns), **changes}, index)
     return built().before(x, x)
 
 
@@ -58,13 +59,13 @@ def test_air_survives_normalisation():
     """Temperature of the start from the start slot, the rest of the air from the end slot."""
     columns = case.land(20)
     fields = case.fields(columns)
-    index = {n: i for i, n in enumerate(n for n in case.VARIABLES if n not in case.DIAGNOSTIC)}
+    index = {n: i for i, n in enumerate(n for n in CLOSED.variables if n not in CLOSED.diagnostic)}
     later = {**fields, "t": fields["t"] + 7.0}
-    _, air, _ = built().before(case.normalised(fields, index), case.normalised(later, index))
+    _, air, _ = built().before(CLOSED.normalised(fields, index), CLOSED.normalised(later, index))
     for got, name, expected in ((air.t_start, "t", fields["t"]), (air.t_end, "t", fields["t"] + 7.0),
                                 (air.avg_t, "avg_t", fields["avg_t"]), (air.avg_q, "avg_q", fields["avg_q"]),
                                 (air.avg_sp, "avg_sp", fields["avg_sp"])):  # fmt: skip
-        torch.testing.assert_close(got.double(), expected, rtol=0.0, atol=10 * ROUNDING / case.normalisation(name)[0])
+        torch.testing.assert_close(got.double(), expected, rtol=0.0, atol=10 * ROUNDING / CLOSED.normalisation(name)[0])
 
 
 def test_state_and_fluxes_survive_normalisation():
@@ -76,7 +77,7 @@ def test_state_and_fluxes_survive_normalisation():
     expected = closed_step(land, outputs[..., :N_CONTROLS])
     for name, got in zip(closed.given, values.unbind(-1), strict=True):
         if name in expected:
-            mul, add = case.normalisation(name)
+            mul, add = CLOSED.normalisation(name)
             torch.testing.assert_close(got.double(), mul * expected[name].double() + add, rtol=1e-6, atol=ROUNDING)
 
 
@@ -114,7 +115,7 @@ def test_further_state_is_an_increment():
     _, values = closed.after(land, extra, torch.cat([case.outputs(land), -torch.ones(20, 1)], dim=-1))
 
     def physical(name):
-        mul, add = case.normalisation(name)
+        mul, add = CLOSED.normalisation(name)
         return (values[:, closed.given.index(name)].double() - add) / mul
 
     cooled = (extra[:, 0].double() - variable("tsn").increment_scale).clamp(max=273.16)
@@ -129,16 +130,16 @@ def test_positions_are_those_of_the_output_tensor():
     closed = built()
     land, _, extra = before(case.land(5))
     where, values = closed.after(land, extra, torch.zeros(5, closed.n_outputs))
-    outputs = sorted([*case.PROGNOSTIC, *case.DIAGNOSTIC])
+    outputs = sorted([*CLOSED.prognostic, *CLOSED.diagnostic])
     assert values.shape == (5, len(closed.given))
     assert [outputs[i] for i in where] == [*STATE, "tsn", *FLUXES]
 
 
 def test_fluxes_that_are_not_asked_for_are_not_given():
     """A dataset without runoff gets evaporation alone; without further state there is none."""
-    closed = built([n for n in case.VARIABLES if n not in ("sro", "ssro", "tsn")])
+    closed = built([n for n in CLOSED.variables if n not in ("sro", "ssro", "tsn")])
     assert closed.given == (*STATE, "evap") and closed.n_outputs == N_CONTROLS
-    x = torch.zeros(3, len(case.VARIABLES))
+    x = torch.zeros(3, len(CLOSED.variables))
     land, _, extra = closed.before(x, x)
     assert extra.shape == (3, 0) and closed.after(land, extra, torch.zeros(3, N_CONTROLS))[1].shape == (3, 13)
 
@@ -154,11 +155,11 @@ def test_features_are_the_contrasts():
 def test_missing_state_is_named(name):
     """Each variable of the state is needed, and the error says what to do."""
     with pytest.raises(ValueError, match=rf"needs \['{name}'\] among the prognostic.*step: increments"):
-        built([n for n in case.VARIABLES if n != name])
+        built([n for n in CLOSED.variables if n != name])
 
 
 @pytest.mark.parametrize("name", sorted({*AT_START, *AT_END}))
 def test_missing_forcing_is_named(name):
     """Each input is needed."""
     with pytest.raises(ValueError, match=rf"'{name}'.* among the forcing"):
-        built([n for n in case.VARIABLES if n != name])
+        built([n for n in CLOSED.variables if n != name])

@@ -3,12 +3,12 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """Physical contrasts as inputs of the network."""
 
-import closed_case as case
 import pytest
 import torch
 
 from anemoi_ailand.constants import ZERO_CELSIUS
 from anemoi_ailand.model.contrasts import N_CONTRASTS, Air, contrasts
+from tests.support import columns as case
 
 #: Columns of the contrasts.
 DIFFERENCES, NEAR_FREEZING, AVAILABLE, SATURATION = slice(0, 6), slice(6, 10), slice(10, 14), slice(14, 18)

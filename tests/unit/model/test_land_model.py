@@ -3,8 +3,6 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """The Anemoi dress of the network."""
 
-import closed_case
-import land_case as case
 import numpy as np
 import pytest
 import torch
@@ -14,10 +12,12 @@ from anemoi_ailand.physics.bounds import limits
 from anemoi_ailand.physics.closed_step import FLUXES, N_CONTROLS, STATE, closed_step
 from anemoi_ailand.physics.snow_pack import snow_property
 from anemoi_ailand.variables import variable
+from tests.support import columns as case
+from tests.support.land import CLOSED, MEANS, OPEN, STATIC
 
 
 def ends(n_points=7, seed=1):
-    fields = case.batch(2, n_points, 1, seed)["data"][..., case.indices().data.input.full]
+    fields = OPEN.batch(2, n_points, 1, seed)["data"][..., OPEN.indices().data.input.full]
     return fields[:, 0], fields[:, 1]
 
 
@@ -26,45 +26,45 @@ def row(model, name):
 
 
 def position(name):
-    return case.indices().model.input.name_to_index[name]
+    return OPEN.indices().model.input.name_to_index[name]
 
 
 def test_increments_have_the_unit_of_the_table():
     """A unit increment of the network changes the state by increment_scale, in physical units."""
-    model = case.land_model()
+    model = OPEN.land_model()
     torch.nn.init.zeros_(model.network.prognostic_head.weight)
     torch.nn.init.ones_(model.network.prognostic_head.bias)
     start, end = ends()
     out = model.advance(start, end)
-    change = (out[..., row(model, "stl1")] - start[..., position("stl1")]) * case.STDEV["stl1"]
+    change = (out[..., row(model, "stl1")] - start[..., position("stl1")]) * OPEN.stdev["stl1"]
     expected = torch.full_like(change, variable("stl1").increment_scale)
     torch.testing.assert_close(change, expected, rtol=1e-5, atol=1e-4)
 
 
 def test_forcing_of_the_step_and_nothing_else_is_read_at_the_end():
     """Of the end slot the output depends on interval means and instants, never on the state or on LAI."""
-    model = case.land_model()
+    model = OPEN.land_model()
     start, end = ends()
     end.requires_grad_()
     model.train().advance(start, end).square().sum().backward()
-    moved = {n for n in ["t", "avg_tprate", "cos_julian_day", "lai_lv", *case.PROGNOSTIC, "z"]
+    moved = {n for n in ["t", "avg_tprate", "cos_julian_day", "lai_lv", *OPEN.prognostic, "z"]
              if end.grad[..., position(n)].abs().max() > 0}  # fmt: skip
     assert moved == {"t", "avg_tprate", "cos_julian_day"}
 
 
 def test_start_slot_gives_state_statics_instants_not_means():
     """Of the start slot the mean over the step before is not read."""
-    model = case.land_model()
+    model = OPEN.land_model()
     start, end = ends()
     start.requires_grad_()
     model.train().advance(start, end).square().sum().backward()
-    moved = {n for n in [*case.FORCING, *case.PROGNOSTIC] if start.grad[..., position(n)].abs().max() > 0}
-    assert moved == {"t", "lai_lv", "z", "theta_sat", *case.PROGNOSTIC}
+    moved = {n for n in [*OPEN.forcing, *OPEN.prognostic] if start.grad[..., position(n)].abs().max() > 0}
+    assert moved == {"t", "lai_lv", "z", "theta_sat", *OPEN.prognostic}
 
 
 def test_order_and_number_of_points_do_not_matter():
     """Permuted points give permuted results; a part of the points gives a part of the results, to the bit."""
-    model = case.land_model()
+    model = OPEN.land_model()
     start, end = ends(n_points=40)
     full = model.advance(start, end)
     order = torch.randperm(40)
@@ -74,16 +74,16 @@ def test_order_and_number_of_points_do_not_matter():
 
 def test_bounds_hold_in_physical_units():
     """Whatever the network says, predictions are within the table's bounds; exactly, after denormalisation."""
-    model = case.land_model()
+    model = OPEN.land_model()
     with torch.no_grad():
         model.network.prognostic_head.bias.copy_(torch.tensor([-1e4, 1e4, -1e4]))
 
     def denormalise(x, in_place=False):
-        mul = torch.tensor([1 / case.STDEV.get(n, 0.3) for n in model.columns.outputs])
-        add = torch.tensor([-case.MEAN.get(n, 0.1) / case.STDEV.get(n, 0.3) for n in model.columns.outputs])
+        mul = torch.tensor([1 / OPEN.stdev.get(n, 0.3) for n in model.columns.outputs])
+        add = torch.tensor([-OPEN.mean.get(n, 0.1) / OPEN.stdev.get(n, 0.3) for n in model.columns.outputs])
         return (x - add) / mul
 
-    fields = case.batch(2, 7, 1)["data"][..., case.indices().data.input.full][:, :, 0]
+    fields = OPEN.batch(2, 7, 1)["data"][..., OPEN.indices().data.input.full][:, :, 0]
     out = model.predict_step({"data": fields}, {"data": lambda x, in_place: x}, {"data": denormalise}, n_step_input=2)[
         "data"
     ]
@@ -95,8 +95,8 @@ def test_bounds_hold_in_physical_units():
 
 def test_anemoi_call_is_advance_with_a_time_axis():
     """Forward takes (batch, 2, ensemble, point, variable) and gives (batch, 1, ensemble, point, variable)."""
-    model = case.land_model()
-    x = case.batch(2)["data"][..., case.indices().data.input.full]
+    model = OPEN.land_model()
+    x = OPEN.batch(2)["data"][..., OPEN.indices().data.input.full]
     y = model({"data": x})["data"]
     assert y.shape == (2, 1, 1, 7, len(model.columns.outputs))
     assert torch.equal(y[:, 0], model.advance(x[:, 0], x[:, 1]))
@@ -105,37 +105,37 @@ def test_anemoi_call_is_advance_with_a_time_axis():
 def test_metadata_says_what_is_taken_when():
     """A checkpoint carries the columns."""
     metadata = {"metadata_inference": {}}
-    case.land_model().fill_metadata(metadata)
+    OPEN.land_model().fill_metadata(metadata)
     assert metadata["metadata_inference"]["land"]["end"] == ["avg_tprate", "cos_julian_day", "t"]
 
 
 def test_other_time_axis_is_refused():
     """A stock task would give one or two past states; the error names the right task."""
     with pytest.raises(ValueError, match="LandForecaster"):
-        case.land_model(n_step_input=1)
+        OPEN.land_model(n_step_input=1)
 
 
 def test_variable_without_variance_is_refused():
     """Its normalisation would be infinite; the error names it."""
-    stats = case.statistics()
-    stats["stdev"][case.VARIABLES.index("theta_sat")] = 0.0
+    stats = OPEN.statistics()
+    stats["stdev"][OPEN.variables.index("theta_sat")] = 0.0
     with pytest.raises(ValueError, match="theta_sat"):
-        case.land_model(stats=stats)
+        OPEN.land_model(stats=stats)
 
 
 def test_missing_normalizer_is_refused():
     """Without a normaliser there are no units."""
-    config = case.model_config()
+    config = OPEN.model_config()
     config.data.datasets.data.processors = {}
     with pytest.raises(ValueError, match="normalizer"):
-        case.land_model(config=config)
+        OPEN.land_model(config=config)
 
 
 def test_statistics_are_not_changed():
     """Building a model leaves the statistics of the dataset as they are."""
-    stats = case.statistics()
+    stats = OPEN.statistics()
     before = {k: v.copy() for k, v in stats.items()}
-    case.land_model(stats=stats)
+    OPEN.land_model(stats=stats)
     for key, value in before.items():
         np.testing.assert_array_equal(stats[key], value)
 
@@ -145,11 +145,11 @@ def test_statistics_are_not_changed():
 
 def closed_input(columns, **changes):
     """Normalised input (point, variable) that holds ``columns`` and made-up air."""
-    return closed_case.normalised({**closed_case.fields(columns), **changes}, closed_position())
+    return CLOSED.normalised({**case.fields(columns), **changes}, closed_position())
 
 
-def closed_position(names=closed_case.VARIABLES):
-    return closed_case.indices(names).model.input.name_to_index
+def closed_position():
+    return CLOSED.indices().model.input.name_to_index
 
 
 def say(model, outputs):
@@ -164,17 +164,17 @@ def test_closed_state_is_that_of_the_closed_step():
 
     To 1e-4 of a standard deviation; soil that freezes magnifies the rounding of its temperature, by up to ten.
     """
-    model = closed_case.land_model()
-    columns = closed_case.land(70)
+    model = CLOSED.land_model()
+    columns = case.land(70)
     answer = torch.randn(N_CONTROLS + 1)
     say(model, answer)
     x = closed_input(columns)
-    out = closed_case.physical(model.advance(x, x).detach(), model.columns.outputs)
+    out = CLOSED.physical(model.advance(x, x).detach(), model.columns.outputs)
     expected = closed_step(columns, answer[:N_CONTROLS].double().expand(70, -1))
     for name, values in expected.items():
-        error = (out[name] - values).abs() * closed_case.normalisation(name)[0]
+        error = (out[name] - values).abs() * CLOSED.normalisation(name)[0]
         assert error.max() < (1e-3 if name.startswith("stl") else 3e-4), name
-    fields = closed_case.fields(columns)
+    fields = case.fields(columns)
     changed = fields["tsn"] + variable("tsn").increment_scale * answer[-1].double()
     wanted = snow_property("tsn", changed, expected["sd"])
     torch.testing.assert_close(out["tsn"], wanted, rtol=0.0, atol=1e-3)
@@ -182,66 +182,66 @@ def test_closed_state_is_that_of_the_closed_step():
 
 def test_closed_prediction_is_closed_in_physical_units():
     """Precipitation of the input is storage, evaporation and runoff of the prediction, to 5 g m-2 of a tonne."""
-    model = closed_case.land_model()
-    columns = closed_case.land(140)
+    model = CLOSED.land_model()
+    columns = case.land(140)
     x = closed_input(columns)
 
     def denormalise(y, in_place=False):
-        factors = torch.tensor([closed_case.normalisation(n) for n in model.columns.outputs])
+        factors = torch.tensor([CLOSED.normalisation(n) for n in model.columns.outputs])
         return (y - factors[:, 1]) / factors[:, 0]
 
     batch = {"data": x.expand(1, 2, -1, -1)}
     out = model.predict_step(batch, {"data": lambda v, in_place: v}, {"data": denormalise}, n_step_input=2)["data"]
     after = dict(zip(model.columns.outputs, out.reshape(140, -1).unbind(-1), strict=True))
     assert (after["swvl1"] - columns.theta[:, 0]).abs().median() > 1e-3
-    assert closed_case.residual(columns, after).abs().max() < 5e-3
+    assert case.residual(columns, after).abs().max() < 5e-3
 
 
 def test_air_of_the_model_is_that_of_the_dataset():
     """Pressure, ten standard deviations from zero, and temperature come back to 1e-5 of a standard deviation."""
-    columns = closed_case.land(20)
-    x, fields = closed_input(columns), closed_case.fields(columns)
-    _, air, _ = closed_case.land_model().closed.before(x, x)
+    columns = case.land(20)
+    x, fields = closed_input(columns), case.fields(columns)
+    _, air, _ = CLOSED.land_model().closed.before(x, x)
     for got, name in ((air.avg_sp, "avg_sp"), (air.avg_t, "avg_t"), (air.t_start, "t")):
-        assert (got.double() - fields[name]).abs().max() < 1e-5 / closed_case.normalisation(name)[0], name
+        assert (got.double() - fields[name]).abs().max() < 1e-5 / CLOSED.normalisation(name)[0], name
 
 
 def test_closed_step_gives_the_fluxes_and_the_head_the_rest():
     """The network's heads are those of the controls and further state, and of diagnostics without a balance."""
-    model = closed_case.land_model()
+    model = CLOSED.land_model()
     assert model.network.n_in == model.columns.n_in + N_CONTRASTS
     assert model.network.n_prognostic == N_CONTROLS + 1
-    assert model.network.n_diagnostic == len(closed_case.DIAGNOSTIC) - len(FLUXES) == 1
+    assert model.network.n_diagnostic == len(CLOSED.diagnostic) - len(FLUXES) == 1
 
 
 def test_closed_step_keeps_the_bounds_of_the_table():
     """Whatever the network says, first layer and snow temperature included."""
-    model = closed_case.land_model()
+    model = CLOSED.land_model()
     say(model, 50.0 * torch.randn(N_CONTROLS + 1))
-    x = closed_input(closed_case.land(70))
-    out = closed_case.physical(model.advance(x, x).detach(), model.columns.outputs)
+    x = closed_input(case.land(70))
+    out = CLOSED.physical(model.advance(x, x).detach(), model.columns.outputs)
     for name in (*STATE, "tsn", *FLUXES):
         (low,), (high,) = limits([name])
-        rounding = 1e-5 / closed_case.normalisation(name)[0]
+        rounding = 1e-5 / CLOSED.normalisation(name)[0]
         assert out[name].min() >= low - rounding and out[name].max() <= high + rounding, name
 
 
 def test_closed_step_reads_no_state_at_the_end():
     """Of the end slot the output depends on means and instants of the forcing alone; of the start on no mean."""
-    model = closed_case.land_model().train()
-    x = closed_input(closed_case.land(140))
+    model = CLOSED.land_model().train()
+    x = closed_input(case.land(140))
     start, end = x.clone().requires_grad_(), x.clone().requires_grad_()
     model.advance(start, end).square().sum().backward()
     read = [{n for n, i in closed_position().items() if part.grad[:, i].abs().max() > 0} for part in (start, end)]
-    static = {n for n in closed_case.STATIC if n not in closed_case.NOT_NORMALISED}
-    assert read[0] == {*closed_case.PROGNOSTIC, *static, "t", "lai_lv"}
-    assert read[1] == {"t", *closed_case.MEANS, "cos_julian_day"}
+    static = {n for n in STATIC if n not in CLOSED.not_normalised}
+    assert read[0] == {*CLOSED.prognostic, *static, "t", "lai_lv"}
+    assert read[1] == {"t", *MEANS, "cos_julian_day"}
 
 
 def test_closed_gradients_are_finite():
     """Of every weight, on dry, saturated, frozen, buried and flooded columns."""
-    model = closed_case.land_model().train()
-    x = closed_input(closed_case.corners())
+    model = CLOSED.land_model().train()
+    x = closed_input(case.corners())
     model.advance(x, x).square().mean().backward()
     gradients = [p.grad for p in model.parameters()]
     assert all(torch.isfinite(g).all() for g in gradients) and all(g.abs().max() > 0 for g in gradients)
@@ -249,8 +249,8 @@ def test_closed_gradients_are_finite():
 
 def test_soil_type_is_seen_through_its_parameters_only():
     """Types 2 and 7 are numbers of one soil, and give one result to the bit; another soil gives another."""
-    model = closed_case.land_model()
-    columns = closed_case.land(30)
+    model = CLOSED.land_model()
+    columns = case.land(30)
     same, twin, other = (closed_input(columns, slt=torch.full((30,), float(kind))) for kind in (2, 7, 1))
     assert torch.equal(model.advance(same, same), model.advance(twin, twin))
     assert (model.advance(same, same) - model.advance(other, other)).abs().max() > 1e-3
@@ -258,16 +258,16 @@ def test_soil_type_is_seen_through_its_parameters_only():
 
 def test_closed_points_do_not_mix():
     """Permuted points give permuted results, a part of the points a part of them."""
-    model = closed_case.land_model()
-    x = closed_input(closed_case.land(40))
+    model = CLOSED.land_model()
+    x = closed_input(case.land(40))
     full, order = model.advance(x, x), torch.randperm(40)[:11]
     torch.testing.assert_close(model.advance(x[order], x[order]), full[order])
 
 
 def test_closed_step_runs_in_float64():
     """As tangents and adjoints are checked in, with results near those of float32."""
-    model = closed_case.land_model()
-    x = closed_input(closed_case.land(20))
+    model = CLOSED.land_model()
+    x = closed_input(case.land(20))
     single, double = model.advance(x, x), model.double().advance(x.double(), x.double())
     assert double.dtype == torch.float64
     torch.testing.assert_close(single.double(), double, rtol=1e-3, atol=1e-3)
@@ -276,27 +276,27 @@ def test_closed_step_runs_in_float64():
 def test_unknown_step_is_refused():
     """The error says what there is."""
     with pytest.raises(ValueError, match=r"'implicit'.*'increments' or 'closed'"):
-        closed_case.land_model(step="implicit")
+        CLOSED.land_model(step="implicit")
 
 
 @pytest.mark.parametrize("step", [None, "increments"])
 def test_soil_type_is_refused_without_the_closed_step(step):
     """A category never reaches the network; without the option the step is by increments."""
     with pytest.raises(ValueError, match=r"\['slt', 'tvh', 'tvl'\] as forcing"):
-        closed_case.land_model(step=step)
+        CLOSED.land_model(step=step)
 
 
 def test_closed_step_names_what_is_missing():
     """A configuration without snow mass cannot be closed."""
     with pytest.raises(ValueError, match=r"needs \['sd'\] among the prognostic"):
-        closed_case.land_model([n for n in closed_case.VARIABLES if n != "sd"])
+        CLOSED.only([n for n in CLOSED.variables if n != "sd"]).land_model()
 
 
 @pytest.mark.parametrize("network", ["split", "stock"])
 def test_network_is_chosen_by_name(network):
     """Any network steps in the same dress, with static fields where the table has them."""
     options = {"network": network, "activation": None, "depth": 2 if network == "stock" else None}
-    model = case.land_model(config=case.model_config(**options))
+    model = OPEN.land_model(config=OPEN.model_config(**options))
     out = model.advance(*ends())
     assert out.shape[-1] == len(model.columns.outputs)
     if network == "split":
@@ -306,12 +306,12 @@ def test_network_is_chosen_by_name(network):
 def test_options_of_the_network_are_checked():
     """A name that nobody reads is an error."""
     with pytest.raises(ValueError, match=r"'mlp' has no option \['widht'\]"):
-        case.land_model(config=case.model_config(widht=3))
+        OPEN.land_model(config=OPEN.model_config(widht=3))
 
 
 def test_wanted_is_the_reverse_of_a_step():
     """A network that gives what is wanted makes the step end there, within the bounds."""
-    model = case.land_model()
+    model = OPEN.land_model()
     start, end = ends()
     after = model.advance(start, end)
     wanted = model.wanted(start, after)
@@ -321,6 +321,6 @@ def test_wanted_is_the_reverse_of_a_step():
 
 def test_closed_step_has_no_reverse():
     """The error says what to set."""
-    model = closed_case.land_model()
+    model = CLOSED.land_model()
     with pytest.raises(ValueError, match=r"'closed'.*'increments'"):
         model.wanted(torch.zeros(1, 80), torch.zeros(1, 20))

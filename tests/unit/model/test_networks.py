@@ -1,109 +1,69 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Networks by name: what all of them have in common, and the errors of a wrong choice."""
+"""A configuration names its network: the packaged one, or a class of the user by import path."""
 
-import pickle
+import sys
 
 import pytest
-import torch
 
-from anemoi_ailand.model.networks import NETWORKS, NetworkShape, build_network
+from anemoi_ailand.model.networks import NetworkShape, build_network
 from anemoi_ailand.model.pointwise_mlp import PointwiseMLP
 
 SHAPE = NetworkShape(n_in=6, n_prognostic=3, n_diagnostic=2, static=(1, 4))
-SMALL = {
-    "mlp": {"width": 16, "depth": 2, "activation": "relu", "skip": False},
-    "split": {"width": 16},
-    "stock": {"width": 16, "depth": 2, "ratio": 2},
-    "trees": {"trees": 5, "depth": 3},
-}
-ALL = pytest.mark.parametrize("name", SMALL)
+
+OWN = """
+from torch import nn
+
+class Linear(nn.Module):
+    def __init__(self, n_in, n_prognostic, n_diagnostic, static, *, bias=True):
+        super().__init__()
+        self.static, self.layer = static, nn.Linear(n_in, n_prognostic + n_diagnostic, bias=bias)
+
+no_class = 3
+"""
 
 
-def built(name, shape=SHAPE, **options):
-    torch.manual_seed(3)
-    return build_network({"network": name, **SMALL[name], **options}, shape).eval()
+@pytest.fixture
+def own(tmp_path, monkeypatch):
+    """A module of the user with a network in it."""
+    (tmp_path / "my_networks.py").write_text(OWN)
+    monkeypatch.syspath_prepend(tmp_path)
+    yield
+    sys.modules.pop("my_networks", None)
 
 
-def awake(name):
-    """A network that gives something else than zero."""
-    network = built(name)
-    if name == "trees":
-        rows = torch.randn(400, 6)
-        network.fit(rows.numpy(), torch.cat([rows[:, :3] * rows[:, 3:], rows[:, :2].tanh()], dim=-1).numpy())
-    else:
-        torch.nn.init.normal_(network.prognostic_head.weight)
-    return network
-
-
-def test_every_network_is_tried_here():
-    """A new network gets its line in this file."""
-    assert set(SMALL) == set(NETWORKS)
-
-
-@ALL
-def test_shapes_keep_leading_dimensions(name):
-    """(..., n_in) gives (..., n_prognostic) and (..., n_diagnostic)."""
-    increments, diagnostics = awake(name)(torch.randn(2, 1, 7, 6))
-    assert increments.shape == (2, 1, 7, 3)
-    assert diagnostics.shape == (2, 1, 7, 2)
-
-
-@ALL
-def test_untrained_network_is_persistence(name):
-    """Increments are exactly zero before training."""
-    increments, _ = built(name)(torch.randn(7, 6))
-    assert torch.equal(increments, torch.zeros_like(increments))
-
-
-@ALL
-def test_points_never_mix(name):
-    """Another point changes nothing, and its own inputs do, static ones and others."""
-    network, z = awake(name), torch.randn(40, 6)
-    before = torch.cat(network(z), dim=-1)
-    z[7] += 1.5
-    change = (torch.cat(network(z), dim=-1) - before).abs().amax(dim=-1)
-    assert (change > 0).nonzero().flatten().tolist() == [7]
-
-
-@ALL
-def test_pickled_network_gives_the_same(name):
-    """An inference checkpoint is a pickle."""
-    network, z = awake(name), torch.randn(9, 6)
-    again = pickle.loads(pickle.dumps(network))
-    assert all(torch.equal(a, b) for a, b in zip(network(z), again(z), strict=True))
-
-
-@ALL
-def test_weights_carry_the_network(name):
-    """A training checkpoint is a state, loaded into a network that is built anew."""
-    network, other, z = awake(name), built(name), torch.randn(9, 6)
-    other.load_state_dict(network.state_dict())
-    assert all(torch.equal(a, b) for a, b in zip(network(z), other(z), strict=True))
-
-
-@ALL
-def test_no_diagnostics_gives_empty_tensor(name):
-    """A network without diagnostics returns none."""
-    network = built(name, NetworkShape(6, 3, 0, (1, 4)))
-    assert network(torch.randn(7, 6))[1].shape == (7, 0)
-
-
-def test_the_network_is_an_mlp_unless_said_otherwise():
-    """Configurations from before the option stay what they were; options that are null are not given."""
+def test_default_is_the_mlp():
+    """Configurations older than the option keep their network; a null option counts as not given."""
     network = build_network({"width": 8, "depth": 1, "activation": "silu", "ratio": None}, SHAPE)
     assert isinstance(network, PointwiseMLP)
     assert network.skip
 
 
-def test_unknown_network_is_refused():
-    """The error says which there are."""
-    with pytest.raises(ValueError, match=r"'lstm'.*'mlp', 'split', 'stock', 'trees'"):
-        build_network({"network": "lstm"}, SHAPE)
+def test_import_path_of_a_class(own):
+    """The class gets sizes, static columns where it has that parameter, and its options."""
+    network = build_network({"network": "my_networks.Linear", "bias": False}, SHAPE)
+    assert network.static == (1, 4)
+    assert network.layer.bias is None
+    assert network.layer.weight.shape == (5, 6)
 
 
-def test_option_of_another_network_is_refused():
-    """The error says which options there are and how to drop an inherited one."""
-    with pytest.raises(ValueError, match=r"'split' has no option \['depth'\]. It has \['width'\].*null"):
-        build_network({"network": "split", "width": 8, "depth": 3}, SHAPE)
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("lstm", r"'lstm', which is not known. Give 'mlp', or the import path"),
+        ("no_such_module.Net", r"cannot be imported \(No module named 'no_such_module'\).*PYTHONPATH"),
+        ("my_networks.Other", r"cannot be imported .*no attribute 'Other'"),
+        ("my_networks.no_class", r"not a subclass of torch.nn.Module"),
+    ],
+)
+def test_unknown_network_is_refused(own, name, message):
+    """The error says what is wrong and what to give instead."""
+    with pytest.raises(ValueError, match=message):
+        build_network({"network": name}, SHAPE)
+
+
+def test_option_of_another_network_is_refused(own):
+    """The error lists the options and says how to drop an inherited one."""
+    with pytest.raises(ValueError, match=r"Linear' has no option \['depth'\] \(available: \['bias'\]\).*null"):
+        build_network({"network": "my_networks.Linear", "depth": 3}, SHAPE)

@@ -3,7 +3,6 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """Water is closed, heat below the first layer only moved, whatever the network says."""
 
-import closed_case as case
 import pytest
 import torch
 from hypothesis import given, settings
@@ -14,6 +13,7 @@ from anemoi_ailand.physics.bounds import limits
 from anemoi_ailand.physics.closed_step import CONTROLS, FLUXES, N_CONTROLS, STATE, Land, closed_step, split_controls
 from anemoi_ailand.physics.snow import snow_cover
 from anemoi_ailand.physics.soil_heat import STEP_SECONDS, heat_capacity
+from tests.support import columns as case
 
 LANDS = {"random": lambda dtype=torch.float64: case.land(700, dtype=dtype), "corners": case.corners}
 SCALES = [0.0, 1.0, 5.0]

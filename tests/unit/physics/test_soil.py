@@ -3,7 +3,6 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """Constants of the soil of each point, and how much of its water is frozen."""
 
-import closed_case as case
 import numpy as np
 import pytest
 import torch
@@ -11,6 +10,7 @@ import torch
 from anemoi_ailand.constants import FREEZING_END, FREEZING_START
 from anemoi_ailand.physics import soil_types
 from anemoi_ailand.physics.soil import frozen_fraction, frozen_slope, soil_of, soil_table
+from tests.support import columns as case
 
 MIDDLE = 0.5 * (FREEZING_START + FREEZING_END)
 

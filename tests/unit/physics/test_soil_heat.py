@@ -3,7 +3,6 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """Heat in the soil is only moved, and moves as in ecLand."""
 
-import closed_case as case
 import netCDF4
 import numpy as np
 import pytest
@@ -26,6 +25,7 @@ from anemoi_ailand.physics.soil_heat import (
     mean_heat_capacity,
 )
 from anemoi_ailand.support.packaged import folder
+from tests.support import columns as case
 
 DEPTH = torch.tensor(SOIL_LAYER_THICKNESS, dtype=torch.float64)
 

@@ -3,7 +3,6 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """Water in the soil: van Genuchten's properties, and no water lost."""
 
-import closed_case as case
 import numpy as np
 import pytest
 import torch
@@ -17,6 +16,7 @@ from anemoi_ailand.physics.soil_water import (
     move_water,
     richards_step,
 )
+from tests.support import columns as case
 
 DEPTH = torch.tensor(SOIL_LAYER_THICKNESS, dtype=torch.float64)
 KINDS = range(1, 8)

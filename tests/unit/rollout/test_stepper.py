@@ -9,13 +9,14 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import numpy as np
 import pytest
-import stepper_case as case
 import torch
 import xarray as xr
 
 from anemoi_ailand.data.sun import COMPUTED, compute
 from anemoi_ailand.rollout.stepper import STEP, LandStepper
 from anemoi_ailand.variables import variable
+from tests.support import stepper as case
+from tests.support.land import CLOSED
 
 N = 37  # no multiple of anything that libraries like
 
@@ -208,7 +209,7 @@ def test_state_of_another_checkpoint_is_refused(tmp_path):
         path = tmp_path / name / "best.ckpt"
         path.parent.mkdir()
         path.write_text(name)
-        steppers.append(LandStepper(replace(case.land_step(), path=path), threads=1))
+        steppers.append(LandStepper(replace(CLOSED.land_step(), path=path), threads=1))
     path = steppers[0].save(case.start(steppers[0], N), tmp_path / "land.state")
     steppers[0].load(path)
     with pytest.raises(ValueError, match="is of the checkpoint with SHA-256"):

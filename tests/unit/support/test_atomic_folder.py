@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""A folder has its final name when it is complete, and never before."""
+"""Atomic writes of folders: complete, or as before."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from anemoi_ailand.support.atomic_folder import complete_folder
 
 
 def test_folder_appears_when_complete(tmp_path):
-    """Not while it is built; nothing else is left."""
+    """The folder appears when it is complete, and nothing else is left."""
     target = tmp_path / "new" / "out"
     with complete_folder(target, "proof") as folder:
         (folder / "proof").write_text("1")
@@ -21,7 +21,7 @@ def test_folder_appears_when_complete(tmp_path):
 
 
 def test_nothing_is_left_on_error(tmp_path):
-    """Neither the folder nor its temporary form."""
+    """On error neither the folder nor its temporary form is left."""
     with pytest.raises(RuntimeError), complete_folder(tmp_path / "out", "proof") as folder:
         (folder / "half").write_text("1")
         raise RuntimeError
@@ -29,7 +29,7 @@ def test_nothing_is_left_on_error(tmp_path):
 
 
 def test_earlier_result_stays_until_the_new_one_is_complete(tmp_path):
-    """An error leaves the old one, success replaces all of it."""
+    """An error leaves the earlier result, success replaces all of it."""
     target = tmp_path / "out"
     target.mkdir()
     (target / "proof").write_text("old")
@@ -44,7 +44,7 @@ def test_earlier_result_stays_until_the_new_one_is_complete(tmp_path):
 
 
 def test_other_folder_is_never_replaced(tmp_path):
-    """A home folder given by mistake stays as it is."""
+    """A folder without the proof, a home folder say, is refused and unchanged."""
     target = tmp_path / "home"
     target.mkdir()
     (target / "letter").write_text("dear")

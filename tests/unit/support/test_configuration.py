@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""A configuration is checked as a whole, and a mistake is named with what is there."""
+"""Configurations are validated as a whole, with clear errors."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from anemoi_ailand.support.configuration import HomePath, Strict, checked, mista
 
 
 class Inner(Strict):
-    """A block."""
+    """Block with one option."""
 
     width: int = 1
 
 
 class Whole(Strict):
-    """Blocks in all places."""
+    """Blocks in all places: single, by name, in a list."""
 
     one: Inner | None = None
     named: dict[str, Inner] = {}
@@ -47,30 +47,30 @@ def read(tmp_path, text, *options):
     ],
 )
 def test_unknown_option_names_the_nearest(tmp_path, text, message):
-    """In blocks of all kinds: single, by name, in a list."""
+    """In all kinds of blocks; a value of the wrong type is given in the error."""
     with pytest.raises(ValueError, match=message):
         read(tmp_path, text)
 
 
-def test_options_replace_what_the_file_says(tmp_path):
-    """One value, and its neighbours stay."""
+def test_options_override_the_file(tmp_path):
+    """One value changes, its neighbours stay."""
     found = read(tmp_path, "number: 2\nnamed: {a: {width: 3}}", "named.b.width=4", "one={}")
     assert (found.number, found.named["a"].width, found.named["b"].width, found.one) == (2, 3, 4, Inner())
 
 
 def test_missing_file_says_where_to_get_one(tmp_path):
-    """With the way to a copy of a packaged one."""
+    """The error has the command that copies a packaged one."""
     with pytest.raises(FileNotFoundError, match=r"configs --copy kind/name my-kind.yaml"):
         read_configuration(tmp_path / "no.yaml", [], Whole, "kind/name")
 
 
 def test_plain_name_has_letters_digits_and_dashes():
-    """Whatever the label."""
+    """Blanks, slashes and symbols are replaced."""
     assert plain_name("my run/2°") == "my-run-2-"
 
 
 def test_containers_become_a_block():
-    """With what they are named by, if not."""
+    """Otherwise the error begins with their description and lists all mistakes."""
     assert checked({"one": {"width": 2}}, Whole, "The thing") == Whole(one=Inner(width=2))
     with pytest.raises(
         ValueError, match=r"(?s)^The thing has 2 mistakes:\n  'one.widht' is not .*\n  'number': .*many"
@@ -80,8 +80,8 @@ def test_containers_become_a_block():
         checked(["number"], Whole, "The thing")
 
 
-def test_mistakes_in_a_block_of_others():
-    """A block that is none of ours, as anemoi-inference's: with unions and without our base."""
+def test_mistakes_in_a_foreign_block():
+    """A block without our base class and with unions, as in anemoi-inference."""
 
     class Foreign(BaseModel, extra="forbid"):
         date: str
@@ -95,7 +95,7 @@ def test_mistakes_in_a_block_of_others():
     assert mistakes(caught.value, Foreign).startswith("has 3 mistakes:\n  'date': Field required")
 
 
-def test_home_of_the_user():
+def test_home_is_expanded():
     """In a path of the configuration."""
 
     class Folder(Strict):

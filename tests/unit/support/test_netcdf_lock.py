@@ -3,13 +3,17 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """The lock of the NetCDF library."""
 
+import contextlib
 import threading
+from types import SimpleNamespace
 
 import netCDF4
 import numpy as np
-from output_case import made, state
+from anemoi.inference.outputs import netcdf
 
+from anemoi_ailand.rollout.netcdf_sharing import share_netcdf_lock
 from anemoi_ailand.support.netcdf_lock import NETCDF_LOCK
+from tests.support.outputs import made, state
 
 
 def test_writer_waits_for_a_reader(tmp_path):
@@ -51,3 +55,25 @@ def test_reading_beside_the_writer(tmp_path):
     assert wrong == []
     with netCDF4.Dataset(tmp_path / "f.nc") as file:
         np.testing.assert_array_equal(file["swvl1"][-1], state(199)["fields"]["swvl1"])
+
+
+def test_anemoi_output_takes_our_lock():
+    """Its own lock is replaced, and a step is written under ours, time coordinates included; twice is once."""
+    share_netcdf_lock()
+    guarded = netcdf.NetCDFOutput.write_step
+    share_netcdf_lock()
+    assert netcdf.LOCK is NETCDF_LOCK
+    assert netcdf.NetCDFOutput.write_step is guarded
+    begun = threading.Event()
+    output = SimpleNamespace(ensure_variables=lambda state: begun.set() or 1 / 0)
+    writing = threading.Thread(target=lambda: _quiet(guarded, output))
+    with NETCDF_LOCK:
+        writing.start()
+        assert not begun.wait(0.2)
+    writing.join(timeout=10)
+    assert begun.is_set()
+
+
+def _quiet(call, *arguments):
+    with contextlib.suppress(ZeroDivisionError):
+        call(*arguments, {})

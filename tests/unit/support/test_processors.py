@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Threads that a run takes unasked."""
+"""Number of processors that a run uses by default."""
 
 import pytest
 
@@ -10,7 +10,7 @@ from anemoi_ailand.support import processors as threads
 
 @pytest.fixture
 def machine(monkeypatch, tmp_path):
-    """A machine of 64 processors whose container may use what the file says."""
+    """Return the quota file of a container on a machine of 64 processors."""
     quota = tmp_path / "cpu.max"
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     monkeypatch.setattr(threads.os, "sched_getaffinity", lambda _: set(range(64)))
@@ -22,19 +22,19 @@ def machine(monkeypatch, tmp_path):
     ("text", "expected"),
     [("200000 100000", 2), ("150000 100000", 1), ("50000 100000", 1), ("max 100000", threads.MOST), ("", threads.MOST)],
 )
-def test_quota_of_the_container_counts(machine, text, expected):
-    """Whole processors of it, at least one; without one what the system has, up to a most."""
+def test_quota_of_the_container_limits(machine, text, expected):
+    """Whole processors, at least one; without a quota those of the system, up to a maximum."""
     machine.write_text(text)
     assert threads.usable_processors() == expected
 
 
-def test_no_container(machine):
-    """The file is not there on other systems."""
+def test_system_without_quota_file(machine):
+    """The processors of the system count, up to a maximum."""
     assert threads.usable_processors() == threads.MOST
 
 
 def test_fewer_processors_than_the_quota(machine, monkeypatch):
-    """A process may be bound to some of them."""
+    """The processors that the process is bound to count."""
     machine.write_text("800000 100000")
     monkeypatch.setattr(threads.os, "sched_getaffinity", lambda _: {4, 5, 6})
     assert threads.usable_processors() == 3
@@ -42,7 +42,7 @@ def test_fewer_processors_than_the_quota(machine, monkeypatch):
 
 @pytest.mark.parametrize(("asked", "expected"), [("5", 5), ("40", 40), ("0", 2), ("many", 2), ("", 2)])
 def test_omp_num_threads_wins(machine, monkeypatch, asked, expected):
-    """If it is a number above zero."""
+    """A number above zero; anything else is ignored."""
     machine.write_text("200000 100000")
     monkeypatch.setenv("OMP_NUM_THREADS", asked)
     assert threads.usable_processors() == expected

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""A command is run as a user types it; what it says is kept, and what it took is known."""
+"""Commands in a process of their own: output, progress, time, errors."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import pytest
 from anemoi_ailand.support.subprocesses import remove, run_logged
 
 
-def test_a_failed_command_names_its_log(tmp_path):
-    """The end of the output is in the error, all of it in the log."""
+def test_error_of_a_failed_command_names_its_log(tmp_path):
+    """The error has the end of the output, the log all of it."""
     with pytest.raises(ChildProcessError, match=r"no such data(.|\n)*exit code 1.*log/dataset\.log") as error:
         run_logged(tmp_path / "log" / "dataset.log", ["timeit", "-n", "1", "raise SystemExit('no such data')"])
     assert sys.executable in str(error.value)
@@ -21,7 +21,7 @@ def test_a_failed_command_names_its_log(tmp_path):
 
 
 def test_time_is_that_of_the_command(tmp_path):
-    """Sleeping takes time on the clock and none of a processor."""
+    """Sleeping takes wall-clock time and no processor time."""
     spent = run_logged(tmp_path / "log", ["timeit", "-n", "1", "-r", "1", "-s", "import time", "time.sleep(0.5)"])
     assert spent.wall_seconds > 0.5
     assert 0 < spent.cpu_seconds < spent.wall_seconds
@@ -29,15 +29,15 @@ def test_time_is_that_of_the_command(tmp_path):
 
 
 def test_command_gets_folder_and_variables(tmp_path):
-    """The environment is that of this process and what is added."""
+    """The environment is that of this process with additions."""
     (tmp_path / "there").mkdir()
     code = "import os; print('it is', os.environ['WHO'], os.environ['OMP_NUM_THREADS'], os.getcwd())"
     run_logged(tmp_path / "log", ["timeit", "-n", "1", "-r", "1", code], tmp_path / "there", {"WHO": "me"})
     assert f"it is me 1 {tmp_path / 'there'}" in (tmp_path / "log").read_text()
 
 
-def test_what_is_worth_it_is_shown(tmp_path, capfd):
-    """A message of the training; not every line."""
+def test_messages_of_the_training_are_shown(tmp_path, capfd):
+    """Other lines are not."""
     code = "print('Epoch 3: validation loss 0.1'); print('nothing')"
     run_logged(tmp_path / "log", ["timeit", "-n", "1", "-r", "1", code])
     shown = capfd.readouterr().err
@@ -45,8 +45,8 @@ def test_what_is_worth_it_is_shown(tmp_path, capfd):
     assert "nothing" not in shown
 
 
-def test_remove_takes_files_folders_and_nothing(tmp_path):
-    """Whatever is there, it is not afterwards."""
+def test_remove_takes_files_folders_and_missing_paths(tmp_path):
+    """Nothing is left, and a missing path is no error."""
     (tmp_path / "folder" / "deep").mkdir(parents=True)
     (tmp_path / "file").touch()
     for name in ("folder", "file", "none"):

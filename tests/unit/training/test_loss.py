@@ -3,12 +3,12 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """Loss and scalers."""
 
-import land_case as case
 import numpy as np
 import pytest
 import torch
 
 from anemoi_ailand.training.loss import IncrementLoss, IncrementScaler, MeanSquaredError, PointScaler
+from tests.support.land import OPEN
 
 N_OUT = 2
 SCALE = torch.tensor([10.0, 0.5])
@@ -72,18 +72,18 @@ def test_loss_without_its_scaler_is_refused():
 
 
 def tendencies():
-    return {"lead_times": ["6h"], "6h": {"stdev": 0.1 * case.statistics()["stdev"]}}
+    return {"lead_times": ["6h"], "6h": {"stdev": 0.1 * OPEN.statistics()["stdev"]}}
 
 
 def scaler(tend):
-    return IncrementScaler(data_indices=case.indices(), statistics=case.statistics(), statistics_tendencies=tend)
+    return IncrementScaler(data_indices=OPEN.indices(), statistics=OPEN.statistics(), statistics_tendencies=tend)
 
 
 def test_scaler_covers_every_output_also_at_index_zero():
     """Ratio of standard deviations, for diagnostics too and for the variable at dataset index 0."""
     values = scaler(tendencies()).get_scaling_values()
-    assert case.indices().data.output.name_to_index["2t"] == 0
-    assert values.shape == (len(case.PROGNOSTIC) + len(case.DIAGNOSTIC),)
+    assert OPEN.indices().data.output.name_to_index["2t"] == 0
+    assert values.shape == (len(OPEN.prognostic) + len(OPEN.diagnostic),)
     np.testing.assert_allclose(values.numpy(), 10.0, rtol=1e-6)
 
 
@@ -96,6 +96,6 @@ def test_scaler_without_statistics_of_change_is_refused():
 def test_variable_that_never_changes_is_refused():
     """The error names it."""
     tend = tendencies()
-    tend["6h"]["stdev"][case.VARIABLES.index("snowc")] = 0.0
+    tend["6h"]["stdev"][OPEN.variables.index("snowc")] = 0.0
     with pytest.raises(ValueError, match="snowc"):
         scaler(tend).get_scaling_values()

@@ -3,17 +3,18 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """The training method: the stock loss and gradient, at less cost."""
 
-import land_case as case
 import pytest
 import torch
-import training_case
 from anemoi.training.train.methods import SingleTraining
+
+from tests.support.land import OPEN
+from tests.support.training import training_config, training_module
 
 N_STEPS = 4
 
 
 def loss_and_gradient(module):
-    output = module._step(case.batch(N_STEPS + 1))
+    output = module._step(OPEN.batch(N_STEPS + 1))
     output.loss.sum().backward()
     gradient = [p.grad for p in module.model.parameters()]
     return output.loss.detach().sum(), torch.cat([g.flatten() for g in gradient])
@@ -21,15 +22,15 @@ def loss_and_gradient(module):
 
 @pytest.fixture(scope="module")
 def stock():
-    full = training_case.config()
+    full = training_config()
     full.training.validation_metrics.datasets.data = {}
-    return loss_and_gradient(training_case.training(SingleTraining, n_steps=N_STEPS, full=full))
+    return loss_and_gradient(training_module(SingleTraining, n_steps=N_STEPS, full=full))
 
 
 @pytest.mark.parametrize("every", [None, 1, 3, 10])
 def test_loss_and_gradient_are_those_of_anemoi(stock, every):
     """Over the roll-out at once, checkpointed or not, as step by step."""
-    loss, gradient = loss_and_gradient(training_case.training(n_steps=N_STEPS, checkpoint_every=every))
+    loss, gradient = loss_and_gradient(training_module(n_steps=N_STEPS, checkpoint_every=every))
     torch.testing.assert_close(loss, stock[0], rtol=1e-5, atol=0.0)
     assert gradient.abs().max() > 0
     torch.testing.assert_close(gradient, stock[1], rtol=1e-3, atol=1e-5)
@@ -38,10 +39,10 @@ def test_loss_and_gradient_are_those_of_anemoi(stock, every):
 @pytest.mark.parametrize("checkpoint_every", [None, 1])
 def test_truncated_gradient_is_that_of_a_detached_state(checkpoint_every):
     """Two pieces of two steps: the gradient of the same loss with the state cut between them; the loss is whole."""
-    module = training_case.training(n_steps=N_STEPS, detach_every=2, checkpoint_every=checkpoint_every)
+    module = training_module(n_steps=N_STEPS, detach_every=2, checkpoint_every=checkpoint_every)
     loss, gradient = loss_and_gradient(module)
-    whole = training_case.training(n_steps=N_STEPS)
-    batch = case.batch(N_STEPS + 1)
+    whole = training_module(n_steps=N_STEPS)
+    batch = OPEN.batch(N_STEPS + 1)
     x = whole.task.get_inputs(batch, data_indices=whole.data_indices)
     first, x = whole._piece(x, batch, 0, 2, N_STEPS)
     second, _ = whole._piece({k: v.detach() for k, v in x.items()}, batch, 2, 4, N_STEPS)
@@ -49,48 +50,48 @@ def test_truncated_gradient_is_that_of_a_detached_state(checkpoint_every):
     expected = torch.cat([p.grad.flatten() for p in whole.model.parameters()])
     torch.testing.assert_close(loss, (first + second).detach().sum())
     torch.testing.assert_close(gradient, expected)
-    untruncated = loss_and_gradient(training_case.training(n_steps=N_STEPS))[1]
+    untruncated = loss_and_gradient(training_module(n_steps=N_STEPS))[1]
     assert (gradient - untruncated).abs().max() > 1e-3 * untruncated.abs().max()
 
 
 def test_a_piece_longer_than_the_rollout_cuts_nothing(stock):
     """Early epochs of a curriculum are shorter than ``detach_every``."""
-    _, gradient = loss_and_gradient(training_case.training(n_steps=N_STEPS, detach_every=8))
+    _, gradient = loss_and_gradient(training_module(n_steps=N_STEPS, detach_every=8))
     torch.testing.assert_close(gradient, stock[1], rtol=1e-3, atol=1e-5)
 
 
 def test_validation_error_is_in_units_over_all_steps_and_samples(monkeypatch):
     """RMSE by hand from predictions and targets of two batches of different size."""
-    module = training_case.training(n_steps=2).eval()
+    module = training_module(n_steps=2).eval()
     logged = {}
     monkeypatch.setattr(module, "log_dict", lambda values, **_: logged.update(values))
     monkeypatch.setattr(module, "all_gather", lambda x: x)
     monkeypatch.setattr(type(module), "logger_enabled", False)
     module.on_validation_epoch_start()
     squares, n = 0.0, 0
-    position = case.indices().model.output.name_to_index["stl1"]
+    position = OPEN.indices().model.output.name_to_index["stl1"]
     for size in (2, 5):
-        batch = case.batch(3, n_batch=size, seed=size)
+        batch = OPEN.batch(3, n_batch=size, seed=size)
         with torch.no_grad():
             output = module._step(batch, validation_mode=True)
         predicted = torch.cat([y["data"] for y in output.predictions], dim=1)[..., position]
-        error = case.STDEV["stl1"] * (predicted - batch["data"][:, 1:, ..., case.VARIABLES.index("stl1")])
+        error = OPEN.stdev["stl1"] * (predicted - batch["data"][:, 1:, ..., OPEN.variables.index("stl1")])
         squares, n = squares + float(error.square().sum()), n + error.numel()
     module.on_validation_epoch_end()
-    assert set(logged) == {f"val_rmse/{v}" for v in (*case.PROGNOSTIC, *case.DIAGNOSTIC)}
+    assert set(logged) == {f"val_rmse/{v}" for v in (*OPEN.prognostic, *OPEN.diagnostic)}
     assert float(logged["val_rmse/stl1"]) == pytest.approx((squares / n) ** 0.5, rel=1e-4)
 
 
 def test_metrics_of_a_configuration_are_computed_over_the_whole_rollout():
     """One value for each variable that is asked for, without a step in its name."""
-    full = training_case.config()
+    full = training_config()
     full.training.metrics.datasets.data = ["stl1"]
     full.training.validation_metrics.datasets.data = {
         "mse": {"_target_": "anemoi_ailand.training.loss.MeanSquaredError", "scalers": ["points", "time_steps"]}
     }
-    module = training_case.training(n_steps=2, full=full).eval()
+    module = training_module(n_steps=2, full=full).eval()
     with torch.no_grad():
-        output = module._step(case.batch(3), validation_mode=True)
+        output = module._step(OPEN.batch(3), validation_mode=True)
     found = {k for k in output.metrics if k.endswith("stl1")}
     assert found == {"data_mse_metric/data/sfc_stl1", "data_mse_metric/data/stl1"}
 
@@ -99,4 +100,4 @@ def test_metrics_of_a_configuration_are_computed_over_the_whole_rollout():
 def test_wrong_number_of_steps_is_refused(option):
     """Zero steps would be no piece at all."""
     with pytest.raises(ValueError, match=option):
-        training_case.training(**{option: 0})
+        training_module(**{option: 0})

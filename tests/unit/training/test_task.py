@@ -3,11 +3,11 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """The forcing of a step goes with the step: in training and in validation, against numbers made by hand."""
 
-import land_case as case
 import pytest
 import torch
 
 from anemoi_ailand.training.task import LandForecaster
+from tests.support.land import OPEN
 
 #: Hours of the stamps of a hand-made sample: t = 0, 6, 12, 18 h.
 HOURS = (0.0, 6.0, 12.0, 18.0)
@@ -15,13 +15,13 @@ HOURS = (0.0, 6.0, 12.0, 18.0)
 
 def hand_made():
     """One point, one member: at stamp h every variable number v holds 1000 v + h."""
-    fields = torch.tensor([[1000.0 * v + h for v in range(len(case.VARIABLES))] for h in HOURS])
+    fields = torch.tensor([[1000.0 * v + h for v in range(len(OPEN.variables))] for h in HOURS])
     return {"data": fields.reshape(1, len(HOURS), 1, 1, -1)}
 
 
 def value(x, slot, name):
-    indices = case.indices()
-    number = case.VARIABLES.index(name)
+    indices = OPEN.indices()
+    number = OPEN.variables.index(name)
     return float(x["data"][0, slot, 0, 0, indices.model.input.name_to_index[name]]) - 1000.0 * number
 
 
@@ -31,7 +31,7 @@ def task(**options):
 
 def test_first_step_has_the_forcing_over_itself():
     """Step 0 to 6 h: means stored at 6 h, instants of 0 h and 6 h, state of 0 h in both slots."""
-    x = task().get_inputs(hand_made(), {"data": case.indices()})
+    x = task().get_inputs(hand_made(), {"data": OPEN.indices()})
     assert value(x, 1, "avg_tprate") == 6.0
     assert (value(x, 0, "t"), value(x, 1, "t")) == (0.0, 6.0)
     assert (value(x, 0, "swvl1"), value(x, 1, "swvl1")) == (0.0, 0.0)
@@ -41,7 +41,7 @@ def test_first_step_has_the_forcing_over_itself():
 def test_every_step_of_a_rollout_has_its_own_forcing(mode):
     """Step k, from 6 k to 6 k + 6 h: means of 6 k + 6 h, instants of both ends, the predicted state."""
     land = task(validation_rollout=3)
-    batch, indices = hand_made(), {"data": case.indices()}
+    batch, indices = hand_made(), {"data": OPEN.indices()}
     assert [len(land.get_offsets(mode=mode)), len(land.steps(mode))] == [4, 3]
     x = land.get_inputs(batch, indices)
     for k in range(3):
@@ -49,32 +49,32 @@ def test_every_step_of_a_rollout_has_its_own_forcing(mode):
         assert (value(x, 0, "t"), value(x, 1, "t")) == (HOURS[k], HOURS[k + 1])
         assert value(x, 0, "lai_lv") == HOURS[k]
         target = land.get_targets(batch, rollout_step=k)["data"]
-        assert float(target[0, 0, 0, 0, case.VARIABLES.index("2t")]) == HOURS[k + 1]
+        assert float(target[0, 0, 0, 0, OPEN.variables.index("2t")]) == HOURS[k + 1]
         if k < 2:
-            y = torch.full((1, 1, 1, 1, len(case.indices().model.output.name_to_index)), -7.0 - k)
+            y = torch.full((1, 1, 1, 1, len(OPEN.indices().model.output.name_to_index)), -7.0 - k)
             x = land.advance_input(x, {"data": y}, batch, rollout_step=k, data_indices=indices)
-            state = x["data"][..., case.indices().model.input.prognostic]
+            state = x["data"][..., OPEN.indices().model.input.prognostic]
             assert torch.equal(state, torch.full_like(state, -7.0 - k))
 
 
 def test_future_state_is_nowhere_in_the_input():
     """Spoiling state and diagnostics of all later stamps changes no input."""
-    indices = {"data": case.indices()}
-    batch, spoilt = case.batch(4), case.batch(4)
-    for name in [*case.PROGNOSTIC, *case.DIAGNOSTIC]:
-        spoilt["data"][:, 1:, ..., case.VARIABLES.index(name)] = float("nan")
+    indices = {"data": OPEN.indices()}
+    batch, spoilt = OPEN.batch(4), OPEN.batch(4)
+    for name in [*OPEN.prognostic, *OPEN.diagnostic]:
+        spoilt["data"][:, 1:, ..., OPEN.variables.index(name)] = float("nan")
     land = task()
     x, z = (land.get_inputs(b, indices) for b in (batch, spoilt))
     assert torch.equal(x["data"], z["data"])
-    y = {"data": torch.zeros(2, 1, 1, 7, len(case.indices().model.output.name_to_index))}
+    y = {"data": torch.zeros(2, 1, 1, 7, len(OPEN.indices().model.output.name_to_index))}
     x, z = (land.advance_input(i, y, b, rollout_step=0, data_indices=indices) for i, b in ((x, batch), (z, spoilt)))
     assert torch.equal(x["data"], z["data"])
 
 
 def test_gradient_reaches_the_first_state_through_the_rollout():
     """Back-propagation through the steps of a sample is not cut by the task."""
-    model, land, indices = case.land_model().train(), task(), {"data": case.indices()}
-    batch = case.batch(4)
+    model, land, indices = OPEN.land_model().train(), task(), {"data": OPEN.indices()}
+    batch = OPEN.batch(4)
     batch["data"].requires_grad_()
     x = land.get_inputs(batch, indices)
     for k in range(3):
@@ -82,8 +82,8 @@ def test_gradient_reaches_the_first_state_through_the_rollout():
         if k < 2:
             x = land.advance_input(x, y, batch, rollout_step=k, data_indices=indices)
     y["data"].sum().backward()
-    assert batch["data"].grad[:, 0, ..., case.VARIABLES.index("stl1")].abs().max() > 0
-    assert batch["data"].grad[:, 1:, ..., case.VARIABLES.index("stl1")].abs().max() == 0
+    assert batch["data"].grad[:, 0, ..., OPEN.variables.index("stl1")].abs().max() > 0
+    assert batch["data"].grad[:, 1:, ..., OPEN.variables.index("stl1")].abs().max() == 0
 
 
 def test_rollout_grows_by_curriculum_and_is_restored():

@@ -8,13 +8,10 @@ from __future__ import annotations
 import json
 import os
 
-import evaluated_world as world
 import numpy as np
 import pandas as pd
 import pytest
-import scored_world
 import xarray as xr
-from station_files import LATITUDE, LONGITUDE, times_between, write_ismn
 
 from anemoi_ailand.evaluation.fields.fields import open_fields
 from anemoi_ailand.evaluation.scores import difference_table as pairs
@@ -22,6 +19,8 @@ from anemoi_ailand.evaluation.scores import score_table as tidy
 from anemoi_ailand.evaluation.settings import read_settings
 from anemoi_ailand.workflows import evaluate as module
 from anemoi_ailand.workflows.evaluate import SCHEMA, evaluate, plan
+from tests.support import worlds as world
+from tests.support.files import LATITUDE, LONGITUDE, times_between, write_ismn
 
 
 @pytest.fixture(scope="module")
@@ -114,8 +113,8 @@ def test_scores_are_those_of_the_roll_outs(whole, metrics):
     """RMSE of day 2 over all points, computed from the kept file."""
     kept = xr.open_dataset(whole.parent / "evaluation-reforecasts" / "A-A.nc")
     run = kept["stl1"].sel(lead=slice(30, 48))
-    at = np.searchsorted(scored_world.times(), run.start.values[:, None] + run.lead.values * scored_world.HOUR)
-    error = run.values - scored_world.values()["stl1"][at]
+    at = np.searchsorted(world.times(), run.start.values[:, None] + run.lead.values * world.HOUR)
+    error = run.values - world.values()["stl1"][at]
     where = {"protocol": "A", "model": "A", "variable": "stl1", "cut": "all", "metric": "rmse", "lead": 2.0}
     (row,) = [r for r in metrics["scores"] if where.items() <= r.items()]
     assert row["value"] == pytest.approx(np.sqrt((error.astype(float) ** 2).mean()), rel=1e-5)
@@ -238,7 +237,7 @@ def test_many_starts_alone_are_protocol_a(files, tmp_path, roll_out):
 
 def test_forecast_beside_a_checkpoint_is_scored_where_both_are(files, tmp_path, roll_out):
     """The header says what was scored, not what was rolled out; a form without roll-outs is scored too."""
-    first = scored_world.starts(3, 40) - np.timedelta64(1, "D")
+    first = world.starts(3, 40) - np.timedelta64(1, "D")
     many = world.write_run(tmp_path / "many.nc", first=first, leads=np.arange(6, 25, 6))
     long = world.write_run(tmp_path / "long.nc", first=first[:1], leads=world.long_leads(10))
     evaluate(world.settings(files, tmp_path / "e", protocol_b=None, forecasts={"many": many, "long": long}))
@@ -303,4 +302,4 @@ def test_plan_has_all_start_dates_and_leads(files, tmp_path):
     a, b = plan(world.settings(files, tmp_path, **days), open_fields(files / "reference.nc"))
     assert (len(a.starts), len(a.leads), a.leads[-1]) == (138, 13 * 4, 90 * 24)
     assert (b.starts.tolist(), len(b.leads)) == ([np.datetime64("2022-01-01", "ns").astype(int)], 365 * 4 - 1)
-    assert b.starts[0] + b.leads[-1] * scored_world.HOUR == np.datetime64("2022-12-31T18")
+    assert b.starts[0] + b.leads[-1] * world.HOUR == np.datetime64("2022-12-31T18")

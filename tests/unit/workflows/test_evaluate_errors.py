@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import evaluated_world as world
 import numpy as np
 import pytest
 import xarray as xr
 
 from anemoi_ailand.workflows import evaluate as module
 from anemoi_ailand.workflows.evaluate import evaluate
+from tests.support import worlds as world
 
 
 @pytest.fixture(scope="module")

@@ -11,10 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
-import evaluated_world as files
 import numpy as np
 import pytest
-import scored_world as world
 import xarray as xr
 
 from anemoi_ailand.support.code_version import ROLL_OUT, loaded_sha256
@@ -24,10 +22,11 @@ from anemoi_ailand.workflows.planned_runs import (
     check_jobs,
     check_products,
     check_stations,
-    is_made,
+    is_current,
     planned,
     protocol_of,
 )
+from tests.support import worlds as world
 
 LONG = {"first": np.array(["2022-01-02"], "datetime64[ns]"), "leads": np.arange(6, 241, 6)}
 
@@ -87,21 +86,21 @@ def test_planned_has_dates_and_points_but_no_values():
 @pytest.fixture
 def kept(tmp_path):
     """Reference, checkpoint, kept roll-out, and the job that it is of."""
-    reference = files.write_reference(tmp_path / "reference.nc")
-    checkpoint = files.checkpoint(tmp_path / "a.ckpt")
+    reference = world.write_reference(tmp_path / "reference.nc")
+    checkpoint = world.checkpoint(tmp_path / "a.ckpt")
     sha = hashlib.sha256(checkpoint.read_bytes()).hexdigest()
     code = loaded_sha256(ROLL_OUT)
     attributes = {"checkpoint_sha256": sha, "code_sha256": code, "dataset": str(reference)}
-    path = files.write_run(tmp_path / "run.nc", lambda run: run.assign_attrs(attributes).isel(point=[7, 2]))
+    path = world.write_run(tmp_path / "run.nc", lambda run: run.assign_attrs(attributes).isel(point=[7, 2]))
     return path, job(dataset=reference, points=(7, 2)), checkpoint
 
 
 def test_roll_out_of_the_same_job_is_taken(kept):
     """Also if the path of the dataset is written in another way."""
     path, planned_job, checkpoint = kept
-    assert is_made(path, planned_job, checkpoint)
+    assert is_current(path, planned_job, checkpoint)
     detour = planned_job.dataset.parent / ".." / planned_job.dataset.parent.name / planned_job.dataset.name
-    assert is_made(path, replace(planned_job, dataset=detour), checkpoint)
+    assert is_current(path, replace(planned_job, dataset=detour), checkpoint)
 
 
 @pytest.mark.parametrize(
@@ -115,27 +114,27 @@ def test_roll_out_of_the_same_job_is_taken(kept):
 def test_roll_out_of_another_job_is_not_taken(kept, change):
     """Order and number of points, starts, lead times."""
     path, planned_job, checkpoint = kept
-    assert not is_made(path, replace(planned_job, **change), checkpoint)
+    assert not is_current(path, replace(planned_job, **change), checkpoint)
 
 
 def test_roll_out_by_other_code_is_not_taken(kept, monkeypatch):
     """The same checkpoint gives another forecast when the physics has changed."""
     path, planned_job, checkpoint = kept
     monkeypatch.setattr(module, "loaded_sha256", lambda places: "other")
-    assert not is_made(path, planned_job, checkpoint)
+    assert not is_current(path, planned_job, checkpoint)
 
 
 def test_roll_out_of_something_older_is_not_taken(kept, tmp_path):
     """No file, another checkpoint, a broken file, a dataset made since."""
     path, planned_job, checkpoint = kept
-    assert not is_made(tmp_path / "none.nc", planned_job, checkpoint)
-    assert not is_made(path, planned_job, files.checkpoint(tmp_path / "b.ckpt", "other weights"))
+    assert not is_current(tmp_path / "none.nc", planned_job, checkpoint)
+    assert not is_current(path, planned_job, world.checkpoint(tmp_path / "b.ckpt", "other weights"))
     broken = tmp_path / "broken.nc"
     broken.write_bytes(path.read_bytes()[:9000])
-    assert not is_made(broken, planned_job, checkpoint)
+    assert not is_current(broken, planned_job, checkpoint)
     later = path.stat().st_mtime + 1
     os.utime(planned_job.dataset, (later, later))
-    assert not is_made(path, planned_job, checkpoint)
+    assert not is_current(path, planned_job, checkpoint)
 
 
 def test_what_fits_passes_without_a_value_read():

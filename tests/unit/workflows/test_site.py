@@ -8,15 +8,16 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-import reforecast_case as case
 import xarray as xr
 
+from anemoi_ailand.data import anemoi_dataset
 from anemoi_ailand.data.points.point_reader import PointReader
 from anemoi_ailand.evaluation.sites.places import Place
-from anemoi_ailand.rollout.forcing import dataset_fields as stored_fields
 from anemoi_ailand.rollout.reforecast import reforecast
 from anemoi_ailand.workflows import site as module
 from anemoi_ailand.workflows.site import extract, site
+from tests.support import dataset as case
+from tests.support.land import OPEN
 
 FILES = ["series.csv", "series.png", "site.json", "site.nc", "table.md"]
 #: Points 1 (20 S, 75 E) and 4 (70 N, 60 W) of the dataset, twice in other conventions, with an offset.
@@ -27,9 +28,8 @@ AGAIN = Place("again", 70.1, 300.0)
 @pytest.fixture
 def data(monkeypatch):
     """Dataset and model in memory, in place of any."""
-    made, step = case.FakeDataset(), case.land_step()
-    for user in (stored_fields, module):
-        monkeypatch.setattr(user, "open_dataset", lambda _path: made)
+    made, step = case.FakeDataset(), OPEN.land_step()
+    monkeypatch.setattr("anemoi.datasets.open_dataset", lambda _path: made)
     for user in (reforecast, module):
         monkeypatch.setattr(user, "load_step", lambda _path, _device: step)
     made.step = step
@@ -153,6 +153,6 @@ def test_extract_runs_nothing_and_is_read_again(tmp_path, data, monkeypatch):
 
 def test_blocks_of_dates_are_read_once(tmp_path, data, monkeypatch):
     """Whole blocks, none twice, up to the last date that is wanted."""
-    monkeypatch.setattr(stored_fields, "BLOCK_BYTES", 1)
+    monkeypatch.setattr(anemoi_dataset, "BLOCK_BYTES", 1)
     extract([EAST], tmp_path, tmp_path / "site.nc", start="2022-01-02T06", lead="60h", progress=False)
     assert data.reads == list(range(5, 16))

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from years_case import CYCLE, changed, years
 
 from anemoi_ailand.workflows import stability as module
 from anemoi_ailand.workflows.stability import stability
+from tests.support.results import CYCLE, changed, years
 
 
 class Cycle:

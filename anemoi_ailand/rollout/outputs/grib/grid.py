@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""The grid of a GRIB message, and the places of the points of a run on it: ``grid: O96``."""
+"""Grid of a GRIB message, and positions of the points of a run on it: ``grid: O96``."""
 
 from __future__ import annotations
 
@@ -12,38 +12,35 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pyproj  # noqa: F401  before ecCodes: see anemoi_ailand/data/__init__.py
-
-# isort: split
 import eccodes
 import numpy as np
 from anemoi.inference.types import FloatArray, IntArray
-from scipy.spatial import cKDTree
 
 from anemoi_ailand.constants import SAME_PLACE
+from anemoi_ailand.support.sphere import nearest_points
 
 LOG = logging.getLogger(__name__)
 
 AUTO, UNSTRUCTURED, TEMPLATE = "auto", "unstructured", "template"
-#: Classical reduced Gaussian grids, whose points per row ecCodes knows; the same numbers are tried for octahedral ones.
+#: Classical reduced Gaussian grids known to ecCodes; the same numbers are tried for octahedral ones.
 CLASSICAL = (32, 48, 64, 80, 96, 128, 160, 200, 256, 320, 400, 512, 640, 1024, 1280, 2000)
-#: Increments of regular grids that are guessed [degrees], coarsest first.
+#: Increments of regular grids to guess from [degrees], coarsest first.
 _INCREMENTS = (5.0, 2.5, 2.0, 1.5, 1.25, 1.0, 0.75, 0.5, 0.4, 0.3, 0.25, 0.2, 0.15, 0.125, 0.1)
-#: Fewer points than these may lie on a fine grid by chance, so none is guessed for them.
+#: Smallest number of points for which a grid is guessed: fewer may lie on a fine grid by chance.
 _GUESSED_FROM = 8
 _GAUSSIAN = re.compile(r"([ON])(\d+)")
 
 
 @dataclass(frozen=True)
 class Rows:
-    """A grid of rows from north to south, each of evenly spaced points from longitude 0 eastward.
+    """Grid of rows from north to south, each with evenly spaced points from longitude 0 eastward.
 
     Attributes
     ----------
     latitudes : numpy.ndarray, shape (row,)
         Descending [degrees].
     counts : numpy.ndarray, shape (row,)
-        Points of a row.
+        Points per row.
     """
 
     latitudes: FloatArray
@@ -55,7 +52,7 @@ class Rows:
         return int(self.counts.sum())
 
     def places(self, latitudes: FloatArray, longitudes: FloatArray) -> tuple[IntArray, FloatArray]:
-        """For each point the nearest of its nearest row: its number in the grid, and how far it is [degrees]."""
+        """Return the nearest grid point in the nearest row of each point: its number and its distance [degrees]."""
         middles = (self.latitudes[1:] + self.latitudes[:-1]) / 2.0
         row = np.searchsorted(-middles, -latitudes)
         spacing = 360.0 / self.counts[row]
@@ -68,18 +65,18 @@ class Rows:
 
 @dataclass(frozen=True)
 class Grid:
-    """The grid of the messages and the points on it.
+    """Grid of the messages, and the points of the run on it.
 
     Attributes
     ----------
     name : str
         ``O96``, ``[0.25, 0.25]``, ``unstructured`` or the name of a template.
     message : bytes
-        A message on it, of any parameter.
+        A message on the grid, of any parameter.
     size : int
         Points of the grid.
     index : numpy.ndarray or None, shape (point,)
-        Place of each point of the run in it; None if the points are the grid.
+        Position of each point of the run in the grid; None if the points are the grid.
     """
 
     name: str
@@ -88,7 +85,7 @@ class Grid:
     index: IntArray | None
 
     def field(self, values: FloatArray, missing: float) -> FloatArray:
-        """Values of the points in their place, ``missing`` elsewhere and for NaN; shape (size,), float64."""
+        """Return values on the grid, ``missing`` elsewhere and for NaN; shape (size,), float64."""
         values = np.where(np.isnan(values), missing, values).astype(np.float64)
         if self.index is None:
             return values
@@ -98,14 +95,14 @@ class Grid:
 
 
 def check_grid(option: Any, edition: int) -> Any:
-    """Refuse what names no grid; returns the option in a form that JSON keeps.
+    """Check the option ``grid`` and return it in a form that JSON keeps.
 
     Raises
     ------
     ValueError
-        With the forms that are known.
+        An unknown grid, with the known forms.
     FileNotFoundError
-        No template.
+        The template does not exist.
     """
     gaussian = isinstance(option, str) and _GAUSSIAN.fullmatch(option)
     if gaussian and (gaussian[1] == "O" or int(gaussian[2]) in CLASSICAL) and int(gaussian[2]) > 1:
@@ -130,21 +127,21 @@ def check_grid(option: Any, edition: int) -> Any:
 
 
 def grid_of(option: Any, latitudes: FloatArray, longitudes: FloatArray, edition: int) -> Grid:
-    """The grid of an option that :func:`check_grid` has passed, with the places of points.
+    """Return the grid of an option of :func:`check_grid`, with the positions of the points.
 
     Parameters
     ----------
     option : str, list or dict
-        ``auto``: the coarsest grid, Gaussian before regular, that has all points; ``unstructured`` if there is none.
+        ``auto``: the coarsest grid with all points, Gaussian before regular, or ``unstructured``.
     latitudes, longitudes : numpy.ndarray, shape (point,)
         Degrees.
     edition : int
-        Of GRIB.
+        GRIB edition.
 
     Raises
     ------
     ValueError
-        A point that is not on the grid, or two at one place; a template without coordinates.
+        A point is not on the grid, two points have the same position, or the template has no coordinates.
     """
     if option == AUTO:
         option = guess(latitudes, longitudes)
@@ -155,7 +152,7 @@ def grid_of(option: Any, latitudes: FloatArray, longitudes: FloatArray, edition:
     if isinstance(option, dict):
         name, message = Path(option[TEMPLATE]).name, _first_message(Path(option[TEMPLATE]))
         grid_latitudes, grid_longitudes = _coordinates(message, option[TEMPLATE])
-        index, apart = _nearest(grid_latitudes, grid_longitudes, latitudes, longitudes)
+        index, apart = nearest_points((grid_latitudes, grid_longitudes), (latitudes, longitudes))
         size = grid_latitudes.size
     else:
         rows, name = rows_of(option), str(option)
@@ -167,10 +164,10 @@ def grid_of(option: Any, latitudes: FloatArray, longitudes: FloatArray, edition:
 
 
 def rows_of(option: str | Sequence[float]) -> Rows:
-    """Rows of a named Gaussian grid or of a regular one."""
+    """Return the rows of a named Gaussian grid or of a regular one."""
     if isinstance(option, str):
         kind, number = option[0], int(option[1:])
-        # the array of ecCodes is longer than 2 N
+        # ecCodes returns more than 2 N values
         latitudes = np.fromiter(eccodes.codes_get_gaussian_latitudes(number), dtype=np.float64)[: 2 * number]
         return Rows(latitudes, _octahedral(number) if kind == "O" else _classical(number))
     east, north = option
@@ -179,7 +176,7 @@ def rows_of(option: str | Sequence[float]) -> Rows:
 
 
 def guess(latitudes: FloatArray, longitudes: FloatArray) -> Any:
-    """The coarsest known grid that has all points, as an option; ``unstructured`` if none has, or they are few."""
+    """Return the coarsest known grid with all points, as an option; ``unstructured`` without one or for few points."""
     if latitudes.size < _GUESSED_FROM:
         return UNSTRUCTURED
     names = [f"{kind}{n}" for n in CLASSICAL for kind in "ON"]
@@ -194,7 +191,7 @@ def guess(latitudes: FloatArray, longitudes: FloatArray) -> Any:
 
 
 def _octahedral(number: int) -> IntArray:
-    """Points per row: 20 at the poles, 4 more with every row to the equator."""
+    """Return the points per row: 20 at the poles, 4 more with every row towards the equator."""
     half = 20 + 4 * np.arange(number)
     return np.concatenate([half, half[::-1]])
 
@@ -208,7 +205,7 @@ def _classical(number: int) -> IntArray:
 
 
 def _rows_message(option: Any, rows: Rows, edition: int) -> bytes:
-    """A message on a Gaussian or regular grid."""
+    """Return a message on a Gaussian or regular grid."""
     east = 360.0 - 360.0 / int(rows.counts.max())
     keys = {
         "latitudeOfFirstGridPointInDegrees": float(rows.latitudes[0]), "longitudeOfFirstGridPointInDegrees": 0.0,
@@ -232,7 +229,7 @@ def _unstructured(size: int) -> bytes:
 
 
 def _made(sample: str, size: int, keys: Mapping[str, float], before: Callable[[int], None] | None = None) -> bytes:
-    """A message of zeros from a sample of ecCodes with some keys."""
+    """Return a message of zeros, made from an ecCodes sample with further keys."""
     handle = eccodes.codes_grib_new_from_samples(sample)
     try:
         if before is not None:
@@ -270,18 +267,6 @@ def _coordinates(message: bytes, path: str) -> tuple[FloatArray, FloatArray]:
         eccodes.codes_release(handle)
 
 
-def _nearest(
-    grid_latitudes: FloatArray, grid_longitudes: FloatArray, latitudes: FloatArray, longitudes: FloatArray
-) -> tuple[IntArray, FloatArray]:
-    chord, index = cKDTree(_on_sphere(grid_latitudes, grid_longitudes)).query(_on_sphere(latitudes, longitudes))
-    return index, np.degrees(2.0 * np.arcsin(np.minimum(chord / 2.0, 1.0)))
-
-
-def _on_sphere(latitudes: FloatArray, longitudes: FloatArray) -> FloatArray:
-    lat, lon = np.radians(latitudes), np.radians(longitudes)
-    return np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)], axis=1)
-
-
 def _check_places(name: str, index: IntArray, apart: FloatArray, latitudes: FloatArray, longitudes: FloatArray) -> None:
     off = np.flatnonzero(apart > SAME_PLACE)
     if off.size:
@@ -293,7 +278,7 @@ def _check_places(name: str, index: IntArray, apart: FloatArray, latitudes: Floa
         )
     twice = index.size - np.unique(index).size
     if twice:
-        raise ValueError(f"{twice} points are at the place of another one on the grid {name}. Give each point once.")
+        raise ValueError(f"{twice} points have the position of another one on the grid {name}. Give each point once.")
 
 
 def _whole(number: float) -> bool:

@@ -1,10 +1,10 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""One variable of the table as GRIB messages: parameter, level, statistical processing, member, units, packing.
+"""GRIB messages of one variable: parameter, level, statistical processing, member, units, packing.
 
-Parameters are those that :mod:`anemoi_ailand.data.grib.parameters` reads, and factors of units are the inverse of its:
-what is written here is read there.
+Parameters are those that :mod:`anemoi_ailand.data.grib.parameters` reads, with inverse unit factors, so the package
+reads what it writes.
 """
 
 from __future__ import annotations
@@ -14,9 +14,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-import pyproj  # noqa: F401  before ecCodes: see anemoi_ailand/data/__init__.py
-
-# isort: split
 import eccodes
 import numpy as np
 from anemoi.inference.types import FloatArray
@@ -27,14 +24,14 @@ from anemoi_ailand.rollout.outputs.grib.grid import Grid
 from anemoi_ailand.rollout.outputs.output_columns import MEAN, SPREAD, Column
 from anemoi_ailand.variables import Time, variable
 
-#: Fluxes as the mean over their interval, or as the amount since the start of the forecast.
+#: Fluxes as mean over their interval, or as amount since the start of the forecast.
 MEANS, ACCUMULATED = "mean", "accumulated"
-#: Soil as levels of ``vsw`` and ``sot``, or as a parameter for each layer.
+#: Soil as levels of ``vsw`` and ``sot``, or as one parameter per layer.
 LEVELS, LAYERS = "levels", "parameters"
 CCSDS, SIMPLE = "ccsds", "simple"
 
-#: Parameters that are written and not read: ``avg_ie`` and net exchange are positive downward (as CAMS writes them),
-#: against the table.
+#: Parameters that are written but not read: ``avg_ie`` and net exchange are positive downward (as in CAMS), opposite to
+#: the table.
 _MORE: dict[str, tuple[Parameter, ...]] = {
     "evap": (Parameter(235043, "avg_ie", sign=-1, mean=True),),
     "gpp": (Parameter(228084, "fco2gpp", mean=True), Parameter(228081, "aco2gpp", accumulated=True)),
@@ -43,16 +40,16 @@ _MORE: dict[str, tuple[Parameter, ...]] = {
         Parameter(228080, "aco2nee", sign=-1, accumulated=True),
     ),
 }
-#: Exchange of carbon dioxide, which GRIB2 takes for constituents of the atmosphere.
+#: Carbon dioxide fluxes, atmospheric constituents in GRIB2.
 _CONSTITUENTS = ("gpp", "nee")
 #: Parameters that GRIB1 does not have.
 _ONLY_GRIB2 = frozenset({228032, 228038, 229001, 231010, 231012, 260038, 260199, 260360})
 
-#: WMO master tables of GRIB2 that have all of them.
+#: Version of the WMO master tables with all parameters.
 _TABLES = 33
-#: Stands for missing while encoding; no field has it.
+#: Missing value while encoding, outside the range of every field.
 _MISSING = 1.0e35
-#: GRIB2 product templates: of one forecast, a member, a statistic over the members, a quantile; instant or interval.
+#: GRIB2 product templates of a member, a statistic over members and a quantile, by that of a single forecast.
 _TEMPLATES: dict[int, dict[str, int]] = {
     0: {"member": 1, "derived": 2, "percentile": 6},
     8: {"member": 11, "derived": 12, "percentile": 10},
@@ -62,13 +59,13 @@ _TEMPLATES: dict[int, dict[str, int]] = {
 #: GRIB2 code table 4.7: unweighted mean of all members, spread of all members.
 _DERIVED = {MEAN: 0, SPREAD: 4}
 _TYPES = {MEAN: "em", SPREAD: "es"}
-#: Keys of MARS, which need ECMWF's local section.
+#: MARS keys, which need ECMWF's local section.
 _LOCAL = ("class", "stream", "expver", "type", "marsClass", "marsStream", "experimentVersionNumber", "marsType")
 
 
 @dataclass(frozen=True)
 class Style:
-    """How all messages of a file are written; the options of the output.
+    """Encoding options that all messages of a file share.
 
     Attributes
     ----------
@@ -81,7 +78,7 @@ class Style:
     packing : str
         ``ccsds`` or ``simple``.
     keys : dict
-        Further keys of ecCodes, e.g. ``class`` and ``expver``.
+        Further ecCodes keys, e.g. ``class`` and ``expver``.
     """
 
     edition: int = 2
@@ -92,15 +89,15 @@ class Style:
 
 
 def is_flux(name: str) -> bool:
-    """Whether a variable is a mean over the step."""
+    """Return whether a variable is a mean over the step."""
     return variable(name).time in (Time.INTERVAL_MEAN, Time.LATE_MEAN)
 
 
 def parameter(name: str, style: Style) -> Parameter | None:
-    """The parameter that a variable is written as; None if the edition has none.
+    """Return the parameter of a variable; None if the edition has none.
 
-    GRIB1 has ECMWF's (``sd`` in m of water equivalent, ``swvl1``), GRIB2 WMO's where there are such (``sd`` in
-    kg m-2, levels of ``vsw``).
+    GRIB1 uses ECMWF's (``sd`` in m of water equivalent, ``swvl1``), GRIB2 WMO's where they exist (``sd`` in kg m-2,
+    levels of ``vsw``).
     """
     ways = [*PARAMETERS.get(name, ()), *_MORE.get(name, ())]
     if is_flux(name):
@@ -116,7 +113,7 @@ def parameter(name: str, style: Style) -> Parameter | None:
 
 
 def why_not(column: Column, style: Style) -> str | None:
-    """Why a column cannot be written, in words; None if it can."""
+    """Return the reason why a column cannot be written; None if it can."""
     if parameter(column.name, style) is None:
         return f"GRIB{style.edition} has no parameter for it"
     if column.statistic is not None and column.name in _CONSTITUENTS and style.edition == 2:
@@ -129,34 +126,36 @@ def why_not(column: Column, style: Style) -> str | None:
 
 
 class Encoder:
-    """Makes the messages of one column.
+    """Encoder of one column.
 
     Parameters
     ----------
     grid : Grid
+        Grid of the messages.
     column : Column
-        Of which :func:`why_not` is None.
+        A column for which :func:`why_not` returns None.
     style : Style
+        Encoding options.
     bits : int
-        Per value.
+        Bits per value.
     data_type : str
-        ``fc``, ``an`` or, of members, ``pf``; statistics have their own.
+        ``fc``, ``an`` or, for members, ``pf``; statistics have their own.
     n_members : int, optional
         Size of the ensemble.
 
     Attributes
     ----------
     way : Parameter
-        What the table's variable is written as.
+        Parameter of the variable.
     scale : float
-        Factor from the units of the table (of an accumulation, times s) to those of GRIB, with the sign.
+        Signed factor from the units of the table (times s for an accumulation) to those of GRIB.
     short_name : str
-        What ecCodes calls it.
+        Name in ecCodes.
 
     Raises
     ------
     ValueError
-        ecCodes does not know a key, or makes another parameter of it.
+        ecCodes does not know a key, or a key changes the parameter.
     """
 
     def __init__(
@@ -184,29 +183,29 @@ class Encoder:
 
     @property
     def interval(self) -> bool:
-        """Whether a message is about an interval."""
+        """Whether a message covers an interval."""
         return self.way.interval or self._column.means is not None
 
     def __call__(
         self, values: FloatArray, base: datetime, start: timedelta, end: timedelta, number: int | None = None
     ) -> bytes:
-        """One message.
+        """Encode one message.
 
         Parameters
         ----------
         values : numpy.ndarray, shape (point,)
-            In the units of the table (of an accumulation, times s); NaN is missing.
+            Values in the units of the table (times s for an accumulation); NaN is missing.
         base : datetime
             Date of the message.
         start, end : timedelta
-            Interval since then, whole hours; of an instant its ``end``.
+            Interval relative to it, whole hours; of an instant only ``end``.
         number : int, optional
-            The member.
+            Number of the member.
 
         Raises
         ------
         ValueError
-            GRIB1 cannot say the interval.
+            GRIB1 cannot encode the interval.
         """
         field = self._grid.field(values * self.scale, _MISSING)
         handle = eccodes.codes_new_from_message(self._message)
@@ -233,12 +232,12 @@ class Encoder:
                 eccodes.codes_set(handle, "step", end // hour)
         except eccodes.CodesInternalError as error:
             raise ValueError(
-                f"GRIB{self._style.edition} cannot say that '{self._column.netcdf_name}' is over the steps "
+                f"GRIB{self._style.edition} cannot encode the interval of '{self._column.netcdf_name}', steps "
                 f"{start // hour} to {end // hour} h ({error}). Set `dates: valid` or `edition: 2`."
             ) from error
 
     def _prepare(self, handle: int, data_type: str, n_members: int | None) -> None:
-        """All of the header that does not change with time."""
+        """Set the part of the header that does not change in time."""
         style, column = self._style, self._column
         eccodes.codes_set(handle, "paramId", self.way.param)
         for key, value in _level(self.way, column.name, style).items():
@@ -253,7 +252,7 @@ class Encoder:
             eccodes.codes_set(handle, "productDefinitionTemplateNumber", _TEMPLATES[now][kind])
         data_type = "pb" if kind == "percentile" else _TYPES.get(column.statistic or "", data_type)
         if style.edition == 2 and (kind in ("derived", "percentile") or any(k in _LOCAL for k in style.keys or ())):
-            # a file is not the operational one of ECMWF unless `keys` say so
+            # not an operational file of ECMWF unless `keys` say so
             for key, value in {"setLocalDefinition": 1, "class": "rd"}.items():
                 eccodes.codes_set(handle, key, value)
         eccodes.codes_set(handle, "dataType", data_type)
@@ -267,7 +266,7 @@ class Encoder:
         if not kind:
             return {}
         if kind == "percentile":
-            # a low evaporation is a high (less negative) `e`
+            # with the opposite sign, a low quantile is a high one
             percentile = round(self._column.percentile or 0.0)
             return {"percentileValue": percentile if self.way.sign > 0 else 100 - percentile}
         size = {"numberOfForecastsInEnsemble": n_members or 0}
@@ -276,7 +275,7 @@ class Encoder:
         return size
 
     def _check_parameter(self, handle: int) -> None:
-        """Refuse what ecCodes no longer takes for the parameter; a mean of instants is another one."""
+        """Refuse keys that change the parameter; a mean of instants may have another one."""
         found = eccodes.codes_get_long(handle, "paramId")
         if found != self.way.param and (self._column.means is None or found == 0):
             name = eccodes.codes_get_string(handle, "shortName")
@@ -287,7 +286,7 @@ class Encoder:
             )
 
     def _pack(self, handle: int, bits: int) -> None:
-        # ecCodes unpacks and packs anew when the packing is changed: what is there must fit the grid and have no bitmap
+        # a change of packing makes ecCodes pack the present values again: they must fit the grid and have no bitmap
         eccodes.codes_set(handle, "bitmapPresent", 0)
         eccodes.codes_set(handle, "packingType", "grid_simple")
         eccodes.codes_set_values(handle, np.zeros(self._grid.size))
@@ -297,14 +296,14 @@ class Encoder:
 
 
 def _bare(message: bytes, edition: int) -> bytes:
-    """A message without what a template of the grid says about its own product."""
+    """Return a message on the same grid without the product of a template."""
     handle = eccodes.codes_new_from_message(message)
     try:
         if eccodes.codes_get_long(handle, "edition") != edition:
             eccodes.codes_set(handle, "edition", edition)
         keys: dict[str, Any] = {"tablesVersion": _TABLES, "productDefinitionTemplateNumber": 0}
         if edition == 1:
-            # GRIB1 has type and member in ECMWF's section; a file is not the operational one unless `keys` say so
+            # GRIB1 has type and member in ECMWF's local section; not an operational file unless `keys` say so
             keys = {"setLocalDefinition": 1, "localDefinitionNumber": 1, "class": "rd", "stepType": "instant"}
         elif eccodes.codes_get_long(handle, "localUsePresent"):
             keys["deleteLocalDefinition"] = 1
@@ -318,7 +317,7 @@ def _bare(message: bytes, edition: int) -> bytes:
 
 
 def coordinates(grid: Grid, latitudes: FloatArray, longitudes: FloatArray, date: datetime) -> bytes:
-    """Messages ``lat`` and ``lon`` (paramId 250001, 250002; 24 bits) of an unstructured grid, edition 2 [degrees]."""
+    """Encode ``lat`` and ``lon`` (paramId 250001, 250002; 24 bits) of an unstructured grid, edition 2 [degrees]."""
     out = b""
     for param, values in ((250001, latitudes), (250002, longitudes)):
         handle = eccodes.codes_new_from_message(grid.message)
@@ -335,14 +334,14 @@ def coordinates(grid: Grid, latitudes: FloatArray, longitudes: FloatArray, date:
 
 
 def _level(way: Parameter, name: str, style: Style) -> dict[str, Any]:
-    """Keys of the level: of soil the layer, by number (GRIB2) or, where the parameter tells it, by depth."""
+    """Return the keys of the level: the soil layer by number if the parameter has one, else by depth."""
     if Level.SOIL not in way.levels:
         return {}
     if way.layer is not None:
         return {"typeOfLevel": "soilLayer", "topLevel": way.layer - 1, "bottomLevel": way.layer}
     layer = int(name[-1])
     top, bottom = (round(100.0 * sum(SOIL_LAYER_THICKNESS[:k])) for k in (layer - 1, layer))
-    if style.edition == 1:  # one octet, and 2.89 m is more: as ECMWF does
+    if style.edition == 1:  # one octet is too small for 289 cm: 255, as ECMWF does
         return {"typeOfLevel": "depthBelowLandLayer", "topLevel": top, "bottomLevel": min(bottom, 255)}
     depths = {"First": top, "Second": bottom}
     keys: dict[str, Any] = {"typeOfLevel": "depthBelowLandLayer"}

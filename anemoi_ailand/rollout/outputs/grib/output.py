@@ -13,14 +13,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import pyproj  # noqa: F401  before ecCodes: see anemoi_ailand/data/__init__.py
-
-# isort: split
 import eccodes
-import netCDF4
 import numpy as np
 from anemoi.utils.dates import as_timedelta
 
+from anemoi_ailand.rollout.outputs.buffer import STEP
 from anemoi_ailand.rollout.outputs.grib.grid import AUTO, UNSTRUCTURED, check_grid, grid_of
 from anemoi_ailand.rollout.outputs.grib.message import (
     ACCUMULATED,
@@ -35,42 +32,44 @@ from anemoi_ailand.rollout.outputs.grib.message import (
     is_flux,
     why_not,
 )
-from anemoi_ailand.rollout.outputs.land_output import STEP, LandOutput
+from anemoi_ailand.rollout.outputs.land_output import LandOutput
 from anemoi_ailand.rollout.outputs.output_columns import MEAN, Column
 from anemoi_ailand.rollout.outputs.output_frame import Block
 from anemoi_ailand.rollout.outputs.output_progress import KEPT, save_arrays
+from anemoi_ailand.support.atomic_file import publish
 from anemoi_ailand.support.netcdf_lock import NETCDF_LOCK
+from anemoi_ailand.support.netcdf_writer import add_points, new_file
 from anemoi_ailand.variables import variable
 
 LOG = logging.getLogger(__name__)
 
 FORECAST, VALID = "start", "valid"
-#: Bits of a value.
+#: Bits per value.
 BITS = 16
-#: Snow on glaciers is four orders of magnitude deeper than the first flakes, and an accumulation grows while its
-#: increments do not.
+#: Bits of variables with a wide range: snow on glaciers is four orders of magnitude deeper than the first flakes, and
+#: an accumulation grows while its increments do not.
 WIDE_BITS, WIDE = 24, ("sd", "slw")
-#: Header of a message, at most, without its bitmap [bytes].
+#: Largest header of a message, without its bitmap [bytes].
 _HEADER = 512
 _DEFAULT = "default"
-#: Longest interval of a mean, by :attr:`LandOutput.means`.
+#: Longest interval of a mean by :attr:`LandOutput.means`.
 _LONGEST = {None: STEP, "day": timedelta(days=1), "month": timedelta(days=31)}
 
 
 class LandGribOutput(LandOutput):
-    """Write prognostic and diagnostic variables as GRIB messages, in the order of time.
+    """Write prognostic and diagnostic variables as GRIB messages in the order of time.
 
     Parameters, levels and units are those that :mod:`anemoi_ailand.data.grib.parameters` reads, so that
-    ``input: {ecland: {path: ...}}`` takes the file. Points of a known grid are written as the whole grid, with missing
-    values elsewhere. A variable for which the edition has no parameter is left out and named in the log.
+    ``input: {ecland: {path: ...}}`` reads the file. Points of a known grid are written as the whole grid, with missing
+    values elsewhere. A variable without a parameter in the edition is left out with a warning.
 
     Parameters
     ----------
     path : str
-        The file. Its folder is made. Coordinates of an unstructured grid, which messages do not hold, are written as
-        fields ``lat`` and ``lon`` and into ``path`` + ``.points.nc``, which the input takes as ``static``.
+        The file. Its folder is created. Messages on an unstructured grid do not hold coordinates: these are written
+        as fields ``lat`` and ``lon`` and into ``path`` + ``.points.nc``, which the input takes as ``static``.
     edition : int
-        2, or 1: ECMWF's parameters of old (``swvl1``, ``sd`` in m), without ``snowc`` and ``slw``.
+        2, or 1 with ECMWF's earlier parameters (``swvl1``, ``sd`` in m), without ``snowc`` and ``slw``.
     grid : str, list or dict
         ``auto``, ``O96``, ``N320``, ``[0.25, 0.25]``, ``{template: file.grib}`` or ``unstructured``, see
         :func:`~anemoi_ailand.rollout.outputs.grib.grid.grid_of`.
@@ -79,24 +78,24 @@ class LandGribOutput(LandOutput):
     dates : str
         ``start``: date of the start and a step. ``valid``: the date of an instant, and of the start of an interval.
     soil : str
-        ``levels`` of ``vsw`` and ``sot``, or ``parameters`` such as ``swvl1``, the one way of GRIB1.
+        ``levels`` of ``vsw`` and ``sot``, or ``parameters`` such as ``swvl1`` (always so in GRIB1).
     bits : int or dict
-        Bits per value, of all or by variable (``{default: 16, sd: 24}``). Default: 16; 24 for ``sd``, ``slw`` and
+        Bits per value, for all or by variable (``{default: 16, sd: 24}``). Default: 16; 24 for ``sd``, ``slw`` and
         accumulations.
     packing : str, optional
-        ``ccsds`` (lossless compression of the packed values; default where edition and ecCodes have it) or ``simple``.
+        ``ccsds`` (lossless compression of the packed values; default where available) or ``simple``.
     keys : dict, optional
-        Further keys of ecCodes for all messages, e.g. ``{class: rd, expver: abcd}``.
+        Further ecCodes keys of all messages, e.g. ``{class: rd, expver: abcd}``.
     **options
-        Of :class:`~anemoi_ailand.rollout.outputs.land_output.LandOutput`.
+        See :class:`~anemoi_ailand.rollout.outputs.land_output.LandOutput`.
 
     Raises
     ------
     TypeError, ValueError
-        An unknown option, a value that is none, options that exclude each other; as in the base. On opening: points
-        that are not on the grid, an interval that GRIB1 cannot say, nothing left to write.
+        An unknown option, an invalid value, options that exclude each other. On opening: points that are not on the
+        grid, an interval that GRIB1 cannot encode, no variable left to write.
     FileNotFoundError
-        No template of the grid.
+        The template of the grid does not exist.
     """
 
     def __init__(
@@ -129,7 +128,7 @@ class LandGribOutput(LandOutput):
         self._sums: dict[str, np.ndarray] = {}
 
     def _check_accumulation(self) -> None:
-        """Refuse what has no meaning together with amounts since the start of the forecast."""
+        """Refuse options that have no meaning with amounts since the start of the forecast."""
         other = [s for s in self.statistics if s != MEAN]
         for wrong, what in (
             (self.means is not None, f"`means: {self.means}`"),
@@ -139,7 +138,7 @@ class LandGribOutput(LandOutput):
             if wrong and self.style.fluxes == ACCUMULATED:
                 raise ValueError(f"`fluxes: {ACCUMULATED}` since the start excludes {what}. Give one of them.")
 
-    def _own_options(self) -> dict[str, Any]:
+    def _format_options(self) -> dict[str, Any]:
         style = self.style
         return {
             "edition": style.edition, "fluxes": style.fluxes, "soil": style.soil, "packing": style.packing,
@@ -149,16 +148,16 @@ class LandGribOutput(LandOutput):
 
     @cached_property
     def _every(self) -> timedelta | None:
-        given = self._output_frequency or self.context.output_frequency
+        given = self.asked_frequency or self.context.output_frequency
         return None if given is None else as_timedelta(given)
 
     @cached_property
     def output_frequency(self) -> timedelta | None:
-        """As in the base; accumulations take every step, and are written as often as was asked for."""
+        """Time between two outputs; None with accumulations, which take every step and are written every ``_every``."""
         return None if self.means or self.style.fluxes == ACCUMULATED else self._every
 
     def required_bytes(self, n_states: int, n_rows: int, members: int = 1) -> int:
-        """As in the base, with headers and bitmaps; those of a guessed grid as if a tenth of it were land."""
+        """Return an upper bound of the disk space [bytes], bitmaps included; a tenth of a guessed grid is land."""
         points = self.points.count or n_rows // members
         messages = (super().required_bytes(n_states, n_rows, members) - 2**20) // (4 * points)
         if self.output_frequency is None and self._every is not None and not self.means:
@@ -181,13 +180,13 @@ class LandGribOutput(LandOutput):
             self._file.write(coordinates(self._grid, self.frame.latitudes, self.frame.longitudes, self.frame.date))
 
     def _prepare(self) -> None:
-        """Find the grid, and make what encodes each column."""
+        """Find the grid and make the encoder of each column."""
         frame, style = self.frame, self.style
         self._grid = grid_of(self.grid, frame.latitudes, frame.longitudes, style.edition)
         without = {c.netcdf_name: why for c in frame.columns if (why := why_not(c, style))}
         columns = [c for c in frame.columns if c.netcdf_name not in without]
         if not columns:
-            raise ValueError(f"Nothing of {self} can be written: {without}. Choose other `variables`, or `edition: 2`.")
+            raise ValueError(f"{self} cannot write any variable: {without}. Choose other `variables`, or `edition: 2`.")
         if without:
             LOG.warning("Not written to %s: %s", self.path, "; ".join(f"{n}: {why}" for n, why in without.items()))
         self._encoders = [(c, self._encoder(c)) for c in columns]
@@ -205,7 +204,7 @@ class LandGribOutput(LandOutput):
         return Encoder(self._grid, column, self.style, self.bits.get(column.name, default), data_type, ensemble)
 
     def _try_last_steps(self) -> None:
-        """Find out before the first step what GRIB1 cannot say: an interval whose ends do not fit into an octet."""
+        """Check the last steps in advance: GRIB1 encodes the ends of an interval in one octet each."""
         lead = getattr(self.context, "lead_time", None)
         if not isinstance(lead, timedelta):
             return
@@ -219,24 +218,24 @@ class LandGribOutput(LandOutput):
     def _write(self, block: Block) -> None:
         assert self._file is not None
         for k, times in enumerate(block.times):
-            started = times[2] > self.frame.date  # the stamp of a mean over a period is its start
+            started = times[2] > self.frame.date  # of a mean over a period, the stamp is its start
             if started:
                 self._accumulate(block, k)
             if self._every is None or self.means or (times[0] - self.frame.date) % self._every == timedelta(0):
                 for column, encoder in self._encoders:
                     name = column.netcdf_name
-                    values = self._sums[name] if name in self._sums else block.of(name)[k]
+                    values = self._sums[name] if name in self._sums else block.rows(name)[k]
                     if started or not (encoder.way.interval or np.isnan(values).all()):  # no diagnostics at the start
                         self._file.write(self._messages(column, encoder, values, times))
 
     def _accumulate(self, block: Block, k: int) -> None:
         for name, total in self._sums.items():
-            total += block.of(name)[k].astype(np.float64) * STEP.total_seconds()
+            total += block.rows(name)[k].astype(np.float64) * STEP.total_seconds()
 
     def _messages(
         self, column: Column, encoder: Encoder, values: np.ndarray, times: tuple[datetime, datetime, datetime]
     ) -> bytes:
-        """The message of a column at a time, or one of each member."""
+        """Return the message of a column at a time, or the messages of its members."""
         when = self._when(encoder, times)
         if not column.members:
             return encoder(values, *when)
@@ -245,7 +244,7 @@ class LandGribOutput(LandOutput):
     def _when(
         self, encoder: Encoder, times: tuple[datetime, datetime, datetime]
     ) -> tuple[datetime, timedelta, timedelta]:
-        """Date of a message, start and end of its step range."""
+        """Return the date of a message, start and end of its step range."""
         stamp, begin, end = times
         start, nothing = self.frame.date, timedelta(0)
         if encoder.way.accumulated:
@@ -269,11 +268,11 @@ class LandGribOutput(LandOutput):
     def _reopen(self, secured: dict[str, Any], n_times: int) -> None:
         size = self.partial.stat().st_size if self.partial.is_file() else None
         if size is None:
-            raise FileNotFoundError(f"There is no '{self.partial}', which the stopped run had written. Start anew.")
+            raise FileNotFoundError(f"There is no '{self.partial}', which the stopped run wrote. Start a new run.")
         if size < secured["bytes"]:
             raise ValueError(
                 f"'{self.partial}' has {size} bytes, fewer than the {secured['bytes']} with {n_times} times of the "
-                "restart file. Go back to an older restart, or start anew."
+                "restart file. Use an older restart, or start a new run."
             )
         self._prepare()
         self._sums = {} if secured["sums"] is None else self._stored(self.work / secured["sums"])
@@ -283,9 +282,9 @@ class LandGribOutput(LandOutput):
 
     def _stored(self, path: Path) -> dict[str, np.ndarray]:
         if not path.is_file():
-            raise FileNotFoundError(f"There is no '{path}' with the accumulations of the stopped run. Start anew.")
+            raise FileNotFoundError(f"There is no '{path}' with the accumulations of the stopped run. Start a new run.")
         for later in [p for p in self.work.glob("sums-*.npz*") if p.name > path.name]:
-            later.unlink()  # else the newest, which are kept, would be of what is dropped
+            later.unlink()  # belongs to dropped times, and only the newest files are kept
         with np.load(path) as found:
             return {name: found[name] for name in found.files}
 
@@ -294,28 +293,15 @@ class LandGribOutput(LandOutput):
         self._file.close()
         self._file = None
         if self._grid.name == UNSTRUCTURED:
-            self._write_points(self.path.with_name(self.path.name + ".points.nc"))
-        self.partial.replace(self.path)
+            with NETCDF_LOCK, new_file(self.path.with_name(self.path.name + ".points.nc")) as file:
+                add_points(file, self.frame.latitudes, self.frame.longitudes)
+        publish(self.partial, self.path)
         for sums in self.work.glob("sums-*.npz*"):
             sums.unlink()
 
-    def _write_points(self, path: Path) -> None:
-        """Coordinates for who reads the messages."""
-        partial = path.with_name(path.name + ".partial")
-        with NETCDF_LOCK, netCDF4.Dataset(partial, "w") as file:
-            file.createDimension("point", self.frame.n_points)
-            for name, values, units in (
-                ("latitude", self.frame.latitudes, "degrees_north"),
-                ("longitude", self.frame.longitudes, "degrees_east"),
-            ):
-                var = file.createVariable(name, "f8", ("point",))
-                var.setncatts({"standard_name": name, "units": units})
-                var[:] = values
-        partial.replace(path)
-
 
 def _checked_bits(bits: Any) -> dict[str, int]:
-    """Bits by variable, ``default`` for all others."""
+    """Return bits by variable, ``default`` for all others."""
     given = bits if isinstance(bits, Mapping) else {} if bits is None else {_DEFAULT: bits}
     for name, number in given.items():
         if name != _DEFAULT:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 from types import SimpleNamespace
 
-import evaluated_world as world
 import pandas as pd
 import pytest
 
@@ -18,6 +17,7 @@ from benchmarks.contest import contest as module
 from benchmarks.contest.contest import SCHEMA, contest
 from benchmarks.contest.cost import Cost
 from benchmarks.contest.settings import ContestSettings
+from tests.support import worlds as world
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +111,7 @@ def test_training_by_another_configuration_is_said(files, tmp_path, made, monkey
     contest(settings(files, tmp_path / "contest"))
     monkeypatch.setattr(module, "fingerprints", lambda label, stages, seed: ["new"] * len(stages))
     folder = contest(settings(files, tmp_path / "contest", train=False))
-    assert "trained by another configuration than today's" in (folder / "table.md").read_text()
+    assert "trained with another configuration than today's" in (folder / "table.md").read_text()
 
 
 @pytest.mark.parametrize("train", [True, False])
@@ -124,7 +124,7 @@ def test_training_by_other_code_is_said(files, tmp_path, made, monkeypatch, trai
     monkeypatch.setattr(module, "train", lambda label, s, h: [
         module.finished(module.folder_of(s, label, n)) for n in (1, 2)
     ])  # fmt: skip
-    assert "trained by other code than today's" in (contest(given) / "table.md").read_text()
+    assert "trained with other code than today's" in (contest(given) / "table.md").read_text()
 
 
 def test_a_failed_training_is_told_when_the_others_are_made(files, tmp_path, made, monkeypatch):
@@ -138,7 +138,8 @@ def test_a_failed_training_is_told_when_the_others_are_made(files, tmp_path, mad
 
     monkeypatch.setattr(module, "train", train)
     entrants = {label: {"stages": [{"config": "one"}]} for label in ("B", "C")}
-    with pytest.raises(ChildProcessError, match=r"B:\nno such option(.|\n)*of \['B'\] failed, those of \['C'\] are th"):
+    told = r"B:\nno such option(.|\n)*of \['B'\] failed; those of \['C'\] are complete"
+    with pytest.raises(ChildProcessError, match=told):
         contest(settings(files, tmp_path / "contest", entrants=entrants))
     assert made == ["C"]
     assert not (tmp_path / "contest" / "result").exists()

@@ -5,12 +5,12 @@
 
 from __future__ import annotations
 
-import closed_case
 import torch
 from torch import nn
 
 from anemoi_ailand.model.pointwise_mlp import PointwiseMLP
 from benchmarks.contest.cost import Cost, Counter, cost_of, n_parameters, stated_by
+from tests.support.land import CLOSED
 
 
 class Model(nn.Module):
@@ -79,8 +79,8 @@ def test_what_computes_outside_torch_says_what_it_costs():
 
 def test_closed_step_costs_more_than_its_network():
     """The physics of the real model is counted, the linear layers are those of its network."""
-    model = closed_case.land_model(width=16, depth=2)
+    model = CLOSED.land_model(width=16, depth=2)
     layers = [m for m in model.network.modules() if isinstance(m, nn.Linear)]
-    cost = cost_of(model, len(closed_case.VARIABLES))
+    cost = cost_of(model, len(CLOSED.variables))
     assert cost.linear == sum(2 * m.in_features * m.out_features for m in layers)
     assert cost.other > 1000

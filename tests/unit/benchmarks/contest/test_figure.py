@@ -5,15 +5,9 @@
 
 from __future__ import annotations
 
-import contest_case
 import pytest
 
 from benchmarks.contest.figure import front, pareto_figure
-
-
-@pytest.fixture(scope="module")
-def scores():
-    return contest_case.scores()
 
 
 def test_front_is_of_those_that_nobody_beats_in_both():
@@ -21,9 +15,9 @@ def test_front_is_of_those_that_nobody_beats_in_both():
     assert front([3.0, 1.0, 2.0, 2.0, 4.0], [0.5, 1.0, 0.7, 0.7, 0.6]) == [1, 2, 0]
 
 
-def test_every_entrant_has_a_point_with_its_name(scores):
+def test_every_entrant_has_a_point_with_its_name(scores, entries):
     """In a panel for each lead time, on logarithmic axes."""
-    figure = pareto_figure(scores, contest_case.entries(), "base", "held_out")
+    figure = pareto_figure(scores, entries, "base", "held_out")
     panels = [ax for ax in figure.axes if ax.get_visible()]
     assert [ax.get_title(loc="left") for ax in panels] == ["day 1", "day 2", "day 7"]
     for ax in panels:
@@ -31,7 +25,7 @@ def test_every_entrant_has_a_point_with_its_name(scores):
         assert (ax.get_xscale(), ax.get_yscale()) == ("log", "log")
 
 
-def test_unknown_group_is_an_error(scores):
+def test_unknown_group_is_an_error(scores, entries):
     """It says which there are."""
     with pytest.raises(ValueError, match="There is no score of 'nowhere'"):
-        pareto_figure(scores, contest_case.entries(), "base", "nowhere")
+        pareto_figure(scores, entries, "base", "nowhere")

@@ -5,13 +5,13 @@
 
 from types import SimpleNamespace
 
-import land_case as case
 import numpy as np
 import pytest
 import torch
 
 from anemoi_ailand.training.task import LandForecaster
 from benchmarks.contest.fit_trees import FitTrees, gather
+from tests.support.land import OPEN
 
 #: Windows of the made-up training data, and points of each.
 N_WINDOWS, N_POINTS = 150, 4
@@ -21,7 +21,7 @@ HALF = 0.5
 
 
 def trainer():
-    fields = case.batch(2, N_POINTS, N_WINDOWS)["data"] / HALF
+    fields = OPEN.batch(2, N_POINTS, N_WINDOWS)["data"] / HALF
     dataset = SimpleNamespace(
         valid_date_indices=np.arange(N_WINDOWS), get_sample=lambda i: {"data": fields[i]}, fields=fields
     )
@@ -30,12 +30,12 @@ def trainer():
 
 def module(network="trees", steps=(1,), **options):
     given = {"trees": 4, "depth": 3, **options} if network == "trees" else options
-    config = case.model_config(**{"width": None, "activation": None, "depth": None, "network": network, **given})
+    config = OPEN.model_config(**{"width": None, "activation": None, "depth": None, "network": network, **given})
     interface = SimpleNamespace(
-        model=case.land_model(config=config), pre_processors={"data": lambda x, in_place: HALF * x}
+        model=OPEN.land_model(config=config), pre_processors={"data": lambda x, in_place: HALF * x}
     )
     return SimpleNamespace(
-        model=interface, task=LandForecaster(rollout={"steps": list(steps)}), data_indices={"data": case.indices()},
+        model=interface, task=LandForecaster(rollout={"steps": list(steps)}), data_indices={"data": OPEN.indices()},
         device=torch.device("cpu"),
     )  # fmt: skip
 
@@ -47,13 +47,13 @@ def test_samples_are_steps_as_the_model_sees_them():
     inputs, targets = gather(dataset, pl_module, None, seed=1)
     assert len(inputs) == len(targets) == N_WINDOWS * N_POINTS
     normalised = HALF * dataset.fields[np.random.default_rng(1).permutation(N_WINDOWS)]
-    ends = normalised[..., case.indices().data.input.full]
+    ends = normalised[..., OPEN.indices().data.input.full]
     z = model.read(ends[:, 0], ends[:, 1])
     np.testing.assert_array_equal(inputs, z.reshape(len(inputs), -1))
     answers = torch.from_numpy(targets).reshape(*z.shape[:-1], -1).split([3, 2], dim=-1)
     model.network.forward = lambda z: answers
     model._lower.fill_(-1e9), model._upper.fill_(1e9)
-    expected = normalised[:, 1][..., case.indices().data.output.full]
+    expected = normalised[:, 1][..., OPEN.indices().data.output.full]
     torch.testing.assert_close(model.advance(ends[:, 0], ends[:, 1]), expected, rtol=1e-5, atol=1e-5)
 
 

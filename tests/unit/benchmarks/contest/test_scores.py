@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import scored_world as world
 
 from anemoi_ailand.evaluation.scores.sums import collect
 from benchmarks.contest.scores import COLUMNS, CORE, TOGETHER, contest_scores, periods
+from tests.support import worlds as world
 
 PERIOD = ("2020", "2021")
 FEW = ("swvl1", "2t")

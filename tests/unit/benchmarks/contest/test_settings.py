@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 
 from anemoi_ailand.evaluation.settings import PeriodSettings
-from anemoi_ailand.support.packaged import find
-from benchmarks.contest.settings import ContestSettings, read_contest
+from benchmarks.contest.settings import CONFIGS, ContestSettings, read_contest
 
 TWO = {"A": {"checkpoint": "a.ckpt"}, "B": {"stages": [{"config": "ailand"}]}}
 
@@ -24,17 +23,14 @@ def settings(**changes):
 @pytest.mark.parametrize("name", ["reference", "sample"])
 def test_packaged_configurations_are_valid(name):
     """The reference recipe takes part, in two stages."""
-    found = read_contest(find("configs", f"contest/{name}"))
+    found = read_contest(CONFIGS / f"{name}.yaml")
     assert found.reference == "ailand-v1"
-    assert [stage.config for stage in found.stages("ailand-v1")] == [
-        "baselines/ailand-v1",
-        "baselines/ailand-v1-rollout8",
-    ]
+    assert [stage.config for stage in found.stages("ailand-v1")] == ["ailand-v1", "ailand-v1-rollout8"]
 
 
 def test_reference_contest_has_all_recipes():
     """Three sizes of ours, the reference recipe with both forcings, and the other known ones."""
-    found = read_contest(find("configs", "contest/reference"))
+    found = read_contest(CONFIGS / "reference.yaml")
     assert set(found.entrants) == {
         "ailand-small", "ailand", "ailand-large", "ailand-v1", "ailand-v1-forcing", "prototype-2024", "stock-pointwise",
         "xgboost",
@@ -46,7 +42,7 @@ def test_reference_contest_has_all_recipes():
     ("changes", "message"),
     [
         ({"reference": "C"}, r"'C' is not among the entrants, which are \['A', 'B'\]; add it"),
-        ({"entrants": {"A": {}}}, "give either `stages`, by which it is trained, or a `checkpoint`"),
+        ({"entrants": {"A": {}}}, "give either `stages` of training or an existing `checkpoint`"),
         ({"entrants": {"A": {"checkpoint": "a", "stages": [{"config": "b"}]}}}, "give either"),
         ({"entrants": {"A": {"checkpoint": "a"}, "persistence": {"checkpoint": "b"}}}, "always take part"),
         ({"entrants": {"A": {"checkpoint": "a"}, "b c": {"checkpoint": "b"}, "b-c": {"checkpoint": "b"}}}, "in signs"),
@@ -74,7 +70,7 @@ def test_unknown_key_of_an_entrant_names_the_nearest(tmp_path):
 
 def test_null_takes_an_entrant_out():
     """Of those that a file names."""
-    found = read_contest(find("configs", "contest/sample"), ["entrants.ailand=null"])
+    found = read_contest(CONFIGS / "sample.yaml", ["entrants.ailand=null"])
     assert list(found.entrants) == ["ailand-v1"]
 
 

@@ -5,15 +5,14 @@
 
 from __future__ import annotations
 
-import contest_case
 import pytest
 
 from benchmarks.contest.table import contest_table, markdown
 
 
 @pytest.fixture(scope="module")
-def text():
-    return contest_table(contest_case.scores(), contest_case.entries(), "base", title="What was run.", budget=2e7)
+def text(scores, entries):
+    return contest_table(scores, entries, "base", title="What was run.", budget=2e7)
 
 
 def row(text, heading, label):
@@ -60,10 +59,10 @@ def test_bias_snow_and_long_run_are_there(text):
     assert float(row(text, "## Anomaly correlation over the whole run (bar for swvl3: 0.95)\n", "good")[1]) > 0.5
 
 
-def test_without_a_long_run_there_is_no_part_of_it():
+def test_without_a_long_run_there_is_no_part_of_it(scores, entries):
     """Nothing is shown that was not run."""
-    scores = contest_case.scores().query("protocol == 'A'")
-    assert "# One run" not in contest_table(scores, contest_case.entries(), "base", title="T")
+    only_a = scores.query("protocol == 'A'")
+    assert "# One run" not in contest_table(only_a, entries, "base", title="T")
 
 
 def test_markdown_is_aligned():

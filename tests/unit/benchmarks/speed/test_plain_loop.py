@@ -5,22 +5,22 @@
 
 from types import SimpleNamespace
 
-import land_case as case
 import numpy as np
 import pytest
 import torch
-import training_case
 
 from benchmarks.speed.plain_loop import PlainLoop
+from tests.support.land import OPEN
+from tests.support.training import training_config, training_module
 
 
 def loop(n_steps=2, **options):
-    full = training_case.config()
+    full = training_config()
     full.training.scalers.datasets.data.general_variable.weights = {"default": 1.0}
-    module = training_case.training(n_steps=n_steps, full=full)
+    module = training_module(n_steps=n_steps, full=full)
     rng = np.random.default_rng(1)
-    stats = case.statistics()
-    fields = rng.standard_normal((12, len(case.VARIABLES), 1, 9)) * stats["stdev"][:, None, None]
+    stats = OPEN.statistics()
+    fields = rng.standard_normal((12, len(OPEN.variables), 1, 9)) * stats["stdev"][:, None, None]
     reader = SimpleNamespace(data=(fields + stats["mean"][:, None, None]).astype("f4"), grid_size=9)
     made = {"windows": 3, "points": 4, "n_steps": n_steps, **options}
     return PlainLoop(module, reader, **made), module
@@ -44,7 +44,7 @@ def test_gradient_is_that_of_the_training_module(n_steps):
 def test_batches_are_blocks_of_points_of_windows():
     """At most the points there are."""
     plain, _ = loop(points=100)
-    assert plain.batch().shape == (3, 3, 1, 9, len(case.VARIABLES))
+    assert plain.batch().shape == (3, 3, 1, 9, len(OPEN.variables))
 
 
 def test_timing_counts_the_batches_after_the_warm_up():

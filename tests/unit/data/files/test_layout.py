@@ -8,10 +8,10 @@ from __future__ import annotations
 import shutil
 
 import pytest
-from land_files import native_copy, ramp, stamps, write_land
 
 from anemoi_ailand.data.files.layout import detect
 from anemoi_ailand.data.files.paths import resolve
+from tests.support.files import native_copy, ramp, stamps, write_land
 
 
 @pytest.mark.parametrize(

@@ -79,7 +79,7 @@ def test_pattern_not_understood(pattern):
 def test_file_that_may_not_be_read(years, monkeypatch):
     """Said at once, with the first one; the system is asked, as the owner of the tests may read everything."""
     monkeypatch.setattr("os.access", lambda path, mode: path.name != "land_2020.nc")
-    with pytest.raises(PermissionError, match=r"1 of 3 files may not be read, first '.*land_2020.nc'"):
+    with pytest.raises(PermissionError, match=r"1 of 3 files are not readable, first '.*land_2020.nc'"):
         resolve(str(years))
 
 

@@ -11,10 +11,10 @@ from types import SimpleNamespace
 
 import netCDF4
 import pytest
-from land_files import FIRST, ramp, stamps, write_land
 
 from anemoi_ailand.data.files.time_units import utc_reference
 from anemoi_ailand.data.open_reader import open_reader
+from tests.support.files import FIRST, ramp, stamps, write_land
 
 SINCE = "hours since 2000-01-01 00:00:00"
 
@@ -52,7 +52,7 @@ def test_zone_in_an_attribute_must_agree() -> None:
 )
 def test_no_reference_or_no_unit_of_time(units: str) -> None:
     """The file is named."""
-    with pytest.raises(ValueError, match=r"'a.nc' has units '.*', which do not say since when"):
+    with pytest.raises(ValueError, match=r"'a.nc' has units '.*', which are not seconds"):
         utc_reference(SimpleNamespace(units=units), "a.nc")
 
 

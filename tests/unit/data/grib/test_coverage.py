@@ -8,9 +8,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from grib_writer import Archive, Grid, files, points, refuse, stamps
-
 from anemoi_ailand.data.grib.grib_reader import GribReader
+from tests.support.grib import Archive, Grid, files, points, refuse, stamps
 
 FIRST = datetime(2020, 4, 1)
 DATES = stamps(FIRST, 5)

@@ -9,10 +9,10 @@ from datetime import datetime
 from pathlib import Path
 
 import numpy as np
-from grib_writer import files, stamps
 
 from anemoi_ailand.data.grib.grib_reader import GribReader
 from anemoi_ailand.data.reader import Reader
+from tests.support.grib import files, stamps
 
 FIRST = datetime(2020, 4, 1)
 DATES = stamps(FIRST, 5)

@@ -10,7 +10,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from grib_writer import (
+
+from anemoi_ailand.data.grib.grib_reader import GribReader
+from anemoi_ailand.data.open_reader import open_reader
+from anemoi_ailand.data.reader import Reader
+from tests.support.files import ramp, write_land
+from tests.support.grib import (
     AMOUNTS,
     CONSTANTS,
     MODEL_LEVEL,
@@ -23,11 +28,6 @@ from grib_writer import (
     refuse,
     stamps,
 )
-from land_files import ramp, write_land
-
-from anemoi_ailand.data.grib.grib_reader import GribReader
-from anemoi_ailand.data.open_reader import open_reader
-from anemoi_ailand.data.reader import Reader
 
 FIRST = datetime(2020, 4, 1)
 DATES = stamps(FIRST, 5)

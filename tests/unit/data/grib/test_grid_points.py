@@ -11,11 +11,11 @@ from pathlib import Path
 import netCDF4
 import numpy as np
 import pytest
-from grib_writer import Archive, Grid, close, files, refuse, stamps
 
 from anemoi_ailand.data.grib.grib_reader import GribReader
 from anemoi_ailand.data.open_reader import open_reader
 from anemoi_ailand.data.reader import MARKS, Reader
+from tests.support.grib import Archive, Grid, close, files, refuse, stamps
 
 FIRST = datetime(2020, 4, 1)
 DATES = stamps(FIRST, 5)

@@ -12,10 +12,10 @@ from pathlib import Path
 import eccodes
 import numpy as np
 import pytest
-from grib_writer import Archive, Grid, points, refuse
 
 from anemoi_ailand.data.grib import index as grib_scan
 from anemoi_ailand.data.grib.index import scan
+from tests.support.grib import Archive, Grid, points, refuse
 
 FIRST = datetime(1999, 12, 31, 12)
 
@@ -96,14 +96,14 @@ def test_file_cut_short(archive: Archive) -> None:
     """A file cut in the middle of a message is named, with the place."""
     path = archive.folder / "state.grib"
     path.write_bytes(path.read_bytes()[:-20])
-    refuse(archive.folder, r"GRIB message at byte \d+ of .*state.grib is cut short")
+    refuse(archive.folder, r"GRIB message at byte \d+ of .*state.grib is truncated")
 
 
 def test_nothing_of_use(tmp_path: Path) -> None:
     """Fields of other parameters are listed."""
     archive = Archive(tmp_path, Grid("regular", 12))
     archive.field("wave.grib", points(archive, 1.0), 151, FIRST)
-    refuse(tmp_path, r"None of the fields .* is of use; there are \['msl'\]")
+    refuse(tmp_path, r"None of the fields .* has a known parameter; there are \['msl'\]")
 
 
 def test_several_fields_in_a_message(archive: Archive) -> None:

@@ -10,12 +10,12 @@ from datetime import datetime
 import eccodes
 import numpy as np
 import pytest
-from grib_writer import Archive, files, points, refuse, stamps
 
 from anemoi_ailand.data.grib import parameters as grib_parameters
 from anemoi_ailand.data.grib.grib_reader import GribReader
 from anemoi_ailand.data.grib.parameters import PARAMETERS, Level, level_kind
 from anemoi_ailand.variables import VARIABLES
+from tests.support.grib import Archive, files, points, stamps
 
 FIRST = datetime(2020, 4, 1)
 DATES = stamps(FIRST, 5)
@@ -67,7 +67,7 @@ def test_units_are_those_of_the_table(empty: Archive) -> None:
     np.testing.assert_allclose(found, [30.0, 0.4, 0.7, 9.0e4], rtol=1e-5)
 
 
-def test_units_unknown(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Units that are not in the list for a variable are refused, with the list."""
-    monkeypatch.setitem(grib_parameters._UNITS, "m3 m-3", {"kg m**-3": 1e-3})
-    refuse(archive.folder, r"swvl1 \(paramId 39\).*'m\*\*3 m\*\*-3'.*\['kg m\*\*-3'\].*Correct")
+def test_unknown_units_are_refused() -> None:
+    """The message gives the parameter and the known units."""
+    with pytest.raises(ValueError, match=r"swvl1 \(paramId 39\).*'kg m\*\*-3'.*'m3 m-3'.*Correct"):
+        grib_parameters.factor("swvl1", PARAMETERS["swvl1"][0], "kg m**-3")

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from grib_writer import Archive, Grid, files, points, refuse, stamps, states
 
 from anemoi_ailand.data.grib.grib_reader import GribReader
 from anemoi_ailand.data.reader import Reader
+from tests.support.grib import Archive, Grid, files, points, refuse, stamps, states
 
 FIRST = datetime(2020, 4, 1)
 DATES = stamps(FIRST, 5)
@@ -67,7 +67,7 @@ def test_mean_without_interval(tmp_path: Path) -> None:
     """A time mean of GRIB1 that does not say over what is refused."""
     archive = Archive(tmp_path, Grid("regular", 12), 1)
     archive.field("mean.grib", points(archive, 1.0), 235035, FIRST, step=6)
-    refuse(tmp_path, r"1 fields of avg_sdswrf, a mean over an interval, do not say over which.*`restart_hours`")
+    refuse(tmp_path, r"1 fields of avg_sdswrf, a mean over an interval, do not give the interval.*`restart_hours`")
 
 
 def test_soil_given_by_depth(empty: Archive) -> None:
@@ -85,6 +85,4 @@ def test_soil_given_by_depth(empty: Archive) -> None:
 def test_same_field_twice(archive: Archive) -> None:
     """Two fields for one thing are an error that names the files."""
     archive.field("again.grib", points(archive, 0.2), 39, DATES[1], dataType="an")
-    refuse(
-        archive.folder, r"swvl1 from 2020-04-01 06:00 at step 0 h is there 2 times, in \['again.grib', 'state.grib'\]"
-    )
+    refuse(archive.folder, r"swvl1 from 2020-04-01 06:00 at step 0 h occurs 2 times, in \['again.grib', 'state.grib'\]")

@@ -87,7 +87,7 @@ def test_gap_names_both_sides():
 
 def test_first_record_without_a_whole_interval():
     """At 03 h there are three hours only."""
-    with pytest.raises(ValueError, match="are not whole"):
+    with pytest.raises(ValueError, match="are not complete"):
         window(every(1, 10), every(1, 10)[3:4], 6, Kind.MEAN, "'forcing'")
 
 
@@ -111,5 +111,5 @@ def test_whole_ends_are_the_first_and_last_that_work(kind, first):
     begin, end = whole_ends(stamps, 6, kind, "x")
     assert (begin, end) == (stamps[first], stamps[-1])
     window(stamps, np.array([begin, end]), 6, kind, "x")
-    with pytest.raises(ValueError, match="not whole"):
+    with pytest.raises(ValueError, match="not complete"):
         window(stamps, stamps[first - 1 : first], 6, kind, "x")

@@ -10,11 +10,11 @@ from datetime import datetime
 import netCDF4
 import numpy as np
 import pytest
-from land_files import native_copy, spoil
 
 from anemoi_ailand.data.files.paths import resolve
 from anemoi_ailand.data.native.native_files import Series, role, scan
 from anemoi_ailand.support.packaged import folder
+from tests.support.files import native_copy, spoil
 
 NATIVE = folder("sample") / "native"
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from station_files import LATITUDE, LONGITUDE, UTC_OFFSET, times_between, write_fluxnet
 
 from anemoi_ailand.data.stations.fluxnet import is_fluxnet, read_fluxnet
 from anemoi_ailand.data.stations.sites import Site
+from tests.support.files import LATITUDE, LONGITUDE, UTC_OFFSET, times_between, write_fluxnet
 
 NAME = "FLX_US-Bo1_FLUXNET2015_FULLSET_HH_1998-1998_1-3.csv"
 STARTS = times_between("1998-06-01T00:00", 480, 30)
@@ -58,7 +58,7 @@ def test_signs_and_units_become_those_of_the_table(tmp_path: Path) -> None:
         "slhf": -80.0, "sshf": -40.0, "rnet": 130.0, "nee": -4.4009e-7, "gpp": 6.60135e-7, "swvl1": 0.3, "stl2": 285.15,
     }  # fmt: skip
     assert means == pytest.approx(expected, rel=1e-6)
-    assert station.notes == ("NETRAD: no column NETRAD_QC, all values are kept",)
+    assert station.notes == ("NETRAD: no quality flags, all values are kept",)
 
 
 def test_quality_and_missing_values(tmp_path: Path) -> None:
@@ -111,7 +111,7 @@ def test_depth_that_is_not_given_is_assumed_for_the_first_sensor_only(tmp_path: 
     ("name", "sites", "message"),
     [
         ("tower.csv", SITES, r"'tower\.csv' holds no site code.*Rename"),
-        (NAME, {"DE-Tha": SITES["US-Bo1"]}, r"Where the tower US-Bo1 .* not known.*\['DE-Tha'\].*latitude"),
+        (NAME, {"DE-Tha": SITES["US-Bo1"]}, r"coordinates of the tower US-Bo1 .* unknown.*\['DE-Tha'\].*latitude"),
     ],
 )
 def test_site_must_be_known(tmp_path: Path, name: str, sites: dict[str, Site], message: str) -> None:
@@ -133,12 +133,14 @@ def test_times_must_be_readable_and_increase(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("header", "first", "expected"),
     [
-        (["TIMESTAMP_START", "TIMESTAMP_END", "LE_F_MDS"], ["199801010000", "199801010030", "1"], True),
-        (["TIMESTAMP_START", "TIMESTAMP_END", "LE_F_MDS"], ["19980101", "19980107", "1"], False),  # weekly
-        (["TIMESTAMP", "LE_F_MDS"], ["19980101", "1"], False),  # daily
-        (["TIMESTAMP_START", "TIMESTAMP_END", "TA_ERA"], ["199801010000", "199801010030", "1"], False),
+        ("TIMESTAMP_START,TIMESTAMP_END,LE_F_MDS", "199801010000,199801010030,1", True),
+        ("TIMESTAMP_START,TIMESTAMP_END,LE_F_MDS", "19980101,19980107,1", False),  # weekly
+        ("TIMESTAMP,LE_F_MDS", "19980101,1", False),  # daily
+        ("TIMESTAMP_START,TIMESTAMP_END,TA_ERA", "199801010000,199801010030,1", False),
     ],
 )
-def test_what_is_fluxnet(header: list[str], first: list[str], expected: bool) -> None:
+def test_recognised_by_records_and_variables(tmp_path: Path, header: str, first: str, expected: bool) -> None:
     """Half-hourly or hourly records with a variable that is read; not the other files of a FULLSET archive."""
-    assert is_fluxnet(header, first) is expected
+    path = tmp_path / "a.csv"
+    path.write_text(f"{header}\n{first}\n")
+    assert is_fluxnet(path) is expected

@@ -10,9 +10,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from station_files import CEOP, ELEVATION, HEADER_VALUES, LATITUDE, LONGITUDE, times_between, write_ismn, zip_ismn
 
 from anemoi_ailand.data.stations.ismn import is_ismn, read_ismn
+from tests.support.files import (
+    CEOP,
+    ELEVATION,
+    HEADER_VALUES,
+    LATITUDE,
+    LONGITUDE,
+    times_between,
+    write_ismn,
+    zip_ismn,
+)
 
 pytest.importorskip("ismn", reason='needs pip install "anemoi-ailand[observations]"')
 

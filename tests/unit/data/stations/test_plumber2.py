@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray as xr
-from station_files import ELEVATION, LATITUDE, LONGITUDE, times_between, write_plumber2
 
 from anemoi_ailand.data.stations.plumber2 import is_plumber2, read_plumber2, standard_offset
+from tests.support.files import ELEVATION, LATITUDE, LONGITUDE, times_between, write_plumber2
 
 STARTS = times_between("1998-06-01T00:00", 480, 30)
 ONES, ZEROS = np.ones(480), np.zeros(480)
@@ -43,7 +43,7 @@ def test_place_names_signs_and_units(tmp_path: Path) -> None:
     means = {name: float(station.series[name].mean()) for name in station.variables}
     expected = {"slhf": -80.0, "sshf": -40.0, "rnet": 130.0, "nee": -4.4009e-7, "gpp": 6.60135e-7}
     assert means == pytest.approx(expected, rel=1e-6)
-    assert station.notes == ("Rnet: no variable Rnet_qc, all values are kept",)
+    assert station.notes == ("Rnet: no quality flags, all values are kept",)
 
 
 def test_quality_and_fill_value(tmp_path: Path) -> None:
@@ -98,7 +98,7 @@ def test_zone_that_is_not_known_comes_from_the_longitude(tmp_path: Path, zone: s
 def test_unknown_unit(tmp_path: Path) -> None:
     """Mass of what is not said, so it is refused."""
     path = write_plumber2(tmp_path / "a.nc", STARTS, {"NEE": (ONES, "kg/m2/s")})
-    with pytest.raises(ValueError, match=r"unit of 'nee' in '.*a\.nc': NEE is 'kg/m2/s'; known"):
+    with pytest.raises(ValueError, match=r"'nee' in '.*a\.nc: NEE' has units 'kg/m2/s'"):
         read_plumber2(path)
 
 
@@ -116,9 +116,11 @@ def test_times_that_do_not_increase(tmp_path: Path) -> None:
         read_plumber2(path)
 
 
-def test_what_is_plumber2() -> None:
-    """Dimensions and a flux."""
-    flux = xr.Dataset({"Qle": (("time", "y", "x"), np.zeros((2, 1, 1)))})
-    assert is_plumber2(flux)
-    assert not is_plumber2(flux.rename(Qle="Tair"))
-    assert not is_plumber2(flux.isel(x=0))
+def test_recognised_by_dimensions_and_a_flux(tmp_path: Path) -> None:
+    """NetCDF of the forcing of a tower, or of points, is something else."""
+    path = write_plumber2(tmp_path / "a.nc", STARTS, {"Qle": (ONES, "W/m2")})
+    assert is_plumber2(path)
+    assert not is_plumber2(write_plumber2(tmp_path / "b.nc", STARTS, {"Tair": (ONES, "K")}))
+    with xr.open_dataset(path) as dataset:
+        dataset.isel(x=0).to_netcdf(tmp_path / "c.nc")
+    assert not is_plumber2(tmp_path / "c.nc")

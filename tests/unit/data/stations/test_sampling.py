@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from station_files import times_between
 
 from anemoi_ailand.data.stations.sampling import (
     check_increasing,
@@ -16,6 +15,7 @@ from anemoi_ailand.data.stations.sampling import (
     offset_of_longitude,
     to_utc,
 )
+from tests.support.files import times_between
 
 HALF_HOUR = np.timedelta64(30, "m")
 

@@ -8,9 +8,19 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import xarray as xr
-from station_files import times_between
 
-from anemoi_ailand.data.stations.station import Sensor, Station, make_station
+from anemoi_ailand.data.stations.station import (
+    INTERFACES,
+    SUMS,
+    Sensor,
+    Station,
+    layer_bounds,
+    make_station,
+    soil_layer,
+    target_units,
+)
+from anemoi_ailand.variables import VARIABLES
+from tests.support.files import times_between
 
 PLACE = (40.0, -88.0, 200.0)
 
@@ -82,3 +92,25 @@ def test_series_must_be_in_the_table() -> None:
     """A misnamed series is found when the station is made."""
     with pytest.raises(ValueError, match=r"'LE'.*Rename"):
         Station("a", "n", 0.0, 0.0, 0.0, series=xr.Dataset({"LE": ("time", [1.0])}))
+
+
+def test_interfaces_are_those_of_ecland() -> None:
+    """Layers end at 7, 28, 100 and 289 cm."""
+    assert INTERFACES == (0.0, 0.07, 0.28, 1.0, 2.89)
+    assert layer_bounds(2) == (0.07, 0.28)
+
+
+def test_sensor_belongs_to_the_layer_with_most_of_it() -> None:
+    """By overlap of at least half; a sensor at one depth by its place, on an interface to the layer below."""
+    expected = {
+        (0.05, 0.05): 1, (0.07, 0.07): 2, (0.0, 0.10): 1, (0.0, 0.30): 2, (0.10, 0.10): 2, (0.5, 0.5): 3,
+        (0.0, 1.0): 3, (1.0, 1.0): 4, (2.0, 2.5): 4,
+        (-2.0, -2.0): None, (3.0, 3.0): None, (2.5, 3.5): None, (-0.5, 0.3): None, (0.0, 0.50): None,
+    }  # fmt: skip
+    assert {depth: soil_layer(depth) for depth in expected} == expected
+
+
+def test_sums_are_of_rows_with_one_unit() -> None:
+    """The terms of a sum have the same unit."""
+    for name, parts in SUMS.items():
+        assert {VARIABLES[p].units for p in parts} == {target_units(name)}

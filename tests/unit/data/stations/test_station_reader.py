@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from station_files import times_between, write_fluxnet, write_ismn, write_plumber2, write_sites, zip_ismn
 
 from anemoi_ailand.data.stations.sites import Site
 from anemoi_ailand.data.stations.station_reader import kind_of, read_stations
+from tests.support.files import times_between, write_fluxnet, write_ismn, write_plumber2, write_sites, zip_ismn
 
 NAME = "FLX_US-Bo1_FLUXNET2015_FULLSET_HH_1998-1998_1-3.csv"
 HOURLY, HALF_HOURLY = times_between("1998-06-01", 48), times_between("1998-06-01", 96, 30)
@@ -130,5 +130,5 @@ def test_station_in_two_files(tmp_path: Path) -> None:
     write_sites(tmp_path / "sites.csv")
     for name in (NAME, NAME.replace("FULLSET", "SUBSET")):
         write_fluxnet(tmp_path / name, HALF_HOURLY, {"LE_F_MDS": np.ones(96), "LE_F_MDS_QC": np.zeros(96)})
-    with pytest.raises(ValueError, match=r"there more than once.*'US-Bo1'.*SUBSET"):
+    with pytest.raises(ValueError, match=r"occur more than once.*'US-Bo1'.*SUBSET"):
         read_stations(tmp_path)

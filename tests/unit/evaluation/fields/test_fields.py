@@ -49,6 +49,7 @@ class FakeDataset:
         self.variables, self.missing = ["swvl1", "held_out", "stl1"], set(missing)
         self.dates = np.datetime64("2020-01-01T00") + np.arange(5) * np.timedelta64(6, "h")
         self.latitudes, self.longitudes = np.array([10.0, 20.0], np.float32), np.array([0.0, 300.0], np.float32)
+        self.name_to_index = {name: i for i, name in enumerate(self.variables)}
         self.variables_metadata = {"swvl1": {"units": "m3 m-3"}}
         self.shape = (5, 3, members, 2)
         self.values = np.arange(30.0).reshape(5, 3, 1, 2)

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import scored_world as world
 import xarray as xr
 
 from anemoi_ailand.evaluation.fields.climatology import climatology, slot
 from anemoi_ailand.evaluation.fields.reference import TAIL, load_reference
+from tests.support import worlds as world
 
 PERIOD = (np.datetime64("2020-01-01", "ns"), np.datetime64("2021-12-31T18", "ns"))
 POINTS = np.array([7, 2, 3])

@@ -8,9 +8,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import xarray as xr
-from scored_world import DAYS_1_2_7, run, starts
 
 from anemoi_ailand.evaluation.fields.reforecast import open_reforecast, reforecast_of
+from tests.support.worlds import DAYS_1_2_7, run, starts
 
 
 @pytest.fixture

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import scored_world as world
 
 from anemoi_ailand.evaluation.fields import fields as inputs
 from anemoi_ailand.evaluation.fields.single_run import run_of
+from tests.support import worlds as world
 
 FIRST = np.array(["2022-01-02"], "datetime64[ns]")
 LEADS = np.arange(6, 241, 6)

@@ -8,10 +8,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from evaluation_case import metrics
 
 from anemoi_ailand.evaluation.figures.budget import budget_figure
 from anemoi_ailand.evaluation.processes.budgets import main_group
+from tests.support.results import metrics
 
 LABELS = ["emulator", "older"]
 

@@ -22,7 +22,7 @@ def test_coastlines_span_the_globe():
 
 def test_no_coastlines_where_the_file_is_absent(monkeypatch):
     """A missing file gives no lines."""
-    monkeypatch.setattr(module, "_FILE", "nowhere.json")
+    monkeypatch.setattr(module, "continents_file", lambda: None)
     assert module.coastlines.__wrapped__() == ()
 
 
@@ -36,6 +36,7 @@ def test_cartopy_comes_first_where_it_has_its_data(monkeypatch, tmp_path):
     found = {"cartopy": cartopy, "cartopy.io.shapereader": reader}
     monkeypatch.setattr(module, "find_spec", lambda name: object() if name == "cartopy" else None)
     monkeypatch.setattr(module, "import_module", found.__getitem__)
+    monkeypatch.setattr(module, "continents_file", lambda: None)
     assert module.coastlines.__wrapped__() == ()
     file = tmp_path / module._SHAPES
     file.parent.mkdir(parents=True)

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from evaluation_case import LEADS, VARIABLES, table
 from matplotlib.colors import to_hex
 
 from anemoi_ailand.evaluation.display.style import model_colour, pick
 from anemoi_ailand.evaluation.figures.growth import growth_figure
+from tests.support.results import LEADS, VARIABLES, table
 
 LABELS = ["emulator", "older"]
 

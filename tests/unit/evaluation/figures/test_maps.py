@@ -8,9 +8,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import xarray as xr
-from evaluation_case import points
 
 from anemoi_ailand.evaluation.figures.maps import map_figure, rmse_map_figure
+from tests.support.results import points
 
 
 @pytest.mark.parametrize("n_points", [1, 3, 5000])

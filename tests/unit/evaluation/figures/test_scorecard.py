@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from evaluation_case import LEADS, VARIABLES, table
 from matplotlib.colors import to_hex
 
 from anemoi_ailand.evaluation.display.style import BETTER, WORSE
 from anemoi_ailand.evaluation.figures.scorecard import scorecard_figure
+from tests.support.results import LEADS, VARIABLES, table
 
 
 @pytest.fixture

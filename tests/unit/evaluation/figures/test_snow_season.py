@@ -6,9 +6,9 @@
 from __future__ import annotations
 
 import pandas as pd
-from evaluation_case import snow_errors
 
 from anemoi_ailand.evaluation.figures.snow_season import snow_season_figure
+from tests.support.results import snow_errors
 
 LABELS = ["emulator", "older"]
 

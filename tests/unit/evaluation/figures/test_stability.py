@@ -4,9 +4,9 @@
 """Panels of the stability figures by climate class."""
 
 import numpy as np
-from years_case import CYCLE, changed, years
 
 from anemoi_ailand.evaluation.figures.stability import storage_figure, temperature_figure
+from tests.support.results import CYCLE, changed, years
 
 ECLAND, CLASSES = years(CYCLE), ["tundra", "boreal", "rainforest", "rainforest"]
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from anemoi_ailand.data.stations.station import Station, make_station
-from anemoi_ailand.evaluation.observations.station_match import great_circle_degrees, match_stations
+from anemoi_ailand.evaluation.observations.station_match import match_stations
 
 LATITUDE, LONGITUDE = np.array([0.0, 40.0, 60.0]), np.array([0.0, 271.7, 179.9])
 
@@ -41,12 +41,3 @@ def test_no_station() -> None:
     """Nothing to match is an error."""
     with pytest.raises(ValueError, match="No station to compare"):
         match_stations([], LATITUDE, LONGITUDE)
-
-
-@pytest.mark.parametrize(
-    ("a", "b", "degrees"),
-    [((0, 0), (0, 90), 90.0), ((90, 0), (-90, 50), 180.0), ((60, 0), (60, 180), 60.0), ((1, 2), (1, 362), 0.0)],
-)
-def test_great_circle(a: tuple[int, int], b: tuple[int, int], degrees: float) -> None:
-    """Quarter, half, over the pole, and once around."""
-    assert float(great_circle_degrees(*a, np.array(b[0]), np.array(b[1]))) == pytest.approx(degrees, abs=1e-6)

@@ -5,7 +5,6 @@
 
 import numpy as np
 import pytest
-from years_case import CYCLE, LEVEL, N_POINTS, PATTERN, STEPS, changed, years
 
 from anemoi_ailand.constants import SOIL_LAYER_THICKNESS
 from anemoi_ailand.evaluation.processes import stability as module
@@ -22,6 +21,7 @@ from anemoi_ailand.evaluation.processes.stability import (
     stuck,
     trend,
 )  # fmt: skip
+from tests.support.results import CYCLE, LEVEL, N_POINTS, PATTERN, STEPS, changed, years
 
 N = 10
 ECLAND = years(CYCLE)

@@ -9,11 +9,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
-import evaluation_case as made_up
 import numpy as np
 import pandas as pd
 import pytest
-import scored_world as world
 from PIL import Image
 
 from anemoi_ailand.evaluation.fields.fields import open_fields
@@ -23,6 +21,8 @@ from anemoi_ailand.evaluation.report import chosen_figures as module
 from anemoi_ailand.evaluation.report.chosen_figures import Evaluated, thinned, write_figures
 from anemoi_ailand.evaluation.report.page import SECTIONS
 from anemoi_ailand.evaluation.settings import Maps
+from tests.support import results as made_up
+from tests.support import worlds as world
 
 FIRST = np.array(["2022-01-02"], "datetime64[ns]")
 NAMES = ("swvl1", "stl1", "2t", "slhf")

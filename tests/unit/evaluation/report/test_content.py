@@ -9,11 +9,11 @@ import json
 
 import numpy as np
 import pytest
-from evaluation_case import LEADS, VARIABLES, metrics, table
 
 from anemoi_ailand.evaluation.display.style import pick
 from anemoi_ailand.evaluation.report.content import LEADS as SHOWN_LEADS
 from anemoi_ailand.evaluation.report.content import NOT_MEASURED, WHOLE, Content
+from tests.support.results import LEADS, VARIABLES, metrics, table
 
 
 @pytest.fixture(scope="module")

@@ -5,13 +5,13 @@
 
 from __future__ import annotations
 
-import evaluation_case as case
 import numpy as np
 import pytest
 
 from anemoi_ailand.evaluation.display.markdown import number
 from anemoi_ailand.evaluation.display.style import pick
 from anemoi_ailand.evaluation.report.markdown_table import markdown_table
+from tests.support import results as case
 
 
 @pytest.fixture(scope="module")

@@ -10,12 +10,12 @@ import re
 from html.parser import HTMLParser
 
 import pytest
-from evaluation_case import metrics
 from matplotlib.figure import Figure
 
 from anemoi_ailand.evaluation.display.style import save
 from anemoi_ailand.evaluation.report.content import Content
 from anemoi_ailand.evaluation.report.page import SECTIONS, ReportFigure, render, write_report
+from tests.support.results import metrics
 
 VOID = {"meta", "img", "link", "br", "input"}
 

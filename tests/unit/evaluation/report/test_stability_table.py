@@ -7,11 +7,11 @@ import json
 
 import numpy as np
 import pytest
-from years_case import CYCLE, STEPS, changed, years
 
 from anemoi_ailand.evaluation.display.json_records import json_text
 from anemoi_ailand.evaluation.processes.stability import judge
 from anemoi_ailand.evaluation.report.stability_table import place_text, stability_record, stability_table
+from tests.support.results import CYCLE, STEPS, changed, years
 
 ECLAND = years(CYCLE)
 

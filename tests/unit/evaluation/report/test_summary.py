@@ -6,11 +6,11 @@
 from __future__ import annotations
 
 import pytest
-from evaluation_case import VARIABLES, metrics
 
 from anemoi_ailand.evaluation.report.content import Content
 from anemoi_ailand.evaluation.report.summary import comparison, facts, not_measured
 from anemoi_ailand.evaluation.report.text import enumeration
+from tests.support.results import VARIABLES, metrics
 
 
 def said(content):

@@ -9,11 +9,11 @@ import math
 
 import numpy as np
 import pytest
-from evaluation_case import VARIABLES, metrics
 
 from anemoi_ailand.evaluation.report import tables
 from anemoi_ailand.evaluation.report.content import NOT_MEASURED, WHOLE, Content, Score
 from anemoi_ailand.evaluation.report.text import NOT_DEFINED, lead_text, number, percent, score_text
+from tests.support.results import VARIABLES, metrics
 
 MINUS, NBSP, TIMES = "\N{MINUS SIGN}", "\N{NO-BREAK SPACE}", "\N{MULTIPLICATION SIGN}"
 

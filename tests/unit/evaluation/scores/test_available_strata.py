@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import scored_world as world
 
 from anemoi_ailand.evaluation.fields.reference import load_reference
 from anemoi_ailand.evaluation.scores import available_strata as c
+from tests.support import worlds as world
 
 PERIOD = (np.datetime64("2020-01-01", "ns"), np.datetime64("2021-12-31T18", "ns"))
 

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import scored_world as world
 
 from anemoi_ailand.evaluation.scores import difference_table as pairs
 from anemoi_ailand.evaluation.scores import sums as s
 from anemoi_ailand.evaluation.scores.difference_table import COLUMNS, difference_table
 from anemoi_ailand.evaluation.scores.score_table import score_table
 from anemoi_ailand.evaluation.scores.sums import collect
+from tests.support import worlds as world
 
 PERIOD = ("2020", "2021")
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import scored_world as world
 import xarray as xr
 from scores.continuous import rmse
 from scores.continuous.correlation import pearsonr
@@ -17,6 +16,7 @@ from anemoi_ailand.evaluation.fields.reforecast import open_reforecast
 from anemoi_ailand.evaluation.scores.metrics import METRICS
 from anemoi_ailand.evaluation.scores.score_table import COLUMNS, score, score_table
 from anemoi_ailand.evaluation.scores.sums import collect
+from tests.support import worlds as world
 
 PERIOD = ("2020", "2021")
 

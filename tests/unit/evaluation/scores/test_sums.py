@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import scored_world as world
 
 from anemoi_ailand.evaluation.fields.matching import held_out_points
 from anemoi_ailand.evaluation.scores import sums as s
 from anemoi_ailand.evaluation.scores.available_strata import STRATA_NAMES
 from anemoi_ailand.evaluation.scores.lead_bins import day_bins, window_bins
 from anemoi_ailand.evaluation.scores.sums import collect
+from tests.support import worlds as world
 
 PERIOD = ("2020", "2021")
 

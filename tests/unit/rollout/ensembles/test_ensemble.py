@@ -1,17 +1,17 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Members are folded into points, one after the other, and each is the same in whatever run it is."""
+"""Members are folded into points, one after the other, and each is the same in every run."""
 
 from datetime import datetime
 
 import numpy as np
 import pytest
-import stepper_case as case
 
 from anemoi_ailand.data.open_reader import open_reader
 from anemoi_ailand.rollout.ensembles.ensemble import SINGLE, Ensemble
 from anemoi_ailand.rollout.ensembles.options import EnsembleOptions
+from tests.support import stepper as case
 
 DATE, N = datetime(2022, 1, 1), 9
 NAMES = ["swvl1", "stl1", "sd"]
@@ -40,7 +40,7 @@ def by_member(values, members):
 
 
 def test_one_unperturbed_member_is_the_run():
-    """Nothing is added to what is given, and there are no more rows."""
+    """A single unperturbed member is the run itself."""
     one = ensemble()
     np.testing.assert_array_equal(one.states(fields(), NAMES, DATE), [fields()[n] for n in NAMES])
     np.testing.assert_array_equal(one.at_start(forcing()[:2], FORCING[:2]), forcing()[:2])
@@ -51,7 +51,7 @@ def test_one_unperturbed_member_is_the_run():
 
 
 def test_rows_are_members_one_after_the_other():
-    """States, forcing, static fields and places in the same order."""
+    """States, forcing, static fields and places have the same order."""
     some = ensemble(members=3, initial={}, forcing=FORCING_SPREAD)
     states, air = some.states(fields(), NAMES, DATE), some.forcing(forcing(), FORCING)
     assert states.shape == air.shape == (3, 3 * N)
@@ -63,7 +63,7 @@ def test_rows_are_members_one_after_the_other():
 
 
 def test_what_is_not_perturbed_is_repeated():
-    """Only the state, or only the forcing."""
+    """State or forcing that is not perturbed is the same for all members."""
     state, air = ensemble(members=2, initial={}), ensemble(members=2, forcing={})
     np.testing.assert_array_equal(by_member(state.forcing(forcing(), FORCING), 2)[:, 1], forcing())
     assert not np.array_equal(by_member(air.forcing(forcing(), FORCING), 2)[:, 1], forcing())
@@ -72,7 +72,7 @@ def test_what_is_not_perturbed_is_repeated():
 
 @pytest.mark.parametrize(("first", "members"), [(0, 1), (0, 25), (25, 25), (49, 1)])
 def test_member_is_the_same_in_any_run(first, members):
-    """State and forcing of several steps, to the last bit."""
+    """State and forcing of a member are bitwise independent of the other members."""
     options = {"initial": {"sd": 0.5}, "forcing": FORCING_SPREAD, "seed": 3}
     whole, part = ensemble(members=50, **options), ensemble(members=members, first=first, **options)
     chosen = slice(first, first + members)
@@ -89,7 +89,7 @@ def test_member_is_the_same_in_any_run(first, members):
 
 
 def test_restored_is_never_stopped():
-    """What a restart keeps is all that is needed."""
+    """The arrays of a restart suffice to continue."""
     options = {"members": 3, "forcing": FORCING_SPREAD}
     whole, other = ensemble(**options), ensemble(**options)
     for k in range(3):
@@ -100,7 +100,7 @@ def test_restored_is_never_stopped():
 
 
 def test_state_and_forcing_have_no_numbers_in_common():
-    """Perturbations of temperature of air and of soil are independent."""
+    """Perturbations of air and soil temperature are independent."""
     options = {"members": 800, "control": False}
     state = ensemble(initial={"stl": 1.0}, **options).states(fields(), NAMES, DATE)[1]
     air = ensemble(forcing={"temperature": 1.0}, **options).at_start(forcing(), FORCING)[0]
@@ -109,14 +109,14 @@ def test_state_and_forcing_have_no_numbers_in_common():
 
 
 def test_networks_follow_the_number_of_the_member():
-    """Not its place in the run."""
+    """The number of a member, not its position, gives its network."""
     options = {"initial": {}, "checkpoints": ("b", "c")}
     np.testing.assert_array_equal(ensemble(members=4, **options).network_of(3), [0, 1, 2, 0])
     np.testing.assert_array_equal(ensemble(members=2, first=2, **options).network_of(3), [2, 0])
 
 
 def test_states_come_from_files(tmp_path):
-    """One for each member, by its number."""
+    """Each member reads its own file, by its number."""
     stepper = case.stepper()
     state, _ = case.sample_fields(stepper, 0)
     for member in (4, 5):

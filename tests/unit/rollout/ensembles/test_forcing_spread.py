@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Perturbed forcing: statistics as stated, physical limits, and the same bits of a member in any run."""
+"""Perturbed forcing: statistics, physical limits, and members that are bitwise the same in every run."""
 
 import numpy as np
 import pytest
@@ -26,12 +26,12 @@ def forcing(members=range(1, 3), points=slice(None), *, control=True, seed=1, **
 
 
 def values(names=NAMES, n=N):
-    """The same at all points, shape (variable, point)."""
+    """Return the same values at all points, shape (variable, point)."""
     return np.repeat(np.array([[VALUES[m]] for m in names], dtype="f4"), n, axis=1)
 
 
 def steps(of, n_steps, given=None):
-    """Perturbed values, shape (step, variable, member, point)."""
+    """Return perturbed values, shape (step, variable, member, point)."""
     return np.array([of.step(values() if given is None else given, NAMES) for _ in range(n_steps)])
 
 
@@ -41,7 +41,7 @@ def row(found, name):
 
 @pytest.fixture(scope="module")
 def many():
-    """400 members at 13 places, without correlation in time: 5 steps; with the perturbations z."""
+    """Make 5 steps of 400 members at 13 places, without correlation in time, with the perturbations z."""
     of = forcing(range(1, 401), hours=0.1)
     found, z = [], []
     for _ in range(5):
@@ -54,7 +54,7 @@ def many():
 @pytest.mark.parametrize("name", ["avg_tprate", "avg_tsrwe", "late_tprate"])
 @pytest.mark.parametrize(("relative", "hours"), [(0.5, 24.0), (1.0, 24.0), (0.5, 0.1)])
 def test_precipitation_has_mean_one(name, relative, hours):
-    """Rain and snow have the same log-normal factor, whose mean is one also for the mean of both ends of a step."""
+    """Rain and snow have the same log-normal factor with mean one."""
     found = steps(forcing(range(1, 1001), precipitation=relative, hours=hours), 1)
     factor = row(found, name) / np.float32(VALUES[name])
     error = factor.mean(axis=-1).std() / np.sqrt(1000)  # points are not independent
@@ -66,7 +66,7 @@ def test_precipitation_has_mean_one(name, relative, hours):
 
 
 def test_spreads_are_those_asked_for():
-    """Instants of temperature, and long-wave radiation, where nothing is cut."""
+    """Temperature and long-wave radiation have the configured standard deviation."""
     found = steps(forcing(range(1, 1001), longwave=15.0, temperature=1.5, hours=1e6), 1)
     assert (row(found, "t") - VALUES["t"]).std() == pytest.approx(1.5, rel=0.1)
     assert (row(found, "avg_sdlwrf") - VALUES["avg_sdlwrf"]).std() == pytest.approx(15.0, rel=0.1)
@@ -74,14 +74,14 @@ def test_spreads_are_those_asked_for():
 
 
 def test_correlations_are_those_of_the_table(many):
-    """Between the four kinds at a place."""
+    """The four quantities have the configured correlations at a place."""
     z = many[1][:, 1]  # (step, kind, member, point)
     found = np.corrcoef(z.swapaxes(0, 1).reshape(len(KINDS), -1))
     np.testing.assert_allclose(found, CORRELATIONS, atol=0.06)
 
 
 def test_more_rain_goes_with_less_sun_and_more_long_wave(many):
-    """The signs arrive in the fields."""
+    """The signs of the correlations hold for the fields."""
     changed = {n: row(many[0], n).ravel() for n in ("avg_tprate", "avg_sdswrf", "avg_sdlwrf", "avg_t")}
     found = {n: np.corrcoef(changed["avg_tprate"], changed[n])[0, 1] for n in changed}
     assert found["avg_sdswrf"] < -0.6
@@ -91,7 +91,7 @@ def test_more_rain_goes_with_less_sun_and_more_long_wave(many):
 
 @pytest.mark.parametrize("hours", [6.0, 24.0, 100.0])
 def test_correlation_in_time(hours):
-    """After one step exp(-6 h / tau), after four its fourth power; the variance stays."""
+    """The correlation is exp(-6 h / tau) after one step, its fourth power after four; the variance stays."""
     of = forcing(range(1, 201), hours=hours, seed=3)
     z = [of._before]
     for _ in range(40):
@@ -105,7 +105,7 @@ def test_correlation_in_time(hours):
 
 
 def test_night_stays_dark_and_nothing_is_negative():
-    """With spreads as large as they may be, from no sun to full."""
+    """The largest spreads keep physical limits."""
     given = values()
     given[NAMES.index("avg_sdswrf")] = np.linspace(0.0, 30.0, N)
     given[NAMES.index("avg_sdlwrf")] = 50.0
@@ -120,7 +120,7 @@ def test_night_stays_dark_and_nothing_is_negative():
 
 
 def test_less_sun_is_perturbed_less():
-    """The amplitude is s S / (S + s)."""
+    """The amplitude of short-wave perturbations is s S / (S + s)."""
     given = values()
     given[NAMES.index("avg_sdswrf")] = 5.0
     few = row(steps(forcing(range(1, 500), shortwave=50.0, hours=1e6), 1, given), "avg_sdswrf").std()
@@ -131,7 +131,7 @@ def test_less_sun_is_perturbed_less():
 
 @pytest.mark.parametrize(("t", "q", "kelvin"), [("t", "q", 280.0), ("avg_t", "avg_q", 280.0), ("t", "q", 250.0)])
 def test_relative_humidity_is_kept(t, q, kelvin):
-    """The ratio of q and its saturation, over water and over ice."""
+    """The ratio of q to its saturation is kept, over water and ice."""
     given = values()
     given[NAMES.index(t)] = kelvin
     found = steps(forcing(range(1, 50), temperature=3.0), 2, given)
@@ -147,14 +147,14 @@ def test_saturation_is_that_of_the_tables():
 
 
 def test_wind_and_leaves_stay():
-    """What is not perturbed."""
+    """Other variables are unchanged."""
     found = steps(forcing(), 2)
     for name in ("u", "lai_lv"):
         assert (row(found, name) == np.float32(VALUES[name])).all()
 
 
 def test_end_of_a_step_is_the_start_of_the_next():
-    """Instants have the perturbation of their time, means that of both ends."""
+    """Instants have the perturbation at their time, means that of both ends."""
     of = forcing(range(1, 4))
     begin = of.at_start(values(["t", "q"]), ["t", "q"])
     found = steps(of, 2)
@@ -167,7 +167,7 @@ def test_end_of_a_step_is_the_start_of_the_next():
 
 
 def test_control_is_as_given():
-    """To the last bit, also where rounding has made a negative sun; without control, number 0 is perturbed, too."""
+    """The control is bitwise the input, even for a sun below zero by rounding; without control, 0 is perturbed."""
     given = values()
     given[NAMES.index("avg_sdswrf"), 2] = -1e-4
     found = steps(forcing(range(3)), 3, given)
@@ -181,7 +181,7 @@ def test_control_is_as_given():
 
 @pytest.mark.parametrize("part", [range(1), range(1, 2), range(25), range(25, 50), range(49, 50), range(7, 10)])
 def test_member_is_the_same_in_any_part_of_the_ensemble(part):
-    """To the last bit, over several steps."""
+    """A member is bitwise independent of the other members over several steps."""
     whole = steps(forcing(range(50)), 4)
     np.testing.assert_array_equal(steps(forcing(part), 4), whole[:, :, part.start : part.stop])
 
@@ -189,14 +189,14 @@ def test_member_is_the_same_in_any_part_of_the_ensemble(part):
 @pytest.mark.parametrize("points", [[4], [11, 2], [*range(12, -1, -1)]])
 @pytest.mark.parametrize("members", [range(1, 2), range(1, 6)])
 def test_point_is_the_same_among_any_others(points, members):
-    """To the last bit."""
+    """The forcing at a point is bitwise independent of the other points."""
     whole = steps(forcing(members), 4)
     some = steps(forcing(members, points), 4, values(n=len(points)))
     np.testing.assert_array_equal(some, whole[..., points])
 
 
 def test_restored_is_never_stopped():
-    """To the last bit; what is kept is a copy."""
+    """A restart continues bitwise from a copy of the amplitudes."""
     whole = forcing(range(3))
     steps(whole, 3)
     kept = whole.amplitudes
@@ -208,6 +208,6 @@ def test_restored_is_never_stopped():
 
 
 def test_no_spread_is_no_change():
-    """All standard deviations zero."""
+    """Zero standard deviations change nothing."""
     found = steps(forcing(precipitation=0.0, shortwave=0.0, longwave=0.0, temperature=0.0), 2)
     np.testing.assert_array_equal(found[1], np.repeat(values()[:, None], 2, axis=1))

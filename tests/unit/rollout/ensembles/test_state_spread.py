@@ -1,13 +1,12 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Perturbed initial states: spread and correlation as asked, physical limits; states of files."""
+"""Perturbed initial states: spread, correlation, physical limits; states from files."""
 
 from datetime import datetime
 
 import numpy as np
 import pytest
-import stepper_case as case
 import torch
 
 from anemoi_ailand.data.open_reader import open_reader
@@ -16,6 +15,7 @@ from anemoi_ailand.rollout.ensembles.options import StateSpread
 from anemoi_ailand.rollout.ensembles.smooth_fields import SmoothFields
 from anemoi_ailand.rollout.ensembles.state_spread import perturbed_states, states_of_files
 from anemoi_ailand.rollout.step.land_state import LandState
+from tests.support import stepper as case
 
 SOIL = [f"{name}{k}" for name in ("swvl", "stl") for k in range(1, 5)]
 NAMES = [*SOIL, "sd", "slw", "src", "rsn", "tsn", "asn", "snowc"]
@@ -23,7 +23,7 @@ N = 12
 
 
 def fields():
-    """A state at points that are all alike, but for snow at every other one."""
+    """Return a state with equal points, except snow at every other one."""
     snow = np.where(np.arange(N) % 2, 0.0, 30.0)
     found = {n: np.full(N, 0.25 if n.startswith("swvl") else 285.0) for n in SOIL}
     found |= {"sd": snow, "slw": 0.1 * snow, "src": np.full(N, 0.2), "rsn": np.full(N, 200.0), "tsn": np.full(N, 270.0)}
@@ -37,7 +37,7 @@ def places(points=slice(None)):
 
 
 def perturbed(members=range(1, 3), points=slice(None), names=NAMES, given=None, *, control=True, seed=1, **spread):
-    """By name, each of shape (member, point)."""
+    """Return perturbed states by name, each of shape (member, point)."""
     given = {n: v[points] for n, v in (given or fields()).items()}
     smooth = SmoothFields(*places(points), 500.0, seed)
     found = perturbed_states(given, names, StateSpread(**spread), smooth, members, seed, control=control)
@@ -53,7 +53,7 @@ def many():
 
 @pytest.mark.parametrize(("name", "spread"), [("swvl", 0.02), ("stl", 1.5)])
 def test_spread_of_soil_is_that_asked_for(many, name, spread):
-    """In every layer; the mean stays."""
+    """Each soil layer has the configured spread around the same mean."""
     for k in range(1, 5):
         changed = many[f"{name}{k}"] - fields()[f"{name}{k}"]
         assert changed.std() == pytest.approx(spread, rel=0.05)
@@ -62,7 +62,7 @@ def test_spread_of_soil_is_that_asked_for(many, name, spread):
 
 @pytest.mark.parametrize("name", ["swvl", "stl"])
 def test_layers_are_correlated(many, name):
-    """As asked between neighbours, its square and cube beyond; water and temperature are not."""
+    """Layers have correlation r, r^2, r^3; water and temperature are independent."""
     changed = np.array([many[f"{name}{k}"].ravel() for k in range(1, 5)])
     expected = 0.6 ** np.abs(np.subtract.outer(np.arange(4), np.arange(4)))
     np.testing.assert_allclose(np.corrcoef(changed), expected, atol=0.03)
@@ -72,7 +72,7 @@ def test_layers_are_correlated(many, name):
 
 @pytest.mark.parametrize(("name", "relative"), [("sd", 0.3), ("slw", 0.3), ("src", 0.5)])
 def test_snow_and_interception_have_a_factor(many, name, relative):
-    """Log-normal with mean one and the relative standard deviation; liquid water has that of the snow."""
+    """Snow has a log-normal factor with mean one; its liquid water has the same factor."""
     factor = many[name][:, ::2] / fields()[name][::2]
     assert factor.mean() == pytest.approx(1.0, abs=0.03)
     assert factor.std() == pytest.approx(relative, rel=0.07)
@@ -82,14 +82,14 @@ def test_snow_and_interception_have_a_factor(many, name, relative):
 
 
 def test_there_is_no_snow_where_there_was_none(many):
-    """Nor liquid water, nor cover."""
+    """No snow, liquid water or cover appears where there was none."""
     for name in ("sd", "slw", "snowc"):
         assert (many[name][:, 1::2] == 0.0).all()
         assert (many[name][:, ::2] > 0.0).all()
 
 
 def test_snow_cover_follows_from_the_mass(many):
-    """The formula of ecLand; density, temperature and albedo stay."""
+    """Snow cover follows ecLand's formula; density, temperature and albedo stay."""
     np.testing.assert_array_equal(many["snowc"], snow_cover(many["sd"], many["rsn"]).astype("f4"))
     assert many["snowc"][:, ::2].std() > 0.0
     for name in ("rsn", "tsn", "asn"):
@@ -98,7 +98,7 @@ def test_snow_cover_follows_from_the_mass(many):
 
 @pytest.mark.parametrize("water", [0.001, 0.449])
 def test_water_is_within_zero_and_saturation(water):
-    """With a spread as large as it may be."""
+    """The largest spread keeps the bounds."""
     given = fields() | {f"swvl{k}": np.full(N, water, dtype="f4") for k in range(1, 5)}
     found = perturbed(range(1, 100), given=given, swvl=0.2)
     assert found["swvl1"].min() >= 0.0
@@ -108,7 +108,7 @@ def test_water_is_within_zero_and_saturation(water):
 
 @pytest.mark.parametrize(("slt", "highest"), [(None, 0.8), (1, 0.403), (6, 0.766)])
 def test_saturation_without_porosity_is_that_of_the_soil_type(slt, highest):
-    """Or, without both, the bound of the table."""
+    """Soil water is limited by saturation, or by the bound of the table without it."""
     given = {n: v for n, v in fields().items() if n != "theta_sat"}
     given |= {"swvl3": np.full(N, highest - 0.001, dtype="f4")}
     given |= {} if slt is None else {"slt": np.full(N, slt, dtype="f4")}
@@ -116,13 +116,13 @@ def test_saturation_without_porosity_is_that_of_the_soil_type(slt, highest):
 
 
 def test_temperature_is_within_the_bounds_of_the_table():
-    """360 K."""
+    """Soil temperature is limited by its bound."""
     given = fields() | {"stl1": np.full(N, 358.0, dtype="f4")}
     assert perturbed(range(1, 100), given=given, stl=10.0)["stl1"].max() == 360.0
 
 
 def test_control_is_as_given():
-    """To the last bit, also beyond saturation and with a snow cover of its own; without control it is perturbed."""
+    """The control is bitwise the input, even beyond saturation; without control, member 0 is perturbed."""
     given = fields() | {"snowc": np.full(N, 0.123, dtype="f4"), "swvl2": np.full(N, 0.46, dtype="f4")}
     found, without = perturbed(range(3), given=given), perturbed(range(3), given=given, control=False)
     for name in NAMES:
@@ -135,7 +135,7 @@ def test_control_is_as_given():
 
 @pytest.mark.parametrize("part", [range(1), range(1, 2), range(25), range(25, 50), range(7, 10)])
 def test_member_is_the_same_in_any_part_of_the_ensemble(part):
-    """To the last bit."""
+    """A member is bitwise independent of the other members."""
     whole, some = perturbed(range(50), src=0.3), perturbed(part, src=0.3)
     for name in NAMES:
         np.testing.assert_array_equal(some[name], whole[name][part.start : part.stop])
@@ -143,14 +143,14 @@ def test_member_is_the_same_in_any_part_of_the_ensemble(part):
 
 @pytest.mark.parametrize("points", [[4], [11, 2], [*range(11, -1, -1)]])
 def test_point_is_the_same_among_any_others(points):
-    """To the last bit."""
+    """The state at a point is bitwise independent of the other points."""
     whole, some = perturbed(range(3), src=0.3), perturbed(range(3), points, src=0.3)
     for name in NAMES:
         np.testing.assert_array_equal(some[name], whole[name][:, points])
 
 
 def test_seeds_differ():
-    """And the same gives the same."""
+    """Another seed gives another state, the same seed the same."""
     one, again, other = (perturbed(seed=seed)["stl1"] for seed in (1, 1, 2))
     np.testing.assert_array_equal(one, again)
     assert np.abs(one - other).max() > 0.1
@@ -158,7 +158,7 @@ def test_seeds_differ():
 
 @pytest.mark.parametrize("names", [["swvl1", "stl1"], ["sd", "stl3"], ["snowc"]])
 def test_other_states_are_perturbed_as_far_as_they_go(names):
-    """A network with fewer variables; each has the perturbation that it has among all."""
+    """With fewer variables, each has the same perturbation."""
     found, whole = perturbed(names=names), perturbed()
     for name in names:
         if name != "snowc":
@@ -166,7 +166,7 @@ def test_other_states_are_perturbed_as_far_as_they_go(names):
 
 
 def test_states_of_files(tmp_path):
-    """Saved ones by their ending, all others by the reader: each member its own, to the last bit."""
+    """Each member has the state of its own file, saved by a run or in another layout."""
     stepper = case.stepper()
     state, _ = case.sample_fields(stepper, 0)
     reader, names = open_reader("$AILAND_SAMPLE"), list(stepper.prognostic)
@@ -183,7 +183,7 @@ def test_states_of_files(tmp_path):
 
 
 def test_states_of_files_in_any_layout(tmp_path):
-    """What is no saved state is opened by the reader of the package."""
+    """Other files are opened by the readers of the package."""
     with pytest.raises(FileNotFoundError, match="m0"):
         states_of_files(str(tmp_path / "m{member}.nc"), ["stl1"], datetime(2022, 1, 1), places(), range(1))
     reader = open_reader("$AILAND_SAMPLE")
@@ -207,7 +207,7 @@ def saved(tmp_path, n=N, date=datetime(2022, 1, 1)):
     ],
 )
 def test_states_that_do_not_fit(tmp_path, options, names, message):
-    """Another date, other points, a variable that is not there."""
+    """Another date, other points or a missing variable are refused."""
     saved(tmp_path, **options)
     with pytest.raises(ValueError, match=message):
         states_of_files(str(tmp_path / "a.state"), names, datetime(2022, 1, 1), places(), range(1))

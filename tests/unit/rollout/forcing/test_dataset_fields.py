@@ -5,10 +5,10 @@
 
 import numpy as np
 import pytest
-import reforecast_case as case
 
-from anemoi_ailand.rollout.forcing import dataset_fields as stored_fields
+from anemoi_ailand.data import anemoi_dataset
 from anemoi_ailand.rollout.forcing.dataset_fields import StoredFields
+from tests.support import dataset as case
 
 NAMES = ("stl1", "avg_tprate", "z")
 
@@ -17,7 +17,7 @@ NAMES = ("stl1", "avg_tprate", "z")
 def data(monkeypatch):
     """A dataset in memory, opened in place of any."""
     made = case.FakeDataset()
-    monkeypatch.setattr(stored_fields, "open_dataset", lambda _path: made)
+    monkeypatch.setattr("anemoi.datasets.open_dataset", lambda _path: made)
     return made
 
 
@@ -25,7 +25,7 @@ def data(monkeypatch):
 def test_blocks_are_whole_chunks_and_read_once(data, tmp_path, monkeypatch, room, blocks):
     """With room for some chunks of 4 dates, 40 dates come in so many reads, each date once."""
     n_variables, n_points = data.shape[1], data.shape[3]
-    monkeypatch.setattr(stored_fields, "BLOCK_BYTES", room * 4 * 4 * n_variables * n_points)
+    monkeypatch.setattr(anemoi_dataset, "BLOCK_BYTES", room * 4 * 4 * n_variables * n_points)
     stored, points = StoredFields(tmp_path, NAMES), np.array([4, 1])
     reader, reads = stored.at_points(points), []
     monkeypatch.setattr(StoredFields, "read", counted(StoredFields.read, reads))

@@ -10,12 +10,12 @@ from types import SimpleNamespace
 import netCDF4
 import numpy as np
 import pytest
-from grib_writer import Archive, Grid, files, points
-from land_files import FIRST, STEP, ramp, stamps, write_land
 
 from anemoi_ailand.rollout.forcing import file_input as under_test
 from anemoi_ailand.rollout.forcing.file_input import EcLandInput
 from anemoi_ailand.support.netcdf_lock import NETCDF_LOCK
+from tests.support.files import FIRST, STEP, ramp, stamps, write_land
+from tests.support.grib import Archive, Grid, files, points
 
 N_DATES, N_POINTS = 9, 3
 DATES = stamps(N_DATES)

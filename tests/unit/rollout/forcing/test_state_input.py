@@ -8,9 +8,10 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-import stepper_case as case
 
 from anemoi_ailand.rollout.forcing.state_input import LandStateInput
+from tests.support import stepper as case
+from tests.support.land import CLOSED
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +23,7 @@ def saved(tmp_path_factory):
 
 
 def made(path, variables, purpose="prognostics", **options):
-    metadata = SimpleNamespace(dataset_name="data", typed_variables=dict.fromkeys(case.case.FORCING + list(variables)))
+    metadata = SimpleNamespace(dataset_name="data", typed_variables=dict.fromkeys(CLOSED.forcing + list(variables)))
     context = SimpleNamespace(reference_date=None)
     return LandStateInput(context, metadata, path=str(path), variables=variables, purpose=purpose, **options)
 

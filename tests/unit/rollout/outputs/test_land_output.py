@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""What all outputs have in common: restarts, ensembles, means, choice of points, checks before the first step."""
+"""Behaviour of all outputs: restarts, means, selections, options, checks before the first step."""
 
 from __future__ import annotations
 
@@ -13,7 +13,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from output_case import (
+
+from anemoi_ailand.constants import TASK_NAME
+from anemoi_ailand.rollout.outputs import output_chunks
+from anemoi_ailand.rollout.outputs.land_output import LandOutput
+from anemoi_ailand.variables import VARIABLES, variable
+from tests.support.outputs import (
     KINDS,
     N_POINTS,
     NAMES,
@@ -29,10 +34,6 @@ from output_case import (
     state,
     whole,
 )  # fmt: skip
-
-from anemoi_ailand.rollout.outputs import output_chunks
-from anemoi_ailand.rollout.outputs.land_output import LandOutput
-from anemoi_ailand.variables import VARIABLES, variable
 
 CASES: dict[str, dict[str, Any]] = {
     "plain": {},
@@ -53,14 +54,14 @@ CASES: dict[str, dict[str, Any]] = {
 
 @pytest.fixture(params=list(KINDS))
 def path(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    """Where an output of each format goes."""
+    """Path of an output, in each format."""
     return tmp_path / request.param
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no fork")
 @pytest.mark.parametrize("case", list(CASES))
-def test_killed_run_goes_on_to_the_same_result(path: Path, case: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """SIGKILL between two restarts: the joined result is that of the run that was not stopped, to the last bit."""
+def test_killed_run_resumes_to_the_same_result(path: Path, case: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After SIGKILL between two restarts, the result is bitwise that of an undisturbed run."""
     options = {**CASES[case]}
     members, every = options.pop("members_of_run", None), options.pop("every", 10)
     steps, stop = options.pop("steps", 47), options.pop("stop", 38)
@@ -75,22 +76,22 @@ def test_killed_run_goes_on_to_the_same_result(path: Path, case: str, monkeypatc
 
 
 def test_restarts_do_not_change_the_result(path: Path) -> None:
-    """With and without, it is the same file, if the chunks are."""
+    """With the same chunks, a run with restarts gives the same file as one without."""
     chunks = {"time": 6, "point": 3}
     without = path.with_name(f"without{path.suffix}")
     assert_same(whole(path, 30, every=7, chunks=chunks), whole(without, 30, chunks=chunks))
 
 
 def test_resumed_run_keeps_to_the_chunks(path: Path) -> None:
-    """It may have its restarts at other steps."""
+    """A resumed run with another restart interval keeps the chunks of the first run."""
     killed(path, 75, None, 20)
     resumed(path, 130, None, 25)
     assert_same(path, whole(path.with_name(f"undisturbed{path.suffix}"), 130, every=20))
 
 
 @pytest.mark.parametrize("back", [1, 2])
-def test_older_restart_is_good_too(path: Path, back: int) -> None:
-    """The newest restart file may be damaged: what came after an older one is dropped."""
+def test_older_restart_is_valid(path: Path, back: int) -> None:
+    """A run can resume from an older restart; later times are dropped."""
     output, kept = made(path, means="day"), []
     output.restart_every = 3
     output.open(state(0, PROGNOSTIC))
@@ -104,7 +105,7 @@ def test_older_restart_is_good_too(path: Path, back: int) -> None:
 
 
 def test_stopped_twice(path: Path) -> None:
-    """And the second time before it had another restart."""
+    """A run can be stopped again before its next restart."""
     killed(path, 25, None, 10)
     for _ in range(2):
         output, restart = made(path), json.loads((path.parent / "restart.json").read_text())
@@ -124,7 +125,7 @@ def test_stopped_twice(path: Path) -> None:
     ],
 )  # fmt: skip
 def test_resume_refuses_another_configuration(path: Path, change: dict[str, Any], named: str) -> None:
-    """The error says what differs; what is there stays."""
+    """The error says what differs, and the files of the stopped run stay."""
     killed(path, 12, None, 10)
     with pytest.raises(ValueError, match=named):
         resumed(path, 20, None, 10, **change)
@@ -132,7 +133,7 @@ def test_resume_refuses_another_configuration(path: Path, change: dict[str, Any]
 
 
 def test_resume_refuses_another_checkpoint(path: Path) -> None:
-    """By its checksum."""
+    """The checkpoint is compared by its checksum."""
     killed(path, 12, None, 10)
     (path.parent / "best.ckpt").write_bytes(b"another")
     with pytest.raises(ValueError, match="checkpoint_sha256"):
@@ -140,7 +141,7 @@ def test_resume_refuses_another_checkpoint(path: Path) -> None:
 
 
 def test_resume_refuses_other_points(path: Path) -> None:
-    """Of the same number."""
+    """The same number of other points is refused."""
     killed(path, 12, None, 10)
     restart, moved = json.loads((path.parent / "restart.json").read_text()), state(10)
     moved["latitudes"] = moved["latitudes"] + 1.0
@@ -149,21 +150,21 @@ def test_resume_refuses_other_points(path: Path) -> None:
         output.resume(moved, restart["progress"])
 
 
-def test_resume_refuses_what_is_gone_or_of_another_run(path: Path) -> None:
-    """A result that is complete, and the restart file of an earlier run."""
+def test_resume_refuses_a_complete_run_and_an_earlier_one(path: Path) -> None:
+    """A complete result and a restart file of an earlier run are refused."""
     killed(path, 12, None, 10)
     old = (path.parent / "restart.json").read_text()
     resumed(path, 20, None, 10)
-    with pytest.raises(FileNotFoundError, match=r"is complete; else start anew"):
+    with pytest.raises(FileNotFoundError, match=r"is complete; else start a new run"):
         resumed(path, 20, None, 10)
     killed(path, 12, None, 10)
     (path.parent / "restart.json").write_text(old)
-    with pytest.raises(ValueError, match="of a later run"):
+    with pytest.raises(ValueError, match="to a later run"):
         resumed(path, 20, None, 10)
 
 
 def test_longer_run_has_the_new_lead_time(path: Path) -> None:
-    """All other attributes are of the start."""
+    """An extended run has its new lead time."""
     killed(path, 12, None, 10)
     output, restart = made(path), json.loads((path.parent / "restart.json").read_text())
     output.context.lead_time = 99 * STEP
@@ -173,21 +174,109 @@ def test_longer_run_has_the_new_lead_time(path: Path) -> None:
 
 
 def test_durable_without_restarts_is_refused(path: Path) -> None:
-    """A runner must say so before it opens."""
+    """Restarts must be asked for before the output is opened."""
     output = made(path)
     output.open(state(0, PROGNOSTIC))
     with pytest.raises(RuntimeError, match="Set `restart_every` before `open`"):
         output.make_durable()
 
 
+def test_values_are_copied(path: Path) -> None:
+    """A runner may reuse its arrays for the next step."""
+    output, moving = made(path), state(1)
+    output.open(moving)
+    output.write_state(moving)
+    for values in moving["fields"].values():
+        values[:] = -1.0
+    output.close()
+    np.testing.assert_array_equal(opened(path).swvl1[0], state(1)["fields"]["swvl1"])
+
+
+def test_failed_run_leaves_an_earlier_result_alone(path: Path) -> None:
+    """The output grows under another name; an earlier result stays until a later run is complete."""
+    whole(path, 1, points={"indices": [0]})
+    output = made(path)
+    output.open(state(0, PROGNOSTIC))
+    output.write_state(state(1))
+    assert {p.name for p in path.parent.iterdir()} == {path.name, f"{path.name}.partial"}
+    assert opened(path).swvl1.shape == (2, 1)
+    assert opened(whole(path, 3)).swvl1.shape == (4, N_POINTS)
+    assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    ("variables", "expected"),
+    [(["swvl*"], {"swvl1"}), ("2t", {"t2m"}), ({"drop": ["slhf", "2t"]}, {"swvl1", "stl1"})],
+)
+def test_variables_are_selected(path: Path, variables: Any, expected: set[str]) -> None:
+    """Variables are selected by name or pattern."""
+    run = opened(whole(path, 1, variables=variables))
+    assert set(run.data_vars) - {"time_bnds", "forecast_reference_time"} == expected
+
+
+@pytest.mark.parametrize("where", ["output", "runner"])
+def test_output_frequency(path: Path, where: str) -> None:
+    """The output frequency may be an option of the output or of the run."""
+    output = made(path, **({"output_frequency": "12h"} if where == "output" else {}))
+    output.context.output_frequency = "12h" if where == "runner" else None
+    output.open(state(0, PROGNOSTIC))
+    output.write_initial_state(state(0, PROGNOSTIC))
+    for k in range(1, 6):
+        output.write_state(state(k))
+    output.close()
+    np.testing.assert_array_equal(np.diff(opened(path).time), [12, 12])
+
+
+def test_initial_state_can_be_left_out(path: Path) -> None:
+    """The first time is then the end of the first step."""
+    run = opened(whole(path, 2, write_initial_state=False))
+    assert run.time.values[0] - run.forecast_reference_time.values == 6
+
+
+@pytest.mark.parametrize(
+    ("options", "chunk"),
+    [({"layout": "map"}, (64, 5)), ({"layout": "series"}, (1460, 5)), ({"chunks": {"time": 7, "point": 2}}, (7, 2))],
+)
+def test_chunks_are_those_asked_for(path: Path, options: dict[str, Any], chunk: tuple[int, int]) -> None:
+    """Chunks follow the options, with and without restarts."""
+    for every in (None, 6):
+        run = opened(whole(path, 20, every=every, **options))
+        encoding = run.swvl1.encoding
+        assert encoding.get("chunksizes", encoding.get("chunks")) == chunk
+        np.testing.assert_array_equal(run.swvl1[20], state(20)["fields"]["swvl1"])
+
+
+@pytest.mark.parametrize("compression", [0, 9])
+def test_compression(path: Path, compression: int) -> None:
+    """The level of compression is that asked for."""
+    run = opened(whole(path, 3, compression=compression))
+    encoding = run.swvl1.encoding
+    compressor = encoding.get("compressor")
+    level = encoding.get("complevel", compressor.clevel if compressor else 0)
+    assert level == compression
+    np.testing.assert_array_equal(run.swvl1[2], state(2)["fields"]["swvl1"])
+
+
+@pytest.mark.parametrize("task", ["forecaster", None])
+def test_checkpoint_of_another_task_is_refused(path: Path, task: str | None) -> None:
+    """With `runner: auto` the checkpoint would run with the runner of that task."""
+    with pytest.raises(ValueError, match=f"best.ckpt is of task '{task}', not '{TASK_NAME}'"):
+        made(path, task=task)
+
+
+def test_name_of_the_output_contains_its_path(path: Path) -> None:
+    """The log shows where an output is written."""
+    assert repr(made(path)) == f"{KINDS[path.name].__name__}({path})"
+
+
 def test_values_that_members_do_not_divide_are_refused(path: Path) -> None:
-    """A mistake of the caller."""
+    """The number of members must divide the number of values."""
     with pytest.raises(ValueError, match="5 values for 2 members"):
         made(path).open({**state(0), "members": 2})
 
 
 def test_means_over_days(path: Path) -> None:
-    """Of the four stamps in (0, 24] UTC, at the start of the day, with its bounds; an unfinished day has none."""
+    """A day has the mean of its stamps in (0, 24] UTC, at its start with bounds; an unfinished day has none."""
     run = opened(whole(path, 10, means="day"))
     assert run.sizes["time"] == 2
     expected = np.mean([state(k)["fields"]["swvl1"].astype("f8") for k in range(5, 9)], axis=0)
@@ -199,7 +288,7 @@ def test_means_over_days(path: Path) -> None:
 
 
 def test_means_take_every_step(path: Path) -> None:
-    """Whatever the output frequency of the run; one of the output's own contradicts them."""
+    """Means ignore the output frequency of the run, and exclude one of the output."""
     output = made(path, means="day")
     output.context.output_frequency = "12h"
     output.open(state(0))
@@ -212,7 +301,7 @@ def test_means_take_every_step(path: Path) -> None:
 
 
 def test_points_are_chosen(path: Path) -> None:
-    """In the order asked for, with their coordinates, of every member."""
+    """Points are written in the order asked for, with their coordinates, for every member."""
     run = opened(whole(path, 2, ensemble=2, points={"indices": [3, 0]}))
     np.testing.assert_array_equal(run.longitude, state(0)["longitudes"][[3, 0]])
     np.testing.assert_array_equal(run.stl1[1, 1], state(1, members=2)["fields"]["stl1"][[N_POINTS + 3, N_POINTS]])
@@ -227,8 +316,8 @@ def test_points_are_chosen(path: Path) -> None:
         ({"points": {"box": [1, 0, 0, 1]}}, "no option 'box'"), ({"chunks": {"times": 3}}, "Did you mean 'time'"),
     ],
 )  # fmt: skip
-def test_unknown_option_is_an_error_with_the_nearest(path: Path, options: dict[str, Any], named: str) -> None:
-    """Never skipped."""
+def test_unknown_option_names_the_nearest(path: Path, options: dict[str, Any], named: str) -> None:
+    """A misspelt option is an error, with the nearest known one."""
     with pytest.raises(TypeError, match=named):
         made(path, **options)
 
@@ -239,17 +328,20 @@ def test_unknown_option_is_an_error_with_the_nearest(path: Path, options: dict[s
         ({"means": "week"}, r"`means` is 'week'. Give one of \['day', 'month'\]"),
         ({"statistics": ["median"]}, r"\['median'\]"), ({"members": False}, "leaves nothing to write"),
         ({"layout": "maps"}, r"`layout` is 'maps'"),
+        *(({"compression": c}, f"`compression` is {c}. Give a level from 0 to 9") for c in (10, -1, 2.5, "high", None)),
+        *(({"variables": v}, r"the model predicts \['swvl1', 'stl1', '2t', 'slhf'\]")
+          for v in (["swvl1", "swvl9"], {"drop": ["tp"]}, {"drop": ["*"]})),
         ({"layout": "map", "chunks": {"time": 1, "point": 1}}, "no `layout`"),
     ],
 )  # fmt: skip
 def test_wrong_value_is_an_error(path: Path, options: dict[str, Any], named: str) -> None:
-    """With what is allowed."""
+    """A wrong value is refused with the allowed ones."""
     with pytest.raises(ValueError, match=named):
         made(path, **options)
 
 
 def test_other_points_than_at_the_start_are_refused(path: Path) -> None:
-    """A post-processor of the output had changed them."""
+    """A state on other points than at the start, as a post-processor makes it, is refused."""
     output, other = made(path), state(1)
     output.open(state(0))
     other["fields"]["stl1"] = np.zeros(3, dtype="f4")
@@ -259,7 +351,7 @@ def test_other_points_than_at_the_start_are_refused(path: Path) -> None:
 
 @pytest.mark.parametrize("case", ["plain", "days", "members", "statistics of days", "every other step"])
 def test_required_space_is_an_upper_bound(path: Path, case: str) -> None:
-    """Of what is written when nothing is compressed, and not by orders of magnitude."""
+    """The bound exceeds the uncompressed size, by less than 2 MiB."""
     options = {**CASES[case]}
     members = options.pop("members_of_run", None)
     whole(path, 400, members, compression=0, **options)
@@ -269,7 +361,7 @@ def test_required_space_is_an_upper_bound(path: Path, case: str) -> None:
 
 
 def test_check_of_the_folder_leaves_nothing(path: Path) -> None:
-    """Where it can be made, it is not; where a file is in its place, the error says so."""
+    """The check does not create the folder, and refuses a path that goes through a file."""
     output = made(path.parent / "new" / "deep" / path.name)
     output.check_writable()
     assert list(path.parent.iterdir()) == []
@@ -280,8 +372,8 @@ def test_check_of_the_folder_leaves_nothing(path: Path) -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
-def test_full_disk_is_named_and_what_was_durable_stays(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The error of the writing thread is raised in the next call; a later run goes on from the last restart."""
+def test_full_disk_is_named_and_durable_times_stay(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next call raises the error of the background thread; a later run resumes from the last restart."""
     output = made(path)
     output.restart_every = 10
     output.open(state(0, PROGNOSTIC))
@@ -302,7 +394,7 @@ def test_full_disk_is_named_and_what_was_durable_stays(path: Path, monkeypatch: 
 
 
 def test_unfinished_month_is_logged(path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """The last month of a run that ends in it has no mean."""
+    """A month that the run does not complete has no mean, which is logged."""
     with caplog.at_level(logging.WARNING):
         whole(path, 130, means="month")
     assert "No mean over the month from 2022-02-01: only 6 of its steps are in the run" in caplog.text
@@ -310,7 +402,7 @@ def test_unfinished_month_is_logged(path: Path, caplog: pytest.LogCaptureFixture
 
 
 def test_writer_runs_beside_the_model(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Blocks are written in another thread than that of the caller, in order."""
+    """Blocks are written in order by another thread."""
     import threading
 
     seen: list[tuple[bool, int]] = []
@@ -330,7 +422,7 @@ def test_writer_runs_beside_the_model(path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def test_configuration_is_recorded(path: Path) -> None:
-    """As JSON."""
+    """The configuration of the run is an attribute in JSON."""
     from pydantic import BaseModel
 
     class Config(BaseModel):
@@ -345,8 +437,9 @@ def test_configuration_is_recorded(path: Path) -> None:
 
 
 def test_nothing_is_left_open(path: Path) -> None:
-    """A closed output may be opened again, and closing twice does nothing."""
+    """A closed output can be opened again; closing one that is not open does nothing."""
     output = made(path)
+    output.close()
     for _ in range(2):
         output.open(state(0))
         output.write_state(state(1))

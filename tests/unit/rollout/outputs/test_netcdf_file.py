@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""A NetCDF file that grows in time, and joining several."""
+"""NetCDF file that grows in time, and joining of several."""
 
 from datetime import datetime, timedelta
 
@@ -35,7 +35,7 @@ def block(of, first, last):
 @pytest.mark.parametrize("members", [None, 2])
 @pytest.mark.parametrize("n_times", [1, 4, 50])
 def test_joined_parts_are_the_whole(tmp_path, members, n_times):
-    """Whatever the lengths of parts and blocks."""
+    """Joined parts give all times, whatever the lengths of parts and blocks."""
     of, edges = frame(members), [0, 3, 4, 9, 17]
     paths = [tmp_path / f"{k}.nc" for k in range(4)]
     for path, first, last in zip(paths, edges, edges[1:], strict=False):
@@ -48,11 +48,11 @@ def test_joined_parts_are_the_whole(tmp_path, members, n_times):
     expected = block(of, 0, 17)
     assert [t for b in blocks for t in b.times] == expected.times
     for name in expected.values:
-        np.testing.assert_array_equal(np.concatenate([b.of(name) for b in blocks]), expected.of(name))
+        np.testing.assert_array_equal(np.concatenate([b.rows(name) for b in blocks]), expected.rows(name))
 
 
 def test_dimensions_and_coordinates(tmp_path):
-    """Of an ensemble."""
+    """An ensemble has the dimension and the coordinate `member`."""
     file = NetCDFFile(tmp_path / "f.nc", frame(members=2), CHUNKS, 0)
     file.append(block(frame(members=2), 0, 3))
     file.close()
@@ -66,14 +66,14 @@ def test_dimensions_and_coordinates(tmp_path):
 
 @pytest.mark.parametrize("other", [{"n_points": 4}, {"names": ("sd", "rsn")}])
 def test_file_of_another_run_is_refused(tmp_path, other):
-    """With what it has."""
+    """A file with other points or variables is refused."""
     NetCDFFile(tmp_path / "f.nc", frame(), CHUNKS, 4).close()
-    with pytest.raises(ValueError, match="of another run"):
+    with pytest.raises(ValueError, match="to another run"):
         count_times(tmp_path / "f.nc", frame(**other))
 
 
 def test_broken_file_is_refused(tmp_path):
-    """The error names it."""
+    """The error names the file."""
     (tmp_path / "f.nc").write_bytes(b"no NetCDF")
     with pytest.raises(ValueError, match=r"f.nc' cannot be read"):
         count_times(tmp_path / "f.nc", frame())

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Sizes of chunks."""
+"""Sizes of compressed chunks."""
 
 from datetime import datetime
 
@@ -34,7 +34,7 @@ def test_sizes_are_bounded(layout, n_points, members):
 
 
 def test_layouts():
-    """A map is one chunk; a series is in few."""
+    """A map is one chunk; a series is in few chunks."""
     assert choose_chunks(frame(100_000), "map", None).shape(members=False) == (2, 100_000)
     assert choose_chunks(frame(100), "series", None).shape(members=False) == (1460, 100)
     times, points = choose_chunks(frame(1000), "series", None).shape(members=False)
@@ -44,19 +44,19 @@ def test_layouts():
 
 @pytest.mark.parametrize(("part", "times"), [(0, 64), (40, 40), (120, 60), (128, 64), (28, 28), (10, 64), (97, 64)])
 def test_chunks_divide_a_part(part, times):
-    """So that nothing waits at a restart; not at the price of tiny chunks."""
+    """Chunks divide the times between two restarts, unless they would become tiny."""
     assert choose_chunks(frame(100), None, None, part).time == times
 
 
 def test_given_chunks():
-    """Cut to the points that there are."""
+    """Given chunks are cut to the number of points and refused above the limit of HDF5."""
     assert choose_chunks(frame(10), None, {"time": 5, "point": 100}).shape(members=False) == (5, 10)
-    with pytest.raises(ValueError, match="more than a file can hold"):
+    with pytest.raises(ValueError, match="more than HDF5 can store"):
         choose_chunks(frame(100_000), None, {"time": 20_000, "point": 100_000})
 
 
 @pytest.mark.parametrize("chunks", [{"time": 0, "point": 1}, {"time": 1}, {"time": 1.5, "point": 2}, {}])
 def test_wrong_chunks_are_refused(chunks):
-    """Both, from 1 on."""
-    with pytest.raises(ValueError, match="Give numbers from 1 on of `time` and `point`"):
+    """Both sizes must be positive integers."""
+    with pytest.raises(ValueError, match="Give whole numbers from 1 for `time` and `point`"):
         check_chunks(None, chunks)

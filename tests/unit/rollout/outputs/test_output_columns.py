@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from output_case import KINDS, N_POINTS, opened, state, whole
 
 from anemoi_ailand.rollout.outputs.output_columns import Column, check_statistics, columns_of, statistics_of
+from tests.support.outputs import KINDS, N_POINTS, opened, state, whole
 
 
 @pytest.fixture(params=list(KINDS))
@@ -20,12 +20,12 @@ def path(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 
 
 def test_names():
-    """Of the file, with the statistic."""
+    """The name in a file ends with the statistic."""
     assert [Column("2t", s).netcdf_name for s in (None, "mean", "q2.5")] == ["t2m", "t2m_mean", "t2m_q2.5"]
 
 
 def test_columns_in_order():
-    """For each variable its members, then its statistics."""
+    """Each variable has its members first, then its statistics."""
     columns = columns_of(["sd", "rsn"], True, True, ["mean"], "day")
     assert [(c.netcdf_name, c.members) for c in columns] == [
         ("sd", True), ("sd_mean", False), ("rsn", True), ("rsn_mean", False),
@@ -34,7 +34,7 @@ def test_columns_in_order():
 
 
 def test_cell_methods_in_the_order_of_the_operations():
-    """First over time, then over the members."""
+    """Cell methods are over time first, then over the members."""
     assert Column("slhf").attributes()["cell_methods"] == "time: mean (interval: 6 hours ending at the time stamp)"
     found = Column("slhf", "spread", means="month").attributes()
     assert found["cell_methods"] == "time: mean realization: standard_deviation"
@@ -42,19 +42,19 @@ def test_cell_methods_in_the_order_of_the_operations():
 
 @pytest.mark.parametrize("given", [["median"], ["q100"], ["qq"], ["mean", "mean"], [5], "Mean"])
 def test_wrong_statistics_are_refused(given):
-    """With what is allowed."""
+    """Unknown or repeated statistics are refused with the known ones."""
     with pytest.raises(ValueError, match=r"percentiles q0 to q99.9"):
         check_statistics(given)
 
 
 def test_one_statistic_needs_no_list():
-    """As elsewhere in Anemoi."""
+    """A single statistic may be given without a list, and none at all."""
     assert check_statistics("mean") == ("mean",)
     assert check_statistics(None) == ()
 
 
 def test_statistics_are_exact():
-    """Against fractions, for values whose mean single precision would round badly."""
+    """Statistics agree with exact fractions where single precision would round badly."""
     values = np.array([[2.0**24], [1.0], [1.0], [1.0]], dtype="f4")
     found = statistics_of(values, ["mean", "spread", "q0", "q50"])
     mean = Fraction(2**24 + 3, 4)
@@ -66,7 +66,7 @@ def test_statistics_are_exact():
 
 
 def test_members_have_a_dimension(path: Path) -> None:
-    """(time, member, point), with the coordinate realization; points are there once."""
+    """Members have the dimension (time, member, point) and the coordinate realization; points occur once."""
     run = opened(whole(path, 3, ensemble=4))
     assert run.sizes == {"time": 4, "member": 4, "point": N_POINTS, "bnds": 2}
     assert run.member.attrs["standard_name"] == "realization"
@@ -77,12 +77,12 @@ def test_members_have_a_dimension(path: Path) -> None:
 
 
 def test_ensemble_of_one_has_the_dimension(path: Path) -> None:
-    """So that files of any size are read the same way."""
+    """An ensemble of one has the dimension, so files of any size are read the same way."""
     assert opened(whole(path, 2, ensemble=1)).swvl1.shape == (3, 1, N_POINTS)
 
 
 def test_statistics_replace_members(path: Path) -> None:
-    """Mean, spread with M - 1, quantile; the mean is found by its short name."""
+    """Statistics are mean, spread with M - 1 and quantiles; the mean has the short name."""
     run = opened(whole(path, 3, ensemble=6, statistics=["mean", "spread", "q10"]))
     assert "member" not in run.dims
     values = state(3, members=6)["fields"]["swvl1"].reshape(6, N_POINTS).astype("f8")
@@ -97,7 +97,7 @@ def test_statistics_replace_members(path: Path) -> None:
 
 
 def test_statistics_are_of_the_means(path: Path) -> None:
-    """The spread of daily means, not the mean of spreads."""
+    """With means over a period, the spread is that of the means."""
     run = opened(whole(path, 4, ensemble=5, statistics=["spread"], means="day", write_initial_state=True))
     days = np.mean([state(k, members=5)["fields"]["stl1"].astype("f8") for k in range(1, 5)], axis=0)
     np.testing.assert_allclose(run.stl1_spread[0], days.reshape(5, N_POINTS).std(0, ddof=1), rtol=1e-5)
@@ -106,6 +106,6 @@ def test_statistics_are_of_the_means(path: Path) -> None:
 
 @pytest.mark.parametrize("members", [None, 1])
 def test_statistics_without_an_ensemble_are_refused(path: Path, members: int | None) -> None:
-    """Before the first step."""
+    """Statistics of a run without an ensemble are refused before the first step."""
     with pytest.raises(ValueError, match="needs an ensemble"):
         whole(path, 1, ensemble=members, statistics=["spread"])

@@ -1,17 +1,17 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Files of a restart of an output; whole runs are in test_land_output.py."""
+"""Restart files of an output; whole runs are in test_land_output.py."""
 
 from datetime import datetime, timedelta
 
 import numpy as np
 import pytest
 
+from anemoi_ailand.rollout.outputs.buffer import Buffer
 from anemoi_ailand.rollout.outputs.output_columns import columns_of
-from anemoi_ailand.rollout.outputs.output_frame import Block, Frame
+from anemoi_ailand.rollout.outputs.output_frame import Frame
 from anemoi_ailand.rollout.outputs.output_progress import KEPT, Progress, save_arrays
-from anemoi_ailand.rollout.outputs.period_means import PeriodMeans
 
 DATE, STEP = datetime(2022, 1, 1), timedelta(hours=6)
 
@@ -27,8 +27,8 @@ def started(tmp_path):
     return progress
 
 
-def test_what_the_run_is(tmp_path):
-    """Start, attributes, points, options, to the last bit."""
+def test_identity_of_the_run(tmp_path):
+    """Start, attributes, options and coordinates are read back; longitudes may be in another branch."""
     progress = started(tmp_path)
     stored = Progress(tmp_path / "f.parts").load(progress.run)
     assert (stored.identity, stored.attributes, stored.restart_every) == ({"means": None}, {"history": "h"}, 4)
@@ -38,43 +38,49 @@ def test_what_the_run_is(tmp_path):
 
 @pytest.mark.parametrize("other", [(0.0, 358.0), (359.0, 0.0)])
 def test_other_points_are_refused(tmp_path, other):
-    """Moved, or in another order."""
+    """Points that moved, or in another order, are refused."""
     progress = started(tmp_path)
     with pytest.raises(ValueError, match="same points"):
         progress.load(progress.run).checked(frame(longitudes=other), {"means": None})
 
 
-def test_what_waited_comes_back(tmp_path):
-    """Times of a block and sums of means."""
-    progress, block, means = started(tmp_path), Block.empty(frame(), 3), PeriodMeans("day", ["sd"], STEP)
-    block.add((DATE, DATE - STEP, DATE), {"sd": np.array([1.5, 2.5], "f4")})
-    means.add(DATE + STEP, {"sd": np.array([0.1, 0.2], "f4")})
-    name = progress.save(1, block, means)
-    found, again = Block.empty(frame(), 3), PeriodMeans("day", ["sd"], STEP)
-    progress.restore(name, found, again)
-    assert found.times == block.times
-    np.testing.assert_array_equal(found.of("sd"), block.of("sd"))
-    np.testing.assert_array_equal(again.arrays()["sd"], means.arrays()["sd"])
+def buffer(means="day"):
+    return Buffer(frame(), ["sd"], [], means, 3)
+
+
+def state(k, values):
+    return {"date": DATE + k * STEP, "fields": {"sd": np.array(values, "f4")}}
+
+
+def test_waiting_values_are_restored(tmp_path):
+    """Times of a block and sums of means come back."""
+    progress, before, after = started(tmp_path), buffer(), buffer()
+    for k in range(1, 6):  # one day, and a step of the next
+        before.add(state(k, [0.1 * k, 0.2]), "an output")
+    progress.restore(progress.save(1, before), after)
+    assert after.block.times == before.block.times
+    np.testing.assert_array_equal(after.block.rows("sd"), before.block.rows("sd"))
+    np.testing.assert_array_equal(after.means.arrays()["sd"], before.means.arrays()["sd"])
 
 
 def test_last_three_are_kept(tmp_path):
-    """A runner may have to go back."""
-    progress, means = started(tmp_path), PeriodMeans("day", ["sd"], STEP)
+    """Older restarts are removed."""
+    progress = started(tmp_path)
     for number in range(1, 8):
-        progress.save(number, None, means)
+        progress.save(number, buffer())
     kept = sorted(p.name for p in progress.folder.glob("waits-*"))
     assert kept == [f"waits-{n:06d}.npz" for n in (5, 6, 7)][-KEPT:]
 
 
 def test_nothing_waits(tmp_path):
-    """Then there is no file."""
+    """Without waiting values there is no file."""
     progress = started(tmp_path)
-    assert progress.save(1, None, None) is None
+    assert progress.save(1, buffer(means=None)) is None
     assert [p.name for p in progress.folder.iterdir()] == ["run.npz"]
 
 
 def test_clearing_leaves_what_is_not_ours(tmp_path):
-    """And removes the folder if nothing is left."""
+    """Only our files are removed, and the folder once it is empty."""
     progress = started(tmp_path)
     (progress.folder / "000001.nc").touch()
     progress.clear()
@@ -88,7 +94,7 @@ def test_clearing_leaves_what_is_not_ours(tmp_path):
 
 
 def test_failed_write_leaves_the_old_file(tmp_path):
-    """It is replaced when the new one is whole."""
+    """An error while writing keeps the earlier file."""
     path = tmp_path / "a.npz"
     save_arrays(path, {"x": np.arange(3)})
 

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Means over days and months, a step at a time."""
+"""Means over days and months, accumulated step by step."""
 
 import logging
 from datetime import datetime, timedelta
@@ -21,7 +21,7 @@ def field(date):
 
 def run(means, start, n_steps, first=1):
     dates = [start + k * STEP for k in range(first, n_steps + 1)]
-    return [done for date in dates for done in means.add(date, {"sd": field(date)})]
+    return [done for date in dates if (done := means.add(date, {"sd": field(date)}))]
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_period_of_a_stamp(date, period, start, end):
 
 @pytest.mark.parametrize(("period", "freq", "n"), [("day", "1D", 60), ("month", "1MS", 2)])
 def test_means_are_those_of_xarray(period, freq, n):
-    """Of the stamps in (start, end], in double precision."""
+    """Means are over the stamps in (start, end], in double precision, as xarray computes them."""
     start = datetime(2024, 2, 1)
     done = run(PeriodMeans(period, ["sd"], STEP), start, 4 * (29 + 31))
     stamps = [start + k * STEP for k in range(1, 4 * 60 + 1)]
@@ -55,13 +55,13 @@ def test_sums_are_in_double_precision():
     """Over a month at 280 K, single precision would lose 1e-5 K."""
     means, values = PeriodMeans("month", ["sd"], STEP), np.full(1, np.float32(280.123))
     dates = [datetime(2022, 1, 1) + k * STEP for k in range(1, 125)]
-    done = [d for date in dates for d in means.add(date, {"sd": values})]
+    done = [d for date in dates if (d := means.add(date, {"sd": values}))]
     assert done[0].values["sd"][0] == values[0]
 
 
 @pytest.mark.parametrize("hour", [6, 12])
 def test_incomplete_first_day_has_no_mean(hour, caplog):
-    """A run that starts at noon; it is logged."""
+    """A run that starts within a day has no mean of it, which is logged."""
     with caplog.at_level(logging.WARNING):
         done = run(PeriodMeans("day", ["sd"], STEP), datetime(2022, 1, 1, hour), 8)
     assert [d.start for d in done] == [datetime(2022, 1, 2)]
@@ -69,7 +69,7 @@ def test_incomplete_first_day_has_no_mean(hour, caplog):
 
 
 def test_incomplete_last_day_is_logged(caplog):
-    """When the run closes."""
+    """A run that ends within a day logs it."""
     means = PeriodMeans("day", ["sd"], STEP)
     run(means, datetime(2022, 1, 1), 6)
     with caplog.at_level(logging.WARNING):
@@ -78,7 +78,7 @@ def test_incomplete_last_day_is_logged(caplog):
 
 
 def test_complete_days_are_not_logged(caplog):
-    """Nothing to say."""
+    """Complete days cause no warning."""
     means = PeriodMeans("day", ["sd"], STEP)
     assert len(run(means, datetime(2022, 1, 1), 8)) == 2
     means.warn_of_rest()
@@ -87,7 +87,7 @@ def test_complete_days_are_not_logged(caplog):
 
 @pytest.mark.parametrize("stop", range(1, 9))
 def test_restored_sums_give_the_same_means(stop):
-    """Wherever the run is stopped."""
+    """Sums restored at any step give the same means."""
     whole = run(PeriodMeans("day", ["sd"], STEP), datetime(2022, 1, 1), 12)
     first, second = (PeriodMeans("day", ["sd"], STEP) for _ in range(2))
     done = run(first, datetime(2022, 1, 1), stop)
@@ -98,14 +98,14 @@ def test_restored_sums_give_the_same_means(stop):
 
 
 def test_missing_values_stay_missing():
-    """A NaN in a step is one in the mean, and not beyond it."""
+    """A NaN in a step is a NaN in the mean of its period only."""
     means, start = PeriodMeans("day", ["sd"], STEP), datetime(2022, 1, 1)
     given = [np.array([1.0, np.nan if k == 2 else 1.0], "f4") for k in range(1, 9)]
-    done = [d for k, v in enumerate(given, 1) for d in means.add(start + k * STEP, {"sd": v})]
+    done = [d for k, v in enumerate(given, 1) if (d := means.add(start + k * STEP, {"sd": v}))]
     np.testing.assert_array_equal([d.values["sd"] for d in done], [[1.0, np.nan], [1.0, 1.0]])
 
 
 def test_missing_variable_is_an_error():
-    """With date and name."""
+    """A missing variable is named, with the date."""
     with pytest.raises(ValueError, match=r"\['sd'\] are not in the state at 2022-01-01 06:00"):
         PeriodMeans("day", ["sd"], STEP).add(datetime(2022, 1, 1, 6), {})

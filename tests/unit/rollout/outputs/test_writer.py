@@ -1,18 +1,19 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Work in the background: in order, one at a time, and no error is lost."""
+"""Tasks in the background: in order, one at a time, and no error is lost."""
 
 import threading
+from pathlib import Path
 
 import pytest
 
 from anemoi_ailand.rollout.outputs.writer import Writer
 
 
-def test_caller_goes_on_while_work_is_done():
-    """The first piece of work waits for the caller; the second begins when it is done."""
-    writer, go, done = Writer(), threading.Event(), []
+def test_caller_continues_while_a_task_runs():
+    """`begin` returns at once; the next task starts after the one before."""
+    writer, go, done = Writer(Path("f.nc")), threading.Event(), []
 
     def first():
         go.wait(10)
@@ -27,17 +28,17 @@ def test_caller_goes_on_while_work_is_done():
 
 
 def test_error_is_raised_by_the_next_call_and_stays():
-    """Whether it waits or not; nothing more is begun after it."""
-    writer, done = Writer(), []
+    """Every later call raises the error of a task, with the file, and no other task is started."""
+    writer, done = Writer(Path("f.nc")), []
 
     def fails():
         raise OSError("no space")
 
     writer.begin(fails)
-    with pytest.raises(OSError, match="no space"):
+    with pytest.raises(OSError, match=r"f.nc.*no space"):
         writer.wait()
-    with pytest.raises(OSError, match="no space"):
+    with pytest.raises(OSError, match=r"f.nc.*no space"):
         writer.check()
-    with pytest.raises(OSError, match="no space"):
+    with pytest.raises(OSError, match=r"f.nc.*no space"):
         writer.begin(lambda: done.append(1))
     assert not done

@@ -78,6 +78,6 @@ def test_another_run_is_refused(tmp_path):
 def test_what_is_no_such_file_is_refused(tmp_path):
     """It is not overwritten."""
     (tmp_path / "years.nc").write_text("mine")
-    with pytest.raises(FileExistsError, match="cannot be gone on with"):
+    with pytest.raises(FileExistsError, match="cannot be continued"):
         write(tmp_path / "years.nc", 1)
     assert (tmp_path / "years.nc").read_text() == "mine"

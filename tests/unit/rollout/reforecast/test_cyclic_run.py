@@ -8,15 +8,15 @@ import logging
 
 import numpy as np
 import pytest
-import reforecast_case as case
 import torch
 import xarray as xr
 
-from anemoi_ailand.rollout.forcing import dataset_fields as stored_fields
 from anemoi_ailand.rollout.forcing.cyclic_years import Cycle
 from anemoi_ailand.rollout.forcing.dataset_fields import StoredFields
 from anemoi_ailand.rollout.reforecast import cyclic_run as century
 from anemoi_ailand.rollout.reforecast.cyclic_run import Setting, ecland_years, roll_out, setting
+from tests.support import dataset as case
+from tests.support.land import OPEN
 
 #: "Years" of 4 and 6 steps.
 CYCLE = Cycle((3, 7, 13), case.DATES[[3, 7, 13]])
@@ -26,13 +26,13 @@ CYCLE = Cycle((3, 7, 13), case.DATES[[3, 7, 13]])
 def data(monkeypatch):
     """A dataset in memory, opened in place of any."""
     made = case.FakeDataset()
-    monkeypatch.setattr(stored_fields, "open_dataset", lambda _path: made)
+    monkeypatch.setattr("anemoi.datasets.open_dataset", lambda _path: made)
     return made
 
 
 @pytest.fixture
 def run(data, tmp_path):
-    step = case.land_step()
+    step = OPEN.land_step()
     stored = StoredFields(tmp_path, step.inputs)
     return Setting(step, stored, CYCLE, {"latitude": stored.latitudes, "longitude": stored.longitudes})
 
@@ -143,7 +143,7 @@ def test_pace_is_said(run, tmp_path, caplog):
 
 def test_setting_opens_model_and_dataset(data, tmp_path, monkeypatch):
     """The marks of points that the dataset has, and the years; too short a dataset is refused."""
-    monkeypatch.setattr(century, "load_step", lambda _path, _device: case.land_step())
+    monkeypatch.setattr(century, "load_step", lambda _path, _device: OPEN.land_step())
     with pytest.raises(ValueError, match="no whole year"):
         setting("best.ckpt", tmp_path)
     monkeypatch.setattr(century, "cycle_of", lambda *_: CYCLE)

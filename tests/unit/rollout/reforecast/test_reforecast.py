@@ -7,13 +7,14 @@ from datetime import datetime
 
 import numpy as np
 import pytest
-import reforecast_case as case
 import xarray as xr
 
-from anemoi_ailand.rollout.forcing import dataset_fields as stored_fields
+from anemoi_ailand.data import anemoi_dataset
 from anemoi_ailand.rollout.reforecast import reforecast as under_test
 from anemoi_ailand.rollout.reforecast.reforecast import division, lead_hours_of_days, protocol_a_starts, reforecast
 from anemoi_ailand.variables import VARIABLES
+from tests.support import dataset as case
+from tests.support.land import OPEN
 
 STARTS = ["2022-01-01T00", "2022-01-01T18", "2022-01-05T00"]
 FIRST = [0, 3, 16]
@@ -90,8 +91,8 @@ def test_parts_keep_what_is_under_way_below_the_limit(spacing, n_starts, n_point
 @pytest.fixture
 def data(monkeypatch):
     """Dataset and model in memory, in place of any."""
-    made, step = case.FakeDataset(), case.land_step()
-    monkeypatch.setattr(stored_fields, "open_dataset", lambda _path: made)
+    made, step = case.FakeDataset(), OPEN.land_step()
+    monkeypatch.setattr("anemoi.datasets.open_dataset", lambda _path: made)
     monkeypatch.setattr(under_test, "load_step", lambda _path, _device: step)
     made.step = step
     return made
@@ -159,7 +160,7 @@ def test_one_long_run_is_written_as_it_goes(tmp_path, data, monkeypatch):
         written.append((leads.start, leads.stop, max(data.reads)))
         write(self, start, leads, points, values)
 
-    monkeypatch.setattr(stored_fields, "BLOCK_BYTES", 1)
+    monkeypatch.setattr(anemoi_dataset, "BLOCK_BYTES", 1)
     monkeypatch.setattr(under_test.ReforecastFile, "write", noted)
     run(tmp_path, starts=STARTS[:1], leads=range(6, 6 * 31, 6))
     assert [w[:2] for w in written] == [(b, min(b + 4, 30)) for b in range(0, 30, 4)]

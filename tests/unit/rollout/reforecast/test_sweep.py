@@ -5,13 +5,13 @@
 
 import numpy as np
 import pytest
-import reforecast_case as case
 import torch
 
-from anemoi_ailand.rollout.forcing import dataset_fields as stored_fields
 from anemoi_ailand.rollout.forcing.dataset_fields import StoredFields
 from anemoi_ailand.rollout.reforecast.sweep import sweep
 from anemoi_ailand.rollout.step.checkpoint import LandStep
+from tests.support import dataset as case
+from tests.support.land import OPEN
 
 ALL = np.arange(case.N_POINTS)
 
@@ -20,7 +20,7 @@ ALL = np.arange(case.N_POINTS)
 def data(monkeypatch, tmp_path):
     """A dataset in memory, opened in place of any."""
     made = case.FakeDataset()
-    monkeypatch.setattr(stored_fields, "open_dataset", lambda _path: made)
+    monkeypatch.setattr("anemoi.datasets.open_dataset", lambda _path: made)
     return made
 
 
@@ -42,7 +42,7 @@ def collect(step, source, starts, n_steps, batch_rows=1000):
 @pytest.mark.parametrize("batch_rows", [1, 4, 1000])
 def test_each_start_is_as_if_alone(data, tmp_path, starts, batch_rows):
     """Roll-outs that overlap, touch or lie apart give the bits of a loop over one of them, whatever the batch."""
-    step = case.land_step()
+    step = OPEN.land_step()
     found = collect(step, fields(step, tmp_path), starts, 7, batch_rows)
     expected = np.array([case.by_hand(step, data, s, 7) for s in starts])
     assert np.ptp(expected[..., step.outputs.index("stl1")], axis=1).min() > 0.1
@@ -51,14 +51,14 @@ def test_each_start_is_as_if_alone(data, tmp_path, starts, batch_rows):
 
 def test_points_keep_their_order(data, tmp_path):
     """Some points, turned round, are as in the run of all."""
-    step = case.land_step()
+    step = OPEN.land_step()
     some = collect(step, fields(step, tmp_path, np.array([3, 0])), [0, 2], 5)
     np.testing.assert_array_equal(some, collect(step, fields(step, tmp_path), [0, 2], 5)[:, :, [3, 0]])
 
 
 def test_rows_of_a_call_are_limited_and_shared_out(data, tmp_path, monkeypatch):
     """20 rows in calls of at most 8 are calls of 7, 7 and 6: none is nearly empty."""
-    step, sizes = case.land_step(), []
+    step, sizes = OPEN.land_step(), []
     call = LandStep.__call__
     monkeypatch.setattr(LandStep, "__call__", lambda self, x: sizes.append(x.shape) or call(self, x))
     collect(step, fields(step, tmp_path), [0, 1, 2, 3], 4, batch_rows=8)
@@ -68,14 +68,14 @@ def test_rows_of_a_call_are_limited_and_shared_out(data, tmp_path, monkeypatch):
 
 def test_dates_are_read_once_in_order(data, tmp_path):
     """Though many roll-outs need each."""
-    step = case.land_step()
+    step = OPEN.land_step()
     collect(step, fields(step, tmp_path), [0, 1, 2, 10], 12)
     assert data.reads == sorted(set(data.reads))
 
 
 def test_there_are_no_gradients(data, tmp_path):
     """The weights would want some."""
-    step = case.land_step()
+    step = OPEN.land_step()
     assert all(p.requires_grad for p in step.model.model.parameters())
     for _, _, forecast in sweep(step, fields(step, tmp_path), [0], 2, 10):
         assert not forecast.requires_grad
@@ -88,7 +88,7 @@ def test_there_are_no_gradients(data, tmp_path):
 )  # fmt: skip
 def test_missing_value_that_is_read_stops(data, tmp_path, name, date, stamp):
     """With variable, date and place, for state, forcing of either end, and static fields."""
-    step = case.land_step()
+    step = OPEN.land_step()
     data.set(name, date, 3, np.nan)
     with pytest.raises(ValueError, match=rf"'{name}' at {stamp} is missing .* latitude 40\.000, longitude 225\.000"):
         collect(step, fields(step, tmp_path), [2], 6)
@@ -97,14 +97,14 @@ def test_missing_value_that_is_read_stops(data, tmp_path, name, date, stamp):
 @pytest.mark.parametrize(("name", "date"), [("avg_tprate", 2), ("stl1", 3), ("lai_lv", 8), ("t", 9)])
 def test_missing_value_that_is_not_read_does_not_matter(data, tmp_path, name, date):
     """Means before the start, the state of the dataset after it, forcing after the run."""
-    step = case.land_step()
+    step = OPEN.land_step()
     data.set(name, date, 3, np.nan)
     assert np.isfinite(collect(step, fields(step, tmp_path), [2], 6)).all()
 
 
 def test_prediction_that_is_not_finite_stops(data, tmp_path):
     """With model, variable, valid time, start and place."""
-    step = case.land_step()
+    step = OPEN.land_step()
     predict, calls = step.model.predict_step, []
 
     def fails_later(batch):

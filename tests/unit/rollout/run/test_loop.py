@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import roll_case as case
 import torch
-from stepper_case import land_step as other_step
 
 from anemoi_ailand.rollout.run.loop import RollOut
+from tests.support import loop as case
+from tests.support.land import CLOSED
 
 FORCING = {"precipitation": 0.5, "temperature": 1.5}
 
@@ -66,7 +66,7 @@ def test_an_unperturbed_member_is_the_run_alone():
 
 def test_networks_are_taken_in_turn():
     """Member n has the network of number n modulo their number, whatever the first member."""
-    steps = [case.land_step(), other_step(seed=1)]
+    steps = [case.land_step(), CLOSED.land_step(seed=1)]
     found = case.run(case.roll_out(steps=steps, members=3, first=1, checkpoints=("b.ckpt",)), 4)
     alone = [case.by_hand(step, 4) for step in steps]
     for member, number in enumerate([1, 0, 1]):

@@ -7,11 +7,11 @@ from datetime import datetime
 from types import SimpleNamespace
 
 import pytest
-import roll_case as case
-from output_case import N_POINTS, NAMES, made
 
 from anemoi_ailand.rollout.run import preflight as under_test
 from anemoi_ailand.rollout.run.preflight import Plan, check_outputs, check_room, leaves, plan
+from tests.support import loop as case
+from tests.support.outputs import N_POINTS, NAMES, made
 
 
 class PrinterOutput:

@@ -3,6 +3,7 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """The runner: what it adds to the stock one. Whole runs are in tests/integration/test_operations.py."""
 
+import time
 from datetime import datetime, timedelta
 from types import SimpleNamespace
 from unittest.mock import Mock
@@ -166,6 +167,25 @@ def test_damaged_forcing_is_a_failure_to_read():
         with pytest.raises(raised, match="blosc: -1"):
             _read(forcing, DATE)
         forcing.get.assert_called_once_with(DATE)
+
+
+@pytest.mark.parametrize(("read_ahead", "blocks"), [(True, 2), (False, 1)])
+def test_input_that_does_not_read_ahead_is_not_read_ahead(read_ahead, blocks):
+    """Without `read_ahead` the runner asks for a block of forcing when its first date is due."""
+    asked = []
+
+    def load(dates, state):
+        asked.append(dates)
+        return np.zeros((1, len(dates), 2), "f4")
+
+    provider = SimpleNamespace(input=SimpleNamespace(read_ahead=read_ahead), mask=[0], load_forcings_array=load)
+    handler = SimpleNamespace(dynamic_forcings_providers=[provider], input_names=lambda: ["t"])
+    r = runner(tensor_handlers={"data": handler})
+    dates = [DATE + k * timedelta(hours=6) for k in range(8)]
+    with r._forcing(dates, (np.zeros(2), np.zeros(2))) as forcing:
+        forcing.get(dates[0])
+        time.sleep(0.2)
+        assert len(asked) == blocks
 
 
 def test_states_can_be_run_without_outputs(tmp_path):

@@ -6,21 +6,21 @@
 import zipfile
 
 import pytest
-import reforecast_case as case
 import torch
 
 from anemoi_ailand.rollout.step import checkpoint as under_test
 from anemoi_ailand.rollout.step.checkpoint import load_step
+from tests.support.land import OPEN
 
 
 def test_step_is_the_prediction_of_the_model():
     """Rows in, rows out; the state is what is both predicted and read, in the order of the output."""
-    step = case.land_step()
+    step = OPEN.land_step()
     x = torch.rand(2, 6, len(step.inputs))
     out = step(x)
     assert out.shape == (6, len(step.outputs))
     torch.testing.assert_close(out, step.model.predict_step({"data": x[None]})["data"][0, 0, 0], rtol=0, atol=0)
-    assert set(step.prognostic) == set(case.case.PROGNOSTIC)
+    assert set(step.prognostic) == set(OPEN.prognostic)
     assert sorted(step.prognostic, key=step.outputs.index) == list(step.prognostic)
 
 

@@ -6,12 +6,13 @@
 import copy
 
 import pytest
-import stepper_case as case
 import torch
 
 from anemoi_ailand.rollout.step import gradients
 from anemoi_ailand.rollout.stepper import LandStepper
 from benchmarks.contest.trees import Trees
+from tests.support import stepper as case
+from tests.support.land import CLOSED
 
 N = 37
 #: Sizes of perturbations [units of the table]; what is at its bound on bare ground is left there.
@@ -121,7 +122,7 @@ def test_derivatives_inside_a_host_without_gradients(stepper):
 def test_no_gradient_passes_upstreams_predict_step(stepper):
     """Why it is not used: what comes out of it knows nothing of what went in, so that an adjoint would be zero."""
     state, forcing = case.start(stepper, 64), case.forcings(64)[0]
-    model = copy.deepcopy(case.land_step().model)
+    model = copy.deepcopy(CLOSED.land_step().model)
     x = torch.stack([state.columns, stepper.forcing_columns(state, forcing)])[None].float().requires_grad_()
     out = model.predict_step({"data": x * 1.0})["data"]
     assert not out.requires_grad
@@ -148,7 +149,7 @@ def test_a_network_outside_torch_has_no_gradient(leave, what):
 @pytest.mark.parametrize("what", ["tangent", "adjoint"])
 def test_trees_have_no_derivative(what):
     """Forward and reverse."""
-    step = case.land_step()
+    step = CLOSED.land_step()
     shape = step.model.model._shape()
     step.model.model.network = Trees(shape.n_in, shape.n_prognostic, shape.n_diagnostic, trees=2)
     rng = torch.Generator().manual_seed(0)

@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import stepper_case as case
 import torch
 
 from anemoi_ailand.rollout.step.land_state import LandState
 from anemoi_ailand.rollout.step.state_file import write_restart
+from tests.support import stepper as case
 
 N = 5
 CPU = torch.device("cpu")

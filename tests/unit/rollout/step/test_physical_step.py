@@ -4,12 +4,13 @@
 """One step in physical units: the bits of ``predict_step``, any precision, and the checkpoint untouched."""
 
 import pytest
-import stepper_case as case
 import torch
 
 from anemoi_ailand.rollout.step.batch_invariance import filled_rows
 from anemoi_ailand.rollout.step.checkpoint import load_step
 from anemoi_ailand.rollout.step.physical_step import PhysicalStep, to_dtype
+from tests.support import stepper as case
+from tests.support.land import CLOSED
 
 
 def rows(step, n=64):
@@ -21,7 +22,7 @@ def rows(step, n=64):
     return state.columns, stepper.forcing_columns(state, forcings[0])
 
 
-@pytest.mark.parametrize("load", [case.land_step, lambda: load_step("ailand")], ids=["small", "shipped"])
+@pytest.mark.parametrize("load", [CLOSED.land_step, lambda: load_step("ailand")], ids=["small", "shipped"])
 def test_same_bits_as_predict_step(load):
     """For a small network and the one in the package, at all outputs."""
     step = load()
@@ -39,7 +40,7 @@ def step_rows(physical, start, end):
 
 def test_state_is_taken_from_the_start():
     """What the end holds of the state is not read."""
-    step = case.land_step()
+    step = CLOSED.land_step()
     start, end = rows(step)
     physical = PhysicalStep(step)
     assert (end[:, step.inputs.index("swvl1")] == 0).all()
@@ -50,7 +51,7 @@ def test_state_is_taken_from_the_start():
 
 def test_double_precision_agrees_with_single():
     """To what single precision holds, and no better: it is computed in double throughout."""
-    step = case.land_step()
+    step = CLOSED.land_step()
     start, end = rows(step)
     single = PhysicalStep(step)(start, end)
     double = PhysicalStep(step).double()(start.double(), end.double())
@@ -61,7 +62,7 @@ def test_double_precision_agrees_with_single():
 
 def test_weights_are_copies_without_gradients():
     """Another precision, or a gradient, leaves the checkpoint as it is."""
-    step = case.land_step()
+    step = CLOSED.land_step()
     physical = PhysicalStep(step).double()
     assert all(p.dtype is torch.float32 for p in step.model.parameters())
     assert not any(p.requires_grad for p in physical.parameters())
@@ -69,7 +70,7 @@ def test_weights_are_copies_without_gradients():
 
 def test_results_are_within_the_bounds():
     """Soil water at most at saturation, whatever the network says."""
-    step = case.land_step()
+    step = CLOSED.land_step()
     start, end = rows(step)
     out = PhysicalStep(step)(start, end)
     assert (out >= step.model.model._lower_physical).all()
@@ -78,7 +79,7 @@ def test_results_are_within_the_bounds():
 
 def test_other_processors_are_refused():
     """A checkpoint that does more than normalise would lose it."""
-    step = case.land_step(others=("imputer",))
+    step = CLOSED.land_step(others=("imputer",))
     with pytest.raises(ValueError, match=r"has the processors \['imputer', 'normalizer'\]"):
         PhysicalStep(step)
 

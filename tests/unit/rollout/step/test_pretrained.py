@@ -15,7 +15,6 @@ import numpy as np
 import pytest
 from anemoi.utils.checkpoints import load_metadata
 from clean_checkpoint import machine_paths
-from pretrained_case import copy_package
 
 from anemoi_ailand.data.open_reader import open_reader
 from anemoi_ailand.evaluation.settings import read_settings
@@ -24,6 +23,7 @@ from anemoi_ailand.rollout.step.checkpoint import load_step
 from anemoi_ailand.rollout.step.pretrained import checkpoint_path, pretrained_checkpoint, pretrained_record
 from anemoi_ailand.support import packaged as resources
 from anemoi_ailand.support.packaged import find, folder
+from tests.support.packages import copy_package
 
 #: Most that ships [bytes].
 LARGEST = 20e6

@@ -7,17 +7,18 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
-import stepper_case as case
 import torch
 
 from anemoi_ailand.rollout.step.row_blocks import BLOCK_ROWS, BlockStep
+from tests.support import stepper as case
+from tests.support.land import CLOSED
 
 N = 300
 
 
 @pytest.fixture(scope="module")
 def step():
-    return case.land_step()
+    return CLOSED.land_step()
 
 
 @pytest.fixture(scope="module")

@@ -4,14 +4,14 @@
 """A recorded model gives what the model gives, or is not used."""
 
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
 
 import pytest
-import reforecast_case as case
 import torch
 
 from anemoi_ailand.rollout.step.traced_model import traced
+from tests.support.land import OPEN
 
 
 class Interface(torch.nn.Module):
@@ -19,7 +19,7 @@ class Interface(torch.nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.inner = case.land_step().model
+        self.inner = OPEN.land_step().model
         self.network = self.inner.model
 
     def predict_step(self, batch):
@@ -27,7 +27,7 @@ class Interface(torch.nn.Module):
 
 
 def land_step():
-    return replace(case.land_step(), model=Interface())
+    return replace(OPEN.land_step(), model=Interface())
 
 
 def rows(n=5, seed=0):
@@ -89,18 +89,24 @@ def test_values_that_are_not_finite_pass():
     assert model.works
 
 
-def test_threads_that_meet_a_model_that_cannot_be_recorded():
-    """One finds out while the others wait: all get what the model gives."""
+def test_no_recording_is_replayed_before_its_comparison_has_ended():
+    """A thread that calls during the comparison of a wrong recording gets the model's values."""
     step = land_step()
-    predict, together = step.model.predict_step, threading.Barrier(4)
-    step.model.predict_step = lambda batch: {"data": torch.as_tensor(predict(batch)["data"].tolist())}
+    predict, comparing, go_on = step.model.predict_step, threading.Event(), threading.Event()
+
+    def cannot_be_recorded(batch):
+        if not torch.jit.is_tracing():
+            comparing.set()
+            go_on.wait(30)
+        return {"data": torch.as_tensor(predict(batch)["data"].tolist())}
+
+    step.model.predict_step = cannot_be_recorded
     fast, _ = traced(step)
-
-    def call(seed):
-        together.wait(10)
-        return fast(rows(seed=seed))
-
-    with ThreadPoolExecutor(4) as pool:
-        found = list(pool.map(call, range(4)))
-    for seed, values in enumerate(found):
-        assert torch.equal(values, step(rows(seed=seed)))
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(fast, rows(seed=0))
+        assert comparing.wait(30)
+        second = pool.submit(fast, rows(seed=1))
+        wait([second], timeout=0.5)  # long enough to replay, if it could
+        go_on.set()
+        assert torch.equal(second.result(30), step(rows(seed=1)))
+        assert torch.equal(first.result(30), step(rows(seed=0)))

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Grids of GRIB messages and the places of points on them."""
+"""Grids of GRIB messages and positions of points on them."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ NAMED: list[Any] = ["O96", "N32", "N80", [2.0, 1.0]]
 
 
 def points(option: Any) -> tuple[np.ndarray, np.ndarray]:
-    """All points of a grid of rows."""
+    """Return all points of a grid of rows."""
     rows = rows_of(option)
     longitudes = [np.arange(count) * 360.0 / count for count in rows.counts]
     return np.repeat(rows.latitudes, rows.counts), np.concatenate(longitudes)
 
 
 def some(option: Any, n: int = 300, seed: int = 1) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Some points of a grid, their longitudes from -180, and their places."""
+    """Return some points of a grid, with longitudes from -180, and their positions."""
     latitudes, longitudes = points(option)
     places = np.random.default_rng(seed).permutation(latitudes.size)[:n]
     return latitudes[places], (longitudes[places] + 180.0) % 360.0 - 180.0, places
@@ -34,7 +34,7 @@ def some(option: Any, n: int = 300, seed: int = 1) -> tuple[np.ndarray, np.ndarr
 @pytest.mark.parametrize("edition", [1, 2])
 @pytest.mark.parametrize("option", NAMED, ids=str)
 def test_points_are_where_eccodes_has_them(option: Any, edition: int) -> None:
-    """The coordinates that ecCodes gives for the message are those of the points, in their places."""
+    """The coordinates that ecCodes computes for the message are those of the points."""
     latitudes, longitudes, places = some(option)
     grid = grid_of(check_grid(option, edition), latitudes, longitudes, edition)
     np.testing.assert_array_equal(grid.index, places)
@@ -50,12 +50,12 @@ def test_points_are_where_eccodes_has_them(option: Any, edition: int) -> None:
 
 @pytest.mark.parametrize("option", [*NAMED[:3], [1.0, 1.0], [0.25, 0.25]], ids=str)
 def test_guess_finds_the_grid(option: Any) -> None:
-    """From some of its points."""
+    """A grid is found from some of its points."""
     assert guess(*some(option)[:2]) == option
 
 
 def test_guess_takes_nothing_by_chance() -> None:
-    """Points anywhere, or too few to tell, are no grid."""
+    """Arbitrary points, or too few, are unstructured."""
     latitudes, longitudes, _ = some("O96", 7)
     assert guess(latitudes, longitudes) == UNSTRUCTURED
     rng = np.random.default_rng(2)
@@ -63,7 +63,7 @@ def test_guess_takes_nothing_by_chance() -> None:
 
 
 def test_field_has_values_in_place_and_missing_elsewhere() -> None:
-    """NaN counts as missing."""
+    """Values are at their positions; elsewhere, and for NaN, they are missing."""
     latitudes, longitudes, places = some("N32", 5)
     values = np.array([1.0, np.nan, 3.0, 4.0, 5.0])
     field = grid_of("N32", latitudes, longitudes, 2).field(values, -9.0)
@@ -72,12 +72,12 @@ def test_field_has_values_in_place_and_missing_elsewhere() -> None:
 
 
 def test_whole_grid_in_order_needs_no_places() -> None:
-    """A global field goes through as it is."""
+    """A global field in the order of the grid needs no index."""
     assert grid_of(AUTO, *points("N32"), 2).index is None
 
 
 def test_template_of_any_grid(tmp_path: Path) -> None:
-    """Here a box that has no name."""
+    """A template gives a grid without a name, here a box."""
     handle = eccodes.codes_grib_new_from_samples("GRIB2")
     latitudes, longitudes = (eccodes.codes_get_double_array(handle, k) for k in ("latitudes", "longitudes"))
     with (tmp_path / "box.grib").open("wb") as file:
@@ -102,13 +102,13 @@ def test_template_of_any_grid(tmp_path: Path) -> None:
     ],
 )
 def test_what_names_no_grid_is_refused(option: Any, edition: int, error: type[Exception], match: str) -> None:
-    """With the forms that are known."""
+    """An unknown grid is refused with the known forms."""
     with pytest.raises(error, match=match):
         check_grid(option, edition)
 
 
 def test_points_off_the_grid_are_refused() -> None:
-    """With their number, and the place of the first."""
+    """Points off the grid are counted, and the first is located."""
     latitudes, longitudes, _ = some("O96", 20)
     latitudes[4] += 0.1
     words = rf"1 of 20 points are not on the grid O96, the first at latitude {latitudes[4]:.3f}"
@@ -117,15 +117,15 @@ def test_points_off_the_grid_are_refused() -> None:
 
 
 def test_two_points_at_one_place_are_refused() -> None:
-    """One of them would be lost."""
+    """Two points at one position are refused, as one would be lost."""
     latitudes, longitudes, _ = some("O96", 20)
     latitudes[3], longitudes[3] = latitudes[2], longitudes[2] + 360.0
-    with pytest.raises(ValueError, match="1 points are at the place of another one"):
+    with pytest.raises(ValueError, match="1 points have the position of another one"):
         grid_of("O96", latitudes, longitudes, 2)
 
 
 def test_template_without_coordinates_is_refused(tmp_path: Path) -> None:
-    """Points cannot be found on it."""
+    """A template without coordinates is refused."""
     message = grid_of(UNSTRUCTURED, np.zeros(4), np.arange(4.0), 2).message
     (tmp_path / "u.grib").write_bytes(message)
     with pytest.raises(ValueError, match="does not hold the coordinates"):
@@ -133,6 +133,6 @@ def test_template_without_coordinates_is_refused(tmp_path: Path) -> None:
 
 
 def test_guess_without_grid_is_refused_in_edition_1() -> None:
-    """GRIB1 cannot hold arbitrary points."""
+    """GRIB1 has no unstructured grid."""
     with pytest.raises(ValueError, match="Set `edition: 2`"):
         grid_of(AUTO, np.array([1.234]), np.array([5.678]), 1)

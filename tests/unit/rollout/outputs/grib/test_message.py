@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Messages of the variables of the table: what ecCodes reads back."""
+"""Messages of the variables of the table, read back by ecCodes."""
 
 from __future__ import annotations
 
@@ -55,25 +55,24 @@ AMOUNTS = {
 }  # fmt: skip
 for number in (1, 2):
     EXPECTED[number, "accumulated"] = {**EXPECTED[number, "mean"], **AMOUNTS}
-CASES = [(edition, fluxes, name) for (edition, fluxes), table in EXPECTED.items() for name in table]
 
 
 def grid(edition: int, gap: int = 3) -> Grid:
-    """Every third point of a grid."""
+    """Return a grid with every third of its points."""
     rows = rows_of("N32")
     longitudes = np.concatenate([np.arange(c) * 360.0 / c for c in rows.counts])
     return grid_of("N32", np.repeat(rows.latitudes, rows.counts)[::gap][:N], longitudes[::gap][:N], edition)
 
 
 def values_of(name: str, seed: int = 0) -> np.ndarray:
-    """Values in the bounds of a variable, or around zero."""
+    """Return values within the bounds of a variable, or around zero."""
     low, high = variable(name).bounds
     low, high = (-1e-3 if low is None else low), (1e-3 if high is None else high)
     return np.random.default_rng(seed).uniform(low, high, N)
 
 
 def read(message: bytes, *keys: str) -> tuple[np.ndarray, dict[str, Any]]:
-    """Values, NaN where missing, and keys."""
+    """Return the values of a message, NaN where missing, and some keys."""
     handle = eccodes.codes_new_from_message(message)
     eccodes.codes_set(handle, "missingValue", 1.0e33)
     values = eccodes.codes_get_values(handle)
@@ -86,47 +85,66 @@ def encoder(name: str, style: Style, column: Column | None = None, bits: int = 1
     return Encoder(grid(style.edition), column or Column(name), style, bits, options.pop("data_type", "fc"), **options)
 
 
-@pytest.mark.parametrize(("edition", "fluxes", "name"), CASES, ids=str)
-@pytest.mark.parametrize("packing", ["simple", "ccsds"])
-def test_message_is_what_eccodes_calls_it(edition: int, fluxes: str, name: str, packing: str) -> None:
-    """Parameter, units, statistical processing, step, values within packing, missing elsewhere."""
-    if edition == 1 and packing == "ccsds":
-        packing = "simple"
-    made, values = encoder(name, Style(edition, fluxes, packing=packing)), values_of(name)
-    amount = fluxes == "accumulated" and is_flux(name)
-    start = timedelta(0) if amount else 4 * STEP
-    keys = ("paramId", "shortName", "units", "stepType", "stepRange", "dataDate", "dataTime", "dataType", "edition")
-    field, found = read(made(values, DATE, start, 5 * STEP), *keys)
-    param, short_name, units, factor = EXPECTED[edition, fluxes][name]
-    kind, steps = ("accum", "0-30") if amount else ("avg", "24-30") if is_flux(name) else ("instant", "30")
-    assert found == {
-        "paramId": param, "shortName": short_name, "units": units, "stepType": kind, "stepRange": steps,
-        "dataDate": 20200228, "dataTime": 1800, "dataType": "fc", "edition": edition,
-    }  # fmt: skip
-    expected = values * factor
+PACKINGS = [(1, "simple"), (2, "simple"), (2, "ccsds")]
+KEYS = ("paramId", "shortName", "units", "stepType", "stepRange", "dataDate", "dataTime", "dataType", "edition")
+
+
+def is_amount(name: str, fluxes: str) -> bool:
+    """Return whether a variable is written as an amount since the start."""
+    return fluxes == "accumulated" and is_flux(name)
+
+
+def written(name: str, style: Style) -> bytes:
+    """Message of the fifth step."""
+    start = timedelta(0) if is_amount(name, style.fluxes) else 4 * STEP
+    return encoder(name, style)(values_of(name), DATE, start, 5 * STEP)
+
+
+@pytest.mark.parametrize("fluxes", ["mean", "accumulated"])
+@pytest.mark.parametrize(("edition", "packing"), PACKINGS)
+def test_message_is_what_eccodes_calls_it(edition: int, fluxes: str, packing: str) -> None:
+    """Parameter, units, statistical processing and step of every variable."""
+    wrong = {}
+    for name, (param, short_name, units, _) in EXPECTED[edition, fluxes].items():
+        _, found = read(written(name, Style(edition, fluxes, packing=packing)), *KEYS)
+        plain = ("avg", "24-30") if is_flux(name) else ("instant", "30")
+        kind, steps = ("accum", "0-30") if is_amount(name, fluxes) else plain
+        expected = (param, short_name, units, kind, steps, 20200228, 1800, "fc", edition)
+        if tuple(found.values()) != expected:
+            wrong[name] = (found, expected)
+    assert wrong == {}
+
+
+@pytest.mark.parametrize("fluxes", ["mean", "accumulated"])
+@pytest.mark.parametrize(("edition", "packing"), PACKINGS)
+def test_values_are_within_packing(edition: int, fluxes: str, packing: str) -> None:
+    """Values in the units of GRIB at the points of the land, missing elsewhere, for every variable."""
     place = grid(edition).index
     assert place is not None
-    np.testing.assert_allclose(field[place], expected, rtol=0.0, atol=2.0**-15 * np.ptp(expected))
-    assert np.isnan(np.delete(field, place)).all()
+    for name, (_, _, _, factor) in EXPECTED[edition, fluxes].items():
+        expected = factor * values_of(name)
+        field, _ = read(written(name, Style(edition, fluxes, packing=packing)))
+        np.testing.assert_allclose(field[place], expected, rtol=0.0, atol=2.0**-15 * np.ptp(expected), err_msg=name)
+        assert np.isnan(np.delete(field, place)).all(), name
 
 
 def test_outputs_of_the_package_are_expected() -> None:
-    """The table above has just what the network in the package gives."""
+    """The table above lists exactly the outputs of the packaged network."""
     given = pretrained_record()["variables"]
     assert set(EXPECTED[2, "mean"]) == {*given["state"], *given["diagnostic"]}
 
 
 @pytest.mark.parametrize("fluxes", ["mean", "accumulated"])
-@pytest.mark.parametrize("name", names(Role.PROGNOSTIC, Role.DIAGNOSTIC))
-def test_what_is_read_can_be_written(name: str, fluxes: str) -> None:
+def test_what_is_read_can_be_written(fluxes: str) -> None:
     """GRIB2 has a parameter for every state variable and diagnostic, and it is one that is read, three fluxes apart."""
-    way = parameter(name, Style(2, fluxes))
-    assert way is not None
-    assert way in PARAMETERS.get(name, ()) or name in ("gpp", "nee") or (name, fluxes) == ("evap", "mean")
+    ways = {name: parameter(name, Style(2, fluxes)) for name in names(Role.PROGNOSTIC, Role.DIAGNOSTIC)}
+    assert [name for name, way in ways.items() if way is None] == []
+    not_read = {name for name, way in ways.items() if way not in PARAMETERS.get(name, ())}
+    assert not_read <= {"gpp", "nee", *(["evap"] if fluxes == "mean" else [])}
 
 
 def test_grib1_lacks_two() -> None:
-    """Of the state, those that the WMO added later."""
+    """GRIB1 lacks the state variables that the WMO added later."""
     lacks = [n for n in names(Role.PROGNOSTIC, Role.DIAGNOSTIC) if why_not(Column(n), Style(1))]
     assert lacks == ["snowc", "slw"]
 
@@ -134,7 +152,7 @@ def test_grib1_lacks_two() -> None:
 @pytest.mark.parametrize("layer", [1, 2, 3, 4])
 @pytest.mark.parametrize("name", ["swvl", "stl"])
 def test_soil_has_its_layer(name: str, layer: int) -> None:
-    """GRIB2: the number of the level; a parameter of its own: depths in cm, in GRIB1 as ERA5 has them."""
+    """Soil layers are given by level number or by depth in cm, in GRIB1 as in ERA5."""
     tops, bottoms = (0, 7, 28, 100), (7, 28, 100, 289)
     message = encoder(f"{name}{layer}", Style())(np.ones(N), DATE, STEP, STEP)
     _, found = read(message, "typeOfLevel", "level", "mars.levtype")
@@ -150,14 +168,14 @@ def test_soil_has_its_layer(name: str, layer: int) -> None:
 
 @pytest.mark.parametrize(("name", "level"), [("2t", 2), ("2d", 2), ("skt", 0), ("sd", 0), ("src", 0), ("slhf", 0)])
 def test_others_are_at_the_surface(name: str, level: int) -> None:
-    """Or at 2 m."""
+    """Diagnostics at the surface or at 2 m have that level."""
     _, found = read(encoder(name, Style())(np.ones(N), DATE, STEP, STEP), "typeOfLevel", "level")
     assert found["level"] == level
     assert level_kind(found["typeOfLevel"]) in parameter(name, Style()).levels  # type: ignore[union-attr]
 
 
 def test_mean_of_instants_is_an_average() -> None:
-    """Of a day: what ecCodes calls the mean of the parameter."""
+    """A daily mean is the parameter that ecCodes has for the mean."""
     made = encoder("2t", Style(), Column("2t", means="day"))
     _, found = read(made(np.ones(N), DATE, 4 * STEP, 8 * STEP), "stepType", "stepRange", "shortName")
     assert found == {"stepType": "avg", "stepRange": "24-48", "shortName": "avg_2t"}
@@ -166,7 +184,7 @@ def test_mean_of_instants_is_an_average() -> None:
 @pytest.mark.parametrize("edition", [1, 2])
 @pytest.mark.parametrize("name", ["stl1", "slhf", "gpp"])
 def test_member_has_its_number(name: str, edition: int) -> None:
-    """Instant, interval, constituent."""
+    """Instants, intervals and constituents of members have their product template."""
     made = encoder(name, Style(edition), Column(name, members=True), data_type="pf", n_members=50)
     keys = ("number", "numberOfForecastsInEnsemble", "dataType", "paramId", "stepRange")
     _, found = read(made(np.ones(N), DATE, STEP, 2 * STEP, number=7), *keys)
@@ -178,7 +196,7 @@ def test_member_has_its_number(name: str, edition: int) -> None:
 @pytest.mark.parametrize(("statistic", "data_type"), [("mean", "em"), ("spread", "es"), ("q10", "pb")])
 @pytest.mark.parametrize("name", ["stl1", "evap"])
 def test_statistic_over_members(name: str, statistic: str, data_type: str) -> None:
-    """A spread has no sign; 10 % of what is turned round is 90 %."""
+    """With a change of sign a spread stays positive, and the 10 % quantile becomes 90 %."""
     made, values = encoder(name, Style(), Column(name, statistic), n_members=50), np.linspace(1.0, 2.0, N)
     keys = ("dataType", "paramId", "percentileValue" if statistic == "q10" else "derivedForecast")
     field, found = read(made(values, DATE, STEP, 2 * STEP), *keys)
@@ -191,7 +209,7 @@ def test_statistic_over_members(name: str, statistic: str, data_type: str) -> No
 
 
 def test_statistics_that_grib_lacks() -> None:
-    """In words, before anything is written."""
+    """The reason why a column cannot be written is given in advance."""
     assert why_not(Column("gpp", "mean"), Style()) == "GRIB2 has no statistics of constituents"
     assert why_not(Column("2t", "q10"), Style(1)) == "GRIB1 has no quantiles"
     assert why_not(Column("2t", "q2.5"), Style()) == "percentiles of GRIB are whole numbers"
@@ -201,14 +219,14 @@ def test_statistics_that_grib_lacks() -> None:
 @pytest.mark.parametrize("packing", ["simple", "ccsds"])
 @pytest.mark.parametrize("values", [np.full(N, 3.0), np.full(N, np.nan), np.where(np.arange(N) % 2, 280.0, np.nan)])
 def test_plain_fields(values: np.ndarray, packing: str) -> None:
-    """Constant, all missing, some missing; and the bits stay for the next message."""
+    """Constant and missing fields are encoded, and the bits per value stay for the next message."""
     made = encoder("skt", Style(packing=packing))
     np.testing.assert_array_equal(read(made(values, DATE, STEP, STEP))[0][grid(2).index], values)
     assert read(made(values_of("skt"), DATE, STEP, STEP), "bitsPerValue")[1]["bitsPerValue"] == 16
 
 
 def test_bits_are_kept() -> None:
-    """More of them, a smaller error."""
+    """More bits give a smaller error."""
     values, place = values_of("sd") + 1e4, grid(2).index
     coarse, fine = (read(encoder("sd", Style(), bits=b)(values, DATE, STEP, STEP))[0][place] for b in (8, 24))
     errors = [np.abs(coarse - values).max(), np.abs(fine - values).max()]
@@ -216,7 +234,7 @@ def test_bits_are_kept() -> None:
 
 
 def test_keys_of_the_user() -> None:
-    """Those of MARS bring the local section."""
+    """Keys of MARS add the local section."""
     made = encoder("2t", Style(keys={"class": "rd", "expver": "abcd", "generatingProcessIdentifier": 7}))
     _, found = read(made(np.ones(N), DATE, STEP, STEP), "class", "expver", "generatingProcessIdentifier", "shortName")
     assert list(found.values()) == ["rd", "abcd", 7, "2t"]
@@ -226,13 +244,13 @@ def test_keys_of_the_user() -> None:
     ("keys", "match"), [({"no_such_key": 1}, "no_such_key"), ({"paramId": 168}, "but 2d \\(168\\)")]
 )
 def test_wrong_keys_are_refused(keys: dict[str, Any], match: str) -> None:
-    """A key that is none; one that makes another parameter."""
+    """An unknown key, and one that changes the parameter, are refused."""
     with pytest.raises(ValueError, match=match):
         encoder("2t", Style(keys=keys))
 
 
 def test_interval_too_late_for_grib1() -> None:
-    """One octet each for its ends, in units of at most 12 h; GRIB2 has no such limit."""
+    """GRIB1 refuses an interval that its octets cannot hold; GRIB2 has no such limit."""
     long = timedelta(days=20_000)
     assert read(encoder("slhf", Style(2))(np.ones(N), DATE, long - STEP, long), "endStep")[1] == {"endStep": 480_000}
     assert read(encoder("2t", Style(1))(np.ones(N), DATE, long, long), "endStep")[1] == {"endStep": 480_000}
@@ -241,7 +259,7 @@ def test_interval_too_late_for_grib1() -> None:
 
 
 def test_template_leaves_nothing_of_its_product() -> None:
-    """A member's accumulation in the other edition, as template: only the grid is taken."""
+    """Only the grid is taken from a template, even from a member's accumulation in the other edition."""
     member = encoder("slhf", Style(1, "accumulated"), Column("slhf", members=True), data_type="pf", n_members=5)
     message = member(np.ones(N), DATE, timedelta(0), STEP, number=3)
     other = Grid("t", message, grid(1).size, grid(1).index)
@@ -255,7 +273,7 @@ def test_template_leaves_nothing_of_its_product() -> None:
 
 
 def test_coordinates_of_points() -> None:
-    """Two messages, to 1e-4 degrees."""
+    """Coordinates are two messages, precise to 1e-4 degrees."""
     latitudes, longitudes = np.linspace(-55.5, 80.1, 9), np.linspace(-179.0, 179.0, 9)
     both = coordinates(grid_of("unstructured", latitudes, longitudes, 2), latitudes, longitudes, DATE)
     first = both.index(b"7777GRIB") + 4

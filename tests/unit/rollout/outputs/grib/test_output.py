@@ -15,10 +15,8 @@ from typing import Any
 
 import eccodes
 import numpy as np
-import output_case
 import pytest
 import yaml
-from output_case import killed, resumed, whole
 
 from anemoi_ailand.constants import TASK_NAME
 from anemoi_ailand.data.open_reader import open_reader
@@ -26,6 +24,8 @@ from anemoi_ailand.rollout.outputs.grib.grid import rows_of
 from anemoi_ailand.rollout.outputs.grib.output import LandGribOutput
 from anemoi_ailand.rollout.step.pretrained import pretrained_record
 from anemoi_ailand.variables import variable
+from tests.support import outputs
+from tests.support.outputs import killed, resumed, whole
 
 START, STEP = datetime(2022, 1, 1), timedelta(hours=6)
 GIVEN = pretrained_record()["variables"]
@@ -34,7 +34,7 @@ N = 60
 
 
 def land(n: int = N) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Some points of O96 in the order of the grid, and their places."""
+    """Return some points of O96 in the order of the grid, and their positions."""
     rows = rows_of("O96")
     longitudes = np.concatenate([np.arange(c) * 360.0 / c for c in rows.counts])
     places = np.sort(np.random.default_rng(5).permutation(rows.size)[:n])
@@ -42,7 +42,7 @@ def land(n: int = N) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def made(path: Path, names: list[str] = NAMES, lead: timedelta = timedelta(days=2), **options: Any) -> LandGribOutput:
-    """An output with metadata and runner made by hand."""
+    """Make an output with metadata and runner built by hand."""
     checkpoint = SimpleNamespace(task=TASK_NAME, path=str(path.parent / "best.ckpt"))
     context = SimpleNamespace(
         reference_date=START, typed_variables={}, checkpoint=checkpoint, lead_time=lead, write_initial_state=True,
@@ -54,7 +54,7 @@ def made(path: Path, names: list[str] = NAMES, lead: timedelta = timedelta(days=
 
 
 def values_of(k: int, name: str, n: int) -> np.ndarray:
-    """Values of a variable after k steps, in its bounds; snow everywhere."""
+    """Return values of a variable after k steps, within its bounds, with snow everywhere."""
     low, high = variable(name).bounds
     low, high = {"sd": (1.0, 100.0), "slw": (0.0, 1.0), "src": (0.0, 1.0)}.get(name, (low, high))
     low, high = (-1e-4 if low is None else low), (1e-4 if high is None else high)
@@ -72,7 +72,7 @@ def state(k: int, members: int | None = None, names: list[str] = NAMES) -> dict[
 
 
 def written(path: Path, steps: int = 8, members: int | None = None, **options: Any) -> Path:
-    """A whole run; returns the path."""
+    """Write a whole run and return the path."""
     output = made(path, **options)
     output.open(state(0, members))
     output.write_initial_state(state(0, members))
@@ -83,7 +83,7 @@ def written(path: Path, steps: int = 8, members: int | None = None, **options: A
 
 
 def messages(path: Path, *keys: str) -> list[dict[str, Any]]:
-    """Keys and ``values`` (NaN where missing) of all messages."""
+    """Return keys and ``values`` (NaN where missing) of all messages."""
     found = []
     with path.open("rb") as file:
         while (handle := eccodes.codes_grib_new_from_file(file)) is not None:
@@ -96,12 +96,12 @@ def messages(path: Path, *keys: str) -> list[dict[str, Any]]:
 
 
 def close(found: np.ndarray, expected: np.ndarray, bits: int = 15) -> None:
-    """Equal within the precision of packing."""
+    """Compare within the precision of packing."""
     np.testing.assert_allclose(found, expected, rtol=0.0, atol=2.0**-bits * float(np.ptp(expected)) + 1e-6)
 
 
 def test_land_of_a_known_grid(tmp_path: Path) -> None:
-    """The whole O96 with the points in place and missing values elsewhere, in the order of time."""
+    """Messages are on the whole O96, missing off the points, in the order of time."""
     keys = ("shortName", "gridName", "bitmapPresent", "endStep", "level", "numberOfDataPoints", "numberOfMissing")
     found = messages(written(tmp_path / "f.grib"), *keys)
     assert {(m["gridName"], m["bitmapPresent"], m["numberOfDataPoints"], m["numberOfMissing"]) for m in found} == {
@@ -122,7 +122,7 @@ def test_land_of_a_known_grid(tmp_path: Path) -> None:
      (1, {"fluxes": "accumulated"})],
 )  # fmt: skip
 def test_is_read_back_as_an_initial_state(tmp_path: Path, edition: int, options: dict[str, Any]) -> None:
-    """Every variable of the state, and of the diagnostics those that are read, on the same points in the same order."""
+    """The reader returns state and known diagnostics on the same points in the same order."""
     path = written(tmp_path / "f.grib", edition=edition, **options)
     unstructured = options.get("grid") == "unstructured"
     reader = open_reader(str(path), str(path) + ".points.nc" if unstructured else None)
@@ -140,7 +140,7 @@ def test_is_read_back_as_an_initial_state(tmp_path: Path, edition: int, options:
 
 
 def test_accumulations_grow_from_the_start(tmp_path: Path) -> None:
-    """J m-2 and m since step 0, whatever the output frequency."""
+    """Accumulations are in J m-2 and m since step 0, whatever the output frequency."""
     path = written(tmp_path / "f.grib", fluxes="accumulated", output_frequency="12h")
     found = messages(path, "shortName", "stepRange", "units")
     for name, short_name, units, factor in (("slhf", "slhf", "J m**-2", 1.0), ("sro", "sro", "m", 1e-3)):
@@ -153,7 +153,7 @@ def test_accumulations_grow_from_the_start(tmp_path: Path) -> None:
 
 
 def test_valid_dates(tmp_path: Path) -> None:
-    """Instants as analyses, means from the start of their interval, whatever the length of the run."""
+    """With `dates: valid` instants are analyses, and means have the date at which their interval starts."""
     keys = ("shortName", "dataDate", "dataTime", "stepRange", "dataType")
     found = messages(written(tmp_path / "f.grib", dates="valid"), *keys)
     skt, slhf = ([list(m.values())[1:5] for m in found if m["shortName"] == n] for n in ("skt", "avg_slhtf"))
@@ -162,7 +162,7 @@ def test_valid_dates(tmp_path: Path) -> None:
 
 
 def test_means_over_a_day(tmp_path: Path) -> None:
-    """Of instants and fluxes."""
+    """Instants and fluxes have means over a day."""
     found = messages(written(tmp_path / "f.grib", means="day"), "shortName", "stepRange", "stepType")
     for name, short_name in (("2t", "avg_2t"), ("slhf", "avg_slhtf")):
         days = [m for m in found if m["shortName"] == short_name]
@@ -171,7 +171,7 @@ def test_means_over_a_day(tmp_path: Path) -> None:
 
 
 def test_members_are_numbered(tmp_path: Path) -> None:
-    """And the reader takes the one that is asked for."""
+    """Members have numbers, by which the reader selects."""
     path = written(tmp_path / "f.grib", steps=3, members=3)
     keys = ("shortName", "number", "numberOfForecastsInEnsemble", "dataType", "endStep")
     skt = [list(m.values())[1:5] for m in messages(path, *keys) if m["shortName"] == "skt"]
@@ -181,7 +181,7 @@ def test_members_are_numbered(tmp_path: Path) -> None:
 
 
 def test_statistics_over_members(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """Types em, es, pb; what GRIB cannot say is left out and named."""
+    """Statistics have types em, es and pb; those that GRIB lacks are left out with a warning."""
     with caplog.at_level(logging.WARNING):
         path = written(tmp_path / "f.grib", steps=1, members=4, statistics=["mean", "spread", "q10"])
     assert "gpp_mean: GRIB2 has no statistics of constituents" in caplog.text
@@ -195,11 +195,11 @@ def test_statistics_over_members(tmp_path: Path, caplog: pytest.LogCaptureFixtur
 
 
 def test_what_grib1_lacks_is_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """In a warning; if it is all, the run does not begin."""
+    """Variables without a parameter cause a warning, or an error if no other is left."""
     with caplog.at_level(logging.WARNING):
         written(tmp_path / "f.grib", steps=1, edition=1)
     assert "snowc: GRIB1 has no parameter for it; slw: GRIB1 has no parameter for it" in caplog.text
-    with pytest.raises(ValueError, match=r"Nothing of .* can be written"):
+    with pytest.raises(ValueError, match="cannot write any variable"):
         written(tmp_path / "g.grib", steps=1, edition=1, variables=["slw"])
 
 
@@ -214,9 +214,9 @@ CASES: dict[str, dict[str, Any]] = {
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no fork")
 @pytest.mark.parametrize("case", list(CASES))
-def test_killed_run_goes_on_to_the_same_bytes(tmp_path: Path, case: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """SIGKILL between two restarts; afterwards only the files of a whole run are left."""
-    monkeypatch.setitem(output_case.KINDS, "f.grib", LandGribOutput)
+def test_killed_run_resumes_to_the_same_bytes(tmp_path: Path, case: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After SIGKILL between two restarts, the file is bitwise that of an undisturbed run, and nothing else is left."""
+    monkeypatch.setitem(outputs.KINDS, "f.grib", LandGribOutput)
     options = {**CASES[case]}
     members, path = options.pop("members_of_run", None), tmp_path / "f.grib"
     killed(path, 17, members, 5, **options)
@@ -230,8 +230,8 @@ def test_killed_run_goes_on_to_the_same_bytes(tmp_path: Path, case: str, monkeyp
 
 
 def test_restart_of_a_shorter_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With what is there and what should be."""
-    monkeypatch.setitem(output_case.KINDS, "f.grib", LandGribOutput)
+    """A file shorter than at the restart, or missing, is refused."""
+    monkeypatch.setitem(outputs.KINDS, "f.grib", LandGribOutput)
     path = tmp_path / "f.grib"
     killed(path, 6, None, 5)
     partial = path.with_name("f.grib.partial")
@@ -239,7 +239,7 @@ def test_restart_of_a_shorter_file_is_refused(tmp_path: Path, monkeypatch: pytes
     with pytest.raises(ValueError, match="has 100 bytes, fewer than"):
         resumed(path, 8, None, 5)
     partial.unlink()
-    with pytest.raises(FileNotFoundError, match="Start anew"):
+    with pytest.raises(FileNotFoundError, match="Start a new run"):
         resumed(path, 8, None, 5)
 
 
@@ -249,8 +249,8 @@ def test_restart_of_a_shorter_file_is_refused(tmp_path: Path, monkeypatch: pytes
 def test_restart_with_other_options_is_refused(
     tmp_path: Path, changed: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One file is written in one way."""
-    monkeypatch.setitem(output_case.KINDS, "f.grib", LandGribOutput)
+    """A resumed run must share the options of encoding."""
+    monkeypatch.setitem(outputs.KINDS, "f.grib", LandGribOutput)
     killed(tmp_path / "f.grib", 6, None, 5)
     with pytest.raises(ValueError, match=f"another {next(iter(changed))}"):
         resumed(tmp_path / "f.grib", 8, None, 5, **changed)
@@ -273,13 +273,13 @@ def test_restart_with_other_options_is_refused(
     ],
 )
 def test_wrong_options_are_refused(tmp_path: Path, options: dict[str, Any], error: type[Exception], match: str) -> None:
-    """When the run is set up."""
+    """Wrong options are refused when the run is set up."""
     with pytest.raises(error, match=match):
         made(tmp_path / "f.grib", **options)
 
 
 def test_what_cannot_be_is_refused_before_the_first_step(tmp_path: Path) -> None:
-    """Points of another grid; an interval that GRIB1 cannot say. Nothing is left."""
+    """Points off the grid and intervals that GRIB1 cannot encode are refused on opening, leaving no file."""
     with pytest.raises(ValueError, match="60 points are not on the grid N640"):
         made(tmp_path / "f.grib", grid="N640").open(state(0))
     with pytest.raises(ValueError, match="Set `dates: valid`"):
@@ -291,7 +291,7 @@ def test_what_cannot_be_is_refused_before_the_first_step(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("options", [{}, {"fluxes": "accumulated", "output_frequency": "24h"}, {"packing": "simple"}])
 def test_disk_space_is_bounded_from_above(tmp_path: Path, options: dict[str, Any]) -> None:
-    """By not much."""
+    """The bound exceeds the size by less than a factor of ten."""
     size = written(tmp_path / "f.grib", steps=12, grid="unstructured", **options).stat().st_size
     bound = made(tmp_path / "g.grib", **options).required_bytes(13, N)
     assert size < bound < 10 * size + 2**20
@@ -299,7 +299,7 @@ def test_disk_space_is_bounded_from_above(tmp_path: Path, options: dict[str, Any
 
 @pytest.mark.slow
 def test_command_line_and_back(tmp_path: Path) -> None:
-    """The network in the package: to GRIB, and from that GRIB on; the state differs by no more than packing makes."""
+    """A run of the packaged network can continue from its own GRIB within the precision of packing."""
     forcing = {"ecland": {"path": "$AILAND_SAMPLE"}}
     first = {
         "checkpoint": "ailand", "runner": "land-forecaster", "date": "2022-01-01T00:00:00", "lead_time": "24h",
@@ -322,7 +322,7 @@ def test_command_line_and_back(tmp_path: Path) -> None:
 
 
 def run(folder: Path, config: dict[str, Any]) -> None:
-    """``anemoi-inference run``."""
+    """Run ``anemoi-inference run``."""
     (folder / "run.yaml").write_text(yaml.safe_dump(config))
     command = [sys.executable, "-m", "anemoi.inference", "run", "run.yaml"]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300, check=False)

@@ -1,0 +1,118 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""The one wrapper of an Anemoi dataset: opened, checked, read by dates, variables and points."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+#: Memory of a block of dates while it is read [bytes]; at least one chunk of the dataset is read.
+BLOCK_BYTES = 64 * 2**20
+
+
+class AnemoiDataset:
+    """Anemoi dataset with one member and no missing date.
+
+    Parameters
+    ----------
+    path : str or Path
+        Folder of the dataset.
+
+    Attributes
+    ----------
+    dates : numpy.ndarray, shape (date,)
+        Stamps, ``datetime64[s]``, UTC.
+    latitudes, longitudes : numpy.ndarray, shape (point,)
+        Coordinates [degrees].
+    units : dict
+        Units by variable, None where the dataset does not state them.
+
+    Raises
+    ------
+    FileNotFoundError
+        Nothing exists at ``path``.
+    ValueError
+        The folder is no complete dataset, or it has missing dates or several members.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path).expanduser()
+        self._data = _open(self.path)
+        _check_complete(self.path, self._data)
+        self.dates = np.asarray(self._data.dates).astype("datetime64[s]")
+        self.latitudes = np.asarray(self._data.latitudes, dtype=np.float64)
+        self.longitudes = np.asarray(self._data.longitudes, dtype=np.float64)
+        metadata = getattr(self._data, "variables_metadata", None) or {}
+        self._index = self._data.name_to_index
+        self.units: dict[str, str | None] = {n: (metadata.get(n) or {}).get("units") for n in self._index}
+
+    @property
+    def variables(self) -> list[str]:
+        """Names of the variables, in the order of the dataset."""
+        return list(self._index)
+
+    def index_of(self, date: datetime) -> int:
+        """Return the position of a date.
+
+        Raises
+        ------
+        ValueError
+            The dataset does not have the date; the message gives its period.
+        """
+        found = np.flatnonzero(self.dates == np.datetime64(date, "s"))
+        if not found.size:
+            raise ValueError(
+                f"Dataset '{self.path}' has {self.dates[0]} to {self.dates[-1]} and not {date}. Change the dates of "
+                "the run, or give another dataset."
+            )
+        return int(found[0])
+
+    def constant(self, name: str) -> np.ndarray | None:
+        """Return the values at the first date, shape (point,); None if the variable is absent or has gaps."""
+        if name not in self._index:
+            return None
+        values = np.asarray(self._data[0])[self._index[name], 0]
+        return values if np.isfinite(values).all() else None
+
+    def values(self, names: Sequence[str], first: int, last: int) -> np.ndarray:
+        """Read the dates ``first:last``, shape (date, variable, point)."""
+        return np.asarray(self._data[first:last])[:, [self._index[n] for n in names], 0]
+
+    def block(self, date: int) -> tuple[int, int]:
+        """Return first and last date (exclusive) of the block around ``date``: whole chunks of the dataset."""
+        n_dates, n_variables, _, n_points = self._data.shape
+        chunk = int((getattr(self._data, "chunks", None) or (1,))[0])
+        length = max(1, BLOCK_BYTES // (4 * n_variables * n_points * chunk)) * chunk
+        first = date // length * length
+        return first, min(first + length, n_dates)
+
+
+def _open(path: Path) -> Any:
+    from anemoi.datasets import open_dataset  # slow to import
+
+    if not path.exists():
+        near = sorted(p.name for p in path.parent.glob("*.zarr"))
+        raise FileNotFoundError(f"There is no dataset '{path}'. Its folder holds {near}. Correct the path.")
+    try:
+        return open_dataset(str(path))
+    except Exception as error:
+        raise ValueError(
+            f"'{path}' cannot be opened as an anemoi dataset ({error}). It may be incomplete: finish it with "
+            "'anemoi-datasets finalise', or create it again."
+        ) from error
+
+
+def _check_complete(path: Path, data: Any) -> None:
+    if data.missing:
+        raise ValueError(
+            f"Dataset '{path}' has {len(data.missing)} missing dates, the first is {data.dates[min(data.missing)]}. "
+            "Create it without a gap in time."
+        )
+    if data.shape[2] != 1:
+        raise ValueError(f"Dataset '{path}' has {data.shape[2]} members. Create it with one member.")

@@ -1,0 +1,34 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""Adapter to anemoi-datasets 0.5: parts of a cube that hold several fields."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+class Cubelet:
+    """Part of a cube at leading coordinates: one field, or all fields of one date.
+
+    anemoi-datasets asks a cubelet of earthkit for its coordinates by the private name ``_coords_names``
+    (create/gridded/result.py), and spends more time on a cubelet than on storing it. It can go when a source may hand
+    out a date at once.
+
+    Parameters
+    ----------
+    user_coords : mapping
+        Values of every coordinate of the cube, in order.
+    coords : tuple of int
+        Position along the leading coordinates.
+    """
+
+    __slots__ = ("coords", "user_coords")
+
+    def __init__(self, user_coords: Mapping[str, tuple[Any, ...]], coords: tuple[int, ...]) -> None:
+        self.user_coords, self.coords = user_coords, coords
+
+    @property
+    def _coords_names(self) -> tuple[Any, ...]:
+        return tuple(values[i] for values, i in zip(self.user_coords.values(), self.coords, strict=False))

@@ -1,0 +1,113 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""Classes that the runner gives to anemoi-inference: metadata, computed forcing, and the first input of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any, cast
+
+import numpy as np
+from anemoi.inference.forcings import ComputedForcings, Forcings
+from anemoi.inference.metadata import Metadata
+from anemoi.inference.tensors import TensorHandler
+from anemoi.inference.types import Date, FloatArray, IntArray, State
+
+from anemoi_ailand.data.sun import COMPUTED, compute
+from anemoi_ailand.rollout.forcing.forcing_filter import check_finite
+from anemoi_ailand.variables import END, START, taken_at, variable
+
+#: Supporting arrays of a checkpoint that tie it to its training points.
+_TRAINING_POINTS = ("latitudes", "longitudes", "grid_indices")
+
+
+class LandMetadata(Metadata):
+    """Checkpoint metadata without the training points: a rollout has the points of its initial state."""
+
+    def __init__(self, metadata: dict[str, Any], supporting_arrays: dict[str, FloatArray] | None = None) -> None:
+        arrays = {k: v for k, v in (supporting_arrays or {}).items() if k not in _TRAINING_POINTS}
+        super().__init__(metadata, arrays)
+
+
+class SunForcings(ComputedForcings):
+    """Sun and calendar at the points of the run, bitwise equal to Anemoi's own."""
+
+    def load_forcings_array(self, dates: list[Date], current_state: State) -> FloatArray:
+        """Compute the values, shape (variable, date, point)."""
+        places = current_state["latitudes"], current_state["longitudes"]
+        return compute(self.variables, cast("list[datetime]", dates), *places)
+
+
+class LandTensorHandler(TensorHandler):
+    """First input of a run, on the points of the initial state, and the providers of forcing.
+
+    The later inputs are made by :class:`~anemoi_ailand.rollout.run.loop.RollOut`.
+    """
+
+    def prepare_input_tensor(self, input_state: State, dtype: Any = np.float32) -> FloatArray:
+        """Collect state, static fields and forcing at the start, and check the forcing of the first step.
+
+        Returns
+        -------
+        numpy.ndarray, shape (1, input variable, point)
+            In the units of the table.
+
+        Raises
+        ------
+        ValueError
+            A variable is missing, has another number of points, or is NaN where the model reads it.
+        """
+        input_state.setdefault("step", timedelta(0))
+        self.add_initial_forcings_to_input_state(input_state)
+        fields = _last_date(input_state)
+        names = self.input_names()
+        _check_present(names, fields, input_state)
+        n_points = input_state["latitudes"].size
+        start = np.empty((len(names), n_points), dtype=dtype)
+        for i, name in enumerate(names):
+            start[i] = _on_points(name, fields[name], n_points)
+        where = input_state["latitudes"], input_state["longitudes"]
+        check_finite(start, names, taken_at(START, names), input_state["date"], where)
+        date = input_state["date"] + self.metadata.timestep
+        for provider in self.dynamic_forcings_providers:
+            values = provider.load_forcings_array(list[Date]([date]), input_state)[:, 0]
+            own = [names[i] for i in provider.mask]
+            check_finite(values, own, taken_at(END, own), date, where)
+        return start[None]
+
+    def create_dynamic_computed_forcings(self, variables: list[str], mask: IntArray) -> list[Forcings]:
+        """Return a provider of sun and calendar without earthkit fields, which cost more than a step of the network."""
+        if set(variables) <= set(COMPUTED):
+            return [SunForcings(self, variables, mask)]
+        return super().create_dynamic_computed_forcings(variables, mask)
+
+    def input_names(self) -> list[str]:
+        """Input variables, in the order of the model's input."""
+        order = self.metadata.variable_to_input_tensor_index
+        return sorted(order, key=order.__getitem__)
+
+
+def _last_date(state: State) -> dict[str, FloatArray]:
+    """Fields of the last date of a state, shape (point,)."""
+    return {n: v[-1] if np.ndim(v) > 1 else v for n, v in state["fields"].items()}
+
+
+def _on_points(name: str, field: FloatArray, n_points: int) -> FloatArray:
+    if field.shape != (n_points,):
+        raise ValueError(
+            f"'{name}' has {field.shape[0]} points, but the initial state has {n_points}. "
+            "State, static fields and forcing must be on the same points, in the same order."
+        )
+    return field
+
+
+def _check_present(names: Sequence[str], fields: dict[str, FloatArray], state: State) -> None:
+    missing = [n for n in names if n not in fields]
+    if missing:
+        raise ValueError(
+            f"The model needs {missing} at {state['date']:%Y-%m-%d %H:%M}, but the inputs give {sorted(fields)}. "
+            f"Add them to `input`, `constant_forcings` or `dynamic_forcings` "
+            f"({', '.join(f'{n}: {variable(n).role.value}' for n in missing)})."
+        )

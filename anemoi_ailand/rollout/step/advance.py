@@ -1,0 +1,149 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""The step of the land: columns of its inputs and outputs by name, and what the next step takes over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+
+from anemoi_ailand.constants import STEP_HOURS
+from anemoi_ailand.variables import END, START, Time, taken_at, variable
+
+#: Length of a step.
+STEP = timedelta(hours=STEP_HOURS)
+
+#: Fields at t and at t + 6 h, each (row, input), to outputs (row, output) at t + 6 h; in physical units.
+Model = Callable[[Tensor, Tensor], Tensor]
+
+
+class StepLayout:
+    """Columns of a step by name: two slots of inputs, start (t) and end (t + 6 h), and the outputs.
+
+    The start slot holds state, static fields and forcing at t; the end slot holds forcing at t + 6 h, which for means
+    is the mean over the step. A model does not read the state at the end, nor forcing where the table of variables does
+    not say so; these columns may hold any value.
+
+    Parameters
+    ----------
+    inputs, outputs : sequence of str
+        Variables of the model, in order. What is in both is the state.
+    forcing : sequence of str, optional
+        Inputs that are new at every step, in the order in which they come; by default all that the table has as
+        varying in time. Other inputs are static.
+    device : torch.device or str
+        Device of the slots.
+
+    Attributes
+    ----------
+    prognostic, diagnostic, static, forcing : tuple of str
+        Names by role.
+    forcing_start, forcing_end : tuple of str
+        Forcing that the model reads at t and at t + 6 h.
+    fields_start : tuple of str
+        Static fields and forcing that the model reads at t.
+    """
+
+    def __init__(
+        self,
+        inputs: Sequence[str],
+        outputs: Sequence[str],
+        *,
+        forcing: Sequence[str] | None = None,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        self.inputs, self.outputs = tuple(inputs), tuple(outputs)
+        self.prognostic = tuple(n for n in outputs if n in self.inputs)
+        self.diagnostic = tuple(n for n in outputs if n not in self.inputs)
+        others = [n for n in inputs if n not in self.prognostic]
+        if forcing is None:
+            forcing = [n for n in others if variable(n).time is not Time.CONSTANT]
+        self.forcing = tuple(forcing)
+        self.static = tuple(n for n in others if n not in self.forcing)
+        self.forcing_start, self.forcing_end = (tuple(taken_at(end, self.forcing)) for end in (START, END))
+        self.fields_start = tuple(taken_at(START, others))
+        self._device = torch.device(device)
+        self._state_in = self.columns(self.prognostic)
+        self._forcing_start = self.columns(self.forcing_start)
+        self._state_out, self._diagnostics_out = (
+            self._index([self.outputs.index(n) for n in names]) for names in (self.prognostic, self.diagnostic)
+        )
+
+    def columns(self, names: Sequence[str]) -> Tensor:
+        """Positions of variables among the inputs, shape (name,)."""
+        return self._index([self.inputs.index(n) for n in names])
+
+    def sources(self, names: Sequence[str]) -> Tensor:
+        """Position of each input among ``names``, ``len(names)`` if absent, shape (input,); see :meth:`slot`."""
+        at = {name: i for i, name in enumerate(names)}
+        return self._index([at.get(n, len(names)) for n in self.inputs])
+
+    @staticmethod
+    def slot(values: Tensor, sources: Tensor) -> Tensor:
+        """Place values (..., row, name) into a slot (..., row, input) by :meth:`sources`; other columns are zero."""
+        return pad(values, (0, 1)).index_select(-1, sources)
+
+    def state_in(self, slot: Tensor) -> Tensor:
+        """State (..., row, prognostic) in a slot."""
+        return slot.index_select(-1, self._state_in)
+
+    def with_state(self, slot: Tensor, state: Tensor) -> Tensor:
+        """Copy of a slot with another state (..., row, prognostic)."""
+        return slot.index_copy(-1, self._state_in, state)
+
+    def set_state_(self, slot: Tensor, state: Tensor) -> None:
+        """As :meth:`with_state`, in place."""
+        slot.index_copy_(-1, self._state_in, state)
+
+    def state(self, outputs: Tensor) -> Tensor:
+        """State (..., row, prognostic) in the outputs of a step."""
+        return outputs.index_select(-1, self._state_out)
+
+    def diagnostics(self, outputs: Tensor) -> Tensor:
+        """Diagnostics (..., row, diagnostic) in the outputs of a step."""
+        return outputs.index_select(-1, self._diagnostics_out)
+
+    def next_start(self, start: Tensor, end: Tensor, outputs: Tensor) -> Tensor:
+        """Start slot of the next step: state from the outputs, forcing from the end slot, static fields as they are.
+
+        ``end`` holds all of ``forcing``, including what the model reads at a start only. Gradients pass.
+        """
+        forcing = end.index_select(-1, self._forcing_start)
+        return self.with_state(start, self.state(outputs)).index_copy(-1, self._forcing_start, forcing)
+
+    def next_start_(self, start: Tensor, end: Tensor, outputs: Tensor) -> None:
+        """As :meth:`next_start`, in place: no copy of a slot, no gradients."""
+        self.set_state_(start, self.state(outputs))
+        start.index_copy_(-1, self._forcing_start, end.index_select(-1, self._forcing_start))
+
+    def _index(self, positions: Sequence[int]) -> Tensor:
+        return torch.tensor(positions, dtype=torch.long, device=self._device)
+
+
+def advance(model: Model, layout: StepLayout, start: Tensor, end: Tensor, state: Tensor | None = None) -> Tensor:
+    r"""Make one step, :math:`y_{t+6h} = f(x_t, u_t, u_{t+6h}, s)` for state x, forcing u and static fields s.
+
+    Parameters
+    ----------
+    model : callable
+        Takes both slots, e.g. :class:`~anemoi_ailand.rollout.step.row_blocks.BlockStep`.
+    layout : StepLayout
+        Columns of the model.
+    start, end : Tensor, shape (row, input)
+        Slots at t and at t + 6 h, in the units of the table.
+    state : Tensor, shape (row, prognostic), optional
+        State at t; by default the one in ``start``.
+
+    Returns
+    -------
+    Tensor, shape (row, output)
+        State and diagnostics at t + 6 h; see :meth:`StepLayout.next_start` for the step after it.
+    """
+    if state is not None:
+        start = layout.with_state(start, state)
+    return model(start, end)

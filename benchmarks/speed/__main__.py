@@ -1,0 +1,90 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""Measure the speed of training, or of roll-outs, side by side with a plain loop over the network.
+
+``training``: a plain PyTorch loop, anemoi-training with this package, anemoi-training alone. ``rollout``: the network
+called on all rows at once, in blocks, and whole runs that read forcing and write output.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import tempfile
+from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
+from pathlib import Path
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure and print a table."""
+    args = create_parser().parse_args(arguments)
+    table = _training(args) if args.what == "training" else _rollout(args)
+    sys.stdout.write(table)
+
+
+def create_parser() -> ArgumentParser:
+    """Parser of the command line."""
+    parser = ArgumentParser("python -m benchmarks.speed", description=__doc__)
+    what = parser.add_subparsers(dest="what", required=True)
+    training, rollout = what.add_parser("training"), what.add_parser("rollout")
+    for each in (training, rollout):
+        each.add_argument("--dataset", type=Path, required=True, help="dataset to train on or to run with")
+        each.add_argument("--rounds", type=int, default=3, help="rounds, all entrants in turn (default: 3)")
+    add = training.add_argument
+    add("--points", type=int, help="repeat the points of the dataset up to this number, in a temporary folder")
+    add("--dates", type=int, default=120, help="with --points: dates of that dataset (default: 120)")
+    add("--override", nargs="+", default=[], metavar="key=value", help="changes to the configuration")
+    add("--config-name", default="ailand", help="training configuration (default: ailand)")
+    add("--rollout", type=int, default=4, help="steps of a sample (default: 4)")
+    add("--batches", type=int, default=20, help="timed batches of a round (default: 20)")
+    add("--stock-windows", type=int, help="windows of a batch for anemoi-training alone (default: same rows)")
+    add = rollout.add_argument
+    add("--points", type=int, nargs="+", default=[1000, 40000], help="sizes (default: 1000 40000)")
+    add("--checkpoint", default="ailand", help="name or path (default: ailand)")
+    add("--steps", type=int, default=24, help="steps of a run (default: 24)")
+    add("--threads", type=int, default=1, help="threads of the network (default: 1)")
+    add("--format", default="land-netcdf", help="output of the runs (default: land-netcdf)")
+    add("--folder", type=Path, help="folder for temporary datasets and output")
+    return parser
+
+
+def _rollout(args: Namespace) -> str:
+    from benchmarks.speed.rollout import benchmark, table  # slow to import
+
+    for name in ("anemoi.inference", "anemoi_ailand", "anemoi.utils"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    sizes = benchmark(
+        args.checkpoint, args.dataset, args.points, steps=args.steps, rounds=args.rounds, threads=args.threads,
+        output=args.format, folder=args.folder,
+    )  # fmt: skip
+    return table(sizes, args.threads)
+
+
+def _training(args: Namespace) -> str:
+    from benchmarks.speed.repeated import repeat_points  # slow to import
+    from benchmarks.speed.training import Setting, benchmark, table
+
+    logging.getLogger("anemoi.training").setLevel(logging.WARNING)
+    with tempfile.TemporaryDirectory() as folder:
+        dataset, options = args.dataset, list(args.override)
+        if args.points:
+            dataset = Path(folder) / "repeated.zarr"
+            repeat_points(args.dataset, dataset, args.points, args.dates)
+            # train on all dates; validation is skipped, but needs a period within the dataset
+            options += [f"dataloader.{use}.datasets.data.{end}=null" for use in ("validation", "test")
+                        for end in ("start", "end")]  # fmt: skip
+        setting = Setting(
+            config=args.config_name,
+            overrides=(f"system.input.dataset={dataset}", *options),
+            n_steps=args.rollout,
+            n_batches=args.batches,
+            rounds=args.rounds,
+            stock_windows=args.stock_windows,
+        )
+        return table(benchmark(setting))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,57 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""The training module of `ailand` around the small land model of :data:`OPEN`, without files or a trainer."""
+
+import copy
+
+import torch
+from hydra import compose, initialize
+from omegaconf import OmegaConf
+from torch_geometric.data import HeteroData
+
+from anemoi_ailand.training.method import LandTraining
+from anemoi_ailand.training.task import LandForecaster
+from tests.support.land import OPEN
+
+
+def training_config(**method):
+    """Configuration of ``ailand`` with the variables of :data:`OPEN`; ``method`` are options of the method."""
+    with initialize(version_base=None, config_path=None):
+        full = compose("ailand", ["system.output.root=unused", "system.input.dataset=unused"])
+    full = OmegaConf.create(OmegaConf.to_container(full, resolve=True))
+    full.data.datasets.data = OPEN.data_config()
+    full.model.model = {**OPEN.model_config().model.model, "_target_": full.model.model._target_}
+    full.training.method.update(method)
+    full.training.training_loss.datasets.data = {
+        "_target_": "anemoi_ailand.training.loss.IncrementLoss",
+        "scalers": ["increment", "general_variable", "points", "time_steps"],
+    }
+    full.training.scalers.datasets.data.general_variable.weights = {"default": 1.0, "stl1": 2.0}
+    return full
+
+
+def training_module(cls=LandTraining, *, n_steps=4, full=None, **method):
+    """The training module, with the same weights at every call."""
+    full = full or training_config(**method)
+    graph = HeteroData()
+    graph["data"].x = torch.zeros(7, 2)
+    graph["data"].num_nodes = 7
+    names = {name: {} for name in OPEN.variables}
+    module = cls(
+        config=full,
+        task=LandForecaster(rollout={"steps": [n_steps]}, validation_rollout=n_steps),
+        graph_data=graph,
+        statistics={"data": OPEN.statistics()},
+        statistics_tendencies={"data": {"lead_times": ["6h"], "6h": tendencies()}},
+        data_indices={"data": OPEN.indices()},
+        metadata={"dataset": {"data": {"variables_metadata": names}}, "metadata_inference": {"data": {}}},
+        supporting_arrays={"data": {}},
+    )
+    module.model.model.load_state_dict(OPEN.land_model().state_dict())
+    return module.train()
+
+
+def tendencies():
+    """Statistics of the change in 6 h, a tenth of those of the values."""
+    return {k: 0.1 * v for k, v in copy.deepcopy(OPEN.statistics()).items()}

@@ -1,0 +1,228 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""A small world to score in, in memory and as files: a reference of three years, runs with known errors, and a
+roll-out that takes no time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from anemoi_ailand.evaluation.fields.fields import Fields
+from anemoi_ailand.evaluation.fields.reforecast import Reforecast, reforecast_of
+from anemoi_ailand.evaluation.settings import Settings
+from anemoi_ailand.support.code_version import ROLL_OUT, loaded_sha256
+from anemoi_ailand.variables import VARIABLES
+
+N_POINTS = 10
+HOUR = np.timedelta64(1, "h")
+
+#: Lead times of days 1, 2 and 7 [h].
+DAYS_1_2_7 = np.concatenate([24 * (day - 1) + np.array([6, 12, 18, 24]) for day in (1, 2, 7)])
+
+CONSTANTS = {
+    "point_id": np.arange(N_POINTS),
+    "climate_class": np.array([0, 0, 2, 2, 8, 8, 8, 10, 10, 3]),
+    "slt": np.array([1, 2, 2, 3, 3, 3, 4, 6, 6, 0]),
+    "tvl": np.full(N_POINTS, 2),
+    "tvh": np.full(N_POINTS, 5),
+    "cvl": np.array([0.2, 0.8] * 5),
+    "cvh": np.array([0.7, 0.1] * 4 + [0.0, 0.1]),
+}
+
+
+def times() -> np.ndarray:
+    """6-hourly dates of 2020 to 2022."""
+    return np.arange("2020-01-01T00", "2023-01-01T00", 6, dtype="datetime64[h]").astype("datetime64[ns]")
+
+
+def values(names: tuple[str, ...] = ("swvl1", "stl1", "snowc", "2t", "slhf")) -> dict[str, np.ndarray]:
+    """Values ``(time, point)`` by variable: a yearly wave and weather."""
+    rng = np.random.default_rng(0)
+    date = times()
+    day = ((date - date[0]) / np.timedelta64(1, "D"))[:, None]
+    wave = -np.cos(2 * np.pi * day / 365.25) * np.linspace(0.2, 1.0, N_POINTS)
+    noise = rng.standard_normal((len(date), N_POINTS))
+    weather = {
+        name: np.tanh(np.roll(noise, k, axis=1)) for k, name in enumerate(("swvl1", "stl1", "snowc", "2t", "slhf"))
+    }
+    fields = {
+        "swvl1": 0.3 - 0.05 * wave + 0.02 * weather["swvl1"],
+        "stl1": 280.0 + 15.0 * wave + 2.0 * weather["stl1"],
+        "snowc": np.clip(-wave - 0.4 + 0.1 * weather["snowc"], 0, 1) * (np.arange(N_POINTS) % 2),
+        "2t": 281.0 + 18.0 * wave + 3.0 * weather["2t"],
+        "slhf": -40.0 - 30.0 * wave + 10.0 * weather["slhf"],
+    }
+    return {name: fields[name].astype(np.float32) for name in names}
+
+
+def reference(fields: dict[str, np.ndarray] | None = None, constants: dict[str, np.ndarray] | None = None) -> Fields:
+    """The reference, in memory."""
+    fields = values() if fields is None else fields
+
+    def read(names: list[str], first: int, last: int) -> np.ndarray:
+        return np.stack([fields[name][first:last] for name in names], axis=1)
+
+    return Fields(
+        path=Path("reference"),
+        times=times(),
+        latitude=np.linspace(-40.0, 68.0, N_POINTS),
+        longitude=np.linspace(-100.0, 140.0, N_POINTS),
+        units={name: VARIABLES[name].units for name in fields},
+        reader=read,
+        constants=CONSTANTS if constants is None else constants,
+    )
+
+
+def starts(n: int = 12, every_days: int = 20) -> np.ndarray:
+    """Initial dates in 2022."""
+    return np.datetime64("2022-01-02", "ns") + np.arange(n) * np.timedelta64(every_days, "D")
+
+
+def run(
+    seed: int | None = 1,
+    size: float = 0.1,
+    first: np.ndarray | None = None,
+    leads: np.ndarray = DAYS_1_2_7,
+    names: tuple[str, ...] = ("swvl1", "stl1", "2t", "slhf"),
+) -> xr.Dataset:
+    """Re-forecast in the layout of the file: the truth and noise of ``size`` times its standard deviation."""
+    first = starts() if first is None else first
+    index = np.searchsorted(times(), first[:, None] + leads * HOUR)
+    truth, rng = values(names), np.random.default_rng(seed)
+    error = {
+        name: 0 if seed is None else size * v.std() * rng.standard_normal((*index.shape, N_POINTS))
+        for name, v in truth.items()
+    }
+    where = reference()
+    fields = {
+        VARIABLES[name].netcdf_name: (
+            ("start", "lead", "point"),
+            (truth[name][index] + error[name]).astype(np.float32),
+            {"short_name": name, "units": VARIABLES[name].units},
+        )
+        for name in names
+    }
+    coords = {
+        "start": first,
+        "lead": ("lead", leads.astype(np.int32), {"units": "h"}),
+        "latitude": ("point", where.latitude),
+        "longitude": ("point", where.longitude),
+    }
+    return xr.Dataset(fields, coords=coords, attrs={"label": "emulator", "checkpoint": "a.ckpt"})
+
+
+def reforecast(**kwargs: object) -> Reforecast:
+    """The same, opened."""
+    return reforecast_of(run(**kwargs))  # type: ignore[arg-type]
+
+
+#: A protocol A and B that take a second: nine starts, two days; six weeks.
+SHORT = {
+    "protocol_a": {"year": 2022, "every_days": 40, "lead_days": [1, 2]},
+    "protocol_b": {"start": "2022-01-02", "end": "2022-02-12"},
+}
+
+
+def write_reference(path: Path, change: Callable[[xr.Dataset], xr.Dataset] | None = None) -> Path:
+    """The reference as NetCDF, with rain, so that there are budgets."""
+    fields = values()
+    fields["avg_tprate"] = np.full_like(fields["2t"], 3e-5)
+    where = reference()
+    dataset = xr.Dataset(
+        {
+            **{VARIABLES[n].netcdf_name: (("time", "point"), v, _named(n)) for n, v in fields.items()},
+            **{n: ("point", v) for n, v in CONSTANTS.items()},
+        },
+        coords={
+            "time": where.times,
+            "latitude": ("point", where.latitude),
+            "longitude": ("point", where.longitude),
+        },
+    )
+    (change(dataset) if change else dataset).to_netcdf(path)
+    return path
+
+
+def _named(name: str) -> dict[str, str]:
+    return {"short_name": name, "units": VARIABLES[name].units}
+
+
+def checkpoint(path: Path, text: str = "weights") -> Path:
+    """A file that stands for a checkpoint."""
+    path.write_text(text)
+    return path
+
+
+def write_files(folder: Path) -> Path:
+    """Fill a folder with ``reference.nc``, ``A.ckpt`` and ``B.ckpt``."""
+    write_reference(folder / "reference.nc")
+    checkpoint(folder / "A.ckpt", "a")
+    checkpoint(folder / "B.ckpt", "b")
+    return folder
+
+
+def write_run(path: Path, change: Callable[[xr.Dataset], xr.Dataset] | None = None, **kwargs: Any) -> Path:
+    """A re-forecast as a file."""
+    made = run(**kwargs)
+    (change(made) if change else made).to_netcdf(path)
+    return path
+
+
+def long_leads(days: int = 40) -> np.ndarray:
+    """All lead times of a run [h]."""
+    return np.arange(6, 24 * days + 1, 6)
+
+
+class FakeRollOut:
+    """Stands in for checkpoint and roll-out: writes the truth and noise, and remembers what it was asked for."""
+
+    def __init__(self, monkeypatch: Any) -> None:
+        self.made: list[Path] = []
+        self.inputs: tuple[str, ...] = ("swvl1",)
+        self.stored: list[Path] = []
+        from anemoi_ailand.workflows import evaluate as module  # loads torch, which scores need not
+
+        monkeypatch.setattr(module, "reforecast", self.reforecast)
+        monkeypatch.setattr(module, "load_step", lambda path: SimpleNamespace(inputs=self.inputs, path=path))
+        monkeypatch.setattr(module, "StoredFields", lambda path, names: self.stored.append(Path(path)))
+
+    def reforecast(self, checkpoint: Path, dataset: Path, output: Path, **options: Any) -> Path:
+        self.made.append(output)
+        first = options["starts"].astype("datetime64[ns]")
+        size = 0.2 if options["label"] == "B" else 0.1
+        made = run(seed=len(options["label"]), size=size, first=first, leads=options["leads"])
+        with xr.open_dataset(dataset) as there:
+            at = [int(abs(made.latitude.values - latitude).argmin()) for latitude in there.latitude.values]
+        made = made.isel(point=at if options["points"] is None else [at[p] for p in options["points"]])
+        sha = hashlib.sha256(checkpoint.read_bytes()).hexdigest()
+        made.attrs.update(
+            label=options["label"],
+            checkpoint=str(checkpoint),
+            checkpoint_sha256=sha,
+            dataset=str(dataset),
+            code_sha256=loaded_sha256(ROLL_OUT),
+        )
+        made.to_netcdf(output)
+        return output
+
+
+def settings(files: Path, output: Path, **changes: Any) -> Settings:
+    """Settings of an evaluation of one checkpoint, with ``reference.nc`` and ``A.ckpt`` in the folder ``files``."""
+    return Settings.model_validate(
+        {
+            "output": output,
+            "dataset": files / "reference.nc",
+            "checkpoints": {"A": files / "A.ckpt"},
+            **SHORT,
+            **changes,
+        }
+    )

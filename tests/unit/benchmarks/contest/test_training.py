@@ -1,0 +1,171 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""What is finished is not trained again, what is not starts again, nothing is lost. Real ones: tests/integration."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from anemoi_ailand.support.subprocesses import Spent
+from benchmarks.contest import training as module
+from benchmarks.contest.settings import CONFIGS, ContestSettings, Stage, read_contest
+from benchmarks.contest.training import (
+    FINISHED,
+    fingerprints,
+    finished,
+    folder_of,
+    point_steps,
+    spent_on,
+    train,
+)
+
+
+@pytest.fixture
+def settings(tmp_path):
+    """Two stages."""
+    return ContestSettings(
+        dataset=tmp_path / "d.zarr",
+        output=tmp_path / "contest",
+        reference="my run",
+        entrants={"my run": {"stages": [{"config": "one", "overrides": ["a=1"]}, {"config": "two"}]}},
+    )
+
+
+@pytest.fixture
+def trainings(monkeypatch):
+    """Stand-in for the command; remembers what was run."""
+    ran = []
+
+    def run(log, command, cwd=None, environment=None):
+        ran.append(command)
+        root = next(c for c in command if c.startswith("system.output.root=")).partition("=")[2]
+        best = module.Path(root) / "best"
+        best.mkdir(parents=True)
+        (best / "inference-best.ckpt").write_text(" ".join(command))
+        (best.parent / "training_log.csv").write_text("epoch,point_steps\n0,100\n1,50\n")
+        return Spent(10.0, 5.0)
+
+    monkeypatch.setattr(module, "run_logged", run)
+    return ran
+
+
+def test_stages_are_trained_in_order_from_the_weights_before(settings, trainings):
+    """The dataset is that of the contest; the folder gets its name at the end."""
+    marks = train("my run", settings, ["h1", "h2"])
+    assert [m["config"] for m in marks] == ["one", "two"]
+    first, second = trainings
+    assert first[:4] == ["anemoi.training", "train", "--config-dir", str(module.CONFIGS)]
+    assert first[4:7] == ["--config-name", "one", "a=1"]
+    assert f"system.input.dataset={settings.dataset}" in first
+    assert not any("warm_start" in word for word in first)
+    weights = settings.output / "training" / "my-run" / "stage-1" / "best" / "best.ckpt"
+    assert f"system.input.warm_start={weights}" in second
+    assert "training.load_weights_only=true" in second
+    assert sorted(p.name for p in weights.parents[2].iterdir()) == ["stage-1", "stage-2"]
+
+
+def test_what_is_finished_is_not_trained_again(settings, trainings):
+    """By the hash of its configuration; what it took is remembered."""
+    first = train("my run", settings, ["h1", "h2"])
+    assert train("my run", settings, ["h1", "h2"]) == first
+    assert len(trainings) == 2
+    folders = [folder_of(settings, "my run", n) for n in (1, 2)]
+    spent = spent_on(first, folders)
+    assert (spent["point_steps"], spent["wall_seconds"], spent["cpu_seconds"]) == (300.0, 20.0, 10.0)
+
+
+def test_a_changed_configuration_is_trained_and_the_former_kept(settings, trainings):
+    """Hours of training are never removed."""
+    train("my run", settings, ["h1", "old-hash"])
+    train("my run", settings, ["h1", "new-hash"])
+    assert len(trainings) == 3
+    folder = settings.output / "training" / "my-run"
+    assert sorted(p.name for p in folder.iterdir()) == ["stage-1", "stage-2", "stage-2.old-hash"]
+    assert finished(folder / "stage-2")["hash"] == "new-hash"
+
+
+def test_a_training_that_was_stopped_starts_again(settings, trainings, monkeypatch):
+    """What it left is no training, and is removed."""
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "run_logged", lambda *a, **k: (_ for _ in ()).throw(KeyboardInterrupt))
+        partial = settings.output / "training" / "my-run" / "stage-1.partial"
+        partial.mkdir(parents=True)
+        (partial / "rest").touch()
+        with pytest.raises(KeyboardInterrupt):
+            train("my run", settings, ["h1", "h2"])
+    train("my run", settings, ["h1", "h2"])
+    assert not (settings.output / "training" / "my-run" / "stage-1" / "rest").exists()
+    assert len(trainings) == 2
+
+
+def test_training_without_a_checkpoint_is_an_error(settings, trainings, monkeypatch):
+    """Which callback is missing."""
+
+    def run(log, command, cwd=None, environment=None):
+        root = next(c for c in command if c.startswith("system.output.root=")).partition("=")[2]
+        module.Path(root).mkdir(parents=True)
+        return Spent(1.0, 1.0)
+
+    monkeypatch.setattr(module, "run_logged", run)
+    with pytest.raises(ChildProcessError, match=r"'my run' ended without a checkpoint .* needs the callback"):
+        train("my run", settings, ["h1", "h2"])
+    assert finished(folder_of(settings, "my run", 1)) is None
+
+
+def test_mark_without_checkpoint_is_not_finished(tmp_path):
+    """Both have to be there."""
+    (tmp_path / FINISHED).write_text(json.dumps({"hash": "h"}))
+    assert finished(tmp_path) is None
+
+
+def test_samples_are_those_of_the_log(tmp_path):
+    """Not known without a log, or with one of an earlier version."""
+    assert point_steps(tmp_path) is None
+    log = tmp_path / "training_log.csv"
+    log.write_text("epoch,step\n0,10\n")
+    assert point_steps(tmp_path) is None
+    log.write_text("epoch,point_steps\n0,10\n1,20\n")
+    assert point_steps(tmp_path) == 30.0
+
+
+def test_hash_follows_what_is_trained_and_not_where():
+    """Overrides, defaults, seed and earlier stages count; device and folders do not."""
+
+    def of(*overrides, seed=1, before=()):
+        stages = [*before, Stage(config="ailand-sample", overrides=overrides)]
+        return fingerprints("x", stages, seed)[-1]
+
+    plain = of()
+    assert of() == plain
+    assert of("system.hardware.accelerator=cpu") == plain
+    assert of("model.model.width=7") != plain
+    assert of(seed=2) != plain
+    assert of(before=[Stage(config="ailand-sample")]) != plain
+
+
+@pytest.mark.parametrize(
+    ("stage", "message"),
+    [
+        ({"config": "ailand-smal"}, r"'ailand-smal' of entrant 'x' cannot be found .*Nearest: \['ailand-small'"),
+        ({"config": "ailand", "overrides": ["no.such=1"]}, "'ailand' of entrant 'x' cannot be composed with .'no.such"),
+    ],
+)
+def test_configuration_that_cannot_be_had_is_an_error(stage, message):
+    """Before anything is trained."""
+    with pytest.raises(ValueError, match=message):
+        fingerprints("x", [Stage(**stage)], 1)
+
+
+def test_configurations_of_the_sample_contest_can_be_composed():
+    """What we ship is in order."""
+    found = read_contest(CONFIGS / "sample.yaml")
+    for label in found.entrants:
+        assert len(fingerprints(label, found.stages(label), 1)) == len(found.stages(label))
+
+
+def test_device_has_a_name():
+    """Of the processor where no accelerator is wanted."""
+    assert module.device_name(["system.hardware.accelerator=cpu"])

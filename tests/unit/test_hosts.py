@@ -1,0 +1,185 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""Canary: private and internal names of Anemoi and earthkit exist, and are used in ``anemoi_ailand/hosts`` only."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+from anemoi_ailand.hosts import anemoi_training
+
+PACKAGE = Path(__file__).resolve().parents[2] / "anemoi_ailand"
+HOSTS = ("anemoi", "earthkit")
+
+#: Distribution -> names used of it that it does not document, as ``module:name``, with the parameters that are passed
+#: or received; no parameters: the name has to exist.
+PRIVATE: dict[str, dict[str, tuple[str, ...]]] = {
+    "anemoi-training": {
+        "anemoi.training.train.methods:SingleTraining._step": ("batch", "validation_mode"),
+        "anemoi.training.train.methods:SingleTraining._build_metrics_for_dataset": (
+            "validation_metrics_configs",
+            "scalers",
+            "data_indices",
+        ),
+        "anemoi.training.train.methods:SingleTraining._compute_loss": (
+            "y_pred",
+            "y",
+            "dataset_name",
+            "pred_layout",
+            "target_layout",
+        ),
+        "anemoi.training.train.methods:SingleTraining._get_loss_name": ("self",),
+        "anemoi.training.train.methods:SingleTraining.calculate_val_metrics": ("dataset_name", "pred_layout"),
+        "anemoi.training.tasks.forecaster:BaseForecaster.advance_input": ("x", "y_pred", "batch", "rollout_step"),
+        "anemoi.training.tasks.forecaster:BaseForecaster.get_output_offsets": (),
+        "anemoi.training.data.datamodule:AnemoiDatasetsDataModule.sync_dataset_state": ("self",),
+    },
+    "anemoi-inference": {
+        "anemoi.inference.runner:Runner._combine_states": ("states",),
+        "anemoi.inference.runner:Runner._initial_state": ("prognostic_state", "constants_state", "forcings_state"),
+        "anemoi.inference.runner:Runner.forecast": ("lead_time", "input_tensors_numpy", "input_states"),
+    },
+    "anemoi-models": {
+        "anemoi.models.models.base:BaseGraphModel.predict_step": ("batch", "pre_processors", "post_processors"),
+        "anemoi.models.preprocessing.normalizer:InputNormalizer": ("data_indices", "statistics"),
+    },
+    "anemoi-datasets": {},
+    "earthkit-data": {
+        "earthkit.data.core.fieldlist:Field._metadata": (),
+        "earthkit.data.core.fieldlist:Field._values": ("dtype",),
+        "earthkit.data.core.fieldlist:FieldList.cube": (),
+        "earthkit.data.core.metadata:RawMetadata.override": (),
+        "earthkit.data.indexing.fieldlist:ClonedFieldCore": ("field",),
+        "earthkit.data.utils.metadata.dict:UserGeography": (),
+        "earthkit.data.utils.meteo:cos_solar_zenith_angle": ("date", "latitudes", "longitudes"),
+    },
+}
+
+#: Text that has to stand in a source file of a host: attributes that instances get, keys of a state, asked names.
+MENTIONED = {
+    "anemoi.training.data.multidataset": ("self.data_readers",),
+    "anemoi.training.data.data_reader": ("self.default_sampling",),
+    "anemoi.inference.runner": ('state.get("_input")', 'state.get("_variables")'),
+    "anemoi.models.preprocessing.normalizer": (
+        '"_norm_mul"',
+        '"_norm_add"',
+        '"_input_idx"',
+        '"_output_idx"',
+        '"_model_output_idx"',
+    ),
+    "anemoi.datasets.create.gridded.result": ("._coords_names[",),
+    "earthkit.data.core.metadata": ("self._d",),
+    "earthkit.data.core.index": ("self._getitem(",),
+}
+
+
+def problem(reference: str, parameters: tuple[str, ...]) -> str | None:
+    """Return what is wrong with a name of a host; None if it is as expected."""
+    module, _, path = reference.partition(":")
+    try:
+        found = importlib.import_module(module)
+        for name in path.split("."):
+            found = getattr(found, name)
+    except (ImportError, AttributeError) as error:
+        return f"{reference} is missing ({error})"
+    if not parameters:
+        return None
+    given = inspect.signature(found).parameters
+    lost = [p for p in parameters if p not in given]
+    return f"{reference} has the parameters {list(given)}, without {lost}" if lost else None
+
+
+@pytest.mark.parametrize("host", PRIVATE)
+def test_private_names_are_as_expected(host: str) -> None:
+    """Every name that an adapter uses exists, with its parameters; else adapt ``anemoi_ailand/hosts``."""
+    wrong = [text for name, parameters in PRIVATE[host].items() if (text := problem(name, parameters))]
+    assert not wrong, f"{host} {version(host)} has changed; adapt anemoi_ailand/hosts:\n" + "\n".join(wrong)
+
+
+def test_private_attributes_are_mentioned() -> None:
+    """Attributes and keys that only exist at run time still stand in the source of the host."""
+    lost = []
+    for module, texts in MENTIONED.items():
+        source = inspect.getsource(importlib.import_module(module))
+        lost += [f"{module}: {text}" for text in texts if text not in source]
+    assert not lost, "No longer in the source of the host; adapt anemoi_ailand/hosts:\n" + "\n".join(lost)
+
+
+def test_continents_file_is_bundled() -> None:
+    """anemoi-training still brings the outlines of the continents."""
+    assert anemoi_training.continents_file() is not None
+
+
+@pytest.mark.parametrize(
+    ("reference", "parameters", "told"),
+    [
+        ("anemoi.inference.runner:Runner._no_such", (), "is missing"),
+        ("anemoi.inference.no_such_module:Runner", (), "is missing"),
+        ("anemoi.inference.runner:Runner.forecast", ("no_such",), "without ['no_such']"),
+    ],
+)
+def test_canary_finds_what_has_changed(reference: str, parameters: tuple[str, ...], told: str) -> None:
+    """A name that is gone, a module that is gone and another signature are reported."""
+    text = problem(reference, parameters)
+    assert text is not None
+    assert told in text
+
+
+def own_modules() -> dict[str, ast.Module]:
+    """Syntax trees of the package without ``hosts``, by dotted name."""
+    paths = [p for p in sorted(PACKAGE.rglob("*.py")) if p.parent != PACKAGE / "hosts"]
+    names = [".".join(p.relative_to(PACKAGE.parent).with_suffix("").parts) for p in paths]
+    return {n: ast.parse(p.read_text(encoding="utf-8")) for n, p in zip(names, paths, strict=True)}
+
+
+def is_private(name: str) -> bool:
+    """Return whether a name begins with one underscore and was not written by Python's ``abc`` or ``typing``."""
+    return name.startswith("_") and not name.startswith(("__", "_abc_", "_is_protocol"))
+
+
+def test_no_private_name_of_a_host_outside_the_adapters() -> None:
+    """Private attributes that are read are defined by the package, and no private key of a state is named."""
+    trees = own_modules()
+    defined: set[str] = set()
+    for tree in trees.values():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.FunctionDef | ast.ClassDef):
+                defined.add(node.name)
+            elif isinstance(node, ast.Attribute | ast.Name) and isinstance(node.ctx, ast.Store):
+                defined.add(node.attr if isinstance(node, ast.Attribute) else node.id)
+    wrong = []
+    for module, tree in trees.items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Attribute) and is_private(node.attr) and node.attr not in defined:
+                wrong.append(f"{module}:{node.lineno} .{node.attr}")
+            elif isinstance(node, ast.Constant) and node.value in ("_input", "_variables"):
+                wrong.append(f"{module}:{node.lineno} {node.value!r}")
+    assert not wrong, "Move to anemoi_ailand/hosts:\n" + "\n".join(wrong)
+
+
+def test_no_private_method_of_a_host_is_overridden_outside_the_adapters() -> None:
+    """Classes derived from a host's class redefine its public names only."""
+    wrong = []
+    for name in (n for n, tree in own_modules().items() if _imports_host(tree)):
+        module = importlib.import_module(name)
+        for cls in (c for c in vars(module).values() if inspect.isclass(c) and c.__module__ == name):
+            hosts = [b for b in cls.__mro__ if b.__module__.split(".")[0] in HOSTS]
+            wrong += [
+                f"{name}.{cls.__name__}.{attribute} ({host.__module__})"
+                for attribute in vars(cls)
+                for host in hosts
+                if is_private(attribute) and attribute in vars(host)
+            ]
+    assert not wrong, "Move to anemoi_ailand/hosts:\n" + "\n".join(wrong)
+
+
+def _imports_host(tree: ast.Module) -> bool:
+    names = [n.module or "" for n in ast.walk(tree) if isinstance(n, ast.ImportFrom)]
+    return any(name.split(".")[0] in HOSTS or name.startswith("anemoi_ailand.hosts") for name in names)
