@@ -66,7 +66,7 @@ class Table:
 
     @property
     def empty(self) -> bool:
-        """Whether no cell has a number."""
+        """True if no cell has a number."""
         return not any(np.isfinite(cell.order) for row in self.rows for cell in row.cells)
 
 
