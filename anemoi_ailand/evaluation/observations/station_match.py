@@ -84,7 +84,7 @@ def match_stations(
 def great_circle_degrees(
     latitude: float | np.ndarray, longitude: float | np.ndarray, latitudes: np.ndarray, longitudes: np.ndarray
 ) -> np.ndarray:
-    r"""Compute great-circle distances [degrees] by the haversine formula, which is accurate for small ones.
+    r"""Great-circle distances [degrees] by the haversine formula, exact for small ones.
 
     .. math:: 2 \arcsin \sqrt{\sin^2 \tfrac{\Delta\varphi}{2} + \cos\varphi_1 \cos\varphi_2
               \sin^2 \tfrac{\Delta\lambda}{2}}

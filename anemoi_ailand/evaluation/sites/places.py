@@ -86,7 +86,7 @@ def where(latitude: float, longitude: float) -> str:
 
 
 def east(longitude: float) -> float:
-    """Wrap a longitude to -180 (included) to 180; a longitude in this range is unchanged."""
+    """Longitude from -180 (included) to 180; one that is so already stays as it is, to the last bit."""
     return longitude if -180.0 <= longitude < 180.0 else (longitude + 180.0) % 360.0 - 180.0
 
 
