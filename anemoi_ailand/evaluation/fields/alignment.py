@@ -103,7 +103,7 @@ def _check_labels(forecasts: Mapping[str, Reforecast]) -> None:
         raise ValueError("No forecast to score. Give at least one re-forecast.")
     if taken := sorted(set(forecasts) & set(_RESERVED)):
         raise ValueError(
-            f"{taken} cannot be labels of forecasts, because {_RESERVED} are reserved. Choose other labels."
+            f"{taken} cannot be labels of a forecast, because {_RESERVED} are reserved. Choose other labels."
         )
 
 

@@ -65,7 +65,7 @@ class Criterion:
 
     @property
     def passed(self) -> bool:
-        """Whether no point fails."""
+        """True if no point fails."""
         return self.points == 0
 
 
@@ -79,7 +79,7 @@ class Verdict:
 
     @property
     def passed(self) -> bool:
-        """Whether the run passes all criteria."""
+        """True if the run passes all criteria."""
         return all(c.passed for c in self.criteria)
 
 

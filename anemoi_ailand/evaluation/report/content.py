@@ -46,7 +46,7 @@ class Score:
 
     @property
     def known(self) -> bool:
-        """Whether the value is finite."""
+        """True if the value is finite."""
         return bool(np.isfinite(self.value))
 
 

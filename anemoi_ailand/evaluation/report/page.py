@@ -104,7 +104,7 @@ class Section:
 
     @property
     def empty(self) -> bool:
-        """Whether the section has neither tables nor figures."""
+        """True if the section has neither tables nor figures."""
         return not self.tables and not self.figures
 
 

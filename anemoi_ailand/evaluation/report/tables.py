@@ -64,11 +64,6 @@ class Table:
     note: str = ""
     folded: bool = False
 
-    @property
-    def empty(self) -> bool:
-        """Whether no cell has a number."""
-        return not any(np.isfinite(cell.order) for row in self.rows for cell in row.cells)
-
 
 def ratio_look(ratio: float) -> str:
     """Return the style sheet class of a ratio of errors; 1 is no difference."""

@@ -60,7 +60,7 @@ class Strata:
 
     @property
     def varies(self) -> bool:
-        """Whether the labels depend on time."""
+        """True if the labels depend on time."""
         return self.labels.ndim == 2
 
     def cells(self, bins: np.ndarray, index: np.ndarray, n_points: int) -> np.ndarray:

@@ -85,7 +85,7 @@ class Sums:
 
     @property
     def single_run(self) -> bool:
-        """Whether leads are windows of one long run rather than days of many runs."""
+        """True if leads are windows of one long run rather than days of many runs."""
         return self.protocol == "B" or (self.protocol == "C" and len(self.alignment.starts) == 1)
 
     @property
