@@ -5,6 +5,13 @@
 
 The names below are the public interface; modules may move between versions. They are imported at first use, so that
 ``import anemoi_ailand`` loads neither torch nor numpy nor xarray.
+
+.. code-block:: python
+
+    from anemoi_ailand import LandStepper, open_reader
+
+    stepper = LandStepper.open("ailand")        # the network in the package
+    sample = open_reader("$AILAND_SAMPLE")      # ecLand's own output at 44 points
 """
 
 from __future__ import annotations

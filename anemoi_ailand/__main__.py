@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""The anemoi-ailand command: everything of the land emulator that the anemoi commands do not do themselves."""
+"""The command anemoi-ailand: the parts of the land emulator that the commands of Anemoi do not cover."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from anemoi_ailand.commands import COMMANDS
 
 
 def create_parser() -> ArgumentParser:
-    """Parser of the command line with all its commands."""
+    """Build the parser of the command line with all commands."""
     return make_parser(__doc__, COMMANDS)
 
 

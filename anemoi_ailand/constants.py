@@ -9,6 +9,9 @@ TASK_NAME = "land-forecaster"
 #: Length of one emulator step [h].
 STEP_HOURS = 6
 
+#: The same [s].
+STEP_SECONDS = 3600.0 * STEP_HOURS
+
 #: Thickness of the four soil layers, top first [m]. IFS Documentation CY49R1, Part IV, section 8.5.
 SOIL_LAYER_THICKNESS = (0.07, 0.21, 0.72, 1.89)
 
@@ -17,6 +20,15 @@ WATER_DENSITY = 1000.0
 
 #: Triple point of water, upper bound of the snow temperature and its value without snow [K]. ecLand, RTT.
 TRIPLE_POINT = 273.16
+
+#: Tetens' saturation vapour pressure e = e0 exp(a (T - 273.16 K) / (T - b)): e0 [Pa], and a [1], b [K] over water and
+#: over ice. IFS Documentation CY49R1, Part IV (R3LES, R4LES, R3IES, R4IES).
+TETENS_PRESSURE = 611.21
+TETENS_WATER = (17.502, 32.19)
+TETENS_ICE = (22.587, -0.7)
+
+#: Molar mass of water vapour over that of dry air [1].
+VAPOUR_MASS_RATIO = 0.622
 
 #: Snow density where there is no snow, and lower bound in the snow cover formula [kg m-3]. ecLand, RHOMINSN.
 SNOW_DENSITY_MIN = 100.0
@@ -83,6 +95,9 @@ LATENT_HEAT_VAPORISATION = 2.5008e6
 
 #: Specific heat of ice, half that of water as ecLand has it [J kg-1 K-1]. ecLand, srfrcg_mod.F90: ZGICE.
 ICE_SPECIFIC_HEAT = 2.09e3
+
+#: Code of the C4 pathway of photosynthesis in ``Ctype`` [1]. ecLand, surfclim.
+C4_CODE = 4
 
 #: Zero degrees Celsius [K].
 ZERO_CELSIUS = 273.15

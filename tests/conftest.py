@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""What all tests share: one thread, a fixed seed, fast tests first, commands run as a user runs them."""
+"""Shared by all tests: one thread, a fixed seed, fast tests first, commands run as a user runs them."""
 
 from __future__ import annotations
 

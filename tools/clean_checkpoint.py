@@ -1,10 +1,10 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Copy an inference checkpoint without what its metadata tell of the machine on which it was trained.
+"""Copy an inference checkpoint without the paths and names of the machine on which it was trained.
 
-The weights, and all else that is pickled, stay as they are to the last bit; only ``anemoi.json`` changes. The copy of a
-file is always the same, so that its checksum is. Nothing is unpickled.
+Everything that is pickled stays bitwise the same; only ``anemoi.json`` changes. Copies of a file are identical and have
+the same checksum. Nothing is unpickled.
 """
 
 from __future__ import annotations
@@ -19,27 +19,27 @@ from typing import Any
 
 from anemoi.utils.checkpoints import get_metadata_path
 
-#: A path from the root, anywhere in a text; not a part of a URL, of a unit or of a relative path.
+#: An absolute path anywhere in a text; not part of a URL, a unit or a relative path.
 ABSOLUTE = re.compile(r"(?<![\w./:])(?:~|[A-Za-z]:)?/(?:[\w.+@=-]+/)*[\w.+@=-]+/?")
 
 #: A local URL.
 LOCAL_URL = re.compile(r"file:/+\S*")
 
-#: What betrays a machine in a stream of bytes.
+#: Paths of a machine in a stream of bytes.
 TELLING = re.compile(rb"file:/|/(?:home|root|tmp|work|scratch|perm|users|mnt|lustre|gpfs|var|opt)/[\x21-\x7e]+", re.I)
 
-#: Earliest date of a zip archive: torch's own, and the same for every copy.
+#: Date of all parts of the archive: the earliest that zip knows, as torch writes it.
 DATE = (1980, 1, 1, 0, 0, 0)
 
-#: The package whose commit counts; anemoi notes that of the surrounding repository for every installed package.
+#: Package whose commit is kept; Anemoi records the surrounding repository for every installed package.
 OURS = "anemoi_ailand"
 
 
 def cleaned(value: Any) -> Any:
-    """Metadata with the last part in place of every absolute path, and without local URLs."""
+    """Replace every absolute path by its last part, and drop local URLs."""
     if isinstance(value, dict):
         kept = {k: cleaned(v) for k, v in value.items() if not (isinstance(v, str) and LOCAL_URL.fullmatch(v))}
-        return {k: v for k, v in kept.items() if v != {} or value[k] == {}}  # what held nothing else goes with it
+        return {k: v for k, v in kept.items() if v != {} or value[k] == {}}  # drop entries that held nothing else
     if isinstance(value, list):
         return [cleaned(v) for v in value]
     if isinstance(value, str):
@@ -48,7 +48,7 @@ def cleaned(value: Any) -> Any:
 
 
 def clean_metadata(metadata: dict[str, Any]) -> dict[str, Any]:
-    """What anemoi-inference needs, and where the checkpoint comes from, without the machine."""
+    """Keep the metadata that anemoi-inference needs and the provenance, without names of the machine."""
     out = cleaned({k: v for k, v in metadata.items() if k != "supporting_arrays_paths"})
     if "supporting_arrays_paths" in metadata:  # paths within the archive
         out["supporting_arrays_paths"] = metadata["supporting_arrays_paths"]
@@ -58,12 +58,12 @@ def clean_metadata(metadata: dict[str, Any]) -> dict[str, Any]:
 
 
 def clean_checkpoint(source: Path, target: Path) -> None:
-    """Write the copy.
+    """Write the cleaned copy.
 
     Raises
     ------
     ValueError
-        The copy still names a place on a machine, in what is pickled and cannot be changed without loading it.
+        A pickled part, which cannot be changed without loading it, holds a path of a machine.
     """
     inside = get_metadata_path(str(source))
     with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as new:
@@ -80,7 +80,7 @@ def clean_checkpoint(source: Path, target: Path) -> None:
 
 
 def machine_paths(path: Path) -> list[str]:
-    """All that looks like a place on a machine in a checkpoint: in metadata, in what is pickled, in any other bytes."""
+    """Find everything in a checkpoint that looks like a path of a machine: metadata, pickled texts, other bytes."""
     found: list[str] = []
     with zipfile.ZipFile(path) as file:
         for name in file.namelist():
@@ -96,7 +96,7 @@ def machine_paths(path: Path) -> list[str]:
 
 
 def strings_of(value: Any, root: bool = False) -> Iterator[str]:
-    """Keys and texts of a document; of the whole, not the paths of arrays within the archive."""
+    """Yield keys and texts of a document, without the paths of arrays within the archive."""
     if isinstance(value, dict):
         for key, inner in value.items():
             yield str(key)

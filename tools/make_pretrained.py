@@ -1,14 +1,14 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Make the trained network that ships with the package from a checkpoint and its evaluation.
+"""Make the pretrained network of the package from a checkpoint and its evaluation.
 
     python tools/make_pretrained.py training/best/inference-best.ckpt evaluation-reference --config ailand
 
-The evaluation is the folder that ``anemoi-ailand evaluate`` wrote with ``configs/evaluation/reference.yaml`` for this
-very checkpoint; its roll-outs and its dataset are read for the intervals. Written are ``anemoi_ailand/pretrained/``
-(checkpoint without the names of the machine, record with checksum and scores, model card), as a whole or not at all;
-then the numbers of ``tests/integration/test_pretrained.py`` in ``tests/reference/pretrained_sample.json``.
+The evaluation is the folder that ``anemoi-ailand evaluate`` wrote with ``configs/evaluation/reference.yaml`` for the
+same checkpoint; its rollouts and dataset are read for the intervals. The tool writes ``anemoi_ailand/pretrained/``
+(cleaned checkpoint, record with checksum and scores, model card) atomically, and then the reference numbers of
+``tests/integration/test_pretrained.py`` into ``tests/reference/pretrained_sample.json``.
 """
 
 from __future__ import annotations
@@ -50,14 +50,14 @@ LEADS = (1, 7, 30, 90)  #: of protocol A [d]
 CARD = "model_card.md"
 SEED = 1  #: of the bootstrap
 DIGITS = 6
-SHORT = 5  #: names of users and machines below this length are words of any text, too
+SHORT = 5  #: shorter names of users and machines may be words of any text
 
-#: Packages whose version decides what a checkpoint does.
+#: Packages whose version affects the results of a checkpoint.
 PACKAGES = ("anemoi_ailand", "anemoi.models", "anemoi.training", "anemoi.datasets", "torch", "numpy")
 
 
 def label_of(metrics: dict[str, Any], checksum: str) -> str:
-    """Name of the checkpoint in its evaluation.
+    """Return the label of the checkpoint in its evaluation.
 
     Raises
     ------
@@ -72,7 +72,7 @@ def label_of(metrics: dict[str, Any], checksum: str) -> str:
 
 
 def scores_a(metrics: dict[str, Any], label: str, evaluation: Path) -> list[dict[str, Any]]:
-    """RMSE of protocol A with 95 % interval over points and starts; bias, ACC and the RMSE of climatology with it."""
+    """Return RMSE of protocol A with 95 % interval over points and starts, bias, ACC and RMSE of the climatology."""
     forecast = open_reforecast(evaluation.with_name(f"{evaluation.name}-reforecasts") / f"A-{label}.nc")
     days = -(-forecast.leads // 24)
     wanted = forecast.select(leads=np.flatnonzero(np.isin(days, LEADS)))
@@ -98,7 +98,7 @@ def scores_a(metrics: dict[str, Any], label: str, evaluation: Path) -> list[dict
 
 
 def with_other_metrics(row: dict[str, Any], metrics: dict[str, Any], label: str) -> dict[str, Any]:
-    """A row with bias and ACC, and the RMSE of climatology; its RMSE must be that of the evaluation."""
+    """Add bias, ACC and RMSE of the climatology to a row, whose RMSE must agree with the evaluation."""
     if "_index" not in metrics:
         keys = ("protocol", "model", "variable", "cut", "group", "lead", "metric")
         metrics["_index"] = {tuple(r[k] for k in keys): r["value"] for r in metrics["scores"]}
@@ -112,7 +112,7 @@ def with_other_metrics(row: dict[str, Any], metrics: dict[str, Any], label: str)
 
 
 def scores_b(metrics: dict[str, Any], label: str) -> list[dict[str, Any]]:
-    """Scores of the long run as a whole, by variable and group."""
+    """Return the scores of the whole long run, by variable and group."""
     out: dict[tuple[str, str], dict[str, Any]] = {}
     for r in metrics["scores"]:
         if (r["protocol"], r["model"], r["cut"], r["lead"]) == ("B", label, "points", None):
@@ -123,12 +123,12 @@ def scores_b(metrics: dict[str, Any], label: str) -> list[dict[str, Any]]:
 
 
 def rounded(value: Any) -> Any:
-    """A number with :data:`DIGITS` digits."""
+    """Round a number to :data:`DIGITS` significant digits."""
     return float(f"{value:.{DIGITS}g}") if isinstance(value, float) else value
 
 
 def record_of(checkpoint: Path, args: argparse.Namespace, metrics: dict[str, Any], label: str) -> dict[str, Any]:
-    """All that is known of the network; ``checkpoint`` is the copy that ships."""
+    """Return the record of the network; ``checkpoint`` is the cleaned copy."""
     meta = load_metadata(str(checkpoint))
     land, provenance = meta["metadata_inference"]["land"], meta["provenance_training"]
     loaders = meta["config"]["dataloader"]
@@ -162,12 +162,12 @@ def record_of(checkpoint: Path, args: argparse.Namespace, metrics: dict[str, Any
 
 
 def described(protocol: dict[str, Any]) -> dict[str, Any]:
-    """Header of a protocol without paths."""
+    """Return the header of a protocol without paths."""
     return {k: protocol[k] for k in ("starts", "first", "last", "longest_lead_days")}
 
 
 def commit(provenance: dict[str, Any]) -> str | None:
-    """Commit of anemoi-ailand, marked if files were changed; ``None`` if it was not trained from a repository."""
+    """Return the commit of anemoi-ailand, marked if files were changed; None without a repository."""
     git = provenance.get("git_versions", {}).get("anemoi_ailand", {}).get("git", {})
     changed = git.get("modified_files") or 0
     count = len(changed) if isinstance(changed, list) else int(changed)
@@ -175,13 +175,13 @@ def commit(provenance: dict[str, Any]) -> str | None:
 
 
 def versions(provenance: dict[str, Any]) -> dict[str, str]:
-    """Versions of the packages that matter, as at training."""
+    """Return the versions of :data:`PACKAGES` at training."""
     found = provenance["module_versions"]
     return {name: found[name]["version"] for name in PACKAGES if name in found}
 
 
 def check_no_names(folder: Path) -> None:
-    """Refuse files that hold the name of this machine or of who is logged in."""
+    """Refuse files that contain the name of this machine or user."""
     names = [n for n in (socket.gethostname(), getpass.getuser()) if len(n) >= SHORT]
     for path in folder.iterdir():
         if found := [n for n in names if re.search(rb"\b" + re.escape(n.encode()) + rb"\b", path.read_bytes())]:
@@ -206,7 +206,7 @@ def make(args: argparse.Namespace) -> None:
             write_json(folder / f"{args.name}.json", record)
             (folder / CARD).write_text(pretrained_card.card(record), encoding="utf-8")
             check_no_names(folder)
-    how = "python tools/make_pretrained.py; what is scored: docstring of tools/sample_scores.py"
+    how = "python tools/make_pretrained.py; definition of the scores: tools/sample_scores.py"
     args.reference.parent.mkdir(parents=True, exist_ok=True)
     scores = {g: {n: {k: rounded(v) for k, v in row.items()} for n, row in rows.items()}
               for g, rows in sample["scores"].items()}  # fmt: skip
@@ -215,7 +215,7 @@ def make(args: argparse.Namespace) -> None:
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Write JSON as a whole, with innermost lists and objects on one line."""
+    """Write JSON atomically, with innermost lists and objects on one line."""
     text = json.dumps(content, indent=1, allow_nan=False)
     text = re.sub(r"[\[{][^\[\]{}]*[\]}]", lambda inner: re.sub(r"\s*\n\s*", " ", inner[0]), text)
     with complete_file(path) as partial:

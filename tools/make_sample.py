@@ -5,7 +5,7 @@
 
     python tools/make_sample.py REFERENCE NATIVE_POINTS NATIVE_GRID OUTPUT
 
-Every choice is fixed by a seed: the same input gives the same sample.
+All choices follow from a seed: the same input gives the same sample.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ LOG = logging.getLogger("make_sample")
 
 SEED = 2026
 YEARS = (2020, 2021, 2022)
-PER_CLASS = 4  #: points of each climate class, of which one is held out
+PER_CLASS = 4  #: points of each climate class, one of them held out
 HELD_OUT_EVERY = 5  #: a point is held out when its point_id is divisible by this
 TYPES = ("clim_sotype", "clim_tvl", "clim_tvh", "clim_ctype")
 DRAWS = 20_000
@@ -33,11 +33,11 @@ NATIVE_SKIPPED = {"o_eva.nc", "o_sus.nc"}  #: nothing in them is in the table
 
 
 def choose_points(static: Path) -> np.ndarray:
-    """Indices of the sample's points: per class one held out and three others, fair over soil and vegetation too.
+    """Choose the points of the sample: one held out and three others per climate class.
 
-    Of many random draws, stratified by climate class, the one is taken whose shares of soil and vegetation types are
-    nearest to those of all points, among trained and among held-out points, and in which every type that is held out
-    is trained on at least twice. Only static fields decide, never a score.
+    Among many random draws, the one is taken whose shares of soil and vegetation types are nearest to those of all
+    points, for trained and held-out points, and in which every held-out type has at least two trained points. Only
+    static fields decide, never a score.
     """
     rng = np.random.default_rng(SEED)
     with netCDF4.Dataset(static) as ds:
@@ -58,7 +58,7 @@ def choose_points(static: Path) -> np.ndarray:
 
 
 def unfairness(types: np.ndarray, trained: np.ndarray, out: np.ndarray) -> float:
-    """Sum of differences in share of each type, and a penalty for types that are held out but hardly trained.
+    """Sum the differences in the share of each type, with a penalty for held-out types that are hardly trained.
 
     Parameters
     ----------
@@ -95,7 +95,7 @@ def copy_points(source: Path, target: Path, points: np.ndarray, records: int | N
 
 
 def choose_native(folder: Path) -> np.ndarray:
-    """Positions, in the native run, of points that between them show snow, lake, C4 grass and desert."""
+    """Choose points of the native run that cover snow, lake, C4 grass and desert."""
     with netCDF4.Dataset(folder / "o_gg.nc") as ds:
         snow = np.asarray(ds["SWE"][: 4 * NATIVE_DAYS]).mean(axis=0)
     with netCDF4.Dataset(folder / "surfclim") as ds:
@@ -110,7 +110,7 @@ def choose_native(folder: Path) -> np.ndarray:
 
 
 def copy_native(source: Path, target: Path, points: np.ndarray) -> None:
-    """Cut one native file to ``points`` and the first days, keeping its format, attributes and oddities."""
+    """Cut one native file to ``points`` and the first days; format, attributes and oddities stay."""
     with netCDF4.Dataset(source) as a, netCDF4.Dataset(target, "w", format=a.data_model) as b:
         a.set_auto_mask(False)
         b.setncatts({k: a.getncattr(k) for k in a.ncattrs()})
@@ -129,7 +129,7 @@ def copy_native(source: Path, target: Path, points: np.ndarray) -> None:
 
 
 def copy_expected(reference: Path, target: Path, ids: np.ndarray) -> None:
-    """Write what the native points and days are in the reference set: the same run, brought there by other code."""
+    """Write the native points and days as they are in the reference set: the same run, converted by other code."""
     with netCDF4.Dataset(reference / "static.nc") as ds:
         all_ids = np.asarray(ds["point_id"][:]).tolist()
     points = np.array([all_ids.index(i) for i in ids])
@@ -138,7 +138,7 @@ def copy_expected(reference: Path, target: Path, ids: np.ndarray) -> None:
 
 
 def _first_records(ds: netCDF4.Dataset) -> np.ndarray:
-    """Records up to the end of the native sample, whatever the time reference of the file."""
+    """Indices of the records up to the end of the native sample, for any time reference of the file."""
     if "time" not in ds.variables:
         return np.arange(len(ds.dimensions["time"]) if "time" in ds.dimensions else 0)
     if " since " not in ds["time"].units:

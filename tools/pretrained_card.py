@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""The model card of a pretrained network, from its record; see tools/make_pretrained.py."""
+"""Model card of a pretrained network, written from its record by tools/make_pretrained.py."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ here, too; at its 33 others this network was trained (2020) and chosen (2021).
 
 
 def card(record: dict[str, Any]) -> str:
-    """Markdown of a record."""
+    """Write the model card of a record as Markdown."""
     training, data, variables = record["training"], record["data"], record["variables"]
     a, b = (record["evaluation"]["protocols"].get(p, {}) for p in "AB")
     points = data["points"]
@@ -110,12 +110,12 @@ def card(record: dict[str, Any]) -> str:
 
 
 def named(what: str, names: list[str]) -> str:
-    """A paragraph that lists variables."""
+    """Return a paragraph that lists variables."""
     return fill(f"{what}: {', '.join(f'`{n}`' for n in names)}.", WIDTH)
 
 
 def table_a(rows: list[dict[str, Any]], group: str) -> str:
-    """RMSE with interval by variable and lead; bias, ACC and climatology at the last lead."""
+    """Tabulate RMSE with interval by variable and lead, and bias, ACC and climatology at the last lead."""
     rows = [row for row in rows if row["group"] == group]
     leads = sorted({row["lead"] for row in rows})
     by = {(row["variable"], row["lead"]): row for row in rows}
@@ -131,7 +131,7 @@ def table_a(rows: list[dict[str, Any]], group: str) -> str:
 
 
 def table_b(rows: list[dict[str, Any]]) -> str:
-    """Scores of the long run at held-out points."""
+    """Tabulate the scores of the long run at held-out points."""
     lines = [["variable", "unit", "RMSE", "bias", "correlation", "ACC"]]
     for row in (row for row in rows if row["group"] == "held_out"):
         numbers = [number(row.get(key)) for key in ("rmse", "bias", "correlation", "acc")]
@@ -140,11 +140,11 @@ def table_b(rows: list[dict[str, Any]]) -> str:
 
 
 def number(value: float | None) -> str:
-    """Three digits, or a dash where a score is not defined."""
+    """Format a number with three digits; a dash if it is not defined."""
     return "-" if value is None else f"{value:.3g}"
 
 
 def markdown(lines: list[list[str]]) -> str:
-    """A table, its first line the header."""
+    """Format a table whose first line is the header."""
     rows = [f"| {' | '.join(line)} |" for line in [lines[0], ["---"] * len(lines[0]), *lines[1:]]]
     return "\n".join(rows)

@@ -3,8 +3,8 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """Scores of a checkpoint on the packaged sample, with bootstrap intervals.
 
-Protocol A in small: 30 days from the first of each month of 2022, a year that no training has seen, at all 44 points;
-RMSE over the four stamps of the last day, at the 11 points that no training has seen and at the 33 others.
+A small protocol A: 30 days from the first of each month of 2022, which is in no training period, at all 44 points.
+RMSE over the four stamps of the last day, at the 11 held-out points and at the 33 others.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ from anemoi_ailand.variables import VARIABLES
 
 STARTS = tuple(datetime(2022, month, 1) for month in range(1, 13))
 LEAD_DAYS = 30
-HELD_OUT_EVERY = 5  #: a point is held out when its point_id is divisible by this
+HELD_OUT_EVERY = 5  #: a point is held out if its point_id is divisible by this
 SEED = 1  #: of the bootstrap
 
-#: Days of lead time over which the last day's stamps lie [h].
+#: Lead times of the stamps of the last day [h].
 LAST_DAY = np.arange(24 * LEAD_DAYS - 24 + STEP_HOURS, 24 * LEAD_DAYS + 1, STEP_HOURS)
 
 
 def roll_out(checkpoint: str | Path, start: datetime, output: Path) -> Path:
-    """What ``anemoi-inference run`` does, with the packaged configuration and sample, from one date."""
+    """Run from one date as ``anemoi-inference run`` does, with the packaged configuration and sample."""
     options = [
         f"checkpoint={checkpoint}", f"date={start:%Y-%m-%dT%H}", f"lead_time={LEAD_DAYS}d", "device=cpu",
         f"output.land-netcdf.path={output}",
@@ -44,7 +44,7 @@ def roll_out(checkpoint: str | Path, start: datetime, output: Path) -> Path:
 
 
 def squares(forecast: Path, start: datetime) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """Sum of squared errors of the last day for each variable ``(point,)``, and which points are held out."""
+    """Sum the squared errors of the last day for each variable, shape (point,), and return the held-out mask."""
     truth = open_reader(str(folder("sample")))
     dates = [start + timedelta(hours=int(hours)) for hours in LAST_DAY]
     out = {}
@@ -62,7 +62,7 @@ def squares(forecast: Path, start: datetime) -> tuple[dict[str, np.ndarray], np.
 
 
 def score(forecasts: list[Path]) -> dict[str, dict[str, dict[str, float]]]:
-    """RMSE with 95 % interval by group and variable, of one forecast for each of :data:`STARTS`."""
+    """Return RMSE with 95 % interval by group and variable, from one forecast per start in :data:`STARTS`."""
     parts = [squares(path, start) for path, start in zip(forecasts, STARTS, strict=True)]
     held_out = parts[0][1]
     out: dict[str, dict[str, dict[str, float]]] = {}

@@ -3,8 +3,8 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """The commands of ``anemoi-ailand``: parse, call, print.
 
-One file is one command; it holds ``command``, a subclass of :class:`anemoi.utils.cli.Command`, whose docstring is the
-help text. The modules are all imported at every start, so a command imports what is slow (torch, xarray) in ``run``.
+One module per command; it holds ``command``, a subclass of :class:`anemoi.utils.cli.Command` whose docstring is the
+help text. All modules are imported at every start, so that slow imports (torch, xarray) belong into ``run``.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from typing import Any
 
 from anemoi.utils.cli import Command, Failed, register_commands
 
-#: What the user can repair; everything else is a defect of the program and keeps its traceback.
+#: Errors that a user can repair; all others are defects of the program and keep their traceback.
 USER_ERRORS = (ValueError, OSError)
 
 
 class Guarded(Command):
-    """Run ``inner`` and turn an error of the user into one clear message and exit code 1.
+    """Command that turns an error of the user into one line and exit code 1.
 
-    With ``--debug`` the error passes through, so that the traceback is shown.
+    With ``--debug`` the error passes, and its traceback is shown.
     """
 
     def __init__(self, inner: Any, name: str) -> None:
@@ -34,15 +34,15 @@ class Guarded(Command):
         self.__doc__ = inner.__doc__
 
     def add_arguments(self, command_parser: ArgumentParser) -> None:
-        """Add the arguments of the inner command."""
+        """Add the arguments of the wrapped command."""
         self.inner.add_arguments(command_parser)
 
     def check(self, parser: ArgumentParser, args: Namespace) -> None:
-        """Check the arguments as the inner command does."""
+        """Check the arguments as the wrapped command does."""
         self.inner.check(parser, args)
 
     def run(self, args: Namespace, *unknown: list[str]) -> None:
-        """Run the inner command."""
+        """Run the wrapped command."""
         try:
             self.inner.run(args, *unknown)
         except USER_ERRORS as error:

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""List, print and copy the YAML files that the package holds; shared by ``recipes`` and ``configs``."""
+"""List, print and copy the YAML files of the package: the commands ``recipes`` and ``configs``."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def header(text: str) -> dict[str, str]:
 
 
 class PackagedCommand(Command):
-    """List, print or copy what the package holds of one ``kind`` ('recipes' or 'configs')."""
+    """List, print or copy the packaged files of one ``kind`` ('recipes' or 'configs')."""
 
     kind: str
 
@@ -61,7 +61,7 @@ class PackagedCommand(Command):
         command_parser.add_argument("--force", action="store_true", help="with --copy: replace an existing file")
 
     def check(self, parser: ArgumentParser, args: Namespace) -> None:
-        """Refuse options that have no meaning together."""
+        """Refuse combinations of options without a meaning."""
         if (args.path or args.copy) and not args.name:
             parser.error(f"--path and --copy need the NAME of one of the {self.kind}.")
         if (args.dest or args.force) and not args.copy:
@@ -91,20 +91,20 @@ def table(kind: str) -> str:
 
 
 def copy(source: Path, dest: Path, *, force: bool = False) -> Path:
-    """Copy ``source`` to ``dest`` (a file, or a folder that exists) and return the path of the copy.
+    """Copy ``source`` to ``dest`` (a file, or an existing folder) and return the path of the copy.
 
     Raises
     ------
     FileExistsError
-        The target is there and ``force`` is not given.
+        The target exists and ``force`` is not given.
     FileNotFoundError
-        The folder to copy into is not there.
+        The folder to copy into does not exist.
     """
     target = dest / source.name if dest.is_dir() else dest
     if not target.parent.is_dir():
         raise FileNotFoundError(f"There is no folder '{target.parent}' to copy into. Create it first.")
     if target.exists() and not force:
-        raise FileExistsError(f"'{target}' exists and stays as it is. Give another DEST, or --force to replace it.")
+        raise FileExistsError(f"'{target}' exists and was not replaced. Give another DEST, or --force to replace it.")
     with complete_file(target) as partial:
         partial.write_bytes(source.read_bytes())
     return target

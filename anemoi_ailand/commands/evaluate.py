@@ -13,7 +13,7 @@ from anemoi.utils.cli import Command
 
 from anemoi_ailand.commands._options import add_options, given_options
 
-#: Short forms of options.
+#: Short forms of options, and the keys that they set.
 NAMED = {"checkpoint": "checkpoints.emulator", "dataset": "dataset", "output": "output"}
 
 
@@ -29,7 +29,7 @@ class Evaluate(Command):
         add_options(command_parser, what, NAMED)
 
     def run(self, args: Namespace) -> None:
-        """Evaluate and say where the report is."""
+        """Evaluate, print the table and the path of the report."""
         from anemoi_ailand.evaluation.settings import read_settings
         from anemoi_ailand.support.packaged import find
         from anemoi_ailand.workflows.evaluate import evaluate  # slow to import

@@ -18,19 +18,23 @@ class Export(Command):
         """Add the arguments of the command."""
         add = command_parser.add_argument
         add("--checkpoint", default="ailand", help="inference checkpoint, or a pretrained network (default: ailand)")
-        add("--output", required=True, help="the file to write, e.g. ailand.onnx; a description goes beside it (.txt)")
-        add("--precision", choices=["float32", "float64"], default="float32", help="of the graph (default: float32)")
+        add("--output", required=True, help="file to write, e.g. ailand.onnx; a description is written with it (.txt)")
+        add(
+            "--precision",
+            choices=["float32", "float64"],
+            default="float32",
+            help="precision of the graph (default: float32)",
+        )
         add(
             "--sun",
             choices=["inside", "outside"],
             default="inside",
-            help="whether sun and calendar are computed in the graph, from place and time, or are inputs "
-            "(default: inside)",
+            help="compute sun and calendar in the graph, from place and time, or take them as inputs (default: inside)",
         )
-        add("--overwrite", action="store_true", help="replace a file that is there")
+        add("--overwrite", action="store_true", help="replace an existing file")
 
     def run(self, args: Namespace) -> None:
-        """Export, compare, print how near the graph is to the checkpoint."""
+        """Export, and print the agreement of the graph with the checkpoint."""
         from anemoi_ailand.export.onnx_export import export_step  # slow to import
 
         agreement = export_step(

@@ -12,26 +12,26 @@ from typing import Any
 
 from anemoi.utils.cli import Command
 
-#: What the table shows: RMSE of protocol A at this lead time [d].
+#: Lead time of protocol A whose RMSE the table shows [d].
 LEAD = 30
 
 
 class Pretrained(Command):
-    """Show the trained networks of the package, print the path of one, check it, or compare a training of your own."""
+    """Show the trained networks of the package; print the path of one, check it, or compare an evaluation with it."""
 
     def add_arguments(self, command_parser: ArgumentParser) -> None:
         """Add the arguments of the command."""
-        command_parser.add_argument("name", nargs="?", metavar="NAME", help="which network (default: ailand)")
+        command_parser.add_argument("name", nargs="?", metavar="NAME", help="name of the network (default: ailand)")
         what = command_parser.add_mutually_exclusive_group()
         what.add_argument("--path", action="store_true", help="verify the checkpoint and print its path, nothing else")
         what.add_argument("--card", action="store_true", help="print the model card")
-        what.add_argument("--check", action="store_true", help="verify the checkpoint, load it, and say what it is")
+        what.add_argument("--check", action="store_true", help="verify and load the checkpoint")
         what.add_argument(
             "--compare", metavar="EVALUATION", help="compare the scores of an evaluation (folder) with those shipped"
         )
 
     def run(self, args: Namespace) -> None:
-        """Print what is asked for."""
+        """Print summary, path, card, check or comparison."""
         from anemoi_ailand.rollout.step import pretrained
 
         name = args.name or pretrained.DEFAULT
@@ -50,7 +50,7 @@ class Pretrained(Command):
 
 
 def checked(name: str) -> str:
-    """Verify and load a network; one line about it."""
+    """Verify and load a network; return one line about it."""
     from anemoi_ailand.rollout.step.checkpoint import load_step  # slow to import
     from anemoi_ailand.rollout.step.pretrained import pretrained_checkpoint, pretrained_record
 
@@ -63,7 +63,7 @@ def checked(name: str) -> str:
 
 
 def summary(record: dict[str, Any]) -> str:
-    """What a network is, and a few scores."""
+    """Describe a network in a few lines: size, training, RMSE with interval."""
     training, data = record["training"], record["data"]
     lines = [
         f"{record['name']}: {record['parameters']} parameters, {record['size'] / 1e6:.2f} MB, "
@@ -77,7 +77,7 @@ def summary(record: dict[str, Any]) -> str:
 
 
 def compared(record: dict[str, Any], evaluation: Path) -> str:
-    """Table of the scores shipped and those of an evaluation, and how many are within the interval."""
+    """Tabulate the released scores and those of an evaluation, and count those within the interval."""
     from anemoi_ailand.evaluation.scores.reproduction import KINDS, compare_scores, read_scores
 
     rows = compare_scores(record["scores"], read_scores(evaluation))

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""``anemoi-ailand quickstart``."""
+"""The command ``anemoi-ailand quickstart``."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from anemoi.utils.cli import Command
 
 
 class Quickstart(Command):
-    """Build a dataset from the packaged sample, train, run one year at points never seen, and compare with ecLand."""
+    """Build a dataset from the packaged sample, train, run one year at held-out points, and compare with ecLand."""
 
     def add_arguments(self, command_parser: ArgumentParser) -> None:
-        """Add the options."""
+        """Add the arguments of the command."""
         command_parser.add_argument("--output", type=Path, help="folder of the results (default: build/quickstart)")
         command_parser.add_argument("--force", action="store_true", help="remove earlier results and start again")
         command_parser.add_argument(
@@ -24,7 +24,7 @@ class Quickstart(Command):
         )
 
     def run(self, args: Namespace) -> None:
-        """Run the chain and say where the results are."""
+        """Run the chain and list its results."""
         from anemoi_ailand.workflows.quickstart import FULL, SMALLEST, quickstart
 
         output = args.output or Path("build") / ("quickstart-smallest" if args.smallest else "quickstart")

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""``anemoi-ailand recipes``."""
+"""The command ``anemoi-ailand recipes``."""
 
 from anemoi_ailand.commands._packaged import PackagedCommand
 

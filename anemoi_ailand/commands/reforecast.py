@@ -12,27 +12,29 @@ from anemoi.utils.cli import Command
 
 
 class Reforecast(Command):
-    """Roll a checkpoint out from many initial dates at once, into one NetCDF file (start, lead, point)."""
+    """Roll out a checkpoint from many initial dates at once into one NetCDF file (start, lead, point)."""
 
     def add_arguments(self, command_parser: ArgumentParser) -> None:
         """Add the arguments of the command."""
         add = command_parser.add_argument
         add("--checkpoint", default="ailand", help="name or path (default: %(default)s)")
         add("--dataset", required=True, help="anemoi dataset with state and forcing")
-        add("--output", default="reforecast.nc", help="the file (default: %(default)s)")
+        add("--output", default="reforecast.nc", help="file to write (default: %(default)s)")
         add("--starts", nargs="+", metavar="DATE", help="initial dates; or give --first, --last and --every")
         add("--first", metavar="DATE", help="first initial date")
         add("--last", metavar="DATE", help="last initial date")
-        add("--every", type=int, default=1, metavar="DAYS", help="from one to the next (default: %(default)s)")
+        add(
+            "--every", type=int, default=1, metavar="DAYS", help="interval between initial dates (default: %(default)s)"
+        )
         add("--days", type=int, default=10, help="length of each run (default: %(default)s)")
-        add("--hours", type=int, default=6, help="keep leads every so many hours (default: %(default)s)")
+        add("--hours", type=int, default=6, help="interval of the lead times kept (default: %(default)s)")
         add("--points", type=int, nargs="+", help="indices of points (default: all)")
-        add("--variables", nargs="+", help="variables (default: all that the network predicts)")
-        add("--device", default="cpu", help="of torch: cpu, cuda (default: %(default)s)")
-        add("--overwrite", action="store_true", help="replace the file")
+        add("--variables", nargs="+", help="variables (default: all predicted)")
+        add("--device", default="cpu", help="device of torch: cpu, cuda (default: %(default)s)")
+        add("--overwrite", action="store_true", help="replace an existing file")
 
     def run(self, args: Namespace) -> None:
-        """Run and say where the file is."""
+        """Run and print the path of the file."""
         starts = _starts(args)
         from anemoi_ailand.rollout.reforecast.reforecast import reforecast  # slow to import
 
@@ -47,7 +49,7 @@ class Reforecast(Command):
 
 
 def _starts(args: Namespace) -> list[str]:
-    """Initial dates that are given one by one or by first, last and step."""
+    """Initial dates, given one by one or by first, last and interval."""
     from datetime import datetime, timedelta
 
     if args.starts and not (args.first or args.last):
@@ -59,7 +61,7 @@ def _starts(args: Namespace) -> list[str]:
     except ValueError as error:
         raise ValueError(f"--first and --last are dates such as 2022-01-01 ({error}).") from error
     if args.every < 1 or last < first:
-        raise ValueError(f"From {first} to {last} every {args.every} days there is no start. Correct the dates.")
+        raise ValueError(f"There is no start from {first} to {last} every {args.every} days. Correct the dates.")
     return [(first + timedelta(days=k)).isoformat() for k in range(0, (last - first).days + 1, args.every)]
 
 

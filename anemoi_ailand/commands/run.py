@@ -10,30 +10,32 @@ from argparse import ArgumentParser, Namespace
 
 from anemoi.utils.cli import Command
 
-#: What the command ends with. 1 is a defect of the program, with a traceback.
+#: Exit codes; 1 is a defect of the program, with a traceback.
 DONE, CONFIGURATION, INPUT, FAILED, STOPPED = 0, 2, 3, 4, 5
 
 
 class Run(Command):
     """Run the land as `anemoi-inference run` does, for operations: dry runs, short errors, exit codes.
 
-    Exit codes: 0 complete; 1 a defect of the program (with traceback); 2 the configuration is wrong; 3 what the run
-    needs is not there or does not fit, found before the first step; 4 failed in the middle (forcing, disk), what was
-    written is valid; 5 stopped by SIGTERM. After 4 and 5 a run with `restart` goes on when it is started again.
+    Exit codes: 0 complete; 1 a defect of the program (with traceback); 2 invalid configuration; 3 an input is missing
+    or does not fit, found before the first step; 4 failed during the run (forcing, disk), the output so far is valid;
+    5 stopped by SIGTERM. After 4 and 5 a run with `restart` resumes when it is started again.
     """
 
     def add_arguments(self, command_parser: ArgumentParser) -> None:
         """Add the arguments of the command."""
-        command_parser.add_argument("config", help="configuration file, or name of a packaged one: inference/rollout")
         command_parser.add_argument(
-            "overrides", nargs="*", metavar="key=value", help="options that replace those of it"
+            "config", help="configuration file, or name of a packaged one, as inference/rollout"
         )
         command_parser.add_argument(
-            "--dry-run", action="store_true", help="check everything, say what the run takes, and make no step"
+            "overrides", nargs="*", metavar="key=value", help="options that override those of the file"
+        )
+        command_parser.add_argument(
+            "--dry-run", action="store_true", help="check everything, print the cost of the run, and make no step"
         )
 
     def run(self, args: Namespace) -> None:
-        """Run, and end with the code that says how it went."""
+        """Run and exit with the code of the outcome."""
         from anemoi_ailand.rollout.run.launch import Failure, launch  # slow to import
 
         try:

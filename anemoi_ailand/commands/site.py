@@ -19,25 +19,29 @@ class Site(Command):
     def add_arguments(self, command_parser: ArgumentParser) -> None:
         """Add the arguments of the command."""
         add = command_parser.add_argument
-        add("--lat", type=float, action="append", help="latitude of a place [degrees]; may be given several times")
+        add("--lat", type=float, action="append", help="latitude of a place [degrees]; may be repeated")
         add("--lon", type=float, action="append", help="longitude, from -180 to 360, one for each --lat")
         add("--name", action="append", help="name of the place, one for each --lat (default: its coordinates)")
-        add("--sites", help="CSV file of places with the columns name,lat,lon, instead of --lat and --lon")
+        add("--sites", help="CSV file of places with columns name,lat,lon, instead of --lat and --lon")
         data = command_parser.add_mutually_exclusive_group(required=True)
         data.add_argument("--dataset", help="anemoi dataset with state and forcing")
-        data.add_argument("--sample", action="store_true", help="the packaged sample, made into a dataset first (10 s)")
-        add("--checkpoint", help="inference checkpoint or name of a pretrained network (default: ailand)")
+        data.add_argument("--sample", action="store_true", help="build a dataset from the packaged sample first (10 s)")
+        add("--checkpoint", help="inference checkpoint, or name of a pretrained network (default: ailand)")
         add("--start", help="initial date, UTC (default: the first midnight of the dataset)")
         length = command_parser.add_mutually_exclusive_group()
         length.add_argument("--lead", help="length of the run, as 364d or 8754h (default: to the end of the dataset)")
-        length.add_argument("--end", help="last date, included; a day stands for its last date")
-        add("--within", type=float, help="refuse a point further away than this [km] (default: 100)")
-        add("--extract-only", action="store_true", help="write the dataset's variables there to a file, run nothing")
-        add("--output", help="folder of the result (default: site); with --extract-only the file (default: site.nc)")
-        add("--device", help="of torch: cpu, cuda (default: cpu)")
+        length.add_argument("--end", help="last date, included; a day means its last date")
+        add("--within", type=float, help="largest distance of a point from its place [km] (default: 100)")
+        add(
+            "--extract-only",
+            action="store_true",
+            help="write the variables of the dataset at the places to a file, without a run",
+        )
+        add("--output", help="folder of the result (default: site); with --extract-only, the file (default: site.nc)")
+        add("--device", help="device of torch: cpu, cuda (default: cpu)")
 
     def run(self, args: Namespace) -> None:
-        """Run, or only extract, and say where the result is."""
+        """Run or extract, and print the path of the result."""
         from anemoi_ailand.evaluation.sites.places import places_given, places_of_file
         from anemoi_ailand.workflows.site import SAMPLE, extract, sample_dataset, site  # slow to import
 

@@ -12,7 +12,7 @@ from anemoi.utils.cli import Command
 
 
 class Stability(Command):
-    """Roll a checkpoint out over a century with repeated forcing, and judge whether it drifts or gets stuck."""
+    """Roll out a checkpoint over a century of repeated forcing, and judge whether it drifts."""
 
     def add_arguments(self, command_parser: ArgumentParser) -> None:
         """Add the arguments of the command."""
@@ -22,11 +22,11 @@ class Stability(Command):
         add("--output", default="stability", help="folder of the result (default: %(default)s)")
         add("--years", type=int, default=100, help="length of the run (default: %(default)s)")
         add("--start", help="first date of the forcing (default: the first midnight of the dataset)")
-        add("--end", help="where the forcing ends at the latest; whole years are cut out (default: the last date)")
-        add("--device", default="cpu", help="of torch: cpu, cuda (default: %(default)s)")
+        add("--end", help="latest end of the forcing; whole years are cut out (default: the last date)")
+        add("--device", default="cpu", help="device of torch: cpu, cuda (default: %(default)s)")
 
     def run(self, args: Namespace) -> None:
-        """Run and say what was found."""
+        """Run, print the table and the path of the result."""
         from anemoi_ailand.workflows.stability import stability  # slow to import
 
         folder = stability(

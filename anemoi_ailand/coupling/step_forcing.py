@@ -51,7 +51,7 @@ class StepForcing:
 
     @property
     def complete(self) -> bool:
-        """Whether a step of the land is complete."""
+        """True if a step of the land is complete."""
         return self._elapsed >= STEP_HOURS
 
     def start(self, instants: Mapping[str, Tensor]) -> None:

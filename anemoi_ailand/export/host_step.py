@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""One step with the arguments that another program has at hand: state, static fields, forcing at either end."""
+"""One step with the arguments of another program: state, static fields, forcing at both ends."""
 
 from __future__ import annotations
 
@@ -18,42 +18,42 @@ from anemoi_ailand.rollout.step.physical_step import PhysicalStep
 #: Names of the outputs, in order.
 OUTPUTS = ("new_state", "diagnostics")
 
-#: Input that stands for sun and calendar, where these are computed inside, and its columns: degrees, and days since
-#: 1 January 00 UTC of its own year at t and t + 6 h.
+#: Argument that replaces sun and calendar if they are computed inside, and its columns: degrees, and days since
+#: 1 January 00 UTC of the year at t and t + 6 h.
 PLACE_TIME = "place_time"
 PLACE_TIME_COLUMNS = ("latitude", "longitude", "day_start", "day_end")
 
 _YEAR, _DAY = 365.25, 24.0
 _FULL_TURN, _DEGREE = 2.0 * math.pi, math.pi / 180.0
 
-#: Declination and equation of time by the cosine and sine of 0, 1, 2, 3 times the day's angle [degrees].
+#: Coefficients of declination and equation of time for cosine and sine of 0, 1, 2, 3 times the day angle [degrees].
 #: Hogan and Hirahara (2015), as in earthkit-data, utils/meteo.py.
 _DECLINATION = ((0.396372, -22.91327, -0.387205, -0.154527), (0.0, 4.025430, 0.051967, 0.084798))
 _EQUATION_OF_TIME = ((0.004297, 0.107029, -0.837378, 0.0), (0.0, -1.837877, -2.340475, 0.0))
 
 
 class HostStep(nn.Module):
-    r"""The step of :class:`~anemoi_ailand.rollout.step.physical_step.PhysicalStep` for a host that knows no checkpoint.
+    r"""Step of :class:`~anemoi_ailand.rollout.step.physical_step.PhysicalStep` for a host without the checkpoint.
 
-    A host keeps the state, has static fields once, and forcing at both ends of the step; only what is read is asked
-    for. The new state has the columns of the state, so that it goes in again as it is.
+    A host passes state, static fields, and the forcing that is read at either end. The new state has the columns of the
+    state, so it is the state of the next call.
 
     Parameters
     ----------
     step : PhysicalStep
-        The step, in the precision that is wanted.
+        Step in the precision wanted.
     sun_inside : bool
-        Compute sun and calendar from place and time (:func:`sun_columns`), instead of asking for them as forcing.
+        Compute sun and calendar from place and time (:func:`sun_columns`) instead of taking them as forcing.
 
     Attributes
     ----------
     columns : dict of tuple of str by name
-        Columns of ``state``, ``static``, ``forcing_start``, ``forcing_end``, and with sun inside of ``place_time``.
+        Columns of ``state``, ``static``, ``forcing_start``, ``forcing_end`` and, with sun inside, ``place_time``.
     results : dict of tuple of str by name
         Columns of :data:`OUTPUTS`.
 
     Shapes: each (row, column), in the units of the table of variables; ``place_time`` (row, 4) is double precision:
-    latitude and longitude [degrees], and the days since 1 January 00 UTC of its own year at t and at t + 6 h.
+    latitude and longitude [degrees], and days since 1 January 00 UTC of the year at t and at t + 6 h.
     """
 
     _start: Tensor
@@ -89,7 +89,7 @@ class HostStep(nn.Module):
         forcing_end: Tensor,
         place_time: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """State and diagnostics at t + 6 h; see the class for shapes."""
+        """Compute state and diagnostics at t + 6 h; shapes as in the class."""
         first, last = [state, static, forcing_start], [forcing_end]
         if self.sun:
             if place_time is None:
@@ -104,7 +104,7 @@ class HostStep(nn.Module):
 
 
 def sun_columns(names: Sequence[str], place: Tensor, days: Tensor) -> Tensor:
-    r"""Sun and calendar as tensors; the values are those of :func:`anemoi_ailand.data.sun.compute` at whole hours.
+    r"""Compute sun and calendar as tensors, equal to :func:`anemoi_ailand.data.sun.compute` at whole hours.
 
     With :math:`\gamma = 2\pi d / 365.25`, hour h (UTC), latitude :math:`\varphi`, longitude :math:`\lambda`,
 
@@ -115,13 +115,16 @@ def sun_columns(names: Sequence[str], place: Tensor, days: Tensor) -> Tensor:
     Parameters
     ----------
     names : sequence of str
-        Of :data:`anemoi_ailand.data.sun.COMPUTED`.
+        Names of :data:`anemoi_ailand.data.sun.COMPUTED`.
     place : Tensor, shape (row, 2)
         Latitude and longitude [degrees].
     days : Tensor, shape (row,)
         Days since 1 January 00 UTC of the year.
 
-    Returns shape (row, name), no unit, in the precision of the arguments: double is meant.
+    Returns
+    -------
+    Tensor, shape (row, name)
+        Dimensionless, in the precision of the arguments, which should be double.
     """
     latitude, longitude = (_DEGREE * place).unbind(-1)
     angle, hour = _FULL_TURN / _YEAR * days, (days - torch.floor(days)) * _DAY

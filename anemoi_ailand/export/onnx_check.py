@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-r"""Whether an exported graph gives what the checkpoint gives, on real states.
+r"""Comparison of an exported graph with its checkpoint on real states.
 
 With the graph's value a, the checkpoint's b and the standard deviation :math:`\sigma` of the normaliser,
 
@@ -28,14 +28,14 @@ from anemoi_ailand.data.sun import COMPUTED, compute
 from anemoi_ailand.export.host_step import PLACE_TIME, HostStep
 from anemoi_ailand.support.packaged import folder
 
-#: Largest relative difference.
+#: Largest accepted relative difference.
 LIMITS = {torch.float32: 1.0e-5, torch.float64: 1.0e-10}
 
-#: Steps of the packaged sample that are compared, at all of its points, spread over the year.
+#: Steps of the packaged sample to compare, at all points, spread over the year.
 _YEAR, _N_STEPS = 2022, 48
 
-#: Inputs moved by one rounding that a row beyond the limit is compared with, and how many times their largest effect
-#: the graph may be away: inputs are moved once, but soil water is rounded in each of twelve steps.
+#: Number of inputs, perturbed by one rounding, with which a row beyond the limit is compared; and the accepted multiple
+#: of their largest effect: inputs are perturbed once, but soil water is rounded in each of twelve steps.
 _MOVES, _MARGIN = 16, 12.0
 
 
@@ -46,7 +46,7 @@ class Rows:
     Attributes
     ----------
     arguments : dict of numpy.ndarray by name
-        As :class:`~anemoi_ailand.export.host_step.HostStep` takes them.
+        Arguments of :class:`~anemoi_ailand.export.host_step.HostStep`.
     where : list of str
         Date and place of each row.
     """
@@ -57,16 +57,16 @@ class Rows:
 
 @dataclass(frozen=True)
 class Agreement:
-    """How near a graph is to its checkpoint.
+    """Differences between a graph and its checkpoint.
 
     Attributes
     ----------
     rows : int
-        Rows that were compared.
+        Number of rows compared.
     largest : dict of float by name
         Largest relative difference of each variable, rows counted in ``undecided`` included.
     undecided : int
-        Rows beyond the limit whose value the precision itself does not decide.
+        Number of rows beyond the limit whose value depends on rounding of the inputs.
     """
 
     rows: int
@@ -75,7 +75,7 @@ class Agreement:
 
     def __str__(self) -> str:
         name = max(self.largest, key=self.largest.__getitem__)
-        beyond = f"; {self.undecided} rows are beyond the limit, as far as rounding of the input moves the checkpoint"
+        beyond = f"; {self.undecided} rows exceed the limit, within the effect of rounding the inputs"
         return (
             f"Equal to the checkpoint at {self.rows} rows of the packaged sample: largest relative difference "
             f"{self.largest[name]:.1e} ('{name}'){beyond if self.undecided else ''}"
@@ -83,23 +83,23 @@ class Agreement:
 
 
 def check_graph(path: Path, host: HostStep, dtype: torch.dtype, rows: Rows | None = None) -> Agreement:
-    """Run a graph by onnxruntime on one thread and compare it with the step that it was made from.
+    """Run a graph with onnxruntime on one thread and compare it with its step.
 
     Parameters
     ----------
     path : Path
-        The graph.
+        File of the graph.
     host : HostStep
-        The step.
+        Step that was exported.
     dtype : torch.dtype
         Precision of both.
     rows : Rows, optional
-        Default: :func:`sample_rows`.
+        Arguments, by default :func:`sample_rows`.
 
     Raises
     ------
     ValueError
-        They differ, with variable, place and both values.
+        They differ; the message has variable, place and both values.
     """
     import onnxruntime
 
@@ -143,7 +143,7 @@ def compare(got: Sequence[np.ndarray], host: HostStep, rows: Rows, limit: float)
 
 
 def sample_rows(host: HostStep, dtype: torch.dtype) -> Rows:
-    """Real states and forcing: all points of the packaged sample at dates spread over a year."""
+    """Read real states and forcing: all points of the packaged sample at dates spread over a year."""
     reader = open_reader(str(folder("sample")))
     latitudes, longitudes = reader.latitudes, reader.longitudes
     dates = [d for d in reader.coverage.dates() if d.year == _YEAR]
@@ -168,26 +168,26 @@ def sample_rows(host: HostStep, dtype: torch.dtype) -> Rows:
 
 
 def place_time(latitudes: np.ndarray, longitudes: np.ndarray, start: datetime, end: datetime) -> np.ndarray:
-    """The argument ``place_time`` of a step from ``start`` to ``end`` (UTC), shape (point, 4), double precision."""
+    """Make the argument ``place_time`` of a step from ``start`` to ``end`` (UTC), shape (point, 4), double."""
     days = [np.full(len(latitudes), (d - datetime(d.year, 1, 1)) / timedelta(days=1)) for d in (start, end)]
     return np.stack([latitudes, longitudes, *days], axis=-1).astype(np.float64)
 
 
 def _run(host: HostStep, arguments: dict[str, np.ndarray]) -> np.ndarray:
-    """New state and diagnostics side by side, double precision."""
+    """Join new state and diagnostics in double precision, (row, variable)."""
     with torch.inference_mode():
         parts = host(**{n: torch.from_numpy(v) for n, v in arguments.items()})
     return torch.cat(list(parts), dim=-1).double().numpy()
 
 
 def _scales(host: HostStep, names: Sequence[str]) -> np.ndarray:
-    """Standard deviation of each variable as the normaliser has it, shape (variable,)."""
+    """Return the standard deviations of the normaliser, shape (variable,)."""
     factor = dict(zip(host.step.outputs, (1.0 / host.step._mul_out).abs().tolist(), strict=True))
     return np.array([factor[n] for n in names])
 
 
 def _own_change(host: HostStep, arguments: dict[str, np.ndarray], rows: np.ndarray, want: np.ndarray) -> np.ndarray:
-    """How far the step itself moves if its arguments are moved by one rounding, (row, variable)."""
+    """Compute the effect on the step of perturbing its arguments by one rounding, (row, variable)."""
     generator = np.random.default_rng(0)
     largest = np.zeros_like(want)
     for _ in range(_MOVES):

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""A trained model as an ONNX graph, which C, C++, Fortran or Python run without torch and without Anemoi.
+"""Export of a trained model as an ONNX graph, which C, C++, Fortran or Python run without torch and Anemoi.
 
 The graph is made by ``torch.onnx.export(dynamo=True)``: the older exporter has no ``expm1`` and is deprecated. It holds
 normalisation, network, the twelve steps of soil water, and bounds. Before the file gets its name, onnxruntime
@@ -27,7 +27,7 @@ from anemoi_ailand.constants import STEP_HOURS
 from anemoi_ailand.export.host_step import OUTPUTS, PLACE_TIME, HostStep
 from anemoi_ailand.export.onnx_check import Agreement, check_graph
 from anemoi_ailand.export.onnx_operators import OPSET, translations
-from anemoi_ailand.rollout.step.checkpoint import LandStep, known_by, load_step
+from anemoi_ailand.rollout.step.checkpoint import LandStep, checkpoint_checksum, load_step
 from anemoi_ailand.rollout.step.physical_step import PhysicalStep, to_dtype
 from anemoi_ailand.rollout.step.pretrained import pretrained_names, pretrained_record
 from anemoi_ailand.support.atomic_file import complete_file
@@ -38,7 +38,7 @@ LOG = logging.getLogger(__name__)
 #: Key of the description in the graph's metadata, and the version of its layout.
 METADATA_KEY, SCHEMA = "anemoi_ailand", "anemoi-ailand/onnx/1"
 
-#: What export needs, and what the check after it needs.
+#: Packages that export needs, and the one that the check needs.
 _PACKAGES, _RUNTIME = ("onnx", "onnxscript"), "onnxruntime"
 
 #: Rows of the example with which the graph is traced; a graph takes any number.
@@ -53,35 +53,35 @@ def export_step(
     sun_inside: bool = True,
     overwrite: bool = False,
 ) -> Agreement | None:
-    """Write a checkpoint as ``output`` (ONNX), and what it takes and gives as ``output`` + ``.txt``.
+    """Write a checkpoint as ``output`` (ONNX), with a description of arguments and results in ``output`` + ``.txt``.
 
     Parameters
     ----------
     checkpoint : str or Path
         Inference checkpoint, or the name of a pretrained network.
     output : str or Path
-        The file. Its folder is made.
+        File; its folder is created.
     precision : {'float32', 'float64'}
-        Of the graph and of its arguments.
+        Precision of the graph and its arguments.
     sun_inside : bool
         Compute sun and calendar in the graph from place and time.
     overwrite : bool
-        Replace a file that is there.
+        Replace an existing file.
 
     Returns
     -------
     Agreement or None
-        How near onnxruntime is to the checkpoint; None if it is not installed.
+        Differences between onnxruntime and checkpoint; None if onnxruntime is not installed.
 
     Raises
     ------
     FileExistsError
-        The file is there.
+        The file exists.
     FileNotFoundError
-        There is no checkpoint.
+        The checkpoint does not exist.
     ValueError
-        Packages are missing; the checkpoint is of another task, or its network cannot be exported; the graph does not
-        give what the checkpoint gives: nothing is written then.
+        Missing packages, a checkpoint of another task or with a network that cannot be exported, or a graph that
+        differs from the checkpoint. Nothing is written then.
     """
     output = Path(output)
     _check_output(output, overwrite)
@@ -121,7 +121,7 @@ def check_exportable(step: LandStep) -> None:
 
 
 def graph_of(host: HostStep, dtype: torch.dtype) -> Any:
-    """The graph of a step, any number of rows, as a model of onnx_ir."""
+    """Make the graph of a step for any number of rows, as a model of onnx_ir."""
     from onnx_ir.passes import common
     from onnxscript import optimizer
 
@@ -151,7 +151,7 @@ def graph_of(host: HostStep, dtype: torch.dtype) -> Any:
             common.RemoveUnusedNodesPass(),
         ):
             tidy(model)
-    for node in model.graph:  # where in the source an operator comes from, with the paths of this machine
+    for node in model.graph:  # source positions of operators, with paths of this machine
         node.metadata_props.clear()
     model.graph.metadata_props.clear()
     return model
@@ -159,7 +159,7 @@ def graph_of(host: HostStep, dtype: torch.dtype) -> Any:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Leave out what the exporter says of its own parts, errors excepted."""
+    """Suppress messages of the exporter below errors."""
     loggers = [logging.getLogger(name) for name in ("onnx_ir", "onnxscript", "torch.onnx")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
@@ -174,15 +174,15 @@ def _quiet() -> Iterator[None]:
 
 
 def example(host: HostStep, dtype: torch.dtype) -> dict[str, Tensor]:
-    """Arguments of a step by name, all ones."""
+    """Return example arguments of a step by name, all ones."""
     sizes = {n: len(columns) for n, columns in host.columns.items()}
     return {n: torch.ones(_ROWS, k, dtype=torch.float64 if n == PLACE_TIME else dtype) for n, k in sizes.items()}
 
 
 def describe(step: LandStep, host: HostStep, precision: str) -> dict[str, Any]:
-    """What the graph takes and gives: names, units, times, order; and where it comes from."""
+    """Describe arguments and results of the graph (names, units, times, order), and its origin."""
     packages = ("anemoi-ailand", "anemoi-models", "torch", "onnx", "onnxscript")
-    sha256 = known_by(step.path)
+    sha256 = checkpoint_checksum(step.path)
     return {
         "schema": SCHEMA,
         "what": "one step of the anemoi-ailand land emulator, in physical units, bounds applied",
@@ -223,7 +223,7 @@ def _licence(sha256: str) -> str:
 
 
 def readable(description: dict[str, Any]) -> str:
-    """The description as a text with a line for each column."""
+    """Format the description as text with one line per column."""
     checkpoint = description["checkpoint"]
     lines = [
         f"{description['what']}",
@@ -261,17 +261,17 @@ def _save(model: Any, path: Path) -> None:
 
 
 def _check_output(output: Path, overwrite: bool) -> None:
-    there = [str(p) for p in (output, output.with_name(f"{output.name}.txt")) if p.exists()]
-    if there and not overwrite:
-        raise FileExistsError(f"{there} exist and stay as they are. Give another --output, or --overwrite.")
+    existing = [str(p) for p in (output, output.with_name(f"{output.name}.txt")) if p.exists()]
+    if existing and not overwrite:
+        raise FileExistsError(f"{existing} exist and are kept. Give another --output, or --overwrite.")
     if output.suffix != ".onnx":
-        raise ValueError(f"The output '{output}' is to be an ONNX file. Give it a name that ends in '.onnx'.")
+        raise ValueError(f"The output '{output}' must be an ONNX file. Give a name that ends in '.onnx'.")
 
 
 def _check_packages() -> None:
     missing = [p for p in _PACKAGES if find_spec(p) is None]
     if missing:
         raise ValueError(
-            f"Export needs the packages {list(_PACKAGES)}, of which {missing} are not installed. "
+            f"Export needs the packages {list(_PACKAGES)}; {missing} are not installed. "
             "Install them: pip install 'anemoi-ailand[export]'"
         )

@@ -1,10 +1,10 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-r"""How functions are written into a graph that ONNX does not have, or that torch's exporter writes with few digits.
+r"""Translations of functions that ONNX lacks, or that torch's exporter writes with a loss of precision.
 
-- ``log1p`` and ``expm1``: torch writes :math:`\log(1 + x)` and :math:`e^x - 1`, which have no digits left at small x,
-  in dry soil and in light rain. With :math:`u = 1 + x` or :math:`u = e^x` as rounded,
+- ``log1p`` and ``expm1``: torch writes :math:`\log(1 + x)` and :math:`e^x - 1`, which lose all digits at small x,
+  in dry soil and light rain. With :math:`u = 1 + x` or :math:`u = e^x` as rounded,
 
   .. math:: \log(1+x) = x\,\frac{\log u}{u - 1}, \qquad e^x - 1 = x\,\frac{u - 1}{\log u},
 
@@ -21,12 +21,12 @@ from typing import Any
 
 import torch
 
-#: Version of the operator set, which onnxruntime reads from 1.17 on.
+#: Version of the operator set; onnxruntime supports it from 1.17.
 OPSET = 20
 
 
 def translations() -> dict[Callable, Callable | Sequence[Callable]]:
-    """Translations for ``custom_translation_table`` of ``torch.onnx.export``; needs the package onnxscript."""
+    """Return the ``custom_translation_table`` of ``torch.onnx.export``; needs the package onnxscript."""
     aten = torch.ops.aten
     return {
         aten.log1p.default: log1p,
@@ -39,7 +39,7 @@ def translations() -> dict[Callable, Callable | Sequence[Callable]]:
 
 
 def log1p(self: Any) -> Any:
-    """``log(1 + x)``."""
+    """Translate ``log(1 + x)``."""
     op = _operators()
     one = _like(1.0, self)
     u = op.Add(self, one)
@@ -47,7 +47,7 @@ def log1p(self: Any) -> Any:
 
 
 def expm1(self: Any) -> Any:
-    """``exp(x) - 1``."""
+    """Translate ``exp(x) - 1``."""
     op = _operators()
     one = _like(1.0, self)
     u = op.Exp(self)
@@ -58,7 +58,7 @@ def expm1(self: Any) -> Any:
 
 
 def softplus(self: Any, beta: float = 1.0, threshold: float = 20.0) -> Any:
-    """``log(1 + exp(x))``, and x itself above the threshold, as torch has it."""
+    """Translate ``log(1 + exp(x))``, which is x above the threshold, as in torch."""
     if beta != 1.0:
         raise ValueError(f"softplus with beta = {beta} has no translation to ONNX here, only with 1. Write one.")
     op = _operators()
@@ -66,13 +66,13 @@ def softplus(self: Any, beta: float = 1.0, threshold: float = 20.0) -> Any:
 
 
 def log10(self: Any) -> Any:
-    """Logarithm to base ten."""
+    """Translate the logarithm to base ten."""
     op = _operators()
     return op.Div(op.Log(self), op.Log(_like(10.0, self)))
 
 
 def scalar_tensor(s: float, dtype: int = -1, layout: str = "", device: str = "", pin_memory: bool = False) -> Any:
-    """A constant in the precision that is asked for."""
+    """Translate a constant in the requested precision."""
     del layout, device, pin_memory
     op = _operators()
     constant = _double(s)
@@ -88,7 +88,7 @@ def full_like(
     pin_memory: bool = False,
     memory_format: str = "",
 ) -> Any:
-    """A constant in the shape and the precision of another tensor."""
+    """Translate a constant in the shape and precision of another tensor."""
     del layout, device, pin_memory, memory_format
     op = _operators()
     value = _like(fill_value, self) if dtype == -1 else op.Cast(_double(fill_value), to=dtype)

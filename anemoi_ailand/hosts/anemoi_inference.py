@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Adapters to anemoi-inference 0.13: hooks of the runner, and the origin of a state."""
+"""Adapters to anemoi-inference 0.13: hooks of the runner, origin of a state, internals of inputs and outputs."""
 
 from __future__ import annotations
 
@@ -56,3 +56,30 @@ def with_origin(state: State, source: Any, names: Sequence[str]) -> State:
 def origin(state: State) -> Any:
     """Input that a state comes from; None if it does not say so."""
     return state.get(ORIGIN)
+
+
+def stored_dates(source: Any) -> Any:
+    """Dates of the Anemoi dataset that an input reads; None for an input of another kind.
+
+    Undocumented attributes: ``open_dataset_args`` and ``ds_dates`` of ``DatasetInput``. They can go when every input
+    tells its dates before it reads.
+    """
+    return source.ds_dates if hasattr(source, "open_dataset_args") else None
+
+
+def forecast_axes(source: Any) -> tuple[Any, Any] | None:
+    """Base dates and steps of a dataset of forecasts that an input reads; None if it reads no such dataset.
+
+    Undocumented attributes: ``use_trajectories`` and ``ds`` of ``DatasetInput``; as :func:`stored_dates`.
+    """
+    if not (hasattr(source, "open_dataset_args") and getattr(source, "use_trajectories", False)):
+        return None
+    return source.ds.base_dates, source.ds.steps
+
+
+def inner_outputs(output: Any) -> list[Any]:
+    """Outputs to which an output hands on: those of ``tee``, or the one that a ``ForwardOutput`` wraps.
+
+    Undocumented attributes: ``outputs`` and ``output``. They can go when the host walks its outputs itself.
+    """
+    return getattr(output, "outputs", None) or ([output.output] if hasattr(output, "output") else [])

@@ -1,4 +1,4 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""The network: a pure torch core and its Anemoi dress."""
+"""Networks in pure torch, and the land model with Anemoi's interface."""

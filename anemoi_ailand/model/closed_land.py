@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""The closed step in the units of Anemoi: from normalised fields to the land of a step, and back."""
+"""Closed step between normalised fields and physical units."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from anemoi_ailand.constants import STEP_SECONDS
 from anemoi_ailand.model.columns import StepColumns
 from anemoi_ailand.model.contrasts import N_CONTRASTS, Air, contrasts
 from anemoi_ailand.physics.closed_step import FLUXES, N_CONTROLS, STATE, Land, closed_step
 from anemoi_ailand.physics.layers import stack_layers
-from anemoi_ailand.physics.roots import root_table, roots_of
 from anemoi_ailand.physics.runoff import capacity_exponent
 from anemoi_ailand.physics.snow_pack import SNOW_PROPERTIES, snow_property
 from anemoi_ailand.physics.soil import soil_of, soil_table
-from anemoi_ailand.physics.soil_heat import STEP_SECONDS
+from anemoi_ailand.physics.vegetation_water import root_table, roots_of
 from anemoi_ailand.variables import variable
 
 #: Inputs besides the state: static fields and air at the start, forcing at the end of the step.
@@ -30,11 +30,11 @@ CATEGORIES = ("slt", "tvl", "tvh")
 
 
 class ClosedLand(nn.Module):
-    r"""Rebuild the land in physical units, give its contrasts to the network, and turn outputs into state and fluxes.
+    r"""Convert inputs to physical units, derive contrasts for the network, and turn its outputs into state and fluxes.
 
-    Prognostic variables beyond :data:`~anemoi_ailand.physics.closed_step.STATE` are increments in units of the table's
-    ``increment_scale``, as without the closed step; properties of snow (``tsn``, ``asn``, ``slw``) have the value of
-    none where there is no snow.
+    Prognostic variables beyond :data:`~anemoi_ailand.physics.closed_step.STATE` get increments in units of the table's
+    ``increment_scale``, as without the closed step; properties of snow (``tsn``, ``asn``, ``slw``) are reset where
+    there is no snow.
 
     Parameters
     ----------
@@ -48,9 +48,9 @@ class ClosedLand(nn.Module):
     Raises
     ------
     ValueError
-        A variable that the closed step needs is not in the input or not prognostic.
+        A variable that the closed step needs is missing from the input or not prognostic.
 
-    Shapes: ``start, end (..., point, input variable)`` normalised, as :meth:`LandModel.advance` has them.
+    Shapes: ``start, end (..., point, input variable)``, normalised, as in :meth:`LandModel.advance`.
     """
 
     _start: Tensor
@@ -116,11 +116,11 @@ class ClosedLand(nn.Module):
         return land, Air(a["t"], b["t"], b["avg_t"], b["avg_q"], b["avg_sp"]), extra
 
     def features(self, land: Land, air: Air) -> Tensor:
-        """Further columns for the network, shape (..., n_features)."""
+        """Additional columns for the network, shape (..., n_features)."""
         return contrasts(land, air)
 
     def after(self, land: Land, extra: Tensor, outputs: Tensor) -> tuple[Tensor, Tensor]:
-        """Positions (n,) in the output tensor and normalised values (..., n) of what the closed step gives."""
+        """Positions (n,) in the output tensor and normalised values (..., n) of the results of the closed step."""
         result = closed_step(land, outputs[..., :N_CONTROLS])
         changed = (extra + self._scale * outputs[..., N_CONTROLS:]).unbind(-1)
         for name, value in zip(self.extra, changed, strict=True):
@@ -136,5 +136,5 @@ def _check(columns: StepColumns, inputs: dict[str, int]) -> None:
         raise ValueError(
             f"The closed step needs {not_state} among the prognostic variables and {missing} among the forcing; the "
             f"configuration has prognostic {list(columns.prognostic)} and inputs {sorted(inputs)}. Add them to "
-            "`select` and to `data.datasets.data`, or set `model.model.step: increments`."
+            "`land.prognostic` and `land.forcing`, or set `model.model.step: increments`."
         )

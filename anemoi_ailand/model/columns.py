@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Which variable goes into which column of the network, from names and the table of variables alone."""
+"""Columns of the network, from variable names and the table of variables alone."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class StepColumns:
     start, end : tuple of str
         Inputs taken at the start (t) and at the end (t + 6 h) of the step, in the order of the network's columns.
     prognostic, diagnostic : tuple of str
-        What the two heads predict.
+        Outputs of the two heads.
     outputs : tuple of str
         Output variables in the order of the output tensor.
     start_index, end_index, prognostic_in, prognostic_out, diagnostic_out : tuple of int
@@ -55,14 +55,14 @@ class StepColumns:
         inputs, outputs : mapping of name to position
             Variables of the input and output tensors.
         diagnostic, forcing : sequence of str
-            Output-only and input-only variables, as the configuration says.
+            Output-only and input-only variables of the configuration.
         categories : sequence of str
-            Categories that may be among the inputs, because something other than the network reads them.
+            Categories allowed among the inputs because the closed step reads them; the network never does.
 
         Raises
         ------
         ValueError
-            A variable is not in the table, or has another role there than in the configuration.
+            A variable is not in the table, or has a different role there than in the configuration.
         """
         prognostic = tuple(n for n in sorted(outputs, key=outputs.__getitem__) if n not in set(diagnostic))
         _check_roles(prognostic, diagnostic, [n for n in forcing if n not in categories])
@@ -103,7 +103,7 @@ class StepColumns:
 
 
 def _check_roles(prognostic: Sequence[str], diagnostic: Sequence[str], forcing: Sequence[str]) -> None:
-    state = [n for n in prognostic if variable(n).increment_scale is None]  # what has none cannot be carried
+    state = [n for n in prognostic if variable(n).increment_scale is None]  # without a scale there is no increment
     allowed = {
         "prognostic": (state, {Role.PROGNOSTIC}),
         "diagnostic": (diagnostic, {Role.DIAGNOSTIC, Role.PROGNOSTIC}),
@@ -115,6 +115,6 @@ def _check_roles(prognostic: Sequence[str], diagnostic: Sequence[str], forcing: 
             raise ValueError(
                 f"The configuration uses {sorted(wrong)} as {role}, but the table of variables has {wrong}. "
                 "Anemoi takes every selected variable that is neither in `data.datasets.data.forcing` nor in "
-                "`.diagnostic` as prognostic: list it in the right place, or leave it out of `select`. "
-                "Categories (types) reach the model as the physical parameters derived from them."
+                "`.diagnostic` as prognostic: list it under `land.prognostic`, `land.forcing` or `land.diagnostic`, or "
+                "leave it out. Categories (types) reach the model as the physical parameters derived from them."
             )

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Physical contrasts as inputs of the network: what drives a flux is a difference, which a network learns slowly."""
+"""Physical contrasts as inputs of the network: fluxes are driven by differences, which a network learns slowly."""
 
 from __future__ import annotations
 
@@ -10,22 +10,19 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from anemoi_ailand.constants import TRIPLE_POINT
+from anemoi_ailand.constants import TETENS_PRESSURE, TETENS_WATER, TRIPLE_POINT, VAPOUR_MASS_RATIO
 from anemoi_ailand.physics.closed_step import Land, root_zone_water
 from anemoi_ailand.physics.soil import frozen_fraction
 
-#: Number of columns that :func:`contrasts` gives.
+#: Number of columns of :func:`contrasts`.
 N_CONTRASTS = 24
 
 #: Units of the contrasts [K], [Pa], [kg m-2]: typical values, so that columns are of order one.
 _TEMPERATURE, _PHASE, _DEFICIT, _SNOW = 5.0, 2.0, 800.0, 5.0
 
-#: Molar mass of water vapour over that of dry air [1].
-_EPSILON = 0.622
-
 
 class Air(NamedTuple):
-    """Air of the step: temperature at its start, at its end and in the mean [K], humidity [kg kg-1], pressure [Pa]."""
+    """Air of the step: temperature at its start, at its end and its mean [K], humidity [kg kg-1], pressure [Pa]."""
 
     t_start: Tensor
     t_end: Tensor
@@ -35,15 +32,15 @@ class Air(NamedTuple):
 
 
 def contrasts(land: Land, air: Air) -> Tensor:
-    r"""Temperature differences, nearness to freezing, soil wetness, humidity deficit, snow and rain.
+    r"""Temperature differences, distance from freezing, soil wetness, humidity deficit, snow and rain.
 
     Returns
     -------
-    Tensor, shape (..., N_CONTRASTS), no unit
-        Air minus first layer at three times, and between the layers, in 5 K; tanh of the distance from 0 degC in 2 K;
-        liquid soil water between wilting point and field capacity, and effective saturation, of four layers; the first
-        of these where the roots of low and high vegetation are; vapour pressure deficit in 800 Pa;
-        :math:`\ln(1 + P)` with rain and snow P in kg m-2; snow mass twice.
+    Tensor, shape (..., N_CONTRASTS), dimensionless
+        Air minus first layer at three times, and differences between the layers, in 5 K; tanh of the distance from 0
+        degC in 2 K; liquid soil water between wilting point and field capacity, and effective saturation, of four
+        layers; the former weighted by the roots of low and high vegetation; vapour pressure deficit in 800 Pa;
+        :math:`\ln(1 + P)` with precipitation P in kg m-2; snow mass on two scales.
     """
     top, temperature, soil = land.temperature[..., 0], land.temperature, land.soil
     differences = torch.cat(
@@ -81,6 +78,7 @@ def contrasts(land: Land, air: Air) -> Tensor:
 
 
 def _deficit(air: Air) -> Tensor:
-    """Vapour pressure deficit [Pa]; saturation over water by Tetens as in the IFS, with the vapour of the mean."""
-    saturated = 611.21 * torch.exp(17.502 * (air.avg_t - TRIPLE_POINT) / (air.avg_t - 32.19))
-    return saturated - air.avg_q * air.avg_sp / _EPSILON
+    """Vapour pressure deficit of the mean air [Pa]; saturation over water by Tetens' formula."""
+    a, b = TETENS_WATER
+    saturated = TETENS_PRESSURE * torch.exp(a * (air.avg_t - TRIPLE_POINT) / (air.avg_t - b))
+    return saturated - air.avg_q * air.avg_sp / VAPOUR_MASS_RATIO

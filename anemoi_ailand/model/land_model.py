@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""The Anemoi dress of the network: which columns go in, in which unit increments come out, and the bounds."""
+"""Anemoi model of the land: columns of the network, units of its increments, closed step, and bounds."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from anemoi_ailand.variables import Time, variable
 
 LOG = logging.getLogger(__name__)
 
-#: How the new state follows from the network's outputs.
+#: Options of ``model.model.step``: how the new state follows from the network's outputs.
 INCREMENTS, CLOSED = "increments", "closed"
 
-#: Options under ``model.model`` that are the model's; all others are the network's.
+#: Options under ``model.model`` of the model itself; all others belong to the network.
 OWN_OPTIONS = ("_target_", "step", "hidden_precision")
 
 #: Slots of the time axis of the model input: the two ends of the step.
@@ -34,37 +34,36 @@ N_SLOTS = 2
 
 
 class LandModel(BaseGraphModel):
-    r"""One step of the land for every point, as anemoi-models calls it.
+    r"""One step of the land for every point, with the interface of anemoi-models.
 
-    The time axis of the input holds the two ends of the step, t and t + 6 h. Which variable is taken at which end is
-    the column ``taken`` of the table of variables: state and static fields at the start, interval means at the
-    end (where they are stored), instantaneous forcing at both. Nothing else of the end slot is read, so the future
-    state cannot leak in.
+    The time axis of the input holds the two ends of the step, t and t + 6 h. The column ``taken`` of the table of
+    variables says which variable is read at which end: state and static fields at the start, interval means at the end
+    (where they are stored), instantaneous forcing at both. The future state is never read.
 
     .. math:: x_{t+1} = \mathrm{clamp}\bigl(x_t + \sigma_{\Delta x}\,\delta\bigr)
 
-    in physical units, with :math:`\sigma_{\Delta x}` the table's ``increment_scale``, if ``step`` is ``increments``.
-    If it is ``closed``, the network gives fluxes and corrections instead, from which
-    :func:`~anemoi_ailand.physics.closed_step.closed_step` makes the new state with water closed and heat below the
-    first layer only moved, and evaporation and runoff with it. There is no graph, no trainable node parameter and no
-    coordinate: the number, order and place of points do not matter.
+    in physical units, with :math:`\sigma_{\Delta x}` the table's ``increment_scale``, if ``step`` is ``increments``. If
+    it is ``closed``, the network predicts fluxes and corrections instead, from which
+    :func:`~anemoi_ailand.physics.closed_step.closed_step` computes state, evaporation and runoff with water conserved
+    and heat below the first layer only moved. There is no graph, no trainable node parameter and no coordinate: number,
+    order and place of points do not matter.
 
-    Hyper-parameters come from ``config.model.model``: ``step``, ``hidden_precision`` (of the products of hidden layers
-    in training, see :mod:`~anemoi_ailand.model.precision`; elsewhere all is in single precision), and what
-    :func:`~anemoi_ailand.model.networks.build_network` takes: ``network``, ``width``, ``depth``, ``activation``, ...
+    Hyper-parameters are read from ``config.model.model``: ``step``, ``hidden_precision`` (of products in hidden layers
+    during training, see :mod:`~anemoi_ailand.model.precision`), and the options of
+    :func:`~anemoi_ailand.model.networks.build_network`: ``network``, ``width``, ``depth``, ``activation``, ...
 
     Raises
     ------
     ValueError
-        More than one dataset, a time axis other than the two ends, a variable that the table does not know or
-        knows in another role, one without variance under a normalisation that divides by it, an unknown ``step``,
-        network or option, or a variable that the closed step needs and does not get.
+        More than one dataset, a time axis other than the two ends, a variable that is missing from the table or has
+        another role there, one without variance under a normalisation that divides by it, an unknown ``step``, network
+        or option, or a missing variable of the closed step.
 
     Shapes: ``{name: (batch, 2, ensemble, point, input variable)} -> {name: (batch, 1, ensemble, point, output
     variable)}``, normalised.
     """
 
-    #: Checkpoints from before the option have no such attribute.
+    #: Checkpoints older than the option lack this attribute.
     hidden_dtype: torch.dtype | None = None
 
     _start: Tensor
@@ -88,7 +87,7 @@ class LandModel(BaseGraphModel):
         n_step_input: int,
         n_step_output: int,
     ) -> None:
-        nn.Module.__init__(self)  # BaseGraphModel builds encoders and graphs; only its predict_step is needed here
+        nn.Module.__init__(self)  # BaseGraphModel would build encoders and graphs; only its predict_step is used
         del graph_data
         self.dataset_name = _single(data_indices)
         _check_slots(n_step_input, n_step_output)
@@ -114,7 +113,7 @@ class LandModel(BaseGraphModel):
         LOG.info("Land model: %s; %d parameters", self.columns, sum(p.numel() for p in self.network.parameters()))
 
     def _shape(self) -> NetworkShape:
-        """Columns that the network reads, outputs of its prognostic and of its diagnostic head."""
+        """Sizes of the network: input columns and outputs of its two heads."""
         c = self.columns
         static = tuple(i for i, n in enumerate(c.start) if variable(n).time is Time.CONSTANT)
         if self.closed is None:
@@ -123,7 +122,7 @@ class LandModel(BaseGraphModel):
         return NetworkShape(c.n_in + self.closed.n_features, self.closed.n_outputs, n_diagnostic, static)
 
     def _register(self, to_data: dict[str, int], mul: np.ndarray, add: np.ndarray) -> None:
-        """Keep column indices, increment scales and bounds as buffers, normalised as the data are."""
+        """Register column indices, and increment scales and bounds in normalised units, as buffers."""
         c = self.columns
 
         def buffer(name: str, values: Any, dtype: torch.dtype) -> None:
@@ -145,12 +144,12 @@ class LandModel(BaseGraphModel):
         self.register_buffer("_scale", torch.as_tensor(scale, dtype=torch.float32))
 
     def advance(self, start: Tensor, end: Tensor) -> Tensor:
-        """One step in normalised units, differentiable.
+        """Advance by one step in normalised units, differentiably.
 
         Parameters
         ----------
         start, end : Tensor, shape (..., point, input variable)
-            Input variables at t and at t + 6 h; of ``end`` only the columns that the table takes there.
+            Input variables at t and at t + 6 h; only the columns that the table takes at the end are read from ``end``.
 
         Returns
         -------
@@ -170,16 +169,16 @@ class LandModel(BaseGraphModel):
         return clamp(out, self._lower, self._upper, straight_through=self.training)
 
     def _network(self, z: Tensor) -> tuple[Tensor, Tensor]:
-        """Call the network; in training its hidden layers multiply as the configuration says, else in full."""
+        """Call the network; hidden layers use the configured precision in training, single precision otherwise."""
         with hidden_precision(self.hidden_dtype if self.training else None, z.device):
             return self.network(z)
 
     def read(self, start: Tensor, end: Tensor) -> Tensor:
-        """Columns (..., n_in) that the network reads; shapes as in :meth:`advance`."""
+        """Input columns (..., n_in) of the network; shapes as in :meth:`advance`."""
         return torch.cat([start[..., self._start], end[..., self._end]], dim=-1)
 
     def wanted(self, start: Tensor, after: Tensor) -> tuple[Tensor, Tensor]:
-        """What the network should give for a step that ends in ``after``: the reverse of :meth:`advance`.
+        """Invert :meth:`advance`: targets of the network for a step that ends in ``after``.
 
         Parameters
         ----------
@@ -195,7 +194,7 @@ class LandModel(BaseGraphModel):
         Raises
         ------
         ValueError
-            The step is closed: many outputs of its network lead to the same state.
+            The step is closed: many outputs lead to the same state.
         """
         if self.closed is not None:
             raise ValueError(
@@ -206,20 +205,20 @@ class LandModel(BaseGraphModel):
         return increments, after[..., self._diagnostic_out]
 
     def forward(self, x: dict[str, Tensor], **_kwargs: Any) -> dict[str, Tensor]:
-        """Anemoi's call: see the class for shapes; ensemble members and points are rows alike."""
+        """Anemoi's forward call, with the shapes of the class; ensemble members and points are independent rows."""
         x_in = x[self.dataset_name]
         return {self.dataset_name: self.advance(x_in[:, 0], x_in[:, 1]).unsqueeze(1)}
 
     def predict_step(self, batch: dict[str, Tensor], *args: Any, **kwargs: Any) -> dict[str, Tensor]:
-        """Anemoi's prediction in physical units, with the bounds exact in physical units too.
+        """Predict in physical units, with exact physical bounds.
 
-        Runs without gradients, as upstream does: for tangents and adjoints call :meth:`advance`.
+        Runs without gradients, as upstream: for tangents and adjoints call :meth:`advance`.
         """
         y = super().predict_step(batch, *args, **kwargs)
         return {name: clamp(v, self._lower_physical, self._upper_physical) for name, v in y.items()}
 
     def fill_metadata(self, md_dict: dict) -> None:
-        """Record the columns in the checkpoint's metadata."""
+        """Record the columns in the metadata of the checkpoint."""
         md_dict["metadata_inference"]["land"] = self.columns.as_dict()
 
 
@@ -241,8 +240,8 @@ def _step(name: str) -> str:
 def _check_slots(n_step_input: int, n_step_output: int) -> None:
     if (n_step_input, n_step_output) != (N_SLOTS, 1):
         raise ValueError(
-            f"The land model reads the two ends of one step and gives one, but the task has {n_step_input} input and "
-            f"{n_step_output} output times. Use `task._target_: anemoi_ailand.training.task.LandForecaster`."
+            f"The land model reads the two ends of a step and predicts one time, but the task has {n_step_input} input "
+            f"and {n_step_output} output times. Use `task._target_: anemoi_ailand.training.task.LandForecaster`."
         )
 
 
@@ -252,12 +251,12 @@ def _names(name_to_index: dict[str, int], wanted: Any) -> list[str]:
 
 
 def _normalisation(model_config: Any, dataset: str, indices: Any, statistics: dict) -> tuple[np.ndarray, np.ndarray]:
-    """Factor and offset of the normaliser that the configuration names, for every variable of the dataset."""
+    """Factor and offset of the configured normaliser for every variable of the dataset."""
     config = model_config.data.datasets[dataset].processors
     if "normalizer" not in config:
         raise ValueError(
             f"`data.datasets.{dataset}.processors` has {sorted(config)} but no 'normalizer', from which the land model "
-            "takes the units of increments and bounds. Add one, see configs/training/ailand.yaml."
+            "takes the units of increments and bounds. Add one as in configs/training/ailand-base.yaml."
         )
     _check_variance(config["normalizer"], indices.data.input.name_to_index, statistics)
     normalizer = instantiate(config["normalizer"], data_indices=indices, statistics=statistics)
@@ -283,5 +282,5 @@ def _check_variance(config: Any, name_to_index: dict[str, int], statistics: dict
     if flat:
         raise ValueError(
             f"{flat} do not vary in the training data, and their normalisation divides by the standard deviation. "
-            "Drop them from `select` and `data`, or list them under `processors.normalizer.config.none`."
+            "Drop them from `land`, or list them under `data.datasets.data.processors.normalizer.config.none`."
         )

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""The network of the emulator, in pure torch: one step for one point, usable without Anemoi."""
+"""Network of the emulator in pure torch, usable without Anemoi."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "silu": nn.SiLU, "ge
 
 
 class PointwiseMLP(nn.Module):
-    r"""Predict the change of the land state over one step and its diagnostics, each grid point on its own.
+    r"""Point-wise multilayer perceptron for the change of the land state over one step, and for diagnostics.
 
     .. math::
         h = T_\theta(z), \qquad
@@ -26,33 +26,32 @@ class PointwiseMLP(nn.Module):
 
     with the normalised inputs :math:`z` (state, forcing of the step, static fields), a trunk :math:`T` of ``depth``
     blocks (linear, layer norm, activation), a linear prognostic head :math:`P` for increments in units of their
-    standard deviation :math:`\sigma_{\Delta x}` over 6 h, and a diagnostic head :math:`D` behind one block :math:`B`
-    of its own. Both heads also see the inputs: the heat that flows between soil layers is linear in their
-    temperatures, 2 m temperature is close to the air temperature at the end of the step, and neither need pass through
-    the trunk. The prognostic head starts at zero, so an untrained network is persistence. The call returns
-    :math:`(\delta, d)` only; time stepping and bounds are outside.
+    standard deviation :math:`\sigma_{\Delta x}` over 6 h, and a diagnostic head :math:`D` behind its own block
+    :math:`B`. Both heads also read the inputs: the heat flux between soil layers is linear in their temperatures, and 2
+    m temperature is close to the air temperature at the end of the step; neither needs the trunk. The prognostic head
+    starts at zero, so that an untrained network is persistence. The call returns :math:`(\delta, d)` only; time
+    stepping and bounds are outside.
 
-    One trunk and no separate static branch: the static columns meet the others in the first layer, which costs less
-    than 5 % of the operations, while a branch of its own keeps soil and vegetation from acting on the
-    fluxes multiplicatively below the second layer.
+    Static columns enter the first layer with the others, which costs less than 5 % of the operations; a separate branch
+    would keep soil and vegetation from acting on the fluxes multiplicatively below the second layer.
 
-    Without ``skip`` it is the network of aiLand v1: the prognostic head stands on the trunk alone, the diagnostic head
-    on its block alone, which sees the inputs,
+    Without ``skip`` it is the network of aiLand v1: the prognostic head reads the trunk alone, the diagnostic head its
+    block alone, which reads the inputs,
 
     .. math:: \delta = P_\theta(h), \qquad d = D_\theta\bigl(B_\theta(h, z)\bigr).
 
-    Points never mix, so the Jacobian is one small block per point, and one set of weights runs on any points.
+    Points do not interact, so the Jacobian is one small block per point, and one set of weights runs on any points.
 
     Parameters
     ----------
     n_in, n_prognostic, n_diagnostic : int
-        Input columns, predicted increments and predicted diagnostics.
+        Input columns, predicted increments and diagnostics.
     width, depth : int
         Channels of a hidden layer; number of hidden layers of the trunk (``depth=0`` is linear).
     activation : {'relu', 'silu', 'gelu'}
         Non-linearity after each layer norm.
     skip : bool
-        Whether the heads see the inputs, too.
+        Whether the heads also read the inputs.
 
     Raises
     ------
@@ -64,7 +63,7 @@ class PointwiseMLP(nn.Module):
     (2025), doi:10.5194/gmd-18-921-2025.
     """
 
-    #: Checkpoints from before the option have no such attribute, and the heads of their networks see the inputs.
+    #: Checkpoints older than the option lack this attribute; the heads of their networks read the inputs.
     skip: bool = True
 
     def __init__(
@@ -104,31 +103,31 @@ class PointwiseMLP(nn.Module):
 
 
 def block(layer: nn.Linear, activation: str) -> nn.Sequential:
-    """Linear, layer norm, activation; the unit of every point-wise network here.
+    """Build a block of a point-wise network: linear, layer norm, activation.
 
     Raises
     ------
     ValueError
-        The activation is not known.
+        The activation is unknown.
     """
     return nn.Sequential(layer, nn.LayerNorm(layer.out_features), activation_of(activation)())
 
 
 def activation_of(name: str) -> type[nn.Module]:
-    """Non-linearity of that name.
+    """Look up a non-linearity by name.
 
     Raises
     ------
     ValueError
-        It is not known.
+        It is unknown.
     """
     if name not in ACTIVATIONS:
-        raise ValueError(f"Activation '{name}' is not known. Use one of {sorted(ACTIVATIONS)}.")
+        raise ValueError(f"Activation '{name}' is unknown. Use one of {sorted(ACTIVATIONS)}.")
     return ACTIVATIONS[name]
 
 
 def zero_head(n_in: int, n_out: int) -> Exact:
-    """Linear layer that begins at zero, so that an untrained network is persistence."""
+    """Build a linear layer of zeros, so that an untrained network is persistence."""
     head = Exact(n_in, n_out)
     nn.init.zeros_(head.weight)
     nn.init.zeros_(head.bias)
@@ -136,7 +135,7 @@ def zero_head(n_in: int, n_out: int) -> Exact:
 
 
 def check_sizes(**sizes: int) -> None:
-    """Refuse an empty layer; names and sizes as given."""
+    """Refuse layers without channels, given as ``name=size``."""
     wrong = {name: size for name, size in sizes.items() if size < 1}
     if wrong:
         raise ValueError(f"Sizes of the network must be at least 1, but got {wrong}. Check variables and model config.")

@@ -1,10 +1,10 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""In which precision hidden layers multiply while a network is trained, and the layers that stay in single precision.
+"""Precision of products in hidden layers during training, and layers that stay in single precision.
 
-A processor that multiplies bfloat16 does so about three times as fast. Its eight digits are enough for what one hidden
-layer tells the next, not for a temperature that goes in or an increment that comes out.
+Hardware multiplies bfloat16 about three times as fast. Its eight bits of precision suffice between hidden layers, but
+not for input temperatures or output increments.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from torch.nn.functional import linear
 
 LOG = logging.getLogger(__name__)
 
-#: Precisions of products in hidden layers, by name; the weights and their updates are in single precision always.
+#: Precisions of products in hidden layers by name; weights and their updates are always in single precision.
 PRECISIONS: dict[str, torch.dtype | None] = {"float32": None, "bfloat16": torch.bfloat16}
 
 
 def precision_of(name: str) -> torch.dtype | None:
-    """Type of the products in hidden layers; ``None`` for single precision.
+    """Look up the type of products in hidden layers; ``None`` for single precision.
 
     Raises
     ------
     ValueError
-        It is not known.
+        It is unknown.
     """
     if name not in PRECISIONS:
         raise ValueError(f"`model.model.hidden_precision` is '{name}'. It can be one of {sorted(PRECISIONS)}.")
@@ -37,14 +37,14 @@ def precision_of(name: str) -> torch.dtype | None:
 
 
 def hidden_precision(dtype: torch.dtype | None, device: torch.device) -> AbstractContextManager:
-    """Multiply in ``dtype`` inside ``with``, if the device does that in its hardware.
+    """Multiply in ``dtype`` inside ``with``, if the hardware of the device supports it.
 
     Parameters
     ----------
     dtype : torch.dtype or None
         From :func:`precision_of`.
     device : torch.device
-        Where the network is.
+        Device of the network.
     """
     if dtype is None or not _in_hardware(device.type):
         return nullcontext()
@@ -53,9 +53,9 @@ def hidden_precision(dtype: torch.dtype | None, device: torch.device) -> Abstrac
 
 @cache
 def _in_hardware(kind: str) -> bool:
-    """Whether bfloat16 is multiplied by the hardware; elsewhere it is slower than single precision."""
+    """Return whether the hardware multiplies bfloat16; without it, bfloat16 is slower than single precision."""
     if kind == "cpu":
-        # torch 2.10 has no public way to ask
+        # torch 2.10 has no public function for this
         probe = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
         found = bool(probe()) if probe is not None else False
     else:
@@ -66,10 +66,10 @@ def _in_hardware(kind: str) -> bool:
 
 
 class Exact(nn.Linear):
-    """Linear layer in single precision, also where others multiply in less: the first one and the heads."""
+    """Linear layer that always multiplies in single precision: the first one and the heads."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """As :class:`torch.nn.Linear`."""
+        """Apply the layer as :class:`torch.nn.Linear`."""
         if not torch.is_autocast_enabled(x.device.type):
             return linear(x, self.weight, self.bias)
         with torch.autocast(x.device.type, enabled=False):
@@ -77,12 +77,12 @@ class Exact(nn.Linear):
 
 
 class PartlyExact(nn.Linear):
-    r"""Linear layer of hidden channels and inputs, :math:`W (h, z) + b`, with the inputs in single precision.
+    r"""Linear layer of hidden channels and inputs, :math:`W (h, z) + b`, with inputs in single precision.
 
     Parameters
     ----------
     n_hidden, n_in, n_out : int
-        Hidden channels, which come first; inputs; outputs.
+        Hidden channels (first), inputs, outputs.
     """
 
     def __init__(self, n_hidden: int, n_in: int, n_out: int) -> None:
@@ -90,7 +90,7 @@ class PartlyExact(nn.Linear):
         self.n_hidden = n_hidden
 
     def forward(self, x: Tensor) -> Tensor:
-        """As :class:`torch.nn.Linear`."""
+        """Apply the layer as :class:`torch.nn.Linear`."""
         if not torch.is_autocast_enabled(x.device.type):
             return linear(x, self.weight, self.bias)
         of_hidden = linear(x[..., : self.n_hidden], self.weight[:, : self.n_hidden])

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Physical bounds, from the table of variables."""
+"""Physical bounds from the table of variables."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from anemoi_ailand.variables import variable
 
 
 def limits(names: Sequence[str]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Lower and upper bound of each variable in its unit; infinite where the table leaves it open.
+    """Return lower and upper bound of each variable in its unit; infinite where the table has none.
 
     Returns
     -------
@@ -31,8 +31,8 @@ def limits(names: Sequence[str]) -> tuple[NDArray[np.float64], NDArray[np.float6
 def clamp(x: Tensor, lower: Tensor, upper: Tensor, *, straight_through: bool = False) -> Tensor:
     r"""Limit ``x`` to ``[lower, upper]``.
 
-    With ``straight_through`` the value is limited but the gradient passes as if it were not,
-    :math:`\partial y / \partial x = 1`: in training a snow cover predicted below zero must still learn to rise.
+    With ``straight_through`` the gradient ignores the limit, :math:`\partial y / \partial x = 1`: in training a snow
+    cover predicted below zero must still learn to rise.
 
     Parameters
     ----------

@@ -4,7 +4,7 @@
 """Budgets of water and energy of a land column over one step. Pure functions of arrays.
 
 Signs are those of the table of variables: radiation, ``slhf`` and ``sshf`` positive downward, ``evap``, ``sro`` and
-``ssro`` positive out of the land. A residual is what came in minus what stayed, so it is zero where nothing is lost.
+``ssro`` positive out of the land. A residual is input minus change of storage: zero where nothing is lost.
 """
 
 from __future__ import annotations
@@ -21,18 +21,15 @@ from anemoi_ailand.constants import (
     LATENT_HEAT_VAPORISATION,
     MATTER_HEAT_CAPACITY,
     SOIL_LAYER_THICKNESS,
-    STEP_HOURS,
+    STEP_SECONDS,
     TRIPLE_POINT,
     WATER_DENSITY,
     WATER_HEAT_CAPACITY,
 )
 
-#: Length of a step [s].
-STEP_SECONDS = 3600.0 * STEP_HOURS
-
 
 def _thickness(values: np.ndarray) -> np.ndarray:
-    """Layer thickness [m] that goes with ``values`` of shape (layer, ...)."""
+    """Layer thickness [m], to broadcast over ``values`` of shape (layer, ...)."""
     if not 1 <= len(values) <= len(SOIL_LAYER_THICKNESS):
         raise ValueError(
             f"There are {len(values)} soil layers in an array of shape {np.shape(values)}; the soil has "
@@ -85,7 +82,7 @@ def water_residual(
     subsurface_runoff: np.ndarray | float,
     seconds: float = STEP_SECONDS,
 ) -> np.ndarray:
-    r"""Water that a step loses (positive) or makes (negative).
+    r"""Water that a step loses (positive) or creates (negative).
 
     .. math:: r = \Delta t\, (P - E - R_s - R_b) - \Delta W
 
@@ -105,10 +102,10 @@ def water_residual(
 
 
 def evaporation_from_latent_heat(slhf: np.ndarray, snowc: np.ndarray | float = 0.0) -> np.ndarray:
-    r"""Evaporation that a latent heat flux stands for, :math:`E = -Q_E / (L_v + c_s L_f)`.
+    r"""Evaporation equivalent to a latent heat flux, :math:`E = -Q_E / (L_v + c_s L_f)`.
 
-    Snow-covered ground (share :math:`c_s`) sublimates, so that evaporation takes the heat of fusion as well. In
-    ecLand's own output this gives ``evap`` within 0.04 kg m-2 a year in the median over points, at most 4.
+    Snow-covered ground (fraction :math:`c_s`) sublimates, which also takes the heat of fusion. In ecLand's output this
+    reproduces ``evap`` within 0.04 kg m-2 a year in the median over points, at most 4.
 
     Parameters
     ----------
@@ -145,8 +142,8 @@ def soil_heat(stl: np.ndarray, theta_sat: np.ndarray, theta_cap: np.ndarray, veg
     .. math:: H = \sum_k \Delta z_k \left[ ((1 - \theta_s) C_m + \theta_c C_w)(T_k - T_0)
               - L_f \rho_w c_v \theta_c f(T_k) \right]
 
-    As ecLand has it: the heat capacity is that of soil with water at field capacity :math:`\theta_c`, whatever the
-    soil moisture is, and only the vegetated share :math:`c_v` freezes. Heat that water carries along is not included.
+    As in ecLand, the heat capacity is that of soil with water at field capacity :math:`\theta_c` for any soil moisture,
+    and only the vegetated fraction :math:`c_v` freezes. Heat advected by water is not included.
 
     Parameters
     ----------
@@ -155,7 +152,7 @@ def soil_heat(stl: np.ndarray, theta_sat: np.ndarray, theta_cap: np.ndarray, veg
     theta_sat, theta_cap : numpy.ndarray, shape (...)
         Porosity :math:`\theta_s` and field capacity :math:`\theta_c` [m3 m-3].
     vegetation : numpy.ndarray, shape (...)
-        Share covered by plants, ``cvl veg_cov_lv + cvh veg_cov_hv`` [1].
+        Fraction covered by vegetation, ``cvl veg_cov_lv + cvh veg_cov_hv`` [1].
 
     Returns shape (...) [J m-2]. Source: ecLand, srfene_mod.F90; IFS Documentation CY49R1, Part IV, section 8.5.
     """
@@ -168,12 +165,12 @@ def soil_heat(stl: np.ndarray, theta_sat: np.ndarray, theta_cap: np.ndarray, veg
 def snow_heat(sd: np.ndarray, slw: np.ndarray, tsn: np.ndarray) -> np.ndarray:
     r"""Heat content of snow relative to liquid water at 273.16 K, :math:`c_i S (T_s - T_0) - L_f (S - S_l)`.
 
-    The temperature is one mean value for the whole pack, the approximation in this formula.
+    An approximation with one mean temperature for the whole pack.
 
     Parameters
     ----------
     sd, slw, tsn : numpy.ndarray
-        Snow :math:`S` and its liquid part :math:`S_l` [kg m-2], temperature [K]; all shapes alike.
+        Snow :math:`S` and its liquid part :math:`S_l` [kg m-2], temperature [K]; all of the same shape.
 
     Returns the same shape [J m-2].
     """
@@ -184,12 +181,12 @@ def snow_heat(sd: np.ndarray, slw: np.ndarray, tsn: np.ndarray) -> np.ndarray:
 def snow_heat_supply(
     slhf: np.ndarray, evaporation: np.ndarray, snowfall: np.ndarray, temperature: np.ndarray
 ) -> np.ndarray:
-    r"""Heat that snow brings and takes with its mass, relative to liquid water at 273.16 K.
+    r"""Heat advected by snowfall and sublimation, relative to liquid water at 273.16 K.
 
     .. math:: A = F \left[ c_i \min(T_a - T_0, 0) - L_f \right] - Q_E - L_v E
 
-    Snow falls as ice at air temperature. The last two terms are the heat of fusion of what sublimates, the part of the
-    latent heat flux that the ice itself gives back because it leaves.
+    Snow falls as ice at air temperature. The last two terms are the heat of fusion of sublimating ice, which leaves
+    with the ice.
 
     Parameters
     ----------
@@ -200,7 +197,7 @@ def snow_heat_supply(
     temperature : numpy.ndarray
         Air temperature [K].
 
-    All shapes alike; returns the same shape [W m-2], positive into the land.
+    All have the same shape; returns the same shape [W m-2], positive into the land.
     """
     cold = ICE_SPECIFIC_HEAT * np.minimum(np.asarray(temperature, np.float64) - TRIPLE_POINT, 0.0)
     sublimation = -np.asarray(slhf, np.float64) - LATENT_HEAT_VAPORISATION * np.asarray(evaporation, np.float64)
@@ -208,7 +205,7 @@ def snow_heat_supply(
 
 
 def surface_heat_flux(ssr: np.ndarray, str_: np.ndarray, slhf: np.ndarray, sshf: np.ndarray) -> np.ndarray:
-    """Heat into ground and snow [W m-2]: net radiation plus turbulent fluxes, all positive downward, shapes alike."""
+    """Heat flux into ground and snow [W m-2]: net radiation plus turbulent fluxes, all positive downward."""
     return np.asarray(ssr, np.float64) + str_ + slhf + sshf
 
 
@@ -219,13 +216,13 @@ def energy_residual(
     snow_supply: np.ndarray | float = 0.0,
     seconds: float = STEP_SECONDS,
 ) -> np.ndarray:
-    r"""Heat that a step loses (positive) or makes (negative), as a mean rate.
+    r"""Heat that a step loses (positive) or creates (negative), as a mean rate.
 
     .. math:: r = G + A - (\Delta H_{soil} + \Delta H_{snow}) / \Delta t
 
-    Included: soil with freezing, snow with melting, snowfall and sublimation. Not included, as ecLand neglects it or
-    its output does not say it: heat of rain, of percolating water and of the canopy (its skin has no heat capacity);
-    lake and urban tiles; the profile of temperature within the snow.
+    Included: soil with freezing, snow with melting, snowfall and sublimation. Not included, because ecLand neglects it
+    or does not write it: heat of rain, of percolating water and of the canopy (its skin has no heat capacity); lake and
+    urban tiles; the temperature profile within the snow.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Categories are whole numbers: the one check of them."""
+"""Validation of categories, which are whole numbers."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ import numpy as np
 
 
 def whole_types(kind: np.ndarray, largest: int, what: str) -> np.ndarray:
-    """Types as integers, to look up what a table has for them.
+    """Return types as integers, valid indices of a table.
 
     Parameters
     ----------
     kind : numpy.ndarray
-        Types as a file holds them, any shape.
+        Types as stored in a file, any shape.
     largest : int
-        Last type of the table.
+        Largest type of the table.
     what : str
-        What they are types of, for the message.
+        Kind of types, for the message, e.g. ``soil``.
 
     Raises
     ------
     ValueError
-        A type is not a whole number from 0 to ``largest``: types must never be interpolated.
+        A type is not a whole number from 0 to ``largest``, e.g. because types were interpolated.
     """
     kind = np.asarray(kind, float)
     index = np.nan_to_num(kind, nan=-1.0).round().astype(int)

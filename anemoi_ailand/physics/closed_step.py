@@ -1,12 +1,11 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""One step of soil, snow and leaves in which water is closed and heat below the first layer is only moved.
+"""Closed step of soil, snow and interception: water is conserved, and heat below the first layer is only moved.
 
-The network does not predict the new state but what it cannot know from physics: evaporation, melt, interception,
-when in the step water comes, and the change of the first layer's temperature. The state
-follows from these by balances, so that a roll-out of years has nothing to drift with, and a soil or a climate
-never seen in training still loses by drainage what its own conductivity lets through.
+The network predicts what does not follow from physics: evaporation, melt, interception, the timing of water within the
+step, and the change of the first layer's temperature. Balances give the new state. So a roll-out of years cannot drift,
+and soils and climates not seen in training drain by their own conductivity.
 """
 
 from __future__ import annotations
@@ -18,13 +17,11 @@ import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from anemoi_ailand.constants import SOIL_LAYER_THICKNESS, WATER_DENSITY
-from anemoi_ailand.physics.canopy import Canopy, intercept
+from anemoi_ailand.constants import SOIL_LAYER_THICKNESS, STEP_SECONDS, WATER_DENSITY
 from anemoi_ailand.physics.layers import join_layers
 from anemoi_ailand.physics.snow_pack import SnowMass, bare_density, snow_cover, snow_density, snow_mass
 from anemoi_ailand.physics.soil import Soil, frozen_fraction
 from anemoi_ailand.physics.soil_heat import (
-    STEP_SECONDS,
     heat_capacity,
     heat_conductivity,
     heat_step,
@@ -32,17 +29,18 @@ from anemoi_ailand.physics.soil_heat import (
     mean_heat_capacity,
 )
 from anemoi_ailand.physics.soil_water import Arriving, move_water
+from anemoi_ailand.physics.vegetation_water import Canopy, intercept
 
-#: State that the step needs and returns.
+#: State variables that the step reads and returns.
 STATE = (
     "swvl1", "swvl2", "swvl3", "swvl4", "stl1", "stl2", "stl3", "stl4", "snowc", "sd", "rsn", "src",
 )  # fmt: skip
 
-#: Fluxes that the step gives by its balance.
+#: Fluxes that follow from the balance of the step.
 FLUXES = ("evap", "sro", "ssro")
 
-#: What a unit of a network output means and how many of them there are: (name, number, scale in the unit given).
-#: Scales are typical changes over 6 h, so that outputs are of order one; the last ones are factors exp(output).
+#: Outputs of the network by name: number of channels, and scale in the given unit. Scales are typical changes over 6 h,
+#: so that outputs are of order one.
 CONTROLS: dict[str, tuple[int, float]] = {
     "top_evaporation": (1, 1.12),  # kg m-2 out of the first layer, either sign
     "top_heating": (1, 5.85),  # K, change of stl1
@@ -61,24 +59,25 @@ CONTROLS: dict[str, tuple[int, float]] = {
 }
 N_CONTROLS = sum(number for number, _ in CONTROLS.values())
 
-#: Outputs at which limited fluxes begin: small melt and evaporation before anything is learned.
+#: Offsets of the softplus outputs, so that an untrained network melts and evaporates little.
 _MELT_START, _EVAPORATION_START, _ROOTS_START = -3.0, -2.0, -2.0
 
-#: Range of the logarithm of factors: of the odds of running off, and of the exchange of heat.
+#: Range of the logarithm of the factors of runoff odds and of heat exchange.
 _LOG_ODDS, _LOG_HEAT = (-5.0, 4.0), (-3.0, 3.0)
 
-#: Lowest density of fresh snow [kg m-3], and share of the first layer's water that may evaporate in a step.
+#: Lowest density of fresh snow [kg m-3], and largest share of a layer's water that may be lost to the air in a step.
 _FRESH_LOWEST, _DRYING_LIMIT = 60.0, 0.9
 
-#: Corrections for water that freezes within the step; after two, warmer above is warmer below.
+#: Corrections for water that freezes within the step; two keep the response monotonic (warmer above is warmer below).
 _FREEZING_CORRECTIONS = 2
 
 
 class Land(NamedTuple):
-    """Soil, snow and leaves at the start of a step, and what falls: fields (...) and layers (..., 4).
+    """Soil, snow and interception at the start of a step, and precipitation over it: fields (...), layers (..., 4).
 
-    ``cover`` (..., 2) is the share of the point under low and high vegetation [1], ``roots`` (..., 2, 4) the share of
-    the roots of each in each layer, ``capacity_exponent`` that of the runoff, ``urban`` the share of sealed ground [1].
+    ``cover`` (..., 2) is the fraction covered by low and high vegetation [1], ``roots`` (..., 2, 4) the share of their
+    roots in each layer [1], ``capacity_exponent`` that of surface runoff [1], ``urban`` the fraction of sealed ground
+    [1].
     """
 
     theta: Tensor
@@ -97,19 +96,19 @@ class Land(NamedTuple):
 
     @property
     def vegetation(self) -> Tensor:
-        """Share of the point that is covered by vegetation [1]."""
+        """Fraction of the point covered by vegetation [1]."""
         return self.cover.sum(-1).clamp(0.0, 1.0)
 
 
 def split_controls(outputs: Tensor) -> dict[str, Tensor]:
-    """Network outputs (..., N_CONTROLS) by name; single ones as (...), others as (..., number). Not scaled yet."""
+    """Split network outputs (..., N_CONTROLS) by name, unscaled: (...) for one channel, else (..., channel)."""
     parts = outputs.split([number for number, _ in CONTROLS.values()], dim=-1)
     named = zip(CONTROLS.items(), parts, strict=True)
     return {name: part.squeeze(-1) if number == 1 else part for (name, (number, _)), part in named}
 
 
 def closed_step(land: Land, outputs: Tensor) -> dict[str, Tensor]:
-    r"""State after 6 h and the fluxes of water over them.
+    r"""State after 6 h and mean water fluxes over the step.
 
     .. math:: \Delta\bigl(\rho_w \textstyle\sum_k \theta_k \Delta z_k + S + I\bigr) = P - E - R_s - R_d
 
@@ -121,7 +120,7 @@ def closed_step(land: Land, outputs: Tensor) -> dict[str, Tensor]:
     land : Land
         Fields in their units: m3 m-3, K, kg m-2, kg m-3; rain and snowfall are amounts over the step [kg m-2].
     outputs : Tensor, shape (..., N_CONTROLS)
-        Outputs of the network, no unit.
+        Outputs of the network, dimensionless.
 
     Returns
     -------
@@ -153,7 +152,7 @@ def _canopy(land: Land, raw: Mapping[str, Tensor]) -> Canopy:
 
 def _snow(land: Land, frozen_rain: Tensor, raw: Mapping[str, Tensor]) -> SnowMass:
     available = land.sd + land.snowfall + frozen_rain
-    sublimation = CONTROLS["sublimation"][1] * raw["sublimation"] * torch.tanh(available)  # no frost on bare ground
+    sublimation = CONTROLS["sublimation"][1] * raw["sublimation"] * torch.tanh(available)  # no hoar frost without snow
     return snow_mass(available, sublimation, CONTROLS["melt"][1] * softplus(raw["melt"] + _MELT_START))
 
 
@@ -165,12 +164,12 @@ def _density(land: Land, snow: SnowMass, frozen_rain: Tensor, raw: Mapping[str, 
 
 
 def _soil_water(land: Land, reaching: Tensor, raw: Mapping[str, Tensor]) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
-    """Soil water [m3 m-3], evaporation out of the soil and runoff [kg m-2], from the water that reaches the ground."""
+    """Soil water [m3 m-3], evaporation from the soil and runoff [kg m-2], given the water that reaches the ground."""
     depth = torch.as_tensor(SOIL_LAYER_THICKNESS, dtype=land.theta.dtype, device=land.theta.device)
     frozen = frozen_fraction(land.temperature)
     from_roots = _root_uptake(land, frozen, raw["roots"])
-    there = WATER_DENSITY * depth[0] * land.theta[..., 0] + 0.5 * reaching - from_roots[..., 0]
-    from_top = torch.minimum(CONTROLS["top_evaporation"][1] * raw["top_evaporation"], _DRYING_LIMIT * there)
+    available = WATER_DENSITY * depth[0] * land.theta[..., 0] + 0.5 * reaching - from_roots[..., 0]
+    from_top = torch.minimum(CONTROLS["top_evaporation"][1] * raw["top_evaporation"], _DRYING_LIMIT * available)
     lost = join_layers([(from_top + from_roots[..., 0]).unsqueeze(-1), from_roots[..., 1:]])
     arriving = Arriving(
         amount=reaching / WATER_DENSITY,
@@ -185,15 +184,15 @@ def _soil_water(land: Land, reaching: Tensor, raw: Mapping[str, Tensor]) -> tupl
 
 
 def _seconds_open(frozen: Tensor) -> Tensor:
-    """Time of the step for which water moves at the bottom of each layer [s]: less where soil is frozen."""
+    """Time of the step during which water moves through the bottom of each layer [s], reduced in frozen soil."""
     less_frozen = join_layers([torch.minimum(frozen[..., :-1], frozen[..., 1:]), frozen[..., -1:]])
     return STEP_SECONDS * (1.0 - less_frozen)
 
 
 def root_zone_water(land: Land, frozen: Tensor) -> Tensor:
-    r"""Liquid water between wilting point and field capacity, by where roots are, :math:`R_k f_k`, (..., 2, layer) [1].
+    r"""Liquid water between wilting point and field capacity, weighted by roots, :math:`R_k f_k`, (..., 2, layer) [1].
 
-    The sum over the layers is ecLand's answer of low and high vegetation to dry soil. Source: srfwexc_vg_mod.F90.
+    The sum over the layers is ecLand's soil moisture stress of low and high vegetation. Source: srfwexc_vg_mod.F90.
     """
     liquid = land.theta * (1.0 - frozen)
     wet = ((liquid - land.soil.wilting) / (land.soil.capacity - land.soil.wilting)).clamp(0.0, 1.0)
@@ -201,21 +200,21 @@ def root_zone_water(land: Land, frozen: Tensor) -> Tensor:
 
 
 def _root_uptake(land: Land, frozen: Tensor, raw: Tensor) -> Tensor:
-    """Water that roots take out of the layers (..., layer) [kg m-2], none at the wilting point or from ice."""
+    """Water uptake of roots from the layers (..., layer) [kg m-2]; none below the wilting point or from ice."""
     depth = torch.as_tensor(SOIL_LAYER_THICKNESS, dtype=land.theta.dtype, device=land.theta.device)
-    there = WATER_DENSITY * depth * torch.relu(land.theta * (1.0 - frozen) - land.soil.wilting)
+    available = WATER_DENSITY * depth * torch.relu(land.theta * (1.0 - frozen) - land.soil.wilting)
     wanted = CONTROLS["roots"][1] * softplus(raw + _ROOTS_START) * land.cover
-    return torch.minimum((wanted.unsqueeze(-1) * root_zone_water(land, frozen)).sum(-2), _DRYING_LIMIT * there)
+    return torch.minimum((wanted.unsqueeze(-1) * root_zone_water(land, frozen)).sum(-2), _DRYING_LIMIT * available)
 
 
 def _soil_heat(land: Land, raw: Mapping[str, Tensor]) -> Tensor:
-    """Soil temperature [K]: the first layer as the network says, the others by diffusion from it."""
+    """Soil temperature [K]: first layer from the network, the others by diffusion from it."""
     depth = torch.as_tensor(SOIL_LAYER_THICKNESS, dtype=land.theta.dtype, device=land.theta.device)
     top = land.temperature[..., 0]
     heated = top + CONTROLS["top_heating"][1] * raw["top_heating"]
     mean = 0.5 * (top + heated) + CONTROLS["top_mean"][1] * raw["top_mean"]
     conductivity = heat_conductivity(land.theta, land.temperature, land.soil)
-    soil_share = (1.0 - land.urban).unsqueeze(-1)  # next to no heat passes from sealed ground in towns into the soil
+    soil_share = (1.0 - land.urban).unsqueeze(-1)  # sealed ground in towns passes almost no heat into the soil
     conductance = layer_conductance(join_layers([conductivity[..., :1] * soil_share, conductivity[..., 1:]]))
     factor = torch.exp(raw["heat"].clamp(*_LOG_HEAT)).unsqueeze(-1)
     conductance = join_layers([conductance[..., :1] * factor, conductance[..., 1:]])

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Put layers together so that one layer lies in memory as a whole: what is done layer by layer is then fast."""
+"""Fields of layers (..., layer), each layer contiguous in memory, and tridiagonal systems over the layers."""
 
 from __future__ import annotations
 
@@ -12,10 +12,40 @@ from torch import Tensor
 
 
 def stack_layers(layers: Sequence[Tensor]) -> Tensor:
-    """Single layers, each (...), as (..., layer)."""
+    """Stack single layers (...) to (..., layer)."""
     return torch.stack(list(layers)).movedim(0, -1)
 
 
 def join_layers(parts: Sequence[Tensor]) -> Tensor:
-    """Groups of layers, each (..., layers), one after the other as (..., layer)."""
+    """Concatenate groups of layers (..., layers) to (..., layer)."""
     return torch.cat([part.movedim(-1, 0) for part in parts]).movedim(0, -1)
+
+
+def solve_tridiagonal(lower: Tensor, diagonal: Tensor, upper: Tensor, rhs: Tensor) -> Tensor:
+    r"""Solve :math:`l_k x_{k-1} + d_k x_k + u_k x_{k+1} = r_k` by elimination, without pivoting.
+
+    Safe for the diagonally dominant systems of implicit diffusion, and for those only.
+
+    Parameters
+    ----------
+    lower, upper : Tensor, shape (..., layer - 1)
+        Off-diagonals; ``lower[..., k]`` belongs to row ``k + 1``, ``upper[..., k]`` to row ``k``.
+    diagonal, rhs : Tensor, shape (..., layer)
+
+    Returns
+    -------
+    Tensor, shape (..., layer)
+
+    Source: Thomas's algorithm.
+    """
+    low, up = lower.unbind(-1), upper.unbind(-1)
+    rows = list(zip(diagonal.unbind(-1), rhs.unbind(-1), strict=True))
+    pivot, value = rows[0]
+    ratios, values = [], [value / pivot]
+    for k, (d, r) in enumerate(rows[1:]):
+        ratios.append(up[k] / pivot)
+        pivot = d - low[k] * ratios[k]
+        values.append((r - low[k] * values[k]) / pivot)
+    for k in reversed(range(len(ratios))):
+        values[k] = values[k] - ratios[k] * values[k + 1]
+    return stack_layers(values)

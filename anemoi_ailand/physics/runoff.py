@@ -1,33 +1,33 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Surface runoff of ground whose capacity to take up water varies within the grid box."""
+"""Surface runoff with an infiltration capacity that varies within the grid box."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
-#: Depth of soil whose water decides how much runs off [m]. ecLand, sussoil_mod.F90: RSRDEP.
+#: Depth of soil whose water controls surface runoff [m]. ecLand, sussoil_mod.F90: RSRDEP.
 DECIDING_DEPTH = 0.5
 
 #: Water that sealed ground in towns can hold [m3 m-3]. ecLand, susurb_mod.F90: RURBSAT.
 URBAN_SATURATED = 0.15
 
-#: Standard deviation of the orography where runoff begins to grow with it, and where it is half grown [m]. ecLand,
+#: Standard deviation of the orography at which the exponent begins to grow, and scale of its growth [m]. ecLand,
 #: sussoil_mod.F90: RSIGORMIN, RSIGORMAX.
 _OROGRAPHY_LEAST, _OROGRAPHY_HALF = 100.0, 1000.0
 
 #: Range of the exponent of the distribution of capacities [1]. ecLand, srfwexc_vg_mod.F90.
 _EXPONENT_RANGE = (0.01, 0.5)
 
-#: Least unsaturated share of the ground, where its power still has a derivative.
+#: Smallest unsaturated share of the ground; its power has a derivative there.
 _LEAST = 1.0e-6
 
-#: Water that counts as rain, over half an hour [m], and the excess over capacity that it carries away [1].
+#: Water that counts as rain in half an hour [m], and relative excess over capacity that it carries away [1].
 _RAIN, _EXCESS_LOST = 1.0e-6, 0.1
 
-#: Less water [m] has the share of this, which is that of a trace.
+#: Smallest water for which the share is computed [m]; less has the same share.
 _LEAST_WATER = 1.0e-9
 
 
@@ -40,29 +40,28 @@ def capacity_exponent(sdor: Tensor) -> Tensor:
 
 
 def surface_runoff(reaching: Tensor, held: Tensor, capacity: Tensor, exponent: Tensor, odds: Tensor) -> Tensor:
-    r"""Water that runs off, of that which reaches the ground and, where it is overfull, of that in the ground.
+    r"""Surface runoff of the water that reaches the ground, and of the excess in overfull ground [m].
 
     With water :math:`P`, held water :math:`W` of at most :math:`W_m`, exponent b,
 
     .. math:: V = (1 - W/W_m)^{1/(1+b)} - \frac{P}{(1+b) W_m}, \qquad
               R = P - (W_m - W) + W_m \max(V, 0)^{1+b} \quad\text{within } 0 \dots P.
 
-    The share :math:`R/P` is then changed in its odds: no runoff stays none, all stays all. Ground that holds up to a
-    tenth more than its capacity, which sealed ground in towns lowers, loses the excess too when water comes, as in
-    ecLand.
+    The odds of the share :math:`R/P` are then scaled, which keeps 0 and 1. Ground that holds up to a tenth more than
+    its capacity, which sealed ground in towns lowers, also loses the excess when it rains, as in ecLand.
 
     Parameters
     ----------
     reaching : Tensor
-        Rain through the leaves and melt, over a step [m].
+        Throughfall and melt over a step [m].
     held, capacity : Tensor
-        Water in the ground that decides, and the most that it takes up [m].
+        Water down to :data:`DECIDING_DEPTH`, and its maximum [m].
     exponent : Tensor
         From :func:`capacity_exponent`.
     odds : Tensor
-        Factor of the odds; 1 is ecLand.
+        Factor of the odds; 1 as in ecLand.
 
-    All shapes alike. Source: variable infiltration capacity, Duemenil and Todini (1992); Balsamo et al. (2009),
+    All have the same shape. Source: variable infiltration capacity, Duemenil and Todini (1992); Balsamo et al. (2009),
     doi:10.1175/2008JHM1068.1; ecLand, srfwexc_vg_mod.F90.
     """
     power, water = 1.0 + exponent, reaching.clamp_min(_LEAST_WATER)

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Snow as ecLand diagnoses it from its prognostic mass and density. Pure functions of arrays."""
+"""Snow cover from mass and density, and values without snow, as in ecLand. NumPy; for tensors see ``snow_pack``."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from anemoi_ailand.constants import (
 def snow_cover(sd: np.ndarray, rsn: np.ndarray) -> np.ndarray:
     r"""Snow cover fraction from snow mass and density.
 
-    :math:`c = \tanh\left(4000\, d / \mathrm{clip}(\rho, 100, 400)\right)` with depth :math:`d = S / \rho`, set to 1
-    from 0.99 on and to 0 without snow.
+    :math:`c = \tanh\left(4000\, d / \mathrm{clip}(\rho, 100, 400)\right)` with depth :math:`d = S / \rho`; 1 above
+    0.99, 0 without snow.
 
     Parameters
     ----------
@@ -44,9 +44,9 @@ def snow_cover(sd: np.ndarray, rsn: np.ndarray) -> np.ndarray:
 
 
 def where_no_snow(sd: np.ndarray, tsn: np.ndarray, rsn: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Temperature and density with ecLand's values where there is no snow: 273.16 K and 100 kg m-3.
+    """Replace temperature and density without snow by ecLand's values, 273.16 K and 100 kg m-3.
 
-    What a file holds there is left over from the last snow and means nothing.
+    Files keep meaningless values of the last snow there.
     """
     bare = sd <= 0.0
     return np.where(bare, TRIPLE_POINT, tsn), np.where(bare, SNOW_DENSITY_MIN, rsn)

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Snow on the ground over one step, as tensors."""
+"""Snow pack over one step: mass, density, cover, and properties (torch)."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from anemoi_ailand.constants import (
     TRIPLE_POINT,
 )
 
-#: Snow below this is none, and has the density of none [kg m-2].
+#: Less snow counts as none [kg m-2].
 NO_SNOW = 1.0e-3
 
-#: What else snow can be carried with: value where there is none, as ecLand has it, lowest and highest value. Liquid
-#: water is limited by the mass of snow, too.
+#: Further prognostic properties of snow: value without snow as in ecLand, lowest and highest value. Liquid water is
+#: also limited by the mass of snow.
 SNOW_PROPERTIES: dict[str, tuple[float, float, float]] = {
     "tsn": (TRIPLE_POINT, 180.0, TRIPLE_POINT),
     "asn": (SNOW_ALBEDO_MAX, SNOW_ALBEDO_MIN, SNOW_ALBEDO_MAX),
@@ -41,43 +41,43 @@ def snow_cover(sd: Tensor, rsn: Tensor) -> Tensor:
 
 
 def snow_density(sd: Tensor, rsn: Tensor, fresh: Tensor, fresh_density: Tensor, change: Tensor) -> Tensor:
-    r"""Density after fresh snow was mixed in and the pack has settled.
+    r"""Snow density after mixing with fresh snow and settling.
 
     .. math:: \rho' = \frac{S \rho + F \rho_f}{S + F} + \Delta \rho
 
-    limited to 50 ... 500 kg m-3, ecLand's range.
+    limited to ecLand's range, 50 ... 500 kg m-3.
 
     Parameters
     ----------
     sd, rsn : Tensor
         Snow mass [kg m-2] and density [kg m-3] before.
     fresh, fresh_density : Tensor
-        Snow that falls [kg m-2] and its density [kg m-3].
+        Fresh snow [kg m-2] and its density [kg m-3].
     change : Tensor
         Change of density by settling [kg m-3].
 
-    All shapes alike. Source: IFS Documentation CY49R1, Part IV, snow scheme.
+    All have the same shape. Source: IFS Documentation CY49R1, Part IV, snow scheme.
     """
     mixed = (sd * rsn + fresh * fresh_density + NO_SNOW * rsn) / (sd + fresh + NO_SNOW)
     return (mixed + change).clamp(SNOW_DENSITY_LOWEST, SNOW_DENSITY_HIGHEST)
 
 
 def bare_density(sd: Tensor, rsn: Tensor) -> Tensor:
-    """Density with ecLand's value, 100 kg m-3, where there is no snow."""
+    """Set the density without snow to ecLand's value, 100 kg m-3."""
     return torch.where(sd > NO_SNOW, rsn, torch.full_like(rsn, SNOW_DENSITY_MIN))
 
 
 def snow_property(name: str, value: Tensor, sd: Tensor) -> Tensor:
-    """Keep a property of snow within its range, and at its value without snow where there is none.
+    """Limit a property of snow to its range, and reset it where there is no snow.
 
-    So nothing that a network says of snow where there is none can add up and be there when snow falls again.
+    Increments predicted without snow therefore never accumulate until snow falls again.
 
     Parameters
     ----------
     name : str
         One of :data:`SNOW_PROPERTIES`.
     value : Tensor
-        The property after the step, in the unit of the table of variables.
+        Property after the step, in the unit of the table of variables.
     sd : Tensor
         Snow mass after the step [kg m-2].
     """
@@ -89,7 +89,7 @@ def snow_property(name: str, value: Tensor, sd: Tensor) -> Tensor:
 
 
 class SnowMass(NamedTuple):
-    """Snow mass after a step and what left it, all [kg m-2], summing to what was there and what came."""
+    """Snow mass after a step, sublimation and melt [kg m-2]; they sum to the mass available before."""
 
     sd: Tensor
     sublimation: Tensor
@@ -97,16 +97,16 @@ class SnowMass(NamedTuple):
 
 
 def snow_mass(available: Tensor, sublimation: Tensor, melt: Tensor) -> SnowMass:
-    """Let snow sublimate and melt, no more than there is; snow that melts to nothing is exactly nothing.
+    """Limit sublimation and melt to the available snow; snow that melts completely is exactly zero.
 
     Parameters
     ----------
     available : Tensor
-        Snow before the step and what fell or froze onto it [kg m-2].
+        Snow before the step, snowfall and freezing rain [kg m-2].
     sublimation : Tensor
-        Sublimation asked for, below zero for hoar frost [kg m-2].
+        Requested sublimation, negative for hoar frost [kg m-2].
     melt : Tensor
-        Melt asked for, not below zero [kg m-2].
+        Requested melt, not below zero [kg m-2].
     """
     sublimated = torch.minimum(sublimation, available)
     melted = torch.minimum(melt, available - sublimated)

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Soil as tensors: the constants of each point's soil type, and how much of its water is frozen."""
+"""Soil parameters of each point as tensors, and the frozen fraction of soil water."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _MIDDLE = 0.5 * (FREEZING_START + FREEZING_END)
 
 
 class Soil(NamedTuple):
-    """Constants of the soil of each point, shape (..., 1) so that they go with fields (..., layer).
+    """Soil parameters of each point, shape (..., 1), to broadcast over fields (..., layer).
 
     ``alpha`` [m-1], ``exponent`` n [1], ``saturated``, ``residual``, ``capacity`` (field capacity) and ``wilting``
     point [m3 m-3], ``conductivity`` at saturation [m s-1], Mualem's ``mualem`` [1].
@@ -38,7 +38,7 @@ class Soil(NamedTuple):
 
 
 def soil_table(dtype: torch.dtype = torch.float32) -> Tensor:
-    """Constants of all soil types in the order of :class:`Soil`, shape (8, 8)."""
+    """Parameters of all soil types in the order of :class:`Soil`, shape (8, 8)."""
     capacity, wilting, _ = soil_types.soil_parameters(np.arange(len(soil_types.SATURATED)))
     columns = (
         soil_types.ALPHA, soil_types.EXPONENT, soil_types.SATURATED, soil_types.RESIDUAL, soil_types.CONDUCTIVITY,
@@ -48,12 +48,12 @@ def soil_table(dtype: torch.dtype = torch.float32) -> Tensor:
 
 
 def soil_of(slt: Tensor, table: Tensor) -> Soil:
-    """Look the soil of each point up.
+    """Look up the soil parameters of each point.
 
     Parameters
     ----------
     slt : Tensor, shape (...)
-        Soil type, a whole number from 1 to 7; 0 (water) and anything outside is taken as the nearest soil.
+        Soil type, a whole number from 1 to 7; 0 (water) and other numbers count as the nearest soil.
     table : Tensor
         From :func:`soil_table`.
     """

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Heat in the soil below the first layer, over one step."""
+"""Soil heat below the first layer over one step: conductivity, capacity with freezing, implicit diffusion."""
 
 from __future__ import annotations
 
@@ -17,18 +17,15 @@ from anemoi_ailand.constants import (
     MATTER_DENSITY,
     MATTER_HEAT_CAPACITY,
     SOIL_LAYER_THICKNESS,
-    STEP_HOURS,
+    STEP_SECONDS,
     WATER_CONDUCTIVITY,
     WATER_DENSITY,
     WATER_HEAT_CAPACITY,
 )
-from anemoi_ailand.physics.layers import join_layers
+from anemoi_ailand.physics.layers import join_layers, solve_tridiagonal
 from anemoi_ailand.physics.soil import Soil, frozen_fraction, frozen_slope
-from anemoi_ailand.physics.tridiagonal import solve_tridiagonal
 
-STEP_SECONDS = 3600.0 * STEP_HOURS
-
-#: Temperatures nearer than this are taken as one in a difference quotient [K].
+#: Temperatures closer than this are equal in a difference quotient [K].
 _NEAR = 0.05
 
 #: Driest soil in Kersten's number, as a share of saturation. ecLand, RKERST1.
@@ -48,7 +45,7 @@ def heat_conductivity(theta: Tensor, temperature: Tensor, soil: Soil) -> Tensor:
     temperature : Tensor, shape (..., layer)
         Soil temperature [K].
     soil : Soil
-        Constants of each point.
+        Parameters of each point.
 
     Returns shape (..., layer) [W m-1 K-1]. Source: Peters-Lidard et al. (1998),
     doi:10.1175/1520-0469(1998)055<1209:TEOSTC>2.0.CO;2; ecLand, srft_mod.F90.
@@ -64,18 +61,18 @@ def heat_conductivity(theta: Tensor, temperature: Tensor, soil: Soil) -> Tensor:
 
 
 def heat_capacity(temperature: Tensor, vegetation: Tensor, soil: Soil) -> Tensor:
-    r"""Heat capacity with the heat of freezing.
+    r"""Heat capacity of soil including the heat of freezing.
 
     .. math:: C = (1-\theta_s) C_m + \theta_c C_w - L \rho c_v \theta_c f'(T)
 
-    As ecLand has it: water at field capacity :math:`\theta_c`, and freezing in the vegetated share :math:`c_v` only.
+    As in ecLand: water at field capacity :math:`\theta_c`, and freezing in the vegetated fraction :math:`c_v` only.
 
     Parameters
     ----------
     temperature : Tensor, shape (..., layer)
         Soil temperature [K].
     vegetation : Tensor, shape (..., 1)
-        Share of the point that is covered by vegetation [1].
+        Fraction of the point covered by vegetation [1].
     soil : Soil
         Constants of each point.
 
@@ -85,11 +82,11 @@ def heat_capacity(temperature: Tensor, vegetation: Tensor, soil: Soil) -> Tensor
 
 
 def mean_heat_capacity(before: Tensor, after: Tensor, vegetation: Tensor, soil: Soil) -> Tensor:
-    r"""Heat capacity over a step, with the water that freezes between its two ends.
+    r"""Mean heat capacity over a step, with the water that freezes between its two ends.
 
     .. math:: C = (1-\theta_s) C_m + \theta_c C_w - L \rho c_v \theta_c \frac{f(T') - f(T)}{T' - T}
 
-    ecLand takes :math:`f'(T)` anew every 30 minutes; over 6 h a layer can pass the range in which water freezes.
+    ecLand updates :math:`f'(T)` every 30 minutes; over 6 h a layer can cross the whole range of freezing.
 
     Parameters
     ----------
@@ -113,7 +110,7 @@ def _capacity(slope: Tensor, vegetation: Tensor, soil: Soil) -> Tensor:
 
 
 def heat_step(temperature: Tensor, top: Tensor, conductance: Tensor, capacity: Tensor) -> Tensor:
-    r"""Soil temperature after the step by Crank-Nicolson diffusion; no heat passes the bottom.
+    r"""Soil temperature after the step by Crank-Nicolson diffusion, without heat flux through the bottom.
 
     .. math:: C_k \Delta z_k \frac{T_k' - T_k}{\Delta t} = G_{k-1/2} - G_{k+1/2}, \qquad
               G_{k+1/2} = g_{k+1/2}\, (\bar T_k - \bar T_{k+1})
@@ -125,7 +122,7 @@ def heat_step(temperature: Tensor, top: Tensor, conductance: Tensor, capacity: T
     temperature : Tensor, shape (..., layer)
         Temperature of the layers below the first [K].
     top : Tensor, shape (...)
-        Temperature of the first layer in the mean over the step [K].
+        Mean temperature of the first layer over the step [K].
     conductance : Tensor, shape (..., layer)
         :math:`g` above each layer [W m-2 K-1].
     capacity : Tensor, shape (..., layer)
@@ -147,7 +144,7 @@ def heat_step(temperature: Tensor, top: Tensor, conductance: Tensor, capacity: T
 
 
 def layer_conductance(conductivity: Tensor) -> Tensor:
-    r"""Conductance between the middles of neighbouring layers.
+    r"""Conductance between the centres of neighbouring layers.
 
     .. math:: g_{k+1/2} = (\lambda_k + \lambda_{k+1}) / (\Delta z_k + \Delta z_{k+1})
 

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""What ecLand knows of a soil type: van Genuchten's parameters and what follows from them. No torch."""
+"""Parameters of ecLand's soil types: van Genuchten's, and soil water at characteristic suctions. NumPy."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from anemoi_ailand.physics.categories import whole_types
 
 #: Inverse length of van Genuchten's curve by soil type 0-7 [m-1]; type 0 is water.
-#: This and the next five: ecLand, sussoil_mod.F90; IFS Documentation CY49R1, Part IV, table 8.9.
+#: Source of this table and the next five: ecLand, sussoil_mod.F90; IFS Documentation CY49R1, Part IV, table 8.9.
 ALPHA = (0.0, 3.83, 3.14, 0.83, 3.67, 2.65, 1.3, 3.14)
 
 #: Exponent n of van Genuchten's curve [1].
@@ -34,7 +34,7 @@ _FIELD_CAPACITY, _WILTING_POINT = 0.1, 15.0
 
 
 def soil_parameters(kind: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    r"""Soil water at field capacity, at permanent wilting point and at saturation [m3 m-3] of soil types.
+    r"""Soil water of soil types at field capacity, at permanent wilting point and at saturation [m3 m-3].
 
     :math:`\theta(h) = \theta_r + (\theta_s - \theta_r)\,(1 + |\alpha h|^n)^{-(1 - 1/n)}` (van Genuchten) at suctions
     of 0.1 and 15 bar. Source: ecLand, sussoil_mod.F90; IFS Documentation CY49R1, Part IV, section 8.6.

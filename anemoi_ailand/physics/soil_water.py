@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Water in the soil over one step: van Genuchten's properties, Richards' equation, and no water lost."""
+"""Soil water over one step by Richards' equation with van Genuchten's properties, mass conserving."""
 
 from __future__ import annotations
 
@@ -11,18 +11,17 @@ import torch
 from torch import Tensor
 
 from anemoi_ailand.constants import SOIL_LAYER_THICKNESS
-from anemoi_ailand.physics.layers import join_layers, stack_layers
+from anemoi_ailand.physics.layers import join_layers, solve_tridiagonal, stack_layers
 from anemoi_ailand.physics.runoff import DECIDING_DEPTH, URBAN_SATURATED, surface_runoff
 from anemoi_ailand.physics.soil import Soil
-from anemoi_ailand.physics.tridiagonal import solve_tridiagonal
 
-#: Effective saturation is kept between these, where both properties are finite.
+#: Range of effective saturation in which both properties are finite.
 _DRIEST, _WETTEST = 0.02, 0.999
 
-#: Share of saturated water above which ecLand lets water pass as in saturated soil. ecLand, srfwexc_vg_mod.F90.
+#: Share of saturation above which the conductivity is that of saturated soil. ecLand, srfwexc_vg_mod.F90.
 FULL = 0.999
 
-#: Steps of soil water within a step of 6 h, as long as those of ecLand: half an hour.
+#: Substeps of soil water in a step of 6 h: half an hour each, as in ecLand.
 N_SUBSTEPS = 12
 
 
@@ -40,7 +39,7 @@ def hydraulic_properties(theta: Tensor, soil: Soil) -> tuple[Tensor, Tensor]:
     theta : Tensor, shape (..., layer)
         Soil water [m3 m-3]; effective saturation is limited to 0.02 ... 0.999.
     soil : Soil
-        Constants of each point.
+        Parameters of each point.
 
     Returns
     -------
@@ -48,7 +47,7 @@ def hydraulic_properties(theta: Tensor, soil: Soil) -> tuple[Tensor, Tensor]:
     diffusivity : Tensor [m2 s-1]
 
     Source: van Genuchten (1980), doi:10.2136/sssaj1980.03615995004400050002x; ecLand, srfwexc_vg_mod.F90. The form
-    :math:`(1-a)^2/a = a + 1/a - 2` and ``expm1`` keep the digits that the usual form loses in dry soil.
+    :math:`(1-a)^2/a = a + 1/a - 2` and ``expm1`` keep digits that the usual form loses in dry soil.
     """
     span, m = soil.saturated - soil.residual, 1.0 - 1.0 / soil.exponent
     log_s = torch.log(((theta - soil.residual) / span).clamp(_DRIEST, _WETTEST))
@@ -60,7 +59,7 @@ def hydraulic_properties(theta: Tensor, soil: Soil) -> tuple[Tensor, Tensor]:
 
 
 def richards_step(water: Tensor, depth: Tensor, gain: Tensor, gravity: Tensor, diffusion: Tensor) -> Tensor:
-    r"""Water of the layers after the step, diffusion implicit and gravity explicit; water is only moved.
+    r"""Water of the layers after a substep with implicit diffusion and explicit gravity; water is conserved.
 
     .. math:: w_k' = w_k + s_k + q_{k-1/2} - q_{k+1/2}, \qquad
               q_{k+1/2} = \gamma_{k+1/2} + d_{k+1/2} (\theta_k' - \theta_{k+1}')
@@ -74,9 +73,9 @@ def richards_step(water: Tensor, depth: Tensor, gain: Tensor, gravity: Tensor, d
     depth : Tensor, shape (layer,)
         Thickness of the layers [m].
     gain : Tensor, shape (..., layer)
-        What each layer gains over the step from infiltration, evaporation and roots [m].
+        Gain of each layer over the step by infiltration, evaporation and root uptake [m].
     gravity : Tensor, shape (..., layer)
-        :math:`\gamma`, what gravity moves out of the bottom of each layer over the step [m]; the last is drainage.
+        :math:`\gamma`, flow by gravity through the bottom of each layer over the step [m]; the last is drainage.
     diffusion : Tensor, shape (..., layer - 1)
         :math:`d` between neighbouring layers over the step [m].
 
@@ -87,21 +86,21 @@ def richards_step(water: Tensor, depth: Tensor, gain: Tensor, gravity: Tensor, d
     rhs = (water + gain - gravity + join_layers([zero, gravity[..., :-1]])) / depth
     exchange = join_layers([diffusion, zero]) + join_layers([zero, diffusion])
     theta = solve_tridiagonal(-diffusion / depth[1:], 1.0 + exchange / depth, -diffusion / depth[:-1], rhs)
-    # the fluxes that belong to the solution, not the solution itself: so rounding cannot make water
+    # apply the fluxes of the solution, not the solution itself, so that rounding cannot create water
     between = gravity[..., :-1] + diffusion * (theta[..., :-1] - theta[..., 1:])
     outflow = join_layers([between, gravity[..., -1:]])
     return water + gain + join_layers([zero, between]) - outflow
 
 
 def fill_deficits(water: Tensor) -> tuple[Tensor, Tensor]:
-    """Move water up until no layer is below zero.
+    """Move water upwards until no layer is below zero.
 
     Returns
     -------
     water : Tensor, shape (..., layer)
         Not below zero [m].
     deficit : Tensor, shape (...)
-        What was missing in the whole column [m], to be taken from elsewhere; ``water`` less it is closed.
+        Missing water of the whole column [m], to be supplied from elsewhere; ``water`` minus it is conserved.
     """
     layers = list(water.unbind(-1))
     for k in range(len(layers) - 1):
@@ -115,8 +114,8 @@ def fill_deficits(water: Tensor) -> tuple[Tensor, Tensor]:
 class Arriving(NamedTuple):
     """Water that reaches the ground in a step of 6 h, all of shape (...).
 
-    ``amount`` [m]; ``lateness`` from -1 (falls off to nothing) over 0 (steady) to 1 (grows from nothing); ``exponent``
-    of the distribution of capacities, share ``urban`` of sealed ground and factor ``odds`` of the runoff, see
+    ``amount`` [m]; ``lateness`` from -1 (decreases to zero) over 0 (steady) to 1 (increases from zero); ``exponent`` of
+    the distribution of capacities, fraction ``urban`` of sealed ground and factor ``odds`` of the runoff, see
     :func:`~anemoi_ailand.physics.runoff.surface_runoff`.
     """
 
@@ -128,7 +127,7 @@ class Arriving(NamedTuple):
 
 
 class MovedWater(NamedTuple):
-    """Soil water after a step (..., layer) [m3 m-3], what ran off the surface and what drained (...) [m]."""
+    """Soil water after a step (..., layer) [m3 m-3], surface runoff and drainage (...) [m]."""
 
     theta: Tensor
     surface: Tensor
@@ -138,14 +137,13 @@ class MovedWater(NamedTuple):
 def move_water(
     theta: Tensor, soil: Soil, frozen: Tensor, arriving: Arriving, gain: Tensor, seconds: Tensor
 ) -> MovedWater:
-    r"""Soil water after 6 h by Richards' equation, in ecLand's own steps of half an hour.
+    r"""Soil water after 6 h by Richards' equation, in ecLand's steps of half an hour.
 
-    Conductivity rises by orders of magnitude near saturation and jumps to :math:`K_s` above 0.999 of it, so that
-    drainage of wet soil comes in bursts, and longer steps miss them: given the water of 6 h, sub-surface runoff
-    correlates with ecLand's by 0.67 in one step, 0.88 in six and 0.94 in twelve. Conductivity and diffusivity at the
-    bottom of a layer are those of the wetter of the two that it parts. What a layer cannot hold runs off on the
-    surface if it is the first, else it drains. What evaporation takes from an empty column is made good by the next
-    water that comes, or at the end by what has run off.
+    Conductivity rises by orders of magnitude near saturation and jumps to :math:`K_s` above 0.999 of it, so that wet
+    soil drains in bursts, which longer steps miss: given the water of 6 h, sub-surface runoff correlates with ecLand's
+    by 0.67 in one step, 0.88 in six and 0.94 in twelve. Conductivity and diffusivity between two layers are those of
+    the wetter one. Water above saturation runs off from the first layer and drains from the others. Evaporation from an
+    empty column is repaid by the next water, or by the runoff at the end of the step.
 
     Parameters
     ----------
@@ -154,13 +152,13 @@ def move_water(
     soil : Soil
         Constants of each point.
     frozen : Tensor, shape (..., layer)
-        Share of it that is frozen [1].
+        Frozen fraction of it [1].
     arriving : Arriving
-        Water that reaches the ground; a part of it runs off.
+        Water that reaches the ground, before runoff.
     gain : Tensor, shape (..., layer)
-        What each layer gains over the 6 h besides, from evaporation and roots [m].
+        Gain of each layer over the 6 h by evaporation and root uptake [m].
     seconds : Tensor, shape (..., layer)
-        Time for which water moves at the bottom of each layer [s]: all of the step, less in frozen soil.
+        Time during which water moves through the bottom of each layer [s]; less than the step in frozen soil.
 
     Source: ecLand, srfwexc_vg_mod.F90, srfwng_mod.F90.
     """
@@ -190,12 +188,12 @@ def move_water(
 
 
 def _weight(number: int, lateness: Tensor) -> Tensor:
-    """Share of the water of 6 h that comes in one of the steps within; shares add up to one."""
+    """Share of the water of 6 h that arrives in a substep; shares add up to one."""
     return (1.0 + lateness * (2.0 * number / (N_SUBSTEPS - 1) - 1.0)) / N_SUBSTEPS
 
 
 def _deciding_layers(soil: Soil, frozen: Tensor, urban: Tensor, depth: Tensor) -> tuple[Tensor, Tensor]:
-    """Thickness of each layer within the depth that decides (layer,) [m], and the most that it takes up (...) [m]."""
+    """Thickness of each layer within :data:`DECIDING_DEPTH` (layer,) and capacity of that depth (...) [m]."""
     top = torch.cumsum(depth, 0) - depth
     within = torch.minimum(torch.relu(DECIDING_DEPTH - top), depth)
     saturated = soil.saturated + urban.unsqueeze(-1) * (URBAN_SATURATED - soil.saturated)

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""What ecLand derives from vegetation types and months: parameters of vegetation, and the leaf area of a day."""
+"""Parameters of ecLand's vegetation types, and daily leaf area from a monthly climatology. NumPy."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ def vegetation_parameters(kind: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.
     Raises
     ------
     ValueError
-        A type is not a whole number from 0 to 20: types must never be interpolated.
+        A type is not a whole number from 0 to 20.
     """
     index = whole_types(kind, len(VEGETATION_DENSITY) - 1, "vegetation")
     return tuple(np.array(t)[index] for t in (VEGETATION_DENSITY, ROUGHNESS_LENGTH, STOMATAL_RESISTANCE))  # type: ignore[return-value]
 
 
 def leaf_area(monthly: np.ndarray, date: datetime) -> np.ndarray:
-    """Leaf area index of a UTC day, linear in days between the 15th of months, constant over the day.
+    """Leaf area index of a UTC day: linear between the 15th of each month, constant over the day.
 
     Parameters
     ----------

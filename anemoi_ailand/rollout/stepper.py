@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""The emulator inside another program: state in, forcing in, state out; no files, no configuration."""
+"""Interface for host programs: state and forcing in, state out; no files, no configuration."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from anemoi_ailand.data.sun import COMPUTED, compute
 from anemoi_ailand.rollout.forcing.forcing_filter import check_finite
 from anemoi_ailand.rollout.step import gradients
 from anemoi_ailand.rollout.step.advance import STEP, StepLayout, advance
-from anemoi_ailand.rollout.step.batch_invariance import filled_rows
-from anemoi_ailand.rollout.step.checkpoint import LandStep, known_by, load_step
+from anemoi_ailand.rollout.step.batch_invariance import padded_rows
+from anemoi_ailand.rollout.step.checkpoint import LandStep, checkpoint_checksum, load_step
 from anemoi_ailand.rollout.step.land_state import LandState
 from anemoi_ailand.rollout.step.physical_step import PhysicalStep, to_dtype
 from anemoi_ailand.rollout.step.row_blocks import BlockStep
 from anemoi_ailand.variables import variable
 
-#: What fields may be given as: values (point,) by name, under the names of the table or of its NetCDF files.
+#: Values (point,) by name, under the names of the table or of its NetCDF files.
 Fields = Mapping[str, Any] | xr.Dataset
 
 
 class LandStepper:
-    """Step the land for a host: an atmosphere, an assimilation, a script.
+    """Stepper of the land for a host: an atmosphere, an assimilation, a script.
 
     .. code-block:: python
 
@@ -43,29 +43,29 @@ class LandStepper:
         stepper.save(state, "land.state"); state = stepper.load("land.state")
 
     Fields are numpy arrays, torch tensors or an :class:`xarray.Dataset`, in the units of the table of variables. Sun
-    and calendar are computed from date and place unless they are given. A stepper has no state of its own: it may be
-    called from several threads, for several sets of points.
+    and calendar are computed from date and place unless given. A stepper has no state: it may be called from several
+    threads and for several sets of points.
 
-    Forcing means are over the 6 h that end at the new date, instants are at the new date; those at the old date are in
-    the state already. The result is that of ``anemoi-inference run`` to the last bit.
+    Forcing means are over the 6 h that end at the new date, instants are at the new date; those at the old date are
+    part of the state. The result is bitwise that of ``anemoi-inference run``.
 
-    Differentiable are :meth:`propagate`, :meth:`tangent`, :meth:`adjoint` and :meth:`jacobian`; :meth:`step` is not,
-    for it is made for speed.
+    :meth:`propagate`, :meth:`tangent`, :meth:`adjoint` and :meth:`jacobian` are differentiable; :meth:`step` is not, in
+    favour of speed.
 
     Parameters
     ----------
     step : LandStep
-        A loaded checkpoint; :meth:`open` loads one.
+        Loaded checkpoint, see :meth:`open`.
     dtype : {'float32', 'float64'}
-        Precision. In double precision the step is slower, and nothing is recorded or divided into blocks.
+        Precision. Double precision is slower, without recording and blocks.
     threads : int, optional
-        Most threads; what the system allows if not given.
+        Largest number of threads; by default as many as the system allows.
     """
 
     def __init__(self, step: LandStep, dtype: str = "float32", threads: int | None = None) -> None:
         self.dtype = to_dtype(dtype)
         self._loaded = step
-        self.checkpoint_sha256 = known_by(step.path)
+        self.checkpoint_sha256 = checkpoint_checksum(step.path)
         self.layout = StepLayout(step.inputs, step.outputs, device=step.device)
         self.inputs, self.outputs = self.layout.inputs, self.layout.outputs
         self.prognostic, self.diagnostic = self.layout.prognostic, self.layout.diagnostic
@@ -82,38 +82,38 @@ class LandStepper:
         cls, checkpoint: str | Path = "ailand", *, device: str = "cpu", dtype: str = "float32",
         threads: int | None = None,
     ) -> LandStepper:  # fmt: skip
-        """Load a checkpoint: a path, or the name of a network in the package, which is verified first.
+        """Load a checkpoint: a path, or the name of a packaged network, which is verified first.
 
         Raises
         ------
         FileNotFoundError, ValueError
-            As of :func:`~anemoi_ailand.rollout.step.checkpoint.load_step`; an unknown precision.
+            As :func:`~anemoi_ailand.rollout.step.checkpoint.load_step`; an unknown precision.
         """
         to_dtype(dtype)
         return cls(load_step(checkpoint, device), dtype, threads)
 
     @property
     def device(self) -> torch.device:
-        """Where the model is."""
+        """Device of the model."""
         return self._loaded.device
 
     @property
     def needs(self) -> dict[str, tuple[str, ...]]:
-        """Fields that :meth:`initial` and :meth:`step` want; sun and calendar may be left out of both."""
+        """Fields required by :meth:`initial` and :meth:`step`, except sun and calendar, which are optional."""
         first, forcing = (
             tuple(n for n in names if n not in COMPUTED) for names in (self.layout.forcing_start, self._forcing[0])
         )
         return {"prognostic": self.prognostic, "static": self.static, "forcing_at_start": first, "forcing": forcing}
 
     def initial(self, date: datetime, latitudes: Any, longitudes: Any, fields: Fields) -> LandState:
-        """State from which a run starts.
+        """Make the initial state of a run.
 
         Parameters
         ----------
         date : datetime
-            UTC; a time zone is converted.
+            UTC; other time zones are converted.
         latitudes, longitudes : array, shape (point,)
-            Degrees, in any convention of longitude.
+            Degrees, in any longitude convention.
         fields : mapping or xarray.Dataset
             ``needs['prognostic']``, ``needs['static']`` and ``needs['forcing_at_start']`` at ``date``, shape (point,).
 
@@ -128,45 +128,45 @@ class LandStepper:
         return LandState(when, *places, columns, self.inputs, self.prognostic, None, self.diagnostic)
 
     def step(self, state: LandState, forcing: Fields) -> LandState:
-        """State and diagnostics 6 h later.
+        """Compute state and diagnostics 6 h later.
 
         Parameters
         ----------
         state : LandState
-            Of :meth:`initial`, :meth:`load` or :meth:`step`.
+            Result of :meth:`initial`, :meth:`load` or :meth:`step`.
         forcing : mapping or xarray.Dataset
             ``needs['forcing']`` for ``state.date`` + 6 h, shape (point,).
 
         Raises
         ------
         ValueError
-            Forcing is missing, has another number of points, or is not finite; a result is not finite.
+            Forcing is missing, has another number of points, or is not finite, or a result is not finite.
         """
-        with torch.inference_mode(False):  # a host may be in it: other threads cannot write into its tensors
+        with torch.inference_mode(False):  # a host may use it: other threads cannot write into its tensors
             end = self.forcing_columns(state, forcing)
             model = self._blocks if self.dtype is torch.float32 else self._differentiable
             with torch.no_grad():
                 out = advance(model, self.layout, state.columns.detach(), end.detach())
-            out = out.clone()  # no inference tensor: a host may want gradients of what it computes from it
+            out = out.clone()  # not an inference tensor: a host may differentiate what it computes from it
             self._check(out, state)
             return self._after(state, end, out)
 
     def propagate(self, state: LandState, forcing: Fields) -> LandState:
-        """As :meth:`step`, through which gradients pass with respect to state, static fields and forcing."""
+        """Step as :meth:`step` with gradients with respect to state, static fields and forcing."""
         end = self.forcing_columns(state, forcing)
         return self._after(state, end, advance(self._differentiable, self.layout, state.columns, end))
 
     def tangent(self, state: LandState, forcings: Sequence[Fields], dx: Tensor) -> Tensor:
-        r"""Change of the state after some steps for a small change at the start, :math:`M\,\delta x`.
+        r"""Compute the change of the state after some steps for a small initial change, :math:`M\,\delta x`.
 
         Parameters
         ----------
         state : LandState
-            At the start.
+            Initial state.
         forcings : sequence of fields
-            One for each step.
+            Forcing of each step.
         dx : Tensor, shape (point, prognostic)
-            In the units of the variables, in the order of ``prognostic``.
+            Initial change in the units of the variables, in the order of ``prognostic``.
 
         Returns
         -------
@@ -175,21 +175,21 @@ class LandStepper:
         return gradients.tangent(self._map(state, forcings), self._vector(state), self._like_state(dx, state))
 
     def adjoint(self, state: LandState, forcings: Sequence[Fields], dy: Tensor) -> Tensor:
-        r"""Gradient at the start of a function whose gradient after the last step is given, :math:`M^T \delta y`.
+        r"""Compute the initial gradient of a function from its gradient after the last step, :math:`M^T \delta y`.
 
         Parameters and shapes as in :meth:`tangent`; ``dy`` is per unit of the variables.
         """
         return gradients.adjoint(self._map(state, forcings), self._vector(state), self._like_state(dy, state))
 
     def jacobian(self, state: LandState, forcings: Sequence[Fields]) -> Tensor:
-        r""":math:`\partial x_i(t_n) / \partial x_j(t_0)` of each point, shape (point, prognostic i, prognostic j).
+        r"""Compute :math:`\partial x_i(t_n) / \partial x_j(t_0)`, shape (point, prognostic i, prognostic j).
 
-        Points never mix: there is nothing between points, and all are computed at once.
+        Points do not interact, so this is the whole Jacobian.
         """
         return gradients.jacobian(self._map(state, forcings), self._vector(state))
 
     def save(self, state: LandState, path: str | Path) -> Path:
-        """Write a state, whole or not at all."""
+        """Write a state atomically."""
         return state.save(path, self.checkpoint_sha256)
 
     def load(self, path: str | Path) -> LandState:
@@ -197,15 +197,15 @@ class LandStepper:
         return LandState.load(path, self.checkpoint_sha256, self.device).to(self.dtype)
 
     def close(self) -> None:
-        """End the threads; a stepper that is not needed any more may also just be forgotten."""
+        """Stop the threads; optional, as they end with the stepper."""
         self._blocks.close()
 
     def forcing_columns(self, state: LandState, forcing: Fields) -> Tensor:
-        """Inputs at the end of the step, shape (point, input); state and static fields in it are zero."""
+        """Return the end slot of a step, shape (point, input); state and static fields in it are zero."""
         if state.inputs != self.inputs or state.columns.dtype is not self.dtype:
             raise ValueError(
                 f"The state has {len(state.inputs)} inputs in {state.columns.dtype}, this stepper {len(self.inputs)} "
-                f"in {self.dtype}, or in another order: it is of another checkpoint or precision. Make it with "
+                f"in {self.dtype}, or in another order: it belongs to another checkpoint or precision. Make it with "
                 "`initial` or `load` of this stepper."
             )
         wanted, sources = self._forcing
@@ -219,7 +219,7 @@ class LandStepper:
         missing = [n for n in wanted if n not in given and n not in COMPUTED]
         if missing:
             raise ValueError(
-                f"At {date:%Y-%m-%d %H:%M} the land needs {missing}, too; given are {sorted(map(str, fields))}. "
+                f"At {date:%Y-%m-%d %H:%M} the land also needs {missing} (given: {sorted(map(str, fields))}). "
                 f"Add them ({', '.join(f'{n}: {variable(n).long_name} [{variable(n).units}]' for n in missing)})."
             )
         absent = [n for n in wanted if n not in given]
@@ -236,8 +236,8 @@ class LandStepper:
         return replace(state, date=state.date + STEP, columns=columns, diagnostics=self.layout.diagnostics(out))
 
     def _differentiable(self, start: Tensor, end: Tensor) -> Tensor:
-        """The step in physical units, with as many rows as make it batch-invariant."""
-        return self._physical(filled_rows(start), filled_rows(end))[: len(end)]
+        """Step in physical units with padded rows, so that it is batch-invariant."""
+        return self._physical(padded_rows(start), padded_rows(end))[: len(end)]
 
     def _check(self, out: Tensor, state: LandState) -> None:
         if not torch.isfinite(out).all():
@@ -248,7 +248,7 @@ class LandStepper:
         x = self._vector(state)
         if change.shape != x.shape:
             raise ValueError(
-                f"The given change has shape {tuple(change.shape)}; that of the state is {tuple(x.shape)}: point, "
+                f"The given change has shape {tuple(change.shape)}, the state {tuple(x.shape)}: point, "
                 f"{self.prognostic}. Give one value for each."
             )
         return change.to(x)
@@ -257,9 +257,9 @@ class LandStepper:
         return self.layout.state_in(state.columns).detach()
 
     def _map(self, state: LandState, forcings: Sequence[Fields]) -> gradients.Map:
-        """State vector (point, prognostic) at the start to that after the steps."""
+        """Return the map from the initial state vector (point, prognostic) to that after the steps."""
         if not forcings:
-            raise ValueError("There is no forcing, so no step. Give the forcing of one step or more.")
+            raise ValueError("There is no forcing, so no step. Give the forcing of at least one step.")
         starts, ends, now = [], [], state
         for forcing in forcings:
             end = self.forcing_columns(now, forcing)
@@ -278,7 +278,7 @@ class LandStepper:
 
 
 def _key(fields: Fields, name: str) -> str | None:
-    """Under which name a field is given: that of the table, or that of its NetCDF files."""
+    """Return the name under which a field is given: that of the table, or that of its NetCDF files."""
     return next((k for k in (name, variable(name).netcdf_name) if k in fields), None)
 
 
@@ -289,7 +289,7 @@ def _as_tensor(name: str, values: Any, n_points: int, dtype: torch.dtype, device
         values = values.expand(n_points)
     if values.shape != (n_points,):
         raise ValueError(
-            f"'{name}' has shape {tuple(values.shape)}, but there are {n_points} points. Give one value a point."
+            f"'{name}' has shape {tuple(values.shape)}, but there are {n_points} points. Give one value per point."
         )
     return values.to(device=device, dtype=dtype)
 

@@ -44,13 +44,23 @@ def nearest_points(points: Coordinates, targets: Coordinates) -> tuple[np.ndarra
     -------
     index, distance : numpy.ndarray, shape (target,)
         Position in ``points`` (int64), and great-circle distance [degrees].
+
+    Examples
+    --------
+    >>> index, distance = nearest_points(([0.0, 50.0], [0.0, 8.0]), ([49.0], [368.0]))
+    >>> index.tolist(), distance.round(6).tolist()
+    ([1], [1.0])
     """
     chord, index = cKDTree(unit_vectors(*points)).query(unit_vectors(*targets))
     return index.astype(np.int64), np.degrees(2.0 * np.arcsin(np.minimum(chord / 2.0, 1.0)))
 
 
 def wrap_longitude(longitude: Any) -> Any:
-    """Return longitudes from -180 (included) to 180 degrees; those already in the range are bitwise unchanged."""
+    """Return longitudes from -180 (included) to 180 degrees; those already in the range are bitwise unchanged.
+
+    >>> float(wrap_longitude(350.0))
+    -10.0
+    """
     longitude = np.asarray(longitude, dtype=np.float64)
     inside = (longitude >= -180.0) & (longitude < 180.0)
     return np.where(inside, longitude, (longitude + 180.0) % 360.0 - 180.0)[()]

@@ -76,7 +76,11 @@ _TIDY = {unit: {tidy(k): pair for k, pair in rows.items()} for unit, rows in CON
 
 
 def same_units(a: str, b: str) -> bool:
-    """Return whether two spellings mean the same unit: ``W/m2`` and ``W m-2``, ``-`` and ``1``."""
+    """Return whether two spellings mean the same unit.
+
+    >>> same_units("W/m2", "W m**-2"), same_units("-", "1"), same_units("K", "degC")
+    (True, True, False)
+    """
     return tidy(a) == tidy(b)
 
 
@@ -123,6 +127,11 @@ def conversion(found: str | None, expected: str, what: str, where: str | Path) -
     ------
     ValueError
         There is no conversion.
+
+    Examples
+    --------
+    >>> conversion("degC", "K", "Tair", "forcing.nc")
+    (1.0, 273.15)
     """
     pair = _IDENTITY if found is None else find_conversion(found, expected)
     if pair is None:

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Loss in which every variable counts alike, by the errors measured in training."""
+"""Loss that weights every variable equally, by the errors measured in training."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ _MEASURED = ("running", "yardstick")
 
 
 class BalancedLoss(IncrementLoss):
-    r"""Squared error of each variable in units of the mean squared error that it has had of late.
+    r"""Squared error of each variable in units of its recent mean squared error.
 
     With :math:`e_v` the error of variable v in units of its change in 6 h and :math:`E_v` a running mean of
     :math:`e_v^2` over points, windows and steps of the roll-out,
 
     .. math:: \ell = \tfrac12 \sum_v w_v\, \frac{e_v^2}{E_v},
 
-    whose gradient is that of :math:`\tfrac12 \sum_v w_v \ln \overline{e_v^2}`, the likelihood of errors with a variance
-    of their own for each variable. Weighted by their change in 6 h alone, variables that nobody can predict to a part
-    of it (density of a trace of snow, runoff) make up most of the loss, and 2 m temperature, which is known to a
-    twentieth, next to nothing. The minimum for each variable is the conditional mean still, so no bias comes in.
+    with the gradient of :math:`\tfrac12 \sum_v w_v \ln \overline{e_v^2}`, the likelihood of errors with one variance
+    per variable. With weights from the change in 6 h alone, hardly predictable variables (density of a trace of snow,
+    runoff) would dominate the loss, and 2 m temperature, known to a twentieth of its change, would not count. The
+    minimum of each variable is still the conditional mean, so the weights add no bias.
 
-    In validation :math:`E_v` stays what it was at the first one, so that epochs compare.
+    Validation keeps the :math:`E_v` of the first one, so that epochs compare.
 
     Parameters
     ----------
     rate : float
-        Weight of a new value in the running mean; the first ``1 / rate`` values count alike.
+        Weight of a new value in the running mean; the first ``1 / rate`` values have equal weight.
     floor : float
-        Least :math:`E_v`, so that a variable that is known exactly does not take over.
+        Smallest :math:`E_v`, so that an exactly known variable does not dominate.
     ignore_nans : bool
         As in anemoi-training.
 
@@ -59,7 +59,7 @@ class BalancedLoss(IncrementLoss):
             self.register_buffer(name, torch.empty(0))
 
     def calculate_difference(self, pred: Tensor, target: Tensor) -> Tensor:
-        """Loss per element; all shapes (batch, time, ensemble, point, variable), no unit."""
+        """Loss per element, dimensionless; all shapes (batch, time, ensemble, point, variable)."""
         loss = super().calculate_difference(pred, target)
         if self.training:
             self._measure(2.0 * loss.detach())
@@ -76,7 +76,7 @@ class BalancedLoss(IncrementLoss):
         self.running = self.running.lerp(new, torch.clamp_min(1.0 / self.count, self.rate))
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any, **kwargs: Any) -> None:
-        """Take measured errors of any number of variables; a checkpoint of another loss has none."""
+        """Load measured errors of any number of variables; a checkpoint of another loss has none."""
         for name in (*_MEASURED, "count"):
             value = state_dict.setdefault(prefix + name, getattr(self, name))
             setattr(self, name, torch.empty_like(value))

@@ -1,11 +1,10 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Check data against table and configuration before the first training step."""
+"""Checks of the data against table and configuration before the first training step."""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,22 +13,20 @@ from pytorch_lightning import Callback
 
 from anemoi_ailand.variables import Time, variable
 
-LOG = logging.getLogger(__name__)
-
-#: Dates that are looked at for missing values, spread over the training period.
+#: Dates checked for missing values, spread over the training period.
 N_DATES = 64
 
 
 class DataChecks(Callback):
-    """Refuse data that would train or roll out wrongly, before long work starts.
+    """Refuse unsuitable data before the first training step.
 
-    Checked: names and units against the table of variables, missing values, gaps in time, room for the longest rollout,
-    and forcing that never changes (Anemoi marks it constant and a roll-out would never update it).
+    Checks names and units against the table of variables, missing values, gaps in time, length for the longest
+    roll-out, and forcing that never changes (Anemoi marks it constant, and a roll-out would never update it).
 
     Raises
     ------
     ValueError
-        What is wrong, what is there and what to do.
+        A check fails.
     """
 
     def setup(self, trainer: Any, pl_module: Any, stage: str) -> None:
@@ -43,7 +40,7 @@ class DataChecks(Callback):
 
 
 def check_length(n_dates: int, n_steps: int, label: str) -> None:
-    """Refuse a period that has no room for the longest rollout of the curriculum, which may be many epochs away."""
+    """Refuse a period shorter than the longest roll-out of the curriculum, which may be many epochs away."""
     if n_dates < n_steps + 1:
         raise ValueError(
             f"The {label} period has {n_dates} dates, too few for a rollout of {n_steps} steps, which needs "
@@ -53,7 +50,7 @@ def check_length(n_dates: int, n_steps: int, label: str) -> None:
 
 
 def check_dataset(data: Any, label: str) -> None:
-    """Run the checks on one opened anemoi dataset.
+    """Check an opened anemoi dataset.
 
     Raises
     ------
@@ -71,13 +68,11 @@ def check_dataset(data: Any, label: str) -> None:
     picks = np.unique(np.linspace(0, len(data.dates) - 1, N_DATES).astype(int))
     bad = sorted({data.variables[v] for i in picks for v in np.unique(np.where(np.isnan(data[int(i)]))[0])})
     if bad:
-        raise ValueError(
-            f"The {label} data have missing values (NaN) in {bad}. Leave out the points concerned in the recipe."
-        )
+        raise ValueError(f"The {label} data have missing values (NaN) in {bad}. Leave these points out in the recipe.")
 
 
 def check_units(units: Mapping[str, str | None]) -> None:
-    """Compare units of a dataset with the table; computed variables have none."""
+    """Refuse units that differ from the table; computed variables have none."""
     wrong = {
         n: f"{u} in the data, {variable(n).units} in the table"
         for n, u in units.items()
@@ -92,7 +87,6 @@ def check_constant(names: Sequence[str], constant: Mapping[str, bool]) -> None:
     stuck = [n for n in names if constant.get(n) and variable(n).time != Time.CONSTANT]
     if stuck:
         raise ValueError(
-            f"{stuck} never change in the data, though they vary in time by nature. Anemoi would treat them as "
-            "constant and never update them in a roll-out. Use a longer or more varied period, or leave them out of "
-            "`select` and `data`."
+            f"{stuck} never change in the data, although they vary in time. Anemoi would treat them as constant and "
+            "never update them in a roll-out. Use a longer or more varied period, or leave them out of `land`."
         )

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""How many steps a training sample has at every epoch."""
+"""Curriculum: steps of a training sample in each epoch."""
 
 from __future__ import annotations
 
@@ -17,9 +17,8 @@ LOG = logging.getLogger(__name__)
 class ListedRollout(RolloutConfig):
     """Roll-out of each epoch from a list; the last entry repeats.
 
-    What anemoi-training asks of a curriculum (``step``, ``maximum``, ``should_increase`` and so on) has the same
-    meaning here, only that the roll-out may also stay, jump or shrink. The roll-out follows from the epoch alone, so
-    that a resumed run has the right one whatever was stored.
+    The interface is that of anemoi-training's curriculum, but the roll-out may also stay, jump or shrink. It follows
+    from the epoch alone, so that a resumed run has the right one.
 
     Parameters
     ----------
@@ -29,7 +28,7 @@ class ListedRollout(RolloutConfig):
     Raises
     ------
     ValueError
-        No entry, or one that is not a whole number above zero.
+        The list is empty, or an entry is not a positive whole number.
     """
 
     def __init__(self, steps: Sequence[int]) -> None:
@@ -39,7 +38,7 @@ class ListedRollout(RolloutConfig):
                 "as [1, 1, 2, 4]."
             )
         self.steps = tuple(steps)
-        # anemoi-training keeps the processes of the loader from epoch to epoch only if this is 0
+        # anemoi-training keeps the loader's processes between epochs only if this is 0
         changing = len(set(self.steps)) > 1
         super().__init__(start=self.steps[0], epoch_increment=int(changing), maximum=max(self.steps))
 
@@ -48,11 +47,11 @@ class ListedRollout(RolloutConfig):
         return self.steps[min(epoch, len(self.steps) - 1)]
 
     def should_increase(self, current_epoch: int) -> bool:
-        """Whether the epoch after this one has another roll-out; it may be a shorter one."""
+        """Return whether the next epoch has another roll-out, longer or shorter."""
         return self.at(current_epoch + 1) != self.step
 
     def increase(self, current_epoch: int) -> None:
-        """Take the roll-out of the next epoch."""
+        """Switch to the roll-out of the next epoch."""
         self.step = self.at(current_epoch + 1)
         LOG.info("Roll-out of epoch %d: %d steps", current_epoch + 1, self.step)
 
@@ -63,13 +62,13 @@ def rollout_of(options: Mapping[str, Any] | None) -> RolloutConfig:
     Parameters
     ----------
     options : mapping, optional
-        Either ``steps``, a list, or ``start``, ``epoch_increment`` and ``maximum`` as in anemoi-training; options
-        that are null count as not given.
+        Either ``steps``, a list, or ``start``, ``epoch_increment`` and ``maximum`` as in anemoi-training; null counts
+        as not given.
 
     Raises
     ------
     ValueError
-        Both forms at once, or an option that is not known.
+        Both forms at once, or an unknown option.
     """
     given = {k: v for k, v in dict(options or {}).items() if v is not None}
     steps = given.pop("steps", None)
@@ -82,8 +81,7 @@ def rollout_of(options: Mapping[str, Any] | None) -> RolloutConfig:
         return RolloutConfig(**given)
     if given:
         raise ValueError(
-            f"`task.rollout` has both `steps` and {sorted(given)}. Give the list alone, with "
-            f"{', '.join(f'task.rollout.{k}=null' for k in sorted(given))} for what a base configuration sets; or "
-            "`task.rollout.steps=null`."
+            f"`task.rollout` has both `steps` and {sorted(given)}. Give the list alone and set inherited options to "
+            f"null, {', '.join(f'task.rollout.{k}=null' for k in sorted(given))}; or set `task.rollout.steps=null`."
         )
     return ListedRollout(list(steps))

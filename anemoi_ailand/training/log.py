@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Training log: loss and the error of every variable in its unit, as a CSV and in the log."""
+"""Training log: loss and error of every variable in its unit, as CSV and in the log."""
 
 from __future__ import annotations
 
@@ -16,22 +16,21 @@ from pytorch_lightning import Callback
 
 LOG = logging.getLogger(__name__)
 
-#: How :class:`~anemoi_ailand.training.method.LandTraining` names the error of one variable on validation.
+#: Name of the validation error of a variable in :class:`~anemoi_ailand.training.method.LandTraining`.
 _METRIC = re.compile(r"^val_rmse/(?P<name>.+)$")
 
 
 class TrainingLog(Callback):
-    """Write one row per epoch: losses, rollout, seconds (of them validation), RMSE of each variable in its unit.
+    """Write one row per epoch: losses, roll-out, seconds, seconds of validation, RMSE of each variable in its unit.
 
-    anemoi-training shows no loss without a tracking server; this needs none. An epoch that is run again after
-    a resume replaces nothing: rows are appended, with the epoch in them.
-
-    ``point_steps`` are the samples of the epoch: windows x points x roll-out steps, summed over its batches.
+    anemoi-training shows losses only with a tracking server; this log needs none. Rows are appended with their epoch,
+    also where a resumed run repeats one. ``point_steps`` counts samples: windows x points x roll-out steps, summed over
+    the batches of the epoch.
 
     Parameters
     ----------
     path : str
-        The CSV file; its folder is made.
+        CSV file; its folder is created.
     """
 
     def __init__(self, path: str) -> None:
@@ -60,7 +59,7 @@ class TrainingLog(Callback):
         self._validating = time.monotonic()
 
     def on_validation_end(self, trainer: Any, pl_module: Any) -> None:
-        """Append the row of this epoch; earlier, errors over the whole validation are not known yet."""
+        """Append the row of this epoch; the errors of the whole validation are known only now."""
         if trainer.sanity_checking or not trainer.is_global_zero:
             return
         metrics = {k: float(v) for k, v in trainer.callback_metrics.items()}
@@ -73,7 +72,7 @@ class TrainingLog(Callback):
             "point_steps": self._point_steps,
             "seconds": round(now - self._began, 1),
             "validation_seconds": round(now - self._validating, 1),
-            # Lightning knows the mean loss of the epoch only after its validation
+            # Lightning has the mean loss of the epoch only after its validation
             "train_loss": float(self._loss) / self._windows if self._windows else None,
             "val_loss": metrics.get("val_multi_dataset_loss_epoch", metrics.get("val_multi_dataset_loss")),
             **{f"rmse_{n}": e for n, e in errors.items()},
@@ -84,7 +83,7 @@ class TrainingLog(Callback):
 
 
 def append(path: Path, row: dict[str, Any]) -> None:
-    """Append a row to a CSV file, with a header; columns that the file does not have yet are added to all rows."""
+    """Append a row to a CSV file with a header; new columns are added to all rows."""
     path.parent.mkdir(parents=True, exist_ok=True)
     rows: list[dict[str, Any]] = []
     if path.exists():

@@ -1,11 +1,10 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Loss in units of the change in 6 h, and its scalers."""
+"""Losses in units of the change in 6 h, and their scalers."""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,22 +14,20 @@ from anemoi.training.losses.scalers.base_scaler import BaseScaler
 from anemoi.training.utils.enums import TensorDim
 from torch import Tensor
 
-LOG = logging.getLogger(__name__)
-
 #: Name under which the configuration registers :class:`IncrementScaler`; the loss looks for it.
 INCREMENT_SCALER = "increment"
 
 
 class PointMeanLoss(FunctionalLoss):
-    """A loss that is the mean over the points of a sample; anemoi-training's own sum over weighted grid nodes."""
+    """Loss averaged over the points of a sample; anemoi-training's losses sum over weighted grid nodes."""
 
     def reduce(self, out: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        """Mean over points, then as upstream; ``out`` (batch, time, ensemble, point, variable)."""
+        """Average over points, then reduce as upstream; ``out`` (batch, time, ensemble, point, variable)."""
         return super().reduce(out / out.shape[TensorDim.GRID], *args, **kwargs)
 
 
 class MeanSquaredError(PointMeanLoss):
-    """Mean squared error, as a validation metric in physical units."""
+    """Mean squared error, e.g. as a validation metric in physical units."""
 
     name: str = "mse"
 
@@ -40,21 +37,21 @@ class MeanSquaredError(PointMeanLoss):
 
 
 class IncrementLoss(PointMeanLoss):
-    r"""Error of each variable in units of its standard deviation over a step, squared or by Huber's function.
+    r"""Squared or Huber error of each variable in units of the standard deviation of its change over a step.
 
     With :math:`e = (\hat y - y) / \sigma_{\Delta y}`,
 
     .. math:: \ell(e) = \tfrac12 e^2 \ \text{ if } |e| < \delta,\ \text{ else }\ \delta (|e| - \tfrac12 \delta).
 
-    Without ``delta`` it is :math:`\tfrac12 e^2` everywhere: then the minimum is the conditional mean, while a robust
-    loss on skewed increments is biased (Raoult et al. 2026 put the warm bias of aiLand v1 down to it).
-    :math:`\sigma_{\Delta y}` comes from the scaler named ``increment`` and is applied before the function, not after:
-    the stock Huber loss is quadratic or linear in units of the variable itself.
+    Without ``delta`` it is :math:`\tfrac12 e^2`, whose minimum is the conditional mean; a robust loss on skewed
+    increments is biased (Raoult et al. 2026 attribute the warm bias of aiLand v1 to it). :math:`\sigma_{\Delta y}` is
+    the scaler named ``increment``, applied before the Huber function: the stock Huber loss works in units of the
+    variable itself.
 
     Parameters
     ----------
     delta : float, optional
-        Where Huber's function turns linear, in units of the standard deviation; ``null`` for squared error.
+        Size of the error at which Huber's function becomes linear, in standard deviations; null for squared error.
     ignore_nans : bool
         As in anemoi-training.
     """
@@ -66,7 +63,7 @@ class IncrementLoss(PointMeanLoss):
         self.delta = delta
 
     def calculate_difference(self, pred: Tensor, target: Tensor) -> Tensor:
-        """Loss per element; all shapes (batch, time, ensemble, point, variable), no unit."""
+        """Loss per element, dimensionless; all shapes (batch, time, ensemble, point, variable)."""
         if INCREMENT_SCALER not in self.scaler:
             raise ValueError(
                 f"The loss needs the scaler '{INCREMENT_SCALER}'. "
@@ -80,21 +77,21 @@ class IncrementLoss(PointMeanLoss):
         return torch.where(size < self.delta, 0.5 * size.square(), self.delta * (size - 0.5 * self.delta))
 
     def scale(self, x: Tensor, subset_indices: Any = None, *, without_scalers: Any = None, **kwargs: Any) -> Tensor:
-        """Apply all scalers but the increment's, which is inside the loss function."""
+        """Apply all scalers except the increment scaler, which is part of the loss function."""
         return super().scale(x, subset_indices, without_scalers=[INCREMENT_SCALER, *(without_scalers or [])], **kwargs)
 
 
 class IncrementScaler(BaseScaler):
     r"""Standard deviation of a variable over that of its change in 6 h, :math:`\sigma_y / \sigma_{\Delta y}`.
 
-    It turns a normalised error into units of the change in 6 h, for prognostic and diagnostic variables alike.
-    The stock tendency scalers leave out diagnostics and, in anemoi-training 0.17.1, silently the variable at dataset
-    index 0 (training/losses/scalers/variable_tendency.py, ``name_to_index.get(key)`` is 0 there).
+    Converts a normalised error to units of the change in 6 h, for prognostic and diagnostic variables. The stock
+    tendency scalers omit diagnostics and, in anemoi-training 0.17.1, the variable at dataset index 0
+    (training/losses/scalers/variable_tendency.py, ``name_to_index.get(key)`` is 0 there).
 
     Raises
     ------
     ValueError
-        The dataset has no statistics of tendencies, or a variable whose change in 6 h is always zero.
+        The dataset has no statistics of tendencies, or a variable never changes in 6 h.
     """
 
     scale_dims = (TensorDim.VARIABLE,)
@@ -114,7 +111,7 @@ class IncrementScaler(BaseScaler):
         self.tendencies = available[lead_times[0]]
 
     def get_scaling_values(self, **_kwargs: Any) -> Tensor:
-        """Ratio for every output variable, shape (output variable,), no unit."""
+        """Ratio of every output variable, shape (output variable,), dimensionless."""
         to_data = self.data_indices.data.output.name_to_index
         names = sorted(self.data_indices.model.output.name_to_index.items(), key=lambda item: item[1])
         change = [float(self.tendencies["stdev"][to_data[n]]) for n, _ in names]
@@ -122,17 +119,17 @@ class IncrementScaler(BaseScaler):
         if flat:
             raise ValueError(
                 f"{flat} never change in 6 h in the training data, so their errors have no scale. "
-                "Leave them out of `select`, or train on data in which they change."
+                "Leave them out of `land`, or train on data in which they change."
             )
         stdev = [float(self.statistics["stdev"][to_data[n]]) for n, _ in names]
         return torch.tensor([a / b for a, b in zip(stdev, change, strict=True)], dtype=torch.float32)
 
 
 class PointScaler(BaseScaler):
-    """Equal weight for every point, whatever block of the grid a sample is.
+    """Equal weight of every point, for samples of any block of the grid.
 
-    anemoi-training demands a scaler over points and has only weights per grid node; a block is a part of the grid,
-    so this one has size one and is broadcast. The mean over points is taken by the losses of this module.
+    anemoi-training requires a scaler over points and offers weights per grid node only; this one has size one and
+    broadcasts over any block. The losses of this module average over points.
     """
 
     scale_dims = (TensorDim.GRID,)
@@ -141,5 +138,5 @@ class PointScaler(BaseScaler):
         super().__init__()
 
     def get_scaling_values(self, **_kwargs: Any) -> Tensor:
-        """One, shape (1,)."""
+        """Return one, shape (1,)."""
         return torch.ones(1)

@@ -1,11 +1,10 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""The training method: a roll-out of any length at the cost of its network, in bounded memory."""
+"""Training method: roll-outs of any length at the cost of the network, in bounded memory."""
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
 import torch
@@ -18,43 +17,41 @@ from torch.utils.checkpoint import checkpoint
 from anemoi_ailand.hosts.anemoi_training import TrainingHooks
 from anemoi_ailand.training.truncated import truncated_loss
 
-LOG = logging.getLogger(__name__)
-
-#: Batches between two values of the loss for progress bar and logger; each value costs as much as a small layer.
+#: Batches between two logged values of the loss; each costs as much as a small layer.
 SHOW_EVERY = 5
 
-#: How the error of one variable on validation is logged, over all steps of the roll-out, in its unit.
+#: Name under which the validation error of a variable is logged, over all steps of the roll-out, in its unit.
 RMSE = "val_rmse/{name}"
 
 Fields = dict[str, Tensor]
 
 
 class LandTraining(TrainingHooks, SingleTraining):
-    r"""Deterministic training as :class:`SingleTraining`, with loss and metrics over a roll-out at once.
+    r"""Deterministic training as :class:`SingleTraining`, with loss and metrics over a whole roll-out at once.
 
-    The stock method computes the loss of every step on its own, twice (it is checkpointed), and on validation every
-    metric of every variable and step, each logged on its own: with 20 variables and 20 steps validation takes longer
-    than training. Here predictions are collected and
+    The stock method computes the loss of each step separately and twice (it is checkpointed), and in validation each
+    metric of each variable and step: with 20 variables and 20 steps, validation takes longer than training. Here
+    predictions are collected, and
 
     .. math:: L = \tfrac1R \sum_{r=1}^{R} \ell(\hat y_r, y_r)
 
-    is one call, with the same value. On validation the mean squared error of all variables is one tensor per batch,
-    and the root of its mean over the epoch is logged once, as ``val_rmse/<name>``. Metrics that a configuration names
-    under ``training.validation_metrics`` are computed over the whole roll-out, once per variable.
+    is one call with the same value. In validation the mean squared errors of all variables are one tensor per batch;
+    the root of their mean over the epoch is logged once, as ``val_rmse/<name>``. Metrics under
+    ``training.validation_metrics`` are computed over the whole roll-out, once per variable.
 
-    Points never mix, and a model is on one device, so that no field is ever split.
+    Points do not interact and a model is on one device, so fields are never sharded.
 
     Parameters
     ----------
     detach_every : int, optional
-        Truncated back-propagation: gradients do not flow through the state after every so many steps, and each piece
-        is differentiated as soon as it is done, so that memory holds one piece, however long the roll-out. The gradient
-        is biased: an error is not traced to what was done more than so many steps before.
+        Truncated back-propagation: the gradient stops at the state after every ``detach_every`` steps, and each piece
+        is differentiated when it is complete, so that memory holds one piece of any roll-out. The gradient is biased:
+        errors are traced back ``detach_every`` steps at most.
     checkpoint_every : int, optional
-        Keep only the state every so many steps and compute what lies between again when differentiating: the exact
+        Store only every ``checkpoint_every``-th state and recompute the steps between in the backward pass: the exact
         gradient for about a third more time.
 
-    The options are read from ``config.training.method``: a warm start would otherwise bring those of its checkpoint.
+    Options are read from ``config.training.method``, because a warm start would restore those of its checkpoint.
 
     Raises
     ------
@@ -72,12 +69,12 @@ class LandTraining(TrainingHooks, SingleTraining):
         self._losses: tuple[Tensor | float, int] = (0.0, 0)
 
     def on_train_epoch_start(self) -> None:
-        """Forget the losses of the last epoch."""
+        """Reset the losses of the last epoch."""
         super().on_train_epoch_start()
         self._losses = (0.0, 0)
 
     def training_step(self, batch: Fields, batch_idx: int) -> Tensor:
-        """Loss of one batch; its mean over the epoch is logged at the end, under the names of anemoi-training."""
+        """Loss of one batch; the mean over the epoch is logged at its end, under anemoi-training's names."""
         loss = self.batch_step(batch).loss
         size = len(next(iter(batch.values())))
         total, samples = self._losses
@@ -88,7 +85,7 @@ class LandTraining(TrainingHooks, SingleTraining):
         return loss
 
     def on_train_epoch_end(self) -> None:
-        """Log the mean loss and the roll-out, before the task goes on to the next."""
+        """Log mean loss and roll-out before the task switches to the next."""
         total, samples = self._losses
         if samples:
             name = f"train_{self.loss_name}_loss_epoch"
@@ -97,7 +94,7 @@ class LandTraining(TrainingHooks, SingleTraining):
         super().on_train_epoch_end()
 
     def batch_step(self, batch: Fields, *, validation: bool = False) -> TrainingStepOutput:
-        """Loss of one batch, and on validation metrics and predictions."""
+        """Loss of one batch, in validation with metrics and predictions."""
         x = self.task.get_inputs(batch, data_indices=self.data_indices)
         n_steps = len(tuple(self.task.steps("validation" if validation else "training")))
         if validation:
@@ -113,7 +110,7 @@ class LandTraining(TrainingHooks, SingleTraining):
         return TrainingStepOutput(loss=loss, metrics={}, predictions=[])
 
     def _piece(self, x: Fields, batch: Fields, first: int, last: int, n_steps: int) -> tuple[Tensor, Fields]:
-        """Share in the loss of steps ``first`` to ``last - 1``, and the input of step ``last``."""
+        """Contribution of steps ``first`` to ``last - 1`` to the loss, and the input of step ``last``."""
         predictions: list[Fields] = []
         every = self.checkpoint_every
         for a in range(first, last, every or last - first):
@@ -127,9 +124,9 @@ class LandTraining(TrainingHooks, SingleTraining):
         return loss / n_steps, x
 
     def _unroll(self, x: Fields, batch: Fields, first: int, last: int, n_steps: int) -> tuple[list[Fields], Fields]:
-        """Predictions of steps ``first`` to ``last - 1`` and the input of the one after."""
+        """Predictions of steps ``first`` to ``last - 1``, and the input of step ``last``."""
         task: Any = self.task
-        predictions, x = [], dict(x)  # the task changes the dictionary that it is given
+        predictions, x = [], dict(x)  # the task changes its argument
         for i in range(first, last):
             y = self(x)
             predictions.append(y)
@@ -141,7 +138,7 @@ class LandTraining(TrainingHooks, SingleTraining):
         return predictions, x
 
     def _loss(self, predictions: list[Fields], batch: Fields, first: int) -> tuple[Tensor, Fields, Fields]:
-        """Sum over the steps of their losses, and predictions and targets (batch, step, ensemble, point, variable)."""
+        """Sum of the losses of all steps; predictions and targets (batch, step, ensemble, point, variable)."""
         total = None
         predicted: Fields = {}
         targets: Fields = {}
@@ -156,7 +153,7 @@ class LandTraining(TrainingHooks, SingleTraining):
         return total, predicted, targets
 
     def _validate(self, x: Fields, batch: Fields, n_steps: int) -> TrainingStepOutput:
-        """Loss, what the configuration asks for besides, and squared errors for the end of the epoch."""
+        """Loss and configured metrics of a batch; squared errors are kept for the end of the epoch."""
         predictions, _ = self._unroll(x, batch, 0, n_steps, n_steps)
         loss, predicted, targets = self._loss(predictions, batch, 0)
         metrics: dict[str, Tensor] = {}
@@ -181,7 +178,7 @@ class LandTraining(TrainingHooks, SingleTraining):
         self._squares[name] = before + squares, samples + len(target)
 
     def on_validation_epoch_start(self) -> None:
-        """Forget the errors of the last epoch."""
+        """Reset the errors of the last epoch."""
         super().on_validation_epoch_start()
         self._squares = {}
 
@@ -193,7 +190,7 @@ class LandTraining(TrainingHooks, SingleTraining):
             means = torch.as_tensor(self.all_gather(squares / samples)).reshape(-1, len(squares)).mean(dim=0)
             names = indices.model.output.name_to_index
             errors = {RMSE.format(name=n): means[i].sqrt().float() for n, i in names.items()}
-            self.log_dict(errors, logger=self.logger_enabled, sync_dist=True)  # equal everywhere already
+            self.log_dict(errors, logger=self.logger_enabled, sync_dist=True)  # already equal on all devices
 
 
 def _positive(option: str, config: Any) -> int | None:

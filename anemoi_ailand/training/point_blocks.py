@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Read a block of points per sample, not the whole grid."""
+"""Samples of a block of points instead of the whole grid."""
 
 from __future__ import annotations
 
@@ -30,38 +30,38 @@ HELD_OUT = "held_out"
 class PointBlocks(Callback):
     """Make every training and validation sample a random contiguous block of points.
 
-    Points never mix, so a block is as good as the grid, and the cost of a sample no longer depends on the
-    resolution: rollouts can be long. The recipes store points in an order in which any contiguous block is a
-    fair sample of the whole, and a contiguous block is what a chunked store reads fast.
+    Points do not interact, so a block is as good as the grid, and the cost of a sample does not depend on the
+    resolution: roll-outs can be long. The recipes order points so that any contiguous block is a fair sample, and a
+    chunked store reads contiguous blocks fast.
 
-    Validation windows follow each other without overlap, so that a validation covers its whole period in one pass; the
-    stock ones begin at every date, and a limited number of them sees the first weeks only.
+    Validation windows do not overlap, so that a validation covers its whole period in one pass; stock windows start at
+    every date, and a limited number of them covers the first weeks only.
 
-    The block of a training sample follows from seed, epoch and date alone, whatever the number of workers; that of
-    a validation sample from its date. anemoi-training 0.17 has no option for this, so that the readers of the
-    datamodule are wrapped before the first sample is read (:mod:`~anemoi_ailand.hosts.anemoi_training`).
+    The block of a training sample follows from seed, epoch and date, for any number of workers; that of a validation
+    sample from its date. anemoi-training 0.17 has no option for this and fixes its reader classes, so the readers of
+    the datamodule are wrapped before the first sample is read (:mod:`~anemoi_ailand.hosts.anemoi_training`).
 
     Parameters
     ----------
     points : int, optional
-        Points per sample; all if not given or if there are fewer.
+        Points per sample; all if not given or if the dataset has fewer.
     held_out : {'exclude', 'include'}
-        Points that the dataset marks by a variable ``held_out`` (they are stored last) are never read, unless included.
+        Whether to read the points that the variable ``held_out`` marks (stored last).
     static_noise : float
         Noise on the static fields of a training sample, in units of their standard deviation over the points; one draw
-        per point and sample. With few points a network learns each by its static fields instead of what they do, and
-        fails at any other point; 0 for none.
+        per point and sample, 0 for none. With few points a network would otherwise identify each point by its static
+        fields and fail elsewhere.
     state_noise : float
-        Noise on the state that a training sample begins with, in units of the change in 6 h; the targets stay clean. It
-        shows the network how the state comes back from an error, which a long roll-out needs; 0 for none.
+        Noise on the initial state of a training sample, in units of the change in 6 h, 0 for none; the targets stay
+        clean. The network learns to recover from an error, which long roll-outs need.
     resident_gb : float
-        Largest size of a dataset (the selected variables, in GiB) that is kept in memory; 0 always reads from disk.
+        Size of the selected variables up to which a dataset is kept in memory [GiB]; 0 always reads from disk.
 
     Raises
     ------
     ValueError
-        The model is split over several GPUs, which a point-wise network never needs, or the processes of the loader
-        would go through all epochs with one seed.
+        The model is split over several GPUs, which a point-wise network never needs, or the loader's processes would
+        use one seed in all epochs.
     """
 
     def __init__(
@@ -119,21 +119,20 @@ class PointBlocks(Callback):
 
 
 class BlockReader:
-    """An anemoi-training data reader that returns a block of points; everything else is the reader's own.
+    """Wrapper of an anemoi-training data reader that returns a block of points.
 
     Parameters
     ----------
     reader : BaseAnemoiReader
-        The reader of the datamodule.
+        Reader of the datamodule.
     fields : numpy.ndarray or None, shape (date, ensemble, point, variable)
-        Its fields in memory, in the order of a sample so that a block is copied as it lies; None to read from disk.
+        Fields in memory, in the order of a sample, so that a block is one copy; None to read from disk.
     total, points : int
-        Points to choose from, the first ones; points per sample.
+        Number of points to choose from (the first ones); points per sample.
     shuffled : bool
-        Another block in every epoch.
+        Whether to choose another block in every epoch.
     noise : numpy.ndarray or None, shape (2, variable)
-        Standard deviation of the noise of a sample in the unit of each variable: on all its dates alike, and on its
-        first date alone.
+        Standard deviation of the noise in the unit of each variable: common to all dates, and on the first date only.
     """
 
     def __init__(
@@ -173,19 +172,19 @@ class BlockReader:
         return torch.from_numpy(window)
 
     def _generator(self, positions: Any) -> np.random.Generator:
-        """Random numbers that follow from the epoch's seed and the date alone."""
+        """Random generator that depends on the seed of the epoch and the date only."""
         date = positions.start if isinstance(positions, slice) else int(np.min(positions))
         epoch_seed = torch.initial_seed() if self._shuffled else 0
         return np.random.default_rng([epoch_seed % 2**63, int(date)])
 
 
 def noise_scale(reader: Any, static: float, state: float) -> NDArray[np.float32] | None:
-    """Noise of a sample in the unit of each variable.
+    """Standard deviation of the noise of a sample in the unit of each variable.
 
     Parameters
     ----------
     reader : BaseAnemoiReader
-        For names and statistics.
+        Source of names and statistics.
     static : float
         On static fields, in units of their standard deviation over the training data.
     state : float
@@ -194,7 +193,7 @@ def noise_scale(reader: Any, static: float, state: float) -> NDArray[np.float32]
     Returns
     -------
     numpy.ndarray, shape (2, variable), or None without noise
-        On all dates alike, and on the first date alone.
+        Common to all dates, and on the first date only.
     """
     if static == 0.0 and state == 0.0:
         return None
@@ -212,14 +211,14 @@ def n_trained(dataset_config: Any, total: int) -> int:
     Parameters
     ----------
     dataset_config : mapping
-        What anemoi-training opens; the mark is looked up without its selection of variables.
+        Configuration that anemoi-training opens; the mark is read without its selection of variables.
     total : int
-        All points.
+        Number of all points.
 
     Raises
     ------
     ValueError
-        Held-out points are not stored last, so that no contiguous block could leave them out.
+        Held-out points are not stored last, so that contiguous blocks cannot avoid them.
     """
     plain = {k: v for k, v in dict(dataset_config).items() if k not in ("select", "drop") and v is not None}
     data = open_dataset(plain)
@@ -237,7 +236,7 @@ def n_trained(dataset_config: Any, total: int) -> int:
 
 
 def resident_fields(data: Any, total: int, limit_gb: float) -> NDArray[np.float32] | None:
-    """Fields of the first ``total`` points in memory, shape (date, ensemble, point, variable); None above the limit."""
+    """Load the first ``total`` points, shape (date, ensemble, point, variable); None if larger than the limit."""
     n_dates, n_variables, n_members, _ = data.shape
     shape = (n_dates, n_members, total, n_variables)
     size = 4 * int(np.prod(shape))

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""One device needs no communication: the strategy follows from the number of devices."""
+"""Lightning strategy by number of devices: one device needs no communication."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ LOG = logging.getLogger(__name__)
 
 
 def device_strategy(num_devices: int, num_nodes: int, accelerator: str, **options: Any) -> Any:
-    """Strategy of anemoi-training for so many devices.
+    """Choose anemoi-training's strategy for a number of devices.
 
-    anemoi-training takes its data-parallel strategy for one device, too: every gradient is then hooked, copied to a
-    buffer and reduced among one process.
+    anemoi-training uses its data-parallel strategy even for one device: every gradient is then hooked, copied to a
+    buffer and reduced over one process.
 
     Parameters
     ----------
     num_devices, num_nodes : int
-        Devices of a node, nodes.
+        Devices per node, number of nodes.
     accelerator : str
         As in ``system.hardware.accelerator``.
     **options
-        For the data-parallel strategy; one device has no use for them.
+        Options of the data-parallel strategy; ignored for one device.
 
     Returns
     -------

@@ -1,12 +1,11 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""The training task: the forcing of a step goes with the step."""
+"""Training task with the forcing over each step."""
 
 from __future__ import annotations
 
 import datetime
-import logging
 from typing import Any
 
 import torch
@@ -18,34 +17,32 @@ from anemoi_ailand.constants import STEP_HOURS, TASK_NAME
 from anemoi_ailand.hosts.anemoi_training import record_task
 from anemoi_ailand.training.curriculum import rollout_of
 
-LOG = logging.getLogger(__name__)
-
 
 class LandForecaster(BaseForecaster):
     r"""Prognostic steps of the land, each with the forcing over the step.
 
     The model input has two slots on the time axis, the two ends of the step from t to t + 6 h. The start holds the
-    state; both hold the forcing stored at their stamp. Interval means and amounts over (t, t + 6 h] are stored at
-    t + 6 h and are therefore in the end slot, instantaneous forcing is in both; which the model takes from where is
-    the column ``taken`` of the table of variables. Stock tasks give the model the forcing of t only.
+    state; both hold the forcing stored at their time. Interval means and amounts over (t, t + 6 h] are stored at t + 6
+    h, hence in the end slot; instantaneous forcing is in both. The column ``taken`` of the table of variables says
+    which slot the model reads. Stock tasks provide the forcing at t only.
 
     The prognostic channels of the end slot repeat the state at the start, in training as in inference, so that the
-    future state is nowhere in the input.
+    input never contains the future state.
 
     Parameters
     ----------
     timestep : str
         Length of a step, ``6H``.
     rollout : dict
-        The curriculum of steps per training sample: ``steps``, a list with those of every epoch, or ``start``,
-        ``epoch_increment`` and ``maximum``; see :func:`~anemoi_ailand.training.curriculum.rollout_of`.
+        Curriculum of steps per training sample: ``steps``, a list by epoch, or ``start``, ``epoch_increment`` and
+        ``maximum``; see :func:`~anemoi_ailand.training.curriculum.rollout_of`.
     validation_rollout : int, optional
-        Steps per validation sample; the training rollout if not given.
+        Steps per validation sample; those of training if not given.
 
     Raises
     ------
     ValueError
-        A time step other than 6 h, or an option that is not known.
+        A time step other than 6 h, or an unknown option.
     """
 
     name: str = TASK_NAME
@@ -76,7 +73,7 @@ class LandForecaster(BaseForecaster):
         self.rollout = rollout_of(rollout)
 
     def get_inputs(self, batch: dict[str, Tensor], data_indices: dict, **_kwargs: Any) -> dict[str, Tensor]:
-        """Both ends of the first step.
+        """Return both ends of the first step.
 
         Returns
         -------
@@ -100,7 +97,7 @@ class LandForecaster(BaseForecaster):
         output_mask: Any = None,
         grid_shard_slice: Any = None,
     ) -> dict[str, Tensor]:
-        """Both ends of the next step: the old end becomes the start, with the predicted state in both."""
+        """Return both ends of the next step: the old end becomes the start, with the predicted state in both."""
         del output_mask, grid_shard_slice  # every point is predicted, and none is on another device
         following = {}
         for name, ends in x.items():
@@ -116,7 +113,7 @@ class LandForecaster(BaseForecaster):
         inference = md_dict["metadata_inference"]
         record_task(md_dict, self.name)
         offsets = {
-            "input_offsets": ["0h"],  # the initial state that a run has to be given; the end slot is forcing only
+            "input_offsets": ["0h"],  # the initial state of a run; the end slot holds forcing only
             "output_offsets": [frequency_to_string(o) for o in self.get_output_offsets()],
             "rollout_shift": frequency_to_string(self.timestep),
             "advance_map": {"inin": [[1, 0]], "outin": [[0, 0]]},  # end becomes start, output goes to the start

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Truncated back-propagation through time that holds one piece of the roll-out in memory."""
+"""Truncated back-propagation through time with one piece of the roll-out in memory."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ def truncated_loss(piece: Piece, state: State, n_steps: int, size: int, paramete
 
     .. math:: L = \sum_k L_k(\theta, \mathrm{stop}(x_k)), \qquad x_{k+1} = M_\theta(x_k)
 
-    with pieces :math:`k` of ``size`` steps. The gradient of a piece is taken as soon as the piece is done, and its
-    graph is freed before the next begins, so that memory does not grow with ``n_steps``; differentiating the
-    returned loss only hands out what was added up.
+    with pieces :math:`k` of ``size`` steps. The gradient of a piece is computed when the piece is complete, and its
+    graph is freed before the next begins, so that memory does not grow with ``n_steps``; the backward pass of the
+    returned loss only returns the accumulated sums.
 
     Parameters
     ----------
     piece : callable
         ``(state, first, last) -> (loss, state)``, differentiable.
     state : dict of Tensor
-        Where the roll-out begins.
+        Initial state.
     n_steps, size : int
-        Steps in all, steps of a piece.
+        Steps of the roll-out, steps of a piece.
     parameters : sequence of Tensor
-        What is trained, :math:`\theta`.
+        Trained parameters, :math:`\theta`.
 
     Returns
     -------
     Tensor
-        The loss, of the shape that ``piece`` gives it.
+        Loss, of the shape that ``piece`` returns.
     """
     return _Truncated.apply(piece, state, n_steps, size, *parameters)
 

@@ -40,7 +40,7 @@ from anemoi_ailand.evaluation.sites.site_series import (
 from anemoi_ailand.rollout.forcing.dataset_fields import StoredFields
 from anemoi_ailand.rollout.reforecast.period import period
 from anemoi_ailand.rollout.reforecast.reforecast import reforecast
-from anemoi_ailand.rollout.step.checkpoint import known_by, load_step
+from anemoi_ailand.rollout.step.checkpoint import checkpoint_checksum, load_step
 from anemoi_ailand.rollout.step.pretrained import DEFAULT
 from anemoi_ailand.support.atomic_folder import complete_folder
 from anemoi_ailand.support.netcdf_writer import versions, write_dataset
@@ -62,7 +62,7 @@ SAMPLE = "the packaged sample"
 
 
 @dataclass(frozen=True)
-class Selected:
+class Selection:
     """Points and dates of a dataset that a run is made of.
 
     Attributes
@@ -88,7 +88,7 @@ class Selected:
 
     @property
     def dates(self) -> np.ndarray:
-        """First to last date."""
+        """Dates of the run, shape (date,)."""
         return self.stored.dates[self.first : self.last + 1]
 
 
@@ -204,7 +204,7 @@ def select(
     end: str | None,
     within: float,
     called: str | None = None,
-) -> Selected:
+) -> Selection:
     """Open a dataset and find points and dates; arguments and errors are those of :func:`site`."""
     available = set(AnemoiDataset(dataset).variables)
     stored = StoredFields(dataset, [n for n in VARIABLES if n in available])
@@ -212,10 +212,10 @@ def select(
     first, last = period(stored.dates, start, lead, end)
     for one in found:
         LOG.info("%s", one)
-    return Selected(stored, called or str(stored.path), tuple(found), np.unique([f.point for f in found]), first, last)
+    return Selection(stored, called or str(stored.path), tuple(found), np.unique([f.point for f in found]), first, last)
 
 
-def read_series(chosen: Selected, progress: bool = True) -> np.ndarray:
+def read_series(chosen: Selection, progress: bool = True) -> np.ndarray:
     """Read all variables in whole blocks of dates; shape (date, point, variable)."""
     parts, date = [], chosen.first
     bar = tqdm(total=chosen.last + 1 - date, unit="date", desc="Dataset", disable=None if progress else True)
@@ -230,26 +230,26 @@ def read_series(chosen: Selected, progress: bool = True) -> np.ndarray:
 
 def _write_all(
     folder: Path,
-    chosen: Selected,
+    chosen: Selection,
     emulated: dict[str, np.ndarray],
     forcing: Sequence[str],
     header: dict[str, Any],
     progress: bool,
 ) -> None:
-    fields = dict(zip(chosen.stored.names, np.moveaxis(read_series(chosen, progress), -1, 0), strict=True))
-    single, lines = len(chosen.found) == 1, []
-    summaries = []
+    """Write the files of every site and, for several, a summary of all."""
+    stored = dict(zip(chosen.stored.names, np.moveaxis(read_series(chosen, progress), -1, 0), strict=True))
+    several = len(chosen.found) > 1
+    lines, summaries = [], []
     for found in chosen.found:
-        here = folder if single else folder / found.place.name
+        here = folder / found.place.name if several else folder
         here.mkdir(exist_ok=True)
         at = int(np.searchsorted(chosen.points, found.point))
-        mine = {n: values[:, at] for n, values in emulated.items()}
-        stored = {n: values[:, at] for n, values in fields.items()}
-        summary, line = _write_one(here, found, chosen.dates, mine, stored, forcing, header)
-        lines.append(f"- {line} [{found.place.name}](<{found.place.name}/table.md>)")
+        emulated_here, stored_here = ({n: v[:, at] for n, v in fields.items()} for fields in (emulated, stored))
+        summary, sentence = _write_one(here, found, chosen.dates, emulated_here, stored_here, forcing, header)
+        lines.append(f"- {sentence} [{found.place.name}](<{found.place.name}/table.md>)")
         summaries.append(summary)
-    if not single:
-        (folder / "table.md").write_text("\n".join([_of_run(header), "", *lines]) + "\n")
+    if several:
+        (folder / "table.md").write_text("\n".join([_run_sentence(header), "", *lines]) + "\n")
         (folder / PROOF).write_text(json_text(header | {"sites": summaries}))
 
 
@@ -264,22 +264,24 @@ def _write_one(
 ) -> tuple[dict[str, Any], str]:
     """Write the files of a site; return its entry in the summary of all sites, and one sentence about it."""
     properties = site_properties({n: float(v[0]) for n, v in stored.items() if is_constant(n)})
-    truth = {n: stored[n][1:] for n in emulated if n in stored}
-    words = site_sentence(found, properties)
-    attributes = {k: str(v) for k, v in header.items() if k != "schema"} | {"title": words, "versions": versions()}
-    series = site_series(dates[1:], emulated, truth, {n: stored[n][1:] for n in forcing}, found, attributes)
+    reference = {n: stored[n][1:] for n in emulated if n in stored}
+    sentence = site_sentence(found, properties)
+    attributes = {k: str(v) for k, v in header.items() if k != "schema"}
+    attributes |= {"title": sentence, "versions": versions()}
+    series = site_series(dates[1:], emulated, reference, {n: stored[n][1:] for n in forcing}, found, attributes)
     scores = site_scores(series)
     summary = _summary(found, stored, properties)
     write_dataset(series, folder / "site.nc")
     table = series.drop_vars(["site", "latitude", "longitude"]).to_dataframe()
     table.to_csv(folder / "series.csv", float_format=f"%.{DIGITS + 1}g", date_format="%Y-%m-%dT%H:%M")
     save(site_figure(series, _title(found, header)), folder / "series.png")
-    (folder / "table.md").write_text(site_table(f"{words} {_of_run(header)}", scores))
+    (folder / "table.md").write_text(site_table(f"{sentence} {_run_sentence(header)}", scores))
     (folder / PROOF).write_text(json_text(header | summary | {"scores": records(scores)}))
-    return summary, words
+    return summary, sentence
 
 
 def _summary(found: Found, stored: dict[str, np.ndarray], properties: dict[str, Any]) -> dict[str, Any]:
+    """Place, nearest point, distance and properties, as entries of ``site.json``."""
     point = {"index": found.point, "latitude": found.latitude, "longitude": found.longitude}
     if "point_id" in stored:
         point["point_id"] = int(stored["point_id"][0])
@@ -293,11 +295,12 @@ def _summary(found: Found, stored: dict[str, np.ndarray], properties: dict[str, 
     }
 
 
-def _header(chosen: Selected, checkpoint: Path) -> dict[str, Any]:
+def _header(chosen: Selection, checkpoint: Path) -> dict[str, Any]:
+    """Header of ``site.json``, also written as attributes of ``site.nc``."""
     return {
         **record_header(SCHEMA),
         "checkpoint": str(checkpoint),
-        "checkpoint_sha256": known_by(checkpoint),
+        "checkpoint_sha256": checkpoint_checksum(checkpoint),
         "dataset": chosen.called,
         "start": stamp(chosen.dates[0]),
         "end": stamp(chosen.dates[-1]),
@@ -305,7 +308,7 @@ def _header(chosen: Selected, checkpoint: Path) -> dict[str, Any]:
     }
 
 
-def _of_run(header: dict[str, Any]) -> str:
+def _run_sentence(header: dict[str, Any]) -> str:
     return (
         f"The network '{Path(header['checkpoint']).name}' ran from {header['start']} to {header['end']}, "
         f"{header['steps']} steps from one initial state, with state and forcing of {header['dataset']}."

@@ -19,7 +19,7 @@ from anemoi_ailand.evaluation.display.style import Figure, save
 from anemoi_ailand.evaluation.figures.stability import storage_figure, temperature_figure
 from anemoi_ailand.evaluation.processes.stability import Verdict, check_length, judge
 from anemoi_ailand.evaluation.report.stability_table import SCHEMA, stability_record, stability_table
-from anemoi_ailand.rollout.reforecast.cyclic_run import Setting, ecland_years, roll_out, setting
+from anemoi_ailand.rollout.reforecast.cyclic_run import Setting, ecland_years, run_years, setting
 from anemoi_ailand.support.atomic_folder import complete_folder
 from anemoi_ailand.workflows import record_header
 
@@ -71,7 +71,7 @@ def stability(
     kept = output.parent / f"{output.name}-years"
     with complete_folder(output, PROOF) as folder:
         truth = ecland_years(run, kept / "ecland.nc")
-        made = roll_out(run, kept / "emulator.nc", years, progress=progress)
+        made = run_years(run, kept / "emulator.nc", years, progress=progress)
         with xr.open_dataset(made) as of_run, xr.open_dataset(truth) as of_ecland:
             write(folder, run, of_run.isel(year=slice(0, years)).load(), of_ecland.load())
     return output

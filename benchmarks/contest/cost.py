@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""What one step of one point costs: parameters and floating-point operations, counted while the model runs."""
+"""Cost of one step of one point: parameters, and floating-point operations counted while the model runs."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-#: Points of the step that is counted; operations are proportional to them.
+#: Points of the counted step; operations are proportional to them.
 POINTS = 8
 
-#: Products of matrices, and where the two factors are among their arguments.
+#: Matrix products, and positions of the two factors among their arguments.
 _PRODUCTS = {"mm": (0, 1), "addmm": (1, 2), "bmm": (0, 1), "baddbmm": (1, 2)}
 
-#: Operations for each value that goes in: normalisations take a mean, a variance, and scale; sums one.
+#: Operations per input value: normalisations take mean, variance and scale; sums one.
 _PER_INPUT = {
     "native_layer_norm": 8, "native_batch_norm": 8, "_softmax": 4, "_log_softmax": 4, "sum": 1, "mean": 1, "cumsum": 1,
     "prod": 1, "amax": 1, "amin": 1,
 }  # fmt: skip
 
-#: Element-wise operations that compute nothing.
+#: Element-wise operations without computation.
 _FREE = {"clone", "copy_", "_to_copy", "zeros_like", "ones_like", "empty_like", "fill_", "lift_fresh_copy"}
 
 
 class Steps(Protocol):
-    """A model whose step can be counted: :class:`~anemoi_ailand.model.land_model.LandModel`."""
+    """Model with a countable step, e.g. :class:`~anemoi_ailand.model.land_model.LandModel`."""
 
     network: Any
 
     def advance(self, start: Tensor, end: Tensor) -> Tensor:
-        """One step, ``(point, input variable) -> (point, output variable)``."""
+        """Advance by one step, ``(point, input variable) -> (point, output variable)``."""
         ...
 
 
@@ -47,13 +47,13 @@ class Cost:
     Attributes
     ----------
     parameters : int
-        Trained numbers.
+        Number of trained parameters.
     linear : float
         Operations of linear layers, :math:`2 n_{in} n_{out}` each: a multiplication and an addition. For trees, the
         comparisons.
     other : float
-        All other operations: activations, normalisations, the physics of the closed step. One for each value that an
-        element-wise operation gives, whatever it is.
+        All other operations: activations, normalisations, the physics of the closed step; one for each value of an
+        element-wise operation.
     """
 
     parameters: int
@@ -67,10 +67,7 @@ class Cost:
 
 
 class Counter(TorchDispatchMode):
-    """Count the operations of everything that runs inside ``with``.
-
-    ``torch.utils.flop_counter`` counts products of matrices only, and would take the physics for free.
-    """
+    """Count all operations inside ``with``; ``torch.utils.flop_counter`` counts matrix products only."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -78,7 +75,7 @@ class Counter(TorchDispatchMode):
         self.other = 0.0
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """Run an operation and add what it costs."""
+        """Run an operation and add its cost."""
         out = func(*args, **(kwargs or {}))
         name = func.__name__.partition(".")[0]
         if name in _PRODUCTS:
@@ -92,17 +89,17 @@ class Counter(TorchDispatchMode):
 
 
 def cost_of(model: Steps, n_inputs: int) -> Cost:
-    """Cost of one step, of network and physics.
+    """Measure the cost of one step of network and physics.
 
-    A network that computes outside torch (trees) states ``flops_per_point``, and ``n_parameters`` if what it has
-    learned is not in torch parameters.
+    A network that computes outside torch (trees) states ``flops_per_point``, and ``n_parameters`` if its parameters are
+    not torch parameters.
 
     Parameters
     ----------
     model : LandModel
-        Or anything with ``advance`` and ``network``.
+        Model with ``advance`` and ``network``.
     n_inputs : int
-        Variables of the input.
+        Number of input variables.
     """
     weights = list(model.network.parameters())
     where = {"device": weights[0].device, "dtype": weights[0].dtype} if weights else {}
@@ -118,12 +115,12 @@ def cost_of(model: Steps, n_inputs: int) -> Cost:
 
 
 def n_parameters(network: nn.Module) -> int:
-    """Number of trained numbers: torch parameters, and what modules without them state as ``n_parameters``."""
+    """Count trained parameters: those of torch, and ``n_parameters`` that modules state."""
     return sum(p.numel() for p in network.parameters()) + int(stated_by(network, "n_parameters") or 0)
 
 
 def stated_by(network: nn.Module, attribute: str) -> float | None:
-    """Sum of a number that modules may have as an attribute or a method; ``None`` if none has."""
+    """Sum an attribute or method over the modules that have it; ``None`` if none has."""
     found: list[Callable[[], float] | float] = [
         getattr(m, attribute) for m in network.modules() if hasattr(m, attribute)
     ]

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""What an entrant of a contest is and what it has cost, as its table shows it."""
+"""Entrants of a contest with their cost, as shown in the table."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ SECONDS_PER_HOUR = 3600.0
 
 @dataclass(frozen=True)
 class Entry:
-    """An entrant that is evaluated.
+    """Evaluated entrant of a contest.
 
     Attributes
     ----------
     label : str
-        Its name in tables and figures.
+        Name in tables and figures.
     origin : str
         Configurations of its stages, or the checkpoint.
     checkpoint, checkpoint_sha256 : str
-        What is rolled out.
+        Checkpoint that is rolled out, and its checksum.
     parameters : int
-        Trained numbers.
+        Number of trained parameters.
     flop_linear, flop : float
-        Operations of one step of one point: of linear layers (comparisons of trees), and all together.
+        Operations for one step of one point: of linear layers (or comparisons of trees), and in total.
     point_steps : float or None
-        Samples that it was trained on: windows x points x roll-out steps, summed over batches; ``None`` if not known.
+        Training samples: windows x points x roll-out steps, summed over batches; ``None`` if unknown.
     wall_seconds, cpu_seconds : float or None
-        Of its training, on the clock and of all processors together; ``None`` if not known.
+        Wall-clock and processor time of the training; ``None`` if unknown.
     device : str
-        Where it was trained.
+        Device of the training.
     note : str
-        What else there is to say.
+        Remark for the table.
     """
 
     label: str
@@ -48,26 +48,26 @@ class Entry:
     point_steps: float | None = None
     wall_seconds: float | None = None
     cpu_seconds: float | None = None
-    device: str = "not known"
+    device: str = "unknown"
     note: str = ""
 
     @property
     def wall_hours(self) -> float | None:
-        """Hours of training on the clock."""
+        """Wall-clock hours of training."""
         return None if self.wall_seconds is None else self.wall_seconds / SECONDS_PER_HOUR
 
     @property
     def cpu_hours(self) -> float | None:
-        """Hours of training of all processors together."""
+        """Processor hours of training."""
         return None if self.cpu_seconds is None else self.cpu_seconds / SECONDS_PER_HOUR
 
     def record(self) -> dict[str, Any]:
-        """All of it as plain values."""
+        """Return the fields as a dictionary."""
         return asdict(self)
 
 
 def fairness(entries: Sequence[Entry], reference: str, budget: float | None) -> list[str]:
-    """Sentences about the samples: who has had less than the budget, and whether the reference has had the most.
+    """Describe the training samples: entrants below the budget, and whether the reference had the most.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ def fairness(entries: Sequence[Entry], reference: str, budget: float | None) -> 
     reference : str
         Label of the entrant that the others are compared with.
     budget : float, optional
-        Point-steps that everyone should have had.
+        Point-steps that every entrant should have had.
     """
     known = {e.label: e.point_steps for e in entries if e.point_steps is not None}
     unknown = [e.label for e in entries if e.point_steps is None]

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Error against cost: one point for each entrant, and the front of those that nobody beats in both."""
+"""Figure of error against cost: one point per entrant, and the Pareto front."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def pareto_figure(scores: pd.DataFrame, entries: Sequence[Entry], reference: str
 
 
 def front(cost: Sequence[float], error: Sequence[float]) -> list[int]:
-    """Indices of those that nobody beats in both, by increasing cost; ties go to the first."""
+    """Indices of the Pareto front by increasing cost; ties go to the first."""
     best, found = np.inf, []
     for i in sorted(range(len(cost)), key=lambda i: (cost[i], error[i])):
         if error[i] < best:

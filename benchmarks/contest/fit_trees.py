@@ -20,29 +20,29 @@ from benchmarks.contest.trees import Trees
 
 LOG = logging.getLogger(__name__)
 
-#: Windows that are read and normalised together.
+#: Windows read and normalised together.
 WINDOWS = 64
 
 
 class FitTrees(Callback):
-    """Fit a network of trees before the first training step, to single steps of the training data.
+    """Fit a network of trees to single steps of the training data, before the first training step.
 
-    Samples are read by the readers of the training (its period, its points, its blocks), normalised and turned into
-    columns and targets by the model itself, so that a checkpoint of trees rolls out and is evaluated as any other.
-    With ``training.max_steps: 1`` the training then validates, writes its checkpoints and ends. Trees that a
-    checkpoint has brought are kept.
+    The readers of the training provide the samples (its period, points and blocks), and the model converts them to
+    columns and targets, so that a checkpoint of trees is rolled out and evaluated as any other. With
+    ``training.max_steps: 1`` the training then validates, writes its checkpoints and ends. Trees loaded from a
+    checkpoint are kept.
 
     Parameters
     ----------
     samples : int, optional
-        Steps of single points to fit to; every window once if not given or if there are fewer.
+        Number of samples, steps of single points; every window once if not given or if there are fewer.
     seed : int
-        Of the choice of windows.
+        Seed of the choice of windows.
 
     Raises
     ------
     ValueError
-        The network is another, the roll-out has several steps, or ``samples`` is not positive.
+        The network is not of trees, the roll-out has several steps, or ``samples`` is not positive.
     """
 
     def __init__(self, samples: int | None = None, seed: int = 1) -> None:
@@ -76,23 +76,23 @@ class FitTrees(Callback):
 def gather(
     dataset: Any, pl_module: Any, samples: int | None, seed: int
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Columns and targets of single steps.
+    """Collect inputs and targets of single steps.
 
     Parameters
     ----------
     dataset : MultiDataset
-        The training data of anemoi-training.
+        Training data of anemoi-training.
     pl_module : LightningModule
-        For model, task and normalisation.
+        Source of model, task and normalisation.
     samples : int, optional
-        How many; all of one block of points for every window if not given.
+        Number of samples; one block of points for every window if not given.
     seed : int
-        Of the order of windows.
+        Seed of the order of windows.
 
     Returns
     -------
     numpy.ndarray, shape (sample, column), and numpy.ndarray, shape (sample, increment or diagnostic)
-        Normalised, no unit.
+        Normalised.
     """
     model: LandModel = pl_module.model.model
     name = model.dataset_name

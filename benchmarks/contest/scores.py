@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""From sums to the scores of a contest: every entrant against one of them, all with bootstrap intervals."""
+"""Scores of a contest from sums: every entrant against the reference, with bootstrap intervals."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ COLUMNS = (
     "ratio_low", "ratio_high", "better", "n",
 )  # fmt: skip
 
-#: Cuts of which all groups are scored.
+#: Strata whose groups are all scored.
 CUTS = ("points", "snow_regime")
 
 #: Quantile over the points of the size of the bias that is given.
@@ -43,7 +43,7 @@ _NAN = float("nan")
 
 @dataclass(frozen=True)
 class Period:
-    """Bins of lead time that are scored together: a day of many runs, a year of one run, or all of it."""
+    """Bins of lead time scored together: a day of many runs, a year of one run, or a whole run."""
 
     name: str
     lead: float
@@ -51,13 +51,12 @@ class Period:
 
 
 def contest_scores(sums: Sums, reference: str, seed: int = 0) -> pd.DataFrame:
-    """Tidy table of the scores of all models; the columns are :data:`COLUMNS`.
+    """Return a tidy table of the scores of all models with the columns :data:`COLUMNS`.
 
-    ``value`` is that of the model with its 95 % interval ``low`` to ``high``, ``ratio`` its RMSE over that of the
-    reference at the same draws of starts and points, ``better`` says that all of the interval of the ratio is below
-    one. Rows of the variable :data:`TOGETHER` hold the geometric mean of the ratios of the :data:`CORE` variables that
-    both models have, ``n`` of them. ``bias_most`` is the size of bias that 90 % of the points stay below; it and
-    ``acc`` have no interval.
+    ``value`` has the 95 % interval ``low`` to ``high``; ``ratio`` is the RMSE over that of the reference for the same
+    draws of starts and points; ``better`` if its whole interval is below one. Rows of the variable :data:`TOGETHER`
+    hold the geometric mean of the ratios of the ``n`` :data:`CORE` variables that both models have. ``bias_most`` is
+    the 90 % quantile of the absolute bias over points; it and ``acc`` have no interval.
 
     Parameters
     ----------
@@ -87,7 +86,7 @@ def contest_scores(sums: Sums, reference: str, seed: int = 0) -> pd.DataFrame:
 
 
 def periods(sums: Sums) -> list[Period]:
-    """Each day of many runs; the whole of one run, and its years by the middle of each window of 30 days."""
+    """Periods: each day of many runs; a whole single run and its years, by the centres of windows of 30 days."""
     days = sums.bins.days
     if not sums.single_run:
         return [Period(f"day {d:g}", float(d), np.array([i])) for i, d in enumerate(days)]
@@ -97,7 +96,7 @@ def periods(sums: Sums) -> list[Period]:
 
 
 def _groups(sums: Sums) -> Iterator[tuple[str, int, np.ndarray]]:
-    """Cut, group and units of the bootstrap of all groups that have a point."""
+    """Stratum, group and bootstrap units of all groups with points."""
     few = len(sums.alignment.points) <= MAX_UNITS  # beyond, a unit holds points of several snow regimes
     wanted = [cut for cut in CUTS if cut in sums.static and (few or cut == "points")]
     if "points" not in wanted:
@@ -157,7 +156,7 @@ class _Part:
         }  # fmt: skip
 
     def _counts(self) -> tuple[np.ndarray, np.ndarray]:
-        """Factors of the number of values: ``(start or window,)`` and ``(unit,)``."""
+        """Factors of the number of values, ``(start or window,)`` and ``(unit,)``."""
         sizes = self.sums.bins.sizes[self.period.bins].astype(np.float64)
         starts = sizes if self.sums.single_run else np.full(len(self.sums.alignment.starts), sizes[0])
         return starts, np.bincount(self.sums.units)[self.members].astype(np.float64)
@@ -200,7 +199,7 @@ def _interval(drawn: np.ndarray | None) -> tuple[float, float]:
 
 
 def _ratio(log: float, drawn: np.ndarray, itself: bool) -> dict[str, Any]:
-    """Ratio from its logarithm, its interval, and whether all of that is below one."""
+    """Ratio from its logarithm, its interval, and whether the whole interval is below one."""
     if itself:
         return {"ratio": 1.0, "ratio_low": 1.0, "ratio_high": 1.0, "better": False}
     low, high = _interval(np.exp(drawn))

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""The network of the 2024 prototype: static fields on a branch of their own."""
+"""Network of the 2024 prototype: static fields on a separate branch."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from anemoi_ailand.model.precision import Exact
 
 
 class SplitMLP(nn.Module):
-    r"""Predict increments and diagnostics from two branches that meet in the second layer.
+    r"""Two branches, static and other inputs, that meet in the second layer.
 
     .. math::
         a = \mathrm{ReLU}(A s), \quad b = \mathrm{ReLU}(B (u, x)), \quad c = \ell(C (a, b)), \quad
         \delta = P\,\ell(P_2\,\ell(P_1 c)), \quad d = D\,\ell(D_1 c)
 
     with static fields :math:`s`, forcing and state :math:`u, x`, affine maps in capitals and the leaky ReLU
-    :math:`\ell`; no normalisation of layers. The prognostic head begins at zero, so that an untrained network is
-    persistence; the prototype begins anywhere.
+    :math:`\ell`; no layer norm. The prognostic head starts at zero, so that an untrained network is persistence, unlike
+    the prototype.
 
     Parameters
     ----------

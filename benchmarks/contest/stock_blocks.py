@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""The point-wise blocks of anemoi-models as the network of the land model."""
+"""Point-wise blocks of anemoi-models as the network of the land model."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from anemoi_ailand.model.precision import Exact
 
 
 class StockBlocks(nn.Module):
-    r"""Encode, process and decode each point as the configuration ``point_wise`` of anemoi-training does.
+    r"""Encoder, processor and decoder of each point as in the configuration ``point_wise`` of anemoi-training.
 
     .. math::
         h = E z, \qquad g = h + B_n(\dots B_1(h)), \qquad \delta = P N(g), \qquad d = D N(g), \qquad
         B_k(h) = W_k\,\sigma(N_k(V_k h))
 
     with affine maps :math:`E, V, W, P, D`, layer norms :math:`N` and the non-linearity :math:`\sigma`. The stock
-    configuration cannot be used as it is (anemoi-training 0.17.1): it fails its own schema, names data sets that no
-    user has, gives the network the forcing of the start of the step only, and learns eight parameters for every grid
-    node, which ties a checkpoint to the points of its training. Here are its blocks, the same classes, with the inputs,
-    increments and bounds of :class:`~anemoi_ailand.model.land_model.LandModel` and without anything per node.
-    The prognostic head begins at zero, so that an untrained network is persistence.
+    configuration of anemoi-training 0.17.1 is not usable: it fails its own schema, names unavailable data sets, reads
+    the forcing at the start of the step only, and learns eight parameters per grid node, which ties a checkpoint to its
+    training points. This network uses the same block classes with the inputs, increments and bounds of
+    :class:`~anemoi_ailand.model.land_model.LandModel`, without parameters per node. The prognostic head starts at zero,
+    so that an untrained network is persistence.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""The table of a contest, as Markdown: who took part, how much better or worse than the reference, and the bars."""
+"""Table of a contest in Markdown: entrants and cost, errors relative to the reference, and bars."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from anemoi_ailand.evaluation.fields.matching import ALL, HELD_OUT, TRAINED
 from benchmarks.contest.entry import Entry, fairness
 from benchmarks.contest.scores import CORE, TOGETHER
 
-#: Variables of which the bias is shown.
+#: Variables whose bias is shown.
 SOIL_TEMPERATURES = ("stl1", "stl2", "stl3")
 
 #: Variables whose RMSE is to be at most :data:`WANTED_RATIO` of the reference's.
@@ -30,7 +30,7 @@ _POINTS = {HELD_OUT: "held-out points", TRAINED: "trained points", ALL: "all poi
 def contest_table(
     scores: pd.DataFrame, entries: Sequence[Entry], reference: str, *, title: str, budget: float | None = None
 ) -> str:
-    """All of the contest on one page.
+    """Write the results of a contest on one page.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ def contest_table(
 
 
 def markdown(rows: Sequence[Sequence[str]]) -> str:
-    """Lines of a Markdown table with aligned columns; the first row is its header, the first column words."""
+    """Format a Markdown table with aligned columns; first row: header, first column: words."""
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     lines = ["| " + " | ".join(_padded(text, w, i) for i, (text, w) in enumerate(zip(row, widths, strict=True))) + " |"
              for row in rows]  # fmt: skip
@@ -108,7 +108,7 @@ def _ratios(scores: pd.DataFrame, group: str, period: str, reference: str) -> st
 
 
 def _cell(row: Any) -> str:
-    """Ratio, bold where it is surely below one; a dash where the model or the reference lacks the variable."""
+    """Format a ratio, bold if significantly below one, a dash if model or reference lacks the variable."""
     if row is None or pd.isna(row.ratio):
         return "-"
     return f"**{row.ratio:.2f}**" if row.better else f"{row.ratio:.2f}"
@@ -125,7 +125,7 @@ def _biases(scores: pd.DataFrame) -> Iterator[str]:
 
 
 def _snow(scores: pd.DataFrame, reference: str) -> Iterator[str]:
-    """RMSE of soil temperature where there is snow over that where there is none."""
+    """Ratio of the RMSE of soil temperature with snow to that without."""
     period = list(dict.fromkeys(scores["period"]))[-1]
     part = scores[(scores["period"] == period) & (scores["metric"] == "rmse")]
     by_group = {g: part[part["group"] == g].set_index(["model", "variable"])["value"] for g in ("snow", "snow-free")}

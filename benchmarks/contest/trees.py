@@ -19,7 +19,7 @@ from anemoi_ailand.model.pointwise_mlp import check_sizes
 
 LOG = logging.getLogger(__name__)
 
-#: Rounds between two lines in the log.
+#: Boosting rounds between two lines of the log.
 LOG_EVERY = 16
 
 
@@ -28,23 +28,22 @@ class Trees(nn.Module):
 
     .. math:: y_j = y_j^0 + \eta \sum_{k=1}^{K} T_{jk}(z)
 
-    Trees are fitted (:meth:`fit`, by the callback :class:`~benchmarks.contest.fit_trees.FitTrees`), not trained by
-    gradient steps, and have no gradient. Before a fit, increments and diagnostics are zero. Fitted trees are kept as
-    compressed bytes, so that checkpoints hold them as they hold weights. The only torch parameter is a zero that is
-    multiplied by zero, because a trainer without any parameter stops.
+    The callback :class:`~benchmarks.contest.fit_trees.FitTrees` fits the trees (:meth:`fit`); they have no gradient.
+    Before a fit, increments and diagnostics are zero. Checkpoints hold fitted trees as compressed bytes. The only torch
+    parameter is an unused zero, because a trainer stops without parameters.
 
     Parameters
     ----------
     n_in, n_prognostic, n_diagnostic : int
         Input columns, predicted increments and predicted diagnostics.
     trees : int
-        Trees for each output, :math:`K`.
+        Trees per output, :math:`K`.
     depth : int
-        Comparisons on the way from root to leaf, at most.
+        Largest number of comparisons from root to leaf.
     rate : float
         Learning rate, :math:`\eta`.
     subsample : float
-        Part of the samples that each tree is fitted to.
+        Fraction of the samples that each tree is fitted to.
 
     Raises
     ------
@@ -84,12 +83,12 @@ class Trees(nn.Module):
 
     @property
     def fitted(self) -> bool:
-        """Whether there are trees."""
+        """Return whether the trees are fitted."""
         return bool(self._stored)
 
     @property
     def flops_per_point(self) -> int:
-        """Comparisons for one point and step, at most."""
+        """Upper limit of comparisons for one point and step."""
         return self.trees * self.depth * (self.n_prognostic + self.n_diagnostic)
 
     def fit(self, inputs: NDArray[np.float32], targets: NDArray[np.float32], threads: int = 1) -> None:
@@ -98,7 +97,7 @@ class Trees(nn.Module):
         Parameters
         ----------
         inputs : numpy.ndarray, shape (sample, n_in)
-            What the network reads, normalised.
+            Inputs of the network, normalised.
         targets : numpy.ndarray, shape (sample, n_prognostic + n_diagnostic)
             Increments and diagnostics, normalised.
         threads : int
@@ -127,12 +126,12 @@ class Trees(nn.Module):
         Raises
         ------
         ValueError
-            The gradient with respect to ``z`` is asked for.
+            The gradient with respect to ``z`` is requested.
         """
         if torch.is_grad_enabled() and z.requires_grad:
             raise ValueError(
-                "Trees have no gradient, so that neither a roll-out of several steps nor a tangent or adjoint can go "
-                "through them. Train with `task.rollout.steps=[1]`, or choose another `model.model.network`."
+                "Trees have no gradient, hence no roll-outs of several steps in training, no tangent and no adjoint. "
+                "Train with `task.rollout.steps=[1]`, or choose another `model.model.network`."
             )
         n_out = self.n_prognostic + self.n_diagnostic
         y = z.new_zeros((*z.shape[:-1], n_out))
@@ -153,22 +152,22 @@ class Trees(nn.Module):
         self._stored, self._booster = stored, None
 
     def get_extra_state(self) -> dict[str, Any]:
-        """Trees as part of the weights of a checkpoint."""
+        """Store the trees among the weights of a checkpoint."""
         return {"stored": torch.frombuffer(bytearray(self._stored or b"\0"), dtype=torch.uint8),
                 "fitted": self.fitted, "n_parameters": self.n_parameters}  # fmt: skip
 
     def set_extra_state(self, state: dict[str, Any]) -> None:
-        """Take the trees of a checkpoint."""
+        """Load the trees of a checkpoint."""
         self.n_parameters = state["n_parameters"]
         self._keep(state["stored"].cpu().numpy().tobytes() if state["fitted"] else b"")
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave out what can be made again from the bytes."""
+        """Leave out the booster, which follows from the bytes."""
         return {**self.__dict__, "_booster": None}
 
 
 def _n_numbers(booster: Any) -> int:
-    """Numbers that a fit has found: a value for each leaf, a column and a threshold for each comparison."""
+    """Count fitted numbers: a value per leaf, a column and a threshold per comparison."""
     found = 0
     for k in range(booster.num_boosted_rounds()):
         for tree in booster[k : k + 1].get_dump():

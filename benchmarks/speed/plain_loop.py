@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""The yardstick of the training speed: a plain PyTorch loop with the data in memory, and nothing else."""
+"""Yardstick of the training speed: a plain PyTorch loop with the data in memory."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class PlainLoop:
         float(loss.detach())
 
     def run(self, n_batches: int, warm_up: int) -> Timing:
-        """Time ``n_batches`` after ``warm_up`` others."""
+        """Time ``n_batches`` after ``warm_up`` batches."""
         for _ in range(warm_up):
             self.update()
         wall, cpu = time.perf_counter(), time.process_time()

@@ -19,7 +19,7 @@ MARKS = ("held_out", "point_id")
 
 
 def repeat_points(source: Path, target: Path, n_points: int, n_dates: int) -> None:
-    """Write a dataset with the first dates of another one and its points again and again, at places of their own.
+    """Write a dataset with the first dates of another one and its points repeated at different places.
 
     The result is for timing only. Chunks hold one date, all variables and all points, as anemoi-datasets makes them;
     statistics are those of ``source``; no point is held out.

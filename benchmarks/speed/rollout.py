@@ -22,7 +22,7 @@ from anemoi.inference.config.run import RunConfiguration
 from anemoi_ailand.constants import STEP_HOURS
 from anemoi_ailand.rollout.forcing.dataset_fields import StoredFields
 from anemoi_ailand.rollout.forcing.read_ahead import ReadAhead
-from anemoi_ailand.rollout.run.loop import RollOut
+from anemoi_ailand.rollout.run.loop import Rollout
 from anemoi_ailand.rollout.run.runner import LandForecasterRunner
 from anemoi_ailand.rollout.step.checkpoint import load_step
 from anemoi_ailand.rollout.step.row_blocks import BlockStep
@@ -31,7 +31,7 @@ from benchmarks.speed.repeated import repeat_points
 
 LOG = logging.getLogger(__name__)
 
-#: Where Linux keeps the memory of a process, and how its peak is set back.
+#: Linux's files with the memory of a process, and to reset its peak.
 _STATUS, _CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 
@@ -54,9 +54,9 @@ class Size:
     points, steps : int
         Size of the run.
     plain, blocks, run : tuple of Spent
-        The network called on all rows at once; in blocks; the whole run. One of each for every round, in turn.
+        Network on all rows at once, network in blocks, whole run; one of each per round, in turn.
     needed : int
-        What state, forcing and an output chunk take [bytes].
+        Memory of state, forcing and an output chunk [bytes].
     """
 
     points: int
@@ -86,19 +86,19 @@ def benchmark(
     checkpoint : str
         Name or path.
     dataset : Path
-        An anemoi dataset, whose points are repeated.
+        Anemoi dataset whose points are repeated.
     points : sequence of int
-        Sizes.
+        Numbers of points.
     steps, rounds : int
-        Steps of a run; repetitions, in which the three take turns.
+        Steps of a run; repetitions.
     threads : int
-        Of all three.
+        Threads of the network.
     output : str
         Output of the run: all variables at every step.
     folder : Path, optional
-        Where datasets and output are for the while; a temporary folder if not given.
+        Folder of temporary datasets and output; a temporary folder if not given.
     plain_rows : int
-        Up to so many points the network is also called on all rows at once.
+        Largest number of points for which the network is also called on all rows at once.
     """
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
@@ -112,7 +112,7 @@ def benchmark(
 
 
 def table(sizes: Sequence[Size], threads: int) -> str:
-    """Markdown: medians of the rounds."""
+    """Format a Markdown table with medians over the rounds."""
     lines = [
         f"{threads} thread(s) for the network, {usable_processors()} processor(s); medians of the rounds; time on the "
         "clock, and that of processors in brackets.",
@@ -179,7 +179,7 @@ def _loop(call: Callable[[], Any], steps: int) -> Spent:
 
 
 class _Timed(LandForecasterRunner):
-    """Notes when reading of forcing begins (all before is done once, however long the run) and time in the network."""
+    """Record the start of reading forcing (after all one-off work) and the time in the network."""
 
     begun: tuple[float, float] | None = None
     network = 0.0
@@ -188,13 +188,13 @@ class _Timed(LandForecasterRunner):
         self.begun, self.network = (time.perf_counter(), time.process_time()), 0.0
         return super()._forcing(*args)
 
-    def _roll_out(self, *args: Any) -> RollOut:
-        roll = super()._roll_out(*args)
+    def _rollout(self, *args: Any) -> Rollout:
+        roll = super()._rollout(*args)
         computed = roll.computed
 
-        def timed() -> torch.Tensor:
+        def timed(start: torch.Tensor, end: torch.Tensor) -> torch.Tensor:
             begin = time.perf_counter()
-            out = computed()
+            out = computed(start, end)
             self.network += time.perf_counter() - begin
             return out
 
@@ -213,7 +213,7 @@ def _run(checkpoint: str, dataset: Path, date: Any, steps: int, threads: int, ou
         allow_nans=False,
     )
     before = _memory("VmRSS")
-    with suppress(OSError):  # not allowed everywhere: the peak is then that since the process began
+    with suppress(OSError):  # not permitted everywhere: the peak then counts from the start of the process
         _CLEAR.write_text("5")
     runner = _Timed(config, threads=threads)
     runner.execute()

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""How fast a training goes: point-steps per second between two batches."""
+"""Stopwatch of a training: point-steps per second between two batches."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pytorch_lightning import Callback
 
 @dataclass(frozen=True)
 class Timing:
-    """What was timed: point-steps (windows x points x roll-out steps), seconds of the wall clock and of the process."""
+    """Timed point-steps (windows x points x roll-out steps), seconds of the wall clock and of the process."""
 
     point_steps: int
     seconds: float
@@ -55,7 +55,7 @@ class Stopwatch(Callback):
             self._point_steps += windows * points * len(tuple(pl_module.task.steps("training")))
 
     def timing(self) -> Timing:
-        """What was timed.
+        """Return the timing.
 
         Raises
         ------
@@ -64,7 +64,7 @@ class Stopwatch(Callback):
         """
         if len(self._ends) <= self.warm_up + 1:
             raise ValueError(
-                f"{len(self._ends)} batches were trained, of which {self.warm_up} warm up. Time at least two more."
+                f"{len(self._ends)} batches were trained including {self.warm_up} of warm-up. Time at least two more."
             )
         (wall, cpu), (wall_end, cpu_end) = self._ends[self.warm_up - 1], self._ends[-1]
         return Timing(self._point_steps, wall_end - wall, cpu_end - cpu)

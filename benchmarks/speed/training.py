@@ -25,7 +25,7 @@ LOG = logging.getLogger(__name__)
 
 PLAIN, AILAND, STOCK = "plain PyTorch loop", "anemoi-training with anemoi-ailand", "anemoi-training alone"
 
-#: Of every Anemoi training here: nothing but training, short.
+#: Overrides of every Anemoi training here: short, and without validation.
 COMMON = (
     "diagnostics.enable_progress_bar=false",
     "dataloader.limit_batches.validation=0",
@@ -64,18 +64,18 @@ STOCK_OVERRIDES = (
 
 @dataclass(frozen=True)
 class Setting:
-    """What is timed.
+    """Settings of the measurement.
 
     Attributes
     ----------
     config : str
-        Training configuration, ``ailand`` or one that derives from it.
+        Training configuration, ``ailand`` or one derived from it.
     overrides : tuple of str
-        Changes of it, as on the command line of anemoi-training; the dataset is among them.
+        Overrides for anemoi-training, including the dataset.
     n_steps, n_batches, warm_up, rounds : int
-        Steps of the roll-out, batches that are timed and others before them, rounds of all entrants in turn.
+        Steps of the roll-out, timed batches, batches of warm-up, rounds of all entrants in turn.
     stock_windows : int, optional
-        Windows of a batch for anemoi-training alone, which takes all points; as many rows as the others, if not given.
+        Windows of a batch for anemoi-training alone, which reads all points; by default as many rows as the others.
     """
 
     config: str = "ailand"
@@ -94,14 +94,14 @@ class Setting:
 
 @dataclass
 class Result:
-    """Timings of one entrant, one a round, and what it trained on."""
+    """Timings of one entrant by round, and rows of its batches."""
 
     rows: int
     timings: list[Timing] = field(default_factory=list)
 
 
 def benchmark(setting: Setting) -> dict[str, Result]:
-    """Time the three entrants in turn, so that a machine that others use, too, treats all alike."""
+    """Time the three entrants in turn, so that other load on the machine affects all of them."""
     results: dict[str, Result] = {}
     for number in range(setting.rounds):
         for name, run in (("plain", _plain), ("ailand", _ailand), ("stock", _stock)):
@@ -113,7 +113,7 @@ def benchmark(setting: Setting) -> dict[str, Result]:
 
 
 def table(results: dict[str, Result]) -> str:
-    """Markdown table: rate by the wall clock and by the processor, medians, spread, and the ratio to the plain loop."""
+    """Format a Markdown table: rates by wall clock and processor, medians, spread, ratio to the plain loop."""
     lines = [
         f"{torch.get_num_threads()} thread(s); point-steps per second, median of the rounds (lowest - highest)",
         "",
@@ -131,7 +131,7 @@ def table(results: dict[str, Result]) -> str:
 
 
 def compose_config(setting: Setting, entrant: Sequence[str], root: Path) -> DictConfig:
-    """Configuration of a short training into ``root``."""
+    """Compose the configuration of a short training into ``root``."""
     fixed = (
         *COMMON,
         f"system.output.root={root}",

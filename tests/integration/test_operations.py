@@ -138,7 +138,7 @@ def test_killed_run_goes_on_to_the_same_end(chain, whole, tmp_path, monkeypatch,
     assert not [p for p in ("f.nc", "f.zarr", "f.grib") if (folder / p).exists()]
     if name == "two outputs":
         assert ended(start(folder))[0] == 0
-        assert "The run goes on after step" in (folder / "log.txt").read_text()
+        assert "The run resumes after step" in (folder / "log.txt").read_text()
     else:
         here(folder, monkeypatch)
     same_runs(folder, whole(name))
@@ -161,7 +161,7 @@ def stopped(chain, tmp_path_factory):
     folder = write(tmp_path_factory.mktemp("stopped"), chain, output=CASES["two outputs"]["output"], runner=runner)
     assert signalled(start(folder), folder, signal.SIGTERM, 2) == 5
     said = (folder / "log.txt").read_text()
-    assert "anemoi-ailand run: stopped: The run was asked to stop and did so after 2020-05-0" in said
+    assert "anemoi-ailand run: stopped: The run was stopped on request after 2020-05-0" in said
     assert "Traceback" not in said
     return folder
 
@@ -185,7 +185,7 @@ def test_another_run_does_not_go_on_from_there(chain, stopped, tmp_path, monkeyp
     metadata["note"] = "another one"
     replace_metadata(copy, metadata)
     for options, message in (
-        ([f"checkpoint={copy}"], "is of the checkpoint with SHA-256 .*Go on with the same checkpoint"),
+        ([f"checkpoint={copy}"], "belongs to the checkpoint with SHA-256 .*Resume with the same checkpoint"),
         (["runner.land-forecaster.bad_forcing=hold"], "bad_forcing: error .there., hold .wanted."),
         (["date=2020-05-02T00:00:00", "lead_time=20d"], "date: 2020-05-01 00:00:00 .there., 2020-05-02"),
         (["lead_time=1d"], "is of step .*, and `lead_time` 1d is 4 steps"),

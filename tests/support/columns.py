@@ -7,11 +7,10 @@ import itertools
 
 import torch
 
-from anemoi_ailand.constants import SOIL_LAYER_THICKNESS, WATER_DENSITY
+from anemoi_ailand.constants import SOIL_LAYER_THICKNESS, STEP_SECONDS, WATER_DENSITY
 from anemoi_ailand.physics.closed_step import FLUXES, N_CONTROLS, Land
-from anemoi_ailand.physics.roots import root_table, roots_of
 from anemoi_ailand.physics.soil import soil_of, soil_table
-from anemoi_ailand.physics.soil_heat import STEP_SECONDS
+from anemoi_ailand.physics.vegetation_water import root_table, roots_of
 
 
 def soil(kinds, dtype=torch.float64):

@@ -102,8 +102,14 @@ class SmallLand:
                 parameter.add_(0.2 * torch.randn_like(parameter))
         return model.eval()
 
-    def land_step(self, seed: int = 0, *, others: tuple[str, ...] = (), head: float = 1.0, **network: Any) -> LandStep:
-        """A loaded checkpoint, not from a file; ``head`` is a factor of the increments, ``others`` are processors."""
+    def land_step(
+        self, seed: int = 0, *, others: tuple[str, ...] = (), head: float = 1.0, steady: bool = True, **network: Any
+    ) -> LandStep:  # fmt: skip
+        """A loaded checkpoint, not from a file.
+
+        ``others`` are further processors, ``head`` is a factor of the increments, and ``steady`` makes the layers
+        batch-invariant, as they are in a checkpoint.
+        """
         model = self.land_model(seed, **network)
         with torch.no_grad():
             model.network.prognostic_head.weight.mul_(head)
@@ -112,7 +118,7 @@ class SmallLand:
             tuple(sorted(part.name_to_index, key=part.name_to_index.__getitem__))
             for part in (index.input, index.output)
         )
-        interface = Interface(model, self, others).eval()
+        interface = Interface(make_steady(model) if steady else model, self, others).eval()
         return LandStep(interface, "data", inputs, outputs, Path("best.ckpt"), torch.device("cpu"))
 
     def batch(self, n_times: int, n_points: int = 7, n_batch: int = 2, seed: int = 1) -> dict[str, torch.Tensor]:
@@ -148,7 +154,7 @@ class Interface(nn.Module):
 
     def __init__(self, model: LandModel, land: SmallLand, others: tuple[str, ...] = ()) -> None:
         super().__init__()
-        self.model = make_steady(model)
+        self.model = model
         normalizer = InputNormalizer(
             config=land.data_config().processors.normalizer.config,
             data_indices=land.indices(),

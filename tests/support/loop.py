@@ -16,7 +16,7 @@ import torch
 from anemoi_ailand.data.sun import COMPUTED, compute
 from anemoi_ailand.rollout.ensembles.ensemble import SINGLE, Ensemble
 from anemoi_ailand.rollout.ensembles.options import EnsembleOptions
-from anemoi_ailand.rollout.run.loop import RollOut
+from anemoi_ailand.rollout.run.loop import Rollout
 from anemoi_ailand.rollout.step.checkpoint import LandStep
 from anemoi_ailand.rollout.step.row_blocks import BlockStep
 from anemoi_ailand.variables import Time, variable
@@ -51,13 +51,13 @@ def forcings(step: LandStep, steps: int, n: int = N, first: int = 1) -> list[np.
 def roll_out(
     n: int = N, policy: str = "error", steps: Sequence[LandStep] | None = None, threads: int = 1,
     block_rows: int | None = None, **ensemble: Any,
-) -> RollOut:  # fmt: skip
+) -> Rollout:  # fmt: skip
     """At the start."""
     steps = steps or [land_step()]
     members = Ensemble(EnsembleOptions(**ensemble) if ensemble else SINGLE, *case.places(n))
     blocks = [BlockStep(step, threads, block_rows) for step in steps]
     names = forcing_names(steps[0])
-    return RollOut(blocks, members, inputs(steps[0], 0, n), names, DATE, case.places(n), policy)
+    return Rollout(blocks, members, inputs(steps[0], 0, n), names, DATE, case.places(n), policy)
 
 
 def by_hand(step: LandStep, steps: int, n: int = N) -> list[torch.Tensor]:
@@ -73,7 +73,7 @@ def by_hand(step: LandStep, steps: int, n: int = N) -> list[torch.Tensor]:
     return out
 
 
-def run(roll: RollOut, steps: int, first: int = 1) -> list[torch.Tensor]:
+def run(roll: Rollout, steps: int, first: int = 1) -> list[torch.Tensor]:
     """The outputs of each step."""
     n = roll.n_rows // len(roll.ensemble)
     return [roll.step(values) for values in forcings(roll.networks[0].step, steps, n, first)]

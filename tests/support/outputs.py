@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Outputs of a roll-out with metadata and runner made by hand, and what a runner does with them."""
+"""Outputs of a roll-out with metadata and runner built by hand, and the calls of a runner."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ KINDS: dict[str, type[LandOutput]] = {"f.nc": LandNetCDFOutput, "f.zarr": LandZa
 
 
 def made(path: Path, task: str | None = TASK_NAME, **options: Any) -> Any:
-    """An output of the kind that the name of the file says."""
+    """Make an output of the format that the name of the file says."""
     checkpoint = SimpleNamespace(task=task, path=str(path.parent / "best.ckpt"))
     context = SimpleNamespace(
         reference_date=START, typed_variables={}, checkpoint=checkpoint, lead_time=timedelta(days=1),
@@ -42,7 +42,7 @@ def made(path: Path, task: str | None = TASK_NAME, **options: Any) -> Any:
 
 
 def state(k: int, names: list[str] = NAMES, members: int | None = None, start: datetime = START) -> dict[str, Any]:
-    """State after k steps, other values at each."""
+    """Return the state after k steps, with other values at each."""
     rows = N_POINTS * (members or 1)
     values = np.random.default_rng(k).normal(size=(len(NAMES), rows)).astype("f4")
     found = {
@@ -56,7 +56,7 @@ def state(k: int, names: list[str] = NAMES, members: int | None = None, start: d
 
 
 def whole(path: Path, n_steps: int, ensemble: int | None = None, every: int | None = None, **options: Any) -> Path:
-    """A run that is not stopped, with ``make_durable`` after each ``every`` steps; returns the path."""
+    """Write an undisturbed run with ``make_durable`` every ``every`` steps; return the path."""
     output = made(path, **options)
     output.restart_every = every
     output.open(state(0, PROGNOSTIC, ensemble))
@@ -70,7 +70,7 @@ def go_on(
     output: LandOutput, first: int, last: int, members: int | None, every: int | None,
     durable: Callable[[int, dict[str, Any]], None] = lambda k, progress: None,
 ) -> None:  # fmt: skip
-    """Steps first to last; ``durable`` is what a runner does with the progress at a step."""
+    """Write steps first to last; ``durable`` is called with the progress at each restart."""
     for k in range(first, last + 1):
         output.write_state(state(k, members=members))
         if every and k % every == 0:
@@ -78,7 +78,7 @@ def go_on(
 
 
 def killed(path: Path, last: int, ensemble: int | None, every: int, **options: Any) -> None:
-    """A run in a process of its own that SIGKILL ends after ``last`` steps; its restart is ``restart.json``."""
+    """Run in a separate process that SIGKILL ends after ``last`` steps; its restart is ``restart.json``."""
     child = os.fork()
     if child == 0:
         try:
@@ -93,12 +93,12 @@ def killed(path: Path, last: int, ensemble: int | None, every: int, **options: A
 
 
 def remember(path: Path, k: int, progress: dict[str, Any]) -> None:
-    """The restart file of the runner."""
+    """Write the restart file of the runner."""
     (path.parent / "restart.json").write_text(json.dumps({"step": k, "progress": progress}))
 
 
 def resumed(path: Path, n_steps: int, ensemble: int | None, every: int, **options: Any) -> Path:
-    """Go on to the end from ``restart.json``; returns the path."""
+    """Resume from ``restart.json`` to the end; return the path."""
     output, restart = made(path, **options), json.loads((path.parent / "restart.json").read_text())
     output.restart_every = every
     output.resume(state(restart["step"], members=ensemble), restart["progress"])
@@ -108,14 +108,14 @@ def resumed(path: Path, n_steps: int, ensemble: int | None, every: int, **option
 
 
 def opened(path: Path, **options: Any) -> xr.Dataset:
-    """The result in memory, in either format."""
+    """Read the result into memory, in either format."""
     engine = "zarr" if path.is_dir() else "netcdf4"
     with xr.open_dataset(path, engine=engine, decode_times=False, mask_and_scale=False, **options) as found:
         return found.load()
 
 
 def assert_same(first: Path, second: Path) -> None:
-    """Data, attributes and chunks are the same to the last bit; only ``history`` may differ."""
+    """Assert that data, attributes and chunks are bitwise the same; only ``history`` may differ."""
     one, two = opened(first), opened(second)
     one.attrs.pop("history")
     two.attrs.pop("history")

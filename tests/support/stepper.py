@@ -94,7 +94,7 @@ def sample_fields(of: LandStepper, steps=4):
 
 def export_step() -> LandStep:
     """A step without the closed step, whose graph is made in seconds; its increments leave most states off a bound."""
-    return OPEN.land_step(head=0.01)
+    return OPEN.land_step(head=0.01, steady=False)
 
 
 def host(dtype: torch.dtype = torch.float32, *, sun_inside: bool = True) -> HostStep:

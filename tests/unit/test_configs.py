@@ -5,13 +5,15 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 from anemoi.training.schemas.base_schema import BaseSchema
-from hydra import compose, initialize_config_dir, initialize_config_module
+from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 from pydantic import ValidationError
 
@@ -33,10 +35,15 @@ def load(path: Path) -> Any:
     return yaml.safe_load(path.read_text(encoding="utf-8"))
 
 
-def composed(name: str, *overrides: str) -> DictConfig:
-    """A training configuration with all defaults followed."""
+@cache
+def _composed(name: str, *overrides: str) -> DictConfig:
     with initialize_config_dir(str((CONTEST / "training").resolve()), version_base=None):
         return compose(name, overrides=list(overrides))
+
+
+def composed(name: str, *overrides: str) -> DictConfig:
+    """A training configuration with all defaults followed; composed once."""
+    return deepcopy(_composed(name, *overrides))
 
 
 def method_of(normalizer: dict[str, Any], name: str) -> str:
@@ -109,9 +116,7 @@ def test_everything_but_the_plug_ins_satisfies_the_schema_of_the_host(name: str)
     """With stock sections in place of ours, anemoi-training's validation finds only its own mistakes."""
     fixed = ["system.input.dataset=d.zarr", "system.output.root=out", "system.input.graph=null"]
     fixed.append("diagnostics.log.mlflow.tracking_uri=null")
-    ours = composed(name, *fixed)
-    with initialize_config_module("anemoi.training.config", version_base=None):
-        stock = compose("config", overrides=[*fixed, "model=gnn"])
+    ours, stock = composed(name, *fixed), composed("config", *fixed, "model=gnn")
     before = complaints(ours)
     for section, keys in OURS.items():
         for key in keys:

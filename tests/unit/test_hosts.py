@@ -45,6 +45,12 @@ PRIVATE: dict[str, dict[str, tuple[str, ...]]] = {
         "anemoi.inference.runner:Runner._combine_states": ("states",),
         "anemoi.inference.runner:Runner._initial_state": ("prognostic_state", "constants_state", "forcings_state"),
         "anemoi.inference.runner:Runner.forecast": ("lead_time", "input_tensors_numpy", "input_states"),
+        "anemoi.inference.inputs.dataset:DatasetInput": ("open_dataset_args", "use_trajectories"),
+        "anemoi.inference.inputs.dataset:DatasetInput.ds": (),
+        "anemoi.inference.inputs.dataset:DatasetInput.ds_dates": (),
+        "anemoi.inference.outputs.none:NoneOutput": (),
+        "anemoi.inference.outputs.printer:PrinterOutput": (),
+        "anemoi.inference.outputs.netcdf:LOCK": (),
     },
     "anemoi-models": {
         "anemoi.models.models.base:BaseGraphModel.predict_step": ("batch", "pre_processors", "post_processors"),
@@ -64,9 +70,12 @@ PRIVATE: dict[str, dict[str, tuple[str, ...]]] = {
 
 #: Text that has to stand in a source file of a host: attributes that instances get, keys of a state, asked names.
 MENTIONED = {
-    "anemoi.training.data.multidataset": ("self.data_readers",),
+    "anemoi.training.data.multidataset": ("self.data_readers =", "self.valid_date_indices ="),
     "anemoi.training.data.data_reader": ("self.default_sampling",),
     "anemoi.inference.runner": ('state.get("_input")', 'state.get("_variables")'),
+    "anemoi.inference.inputs.dataset": ("self.open_dataset_args =", "self.use_trajectories ="),
+    "anemoi.inference.output": ("self.output =",),
+    "anemoi.inference.outputs.tee": ("self.outputs =",),
     "anemoi.models.preprocessing.normalizer": (
         '"_norm_mul"',
         '"_norm_add"',
@@ -144,23 +153,40 @@ def is_private(name: str) -> bool:
     return name.startswith("_") and not name.startswith(("__", "_abc_", "_is_protocol"))
 
 
+def private_reads(trees: dict[str, ast.Module]) -> list[str]:
+    """Private attributes that are read and defined nowhere in the package, and private keys of a state."""
+    nodes = [(module, node) for module, tree in trees.items() for node in ast.walk(tree)]
+    defined = {n.name for _, n in nodes if isinstance(n, ast.FunctionDef | ast.ClassDef)}
+    defined |= {n.attr for _, n in nodes if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Store)}
+    defined |= {n.id for _, n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    found = []
+    for module, node in nodes:
+        if isinstance(node, ast.Attribute) and is_private(node.attr) and node.attr not in defined:
+            found.append(f"{module}:{node.lineno} .{node.attr}")
+        elif isinstance(node, ast.Constant) and node.value in ("_input", "_variables"):
+            found.append(f"{module}:{node.lineno} {node.value!r}")
+    return found
+
+
+def overridden(cls: type) -> list[str]:
+    """Private names of the host's classes that a class of the package defines again."""
+    hosts = [b for b in cls.__mro__ if b.__module__.split(".")[0] in HOSTS]
+    return [
+        f"{cls.__module__}.{cls.__name__}.{name} ({host.__module__})"
+        for name in vars(cls)
+        for host in hosts
+        if is_private(name) and name in vars(host)
+    ]
+
+
+def _imports_host(tree: ast.Module) -> bool:
+    names = [n.module or "" for n in ast.walk(tree) if isinstance(n, ast.ImportFrom)]
+    return any(name.split(".")[0] in HOSTS or name.startswith("anemoi_ailand.hosts") for name in names)
+
+
 def test_no_private_name_of_a_host_outside_the_adapters() -> None:
-    """Private attributes that are read are defined by the package, and no private key of a state is named."""
-    trees = own_modules()
-    defined: set[str] = set()
-    for tree in trees.values():
-        for node in ast.walk(tree):
-            if isinstance(node, ast.FunctionDef | ast.ClassDef):
-                defined.add(node.name)
-            elif isinstance(node, ast.Attribute | ast.Name) and isinstance(node.ctx, ast.Store):
-                defined.add(node.attr if isinstance(node, ast.Attribute) else node.id)
-    wrong = []
-    for module, tree in trees.items():
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Attribute) and is_private(node.attr) and node.attr not in defined:
-                wrong.append(f"{module}:{node.lineno} .{node.attr}")
-            elif isinstance(node, ast.Constant) and node.value in ("_input", "_variables"):
-                wrong.append(f"{module}:{node.lineno} {node.value!r}")
+    """Private attributes that the package reads are its own, and no private key of a state is named."""
+    wrong = private_reads(own_modules())
     assert not wrong, "Move to anemoi_ailand/hosts:\n" + "\n".join(wrong)
 
 
@@ -169,17 +195,16 @@ def test_no_private_method_of_a_host_is_overridden_outside_the_adapters() -> Non
     wrong = []
     for name in (n for n, tree in own_modules().items() if _imports_host(tree)):
         module = importlib.import_module(name)
-        for cls in (c for c in vars(module).values() if inspect.isclass(c) and c.__module__ == name):
-            hosts = [b for b in cls.__mro__ if b.__module__.split(".")[0] in HOSTS]
-            wrong += [
-                f"{name}.{cls.__name__}.{attribute} ({host.__module__})"
-                for attribute in vars(cls)
-                for host in hosts
-                if is_private(attribute) and attribute in vars(host)
-            ]
+        classes = [c for c in vars(module).values() if inspect.isclass(c) and c.__module__ == name]
+        wrong += [text for cls in classes for text in overridden(cls)]
     assert not wrong, "Move to anemoi_ailand/hosts:\n" + "\n".join(wrong)
 
 
-def _imports_host(tree: ast.Module) -> bool:
-    names = [n.module or "" for n in ast.walk(tree) if isinstance(n, ast.ImportFrom)]
-    return any(name.split(".")[0] in HOSTS or name.startswith("anemoi_ailand.hosts") for name in names)
+def test_checks_find_private_names() -> None:
+    """A private buffer, a private key and an overridden private method are found."""
+    text = 'x = normaliser._norm_mul\ny = {"_input": 1}\nself._own = 1\nz = other._own\n'
+    assert private_reads({"m": ast.parse(text)}) == ["m:1 ._norm_mul", "m:2 '_input'"]
+    runner = importlib.import_module("anemoi.inference.runner").Runner
+    mine = type("Mine", (runner,), {"_combine_states": None, "_own": None})
+    (found,) = overridden(mine)
+    assert "Mine._combine_states (anemoi.inference" in found

@@ -1,9 +1,9 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""What README.md and docs/ show works. The convention:
+"""Code blocks of README.md and docs/ work. Conventions:
 
-- every fenced block has a language: ``bash``, ``python``, ``yaml``, or ``text`` for what is only to be read;
+- every fenced block has a language: ``bash``, ``python``, ``yaml``, or ``text`` for text to read;
 - ``python`` is run in an empty folder; under ``<!-- compile -->`` (it needs a long run before it) it is compiled and
   its imports are made;
 - ``yaml`` parses, and names only variables of the table where it lists variables;
@@ -31,7 +31,7 @@ from tests.support.documents import ROOT, Snippet, check_command, commands, list
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 SNIPPETS = [s for page in PAGES for s in snippets(page)]
 _DEEP_IMPORT = re.compile(r"(from|import)\s+anemoi_ailand\.\S+")
-#: What a stranger's machine does not have, and hosts that a machine behind a mirror must not be told to use.
+#: Paths that other machines do not have, and package registries that a machine behind a mirror cannot reach.
 MACHINE_PATH = re.compile(r"(?<![\w.])/(work|root|home|tmp|scratch|perm|ec)(/|\b)")
 REGISTRY = re.compile(
     r"pypi\.|pythonhosted|anaconda\.|conda-forge|download\.pytorch|--(extra-)?index-url", re.IGNORECASE
@@ -53,7 +53,7 @@ def in_empty_folder(command: list[str], folder: Path) -> None:
 
 
 def test_every_block_has_a_known_language() -> None:
-    """No block escapes the checks; what is only to be read says ``text``."""
+    """No block escapes the checks; text to read is marked ``text``."""
     assert [str(s) for s in SNIPPETS if s.language not in ("bash", "python", "yaml", "text", "markdown")] == []
 
 
@@ -107,13 +107,13 @@ def fault_of(command: str) -> str:
 
 @pytest.mark.parametrize("snippet", [s for s in SNIPPETS if "run" in s.marks], ids=str)
 def test_bash_runs(snippet: Snippet, tmp_path: Path) -> None:
-    """A block that is marked runs to its end."""
+    """A marked block runs to its end."""
     assert snippet.language == "bash"
     in_empty_folder(["bash", "-euo", "pipefail", "-c", snippet.text], tmp_path)
 
 
 def test_no_machine_and_no_registry_is_named() -> None:
-    """The pages hold on every machine."""
+    """No page names a path of a machine or a registry."""
     texts = {page: page.read_text(encoding="utf-8") for page in [*PAGES, ROOT / "Makefile", ROOT / ".ci" / "run"]}
     rules = (MACHINE_PATH, REGISTRY)
     found = [(page, match) for page, text in texts.items() for rule in rules for match in rule.finditer(text)]

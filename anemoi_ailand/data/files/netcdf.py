@@ -18,6 +18,12 @@ from anemoi_ailand.constants import TIME_TOLERANCE
 from anemoi_ailand.data.files.time_units import utc_reference
 
 
+def is_netcdf(path: Path) -> bool:
+    """Return whether a file begins like NetCDF, classic or 4."""
+    with path.open("rb") as file:
+        return file.read(4).startswith((b"CDF", b"\x89HDF"))
+
+
 @contextmanager
 def open_file(path: Path) -> Iterator[netCDF4.Dataset]:
     """Open ``path`` for reading.

@@ -89,13 +89,14 @@ def one_grid(scan: Scan, rows: np.ndarray, decoder: Decoder) -> tuple[np.ndarray
     grids = scan.column("grid")[rows]
     firsts = [int(rows[i]) for i in np.unique(grids, return_index=True)[1]]
     places = [decoder.coordinates(row) for row in firsts]
-    if len(places) > 1 and any(p is None or not same_points(p, places[0]) for p in places):
+    first = places[0]
+    if len(places) > 1 and (first is None or any(p is None or not same_points(p, first) for p in places)):
         of = dict(_describe(scan, r, p) for r, p in zip(firsts, places, strict=True))
         raise ValueError(
             f"The fields are on {len(firsts)} different grids, for example {of}. Interpolate them to one grid, or give "
             "the files of one grid."
         )
-    return places[0]
+    return first
 
 
 def _describe(scan: Scan, row: int, place: tuple | None) -> tuple[str, str]:

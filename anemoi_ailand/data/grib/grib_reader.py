@@ -17,11 +17,12 @@ from pathlib import Path
 
 import numpy as np
 
+from anemoi_ailand.data.files.netcdf import is_netcdf
 from anemoi_ailand.data.grib.coverage import common_coverage
 from anemoi_ailand.data.grib.decode import Decoder
 from anemoi_ailand.data.grib.derived import rules
 from anemoi_ailand.data.grib.grid_points import find_points
-from anemoi_ailand.data.grib.index import Scan, is_netcdf, scan
+from anemoi_ailand.data.grib.index import Scan, scan
 from anemoi_ailand.data.grib.parameters import NEVER_DECREASING
 from anemoi_ailand.data.grib.static import read_static
 from anemoi_ailand.data.grib.time_series import HOUR, Series, series, text

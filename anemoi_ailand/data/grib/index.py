@@ -122,12 +122,6 @@ def scan(files: Sequence[Path]) -> Scan:
     return Scan(tuple(files), tuple(headers), np.array(rows, dtype=ROW))
 
 
-def is_netcdf(path: Path) -> bool:
-    """Return whether a file begins like NetCDF, classic or 4."""
-    with path.open("rb") as file:
-        return file.read(4)[:3] in (b"CDF", b"\x89HD")
-
-
 def read_message(path: Path, offset: int, length: int) -> bytes:
     """Return one message.
 

@@ -15,8 +15,8 @@ from pathlib import Path
 import netCDF4
 import numpy as np
 
+from anemoi_ailand.constants import C4_CODE
 from anemoi_ailand.data.files.netcdf import filled, open_file
-from anemoi_ailand.data.points.point_reader import C4_CODE
 from anemoi_ailand.support.units import conversion, table_units
 from anemoi_ailand.variables import VARIABLES, Time
 

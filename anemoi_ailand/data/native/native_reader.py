@@ -12,11 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
-from anemoi_ailand.constants import SOIL_LAYER_THICKNESS, STEP_HOURS, WATER_DENSITY
+from anemoi_ailand.constants import C4_CODE, SOIL_LAYER_THICKNESS, STEP_HOURS, WATER_DENSITY
 from anemoi_ailand.data.native.interval_means import average, divides, native_step, whole_ends, window
 from anemoi_ailand.data.native.native_files import NativeFile, Series, scan
 from anemoi_ailand.data.native.native_variables import CLIMATE, LEAF_AREA, RULES, SOIL, VEGETATION, WRONG_UNITS, Rule
-from anemoi_ailand.data.points.point_reader import C4_CODE
 from anemoi_ailand.data.reader import STEP, Coverage, check_request
 from anemoi_ailand.physics.snow import snow_cover, where_no_snow
 from anemoi_ailand.physics.soil_types import soil_parameters
@@ -220,6 +219,8 @@ def _convert(file: NativeFile, part: str, expected: str) -> None:
     if found not in WRONG_UNITS.get(part, ()):
         unit = _AMOUNT if part == _SOIL_WATER and _is_amount(str(found)) else expected
         file.conversions[part] = conversion(found, unit, part, file.path)
+        if file.conversions[part] != (1.0, 0.0):
+            LOG.info("'%s' in %s: %s to %s", part, file.path.name, found, unit)
 
 
 def _is_amount(units: str) -> bool:

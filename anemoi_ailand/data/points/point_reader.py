@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from anemoi_ailand.constants import C4_CODE
 from anemoi_ailand.data.files.layout import POINT_DIMENSIONS
 from anemoi_ailand.data.files.netcdf import filled, open_file, read_records, records, times
 from anemoi_ailand.data.reader import MARKS, STEP, Coverage, check_request
@@ -27,9 +28,6 @@ from anemoi_ailand.support.units import conversion, table_units
 from anemoi_ailand.variables import VARIABLES, Time, Variable
 
 LOG = logging.getLogger(__name__)
-
-#: Code of the C4 pathway in ecLand's ``Ctype``.
-C4_CODE = 4
 
 
 @dataclass(eq=False)
@@ -121,14 +119,14 @@ class PointReader:
         self.point_id = (np.arange(len(self.latitudes)) if ids is None else ids).astype("i8")
         classes = next((f.coordinates["climate_class"] for f in self._files if "climate_class" in f.coordinates), None)
         self.climate_class = None if classes is None else classes.astype("i8")
-        mine = {"latitude": self.latitudes, "longitude": self.longitudes}
         for f in self._files:
-            theirs = {n: f.coordinates.get(n, values) for n, values in mine.items()}
-            same = same_points(tuple(theirs.values()), tuple(mine.values()))
+            latitudes = f.coordinates.get("latitude", self.latitudes)
+            longitudes = f.coordinates.get("longitude", self.longitudes)
+            same = same_points((latitudes, longitudes), (self.latitudes, self.longitudes))
             if not same or not np.array_equal(f.coordinates.get("point_id", self.point_id), self.point_id):
                 raise ValueError(
                     f"'{f.path.name}' and '{first.path.name}' hold different points "
-                    f"({'`point_id`' if same else 'coordinates'} of {theirs['latitude'].size} and "
+                    f"({'`point_id`' if same else 'coordinates'} of {latitudes.size} and "
                     f"{self.latitudes.size} points). Give files of one set of points in `path` and `static`."
                 )
 

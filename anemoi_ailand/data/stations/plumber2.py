@@ -23,6 +23,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import numpy as np
 import xarray as xr
 
+from anemoi_ailand.data.files.netcdf import is_netcdf
 from anemoi_ailand.data.stations.sampling import (
     GOOD_QUALITY,
     check_increasing,
@@ -44,9 +45,6 @@ _FLUXES = {
 #: ALMA's fluxes of energy are positive upward.
 _UPWARD = ("slhf", "sshf")
 
-#: First bytes of NetCDF, classic and 4.
-_NETCDF = (b"CDF", b"\x89HDF")
-
 _UTC = re.compile(r"(?:UTC|GMT)?\s*([+-]\d{1,2})(?::?(\d{2}))?")
 
 
@@ -58,9 +56,8 @@ def is_plumber2(path: Path) -> bool:
     ValueError
         The file is NetCDF and cannot be read.
     """
-    with path.open("rb") as file:
-        if not file.read(8).startswith(_NETCDF):
-            return False
+    if not is_netcdf(path):
+        return False
     try:
         with xr.open_dataset(path, engine="netcdf4", decode_times=False) as dataset:
             return {"time", "x", "y"} <= set(dataset.sizes) and any(names[0] in dataset for names in _FLUXES.values())

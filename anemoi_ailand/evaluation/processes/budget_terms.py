@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from anemoi_ailand.constants import STEP_SECONDS
 from anemoi_ailand.physics import budgets as physics
 
 #: Negligible snow mass [kg m-2] and snow cover [1].
@@ -107,12 +108,12 @@ def water_terms(plan: Plan, run: Values, forcing: Values) -> dict[str, np.ndarra
     """
     rates = {name: np.asarray(run[name][1:], np.float64) for name in plan.flux}
     rain = np.asarray(forcing[_PRECIPITATION][1:], np.float64)
-    terms = {"precipitation": rain * physics.STEP_SECONDS}
+    terms = {"precipitation": rain * STEP_SECONDS}
     if "slhf" in rates:
         rates["evap"] = physics.evaporation_from_latent_heat(rates["slhf"], run["snowc"][1:] if "snowc" in run else 0.0)
     for name, rate in (("evaporation", "evap"), ("surface_runoff", "sro"), ("subsurface_runoff", "ssro")):
         if rate in rates:
-            terms[name] = rates[rate] * physics.STEP_SECONDS
+            terms[name] = rates[rate] * STEP_SECONDS
     if all(name in plan.state for name in _SOIL_WATER):
         terms["soil_change"] = np.diff(physics.soil_water(_layers(run, _SOIL_WATER)), axis=0)
     if plan.closure == "incomplete":
@@ -181,9 +182,9 @@ def energy_terms(plan: Plan, run: Values, forcing: Values, soil: Values) -> dict
     if plan.closure == "approximate":
         snow_change = np.diff(physics.snow_heat(run["sd"], run["slw"], run["tsn"]), axis=0)
         supply = physics.snow_heat_supply(flux["slhf"], flux["evap"], forcing[_SNOWFALL][1:], forcing[_AIR][1:])
-        terms["snow_heat_uptake"] = snow_change / physics.STEP_SECONDS - supply
+        terms["snow_heat_uptake"] = snow_change / STEP_SECONDS - supply
     terms["surface_heat_flux"] = physics.surface_heat_flux(*(flux[name] for name in _RADIATION))
-    terms["soil_heat_change"] = change / physics.STEP_SECONDS
+    terms["soil_heat_change"] = change / STEP_SECONDS
     terms["residual"] = physics.energy_residual(terms["surface_heat_flux"], change, snow_change, supply)
     return terms
 

@@ -30,13 +30,12 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from anemoi_ailand.constants import STEP_HOURS
+from anemoi_ailand.constants import STEP_HOURS, STEP_SECONDS
 from anemoi_ailand.evaluation.display.json_records import records
 from anemoi_ailand.evaluation.fields.fields import Fields, check_finite
 from anemoi_ailand.evaluation.fields.matching import HELD_OUT, TRAINED, common_times, held_out_points, match_points
 from anemoi_ailand.evaluation.fields.reference import REFERENCE
 from anemoi_ailand.evaluation.processes import budget_terms as bt
-from anemoi_ailand.physics.budgets import STEP_SECONDS
 
 LOG = logging.getLogger(__name__)
 

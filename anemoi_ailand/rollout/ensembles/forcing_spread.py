@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from anemoi_ailand.constants import STEP_HOURS, TRIPLE_POINT
+from anemoi_ailand.constants import STEP_HOURS, TETENS_ICE, TETENS_PRESSURE, TETENS_WATER, TRIPLE_POINT
 from anemoi_ailand.rollout.ensembles.options import ForcingSpread
 from anemoi_ailand.rollout.ensembles.smooth_fields import SmoothFields, innovations
 
@@ -153,5 +153,5 @@ def _not_below(changed: np.ndarray, given: np.ndarray) -> np.ndarray:
 def _saturation(t: np.ndarray) -> np.ndarray:
     """Saturation vapour pressure over water or ice [Pa]; Tetens as in the IFS, IFS Documentation CY49R1, Part IV."""
     ice = t < TRIPLE_POINT
-    a, b = np.where(ice, np.float32(22.587), np.float32(17.502)), np.where(ice, np.float32(-0.7), np.float32(32.19))
-    return np.float32(611.21) * np.exp(a * (t - np.float32(TRIPLE_POINT)) / (t - b))
+    a, b = (np.where(ice, *map(np.float32, pair)) for pair in zip(TETENS_ICE, TETENS_WATER, strict=True))
+    return np.float32(TETENS_PRESSURE) * np.exp(a * (t - np.float32(TRIPLE_POINT)) / (t - b))

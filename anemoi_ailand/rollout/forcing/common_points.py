@@ -16,14 +16,14 @@ from anemoi_ailand.support.sphere import separation
 
 
 def on_same_points(states: Sequence[State]) -> list[State]:
-    """Give all states the coordinates of the first that has some, if they are the same but for rounding.
+    """Give all states the coordinates of the first one that has any, if they are equal to rounding.
 
-    Files differ in the digits and in the branch (-180 or 180 degrees) of their coordinates.
+    Files differ in the precision and in the range (-180 to 180 or 0 to 360 degrees) of their coordinates.
 
     Raises
     ------
     ValueError
-        Another number, place or order of points, with the two inputs.
+        Points differ in number, place or order; the message names both inputs.
     """
     first = next((s for s in states if s.get("latitudes") is not None), None)
     if first is None:
@@ -43,7 +43,7 @@ def on_same_points(states: Sequence[State]) -> list[State]:
 
 
 def _difference(lat: np.ndarray, lon: np.ndarray, first_lat: np.ndarray, first_lon: np.ndarray) -> str | None:
-    """In words, how points differ from the first ones; None if they do not."""
+    """Describe how points differ from the first ones; None if they do not."""
     if lat.size != first_lat.size:
         return f"{lat.size} and {first_lat.size}"
     apart = separation((lat, lon), (first_lat, first_lon)) > SAME_PLACE
@@ -59,5 +59,5 @@ def _difference(lat: np.ndarray, lon: np.ndarray, first_lat: np.ndarray, first_l
 
 
 def _sorted(lat: np.ndarray, lon: np.ndarray) -> np.ndarray:
-    """Points by latitude, then longitude, shape (2, point)."""
+    """Sort points by latitude, then longitude, shape (2, point)."""
     return np.stack([lat, lon % 360.0])[:, np.lexsort((lon % 360.0, np.round(lat, 2)))]

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""State and forcing from an anemoi dataset, read in the order of time, each block of dates once."""
+"""State and forcing from an Anemoi dataset, read in time order, each block of dates once."""
 
 from __future__ import annotations
 
@@ -45,16 +45,16 @@ class StoredFields(AnemoiDataset):
 
     @property
     def point_id(self) -> np.ndarray | None:
-        """Identity of the points, shape (point,), if the dataset has one."""
+        """Identity of the points, shape (point,); None if the dataset has none."""
         values = self.constant("point_id")
         return None if values is None else np.rint(values).astype(np.int64)
 
     def at_points(self, points: np.ndarray) -> FieldsAtPoints:
-        """Reader for some of the points."""
+        """Return a reader for some of the points."""
         return FieldsAtPoints(self, points)
 
     def read(self, first: int, last: int, points: np.ndarray) -> np.ndarray:
-        """Values of the dates ``first:last``, shape (date, point, variable), float32."""
+        """Read the dates ``first:last``, shape (date, point, variable), float32."""
         values = self.values(self.names, first, last)[..., points]
         return np.ascontiguousarray(values.swapaxes(1, 2), dtype=np.float32)
 
@@ -81,7 +81,7 @@ class StoredFields(AnemoiDataset):
 
 
 class FieldsAtPoints:
-    """Fields at some points, date by date; one block of dates is kept."""
+    """Fields at some points, date by date; one block of dates is in memory."""
 
     def __init__(self, stored: StoredFields, points: np.ndarray) -> None:
         self.stored, self.points = stored, points
@@ -89,7 +89,7 @@ class FieldsAtPoints:
         self._block = np.empty((0, len(points), len(stored.names)), dtype=np.float32)
 
     def at(self, date: int) -> np.ndarray:
-        """Values at the date of index ``date``, shape (point, variable)."""
+        """Return the values at the date of index ``date``, shape (point, variable)."""
         if not self._first <= date < self._first + len(self._block):
             first, last = self.stored.block(date)
             self._block, self._first = self.stored.read(first, last, self.points), first
@@ -101,10 +101,10 @@ class FieldsAtPoints:
         check_finite(values.T, self.stored.names, needed, self.date(date), where)
 
     def date(self, date: int) -> datetime:
-        """Stamp of an index."""
+        """Return the date of an index."""
         return self.stored.dates[date].item()
 
     def place(self, point: int) -> str:
-        """Coordinates of the ``point`` th of these points."""
+        """Return the coordinates of a point as text."""
         i = self.points[point]
         return f"latitude {self.stored.latitudes[i]:.3f}, longitude {self.stored.longitudes[i]:.3f}"

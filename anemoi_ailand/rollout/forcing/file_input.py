@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Input of a roll-out from files in any layout that the package reads: ``input: {ecland: {path: ...}}``."""
+"""Input of a rollout from files in any layout that the package reads: ``input: {ecland: {path: ...}}``."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from anemoi.inference.types import FloatArray, State
 from anemoi_ailand.data.open_reader import open_reader
 from anemoi_ailand.data.reader import Reader
 from anemoi_ailand.hosts.anemoi_inference import with_origin
-from anemoi_ailand.rollout.forcing.initial_defaults import Made, check_defaults, plan
+from anemoi_ailand.rollout.forcing.initial_defaults import Derivation, check_defaults, plan
 from anemoi_ailand.rollout.forcing.read_ahead import ReadAhead
 from anemoi_ailand.rollout.netcdf_sharing import share_netcdf_lock
 from anemoi_ailand.support.netcdf_lock import NETCDF_LOCK
@@ -28,38 +28,37 @@ from anemoi_ailand.variables import START, variable
 
 LOG = logging.getLogger(__name__)
 
-#: Dates that are read at once, so that compressed files are not opened at every step.
+#: Dates read at once, so that compressed files are not opened at every step.
 READ_AHEAD = 120
-#: Memory that the dates in use and those ahead may take together [bytes]; a date is always read whole.
+#: Memory of the dates in use and those ahead together [bytes]; a date is always read whole.
 READ_AHEAD_BYTES = 2**28
 
-#: What the state is asked for; only it is completed by physics.
+#: Purpose of the state, the only one that physics completes.
 _STATE = "prognostics"
 
-#: Readers of a run by what they were opened with: three purposes share one, as opening a large archive takes a minute.
+#: Readers of a run by their options: three purposes share one, as opening a large archive takes a minute.
 _READERS: WeakKeyDictionary[Any, dict[str, Reader]] = WeakKeyDictionary()
 
 
 class EcLandInput(Input):
-    """State, static fields or forcing from NetCDF or GRIB, as ecLand, an archive or an earlier roll-out wrote them.
+    """State, static fields or forcing from NetCDF or GRIB, written by ecLand, an archive or an earlier rollout.
 
-    Forcing is read in blocks, the next one by a thread while the model computes.
+    Forcing is read in blocks, the next one in the background while the model computes.
 
     Parameters
     ----------
     path, static, layout, **options
         As for :func:`anemoi_ailand.data.open_reader.open_reader`.
     defaults : dict, optional
-        Numbers for variables that the files do not hold, in the units of the table. Some of the state need none, see
-        :data:`anemoi_ailand.rollout.forcing.initial_defaults.MADE`. What is filled is logged.
+        Values for variables missing in the files, in the units of the table. Some state variables need none, see
+        :data:`anemoi_ailand.rollout.forcing.initial_defaults.DERIVED`. All fills are logged.
     read_ahead : bool
         Read the next block in the background.
 
     Raises
     ------
     ValueError
-        Pre-processors, which files in the units and names of the table do not need and would not get; a default that
-        is none.
+        Pre-processors, which this input does not apply, or an invalid default.
     """
 
     trace_name = "ecland"
@@ -94,15 +93,16 @@ class EcLandInput(Input):
     @cached_property
     def reader(self) -> Reader:
         """The opened files."""
-        opened, key = _READERS.setdefault(self.context, {}), repr(sorted(self._open.items()))
-        if key not in opened:
-            with NETCDF_LOCK:
+        key = repr(sorted(self._open.items()))
+        with NETCDF_LOCK:  # also for the lookup: purposes may ask from several threads
+            opened = _READERS.setdefault(self.context, {})
+            if key not in opened:
                 opened[key] = open_reader(**self._open)
         return opened[key]
 
     @cached_property
-    def filled(self) -> dict[str, Made]:
-        """How the variables of this purpose are made that the files do not hold; all others are in the files."""
+    def filled(self) -> dict[str, Derivation]:
+        """Derivations of the variables of this purpose that the files do not hold."""
         reader = self.reader
         filled, missing = plan(self.variables, reader.variables, self._defaults, self.purpose == _STATE)
         if missing:
@@ -117,12 +117,12 @@ class EcLandInput(Input):
 
     @property
     def available_dates(self) -> np.ndarray:
-        """Stamps at which the files hold everything, shape (date,), datetime64[s]."""
+        """Dates at which the files are complete, shape (date,), datetime64[s]."""
         coverage = self.reader.coverage
         return np.array(coverage.dates(), dtype="datetime64[s]")
 
     def default_initial_date(self) -> datetime:
-        """First stamp from which a run can start: a forecast has its state one step before its first means."""
+        """Return the first possible start: a forecast has its state one step before its first means."""
         coverage = self.reader.coverage
         try:
             self._read_start([coverage.first - coverage.step])
@@ -131,20 +131,20 @@ class EcLandInput(Input):
         return coverage.first - coverage.step
 
     def create_input_state(self, *, dates: list[Any], ref_date_index: int = -1, **kwargs: Any) -> State:
-        """State at ``dates``; fields of shape (date, point)."""
+        """Return the state at ``dates``; fields of shape (date, point)."""
         del kwargs
         values = self._read_start(dates)
         return with_origin({**self._state(values), "date": dates[ref_date_index]}, self, self.variables)
 
     def load_forcings_state(self, *, dates: list[Any], current_state: State) -> State:
-        """Forcing at ``dates``; fields of shape (date, point)."""
+        """Return the forcing at ``dates``; fields of shape (date, point)."""
         del current_state
         if len(dates) > 1:
             return {**self._state(self._read(self.variables, dates)), "dates": dates}
         return {**self._state(self._ahead(dates[0]).get(dates[0])[:, None]), "dates": dates}
 
     def close(self) -> None:
-        """End reading in the background; reading begins anew when forcing is asked for again."""
+        """Stop reading in the background; it restarts with the next request."""
         if self._forcing is not None:
             self._forcing.close()
         self._forcing = None
@@ -157,11 +157,11 @@ class EcLandInput(Input):
         }
 
     def _read(self, names: Sequence[str], dates: Sequence[datetime]) -> FloatArray:
-        """Values of shape (name, date, point), from the files or filled."""
+        """Return values of shape (name, date, point), from the files or derived."""
         filled = {n: self.filled[n] for n in names if n in self.filled}
         held = [n for n in names if n not in filled]
         needed = list(dict.fromkeys([*held, *(n for way in filled.values() for n in way.inputs)]))
-        # two threads in the NetCDF library end in a crash; ecCodes is safe
+        # two threads in the NetCDF library crash; ecCodes is thread-safe
         with nullcontext() if getattr(self.reader, "safe_for_threads", False) else NETCDF_LOCK:
             found = dict(zip(needed, self.reader.read(needed, dates), strict=True)) if needed else {}
         if not filled:
@@ -172,11 +172,11 @@ class EcLandInput(Input):
         return out
 
     def _read_start(self, dates: list[datetime]) -> FloatArray:
-        """Values at the start of a run, NaN for means over the interval before it, which no step reads.
+        """Return values at the start of a run, NaN for means over the interval before it, which no step reads.
 
-        An archive may hold no such means: a forecast begins with its state and instants at step 0.
+        An archive may lack such means: a forecast begins with its state and instants at step 0.
         """
-        self.filled  # noqa: B018  a variable that is missing is said before a date that is
+        self.filled  # noqa: B018  missing variables are reported before missing dates
         read = [n for n in self.variables if START in variable(n).taken]
         values = np.full((len(self.variables), len(dates), self.reader.latitudes.size), np.nan, dtype=np.float32)
         if read:
@@ -188,7 +188,7 @@ class EcLandInput(Input):
         return values
 
     def _ahead(self, date: datetime) -> ReadAhead:
-        """What reads the forcing of the run; made anew for a date that it does not know."""
+        """Return the reader of the forcing of the run, a new one for a date outside the current one."""
         if self._forcing is None or date not in self._forcing:
             self.close()
             share_netcdf_lock()  # here too, as other runners take this input
@@ -203,7 +203,7 @@ class EcLandInput(Input):
         return self._forcing
 
     def _dates_from(self, first: datetime) -> list[datetime]:
-        """Dates to be read: not beyond the run or the files, which may be bad there or absent."""
+        """Return the dates to read, not beyond the end of the run or of the files."""
         coverage, last = self.reader.coverage, self.reader.coverage.last
         start, lead = self.context.reference_date, getattr(self.context, "lead_time", None)
         if start is not None and isinstance(lead, timedelta):

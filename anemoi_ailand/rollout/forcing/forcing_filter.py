@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Forcing in the middle of a run: finite and within the bounds of the table, or stopped, held or clipped."""
+"""Checks of forcing during a run: finite and within the bounds of the table, else stopped, held or clipped."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from anemoi_ailand.variables import variable
 
 LOG = logging.getLogger(__name__)
 
-#: Beyond a bound by less than this part of the range is rounding: of packing, of an interpolation, of float32.
+#: Fraction of the range by which rounding (packing, interpolation, float32) may exceed a bound.
 TOLERANCE = 1.0e-6
 
-#: What can be done with a bad value.
+#: Treatments of bad values.
 POLICIES = ("error", "hold", "clip")
 
-#: Bad points that a message lists.
+#: Number of bad points listed in a message.
 _LISTED = 3
 _LARGEST = float(np.finfo(np.float32).max)
 
@@ -33,23 +33,23 @@ Where = tuple[np.ndarray, np.ndarray]
 
 
 def check_forcing(values: np.ndarray, names: Sequence[str], date: datetime, where: Where) -> None:
-    """Refuse values that are missing, infinite or beyond the bounds of the table.
+    """Refuse values that are missing, infinite or outside the bounds of the table.
 
     Parameters
     ----------
     values : numpy.ndarray, shape (variable, point)
-        In the units of the table.
+        Values in the units of the table.
     names : sequence of str
-        Variables of ``values``, names of the table.
+        Variables of ``values``.
     date : datetime
-        Stamp of the values.
+        Date of the values.
     where : pair of numpy.ndarray, shape (point,)
         Latitudes and longitudes [degrees].
 
     Raises
     ------
     ValueError
-        With variable, date, number, and place and value of the first points.
+        With variable, date, number of points, and place and value of the first ones.
     """
     rows = suspicious(values, names)
     if len(rows):
@@ -58,9 +58,9 @@ def check_forcing(values: np.ndarray, names: Sequence[str], date: datetime, wher
 
 
 def suspicious(values: np.ndarray, names: Sequence[str]) -> np.ndarray:
-    """Numbers of the variables with a value that is not finite or not within bounds, shape (variable found,).
+    """Return the indices of variables with a value that is not finite or not within bounds, shape (found,).
 
-    Smallest and largest value of each variable tell; NaN makes both NaN. Two passes over memory, no copy.
+    Compares minimum and maximum, which NaN makes NaN: two passes over memory, no copy.
     """
     lowest, highest = _limits(tuple(names))
     if values.shape[-1] == 0:
@@ -70,24 +70,24 @@ def suspicious(values: np.ndarray, names: Sequence[str]) -> np.ndarray:
 
 
 class ForcingFilter:
-    """Let good forcing through as it is, and treat bad values by a policy.
+    """Filter that returns good forcing unchanged and treats bad values by a policy.
 
     Parameters
     ----------
     policy : {'error', 'hold', 'clip'}
-        ``error``: stop. ``hold``: a value that is missing, infinite or beyond bounds becomes the last good one of its
-        variable and point; without one so far, stop. ``clip``: a value beyond bounds becomes the bound; a missing one
-        stops.
+        ``error``: stop. ``hold``: replace a value that is missing, infinite or out of bounds by the last good one of
+        its variable and point; stop if there is none. ``clip``: replace a value out of bounds by the bound; stop if one
+        is missing.
 
     Attributes
     ----------
     totals : Counter
-        Values replaced so far, by variable.
+        Number of values replaced so far, by variable.
 
     Raises
     ------
     ValueError
-        Another policy.
+        An unknown policy.
     """
 
     def __init__(self, policy: str = "error") -> None:
@@ -100,7 +100,7 @@ class ForcingFilter:
         self._last: dict[str, np.ndarray] = {}
 
     def __call__(self, values: np.ndarray, names: Sequence[str], date: datetime, where: Where) -> np.ndarray:
-        """Return ``values``, or a copy with what was replaced; shapes and errors as :func:`check_forcing`."""
+        """Return ``values``, or a copy with replacements; shapes and errors as :func:`check_forcing`."""
         self._begin_day(date.date())
         rows = suspicious(values, names)
         if self.policy == "error" and len(rows):
@@ -118,15 +118,15 @@ class ForcingFilter:
         return values
 
     def state(self) -> dict[str, np.ndarray]:
-        """What ``hold`` would put in, by variable, shape (point,): to be kept in a restart file."""
+        """Return the values that ``hold`` would use, by variable, shape (point,), for a restart file."""
         return {name: values.copy() for name, values in self._last.items()}
 
     def restore(self, state: Mapping[str, np.ndarray]) -> None:
-        """Go on from what :meth:`state` gave."""
+        """Restore the values returned by :meth:`state`."""
         self._last = {name: np.array(values) for name, values in state.items()}
 
     def report(self) -> None:
-        """Log what was replaced on the present day; done by itself when a new day begins, so call it at the end."""
+        """Log the replacements of the current day; called when a new day begins, and by the caller at the end."""
         if self._today:
             LOG.warning("Forcing of %s, values replaced (%s): %s", self._day, self.policy, dict(self._today))
             self.totals.update(self._today)
@@ -138,20 +138,20 @@ class ForcingFilter:
             self._day = day
 
     def _instead(self, name: str, values: np.ndarray, bad: np.ndarray, date: datetime, where: Where) -> np.ndarray:
-        """Values to put in for the ``bad`` ones of a variable."""
+        """Return replacements of the ``bad`` values of a variable."""
         if self.policy == "clip":
             if not np.isfinite(values[bad]).all():
                 raise ValueError(_message(np.where(np.isfinite(values), 0.0, values), name, date, where))
             low, high = variable(name).bounds
             return np.clip(values[bad], low, high)
         if name not in self._last or self._last[name].shape != values.shape:
-            raise ValueError(f"{_message(values, name, date, where)} No earlier value is there to hold.")
+            raise ValueError(f"{_message(values, name, date, where)} There is no earlier value to hold.")
         return self._last[name][bad]
 
 
 @lru_cache(maxsize=32)
 def _limits(names: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """Lowest and highest value that is let through, each of shape (variable,)."""
+    """Return the lowest and highest accepted values, each of shape (variable,)."""
     pairs = [_limit(name) for name in names]
     lowest, highest = np.array(pairs, dtype="f8").reshape(-1, 2).T
     return lowest, highest
@@ -167,13 +167,13 @@ def _limit(name: str) -> tuple[float, float]:
 
 
 def _bad(values: np.ndarray, name: str) -> np.ndarray:
-    """Where a variable is not finite or not within bounds."""
+    """Return a mask of values that are not finite or not within bounds."""
     low, high = _limit(name)
     return ~((values >= low) & (values <= high))
 
 
 def _message(values: np.ndarray, name: str, date: datetime, where: Where) -> str:
-    """What is wrong with a variable, where, and what to do; missing values before those beyond bounds."""
+    """Describe the bad values of a variable, missing ones before those out of bounds."""
     missing = ~np.isfinite(values)
     bad = missing if missing.any() else _bad(values, name)
     row = variable(name)
@@ -182,7 +182,7 @@ def _message(values: np.ndarray, name: str, date: datetime, where: Where) -> str
     places = [f"latitude {where[0][i]:.3f}, longitude {where[1][i]:.3f} ({values[i]:.6g})" for i in first]
     return (
         f"'{name}' at {date:%Y-%m-%d %H:%M} is {what} at {int(bad.sum())} of {bad.size} points, the first at "
-        f"{'; '.join(places)}. Correct the input, leave these points out, or choose what is done with bad forcing."
+        f"{'; '.join(places)}. Correct the input, leave these points out, or choose a treatment with `bad_forcing`."
     )
 
 
@@ -199,16 +199,16 @@ def check_finite(
     ----------
     values : numpy.ndarray, shape (variable, point)
     names, needed : sequence of str
-        Variables of ``values``, and those of them that the model reads at this end of the step.
+        Variables of ``values``, and those that the model reads at this end of the step.
     date : datetime
-        Stamp of the values.
+        Date of the values.
     where : pair of numpy.ndarray, shape (point,)
-        Latitudes and longitudes.
+        Latitudes and longitudes [degrees].
 
     Raises
     ------
     ValueError
-        With variable, date, number and first place of the points.
+        With variable, date, number of points and the first place.
     """
     if np.isfinite(values).all():
         return

@@ -1,11 +1,11 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Variables that analyses do not hold: made by physics at the start of a run, or set by the user. Never in silence.
+"""Initial values of variables that analyses lack, derived from physics or set by the user, and always logged.
 
-Archives have no liquid water in snow, and often no snow cover or snow temperature; a network that carries them needs a
-value to start from. Where physics gives one it is made (:data:`MADE`); a number for anything else is the user's to
-give. Where there is no snow, what is filled has the value that ecLand has there (:data:`BARE`).
+Archives have no liquid water in snow, and often no snow cover or snow temperature, but a network that carries them
+needs initial values. They are derived where physics allows (:data:`DERIVED`); other numbers are given by the user.
+Without snow, filled variables have ecLand's value (:data:`SNOW_FREE`).
 """
 
 from __future__ import annotations
@@ -22,25 +22,25 @@ from anemoi_ailand.variables import Role, variable
 
 
 @dataclass(frozen=True)
-class Made:
-    """How a variable is made: the variables needed, a function of their arrays, and the same in words."""
+class Derivation:
+    """Derivation of a variable: the variables needed, a function of their arrays, and its description."""
 
     inputs: tuple[str, ...]
     make: Callable[..., np.ndarray]
     words: str
 
 
-#: Made from the rest of the state. ``slw``: snow holds liquid water only while it melts, and a run forgets it within
-#: days. ``snowc``: ecLand's formula. ``tsn``: snow lies on the soil and cannot be warmer than melting; without snow
-#: ecLand has the triple point. What they cost is measured in docs/forcing.md.
-MADE: dict[str, Made] = {
-    "slw": Made(("sd",), np.zeros_like, "0, dry snow"),
-    "snowc": Made(("sd", "rsn"), snow_cover, "ecLand's formula of sd and rsn"),
-    "tsn": Made(("stl1",), lambda stl1: np.minimum(stl1, TRIPLE_POINT), "min(stl1, 273.16 K)"),
+#: Derivations from the rest of the state. ``slw``: snow holds liquid water only while it melts, and a run forgets it
+#: within days. ``snowc``: formula of ecLand. ``tsn``: snow lies on the soil and is not warmer than melting; without
+#: snow ecLand has the triple point. The effect on forecasts is measured in docs/forcing.md.
+DERIVED: dict[str, Derivation] = {
+    "slw": Derivation(("sd",), np.zeros_like, "0, dry snow"),
+    "snowc": Derivation(("sd", "rsn"), snow_cover, "ecLand's formula of sd and rsn"),
+    "tsn": Derivation(("stl1",), lambda stl1: np.minimum(stl1, TRIPLE_POINT), "min(stl1, 273.16 K)"),
 }
 
-#: Value where there is no snow, as ecLand has it; albedo and density of snow that is there are the user's to give.
-BARE: dict[str, float] = {
+#: Values of ecLand without snow; albedo and density of existing snow are given by the user.
+SNOW_FREE: dict[str, float] = {
     "slw": 0.0,
     "snowc": 0.0,
     "tsn": TRIPLE_POINT,
@@ -50,12 +50,12 @@ BARE: dict[str, float] = {
 
 
 def check_defaults(defaults: Mapping[str, float]) -> None:
-    """Refuse a number that is none, is out of bounds, or is for what must not be made up.
+    """Refuse invalid values of ``defaults``.
 
     Raises
     ------
     ValueError
-        A name that is not in the table, sun or calendar, a type of soil or vegetation, no number, one out of bounds.
+        An unknown variable, sun or calendar, a soil or vegetation type, not a number, or a number out of bounds.
     """
     for name, value in defaults.items():
         row = variable(name)
@@ -72,37 +72,39 @@ def check_defaults(defaults: Mapping[str, float]) -> None:
 
 def plan(
     wanted: Sequence[str], held: Collection[str], defaults: Mapping[str, float], made: bool
-) -> tuple[dict[str, Made], list[str]]:
-    """How to fill those of ``wanted`` that are not ``held``, and those that cannot be.
+) -> tuple[dict[str, Derivation], list[str]]:
+    """Find derivations of the variables that are wanted but not held.
 
     Parameters
     ----------
     wanted, held : sequence of str
-        Variables that are needed, and those that the files hold.
+        Variables needed, and variables in the files.
     defaults : mapping
-        Numbers of the user, which go before what physics makes.
+        Numbers of the user, which take precedence over physics.
     made : bool
-        Whether physics may make something: for the state at the start, not for forcing.
+        Allow derivations: for the initial state, not for forcing.
 
     Returns
     -------
-    dict, list of str
-        How each is made of held variables; names for which there is no way.
+    dict of Derivation, list of str
+        Derivations by name; names without one.
     """
-    filled: dict[str, Made] = {}
+    filled: dict[str, Derivation] = {}
     for name in wanted:
         if name in held:
             continue
         if name in defaults:
-            number = Made((), partial(np.asarray, float(defaults[name]), "f4"), f"{defaults[name]:g}, from `defaults`")
+            number = Derivation(
+                (), partial(np.asarray, float(defaults[name]), "f4"), f"{defaults[name]:g}, from `defaults`"
+            )
             filled[name] = _bare(name, number, held)
-        elif made and name in MADE and (way := _of_held(MADE[name], held, defaults)) is not None:
+        elif made and name in DERIVED and (way := _of_held(DERIVED[name], held, defaults)) is not None:
             filled[name] = _bare(name, way, held)
     return filled, [n for n in wanted if n not in held and n not in filled]
 
 
-def _of_held(way: Made, held: Collection[str], defaults: Mapping[str, float]) -> Made | None:
-    """The same with the user's numbers for the inputs that are not held; None if one is neither."""
+def _of_held(way: Derivation, held: Collection[str], defaults: Mapping[str, float]) -> Derivation | None:
+    """Fill inputs that are not held with the numbers of the user; None if one is missing."""
     if not all(n in held or n in defaults for n in way.inputs):
         return None
     inputs = tuple(n for n in way.inputs if n in held)
@@ -111,17 +113,17 @@ def _of_held(way: Made, held: Collection[str], defaults: Mapping[str, float]) ->
         found = dict(zip(inputs, arrays, strict=True))
         return way.make(*(found[n] if n in found else np.float32(defaults[n]) for n in way.inputs))
 
-    return Made(inputs, make, way.words)
+    return Derivation(inputs, make, way.words)
 
 
-def _bare(name: str, way: Made, held: Collection[str]) -> Made:
-    """The same, with ecLand's value where there is no snow."""
-    if name not in BARE or "sd" not in held:
+def _bare(name: str, way: Derivation, held: Collection[str]) -> Derivation:
+    """Use ecLand's value where there is no snow."""
+    if name not in SNOW_FREE or "sd" not in held:
         return way
     inputs = tuple(dict.fromkeys((*way.inputs, "sd")))
     own, sd = [inputs.index(n) for n in way.inputs], inputs.index("sd")
 
     def make(*arrays: np.ndarray) -> np.ndarray:
-        return np.where(arrays[sd] > 0.0, way.make(*(arrays[i] for i in own)), np.float32(BARE[name]))
+        return np.where(arrays[sd] > 0.0, way.make(*(arrays[i] for i in own)), np.float32(SNOW_FREE[name]))
 
-    return Made(inputs, make, f"{way.words}; {BARE[name]:g} without snow" if BARE[name] else way.words)
+    return Derivation(inputs, make, f"{way.words}; {SNOW_FREE[name]:g} without snow" if SNOW_FREE[name] else way.words)

@@ -1,11 +1,10 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Forcing that is read in the background while the model computes: one block of dates ahead, never more."""
+"""Background reading of forcing while the model computes, at most one block of dates ahead."""
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -16,24 +15,22 @@ from typing import Any, Self
 
 import numpy as np
 
-LOG = logging.getLogger(__name__)
-
-#: Time that the caller has to get into its computation before a block is read ahead [s]: reading takes Python's lock
-#: again and again, for which the caller would wait; while it computes outside Python, it does not.
+#: Delay before a block is read ahead [s]: reading takes the GIL repeatedly, so the caller is given time to enter its
+#: computation, which runs without the GIL.
 HEAD_START = 1e-3
 
-#: Reads a block: dates that follow each other in the list, to an array of shape (variable, date, point).
+#: Reader of a block of consecutive dates to an array of shape (variable, date, point).
 BlockLoader = Callable[[Sequence[datetime]], np.ndarray]
 
 
 def one_by_one(load: Callable[[datetime], np.ndarray]) -> BlockLoader:
-    """Block loader of a function that reads one date to an array of shape (variable, point)."""
+    """Make a block loader from a function that reads one date to an array of shape (variable, point)."""
     return lambda dates: np.stack([load(date) for date in dates], axis=1)
 
 
 @dataclass
 class _Block:
-    """Numbers of dates, and their values or who is reading them."""
+    """Indices of dates, with their values or the task that reads them."""
 
     numbers: range = field(default_factory=lambda: range(0))
     values: np.ndarray | None = None
@@ -41,7 +38,7 @@ class _Block:
 
 
 class ReadAhead:
-    """Values at dates in their order, of which the next block is read while the present one is used.
+    """Reader of consecutive dates that reads the next block while the current one is in use.
 
     ::
 
@@ -49,30 +46,29 @@ class ReadAhead:
             for date in dates:
                 state = step(state, forcing.get(date))
 
-    All reading is done by one thread, so a reader that is not safe for threads is safe here as long as nobody else
-    uses it. Dates that are skipped, or asked for again, are read anew. A step then takes about
-    max(reading, computing) instead of their sum, where reading lets go of Python's lock.
+    One thread does all the reading, so the reader need not be thread-safe as long as nothing else uses it. Dates that
+    are skipped or requested again are read again. A step takes about max(reading, computing) instead of their sum,
+    where reading releases the GIL.
 
     Parameters
     ----------
     load : callable
-        Reads a block of dates to an array of shape (variable, date, point); :func:`one_by_one` makes it of a function
-        that reads one date.
+        Reads a block of dates to an array of shape (variable, date, point); see :func:`one_by_one`.
     dates : sequence of datetime
-        All dates, each once, in the order in which they will be asked for.
+        All dates, each once, in the order of the requests.
     block : int
-        Most dates that are read at once.
+        Largest number of dates read at once.
     max_bytes : int
-        Memory for the block in use and the one ahead, together [bytes]. A date is always read whole.
+        Memory of the block in use and the one ahead together [bytes]. A date is always read whole.
     bytes_per_date : int, optional
-        Size of the values at one date; without it the first date is read alone to know it.
+        Size of the values at one date; if None, the first date is read alone to measure it.
     background : bool
-        Read ahead; if false, a block is read when its first date is asked for.
+        Read ahead; if False, a block is read when its first date is requested.
 
     Raises
     ------
     ValueError
-        A date twice, or a block of no date.
+        A date is given twice, or ``block`` is less than one.
     """
 
     def __init__(
@@ -95,17 +91,17 @@ class ReadAhead:
         self._load, self._most, self._bytes = load, block, bytes_per_date
         self._max_bytes, self._background = max_bytes, background
         self._present, self._ahead = _Block(), _Block()
-        self._careful = -1  # up to this date, one at a time: its block could not be read
+        self._single_until = -1  # read dates one at a time up to here: their block failed
         self._pool: ThreadPoolExecutor | None = ThreadPoolExecutor(1, "read-ahead")
 
     def get(self, date: datetime) -> np.ndarray:
-        """Values at ``date``, shape (variable, point): a view, valid until the next call.
+        """Return the values at ``date``, shape (variable, point): a view, valid until the next call.
 
         Raises
         ------
         ValueError, OSError, RuntimeError
-            The date is none of those given; or what the loader raised, as the first of these kinds that it is, with the
-            date: when this date is asked for, not when it was read ahead in vain.
+            An unknown date, or an error of the loader, converted to the first of these kinds that fits, with the date.
+            It is raised when the date is requested, not when it is read ahead.
         """
         if date not in self._number:
             raise ValueError(f"{date} is not among the {len(self._dates)} dates to be read{self._span()}.")
@@ -119,7 +115,7 @@ class ReadAhead:
         return date in self._number
 
     def close(self) -> None:
-        """Stop reading and wait for the thread to end; may be called twice."""
+        """Stop reading and wait for the thread; may be called twice."""
         if self._pool is not None:
             self._pool.shutdown(wait=True, cancel_futures=True)
         self._pool, self._present, self._ahead = None, _Block(), _Block()
@@ -133,8 +129,8 @@ class ReadAhead:
         self.close()
 
     def _advance(self, number: int) -> None:
-        """Take the block of a date into use, and have the next one read."""
-        self._present = _Block()  # so that never more than two are in memory
+        """Make the block of a date the current one, and start reading the next."""
+        self._present = _Block()  # at most two blocks in memory
         block = self._ahead if number in self._ahead.numbers else self._begin(number)
         self._ahead = _Block()
         try:
@@ -142,7 +138,7 @@ class ReadAhead:
         except Exception as error:
             if len(block.numbers) == 1:
                 raise self._at(self._dates[number], error) from error
-            self._careful = block.numbers[-1]
+            self._single_until = block.numbers[-1]
             self._advance(number)
             return
         self._present = _Block(block.numbers, values)
@@ -151,11 +147,11 @@ class ReadAhead:
             self._ahead = self._begin(block.numbers.stop)
 
     def _begin(self, number: int) -> _Block:
-        """Have the block that begins with a date read."""
+        """Start reading the block that begins with a date."""
         if self._pool is None:
             raise RuntimeError("Reading was closed. Open it again to read more.")
         size = 1
-        if self._bytes is not None and number > self._careful:
+        if self._bytes is not None and number > self._single_until:
             size = min(self._most, self._max_bytes // (2 * max(1, self._bytes)))
         numbers = range(number, min(number + max(1, size), len(self._dates)))
         dates = self._dates[numbers.start : numbers.stop]
@@ -178,7 +174,7 @@ class ReadAhead:
         return values
 
     def _at(self, date: datetime, error: Exception) -> Exception:
-        """An error of its kind that says at which date it came."""
+        """Return an error of the same kind that names the date."""
         kind: Any = next((k for k in (ValueError, OSError) if isinstance(error, k)), RuntimeError)
         return kind(f"The values at {date:%Y-%m-%d %H:%M} could not be read: {error}")
 

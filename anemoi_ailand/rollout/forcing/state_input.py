@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""A saved state as the start of a run: ``input: {land-state: {path: land.state}}``."""
+"""Saved state as the start of a run: ``input: {land-state: {path: land.state}}``."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from anemoi_ailand.rollout.step.land_state import LandState
 
 
 class LandStateInput(Input):
-    """State and static fields that an earlier run or a stepper has saved, the same to the last bit.
+    """State and static fields saved by an earlier run or a stepper, bitwise unchanged.
 
-    It has the date of the state only, so forcing comes from elsewhere: ``dynamic_forcings: {dataset: forcing.zarr}``.
+    The file holds one date only, so forcing needs another input: ``dynamic_forcings: {dataset: forcing.zarr}``.
 
     Parameters
     ----------
     path : str
-        The file.
+        File of the state.
 
     Raises
     ------
     ValueError
-        The state is of another date than the run, or lacks a variable.
+        The state has another date than the start of the run, or lacks a variable.
     """
 
     trace_name = "land-state"
@@ -50,20 +50,20 @@ class LandStateInput(Input):
 
     @cached_property
     def state(self) -> LandState:
-        """The saved state; of any checkpoint, as another network may go on with it."""
+        """Saved state of any checkpoint, as another network may continue from it."""
         return LandState.load(self.path, None)
 
     def default_initial_date(self) -> datetime.datetime:
-        """Date of the state."""
+        """Return the date of the state."""
         return self.state.date
 
     def create_input_state(self, *, dates: list[Any], ref_date_index: int = -1, **kwargs: Any) -> State:
-        """Fields of shape (date, point) at the one date that there is."""
+        """Return fields of shape (date, point) at the date of the state."""
         del kwargs
         state, date = self.state, dates[ref_date_index]
         if set(dates) != {state.date}:
             raise ValueError(
-                f"The state '{self.path}' is of {state.date}, the run starts at {date}. Set `date` to that of the "
+                f"The state '{self.path}' is of {state.date}, the run starts at {date}. Set `date` to the date of the "
                 "state."
             )
         held = [n for n in self.variables if n in state.inputs]
@@ -81,7 +81,7 @@ class LandStateInput(Input):
         return with_origin(found, self, held)
 
     def load_forcings_state(self, *, dates: list[Any], current_state: State) -> State:
-        """Refuse: a state has no forcing."""
+        """Raise an error, as a state has no forcing."""
         del dates, current_state
         raise ValueError(
             f"The state '{self.path}' has no forcing. Give `dynamic_forcings`, for example `dynamic_forcings: "

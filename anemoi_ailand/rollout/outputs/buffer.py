@@ -19,7 +19,7 @@ STEP = timedelta(hours=STEP_HOURS)
 
 
 class Buffer:
-    """Gather states into blocks: points are selected, means over periods and statistics over members taken.
+    """Gather states into blocks: select points, average over periods, compute statistics over members.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ class Buffer:
         Raises
         ------
         ValueError
-            The state has other points than the frame of ``output``, or lacks a variable of which means are taken.
+            The state has other points than the frame of ``output``, or lacks a variable that is averaged over a period.
         """
         date, given = state["date"], state["fields"]
         fields = {n: self.frame.select(n, given[n], output) for n in self._names if n in given}

@@ -15,7 +15,7 @@ import numpy as np
 from anemoi.inference.types import FloatArray, IntArray, State
 
 from anemoi_ailand.rollout.outputs.output_columns import Column
-from anemoi_ailand.rollout.step.checkpoint import known_by
+from anemoi_ailand.rollout.step.checkpoint import checkpoint_checksum
 from anemoi_ailand.support.netcdf_writer import COORDINATES, HOURS, global_attributes, hours_since_epoch
 
 #: Axes that grow in time: dimensions and attributes.
@@ -63,7 +63,7 @@ class Frame:
 
     @property
     def has_members(self) -> bool:
-        """Whether a column has a value for each member."""
+        """True if a column has a value for each member."""
         return any(c.members for c in self.columns)
 
     def shape(self, column: Column) -> tuple[int, ...]:
@@ -192,7 +192,7 @@ def run_attributes(context: Any, date: datetime, command: str = "anemoi-inferenc
         initial_date=f"{date:%Y-%m-%dT%H:%M:%S}",
         lead_time=str(getattr(context, "lead_time", "")),
         checkpoint=checkpoint.name,
-        checkpoint_sha256=known_by(checkpoint),
+        checkpoint_sha256=checkpoint_checksum(checkpoint),
         configuration=to_json(exclude_none=True) if to_json else None,
     )
 

@@ -51,7 +51,7 @@ class PointChoice:
 
     @property
     def all(self) -> bool:
-        """Whether all points are selected."""
+        """True if all points are selected."""
         return self.kind == ""
 
     @property

@@ -1,38 +1,35 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Statistics of a year, gathered step by step: no step is kept."""
+"""Statistics of a year, accumulated step by step."""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 
 import numpy as np
 
 from anemoi_ailand.variables import variable
 
-LOG = logging.getLogger(__name__)
-
-#: Statistics of a year, in the order in which they are written.
+#: Statistics of a year, in the order of the file.
 STATISTICS = ("mean", "min", "max", "end", "at_lower", "at_upper")
 
-#: Part of the typical change in 6 h within which a value is at its bound. ecLand's own values are rounded to no more.
+#: Fraction of the typical change in 6 h within which a value is at its bound; the rounding of ecLand is smaller.
 AT_BOUND = 1e-3
 
 
 class YearStatistics:
-    r"""Mean, extremes, last value and steps at a bound, of every variable and point.
+    r"""Mean, extremes, last value and number of steps at a bound, for every variable and point.
 
-    A value is at its bound if it is nearer than :data:`AT_BOUND` times the table's ``increment_scale``, or beyond.
-    Values that are not finite are counted, and left out of all but the mean, which they spoil.
+    A value is at its bound if it is beyond it or nearer than :data:`AT_BOUND` times the table's ``increment_scale``.
+    Values that are not finite are counted; they spoil the mean and are left out of the other statistics.
 
     Parameters
     ----------
     names : sequence of str
         Variables, in the order of the values.
     lower, upper : numpy.ndarray, shape (variable,) or (point, variable)
-        Bounds in the units of the table; infinite where there is none.
+        Bounds in the units of the table, infinite for none.
     n_points : int
         Number of points.
     """
@@ -45,7 +42,7 @@ class YearStatistics:
         self.begin()
 
     def begin(self) -> None:
-        """Forget all, for another year."""
+        """Reset for another year."""
         self.steps = 0
         self.not_finite = np.zeros(self._shape[0], np.int32)
         self._sum = np.zeros(self._shape)
@@ -54,13 +51,13 @@ class YearStatistics:
         self._end = np.full(self._shape, np.nan)
 
     def add(self, values: np.ndarray, finite: np.ndarray | None = None) -> None:
-        """Take the values of one step.
+        """Add the values of one step.
 
         Parameters
         ----------
         values : numpy.ndarray, shape (point, variable)
         finite : numpy.ndarray, shape (point,), optional
-            Whether all that the model gave at a point is finite; of ``values`` alone if not given.
+            True where all outputs of the model are finite; by default, where ``values`` are.
         """
         finite = np.isfinite(values).all(axis=1) if finite is None else finite
         self.steps += 1
@@ -73,7 +70,7 @@ class YearStatistics:
         self._end = values
 
     def result(self) -> dict[str, np.ndarray]:
-        """Statistics by name, each of shape (point, variable); counts are whole numbers, the rest is float32."""
+        """Return the statistics by name, each of shape (point, variable); counts are integers, the rest float32."""
         with np.errstate(invalid="ignore", divide="ignore"):
             mean = self._sum / self.steps
         found = dict(zip(STATISTICS[:4], (mean, self._min, self._max, self._end), strict=True))

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Roll a checkpoint out over a century, with whole years of a dataset repeated; keep the statistics of each year."""
+"""Rollout over a century with repeated years of a dataset, keeping the statistics of each year."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from anemoi_ailand.physics.bounds import limits
-from anemoi_ailand.rollout.forcing.cyclic_years import Cycle, cycle_of
+from anemoi_ailand.rollout.forcing.cyclic_years import Cycle, find_cycle
 from anemoi_ailand.rollout.forcing.dataset_fields import FieldsAtPoints, StoredFields
 from anemoi_ailand.rollout.reforecast.annual_file import YearsFile
 from anemoi_ailand.rollout.reforecast.annual_statistics import YearStatistics
@@ -22,28 +22,28 @@ from anemoi_ailand.rollout.reforecast.reforecast import BATCH_ROWS, BATCH_ROWS_A
 from anemoi_ailand.rollout.reforecast.sweep import check_read, on_device, step_all
 from anemoi_ailand.rollout.run.progress import Progress
 from anemoi_ailand.rollout.step.advance import StepLayout
-from anemoi_ailand.rollout.step.checkpoint import LandStep, known_by, load_step
+from anemoi_ailand.rollout.step.checkpoint import LandStep, checkpoint_checksum, load_step
 from anemoi_ailand.rollout.step.traced_model import traced
 from anemoi_ailand.support.code_version import ROLL_OUT, loaded_sha256
 
 LOG = logging.getLogger(__name__)
 
-#: Marks of points that are written beside the statistics, if the dataset has them.
+#: Marks of points written with the statistics, if the dataset has them.
 MARKS = ("point_id", "held_out", "climate_class")
 
 
 @dataclass(frozen=True)
 class Setting:
-    """A model, the dataset that drives it, the years that are repeated, and the points.
+    """Model, dataset that drives it, repeated years, and points.
 
     Attributes
     ----------
     step : LandStep
-        The model.
+        Model.
     stored : StoredFields
-        Its inputs.
+        Inputs of the model.
     cycle : Cycle
-        Years of the dataset.
+        Repeated years of the dataset.
     places : dict of numpy.ndarray, shape (point,)
         Latitude, longitude and marks.
     """
@@ -55,19 +55,19 @@ class Setting:
 
     @property
     def identity(self) -> dict[str, str]:
-        """What makes a run another one."""
+        """Attributes that distinguish this run from others."""
         first, last = self.cycle.dates[[0, -1]]
         return {
             "code_sha256": loaded_sha256(
                 (*ROLL_OUT, "rollout/reforecast/cyclic_run.py", "rollout/forcing/cyclic_years.py")
             ),
-            "checkpoint_sha256": known_by(self.step.path),
+            "checkpoint_sha256": checkpoint_checksum(self.step.path),
             "dataset": str(self.stored.path.resolve()),
             "forcing_repeated": f"{first} to {last}",
         }
 
     def statistics(self) -> YearStatistics:
-        """Empty statistics of the state; soil water is bounded by the porosity, where the model knows it."""
+        """Return empty statistics of the state; soil water is bounded by porosity if the model has it."""
         names, fields = self.step.prognostic, self.stored
         lower, upper = limits(names)
         upper = np.tile(upper, (len(fields.latitudes), 1))
@@ -81,37 +81,37 @@ class Setting:
 def setting(
     checkpoint: str | Path, dataset: str | Path, start: str | None = None, end: str | None = None, device: str = "cpu"
 ) -> Setting:
-    """Open model and dataset, and choose the years that are repeated.
+    """Open model and dataset, and select the years to repeat.
 
     Raises
     ------
     FileNotFoundError, ValueError
-        As of :func:`~anemoi_ailand.rollout.step.checkpoint.load_step`, :class:`StoredFields` and
-        :func:`~anemoi_ailand.rollout.forcing.cyclic_years.cycle_of`.
+        As :func:`~anemoi_ailand.rollout.step.checkpoint.load_step`, :class:`StoredFields` and
+        :func:`~anemoi_ailand.rollout.forcing.cyclic_years.find_cycle`.
     """
     step = load_step(checkpoint, device)
     stored = StoredFields(dataset, step.inputs)
-    return Setting(step, stored, cycle_of(stored.dates, start, end), _places(stored))
+    return Setting(step, stored, find_cycle(stored.dates, start, end), _places(stored))
 
 
-def roll_out(run: Setting, path: Path, years: int, *, batch_rows: int | None = None, progress: bool = True) -> Path:
-    """Roll out year after year and write the statistics of each; years that the file holds are not made again.
+def run_years(run: Setting, path: Path, years: int, *, batch_rows: int | None = None, progress: bool = True) -> Path:
+    """Run year after year and write the statistics of each; years already in the file are skipped.
 
-    The state begins as in the dataset and is the model's own from then on. Memory does not grow with the years. A value
-    that is not finite is counted, and the run goes on: where it came from is then to be seen.
+    Only the initial state comes from the dataset. Memory does not grow with the number of years. Values that are not
+    finite are counted and do not stop the run, so that their origin can be found in the file.
 
     Parameters
     ----------
     run : Setting
-        What is rolled out.
+        Model, dataset and years.
     path : Path
-        The file.
+        File of the statistics.
     years : int
         Length of the run.
     batch_rows : int, optional
-        Most rows of a model call.
+        Largest number of rows of a model call.
     progress : bool
-        Show a bar on a terminal, with simulated years per hour and the end to expect.
+        Show a bar on a terminal, with simulated years per hour and the expected end.
 
     Returns
     -------
@@ -123,7 +123,7 @@ def roll_out(run: Setting, path: Path, years: int, *, batch_rows: int | None = N
     ValueError
         ``years`` is not positive, or forcing is missing.
     FileExistsError
-        The file is of another run.
+        The file belongs to another run.
     """
     if years < 1:
         raise ValueError(f"years is {years}. Give 1 or more.")
@@ -134,7 +134,7 @@ def roll_out(run: Setting, path: Path, years: int, *, batch_rows: int | None = N
         if done == 0:
             file.begin(_initial(run, fields))
         elif done < years:
-            LOG.info("Going on with %s after %d years", path, done)
+            LOG.info("Resuming %s after %d years", path, done)
         state = torch.from_numpy(file.last_state())[None].to(run.step.device)
         with Progress(run.cycle.steps(years) - run.cycle.steps(min(done, years)), progress, "Century") as bar:
             step, model = traced(run.step)
@@ -148,10 +148,7 @@ def roll_out(run: Setting, path: Path, years: int, *, batch_rows: int | None = N
 
 
 def ecland_years(run: Setting, path: Path) -> Path:
-    """Write the same statistics of the states of the dataset itself, for the years that are repeated.
-
-    ``path`` is replaced: this takes seconds.
-    """
+    """Write the same statistics for the states of the dataset itself, over the repeated years; replaces ``path``."""
     path.unlink(missing_ok=True)
     names = run.step.prognostic
     fields = StoredFields(run.stored.path, names).at_points(np.arange(len(run.stored.latitudes)))
@@ -176,7 +173,7 @@ def _year(
     rows: int,
     bar: Progress,
 ) -> Tensor:
-    """Make the steps of a year from ``state`` (1, point, prognostic), and return the state at its end."""
+    """Step through a year from ``state`` (1, point, prognostic) and return the state at its end."""
     layout = StepLayout(step.inputs, step.outputs, device=step.device)
     now = fields.at(dates[0])
     for date in dates:
@@ -190,7 +187,7 @@ def _year(
 
 
 def _initial(run: Setting, fields: FieldsAtPoints) -> np.ndarray:
-    """State (point, prognostic) of the dataset at the first date, checked."""
+    """Return the checked state (point, prognostic) of the dataset at the first date."""
     date = run.cycle.turns[0]
     values = fields.at(date)
     fields.check(values, date, run.step.prognostic)

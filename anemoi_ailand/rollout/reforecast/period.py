@@ -1,11 +1,10 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""From when to when a run goes, as a user says it, among the dates of a dataset."""
+"""Resolution of user-supplied start, end and lead time against the dates of a dataset."""
 
 from __future__ import annotations
 
-import logging
 import re
 
 import numpy as np
@@ -13,32 +12,31 @@ from anemoi.utils.dates import as_timedelta
 
 from anemoi_ailand.constants import STEP_HOURS
 
-LOG = logging.getLogger(__name__)
-
+#: Length of a step, as an interval of numpy.
 STEP = np.timedelta64(STEP_HOURS, "h")
 
 _DATE = re.compile(r"\d{4}(-\d\d(-\d\d([T ]\d\d(:\d\d(:\d\d)?)?)?)?)?")
 
 
 def period(dates: np.ndarray, start: str | None, lead: str | None, end: str | None) -> tuple[int, int]:
-    """Indices of the first and of the last date.
+    """Find the indices of the first and the last date.
 
     Parameters
     ----------
     dates : numpy.ndarray, shape (date,)
-        Of the dataset, every 6 h.
+        Dates of the dataset, every 6 h.
     start : str, optional
-        First date, UTC; the first midnight if not given. ``2022`` and ``2022-01`` are their first midnight.
+        First date, UTC, by default the first midnight. ``2022`` and ``2022-01`` stand for their first midnight.
     lead : str, optional
-        Length, as ``364d`` or ``8754h``.
+        Length, such as ``364d`` or ``8754h``.
     end : str, optional
-        Last date, UTC, included; a day, month or year stands for its last date. The dataset's last date if neither
-        ``lead`` nor ``end`` are given.
+        Last date, UTC, included; a day, month or year stands for its last date. By default the last date of the
+        dataset, unless ``lead`` is given.
 
     Raises
     ------
     ValueError
-        Not a date or a length, outside the dataset, between two of its dates, or no step in between.
+        Not a date or a length, not a date of the dataset, or no step in between.
     """
     if lead is not None and end is not None:
         raise ValueError(f"Both `--lead {lead}` and `--end {end}` are given. Give one of them.")
@@ -50,18 +48,20 @@ def period(dates: np.ndarray, start: str | None, lead: str | None, end: str | No
     if end is not None:
         date, after = _date("end", end)
         until = date if after is None else after - STEP
-    there = f"The dataset has {_stamp(dates[0])} to {_stamp(dates[-1])} every {STEP_HOURS} h."
+    available = f"The dataset has {_stamp(dates[0])} to {_stamp(dates[-1])} every {STEP_HOURS} h."
     for option, date in (("start", begin), ("lead" if lead else "end", until)):
         if not np.isin(date, dates):
-            raise ValueError(f"`--{option}` leads to {_stamp(date)}, which is not in the dataset. {there} Correct it.")
+            raise ValueError(
+                f"`--{option}` leads to {_stamp(date)}, which is not in the dataset. {available} Correct it."
+            )
     first, last = (int(np.searchsorted(dates, date)) for date in (begin, until))
     if last <= first:
-        raise ValueError(f"There is no step from {_stamp(begin)} to {_stamp(until)}. {there} Give a longer period.")
+        raise ValueError(f"There is no step from {_stamp(begin)} to {_stamp(until)}. {available} Give a longer period.")
     return first, last
 
 
 def _date(option: str, text: str) -> tuple[np.datetime64, np.datetime64 | None]:
-    """First instant of what is given, and, if it is a day or longer, the first instant after it."""
+    """Return the first instant of a date and, for a day or longer, the first instant after it."""
     try:
         if not _DATE.fullmatch(text):
             raise ValueError("it is not as 2022-01-31 or 2022-01-31T06")

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Roll a checkpoint out from many start dates at once, into one file."""
+"""Re-forecasts: rollouts of a checkpoint from many start dates into one file."""
 
 from __future__ import annotations
 
@@ -19,39 +19,37 @@ from anemoi_ailand.constants import STEP_HOURS
 from anemoi_ailand.rollout.forcing.dataset_fields import StoredFields
 from anemoi_ailand.rollout.reforecast.reforecast_file import CHUNK_SIZE, Layout, ReforecastFile
 from anemoi_ailand.rollout.reforecast.sweep import sweep
-from anemoi_ailand.rollout.step.checkpoint import LandStep, known_by, load_step
+from anemoi_ailand.rollout.step.checkpoint import LandStep, checkpoint_checksum, load_step
 from anemoi_ailand.support.code_version import ROLL_OUT, loaded_sha256
 
 LOG = logging.getLogger(__name__)
 
-#: Rows of one model call on a processor, where activations stay in its cache, and on an accelerator.
+#: Rows of one model call on a CPU, where activations stay in the cache, and on an accelerator.
 BATCH_ROWS, BATCH_ROWS_ACCELERATOR = 4096, 2**18
-#: Memory for the states under way and the forecasts that wait to be written [bytes].
+#: Memory of the active states and the forecasts that wait to be written [bytes].
 FLIGHT_BYTES = 256 * 2**20
-#: Leads that are gathered before they are written, if there are as many.
+#: Number of leads gathered before they are written.
 GATHERED_LEADS = 64
-#: Points below which start dates are divided rather than points: a date is read for all points at once.
+#: Number of points below which start dates are divided rather than points: a date is read for all points at once.
 FEW_POINTS = 256
-
-STEP = np.timedelta64(STEP_HOURS, "h")
 
 
 def protocol_a_starts(dates: np.ndarray, year: int, every_days: int = 2, length_days: int = 90) -> np.ndarray:
-    """Start dates of the many integrations of a year, all within the year.
+    """Compute the start dates of the integrations of a year that end within the year.
 
     Parameters
     ----------
     dates : numpy.ndarray, shape (date,)
-        What the dataset holds, increasing.
+        Dates of the dataset, increasing.
     year : int
-        The year; the first start is its first midnight in ``dates``.
+        Year; the first start is its first midnight in ``dates``.
     every_days, length_days : int
-        From one start to the next; length of each integration.
+        Interval between starts; length of each integration.
 
     Returns
     -------
     numpy.ndarray, shape (start,), datetime64[s]
-        138 of a whole year with the defaults.
+        138 starts of a whole year with the defaults.
 
     Raises
     ------
@@ -70,20 +68,20 @@ def protocol_a_starts(dates: np.ndarray, year: int, every_days: int = 2, length_
         starts = np.arange(midnights[0], inside[-1] - length + np.timedelta64(1, "s"), every)
         if starts.size:
             return starts
-    there = f"{dates[0]} to {dates[-1]}" if dates.size else "nothing"
+    available = f"{dates[0]} to {dates[-1]}" if dates.size else "nothing"
     raise ValueError(
-        f"No integration of {length_days} days fits into {year}: the dataset has {there}, {inside.size} stamps of that "
-        "year. Choose another year, or a shorter length_days."
+        f"No integration of {length_days} days fits into {year}: the dataset has {available}, {inside.size} dates of "
+        "that year. Choose another year, or a shorter length_days."
     )
 
 
 def lead_hours_of_days(days: Iterable[int]) -> np.ndarray:
-    """Lead times [h] of the four 6-hourly stamps of each day; day d is ``24 (d - 1) + 6`` to ``24 d``.
+    """Compute the lead times [h] of the four dates of each day; day d is ``24 (d - 1) + 6`` to ``24 d``.
 
     Raises
     ------
     ValueError
-        A day is no whole number of 1 or more.
+        A day is not a positive integer.
     """
     given = list(days)
     wrong = [d for d in given if d != int(d) or d < 1]
@@ -108,34 +106,32 @@ def reforecast(
     progress: bool = True,
     overwrite: bool = False,
 ) -> Path:
-    """Roll a checkpoint out from many start dates, with state and forcing of a dataset, into one NetCDF file.
+    """Make rollouts from many start dates with state and forcing of a dataset, into one NetCDF file.
 
-    Start dates are folded into points, in single precision, without gradients, and all advance in one passage through
-    the dates (:func:`~anemoi_ailand.rollout.reforecast.sweep.sweep`). Where starts x points exceed
-    :data:`FLIGHT_BYTES`, they are divided into parts, each with its own passage. Leads are written as they are reached,
-    so that a run may have any length.
+    Start dates are folded into points and advance together in one pass through the dates
+    (:func:`~anemoi_ailand.rollout.reforecast.sweep.sweep`). Where starts x points exceed :data:`FLIGHT_BYTES`, they are
+    divided into parts, each with its own pass. Leads are written as they are reached, so a run may have any length.
 
-    Values are those of ``anemoi-inference run`` from the same start: to the last bit if ``batch_rows`` is the number of
-    points, else to rounding, because processors treat the last values of an array otherwise than those before.
+    Values are those of ``anemoi-inference run`` from the same start: bitwise on one CPU thread, elsewhere to rounding.
 
     Parameters
     ----------
     checkpoint, dataset, output : str or Path
-        Inference checkpoint of the task ``land-forecaster``; anemoi dataset; the file to write.
+        Inference checkpoint of the task ``land-forecaster``; Anemoi dataset; file to write.
     starts : sequence of dates
         Initial dates, in the dataset.
     leads : sequence of int
         Lead times to keep [h], multiples of 6.
     points : sequence of int, optional
-        Indices of points of the dataset, in the order wanted; all if not given, held-out ones too.
+        Indices of points of the dataset, in the order wanted; by default all, including held-out points.
     variables : sequence of str, optional
-        Output variables to keep; all if not given.
+        Output variables to keep; by default all.
     label : str
         Name of the model in tables and figures.
     batch_rows : int, optional
-        Most rows of a model call; :data:`BATCH_ROWS` if not given.
+        Largest number of rows of a model call; by default :data:`BATCH_ROWS`.
     device : str
-        Of torch.
+        Device of torch.
     progress : bool
         Show a bar on a terminal.
     overwrite : bool
@@ -149,10 +145,10 @@ def reforecast(
     Raises
     ------
     FileExistsError, FileNotFoundError
-        ``output`` is there; checkpoint or dataset are not.
+        ``output`` exists; checkpoint or dataset do not.
     ValueError
-        A checkpoint of another task; an empty or wrong selection; a dataset without the variables, units or dates that
-        are needed; missing values. Nothing is left under the name of the output then.
+        A checkpoint of another task, an invalid selection, a dataset without the variables, units or dates needed, or
+        missing values. No output file is left then.
     """
     path = _free(Path(output).expanduser(), overwrite)
     dates, hours = _starts(starts), _leads(leads)
@@ -161,7 +157,7 @@ def reforecast(
     stored = StoredFields(dataset, step.inputs)
     first, where = _positions(stored, dates, hours), _points(points, stored)
     run = Run(step, stored, first, where, hours // STEP_HOURS, names, _rows(batch_rows, step.device))
-    attributes = {"label": label, "checkpoint": str(step.path), "checkpoint_sha256": known_by(step.path)}
+    attributes = {"label": label, "checkpoint": str(step.path), "checkpoint_sha256": checkpoint_checksum(step.path)}
     attributes["code_sha256"] = loaded_sha256(ROLL_OUT)
     ids = stored.point_id
     layout = Layout(
@@ -174,7 +170,7 @@ def reforecast(
         for start, kept, part, values in run.forecasts(bar):
             file.write(start, kept, part, values)
     LOG.info(
-        "Re-forecasts written to %s: %d starts x %d leads x %d points x %d variables, %d steps in %d passages",
+        "Re-forecasts written to %s: %d starts x %d leads x %d points x %d variables, %d steps in %d passes",
         path, len(dates), len(hours), len(where), len(names), steps, len(run.parts),
     )  # fmt: skip
     return path
@@ -192,11 +188,11 @@ class Run:
     points : numpy.ndarray, shape (point,)
         Indices of the points.
     steps : numpy.ndarray, shape (lead,)
-        Steps after the start that are kept, increasing.
+        Steps after the start to keep, increasing.
     names : tuple of str
-        Output variables that are kept.
+        Output variables to keep.
     batch_rows : int
-        Most rows of a model call.
+        Largest number of rows of a model call.
     """
 
     def __init__(
@@ -223,24 +219,24 @@ class Run:
         ]
 
     def forecasts(self, bar: tqdm) -> Iterator[tuple[int, slice, slice, np.ndarray]]:
-        """Start, leads, points and their values (lead, variable, point), whenever some leads are complete."""
+        """Yield start, leads, points and their values (lead, variable, point), as leads are completed."""
         for starts, points in self.parts:
             fields = self.stored.at_points(self.points[points])
             first = self.first[starts].tolist()
-            passage = sweep(self.step, fields, first, int(self.steps[-1]), self.batch_rows)
-            for start, leads, values in self._gathered(passage, first, bar):
+            pass_through = sweep(self.step, fields, first, int(self.steps[-1]), self.batch_rows)
+            for start, leads, values in self._gathered(pass_through, first, bar):
                 yield starts.start + start, leads, points, values
 
     def _gathered(
-        self, passage: Iterable[tuple[int, range, Tensor]], first: Sequence[int], bar: tqdm
+        self, pass_through: Iterable[tuple[int, range, Tensor]], first: Sequence[int], bar: tqdm
     ) -> Iterator[tuple[int, slice, np.ndarray]]:
-        """Keep the leads wanted, and give them in groups of ``lead_chunk``."""
+        """Select the leads wanted, and yield them in groups of ``lead_chunk``."""
         lead_of_step = {int(k): i for i, k in enumerate(self.steps)}
         columns = [self.step.outputs.index(n) for n in self.names]
         waiting: dict[int, np.ndarray] = {}
-        for date, under_way, forecast in passage:
+        for date, active, forecast in pass_through:
             bar.update(forecast.shape[0] * forecast.shape[1])
-            for start, values in zip(under_way, forecast, strict=True):
+            for start, values in zip(active, forecast, strict=True):
                 lead = lead_of_step.get(date - first[start])
                 if lead is None:
                     continue
@@ -253,23 +249,23 @@ class Run:
 
 
 def division(first: np.ndarray, n_steps: int, n_points: int, rows: int) -> tuple[int, int]:
-    """Starts and points of a part, such that not many more than ``rows`` roll-outs are under way at once.
+    """Choose starts and points of a part, such that about ``rows`` rollouts at most are active at once.
 
     Parameters
     ----------
     first : numpy.ndarray, shape (start,)
         Indices of the start dates, increasing.
     n_steps : int
-        Steps of a roll-out.
+        Steps of a rollout.
     n_points : int
         Points.
     rows : int
-        Starts x points that may be under way.
+        Starts x points that may be active.
     """
     begun = np.arange(1, len(first) + 1)
-    under_way = int((begun - np.searchsorted(first, first - n_steps, side="right")).max())
-    some = min(n_points, max(rows // under_way, FEW_POINTS))
-    return (len(first) if some * under_way <= rows else max(1, min(len(first), rows // some))), some
+    active = int((begun - np.searchsorted(first, first - n_steps, side="right")).max())
+    some = min(n_points, max(rows // active, FEW_POINTS))
+    return (len(first) if some * active <= rows else max(1, min(len(first), rows // some))), some
 
 
 def _free(path: Path, overwrite: bool) -> Path:
@@ -333,14 +329,14 @@ def _points(points: Sequence[int] | np.ndarray | None, stored: StoredFields) -> 
 
 
 def _positions(stored: StoredFields, starts: np.ndarray, leads: np.ndarray) -> np.ndarray:
-    """Indices of the starts in the dates of the dataset, which must hold their last lead too."""
-    there, length = stored.dates, leads[-1] * np.timedelta64(1, "h")
-    held = np.isin(starts, there) & (starts + length <= there[-1])
+    """Find the starts among the dates of the dataset, which must also hold their last lead."""
+    dates, length = stored.dates, leads[-1] * np.timedelta64(1, "h")
+    held = np.isin(starts, dates) & (starts + length <= dates[-1])
     if not held.all():
         bad = starts[~held][0]
         raise ValueError(
-            f"The forecast from {bad} to {bad + length} ({int((~held).sum())} of {len(starts)} starts are so) is not "
-            f"covered by '{stored.path}', which has {there[0]} to {there[-1]} every {STEP_HOURS} h. Give earlier or "
+            f"The forecast from {bad} to {bad + length} ({int((~held).sum())} of {len(starts)} starts affected) is not "
+            f"covered by '{stored.path}', which has {dates[0]} to {dates[-1]} every {STEP_HOURS} h. Give earlier or "
             "other starts, shorter leads, or a longer dataset."
         )
-    return np.searchsorted(there, starts)
+    return np.searchsorted(dates, starts)

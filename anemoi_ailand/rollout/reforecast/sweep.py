@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Roll out from many start dates in one passage through time."""
+"""Rollouts from many start dates in one pass through time."""
 
 from __future__ import annotations
 
@@ -18,59 +18,59 @@ from anemoi_ailand.rollout.step.checkpoint import LandStep
 
 
 class Fields(Protocol):
-    """What a sweep reads: the inputs of the model at some points, date by date."""
+    """Inputs of the model at some points, date by date, as a sweep reads them."""
 
     def at(self, date: int) -> np.ndarray:
-        """Values, shape (point, input)."""
+        """Return values, shape (point, input)."""
 
     def check(self, values: np.ndarray, date: int, needed: Sequence[str]) -> None:
         """Refuse missing values of the inputs ``needed``."""
 
     def date(self, date: int) -> datetime:
-        """Stamp of an index."""
+        """Return the date of an index."""
 
     def place(self, point: int) -> str:
-        """Where a point is, in words."""
+        """Return the place of a point as text."""
 
 
 def sweep(
     step: LandStep, fields: Fields, starts: Sequence[int], n_steps: int, batch_rows: int
 ) -> Iterator[tuple[int, range, Tensor]]:
-    """Go through the dates once, and make at each date one step for all roll-outs that are under way.
+    """Pass through the dates once and make one step at each date for all active rollouts.
 
-    All roll-outs that are under way at a date meet the same forcing, whatever their lead time: they are folded into
-    the rows of one call, each date is read once, and memory grows with those under way, not with all.
+    All rollouts that are active at a date share its forcing, whatever their lead time: they are folded into the rows of
+    one call, each date is read once, and memory grows with the active rollouts only.
 
     Parameters
     ----------
     step : LandStep
-        The model.
+        Model.
     fields : Fields
         State at the starts and forcing at all dates.
     starts : sequence of int, shape (start,)
         Indices of the start dates, increasing.
     n_steps : int
-        Steps of each roll-out.
+        Steps of each rollout.
     batch_rows : int
-        Most rows of one call.
+        Largest number of rows of one call.
 
     Yields
     ------
     date : int
         Index of the valid time.
-    under_way : range
-        Positions in ``starts`` of the roll-outs that have a forecast for it; position s is ``date - starts[s]`` steps
-        after its start.
-    forecast : Tensor, shape (under way, point, output)
-        In physical units.
+    active : range
+        Positions in ``starts`` of the rollouts with a forecast for that time, rollout s after ``date - starts[s]``
+        steps.
+    forecast : Tensor, shape (active, point, output)
+        Outputs in physical units.
 
     Raises
     ------
     ValueError
-        A value that the model reads is missing, or what it predicts is not finite.
+        A value that the model reads is missing, or a prediction is not finite.
     """
     layout = StepLayout(step.inputs, step.outputs, device=step.device)
-    first = last = 0  # the roll-outs first:last are under way
+    first = last = 0  # the rollouts first:last are active
     while first < len(starts):
         if first == last:
             date = starts[first]
@@ -104,10 +104,10 @@ def check_read(fields: Fields, layout: StepLayout, date: int, now: np.ndarray, f
 def step_all(
     step: LandStep, layout: StepLayout, state: Tensor, now: Tensor, following: Tensor, batch_rows: int
 ) -> Tensor:
-    """Make one step of several roll-outs that share fields and forcing.
+    """Make one step of several rollouts that share fields and forcing.
 
-    Shapes: ``state (roll-out, point, prognostic)``, ``now`` and ``following (point, input)`` to
-    ``(roll-out, point, output)``. Rows are divided evenly, so that no call is much smaller than the others.
+    Shapes: ``state (rollout, point, prognostic)``, ``now`` and ``following (point, input)`` to
+    ``(rollout, point, output)``. Rows are divided evenly, so that no call is much smaller than the others.
     """
     n_points = state.shape[1]
     rows = state.flatten(0, 1)

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""The configuration of a run, read as ``anemoi-inference run`` reads it, with mistakes named all at once."""
+"""Configuration of a run, read as ``anemoi-inference run`` reads it; all mistakes are reported at once."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from anemoi_ailand.rollout.run.options import whole_steps
 from anemoi_ailand.support.configuration import mistakes
 from anemoi_ailand.support.packaged import find
 
-#: The runner that dry runs and restarts are of.
+#: Runner that offers dry runs and restarts.
 RUNNER = "land-forecaster"
 
 
@@ -30,19 +30,19 @@ def read_run(path: str, overrides: Sequence[str] = (), *, dry_run: bool = False)
     Parameters
     ----------
     path : str
-        A file, or the name of a packaged one: ``inference/rollout``.
+        File, or name of a packaged configuration such as ``inference/rollout``.
     overrides : sequence of str
         ``key=value`` with dotted keys; values are YAML.
     dry_run : bool
-        Set the runner's option of that name.
+        Set the option ``dry_run`` of the runner.
 
     Raises
     ------
     FileNotFoundError
-        There is no such file.
+        The file does not exist.
     ValueError
-        It is not YAML, an option is not known (with the nearest known one), a value makes no sense, or the runner is
-        another than ``land-forecaster``.
+        Not YAML, an unknown option (with the nearest known one), an invalid value, or a runner other than
+        ``land-forecaster``.
     """
     file = Path(path).expanduser()
     if not file.is_file():
@@ -66,11 +66,11 @@ def read_run(path: str, overrides: Sequence[str] = (), *, dry_run: bool = False)
 
 
 def _override(text: str) -> str | dict[str, Any]:
-    """An option of the command line as a tree, which is merged key by key; one with the number of a list as it is.
+    """Convert an option of the command line to a tree that is merged key by key; list indices stay as text.
 
-    anemoi-inference 0.13 keeps the first key only of an option whose value is a mapping, silently, and refuses one
-    below a word (``runner.land-forecaster.dry_run`` where there is ``runner: land-forecaster``; config/__init__.py,
-    _merge_configs); this can go when it does neither.
+    anemoi-inference 0.13 silently keeps only the first key of an option whose value is a mapping, and refuses an option
+    below a word (``runner.land-forecaster.dry_run`` for ``runner: land-forecaster``; config/__init__.py,
+    _merge_configs). This can go when it does neither.
     """
     key, equals, _ = text.partition("=")
     if not equals or not key:
@@ -84,7 +84,7 @@ def _override(text: str) -> str | dict[str, Any]:
 
 
 def _with_runner(config: RunConfiguration, *, dry_run: bool) -> RunConfiguration:
-    """The runner by its own name, where ``auto`` would find it by the task of the checkpoint."""
+    """Name the runner explicitly, where ``auto`` would find it by the task of the checkpoint."""
     own = options_of_runner(config)
     if dry_run:
         own["dry_run"] = True
@@ -92,7 +92,7 @@ def _with_runner(config: RunConfiguration, *, dry_run: bool) -> RunConfiguration
 
 
 def options_of_runner(config: RunConfiguration) -> dict[str, Any]:
-    """What stands below the name of the runner."""
+    """Return the options of the runner."""
     return dict(next(iter(config.runner.values())) or {}) if isinstance(config.runner, dict) else {}
 
 
@@ -100,7 +100,7 @@ def _check_runner(runner: Any, path: str) -> None:
     name = runner if isinstance(runner, str) else next(iter(runner), None)
     if name not in (RUNNER, "auto"):
         raise ValueError(
-            f"The configuration '{path}' has the runner '{name}', but the land is run by '{RUNNER}'. Write `runner: "
+            f"The configuration '{path}' has the runner '{name}', but the land needs '{RUNNER}'. Write `runner: "
             f"{RUNNER}`, or use anemoi-inference run."
         )
 
@@ -110,9 +110,9 @@ def _check_single(config: RunConfiguration, path: str) -> None:
         given = getattr(config, option)
         if isinstance(given, dict) and len(given) != 1:
             raise ValueError(
-                f"The configuration '{path}' has {list(given)} as `{option}`, of which a run has one: options of the "
-                "command line are added to those of the file. Write a file with the one that is meant; several outputs "
-                "stand below `tee`."
+                f"The configuration '{path}' has {list(given)} as `{option}`, but a run has one: options of "
+                "the command line are added to those of the file. Write a file with the one you want; several "
+                "outputs go below `tee`."
             )
 
 
@@ -127,7 +127,7 @@ def _check_values(config: RunConfiguration, path: str) -> None:
         raise ValueError(f"The configuration '{path}' has the `device` {config.device}: {error}") from error
     if kind == "cuda" and not torch.cuda.is_available():
         raise ValueError(
-            f"The configuration '{path}' has the `device` {config.device}, which is not here. Leave it out."
+            f"The configuration '{path}' has the `device` {config.device}, which this machine lacks. Leave it out."
         )
 
 

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Start a run from its configuration, and tell apart what can go wrong: a chain has to know what to do then."""
+"""Start of a run from its configuration, with failures classified for operational chains."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from anemoi_ailand.rollout.run.configuration import options_of_runner, read_run
 from anemoi_ailand.rollout.run.runner import LandForecasterRunner
 from anemoi_ailand.rollout.run.signals import Stopped
 
-#: When it went wrong.
+#: Phase in which a run failed.
 Phase = Literal["configuration", "input", "failed", "stopped"]
 
 
 class Failure(RuntimeError):
-    """A run that did not complete.
+    """Failure of a run.
 
     Attributes
     ----------
     what : {'configuration', 'input', 'failed', 'stopped'}
-        The configuration is wrong; what it names is not there or does not fit, before the first step; the run failed
-        in the middle; it was asked to stop.
+        Invalid configuration; missing or unsuitable input, before the first step; failure after the first step was
+        begun; stopped on request.
     """
 
     def __init__(self, what: Phase, error: BaseException) -> None:
@@ -34,7 +34,7 @@ class Failure(RuntimeError):
 
 
 def launch(path: str, overrides: Sequence[str] = (), *, dry_run: bool = False) -> None:
-    """Read, check and run.
+    """Read and check a configuration, then run it.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ def launch(path: str, overrides: Sequence[str] = (), *, dry_run: bool = False) -
     Raises
     ------
     Failure
-        With what it was.
+        Any failure, with its phase.
     """
     try:
         config = read_run(path, overrides, dry_run=dry_run)
@@ -53,7 +53,7 @@ def launch(path: str, overrides: Sequence[str] = (), *, dry_run: bool = False) -
         raise Failure("configuration", error) from error
     try:
         runner = create_runner(config)
-    except TypeError as error:  # an unknown option of an input or output
+    except TypeError as error:  # unknown option of an input or output
         raise Failure("configuration", error) from error
     except (ValueError, OSError) as error:
         raise Failure("input", error) from error

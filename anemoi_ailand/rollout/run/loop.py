@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""The state of a roll-out in memory, and its next step: everything between reading forcing and writing output."""
+"""Rollout in memory: state and next step, between reading forcing and writing output."""
 
 from __future__ import annotations
 
@@ -19,33 +19,33 @@ from anemoi_ailand.rollout.step.advance import STEP, StepLayout, advance
 from anemoi_ailand.rollout.step.row_blocks import BlockStep
 
 
-class RollOut:
+class Rollout:
     """State of all members at all points, stepped with the forcing at the points.
 
-    Two tensors (member x point, input) hold what the model reads at the start and at the end of the step. Forcing at
-    the end becomes that at the start of the next step.
+    Members and points are folded into rows. Both slots (row, input) of
+    :class:`~anemoi_ailand.rollout.step.advance.StepLayout` are allocated once and updated in place.
 
     Parameters
     ----------
     networks : sequence of BlockStep
-        One for all members, or several that they take in turn.
+        One network for all members, or several that members use in turn.
     ensemble : Ensemble
-        Members.
+        Members and their perturbations.
     start : numpy.ndarray, shape (input, point)
-        State, static fields and forcing at the date of the start, in the order of the model's input.
+        State, static fields and forcing at the initial date, in the order of the model's inputs.
     forcing : sequence of str
-        Names of the variables that come with every step.
+        Variables that are new at every step.
     date : datetime
-        Of the start.
+        Initial date.
     where : pair of numpy.ndarray, shape (point,)
-        Latitudes and longitudes.
+        Latitudes and longitudes [degrees].
     policy : {'error', 'hold', 'clip'}
-        What is done with bad forcing.
+        Treatment of bad forcing.
 
     Raises
     ------
     ValueError
-        Networks that read or predict different variables; bad values at the start.
+        Networks of different variables, or missing values in the initial state.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class RollOut:
         step = networks[0].step
         _check_alike(networks)
         self.networks, self.ensemble, self.where = list(networks), ensemble, where
-        # static is also forcing that was constant over the training period: Anemoi counts it among the constant fields
+        # forcing that was constant over the training period counts as static, as Anemoi has it among constant fields
         self.layout = StepLayout(step.inputs, step.outputs, forcing=forcing, device=step.device)
         self.inputs, self.outputs, self.prognostic = step.inputs, step.outputs, self.layout.prognostic
         self.forcing, self.date, self.number = self.layout.forcing, date, 0
@@ -88,7 +88,7 @@ class RollOut:
 
     @property
     def n_rows(self) -> int:
-        """Members times points."""
+        """Number of rows: members times points."""
         return len(self._start)
 
     def step(self, values: np.ndarray) -> Tensor:
@@ -102,20 +102,19 @@ class RollOut:
         Returns
         -------
         Tensor, shape (member x point, output)
-            At the new date; a new tensor.
+            New tensor at the new date.
 
         Raises
         ------
         ValueError
-            Forcing that is missing or out of bounds, or a result that is not finite: with variable, date, number and
-            place of the points.
+            Forcing that is missing or out of bounds, or a result that is not finite, with variable, date and place.
         """
         date = self.date + STEP
         values = self._filter(values, self.forcing, date, self.where)
         rows = self._tensor(self.ensemble.forcing(values, self.forcing))
         self._end.index_copy_(1, self._forcing_columns, rows.T)
         out = advance(self.computed, self.layout, self._start, self._end)
-        if not math.isfinite(out.sum()):  # an order faster than to ask every value
+        if not math.isfinite(out.sum()):  # ten times faster than a test of every value
             check_finite(out.cpu().numpy().T, self.outputs, self.outputs, date, self.ensemble.places())
         self.layout.next_start_(self._start, self._end, out)
         self.date, self.number = date, self.number + 1
@@ -126,14 +125,14 @@ class RollOut:
         self.layout.set_state_(self._start, self.layout.state(out))
 
     def progress(self) -> dict[str, np.ndarray]:
-        """Everything from which the roll-out goes on to the last bit."""
+        """Return all arrays from which the rollout resumes bitwise."""
         names = self.prognostic, self.layout.forcing_start
         state, instants = (self._start[:, self.layout.columns(n)].cpu().numpy() for n in names)
         held = {f"held_{name}": values for name, values in self._filter.state().items()}
         return {"state": state, "instants": instants, **held, **self.ensemble.progress()}
 
     def restore(self, progress: Mapping[str, np.ndarray], date: datetime, number: int) -> None:
-        """Go on from :meth:`progress` of the step ``number``, which led to ``date``."""
+        """Resume from :meth:`progress` after step ``number``, at ``date``."""
         for values, names in ((progress["state"], self.prognostic), (progress["instants"], self.layout.forcing_start)):
             self._start.index_copy_(1, self.layout.columns(names), self._tensor(values))
         self._filter.restore({k.removeprefix("held_"): v for k, v in progress.items() if k.startswith("held_")})
@@ -141,17 +140,17 @@ class RollOut:
         self.date, self.number = date, number
 
     def finish(self) -> None:
-        """Log what was put in for bad forcing on the last day, and end the threads."""
+        """Log the forcing replaced on the last day, and stop the threads."""
         self._filter.report()
         for network in self.networks:
             network.close()
 
     def columns(self) -> Tensor:
-        """Inputs at the present date, shape (member x point, input)."""
+        """Return the start slot at the present date, shape (member x point, input)."""
         return self._start
 
     def computed(self, start: Tensor, end: Tensor) -> Tensor:
-        """Outputs (member x point, output) of the networks, each for its members."""
+        """Compute the outputs (member x point, output), each member with its network."""
         if len(self.networks) == 1:
             return self.networks[0](start, end)
         out = torch.empty((self.n_rows, len(self.outputs)), device=start.device)

@@ -13,18 +13,17 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from anemoi_ailand.constants import STEP_HOURS
 from anemoi_ailand.rollout.ensembles.options import EnsembleOptions, names_members
+from anemoi_ailand.rollout.step.advance import STEP
 from anemoi_ailand.support.configuration import HomePath, Strict, checked
-
-STEP = datetime.timedelta(hours=STEP_HOURS)
 
 
 def whole_steps(value: Any) -> datetime.timedelta:
-    """A length of time, as ``30d``, that is a positive multiple of the step.
+    """Parse a length of time such as ``30d`` that is a positive multiple of the step.
 
     Raises
     ------
     ValueError
-        It is none.
+        Not a length of time, or not a positive multiple of the step.
     """
     try:
         length = as_timedelta(value)
@@ -35,21 +34,21 @@ def whole_steps(value: Any) -> datetime.timedelta:
     return length
 
 
-#: A length of time in whole steps of the model.
+#: Length of time in whole steps of the model.
 WholeSteps = Annotated[datetime.timedelta, BeforeValidator(whole_steps)]
 
 
 class RestartOptions(Strict):
-    """From where a run goes on that was stopped.
+    """Restart files, from which a stopped run resumes.
 
     Attributes
     ----------
     folder : path
-        Where restart files are; it belongs to one run.
+        Folder of the restart files of one run.
     every : length of time
-        From one restart file to the next.
+        Interval between restart files.
     keep : int
-        Files that are kept, at most three, as outputs keep: if the last one is damaged, the one before it is taken.
+        Number of files kept, at most three (outputs keep as many): if the newest is damaged, the one before is used.
     """
 
     folder: HomePath
@@ -58,24 +57,23 @@ class RestartOptions(Strict):
 
 
 class RunOptions(Strict):
-    """What stands under ``runner: {land-forecaster: ...}``.
+    """Options of ``runner: {land-forecaster: ...}``.
 
     Attributes
     ----------
     restart : RestartOptions, optional
-        None: a run that is stopped starts again.
+        None: a stopped run starts again from the beginning.
     ensemble : EnsembleOptions, optional
-        None: one run.
+        None: a single run.
     bad_forcing : {'error', 'hold', 'clip'}
-        What is done with forcing that is missing or out of bounds, see
+        Treatment of forcing that is missing or out of bounds, see
         :class:`~anemoi_ailand.rollout.forcing.forcing_filter.ForcingFilter`.
     final_state : path, optional
-        Where the last state is written, for the input ``land-state`` of a later run; with ``{member}`` if there are
-        several.
+        File of the last state, for the input ``land-state`` of a later run; with ``{member}`` for an ensemble.
     threads, block_rows : int, optional
         See :class:`~anemoi_ailand.rollout.step.row_blocks.BlockStep`.
     dry_run : bool
-        Check everything and say what the run would take, but make no step.
+        Check everything and report the cost of the run, without making a step.
     """
 
     restart: RestartOptions | None = None
@@ -100,6 +98,6 @@ def run_options(given: dict[str, Any]) -> RunOptions:
     Raises
     ------
     ValueError
-        An option is not known (the nearest known one is named), or a value makes no sense.
+        An unknown option (with the nearest known one) or an invalid value.
     """
     return checked(given, RunOptions, "`runner: land-forecaster`")

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""What is known of a run before its first step: what it takes, and whether there is room for it."""
+"""Cost of a run, measured before its first step, and checks of its outputs and disk space."""
 
 from __future__ import annotations
 
@@ -12,31 +12,32 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from anemoi_ailand.constants import STEP_HOURS
+from anemoi_ailand.hosts.anemoi_inference import inner_outputs
 from anemoi_ailand.rollout.outputs.land_output import LandOutput
-from anemoi_ailand.rollout.run.loop import RollOut
+from anemoi_ailand.rollout.run.loop import Rollout
+from anemoi_ailand.rollout.step.advance import STEP
 from anemoi_ailand.support.disk_errors import free_bytes
 
-#: Outputs of anemoi-inference that keep nothing, so that there is nothing to go on with.
+#: Outputs of anemoi-inference without a file, which need no resuming.
 _WITHOUT_FILE = ("NoneOutput", "PrinterOutput")
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run is going to be.
+    """Size and cost of a run.
 
     Attributes
     ----------
     start, end : datetime
-        Dates of the first and of the last state.
+        Dates of the first and last state.
     steps, points, members : int
-        Numbers.
+        Numbers of steps, points and members.
     seconds_per_step : float
-        Measured on one step.
+        Time of one step without reading and writing [s], measured.
     disk_bytes, free_bytes : int
-        What outputs and restart files take at most, and what is free; compression takes less.
+        Upper bound of the size of outputs and restart files without compression, and free disk space [bytes].
     memory_bytes : int
-        State, inputs and result of a step.
+        State, inputs and result of a step [bytes].
     """
 
     start: datetime
@@ -61,8 +62,8 @@ class Plan:
 
 
 def leaves(output: Any) -> Iterator[Any]:
-    """The outputs that write, of one that may hand on to others (``tee``)."""
-    inner = getattr(output, "outputs", None) or ([output.output] if hasattr(output, "output") else [])
+    """Iterate over the outputs that write, behind one that may pass on to others (``tee``)."""
+    inner = inner_outputs(output)
     if not inner:
         yield output
     for each in inner:
@@ -70,30 +71,30 @@ def leaves(output: Any) -> Iterator[Any]:
 
 
 def check_outputs(outputs: Sequence[Any], *, restart: bool) -> None:
-    """Refuse outputs that cannot be written, or cannot be gone on with where the run may have to.
+    """Refuse outputs that are not writable or, in a run with restart files, not resumable.
 
     Raises
     ------
     ValueError, OSError
-        Which, and why.
+        With the output and the reason.
     """
     for output in outputs:
         if isinstance(output, LandOutput):
             output.check_writable()
         elif restart and type(output).__name__ not in _WITHOUT_FILE:
             raise ValueError(
-                f"The output {output} cannot be gone on with after a stop, and the run has `restart`. Use land-netcdf, "
+                f"The output {output} cannot be resumed after a stop, but the run has `restart`. Use land-netcdf, "
                 "land-zarr or land-grib, or leave `restart` out."
             )
 
 
 def check_room(outputs: Sequence[Any], n_states: int, n_rows: int, members: int, restart_bytes: int) -> tuple[int, int]:
-    """Disk that is needed at most, and what is free [bytes].
+    """Return the disk space needed at most, and the free space [bytes].
 
     Raises
     ------
     OSError
-        There is less than an eighth of it: compression does not save that much.
+        Less than an eighth of it is free: compression does not save more.
     """
     needed, free = restart_bytes, 2**63
     for output in outputs:
@@ -104,15 +105,15 @@ def check_room(outputs: Sequence[Any], n_states: int, n_rows: int, members: int,
         return needed, 0
     if needed / 8 > free:
         raise OSError(
-            f"The outputs take up to {needed / 1e9:.3g} GB, of which compression saves perhaps three quarters, but "
+            f"The outputs take up to {needed / 1e9:.3g} GB (compression saves perhaps three quarters), but "
             f"{free / 1e9:.3g} GB are free. Write fewer variables, means over days, a longer `output_frequency`, or "
             "elsewhere."
         )
     return needed, free
 
 
-def plan(roll: RollOut, steps: int, points: int, needed: int, free: int) -> Plan:
-    """Time one step, whose result is thrown away, and sum up."""
+def plan(roll: Rollout, steps: int, points: int, needed: int, free: int) -> Plan:
+    """Time one step, whose result is discarded, and summarise the run."""
     columns = roll.columns()
     seconds = []
     for _ in range(3):  # the first is recorded, the second checked
@@ -121,7 +122,7 @@ def plan(roll: RollOut, steps: int, points: int, needed: int, free: int) -> Plan
         seconds.append(time.perf_counter() - begin)
     return Plan(
         start=roll.date,
-        end=roll.date + steps * timedelta(hours=STEP_HOURS),
+        end=roll.date + steps * STEP,
         steps=steps,
         points=points,
         members=len(roll.ensemble),

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""How far a long run is: a bar with years per hour and the expected end on a terminal, else lines in the log."""
+"""Progress of a long run: a bar with years per hour and expected end on a terminal, else lines in the log."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from anemoi_ailand.constants import STEP_HOURS
 
 LOG = logging.getLogger(__name__)
 
-#: Steps between two looks at the speed.
+#: Steps between two updates of the speed.
 _REFRESH = 40
 
-#: Steps of a year.
+#: Steps per year.
 _YEAR = 365.25 * 24 / STEP_HOURS
 
 
 class Progress:
-    """A bar of steps.
+    """Progress bar over steps.
 
     Parameters
     ----------
     steps : int
-        That are to be made.
+        Number of steps.
     shown : bool
         Show the bar, if there is a terminal.
     what : str
@@ -48,25 +48,25 @@ class Progress:
         self._bar.close()
 
     def step(self) -> None:
-        """One step was made."""
+        """Count one step."""
         self._done += 1
         self._bar.update()
         if self._done % _REFRESH == 0 and not self._bar.disable:
             self._bar.set_postfix_str(self.pace(), refresh=False)
 
     def date(self, date: datetime) -> None:
-        """A step to ``date`` was made: one line in the log for each day of the simulation, unless there is a bar."""
+        """Count a step to ``date``; without a bar, log one line for each simulated day."""
         self.step()
         if self._bar.disable and (date.hour == 0 or self._done == self._steps):
             LOG.info("%s, step %d of %d, %s", f"{date:%Y-%m-%d}", self._done, self._steps, self.pace())
 
     def year(self, number: int, years: int) -> None:
-        """A year is complete."""
+        """Log a completed year, at most ten times a run."""
         if number % max(1, years // 10) == 0:
             LOG.info("Year %d of %d, %s", number, years, self.pace())
 
     def pace(self) -> str:
-        """Speed and expected end in words."""
+        """Return speed and expected end as text."""
         seconds = max(time.monotonic() - self._begin, 1e-9)
         rate = max(self._done, 1) / seconds
         end = datetime.now() + timedelta(seconds=(self._steps - self._done) / rate)

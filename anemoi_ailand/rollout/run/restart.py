@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Restart files of a run: the last few are kept, and a run goes on from the newest one that is whole."""
+"""Restart files of a run: the last few are kept, and a run resumes from the newest valid one."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ KIND = "land-run"
 
 @dataclass(frozen=True)
 class Restart:
-    """Where a run was: date and number of the last step, arrays, and how far the outputs are."""
+    """Progress of a run: date and number of the last step, arrays, and progress of the outputs."""
 
     date: datetime
     number: int
@@ -32,18 +32,18 @@ class Restart:
 
 
 class Restarts:
-    """The folder of a run's restart files.
+    """Folder of the restart files of a run.
 
     Parameters
     ----------
     folder : Path
-        It is made when the first file is written.
+        Created with the first file.
     identity : mapping
-        What the run is, as JSON has it; a run with another one does not go on from these files.
+        JSON that identifies the run; only a run with the same identity resumes from these files.
     checkpoint_sha256 : str
-        Of the checkpoint.
+        Checksum of the checkpoint.
     keep : int
-        Files that are kept.
+        Number of files kept.
     """
 
     def __init__(self, folder: Path, identity: Mapping[str, Any], checkpoint_sha256: str, keep: int = 2) -> None:
@@ -51,11 +51,11 @@ class Restarts:
         self._checkpoint = checkpoint_sha256
 
     def files(self) -> list[Path]:
-        """Restart files, the newest first."""
+        """List the restart files, newest first."""
         return sorted(self.folder.glob("step-*.restart"), reverse=True)
 
     def write(self, restart: Restart) -> Path:
-        """Write a file, then remove those that are too many."""
+        """Write a file, then remove the oldest beyond ``keep``."""
         header = {
             "kind": KIND, "checkpoint_sha256": self._checkpoint, "identity": self.identity,
             "date": restart.date.isoformat(), "number": restart.number, "outputs": restart.outputs,
@@ -67,14 +67,14 @@ class Restarts:
         return path
 
     def newest(self) -> Restart | None:
-        """From where the run goes on; none if there is no file.
+        """Read the newest valid file; None if there is no file.
 
-        A file that is damaged is passed over with a warning: outputs are cut back to the one before it.
+        Damaged files are skipped with a warning: outputs are cut back to the file before.
 
         Raises
         ------
         ValueError
-            The files are of another checkpoint or another run, or all of them are damaged.
+            The files belong to another checkpoint or run, or all of them are damaged.
         """
         files, errors = self.files(), []
         for path in files:
@@ -91,7 +91,7 @@ class Restarts:
         return None
 
     def remove(self) -> None:
-        """Remove all files: the run is complete; also what was left of one when the run was killed."""
+        """Remove all files once the run is complete, including unfinished ones of a killed run."""
         for path in (*self.files(), *self.folder.glob(".step-*.restart.*.partial")):
             path.unlink()
         if self.folder.is_dir() and not any(self.folder.iterdir()):
@@ -100,15 +100,15 @@ class Restarts:
     def _check(self, path: Path, header: Mapping[str, Any]) -> None:
         if header["checkpoint_sha256"] != self._checkpoint:
             raise ValueError(
-                f"The restart file '{path}' is of the checkpoint with SHA-256 {header['checkpoint_sha256']}, the run "
-                f"is of {self._checkpoint}. Go on with the same checkpoint, or remove the files in its folder to start "
-                "again."
+                f"The restart file '{path}' belongs to the checkpoint with SHA-256 "
+                f"{header['checkpoint_sha256']}, the run to {self._checkpoint}. Resume with the same checkpoint, or "
+                "remove the files in its folder to start again."
             )
-        there = header["identity"]
-        differ = sorted(k for k in {*there, *self.identity} if there.get(k) != self.identity.get(k))
+        found = header["identity"]
+        differ = sorted(k for k in {*found, *self.identity} if found.get(k) != self.identity.get(k))
         if differ:
-            was = "; ".join(f"{k}: {there.get(k)} (there), {self.identity.get(k)} (wanted)" for k in differ)
+            text = "; ".join(f"{k}: {found.get(k)} (file), {self.identity.get(k)} (run)" for k in differ)
             raise ValueError(
-                f"The restart file '{path}' is of another run, which differs in {was}. Give another folder, or remove "
-                "the files in it to start again."
+                f"The restart file '{path}' belongs to another run, which differs in {text}. Give another folder, or "
+                "remove its files to start again."
             )

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""A run that a scheduler asks to stop (SIGTERM) completes its step, writes a restart file, and ends."""
+"""Orderly stop on SIGTERM, as schedulers send it: complete the step, write a restart file, end."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ LOG = logging.getLogger(__name__)
 
 
 class Stopped(RuntimeError):
-    """The run was asked to stop and has done so."""
+    """The run was stopped on request."""
 
 
 class StopRequest:
-    """Remembers, inside ``with``, that SIGTERM has come; only in the main thread, where Python takes signals."""
+    """Context that records SIGTERM; only in the main thread, where Python handles signals."""
 
     def __init__(self) -> None:
         self.asked = False
@@ -36,17 +36,17 @@ class StopRequest:
             signal.signal(signal.SIGTERM, self._before)
 
     def obey(self, date: datetime, *, restartable: bool) -> None:
-        """End the run if it was asked to.
+        """End the run if a stop was requested.
 
         Raises
         ------
         Stopped
-            With the date, and whether it can go on.
+            With the date, and whether the run can be resumed.
         """
         if self.asked:
-            how = "Start it again to go on." if restartable else "It has no `restart` and must start again."
-            raise Stopped(f"The run was asked to stop and did so after {date:%Y-%m-%d %H:%M}. {how}")
+            how = "Start it again to resume." if restartable else "It has no `restart` and must start again."
+            raise Stopped(f"The run was stopped on request after {date:%Y-%m-%d %H:%M}. {how}")
 
     def _ask(self, _number: int, _frame: FrameType | None) -> None:
-        LOG.warning("Asked to stop: the run ends after this step")
+        LOG.warning("Stop requested: the run ends after this step")
         self.asked = True

@@ -43,7 +43,7 @@ class SunForcings(ComputedForcings):
 class LandTensorHandler(TensorHandler):
     """First input of a run, on the points of the initial state, and the providers of forcing.
 
-    The later inputs are made by :class:`~anemoi_ailand.rollout.run.loop.RollOut`.
+    The later inputs are made by :class:`~anemoi_ailand.rollout.run.loop.Rollout`.
     """
 
     def prepare_input_tensor(self, input_state: State, dtype: Any = np.float32) -> FloatArray:

@@ -1,4 +1,4 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""One step of the land: checkpoint, state, gradients, and the kernel that advances rows of points."""
+"""One step of the land: kernel, checkpoint, state and its files, gradients, blocks of rows."""

@@ -32,7 +32,7 @@ class StepLayout:
     Parameters
     ----------
     inputs, outputs : sequence of str
-        Variables of the model, in order. What is in both is the state.
+        Variables of the model, in order. Variables in both are the state.
     forcing : sequence of str, optional
         Inputs that are new at every step, in the order in which they come; by default all that the table has as
         varying in time. Other inputs are static.

@@ -1,11 +1,11 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""A point has the same result to the last bit whatever other points are computed with it, and in whatever order.
+"""Batch invariance: the output at a point is bitwise independent of the other points in the batch and of their order.
 
-Libraries of linear algebra and vector functions treat what is left over at the end of an array otherwise than the rest,
-in another order of summation. With numbers of rows and of outputs that fill their units there is nothing left over, so
-that a member of an ensemble, a part of a grid or a single site repeats the run of the whole.
+Libraries of linear algebra and vector functions treat the remainder at the end of an array differently, in another
+order of summation. With rows and outputs padded to full vector units there is no remainder, so that a member of an
+ensemble, a part of a grid or a single site reproduces the run of the whole.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear, pad
 
-#: Rows and outputs are filled up to multiples of these on a processor: four registers of 16 values, and one.
+#: Rows and outputs are padded to multiples of these on a CPU: four registers of 16 values, and one.
 ROWS, OUTPUTS = 64, 16
 
 
-class SteadyLinear(nn.Module):
-    """A linear layer with the weights of another, whose outputs are computed with others beside them that are zero.
+class BatchInvariantLinear(nn.Module):
+    """Linear layer that computes additional zero outputs, so that their number is a multiple of :data:`OUTPUTS`.
 
     Parameters
     ----------
     layer : torch.nn.Linear
-        Its parameters are shared.
+        Layer whose parameters are shared.
     """
 
     def __init__(self, layer: nn.Linear) -> None:
@@ -33,27 +33,27 @@ class SteadyLinear(nn.Module):
         self.in_features, self.out_features = layer.in_features, layer.out_features
 
     def forward(self, x: Tensor) -> Tensor:
-        """As :class:`torch.nn.Linear`, shape ``(..., in)`` to ``(..., out)``."""
+        """Apply the layer, shape ``(..., in)`` to ``(..., out)``."""
         more = -self.out_features % OUTPUTS
         bias = None if self.bias is None else pad(self.bias, (0, more))
         return linear(x, pad(self.weight, (0, 0, 0, more)), bias)[..., : self.out_features]
 
 
-def make_steady(network: nn.Module) -> nn.Module:
-    """Replace the linear layers of a network, in place, whose outputs do not fill the units; return it."""
+def make_batch_invariant(network: nn.Module) -> nn.Module:
+    """Replace in place the linear layers whose outputs do not fill the units; return the network."""
     for name, child in network.named_children():
         if isinstance(child, nn.Linear):
             if child.out_features % OUTPUTS:
-                setattr(network, name, SteadyLinear(child))
+                setattr(network, name, BatchInvariantLinear(child))
         else:
-            make_steady(child)
+            make_batch_invariant(child)
     return network
 
 
-def filled_rows(x: Tensor) -> Tensor:
-    """Rows (..., row, variable) up to the next multiple of :data:`ROWS` on a processor, the last one repeated.
+def padded_rows(x: Tensor) -> Tensor:
+    """Pad rows (..., row, variable) to a multiple of :data:`ROWS` by repeating the last one.
 
-    On an accelerator, where work is divided otherwise, ``x`` as it is.
+    Only on a CPU: accelerators divide work differently, so ``x`` is returned unchanged.
     """
     more = -x.shape[-2] % ROWS
     if x.device.type != "cpu" or not more or not x.shape[-2]:

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""A trained land model from its inference checkpoint, as a function of rows in physical units."""
+"""Loading of an inference checkpoint as a function of rows in physical units."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from anemoi.inference.checkpoint import Checkpoint
 from torch import Tensor
 
 from anemoi_ailand.constants import TASK_NAME
-from anemoi_ailand.rollout.step.batch_invariance import filled_rows, make_steady
+from anemoi_ailand.rollout.step.batch_invariance import make_batch_invariant, padded_rows
 from anemoi_ailand.rollout.step.pretrained import checkpoint_path, pretrained_names
 from anemoi_ailand.support.checksum import file_sha256
 
@@ -27,21 +27,20 @@ LOG = logging.getLogger(__name__)
 class LandStep:
     """One step of 6 h for any rows (points, or points at many dates), in physical units and single precision.
 
-    On one thread of a processor, the values of a row do not depend on the others that are computed with it
-    (:mod:`~anemoi_ailand.rollout.step.batch_invariance`).
+    On one CPU thread the result is batch-invariant (:mod:`~anemoi_ailand.rollout.step.batch_invariance`).
 
     Attributes
     ----------
     model : AnemoiModelInterface
-        What an inference checkpoint holds: a network with its pre- and post-processors, and ``predict_step``.
+        Content of an inference checkpoint: network, pre- and post-processors, and ``predict_step``.
     dataset : str
         Name of the dataset in the checkpoint.
     inputs, outputs : tuple of str
-        Variables of the input and of the output, in order.
+        Input and output variables, in order.
     path : Path
-        The checkpoint.
+        File of the checkpoint.
     device : torch.device
-        Where rows and weights are.
+        Device of rows and weights.
     """
 
     model: Any
@@ -53,23 +52,22 @@ class LandStep:
 
     @property
     def prognostic(self) -> tuple[str, ...]:
-        """The state: what is predicted and goes in again, in the order of the output."""
+        """State: variables among both inputs and outputs, in the order of the outputs."""
         return tuple(n for n in self.outputs if n in self.inputs)
 
     def __call__(self, x: Tensor) -> Tensor:
-        """Predict; no gradients.
+        """Predict one step without gradients.
 
         Parameters
         ----------
         x : Tensor, shape (2, row, input)
-            The two ends of the step, t and t + 6 h, with the state in both.
+            Slots at t and at t + 6 h, see :class:`~anemoi_ailand.rollout.step.advance.StepLayout`.
 
         Returns
         -------
-        Tensor, shape (row, output)
-            At t + 6 h.
+        Tensor, shape (row, output), at t + 6 h.
         """
-        rows = filled_rows(x)
+        rows = padded_rows(x)
         with torch.inference_mode():
             return self.model.predict_step({self.dataset: rows.unsqueeze(0)})[self.dataset][0, 0, 0, : x.shape[1]]
 
@@ -81,27 +79,27 @@ class LandStep:
 def load_step(path: str | Path, device: str | torch.device = "cpu") -> LandStep:
     """Load the model of an inference checkpoint, as anemoi-inference does.
 
-    ``path`` may be the name of a pretrained network. What is in the package is verified before it is unpickled.
+    ``path`` may be the name of a pretrained network. Packaged checkpoints are verified before they are unpickled.
 
     Raises
     ------
     FileNotFoundError
-        There is nothing at ``path``.
+        The file does not exist.
     ValueError
-        It is no inference checkpoint, one of another task than the land's, or a pretrained one that is damaged.
+        The file is not an inference checkpoint, belongs to another task, or is a damaged pretrained checkpoint.
     """
-    path = there(checkpoint_path(path))
+    path = existing_checkpoint(checkpoint_path(path))
     checkpoint = Checkpoint(str(path))
     try:
         task = checkpoint.task
         dataset, metadata = next(iter(checkpoint.multi_dataset_metadata.items()))
-    except Exception as error:  # of zip, JSON or missing keys: a file of another kind
+    except Exception as error:  # zip, JSON or a missing key: another kind of file
         raise ValueError(
             f"'{path}' is no inference checkpoint ({error}). Give the file 'inference-*.ckpt' that the training writes."
         ) from error
     check_task(task, path)
     model = torch.load(path, map_location=device, weights_only=False).to(device).eval()
-    make_steady(model.model)
+    make_batch_invariant(model.model)
     step = LandStep(
         model=model,
         dataset=dataset,
@@ -115,21 +113,21 @@ def load_step(path: str | Path, device: str | torch.device = "cpu") -> LandStep:
 
 
 def check_task(task: str | None, checkpoint: Any) -> None:
-    """Refuse a checkpoint that no land task has trained."""
+    """Refuse a checkpoint that was not trained by the land task."""
     if task != TASK_NAME:
         raise ValueError(
             f"The checkpoint {checkpoint} is of task '{task}', not '{TASK_NAME}'. "
-            "Train one with `anemoi-training train --config-name ailand`, or choose the runner of its own task."
+            "Train one with `anemoi-training train --config-name ailand`, or choose the runner of its task."
         )
 
 
-def there(path: Path) -> Path:
-    """The path of a checkpoint that is there.
+def existing_checkpoint(path: Path) -> Path:
+    """Return ``path`` if the file exists.
 
     Raises
     ------
     FileNotFoundError
-        It is not; with what is, and the names of pretrained networks.
+        It does not; the message lists the checkpoints of the folder and the pretrained networks.
     """
     if not path.is_file():
         near = sorted(p.name for p in path.parent.glob("*.ckpt"))
@@ -144,6 +142,6 @@ def _in_order(index: Mapping[str, int]) -> tuple[str, ...]:
     return tuple(sorted(index, key=index.__getitem__))
 
 
-def known_by(path: Path) -> str:
-    """Checksum by which a roll-out names its checkpoint; ``unknown`` for one that is no file."""
+def checkpoint_checksum(path: Path) -> str:
+    """Return the SHA-256 that rollouts record for their checkpoint, ``unknown`` if there is no file."""
     return file_sha256(path) if path.is_file() else "unknown"

@@ -1,9 +1,9 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-r"""Tangent, adjoint and Jacobian of a map of states in which points never mix.
+r"""Tangent, adjoint and Jacobian of a map of states in which points do not interact.
 
-The derivative at a bound is that of the limited function: zero where a prediction is held at the bound.
+At a bound, the derivative is that of the limited function: zero where a prediction is held at the bound.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from torch import Tensor, nn
 #: State (point, variable) at the start to state (point, variable) at the end.
 Map = Callable[[Tensor], Tensor]
 
-#: Rows of a call that makes several columns of a Jacobian at once.
+#: Largest number of rows of one call for several rows of a Jacobian.
 JACOBIAN_ROWS = 2**13
 
 
 def tangent(step: Map, x: Tensor, dx: Tensor) -> Tensor:
-    r""":math:`M\,\delta x` with :math:`M = \partial f / \partial x` at ``x``, by forward differentiation.
+    r"""Compute :math:`M\,\delta x` with :math:`M = \partial f / \partial x` at ``x``, by forward differentiation.
 
     Shapes: all (point, variable).
 
     Raises
     ------
     ValueError
-        The map has no derivative: a network outside torch.
+        The map has no derivative, because its network leaves torch.
     """
     with torch.enable_grad():
         try:
@@ -40,7 +40,7 @@ def tangent(step: Map, x: Tensor, dx: Tensor) -> Tensor:
 
 
 def adjoint(step: Map, x: Tensor, dy: Tensor) -> Tensor:
-    r""":math:`M^T \delta y`, by reverse differentiation. Shapes and errors as in :func:`tangent`."""
+    r"""Compute :math:`M^T \delta y` by reverse differentiation. Shapes and errors as in :func:`tangent`."""
     with torch.enable_grad():
         start = x.detach().requires_grad_()
         try:
@@ -54,14 +54,14 @@ def adjoint(step: Map, x: Tensor, dy: Tensor) -> Tensor:
 
 
 def jacobian(step: Map, x: Tensor) -> Tensor:
-    r"""Blocks :math:`J_{ij} = \partial f_i / \partial x_j` of all points, shape (point, i, j).
+    r"""Compute the blocks :math:`J_{ij} = \partial f_i / \partial x_j` of all points, shape (point, i, j).
 
-    Points never mix: the adjoints of several variables i are made at once, in as many copies of the points.
+    Points do not interact, so one call computes the adjoints of several variables i in as many copies of the points.
 
     Parameters
     ----------
     step : Map
-        Takes several copies of the points one after the other, too: shape (copy x point, variable).
+        Also accepts several copies of the points, one after the other: shape (copy x point, variable).
     x : Tensor, shape (point, variable)
     """
     n_points, n_variables = x.shape
@@ -75,21 +75,21 @@ def jacobian(step: Map, x: Tensor) -> Tensor:
 
 
 def check_attached(network: nn.Module, inputs: tuple[Any, ...], outputs: Any) -> None:
-    """Forward hook of a network: refuse outputs that have left torch, where gradients pass through the inputs.
+    """Refuse outputs of a network that are detached from inputs with gradients; a forward hook.
 
-    The physics around such a network has a derivative, so that a gradient would be wrong rather than absent.
+    The physics around such a network has a derivative, so the gradient would be wrong rather than absent.
 
     Raises
     ------
     ValueError
-        As said.
+        The outputs are detached.
     """
     del network
     if not torch.is_grad_enabled() or not any(isinstance(x, Tensor) and x.requires_grad for x in inputs):
         return
     found = outputs if isinstance(outputs, tuple) else (outputs,)
     if not all(y.requires_grad for y in found if y.numel()):
-        raise ValueError("its outputs are cut off from its inputs")
+        raise ValueError("its outputs are detached from its inputs")
 
 
 def _no_derivative(error: Exception | None) -> ValueError:

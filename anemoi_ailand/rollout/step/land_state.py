@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""The state of the land between two steps: what a host keeps, hands over and saves."""
+"""State of the land between two steps, as a host keeps, passes on and saves it."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from torch import Tensor
 from anemoi_ailand.rollout.step.state_file import read_restart, write_restart
 from anemoi_ailand.variables import variable
 
-#: What the arrays of a saved state are, so that no other file is taken for one.
+#: Kind of a file that holds a state.
 KIND = "land-state"
 
-#: Names of their own, as the class below has a method `torch`.
+#: Aliases, as the class below has a method `torch`.
 _Dtype: TypeAlias = torch.dtype
 _Device: TypeAlias = torch.device
 
 
 @dataclass(frozen=True)
 class LandState:
-    """All that the next step needs besides its forcing, and what the last one has diagnosed. Never changed in place.
+    """Inputs of the next step except its forcing, and diagnostics of the last step. Never changed in place.
 
     Attributes
     ----------
@@ -38,14 +38,14 @@ class LandState:
     latitudes, longitudes : numpy.ndarray, shape (point,)
         Degrees.
     columns : Tensor, shape (point, input)
-        Inputs of the model at ``date`` in their units: state, static fields, forcing at the start of a step. What the
-        model reads at the end of a step only is zero.
+        Inputs of the model at ``date`` in physical units: state, static fields, forcing at the start of a step.
+        Columns that the model reads only at the end of a step are zero.
     inputs, prognostic : tuple of str
-        Names of the columns, and those of them that are the state.
+        Names of the columns, and those of the state.
     diagnostics : Tensor, shape (point, diagnostic), optional
-        Of the step that has led here; none at the start.
+        Diagnostics of the last step; None at the start.
     diagnosed : tuple of str
-        Their names.
+        Names of the diagnostics.
     """
 
     date: datetime
@@ -58,35 +58,34 @@ class LandState:
     diagnosed: tuple[str, ...] = ()
 
     def __getitem__(self, name: str) -> Tensor:
-        """Values of a prognostic, diagnostic or static variable, shape (point,).
+        """Return a prognostic, diagnostic or static variable, shape (point,).
 
         Raises
         ------
         KeyError
-            It is not in the state; the message says what is.
+            The variable is not in the state.
         """
         if name in self.inputs:
             return self.columns[:, self.inputs.index(name)]
         if name in self.diagnosed and self.diagnostics is not None:
             return self.diagnostics[:, self.diagnosed.index(name)]
-        there = [*self.prognostic, *(self.diagnosed if self.diagnostics is not None else ())]
-        raise KeyError(f"The state of {self.date} has no '{name}'; it has {there}.")
+        raise KeyError(f"The state of {self.date} has no '{name}' (available: {list(self.names)}).")
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Prognostic variables, and diagnostic ones if a step has been made."""
+        """Prognostic variables, and after a step the diagnostic ones."""
         return (*self.prognostic, *(self.diagnosed if self.diagnostics is not None else ()))
 
     def torch(self) -> dict[str, Tensor]:
-        """Tensors (point,) by name."""
+        """Return tensors (point,) by name."""
         return {name: self[name] for name in self.names}
 
     def numpy(self) -> dict[str, np.ndarray]:
-        """Arrays (point,) by name; copies, without gradients."""
+        """Return copies as arrays (point,) by name, without gradients."""
         return {name: values.detach().cpu().numpy().copy() for name, values in self.torch().items()}
 
     def xarray(self) -> xr.Dataset:
-        """Dataset with dimension ``point``, names, units and standard names as in the files of a roll-out."""
+        """Return a dataset with dimension ``point``; names, units and standard names are those of rollout files."""
         fields = {}
         for name, values in self.numpy().items():
             row = variable(name)
@@ -96,17 +95,17 @@ class LandState:
         return xr.Dataset(fields, coords={"time": np.datetime64(self.date, "ns"), **place})
 
     def to(self, dtype: _Dtype) -> LandState:
-        """The same state in another precision."""
+        """Convert to another precision."""
         diagnostics = None if self.diagnostics is None else self.diagnostics.to(dtype)
         return replace(self, columns=self.columns.to(dtype), diagnostics=diagnostics)
 
     def changed(self, fields: Mapping[str, Tensor]) -> LandState:
-        """The same state with other values of some prognostic variables, as after an analysis; gradients pass.
+        """Replace some prognostic variables, as after an analysis; gradients pass.
 
         Raises
         ------
         ValueError
-            A name that is not prognostic, or another number of points.
+            A variable is not prognostic or has another number of points.
         """
         columns = list(self.columns.unbind(-1))
         for name, values in fields.items():
@@ -119,7 +118,7 @@ class LandState:
         return replace(self, columns=torch.stack(columns, dim=-1), diagnostics=None)
 
     def save(self, path: str | Path, checkpoint_sha256: str) -> Path:
-        """Write the state, whole or not at all; :meth:`load` gives the same bits."""
+        """Write the state atomically; :meth:`load` restores it bitwise."""
         arrays = {
             "latitudes": self.latitudes, "longitudes": self.longitudes, "columns": self.columns.detach().cpu().numpy(),
         }  # fmt: skip
@@ -133,12 +132,12 @@ class LandState:
 
     @classmethod
     def load(cls, path: str | Path, checkpoint_sha256: str | None, device: _Device | str = "cpu") -> LandState:
-        """Read a state that :meth:`save` has written, by the checkpoint given, or by any.
+        """Read a state written by :meth:`save`, of the given checkpoint or, if None, of any.
 
         Raises
         ------
         ValueError
-            The file is damaged, is none of these, or is of another checkpoint.
+            The file is damaged, of another kind, or of another checkpoint.
         """
         header, arrays = read_restart(Path(path), KIND, checkpoint_sha256)
         diagnostics = arrays.get("diagnostics")

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""One step of the land in physical units as a plain function of tensors: for gradients, other precisions and export."""
+"""One step in physical units as a differentiable function of tensors: for gradients, other precisions and export."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ from anemoi_ailand.rollout.step.checkpoint import LandStep
 
 
 class PhysicalStep(nn.Module):
-    r"""Normalise, make the step, denormalise and limit; nothing else, and differentiable.
+    r"""Differentiable step: normalise, advance, denormalise and limit.
 
     .. math:: y = \mathrm{clamp}\Bigl(\bigl(f(m_x x + a_x) - a_y\bigr) / m_y\Bigr)
 
-    The values are those of Anemoi's ``predict_step`` to the last bit. Upstream's runs without gradients, so that an
-    adjoint through it would be zero without a word.
+    Values are bitwise those of Anemoi's ``predict_step``, which runs without gradients, so that an adjoint through it
+    would silently be zero.
 
     Parameters
     ----------
     step : LandStep
-        A loaded checkpoint; its weights are copied.
+        Loaded checkpoint; its weights are copied.
 
     Raises
     ------
     ValueError
-        The checkpoint has processors that are no normaliser: they would be left out.
+        The checkpoint has processors other than one normaliser, which would be ignored.
 
     Shapes: ``start, end (..., row, input) -> (..., row, output)`` at t, t + 6 h and t + 6 h, in the units of the table;
-    the state is taken from ``start``.
+    the state is read from ``start``.
     """
 
     _mul_in: Tensor
@@ -53,7 +53,7 @@ class PhysicalStep(nn.Module):
             self.register_buffer(f"_add_{name}", add)
 
     def forward(self, start: Tensor, end: Tensor) -> Tensor:
-        """Output at t + 6 h; see the class for shapes."""
+        """Compute the output at t + 6 h; shapes as in the class."""
         x = [v * self._mul_in + self._add_in for v in (start, end)]
         y = self.land.advance(*x)
         y = (y - self._add_out) / self._mul_out
@@ -66,21 +66,21 @@ def _normalizer(step: LandStep) -> InputNormalizer:
     others = [name for name, p in processors.items() if not isinstance(p, InputNormalizer)]
     if others or len(processors) != 1:
         raise ValueError(
-            f"The checkpoint {step.path} has the processors {sorted(processors)}, but a step in physical units is "
-            f"known for one normaliser alone. Train without {others or 'more than one'}."
+            f"The checkpoint {step.path} has the processors {sorted(processors)}, but a step in physical units "
+            f"supports one normaliser only. Train without {others or 'more than one'}."
         )
     return next(iter(processors.values()))
 
 
 def to_dtype(name: str) -> torch.dtype:
-    """Precision by its name.
+    """Return the torch type of ``float32`` or ``float64``.
 
     Raises
     ------
     ValueError
-        It is neither ``float32`` nor ``float64``.
+        Any other name.
     """
     known = {"float32": torch.float32, "float64": torch.float64}
     if name not in known:
-        raise ValueError(f"The precision '{name}' is not known. Use one of {sorted(known)}.")
+        raise ValueError(f"The precision '{name}' is unknown. Use one of {sorted(known)}.")
     return known[name]

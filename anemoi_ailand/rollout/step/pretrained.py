@@ -1,11 +1,11 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""The trained networks that ship with the package, by name; a file is never handed out before its checksum is right.
+"""Trained networks that ship with the package, by name; a path is returned only after its checksum was verified.
 
-An Anemoi checkpoint is a Python pickle: whoever loads one runs what is in it. The checksum stands in the record beside
-the file (``ailand.json``) and finds a file that is broken, incomplete or exchanged. It does not protect an installation
-that somebody else can write to: there the code could be changed as well.
+An Anemoi checkpoint is a Python pickle: loading one executes its content. The SHA-256 in the accompanying record
+(``ailand.json``) detects a broken, incomplete or exchanged file. It does not protect an installation that others can
+write to, where the code could be changed as well.
 """
 
 from __future__ import annotations
@@ -20,27 +20,27 @@ from anemoi_ailand.support.packaged import folder
 
 LOG = logging.getLogger(__name__)
 
-#: The network that is meant if none is named.
+#: Default network.
 DEFAULT = "ailand"
 
-#: Version of the layout of the record; changes when a reader would have to.
+#: Version of the layout of a record.
 SCHEMA = "anemoi-ailand/pretrained/1"
 
 _REPAIR = "Install anemoi-ailand again: pip install --force-reinstall --no-deps anemoi-ailand"
 
 
 def pretrained_names() -> list[str]:
-    """Names of the networks in the package."""
+    """List the names of the packaged networks."""
     return sorted(path.stem for path in folder("pretrained").glob("*.json"))
 
 
 def pretrained_record(name: str = DEFAULT) -> dict[str, Any]:
-    """What is known of a network: checksum, size, training, versions, scores.
+    """Read the record of a network: checksum, size, training, versions, scores.
 
     Raises
     ------
     ValueError
-        There is no network of that name, or its record is broken.
+        The network is unknown, or its record is broken.
     """
     if name not in pretrained_names():
         raise ValueError(
@@ -58,20 +58,20 @@ def pretrained_record(name: str = DEFAULT) -> dict[str, Any]:
 
 
 def model_card(name: str = DEFAULT) -> str:
-    """The model card: data, period, variables, scores, limits; Markdown."""
+    """Read the model card (Markdown): data, period, variables, scores, limits."""
     record = pretrained_record(name)
     return (folder("pretrained") / str(record["card"])).read_text(encoding="utf-8")
 
 
 def pretrained_checkpoint(name: str = DEFAULT) -> Path:
-    """Path of a network's checkpoint, after its SHA-256 has been verified; nothing is unpickled here.
+    """Verify the SHA-256 of a network's checkpoint and return its path; nothing is unpickled.
 
     Raises
     ------
     FileNotFoundError
-        The file is not in the installation.
+        The file is missing from the installation.
     ValueError
-        There is no network of that name, or the file is not the one that was released.
+        The network is unknown, or the file is not the released one.
     """
     record = pretrained_record(name)
     path = folder("pretrained") / f"{name}.ckpt"
@@ -80,8 +80,8 @@ def pretrained_checkpoint(name: str = DEFAULT) -> Path:
     found = file_sha256(path)
     if found != record["sha256"]:
         raise ValueError(
-            f"The pretrained checkpoint '{path}' is not the one that was released, and is not loaded: it has "
-            f"{path.stat().st_size} bytes and SHA-256 {found}, released were {record['size']} bytes and "
+            f"The pretrained checkpoint '{path}' is not the released one and is not loaded: it has "
+            f"{path.stat().st_size} bytes and SHA-256 {found}, expected were {record['size']} bytes and "
             f"{record['sha256']}. {_REPAIR}"
         )
     LOG.debug("Pretrained checkpoint %s, SHA-256 verified", path)
@@ -89,14 +89,14 @@ def pretrained_checkpoint(name: str = DEFAULT) -> Path:
 
 
 def checkpoint_path(given: str | Path) -> Path:
-    """Path of a checkpoint that is given by its path or, if it is one of the package, by its name.
+    """Resolve a checkpoint given by its path or by the name of a packaged network.
 
-    A file that exists is meant as a path. What lies in the package is verified, whichever way it is given.
+    An existing file takes precedence over a name. Packaged files are verified either way.
 
     Raises
     ------
     FileNotFoundError, ValueError
-        As :func:`pretrained_checkpoint`. A path that leads nowhere is returned as it is: whoever opens it says so.
+        As :func:`pretrained_checkpoint`. A path without a file is returned unchanged: the caller that opens it fails.
     """
     path = Path(given).expanduser()
     if path.is_file():

@@ -1,11 +1,10 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""One step for any number of rows: in blocks that stay in the cache, several at once."""
+"""One step for any number of rows, in blocks that fit into the cache and run in parallel."""
 
 from __future__ import annotations
 
-import logging
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 
@@ -16,26 +15,24 @@ from anemoi_ailand.rollout.step.checkpoint import LandStep
 from anemoi_ailand.rollout.step.traced_model import traced
 from anemoi_ailand.support.processors import usable_processors
 
-LOG = logging.getLogger(__name__)
-
-#: Rows of a block on a processor, where its activations stay in the cache, and on an accelerator.
+#: Rows of a block on a CPU, where its activations stay in the cache, and on an accelerator.
 BLOCK_ROWS, BLOCK_ROWS_ACCELERATOR = 2048, 2**18
 
 
 class BlockStep:
-    """Divide the rows into blocks and make the step for each, on one thread of a processor a block.
+    """Step for all rows, divided into blocks of one CPU thread each.
 
-    The result of a row depends neither on the blocks nor on the number of threads
-    (:mod:`~anemoi_ailand.rollout.step.batch_invariance`). Can be called from several threads of a host at once.
+    The result depends neither on the blocks nor on the number of threads
+    (:mod:`~anemoi_ailand.rollout.step.batch_invariance`). Safe to call from several threads of a host.
 
     Parameters
     ----------
     step : LandStep
-        The model.
+        Model.
     threads : int, optional
-        Blocks that are computed at once; what the system allows if not given.
+        Blocks computed in parallel; by default as many as the system allows.
     block_rows : int, optional
-        Rows of a block; :data:`BLOCK_ROWS` or :data:`BLOCK_ROWS_ACCELERATOR` if not given.
+        Rows of a block; by default :data:`BLOCK_ROWS` or :data:`BLOCK_ROWS_ACCELERATOR`.
 
     Raises
     ------
@@ -62,19 +59,19 @@ class BlockStep:
         self.close()
 
     def close(self) -> None:
-        """End the threads."""
+        """Stop the threads."""
         if self._pool is not None:
             self._pool.shutdown()
 
     def __call__(self, start: Tensor, end: Tensor, out: Tensor | None = None) -> Tensor:
-        """Output at t + 6 h.
+        """Compute the outputs at t + 6 h.
 
         Parameters
         ----------
         start, end : Tensor, shape (row, input)
-            Inputs at t and at t + 6 h in their units, on the device of the model.
+            Slots at t and at t + 6 h in physical units, on the device of the model.
         out : Tensor, shape (row, output), optional
-            Where the result is written.
+            Destination of the result.
         """
         if out is None:
             out = torch.empty((len(start), len(self.step.outputs)), dtype=start.dtype, device=start.device)
@@ -94,5 +91,5 @@ class BlockStep:
 
 
 def _one_thread() -> None:
-    """Operations inside a block are on one thread: the blocks are what is divided."""
+    """Use one thread inside a block, as the blocks run in parallel."""
     torch.set_num_threads(1)

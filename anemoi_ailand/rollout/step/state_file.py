@@ -1,9 +1,9 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Files from which a run goes on: whole or not there at all, known by a checksum, and tied to their checkpoint.
+"""Restart and state files: written atomically, verified by checksum, and tied to their checkpoint.
 
-A file is a line with a mark and the SHA-256 of all that follows, a line of JSON, and an uncompressed ``npz`` archive
+A file consists of a line with a mark and the SHA-256 of the rest, a line of JSON, and an uncompressed ``npz`` archive
 without pickles.
 """
 
@@ -12,7 +12,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import logging
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,31 +21,29 @@ import numpy as np
 
 from anemoi_ailand.support.atomic_file import write_whole
 
-LOG = logging.getLogger(__name__)
-
-#: How a file begins, and the version of its form.
+#: First words of a file, with the version of its format.
 MAGIC = "anemoi-ailand restart 1"
 
-#: Longest first line that is read [bytes].
+#: Limit of the first line [bytes].
 _LONGEST_LINE = 256
 
 
 def write_restart(path: Path, header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Path:
-    """Write under a temporary name, force to disk, and rename: a reader sees the old file or the new one.
+    """Write a file atomically: a reader sees the old file or the new one.
 
     Parameters
     ----------
     path : Path
-        The file. Its folder is made.
+        File; its folder is created.
     header : mapping
-        What JSON can hold; needs ``kind`` and ``checkpoint_sha256``.
+        JSON content with ``kind`` and ``checkpoint_sha256``.
     arrays : mapping of str to numpy.ndarray
-        No objects.
+        Arrays without objects.
 
     Raises
     ------
     OSError
-        The disk is full or the folder cannot be written; what was there is left as it was.
+        The disk is full or the folder is not writable; an existing file is left unchanged.
     """
     buffer = io.BytesIO()
     np.savez(buffer, allow_pickle=False, **arrays)  # type: ignore[arg-type]
@@ -60,22 +57,22 @@ def write_restart(path: Path, header: Mapping[str, Any], arrays: Mapping[str, np
         raise type(error)(
             error.errno,
             f"The restart file '{path}' cannot be written: {error.strerror}. Its folder needs {len(content) / 1e6:.1f} "
-            f"MB. What was there before is left. Make room, and go on from it",
+            f"MB. An earlier file is left unchanged. Free some space and resume from it",
         ) from error
     return path
 
 
 def read_restart(path: Path, kind: str, checkpoint_sha256: str | None) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """Read and verify a file of :func:`write_restart`.
+    """Read and verify a file written by :func:`write_restart`.
 
     Parameters
     ----------
     path : Path
-        The file.
+        File.
     kind : str
-        What it must be.
+        Expected kind.
     checkpoint_sha256 : str, optional
-        Of the checkpoint that goes on; not compared if not given.
+        Checksum of the checkpoint that resumes; any checkpoint is accepted if None.
 
     Returns
     -------
@@ -85,9 +82,9 @@ def read_restart(path: Path, kind: str, checkpoint_sha256: str | None) -> tuple[
     Raises
     ------
     FileNotFoundError
-        It is not there.
+        The file does not exist.
     ValueError
-        It is damaged, of another kind, or of another checkpoint.
+        The file is damaged, of another kind, or of another checkpoint.
     """
     if not path.is_file():
         raise FileNotFoundError(f"There is no restart file '{path}'. Correct the path, or start from the beginning.")
@@ -97,8 +94,8 @@ def read_restart(path: Path, kind: str, checkpoint_sha256: str | None) -> tuple[
         raise ValueError(f"'{path}' is no restart file of this version ('{MAGIC}'). Give another file.")
     if first.split()[-1].decode() != hashlib.sha256(content).hexdigest():
         raise ValueError(
-            f"The restart file '{path}' is damaged: its {len(content)} bytes have another checksum than those that "
-            "were written. Take an earlier one, or start from the beginning."
+            f"The restart file '{path}' is damaged: the checksum of its {len(content)} bytes differs from the recorded "
+            "one. Take an earlier file, or start from the beginning."
         )
     line, _, archive = content.partition(b"\n")
     header = json.loads(line)
@@ -106,8 +103,8 @@ def read_restart(path: Path, kind: str, checkpoint_sha256: str | None) -> tuple[
         raise ValueError(f"The file '{path}' is a '{header.get('kind')}', not a '{kind}'. Give another file.")
     if checkpoint_sha256 is not None and header.get("checkpoint_sha256") != checkpoint_sha256:
         raise ValueError(
-            f"The restart file '{path}' is of the checkpoint with SHA-256 {header.get('checkpoint_sha256')}, the run "
-            f"is of {checkpoint_sha256}. Go on with the same checkpoint, or start from the beginning."
+            f"The restart file '{path}' belongs to the checkpoint with SHA-256 {header.get('checkpoint_sha256')}, "
+            f"the run to {checkpoint_sha256}. Resume with the same checkpoint, or start from the beginning."
         )
     with np.load(io.BytesIO(archive), allow_pickle=False) as found:
         return header, {name: found[name] for name in found.files}

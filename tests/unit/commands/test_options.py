@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""A file, options and short forms come apart as they were typed."""
+"""Arguments of the form ``[config] [key=value ...]``."""
 
 from argparse import ArgumentParser
 
@@ -23,8 +23,8 @@ NAMED = {"checkpoint": "checkpoints.emulator", "dataset": "dataset"}
         (["--checkpoint", "c.ckpt"], None, ["checkpoints.emulator=c.ckpt"]),
     ],
 )
-def test_what_was_typed(typed, config, options):
-    """Without a file the first word is an option; short forms come last, so that they win."""
+def test_file_and_options_are_told_apart(typed, config, options):
+    """Without a file the first word is an option; short forms come last and win."""
     parser = ArgumentParser()
     add_options(parser, "a file", NAMED)
     assert given_options(parser.parse_args(typed), NAMED) == (config, options)

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Listing, printing and copying of packaged YAML, on made-up files."""
+"""Listing, printing and copying of packaged YAML: ``anemoi-ailand recipes`` and ``anemoi-ailand configs``."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from anemoi_ailand.commands._packaged import PackagedCommand, copy, header, table
+from anemoi_ailand.commands.configs import Configs
+from anemoi_ailand.commands.recipes import Recipes
 from anemoi_ailand.support import packaged as resources
 
 TEXT = """# Train the emulator with a
@@ -42,14 +44,28 @@ def things(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return root
 
 
-def run(*arguments: str) -> None:
+def run(*arguments: str, kind: type[PackagedCommand] = Things) -> None:
     """Parse, check and run as the command line does."""
     parser = ArgumentParser()
-    command = Things()
+    command = kind()
     command.add_arguments(parser)
     args = parser.parse_args(arguments)
     command.check(parser, args)
     command.run(Namespace(**vars(args)))
+
+
+@pytest.mark.parametrize("kind", [Configs, Recipes])
+def test_every_packaged_file_is_listed_and_printed(kind: type[PackagedCommand], capsys: pytest.CaptureFixture) -> None:
+    """Each has a line with its name and purpose; ``--path`` names the file whose text is printed."""
+    run(kind=kind)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == list(resources.listing(kind.kind))
+    assert [line for line in lines if len(line.split()) < 2] == []
+    name, path = next(iter(resources.listing(kind.kind).items()))
+    run("--path", name, kind=kind)
+    assert capsys.readouterr().out == f"{path}\n"
+    run(name, kind=kind)
+    assert capsys.readouterr().out == path.read_text()
 
 
 def test_header_has_purpose_and_fields() -> None:
@@ -80,7 +96,7 @@ def test_no_argument_lists(things: Path, capsys: pytest.CaptureFixture) -> None:
 
 @pytest.mark.parametrize("name", ["deep/second", "deep/second.yaml"])
 def test_name_prints_the_text(things: Path, capsys: pytest.CaptureFixture, name: str) -> None:
-    """The text is printed as it is, with or without the ending in the name."""
+    """The text is printed unchanged, with or without the ending in the name."""
     run(name)
     assert capsys.readouterr().out == (things / "deep/second.yaml").read_text()
 
@@ -99,7 +115,7 @@ def test_copy_into_the_current_folder(things: Path, tmp_path: Path, monkeypatch:
 
 
 def test_copy_never_overwrites_without_force(things: Path, tmp_path: Path) -> None:
-    """The file that is there keeps its content; the error names it and the repair."""
+    """An existing file keeps its content; the error names it and the repair."""
     mine = tmp_path / "mine.yaml"
     mine.write_text("mine")
     with pytest.raises(FileExistsError, match=r"mine\.yaml.*--force"):
@@ -118,7 +134,7 @@ def test_copy_with_force_replaces_and_leaves_no_other_file(things: Path, tmp_pat
 
 
 def test_failed_copy_leaves_nothing(things: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """When the last step fails, neither the target nor the temporary file stays."""
+    """Neither the target nor the temporary file stays if the last step fails."""
 
     def fail(*_: object) -> None:
         raise OSError("disk is gone")
@@ -138,7 +154,7 @@ def test_copy_into_a_missing_folder_names_it(things: Path, tmp_path: Path) -> No
 
 
 def test_unknown_name_gives_near_ones(things: Path) -> None:
-    """A spelling mistake is answered with what is there."""
+    """A spelling mistake is answered with the nearest name."""
     with pytest.raises(ValueError, match=r"no 'oen' among the packaged things.*'one'"):
         run("oen")
 

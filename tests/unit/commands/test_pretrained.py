@@ -32,7 +32,7 @@ def test_path_alone_is_printed(run):
 
 
 def test_card(run):
-    """As it stands in the package."""
+    """The card of the package is printed."""
     assert run("--card").rstrip() == model_card().rstrip()
 
 

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""The command passes its arguments on, and ends with the code that says how it went."""
+"""The command ``run`` passes its arguments on and exits with the code of the outcome."""
 
 import pytest
 
@@ -13,19 +13,19 @@ from anemoi_ailand.rollout.run.launch import Failure
 
 
 def run(*line):
-    Run().run(create_parser().parse_args([*line[:0], "run", *line]))
+    Run().run(create_parser().parse_args(["run", *line]))
 
 
 @pytest.fixture
 def calls(monkeypatch):
-    """What is launched."""
+    """Calls of ``launch``."""
     found = []
     monkeypatch.setattr(launching, "launch", lambda *a, **k: found.append((a, k)))
     return found
 
 
 def test_arguments_are_passed_on(calls):
-    """Configuration, overrides, and whether it is a dry run; no exit when all is well."""
+    """Configuration, overrides and dry run; a complete run does not exit."""
     run("inference/rollout")
     run("my.yaml", "lead_time=3d", "output={land-netcdf: {means: day}}", "--dry-run")
     assert calls == [
@@ -45,7 +45,7 @@ def failing(error):
     ("what", "code"), [("configuration", 2), ("input", 3), ("failed", 4), ("stopped", 5)]
 )  # fmt: skip
 def test_exit_codes(monkeypatch, capsys, what, code):
-    """One for each, with one line that says what and why."""
+    """One code a kind of failure, with one line that names kind and reason."""
     monkeypatch.setattr(launching, "launch", failing(Failure(what, ValueError("the reason"))))
     with pytest.raises(SystemExit) as caught:
         run("my.yaml")
@@ -54,7 +54,7 @@ def test_exit_codes(monkeypatch, capsys, what, code):
 
 
 def test_codes_are_documented():
-    """In the help of the command, with their numbers."""
+    """The help of the command lists all codes."""
     numbers = [module.DONE, module.CONFIGURATION, module.INPUT, module.FAILED, module.STOPPED]
     assert numbers == [0, 2, 3, 4, 5]
     for number in (*numbers, 1):
@@ -62,14 +62,14 @@ def test_codes_are_documented():
 
 
 def test_a_defect_keeps_its_traceback(monkeypatch):
-    """It is no failure of the run."""
+    """A defect of the program is no failure of the run."""
     monkeypatch.setattr(launching, "launch", failing(KeyError("a")))
     with pytest.raises(KeyError):
         run("my.yaml")
 
 
 def test_debug_shows_the_traceback(monkeypatch):
-    """Of a failure, too."""
+    """``--debug`` raises the failure itself."""
     monkeypatch.setattr(launching, "launch", failing(Failure("input", ValueError("the reason"))))
     with pytest.raises(Failure, match="the reason"):
         Run().run(create_parser().parse_args(["--debug", "run", "my.yaml"]))

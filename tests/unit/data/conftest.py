@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""The small GRIB archives that the tests of the GRIB reader share."""
+"""Small GRIB archives shared by the tests of the GRIB reader."""
 
 from datetime import datetime
 from pathlib import Path
@@ -16,13 +16,13 @@ DATES = stamps(datetime(2020, 4, 1), 5)
 
 @pytest.fixture(scope="module")
 def ecland() -> Reader:
-    """The packaged sample."""
+    """Return a reader of the packaged sample."""
     return sample()
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory, ecland: Reader) -> Path:
-    """The sample on a regular grid with sea, GRIB2, parameters per soil layer."""
+    """Return a folder with the sample on a regular grid with sea, GRIB2, a parameter for each soil layer."""
     folder = tmp_path_factory.mktemp("grib")
     Archive(folder, Grid("regular", len(ecland.point_id))).write(ecland, DATES)
     return folder
@@ -30,11 +30,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory, ecland: Reader) -> Path:
 
 @pytest.fixture
 def archive(tmp_path: Path) -> Archive:
-    """Soil moisture of layer 1 at every date."""
+    """Return an archive with soil moisture of layer 1 at every date."""
     return states(Archive(tmp_path, Grid("regular", 12)))
 
 
 @pytest.fixture
 def empty(tmp_path: Path) -> Archive:
-    """An archive without a field."""
+    """Return an archive without a field."""
     return Archive(tmp_path, Grid("regular", 12))

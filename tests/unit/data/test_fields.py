@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Land fields are earthkit fields, and their cube is the one that earthkit would make."""
+"""Land fields are earthkit fields, with the cube of earthkit."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def fields() -> LandFields:
 
 
 def test_cube_is_the_one_of_earthkit(fields):
-    """Coordinates, shape and every value: the short way equals the long way."""
+    """Coordinates, shape and all values equal those of the cube made by earthkit."""
     ours, theirs = fields.cube(ORDER, **ASKED), FieldList.cube(fields, ORDER, **ASKED)
     assert isinstance(ours, LandCube) and not isinstance(theirs, LandCube)
     assert dict(ours.user_coords) == dict(theirs.user_coords)
@@ -37,7 +37,7 @@ def test_cube_is_the_one_of_earthkit(fields):
 
 
 def test_cubelets_fill_the_cube_once(fields):
-    """No value twice, none left out."""
+    """Each value is stored exactly once."""
     cube = fields.cube(ORDER, **ASKED)
     filled, count = np.full(cube.extended_user_shape, np.nan), np.zeros(cube.extended_user_shape, int)
     cubelets = list(cube.iterate_cubelets())
@@ -47,8 +47,8 @@ def test_cubelets_fill_the_cube_once(fields):
     np.testing.assert_array_equal(filled, cube.to_numpy())
 
 
-def test_other_questions_go_the_way_of_earthkit(fields):
-    """Selection, another order, a join: the field found has the value of its name and date."""
+def test_other_requests_are_served_by_earthkit(fields):
+    """Selection, another order and a join give the values of the name and date."""
     block = values(fields.names, fields.dates)
     (field,) = fields.sel(param="avg_t", valid_datetime=stamps(5)[3].isoformat())
     np.testing.assert_array_equal(field.to_numpy(), block[fields.names.index("avg_t"), 3])
@@ -59,15 +59,15 @@ def test_other_questions_go_the_way_of_earthkit(fields):
 
 
 def test_dates_out_of_order_are_sorted_by_earthkit():
-    """The short way is for sorted dates only."""
+    """The fast cube is for sorted dates only."""
     back = LandFields(NAMES, stamps(5)[::-1], LATITUDES, LONGITUDES, values)
     cube = back.cube(ORDER, **ASKED)
     assert not isinstance(cube, LandCube)
     assert list(cube.user_coords["valid_datetime"]) == [d.isoformat() for d in stamps(5)]
 
 
-def test_metadata_says_units_and_period(fields):
-    """A mean over 6 h, a mean over the last 3 of them, an instant."""
+def test_metadata_gives_units_and_period(fields):
+    """A mean over 6 h, a mean over the last 3 h, and an instant are told apart."""
     first = {f.metadata("param"): f for f in fields[:4]}
     assert first["swvl1"].metadata("units") == "m3 m-3"
     periods = {
@@ -78,14 +78,14 @@ def test_metadata_says_units_and_period(fields):
     assert first["2t"].datetime()["valid_time"] == stamps(1)[0]
 
 
-def test_place_is_that_of_the_points(fields):
-    """Latitudes and longitudes of every field."""
+def test_coordinates_are_those_of_the_points(fields):
+    """Every field has the latitudes and longitudes of the points."""
     lat, lon = fields[7].grid_points()
     assert lat.tolist() == LATITUDES.tolist() and lon.tolist() == LONGITUDES.tolist()
 
 
 def test_values_are_loaded_once_and_late():
-    """Not before a value is needed."""
+    """The values are loaded when the first one is needed."""
     calls = []
 
     def load(names, dates):
@@ -99,7 +99,7 @@ def test_values_are_loaded_once_and_late():
 
 
 def test_clone_keeps_values_and_changes_metadata(fields):
-    """What filters of Anemoi do."""
+    """A clone has the same values, and other metadata."""
     clone = fields[2].clone(param="other")
     assert clone.metadata("param") == "other" and clone.metadata("units") == fields[2].metadata("units")
     np.testing.assert_array_equal(clone.to_numpy(), fields[2].to_numpy())
@@ -107,6 +107,6 @@ def test_clone_keeps_values_and_changes_metadata(fields):
 
 @pytest.mark.parametrize("n", [20, -21])
 def test_index_out_of_range(fields, n):
-    """As a list."""
+    """It is an IndexError, as for a list."""
     with pytest.raises(IndexError):
         fields[n]

@@ -14,16 +14,16 @@ from anemoi_ailand.data.order import fair_order
 
 
 @given(n=st.integers(1, 200), seed=st.integers(0, 100))
-def test_is_a_permutation(n, seed):
-    """Each point once, with strata and without."""
+def test_fair_order_is_a_permutation(n, seed):
+    """Each point occurs once, with and without strata."""
     strata = np.arange(n) % 3
     assert sorted(fair_order(n, seed)) == list(range(n))
     assert sorted(fair_order(n, seed, strata, strata == 0)) == list(range(n))
 
 
 @pytest.mark.parametrize("block", [11, 22, 55])
-def test_every_block_holds_each_stratum_in_its_share(block):
-    """To within one member, for strata of unequal size that were stored one after the other."""
+def test_every_block_holds_each_stratum_in_proportion(block):
+    """The count deviates by at most two members, for strata of unequal size stored one after the other."""
     strata = np.repeat(np.arange(4), [110, 55, 44, 11])
     ordered = strata[fair_order(len(strata), 1, strata)]
     share = np.bincount(strata) / len(strata) * block
@@ -33,20 +33,20 @@ def test_every_block_holds_each_stratum_in_its_share(block):
 
 
 def test_blocks_of_a_grid_are_not_regions():
-    """Without strata the mean latitude of each tenth is that of the whole to within its sampling error."""
+    """The mean latitude of each tenth is that of the whole to within its sampling error."""
     latitude = np.linspace(-90.0, 90.0, 2000)
     tenths = latitude[fair_order(2000, 7)].reshape(10, -1).mean(axis=1)
     assert np.abs(tenths).max() < 4 * latitude.std() / np.sqrt(200)
 
 
 def test_last_points_are_last():
-    """Held-out points come after all others, fair among themselves."""
+    """Held-out points come after all others."""
     last = np.arange(60) % 5 == 0
     order = fair_order(60, 3, np.arange(60) % 4, last)
     assert last[order].tolist() == [False] * 48 + [True] * 12
 
 
-def test_seed_decides():
-    """The same seed gives the same order, another one another."""
+def test_order_depends_on_the_seed():
+    """The same seed gives the same order, another seed another order."""
     assert (fair_order(100, 1) == fair_order(100, 1)).all()
     assert (fair_order(100, 1) != fair_order(100, 2)).any()

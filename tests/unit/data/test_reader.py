@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Every layout looks the same from outside."""
+"""Readers of all layouts follow one protocol."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ PLACES = ["$AILAND_SAMPLE", "$AILAND_SAMPLE/native/points", "$AILAND_SAMPLE/nati
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_meets_the_protocol(place):
-    """All attributes, with shapes that fit; all variables have finite values at both ends of the coverage."""
+def test_reader_follows_the_protocol(place):
+    """All attributes have consistent shapes; all variables are finite at both ends of the coverage."""
     reader = open_reader(place)
     assert isinstance(reader, Reader)
     n = len(reader.point_id)
@@ -33,7 +33,7 @@ def test_meets_the_protocol(place):
 
 @pytest.mark.parametrize("place", PLACES)
 def test_date_outside_is_refused(place):
-    """The coverage is in the message."""
+    """The error gives the coverage."""
     reader = open_reader(place)
     with pytest.raises(ValueError, match=r"dates are not in .*; it covers"):
         reader.read(["swvl1"], [reader.coverage.last + STEP])
@@ -42,32 +42,32 @@ def test_date_outside_is_refused(place):
 
 
 def test_constants_have_no_date():
-    """A constant can be read for any date."""
+    """They can be read at any date."""
     assert np.isfinite(open_reader("$AILAND_SAMPLE").read(["cvl"], [datetime(1900, 1, 1)])).all()
 
 
 @pytest.mark.parametrize("place", PLACES)
 def test_missing_variable_names_the_nearest(place):
-    """swlv1 is swvl1 misspelt."""
+    """The error suggests swvl1 for swlv1."""
     with pytest.raises(ValueError, match=r"\['swlv1'\] are not in .*Nearest: .*'swvl1'"):
         open_reader(place).read(["swlv1"], [])
 
 
 def test_unknown_layout(tmp_path):
-    """Known ones are listed."""
+    """The error lists the known layouts."""
     write_land(tmp_path / "a.nc", {"swvl1": ramp(3, 2)}, stamps(3))
     with pytest.raises(ValueError, match=r"There is no layout 'zarr'. Known: .*native"):
         open_reader(str(tmp_path), layout="zarr")
 
 
-def test_no_file():
-    """Before anything is read."""
+def test_pattern_without_a_file():
+    """The error is raised on opening."""
     with pytest.raises(FileNotFoundError, match="No file matches"):
         open_reader("$AILAND_SAMPLE/nothing_*.nc")
 
 
-def test_coverage_holds_its_steps():
-    """Ends included, hours between not."""
+def test_coverage_contains_its_steps():
+    """Both ends belong to it, hours between steps do not."""
     coverage = Coverage(datetime(2020, 1, 1, 6), datetime(2020, 1, 2))
     assert datetime(2020, 1, 1, 12) in coverage and datetime(2020, 1, 2) in coverage
     assert datetime(2020, 1, 1) not in coverage and datetime(2020, 1, 1, 9) not in coverage

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Points are chosen and held out by rule, and their values are whole."""
+"""Selection of points, held-out points and the check for missing values."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.support.files import ramp, stamps, write_land
 
 @pytest.fixture
 def reader(tmp_path) -> Reader:
-    """Ten points, 100 to 109; the last three are sea."""
+    """Return a reader of ten points, 100 to 109, of which the last three are sea."""
     lsm = np.array([1.0] * 6 + [0.5, 0.49, 0.0, 0.0])
     return open_reader(str(write_land(tmp_path / "a.nc", {"swvl1": ramp(4, 10), "lsm": lsm}, stamps(4))))
 
@@ -26,8 +26,8 @@ def reader(tmp_path) -> Reader:
 NONE = np.zeros(10, bool)
 
 
-def test_held_out_by_number_and_by_name():
-    """Divisible by 5, or listed."""
+def test_held_out_by_rule_and_by_list():
+    """The identity is divisible by 5, or listed."""
     ids = np.arange(100, 110)
     assert ids[held_out(ids, {"every": 5})].tolist() == [100, 105]
     assert ids[held_out(ids, {"ids": [103, 101]})].tolist() == [101, 103]
@@ -36,18 +36,18 @@ def test_held_out_by_number_and_by_name():
 
 @pytest.mark.parametrize("rule", [{"every": 1}, {"every": 1000}])
 def test_held_out_all_or_none_is_a_mistake(rule):
-    """The number of points is said."""
+    """The error gives the number of points."""
     with pytest.raises(ValueError, match=r"holds out (10|0) of 10 points"):
         held_out(np.arange(1, 11), rule)
 
 
-def test_order_null_keeps_that_of_the_files(reader):
-    """All points."""
+def test_default_is_all_points_in_the_order_of_the_files(reader):
+    """Without a selection and an order, nothing changes."""
     assert select(reader, None, NONE, None).tolist() == list(range(10))
 
 
 def test_selections_combine(reader):
-    """Land from 0.5 on; held out excluded or only; listed."""
+    """Land (mask of at least 0.5), held-out points excluded or alone, and listed points combine."""
     held = held_out(reader.point_id, {"every": 5})
     assert select(reader, {"land": True}, NONE, None).tolist() == [0, 1, 2, 3, 4, 5, 6]
     assert select(reader, {"land": True, "held_out": "exclude"}, held, None).tolist() == [1, 2, 3, 4, 6]
@@ -56,7 +56,7 @@ def test_selections_combine(reader):
 
 
 def test_order_puts_held_out_points_last(reader):
-    """A contiguous slice leaves them out."""
+    """So a contiguous slice leaves them out."""
     held = held_out(reader.point_id, {"every": 5})
     order = select(reader, {"land": True}, held, {"seed": 3})
     assert sorted(order) == list(range(7)) and held[order].tolist() == [False] * 5 + [True] * 2
@@ -73,13 +73,13 @@ def test_order_puts_held_out_points_last(reader):
     ],
 )
 def test_empty_or_misspelt_selection(reader, points, message):
-    """An error, never a dataset of nothing."""
+    """The result is an error, never an empty dataset."""
     with pytest.raises(ValueError, match=message):
         select(reader, points, NONE, None)
 
 
-def test_misspelt_options(reader):
-    """Of order and held_out too."""
+def test_unknown_options(reader):
+    """Of `order` and `held_out`."""
     with pytest.raises(ValueError, match="`order` has no option"):
         select(reader, None, NONE, {"sed": 1})
     with pytest.raises(ValueError, match="`held_out` has no option"):
@@ -87,7 +87,7 @@ def test_misspelt_options(reader):
 
 
 def test_land_needs_a_mask(tmp_path):
-    """Lsm must be in the files."""
+    """The error names the mask."""
     reader = open_reader(str(write_land(tmp_path / "a.nc", {"swvl1": ramp(4, 2)}, stamps(4))))
     with pytest.raises(ValueError, match="needs the land-sea mask 'lsm'"):
         select(reader, {"land": True}, np.zeros(2, bool), None)
@@ -95,7 +95,7 @@ def test_land_needs_a_mask(tmp_path):
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_missing_value_is_located(reader, bad):
-    """Variable, point, place, date and number."""
+    """The error gives variable, point, coordinates, date and number of values."""
     values = np.zeros((1, 4, 2))
     values[0, 2, 1] = bad
     message = r"'swvl1' is missing \(NaN\) at point_id 107 \(latitude 17.000.* on 2020-01-01 12:00:00, and at 1 of 8"

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""The source ``ecland`` gives the fields that its options ask for, or says what is wrong with them."""
+"""Dataset source ``ecland``: its options, and clear errors for wrong ones."""
 
 from __future__ import annotations
 
@@ -34,26 +34,26 @@ def block(found: LandFields, name: str) -> np.ndarray:
     return found.block[:, found.names.index(name)]
 
 
-def test_anemoi_finds_it():
-    """By the entry point, under its name in recipes."""
+def test_anemoi_finds_the_source():
+    """It is registered under its name in recipes."""
     assert source_registry.lookup("ecland") is EcLandSource
 
 
-def test_default_is_all_there_is():
-    """Files, sun and calendar, marks of points."""
+def test_default_is_all_variables():
+    """Those of the files, sun and calendar, and labels of points."""
     names = set(fields().names)
     assert names == set(VARIABLES) - {"sp", "u", "v"}
     assert {"insolation", *MARKS} <= names
 
 
 def test_variables_and_drop():
-    """In any order, as a list or a word."""
+    """Names are given as a list or a single name, in any order."""
     assert fields(variables=["swvl1", "stl1", "sd"], drop=["sd"]).names == ("stl1", "swvl1")
     assert fields(variables="swvl1").names == ("swvl1",)
 
 
 def test_values_are_those_of_the_reader_in_the_order_of_the_points():
-    """point_id tells which point is where."""
+    """Values and `point_id` are in the same order."""
     found = fields(variables=["swvl1", "cvl", "point_id"], order={"seed": 1})
     reader = open_reader(SAMPLE)
     where = [reader.point_id.tolist().index(p) for p in block(found, "point_id")[0]]
@@ -63,19 +63,19 @@ def test_values_are_those_of_the_reader_in_the_order_of_the_points():
     np.testing.assert_array_equal(block(found, "cvl"), expected[1])
 
 
-def test_held_out_points_are_last_and_marked():
-    """Eleven of the 44, one of each class."""
+def test_held_out_points_are_last_and_labelled():
+    """They are eleven of the 44 points, one of each class."""
     found = fields(variables=[*MARKS], held_out={"every": 5}, order={"seed": 1})
     mark, ids, classes = (block(found, n)[0] for n in ("held_out", "point_id", "climate_class"))
     assert mark.tolist() == [0] * 33 + [1] * 11
     assert (ids % 5 == 0).tolist() == (mark == 1).tolist()
     assert sorted(classes[33:]) == list(range(11))
-    for start in range(0, 33, 11):  # every block of eleven is one of each class
+    for start in range(0, 33, 11):  # every block of eleven has one point of each class
         assert sorted(classes[start : start + 11]) == list(range(11))
 
 
 def test_sun_is_at_the_points():
-    """Computed after the order of points is known."""
+    """Computed variables follow the order of the points."""
     found = fields([FIRST + 2 * STEP], variables=["insolation"], order={"seed": 1})
     from anemoi_ailand.data.sun import compute
 
@@ -84,7 +84,7 @@ def test_sun_is_at_the_points():
 
 
 def test_options_reach_the_reader():
-    """point_id of native files."""
+    """The identity of points in native files is an option of their reader."""
     native = f"{SAMPLE}/native/points"
     found = fields(
         [FIRST.replace(year=2018) + STEP], path=native, variables="point_id",
@@ -108,7 +108,7 @@ def test_options_reach_the_reader():
     ],
 )
 def test_wrong_option(options, error, message):
-    """Said when the source is made, before any field."""
+    """The error is raised on creation of the source."""
     with pytest.raises(error, match=message):
         source(**options)
 
@@ -118,7 +118,7 @@ def recipe(first, last):
 
 
 def test_dates_of_the_recipe_are_checked_at_once():
-    """The last date of the recipe, though the group asked for is the first."""
+    """The last date of the recipe is checked with the first group."""
     source(recipe(FIRST, FIRST + 9 * STEP))
     with pytest.raises(ValueError, match=r"dates are not in .*it covers 2020-01-01 00:00 to 2022-12-31 18:00"):
         source(recipe(FIRST, FIRST.replace(year=2023)))
@@ -138,14 +138,14 @@ def spoilt(tmp_path, how: str):
     ("how", "error", "message"),
     [("gap", ValueError, "'o_wat.nc' has a gap in time"), ("truncated", OSError, "cannot be read as NetCDF")],
 )
-def test_bad_file(tmp_path, how, error, message):
-    """Said when the source is made, before any field."""
+def test_broken_file(tmp_path, how, error, message):
+    """The error is raised on creation of the source."""
     with pytest.raises(error, match=message):
         source(path=spoilt(tmp_path, how))
 
 
-def test_nan_at_a_land_point(tmp_path):
-    """Never stored silently."""
+def test_nan_at_a_land_point_is_an_error(tmp_path):
+    """It is never stored silently."""
     path = write_land(tmp_path / "a.nc", {"swvl1": ramp(4, 3), "lsm": np.array([1.0, 1.0, 0.0])}, stamps(4))
     spoil(path, "swvl1", np.nan, (2, 1))
     with pytest.raises(ValueError, match=r"'swvl1' is missing .* at point_id 101"):
@@ -153,7 +153,7 @@ def test_nan_at_a_land_point(tmp_path):
 
 
 def test_nan_at_sea_is_left_out_with_the_sea(tmp_path):
-    """points: {land: true}."""
+    """With `points: {land: true}`."""
     path = write_land(tmp_path / "a.nc", {"swvl1": ramp(4, 3), "lsm": np.array([1.0, 1.0, 0.0])}, stamps(4))
     spoil(path, "swvl1", np.nan, (slice(None), 2))
     found = fields(stamps(4), path=str(path), variables=["swvl1"], points={"land": True})
@@ -161,7 +161,7 @@ def test_nan_at_sea_is_left_out_with_the_sea(tmp_path):
 
 
 def test_files_are_opened_once_for_all_groups(monkeypatch):
-    """Anemoi makes a source for every group of dates."""
+    """Anemoi creates a source for every group of dates; they share a reader."""
     from anemoi_ailand.data import source as module
 
     opened = []

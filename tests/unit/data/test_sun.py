@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Sun and calendar are those of Anemoi's own source."""
+"""Sun and calendar equal those of Anemoi's own source."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ DATES = [datetime(2020, 1, 1), datetime(2020, 2, 29, 6), datetime(2021, 6, 21, 1
 
 
 def test_names_are_the_computed_ones_of_the_table():
-    """No more, no less."""
+    """The names are those of the table, no more and no less."""
     assert set(COMPUTED) == {n for n, v in VARIABLES.items() if v.computed}
 
 
 @pytest.mark.parametrize("name", COMPUTED)
 def test_equal_to_the_source_forcings(name):
-    """To the last bit in float32, the dtype of a dataset."""
+    """The values are bitwise equal in float32, the dtype of a dataset."""
     fields = from_source("forcings", latitudes=LATITUDES, longitudes=LONGITUDES, date=DATES, param=[name])
     theirs = np.array([f.to_numpy(flatten=True) for f in fields], "f4")
     ours = compute([name], DATES, LATITUDES, LONGITUDES)[0]
@@ -34,6 +34,6 @@ def test_equal_to_the_source_forcings(name):
 
 
 def test_no_sun_at_night():
-    """Not below zero, and above zero at noon."""
+    """Insolation is zero at midnight and nearly one at noon on the equator."""
     values = compute(["insolation"], [datetime(2021, 3, 21, h) for h in (0, 12)], np.zeros(1), np.zeros(1))[0, :, 0]
     assert values[0] == 0.0 and values[1] > 0.99

@@ -32,7 +32,7 @@ def arguments(host, n=16):
 
 
 def test_columns_are_what_the_step_reads(shipped):
-    """State and static fields once, forcing at the end where the table says it is taken; sun and calendar on demand."""
+    """State and static fields come once, forcing at the ends of the table; sun and calendar are optional."""
     inside, outside = HostStep(shipped), HostStep(shipped, sun_inside=False)
     assert inside.columns["state"] == inside.results["new_state"] == shipped.prognostic
     assert {variable(n).role for n in inside.columns["static"]} == {Role.STATIC, Role.CATEGORY}
@@ -46,7 +46,7 @@ def test_columns_are_what_the_step_reads(shipped):
 
 
 def test_values_are_those_of_the_physical_step():
-    """Each column goes to its place at both ends, and results come from theirs."""
+    """Each column reaches its place at both ends, and results come from theirs."""
     host = case.host(sun_inside=False)
     given = arguments(host)
     ends = []
@@ -63,7 +63,7 @@ def test_values_are_those_of_the_physical_step():
     "date", [datetime(2021, 12, 31, 18), datetime(2020, 2, 29, 6), datetime(2022, 6, 21, 12), datetime(2020, 12, 31)]
 )
 def test_sun_is_that_of_the_package(date):
-    """All names, at day and night, at the poles and the date line, to the last digit of single precision."""
+    """All values agree in single precision at day and night, at the poles and the date line."""
     latitudes, longitudes = np.linspace(-90.0, 90.0, 73), np.linspace(-180.0, 360.0, 73)
     place = torch.from_numpy(place_time(latitudes, longitudes, date, date + HOURS_6))
     expected = compute(COMPUTED, [date, date + HOURS_6], latitudes, longitudes)
@@ -73,7 +73,7 @@ def test_sun_is_that_of_the_package(date):
 
 
 def test_sun_inside_is_sun_outside(shipped):
-    """The same step at all points of the sample over a year, whoever computes the sun."""
+    """The step is the same at all points of the sample over a year."""
     inside, outside = (HostStep(shipped, sun_inside=s) for s in (True, False))
     rows = sample_rows(outside, torch.float32)
     with torch.inference_mode():
@@ -84,7 +84,7 @@ def test_sun_inside_is_sun_outside(shipped):
 
 
 def test_missing_place_is_refused():
-    """With what is missing."""
+    """The error names the missing argument."""
     host = case.host()
     given = arguments(host)
     del given["place_time"]

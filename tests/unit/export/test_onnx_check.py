@@ -33,7 +33,7 @@ def changed(got, row, column, by):
 
 
 def test_itself_agrees(known):
-    """No difference at all, at all rows."""
+    """The step compared with itself has no difference at any row."""
     host, rows, got = known
     agreement = compare(got, host, rows, LIMIT)
     assert (agreement.rows, agreement.undecided) == (200, 0)
@@ -43,7 +43,7 @@ def test_itself_agrees(known):
 
 
 def test_one_wrong_value_is_found(known):
-    """By variable, date and point, with both values; half the limit is within."""
+    """The error has variable, date, point and both values; half the limit is accepted."""
     host, rows, got = known
     column = host.results["new_state"].index("stl1")
     assert compare(changed(got, 60, column, 0.5 * LIMIT), host, rows, LIMIT).largest["stl1"] > 0
@@ -52,7 +52,7 @@ def test_one_wrong_value_is_found(known):
 
 
 def test_missing_value_is_found(known):
-    """A NaN is no small difference."""
+    """NaN is a difference."""
     host, rows, got = known
     with pytest.raises(ValueError, match="nan instead of"):
         compare(changed(got, 3, 0, np.nan), host, rows, LIMIT)
@@ -70,7 +70,7 @@ class Jump:
 
 
 def test_rows_at_a_jump_are_counted_not_refused():
-    """Where one rounding of the input makes the checkpoint jump, a graph on the other side is no other model."""
+    """A row where rounding of the input makes the checkpoint jump is counted."""
     x = np.array([[0.5], [1.0], [2.0]], dtype=np.float32)
     rows, nothing = Rows({"state": x}, ["", "here", ""]), np.zeros((3, 0), dtype=np.float32)
     below = np.array([[0.5], [1.0], [7.0]], dtype=np.float32)  # as if the second were just below 1
@@ -83,7 +83,7 @@ def test_rows_at_a_jump_are_counted_not_refused():
 
 @pytest.mark.parametrize("sun_inside", [True, False])
 def test_rows_are_real_states(sun_inside):
-    """All points of the sample over a year, finite, in both precisions, with the columns of the step."""
+    """Rows are all points of the sample over a year, finite, with the columns of the step."""
     host = case.host(sun_inside=sun_inside)
     for dtype in (torch.float32, torch.float64):
         rows = sample_rows(host, dtype)
@@ -97,6 +97,6 @@ def test_rows_are_real_states(sun_inside):
 
 
 def test_days_begin_anew_with_the_year():
-    """A step over new year has both ends in their own years."""
+    """A step over new year has each end in its own year."""
     found = place_time(np.array([50.0]), np.array([7.0]), datetime(2020, 12, 31, 18), datetime(2021, 1, 1))
     np.testing.assert_array_equal(found, [[50.0, 7.0, 365.75, 0.0]])

@@ -43,7 +43,7 @@ def session(path):
 
 
 def test_within_the_limit(exported):
-    """At all rows that are compared, none of which is at a jump, because this model has none."""
+    """All rows agree, and none is undecided."""
     _, dtype, agreement = exported
     assert agreement.rows > 2000
     assert agreement.undecided == 0
@@ -52,7 +52,7 @@ def test_within_the_limit(exported):
 
 @pytest.mark.parametrize("n", [1, 7, 300])
 def test_any_number_of_rows(exported, n):
-    """The graph is traced with another one."""
+    """The graph accepts other numbers of rows than the example."""
     path, dtype, _ = exported
     rows = case.rows(n, dtype)
     with torch.inference_mode():
@@ -62,7 +62,7 @@ def test_any_number_of_rows(exported, n):
 
 
 def test_names_units_and_origin_are_inside(exported):
-    """All that a host has to know: arguments, columns in order, units, step, precision, operator set, licence."""
+    """The metadata have arguments, columns, units, step, precision, operator set and licence."""
     path, dtype, _ = exported
     host = case.host(dtype)
     model = onnx.load(path)
@@ -85,7 +85,7 @@ def test_names_units_and_origin_are_inside(exported):
 
 
 def test_text_beside_it_says_the_same(exported):
-    """Each column with its position and unit."""
+    """The text has each column with position and unit."""
     path, dtype, _ = exported
     text = path.with_name("small.onnx.txt").read_text()
     for argument, names in {**case.host(dtype).columns, **case.host(dtype).results}.items():
@@ -95,18 +95,18 @@ def test_text_beside_it_says_the_same(exported):
 
 
 def test_no_path_of_this_machine_is_inside(exported):
-    """Torch writes the source of each operator into the graph."""
+    """Source positions, which torch writes for each operator, are removed."""
     assert str(under_test.__file__).rpartition("/anemoi_ailand/")[0].encode() not in exported[0].read_bytes()
 
 
 def test_only_two_files_are_left(exported):
-    """No unfinished file."""
+    """No unfinished file is left."""
     path = exported[0]
     assert sorted(p.name for p in path.parent.iterdir()) == ["small.onnx", "small.onnx.txt"]
 
 
 def test_what_is_there_stays(tmp_path, monkeypatch):
-    """Before anything is loaded; either of the two files."""
+    """An existing graph or text is an error before anything is loaded."""
     monkeypatch.setattr(under_test, "load_step", lambda path: pytest.fail("it was loaded"))
     (tmp_path / "a.onnx.txt").write_text("mine")
     with pytest.raises(FileExistsError, match=r"a.onnx.txt'\] exist and stay as they are.*--overwrite"):
@@ -115,7 +115,7 @@ def test_what_is_there_stays(tmp_path, monkeypatch):
 
 
 def test_overwrite(tmp_path, small):
-    """With the option it is replaced."""
+    """With the option an existing file is replaced."""
     path = tmp_path / "a.onnx"
     path.write_text("mine")
     assert export_step("best.ckpt", path, sun_inside=False, overwrite=True) is not None
@@ -126,25 +126,25 @@ def test_overwrite(tmp_path, small):
     ("output", "options", "message"),
     [
         ("a.pb", {}, "ends in '.onnx'"),
-        ("a.onnx", {"precision": "float16"}, r"precision 'float16' is not known. Use one of \['float32', 'float64'\]"),
+        ("a.onnx", {"precision": "float16"}, r"precision 'float16' is unknown. Use one of \['float32', 'float64'\]"),
     ],
 )
 def test_wrong_options(tmp_path, monkeypatch, output, options, message):
-    """Before anything is loaded."""
+    """The error comes before anything is loaded."""
     monkeypatch.setattr(under_test, "load_step", lambda path: pytest.fail("it was loaded"))
     with pytest.raises(ValueError, match=message):
         export_step("best.ckpt", tmp_path / output, **options)
 
 
 def test_missing_packages(tmp_path, monkeypatch):
-    """With the command that installs them."""
+    """The error names the command that installs them."""
     monkeypatch.setattr(under_test, "find_spec", lambda name: None)
     with pytest.raises(ValueError, match=r"'onnx', 'onnxscript'\] are not installed. .*anemoi-ailand\[export\]"):
         export_step("best.ckpt", tmp_path / "a.onnx")
 
 
 def test_without_onnxruntime_it_is_said(tmp_path, monkeypatch, small, caplog):
-    """The file is written, and that it was not compared is in the log."""
+    """The file is written, and the log says that it was not compared."""
     found = under_test.find_spec
     monkeypatch.setattr(under_test, "find_spec", lambda n: None if n == "onnxruntime" else found(n))
     assert export_step("best.ckpt", tmp_path / "a.onnx") is None
@@ -153,7 +153,7 @@ def test_without_onnxruntime_it_is_said(tmp_path, monkeypatch, small, caplog):
 
 
 def test_graph_that_is_not_the_checkpoint_is_removed(tmp_path, monkeypatch, small):
-    """A weight is spoiled behind the exporter's back; what was there before stays."""
+    """A graph with a wrong weight is removed, and an earlier file stays."""
     save = under_test._save
 
     def spoiled(model, path):
@@ -184,7 +184,7 @@ def test_network_that_is_not_exportable_is_refused():
 
 
 def test_licence_of_the_shipped_network():
-    """Known by its checksum; of other weights nothing is claimed."""
+    """The checksum identifies the packaged network; for other weights no licence is stated."""
     record = pretrained_record()
     assert under_test._licence(record["sha256"]) == record["licence"]
     assert under_test._licence("0" * 64) != record["licence"]

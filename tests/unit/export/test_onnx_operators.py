@@ -60,19 +60,19 @@ def error(found, x, name):
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_digits_are_kept(name, dtype):
-    """Near zero, far away and at zero, within a few units of the last place."""
+    """Values near zero, at zero and far away are right within a few units of the last place."""
     x = np.array(FUNCTIONS[name][2], dtype=dtype)
     assert error(run(name, x, translations()), x, name) <= ULPS
 
 
 @pytest.mark.parametrize("name", ["log1p", "expm1"])
 def test_torchs_own_translation_loses_them(name):
-    """Why there is one here: without it nothing is left of a small argument. If this fails, ours can go."""
+    """Torch's own translation loses small arguments. If this fails, ours can go."""
     x = np.array([1e-9, 1e-5], dtype="float32")
     assert error(run(name, x, {}), x, name) > 1000
 
 
 def test_softplus_of_another_slope_is_refused():
-    """It would be written with the wrong slope."""
+    """Another slope is an error, as it would be written wrongly."""
     with pytest.raises(ValueError, match=r"beta = 2.0 has no translation"):
         softplus(None, 2.0)

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Which variable goes where, by the table."""
+"""Variables go to columns by the table."""
 
 import pytest
 
@@ -28,7 +28,7 @@ def test_each_variable_is_taken_at_its_ends():
 
 
 def test_positions_of_state_and_diagnostics():
-    """Input and output positions of what is predicted."""
+    """Predicted variables have input and output positions."""
     c = columns()
     assert (c.prognostic, c.prognostic_in, c.prognostic_out) == (("swvl1",), (0,), (1,))
     assert (c.diagnostic, c.diagnostic_out) == (("2t",), (0,))
@@ -76,6 +76,6 @@ def test_category_that_something_reads_is_allowed_and_in_no_column():
 
 
 def test_positions_are_those_of_the_output_tensor():
-    """By name, in the order asked for."""
+    """Positions are looked up by name, in the requested order."""
     assert columns().positions(["swvl1", "2t"]) == {"swvl1": 1, "2t": 0}
     assert columns().positions([]) == {}

@@ -32,7 +32,7 @@ def test_columns_are_of_order_one():
 
 
 def test_corners_are_finite():
-    """Dry, saturated, frozen, buried and in a storm, in float32, with gradients."""
+    """Contrasts and gradients are finite in extreme columns in float32."""
     land = case.corners(torch.float32)
     theta = land.theta.clone().requires_grad_()
     columns = contrasts(land._replace(theta=theta), air(land))
@@ -41,7 +41,7 @@ def test_corners_are_finite():
 
 
 def test_no_difference_where_air_and_soil_have_one_temperature():
-    """All six are exactly zero."""
+    """The six differences are exactly zero where air and soil have one temperature."""
     land = case.land(30, temperature=torch.full((30, 4), 284.0, dtype=torch.float64))
     assert (contrasts(land, air(land))[:, DIFFERENCES] == 0).all()
 
@@ -104,7 +104,7 @@ def test_deficit_by_hand():
 
 @pytest.mark.parametrize("falling", ["rain", "snowfall"])
 def test_rain_and_snow_are_seen(falling):
-    """Zero without them, and more the more there is."""
+    """Columns of rain and snow are zero without them and increase with them."""
     amounts = torch.tensor([0.0, 1.0, 30.0], dtype=torch.float64)
     dry = dict.fromkeys(("rain", "snowfall"), torch.zeros(3, dtype=torch.float64))
     land = case.land(3, **{**dry, "sd": amounts, falling: amounts})

@@ -1,11 +1,15 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""The Anemoi dress of the network."""
+"""The land model steps with any network, in Anemoi's interface and within physical bounds."""
+
+import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from anemoi_ailand.model.contrasts import N_CONTRASTS
 from anemoi_ailand.physics.bounds import limits
@@ -73,7 +77,7 @@ def test_order_and_number_of_points_do_not_matter():
 
 
 def test_bounds_hold_in_physical_units():
-    """Whatever the network says, predictions are within the table's bounds; exactly, after denormalisation."""
+    """Predictions in physical units are exactly within the bounds for any output of the network."""
     model = OPEN.land_model()
     with torch.no_grad():
         model.network.prognostic_head.bias.copy_(torch.tensor([-1e4, 1e4, -1e4]))
@@ -153,14 +157,14 @@ def closed_position():
 
 
 def say(model, outputs):
-    """Make the network answer ``outputs`` whatever it is asked."""
+    """Replace the network by one that returns ``outputs``."""
     torch.nn.init.zeros_(model.network.prognostic_head.weight)
     with torch.no_grad():
         model.network.prognostic_head.bias.copy_(outputs)
 
 
 def test_closed_state_is_that_of_the_closed_step():
-    """What the model gives is the closed step of the physical fields.
+    """The model computes the closed step of the physical fields.
 
     To 1e-4 of a standard deviation; soil that freezes magnifies the rounding of its temperature, by up to ten.
     """
@@ -215,7 +219,7 @@ def test_closed_step_gives_the_fluxes_and_the_head_the_rest():
 
 
 def test_closed_step_keeps_the_bounds_of_the_table():
-    """Whatever the network says, first layer and snow temperature included."""
+    """Predictions stay within the bounds of the table for any output of the network."""
     model = CLOSED.land_model()
     say(model, 50.0 * torch.randn(N_CONTROLS + 1))
     x = closed_input(case.land(70))
@@ -274,7 +278,7 @@ def test_closed_step_runs_in_float64():
 
 
 def test_unknown_step_is_refused():
-    """The error says what there is."""
+    """The error lists the available options."""
     with pytest.raises(ValueError, match=r"'implicit'.*'increments' or 'closed'"):
         CLOSED.land_model(step="implicit")
 
@@ -292,19 +296,29 @@ def test_closed_step_names_what_is_missing():
         CLOSED.only([n for n in CLOSED.variables if n != "sd"]).land_model()
 
 
-@pytest.mark.parametrize("network", ["split", "stock"])
-def test_network_is_chosen_by_name(network):
-    """Any network steps in the same dress, with static fields where the table has them."""
-    options = {"network": network, "activation": None, "depth": 2 if network == "stock" else None}
-    model = OPEN.land_model(config=OPEN.model_config(**options))
-    out = model.advance(*ends())
-    assert out.shape[-1] == len(model.columns.outputs)
-    if network == "split":
-        assert [model.columns.start[i] for i in model.network._static] == ["theta_sat", "z"]
+class OwnNetwork(nn.Module):
+    """A network of the user that also gets the static columns."""
+
+    def __init__(self, n_in, n_prognostic, n_diagnostic, static):
+        super().__init__()
+        self.static, self.sizes = static, [n_prognostic, n_diagnostic]
+        self.layer = nn.Linear(n_in, sum(self.sizes))
+
+    def forward(self, z):
+        return self.layer(z).split(self.sizes, dim=-1)
+
+
+def test_own_network_steps_in_the_land_model(monkeypatch):
+    """A network given by import path gets the static fields of the table and makes a step."""
+    monkeypatch.setitem(sys.modules, "my_networks", SimpleNamespace(OwnNetwork=OwnNetwork))
+    options = dict.fromkeys(("width", "depth", "activation"))
+    model = OPEN.land_model(config=OPEN.model_config(network="my_networks.OwnNetwork", **options))
+    assert model.advance(*ends()).shape[-1] == len(model.columns.outputs)
+    assert [model.columns.start[i] for i in model.network.static] == ["theta_sat", "z"]
 
 
 def test_options_of_the_network_are_checked():
-    """A name that nobody reads is an error."""
+    """An unknown option of the network is an error."""
     with pytest.raises(ValueError, match=r"'mlp' has no option \['widht'\]"):
         OPEN.land_model(config=OPEN.model_config(widht=3))
 

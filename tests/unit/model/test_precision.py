@@ -22,7 +22,7 @@ def bf16(monkeypatch):
 
 
 def test_exact_layer_is_exact_inside(bf16):
-    """The same numbers to the last bit, also from inputs that bfloat16 would round."""
+    """The layer is bitwise exact, also for inputs that bfloat16 would round."""
     torch.manual_seed(0)
     layer, plain, x = Exact(7, 5), nn.Linear(7, 5), torch.randn(11, 7)
     plain.load_state_dict(layer.state_dict())
@@ -73,7 +73,7 @@ def test_without_hardware_or_wish_nothing_changes(monkeypatch):
 
 
 def test_unknown_precision_is_an_error():
-    """With what there is."""
+    """The error lists the available options."""
     assert precision_of("bfloat16") is torch.bfloat16 and precision_of("float32") is None
     with pytest.raises(ValueError, match=r"`model.model.hidden_precision` is 'half'. It can be one of .*bfloat16"):
         precision_of("half")

@@ -11,7 +11,7 @@ from anemoi_ailand.variables import VARIABLES
 
 
 def test_limits_are_those_of_the_table():
-    """Bounds of every variable, open ones infinite."""
+    """Bounds equal those of the table; open ones are infinite."""
     lower, upper = limits(list(VARIABLES))
     for low, high, row in zip(lower, upper, VARIABLES.values(), strict=True):
         assert low == (-np.inf if row.bounds[0] is None else row.bounds[0])

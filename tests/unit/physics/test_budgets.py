@@ -11,6 +11,7 @@ import xarray as xr
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from anemoi_ailand.constants import STEP_SECONDS
 from anemoi_ailand.physics import budgets as b
 from anemoi_ailand.support import packaged as resources
 
@@ -29,7 +30,7 @@ def ecland() -> xr.Dataset:
 
 
 def test_storage_of_a_known_column() -> None:
-    """0.3 m3 m-3 in 2.89 m of soil, 10 kg m-2 of snow and 1 in the canopy are 878 kg m-2."""
+    """0.3 m3 m-3 in 2.89 m of soil, 10 kg m-2 of snow and 1 kg m-2 of interception sum to 878 kg m-2."""
     assert b.water_storage(np.full((4, 2), 0.3), np.array(10.0), np.array(1.0)) == pytest.approx([878.0, 878.0])
 
 
@@ -39,28 +40,28 @@ def test_three_layers_are_one_metre() -> None:
 
 
 def test_too_many_layers_are_an_error() -> None:
-    """An array whose first dimension is not the layer is noticed where it can be."""
+    """Arrays whose first dimension cannot be the layer are refused."""
     with pytest.raises(ValueError, match=r"shape \(8, 4\)"):
         b.soil_water(np.ones((8, 4)))
 
 
 @given(rates, rates, rates, rates, st.floats(0.0, 1.0))
 def test_water_residual_is_what_was_lost(p: float, e: float, sro: float, ssro: float, lost: float) -> None:
-    """A storage that changes by all that flows, less a loss, has that loss as residual."""
+    """A change of storage equal to all flows minus a loss has that loss as residual."""
     change = 21600.0 * (p - e - sro - ssro) - lost
     assert b.water_residual(np.array(change), *map(np.array, (p, e, sro, ssro))) == pytest.approx(lost, abs=1e-9)
 
 
 def test_implied_runoff_is_the_residual_without_runoff() -> None:
-    """P = 2, E = 0.5, change of storage 1 leave 0.5 kg m-2 to run off."""
-    rate = np.array([1.0]) / b.STEP_SECONDS
+    """P = 2, E = 0.5 and a change of storage of 1 leave a runoff of 0.5 kg m-2."""
+    rate = np.array([1.0]) / STEP_SECONDS
     assert b.water_residual(np.array([1.0]), 2.0 * rate, 0.5 * rate, 0.0, 0.0) == pytest.approx([0.5])
 
 
 @settings(derandomize=True)
 @given(st.lists(temperatures, min_size=4, max_size=4), st.floats(0.0, 1.0))
 def test_heat_of_soil_is_the_integral_of_its_capacity(temperature: list[float], vegetation: float) -> None:
-    """Heating a column by a little takes its heat capacity times that, the heat of melting included."""
+    """A small heating takes heat capacity times temperature change, including the heat of melting."""
     warm = np.array(temperature)
     assume(min(np.abs(warm - kink).min() for kink in (272.16, 274.16)) > 1e-3)  # where freezing begins and ends
     step, args = 1e-4, (np.array(0.45), np.array(0.3), np.array(vegetation))
@@ -72,19 +73,19 @@ def test_heat_of_soil_is_the_integral_of_its_capacity(temperature: list[float], 
 
 
 def test_frozen_fraction_goes_from_one_to_zero() -> None:
-    """All frozen 1 K below the triple point, half at it, nothing 1 K above."""
+    """All water is frozen 1 K below the triple point, half at it, none 1 K above."""
     assert b.frozen_fraction(np.array([250.0, 272.16, 273.16, 274.16, 290.0])) == pytest.approx([1, 1, 0.5, 0, 0])
 
 
 def test_melting_snow_closes() -> None:
-    """Snow at the melting point that gets the heat of fusion of 1 kg m-2 has 1 kg m-2 of liquid water more."""
+    """The heat of fusion of 1 kg m-2 melts 1 kg m-2 of snow at the melting point."""
     zero = np.array(273.16)
     change = b.snow_heat(np.array(50.0), np.array(3.0), zero) - b.snow_heat(np.array(50.0), np.array(2.0), zero)
     assert b.energy_residual(np.array(3.337e5 / 21600.0), 0.0, change) == pytest.approx(0.0, abs=1e-9)
 
 
 def test_snowfall_brings_its_cold() -> None:
-    """Snow that falls at 263.16 K and lies at that temperature asks no heat of the surface."""
+    """Snow that falls and stays at 263.16 K takes no heat from the surface."""
     change = b.snow_heat(np.array(2.0), np.array(0.0), np.array(263.16))
     fall = np.array(2.0 / 21600.0)
     supply = b.snow_heat_supply(np.array(0.0), np.array(0.0), fall, np.array(263.16))
@@ -92,7 +93,7 @@ def test_snowfall_brings_its_cold() -> None:
 
 
 def test_sublimation_takes_only_the_heat_of_vaporisation_from_liquid() -> None:
-    """Ice that sublimates with the heat of sublimation leaves the temperature of the rest as it was."""
+    """Sublimation with the heat of sublimation leaves the temperature of the snow unchanged."""
     lost = 0.5
     change = b.snow_heat(np.array(9.5), np.array(0.0), 273.16) - b.snow_heat(np.array(10.0), np.array(0.0), 273.16)
     slhf, evap = -lost * (2.5008e6 + 3.337e5) / 21600.0, lost / 21600.0
@@ -102,13 +103,13 @@ def test_sublimation_takes_only_the_heat_of_vaporisation_from_liquid() -> None:
 
 
 def test_evaporation_from_latent_heat_knows_snow() -> None:
-    """250.08 W m-2 upward evaporate 1e-4 kg m-2 s-1 from bare ground; over snow less, by the heat of fusion."""
+    """250.08 W m-2 upward evaporate 1e-4 kg m-2 s-1 from bare ground, and less from snow."""
     assert b.evaporation_from_latent_heat(np.array(-250.08)) == pytest.approx(1e-4)
     assert b.evaporation_from_latent_heat(np.array(-283.45), np.array(1.0)) == pytest.approx(1e-4)
 
 
 def test_water_of_ecland_closes(ecland: xr.Dataset) -> None:
-    """In ecLand's output less than 0.02 mm are missing in any step; what flows is a hundred times as much."""
+    """The water residual of ecLand's output is below 0.02 mm in every step, a hundredth of the flows."""
     swvl = np.stack([ecland[f"swvl{k}"].values for k in (1, 2, 3, 4)])
     storage = b.water_storage(swvl, ecland["sd"].values, ecland["src"].values)
     flows = [ecland[name].values[1:] for name in ("evap", "sro", "ssro")]
@@ -119,7 +120,7 @@ def test_water_of_ecland_closes(ecland: xr.Dataset) -> None:
 
 
 def test_energy_of_ecland_closes_without_snow(ecland: xr.Dataset) -> None:
-    """At points that never have snow the heat flux is the change of the heat of the soil, to 1 % of its size."""
+    """At points without snow the heat flux equals the change of soil heat to 1 %."""
     part = ecland.isel(point=np.flatnonzero(ecland["sd"].max("time") == 0))
     stl = np.stack([part[f"stl{k}"].values for k in (1, 2, 3, 4)])
     plants = part["clim_cvl"] * part["clim_veg_covl"] + part["clim_cvh"] * part["clim_veg_covh"]

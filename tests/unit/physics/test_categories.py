@@ -12,7 +12,7 @@ from anemoi_ailand.physics.vegetation import vegetation_parameters
 
 
 def test_types_become_integers():
-    """Numbers as files hold them become positions in a table."""
+    """Numbers of a file become indices of a table."""
     index = whole_types(np.array([0.0, 3.0, 7.0], np.float32), 7, "soil")
     assert index.tolist() == [0, 3, 7]
     assert index.dtype.kind == "i"

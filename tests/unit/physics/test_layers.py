@@ -1,15 +1,16 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Layers are last by their shape and first in memory."""
+"""Layers are last by their shape and first in memory; tridiagonal systems are solved point by point."""
 
+import pytest
 import torch
 
-from anemoi_ailand.physics.layers import join_layers, stack_layers
+from anemoi_ailand.physics.layers import join_layers, solve_tridiagonal, stack_layers
 
 
 def test_stacked_layers_are_those_given():
-    """In order, and each in one piece."""
+    """Stacked layers keep their order, and each is contiguous."""
     layers = [torch.full((3, 5), float(k)) for k in range(4)]
     stacked = stack_layers(layers)
     assert torch.equal(stacked, torch.stack(layers, dim=-1))
@@ -17,8 +18,48 @@ def test_stacked_layers_are_those_given():
 
 
 def test_joined_layers_are_those_given():
-    """As torch.cat along the last dimension, and still in one piece each."""
+    """Joining equals torch.cat along the last dimension, and each layer stays contiguous."""
     a, b = stack_layers([torch.randn(6), torch.randn(6)]), stack_layers([torch.randn(6)])
     joined = join_layers([a, b])
     assert torch.equal(joined, torch.cat([a, b], dim=-1))
     assert all(layer.is_contiguous() for layer in (2.0 * joined).unbind(-1))
+
+
+def system(n, shape=(5,), seed=0):
+    """Off-diagonals, dominant diagonal and right-hand side of random systems."""
+    g = torch.Generator().manual_seed(seed)
+    lower, upper = (-torch.rand(*shape, n - 1, generator=g, dtype=torch.float64) for _ in range(2))
+    diagonal = 2.1 + torch.rand(*shape, n, generator=g, dtype=torch.float64)
+    return lower, diagonal, upper, torch.randn(*shape, n, generator=g, dtype=torch.float64)
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 4, 9])
+def test_equals_the_dense_solution(n):
+    """The solution equals that of torch.linalg.solve to rounding."""
+    lower, diagonal, upper, rhs = system(n)
+    matrix = torch.diag_embed(diagonal) + torch.diag_embed(lower, -1) + torch.diag_embed(upper, 1)
+    torch.testing.assert_close(
+        solve_tridiagonal(lower, diagonal, upper, rhs), torch.linalg.solve(matrix, rhs), rtol=1e-12, atol=1e-13
+    )
+
+
+def test_each_point_is_a_system_of_its_own():
+    """Batch dimensions are kept, and the solution is bitwise independent of other points."""
+    parts = system(4, shape=(2, 3, 5))
+    full = solve_tridiagonal(*parts)
+    assert full.shape == (2, 3, 5, 4)
+    assert torch.equal(solve_tridiagonal(*(p[1, :, 2:4] for p in parts)), full[1, :, 2:4])
+
+
+@pytest.mark.parametrize("n", [2, 4])
+def test_gradient_is_that_of_differences(n):
+    """Gradients of all three diagonals and the right-hand side equal finite differences."""
+    parts = [p.requires_grad_() for p in system(n, shape=(2,))]
+    assert torch.autograd.gradcheck(solve_tridiagonal, parts)
+
+
+def test_stiff_system_keeps_its_digits():
+    """In float32 an exchange of 1000 brings two layers to their mean."""
+    strong = torch.tensor([[1e3]])
+    solution = solve_tridiagonal(-strong, 1.0 + strong.expand(1, 2), -strong, torch.tensor([[1.0, 3.0]]))
+    torch.testing.assert_close(solution, torch.full((1, 2), 2.0), rtol=1e-3, atol=0.0)

@@ -12,7 +12,7 @@ from anemoi_ailand.physics.runoff import capacity_exponent, surface_runoff
 
 
 def ecland(p, w, most, b):
-    """The formula as it stands in the documentation, for one number."""
+    """Runoff by the documented formula, for one number."""
     v = max(0.0, (1.0 - w / most) ** (1.0 / (1.0 + b)) - p / ((1.0 + b) * most))
     return min(p, max(0.0, p - (most - w) + most * v ** (1.0 + b)))
 
@@ -22,14 +22,14 @@ def numbers(*values):
 
 
 def test_it_is_ecland_s_formula():
-    """From a drizzle on dry ground to more than the ground can hold."""
+    """Runoff equals the documented formula from a drizzle on dry ground to more than the ground holds."""
     for p, share, b in itertools.product((1e-6, 1e-3, 0.02, 0.5), (0.0, 0.3, 0.9, 0.999), (0.01, 0.2, 0.5)):
         found = surface_runoff(numbers(p), numbers(share * 0.2), numbers(0.2), numbers(b), numbers(1.0)).item()
         assert found == pytest.approx(ecland(p, share * 0.2, 0.2, b), abs=3e-7), (p, share, b)
 
 
 def test_runoff_is_a_share_of_the_water():
-    """Between nothing and all of it, whatever the odds; saturated ground lets nothing in."""
+    """Runoff is between zero and all water for any odds; saturated ground takes none."""
     g = torch.Generator().manual_seed(0)
     p, held, odds = (torch.rand(1000, generator=g).double() for _ in range(3))
     runoff = surface_runoff(0.1 * p, 0.2 * held, torch.tensor(0.2), torch.tensor(0.3), torch.exp(10 * odds - 5))
@@ -39,14 +39,14 @@ def test_runoff_is_a_share_of_the_water():
 
 
 def test_overfull_ground_loses_its_excess_with_rain_only():
-    """Up to a tenth of its capacity."""
+    """Excess up to a tenth of the capacity runs off when water comes."""
     for p, held, expected in ((0.001, 0.21, 0.011), (0.0, 0.21, 0.0), (0.001, 0.23, 0.001)):
         found = surface_runoff(numbers(p), numbers(held), numbers(0.2), numbers(0.3), numbers(1.0)).item()
         assert found == pytest.approx(expected, rel=1e-3)
 
 
 def test_odds_change_what_is_between_all_and_nothing():
-    """Twice the odds of a tenth is two elevenths."""
+    """Doubled odds turn a share of one tenth into two elevenths."""
     one = surface_runoff(numbers(0.01), numbers(0.1), numbers(0.2), numbers(0.2), numbers(1.0)) / 0.01
     two = surface_runoff(numbers(0.01), numbers(0.1), numbers(0.2), numbers(0.2), numbers(2.0)) / 0.01
     torch.testing.assert_close(two / (1 - two), 2 * one / (1 - one), rtol=1e-9, atol=0.0)
@@ -54,7 +54,7 @@ def test_odds_change_what_is_between_all_and_nothing():
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_derivatives_are_finite(dtype):
-    """Also without water, on ground that is dry or full."""
+    """Gradients are finite without water, and on dry or full ground."""
     grid = torch.cartesian_prod(numbers(0.0, 1e-12, 1e-7, 1e-3, 1.0), numbers(0.0, 0.1, 0.1999999, 0.2, 0.21)).to(dtype)
     p, held = (c.clone().requires_grad_() for c in grid.unbind(-1))
     runoff = surface_runoff(
@@ -66,7 +66,7 @@ def test_derivatives_are_finite(dtype):
 
 
 def test_a_trace_of_water_has_the_share_of_little_water():
-    """No cancellation in single precision: the share does not depend on how little it is."""
+    """In single precision the share of runoff does not depend on how small the rain is."""
     shares = [
         surface_runoff(p, *(torch.tensor([v]) for v in (0.1, 0.2, 0.3, 1.0))) / p
         for p in (torch.tensor([v]) for v in (1e-8, 1e-7, 1e-6))
@@ -76,6 +76,6 @@ def test_a_trace_of_water_has_the_share_of_little_water():
 
 
 def test_exponent_grows_with_orography():
-    """Flat ground has the least, mountains the most."""
+    """The exponent is smallest on flat ground and largest in mountains."""
     exponent = capacity_exponent(numbers(0.0, 100.0, 400.0, 2000.0))
     torch.testing.assert_close(exponent, numbers(0.01, 0.01, 300 / 1400, 0.5))

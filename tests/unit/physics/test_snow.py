@@ -28,19 +28,19 @@ from anemoi_ailand.physics.snow import snow_cover, where_no_snow
     ],
 )
 def test_by_hand(sd, rsn, expected):
-    """tanh(4000 d / clip(rho, 100, 400))."""
+    """Snow cover is tanh(4000 d / clip(rho, 100, 400))."""
     assert snow_cover(np.array(sd), np.array(rsn)) == pytest.approx(expected, abs=1e-12)
 
 
 @given(st.floats(0, 500), st.floats(60, 600), st.floats(1.0, 2.0))
 def test_is_a_fraction_that_grows_with_snow(sd, rsn, factor):
-    """Between 0 and 1, and more snow of the same density never covers less."""
+    """Cover is between 0 and 1 and never decreases with mass at the same density."""
     less, more = snow_cover(np.array([sd, sd * factor]), np.array([rsn, rsn]))
     assert 0.0 <= less <= more <= 1.0
 
 
 def test_is_that_of_the_reference_set():
-    """From its rounded mass and density, to what the rounding allows."""
+    """Cover follows from ecLand's stored mass and density within their rounding."""
     reader = open_reader("$AILAND_SAMPLE")
     dates = [reader.coverage.first + i * STEP for i in range(0, 1400, 7)]
     sd, rsn, snowc = reader.read(["sd", "rsn", "snowc"], dates).astype(float)
@@ -50,11 +50,11 @@ def test_is_that_of_the_reference_set():
 
 
 def test_missing_stays_missing():
-    """Sea is not snow-free land."""
+    """Missing values stay missing."""
     assert np.isnan(snow_cover(np.array([np.nan]), np.array([100.0])))[0]
 
 
 def test_leftovers_are_replaced_where_there_is_no_snow():
-    """And only there."""
+    """Values without snow are replaced, and no others."""
     tsn, rsn = where_no_snow(np.array([0.0, 2.0]), np.array([250.0, 260.0]), np.array([310.0, 320.0]))
     assert tsn.tolist() == [273.16, 260.0] and rsn.tolist() == [100.0, 320.0]

@@ -29,7 +29,7 @@ def kg(*values):
 @settings(derandomize=True)
 @given(st.floats(0.0, 1000.0), st.floats(-20.0, 50.0), st.floats(0.0, 200.0))
 def test_snow_is_closed(available, sublimation, melt):
-    """What is left, sublimated and melted sums to what there was; no snow, melt or excess of either below zero."""
+    """Snow, sublimation and melt sum to the available mass, and none is negative."""
     result = snow_mass(kg(available), kg(sublimation), kg(melt))
     assert (result.sd >= 0).all() and (result.melt >= 0).all() and (result.sublimation <= max(available, 0.0)).all()
     assert sum(result).item() == pytest.approx(available, abs=1e-11)
@@ -37,19 +37,19 @@ def test_snow_is_closed(available, sublimation, melt):
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_snow_melts_to_exactly_nothing(dtype):
-    """However much there was, and however much sublimated before: no crumbs of rounding."""
+    """Snow that melts completely is exactly zero."""
     available = torch.linspace(0.01, 500.0, 997, dtype=dtype)
     assert torch.equal(snow_mass(available, 0.0037 * available, 2 * available).sd, torch.zeros_like(available))
 
 
 def test_fluxes_are_as_asked_for_where_there_is_snow():
-    """Ten kg: one sublimates, two melt; hoar frost adds."""
+    """Of ten kg one sublimates and two melt; hoar frost adds mass."""
     assert [v.item() for v in snow_mass(kg(10.0), kg(1.0), kg(2.0))] == [7.0, 1.0, 2.0]
     assert [v.item() for v in snow_mass(kg(10.0), kg(-1.0), kg(2.0))] == [9.0, -1.0, 2.0]
 
 
 def test_cover_is_that_of_the_arrays():
-    """The same formula as in physics.snow, on all depths and densities, bare ground among them."""
+    """Tensor and NumPy formulas of snow cover agree for all depths and densities."""
     sd, rsn = np.meshgrid([0.0, 1e-3, 0.1, 1.0, 5.0, 10.0, 300.0], np.linspace(50.0, 500.0, 19))
     cover = snow_cover(torch.from_numpy(sd), torch.from_numpy(rsn)).numpy()
     np.testing.assert_allclose(cover, snow.snow_cover(sd, rsn), rtol=1e-12, atol=0.0)
@@ -57,7 +57,7 @@ def test_cover_is_that_of_the_arrays():
 
 
 def test_mixed_density_is_between_old_and_fresh():
-    """Nearer to the one there is more of, and that of the pack where nothing falls."""
+    """The mixed density is weighted by mass, and unchanged without snowfall."""
     fresh = torch.linspace(0.0, 50.0, 51, dtype=torch.float64)
     old, new = torch.full_like(fresh, 300.0), torch.full_like(fresh, 80.0)
     mixed = snow_density(torch.full_like(fresh, 10.0), old, fresh, new, torch.zeros_like(fresh))
@@ -67,25 +67,25 @@ def test_mixed_density_is_between_old_and_fresh():
 
 
 def test_density_of_the_first_snow_is_that_of_the_fresh():
-    """On bare ground the old density counts for nothing."""
+    """On bare ground the density is that of fresh snow."""
     assert snow_density(kg(0.0), kg(100.0), kg(5.0), kg(250.0), kg(0.0)).item() == pytest.approx(250.0, rel=1e-3)
 
 
 @pytest.mark.parametrize(("change", "limit"), [(1e4, SNOW_DENSITY_HIGHEST), (-1e4, SNOW_DENSITY_LOWEST)])
 def test_density_keeps_within_that_of_ecland(change, limit):
-    """Whatever settling is asked for."""
+    """Density stays within ecLand's range for any settling."""
     assert snow_density(kg(10.0), kg(300.0), kg(1.0), kg(80.0), kg(change)).item() == limit
 
 
 def test_bare_ground_has_the_density_of_none():
-    """100 kg m-3 without snow and with a trace of it, its own with more."""
+    """The density is 100 kg m-3 without snow or with a trace of it."""
     density = bare_density(kg(0.0, NO_SNOW, 2 * NO_SNOW), kg(333.0, 333.0, 333.0))
     assert density.tolist() == [SNOW_DENSITY_MIN, SNOW_DENSITY_MIN, 333.0]
 
 
 @pytest.mark.parametrize(("name", "without"), [("tsn", 273.16), ("asn", 0.85), ("slw", 0.0)])
 def test_properties_are_those_of_none_without_snow(name, without):
-    """Whatever is said of them; with snow they are kept within their range."""
+    """Properties without snow are reset for any input; with snow they stay within their range."""
     said, sd = kg(-1e3, 0.6, 250.0, 1e4), kg(0.0, 0.0, 0.0, NO_SNOW)
     assert torch.equal(snow_property(name, said, sd), kg(*[without] * 4))
     _, lowest, highest = SNOW_PROPERTIES[name]

@@ -24,12 +24,12 @@ def kelvin(*values):
     [(200.0, 1.0), (FREEZING_END, 1.0), (MIDDLE, 0.5), (FREEZING_START, 0.0), (320.0, 0.0)],
 )
 def test_water_freezes_between_two_temperatures(temperature, fraction):
-    """All frozen at and below the lower one, none at and above the upper one, half in the middle."""
+    """All water is frozen at the lower bound, none at the upper bound, half in the middle."""
     torch.testing.assert_close(frozen_fraction(kelvin(temperature)), kelvin(fraction), rtol=0.0, atol=1e-12)
 
 
 def test_frozen_fraction_falls_with_temperature():
-    """Never rising anywhere, and falling everywhere within the range."""
+    """The frozen fraction decreases monotonically within the range."""
     temperature = torch.linspace(FREEZING_END - 1, FREEZING_START + 1, 401, dtype=torch.float64)
     change = frozen_fraction(temperature).diff()
     inside = (temperature[:-1] >= FREEZING_END) & (temperature[1:] <= FREEZING_START)
@@ -38,7 +38,7 @@ def test_frozen_fraction_falls_with_temperature():
 
 
 def test_slope_is_minus_the_derivative():
-    """Within the range of freezing and outside it, by automatic differentiation."""
+    """The slope equals automatic differentiation within the range of freezing and outside."""
     temperature = torch.linspace(FREEZING_END - 2, FREEZING_START + 2, 42, dtype=torch.float64).requires_grad_()
     (derivative,) = torch.autograd.grad(frozen_fraction(temperature).sum(), temperature)
     torch.testing.assert_close(frozen_slope(temperature.detach()), -derivative, rtol=1e-12, atol=1e-12)
@@ -47,7 +47,7 @@ def test_slope_is_minus_the_derivative():
 
 @pytest.mark.parametrize("kind", range(1, 8))
 def test_soil_of_a_type_is_that_of_the_table(kind):
-    """Every constant of every type, field capacity and wilting point among them."""
+    """The table holds every parameter of every type, with field capacity and wilting point."""
     capacity, wilting, _ = soil_types.soil_parameters(np.array(kind))
     expected = {
         "alpha": soil_types.ALPHA[kind],
@@ -64,12 +64,12 @@ def test_soil_of_a_type_is_that_of_the_table(kind):
 
 @pytest.mark.parametrize(("kind", "nearest"), [(0, 1), (-3, 1), (9, 7), (2.9999, 3), (3.0001, 3)])
 def test_what_is_no_soil_is_the_nearest_soil(kind, nearest):
-    """Water and out-of-table types are taken as a soil, and the rounding of a normalised type does no harm."""
+    """Water and unknown types count as the nearest soil; rounding of a normalised type is harmless."""
     for got, expected in zip(case.soil([float(kind)]), case.soil([nearest]), strict=True):
         assert torch.equal(got, expected)
 
 
 def test_constants_go_with_layers():
-    """Types (batch, point) give constants (batch, point, 1) in the precision of the table."""
+    """Types (batch, point) give parameters (batch, point, 1) in the precision of the table."""
     ground = soil_of(torch.full((2, 3), 4.0), soil_table(torch.float32))
     assert {(v.shape, v.dtype) for v in ground} == {((2, 3, 1), torch.float32)}

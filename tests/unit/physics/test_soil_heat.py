@@ -13,11 +13,11 @@ from anemoi_ailand.constants import (
     FREEZING_START,
     LATENT_HEAT_FUSION,
     SOIL_LAYER_THICKNESS,
+    STEP_SECONDS,
     WATER_DENSITY,
 )
 from anemoi_ailand.physics.soil import frozen_fraction
 from anemoi_ailand.physics.soil_heat import (
-    STEP_SECONDS,
     heat_capacity,
     heat_conductivity,
     heat_step,
@@ -38,7 +38,7 @@ def column(land):
 
 
 def test_heat_is_only_moved():
-    """What the layers gain is what flowed in from the first, to rounding; nothing passes the bottom."""
+    """The layers gain exactly the inflow from the first; no heat passes the bottom."""
     land = case.land(200)
     before, conductance, capacity = column(land)
     top = land.temperature[..., 0]
@@ -50,7 +50,7 @@ def test_heat_is_only_moved():
 
 
 def test_equilibrium_stays():
-    """Soil of one temperature keeps it, whatever its conductance and capacity."""
+    """Isothermal soil keeps its temperature for any conductance and capacity."""
     land = case.land(50)
     _, conductance, capacity = column(land)
     before = torch.full((50, 3), 281.3, dtype=torch.float64)
@@ -59,7 +59,7 @@ def test_equilibrium_stays():
 
 
 def test_step_is_that_of_many_short_ones():
-    """Against 5000 explicit steps, to 3 % of the largest change: the scheme is right, not only conservative."""
+    """One implicit step equals 5000 explicit steps to 3 % of the largest change."""
     land = case.land(20)
     before, conductance, capacity = column(land)
     top = land.temperature[..., 0]
@@ -72,7 +72,7 @@ def test_step_is_that_of_many_short_ones():
 
 
 def test_warmth_from_above_fades_with_depth():
-    """A warm first layer warms all layers below it, each less than the one above."""
+    """A warm first layer warms all layers below it, each less than the one above it."""
     land = case.land(50)
     _, conductance, capacity = column(land)
     before = torch.full((50, 3), 285.0, dtype=torch.float64)
@@ -82,7 +82,7 @@ def test_warmth_from_above_fades_with_depth():
 
 @pytest.mark.parametrize("kind", range(1, 8))
 def test_conductivity_grows_with_water_and_ice(kind):
-    """Between dry and saturated soil, the wetter the more; and ice conducts more than water."""
+    """Conductivity increases with water, and ice conducts more than water."""
     ground = case.soil([kind] * 50)
     theta = torch.linspace(0.0, 1.0, 50, dtype=torch.float64).unsqueeze(-1) * ground.saturated
     thawed = heat_conductivity(theta, torch.full_like(theta, 290.0), ground).squeeze(-1)
@@ -93,7 +93,7 @@ def test_conductivity_grows_with_water_and_ice(kind):
 
 
 def test_capacity_holds_the_heat_of_freezing():
-    """Much larger in the range of freezing, the same on both sides of it, and nothing of it in bare soil."""
+    """Capacity rises in the range of freezing, in vegetated soil only."""
     ground = case.soil([2, 2, 2])
     temperature = torch.tensor([[FREEZING_END - 0.1], [FREEZING_END + 1.0], [FREEZING_START + 0.1]]).double()
     one = torch.ones(3, 1, dtype=torch.float64)
@@ -103,7 +103,7 @@ def test_capacity_holds_the_heat_of_freezing():
 
 
 def test_heat_of_freezing_is_all_there():
-    """Over the range of freezing the capacity holds L rho theta_c in addition, and no more."""
+    """Over the range of freezing the capacity adds exactly L rho theta_c."""
     ground = case.soil([3])
     temperature = torch.linspace(FREEZING_END, FREEZING_START, 4001, dtype=torch.float64).unsqueeze(-1)
     one = torch.ones_like(temperature)
@@ -114,14 +114,14 @@ def test_heat_of_freezing_is_all_there():
 
 
 def test_conductance_by_hand():
-    """Mean conductivity over the distance of the middles of layers."""
+    """Conductance is the mean conductivity over the distance of the layer centres."""
     conductance = layer_conductance(torch.tensor([1.0, 2.0, 2.0, 3.0], dtype=torch.float64))
     expected = [1.5 / (0.5 * (0.07 + 0.21)), 2.0 / (0.5 * (0.21 + 0.72)), 2.5 / (0.5 * (0.72 + 1.89))]
     torch.testing.assert_close(conductance, torch.tensor(expected, dtype=torch.float64))
 
 
 def test_deep_soil_warms_as_in_ecland():
-    """The change of stl4 in 6 h is that by diffusion from the third layer, to 2 % of its standard deviation."""
+    """The change of stl4 in ecLand over 6 h follows from diffusion to 2 % of its standard deviation."""
 
     def read(name, field):
         with netCDF4.Dataset(folder("sample") / name) as ds:
@@ -143,7 +143,7 @@ def test_deep_soil_warms_as_in_ecland():
 
 
 def test_heat_of_freezing_over_a_step_is_that_of_its_two_ends():
-    """Capacity times change is sensible heat and the heat of the water that froze; at one temperature it is local."""
+    """Mean capacity times change equals sensible heat plus heat of freezing."""
     land = case.land(300, temperature=torch.linspace(271.0, 275.5, 1200, dtype=torch.float64).reshape(300, 4))
     vegetation, before = land.vegetation.unsqueeze(-1), land.temperature
     after = before + torch.linspace(-3.0, 3.0, 300, dtype=torch.float64).unsqueeze(-1)
@@ -160,7 +160,7 @@ def test_heat_of_freezing_over_a_step_is_that_of_its_two_ends():
 
 
 def test_freezing_within_a_step_follows_steps_of_half_an_hour():
-    """A first guess and two corrections come closer to twelve short steps than the capacity of the start alone."""
+    """Two corrections come closer to twelve short steps than the initial capacity alone."""
     land = case.land(400, temperature=torch.full((400, 4), 273.9, dtype=torch.float64))
     top = torch.linspace(255.0, 273.0, 400, dtype=torch.float64)
     before, conductance, local = column(land)

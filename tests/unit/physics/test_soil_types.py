@@ -21,7 +21,7 @@ def static() -> dict[str, np.ndarray]:
 
 
 def test_soil_is_that_of_ecland(static):
-    """Van Genuchten's curve at 0.1 and 15 bar gives ecLand's o_fix."""
+    """Van Genuchten's curve at 0.1 and 15 bar gives the values in ecLand's o_fix."""
     for values, name in zip(
         soil_parameters(static["clim_sotype"]), ("clim_theta_cap", "clim_theta_pwp", "theta_sat"), strict=True
     ):
@@ -29,14 +29,14 @@ def test_soil_is_that_of_ecland(static):
 
 
 def test_soil_holds_less_the_drier():
-    """Wilting point below field capacity below saturation, for every type that is soil."""
+    """Every soil has wilting point < field capacity < saturation."""
     cap, pwp, sat = soil_parameters(np.arange(1, 8))
     assert (pwp > 0).all() and (pwp < cap).all() and (cap < sat).all()
 
 
 @pytest.mark.parametrize("name", ["ALPHA", "EXPONENT", "SATURATED", "RESIDUAL", "CONDUCTIVITY", "MUALEM"])
 def test_every_type_has_every_parameter(name):
-    """Eight types, water among them; soil never has a parameter of water."""
+    """The tables have eight types, and no soil has the parameters of water."""
     values = getattr(soil_types, name)
     assert len(values) == 8
     assert all(v not in (0.0, 1.0) for v in values[1:])

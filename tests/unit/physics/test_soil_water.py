@@ -41,7 +41,7 @@ def coefficients(n=60, seed=0):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_properties_are_those_of_the_textbook(kind):
-    """Mualem and van Genuchten as printed, where their digits suffice."""
+    """Properties equal the printed formulas where their digits suffice."""
     theta, soil = at_saturations(kind, 0.5, 0.998)
     s, m = (theta - soil.residual) / (soil.saturated - soil.residual), 1 - 1 / soil.exponent
     k = soil.conductivity * s**soil.mualem * (1 - (1 - s ** (1 / m)) ** m) ** 2
@@ -54,7 +54,7 @@ def test_properties_are_those_of_the_textbook(kind):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_diffusivity_is_conductivity_times_the_slope_of_suction(kind):
-    """D = K dh/dtheta with van Genuchten's suction, by automatic differentiation."""
+    """Diffusivity equals K dh/dtheta by automatic differentiation."""
     theta, soil = at_saturations(kind, 0.3, 0.998)
     theta = theta.requires_grad_()
     s, m = (theta - soil.residual) / (soil.saturated - soil.residual), 1 - 1 / soil.exponent
@@ -66,7 +66,7 @@ def test_diffusivity_is_conductivity_times_the_slope_of_suction(kind):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_wetter_soil_conducts_more(kind):
-    """Conductivity and diffusivity rise with water over the whole range, and stay below saturation's."""
+    """Conductivity and diffusivity increase with water and stay below those at saturation."""
     theta, soil = at_saturations(kind, 0.021, 0.998)
     conductivity, diffusivity = (v.squeeze(-1) for v in hydraulic_properties(theta, soil))
     assert (conductivity.diff() > 0).all() and (diffusivity.diff() > 0).all()
@@ -75,7 +75,7 @@ def test_wetter_soil_conducts_more(kind):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_properties_are_finite_everywhere(kind):
-    """From no water at all to saturation and above, in float32, with their gradients."""
+    """Properties and gradients are finite in float32 from no water to above saturation."""
     soil = case.soil([kind] * 101, torch.float32)
     theta = (torch.linspace(0.0, 1.2, 101).unsqueeze(-1) * soil.saturated).requires_grad_()
     for values in hydraulic_properties(theta, soil):
@@ -84,7 +84,7 @@ def test_properties_are_finite_everywhere(kind):
 
 
 def test_digits_survive_in_dry_soil():
-    """Float32 has four digits of what float64 says down to an effective saturation of 0.1, for all soils."""
+    """Float32 equals float64 to four digits down to an effective saturation of 0.1."""
     for kind in KINDS:
         for single, double in zip(hydraulic_properties(*at_saturations(kind, 0.1, 0.99, dtype=torch.float32)),
                                   hydraulic_properties(*at_saturations(kind, 0.1, 0.99)), strict=True):  # fmt: skip
@@ -92,7 +92,7 @@ def test_digits_survive_in_dry_soil():
 
 
 def test_water_is_only_moved():
-    """The column after is the column before with what it gained, less drainage, to rounding."""
+    """The change of the column is gain minus drainage to rounding."""
     water, gain, gravity, diffusion = coefficients()
     after = richards_step(water, DEPTH, gain, gravity, diffusion)
     assert (after - water).abs().max() > 0.01
@@ -100,7 +100,7 @@ def test_water_is_only_moved():
 
 
 def test_flow_between_layers_is_that_of_the_equation():
-    """Each layer gains gravity from above, loses its own, and exchanges by the new differences."""
+    """Each layer gets gravity flow from above, loses its own, and exchanges by the new differences."""
     water, gain, gravity, diffusion = coefficients()
     after = richards_step(water, DEPTH, gain, gravity, diffusion)
     theta = after / DEPTH
@@ -110,7 +110,7 @@ def test_flow_between_layers_is_that_of_the_equation():
 
 
 def test_diffusion_moves_water_from_wet_to_dry():
-    """Of two layers the wetter loses, and however strong the diffusion, their difference never turns round."""
+    """Diffusion moves water from the wetter layer and never reverses the difference."""
     for strength in (0.01, 1.0, 100.0):
         water = torch.tensor([[0.3, 0.1, 0.1, 0.1], [0.1, 0.1, 0.1, 0.3]], dtype=torch.float64) * DEPTH
         diffusion = torch.full((2, 3), strength, dtype=torch.float64)
@@ -121,7 +121,7 @@ def test_diffusion_moves_water_from_wet_to_dry():
 
 
 def test_diffusion_never_widens_the_differences():
-    """Wettest and driest layer of random columns come no further apart."""
+    """Diffusion never increases the range between wettest and driest layer."""
     water, _, _, diffusion = coefficients()
     nothing = torch.zeros_like(water)
     before, after = water / DEPTH, richards_step(water, DEPTH, nothing, nothing, diffusion) / DEPTH
@@ -129,14 +129,14 @@ def test_diffusion_never_widens_the_differences():
 
 
 def test_uniform_column_without_gravity_stays():
-    """Nothing moves where nothing differs."""
+    """A uniform column without gravity stays unchanged."""
     diffusion = coefficients()[-1]
     water, nothing = 0.27 * DEPTH.expand(60, 4), torch.zeros(60, 4, dtype=torch.float64)
     torch.testing.assert_close(richards_step(water, DEPTH, nothing, nothing, diffusion), water, rtol=1e-12, atol=0.0)
 
 
 def test_deficits_are_filled_from_below():
-    """By hand: the missing water comes from the next layer that has some, and the rest is the deficit."""
+    """Missing water comes from the layers below; the rest is the deficit."""
     water = torch.tensor([[-1.0, -2.0, 5.0, 1.0], [1.0, 1.0, -3.0, 1.0], [1.0, 2.0, 3.0, 4.0]])
     filled, deficit = fill_deficits(water)
     assert filled.tolist() == [[0.0, 0.0, 2.0, 1.0], [1.0, 1.0, 0.0, 0.0], [1.0, 2.0, 3.0, 4.0]]
@@ -144,7 +144,7 @@ def test_deficits_are_filled_from_below():
 
 
 def test_filling_creates_no_water():
-    """Nothing is left below zero, and the column has gained its deficit exactly."""
+    """No layer is left below zero, and the column gains exactly its deficit."""
     water = torch.randn(500, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     filled, deficit = fill_deficits(water)
     assert (filled >= 0).all() and (deficit > 0).any() and (deficit == 0).any()
@@ -157,7 +157,7 @@ def arriving(amount, lateness=0.0, odds=1.0, urban=0.0):
 
 
 def columns(n=300, seed=0):
-    """Random wet columns of all soils, with what they gain [m] and how long water moves [s]."""
+    """Random wet columns of all soils, their gains [m], and times of flow [s]."""
     g = torch.Generator().manual_seed(seed)
     ground = case.soil([1 + k % 7 for k in range(n)])
     share = torch.rand(n, 4, generator=g, dtype=torch.float64)
@@ -170,7 +170,7 @@ def columns(n=300, seed=0):
 
 
 def test_water_of_six_hours_is_closed():
-    """What is there at the end, ran off and drained is what was there and came; nothing below zero or too full."""
+    """Final storage, runoff and drainage sum to initial storage and input, within bounds."""
     theta, ground, frozen, rain, gain, seconds = columns()
     moved = move_water(theta, ground, frozen, rain, gain, seconds)
     before, after = (theta * DEPTH).sum(-1) + gain.sum(-1) + rain.amount, (moved.theta * DEPTH).sum(-1)
@@ -180,7 +180,7 @@ def test_water_of_six_hours_is_closed():
 
 
 def test_frozen_ground_moves_nothing_but_what_it_gets():
-    """Without time to move, each layer keeps its water and its gain, up to saturation."""
+    """Without time of flow, each layer keeps its water and gain up to saturation."""
     theta, ground, frozen, _, gain, _ = columns()
     nothing = arriving(torch.zeros(300).double())
     moved = move_water(theta, ground, frozen, nothing, gain, torch.zeros(300, 4).double())
@@ -190,7 +190,7 @@ def test_frozen_ground_moves_nothing_but_what_it_gets():
 
 
 def test_saturated_column_drains_at_the_conductivity_of_saturated_soil():
-    """As long as it is full: half an hour of it, with no layer above the last to fill it up again."""
+    """A full last layer drains fast, but never faster than saturated soil conducts."""
     ground = case.soil(list(KINDS))
     theta, half_hour, nothing = ground.saturated.expand(-1, 4), 1800.0, torch.zeros(7, 4).double()
     dry, seconds = arriving(torch.zeros(7).double()), torch.zeros(7, 4).double()
@@ -201,13 +201,13 @@ def test_saturated_column_drains_at_the_conductivity_of_saturated_soil():
 
 
 def test_steps_within_are_those_of_ecland():
-    """Half an hour: the jump of conductivity near saturation acts for as long as there."""
+    """The jump of conductivity near saturation lasts half an hour."""
     assert 6 * 3600 / N_SUBSTEPS == 1800
 
 
 @pytest.mark.parametrize("lateness", [-1.0, 0.0, 0.7])
 def test_water_comes_as_a_whole_whenever_it_comes(lateness):
-    """Dry sand takes it all; late water is in the upper layer still."""
+    """Dry sand takes all water; late water is still in the upper layer."""
     ground = case.soil([1])
     theta, nothing = ground.residual + 0.3 * (ground.saturated - ground.residual), torch.zeros(1, 4).double()
     theta = theta.expand(-1, 4)
@@ -222,7 +222,7 @@ def test_water_comes_as_a_whole_whenever_it_comes(lateness):
 
 
 def test_water_on_hills_runs_off():
-    """Runoff of a shower grows with the exponent of the capacities and with the odds."""
+    """Runoff of a shower grows with the exponent of capacities and with the odds."""
     ground = case.soil([2])
     theta = (0.6 * ground.saturated).expand(-1, 4)
     nothing, seconds = torch.zeros(1, 4).double(), torch.full((1, 4), 21600.0).double()
@@ -237,7 +237,7 @@ def test_water_on_hills_runs_off():
 
 
 def test_towns_shed_what_their_ground_cannot_hold():
-    """Wet soil under sealed ground is over its capacity: no rain gets in, and it loses water until it is not."""
+    """Wet soil under sealed ground takes no rain and loses its excess."""
     ground, nothing, seconds = case.soil([4]), torch.zeros(1, 4).double(), torch.zeros(1, 4).double()
     theta, rain = (0.95 * ground.saturated).expand(-1, 4), torch.tensor([0.004], dtype=torch.float64)
     country, town = (move_water(theta, ground, nothing, arriving(rain, urban=v), nothing, seconds) for v in (0.0, 0.1))

@@ -23,7 +23,7 @@ def static() -> dict[str, np.ndarray]:
 
 @pytest.mark.parametrize("cover", ["l", "h"])
 def test_vegetation_is_that_of_ecland(static, cover):
-    """As in the reference set, at all types of the sample."""
+    """Parameters equal those of the reference set for all types of the sample."""
     ours = vegetation_parameters(static[f"clim_tv{cover}"])
     for values, name in zip(ours, ("covX", "z0mX", "rsminX"), strict=True):
         np.testing.assert_allclose(values, static[f"clim_veg_{name.replace('X', cover)}"], rtol=1e-6)
@@ -42,7 +42,7 @@ def test_vegetation_is_that_of_ecland(static, cover):
     ],
 )
 def test_leaf_area_between_the_15th_of_months(date, expected):
-    """By hand, for values that are the number of the month."""
+    """Leaf area is linear between the 15th of the months."""
     monthly = np.arange(1.0, 13.0)[:, None]
     assert leaf_area(monthly, date)[0] == pytest.approx(expected, rel=1e-12)
     assert leaf_area(monthly, date.replace(hour=23))[0] == leaf_area(monthly, date)[0]

@@ -59,7 +59,7 @@ def checked_steps(stepper, state, forcings):
 
 
 def test_steps_are_those_of_the_checkpoint(small, shipped):
-    """To the last bit, over several steps, for a small network and the one in the package."""
+    """Several steps are bitwise those of the checkpoint, for a small network and the packaged one."""
     first = case.start(small, N)
     last = checked_steps(small, first, case.forcings(N, 4))
     assert last.date == case.DATE + 4 * STEP
@@ -68,7 +68,7 @@ def test_steps_are_those_of_the_checkpoint(small, shipped):
 
 
 def test_step_is_that_of_predict_step(small):
-    """With a number of rows that is not filled up: upstream's own function, called directly."""
+    """A step equals upstream's ``predict_step`` for a number of rows that needs padding."""
     state, forcing = case.start(small, 64), case.forcings(64)[0]
     expected = by_predict_step(small._loaded, state, small.forcing_columns(state, forcing))
     found = small.step(state, forcing)
@@ -76,7 +76,7 @@ def test_step_is_that_of_predict_step(small):
 
 
 def test_state_after_a_step_holds_the_forcing_of_its_date(small):
-    """Instants move from the end of a step to the start of the next; statics stay; means are not kept."""
+    """Instants move from the end to the next start, statics stay, means are not kept."""
     state, forcing = case.start(small, N), case.forcings(N)[0]
     after = small.step(state, forcing)
     np.testing.assert_array_equal(after["t"].numpy(), forcing["t"].astype("f4"))
@@ -86,7 +86,7 @@ def test_state_after_a_step_holds_the_forcing_of_its_date(small):
 
 @pytest.mark.parametrize("kind", ["torch", "xarray", "float32", "masked", "scalar"])
 def test_kinds_of_fields(small, kind):
-    """Torch tensors, an xarray dataset under the names of its files, single precision, one number for all points."""
+    """Tensors, an xarray dataset, single precision and scalars are accepted."""
     fields, forcing = case.fields(N), case.forcings(N)[0] | {"avg_sp": np.full(N, 9e4)}
     expected = small.step(case.start(small, N), forcing)
 
@@ -117,7 +117,7 @@ def test_given_fields_are_not_changed_and_not_kept(small):
 
 
 def test_sun_and_calendar_are_computed_or_given(small):
-    """The same bits either way; and they are used."""
+    """Both ways give the same bits, and the values are used."""
     forcing, places = case.forcings(N)[0], case.places(N)
     names = [n for n in small.inputs if n in COMPUTED]
     assert names
@@ -131,7 +131,7 @@ def test_sun_and_calendar_are_computed_or_given(small):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"t": None}, r"At 2022-01-01 06:00 the land needs \['t'\], too; given are .*t: air temperature \[K\]"),
+        ({"t": None}, r"At 2022-01-01 06:00 the land also needs \['t'\] .given: .*t: air temperature \[K\]"),
         ({"t": np.zeros(N - 1)}, rf"'t' has shape \({N - 1},\), but there are {N} points"),
         ({"t": np.zeros((1, N))}, rf"'t' has shape \(1, {N}\)"),
         ({"t": np.where(np.arange(N) == 3, np.nan, 280.0)}, rf"'t' at 2022-01-01 06:00 is missing .* 1 of {N} points"),
@@ -139,17 +139,17 @@ def test_sun_and_calendar_are_computed_or_given(small):
     ],
 )
 def test_bad_forcing_is_refused(small, change, message):
-    """Missing, of another shape, or with gaps: the error says what, when and where."""
+    """The error says what is missing or wrong, when and where."""
     forcing = {k: v for k, v in (case.forcings(N)[0] | change).items() if v is not None}
     with pytest.raises(ValueError, match=message):
         small.step(case.start(small, N), forcing)
 
 
 def test_bad_initial_fields_are_refused(small):
-    """As forcing, at the initial date; places, too."""
+    """Initial fields and places are checked like forcing."""
     fields = case.fields(N)
     without = {k: v for k, v in fields.items() if k not in ("swvl1", "slt")}
-    with pytest.raises(ValueError, match=r"At 2022-01-01 00:00 the land needs \['swvl1', 'slt'\], too"):
+    with pytest.raises(ValueError, match=r"At 2022-01-01 00:00 the land also needs \['swvl1', 'slt'\]"):
         case.start(small, N, given=without)
     for places in (([1.0], [2.0, 3.0]), ([91.0], [0.0]), ([0.0], [361.0]), ([], []), ([np.nan], [0.0])):
         with pytest.raises(ValueError, match="latitudes and"):
@@ -157,17 +157,17 @@ def test_bad_initial_fields_are_refused(small):
 
 
 def test_a_state_of_another_stepper_is_refused(small):
-    """Other precision or other inputs."""
+    """Another precision or other inputs are an error."""
     double = case.stepper("float64")
-    with pytest.raises(ValueError, match="of another checkpoint or precision"):
+    with pytest.raises(ValueError, match="to another checkpoint or precision"):
         double.step(case.start(small, N), case.forcings(N)[0])
     state = case.start(small, N)
-    with pytest.raises(ValueError, match="of another checkpoint or precision"):
+    with pytest.raises(ValueError, match="to another checkpoint or precision"):
         small.step(replace(state, inputs=state.inputs[::-1]), case.forcings(N)[0])
 
 
 def test_a_result_that_is_not_finite_is_refused(small):
-    """With variable, date and place."""
+    """The error has variable, date and place."""
     broken = case.stepper()
     with torch.no_grad():
         next(iter(broken._loaded.model.parameters())).fill_(torch.nan)
@@ -176,7 +176,7 @@ def test_a_result_that_is_not_finite_is_refused(small):
 
 
 def test_time_zones_are_converted(small):
-    """A date with a zone is the same instant in UTC."""
+    """A date with a time zone is converted to UTC."""
     zoned = datetime(2022, 1, 1, 3, tzinfo=timezone(timedelta(hours=3)))
     same(small.initial(zoned, *case.places(N), case.fields(N)), case.start(small, N))
     assert case.start(small, N).date == datetime(2022, 1, 1, tzinfo=UTC).replace(tzinfo=None)
@@ -184,7 +184,7 @@ def test_time_zones_are_converted(small):
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_saved_state_goes_on_to_the_last_bit(tmp_path, dtype):
-    """Also from a step with diagnostics."""
+    """A loaded state continues bitwise, with or without diagnostics."""
     stepper = case.stepper(dtype)
     first, second = case.forcings(N, 2)
     state = stepper.step(case.start(stepper, N), first)
@@ -195,7 +195,7 @@ def test_saved_state_goes_on_to_the_last_bit(tmp_path, dtype):
 
 
 def test_saved_state_can_be_loaded_in_double_precision(small, tmp_path):
-    """Every single-precision number is one in double precision, so nothing changes."""
+    """Conversion to double precision changes no value."""
     small.save(case.start(small, N), tmp_path / "land.state")
     loaded = case.stepper("float64").load(tmp_path / "land.state")
     assert loaded.columns.dtype is torch.float64
@@ -203,7 +203,7 @@ def test_saved_state_can_be_loaded_in_double_precision(small, tmp_path):
 
 
 def test_state_of_another_checkpoint_is_refused(tmp_path):
-    """Checkpoints are known by their checksum, not by their name."""
+    """Checkpoints are identified by checksum, not by name."""
     steppers = []
     for name in ("one", "two"):
         path = tmp_path / name / "best.ckpt"
@@ -212,12 +212,12 @@ def test_state_of_another_checkpoint_is_refused(tmp_path):
         steppers.append(LandStepper(replace(CLOSED.land_step(), path=path), threads=1))
     path = steppers[0].save(case.start(steppers[0], N), tmp_path / "land.state")
     steppers[0].load(path)
-    with pytest.raises(ValueError, match="is of the checkpoint with SHA-256"):
+    with pytest.raises(ValueError, match="belongs to the checkpoint with SHA-256"):
         steppers[1].load(path)
 
 
 def test_several_threads_and_sets_of_points():
-    """Four threads of a host, each with its own points and steps at once: the results of one after the other."""
+    """Four threads with their own points give the results of sequential calls."""
     shared = case.stepper(threads=2)
     cases = [(n, seed) for seed in range(2) for n in (N, 2500)]
 
@@ -236,7 +236,7 @@ def test_several_threads_and_sets_of_points():
 
 @pytest.mark.parametrize("which", ["small", "shipped"])
 def test_a_point_does_not_depend_on_the_others(small, shipped, which):
-    """Alone, among few, in another order: the same bits."""
+    """A point alone, among few, or in another order has the same bits."""
     stepper = {"small": small, "shipped": shipped}[which]
     state, forcings = (case.start(small, N), case.forcings(N)) if which == "small" else case.sample_fields(stepper, 1)
     whole = stepper.step(state, forcings[0])
@@ -250,14 +250,14 @@ def test_a_point_does_not_depend_on_the_others(small, shipped, which):
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_propagate_gives_the_step(dtype):
-    """The differentiable step is the fast one to the last bit."""
+    """The differentiable step is bitwise the fast one."""
     stepper = case.stepper(dtype)
     state, forcing = case.start(stepper, N), case.forcings(N)[0]
     same(stepper.propagate(state, forcing), stepper.step(state, forcing))
 
 
 def test_gradients_pass_through_propagate():
-    """With respect to state, static fields and forcing, over two steps; finite differences agree."""
+    """Gradients with respect to state, static fields and forcing agree with finite differences over two steps."""
     stepper = case.stepper("float64")
     forcings = [case.smooth_fields(5, k) for k in (1, 2)]
     given = {k: torch.tensor(v) for k, v in forcings[0].items()}
@@ -281,7 +281,7 @@ def test_gradients_pass_through_propagate():
 
 
 def test_step_inside_inference_mode(small):
-    """A host such as anemoi-inference runs in it; what comes back is an ordinary tensor."""
+    """Inside inference mode a step returns ordinary tensors."""
     state, forcing = case.start(small, N), case.forcings(N)[0]
     with torch.inference_mode():
         given = {k: torch.from_numpy(v) * 1.0 for k, v in forcing.items()}
@@ -291,6 +291,6 @@ def test_step_inside_inference_mode(small):
 
 
 def test_unknown_precision_is_refused_before_the_checkpoint_is_read():
-    """The checkpoint is not even looked for."""
-    with pytest.raises(ValueError, match=r"The precision 'half' is not known\. Use one of \['float32', 'float64'\]"):
+    """The checkpoint is not opened."""
+    with pytest.raises(ValueError, match=r"The precision 'half' is unknown\. Use one of \['float32', 'float64'\]"):
         LandStepper.open("no-such-file.ckpt", dtype="half")

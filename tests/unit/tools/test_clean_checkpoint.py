@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""The copy of a checkpoint that ships: the same network, without the machine on which it was trained."""
+"""Cleaned copy of a checkpoint: the same network, without names of the machine."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from anemoi_ailand.rollout.step.pretrained import pretrained_checkpoint
 
 
 def with_metadata(source: Path, target: Path, change) -> Path:
-    """A checkpoint with other metadata."""
+    """Copy a checkpoint with changed metadata."""
     with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, "w") as new:
         for name in old.namelist():
             data = old.read(name)
@@ -26,7 +26,7 @@ def with_metadata(source: Path, target: Path, change) -> Path:
 
 
 def trained_elsewhere(metadata):
-    """What anemoi-training writes of the machine."""
+    """Add paths of a machine, as anemoi-training writes them."""
     metadata["config"]["dataloader"]["dataset"] = "/srv/somebody/data/reference.zarr"
     metadata["config"]["system"]["input"]["command"] = "train system.input.dataset=/srv/x/d.zarr"
     git = {"git": {"sha1": "1" * 40, "modified_files": 0}}
@@ -51,17 +51,17 @@ def trained_elsewhere(metadata):
     ],
 )
 def test_last_part_of_a_path_stays(text, expected):
-    """Absolute paths only."""
+    """Absolute paths are cut to their last part; other texts stay."""
     assert cleaned({"k": [text]}) == {"k": [expected]}
 
 
 def test_local_source_goes_with_what_held_nothing_else():
-    """An empty dictionary that was there stays."""
+    """An entry that held nothing but a local URL is dropped; an empty one stays."""
     assert cleaned({"a": {"url": "file:///x"}, "b": {}, "c": 1}) == {"b": {}, "c": 1}
 
 
 def test_network_stays_and_machine_goes(tmp_path):
-    """Every part but the metadata is the same to the last bit; the commit is kept for this package only."""
+    """Every part but the metadata is bitwise the same; the commit is kept for this package only."""
     source = with_metadata(pretrained_checkpoint(), tmp_path / "source.ckpt", trained_elsewhere)
     assert len(machine_paths(source)) >= 3
     clean_checkpoint(source, tmp_path / "copy.ckpt")
@@ -77,19 +77,19 @@ def test_network_stays_and_machine_goes(tmp_path):
 
 
 def test_copy_is_always_the_same(tmp_path):
-    """Whenever it is made, and from a copy, so that the checksum is a name."""
+    """A copy of a copy is bitwise the same, so that its checksum is stable."""
     clean_checkpoint(pretrained_checkpoint(), tmp_path / "copy.ckpt")
     assert (tmp_path / "copy.ckpt").read_bytes() == pretrained_checkpoint().read_bytes()
 
 
 def test_paths_within_the_archive_are_no_paths():
-    """Where the coordinates lie in the file."""
+    """Places of arrays within the archive stay."""
     arrays = {"data": {"latitudes": {"path": "x/data/latitudes.numpy"}}}
     assert clean_metadata({"supporting_arrays_paths": arrays}) == {"supporting_arrays_paths": arrays}
 
 
 def test_path_in_the_pickle_is_refused(tmp_path):
-    """It cannot be taken out without loading the file."""
+    """A path in a pickled part is refused, as it cannot be removed without loading."""
     source = shutil.copy(pretrained_checkpoint(), tmp_path / "source.ckpt")
     with zipfile.ZipFile(source, "a") as file:
         file.writestr("inference-best/more.pkl", b"\x80\x02X\x0b\x00\x00\x00/srv/me/pklq\x00.")

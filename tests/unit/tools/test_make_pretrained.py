@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""What is made of a checkpoint and its evaluation: the parts that need neither."""
+"""Parts of ``tools/make_pretrained.py`` that need neither a checkpoint nor an evaluation."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from anemoi_ailand.rollout.step.pretrained import model_card, pretrained_record
 
 
 def test_card_is_that_of_the_record():
-    """What ships together belongs together."""
+    """The packaged card is written from the packaged record."""
     assert card(pretrained_record()) == model_card()
 
 
 def test_evaluation_must_be_that_of_the_checkpoint():
-    """By content, not by name."""
+    """The checkpoint is recognised by its checksum."""
     metrics = {"inputs": {"forecasts": {"a": {"path": "run.nc"}, "b": {"checkpoint_sha256": "1"}}}}
     assert tool.label_of(metrics, "1") == "b"
     with pytest.raises(ValueError, match="not of the checkpoint with SHA-256 2"):
@@ -36,12 +36,12 @@ def test_evaluation_must_be_that_of_the_checkpoint():
     ],
 )
 def test_commit_says_whether_files_were_changed(git, expected):
-    """A training from changed files cannot be repeated from the commit alone."""
+    """The commit is marked if files were changed, as the training cannot be repeated from it alone."""
     assert tool.commit({"git_versions": {"anemoi_ailand": {"git": git}}}) == expected
 
 
 def test_other_score_than_that_of_the_evaluation_is_refused():
-    """The roll-outs beside the evaluation are those it was made from."""
+    """The kept rollouts must give the scores of the evaluation."""
     row = {"variable": "stl1", "group": "held_out", "lead": 30, "rmse": 1.0, "low": 0.9, "high": 1.1}
     same = {"variable": "stl1", "cut": "points", "group": "held_out", "lead": 30.0, "protocol": "A"}
     values = {("mine", "rmse"): 1.00001, ("mine", "bias"): 0.1, ("mine", "acc"): 0.9, ("climatology", "rmse"): 3.0}
@@ -54,7 +54,7 @@ def test_other_score_than_that_of_the_evaluation_is_refused():
 
 
 def test_record_is_written_whole(tmp_path):
-    """Readable, one line for each innermost part, the same content; no NaN."""
+    """The content is read back unchanged; NaN is refused and leaves the file as it was."""
     content = {"a": [{"b": 1, "c": [1, 2]}], "d": {}}
     tool.write_json(tmp_path / "r.json", content)
     assert json.loads((tmp_path / "r.json").read_text()) == content
@@ -65,7 +65,7 @@ def test_record_is_written_whole(tmp_path):
 
 
 def test_name_of_this_machine_is_refused(tmp_path, monkeypatch):
-    """As a word, in any file."""
+    """The name of the machine is found as a word in any file."""
     monkeypatch.setattr(tool.socket, "gethostname", lambda: "node-1234")
     (tmp_path / "card.md").write_text("trained on node-1234.")
     with pytest.raises(ValueError, match=r"'card.md' holds \['node-1234'\]"):

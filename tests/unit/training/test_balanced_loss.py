@@ -65,7 +65,7 @@ def test_validation_keeps_its_yardstick():
 
 
 def test_measured_errors_are_in_the_checkpoint():
-    """A resumed training goes on with them; a checkpoint of another loss begins anew."""
+    """A resumed training keeps its measured errors; a checkpoint of another loss has none."""
     measured, other = loss(), loss()
     measured(*errors())
     measured.eval()(*errors())
@@ -78,7 +78,7 @@ def test_measured_errors_are_in_the_checkpoint():
 
 
 def test_known_exactly():
-    """A variable without error does not take over: the floor holds."""
+    """A variable without error does not dominate the loss."""
     pred, target = errors()
     pred[..., 0] = target[..., 0]
     assert torch.isfinite(loss()(pred, target))
@@ -86,6 +86,6 @@ def test_known_exactly():
 
 @pytest.mark.parametrize("options", [{"rate": 0.0}, {"rate": 1.5}, {"floor": 0.0}])
 def test_wrong_options(options):
-    """Said with what is there."""
+    """The error names the wrong value."""
     with pytest.raises(ValueError, match="Give a rate"):
         BalancedLoss(**options)

@@ -15,7 +15,7 @@ NAMES = ["swvl1", "t", "avg_tprate", "z"]
 
 
 class Data:
-    """What an opened anemoi dataset shows of itself."""
+    """Stand-in for an opened anemoi dataset."""
 
     def __init__(self, values=None, units=None, constant=("z",), missing=()):
         self.variables = NAMES
@@ -32,7 +32,7 @@ class Data:
 
 
 def test_good_data_pass():
-    """No error without a reason."""
+    """Valid data raise no error."""
     check_dataset(Data(), "training")
 
 
@@ -68,7 +68,7 @@ def test_computed_variables_have_no_unit_to_check():
 
 
 def test_static_fields_may_be_constant():
-    """What is constant by nature is no error."""
+    """Static fields may be constant."""
     check_constant(["z", "theta_sat"], {"z": True, "theta_sat": True})
 
 

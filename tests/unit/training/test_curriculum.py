@@ -36,12 +36,12 @@ def test_a_resumed_run_goes_on_with_its_epoch(steps):
 
 
 def test_processes_of_the_loader_stay_only_if_the_rollout_does():
-    """anemoi-training asks ``epoch_increment``."""
+    """A constant roll-out has no ``epoch_increment``, so the loader's processes stay."""
     assert [ListedRollout(s).epoch_increment for s in ([4], [4, 4], [4, 8], [4, 2])] == [0, 0, 1, 1]
 
 
 def test_null_is_not_given():
-    """As a configuration has to say that derives from one with the other form."""
+    """Null counts as not given, so that a derived configuration can use the other form."""
     assert rollout_of({"steps": [4], "start": None, "maximum": None}).step == 4
     assert rollout_of({"steps": None, "start": 2, "maximum": 3}).step == 2
     assert rollout_of(None).maximum == 1
@@ -58,6 +58,6 @@ def test_null_is_not_given():
     ],
 )
 def test_contradiction_and_nonsense_are_refused(options, message):
-    """Each says what to do."""
+    """The error says what to do."""
     with pytest.raises(ValueError, match=message):
         LandForecaster(rollout=options)

@@ -29,7 +29,7 @@ def stock():
 
 @pytest.mark.parametrize("every", [None, 1, 3, 10])
 def test_loss_and_gradient_are_those_of_anemoi(stock, every):
-    """Over the roll-out at once, checkpointed or not, as step by step."""
+    """Loss and gradient of the whole roll-out equal those of single steps, checkpointed or not."""
     loss, gradient = loss_and_gradient(training_module(n_steps=N_STEPS, checkpoint_every=every))
     torch.testing.assert_close(loss, stock[0], rtol=1e-5, atol=0.0)
     assert gradient.abs().max() > 0
@@ -98,6 +98,6 @@ def test_metrics_of_a_configuration_are_computed_over_the_whole_rollout():
 
 @pytest.mark.parametrize("option", ["detach_every", "checkpoint_every"])
 def test_wrong_number_of_steps_is_refused(option):
-    """Zero steps would be no piece at all."""
+    """Zero steps are refused."""
     with pytest.raises(ValueError, match=option):
         training_module(**{option: 0})

@@ -52,7 +52,7 @@ def test_blocks_differ_by_date_and_epoch_but_are_reproducible():
 
 
 def test_validation_blocks_are_the_same_in_every_epoch():
-    """So that validation losses of epochs compare."""
+    """Validation samples are the same in every epoch."""
     r = reader(shuffled=False)
     torch.manual_seed(1)
     one = block(r.get_sample(0, slice(3, 5)))
@@ -61,7 +61,7 @@ def test_validation_blocks_are_the_same_in_every_epoch():
 
 
 def test_fields_in_memory_are_those_of_the_dataset():
-    """In the order of a sample, without held-out points, and not at all above the limit."""
+    """Fields in memory have the order of a sample, without held-out points; larger ones stay on disk."""
     data = np.random.default_rng(1).random((300, 3, 1, 8), dtype=np.float32)
     np.testing.assert_array_equal(resident_fields(data, 5, 1.0), data[..., :5].transpose(0, 2, 3, 1))
     assert resident_fields(data, 5, 1e-6) is None

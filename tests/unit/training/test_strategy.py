@@ -22,5 +22,5 @@ def test_only_several_devices_communicate(devices, nodes, expected):
 
 
 def test_cpu_is_taken_where_it_is_asked_for():
-    """Though the machine may have a GPU."""
+    """The CPU is used where it is requested, even with a GPU."""
     assert str(device_strategy(1, 1, "cpu", **OPTIONS).root_device) == "cpu"

@@ -43,14 +43,14 @@ def test_parameters_that_have_no_part_get_no_gradient():
 
 
 def test_without_gradients_the_loss_is_the_same():
-    """As in validation."""
+    """Without gradients the loss is the same."""
     theta = torch.tensor(3.0, requires_grad=True)
     with torch.no_grad():
         assert float(truncated_loss(linear(theta), {"x": torch.ones(1)}, 2, 1, [theta])) == 12.0
 
 
 def test_only_one_piece_is_held_in_memory():
-    """The graph of a piece is gone when the next begins."""
+    """The graph of a piece is freed before the next begins."""
     theta = torch.tensor(1.0, requires_grad=True)
     alive, most = [0], [0]
 

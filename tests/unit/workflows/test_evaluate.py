@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""An evaluation is whole or not there, and makes no roll-out twice. What does not fit: test_evaluate_errors.py."""
+"""An evaluation is written as a whole and repeats no rollout; its refusals are in test_evaluate_errors.py."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ def files(tmp_path_factory):
 
 @pytest.fixture
 def roll_out(monkeypatch):
-    """A roll-out that takes no time, and no figures."""
+    """A rollout that takes no time, and no figures."""
     monkeypatch.setattr(module, "write_figures", lambda found, folder: [])
     return world.FakeRollOut(monkeypatch)
 
 
 @pytest.fixture(scope="module")
 def whole(files, tmp_path_factory):
-    """Two checkpoints by all protocols, with figures and report; its folder."""
+    """Folder of an evaluation of two checkpoints by all protocols, with figures and report."""
     output = tmp_path_factory.mktemp("whole") / "evaluation"
     with pytest.MonkeyPatch.context() as patch:
         world.FakeRollOut(patch)
@@ -54,12 +54,12 @@ def metrics(whole):
 
 
 def left(folder):
-    """Names of what an evaluation left, hidden ones too."""
+    """Names in a folder, hidden ones too."""
     return sorted(p.name for p in folder.iterdir())
 
 
 def test_result_is_one_folder(whole):
-    """Numbers in three files, table, settings, figures and a page; nothing half made beside it."""
+    """Numbers in three files, table, settings, figures and a page; no partial folder is left."""
     names = ["differences.csv", "figures", "metrics.csv", "metrics.json", "report", "settings.yaml", "table.md"]
     assert left(whole) == names
     assert left(whole.parent) == ["evaluation", "evaluation-reforecasts"]
@@ -68,7 +68,7 @@ def test_result_is_one_folder(whole):
 
 
 def test_metrics_json_has_the_layout_of_its_schema(metrics, files):
-    """Header with all that is needed to read the numbers; JSON without NaN."""
+    """The header holds all that is needed to read the numbers."""
     assert metrics["schema"] == SCHEMA == "anemoi-ailand/evaluation/1"
     assert list(metrics)[-5:] == ["scores", "differences", "budgets", "snow_season", "observations"]
     assert metrics["climatology"] == {"first": "2020-01-01T00:00", "last": "2021-12-31T18:00", "window_days": 3}
@@ -88,7 +88,7 @@ def test_metrics_json_has_the_layout_of_its_schema(metrics, files):
 
 
 def test_json_has_null_for_what_is_not_defined(whole, metrics):
-    """The climatology has no anomaly correlation: null, not the NaN that a strict reader refuses."""
+    """The climatology has no anomaly correlation: null, not NaN, which strict readers refuse."""
     text = (whole / "metrics.json").read_text()
     json.loads(text, parse_constant=lambda token: pytest.fail(f"{token} is no JSON"))
     rows = [r for r in metrics["scores"] if r["model"] == "climatology" and r["metric"] == "acc"]
@@ -137,13 +137,13 @@ def test_two_checkpoints_are_compared_with_each_other(metrics):
 
 
 def test_settings_beside_the_result_run_it_again(whole):
-    """What was given on the command line too."""
+    """Options of the command line are in the settings that the result holds."""
     again = read_settings(whole / "settings.yaml")
     assert (again.output, list(again.checkpoints)) == (whole, ["A", "B"])
 
 
 def test_roll_outs_are_kept_and_taken(files, tmp_path, roll_out):
-    """The second run makes none and gives the same numbers."""
+    """A second evaluation reuses the rollouts and gives the same numbers."""
     settings = world.settings(files, tmp_path / "evaluation")
     evaluate(settings)
     first = (tmp_path / "evaluation" / "metrics.csv").read_text()
@@ -155,7 +155,7 @@ def test_roll_outs_are_kept_and_taken(files, tmp_path, roll_out):
 
 @pytest.mark.parametrize("what", ["checkpoint", "points", "lead_days", "every_days", "truncated", "dataset"])
 def test_roll_outs_of_something_else_are_made_again(files, tmp_path, roll_out, what):
-    """Another checkpoint, other points or dates, a broken file, or a dataset that is newer."""
+    """Another checkpoint, other points or dates, a broken file, or a newer dataset."""
     for name in ("reference.nc", "A.ckpt"):
         (tmp_path / name).write_bytes((files / name).read_bytes())
     same = {"protocol_b": None, "points": [1, 2]}
@@ -178,7 +178,7 @@ def test_roll_outs_of_something_else_are_made_again(files, tmp_path, roll_out, w
 
 
 def test_an_error_in_between_leaves_nothing_under_the_name(files, tmp_path, roll_out, monkeypatch):
-    """Not even an empty folder; the roll-outs stay and are not made again."""
+    """The output does not exist; the rollouts stay and are reused."""
 
     def fails(*_):
         raise RuntimeError("disk full")
@@ -192,7 +192,7 @@ def test_an_error_in_between_leaves_nothing_under_the_name(files, tmp_path, roll
 
 
 def test_an_earlier_result_stays_until_the_new_one_is_whole(files, tmp_path, roll_out, monkeypatch):
-    """A run that fails does not take away the last good one."""
+    """A failed evaluation does not remove the last complete one."""
     evaluate(world.settings(files, tmp_path / "e", protocol_b=None))
     before = (tmp_path / "e" / "metrics.json").read_text()
     monkeypatch.setattr(module, "write_report", lambda *_: 1 / 0)
@@ -203,7 +203,7 @@ def test_an_earlier_result_stays_until_the_new_one_is_whole(files, tmp_path, rol
 
 
 def test_a_folder_of_something_else_is_left_alone(files, tmp_path, roll_out):
-    """Refused before any roll-out."""
+    """The folder is refused before any rollout."""
     (tmp_path / "e").mkdir()
     (tmp_path / "e" / "thesis.tex").write_text("years of work")
     with pytest.raises(FileExistsError, match="is not an earlier result"):
@@ -212,7 +212,7 @@ def test_a_folder_of_something_else_is_left_alone(files, tmp_path, roll_out):
 
 
 def test_one_long_forecast_alone_is_protocol_b(files, tmp_path, roll_out):
-    """A NetCDF file with one start needs no checkpoint, and no protocol of the configuration fits it by chance."""
+    """A NetCDF file with one start is scored without a checkpoint or a protocol of the configuration."""
     first = np.array(["2022-03-01"], "datetime64[ns]")
     path = world.write_run(tmp_path / "run.nc", first=first, leads=world.long_leads(40))
     evaluate(world.settings(files, tmp_path / "e", checkpoints=None, forecasts={"mine": path}))
@@ -226,7 +226,7 @@ def test_one_long_forecast_alone_is_protocol_b(files, tmp_path, roll_out):
 
 
 def test_many_starts_alone_are_protocol_a(files, tmp_path, roll_out):
-    """The leads and starts are those of the file; without a long run there are no budgets."""
+    """Leads and starts are those of the file; without a long run there are no budgets."""
     run = world.write_run(tmp_path / "run.nc")
     evaluate(world.settings(files, tmp_path / "e", checkpoints=None, forecasts={"mine": run}))
     metrics = json.loads((tmp_path / "e" / "metrics.json").read_text())
@@ -236,7 +236,7 @@ def test_many_starts_alone_are_protocol_a(files, tmp_path, roll_out):
 
 
 def test_forecast_beside_a_checkpoint_is_scored_where_both_are(files, tmp_path, roll_out):
-    """The header says what was scored, not what was rolled out; a form without roll-outs is scored too."""
+    """The header describes the common starts and leads; a forecast without rollouts of its form is scored too."""
     first = world.starts(3, 40) - np.timedelta64(1, "D")
     many = world.write_run(tmp_path / "many.nc", first=first, leads=np.arange(6, 25, 6))
     long = world.write_run(tmp_path / "long.nc", first=first[:1], leads=world.long_leads(10))
@@ -249,14 +249,14 @@ def test_forecast_beside_a_checkpoint_is_scored_where_both_are(files, tmp_path, 
 
 
 def test_points_are_rolled_out_and_scored_alone(files, tmp_path, roll_out):
-    """The indices of the configuration."""
+    """Only the points of the configuration are scored."""
     evaluate(world.settings(files, tmp_path / "e", protocol_b=None, points=[5, 1, 2]))
     metrics = json.loads((tmp_path / "e" / "metrics.json").read_text())
     assert metrics["points"] == {"all": 3, "held_out": 1, "trained": 2}
 
 
 def test_second_dataset_is_scored_with_its_own_years(files, tmp_path, roll_out):
-    """A thinner grid as protocol C, by its name."""
+    """A thinner grid is scored as protocol C under its name."""
     world.write_reference(tmp_path / "thin.nc", lambda r: r.isel(point=[0, 3, 7]))
     places = {"places": False, "datasets": {"thin": tmp_path / "thin.nc"}}
     evaluate(world.settings(files, tmp_path / "e", protocol_b=None, protocol_c=places))

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""What does not fit is said before an evaluation begins, with what is there and what to do, and leaves nothing."""
+"""Inputs that do not fit are refused before any rollout, with the repair, and leave no output."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ def files(tmp_path_factory):
 
 @pytest.fixture
 def roll_out(monkeypatch):
-    """A roll-out that takes no time, and no figures."""
+    """A rollout that takes no time, and no figures."""
     monkeypatch.setattr(module, "write_figures", lambda found, folder: [])
     return world.FakeRollOut(monkeypatch)
 
 
 def left(folder):
-    """Names of what an evaluation left, hidden ones too."""
+    """Names in a folder, hidden ones too."""
     return sorted(p.name for p in folder.iterdir())
 
 
@@ -54,7 +54,7 @@ BAD_FORECASTS = {
 
 @pytest.mark.parametrize("what", BAD_FORECASTS)
 def test_forecast_that_does_not_fit_is_an_error_before_any_roll_out(files, tmp_path, roll_out, what):
-    """In time, starts, points, units and variables; nothing is left."""
+    """A forecast without common times, starts, points, units or variables is refused."""
     change, message = BAD_FORECASTS[what]
     path = world.write_run(tmp_path / "run.nc", change)
     with pytest.raises(ValueError, match=message):
@@ -86,7 +86,7 @@ BAD_SETTINGS = {
 
 @pytest.mark.parametrize("what", BAD_SETTINGS)
 def test_settings_that_do_not_fit_are_an_error_before_any_roll_out(files, tmp_path, roll_out, monkeypatch, what):
-    """Files, names, points, dates, years: what is wrong, what is there, what to do; nothing is left."""
+    """Missing files, wrong labels, points, dates and years are refused."""
     monkeypatch.chdir(tmp_path)
     world.write_run(tmp_path / "run.nc")
     world.write_reference(tmp_path / "short.nc", lambda r: r.sel(time=slice("2022-01-01", "2022-12-31")))
@@ -100,7 +100,7 @@ def test_settings_that_do_not_fit_are_an_error_before_any_roll_out(files, tmp_pa
 
 
 def test_truncated_forecast_is_an_error_before_any_roll_out(files, tmp_path, roll_out):
-    """It says how many bytes there are."""
+    """The error names the size of the file."""
     path = world.write_run(tmp_path / "run.nc")
     path.write_bytes(path.read_bytes()[:20_000])
     with pytest.raises(ValueError, match=r"'.*run.nc' \(20000 bytes\) cannot be read as NetCDF"):
@@ -109,7 +109,7 @@ def test_truncated_forecast_is_an_error_before_any_roll_out(files, tmp_path, rol
 
 
 def test_nan_in_a_forecast_is_an_error_and_leaves_no_report(files, tmp_path, roll_out):
-    """With variable, run and place."""
+    """The error names variable, run and place."""
 
     def broken(run):
         run["t2m"][3, 2, 1] = np.nan
@@ -122,7 +122,7 @@ def test_nan_in_a_forecast_is_an_error_and_leaves_no_report(files, tmp_path, rol
 
 
 def test_checkpoint_that_cannot_run_on_the_dataset_is_found_before_any_roll_out(files, tmp_path, roll_out, monkeypatch):
-    """Though it is the second of two, and the first could run for hours."""
+    """The second of two checkpoints is checked before the first one runs."""
 
     def needs(path, names):
         if "swvl9" in names:

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""A plan is checked with headers alone, and a kept roll-out is taken only if it is the planned one."""
+"""Plans are checked by headers alone, and a kept rollout is reused only if it is the planned one."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def long_job(**changes):
 
 
 def station(latitude=None, first="2022-01-05"):
-    """A probe at the third point, or elsewhere, with ten days of data."""
+    """Station at the third point, or at another latitude, with ten days of data."""
     reference = world.reference()
     times = np.datetime64(first, "ns") + np.arange(40) * np.timedelta64(6, "h")
     return SimpleNamespace(
@@ -63,18 +63,18 @@ def station(latitude=None, first="2022-01-05"):
     ids=["many starts", "one start", "one start, some days", "one start, daily"],
 )
 def test_protocol_of_a_forecast(run, protocol):
-    """One start with every step is a long run; all else are scores by day."""
+    """One start with every step is protocol B, everything else protocol A."""
     assert protocol_of(world.reforecast(**run)) == protocol
 
 
 def test_files_of_jobs_differ():
-    """A dataset of protocol C that is called B is not taken for protocol B."""
+    """A dataset of protocol C named B has another file than protocol B."""
     assert job().file("my model") == "A-my-model.nc"
     assert job(name="B", protocol="C").file("x") == "C-B-x.nc" != long_job().file("x")
 
 
 def test_planned_has_dates_and_points_but_no_values():
-    """In the order of the points."""
+    """Dates and points are in the order of the job."""
     reference = world.reference()
     plan = planned(job(points=(7, 2)), reference)
     np.testing.assert_array_equal(plan.latitude, reference.latitude[[7, 2]])
@@ -85,7 +85,7 @@ def test_planned_has_dates_and_points_but_no_values():
 
 @pytest.fixture
 def kept(tmp_path):
-    """Reference, checkpoint, kept roll-out, and the job that it is of."""
+    """A kept rollout, its job and its checkpoint."""
     reference = world.write_reference(tmp_path / "reference.nc")
     checkpoint = world.checkpoint(tmp_path / "a.ckpt")
     sha = hashlib.sha256(checkpoint.read_bytes()).hexdigest()
@@ -96,7 +96,7 @@ def kept(tmp_path):
 
 
 def test_roll_out_of_the_same_job_is_taken(kept):
-    """Also if the path of the dataset is written in another way."""
+    """Also if the path of the dataset is spelled differently."""
     path, planned_job, checkpoint = kept
     assert is_current(path, planned_job, checkpoint)
     detour = planned_job.dataset.parent / ".." / planned_job.dataset.parent.name / planned_job.dataset.name
@@ -112,20 +112,20 @@ def test_roll_out_of_the_same_job_is_taken(kept):
     ids=str,
 )  # fmt: skip
 def test_roll_out_of_another_job_is_not_taken(kept, change):
-    """Order and number of points, starts, lead times."""
+    """Other points, order, starts or lead times."""
     path, planned_job, checkpoint = kept
     assert not is_current(path, replace(planned_job, **change), checkpoint)
 
 
 def test_roll_out_by_other_code_is_not_taken(kept, monkeypatch):
-    """The same checkpoint gives another forecast when the physics has changed."""
+    """The same checkpoint gives another forecast after a change of the physics."""
     path, planned_job, checkpoint = kept
     monkeypatch.setattr(module, "loaded_sha256", lambda places: "other")
     assert not is_current(path, planned_job, checkpoint)
 
 
 def test_roll_out_of_something_older_is_not_taken(kept, tmp_path):
-    """No file, another checkpoint, a broken file, a dataset made since."""
+    """No file, another checkpoint, a broken file, or a newer dataset."""
     path, planned_job, checkpoint = kept
     assert not is_current(tmp_path / "none.nc", planned_job, checkpoint)
     assert not is_current(path, planned_job, world.checkpoint(tmp_path / "b.ckpt", "other weights"))
@@ -138,7 +138,7 @@ def test_roll_out_of_something_older_is_not_taken(kept, tmp_path):
 
 
 def test_what_fits_passes_without_a_value_read():
-    """Checkpoints are planned, forecasts have only headers."""
+    """Nothing but headers is read."""
     silent = replace(world.reforecast(), reader=None)
     check_jobs([job(), long_job()], ["A", "B"], {"mine": silent}, world.reference())
 
@@ -154,7 +154,7 @@ def test_what_fits_passes_without_a_value_read():
     ids=["time", "starts", "leads", "fits"],
 )
 def test_forecasts_are_checked_with_the_reference_and_with_each_other(jobs, given, message):
-    """Dates and lead times."""
+    """Forecasts without common dates or lead times are refused."""
     run = {"mine": world.reforecast(**given)} if given else {}
     if message is None:
         check_jobs(jobs, ["A"], run, world.reference())
@@ -164,7 +164,7 @@ def test_forecasts_are_checked_with_the_reference_and_with_each_other(jobs, give
 
 
 def test_stations_need_a_long_run_near_them_in_time_and_place():
-    """Each of the three is an error that says what there is."""
+    """A missing long run, a distant station and another period are refused."""
     reference = world.reference()
     check_stations([station()], [job(), long_job()], reference)
     with pytest.raises(ValueError, match=r"Observations are made from the long run, and there is none. Set protocol_b"):
@@ -178,7 +178,7 @@ def test_stations_need_a_long_run_near_them_in_time_and_place():
 
 
 def test_products_need_a_long_run_and_two_years():
-    """Percentiles from one year are none, and a run is not compared with itself."""
+    """One year is too short for percentiles, and years of the run itself are refused."""
     two, one, all_three = (
         (np.datetime64(first, "ns"), np.datetime64(f"{last}-12-31T18", "ns"))
         for first, last in (("2020-01-01", 2021), ("2021-01-01", 2021), ("2020-01-01", 2022))

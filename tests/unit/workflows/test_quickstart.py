@@ -16,7 +16,7 @@ from anemoi_ailand.workflows.quickstart import FULL, SMALLEST, TRAINING_PERIOD, 
 
 @pytest.fixture
 def stages(monkeypatch):
-    """Stand-ins for the commands, which make their results as those would; returns what was run."""
+    """Replace the commands by stand-ins that make their results; return the names of those that ran."""
     ran = []
 
     def run(output: Path, name: str, command: list[str]) -> None:
@@ -36,14 +36,14 @@ def stages(monkeypatch):
 
 
 def test_all_stages_run_in_order(stages, tmp_path):
-    """Dataset, training, roll-out, evaluation; each result under its name."""
+    """Dataset, training, rollout, evaluation; each result under its name."""
     assert quickstart(tmp_path, SMALLEST) == tmp_path / "comparison"
     assert stages == ["dataset", "training", "rollout", "evaluation"]
     assert {p.name for p in tmp_path.iterdir()} == {"dataset.zarr", "training", "forecast.nc", "comparison"}
 
 
 def test_a_second_run_repeats_nothing(stages, tmp_path):
-    """Safe to run twice; a result that was removed is made again, and only that."""
+    """Only a removed result is made again."""
     quickstart(tmp_path, SMALLEST)
     quickstart(tmp_path, SMALLEST)
     assert len(stages) == 4
@@ -60,7 +60,7 @@ def test_force_starts_again(stages, tmp_path):
 
 
 def test_training_period_is_that_of_the_configuration():
-    """What the figures shade is what the network was trained on."""
+    """The period shaded in the figures is the training period of the configuration."""
     config = yaml.safe_load(find("configs", "training/ailand-sample").read_text())
     period = config["dataloader"]["training"]["datasets"]["data"]
     assert (str(period["start"]), str(period["end"])) == TRAINING_PERIOD
@@ -68,7 +68,7 @@ def test_training_period_is_that_of_the_configuration():
 
 @pytest.mark.parametrize("size", [FULL, SMALLEST])
 def test_options_of_the_evaluation_are_valid(size):
-    """What the quickstart asks of `anemoi-ailand evaluate` is what its configuration knows."""
+    """The configuration of the evaluation knows all options that the quickstart sets."""
     settings = read_settings(find("configs", "evaluation/evaluate"), ["protocol_c=null", *size.evaluation])
     assert settings.protocol_a.year == 2022
     assert settings.protocol_c is None

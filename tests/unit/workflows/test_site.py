@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""A site is found, run once for all places, written as a whole, and refused before any work."""
+"""Sites: one rollout for all places, results written as a whole, refusals before the rollout."""
 
 import json
 
@@ -27,7 +27,7 @@ AGAIN = Place("again", 70.1, 300.0)
 
 @pytest.fixture
 def data(monkeypatch):
-    """Dataset and model in memory, in place of any."""
+    """Dataset and model in memory."""
     made, step = case.FakeDataset(), OPEN.land_step()
     monkeypatch.setattr("anemoi.datasets.open_dataset", lambda _path: made)
     for user in (reforecast, module):
@@ -45,7 +45,7 @@ def names(folder):
 
 
 def test_one_site_is_the_roll_out_by_hand(tmp_path, data):
-    """Emulator by hand from the same start, ecLand and forcing as in the dataset, at the stamps of the leads."""
+    """The series are those of a rollout by hand; ecLand and forcing are those of the dataset."""
     folder = run(tmp_path, start="2022-01-02", lead="3d")
     assert names(folder) == FILES
     expected = case.by_hand(data.step, data, 4, 12)[:, 1]
@@ -63,7 +63,7 @@ def test_one_site_is_the_roll_out_by_hand(tmp_path, data):
 
 
 def test_csv_table_and_summary_agree(tmp_path, data):
-    """The error of the CSV is that of the table and of the summary, which says which point it is and how far."""
+    """RMSE from the CSV equals table and summary; the summary names point and distance."""
     folder = run(tmp_path)
     series = pd.read_csv(folder / "series.csv", parse_dates=["time"])
     summary = json.loads((folder / "site.json").read_text())
@@ -78,7 +78,7 @@ def test_csv_table_and_summary_agree(tmp_path, data):
 
 
 def test_several_sites_have_a_folder_each_from_one_roll_out(tmp_path, data, monkeypatch):
-    """Two places share a point and its series; the roll-out has each point once."""
+    """Two places share a point and its series; the rollout has each point once."""
     calls = []
     whole = module.reforecast
     monkeypatch.setattr(module, "reforecast", lambda *a, **k: calls.append(k["points"].tolist()) or whole(*a, **k))
@@ -99,7 +99,7 @@ def test_several_sites_have_a_folder_each_from_one_roll_out(tmp_path, data, monk
 
 
 def test_held_out_points_and_types_are_said(tmp_path, data):
-    """What the dataset says of the point, in words."""
+    """A held-out point is named as such in table and summary."""
     data.variables[-1] = "held_out"
     data.name_to_index = {n: i for i, n in enumerate(data.variables)}
     data.values[:, -1] = 1.0
@@ -118,7 +118,7 @@ def test_held_out_points_and_types_are_said(tmp_path, data):
     ],
 )
 def test_errors_come_before_the_roll_out_and_leave_nothing(tmp_path, data, monkeypatch, options, message):
-    """Too far, outside the dates, no distance."""
+    """A distant place, dates outside the dataset and a negative distance are refused."""
     monkeypatch.setattr(module, "reforecast", lambda *_, **__: pytest.fail("it ran"))
     with pytest.raises(ValueError, match=message):
         run(tmp_path, **options)
@@ -126,7 +126,7 @@ def test_errors_come_before_the_roll_out_and_leave_nothing(tmp_path, data, monke
 
 
 def test_only_an_earlier_result_is_replaced(tmp_path, data):
-    """A folder of something else stays."""
+    """A folder that is no earlier result stays."""
     run(tmp_path, lead="1d")
     assert json.loads((run(tmp_path, lead="2d") / "site.json").read_text())["steps"] == 8
     (tmp_path / "out" / "site.json").unlink()
@@ -136,7 +136,7 @@ def test_only_an_earlier_result_is_replaced(tmp_path, data):
 
 
 def test_extract_runs_nothing_and_is_read_again(tmp_path, data, monkeypatch):
-    """All variables of the table at the points, each once, in the reference layout; no network is loaded."""
+    """The file holds all variables at each point once, in the reference layout; no network is loaded."""
     monkeypatch.setattr(module, "load_step", lambda *_: pytest.fail("a network was loaded"))
     path = extract(
         [WEST, EAST, AGAIN], tmp_path, tmp_path / "site.nc", start="2022-01-02", end="2022-01-03", progress=False
@@ -152,7 +152,7 @@ def test_extract_runs_nothing_and_is_read_again(tmp_path, data, monkeypatch):
 
 
 def test_blocks_of_dates_are_read_once(tmp_path, data, monkeypatch):
-    """Whole blocks, none twice, up to the last date that is wanted."""
+    """Whole blocks are read up to the last date, none twice."""
     monkeypatch.setattr(anemoi_dataset, "BLOCK_BYTES", 1)
     extract([EAST], tmp_path, tmp_path / "site.nc", start="2022-01-02T06", lead="60h", progress=False)
     assert data.reads == list(range(5, 16))

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""A century is rolled out, judged and written as a whole, and gone on with after a stop."""
+"""Stability: the run is judged and written as a whole."""
 
 import json
 
@@ -21,7 +21,7 @@ class Cycle:
 
 
 class Run:
-    """What :func:`anemoi_ailand.rollout.reforecast.cyclic_run.setting` gives."""
+    """Stand-in for the result of :func:`anemoi_ailand.rollout.reforecast.cyclic_run.setting`."""
 
     cycle, identity = Cycle(), {"checkpoint_sha256": "abc"}
     step = type("Step", (), {"path": "best.ckpt"})()
@@ -29,7 +29,7 @@ class Run:
 
 @pytest.fixture
 def fake(monkeypatch):
-    """A roll-out that takes no time, of 12 years."""
+    """A rollout of 12 years that takes no time."""
 
     def write(path, dataset):
         path.parent.mkdir(exist_ok=True)
@@ -39,11 +39,11 @@ def fake(monkeypatch):
     run = changed(years(12), "stl2_mean", 0, 284.0 + 0.1 * np.arange(12))
     monkeypatch.setattr(module, "setting", lambda *_: Run())
     monkeypatch.setattr(module, "ecland_years", lambda _, path: write(path, years(CYCLE)))
-    monkeypatch.setattr(module, "roll_out", lambda _, path, years, progress: write(path, run))
+    monkeypatch.setattr(module, "run_years", lambda _, path, years, progress: write(path, run))
 
 
 def test_everything_is_written(fake, tmp_path):
-    """Table, points, figures and summary, of as many years as were asked for; the years beside them."""
+    """Table, points, figures and summary of the years asked for; the whole run is kept."""
     folder = stability("best.ckpt", "d.zarr", tmp_path / "out", years=10)
     assert sorted(p.name for p in folder.iterdir()) == [
         "points.csv", "stability.json", "storage.png", "table.md", "temperature.png",
@@ -60,7 +60,7 @@ def test_everything_is_written(fake, tmp_path):
 
 
 def test_result_is_replaced_and_nothing_else(fake, tmp_path):
-    """A folder that is no earlier result is left alone."""
+    """An earlier result is replaced; a folder of something else is refused."""
     stability("best.ckpt", "d.zarr", tmp_path / "out", years=10)
     stability("best.ckpt", "d.zarr", tmp_path / "out", years=8)
     assert json.loads((tmp_path / "out" / "stability.json").read_text())["years"] == 8
@@ -71,7 +71,7 @@ def test_result_is_replaced_and_nothing_else(fake, tmp_path):
 
 
 def test_too_few_years_are_refused_before_the_roll_out(fake, tmp_path):
-    """Nothing is written."""
+    """Seven years are too few, and nothing is written."""
     with pytest.raises(ValueError, match="Give 8 years or more"):
         stability("best.ckpt", "d.zarr", tmp_path / "out", years=7)
     assert list(tmp_path.iterdir()) == []

@@ -183,7 +183,7 @@ class Encoder:
 
     @property
     def interval(self) -> bool:
-        """Whether a message covers an interval."""
+        """True if a message covers an interval."""
         return self.way.interval or self._column.means is not None
 
     def __call__(

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""A contest is whole or not there, and what does not fit is found before any training."""
+"""A contest is complete or absent, and mistakes are found before any training."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_result_is_one_folder(files, tmp_path, made):
 
 
 def test_settings_of_the_evaluation_can_be_used(files, tmp_path, made):
-    """For a report of all entrants from the same roll-outs."""
+    """The settings of the evaluation can be read back for a report of all entrants."""
     folder = contest(settings(files, tmp_path / "contest"))
     found = read_settings(folder / "evaluation.yaml")
     assert list(found.checkpoints) == ["A", "B"]
@@ -92,7 +92,7 @@ def test_settings_of_the_evaluation_can_be_used(files, tmp_path, made):
 
 
 def test_without_training_only_who_is_trained_takes_part(files, tmp_path, made):
-    """And nobody is trained."""
+    """Without training, only trained entrants take part."""
     given = settings(files, tmp_path / "contest", reference="A", train=False)
     folder = contest(given)
     assert made == []
@@ -100,14 +100,14 @@ def test_without_training_only_who_is_trained_takes_part(files, tmp_path, made):
 
 
 def test_without_training_the_reference_must_be_there(files, tmp_path, made):
-    """It says who is."""
+    """The error names the trained entrants."""
     with pytest.raises(ValueError, match=r"'B' is not trained, and `train` is false; trained are \['A'\]"):
         contest(settings(files, tmp_path / "contest", train=False))
     assert not (tmp_path / "contest" / "result").exists()
 
 
 def test_training_by_another_configuration_is_said(files, tmp_path, made, monkeypatch):
-    """Without training, what is there takes part, and the table says that it is not today's."""
+    """Without training, the table marks trainings of another configuration."""
     contest(settings(files, tmp_path / "contest"))
     monkeypatch.setattr(module, "fingerprints", lambda label, stages, seed: ["new"] * len(stages))
     folder = contest(settings(files, tmp_path / "contest", train=False))
@@ -116,7 +116,7 @@ def test_training_by_another_configuration_is_said(files, tmp_path, made, monkey
 
 @pytest.mark.parametrize("train", [True, False])
 def test_training_by_other_code_is_said(files, tmp_path, made, monkeypatch, train):
-    """It is not thrown away, and not taken for today's."""
+    """Trainings with other code are kept and marked."""
     given = settings(files, tmp_path / "contest", train=train)
     module.train("B", given, ["h", "h"])
     for mark in (tmp_path / "contest").glob("training/*/*/finished.json"):
@@ -128,7 +128,7 @@ def test_training_by_other_code_is_said(files, tmp_path, made, monkeypatch, trai
 
 
 def test_a_failed_training_is_told_when_the_others_are_made(files, tmp_path, made, monkeypatch):
-    """A night is not lost for one entrant; there is no table without it."""
+    """The other entrants are trained before the error is raised; there is no table."""
     works = module.train
 
     def train(label, settings, hashes):
@@ -155,7 +155,7 @@ def test_a_failed_training_is_told_when_the_others_are_made(files, tmp_path, mad
     ],
 )
 def test_what_does_not_fit_is_found_before_any_training(files, tmp_path, made, changes, error, message):
-    """What is wrong, what is there, what to do; nothing is left."""
+    """The error says what is wrong; nothing is written."""
     with pytest.raises(error, match=message):
         contest(settings(files, tmp_path / "contest", **changes))
     assert made == []
@@ -163,7 +163,7 @@ def test_what_does_not_fit_is_found_before_any_training(files, tmp_path, made, c
 
 
 def test_another_folder_is_never_replaced(files, tmp_path, made):
-    """What is no earlier result stays."""
+    """A folder that is no earlier result is not replaced."""
     (tmp_path / "contest" / "result").mkdir(parents=True)
     (tmp_path / "contest" / "result" / "mine").touch()
     with pytest.raises(FileExistsError, match="is not an earlier result"):

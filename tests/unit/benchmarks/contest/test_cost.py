@@ -25,7 +25,7 @@ class Model(nn.Module):
 
 
 class Trees(nn.Module):
-    """What computes outside torch."""
+    """Network that computes outside torch."""
 
     flops_per_point = 120.0
 

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Error against cost: everyone has a point, and the front is of those that nobody beats in both."""
+"""The figure has a point per entrant and the Pareto front."""
 
 from __future__ import annotations
 
@@ -26,6 +26,6 @@ def test_every_entrant_has_a_point_with_its_name(scores, entries):
 
 
 def test_unknown_group_is_an_error(scores, entries):
-    """It says which there are."""
+    """The error lists the available ones."""
     with pytest.raises(ValueError, match="There is no score of 'nowhere'"):
         pareto_figure(scores, entries, "base", "nowhere")

@@ -28,8 +28,11 @@ def trainer():
     return SimpleNamespace(datamodule=SimpleNamespace(ds_train=dataset))
 
 
-def module(network="trees", steps=(1,), **options):
-    given = {"trees": 4, "depth": 3, **options} if network == "trees" else options
+TREES = "benchmarks.contest.trees.Trees"
+
+
+def module(network=TREES, steps=(1,), **options):
+    given = {"trees": 4, "depth": 3, **options} if network == TREES else options
     config = OPEN.model_config(**{"width": None, "activation": None, "depth": None, "network": network, **given})
     interface = SimpleNamespace(
         model=OPEN.land_model(config=config), pre_processors={"data": lambda x, in_place: HALF * x}
@@ -59,7 +62,7 @@ def test_samples_are_steps_as_the_model_sees_them():
 
 @pytest.mark.parametrize(("asked", "given"), [(50, 50), (10_000, N_WINDOWS * N_POINTS)])
 def test_number_of_samples(asked, given):
-    """As many as asked for, of windows all over the period, or all there are."""
+    """The requested number of samples is drawn over the whole period, or all are taken."""
     inputs, targets = gather(trainer().datamodule.ds_train, module(), asked, seed=1)
     assert len(inputs) == len(targets) == given
 
@@ -78,7 +81,10 @@ def test_trees_are_fitted_once():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"network": "mlp", "width": 8, "depth": 1}, "PointwiseMLP.*`model.model.network: trees`"),
+        (
+            {"network": "mlp", "width": 8, "depth": 1},
+            "PointwiseMLP.*`model.model.network: benchmarks.contest.trees.Trees`",
+        ),
         ({"steps": (4,)}, r"has 4 steps.*task.rollout.steps=\[1\]"),
     ],
 )

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from anemoi_ailand.commands import USER_ERRORS
 from benchmarks.contest import contest as module
 from benchmarks.contest.__main__ import main
 
@@ -56,21 +57,26 @@ def test_file_comes_before_a_name(run, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["no.yaml"], "There is no configuration 'no.yaml'"),
+        (["no.yaml"], r"There is no configuration 'no.yaml'.*\['reference', 'sample'\]"),
         (["--dataset", "no.zarr"], "There is no 'no.zarr'"),
         (["sample", "reference=other"], "the reference 'other' is not among the entrants"),
-        (["sample", "evry_days=3"], "'evry_days' is not an option. Nearest: ['every_days']"),
-        (["sample", "entrants.ailand.stage=3"], "'entrants.ailand.stage' is not an option. Nearest: ['stages']"),
+        (["sample", "evry_days=3"], r"'evry_days' is not an option. Nearest: \['every_days'\]"),
+        (["sample", "entrants.ailand.stage=3"], r"'entrants.ailand.stage' is not an option. Nearest: \['stages'\]"),
     ],
 )
-def test_error_is_one_message_without_traceback(repository, tmp_path, arguments, message):
-    """The message says what is wrong and what to do; nothing is written."""
-    command = [sys.executable, "-m", "benchmarks.contest", *arguments]
-    result = subprocess.run(
-        command, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(repository)}, capture_output=True, text=True,
-        check=False,
-    )  # fmt: skip
-    assert result.returncode == 1
-    assert message in result.stderr
-    assert "Traceback" not in result.stderr
+def test_mistake_is_an_error_before_anything_is_written(tmp_path, monkeypatch, arguments, message):
+    """The error says what is wrong and what is available; the folder stays empty."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(USER_ERRORS, match=message):
+        main(arguments)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_error_is_one_message_without_traceback(repository, tmp_path):
+    """The command ends with code 1 and one message."""
+    result = subprocess.run(
+        [sys.executable, "-m", "benchmarks.contest", "no.yaml"], cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(repository)}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr.startswith("contest: error: There is no configuration 'no.yaml'")

@@ -126,6 +126,6 @@ def test_long_run_has_years(runs):
 
 
 def test_unknown_reference_is_an_error(runs):
-    """It says which there are."""
+    """The error lists the available ones."""
     with pytest.raises(ValueError, match=r"'none' has not been scored; there are \['base'\]"):
         contest_scores(collected({"base": runs["base"]}), "none")

@@ -55,13 +55,13 @@ def test_reference_contest_has_all_recipes():
     ],
 )
 def test_a_mistake_is_named(changes, message):
-    """What is wrong, what is there, what to do."""
+    """The error says what is wrong and what to do."""
     with pytest.raises(ValueError, match=message):
         settings(**changes)
 
 
 def test_unknown_key_of_an_entrant_names_the_nearest(tmp_path):
-    """Deep in the file, too."""
+    """Mistakes deep in the file name the nearest option."""
     path = tmp_path / "my.yaml"
     path.write_text("dataset: d\nreference: A\nentrants: {A: {stages: [{confg: ailand}]}}\n")
     with pytest.raises(ValueError, match=r"'entrants.A.stages.0.confg' is not an option. Nearest: .'config'."):
@@ -69,7 +69,7 @@ def test_unknown_key_of_an_entrant_names_the_nearest(tmp_path):
 
 
 def test_null_takes_an_entrant_out():
-    """Of those that a file names."""
+    """Null removes an entrant of the file."""
     found = read_contest(CONFIGS / "sample.yaml", ["entrants.ailand=null"])
     assert list(found.entrants) == ["ailand-v1"]
 
@@ -85,18 +85,18 @@ def test_null_takes_an_entrant_out():
     ],
 )
 def test_long_run_may_be_a_switch_a_date_or_a_period(given, expected):
-    """As it is convenient."""
+    """The long run may be a switch, a date or a period."""
     assert settings(long_run=given).long_run == expected
 
 
 def test_overrides_for_all_come_first():
-    """So that an entrant may differ."""
+    """Overrides for all come first, so that an entrant can replace them."""
     entrants = {"A": {"stages": [{"config": "a", "overrides": ["x=2"]}]}}
     assert settings(overrides=["x=1"], entrants=entrants).stages("A")[0].overrides == ("x=1", "x=2")
 
 
 def test_evaluation_has_the_same_protocol():
-    """All checkpoints, one judge."""
+    """The evaluation uses all checkpoints with the protocol of the contest."""
     found = settings(long_run=True, every_days=7, output="o", seed=3).evaluation({"A": Path("a")})
     assert (found.output, found.checkpoints) == (Path("o/evaluation"), {"A": Path("a")})
     assert (found.protocol_a.every_days, found.protocol_a.lead_days) == (7, (30, 90))

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""The point-wise blocks of anemoi-models in our dress."""
+"""The point-wise blocks of anemoi-models as a network of the land model."""
 
 import pytest
 import torch

@@ -44,7 +44,7 @@ def test_half_the_error_is_bold(text):
 
 
 def test_entrant_without_a_variable_has_a_dash(text):
-    """And is counted for what it has; a worse one is not bold."""
+    """Entrants with fewer variables are scored for those they have; worse ones are not bold."""
     few = row(text, "## trained points, day 1\n", "few")
     assert few[1] == few[4] == "-"
     assert few[2].startswith("1.")
@@ -52,7 +52,7 @@ def test_entrant_without_a_variable_has_a_dash(text):
 
 
 def test_bias_snow_and_long_run_are_there(text):
-    """Each with its bar."""
+    """Each quantity is shown with its bar."""
     assert "(" in row(text, "## Bias in K with its 95 % interval, held-out points, day 7\n", "good")[1]
     assert float(row(text, "snow-free zone, all points, day 7 (bar: at most 1.5)\n", "good")[1]) > 0
     assert row(text, "## Bias in year 2 (bar for stl1-3: 0.05 K)\n", "good")[0] == "good"
@@ -60,7 +60,7 @@ def test_bias_snow_and_long_run_are_there(text):
 
 
 def test_without_a_long_run_there_is_no_part_of_it(scores, entries):
-    """Nothing is shown that was not run."""
+    """Protocols that were not run are not shown."""
     only_a = scores.query("protocol == 'A'")
     assert "# One run" not in contest_table(only_a, entries, "base", title="T")
 

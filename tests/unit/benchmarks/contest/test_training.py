@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""What is finished is not trained again, what is not starts again, nothing is lost. Real ones: tests/integration."""
+"""Finished stages are kept, unfinished ones restart, nothing is lost; real trainings are in tests/integration."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_stages_are_trained_in_order_from_the_weights_before(settings, trainings
 
 
 def test_what_is_finished_is_not_trained_again(settings, trainings):
-    """By the hash of its configuration; what it took is remembered."""
+    """A stage with the same hash is not trained again, and its cost is kept."""
     first = train("my run", settings, ["h1", "h2"])
     assert train("my run", settings, ["h1", "h2"]) == first
     assert len(trainings) == 2
@@ -88,7 +88,7 @@ def test_a_changed_configuration_is_trained_and_the_former_kept(settings, traini
 
 
 def test_a_training_that_was_stopped_starts_again(settings, trainings, monkeypatch):
-    """What it left is no training, and is removed."""
+    """The rest of an unfinished training is removed."""
     with monkeypatch.context() as patch:
         patch.setattr(module, "run_logged", lambda *a, **k: (_ for _ in ()).throw(KeyboardInterrupt))
         partial = settings.output / "training" / "my-run" / "stage-1.partial"
@@ -102,7 +102,7 @@ def test_a_training_that_was_stopped_starts_again(settings, trainings, monkeypat
 
 
 def test_training_without_a_checkpoint_is_an_error(settings, trainings, monkeypatch):
-    """Which callback is missing."""
+    """A training without a checkpoint is an error that names the missing callback."""
 
     def run(log, command, cwd=None, environment=None):
         root = next(c for c in command if c.startswith("system.output.root=")).partition("=")[2]
@@ -116,7 +116,7 @@ def test_training_without_a_checkpoint_is_an_error(settings, trainings, monkeypa
 
 
 def test_mark_without_checkpoint_is_not_finished(tmp_path):
-    """Both have to be there."""
+    """A mark without a checkpoint does not count as finished."""
     (tmp_path / FINISHED).write_text(json.dumps({"hash": "h"}))
     assert finished(tmp_path) is None
 
@@ -154,18 +154,18 @@ def test_hash_follows_what_is_trained_and_not_where():
     ],
 )
 def test_configuration_that_cannot_be_had_is_an_error(stage, message):
-    """Before anything is trained."""
+    """The error comes before any training."""
     with pytest.raises(ValueError, match=message):
         fingerprints("x", [Stage(**stage)], 1)
 
 
 def test_configurations_of_the_sample_contest_can_be_composed():
-    """What we ship is in order."""
+    """All configurations of the sample contest can be composed."""
     found = read_contest(CONFIGS / "sample.yaml")
     for label in found.entrants:
         assert len(fingerprints(label, found.stages(label), 1)) == len(found.stages(label))
 
 
 def test_device_has_a_name():
-    """Of the processor where no accelerator is wanted."""
+    """The device is the processor where no accelerator is wanted."""
     assert module.device_name(["system.hardware.accelerator=cpu"])

@@ -34,8 +34,8 @@ def test_rate_is_over_the_batches_after_the_warm_up(monkeypatch):
 
 
 def test_too_few_batches_are_refused(monkeypatch):
-    """A rate of the warm-up would say nothing."""
+    """Batches of the warm-up alone give no rate."""
     watch = Stopwatch(warm_up=3)
     train(watch, 4, monkeypatch)
-    with pytest.raises(ValueError, match="4 batches were trained, of which 3 warm up"):
+    with pytest.raises(ValueError, match="4 batches were trained including 3 of warm-up"):
         watch.timing()

@@ -16,7 +16,7 @@ def timing(rate, cpu):
 
 
 def test_entrants_run_in_turn(monkeypatch):
-    """So that a busy hour of the machine meets all of them."""
+    """The entrants take turns in each round."""
     order = []
     for name in ("_plain", "_ailand", "_stock"):
         monkeypatch.setattr(module, name, lambda setting, name=name: order.append(name) or (timing(1, 1), 8))

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Files are opened, dated and checked with messages that help."""
+"""Reading of NetCDF files: errors, stamps, missing values, records."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def truncate(path: Path, keep: float) -> None:
 
 @pytest.mark.parametrize("keep", [0.0, 0.5, 0.95])
 def test_truncated_file_is_refused(land, keep):
-    """An HDF5 file cut off anywhere."""
+    """An HDF5 file may be truncated anywhere."""
     truncate(land, keep)
     with pytest.raises(OSError, match=r"land.nc.*cannot be read as NetCDF"), open_file(land):
         pass
@@ -43,7 +43,7 @@ def test_truncated_classic_file_is_refused(tmp_path, keep):
 
 
 def test_time_reference_is_that_of_the_file(tmp_path):
-    """Seconds since the start of the run, or since the year before: the same stamps."""
+    """References at the start of the run and in the year before give the same stamps."""
     native = native_copy(tmp_path / "native")
     first = {}
     for name in ("forcing", "o_gg.nc", "o_efl.nc"):
@@ -55,7 +55,7 @@ def test_time_reference_is_that_of_the_file(tmp_path):
 
 
 def test_time_without_reference(land):
-    """'hours' alone says nothing."""
+    """Units 'hours' without a date are refused."""
     with netCDF4.Dataset(land, "a") as ds:
         ds["time"].units = "hours"
     with open_file(land) as ds, pytest.raises(ValueError, match="since a date"):
@@ -63,7 +63,7 @@ def test_time_without_reference(land):
 
 
 def test_time_that_goes_back(land):
-    """The record is named."""
+    """The error gives the record."""
     spoil(land, "time", 0, 3)
     with open_file(land) as ds, pytest.raises(ValueError, match="record 3"):
         times(ds, land)
@@ -78,7 +78,7 @@ def test_other_calendar(land):
 
 
 def test_fill_value_becomes_nan(tmp_path):
-    """EcLand's 1e20 is never a number."""
+    """The fill value of ecLand, 1e20, is never a value."""
     path = native_copy(tmp_path / "native") / "o_gg.nc"
     spoil(path, "SWE", 1e20, (3, 1))
     with open_file(path) as ds:
@@ -87,14 +87,14 @@ def test_fill_value_becomes_nan(tmp_path):
 
 
 def test_records_are_found_by_stamp():
-    """-1 where there is none."""
+    """The number is -1 for an absent stamp."""
     available = {d: i for i, d in enumerate(stamps(3))}
     assert records([stamps(3)[2], datetime(1999, 1, 1), FIRST], available).tolist() == [2, -1, 0]
 
 
 @pytest.mark.parametrize("wanted", [[1, 2, 3], [3, 1], [0, 99]])
 def test_reading_records_near_and_far(tmp_path, wanted):
-    """One block or one by one, in the order asked for."""
+    """Read as one block or one by one, records are in the requested order."""
     path = write_land(tmp_path / "a.nc", {"swvl1": ramp(100, 2)}, stamps(100))
     with open_file(path) as ds:
         got = read_records(ds["swvl1"], np.array(wanted))

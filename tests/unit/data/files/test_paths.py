@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""What a user writes for a place becomes files that exist."""
+"""User-supplied paths are resolved to existing files."""
 
 from __future__ import annotations
 
@@ -25,44 +25,44 @@ def names(path: object) -> list[str]:
     return [p.name for p in resolve(path)]  # type: ignore[arg-type]
 
 
-def test_folder_means_its_data_files(years):
-    """No notes, nothing hidden, nothing below."""
+def test_folder_stands_for_its_data_files(years):
+    """Notes, hidden files and subfolders are left out."""
     assert names(str(years)) == ["land_2019.nc", "land_2020.nc", "land_mean.nc"]
 
 
 def test_pattern_of_dates_matches_digits_only(years):
-    """{date:strftime(%Y)} is four digits."""
+    """{date:strftime(%Y)} matches four digits."""
     assert names(f"{years}/land_{{date:strftime(%Y)}}.nc") == ["land_2019.nc", "land_2020.nc"]
 
 
 def test_glob_and_list_give_each_file_once(years):
-    """In the order of the list."""
+    """The files are in the order of the list."""
     assert names([f"{years}/*_2020.nc", str(years / "land_2019.nc"), f"{years}/land_20*.nc"]) == [
         "land_2020.nc", "land_2019.nc",
     ]  # fmt: skip
 
 
 def test_variable_and_home_are_expanded(years, monkeypatch):
-    """$VAR and ~ work in a recipe."""
+    """$VAR and ~ are replaced."""
     monkeypatch.setenv("LAND", str(years))
     monkeypatch.setenv("HOME", str(years))
     assert names("$LAND/land_2019.nc") == names("~/land_2019.nc") == ["land_2019.nc"]
 
 
 def test_sample_needs_no_setting(monkeypatch):
-    """$AILAND_SAMPLE is the packaged sample."""
+    """$AILAND_SAMPLE defaults to the packaged sample."""
     monkeypatch.delenv("AILAND_SAMPLE", raising=False)
     assert "static.nc" in names("$AILAND_SAMPLE")
 
 
 def test_unset_variable_is_named():
-    """Before any file is looked for."""
+    """The error says that it is not set."""
     with pytest.raises(ValueError, match="environment variable that is not set"):
         resolve("$AILAND_NOT_SET_ANYWHERE/land.nc")
 
 
-def test_nothing_matches_says_what_is_there(years):
-    """The nearest folder that exists and what it holds."""
+def test_path_without_a_match(years):
+    """The error gives the nearest existing folder and its content."""
     with pytest.raises(FileNotFoundError, match=r"No file matches .*land_2031.nc.*land_2019.nc"):
         resolve(str(years / "land_2031.nc"))
     with pytest.raises(FileNotFoundError, match="nearest folder that exists"):
@@ -70,27 +70,27 @@ def test_nothing_matches_says_what_is_there(years):
 
 
 @pytest.mark.parametrize("pattern", ["a_{date:strftime(%Q)}.nc", "a_{date}.nc"])
-def test_pattern_not_understood(pattern):
-    """Known codes are listed."""
+def test_invalid_pattern(pattern):
+    """The error lists the known codes."""
     with pytest.raises(ValueError, match="not understood"):
         resolve(pattern)
 
 
-def test_file_that_may_not_be_read(years, monkeypatch):
-    """Said at once, with the first one; the system is asked, as the owner of the tests may read everything."""
+def test_file_without_read_permission(years, monkeypatch):
+    """The error gives the first one; the system is replaced, because root may read everything."""
     monkeypatch.setattr("os.access", lambda path, mode: path.name != "land_2020.nc")
     with pytest.raises(PermissionError, match=r"1 of 3 files are not readable, first '.*land_2020.nc'"):
         resolve(str(years))
 
 
-def test_dataset_is_no_folder_of_files(tmp_path):
-    """The repair is said."""
+def test_zarr_store_is_not_a_folder_of_files(tmp_path):
+    """The error gives the option for datasets."""
     (tmp_path / "a.zarr" / "data").mkdir(parents=True)
     with pytest.raises(ValueError, match=r"a.zarr' is a zarr store, not files. Give .* `dataset: .*a.zarr`"):
         resolve(str(tmp_path / "a.zarr"))
 
 
 def test_empty_list():
-    """Nothing to read is an error."""
+    """It is an error."""
     with pytest.raises(ValueError, match="empty"):
         resolve([])

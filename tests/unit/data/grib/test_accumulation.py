@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Archived accumulations add up to the interval that is wanted, or not at all."""
+"""Archived accumulations add up to exactly the requested interval."""
 
 from __future__ import annotations
 
@@ -14,46 +14,46 @@ from anemoi_ailand.data.grib.accumulation import Intervals, cover, simple_ends
 
 
 def intervals(*triples: tuple[int, int, int]) -> Intervals:
-    """From (base, start step, end step); a row is the position."""
+    """Return intervals from (base, start step, end step), with the position as row."""
     base, start, end = np.array(triples).T
     return Intervals.of(base + start, base + end, base, np.arange(len(triples)))
 
 
-def test_one_interval_is_taken_as_it_is() -> None:
-    """The forecast that starts with the interval needs no difference."""
+def test_single_interval_is_used_directly() -> None:
+    """A forecast that starts with the interval needs no difference."""
     assert cover(intervals((0, 0, 12), (0, 0, 6), (6, 0, 6)), 6, 12) == [(1, 2)]
 
 
 def test_difference_within_one_forecast() -> None:
-    """Two accumulations of the same forecast differ by what fell between them."""
+    """The difference of two accumulations of a forecast is the amount between them."""
     assert cover(intervals((0, 0, 6), (0, 0, 12)), 6, 12) == [(1, 1), (-1, 0)]
 
 
-def test_shortest_step_wins() -> None:
-    """Of two forecasts that cover the interval the later start is taken."""
+def test_shortest_step_is_preferred() -> None:
+    """Of two forecasts that cover the interval, the one with the later start is used."""
     found = intervals((0, 0, 18), (0, 0, 24), (12, 0, 6), (12, 0, 12))
     assert cover(found, 18, 24) == [(1, 3), (-1, 2)]
 
 
 def test_never_a_difference_of_two_forecasts() -> None:
-    """Accumulations of different forecasts have nothing to do with each other."""
+    """Accumulations of different forecasts are never subtracted."""
     assert cover(intervals((0, 0, 6), (-12, 0, 24)), 6, 12) is None
 
 
 def test_chain_of_short_intervals() -> None:
-    """Hourly amounts are summed, in the order of time."""
+    """Hourly amounts are summed in the order of time."""
     assert cover(intervals(*((0, h, h + 1) for h in range(12))), 6, 12) == [(1, h) for h in range(6, 12)]
 
 
 @pytest.mark.parametrize("missing", range(6))
 def test_a_gap_in_the_chain_is_a_gap(missing: int) -> None:
-    """Five of six hours are not six hours."""
+    """Five of six hours do not form the interval."""
     assert cover(intervals(*((0, h, h + 1) for h in range(6) if h != missing)), 0, 6) is None
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 8), st.integers(1, 8)), min_size=1, max_size=20))
-def test_what_is_found_adds_up(triples: list[tuple[int, int, int]]) -> None:
-    """Whatever the archive holds, the signed intervals cover exactly the one wanted."""
+def test_signed_intervals_add_up(triples: list[tuple[int, int, int]]) -> None:
+    """For any archive, the signed intervals cover exactly the requested one."""
     triples = [(3 * b, s, s + n) for b, s, n in triples]
     found = cover(intervals(*triples), 6, 12)
     if found is None:
@@ -67,6 +67,6 @@ def test_what_is_found_adds_up(triples: list[tuple[int, int, int]]) -> None:
 
 
 def test_simple_ends_are_single_intervals_and_differences() -> None:
-    """One whole interval, one difference; a chain is left to the search."""
+    """Consecutive intervals are left to `cover`."""
     found = intervals((0, 0, 6), (0, 0, 12), (100, 0, 3), (100, 3, 6), (200, 2, 5), (200, 2, 11))
     assert simple_ends(found, 6).tolist() == [6, 12, 211]

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""At which dates there is everything, and what is said where there is not."""
+"""Common dates of all variables, and errors for gaps."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ DATES = stamps(FIRST, 5)
 
 
 def test_gap_in_time_of_a_state(archive: Archive) -> None:
-    """A missing analysis is named by its time, with the way round it."""
+    """The error gives the time of the missing analysis, and the option to leave the variable out."""
     for date in (DATES[0], DATES[1], DATES[3]):
         archive.field("skt.grib", points(archive, 290.0), 235, date, dataType="an")
     match = r"'skt' has a gap in time at 2020-04-01 12:00: There is no skt at 2020-04-01 12:00.*`leave_out: \[skt\]`"
@@ -25,14 +25,14 @@ def test_gap_in_time_of_a_state(archive: Archive) -> None:
 
 
 def test_gap_in_time_of_a_flux(archive: Archive) -> None:
-    """A missing forecast is named by the interval that cannot be formed."""
+    """The error gives the interval that cannot be formed."""
     for base in (DATES[0], DATES[2]):
         archive.amount("tp.grib", points(archive, 1.0e-3), 228, base, 0, 6)
     refuse(archive.folder, r"'avg_tprate' has a gap in time at 2020-04-01 12:00: The mean of tp over the 6 h")
 
 
-def test_steps_do_not_give_six_hours(archive: Archive) -> None:
-    """Steps 4 and 9 of a forecast give no mean over 6 h that ends at a stamp."""
+def test_steps_without_a_difference_of_six_hours(archive: Archive) -> None:
+    """Steps 4 and 9 of a forecast give no mean over 6 h; the error lists the intervals."""
     for step in (4, 9):
         archive.amount("tp.grib", points(archive, 1.0e-3), 228, FIRST, 0, step)
     refuse(
@@ -42,13 +42,13 @@ def test_steps_do_not_give_six_hours(archive: Archive) -> None:
 
 
 def test_no_date_in_common(archive: Archive) -> None:
-    """Variables of different years are named with their spans."""
+    """The error gives the period of each variable."""
     archive.field("skt.grib", points(archive, 290.0), 235, FIRST + timedelta(days=30))
     refuse(archive.folder, r"no date in common: \{'swvl1': '2020-04-01 00:00 to .*'skt': '2020-05-01 00:00 to")
 
 
-def test_nothing_that_changes(tmp_path: Path) -> None:
-    """Constants alone are not an archive."""
+def test_only_constants(tmp_path: Path) -> None:
+    """Files without a variable that changes in time are refused."""
     archive = Archive(tmp_path, Grid("regular", 12))
     archive.field("lsm.grib", points(archive, 1.0), 172, FIRST)
     refuse(tmp_path, r"holds nothing that changes in time")

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""What an archive does not hold is made as ecLand makes it."""
+"""Variables that are not in an archive are derived as in ecLand."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ DATES = stamps(FIRST, 5)
 
 
 def test_types_become_parameters(folder: Path, ecland: Reader) -> None:
-    """Vegetation and soil parameters come from the types as ecLand derives them."""
+    """Vegetation and soil parameters follow from the types as in the sample."""
     names = [n for n in ecland.variables if n.startswith(("veg_", "theta_"))]
     reader = GribReader(files(folder))
     assert len(names) == 9
     np.testing.assert_allclose(reader.read(names, DATES[1:2]), ecland.read(names, DATES[1:2]), rtol=1e-5)
 
 
-def test_snow_where_there_is_some(folder: Path, ecland: Reader) -> None:
-    """Density, temperature and cover of snow are the sample's; without snow they are ecLand's constants."""
+def test_state_of_snow(folder: Path, ecland: Reader) -> None:
+    """With snow its density, temperature and cover are those of the sample; without snow, ecLand's constants."""
     found = GribReader(files(folder)).read(["sd", "rsn", "tsn", "snowc"], DATES[1:])
     expected = ecland.read(["sd", "rsn", "tsn", "snowc"], DATES[1:])
     snow = expected[0] > 1.0

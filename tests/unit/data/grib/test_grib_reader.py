@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""The reader gives the variables of the table, from an archive as it is."""
+"""Reader of GRIB archives."""
 
 from __future__ import annotations
 
@@ -31,16 +31,13 @@ from tests.support.grib import (
 
 FIRST = datetime(2020, 4, 1)
 DATES = stamps(FIRST, 5)
-#: Snow density and temperature mean nothing without snow, see test_grib_derived.py.
+#: Snow density and temperature are tested in test_derived.py.
 STATES = [n for n in STATE if n not in ("rsn", "tsn")]
 
 
-@pytest.mark.parametrize("edition", [1, 2])
-@pytest.mark.parametrize("soil", ["parameters", "levels"])
+@pytest.mark.parametrize(("edition", "soil"), [(1, "parameters"), (2, "parameters"), (2, "levels")])
 def test_archive_gives_the_sample(tmp_path: Path, ecland: Reader, edition: int, soil: str) -> None:
-    """States, fluxes, forcing and constants are those of the sample, to the precision of packing."""
-    if edition == 1 and soil == "levels":
-        pytest.skip("GRIB1 has no levels of soil")
+    """States, fluxes, forcing and constants equal the sample to the precision of packing; GRIB1 has no soil levels."""
     Archive(tmp_path, Grid("regular", len(ecland.point_id)), edition).write(ecland, DATES, soil)
     reader = open_reader(str(tmp_path))
     names = [*STATES, *MODEL_LEVEL, *AMOUNTS, "late_sdswrf", "late_tprate", "late_tsrwe", *CONSTANTS]
@@ -49,7 +46,7 @@ def test_archive_gives_the_sample(tmp_path: Path, ecland: Reader, edition: int, 
 
 
 def test_state_at_the_start_of_a_forecast(folder: Path) -> None:
-    """Fluxes begin 6 h later than the state: the state can be read, the fluxes are refused."""
+    """Fluxes begin 6 h later than the state, which can be read alone."""
     reader = GribReader(files(folder))
     assert reader.coverage.first == DATES[1]
     assert np.isfinite(reader.read(["swvl1", "t", "lsm"], DATES[:1])).all()
@@ -57,8 +54,8 @@ def test_state_at_the_start_of_a_forecast(folder: Path) -> None:
         reader.read(["swvl1", "slhf"], DATES[:1])
 
 
-def test_roll_out_input_from_one_forecast(empty: Archive) -> None:
-    """`forecast` takes one of two forecasts that overlap, also at its later steps."""
+def test_input_from_one_of_several_forecasts(empty: Archive) -> None:
+    """`forecast` selects one of two overlapping forecasts, including its later steps."""
     for base, value in ((FIRST, 0.2), (FIRST + timedelta(hours=6), 0.4)):
         for step in (0, 6, 12):
             empty.field("fc.grib", points(empty, value), 39, base, step=step)
@@ -67,15 +64,15 @@ def test_roll_out_input_from_one_forecast(empty: Archive) -> None:
     np.testing.assert_allclose(first.read(["swvl1"], DATES[:3])[0, :, 0], [0.2, 0.2, 0.2], rtol=1e-6)
 
 
-def test_no_such_forecast(archive: Archive) -> None:
-    """The starts that are there are listed."""
+def test_unknown_forecast(archive: Archive) -> None:
+    """The error lists the starts of all forecasts."""
     refuse(
         archive.folder, r"No forecast starts at 2021-01-01 00:00; there are \['2020-04-01 00:00'", forecast="2021-01-01"
     )
 
 
 def test_one_member_of_an_ensemble(empty: Archive) -> None:
-    """The option `number` chooses; without it several members are an error."""
+    """The option `number` selects it; without the option several members are an error."""
     for number in (1, 2):
         for date in DATES[:2]:
             keys = {"productDefinitionTemplateNumber": 1, "number": number}
@@ -87,7 +84,7 @@ def test_one_member_of_an_ensemble(empty: Archive) -> None:
 
 
 def test_lowest_model_level_is_the_forcing(archive: Archive) -> None:
-    """Of many levels the one with the largest number is read; pressure levels never are."""
+    """The level with the largest number is read; pressure levels never are."""
     for date in DATES:
         for kind, level, value in (("hybrid", 136, 280.0), ("hybrid", 137, 290.0), ("isobaricInhPa", 1000, 300.0)):
             archive.field("t.grib", points(archive, value), 130, date, typeOfLevel=kind, level=level, dataType="an")
@@ -95,7 +92,7 @@ def test_lowest_model_level_is_the_forcing(archive: Archive) -> None:
 
 
 def test_pressure_levels_and_2m_are_no_forcing(archive: Archive) -> None:
-    """A wrong level is not taken for want of the right one."""
+    """They never replace a missing model level."""
     archive.field("t.grib", points(archive, 300.0), 130, FIRST, typeOfLevel="isobaricInhPa", level=1000)
     for date in DATES:
         archive.field("t.grib", points(archive, 300.0), 167, date)
@@ -112,14 +109,14 @@ def test_forcing_on_different_levels(archive: Archive) -> None:
 
 
 def test_evaporation_is_positive_upward(archive: Archive) -> None:
-    """GRIB's evaporation of -6 mm in 6 h is +1 kg m-2 per hour."""
+    """An amount of -6 mm in GRIB over 6 h is +1 kg m-2 h-1."""
     archive.amount("e.grib", points(archive, -6.0e-3), 182, FIRST, 0, 6)
     found = GribReader(files(archive.folder)).read(["evap"], DATES[1:2])
     np.testing.assert_allclose(found, 1.0 / 3600.0, rtol=1e-6)
 
 
 def test_packing_noise_is_set_to_zero(archive: Archive) -> None:
-    """No rain between two steps stays no rain, whatever packing makes of it."""
+    """No rain between two steps gives zero, whatever the rounding of packing."""
     rain = archive.grid.spread(np.linspace(0.0, 0.0123, archive.grid.n_points))
     noisy = np.where(np.arange(rain.size) == archive.grid.place[-1], 0.0423, rain)
     archive.amount("tp.grib", rain, 228, FIRST, 0, 6)
@@ -129,8 +126,8 @@ def test_packing_noise_is_set_to_zero(archive: Archive) -> None:
     np.testing.assert_allclose(second[:-1], 0.0, atol=1e-9)
 
 
-def test_accumulation_decreases(archive: Archive) -> None:
-    """Rain that grows less is an error, with the size of the fault and the likely repair."""
+def test_decreasing_accumulation(archive: Archive) -> None:
+    """It is an error, with its size and the likely repair."""
     for step, amount in ((6, 3.0e-3), (12, 2.0e-3)):
         archive.amount("tp.grib", points(archive, amount), 228, FIRST, 0, step)
     reader = GribReader(files(archive.folder))
@@ -138,15 +135,15 @@ def test_accumulation_decreases(archive: Archive) -> None:
         reader.read(["avg_tprate"], DATES[1:3])
 
 
-def test_netcdf_that_is_given_as_grib(tmp_path: Path) -> None:
-    """It is said what it is."""
+def test_netcdf_given_as_grib(tmp_path: Path) -> None:
+    """The error says that it is NetCDF."""
     path = write_land(tmp_path / "a.grib", {"swvl1": ramp(5, 3, 0.1)}, DATES)
     with pytest.raises(ValueError, match=r"\['a.grib'\] are NetCDF, not GRIB. Correct `path` or `layout`"):
         GribReader([path])
 
 
-def test_parameter_missing(archive: Archive) -> None:
-    """A variable that no field gives is named with those that are there."""
+def test_missing_parameter(archive: Archive) -> None:
+    """The error gives the missing and the available variables."""
     reader = GribReader(files(archive.folder))
     with pytest.raises(ValueError, match=r"Variables \['stl1'\] are not in 'state.grib'.*\['swvl1'\].*add the files"):
         reader.read(["stl1"], DATES)

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Which points are read, and where they are."""
+"""Selection and coordinates of grid points."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ DATES = stamps(FIRST, 5)
 
 
 def test_only_land_points_in_the_order_of_the_grid(folder: Path, ecland: Reader) -> None:
-    """Sea is left out by the mask, identity is the place in the grid, and `land: false` keeps all with NaN."""
+    """The mask excludes sea, identity is the position in the grid, and `land: false` keeps all points, with NaN."""
     grid = Grid("regular", len(ecland.point_id))
     land, everything = GribReader(files(folder)), GribReader(files(folder), land=False)
     np.testing.assert_array_equal(land.point_id, grid.place)
@@ -33,8 +33,8 @@ def test_only_land_points_in_the_order_of_the_grid(folder: Path, ecland: Reader)
     np.testing.assert_array_equal(np.flatnonzero(np.isfinite(values)), grid.place)
 
 
-def test_without_mask_land_is_where_soil_is(archive: Archive) -> None:
-    """Without a land-sea mask the missing values of the state say what is sea."""
+def test_without_a_mask_land_has_soil_moisture(archive: Archive) -> None:
+    """Points where the state is missing are sea."""
     np.testing.assert_array_equal(GribReader(files(archive.folder)).point_id, archive.grid.place)
 
 
@@ -45,7 +45,7 @@ def test_no_land(archive: Archive) -> None:
 
 
 def test_unstructured_grid_takes_coordinates_from_netcdf(tmp_path: Path, ecland: Reader) -> None:
-    """Coordinates, identity and further constants come from NetCDF; without it the error says so."""
+    """Identity and constants come from NetCDF too; without it, the error asks for it."""
     Archive(tmp_path, Grid("unstructured", len(ecland.point_id))).write(ecland, DATES[:3])
     with pytest.raises(ValueError, match=r"unstructured grid.*'latitude' and 'longitude'.*`static`"):
         open_reader(str(tmp_path))
@@ -57,8 +57,8 @@ def test_unstructured_grid_takes_coordinates_from_netcdf(tmp_path: Path, ecland:
     close(reader.read(["swvl1", "c4"], DATES[1:3]), ecland.read(["swvl1", "c4"], DATES[1:3]))
 
 
-def test_marks_of_points_are_no_variables(tmp_path: Path, ecland: Reader) -> None:
-    """Identity and class are attributes of the reader, whatever NetCDF beside GRIB calls them."""
+def test_labels_of_points_are_no_variables(tmp_path: Path, ecland: Reader) -> None:
+    """Identity and class are attributes of the reader."""
     Archive(tmp_path, Grid("unstructured", len(ecland.point_id))).write(ecland, DATES[:3])
     coordinates(tmp_path / "coordinates.nc", ecland)
     reader = open_reader(str(tmp_path / "*.grib"), str(tmp_path / "coordinates.nc"))
@@ -66,7 +66,7 @@ def test_marks_of_points_are_no_variables(tmp_path: Path, ecland: Reader) -> Non
 
 
 def test_netcdf_of_another_grid(archive: Archive) -> None:
-    """Constants beside GRIB must have its points."""
+    """It must have the points of GRIB."""
     with netCDF4.Dataset(archive.folder / "other.nc", "w") as out:
         out.createDimension("point", 3)
         for name in ("latitude", "longitude", "c4"):
@@ -75,7 +75,7 @@ def test_netcdf_of_another_grid(archive: Archive) -> None:
 
 
 def coordinates(path: Path, reader: Reader, n: int | None = None) -> None:
-    """NetCDF of the points of a reader."""
+    """Write the points of a reader to NetCDF."""
     with netCDF4.Dataset(path, "w") as out:
         out.createDimension("point", n or len(reader.point_id))
         for name, values in (("latitude", reader.latitudes), ("longitude", reader.longitudes),

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""The index of GRIB files agrees with ecCodes, which it asks for new headers only."""
+"""Index of GRIB files: equal to ecCodes, which is called for new headers only."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ FIRST = datetime(1999, 12, 31, 12)
 
 @pytest.mark.parametrize("edition", [1, 2])
 def test_index_agrees_with_eccodes(tmp_path: Path, edition: int) -> None:
-    """Place, date, step and parameter of every message are those that ecCodes gives, over the turn of a century."""
+    """Position, date, step and parameter of every message are those of ecCodes, across the turn of a century."""
     archive = Archive(tmp_path, Grid("regular", 5), edition)
     values = archive.grid.spread(np.arange(5.0), 0.0)
     for i in range(4):
@@ -38,7 +38,7 @@ def test_index_agrees_with_eccodes(tmp_path: Path, edition: int) -> None:
 
 
 def by_eccodes(path: Path) -> list[tuple[int, ...]]:
-    """The same by asking ecCodes for every message."""
+    """Return the index made by ecCodes from every message."""
     out = []
     with path.open("rb") as file:
         while (handle := eccodes.codes_grib_new_from_file(file)) is not None:
@@ -52,8 +52,8 @@ def by_eccodes(path: Path) -> list[tuple[int, ...]]:
     return out
 
 
-def test_eccodes_is_asked_once_a_header(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A hundred dates of one parameter cost one question."""
+def test_eccodes_is_called_once_a_header(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hundred dates of one parameter take one call."""
     archive = Archive(tmp_path, Grid("regular", 5))
     for i in range(100):
         archive.amount("a.grib", np.zeros(archive.grid.size), 169, FIRST + timedelta(days=i), 0, 6)
@@ -66,7 +66,7 @@ def test_eccodes_is_asked_once_a_header(tmp_path: Path, monkeypatch: pytest.Monk
 
 @pytest.mark.parametrize("n_lat", [1500, 3000])
 def test_large_grib1(tmp_path: Path, n_lat: int) -> None:
-    """The length of a GRIB1 message is found when its 24 bits are all used, and when they do not suffice."""
+    """The length of a GRIB1 message is right up to and beyond 24 bits."""
     handle = eccodes.codes_grib_new_from_samples("regular_ll_sfc_grib1")
     for key, value in {"Ni": 3000, "Nj": n_lat, "paramId": 39, "bitsPerValue": 16}.items():
         eccodes.codes_set(handle, key, value)
@@ -81,33 +81,33 @@ def test_large_grib1(tmp_path: Path, n_lat: int) -> None:
 
 
 def test_no_grib_in_file(archive: Archive) -> None:
-    """A file of something else is named, with how it begins."""
+    """The error gives the first bytes of the file."""
     (archive.folder / "page.grib").write_bytes(b"<html>not found</html>")
     refuse(archive.folder, r"no GRIB message in .*page.grib, which begins with b'<html>no'")
 
 
 def test_empty_file(archive: Archive) -> None:
-    """An empty file, as a failed retrieval leaves it, is named."""
+    """The error names an empty file, as left by a failed retrieval."""
     (archive.folder / "empty.grib").touch()
     refuse(archive.folder, r"empty.grib is empty. Retrieve it again")
 
 
-def test_file_cut_short(archive: Archive) -> None:
-    """A file cut in the middle of a message is named, with the place."""
+def test_truncated_file(archive: Archive) -> None:
+    """The error names the file and the position of the truncated message."""
     path = archive.folder / "state.grib"
     path.write_bytes(path.read_bytes()[:-20])
     refuse(archive.folder, r"GRIB message at byte \d+ of .*state.grib is truncated")
 
 
-def test_nothing_of_use(tmp_path: Path) -> None:
-    """Fields of other parameters are listed."""
+def test_no_known_parameter(tmp_path: Path) -> None:
+    """The error lists the parameters."""
     archive = Archive(tmp_path, Grid("regular", 12))
     archive.field("wave.grib", points(archive, 1.0), 151, FIRST)
     refuse(tmp_path, r"None of the fields .* has a known parameter; there are \['msl'\]")
 
 
 def test_several_fields_in_a_message(archive: Archive) -> None:
-    """GRIB2 messages of several fields are refused with the way to split them."""
+    """They are refused, with the command that splits them."""
     eccodes.codes_grib_multi_support_on()
     multi = eccodes.codes_grib_multi_new()
     handle = eccodes.codes_grib_new_from_samples("GRIB2")

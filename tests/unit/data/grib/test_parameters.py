@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""The parameters are those of ecCodes and of the table."""
+"""GRIB parameters agree with ecCodes and the table of variables."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ DATES = stamps(FIRST, 5)
 
 
 def test_table_and_parameters_agree() -> None:
-    """Every variable with a GRIB name can be read, under that name; the others are known exceptions."""
+    """Every variable with a GRIB name in the table is read from it; other parameters are known exceptions."""
     named = {n: v.grib for n, v in VARIABLES.items() if v.grib}
     assert {n for n, g in named.items() if g not in [p.short_name for p in PARAMETERS.get(n, ())]} == set()
     assert set(PARAMETERS) - set(named) == {"slw", "evap", "late_sdswrf", "late_tprate", "late_tsrwe"}
@@ -30,7 +30,7 @@ def test_table_and_parameters_agree() -> None:
 
 @pytest.mark.parametrize("edition", [1, 2])
 def test_parameters_are_those_of_eccodes(edition: int) -> None:
-    """Each paramId has the short name that is written beside it, and units that are known, where the edition has it."""
+    """Each paramId in the edition has our short name and known units."""
     for name, ways in PARAMETERS.items():
         for way in ways:
             handle = eccodes.codes_grib_new_from_samples("GRIB2" if edition == 2 else "regular_ll_sfc_grib1")
@@ -53,12 +53,12 @@ def test_parameters_are_those_of_eccodes(edition: int) -> None:
      ("snowLayer", Level.OTHER), ("entireLake", Level.SURFACE)],
 )  # fmt: skip
 def test_kinds_of_level(type_of_level: str, kind: Level) -> None:
-    """Snow layers and pressure levels are neither surface nor soil."""
+    """Snow layers and pressure levels are neither surface nor soil; lakes count as surface."""
     assert level_kind(type_of_level) is kind
 
 
-def test_units_are_those_of_the_table(empty: Archive) -> None:
-    """Snow in kg m-2, cover and albedo in %, and lnsp reach the table's units."""
+def test_values_are_in_units_of_the_table(empty: Archive) -> None:
+    """Snow in kg m-2, cover and albedo in %, and the logarithm of pressure are converted."""
     for date in DATES:
         for param, value in ((228141, 30.0), (260038, 40.0), (228032, 70.0)):
             empty.field("snow.grib", points(empty, value), param, date, dataType="an")

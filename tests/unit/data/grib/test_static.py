@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Coordinates and constants beside GRIB, from NetCDF of any common form."""
+"""Coordinates and constants from NetCDF files that accompany GRIB."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from anemoi_ailand.data.grib.static import read_static
 
 
 def write(path: Path, dimensions: dict[str, int], **variables: tuple[tuple[str, ...], np.ndarray, str]) -> Path:
-    """NetCDF with variables given as (dimensions, values, units)."""
+    """Write NetCDF with variables given as (dimensions, values, units)."""
     with netCDF4.Dataset(path, "w") as out:
         for name, size in dimensions.items():
             out.createDimension(name, size)
@@ -26,7 +26,7 @@ def write(path: Path, dimensions: dict[str, int], **variables: tuple[tuple[str, 
 
 
 def test_coordinates_in_radians(tmp_path: Path) -> None:
-    """An ICON grid file says radians and means them."""
+    """They are converted, as in the grid files of ICON."""
     radians = (("cell",), np.array([0.0, np.pi / 4]), "radian")
     found = read_static([write(tmp_path / "grid.nc", {"cell": 2}, clat=radians, clon=radians)])
     np.testing.assert_allclose(found.latitudes, [0.0, 45.0])
@@ -34,7 +34,7 @@ def test_coordinates_in_radians(tmp_path: Path) -> None:
 
 
 def test_axes_become_points_row_by_row(tmp_path: Path) -> None:
-    """A grid of two axes is spread in the order of GRIB: west to east, row after row."""
+    """A grid of two axes is in the order of GRIB: west to east, row after row."""
     path = write(
         tmp_path / "grid.nc", {"lat": 2, "lon": 3},
         lat=(("lat",), np.array([50.0, 49.0]), "degrees_north"),
@@ -48,7 +48,7 @@ def test_axes_become_points_row_by_row(tmp_path: Path) -> None:
 
 
 def test_pathway_of_photosynthesis_is_decoded(tmp_path: Path) -> None:
-    """The code 4 of ecLand is C4, 3 is C3."""
+    """The code 4 of ecLand is C4, the code 3 is C3."""
     found = read_static([write(tmp_path / "a.nc", {"x": 2}, clim_ctype=(("x",), np.array([3.0, 4.0]), "1"))])
     assert found.fields["c4"].tolist() == [0.0, 1.0]
 

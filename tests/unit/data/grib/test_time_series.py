@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Which fields make a value: instants, means of instants, amounts, layers of soil."""
+"""Fields behind a value: instants, means of instants, amounts, soil layers."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ FIRST = datetime(2020, 4, 1)
 DATES = stamps(FIRST, 5)
 
 
-def test_mean_of_instants_is_the_trapezoid(folder: Path, ecland: Reader) -> None:
-    """Air temperature over the step is the mean of its ends."""
+def test_mean_of_instants_is_trapezoidal(folder: Path, ecland: Reader) -> None:
+    """The mean air temperature of the step is the mean of its ends."""
     t = ecland.read(["t"], DATES)[0]
     np.testing.assert_allclose(GribReader(files(folder)).read(["avg_t"], DATES[1:])[0], (t[1:] + t[:-1]) / 2, rtol=1e-6)
 
 
-def test_mean_of_instants_takes_those_between(archive: Archive) -> None:
+def test_mean_of_instants_includes_those_in_between(archive: Archive) -> None:
     """With 3-hourly instants 0, 3, 9 the mean is (0/2 + 3 + 9/2) / 2."""
     for hours, value in ((0, 0.0), (3, 3.0), (6, 9.0)):
         archive.field("t", points(archive, value), 130, FIRST, typeOfLevel="hybrid", level=137, step=hours)
@@ -35,7 +35,7 @@ def test_mean_of_instants_takes_those_between(archive: Archive) -> None:
 
 @pytest.mark.parametrize("edition", [1, 2])
 def test_hourly_amounts_are_summed(tmp_path: Path, edition: int) -> None:
-    """Amounts from step to step, as ERA5's, add up: 1 + ... + 6 J over 6 h."""
+    """Amounts from step to step, as in ERA5, add up."""
     archive = Archive(tmp_path, Grid("regular", 12), edition)
     states(archive)
     for hour in range(6):
@@ -45,15 +45,15 @@ def test_hourly_amounts_are_summed(tmp_path: Path, edition: int) -> None:
 
 
 def test_means_over_intervals_are_weighted(archive: Archive) -> None:
-    """Time means of 2 h and 4 h count by their length."""
+    """Means over 2 h and 4 h are weighted by length."""
     for start, end, value in ((0, 2, 60.0), (2, 6, 90.0)):
         keys = {"stepType": "avg", "stepRange": f"{start}-{end}"}
         archive.field("mean.grib", points(archive, value), 235035, FIRST, **keys)
     np.testing.assert_allclose(GribReader(files(archive.folder)).read(["avg_sdswrf"], DATES[1:2]), 80.0, rtol=1e-6)
 
 
-def test_grib1_step_without_start_is_since_the_forecast(tmp_path: Path) -> None:
-    """An amount at step 12 that does not say since when begins with its forecast, or anew with `restart_hours`."""
+def test_grib1_amount_without_a_start(tmp_path: Path) -> None:
+    """It begins with its forecast, or at each multiple of `restart_hours`."""
     archive = Archive(tmp_path, Grid("regular", 12), 1)
     states(archive)
     for step, value in ((6, 1.0), (12, 3.0)):
@@ -64,14 +64,14 @@ def test_grib1_step_without_start_is_since_the_forecast(tmp_path: Path) -> None:
 
 
 def test_mean_without_interval(tmp_path: Path) -> None:
-    """A time mean of GRIB1 that does not say over what is refused."""
+    """A GRIB1 time mean without its interval is refused."""
     archive = Archive(tmp_path, Grid("regular", 12), 1)
     archive.field("mean.grib", points(archive, 1.0), 235035, FIRST, step=6)
     refuse(tmp_path, r"1 fields of avg_sdswrf, a mean over an interval, do not give the interval.*`restart_hours`")
 
 
 def test_soil_given_by_depth(empty: Archive) -> None:
-    """A soil layer may be said by its lower bound in metres."""
+    """A soil layer may be given by its lower bound in metres."""
     keys = {"typeOfLevel": "depthBelowLandLayer", "scaleFactorOfFirstFixedSurface": 2,
             "scaledValueOfFirstFixedSurface": 7, "scaleFactorOfSecondFixedSurface": 2,
             "scaledValueOfSecondFixedSurface": 28}  # fmt: skip
@@ -82,7 +82,7 @@ def test_soil_given_by_depth(empty: Archive) -> None:
     assert np.unique(reader.read(["swvl2"], DATES[:1])) == [0.25]
 
 
-def test_same_field_twice(archive: Archive) -> None:
-    """Two fields for one thing are an error that names the files."""
+def test_duplicate_field(archive: Archive) -> None:
+    """The error names the files."""
     archive.field("again.grib", points(archive, 0.2), 39, DATES[1], dataType="an")
     refuse(archive.folder, r"swvl1 from 2020-04-01 06:00 at step 0 h occurs 2 times, in \['again.grib', 'state.grib'\]")

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Means end at their stamp, whatever the native step."""
+"""Means over the hours that end at a stamp, for any native step."""
 
 from __future__ import annotations
 
@@ -35,20 +35,20 @@ def mean(values: np.ndarray, stamps: np.ndarray, end: np.datetime64, hours: floa
     ],
 )
 def test_mean_of_the_six_hours_that_end_at_noon(step, kind, expected):
-    """By hand: values are their own stamp in hours."""
+    """The values are their stamps in hours, so the means are known."""
     stamps = every(step, 48 // step + 1)
     hours = (stamps - T0) / np.timedelta64(3600, "s")
     assert mean(hours, stamps, T0 + np.timedelta64(12, "h"), 6, kind) == pytest.approx(expected, rel=1e-14)
 
 
 def test_late_mean_is_over_the_last_three_hours():
-    """10, 11, 12 h of hourly means."""
+    """Of hourly means, those stamped 10, 11 and 12 h."""
     stamps = every(1, 25)
     assert mean(np.arange(25.0), stamps, T0 + np.timedelta64(12, "h"), 3, Kind.MEAN) == pytest.approx(11.0)
 
 
-def test_join_is_by_time_not_by_index():
-    """The same stamps starting later give the same mean."""
+def test_records_are_located_by_stamp():
+    """Records that begin later give the same mean."""
     stamps = every(1, 49)
     values = np.sin(np.arange(49.0))
     end = T0 + np.timedelta64(30, "h")
@@ -64,7 +64,7 @@ def test_mean_of_a_constant_is_the_constant(step, kind, value):
 
 
 def test_means_over_four_steps_are_the_mean_of_the_day():
-    """Nothing is counted twice or lost: the four 6 h means of a day average to its 24 hourly means."""
+    """The four 6 h means of a day average to its 24 hourly means."""
     stamps, values = every(1, 25), np.random.default_rng(0).normal(size=(25, 3))
     ends = T0 + np.arange(6, 25, 6) * np.timedelta64(1, "h")
     four = average(values, *window(stamps, ends, 6, Kind.MEAN, "x"))
@@ -73,40 +73,40 @@ def test_means_over_four_steps_are_the_mean_of_the_day():
 
 @pytest.mark.parametrize("step", [4, 5, 12])
 def test_step_that_does_not_divide_six_hours(step):
-    """The error says which step there is."""
+    """The error gives the step."""
     with pytest.raises(ValueError, match=rf"step of {step} h, which does not divide the 6 h"):
         window(every(step, 20), every(step, 20)[-1:], 6, Kind.MEAN, "'forcing'")
     assert not divides(every(step, 20), 6, "x")
 
 
-def test_gap_names_both_sides():
-    """A missing hour is an error, never a longer mean."""
+def test_gap_is_an_error():
+    """The error gives both sides of a missing hour."""
     with pytest.raises(ValueError, match=r"gap in time: after 2020-01-01T04:00:00 comes 2020-01-01T06:00:00"):
         native_step(np.delete(every(1, 10), 5), "'forcing'")
 
 
-def test_first_record_without_a_whole_interval():
-    """At 03 h there are three hours only."""
+def test_incomplete_first_interval():
+    """Three hours before 03 h are not enough."""
     with pytest.raises(ValueError, match="are not complete"):
         window(every(1, 10), every(1, 10)[3:4], 6, Kind.MEAN, "'forcing'")
 
 
 @pytest.mark.parametrize("end", [np.timedelta64(90, "m"), np.timedelta64(100, "h")])
 def test_end_without_a_record(end):
-    """Between records, and after the last one."""
+    """Between records and after the last one."""
     with pytest.raises(ValueError, match="has no record at"):
         window(every(1, 49), np.array([T0 + end]), 6, Kind.MEAN, "'forcing'")
 
 
 def test_one_record_has_no_step():
-    """Two are needed."""
+    """At least two records are required."""
     with pytest.raises(ValueError, match="1 record"):
         native_step(every(1, 1), "'forcing'")
 
 
 @pytest.mark.parametrize(("kind", "first"), [(Kind.MEAN, 5), (Kind.INSTANT, 6)])
-def test_whole_ends_are_the_first_and_last_that_work(kind, first):
-    """A mean stamped at 0 h already covers the hour before, an instant at 0 h does not."""
+def test_whole_ends_are_the_first_and_last_complete_intervals(kind, first):
+    """A mean stamped 0 h covers the hour before, an instant does not."""
     stamps = every(1, 30)
     begin, end = whole_ends(stamps, 6, kind, "x")
     assert (begin, end) == (stamps[first], stamps[-1])

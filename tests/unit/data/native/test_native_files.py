@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""ecLand's files are known by what they hold, and their records by their stamp."""
+"""ecLand's files are recognised by content, and their records located by stamp."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ NATIVE = folder("sample") / "native"
 
 
 @pytest.mark.parametrize("layout", ["points", "grid"])
-def test_roles_are_those_of_the_names(layout):
-    """EcLand's own names, which the code never looks at, agree."""
+def test_roles_agree_with_the_names_of_files(layout):
+    """Names are not used by the code."""
     for path in resolve(str(NATIVE / layout)):
         with netCDF4.Dataset(path) as ds:
             expected = path.stem if path.stem not in ("o_ggd", "o_cld") else None
             assert role(set(ds.variables)) == expected
 
 
-def test_initial_state_and_stubs_are_not_used():
-    """Soilinit holds copies of everything, o_ggd nothing."""
+def test_initial_state_and_empty_files_are_not_used():
+    """`soilinit` repeats variables of other files, `o_ggd` is empty."""
     found = {f.path.name for f in scan(resolve(str(NATIVE / "points")))}
     assert found.isdisjoint({"soilinit", "o_ggd.nc", "o_cld.nc"}) and {"forcing", "o_gg.nc", "o_fix.nc"} <= found
 
 
 def test_grid_becomes_points(tmp_path):
-    """Latitude is the slow dimension, levels stay before points."""
+    """Latitude varies slowest, and levels come before points."""
     path = tmp_path / "o_gg.nc"
     with netCDF4.Dataset(path, "w") as ds:
         for name, size in (("time", 2), ("nlevs", 4), ("lat", 2), ("lon", 3)):
@@ -51,7 +51,7 @@ def test_grid_becomes_points(tmp_path):
     np.testing.assert_array_equal(file.read("SoilMoist", np.array([1]))[0, 3], np.arange(42, 48))
 
 
-def test_states_are_found_by_stamp_though_fluxes_have_one_record_less():
+def test_states_and_fluxes_are_joined_by_stamp():
     """Record 0 of fluxes is record 1 of states."""
     files = {f.role: f for f in scan(resolve(str(NATIVE / "points")))}
     at = [datetime(2018, 1, 1, 6)]
@@ -59,14 +59,14 @@ def test_states_are_found_by_stamp_though_fluxes_have_one_record_less():
 
 
 def test_absent_date_is_refused():
-    """Never the nearest record."""
+    """The nearest record is never used."""
     files = [f for f in scan(resolve(str(NATIVE / "points"))) if f.role == "o_gg"]
     with pytest.raises(ValueError, match="no record at 2018-01-01T03"):
         Series(files).at([datetime(2018, 1, 1, 3)])
 
 
 def test_runs_may_share_a_state_but_not_a_flux(tmp_path):
-    """The end of one run is the start of the next."""
+    """The end of a run is the start of the next; a duplicate flux is an error."""
     files = {f.role: f for f in scan(resolve(str(NATIVE / "points")))}
     assert len(Series([files["o_gg"], files["o_gg"]]).stamps) == len(files["o_gg"].stamps)
     with pytest.raises(ValueError, match="is in two of"):
@@ -74,15 +74,15 @@ def test_runs_may_share_a_state_but_not_a_flux(tmp_path):
 
 
 def test_files_of_different_points(tmp_path):
-    """One longitude moved."""
+    """One moved longitude is refused."""
     native = native_copy(tmp_path / "n")
     spoil(native / "surfclim", "lon", 0.0, 2)
     with pytest.raises(ValueError, match="different points"):
         scan(resolve(str(native)))
 
 
-def test_longitudes_in_two_conventions_are_one_place(tmp_path):
-    """One file goes once round."""
+def test_longitudes_in_two_conventions_are_the_same_points(tmp_path):
+    """360 degrees may be added in one file."""
     native = native_copy(tmp_path / "n")
     before = len(scan(resolve(str(native))))
     with netCDF4.Dataset(native / "surfclim", "a") as ds:
@@ -90,14 +90,14 @@ def test_longitudes_in_two_conventions_are_one_place(tmp_path):
     assert len(scan(resolve(str(native)))) == before > 1
 
 
-def test_nothing_of_ecland(tmp_path):
-    """Files are named."""
+def test_no_file_of_ecland(tmp_path):
+    """The error names the files."""
     with pytest.raises(ValueError, match=r"None of .*o_ggd.nc.* is a file of ecLand"):
         scan([NATIVE / "points" / "o_ggd.nc"])
 
 
 def test_no_coordinates(tmp_path):
-    """Points without a place."""
+    """They are required."""
     native = native_copy(tmp_path / "n")
     with netCDF4.Dataset(native / "o_gg.nc", "a") as ds:
         ds.renameVariable("lat", "nowhere")

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""The reference layout and our own output become the variables of the table."""
+"""Reader of the reference layout and of our own output."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from anemoi_ailand.variables import VARIABLES, names
 from tests.support.files import FIRST, STEP, ramp, spoil, stamps, write_land
 
 
-def test_sample_has_all_but_what_its_layout_lacks():
-    """Instants of pressure and wind are not in the reference layout; everything else of the table is."""
+def test_sample_has_all_variables_of_its_layout():
+    """All of the table but instants of pressure and wind, which the reference layout does not have."""
     table = {n for n, v in VARIABLES.items() if not v.computed}
     assert table - set(open_reader("$AILAND_SAMPLE").variables) == {"sp", "u", "v", *MARKS}
 
@@ -32,7 +32,7 @@ def test_sample_has_all_but_what_its_layout_lacks():
      ("avg_tprate", ["Rainf", "Snowf"]), ("late_tprate", ["Rainf_late", "Snowf_late"])],
 )  # fmt: skip
 def test_values_are_those_of_the_file(name, parts):
-    """Read directly, at dates that straddle two yearly files."""
+    """Values read directly are equal, at dates in two yearly files."""
     first = FIRST.replace(year=2020, month=12, day=31)
     dates = stamps(8, first)
     got = open_reader("$AILAND_SAMPLE").read([name], dates)[0]
@@ -46,7 +46,7 @@ def test_values_are_those_of_the_file(name, parts):
 
 
 def test_constants_are_repeated_and_c4_is_a_flag():
-    """The code 3 or 4 of the photosynthetic pathway becomes 0 or 1."""
+    """The codes 3 and 4 of the photosynthetic pathway become 0 and 1."""
     cvl, c4 = open_reader("$AILAND_SAMPLE").read(["cvl", "c4"], stamps(3))
     with netCDF4.Dataset(folder("sample") / "static.nc") as ds:
         np.testing.assert_array_equal(cvl, np.tile(ds["clim_cvl"][:], (3, 1)))
@@ -54,8 +54,8 @@ def test_constants_are_repeated_and_c4_is_a_flag():
     assert 0 < c4.mean() < 1
 
 
-def test_order_of_names_and_dates_is_that_asked_for():
-    """Backwards is backwards."""
+def test_order_of_names_and_dates_is_that_of_the_request():
+    """A reversed request gives reversed values."""
     reader = open_reader("$AILAND_SAMPLE")
     dates = stamps(5)
     values = reader.read(["stl1", "tvl", "sd"], dates)
@@ -64,14 +64,14 @@ def test_order_of_names_and_dates_is_that_asked_for():
 
 
 def test_static_beside_is_found_for_a_single_file():
-    """One yearly file alone still has its constants, and the classes of its points."""
+    """One yearly file has the constants and the classes of its points."""
     reader = open_reader("$AILAND_SAMPLE/ecland_2021.nc")
     assert "cvl" in reader.variables
     assert reader.climate_class is not None and set(reader.climate_class) == set(range(11))
 
 
-def test_our_own_names(tmp_path):
-    """t2m is 2t, swvl1 is swvl1."""
+def test_names_of_our_own_output(tmp_path):
+    """They are accepted, and t2m is 2t."""
     path = write_land(tmp_path / "f.nc", {"t2m": ramp(4, 2, 280), "swvl1": ramp(4, 2)}, stamps(4), {"t2m": "K"})
     reader = open_reader(str(path))
     assert reader.variables == ("swvl1", "2t")
@@ -79,8 +79,8 @@ def test_our_own_names(tmp_path):
     assert reader.point_id.tolist() == [100, 101]
 
 
-def test_coverage_is_what_all_variables_share(tmp_path):
-    """A forecast that begins later than its forcing."""
+def test_coverage_is_common_to_all_variables(tmp_path):
+    """It begins with the variable that begins last."""
     a = write_land(tmp_path / "a.nc", {"swvl1": ramp(6, 2)}, stamps(6))
     b = write_land(tmp_path / "b.nc", {"avg_t": ramp(6, 2, 280)}, stamps(6, FIRST + 2 * STEP))
     coverage = PointReader([a, b]).coverage
@@ -92,28 +92,28 @@ def write(tmp_path: Path, name: str, n: int, first=FIRST, step=STEP, points: int
 
 
 def test_gap_between_files(tmp_path):
-    """Both sides are named, before a value is read."""
+    """The error gives the stamps and files on both sides."""
     files = [write(tmp_path, "a.nc", 4), write(tmp_path, "b.nc", 4, FIRST + 5 * STEP)]
     with pytest.raises(ValueError, match=r"gap in time: after 2020-01-01 18:00:00 \('a.nc'\) comes 2020-01-02 06"):
         PointReader(files)
 
 
-def test_date_twice(tmp_path):
-    """Which files is said."""
+def test_duplicate_date(tmp_path):
+    """The error gives both files."""
     files = [write(tmp_path, "a.nc", 4), write(tmp_path, "b.nc", 4, FIRST + 3 * STEP)]
     with pytest.raises(ValueError, match=r"is in '.*a.nc' and in '.*b.nc'"):
         PointReader(files)
 
 
 @pytest.mark.parametrize("hours", [3, 4, 12])
-def test_other_step(tmp_path, hours):
-    """The layout is 6-hourly."""
+def test_step_other_than_six_hours(tmp_path, hours):
+    """It is refused."""
     with pytest.raises(ValueError, match="gap in time"):
         PointReader([write(tmp_path, "a.nc", 4, step=timedelta(hours=hours))])
 
 
 def test_other_points(tmp_path):
-    """Two files of different points are not one data set."""
+    """Files with another number of points, or one moved point, are refused."""
     with pytest.raises(ValueError, match="different points"):
         PointReader([write(tmp_path, "a.nc", 4), write(tmp_path, "b.nc", 4, FIRST + 4 * STEP, points=3)])
     moved = write(tmp_path, "c.nc", 4, FIRST + 4 * STEP)
@@ -122,8 +122,8 @@ def test_other_points(tmp_path):
         PointReader([tmp_path / "a.nc", moved])
 
 
-def test_longitudes_in_two_conventions_are_one_place(tmp_path):
-    """State from -180 to 180, forcing from 0 to 360; those of the first file stand for both."""
+def test_longitudes_in_two_conventions_are_the_same_points(tmp_path):
+    """From -180 to 180 and from 0 to 360; the reader has those of the first file."""
     paths = [
         write_land(tmp_path / f"{name}.nc", {name: ramp(4, 3, start)}, stamps(4))
         for name, start in (("swvl1", 0.1), ("q", 0.01))
@@ -135,16 +135,16 @@ def test_longitudes_in_two_conventions_are_one_place(tmp_path):
     np.testing.assert_array_equal(reader.longitudes, [-10.0, -180.0, 20.0])
 
 
-def test_coordinates_that_are_none(tmp_path):
-    """Latitude and longitude swapped."""
+def test_invalid_coordinates(tmp_path):
+    """A latitude above 90 degrees is refused."""
     path = write(tmp_path, "a.nc", 4)
     spoil(path, "latitude", 120.0, 1)
     with pytest.raises(ValueError, match=r"'latitude' in '.*a.nc' is 120 at point 1"):
         PointReader([path])
 
 
-def test_stamp_twice_in_a_file(tmp_path):
-    """And stamps that are not sorted: the record is named."""
+def test_stamps_that_do_not_increase(tmp_path):
+    """For duplicate and unsorted stamps the error gives the record."""
     for name, hours in (("twice", [0, 6, 6, 12]), ("mixed", [0, 12, 6, 18])):
         path = write(tmp_path, f"{name}.nc", 4)
         spoil(path, "time", 175320 + np.array(hours))
@@ -153,34 +153,27 @@ def test_stamp_twice_in_a_file(tmp_path):
 
 
 def test_no_common_period(tmp_path):
-    """State of one year, forcing of another."""
+    """State and forcing of different years are refused."""
     a = write(tmp_path, "a.nc", 4)
     b = write_land(tmp_path / "b.nc", {"avg_t": ramp(4, 2)}, stamps(4, FIRST + 9 * STEP))
     with pytest.raises(ValueError, match="no date in common"):
         PointReader([a, b])
 
 
-def test_wrong_unit(tmp_path):
-    """Soil water in kg m-2 is not soil water in m3 m-3."""
-    path = write_land(tmp_path / "a.nc", {"swvl1": ramp(3, 2)}, stamps(3), {"swvl1": "kg m-2"})
-    with pytest.raises(ValueError, match=r"'swvl1' in .* has units 'kg m-2'; 'm3 m-3' is expected"):
-        PointReader([path])
-
-
-def test_nothing_known(tmp_path):
-    """What is there is listed."""
+def test_no_known_variable(tmp_path):
+    """The error lists the variables of the file."""
     with pytest.raises(ValueError, match=r"No variable of the table is in 'a.nc', which holds .*rubbish"):
         PointReader([write_land(tmp_path / "a.nc", {"rubbish": ramp(3, 2)}, stamps(3))])
 
 
 def test_only_constants():
-    """A data set without time is not one."""
+    """Files without a variable that changes in time are refused."""
     with pytest.raises(ValueError, match="nothing that changes in time"):
         open_reader("$AILAND_SAMPLE/static.nc")
 
 
 def test_no_coordinates(tmp_path):
-    """Points without a place."""
+    """They are required."""
     path = write(tmp_path, "a.nc", 3)
     with netCDF4.Dataset(path, "a") as ds:
         ds.renameVariable("latitude", "whatever")
@@ -188,8 +181,8 @@ def test_no_coordinates(tmp_path):
         PointReader([path])
 
 
-def test_state_is_within_bounds():
-    """The sample keeps the bounds of the table, so a unit that is wrong by a factor cannot pass."""
+def test_state_of_the_sample_is_within_bounds():
+    """So a unit that is wrong by a factor cannot pass."""
     reader = open_reader("$AILAND_SAMPLE")
     for name in names("prognostic"):
         low, high = VARIABLES[name].bounds

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""What is written in the reference layout is read again by the package, to the last bit."""
+"""Writer of the reference layout: a round trip through the reader is bitwise."""
 
 import netCDF4
 import numpy as np
@@ -32,7 +32,7 @@ def write(folder, names=tuple(VARIABLES), **options):
 
 
 def test_all_variables_come_back(tmp_path):
-    """Every variable of the table but what is computed; rain and snow are the total again; points keep identity."""
+    """All variables of the table but computed ones; rain plus snow is the total; points keep their identity."""
     path, values = write(tmp_path)
     reader = PointReader([path])
     expected = [n for n, row in VARIABLES.items() if not row.computed and n not in MARKS]
@@ -46,7 +46,7 @@ def test_all_variables_come_back(tmp_path):
 
 
 def test_names_are_those_of_the_reference_layout(tmp_path):
-    """With units and cell methods; rain is called rain."""
+    """They have units and cell methods; total precipitation is written as rain."""
     path, _ = write(tmp_path, ("avg_t", "avg_tprate", "avg_tsrwe", "insolation", "cvl"), attributes={"title": "x"})
     with netCDF4.Dataset(path) as file:
         assert set(file.variables) == {"time", "latitude", "longitude", "Tair", "Rainf", "Snowf", "clim_cvl"}
@@ -59,7 +59,7 @@ def test_names_are_those_of_the_reference_layout(tmp_path):
 
 
 def test_total_precipitation_alone_keeps_its_name(tmp_path):
-    """There is no rain without snow to take away."""
+    """Rain is the difference between total precipitation and snow, so it needs both."""
     path, values = write(tmp_path, ("avg_tprate",))
     with netCDF4.Dataset(path) as file:
         assert "avg_tprate" in file.variables
@@ -67,8 +67,8 @@ def test_total_precipitation_alone_keeps_its_name(tmp_path):
     np.testing.assert_array_equal(PointReader([path]).read(["avg_tprate"], [DATES[1].item()])[0, 0], values[1, :, 0])
 
 
-def test_existing_file_is_left_alone(tmp_path):
-    """And nothing else is left."""
+def test_existing_file_is_not_overwritten(tmp_path):
+    """No temporary file remains."""
     path, _ = write(tmp_path, ("t",))
     before = path.read_bytes()
     with pytest.raises(FileExistsError, match="Give another name"):

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""FLUXNET CSV."""
+"""Reader of FLUXNET CSV."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SITES = {"US-Bo1": Site(LATITUDE, LONGITUDE, 219.0, UTC_OFFSET, (0.05, 0.2))}
 
 
 def local_hour(times: np.ndarray) -> np.ndarray:
-    """Hour of the day."""
+    """Return the hour of the day."""
     return (times - times.astype("datetime64[D]")) / np.timedelta64(1, "h")
 
 
@@ -35,8 +35,8 @@ def test_diurnal_peak_falls_on_the_right_utc_hours(tmp_path: Path) -> None:
     np.testing.assert_allclose(slhf.values[~at_midnight], 0.0, atol=1e-6)
 
 
-def test_offset_comes_from_the_longitude_where_it_is_not_given(tmp_path: Path) -> None:
-    """Same result at 88 W, and the station says so."""
+def test_default_offset_comes_from_the_longitude(tmp_path: Path) -> None:
+    """The result at 88 W is the same, with a note."""
     path = write_fluxnet(tmp_path / NAME, STARTS, {"LE_F_MDS": local_hour(STARTS), "LE_F_MDS_QC": ZEROS})
     given = read_fluxnet(path, SITES)
     assumed = read_fluxnet(path, {"US-Bo1": Site(LATITUDE, LONGITUDE)})
@@ -46,7 +46,7 @@ def test_offset_comes_from_the_longitude_where_it_is_not_given(tmp_path: Path) -
 
 
 def test_signs_and_units_become_those_of_the_table(tmp_path: Path) -> None:
-    """Upward fluxes become negative; %, degC and umol of CO2 are converted; soil by depth."""
+    """Upward fluxes become negative; %, degC and umol of CO2 are converted; soil variables get a layer."""
     columns = {
         "LE_F_MDS": 80 * ONES, "LE_F_MDS_QC": ZEROS, "H_F_MDS": 40 * ONES, "H_F_MDS_QC": ZEROS, "NETRAD": 130 * ONES,
         "NEE_VUT_REF": -10 * ONES, "NEE_VUT_REF_QC": ZEROS, "GPP_NT_VUT_REF": 15 * ONES,
@@ -62,7 +62,7 @@ def test_signs_and_units_become_those_of_the_table(tmp_path: Path) -> None:
 
 
 def test_quality_and_missing_values(tmp_path: Path) -> None:
-    """0 and 1 are kept, 2 and 3 are not, -9999 never; a mean needs 80 % of its 12 records."""
+    """Quality 0 and 1 is kept, 2, 3 and -9999 are not; a mean needs 80 % of its 12 records."""
     quality = np.tile([0.0, 1.0], 240)
     values = ONES.copy()
     quality[12:15], values[12:15] = 2, 1e3  # 9 of 12 left: no mean
@@ -76,8 +76,8 @@ def test_quality_and_missing_values(tmp_path: Path) -> None:
     assert measured.variables == []  # every second record is not enough
 
 
-def test_corrected_fluxes_where_asked_for(tmp_path: Path) -> None:
-    """LE_CORR with the quality of LE_F_MDS; a file without it is refused."""
+def test_corrected_fluxes(tmp_path: Path) -> None:
+    """LE_CORR has the quality of LE_F_MDS; a file without it is refused."""
     quality = ZEROS.copy()
     quality[:12] = 3
     columns = {"LE_F_MDS": ONES, "LE_CORR": 2 * ONES, "LE_F_MDS_QC": quality}
@@ -90,15 +90,15 @@ def test_corrected_fluxes_where_asked_for(tmp_path: Path) -> None:
 
 
 def test_soil_state_is_taken_at_the_stamp(tmp_path: Path) -> None:
-    """At a tie between the half hours before and after the stamp, the one that ends there."""
+    """Of the half hours before and after the stamp, the one that ends there is used."""
     path = write_fluxnet(tmp_path / NAME, STARTS, {"SWC_F_MDS_1": np.arange(480.0) / 10, "SWC_F_MDS_1_QC": ZEROS})
     swvl = read_fluxnet(path, SITES).series["swvl1"]
     at = swvl.sel(time=np.datetime64("1998-06-01T12:00"))  # 06:00 local: record 11 ends, record 12 starts
     assert float(at) == pytest.approx(0.011)
 
 
-def test_depth_that_is_not_given_is_assumed_for_the_first_sensor_only(tmp_path: Path) -> None:
-    """The station says what was assumed and what was left out."""
+def test_depth_is_assumed_for_the_first_sensor_only(tmp_path: Path) -> None:
+    """Notes of the station give the assumption and the omission."""
     columns = {f"SWC_F_MDS_{k}": 20 * ONES for k in (1, 2)} | {f"SWC_F_MDS_{k}_QC": ZEROS for k in (1, 2)}
     station = read_fluxnet(write_fluxnet(tmp_path / NAME, STARTS, columns), {"US-Bo1": Site(40.0, -88.0, 0.0, -6.0)})
     assert station.variables == ["swvl1"]
@@ -115,14 +115,14 @@ def test_depth_that_is_not_given_is_assumed_for_the_first_sensor_only(tmp_path: 
     ],
 )
 def test_site_must_be_known(tmp_path: Path, name: str, sites: dict[str, Site], message: str) -> None:
-    """The data do not say where the tower stands."""
+    """The data do not have the coordinates of the tower."""
     path = write_fluxnet(tmp_path / name, STARTS, {"LE_F_MDS": ONES, "LE_F_MDS_QC": ZEROS})
     with pytest.raises(ValueError, match=message):
         read_fluxnet(path, sites)
 
 
 def test_times_must_be_readable_and_increase(tmp_path: Path) -> None:
-    """A daily form, and doubled records."""
+    """Daily times and duplicate records are refused."""
     columns = {"LE_F_MDS": ONES, "LE_F_MDS_QC": ZEROS}
     with pytest.raises(ValueError, match=r"'TIMESTAMP_START'.*is not YYYYMMDDHHMM.*HH"):
         read_fluxnet(write_fluxnet(tmp_path / NAME, STARTS, columns, form="%Y-%m-%d"), SITES)

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""ISMN files in both layouts."""
+"""Reader of ISMN files in both layouts."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ HOURS = np.arange(48.0)
 @pytest.mark.parametrize("layout", [HEADER_VALUES, CEOP])
 @pytest.mark.parametrize("packed", [False, True])
 def test_both_layouts_give_the_same_station(tmp_path: Path, layout: str, packed: bool) -> None:
-    """Folder or zip: place, depth, and the hourly values at 00, 06, 12 and 18 UTC."""
+    """From a folder or a zip: place, depth, and the hourly values at 00, 06, 12 and 18 UTC."""
     archive = tmp_path / "Data"
     write_ismn(archive, TIMES, 0.2 + HOURS / 1000, layout=layout)
     write_ismn(archive, TIMES, HOURS, layout=layout, variable="ts")
@@ -48,7 +48,7 @@ def test_both_layouts_give_the_same_station(tmp_path: Path, layout: str, packed:
 @pytest.mark.parametrize("layout", [HEADER_VALUES, CEOP])
 @pytest.mark.parametrize("first", ["C01", "D01,D02,D03"])
 def test_only_good_values_are_kept(tmp_path: Path, layout: str, first: str) -> None:
-    """C (out of range), D (spectrum), M (missing) and a list of flags drop; the next is an hour off."""
+    """C (out of range), D (spectrum), M (missing) and a list of flags are dropped; the next value is an hour away."""
     flags = ["G"] * 48
     for at, flag in ((0, first), (6, "D05"), (12, "M"), (18, "C01,D02")):
         flags[at] = flag
@@ -58,7 +58,7 @@ def test_only_good_values_are_kept(tmp_path: Path, layout: str, first: str) -> N
 
 
 def test_nearest_value_within_half_an_hour(tmp_path: Path) -> None:
-    """20-minute data: a stamp whose own value is bad takes that of 20 minutes before."""
+    """A stamp whose own value is bad gets that of 20 minutes before."""
     times = times_between("2020-01-01T00:00", 40, 20)
     write_ismn(tmp_path, times, 0.1 + np.arange(40) / 1000, flags=["D01" if i == 18 else "G" for i in range(40)])
     [station] = read_ismn([tmp_path])
@@ -66,7 +66,7 @@ def test_nearest_value_within_half_an_hour(tmp_path: Path) -> None:
 
 
 def test_sensors_of_all_depths_and_snow(tmp_path: Path) -> None:
-    """Depth picks the layer; snow water is in mm, which is kg m-2; what is not read is passed over."""
+    """Depth gives the layer; snow water in mm is kg m-2; other variables are ignored."""
     for depth in (0.05, 0.2, 0.5, 1.5):
         write_ismn(tmp_path, TIMES, np.full(48, depth / 10), depth=(depth, depth))
     write_ismn(tmp_path, TIMES, np.full(48, 120.0), variable="sweq", depth=(0.0, 0.0))
@@ -77,7 +77,7 @@ def test_sensors_of_all_depths_and_snow(tmp_path: Path) -> None:
 
 
 def test_single_file_and_network_with_underscore(tmp_path: Path) -> None:
-    """A file by itself is enough; the folder has the name of the network that the file name cannot hold."""
+    """A single file is read; the folder has the name of the network, in whose file names `_` is `-`."""
     path = write_ismn(tmp_path, TIMES, np.full(48, 0.3), network="FR_Aqui")
     [station] = read_ismn([path])
     assert station.network == "FR_Aqui"
@@ -86,8 +86,8 @@ def test_single_file_and_network_with_underscore(tmp_path: Path) -> None:
     assert station.network == "FR-Aqui"
 
 
-def test_all_bad_is_noted(tmp_path: Path) -> None:
-    """The station is there, without series, and says what flags there are."""
+def test_station_without_a_good_value(tmp_path: Path) -> None:
+    """It has no series, and a note with its flags."""
     write_ismn(tmp_path, TIMES, np.full(48, 0.3), flags=["C01"] * 48)
     [station] = read_ismn([tmp_path])
     assert station.variables == []
@@ -95,7 +95,7 @@ def test_all_bad_is_noted(tmp_path: Path) -> None:
 
 
 def test_unknown_layout_is_an_error(tmp_path: Path) -> None:
-    """The message names the file and both layouts."""
+    """The error names the file and both layouts."""
     path = write_ismn(tmp_path, TIMES, np.full(48, 0.3))
     path.write_text("something else\nin here\n")
     with pytest.raises(ValueError, match=r"in neither of ISMN's layouts.*Download the data again"):
@@ -103,22 +103,22 @@ def test_unknown_layout_is_an_error(tmp_path: Path) -> None:
 
 
 def test_times_that_do_not_increase(tmp_path: Path) -> None:
-    """Doubled records are an error that names the file."""
+    """Duplicate records are an error that names the file."""
     write_ismn(tmp_path, np.repeat(TIMES[:3], 2), np.full(6, 0.3))
     with pytest.raises(ValueError, match=r"3 times of '.*\.stm' are not after"):
         read_ismn([tmp_path])
 
 
-def test_without_the_package_the_message_says_how_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The extra is named."""
+def test_missing_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error has the command that installs the extra."""
     write_ismn(tmp_path, TIMES, np.full(48, 0.3))
     monkeypatch.setitem(sys.modules, "ismn.base", None)
     with pytest.raises(ModuleNotFoundError, match=r'pip install "anemoi-ailand\[observations\]"'):
         read_ismn([tmp_path])
 
 
-def test_is_ismn(tmp_path: Path) -> None:
-    """By the files' ending, also inside a zip."""
+def test_recognised_by_suffix(tmp_path: Path) -> None:
+    """Also inside a zip."""
     path = write_ismn(tmp_path / "Data", TIMES, np.full(48, 0.3))
     other = tmp_path / "a.csv"
     other.write_text("a,b\n")

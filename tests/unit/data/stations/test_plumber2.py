@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""PLUMBER2 NetCDF."""
+"""Reader of PLUMBER2 NetCDF."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_diurnal_peak_falls_on_the_right_utc_hours(tmp_path: Path) -> None:
 
 
 def test_place_names_signs_and_units(tmp_path: Path) -> None:
-    """Everything that is read, in the table's units; a variable without quality is noted."""
+    """All variables are in units of the table; one without quality has a note."""
     variables = {
         "Qle": (80 * ONES, "W/m2"), "Qh": (40 * ONES, "W m-2"), "Rnet": (130 * ONES, "W/m2"),
         "NEE": (-10 * ONES, "umol/m2/s"), "GPP": (15 * ONES, "umol/m2/s"), "Qg": (5 * ONES, "W/m2"),
@@ -57,7 +57,7 @@ def test_quality_and_fill_value(tmp_path: Path) -> None:
 
 
 def test_corrected_flux_has_the_quality_of_the_measured(tmp_path: Path) -> None:
-    """And a file without the corrected one is refused."""
+    """A file without the corrected flux is refused."""
     quality = ZEROS.copy()
     quality[:12] = 3
     variables = {"Qle": (ONES, "W/m2"), "Qle_cor": (2 * ONES, "W/m2"), "Qle_qc": (quality, "-")}
@@ -68,8 +68,8 @@ def test_corrected_flux_has_the_quality_of_the_measured(tmp_path: Path) -> None:
         read_plumber2(write_plumber2(tmp_path / "b.nc", STARTS, variables), corrected=True)
 
 
-def test_flux_said_to_be_downward_keeps_its_sign(tmp_path: Path) -> None:
-    """The standard name decides where it says a direction."""
+def test_downward_flux_keeps_its_sign(tmp_path: Path) -> None:
+    """The standard name gives the direction."""
     attributes = {"standard_name": "surface_downward_latent_heat_flux"}
     path = write_plumber2(tmp_path / "a.nc", STARTS, {"Qle": (ONES, "W/m2")}, attributes=attributes)
     assert float(read_plumber2(path).series["slhf"].mean()) == 1.0
@@ -83,34 +83,34 @@ def test_flux_said_to_be_downward_keeps_its_sign(tmp_path: Path) -> None:
     ],
 )  # fmt: skip
 def test_standard_offset(zone: str, hours: float | None) -> None:
-    """Never daylight saving, on both hemispheres."""
+    """It is never daylight saving time, on both hemispheres."""
     assert standard_offset(zone, 2010) == hours
 
 
 @pytest.mark.parametrize(("zone", "said"), [("", "not given"), ("Nowhere/City", "'Nowhere/City' is unknown")])
-def test_zone_that_is_not_known_comes_from_the_longitude(tmp_path: Path, zone: str, said: str) -> None:
-    """The station says so."""
+def test_unknown_zone_comes_from_the_longitude(tmp_path: Path, zone: str, said: str) -> None:
+    """The station has a note."""
     station = read_plumber2(write_plumber2(tmp_path / "a.nc", STARTS, {"Rnet": (ONES, "W/m2")}, zone=zone))
     assert station.notes[0] == f"time zone {said}: UTC-6 h taken from the longitude"
     assert station.series["time"].values[0] == np.datetime64("1998-06-01T12:00")
 
 
 def test_unknown_unit(tmp_path: Path) -> None:
-    """Mass of what is not said, so it is refused."""
+    """A mass of carbon or of carbon dioxide is refused."""
     path = write_plumber2(tmp_path / "a.nc", STARTS, {"NEE": (ONES, "kg/m2/s")})
     with pytest.raises(ValueError, match=r"'nee' in '.*a\.nc: NEE' has units 'kg/m2/s'"):
         read_plumber2(path)
 
 
 def test_several_places_in_a_file(tmp_path: Path) -> None:
-    """A gridded ALMA file is not a tower."""
+    """A gridded ALMA file is refused."""
     path = write_plumber2(tmp_path / "a.nc", STARTS, {"Qle": (ONES, "W/m2")}, n_x=2)
     with pytest.raises(ValueError, match=r"has \{'x': 2\}, so more than one place"):
         read_plumber2(path)
 
 
 def test_times_that_do_not_increase(tmp_path: Path) -> None:
-    """Doubled records."""
+    """Duplicate records are refused."""
     path = write_plumber2(tmp_path / "a.nc", np.repeat(STARTS[:240], 2), {"Qle": (ONES, "W/m2")})
     with pytest.raises(ValueError, match=r"240 times of .* are not after"):
         read_plumber2(path)

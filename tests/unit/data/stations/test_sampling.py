@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""From station times to stamps."""
+"""Sampling of station records at 6-hourly stamps."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ HALF_HOUR = np.timedelta64(30, "m")
 
 
 def naive_means(starts: np.ndarray, values: np.ndarray, coverage: float) -> dict[np.datetime64, float]:
-    """Minute by minute, as a reader would do it."""
+    """Return means computed minute by minute."""
     minutes: dict[np.datetime64, list[float]] = {}
     for start, value in zip(starts, values, strict=True):
         for minute in range(30):
@@ -37,8 +37,8 @@ def naive_means(starts: np.ndarray, values: np.ndarray, coverage: float) -> dict
 
 
 @pytest.mark.parametrize("offset_minutes", [0, 30, 15])
-def test_interval_means_are_those_of_a_naive_loop(offset_minutes: int) -> None:
-    """With gaps, and with records that straddle the stamps as in time zones with half an hour."""
+def test_interval_means_equal_a_naive_loop(offset_minutes: int) -> None:
+    """With gaps, and with records that straddle the stamps as in time zones with half hours."""
     rng = np.random.default_rng(3)
     starts = times_between("2019-03-01T02:00", 480, 30) + np.timedelta64(offset_minutes, "m")
     values = rng.standard_normal(480)
@@ -60,14 +60,14 @@ def test_mean_ends_at_the_stamp() -> None:
 
 @pytest.mark.parametrize(("n_bad", "n_means"), [(2, 1), (3, 0)])
 def test_mean_needs_80_percent(n_bad: int, n_means: int) -> None:
-    """10 of 12 half hours are enough, 9 are not."""
+    """Ten of 12 half hours are enough, nine are not."""
     starts = times_between("2019-03-01T00:00", 12, 30)
     values = np.where(np.arange(12) < n_bad, np.nan, 1.0)
     assert len(interval_means(starts, starts + HALF_HOUR, values)[0]) == n_means
 
 
 def test_instant_is_the_nearest_good_value_within_half_an_hour() -> None:
-    """A tie goes to the earlier value; what is further than 30 minutes away is not taken."""
+    """At a tie the earlier value is used; a value more than 30 minutes away is not."""
     day = np.datetime64("2019-03-01T00:00", "ns")
     minutes = np.array([-10, 5, 6 * 60 - 15, 6 * 60 + 15, 12 * 60 + 31, 18 * 60 - 30])
     values = np.array([1.0, np.nan, 2.0, 3.0, 4.0, 5.0])
@@ -76,25 +76,25 @@ def test_instant_is_the_nearest_good_value_within_half_an_hour() -> None:
     assert list(taken) == [1.0, 2.0, 5.0]
 
 
-def test_without_a_good_value_nothing_is_returned() -> None:
-    """All NaN is empty, not an error."""
+def test_no_good_value() -> None:
+    """The result is empty."""
     times, bad = times_between("2019-03-01", 5), np.full(5, np.nan)
     assert len(instants(times, bad)[0]) == len(interval_means(times, times + HALF_HOUR, bad)[0]) == 0
 
 
-def test_local_time_is_shifted_the_right_way() -> None:
+def test_local_time_to_utc() -> None:
     """Noon in Illinois (UTC-6) is 18 UTC."""
     assert to_utc(np.array(["2019-03-01T12:00"], "datetime64[m]"), -6.0)[0] == np.datetime64("2019-03-01T18:00")
 
 
 @pytest.mark.parametrize(("longitude", "hours"), [(-88.3, -6.0), (11.0, 1.0), (271.7, -6.0), (0.0, 0.0), (149.0, 10.0)])
 def test_offset_of_a_longitude(longitude: float, hours: float) -> None:
-    """15 degrees an hour, east is ahead, 0 to 360 or -180 to 180."""
+    """One hour for 15 degrees, positive to the east, in either convention."""
     assert offset_of_longitude(longitude) == hours
 
 
 @pytest.mark.parametrize("order", [[0, 2, 1], [0, 1, 1]])
 def test_times_that_do_not_increase_are_an_error(order: list[int]) -> None:
-    """Going back, or doubled."""
+    """Decreasing or duplicate."""
     with pytest.raises(ValueError, match=r"1 times of 'x\.stm' are not after the one before.*Sort"):
         check_increasing(times_between("2019-03-01", 3)[order], "'x.stm'")

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Tables of sites."""
+"""Tables of tower coordinates."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ US-Xxx,1,GRP_SITE_DESC,SITE_DESC,no place
 
 
 def test_plain_table(tmp_path: Path) -> None:
-    """Elevation, clock and depths may be missing."""
+    """Elevation, clock and depths are optional."""
     path = tmp_path / "sites.csv"
     path.write_text(
         "site,latitude,longitude,elevation,utc_offset,soil_depths\nUS-Bo1,40.0,-88.3,219,-6,0.05;0.2\nXX-Yyy,1,2,,,\n"
@@ -35,7 +35,7 @@ def test_plain_table(tmp_path: Path) -> None:
 
 
 def test_bif(tmp_path: Path) -> None:
-    """FLUXNET's own form; a site without a place is not there."""
+    """In FLUXNET's own form, sites without coordinates are left out."""
     path = tmp_path / "bif.csv"
     path.write_text(BIF)
     sites = read_sites(path)
@@ -48,7 +48,7 @@ def test_bif(tmp_path: Path) -> None:
 
 
 def test_other_columns_are_an_error(tmp_path: Path) -> None:
-    """The message says what is there and what is wanted."""
+    """The error gives the columns of the file and the required ones."""
     path = tmp_path / "a.csv"
     path.write_text("name,lat,lon\nx,1,2\n")
     with pytest.raises(ValueError, match=r"has the columns \['name', 'lat', 'lon'\].*latitude.*BIF"):
@@ -56,7 +56,7 @@ def test_other_columns_are_an_error(tmp_path: Path) -> None:
 
 
 def test_number_that_cannot_be_read(tmp_path: Path) -> None:
-    """The message names the file."""
+    """The error names the file."""
     path = tmp_path / "a.csv"
     path.write_text("site,latitude,longitude\nx,north,2\n")
     with pytest.raises(ValueError, match=r"table of sites '.*a\.csv' cannot be read.*north"):

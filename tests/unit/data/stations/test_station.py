@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""The common form of a station."""
+"""Common form of a station: sensors, soil layers, time axis."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ PLACE = (40.0, -88.0, 200.0)
 def sensor(
     name: str, values: list[float], depth: float | None = 0.05, first: str = "2020-01-01", label: str = ""
 ) -> Sensor:
-    """Return a sensor with one value each 6 h."""
+    """Return a sensor with a value every 6 h."""
     times = times_between(first, len(values), 360)
     return Sensor(name, times, np.array(values), None if depth is None else (depth, depth), label)
 
 
 def test_sensors_become_layers_on_one_axis() -> None:
-    """Names of the table, NaN where a series has no value, depths beside them."""
+    """Series have names of the table and NaN without a value; depths are kept."""
     sensors = [sensor("swvl", [0.1, 0.2]), sensor("stl", [280.0], 0.5, "2020-01-01T12"), sensor("slhf", [-5.0], None)]
     station = make_station("a", "n", PLACE, sensors)
     assert sorted(station.variables) == ["slhf", "stl3", "swvl1"]
@@ -45,28 +45,28 @@ def test_sensors_become_layers_on_one_axis() -> None:
 
 
 def test_one_sensor_a_layer_is_that_nearest_to_its_middle() -> None:
-    """Of 10 and 20 cm, the second is nearer to the middle of 7-28 cm, 17.5 cm."""
+    """Of 10 and 20 cm, the second is nearer to 17.5 cm, the middle of 7-28 cm."""
     station = make_station("a", "n", PLACE, [sensor("swvl", [0.1] * 4, 0.10), sensor("swvl", [0.2] * 2, 0.20)])
     np.testing.assert_allclose(station.series["swvl2"], 0.2, rtol=1e-6)
     assert station.depths["swvl2"] == ((0.2, 0.2),)
 
 
 def test_of_two_sensors_at_one_depth_the_longer_series_is_taken() -> None:
-    """Same distance: more values."""
+    """At the same distance the number of values decides."""
     station = make_station("a", "n", PLACE, [sensor("swvl", [0.1] * 2), sensor("swvl", [0.2] * 4)])
     np.testing.assert_allclose(station.series["swvl1"], 0.2, rtol=1e-6)
 
 
 def test_mean_of_sensors_only_where_all_have_a_value() -> None:
-    """No jump when one begins later."""
+    """So there is no jump when a sensor begins later."""
     sensors = [sensor("swvl", [0.1, 0.1, 0.1]), sensor("swvl", [0.3, 0.3], 0.02, "2020-01-01T06")]
     station = make_station("a", "n", PLACE, sensors, per_layer="mean")
     np.testing.assert_allclose(station.series["swvl1"], [0.2, 0.2], rtol=1e-6)
     assert len(station.depths["swvl1"]) == 2
 
 
-def test_what_is_left_out_is_noted() -> None:
-    """A sensor without values and one below all layers."""
+def test_omissions_are_noted() -> None:
+    """For a sensor without values and one below all layers."""
     sensors = [sensor("swvl", [], label="dead"), sensor("swvl", [0.1], 4.0, label="deep")]
     station = make_station("a", "n", PLACE, sensors, notes=["given"])
     assert station.variables == []
@@ -76,20 +76,20 @@ def test_what_is_left_out_is_noted() -> None:
 
 
 def test_unknown_way_to_use_several_sensors() -> None:
-    """The message gives both ways."""
+    """The error gives both ways."""
     with pytest.raises(ValueError, match=r"'median' is no way.*'one' or 'mean'"):
         make_station("a", "n", PLACE, [], per_layer="median")
 
 
 @pytest.mark.parametrize("place", [(95.0, 0.0), (np.nan, 0.0), (0.0, 400.0)])
-def test_place_that_is_not_on_earth(place: tuple[float, float]) -> None:
-    """NaN is no place either."""
+def test_invalid_coordinates(place: tuple[float, float]) -> None:
+    """Out of range or NaN."""
     with pytest.raises(ValueError, match=r"Station 'a' of here has latitude.*Give degrees"):
         Station("a", "n", *place, elevation=0.0, series=xr.Dataset(), source="here")
 
 
 def test_series_must_be_in_the_table() -> None:
-    """A misnamed series is found when the station is made."""
+    """A wrong name is an error."""
     with pytest.raises(ValueError, match=r"'LE'.*Rename"):
         Station("a", "n", 0.0, 0.0, 0.0, series=xr.Dataset({"LE": ("time", [1.0])}))
 

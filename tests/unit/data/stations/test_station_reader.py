@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Reading stations of any kind."""
+"""Stations are read from files of any archive."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from anemoi_ailand.data.stations.sites import Site
-from anemoi_ailand.data.stations.station_reader import kind_of, read_stations
+from anemoi_ailand.data.stations.station import Sensor, make_station
+from anemoi_ailand.data.stations.station_reader import ARCHIVES, Archive, kind_of, read_stations
 from tests.support.files import times_between, write_fluxnet, write_ismn, write_plumber2, write_sites, zip_ismn
 
 NAME = "FLX_US-Bo1_FLUXNET2015_FULLSET_HH_1998-1998_1-3.csv"
@@ -21,7 +22,7 @@ HOURLY, HALF_HOURLY = times_between("1998-06-01", 48), times_between("1998-06-01
 
 @pytest.fixture
 def archive(tmp_path: Path) -> Path:
-    """Return a folder with all kinds of files, and others."""
+    """Return a folder with files of all archives, and others."""
     pytest.importorskip("ismn", reason='needs pip install "anemoi-ailand[observations]"')
     folder = tmp_path / "stations"
     write_ismn(folder / "ISMN", HOURLY, np.full(48, 0.3))
@@ -33,8 +34,8 @@ def archive(tmp_path: Path) -> Path:
     return folder
 
 
-def test_each_file_is_taken_for_what_it_is(archive: Path) -> None:
-    """One folder with all three; tables of sites are used, other files passed over."""
+def test_each_file_is_recognised(archive: Path) -> None:
+    """In a folder with all three archives, tables of sites are used, and other files ignored."""
     stations = read_stations(archive)
     assert [(s.network, s.variables) for s in stations] == [
         ("FLUXNET", ["slhf"]), ("PLUMBER2", ["slhf"]), ("SCAN", ["swvl1"]),
@@ -42,13 +43,13 @@ def test_each_file_is_taken_for_what_it_is(archive: Path) -> None:
 
 
 @pytest.mark.parametrize(("kind", "network"), [("ismn", "SCAN"), ("fluxnet", "FLUXNET"), ("plumber2", "PLUMBER2")])
-def test_one_kind_only(archive: Path, kind: str, network: str) -> None:
-    """The others in the folder are not read."""
+def test_one_archive_only(archive: Path, kind: str, network: str) -> None:
+    """Files of other archives in the folder are ignored."""
     assert [s.network for s in read_stations(archive, kind)] == [network]
 
 
-def test_kinds(archive: Path) -> None:
-    """By content, whatever the name."""
+def test_kind_follows_from_content(archive: Path) -> None:
+    """Whatever the name of the file."""
     renamed = (archive / "US-Bo1_flux.nc").rename(archive / "data.bin")
     packed = zip_ismn(archive / "ISMN")
     kinds = {
@@ -57,50 +58,61 @@ def test_kinds(archive: Path) -> None:
     assert list(kinds.values()) == ["fluxnet", "sites", "plumber2", "ismn", None]
 
 
-def test_sites_given_win_over_those_found(archive: Path) -> None:
-    """A mapping or a file."""
+def test_given_sites_override_those_found(archive: Path) -> None:
+    """As a mapping or a file."""
     [station] = read_stations(archive, "fluxnet", sites={"US-Bo1": Site(10.0, 20.0)})
     assert (station.latitude, station.longitude) == (10.0, 20.0)
     other = write_sites(archive.parent / "other.csv")
     assert read_stations([archive / NAME], sites=other)[0].latitude == pytest.approx(40.01)
 
 
-def test_nothing_at_the_path(tmp_path: Path) -> None:
-    """The message lists what is beside it."""
+def test_archive_is_added_by_one_entry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A registered archive is recognised, read, and known to errors."""
+    station = make_station("Hainich", "ICOS", (51.1, 10.5, 440.0), [Sensor("rnet", HOURLY[:1], np.ones(1))])
+    icos = Archive(lambda path: path.suffix == ".icos", lambda paths, options: [station] * len(paths), "ICOS (.icos)")
+    monkeypatch.setitem(ARCHIVES, "icos", icos)
+    (tmp_path / "a.icos").write_text("x")
+    assert read_stations(tmp_path) == read_stations(tmp_path, "icos") == [station]
+    with pytest.raises(ValueError, match=r"ICOS \(\.icos\)"):
+        read_stations(tmp_path, "ismn")
+
+
+def test_path_that_does_not_exist(tmp_path: Path) -> None:
+    """The error lists its folder."""
     (tmp_path / "here.csv").write_text("")
     with pytest.raises(FileNotFoundError, match=r"There is no '.*gone'.*here\.csv.*Correct"):
         read_stations(tmp_path / "gone")
 
 
 def test_unknown_file_given_by_name(tmp_path: Path) -> None:
-    """An explicit file is never passed over."""
+    """It is never ignored; the error lists the archives."""
     path = tmp_path / "a.json"
     path.write_text(json.dumps({}))
     with pytest.raises(ValueError, match=r"is of no known kind.*ISMN.*FLUXNET.*PLUMBER2"):
         read_stations(path)
 
 
-def test_file_of_another_kind_given_by_name(archive: Path) -> None:
-    """The message says what it is."""
+def test_file_of_another_archive_given_by_name(archive: Path) -> None:
+    """The error gives its kind."""
     with pytest.raises(ValueError, match="is of kind 'fluxnet', not 'plumber2'"):
         read_stations(archive / NAME, "plumber2")
 
 
 def test_folder_without_a_station(tmp_path: Path) -> None:
-    """The message says what was passed over."""
+    """The error lists the ignored files."""
     (tmp_path / "notes.md").write_text("x")
     with pytest.raises(ValueError, match=r"No station file of kind 'auto'.*notes\.md.*Give ISMN"):
         read_stations(tmp_path)
 
 
 def test_unknown_kind(tmp_path: Path) -> None:
-    """The message lists the kinds."""
-    with pytest.raises(ValueError, match=r"'icos' is no kind.*'ismn'"):
-        read_stations(tmp_path, "icos")
+    """The error lists the kinds."""
+    with pytest.raises(ValueError, match=r"'amerinet' is no kind.*'ismn'"):
+        read_stations(tmp_path, "amerinet")
 
 
 def test_truncated_netcdf(tmp_path: Path) -> None:
-    """A download cut short is named, with its size."""
+    """The error gives the size of the file."""
     path = write_plumber2(tmp_path / "a.nc", HALF_HOURLY, {"Qle": (np.ones(96), "W/m2")})
     path.write_bytes(path.read_bytes()[:2000])
     with pytest.raises(ValueError, match=r"a\.nc' \(2000 bytes\) cannot be read as NetCDF.*Download"):
@@ -108,15 +120,15 @@ def test_truncated_netcdf(tmp_path: Path) -> None:
 
 
 def test_station_with_bad_values_only_is_left_out(archive: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """With a warning that says why; the others are returned."""
+    """A warning gives the reason."""
     write_ismn(archive / "ISMN", HOURLY, np.full(48, 0.3), station="Champaign", flags=["D01"] * 48)
     assert len(read_stations(archive)) == 3
     assert "Champaign" in caplog.text
     assert "{'D01': 48}" in caplog.text
 
 
-def test_all_flagged_bad(tmp_path: Path) -> None:
-    """No station left is an error with the reasons."""
+def test_no_good_value_at_all(tmp_path: Path) -> None:
+    """The error gives the reasons."""
     bad = {"Qle": (np.ones(96), "W/m2"), "Qle_qc": (np.full(96, 3.0), "-")}
     write_plumber2(tmp_path / "a.nc", HALF_HOURLY, bad)
     with pytest.raises(
@@ -126,7 +138,7 @@ def test_all_flagged_bad(tmp_path: Path) -> None:
 
 
 def test_station_in_two_files(tmp_path: Path) -> None:
-    """FULLSET and SUBSET of one tower would count twice."""
+    """FULLSET and SUBSET of one tower are refused."""
     write_sites(tmp_path / "sites.csv")
     for name in (NAME, NAME.replace("FULLSET", "SUBSET")):
         write_fluxnet(tmp_path / name, HALF_HOURLY, {"LE_F_MDS": np.ones(96), "LE_F_MDS_QC": np.zeros(96)})

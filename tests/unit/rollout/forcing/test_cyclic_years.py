@@ -6,14 +6,14 @@
 import numpy as np
 import pytest
 
-from anemoi_ailand.rollout.forcing.cyclic_years import cycle_of
+from anemoi_ailand.rollout.forcing.cyclic_years import find_cycle
 
 DATES = np.arange(np.datetime64("2018-01-01T06", "s"), np.datetime64("2023-01-01T00", "s"), np.timedelta64(6, "h"))
 
 
 def test_years_are_those_of_the_calendar():
-    """From the first midnight to the last anniversary; 2020 has its leap day, and four years are 1461 days."""
-    cycle = cycle_of(DATES)
+    """Years run from the first midnight to the last anniversary; 2020 has its leap day, four years are 1461 days."""
+    cycle = find_cycle(DATES)
     assert [str(d) for d in cycle.dates[[0, -1]]] == ["2018-01-02T00:00:00", "2022-01-02T00:00:00"]
     assert [len(cycle.year(k)) for k in range(4)] == [1460, 1460, 1464, 1460]
     assert cycle.steps(100) == 25 * 4 * 1461
@@ -21,8 +21,8 @@ def test_years_are_those_of_the_calendar():
 
 
 def test_years_are_repeated_without_a_gap_or_a_seam():
-    """Each year begins where the one before ended, and the first again after the last."""
-    cycle = cycle_of(DATES)
+    """Each year begins where the one before ended, and the first one follows the last."""
+    cycle = find_cycle(DATES)
     for k in range(3):
         assert cycle.year(k).stop == cycle.year(k + 1).start
     assert cycle.year(4) == cycle.year(0)
@@ -30,8 +30,8 @@ def test_years_are_repeated_without_a_gap_or_a_seam():
 
 
 def test_dates_of_the_user():
-    """Start and end choose the years; an end within a year leaves that year out."""
-    cycle = cycle_of(DATES, "2019-07-01", "2021-12-31")
+    """Start and end select the years; an incomplete year is left out."""
+    cycle = find_cycle(DATES, "2019-07-01", "2021-12-31")
     assert [str(d)[:10] for d in cycle.dates] == ["2019-07-01", "2020-07-01", "2021-07-01"]
     assert cycle.n_years == 2
 
@@ -47,6 +47,6 @@ def test_dates_of_the_user():
     ],
 )
 def test_what_is_no_cycle_is_refused(start, end, message):
-    """With what is there."""
+    """The error names the available period."""
     with pytest.raises(ValueError, match=message):
-        cycle_of(DATES, start, end)
+        find_cycle(DATES, start, end)

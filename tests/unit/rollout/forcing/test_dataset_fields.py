@@ -23,7 +23,7 @@ def data(monkeypatch):
 
 @pytest.mark.parametrize(("room", "blocks"), [(1, 10), (2, 5), (3, 4), (100, 1)])
 def test_blocks_are_whole_chunks_and_read_once(data, tmp_path, monkeypatch, room, blocks):
-    """With room for some chunks of 4 dates, 40 dates come in so many reads, each date once."""
+    """Memory for some chunks of 4 dates determines the number of reads, each date once."""
     n_variables, n_points = data.shape[1], data.shape[3]
     monkeypatch.setattr(anemoi_dataset, "BLOCK_BYTES", room * 4 * 4 * n_variables * n_points)
     stored, points = StoredFields(tmp_path, NAMES), np.array([4, 1])
@@ -46,7 +46,7 @@ def counted(read, reads):
 
 
 def test_points_have_coordinates_and_identity(data, tmp_path):
-    """As the dataset has them."""
+    """Coordinates and identities are those of the dataset."""
     stored = StoredFields(tmp_path, NAMES)
     np.testing.assert_array_equal(stored.latitudes, data.latitudes)
     np.testing.assert_array_equal(stored.point_id, [10, 11, 12, 13, 14])
@@ -56,7 +56,7 @@ def test_points_have_coordinates_and_identity(data, tmp_path):
 
 
 def test_missing_value_is_refused_with_date_and_place(data, tmp_path):
-    """The place is that of the point in the dataset, not of its position in the selection."""
+    """The place is that of the point in the dataset, not in the selection."""
     data.set("stl1", 7, 2, np.nan)
     reader = StoredFields(tmp_path, NAMES).at_points(np.array([4, 2]))
     with pytest.raises(ValueError, match=r"'stl1' at 2022-01-02 18:00 .* 1 of 2 points, .* latitude 10\.000"):
@@ -88,18 +88,18 @@ def change(data, what):
         ("step", "steps of 43200 seconds, but the land model makes steps of 6 h"),
         ("one date", "one date"),
         ("units", "'stl1' in .* has units 'degC'; 'K' is expected"),
-        ("variable", r"needs \['avg_tprate'\], which dataset .* does not have"),
+        ("variable", r"needs \['avg_tprate'\], which dataset .* lacks"),
     ],
 )
 def test_dataset_that_does_not_serve_is_refused(data, tmp_path, what, message):
-    """When it is opened, with what is wrong."""
+    """The error when opening says what is wrong."""
     change(data, what)
     with pytest.raises(ValueError, match=message):
         StoredFields(tmp_path, NAMES)
 
 
 def test_computed_forcing_that_is_missing_gets_a_hint(data, tmp_path):
-    """It belongs into the recipe."""
+    """The error says that sun and calendar belong to the recipe."""
     with pytest.raises(ValueError, match=r"\['insolation'\] are computed .* add the source `forcings` to the recipe"):
         StoredFields(tmp_path, [*NAMES, "insolation", "swvl4"])
 
@@ -112,7 +112,7 @@ def test_nothing_there(tmp_path):
 
 
 def test_folder_that_is_no_dataset(tmp_path):
-    """Whatever the library says, the user learns which folder and what to do."""
+    """The error names the folder and the remedy, whatever the library reports."""
     (tmp_path / "empty.zarr").mkdir()
     with pytest.raises(ValueError, match=r"empty.zarr' cannot be opened as an anemoi dataset .* create it again"):
         StoredFields(tmp_path / "empty.zarr", NAMES)

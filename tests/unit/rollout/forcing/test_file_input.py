@@ -52,7 +52,7 @@ def forcing(source, *dates):
 
 
 def test_state_at_the_start(path):
-    """Fields of shape (date, point), with place, date, origin and types."""
+    """Fields have shape (date, point), with place, date, origin and types."""
     source = opened(path, STATE, "prognostics")
     state = source.create_input_state(dates=[DATES[2]])
     np.testing.assert_allclose(state["fields"]["stl1"], [[282.0, 282.01, 282.02]], rtol=1e-6)
@@ -62,13 +62,13 @@ def test_state_at_the_start(path):
 
 
 def test_constants_need_no_date(path):
-    """A file of statics says nothing about time."""
+    """Static files need no time axis."""
     state = opened(path, STATIC, "constant_forcings").create_input_state(dates=[DATES[0] - 99 * STEP])
     np.testing.assert_array_equal(state["fields"]["z"], [[0.0, 1.0, 2.0]])
 
 
 def test_means_before_the_start_are_not_read(path):
-    """They are missing, and nothing else is."""
+    """Only these means are NaN."""
     fields = opened(path, FORCING).create_input_state(dates=[DATES[1]])["fields"]
     assert np.isnan(fields["avg_tprate"]).all()
     np.testing.assert_allclose(fields["t"], ramp(N_DATES, N_POINTS, 270.0)[1:2], rtol=1e-6)
@@ -77,7 +77,7 @@ def test_means_before_the_start_are_not_read(path):
 
 @pytest.mark.parametrize("ahead", [1, 2, 4, 120])
 def test_reading_ahead_gives_what_each_date_gives(path, monkeypatch, ahead):
-    """Across the ends of blocks, to the last date, and back."""
+    """Values are those of single reads across blocks, to the last date, and back."""
     monkeypatch.setattr(under_test, "READ_AHEAD", ahead)
     source = opened(path, FORCING)
     for date in [*DATES, DATES[0], DATES[5]]:
@@ -87,13 +87,13 @@ def test_reading_ahead_gives_what_each_date_gives(path, monkeypatch, ahead):
 
 
 def test_several_dates_at_once_come_in_their_order(path):
-    """Not only steps that follow each other."""
+    """Dates need not be consecutive."""
     got = forcing(opened(path, ["t"]), DATES[6], DATES[2])["t"]
     np.testing.assert_allclose(got[:, 0], [276.0, 272.0])
 
 
 def test_forcing_is_read_in_blocks(path, monkeypatch):
-    """Nine steps read the files three times."""
+    """Nine steps take three reads."""
     monkeypatch.setattr(under_test, "READ_AHEAD", 3)
     source, reads = opened(path, FORCING), []
     read = source.reader.read
@@ -112,7 +112,7 @@ def reads_of(source, monkeypatch):
 
 @pytest.mark.parametrize(("limit", "expected"), [(4 * 3 * N_POINTS * 4, 2), (1, 1), (2**28, 9)])
 def test_blocks_are_bounded_in_memory(path, monkeypatch, limit, expected):
-    """A large grid is read date by date; the block in use and the one ahead count."""
+    """A large grid is read date by date; both blocks count."""
     monkeypatch.setattr(under_test, "READ_AHEAD_BYTES", limit)
     source = opened(path, FORCING)
     reads = reads_of(source, monkeypatch)
@@ -123,7 +123,7 @@ def test_blocks_are_bounded_in_memory(path, monkeypatch, limit, expected):
 
 @pytest.mark.parametrize("read_ahead", [True, False])
 def test_nothing_is_read_beyond_the_end_of_the_run(path, monkeypatch, read_ahead):
-    """What comes later may be bad or take long."""
+    """Later dates, which may be bad, are not read."""
     source = opened(path, FORCING, context=Context(start=DATES[1], lead=3 * STEP), read_ahead=read_ahead)
     reads = reads_of(source, monkeypatch)
     for date in DATES[2:5]:
@@ -133,7 +133,7 @@ def test_nothing_is_read_beyond_the_end_of_the_run(path, monkeypatch, read_ahead
 
 
 def test_next_block_is_read_in_the_background(path, monkeypatch):
-    """While the model computes, and by another thread; without `read_ahead` it waits to be asked for."""
+    """Another thread reads the next block, or with `read_ahead: false` nothing until it is requested."""
     monkeypatch.setattr(under_test, "READ_AHEAD", 3)
     for read_ahead, expected in ((True, [3, 3]), (False, [3])):
         source = opened(path, FORCING, read_ahead=read_ahead)
@@ -145,7 +145,7 @@ def test_next_block_is_read_in_the_background(path, monkeypatch):
 
 
 def test_error_of_a_block_comes_at_its_date(path, monkeypatch):
-    """Earlier dates of the block are given; the message names the date."""
+    """Earlier dates of a bad block are returned; the error names the date."""
     source = opened(path, FORCING)
     read = source.reader.read
 
@@ -162,7 +162,7 @@ def test_error_of_a_block_comes_at_its_date(path, monkeypatch):
 
 
 def test_netcdf_is_read_under_the_lock_of_the_library(path):
-    """A writer that holds it is not disturbed."""
+    """Reading waits for a writer that holds the lock."""
     source = opened(path, FORCING)
     forcing(source, DATES[0])
     source.close()
@@ -176,7 +176,7 @@ def test_netcdf_is_read_under_the_lock_of_the_library(path):
 
 
 def test_defaults_fill_what_the_files_lack(path, caplog):
-    """In the state, in static fields and in forcing, and it is logged; what the files hold goes before."""
+    """State, static fields and forcing are filled and logged; values in the files take precedence."""
     numbers = {"src": 0.2, "cl": 0.5, "avg_cpfr": 0.25, "stl1": 200.0}
     state = opened(path, ["stl1", "src"], "prognostics", defaults=numbers).create_input_state(dates=DATES[:1])
     np.testing.assert_array_equal(state["fields"]["src"], np.full((1, N_POINTS), 0.2, "f4"))
@@ -196,7 +196,7 @@ def test_defaults_fill_what_the_files_lack(path, caplog):
 
 
 def test_physics_fills_the_state_and_nothing_else(tmp_path):
-    """Liquid water in snow for a state; the same variable is missing for any other purpose."""
+    """Liquid water in snow is derived for the state and missing for other purposes."""
     snow = np.array([[0.0, 5.0]])
     path = write_land(tmp_path / "a.nc", {"sd": snow, "rsn": 200.0 + snow, "stl1": 270.0 + snow}, DATES[:1])
     fields = opened(path, ["sd", "slw", "snowc"], "prognostics").create_input_state(dates=DATES[:1])["fields"]
@@ -207,19 +207,19 @@ def test_physics_fills_the_state_and_nothing_else(tmp_path):
 
 
 def test_forcing_beyond_the_files_is_refused(path):
-    """The error says what is there."""
+    """The error names the available period."""
     with pytest.raises(ValueError, match="it covers 2020-01-01 00:00 to 2020-01-03 00:00"):
         forcing(opened(path, FORCING), DATES[-1] + STEP)
 
 
 def test_missing_variable_names_the_purpose(path):
-    """And the file, and what it has."""
+    """The error names purpose, file and available variables."""
     with pytest.raises(ValueError, match=r"'land.nc' has no \['swvl4'\] for prognostics; it has \['swvl1', 'stl1'"):
         opened(path, ["stl1", "swvl4"], "prognostics").create_input_state(dates=DATES[:1])
 
 
 def test_start_outside_the_files_names_the_purpose(path):
-    """The date and what is there."""
+    """The error names purpose, date and available period."""
     with pytest.raises(
         ValueError, match=r"2019-12-31 18:00:00 has no prognostics at its start: .*it covers 2020-01-01"
     ):
@@ -227,21 +227,21 @@ def test_start_outside_the_files_names_the_purpose(path):
 
 
 def test_dates_of_the_files(path):
-    """All stamps, and the first one to start from."""
+    """All dates, and the first possible start."""
     source = opened(path, STATE, "prognostics")
     np.testing.assert_array_equal(source.available_dates, np.array(DATES, dtype="datetime64[s]"))
     assert source.default_initial_date() == DATES[0]
 
 
 def test_unknown_option_is_named(path):
-    """An option that no reader of this layout has."""
+    """An option unknown to the reader is an error."""
     with pytest.raises(TypeError, match="restart_hour"):
         _ = opened(path, STATE, restart_hour=24).reader
 
 
 @pytest.mark.parametrize("where", ["input", "runner"])
 def test_pre_processors_are_refused(path, where):
-    """They would be skipped without a word."""
+    """Pre-processors are an error rather than silently ignored."""
     context = Context(pre_processors=["forward_transform_filter"] if where == "runner" else [])
     inner = ["forward_transform_filter"] if where == "input" else None
     with pytest.raises(ValueError, match=r"no pre-processors; there are .*forward_transform_filter"):
@@ -249,7 +249,7 @@ def test_pre_processors_are_refused(path, where):
 
 
 def test_purposes_of_a_run_share_a_reader(path):
-    """Opening a large archive takes a minute; other files, options or runs have their own."""
+    """Other files, options or runs have their own reader."""
     run = Context()
     first = opened(path, STATE, context=run).reader
     assert opened(path, FORCING, context=run).reader is first
@@ -271,7 +271,7 @@ def forecast(tmp_path):
 
 
 def test_run_starts_where_the_forecast_does(forecast):
-    """At step 0 there is a state and no mean; files as a whole begin 6 h later."""
+    """A run starts at step 0, which has a state but no means."""
     source = EcLandInput(
         Context(), SimpleNamespace(dataset_name="data", typed_variables={"swvl1": None}), path=forecast,
         variables=["swvl1"], purpose="prognostics",
@@ -282,7 +282,7 @@ def test_run_starts_where_the_forecast_does(forecast):
 
 
 def test_forcing_of_a_forecast(forecast):
-    """Temperature at step 0 and rain of the first six hours, 1 mm h-1."""
+    """Temperature at step 0 and rain of the first six hours (1 mm h-1) are read."""
     source = EcLandInput(
         Context(), SimpleNamespace(dataset_name="data", typed_variables=dict.fromkeys(FORCING)), path=forecast,
         variables=["avg_tprate", "t"], purpose="dynamic_forcings",
@@ -295,7 +295,7 @@ def test_forcing_of_a_forecast(forecast):
 
 
 def test_missing_values_stay_missing(path, tmp_path):
-    """The runner says where they are; the input fills nothing."""
+    """The input fills no missing values."""
     broken = tmp_path / "broken.nc"
     broken.write_bytes(path.read_bytes())
     with netCDF4.Dataset(broken, "a") as ds:

@@ -37,7 +37,7 @@ def spoilt(name: str, at: list[int], value: float) -> np.ndarray:
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_missing_values_are_refused(name: str, value: float) -> None:
-    """With variable, date, number and places."""
+    """The error has variable, date, number and places."""
     message = (
         rf"'{name}' at 2020-05-02 06:00 is missing or infinite at 2 of 6 points, the first at latitude 12.000, "
         r"longitude 22.000 \(.*\); latitude 15.000, longitude 25.000"
@@ -48,7 +48,7 @@ def test_missing_values_are_refused(name: str, value: float) -> None:
 
 @pytest.mark.parametrize(("name", "value"), [("t", 27.0), ("t", 1000.0), ("avg_tprate", 86.0), ("lai_lv", -1.0)])
 def test_values_beyond_bounds_are_refused(name: str, value: float) -> None:
-    """A temperature in degrees Celsius, rain in mm per day: the bounds, the place and the value."""
+    """A wrong unit is reported with bounds, place and value."""
     low, high = VARIABLES[name].bounds
     message = rf"'{name}' at .* outside its bounds \[{low}, {high}\] .* at 1 of 6 .*latitude 11.000.* \({value:.6g}\)"
     with pytest.raises(ValueError, match=message):
@@ -56,7 +56,7 @@ def test_values_beyond_bounds_are_refused(name: str, value: float) -> None:
 
 
 def test_good_values_pass_as_they_are() -> None:
-    """Every policy gives back the very array."""
+    """Every policy returns the same array."""
     for policy in ("error", "hold", "clip"):
         values = good()
         assert ForcingFilter(policy)(values, NAMES, DATE, WHERE) is values
@@ -64,12 +64,12 @@ def test_good_values_pass_as_they_are() -> None:
 
 @pytest.mark.parametrize(("name", "value"), [("avg_tprate", -5e-8), ("avg_sdswrf", -1e-3), ("avg_sdswrf", 1800.001)])
 def test_rounding_at_a_bound_is_no_error(name: str, value: float) -> None:
-    """What packing or an interpolation leaves is let through."""
+    """Rounding of packing or interpolation is accepted."""
     check_forcing(spoilt(name, [0], value), NAMES, DATE, WHERE)
 
 
 def test_bounds_at_their_ends_and_open_bounds_pass() -> None:
-    """Of every forcing of the table."""
+    """Bounds themselves are accepted, for every forcing of the table."""
     for row in VARIABLES.values():
         if row.role is Role.FORCING and not row.computed:
             ends = [-1e30 if row.bounds[0] is None else row.bounds[0], 1e30 if row.bounds[1] is None else row.bounds[1]]
@@ -77,7 +77,7 @@ def test_bounds_at_their_ends_and_open_bounds_pass() -> None:
 
 
 def test_hold_takes_the_last_good_value_of_the_point() -> None:
-    """For missing values and for those beyond bounds, over several steps; other points keep their own."""
+    """Missing values and values out of bounds are replaced over several steps, point by point."""
     held = ForcingFilter("hold")
     held(good(), NAMES, DATE, WHERE)
     for k in (1, 2):
@@ -93,13 +93,13 @@ def test_hold_takes_the_last_good_value_of_the_point() -> None:
 
 
 def test_hold_without_an_earlier_value_stops() -> None:
-    """At the first date there is nothing to hold."""
-    with pytest.raises(ValueError, match=r"'t' at .* missing or infinite at 1 of 6.* No earlier value is there"):
+    """The first date has no earlier value."""
+    with pytest.raises(ValueError, match=r"'t' at .* missing or infinite at 1 of 6.* There is no earlier value"):
         ForcingFilter("hold")(spoilt("t", [1], np.nan), NAMES, DATE, WHERE)
 
 
 def test_what_is_held_survives_a_restart() -> None:
-    """A filter that was restored gives what the first one would."""
+    """A restored filter gives the same values."""
     first, second = ForcingFilter("hold"), ForcingFilter("hold")
     first(good(), NAMES, DATE, WHERE)
     second.restore(first.state())
@@ -108,7 +108,7 @@ def test_what_is_held_survives_a_restart() -> None:
 
 
 def test_clip_takes_the_bound() -> None:
-    """Beyond either bound; everything else stays."""
+    """Values beyond either bound become the bound."""
     found = ForcingFilter("clip")(spoilt("avg_tprate", [1, 2], -1.0), NAMES, DATE, WHERE)
     expected = good()
     expected[1, [1, 2]] = 0.0
@@ -116,7 +116,7 @@ def test_clip_takes_the_bound() -> None:
 
 
 def test_clip_does_not_make_up_missing_values() -> None:
-    """A NaN beside a value beyond bounds still stops, and is what is counted."""
+    """NaN stops the run even beside values out of bounds, and is what is counted."""
     values = spoilt("t", [1], np.nan)
     values[0, 2] = 1000.0
     with pytest.raises(ValueError, match=r"missing or infinite at 1 of 6 points.*latitude 11.000"):
@@ -124,7 +124,7 @@ def test_clip_does_not_make_up_missing_values() -> None:
 
 
 def test_replaced_values_are_logged_once_a_day(caplog: pytest.LogCaptureFixture) -> None:
-    """By variable, when the next day begins and at the end; and kept in total."""
+    """Replacements are logged by variable at the end of a day and of the run, and summed."""
     clipped, bad = ForcingFilter("clip"), spoilt("avg_tprate", [0, 1, 2], 9.0)
     with caplog.at_level(logging.WARNING):
         for k in range(4):  # 06, 12, 18 UTC and 00 UTC of the next day
@@ -138,13 +138,13 @@ def test_replaced_values_are_logged_once_a_day(caplog: pytest.LogCaptureFixture)
 
 
 def test_unknown_policy() -> None:
-    """What there is, is said."""
+    """The error lists the policies."""
     with pytest.raises(ValueError, match=r"'climatology'. Give one of \['error', 'hold', 'clip'\]"):
         ForcingFilter("climatology")
 
 
 def test_checking_is_cheap() -> None:
-    """Below 2 ms for ten variables at 100,000 points, 0.01 ms a variable on a free core."""
+    """Ten variables at 100,000 points take less than 2 ms."""
     names = ["t", "q", "avg_t", "avg_q", "avg_sp", "avg_sdswrf", "avg_sdlwrf", "avg_tprate", "avg_tsrwe", "lai_lv"]
     middle = [np.mean(VARIABLES[n].bounds) for n in names]
     values = np.repeat(np.array(middle, "f4")[:, None], 100_000, axis=1)

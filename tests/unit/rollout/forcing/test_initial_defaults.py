@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from anemoi_ailand.physics.snow import snow_cover
-from anemoi_ailand.rollout.forcing.initial_defaults import BARE, MADE, check_defaults, plan
+from anemoi_ailand.rollout.forcing.initial_defaults import DERIVED, SNOW_FREE, check_defaults, plan
 from anemoi_ailand.variables import VARIABLES, Role
 
 SD = np.array([0.0, 0.5, 50.0], "f4")
@@ -29,60 +29,60 @@ def made(name: str, defaults: dict[str, float] | None = None, without: tuple[str
 
 
 def test_snow_is_dry() -> None:
-    """No liquid water."""
+    """Snow has no liquid water."""
     np.testing.assert_array_equal(made("slw"), [0.0, 0.0, 0.0])
 
 
 def test_snow_cover_is_eclands() -> None:
-    """Of mass and density."""
+    """Snow cover follows from mass and density."""
     np.testing.assert_array_equal(made("snowc"), snow_cover(SD, HELD["rsn"]).astype("f4"))
 
 
 def test_snow_has_the_temperature_of_the_soil_but_does_not_melt() -> None:
-    """And the triple point where there is none."""
+    """Without snow the temperature is the triple point."""
     np.testing.assert_allclose(made("tsn"), [273.16, 273.16, 260.0], rtol=1e-6)
 
 
 def test_number_of_the_user_where_there_is_snow() -> None:
-    """Albedo of fresh snow where there is none, as in ecLand."""
+    """Without snow, albedo is that of fresh snow, as in ecLand."""
     np.testing.assert_allclose(made("asn", {"asn": 0.7}), [0.85, 0.7, 0.7], rtol=1e-6)
 
 
 def test_number_of_the_user_goes_before_physics() -> None:
-    """Where both would do."""
+    """A default takes precedence over a derivation."""
     np.testing.assert_allclose(made("tsn", {"tsn": 270.0}), [273.16, 270.0, 270.0], rtol=1e-6)
 
 
 def test_physics_takes_the_number_of_the_user() -> None:
-    """Snow cover of a density that the files do not hold either."""
+    """Snow cover is derived from a default density."""
     expected = snow_cover(SD, np.full(3, 200.0, "f4"))
     np.testing.assert_allclose(made("snowc", {"rsn": 200.0}, without=("rsn",)), expected, rtol=1e-6)
 
 
 @pytest.mark.parametrize(("name", "without"), [("snowc", "rsn"), ("tsn", "stl1"), ("slw", "sd")])
 def test_physics_needs_its_inputs(name: str, without: str) -> None:
-    """Otherwise the variable is missing."""
+    """Without its inputs a variable is missing."""
     filled, missing = plan([name], set(HELD) - {without}, {}, made=True)
     assert (filled, missing) == ({}, [name])
 
 
 def test_what_physics_does_not_say_is_missing() -> None:
-    """Density and albedo of snow, soil, and everything that is no state at the start."""
+    """Density and albedo of snow, soil, and everything but the initial state are not derived."""
     wanted = ["rsn", "asn", "swvl1", "stl1", "sd", "src"]
     assert plan(wanted, {"sd"}, {}, made=True) == ({}, ["rsn", "asn", "swvl1", "stl1", "src"])
     assert plan(["slw"], {"sd"}, {}, made=False) == ({}, ["slw"])
 
 
 def test_what_is_held_is_not_filled() -> None:
-    """Whatever the defaults say."""
+    """Values in the files take precedence over defaults."""
     assert plan(["sd", "rsn"], HELD, {"rsn": 200.0}, made=True) == ({}, [])
 
 
 def test_made_variables_are_state_and_within_bounds() -> None:
-    """By the table."""
-    for name in {*MADE, *BARE}:
+    """Derived variables are state in the table, and their values within bounds."""
+    for name in {*DERIVED, *SNOW_FREE}:
         assert VARIABLES[name].role is Role.PROGNOSTIC
-    for name, value in BARE.items():
+    for name, value in SNOW_FREE.items():
         check_defaults({name: value})
 
 
@@ -100,6 +100,6 @@ def test_made_variables_are_state_and_within_bounds() -> None:
     ],
 )
 def test_bad_defaults_are_refused(defaults: dict, message: str) -> None:
-    """A wrong name, a number out of bounds or in another unit, none, and what must not be made up."""
+    """Unknown names, invalid numbers and variables without a default are errors."""
     with pytest.raises(ValueError, match=message):
         check_defaults(defaults)

@@ -45,7 +45,7 @@ class Loader:
 @pytest.mark.parametrize("background", [True, False])
 @pytest.mark.parametrize("block", [1, 2, 5, 12, 100])
 def test_values_are_those_of_each_date(block: int, background: bool) -> None:
-    """In order, across blocks, each date read once."""
+    """Values come in order across blocks, each date read once."""
     load = Loader()
     with ReadAhead(load, DATES, block=block, background=background) as source:
         for date in DATES:
@@ -55,14 +55,14 @@ def test_values_are_those_of_each_date(block: int, background: bool) -> None:
 
 
 def test_skipping_and_going_back() -> None:
-    """Not only dates that follow each other."""
+    """Dates may be skipped and repeated."""
     with ReadAhead(Loader(), DATES, block=3) as source:
         for i in (0, 7, 2, 2, 3, 11, 0):
             np.testing.assert_array_equal(source.get(DATES[i]), value(DATES[i]))
 
 
 def test_one_function_per_date() -> None:
-    """A loader of a single date will do."""
+    """A loader of single dates can be used."""
     with ReadAhead(one_by_one(value), DATES, block=4) as source:
         np.testing.assert_array_equal(source.get(DATES[5]), value(DATES[5]))
 
@@ -71,7 +71,7 @@ def test_one_function_per_date() -> None:
     ("kind", "raised"), [(ValueError, ValueError), (PermissionError, OSError), (KeyError, RuntimeError)]
 )
 def test_error_comes_at_its_date(kind: type[Exception], raised: type[Exception]) -> None:
-    """Dates before the bad one are given though its block failed; the error names the date, and later ones go on."""
+    """Good dates of a failed block are returned; the error names the bad date, and later dates follow."""
     with ReadAhead(Loader(bad=[DATES[6]], kind=kind), DATES, block=5) as source:
         for date in DATES[:6]:
             np.testing.assert_array_equal(source.get(date), value(date))
@@ -83,7 +83,7 @@ def test_error_comes_at_its_date(kind: type[Exception], raised: type[Exception])
 @pytest.mark.parametrize("limit", [1, 2 * PER_DATE, 4 * PER_DATE, 7 * PER_DATE, 10**9])
 @pytest.mark.parametrize("known", [PER_DATE, None])
 def test_memory_is_bounded(limit: int, known: int | None) -> None:
-    """The block in use and the one ahead stay within the limit, or are one date each."""
+    """Both blocks stay within the limit, or have one date each."""
     load = Loader()
     with ReadAhead(load, DATES, block=100, max_bytes=limit, bytes_per_date=known) as source:
         for date in DATES:
@@ -94,7 +94,7 @@ def test_memory_is_bounded(limit: int, known: int | None) -> None:
 
 
 def test_one_block_ahead_and_no_more() -> None:
-    """However long the model takes."""
+    """A slow model does not cause more reading."""
     load = Loader()
     with ReadAhead(load, DATES, block=2, bytes_per_date=PER_DATE) as source:
         source.get(DATES[0])
@@ -106,7 +106,7 @@ def test_one_block_ahead_and_no_more() -> None:
 
 
 def test_nothing_is_read_ahead_in_the_foreground() -> None:
-    """A block is read when it is asked for."""
+    """A block is read when it is requested."""
     load = Loader()
     with ReadAhead(load, DATES, block=2, bytes_per_date=PER_DATE, background=False) as source:
         source.get(DATES[0])
@@ -122,7 +122,7 @@ def seconds(run: Callable[[], None]) -> float:
 
 
 def test_reading_is_hidden_behind_computing() -> None:
-    """The whole takes about the longer of the two, not their sum."""
+    """The total takes about the longer of the two, not their sum."""
     one = 0.02
 
     def loop(background: bool) -> None:
@@ -137,7 +137,7 @@ def test_reading_is_hidden_behind_computing() -> None:
 
 
 def test_closing_ends_the_thread() -> None:
-    """Nothing is left that reads; a second time does no harm, and reading on is refused."""
+    """Closing twice is harmless; further reading is an error."""
     load = Loader(seconds=0.01)
     source = ReadAhead(load, DATES, block=1)
     source.get(DATES[0])
@@ -150,7 +150,7 @@ def test_closing_ends_the_thread() -> None:
 
 
 def test_a_date_that_was_not_announced() -> None:
-    """It is an error that says what there is."""
+    """The error names the available dates."""
     with (
         ReadAhead(Loader(), DATES) as source,
         pytest.raises(ValueError, match="not among the 12 dates to be read, 2020-01-01"),
@@ -160,13 +160,13 @@ def test_a_date_that_was_not_announced() -> None:
 
 @pytest.mark.parametrize(("dates", "block"), [([*DATES, DATES[3]], 2), (DATES, 0)])
 def test_dates_twice_or_no_block(dates: list[datetime], block: int) -> None:
-    """Neither can be read in order."""
+    """Repeated dates and empty blocks are errors."""
     with pytest.raises(ValueError, match="Give each date once"):
         ReadAhead(Loader(), dates, block=block)
 
 
 def test_loader_of_another_shape() -> None:
-    """(date, variable, point) is not (variable, date, point)."""
+    """(date, variable, point) instead of (variable, date, point) is an error."""
     with (
         ReadAhead(lambda dates: np.zeros((len(dates), N_VARIABLES, N_POINTS)), DATES) as source,
         pytest.raises(ValueError, match=r"shape \(1, 3, 5\), \(variable, date, point\) was expected"),

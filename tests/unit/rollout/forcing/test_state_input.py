@@ -29,7 +29,7 @@ def made(path, variables, purpose="prognostics", **options):
 
 
 def test_state_is_given_to_the_last_bit(saved):
-    """State, or static fields, at the date and the places of the state, in the order asked for."""
+    """State and static fields are bitwise equal, in the order requested."""
     state, path = saved
     for names, purpose in ((["stl1", "sd", "swvl3"], "prognostics"), (["cvl", "slt"], "constant_forcings")):
         found = made(path, names, purpose).create_input_state(dates=[case.DATE])
@@ -43,38 +43,38 @@ def test_state_is_given_to_the_last_bit(saved):
 
 
 def test_date_of_the_run_is_that_of_the_state(saved):
-    """If no other is given."""
+    """The default date is that of the state."""
     assert made(saved[1], ["stl1"]).default_initial_date() == case.DATE
 
 
 @pytest.mark.parametrize("dates", [[timedelta(hours=6)], [timedelta(hours=-6), timedelta(0)]])
 def test_another_date_is_refused(saved, dates):
-    """With both, and what to do."""
+    """The error names both dates."""
     with pytest.raises(ValueError, match=r"land.state' is of 2022-01-01 00:00:00, the run starts at .*Set `date` to"):
         made(saved[1], ["stl1"]).create_input_state(dates=[case.DATE + d for d in dates])
 
 
 def test_variable_that_is_not_there(saved):
-    """The error names it, its purpose and what is there."""
+    """The error names variable, purpose and available variables."""
     with pytest.raises(ValueError, match=r"has no \['lsm'\] for constant_forcings; it has \[.*'cvl'"):
         made(saved[1], ["cvl", "lsm"], "constant_forcings").create_input_state(dates=[case.DATE])
 
 
 def test_there_is_no_forcing(saved):
-    """The error says from where to take it."""
+    """The error names another source of forcing."""
     some = made(saved[1], ["t"], "dynamic_forcings")
     with pytest.raises(ValueError, match=r"has no forcing. Give `dynamic_forcings`, for example"):
         some.load_forcings_state(dates=[datetime(2022, 1, 1, 6)], current_state={})
 
 
 def test_pre_processors_are_refused(saved):
-    """They would do nothing."""
+    """Pre-processors are an error rather than silently ignored."""
     with pytest.raises(ValueError, match="`land-state` applies no pre-processors; there are"):
         made(saved[1], ["stl1"], pre_processors=["extract_mask"])
 
 
 def test_no_such_file(tmp_path):
-    """When it is read; the name shows in the log."""
+    """A missing file is an error when it is read, and its name is in the log."""
     some = made(tmp_path / "no.state", ["stl1"])
     assert repr(some) == f"LandStateInput(prognostics from {tmp_path / 'no.state'})"
     with pytest.raises(FileNotFoundError, match=r"no\.state"):

@@ -28,19 +28,19 @@ def forcing(steps, start=START):
 
 @pytest.mark.parametrize("of", [lambda f: trajectory_dates(f, START), available_dates])
 def test_dates_are_those_of_the_forecast_of_the_run(of):
-    """Not the starts of all forecasts."""
+    """Dates are those of one forecast, not the starts of all."""
     expected = np.datetime64(START, "s") + np.array([0, 6, 12], "timedelta64[h]")
     np.testing.assert_array_equal(of(forcing([0, 6, 12])), expected)
 
 
 def test_no_forecast_from_then():
-    """What there is, is said."""
+    """The error names the available starts."""
     with pytest.raises(ValueError, match=r"starts at 2020-05-02 06:00; there are 2, from 2020-05-01T00:00:00 to 2020"):
         trajectory_dates(forcing([0, 6]), datetime(2020, 5, 2, 6))
 
 
 @pytest.mark.parametrize("steps", [[6, 12, 18], [0, 3, 6], [0, 6, 18]])
 def test_steps_that_anemoi_would_miscount(steps):
-    """Not from 0 on, another frequency, a gap."""
+    """Steps that do not begin at 0, have another frequency or a gap are errors."""
     with pytest.raises(ValueError, match=r"steps from 0 on, every 6 h, are needed"):
         trajectory_dates(forcing(steps), START)

@@ -23,7 +23,7 @@ def frame(n_points, members=None):
 @pytest.mark.parametrize("layout", [None, "map", "series"])
 @pytest.mark.parametrize(("n_points", "members"), [(1, None), (1000, None), (171_039, None), (1000, 50), (40_000, 10)])
 def test_sizes_are_bounded(layout, n_points, members):
-    """A chunk is about 1 MiB, a block fits in memory (or is a single time) and is made of whole chunks."""
+    """A chunk has about 1 MiB; a block fits in memory (or is one time) and consists of whole chunks."""
     given = frame(n_points, members)
     chunks = choose_chunks(given, layout, None)
     assert chunks.time * chunks.member * chunks.point <= max(CHUNK_SIZE, n_points)

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Columns of an output file."""
+"""Columns of an output."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -15,7 +15,7 @@ from tests.support.outputs import KINDS, N_POINTS, opened, state, whole
 
 @pytest.fixture(params=list(KINDS))
 def path(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    """Where an output of each format goes."""
+    """Path of an output, in each format."""
     return tmp_path / request.param
 
 

@@ -19,7 +19,7 @@ def statistics():
 
 
 def test_they_are_those_of_all_values(statistics):
-    """Mean, extremes and last value of random fields."""
+    """Mean, extremes and last value equal those of the whole series."""
     values = np.random.default_rng(0).uniform(0.1, 0.3, (50, 3, 2)).astype(np.float32)
     for step in values:
         statistics.add(step)
@@ -33,7 +33,7 @@ def test_they_are_those_of_all_values(statistics):
 
 
 def test_steps_at_a_bound_are_counted(statistics):
-    """At it, beyond it, and within a thousandth of a typical change; each point has its own upper bound."""
+    """Values at, beyond and within a thousandth of a typical change of a bound count; bounds may vary by point."""
     near = 0.9e-3 * variable("swvl1").increment_scale
     for first in (0.0, near, 3 * near, 0.4 - near):
         statistics.add(np.array([[first, 0.0], [first, 1.0], [first, 2.0]]))
@@ -43,7 +43,7 @@ def test_steps_at_a_bound_are_counted(statistics):
 
 
 def test_values_that_are_not_finite_are_counted(statistics):
-    """Once for a point and step, whichever variable it is; extremes are of the others, the mean is spoiled."""
+    """NaN counts once per point and step, spoils the mean and is left out of the extremes."""
     statistics.add(np.ones((3, 2)))
     statistics.add(np.array([[np.nan, np.inf], [1.0, 1.0], [2.0, 2.0]]))
     statistics.add(np.ones((3, 2)), np.array([True, False, True]))
@@ -55,7 +55,7 @@ def test_values_that_are_not_finite_are_counted(statistics):
 
 
 def test_a_new_year_begins_with_nothing(statistics):
-    """Nothing of the year before is left."""
+    """Nothing is left of the year before."""
     statistics.add(np.zeros((3, 2)))
     statistics.begin()
     statistics.add(np.full((3, 2), 0.2))

@@ -14,7 +14,7 @@ import xarray as xr
 from anemoi_ailand.rollout.forcing.cyclic_years import Cycle
 from anemoi_ailand.rollout.forcing.dataset_fields import StoredFields
 from anemoi_ailand.rollout.reforecast import cyclic_run as century
-from anemoi_ailand.rollout.reforecast.cyclic_run import Setting, ecland_years, roll_out, setting
+from anemoi_ailand.rollout.reforecast.cyclic_run import Setting, ecland_years, run_years, setting
 from tests.support import dataset as case
 from tests.support.land import OPEN
 
@@ -52,8 +52,8 @@ def by_hand(run, data, years):
 
 
 def test_years_are_those_of_a_loop(run, data, tmp_path):
-    """Mean, extremes and end of each year, to the last bit where nothing is added up; the forcing begins anew."""
-    roll_out(run, tmp_path / "years.nc", 5)
+    """Statistics of each year are those of a loop with repeated forcing, bitwise where nothing is summed."""
+    run_years(run, tmp_path / "years.nc", 5)
     states = by_hand(run, data, 5)
     edges = np.cumsum([0, 4, 6, 4, 6, 4])
     with xr.open_dataset(tmp_path / "years.nc") as years:
@@ -67,17 +67,17 @@ def test_years_are_those_of_a_loop(run, data, tmp_path):
 
 
 def test_a_run_that_was_stopped_goes_on(run, tmp_path):
-    """From the end of its last year, to the last bit; a run that is long enough is left as it is."""
-    roll_out(run, tmp_path / "whole.nc", 5)
+    """A run resumes bitwise after its last year; a run that is long enough is left unchanged."""
+    run_years(run, tmp_path / "whole.nc", 5)
     for years in (2, 5, 3):
-        roll_out(run, tmp_path / "parts.nc", years, progress=False)
+        run_years(run, tmp_path / "parts.nc", years, progress=False)
     with xr.open_dataset(tmp_path / "whole.nc") as whole, xr.open_dataset(tmp_path / "parts.nc") as parts:
         assert parts.sizes["year"] == 5
         xr.testing.assert_identical(whole, parts)
 
 
 def test_what_is_not_finite_is_counted_and_the_run_goes_on(run, tmp_path, monkeypatch):
-    """At its point, from there on; the others stay as they were."""
+    """NaN at a point is counted from there on and leaves the other points unchanged."""
     step, calls = run.step, []
     predict = step.model.predict_step
 
@@ -89,16 +89,16 @@ def test_what_is_not_finite_is_counted_and_the_run_goes_on(run, tmp_path, monkey
         return out
 
     monkeypatch.setattr(century, "traced", lambda given: (given, type("Model", (), {"check": lambda self: None})()))
-    roll_out(run, tmp_path / "sound.nc", 2)
+    run_years(run, tmp_path / "sound.nc", 2)
     step.model.predict_step = fails_later
-    roll_out(run, tmp_path / "years.nc", 2)
+    run_years(run, tmp_path / "years.nc", 2)
     with xr.open_dataset(tmp_path / "years.nc") as years, xr.open_dataset(tmp_path / "sound.nc") as sound:
         assert years["not_finite"].values.tolist() == [[0, 0, 0, 0, 0], [0, 0, 0, 0, 5]]
         np.testing.assert_array_equal(years["stl1_end"][:, :4], sound["stl1_end"][:, :4])
 
 
 def test_years_of_ecland_are_those_of_the_dataset(run, data, tmp_path):
-    """The same dates as those of the steps, and the same form of file; it is made anew each time."""
+    """The file has the same dates and format, and is replaced each time."""
     for _ in range(2):
         ecland_years(run, tmp_path / "ecland.nc")
     values = data.values[:, data.name_to_index["stl1"], 0]
@@ -110,7 +110,7 @@ def test_years_of_ecland_are_those_of_the_dataset(run, data, tmp_path):
 
 
 def test_soil_water_is_bounded_by_the_porosity(run, data):
-    """Where the model knows it; other variables by the table."""
+    """Other variables are bounded by the table."""
     statistics = run.statistics()
     values = {"swvl1": 0.79, "stl1": 290.0, "snowc": 0.5}
     statistics.add(np.tile([values[n] for n in run.step.prognostic], (case.N_POINTS, 1)))
@@ -120,33 +120,33 @@ def test_soil_water_is_bounded_by_the_porosity(run, data):
 
 
 def test_missing_forcing_stops(run, data, tmp_path):
-    """With variable, date and place."""
+    """The error has variable, date and place."""
     data.set("avg_tprate", 6, 2, np.nan)
     with pytest.raises(ValueError, match="'avg_tprate' at 2022-01-02 12:00 is missing"):
-        roll_out(run, tmp_path / "years.nc", 1)
+        run_years(run, tmp_path / "years.nc", 1)
 
 
 def test_a_length_of_nothing_is_refused(run, tmp_path):
-    """Before anything is written."""
+    """The error comes before anything is written."""
     with pytest.raises(ValueError, match="years is 0"):
-        roll_out(run, tmp_path / "years.nc", 0)
+        run_years(run, tmp_path / "years.nc", 0)
     assert not (tmp_path / "years.nc").exists()
 
 
 def test_pace_is_said(run, tmp_path, caplog):
-    """Simulated years per hour and the end to expect."""
+    """The log has simulated years per hour and the expected end."""
     with caplog.at_level(logging.INFO):
-        roll_out(run, tmp_path / "years.nc", 2)
+        run_years(run, tmp_path / "years.nc", 2)
     assert "Year 2 of 2" in caplog.text
     assert "years/h, ends" in caplog.text
 
 
 def test_setting_opens_model_and_dataset(data, tmp_path, monkeypatch):
-    """The marks of points that the dataset has, and the years; too short a dataset is refused."""
+    """Marks of points and years come from the dataset; too short a dataset is an error."""
     monkeypatch.setattr(century, "load_step", lambda _path, _device: OPEN.land_step())
     with pytest.raises(ValueError, match="no whole year"):
         setting("best.ckpt", tmp_path)
-    monkeypatch.setattr(century, "cycle_of", lambda *_: CYCLE)
+    monkeypatch.setattr(century, "find_cycle", lambda *_: CYCLE)
     made = setting("best.ckpt", tmp_path)
     assert made.places["point_id"].tolist() == [10, 11, 12, 13, 14]
     assert set(made.places) == {"latitude", "longitude", "point_id"}

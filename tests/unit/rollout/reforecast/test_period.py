@@ -24,7 +24,7 @@ DATES = np.arange(np.datetime64("2021-12-31T06", "s"), np.datetime64("2022-03-01
     ],
 )
 def test_period(start, lead, end, first, last):
-    """The first midnight and the last date if not given; a day or month as an end stands for its last date."""
+    """Defaults are the first midnight and the last date; a day or month as the end stands for its last date."""
     found = period(DATES, start, lead, end)
     assert [DATES[i] for i in found] == [np.datetime64(first), np.datetime64(last)]
 
@@ -47,11 +47,11 @@ def test_period(start, lead, end, first, last):
     ],
 )
 def test_wrong_period_is_refused(start, lead, end, message):
-    """With the option, what is there, and what to give."""
+    """The error names option, available period and remedy."""
     with pytest.raises(ValueError, match=message):
         period(DATES, start, lead, end)
 
 
 def test_dataset_without_a_midnight_begins_with_its_first_date():
-    """There is no other default."""
+    """The default start is then the first date."""
     assert period(DATES[:3], None, None, None) == (0, 2)

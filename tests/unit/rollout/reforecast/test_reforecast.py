@@ -26,7 +26,7 @@ def six_hourly(first, last):
 
 
 def test_protocol_a_has_138_starts_in_a_year():
-    """Every other midnight, the last run ending with the last stamps of the year; a leap year has as many."""
+    """Starts are every other midnight; the last run ends with the year; a leap year has as many."""
     for year in (2022, 2020):
         starts = protocol_a_starts(six_hourly("2019-06-01", "2023-05-01"), year)
         assert len(starts) == 138
@@ -36,7 +36,7 @@ def test_protocol_a_has_138_starts_in_a_year():
 
 @pytest.mark.parametrize(("every", "length", "expected"), [(1, 1, 9), (1, 9, 1), (4, 2, 2), (3, 3, 3)])
 def test_protocol_a_of_part_of_a_year(every, length, expected):
-    """Ten days, 5 to 14 March, whose last stamp is 18 UTC."""
+    """Ten days, 5 to 14 March, end at 18 UTC."""
     starts = protocol_a_starts(six_hourly("2022-03-04T12", "2022-03-14T18")[2:], 2022, every, length)
     assert len(starts) == expected
     assert starts[0] == np.datetime64("2022-03-05", "s")
@@ -46,20 +46,20 @@ def test_protocol_a_of_part_of_a_year(every, length, expected):
 @pytest.mark.parametrize(
     ("year", "options", "message"),
     [
-        (2021, {}, "fits into 2021: the dataset has 2022-03-05T00:00:00 to 2022-03-14T18:00:00, 0 stamps"),
+        (2021, {}, "fits into 2021: the dataset has 2022-03-05T00:00:00 to 2022-03-14T18:00:00, 0 dates"),
         (2022, {"length_days": 10}, "No integration of 10 days fits"),
         (2022, {"every_days": 0}, "every_days is 0"),
         (2022, {"length_days": -1}, "length_days -1"),
     ],
 )
 def test_protocol_a_without_a_start_is_refused(year, options, message):
-    """With what is there."""
+    """The error names the available dates."""
     with pytest.raises(ValueError, match=message):
         protocol_a_starts(six_hourly("2022-03-05", "2022-03-14T18"), year, **options)
 
 
 def test_leads_of_days_are_their_four_stamps():
-    """Day d ends at 24 d; in order and once, however given."""
+    """Day d ends at 24 d; leads are sorted and unique."""
     np.testing.assert_array_equal(lead_hours_of_days([1]), [6, 12, 18, 24])
     np.testing.assert_array_equal(lead_hours_of_days([90, 2, 2]), [30, 36, 42, 48, 2142, 2148, 2154, 2160])
     assert len(lead_hours_of_days([1, 2, 3, 5, 7, 10, 15, 20, 30, 45, 60, 75, 90])) == 52
@@ -67,7 +67,7 @@ def test_leads_of_days_are_their_four_stamps():
 
 @pytest.mark.parametrize("days", [[0], [1, -3], [1.5]])
 def test_days_that_are_none_are_refused(days):
-    """Counted from one."""
+    """Days are counted from one."""
     with pytest.raises(ValueError, match="counted from 1"):
         lead_hours_of_days(days)
 
@@ -117,7 +117,7 @@ def compare(path, data, points=slice(None), leads=LEADS):
 
 
 def test_file_has_every_start_lead_and_point(tmp_path, data):
-    """As a loop over the starts, over the leads kept, gives them; with names of points, model and dataset."""
+    """Values are those of a loop over the starts, with names of points, model and dataset."""
     path = run(tmp_path, label="A")
     compare(path, data)
     with xr.open_dataset(path) as found:
@@ -133,7 +133,7 @@ def test_file_has_every_start_lead_and_point(tmp_path, data):
 @pytest.mark.parametrize("flight", [1, 3000, 6000])
 @pytest.mark.parametrize("gathered", [1, 3, 64])
 def test_division_changes_nothing(tmp_path, data, monkeypatch, flight, gathered):
-    """Little memory, so that starts, points and leads are divided: every part comes to its place."""
+    """With little memory, every part of the divided work gets to its place."""
     monkeypatch.setattr(under_test, "FLIGHT_BYTES", flight)
     monkeypatch.setattr(under_test, "FEW_POINTS", 2)
     monkeypatch.setattr(under_test, "GATHERED_LEADS", gathered)
@@ -142,7 +142,7 @@ def test_division_changes_nothing(tmp_path, data, monkeypatch, flight, gathered)
 
 
 def test_points_and_variables_are_chosen(tmp_path, data):
-    """Points in the order given, variables in that of the model, the rest not in the file."""
+    """Points keep the given order, variables that of the model."""
     some, whole = run(tmp_path, "some.nc", points=[4, 1], variables=["2t", "stl1"]), run(tmp_path)
     with xr.open_dataset(some) as found, xr.open_dataset(whole) as full:
         assert set(found.data_vars) == {"t2m", "stl1"}
@@ -152,7 +152,7 @@ def test_points_and_variables_are_chosen(tmp_path, data):
 
 
 def test_one_long_run_is_written_as_it_goes(tmp_path, data, monkeypatch):
-    """All leads of one start: groups of leads go to the file in their order, and none waits longer than it must."""
+    """Groups of leads are written in order, as soon as they are complete."""
     monkeypatch.setattr(under_test, "GATHERED_LEADS", 4)
     written, write = [], under_test.ReforecastFile.write
 
@@ -169,7 +169,7 @@ def test_one_long_run_is_written_as_it_goes(tmp_path, data, monkeypatch):
 
 @pytest.mark.parametrize("kind", [np.datetime64, datetime.fromisoformat, str])
 def test_starts_may_come_in_any_form_and_order(tmp_path, data, kind):
-    """Text, datetime or numpy; twice is once."""
+    """Text, datetime and numpy are accepted; duplicates count once."""
     with xr.open_dataset(run(tmp_path, starts=[kind(s) for s in [*STARTS[::-1], STARTS[1]]])) as found:
         np.testing.assert_array_equal(found.start, np.array(STARTS, "datetime64[ns]"))
 
@@ -191,11 +191,11 @@ def test_starts_may_come_in_any_form_and_order(tmp_path, data, kind):
         ({"batch_rows": 0}, "batch_rows is 0"),
         ({"starts": ["2022-01-09T00"]}, "from 2022-01-09T00:00:00 to 2022-01-11T00:00:00 .* is not covered"),
         ({"starts": ["2021-12-31T18"]}, "is not covered .* 2022-01-01T00:00:00 to 2022-01-10T18:00:00"),
-        ({"starts": [STARTS[0], "2022-01-01T03"]}, r"\(1 of 2 starts are so\)"),
+        ({"starts": [STARTS[0], "2022-01-01T03"]}, r"\(1 of 2 starts affected\)"),
     ],
 )
 def test_wrong_request_stops_before_any_work(tmp_path, data, options, message):
-    """With what is wrong, what is there and what to do; nothing is read or written."""
+    """The error names problem, available values and remedy; nothing is read or written."""
     with pytest.raises(ValueError, match=message):
         run(tmp_path, **options)
     assert data.reads == []
@@ -203,14 +203,14 @@ def test_wrong_request_stops_before_any_work(tmp_path, data, options, message):
 
 
 def test_last_date_of_the_dataset_can_be_reached(tmp_path, data):
-    """The last lead is the last date."""
+    """The last lead may be the last date."""
     last = case.DATES[-1] - np.timedelta64(48, "h")
     with xr.open_dataset(run(tmp_path, starts=[last.item()])) as found:
         assert np.isfinite(found.t2m).all()
 
 
 def test_existing_output_is_replaced_only_on_request(tmp_path, data):
-    """And a folder never."""
+    """A folder is never replaced."""
     path = run(tmp_path)
     before = path.read_bytes()
     with pytest.raises(FileExistsError, match=r"f.nc' exists. Give another name, or `overwrite=True`"):
@@ -225,7 +225,7 @@ def test_existing_output_is_replaced_only_on_request(tmp_path, data):
 
 
 def test_failure_on_the_way_leaves_nothing(tmp_path, data):
-    """Missing forcing late in the last roll-out."""
+    """Missing forcing late in the last rollout leaves no file."""
     data.set("t", 23, 2, np.nan)
     with pytest.raises(ValueError, match="'t' at 2022-01-06 18:00 is missing or infinite at 1 of 5 points"):
         run(tmp_path)
@@ -233,17 +233,17 @@ def test_failure_on_the_way_leaves_nothing(tmp_path, data):
 
 
 def test_it_says_what_it_did_in_one_line(tmp_path, data, caplog, capfd):
-    """One line in the log; no bar where it is not wanted, one for the whole run where a terminal is."""
+    """The log has one line, and a terminal one bar for the whole run."""
     caplog.set_level("INFO", logger="anemoi_ailand")
     run(tmp_path)
     assert [r.getMessage().split(": ")[1] for r in caplog.records] == [
-        "3 starts x 4 leads x 5 points x 5 variables, 120 steps in 1 passages"
+        "3 starts x 4 leads x 5 points x 5 variables, 120 steps in 1 passes"
     ]
     assert capfd.readouterr() == ("", "")
 
 
 def test_progress_counts_all_steps(tmp_path, data, monkeypatch):
-    """The bar is full at the end: starts x points x steps."""
+    """The bar ends at starts x points x steps."""
     bars = []
 
     class Bar(under_test.tqdm):

@@ -41,7 +41,7 @@ def collect(step, source, starts, n_steps, batch_rows=1000):
 @pytest.mark.parametrize("starts", [[0], [0, 1, 2], [0, 3, 20], [2, 9, 16], [30, 31]])
 @pytest.mark.parametrize("batch_rows", [1, 4, 1000])
 def test_each_start_is_as_if_alone(data, tmp_path, starts, batch_rows):
-    """Roll-outs that overlap, touch or lie apart give the bits of a loop over one of them, whatever the batch."""
+    """Rollouts that overlap, touch or lie apart are bitwise those of a single loop, for any batch."""
     step = OPEN.land_step()
     found = collect(step, fields(step, tmp_path), starts, 7, batch_rows)
     expected = np.array([case.by_hand(step, data, s, 7) for s in starts])
@@ -50,14 +50,14 @@ def test_each_start_is_as_if_alone(data, tmp_path, starts, batch_rows):
 
 
 def test_points_keep_their_order(data, tmp_path):
-    """Some points, turned round, are as in the run of all."""
+    """Selected points in another order equal those of the run of all."""
     step = OPEN.land_step()
     some = collect(step, fields(step, tmp_path, np.array([3, 0])), [0, 2], 5)
     np.testing.assert_array_equal(some, collect(step, fields(step, tmp_path), [0, 2], 5)[:, :, [3, 0]])
 
 
 def test_rows_of_a_call_are_limited_and_shared_out(data, tmp_path, monkeypatch):
-    """20 rows in calls of at most 8 are calls of 7, 7 and 6: none is nearly empty."""
+    """20 rows in calls of at most 8 are calls of 7, 7 and 6."""
     step, sizes = OPEN.land_step(), []
     call = LandStep.__call__
     monkeypatch.setattr(LandStep, "__call__", lambda self, x: sizes.append(x.shape) or call(self, x))
@@ -67,14 +67,14 @@ def test_rows_of_a_call_are_limited_and_shared_out(data, tmp_path, monkeypatch):
 
 
 def test_dates_are_read_once_in_order(data, tmp_path):
-    """Though many roll-outs need each."""
+    """Several rollouts share one read of a date."""
     step = OPEN.land_step()
     collect(step, fields(step, tmp_path), [0, 1, 2, 10], 12)
     assert data.reads == sorted(set(data.reads))
 
 
 def test_there_are_no_gradients(data, tmp_path):
-    """The weights would want some."""
+    """Outputs carry no gradients of the weights."""
     step = OPEN.land_step()
     assert all(p.requires_grad for p in step.model.model.parameters())
     for _, _, forecast in sweep(step, fields(step, tmp_path), [0], 2, 10):
@@ -87,7 +87,7 @@ def test_there_are_no_gradients(data, tmp_path):
                                 ("lai_lv", 3, "2022-01-01 18:00"), ("z", 2, "2022-01-01 12:00")],
 )  # fmt: skip
 def test_missing_value_that_is_read_stops(data, tmp_path, name, date, stamp):
-    """With variable, date and place, for state, forcing of either end, and static fields."""
+    """The error has variable, date and place, for state, forcing of either end, and static fields."""
     step = OPEN.land_step()
     data.set(name, date, 3, np.nan)
     with pytest.raises(ValueError, match=rf"'{name}' at {stamp} is missing .* latitude 40\.000, longitude 225\.000"):
@@ -96,14 +96,14 @@ def test_missing_value_that_is_read_stops(data, tmp_path, name, date, stamp):
 
 @pytest.mark.parametrize(("name", "date"), [("avg_tprate", 2), ("stl1", 3), ("lai_lv", 8), ("t", 9)])
 def test_missing_value_that_is_not_read_does_not_matter(data, tmp_path, name, date):
-    """Means before the start, the state of the dataset after it, forcing after the run."""
+    """Means before the start, the state of the dataset after it, and forcing after the run may be missing."""
     step = OPEN.land_step()
     data.set(name, date, 3, np.nan)
     assert np.isfinite(collect(step, fields(step, tmp_path), [2], 6)).all()
 
 
 def test_prediction_that_is_not_finite_stops(data, tmp_path):
-    """With model, variable, valid time, start and place."""
+    """The error has model, variable, valid time, start and place."""
     step = OPEN.land_step()
     predict, calls = step.model.predict_step, []
 

@@ -35,33 +35,33 @@ def read(tmp_path):
     ],
 )
 def test_it_is_what_anemoi_inference_reads(options):
-    """The packaged one by its name, with plain options."""
+    """A packaged configuration with plain options equals that of anemoi-inference."""
     expected = RunConfiguration.load(str(find("configs", "inference/rollout")), list(options))
     assert read_run("inference/rollout", options) == expected
     assert expected.date.month in (1, 5)
 
 
 def test_options_with_a_mapping_are_merged_key_by_key(read):
-    """All keys, where upstream keeps the first; neighbours stay."""
+    """All keys are merged, where upstream keeps the first."""
     found = read(BASE, "output={land-netcdf: {means: day, points: {indices: [1, 2]}}}", "env={A: 1, B: 2}")
     assert found.output == {"land-netcdf": {"path": "f.nc", "means": "day", "points": {"indices": [1, 2]}}}
     assert found.env == {"A": 1, "B": 2}
 
 
 def test_options_below_a_word_replace_it(read):
-    """``runner: land-forecaster`` is no mapping, and gets options all the same."""
+    """``runner: land-forecaster`` accepts options of the runner."""
     found = read(BASE, "runner.land-forecaster.restart.folder=r", "runner.land-forecaster.threads=2")
     assert found.runner == {"land-forecaster": {"restart": {"folder": "r"}, "threads": 2}}
 
 
 def test_options_of_a_list_go_by_number(read):
-    """As upstream."""
+    """List indices work as upstream."""
     text = BASE + "post_processors: [{a: {x: 1}}, b]\n"
     assert read(text, "post_processors.0.a.x=3").post_processors == [{"a": {"x": 3}}, "b"]
 
 
 def test_values_are_yaml(read):
-    """Dates, numbers, lists, interpolations of other options."""
+    """Dates, numbers, lists and interpolations are parsed."""
     found = read(BASE, "date=2020-05-01", "verbosity=1", "initial_state_categories=[prognostics]", "name=${runner}")
     assert found.date == datetime(2020, 5, 1)
     assert (found.verbosity, found.initial_state_categories) == (1, ["prognostics"])
@@ -69,7 +69,7 @@ def test_values_are_yaml(read):
 
 
 def test_dry_run_is_an_option_of_the_runner(read):
-    """Whatever the form in which the runner stands there."""
+    """The option is set for every form of the runner."""
     assert read(BASE, dry_run=True).runner == {"land-forecaster": {"dry_run": True}}
     found = read(BASE, "runner.land-forecaster.threads=2", dry_run=True)
     assert found.runner == {"land-forecaster": {"threads": 2, "dry_run": True}}
@@ -86,11 +86,11 @@ def test_dry_run_is_an_option_of_the_runner(read):
         (BASE, ["lead_time=7h"], "has the `lead_time` 7h: it is no positive multiple of 6 h"),
         (BASE, ["lead_time=soon"], "has the `lead_time` soon: it is no length of time"),
         (BASE, ["device=gpu"], "has the `device` gpu: "),
-        (BASE, ["runner=default"], "the runner 'default', but the land is run by 'land-forecaster'"),
+        (BASE, ["runner=default"], "the runner 'default', but the land needs 'land-forecaster'"),
         (BASE, ["runner={parallel: {}}"], "the runner 'parallel'"),
-        (BASE, ["output.land-zarr.path=f.zarr"], r"has \['land-netcdf', 'land-zarr'\] as `output`, of which a run has"),
+        (BASE, ["output.land-zarr.path=f.zarr"], r"has \['land-netcdf', 'land-zarr'\] as `output`, but a run has"),
         (BASE, ["input.ecland.path=a"], r"has \['dataset', 'ecland'\] as `input`"),
-        (BASE, ["input={}", "output={}", "dynamic_forcings={}"], "as `dynamic_forcings`, of which a run has one"),
+        (BASE, ["input={}", "output={}", "dynamic_forcings={}"], "as `dynamic_forcings`, but a run has one"),
         (BASE, ["lead_time"], "'lead_time' is no option. Write key=value"),
         (BASE, ["=3d"], "'=3d' is no option"),
         (BASE, ["env=[1"], "The value of 'env=.1' is not YAML"),
@@ -101,15 +101,15 @@ def test_dry_run_is_an_option_of_the_runner(read):
     ],
 )
 def test_what_is_wrong_is_named(read, text, options, message):
-    """As one error of the configuration."""
+    """Every mistake is a single error that names it."""
     with pytest.raises(ValueError, match=message):
         read(text, *options)
 
 
 def test_a_device_that_is_not_here(read, monkeypatch):
-    """Before anything is loaded."""
+    """A missing GPU is reported before anything is loaded."""
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with pytest.raises(ValueError, match="has the `device` cuda:0, which is not here"):
+    with pytest.raises(ValueError, match="has the `device` cuda:0, which this machine lacks"):
         read(BASE, "device=cuda:0")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     assert read(BASE, "device=cuda:0").device == "cuda:0"
@@ -124,14 +124,14 @@ def test_a_device_that_is_not_here(read, monkeypatch):
     ],
 )
 def test_no_such_file(tmp_path, path, message):
-    """With what there is."""
+    """The error lists the available files."""
     (tmp_path / "my.yaml").write_text(BASE)
     with pytest.raises(FileNotFoundError, match=message):
         read_run(path.format(folder=tmp_path))
 
 
 def test_options_of_auto_are_those_of_the_land(tmp_path):
-    """``auto`` stands for the runner that the checkpoint's task names; a dry run keeps its options."""
+    """``auto`` keeps its options in a dry run."""
     path = tmp_path / "run.yaml"
     path.write_text("checkpoint: ailand\nrunner: {auto: {threads: 2}}\n")
     assert read_run(str(path)).runner == {"land-forecaster": {"threads": 2}}

@@ -31,32 +31,32 @@ def test_forcing_up_to_the_last_step_is_enough():
 
 
 def test_forcing_that_ends_too_early_is_refused():
-    """The error gives the first missing stamp and what is there."""
+    """The error gives the first missing date and the available period."""
     with pytest.raises(ValueError, match=r"2022-01-03T06:00:00 \(1 of 9 stamps.*2022-01-03T00:00:00, 9 stamps"):
         check_coverage(DATES, START, timedelta(hours=54), STEP)
 
 
 def test_gap_in_the_forcing_is_refused():
-    """A missing stamp in the middle counts too."""
+    """A missing date in the middle is an error."""
     with pytest.raises(ValueError, match="2022-01-01T18:00:00"):
         check_coverage(np.delete(DATES, 3), START, timedelta(days=1), STEP)
 
 
 def test_start_in_a_time_zone_is_refused():
-    """Everything here is in UTC; a zone would be left out in silence, or compared with dates that have none."""
+    """A start with a time zone is an error, as all dates are UTC."""
     start = datetime(2022, 1, 1, tzinfo=timezone(timedelta(hours=2)))
     with pytest.raises(ValueError, match=r"`date` is 2022-01-01 00:00:00\+02:00, with a time zone"):
         check_coverage(None, start, STEP, STEP)
 
 
 def test_inputs_that_cannot_say_are_not_checked():
-    """MARS, for instance, has no list of dates."""
+    """Inputs without a list of dates, such as MARS, are not checked."""
     assert available_dates(SimpleNamespace()) is None
     check_coverage(None, START, timedelta(days=1), STEP)
 
 
 def test_dates_of_files_and_datasets():
-    """Both kinds of input say what they hold."""
+    """Files and datasets report their dates."""
     files = SimpleNamespace(available_dates=DATES)
     dataset = SimpleNamespace(open_dataset_args=(), ds_dates=DATES.astype("datetime64[ns]"))
     np.testing.assert_array_equal(available_dates(files), available_dates(dataset))
@@ -70,7 +70,7 @@ LAND = state([50.0, 60.0, 70.0], [10.0, 20.0, 350.0], "state")
 
 
 def test_rounding_and_branch_of_coordinates_do_not_matter():
-    """Float32, and longitudes from -180 to 180: the first coordinates stand for all."""
+    """Float32 coordinates and longitudes from -180 to 180 count as the same points."""
     rounded = state(np.float32([50.0004, 60.0, 70.0]), [10.0, 20.0, -10.0])
     for got in on_same_points([LAND, rounded]):
         assert got["latitudes"] is LAND["latitudes"]
@@ -78,7 +78,7 @@ def test_rounding_and_branch_of_coordinates_do_not_matter():
 
 
 def test_inputs_without_points_are_left_alone():
-    """An empty input has none, and the first that has some gives them."""
+    """An input without points takes those of the others."""
     empty = {"fields": {}}
     assert on_same_points([empty]) == [empty]
     assert on_same_points([empty, LAND]) == [empty, LAND]
@@ -94,6 +94,6 @@ def test_inputs_without_points_are_left_alone():
     ],
 )
 def test_other_points_are_refused(other, message):
-    """Another number, another place, another order; the error names both inputs."""
+    """Another number, place or order of points is an error that names both inputs."""
     with pytest.raises(ValueError, match=message):
         on_same_points([LAND, other])

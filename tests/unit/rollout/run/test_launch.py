@@ -39,7 +39,7 @@ def calls(monkeypatch):
 
 
 def test_runner_of_the_configuration_is_executed(calls):
-    """With its options; ``auto`` is ours, also for a name of a checkpoint."""
+    """The runner gets its options; ``auto`` is the land runner."""
     launch(FILES, ["lead_time=1d", "runner.land-forecaster.threads=2"])
     launch(FILES, ["runner=auto"])
     launch(FILES, dry_run=True)
@@ -59,7 +59,7 @@ def test_runner_of_the_configuration_is_executed(calls):
     ],
 )
 def test_a_wrong_configuration_makes_no_runner(calls, path, options, message):
-    """Also options of the runner are checked first."""
+    """Options of the runner are checked before it is created."""
     with pytest.raises(Failure, match=message) as caught:
         launch(path, options)
     assert caught.value.what == "configuration"
@@ -75,7 +75,7 @@ def test_a_wrong_configuration_makes_no_runner(calls, path, options, message):
     ],
 )
 def test_a_runner_that_cannot_be_made(calls, error, what):
-    """An option that is not known, or what it names is not there."""
+    """An unknown option is a failure of the configuration, a missing input one of the input."""
     calls.make = error
     with pytest.raises(Failure, match=str(error)) as caught:
         launch(FILES)
@@ -95,7 +95,7 @@ def test_a_runner_that_cannot_be_made(calls, error, what):
     ],
 )
 def test_a_run_that_does_not_complete(calls, error, under_way, what):
-    """Before or after the first step was begun."""
+    """Failures are classified by whether the first step was begun."""
     calls.execute, calls.under_way = error, under_way
     with pytest.raises(Failure) as caught:
         launch(FILES)
@@ -105,19 +105,19 @@ def test_a_run_that_does_not_complete(calls, error, under_way, what):
 
 @pytest.mark.parametrize("place", ["make", "execute"])
 def test_a_defect_of_the_program_is_none_of_these(calls, place):
-    """It keeps its traceback."""
+    """Other errors keep their traceback."""
     setattr(calls, place, KeyError("no idea"))
     with pytest.raises(KeyError, match="no idea"):
         launch(FILES)
 
 
 def test_a_failure_without_words_is_named():
-    """By its kind."""
+    """An error without message is named by its type."""
     assert str(Failure("failed", OSError())) == "OSError()"
 
 
 def test_network_of_the_package_on_its_sample(tmp_path, caplog):
-    """Not with fakes: a dry run leaves nothing and says what it takes; then a day is run."""
+    """A real dry run leaves no files and reports the cost; a real day is then run."""
     options = ["lead_time=1d", f"output.land-netcdf.path={tmp_path / 'out' / 'f.nc'}"]
     caplog.set_level(logging.INFO, logger="anemoi_ailand")
     launch(FILES, options, dry_run=True)
@@ -142,7 +142,7 @@ def test_network_of_the_package_on_its_sample(tmp_path, caplog):
     ],
 )
 def test_what_is_wrong_before_the_first_step(tmp_path, options, what, message):
-    """Not with fakes: nothing is written."""
+    """Real mistakes are classified, and nothing is written."""
     (tmp_path / "sample.nc").write_text("no checkpoint, and no folder")
     given = [f"output.land-netcdf.path={tmp_path / 'f.nc'}", *options]
     with pytest.raises(Failure, match=message) as caught:
@@ -152,7 +152,7 @@ def test_what_is_wrong_before_the_first_step(tmp_path, options, what, message):
 
 
 def test_no_room_on_the_disk(tmp_path, monkeypatch):
-    """Not with fakes but for the disk: before an output is opened, and nothing is written."""
+    """A full disk is reported before an output is opened."""
     monkeypatch.setattr(preflight, "free_bytes", lambda _folder: 10_000)
     with pytest.raises(Failure, match=r"The outputs take up to .* GB are free. Write fewer variables") as caught:
         launch(FILES, [f"output.land-netcdf.path={tmp_path / 'f.nc'}"])

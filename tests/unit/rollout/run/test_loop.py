@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from anemoi_ailand.rollout.run.loop import RollOut
+from anemoi_ailand.rollout.run.loop import Rollout
 from tests.support import loop as case
 from tests.support.land import CLOSED
 
@@ -23,7 +23,7 @@ def same(found, expected):
 
 
 def test_steps_are_those_of_a_loop_by_hand():
-    """To the last bit, with dates and numbers; the state moves."""
+    """Steps are bitwise those of a plain loop, with dates and numbers."""
     roll = case.roll_out()
     found = case.run(roll, 6)
     same(found, case.by_hand(case.land_step(), 6))
@@ -33,7 +33,7 @@ def test_steps_are_those_of_a_loop_by_hand():
 
 @pytest.mark.parametrize(("threads", "block_rows"), [(2, 7), (1, 64)])
 def test_blocks_and_threads_change_nothing(threads, block_rows):
-    """Of a roll-out with members."""
+    """An ensemble gives the same bits for any blocks and threads."""
     options = {"members": 3, "initial": {}, "forcing": FORCING}
     same(
         case.run(case.roll_out(threads=threads, block_rows=block_rows, **options), 3),
@@ -45,7 +45,7 @@ def test_blocks_and_threads_change_nothing(threads, block_rows):
     "options", [{}, {"policy": "hold"}, {"members": 3, "initial": {"stl": 2.0}, "forcing": FORCING, "seed": 5}]
 )
 def test_restored_is_never_stopped(options):
-    """A new roll-out that takes what another one has kept gives the same bits; what is kept is a copy."""
+    """A rollout restored from the progress of another continues bitwise; the progress is a copy."""
     whole = case.roll_out(**options)
     case.run(whole, 3)
     kept = whole.progress()
@@ -58,14 +58,14 @@ def test_restored_is_never_stopped(options):
 
 
 def test_an_unperturbed_member_is_the_run_alone():
-    """The control among others."""
+    """The control of an ensemble equals the single run."""
     found = case.run(case.roll_out(members=3, initial={}, forcing=FORCING), 4)
     same([out[: case.N] for out in found], case.by_hand(case.land_step(), 4))
     assert not torch.equal(found[-1][: case.N], found[-1][case.N : 2 * case.N])
 
 
 def test_networks_are_taken_in_turn():
-    """Member n has the network of number n modulo their number, whatever the first member."""
+    """Member n uses network n modulo their number, whatever the first member."""
     steps = [case.land_step(), CLOSED.land_step(seed=1)]
     found = case.run(case.roll_out(steps=steps, members=3, first=1, checkpoints=("b.ckpt",)), 4)
     alone = [case.by_hand(step, 4) for step in steps]
@@ -75,20 +75,20 @@ def test_networks_are_taken_in_turn():
 
 
 def test_networks_of_other_variables_are_refused():
-    """With those that differ."""
+    """The error names the variables that differ."""
     step = case.land_step()
     with pytest.raises(ValueError, match=r"read or predict different variables: \['gpp2'\]. Give networks of the same"):
         case.roll_out(steps=[step, replace(step, outputs=(*step.outputs, "gpp2"))], members=2, checkpoints=("b",))
 
 
 def test_forcing_that_was_constant_in_training_is_kept():
-    """Anemoi counts it among the constant fields, and gives it at the start only."""
+    """Forcing that Anemoi counts among the constant fields keeps its initial value."""
     step, constant = case.land_step(), "lai_lv"
     names = case.forcing_names(step)
     roll = case.roll_out()
     others = [n for n in names if n != constant]
     start = case.inputs(step, 0)
-    roll = RollOut(roll.networks, roll.ensemble, start, others, case.DATE, roll.where)
+    roll = Rollout(roll.networks, roll.ensemble, start, others, case.DATE, roll.where)
     values = dict(zip(names, case.forcings(step, 1)[0], strict=True))
     found = roll.step(np.stack([values[n] for n in others]))
     ends = torch.from_numpy(np.stack([case.inputs(step, k).T for k in (0, 1)]))
@@ -113,7 +113,7 @@ def broken(step, name, value, point=3):
     ],
 )
 def test_bad_forcing_stops(policy, name, value, message):
-    """With variable, date and place."""
+    """The error has variable, date and place."""
     roll = case.roll_out(policy=policy)
     case.run(roll, 2)
     latitude = roll.where[0][3]
@@ -123,7 +123,7 @@ def test_bad_forcing_stops(policy, name, value, message):
 
 @pytest.mark.parametrize(("policy", "value"), [("hold", np.nan), ("hold", -5.0), ("clip", -5.0)])
 def test_bad_forcing_is_held_or_clipped(policy, value):
-    """The step is that with the last good value, or with the bound, in its place; all other points stay."""
+    """The step equals that with the last good value, or the bound, in its place."""
     step, name = case.land_step(), "avg_tprate"
     row = case.forcing_names(step).index(name)
     found = case.roll_out(policy=policy)
@@ -136,7 +136,7 @@ def test_bad_forcing_is_held_or_clipped(policy, value):
 
 
 def test_held_values_survive_a_restart():
-    """What was good before the stop is put in after it."""
+    """The last good values are part of the progress."""
     first, second = case.roll_out(policy="hold"), case.roll_out(policy="hold")
     case.run(first, 2)
     second.restore(first.progress(), first.date, first.number)
@@ -145,7 +145,7 @@ def test_held_values_survive_a_restart():
 
 
 def test_forcing_given_is_not_changed():
-    """It may be a view into what was read ahead."""
+    """The given array, possibly a view, is not modified."""
     roll, values = case.roll_out(policy="clip"), broken(case.land_step(), "avg_tprate", -5.0)
     before = values.copy()
     roll.step(values)
@@ -153,7 +153,7 @@ def test_forcing_given_is_not_changed():
 
 
 def test_result_that_is_not_finite_stops(monkeypatch):
-    """With date, variable and place of the row, which is that of a member."""
+    """The error has date, variable and place of the row of a member."""
     roll = case.roll_out(members=2, initial={})
     network = roll.networks[0]
 
@@ -170,17 +170,17 @@ def test_result_that_is_not_finite_stops(monkeypatch):
 
 
 def test_bad_state_at_the_start_stops():
-    """Before any step."""
+    """A missing initial value is an error before any step."""
     step = case.land_step()
     start = case.inputs(step, 0)
     start[step.inputs.index("stl2"), 5] = np.nan
     roll = case.roll_out()
     with pytest.raises(ValueError, match="'stl2' at 2022-01-01 00:00 is missing or infinite at 1 of 20 points"):
-        RollOut(roll.networks, roll.ensemble, start, case.forcing_names(step), case.DATE, roll.where)
+        Rollout(roll.networks, roll.ensemble, start, case.forcing_names(step), case.DATE, roll.where)
 
 
 def test_columns_are_a_state_for_another_run():
-    """After the last step: state and instants at the date, static fields; zero where the model reads the end only."""
+    """Columns hold state, static fields and instants at the date, and zero where the model reads the end only."""
     step, roll = case.land_step(), case.roll_out()
     out = case.run(roll, 2)[-1]
     columns, last = roll.columns(), case.inputs(step, 2)
@@ -194,7 +194,7 @@ def test_columns_are_a_state_for_another_run():
 
 
 def test_state_can_be_set():
-    """As a mid-processor does, from an output of the model."""
+    """A mid-processor may replace the state by outputs."""
     roll = case.roll_out()
     out = torch.rand(case.N, len(roll.outputs))
     roll.set_state(out)
@@ -203,7 +203,7 @@ def test_state_can_be_set():
 
 
 def test_finish_ends_the_threads_and_says_what_was_put_in(caplog):
-    """Of the last day."""
+    """The replacements of the last day are logged, and the threads end."""
     roll = case.roll_out(policy="clip")
     roll.step(broken(case.land_step(), "avg_tprate", -5.0))
     roll.finish()

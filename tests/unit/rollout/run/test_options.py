@@ -14,7 +14,7 @@ ENSEMBLE = {"members": 2, "initial": {}}
 
 
 def test_defaults():
-    """A plain run: nothing kept, nothing perturbed, bad forcing is an error."""
+    """By default nothing is kept or perturbed, and bad forcing is an error."""
     found = run_options({})
     assert found.restart is None
     assert found.ensemble is None
@@ -24,7 +24,7 @@ def test_defaults():
 
 
 def test_all_options_are_read():
-    """Nested, with lengths of time and the home of the user."""
+    """Nested options, lengths of time and ``~`` are parsed."""
     found = run_options({
         "restart": {"folder": "~/restarts", "every": "5d", "keep": 3},
         "ensemble": {
@@ -56,7 +56,7 @@ def test_all_options_are_read():
     ],
 )
 def test_unknown_option_names_the_nearest(given, message):
-    """At every depth, and says of what it is an option."""
+    """The error names the nearest option at every depth."""
     with pytest.raises(ValueError, match=f"(?s)`runner: land-forecaster` has 1 mistake.*{message}"):
         run_options(given)
 
@@ -84,19 +84,19 @@ def test_unknown_option_names_the_nearest(given, message):
     ],
 )
 def test_values_without_sense_are_refused(given, message):
-    """With the option, and what there is."""
+    """The error names the option and its accepted values."""
     with pytest.raises(ValueError, match=f"(?s)has 1 mistake.*{message}.*there is: "):
         run_options(given)
 
 
 def test_all_mistakes_are_named_at_once():
-    """A chain is mended once."""
+    """Several mistakes are one error."""
     with pytest.raises(ValueError, match=r"(?s)has 3 mistakes:\n  'restart.keep'.*\n  'threads'.*\n  'tread'"):
         run_options({"restart": {"folder": "r", "keep": 0}, "threads": -1, "tread": 1})
 
 
 def test_members_that_would_be_the_same_are_refused():
-    """Unless something makes them differ, or there is one."""
+    """Several members need something that makes them differ."""
     with pytest.raises(ValueError, match=r"all members would be the same; give `initial`"):
         run_options({"ensemble": {"members": 2}})
     for options in ({"initial": {}}, {"forcing": {}}, {"checkpoints": ["b"]}, {"initial_files": "{member}.state"}):
@@ -115,13 +115,13 @@ def test_members_that_would_be_the_same_are_refused():
     ],
 )
 def test_files_of_states_must_differ(options, message):
-    """By the number of the member, and nothing else."""
+    """The file name may vary with the member only."""
     with pytest.raises(ValueError, match=message):
         run_options({"ensemble": {"members": 2, **options}})
 
 
 def test_last_states_of_members_must_differ():
-    """One file would be written by all."""
+    """Several members cannot write one file."""
     with pytest.raises(ValueError, match=r"one file for several members; put \{member\} into its name"):
         run_options({"final_state": "end.state", "ensemble": ENSEMBLE})
     assert run_options({"final_state": "end.state"}).final_state == Path("end.state")
@@ -130,5 +130,5 @@ def test_last_states_of_members_must_differ():
 
 @pytest.mark.parametrize(("given", "days"), [("30d", 30), ("P1Y", 365), (6, 0.25), ("18h", 0.75)])
 def test_lengths_of_time(given, days):
-    """As anemoi-inference writes them; a number is of hours."""
+    """Lengths are written as in anemoi-inference; a number is in hours."""
     assert whole_steps(given) == timedelta(days=days)

@@ -19,14 +19,14 @@ class PrinterOutput:
 
 
 class GribFileOutput:
-    """The same; cannot be gone on with."""
+    """The same; cannot be resumed."""
 
     def __repr__(self):
         return "GribFileOutput(a.grib)"
 
 
 def test_outputs_that_write_are_found_below_those_that_hand_on():
-    """A tee in a tee, and one that forwards."""
+    """Outputs are found below nested tees and forwarding outputs."""
     a, b, c = PrinterOutput(), GribFileOutput(), PrinterOutput()
     inner = SimpleNamespace(outputs=[a, SimpleNamespace(output=b)])
     assert list(leaves(SimpleNamespace(outputs=[inner, c]))) == [a, b, c]
@@ -34,7 +34,7 @@ def test_outputs_that_write_are_found_below_those_that_hand_on():
 
 
 def test_outputs_must_be_writable(tmp_path):
-    """Ours are tried, and leave nothing."""
+    """The test of our outputs leaves no files."""
     check_outputs([made(tmp_path / "new" / "f.nc"), PrinterOutput()], restart=True)
     assert list(tmp_path.iterdir()) == []
     (tmp_path / "file").write_text("")
@@ -43,15 +43,15 @@ def test_outputs_must_be_writable(tmp_path):
 
 
 def test_outputs_that_cannot_be_gone_on_with(tmp_path):
-    """Are refused where the run may have to, and only there."""
+    """Outputs that cannot be resumed are refused in a run with restart files only."""
     outputs = [made(tmp_path / "f.nc"), GribFileOutput()]
     check_outputs(outputs, restart=False)
-    with pytest.raises(ValueError, match=r"GribFileOutput\(a.grib\) cannot be gone on with.* Use land-netcdf"):
+    with pytest.raises(ValueError, match=r"GribFileOutput\(a.grib\) cannot be resumed.* Use land-netcdf"):
         check_outputs(outputs, restart=True)
 
 
 def test_room_is_the_sum_of_the_outputs(tmp_path):
-    """And of the restart files; free is what the disk has."""
+    """The size is that of outputs and restart files; the free space that of the disk."""
     outputs = [made(tmp_path / "f.nc"), PrinterOutput(), made(tmp_path / "f.zarr")]
     needed, free = check_room(outputs, 41, N_POINTS, 1, 5000)
     assert needed == 5000 + sum(o.required_bytes(41, N_POINTS, 1) for o in outputs if o is not outputs[1])
@@ -61,7 +61,7 @@ def test_room_is_the_sum_of_the_outputs(tmp_path):
 
 
 def test_a_disk_that_is_too_small_is_an_error(tmp_path, monkeypatch):
-    """Unless compression can save that much: an eighth is the limit."""
+    """The limit is an eighth of the size, as compression saves no more."""
     outputs = [made(tmp_path / "f.nc")]
     needed, _ = check_room(outputs, 10**6, 10**4, 1, 0)
     monkeypatch.setattr(under_test, "free_bytes", lambda _folder: needed // 8 + 1)
@@ -72,7 +72,7 @@ def test_a_disk_that_is_too_small_is_an_error(tmp_path, monkeypatch):
 
 
 def test_plan_times_a_step_and_changes_nothing():
-    """State, date and number stay; the next step is as without."""
+    """State, date and number stay, and the next step is unchanged."""
     roll, other = case.roll_out(members=2, initial={}), case.roll_out(members=2, initial={})
     found = plan(roll, 12, case.N, 2 * 10**9, 10**10)
     assert (found.steps, found.points, found.members) == (12, case.N, 2)
@@ -85,7 +85,7 @@ def test_plan_times_a_step_and_changes_nothing():
 
 @pytest.mark.parametrize("members", [1, 25])
 def test_plan_in_words(members):
-    """Period, size, time on this machine, disk, memory."""
+    """The text has period, size, time, disk and memory."""
     made = Plan(
         datetime(2022, 1, 1), datetime(2023, 1, 1), 1460, 40320, members, 0.05, 9 * 10**9, 70 * 10**9, 3 * 10**8
     )

@@ -25,7 +25,7 @@ def lines(caplog):
 
 
 def test_one_line_a_day_without_a_bar(caplog):
-    """And one at the end, with date, number of the step and pace."""
+    """Each day and the end have a line with date, step and pace."""
     caplog.set_level("INFO", logger="anemoi_ailand")
     go(10)
     found = lines(caplog)
@@ -36,7 +36,7 @@ def test_one_line_a_day_without_a_bar(caplog):
 
 
 def test_a_log_file_gets_no_bar(caplog, capfd):
-    """Wanted or not: standard error is no terminal here."""
+    """There is no bar if standard error is not a terminal."""
     caplog.set_level("INFO", logger="anemoi_ailand")
     go(4, shown=True)
     assert capfd.readouterr().err == ""
@@ -44,7 +44,7 @@ def test_a_log_file_gets_no_bar(caplog, capfd):
 
 
 def test_bar_instead_of_lines_on_a_terminal(caplog, monkeypatch):
-    """It is full at the end, and the log is not filled."""
+    """The bar ends full, and no lines are logged."""
     caplog.set_level("INFO", logger="anemoi_ailand")
 
     class Bar(under_test.tqdm):
@@ -59,7 +59,7 @@ def test_bar_instead_of_lines_on_a_terminal(caplog, monkeypatch):
 
 
 def test_pace_is_simulated_years_per_hour(monkeypatch):
-    """1461 steps, a year, in ten minutes are six; as many again end ten minutes later."""
+    """1461 steps in ten minutes are six years per hour, and as many again end ten minutes later."""
     now = [100.0]
     monkeypatch.setattr(under_test.time, "monotonic", lambda: now[0])
     bar = Progress(2 * 1461, False, "test")
@@ -74,7 +74,7 @@ def test_pace_is_simulated_years_per_hour(monkeypatch):
 
 @pytest.mark.parametrize(("years", "expected"), [(5, [1, 2, 3, 4, 5]), (100, list(range(10, 101, 10)))])
 def test_years_are_logged_ten_times(caplog, years, expected):
-    """Or all, if they are few."""
+    """Few years are all logged."""
     caplog.set_level("INFO", logger="anemoi_ailand")
     bar = Progress(years, False, "test")
     for number in range(1, years + 1):

@@ -37,13 +37,13 @@ def numbers(some):
 
 
 def test_nothing_there_is_a_new_run(tmp_path):
-    """No folder, no file, and none is made before there is something to write."""
+    """Without files there is no restart, and no folder is created."""
     assert restarts(tmp_path).newest() is None
     assert list(tmp_path.iterdir()) == []
 
 
 def test_newest_is_what_was_written_last(tmp_path):
-    """Date, number, arrays to the last bit, and how far the outputs are; by number, not by name or time."""
+    """Date, number, arrays (bitwise) and outputs are restored; the number decides."""
     some = restarts(tmp_path, keep=9)
     for number in (4, 99, 100, 8):
         some.write(restart(number))
@@ -53,7 +53,7 @@ def test_newest_is_what_was_written_last(tmp_path):
 
 @pytest.mark.parametrize("keep", [1, 2, 3])
 def test_the_last_few_are_kept(tmp_path, keep):
-    """And no other."""
+    """Exactly ``keep`` files remain."""
     some = restarts(tmp_path, keep=keep)
     for number in range(4, 25, 4):
         some.write(restart(number))
@@ -62,7 +62,7 @@ def test_the_last_few_are_kept(tmp_path, keep):
 
 @pytest.mark.parametrize("damage", ["cut", "flipped", "empty"])
 def test_damaged_newest_is_passed_over(tmp_path, damage, caplog):
-    """With a warning that names it; the one before is taken."""
+    """A damaged file is skipped with a warning that names it."""
     some = restarts(tmp_path)
     some.write(restart(4))
     path = some.write(restart(8))
@@ -75,7 +75,7 @@ def test_damaged_newest_is_passed_over(tmp_path, damage, caplog):
 
 
 def test_all_damaged_is_an_error(tmp_path):
-    """The run does not begin anew in silence."""
+    """A run with damaged files only does not silently start again."""
     some = restarts(tmp_path)
     some.write(restart(4)).write_bytes(b"")
     with pytest.raises(ValueError, match=r"step-0000000004.restart' is no restart file"):
@@ -83,22 +83,24 @@ def test_all_damaged_is_an_error(tmp_path):
 
 
 def test_another_checkpoint_is_refused(tmp_path):
-    """With both."""
+    """The error names both checksums."""
     restarts(tmp_path).write(restart(4))
-    with pytest.raises(ValueError, match=r"is of the checkpoint with SHA-256 abc, the run is of other. Go on with the"):
+    with pytest.raises(
+        ValueError, match=r"belongs to the checkpoint with SHA-256 abc, the run to other. Resume with the"
+    ):
         restarts(tmp_path, checkpoint="other").newest()
 
 
 @pytest.mark.parametrize(
     ("other", "message"),
     [
-        ({"date": "2022-01-02"}, r"differs in date: 2022-01-01 \(there\), 2022-01-02 \(wanted\)"),
-        ({"input": {"dataset": "b.zarr"}}, r"input: {'dataset': 'a.zarr'} \(there\), {'dataset': 'b.zarr'} \(wanted\)"),
-        ({"allow_nans": True}, r"allow_nans: None \(there\), True \(wanted\)"),
+        ({"date": "2022-01-02"}, r"differs in date: 2022-01-01 \(file\), 2022-01-02 \(run\)"),
+        ({"input": {"dataset": "b.zarr"}}, r"input: {'dataset': 'a.zarr'} \(file\), {'dataset': 'b.zarr'} \(run\)"),
+        ({"allow_nans": True}, r"allow_nans: None \(file\), True \(run\)"),
     ],
 )
 def test_another_run_is_refused(tmp_path, other, message):
-    """With what differs, and no more."""
+    """The error lists the differences only."""
     restarts(tmp_path).write(restart(4))
     with pytest.raises(ValueError, match=message) as caught:
         restarts(tmp_path, IDENTITY | other).newest()
@@ -106,7 +108,7 @@ def test_another_run_is_refused(tmp_path, other, message):
 
 
 def test_file_of_another_kind_is_passed_over(tmp_path):
-    """A state that somebody has put there is no restart."""
+    """A state in the folder is not a restart file."""
     some = restarts(tmp_path)
     some.write(restart(4))
     header = {"kind": "land-state", "checkpoint_sha256": "abc"}
@@ -115,7 +117,7 @@ def test_file_of_another_kind_is_passed_over(tmp_path):
 
 
 def test_a_complete_run_leaves_nothing(tmp_path):
-    """Also what was left when the run was killed while it wrote; other files stay, and then the folder."""
+    """Unfinished files are removed too; other files, and then the folder, stay."""
     some = restarts(tmp_path)
     some.remove()
     some.write(restart(4))

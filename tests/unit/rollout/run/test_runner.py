@@ -17,7 +17,7 @@ from anemoi_ailand.rollout.run.configuration import read_run
 from anemoi_ailand.rollout.run.launch import launch
 from anemoi_ailand.rollout.run.options import run_options
 from anemoi_ailand.rollout.run.restart import Restart, Restarts
-from anemoi_ailand.rollout.run.runner import LandForecasterRunner, _Nothing, _read
+from anemoi_ailand.rollout.run.runner import LandForecasterRunner, _NoOutput, _read
 
 DATE = datetime(2022, 1, 1)
 
@@ -42,7 +42,7 @@ def runner(config=None, options=None, **attributes):
     given = {
         "config": Config(**(config or {})), "options": run_options(options or {}), "reference_date": DATE,
         "tensor_handlers": {"data": None}, "outputs": {"data": PrinterOutput()}, "dynamic_forcings_inputs": {},
-        "_restarts": None, "_going_on": None, "_leaves": [],
+        "_restarts": None, "_resumed": None, "_writers": [],
     }  # fmt: skip
     for name, value in {**given, **attributes}.items():
         setattr(out, name, value)
@@ -61,13 +61,13 @@ def state(name, latitudes):
 
 @pytest.mark.parametrize("lead_time", ["7h", "0h", "-6h"])
 def test_lead_time_must_be_whole_steps(lead_time):
-    """Refused before anything is read."""
+    """The error comes before anything is read."""
     with pytest.raises(ValueError, match="no positive multiple of 6:00:00"):
         runner({"lead_time": lead_time}).execute()
 
 
 def test_start_of_the_files_is_checked_when_no_date_is_given():
-    """The period that the forcing must cover begins at the first state."""
+    """The period to cover begins at the first state of the input."""
     stamps = np.datetime64("2022-01-01T00", "s") + np.arange(3) * np.timedelta64(6, "h")
     r = runner(
         reference_date=None,
@@ -81,31 +81,31 @@ def test_start_of_the_files_is_checked_when_no_date_is_given():
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        ({"trace_path": "t"}, "`trace_path` is not known to the land"),
-        ({"predict_kwargs": {"a": 1}}, "`predict_kwargs` is not known to the land"),
+        ({"trace_path": "t"}, "`trace_path` is not supported for the land"),
+        ({"predict_kwargs": {"a": 1}}, "`predict_kwargs` is not supported for the land"),
         ({"precision": "bf16"}, "`precision` is bf16, but the land is stepped in float32"),
     ],
 )
 def test_options_that_would_do_nothing_are_refused(config, message):
-    """Those of the stock loop that this one does not know."""
+    """Options of the stock loop without an effect here are errors."""
     with pytest.raises(ValueError, match=message):
         runner(config).execute()
     runner({"precision": "32"})._check()
 
 
 def test_outputs_without_restart_are_refused_with_one():
-    """A format that nothing can be appended to."""
-    with pytest.raises(ValueError, match="cannot be gone on with after a stop"):
+    """A run with restart files needs outputs that can be resumed."""
+    with pytest.raises(ValueError, match="cannot be resumed after a stop"):
         runner(options={"restart": {"folder": "r"}}, outputs={"data": object()}).execute()
 
 
 def test_a_dry_run_has_no_outputs():
-    """They are checked, and then out of reach."""
+    """Outputs are checked and then replaced by one that does nothing."""
     r = runner(options={"dry_run": True})
     r._check()
-    assert isinstance(r._leaves[0], PrinterOutput)
+    assert isinstance(r._writers[0], PrinterOutput)
     nothing = r.outputs["data"]
-    assert isinstance(nothing, _Nothing)
+    assert isinstance(nothing, _NoOutput)
     for call in (nothing.open, nothing.write_initial_state, nothing.write_state):
         assert call({}) is None
     assert nothing.close() is None
@@ -126,42 +126,42 @@ def kept(tmp_path):
 
 
 def test_a_run_goes_on_where_it_was(kept):
-    """Also with another length, number of threads or verbosity."""
+    """Length, threads and verbosity may differ in a resumed run."""
     same = keeping(kept, {"lead_time": "9d", "verbosity": 1}, threads=2, final_state="x.state")
     same._check()
-    assert (same._going_on.number, same._going_on.date) == (4, DATE + timedelta(days=1))
+    assert (same._resumed.number, same._resumed.date) == (4, DATE + timedelta(days=1))
 
 
 @pytest.mark.parametrize(
     ("config", "options", "message"),
     [
-        ({"input": "b.zarr"}, {}, r"input: a.zarr \(there\), b.zarr \(wanted\)"),
-        ({"allow_nans": True}, {}, "allow_nans: None .there., True"),
-        ({"lead_time": "1d"}, {}, "is of step 4, and `lead_time` 1d is 4 steps. Give a longer one"),
-        ({}, {"bad_forcing": "hold"}, "bad_forcing: error .there., hold"),
-        ({}, {"ensemble": {"members": 2, "initial": {}}}, "ensemble: None .there., {'members': 2"),
-        ({}, {"ensemble": {"members": 2, "checkpoints": ["x.ckpt"]}}, r"further: \[\] .there., \['unknown'\]"),
+        ({"input": "b.zarr"}, {}, r"input: a.zarr \(file\), b.zarr \(run\)"),
+        ({"allow_nans": True}, {}, "allow_nans: None .file., True"),
+        ({"lead_time": "1d"}, {}, "is of step 4, but `lead_time` 1d is 4 steps. Give a longer one"),
+        ({}, {"bad_forcing": "hold"}, "bad_forcing: error .file., hold"),
+        ({}, {"ensemble": {"members": 2, "initial": {}}}, "ensemble: None .file., {'members': 2"),
+        ({}, {"ensemble": {"members": 2, "checkpoints": ["x.ckpt"]}}, r"further: \[\] .file., \['unknown'\]"),
     ],
 )
 def test_another_run_does_not_go_on_from_there(kept, config, options, message):
-    """With what differs."""
+    """The error lists the differences."""
     with pytest.raises(ValueError, match=message):
         keeping(kept, {"lead_time": "5d", **config}, **options)._check()
 
 
 def test_date_is_part_of_the_run(kept):
-    """Also the one that the input has chosen."""
+    """Another start is another run, even if the input chose it."""
     other = keeping(kept, {"lead_time": "5d"})
     other.reference_date = None
     other.prognostics_inputs = {"data": SimpleNamespace(default_initial_date=lambda: DATE + timedelta(days=1))}
-    with pytest.raises(ValueError, match=r"date: 2022-01-01 00:00:00 \(there\), 2022-01-02 00:00:00 \(wanted\)"):
+    with pytest.raises(ValueError, match=r"date: 2022-01-01 00:00:00 \(file\), 2022-01-02 00:00:00 \(run\)"):
         other._check()
     other.prognostics_inputs = {"data": SimpleNamespace(default_initial_date=lambda: DATE)}
     other._check()
 
 
 def test_damaged_forcing_is_a_failure_to_read():
-    """In whatever kind of error a library says it; ours keep their kind."""
+    """A RuntimeError of a library becomes an OSError; other errors keep their type."""
     for kind, raised in ((RuntimeError, OSError), (ValueError, ValueError)):
         forcing = Mock(get=Mock(side_effect=kind("blosc: -1")))
         with pytest.raises(raised, match="blosc: -1"):
@@ -189,7 +189,7 @@ def test_input_that_does_not_read_ahead_is_not_read_ahead(read_ahead, blocks):
 
 
 def test_states_can_be_run_without_outputs(tmp_path):
-    """As a library: what a script gets is what the outputs of a whole run get; its lead time is its own."""
+    """``run`` called from a script gives the values of a whole run, with its own lead time."""
     options = [f"output.land-netcdf.path={tmp_path / 'f.nc'}", "lead_time=1d"]
     launch("inference/rollout-files", options)
     alone = create_runner(read_run("inference/rollout-files", options))
@@ -205,20 +205,20 @@ def test_states_can_be_run_without_outputs(tmp_path):
 
 
 def test_unknown_options_are_refused_before_anything_is_opened():
-    """The nearest is named."""
+    """The error names the nearest option."""
     with pytest.raises(ValueError, match=r"'threds' is not an option. Nearest: \['threads'\]"):
         LandForecasterRunner(SimpleNamespace(checkpoint="nowhere"), threds=2)
     LandForecasterRunner.check_options({"threads": 2})
 
 
 def test_inputs_with_rounded_coordinates_are_combined():
-    """The stock runner asks for the same bits."""
+    """Upstream requires bitwise equal coordinates; rounding is accepted here."""
     combined = runner()._combine_states(state("swvl1", [50.0, 60.0]), state("z", [50.0, 60.0001]))
     assert set(combined["fields"]) == {"swvl1", "z"}
     np.testing.assert_array_equal(combined["latitudes"], [50.0, 60.0])
 
 
 def test_inputs_on_different_points_are_not_combined():
-    """The error says which inputs and where."""
+    """The error names both inputs and the place."""
     with pytest.raises(ValueError, match="z and swvl1 are on different points: 1 of 2 differ"):
         runner()._combine_states(state("swvl1", [50.0, 60.0]), state("z", [50.0, 61.0]))

@@ -20,27 +20,27 @@ def terminate():
 
 
 def test_nothing_happens_unasked():
-    """A step may end."""
+    """Without a signal a step ends normally."""
     with StopRequest() as stop:
         stop.obey(DATE, restartable=True)
         assert not stop.asked
 
 
-@pytest.mark.parametrize(("restartable", "message"), [(True, "Start it again to go on"), (False, "must start again")])
+@pytest.mark.parametrize(("restartable", "message"), [(True, "Start it again to resume"), (False, "must start again")])
 def test_sigterm_stops_at_the_next_occasion(restartable, message, caplog):
-    """Not at once: what is under way is completed first; the log says so."""
+    """The current step is completed first, and the log says so."""
     with StopRequest() as stop:
         terminate()
         done = "completed"
         assert stop.asked
-        with pytest.raises(Stopped, match=f"did so after 2022-03-01 06:00. .*{message}"):
+        with pytest.raises(Stopped, match=f"on request after 2022-03-01 06:00. .*{message}"):
             stop.obey(DATE, restartable=restartable)
     assert done == "completed"
     assert "the run ends after this step" in caplog.text
 
 
 def test_handler_of_before_is_put_back():
-    """Also after an error."""
+    """The previous handler is restored, also after an error."""
     calls = []
     before = signal.signal(signal.SIGTERM, lambda *_: calls.append(0))
     try:
@@ -56,7 +56,7 @@ def test_handler_of_before_is_put_back():
 
 
 def test_other_threads_are_left_alone():
-    """Python takes signals in the main thread only: a run in another one cannot be asked, and does not fail."""
+    """In another thread nothing is installed, as Python handles signals in the main thread only."""
     found = []
 
     def run():

@@ -57,14 +57,14 @@ def value(tensor, slot, name):
 
 
 def test_first_input_has_state_static_fields_and_forcing_at_the_start():
-    """One slot, in the order of the model's input."""
+    """The first input is one slot, in the order of the model's inputs."""
     tensor = handler().prepare_input_tensor(state())
     assert tensor.shape == (1, len(NAMES), 2)
     assert (value(tensor, 0, "t"), value(tensor, 0, "swvl1"), value(tensor, 0, "z")) == (0.0, 5.0, 5.0)
 
 
 def test_missing_forcing_of_the_first_step_is_refused(monkeypatch):
-    """Before the first step, with its own date; means before the start are not read and may be missing."""
+    """The forcing of the first step is checked, but not means before the start, which no step reads."""
     load = Provider.load_forcings_array
 
     def broken(hour):
@@ -84,14 +84,14 @@ def test_missing_forcing_of_the_first_step_is_refused(monkeypatch):
 
 @pytest.mark.parametrize("name", ["swvl1", "z"])
 def test_missing_values_are_refused_with_their_place(name):
-    """Date, variable, number and place of the points."""
+    """The error has date, variable, number and place of the points."""
     field = np.array([[1.0, np.nan]], dtype=np.float32)
     with pytest.raises(ValueError, match=rf"'{name}' at 2022-01-01 00:00 .* at 1 of 2 points.*60\.000"):
         handler().prepare_input_tensor(state(**{name: field}))
 
 
 def test_missing_variable_names_role_and_what_is_there():
-    """The error says which input should have it."""
+    """The error says which input should have the variable."""
     incomplete = state()
     del incomplete["fields"]["theta_sat"]
     with pytest.raises(ValueError, match="theta_sat: static"):
@@ -99,19 +99,19 @@ def test_missing_variable_names_role_and_what_is_there():
 
 
 def test_other_number_of_points_is_refused():
-    """State and static fields on different points."""
+    """State and static fields on different points are an error."""
     with pytest.raises(ValueError, match="3 points, but the initial state has 2"):
         handler().prepare_input_tensor(state(z=np.zeros((1, 3), dtype=np.float32)))
 
 
 def test_metadata_forget_the_training_points():
-    """Supporting arrays that tie a checkpoint to its points are left out, others kept."""
+    """Supporting arrays of the training points are left out, others kept."""
     arrays = {"latitudes": np.zeros(3), "longitudes": np.zeros(3), "grid_indices": np.zeros(3), "other": np.ones(2)}
     assert set(LandMetadata({}, arrays).supporting_arrays) == {"other"}
 
 
 def test_sun_and_calendar_are_those_of_anemoi():
-    """To the last bit, in the order of the checkpoint, also just after a new year."""
+    """Values are bitwise equal, in the order of the checkpoint, also just after a new year."""
     names, places = sorted(COMPUTED, reverse=True), {"latitudes": WHERE[0], "longitudes": np.array([-120.0, 359.0])}
     dates = [DATE, DATE + timedelta(hours=6), datetime(2024, 2, 29, 18)]
     ours = SunForcings(None, names, range(len(names))).load_forcings_array(dates, places)
@@ -121,7 +121,7 @@ def test_sun_and_calendar_are_those_of_anemoi():
 
 
 def test_other_computed_forcing_is_left_to_anemoi():
-    """A checkpoint may have computed variables that this package does not know."""
+    """Computed variables unknown to this package keep Anemoi's provider."""
     h = handler()
     assert type(h.create_dynamic_computed_forcings(["cos_julian_day"], [0])[0]) is SunForcings
     assert type(h.create_dynamic_computed_forcings(["cos_julian_day", "cos_latitude"], [0, 1])[0]) is ComputedForcings

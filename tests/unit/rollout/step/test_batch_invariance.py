@@ -9,7 +9,13 @@ import pytest
 import torch
 from torch import nn
 
-from anemoi_ailand.rollout.step.batch_invariance import OUTPUTS, ROWS, SteadyLinear, filled_rows, make_steady
+from anemoi_ailand.rollout.step.batch_invariance import (
+    OUTPUTS,
+    ROWS,
+    BatchInvariantLinear,
+    make_batch_invariant,
+    padded_rows,
+)
 
 
 def network(*sizes):
@@ -19,9 +25,9 @@ def network(*sizes):
 
 @pytest.mark.parametrize("n_rows", [1, 63, 64, 65, 130])
 def test_rows_are_filled_with_the_last(n_rows):
-    """Up to the next multiple; what was there stays in its place."""
+    """Rows are padded to the next multiple with copies of the last one; given rows keep their place."""
     x = torch.randn(2, n_rows, 3)
-    filled = filled_rows(x)
+    filled = padded_rows(x)
     assert filled.shape[-2] % ROWS == 0
     assert filled.shape[-2] - n_rows < ROWS
     assert torch.equal(filled[:, :n_rows], x)
@@ -29,17 +35,17 @@ def test_rows_are_filled_with_the_last(n_rows):
 
 
 def test_full_rows_and_none_are_left():
-    """No copy is made where there is nothing to fill."""
+    """Nothing is copied where no padding is needed."""
     x = torch.randn(2 * ROWS, 3)
-    assert filled_rows(x) is x
-    assert filled_rows(torch.empty(0, 3)).shape == (0, 3)
+    assert padded_rows(x) is x
+    assert padded_rows(torch.empty(0, 3)).shape == (0, 3)
 
 
 @pytest.mark.parametrize("bias", [True, False])
 def test_layer_gives_what_the_other_gave(bias):
-    """To rounding; weights are shared, not copied."""
+    """The layer equals the original to rounding and shares its weights."""
     layer = nn.Linear(9, 5, bias=bias)
-    steady = SteadyLinear(layer)
+    steady = BatchInvariantLinear(layer)
     x = torch.randn(4, ROWS, 9)
     torch.testing.assert_close(steady(x), layer(x), rtol=1e-5, atol=1e-6)
     assert steady.weight is layer.weight
@@ -47,20 +53,20 @@ def test_layer_gives_what_the_other_gave(bias):
 
 
 def test_only_layers_that_do_not_fill_are_replaced():
-    """Also deep inside."""
+    """Layers with a multiple of outputs stay, at any depth."""
     inner = network(4, OUTPUTS, 5)
-    whole = make_steady(nn.ModuleDict({"a": nn.Sequential(inner, nn.Linear(5, 2 * OUTPUTS))}))
-    kinds = [type(m) for m in whole.modules() if isinstance(m, nn.Linear | SteadyLinear)]
-    assert kinds == [nn.Linear, SteadyLinear, nn.Linear]
+    whole = make_batch_invariant(nn.ModuleDict({"a": nn.Sequential(inner, nn.Linear(5, 2 * OUTPUTS))}))
+    kinds = [type(m) for m in whole.modules() if isinstance(m, nn.Linear | BatchInvariantLinear)]
+    assert kinds == [nn.Linear, BatchInvariantLinear, nn.Linear]
 
 
 @pytest.mark.parametrize("n_rows", [1, 2, 7, 37, 64, 100])
 def test_a_row_has_the_same_bits_among_any_others(n_rows):
-    """Some of the rows, in another order, against all of them."""
+    """A subset of the rows in another order gives the bits of the whole."""
     torch.manual_seed(1)
-    steady = make_steady(network(53, 96, 96, 37))
+    steady = make_batch_invariant(network(53, 96, 96, 37))
     x = torch.randn(500, 53)
     with torch.inference_mode():
-        whole = steady(filled_rows(x))[: len(x)]
+        whole = steady(padded_rows(x))[: len(x)]
         chosen = torch.randperm(len(x))[:n_rows]
-        assert torch.equal(steady(filled_rows(x[chosen]))[:n_rows], whole[chosen])
+        assert torch.equal(steady(padded_rows(x[chosen]))[:n_rows], whole[chosen])

@@ -14,7 +14,7 @@ from tests.support.land import OPEN
 
 
 def test_step_is_the_prediction_of_the_model():
-    """Rows in, rows out; the state is what is both predicted and read, in the order of the output."""
+    """A step equals the prediction; the state is both input and output, in the order of the outputs."""
     step = OPEN.land_step()
     x = torch.rand(2, 6, len(step.inputs))
     out = step(x)
@@ -33,7 +33,7 @@ def test_nothing_there(tmp_path):
 
 @pytest.mark.parametrize("kind", ["text", "zip"])
 def test_another_file_is_refused(tmp_path, kind):
-    """A training checkpoint, which has no metadata inside, or something else entirely."""
+    """A training checkpoint without metadata, or any other file, is an error."""
     path = tmp_path / "best.ckpt"
     if kind == "text":
         path.write_text("weights")
@@ -45,7 +45,7 @@ def test_another_file_is_refused(tmp_path, kind):
 
 
 def test_another_task_is_refused_before_the_weights_are_read(tmp_path, monkeypatch):
-    """With the task that it is of."""
+    """The error names the task, and nothing is unpickled."""
 
     class Other:
         task, multi_dataset_metadata = "forecaster", {"data": None}

@@ -60,7 +60,7 @@ def test_adjoint_is_the_transpose_of_the_tangent(stepper, shipped, which, n_step
 
 @pytest.mark.parametrize("n_steps", [1, 4])
 def test_remainder_falls_with_the_square_of_the_perturbation(stepper, n_steps):
-    """||f(x + e dx) - f(x) - e M dx|| / e^2 is constant over two decades: a tangent that is wrong falls with e."""
+    """||f(x + e dx) - f(x) - e M dx|| / e^2 is constant over two decades of e."""
     state, forcings = smooth(stepper, n_steps)
     dx = sizes(stepper) * noise((N, len(stepper.prognostic)), 1)
     step, x, change = stepper._map(state, forcings), stepper._vector(state), stepper.tangent(state, forcings, dx)
@@ -72,7 +72,7 @@ def test_remainder_falls_with_the_square_of_the_perturbation(stepper, n_steps):
 
 @pytest.mark.parametrize("n_steps", [1, 3])
 def test_tangent_is_the_product_with_the_jacobian(stepper, n_steps):
-    """And the adjoint with its transpose."""
+    """The tangent is the product with the Jacobian, the adjoint that with its transpose."""
     state, forcings = case.start(stepper, N), case.forcings(N, n_steps)
     dx = noise((N, len(stepper.prognostic)), 1)
     blocks = stepper.jacobian(state, forcings)
@@ -83,7 +83,7 @@ def test_tangent_is_the_product_with_the_jacobian(stepper, n_steps):
 
 
 def test_jacobian_of_a_point_does_not_depend_on_the_others(stepper):
-    """A point alone has the block that it has among others: nothing is between points."""
+    """The block of a single point equals its block among others."""
     state, forcings = case.start(stepper, N), case.forcings(N, 2)
     blocks = stepper.jacobian(state, forcings)
     fields = {k: v[3:4] for k, v in case.fields(N).items()}
@@ -93,7 +93,7 @@ def test_jacobian_of_a_point_does_not_depend_on_the_others(stepper):
 
 
 def test_jacobian_in_parts_is_the_whole(stepper, monkeypatch):
-    """However many of its columns are made at once."""
+    """The number of columns computed at once does not matter."""
     state, forcings = case.start(stepper, N), case.forcings(N)
     whole = stepper.jacobian(state, forcings)
     for rows in (1, 3 * N):
@@ -102,7 +102,7 @@ def test_jacobian_in_parts_is_the_whole(stepper, monkeypatch):
 
 
 def test_map_of_the_derivatives_is_the_step(stepper):
-    """What is differentiated is what is stepped."""
+    """The differentiated map has the values of the step."""
     state, forcings = case.start(stepper, N), case.forcings(N, 3)
     found = stepper._map(state, forcings)(stepper._vector(state))
     for forcing in forcings:
@@ -111,7 +111,7 @@ def test_map_of_the_derivatives_is_the_step(stepper):
 
 
 def test_derivatives_inside_a_host_without_gradients(stepper):
-    """``no_grad`` around the call changes nothing."""
+    """Derivatives are the same inside ``no_grad``."""
     state, forcings = case.start(stepper, N), case.forcings(N)
     dy = noise((N, len(stepper.prognostic)), 2)
     expected = stepper.adjoint(state, forcings, dy)
@@ -120,7 +120,7 @@ def test_derivatives_inside_a_host_without_gradients(stepper):
 
 
 def test_no_gradient_passes_upstreams_predict_step(stepper):
-    """Why it is not used: what comes out of it knows nothing of what went in, so that an adjoint would be zero."""
+    """Anemoi's ``predict_step`` is detached from its inputs, so an adjoint through it would be zero."""
     state, forcing = case.start(stepper, 64), case.forcings(64)[0]
     model = copy.deepcopy(CLOSED.land_step().model)
     x = torch.stack([state.columns, stepper.forcing_columns(state, forcing)])[None].float().requires_grad_()
@@ -133,7 +133,7 @@ def test_no_gradient_passes_upstreams_predict_step(stepper):
 @pytest.mark.parametrize("leave", [lambda y: torch.as_tensor(y.detach().numpy() * 1.0), lambda y: y.detach()])
 @pytest.mark.parametrize("what", ["adjoint", "jacobian", "propagate"])
 def test_a_network_outside_torch_has_no_gradient(leave, what):
-    """The physics around it has one, which alone would be wrong without a word: an error says so."""
+    """A network that leaves torch is an error rather than a silently wrong gradient."""
     model = LandStepper(case.with_network(leave), "float64", threads=1)
     state, forcing = case.start(model, N), case.forcings(N)[0]
     call = {
@@ -141,14 +141,14 @@ def test_a_network_outside_torch_has_no_gradient(leave, what):
         "jacobian": lambda: model.jacobian(state, [forcing]),
         "propagate": lambda: model.propagate(state.changed({"stl1": state["stl1"].clone().requires_grad_()}), forcing),
     }[what]
-    with pytest.raises(ValueError, match="cut off from its inputs"):
+    with pytest.raises(ValueError, match="detached from its inputs"):
         call()
     model.step(state, forcing)  # which needs none
 
 
 @pytest.mark.parametrize("what", ["tangent", "adjoint"])
 def test_trees_have_no_derivative(what):
-    """Forward and reverse."""
+    """Forward and reverse differentiation are refused."""
     step = CLOSED.land_step()
     shape = step.model.model._shape()
     step.model.model.network = Trees(shape.n_in, shape.n_prognostic, shape.n_diagnostic, trees=2)
@@ -164,13 +164,13 @@ def test_trees_have_no_derivative(what):
 
 @pytest.mark.parametrize("what", ["tangent", "adjoint"])
 def test_a_change_of_another_shape_is_refused(stepper, what):
-    """With both shapes, before anything is computed."""
+    """The error names both shapes."""
     state, forcings = case.start(stepper, N), case.forcings(N)
-    with pytest.raises(ValueError, match=rf"has shape \({N}, 2\); that of the state is \({N}, "):
+    with pytest.raises(ValueError, match=rf"has shape \({N}, 2\), the state \({N}, "):
         getattr(stepper, what)(state, forcings, torch.zeros(N, 2))
 
 
 def test_no_step_is_refused(stepper):
-    """The derivative of nothing."""
+    """An empty sequence of forcings is an error."""
     with pytest.raises(ValueError, match="There is no forcing, so no step"):
         stepper.jacobian(case.start(stepper, N), [])

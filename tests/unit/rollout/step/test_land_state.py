@@ -28,24 +28,24 @@ def state(stepper):
 
 
 def test_names_are_what_is_there(stepper, state):
-    """Diagnostics only after a step; an unknown name says what there is."""
+    """Diagnostics exist only after a step; an unknown name lists the available ones."""
     first = case.start(stepper, N)
     assert first.names == stepper.prognostic
     assert set(state.names) == set(stepper.outputs)
     assert set(state.numpy()) == set(state.torch()) == set(stepper.outputs)
-    with pytest.raises(KeyError, match=r"has no '2t'; it has .*swvl1"):
+    with pytest.raises(KeyError, match=r"has no '2t' .available: .*swvl1"):
         first["2t"]
 
 
 def test_arrays_are_copies(state):
-    """Changing what was handed over changes nothing here."""
+    """Changing a returned array does not change the state."""
     before = state["stl1"].clone()
     state.numpy()["stl1"][:] = 0.0
     assert torch.equal(state["stl1"], before)
 
 
 def test_xarray_has_units_and_places(state):
-    """Names of files (t2m for 2t), units, coordinates, time."""
+    """The dataset has names of files (t2m for 2t), units, coordinates and time."""
     found = state.xarray()
     np.testing.assert_array_equal(found["t2m"].values, state["2t"].numpy())
     assert found["sd"].attrs["units"] == "kg m-2"
@@ -55,7 +55,7 @@ def test_xarray_has_units_and_places(state):
 
 
 def test_changed_replaces_and_keeps_the_rest(state):
-    """As after an analysis; the diagnostics, which belong to the old state, go."""
+    """An analysis replaces its variables and drops the diagnostics of the old state."""
     wetter = state.changed({"swvl1": state["swvl1"] + 0.01})
     assert torch.equal(wetter["swvl1"], state["swvl1"] + 0.01)
     assert torch.equal(wetter["stl1"], state["stl1"])
@@ -64,7 +64,7 @@ def test_changed_replaces_and_keeps_the_rest(state):
 
 
 def test_gradients_pass_through_a_change(state):
-    """From the columns to the given field."""
+    """Gradients pass from the columns to the given field."""
     values = state["swvl1"].clone().requires_grad_()
     state.changed({"swvl1": values}).columns.sum().backward()
     assert torch.equal(values.grad, torch.ones(N))
@@ -72,14 +72,14 @@ def test_gradients_pass_through_a_change(state):
 
 @pytest.mark.parametrize("fields", [{"2t": torch.zeros(N)}, {"swvl1": torch.zeros(N + 1)}, {"cvl": torch.zeros(N)}])
 def test_only_the_state_can_be_changed(state, fields):
-    """At all points."""
+    """Other variables, or another number of points, are refused."""
     with pytest.raises(ValueError, match=r"cannot be changed: the state has .*swvl1"):
         state.changed(fields)
 
 
 @pytest.mark.parametrize("diagnosed", [True, False])
 def test_saved_and_loaded_is_equal_to_the_last_bit(stepper, state, tmp_path, diagnosed):
-    """Numbers that single precision holds only just, too."""
+    """A state is restored bitwise, including subnormal numbers."""
     if not diagnosed:
         state = case.start(stepper, N)
     odd = state.columns.clone()
@@ -95,7 +95,7 @@ def test_saved_and_loaded_is_equal_to_the_last_bit(stepper, state, tmp_path, dia
 
 
 def test_damaged_file_is_refused(state, tmp_path):
-    """One bit of the values."""
+    """One changed bit is detected."""
     path = state.save(tmp_path / "land.state", "abc")
     content = bytearray(path.read_bytes())
     content[-200] ^= 1
@@ -105,9 +105,9 @@ def test_damaged_file_is_refused(state, tmp_path):
 
 
 def test_other_checkpoint_and_other_file_are_refused(state, tmp_path):
-    """The error says which."""
+    """The error names the difference."""
     path = state.save(tmp_path / "land.state", "abc")
-    with pytest.raises(ValueError, match=r"SHA-256 abc, the run is of def"):
+    with pytest.raises(ValueError, match=r"SHA-256 abc, the run to def"):
         LandState.load(path, "def", CPU)
     other = write_restart(tmp_path / "other", {"kind": "run", "checkpoint_sha256": "abc"}, {"x": np.zeros(1)})
     with pytest.raises(ValueError, match="is a 'run', not a 'land-state'"):
@@ -115,7 +115,7 @@ def test_other_checkpoint_and_other_file_are_refused(state, tmp_path):
 
 
 def test_precision_can_be_changed(state):
-    """To double and back without a loss."""
+    """Conversion to double precision and back is lossless."""
     wide = state.to(torch.float64)
     assert wide.columns.dtype is wide.diagnostics.dtype is torch.float64
     assert torch.equal(wide.to(torch.float32).columns, state.columns)

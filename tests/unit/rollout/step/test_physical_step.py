@@ -6,7 +6,7 @@
 import pytest
 import torch
 
-from anemoi_ailand.rollout.step.batch_invariance import filled_rows
+from anemoi_ailand.rollout.step.batch_invariance import padded_rows
 from anemoi_ailand.rollout.step.checkpoint import load_step
 from anemoi_ailand.rollout.step.physical_step import PhysicalStep, to_dtype
 from tests.support import stepper as case
@@ -24,7 +24,7 @@ def rows(step, n=64):
 
 @pytest.mark.parametrize("load", [CLOSED.land_step, lambda: load_step("ailand")], ids=["small", "shipped"])
 def test_same_bits_as_predict_step(load):
-    """For a small network and the one in the package, at all outputs."""
+    """All outputs are bitwise those of ``predict_step``, for a small network and the packaged one."""
     step = load()
     start, end = rows(step)
     with torch.inference_mode():
@@ -35,11 +35,11 @@ def test_same_bits_as_predict_step(load):
 
 def step_rows(physical, start, end):
     """The rows filled up, as :class:`LandStep` does it."""
-    return physical(filled_rows(start), filled_rows(end))[: len(start)]
+    return physical(padded_rows(start), padded_rows(end))[: len(start)]
 
 
 def test_state_is_taken_from_the_start():
-    """What the end holds of the state is not read."""
+    """The state in the end slot is not read."""
     step = CLOSED.land_step()
     start, end = rows(step)
     physical = PhysicalStep(step)
@@ -50,7 +50,7 @@ def test_state_is_taken_from_the_start():
 
 
 def test_double_precision_agrees_with_single():
-    """To what single precision holds, and no better: it is computed in double throughout."""
+    """The difference has the size of single precision, so double is used throughout."""
     step = CLOSED.land_step()
     start, end = rows(step)
     single = PhysicalStep(step)(start, end)
@@ -61,7 +61,7 @@ def test_double_precision_agrees_with_single():
 
 
 def test_weights_are_copies_without_gradients():
-    """Another precision, or a gradient, leaves the checkpoint as it is."""
+    """Changing the precision leaves the checkpoint unchanged."""
     step = CLOSED.land_step()
     physical = PhysicalStep(step).double()
     assert all(p.dtype is torch.float32 for p in step.model.parameters())
@@ -69,7 +69,7 @@ def test_weights_are_copies_without_gradients():
 
 
 def test_results_are_within_the_bounds():
-    """Soil water at most at saturation, whatever the network says."""
+    """Soil water does not exceed saturation for any network."""
     step = CLOSED.land_step()
     start, end = rows(step)
     out = PhysicalStep(step)(start, end)
@@ -78,14 +78,14 @@ def test_results_are_within_the_bounds():
 
 
 def test_other_processors_are_refused():
-    """A checkpoint that does more than normalise would lose it."""
+    """A checkpoint with more than a normaliser is an error."""
     step = CLOSED.land_step(others=("imputer",))
     with pytest.raises(ValueError, match=r"has the processors \['imputer', 'normalizer'\]"):
         PhysicalStep(step)
 
 
 def test_precisions():
-    """By name; an unknown one says which there are."""
+    """Known names give torch types; an unknown one lists them."""
     assert to_dtype("float64") is torch.float64
-    with pytest.raises(ValueError, match="'half' is not known"):
+    with pytest.raises(ValueError, match="'half' is unknown"):
         to_dtype("half")

@@ -46,14 +46,14 @@ def package(tmp_path, monkeypatch):
 
 
 def test_what_ships_is_what_was_released():
-    """Checksum and size are those of the record, and it is small."""
+    """Checksum and size equal those of the record, and the file is small."""
     path, record = pretrained_checkpoint(), pretrained_record()
     assert hashlib.sha256(path.read_bytes()).hexdigest() == record["sha256"]
     assert path.stat().st_size == record["size"] < LARGEST
 
 
 def test_record_says_how_it_was_made():
-    """Command, seed, commit, versions, data and scores; held-out points and years are told apart."""
+    """The record holds command, seed, commit, versions, data and scores, with held-out points and years apart."""
     record = pretrained_record()
     training = record["training"]
     assert training["commands"]
@@ -68,7 +68,7 @@ def test_record_says_how_it_was_made():
 
 
 def test_card_says_what_it_is_not():
-    """The limits stand in the card, and so does the checksum."""
+    """The card states limits and checksum."""
     card = " ".join(pretrained.model_card().split())
     for text in ("synthetic", "Not for warnings", "not an ECMWF product", "pickle", "Apache-2.0", "held out here, too"):
         assert text in card
@@ -76,7 +76,7 @@ def test_card_says_what_it_is_not():
 
 
 def test_no_file_names_a_machine():
-    """Neither metadata nor pickle hold an absolute path, nor do record and card."""
+    """Metadata, pickle, record and card hold no absolute path."""
     assert machine_paths(pretrained_checkpoint()) == []
     for name in ("ailand.json", "model_card.md"):
         text = (folder("pretrained") / name).read_text()
@@ -84,7 +84,7 @@ def test_no_file_names_a_machine():
 
 
 def test_search_for_paths_finds_them(tmp_path):
-    """In metadata, in a pickle, and in the bytes of anything else."""
+    """The search finds paths in metadata, in a pickle and in any other bytes."""
     path = tmp_path / "x.ckpt"
     with zipfile.ZipFile(path, "w") as file:
         file.writestr("x/anemoi-metadata/anemoi.json", json.dumps({"a": ["/srv/me/d.zarr"], "file:/b": 1}))
@@ -95,7 +95,7 @@ def test_search_for_paths_finds_them(tmp_path):
 
 
 def test_held_out_points_of_the_sample_were_never_trained_on():
-    """In the dataset of the training, whose points held out come last; the others of the sample were trained on."""
+    """The held-out points of the sample are among those left out of the training."""
     arrays = load_metadata(str(pretrained_checkpoint()), supporting_arrays=True)[1]["data"]
     n_trained = pretrained_record()["data"]["points"]["trained"]
     sample = open_reader(str(folder("sample")))
@@ -108,7 +108,7 @@ def test_held_out_points_of_the_sample_were_never_trained_on():
 
 
 def test_pickle_names_nothing_but_what_a_network_needs():
-    """Classes of torch, Anemoi and this package; no way to a shell, a file or the network."""
+    """The pickle names classes of torch, Anemoi and this package only."""
     with zipfile.ZipFile(pretrained_checkpoint()) as file:
         (name,) = [n for n in file.namelist() if n.endswith("data.pkl")]
         named = {arg for op, arg, _ in pickletools.genops(file.read(name)) if "GLOBAL" in op.name}
@@ -118,17 +118,17 @@ def test_pickle_names_nothing_but_what_a_network_needs():
 
 @pytest.mark.parametrize("given", ["name", "path", "link"])
 def test_exchanged_checkpoint_is_not_unpickled(package, tmp_path, given):
-    """Refused by its checksum, whichever way it is given; what it would do when loaded is not done."""
+    """A wrong checksum is refused before unpickling, however the checkpoint is given."""
     package.set_trap(released=False)
     (tmp_path / "link.ckpt").symlink_to(package.checkpoint)
     where = {"name": "ailand", "path": package.checkpoint, "link": tmp_path / "link.ckpt"}[given]
-    with pytest.raises(ValueError, match=r"is not the one that was released, and is not loaded: .*Install .* again"):
+    with pytest.raises(ValueError, match=r"is not the released one and is not loaded: .*Install .* again"):
         load_step(where)
     assert not package.witness.exists()
 
 
 def test_the_trap_works(package):
-    """With the checksum of the exchanged file in the record it is loaded, and acts."""
+    """With a matching checksum the trap is sprung, so the test above tests something."""
     package.set_trap(released=True)
     with pytest.raises(AttributeError):
         load_step("ailand")
@@ -136,14 +136,14 @@ def test_the_trap_works(package):
 
 
 def test_cut_file_says_sizes(package):
-    """As of an incomplete installation."""
+    """The error of an incomplete file names both sizes."""
     package.checkpoint.write_bytes(package.checkpoint.read_bytes()[:1000])
-    with pytest.raises(ValueError, match=rf"it has 1000 bytes .*released were {pretrained_record()['size']} bytes"):
+    with pytest.raises(ValueError, match=rf"it has 1000 bytes .*expected were {pretrained_record()['size']} bytes"):
         pretrained_checkpoint()
 
 
 def test_missing_file(package):
-    """Says so, and what to do."""
+    """The error says how to repair the installation."""
     package.checkpoint.unlink()
     with pytest.raises(FileNotFoundError, match=r"ailand.ckpt' is missing. Install .* again"):
         pretrained_checkpoint()
@@ -151,20 +151,20 @@ def test_missing_file(package):
 
 @pytest.mark.parametrize("text", ["{", "[]", "{}", '{"schema": "anemoi-ailand/pretrained/0"}'])
 def test_broken_record(package, text):
-    """Nothing is taken from a record of another layout."""
+    """A record of another layout is an error."""
     package.record.write_text(text)
     with pytest.raises(ValueError, match=r"ailand.json' is broken \(.*Install .* again"):
         pretrained_checkpoint()
 
 
 def test_unknown_name():
-    """The error lists what there is."""
+    """The error lists the packaged networks."""
     with pytest.raises(ValueError, match=r"no pretrained network 'island'; there are \['ailand'\]"):
         pretrained_checkpoint("island")
 
 
 def test_path_or_name(tmp_path, monkeypatch):
-    """A name is the network of the package; a file that exists, and a path that leads nowhere, are paths."""
+    """A name is a packaged network; existing files and unknown names are paths."""
     monkeypatch.chdir(tmp_path)
     assert checkpoint_path("ailand") == pretrained_checkpoint()
     assert checkpoint_path("no/such.ckpt").name == "such.ckpt"
@@ -173,6 +173,6 @@ def test_path_or_name(tmp_path, monkeypatch):
 
 
 def test_evaluation_takes_the_name():
-    """``--checkpoint ailand`` is the network of the package."""
+    """``--checkpoint ailand`` is the packaged network."""
     settings = read_settings(find("configs", "evaluation/evaluate"), ["checkpoints.emulator=ailand", "dataset=d.zarr"])
     assert settings.checkpoints == {"emulator": pretrained_checkpoint()}

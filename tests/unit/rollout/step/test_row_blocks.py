@@ -31,7 +31,7 @@ def rows():
 @pytest.mark.parametrize("block_rows", [1, 50, 64, 299, 300, 4096])
 @pytest.mark.parametrize("threads", [1, 3])
 def test_blocks_and_threads_change_nothing(step, rows, block_rows, threads):
-    """The bits of the whole at once, at the first call, which records, and the second."""
+    """Results are bitwise those of a single call, at the first call, which records, and the second."""
     expected = step(torch.stack(rows))
     with BlockStep(step, threads, block_rows) as blocks:
         for _ in range(2):
@@ -39,14 +39,14 @@ def test_blocks_and_threads_change_nothing(step, rows, block_rows, threads):
 
 
 def test_order_of_rows_changes_nothing(step, rows):
-    """Rows of one block in another order, in other blocks."""
+    """Rows in another order, in other blocks, give the same bits."""
     order = torch.randperm(N)
     with BlockStep(step, 2, 70) as blocks:
         assert torch.equal(blocks(rows[0][order], rows[1][order]), blocks(*rows)[order])
 
 
 def test_result_is_written_where_it_is_asked_for(step, rows):
-    """And is that."""
+    """The given tensor is filled and returned."""
     out = torch.empty(N, len(step.outputs))
     with BlockStep(step, 1) as blocks:
         assert blocks(*rows, out) is out
@@ -54,7 +54,7 @@ def test_result_is_written_where_it_is_asked_for(step, rows):
 
 
 def test_calls_from_several_threads(step, rows):
-    """A host may call while another call is running."""
+    """Concurrent calls give the same results."""
     expected = step(torch.stack(rows))
     with BlockStep(step, 2, 64) as blocks, ThreadPoolExecutor(4) as pool:
         for found in pool.map(lambda _: blocks(*rows), range(8)):
@@ -62,7 +62,7 @@ def test_calls_from_several_threads(step, rows):
 
 
 def test_an_error_in_a_block_is_raised(step, rows):
-    """Not only printed by a thread."""
+    """An error in a thread reaches the caller."""
 
     class Broken:
         def predict_step(self, batch):
@@ -74,19 +74,19 @@ def test_an_error_in_a_block_is_raised(step, rows):
 
 @pytest.mark.parametrize(("options", "name"), [({"threads": 0}, "threads"), ({"block_rows": -1}, "block_rows")])
 def test_numbers_must_be_positive(step, options, name):
-    """With the number."""
+    """The error names option and number."""
     with pytest.raises(ValueError, match=f"`{name}` is .* Give 1 or more"):
         BlockStep(step, **options)
 
 
 def test_sizes_by_default(step, monkeypatch):
-    """Threads as the system allows; blocks for the cache."""
+    """Threads follow the system, blocks fit the cache."""
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
     with BlockStep(step) as blocks:
         assert (blocks.threads, blocks.block_rows) == (3, BLOCK_ROWS)
 
 
 def test_no_rows(step):
-    """No block, no error."""
+    """No rows give no rows."""
     with BlockStep(step, 1) as blocks:
         assert blocks(*torch.empty(2, 0, len(step.inputs))).shape == (0, len(step.outputs))

@@ -32,7 +32,7 @@ def same(found, expected):
 
 
 def test_what_is_written_is_read(tmp_path):
-    """Header and arrays to the last bit, in a folder that is made."""
+    """Header and arrays are restored bitwise; the folder is created."""
     path = write_restart(tmp_path / "new" / "folder" / "r", HEADER, arrays())
     header, found = read_restart(path, "test", "abc")
     assert header == HEADER
@@ -41,7 +41,7 @@ def test_what_is_written_is_read(tmp_path):
 
 
 def test_a_new_file_replaces_the_old(tmp_path):
-    """Under the same name."""
+    """A file of the same name is replaced."""
     for seed in (0, 1):
         write_restart(tmp_path / "r", HEADER, arrays(seed))
     same(read_restart(tmp_path / "r", "test", "abc")[1], arrays(1))
@@ -50,14 +50,16 @@ def test_a_new_file_replaces_the_old(tmp_path):
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EIO])
 @pytest.mark.parametrize("call", ["fsync", "replace"])
 def test_a_failure_leaves_the_old_file(tmp_path, monkeypatch, number, call):
-    """A disk that is full, when the file is forced to it or when it is renamed: the error says what to do."""
+    """A failing fsync or rename leaves the old file, and the error says what to do."""
     write_restart(tmp_path / "r", HEADER, arrays(0))
 
     def fail(*args, **kwargs):
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(*((restart_file.os, "fsync") if call == "fsync" else (Path, "replace")), fail)
-    with pytest.raises(OSError, match=r"restart file '.*r' cannot be written: .* needs 0\.0 MB.*Make room") as caught:
+    with pytest.raises(
+        OSError, match=r"restart file '.*r' cannot be written: .* needs 0\.0 MB.*Free some space"
+    ) as caught:
         write_restart(tmp_path / "r", HEADER, arrays(1))
     assert caught.value.errno == number
     assert os.strerror(number) in str(caught.value)
@@ -67,7 +69,7 @@ def test_a_failure_leaves_the_old_file(tmp_path, monkeypatch, number, call):
 
 
 def test_a_disk_that_fills_up_in_the_middle(tmp_path):
-    """By a limit of the system on the size of files, in a process of its own: the old file is whole."""
+    """A limit on the size of files leaves the old file valid."""
     write_restart(tmp_path / "r", HEADER, arrays(0))
     script = (
         "import resource, signal, sys, numpy as np\n"
@@ -89,7 +91,7 @@ def test_a_disk_that_fills_up_in_the_middle(tmp_path):
 
 
 def test_a_process_killed_while_it_writes(tmp_path):
-    """SIGKILL before the rename: what was there is there."""
+    """SIGKILL before the rename leaves the old file."""
     write_restart(tmp_path / "r", HEADER, arrays(0))
     script = (
         "import os, signal, sys, numpy as np\n"
@@ -105,17 +107,17 @@ def test_a_process_killed_while_it_writes(tmp_path):
 
 @pytest.mark.parametrize("where", [0.3, 0.6, -1])
 def test_one_wrong_bit_is_found(tmp_path, where):
-    """In header or arrays, by the checksum."""
+    """The checksum detects a changed bit in header or arrays."""
     path = write_restart(tmp_path / "r", HEADER, arrays())
     content = bytearray(path.read_bytes())
     content[where if where < 0 else int(where * len(content))] ^= 1
     path.write_bytes(content)
-    with pytest.raises(ValueError, match=r"is damaged: its .* bytes have another checksum"):
+    with pytest.raises(ValueError, match=r"is damaged: the checksum of its .* bytes differs"):
         read_restart(path, "test", "abc")
 
 
 def test_a_part_of_a_file_is_found(tmp_path):
-    """Cut short by a transfer."""
+    """A truncated file is detected."""
     path = write_restart(tmp_path / "r", HEADER, arrays())
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(ValueError, match="is damaged"):
@@ -123,7 +125,7 @@ def test_a_part_of_a_file_is_found(tmp_path):
 
 
 def test_other_files_are_refused(tmp_path):
-    """Nothing there, another form, another kind, another checkpoint."""
+    """A missing file, another format, another kind and another checkpoint are errors."""
     with pytest.raises(FileNotFoundError, match="There is no restart file"):
         read_restart(tmp_path / "r", "test", "abc")
     (tmp_path / "other").write_bytes(b"CDF\x01" + bytes(99))
@@ -132,13 +134,13 @@ def test_other_files_are_refused(tmp_path):
     path = write_restart(tmp_path / "r", HEADER, arrays())
     with pytest.raises(ValueError, match="is a 'test', not a 'run'"):
         read_restart(path, "run", "abc")
-    with pytest.raises(ValueError, match="checkpoint with SHA-256 abc, the run is of def"):
+    with pytest.raises(ValueError, match="checkpoint with SHA-256 abc, the run to def"):
         read_restart(path, "test", "def")
     assert read_restart(path, "test", None)[0] == HEADER
 
 
 def test_objects_are_not_written(tmp_path):
-    """They would need a pickle, which runs code when it is read."""
+    """Objects would need a pickle, which executes code when read."""
     with pytest.raises(ValueError, match="allow_pickle"):
         write_restart(tmp_path / "r", HEADER, {"x": np.array([object()])})
     assert list(tmp_path.iterdir()) == []

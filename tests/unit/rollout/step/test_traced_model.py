@@ -36,7 +36,7 @@ def rows(n=5, seed=0):
 
 
 def test_same_values_to_the_last_bit():
-    """At the first call, which records, at later ones, and for more rows than the first were filled up to."""
+    """Recording, replay and another shape give the bits of the model."""
     step = land_step()
     fast, model = traced(step)
     for n, seed in ((5, 0), (5, 1), (70, 2), (5, 3)):
@@ -46,7 +46,7 @@ def test_same_values_to_the_last_bit():
 
 
 def test_recording_is_used():
-    """Once it is checked, the model itself is not called any more, until the next check."""
+    """After the comparison the model is not called until the next check."""
     step, calls = land_step(), []
     fast, model = traced(step)
     fast(rows())
@@ -68,7 +68,7 @@ def test_recording_is_used():
     ],
 )
 def test_what_cannot_be_recorded_is_called_as_it_is(leave):
-    """A constant of the recording shows, because it is made with other rows than it is checked with."""
+    """A recorded constant is detected, as recording and comparison use different rows."""
     step = land_step()
     predict = step.model.predict_step
     step.model.predict_step = lambda batch: {"data": leave(predict(batch)["data"])}
@@ -79,7 +79,7 @@ def test_what_cannot_be_recorded_is_called_as_it_is(leave):
 
 
 def test_values_that_are_not_finite_pass():
-    """They are equal to themselves here."""
+    """NaN in the outputs is no difference."""
     step = land_step()
     fast, model = traced(step)
     x = rows()

@@ -1,0 +1,75 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""Small Lightning callbacks: the checkpoint of the best validation, and the progress bar."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from anemoi.training.diagnostics.callbacks.checkpoint import AnemoiCheckpoint
+from pytorch_lightning.callbacks import TQDMProgressBar
+
+
+class BestCheckpoint(AnemoiCheckpoint):
+    """Save ``best.ckpt`` and ``inference-best.ckpt`` whenever the validation loss is the lowest so far.
+
+    The validation roll-out has ``task.validation_rollout`` steps in every epoch, so that epochs of a growing training
+    roll-out compare. anemoi-training's own checkpoints keep the last ones, not the best.
+
+    Parameters
+    ----------
+    dirpath : str
+        Folder of the checkpoint.
+    monitor : str
+        Metric to minimise.
+    """
+
+    def __init__(self, dirpath: str, monitor: str = "val_multi_dataset_loss_epoch", **kwargs: Any) -> None:
+        options: dict[str, Any] = {
+            "dirpath": dirpath,
+            "filename": "best",
+            "monitor": monitor,
+            "mode": "min",
+            "save_top_k": 1,
+            "save_last": False,
+            "auto_insert_metric_name": False,
+            "save_on_train_epoch_end": False,
+            "enable_version_counter": False,
+            **kwargs,
+        }
+        super().__init__(**options)
+
+    @property
+    def state_key(self) -> str:
+        """Key of its own, so that a resumed run keeps it apart from the other checkpoint callbacks."""
+        return f"BestCheckpoint-{self.monitor}"
+
+
+class EpochProgressBar(TQDMProgressBar):
+    """Lightning's progress bar with the number of batches in an epoch, which its iterable datasets cannot tell."""
+
+    @property
+    def total_train_batches(self) -> int | float:
+        """Batches of a training epoch."""
+        trainer: Any = self.trainer
+        samples = len(trainer.datamodule.ds_train.valid_date_indices)
+        batch_size = trainer.datamodule.config.dataloader.batch_size.training
+        return n_batches(samples, batch_size, trainer.world_size, trainer.limit_train_batches)
+
+
+def n_batches(samples: int, batch_size: int, processes: int, limit: Any) -> int:
+    r"""Batches per epoch and process, :math:`\min(\lceil \lfloor n / p \rfloor / b \rceil, \mathrm{limit})`.
+
+    Parameters
+    ----------
+    samples, batch_size, processes : int
+        Samples of an epoch, samples of a batch, processes that share the samples.
+    limit : int, float or None
+        Lightning's limit: a number of batches, a fraction of them, or none.
+    """
+    whole = math.ceil((samples // processes) / batch_size)
+    if limit is None:
+        return whole
+    return int(whole * limit) if isinstance(limit, float) else min(whole, limit)

@@ -1,0 +1,228 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""Each command passes its arguments to a workflow, prints its result, and turns an error of the user into one line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from anemoi_ailand.__main__ import create_parser
+from anemoi_ailand.commands import COMMANDS
+from anemoi_ailand.evaluation.sites.places import Place
+from anemoi_ailand.export.onnx_check import Agreement
+from anemoi_ailand.workflows.quickstart import FULL, SMALLEST
+from anemoi_ailand.workflows.site import SAMPLE
+
+EVALUATE = "anemoi_ailand.workflows.evaluate.evaluate"
+EXPORT = "anemoi_ailand.export.onnx_export.export_step"
+QUICKSTART = "anemoi_ailand.workflows.quickstart.quickstart"
+REFORECAST = "anemoi_ailand.rollout.reforecast.reforecast.reforecast"
+SITE = "anemoi_ailand.workflows.site.site"
+EXTRACT = "anemoi_ailand.workflows.site.extract"
+STABILITY = "anemoi_ailand.workflows.stability.stability"
+
+
+def command(*line: str) -> None:
+    """Run a command line in this process, as the script does."""
+    COMMANDS[line[0]].run(create_parser().parse_args(line))
+
+
+@pytest.fixture
+def call(monkeypatch, tmp_path):
+    """Function that runs a command line with its workflow replaced, and returns what the workflow was given."""
+    (tmp_path / "table.md").write_text("Table.\n")
+
+    def run(workflow: str, *line: str, result: Any = tmp_path) -> SimpleNamespace:
+        found: list[SimpleNamespace] = []
+        recorder = lambda *a, **k: found.append(SimpleNamespace(arguments=a, options=k)) or result  # noqa: E731
+        monkeypatch.setattr(workflow, recorder)
+        command(*line)
+        (only,) = found
+        return only
+
+    return run
+
+
+PLACES = ("--lat", "50.7", "--lon", "7.1", "--lat", "-33.9", "--lon", "-70", "--dataset", "d.zarr")
+FORECAST = ("reforecast", "--dataset", "d.zarr")
+ARGUMENTS = {
+    "export": (
+        EXPORT, ("export", "--output", "a.onnx"),
+        ("ailand", "a.onnx"), {"precision": "float32", "sun_inside": True, "overwrite": False},
+    ),
+    "export with options": (
+        EXPORT,
+        ("export", "--checkpoint", "b", "--output", "a", "--precision", "float64", "--sun", "outside", "--overwrite"),
+        ("b", "a"), {"precision": "float64", "sun_inside": False, "overwrite": True},
+    ),
+    "quickstart": (QUICKSTART, ("quickstart",), (Path("build/quickstart"), FULL), {"force": False}),
+    "smallest quickstart": (
+        QUICKSTART, ("quickstart", "--smallest"), (Path("build/quickstart-smallest"), SMALLEST), {"force": False},
+    ),
+    "forced quickstart": (
+        QUICKSTART, ("quickstart", "--output", "here", "--force"), (Path("here"), FULL), {"force": True},
+    ),
+    "reforecast every three days": (
+        REFORECAST, (*FORECAST, "--first", "2022-01-01", "--last", "2022-01-07", "--every", "3", "--days", "1"),
+        ("ailand", "d.zarr", "reforecast.nc"),
+        {"starts": ["2022-01-01T00:00:00", "2022-01-04T00:00:00", "2022-01-07T00:00:00"], "leads": range(6, 25, 6)},
+    ),
+    "reforecast of given starts": (
+        REFORECAST, (*FORECAST, "--starts", "2022-01-01", "2022-02-11T12:00", "--variables", "stl1", "--points", "3"),
+        ("ailand", "d.zarr", "reforecast.nc"),
+        {"starts": ["2022-01-01", "2022-02-11T12:00"], "variables": ["stl1"], "points": [3]},
+    ),
+    "site": (
+        SITE, ("site", *PLACES, "--lead", "364d"),
+        ([Place("50.7N_7.1E", 50.7, 7.1), Place("33.9S_70W", -33.9, -70.0)], "d.zarr", "site"), {"lead": "364d"},
+    ),
+    "extract": (
+        EXTRACT, ("site", *PLACES[:4], *PLACES[8:], "--end", "2022-02", "--within", "9", "--extract-only"),
+        ([Place("50.7N_7.1E", 50.7, 7.1)], "d.zarr", "site.nc"), {"end": "2022-02", "within": 9.0},
+    ),
+    "stability": (
+        STABILITY, ("stability", "--checkpoint", "c", "--dataset", "d", "--output", "out", "--start", "2018-01-02"),
+        ("c", "d", "out"), {"years": 100, "start": "2018-01-02", "end": None, "device": "cpu"},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", ARGUMENTS)
+def test_arguments_reach_the_workflow(call, case):
+    """With their defaults; options that are not given to ``site`` are left to its own defaults."""
+    workflow, line, arguments, options = ARGUMENTS[case]
+    found = call(workflow, *line, **({"result": None} if workflow == EXPORT else {}))
+    assert found.arguments == arguments
+    if line[0] == "site":
+        assert found.options == options
+    assert {k: found.options[k] for k in options} == options
+
+
+def test_places_are_read_from_a_file(call, tmp_path):
+    """With their names."""
+    (tmp_path / "sites.csv").write_text("name,lat,lon\nBonn,50.7,7.1\n")
+    found = call(SITE, "site", "--sites", str(tmp_path / "sites.csv"), "--dataset", "d.zarr")
+    assert found.arguments[0] == [Place("Bonn", 50.7, 7.1)]
+
+
+@pytest.mark.parametrize("case", ["site", "stability", "quickstart"])
+def test_table_and_place_of_the_result_are_printed(call, capsys, tmp_path, case):
+    """First the table, then the folder."""
+    workflow, line, *_ = ARGUMENTS[case]
+    call(workflow, *line)
+    out = capsys.readouterr().out
+    assert out.startswith("Table.\n")
+    assert str(tmp_path / "table.md" if case == "quickstart" else tmp_path) in out
+
+
+def test_export_prints_the_agreement(call, capsys):
+    """Largest difference from the checkpoint in one line; a graph that was not compared is said to be so."""
+    line = ARGUMENTS["export"][1]
+    call(EXPORT, *line, result=Agreement(10, {"sd": 3e-7, "src": 2e-6}, 1))
+    compared = capsys.readouterr().out
+    assert compared.startswith("a.onnx: Equal to the checkpoint at 10 rows")
+    assert "2.0e-06 ('src')" in compared
+    assert "1 rows are beyond" in compared
+    call(EXPORT, *line, result=None)
+    assert "Not compared with the checkpoint" in capsys.readouterr().out
+
+
+@pytest.fixture
+def settings(call, tmp_path):
+    """Function that runs ``evaluate`` and returns the settings made of its arguments."""
+    page = tmp_path / "report" / "index.html"
+    return lambda *line: call(EVALUATE, "evaluate", *line, result=page).arguments[0]
+
+
+def test_evaluate_changes_the_packaged_configuration(settings, capsys):
+    """Short forms are enough; table and page are printed."""
+    found = settings("--checkpoint", "best.ckpt", "--dataset", "d.zarr", "--output", "out")
+    assert found.checkpoints == {"emulator": Path("best.ckpt")}
+    assert (found.dataset, found.output, found.protocol_a.year) == (Path("d.zarr"), Path("out"), 2022)
+    shown = capsys.readouterr().out
+    assert shown.startswith("Table.\n")
+    assert shown.rstrip().endswith("report/index.html")
+
+
+def test_evaluate_takes_options_without_a_file(settings):
+    """The first option is not taken for a file."""
+    found = settings("checkpoints=null", "forecasts.mine=run.nc", "protocol_c=null", "--dataset", "d.zarr")
+    assert (found.checkpoints, found.forecasts, found.protocol_c) == ({}, {"mine": Path("run.nc")}, None)
+
+
+def test_evaluate_changes_a_given_file(settings, tmp_path):
+    """Options override the file; the rest of it holds."""
+    path = tmp_path / "my.yaml"
+    path.write_text("dataset: a.zarr\ncheckpoints: {A: a.ckpt}\nprotocol_b: {start: 2021-01-01}\nseed: 5\n")
+    found = settings(str(path), "seed=7", "--dataset", "b.zarr")
+    assert (found.seed, found.dataset, list(found.checkpoints)) == (7, Path("b.zarr"), ["A"])
+    assert str(found.protocol_b.start) == "2021-01-01"
+
+
+ERRORS = [
+    (("configs", "no-such-thing"), "There is no 'no-such-thing'"),
+    (("recipes", "no-such-thing"), "There is no 'no-such-thing'"),
+    (("evaluate", "--dataset", "no.zarr"), "There is no 'no.zarr'"),
+    (("evaluate", "no.yaml"), "There is no configuration 'no.yaml'"),
+    (("evaluate", "protocol_a.yeer=2022"), "'protocol_a.yeer' is not an option. Nearest: ['year']"),
+    (FORECAST, "either --starts, or --first and --last"),
+    ((*FORECAST, "--starts", "2022-01-01", "--first", "2022-01-01"), "either --starts"),
+    ((*FORECAST, "--first", "2022-01-01", "--last", "tomorrow"), "dates such as"),
+    ((*FORECAST, "--first", "2022-01-02", "--last", "2022-01-01"), "no start"),
+    ((*FORECAST, "--starts", "2022-01-01", "--days", "0"), "Give 1 or more"),
+    (("site", "--dataset", "no.zarr", "--lat", "50.7", "--lon", "7.1"), "There is no dataset"),
+    (("site", "--dataset", "d", "--lat", "50.7"), "1 latitudes and 0 longitudes"),
+    (("site", "--dataset", "d", "--lat", "95", "--lon", "0"), "Latitude 95"),
+    (("site", "--dataset", "d", "--sites", "s.csv", "--lat", "1"), "Give one of them"),
+    (("site", "--dataset", "d", "--lat", "1", "--lon", "2", "--extract-only", "--device", "cuda"), "runs nothing"),
+    (("site", "--dataset", "d", "--sites", "none.csv"), "no file of places"),
+    (("stability", "--checkpoint", "no.ckpt", "--dataset", "no.zarr"), "There is no checkpoint"),
+]
+
+
+@pytest.mark.parametrize(("line", "message"), ERRORS, ids=lambda value: value if isinstance(value, str) else value[0])
+def test_error_of_the_user_is_one_message(monkeypatch, tmp_path, capsys, line, message):
+    """Exit code 1, one message on stderr, and nothing is written."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as end:
+        command(*line)
+    out, err = capsys.readouterr()
+    assert (end.value.code, out) == (1, "")
+    assert err.startswith(f"anemoi-ailand {line[0]}: error: ")
+    assert message in err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_export_replaces_no_file_of_the_user(tmp_path, capsys):
+    """Exit code 1; the file keeps its content."""
+    (tmp_path / "a.onnx").write_text("mine")
+    with pytest.raises(SystemExit) as end:
+        command("export", "--output", str(tmp_path / "a.onnx"))
+    assert end.value.code == 1
+    assert "a.onnx" in capsys.readouterr().err
+    assert (tmp_path / "a.onnx").read_text() == "mine"
+
+
+def test_error_in_a_process_has_no_traceback(ailand):
+    """The script itself prints one line."""
+    result = ailand("configs", "no-such-thing")
+    assert (result.returncode, result.stdout, result.stderr.count("\n")) == (1, "", 1)
+
+
+@pytest.mark.slow
+def test_site_runs_on_the_sample(ailand, tmp_path):
+    """The packaged network is within 1.5 K of ecLand in the first soil layer over two days."""
+    place = ("--lat", "54.2", "--lon", "10.1", "--name", "Kiel", "--sample", "--start", "2022-01-01", "--lead", "2d")
+    result = ailand("site", *place)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.startswith("Kiel (54.2 N, 10.1 E): the nearest point is 6 km away")
+    summary = json.loads((tmp_path / "site" / "site.json").read_text())
+    assert (summary["dataset"], summary["held_out"], summary["soil"]["name"]) == (SAMPLE, True, "medium fine")
+    assert {s["variable"]: s["rmse"] for s in summary["scores"]}["stl1"] < 1.5
+    assert [p.name for p in tmp_path.iterdir()] == ["site"]

@@ -1,0 +1,76 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""Water on leaves is conserved, and roots are distributed as in ecLand."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from anemoi_ailand.physics.vegetation import VEGETATION_DENSITY
+from anemoi_ailand.physics.vegetation_water import intercept, root_table, roots_of
+
+AMOUNT = st.floats(0.0, 300.0)
+
+#: RootDist of ecLand 50R1 (o_fix) at points with one kind of vegetation, by type.
+ECLAND = {
+    1: (0.2448, 0.4093, 0.3074, 0.0385), 2: (0.3477, 0.3867, 0.2288, 0.0369), 5: (0.2352, 0.3821, 0.3106, 0.0720),
+    6: (0.2446, 0.3443, 0.2749, 0.1362), 9: (0.4671, 0.4523, 0.0805, 0.0001), 17: (0.2308, 0.3617, 0.3022, 0.1052),
+    19: (0.1878, 0.3518, 0.3567, 0.1037),
+}  # fmt: skip
+
+
+def kg(*values):
+    return torch.tensor(values, dtype=torch.float64)
+
+
+@settings(derandomize=True)
+@given(AMOUNT, AMOUNT, st.floats(-50.0, 50.0), AMOUNT)
+def test_water_on_leaves_is_closed(src, rain, kept, evaporation):
+    """Store, evaporation and throughfall sum to store and rain before, and none is below zero."""
+    result = intercept(kg(src), kg(rain), kg(kept), kg(evaporation))
+    assert all((part >= 0).all() for part in result)
+    assert sum(result).item() == pytest.approx(src + rain, abs=1e-11)
+
+
+@pytest.mark.parametrize(
+    ("kept", "evaporation", "expected"),
+    [
+        (0.5, 0.2, (0.5, 0.2, 1.3)),  # as asked for
+        (5.0, 0.2, (2.0, 0.0, 0.0)),  # no more than there is
+        (-1.0, 0.2, (0.0, 0.2, 1.8)),  # no store below zero
+        (0.5, 9.0, (0.5, 1.5, 0.0)),  # what is kept does not evaporate
+    ],
+)
+def test_by_hand(kept, evaporation, expected):
+    """Water fills the store first, then evaporates, then falls through."""
+    result = intercept(kg(0.5), kg(1.5), kg(kept), kg(evaporation))
+    assert [part.item() for part in result] == pytest.approx(expected, abs=1e-12)
+
+
+def test_dry_leaves_in_dry_weather_give_nothing():
+    """Without store and rain all three parts are exactly zero."""
+    assert [part.item() for part in intercept(kg(0.0), kg(0.0), kg(1.0), kg(1.0))] == [0.0, 0.0, 0.0]
+
+
+@pytest.mark.parametrize("kind", ECLAND)
+def test_shares_are_those_of_ecland(kind):
+    """Root shares equal ecLand's to the given digits."""
+    np.testing.assert_allclose(root_table(torch.float64)[kind], ECLAND[kind], atol=6e-5)
+
+
+def test_every_vegetation_has_all_its_roots_somewhere():
+    """Shares add up to one for every type with vegetation, and to zero otherwise."""
+    total = root_table(torch.float64).sum(-1).numpy()
+    vegetated = np.array(VEGETATION_DENSITY) > 0
+    np.testing.assert_allclose(total, vegetated.astype(float), atol=1e-12)
+
+
+def test_types_are_looked_up():
+    """Types of any shape are looked up; unknown ones count as the nearest."""
+    table = root_table()
+    found = roots_of(torch.tensor([[1.0, 19.0], [-3.0, 99.0]]), table)
+    assert found.shape == (2, 2, 4)
+    assert torch.equal(found, table[torch.tensor([[1, 19], [0, 20]])])
