@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import csv
 import logging
-import re
 import time
 from pathlib import Path
 from typing import Any
@@ -16,8 +15,8 @@ from pytorch_lightning import Callback
 
 LOG = logging.getLogger(__name__)
 
-#: Name of the validation error of a variable in :class:`~anemoi_ailand.training.method.LandTraining`.
-_METRIC = re.compile(r"^val_rmse/(?P<name>.+)$")
+#: Prefix of the names under which the validation errors of the variables are logged.
+RMSE = "val_rmse/"
 
 
 class TrainingLog(Callback):
@@ -97,6 +96,5 @@ def append(path: Path, row: dict[str, Any]) -> None:
 
 
 def rmse_by_variable(metrics: dict[str, float]) -> dict[str, float]:
-    """Root mean squared error of each variable over all steps of the validation roll-out, in its unit."""
-    matches = ((_METRIC.match(key), value) for key, value in metrics.items())
-    return {m["name"]: v for m, v in sorted(((m, v) for m, v in matches if m), key=lambda pair: pair[0]["name"])}
+    """Select the validation error of each variable among the metrics."""
+    return {key.removeprefix(RMSE): metrics[key] for key in sorted(metrics) if key.startswith(RMSE)}

@@ -321,20 +321,3 @@ def test_options_of_the_network_are_checked():
     """An unknown option of the network is an error."""
     with pytest.raises(ValueError, match=r"'mlp' has no option \['widht'\]"):
         OPEN.land_model(config=OPEN.model_config(widht=3))
-
-
-def test_wanted_is_the_reverse_of_a_step():
-    """A network that gives what is wanted makes the step end there, within the bounds."""
-    model = OPEN.land_model()
-    start, end = ends()
-    after = model.advance(start, end)
-    wanted = model.wanted(start, after)
-    model.network.forward = lambda z: wanted
-    torch.testing.assert_close(model.advance(start, end), after, rtol=1e-5, atol=1e-6)
-
-
-def test_closed_step_has_no_reverse():
-    """The error says what to set."""
-    model = CLOSED.land_model()
-    with pytest.raises(ValueError, match=r"'closed'.*'increments'"):
-        model.wanted(torch.zeros(1, 80), torch.zeros(1, 20))
