@@ -5,12 +5,12 @@
 
 from __future__ import annotations
 
-import csv
 import logging
 import time
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 from pytorch_lightning import Callback
 
 LOG = logging.getLogger(__name__)
@@ -62,7 +62,7 @@ class TrainingLog(Callback):
         if trainer.sanity_checking or not trainer.is_global_zero:
             return
         metrics = {k: float(v) for k, v in trainer.callback_metrics.items()}
-        errors = rmse_by_variable(metrics)
+        errors = {key.removeprefix(RMSE): metrics[key] for key in sorted(metrics) if key.startswith(RMSE)}
         now = time.monotonic()
         row = {
             "epoch": trainer.current_epoch,
@@ -84,17 +84,5 @@ class TrainingLog(Callback):
 def append(path: Path, row: dict[str, Any]) -> None:
     """Append a row to a CSV file with a header; new columns are added to all rows."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    rows: list[dict[str, Any]] = []
-    if path.exists():
-        with path.open(newline="") as file:
-            rows = list(csv.DictReader(file))
-    names = list(dict.fromkeys(name for r in [*rows, row] for name in r))
-    with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=names)
-        writer.writeheader()
-        writer.writerows([*rows, row])
-
-
-def rmse_by_variable(metrics: dict[str, float]) -> dict[str, float]:
-    """Select the validation error of each variable among the metrics."""
-    return {key.removeprefix(RMSE): metrics[key] for key in sorted(metrics) if key.startswith(RMSE)}
+    before = [pd.read_csv(path, dtype=str)] if path.exists() else []
+    pd.concat([*before, pd.DataFrame([row], dtype=object)]).to_csv(path, index=False)

@@ -3,7 +3,8 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """The training module of `ailand` around the small land model of :data:`OPEN`, without files or a trainer."""
 
-import copy
+from copy import deepcopy
+from functools import cache
 
 import torch
 from hydra import compose, initialize
@@ -15,11 +16,16 @@ from anemoi_ailand.training.task import LandForecaster
 from tests.support.land import OPEN
 
 
-def training_config(**method):
-    """Configuration of ``ailand`` with the variables of :data:`OPEN`; ``method`` are options of the method."""
+@cache
+def _composed():
     with initialize(version_base=None, config_path=None):
         full = compose("ailand", ["system.output.root=unused", "system.input.dataset=unused"])
-    full = OmegaConf.create(OmegaConf.to_container(full, resolve=True))
+    return OmegaConf.create(OmegaConf.to_container(full, resolve=True))
+
+
+def training_config(**method):
+    """Configuration of ``ailand`` with the variables of :data:`OPEN`; ``method`` are options of the method."""
+    full = deepcopy(_composed())
     full.data.datasets.data = OPEN.data_config()
     full.model.model = {**OPEN.model_config().model.model, "_target_": full.model.model._target_}
     full.training.method.update(method)
@@ -54,4 +60,4 @@ def training_module(cls=LandTraining, *, n_steps=4, full=None, **method):
 
 def tendencies():
     """Statistics of the change in 6 h, a tenth of those of the values."""
-    return {k: 0.1 * v for k, v in copy.deepcopy(OPEN.statistics()).items()}
+    return {k: 0.1 * v for k, v in OPEN.statistics().items()}
