@@ -1,18 +1,20 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""The training module of `ailand` around the small land model of :data:`OPEN`, without files or a trainer."""
+"""Training without the command line: a module around the small land model, and whole trainings in this process."""
 
 from copy import deepcopy
 from functools import cache
 
 import torch
-from hydra import compose, initialize
+from anemoi.training.train.train import AnemoiTrainer
+from hydra import compose, initialize, initialize_config_dir
 from omegaconf import OmegaConf
 from torch_geometric.data import HeteroData
 
 from anemoi_ailand.training.method import LandTraining
 from anemoi_ailand.training.task import LandForecaster
+from benchmarks.contest.training import CONFIGS
 from tests.support.land import OPEN
 
 
@@ -61,3 +63,15 @@ def training_module(cls=LandTraining, *, n_steps=4, full=None, **method):
 def tendencies():
     """Statistics of the change in 6 h, a tenth of those of the values."""
     return {k: 0.1 * v for k, v in OPEN.statistics().items()}
+
+
+def train(name, dataset, output, *overrides):
+    """Train as ``anemoi-training train`` does, without its imports each time; return the folder of the checkpoints.
+
+    ``name`` is a configuration of the package or of the contest.
+    """
+    places = [f"system.input.dataset={dataset}", f"system.output.root={output}"]
+    with initialize_config_dir(str(CONFIGS.resolve()), version_base=None):
+        config = compose(name, [*places, "diagnostics.enable_progress_bar=false", *overrides])
+    AnemoiTrainer(config).train()
+    return output / "best"
