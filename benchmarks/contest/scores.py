@@ -58,25 +58,9 @@ def contest_scores(sums: Sums, reference: str, seed: int = 0) -> pd.DataFrame:
     hold the geometric mean of the ratios of the ``n`` :data:`CORE` variables that both models have. ``bias_most`` is
     the 90 % quantile of the absolute bias over points; it and ``acc`` have no interval.
 
-    Parameters
-    ----------
-    sums : Sums
-        From :func:`~anemoi_ailand.evaluation.scores.sums.collect` with ``biases``.
-    reference : str
-        Label of the entrant that the others are compared with; its own ratio is one.
-    seed : int
-        Of the draws.
-
-    Raises
-    ------
-    ValueError
-        The reference is not among the models.
+    ``sums`` come from :func:`~anemoi_ailand.evaluation.scores.sums.collect` with ``biases``. The ratio of the reference
+    is one.
     """
-    if reference not in sums.alignment.forecasts:
-        raise ValueError(
-            f"The reference '{reference}' has not been scored; there are {sorted(sums.alignment.forecasts)}. "
-            "Set `reference` to one of them."
-        )
     rows: list[dict[str, Any]] = []
     for cut, group, members in _groups(sums):
         for period in periods(sums):
