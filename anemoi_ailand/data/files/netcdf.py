@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -26,27 +26,18 @@ def is_netcdf(path: Path) -> bool:
 
 @contextmanager
 def open_file(path: Path) -> Iterator[netCDF4.Dataset]:
-    """Open ``path`` for reading.
-
-    Raises
-    ------
-    OSError
-        The file is not readable as NetCDF, e.g. truncated.
-    """
-    with _opened(path) as dataset:
-        _check_length(path, dataset)
-        yield dataset
-
-
-def _opened(path: Path) -> netCDF4.Dataset:
+    """Open ``path`` for reading; a truncated or foreign file raises an OSError that names it."""
     try:
-        return netCDF4.Dataset(str(path))
+        dataset = netCDF4.Dataset(str(path))
     except OSError as error:
         size = path.stat().st_size if path.exists() else 0
         raise OSError(
             f"The file '{path}' ({size:,} bytes) cannot be read as NetCDF: {error}. "
             "It may be cut off or of another format: copy or make it again."
         ) from error
+    with dataset:
+        _check_length(path, dataset)
+        yield dataset
 
 
 def _check_length(path: Path, dataset: netCDF4.Dataset) -> None:
@@ -63,13 +54,7 @@ def _check_length(path: Path, dataset: netCDF4.Dataset) -> None:
 
 
 def times(dataset: netCDF4.Dataset, path: Path) -> list[datetime]:
-    """Return the UTC stamps of ``dataset``, rounded to the second; empty without a time axis.
-
-    Raises
-    ------
-    ValueError
-        The time axis has no reference date, an unknown zone or another calendar, or does not increase.
-    """
+    """Return the UTC stamps of ``dataset``, rounded to the second; empty without a time axis."""
     if "time" not in dataset.variables or dataset.variables["time"].ndim != 1:
         return []
     axis = dataset.variables["time"]
@@ -90,11 +75,6 @@ def times(dataset: netCDF4.Dataset, path: Path) -> list[datetime]:
 def filled(variable: netCDF4.Variable, index: object = slice(None)) -> np.ndarray:
     """Return ``variable[index]`` as float64 with NaN for missing values."""
     return np.ma.filled(np.ma.asarray(variable[index]).astype("f8"), np.nan)
-
-
-def records(wanted: Sequence[datetime], available: dict[datetime, int]) -> np.ndarray:
-    """Return the record numbers of ``wanted`` stamps, -1 for an absent one."""
-    return np.array([available.get(w, -1) for w in wanted], dtype=int)
 
 
 def read_records(variable: netCDF4.Variable, numbers: np.ndarray) -> np.ndarray:

@@ -21,20 +21,7 @@ _ATTRIBUTES = ("time_zone", "timezone", "tz")
 
 
 def utc_reference(axis: Any, path: Any) -> tuple[str, timedelta]:
-    """Return the units of a time axis without the zone, and the offset to subtract from its times to obtain UTC.
-
-    Parameters
-    ----------
-    axis : netCDF4.Variable
-        Time axis with its attributes.
-    path : Path
-        File, for messages.
-
-    Raises
-    ------
-    ValueError
-        The axis has no reference date or unit of time, or a zone whose offset from UTC depends on the date.
-    """
+    """Return the units of a time axis without the zone, and the offset to subtract from its times to obtain UTC."""
     units = str(getattr(axis, "units", ""))
     found = _REFERENCE.fullmatch(units.strip())
     if found is None or found["unit"].lower() not in _UNITS:
