@@ -24,7 +24,7 @@ from torch import nn
 
 from anemoi_ailand.model.land_model import LandModel
 from anemoi_ailand.physics.closed_step import FLUXES, STATE
-from anemoi_ailand.rollout.step.batch_invariance import make_steady
+from anemoi_ailand.rollout.step.batch_invariance import make_batch_invariant
 from anemoi_ailand.rollout.step.checkpoint import LandStep
 
 STATIC = ["slt", "tvl", "tvh", "cvl", "cvh", "veg_cov_lv", "veg_cov_hv", "sdor", "cur"]
@@ -118,7 +118,7 @@ class SmallLand:
             tuple(sorted(part.name_to_index, key=part.name_to_index.__getitem__))
             for part in (index.input, index.output)
         )
-        interface = Interface(make_steady(model) if steady else model, self, others).eval()
+        interface = Interface(make_batch_invariant(model) if steady else model, self, others).eval()
         return LandStep(interface, "data", inputs, outputs, Path("best.ckpt"), torch.device("cpu"))
 
     def batch(self, n_times: int, n_points: int = 7, n_batch: int = 2, seed: int = 1) -> dict[str, torch.Tensor]:

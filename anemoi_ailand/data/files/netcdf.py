@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -15,7 +16,16 @@ import netCDF4
 import numpy as np
 
 from anemoi_ailand.constants import TIME_TOLERANCE
-from anemoi_ailand.data.files.time_units import utc_reference
+
+_REFERENCE = re.compile(
+    r"(?P<unit>[A-Za-z]+) since (?P<date>\d{1,4}-\d{1,2}-\d{1,2})"
+    r"(?:[T ]+(?P<time>\d{1,2}(?::\d{1,2}(?::\d{1,2}(?:\.\d*)?)?)?))?\s*(?P<zone>.*)"
+)
+_OFFSET = re.compile(r"(?P<sign>[+-])(?P<hours>\d{1,2})(?::?(?P<minutes>\d{2}))?")
+_UNITS = ("second", "minute", "hour", "day", "seconds", "minutes", "hours", "days", "s", "min", "h", "hr", "d", "sec")
+_UTC = ("", "Z", "UTC", "GMT")
+#: Attributes in which some programs store the zone.
+_ATTRIBUTES = ("time_zone", "timezone", "tz")
 
 
 def is_netcdf(path: Path) -> bool:
@@ -70,6 +80,41 @@ def times(dataset: netCDF4.Dataset, path: Path) -> list[datetime]:
     stamps: Any = netCDF4.num2date(values, units, "standard", **python)
     half = timedelta(seconds=TIME_TOLERANCE / 2)
     return [(s.replace(tzinfo=None) - offset + half).replace(microsecond=0) for s in stamps]
+
+
+def utc_reference(axis: Any, path: Any) -> tuple[str, timedelta]:
+    """Return the units of a time axis without the zone, and the offset to subtract from its times to obtain UTC."""
+    units = str(getattr(axis, "units", ""))
+    found = _REFERENCE.fullmatch(units.strip())
+    if found is None or found["unit"].lower() not in _UNITS:
+        raise ValueError(
+            f"The time axis of '{path}' has units '{units}', which are not seconds, minutes, hours or days since a "
+            "date. Set them to e.g. 'seconds since 2018-01-01 00:00:00'."
+        )
+    offset = _offset(found["zone"], units, path)
+    for name in _ATTRIBUTES:
+        said = str(getattr(axis, name, "")).strip()
+        if said and _offset(said, f"{name} = {said}", path) != offset:
+            raise ValueError(
+                f"The time axis of '{path}' has units '{units}' and {name} '{said}'. Give times in UTC, or say the "
+                "zone in the units alone."
+            )
+    return f"{found['unit']} since {found['date']} {found['time'] or '00:00:00'}", offset
+
+
+def _offset(zone: str, said: str, path: Any) -> timedelta:
+    """Return the offset of a zone from UTC, positive to the east."""
+    zone = zone.strip()
+    if zone.upper() in _UTC:
+        return timedelta(0)
+    found = _OFFSET.fullmatch(zone)
+    if found is None:
+        raise ValueError(
+            f"The time axis of '{path}' is in the zone '{zone}' ('{said}'). Only UTC and offsets such as '+02:00' are "
+            "read: convert it to UTC."
+        )
+    size = timedelta(hours=int(found["hours"]), minutes=int(found["minutes"] or 0))
+    return size if found["sign"] == "+" else -size
 
 
 def filled(variable: netCDF4.Variable, index: object = slice(None)) -> np.ndarray:

@@ -42,25 +42,6 @@ def test_glob_and_list_give_each_file_once(years):
     ]  # fmt: skip
 
 
-def test_variable_and_home_are_expanded(years, monkeypatch):
-    """$VAR and ~ are replaced."""
-    monkeypatch.setenv("LAND", str(years))
-    monkeypatch.setenv("HOME", str(years))
-    assert names("$LAND/land_2019.nc") == names("~/land_2019.nc") == ["land_2019.nc"]
-
-
-def test_sample_needs_no_setting(monkeypatch):
-    """$AILAND_SAMPLE defaults to the packaged sample."""
-    monkeypatch.delenv("AILAND_SAMPLE", raising=False)
-    assert "static.nc" in names("$AILAND_SAMPLE")
-
-
-def test_unset_variable_is_named():
-    """The error says that it is not set."""
-    with pytest.raises(ValueError, match="environment variable that is not set"):
-        resolve("$AILAND_NOT_SET_ANYWHERE/land.nc")
-
-
 def test_path_without_a_match(years):
     """The error gives the nearest existing folder and its content."""
     with pytest.raises(FileNotFoundError, match=r"No file matches .*land_2031.nc.*land_2019.nc"):

@@ -19,7 +19,7 @@ from anemoi_ailand.data.open_reader import open_reader
 from anemoi_ailand.data.reader import STEP
 from anemoi_ailand.support.packaged import folder
 from anemoi_ailand.variables import VARIABLES, Time
-from tests.support.files import native_copy, spoil, without_records
+from tests.support.files import native_copy, without_records
 
 NATIVE = folder("sample") / "native"
 EXPECTED = open_reader(str(NATIVE / "expected.nc"))
@@ -164,37 +164,11 @@ def test_six_hourly_forcing_has_no_late_means(tmp_path):
     assert set(POINTS.variables) - set(of(native).variables) == {"late_sdswrf", "late_tprate", "late_tsrwe"}
 
 
-def test_wrong_unit(tmp_path):
-    """Forcing in degrees Fahrenheit is refused."""
-    native = native_copy(tmp_path / "n")
-    with netCDF4.Dataset(native / "forcing", "a") as ds:
-        ds["Tair"].units = "degF"
-    with pytest.raises(ValueError, match=r"'Tair' in .* has units 'degF'; 'K' is expected"):
-        of(native)
-
-
-def test_interpolated_type(tmp_path):
-    """Types are categories, so 7.5 is refused."""
-    native = native_copy(tmp_path / "n")
-    spoil(native / "surfclim", "tvl", 7.5, 0)
-    with pytest.raises(ValueError, match="vegetation types are not whole numbers"):
-        of(native)
-
-
 def test_number_of_ids(tmp_path):
     """There must be one for each point."""
     (tmp_path / "ids.txt").write_text("1\n2\n")
     with pytest.raises(ValueError, match="names 2 points and the files hold 4"):
         open_reader(str(NATIVE / "points"), point_id=str(tmp_path / "ids.txt"))
-
-
-def test_no_common_date(tmp_path):
-    """Forcing of another year is refused."""
-    native = native_copy(tmp_path / "n")
-    with netCDF4.Dataset(native / "forcing", "a") as ds:
-        ds["time"].units = "seconds since 2001-01-01 00:00:00"
-    with pytest.raises(ValueError, match="no date in common"):
-        of(native)
 
 
 def test_only_constants(tmp_path):

@@ -105,7 +105,7 @@ def test_duplicate_date(tmp_path):
         PointReader(files)
 
 
-@pytest.mark.parametrize("hours", [3, 4, 12])
+@pytest.mark.parametrize("hours", [3, 12])
 def test_step_other_than_six_hours(tmp_path, hours):
     """It is refused."""
     with pytest.raises(ValueError, match="gap in time"):
@@ -141,15 +141,6 @@ def test_invalid_coordinates(tmp_path):
     spoil(path, "latitude", 120.0, 1)
     with pytest.raises(ValueError, match=r"'latitude' in '.*a.nc' is 120 at point 1"):
         PointReader([path])
-
-
-def test_stamps_that_do_not_increase(tmp_path):
-    """For duplicate and unsorted stamps the error gives the record."""
-    for name, hours in (("twice", [0, 6, 6, 12]), ("mixed", [0, 12, 6, 18])):
-        path = write(tmp_path, f"{name}.nc", 4)
-        spoil(path, "time", 175320 + np.array(hours))
-        with pytest.raises(ValueError, match=rf"{name}.nc' does not increase at record 2. Sort or repair"):
-            PointReader([path])
 
 
 def test_no_common_period(tmp_path):

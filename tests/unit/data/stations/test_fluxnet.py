@@ -122,7 +122,7 @@ def test_site_must_be_known(tmp_path: Path, name: str, sites: dict[str, Site], m
 
 
 def test_times_must_be_readable_and_increase(tmp_path: Path) -> None:
-    """Daily times and duplicate records are refused."""
+    """Another form of the times and duplicate records are refused."""
     columns = {"LE_F_MDS": ONES, "LE_F_MDS_QC": ZEROS}
     with pytest.raises(ValueError, match=r"'TIMESTAMP_START'.*is not YYYYMMDDHHMM.*HH"):
         read_fluxnet(write_fluxnet(tmp_path / NAME, STARTS, columns, form="%Y-%m-%d"), SITES)

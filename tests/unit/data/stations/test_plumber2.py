@@ -95,13 +95,6 @@ def test_unknown_zone_comes_from_the_longitude(tmp_path: Path, zone: str, said: 
     assert station.series["time"].values[0] == np.datetime64("1998-06-01T12:00")
 
 
-def test_unknown_unit(tmp_path: Path) -> None:
-    """A mass of carbon or of carbon dioxide is refused."""
-    path = write_plumber2(tmp_path / "a.nc", STARTS, {"NEE": (ONES, "kg/m2/s")})
-    with pytest.raises(ValueError, match=r"'nee' in '.*a\.nc: NEE' has units 'kg/m2/s'"):
-        read_plumber2(path)
-
-
 def test_several_places_in_a_file(tmp_path: Path) -> None:
     """A gridded ALMA file is refused."""
     path = write_plumber2(tmp_path / "a.nc", STARTS, {"Qle": (ONES, "W/m2")}, n_x=2)
