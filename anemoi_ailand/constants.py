@@ -21,7 +21,8 @@ WATER_DENSITY = 1000.0
 #: Triple point of water, upper bound of the snow temperature and its value without snow [K]. ecLand, RTT.
 TRIPLE_POINT = 273.16
 
-#: Tetens' saturation vapour pressure e = e0 exp(a (T - 273.16 K) / (T - b)): e0 [Pa]. IFS Documentation CY49R1, Part IV.
+#: Tetens' saturation vapour pressure e = e0 exp(a (T - 273.16 K) / (T - b)): e0 [Pa].
+#: IFS Documentation CY49R1, Part IV.
 TETENS_PRESSURE = 611.21
 
 #: The same over water: a [1], b [K]. R3LES, R4LES.

@@ -56,19 +56,18 @@ def test_time_reference_is_that_of_the_file(tmp_path):
     }  # fmt: skip
 
 
-def test_time_that_goes_back(land):
-    """The error gives the record."""
-    spoil(land, "time", 0, 3)
-    with open_file(land) as ds, pytest.raises(ValueError, match="record 3"):
-        times(ds, land)
-
-
-def test_other_calendar(land):
-    """A year of 360 days is refused."""
+def test_times_must_increase_in_the_real_calendar(land):
+    """The error gives the record, or the calendar."""
     with netCDF4.Dataset(land, "a") as ds:
         ds["time"].calendar = "360_day"
     with open_file(land) as ds, pytest.raises(ValueError, match="360_day"):
         times(ds, land)
+    with netCDF4.Dataset(land, "a") as ds:
+        ds["time"].calendar = "standard"
+    for stamp in (0, 175326 + 6):
+        spoil(land, "time", stamp, 3)
+        with open_file(land) as ds, pytest.raises(ValueError, match="record 3"):
+            times(ds, land)
 
 
 def test_fill_value_becomes_nan(tmp_path):

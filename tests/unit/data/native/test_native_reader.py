@@ -141,19 +141,16 @@ def test_chain_of_runs_is_joined_by_time(tmp_path):
     np.testing.assert_array_equal(chain.read(names, DATES), POINTS.read(names, DATES))
 
 
-def test_gap_in_forcing(tmp_path):
-    """A missing hour is an error at opening."""
+@pytest.mark.parametrize(
+    ("left_out", "message"),
+    [([100], r"'forcing' has a gap in time: after 2018-01-05T03"),
+     ([i for i in range(505) if i % 4], "step of 4 h, which does not divide the 6 h")],
+)  # fmt: skip
+def test_forcing_with_a_gap_or_a_wrong_step(tmp_path, left_out, message):
+    """A missing hour, and 4-hourly forcing, are errors at opening."""
     native = native_copy(tmp_path / "n")
-    without_records(native / "forcing", [100])
-    with pytest.raises(ValueError, match=r"'forcing' has a gap in time: after 2018-01-05T03"):
-        of(native)
-
-
-def test_interval_that_does_not_divide_six_hours(tmp_path):
-    """4-hourly forcing is refused."""
-    native = native_copy(tmp_path / "n")
-    without_records(native / "forcing", [i for i in range(505) if i % 4])
-    with pytest.raises(ValueError, match="step of 4 h, which does not divide the 6 h"):
+    without_records(native / "forcing", left_out)
+    with pytest.raises(ValueError, match=message):
         of(native)
 
 

@@ -40,14 +40,12 @@ def test_sensors_become_layers_on_one_axis() -> None:
 
 
 def test_one_sensor_a_layer_is_that_nearest_to_its_middle() -> None:
-    """Of 10 and 20 cm, the second is nearer to 17.5 cm, the middle of 7-28 cm."""
+    """Of 10 and 20 cm, the second is nearer to 17.5 cm, the middle of 7-28 cm; of equals, the longer series counts."""
     station = make_station("a", "n", PLACE, [sensor("swvl", [0.1] * 4, 0.10), sensor("swvl", [0.2] * 2, 0.20)])
     np.testing.assert_allclose(station.series["swvl2"], 0.2, rtol=1e-6)
     assert station.depths["swvl2"] == ((0.2, 0.2),)
 
-
-def test_of_two_sensors_at_one_depth_the_longer_series_is_taken() -> None:
-    """At the same distance the number of values decides."""
+    # at the same distance the longer series is taken
     station = make_station("a", "n", PLACE, [sensor("swvl", [0.1] * 2), sensor("swvl", [0.2] * 4)])
     np.testing.assert_allclose(station.series["swvl1"], 0.2, rtol=1e-6)
 
