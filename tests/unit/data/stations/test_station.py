@@ -44,8 +44,6 @@ def test_one_sensor_a_layer_is_that_nearest_to_its_middle() -> None:
     station = make_station("a", "n", PLACE, [sensor("swvl", [0.1] * 4, 0.10), sensor("swvl", [0.2] * 2, 0.20)])
     np.testing.assert_allclose(station.series["swvl2"], 0.2, rtol=1e-6)
     assert station.depths["swvl2"] == ((0.2, 0.2),)
-
-    # at the same distance the longer series is taken
     station = make_station("a", "n", PLACE, [sensor("swvl", [0.1] * 2), sensor("swvl", [0.2] * 4)])
     np.testing.assert_allclose(station.series["swvl1"], 0.2, rtol=1e-6)
 
