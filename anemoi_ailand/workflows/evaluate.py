@@ -114,21 +114,9 @@ def evaluate(settings: Settings) -> Path:
 
 
 def plan(settings: Settings, reference: Fields, given: Mapping[str, Reforecast] | None = None) -> list[Job]:
-    """Plan rollouts and scores by the dates and points of the dataset.
+    """Plan rollouts and scores by the dates and points of the dataset; refuse protocols that do not fit into it.
 
-    Parameters
-    ----------
-    settings : Settings
-        Protocols apply to checkpoints. A given forecast that fits none of them is scored by its own starts and leads.
-    reference : Fields
-        The dataset.
-    given : mapping, optional
-        Existing forecasts by label.
-
-    Raises
-    ------
-    ValueError
-        A protocol does not fit into the dataset.
+    Protocols apply to checkpoints. A given forecast that fits none of them is scored by its own starts and leads.
     """
     points = _points(settings, reference)
     jobs: list[Job] = []
@@ -224,9 +212,9 @@ def check(
             load_step(checkpoint)  # raises, and lists the checkpoints of the folder
         kept = rollout_folder(settings)
         todo = [j for j in jobs if j.rolled_out and not is_current(kept / j.file(label), j, checkpoint)]
-        step = load_step(checkpoint) if todo else None
+        inputs = load_step(checkpoint).inputs if todo else ()
         for dataset in {job.dataset for job in todo}:
-            StoredFields(dataset, step.inputs if step else ())
+            StoredFields(dataset, inputs)
     return period
 
 
@@ -234,16 +222,9 @@ def period_of(settings: Settings, reference: Fields, jobs: Sequence[Job], given:
     """Years of the climatology, by default all before the first start."""
     starts = [job.starts[0] for job in jobs if job.protocol != "C"] + [f.starts[0] for f in given.values()]
     first, last = np.datetime64(min(starts), "ns"), reference.times[-1]
-    start, end = settings.climatology.start, settings.climatology.end
-    if start is None and end is None:
-        return climatology_period(reference, first, last, None)
-    return climatology_period(
-        reference,
-        first,
-        last,
-        (start or reference.times[0], end or first - np.timedelta64(1)),
-        overlap=settings.climatology.overlap,
-    )
+    start, end, overlap = settings.climatology.start, settings.climatology.end, settings.climatology.overlap
+    period = (start or reference.times[0], end or first - np.timedelta64(1)) if start or end else None
+    return climatology_period(reference, first, last, period, overlap=overlap)
 
 
 def rollout_folder(settings: Settings) -> Path:
