@@ -212,7 +212,7 @@ def test_products_and_stations_come_from_the_long_run(files, tmp_path, roll_out)
     first = np.array(["2022-01-02"], "datetime64[ns]")
     run = world.write_run(tmp_path / "run.nc", moved, first=first, leads=world.long_leads(40))
     given = {"observations": [tmp_path / "ismn"], "products": True, "checkpoints": None, "forecasts": {"a b": run}}
-    with pytest.raises(ValueError, match="No product can be made"):
+    with pytest.raises(ValueError, match="No product of"):
         evaluate(world.settings(tmp_path, tmp_path / "e", **given))
     evaluate(world.settings(tmp_path, tmp_path / "e", **{**given, "products": False}))
     observed = json.loads((tmp_path / "e" / "metrics.json").read_text())["observations"]
