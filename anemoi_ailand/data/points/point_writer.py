@@ -42,7 +42,7 @@ def write_points(
     """Write a CF NetCDF file with dimensions (time, point), under the reference names of the table.
 
     Computed variables (sun, calendar) are left out. Total precipitation becomes rain in double precision, so that rain
-    plus snow is bitwise the total. The folder of ``path`` is created.
+    plus snow is bitwise the total. The folder of ``path`` is created; an existing file is never replaced.
 
     Parameters
     ----------
@@ -56,11 +56,6 @@ def write_points(
         Degrees.
     attributes : mapping, optional
         Global attributes.
-
-    Raises
-    ------
-    FileExistsError
-        ``path`` exists.
     """
     if path.exists():
         raise FileExistsError(f"The output '{path}' exists. Give another name, or remove it yourself.")
