@@ -13,9 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from anemoi_ailand.data.open_reader import open_reader
-from anemoi_ailand.data.order import fair_order
 from anemoi_ailand.data.reader import Reader
-from anemoi_ailand.data.selection import check_finite, held_out, select
+from anemoi_ailand.data.selection import check_finite, fair_order, held_out, select
 from tests.support.files import ramp, stamps, write_land
 
 

@@ -13,10 +13,11 @@ import numpy as np
 import pytest
 
 from anemoi_ailand.constants import SOIL_LAYER_THICKNESS, WATER_DENSITY
+from anemoi_ailand.data.derived import ABSENT
 from anemoi_ailand.data.files.paths import resolve
 from anemoi_ailand.data.native.interval_means import Kind
 from anemoi_ailand.data.native.native_reader import NativeReader
-from anemoi_ailand.data.native.native_variables import CLIMATE, LEAF_AREA, RULES, SOIL, VEGETATION
+from anemoi_ailand.data.native.native_variables import CLIMATE, LEAF_AREA, RULES
 from anemoi_ailand.data.open_reader import open_reader
 from anemoi_ailand.data.reader import STEP
 from anemoi_ailand.support.packaged import folder
@@ -174,12 +175,12 @@ def test_leaf_area_is_constant_over_a_utc_day():
 
 
 HOURS = {Time.INSTANT: 0, Time.INTERVAL_MEAN: 6, Time.LATE_MEAN: 3}
-MADE = {"snowc", "avg_cpfr", "c4"}  #: derived from others in native_reader.py
+MADE = {"avg_cpfr", "c4"}  #: derived from others in native_reader.py
 
 
 def test_every_variable_of_the_table_has_one_rule():
     """Except sun, calendar and labels of points, which no file of ecLand has."""
-    ruled = [*RULES, *CLIMATE, *LEAF_AREA, *SOIL, *MADE, *(n for names in VEGETATION.values() for n in names)]
+    ruled = [*RULES, *CLIMATE, *LEAF_AREA, *ABSENT, *MADE]
     assert len(ruled) == len(set(ruled))
     rest = {n for n, v in VARIABLES.items() if not v.computed} - set(ruled)
     assert rest == {"climate_class", "point_id", "held_out"}
