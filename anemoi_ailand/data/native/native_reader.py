@@ -31,8 +31,8 @@ _SOIL_WATER, _AMOUNT = "SoilMoist", "kg m-2"
 class NativeReader:
     """Reader of ecLand's own files; see :class:`anemoi_ailand.data.reader.Reader`.
 
-    Files are recognised by their variables, whatever their names. A variable is available if the files have all it is
-    made of, so a run without ``o_co2`` has no ``gpp``. The last record of ``o_d2m`` is left out unless the forcing
+    Files are recognised by their variables, not by their names. A variable is available if the files hold all of its
+    parts, so a run without ``o_co2`` has no ``gpp``. The last record of ``o_d2m`` is left out unless the forcing
     continues beyond it, because ecLand computes it with clamped forcing.
 
     Parameters

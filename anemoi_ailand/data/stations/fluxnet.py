@@ -122,7 +122,7 @@ def _site(path: Path, sites: Mapping[str, Site]) -> tuple[str, Site]:
         raise ValueError(
             f"The coordinates of the tower {code} of '{path}' are unknown; known sites are {sorted(sites)[:20]}. Put a "
             "CSV with the columns site, latitude, longitude (and elevation, utc_offset, soil_depths), or FLUXNET's BIF "
-            "as CSV, beside the data, or give it as 'sites'."
+            "as CSV, in the folder of the data, or give it as 'sites'."
         )
     return code, sites[code]
 
