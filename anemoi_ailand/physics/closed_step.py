@@ -32,9 +32,7 @@ from anemoi_ailand.physics.soil_water import Arriving, move_water
 from anemoi_ailand.physics.vegetation_water import Canopy, intercept
 
 #: State variables that the step reads and returns.
-STATE = (
-    "swvl1", "swvl2", "swvl3", "swvl4", "stl1", "stl2", "stl3", "stl4", "snowc", "sd", "rsn", "src",
-)  # fmt: skip
+STATE = ("swvl1", "swvl2", "swvl3", "swvl4", "stl1", "stl2", "stl3", "stl4", "snowc", "sd", "rsn", "src")
 
 #: Fluxes that follow from the balance of the step.
 FLUXES = ("evap", "sro", "ssro")

@@ -24,19 +24,9 @@ def join_layers(parts: Sequence[Tensor]) -> Tensor:
 def solve_tridiagonal(lower: Tensor, diagonal: Tensor, upper: Tensor, rhs: Tensor) -> Tensor:
     r"""Solve :math:`l_k x_{k-1} + d_k x_k + u_k x_{k+1} = r_k` by elimination, without pivoting.
 
-    Safe for the diagonally dominant systems of implicit diffusion, and for those only.
-
-    Parameters
-    ----------
-    lower, upper : Tensor, shape (..., layer - 1)
-        Off-diagonals; ``lower[..., k]`` belongs to row ``k + 1``, ``upper[..., k]`` to row ``k``.
-    diagonal, rhs : Tensor, shape (..., layer)
-
-    Returns
-    -------
-    Tensor, shape (..., layer)
-
-    Source: Thomas's algorithm.
+    Thomas's algorithm, safe for the diagonally dominant systems of implicit diffusion only. ``diagonal`` and ``rhs``
+    have shape (..., layer); the off-diagonals (..., layer - 1) belong to rows ``k + 1`` (``lower[..., k]``) and ``k``
+    (``upper[..., k]``).
     """
     low, up = lower.unbind(-1), upper.unbind(-1)
     rows = list(zip(diagonal.unbind(-1), rhs.unbind(-1), strict=True))

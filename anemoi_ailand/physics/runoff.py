@@ -56,10 +56,8 @@ def surface_runoff(reaching: Tensor, held: Tensor, capacity: Tensor, exponent: T
         Throughfall and melt over a step [m].
     held, capacity : Tensor
         Water down to :data:`DECIDING_DEPTH`, and its maximum [m].
-    exponent : Tensor
-        From :func:`capacity_exponent`.
-    odds : Tensor
-        Factor of the odds; 1 as in ecLand.
+    exponent, odds : Tensor
+        :func:`capacity_exponent`, and the factor of the odds (1 as in ecLand) [1].
 
     All have the same shape. Source: variable infiltration capacity, Duemenil and Todini (1992); Balsamo et al. (2009),
     doi:10.1175/2008JHM1068.1; ecLand, srfwexc_vg_mod.F90.

@@ -70,16 +70,8 @@ def bare_density(sd: Tensor, rsn: Tensor) -> Tensor:
 def snow_property(name: str, value: Tensor, sd: Tensor) -> Tensor:
     """Limit a property of snow to its range, and reset it where there is no snow.
 
-    Increments predicted without snow therefore never accumulate until snow falls again.
-
-    Parameters
-    ----------
-    name : str
-        One of :data:`SNOW_PROPERTIES`.
-    value : Tensor
-        Property after the step, in the unit of the table of variables.
-    sd : Tensor
-        Snow mass after the step [kg m-2].
+    Increments predicted without snow therefore never accumulate until snow falls again. ``name`` is one of
+    :data:`SNOW_PROPERTIES`; ``value`` and snow mass ``sd`` [kg m-2] are those after the step.
     """
     without, lowest, highest = SNOW_PROPERTIES[name]
     limited = value.clamp(lowest, highest)

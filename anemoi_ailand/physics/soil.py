@@ -64,13 +64,7 @@ def soil_of(slt: Tensor, table: Tensor) -> Soil:
 def frozen_fraction(temperature: Tensor) -> Tensor:
     r"""Share of soil water that is frozen, :math:`f = \tfrac12 (1 - \sin(\pi (T - T_m) / (T_1 - T_2)))`.
 
-    One below :math:`T_2`, zero above :math:`T_1`, with :math:`T_m` the middle of the two.
-
-    Parameters
-    ----------
-    temperature : Tensor, any shape
-        Soil temperature [K].
-
+    One below :math:`T_2` = 272.16 K, zero above :math:`T_1` = 274.16 K, with :math:`T_m` the middle of the two.
     Source: ecLand, sussoil_mod.F90 (RTF1, RTF2); IFS Documentation CY49R1, Part IV, section 8.5.
     """
     inside = temperature.clamp(FREEZING_END, FREEZING_START)

@@ -93,14 +93,9 @@ def richards_step(water: Tensor, depth: Tensor, gain: Tensor, gravity: Tensor, d
 
 
 def fill_deficits(water: Tensor) -> tuple[Tensor, Tensor]:
-    """Move water upwards until no layer is below zero.
+    """Move water upwards until no layer is below zero; also return the deficit of the whole column [m].
 
-    Returns
-    -------
-    water : Tensor, shape (..., layer)
-        Not below zero [m].
-    deficit : Tensor, shape (...)
-        Missing water of the whole column [m], to be supplied from elsewhere; ``water`` minus it is conserved.
+    The deficit (...) has to be supplied from elsewhere: ``water`` (..., layer) minus it is conserved.
     """
     layers = list(water.unbind(-1))
     for k in range(len(layers) - 1):
@@ -147,12 +142,10 @@ def move_water(
 
     Parameters
     ----------
-    theta : Tensor, shape (..., layer)
-        Soil water at the start [m3 m-3].
+    theta, frozen : Tensor, shape (..., layer)
+        Soil water at the start [m3 m-3] and its frozen fraction [1].
     soil : Soil
-        Constants of each point.
-    frozen : Tensor, shape (..., layer)
-        Frozen fraction of it [1].
+        Parameters of each point.
     arriving : Arriving
         Water that reaches the ground, before runoff.
     gain : Tensor, shape (..., layer)

@@ -35,14 +35,10 @@ def intercept(src: Tensor, rain: Tensor, kept: Tensor, evaporation: Tensor) -> C
 
     Parameters
     ----------
-    src : Tensor
-        Interception store before the step [kg m-2].
-    rain : Tensor
-        Rain over the step [kg m-2].
-    kept : Tensor
-        Requested store after the step [kg m-2]; limited to 0 ... ``src + rain``.
-    evaporation : Tensor
-        Requested evaporation, not below zero [kg m-2].
+    src, rain : Tensor
+        Interception store before the step, and rain over it [kg m-2].
+    kept, evaporation : Tensor
+        Requested store after the step, limited to 0 ... ``src + rain``, and evaporation, not below zero [kg m-2].
 
     All have the same shape.
     """

@@ -50,13 +50,7 @@ def check_length(n_dates: int, n_steps: int, label: str) -> None:
 
 
 def check_dataset(data: Any, label: str) -> None:
-    """Check an opened anemoi dataset.
-
-    Raises
-    ------
-    ValueError
-        See :class:`DataChecks`.
-    """
+    """Check units, constant variables, gaps in time and missing values of an opened anemoi dataset."""
     metadata = {n: data.typed_variables[n] for n in data.variables}
     check_units({n: v.units for n, v in metadata.items()})
     check_constant(data.variables, {n: bool(v.is_constant_in_time) for n, v in metadata.items()})

@@ -57,13 +57,9 @@ class ListedRollout(RolloutConfig):
 
 
 def rollout_of(options: Mapping[str, Any] | None) -> RolloutConfig:
-    """Build the curriculum from ``task.rollout``.
+    """Build the curriculum from ``task.rollout``; null counts as not given.
 
-    Parameters
-    ----------
-    options : mapping, optional
-        Either ``steps``, a list, or ``start``, ``epoch_increment`` and ``maximum`` as in anemoi-training; null counts
-        as not given.
+    It has either ``steps``, a list, or ``start``, ``epoch_increment`` and ``maximum`` as in anemoi-training.
 
     Raises
     ------

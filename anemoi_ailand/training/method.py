@@ -15,13 +15,11 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from anemoi_ailand.hosts.anemoi_training import TrainingHooks
+from anemoi_ailand.training.log import RMSE
 from anemoi_ailand.training.truncated import truncated_loss
 
 #: Batches between two logged values of the loss; each costs as much as a small layer.
 SHOW_EVERY = 5
-
-#: Name under which the validation error of a variable is logged, over all steps of the roll-out, in its unit.
-RMSE = "val_rmse/{name}"
 
 Fields = dict[str, Tensor]
 
@@ -139,18 +137,12 @@ class LandTraining(TrainingHooks, SingleTraining):
 
     def _loss(self, predictions: list[Fields], batch: Fields, first: int) -> tuple[Tensor, Fields, Fields]:
         """Sum of the losses of all steps; predictions and targets (batch, step, ensemble, point, variable)."""
-        total = None
-        predicted: Fields = {}
-        targets: Fields = {}
         start = self.task.get_batch_output_indices(rollout_step=first)[0]
-        for name in self.target_dataset_names:
-            predicted[name] = torch.cat([y[name] for y in predictions], dim=1)
-            targets[name] = batch[name][:, start : start + len(predictions)]
-            loss = self.dataset_loss(predicted[name], targets[name], name)
-            total = loss if total is None else total + loss
-        if total is None:
-            raise ValueError("No dataset has a loss. Give one in `training.training_loss.datasets`.")
-        return total, predicted, targets
+        names = self.target_dataset_names
+        predicted = {name: torch.cat([y[name] for y in predictions], dim=1) for name in names}
+        targets = {name: batch[name][:, start : start + len(predictions)] for name in names}
+        losses = [self.dataset_loss(predicted[name], targets[name], name) for name in names]
+        return sum(losses[1:], losses[0]), predicted, targets
 
     def _validate(self, x: Fields, batch: Fields, n_steps: int) -> TrainingStepOutput:
         """Loss and configured metrics of a batch; squared errors are kept for the end of the epoch."""
@@ -189,7 +181,7 @@ class LandTraining(TrainingHooks, SingleTraining):
             indices: Any = self.data_indices[name]
             means = torch.as_tensor(self.all_gather(squares / samples)).reshape(-1, len(squares)).mean(dim=0)
             names = indices.model.output.name_to_index
-            errors = {RMSE.format(name=n): means[i].sqrt().float() for n, i in names.items()}
+            errors = {f"{RMSE}{n}": means[i].sqrt().float() for n, i in names.items()}
             self.log_dict(errors, logger=self.logger_enabled, sync_dist=True)  # already equal on all devices
 
 

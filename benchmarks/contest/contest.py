@@ -12,6 +12,7 @@ from __future__ import annotations
 import datetime
 import logging
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -171,7 +172,7 @@ def _scores(
     tables = []
     for job in jobs:
         sums = collect(
-            rolled_out(evaluation, job), reference, protocol=job.protocol, period=period, cuts=_possible(reference),
+            rolled_out(evaluation, job), reference, protocol=job.protocol, period=period, strata=_possible(reference),
             overlap=settings.climatology.overlap, biases=True,
         )  # fmt: skip
         tables.append(contest_scores(sums, settings.reference, settings.seed))
@@ -223,7 +224,7 @@ def _write(
     table = contest_table(scores, entries, settings.reference, title=title, budget=budget)
     (folder / "table.md").write_text(table)
     scores.to_csv(folder / "scores.csv", index=False, float_format=f"%.{DIGITS}g")
-    costs = pd.DataFrame([entry.record() for entry in entries])
+    costs = pd.DataFrame([asdict(entry) for entry in entries])
     costs.to_csv(folder / "entrants.csv", index=False, float_format=f"%.{DIGITS}g")
     document = {
         "schema": SCHEMA,

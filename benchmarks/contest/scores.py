@@ -15,7 +15,8 @@ import pandas as pd
 from anemoi_ailand.evaluation.fields.matching import ALL
 from anemoi_ailand.evaluation.scores.bootstrap import INTERVAL, Resamples, drawn_mean, resamples
 from anemoi_ailand.evaluation.scores.difference_table import draw, members_of
-from anemoi_ailand.evaluation.scores.moments import SCORES, Moments
+from anemoi_ailand.evaluation.scores.metrics import METRICS
+from anemoi_ailand.evaluation.scores.moments import Moments
 from anemoi_ailand.evaluation.scores.sums import MAX_UNITS, Sums
 
 #: Variables of the contest: those that aiLand v1 predicts.
@@ -57,25 +58,9 @@ def contest_scores(sums: Sums, reference: str, seed: int = 0) -> pd.DataFrame:
     hold the geometric mean of the ratios of the ``n`` :data:`CORE` variables that both models have. ``bias_most`` is
     the 90 % quantile of the absolute bias over points; it and ``acc`` have no interval.
 
-    Parameters
-    ----------
-    sums : Sums
-        From :func:`~anemoi_ailand.evaluation.scores.sums.collect` with ``biases``.
-    reference : str
-        Label of the entrant that the others are compared with; its own ratio is one.
-    seed : int
-        Of the draws.
-
-    Raises
-    ------
-    ValueError
-        The reference is not among the models.
+    ``sums`` come from :func:`~anemoi_ailand.evaluation.scores.sums.collect` with ``biases``. The ratio of the reference
+    is one.
     """
-    if reference not in sums.alignment.forecasts:
-        raise ValueError(
-            f"The reference '{reference}' has not been scored; there are {sorted(sums.alignment.forecasts)}. "
-            "Set `reference` to one of them."
-        )
     rows: list[dict[str, Any]] = []
     for cut, group, members in _groups(sums):
         for period in periods(sums):
@@ -186,7 +171,7 @@ class _Part:
     def _acc(self, key: tuple[str, str]) -> float:
         m = self.sums.moments[(*key, self.cut)]
         pooled = Moments(m.sums[:, self.period.bins, self.group].sum(axis=1, keepdims=True), m.shift)
-        return float(SCORES["acc"](pooled)[0])
+        return float(METRICS["acc"](pooled)[0])
 
 
 def _interval(drawn: np.ndarray | None) -> tuple[float, float]:

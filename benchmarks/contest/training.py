@@ -106,16 +106,7 @@ def finished(folder: Path) -> Json | None:
 
 
 def train(label: str, settings: ContestSettings, hashes: list[str]) -> list[Json]:
-    """Train the missing stages of an entrant and return the records of all stages.
-
-    Parameters
-    ----------
-    label : str
-        Name of the entrant in ``settings``.
-    settings : ContestSettings
-        Settings of the contest.
-    hashes : list of str
-        Hash of each stage, from :func:`fingerprints`.
+    """Train the missing stages of an entrant, those without a record of the same hash; return the records of all.
 
     Raises
     ------

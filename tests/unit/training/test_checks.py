@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from anemoi_ailand.training.checks import check_constant, check_dataset, check_length, check_units
+from anemoi_ailand.training.checks import check_dataset, check_length, check_units
 from anemoi_ailand.variables import variable
 
 NAMES = ["swvl1", "t", "avg_tprate", "z"]
@@ -32,8 +32,9 @@ class Data:
 
 
 def test_good_data_pass():
-    """Valid data raise no error."""
+    """Valid data raise no error, nor do computed variables of any unit."""
     check_dataset(Data(), "training")
+    check_units({"cos_julian_day": "degree"})
 
 
 def test_wrong_unit_is_refused():
@@ -60,16 +61,6 @@ def test_missing_values_are_refused():
     values[:, 2, 0, 1] = np.nan
     with pytest.raises(ValueError, match="avg_tprate"):
         check_dataset(Data(values), "training")
-
-
-def test_computed_variables_have_no_unit_to_check():
-    """Sun and calendar come with whatever unit upstream gives them."""
-    check_units({"cos_julian_day": "degree"})
-
-
-def test_static_fields_may_be_constant():
-    """Static fields may be constant."""
-    check_constant(["z", "theta_sat"], {"z": True, "theta_sat": True})
 
 
 def test_period_shorter_than_the_longest_rollout_is_refused():
