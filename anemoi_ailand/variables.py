@@ -36,7 +36,7 @@ from typing import Any
 
 
 class Role(StrEnum):
-    """What a variable is to the emulator."""
+    """Role of a variable in the emulator."""
 
     FORCING = "forcing"
     STATIC = "static"
@@ -46,7 +46,7 @@ class Role(StrEnum):
 
 
 class Time(StrEnum):
-    """What a value says about time."""
+    """Time semantics of a value."""
 
     INSTANT = "instant"
     INTERVAL_MEAN = "interval_mean"
@@ -309,13 +309,11 @@ def variable(name: str) -> Variable:
 
 
 def names(*roles: Role | str, computed: bool | None = None) -> list[str]:
-    """Names of all variables with one of ``roles``, in the order of the table."""
+    """Return the names of all variables with one of ``roles``, in the order of the table."""
     wanted = {Role(r) for r in roles}
-    return [
-        v.name for v in VARIABLES.values() if v.role in wanted and (computed is None or v.computed == computed)
-    ]  # fmt: skip
+    return [v.name for v in VARIABLES.values() if v.role in wanted and computed in (None, v.computed)]
 
 
 def taken_at(end: str, variables: Iterable[str]) -> list[str]:
-    """Those of ``variables`` whose value at ``end`` ('start' or 'end') of the step the model takes, in given order."""
+    """Return those ``variables`` that the model takes at ``end`` ('start' or 'end') of the step, in the given order."""
     return [name for name in variables if end in variable(name).taken]

@@ -27,20 +27,9 @@ class Taken:
 
     .. math:: u = a\,x / s
 
-    with :math:`s` the seconds over which an amount :math:`x` accumulated, 1 otherwise.
-
-    Attributes
-    ----------
-    name, field : str
-        Variable of the table; field of the atmosphere.
-    factor : float
-        :math:`a`, from the units of the field to those of the variable, or of its amount.
-    seconds : float
-        :math:`s`.
-    hours : float
-        Hours before the stamp that a value covers; 0 for an instant.
-    instants : bool
-        Take the mean of instants at both ends of each step of the atmosphere.
+    with ``factor`` :math:`a` from the units of the field to those of the variable (or of its amount), and
+    ``seconds`` :math:`s` over which an amount :math:`x` accumulated, 1 otherwise. A value covers the ``hours`` before
+    the stamp, 0 for an instant; with ``instants``, it is the mean of both ends of each step of the atmosphere.
     """
 
     name: str
@@ -49,6 +38,11 @@ class Taken:
     seconds: float
     hours: float
     instants: bool = False
+
+    @property
+    def window(self) -> int:
+        """Hours before the stamp over which the forcing is a mean; 0 for an instant."""
+        return WINDOWS.get(variable(self.name).time, 0)
 
 
 @dataclass(frozen=True)
@@ -70,13 +64,7 @@ class Forcing:
 
 
 def factor_between(given: str, wanted: str, what: str) -> float:
-    """Return the factor that converts ``given`` to ``wanted`` units.
-
-    Raises
-    ------
-    ValueError
-        No factor is known.
-    """
+    """Return the factor that converts ``given`` to ``wanted`` units."""
     for a, b, power in ((given, wanted, 1), (wanted, given, -1)):
         if (found := factor(a, b)) is not None:
             return found**power
@@ -107,14 +95,6 @@ def read_forcing(
         Step of the atmosphere [h].
     can_hold : sequence of str
         Forcing that the state of the land contains at the start of a step.
-
-    Raises
-    ------
-    TypeError
-        An unknown option.
-    ValueError
-        An unknown forcing or field, units that are unknown or cannot be converted, an interval that does not fit the
-        step.
     """
     unknown = [n for n in config if n not in needed]
     if unknown:
@@ -135,13 +115,7 @@ def read_forcing(
 
 
 def read_feedback(config: Mapping[str, Any], made: Sequence[str], units: Mapping[str, str | None]) -> tuple[Fed, ...]:
-    """Read the fields that the land overwrites: variable by field, or a mapping of ``variable`` and ``units``.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As of :func:`read_forcing`.
-    """
+    """Read the fields that the land overwrites: variable by field, or a mapping of ``variable`` and ``units``."""
     fed = []
     for field, given in config.items():
         options = {"variable": given} if isinstance(given, str) else dict(given)

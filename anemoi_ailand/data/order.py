@@ -21,21 +21,8 @@ def fair_order(
     random :math:`u_s \in [0, 1)` per stratum; points are sorted by key. A block of :math:`m` of :math:`n` points then
     contains :math:`m n_s / n` members of each stratum, to within about one. Without strata it is a random permutation.
 
-    Parameters
-    ----------
-    n_points : int
-        Number of points.
-    seed : int
-        Seed of the generator (PCG64).
-    strata : numpy.ndarray, shape (point,), optional
-        Class of each point, any integers.
-    last : numpy.ndarray of bool, shape (point,), optional
-        Points after all others (those never trained on), ordered among themselves by the same rule.
-
-    Returns
-    -------
-    numpy.ndarray, shape (point,)
-        Indices; ``values[..., order]`` is in the new order.
+    ``strata`` (integers) and ``last`` (bool) have the shape (point,). Points flagged by ``last``, those never trained
+    on, follow all others and are ordered among themselves by the same rule. ``values[..., order]`` is in the new order.
     """
     rng = np.random.default_rng(seed)
     strata = np.zeros(n_points, int) if strata is None else np.asarray(strata)

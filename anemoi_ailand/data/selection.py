@@ -17,26 +17,13 @@ from anemoi_ailand.data.reader import Reader
 #: Land fraction from which a point is land [1]. IFS Documentation, Part IV: land-sea mask.
 LAND = 0.5
 
-_HELD_OUT_KEYS = {"every", "ids"}
-_POINT_KEYS = {"held_out", "ids", "land"}
-
 
 def held_out(point_id: np.ndarray, rule: Mapping[str, Any] | None) -> np.ndarray:
     """Return a flag for each point that is never trained on, shape (point,).
 
-    Parameters
-    ----------
-    point_id : numpy.ndarray, shape (point,)
-        Identity of the points.
-    rule : mapping, optional
-        ``{every: 5}``: identity divisible by 5. ``{ids: [...]}``: these points. None: no point is held out.
-
-    Raises
-    ------
-    ValueError
-        An unknown key or point, or a rule that holds out all points or none.
+    Rules: ``{every: 5}``, identity divisible by 5; ``{ids: [...]}``, these points; None, no point is held out.
     """
-    _check_keys(rule, _HELD_OUT_KEYS, "held_out")
+    _check_keys(rule, {"every", "ids"}, "held_out")
     out = np.zeros(len(point_id), bool)
     if rule and "every" in rule:
         out |= point_id % int(rule["every"]) == 0
@@ -57,8 +44,6 @@ def select(
 
     Parameters
     ----------
-    reader : Reader
-        Source of the points.
     points : mapping, optional
         ``{held_out: exclude}`` or ``{held_out: only}``; ``{ids: [...]}``; ``{land: true}``: land-sea mask of at least
         0.5.
@@ -66,14 +51,9 @@ def select(
         Held-out points, which come last.
     order : mapping, optional
         ``{seed: 1}`` for the fair order; None keeps the order of the files.
-
-    Raises
-    ------
-    ValueError
-        An unknown key or value, or no point left.
     """
     points = dict(points or {})
-    _check_keys(points, _POINT_KEYS, "points")
+    _check_keys(points, {"held_out", "ids", "land"}, "points")
     _check_keys(order, {"seed"}, "order")
     keep = np.ones(len(reader.point_id), bool)
     if (choice := points.get("held_out")) is not None:
@@ -99,18 +79,7 @@ def select(
 def check_finite(
     values: np.ndarray, names: Sequence[str], dates: Sequence[datetime], reader: Reader, points: np.ndarray
 ) -> None:
-    """Refuse missing values, which would spoil statistics and training without an error.
-
-    Parameters
-    ----------
-    values : numpy.ndarray, shape (name, date, point)
-        Values of the reader at ``points``.
-
-    Raises
-    ------
-    ValueError
-        A value is NaN or infinite.
-    """
+    """Refuse NaN and infinite ``values`` (name, date, point), which would spoil statistics and training silently."""
     bad = ~np.isfinite(values)
     if not bad.any():
         return

@@ -105,13 +105,7 @@ def export_step(
 
 
 def check_exportable(step: LandStep) -> None:
-    """Refuse a network that is not a graph of tensor operations.
-
-    Raises
-    ------
-    ValueError
-        A part of the network has ``exportable = False``, e.g. boosted trees.
-    """
+    """Refuse a network with a part that is not a graph of tensor operations (``exportable = False``), such as trees."""
     refused = sorted({type(m).__name__ for m in step.model.modules() if not getattr(m, "exportable", True)})
     if refused:
         raise ValueError(
@@ -263,7 +257,7 @@ def _save(model: Any, path: Path) -> None:
 def _check_output(output: Path, overwrite: bool) -> None:
     existing = [str(p) for p in (output, output.with_name(f"{output.name}.txt")) if p.exists()]
     if existing and not overwrite:
-        raise FileExistsError(f"{existing} exist and are kept. Give another --output, or --overwrite.")
+        raise FileExistsError(f"{existing} exist and stay as they are. Give another --output, or --overwrite.")
     if output.suffix != ".onnx":
         raise ValueError(f"The output '{output}' must be an ONNX file. Give a name that ends in '.onnx'.")
 

@@ -24,12 +24,9 @@ ROLL_OUT, TRAINING = (*_STEP, "data", "rollout"), (*_STEP, "training")
 
 
 def code_sha256(places: Sequence[str]) -> str:
-    """SHA-256 of the current source files in ``places``, without docstrings, comments and layout.
+    """Return the SHA-256 of the source files in ``places``, without docstrings, comments and layout.
 
-    Parameters
-    ----------
-    places : sequence of str
-        :data:`ROLL_OUT` or :data:`TRAINING`.
+    ``places`` is :data:`ROLL_OUT` or :data:`TRAINING`.
     """
     found = hashlib.sha256()
     for place in places:

@@ -172,7 +172,7 @@ def _scores(
     tables = []
     for job in jobs:
         sums = collect(
-            rolled_out(evaluation, job), reference, protocol=job.protocol, period=period, cuts=_possible(reference),
+            rolled_out(evaluation, job), reference, protocol=job.protocol, period=period, strata=_possible(reference),
             overlap=settings.climatology.overlap, biases=True,
         )  # fmt: skip
         tables.append(contest_scores(sums, settings.reference, settings.seed))

@@ -15,7 +15,8 @@ import pandas as pd
 from anemoi_ailand.evaluation.fields.matching import ALL
 from anemoi_ailand.evaluation.scores.bootstrap import INTERVAL, Resamples, drawn_mean, resamples
 from anemoi_ailand.evaluation.scores.difference_table import draw, members_of
-from anemoi_ailand.evaluation.scores.moments import SCORES, Moments
+from anemoi_ailand.evaluation.scores.metrics import METRICS
+from anemoi_ailand.evaluation.scores.moments import Moments
 from anemoi_ailand.evaluation.scores.sums import MAX_UNITS, Sums
 
 #: Variables of the contest: those that aiLand v1 predicts.
@@ -170,7 +171,7 @@ class _Part:
     def _acc(self, key: tuple[str, str]) -> float:
         m = self.sums.moments[(*key, self.cut)]
         pooled = Moments(m.sums[:, self.period.bins, self.group].sum(axis=1, keepdims=True), m.shift)
-        return float(SCORES["acc"](pooled)[0])
+        return float(METRICS["acc"](pooled)[0])
 
 
 def _interval(drawn: np.ndarray | None) -> tuple[float, float]:

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
-from anemoi_ailand.evaluation.fields.baselines import CLIMATOLOGY, PERSISTENCE, REFERENCE
+from anemoi_ailand.evaluation.fields.reference import CLIMATOLOGY, PERSISTENCE, REFERENCE
 from anemoi_ailand.evaluation.settings import Climatology, PeriodSettings, ProtocolA, Settings
 from anemoi_ailand.support.configuration import HomePath, Strict, plain_name, read_configuration
 

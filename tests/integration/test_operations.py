@@ -186,9 +186,9 @@ def test_another_run_does_not_go_on_from_there(chain, stopped, tmp_path, monkeyp
     replace_metadata(copy, metadata)
     for options, message in (
         ([f"checkpoint={copy}"], "belongs to the checkpoint with SHA-256 .*Resume with the same checkpoint"),
-        (["runner.land-forecaster.bad_forcing=hold"], "bad_forcing: error .there., hold .wanted."),
-        (["date=2020-05-02T00:00:00", "lead_time=20d"], "date: 2020-05-01 00:00:00 .there., 2020-05-02"),
-        (["lead_time=1d"], "is of step .*, and `lead_time` 1d is 4 steps"),
+        (["runner.land-forecaster.bad_forcing=hold"], "bad_forcing: error .file., hold .run."),
+        (["date=2020-05-02T00:00:00", "lead_time=20d"], "date: 2020-05-01 00:00:00 .file., 2020-05-02"),
+        (["lead_time=1d"], "is of step .*, but `lead_time` 1d is 4 steps"),
     ):
         with pytest.raises(Failure, match=message) as caught:
             here(folder, monkeypatch, *options)

@@ -110,12 +110,6 @@ def test_category_is_never_normalised() -> None:
     assert rows_where(lambda r: r.role is Role.CATEGORY and r.normalisation != "none") == []
 
 
-def test_cell_methods_follow_the_time() -> None:
-    """CF says point, mean or nothing."""
-    expected = {Time.INSTANT: "time: point", Time.CONSTANT: ""}
-    assert rows_where(lambda r: not (r.cell_methods or "").startswith(expected.get(r.time, "time: mean"))) == []
-
-
 def test_grib_and_reference_names_are_unique() -> None:
     """Two variables are never read from the same instantaneous GRIB parameter or reference variable."""
     for column in ("grib", "reference"):

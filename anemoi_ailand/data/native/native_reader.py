@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 
 from anemoi_ailand.constants import C4_CODE, SOIL_LAYER_THICKNESS, STEP_HOURS, WATER_DENSITY
-from anemoi_ailand.data.native.interval_means import average, divides, native_step, whole_ends, window
+from anemoi_ailand.data.native.interval_means import divides, native_step, whole_ends, window
 from anemoi_ailand.data.native.native_files import NativeFile, Series, scan
 from anemoi_ailand.data.native.native_variables import CLIMATE, LEAF_AREA, RULES, SOIL, VEGETATION, WRONG_UNITS, Rule
-from anemoi_ailand.data.reader import STEP, Coverage, check_request
+from anemoi_ailand.data.reader import STEP, Coverage, check_request, common_period
 from anemoi_ailand.physics.snow import snow_cover, where_no_snow
 from anemoi_ailand.physics.soil_types import soil_parameters
 from anemoi_ailand.physics.vegetation import leaf_area, vegetation_parameters
@@ -44,12 +44,6 @@ class NativeReader:
         Files of one run or of consecutive runs.
     point_id : str, optional
         Text file with the identity of each point, one a line; by default points are numbered from 0.
-
-    Raises
-    ------
-    ValueError
-        No known variable, different points in the files, a wrong unit, a gap in time, or a step that does not divide
-        6 h.
     """
 
     climate_class: np.ndarray | None = None
@@ -103,14 +97,8 @@ class NativeReader:
         spans = {n: self._span(r) for n, r in self._moving.items()}
         if not spans:
             raise ValueError(f"{self.name} hold nothing that changes in time. Add o_gg, forcing, ... to `path`.")
-        first, last = max(a for a, _ in spans.values()), min(b for _, b in spans.values())
-        first = first + (_midnight(first) - first) % STEP
-        last = last - (last - _midnight(last)) % STEP
-        if first > last:
-            raise ValueError(
-                f"The files of {self.name} have no date in common: {spans}. Give files of the same period."
-            )
-        return Coverage(first, last)
+        whole = {n: (a + (datetime.min - a) % STEP, b - (b - datetime.min) % STEP) for n, (a, b) in spans.items()}
+        return Coverage(*common_period(whole, self.name))
 
     def _span(self, rule: Rule) -> tuple[datetime, datetime]:
         series = self._series[rule.role]
@@ -182,7 +170,7 @@ class NativeReader:
         ends = np.array(dates, "datetime64[s]")
         records, weights = window(series.stamps, ends, rule.hours, rule.kind, series.name)
         needed, places = np.unique(records, return_inverse=True)
-        return average(values(needed), places.reshape(records.shape), weights)
+        return np.einsum("ek...,k->e...", values(needed)[places.reshape(records.shape)], weights)
 
     def _soil_factor(self, rule: Rule) -> float:
         """Return the factor from kg m-2 in a layer to m3 m-3 where soil water is an amount, by its units attribute."""
@@ -225,10 +213,6 @@ def _convert(file: NativeFile, part: str, expected: str) -> None:
 
 def _is_amount(units: str) -> bool:
     return find_conversion(units, _AMOUNT) is not None
-
-
-def _midnight(date: datetime) -> datetime:
-    return date.replace(hour=0, minute=0, second=0)
 
 
 def _point_id(path: str | None, n_points: int) -> np.ndarray:

@@ -42,12 +42,10 @@ def write_points(
     """Write a CF NetCDF file with dimensions (time, point), under the reference names of the table.
 
     Computed variables (sun, calendar) are left out. Total precipitation becomes rain in double precision, so that rain
-    plus snow is bitwise the total.
+    plus snow is bitwise the total. The folder of ``path`` is created.
 
     Parameters
     ----------
-    path : Path
-        The file; its folder is created.
     values : numpy.ndarray, shape (date, point, variable)
         In the units of the table.
     names : sequence of str

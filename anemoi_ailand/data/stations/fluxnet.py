@@ -84,19 +84,10 @@ def read_fluxnet(
     ----------
     path : Path
         File with the code of the site in its name, as ``FLX_US-Bo1_FLUXNET2015_FULLSET_HH_1996-2008_1-3.csv``.
-    sites : mapping of str to Site
-        Place, clock and depths of the sensors by code; see :mod:`anemoi_ailand.data.stations.sites`.
-    per_layer : str
-        As in :func:`~anemoi_ailand.data.stations.station.make_station`.
     corrected : bool
         Read ``LE_CORR`` and ``H_CORR``, corrected for energy balance closure, instead of the measured fluxes.
     quality : sequence of int
         Flags that are kept.
-
-    Raises
-    ------
-    ValueError
-        The site is unknown, times are unreadable or do not increase, or the corrected fluxes are missing.
     """
     code, site = _site(path, sites)
     header = [str(c) for c in pd.read_csv(path, nrows=0).columns]

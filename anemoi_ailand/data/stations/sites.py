@@ -58,13 +58,7 @@ def is_sites(path: Path) -> bool:
 
 
 def read_sites(path: Path) -> dict[str, Site]:
-    """Read sites by code from a plain table or a BIF in CSV.
-
-    Raises
-    ------
-    ValueError
-        The columns are those of neither form, or a number cannot be read.
-    """
+    """Read sites by code from a plain table or a BIF in CSV."""
     table = pd.read_csv(path, dtype=str, keep_default_na=False, skipinitialspace=True)
     if set(table.columns) >= BIF:
         rows = _from_bif(table)

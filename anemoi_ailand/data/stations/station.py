@@ -14,6 +14,7 @@ import xarray as xr
 
 from anemoi_ailand.constants import SOIL_LAYER_THICKNESS
 from anemoi_ailand.data.stations.sampling import STEP
+from anemoi_ailand.support.sphere import check_coordinates
 from anemoi_ailand.support.units import CO2_FLUX, conversion, same_units, table_units
 from anemoi_ailand.variables import VARIABLES
 
@@ -79,11 +80,6 @@ class Station:
         Omissions and assumptions, with the reason.
     source : str
         File or folder.
-
-    Raises
-    ------
-    ValueError
-        The coordinates are invalid, or a series has an unknown name.
     """
 
     name: str
@@ -97,17 +93,7 @@ class Station:
     source: str = ""
 
     def __post_init__(self) -> None:
-        if not (-90.0 <= self.latitude <= 90.0 and -180.0 <= self.longitude <= 360.0):
-            raise ValueError(
-                f"Station '{self.name}' of {self.source} has latitude {self.latitude}, longitude {self.longitude}. "
-                "Give degrees north from -90 to 90 and degrees east from -180 to 360."
-            )
-        unknown = [str(n) for n in self.series.data_vars if n not in VARIABLES and n not in SUMS]
-        if unknown:
-            raise ValueError(
-                f"Station '{self.name}' has series {unknown}, neither in the table anemoi_ailand/variables.py "
-                f"nor in {sorted(SUMS)}. Rename them."
-            )
+        check_coordinates(np.array([self.latitude]), np.array([self.longitude]), self.source)
 
     @property
     def variables(self) -> list[str]:
@@ -125,37 +111,26 @@ def make_station(
     notes: Sequence[str] = (),
     source: str = "",
 ) -> Station:
-    """Assign sensors to soil layers and put them on one time axis.
+    """Assign sensors to soil layers and put them on one time axis; a sensor without values is left out, with a note.
 
     Parameters
     ----------
     place : (float, float, float)
         Latitude, longitude [degrees], elevation [m].
-    sensors : sequence of Sensor
-        A sensor without values is left out, with a note.
     per_layer : str
         Use of several sensors in one layer. ``one`` takes the one whose middle is nearest to the middle of the layer
         (of equals, the one with the most values); ``mean`` averages all of them where all have a value, so that the
         failure of a sensor leaves a gap and not a jump.
-
-    Raises
-    ------
-    ValueError
-        ``per_layer`` is unknown.
     """
     if per_layer not in (ONE, MEAN):
         raise ValueError(f"'{per_layer}' is no way to use several sensors in a layer. Give '{ONE}' or '{MEAN}'.")
     by_name, left_out = _by_variable(sensors)
     chosen = {n: (_nearest(n, group) if per_layer == ONE else group) for n, group in by_name.items()}
-    arrays = {n: _array(n, group) for n, group in chosen.items()}
-    series = xr.Dataset({n: a.reindex(time=_axis(arrays)) for n, a in arrays.items()}) if arrays else xr.Dataset()
+    series = _on_one_axis({n: _array(n, group) for n, group in chosen.items()})
     depths = {n: tuple(s.depth for s in g if s.depth is not None) for n, g in chosen.items() if n[:-1] in SOIL}
     for note in (*notes, *left_out):
         LOG.info("Station %s: %s", name, note)
-    return Station(
-        name, network, *place, series=series, depths=depths,
-        notes=(*notes, *left_out), source=source,
-    )  # fmt: skip
+    return Station(name, network, *place, series, depths, (*notes, *left_out), source)
 
 
 def layer_bounds(layer: int) -> Depth:
@@ -188,13 +163,7 @@ def target_units(name: str) -> str:
 
 
 def converted(values: np.ndarray, units: str | None, name: str, where: str) -> np.ndarray:
-    """Return measured values in the unit of the table for ``name``, float64.
-
-    Raises
-    ------
-    ValueError
-        The unit is missing, unknown, or a mass of carbon or carbon dioxide without saying which.
-    """
+    """Return measured values in the unit of the table for ``name``, float64; refuse a missing or ambiguous unit."""
     expected = target_units(name)
     if not units or (expected == CO2_FLUX and same_units(units, "kg m-2 s-1")):
         raise ValueError(
@@ -239,9 +208,10 @@ def _array(name: str, group: list[Sensor]) -> xr.DataArray:
     return joined.astype(np.float32).assign_attrs(attributes)
 
 
-def _axis(arrays: dict[str, xr.DataArray]) -> np.ndarray:
-    """Return all 6-hourly stamps from the first to the last with a value."""
-    times = np.concatenate([a["time"].values for a in arrays.values()])
-    if len(times) == 0:
-        return times
-    return np.arange(times.min(), times.max() + STEP, STEP)
+def _on_one_axis(arrays: dict[str, xr.DataArray]) -> xr.Dataset:
+    """Return series at all 6-hourly stamps from the first to the last with a value."""
+    joined = xr.Dataset(arrays)
+    if not joined.sizes.get("time"):
+        return joined
+    times = joined["time"].values
+    return joined.reindex(time=np.arange(times.min(), times.max() + STEP, STEP))

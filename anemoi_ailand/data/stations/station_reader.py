@@ -36,21 +36,11 @@ class Options:
 
 @dataclass(frozen=True)
 class Archive:
-    """Reader of an archive.
-
-    Attributes
-    ----------
-    recognise : callable
-        Return whether a file, given by its path, belongs to the archive.
-    read : callable
-        Read all files of the archive into stations, given paths and :class:`Options`.
-    files : str
-        Description of the files, for messages.
-    """
+    """Reader of an archive."""
 
     recognise: Callable[[Path], bool]
     read: Callable[[Sequence[Path], Options], list[Station]]
-    files: str
+    files: str  #: description of the files, for messages
 
 
 #: Archives by the name that ``kind`` takes.

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-#: Columns of words, not numbers: variable, unit, points, best.
+#: Left-aligned columns: the first three and the last.
 _LEFT = (0, 1, 2, -1)
 
 
 def aligned(rows: list[list[str]], left: Sequence[int] = _LEFT) -> list[str]:
-    """Lines of a Markdown table, the first row its header; columns of words are aligned to the left."""
+    """Return the lines of a Markdown table whose first row is the header; numbers are right-aligned."""
     left = [column % len(rows[0]) for column in left]
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     lines = ["| " + " | ".join(_cell(text, widths[i], i in left) for i, text in enumerate(row)) + " |" for row in rows]
@@ -25,7 +25,7 @@ def _cell(text: str, width: int, left: bool) -> str:
 
 
 def number(value: float | None) -> str:
-    """Three significant digits, without an exponent where that is readable; a dash for no value."""
+    """Format three significant digits, without an exponent between 1e-4 and 1e4; a dash for no value."""
     if value is None or value != value:
         return "-"
     return f"{value:.3g}" if value == 0 or not 1e-4 <= abs(value) < 1e4 else f"{float(f'{value:.3g}'):.10g}"

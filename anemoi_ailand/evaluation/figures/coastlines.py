@@ -1,9 +1,9 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Coastlines for maps: of cartopy where it is installed with its data, else from a file that is installed anyway.
+"""Coastlines for maps from the installation: cartopy's data, else a file of anemoi-training.
 
-Nothing is ever downloaded: cartopy's own function would, so that its files are looked up in its folders.
+Nothing is downloaded; cartopy's own function would, so its data files are looked up in its folders.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ _SHAPES = "shapefiles/natural_earth/physical/ne_110m_coastline.shp"
 
 @cache
 def coastlines() -> tuple[np.ndarray, ...]:
-    """Lines of ``(vertex, 2)`` longitude and latitude [degrees]; empty where the installation has none."""
+    """Return lines ``(vertex, 2)`` of longitude and latitude [degrees]; empty if the installation has none."""
     return _of_cartopy() or _of_geojson()
 
 
 def _of_cartopy() -> tuple[np.ndarray, ...]:
-    """Natural Earth's coastlines, if cartopy is installed and has the file."""
+    """Coastlines of Natural Earth, if cartopy is installed and has the file."""
     if find_spec("cartopy") is None:
         return ()
     cartopy, reader = import_module("cartopy"), import_module("cartopy.io.shapereader")

@@ -9,15 +9,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from anemoi_ailand.evaluation.scores.metrics import lead_centres, lead_windows
-
 #: Length of a window of one long run [d].
 WINDOW_DAYS = 30.0
 
 
 @dataclass(frozen=True)
 class LeadBins:
-    """Bin ``0, 1, ...`` of each lead, and the lead time that names each bin [d]."""
+    """Bin ``0, 1, ...`` of each lead ``(lead,)``, and the lead time that names each bin ``(bin,)`` [d]."""
 
     labels: np.ndarray
     days: np.ndarray
@@ -33,14 +31,17 @@ class LeadBins:
 
 
 def day_bins(leads: np.ndarray) -> LeadBins:
-    """Day d holds the leads ``(24 (d - 1), 24 d]`` h, and is named d; leads ``(lead,)`` [h], increasing."""
+    """Bin leads ``(lead,)`` [h] by day: day d holds ``(24 (d - 1), 24 d]`` h and is named d."""
     days, labels = np.unique(-(-leads // 24), return_inverse=True)
     return LeadBins(labels, days.astype(np.float64))
 
 
-def window_bins(leads: np.ndarray, days: float = WINDOW_DAYS) -> LeadBins:
-    """Windows of 30 days, named by the mean lead time in each; a short rest joins the last one."""
-    start = np.datetime64(0, "h")
-    times = start + leads * np.timedelta64(1, "h")
-    labels = lead_windows(times, start, days)
-    return LeadBins(labels, lead_centres(times, start, labels))
+def window_bins(leads: np.ndarray) -> LeadBins:
+    """Bin leads ``(lead,)`` [h] by windows of :data:`WINDOW_DAYS`, named by their mean lead time.
+
+    A last window of less than half that length is joined to the one before.
+    """
+    lead = leads / 24
+    complete = int(lead[-1] / WINDOW_DAYS + 0.5)
+    labels = np.minimum(np.ceil(lead / WINDOW_DAYS).astype(int) - 1, max(complete - 1, 0))
+    return LeadBins(labels, np.bincount(labels, weights=lead) / np.bincount(labels))

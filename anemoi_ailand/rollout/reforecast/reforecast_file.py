@@ -31,22 +31,9 @@ CHUNK_SIZE = 2**18
 class Layout:
     """Coordinates, variables and chunks of the file.
 
-    Attributes
-    ----------
-    starts : numpy.ndarray, shape (start,)
-        Initial dates, ``datetime64[s]``.
-    leads : numpy.ndarray, shape (lead,)
-        Hours after the start.
-    latitudes, longitudes : numpy.ndarray, shape (point,)
-        Degrees.
-    point_id : numpy.ndarray, shape (point,), optional
-        Identity of the points.
-    variables : tuple of str
-        Dataset names, all in the table.
-    attributes : dict
-        Global attributes in addition to convention and provenance.
-    lead_chunk, point_chunk : int
-        Leads and points of a compressed chunk; a part that is written should hold whole ones.
+    Initial dates ``starts`` (start,) are ``datetime64[s]``, ``leads`` (lead,) hours, places (point,) degrees.
+    ``attributes`` are added to convention and provenance. A compressed chunk has one start, ``lead_chunk`` leads and
+    ``point_chunk`` points; a part that is written should hold whole ones.
     """
 
     starts: np.ndarray
@@ -61,15 +48,7 @@ class Layout:
 
 
 class ReforecastFile:
-    """Context manager of a new file: published on success, removed on failure.
-
-    Parameters
-    ----------
-    path : Path
-        The file; an earlier one of that name is replaced at the end. Its folder is created.
-    layout : Layout
-        Its content.
-    """
+    """Context manager of a new file: published on success, when it replaces an earlier one, removed on failure."""
 
     def __init__(self, path: Path, layout: Layout) -> None:
         self.path, self.layout = path, layout

@@ -128,7 +128,7 @@ def test_export_prints_the_agreement(call, capsys):
     compared = capsys.readouterr().out
     assert compared.startswith("a.onnx: Equal to the checkpoint at 10 rows")
     assert "2.0e-06 ('src')" in compared
-    assert "1 rows are beyond" in compared
+    assert "1 rows exceed" in compared
     call(EXPORT, *line, result=None)
     assert "Not compared with the checkpoint" in capsys.readouterr().out
 

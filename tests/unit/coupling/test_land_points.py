@@ -21,12 +21,6 @@ def test_same_points_in_any_convention_of_longitude():
     assert torch.equal(points.write(field, torch.arange(3.0)), torch.arange(3.0))
 
 
-def test_nearest_crosses_the_date_line():
-    """The nearest point is that on the sphere, not in degrees."""
-    points = land_points("nearest", LAND, GRID)
-    assert points.index.tolist() == [2, 3, 1]
-
-
 def test_nearest_is_a_search_through_all():
     """Nearest points have the largest scalar product of unit vectors."""
     rng = np.random.default_rng(0)

@@ -41,14 +41,10 @@ def test_held_out_all_or_none_is_a_mistake(rule):
         held_out(np.arange(1, 11), rule)
 
 
-def test_default_is_all_points_in_the_order_of_the_files(reader):
-    """Without a selection and an order, nothing changes."""
-    assert select(reader, None, NONE, None).tolist() == list(range(10))
-
-
 def test_selections_combine(reader):
-    """Land (mask of at least 0.5), held-out points excluded or alone, and listed points combine."""
+    """Land (mask of at least 0.5), held-out points excluded or alone, and listed points combine; default is all."""
     held = held_out(reader.point_id, {"every": 5})
+    assert select(reader, None, NONE, None).tolist() == list(range(10))
     assert select(reader, {"land": True}, NONE, None).tolist() == [0, 1, 2, 3, 4, 5, 6]
     assert select(reader, {"land": True, "held_out": "exclude"}, held, None).tolist() == [1, 2, 3, 4, 6]
     assert select(reader, {"held_out": "only"}, held, None).tolist() == [0, 5]
@@ -73,13 +69,9 @@ def test_order_puts_held_out_points_last(reader):
     ],
 )
 def test_empty_or_misspelt_selection(reader, points, message):
-    """The result is an error, never an empty dataset."""
+    """The result is an error, never an empty dataset; so is an unknown option of the order and of held-out points."""
     with pytest.raises(ValueError, match=message):
         select(reader, points, NONE, None)
-
-
-def test_unknown_options(reader):
-    """Of `order` and `held_out`."""
     with pytest.raises(ValueError, match="`order` has no option"):
         select(reader, None, NONE, {"sed": 1})
     with pytest.raises(ValueError, match="`held_out` has no option"):

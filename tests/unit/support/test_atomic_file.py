@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from anemoi_ailand.support.atomic_file import complete_file, sync, write_whole
+from anemoi_ailand.support.atomic_file import complete_file, write_whole
 
 RENAMES = ("rename", "replace")
 
@@ -45,12 +45,6 @@ def test_failed_write_leaves_the_earlier_file(tmp_path, error):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_sync_of_what_is_not_there(tmp_path):
-    """A missing file is an error, as nothing is on disk."""
-    with pytest.raises(FileNotFoundError):
-        sync(tmp_path / "nothing")
-
-
 def test_complete_file_replaces_remains_of_a_killed_run(tmp_path):
     """The temporary file of a killed process is replaced, and the file appears when it is complete."""
     path = tmp_path / "f"
@@ -68,7 +62,7 @@ def test_renames_are_in_one_place():
     modules = [p for room in ("anemoi_ailand", "benchmarks", "tools") for p in sorted((root / room).rglob("*.py"))]
     found = [str(p.relative_to(root)) for p in modules if not p.name.startswith("atomic_") and renames(p)]
     # a training of another configuration is put aside under another name: no result is written there
-    assert found == ["benchmarks/contest/contest_training.py"]
+    assert found == ["benchmarks/contest/training.py"]
 
 
 def renames(path):

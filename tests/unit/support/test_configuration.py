@@ -5,12 +5,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from anemoi_ailand.support.configuration import HomePath, Strict, checked, mistakes, plain_name, read_configuration
+from anemoi_ailand.support.configuration import Strict, checked, mistakes, read_configuration
 
 
 class Inner(Strict):
@@ -64,11 +62,6 @@ def test_missing_file_says_where_to_get_one(tmp_path):
         read_configuration(tmp_path / "no.yaml", [], Whole, "kind/name")
 
 
-def test_plain_name_has_letters_digits_and_dashes():
-    """Blanks, slashes and symbols are replaced."""
-    assert plain_name("my run/2°") == "my-run-2-"
-
-
 def test_containers_become_a_block():
     """Otherwise the error begins with their description and lists all mistakes."""
     assert checked({"one": {"width": 2}}, Whole, "The thing") == Whole(one=Inner(width=2))
@@ -93,12 +86,3 @@ def test_mistakes_in_a_foreign_block():
     with pytest.raises(ValidationError) as caught:
         Foreign.model_validate({"options": 3})
     assert mistakes(caught.value, Foreign).startswith("has 3 mistakes:\n  'date': Field required")
-
-
-def test_home_is_expanded():
-    """In a path of the configuration."""
-
-    class Folder(Strict):
-        folder: HomePath
-
-    assert checked({"folder": "~/a"}, Folder, "It").folder == Path.home() / "a"

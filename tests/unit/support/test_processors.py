@@ -28,11 +28,6 @@ def test_quota_of_the_container_limits(machine, text, expected):
     assert threads.usable_processors() == expected
 
 
-def test_system_without_quota_file(machine):
-    """The processors of the system count, up to a maximum."""
-    assert threads.usable_processors() == threads.MOST
-
-
 def test_fewer_processors_than_the_quota(machine, monkeypatch):
     """The processors that the process is bound to count."""
     machine.write_text("800000 100000")

@@ -54,15 +54,8 @@ def test_unstructured_grid_takes_coordinates_from_netcdf(tmp_path: Path, ecland:
     np.testing.assert_array_equal(reader.point_id, ecland.point_id)
     np.testing.assert_allclose(reader.longitudes, ecland.longitudes)
     np.testing.assert_array_equal(reader.climate_class, ecland.climate_class)
-    close(reader.read(["swvl1", "c4"], DATES[1:3]), ecland.read(["swvl1", "c4"], DATES[1:3]))
-
-
-def test_labels_of_points_are_no_variables(tmp_path: Path, ecland: Reader) -> None:
-    """Identity and class are attributes of the reader."""
-    Archive(tmp_path, Grid("unstructured", len(ecland.point_id))).write(ecland, DATES[:3])
-    coordinates(tmp_path / "coordinates.nc", ecland)
-    reader = open_reader(str(tmp_path / "*.grib"), str(tmp_path / "coordinates.nc"))
     assert not set(MARKS) & set(reader.variables)
+    close(reader.read(["swvl1", "c4"], DATES[1:3]), ecland.read(["swvl1", "c4"], DATES[1:3]))
 
 
 def test_netcdf_of_another_grid(archive: Archive) -> None:
@@ -74,11 +67,11 @@ def test_netcdf_of_another_grid(archive: Archive) -> None:
     refuse(archive.folder, r"have 21 points, and NetCDF gives coordinates of 3 other points.*same order")
 
 
-def coordinates(path: Path, reader: Reader, n: int | None = None) -> None:
+def coordinates(path: Path, reader: Reader) -> None:
     """Write the points of a reader to NetCDF."""
     with netCDF4.Dataset(path, "w") as out:
-        out.createDimension("point", n or len(reader.point_id))
+        out.createDimension("point", len(reader.point_id))
         for name, values in (("latitude", reader.latitudes), ("longitude", reader.longitudes),
                              ("point_id", reader.point_id), ("climate_class", reader.climate_class),
                              ("c4", reader.read(["c4"], [DATES[0]])[0, 0])):  # fmt: skip
-            out.createVariable(name, "f8", ("point",))[:] = values[:n]
+            out.createVariable(name, "f8", ("point",))[:] = values

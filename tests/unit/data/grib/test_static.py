@@ -9,7 +9,6 @@ from pathlib import Path
 
 import netCDF4
 import numpy as np
-import pytest
 
 from anemoi_ailand.data.grib.static import read_static
 
@@ -51,10 +50,3 @@ def test_pathway_of_photosynthesis_is_decoded(tmp_path: Path) -> None:
     """The code 4 of ecLand is C4, the code 3 is C3."""
     found = read_static([write(tmp_path / "a.nc", {"x": 2}, clim_ctype=(("x",), np.array([3.0, 4.0]), "1"))])
     assert found.fields["c4"].tolist() == [0.0, 1.0]
-
-
-def test_wrong_unit_is_refused(tmp_path: Path) -> None:
-    """A lake depth in km is refused."""
-    path = write(tmp_path / "a.nc", {"x": 1}, dl=(("x",), np.array([1.0]), "km"))
-    with pytest.raises(ValueError, match=r"'dl' in .* has units 'km'; 'm' is expected"):
-        read_static([path])

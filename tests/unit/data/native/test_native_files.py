@@ -81,15 +81,6 @@ def test_files_of_different_points(tmp_path):
         scan(resolve(str(native)))
 
 
-def test_longitudes_in_two_conventions_are_the_same_points(tmp_path):
-    """360 degrees may be added in one file."""
-    native = native_copy(tmp_path / "n")
-    before = len(scan(resolve(str(native))))
-    with netCDF4.Dataset(native / "surfclim", "a") as ds:
-        ds["lon"][:] = ds["lon"][:] + 360.0
-    assert len(scan(resolve(str(native)))) == before > 1
-
-
 def test_no_file_of_ecland(tmp_path):
     """The error names the files."""
     with pytest.raises(ValueError, match=r"None of .*o_ggd.nc.* is a file of ecLand"):

@@ -19,7 +19,7 @@ from anemoi_ailand.data.open_reader import open_reader
 from anemoi_ailand.data.reader import STEP
 from anemoi_ailand.support.packaged import folder
 from anemoi_ailand.variables import VARIABLES, Time
-from tests.support.files import native_copy, spoil, without_records
+from tests.support.files import native_copy, without_records
 
 NATIVE = folder("sample") / "native"
 EXPECTED = open_reader(str(NATIVE / "expected.nc"))
@@ -141,19 +141,16 @@ def test_chain_of_runs_is_joined_by_time(tmp_path):
     np.testing.assert_array_equal(chain.read(names, DATES), POINTS.read(names, DATES))
 
 
-def test_gap_in_forcing(tmp_path):
-    """A missing hour is an error at opening."""
+@pytest.mark.parametrize(
+    ("left_out", "message"),
+    [([100], r"'forcing' has a gap in time: after 2018-01-05T03"),
+     ([i for i in range(505) if i % 4], "step of 4 h, which does not divide the 6 h")],
+)  # fmt: skip
+def test_forcing_with_a_gap_or_a_wrong_step(tmp_path, left_out, message):
+    """A missing hour, and 4-hourly forcing, are errors at opening."""
     native = native_copy(tmp_path / "n")
-    without_records(native / "forcing", [100])
-    with pytest.raises(ValueError, match=r"'forcing' has a gap in time: after 2018-01-05T03"):
-        of(native)
-
-
-def test_interval_that_does_not_divide_six_hours(tmp_path):
-    """4-hourly forcing is refused."""
-    native = native_copy(tmp_path / "n")
-    without_records(native / "forcing", [i for i in range(505) if i % 4])
-    with pytest.raises(ValueError, match="step of 4 h, which does not divide the 6 h"):
+    without_records(native / "forcing", left_out)
+    with pytest.raises(ValueError, match=message):
         of(native)
 
 
@@ -164,37 +161,11 @@ def test_six_hourly_forcing_has_no_late_means(tmp_path):
     assert set(POINTS.variables) - set(of(native).variables) == {"late_sdswrf", "late_tprate", "late_tsrwe"}
 
 
-def test_wrong_unit(tmp_path):
-    """Forcing in degrees Fahrenheit is refused."""
-    native = native_copy(tmp_path / "n")
-    with netCDF4.Dataset(native / "forcing", "a") as ds:
-        ds["Tair"].units = "degF"
-    with pytest.raises(ValueError, match=r"'Tair' in .* has units 'degF'; 'K' is expected"):
-        of(native)
-
-
-def test_interpolated_type(tmp_path):
-    """Types are categories, so 7.5 is refused."""
-    native = native_copy(tmp_path / "n")
-    spoil(native / "surfclim", "tvl", 7.5, 0)
-    with pytest.raises(ValueError, match="vegetation types are not whole numbers"):
-        of(native)
-
-
 def test_number_of_ids(tmp_path):
     """There must be one for each point."""
     (tmp_path / "ids.txt").write_text("1\n2\n")
     with pytest.raises(ValueError, match="names 2 points and the files hold 4"):
         open_reader(str(NATIVE / "points"), point_id=str(tmp_path / "ids.txt"))
-
-
-def test_no_common_date(tmp_path):
-    """Forcing of another year is refused."""
-    native = native_copy(tmp_path / "n")
-    with netCDF4.Dataset(native / "forcing", "a") as ds:
-        ds["time"].units = "seconds since 2001-01-01 00:00:00"
-    with pytest.raises(ValueError, match="no date in common"):
-        of(native)
 
 
 def test_only_constants(tmp_path):

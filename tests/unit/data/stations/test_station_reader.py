@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -77,44 +76,22 @@ def test_archive_is_added_by_one_entry(tmp_path: Path, monkeypatch: pytest.Monke
         read_stations(tmp_path, "ismn")
 
 
-def test_path_that_does_not_exist(tmp_path: Path) -> None:
-    """The error lists its folder."""
-    (tmp_path / "here.csv").write_text("")
-    with pytest.raises(FileNotFoundError, match=r"There is no '.*gone'.*here\.csv.*Correct"):
-        read_stations(tmp_path / "gone")
-
-
-def test_unknown_file_given_by_name(tmp_path: Path) -> None:
-    """It is never ignored; the error lists the archives."""
-    path = tmp_path / "a.json"
-    path.write_text(json.dumps({}))
-    with pytest.raises(ValueError, match=r"is of no known kind.*ISMN.*FLUXNET.*PLUMBER2"):
-        read_stations(path)
-
-
-def test_file_of_another_archive_given_by_name(archive: Path) -> None:
-    """The error gives its kind."""
-    with pytest.raises(ValueError, match="is of kind 'fluxnet', not 'plumber2'"):
-        read_stations(archive / NAME, "plumber2")
-
-
-def test_folder_without_a_station(tmp_path: Path) -> None:
-    """The error lists the ignored files."""
-    (tmp_path / "notes.md").write_text("x")
-    with pytest.raises(ValueError, match=r"No station file of kind 'auto'.*notes\.md.*Give ISMN"):
-        read_stations(tmp_path)
-
-
-def test_unknown_kind(tmp_path: Path) -> None:
-    """The error lists the kinds."""
+def test_paths_and_kinds_that_cannot_be_read(tmp_path: Path) -> None:
+    """The error lists what is in the folder, the known archives, or the kinds; a named file is never ignored."""
     with pytest.raises(ValueError, match=r"'amerinet' is no kind.*'ismn'"):
         read_stations(tmp_path, "amerinet")
-
-
-def test_truncated_netcdf(tmp_path: Path) -> None:
-    """The error gives the size of the file."""
-    path = write_plumber2(tmp_path / "a.nc", HALF_HOURLY, {"Qle": (np.ones(96), "W/m2")})
-    path.write_bytes(path.read_bytes()[:2000])
+    path = tmp_path / "a.json"
+    path.write_text("{}")
+    with pytest.raises(ValueError, match=r"is of no known kind.*ISMN.*FLUXNET.*PLUMBER2"):
+        read_stations(path)
+    with pytest.raises(ValueError, match=r"No station file of kind 'auto'.*a\.json.*Give ISMN"):
+        read_stations(tmp_path)
+    with pytest.raises(FileNotFoundError, match=r"There is no '.*gone'.*a\.json.*Correct"):
+        read_stations(tmp_path / "gone")
+    tower = write_plumber2(tmp_path / "a.nc", HALF_HOURLY, {"Qle": (np.ones(96), "W/m2")})
+    with pytest.raises(ValueError, match="is of kind 'plumber2', not 'fluxnet'"):
+        read_stations(tower, "fluxnet")
+    tower.write_bytes(tower.read_bytes()[:2000])
     with pytest.raises(ValueError, match=r"a\.nc' \(2000 bytes\) cannot be read as NetCDF.*Download"):
         read_stations(tmp_path)
 

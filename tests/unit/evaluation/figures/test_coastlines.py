@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Coastlines come from what is installed, or there are none."""
+"""Coastlines come from the installation, or are empty."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from anemoi_ailand.evaluation.figures import coastlines as module
 
 
 def test_coastlines_span_the_globe():
-    """The file is where it is looked for; a new place in the other package is noticed here."""
+    """The file of anemoi-training exists and spans the globe."""
     points = np.concatenate(module.coastlines())
     assert points.shape[1] == 2
     assert np.ptp(points[:, 0]) > 300
@@ -21,13 +21,13 @@ def test_coastlines_span_the_globe():
 
 
 def test_no_coastlines_where_the_file_is_absent(monkeypatch):
-    """A map without them is still a map."""
+    """A missing file gives no lines."""
     monkeypatch.setattr(module, "continents_file", lambda: None)
     assert module.coastlines.__wrapped__() == ()
 
 
 def test_cartopy_comes_first_where_it_has_its_data(monkeypatch, tmp_path):
-    """Its file is read from its folder, a line of many parts as many lines; without the file nothing is fetched."""
+    """Cartopy's file takes precedence, and nothing is downloaded without it."""
     line = SimpleNamespace(coords=[(0.0, 1.0), (2.0, 3.0)])
     reader = SimpleNamespace(
         Reader=lambda path: SimpleNamespace(geometries=lambda: [line, SimpleNamespace(geoms=[line])])

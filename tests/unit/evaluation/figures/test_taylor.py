@@ -51,7 +51,7 @@ def test_constant_series_has_no_statistics():
 
 def test_angle_is_correlation_and_radius_is_spread():
     """The reference lies at angle 0, radius 1."""
-    ax = taylor_figure(statistics(), GROUPS).axes[0]
+    ax = taylor_figure(statistics(), GROUPS, ["emulator", "climatology"]).axes[0]
     points = {
         (round(line.get_xdata()[0], 6), round(line.get_ydata()[0], 6))
         for line in ax.get_lines()
@@ -62,12 +62,15 @@ def test_angle_is_correlation_and_radius_is_spread():
 
 def test_negative_correlations_open_the_half_circle():
     """A quarter would hide them."""
-    axes = [taylor_figure(statistics(correlation=[r, 0.5]), GROUPS).axes[0] for r in (0.8, -0.3)]
+    axes = [
+        taylor_figure(statistics(correlation=[r, 0.5]), GROUPS, ["emulator", "climatology"]).axes[0]
+        for r in (0.8, -0.3)
+    ]
     assert [round(ax.get_thetamax()) for ax in axes] == [90, 180]
 
 
 def test_groups_without_values_have_no_panel():
     """One panel, for soil; without any value an error."""
-    assert len(taylor_figure(statistics(), GROUPS).axes) == 1
+    assert len(taylor_figure(statistics(), GROUPS, ["emulator", "climatology"]).axes) == 1
     with pytest.raises(ValueError, match="Leave the diagram out"):
-        taylor_figure(statistics(correlation=[np.nan, np.nan]), GROUPS)
+        taylor_figure(statistics(correlation=[np.nan, np.nan]), GROUPS, ["emulator", "climatology"])

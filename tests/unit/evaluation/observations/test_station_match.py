@@ -39,5 +39,5 @@ def test_limit_is_the_callers() -> None:
 
 def test_no_station() -> None:
     """Nothing to match is an error."""
-    with pytest.raises(ValueError, match="There is no station"):
+    with pytest.raises(ValueError, match="No station to compare"):
         match_stations([], LATITUDE, LONGITUDE)

@@ -100,7 +100,6 @@ def test_frozen_by_observation_or_model() -> None:
     modelled = xr.Dataset({"stl2": ("time", [280.0, 273.6, 280.0, 273.7])}, {"time": times})
     np.testing.assert_array_equal(frozen("swvl2", observed, modelled, times), [True, True, False, False])
     np.testing.assert_array_equal(frozen("swvl1", observed, modelled, times), np.zeros(4, bool))
-    np.testing.assert_array_equal(frozen("swvl2", observed, modelled, times, 277.15), [True, True, False, True])
 
 
 def test_without_emulator_ecland_alone_is_scored(world: dict[str, Any]) -> None:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -122,7 +123,7 @@ def test_a_season_that_is_missed(world: Callable) -> None:
 
 def test_empty_group_is_empty(world: Callable) -> None:
     """Without held-out points their group has no counts and no errors."""
-    table, _ = compare_snow_seasons({"run": world()}, world(), held_out=np.zeros(3, bool))
+    table, _ = compare_snow_seasons({"run": world()}, replace(world(), constants={"held_out": np.zeros(3)}))
     assert np.isnan(value(table, "hits", group="held_out"))
     assert value(table, "hits", "n", group="held_out") == 0
     assert value(table, "hits", group="trained") == 2

@@ -14,8 +14,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from anemoi_ailand.evaluation.fields.case import Case, prepare
-from anemoi_ailand.evaluation.fields.single_run import run_of
+from anemoi_ailand.evaluation.fields.fields import open_fields
+from anemoi_ailand.evaluation.fields.single_run import ComparedRun, compared_run, run_of
 from anemoi_ailand.evaluation.processes.budgets import budgets
 from anemoi_ailand.evaluation.report import chosen_figures as module
 from anemoi_ailand.evaluation.report.chosen_figures import Evaluated, thinned, write_figures
@@ -26,12 +26,22 @@ from tests.support import worlds as world
 
 FIRST = np.array(["2022-01-02"], "datetime64[ns]")
 NAMES = ("swvl1", "stl1", "2t", "slhf")
+PERIOD = (np.datetime64("2020-01-01", "ns"), np.datetime64("2021-12-31T18", "ns"))
 
 
-def case(seed: int = 1, names: tuple[str, ...] = NAMES, days: int = 20) -> Case:
+def case(seed: int = 1, names: tuple[str, ...] = NAMES, days: int = 20) -> ComparedRun:
     """A run of some days beside the reference."""
     run = world.reforecast(seed=seed, first=FIRST, leads=np.arange(6, 24 * days + 1, 6), names=names)
-    return prepare(run_of(run, world.reference()), world.reference())
+    return compared_run(run_of(run, world.reference()), world.reference(), PERIOD)
+
+
+def pair(run: ComparedRun, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Reference and forecast of a run after the initial date."""
+    period = run.times[0], run.times[-1]
+    return tuple(
+        fields.load([name], *period, points)[name].values
+        for fields, points in ((run.reference, run.points), (run.forecast, None))
+    )
 
 
 def found(**changes: object) -> Evaluated:
@@ -75,7 +85,6 @@ def test_scores_and_differences_have_growth_and_scorecards(drawn):
     sections = {name for name, *_ in SECTIONS}
     for figure in figures.values():
         assert figure.section in sections
-        assert figure.title in figure.alt
         assert figure.protocol in ("A", "B")
 
 
@@ -123,19 +132,20 @@ def test_budgets_that_close_have_figures(drawn, make_fields):
 def test_thinned_values_are_pairs_at_all_hours_of_the_day(monkeypatch):
     """Every value of a short run; of a long one, an odd step, so that night is not all that is left."""
     run = case()
-    truth, emulated = thinned(run, ["stl1"])["stl1"]
-    np.testing.assert_array_equal(truth, run.truth(["stl1"])["stl1"][1:])
-    np.testing.assert_array_equal(emulated, run.emulated(["stl1"])["stl1"][1:])
+    reference, forecast = thinned(run, ["stl1"])["stl1"]
+    np.testing.assert_array_equal(reference, pair(run, "stl1")[0])
+    np.testing.assert_array_equal(forecast, pair(run, "stl1")[1])
     monkeypatch.setattr(module, "MAX_VALUES", 200)
-    truth, emulated = thinned(run, ["stl1"])["stl1"]
-    np.testing.assert_array_equal(truth, run.truth(["stl1"])["stl1"][1::5])
-    np.testing.assert_array_equal(emulated, run.emulated(["stl1"])["stl1"][1::5])
+    reference, forecast = thinned(run, ["stl1"])["stl1"]
+    np.testing.assert_array_equal(reference, pair(run, "stl1")[0][::5])
+    np.testing.assert_array_equal(forecast, pair(run, "stl1")[1][::5])
 
 
 def test_map_of_errors_is_the_rmse_of_each_point(monkeypatch):
     """Also where it is summed in blocks."""
     run = case()
-    error = run.emulated(["2t"])["2t"][1:].values.astype(float) - run.truth(["2t"])["2t"][1:].values
+    reference, forecast = pair(run, "2t")
+    error = forecast.astype(float) - reference
     want = np.sqrt((error**2).mean(axis=0))
     np.testing.assert_allclose(module._rmse(run, "2t"), want, rtol=1e-6)
     monkeypatch.setattr("anemoi_ailand.evaluation.fields.fields.BLOCK_BYTES", 4 * 10 * 5 * 7)
@@ -154,5 +164,35 @@ def test_maps_are_of_the_variables_and_dates_asked_for(drawn):
 def test_a_date_outside_the_run_has_no_map():
     """The error names the dates of the run."""
     run = case()
-    with pytest.raises(ValueError, match="is not among the compared dates"):
+    with pytest.raises(ValueError, match="is not among the dates of the run"):
         list(module._maps(found(runs={"emulator": run}, maps=Maps(dates=(datetime(1999, 1, 1),)))))
+
+
+@pytest.fixture
+def snowy(write_forecast, reference_file) -> Callable[..., ComparedRun]:
+    """Function that makes a run of points 0 and 5 (held out) and others, with snow at odd points only."""
+
+    def make(change=None) -> ComparedRun:
+        return compared_run(open_fields(write_forecast(change=change)), open_fields(reference_file), PERIOD)
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("change", "sites"),
+    [
+        (None, [5, 0]),  # the snowy site first
+        (lambda run: run.drop_vars("snowc"), [5, 0]),  # two different sites without a snow variable
+        (lambda run: run.isel(point=slice(1, 5)), [0, 1]),  # no held-out point: from all, the second without snow
+        (lambda run: run.isel(point=[3]), [0]),
+    ],
+)
+def test_sites_are_a_snowy_and_a_snow_free_point(snowy, change, sites):
+    """Held-out points are preferred if there are two of them."""
+    assert module._choose_sites(snowy(change)).tolist() == sites
+
+
+def test_site_title_has_coordinates_and_kind(snowy):
+    """Coordinates name their hemisphere; the kind of the point follows."""
+    assert module._site_title(snowy(), 0) == "40.0°S, 100.0°W, held-out point"
+    assert module._site_title(snowy(), 9).endswith("trained point")

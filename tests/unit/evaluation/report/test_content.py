@@ -84,5 +84,5 @@ def test_header_is_all_that_is_no_table(content):
 def test_scores_without_a_column_are_refused():
     """The message names the column."""
     records = [{k: v for k, v in row.items() if k != "cut"} for row in metrics()["scores"]]
-    with pytest.raises(ValueError, match=r"no \['cut'\].*as records of"):
+    with pytest.raises(ValueError, match=r"lack the columns \['cut'\].*as records of"):
         Content({"scores": records})

@@ -54,7 +54,7 @@ class Page(HTMLParser):
 @pytest.fixture
 def figure(tmp_path):
     path = save(Figure(figsize=(2, 1), dpi=100), tmp_path / "map.png")
-    return ReportFigure("maps", path, "A map", "How to read it.", "A map of dots", "swvl1", "A")
+    return ReportFigure("maps", path, "A map", "How to read it.", "swvl1", "A")
 
 
 def test_page_is_one_file(tmp_path, figure):
@@ -65,7 +65,7 @@ def test_page_is_one_file(tmp_path, figure):
     page = Page(path.read_text(encoding="utf-8"))
     (image,) = page.all("img")
     assert base64.b64decode(image["src"].removeprefix("data:image/png;base64,")) == figure.path.read_bytes()
-    assert (image["alt"], image["width"], image["height"]) == ("A map of dots", "140", "70")
+    assert (image["alt"], image["width"], image["height"]) == ("A map. How to read it.", "140", "70")
     assert not page.all("link")
     assert all("src" not in script for script in page.all("script"))
     assert all(a["href"].startswith("#") for a in page.all("a"))
@@ -121,8 +121,8 @@ def test_what_is_missing_says_so():
     """Scores of protocol A alone make a page; the other sections say that nothing was measured."""
     made = {"scores": [r for r in metrics()["scores"] if r["protocol"] == "A" and r["cut"] == "all"]}
     text = render(Content(made))
-    assert text.count("No data: this evaluation did not measure it.") == len(SECTIONS) - 1
-    assert "Not measured here: protocol B" in text
+    assert text.count("No data in this evaluation.") == len(SECTIONS) - 1
+    assert "Not evaluated: protocol B" in text
 
 
 def test_climatology_and_protocols_are_stated(html):
@@ -134,7 +134,7 @@ def test_climatology_and_protocols_are_stated(html):
 
 def test_section_that_does_not_exist_is_an_error(tmp_path, figure):
     """A figure must not get lost, and no page is written."""
-    wrong = ReportFigure("map", figure.path, "", "", "")
-    with pytest.raises(ValueError, match=r"no section \['map'\].*'maps'"):
+    wrong = ReportFigure("map", figure.path, "", "")
+    with pytest.raises(ValueError, match=r"Unknown sections \['map'\].*'maps'"):
         write_report(tmp_path, metrics(), [wrong])
     assert not (tmp_path / "report").exists()

@@ -5,13 +5,17 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
 from anemoi_ailand.evaluation.report import tables
-from anemoi_ailand.evaluation.report.content import Content
-from anemoi_ailand.evaluation.report.text import NOT_DEFINED
+from anemoi_ailand.evaluation.report.content import NOT_MEASURED, WHOLE, Content, Score
+from anemoi_ailand.evaluation.report.text import NOT_DEFINED, lead_text, number, percent, score_text
 from tests.support.results import VARIABLES, metrics
+
+MINUS, NBSP, TIMES = "\N{MINUS SIGN}", "\N{NO-BREAK SPACE}", "\N{MULTIPLICATION SIGN}"
 
 
 @pytest.fixture(scope="module")
@@ -99,9 +103,9 @@ def test_difference_has_sign_interval_and_look(content):
             assert bool(cell.look) == found["significant"]
 
 
-def test_cut_tables_shade_against_all_points(content):
+def test_strata_tables_shade_against_all_points(content):
     """Twice the error in the snow regime; an empty group says so; the first of each cut is open."""
-    found = tables.cut_tables(content)
+    found = tables.strata_tables(content)
     snow = next(t for t in found if t.key == "cut-A-snow_regime-0")
     assert snow.columns == ("all", "snow", "snow-free")
     assert [cell.look for cell in row(snow, "stl1").cells] == ["", "worse3", "better1"]
@@ -150,3 +154,42 @@ def test_parts_that_are_not_there_have_no_rows():
     ]
     assert [t.rows for t in empty] == [[], [], []]
     assert tables.difference_tables(content) == []
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.0, "0"), (0.01234, "0.0123"), (1.0, "1.00"), (12.34, "12.3"), (123.4, "123"), (12345.0, "12345"),
+        (-0.5, f"{MINUS}0.500"), (1.234e-6, f"1.23{TIMES}10⁻⁶"), (-3.2e7, f"{MINUS}3.20{TIMES}10⁷"), (0.9999, "1.00"),
+        (9.999e-5, "0.000100"), (math.nan, NOT_DEFINED),
+    ],
+)  # fmt: skip
+def test_number_has_three_digits(value, text):
+    """Rounded up across a power of ten, too."""
+    assert number(value) == text
+
+
+def test_sign_is_shown_where_it_matters():
+    """A bias has one, zero has none."""
+    assert number(0.25, signed=True) == "+0.250"
+    assert number(0.0, signed=True) == "0"
+
+
+@pytest.mark.parametrize(
+    ("score", "metric", "text"),
+    [
+        (Score(math.nan, 0), "rmse", "no data"), (Score(math.nan, 5), "acc", NOT_DEFINED),
+        (NOT_MEASURED, "rmse", NOT_DEFINED), (Score(0.0, 5), "rmse", "0"),
+        (Score(0.98765, 5), "acc", "0.988"), (Score(1.0, 5), "bias", "+1.00"),
+    ],
+)  # fmt: skip
+def test_empty_group_is_never_zero(score, metric, text):
+    """No data, not defined, and zero are three things."""
+    assert score_text(score, metric) == text
+
+
+def test_percentages_and_leads_are_text():
+    """Percentages have one digit below ten; the whole run has a name."""
+    assert percent(0.154) == f"15{NBSP}%"
+    assert percent(-0.0154, signed=True) == f"{MINUS}1.5{NBSP}%"
+    assert (lead_text(30.0), lead_text(WHOLE)) == (f"30{NBSP}d", "whole run")

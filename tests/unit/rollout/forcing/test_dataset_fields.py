@@ -88,7 +88,7 @@ def change(data, what):
         ("step", "steps of 43200 seconds, but the land model makes steps of 6 h"),
         ("one date", "one date"),
         ("units", "'stl1' in .* has units 'degC'; 'K' is expected"),
-        ("variable", r"needs \['avg_tprate'\], which dataset .* lacks"),
+        ("variable", r"needs \['avg_tprate'\], which dataset .* does not have"),
     ],
 )
 def test_dataset_that_does_not_serve_is_refused(data, tmp_path, what, message):

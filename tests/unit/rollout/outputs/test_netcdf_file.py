@@ -5,12 +5,11 @@
 
 from datetime import datetime, timedelta
 
-import netCDF4
 import numpy as np
 import pytest
 
+from anemoi_ailand.rollout.outputs.chunked_output import Chunks
 from anemoi_ailand.rollout.outputs.netcdf_file import NetCDFFile, count_times, joined
-from anemoi_ailand.rollout.outputs.output_chunks import Chunks
 from anemoi_ailand.rollout.outputs.output_columns import columns_of
 from anemoi_ailand.rollout.outputs.output_frame import Block, Frame
 
@@ -51,29 +50,9 @@ def test_joined_parts_are_the_whole(tmp_path, members, n_times):
         np.testing.assert_array_equal(np.concatenate([b.rows(name) for b in blocks]), expected.rows(name))
 
 
-def test_dimensions_and_coordinates(tmp_path):
-    """An ensemble has the dimension and the coordinate `member`."""
-    file = NetCDFFile(tmp_path / "f.nc", frame(members=2), CHUNKS, 0)
-    file.append(block(frame(members=2), 0, 3))
-    file.close()
-    with netCDF4.Dataset(tmp_path / "f.nc") as ds:
-        assert ds["sd"].dimensions == ("time", "member", "point")
-        assert (ds["member"].standard_name, ds["member"][:].tolist()) == ("realization", [0, 1])
-        assert (ds["longitude"][:].tolist(), ds.title) == ([0.0, 2.0, 4.0], "a test")
-        assert ds["sd"].chunking() == [2, 1, 3]
-    assert count_times(tmp_path / "f.nc", frame(members=2)) == 3
-
-
 @pytest.mark.parametrize("other", [{"n_points": 4}, {"names": ("sd", "rsn")}])
 def test_file_of_another_run_is_refused(tmp_path, other):
     """A file with other points or variables is refused."""
     NetCDFFile(tmp_path / "f.nc", frame(), CHUNKS, 4).close()
     with pytest.raises(ValueError, match="to another run"):
         count_times(tmp_path / "f.nc", frame(**other))
-
-
-def test_broken_file_is_refused(tmp_path):
-    """The error names the file."""
-    (tmp_path / "f.nc").write_bytes(b"no NetCDF")
-    with pytest.raises(ValueError, match=r"f.nc' cannot be read"):
-        count_times(tmp_path / "f.nc", frame())

@@ -6,16 +6,14 @@
 import json
 import os
 import signal
-from pathlib import Path
 
 import netCDF4
 import numpy as np
 import pytest
 import xarray as xr
 
-from anemoi_ailand.rollout.outputs import output_chunks
-from anemoi_ailand.rollout.outputs.netcdf_output import LandNetCDFOutput
-from anemoi_ailand.rollout.outputs.output_chunks import CHUNK_TIMES
+from anemoi_ailand.rollout.outputs import output_frame
+from anemoi_ailand.rollout.outputs.output_frame import CHUNK_TIMES
 from anemoi_ailand.variables import VARIABLES, variable
 from tests.support.outputs import (
     N_POINTS,
@@ -87,16 +85,10 @@ def test_provenance(tmp_path):
 @pytest.mark.parametrize(("limit", "expected"), [(1, 1), (3 * 4 * N_POINTS * len(NAMES), 3), (2**28, CHUNK_TIMES)])
 def test_gathered_times_are_bounded_in_memory(tmp_path, monkeypatch, limit, expected):
     """A large grid is written every few steps."""
-    monkeypatch.setattr(output_chunks, "GATHERED_BYTES", limit)
+    monkeypatch.setattr(output_frame, "GATHERED_BYTES", limit)
     with netCDF4.Dataset(whole(tmp_path / "f.nc", 7)) as ds:
         assert ds["swvl1"].chunking() == [expected, N_POINTS]
         np.testing.assert_array_equal(ds["stl1"][7], state(7)["fields"]["stl1"])
-
-
-def test_path_alone_is_enough(tmp_path):
-    """`output: {land-netcdf: forecast.nc}` is a complete configuration."""
-    like = made(tmp_path / "f.nc")
-    assert LandNetCDFOutput(like.context, like.metadata, "other.nc").path == Path("other.nc")
 
 
 def test_every_restart_is_a_complete_file(tmp_path):

@@ -25,7 +25,7 @@ from tests.support.outputs import (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("n_steps", [1, 63, 64, 133])
+@pytest.mark.parametrize("n_steps", [1, 64, 133])
 def test_same_data_and_attributes_as_netcdf(tmp_path, n_steps):
     """Xarray reads the store, with consolidated metadata, as the NetCDF file."""
     with (

@@ -67,7 +67,7 @@ def test_a_disk_that_is_too_small_is_an_error(tmp_path, monkeypatch):
     monkeypatch.setattr(under_test, "free_bytes", lambda _folder: needed // 8 + 1)
     check_room(outputs, 10**6, 10**4, 1, 0)
     monkeypatch.setattr(under_test, "free_bytes", lambda _folder: needed // 8 - 1)
-    with pytest.raises(OSError, match=r"The outputs take up to 160 GB, .*, but 20 GB are free. Write fewer variables"):
+    with pytest.raises(OSError, match=r"The outputs take up to 160 GB .*, but 20 GB are free. Write fewer variables"):
         check_room(outputs, 10**6, 10**4, 1, 0)
 
 

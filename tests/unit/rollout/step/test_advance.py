@@ -4,11 +4,11 @@
 """Columns of a step: the kernel of stepper, runner, re-forecasts, cyclic runs and export."""
 
 import pytest
-import roll_case as case
 import torch
 
 from anemoi_ailand.rollout.step.advance import StepLayout, advance
 from anemoi_ailand.variables import END, START, variable
+from tests.support import loop as case
 
 INPUTS = ("avg_tprate", "lai_lv", "stl1", "swvl1", "t", "theta_sat")
 OUTPUTS = ("2t", "swvl1", "stl1")

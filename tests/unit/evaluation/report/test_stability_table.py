@@ -10,7 +10,7 @@ import pytest
 
 from anemoi_ailand.evaluation.display.json_records import json_text
 from anemoi_ailand.evaluation.processes.stability import judge
-from anemoi_ailand.evaluation.report.stability_text import place_text, stability_record, stability_table
+from anemoi_ailand.evaluation.report.stability_table import place_text, stability_record, stability_table
 from tests.support.results import CYCLE, STEPS, changed, years
 
 ECLAND = years(CYCLE)
