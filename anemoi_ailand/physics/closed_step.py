@@ -17,8 +17,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from anemoi_ailand.constants import SOIL_LAYER_THICKNESS, STEP_SECONDS, WATER_DENSITY
-from anemoi_ailand.physics.layers import join_layers
+from anemoi_ailand.constants import STEP_SECONDS, WATER_DENSITY
+from anemoi_ailand.physics.layers import join_layers, layer_thickness
 from anemoi_ailand.physics.snow_pack import SnowMass, bare_density, snow_cover, snow_density, snow_mass
 from anemoi_ailand.physics.soil import Soil, frozen_fraction
 from anemoi_ailand.physics.soil_heat import (
@@ -163,7 +163,7 @@ def _density(land: Land, snow: SnowMass, frozen_rain: Tensor, raw: Mapping[str, 
 
 def _soil_water(land: Land, reaching: Tensor, raw: Mapping[str, Tensor]) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
     """Return soil water [m3 m-3], evaporation from the soil and runoff [kg m-2] for water that reaches the ground."""
-    depth = torch.as_tensor(SOIL_LAYER_THICKNESS, dtype=land.theta.dtype, device=land.theta.device)
+    depth = layer_thickness(land.theta)
     frozen = frozen_fraction(land.temperature)
     from_roots = _root_uptake(land, frozen, raw["roots"])
     available = WATER_DENSITY * depth[0] * land.theta[..., 0] + 0.5 * reaching - from_roots[..., 0]
@@ -199,7 +199,7 @@ def root_zone_water(land: Land, frozen: Tensor) -> Tensor:
 
 def _root_uptake(land: Land, frozen: Tensor, raw: Tensor) -> Tensor:
     """Return the uptake of roots from the layers (..., layer) [kg m-2]; none below the wilting point or from ice."""
-    depth = torch.as_tensor(SOIL_LAYER_THICKNESS, dtype=land.theta.dtype, device=land.theta.device)
+    depth = layer_thickness(land.theta)
     available = WATER_DENSITY * depth * torch.relu(land.theta * (1.0 - frozen) - land.soil.wilting)
     wanted = CONTROLS["roots"][1] * softplus(raw + _ROOTS_START) * land.cover
     return torch.minimum((wanted.unsqueeze(-1) * root_zone_water(land, frozen)).sum(-2), _DRYING_LIMIT * available)
@@ -207,7 +207,7 @@ def _root_uptake(land: Land, frozen: Tensor, raw: Tensor) -> Tensor:
 
 def _soil_heat(land: Land, raw: Mapping[str, Tensor]) -> Tensor:
     """Return the soil temperature [K]: first layer from the network, the others by diffusion from it."""
-    depth = torch.as_tensor(SOIL_LAYER_THICKNESS, dtype=land.theta.dtype, device=land.theta.device)
+    depth = layer_thickness(land.theta)
     top = land.temperature[..., 0]
     heated = top + CONTROLS["top_heating"][1] * raw["top_heating"]
     mean = 0.5 * (top + heated) + CONTROLS["top_mean"][1] * raw["top_mean"]

@@ -16,13 +16,12 @@ from anemoi_ailand.constants import (
     MATTER_CONDUCTIVITY,
     MATTER_DENSITY,
     MATTER_HEAT_CAPACITY,
-    SOIL_LAYER_THICKNESS,
     STEP_SECONDS,
     WATER_CONDUCTIVITY,
     WATER_DENSITY,
     WATER_HEAT_CAPACITY,
 )
-from anemoi_ailand.physics.layers import join_layers, solve_tridiagonal
+from anemoi_ailand.physics.layers import join_layers, layer_thickness, solve_tridiagonal
 from anemoi_ailand.physics.soil import Soil, frozen_fraction, frozen_slope
 
 #: Temperatures closer than this are equal in a difference quotient [K].
@@ -125,5 +124,5 @@ def layer_conductance(conductivity: Tensor) -> Tensor:
 
     Shapes: (..., layer) [W m-1 K-1] -> (..., layer - 1) [W m-2 K-1]. Source: ecLand, srft_mod.F90.
     """
-    depth = torch.as_tensor(SOIL_LAYER_THICKNESS, dtype=conductivity.dtype, device=conductivity.device)
+    depth = layer_thickness(conductivity)
     return (conductivity[..., :-1] + conductivity[..., 1:]) / (depth[:-1] + depth[1:])

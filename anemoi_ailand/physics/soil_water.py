@@ -10,8 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from anemoi_ailand.constants import SOIL_LAYER_THICKNESS
-from anemoi_ailand.physics.layers import join_layers, solve_tridiagonal, stack_layers
+from anemoi_ailand.physics.layers import join_layers, layer_thickness, solve_tridiagonal, stack_layers
 from anemoi_ailand.physics.runoff import DECIDING_DEPTH, URBAN_SATURATED, surface_runoff
 from anemoi_ailand.physics.soil import Soil
 
@@ -155,7 +154,7 @@ def move_water(
 
     Source: ecLand, srfwexc_vg_mod.F90, srfwng_mod.F90.
     """
-    depth = torch.as_tensor(SOIL_LAYER_THICKNESS, dtype=theta.dtype, device=theta.device)
+    depth = layer_thickness(theta)
     full, saturated = FULL * soil.saturated, soil.saturated * depth
     gain, seconds = gain / N_SUBSTEPS, seconds / N_SUBSTEPS
     per_distance = seconds[..., :-1] / (0.5 * (depth[:-1] + depth[1:]))

@@ -70,9 +70,8 @@ def train(name, dataset, output, *overrides):
 
     ``name`` is a configuration of the package or of the contest.
     """
-    places = [f"system.input.dataset={dataset}", f"system.output.root={output}", "diagnostics.enable_progress_bar=false"]
-    no_processes = ["dataloader.num_workers={training: 0, validation: 0, test: 0}", "dataloader.prefetch_factor=null"]
+    places = [f"system.input.dataset={dataset}", f"system.output.root={output}"]
     with initialize_config_dir(str(CONFIGS.resolve()), version_base=None):
-        config = compose(name, [*places, *no_processes, *overrides])
+        config = compose(name, [*places, "diagnostics.enable_progress_bar=false", *overrides])
     AnemoiTrainer(config).train()
     return output / "best"
