@@ -65,17 +65,7 @@ _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 def model_colour(label: str, forecasts: Sequence[str] = (EMULATOR,)) -> str:
     """Return the colour of a model: fixed for reference and baselines, from a fixed sequence for ``forecasts``.
 
-    Parameters
-    ----------
-    label : str
-        Name of the model.
-    forecasts : sequence of str
-        Labels of all forecasts in the same order in every figure.
-
-    Raises
-    ------
-    ValueError
-        ``label`` is neither the reference, nor a baseline, nor one of ``forecasts``.
+    ``forecasts`` are the labels of all forecasts, in the same order in every figure.
     """
     if label in _FIXED_COLOURS:
         return _FIXED_COLOURS[label]

@@ -98,13 +98,7 @@ class Reforecast:
         )
 
     def read(self, name: str) -> np.ndarray:
-        """Return the values ``(start, lead, point)`` of a variable, float32, all finite.
-
-        Raises
-        ------
-        ValueError
-            A value is NaN or infinite, or the file cannot be read.
-        """
+        """Return the values ``(start, lead, point)`` of a variable, float32; NaN and infinity are an error."""
         values = self.reader(name, *self.at).astype(np.float32, copy=False)
         bad = ~np.isfinite(values)
         if bad.any():

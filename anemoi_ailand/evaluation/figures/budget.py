@@ -28,22 +28,11 @@ TERMS = {
 
 
 def budget_figure(budgets: pd.DataFrame, budget: str, forecasts: Sequence[str]) -> Figure:
-    """Draw the terms of a budget as bars for each model, and the residual on its own scale.
+    """Draw the terms of a budget ("water" or "energy") as bars for each model, and the residual on its own scale.
 
-    Parameters
-    ----------
-    budgets : pandas.DataFrame
-        :attr:`~anemoi_ailand.evaluation.processes.budgets.Budgets.table`; all steps of the whole run are drawn, over
-        the points of :func:`~anemoi_ailand.evaluation.processes.budgets.main_group`.
-    budget : str
-        ``water`` or ``energy``.
-    forecasts : sequence of str
-        Labels of all forecasts in the order of colours.
-
-    Raises
-    ------
-    ValueError
-        The table has no value of this budget.
+    All steps of the whole run are drawn, over the points of
+    :func:`~anemoi_ailand.evaluation.processes.budgets.main_group`. ``forecasts`` are all labels in the order of
+    colours.
     """
     rows = style.pick(budgets, budget=budget, steps="all", year=None)
     rows = style.pick(rows, group=main_group(rows)) if len(rows) else rows

@@ -27,12 +27,7 @@ _QUANTILES = (0.0005, 0.9995)
 def density_figure(pairs: Mapping[str, tuple[np.ndarray, np.ndarray]], label: str) -> Figure:
     """Draw the density of forecast against reference in hexagons, a panel per variable, on a logarithmic scale.
 
-    Parameters
-    ----------
-    pairs : mapping of str to (numpy.ndarray, numpy.ndarray)
-        Reference and forecast of the same shape by variable; NaN is left out.
-    label : str
-        Label of the forecast.
+    ``pairs`` holds reference and forecast of the same shape by variable; NaN is left out.
     """
     columns = 2 if len(pairs) in (2, 4) else 3
     figure, axes = style.panels(len(pairs), columns, 3.4 if columns == 3 else 4.6)

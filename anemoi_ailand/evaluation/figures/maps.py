@@ -65,20 +65,7 @@ def map_figure(reference: xr.DataArray, forecast: xr.DataArray, label: str) -> F
 
 
 def rmse_map_figure(values: Mapping[str, xr.DataArray], name: str) -> Figure:
-    """Draw maps of the RMSE at each point, a panel for each forecast, with one colour scale.
-
-    Parameters
-    ----------
-    values : mapping of str to xarray.DataArray
-        RMSE ``(point,)`` by forecast, with coordinates latitude, longitude.
-    name : str
-        Variable.
-
-    Raises
-    ------
-    ValueError
-        No value is finite.
-    """
+    """Draw maps of the RMSE ``(point,)`` of a variable, a panel for each forecast, with one colour scale."""
     values = {model: each * shown_factor(name) for model, each in values.items()}
     pooled = np.concatenate([each.values for each in values.values()])
     pooled = pooled[np.isfinite(pooled)]

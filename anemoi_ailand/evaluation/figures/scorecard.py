@@ -28,20 +28,6 @@ def scorecard_figure(differences: pd.DataFrame, a: str, b: str, protocol: str) -
     """Draw the relative difference in RMSE, (a - b) / b, as triangles: up where ``a`` is better, down where worse.
 
     Triangles are filled where the 95 % interval of the difference excludes zero; their area grows with the difference.
-
-    Parameters
-    ----------
-    differences : pandas.DataFrame
-        Table of differences.
-    a, b : str
-        Labels of the models.
-    protocol : str
-        Protocol of the differences.
-
-    Raises
-    ------
-    ValueError
-        The table has no such comparison.
     """
     rows = style.pick(differences, a=a, b=b, protocol=protocol, cut="all", group="all", metric="rmse")
     if not len(rows):

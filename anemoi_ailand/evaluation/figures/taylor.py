@@ -50,19 +50,7 @@ def taylor_statistics(forecast: np.ndarray, reference: np.ndarray) -> dict[str, 
 def taylor_figure(statistics: pd.DataFrame, groups: Mapping[str, Sequence[str]], forecasts: Sequence[str]) -> Figure:
     """Draw Taylor diagrams, a panel for each group of variables: colours are models, markers variables.
 
-    Parameters
-    ----------
-    statistics : pandas.DataFrame
-        Columns model, variable, std_ratio, correlation. Ratios above 2.5 are drawn at the edge.
-    groups : mapping of str to sequence of str
-        Variables by title of their panel.
-    forecasts : sequence of str
-        Labels of all forecasts in the order of colours.
-
-    Raises
-    ------
-    ValueError
-        No row has both statistics.
+    ``statistics`` has the columns model, variable, std_ratio, correlation; ratios above 2.5 are drawn at the edge.
     """
     table = statistics.dropna(subset=["std_ratio", "correlation"])
     if not len(table):

@@ -59,14 +59,9 @@ class Score:
 
 
 def pair_scores(model: np.ndarray, reference: np.ndarray, rng: np.random.Generator) -> list[Score]:
-    """Compute all :data:`METRICS` of one pair of series.
+    """Compute all :data:`METRICS` of two series ``(time,)`` at all 6-hourly stamps of a period, NaN where missing.
 
-    Parameters
-    ----------
-    model, reference : numpy.ndarray
-        ``(time,)`` at all 6-hourly stamps of a period, NaN where missing. Scores use the stamps valid in both.
-    rng : numpy.random.Generator
-        Random numbers of the bootstrap.
+    Scores use the stamps that are valid in both; ``rng`` is that of the bootstrap.
     """
     both = np.isfinite(model) & np.isfinite(reference)
     n = int(both.sum())

@@ -123,24 +123,11 @@ def write_products(
     *,
     period: tuple[object, object] | None = None,
 ) -> Path:
-    """Write the products of a run as CF-1.11 NetCDF.
+    """Write the products of a run ``(time, point)`` as CF-1.11 NetCDF; the file appears when it is complete.
 
-    Parameters
-    ----------
-    forecast : str, Path or Fields
-        Run or dataset ``(time, point)``.
-    reference : str, Path or Fields
-        Dataset of the climatology, wilting point and field capacity.
-    output : str or Path
-        File, which appears under this name when it is complete.
-    period : (start, end), optional
-        Years of the reference for the percentiles, both included; by default all before the forecast.
-
-    Returns
-    -------
-    Path
-        ``output``. Products without their variables are left out with a warning and listed in the attribute
-        ``not_written``.
+    The reference holds climatology, wilting point and field capacity; ``period`` are its years for the percentiles,
+    both included, by default all before the forecast. Products without their variables are left out with a warning and
+    listed in the attribute ``not_written``.
 
     Raises
     ------

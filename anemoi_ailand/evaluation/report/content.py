@@ -55,13 +55,7 @@ NOT_MEASURED = Score(np.nan, -1)
 
 
 class Content:
-    """Content of ``metrics.json`` with quick access to its scores and tables.
-
-    Raises
-    ------
-    ValueError
-        The scores are missing or lack a column.
-    """
+    """Content of ``metrics.json`` with quick access to its scores and tables."""
 
     def __init__(self, metrics: Mapping[str, Any]) -> None:
         self.metrics = metrics

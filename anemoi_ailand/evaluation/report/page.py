@@ -59,19 +59,7 @@ _SHRINK = 0.7
 
 @dataclass(frozen=True)
 class ReportFigure:
-    """Figure of the report.
-
-    Parameters
-    ----------
-    section : str
-        Key of a section of :data:`SECTIONS`.
-    path : Path
-        PNG file, which is embedded in the page.
-    title, caption : str
-        Title and explanation.
-    variable, protocol : str
-        Values of the filters that show the figure; empty for all.
-    """
+    """PNG figure, embedded in a section of :data:`SECTIONS`; filters without a value always show it."""
 
     section: str
     path: Path
@@ -111,24 +99,7 @@ class Section:
 def write_report(folder: Path, metrics: Mapping[str, Any], figures: Sequence[ReportFigure] = ()) -> Path:
     """Write ``report/index.html`` below ``folder``: one file without requests, readable without scripts.
 
-    Parameters
-    ----------
-    folder : Path
-        Folder of the evaluation.
-    metrics : mapping
-        Content of ``metrics.json``.
-    figures : sequence of ReportFigure
-        Figures in their order within sections.
-
-    Returns
-    -------
-    Path
-        The page.
-
-    Raises
-    ------
-    ValueError
-        Scores are missing, or the section of a figure is unknown.
+    ``metrics`` is the content of ``metrics.json``; figures keep their order within sections.
     """
     known = [key for key, *_ in SECTIONS]
     if wrong := sorted({f.section for f in figures} - set(known)):

@@ -40,15 +40,7 @@ def terms(fcst: np.ndarray, obs: np.ndarray, climatology: np.ndarray, shift: flo
 
 @dataclass
 class Moments:
-    """Sums of :data:`TERMS` by cell, for example by lead time and group.
-
-    Parameters
-    ----------
-    sums : numpy.ndarray
-        ``(10, *cells)``, float64.
-    shift : float
-        The constant :math:`s`, in the unit of the variable.
-    """
+    """Sums ``(10, *cells)`` of :data:`TERMS`, float64, about the constant ``shift``; cells are leads and groups."""
 
     sums: np.ndarray
     shift: float = 0.0

@@ -39,18 +39,9 @@ def site_series(
     found: Found,
     attributes: Mapping[str, str] | None = None,
 ) -> xr.Dataset:
-    """Combine all series of a site in one CF dataset with the dimension ``time``.
+    """Combine all series ``(time,)`` of a site in one CF dataset.
 
-    Parameters
-    ----------
-    times : numpy.ndarray, shape (time,)
-        Times of all series.
-    emulator, ecland, forcing : mapping of str to numpy.ndarray, shape (time,)
-        Series by dataset name, in the units of the table of variables.
-    found : Found
-        Site and its point.
-    attributes : mapping, optional
-        Global attributes.
+    Series are by dataset name, in the units of the table of variables; ``attributes`` are global ones.
     """
     arrays: dict[str, Any] = {}
     for end, whose, fields in (("", EMULATOR, emulator), (ECLAND, REFERENCE, ecland), ("", "forcing", forcing)):
@@ -89,11 +80,8 @@ def of_ecland(series: xr.Dataset, name: str) -> xr.DataArray | None:
 def site_scores(series: xr.Dataset) -> pd.DataFrame:
     """Score the emulator against ecLand in display units, a row for each variable.
 
-    Returns
-    -------
-    pandas.DataFrame
-        ``variable``, ``group``, ``rmse``, ``bias`` (emulator minus ecLand), ``correlation`` (NaN if either does not
-        vary), ``spread`` (standard deviation of ecLand), ``units``, ``n`` (valid times).
+    ``bias`` is emulator minus ecLand, ``correlation`` NaN if either does not vary, ``spread`` the standard deviation of
+    ecLand, ``n`` the number of valid times.
     """
     rows = []
     for group, names in variable_groups(names_of(series, EMULATOR)).items():
@@ -124,17 +112,9 @@ def site_table(heading: str, scores: pd.DataFrame) -> str:
 
 
 def site_properties(static: Mapping[str, float]) -> dict[str, Any]:
-    """Describe a site: soil and vegetation types, climate class, whether held out, and all static fields.
+    """Describe a site by its available constant fields: soil and vegetation types, climate class, held out or not.
 
-    Parameters
-    ----------
-    static : mapping of str to float
-        Available constant fields of the point by dataset name.
-
-    Raises
-    ------
-    ValueError
-        A type is no whole number of its table.
+    A type that is no whole number of its table is an error.
     """
     found: dict[str, Any] = {}
     if "slt" in static:
