@@ -36,7 +36,7 @@ from typing import Any
 
 
 class Role(StrEnum):
-    """What a variable is to the emulator."""
+    """Use of a variable by the emulator."""
 
     FORCING = "forcing"
     STATIC = "static"
@@ -46,7 +46,7 @@ class Role(StrEnum):
 
 
 class Time(StrEnum):
-    """What a value says about time."""
+    """Time to which a value belongs."""
 
     INSTANT = "instant"
     INTERVAL_MEAN = "interval_mean"
