@@ -176,7 +176,7 @@ def date_axis(ax: Axes) -> None:
 def error_text(forecast: xr.DataArray, reference: xr.DataArray) -> str:
     """Format RMSE and bias of a series in display units."""
     error = forecast - reference
-    return f"RMSE {float(np.sqrt((error**2).mean())):.2g}, bias {minus(f'{float(error.mean()):+.2g}')}"
+    return minus(f"RMSE {float(np.sqrt((error**2).mean())):.2g}, bias {float(error.mean()):+.2g}")
 
 
 def corner_note(ax: Axes, text: str, size: float) -> None:

@@ -128,7 +128,11 @@ def open_fields(path: str | Path) -> Fields:
     path = Path(path).expanduser()
     if not path.exists():
         raise not_found(path)
-    fields = _open_zarr(path) if path.is_dir() else _open_netcdf(path)
+    if path.is_dir():
+        fields = _open_zarr(path)
+    else:
+        with netcdf(path) as dataset:
+            fields = _describe_netcdf(path, dataset)
     _check_times(fields)
     return fields
 
@@ -150,11 +154,6 @@ def _open_zarr(path: Path) -> Fields:
         units=dataset.units,
         reader=dataset.values,
     )
-
-
-def _open_netcdf(path: Path) -> Fields:
-    with netcdf(path) as dataset:
-        return _describe_netcdf(path, dataset)
 
 
 @contextmanager

@@ -64,7 +64,7 @@ def _panel(ax: Axes, reference: np.ndarray, forecast: np.ndarray, name: str, lab
                          norm=LogNorm(vmin=1), linewidths=0.1)  # fmt: skip
     ax.axline((low, low), (high, high), color="black", linewidth=0.8, linestyle="--")
     ax.set(xlim=(low, high), ylim=(low, high))
-    ax.set_aspect("equal")
+    ax.set_box_aspect(1)
     ax.grid(color=style.GRID, linewidth=0.5)
     ax.annotate(f"n = {x.size}", (0.03, 0.96), xycoords="axes fraction", va="top", fontsize=style.SMALL)
     return hexagons

@@ -46,7 +46,8 @@ def growth_figure(scores: pd.DataFrame, names: Sequence[str], forecasts: Sequenc
         ax.set_xlabel("lead time [days]")
         ax.tick_params(labelbottom=True)
     style.legend(figure, [*forecasts, PERSISTENCE, CLIMATOLOGY], forecasts, shade="quartiles over points (forecasts)")
-    style.title(figure, f"Error growth with lead time, protocol {protocol} (dotted: skill horizon)")
+    dotted = " (dotted: skill horizon)" if rows["metric"].isin(HORIZON).any() else ""
+    style.title(figure, f"Error growth with lead time, protocol {protocol}{dotted}")
     return figure
 
 

@@ -30,8 +30,6 @@ def scorecard_figure(differences: pd.DataFrame, a: str, b: str, protocol: str) -
     Triangles are filled where the 95 % interval of the difference excludes zero; their area grows with the difference.
     """
     rows = style.pick(differences, a=a, b=b, protocol=protocol, cut="all", group="all", metric="rmse")
-    if not len(rows):
-        raise ValueError(f"No comparison of '{a}' with '{b}' for protocol {protocol}. Leave the scorecard out.")
     variables = ordered(rows["variable"])
     leads = sorted(rows["lead"].unique(), key=lambda lead: np.inf if np.isnan(lead) else lead)
     figure = style.new_figure(max(5.5, 1.6 + _COLUMN * len(leads)), 1.5 + _ROW * len(variables))

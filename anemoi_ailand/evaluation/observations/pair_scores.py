@@ -68,7 +68,8 @@ def pair_scores(model: np.ndarray, reference: np.ndarray, rng: np.random.Generat
     if n < MINIMUM_VALUES:
         return [_too_few(metric, n) for metric in METRICS]
     x, y = (np.where(both, series, np.nan).astype(np.float64) for series in (model, reference))
-    return [*_errors(x, y, n, rng), _correlation(CORRELATION, x, y), _anomaly_correlation(x, y)]
+    anomalies = moving_anomaly(x, PER_DAY), moving_anomaly(y, PER_DAY)
+    return [*_errors(x, y, n, rng), _correlation(CORRELATION, x, y), _correlation(ANOMALY, *anomalies)]
 
 
 def _errors(x: np.ndarray, y: np.ndarray, n: int, rng: np.random.Generator) -> list[Score]:
@@ -79,10 +80,6 @@ def _errors(x: np.ndarray, y: np.ndarray, n: int, rng: np.random.Generator) -> l
     bias = additive_bias(fcst, obs)
     values = {BIAS: bias, RMSE: rmse(fcst, obs), UBRMSE: rmse(fcst - bias, obs)}
     return [Score(name, float(value), *intervals[name], n, n / block, OK) for name, value in values.items()]
-
-
-def _anomaly_correlation(x: np.ndarray, y: np.ndarray) -> Score:
-    return _correlation(ANOMALY, moving_anomaly(x, PER_DAY), moving_anomaly(y, PER_DAY))
 
 
 def _correlation(metric: str, x: np.ndarray, y: np.ndarray) -> Score:

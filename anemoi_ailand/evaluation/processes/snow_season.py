@@ -18,7 +18,6 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from anemoi_ailand.evaluation.display.json_records import records
 from anemoi_ailand.evaluation.fields.daily_means import daily_means
 from anemoi_ailand.evaluation.fields.fields import Fields
 from anemoi_ailand.evaluation.fields.matching import common_times, held_out_points, match_points, point_groups
@@ -228,8 +227,3 @@ def date_errors(seasons: Mapping[str, tuple[xr.Dataset, xr.Dataset]]) -> pd.Data
             parts.append(rows.assign(model=label, event=event))
     columns = ["model", "event", "snow_year", "point", "error_days"]
     return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
-
-
-def season_record(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return the entry "snow_season" of ``metrics.json``."""
-    return records(table, digits=None)

@@ -60,18 +60,7 @@ class Moments:
             total += np.bincount(cells, value.ravel(), size + 1)[:size]
 
     def merge(self, other: Moments) -> Moments:
-        """Add the sums of both.
-
-        Raises
-        ------
-        ValueError
-            Cells or constants differ.
-        """
-        if self.sums.shape != other.sums.shape or self.shift != other.shift:
-            raise ValueError(
-                f"Sums of {self.sums.shape[1:]} cells about {self.shift} cannot be merged with {other.sums.shape[1:]} "
-                f"cells about {other.shift}. Make both with the same cells and the same shift."
-            )
+        """Add the sums of the same cells about the same constant."""
         return Moments(self.sums + other.sums, self.shift)
 
     def pooled(self, labels: np.ndarray, n_groups: int) -> Moments:

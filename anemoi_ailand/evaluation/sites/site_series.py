@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from scores.continuous import additive_bias, rmse
 from scores.continuous.correlation import pearsonr
 
 from anemoi_ailand.evaluation.display.json_records import DIGITS
-from anemoi_ailand.evaluation.display.markdown import aligned, number
+from anemoi_ailand.evaluation.display.markdown import aligned, enumeration, number
 from anemoi_ailand.evaluation.display.units import shown_factor, shown_units
 from anemoi_ailand.evaluation.display.variable_groups import variable_groups
 from anemoi_ailand.evaluation.fields.reference import EMULATOR, REFERENCE
@@ -155,16 +155,12 @@ def site_sentence(found: Found, properties: Mapping[str, Any]) -> str:
     if "climate_class" in properties:
         like.append(f"the climate class {properties['climate_class']}")
     if like:
-        text.append(f"It has {_listed(like)}.")
+        text.append(f"It has {enumeration(like)}.")
     if "held_out" in properties:
         text.append(
             "It is held out in the dataset." if properties["held_out"] else "It is not held out in the dataset."
         )
     return " ".join(text)
-
-
-def _listed(words: Sequence[str]) -> str:
-    return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
 
 
 def _digits(value: float) -> float:

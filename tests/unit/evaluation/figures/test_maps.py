@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from anemoi_ailand.evaluation.figures import maps
 from anemoi_ailand.evaluation.figures.maps import map_figure, rmse_map_figure
 from tests.support.results import points
 
@@ -34,6 +35,15 @@ def test_map_shows_reference_emulator_and_difference(n_points):
     assert [ax.get_title("left") for ax in figure.axes[:3]] == ["ecLand", "emulator", "emulator minus ecLand"]
     assert [ax.get_xlabel() for ax in figure.axes[3:]] == ["swvl1 [m³ m⁻³]", "difference [m³ m⁻³]"]
     assert "2022-07-01 00:00 UTC" in figure.get_suptitle()
+
+
+def test_coastlines_span_the_globe(monkeypatch):
+    """The file of anemoi-training exists and spans the globe; without it there are no lines."""
+    lines = np.concatenate(maps.coastlines())
+    assert np.ptp(lines[:, 0]) > 300
+    assert np.ptp(lines[:, 1]) > 100
+    monkeypatch.setattr(maps, "continents_file", lambda: None)
+    assert maps.coastlines.__wrapped__() == ()
 
 
 def test_map_of_a_region_is_drawn_closer():

@@ -11,8 +11,7 @@ import pytest
 from anemoi_ailand.evaluation.fields.matching import held_out_points
 from anemoi_ailand.evaluation.scores import sums as s
 from anemoi_ailand.evaluation.scores.available_strata import STRATA_NAMES
-from anemoi_ailand.evaluation.scores.lead_bins import day_bins, window_bins
-from anemoi_ailand.evaluation.scores.sums import collect
+from anemoi_ailand.evaluation.scores.sums import collect, day_bins, window_bins
 from tests.support import worlds as world
 
 PERIOD = ("2020", "2021")
