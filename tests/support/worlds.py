@@ -129,7 +129,7 @@ def reforecast_of(made: xr.Dataset) -> Reforecast:
         leads=made["lead"].values.astype(np.int64),
         latitude=made["latitude"].values,
         longitude=made["longitude"].values,
-        units={name: made[found].attrs["units"] for name, found in raw.items()},
+        units={name: VARIABLES[name].units for name in raw},
         reader=lambda name, *at: made[raw[name]].values[np.ix_(*at)],
         at=(np.arange(made.sizes["start"]), np.arange(made.sizes["lead"]), np.arange(made.sizes["point"])),
         attributes=dict(made.attrs),
