@@ -41,7 +41,7 @@ _PUBLIC = {
     "export.onnx_export": ("export_step",),
     "evaluation.fields.fields": ("open_fields",),
     "evaluation.fields.reforecast": ("open_reforecast",),
-    "evaluation.scores.scoring": ("score",),
+    "evaluation.scores.score_table": ("score",),
     "evaluation.settings": ("read_settings",),
     "evaluation.sites.places": ("Place",),
     "workflows.evaluate": ("evaluate",),
@@ -57,7 +57,7 @@ if TYPE_CHECKING:
     from anemoi_ailand.data.open_reader import open_reader as open_reader
     from anemoi_ailand.evaluation.fields.fields import open_fields as open_fields
     from anemoi_ailand.evaluation.fields.reforecast import open_reforecast as open_reforecast
-    from anemoi_ailand.evaluation.scores.scoring import score as score
+    from anemoi_ailand.evaluation.scores.score_table import score as score
     from anemoi_ailand.evaluation.settings import read_settings as read_settings
     from anemoi_ailand.evaluation.sites.places import Place as Place
     from anemoi_ailand.export.onnx_export import export_step as export_step

@@ -79,7 +79,7 @@ def scores_a(metrics: dict[str, Any], label: str, evaluation: Path) -> list[dict
     period = metrics["climatology"]["first"], metrics["climatology"]["last"]
     years = tuple(np.datetime64(date) for date in period)
     reference = open_fields(metrics["inputs"]["reference"]["path"])
-    sums = collect({label: wanted}, reference, protocol="A", cuts=["points"], period=years, overlap=True)
+    sums = collect({label: wanted}, reference, protocol="A", strata=["points"], period=years, overlap=True)
     cut = sums.static["points"]
     spacing = np.median(np.diff(wanted.starts)) / np.timedelta64(1, "D")
     rows = []

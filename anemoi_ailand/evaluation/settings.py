@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""What is evaluated: the configuration file, checked as a whole before anything starts."""
+"""Configuration of an evaluation, validated on load."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from anemoi_ailand.rollout.step.pretrained import checkpoint_path
 from anemoi_ailand.support.configuration import HomePath, Strict, plain_name, read_configuration
 from anemoi_ailand.variables import variable
 
-#: Days of lead time at which protocol A of aiLand v1 gives scores, and some between them for the curves.
+#: Lead times at which protocol A of aiLand v1 gives scores, and some in between for curves [d].
 LEAD_DAYS = (1, 2, 3, 5, 7, 10, 15, 20, 30, 45, 60, 75, 90)
 
 
 class PeriodSettings(Strict):
-    """A period; open where it is not given."""
+    """Period, open where ``None``."""
 
     start: datetime.date | None = None
     end: datetime.date | None = None
@@ -29,18 +29,18 @@ class PeriodSettings(Strict):
     @model_validator(mode="after")
     def _in_order(self) -> PeriodSettings:
         if self.start and self.end and self.end < self.start:
-            raise ValueError(f"the period ends on {self.end}, before it starts on {self.start}; exchange them")
+            raise ValueError(f"the period ends on {self.end}, before it starts on {self.start}; swap them")
         return self
 
 
 class Climatology(PeriodSettings):
-    """Years of the climatology; with ``overlap`` they may contain dates of the forecasts."""
+    """Years of the climatology, which may contain dates of the forecasts with ``overlap``."""
 
     overlap: bool = False
 
 
 class ProtocolA(Strict):
-    """Many integrations: starts every ``every_days`` days of ``year``, as long as the last lead time is within it."""
+    """Many integrations: starts every ``every_days`` days of ``year``, with all lead times within the year."""
 
     year: int
     every_days: int = 2
@@ -62,14 +62,14 @@ class ProtocolA(Strict):
 
 
 class ProtocolC(Strict):
-    """Other places: those within the dataset (held-out points, one site alone, fewer points), and further datasets."""
+    """Other places: within the dataset (held-out points, a single site, fewer points), and further datasets."""
 
     places: bool = True
     datasets: dict[str, HomePath] = {}
 
 
 class Maps(Strict):
-    """Variables and dates of the maps of the long run: reference | forecast | difference."""
+    """Variables and dates of the maps of the long run."""
 
     variables: tuple[str, ...] = ("swvl1", "stl1")
     dates: tuple[datetime.datetime, ...] = ()
@@ -78,12 +78,12 @@ class Maps(Strict):
     @classmethod
     def _known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for name in value:
-            variable(name)  # says which names are near
+            variable(name)  # the error lists similar names
         return value
 
 
 class Settings(Strict):
-    """The configuration of ``anemoi-ailand evaluate``; ``configs/evaluation/evaluate.yaml`` explains each option."""
+    """Configuration of ``anemoi-ailand evaluate``; ``configs/evaluation/evaluate.yaml`` documents each option."""
 
     output: HomePath = Path("evaluation")
     dataset: HomePath
@@ -103,36 +103,36 @@ class Settings(Strict):
     @field_validator("checkpoints", "forecasts", mode="before")
     @classmethod
     def _none_is_empty(cls, value: Any) -> Any:
-        return {} if value is None else value  # `checkpoints=null` takes away what a file names
+        return {} if value is None else value  # `checkpoints=null` removes those of a file
 
     @model_validator(mode="after")
     def _names_differ(self) -> Settings:
         labels = [*self.checkpoints, *self.forecasts]
         files = [plain_name(label) for label in dict.fromkeys(labels)]
         if len(set(files)) < len(files):
-            raise ValueError(f"some of the names {labels} differ in signs only; give names with other letters")
+            raise ValueError(f"some of the names {labels} differ in punctuation only; give names with other letters")
         return self
 
     @model_validator(mode="after")
     def _something_to_do(self) -> Settings:
         both = sorted(set(self.checkpoints) & set(self.forecasts))
         if both:
-            raise ValueError(f"checkpoints and forecasts are both called {both}; give each another name")
+            raise ValueError(f"checkpoints and forecasts share the names {both}; give different names")
         if not self.checkpoints and not self.forecasts:
-            raise ValueError("there is neither a checkpoint nor a forecast; name one under `checkpoints`")
+            raise ValueError("neither a checkpoint nor a forecast is given; name one under `checkpoints`")
         if self.checkpoints and self.protocol_a is None and self.protocol_b is None:
-            raise ValueError("protocol_a and protocol_b are both null; nothing would be run. Leave one of them in")
+            raise ValueError("protocol_a and protocol_b are both null, so nothing would run; set one of them")
         if self.protocol_c and self.protocol_a is None:
-            raise ValueError("protocol_c runs protocol_a at other places; leave protocol_a in, or protocol_c out")
+            raise ValueError("protocol_c runs protocol_a at other places; set protocol_a, or remove protocol_c")
         return self
 
 
 def read_settings(path: Path | None, overrides: Sequence[str] = ()) -> Settings:
-    """Read a configuration file and options ``key=value`` that replace what it says.
+    """Read a configuration file and options ``key=value`` that override it.
 
     Raises
     ------
     FileNotFoundError, ValueError
-        As :func:`~anemoi_ailand.support.configuration.read_configuration`.
+        As for :func:`~anemoi_ailand.support.configuration.read_configuration`.
     """
     return read_configuration(path, overrides, Settings, "evaluation/evaluate")

@@ -23,25 +23,22 @@ import yaml
 from anemoi_ailand.constants import STEP_HOURS
 from anemoi_ailand.data.stations.station_reader import read_stations
 from anemoi_ailand.evaluation.display.json_records import DIGITS, json_text, records, stamp
-from anemoi_ailand.evaluation.fields.case import Case, prepare
 from anemoi_ailand.evaluation.fields.climatology import WINDOW_DAYS, Period, climatology_period
 from anemoi_ailand.evaluation.fields.fields import Fields, open_fields, span
 from anemoi_ailand.evaluation.fields.matching import HELD_OUT, TRAINED, held_out_points
 from anemoi_ailand.evaluation.fields.reforecast import Reforecast, open_reforecast
-from anemoi_ailand.evaluation.fields.single_run import run_of
-from anemoi_ailand.evaluation.figures.case_figures import map_time
+from anemoi_ailand.evaluation.fields.single_run import ComparedRun, compared_run, run_of
 from anemoi_ailand.evaluation.observations.station_scores import score_stations
 from anemoi_ailand.evaluation.processes.budgets import Budgets, budgets
 from anemoi_ailand.evaluation.processes.snow_season import (
     compare_snow_seasons,
     date_errors,
-    season_record,
     snow_variable,
 )
 from anemoi_ailand.evaluation.products.products_file import write_products
-from anemoi_ailand.evaluation.report.chosen_figures import Evaluated, write_figures
+from anemoi_ailand.evaluation.report.chosen_figures import Evaluated, map_time, write_figures
+from anemoi_ailand.evaluation.report.markdown_table import markdown_table
 from anemoi_ailand.evaluation.report.page import write_report
-from anemoi_ailand.evaluation.report.run_table import run_table
 from anemoi_ailand.evaluation.scores.difference_table import difference_table
 from anemoi_ailand.evaluation.scores.score_table import score_table
 from anemoi_ailand.evaluation.scores.sums import Sums, collect
@@ -81,7 +78,7 @@ class Scored:
     tables: list[pd.DataFrame] = field(default_factory=list)
     differences: list[pd.DataFrame] = field(default_factory=list)
     protocols: dict[str, Any] = field(default_factory=dict)
-    runs: dict[str, Case] = field(default_factory=dict)
+    runs: dict[str, ComparedRun] = field(default_factory=dict)
 
 
 def evaluate(settings: Settings) -> Path:
@@ -116,21 +113,9 @@ def evaluate(settings: Settings) -> Path:
 
 
 def plan(settings: Settings, reference: Fields, given: Mapping[str, Reforecast] | None = None) -> list[Job]:
-    """Plan rollouts and scores by the dates and points of the dataset.
+    """Plan rollouts and scores by the dates and points of the dataset; refuse protocols that do not fit into it.
 
-    Parameters
-    ----------
-    settings : Settings
-        Protocols apply to checkpoints. A given forecast that fits none of them is scored by its own starts and leads.
-    reference : Fields
-        The dataset.
-    given : mapping, optional
-        Existing forecasts by label.
-
-    Raises
-    ------
-    ValueError
-        A protocol does not fit into the dataset.
+    Protocols apply to checkpoints. A given forecast that fits none of them is scored by its own starts and leads.
     """
     points = _points(settings, reference)
     jobs: list[Job] = []
@@ -169,7 +154,7 @@ def _points(settings: Settings, reference: Fields) -> tuple[int, ...] | None:
 def _span(
     start: datetime.date | None, end: datetime.date | None, reference: Fields
 ) -> tuple[np.datetime64, np.datetime64]:
-    """First and last date of protocol B, both in the dataset."""
+    """Return the first and last date of protocol B, both in the dataset."""
     times = reference.times
     days = times.astype("datetime64[D]")
     first, last = np.datetime64(start or days[0], "D"), np.datetime64(end or days[-1], "D")
@@ -183,13 +168,13 @@ def _span(
 
 
 def _places(settings: Settings, reference: Fields, a: Job) -> list[Job]:
-    """Jobs of protocol C: a single site, a thinner set of points, and further datasets, each rolled out alone."""
+    """Plan protocol C: a single site, a thinner set of points, and further datasets, each rolled out alone."""
     if settings.protocol_c is None:
         return []
     everywhere = np.arange(len(reference.latitude)) if a.points is None else np.array(a.points)
     jobs = []
     if settings.protocol_c.places:
-        mask, _ = held_out_points(reference)
+        mask = held_out_points(reference)
         unseen = everywhere if mask is None else everywhere[mask[everywhere]]
         places = {"a single site": unseen[:1], f"every {THINNING}th point": everywhere[::THINNING]}
         jobs += [Job(n, "C", a.dataset, a.starts, a.leads, tuple(p.tolist())) for n, p in places.items() if len(p)]
@@ -200,7 +185,7 @@ def _places(settings: Settings, reference: Fields, a: Job) -> list[Job]:
 
 
 def _starts_elsewhere(path: Path, settings: Settings, a: Job) -> np.ndarray:
-    """Starts of protocol A in another dataset: of the same year, or of its last year if it lacks that one."""
+    """Return the starts of protocol A in another dataset, in the same year if it has that, else in its last."""
     assert settings.protocol_a is not None
     times = open_fields(path).times
     years = np.unique(times.astype("datetime64[Y]")).astype(int) + 1970
@@ -220,36 +205,29 @@ def check(
         check_products(jobs, period)
     for job in (job for job in jobs if job.protocol == "B"):
         for date in settings.maps.dates:
-            map_time(job.starts[0] + job.leads * np.timedelta64(1, "h"), np.datetime64(date))
+            map_time(job.starts[0] + job.leads * np.timedelta64(1, "h"), date)
     for label, checkpoint in settings.checkpoints.items():
         if not checkpoint.is_file():
             load_step(checkpoint)  # raises, and lists the checkpoints of the folder
         kept = rollout_folder(settings)
         todo = [j for j in jobs if j.rolled_out and not is_current(kept / j.file(label), j, checkpoint)]
-        step = load_step(checkpoint) if todo else None
+        inputs = load_step(checkpoint).inputs if todo else ()
         for dataset in {job.dataset for job in todo}:
-            StoredFields(dataset, step.inputs if step else ())
+            StoredFields(dataset, inputs)
     return period
 
 
 def period_of(settings: Settings, reference: Fields, jobs: Sequence[Job], given: Mapping[str, Reforecast]) -> Period:
-    """Years of the climatology, by default all before the first start."""
+    """Return the period of the climatology, by default all before the first start."""
     starts = [job.starts[0] for job in jobs if job.protocol != "C"] + [f.starts[0] for f in given.values()]
     first, last = np.datetime64(min(starts), "ns"), reference.times[-1]
-    start, end = settings.climatology.start, settings.climatology.end
-    if start is None and end is None:
-        return climatology_period(reference, first, last, None)
-    return climatology_period(
-        reference,
-        first,
-        last,
-        (start or reference.times[0], end or first - np.timedelta64(1)),
-        overlap=settings.climatology.overlap,
-    )
+    start, end, overlap = settings.climatology.start, settings.climatology.end, settings.climatology.overlap
+    period = (start or reference.times[0], end or first - np.timedelta64(1)) if start or end else None
+    return climatology_period(reference, first, last, period, overlap=overlap)
 
 
 def rollout_folder(settings: Settings) -> Path:
-    """Folder in which rollouts are kept."""
+    """Return the folder in which rollouts are kept."""
     return settings.output.parent / f"{settings.output.name}-reforecasts"
 
 
@@ -288,14 +266,11 @@ def _score(
     scored.protocols[job.name] = _described(sums, job)
     if job.protocol == "B":
         aligned = sums.alignment.forecasts.items()  # the same dates and points for all
-        scored.runs = {
-            label: prepare(run_of(f, reference), reference, years, overlap=settings.climatology.overlap)
-            for label, f in aligned
-        }
+        scored.runs = {label: compared_run(run_of(f, reference), reference, sums.period) for label, f in aligned}
 
 
 def _described(sums: Sums, job: Job) -> dict[str, Any]:
-    """Header of a protocol, of the starts, leads and points that all forecasts have in common."""
+    """Describe a protocol by the starts, leads and points that all forecasts have in common."""
     scored = sums.alignment
     last = scored.valid_times[0, -1] if job.protocol == "B" else scored.starts[-1]
     return {
@@ -306,7 +281,7 @@ def _described(sums: Sums, job: Job) -> dict[str, Any]:
 
 
 def _processes(runs: dict[str, Fields], reference: Fields, stations: list[Any], seed: int) -> dict[str, Any]:
-    """Budgets, snow seasons and comparison with stations, from the long runs."""
+    """Compute budgets, snow seasons and the comparison with stations from the long runs."""
     out: dict[str, Any] = {"budgets": None, "snow_season": None, "snow_errors": pd.DataFrame(), "observations": None}
     if not runs:
         return out
@@ -320,7 +295,7 @@ def _processes(runs: dict[str, Fields], reference: Fields, stations: list[Any], 
         LOG.warning("No snow season: %s", nothing)
     else:
         table, seasons = compare_snow_seasons(runs, reference)
-        out |= {"snow_season": season_record(table), "snow_errors": date_errors(seasons)}
+        out |= {"snow_season": records(table, digits=None), "snow_errors": date_errors(seasons)}
     if stations:
         out["observations"] = score_stations(stations, reference, runs, seed=seed).record()
     return out
@@ -350,7 +325,7 @@ def _write(
     about = scored.protocols[protocol]
     what = "whole run" if protocol == "B" else f"day {about['longest_lead_days']:g} of {about['starts']} runs"
     title = f"RMSE against ecLand, protocol {protocol}, {what}, from {about['first']}."
-    (folder / "table.md").write_text(run_table(scores, protocol, title))
+    (folder / "table.md").write_text(markdown_table(scores, protocol, title))
     figures = write_figures(
         Evaluated(labels, scores, differences, scored.runs, closed, processes["snow_errors"], settings.maps),
         folder / "figures",
@@ -359,7 +334,7 @@ def _write(
 
 
 def _header(settings: Settings, reference: Fields, period: Any, scored: Scored) -> dict[str, Any]:
-    """Header of ``metrics.json``."""
+    """Return the header of ``metrics.json``."""
     forecasts = {
         label: {"checkpoint": str(path), "checkpoint_sha256": file_sha256(path)}
         for label, path in settings.checkpoints.items()

@@ -18,7 +18,7 @@ from anemoi_ailand.evaluation.display.json_records import DIGITS, json_text
 from anemoi_ailand.evaluation.display.style import Figure, save
 from anemoi_ailand.evaluation.figures.stability import storage_figure, temperature_figure
 from anemoi_ailand.evaluation.processes.stability import Verdict, check_length, judge
-from anemoi_ailand.evaluation.report.stability_text import SCHEMA, stability_record, stability_table
+from anemoi_ailand.evaluation.report.stability_table import SCHEMA, stability_record, stability_table
 from anemoi_ailand.rollout.reforecast.cyclic_run import Setting, ecland_years, run_years, setting
 from anemoi_ailand.support.atomic_folder import complete_folder
 from anemoi_ailand.workflows import record_header

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""From tables to ``metrics.json``: plain numbers, ``null`` for what is not defined, one record on a line."""
+"""JSON text of results: plain numbers, ``null`` for undefined values, one record a line."""
 
 from __future__ import annotations
 
@@ -12,29 +12,23 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-#: Significant digits of the numbers that are written.
+#: Significant digits of written numbers.
 DIGITS = 6
 
 
-def records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """Rows of a table, floats with :data:`DIGITS` digits, NaN and infinity as ``None`` (JSON has neither)."""
+def records(table: pd.DataFrame, digits: int | None = DIGITS) -> list[dict[str, Any]]:
+    """Return the rows of a table, floats rounded to significant ``digits``, NaN and infinity as ``None``."""
 
     def plain(value: Any) -> Any:
         if isinstance(value, float | np.floating):
-            return float(f"{value:.{DIGITS}g}") if np.isfinite(value) else None
+            return None if not np.isfinite(value) else float(value) if digits is None else float(f"{value:.{digits}g}")
         return value.item() if isinstance(value, np.generic) else value
 
     return [{str(k): plain(v) for k, v in row.items()} for row in table.to_dict("records")]
 
 
 def json_text(metrics: Mapping[str, Any]) -> str:
-    """JSON with a line for each key, and for each record of a table.
-
-    Raises
-    ------
-    ValueError
-        A number is NaN or infinite.
-    """
+    """Format JSON with a line for each key and each record of a table; NaN and infinity are an error."""
 
     def text(value: Any) -> str:
         if isinstance(value, list) and value and isinstance(value[0], dict):
@@ -45,10 +39,10 @@ def json_text(metrics: Mapping[str, Any]) -> str:
 
 
 def stamp(time: Any) -> str:
-    """Date to the minute, as 2022-01-01T00:00."""
+    """Format a date to the minute, as 2022-01-01T00:00."""
     return str(np.datetime_as_string(np.datetime64(time), "m"))
 
 
 def _plain(value: Any) -> Any:
-    """What ``json`` does not know: numbers of numpy, paths and dates."""
+    """Convert types unknown to ``json``: numbers of numpy, paths and dates."""
     return value.item() if isinstance(value, np.generic) else str(value)

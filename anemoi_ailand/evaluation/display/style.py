@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""How all figures look: colours, lines, units, size. One colour for a model everywhere.
+"""Common style of all figures: colours, lines, labels, sizes, and parts that several figures draw.
 
 Colours are safe for the colour-blind (Okabe and Ito, 2008, https://jfly.uni-koeln.de/color/). Figures are objects
 without global state; save them with :func:`save`.
@@ -19,14 +19,16 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
+import xarray as xr
 from matplotlib.axes import Axes
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from PIL import Image
 
 from anemoi_ailand.evaluation.display.units import shown_units
-from anemoi_ailand.evaluation.fields.baselines import CLIMATOLOGY, EMULATOR, PERSISTENCE, REFERENCE
+from anemoi_ailand.evaluation.fields.reference import CLIMATOLOGY, EMULATOR, PERSISTENCE, REFERENCE
 from anemoi_ailand.variables import variable
 
 LOG = logging.getLogger(__name__)
@@ -34,50 +36,36 @@ LOG = logging.getLogger(__name__)
 #: Colour of each forecast in the order given (Okabe-Ito: vermilion, blue, reddish purple, orange).
 FORECAST_COLOURS = ("#D55E00", "#0072B2", "#CC79A7", "#E69F00")
 
-#: Line of the first four forecasts, of the next four, and so on.
+#: Line of the first four forecasts, the next four, and so on.
 _FORECAST_LINES: tuple[Any, ...] = ("-", (0, (6, 1)), (0, (6, 1, 1, 1)), (0, (2, 1)))
 
-#: Colour of the reference and the baselines (black, sky blue, bluish green), and their lines, for print without colour.
+#: Colours of the reference and the baselines (black, sky blue, bluish green), and lines for print without colour.
 _FIXED_COLOURS = {REFERENCE: "#000000", PERSISTENCE: "#56B4E9", CLIMATOLOGY: "#009E73"}
 _FIXED_LINES: dict[str, Any] = {REFERENCE: "-", PERSISTENCE: "--", CLIMATOLOGY: "-."}
 
-#: Colour and line of each model where there is one forecast with the default label.
-COLOURS = {**_FIXED_COLOURS, EMULATOR: FORECAST_COLOURS[0]}
-LINES: dict[str, Any] = {**_FIXED_LINES, EMULATOR: _FORECAST_LINES[0]}
-
-#: Colours of better and worse (blue and vermilion), where a sign is shown.
+#: Colours of better and worse (blue and vermilion).
 BETTER, WORSE = "#0072B2", "#D55E00"
 
-#: Colour maps of a field and of a difference (brown is less, for moisture drier; green-blue is more).
+#: Colour maps of a field and of a difference (brown is less, green-blue is more).
 FIELD_MAP, DIFFERENCE_MAP = "viridis_r", "BrBG"
 
-#: Background of maps and of the training period, of a band, coastlines, grid lines, quiet text.
+#: Background of maps, of the training period and of a band; coastlines, grid lines, secondary text.
 PAPER, SHADE, BAND, COAST, GRID, QUIET = "#F6F7F8", "#E3EAF1", "#C8C8C8", "#9AA5AE", "#D5DADF", "#59636B"
 
-#: Resolution of the written figures [dots per inch], and size of small letters [points] (others: matplotlib's, 10).
+#: Resolution of written figures [dots per inch], and size of small letters [points] (matplotlib's default is 10).
 DPI = 150
 SMALL = 8
 
-#: Width of a figure of the report [inches]: letters stay readable on a telephone.
+#: Width of a figure of the report [inches], which keeps letters readable on a telephone.
 WIDTH = 10.0
 
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def model_colour(label: str, forecasts: Sequence[str] = (EMULATOR,)) -> str:
-    """Colour of a model: fixed for the reference and the baselines, of a fixed sequence for ``forecasts``.
+    """Return the colour of a model: fixed for reference and baselines, from a fixed sequence for ``forecasts``.
 
-    Parameters
-    ----------
-    label : str
-        Name of the model.
-    forecasts : sequence of str
-        Labels of all forecasts in the order given by the user, the same in every figure.
-
-    Raises
-    ------
-    ValueError
-        ``label`` is neither the reference, nor a baseline, nor one of ``forecasts``.
+    ``forecasts`` are the labels of all forecasts, in the same order in every figure.
     """
     if label in _FIXED_COLOURS:
         return _FIXED_COLOURS[label]
@@ -85,7 +73,7 @@ def model_colour(label: str, forecasts: Sequence[str] = (EMULATOR,)) -> str:
 
 
 def model_line(label: str, forecasts: Sequence[str] = (EMULATOR,)) -> Any:
-    """Line style of a model; arguments and errors as of :func:`model_colour`."""
+    """Return the line style of a model; arguments and errors as in :func:`model_colour`."""
     if label in _FIXED_LINES:
         return _FIXED_LINES[label]
     return _FORECAST_LINES[_position(label, forecasts) // len(FORECAST_COLOURS) % len(_FORECAST_LINES)]
@@ -94,17 +82,17 @@ def model_line(label: str, forecasts: Sequence[str] = (EMULATOR,)) -> Any:
 def _position(label: str, forecasts: Sequence[str]) -> int:
     if label not in forecasts:
         known = [*_FIXED_COLOURS, *forecasts]
-        raise ValueError(f"There is no model '{label}' among {known}. Give its label with the other forecasts.")
+        raise ValueError(f"Unknown model '{label}' (available: {known}). Give its label with the other forecasts.")
     return list(forecasts).index(label)
 
 
 def forecast_labels(models: Iterable[str]) -> list[str]:
-    """Models that are forecasts, in the order of their first appearance: neither the reference nor a baseline."""
+    """Return the models other than reference and baselines, in the order of their first appearance."""
     return [m for m in dict.fromkeys(models) if m not in _FIXED_COLOURS]
 
 
 def pick(table: pd.DataFrame, **wanted: Any) -> pd.DataFrame:
-    """Rows of a tidy table whose columns have the given values; ``None`` stands for NaN (lead: the whole run)."""
+    """Select the rows of a table whose columns have the given values; ``None`` stands for NaN."""
     keep = np.ones(len(table), dtype=bool)
     for column, value in wanted.items():
         keep &= (table[column].isna() if value is None else table[column] == value).to_numpy()
@@ -112,42 +100,47 @@ def pick(table: pd.DataFrame, **wanted: Any) -> pd.DataFrame:
 
 
 def unit_text(units: str) -> str:
-    """Unit with superscripts, e.g. ``m³ m⁻³`` for ``m3 m-3``."""
-    return re.sub(r"(?<=[A-Za-z])-?\d+", lambda found: found[0].translate(_SUPERSCRIPTS), units)
+    """Format a unit with superscripts, e.g. ``m³ m⁻³`` for ``m3 m-3``."""
+    return re.sub(r"(?<=[A-Za-z])-?\d+", lambda found: superscript(found[0]), units)
+
+
+def superscript(number: str) -> str:
+    """Format the digits of an integer as superscripts."""
+    return number.translate(_SUPERSCRIPTS)
 
 
 def unit_label(name: str) -> str:
-    """Unit in which a variable is shown, e.g. ``m³ m⁻³``; a pure number has ``1``."""
+    """Format the display unit of a variable, e.g. ``m³ m⁻³``; ``1`` for a pure number."""
     return unit_text(shown_units(name))
 
 
 def after_number(name: str) -> str:
-    """Unit behind a number in a text; a pure number has none."""
+    """Format the display unit after a number in a text; empty for a pure number."""
     return "" if variable(name).units == "1" else f" {unit_label(name)}"
 
 
 def minus(text: str) -> str:
-    """Text of a number with the minus sign of print."""
+    """Replace hyphens by the minus sign of print."""
     return text.replace("-", "\N{MINUS SIGN}")
 
 
 def plain(text: str) -> str:
-    """Text of a user as matplotlib draws it letter by letter: a dollar sign begins no formula."""
+    """Escape dollar signs of user-supplied text, which matplotlib would read as formulas."""
     return text.replace("$", r"\$")
 
 
 def sentence(text: str) -> str:
-    """Text with a capital at its beginning."""
+    """Capitalise the first letter."""
     return text[:1].upper() + text[1:]
 
 
 def new_figure(width: float, height: float, layout: Literal["constrained"] | None = "constrained") -> Figure:
-    """Return an empty figure of the common resolution, white also where a page is dark."""
+    """Return an empty figure of the common resolution on white, also on dark pages."""
     return Figure(figsize=(width, height), dpi=DPI, layout=layout, facecolor="white")
 
 
 def panels(count: int, columns: int, height: float, width: float = WIDTH, **kwargs: Any) -> tuple[Figure, list[Axes]]:
-    """Figure with ``count`` panels of ``height`` inches, at most ``columns`` to a row; no empty panel is shown."""
+    """Return a figure with ``count`` panels of ``height`` inches, at most ``columns`` to a row."""
     columns = min(columns, count)
     rows = -(-count // columns)
     figure = new_figure(width * (1 if columns > 1 else 0.6), 1.0 + height * rows)
@@ -160,14 +153,38 @@ def panels(count: int, columns: int, height: float, width: float = WIDTH, **kwar
 
 
 def panel_title(ax: Axes, name: str, width: int = 34) -> None:
-    """Long name of a variable above its panel, in lines of at most ``width`` letters."""
+    """Write the long name of a variable above its panel, in lines of at most ``width`` letters."""
     text = textwrap.fill(sentence(variable(name).long_name), width)
     ax.set_title(text, loc="left", fontsize=SMALL + 1)
 
 
 def title(figure: Figure, text: str) -> None:
-    """Title above all panels, at the left."""
+    """Write a title above all panels, at the left."""
     figure.suptitle(plain(text), x=0.01, ha="left")
+
+
+def no_data(ax: Axes) -> None:
+    """Write "no data" into an empty panel."""
+    ax.text(0.5, 0.5, "no data", transform=ax.transAxes, ha="center", color=QUIET)
+
+
+def date_axis(ax: Axes) -> None:
+    """Label the time axis concisely."""
+    ax.xaxis.set_major_formatter(ConciseDateFormatter(AutoDateLocator(), show_offset=False))
+
+
+def error_text(forecast: xr.DataArray, reference: xr.DataArray) -> str:
+    """Format RMSE and bias of a series in display units."""
+    error = forecast - reference
+    return minus(f"RMSE {float(np.sqrt((error**2).mean())):.2g}, bias {float(error.mean()):+.2g}")
+
+
+def corner_note(ax: Axes, text: str, size: float) -> None:
+    """Write a note into the upper right corner of a panel."""
+    ax.annotate(
+        text, (0.99, 0.97), xycoords="axes fraction", ha="right", va="top", fontsize=size, zorder=3,
+        bbox={"facecolor": "white", "alpha": 0.7, "edgecolor": "none", "pad": 1.5},
+    )  # fmt: skip
 
 
 def legend(
@@ -177,7 +194,7 @@ def legend(
     shade: str | None = None,
     shade_colour: str = BAND,
 ) -> None:
-    """One legend below all panels: a line for each model, and what is shaded."""
+    """Draw one legend below all panels: a line for each model, and a patch for the shading."""
     lines: list[Any] = [
         Line2D(
             [], [], color=model_colour(m, forecasts), linestyle=model_line(m, forecasts), linewidth=2, label=plain(m)
@@ -189,7 +206,7 @@ def legend(
 
 
 def save(figure: Figure, path: Path) -> Path:
-    """Write the figure as PNG with at most 256 colours, a third of the size, and return its path."""
+    """Write the figure as PNG with at most 256 colours, which takes a third of the space, and return its path."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png")
     image = Image.open(buffer).convert("RGB").quantize(256, dither=Image.Dither.NONE)

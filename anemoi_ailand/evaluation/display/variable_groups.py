@@ -1,16 +1,13 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Variables by what they are about, so that figures and tables show together what belongs together."""
+"""Groups of related variables, and their order in figures and tables."""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable
 
-LOG = logging.getLogger(__name__)
-
-#: Variables of each group, in the order of figures and tables.
+#: Variables of each group.
 GROUPS = {
     "Soil moisture": ("swvl1", "swvl2", "swvl3", "swvl4"),
     "Soil temperature": ("stl1", "stl2", "stl3", "stl4"),
@@ -21,15 +18,15 @@ GROUPS = {
     "Carbon fluxes": ("gpp", "nee"),
 }
 
-#: Groups of fluxes, means over the 6 h that end at the stamp.
+#: Groups of fluxes, which are means over the 6 h that end at the stamp.
 FLUXES = ("Energy fluxes", "Water fluxes", "Carbon fluxes")
 
-#: Group of variables that are in none of the others.
+#: Group of all other variables.
 OTHER = "Other variables"
 
 
 def variable_groups(names: Iterable[str]) -> dict[str, list[str]]:
-    """Put ``names`` into their groups; groups in the order of :data:`GROUPS`, empty ones left out."""
+    """Group ``names`` in the order of :data:`GROUPS`, without empty groups."""
     wanted = list(dict.fromkeys(names))
     found = {group: [n for n in members if n in wanted] for group, members in GROUPS.items()}
     known = {n for members in found.values() for n in members}
@@ -38,5 +35,5 @@ def variable_groups(names: Iterable[str]) -> dict[str, list[str]]:
 
 
 def ordered(names: Iterable[str]) -> list[str]:
-    """Names in the order of their groups."""
+    """Sort names in the order of their groups."""
     return [n for members in variable_groups(names).values() for n in members]

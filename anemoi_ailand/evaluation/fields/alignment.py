@@ -1,9 +1,9 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""What several re-forecasts have in common with the reference and with one another: variables, dates, points.
+"""Alignment of re-forecasts with one another and with the reference: variables, starts, leads, points.
 
-Models are compared at the same starts, leads and points only, so that a difference of scores is one of models.
+Models are compared at common starts, leads and points only, so that scores differ only because the models do.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from anemoi_ailand.evaluation.fields.baselines import CLIMATOLOGY, PERSISTENCE, REFERENCE
 from anemoi_ailand.evaluation.fields.fields import Fields, span
 from anemoi_ailand.evaluation.fields.matching import common_variables, match_points
+from anemoi_ailand.evaluation.fields.reference import CLIMATOLOGY, PERSISTENCE, REFERENCE
 from anemoi_ailand.evaluation.fields.reforecast import Reforecast
 from anemoi_ailand.variables import VARIABLES, variable
 
@@ -27,18 +27,18 @@ _RESERVED = (PERSISTENCE, CLIMATOLOGY, REFERENCE)
 
 @dataclass(frozen=True)
 class Alignment:
-    """Re-forecasts with the same starts, leads and points in the same order, all in the reference."""
+    """Re-forecasts with the same starts, leads and points in the same order, all of them in the reference."""
 
     forecasts: dict[str, Reforecast]
     reference: Fields
-    #: Dataset names that at least one forecast and the reference hold, in the order of the table.
+    #: Variables of the reference that at least one forecast has, in the order of the table of variables.
     variables: list[str]
     #: Index ``(point,)`` into the points of the reference.
     points: np.ndarray
 
     @property
     def first(self) -> Reforecast:
-        """Any of the forecasts: all have the same starts, leads and points."""
+        """First forecast; all have the same starts, leads and points."""
         return next(iter(self.forecasts.values()))
 
     @property
@@ -57,30 +57,22 @@ class Alignment:
         return self.first.valid_times
 
     def labels_with(self, name: str) -> list[str]:
-        """Labels of the forecasts that hold a variable."""
+        """Return the labels of the forecasts that have a variable."""
         return [label for label, forecast in self.forecasts.items() if name in forecast.units]
 
 
 def align(forecasts: Mapping[str, Reforecast], reference: Fields, variables: Sequence[str] | None = None) -> Alignment:
-    """Check that forecasts and reference can be compared, and cut the forecasts to what they have in common.
+    """Select the common starts, leads and points of re-forecasts by label, all of them in the reference.
 
-    Parameters
-    ----------
-    forecasts : mapping
-        Re-forecasts by label.
-    reference : Fields
-        The truth.
-    variables : sequence of str, optional
-        Dataset names; all prognostic and diagnostic variables in common if not given.
+    ``variables`` are dataset names, by default all prognostic and diagnostic variables in common.
 
     Raises
     ------
     ValueError
-        There is nothing to compare: no common start, lead, point or variable; other units; dates that the reference
-        does not hold; a label that is the name of a baseline.
+        No start, lead, point or variable is common; units differ; the reference lacks dates; a label is reserved.
     """
     _check_labels(forecasts)
-    held = {label: common_variables(f.header, reference) for label, f in forecasts.items()}
+    available = {label: common_variables(f.header, reference) for label, f in forecasts.items()}
     points = {label: match_points(f.header, reference) for label, f in forecasts.items()}
     common = _common("point of the reference", list(points.values()), list(forecasts))
     starts = _common("initial date", [f.starts for f in forecasts.values()], list(forecasts))
@@ -90,7 +82,7 @@ def align(forecasts: Mapping[str, Reforecast], reference: Fields, variables: Seq
         for label, f in forecasts.items()
     }
     views = {label: _within(view, reference) for label, view in views.items()}
-    names = [name for name in VARIABLES if any(name in h for h in held.values())]
+    names = [name for name in VARIABLES if any(name in names for names in available.values())]
     names = names if variables is None else _wanted(variables, names)
     LOG.info(
         "Scoring %s of %s: %s starts, %s leads, %s points", names, list(views), len(starts), len(leads), len(common)
@@ -100,15 +92,15 @@ def align(forecasts: Mapping[str, Reforecast], reference: Fields, variables: Seq
 
 def _check_labels(forecasts: Mapping[str, Reforecast]) -> None:
     if not forecasts:
-        raise ValueError("There is no forecast to score. Give at least one re-forecast.")
+        raise ValueError("No forecast to score. Give at least one re-forecast.")
     if taken := sorted(set(forecasts) & set(_RESERVED)):
         raise ValueError(
-            f"{taken} cannot be labels of a forecast: these are names of {_RESERVED}. Choose other labels."
+            f"{taken} cannot be labels of a forecast, because {_RESERVED} are reserved. Choose other labels."
         )
 
 
 def _common(what: str, values: list[np.ndarray], labels: list[str]) -> np.ndarray:
-    """Values that all have, sorted; those of the first in its own order if all have the same."""
+    """Values common to all, in the order of the first."""
     common = values[0]
     for other in values[1:]:
         common = common[np.isin(common, other)]
@@ -119,7 +111,7 @@ def _common(what: str, values: list[np.ndarray], labels: list[str]) -> np.ndarra
     if any(len(each) > len(common) for each in values):
         counts = {label: len(each) for label, each in zip(labels, values, strict=True)}
         LOG.warning(
-            "Only %s values of '%s' are in all forecasts, which have %s; the rest is left out",
+            "Only %s values of '%s' are common to all forecasts, which have %s; the others are left out",
             len(common),
             what,
             counts,
@@ -128,7 +120,7 @@ def _common(what: str, values: list[np.ndarray], labels: list[str]) -> np.ndarra
 
 
 def _places(values: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """Index into ``values`` of each of ``wanted``, which are all there."""
+    """Index into ``values`` of each of ``wanted``; all of them must occur."""
     order = np.argsort(values, kind="stable")
     return order[np.searchsorted(values[order], wanted)]
 
@@ -140,10 +132,10 @@ def _wanted(variables: Sequence[str], found: list[str]) -> list[str]:
 
 
 def _within(forecast: Reforecast, reference: Fields) -> Reforecast:
-    """The part of the forecast for which there is truth; a single run may go on after the end of the reference."""
+    """Restrict a single run to the dates of the reference; refuse other dates without reference."""
     beyond = forecast.valid_times > reference.times[-1]
     if beyond.any() and len(forecast.starts) == 1 and not beyond.all():
-        LOG.warning("'%s' runs on after the reference: %s leads are not scored", forecast.path, int(beyond.sum()))
+        LOG.warning("'%s' extends beyond the reference: %s leads are not scored", forecast.path, int(beyond.sum()))
         forecast = forecast.select(leads=~beyond[0])
     needed = np.append(forecast.starts[:, None], forecast.valid_times, axis=1)
     absent = ~np.isin(needed, reference.times)

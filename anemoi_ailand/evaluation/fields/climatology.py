@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Climatology: what the reference does on average at a point, at a time of the day and of the year."""
+"""Climatology of the reference at each point, by time of day and day of the year."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from anemoi_ailand.evaluation.fields.fields import Fields, span
 
 LOG = logging.getLogger(__name__)
 
-#: Days before and after a slot that belong to its window.
+#: Half width of the window around a slot [days].
 WINDOW_DAYS = 3
 
 #: Days of the climatological year; 29 February falls on 28 February.
@@ -37,10 +37,9 @@ Period = tuple[np.datetime64, np.datetime64]
 
 
 def slot(times: np.ndarray) -> np.ndarray:
-    """Slot of the year ``0 .. SLOTS - 1`` of each time: day of a 365-day year, then 6-hourly slot of the day.
+    """Return the 6-hourly slot of a 365-day year, ``0 .. SLOTS - 1``, of each time.
 
-    From 29 February on, a leap year's days are counted one back, so that 29 February shares the slot of 28 February
-    and each other date has the same slot in all years.
+    29 February shares the slots of 28 February, so that every other date has the same slot in all years.
     """
     times = np.asarray(times, dtype="datetime64[ns]")
     dates = times.astype("datetime64[D]")
@@ -53,24 +52,24 @@ def slot(times: np.ndarray) -> np.ndarray:
 
 
 def climatology(blocks: Iterable[xr.Dataset], window_days: int = WINDOW_DAYS) -> xr.Dataset:
-    r"""Mean of the reference per point and slot of the year, over a window of days around it.
+    r"""Average the reference by point and slot of the year over a window of days.
 
     .. math:: c_{d,h,p} = \frac{\sum_{|d' - d| \le w} \sum_{t \in (d', h)} x_{t,p}}{\sum_{|d' - d| \le w} n_{d',h}}
 
-    with day :math:`d` of a 365-day year, circular (31 December is beside 1 January), hour :math:`h`, point :math:`p`,
-    half width :math:`w`, and the number :math:`n` of dates in a slot over the years.
+    with day :math:`d` of a circular 365-day year, hour :math:`h`, point :math:`p`, half width :math:`w`, and the number
+    :math:`n` of dates in a slot over the years.
 
     Parameters
     ----------
     blocks : iterable of xarray.Dataset
-        Variables ``(time, point)`` of the period, one after the other; only their sums are kept.
+        Consecutive blocks ``(time, point)`` of the period; only sums are kept in memory.
     window_days : int
         Half width :math:`w` of the window [days].
 
     Returns
     -------
     xarray.Dataset
-        Variables ``(slot, point)``, float64, NaN in a slot whose window holds no date.
+        Variables ``(slot, point)``, float64; NaN in a slot without dates in its window.
     """
     totals: dict[str, np.ndarray] = {}
     count = np.zeros(SLOTS)
@@ -95,7 +94,7 @@ def _window_sum(values: np.ndarray, window_days: int) -> np.ndarray:
 
 
 def climatology_at(mean: xr.DataArray, times: np.ndarray) -> xr.DataArray:
-    """Values ``(time, point)`` of a climatology ``(slot, point)`` at ``times``."""
+    """Evaluate a climatology ``(slot, point)`` at ``times``: ``(time, point)``."""
     return mean.isel(slot=xr.DataArray(slot(times), dims="time", coords={"time": times})).drop_vars("slot")
 
 
@@ -107,25 +106,17 @@ def climatology_period(
     *,
     overlap: bool = False,
 ) -> Period:
-    """First and last date of the reference from which the climatology is made.
+    """Resolve the period of the climatology to the first and last date of the reference within it.
 
-    Parameters
-    ----------
-    reference : Fields
-        Where the dates are.
-    initial, last : numpy.datetime64
-        First and last date of the forecast, which must not be in the period.
-    period : (start, end), optional
-        Both included; a date without an hour as ``end`` means the whole day, a year alone the whole year. All dates
-        of the reference before ``initial`` if not given.
-    overlap : bool
-        Whether the period may contain dates of the forecast, as for a run over all years of the reference. The
-        climatology has then seen the truth, and is a stronger baseline than any real one.
+    Both ends of ``period`` are included; an end without an hour is the whole day, a year alone the whole year. The
+    default is all dates of the reference before ``initial``, the first date of the forecast. With ``overlap`` the
+    period may contain dates of the forecast: the climatology then knows the verifying values and is a stronger baseline
+    than any real one.
 
     Raises
     ------
     ValueError
-        The period is empty, shorter than a year, or contains dates of the forecast.
+        The period is empty, shorter than a year, or contains dates of the forecast without ``overlap``.
     """
     if period is None:
         start, end = reference.times[0], initial - np.timedelta64(1, "ns")
@@ -142,7 +133,7 @@ def climatology_period(
     if times[0] <= last and times[-1] > initial and not overlap:
         raise ValueError(
             f"The training period ({given}, {span(times)}) contains dates of the forecast "
-            f"({span(np.array([initial, last]))}); a climatology that has seen the truth is no baseline. "
+            f"({span(np.array([initial, last]))}); a climatology that knows the verifying values is no baseline. "
             "Give a training period that ends before the forecast starts."
         )
     LOG.info("Climatology and training period: %s of %s", span(times), reference.path)
@@ -150,7 +141,7 @@ def climatology_period(
 
 
 def _bound(value: object, is_end: bool) -> np.datetime64:
-    """``2020`` as an end is 2020-12-31T23:59:59.999999999; as a start it is 2020-01-01T00."""
+    """Resolve ``2020`` to 2020-01-01T00 as a start, and to 2020-12-31T23:59:59.999999999 as an end."""
     try:
         date = np.datetime64(str(value))
     except ValueError as error:

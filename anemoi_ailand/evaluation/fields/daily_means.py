@@ -9,11 +9,11 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from anemoi_ailand.evaluation.fields.fields import Fields
+from anemoi_ailand.evaluation.fields.fields import Fields, check_finite
 
 _DAY = np.timedelta64(1, "D")
 
-#: Function of the values ``(time, point)`` by name that gives the values to average, by name.
+#: Function from values ``(time, point)`` by name to the values to average by name.
 Derive = Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]]
 
 
@@ -25,38 +25,21 @@ def daily_means(
     points: np.ndarray | None = None,
     derive: Derive | None = None,
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """Mean over each UTC day, from the stamps that lie in it.
+    """Average the values of each whole UTC day from ``start`` to ``end``, both included; incomplete days are left out.
 
-    A day at either end whose stamps are not all there is left out.
-
-    Parameters
-    ----------
-    fields : Fields
-        Where the values are.
-    names : sequence of str
-        Variables to read.
-    start, end : numpy.datetime64, optional
-        First and last date, both included; open if not given.
-    points : numpy.ndarray, optional
-        Indices of the points; all if not given.
-    derive : callable, optional
-        Applied to each block before averaging, so that only its result is kept; the variables themselves if not given.
-
-    Returns
-    -------
-    days, means : numpy.ndarray, dict
-        Days ``(day,)``, ``datetime64[D]``, and means ``(day, point)``, float32, by name.
+    ``points`` are indices, and ``derive`` is applied to each block before averaging. Returns the days ``(day,)``,
+    ``datetime64[D]``, and means ``(day, point)``, float32, by name.
 
     Raises
     ------
     ValueError
-        No whole day lies in the period, the step is longer than a day, or a value is NaN.
+        The period contains no whole day, the step is longer than a day, or a value is NaN.
     """
     days, count, whole = _days(fields, start, end)
     sums: dict[str, np.ndarray] = {}
     for block in fields.blocks(names, start, end, points):
+        check_finite(fields, block)
         values = {name: block[name].values for name in names}
-        _check_finite(fields, values)
         index, begin = np.unique(np.searchsorted(days, block["time"].values.astype("datetime64[D]")), return_index=True)
         for name, each in (derive(values) if derive else values).items():
             total = sums.setdefault(name, np.zeros((len(days), each.shape[1])))
@@ -66,7 +49,7 @@ def daily_means(
 
 
 def whole_days(fields: Fields, start: np.datetime64 | None = None, end: np.datetime64 | None = None) -> np.ndarray:
-    """Days ``(day,)`` of which :func:`daily_means` with the same arguments makes means, without reading values."""
+    """Return the days ``(day,)`` of :func:`daily_means` for the same arguments, without reading values."""
     days, _, whole = _days(fields, start, end)
     return days[whole]
 
@@ -74,7 +57,7 @@ def whole_days(fields: Fields, start: np.datetime64 | None = None, end: np.datet
 def _days(
     fields: Fields, start: np.datetime64 | None, end: np.datetime64 | None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Days of the period, how many stamps each has, and whether these are all of them."""
+    """Days of the period, the number of their stamps, and whether each day is complete."""
     times = fields.times
     times = times[(times >= (times[0] if start is None else start)) & (times <= (times[-1] if end is None else end))]
     days, first = np.unique(times.astype("datetime64[D]"), return_index=True)
@@ -82,7 +65,7 @@ def _days(
     whole = count == _stamps_a_day(fields)
     if not whole.any():
         raise ValueError(
-            f"'{fields.path}' has no whole day between {start} and {end}: {len(times)} dates are there. "
+            f"'{fields.path}' has no whole day between {start} and {end}, only {len(times)} dates. "
             "Give a longer period or run."
         )
     return days, count, whole
@@ -94,17 +77,7 @@ def _stamps_a_day(fields: Fields) -> int:
     stamps = _DAY / (fields.times[1] - fields.times[0])
     if stamps < 1 or stamps != int(stamps):
         raise ValueError(
-            f"'{fields.path}' has a step of {24 / stamps:g} h, which is no whole part of a day. "
+            f"'{fields.path}' has a step of {24 / stamps:g} h, which does not divide a day. "
             "Give a run with steps of 24, 12, 6, ... hours."
         )
     return int(stamps)
-
-
-def _check_finite(fields: Fields, values: Mapping[str, np.ndarray]) -> None:
-    for name, each in values.items():
-        if bad := int(np.count_nonzero(~np.isfinite(each))):
-            raise ValueError(
-                f"'{name}' of '{fields.path}' has {bad} values of {each.size} that are NaN or infinite. "
-                "If it is the forecast, the run diverged: repair and run it again. If it is the reference, create "
-                "the dataset again."
-            )

@@ -1,16 +1,16 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Read fields: an anemoi dataset or a NetCDF file becomes ``xarray`` with dimensions (time, point).
+"""Fields (time, point) of an Anemoi dataset or a NetCDF file.
 
-Everything else in this folder works on ``xarray`` and does not know where the values come from. Values are read in
-blocks of dates, only the variables, dates and points that are asked for, so that memory does not grow with the file.
+Values are read in blocks of dates, and only the requested variables, dates and points, so that memory does not grow
+with the file.
 """
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,12 +21,10 @@ import xarray as xr
 from anemoi_ailand.data.anemoi_dataset import AnemoiDataset
 from anemoi_ailand.variables import VARIABLES
 
-LOG = logging.getLogger(__name__)
-
-#: Size of the values that are in memory at once while a file is read [bytes].
+#: Size of the values in memory at once while a file is read [bytes].
 BLOCK_BYTES = 64 * 2**20
 
-#: Names in files by dataset name are looked up here when the file does not say ``short_name``.
+#: Dataset name by NetCDF name, for files without the attribute ``short_name``.
 _BY_NETCDF_NAME = {v.netcdf_name: v.name for v in VARIABLES.values()}
 
 Reader = Callable[[Sequence[str], int, int], np.ndarray]
@@ -34,24 +32,24 @@ Reader = Callable[[Sequence[str], int, int], np.ndarray]
 
 @dataclass(frozen=True)
 class Fields:
-    """What a file holds, and how to read it; values are read by :meth:`load` and :meth:`blocks` only.
+    """Header of a file and a reader of its values, which :meth:`load` and :meth:`blocks` call.
 
     Parameters
     ----------
     path : Path
-        Where it is; used in messages.
+        Source of the values, named in messages.
     times : numpy.ndarray
         Valid times ``(time,)``, ``datetime64[ns]``, increasing with a constant step.
     latitude, longitude : numpy.ndarray
         Coordinates of the points ``(point,)`` [degrees].
     units : dict
-        Unit by dataset name, ``None`` where the file does not say it. Its keys are the variables.
+        Unit by dataset name, ``None`` where the file has no unit. The keys are the variables.
     reader : callable
         ``(names, first, last) -> (time, variable, point)``, values of the times ``first:last``.
     constants : dict
-        Values ``(point,)`` that do not depend on time, by name.
+        Time-independent values ``(point,)`` by name.
     attributes : dict
-        Global attributes.
+        Global attributes of the file.
     """
 
     path: Path
@@ -69,7 +67,7 @@ class Fields:
         return list(self.units)
 
     def constant(self, name: str) -> np.ndarray | None:
-        """Values ``(point,)`` of a field that does not change in time, from the first date; ``None`` if not there."""
+        """Return a time-independent field ``(point,)``, if need be from the first date; ``None`` if it is missing."""
         if name in self.constants:
             return self.constants[name]
         return self.reader([name], 0, 1)[0, 0] if name in self.units else None
@@ -83,14 +81,7 @@ class Fields:
     ) -> Iterator[xr.Dataset]:
         """Iterate over blocks of dates, each a Dataset ``(time, point)`` of ``names``, float32.
 
-        Parameters
-        ----------
-        names : sequence of str
-            Dataset names.
-        start, end : numpy.datetime64, optional
-            First and last time, both included; open if not given.
-        points : numpy.ndarray, optional
-            Indices of the points, in the order wanted; all if not given.
+        ``start`` and ``end`` are included; ``points`` are indices in the order of the result.
         """
         first = 0 if start is None else int(np.searchsorted(self.times, start, "left"))
         last = len(self.times) if end is None else int(np.searchsorted(self.times, end, "right"))
@@ -125,28 +116,29 @@ class Fields:
 
 
 def open_fields(path: str | Path) -> Fields:
-    """Open an anemoi dataset (a folder) or a NetCDF file (anything else).
+    """Open an Anemoi dataset (a folder) or a NetCDF file (any other path).
 
     Raises
     ------
     FileNotFoundError
-        There is nothing at ``path``.
+        ``path`` does not exist.
     ValueError
-        It cannot be read, or its times have a gap, or it has no coordinates.
+        The file cannot be read, its times have a gap, or it has no coordinates.
     """
     path = Path(path).expanduser()
     if not path.exists():
-        near = sorted(p.name for p in path.parent.glob("*")) if path.parent.is_dir() else []
-        raise FileNotFoundError(
-            f"There is no '{path}'. Its folder holds {near[:10]}. Correct the path, or make the file first."
-        )
-    fields = _open_zarr(path) if path.is_dir() else _open_netcdf(path)
+        raise not_found(path)
+    if path.is_dir():
+        fields = _open_zarr(path)
+    else:
+        with netcdf(path) as dataset:
+            fields = _describe_netcdf(path, dataset)
     _check_times(fields)
     return fields
 
 
 def span(times: np.ndarray) -> str:
-    """First and last of ``times`` as text, to the minute."""
+    """Return the first and last of ``times`` as text, to the minute."""
     if len(times) < 2:
         return str(np.datetime_as_string(times[0], "m")) if len(times) else "nothing"
     return f"{np.datetime_as_string(times[0], 'm')} to {np.datetime_as_string(times[-1], 'm')}"
@@ -164,16 +156,25 @@ def _open_zarr(path: Path) -> Fields:
     )
 
 
-def _open_netcdf(path: Path) -> Fields:
-    try:
-        with _netcdf(path) as dataset:
-            return _describe_netcdf(path, dataset)
+@contextmanager
+def netcdf(path: Path) -> Iterator[xr.Dataset]:
+    """Open a NetCDF file; an error while it is open is a ValueError that says that the file is unreadable."""
+    try:  # with a named engine, because xarray searches for other engines if the file is broken
+        with xr.open_dataset(path, engine="netcdf4", decode_timedelta=False) as dataset:
+            yield dataset
     except (OSError, RuntimeError) as error:
-        raise unreadable(path, error) from error
+        raise ValueError(
+            f"'{path}' ({path.stat().st_size} bytes) cannot be read as NetCDF ({error}). "
+            "It may be truncated or still being written: wait for the run to end, or write it again."
+        ) from error
 
 
-def _netcdf(path: Path) -> xr.Dataset:
-    return xr.open_dataset(path, engine="netcdf4")  # named, or a broken file ends in a search for other engines
+def not_found(path: Path) -> FileNotFoundError:
+    """Return the error for a missing file; it lists what the folder holds."""
+    near = sorted(p.name for p in path.parent.glob("*")) if path.parent.is_dir() else []
+    return FileNotFoundError(
+        f"There is no '{path}'. Its folder holds {near[:10]}. Correct the path, or make the file first."
+    )
 
 
 def _describe_netcdf(path: Path, dataset: xr.Dataset) -> Fields:
@@ -187,12 +188,9 @@ def _describe_netcdf(path: Path, dataset: xr.Dataset) -> Fields:
     fixed = {str(n): v.values for n, v in dataset.variables.items() if v.dims == ("point",)}
 
     def read(names: Sequence[str], first: int, last: int) -> np.ndarray:
-        try:
-            with _netcdf(path) as opened:
-                part = opened.isel(time=slice(first, last))
-                return np.stack([part[varying[name]].values for name in names], axis=1)
-        except (OSError, RuntimeError) as error:
-            raise unreadable(path, error) from error
+        with netcdf(path) as opened:
+            part = opened.isel(time=slice(first, last))
+            return np.stack([part[varying[name]].values for name in names], axis=1)
 
     return Fields(
         path=path,
@@ -207,16 +205,24 @@ def _describe_netcdf(path: Path, dataset: xr.Dataset) -> Fields:
 
 
 def dataset_name(raw: str, variable: xr.DataArray) -> str:
-    """Name in the table of a variable of a NetCDF file."""
+    """Return the dataset name of a variable of a NetCDF file."""
     return str(variable.attrs.get("short_name") or _BY_NETCDF_NAME.get(raw, raw))
 
 
-def unreadable(path: Path, error: Exception) -> ValueError:
-    """The error to raise when a NetCDF file cannot be read."""
-    return ValueError(
-        f"'{path}' ({path.stat().st_size} bytes) cannot be read as NetCDF ({error}). "
-        "It may be truncated or still being written: wait for the run to end, or write it again."
-    )
+def check_finite(fields: Fields, block: xr.Dataset, but_first: Collection[str] = ()) -> None:
+    """Refuse NaN and infinity in a block ``(time, point)``, but not in the first record of ``but_first``."""
+    for name, values in block.data_vars.items():
+        first = 1 if name in but_first else 0
+        bad = ~np.isfinite(values.values[first:])
+        if bad.any():
+            time, point = np.argwhere(bad)[0]
+            raise ValueError(
+                f"'{name}' of '{fields.path}' has {int(bad.sum())} values of {bad.size} that are NaN or infinite, "
+                f"first at {np.datetime_as_string(block['time'].values[time + first], 'm')}, latitude "
+                f"{float(block['latitude'][point]):.4f}, longitude {float(block['longitude'][point]):.4f}. If this is "
+                "a forecast, the run diverged: repair it and run it again. If it is the reference, create the dataset "
+                "again."
+            )
 
 
 def _check_times(fields: Fields) -> None:

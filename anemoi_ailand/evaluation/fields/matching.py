@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""What forecast and reference have in common: variables, units, points, times."""
+"""Matching of forecast and reference: variables, units, points, times, and groups of points."""
 
 from __future__ import annotations
 
@@ -17,33 +17,27 @@ from anemoi_ailand.variables import VARIABLES, Role
 
 LOG = logging.getLogger(__name__)
 
-#: Name of the group of all points, of those never trained on, and of the others.
+#: Groups of points: all, those held out of training, the others.
 ALL, HELD_OUT, TRAINED = "all", "held_out", "trained"
 
-#: Points whose ``point_id`` is divisible by this are held out, where nothing else is said.
+#: Points whose ``point_id`` is divisible by this are held out in datasets without the variable ``held_out``.
 HELD_OUT_EVERY = 5
 
 _COMPARED = (Role.PROGNOSTIC, Role.DIAGNOSTIC)
 
 
 def common_variables(forecast: Fields, reference: Fields) -> list[str]:
-    """Prognostic and diagnostic variables that both hold, in the order of the table.
-
-    Raises
-    ------
-    ValueError
-        There is none, or the units of one differ between forecast, reference and table.
-    """
+    """Return the prognostic and diagnostic variables in common, in the order of the table; their units are checked."""
     wanted = [v.name for v in VARIABLES.values() if v.role in _COMPARED and v.name in forecast.units]
     found = [name for name in wanted if name in reference.units]
     if not found:
         raise ValueError(
-            f"No prognostic or diagnostic variable is in both. The forecast '{forecast.path}' has "
+            f"No prognostic or diagnostic variable is common to both. The forecast '{forecast.path}' has "
             f"{sorted(forecast.units)}, the reference '{reference.path}' has {sorted(reference.units)}. "
             "Compare a forecast with the dataset that its checkpoint was trained on, or one made by the same recipe."
         )
     if left := [name for name in wanted if name not in found]:
-        LOG.warning("Not compared, because the reference does not hold them: %s", left)
+        LOG.warning("Not compared, because the reference lacks them: %s", left)
     for name in found:
         _check_units(name, forecast, reference)
     return found
@@ -61,14 +55,9 @@ def _check_units(name: str, forecast: Fields, reference: Fields) -> None:
 
 
 def match_points(forecast: Fields, reference: Fields) -> np.ndarray:
-    """Index ``(point of forecast,)`` into the points of ``reference``; the order may differ, a subset is fine.
+    """Return the index ``(point of forecast,)`` into the points of ``reference``, in any order.
 
-    Nearest point by great-circle distance, which must be below :data:`SAME_PLACE`.
-
-    Raises
-    ------
-    ValueError
-        A point of the forecast is not in the reference, or two of them fall on the same one.
+    The nearest point must be closer than :data:`~anemoi_ailand.support.sphere.SAME_PLACE`, and no two may share one.
     """
     ours, theirs = (forecast.latitude, forecast.longitude), (reference.latitude, reference.longitude)
     if same_points(ours, theirs):
@@ -94,15 +83,10 @@ def match_points(forecast: Fields, reference: Fields) -> np.ndarray:
 
 
 def common_times(forecast: Fields, reference: Fields) -> np.ndarray:
-    """Times after the initial date at which both have values.
+    """Return the times after the initial date at which both have values.
 
-    The forecast may run on after the end of the reference; the initial date itself must be in the reference, because
-    persistence starts there.
-
-    Raises
-    ------
-    ValueError
-        They do not overlap, or the reference starts later than the forecast, or lacks dates of it.
+    The forecast may extend beyond the end of the reference. The initial date must be in the reference, because
+    persistence starts from it.
     """
     leads = forecast.times[1:]
     times = leads[leads <= reference.times[-1]]
@@ -124,41 +108,22 @@ def common_times(forecast: Fields, reference: Fields) -> np.ndarray:
     return times
 
 
-def held_out_points(reference: Fields, every: int | None = None) -> tuple[np.ndarray | None, str | None]:
-    """Mask ``(point,)`` of the points never trained on, and how they are known.
+def held_out_points(reference: Fields) -> np.ndarray | None:
+    """Return the mask ``(point,)`` of the points held out of training, ``None`` if the reference does not mark them.
 
-    Parameters
-    ----------
-    reference : Fields
-        Dataset with the variable ``held_out`` (1 for a point never trained on) or ``point_id``, or neither.
-    every : int, optional
-        A point is held out if ``point_id % every == 0``. If not given, ``held_out`` decides, and without it,
-        :data:`HELD_OUT_EVERY`.
-
-    Raises
-    ------
-    ValueError
-        ``every`` leaves no point to train on, or is given for a reference without ``point_id``.
+    The variable ``held_out`` (1 where held out) decides; without it, ``point_id`` divisible by :data:`HELD_OUT_EVERY`.
     """
     mark, point_id = reference.constant("held_out"), reference.constant("point_id")
-    if every is None and mark is not None:
-        return mark > 0.5, "held_out"
-    if every is not None and every < 2:
-        raise ValueError(f"held_out_every is {every}, which leaves no point to train on. Give 2 or more.")
+    if mark is not None:
+        return mark > 0.5
     if point_id is not None:
-        every = HELD_OUT_EVERY if every is None else every
-        return np.rint(np.asarray(point_id)).astype(int) % every == 0, f"point_id % {every} == 0"
-    if every is not None:
-        raise ValueError(
-            f"The reference '{reference.path}' has no 'point_id', so held_out_every = {every} says nothing; it has "
-            f"{sorted(reference.variables)}. Leave held_out_every out, or add 'point_id' to the dataset."
-        )
-    LOG.warning("The reference has no 'held_out' or 'point_id': held-out points are not told from trained ones")
-    return None, None
+        return np.rint(np.asarray(point_id)).astype(int) % HELD_OUT_EVERY == 0
+    LOG.warning("The reference has neither 'held_out' nor 'point_id': held-out points are not scored separately")
+    return None
 
 
 def point_groups(n_points: int, held_out: np.ndarray | None) -> dict[str, np.ndarray]:
-    """Indices of the points by group; without ``held_out`` there is the group of all points only."""
+    """Return the indices of the points by group; without ``held_out``, the group of all points only."""
     groups = {ALL: np.arange(n_points)}
     if held_out is None:
         return groups

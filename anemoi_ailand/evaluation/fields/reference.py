@@ -1,11 +1,10 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""The reference at the points and dates that are scored, in memory, with its climatology and the tails of it."""
+"""Reference values at the scored points and dates, and the two baselines made of them: persistence and climatology."""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -13,17 +12,18 @@ import numpy as np
 import xarray as xr
 
 from anemoi_ailand.evaluation.fields.climatology import Period, climatology, climatology_at
-from anemoi_ailand.evaluation.fields.fields import Fields
+from anemoi_ailand.evaluation.fields.fields import Fields, check_finite
 
-LOG = logging.getLogger(__name__)
+#: Labels of the emulator, the baselines and the reference in tables and figures.
+EMULATOR, PERSISTENCE, CLIMATOLOGY, REFERENCE = "emulator", "persistence", "climatology", "ecLand"
 
-#: Part of the values of a point, over the years of the climatology, that is an extreme at each end.
+#: Share of the values of a point, over the years of the climatology, that is extreme at each end [1].
 TAIL = 0.02
 
 
 @dataclass(frozen=True)
-class Truth:
-    """Reference and climatology of some variables and points; made by :func:`load_truth`."""
+class ReferenceValues:
+    """Reference and climatology of some variables and points in memory; made by :func:`load_reference`."""
 
     #: Dates ``(time,)`` of the values.
     times: np.ndarray
@@ -33,87 +33,62 @@ class Truth:
     values: dict[str, np.ndarray]
     #: Climatology ``(slot, point)`` by variable.
     means: xr.Dataset
-    #: Values ``(2, point)`` that a part :data:`TAIL` of the climatology's years is below, and above.
+    #: Thresholds ``(2, point)`` of the lowest and highest :data:`TAIL` over the years of the climatology.
     tails: dict[str, np.ndarray]
 
     def index(self, times: np.ndarray) -> np.ndarray:
-        """Place of ``times``, which are all there, among the dates; any shape."""
+        """Return the index of each of ``times`` among the dates; any shape, no date may be missing."""
         return np.searchsorted(self.times, times)
 
     def at(self, name: str, times: np.ndarray) -> np.ndarray:
-        """Reference ``(start, lead, point)`` at valid times ``(start, lead)``, float64."""
+        """Return the reference ``(start, lead, point)`` at valid times ``(start, lead)``, float64."""
         return self.values[name][self.index(times)].astype(np.float64)
 
-    def expected(self, name: str, times: np.ndarray) -> np.ndarray:
-        """Climatology ``(start, lead, point)`` at valid times ``(start, lead)``."""
+    def climatology(self, name: str, times: np.ndarray) -> np.ndarray:
+        """Return the climatology ``(start, lead, point)`` at valid times ``(start, lead)``."""
         return climatology_at(self.means[name], times.ravel()).values.reshape(*times.shape, -1)
 
-    def persisted(self, name: str, starts: np.ndarray) -> np.ndarray:
-        """Persistence ``(start, 1, point)``: the reference at the initial dates ``(start,)``, the same at all leads."""
+    def persistence(self, name: str, starts: np.ndarray) -> np.ndarray:
+        """Return the reference at the initial dates ``(start,)``, which persistence holds: ``(start, 1, point)``."""
         return self.at(name, starts)[:, None]
 
 
-def load_truth(
+def load_reference(
     reference: Fields,
     names: Sequence[str],
     times: np.ndarray,
     period: Period,
     points: np.ndarray,
     tails_of: Collection[str] = (),
-) -> Truth:
-    """Read reference and climatology, each in one pass over its dates.
+) -> ReferenceValues:
+    """Read reference and climatology, each in one pass over the dates.
 
-    Parameters
-    ----------
-    reference : Fields
-        Where they are.
-    names : sequence of str
-        Variables.
-    times : numpy.ndarray
-        Dates needed; all between the first and the last are read.
-    period : (start, end)
-        First and last date of the climatology.
-    points : numpy.ndarray
-        Index into the points of the reference.
-    tails_of : collection of str
-        Variables of which the thresholds of extremes are needed; their values of the period are held to find them.
-
-    Raises
-    ------
-    ValueError
-        A value is NaN or infinite.
+    All dates from the first to the last of ``times`` are read, at ``points`` of the reference. The values of variables
+    in ``tails_of`` are kept in memory over the period to find the thresholds of extremes.
     """
     names = list(names)
-    held: dict[str, list[np.ndarray]] = {name: [] for name in names if name in tails_of}
-    means = climatology(_keeping(_finite(reference, reference.blocks(names, *period, points)), held))
+    kept: dict[str, list[np.ndarray]] = {name: [] for name in names if name in tails_of}
+    means = climatology(_keeping(_finite(reference, reference.blocks(names, *period, points)), kept))
     data = xr.concat(_finite(reference, reference.blocks(names, times.min(), times.max(), points)), "time")
-    return Truth(
+    return ReferenceValues(
         times=data["time"].values,
         latitude=reference.latitude[points],
         longitude=reference.longitude[points],
         values={name: data[name].values for name in names},
         means=means,
-        tails={name: np.quantile(np.concatenate(v), [TAIL, 1 - TAIL], axis=0) for name, v in held.items()},
+        tails={name: np.quantile(np.concatenate(v), [TAIL, 1 - TAIL], axis=0) for name, v in kept.items()},
     )
 
 
-def _keeping(blocks: Iterator[xr.Dataset], held: dict[str, list[np.ndarray]]) -> Iterator[xr.Dataset]:
-    """Hand the blocks on, and keep the values of the variables in ``held``."""
+def _keeping(blocks: Iterator[xr.Dataset], kept: dict[str, list[np.ndarray]]) -> Iterator[xr.Dataset]:
+    """Pass the blocks through and append the values of the variables in ``kept``."""
     for block in blocks:
-        for name, parts in held.items():
+        for name, parts in kept.items():
             parts.append(block[name].values)
         yield block
 
 
 def _finite(reference: Fields, blocks: Iterator[xr.Dataset]) -> Iterator[xr.Dataset]:
     for block in blocks:
-        for name, values in block.data_vars.items():
-            bad = ~np.isfinite(values.values)
-            if bad.any():
-                time, point = np.argwhere(bad)[0]
-                raise ValueError(
-                    f"'{name}' of the reference '{reference.path}' has values that are NaN or infinite, first at "
-                    f"{block['time'].values[time]}, latitude {float(block['latitude'][point]):.4f}, longitude "
-                    f"{float(block['longitude'][point]):.4f}. Create the dataset again."
-                )
+        check_finite(reference, block)
         yield block

@@ -1,16 +1,16 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Read re-forecasts: integrations from one or many initial dates, with dimensions (start, lead, point).
+"""Re-forecasts: integrations from one or many initial dates, with dimensions (start, lead, point).
 
 A file of the output ``land-netcdf`` (time, point) is the special case of one start, whose first record is the initial
-state. Values are read in blocks of starts, only the leads and points that are asked for.
+state. Values are read in blocks of starts, and only the requested leads and points.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from anemoi_ailand.evaluation.fields.fields import Fields, dataset_name, open_fields, unreadable
+from anemoi_ailand.evaluation.fields.fields import Fields, dataset_name, netcdf, not_found, open_fields
 
 LOG = logging.getLogger(__name__)
 
@@ -32,12 +32,12 @@ Reader = Callable[[str, np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 
 @dataclass(frozen=True)
 class Reforecast:
-    """What a re-forecast holds, and how to read it; values are read by :meth:`read` and :meth:`blocks` only.
+    """Header of a re-forecast and a reader of its values, which :meth:`read` calls.
 
     Parameters
     ----------
     path : Path
-        Where it is; used in messages.
+        Source of the values, named in messages.
     starts : numpy.ndarray
         Initial dates ``(start,)``, ``datetime64[ns]``, increasing.
     leads : numpy.ndarray
@@ -45,13 +45,13 @@ class Reforecast:
     latitude, longitude : numpy.ndarray
         Coordinates of the points ``(point,)`` [degrees].
     units : dict
-        Unit by dataset name, ``None`` where the file does not say it. Its keys are the variables.
+        Unit by dataset name, ``None`` where the file has no unit. The keys are the variables.
     reader : callable
         Reads values at indices into the file, see :data:`Reader`.
     at : tuple of numpy.ndarray
         Indices into the file of the starts, leads and points above.
     attributes : dict
-        Global attributes.
+        Global attributes of the file.
     """
 
     path: Path
@@ -76,7 +76,7 @@ class Reforecast:
 
     @property
     def header(self) -> Fields:
-        """Path, points and units as :class:`Fields`, for ``matching``; its times are the starts, it reads nothing."""
+        """Path, points and units as :class:`Fields` without values, for ``matching``; the times are the starts."""
         return Fields(self.path, self.starts, self.latitude, self.longitude, self.units, _no_values)
 
     def select(
@@ -85,7 +85,7 @@ class Reforecast:
         leads: np.ndarray | slice | None = None,
         points: np.ndarray | slice | None = None,
     ) -> Reforecast:
-        """Return a view of some starts, leads and points, given by index or slice, in the order given."""
+        """Return a view of some starts, leads and points, given by indices or slices."""
         starts, leads, points = (slice(None) if i is None else i for i in (starts, leads, points))
         return replace(
             self,
@@ -97,13 +97,7 @@ class Reforecast:
         )
 
     def read(self, name: str) -> np.ndarray:
-        """Values ``(start, lead, point)`` of a variable, float32, all finite.
-
-        Raises
-        ------
-        ValueError
-            A value is NaN or infinite, or the file cannot be read.
-        """
+        """Return the values ``(start, lead, point)`` of a variable, float32; NaN and infinity are an error."""
         values = self.reader(name, *self.at).astype(np.float32, copy=False)
         bad = ~np.isfinite(values)
         if bad.any():
@@ -116,12 +110,6 @@ class Reforecast:
             )
         return values
 
-    def blocks(self, name: str, n_starts: int) -> Iterator[tuple[slice, np.ndarray]]:
-        """Iterate over blocks of at most ``n_starts`` starts: their slice, and values ``(start, lead, point)``."""
-        for first in range(0, len(self.starts), n_starts):
-            part = slice(first, min(first + n_starts, len(self.starts)))
-            yield part, self.select(starts=part).read(name)
-
 
 def open_reforecast(path: str | Path) -> Reforecast:
     """Open a re-forecast file, or a forecast of the output ``land-netcdf``.
@@ -129,52 +117,24 @@ def open_reforecast(path: str | Path) -> Reforecast:
     Raises
     ------
     FileNotFoundError
-        There is nothing at ``path``.
+        ``path`` is no file.
     ValueError
-        It cannot be read, has another layout, or its starts or leads are not in order.
+        The file cannot be read, has another layout, or its starts or leads are not in order.
     """
     path = Path(path).expanduser()
-    if path.is_file() and not _has_starts(path):
-        return _of_one_start(open_fields(path))
     if not path.is_file():
-        near = sorted(p.name for p in path.parent.glob("*")) if path.parent.is_dir() else []
-        raise FileNotFoundError(
-            f"There is no file '{path}'. Its folder holds {near[:10]}. Correct the path, or make the forecast first."
-        )
-    with _opened(path) as dataset:
-        return _checked(_describe(path, dataset))
-
-
-def reforecast_of(
-    values: xr.Dataset, path: str | Path = "memory", attributes: dict[str, Any] | None = None
-) -> Reforecast:
-    """Re-forecast of a Dataset in the layout of the file, for values that are in memory already."""
-    path = Path(path)
-    return _checked(_describe(path, values, lambda: values, attributes))
-
-
-def _has_starts(path: Path) -> bool:
-    with _opened(path) as dataset:
-        return "start" in dataset.dims
-
-
-def _opened(path: Path) -> xr.Dataset:
-    try:  # the engine is named, or a broken file ends in a search for other engines
-        return xr.open_dataset(path, engine="netcdf4", decode_timedelta=False)
-    except (OSError, RuntimeError) as error:
-        raise unreadable(path, error) from error
+        raise not_found(path)
+    with netcdf(path) as dataset:
+        if "start" in dataset.dims:
+            return _checked(_describe(path, dataset))
+    return _of_one_start(open_fields(path))
 
 
 def _no_values(*_: object) -> np.ndarray:
     raise NotImplementedError("The header of a re-forecast has no values; use Reforecast.read.")
 
 
-def _describe(
-    path: Path,
-    dataset: xr.Dataset,
-    source: Callable[[], xr.Dataset] | None = None,
-    attributes: dict[str, Any] | None = None,
-) -> Reforecast:
+def _describe(path: Path, dataset: xr.Dataset) -> Reforecast:
     needed = ("start", "lead", "latitude", "longitude")
     missing = [name for name in needed if name not in dataset.variables]
     if missing or any(name not in dataset.sizes for name in _DIMENSIONS):
@@ -193,33 +153,29 @@ def _describe(
         latitude=dataset["latitude"].values.astype(np.float64),
         longitude=dataset["longitude"].values.astype(np.float64),
         units={name: dataset[found].attrs.get("units") for name, found in raw.items()},
-        reader=_reader(path, raw, source or (lambda: _opened(path))),
+        reader=_reader(path, raw),
         at=(np.arange(dataset.sizes["start"]), np.arange(dataset.sizes["lead"]), np.arange(dataset.sizes["point"])),
-        attributes=dict(dataset.attrs) if attributes is None else attributes,
+        attributes=dict(dataset.attrs),
     )
 
 
-def _reader(path: Path, raw: dict[str, str], source: Callable[[], xr.Dataset]) -> Reader:
+def _reader(path: Path, raw: dict[str, str]) -> Reader:
     def read(name: str, *at: np.ndarray) -> np.ndarray:
-        try:
-            with source() as dataset:
-                part = (
-                    dataset[raw[name]].transpose(*_DIMENSIONS).isel(dict(zip(_DIMENSIONS, map(_hull, at), strict=True)))
-                )
-                return part.values[np.ix_(*(index - index.min() for index in at))]
-        except (OSError, RuntimeError) as error:
-            raise unreadable(path, error) from error
+        hulls = dict(zip(_DIMENSIONS, map(_hull, at), strict=True))
+        with netcdf(path) as dataset:
+            part = dataset[raw[name]].transpose(*_DIMENSIONS).isel(hulls)
+            return part.values[np.ix_(*(index - index.min() for index in at))]
 
     return read
 
 
 def _hull(index: np.ndarray) -> slice:
-    """Smallest slice that covers ``index``: files are read fast in one piece, not at scattered places."""
+    """Smallest slice that covers ``index``; files are read faster in one piece than at scattered indices."""
     return slice(int(index.min()), int(index.max()) + 1)
 
 
 def _of_one_start(fields: Fields) -> Reforecast:
-    """Re-forecast with one start of a forecast (time, point) whose first record is the initial state."""
+    """Return the re-forecast of one start from a forecast (time, point) whose first record is the initial state."""
     if len(fields.times) < 2:
         raise ValueError(f"'{fields.path}' holds the initial state only. Run the forecast for at least one step.")
 
@@ -246,7 +202,7 @@ def _checked(found: Reforecast) -> Reforecast:
     sizes = {"start": len(found.starts), "lead": len(found.leads), "point": len(found.latitude)}
     if not all(sizes.values()) or not found.units:
         raise ValueError(
-            f"'{found.path}' has no value: its sizes are {sizes}, its variables {found.variables}. Write it again."
+            f"'{found.path}' holds no values: its sizes are {sizes}, its variables {found.variables}. Write it again."
         )
     if found.leads[0] <= 0 or np.any(np.diff(found.leads) <= 0):
         raise ValueError(
@@ -256,8 +212,8 @@ def _checked(found: Reforecast) -> Reforecast:
     if np.any(np.diff(found.starts) <= np.timedelta64(0)):
         at = int(np.argmax(np.diff(found.starts) <= np.timedelta64(0)))
         raise ValueError(
-            f"The starts of '{found.path}' must increase, and {found.starts[at]} is followed by "
-            f"{found.starts[at + 1]}. Write the file again, each start once and in order of time."
+            f"The starts of '{found.path}' must increase, but {found.starts[at]} is followed by "
+            f"{found.starts[at + 1]}. Write the file again with each start once, in order of time."
         )
     LOG.info(
         "Re-forecast %s: %s, leads %s to %s h, %s", found.path, sizes, found.leads[0], found.leads[-1], found.variables

@@ -1,34 +1,61 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""One long run of a re-forecast as fields (time, point), as budgets, snow seasons, stations and maps take them."""
+"""One long run as fields (time, point), and beside the reference at the same points and times."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from anemoi_ailand.constants import STEP_HOURS
+from anemoi_ailand.evaluation.fields.climatology import Period
 from anemoi_ailand.evaluation.fields.fields import Fields
-from anemoi_ailand.evaluation.fields.matching import match_points
+from anemoi_ailand.evaluation.fields.matching import (
+    common_times,
+    common_variables,
+    held_out_points,
+    match_points,
+    point_groups,
+)
 from anemoi_ailand.evaluation.fields.reforecast import Reforecast
 
 
-def run_of(forecast: Reforecast, reference: Fields) -> Fields:
-    """The run from the first start, with the initial state of the reference as its first record.
+@dataclass(frozen=True)
+class ComparedRun:
+    """A run beside the reference; made by :func:`compared_run`."""
 
-    Parameters
-    ----------
-    forecast : Reforecast
-        Its first start is taken; lead times must follow each other without a gap.
-    reference : Fields
-        The dataset from whose state the run began.
+    forecast: Fields
+    reference: Fields
+    variables: list[str]
+    #: Index ``(point of forecast,)`` into the points of the reference.
+    points: np.ndarray
+    #: Common times after the initial date.
+    times: np.ndarray
+    #: Indices into the points of the forecast by group.
+    groups: dict[str, np.ndarray]
+    #: First and last date of the climatology.
+    period: Period
+
+
+def compared_run(forecast: Fields, reference: Fields, period: Period) -> ComparedRun:
+    """Match a run with the reference: variables, units, points and times."""
+    points = match_points(forecast, reference)
+    held_out = held_out_points(reference)
+    groups = point_groups(len(points), None if held_out is None else held_out[points])
+    variables, times = common_variables(forecast, reference), common_times(forecast, reference)
+    return ComparedRun(forecast, reference, variables, points, times, groups, period)
+
+
+def run_of(forecast: Reforecast, reference: Fields) -> Fields:
+    """Return the run from the first start, with the initial state of the reference as the first record.
 
     Raises
     ------
     ValueError
-        Lead times have a gap, as those of protocol A do; points or units do not match.
+        Lead times have a gap, as in protocol A; points or units do not match.
     """
     gaps = np.flatnonzero(np.diff(np.append(0, forecast.leads)) != STEP_HOURS)
     if gaps.size:

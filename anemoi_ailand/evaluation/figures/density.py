@@ -1,47 +1,38 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Scatter density: how many values of the forecast lie where against the reference."""
+"""Scatter density of forecast against reference."""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
+from matplotlib.figure import Figure
 
-from anemoi_ailand.evaluation.display.style import GRID, SMALL, Figure, panel_title, panels, plain, title, unit_label
+from anemoi_ailand.evaluation.display import style
 from anemoi_ailand.evaluation.display.units import shown_factor
-from anemoi_ailand.evaluation.fields.baselines import REFERENCE
-
-LOG = logging.getLogger(__name__)
+from anemoi_ailand.evaluation.fields.reference import REFERENCE
 
 #: Hexagons across a panel.
 _ACROSS = 45
 
-#: Share of the values that the axes cover; the rest lies at their ends.
+#: Quantiles of the values at the ends of the axes; values beyond are drawn at the ends.
 _QUANTILES = (0.0005, 0.9995)
 
 
-def density_figure(pairs: Mapping[str, tuple[np.ndarray, np.ndarray]], label: str, note: str = "") -> Figure:
-    """Density of forecast against reference in hexagons, a panel per variable; colours count values, in powers of ten.
+def density_figure(pairs: Mapping[str, tuple[np.ndarray, np.ndarray]], label: str) -> Figure:
+    """Draw the density of forecast against reference in hexagons, a panel per variable, on a logarithmic scale.
 
-    Parameters
-    ----------
-    pairs : mapping of str to (numpy.ndarray, numpy.ndarray)
-        Reference and forecast of the same shape by variable; some 1e5 values are enough. Pairs with NaN are left out.
-    label : str
-        Name of the forecast.
-    note : str
-        What else the title says, e.g. protocol and lead time.
+    ``pairs`` holds reference and forecast of the same shape by variable; NaN is left out.
     """
     columns = 2 if len(pairs) in (2, 4) else 3
-    figure, axes = panels(len(pairs), columns, 3.4 if columns == 3 else 4.6)
+    figure, axes = style.panels(len(pairs), columns, 3.4 if columns == 3 else 4.6)
     drawn = [
-        _panel(ax, np.ravel(reference), np.ravel(forecast), name, plain(label))
+        _panel(ax, np.ravel(reference), np.ravel(forecast), name, style.plain(label))
         for ax, (name, (reference, forecast)) in zip(axes, pairs.items(), strict=True)
     ]
     hexagons = [each for each in drawn if each is not None]
@@ -50,20 +41,20 @@ def density_figure(pairs: Mapping[str, tuple[np.ndarray, np.ndarray]], label: st
         for each in hexagons:
             each.set_norm(norm)
         figure.colorbar(hexagons[0], ax=axes, location="bottom", label="values in a hexagon [1]", aspect=50, shrink=0.7)
-    title(figure, f"{label} against {REFERENCE}" + (f", {note}" if note else ""))
+    style.title(figure, f"{label} against {REFERENCE}, protocol B")
     return figure
 
 
 def _panel(ax: Axes, reference: np.ndarray, forecast: np.ndarray, name: str, label: str) -> Any:
     reference, forecast = (shown_factor(name) * values for values in (reference, forecast))
     finite = np.isfinite(reference) & np.isfinite(forecast)
-    panel_title(ax, name)
-    unit = unit_label(name)
-    ax.set_xlabel(f"{name}, {REFERENCE} [{unit}]", fontsize=SMALL + 1)
-    ax.set_ylabel(f"{name}, {label} [{unit}]", fontsize=SMALL + 1)
-    ax.tick_params(labelsize=SMALL)
+    style.panel_title(ax, name)
+    unit = style.unit_label(name)
+    ax.set_xlabel(f"{name}, {REFERENCE} [{unit}]", fontsize=style.SMALL + 1)
+    ax.set_ylabel(f"{name}, {label} [{unit}]", fontsize=style.SMALL + 1)
+    ax.tick_params(labelsize=style.SMALL)
     if not finite.any():
-        ax.text(0.5, 0.5, "no data", transform=ax.transAxes, ha="center")
+        style.no_data(ax)
         return None
     x, y = reference[finite].astype(np.float64), forecast[finite].astype(np.float64)
     low, high = np.quantile(np.concatenate([x, y]), _QUANTILES)
@@ -73,7 +64,7 @@ def _panel(ax: Axes, reference: np.ndarray, forecast: np.ndarray, name: str, lab
                          norm=LogNorm(vmin=1), linewidths=0.1)  # fmt: skip
     ax.axline((low, low), (high, high), color="black", linewidth=0.8, linestyle="--")
     ax.set(xlim=(low, high), ylim=(low, high))
-    ax.set_aspect("equal")
-    ax.grid(color=GRID, linewidth=0.5)
-    ax.annotate(f"n = {x.size}", (0.03, 0.96), xycoords="axes fraction", va="top", fontsize=SMALL)
+    ax.set_box_aspect(1)
+    ax.grid(color=style.GRID, linewidth=0.5)
+    ax.annotate(f"n = {x.size}", (0.03, 0.96), xycoords="axes fraction", va="top", fontsize=style.SMALL)
     return hexagons

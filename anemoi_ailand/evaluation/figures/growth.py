@@ -1,106 +1,63 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Error growth: RMSE against lead time with quartiles over points, from the tidy table of scores."""
+"""Error growth: RMSE against lead time with quartiles over points."""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator
 
-from anemoi_ailand.evaluation.display.style import (
-    GRID,
-    QUIET,
-    SMALL,
-    Figure,
-    forecast_labels,
-    legend,
-    model_colour,
-    model_line,
-    panel_title,
-    panels,
-    pick,
-    title,
-    unit_label,
-)
+from anemoi_ailand.evaluation.display import style
 from anemoi_ailand.evaluation.display.units import shown_scores
-from anemoi_ailand.evaluation.fields.baselines import CLIMATOLOGY, PERSISTENCE
+from anemoi_ailand.evaluation.fields.reference import CLIMATOLOGY, PERSISTENCE
+from anemoi_ailand.evaluation.scores.skill import HORIZON
 
-LOG = logging.getLogger(__name__)
-
-#: Skill horizon [days], and 1 where it lies within the leads.
-HORIZON = ("skill_horizon", "skill_horizon_reached")
-
-#: Leads that an axis names [days].
+#: Tick labels of the lead time [days].
 _TICKS = (1, 2, 3, 5, 7, 10, 15, 30, 60, 90, 180, 365)
 
-#: Room above the highest line that decides the scale.
+#: Upper limit of the axis relative to the highest line that sets the scale.
 _HEADROOM = 1.12
 
 
-def growth_figure(
-    scores: pd.DataFrame,
-    names: Sequence[str],
-    forecasts: Sequence[str] | None = None,
-    *,
-    protocol: str = "A",
-    cut: str = "all",
-    group: str = "all",
-) -> Figure:
-    """RMSE against lead time, a panel per variable: line over all points, band of the quartiles over points.
+def growth_figure(scores: pd.DataFrame, names: Sequence[str], forecasts: Sequence[str], protocol: str) -> Figure:
+    """Draw RMSE against lead time over all points, a panel per variable, with a band of the quartiles over points.
 
-    The scale of a panel is that of forecasts and climatology; persistence may leave it. A dotted line marks the skill
-    horizon, where a forecast loses to climatology.
-
-    Parameters
-    ----------
-    scores : pandas.DataFrame
-        Tidy table of scores.
-    names : sequence of str
-        Variables.
-    forecasts : sequence of str, optional
-        Labels of the forecasts in the order given by the user; as in the table if not given.
-    protocol, cut, group : str
-        Which rows of the table.
-
-    Raises
-    ------
-    ValueError
-        The table has no RMSE by lead time for these.
+    Forecasts and climatology set the scale of a panel; persistence may exceed it. A dotted line marks the skill
+    horizon. ``forecasts`` are all labels in the order of colours.
     """
-    labels = list(forecasts or forecast_labels(scores["model"]))
-    rows = shown_scores(pick(scores, protocol=protocol, cut=cut, group=group))
+    rows = shown_scores(style.pick(scores, protocol=protocol, cut="all", group="all"))
     rows = rows[rows["lead"].notna() | (rows["metric"].isin(HORIZON))]
     if not (rows["variable"].isin(names) & (rows["metric"] == "rmse") & rows["value"].notna()).any():
         raise ValueError(
-            f"There is no RMSE by lead time of {list(names)} for protocol {protocol}, {cut} = {group}. "
-            "Leave the figure out, or name another group."
+            f"No RMSE by lead time of {list(names)} for protocol {protocol}. Leave the figure out, or choose other "
+            "variables."
         )
     columns = 2 if len(names) in (2, 4) else 3
-    figure, axes = panels(len(names), columns, 2.6, sharex=True)
+    figure, axes = style.panels(len(names), columns, 2.6, sharex=True)
     for ax, name in zip(axes, names, strict=True):
-        _panel(ax, pick(rows, variable=name), name, labels)
+        _panel(ax, style.pick(rows, variable=name), name, list(forecasts))
     for ax in axes[-min(columns, len(axes)) :]:
         ax.set_xlabel("lead time [days]")
         ax.tick_params(labelbottom=True)
-    legend(figure, [*labels, PERSISTENCE, CLIMATOLOGY], labels, shade="quartiles over points (forecasts)")
-    where = "" if group == "all" else f", {group.replace('_', '-')} points"
-    title(figure, f"Error growth with lead time, protocol {protocol}{where} (dotted: skill horizon)")
+    style.legend(figure, [*forecasts, PERSISTENCE, CLIMATOLOGY], forecasts, shade="quartiles over points (forecasts)")
+    dotted = " (dotted: skill horizon)" if rows["metric"].isin(HORIZON).any() else ""
+    style.title(figure, f"Error growth with lead time, protocol {protocol}{dotted}")
     return figure
 
 
 def _panel(ax: Axes, rows: pd.DataFrame, name: str, forecasts: list[str]) -> None:
     tops = []
     for model in (PERSISTENCE, CLIMATOLOGY, *forecasts):
-        table = pick(rows[rows["lead"].notna()], model=model).pivot_table("value", "lead", "metric", dropna=False)
+        table = style.pick(rows[rows["lead"].notna()], model=model).pivot_table("value", "lead", "metric", dropna=False)
         if "rmse" not in table or not table["rmse"].notna().any():
             continue
-        colour, line = model_colour(model, forecasts), model_line(model, forecasts)
+        colour, line = style.model_colour(model, forecasts), style.model_line(model, forecasts)
         ax.plot(table.index, table["rmse"], ls=line, color=colour, linewidth=1.8, zorder=3, label=model)
         if model != PERSISTENCE:
             tops.append(np.nanmax(table["rmse"]))
@@ -111,20 +68,20 @@ def _panel(ax: Axes, rows: pd.DataFrame, name: str, forecasts: list[str]) -> Non
                 ax.plot(table.index, edge, color=colour, alpha=0.6, linewidth=0.7, zorder=2)
             tops.append(np.nanmax(table["rmse_q75"]))
         if model in forecasts:
-            _horizon(ax, pick(rows, model=model), colour)
+            _horizon(ax, style.pick(rows, model=model), colour)
     _axes(ax, name, max(tops, default=0.0))
 
 
 def _horizon(ax: Axes, rows: pd.DataFrame, colour: str) -> None:
-    """Dotted line where the forecast loses to climatology, if it does within the leads."""
-    days, reached = (pick(rows, metric=metric)["value"].to_numpy(dtype=float) for metric in HORIZON)
+    """Draw a dotted line at the skill horizon if it lies within the leads."""
+    days, reached = (style.pick(rows, metric=metric)["value"].to_numpy(dtype=float) for metric in HORIZON)
     if len(days) and len(reached) and reached[0] == 1 and days[0] > 0:
         ax.axvline(days[0], color=colour, linestyle=":", linewidth=1.2, zorder=2)
 
 
 def _axes(ax: Axes, name: str, top: float) -> None:
-    panel_title(ax, name)
-    ax.set_ylabel(f"RMSE {name} [{unit_label(name)}]", fontsize=SMALL + 1)
+    style.panel_title(ax, name)
+    ax.set_ylabel(f"RMSE {name} [{style.unit_label(name)}]", fontsize=style.SMALL + 1)
     ax.set_xscale("log")
     ax.margins(x=0.02)
     if top > 0:
@@ -136,9 +93,9 @@ def _axes(ax: Axes, name: str, top: float) -> None:
         ax.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
     ax.xaxis.set_minor_locator(NullLocator())
     ax.xaxis.set_minor_formatter(NullFormatter())
-    ax.tick_params(labelsize=SMALL)
-    ax.yaxis.get_offset_text().set_fontsize(SMALL)
+    ax.tick_params(labelsize=style.SMALL)
+    ax.yaxis.get_offset_text().set_fontsize(style.SMALL)
     ax.ticklabel_format(axis="y", style="sci", scilimits=(-3, 4), useMathText=True)
-    ax.grid(color=GRID, linewidth=0.5)
+    ax.grid(color=style.GRID, linewidth=0.5)
     if not ax.lines:
-        ax.text(0.5, 0.5, "no data", transform=ax.transAxes, ha="center", color=QUIET)
+        style.no_data(ax)

@@ -1,113 +1,65 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Scorecard: one forecast against another by variable and lead time, from the table of paired differences."""
+"""Scorecard of one forecast against another by variable and lead time."""
 
 from __future__ import annotations
-
-import logging
-from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from anemoi_ailand.evaluation.display.style import (
-    BETTER,
-    GRID,
-    PAPER,
-    QUIET,
-    SMALL,
-    WORSE,
-    Figure,
-    minus,
-    new_figure,
-    pick,
-    plain,
-    title,
-)
+from anemoi_ailand.evaluation.display import style
 from anemoi_ailand.evaluation.display.variable_groups import ordered
 
-LOG = logging.getLogger(__name__)
-
-#: Area of a triangle [points²] at no difference, and at :data:`FULL` and more.
+#: Area of a triangle [points²] without difference, and for :data:`FULL` and more.
 _SMALLEST, _LARGEST = 40.0, 300.0
 
-#: Relative difference that has the largest triangle.
+#: Relative difference with the largest triangle.
 FULL = 0.3
 
 #: Height of a row and width of a column [inches].
 _ROW, _COLUMN = 0.42, 1.05
 
 
-def scorecard_figure(
-    differences: pd.DataFrame,
-    a: str,
-    b: str,
-    *,
-    protocol: str = "A",
-    cut: str = "all",
-    group: str = "all",
-    names: Sequence[str] | None = None,
-) -> Figure:
-    """Relative difference in RMSE, (a - b) / b: a triangle up where ``a`` is better, down where it is worse.
+def scorecard_figure(differences: pd.DataFrame, a: str, b: str, protocol: str) -> Figure:
+    """Draw the relative difference in RMSE, (a - b) / b, as triangles: up where ``a`` is better, down where worse.
 
-    Filled where the 95 % interval of the difference leaves out zero, hollow where it does not; the area grows with
-    the difference. Cells without data say so.
-
-    Parameters
-    ----------
-    differences : pandas.DataFrame
-        Table of paired differences.
-    a, b : str
-        Labels of the forecasts.
-    protocol, cut, group : str
-        Which rows of the table.
-    names : sequence of str, optional
-        Variables; all in the table if not given.
-
-    Raises
-    ------
-    ValueError
-        The table has no row for these.
+    Triangles are filled where the 95 % interval of the difference excludes zero; their area grows with the difference.
     """
-    rows = pick(differences, a=a, b=b, protocol=protocol, cut=cut, group=group, metric="rmse")
-    if not len(rows):
-        raise ValueError(
-            f"There is no comparison of '{a}' with '{b}' for protocol {protocol}, {cut} = {group}. "
-            "Leave the scorecard out, or name another group."
-        )
-    variables = list(names or ordered(rows["variable"]))
+    rows = style.pick(differences, a=a, b=b, protocol=protocol, cut="all", group="all", metric="rmse")
+    variables = ordered(rows["variable"])
     leads = sorted(rows["lead"].unique(), key=lambda lead: np.inf if np.isnan(lead) else lead)
-    figure = new_figure(max(5.5, 1.6 + _COLUMN * len(leads)), 1.5 + _ROW * len(variables))
+    figure = style.new_figure(max(5.5, 1.6 + _COLUMN * len(leads)), 1.5 + _ROW * len(variables))
     ax = figure.subplots()
     for y, name in enumerate(variables):
         for x, lead in enumerate(leads):
-            _cell(ax, x, y, pick(rows, variable=name, lead=None if np.isnan(lead) else lead))
+            _cell(ax, x, y, style.pick(rows, variable=name, lead=None if np.isnan(lead) else lead))
     _axes(ax, variables, leads)
-    text = f"numbers: (RMSE of {a} {minus('-')} RMSE of {b}) / RMSE of {b}"
-    ax.set_title(plain(text), loc="left", fontsize=SMALL, color=QUIET)
+    text = f"numbers: (RMSE of {a} {style.minus('-')} RMSE of {b}) / RMSE of {b}"
+    ax.set_title(style.plain(text), loc="left", fontsize=style.SMALL, color=style.QUIET)
     _key(figure, a, b)
-    title(figure, f"RMSE of {a} against {b}, protocol {protocol}" + ("" if group == "all" else f", {group}"))
+    style.title(figure, f"RMSE of {a} against {b}, protocol {protocol}")
     return figure
 
 
 def _cell(ax: Axes, x: int, y: int, row: pd.DataFrame) -> None:
     if not len(row) or not np.isfinite(row["difference"].iloc[0]) or not row["b_value"].iloc[0] > 0:
-        ax.text(x, y, "no data", ha="center", va="center", fontsize=SMALL - 1, color=QUIET)
+        ax.text(x, y, "no data", ha="center", va="center", fontsize=style.SMALL - 1, color=style.QUIET)
         return
     relative = float(row["difference"].iloc[0] / row["b_value"].iloc[0])
     significant = bool(row["significant"].iloc[0])
-    colour = BETTER if relative < 0 else WORSE
+    colour = style.BETTER if relative < 0 else style.WORSE
     size = _SMALLEST + (_LARGEST - _SMALLEST) * min(abs(relative) / FULL, 1.0)
     ax.scatter(
         x - 0.2, y, size, marker="^" if relative < 0 else "v", facecolors=colour if significant else "none",
         edgecolors=colour, linewidths=1.2,
     )  # fmt: skip
-    text = minus(f"{100 * relative:+.0f} %")
+    text = style.minus(f"{100 * relative:+.0f} %")
     weight = "bold" if significant else "normal"
-    ax.text(x + 0.02, y, text, ha="left", va="center", fontsize=SMALL, weight=weight)
+    ax.text(x + 0.02, y, text, ha="left", va="center", fontsize=style.SMALL, weight=weight)
 
 
 def _axes(ax: Axes, variables: list[str], leads: list[float]) -> None:
@@ -116,18 +68,18 @@ def _axes(ax: Axes, variables: list[str], leads: list[float]) -> None:
     ax.set_yticks(range(len(variables)), variables)
     ax.set_xlabel("lead time [days]")
     ax.set_ylabel("variable")
-    ax.set_facecolor(PAPER)
+    ax.set_facecolor(style.PAPER)
     ax.set_xticks(np.arange(len(leads) + 1) - 0.5, minor=True)
     ax.set_yticks(np.arange(len(variables) + 1) - 0.5, minor=True)
-    ax.grid(which="minor", color=GRID, linewidth=0.8)
+    ax.grid(which="minor", color=style.GRID, linewidth=0.8)
     ax.tick_params(which="both", length=0)
 
 
 def _key(figure: Figure, a: str, b: str) -> None:
-    entries = [("^", BETTER, f"{a} better"), ("v", WORSE, f"{a} worse")]
+    entries = [("^", style.BETTER, f"{a} better"), ("v", style.WORSE, f"{a} worse")]
     handles = [
         Line2D([], [], linestyle="", marker=m, markersize=9, color=c, markerfacecolor=c if full else "none",
-               label=plain(f"{text}, {'significant' if full else 'not significant'}"))
+               label=style.plain(f"{text}, {'significant' if full else 'not significant'}"))
         for m, c, text in entries for full in (True, False)
     ]  # fmt: skip
-    figure.legend(handles=handles, loc="outside lower center", ncols=2, frameon=False, fontsize=SMALL + 1)
+    figure.legend(handles=handles, loc="outside lower center", ncols=2, frameon=False, fontsize=style.SMALL + 1)

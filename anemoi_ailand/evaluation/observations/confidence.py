@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""How sure a score is: confidence intervals for series whose values depend on those before them."""
+"""Confidence intervals of scores that account for autocorrelation."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LEVEL = 0.95
 #: Replicates of the bootstrap.
 REPLICATES = 1000
 
-#: Longest memory that is believed, as autocorrelation of one step; more cannot be told from a trend.
+#: Largest autocorrelation of one step; a larger one cannot be told from a trend.
 _MAXIMUM_PERSISTENCE = 0.9999
 _FEWEST_PAIRS = 10
 
@@ -23,9 +23,9 @@ NOT_KNOWN: Interval = (float("nan"), float("nan"))
 
 
 def autocorrelation(values: np.ndarray, lag: int) -> float:
-    """Autocorrelation of a series ``(time,)`` with constant step at ``lag`` steps, over the pairs without NaN.
+    """Compute the autocorrelation of a series ``(time,)`` with constant step at ``lag`` steps, over valid pairs.
 
-    NaN if fewer than 10 pairs are there or the series does not vary.
+    NaN for fewer than 10 pairs or a constant series.
     """
     first, second = values[:-lag], values[lag:]
     both = np.isfinite(first) & np.isfinite(second)
@@ -37,12 +37,12 @@ def autocorrelation(values: np.ndarray, lag: int) -> float:
 
 
 def persistence_of(values: np.ndarray, per_day: int) -> float:
-    r"""Autocorrelation of one step of the AR(1) process that stands for the series.
+    r"""Estimate the autocorrelation of one step of an AR(1) process that represents the series.
 
     .. math:: \rho = \max(\rho_1,\ \rho_D^{1/D}, 0)
 
-    with the autocorrelations at one step and at one day (:math:`D` steps), each as 0 if it is not above
-    :math:`2 / \sqrt n`. The second counts where a diurnal cycle or noise hides the memory from one step to the next.
+    with the autocorrelations at one step and at one day (:math:`D` steps), each 0 unless above :math:`2 / \sqrt n`. The
+    latter matters where a diurnal cycle or noise hides the memory from one step to the next.
     """
     one, day = autocorrelation(values, 1), autocorrelation(values, per_day)
     chance = 2 / np.sqrt(max(1, int(np.isfinite(values).sum())))
@@ -51,11 +51,11 @@ def persistence_of(values: np.ndarray, per_day: int) -> float:
 
 
 def effective_sample_size(x: np.ndarray, y: np.ndarray, per_day: int) -> float:
-    r"""Number of independent pairs that tell as much about a correlation as the series do.
+    r"""Compute the number of independent pairs with the same information about a correlation.
 
     .. math:: n_\mathrm{eff} = n\, \frac{1 - \rho_x \rho_y}{1 + \rho_x \rho_y}
 
-    with the number :math:`n` of pairs without NaN and :math:`\rho` from `persistence_of`. Source: Bretherton et al.
+    with the number :math:`n` of valid pairs and :math:`\rho` from `persistence_of`. Source: Bretherton et al.
     (1999), doi:10.1175/1520-0442(1999)012<1990:TENOSD>2.0.CO;2, for AR(1); used for soil moisture by Gruber et al.
     (2020), doi:10.1016/j.rse.2020.111806.
     """
@@ -64,8 +64,8 @@ def effective_sample_size(x: np.ndarray, y: np.ndarray, per_day: int) -> float:
     return float(both.sum() * (1 - product) / (1 + product))
 
 
-def fisher_interval(correlation: float, n_effective: float, level: float = LEVEL) -> Interval:
-    r"""Interval of a correlation by Fisher's transformation.
+def fisher_interval(correlation: float, n_effective: float) -> Interval:
+    r"""Compute the interval of a correlation by Fisher's transformation.
 
     .. math:: \tanh\!\left(\operatorname{artanh} r \pm \frac{z_{(1 + l) / 2}}{\sqrt{n_\mathrm{eff} - 3}}\right)
 
@@ -75,17 +75,17 @@ def fisher_interval(correlation: float, n_effective: float, level: float = LEVEL
         return NOT_KNOWN
     with np.errstate(divide="ignore"):
         centre = np.arctanh(np.clip(correlation, -1.0, 1.0))
-    half = norm.ppf((1 + level) / 2) / np.sqrt(n_effective - 3)
+    half = norm.ppf((1 + LEVEL) / 2) / np.sqrt(n_effective - 3)
     return float(np.tanh(centre - half)), float(np.tanh(centre + half))
 
 
 def block_length(values: np.ndarray, per_day: int) -> float:
-    r"""Mean length of the blocks of a stationary bootstrap [steps].
+    r"""Compute the mean block length of a stationary bootstrap [steps].
 
     .. math:: b = \left(\frac{2 \rho}{1 - \rho^2}\right)^{2/3} n^{1/3}
 
-    the optimum for the mean of an AR(1) process, at least one day, because errors depend on its hour, and at most the
-    smaller of :math:`3 \sqrt n` and :math:`n / 3`. Source: Politis and White (2004), doi:10.1081/ETC-120028836,
+    the optimum for the mean of an AR(1) process, but at least one day, because errors depend on the hour, and at most
+    the smaller of :math:`3 \sqrt n` and :math:`n / 3`. Source: Politis and White (2004), doi:10.1081/ETC-120028836,
     corrected by Patton et al. (2009), doi:10.1080/07474930802459016.
     """
     n = int(np.isfinite(values).sum())
@@ -95,21 +95,21 @@ def block_length(values: np.ndarray, per_day: int) -> float:
 
 
 def error_intervals(
-    error: np.ndarray, block: float, rng: np.random.Generator, replicates: int = REPLICATES, level: float = LEVEL
+    error: np.ndarray, block: float, rng: np.random.Generator, replicates: int = REPLICATES
 ) -> dict[str, Interval]:
-    r"""Percentile intervals of bias, RMSE and unbiased RMSE by a stationary block bootstrap.
+    r"""Compute percentile intervals of bias, RMSE and unbiased RMSE by a stationary block bootstrap.
 
-    Blocks with random begin and geometrically distributed length of mean ``block``, the series closed to a circle, are
-    joined to the length of the series. Gaps are closed before. With the sums :math:`S_1, S_2` of a replicate's errors
+    Blocks with random start and geometrically distributed length of mean ``block`` of the circular series are joined to
+    the length of the series. Gaps are closed before. With the sums :math:`S_1, S_2` of a replicate's errors
     and squared errors, :math:`b = S_1 / n`, :math:`\mathrm{RMSE}^2 = S_2 / n` and
-    :math:`\mathrm{ubRMSE}^2 = S_2 / n - b^2`. As all block bootstraps it is a little too sure of itself: for AR(1)
-    errors with :math:`\rho = 0.8` and n = 1500 its intervals of 95 % hold the truth in 90 % of the cases (bias 90,
-    ubRMSE 90, RMSE 91). Source: Politis and Romano (1994), doi:10.1080/01621459.1994.10476870.
+    :math:`\mathrm{ubRMSE}^2 = S_2 / n - b^2`. Like all block bootstraps it is slightly overconfident: for
+    AR(1) errors with :math:`\rho = 0.8` and n = 1500 its 95 % intervals contain the true value in 90 % of the cases
+    (bias 90, ubRMSE 90, RMSE 91). Source: Politis and Romano (1994), doi:10.1080/01621459.1994.10476870.
 
     Parameters
     ----------
     error : numpy.ndarray
-        ``(time,)``, model minus truth; NaN where there is none.
+        ``(time,)``, model minus reference, NaN where missing.
     """
     good = error[np.isfinite(error)].astype(np.float64)
     n, mean = len(good), float(good.mean())
@@ -121,21 +121,19 @@ def error_intervals(
         sums.append((running[begin + length] - running[begin]).sum(axis=1) / n)
     bias, unbiased = sums[0] + mean, np.sqrt(np.maximum(sums[1] - sums[0] ** 2, 0.0))
     found = {"bias": bias, "ubrmse": unbiased, "rmse": np.hypot(bias, unbiased)}
-    return {name: _percentiles(values, level) for name, values in found.items()}
+    return {name: _percentiles(values) for name, values in found.items()}
 
 
-def median_interval(
-    values: np.ndarray, rng: np.random.Generator, replicates: int = REPLICATES, level: float = LEVEL
-) -> Interval:
-    """Percentile interval of the median over stations, drawn with replacement; NaN below 5 stations."""
+def median_interval(values: np.ndarray, rng: np.random.Generator, replicates: int = REPLICATES) -> Interval:
+    """Compute the percentile interval of the median over stations drawn with replacement; NaN below 5 stations."""
     if len(values) < 5:
         return NOT_KNOWN
     drawn = values[rng.integers(0, len(values), (replicates, len(values)))]
-    return _percentiles(np.median(drawn, axis=1), level)
+    return _percentiles(np.median(drawn, axis=1))
 
 
 def _blocks(n: int, block: float, rng: np.random.Generator, replicates: int) -> tuple[np.ndarray, np.ndarray]:
-    """Begin and length ``(replicate, block)`` of blocks whose lengths sum to ``n``; unused ones have length 0.
+    """Start and length ``(replicate, block)`` of blocks whose lengths sum to ``n``; unused ones have length 0.
 
     A geometric number is an exponential one rounded up, which is several times faster to draw.
     """
@@ -148,6 +146,6 @@ def _blocks(n: int, block: float, rng: np.random.Generator, replicates: int) -> 
     return rng.integers(0, n, ends.shape), np.diff(ends, axis=1, prepend=0)
 
 
-def _percentiles(values: np.ndarray, level: float) -> Interval:
-    low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
+def _percentiles(values: np.ndarray) -> Interval:
+    low, high = np.quantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return float(low), float(high)

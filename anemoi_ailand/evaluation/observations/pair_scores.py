@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Scores of one pair of series at one station, each with its confidence interval."""
+"""Scores with confidence intervals of one pair of series at one station."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from scores.continuous import additive_bias, rmse
 from scores.continuous.correlation import pearsonr
 
 from anemoi_ailand.constants import STEP_HOURS
-from anemoi_ailand.evaluation.observations.anomalies import moving_anomaly
 from anemoi_ailand.evaluation.observations.confidence import (
     NOT_KNOWN,
     block_length,
@@ -21,17 +20,22 @@ from anemoi_ailand.evaluation.observations.confidence import (
     error_intervals,
     fisher_interval,
 )
-from anemoi_ailand.evaluation.scores.metrics import unbiased_rmse
 
-#: Values in a day.
+#: Values a day.
 PER_DAY = 24 // STEP_HOURS
 
-#: Fewest values from which a score is made.
+#: Fewest values of a score.
 MINIMUM_VALUES = 100
+
+#: Length of the moving window [days].
+ANOMALY_WINDOW_DAYS = 35
+
+#: Share of the values of the window that a mean needs [1].
+_MINIMUM_FILL = 0.25
 
 BIAS, RMSE, UBRMSE, CORRELATION, ANOMALY = "bias", "rmse", "ubrmse", "correlation", "anomaly_correlation"
 
-#: The scores, in the order of the tables.
+#: Metrics in the order of tables.
 METRICS = (BIAS, RMSE, UBRMSE, CORRELATION, ANOMALY)
 
 OK, TOO_FEW = "ok", "not enough data"
@@ -39,10 +43,10 @@ OK, TOO_FEW = "ok", "not enough data"
 
 @dataclass(frozen=True)
 class Score:
-    """One number: NaN with the status "not enough data" where it would rest on too few values.
+    """One score; NaN with the status "not enough data" for too few values.
 
-    ``n`` values, of which as many as ``n_effective`` independent ones would tell the same (correlations), or ``n``
-    divided by the length of a block of the bootstrap (errors).
+    ``n_effective`` is the effective sample size of a correlation, or for errors ``n`` over the block length of the
+    bootstrap.
     """
 
     metric: str
@@ -54,26 +58,18 @@ class Score:
     status: str
 
 
-def pair_scores(
-    model: np.ndarray, truth: np.ndarray, rng: np.random.Generator, minimum: int = MINIMUM_VALUES
-) -> list[Score]:
-    """All of :data:`METRICS` for one pair of series.
+def pair_scores(model: np.ndarray, reference: np.ndarray, rng: np.random.Generator) -> list[Score]:
+    """Compute all :data:`METRICS` of two series ``(time,)`` at all 6-hourly stamps of a period, NaN where missing.
 
-    Parameters
-    ----------
-    model, truth : numpy.ndarray
-        ``(time,)`` at all 6-hourly stamps of a period; NaN where there is none. Both count where both have a value.
-    rng : numpy.random.Generator
-        Of the bootstrap.
-    minimum : int
-        Fewest values for a score.
+    Scores use the stamps that are valid in both; ``rng`` is that of the bootstrap.
     """
-    both = np.isfinite(model) & np.isfinite(truth)
+    both = np.isfinite(model) & np.isfinite(reference)
     n = int(both.sum())
-    if n < minimum:
+    if n < MINIMUM_VALUES:
         return [_too_few(metric, n) for metric in METRICS]
-    x, y = (np.where(both, series, np.nan).astype(np.float64) for series in (model, truth))
-    return [*_errors(x, y, n, rng), _correlation(CORRELATION, x, y, minimum), _anomaly_correlation(x, y, minimum)]
+    x, y = (np.where(both, series, np.nan).astype(np.float64) for series in (model, reference))
+    anomalies = moving_anomaly(x, PER_DAY), moving_anomaly(y, PER_DAY)
+    return [*_errors(x, y, n, rng), _correlation(CORRELATION, x, y), _correlation(ANOMALY, *anomalies)]
 
 
 def _errors(x: np.ndarray, y: np.ndarray, n: int, rng: np.random.Generator) -> list[Score]:
@@ -81,17 +77,14 @@ def _errors(x: np.ndarray, y: np.ndarray, n: int, rng: np.random.Generator) -> l
     block = block_length(error, PER_DAY)
     intervals = error_intervals(error, block, rng)
     fcst, obs = _pairs(x, y)
-    values = {BIAS: additive_bias(fcst, obs), RMSE: rmse(fcst, obs), UBRMSE: unbiased_rmse(fcst, obs)}
+    bias = additive_bias(fcst, obs)
+    values = {BIAS: bias, RMSE: rmse(fcst, obs), UBRMSE: rmse(fcst - bias, obs)}
     return [Score(name, float(value), *intervals[name], n, n / block, OK) for name, value in values.items()]
 
 
-def _anomaly_correlation(x: np.ndarray, y: np.ndarray, minimum: int) -> Score:
-    return _correlation(ANOMALY, moving_anomaly(x, PER_DAY), moving_anomaly(y, PER_DAY), minimum)
-
-
-def _correlation(metric: str, x: np.ndarray, y: np.ndarray, minimum: int) -> Score:
+def _correlation(metric: str, x: np.ndarray, y: np.ndarray) -> Score:
     n = int((np.isfinite(x) & np.isfinite(y)).sum())
-    if n < minimum:
+    if n < MINIMUM_VALUES:
         return _too_few(metric, n)
     with np.errstate(invalid="ignore", divide="ignore"):
         value = float(pearsonr(*_pairs(x, y)))
@@ -106,3 +99,40 @@ def _pairs(x: np.ndarray, y: np.ndarray) -> tuple[xr.DataArray, xr.DataArray]:
 
 def _too_few(metric: str, n: int) -> Score:
     return Score(metric, float("nan"), *NOT_KNOWN, n, float("nan"), TOO_FEW)
+
+
+def moving_anomaly(values: np.ndarray, per_day: int) -> np.ndarray:
+    r"""Compute the anomaly from the mean of a centred moving window, separately for each hour of the day.
+
+    .. math:: x'_{d,h} = x_{d,h} - \frac{1}{n_{d,h}} \sum_{|d' - d| \le (W - 1) / 2} x_{d',h}
+
+    over the :math:`n_{d,h}` valid values in the window of :math:`W` days, which is shorter at both ends of the series.
+    Separate hours remove the diurnal cycle. NaN where :math:`x` is NaN or the window has fewer than a quarter
+    of :math:`W` values. Source: Gruber et al. (2020),
+    doi:10.1016/j.rse.2020.111806, section 3.2, with windows of 35 days.
+
+    Parameters
+    ----------
+    values : numpy.ndarray
+        ``(time,)``, constant step, NaN where missing.
+    per_day : int
+        Number of values a day.
+    """
+    n_days = -(-len(values) // per_day)
+    padded = np.full(n_days * per_day, np.nan)
+    padded[: len(values)] = values
+    by_day = padded.reshape(n_days, per_day)
+    good = np.isfinite(by_day)
+    centre = np.nanmean(by_day, axis=0, keepdims=True) if good.any(axis=0).all() else 0.0  # small sums lose no digits
+    total = _window_sum(np.where(good, by_day - centre, 0.0), ANOMALY_WINDOW_DAYS // 2)
+    count = _window_sum(good.astype(np.float64), ANOMALY_WINDOW_DAYS // 2)
+    enough = good & (count >= _MINIMUM_FILL * ANOMALY_WINDOW_DAYS)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        anomaly = np.where(enough, by_day - centre - total / count, np.nan)
+    return anomaly.reshape(-1)[: len(values)]
+
+
+def _window_sum(by_day: np.ndarray, half: int) -> np.ndarray:
+    sums = np.concatenate([np.zeros((1, by_day.shape[1])), by_day.cumsum(axis=0)])
+    days = np.arange(len(by_day))
+    return sums[np.minimum(days + half + 1, len(by_day))] - sums[np.maximum(days - half, 0)]

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Which point of the model a station is compared with."""
+"""Matching of stations with points of the model."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from anemoi_ailand.support.sphere import nearest_points
 
 LOG = logging.getLogger(__name__)
 
-#: Furthest that the model's point may be from a station [degrees on the great circle].
+#: Largest great-circle distance of a matching point from a station [degrees].
 MAXIMUM_DISTANCE = 0.5
 
 
 @dataclass(frozen=True)
 class Match:
-    """A station, the index of the model's point and the distance between them [degrees]."""
+    """Station, index of the model's point, and the distance between them [degrees]."""
 
     station: Station
     point: int
@@ -31,7 +31,7 @@ class Match:
 
 @dataclass(frozen=True)
 class Skipped:
-    """A station that is not compared, and why."""
+    """Station without a comparison, and the reason."""
 
     name: str
     network: str
@@ -44,22 +44,17 @@ def match_stations(
     longitude: np.ndarray,
     maximum_distance: float = MAXIMUM_DISTANCE,
 ) -> tuple[list[Match], list[Skipped]]:
-    """Find the nearest point of each station; several stations may share one.
+    """Find the nearest point of each station; several stations may share a point.
 
-    Parameters
-    ----------
-    latitude, longitude : numpy.ndarray
-        Points ``(point,)`` [degrees].
-    maximum_distance : float
-        A station further away than this is skipped, with the reason [degrees].
+    Stations farther from all points ``(point,)`` than ``maximum_distance`` [degrees] are skipped.
 
     Raises
     ------
     ValueError
-        There is no station, or no point is near any of them.
+        No station is given, or none has a point nearby.
     """
     if not stations:
-        raise ValueError("There is no station to compare with. Read some with 'read_stations'.")
+        raise ValueError("No station to compare with. Read stations with 'read_stations'.")
     matches, skipped = [], []
     places = np.array([s.latitude for s in stations]), np.array([s.longitude for s in stations])
     for station, point, distance in zip(stations, *nearest_points((latitude, longitude), places), strict=True):

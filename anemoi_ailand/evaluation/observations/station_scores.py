@@ -3,10 +3,9 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """Three-way comparison at stations: observation, physical model (ecLand) and emulators.
 
-All pairs of one station and variable are scored over the same sample: the stamps at which the observation, ecLand and
-every emulator have a value. Soil moisture counts only where the ground is not frozen: stamps at which the temperature
-of the same layer, modelled by ecLand or observed, is below :data:`FROZEN_BELOW` are left out. What is near freezing is
-left out too, because probes read the drop of the dielectric constant as a loss of water before all of it is ice.
+All pairs of one station and variable are scored over the same stamps: those at which the observation, ecLand and every
+emulator are valid. Soil moisture is not scored where the temperature of the same layer, modelled by ecLand or observed,
+is below :data:`FROZEN_BELOW`, because probes read the lower dielectric constant of ice as a loss of water.
 """
 
 from __future__ import annotations
@@ -22,20 +21,26 @@ import pandas as pd
 import xarray as xr
 
 from anemoi_ailand.data.stations.station import SUMS, Station
-from anemoi_ailand.evaluation.fields.baselines import REFERENCE
+from anemoi_ailand.evaluation.display.json_records import records
 from anemoi_ailand.evaluation.fields.fields import Fields, span
 from anemoi_ailand.evaluation.fields.matching import common_times, common_variables, match_points
-from anemoi_ailand.evaluation.observations.anomalies import WINDOW_DAYS
+from anemoi_ailand.evaluation.fields.reference import REFERENCE
 from anemoi_ailand.evaluation.observations.confidence import LEVEL, REPLICATES, median_interval
-from anemoi_ailand.evaluation.observations.pair_scores import METRICS, MINIMUM_VALUES, OK, pair_scores
+from anemoi_ailand.evaluation.observations.pair_scores import (
+    ANOMALY_WINDOW_DAYS,
+    METRICS,
+    MINIMUM_VALUES,
+    OK,
+    pair_scores,
+)
 from anemoi_ailand.evaluation.observations.station_match import MAXIMUM_DISTANCE, Match, Skipped, match_stations
 
 LOG = logging.getLogger(__name__)
 
-#: Name of what is measured.
+#: Label of observations.
 OBSERVATION = "observation"
 
-#: Soil moisture is left out where the soil is colder than this [K], half a degree above freezing.
+#: Soil temperature below which soil moisture is not scored [K], half a degree above freezing.
 FROZEN_BELOW = 273.65
 
 #: Limit for the series of the models in memory at once [bytes].
@@ -46,19 +51,10 @@ _KEYS = ["variable", "model", "against", "metric"]
 
 @dataclass(frozen=True)
 class StationScores:
-    """Result of `score_stations`.
+    """Result of :func:`score_stations`.
 
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        One row a score: station, network, variable, model, against ("observation" or "ecLand"), metric, value, low,
-        high, n, n_effective, status.
-    summary : pandas.DataFrame
-        Over stations: variable, model, against, metric, median, low, high, q25, q75, stations.
-    matches, skipped : list
-        Stations compared, and those that were not, with the reason.
-    settings : dict
-        Everything that was chosen.
+    ``table`` has one row a score: station, network, variable, model, against ("observation" or "ecLand"), metric,
+    value, low, high, n, n_effective, status. ``summary`` has the median over stations with its interval and quartiles.
     """
 
     table: pd.DataFrame
@@ -68,13 +64,13 @@ class StationScores:
     settings: dict[str, Any]
 
     def record(self) -> dict[str, Any]:
-        """Content for ``metrics.json`` under "observations": plain types, ``None`` for NaN."""
+        """Return the entry "observations" of ``metrics.json``."""
         return {
             "settings": self.settings,
             "stations": [_described(match) for match in self.matches],
             "skipped": [asdict(skipped) for skipped in self.skipped],
-            "summary": _records(self.summary),
-            "scores": _records(self.table),
+            "summary": records(self.summary, digits=None),
+            "scores": records(self.table, digits=None),
         }
 
 
@@ -83,29 +79,11 @@ def score_stations(
     reference: Fields,
     forecasts: Mapping[str, Fields] | None = None,
     *,
-    maximum_distance: float = MAXIMUM_DISTANCE,
-    minimum: int = MINIMUM_VALUES,
-    frozen_below: float = FROZEN_BELOW,
     seed: int = 0,
 ) -> StationScores:
     """Compare stations with ecLand and emulators, and the emulators with ecLand at the same stamps.
 
-    Parameters
-    ----------
-    stations : sequence of Station
-        From `read_stations`.
-    reference : Fields
-        ecLand (time, point).
-    forecasts : mapping of str to Fields, optional
-        Emulators by label, (time, point); the first record is the initial state and does not count.
-    maximum_distance : float
-        From a station to the model's point [degrees].
-    minimum : int
-        Fewest values for a score; below it, the status is "not enough data" and the value NaN.
-    frozen_below : float
-        Temperature of the layer below which soil moisture is left out [K].
-    seed : int
-        Of the bootstrap.
+    The first record of a forecast is the initial state and is not scored. ``seed`` is that of the bootstrap.
 
     Raises
     ------
@@ -116,9 +94,8 @@ def score_stations(
     models = {REFERENCE: reference, **(forecasts or {})}
     points = _points(reference, forecasts or {})
     times = _times(reference, forecasts or {})
-    matches, skipped = match_stations(
-        stations, reference.latitude[points[REFERENCE]], reference.longitude[points[REFERENCE]], maximum_distance
-    )
+    index = points[REFERENCE]
+    matches, skipped = match_stations(stations, reference.latitude[index], reference.longitude[index])
     matches, apart = _within(matches, times)
     names = _variables(matches, reference, forecasts or {})
     LOG.info("Stations: %d compared, %d skipped; %s; %s", len(matches), len(skipped + apart), names, span(times))
@@ -129,18 +106,18 @@ def score_stations(
         data = {label: _load(fields, batch, times, indices[label]) for label, fields in models.items()}
         for match in matches:
             at = {label: d.isel(point=int(np.searchsorted(used, match.point))) for label, d in data.items()}
-            rows += _station_rows(match.station, batch, at, minimum, frozen_below, seed)
+            rows += _station_rows(match.station, batch, at, seed)
     table = pd.DataFrame(rows).sort_values(["network", "station"], kind="stable", ignore_index=True)
     settings = {
-        "maximum_distance_degrees": maximum_distance, "minimum_values": minimum, "frozen_below_K": frozen_below,
-        "anomaly_window_days": WINDOW_DAYS, "confidence_level": LEVEL, "bootstrap_replicates": REPLICATES, "seed": seed,
-        "models": list(models), "period": span(times),
+        "maximum_distance_degrees": MAXIMUM_DISTANCE, "minimum_values": MINIMUM_VALUES, "frozen_below_K": FROZEN_BELOW,
+        "anomaly_window_days": ANOMALY_WINDOW_DAYS, "confidence_level": LEVEL, "bootstrap_replicates": REPLICATES,
+        "seed": seed, "models": list(models), "period": span(times),
     }  # fmt: skip
     return StationScores(table, _summary(table, seed), matches, skipped + apart, settings)
 
 
 def _points(reference: Fields, forecasts: Mapping[str, Fields]) -> dict[str, np.ndarray]:
-    """Indices of the points that all models have, by model and in the same order."""
+    """Indices of the common points by model, in the same order."""
     into = {label: match_points(fields, reference) for label, fields in forecasts.items()}
     common = np.arange(len(reference.latitude))
     for index in into.values():
@@ -152,7 +129,7 @@ def _points(reference: Fields, forecasts: Mapping[str, Fields]) -> dict[str, np.
 
 
 def _times(reference: Fields, forecasts: Mapping[str, Fields]) -> np.ndarray:
-    """Times that all models have, after the initial dates; made regular again, so that gaps stay gaps."""
+    """Common times of all models after their initial dates."""
     times = reference.times
     for fields in forecasts.values():
         times = np.intersect1d(times, common_times(fields, reference))
@@ -189,13 +166,13 @@ def _variables(matches: list[Match], reference: Fields, forecasts: Mapping[str, 
     names = [name for name in observed if name in held]
     if not names:
         raise ValueError(
-            f"Stations and models share no variable: the stations have {observed}, all models have {sorted(held)}. "
+            f"Stations and models share no variable: the stations have {observed}, all models {sorted(held)}. "
             "Give stations that measure what the models predict."
         )
     if gone := [name for name in observed if name not in held]:
-        LOG.warning("Observed, but not in all models: %s", gone)
+        LOG.warning("Observed, but missing in some model: %s", gone)
     if cold := [n for n in names if n.startswith("swvl") and f"stl{n[-1]}" not in reference.units]:
-        LOG.warning("Frozen ground is known from observations only, the reference has no temperature for %s", cold)
+        LOG.warning("Frozen ground follows from observations only: the reference has no temperature for %s", cold)
     return names
 
 
@@ -206,7 +183,7 @@ def _batches(names: list[str], values: int) -> Iterator[list[str]]:
 
 
 def _load(fields: Fields, names: list[str], times: np.ndarray, points: np.ndarray) -> xr.Dataset:
-    """Variables (time, point), with the temperature of the layers whose moisture is asked for."""
+    """Variables (time, point), with the temperature of the layers of soil moisture."""
     parts = [part for name in names for part in SUMS.get(name, (name,))]
     parts += [f"stl{n[-1]}" for n in names if n.startswith("swvl") and f"stl{n[-1]}" in fields.units]
     data = fields.load(list(dict.fromkeys(parts)), times[0], times[-1], points).sel(time=times)
@@ -214,37 +191,34 @@ def _load(fields: Fields, names: list[str], times: np.ndarray, points: np.ndarra
 
 
 def _station_rows(
-    station: Station, names: list[str], models: dict[str, xr.Dataset], minimum: int, frozen_below: float,
-    seed: int,
-) -> Iterator[dict[str, Any]]:  # fmt: skip
+    station: Station, names: list[str], models: dict[str, xr.Dataset], seed: int
+) -> Iterator[dict[str, Any]]:
     times = _regular(models[REFERENCE]["time"].values)
     for name in (n for n in names if n in station.series):
         series = {label: _values(data[name], times) for label, data in models.items()}
         series[OBSERVATION] = _values(station.series[name], times)
         sample = np.logical_and.reduce([np.isfinite(s) for s in series.values()])
         if name.startswith("swvl"):
-            sample &= ~frozen(name, station.series, models[REFERENCE], times, frozen_below)
+            sample &= ~frozen(name, station.series, models[REFERENCE], times)
         series = {label: np.where(sample, s, np.nan) for label, s in series.items()}
         rng = np.random.default_rng([seed, zlib.crc32(f"{station.network}/{station.name}/{name}".encode())])
         pairs = [(m, OBSERVATION) for m in models] + [(m, REFERENCE) for m in models if m != REFERENCE]
         for model, against in pairs:
-            for score in pair_scores(series[model], series[against], rng, minimum):
+            for score in pair_scores(series[model], series[against], rng):
                 keys = {"station": station.name, "network": station.network, "variable": name}
                 yield {**keys, "model": model, "against": against, **asdict(score)}
 
 
-def frozen(
-    name: str, observed: xr.Dataset, modelled: xr.Dataset, times: np.ndarray, below: float = FROZEN_BELOW
-) -> np.ndarray:
-    """Where the soil of the layer of ``name`` is colder than ``below`` [K], observed or modelled, ``(time,)``.
+def frozen(name: str, observed: xr.Dataset, modelled: xr.Dataset, times: np.ndarray) -> np.ndarray:
+    """Return where the layer of ``name`` is colder than :data:`FROZEN_BELOW`, observed or modelled, ``(time,)``.
 
-    A temperature that is not there says nothing.
+    Missing temperatures are ignored.
     """
     temperature = f"stl{name[-1]}"
     cold = np.zeros(len(times), dtype=bool)
     for source in (observed, modelled):
         if temperature in source:
-            cold |= _values(source[temperature], times) < below  # NaN is not below
+            cold |= _values(source[temperature], times) < FROZEN_BELOW  # False for NaN
     return cold
 
 
@@ -280,7 +254,3 @@ def _described(match: Match) -> dict[str, Any]:
         "depths": {n: [list(d) for d in depths] for n, depths in station.depths.items()},
         "notes": list(station.notes), "source": station.source,
     }  # fmt: skip
-
-
-def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    return table.astype(object).where(table.notna(), None).to_dict("records")

@@ -1,9 +1,9 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Which terms of the water and energy budget a run allows, and these terms step by step. Arrays in, arrays out.
+"""Terms of the water and energy budgets of each step, from arrays.
 
-A term that a run does not hold is never taken as zero: the plan says what is missing, and what the residual then is.
+A missing term is never taken as zero: the plan lists what is missing and what the residual then contains.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ import numpy as np
 from anemoi_ailand.constants import STEP_SECONDS
 from anemoi_ailand.physics import budgets as physics
 
-#: Snow below this is none [kg m-2]; as cover [1].
+#: Negligible snow mass [kg m-2] and snow cover [1].
 NEGLIGIBLE_SNOW, NEGLIGIBLE_COVER = 0.01, 0.001
 
-#: How far a budget can be closed; keys of :attr:`Plan.closure`.
+#: Degrees of closure of a budget; keys of :attr:`Plan.closure`.
 CLOSURES = {
-    "closed": "all terms are there; the residual is what is lost",
-    "approximate": "the residual also contains what is listed under 'omitted'",
+    "closed": "all terms are available; the residual is the imbalance",
+    "approximate": "the residual also contains the terms under 'omitted'",
     "implied_runoff": "no runoff in the run: it is implied as precipitation - evaporation - change of storage",
     "snow_free": "no heat content of snow in the run: only steps without snow are closed",
-    "incomplete": "the terms listed under 'missing' are not in the run; no residual",
+    "incomplete": "the run lacks the terms under 'missing'; no residual",
 }
 
 _SOIL_WATER = ("swvl1", "swvl2", "swvl3", "swvl4")
@@ -43,10 +43,10 @@ Values = Mapping[str, np.ndarray]
 
 @dataclass(frozen=True)
 class Plan:
-    """What is read and what comes of it.
+    """Variables of a budget and its degree of closure, a key of :data:`CLOSURES`.
 
-    ``state`` and ``flux`` are read from the run (fluxes hold for the step that ends at their stamp), ``forcing`` from
-    the reference. ``closure`` is a key of :data:`CLOSURES`.
+    ``state`` and ``flux`` are read from the run (fluxes are means over the step that ends at their stamp), ``forcing``
+    from the reference.
     """
 
     closure: str
@@ -58,15 +58,15 @@ class Plan:
 
     @property
     def variables(self) -> tuple[str, ...]:
-        """All that is read from the run."""
+        """Variables read from the run."""
         return (*self.state, *self.flux)
 
 
 def water_plan(held: Collection[str]) -> Plan:
-    """Plan of the water budget of a run that holds the variables ``held``.
+    """Plan the water budget of a run with the variables ``held``.
 
-    The soil and the snow must be there to close it. Without ``src`` its change (about 1 mm at most) is in the residual;
-    without ``evap``, evaporation is derived from ``slhf``; without ``sro`` or ``ssro`` the runoff is implied.
+    Closure needs soil and snow. Without ``src``, its change (about 1 mm at most) is in the residual; without ``evap``,
+    evaporation is derived from ``slhf``; without ``sro`` or ``ssro``, runoff is implied.
     """
     state = tuple(name for name in (*_SOIL_WATER, "sd", "src") if name in held)
     flux = [name for name in ("evap", *_RUNOFF) if name in held]
@@ -92,19 +92,9 @@ def water_plan(held: Collection[str]) -> Plan:
 
 
 def water_terms(plan: Plan, run: Values, forcing: Values) -> dict[str, np.ndarray]:
-    """Terms of the water budget of each step [kg m-2], those that the plan allows.
+    """Compute the terms ``(time - 1, point)`` of the water budget of each step [kg m-2] that the plan contains.
 
-    Parameters
-    ----------
-    plan : Plan
-        From :func:`water_plan`.
-    run, forcing : mapping
-        Values ``(time, point)`` by name of all times, the first included.
-
-    Returns
-    -------
-    dict
-        Arrays ``(time - 1, point)``, float64.
+    ``run`` and ``forcing`` hold values ``(time, point)`` by name at all times, including the first.
     """
     rates = {name: np.asarray(run[name][1:], np.float64) for name in plan.flux}
     rain = np.asarray(forcing[_PRECIPITATION][1:], np.float64)
@@ -129,10 +119,10 @@ def water_terms(plan: Plan, run: Values, forcing: Values) -> dict[str, np.ndarra
 
 
 def energy_plan(held: Collection[str], reference: Collection[str]) -> Plan:
-    """Plan of the energy budget of a run that holds ``held``, with forcing and soil from a reference.
+    """Plan the energy budget of a run with the variables ``held``, with forcing and soil from a reference.
 
-    With snow mass, liquid water, temperature and evaporation all steps close; without, only those free of snow, which
-    ``sd`` or ``snowc`` tells.
+    All steps close with snow mass, liquid water, temperature and evaporation; otherwise only steps without snow,
+    identified by ``sd`` or ``snowc``.
     """
     missing = [name for name in (*_RADIATION, *_SOIL_HEAT) if name not in held]
     missing += [f"{name} (reference)" for name in SOIL_FIELDS if name not in reference]
@@ -153,21 +143,21 @@ def energy_plan(held: Collection[str], reference: Collection[str]) -> Plan:
 
 
 def energy_terms(plan: Plan, run: Values, forcing: Values, soil: Values) -> dict[str, np.ndarray]:
-    """Terms of the energy budget of each step [W m-2], those that the plan allows.
+    """Compute the terms of the energy budget of each step [W m-2] that the plan contains.
 
     Parameters
     ----------
     plan : Plan
         From :func:`energy_plan`.
     run, forcing : mapping
-        Values ``(time, point)`` by name of all times, the first included.
+        Values ``(time, point)`` by name at all times, including the first.
     soil : mapping
         Constant fields ``(point,)`` of :data:`SOIL_FIELDS`.
 
     Returns
     -------
     dict
-        Arrays ``(time - 1, point)``, float64; ``residual`` holds without snow only if the closure is ``snow_free``.
+        Arrays ``(time - 1, point)``, float64; for closure ``snow_free``, ``residual`` is valid without snow only.
     """
     flux = {name: np.asarray(run[name][1:], np.float64) for name in plan.flux}
     terms = {name: flux[key] for name, key in (("latent_heat", "slhf"), ("sensible_heat", "sshf")) if key in flux}
@@ -190,7 +180,7 @@ def energy_terms(plan: Plan, run: Values, forcing: Values, soil: Values) -> dict
 
 
 def snow_free(run: Values) -> np.ndarray | None:
-    """Mask ``(time - 1, point)`` of the steps with no snow at either end; ``None`` if the run does not say it."""
+    """Return the mask ``(time - 1, point)`` of steps without snow at either end; ``None`` without snow variables."""
     for name, limit in (("sd", NEGLIGIBLE_SNOW), ("snowc", NEGLIGIBLE_COVER)):
         if name in run:
             free = np.asarray(run[name]) <= limit

@@ -1,11 +1,11 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""The snow season: when snow comes and goes at a point, how much there is, and how well a forecast tells it.
+"""Snow seasons: onset, melt-out, duration and peak at each point, and their errors.
 
-A snow year runs from 1 August to 31 July in the north and from 1 February to 31 January in the south, and has the name
-of the year in which it begins. A day has snow if its mean of ``sd`` is above 1 kg m-2, or of ``snowc`` above 0.1 where
-there is no ``sd``. A season is a run of at least five such days. Dates are days after the first day of the snow year.
+A snow year runs from 1 August to 31 July in the north and from 1 February to 31 January in the south, and is named by
+the year in which it begins. A day has snow if its mean ``sd`` exceeds 1 kg m-2, or without ``sd`` its mean ``snowc``
+0.1. A season is at least five consecutive days with snow. Dates are days after the first day of the snow year.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from anemoi_ailand.evaluation.fields.matching import common_times, held_out_poin
 
 LOG = logging.getLogger(__name__)
 
-#: A day has snow above this: mass [kg m-2], cover [1].
+#: Daily means above which a day has snow: mass [kg m-2], cover [1].
 SNOW_LIMITS = {"sd": 1.0, "snowc": 0.1}
 
-#: Days with snow in a row that make a season.
+#: Fewest consecutive days with snow of a season.
 SEASON_DAYS = 5
 
-#: First month of the snow year, north and south.
+#: First month of the snow year by hemisphere.
 FIRST_MONTH = {"north": 8, "south": 2}
 
 #: Columns of the table of errors.
@@ -43,37 +43,23 @@ _DAY = np.timedelta64(1, "D")
 
 
 def snow_variable(*held: Collection[str]) -> str:
-    """Variable by which all of the runs that hold the variables ``held`` say whether a day has snow.
-
-    Raises
-    ------
-    ValueError
-        They have neither ``sd`` nor ``snowc`` in common.
-    """
+    """Return the snow variable common to all runs with the variables ``held``."""
     for name in SNOW_LIMITS:
         if all(name in each for each in held):
             return name
     raise ValueError(
-        f"The snow season needs {list(SNOW_LIMITS)}, one of them in all of the runs, which hold "
+        f"The snow season needs one of {list(SNOW_LIMITS)} in all runs, which have "
         f"{[sorted(each) for each in held]}. Write one of them, or leave the snow season out."
     )
 
 
 def season(snow: np.ndarray) -> dict[str, np.ndarray]:
-    """Onset, melt-out and length of the season at each point.
+    """Find onset, melt-out and length of the season at each point from days with snow ``(day, point)``.
 
-    Parameters
-    ----------
-    snow : numpy.ndarray, shape (day, point)
-        Whether a day has snow.
-
-    Returns
-    -------
-    dict
-        Arrays ``(point,)``, float64, NaN where not known: ``onset``, the first day of the first run of at least
-        :data:`SEASON_DAYS` (NaN if snow lay on the first day given); ``melt_out``, the first day without snow after
-        the longest run (NaN if that lasts to the last day); ``duration`` of the longest run (NaN if it is cut at either
-        end); ``snow_days``, all days with snow. ``has_season``, bool.
+    Returns arrays ``(point,)``, NaN where unknown: ``onset``, the first day of the first spell of at least
+    :data:`SEASON_DAYS` (NaN if snow lies on the first day); ``melt_out``, the first day without snow after the longest
+    spell (NaN if that lasts to the last day); ``duration`` of the longest spell (NaN if it touches either end);
+    ``snow_days``, all days with snow; ``has_season``, bool.
     """
     n_days, n_points = snow.shape
     run, longest, end = (np.zeros(n_points, int) for _ in range(3))
@@ -95,7 +81,7 @@ def season(snow: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def peak(sd: np.ndarray) -> dict[str, np.ndarray]:
-    """Largest daily mean of snow mass ``(day, point)`` [kg m-2] and its day ``(point,)``; NaN where no snow is."""
+    """Find the largest daily mean of snow mass ``(day, point)`` [kg m-2] and its day; NaN without snow."""
     most = sd.max(0).astype(np.float64)
     snowy = most > SNOW_LIMITS["sd"]
     return {"peak": np.where(snowy, most, np.nan), "peak_day": np.where(snowy, sd.argmax(0), np.nan)}
@@ -108,25 +94,11 @@ def snow_seasons(
     points: np.ndarray | None = None,
     variable: str | None = None,
 ) -> xr.Dataset:
-    """Snow season by snow year and point; one snow year of one hemisphere is in memory at a time.
+    """Find the snow seasons by snow year and point; one snow year of one hemisphere is in memory at a time.
 
-    Parameters
-    ----------
-    fields : Fields
-        Run or reference.
-    start, end : numpy.datetime64, optional
-        First and last date, both included; open if not given.
-    points : numpy.ndarray, optional
-        Indices of the points; all if not given.
-    variable : str, optional
-        ``sd`` or ``snowc``; :func:`snow_variable` if not given.
-
-    Returns
-    -------
-    xarray.Dataset
-        Variables of :func:`season` and, with ``sd``, of :func:`peak`, ``(snow_year, point)``; days are counted from the
-        first of the snow year. ``days``: how many of its days are there. NaN where there is no season, or where the
-        dates do not show it.
+    ``start`` and ``end`` are included, ``points`` are indices, and ``variable`` is ``sd`` or ``snowc``. The result has
+    variables ``(snow_year, point)`` of :func:`season` and, with ``sd``, of :func:`peak`; days count from the first of
+    the snow year. ``days`` is the number of available days. NaN without a season or if the dates do not show it.
     """
     variable = variable or snow_variable(fields.variables)
     points = np.arange(len(fields.latitude)) if points is None else points
@@ -179,24 +151,11 @@ def _first_day(year: int, month: int) -> np.datetime64:
 def season_errors(
     forecast: xr.Dataset, reference: xr.Dataset, groups: Mapping[str, np.ndarray], model: str = "emulator"
 ) -> list[dict[str, Any]]:
-    """Errors of the season, as rows of the table.
+    """Compute the errors of the season, for the same points and dates, as rows with :data:`COLUMNS`.
 
-    Parameters
-    ----------
-    forecast, reference : xarray.Dataset
-        From :func:`snow_seasons`, for the same points and dates.
-    groups : mapping
-        Indices of the points by group.
-    model : str
-        Label of the forecast.
-
-    Returns
-    -------
-    list of dict
-        Rows with :data:`COLUMNS`; ``snow_year`` NaN is over all. ``<quantity>_bias`` (forecast - reference) and
-        ``<quantity>_mae`` over the points and years where both have a season and know the quantity;
-        ``hits``, ``misses``, ``false_alarms``, ``correct_negatives`` count points and years with or without a season.
-        An empty group has NaN and n = 0.
+    ``snow_year`` is NaN over all years. ``<quantity>_bias`` (forecast - reference) and ``<quantity>_mae`` are over
+    points and years in which both have a season and a known quantity; ``hits``, ``misses``, ``false_alarms``,
+    ``correct_negatives`` count points and years. Empty groups have NaN and n = 0.
     """
     rows = []
     shown = reference["days"].values > 0
@@ -224,32 +183,18 @@ def season_errors(
 
 
 def compare_snow_seasons(
-    forecasts: Mapping[str, Fields], reference: Fields, *, held_out: np.ndarray | None = None
+    forecasts: Mapping[str, Fields], reference: Fields
 ) -> tuple[pd.DataFrame, dict[str, tuple[xr.Dataset, xr.Dataset]]]:
-    """Errors of the snow season of each forecast over its own dates.
+    """Compute the errors of the snow season of each forecast over its own dates.
 
-    Parameters
-    ----------
-    forecasts : mapping
-        Runs ``(time, point)`` by label.
-    reference : Fields
-        The truth.
-    held_out : numpy.ndarray, optional
-        Mask over the points of the reference; :func:`held_out_points` if not given.
-
-    Returns
-    -------
-    table : pandas.DataFrame
-        Columns :data:`COLUMNS`, see :func:`season_errors`.
-    seasons : dict
-        Forecast's and reference's seasons by label, for maps.
+    Returns the table of :func:`season_errors`, and the seasons of forecast and reference by label.
 
     Raises
     ------
     ValueError
-        Snow is in neither, dates or points do not match, a value is NaN.
+        A snow variable is missing, dates or points do not match, a value is NaN.
     """
-    mask = held_out_points(reference)[0] if held_out is None else held_out
+    mask = held_out_points(reference)
     rows, seasons = [], {}
     for label, run in forecasts.items():
         index, times = match_points(run, reference), common_times(run, reference)
@@ -261,23 +206,14 @@ def compare_snow_seasons(
             snow_seasons(reference, *period, index, variable),
         )
         seasons[label] = pair
-        rows += season_errors(*pair, point_groups(len(index), None if mask is None else np.asarray(mask)[index]), label)
+        rows += season_errors(*pair, point_groups(len(index), None if mask is None else mask[index]), label)
     return pd.DataFrame(rows, columns=COLUMNS), seasons
 
 
 def date_errors(seasons: Mapping[str, tuple[xr.Dataset, xr.Dataset]]) -> pd.DataFrame:
-    """Error of each onset and melt-out, for a figure of their distribution.
+    """List the error of each onset and melt-out known in both, for a figure of their distribution.
 
-    Parameters
-    ----------
-    seasons : mapping
-        Forecast's and reference's seasons by label, from :func:`compare_snow_seasons`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Columns ``model``, ``event`` ("onset", "melt_out"), ``snow_year``, ``point``, ``error_days`` (forecast -
-        reference); a row where both know the date.
+    ``error_days`` is forecast - reference; ``seasons`` is from :func:`compare_snow_seasons`.
     """
     parts = []
     for label, (forecast, reference) in seasons.items():
@@ -291,9 +227,3 @@ def date_errors(seasons: Mapping[str, tuple[xr.Dataset, xr.Dataset]]) -> pd.Data
             parts.append(rows.assign(model=label, event=event))
     columns = ["model", "event", "snow_year", "point", "error_days"]
     return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
-
-
-def season_record(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """The entry "snow_season" of ``metrics.json``: the rows of the table, NaN as ``None``."""
-    rows = table.to_dict("records")
-    return [{str(k): None if isinstance(v, float) and np.isnan(v) else v for k, v in row.items()} for row in rows]

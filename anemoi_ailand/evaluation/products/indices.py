@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Products for the land user: how dry, how frozen, how long under snow. Pure functions of arrays."""
+"""Soil wetness, drought, frost and snow indices as functions of arrays."""
 
 from __future__ import annotations
 
@@ -20,33 +20,33 @@ SLOT_DAYS, WINDOW_DAYS = 10, 15
 #: Largest percentile of the drought classes D0 to D4 of the US Drought Monitor [%]. Svoboda et al. (2002), Table 1.
 DROUGHT_PERCENTILES = (30.0, 20.0, 10.0, 5.0, 2.0)
 
-#: Value of the class where there is no drought, and meanings of the values -1, 0, ..., 4.
+#: Class without drought, and meanings of the classes -1, 0, ..., 4.
 NO_DROUGHT = -1
 DROUGHT_MEANINGS = (
     "no_drought", "D0_abnormally_dry", "D1_moderate_drought", "D2_severe_drought", "D3_extreme_drought",
     "D4_exceptional_drought",
 )  # fmt: skip
 
-#: Depth of the middle of each soil layer [m].
+#: Depth of the centre of each soil layer [m].
 _CENTRES = np.cumsum(SOIL_LAYER_THICKNESS) - 0.5 * np.asarray(SOIL_LAYER_THICKNESS)
 
 
 def root_zone_water(swvl: np.ndarray) -> np.ndarray:
-    """Water in the top metre of soil [kg m-2] from the moisture [m3 m-3] of at least three layers, (layer, ...)."""
+    """Compute the water in the top metre of soil [kg m-2] from at least three layers (layer, ...) [m3 m-3]."""
     if len(swvl) < ROOT_ZONE_LAYERS:
         raise ValueError(f"The root zone needs {ROOT_ZONE_LAYERS} soil layers, not {len(swvl)}. Give swvl1 to swvl3.")
     return soil_water(np.asarray(swvl)[:ROOT_ZONE_LAYERS])
 
 
 def wetness_index(theta: np.ndarray, theta_pwp: np.ndarray, theta_cap: np.ndarray) -> np.ndarray:
-    r"""Soil wetness index, :math:`(\theta - \theta_{pwp}) / (\theta_{cap} - \theta_{pwp})`.
+    r"""Compute the soil wetness index :math:`(\theta - \theta_{pwp}) / (\theta_{cap} - \theta_{pwp})`.
 
-    0 at the wilting point, 1 at field capacity; not limited to that range. NaN where the two are equal.
+    0 at the wilting point, 1 at field capacity, without limits. NaN where the two are equal.
 
     Parameters
     ----------
     theta : numpy.ndarray, shape (..., point)
-        Soil moisture of a layer, or mean over the root zone [m3 m-3].
+        Soil moisture [m3 m-3].
     theta_pwp, theta_cap : numpy.ndarray, shape (point,)
         Permanent wilting point and field capacity [m3 m-3].
 
@@ -57,13 +57,13 @@ def wetness_index(theta: np.ndarray, theta_pwp: np.ndarray, theta_cap: np.ndarra
 
 
 def frost_depth(stl: np.ndarray) -> np.ndarray:
-    r"""Depth down to which the soil is frozen from the surface: the first 0 degC isotherm below a frozen top layer.
+    r"""Compute the depth to which the soil is frozen from the surface: the first 0 degC isotherm.
 
     .. math:: z = z_{k-1} + (z_k - z_{k-1}) \frac{T_0 - T_{k-1}}{T_k - T_{k-1}}
 
-    with layer :math:`k` the first from the top that is not below :math:`T_0` = 273.15 K, and :math:`z_k` the depth of
-    the middle of a layer. 0 where the top layer is not below :math:`T_0` (also where frozen soil lies under it); the
-    depth of the middle of the lowest layer, 1.945 m, where all layers are, which then means "at least".
+    with :math:`k` the first layer from the top that is not below :math:`T_0` = 273.15 K, and :math:`z_k` the depth of
+    the centre of a layer. 0 where the top layer is not below :math:`T_0`, even above frozen soil; where all layers are,
+    the depth of the centre of the lowest layer, 1.945 m, as a lower limit.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ def frost_depth(stl: np.ndarray) -> np.ndarray:
     Raises
     ------
     ValueError
-        There are not four layers.
+        The number of layers is not four.
     """
     stl = np.asarray(stl, np.float64)
     if len(stl) != len(_CENTRES):
@@ -92,29 +92,28 @@ def frost_depth(stl: np.ndarray) -> np.ndarray:
 
 
 def day_of_year(days: np.ndarray) -> np.ndarray:
-    """Day ``0 .. 364`` of a 365-day year of each date; 29 February is with 28 February."""
+    """Return the day ``0 .. 364`` of a 365-day year of each date; 29 February shares 28 February."""
     return slot(days) // SLOTS_PER_DAY
 
 
 def percentile(values: np.ndarray, days: np.ndarray, sample: np.ndarray, sample_days: np.ndarray) -> np.ndarray:
-    r"""Percentile of each daily value in the empirical distribution of its place and time of the year.
+    r"""Compute the percentile of each daily value in the empirical distribution at its point and time of the year.
 
     .. math:: p = 100\, \frac{\#\{x_i < x\} + \tfrac12 \#\{x_i = x\}}{n}
 
-    over the days :math:`i` of the sample, of all years, that are within :data:`WINDOW_DAYS` of the middle of the 10-day
-    slot of the year in which the value lies (``scipy.stats.percentileofscore`` with ``kind="mean"``). A soil that
-    always holds the same is at 50.
+    over the days :math:`i` of all years of the sample within :data:`WINDOW_DAYS` of the centre of the value's 10-day
+    slot of the year (``scipy.stats.percentileofscore`` with ``kind="mean"``). A constant soil is at 50.
 
     Parameters
     ----------
     values : numpy.ndarray, shape (day, point)
-        What is to be placed.
+        Daily values.
     days : numpy.ndarray, shape (day,)
-        Its dates.
+        Their dates.
     sample, sample_days : numpy.ndarray, shapes (sample day, point), (sample day,)
-        The climatological sample and its dates.
+        Climatological sample and its dates.
 
-    Returns shape (day, point) [%], float32; NaN where the window holds no day of the sample.
+    Returns shape (day, point) [%], float32; NaN without sample days in the window.
     """
     out = np.full(values.shape, np.nan, np.float32)
     slots = day_of_year(days) // SLOT_DAYS
@@ -130,16 +129,9 @@ def percentile(values: np.ndarray, days: np.ndarray, sample: np.ndarray, sample_
 
 
 def drought_class(percentiles: np.ndarray) -> np.ndarray:
-    """Drought class of the US Drought Monitor from percentiles of soil moisture.
+    """Return the drought class -1 (none) to 4, int8, of percentiles of soil moisture [%] without NaN.
 
-    D0 up to the 30th percentile, D1 20th, D2 10th, D3 5th, D4 2nd, the limits included.
-
-    Parameters
-    ----------
-    percentiles : numpy.ndarray
-        [%], no NaN.
-
-    Returns the same shape, int8: :data:`NO_DROUGHT` or 0 to 4.
+    D0 up to the 30th percentile, D1 20th, D2 10th, D3 5th, D4 2nd, limits included.
 
     Source: Svoboda et al. (2002), The Drought Monitor, doi:10.1175/1520-0477-83.8.1181.
     """
@@ -148,25 +140,10 @@ def drought_class(percentiles: np.ndarray) -> np.ndarray:
 
 
 def count_days(flags: np.ndarray, days: np.ndarray, months: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Number of days by month (``months=1``) or season (``months=3``: DJF, MAM, JJA, SON).
+    """Count the days of ``flags`` ``(day, point)`` by month (``months=1``) or season (``months=3``, from DJF on).
 
-    Parameters
-    ----------
-    flags : numpy.ndarray, shape (day, point)
-        What is counted, bool.
-    days : numpy.ndarray, shape (day,)
-        Dates in order, ``datetime64[D]``.
-    months : int
-        Length of a period; periods of 3 begin in December.
-
-    Returns
-    -------
-    starts : numpy.ndarray, shape (period,)
-        First day of each period, ``datetime64[D]``.
-    counts : numpy.ndarray, shape (period, point)
-        Days counted, int16.
-    given : numpy.ndarray, shape (period,)
-        Days of the period that are in ``days``; fewer than it has where the run begins or ends in it.
+    Returns the first day of each period ``(period,)``, the counts ``(period, point)``, int16, and the number of days of
+    each period that are in ``days``, which are in order.
     """
     number = np.asarray(days, "datetime64[M]").astype(int)
     period = (number + 1) // months if months > 1 else number  # month 0 is a January, so that -1 is a December

@@ -1,12 +1,12 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Write the products for the land user as CF NetCDF: daily fields (time, point), days with snow by month and season."""
+"""Products for land users as CF NetCDF: daily fields (time, point), days with snow by month and season."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,22 +33,21 @@ from anemoi_ailand.support.netcdf_writer import (
 
 LOG = logging.getLogger(__name__)
 
-#: Years that percentiles need at least, and below which they are said to be rough.
+#: Fewest years of percentiles, and years below which a warning says that they are rough.
 LEAST_YEARS, GOOD_YEARS = 2, 10
 
-#: Memory for the daily values of a block of points [bytes], and points of a compressed chunk and of a block at least.
+#: Memory for the daily values of a block of points [bytes]; points and days of a compressed chunk.
 MEMORY_BYTES, CHUNK_POINTS, CHUNK_DAYS = 2**29, 2**12, 64
 
 _ROOT_ZONE = tuple(f"swvl{k + 1}" for k in range(pr.ROOT_ZONE_LAYERS))
 _TEMPERATURES = tuple(f"stl{k + 1}" for k in range(len(SOIL_LAYER_THICKNESS)))
 _MEAN = "time: mean"
 _DAILY = ("time", "point")
-_FAR = np.datetime64("2200-01-01", "ns")
 
 
 @dataclass(frozen=True)
 class _Product:
-    """One variable of the file, and the variables of run and reference that it needs (``a|b``: one of the two)."""
+    """Variable of the file, and the variables of run and reference that it needs (``a|b``: either)."""
 
     name: str
     dimensions: tuple[str, ...]
@@ -123,39 +122,22 @@ def write_products(
     output: str | Path,
     *,
     period: tuple[object, object] | None = None,
-    dates: tuple[np.datetime64, np.datetime64] | None = None,
 ) -> Path:
-    """Write the products of a run, or of the reference itself, as CF-1.11 NetCDF.
+    """Write the products of a run ``(time, point)`` as CF-1.11 NetCDF; the file appears when it is complete.
 
-    Parameters
-    ----------
-    forecast : str, Path or Fields
-        Run or dataset ``(time, point)``.
-    reference : str, Path or Fields
-        Dataset whose years are the climatology; it also gives wilting point and field capacity.
-    output : str or Path
-        The file. It is written under a temporary name and renamed when it is complete.
-    period : (start, end), optional
-        Years of the reference for the percentiles, both included. All before the forecast if not given; all years if
-        the products are of the reference itself, which may then lie in its own climatology.
-    dates : (start, end), optional
-        First and last date of the products; all of the forecast if not given.
-
-    Returns
-    -------
-    Path
-        ``output``. A product whose variables are not there is left out with a warning and named in the attribute
-        ``not_written``.
+    The reference holds climatology, wilting point and field capacity; ``period`` are its years for the percentiles,
+    both included, by default all before the forecast. Products without their variables are left out with a warning and
+    listed in the attribute ``not_written``.
 
     Raises
     ------
     ValueError
-        No product can be made, the period has less than two years or contains dates of the forecast, points do not
+        No product is possible, the period has less than two years or contains dates of the forecast, points do not
         match, a value is NaN.
     """
     run = forecast if isinstance(forecast, Fields) else open_fields(forecast)
-    truth = reference if isinstance(reference, Fields) else open_fields(reference)
-    job, output = _job(run, truth, period, dates), Path(output).expanduser()
+    source = reference if isinstance(reference, Fields) else open_fields(reference)
+    job, output = _job(run, source, period), Path(output).expanduser()
     with new_file(output) as file:
         _create(file, job)
         for points in _blocks(job):
@@ -164,44 +146,42 @@ def write_products(
     return output
 
 
-def _job(
-    run: Fields, truth: Fields, period: tuple[object, object] | None, dates: tuple[np.datetime64, np.datetime64] | None
-) -> _Job:
-    same = run.path.resolve() == truth.path.resolve()
-    first, last = (run.times[0], run.times[-1]) if dates is None else dates
-    left_out = {p.name: lack for p in PRODUCTS if (lack := _lacking(p, run, truth))}
+def _job(run: Fields, reference: Fields, period: tuple[object, object] | None) -> _Job:
+    first, last = run.times[0], run.times[-1]
+    left_out = {p.name: lack for p in PRODUCTS if (lack := _lacking(p, run, reference))}
     made = tuple(p for p in PRODUCTS if p.name not in left_out)
     if left_out:
         LOG.warning("Products left out, with what they lack: %s", left_out)
     if not made:
-        raise ValueError(f"No product can be made of '{run.path}': {left_out}. Write more variables of the run.")
+        raise ValueError(f"No product of '{run.path}' is possible: {left_out}. Write more variables of the run.")
     known: Period | None = None
     if any("percentile" in p.name for p in made):
-        known = climatology_period(truth, *((_FAR, _FAR) if same else (first, last)), period)
-        _check_length(truth, known)
-    index = np.arange(len(run.latitude)) if same else match_points(run, truth)
-    return _Job(run, truth, index, whole_days(run, first, last), (first, last), known, made, left_out)
+        known = climatology_period(reference, first, last, period)
+        _check_length(reference, known)
+    index = match_points(run, reference)
+    return _Job(run, reference, index, whole_days(run, first, last), (first, last), known, made, left_out)
 
 
-def _lacking(product: _Product, run: Fields, truth: Fields) -> list[str]:
+def _lacking(product: _Product, run: Fields, reference: Fields) -> list[str]:
     lack = [name for name in product.needs if not any(n in run.variables for n in name.split("|"))]
-    held = {*truth.variables, *truth.constants}
+    held = {*reference.variables, *reference.constants}
     return lack + [f"{name} (reference)" for name in product.of_reference if name not in held]
 
 
-def _check_length(truth: Fields, period: Period) -> None:
+def _check_length(reference: Fields, period: Period) -> None:
     years = (period[1] - period[0]) / np.timedelta64(1, "D") / 365.25
     if years < LEAST_YEARS - 0.01:
         raise ValueError(
-            f"Percentiles need at least {LEAST_YEARS} years of the reference, and the period {span(np.array(period))} "
-            f"of '{truth.path}' has {years:.1f}; it covers {span(truth.times)}. Give a longer period or dataset."
+            f"Percentiles need at least {LEAST_YEARS} years of the reference, but {span(np.array(period))} "
+            f"of '{reference.path}' has {years:.1f} (it covers {span(reference.times)}). Give a longer period or "
+            "dataset."
         )
     if years < GOOD_YEARS - 0.01:
-        LOG.warning("Percentiles from %.1f years only: the driest 2 %% are a matter of luck below 10 years", years)
+        LOG.warning("Percentiles from %.1f years only: the driest 2 %% are uncertain below 10 years", years)
 
 
 def _blocks(job: _Job) -> Iterator[np.ndarray]:
-    """Points of the run, as many at once as memory allows."""
+    """Blocks of points that fit into memory."""
     n_sample = 0 if job.period is None else len(whole_days(job.reference, *job.period))
     at_once = MEMORY_BYTES // (8 * (4 * n_sample + 24 * len(job.days)))
     size = max(1, at_once // CHUNK_POINTS) * CHUNK_POINTS
@@ -222,15 +202,11 @@ def _moisture(values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     return {**layers, "root_zone": pr.root_zone_water(np.stack([layers[name] for name in _ROOT_ZONE]))}
 
 
-def _means(fields: Fields, names: list[str], period: Period, points: np.ndarray, derive: Callable | None = None) -> Any:
-    return daily_means(fields, names, *period, points, derive)
-
-
 def _soil_products(job: _Job, points: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
     if "soil_water_root_zone" not in job.names:
         return
     layers = _layers(job.run)
-    _, soil = _means(job.run, layers, job.span, points, _moisture)
+    _, soil = daily_means(job.run, layers, *job.span, points, _moisture)
     yield "soil_water_root_zone", soil["root_zone"]
     if "soil_wetness_index" in job.names:
         pwp, cap = (np.asarray(job.reference.constant(n), np.float64)[job.index[points]] for n in _RANGE)
@@ -240,7 +216,7 @@ def _soil_products(job: _Job, points: np.ndarray) -> Iterator[tuple[str, np.ndar
         share = (depth / depth.sum())[:, None]
         yield "soil_wetness_index_root_zone", (index[:, : pr.ROOT_ZONE_LAYERS] * share).sum(axis=1)
     if job.period is not None:
-        known, sample = _means(job.reference, list(_ROOT_ZONE), job.period, job.index[points], _sampled)
+        known, sample = daily_means(job.reference, _ROOT_ZONE, *job.period, job.index[points], _sampled)
         root_zone = pr.percentile(soil["root_zone"], job.days, sample["root_zone"], known)
         yield "soil_moisture_percentile_root_zone", root_zone
         yield "drought_class", pr.drought_class(root_zone)
@@ -254,14 +230,14 @@ def _sampled(values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 def _frost_products(job: _Job, points: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
     if "frost_depth" in job.names:
-        _, heat = _means(job.run, list(_TEMPERATURES), job.span, points)
+        _, heat = daily_means(job.run, _TEMPERATURES, *job.span, points)
         yield "frost_depth", pr.frost_depth(np.stack([heat[name] for name in _TEMPERATURES]))
 
 
 def _snow_products(job: _Job, points: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
     if "snow_days_month" in job.names:
         name = next(n for n in SNOW_LIMITS if n in job.run.variables)
-        _, means = _means(job.run, [name], job.span, points)
+        _, means = daily_means(job.run, [name], *job.span, points)
         snow = means[name] > SNOW_LIMITS[name]
         for kind, months in (("month", 1), ("season", 3)):
             yield f"snow_days_{kind}", pr.count_days(snow, job.days, months)[1]
@@ -303,7 +279,7 @@ def _variable(file: Dataset, product: _Product, n_points: int) -> None:
 
 
 def _time_axis(file: Dataset, name: str, starts: np.ndarray, ends: np.ndarray) -> None:
-    """Time at the start of each period, which its bounds contain."""
+    """Create a time axis with the start of each period and its bounds."""
     file.createDimension(name, len(starts))
     bounds = np.stack([starts, ends], axis=1).astype("datetime64[D]").astype(np.int32)
     about = {"standard_name": "time", **DAYS, "units_metadata": "leap_seconds: none", "bounds": f"{name}_bnds"}
@@ -313,7 +289,7 @@ def _time_axis(file: Dataset, name: str, starts: np.ndarray, ends: np.ndarray) -
 
 
 def _depth_axes(file: Dataset, n_layers: int) -> None:
-    """Depth of the layers, and of the root zone as a scalar coordinate, with their bounds."""
+    """Create depths of the layers, and of the root zone as a scalar coordinate, with bounds."""
     edges = np.concatenate([[0.0], np.cumsum(SOIL_LAYER_THICKNESS)])
     about = {"standard_name": "depth", "units": "m", "positive": "down"}
     file.createDimension("depth", n_layers)

@@ -1,15 +1,10 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""What the report is made of: the content of metrics.json in the order and the form in which it is read.
-
-The tables of the report look scores up by protocol, metric, cut, variable, model, group and lead; a whole run has the
-lead :data:`WHOLE`.
-"""
+"""Content of metrics.json for the report, with scores by protocol, metric, cut, variable, model, group and lead."""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,69 +16,48 @@ import pandas as pd
 from anemoi_ailand.evaluation.display.style import forecast_labels
 from anemoi_ailand.evaluation.display.units import shown_scores
 from anemoi_ailand.evaluation.display.variable_groups import ordered
-from anemoi_ailand.evaluation.fields.baselines import CLIMATOLOGY, PERSISTENCE
-from anemoi_ailand.evaluation.figures.growth import HORIZON
-
-LOG = logging.getLogger(__name__)
+from anemoi_ailand.evaluation.fields.reference import CLIMATOLOGY, PERSISTENCE
+from anemoi_ailand.evaluation.scores.skill import HORIZON
 
 #: Lead of scores over a whole run.
 WHOLE = float("inf")
 
-#: Leads of the tables of protocol A [days]; others that the scores have are in metrics.csv and in the figures.
+#: Leads in tables of protocol A [d]; metrics.csv and figures have the others.
 LEADS = (1.0, 7.0, 30.0, 60.0, 90.0)
 
-#: Lead at which one number stands for protocol A [days].
+#: Lead at which one number represents protocol A [d].
 MIDDLE_LEAD = 30.0
 
-#: Scores that the report shows; all are in metrics.csv.
+#: Metrics in the report; metrics.csv has all.
 SHOWN = ("rmse", "bias", "acc", "correlation", "drift_per_year", "hit_rate", *HORIZON)
 
-#: Parts of metrics.json that are tables; what else there is describes the evaluation.
+#: Tables in metrics.json; the other entries describe the evaluation.
 PARTS = ("scores", "differences", "budgets", "observations", "snow_season")
-
-_COLUMNS = ["protocol", "model", "variable", "cut", "group", "lead", "metric", "value", "n"]
 
 
 @dataclass(frozen=True)
 class Score:
-    """A score and the number of values behind it; NaN with ``n = 0`` is an empty group."""
+    """Score and number of its values; NaN with ``n = 0`` is an empty group."""
 
     value: float
     n: int
 
     @property
     def known(self) -> bool:
-        """Whether it is a number."""
+        """True if the value is finite."""
         return bool(np.isfinite(self.value))
 
 
-#: A score that was not asked for.
+#: Score that was not computed.
 NOT_MEASURED = Score(np.nan, -1)
 
 
 class Content:
-    """The content of metrics.json, ready to be looked up.
-
-    Parameters
-    ----------
-    metrics : mapping
-        As in ``metrics.json``.
-
-    Raises
-    ------
-    ValueError
-        There are no scores, or their table lacks a column.
-    """
+    """Content of ``metrics.json`` with quick access to its scores and tables."""
 
     def __init__(self, metrics: Mapping[str, Any]) -> None:
         self.metrics = metrics
-        scores = pd.DataFrame(list(metrics.get("scores", ())))
-        missing = [c for c in _COLUMNS if c not in scores]
-        if missing:
-            raise ValueError(
-                f"The scores have no {missing}, they have {list(scores)}. Give `scores` of metrics.json as records of "
-                f"{_COLUMNS}."
-            )
+        scores = pd.DataFrame(metrics["scores"])
         self.forecasts = self._labels(scores)
         self.models = [*self.forecasts, *(m for m in (PERSISTENCE, CLIMATOLOGY) if m in set(scores["model"]))]
         self.variables = ordered(scores["variable"])
@@ -93,9 +67,9 @@ class Content:
         self._scores = shown_scores(shown).fillna({"lead": WHOLE})
 
     def _labels(self, scores: pd.DataFrame) -> list[str]:
-        """Labels of the forecasts in the order of the user, which the header tells, else of the table."""
-        there = set(scores["model"])
-        named = [label for label in (self.metrics.get("inputs") or {}).get("forecasts", ()) if label in there]
+        """Labels of the forecasts in the order of the header, else of the table."""
+        scored = set(scores["model"])
+        named = [label for label in (self.metrics.get("inputs") or {}).get("forecasts", ()) if label in scored]
         return forecast_labels([*named, *scores["model"].unique()])
 
     @cached_property
@@ -116,56 +90,57 @@ class Content:
         cut: str = "all",
         group: str = "all",
     ) -> Score:
-        """One score, or :data:`NOT_MEASURED`."""
+        """Return one score, or :data:`NOT_MEASURED`."""
         return self._by_key.get((protocol, metric, cut, variable, model, group, lead), NOT_MEASURED)
 
     def leads(self, protocol: str) -> list[float]:
-        """Leads of the tables: those of :data:`LEADS` that are there, or else at most five of the others [days]."""
-        there = self._leads.get(protocol, [])
-        wanted = [lead for lead in LEADS if lead in there]
-        if wanted or not there:
-            return wanted
-        return [there[i] for i in np.unique(np.linspace(0, len(there) - 1, 5).astype(int))]
+        """Return the leads of tables [d]: all if they are few, else those of :data:`LEADS`, else five others."""
+        available = self._leads.get(protocol, [])
+        if len(available) <= len(LEADS):
+            return available
+        wanted = [lead for lead in LEADS if lead in available]
+        return wanted or [available[i] for i in np.linspace(0, len(available) - 1, len(LEADS)).astype(int)]
 
     def middle_lead(self, protocol: str) -> float:
-        """Lead at which one number stands for a protocol: a month, or what is nearest; the whole run for B."""
+        """Return the lead that represents a protocol: the one nearest to a month; the whole run for B."""
         leads = self.leads(protocol)
         if protocol == "B" or not leads:
             return WHOLE
         return min(leads, key=lambda lead: abs(lead - MIDDLE_LEAD))
 
     def last_lead(self, protocol: str) -> float:
-        """Longest lead of a protocol; the whole run if there is none."""
+        """Return the longest lead of a protocol; the whole run without leads."""
         return max(self.leads(protocol), default=WHOLE)
 
     def groups(self, protocol: str, cut: str) -> list[str]:
-        """Groups of a cut in the order of the table."""
+        """Return the groups of a cut in the order of the table."""
         return self._groups.get((protocol, cut), [])
 
     @cached_property
     def _leads(self) -> dict[str, list[float]]:
-        """Leads of each protocol but the whole run, increasing."""
-        there = self._scores[self._scores["lead"] != WHOLE].groupby("protocol")["lead"]
-        return {str(protocol): sorted(leads.unique()) for protocol, leads in there}
+        """Increasing leads of each protocol, without the whole run."""
+        by_protocol = self._scores[self._scores["lead"] != WHOLE].groupby("protocol")["lead"]
+        return {str(protocol): sorted(leads.unique()) for protocol, leads in by_protocol}
 
     @cached_property
     def _groups(self) -> dict[tuple[str, str], list[str]]:
         """Groups of each protocol and cut, in the order of the table."""
-        there = self._scores[["protocol", "cut", "group"]].drop_duplicates()
         found: dict[tuple[str, str], list[str]] = {}
-        for protocol, cut, group in there.itertuples(index=False):
+        for protocol, cut, group in (
+            self._scores[["protocol", "cut", "group"]].drop_duplicates().itertuples(index=False)
+        ):
             found.setdefault((protocol, cut), []).append(group)
         return found
 
     @property
     def differences(self) -> pd.DataFrame:
-        """Paired comparisons; empty if there are none."""
+        """Table of differences; may be empty."""
         table = pd.DataFrame(list(self.metrics.get("differences") or ()))
         return table.fillna({"lead": WHOLE}) if len(table) else table
 
     @property
     def budgets(self) -> pd.DataFrame:
-        """Terms of the budgets over the whole run and all steps; empty if there are none."""
+        """Terms of the budgets over the whole run and all steps; may be empty."""
         rows = pd.DataFrame(list((self.metrics.get("budgets") or {}).get("terms", ())))
         if not len(rows):
             return rows
@@ -173,23 +148,23 @@ class Content:
 
     @property
     def closure(self) -> dict[str, Any]:
-        """How far the budgets of each model can be closed."""
+        """Closure of the budgets by model and budget."""
         return dict((self.metrics.get("budgets") or {}).get("closure", {}))
 
     @property
     def snow_season(self) -> pd.DataFrame:
-        """Errors of the snow season over all years; empty if there are none."""
+        """Errors of the snow season over all years; may be empty."""
         rows = pd.DataFrame(list(self.metrics.get("snow_season") or ()))
         return rows[rows["snow_year"].isna()].astype({"value": float}) if len(rows) else rows
 
     @property
     def observations(self) -> pd.DataFrame:
-        """Medians over stations of the three-way comparison; empty if there are none."""
+        """Medians over stations of the three-way comparison; may be empty."""
         return pd.DataFrame(list((self.metrics.get("observations") or {}).get("summary", ())))
 
     @property
     def header(self) -> dict[str, str]:
-        """What describes the evaluation, one line each, names joined by a dot."""
+        """Description of the evaluation, one entry a line, with nested names joined by dots."""
         return dict(_flat({k: v for k, v in self.metrics.items() if k not in PARTS}))
 
 

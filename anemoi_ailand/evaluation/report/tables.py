@@ -1,11 +1,11 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Tables of the report: what stands in which cell, and what stands out. No HTML."""
+"""Tables of the report: text, order and emphasis of the cells, without HTML."""
 
 from __future__ import annotations
 
-import logging
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,31 +13,27 @@ import numpy as np
 import pandas as pd
 
 from anemoi_ailand.evaluation.display.style import pick, unit_label
-from anemoi_ailand.evaluation.fields.baselines import CLIMATOLOGY, REFERENCE
+from anemoi_ailand.evaluation.fields.reference import CLIMATOLOGY, REFERENCE
 from anemoi_ailand.evaluation.report.content import WHOLE, Content, Score
-from anemoi_ailand.evaluation.report.text import UNITLESS, lead_text, number, percent, score_text, spoken
+from anemoi_ailand.evaluation.report.text import lead_text, number, percent, score_text, spoken
+from anemoi_ailand.evaluation.scores.metrics import TITLES, UNITLESS
 from anemoi_ailand.variables import VARIABLES
 
-LOG = logging.getLogger(__name__)
-
-METRIC_NAMES = {
-    "rmse": "RMSE", "bias": "Bias", "acc": "ACC", "correlation": "Correlation", "drift_per_year": "Drift per year",
-    "hit_rate": "Hit rate",
-}  # fmt: skip
-CUT_NAMES = {
+#: Titles of the tables by group.
+STRATA_TITLES = {
     "points": "Points held out of training and trained points", "season": "Season", "daytime": "Day and night",
     "biome": "Biome", "snow_regime": "Snow regime", "frozen": "Frozen and unfrozen ground", "soil_type": "Soil type",
     "vegetation_type": "Vegetation type", "latitude": "Latitude", "year": "Year of the run", "extreme": "Extremes",
 }  # fmt: skip
 
-#: Upper ends of the classes of a ratio of errors, from much better to much worse, and their names in the style sheet.
+#: Upper limits of the classes of a ratio of errors, from much better to much worse, and their style sheet classes.
 _RATIOS = (0.25, 0.5, 0.8, 1.0, 1.25, 1.75, np.inf)
 _CLASSES = ("better3", "better2", "better1", "", "worse1", "worse2", "worse3")
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell: what is shown, what it is sorted by (NaN comes last), and the class of its look."""
+    """Cell: text, value to sort by (NaN last), and style sheet class."""
 
     text: str
     order: float = np.nan
@@ -46,7 +42,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Row:
-    """A row: words at its beginning, then cells; the variable and the model it is about, for filters and colours."""
+    """Row: leading words, cells, and the variable and model for filters and colours."""
 
     heads: tuple[str, ...]
     cells: tuple[Cell, ...]
@@ -56,7 +52,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """A table: ``heads`` name the first words of a row, ``columns`` its cells; a click opens it if ``folded``."""
+    """Table: ``heads`` title the leading words of rows, ``columns`` the cells; ``folded`` tables open on a click."""
 
     key: str
     caption: str
@@ -68,14 +64,9 @@ class Table:
     note: str = ""
     folded: bool = False
 
-    @property
-    def empty(self) -> bool:
-        """Whether no cell has a number."""
-        return not any(np.isfinite(cell.order) for row in self.rows for cell in row.cells)
-
 
 def ratio_look(ratio: float) -> str:
-    """Class of a ratio of errors; 1 is no difference."""
+    """Return the style sheet class of a ratio of errors; 1 is no difference."""
     if not np.isfinite(ratio):
         return "none"
     if 0.9 <= ratio <= 1.1:
@@ -84,12 +75,12 @@ def ratio_look(ratio: float) -> str:
 
 
 def unit_of(name: str) -> str:
-    """Unit of a variable, empty if it is not in the table of variables."""
+    """Return the display unit of a variable, empty if it is not in the table of variables."""
     return unit_label(name) if name in VARIABLES else ""
 
 
 def skill_table(content: Content, forecast: str) -> Table:
-    """RMSE of a forecast as a part of that of climatology: variables by leads of protocol A, and protocol B."""
+    """Build the table of RMSE relative to climatology: variables by leads of protocol A, and protocol B."""
     places = [("A", lead) for lead in content.leads("A")] + [("B", WHOLE)] * ("B" in content.protocols)
     rows = []
     for name in content.variables:
@@ -103,76 +94,65 @@ def skill_table(content: Content, forecast: str) -> Table:
         rows.append(Row((name,), tuple(cells), name, forecast))
     columns = tuple(f"{p}, {lead_text(lead)}" for p, lead in places)
     return Table(
-        f"skill-{content.forecasts.index(forecast)}", f"RMSE of {forecast} as a part of that of climatology",
-        ("variable",), columns, rows, note="Below 100 % the forecast is better than climatology. Blue: better, orange: "
-        "worse; the stronger the colour, the larger the difference.",
+        f"skill-{content.forecasts.index(forecast)}", f"RMSE of {forecast} relative to that of climatology",
+        ("variable",), columns, rows, note="Below 100 % (blue) the forecast is better than climatology, above "
+        "(orange) worse.",
     )  # fmt: skip
 
 
-def lead_table(content: Content, metric: str, protocol: str = "A", cut: str = "all", group: str = "all") -> Table:
-    """One score by variable and model (rows) and lead time (columns); the smallest RMSE of a column stands out."""
+def lead_table(content: Content, metric: str, protocol: str = "A", group: str = "all") -> Table:
+    """Build the table of one metric by variable and model (rows) and lead time (columns); the best are emphasised."""
     leads = content.leads(protocol)
-    rows = []
-    for name in content.variables:
-        found = {
-            model: [content.score(metric, name, model, d, protocol=protocol, cut=cut, group=group) for d in leads]
-            for model in content.models
-        }
-        if all(score.n < 0 for scores in found.values() for score in scores):
-            continue
-        best = _best(found, metric)
-        for model, scores in found.items():
-            cells = [Cell(score_text(s, metric), s.value, look) for s, look in zip(scores, best[model], strict=True)]
-            rows.append(Row((name, _unit(name, metric), model), tuple(cells), name, model))
+    wanted = [(metric, {"lead": lead, "protocol": protocol, "group": group}) for lead in leads]
+    rows = _model_rows(content, wanted, lambda name: "1" if metric in UNITLESS else unit_of(name))
     where = "" if group == "all" else f", {spoken(group)}"
     return Table(
-        f"{protocol}-{metric}-{cut}-{group}", f"{METRIC_NAMES[metric]} by lead time, protocol {protocol}{where}",
+        f"{protocol}-{metric}-{group}", f"{TITLES[metric]} by lead time, protocol {protocol}{where}",
         ("variable", "unit", "model"), tuple(map(lead_text, leads)), rows, protocol,
     )  # fmt: skip
 
 
-def _unit(name: str, metric: str) -> str:
-    return "1" if metric in UNITLESS else unit_of(name)
-
-
-def _best(found: dict[str, list[Score]], metric: str) -> dict[str, list[str]]:
-    """Look of each cell: ``best`` for the smallest RMSE or the largest ACC of its column."""
-    values = np.array([[score.value for score in scores] for scores in found.values()])
-    looks = {model: [""] * values.shape[1] for model in found}
-    if metric not in ("rmse", "acc", "correlation"):
-        return looks
-    values = -values if metric != "rmse" else values
-    for column in np.flatnonzero(np.isfinite(values).any(axis=0)):
-        looks[list(found)[int(np.nanargmin(values[:, column]))]][column] = "best"
-    return looks
-
-
 def run_table(content: Content) -> Table:
-    """Protocol B: RMSE, bias, correlation and ACC over the first year and the whole run, and the drift per year."""
-    spans: list[tuple[str, dict[str, Any]]] = [("year 1", {"cut": "year", "group": "year 1"}), ("whole run", {})]
+    """Build the table of protocol B: metrics over the first year and the whole run, and the drift per year."""
+    spans: dict[str, dict[str, Any]] = {"year 1": {"cut": "year", "group": "year 1"}, "whole run": {}}
     if "year 1" not in content.groups("B", "year"):
-        spans = spans[1:]
-    wanted = [(m, text, where) for m in ("rmse", "bias", "correlation", "acc") for text, where in spans]
-    wanted.append(("drift_per_year", "", {}))
-    rows = []
-    for name in content.variables:
-        found = {
-            model: [content.score(m, name, model, protocol="B", **where) for m, _, where in wanted]
-            for model in content.models
-        }
-        if all(score.n < 0 for scores in found.values() for score in scores):
-            continue
-        best = _best({model: scores[: len(spans)] for model, scores in found.items()}, "rmse")
-        for model, scores in found.items():
-            looks = best[model] + [""] * (len(wanted) - len(spans))
-            cells = [Cell(score_text(s, m), s.value, k) for s, (m, _, _), k in zip(scores, wanted, looks, strict=True)]
-            rows.append(Row((name, unit_of(name), model), tuple(cells), name, model))
-    columns = tuple(f"{METRIC_NAMES[m]}, {text}" if text else METRIC_NAMES[m] for m, text, _ in wanted)
+        del spans["year 1"]
+    shown = [(m, text, where) for m in ("rmse", "bias", "correlation", "acc") for text, where in spans.items()]
+    shown.append(("drift_per_year", "", {}))
+    rows = _model_rows(content, [(metric, {"protocol": "B", **where}) for metric, _, where in shown], unit_of)
+    columns = tuple(f"{TITLES[metric]}, {text}" if text else TITLES[metric] for metric, text, _ in shown)
     return Table("B", "One run, protocol B", ("variable", "unit", "model"), columns, rows, "B")
 
 
+def _model_rows(
+    content: Content, wanted: Sequence[tuple[str, dict[str, Any]]], unit: Callable[[str], str]
+) -> list[Row]:
+    """Rows by variable and model with one column for each metric and place; variables without scores are left out."""
+    rows = []
+    for name in content.variables:
+        found = {model: [content.score(m, name, model, **where) for m, where in wanted] for model in content.models}
+        if all(score.n < 0 for scores in found.values() for score in scores):
+            continue
+        best = [_best([scores[k] for scores in found.values()], metric) for k, (metric, _) in enumerate(wanted)]
+        for place, (model, scores) in enumerate(found.items()):
+            cells = [
+                Cell(score_text(score, metric), score.value, "best" if place == winner else "")
+                for score, (metric, _), winner in zip(scores, wanted, best, strict=True)
+            ]
+            rows.append(Row((name, unit(name), model), tuple(cells), name, model))
+    return rows
+
+
+def _best(scores: list[Score], metric: str) -> int | None:
+    """Index of the smallest RMSE or the largest correlation, ``None`` for other metrics and without values."""
+    values = np.array([score.value for score in scores])
+    if metric not in ("rmse", "acc", "correlation") or not np.isfinite(values).any():
+        return None
+    return int(np.nanargmin(values if metric == "rmse" else -values))
+
+
 def difference_tables(content: Content) -> list[Table]:
-    """One table for each pair of forecasts and protocol: relative difference in RMSE with its interval."""
+    """Build a table of relative differences in RMSE with intervals for each pair of models and protocol."""
     table = content.differences
     if not len(table):
         return []
@@ -184,8 +164,8 @@ def difference_tables(content: Content) -> list[Table]:
 
 
 def _differences(content: Content, table: pd.DataFrame, a: str, b: str, protocol: str) -> Table:
-    there = [*content.leads(protocol), WHOLE]
-    leads = sorted(lead for lead in table["lead"].unique() if lead in there)
+    shown = [*content.leads(protocol), WHOLE]
+    leads = sorted(lead for lead in table["lead"].unique() if lead in shown)
     rows = []
     for name in (n for n in content.variables if n in set(table["variable"])):
         cells = [_difference(pick(table, variable=name, lead=lead)) for lead in leads]
@@ -193,8 +173,8 @@ def _differences(content: Content, table: pd.DataFrame, a: str, b: str, protocol
     return Table(
         f"difference-{protocol}-{a}-{b}", f"RMSE of {a} against {b}, protocol {protocol}", ("variable",),
         tuple(map(lead_text, leads)), rows, protocol,
-        note=f"Difference relative to {b} with its 95 % interval (paired bootstrap over points and start dates). "
-        f"▲ {a} is better, ▼ worse, both significantly; ○ no significant difference.",
+        note=f"Difference relative to {b} with 95 % interval (paired bootstrap over points and start dates). "
+        f"▲ {a} significantly better, ▼ worse; ○ no significant difference.",
     )  # fmt: skip
 
 
@@ -209,17 +189,17 @@ def _difference(row: pd.DataFrame) -> Cell:
     return Cell(f"{sign} {percent(value, True)} {interval}", float(value), look)
 
 
-def cut_tables(content: Content) -> list[Table]:
-    """RMSE of each forecast by group, a table for each protocol, cut and forecast; shaded against the whole."""
+def strata_tables(content: Content) -> list[Table]:
+    """Build a table of the RMSE by group for each protocol, cut and forecast, shaded relative to all values."""
     return [
-        _cut(content, protocol, cut, forecast)
+        _strata(content, protocol, cut, forecast)
         for cut in content.cuts if cut not in ("all", "extreme")
         for protocol in content.protocols if content.groups(protocol, cut)
         for forecast in content.forecasts
     ]  # fmt: skip
 
 
-def _cut(content: Content, protocol: str, cut: str, forecast: str) -> Table:
+def _strata(content: Content, protocol: str, cut: str, forecast: str) -> Table:
     lead, groups = content.middle_lead(protocol), content.groups(protocol, cut)
     rows = []
     for name in content.variables:
@@ -231,7 +211,7 @@ def _cut(content: Content, protocol: str, cut: str, forecast: str) -> Table:
         rows.append(Row((name, unit_of(name)), (Cell(score_text(whole, "rmse"), whole.value), *cells), name, forecast))
     return Table(
         f"cut-{protocol}-{cut}-{content.forecasts.index(forecast)}",
-        f"{CUT_NAMES.get(cut, spoken(cut))}: RMSE of {forecast}, protocol {protocol}, {lead_text(lead)}",
+        f"{STRATA_TITLES.get(cut, spoken(cut))}: RMSE of {forecast}, protocol {protocol}, {lead_text(lead)}",
         ("variable", "unit"), ("all", *map(spoken, groups)), rows, protocol, cut,
         folded=(protocol, forecast) != (_first_protocol(content, cut), content.forecasts[0]),
     )  # fmt: skip
@@ -242,7 +222,7 @@ def _first_protocol(content: Content, cut: str) -> str:
 
 
 def extreme_table(content: Content) -> Table:
-    """Bias and hit rate in the extremes, by variable, tail and model."""
+    """Build the table of bias and hit rate of extremes by variable, tail and model."""
     protocol = next((p for p in content.protocols if content.groups(p, "extreme")), "A")
     lead, rows = content.middle_lead(protocol), []
     for name in content.variables:
@@ -258,13 +238,13 @@ def extreme_table(content: Content) -> Table:
     return Table(
         "extremes", f"Bias and hit rate in the extremes, protocol {protocol}, {lead_text(lead)}",
         ("variable", "unit of bias", "extreme", "model"), ("bias", "hit rate [1]"), rows, protocol,
-        note="Extremes: the 2 % lowest and highest values of the reference at each point. Hit rate: share of them that "
-        "the forecast also has beyond its own threshold.",
+        note="Extremes: the 2 % lowest and highest values of the reference at each point. Hit rate: share of them at "
+        "which the forecast is beyond the same threshold.",
     )  # fmt: skip
 
 
 def budget_table(content: Content, budget: str, group: str) -> Table:
-    """Terms of a budget over the whole run: terms (rows) by model (columns)."""
+    """Build the table of a budget over the whole run: terms (rows) by model (columns)."""
     table = content.budgets
     table = pick(table, budget=budget, group=group) if len(table) else table
     models = [m for m in (REFERENCE, *content.forecasts) if len(table) and m in set(table["model"])]
@@ -279,7 +259,7 @@ def budget_table(content: Content, budget: str, group: str) -> Table:
 
 
 def snow_table(content: Content, group: str = "all") -> Table:
-    """Errors of the snow season by forecast."""
+    """Build the table of errors of the snow season by forecast."""
     table = content.snow_season
     table = pick(table, group=group) if len(table) else table
     rows = []
@@ -294,7 +274,7 @@ def snow_table(content: Content, group: str = "all") -> Table:
 
 
 def observation_table(content: Content) -> Table:
-    """Three-way comparison: physical model, emulator and observation, medians over stations."""
+    """Build the table of the three-way comparison of ecLand, emulator and observation, medians over stations."""
     rows = []
     for _, row in content.observations.iterrows():
         metric, name = str(row["metric"]), str(row["variable"])

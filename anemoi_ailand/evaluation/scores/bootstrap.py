@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Paired bootstrap over start dates and points: is the difference of two models one, or chance?"""
+"""Paired bootstrap over start dates and points for the significance of differences between models."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ INTERVAL = (0.025, 0.975)
 
 @dataclass(frozen=True)
 class Resamples:
-    """How often each start and each point is drawn; the same for all models, which makes the comparison paired."""
+    """Weights of starts and points in each draw; they are the same for all models, so that comparisons are paired."""
 
-    #: ``(draw, start)`` and ``(draw, point)``, float64.
+    #: Number of times that each start ``(draw, start)`` and point ``(draw, point)`` is drawn, float64.
     starts: np.ndarray
     points: np.ndarray
 
@@ -31,14 +31,14 @@ def resamples(n_starts: int, n_points: int, *, seed: int = 0, draws: int = DRAWS
     Parameters
     ----------
     n_starts, n_points : int
-        How many there are.
+        Number of starts and points.
     seed : int
-        Of the random numbers.
+        Seed of the random numbers.
     draws : int
-        How often.
+        Number of draws.
     start_block : int
-        Starts are drawn in blocks of this many neighbours (circular), because runs that start close in time see the
-        same weather. Source: Kuensch (1989), doi:10.1214/aos/1176347265.
+        Length of the circular blocks in which starts are drawn, because runs that start close in time see the same
+        weather. Source: Kuensch (1989), doi:10.1214/aos/1176347265.
     """
     rng = np.random.default_rng(seed)
     block = min(start_block, n_starts)
@@ -51,7 +51,7 @@ def resamples(n_starts: int, n_points: int, *, seed: int = 0, draws: int = DRAWS
 
 
 def drawn_rmse(squares: np.ndarray, counts: tuple[np.ndarray, np.ndarray], draws: Resamples) -> np.ndarray:
-    r"""RMSE of each draw.
+    r"""Compute the RMSE of each draw.
 
     .. math:: \sqrt{\frac{\sum_{s,p} w_s v_p S_{sp}}{\sum_{s,p} w_s v_p n_s m_p}}
 
@@ -60,17 +60,17 @@ def drawn_rmse(squares: np.ndarray, counts: tuple[np.ndarray, np.ndarray], draws
     squares : numpy.ndarray
         Sum of squared errors :math:`S`, ``(start, point)``.
     counts : (numpy.ndarray, numpy.ndarray)
-        Factors of the number of values behind each sum: :math:`n` ``(start,)`` and :math:`m` ``(point,)``.
+        Factors of the number of values in each sum: :math:`n` ``(start,)`` and :math:`m` ``(point,)``.
     draws : Resamples
         Weights :math:`w` and :math:`v`.
 
-    Returns shape (draw,), NaN where nothing was drawn that has a value.
+    Returns shape (draw,), NaN for draws without values.
     """
     return np.sqrt(drawn_mean(squares, counts, draws))
 
 
 def drawn_mean(sums: np.ndarray, counts: tuple[np.ndarray, np.ndarray], draws: Resamples) -> np.ndarray:
-    """Mean of each draw ``(draw,)`` from sums ``(start, point)``; otherwise as :func:`drawn_rmse`."""
+    """Compute the mean of each draw ``(draw,)`` from sums ``(start, point)``; arguments as in :func:`drawn_rmse`."""
     total = np.einsum("dp,dp->d", draws.starts @ sums, draws.points)
     count = (draws.starts @ counts[0]) * (draws.points @ counts[1])
     return np.divide(total, count, out=np.full(len(count), np.nan), where=count > 0)
@@ -79,9 +79,9 @@ def drawn_mean(sums: np.ndarray, counts: tuple[np.ndarray, np.ndarray], draws: R
 def rmse_interval(
     squares: np.ndarray, counts: tuple[np.ndarray, np.ndarray], draws: Resamples
 ) -> tuple[float, float, float]:
-    """RMSE over all starts and points, and the bounds of its 95 % interval; arguments as in :func:`drawn_rmse`.
+    """Compute the RMSE over all starts and points and its 95 % interval; arguments as in :func:`drawn_rmse`.
 
-    The interval says how far another set of points and starts of the same kind would move the score.
+    The interval covers the sampling of points and starts of the same kind.
     """
     value = np.sqrt(squares.sum() / (counts[0].sum() * counts[1].sum()))
     low, high = np.nanquantile(drawn_rmse(squares, counts, draws), INTERVAL)
@@ -89,10 +89,10 @@ def rmse_interval(
 
 
 def interval(a: np.ndarray, b: np.ndarray) -> tuple[float, float, bool]:
-    """Bounds of the 95 % interval of a - b from paired draws ``(draw,)``, and whether 0 is outside.
+    """Return the 95 % interval of a - b from paired draws ``(draw,)``, and whether it excludes zero.
 
-    Two-way resampling is conservative: noise of a single (start, point) counts up to three times in the variance, what
-    is common to a start or to a point counts once. Source: Owen (2007), doi:10.1214/07-AOAS122.
+    Two-way resampling is conservative: noise of single (start, point) pairs counts up to three times in the variance,
+    noise common to a start or a point once. Source: Owen (2007), doi:10.1214/07-AOAS122.
     """
     low, high = np.quantile(a - b, INTERVAL)
     return float(low), float(high), bool(low > 0 or high < 0)

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""From sums to the table of differences: each pair of models, with a bootstrap interval of the difference of RMSE."""
+"""Table of differences: RMSE of each pair of models with a bootstrap interval of the difference."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from anemoi_ailand.evaluation.fields.baselines import CLIMATOLOGY, PERSISTENCE
+from anemoi_ailand.evaluation.fields.reference import CLIMATOLOGY, PERSISTENCE
 from anemoi_ailand.evaluation.scores.bootstrap import Resamples, drawn_rmse, interval, resamples
-from anemoi_ailand.evaluation.scores.score_table import MAIN_CUTS, main_bins
+from anemoi_ailand.evaluation.scores.score_table import MAIN_STRATA, main_bins
 from anemoi_ailand.evaluation.scores.sums import MAX_UNITS, Sums
 
 #: Columns of the table.
@@ -30,15 +30,14 @@ Squares = dict[str, np.ndarray]
 
 
 def difference_table(sums: Sums, seed: int = 0) -> pd.DataFrame:
-    """Tidy table of paired comparisons; the columns are :data:`COLUMNS`.
+    """Compare each forecast with the others and with the baselines; the columns are :data:`COLUMNS`.
 
-    Pairs are all forecasts with each other and each with the baselines. ``difference`` is a - b, so below zero a is
-    better; ``low`` and ``high`` bound its 95 % interval, ``significant`` says that 0 is outside. Cuts are those that do
-    not depend on time; beyond :data:`~anemoi_ailand.evaluation.scores.sums.MAX_UNITS` points only all, held-out and
-    trained.
+    ``difference`` is a - b, negative where a is better; ``low`` and ``high`` bound its 95 % interval, ``significant``
+    says that the interval excludes zero. Strata are those that do not depend on time; beyond
+    :data:`~anemoi_ailand.evaluation.scores.sums.MAX_UNITS` points, only all, held-out and trained points.
 
-    Points and start dates are resampled. A single run has one start: its windows of 30 days take the place of the
-    starts, there is one interval for the whole run (``lead`` NaN).
+    Points and start dates are resampled. For a single run, windows of 30 days take the place of starts, and there is
+    one interval for the whole run (``lead`` NaN).
     """
     draws: dict[tuple[str, int], Resamples] = {}
     rows = [row for name in sums.alignment.variables for row in _variable(sums, name, draws, seed)]
@@ -48,7 +47,7 @@ def difference_table(sums: Sums, seed: int = 0) -> pd.DataFrame:
 def _variable(sums: Sums, name: str, draws: dict[tuple[str, int], Resamples], seed: int) -> Iterator[dict[str, Any]]:
     labels = sums.alignment.labels_with(name)
     pairs = [*combinations(labels, 2), *((label, b) for label in labels for b in (PERSISTENCE, CLIMATOLOGY))]
-    for cut, bins in _cuts(sums).items():
+    for cut, bins in _compared_bins(sums).items():
         for group, groups_name in enumerate(sums.static[cut].groups):
             members = members_of(sums, cut, group)
             key = (cut, group)
@@ -59,20 +58,20 @@ def _variable(sums: Sums, name: str, draws: dict[tuple[str, int], Resamples], se
                 yield from _compared(where, pairs, squares, counts, draws.get(key))
 
 
-def _cuts(sums: Sums) -> dict[str, np.ndarray]:
-    """Bins that are compared, by cut."""
+def _compared_bins(sums: Sums) -> dict[str, np.ndarray]:
+    """Compared bins by strata."""
     every, main = np.arange(len(sums.bins.days)), main_bins(sums)
     few = len(sums.alignment.points) <= MAX_UNITS
-    return {cut: every if cut in MAIN_CUTS else main for cut in sums.static if few or cut in MAIN_CUTS}
+    return {cut: every if cut in MAIN_STRATA else main for cut in sums.static if few or cut in MAIN_STRATA}
 
 
 def members_of(sums: Sums, cut: str, group: int) -> np.ndarray:
-    """Units of the bootstrap in a group."""
+    """Return the bootstrap units in a group."""
     return np.unique(sums.units[sums.static[cut].labels == group])
 
 
 def draw(sums: Sums, n_units: int, seed: int) -> Resamples:
-    """Draws of start dates and units of points; of windows and units for a single run."""
+    """Draw start dates (windows for a single run) and units of points."""
     if sums.single_run:
         return resamples(len(sums.bins.days), n_units, seed=seed)
     starts = sums.alignment.starts

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Are the scores of a training of one's own those that were shipped, within their bootstrap intervals?"""
+"""Comparison of the scores of a user's training with the published ones and their bootstrap intervals."""
 
 from __future__ import annotations
 
@@ -11,26 +11,23 @@ from typing import Any
 
 import pandas as pd
 
-from anemoi_ailand.evaluation.fields.baselines import CLIMATOLOGY, PERSISTENCE
+from anemoi_ailand.evaluation.fields.reference import CLIMATOLOGY, PERSISTENCE
 
-#: What a score may be, against the interval of the one shipped.
+#: Position of a score relative to the interval of the published one.
 KINDS = ("within", "below", "above")
 
 _WHERE = ["variable", "group", "lead"]
 
 
 def read_scores(evaluation: Path) -> pd.DataFrame:
-    """RMSE of protocol A at held-out and trained points, from the folder of an evaluation of one model.
+    """Read the RMSE of protocol A at held-out and trained points from the folder of an evaluation of one model.
 
-    Returns
-    -------
-    pandas.DataFrame
-        Columns ``variable, group, lead, value``.
+    The columns are ``variable, group, lead, value``.
 
     Raises
     ------
     FileNotFoundError, ValueError
-        It is no such folder; it holds several models.
+        The folder is no evaluation, or has several models.
     """
     path = evaluation / "metrics.csv"
     if not path.is_file():
@@ -41,30 +38,21 @@ def read_scores(evaluation: Path) -> pd.DataFrame:
     table = pd.read_csv(path)
     models = sorted(set(table["model"]) - {PERSISTENCE, CLIMATOLOGY})
     if len(models) != 1:
-        raise ValueError(f"'{path}' has the models {models}. Evaluate the one that is to be compared alone.")
+        raise ValueError(f"'{path}' has the models {models}. Evaluate the model to be compared alone.")
     wanted = (table["protocol"] == "A") & (table["cut"] == "points") & (table["metric"] == "rmse")
     return table[wanted & (table["model"] == models[0])][[*_WHERE, "value"]]
 
 
 def compare_scores(shipped: Sequence[Mapping[str, Any]], scores: pd.DataFrame) -> pd.DataFrame:
-    """Each shipped score beside that of :func:`read_scores`.
+    """Compare each published score with that of :func:`read_scores`.
 
-    Parameters
-    ----------
-    shipped : sequence of mappings
-        ``variable, group, lead, rmse, low, high``; the last two bound the 95 % interval.
-    scores : pandas.DataFrame
-        Columns ``variable, group, lead, value``.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Columns ``variable, group, lead, shipped, low, high, yours, found``, the last one of :data:`KINDS`.
+    ``shipped`` has ``variable, group, lead, rmse, low, high``; the last two bound the 95 % interval. The result has the
+    columns ``variable, group, lead, shipped, low, high, yours, found``, the last one of :data:`KINDS`.
 
     Raises
     ------
     ValueError
-        A score that was shipped is not there, so that less would be compared than it seems.
+        A published score is missing.
     """
     table = pd.DataFrame(shipped)[[*_WHERE, "rmse", "low", "high"]].rename(columns={"rmse": "shipped"})
     table = table.merge(scores.rename(columns={"value": "yours"}), on=_WHERE, how="left")

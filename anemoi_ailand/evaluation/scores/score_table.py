@@ -1,51 +1,60 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""From sums to the tidy table of scores: one row for each model, variable, cut, group, lead and metric."""
+"""Table of scores: one row for each model, variable, cut (strata), group, lead and metric."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from anemoi_ailand.evaluation.fields.baselines import CLIMATOLOGY
+from anemoi_ailand.evaluation.fields.fields import Fields
 from anemoi_ailand.evaluation.fields.matching import ALL
-from anemoi_ailand.evaluation.scores.available_strata import CUTS
-from anemoi_ailand.evaluation.scores.metrics import QUARTILES
-from anemoi_ailand.evaluation.scores.moments import SCORES, Moments, rmse
-from anemoi_ailand.evaluation.scores.skill import drift_per_year, skill_horizon
-from anemoi_ailand.evaluation.scores.sums import Sums
+from anemoi_ailand.evaluation.fields.reference import CLIMATOLOGY
+from anemoi_ailand.evaluation.fields.reforecast import Reforecast
+from anemoi_ailand.evaluation.scores.available_strata import STRATA_NAMES
+from anemoi_ailand.evaluation.scores.metrics import METRICS, rmse
+from anemoi_ailand.evaluation.scores.moments import Moments
+from anemoi_ailand.evaluation.scores.skill import HORIZON, drift_per_year, skill_horizon
+from anemoi_ailand.evaluation.scores.sums import Sums, collect
 
 #: Columns of the table.
 COLUMNS = ("protocol", "model", "variable", "cut", "group", "lead", "metric", "value", "n")
 
-#: Cuts that get all leads and all scores; the others get :data:`MAIN_DAYS` and :data:`MAIN_SCORES`.
-MAIN_CUTS = (ALL, "points")
+#: Strata with all leads and all metrics; the others have :data:`MAIN_DAYS` and :data:`MAIN_METRICS`.
+MAIN_STRATA = (ALL, "points")
 
-#: Lead times at which all cuts are scored [d].
+#: Lead times at which all strata are scored [d].
 MAIN_DAYS = (1.0, 7.0, 30.0, 60.0, 90.0)
 
-#: Scores of all cuts.
-MAIN_SCORES = ("rmse", "bias", "ubrmse", "correlation", "acc")
+#: Metrics of all strata.
+MAIN_METRICS = ("rmse", "bias", "ubrmse", "correlation", "acc")
 
-#: Scores of extremes, where the reference hardly varies by choice; beside the hit rate.
-EXTREME_SCORES = ("rmse", "bias")
+#: Metrics of extremes, where the selected values of the reference hardly vary; the hit rate is added.
+EXTREME_METRICS = ("rmse", "bias")
 
-#: Part of the table, by column.
+#: Quantiles over points of the RMSE of each point.
+QUARTILES = {"q25": 0.25, "q50": 0.5, "q75": 0.75}
+
+#: Part of the table by column.
 Columns = dict[str, np.ndarray]
 
 
+def score(forecasts: Mapping[str, Reforecast], reference: Fields, **options: Any) -> pd.DataFrame:
+    """Score forecasts, persistence and climatology: options of :func:`~.sums.collect`, table of :func:`score_table`."""
+    return score_table(collect(forecasts, reference, **options))
+
+
 def score_table(sums: Sums) -> pd.DataFrame:
-    """Tidy table of all scores; the columns are :data:`COLUMNS`.
+    """Compute all scores, one a row, with the columns :data:`COLUMNS`.
 
-    ``lead`` is the day, or for a single run the middle of a window of 30 days; NaN over the whole run (and for skill
-    horizon and drift, which belong to no lead). ``value`` is NaN where the group is empty or the score not defined,
-    ``n`` the number of values, 0 for an empty group. Quartiles are over the points of a group, of the RMSE of each.
-
-    ``skill_horizon`` [d] is the last lead where the model is still better than climatology there; then
-    ``skill_horizon_reached`` is 0, else 1.
+    ``lead`` is the day, or for a single run the middle of a window of 30 days; NaN for the whole run, skill horizon and
+    drift. ``value`` is NaN where the group is empty or the metric undefined, ``n`` the number of values. Quartiles are
+    over the points of a group, of the RMSE of each point. ``skill_horizon_reached`` is 0 where the model is better than
+    climatology at all leads; ``skill_horizon`` [d] is the last lead then.
     """
     parts = [part for name in sums.alignment.variables for part in _variable(sums, name)]
     table = pd.DataFrame({column: np.concatenate([part[column] for part in parts]) for column in parts[0]})
@@ -54,14 +63,14 @@ def score_table(sums: Sums) -> pd.DataFrame:
 
 
 def main_bins(sums: Sums) -> np.ndarray:
-    """Bins at :data:`MAIN_DAYS`; all if there is none of them."""
+    """Return the bins at :data:`MAIN_DAYS`; all bins without any of these."""
     chosen = np.flatnonzero(np.isin(sums.bins.days, MAIN_DAYS))
     return chosen if len(chosen) else np.arange(len(sums.bins.days))
 
 
 def _variable(sums: Sums, name: str) -> Iterator[Columns]:
     for model in sums.models(name):
-        for cut in (cut for cut in CUTS if (name, model, cut) in sums.moments):
+        for cut in (cut for cut in STRATA_NAMES if (name, model, cut) in sums.moments):
             groups = _groups(sums, name, cut)
             for metric, leads, values, n in _metrics(sums, name, model, cut):
                 where = {"model": model, "variable": name, "cut": cut, "metric": metric}
@@ -77,40 +86,40 @@ Metric = tuple[str, np.ndarray, np.ndarray, np.ndarray]
 
 
 def _metrics(sums: Sums, name: str, model: str, cut: str) -> Iterator[Metric]:
-    """All metrics of one variable, model and cut."""
+    """All metrics of one variable, model and strata."""
     m = sums.moments[name, model, cut]
     whole = np.array([np.nan])
     if sums.single_run:
         total = m.total(0)
         total = Moments(total.sums[:, None], total.shift)
-        yield from _scores(sums, total, whole, _score_names(cut, whole_run=True))
+        yield from _scores(sums, total, whole, _metric_names(cut, whole_run=True))
         if cut in sums.static:
             yield from _quartiles(sums, name, model, cut, whole)
             yield from _drift(sums, name, model, cut, total.n)
-        if cut in MAIN_CUTS:
-            yield from _scores(sums, m, sums.bins.days, MAIN_SCORES)
+        if cut in MAIN_STRATA:
+            yield from _scores(sums, m, sums.bins.days, MAIN_METRICS)
             yield from _quartiles(sums, name, model, cut, sums.bins.days)
     else:
-        chosen = np.arange(len(sums.bins.days)) if cut in MAIN_CUTS else main_bins(sums)
+        chosen = np.arange(len(sums.bins.days)) if cut in MAIN_STRATA else main_bins(sums)
         part = Moments(m.sums[:, chosen], m.shift)
-        yield from _scores(sums, part, sums.bins.days[chosen], _score_names(cut))
+        yield from _scores(sums, part, sums.bins.days[chosen], _metric_names(cut))
         if cut in sums.static:
             yield from _horizon(sums, name, model, cut)
-        if cut in MAIN_CUTS:
+        if cut in MAIN_STRATA:
             yield from _quartiles(sums, name, model, cut, sums.bins.days)
     if cut == "extreme":
         yield from _hit_rate(sums, name, model)
 
 
-def _score_names(cut: str, whole_run: bool = False) -> tuple[str, ...]:
+def _metric_names(cut: str, whole_run: bool = False) -> tuple[str, ...]:
     if cut == "extreme":
-        return EXTREME_SCORES
-    return tuple(SCORES) if whole_run or cut in MAIN_CUTS else MAIN_SCORES
+        return EXTREME_METRICS
+    return tuple(METRICS) if whole_run or cut in MAIN_STRATA else MAIN_METRICS
 
 
 def _scores(sums: Sums, m: Moments, leads: np.ndarray, names: tuple[str, ...]) -> Iterator[Metric]:
     for metric in names:
-        yield metric, leads, SCORES[metric](m), m.n
+        yield metric, leads, METRICS[metric](m), m.n
 
 
 def _quartiles(sums: Sums, name: str, model: str, cut: str, leads: np.ndarray) -> Iterator[Metric]:
@@ -136,8 +145,8 @@ def _horizon(sums: Sums, name: str, model: str, cut: str) -> Iterator[Metric]:
     n = m.n.sum(axis=0, keepdims=True)
     days = np.array([[horizon for horizon, _ in found]])
     reached = np.array([[np.nan if np.isnan(horizon) else float(lost) for horizon, lost in found]])
-    yield "skill_horizon", np.array([np.nan]), days, n
-    yield "skill_horizon_reached", np.array([np.nan]), reached, n
+    for metric, values in zip(HORIZON, (days, reached), strict=True):
+        yield metric, np.array([np.nan]), values, n
 
 
 def _drift(sums: Sums, name: str, model: str, cut: str, n: np.ndarray) -> Iterator[Metric]:
@@ -150,7 +159,7 @@ def _drift(sums: Sums, name: str, model: str, cut: str, n: np.ndarray) -> Iterat
 
 
 def _hit_rate(sums: Sums, name: str, model: str) -> Iterator[Metric]:
-    """Part of the extremes of the reference at which the model is beyond the same threshold."""
+    """Share of the extremes of the reference at which the model is beyond the same threshold."""
     n, hits = sums.moments[name, model, "extreme"].n, sums.hits[name, model]
     rate = np.divide(hits, n, out=np.full(n.shape, np.nan), where=n > 0)
     chosen = np.array([0]) if sums.single_run else main_bins(sums)
@@ -161,7 +170,7 @@ def _hit_rate(sums: Sums, name: str, model: str) -> Iterator[Metric]:
 def _columns(
     where: dict[str, str], groups: tuple[str, ...], leads: np.ndarray, values: np.ndarray, n: np.ndarray
 ) -> Columns:
-    """Rows of one metric as columns; ``where`` holds what is the same in all of them."""
+    """Rows of one metric as columns; ``where`` holds the columns with one value."""
     return {
         **{column: np.full(values.size, value, dtype=object) for column, value in where.items()},
         "group": np.tile(np.array(groups, dtype=object), len(leads)),

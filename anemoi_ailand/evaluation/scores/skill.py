@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""How long a forecast has skill, and how it drifts."""
+"""Skill horizon and drift of a forecast."""
 
 from __future__ import annotations
 
@@ -10,24 +10,27 @@ import numpy as np
 #: Days of a year, for drift per year.
 YEAR_DAYS = 365.25
 
+#: Metrics of the skill horizon: its lead time [d], and 1 where it lies within the leads, else 0.
+HORIZON = ("skill_horizon", "skill_horizon_reached")
+
 
 def skill_horizon(leads: np.ndarray, error: np.ndarray, error_of_climatology: np.ndarray) -> tuple[float, bool]:
-    """First lead time at which the error reaches that of climatology, and whether it does so within ``leads``.
+    """Return the lead time at which the error reaches that of climatology, and whether that is within ``leads``.
 
-    Linear in the difference of the errors between the leads around the crossing.
+    The difference of the errors is interpolated linearly between the leads around the crossing.
 
     Parameters
     ----------
     leads : numpy.ndarray
         Lead times ``(lead,)`` [d], increasing.
     error, error_of_climatology : numpy.ndarray
-        RMSE ``(lead,)`` of the model and of climatology; leads where one of them is NaN are left out.
+        RMSE ``(lead,)`` of the model and of climatology; leads with NaN are left out.
 
     Returns
     -------
     (float, bool)
-        Horizon [d] and True; the last lead and False if the model is still better there (the horizon is longer, and not
-        known); 0 and True if it is no better at the first lead; NaN and False if there is no value.
+        Horizon [d] and True; the last lead and False if the model is better at all leads; 0 and True if it is no better
+        at the first lead; NaN and False without values.
     """
     difference = error - error_of_climatology
     known = np.isfinite(difference)
@@ -45,10 +48,10 @@ def skill_horizon(leads: np.ndarray, error: np.ndarray, error_of_climatology: np
 
 
 def drift_per_year(leads: np.ndarray, mean_error: np.ndarray) -> np.ndarray:
-    r"""Linear trend of the mean error over a run, its yearly cycle taken off, in units per year.
+    r"""Fit the linear trend of the mean error over a run apart from its yearly cycle, in units per year.
 
     Least squares fit of :math:`e(t) = a + b t + A \cos(2 \pi t) + B \sin(2 \pi t)` with the lead time :math:`t` in
-    years; the drift is :math:`b`. Without the cycle, an error that only comes back each year would be a trend.
+    years; the drift is :math:`b`. The cycle keeps an error that recurs each year from counting as a trend.
 
     Parameters
     ----------

@@ -1,11 +1,10 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Places that a user asks for, and the points of a dataset that stand for them."""
+"""Places chosen by a user, and the nearest points of a dataset."""
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,9 +16,7 @@ import pandas as pd
 from anemoi_ailand.constants import EARTH_RADIUS
 from anemoi_ailand.support.sphere import nearest_points, wrap_longitude
 
-LOG = logging.getLogger(__name__)
-
-#: Furthest that a point may be from the place that it stands for [km].
+#: Largest distance of a point from its place [km].
 WITHIN = 100.0
 
 #: Columns of a file of places.
@@ -35,14 +32,14 @@ class Place:
     Attributes
     ----------
     name : str
-        Title, and name of its folder.
+        Title and folder name.
     latitude, longitude : float
-        Degrees; the longitude in any convention from -180 to 360.
+        Coordinates [degrees]; longitude from -180 to 360.
 
     Raises
     ------
     ValueError
-        There is no such place on Earth, or the name cannot be that of a folder.
+        A coordinate is out of range, or the name cannot be a folder name.
     """
 
     name: str
@@ -62,7 +59,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Found:
-    """A place, the index of the point that stands for it, where that is [degrees], and how far away [km]."""
+    """Place, index and coordinates [degrees] of its nearest point, and the distance [km]."""
 
     place: Place
     point: int
@@ -78,7 +75,7 @@ class Found:
 
 
 def where(latitude: float, longitude: float) -> str:
-    """Coordinates in words, e.g. ``50.7 N, 7.1 E``; longitudes in any convention."""
+    """Format coordinates, e.g. ``50.7 N, 7.1 E``; longitudes in any convention."""
     longitude = float(wrap_longitude(longitude))
     return (
         f"{round(abs(latitude), 3):.10g} {'N' if latitude >= 0 else 'S'}, "
@@ -89,13 +86,7 @@ def where(latitude: float, longitude: float) -> str:
 def places_given(
     latitudes: Sequence[float], longitudes: Sequence[float], names: Sequence[str] | None = None
 ) -> list[Place]:
-    """Places by their coordinates, in pairs; without names they are called by where they are.
-
-    Raises
-    ------
-    ValueError
-        Not as many of the one as of the other, none at all, or as :class:`Place`.
-    """
+    """Return places at pairs of coordinates; coordinates are the default names."""
     if not latitudes or len(latitudes) != len(longitudes):
         raise ValueError(
             f"There are {len(latitudes)} latitudes and {len(longitudes)} longitudes. Give `--lat` and `--lon` in "
@@ -110,21 +101,13 @@ def places_given(
 
 
 def places_of_file(path: str | Path) -> list[Place]:
-    """Places of a CSV file with the columns ``name``, ``lat``, ``lon``.
-
-    Raises
-    ------
-    FileNotFoundError
-        There is no such file.
-    ValueError
-        It is empty, a column is missing, a value is no number, or as :class:`Place`.
-    """
+    """Read places from a CSV file with the columns ``name``, ``lat``, ``lon``."""
     path = Path(path).expanduser()
     if not path.is_file():
         raise FileNotFoundError(f"There is no file of places '{path}'. Correct the path.")
     try:
         table = pd.read_csv(path, dtype={"name": str}, skipinitialspace=True)
-    except ValueError as error:  # what pandas raises for text that is no table
+    except ValueError as error:  # raised by pandas for text that is no table
         raise ValueError(f"'{path}' is no CSV file ({error}). Its first line must be: {','.join(COLUMNS)}") from error
     missing = [c for c in COLUMNS if c not in table]
     if missing or table.empty:
@@ -153,24 +136,9 @@ def _different(places: list[Place]) -> list[Place]:
 def find_points(
     places: Sequence[Place], latitudes: np.ndarray, longitudes: np.ndarray, within: float = WITHIN
 ) -> list[Found]:
-    r"""Nearest point of each place on the great circle; several places may share one.
-
-    Parameters
-    ----------
-    places : sequence of Place
-        What is asked for.
-    latitudes, longitudes : numpy.ndarray, shape (point,)
-        Points of the dataset [degrees], in any convention.
-    within : float
-        Furthest that a point may be away [km].
-
-    Raises
-    ------
-    ValueError
-        A point is further away than ``within``, or that is no length.
-    """
+    """Find the nearest point of each place, at most ``within`` km away on the great circle; places may share one."""
     if not within > 0:
-        raise ValueError(f"`--within` is {within:g} km. Give more than 0.")
+        raise ValueError(f"`--within` is {within:g} km. Give a positive distance.")
     found, far = [], []
     targets = np.array([p.latitude for p in places]), np.array([p.longitude for p in places])
     for place, point, degrees in zip(places, *nearest_points((latitudes, longitudes), targets), strict=True):
@@ -183,7 +151,7 @@ def find_points(
         furthest = max(f.distance for f in far)
         raise ValueError(
             f"The nearest of {len(latitudes)} points is more than {within:g} km away for {len(far)} of {len(places)} "
-            f"places: {'; '.join(map(str, far[:5]))}. Give a dataset with points near them, other places, or, if a "
-            f"point so far away may stand for them, `--within {int(furthest) + 1}`."
+            f"places: {'; '.join(map(str, far[:5]))}. Give a dataset with points near them, other places, or, to "
+            f"accept points so far away, `--within {int(furthest) + 1}`."
         )
     return found

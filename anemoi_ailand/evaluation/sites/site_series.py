@@ -1,12 +1,11 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Series of one roll-out at one site: emulator, ecLand and forcing; their scores; what the site is like."""
+"""Series of emulator, ecLand and forcing at one site, their scores, and properties of the site."""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -16,19 +15,17 @@ from scores.continuous import additive_bias, rmse
 from scores.continuous.correlation import pearsonr
 
 from anemoi_ailand.evaluation.display.json_records import DIGITS
-from anemoi_ailand.evaluation.display.markdown import aligned, number
+from anemoi_ailand.evaluation.display.markdown import aligned, enumeration, number
 from anemoi_ailand.evaluation.display.units import shown_factor, shown_units
 from anemoi_ailand.evaluation.display.variable_groups import variable_groups
-from anemoi_ailand.evaluation.fields.baselines import EMULATOR, REFERENCE
+from anemoi_ailand.evaluation.fields.reference import EMULATOR, REFERENCE
 from anemoi_ailand.evaluation.scores.strata import BIOMES, SOIL_TYPES, VEGETATION_TYPES
 from anemoi_ailand.evaluation.sites.places import Found, where
-from anemoi_ailand.physics.categories import whole_types
+from anemoi_ailand.physics.soil_types import whole_types
 from anemoi_ailand.support.netcdf_writer import CONVENTIONS, COORDINATES, time_coordinate, variable_attributes
 from anemoi_ailand.variables import Role, Time, variable
 
-LOG = logging.getLogger(__name__)
-
-#: End of the name of ecLand's series of a variable.
+#: Suffix of the names of ecLand's series.
 ECLAND = "_ecland"
 
 _COLUMNS = ("variable", "meaning", "group", "RMSE", "bias", "correlation", "spread of ecLand", "unit")
@@ -42,18 +39,9 @@ def site_series(
     found: Found,
     attributes: Mapping[str, str] | None = None,
 ) -> xr.Dataset:
-    """All series of a site in one CF dataset with the dimension ``time``.
+    """Combine all series ``(time,)`` of a site in one CF dataset.
 
-    Parameters
-    ----------
-    times : numpy.ndarray, shape (time,)
-        Stamps of all series.
-    emulator, ecland, forcing : mapping of str to numpy.ndarray, shape (time,)
-        By dataset name, in the units of the table. ecLand's are called ``<name>_ecland``.
-    found : Found
-        The site and its point.
-    attributes : mapping, optional
-        Global attributes.
+    Series are by dataset name, in the units of the table of variables; ``attributes`` are global ones.
     """
     arrays: dict[str, Any] = {}
     for end, whose, fields in (("", EMULATOR, emulator), (ECLAND, REFERENCE, ecland), ("", "forcing", forcing)):
@@ -73,52 +61,49 @@ def site_series(
 
 
 def names_of(series: xr.Dataset, whose: str) -> list[str]:
-    """Dataset names of the series of the emulator, of ecLand or of the forcing, in the order of their groups."""
+    """Return the variables of the emulator, ecLand or forcing in the order of their groups."""
     names = [str(v.attrs["short_name"]) for v in series.data_vars.values() if v.attrs["series"] == whose]
     return [n for members in variable_groups(names).values() for n in members]
 
 
 def of_emulator(series: xr.Dataset, name: str) -> xr.DataArray:
-    """Series of the emulator or of the forcing, in the unit in which the variable is shown."""
+    """Return a series of the emulator or forcing in display units."""
     return series[variable(name).netcdf_name] * shown_factor(name)
 
 
 def of_ecland(series: xr.Dataset, name: str) -> xr.DataArray | None:
-    """Series of ecLand in the unit in which the variable is shown, if there is one."""
+    """Return a series of ecLand in display units, ``None`` if it is missing."""
     called = variable(name).netcdf_name + ECLAND
     return series[called] * shown_factor(name) if called in series else None
 
 
 def site_scores(series: xr.Dataset) -> pd.DataFrame:
-    """Scores against ecLand over all stamps, in the units in which variables are shown; a row for each variable.
+    """Score the emulator against ecLand in display units, a row for each variable.
 
-    Returns
-    -------
-    pandas.DataFrame
-        ``variable``, ``group``, ``rmse``, ``bias`` (emulator minus ecLand), ``correlation`` (NaN where one of them
-        does not vary), ``spread`` (standard deviation of ecLand), ``units``, ``n`` (stamps with both).
+    ``bias`` is emulator minus ecLand, ``correlation`` NaN if either does not vary, ``spread`` the standard deviation of
+    ecLand, ``n`` the number of valid times.
     """
     rows = []
     for group, names in variable_groups(names_of(series, EMULATOR)).items():
         for name in names:
-            truth = of_ecland(series, name)
-            if truth is None:
+            reference = of_ecland(series, name)
+            if reference is None:
                 continue
             mine = of_emulator(series, name)
             with np.errstate(invalid="ignore", divide="ignore"):
                 scores = {
-                    "rmse": float(rmse(mine, truth)), "bias": float(additive_bias(mine, truth)),
-                    "correlation": float(pearsonr(mine, truth)), "spread": float(truth.std()),
+                    "rmse": float(rmse(mine, reference)), "bias": float(additive_bias(mine, reference)),
+                    "correlation": float(pearsonr(mine, reference)), "spread": float(reference.std()),
                 }  # fmt: skip
-            both = int((mine.notnull() & truth.notnull()).sum())
+            both = int((mine.notnull() & reference.notnull()).sum())
             rows.append({"variable": name, "group": group, **scores, "units": shown_units(name), "n": both})
     return pd.DataFrame(rows, columns=["variable", "group", "rmse", "bias", "correlation", "spread", "units", "n"])
 
 
 def site_table(heading: str, scores: pd.DataFrame) -> str:
-    """Markdown: the heading, and the scores by variable."""
+    """Format the scores by variable as Markdown below a heading."""
     if scores.empty:
-        return f"{heading}\n\nThe dataset has nothing of {REFERENCE} to compare with.\n"
+        return f"{heading}\n\nThe dataset has no series of {REFERENCE} to compare with.\n"
     rows = [list(_COLUMNS)]
     for r in scores.to_dict("records"):
         numbers = [number(r[c]) for c in ("rmse", "bias", "correlation", "spread")]
@@ -127,17 +112,9 @@ def site_table(heading: str, scores: pd.DataFrame) -> str:
 
 
 def site_properties(static: Mapping[str, float]) -> dict[str, Any]:
-    """What a site is like: soil and vegetation by name, climate class, whether held out, and all static fields.
+    """Describe a site by its available constant fields: soil and vegetation types, climate class, held out or not.
 
-    Parameters
-    ----------
-    static : mapping of str to float
-        Constant fields of the point by dataset name, those that there are.
-
-    Raises
-    ------
-    ValueError
-        A type is not a whole number of its table.
+    A type that is no whole number of its table is an error.
     """
     found: dict[str, Any] = {}
     if "slt" in static:
@@ -157,12 +134,12 @@ def site_properties(static: Mapping[str, float]) -> dict[str, Any]:
 
 
 def is_constant(name: str) -> bool:
-    """Whether a variable of the table does not change."""
+    """Return whether a variable is constant in time."""
     return variable(name).time is Time.CONSTANT
 
 
 def site_sentence(found: Found, properties: Mapping[str, Any]) -> str:
-    """Which point stands for a site, and what it is like, in words."""
+    """Describe the point of a site and its properties in a few sentences."""
     place = found.place
     text = [
         f"{place.name} ({where(place.latitude, place.longitude)}): the nearest point is {found.distance:.0f} km away, "
@@ -178,16 +155,12 @@ def site_sentence(found: Found, properties: Mapping[str, Any]) -> str:
     if "climate_class" in properties:
         like.append(f"the climate class {properties['climate_class']}")
     if like:
-        text.append(f"It has {_listed(like)}.")
+        text.append(f"It has {enumeration(like)}.")
     if "held_out" in properties:
         text.append(
             "It is held out in the dataset." if properties["held_out"] else "It is not held out in the dataset."
         )
     return " ".join(text)
-
-
-def _listed(words: Sequence[str]) -> str:
-    return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
 
 
 def _digits(value: float) -> float:

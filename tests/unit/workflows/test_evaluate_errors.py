@@ -64,7 +64,7 @@ def test_forecast_that_does_not_fit_is_an_error_before_any_roll_out(files, tmp_p
 
 BAD_SETTINGS = {
     "missing dataset": ({"dataset": "no.zarr"}, "There is no 'no.zarr'"),
-    "missing forecast": ({"forecasts": {"mine": "no.nc"}}, "There is no file 'no.nc'"),
+    "missing forecast": ({"forecasts": {"mine": "no.nc"}}, "There is no 'no.nc'"),
     "missing checkpoint": ({"checkpoints": {"A": "no.ckpt"}}, "There is no checkpoint 'no.ckpt'"),
     "missing stations": ({"observations": ["no_stations"]}, "no_stations"),
     "name of a baseline": ({"forecasts": {"persistence": "run.nc"}}, "cannot be labels of a forecast"),
@@ -80,6 +80,8 @@ BAD_SETTINGS = {
     "short second dataset": ({"protocol_c": {"datasets": {"north": "short.nc"}}}, "needs at least one year"),
     "products of short years": (
         {"products": True, "climatology": {"start": "2020-12-31"}}, "at least 2 years, and 2020-12-31T00:00 to"),
+    "products of the test": (
+        {"products": True, "climatology": {"end": "2022-06-01", "overlap": True}}, "contains dates of the run from"),
     "products without a run": ({"products": True, "protocol_b": None}, "Products are made from the long run"),
 }  # fmt: skip
 

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""What is written is JSON that every reader takes."""
+"""JSON of results is valid and readable."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from anemoi_ailand.evaluation.display.json_records import json_text, records, stamp
+from anemoi_ailand.evaluation.display.json_records import json_text, records
 
 
 def test_records_are_plain_and_short():
-    """Six digits; NaN and infinity are ``None``; numbers and truth values of numpy are those of Python."""
+    """Floats have six digits, NaN and infinity are ``None``, types of numpy are those of Python."""
     table = pd.DataFrame({"a": [0.123456789, np.nan, np.inf], "n": [1, 2, 3], "b": [True, False, True]})
     found = records(table)
     assert found == [
@@ -28,7 +28,7 @@ def test_records_are_plain_and_short():
 
 
 def test_json_has_a_line_for_each_record():
-    """So that two results can be compared with ``diff``, and read back unchanged."""
+    """Each record has its own line, and the text is read back unchanged."""
     metrics = {
         "schema": "s",
         "path": Path("a"),
@@ -43,13 +43,6 @@ def test_json_has_a_line_for_each_record():
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_number_that_json_lacks_is_an_error(value):
-    """Python would write a token that other readers refuse."""
+    """NaN and infinity are refused, because other readers refuse them."""
     with pytest.raises(ValueError, match="not JSON compliant"):
         json_text({"budgets": {"value": value}})
-
-
-def test_stamp_is_to_the_minute():
-    """Of any resolution."""
-    assert (
-        stamp(np.datetime64("2022-01-01T06", "ns")) == stamp(np.datetime64("2022-01-01T06", "h")) == "2022-01-01T06:00"
-    )

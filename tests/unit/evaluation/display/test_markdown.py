@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Tables are aligned, with numbers that can be read."""
+"""Tables are aligned, and numbers are readable."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from anemoi_ailand.evaluation.display.markdown import aligned, number
 
 
 def test_columns_are_aligned():
-    """Words to the left, numbers to the right, every line of the same length."""
+    """Words are aligned to the left, numbers to the right, and all lines have the same length."""
     lines = aligned([["variable", "unit", "points", "emulator", "best"], ["sd", "m", "all", "0.02", "climatology"]])
     assert len({len(line) for line in lines}) == 1
     assert lines[2] == "| sd       | m    | all    |     0.02 | climatology |"
@@ -21,5 +21,5 @@ def test_columns_are_aligned():
     ("value", "text"), [(0.0123456, "0.0123"), (123.456, "123"), (1234.5, "1230"), (3.2e-7, "3.2e-07"), (None, "-")]
 )
 def test_number_has_three_digits(value, text):
-    """Without an exponent where that is readable."""
+    """Numbers have three digits, and no exponent between 1e-4 and 1e4."""
     assert number(value) == text

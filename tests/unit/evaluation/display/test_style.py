@@ -1,18 +1,17 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""One colour for a model everywhere, units as they are printed, files of a small size."""
+"""Models have fixed colours, units are printed, files are small."""
 
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 import pytest
 from matplotlib.colors import to_rgb
 from PIL import Image
 
 from anemoi_ailand.evaluation.display import style
-from anemoi_ailand.evaluation.fields.baselines import CLIMATOLOGY, EMULATOR, PERSISTENCE, REFERENCE
+from anemoi_ailand.evaluation.fields.reference import REFERENCE
 
 FORECASTS = [f"run {k}" for k in range(6)]
 
@@ -21,65 +20,40 @@ FORECASTS = [f"run {k}" for k in range(6)]
     ("name", "label"), [("swvl1", "m³ m⁻³"), ("stl1", "K"), ("sd", "kg m⁻²"), ("evap", "mm d⁻¹"), ("snowc", "1")]
 )
 def test_unit_label_has_superscripts(name, label):
-    """The unit of the table, as it is printed."""
+    """Display units have superscripts."""
     assert style.unit_label(name) == label
 
 
-def test_each_model_has_a_colour_of_its_own():
-    """Four models, four colours."""
-    assert set(style.COLOURS) == {REFERENCE, EMULATOR, PERSISTENCE, CLIMATOLOGY}
-    assert len(set(style.COLOURS.values())) == 4
-
-
 def test_colour_of_a_forecast_is_its_place_in_the_order():
-    """The reference and the baselines are fixed; forecasts never take their colours, nor the line of another one."""
+    """Reference, baselines and forecasts all differ in colour or line, and a forecast keeps its colour."""
     looks = [
         (style.model_colour(m, FORECASTS), str(style.model_line(m, FORECASTS)))
         for m in [*FORECASTS, "ecLand", "persistence", "climatology"]
     ]
     assert len(set(looks)) == len(looks)
     assert style.model_colour("run 1", FORECASTS) == style.model_colour("run 1", FORECASTS[:2])
-    assert style.model_colour("climatology", FORECASTS) == style.COLOURS["climatology"]
+    assert style.model_colour("climatology", FORECASTS) == style.model_colour("climatology")
 
 
 def test_unknown_model_has_no_colour():
-    """A label that was not announced would have another colour in the next figure."""
-    with pytest.raises(ValueError, match=r"no model 'mine' among .*Give its label"):
+    """A label outside the list of forecasts is refused."""
+    with pytest.raises(ValueError, match=r"Unknown model 'mine' .*Give its label"):
         style.model_colour("mine", FORECASTS)
 
 
 def test_colours_differ_for_the_colour_blind():
-    """Under simulated deuteranopia (Machado et al. 2009, doi:10.1109/TVCG.2009.113) all pairs stay apart."""
+    """All pairs of colours differ under simulated deuteranopia (Machado et al. 2009, doi:10.1109/TVCG.2009.113)."""
     matrix = np.array(
         [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]]
     )
-    colours = [*style.FORECAST_COLOURS, *(style.COLOURS[m] for m in (REFERENCE, "persistence", "climatology"))]
+    colours = [*style.FORECAST_COLOURS, *map(style.model_colour, (REFERENCE, "persistence", "climatology"))]
     seen = np.clip(np.array([to_rgb(c) for c in colours]) @ matrix.T, 0, 1)
     apart = np.linalg.norm(seen[:, None] - seen[None], axis=-1)
     assert apart[~np.eye(len(seen), dtype=bool)].min() > 0.1
 
 
-def test_forecasts_are_what_is_neither_reference_nor_baseline():
-    """In the order of their first appearance."""
-    assert style.forecast_labels(["ecLand", "b", "persistence", "a", "b"]) == ["b", "a"]
-
-
-def test_pick_finds_rows_by_value_and_by_nan():
-    """``None`` stands for the lead of a whole run."""
-    table = pd.DataFrame({"lead": [1.0, np.nan], "model": ["a", "a"]})
-    assert style.pick(table, model="a", lead=None).index.tolist() == [1]
-    assert style.pick(table, model="a", lead=1.0).index.tolist() == [0]
-
-
-def test_panels_hide_what_is_not_needed():
-    """Five panels in rows of three: the sixth is not shown."""
-    figure, axes = style.panels(5, 3, 2.0)
-    assert len(axes) == 5
-    assert [ax.get_visible() for ax in figure.axes] == [True] * 5 + [False]
-
-
 def test_saved_figure_has_a_palette(tmp_path):
-    """The file is a PNG of the figure's size with at most 256 colours, white where nothing is drawn."""
+    """The PNG file has the size of the figure, at most 256 colours, and a white background."""
     figure, axes = style.panels(1, 1, 2.0)
     axes[0].plot([0, 1], [0, 1])
     image = Image.open(style.save(figure, tmp_path / "a.png"))

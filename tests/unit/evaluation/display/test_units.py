@@ -1,16 +1,17 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Fluxes of water and carbon are shown per day, everything else as it is kept."""
+"""Display units and groups of variables."""
 
 import numpy as np
 import pandas as pd
 import pint
 import pytest
 
-from anemoi_ailand.evaluation.display.style import unit_label
-from anemoi_ailand.evaluation.display.units import _SHOWN, WITHOUT_UNIT, shown_factor, shown_scores, shown_units
-from anemoi_ailand.variables import VARIABLES
+from anemoi_ailand.evaluation.display.units import _SHOWN, shown_factor, shown_scores, shown_units
+from anemoi_ailand.evaluation.display.variable_groups import GROUPS, OTHER, ordered, variable_groups
+from anemoi_ailand.evaluation.scores.metrics import UNITLESS
+from anemoi_ailand.variables import VARIABLES, Role, names
 
 UNITS = pint.UnitRegistry()
 
@@ -21,26 +22,32 @@ def parsed(units):
 
 @pytest.mark.parametrize("name", _SHOWN)
 def test_factor_is_that_of_the_units(name):
-    """A library of units says the same, with 1 kg of water on 1 m2 as 1 mm."""
+    """Factors agree with a library of units, with 1 kg of water on 1 m2 as 1 mm."""
     kept, shown = VARIABLES[name].units, shown_units(name)
     density = 1.0 if shown.startswith("g") else 1000.0 * UNITS.parse_units("kg") / UNITS.parse_units("m**3")
     wanted = (1 * parsed(kept.replace(" ", "*")) / density).to(parsed(shown.replace(" ", "*"))).magnitude
     assert shown_factor(name) == pytest.approx(wanted)
 
 
-def test_everything_else_is_as_in_the_table():
-    """Unit and value."""
-    for name in set(VARIABLES) - set(_SHOWN):
-        assert (shown_units(name), shown_factor(name)) == (VARIABLES[name].units, 1.0)
-    assert (unit_label("sro"), unit_label("gpp")) == ("mm d⁻¹", "g m⁻² d⁻¹")
-
-
 def test_scores_with_the_unit_of_the_variable_are_converted():
-    """Errors and biases; no correlation, no lead time, no other variable; the table given is not changed."""
-    metrics = ["rmse", "bias", "drift_per_year", "rmse_q25", *sorted(WITHOUT_UNIT)]
+    """Only metrics with the unit of the variable are converted, in a copy of the table."""
+    metrics = ["rmse", "bias", "drift_per_year", "rmse_q25", *sorted(UNITLESS)]
     table = pd.DataFrame({"variable": np.repeat(["ssro", "stl1"], len(metrics)), "metric": 2 * metrics, "value": 0.5})
     shown = shown_scores(table).set_index(["variable", "metric"])["value"]
     assert (shown["ssro"][metrics[:4]] == 43200).all()
     assert (shown["ssro"][metrics[4:]] == 0.5).all()
     assert (shown["stl1"] == 0.5).all()
     assert (table["value"] == 0.5).all()
+
+
+def test_every_output_has_a_group():
+    """Every prognostic and diagnostic variable has one group."""
+    grouped = [name for members in GROUPS.values() for name in members]
+    assert sorted(grouped) == sorted(names(Role.PROGNOSTIC, Role.DIAGNOSTIC))
+
+
+def test_groups_keep_only_what_is_asked_for():
+    """Empty groups are left out, unknown names come last, duplicates count once."""
+    found = variable_groups(["albedo", "2t", "swvl2", "swvl1", "2t"])
+    assert found == {"Soil moisture": ["swvl1", "swvl2"], "Surface and 2 m": ["2t"], OTHER: ["albedo"]}
+    assert ordered(["albedo", "2t", "swvl2"]) == ["swvl2", "2t", "albedo"]

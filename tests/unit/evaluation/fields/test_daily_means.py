@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Daily means, whatever the blocks are."""
+"""Daily means of whole days."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from anemoi_ailand.evaluation.fields.daily_means import daily_means, whole_days
 def test_mean_of_the_stamps_of_each_whole_day(
     make_fields: Callable, make_dates: Callable, monkeypatch: pytest.MonkeyPatch, block_bytes: int
 ) -> None:
-    """A run from 06 UTC to noon: its first and last day are not whole; the others are the mean of four stamps."""
+    """Incomplete first and last days are left out; the others are means of four stamps, for any blocks."""
     monkeypatch.setattr(inputs, "BLOCK_BYTES", block_bytes)
     times = make_dates("2021-02-27T06", "2021-03-03T12")
     values = np.arange(len(times) * 3, dtype=np.float32).reshape(-1, 3)
@@ -30,14 +30,6 @@ def test_mean_of_the_stamps_of_each_whole_day(
     np.testing.assert_array_equal(whole_days(fields), days)
 
 
-def test_derived_values_are_averaged(make_fields: Callable, make_dates: Callable) -> None:
-    """A function of the values is averaged, not applied to the average."""
-    times = make_dates("2021-01-01T00", "2021-01-01T18")
-    fields = make_fields(times, {"sd": np.array([[0.0], [0.0], [0.0], [4.0]])})
-    _, means = daily_means(fields, ["sd"], derive=lambda v: {"square": v["sd"] ** 2})
-    assert means["square"].tolist() == [[4.0]]
-
-
 def test_no_whole_day_is_an_error(make_fields: Callable, make_dates: Callable) -> None:
     """Half a day has no daily mean."""
     fields = make_fields(make_dates("2021-01-01T00", "2021-01-01T12"), {"sd": np.zeros((3, 1))})
@@ -46,14 +38,14 @@ def test_no_whole_day_is_an_error(make_fields: Callable, make_dates: Callable) -
 
 
 def test_nan_is_an_error(make_fields: Callable, make_dates: Callable) -> None:
-    """One NaN is told by name, and never averaged away."""
+    """NaN is refused and not averaged."""
     fields = make_fields(make_dates("2021-01-01T00", "2021-01-02T18"), {"sd": np.full((8, 1), np.nan)})
     with pytest.raises(ValueError, match=r"'sd' .* NaN"):
         daily_means(fields, ["sd"])
 
 
 def test_step_that_does_not_divide_a_day_is_an_error(make_fields: Callable) -> None:
-    """Five-hourly stamps have no days."""
+    """Five-hourly stamps are refused."""
     times = np.datetime64("2021-01-01", "ns") + np.arange(20) * np.timedelta64(5, "h")
     with pytest.raises(ValueError, match="step of 5 h"):
         daily_means(make_fields(times, {"sd": np.zeros((20, 1))}), ["sd"])

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""What forecast and reference have in common is found, and a difference is an error that names it."""
+"""Matching of variables, points and times."""
 
 from __future__ import annotations
 
@@ -28,21 +28,21 @@ def times(make_dates):
 
 
 def test_common_variables_are_the_predicted_ones_in_the_order_of_the_table(make_fields, times):
-    """Forcing is not compared, nor what the reference lacks."""
+    """Forcing and variables missing in the reference are left out; the order is that of the table."""
     forecast = make_fields(times, {"stl1": ONE, "2t": ONE, "swvl1": ONE, "t": ONE, "src": ONE})
     reference = make_fields(times, {"swvl1": ONE, "t": ONE, "2t": ONE, "stl1": ONE})
     assert common_variables(forecast, reference) == ["swvl1", "stl1", "2t"]
 
 
 def test_no_common_variable_is_an_error(make_fields, times):
-    """Both lists are in the message."""
+    """The message lists the variables of both."""
     with pytest.raises(ValueError, match=r"\['stl1'\].*\['swvl1'\].*same recipe"):
         common_variables(make_fields(times, {"stl1": ONE}), make_fields(times, {"swvl1": ONE}))
 
 
 @pytest.mark.parametrize("where", ["forecast", "reference"])
 def test_other_unit_is_an_error(make_fields, times, where):
-    """Degrees Celsius in either of them."""
+    """Degrees Celsius in forecast or reference are refused."""
     units = {"forecast": {"stl1": "K"}, "reference": {"stl1": "K"}, where: {"stl1": "degC"}}
     forecast, reference = (make_fields(times, {"stl1": ONE}, units[w]) for w in ("forecast", "reference"))
     with pytest.raises(ValueError, match=r"unit of 'stl1' is 'degC'.*'K'.*Convert"):
@@ -51,7 +51,7 @@ def test_other_unit_is_an_error(make_fields, times, where):
 
 @pytest.mark.parametrize("units", ["m**3 m**-3", "m3  m-3", "m^3 m^-3", None])
 def test_spelling_of_a_unit_does_not_matter(make_fields, times, units):
-    """Spelling differs between GRIB and CF; a unit that is not given is that of the table."""
+    """GRIB and CF spellings are equal; a missing unit is that of the table."""
     fields = make_fields(times, {"swvl1": ONE}, {"swvl1": units})
     assert common_variables(fields, fields) == ["swvl1"]
 
@@ -63,20 +63,20 @@ def at(make_fields, times, latitude, longitude):
 
 
 def test_points_are_matched_in_any_order_and_as_a_subset(make_fields, times):
-    """Longitudes from 0 to 360 and from -180 to 180, with rounding below the tolerance."""
+    """Points match in any order and longitude convention, to the tolerance."""
     reference = at(make_fields, times, [10.0, 20.0, 30.0, -89.9], [-60.0, 0.0, 179.9999, 5.0])
     forecast = at(make_fields, times, [30.0004, 10.0], [-180.0003, 300.0])
     np.testing.assert_array_equal(match_points(forecast, reference), [2, 0])
 
 
 def test_same_points_in_the_same_order_may_share_coordinates(make_fields, times):
-    """Several soil types at one place are told apart by their order."""
+    """Points at the same place match by order if all coordinates are equal."""
     fields = at(make_fields, times, [10.0, 10.0, 20.0], [5.0, 5.0, 5.0])
     np.testing.assert_array_equal(match_points(fields, fields), [0, 1, 2])
 
 
 def test_point_that_is_not_in_the_reference_is_an_error(make_fields, times):
-    """The message counts them and shows the worst."""
+    """The message gives the number of unmatched points and the worst one."""
     reference = at(make_fields, times, [10.0, 20.0], [0.0, 0.0])
     forecast = at(make_fields, times, [10.0, 20.01, 25.0], [0.0, 0.0, 0.0])
     with pytest.raises(ValueError, match=r"2 of the 3 points.*latitude 25\.0000.*5 degrees away"):
@@ -84,14 +84,14 @@ def test_point_that_is_not_in_the_reference_is_an_error(make_fields, times):
 
 
 def test_points_that_cannot_be_told_apart_are_an_error(make_fields, times):
-    """Two points of a subset at one place."""
+    """Two points of a subset at the same place are refused."""
     reference = at(make_fields, times, [10.0, 20.0, 30.0], [0.0, 0.0, 0.0])
     with pytest.raises(ValueError, match=r"1 points.*same coordinates"):
         match_points(at(make_fields, times, [10.0, 10.0], [0.0, 0.0]), reference)
 
 
 def test_common_times_begin_after_the_initial_date_and_end_with_the_reference(make_fields, make_dates):
-    """Lead 0 is not scored; the forecast may run on."""
+    """Lead 0 is left out, as are dates after the end of the reference."""
     forecast = make_fields(make_dates("2022-01-01T00", "2022-01-03T00"), {"swvl1": np.zeros((9, 2))})
     reference = make_fields(make_dates("2021-12-31T00", "2022-01-02T00"), {"swvl1": np.zeros((9, 2))})
     np.testing.assert_array_equal(common_times(forecast, reference), make_dates("2022-01-01T06", "2022-01-02T00"))
@@ -102,41 +102,28 @@ def test_common_times_begin_after_the_initial_date_and_end_with_the_reference(ma
     [("2023-01-01T00", "2023-01-02T00"), ("2021-12-31T18", "2022-01-01T18"), ("2022-01-02T00", "2022-01-03T00")],
 )
 def test_no_overlap_in_time_is_an_error(make_fields, make_dates, times, start, end):
-    """After the reference, before it, and with the initial date alone in common."""
+    """Runs after, before or only touching the reference are refused."""
     forecast = make_fields(make_dates(start, end), {"swvl1": ONE})
     with pytest.raises(ValueError, match=f"do not overlap.*{start[:10]}.*2022-01-01T00:00 to 2022-01-02T00:00"):
         common_times(forecast, make_fields(times, {"swvl1": ONE}))
 
 
 def test_dates_that_fall_between_those_of_the_reference_are_an_error(make_fields, times):
-    """A forecast at 03, 09, ... cannot be compared with 00, 06, ..."""
+    """A forecast at 03, 09, ... UTC is not compared with 00, 06, ... UTC."""
     forecast = make_fields(times + np.timedelta64(3, "h"), {"swvl1": ONE})
     with pytest.raises(ValueError, match=r"4 dates of the forecast.*steps or hours differ"):
         common_times(forecast, make_fields(times, {"swvl1": ONE}))
 
 
-def test_held_out_is_what_the_dataset_says_and_else_every_fifth_point(make_fields, times):
-    """``held_out`` comes first; a given number goes before it; without either nothing is known."""
+def test_held_out_is_marked_or_every_fifth_point(make_fields, times):
+    """``held_out`` takes precedence over ``point_id``; without either, held-out points are unknown."""
     ids, mark = {"point_id": np.array([3.0, 5.0, 6.0])}, {"held_out": np.array([1.0, 0.0, 0.0])}
-    both = make_fields(times, {"swvl1": ONE}, constants={**ids, **mark})
-    np.testing.assert_array_equal(held_out_points(both)[0], [True, False, False])
-    np.testing.assert_array_equal(held_out_points(both, 3)[0], [True, False, True])
-    mask, rule = held_out_points(make_fields(times, {"swvl1": ONE}, constants=ids))
-    assert mask.tolist() == [False, True, False]
-    assert rule == "point_id % 5 == 0"
-    assert held_out_points(make_fields(times, {"swvl1": ONE})) == (None, None)
-
-
-def test_rule_for_held_out_points_that_cannot_hold_is_an_error(make_fields, times):
-    """Every point held out, or no ``point_id``."""
-    with pytest.raises(ValueError, match="leaves no point to train on"):
-        held_out_points(make_fields(times, {"swvl1": ONE}), 1)
-    with pytest.raises(ValueError, match="no 'point_id'"):
-        held_out_points(make_fields(times, {"swvl1": ONE}), 5)
+    masks = [held_out_points(make_fields(times, {"swvl1": ONE}, constants=c)) for c in ({**ids, **mark}, ids, {})]
+    assert [None if m is None else m.tolist() for m in masks] == [[True, False, False], [False, True, False], None]
 
 
 def test_groups_share_out_all_points():
-    """Held-out and trained points together are all of them, once."""
+    """Held-out and trained points are disjoint and together all points."""
     groups = point_groups(4, np.array([True, False, False, True]))
     assert groups[HELD_OUT].tolist() == [0, 3]
     assert sorted([*groups[HELD_OUT], *groups[TRAINED]]) == groups[ALL].tolist()

@@ -1,16 +1,14 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""The reference is found again at each start, lead and point, and its climatology with it."""
+"""Reference, climatology, persistence and tails at the scored dates and points."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-import xarray as xr
 
-from anemoi_ailand.evaluation.fields.climatology import climatology, slot
-from anemoi_ailand.evaluation.fields.reference import TAIL, load_truth
+from anemoi_ailand.evaluation.fields.reference import TAIL, load_reference
 from tests.support import worlds as world
 
 PERIOD = (np.datetime64("2020-01-01", "ns"), np.datetime64("2021-12-31T18", "ns"))
@@ -23,14 +21,14 @@ def valid():
 
 
 @pytest.fixture
-def truth(valid):
+def loaded(valid):
     dates = np.append(world.starts(), valid.ravel())
-    return load_truth(world.reference(), ["stl1", "snowc"], dates, PERIOD, POINTS, ["stl1"])
+    return load_reference(world.reference(), ["stl1", "snowc"], dates, PERIOD, POINTS, ["stl1"])
 
 
-def test_values_are_those_of_the_valid_times(truth, valid):
-    """One value after the other, in float64."""
-    got, fields = truth.at("stl1", valid), world.values()["stl1"]
+def test_values_are_those_of_the_valid_times(loaded, valid):
+    """Values at starts and leads are those of the valid times, in float64."""
+    got, fields = loaded.at("stl1", valid), world.values()["stl1"]
     assert got.shape == (12, 12, 3)
     assert got.dtype == np.float64
     for s, lead, p in [(0, 0, 0), (3, 7, 2), (11, 11, 1)]:
@@ -38,34 +36,25 @@ def test_values_are_those_of_the_valid_times(truth, valid):
         assert got[s, lead, p] == fields[time, POINTS[p]]
 
 
-def test_climatology_is_that_of_the_slot(truth, valid):
-    """Mean over the period, made by the existing function, at the valid times."""
-    inside = (world.times() >= PERIOD[0]) & (world.times() <= PERIOD[1])
-    data = xr.Dataset({"stl1": (("time", "point"), world.values()["stl1"][inside])}, {"time": world.times()[inside]})
-    mean = climatology([data])["stl1"].values
-    got = truth.expected("stl1", valid)
-    np.testing.assert_allclose(got, mean[slot(valid.ravel())].reshape(12, 12, 10)[..., POINTS], rtol=1e-12)
-
-
-def test_persistence_is_the_reference_at_the_start(truth):
-    """The same at all leads."""
-    got = truth.persisted("snowc", world.starts())
+def test_persistence_is_the_reference_at_the_start(loaded):
+    """Persistence is the reference at the initial dates."""
+    got = loaded.persistence("snowc", world.starts())
     index = np.searchsorted(world.times(), world.starts())
     np.testing.assert_array_equal(got[:, 0], world.values()["snowc"][index][:, POINTS])
 
 
-def test_tails_leave_two_percent_at_each_end(truth):
-    """Of the years of the climatology, at each point, for the variables asked for only."""
+def test_tails_leave_two_percent_at_each_end(loaded):
+    """Thresholds leave 2 % of the climatology at each end, for the requested variables only."""
     inside = (world.times() >= PERIOD[0]) & (world.times() <= PERIOD[1])
     values = world.values()["stl1"][inside][:, POINTS]
-    low, high = truth.tails["stl1"]
+    low, high = loaded.tails["stl1"]
     np.testing.assert_allclose((values < low).mean(axis=0), TAIL, atol=1e-3)
     np.testing.assert_allclose((values > high).mean(axis=0), TAIL, atol=1e-3)
-    assert set(truth.tails) == {"stl1"}
+    assert set(loaded.tails) == {"stl1"}
 
 
 def test_each_date_is_read_once(valid, monkeypatch):
-    """However many starts need it."""
+    """Each date is read once, however many starts need it."""
     monkeypatch.setattr("anemoi_ailand.evaluation.fields.fields.BLOCK_BYTES", 4 * 5 * 10 * 200)
     asked = []
     fields = world.values()
@@ -76,14 +65,14 @@ def test_each_date_is_read_once(valid, monkeypatch):
 
     reference = world.reference(fields)
     object.__setattr__(reference, "reader", read)
-    load_truth(reference, ["stl1"], valid.ravel(), PERIOD, POINTS)
+    load_reference(reference, ["stl1"], valid.ravel(), PERIOD, POINTS)
     assert len(asked) == len(set(asked)) > 2 * 1460
 
 
 @pytest.mark.parametrize("date", ["2020-05-01", "2022-03-03"])
 def test_nan_in_the_reference_is_an_error(valid, date):
-    """In the climatology's years and in those that are scored; date and place are in the message."""
+    """NaN in the climatology or the scored period is refused with date and place."""
     fields = world.values()
     fields["stl1"][world.times() == np.datetime64(date), 2] = np.nan
-    with pytest.raises(ValueError, match=rf"'stl1' of the reference .*first at {date}T00.*latitude -16"):
-        load_truth(world.reference(fields), ["stl1"], valid.ravel(), PERIOD, POINTS)
+    with pytest.raises(ValueError, match=rf"'stl1' of 'reference' .*first at {date}T00.*latitude -16"):
+        load_reference(world.reference(fields), ["stl1"], valid.ravel(), PERIOD, POINTS)

@@ -1,15 +1,14 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Re-forecast files are read in blocks, cut to a view, and refused with a reason."""
+"""Re-forecast files: views, single runs, and errors."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-import xarray as xr
 
-from anemoi_ailand.evaluation.fields.reforecast import open_reforecast, reforecast_of
+from anemoi_ailand.evaluation.fields.reforecast import open_reforecast
 from tests.support.worlds import DAYS_1_2_7, run, starts
 
 
@@ -26,7 +25,7 @@ def file(tmp_path):
 
 
 def test_file_is_read_as_it_was_written(file):
-    """Dates, leads, names of the table (``2t``, not ``t2m``), units, attributes and values."""
+    """Dates, leads, dataset names, units, attributes and values are those of the file."""
     got = open_reforecast(file())
     np.testing.assert_array_equal(got.starts, starts())
     np.testing.assert_array_equal(got.leads, DAYS_1_2_7)
@@ -35,15 +34,8 @@ def test_file_is_read_as_it_was_written(file):
     np.testing.assert_array_equal(got.read("2t"), run()["t2m"].values)
 
 
-def test_valid_time_is_start_plus_lead(file):
-    """For each start and lead."""
-    got = open_reforecast(file()).valid_times
-    assert got.shape == (12, 12)
-    assert got[1, 4] == np.datetime64("2022-01-22", "ns") + np.timedelta64(30, "h")
-
-
 def test_view_is_read_in_the_order_asked_for(file):
-    """Also a view of a view, in any order."""
+    """A view of a view is read in the requested order."""
     view = (
         open_reforecast(file()).select(slice(2, 9), np.array([0, 5, 11]), np.array([7, 1, 4])).select(np.array([3, 0]))
     )
@@ -53,22 +45,14 @@ def test_view_is_read_in_the_order_asked_for(file):
     assert view.latitude.shape == (3,)
 
 
-def test_blocks_of_starts_make_up_the_whole(file):
-    """The last one may be shorter."""
-    got = open_reforecast(file())
-    parts = list(got.blocks("swvl1", 5))
-    assert [part for part, _ in parts] == [slice(0, 5), slice(5, 10), slice(10, 12)]
-    np.testing.assert_array_equal(np.concatenate([v for _, v in parts]), got.read("swvl1"))
-
-
 def test_order_of_dimensions_in_the_file_does_not_matter(file):
-    """(lead, point, start) is turned."""
+    """A file (lead, point, start) is transposed."""
     got = open_reforecast(file(lambda d: d.transpose("lead", "point", "start")))
     np.testing.assert_array_equal(got.read("swvl1"), run()["swvl1"].values)
 
 
 def test_forecast_in_time_is_a_reforecast_with_one_start(write_forecast, truth):
-    """The first record is the initial state and no lead, though a diagnostic is NaN there."""
+    """The first record (time, point) is the initial state and no lead."""
     got = open_reforecast(write_forecast(bias=0.5))
     assert got.starts.tolist() == [np.datetime64("2022-01-01", "ns").astype(int)]
     np.testing.assert_array_equal(got.leads, 6 * np.arange(1, 240))
@@ -78,18 +62,8 @@ def test_forecast_in_time_is_a_reforecast_with_one_start(write_forecast, truth):
     np.testing.assert_array_equal(part.read("2t")[0], want[[3, 1]][:, [4, 2]])
 
 
-def test_leads_named_hours_are_read(file):
-    """Also where xarray would make time differences of them."""
-
-    def hours(dataset):
-        dataset["lead"].attrs["units"] = "hours"
-        return dataset
-
-    np.testing.assert_array_equal(open_reforecast(file(hours)).leads, DAYS_1_2_7)
-
-
 def test_nan_is_an_error_that_says_where(file):
-    """Run, lead and place are in the message."""
+    """The message gives run, lead and place."""
 
     def spoil(dataset):
         dataset["stl1"][3, 2, 4] = np.nan
@@ -101,21 +75,6 @@ def test_nan_is_an_error_that_says_where(file):
     assert np.isfinite(got.read("swvl1")).all()
 
 
-def test_truncated_file_is_an_error(file):
-    """The size and the repair are in the message."""
-    path = file()
-    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    with pytest.raises(ValueError, match=r"bytes\) cannot be read as NetCDF .* truncated"):
-        open_reforecast(path)
-
-
-def test_missing_file_is_an_error(tmp_path):
-    """What is beside it is in the message."""
-    (tmp_path / "other.nc").touch()
-    with pytest.raises(FileNotFoundError, match=r"There is no file.*other.nc"):
-        open_reforecast(tmp_path / "forecast.nc")
-
-
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -125,24 +84,16 @@ def test_missing_file_is_an_error(tmp_path):
         (lambda d: d.assign_coords(lead=("lead", d.lead.values, {"units": "s"})), "are in 's', not in hours"),
         (lambda d: d.drop_vars("latitude"), r"has no \['latitude'\]"),
         (lambda d: d.isel(lead=0), "has no dimensions"),
-        (lambda d: d[["latitude", "longitude"]].assign_coords(start=d.start, lead=d.lead), "has no value"),
+        (lambda d: d[["latitude", "longitude"]].assign_coords(start=d.start, lead=d.lead), "holds no values"),
     ],
 )
 def test_other_layout_is_an_error(file, change, message):
-    """Leads, starts, units, coordinates, dimensions and variables are looked at when the file is opened."""
+    """Leads, starts, units, coordinates, dimensions and variables are checked on opening."""
     with pytest.raises(ValueError, match=message):
         open_reforecast(file(change))
 
 
 def test_initial_state_alone_is_an_error(write_forecast):
-    """There is nothing to score."""
+    """A file without leads is refused."""
     with pytest.raises(ValueError, match="initial state only"):
         open_reforecast(write_forecast(change=lambda d: d.isel(time=[0])))
-
-
-def test_values_in_memory_are_read_like_a_file(file):
-    """Of a Dataset in the same layout."""
-    got = reforecast_of(run(), "here")
-    np.testing.assert_array_equal(got.read("slhf"), open_reforecast(file()).read("slhf"))
-    assert str(got.path) == "here"
-    assert isinstance(run(), xr.Dataset)

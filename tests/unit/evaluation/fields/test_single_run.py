@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""A long re-forecast as fields (time, point), with the state that it began from."""
+"""A long re-forecast as fields (time, point) with its initial state."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def forecast(**changes):
 
 
 def test_first_record_is_the_initial_state_of_the_reference():
-    """Then the run, step by step."""
+    """The first record is the reference at the start; the others are the run."""
     run = run_of(forecast(), world.reference())
     assert (run.times[0], len(run.times)) == (FIRST[0], 41)
     np.testing.assert_array_equal(np.diff(run.times), np.timedelta64(6, "h"))
@@ -33,7 +33,7 @@ def test_first_record_is_the_initial_state_of_the_reference():
 
 
 def test_points_keep_their_places_in_any_order():
-    """The initial state is that of the same points."""
+    """The initial state has the points of the run."""
     part = forecast().select(points=np.array([7, 2]))
     run, whole = run_of(part, world.reference()), run_of(forecast(), world.reference())
     np.testing.assert_array_equal(run.latitude, whole.latitude[[7, 2]])
@@ -41,7 +41,7 @@ def test_points_keep_their_places_in_any_order():
 
 
 def test_blocks_do_not_change_a_value(monkeypatch):
-    """A block that begins with the initial state, one that ends with it, and one without it."""
+    """Blocks with and without the initial state join to the whole."""
     run = run_of(forecast(), world.reference())
     whole = run.load(["2t"])["2t"]
     monkeypatch.setattr(inputs, "BLOCK_BYTES", 1)
@@ -49,16 +49,10 @@ def test_blocks_do_not_change_a_value(monkeypatch):
     np.testing.assert_array_equal(run.load(["2t"], run.times[3], run.times[5])["2t"], whole[3:6])
 
 
-def test_only_the_first_of_many_starts_is_taken():
-    """Protocol B is one run."""
-    run = run_of(forecast(first=world.starts(2)), world.reference())
-    assert run.times[0] == world.starts()[0]
-
-
 @pytest.mark.parametrize(
     ("leads", "before"), [(world.DAYS_1_2_7, 150), (np.arange(12, 49, 6), 12), (np.arange(24, 97, 24), 24)]
 )
 def test_lead_times_with_a_gap_are_no_run(leads, before):
-    """The days of protocol A, a missing first step, or daily values: the fluxes between are not known."""
+    """Days of protocol A, a missing first step and daily values are refused."""
     with pytest.raises(ValueError, match=f"have a gap before {before} h. A run over years needs all of them"):
         run_of(forecast(leads=leads), world.reference())

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Bars of a budget have the height of its terms; the residual has a scale of its own."""
+"""Bars of a budget have the height of its terms."""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from anemoi_ailand.evaluation.figures.budget import budget_figure, main_group
+from anemoi_ailand.evaluation.figures.budget import budget_figure
+from anemoi_ailand.evaluation.processes.budgets import main_group
 from tests.support.results import metrics
+
+LABELS = ["emulator", "older"]
 
 
 @pytest.fixture
@@ -19,8 +22,8 @@ def budgets():
 
 
 def test_bars_are_the_terms_of_the_whole_run(budgets):
-    """Three models, five terms, each once: the rows of single years are not drawn."""
-    left, right = budget_figure(budgets).axes
+    """Each model has one bar for each term of the whole run."""
+    left, right = budget_figure(budgets, "water", LABELS).axes
     assert len(left.patches) == 15
     assert [bar.get_height() for bar in left.patches[:5]] == [812.0, 468.0, 101.0, 250.0, -7.0]
     assert [bar.get_height() for bar in right.patches] == [0.02, 21.5, 10.75]
@@ -28,23 +31,23 @@ def test_bars_are_the_terms_of_the_whole_run(budgets):
 
 
 def test_term_that_a_model_lacks_is_no_zero(budgets):
-    """It says so in its place."""
+    """A missing term says "no data"."""
     budgets = budgets[(budgets["model"] != "older") | (budgets["term"] != "residual")]
-    right = budget_figure(budgets, forecasts=["emulator", "older"]).axes[1]
+    right = budget_figure(budgets, "water", LABELS).axes[1]
     assert right.texts[-1].get_text() == "no data"
 
 
 def test_budget_without_values_is_an_error(budgets):
-    """Nothing to draw."""
-    with pytest.raises(ValueError, match=r"no value of the energy budget"):
-        budget_figure(budgets, "energy")
-    with pytest.raises(ValueError, match=r"no value of the water budget"):
-        budget_figure(budgets.assign(value=np.nan))
+    """A budget without values is refused."""
+    with pytest.raises(ValueError, match=r"No value of the energy budget"):
+        budget_figure(budgets, "energy", LABELS)
+    with pytest.raises(ValueError, match=r"No value of the water budget"):
+        budget_figure(budgets.assign(value=np.nan), "water", LABELS)
 
 
 def test_points_that_close_come_first(budgets):
-    """Lakes and towns do not close in the reference's own output."""
+    """The bars are those of points without lakes and towns."""
     lakes = budgets.assign(group="lake_or_urban", value=0.0)
     assert main_group(pd.concat([lakes, budgets])) == "no_lake_or_urban"
     assert main_group(lakes) == "lake_or_urban"
-    assert budget_figure(pd.concat([lakes, budgets])).axes[0].patches[0].get_height() == 812.0
+    assert budget_figure(pd.concat([lakes, budgets]), "water", LABELS).axes[0].patches[0].get_height() == 812.0

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Error growth shows RMSE and quartiles of the table, and where a forecast loses to climatology."""
+"""Error growth shows the table of scores and the skill horizon."""
 
 from __future__ import annotations
 
@@ -22,56 +22,40 @@ def scores():
 
 
 def test_line_is_the_rmse_of_the_table(scores):
-    """Persistence, climatology, both forecasts, each in its colour, over the leads in days."""
-    figure = growth_figure(scores, ["swvl1"])
-    lines = {line.get_label(): line for line in figure.axes[0].get_lines() if not line.get_label().startswith("_")}
-    assert set(lines) == {*LABELS, "persistence", "climatology"}
-    for model, line in lines.items():
-        rows = pick(scores, protocol="A", variable="swvl1", model=model, cut="all", group="all", metric="rmse")
-        np.testing.assert_allclose(line.get_xdata(), LEADS)
-        np.testing.assert_allclose(line.get_ydata(), rows.sort_values("lead")["value"])
-        assert to_hex(line.get_color()).upper() == model_colour(model, LABELS)
-
-
-def test_axes_have_units(scores):
-    """Name and unit on the left, days below."""
-    figure = growth_figure(scores, list(VARIABLES))
-    assert [ax.get_ylabel() for ax in figure.axes][:3] == [
-        "RMSE swvl1 [m³ m⁻³]",
-        "RMSE swvl4 [m³ m⁻³]",
-        "RMSE stl1 [K]",
-    ]
-    assert {ax.get_xlabel() for ax in figure.axes[3:]} == {"lead time [days]"}
+    """Each model has its line of RMSE over leads, in its colour and in display units."""
+    scores = scores.replace({"variable": {"slhf": "sro"}})
+    figure = growth_figure(scores, ["swvl1", "sro"], LABELS, "A")
+    assert [ax.get_ylabel() for ax in figure.axes] == ["RMSE swvl1 [m³ m⁻³]", "RMSE sro [mm d⁻¹]"]
+    for ax, name, factor in zip(figure.axes, ("swvl1", "sro"), (1, 86400), strict=True):
+        lines = {line.get_label(): line for line in ax.get_lines() if not line.get_label().startswith("_")}
+        assert set(lines) == {*LABELS, "persistence", "climatology"}
+        for model, line in lines.items():
+            rows = pick(scores, protocol="A", variable=name, model=model, cut="all", group="all", metric="rmse")
+            np.testing.assert_allclose(line.get_xdata(), LEADS)
+            np.testing.assert_allclose(line.get_ydata(), factor * rows.sort_values("lead")["value"])
+            assert to_hex(line.get_color()).upper() == model_colour(model, LABELS)
 
 
 def test_dotted_line_is_the_skill_horizon(scores):
-    """Only where the horizon was reached: 46 days for the deep soil, none for the top."""
-    figure = growth_figure(scores, ["swvl1", "swvl4"], LABELS)
+    """A horizon is drawn only if it lies within the leads."""
+    figure = growth_figure(scores, ["swvl1", "swvl4"], LABELS, "A")
     dotted = [[line.get_xdata()[0] for line in ax.get_lines() if line.get_linestyle() == ":"] for ax in figure.axes]
     assert dotted == [[], [46.0, 46.0]]
 
 
 def test_persistence_does_not_set_the_scale(scores):
-    """A baseline that is far off must not flatten what is looked at."""
-    ax = growth_figure(scores, ["2t"]).axes[0]
+    """The scale is that of climatology and forecasts."""
+    ax = growth_figure(scores, ["2t"], LABELS, "A").axes[0]
     assert ax.get_ylim()[1] == pytest.approx(VARIABLES["2t"][2] * 1.12)
 
 
-def test_group_without_values_is_an_error(scores):
-    """An empty figure would look like a perfect forecast."""
-    with pytest.raises(ValueError, match=r"biome = glacier.*Leave the figure out"):
-        growth_figure(scores, ["swvl1"], cut="biome", group="glacier")
+def test_protocol_without_values_is_an_error(scores):
+    """A protocol without RMSE by lead time is refused."""
+    with pytest.raises(ValueError, match=r"protocol C.*Leave the figure out"):
+        growth_figure(scores, ["swvl1"], LABELS, "C")
 
 
 def test_variable_without_values_says_so(scores):
-    """One variable without data among others: its panel says it."""
-    figure = growth_figure(scores, ["swvl1", "sd"])
+    """The panel of a variable without values says "no data"."""
+    figure = growth_figure(scores, ["swvl1", "sd"], LABELS, "A")
     assert [text.get_text() for text in figure.axes[1].texts] == ["no data"]
-
-
-def test_water_is_shown_in_millimetres_a_day(scores):
-    """Values and unit go together."""
-    rows = scores.replace({"variable": {"slhf": "sro"}})
-    ax, plain = (growth_figure(table, [name]).axes[0] for table, name in ((rows, "sro"), (scores, "slhf")))
-    assert ax.get_ylabel() == "RMSE sro [mm d⁻¹]"
-    np.testing.assert_allclose(ax.get_lines()[0].get_ydata(), 86400 * plain.get_lines()[0].get_ydata())

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Maps show the values of the points, with units, and one colour scale for what is compared."""
+"""Maps show the values of points on common colour scales."""
 
 from __future__ import annotations
 
@@ -9,86 +9,67 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from anemoi_ailand.evaluation.figures.maps import map_figure, score_map_figure
+from anemoi_ailand.evaluation.figures import maps
+from anemoi_ailand.evaluation.figures.maps import map_figure, rmse_map_figure
 from tests.support.results import points
 
 
 @pytest.mark.parametrize("n_points", [1, 3, 5000])
 def test_map_shows_reference_emulator_and_difference(n_points):
-    """Three panels with the values of the points; the scale of the difference is symmetric."""
+    """Reference and forecast share a scale; that of the difference is symmetric; values have display units."""
     rng = np.random.default_rng(0)
     place = {
         "latitude": ("point", rng.uniform(-60, 80, n_points)),
         "longitude": ("point", rng.uniform(0, 360, n_points)),
     }
     values = xr.DataArray(
-        rng.random(n_points), dims="point", name="swvl1", coords={**place, "time": np.datetime64("2022-07-01", "ns")}
+        rng.random(n_points), dims="point", name="gpp", coords={**place, "time": np.datetime64("2022-07-01", "ns")}
     )
-    figure = map_figure(values, values + 0.1)
+    figure = map_figure(values, values + 0.1, "cost $1")
     dots = [ax.collections[0] for ax in figure.axes[:3]]
-    np.testing.assert_allclose(dots[0].get_array(), values)
-    np.testing.assert_allclose(dots[2].get_array(), 0.1)
+    np.testing.assert_allclose(dots[0].get_array(), 8.64e7 * values)
+    np.testing.assert_allclose(dots[2].get_array(), 8.64e6, rtol=1e-6)
     assert dots[0].get_clim() == dots[1].get_clim()
     assert dots[2].get_clim()[0] == -dots[2].get_clim()[1]
     assert dots[0].get_offsets()[:, 0].max() <= 180
-    assert [ax.get_title("left") for ax in figure.axes[:3]] == ["ecLand", "emulator", "emulator minus ecLand"]
-    assert [ax.get_xlabel() for ax in figure.axes[3:]] == ["swvl1 [m³ m⁻³]", "difference [m³ m⁻³]"]
+    assert [ax.get_title("left") for ax in figure.axes[:3]] == ["ecLand", r"cost \$1", r"cost \$1 minus ecLand"]
+    assert [ax.get_xlabel() for ax in figure.axes[3:]] == ["gpp [g m⁻² d⁻¹]", "difference [g m⁻² d⁻¹]"]
     assert "2022-07-01 00:00 UTC" in figure.get_suptitle()
 
 
+def test_coastlines_span_the_globe(monkeypatch):
+    """The file of anemoi-training exists and spans the globe; without it there are no lines."""
+    lines = np.concatenate(maps.coastlines())
+    assert np.ptp(lines[:, 0]) > 300
+    assert np.ptp(lines[:, 1]) > 100
+    monkeypatch.setattr(maps, "continents_file", lambda: None)
+    assert maps.coastlines.__wrapped__() == ()
+
+
 def test_map_of_a_region_is_drawn_closer():
-    """Points of one continent do not get lost on the globe."""
+    """A map of a small region is limited to its points."""
     coords = {
         "latitude": ("point", [45.0, 55.0]),
         "longitude": ("point", [5.0, 20.0]),
         "time": np.datetime64("2022-07-01"),
     }
     field = xr.DataArray([0.1, 0.2], dims="point", name="swvl1", coords=coords)
-    assert map_figure(field, field).axes[0].get_xlim() == (2.0, 23.0)
+    assert map_figure(field, field, "emulator").axes[0].get_xlim() == (2.0, 23.0)
 
 
-def test_map_carries_the_label_of_the_forecast():
-    """Panels are named by the label; a dollar sign in it begins no formula."""
-    figure = map_figure(points(), points() + 0.1, "cost $1")
-    assert [ax.get_title("left") for ax in figure.axes[1:3]] == [r"cost \$1", r"cost \$1 minus ecLand"]
-
-
-@pytest.mark.parametrize(
-    ("metric", "name", "label"),
-    [
-        ("rmse", "swvl1", "RMSE of swvl1 [m³ m⁻³]"),
-        ("bias", "stl1", "bias of stl1 [K]"),
-        ("acc", "stl1", "ACC of stl1 [1]"),
-    ],
-)
-def test_score_map_has_a_panel_for_each_model(metric, name, label):
-    """One scale for all models, symmetric for a bias; NaN is left out of the scale."""
+def test_rmse_map_has_a_panel_for_each_forecast():
+    """All panels share one colour scale, which NaN does not affect."""
     first = points() - 0.2
     first[0] = np.nan
-    figure = score_map_figure({"new": first, "old": points(seed=1)}, name, metric, "protocol A")
+    figure = rmse_map_figure({"new": first, "old": points(seed=1)}, "swvl1")
     dots = [ax.collections[0] for ax in figure.axes[:2]]
     assert [ax.get_title("left") for ax in figure.axes[:2]] == ["new", "old"]
     assert dots[0].get_clim() == dots[1].get_clim()
     assert np.isfinite(dots[0].get_clim()).all()
-    assert (dots[0].get_clim()[0] == -dots[0].get_clim()[1]) == (metric == "bias")
-    assert figure.axes[-1].get_xlabel() == label
-    assert "protocol A" in figure.get_suptitle()
+    assert figure.axes[-1].get_xlabel() == "RMSE of swvl1 [m³ m⁻³]"
 
 
-def test_score_map_without_values_is_an_error():
-    """An empty map would look like a good one."""
-    with pytest.raises(ValueError, match=r"no finite rmse of 'swvl1'.*Leave its map out"):
-        score_map_figure({"new": points() * np.nan}, "swvl1", "rmse")
-
-
-def test_carbon_is_shown_in_grams_a_day():
-    """Values and unit go together, of fields and of scores; a correlation has no unit."""
-    place = {"latitude": ("point", [0.0, 50.0]), "longitude": ("point", [0.0, 9.0])}
-    date = {"time": np.datetime64("2022-07-01", "ns")}
-    values = xr.DataArray([1e-7, 2e-7], dims="point", name="gpp", coords={**place, **date})
-    figure = map_figure(values, 2 * values)
-    np.testing.assert_allclose(figure.axes[2].collections[0].get_array(), [8.64, 17.28])
-    assert figure.axes[3].get_xlabel() == "gpp [g m⁻² d⁻¹]"
-    for metric, factor in (("rmse", 8.64e7), ("correlation", 1.0)):
-        figure = score_map_figure({"emulator": values}, "gpp", metric)
-        np.testing.assert_allclose(figure.axes[0].collections[0].get_array(), factor * values)
+def test_rmse_map_without_values_is_an_error():
+    """An empty map is refused."""
+    with pytest.raises(ValueError, match=r"No finite RMSE of 'swvl1'.*Leave its map out"):
+        rmse_map_figure({"new": points() * np.nan}, "swvl1")

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""A panel for each class; what repeats is level."""
+"""Panels of the stability figures by climate class."""
 
 import numpy as np
 
@@ -16,7 +16,7 @@ def visible(figure):
 
 
 def test_a_panel_for_each_class_in_its_order():
-    """Titles with the number of points, units at the left."""
+    """Each class has a panel with its number of points."""
     axes = visible(storage_figure(years(10), ECLAND, CLASSES, []))
     assert [ax.get_title(loc="left") for ax in axes] == [
         "Rainforest (2 points)",
@@ -27,7 +27,7 @@ def test_a_panel_for_each_class_in_its_order():
 
 
 def test_what_repeats_is_level_and_at_zero():
-    """The pattern of the forcing is in ecLand, too."""
+    """The repeated pattern of the forcing gives level lines at zero."""
     for figure in (storage_figure(years(10), ECLAND, CLASSES, []), temperature_figure(years(10), ECLAND, CLASSES, [])):
         for ax in visible(figure):
             lines = [line for line in ax.lines if len(line.get_xdata()) == 5]
@@ -37,15 +37,11 @@ def test_what_repeats_is_level_and_at_zero():
 
 
 def test_points_that_drift_have_lines_of_their_own():
-    """In the panel of their class, for both layers; and the legend says what they are."""
+    """Drifting points have lines in the panel of their class and an entry in the legend."""
     run = changed(years(10), "stl4_mean", 1, 282.0 + np.arange(10.0))
     figure = temperature_figure(run, ECLAND, CLASSES, [1])
     count = [sum(len(line.get_xdata()) == 5 for line in ax.lines) for ax in visible(figure)]
     assert count == [2, 4, 2]
     assert [t.get_text() for t in figure.legends[0].get_texts()][-1] == "points that drift"
-
-
-def test_values_that_are_not_finite_leave_the_panel_empty():
-    """And the figure is made."""
-    run = changed(years(10), "stl1_mean", 0, np.nan)
-    assert len(visible(temperature_figure(run, ECLAND, CLASSES, []))) == 3
+    diverged = changed(years(10), "stl1_mean", 0, np.nan)
+    assert len(visible(temperature_figure(diverged, ECLAND, CLASSES, []))) == 3

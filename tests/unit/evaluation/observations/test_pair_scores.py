@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from anemoi_ailand.evaluation.observations.pair_scores import METRICS, OK, TOO_FEW, Score, pair_scores
+from anemoi_ailand.evaluation.observations.pair_scores import METRICS, OK, TOO_FEW, Score, moving_anomaly, pair_scores
 
 
 def scored(model: np.ndarray, truth: np.ndarray, **kwargs: int) -> dict[str, Score]:
@@ -51,12 +51,6 @@ def test_correlations_are_those_of_numpy(truth: np.ndarray) -> None:
     assert all(s.low < s.value < s.high for s in scores.values())
 
 
-def test_season_has_few_independent_values(truth: np.ndarray) -> None:
-    """The anomalies' memory is shorter, so more of them are independent."""
-    scores = scored(truth + 0.001 * np.random.default_rng(4).standard_normal(1460), truth)
-    assert scores["correlation"].n_effective < scores["anomaly_correlation"].n_effective < 1420
-
-
 @pytest.mark.parametrize("n", [99, 100])
 def test_too_few_values_are_reported_as_such(truth: np.ndarray, n: int) -> None:
     """99 of 100 wanted: NaN, the number, and the status."""
@@ -72,3 +66,33 @@ def test_series_that_does_not_vary_has_no_correlation(truth: np.ndarray) -> None
     scores = scored(truth * 0, truth * 0)
     assert scores["bias"].value == 0.0
     assert np.isnan(scores["correlation"].value)
+
+
+def naive(values: np.ndarray, per_day: int, window: int, fill: float) -> np.ndarray:
+    """One value at a time."""
+    out = np.full(len(values), np.nan)
+    for i, x in enumerate(values):
+        near = [
+            values[i + d * per_day]
+            for d in range(-(window // 2), window // 2 + 1)
+            if 0 <= i + d * per_day < len(values)
+        ]
+        near = [v for v in near if not np.isnan(v)]
+        if not np.isnan(x) and len(near) >= fill * window:
+            out[i] = x - np.mean(near)
+    return out
+
+
+@pytest.mark.parametrize("n", [400, 401, 403])
+def test_anomaly_is_that_of_a_naive_loop(n: int) -> None:
+    """With gaps, a long one, and an incomplete last day."""
+    rng = np.random.default_rng(5)
+    values = 280 + rng.standard_normal(n)
+    values[rng.random(n) < 0.3] = np.nan
+    values[100:240] = np.nan
+    values[240:][rng.random(n - 240) < 0.8] = np.nan
+    anomaly = moving_anomaly(values, 4)
+    expected = naive(values, 4, 35, 0.25)
+    assert 50 < np.isfinite(expected).sum() < np.isfinite(values).sum()
+    np.testing.assert_allclose(anomaly, expected, rtol=1e-9, atol=1e-10)
+    assert np.isnan(moving_anomaly(np.full(n, np.nan), 4)).all()

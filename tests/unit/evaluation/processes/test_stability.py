@@ -132,7 +132,7 @@ def test_snow_temperature_at_the_melting_point_is_no_finding(monkeypatch):
     run, ecland = (d.rename({a: b for a, b in names.items() if a in d}) for d in (years(N), ECLAND))
     run = run.assign(tsn_at_upper=run["tsn_at_upper"] * 0 + STEPS)
     assert stuck(run, ecland).empty
-    monkeypatch.setattr(module, "OF_NATURE", ())
+    monkeypatch.setattr(module, "AT_BOUND_BY_DEFINITION", ())
     assert set(stuck(run, ecland)["finding"]) == {FOR_EVER}
 
 

@@ -5,13 +5,17 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
 from anemoi_ailand.evaluation.report import tables
-from anemoi_ailand.evaluation.report.content import Content
-from anemoi_ailand.evaluation.report.text import NOT_DEFINED
+from anemoi_ailand.evaluation.report.content import NOT_MEASURED, WHOLE, Content, Score
+from anemoi_ailand.evaluation.report.text import NOT_DEFINED, lead_text, number, percent, score_text
 from tests.support.results import VARIABLES, metrics
+
+MINUS, NBSP, TIMES = "\N{MINUS SIGN}", "\N{NO-BREAK SPACE}", "\N{MULTIPLICATION SIGN}"
 
 
 @pytest.fixture(scope="module")
@@ -39,13 +43,6 @@ def test_smallest_error_stands_out(content):
         looks = [[cell.look for cell in r.cells] for r in table.rows if r.variable == name]
         assert [list(column).count("best") for column in zip(*looks, strict=True)] == [1] * 5
     assert row(table, "swvl4", "climatology").cells[-1].look == "best"
-
-
-def test_undefined_score_has_no_number_to_sort_by(content):
-    """The anomaly correlation of climatology."""
-    cells = row(tables.lead_table(content, "acc"), "2t", "climatology").cells
-    assert {cell.text for cell in cells} == {NOT_DEFINED}
-    assert np.isnan([cell.order for cell in cells]).all()
 
 
 def test_skill_is_relative_to_climatology(content):
@@ -99,9 +96,9 @@ def test_difference_has_sign_interval_and_look(content):
             assert bool(cell.look) == found["significant"]
 
 
-def test_cut_tables_shade_against_all_points(content):
+def test_strata_tables_shade_against_all_points(content):
     """Twice the error in the snow regime; an empty group says so; the first of each cut is open."""
-    found = tables.cut_tables(content)
+    found = tables.strata_tables(content)
     snow = next(t for t in found if t.key == "cut-A-snow_regime-0")
     assert snow.columns == ("all", "snow", "snow-free")
     assert [cell.look for cell in row(snow, "stl1").cells] == ["", "worse3", "better1"]
@@ -112,41 +109,50 @@ def test_cut_tables_shade_against_all_points(content):
     assert {t.cut for t in found} == {"points", "season", "daytime", "biome", "snow_regime", "year"}
 
 
-def test_extremes_have_bias_and_hit_rate(content):
-    """For each variable that has extremes, tail and model."""
-    table = tables.extreme_table(content)
-    assert len(table.rows) == 2 * 2 * 4
-    assert [cell.text for cell in row(table, "swvl1", "wettest", "emulator").cells] == ["+0.00300", "0.620"]
-
-
-def test_budget_has_a_column_for_each_model(content):
-    """The reference first; a term that is not there has no zero."""
-    table = tables.budget_table(content, "water", "no_lake_or_urban")
-    assert table.columns == ("ecLand", "emulator", "older")
-    assert [cell.text for cell in row(table, "residual").cells] == ["0.0200", "21.5", "10.8"]
+def test_other_tables_have_their_rows(content):
+    """Extremes by tail and model, a budget by model, the snow season with its sign, and the three-way comparison."""
+    extremes = tables.extreme_table(content)
+    assert len(extremes.rows) == 2 * 2 * 4
+    assert [cell.text for cell in row(extremes, "swvl1", "wettest", "emulator").cells] == ["+0.00300", "0.620"]
+    budget = tables.budget_table(content, "water", "no_lake_or_urban")
+    assert budget.columns == ("ecLand", "emulator", "older")
+    assert [cell.text for cell in row(budget, "residual").cells] == ["0.0200", "21.5", "10.8"]
     assert tables.budget_table(content, "energy", "no_lake_or_urban").rows == []
+    snow = tables.snow_table(content)
+    assert len(snow.rows) == 7
+    assert row(snow, "melt out bias").cells[0].text.startswith("\N{MINUS SIGN}6.")
+    observed = {(r.heads[1], r.heads[2]) for r in tables.observation_table(content).rows}
+    assert observed >= {("ecLand", "observation"), ("emulator", "ecLand")}
 
 
-def test_snow_season_is_over_all_years_and_points(content):
-    """Bias with its sign, in days."""
-    table = tables.snow_table(content)
-    assert len(table.rows) == 7
-    assert row(table, "melt out bias").cells[0].text.startswith("\N{MINUS SIGN}6.")
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.0, "0"), (0.01234, "0.0123"), (1.0, "1.00"), (12.34, "12.3"), (123.4, "123"), (12345.0, "12345"),
+        (-0.5, f"{MINUS}0.500"), (1.234e-6, f"1.23{TIMES}10⁻⁶"), (-3.2e7, f"{MINUS}3.20{TIMES}10⁷"), (0.9999, "1.00"),
+        (9.999e-5, "0.000100"), (math.nan, NOT_DEFINED),
+    ],
+)  # fmt: skip
+def test_number_has_three_digits(value, text):
+    """Rounded up across a power of ten, too."""
+    assert number(value) == text
 
 
-def test_observations_are_three_way(content):
-    """Physical model, emulators, against observation and against each other."""
-    table = tables.observation_table(content)
-    assert {(r.heads[1], r.heads[2]) for r in table.rows} >= {("ecLand", "observation"), ("emulator", "ecLand")}
+@pytest.mark.parametrize(
+    ("score", "metric", "text"),
+    [
+        (Score(math.nan, 0), "rmse", "no data"), (Score(math.nan, 5), "acc", NOT_DEFINED),
+        (NOT_MEASURED, "rmse", NOT_DEFINED), (Score(0.0, 5), "rmse", "0"),
+        (Score(0.98765, 5), "acc", "0.988"), (Score(1.0, 5), "bias", "+1.00"),
+    ],
+)  # fmt: skip
+def test_empty_group_is_never_zero(score, metric, text):
+    """No data, not defined, and zero are three things."""
+    assert score_text(score, metric) == text
 
 
-def test_parts_that_are_not_there_have_no_rows():
-    """A report without budgets, observations or snow is a report."""
-    content = Content({"scores": metrics()["scores"]})
-    empty = [
-        tables.snow_table(content),
-        tables.observation_table(content),
-        tables.budget_table(content, "water", "all"),
-    ]
-    assert [t.rows for t in empty] == [[], [], []]
-    assert tables.difference_tables(content) == []
+def test_percentages_and_leads_are_text():
+    """Percentages have one digit below ten; the whole run has a name."""
+    assert percent(0.154) == f"15{NBSP}%"
+    assert percent(-0.0154, signed=True) == f"{MINUS}1.5{NBSP}%"
+    assert (lead_text(30.0), lead_text(WHOLE)) == (f"30{NBSP}d", "whole run")

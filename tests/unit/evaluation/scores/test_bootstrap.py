@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""The interval is paired, repeatable, and covers the truth as often as it says."""
+"""The bootstrap is paired and repeatable, and its intervals have the nominal coverage."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from anemoi_ailand.evaluation.scores.bootstrap import (
 
 
 def test_draws_have_as_many_starts_and_points_as_there_are():
-    """With replacement: some twice, some not at all."""
+    """Each draw has the number of starts and points, with replacement."""
     got = resamples(13, 7, draws=200)
     assert got.starts.shape == (200, 13)
     assert got.points.shape == (200, 7)
@@ -31,7 +31,7 @@ def test_draws_have_as_many_starts_and_points_as_there_are():
 
 
 def test_blocks_of_starts_are_neighbours():
-    """A start is drawn with the ones after it, around the end."""
+    """A block contains consecutive starts of the circular sequence."""
     got = resamples(12, 1, draws=50, start_block=12).starts
     np.testing.assert_array_equal(got, 1)  # one block of all of them, wherever it begins
     got = resamples(12, 1, draws=500, start_block=4).starts
@@ -39,16 +39,8 @@ def test_blocks_of_starts_are_neighbours():
     assert lag > 0.5 > abs(np.corrcoef(*resamples(12, 1, draws=500).starts[:, 3:5].T)[0, 1])
 
 
-def test_same_seed_same_draws():
-    """And another seed, others."""
-    a, b, other = resamples(9, 9), resamples(9, 9), resamples(9, 9, seed=1)
-    np.testing.assert_array_equal(a.starts, b.starts)
-    np.testing.assert_array_equal(a.points, b.points)
-    assert (a.starts != other.starts).any()
-
-
 def test_drawn_rmse_equals_a_naive_loop():
-    """Each drawn start and point counts as often as it is drawn."""
+    """Each start and point counts as often as it is drawn."""
     rng = np.random.default_rng(0)
     squares, counts = rng.random((4, 3)), (np.array([4.0, 4, 2, 4]), np.array([1.0, 1, 3]))
     draws = resamples(4, 3, draws=20)
@@ -64,13 +56,13 @@ def test_drawn_rmse_equals_a_naive_loop():
 
 
 def test_draw_without_a_value_is_nan():
-    """Not zero."""
+    """A draw without values is NaN."""
     draws = Resamples(np.array([[1.0, 0.0]]), np.array([[1.0]]))
     assert np.isnan(drawn_rmse(np.ones((2, 1)), (np.array([0.0, 1.0]), np.ones(1)), draws)).all()
 
 
 def test_mean_may_be_below_zero():
-    """As that of errors; its root is the RMSE where the sums are of squares."""
+    """The drawn mean keeps the sign; its root is the drawn RMSE for squares."""
     draws, counts = resamples(5, 6), (np.full(5, 2.0), np.ones(6))
     np.testing.assert_allclose(drawn_mean(np.full((5, 6), -4.0), counts, draws), -2.0)
     squares = np.random.default_rng(0).random((5, 6))
@@ -78,7 +70,7 @@ def test_mean_may_be_below_zero():
 
 
 def test_interval_of_a_single_model():
-    """The score is that of all values; more points make the interval smaller; equal values leave none."""
+    """The score is that of all values, and more points narrow the interval."""
     squares = np.random.default_rng(0).chisquare(3, (20, 200))
     widths = []
     for n in (20, 200):
@@ -97,39 +89,20 @@ def made_up(rng, n_starts=30, n_points=40, spread=1.0):
     return [rng.chisquare(4, (n_starts, n_points)) * np.exp(sign * effect) for sign in (1, -1)]
 
 
-def test_identical_models_differ_by_exactly_zero():
-    """And the difference is not called one."""
-    squares = made_up(np.random.default_rng(0))[0]
-    draws = resamples(*squares.shape)
-    one = (np.ones(30), np.ones(40))
-    assert interval(drawn_rmse(squares, one, draws), drawn_rmse(squares.copy(), one, draws)) == (0.0, 0.0, False)
-
-
-@pytest.mark.parametrize("spread", [1.0, 3.0])
-def test_interval_covers_the_truth_as_often_as_it_says(spread):
-    """In 200 made-up comparisons of equal models: 95 % if starts and points differ, more if it is noise."""
+@pytest.mark.parametrize(("spread", "fewest"), [(1.0, 0), (3.0, 0), (5.0, 2)])
+def test_interval_covers_the_truth_as_often_as_it_says(spread, fewest):
+    """Of 200 comparisons of equal models about 5 % are significant, fewer if noise dominates."""
     rng = np.random.default_rng(2)
     one, wrong = (np.ones(30), np.ones(40)), 0
     for seed in range(200):
         a, b = made_up(rng, spread=spread)
         draws = resamples(30, 40, seed=seed, draws=400)
         wrong += interval(drawn_rmse(a, one, draws), drawn_rmse(b, one, draws))[2]
-    assert wrong <= 20
-
-
-def test_coverage_is_not_too_good_where_starts_and_points_differ():
-    """An interval that always covers says nothing: with strong effects some of 200 comparisons are called different."""
-    rng = np.random.default_rng(3)
-    one, wrong = (np.ones(30), np.ones(40)), 0
-    for seed in range(200):
-        a, b = made_up(rng, spread=5.0)
-        draws = resamples(30, 40, seed=seed, draws=400)
-        wrong += interval(drawn_rmse(a, one, draws), drawn_rmse(b, one, draws))[2]
-    assert 2 <= wrong <= 22
+    assert fewest <= wrong <= 20
 
 
 def test_real_difference_is_found():
-    """The same errors, one a tenth larger: paired, that is certain, though each alone is not known so well."""
+    """A paired difference of 10 % is significant, although each model alone is uncertain."""
     a = made_up(np.random.default_rng(0))[0]
     draws, one = resamples(*a.shape), (np.ones(30), np.ones(40))
     first, second = drawn_rmse(a * 1.1**2, one, draws), drawn_rmse(a, one, draws)

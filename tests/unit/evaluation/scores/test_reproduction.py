@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Scores of a training of one's own against those shipped."""
+"""Comparison of a user's scores with the published ones."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ def table(values, **columns):
 
 @pytest.mark.parametrize(("value", "found"), [(0.79, "below"), (0.8, "within"), (1.3, "within"), (1.31, "above")])
 def test_against_the_interval(value, found):
-    """Its bounds are within."""
+    """Scores at the bounds are within the interval."""
     rows = compare_scores(SHIPPED, table({30: value, 90: 1.0}))
     assert rows["found"].tolist() == [found, "within"]
     assert rows["yours"].tolist() == [value, 1.0]
 
 
 def test_missing_score_is_an_error():
-    """Not a shorter table."""
+    """A missing score is refused."""
     with pytest.raises(ValueError, match="lacks 1 of 2 scores, the first is stl1 at held_out points after 90 d"):
         compare_scores(SHIPPED, table({30: 1.0}))
 
 
 def test_reads_the_model_only(tmp_path):
-    """RMSE of protocol A at held-out and trained points; no baseline, no other metric, cut or protocol."""
+    """Only RMSE of protocol A at held-out and trained points of the model is read."""
     good = {"protocol": "A", "model": "mine", "cut": "points", "metric": "rmse"}
     others = [{"protocol": "B"}, {"model": "climatology"}, {"cut": "season"}, {"metric": "bias"}]
     parts = [table({30: 1.0}, **good), *(table({30: 9.0}, **(good | other)) for other in others)]
@@ -45,7 +45,7 @@ def test_reads_the_model_only(tmp_path):
 
 
 def test_folder_of_several_models_or_of_none(tmp_path):
-    """What is there is said."""
+    """A folder without an evaluation, or with several models, is refused."""
     with pytest.raises(FileNotFoundError, match=r"There is no '.*metrics.csv'. Give the folder"):
         read_scores(tmp_path)
     good = {"protocol": "A", "cut": "points", "metric": "rmse"}

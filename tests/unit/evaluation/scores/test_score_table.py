@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""The table has one row for each score, with the value that a naive computation gives, and NaN for empty groups."""
+"""Table of scores."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ import xarray as xr
 from scores.continuous import rmse
 from scores.continuous.correlation import pearsonr
 
-from anemoi_ailand.evaluation.scores.moments import SCORES
-from anemoi_ailand.evaluation.scores.score_table import COLUMNS, score_table
+from anemoi_ailand.evaluation.fields.fields import open_fields
+from anemoi_ailand.evaluation.fields.reforecast import open_reforecast
+from anemoi_ailand.evaluation.scores.metrics import METRICS
+from anemoi_ailand.evaluation.scores.score_table import score, score_table
 from anemoi_ailand.evaluation.scores.sums import collect
 from tests.support import worlds as world
 
@@ -41,18 +43,9 @@ def pick(table, **where):
     return table
 
 
-def test_columns_are_those_of_the_contract(table):
-    """And each score stands there once."""
-    assert tuple(table.columns) == COLUMNS
-    assert not table.duplicated(list(COLUMNS[:7])).any()
-    assert set(table["protocol"]) == {"A"}
-    assert set(table["model"]) == {"A", "persistence", "climatology"}
-    assert set(table["variable"]) == {"swvl1", "stl1", "2t", "slhf"}
-
-
 @pytest.mark.parametrize("name", ["stl1", "slhf"])
 def test_scores_equal_the_library_on_the_whole(table, name):
-    """RMSE and correlation of the trained points on day 7, from the library ``scores``."""
+    """RMSE and correlation equal the library ``scores``."""
     forecast = world.reforecast()
     part = np.flatnonzero(world.CONSTANTS["point_id"] % 5 != 0)
     valid = forecast.valid_times[:, 8:]
@@ -67,7 +60,7 @@ def test_scores_equal_the_library_on_the_whole(table, name):
 
 
 def test_quartiles_are_over_points(table):
-    """Of the RMSE of each point."""
+    """Quartiles are over points, of the RMSE of each point."""
     forecast = world.reforecast()
     obs = world.values()["2t"][np.searchsorted(world.times(), forecast.valid_times[:, :4])]
     each = np.sqrt(((forecast.read("2t")[:, :4].astype(float) - obs) ** 2).mean(axis=(0, 1)))
@@ -77,7 +70,7 @@ def test_quartiles_are_over_points(table):
 
 
 def test_empty_group_is_nan_with_no_value(table):
-    """No point of this world is a savanna; not even one score of it is a number."""
+    """All scores of an empty group are NaN with n = 0."""
     empty = pick(table, cut="biome", group="savanna")
     assert len(empty) > 0
     assert empty["value"].isna().all()
@@ -88,9 +81,9 @@ def test_empty_group_is_nan_with_no_value(table):
 
 
 def test_main_cuts_have_all_scores_the_others_a_few(table):
-    """So that the table stays readable."""
+    """All and held-out points have all metrics and leads, other groups the main ones."""
     main = set(pick(table, cut="all", model="A")["metric"])
-    assert main == {*SCORES, "rmse_q25", "rmse_q50", "rmse_q75", "skill_horizon", "skill_horizon_reached"}
+    assert main == {*METRICS, "rmse_q25", "rmse_q50", "rmse_q75", "skill_horizon", "skill_horizon_reached"}
     assert set(pick(table, cut="season")["metric"]) == {"rmse", "bias", "ubrmse", "correlation", "acc"}
     assert set(pick(table, cut="extreme")["metric"]) == {"rmse", "bias", "hit_rate"}
     assert set(pick(table, cut="all", metric="rmse")["lead"]) == {1.0, 2.0, 7.0}
@@ -98,7 +91,7 @@ def test_main_cuts_have_all_scores_the_others_a_few(table):
 
 
 def test_skill_horizon_is_told_from_the_last_lead(table):
-    """A forecast with a tenth of the error of climatology keeps its skill; persistence of noise has none."""
+    """A horizon beyond the last lead is marked as not reached."""
     where = {"variable": "slhf", "cut": "all", "lead": None}
     assert pick(table, model="A", metric="skill_horizon", **where)["value"].item() == 7.0
     assert pick(table, model="A", metric="skill_horizon_reached", **where)["value"].item() == 0.0
@@ -107,17 +100,8 @@ def test_skill_horizon_is_told_from_the_last_lead(table):
     assert len(pick(table, model="climatology", metric="skill_horizon")) == 0
 
 
-def test_hit_rate_is_a_part_of_the_extremes(table):
-    """Close to one for a good forecast, zero for climatology, which never goes so far."""
-    rate = pick(table, variable="2t", cut="extreme", metric="hit_rate")
-    good, flat = pick(rate, model="A"), pick(rate, model="climatology")
-    assert (good.dropna()["value"] > 0.3).all()
-    assert flat["value"].max() == 0
-    assert set(rate["group"]) == {"coldest", "hottest"}
-
-
 def test_single_run_has_windows_the_whole_run_years_and_drift(long_table):
-    """Leads are windows for the main cuts, NaN for the whole run."""
+    """A single run has windows, the whole run (lead NaN), years and drift."""
     rows = pick(long_table, model="A", variable="stl1", metric="rmse")
     assert len(pick(rows, cut="all").dropna(subset=["lead"])) == 12
     assert len(pick(rows, cut="all", lead=None)) == 1
@@ -131,9 +115,31 @@ def test_single_run_has_windows_the_whole_run_years_and_drift(long_table):
 
 
 def test_whole_run_pools_its_windows(long_table):
-    """The mean square of the run is that of its windows, by their length."""
+    """The mean square of the run is the weighted mean of its windows."""
     rows = pick(long_table, model="A", variable="stl1", metric="rmse", cut="all")
     whole, windows = pick(rows, lead=None), rows.dropna(subset=["lead"])
     mean_square = (windows["value"] ** 2 * windows["n"]).sum() / windows["n"].sum()
     assert whole["value"].item() == pytest.approx(np.sqrt(mean_square), rel=1e-12)
     assert whole["n"].item() == windows["n"].sum()
+
+
+def test_forecast_in_time_is_scored_from_its_file(write_forecast, reference_file):
+    """A forecast with a constant error of 0.01 has this RMSE and bias."""
+    got = score({"run": open_reforecast(write_forecast(bias=0.01))}, open_fields(reference_file), protocol="B")
+    rows = got[(got["model"] == "run") & (got["variable"] == "swvl1") & got["lead"].isna() & (got["cut"] == "all")]
+    value = rows.set_index("metric")["value"]
+    assert value["bias"] == pytest.approx(0.01, rel=1e-4)
+    assert value["rmse"] == pytest.approx(0.01, rel=1e-4)
+    assert value["ubrmse"] < 1e-6
+
+
+def test_other_points_are_scored_by_day_or_by_window():
+    """Protocol C is scored as A, or with a single start as B."""
+    arguments = {"period": ("2020", "2021"), "variables": ["swvl1"], "strata": ["points"]}
+    forecasts = {"A": world.reforecast(), "B": world.reforecast(seed=2)}
+    many = score(forecasts, world.reference(), protocol="C", **arguments)
+    assert set(many["lead"].dropna()) == {1.0, 2.0, 7.0}
+    one = {label: forecast.select(slice(0, 1)) for label, forecast in forecasts.items()}
+    single = score(one, world.reference(), protocol="C", **arguments)
+    assert single["lead"].isna().any()
+    assert set(single["protocol"]) == {"C"}

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Each point and time falls into the group that its definition says."""
+"""Strata follow their definitions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from anemoi_ailand.evaluation.scores import strata
-from anemoi_ailand.evaluation.scores.strata import Cut
+from anemoi_ailand.evaluation.scores.strata import Strata
 
 
 def named(cut):
@@ -18,32 +18,32 @@ def named(cut):
 
 
 def test_points_are_held_out_or_trained():
-    """From the mask."""
+    """Points follow the mask."""
     assert named(strata.points(np.array([True, False, False]))) == ["held_out", "trained", "trained"]
     assert named(strata.everything(2)) == ["all", "all"]
 
 
 def test_biome_is_the_climate_class():
-    """0 rainforest to 10 alpine; other numbers are in no group, and classes that do not occur stay."""
+    """Numbers name climate classes; other numbers are in no group, and empty classes remain."""
     got = strata.biome(np.array([0, 2, 8, 10, 11, -1]))
     assert named(got) == ["rainforest", "desert", "boreal", "alpine", "", ""]
     assert len(got.groups) == 11
 
 
 def test_snow_zone_is_above_the_threshold():
-    """In the mean over the year."""
+    """Snow cover above the threshold is the snow zone."""
     assert named(strata.snow_regime(np.array([0.0, 0.05, 0.051, 0.9]))) == ["snow-free", "snow-free", "snow", "snow"]
 
 
 def test_soil_types_begin_with_one():
-    """0 and 8 are none."""
+    """Types 1 to 7 are groups, 0 and 8 are not."""
     assert named(strata.soil_type(np.array([0.0, 1.0, 3.0, 7.0, 8.0]))) == [
         "", "coarse", "medium fine", "tropical organic", "",
     ]  # fmt: skip
 
 
 def test_vegetation_is_that_of_the_larger_cover():
-    """Low vegetation if equal, none without cover; only types that occur are groups."""
+    """The larger cover decides, low vegetation if equal; only types that occur are groups."""
     low, high = np.full(5, 2), np.full(5, 5)
     got = strata.vegetation_type(low, high, np.array([0.6, 0.2, 0.4, 0.0, 0.0]), np.array([0.2, 0.6, 0.4, 0.3, 0.0]))
     assert named(got) == ["short grass", "deciduous broadleaf", "short grass", "deciduous broadleaf", "none"]
@@ -55,29 +55,29 @@ def test_vegetation_is_that_of_the_larger_cover():
     [(0, "tropics"), (-23.4, "tropics"), (23.5, "mid-latitudes"), (-59.9, "mid-latitudes"), (60, "high latitudes")],
 )
 def test_latitude_bands_are_alike_in_both_hemispheres(latitude, band):
-    """By the absolute latitude."""
+    """Bands depend on the absolute latitude."""
     assert named(strata.latitude_band(np.array([latitude, -latitude]))) == [band, band]
 
 
 def test_season_is_that_of_the_month():
-    """December belongs to DJF; the hemisphere does not matter."""
+    """December belongs to DJF."""
     months = np.array([f"2022-{k:02d}-15" for k in range(1, 13)], "datetime64[ns]")
     want = ["DJF"] * 2 + ["MAM"] * 3 + ["JJA"] * 3 + ["SON"] * 3 + ["DJF"]
     assert [row[0] for row in named(strata.season(months))] == want
 
 
 def test_day_is_where_the_sun_is_up():
-    """The cosine of the zenith angle is cut off at zero."""
+    """A positive cosine of the zenith angle is day."""
     assert named(strata.daytime(np.array([[0.0, 1e-6, 0.9]]))) == [["night", "day", "day"]]
 
 
 def test_ground_is_frozen_below_the_triple_point():
-    """Of the reference."""
+    """The limit is 273.16 K."""
     assert named(strata.frozen(np.float32([[273.15, 273.16, 280.0]]))) == [["frozen", "unfrozen", "unfrozen"]]
 
 
 def test_extremes_are_beyond_the_thresholds_of_the_point():
-    """At the threshold is not beyond it: soil that is often at 0 has no driest moments."""
+    """Values at the threshold are not extreme."""
     tails = np.array([[0.1, 0.0], [0.4, 0.3]])
     got = strata.extreme("swvl1", np.array([[0.05, 0.0], [0.1, 0.3], [0.41, 0.31]]), tails)
     assert named(got) == [["driest", ""], ["", ""], ["wettest", "wettest"]]
@@ -85,7 +85,7 @@ def test_extremes_are_beyond_the_thresholds_of_the_point():
 
 
 def test_years_of_a_run_end_at_its_anniversary():
-    """Leap years or not; the start itself is in none, and what is left makes the last year."""
+    """Years end at the anniversary; the start is in none, the remainder is the last year."""
     start = np.datetime64("2020-01-01", "ns")
     dates = ["2020-01-01", "2020-01-01T06", "2021-01-01", "2021-01-01T06", "2022-01-01", "2022-01-01T06"]
     got = strata.run_year(np.array(dates, "datetime64[ns]"), start)
@@ -93,14 +93,14 @@ def test_years_of_a_run_end_at_its_anniversary():
 
 
 def test_cells_are_bin_and_group():
-    """Of each start, lead and point; no group is -1."""
+    """Cells number bin and group of each start, lead and point; -1 is no group."""
     bins, index = np.array([0, 1, 1]), np.array([[0, 1, 2], [1, 2, 3]])
-    varying = Cut("x", ("a", "b"), np.array([[0, 1], [1, 1], [0, -1], [1, 0]]))
+    varying = Strata("x", ("a", "b"), np.array([[0, 1], [1, 1], [0, -1], [1, 0]]))
     want = [[[0, 1], [3, 3], [2, -1]], [[1, 1], [2, -1], [3, 2]]]
     assert varying.varies
     np.testing.assert_array_equal(varying.cells(bins, index, 2), want)
-    fixed = Cut("x", ("a", "b"), np.array([1, -1]))
+    fixed = Strata("x", ("a", "b"), np.array([1, -1]))
     assert not fixed.varies
     np.testing.assert_array_equal(fixed.cells(bins, index, 2), [[[1, -1], [3, -1], [3, -1]]] * 2)
-    same = Cut("x", ("a", "b"), np.array([[0], [1], [0], [1]]))
+    same = Strata("x", ("a", "b"), np.array([[0], [1], [0], [1]]))
     np.testing.assert_array_equal(same.cells(bins, index, 2)[0], [[0, 0], [3, 3], [2, 2]])

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Places are read and checked; the nearest point is found whatever the convention of longitudes."""
+"""Places and their nearest points."""
 
 import numpy as np
 import pytest
@@ -16,20 +16,20 @@ LATITUDES, LONGITUDES = np.array([50.0, -33.9, 0.0, 10.0]), np.array([7.1, 151.2
     [(50.7, 7.1, 0), (-33.5, 151.0, 1), (0.1, -0.4, 2), (0.1, 359.6, 2), (0.1, 0.2, 2), (10, 179.9, 3), (10, 180.5, 3)],
 )
 def test_nearest_point_in_any_convention(latitude, longitude, point):
-    """Across Greenwich and the date line, too."""
+    """The nearest point is found across Greenwich and the date line."""
     [found] = find_points([Place("here", latitude, longitude)], LATITUDES, LONGITUDES)
     assert found.point == point
     assert found.distance < 101.0
 
 
 def test_distance_is_that_on_the_sphere():
-    """A degree of latitude is the 360th part of a meridian."""
+    """A degree of latitude is 1/360 of a meridian."""
     [found] = find_points([Place("here", 50.9, 7.1)], LATITUDES, LONGITUDES, within=101.0)
     assert found.distance == pytest.approx(0.9 * 2 * np.pi * 6371.229 / 360, rel=1e-12)
 
 
 def test_too_far_says_which_point_how_far_and_what_to_give():
-    """With the distance that would be enough; with it, the same place is taken."""
+    """The message gives a distance that suffices."""
     places = [Place("near", 50.1, 7.1), Place("far", 55.0, 7.1)]
     with pytest.raises(
         ValueError, match=r"1 of 2 places: far \(55 N, 7.1 E\): point 0 at 50 N, 7.1 E, 556 km"
@@ -41,8 +41,8 @@ def test_too_far_says_which_point_how_far_and_what_to_give():
 
 @pytest.mark.parametrize("within", [0.0, -1.0, float("nan")])
 def test_no_distance_is_refused(within):
-    """It must be more than nothing."""
-    with pytest.raises(ValueError, match="Give more than 0"):
+    """Only positive distances are accepted."""
+    with pytest.raises(ValueError, match="Give a positive distance"):
         find_points([Place("here", 50.0, 7.1)], LATITUDES, LONGITUDES, within)
 
 
@@ -59,13 +59,13 @@ def test_no_distance_is_refused(within):
     ],
 )
 def test_impossible_places_are_refused(given, message):
-    """Coordinates that are none, and names that cannot be folders."""
+    """Coordinates out of range and names that cannot be folders are refused."""
     with pytest.raises(ValueError, match=message):
         Place(*given)
 
 
 def test_places_without_names_are_called_by_where_they_are():
-    """North, south, east and west, whatever the convention."""
+    """Coordinates are the default names, in any convention."""
     assert [p.name for p in places_given([50.7, -33.9], [7.1, 289.5])] == ["50.7N_7.1E", "33.9S_70.5W"]
     assert where(-0.5, 180.0) == "0.5 S, 180 W"
 
@@ -81,7 +81,7 @@ def test_places_without_names_are_called_by_where_they_are():
     ],
 )
 def test_pairs_are_checked(given, message):
-    """As many of each, and no folder twice, also where capitals do not count."""
+    """Numbers of coordinates and names must agree, and names differ in any case."""
     if message is None:
         assert len(places_given(*given)) == 2
         return
@@ -90,7 +90,7 @@ def test_pairs_are_checked(given, message):
 
 
 def test_file_of_places(tmp_path):
-    """Columns in any order, spaces after commas, other columns left alone."""
+    """Columns are found in any order, with spaces and further columns."""
     path = tmp_path / "sites.csv"
     path.write_text("lon, name, lat, height\n7.1, Bonn, 50.7, 60\n151.2, Sydney, -33.9, 3\n")
     assert places_of_file(path) == [Place("Bonn", 50.7, 7.1), Place("Sydney", -33.9, 151.2)]
@@ -108,13 +108,13 @@ def test_file_of_places(tmp_path):
     ],
 )
 def test_wrong_file_of_places_is_refused(tmp_path, text, message):
-    """With the line, or with what its first line must be."""
+    """The message names the line or the columns."""
     (tmp_path / "sites.csv").write_text(text)
     with pytest.raises(ValueError, match=message):
         places_of_file(tmp_path / "sites.csv")
 
 
 def test_file_of_places_that_is_not_there(tmp_path):
-    """Named in the message."""
+    """The message names the file."""
     with pytest.raises(FileNotFoundError, match=r"no file of places '.*none.csv'"):
         places_of_file(tmp_path / "none.csv")

@@ -1,13 +1,13 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""A panel for each variable that is there, emulator against ecLand, forcing below."""
+"""Figure of the series at a site."""
 
 import numpy as np
 import pytest
 from matplotlib.colors import to_hex
 
-from anemoi_ailand.evaluation.display.style import COLOURS
+from anemoi_ailand.evaluation.display.style import FORECAST_COLOURS
 from anemoi_ailand.evaluation.sites.places import Found, Place
 from anemoi_ailand.evaluation.sites.site_figure import site_figure
 from anemoi_ailand.evaluation.sites.site_series import site_series
@@ -28,17 +28,17 @@ def shown(made):
 
 
 def test_panels_of_what_is_there():
-    """Variables in the order of the figure, then forcing; colours and lines of the models; the error in a corner."""
+    """Available variables and forcing have panels with models and errors."""
     axes = shown(figure())
     assert [ax.get_title(loc="left").rpartition(": ")[2] for ax in axes] == ["stl1", "sd", "ssro", "t", "avg_tprate"]
-    assert [to_hex(line.get_color()).upper() for line in axes[0].lines] == [COLOURS["ecLand"], COLOURS["emulator"]]
+    assert [to_hex(line.get_color()).upper() for line in axes[0].lines] == ["#000000", FORECAST_COLOURS[0]]
     assert axes[0].texts[0].get_text() == "RMSE 0.5, bias +0.5 K"
     assert len(axes[1].lines) == 1
     assert not axes[1].texts
 
 
 def test_water_is_in_millimetres_a_day():
-    """Runoff of the model and precipitation of the forcing; nothing of a title is longer than its panel."""
+    """Runoff and precipitation are in mm per day, with short titles."""
     axes = shown(figure())
     assert [axes[i].get_ylabel() for i in (2, 4)] == ["[mm d⁻¹]"] * 2
     assert axes[2].lines[0].get_ydata()[0] == pytest.approx(1.5 * 86400)
@@ -48,20 +48,16 @@ def test_water_is_in_millimetres_a_day():
 
 
 def test_long_runs_are_means_of_days():
-    """And say so; short ones are drawn as they are."""
+    """Long runs are drawn as daily means and labelled so."""
     short, long = shown(figure(40)), shown(figure(400))
     assert [len(ax[0].lines[0].get_xdata()) for ax in (short, long)] == [40, 101]
-    assert (short[-1].get_xlabel(), long[-1].get_xlabel()) == ("time (UTC)", "time (UTC), means of days")
+    assert (short[-1].get_xlabel(), long[-1].get_xlabel()) == ("time (UTC)", "time (UTC), daily means")
 
 
 def test_without_ecland_and_forcing():
-    """The legend has the emulator alone."""
+    """Without ecLand the legend has the emulator only."""
     made = figure(ecland=(), forcing=())
     assert [t.get_text() for t in made.legends[0].get_texts()] == ["emulator"]
     assert len(shown(made)) == 3
-
-
-def test_a_model_of_other_variables_is_drawn_too():
-    """With what it has."""
-    first = shown(figure(emulator=("2t",), ecland=()))[0]
-    assert first.get_title(loc="left") == "2 metre temperature: 2t"
+    other = shown(figure(emulator=("2t",), ecland=()))[0]  # a model without the usual variables
+    assert other.get_title(loc="left") == "2 metre temperature: 2t"

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Series of a site in one dataset, scored against ecLand, described in words."""
+"""Series, scores and properties of a site."""
 
 import numpy as np
 import pytest
@@ -34,7 +34,7 @@ def made(**changes):
 
 
 def test_series_are_cf_and_know_whose_they_are(tmp_path):
-    """Names that CF allows, a site of the discrete geometry, and back from a file all the same."""
+    """Names, attributes and sources survive a file."""
     made().to_netcdf(tmp_path / "site.nc")
     with xr.open_dataset(tmp_path / "site.nc") as series:
         assert set(series.data_vars) == {"evap", "stl1", "t2m", "evap_ecland", "stl1_ecland", "t"}
@@ -48,7 +48,7 @@ def test_series_are_cf_and_know_whose_they_are(tmp_path):
 
 
 def test_scores_are_in_the_units_shown():
-    """Evaporation in mm a day; a variable that ecLand does not have has none."""
+    """Scores are in display units; variables without ecLand have none."""
     scores = site_scores(made()).set_index("variable")
     assert list(scores.index) == ["stl1", "evap"]
     assert scores.loc["stl1", "bias"] == pytest.approx(1.0)
@@ -60,7 +60,7 @@ def test_scores_are_in_the_units_shown():
 
 
 def test_gaps_and_what_does_not_vary():
-    """A gap of ecLand is left out and counted; the correlation of a constant is a dash in the table."""
+    """Missing values of ecLand are skipped; an undefined correlation is a dash."""
     truth = np.where(np.arange(40) < 10, np.nan, 280.0)
     scores = site_scores(made(ecland={"stl1": truth}))
     assert scores["n"].tolist() == [30]
@@ -71,12 +71,12 @@ def test_gaps_and_what_does_not_vary():
 
 
 def test_table_without_ecland_says_so():
-    """There is nothing to compare with."""
-    assert "nothing of ecLand" in site_table("About.", site_scores(made(ecland={})))
+    """The table says that ecLand is missing."""
+    assert "no series of ecLand" in site_table("About.", site_scores(made(ecland={})))
 
 
 def test_properties_have_names():
-    """Soil, vegetation and climate by number, name and cover; statics as they are."""
+    """Types have number, name and cover, and a sentence describes them."""
     static = {"slt": 4.0, "tvl": 13.0, "cvl": 0.8934702, "tvh": 0.0, "cvh": 0.0, "z": 9.0}
     static |= {"climate_class": 5.0, "held_out": 1.0}
     found = site_properties(static)
@@ -85,20 +85,15 @@ def test_properties_have_names():
     assert found["high_vegetation"]["name"] == "none"
     assert (found["climate_class"], found["held_out"]) == ("maritime", True)
     assert found["static"] == {"cvl": 0.89347, "cvh": 0.0, "z": 9.0}
+    assert site_properties({"z": 9.0}) == {"static": {"z": 9.0}}
     assert site_sentence(FOUND, found) == (
         "Bonn (50.7 N, 7.1 E): the nearest point is 57 km away, at 50.25 N, 7.5 E. It has fine soil, bogs and marshes "
         "on 89 % and the climate class maritime. It is held out in the dataset."
     )
 
 
-def test_what_is_not_known_is_not_said():
-    """A dataset without types and marks."""
-    assert site_properties({"z": 9.0}) == {"static": {"z": 9.0}}
-    assert site_sentence(FOUND, {"static": {}}).endswith("50.25 N, 7.5 E.")
-
-
 @pytest.mark.parametrize("static", [{"slt": 2.5}, {"slt": 8.0}, {"tvl": 21.0}, {"tvh": -1.0}])
 def test_types_that_are_none_are_refused(static):
-    """Interpolated types have no name."""
+    """Types that are no whole numbers of the table are refused."""
     with pytest.raises(ValueError, match="types are not whole numbers"):
         site_properties(static)

@@ -69,7 +69,7 @@ def test_unknown_option_names_the_nearest(given, message):
 )
 def test_values_without_sense_are_refused(given, message):
     """The error names the option and its accepted values."""
-    with pytest.raises(ValueError, match=f"(?s)has 1 mistake.*{message}.*there is: "):
+    with pytest.raises(ValueError, match=f"(?s)has 1 mistake.*{message}.*given: "):
         run_options(given)
 
 

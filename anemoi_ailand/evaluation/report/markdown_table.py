@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""The table to read first: RMSE of one long run by variable and model, as Markdown."""
+"""Markdown table of RMSE by variable and model, printed at the end of an evaluation."""
 
 from __future__ import annotations
 
@@ -15,24 +15,15 @@ from anemoi_ailand.evaluation.display.variable_groups import FLUXES, ordered, va
 from anemoi_ailand.evaluation.fields.matching import ALL, HELD_OUT, TRAINED
 
 
-def run_table(scores: pd.DataFrame, protocol: str, title: str) -> str:
-    """RMSE by variable, group of points and model, the best one named, and how often each is best.
+def markdown_table(scores: pd.DataFrame, protocol: str, title: str) -> str:
+    """Format the RMSE by variable, group of points and model, with the best model, and correlations of fluxes below.
 
-    Fluxes, whose errors say little by themselves, have the correlation of their 6-hourly values below.
-
-    Parameters
-    ----------
-    scores : pandas.DataFrame
-        Tidy table of scores.
-    protocol : str
-        ``B``: over the whole run; ``A``: at the last lead time.
-    title : str
-        First line.
+    Protocol ``B``: over the whole run; ``A``: at the last lead time. ``title`` is the first line.
     """
-    there = scores[scores["protocol"] == protocol]
-    last = there["lead"].max()
-    there = shown_scores(there[there["lead"].isna() if protocol == "B" else there["lead"] == last])
-    rows = there[there["metric"] == "rmse"]
+    chosen = scores[scores["protocol"] == protocol]
+    last = chosen["lead"].max()
+    chosen = shown_scores(chosen[chosen["lead"].isna() if protocol == "B" else chosen["lead"] == last])
+    rows = chosen[chosen["metric"] == "rmse"]
     groups = [g for g in (HELD_OUT, TRAINED) if _of(rows, g)["n"].sum()] or [ALL]
     models = list(dict.fromkeys(rows["model"]))
     body, wins = [], {group: dict.fromkeys(models, 0) for group in groups}
@@ -50,11 +41,11 @@ def run_table(scores: pd.DataFrame, protocol: str, title: str) -> str:
         f"Best at {g.replace('_', '-')} points: {', '.join(f'{m} {n}' for m, n in wins[g].items())}." for g in groups
     ]
     text = [title, "", *aligned([header, *body]), "", *lines]
-    return "\n".join([*text, *_correlations(there, groups, models)]) + "\n"
+    return "\n".join([*text, *_correlations(chosen, groups, models)]) + "\n"
 
 
 def _correlations(rows: pd.DataFrame, groups: list[str], models: list[str]) -> list[str]:
-    """Lines of a second table: correlation of fluxes with the reference; nothing without fluxes."""
+    """Lines of a second table with the correlation of fluxes; empty without fluxes."""
     rows = rows[rows["metric"] == "correlation"]
     fluxes = [n for group, members in variable_groups(rows["variable"]).items() if group in FLUXES for n in members]
     body = []

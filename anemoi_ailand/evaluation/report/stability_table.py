@@ -1,11 +1,10 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""What a century says, in words and numbers: the table to read first, and the records of the JSON file."""
+"""Markdown table and JSON records of the stability of a century."""
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
 import pandas as pd
@@ -14,15 +13,13 @@ from anemoi_ailand.evaluation.display.json_records import records
 from anemoi_ailand.evaluation.display.markdown import aligned, number
 from anemoi_ailand.evaluation.processes.stability import Verdict, by_class
 
-LOG = logging.getLogger(__name__)
-
-#: Form of the JSON file; changes when a reader would have to.
+#: Version of the layout of the JSON file, which changes when readers must.
 SCHEMA = "anemoi-ailand/stability/1"
 
-#: Findings of one kind that the table lists; all are in the JSON file.
+#: Most listed findings of one kind; the JSON file has all.
 _LISTED = 12
 
-#: Columns of the table by climate class, and how they are headed.
+#: Columns of the table by climate class, and their titles.
 _CLASS_COLUMNS = {
     "storage_start": "storage", "storage_change": "change", "storage_spread": "spread of ecLand",
     "storage_trend": "largest drift",
@@ -30,21 +27,13 @@ _CLASS_COLUMNS = {
 
 
 def stability_table(verdict: Verdict, heading: str) -> str:
-    """Markdown: answers, climate classes, and the points that are named.
-
-    Parameters
-    ----------
-    verdict : Verdict
-        What was found.
-    heading : str
-        First line: what was run.
-    """
+    """Format criteria, climate classes and findings as Markdown below a heading."""
     passed = sum(c.passed for c in verdict.criteria)
     parts = [
         [heading, "", f"{passed} of {len(verdict.criteria)} criteria passed.", ""],
         aligned(_criteria(verdict)),
         ["", "By climate class; storage in kg m-2, drift per decade, temperature in K and K per decade. Shift: last "
-         "cycle minus ecLand; drift: of the point where it is largest.", ""],
+         "cycle minus ecLand; drift: largest of all points.", ""],
         aligned(_classes(verdict.points)),
         ["", *_snow(verdict.points)],
         *([["", f"{name.capitalize()}:", "", *_listed(part, verdict.points)]
@@ -54,7 +43,7 @@ def stability_table(verdict: Verdict, heading: str) -> str:
 
 
 def stability_record(verdict: Verdict) -> dict[str, Any]:
-    """Answers, classes and findings as plain records."""
+    """Return criteria, classes and findings as records."""
     named = ["point_id", "latitude", "longitude", "climate_class"]
     place = verdict.points[[c for c in named if c in verdict.points]]
     criteria = pd.DataFrame([vars(c) | {"passed": c.passed} for c in verdict.criteria])
@@ -67,7 +56,7 @@ def stability_record(verdict: Verdict) -> dict[str, Any]:
 
 
 def place_text(points: pd.DataFrame, point: int) -> str:
-    """A point in words."""
+    """Describe a point: number, class, coordinates."""
     row = points.loc[point]
     name = f"{row['point_id']:.0f}" if "point_id" in points else f"no. {point}"
     held = ", held out" if "held_out" in points and row["held_out"] > 0.5 else ""
@@ -94,13 +83,13 @@ def _classes(points: pd.DataFrame) -> list[list[str]]:
 
 
 def _snow(points: pd.DataFrame) -> list[str]:
-    """Points where ecLand keeps its snow, which are judged without it."""
+    """List the points where ecLand keeps snow all year."""
     kept = points[points["ecland_keeps_snow"]]
     if kept.empty:
-        return ["ecLand's snow melts everywhere in the years that are repeated."]
+        return ["ecLand's snow melts everywhere in the repeated years."]
     lines = [
-        "Where ecLand keeps snow all year, storage is judged without snow, and temperature is not. Growth of the snow "
-        "in kg m-2 per decade:",
+        "Where ecLand keeps snow all year, storage is judged without snow and temperature is not judged. Growth of the "
+        "snow in kg m-2 per decade:",
         "",
     ]
     return lines + [
