@@ -82,7 +82,7 @@ def test_rows_are_real_states():
     assert warm.min() < 260 < 300 < warm.max()
 
 
-def test_days_begin_anew_with_the_year():
+def test_days_are_counted_from_the_new_year():
     """A step over new year has each end in its own year."""
     found = place_time(np.array([50.0]), np.array([7.0]), datetime(2020, 12, 31, 18), datetime(2021, 1, 1))
     np.testing.assert_array_equal(found, [[50.0, 7.0, 365.75, 0.0]])
