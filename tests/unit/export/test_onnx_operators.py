@@ -42,14 +42,14 @@ def errors(arguments, table):
     """Export a graph and return the largest distances of its values from the exact ones [units of the last place]."""
     tensors = tuple(torch.from_numpy(x) for x in arguments.values())
     program = torch.onnx.export(
-        Functions(list(arguments)), tensors, dynamo=True, opset_version=OPSET, custom_translation_table=table,
-        optimize=False, verbose=False, input_names=list(arguments),
+        Functions(list(arguments)).eval(), tensors, dynamo=True, opset_version=OPSET, custom_translation_table=table,
+        optimize=False, verbose=False, input_names=[f"{name}_argument" for name in arguments],
     )  # fmt: skip
     file = io.BytesIO()
     program.save(file)
     session = onnxruntime.InferenceSession(file.getvalue(), providers=["CPUExecutionProvider"])
-    found = {}
-    for (name, x), values in zip(arguments.items(), session.run(None, arguments), strict=True):
+    found, given = {}, {f"{name}_argument": x for name, x in arguments.items()}
+    for (name, x), values in zip(arguments.items(), session.run(None, given), strict=True):
         expected = FUNCTIONS[name][1](x.astype(np.longdouble)).astype(x.dtype)
         found[name] = float(np.max(np.abs(values - expected) / np.spacing(np.abs(expected))))
     return found
