@@ -83,11 +83,11 @@ class StepColumns:
         return len(self.start) + len(self.end)
 
     def positions(self, names: Sequence[str]) -> dict[str, int]:
-        """Positions of output variables in the output tensor."""
+        """Look up the positions of output variables in the output tensor."""
         return {name: self.outputs.index(name) for name in names}
 
     def as_dict(self) -> dict[str, list]:
-        """Plain lists, for metadata."""
+        """Return plain lists, for metadata."""
         return {name: list(value) for name, value in asdict(self).items()}
 
     def __str__(self) -> str:

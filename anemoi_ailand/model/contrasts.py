@@ -32,7 +32,7 @@ class Air(NamedTuple):
 
 
 def contrasts(land: Land, air: Air) -> Tensor:
-    r"""Temperature differences, distance from freezing, soil wetness, humidity deficit, snow and rain.
+    r"""Return temperature differences, distance from freezing, soil wetness, humidity deficit, snow and rain.
 
     The columns (..., N_CONTRASTS) [1] are: air minus first layer at three times, and differences between the layers, in
     5 K; tanh of the distance from 0 degC in 2 K; liquid soil water between wilting point and field capacity, and
@@ -70,7 +70,7 @@ def contrasts(land: Land, air: Air) -> Tensor:
 
 
 def _deficit(air: Air) -> Tensor:
-    """Vapour pressure deficit of the mean air [Pa]; saturation over water by Tetens' formula."""
+    """Return the vapour pressure deficit of the mean air [Pa]; saturation over water by Tetens' formula."""
     a, b = TETENS_WATER
     saturated = TETENS_PRESSURE * torch.exp(a * (air.avg_t - TRIPLE_POINT) / (air.avg_t - b))
     return saturated - air.avg_q * air.avg_sp / VAPOUR_MASS_RATIO

@@ -113,7 +113,7 @@ class LandModel(BaseGraphModel):
         LOG.info("Land model: %s; %d parameters", self.columns, sum(p.numel() for p in self.network.parameters()))
 
     def _shape(self) -> NetworkShape:
-        """Sizes of the network: input columns and outputs of its two heads."""
+        """Return the sizes of the network: input columns and outputs of its two heads."""
         c = self.columns
         static = tuple(i for i, n in enumerate(c.start) if variable(n).time is Time.CONSTANT)
         if self.closed is None:
@@ -168,11 +168,11 @@ class LandModel(BaseGraphModel):
             return self.network(z)
 
     def read(self, start: Tensor, end: Tensor) -> Tensor:
-        """Input columns (..., n_in) of the network; shapes as in :meth:`advance`."""
+        """Select the input columns (..., n_in) of the network; shapes as in :meth:`advance`."""
         return torch.cat([start[..., self._start], end[..., self._end]], dim=-1)
 
     def forward(self, x: dict[str, Tensor], **_kwargs: Any) -> dict[str, Tensor]:
-        """Anemoi's forward call, with the shapes of the class; ensemble members and points are independent rows."""
+        """Advance with the shapes of the class, as Anemoi calls it; members and points are independent rows."""
         x_in = x[self.dataset_name]
         return {self.dataset_name: self.advance(x_in[:, 0], x_in[:, 1]).unsqueeze(1)}
 
@@ -218,7 +218,7 @@ def _names(name_to_index: dict[str, int], wanted: Any) -> list[str]:
 
 
 def _normalisation(model_config: Any, dataset: str, indices: Any, statistics: dict) -> tuple[np.ndarray, np.ndarray]:
-    """Factor and offset of the configured normaliser for every variable of the dataset."""
+    """Return factor and offset of the configured normaliser for every variable of the dataset."""
     config = model_config.data.datasets[dataset].processors
     if "normalizer" not in config:
         raise ValueError(

@@ -39,7 +39,7 @@ def _thickness(values: np.ndarray) -> np.ndarray:
 
 
 def soil_water(swvl: np.ndarray) -> np.ndarray:
-    r"""Mass of water in the soil, :math:`\rho_w \sum_k \theta_k \Delta z_k`.
+    r"""Return the mass of water in the soil, :math:`\rho_w \sum_k \theta_k \Delta z_k`.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ def soil_water(swvl: np.ndarray) -> np.ndarray:
 
 
 def water_storage(swvl: np.ndarray, sd: np.ndarray, src: np.ndarray) -> np.ndarray:
-    r"""Water on and in the land, :math:`W = \rho_w \sum_k \theta_k \Delta z_k + S + I`.
+    r"""Return the water on and in the land, :math:`W = \rho_w \sum_k \theta_k \Delta z_k + S + I`.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ def water_residual(
     subsurface_runoff: np.ndarray | float,
     seconds: float = STEP_SECONDS,
 ) -> np.ndarray:
-    r"""Water that a step loses (positive) or creates (negative).
+    r"""Return the water that a step loses (positive) or creates (negative).
 
     .. math:: r = \Delta t\, (P - E - R_s - R_b) - \Delta W
 
@@ -94,7 +94,7 @@ def water_residual(
 
 
 def evaporation_from_latent_heat(slhf: np.ndarray, snowc: np.ndarray | float = 0.0) -> np.ndarray:
-    r"""Evaporation equivalent to a latent heat flux, :math:`E = -Q_E / (L_v + c_s L_f)`.
+    r"""Return the evaporation equivalent to a latent heat flux, :math:`E = -Q_E / (L_v + c_s L_f)`.
 
     Snow-covered ground (fraction :math:`c_s`) sublimates, which also takes the heat of fusion. In ecLand's output this
     reproduces ``evap`` within 0.04 kg m-2 a year in the median over points, at most 4.
@@ -105,13 +105,13 @@ def evaporation_from_latent_heat(slhf: np.ndarray, snowc: np.ndarray | float = 0
 
 
 def frozen_fraction(temperature: np.ndarray) -> np.ndarray:
-    """Frozen share of soil water at a temperature [K]; formula and source as in ``physics.soil.frozen_fraction``."""
+    """Return the frozen share of soil water at a temperature [K], as :func:`.soil.frozen_fraction` for tensors."""
     angle, middle = math.pi / (FREEZING_START - FREEZING_END), 0.5 * (FREEZING_START + FREEZING_END)
     return 0.5 * (1.0 - np.sin(angle * (np.clip(temperature, FREEZING_END, FREEZING_START) - middle)))
 
 
 def soil_heat(stl: np.ndarray, theta_sat: np.ndarray, theta_cap: np.ndarray, vegetation: np.ndarray) -> np.ndarray:
-    r"""Heat content of the soil with the heat of freezing, relative to 273.16 K and liquid water.
+    r"""Return the heat content of the soil with the heat of freezing, relative to 273.16 K and liquid water.
 
     .. math:: H = \sum_k \Delta z_k \left[ ((1 - \theta_s) C_m + \theta_c C_w)(T_k - T_0)
               - L_f \rho_w c_v \theta_c f(T_k) \right]
@@ -137,7 +137,7 @@ def soil_heat(stl: np.ndarray, theta_sat: np.ndarray, theta_cap: np.ndarray, veg
 
 
 def snow_heat(sd: np.ndarray, slw: np.ndarray, tsn: np.ndarray) -> np.ndarray:
-    r"""Heat content of snow relative to liquid water at 273.16 K, :math:`c_i S (T_s - T_0) - L_f (S - S_l)` [J m-2].
+    r"""Return the heat of snow relative to liquid water at 273.16 K, :math:`c_i S (T_s - T_0) - L_f (S - S_l)` [J m-2].
 
     An approximation with one mean temperature :math:`T_s` [K] for the whole pack of mass :math:`S` with liquid water
     :math:`S_l` [kg m-2]; all of the same shape.
@@ -149,7 +149,7 @@ def snow_heat(sd: np.ndarray, slw: np.ndarray, tsn: np.ndarray) -> np.ndarray:
 def snow_heat_supply(
     slhf: np.ndarray, evaporation: np.ndarray, snowfall: np.ndarray, temperature: np.ndarray
 ) -> np.ndarray:
-    r"""Heat advected by snowfall and sublimation, relative to liquid water at 273.16 K.
+    r"""Return the heat advected by snowfall and sublimation, relative to liquid water at 273.16 K.
 
     .. math:: A = F \left[ c_i \min(T_a - T_0, 0) - L_f \right] - Q_E - L_v E
 
@@ -173,7 +173,7 @@ def snow_heat_supply(
 
 
 def surface_heat_flux(ssr: np.ndarray, str_: np.ndarray, slhf: np.ndarray, sshf: np.ndarray) -> np.ndarray:
-    """Heat flux into ground and snow [W m-2]: net radiation plus turbulent fluxes, all positive downward."""
+    """Sum net radiation and turbulent fluxes, all positive downward, to the heat flux into ground and snow [W m-2]."""
     return np.asarray(ssr, np.float64) + str_ + slhf + sshf
 
 
@@ -184,7 +184,7 @@ def energy_residual(
     snow_supply: np.ndarray | float = 0.0,
     seconds: float = STEP_SECONDS,
 ) -> np.ndarray:
-    r"""Heat that a step loses (positive) or creates (negative), as a mean rate.
+    r"""Return the heat that a step loses (positive) or creates (negative), as a mean rate.
 
     .. math:: r = G + A - (\Delta H_{soil} + \Delta H_{snow}) / \Delta t
 

@@ -10,6 +10,13 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from anemoi_ailand.constants import SOIL_LAYER_THICKNESS
+
+
+def layer_thickness(like: Tensor) -> Tensor:
+    """Return the thickness of the soil layers [m], shape (layer,), in the precision and on the device of a tensor."""
+    return torch.as_tensor(SOIL_LAYER_THICKNESS, dtype=like.dtype, device=like.device)
+
 
 def stack_layers(layers: Sequence[Tensor]) -> Tensor:
     """Stack single layers (...) to (..., layer)."""

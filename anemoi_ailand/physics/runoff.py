@@ -32,7 +32,7 @@ _LEAST_WATER = 1.0e-9
 
 
 def capacity_exponent(sdor: Tensor) -> Tensor:
-    r"""Exponent of the distribution of capacities, :math:`b = (\sigma - 100)/(\sigma + 1000)` within 0.01 ... 0.5.
+    r"""Return the exponent of capacities, :math:`b = (\sigma - 100)/(\sigma + 1000)` within 0.01 ... 0.5.
 
     ``sdor`` is the standard deviation of the orography within the grid box [m]. Source: ecLand, srfwexc_vg_mod.F90.
     """
@@ -40,7 +40,7 @@ def capacity_exponent(sdor: Tensor) -> Tensor:
 
 
 def surface_runoff(reaching: Tensor, held: Tensor, capacity: Tensor, exponent: Tensor, odds: Tensor) -> Tensor:
-    r"""Surface runoff of the water that reaches the ground, and of the excess in overfull ground [m].
+    r"""Return the surface runoff [m] of the water that reaches the ground, and of the excess in overfull ground.
 
     With water :math:`P`, held water :math:`W` of at most :math:`W_m`, exponent b,
 

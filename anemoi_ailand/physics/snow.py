@@ -17,7 +17,7 @@ from anemoi_ailand.constants import (
 
 
 def snow_cover(sd: np.ndarray, rsn: np.ndarray) -> np.ndarray:
-    r"""Snow cover fraction from snow mass and density.
+    r"""Return the snow cover fraction from snow mass and density.
 
     :math:`c = \tanh\left(4000\, d / \mathrm{clip}(\rho, 100, 400)\right)` with depth :math:`d = S / \rho`; 1 above
     0.99, 0 without snow.

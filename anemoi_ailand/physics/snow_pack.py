@@ -35,13 +35,13 @@ SNOW_PROPERTIES: dict[str, tuple[float, float, float]] = {
 
 
 def snow_cover(sd: Tensor, rsn: Tensor) -> Tensor:
-    """Snow cover fraction of tensors; formula and units as in :func:`anemoi_ailand.physics.snow.snow_cover`."""
+    """Return the snow cover of tensors; formula and units as in :func:`anemoi_ailand.physics.snow.snow_cover`."""
     cover = torch.tanh(SNOW_COVER_SLOPE * sd / (rsn * rsn.clamp(SNOW_DENSITY_MIN, SNOW_COVER_DENSITY_MAX)))
     return torch.where(cover >= SNOW_COVER_FULL, torch.ones_like(cover), cover)
 
 
 def snow_density(sd: Tensor, rsn: Tensor, fresh: Tensor, fresh_density: Tensor, change: Tensor) -> Tensor:
-    r"""Snow density after mixing with fresh snow and settling.
+    r"""Return the snow density after mixing with fresh snow and settling.
 
     .. math:: \rho' = \frac{S \rho + F \rho_f}{S + F} + \Delta \rho
 

@@ -51,7 +51,7 @@ def whole_types(kind: np.ndarray, largest: int, what: str) -> np.ndarray:
 
 
 def soil_parameters(kind: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    r"""Water content of soil types at field capacity, at permanent wilting point and at saturation [m3 m-3].
+    r"""Return the water of soil types at field capacity, at permanent wilting point and at saturation [m3 m-3].
 
     :math:`\theta(h) = \theta_r + (\theta_s - \theta_r)\,(1 + |\alpha h|^n)^{-(1 - 1/n)}` (van Genuchten) at suctions
     of 0.1 and 15 bar. Source: ecLand, sussoil_mod.F90; IFS Documentation CY49R1, Part IV, section 8.6.

@@ -33,13 +33,13 @@ _MID_MONTH = 15
 
 
 def vegetation_parameters(kind: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Density [1], roughness length [m] and minimum stomatal resistance [s m-1] of vegetation types 0 to 20."""
+    """Return density [1], roughness length [m] and minimum stomatal resistance [s m-1] of vegetation types 0 to 20."""
     index = whole_types(kind, len(VEGETATION_DENSITY) - 1, "vegetation")
     return tuple(np.array(t)[index] for t in (VEGETATION_DENSITY, ROUGHNESS_LENGTH, STOMATAL_RESISTANCE))  # type: ignore[return-value]
 
 
 def leaf_area(monthly: np.ndarray, date: datetime) -> np.ndarray:
-    """Leaf area index of a UTC day: linear between the 15th of each month, constant over the day.
+    """Return the leaf area index of a UTC day: linear between the 15th of each month, constant over the day.
 
     Shapes: climatology (12, point) [m2 m-2] -> (point,). Source: ecLand offline, updcli.
     """

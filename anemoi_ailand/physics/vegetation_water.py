@@ -49,7 +49,7 @@ def intercept(src: Tensor, rain: Tensor, kept: Tensor, evaporation: Tensor) -> C
 
 
 def root_table(dtype: torch.dtype = torch.float32) -> Tensor:
-    r"""Share of the roots in each layer, shape (21, layer), by vegetation type 0-20 [1].
+    r"""Return the share of the roots in each layer, shape (21, layer), by vegetation type 0-20 [1].
 
     Between depths :math:`z_1` and :math:`z_2`,
 

@@ -28,6 +28,8 @@ class BestCheckpoint(AnemoiCheckpoint):
 
     def __init__(self, dirpath: str, monitor: str = "val_multi_dataset_loss_epoch", **kwargs: Any) -> None:
         options: dict[str, Any] = {
+            "dirpath": dirpath,
+            "monitor": monitor,
             "filename": "best",
             "mode": "min",
             "save_top_k": 1,
@@ -37,7 +39,7 @@ class BestCheckpoint(AnemoiCheckpoint):
             "enable_version_counter": False,
             **kwargs,
         }
-        super().__init__(dirpath=dirpath, monitor=monitor, **options)
+        super().__init__(**options)
 
     @property
     def state_key(self) -> str:

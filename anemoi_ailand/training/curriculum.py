@@ -43,7 +43,7 @@ class ListedRollout(RolloutConfig):
         super().__init__(start=self.steps[0], epoch_increment=int(changing), maximum=max(self.steps))
 
     def at(self, epoch: int) -> int:
-        """Steps per sample in ``epoch``."""
+        """Return the steps per sample in ``epoch``."""
         return self.steps[min(epoch, len(self.steps) - 1)]
 
     def should_increase(self, current_epoch: int) -> bool:

@@ -72,7 +72,7 @@ class LandTraining(TrainingHooks, SingleTraining):
         self._losses = (0.0, 0)
 
     def training_step(self, batch: Fields, batch_idx: int) -> Tensor:
-        """Loss of one batch; the mean over the epoch is logged at its end, under anemoi-training's names."""
+        """Return the loss of one batch; the mean over the epoch is logged at its end, under anemoi-training's names."""
         loss = self.batch_step(batch).loss
         size = len(next(iter(batch.values())))
         total, samples = self._losses
@@ -92,7 +92,7 @@ class LandTraining(TrainingHooks, SingleTraining):
         super().on_train_epoch_end()
 
     def batch_step(self, batch: Fields, *, validation: bool = False) -> TrainingStepOutput:
-        """Loss of one batch, in validation with metrics and predictions."""
+        """Return the loss of one batch, in validation with metrics and predictions."""
         x = self.task.get_inputs(batch, data_indices=self.data_indices)
         n_steps = len(tuple(self.task.steps("validation" if validation else "training")))
         if validation:
@@ -108,7 +108,7 @@ class LandTraining(TrainingHooks, SingleTraining):
         return TrainingStepOutput(loss=loss, metrics={}, predictions=[])
 
     def _piece(self, x: Fields, batch: Fields, first: int, last: int, n_steps: int) -> tuple[Tensor, Fields]:
-        """Contribution of steps ``first`` to ``last - 1`` to the loss, and the input of step ``last``."""
+        """Return the contribution of steps ``first`` to ``last - 1`` to the loss, and the input of step ``last``."""
         predictions: list[Fields] = []
         every = self.checkpoint_every
         for a in range(first, last, every or last - first):
@@ -122,7 +122,7 @@ class LandTraining(TrainingHooks, SingleTraining):
         return loss / n_steps, x
 
     def _unroll(self, x: Fields, batch: Fields, first: int, last: int, n_steps: int) -> tuple[list[Fields], Fields]:
-        """Predictions of steps ``first`` to ``last - 1``, and the input of step ``last``."""
+        """Predict steps ``first`` to ``last - 1``; return also the input of step ``last``."""
         task: Any = self.task
         predictions, x = [], dict(x)  # the task changes its argument
         for i in range(first, last):
@@ -145,7 +145,7 @@ class LandTraining(TrainingHooks, SingleTraining):
         return sum(losses[1:], losses[0]), predicted, targets
 
     def _validate(self, x: Fields, batch: Fields, n_steps: int) -> TrainingStepOutput:
-        """Loss and configured metrics of a batch; squared errors are kept for the end of the epoch."""
+        """Return loss and configured metrics of a batch; squared errors are kept for the end of the epoch."""
         predictions, _ = self._unroll(x, batch, 0, n_steps, n_steps)
         loss, predicted, targets = self._loss(predictions, batch, 0)
         metrics: dict[str, Tensor] = {}

@@ -143,7 +143,7 @@ class BlockReader:
         return getattr(self.__dict__["_reader"], name)
 
     def get_sample(self, sequence: int, positions: Any, grid_shard_indices: Any = None) -> Tensor:
-        """Fields (date, ensemble, point of the block, variable) of one window over one block of points."""
+        """Return the fields (date, ensemble, point of the block, variable) of one window over one block of points."""
         del sequence, grid_shard_indices
         rng = self._generator(positions)
         first = int(rng.integers(self._total - self._points + 1))
@@ -157,17 +157,17 @@ class BlockReader:
         return torch.from_numpy(window)
 
     def _generator(self, positions: Any) -> np.random.Generator:
-        """Random generator that depends on the seed of the epoch and the date only."""
+        """Return a random generator that depends on the seed of the epoch and the date only."""
         date = positions.start if isinstance(positions, slice) else int(np.min(positions))
         epoch_seed = torch.initial_seed() if self._shuffled else 0
         return np.random.default_rng([epoch_seed % 2**63, int(date)])
 
 
 def noise_scale(reader: Any, static: float, state: float) -> NDArray[np.float32] | None:
-    """Standard deviation (2, variable) of the noise of a sample, in the unit of each variable; None without noise.
+    """Return the standard deviation (2, variable) of the noise of a sample, in the units of the variables.
 
     The first row is common to all dates: ``static``, in units of the standard deviation of the static fields. The
-    second is for the first date only: ``state``, in units of the table's ``increment_scale``.
+    second is for the first date only: ``state``, in units of the table's ``increment_scale``. None without noise.
     """
     if static == 0.0 and state == 0.0:
         return None

@@ -18,7 +18,7 @@ Piece = Callable[[State, int, int], tuple[Tensor, State]]
 
 
 def truncated_loss(piece: Piece, state: State, n_steps: int, size: int, parameters: Sequence[Tensor]) -> Tensor:
-    r"""Loss of a roll-out whose gradient stops after every ``size`` steps.
+    r"""Return the loss of a roll-out whose gradient stops after every ``size`` steps.
 
     .. math:: L = \sum_k L_k(\theta, \mathrm{stop}(x_k)), \qquad x_{k+1} = M_\theta(x_k)
 

@@ -33,7 +33,6 @@ from anemoi_ailand.evaluation.processes.budgets import Budgets, budgets
 from anemoi_ailand.evaluation.processes.snow_season import (
     compare_snow_seasons,
     date_errors,
-    season_record,
     snow_variable,
 )
 from anemoi_ailand.evaluation.products.products_file import write_products
@@ -296,7 +295,7 @@ def _processes(runs: dict[str, Fields], reference: Fields, stations: list[Any], 
         LOG.warning("No snow season: %s", nothing)
     else:
         table, seasons = compare_snow_seasons(runs, reference)
-        out |= {"snow_season": season_record(table), "snow_errors": date_errors(seasons)}
+        out |= {"snow_season": records(table, digits=None), "snow_errors": date_errors(seasons)}
     if stations:
         out["observations"] = score_stations(stations, reference, runs, seed=seed).record()
     return out

@@ -17,7 +17,7 @@ from benchmarks.contest.scores import CORE, TOGETHER
 
 
 def pareto_figure(scores: pd.DataFrame, entries: Sequence[Entry], reference: str, group: str) -> Figure:
-    """Geometric mean of the ratios of RMSE against operations per point-step, one panel for each lead time.
+    """Plot the geometric mean of the ratios of RMSE against operations per point-step, one panel for each lead time.
 
     Bars are 95 % intervals. A hollow point lacks some of the core variables and is on no front, as its mean is one of
     fewer. The reference is at one.
@@ -33,7 +33,7 @@ def pareto_figure(scores: pd.DataFrame, entries: Sequence[Entry], reference: str
 
 
 def front(cost: Sequence[float], error: Sequence[float]) -> list[int]:
-    """Indices of the Pareto front by increasing cost; ties go to the first."""
+    """Return the indices of the Pareto front by increasing cost; ties go to the first."""
     best, found = np.inf, []
     for i in sorted(range(len(cost)), key=lambda i: (cost[i], error[i])):
         if error[i] < best:

@@ -113,7 +113,7 @@ def _targets(model: LandModel, start: Tensor, after: Tensor) -> Tensor:
 
 
 def _batches(dataset: Any, name: str, seed: int) -> Iterator[Tensor]:
-    """Windows of one step in random order, shape (window, 2, ensemble, point, variable), in the units of the data."""
+    """Read windows of one step in random order, shape (window, 2, ensemble, point, variable), not normalised."""
     order = np.random.default_rng(seed).permutation(dataset.valid_date_indices)
     for first in range(0, len(order), WINDOWS):
         yield torch.stack([dataset.get_sample(int(i))[name][:2] for i in order[first : first + WINDOWS]])

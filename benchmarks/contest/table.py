@@ -92,7 +92,7 @@ def _cell(row: Any) -> str:
 
 
 def _biases(scores: pd.DataFrame) -> Iterator[str]:
-    """Bias of soil temperature at the last lead time, held-out points first."""
+    """Show the bias of soil temperature at the last lead time, held-out points first."""
     group, period = _point_groups(scores)[0], list(dict.fromkeys(scores["period"]))[-1]
     part = scores[(scores["group"] == group) & (scores["period"] == period) & (scores["metric"] == "bias")]
     names = [name for name in SOIL_TEMPERATURES if name in set(part["variable"])]
@@ -102,7 +102,7 @@ def _biases(scores: pd.DataFrame) -> Iterator[str]:
 
 
 def _snow(scores: pd.DataFrame, reference: str) -> Iterator[str]:
-    """Ratio of the RMSE of soil temperature with snow to that without."""
+    """Show the ratio of the RMSE of soil temperature with snow to that without."""
     period = list(dict.fromkeys(scores["period"]))[-1]
     part = scores[(scores["period"] == period) & (scores["metric"] == "rmse")]
     by_group = {g: part[part["group"] == g].set_index(["model", "variable"])["value"] for g in ("snow", "snow-free")}
@@ -116,7 +116,7 @@ def _snow(scores: pd.DataFrame, reference: str) -> Iterator[str]:
 
 
 def _long_run(scores: pd.DataFrame) -> Iterator[str]:
-    """Bias after years, its spread, correlation of anomalies, and growth of the error."""
+    """Show the bias after years, its spread, correlation of anomalies, and growth of the error."""
     if scores.empty:
         return
     group = _point_groups(scores)[0]
@@ -147,7 +147,7 @@ def _long_run(scores: pd.DataFrame) -> Iterator[str]:
 
 
 def _by_model(rows: pd.DataFrame, names: Sequence[str], form: str) -> str:
-    """One row for each model, one column for each variable; ``form`` takes a value and its interval."""
+    """Format a row for each model, a column for each variable; ``form`` takes a value and its interval."""
     cells = {(row.model, row.variable): form.format(row.value, getattr(row, "low", None), getattr(row, "high", None))
              for row in rows.itertuples() if row.value == row.value}  # fmt: skip
     body = [[model, *(cells.get((model, name), "-") for name in names)] for model in dict.fromkeys(rows["model"])]

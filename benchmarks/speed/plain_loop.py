@@ -45,14 +45,14 @@ class PlainLoop:
         self.rng = np.random.default_rng(0)
 
     def batch(self) -> Tensor:
-        """Windows of one block of points, shape (window, date, ensemble, point, variable)."""
+        """Draw windows of one block of points, shape (window, date, ensemble, point, variable)."""
         first = int(self.rng.integers(self.fields.shape[2] - self.points + 1))
         starts = self.rng.integers(len(self.fields) - self.n_steps, size=self.windows)
         block = slice(first, first + self.points)
         return torch.stack([self.fields[t : t + self.n_steps + 1, :, block] for t in starts])
 
     def update(self) -> None:
-        """Forward, backward and one step of the optimiser."""
+        """Run forward, backward and one step of the optimiser."""
         batch = self.batch()
         x = batch[..., self.inputs]
         start, predictions = x[:, 0], []

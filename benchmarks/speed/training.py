@@ -169,7 +169,7 @@ def _stock(setting: Setting) -> tuple[Timing, int]:
 
 
 def _stock_windows(setting: Setting) -> int:
-    """Windows over all points that make as many rows as the blocks of ``ailand``, at least one."""
+    """Count the windows over all points that make as many rows as the blocks of ``ailand``, at least one."""
 
     def use(trainer: Any) -> Any:
         total = int(trainer.datamodule.ds_train.data_readers["data"].grid_size)
@@ -188,7 +188,7 @@ def _timed(trainer: Any, setting: Setting) -> tuple[Timing, int]:
 
 
 def _points(config: Any, total: int) -> int:
-    """Points of a block: what the configuration gives to its callback, at most all."""
+    """Return the points of a block in the configuration, at most all."""
     given = [c.get("points") for c in config.diagnostics.callbacks if c["_target_"].endswith("PointBlocks")]
     return min(given[0] or total, total) if given else total
 

@@ -9,8 +9,8 @@ everything that the closed step reads.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -52,11 +52,6 @@ class SmallLand:
     def variables(self) -> list[str]:
         """All names in the order of a dataset."""
         return sorted([*self.forcing, *self.prognostic, *self.diagnostic])
-
-    def only(self, names: Collection[str]) -> SmallLand:
-        """The model with some of its variables."""
-        kept = {k: [n for n in getattr(self, k) if n in names] for k in ("forcing", "prognostic", "diagnostic")}
-        return replace(self, **kept)
 
     def statistics(self) -> dict[str, np.ndarray]:
         """Statistics of the dataset, shape (variable,)."""
@@ -139,7 +134,7 @@ class SmallLand:
         factors = {n: self.normalisation(n) for n in sorted(index, key=index.__getitem__)}
         return torch.stack([values[n].double() * a + b for n, (a, b) in factors.items()], dim=-1).float()
 
-    def physical(self, out: torch.Tensor, names: Collection[str]) -> dict[str, torch.Tensor]:
+    def physical(self, out: torch.Tensor, names: Sequence[str]) -> dict[str, torch.Tensor]:
         """Fields by name in physical units, float64, from a normalised tensor (..., variable)."""
         factors = {n: self.normalisation(n) for n in names}
         return {n: (out[..., i].double() - b) / a for i, (n, (a, b)) in enumerate(factors.items())}

@@ -118,13 +118,19 @@ OURS = {
 def test_everything_but_the_plug_ins_satisfies_the_schema_of_the_host(name: str) -> None:
     """With stock sections in place of ours, anemoi-training's validation finds only its own mistakes."""
     ours, stock = deepcopy(composed(name)), composed("config", "model=gnn")
-    before = complaints(ours)
     for section, keys in OURS.items():
         for key in keys:
             path = f"{section}.{key}".strip(".")
             OmegaConf.update(ours, path, OmegaConf.select(stock, path), merge=False, force_add=True)
-    assert complaints(ours) <= complaints(stock) | {("land",)}
-    assert ("land",) in before, "the validation looks at nothing"
+    found = complaints(ours)
+    assert ("land",) in found, "the validation looks at nothing"
+    assert found <= stock_complaints() | {("land",)}
+
+
+@cache
+def stock_complaints() -> set[tuple]:
+    """Places at which anemoi-training's schema finds a mistake in its own configuration."""
+    return complaints(composed("config", "model=gnn"))
 
 
 def complaints(config: DictConfig) -> set[tuple]:

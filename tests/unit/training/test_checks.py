@@ -8,10 +8,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from anemoi_ailand.training.checks import check_dataset, check_length, check_units
+from anemoi_ailand.training.checks import check_dataset, check_length
 from anemoi_ailand.variables import variable
 
-NAMES = ["swvl1", "t", "avg_tprate", "z"]
+NAMES = ["swvl1", "t", "avg_tprate", "z", "cos_julian_day"]
 
 
 class Data:
@@ -21,7 +21,7 @@ class Data:
         self.variables = NAMES
         self.dates = np.arange(100).astype("datetime64[D]")
         self.missing = set(missing)
-        self.values = np.random.default_rng(0).random((100, 4, 1, 3)) if values is None else values
+        self.values = np.random.default_rng(0).random((100, 5, 1, 3)) if values is None else values
         self.typed_variables = {
             n: SimpleNamespace(units=(units or {}).get(n, variable(n).units), is_constant_in_time=n in constant)
             for n in NAMES
@@ -33,8 +33,7 @@ class Data:
 
 def test_good_data_pass():
     """Valid data raise no error, nor do computed variables of any unit."""
-    check_dataset(Data(), "training")
-    check_units({"cos_julian_day": "degree"})
+    check_dataset(Data(units={"cos_julian_day": "degree"}), "training")
 
 
 def test_wrong_unit_is_refused():
@@ -57,7 +56,7 @@ def test_gap_in_time_is_refused():
 
 def test_missing_values_are_refused():
     """The error names the variable."""
-    values = np.ones((100, 4, 1, 3))
+    values = np.ones((100, 5, 1, 3))
     values[:, 2, 0, 1] = np.nan
     with pytest.raises(ValueError, match="avg_tprate"):
         check_dataset(Data(values), "training")
