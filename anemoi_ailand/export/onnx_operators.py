@@ -53,7 +53,7 @@ def expm1(self: Any) -> Any:
     u = op.Exp(self)
     less = op.Sub(u, one)
     value = op.Mul(less, op.Div(self, op.Log(u)))
-    vanished = op.Equal(less, op.Neg(one))  # exp(x) is nothing beside one, and its logarithm may be infinite
+    vanished = op.Equal(less, op.Neg(one))  # exp(x) is negligible, and its logarithm may be infinite
     return op.Where(op.Equal(u, one), self, op.Where(vanished, less, value))
 
 

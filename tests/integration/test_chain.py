@@ -98,7 +98,7 @@ def test_other_points_than_those_of_training(chain, forecast, tmp_path):
 
 
 def test_files_as_input_give_the_run_of_the_dataset(chain, forecast, tmp_path):
-    """The same year from NetCDF files, in the order of the files."""
+    """A run from NetCDF files equals that of the dataset, in the order of the files."""
     launch("inference/rollout-files", [
         f"checkpoint={chain.checkpoint}", f"output.land-netcdf.path={tmp_path / 'files.nc'}",
         "date=2020-05-01T00:00:00", "lead_time=10d",

@@ -78,7 +78,7 @@ def scores(tmp_path_factory):
 
 
 def test_scores_on_the_sample_hold(scores):
-    """At points that it was never trained on and at the others, in 2022: within the bootstrap interval."""
+    """Scores at trained and held-out points in 2022 are within the bootstrap intervals of the reference."""
     then, now = scores
     assert then["sha256"] == pretrained_record()["sha256"], "made for another checkpoint: run tools/make_pretrained.py"
     assert (then["starts"], then["lead_days"]) == (now["starts"], now["lead_days"])
@@ -90,7 +90,7 @@ def test_scores_on_the_sample_hold(scores):
 
 
 def test_network_does_what_it_did(scores):
-    """The same scores but for rounding: no change of the code around it changes what the shipped network predicts."""
+    """Scores equal the reference to rounding: no change of the code changes the predictions of the shipped network."""
     then, now = scores
     for group, rows in then["scores"].items():
         for name, row in rows.items():

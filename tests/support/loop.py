@@ -30,12 +30,12 @@ land_step, blocks = cache(CLOSED.land_step), cache(BlockStep)
 
 
 def forcing_names(step: LandStep) -> list[str]:
-    """Variables that come with every step."""
+    """Return the variables that are new at every step."""
     return [n for n in step.inputs if n not in step.prognostic and variable(n).time is not Time.CONSTANT]
 
 
 def inputs(step: LandStep, k: int, n: int = N) -> np.ndarray:
-    """All inputs at the k-th date, shape (input, point), float32."""
+    """Return all inputs at the k-th date, shape (input, point), float32."""
     found = case.fields(n, seed=k)
     found |= {m: v for m, v in case.fields(n, seed=0).items() if m not in forcing_names(step)}
     names = list(COMPUTED)
@@ -44,7 +44,7 @@ def inputs(step: LandStep, k: int, n: int = N) -> np.ndarray:
 
 
 def forcings(step: LandStep, steps: int, n: int = N, first: int = 1) -> list[np.ndarray]:
-    """Forcing at the end of each step, shape (forcing, point)."""
+    """Return the forcing at the end of each step, shape (forcing, point)."""
     rows = [step.inputs.index(m) for m in forcing_names(step)]
     return [inputs(step, k, n)[rows] for k in range(first, first + steps)]
 
@@ -60,7 +60,7 @@ def roll_out(n: int = N, policy: str = "error", steps: Sequence[LandStep] | None
 
 
 def by_hand(step: LandStep, steps: int, n: int = N) -> list[torch.Tensor]:
-    """Outputs of each step, shape (point, output): a loop over the model, which reads the state at both ends."""
+    """Return the outputs (point, output) of each step by a loop over the model, with the state at both ends."""
     here = [step.inputs.index(m) for m in step.prognostic]
     there = [step.outputs.index(m) for m in step.prognostic]
     state, out = torch.from_numpy(inputs(step, 0, n).T)[:, here], []
@@ -73,6 +73,6 @@ def by_hand(step: LandStep, steps: int, n: int = N) -> list[torch.Tensor]:
 
 
 def run(roll: Rollout, steps: int, first: int = 1) -> list[torch.Tensor]:
-    """The outputs of each step."""
+    """Return the outputs of each step."""
     n = roll.n_rows // len(roll.ensemble)
     return [roll.step(values) for values in forcings(roll.networks[0].step, steps, n, first)]

@@ -26,12 +26,12 @@ DATE = datetime(2022, 1, 1)
 
 
 def stepper(dtype="float32", seed=0, **options) -> LandStepper:
-    """The stepper of a checkpoint with random weights."""
+    """Make the stepper of a checkpoint with random weights."""
     return LandStepper(CLOSED.land_step(seed), dtype, **{"threads": 1, **options})
 
 
 def with_network(leave) -> LandStep:
-    """A step whose network output goes through a function, as one that leaves torch."""
+    """Make a step whose network output goes through a function, such as one that leaves torch."""
     step = CLOSED.land_step()
 
     class Leaving(nn.Module):
@@ -54,13 +54,13 @@ def places(n=64):
 
 
 def fields(n=64, seed=0) -> dict[str, np.ndarray]:
-    """All fields that a step wants, sun and calendar apart, shape (point,), float64."""
+    """Return all fields that a step needs except sun and calendar, shape (point,), float64."""
     found = columns.fields(columns.land(n, seed=seed), seed=seed + 2)
     return {k: v.numpy() for k, v in found.items() if k not in (*CLOSED.diagnostic, *COMPUTED)}
 
 
 def smooth_fields(n=64, seed=0) -> dict[str, np.ndarray]:
-    """Fields of warm, bare, moist ground, where no limit and no phase is near."""
+    """Return fields of warm, bare, moist ground, far from limits and phase changes."""
     rng = np.random.default_rng(seed)
     found = fields(n, seed)
     for k in range(1, 5):
@@ -73,17 +73,17 @@ def smooth_fields(n=64, seed=0) -> dict[str, np.ndarray]:
 
 
 def start(of: LandStepper, n=64, seed=0, given=None):
-    """An initial state."""
+    """Make an initial state."""
     return of.initial(DATE, *places(n), given or fields(n, seed))
 
 
 def forcings(n=64, steps=1):
-    """Forcing of some steps."""
+    """Return the forcing of some steps."""
     return [fields(n, seed=10 + k) for k in range(steps)]
 
 
 def sample_fields(of: LandStepper, steps=4):
-    """State of the packaged sample at a date, and the forcing of the steps from it."""
+    """Return a state of the packaged sample, and the forcing of the steps from it."""
     reader = open_reader("$AILAND_SAMPLE")
     dates = [datetime(2020, 5, 1) + k * timedelta(hours=6) for k in range(steps + 1)]
     names = [n for n in of.inputs if n not in COMPUTED]
@@ -93,17 +93,17 @@ def sample_fields(of: LandStepper, steps=4):
 
 
 def export_step() -> LandStep:
-    """A step without the closed step, whose graph is made in seconds; its increments leave most states off a bound."""
+    """Make a step with the open step, whose graph takes seconds and whose increments keep most states off a bound."""
     return OPEN.land_step(head=0.01, steady=False)
 
 
 def host(dtype: torch.dtype = torch.float32, *, sun_inside: bool = True) -> HostStep:
-    """The step of :func:`export_step` as a host calls it."""
+    """Return the step of :func:`export_step` as a host calls it."""
     return HostStep(PhysicalStep(export_step()).to(dtype), sun_inside=sun_inside)
 
 
 def rows(n: int = 200, dtype: torch.dtype = torch.float32, *, sun_inside: bool = True) -> Rows:
-    """Some rows of the packaged sample."""
+    """Return some rows of the packaged sample."""
     found = sample_rows(host(dtype, sun_inside=sun_inside), dtype)
     chosen = np.linspace(0, len(found.where) - 1, n).astype(int)
     return Rows({k: v[chosen] for k, v in found.arguments.items()}, [found.where[i] for i in chosen])

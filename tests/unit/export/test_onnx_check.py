@@ -68,11 +68,10 @@ def test_rows_at_a_jump_are_counted_not_refused():
         compare([np.array([[0.5], [6.0], [2.0]], dtype=np.float32), nothing], Jump(), rows, LIMIT)
 
 
-@pytest.mark.parametrize("sun_inside", [True, False])
-def test_rows_are_real_states(sun_inside):
+def test_rows_are_real_states():
     """Rows are all points of the sample over a year, finite, with the columns of the step."""
-    host = case.host(sun_inside=sun_inside)
-    for dtype in (torch.float32, torch.float64):
+    for dtype, sun_inside in ((torch.float32, True), (torch.float64, False)):
+        host = case.host(sun_inside=sun_inside)
         rows = sample_rows(host, dtype)
         assert {k: v.shape for k, v in rows.arguments.items()} == {
             k: (len(rows.where), len(c)) for k, c in host.columns.items()
@@ -83,7 +82,7 @@ def test_rows_are_real_states(sun_inside):
     assert warm.min() < 260 < 300 < warm.max()
 
 
-def test_days_begin_anew_with_the_year():
+def test_days_are_counted_from_the_new_year():
     """A step over new year has each end in its own year."""
     found = place_time(np.array([50.0]), np.array([7.0]), datetime(2020, 12, 31, 18), datetime(2021, 1, 1))
     np.testing.assert_array_equal(found, [[50.0, 7.0, 365.75, 0.0]])

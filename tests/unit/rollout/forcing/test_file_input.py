@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""State, static fields and forcing of a roll-out from files."""
+"""State, static fields and forcing of a rollout from files."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -23,7 +23,7 @@ OFFSET = {"stl1": 280.0, "swvl1": 0.1, "avg_tprate": 0.0, "lai_lv": 2.0, "t": 27
 
 
 class Context:
-    """What an input asks of its runner."""
+    """Attributes of a runner that an input reads."""
 
     def __init__(self, start=DATES[0], lead=None, pre_processors=()):
         self.reference_date = start

@@ -71,10 +71,10 @@ def test_leads_of_days_are_their_four_stamps():
         (10**4, 5, 10**6, 1000, (5, 1000)),  # never two under way
         (1, 5000, 10**6, 2560, (10, 256)),  # few points as it is: starts are divided
         (1, 5000, 1, 10, (10, 1)),
-        (1, 3, 1, 0, (1, 1)),  # one roll-out is always possible
+        (1, 3, 1, 0, (1, 1)),  # one rollout is always possible
     ],
 )
-def test_parts_keep_what_is_under_way_below_the_limit(spacing, n_starts, n_points, rows, expected):
+def test_parts_keep_active_rollouts_below_the_limit(spacing, n_starts, n_points, rows, expected):
     """Points are divided first, down to a few, then starts."""
     assert division(spacing * np.arange(n_starts), 360, n_points, rows) == expected
 
@@ -123,7 +123,7 @@ def test_file_has_every_start_lead_and_point(tmp_path, data):
 
 @pytest.mark.parametrize(("flight", "gathered"), [(1, 3), (3000, 1), (3000, 64), (6000, 3)])
 def test_division_changes_nothing(tmp_path, data, monkeypatch, flight, gathered):
-    """With little memory, every part of the divided work gets to its place."""
+    """With little memory the work is divided, and the file is the same."""
     monkeypatch.setattr(under_test, "FLIGHT_BYTES", flight)
     monkeypatch.setattr(under_test, "FEW_POINTS", 2)
     monkeypatch.setattr(under_test, "GATHERED_LEADS", gathered)

@@ -59,7 +59,7 @@ def test_axes_are_those_of_the_contract(tmp_path):
 
 
 def test_attributes_are_those_of_the_table(tmp_path):
-    """Of each variable, and of the file what was given, convention, time and versions."""
+    """Variables have the attributes of the table, the file those given, convention, time and versions."""
     with xr.open_dataset(write(tmp_path / "f.nc")) as found:
         for name in NAMES:
             row, attrs = VARIABLES[name], found[VARIABLES[name].netcdf_name].attrs
@@ -73,7 +73,7 @@ def test_attributes_are_those_of_the_table(tmp_path):
 
 
 def test_nothing_under_the_final_name_before_the_end(tmp_path):
-    """In a folder that is made; what a killed run left goes away."""
+    """The final name appears at the end; the unfinished file of a killed run is replaced."""
     path = tmp_path / "new" / "f.nc"
     path.parent.mkdir()
     (path.parent / "f.nc.partial").write_text("left")
@@ -84,7 +84,7 @@ def test_nothing_under_the_final_name_before_the_end(tmp_path):
 
 @pytest.mark.parametrize("earlier", [None, "earlier"])
 def test_failure_leaves_everything_as_it_was(tmp_path, earlier):
-    """No file, or the earlier one."""
+    """A failure leaves no file, or the earlier one."""
     path = tmp_path / "f.nc"
     if earlier:
         path.write_text(earlier)

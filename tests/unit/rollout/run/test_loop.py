@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""The roll-out in memory is the loop by hand, also after a restart, with members and with several networks."""
+"""The rollout in memory is a loop by hand, also after a restart, with members and with several networks."""
 
 from dataclasses import replace
 

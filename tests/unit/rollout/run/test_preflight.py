@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""What a run takes is known before its first step, and what cannot be is refused."""
+"""Cost of a run and checks of its outputs before the first step."""
 
 from types import SimpleNamespace
 
@@ -14,11 +14,11 @@ from tests.support.outputs import N_POINTS, NAMES, made
 
 
 class PrinterOutput:
-    """Named as anemoi-inference's."""
+    """Output with a name of anemoi-inference, without a file."""
 
 
 class GribFileOutput:
-    """The same; cannot be resumed."""
+    """Output with a name of anemoi-inference, which cannot be resumed."""
 
     def __repr__(self):
         return "GribFileOutput(a.grib)"

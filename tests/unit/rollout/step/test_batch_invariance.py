@@ -24,7 +24,7 @@ def network(*sizes):
 
 
 def test_layers_that_do_not_fill_the_units_are_replaced():
-    """At any depth; a replaced layer shares the weights, and equals the original to rounding."""
+    """Layers are replaced at any depth, share the weights of the original, and equal it to rounding."""
     inner = network(4, OUTPUTS, 5)
     whole = make_batch_invariant(nn.ModuleDict({"a": nn.Sequential(inner, nn.Linear(5, 2 * OUTPUTS))}))
     kinds = [type(m) for m in whole.modules() if isinstance(m, nn.Linear | BatchInvariantLinear)]

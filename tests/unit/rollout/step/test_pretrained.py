@@ -128,7 +128,7 @@ def test_exchanged_checkpoint_is_not_unpickled(package, tmp_path, given):
 
 
 def test_the_trap_works(package):
-    """With a matching checksum the trap is sprung, so the test above tests something."""
+    """With a matching checksum the trap is sprung: without the check, code would be executed."""
     package.set_trap(released=True)
     with pytest.raises(AttributeError):
         load_step("ailand")
