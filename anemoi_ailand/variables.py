@@ -280,7 +280,7 @@ _ROWS: list[Variable] = [
     _category("tvh", "high vegetation type (ECMWF index)", "clim_tvh", "surfclim:tvh", grib="tvh", taken=(START,)),
     # read by the closed step, which looks its properties up; no network reads it
     _category("slt", "soil type (1-7)", "clim_sotype", "surfclim:sotype", grib="slt", taken=(START,)),
-    # -- marks of points, stored beside the data so that a dataset says which point is which; never fed to a network --
+    # -- marks of points, stored with the data to identify points; never fed to a network --------------------------
     _category("climate_class", "climate class of the point, the stratum of a fair order", "climate_class", None),
     _category("point_id", "identity of the point, whatever the order", "point_id", None),
     _category("held_out", "whether the point is never trained on (1) or is (0)", None, None),

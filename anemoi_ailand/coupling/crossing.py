@@ -22,7 +22,7 @@ _FEEDBACK = ("variable", "units")
 
 
 @dataclass(frozen=True)
-class Taken:
+class ForcingField:
     r"""One forcing of the land, made from a field of the atmosphere.
 
     .. math:: u = a\,x / s
@@ -46,7 +46,7 @@ class Taken:
 
 
 @dataclass(frozen=True)
-class Fed:
+class Feedback:
     """One field of the atmosphere that the land overwrites by ``factor`` times its variable."""
 
     field: str
@@ -58,7 +58,7 @@ class Fed:
 class Forcing:
     """Sources of all forcing: fields of the atmosphere, values held from the start, datasets by variable."""
 
-    taken: tuple[Taken, ...]
+    taken: tuple[ForcingField, ...]
     held: tuple[str, ...]
     datasets: Mapping[str, str]
 
@@ -114,7 +114,9 @@ def read_forcing(
     return Forcing(tuple(taken), tuple(held), datasets)
 
 
-def read_feedback(config: Mapping[str, Any], made: Sequence[str], units: Mapping[str, str | None]) -> tuple[Fed, ...]:
+def read_feedback(
+    config: Mapping[str, Any], made: Sequence[str], units: Mapping[str, str | None]
+) -> tuple[Feedback, ...]:
     """Read the fields that the land overwrites: variable by field, or a mapping of ``variable`` and ``units``."""
     fed = []
     for field, given in config.items():
@@ -124,11 +126,11 @@ def read_feedback(config: Mapping[str, Any], made: Sequence[str], units: Mapping
         if name not in made:
             raise ValueError(f"`feedback.{field}` is '{name}', which the land does not make; it makes {list(made)}.")
         stated = _units_of(field, options.get("units"), units, f"`feedback.{field}`")
-        fed.append(Fed(field, name, factor_between(variable(name).units, stated, f"'{name}' of the land")))
+        fed.append(Feedback(field, name, factor_between(variable(name).units, stated, f"'{name}' of the land")))
     return tuple(fed)
 
 
-def _taken(name: str, options: Mapping[str, Any], units: Mapping[str, str | None], step: float) -> Taken:
+def _taken(name: str, options: Mapping[str, Any], units: Mapping[str, str | None], step: float) -> ForcingField:
     what, row, field = f"`forcing.{name}`", variable(name), str(options["field"])
     stated = _units_of(field, options.get("units"), units, what)
     window = WINDOWS.get(row.time, 0)
@@ -138,7 +140,7 @@ def _taken(name: str, options: Mapping[str, Any], units: Mapping[str, str | None
                 f"{what} has `instants`, which is for means, without `accumulated` and `hours`. Remove one."
             )
         _check_divides(step, window, what)
-        return Taken(name, field, factor_between(stated, row.units, f"'{field}'"), 1.0, step, instants=True)
+        return ForcingField(name, field, factor_between(stated, row.units, f"'{field}'"), 1.0, step, instants=True)
     if window and field != name and not {"accumulated", "hours"} & options.keys():
         raise ValueError(
             f"{what} is a mean over {window} h: say what '{field}' is. `hours: {min(step, window):g}` for a mean over "
@@ -152,10 +154,10 @@ def _taken(name: str, options: Mapping[str, Any], units: Mapping[str, str | None
                 f"{what} covers {hours:g} h, the atmosphere's step is {step:g} h. Give `hours` of one step."
             )
     if not options.get("accumulated"):
-        return Taken(name, field, factor_between(stated, row.units, f"'{field}'"), 1.0, hours if window else 0.0)
+        return ForcingField(name, field, factor_between(stated, row.units, f"'{field}'"), 1.0, hours if window else 0.0)
     if row.units not in AMOUNTS or not window:
         raise ValueError(f"{what} is `accumulated`, but '{name}' [{row.units}] is no rate. Remove `accumulated`.")
-    return Taken(name, field, factor_between(stated, AMOUNTS[row.units], f"'{field}'"), hours * HOUR, hours)
+    return ForcingField(name, field, factor_between(stated, AMOUNTS[row.units], f"'{field}'"), hours * HOUR, hours)
 
 
 def _units_of(field: str, stated: str | None, units: Mapping[str, str | None], what: str) -> str:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from anemoi_ailand.constants import STEP_HOURS
-from anemoi_ailand.coupling.crossing import Taken
+from anemoi_ailand.coupling.crossing import ForcingField
 
 
 class StepForcing:
@@ -22,7 +22,7 @@ class StepForcing:
     returned unchanged. ``step`` is that of the atmosphere [h]; all fields are at the points of the land, ``(point,)``.
     """
 
-    def __init__(self, taken: Sequence[Taken], step: float) -> None:
+    def __init__(self, taken: Sequence[ForcingField], step: float) -> None:
         if step <= 0 or STEP_HOURS % step:
             raise ValueError(
                 f"The atmosphere makes steps of {step:g} h, in which the land's {STEP_HOURS} h cannot be divided. "

@@ -1,7 +1,11 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Selection of the points of a dataset, held-out points, and the check for missing values."""
+"""Selection and order of the points of a dataset, held-out points, and the check for missing values.
+
+Training reads contiguous blocks, which a chunked store reads fast. In the order of a grid, a block would be one region;
+in the fair order it contains every stratum (climate class) in proportion.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,6 @@ from typing import Any
 
 import numpy as np
 
-from anemoi_ailand.data.order import fair_order
 from anemoi_ailand.data.reader import Reader
 
 #: Land fraction from which a point is land [1]. IFS Documentation, Part IV: land-sea mask.
@@ -74,6 +77,33 @@ def select(
         return chosen
     strata = None if reader.climate_class is None else reader.climate_class[chosen]
     return chosen[fair_order(len(chosen), int(order["seed"]), strata, held[chosen])]
+
+
+def fair_order(
+    n_points: int, seed: int, strata: np.ndarray | None = None, last: np.ndarray | None = None
+) -> np.ndarray:
+    r"""Return a permutation of points such that contiguous blocks are fair.
+
+    Member :math:`k` (in random order) of a stratum of :math:`n_s` points gets the key :math:`(k + u_s) / n_s` with one
+    random :math:`u_s \in [0, 1)` per stratum; points are sorted by key. A block of :math:`m` of :math:`n` points then
+    contains :math:`m n_s / n` members of each stratum, to within about one. Without strata it is a random permutation.
+
+    ``strata`` (integers) and ``last`` (bool) have the shape (point,). Points flagged by ``last``, those never trained
+    on, follow all others and are ordered among themselves by the same rule. ``values[..., order]`` is in the new order.
+    """
+    rng = np.random.default_rng(seed)
+    strata = np.zeros(n_points, int) if strata is None else np.asarray(strata)
+    last = np.zeros(n_points, bool) if last is None else np.asarray(last)
+    return np.concatenate([_interleave(np.flatnonzero(last == flag), strata, rng) for flag in (False, True)])
+
+
+def _interleave(members: np.ndarray, strata: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    keys = np.empty(len(members))
+    members = rng.permutation(members)
+    for stratum in np.unique(strata[members]):
+        mine = np.flatnonzero(strata[members] == stratum)
+        keys[mine] = (np.arange(len(mine)) + rng.random()) / len(mine)
+    return members[np.argsort(keys, kind="stable")]
 
 
 def check_finite(

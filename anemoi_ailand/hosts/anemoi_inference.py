@@ -58,12 +58,12 @@ def with_origin(state: State, source: Any, names: Sequence[str]) -> State:
 
 
 def origin(state: State) -> Any:
-    """Input that a state comes from; None if it does not say so."""
+    """Return the input that a state comes from, None if unknown."""
     return state.get(ORIGIN)
 
 
 def stored_dates(source: Any) -> Any:
-    """Dates of the Anemoi dataset that an input reads; None for an input of another kind.
+    """Return the dates of the Anemoi dataset that an input reads; None for an input of another kind.
 
     Undocumented attributes: ``open_dataset_args`` and ``ds_dates`` of ``DatasetInput``. They can go when every input
     tells its dates before it reads.
@@ -72,7 +72,7 @@ def stored_dates(source: Any) -> Any:
 
 
 def forecast_axes(source: Any) -> tuple[Any, Any] | None:
-    """Base dates and steps of a dataset of forecasts that an input reads; None if it reads no such dataset.
+    """Return base dates and steps of the dataset of forecasts that an input reads; None if it reads no such dataset.
 
     Undocumented attributes: ``use_trajectories`` and ``ds`` of ``DatasetInput``; as :func:`stored_dates`.
     """
@@ -82,7 +82,7 @@ def forecast_axes(source: Any) -> tuple[Any, Any] | None:
 
 
 def inner_outputs(output: Any) -> list[Any]:
-    """Outputs to which an output hands on: those of ``tee``, or the one that a ``ForwardOutput`` wraps.
+    """Return the outputs within an output: those of ``tee``, or the one that a ``ForwardOutput`` wraps.
 
     Undocumented attributes: ``outputs`` and ``output``. They can go when the host walks its outputs itself.
     """

@@ -9,7 +9,7 @@ from typing import Any
 
 
 def normaliser_factors(normaliser: Any, n_outputs: int) -> dict[str, tuple[Any, Any]]:
-    r"""Factor :math:`m` and offset :math:`a` of :math:`\hat x = m x + a` at ``in`` and ``out``.
+    r"""Return factor :math:`m` and offset :math:`a` of :math:`\hat x = m x + a` at ``in`` and ``out``.
 
     Private buffers of ``InputNormalizer``: ``_norm_mul``, ``_norm_add``, ``_input_idx``, ``_output_idx``,
     ``_model_output_idx``. Transforming zeros and ones would give them but for rounding. They can go when the host has

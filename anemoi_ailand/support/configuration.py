@@ -74,7 +74,7 @@ def _explain(mistake: Any, block: type[BaseModel]) -> str:
     if mistake["type"] == "extra_forbidden":
         known = _known(block, mistake["loc"][:-1])
         return f"'{where}' is not an option. Nearest: {nearest(str(mistake['loc'][-1]), known, n=1)}"
-    return f"'{where}': {mistake['msg'].removeprefix('Value error, ')} (there is: {mistake['input']!r})"
+    return f"'{where}': {mistake['msg'].removeprefix('Value error, ')} (given: {mistake['input']!r})"
 
 
 def _known(block: type[BaseModel], place: tuple[Any, ...]) -> list[str]:

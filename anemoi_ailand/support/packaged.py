@@ -32,7 +32,8 @@ def folder(kind: str) -> Path:
         if (root / kind).is_dir():
             return root / kind
     raise FileNotFoundError(
-        f"The folder '{kind}' is neither in {_PACKAGE} nor beside it. The installation is broken: install again."
+        f"The folder '{kind}' is neither in {_PACKAGE} nor in its parent folder. The installation is "
+        "broken: install again."
     )
 
 

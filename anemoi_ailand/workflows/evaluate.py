@@ -33,7 +33,6 @@ from anemoi_ailand.evaluation.processes.budgets import Budgets, budgets
 from anemoi_ailand.evaluation.processes.snow_season import (
     compare_snow_seasons,
     date_errors,
-    season_record,
     snow_variable,
 )
 from anemoi_ailand.evaluation.products.products_file import write_products
@@ -155,7 +154,7 @@ def _points(settings: Settings, reference: Fields) -> tuple[int, ...] | None:
 def _span(
     start: datetime.date | None, end: datetime.date | None, reference: Fields
 ) -> tuple[np.datetime64, np.datetime64]:
-    """First and last date of protocol B, both in the dataset."""
+    """Return the first and last date of protocol B, both in the dataset."""
     times = reference.times
     days = times.astype("datetime64[D]")
     first, last = np.datetime64(start or days[0], "D"), np.datetime64(end or days[-1], "D")
@@ -169,7 +168,7 @@ def _span(
 
 
 def _places(settings: Settings, reference: Fields, a: Job) -> list[Job]:
-    """Jobs of protocol C: a single site, a thinner set of points, and further datasets, each rolled out alone."""
+    """Plan protocol C: a single site, a thinner set of points, and further datasets, each rolled out alone."""
     if settings.protocol_c is None:
         return []
     everywhere = np.arange(len(reference.latitude)) if a.points is None else np.array(a.points)
@@ -186,7 +185,7 @@ def _places(settings: Settings, reference: Fields, a: Job) -> list[Job]:
 
 
 def _starts_elsewhere(path: Path, settings: Settings, a: Job) -> np.ndarray:
-    """Starts of protocol A in another dataset: of the same year, or of its last year if it lacks that one."""
+    """Return the starts of protocol A in another dataset, in the same year if it has that, else in its last."""
     assert settings.protocol_a is not None
     times = open_fields(path).times
     years = np.unique(times.astype("datetime64[Y]")).astype(int) + 1970
@@ -219,7 +218,7 @@ def check(
 
 
 def period_of(settings: Settings, reference: Fields, jobs: Sequence[Job], given: Mapping[str, Reforecast]) -> Period:
-    """Years of the climatology, by default all before the first start."""
+    """Return the period of the climatology, by default all before the first start."""
     starts = [job.starts[0] for job in jobs if job.protocol != "C"] + [f.starts[0] for f in given.values()]
     first, last = np.datetime64(min(starts), "ns"), reference.times[-1]
     start, end, overlap = settings.climatology.start, settings.climatology.end, settings.climatology.overlap
@@ -228,7 +227,7 @@ def period_of(settings: Settings, reference: Fields, jobs: Sequence[Job], given:
 
 
 def rollout_folder(settings: Settings) -> Path:
-    """Folder in which rollouts are kept."""
+    """Return the folder in which rollouts are kept."""
     return settings.output.parent / f"{settings.output.name}-reforecasts"
 
 
@@ -271,7 +270,7 @@ def _score(
 
 
 def _described(sums: Sums, job: Job) -> dict[str, Any]:
-    """Header of a protocol, of the starts, leads and points that all forecasts have in common."""
+    """Describe a protocol by the starts, leads and points that all forecasts have in common."""
     scored = sums.alignment
     last = scored.valid_times[0, -1] if job.protocol == "B" else scored.starts[-1]
     return {
@@ -282,7 +281,7 @@ def _described(sums: Sums, job: Job) -> dict[str, Any]:
 
 
 def _processes(runs: dict[str, Fields], reference: Fields, stations: list[Any], seed: int) -> dict[str, Any]:
-    """Budgets, snow seasons and comparison with stations, from the long runs."""
+    """Compute budgets, snow seasons and the comparison with stations from the long runs."""
     out: dict[str, Any] = {"budgets": None, "snow_season": None, "snow_errors": pd.DataFrame(), "observations": None}
     if not runs:
         return out
@@ -296,7 +295,7 @@ def _processes(runs: dict[str, Fields], reference: Fields, stations: list[Any], 
         LOG.warning("No snow season: %s", nothing)
     else:
         table, seasons = compare_snow_seasons(runs, reference)
-        out |= {"snow_season": season_record(table), "snow_errors": date_errors(seasons)}
+        out |= {"snow_season": records(table, digits=None), "snow_errors": date_errors(seasons)}
     if stations:
         out["observations"] = score_stations(stations, reference, runs, seed=seed).record()
     return out
@@ -335,7 +334,7 @@ def _write(
 
 
 def _header(settings: Settings, reference: Fields, period: Any, scored: Scored) -> dict[str, Any]:
-    """Header of ``metrics.json``."""
+    """Return the header of ``metrics.json``."""
     forecasts = {
         label: {"checkpoint": str(path), "checkpoint_sha256": file_sha256(path)}
         for label, path in settings.checkpoints.items()

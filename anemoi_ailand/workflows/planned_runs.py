@@ -42,7 +42,7 @@ class Job:
     rolled_out: bool = True
 
     def file(self, label: str) -> str:
-        """File name of the rollouts of a checkpoint."""
+        """Return the file name of the rollouts of a checkpoint."""
         name = self.name if self.name == self.protocol else f"{self.protocol}-{self.name}"
         return f"{plain_name(name)}-{plain_name(label)}.nc"
 

@@ -266,7 +266,7 @@ def _write_one(
 
 
 def _summary(found: Found, stored: dict[str, np.ndarray], properties: dict[str, Any]) -> dict[str, Any]:
-    """Place, nearest point, distance and properties, as entries of ``site.json``."""
+    """Return place, nearest point, distance and properties, as entries of ``site.json``."""
     point = {"index": found.point, "latitude": found.latitude, "longitude": found.longitude}
     if "point_id" in stored:
         point["point_id"] = int(stored["point_id"][0])
@@ -281,7 +281,7 @@ def _summary(found: Found, stored: dict[str, np.ndarray], properties: dict[str, 
 
 
 def _header(chosen: Selection, checkpoint: Path) -> dict[str, Any]:
-    """Header of ``site.json``, also written as attributes of ``site.nc``."""
+    """Return the header of ``site.json``, also written as attributes of ``site.nc``."""
     return {
         **record_header(SCHEMA),
         "checkpoint": str(checkpoint),

@@ -17,7 +17,7 @@ import numpy as np
 import xarray as xr
 
 from anemoi_ailand.evaluation.fields.fields import Fields
-from anemoi_ailand.evaluation.fields.reforecast import Reforecast, reforecast_of
+from anemoi_ailand.evaluation.fields.reforecast import Reforecast
 from anemoi_ailand.evaluation.settings import Settings
 from anemoi_ailand.support.code_version import ROLL_OUT, loaded_sha256
 from anemoi_ailand.variables import VARIABLES
@@ -118,6 +118,22 @@ def run(
         "longitude": ("point", where.longitude),
     }
     return xr.Dataset(fields, coords=coords, attrs={"label": "emulator", "checkpoint": "a.ckpt"})
+
+
+def reforecast_of(made: xr.Dataset) -> Reforecast:
+    """Re-forecast in memory from a Dataset in the layout of the file."""
+    raw = {variable.attrs["short_name"]: str(name) for name, variable in made.data_vars.items()}
+    return Reforecast(
+        path=Path("memory"),
+        starts=made["start"].values,
+        leads=made["lead"].values.astype(np.int64),
+        latitude=made["latitude"].values,
+        longitude=made["longitude"].values,
+        units={name: VARIABLES[name].units for name in raw},
+        reader=lambda name, *at: made[raw[name]].values[np.ix_(*at)],
+        at=(np.arange(made.sizes["start"]), np.arange(made.sizes["lead"]), np.arange(made.sizes["point"])),
+        attributes=dict(made.attrs),
+    )
 
 
 def reforecast(**kwargs: object) -> Reforecast:

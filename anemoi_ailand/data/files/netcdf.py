@@ -93,16 +93,16 @@ def utc_reference(axis: Any, path: Any) -> tuple[str, timedelta]:
         )
     offset = _offset(found["zone"], units, path)
     for name in _ATTRIBUTES:
-        said = str(getattr(axis, name, "")).strip()
-        if said and _offset(said, f"{name} = {said}", path) != offset:
+        zone = str(getattr(axis, name, "")).strip()
+        if zone and _offset(zone, f"{name} = {zone}", path) != offset:
             raise ValueError(
-                f"The time axis of '{path}' has units '{units}' and {name} '{said}'. Give times in UTC, or say the "
+                f"The time axis of '{path}' has units '{units}' and {name} '{zone}'. Give times in UTC, or state the "
                 "zone in the units alone."
             )
     return f"{found['unit']} since {found['date']} {found['time'] or '00:00:00'}", offset
 
 
-def _offset(zone: str, said: str, path: Any) -> timedelta:
+def _offset(zone: str, source: str, path: Any) -> timedelta:
     """Return the offset of a zone from UTC, positive to the east."""
     zone = zone.strip()
     if zone.upper() in _UTC:
@@ -110,8 +110,8 @@ def _offset(zone: str, said: str, path: Any) -> timedelta:
     found = _OFFSET.fullmatch(zone)
     if found is None:
         raise ValueError(
-            f"The time axis of '{path}' is in the zone '{zone}' ('{said}'). Only UTC and offsets such as '+02:00' are "
-            "read: convert it to UTC."
+            f"The time axis of '{path}' is in the zone '{zone}' ('{source}'). Only UTC and offsets such as '+02:00' "
+            "are read: convert it to UTC."
         )
     size = timedelta(hours=int(found["hours"]), minutes=int(found["minutes"] or 0))
     return size if found["sign"] == "+" else -size

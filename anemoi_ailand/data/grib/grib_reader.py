@@ -5,7 +5,7 @@
 
 The files are indexed once on opening without decoding values; a field is then read by its position in its file.
 Parts: ``parameters`` (names, units, signs), ``index``, ``accumulation`` and ``time_series`` (fields behind a value),
-``coverage`` (dates), ``decode``, ``static`` (NetCDF files with coordinates or constants), ``grid_points``, ``derived``.
+``coverage`` (dates), ``decode``, ``static`` (NetCDF files with coordinates or constants), ``grid_points``.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from pathlib import Path
 
 import numpy as np
 
+from anemoi_ailand.data.derived import rules
 from anemoi_ailand.data.files.netcdf import is_netcdf
 from anemoi_ailand.data.files.paths import description
 from anemoi_ailand.data.grib.coverage import common_coverage
 from anemoi_ailand.data.grib.decode import Decoder
-from anemoi_ailand.data.grib.derived import rules
 from anemoi_ailand.data.grib.grid_points import find_points
 from anemoi_ailand.data.grib.index import Scan, scan
 from anemoi_ailand.data.grib.parameters import NEVER_DECREASING

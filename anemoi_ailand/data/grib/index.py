@@ -55,7 +55,7 @@ class Header:
 
     @property
     def spectral(self) -> bool:
-        """Whether the field is spherical harmonics."""
+        """True if the field is spherical harmonics."""
         return self.grid_type in _SPECTRAL
 
 

@@ -62,7 +62,7 @@ class Parameter:
 
     @property
     def interval(self) -> bool:
-        """Whether a value belongs to an interval and not to an instant."""
+        """True if a value belongs to an interval and not to an instant."""
         return self.accumulated or self.mean
 
 

@@ -268,7 +268,7 @@ def _starts(scan: Scan, way: Parameter, rows: np.ndarray, restart: int | None) -
 
 
 def _check_once(scan: Scan, way: Parameter, rows: np.ndarray) -> None:
-    """Refuse duplicate fields, of which either may be right."""
+    """Refuse duplicate fields, as either may be right."""
     columns = [scan.rows["base"], *(scan.column(c) for c in ("start", "end", "analysis"))]
     what = np.stack([c[rows].astype("i8") for c in columns], axis=1)
     _, first, count = np.unique(what, axis=0, return_index=True, return_counts=True)

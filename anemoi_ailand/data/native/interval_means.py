@@ -43,12 +43,7 @@ def window(stamps: np.ndarray, ends: np.ndarray, hours: float, kind: Kind, what:
     Means over a native step :math:`\delta` stamped :math:`e - T + \delta, \ldots, e` have equal weights. Instants
     stamped :math:`e - T, \ldots, e` have the weights of the trapezoidal rule, the two outer ones half.
 
-    Returns
-    -------
-    records : numpy.ndarray of int, shape (end, part)
-        Record numbers.
-    weights : numpy.ndarray, shape (part,)
-        Weights, with sum 1.
+    Record numbers have the shape (end, part), weights the shape (part,) and the sum 1.
     """
     step, length = native_step(stamps, what), np.timedelta64(round(hours * 3600), "s")
     if length % step:

@@ -117,8 +117,8 @@ def _offset(dataset: xr.Dataset, longitude: float, first: np.datetime64) -> tupl
     if hours is not None:
         return hours, []
     hours = offset_of_longitude(longitude)
-    said = f"'{zone}' is unknown" if zone else "not given"
-    return hours, [f"time zone {said}: UTC{hours:+g} h taken from the longitude"]
+    reason = f"'{zone}' is unknown" if zone else "not given"
+    return hours, [f"time zone {reason}: UTC{hours:+g} h taken from the longitude"]
 
 
 def standard_offset(zone: str, year: int) -> float | None:

@@ -41,56 +41,32 @@ Depth = tuple[float, float]
 
 @dataclass(frozen=True)
 class Sensor:
-    """One measured series at 6-hourly stamps, in the unit and with the sign of the table.
+    """One measured series at 6-hourly stamps, in the unit and with the sign of the table; good values only."""
 
-    Parameters
-    ----------
-    name : str
-        Row of the table, ``rnet``, or ``swvl`` or ``stl`` with a ``depth``.
-    times, values : numpy.ndarray, shape (time,)
-        UTC, increasing; good values only.
-    depth : (float, float), optional
-        Top and bottom of a sensor in the soil [m].
-    label : str
-        Name in the archive.
-    """
-
-    name: str
-    times: np.ndarray
-    values: np.ndarray
-    depth: Depth | None = None
-    label: str = ""
+    name: str  #: row of the table, ``rnet``, or ``swvl`` or ``stl`` with a ``depth``
+    times: np.ndarray  #: UTC, increasing, shape (time,)
+    values: np.ndarray  #: shape (time,)
+    depth: Depth | None = None  #: of a sensor in the soil
+    label: str = ""  #: name in the archive
 
 
 @dataclass(frozen=True)
 class Station:
-    """A place with observations, made by :func:`make_station`.
+    """A place with observations, made by :func:`make_station`; names are those of the archive.
 
-    Parameters
-    ----------
-    name, network : str
-        As in the archive.
-    latitude, longitude, elevation : float
-        Degrees north, degrees east, m; the elevation is NaN if unknown.
-    series : xarray.Dataset
-        Variables (time,) under their names in the table (and ``rnet``), NaN without a good value; 6-hourly UTC stamps.
-    depths : dict
-        Top and bottom [m] of the sensors behind each soil variable.
-    notes : tuple of str
-        Omissions and assumptions, with the reason.
-    source : str
-        File or folder.
+    ``series`` has variables (time,) under their names in the table (and ``rnet``) at 6-hourly UTC stamps, NaN without a
+    good value.
     """
 
     name: str
     network: str
     latitude: float
     longitude: float
-    elevation: float
+    elevation: float  #: m, NaN if unknown
     series: xr.Dataset
-    depths: dict[str, tuple[Depth, ...]] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
-    source: str = ""
+    depths: dict[str, tuple[Depth, ...]] = field(default_factory=dict)  #: of the sensors behind each soil variable
+    notes: tuple[str, ...] = ()  #: omissions and assumptions, with the reason
+    source: str = ""  #: file or folder
 
     def __post_init__(self) -> None:
         check_coordinates(np.array([self.latitude]), np.array([self.longitude]), self.source)
@@ -113,14 +89,10 @@ def make_station(
 ) -> Station:
     """Assign sensors to soil layers and put them on one time axis; a sensor without values is left out, with a note.
 
-    Parameters
-    ----------
-    place : (float, float, float)
-        Latitude, longitude [degrees], elevation [m].
-    per_layer : str
-        Use of several sensors in one layer. ``one`` takes the one whose middle is nearest to the middle of the layer
-        (of equals, the one with the most values); ``mean`` averages all of them where all have a value, so that the
-        failure of a sensor leaves a gap and not a jump.
+    ``place`` is latitude, longitude [degrees] and elevation [m]. ``per_layer`` says how several sensors in one layer
+    are used: ``one`` takes the one whose middle is nearest to the middle of the layer (of equals, the one with the most
+    values); ``mean`` averages all of them where all have a value, so that the failure of a sensor leaves a gap and not
+    a jump.
     """
     if per_layer not in (ONE, MEAN):
         raise ValueError(f"'{per_layer}' is no way to use several sensors in a layer. Give '{ONE}' or '{MEAN}'.")

@@ -28,13 +28,7 @@ def records(table: pd.DataFrame, digits: int | None = DIGITS) -> list[dict[str, 
 
 
 def json_text(metrics: Mapping[str, Any]) -> str:
-    """Format JSON with a line for each key and each record of a table.
-
-    Raises
-    ------
-    ValueError
-        A number is NaN or infinite.
-    """
+    """Format JSON with a line for each key and each record of a table; NaN and infinity are an error."""
 
     def text(value: Any) -> str:
         if isinstance(value, list) and value and isinstance(value[0], dict):

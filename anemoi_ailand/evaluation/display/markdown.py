@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Markdown tables with aligned columns."""
+"""Text of results: aligned Markdown tables, numbers and enumerations."""
 
 from __future__ import annotations
 
@@ -22,6 +22,11 @@ def aligned(rows: list[list[str]], left: Sequence[int] = _LEFT) -> list[str]:
 
 def _cell(text: str, width: int, left: bool) -> str:
     return text.ljust(width) if left else text.rjust(width)
+
+
+def enumeration(words: list[str]) -> str:
+    """Join words with commas and a final "and"."""
+    return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
 
 
 def number(value: float | None) -> str:

@@ -65,17 +65,7 @@ _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 def model_colour(label: str, forecasts: Sequence[str] = (EMULATOR,)) -> str:
     """Return the colour of a model: fixed for reference and baselines, from a fixed sequence for ``forecasts``.
 
-    Parameters
-    ----------
-    label : str
-        Name of the model.
-    forecasts : sequence of str
-        Labels of all forecasts in the same order in every figure.
-
-    Raises
-    ------
-    ValueError
-        ``label`` is neither the reference, nor a baseline, nor one of ``forecasts``.
+    ``forecasts`` are the labels of all forecasts, in the same order in every figure.
     """
     if label in _FIXED_COLOURS:
         return _FIXED_COLOURS[label]
@@ -186,7 +176,7 @@ def date_axis(ax: Axes) -> None:
 def error_text(forecast: xr.DataArray, reference: xr.DataArray) -> str:
     """Format RMSE and bias of a series in display units."""
     error = forecast - reference
-    return f"RMSE {float(np.sqrt((error**2).mean())):.2g}, bias {minus(f'{float(error.mean()):+.2g}')}"
+    return minus(f"RMSE {float(np.sqrt((error**2).mean())):.2g}, bias {float(error.mean()):+.2g}")
 
 
 def corner_note(ax: Axes, text: str, size: float) -> None:

@@ -22,13 +22,7 @@ _SHOWN = {
 
 
 def shown_units(name: str) -> str:
-    """Return the display unit of a variable.
-
-    Raises
-    ------
-    ValueError
-        The name is unknown.
-    """
+    """Return the display unit of a variable."""
     return _SHOWN[name][1] if name in _SHOWN else variable(name).units
 
 

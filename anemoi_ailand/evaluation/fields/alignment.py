@@ -62,22 +62,14 @@ class Alignment:
 
 
 def align(forecasts: Mapping[str, Reforecast], reference: Fields, variables: Sequence[str] | None = None) -> Alignment:
-    """Check that forecasts and reference can be compared, and select their common starts, leads and points.
+    """Select the common starts, leads and points of re-forecasts by label, all of them in the reference.
 
-    Parameters
-    ----------
-    forecasts : mapping
-        Re-forecasts by label.
-    reference : Fields
-        ecLand.
-    variables : sequence of str, optional
-        Dataset names; by default all prognostic and diagnostic variables in common.
+    ``variables`` are dataset names, by default all prognostic and diagnostic variables in common.
 
     Raises
     ------
     ValueError
-        No start, lead, point or variable is common; units differ; the reference lacks dates; a label is the name of a
-        baseline.
+        No start, lead, point or variable is common; units differ; the reference lacks dates; a label is reserved.
     """
     _check_labels(forecasts)
     available = {label: common_variables(f.header, reference) for label, f in forecasts.items()}

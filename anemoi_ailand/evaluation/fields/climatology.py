@@ -108,18 +108,10 @@ def climatology_period(
 ) -> Period:
     """Resolve the period of the climatology to the first and last date of the reference within it.
 
-    Parameters
-    ----------
-    reference : Fields
-        ecLand.
-    initial, last : numpy.datetime64
-        First and last date of the forecast.
-    period : (start, end), optional
-        Both included; an ``end`` without an hour is the whole day, a year alone the whole year. By default all dates of
-        the reference before ``initial``.
-    overlap : bool
-        Whether the period may contain dates of the forecast, as for a run over all years of the reference. The
-        climatology then knows the verifying values and is a stronger baseline than any real one.
+    Both ends of ``period`` are included; an end without an hour is the whole day, a year alone the whole year. The
+    default is all dates of the reference before ``initial``, the first date of the forecast. With ``overlap`` the
+    period may contain dates of the forecast: the climatology then knows the verifying values and is a stronger baseline
+    than any real one.
 
     Raises
     ------

@@ -25,25 +25,10 @@ def daily_means(
     points: np.ndarray | None = None,
     derive: Derive | None = None,
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """Average the values of each whole UTC day; incomplete days at either end are left out.
+    """Average the values of each whole UTC day from ``start`` to ``end``, both included; incomplete days are left out.
 
-    Parameters
-    ----------
-    fields : Fields
-        Run or reference.
-    names : sequence of str
-        Variables to read.
-    start, end : numpy.datetime64, optional
-        First and last date, both included; open by default.
-    points : numpy.ndarray, optional
-        Indices of the points; all by default.
-    derive : callable, optional
-        Applied to each block before averaging.
-
-    Returns
-    -------
-    days, means : numpy.ndarray, dict
-        Days ``(day,)``, ``datetime64[D]``, and means ``(day, point)``, float32, by name.
+    ``points`` are indices, and ``derive`` is applied to each block before averaging. Returns the days ``(day,)``,
+    ``datetime64[D]``, and means ``(day, point)``, float32, by name.
 
     Raises
     ------

@@ -81,14 +81,7 @@ class Fields:
     ) -> Iterator[xr.Dataset]:
         """Iterate over blocks of dates, each a Dataset ``(time, point)`` of ``names``, float32.
 
-        Parameters
-        ----------
-        names : sequence of str
-            Dataset names.
-        start, end : numpy.datetime64, optional
-            First and last time, both included; open by default.
-        points : numpy.ndarray, optional
-            Indices of the points, in the order of the result; all by default.
+        ``start`` and ``end`` are included; ``points`` are indices in the order of the result.
         """
         first = 0 if start is None else int(np.searchsorted(self.times, start, "left"))
         last = len(self.times) if end is None else int(np.searchsorted(self.times, end, "right"))
@@ -135,7 +128,11 @@ def open_fields(path: str | Path) -> Fields:
     path = Path(path).expanduser()
     if not path.exists():
         raise not_found(path)
-    fields = _open_zarr(path) if path.is_dir() else _open_netcdf(path)
+    if path.is_dir():
+        fields = _open_zarr(path)
+    else:
+        with netcdf(path) as dataset:
+            fields = _describe_netcdf(path, dataset)
     _check_times(fields)
     return fields
 
@@ -159,20 +156,9 @@ def _open_zarr(path: Path) -> Fields:
     )
 
 
-def _open_netcdf(path: Path) -> Fields:
-    with netcdf(path) as dataset:
-        return _describe_netcdf(path, dataset)
-
-
 @contextmanager
 def netcdf(path: Path) -> Iterator[xr.Dataset]:
-    """Open a NetCDF file; an error while it is open says that the file is unreadable.
-
-    Raises
-    ------
-    ValueError
-        The file cannot be read.
-    """
+    """Open a NetCDF file; an error while it is open is a ValueError that says that the file is unreadable."""
     try:  # with a named engine, because xarray searches for other engines if the file is broken
         with xr.open_dataset(path, engine="netcdf4", decode_timedelta=False) as dataset:
             yield dataset
@@ -224,22 +210,7 @@ def dataset_name(raw: str, variable: xr.DataArray) -> str:
 
 
 def check_finite(fields: Fields, block: xr.Dataset, but_first: Collection[str] = ()) -> None:
-    """Refuse NaN and infinity in a block ``(time, point)``.
-
-    Parameters
-    ----------
-    fields : Fields
-        Source of the block, named in the message.
-    block : xarray.Dataset
-        Values with time, latitude and longitude.
-    but_first : collection of str
-        Variables whose first record is not checked.
-
-    Raises
-    ------
-    ValueError
-        A value is NaN or infinite; the message gives the first one.
-    """
+    """Refuse NaN and infinity in a block ``(time, point)``, but not in the first record of ``but_first``."""
     for name, values in block.data_vars.items():
         first = 1 if name in but_first else 0
         bad = ~np.isfinite(values.values[first:])

@@ -27,13 +27,7 @@ _COMPARED = (Role.PROGNOSTIC, Role.DIAGNOSTIC)
 
 
 def common_variables(forecast: Fields, reference: Fields) -> list[str]:
-    """Return the prognostic and diagnostic variables in common, in the order of the table of variables.
-
-    Raises
-    ------
-    ValueError
-        No variable is common, or units differ from the table of variables.
-    """
+    """Return the prognostic and diagnostic variables in common, in the order of the table; their units are checked."""
     wanted = [v.name for v in VARIABLES.values() if v.role in _COMPARED and v.name in forecast.units]
     found = [name for name in wanted if name in reference.units]
     if not found:
@@ -63,12 +57,7 @@ def _check_units(name: str, forecast: Fields, reference: Fields) -> None:
 def match_points(forecast: Fields, reference: Fields) -> np.ndarray:
     """Return the index ``(point of forecast,)`` into the points of ``reference``, in any order.
 
-    The nearest point must be closer than :data:`~anemoi_ailand.support.sphere.SAME_PLACE`.
-
-    Raises
-    ------
-    ValueError
-        A point of the forecast is not in the reference, or two of them have the same nearest point.
+    The nearest point must be closer than :data:`~anemoi_ailand.support.sphere.SAME_PLACE`, and no two may share one.
     """
     ours, theirs = (forecast.latitude, forecast.longitude), (reference.latitude, reference.longitude)
     if same_points(ours, theirs):
@@ -98,11 +87,6 @@ def common_times(forecast: Fields, reference: Fields) -> np.ndarray:
 
     The forecast may extend beyond the end of the reference. The initial date must be in the reference, because
     persistence starts from it.
-
-    Raises
-    ------
-    ValueError
-        The two do not overlap, the reference starts later than the forecast, or it lacks dates of the forecast.
     """
     leads = forecast.times[1:]
     times = leads[leads <= reference.times[-1]]

@@ -63,25 +63,8 @@ def load_reference(
 ) -> ReferenceValues:
     """Read reference and climatology, each in one pass over the dates.
 
-    Parameters
-    ----------
-    reference : Fields
-        ecLand.
-    names : sequence of str
-        Variables.
-    times : numpy.ndarray
-        Required dates; all dates between the first and the last are read.
-    period : (start, end)
-        First and last date of the climatology.
-    points : numpy.ndarray
-        Indices into the points of the reference.
-    tails_of : collection of str
-        Variables with extremes; their values over the period are kept in memory to find the thresholds.
-
-    Raises
-    ------
-    ValueError
-        A value is NaN or infinite.
+    All dates from the first to the last of ``times`` are read, at ``points`` of the reference. The values of variables
+    in ``tails_of`` are kept in memory over the period to find the thresholds of extremes.
     """
     names = list(names)
     kept: dict[str, list[np.ndarray]] = {name: [] for name in names if name in tails_of}

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -98,13 +97,7 @@ class Reforecast:
         )
 
     def read(self, name: str) -> np.ndarray:
-        """Return the values ``(start, lead, point)`` of a variable, float32, all finite.
-
-        Raises
-        ------
-        ValueError
-            A value is NaN or infinite, or the file cannot be read.
-        """
+        """Return the values ``(start, lead, point)`` of a variable, float32; NaN and infinity are an error."""
         values = self.reader(name, *self.at).astype(np.float32, copy=False)
         bad = ~np.isfinite(values)
         if bad.any():
@@ -133,27 +126,15 @@ def open_reforecast(path: str | Path) -> Reforecast:
         raise not_found(path)
     with netcdf(path) as dataset:
         if "start" in dataset.dims:
-            return _checked(_describe(path, dataset, lambda: netcdf(path)))
+            return _checked(_describe(path, dataset))
     return _of_one_start(open_fields(path))
-
-
-def reforecast_of(
-    values: xr.Dataset, path: str | Path = "memory", attributes: dict[str, Any] | None = None
-) -> Reforecast:
-    """Return the re-forecast of a Dataset in memory that has the layout of the file."""
-    return _checked(_describe(Path(path), values, lambda: nullcontext(values), attributes))
 
 
 def _no_values(*_: object) -> np.ndarray:
     raise NotImplementedError("The header of a re-forecast has no values; use Reforecast.read.")
 
 
-def _describe(
-    path: Path,
-    dataset: xr.Dataset,
-    source: Callable[[], AbstractContextManager[xr.Dataset]],
-    attributes: dict[str, Any] | None = None,
-) -> Reforecast:
+def _describe(path: Path, dataset: xr.Dataset) -> Reforecast:
     needed = ("start", "lead", "latitude", "longitude")
     missing = [name for name in needed if name not in dataset.variables]
     if missing or any(name not in dataset.sizes for name in _DIMENSIONS):
@@ -172,16 +153,16 @@ def _describe(
         latitude=dataset["latitude"].values.astype(np.float64),
         longitude=dataset["longitude"].values.astype(np.float64),
         units={name: dataset[found].attrs.get("units") for name, found in raw.items()},
-        reader=_reader(raw, source),
+        reader=_reader(path, raw),
         at=(np.arange(dataset.sizes["start"]), np.arange(dataset.sizes["lead"]), np.arange(dataset.sizes["point"])),
-        attributes=dict(dataset.attrs) if attributes is None else attributes,
+        attributes=dict(dataset.attrs),
     )
 
 
-def _reader(raw: dict[str, str], source: Callable[[], AbstractContextManager[xr.Dataset]]) -> Reader:
+def _reader(path: Path, raw: dict[str, str]) -> Reader:
     def read(name: str, *at: np.ndarray) -> np.ndarray:
         hulls = dict(zip(_DIMENSIONS, map(_hull, at), strict=True))
-        with source() as dataset:
+        with netcdf(path) as dataset:
             part = dataset[raw[name]].transpose(*_DIMENSIONS).isel(hulls)
             return part.values[np.ix_(*(index - index.min() for index in at))]
 

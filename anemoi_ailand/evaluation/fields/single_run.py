@@ -41,13 +41,7 @@ class ComparedRun:
 
 
 def compared_run(forecast: Fields, reference: Fields, period: Period) -> ComparedRun:
-    """Match a run with the reference.
-
-    Raises
-    ------
-    ValueError
-        Variables, units, points or times do not match.
-    """
+    """Match a run with the reference: variables, units, points and times."""
     points = match_points(forecast, reference)
     held_out = held_out_points(reference)
     groups = point_groups(len(points), None if held_out is None else held_out[points])
@@ -57,13 +51,6 @@ def compared_run(forecast: Fields, reference: Fields, period: Period) -> Compare
 
 def run_of(forecast: Reforecast, reference: Fields) -> Fields:
     """Return the run from the first start, with the initial state of the reference as the first record.
-
-    Parameters
-    ----------
-    forecast : Reforecast
-        Its lead times must have no gap.
-    reference : Fields
-        Dataset of the initial state.
 
     Raises
     ------

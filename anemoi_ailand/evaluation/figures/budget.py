@@ -28,22 +28,11 @@ TERMS = {
 
 
 def budget_figure(budgets: pd.DataFrame, budget: str, forecasts: Sequence[str]) -> Figure:
-    """Draw the terms of a budget as bars for each model, and the residual on its own scale.
+    """Draw the terms of a budget ("water" or "energy") as bars for each model, and the residual on its own scale.
 
-    Parameters
-    ----------
-    budgets : pandas.DataFrame
-        :attr:`~anemoi_ailand.evaluation.processes.budgets.Budgets.table`; all steps of the whole run are drawn, over
-        the points of :func:`~anemoi_ailand.evaluation.processes.budgets.main_group`.
-    budget : str
-        ``water`` or ``energy``.
-    forecasts : sequence of str
-        Labels of all forecasts in the order of colours.
-
-    Raises
-    ------
-    ValueError
-        The table has no value of this budget.
+    All steps of the whole run are drawn, over the points of
+    :func:`~anemoi_ailand.evaluation.processes.budgets.main_group`. ``forecasts`` are all labels in the order of
+    colours.
     """
     rows = style.pick(budgets, budget=budget, steps="all", year=None)
     rows = style.pick(rows, group=main_group(rows)) if len(rows) else rows
@@ -66,6 +55,7 @@ def budget_figure(budgets: pd.DataFrame, budget: str, forecasts: Sequence[str]) 
 def _bars(ax: Axes, rows: pd.DataFrame, terms: Sequence[str], labels: Sequence[str]) -> None:
     models = list(dict.fromkeys(rows["model"]))
     width = 0.8 / len(models)
+    upward = bool((rows[rows["term"].isin(terms)]["value"] > 0).any())
     for k, model in enumerate(models):
         table = style.pick(rows, model=model).set_index("term")["value"].reindex(terms).to_numpy(dtype=float)
         at = np.arange(len(terms)) + (k - (len(models) - 1) / 2) * width
@@ -81,8 +71,9 @@ def _bars(ax: Axes, rows: pd.DataFrame, terms: Sequence[str], labels: Sequence[s
         )
         for x, value in zip(at, table, strict=True):
             text = style.minus(f"{value:.3g}") if np.isfinite(value) else "no data"
-            ax.annotate(text, (x, np.nan_to_num(value)), (0, 3 if not value < 0 else -3), textcoords="offset points",
-                        ha="center", va="top" if value < 0 else "bottom", fontsize=style.SMALL - 1, color=style.QUIET,
+            below = value < 0 or (np.isnan(value) and not upward)
+            ax.annotate(text, (x, np.nan_to_num(value)), (0, -3 if below else 3), textcoords="offset points",
+                        ha="center", va="top" if below else "bottom", fontsize=style.SMALL - 1, color=style.QUIET,
                         rotation=0 if np.isfinite(value) else 90)  # fmt: skip
     ax.axhline(0, color="black", linewidth=0.8)
     ax.set_xticks(range(len(terms)), [t.replace("_", "\n", 1).replace("_", " ") for t in terms])

@@ -27,12 +27,7 @@ _QUANTILES = (0.0005, 0.9995)
 def density_figure(pairs: Mapping[str, tuple[np.ndarray, np.ndarray]], label: str) -> Figure:
     """Draw the density of forecast against reference in hexagons, a panel per variable, on a logarithmic scale.
 
-    Parameters
-    ----------
-    pairs : mapping of str to (numpy.ndarray, numpy.ndarray)
-        Reference and forecast of the same shape by variable; NaN is left out.
-    label : str
-        Label of the forecast.
+    ``pairs`` holds reference and forecast of the same shape by variable; NaN is left out.
     """
     columns = 2 if len(pairs) in (2, 4) else 3
     figure, axes = style.panels(len(pairs), columns, 3.4 if columns == 3 else 4.6)
@@ -69,7 +64,7 @@ def _panel(ax: Axes, reference: np.ndarray, forecast: np.ndarray, name: str, lab
                          norm=LogNorm(vmin=1), linewidths=0.1)  # fmt: skip
     ax.axline((low, low), (high, high), color="black", linewidth=0.8, linestyle="--")
     ax.set(xlim=(low, high), ylim=(low, high))
-    ax.set_aspect("equal")
+    ax.set_box_aspect(1)
     ax.grid(color=style.GRID, linewidth=0.5)
     ax.annotate(f"n = {x.size}", (0.03, 0.96), xycoords="axes fraction", va="top", fontsize=style.SMALL)
     return hexagons

@@ -29,23 +29,7 @@ def growth_figure(scores: pd.DataFrame, names: Sequence[str], forecasts: Sequenc
     """Draw RMSE against lead time over all points, a panel per variable, with a band of the quartiles over points.
 
     Forecasts and climatology set the scale of a panel; persistence may exceed it. A dotted line marks the skill
-    horizon.
-
-    Parameters
-    ----------
-    scores : pandas.DataFrame
-        Table of scores.
-    names : sequence of str
-        Variables.
-    forecasts : sequence of str
-        Labels of all forecasts in the order of colours.
-    protocol : str
-        Protocol of the scores.
-
-    Raises
-    ------
-    ValueError
-        The table has no RMSE by lead time.
+    horizon. ``forecasts`` are all labels in the order of colours.
     """
     rows = shown_scores(style.pick(scores, protocol=protocol, cut="all", group="all"))
     rows = rows[rows["lead"].notna() | (rows["metric"].isin(HORIZON))]
@@ -62,7 +46,8 @@ def growth_figure(scores: pd.DataFrame, names: Sequence[str], forecasts: Sequenc
         ax.set_xlabel("lead time [days]")
         ax.tick_params(labelbottom=True)
     style.legend(figure, [*forecasts, PERSISTENCE, CLIMATOLOGY], forecasts, shade="quartiles over points (forecasts)")
-    style.title(figure, f"Error growth with lead time, protocol {protocol} (dotted: skill horizon)")
+    dotted = " (dotted: skill horizon)" if rows["metric"].isin(HORIZON).any() else ""
+    style.title(figure, f"Error growth with lead time, protocol {protocol}{dotted}")
     return figure
 
 

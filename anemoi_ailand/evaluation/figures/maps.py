@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -17,7 +19,7 @@ from matplotlib.ticker import MaxNLocator
 from anemoi_ailand.evaluation.display import style
 from anemoi_ailand.evaluation.display.units import shown_factor
 from anemoi_ailand.evaluation.fields.reference import REFERENCE
-from anemoi_ailand.evaluation.figures.coastlines import coastlines
+from anemoi_ailand.hosts.anemoi_training import continents_file
 from anemoi_ailand.support.sphere import wrap_longitude
 from anemoi_ailand.variables import variable
 
@@ -65,20 +67,7 @@ def map_figure(reference: xr.DataArray, forecast: xr.DataArray, label: str) -> F
 
 
 def rmse_map_figure(values: Mapping[str, xr.DataArray], name: str) -> Figure:
-    """Draw maps of the RMSE at each point, a panel for each forecast, with one colour scale.
-
-    Parameters
-    ----------
-    values : mapping of str to xarray.DataArray
-        RMSE ``(point,)`` by forecast, with coordinates latitude, longitude.
-    name : str
-        Variable.
-
-    Raises
-    ------
-    ValueError
-        No value is finite.
-    """
+    """Draw maps of the RMSE ``(point,)`` of a variable, a panel for each forecast, with one colour scale."""
     values = {model: each * shown_factor(name) for model, each in values.items()}
     pooled = np.concatenate([each.values for each in values.values()])
     pooled = pooled[np.isfinite(pooled)]
@@ -86,7 +75,7 @@ def rmse_map_figure(values: Mapping[str, xr.DataArray], name: str) -> Figure:
         raise ValueError(f"No finite RMSE of '{name}' at any point. Leave its map out.")
     limits = tuple(map(float, np.quantile(pooled, _SCALE_QUANTILES)))
     columns = min(3, len(values))
-    height, width = {1: (3.6, 7.0 / 0.6), 2: (2.7, 10.0), 3: (2.7, 13.0)}[columns]
+    height, width = {1: (3.2, 7.0 / 0.6), 2: (2.7, 10.0), 3: (2.7, 13.0)}[columns]
     figure, axes = style.panels(len(values), columns, height, width, sharex=True, sharey=True)
     for ax, (model, score) in zip(axes, values.items(), strict=True):
         dots = scatter_map(ax, score, score.values, style.FIELD_MAP, limits)
@@ -97,6 +86,16 @@ def rmse_map_figure(values: Mapping[str, xr.DataArray], name: str) -> Figure:
     figure.colorbar(dots, ax=axes, location="bottom", label=label, aspect=60, extend="both")
     style.title(figure, f"RMSE of {variable(name).long_name} at each point, protocol B")
     return figure
+
+
+@cache
+def coastlines() -> tuple[np.ndarray, ...]:
+    """Return lines ``(vertex, 2)`` of longitude and latitude [degrees]; empty without the file of anemoi-training."""
+    file = continents_file()
+    if file is None:
+        return ()
+    shapes = [feature["geometry"] for feature in json.loads(file.read_text())["features"]]
+    return tuple(np.asarray(g["coordinates"]) for g in shapes if g["type"] == "LineString")
 
 
 def scatter_map(ax: Axes, at: xr.DataArray, values: np.ndarray, colours: str, limits: tuple[float, ...]) -> Any:

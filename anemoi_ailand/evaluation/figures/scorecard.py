@@ -28,24 +28,8 @@ def scorecard_figure(differences: pd.DataFrame, a: str, b: str, protocol: str) -
     """Draw the relative difference in RMSE, (a - b) / b, as triangles: up where ``a`` is better, down where worse.
 
     Triangles are filled where the 95 % interval of the difference excludes zero; their area grows with the difference.
-
-    Parameters
-    ----------
-    differences : pandas.DataFrame
-        Table of differences.
-    a, b : str
-        Labels of the models.
-    protocol : str
-        Protocol of the differences.
-
-    Raises
-    ------
-    ValueError
-        The table has no such comparison.
     """
     rows = style.pick(differences, a=a, b=b, protocol=protocol, cut="all", group="all", metric="rmse")
-    if not len(rows):
-        raise ValueError(f"No comparison of '{a}' with '{b}' for protocol {protocol}. Leave the scorecard out.")
     variables = ordered(rows["variable"])
     leads = sorted(rows["lead"].unique(), key=lambda lead: np.inf if np.isnan(lead) else lead)
     figure = style.new_figure(max(5.5, 1.6 + _COLUMN * len(leads)), 1.5 + _ROW * len(variables))

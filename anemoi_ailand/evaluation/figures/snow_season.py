@@ -24,12 +24,7 @@ REACH, BIN = 40.0, 5.0
 def snow_season_figure(errors: pd.DataFrame, forecasts: Sequence[str]) -> Figure:
     """Draw the distribution of errors of onset and melt-out, a panel each; positive is later than the reference.
 
-    Parameters
-    ----------
-    errors : pandas.DataFrame
-        :func:`~anemoi_ailand.evaluation.processes.snow_season.date_errors`.
-    forecasts : sequence of str
-        Labels of all forecasts in the order of colours.
+    ``errors`` is the table of :func:`~anemoi_ailand.evaluation.processes.snow_season.date_errors`.
     """
     figure, axes = style.panels(2, 2, 3.2, sharey=True)
     for ax, (event, text) in zip(axes, EVENTS.items(), strict=True):

@@ -33,16 +33,8 @@ def storage_figure(run: xr.Dataset, ecland: xr.Dataset, classes: Sequence[str], 
     """Draw the water storage of each cycle of the forcing minus ecLand's, a panel for each class.
 
     A level line has no drift; its height is the distance of the equilibrium from ecLand's years. Only means over cycles
-    are compared, because the first year of a cycle follows another year than in ecLand.
-
-    Parameters
-    ----------
-    run, ecland : xarray.Dataset
-        Annual statistics of the run, and of ecLand for one cycle.
-    classes : sequence of str, length point
-        Climate class of each point.
-    drifting : sequence of int
-        Points with a line of their own.
+    are compared, because the first year of a cycle follows another year than in ecLand. ``classes`` is the climate
+    class of each point; points in ``drifting`` have a line of their own.
     """
     values = _against(storage(run)[1:], storage(ecland)[1:])
     figure = _panels({"water": (values, style.FORECAST_COLOURS[0])}, classes, drifting, "storage [kg m-2]")

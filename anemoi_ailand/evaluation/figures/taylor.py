@@ -23,18 +23,13 @@ _LARGEST_RATIO = 2.5
 
 
 def taylor_statistics(forecast: np.ndarray, reference: np.ndarray) -> dict[str, float]:
-    r"""Compute ratio of standard deviations, correlation, and centred RMSE relative to the standard deviation.
+    r"""Compute ratio of standard deviations :math:`\hat\sigma` and correlation :math:`R`, pooled over all dimensions.
 
-    .. math:: E'^2 = 1 + \hat\sigma^2 - 2\hat\sigma R, \qquad \hat\sigma = \sigma_f / \sigma_o,
+    The law of cosines of the diagram gives the centred RMSE in units of the standard deviation of the reference:
 
-    with correlation :math:`R` and centred RMSE :math:`E'` (in :math:`\sigma_o`), the law of cosines of the diagram. No
-    unit; NaN if either does not vary.
-    Source: Taylor (2001), doi:10.1029/2000JD900719.
+    .. math:: E'^2 = 1 + \hat\sigma^2 - 2\hat\sigma R, \qquad \hat\sigma = \sigma_f / \sigma_o.
 
-    Parameters
-    ----------
-    forecast, reference : numpy.ndarray
-        Values of the same shape, pooled over all dimensions.
+    NaN if either does not vary. Source: Taylor (2001), doi:10.1029/2000JD900719.
     """
     f, o = (np.asarray(x, dtype=np.float64).ravel() for x in (forecast, reference))
     f, o = f - f.mean(), o - o.mean()
@@ -43,26 +38,13 @@ def taylor_statistics(forecast: np.ndarray, reference: np.ndarray) -> dict[str, 
         return {
             "std_ratio": float(sigma_f / sigma_o) if sigma_o > 0 else np.nan,
             "correlation": float(np.mean(f * o) / (sigma_f * sigma_o)),
-            "centred_rmse": float(np.sqrt(np.mean((f - o) ** 2)) / sigma_o) if sigma_o > 0 else np.nan,
         }
 
 
 def taylor_figure(statistics: pd.DataFrame, groups: Mapping[str, Sequence[str]], forecasts: Sequence[str]) -> Figure:
     """Draw Taylor diagrams, a panel for each group of variables: colours are models, markers variables.
 
-    Parameters
-    ----------
-    statistics : pandas.DataFrame
-        Columns model, variable, std_ratio, correlation. Ratios above 2.5 are drawn at the edge.
-    groups : mapping of str to sequence of str
-        Variables by title of their panel.
-    forecasts : sequence of str
-        Labels of all forecasts in the order of colours.
-
-    Raises
-    ------
-    ValueError
-        No row has both statistics.
+    ``statistics`` has the columns model, variable, std_ratio, correlation; ratios above 2.5 are drawn at the edge.
     """
     table = statistics.dropna(subset=["std_ratio", "correlation"])
     if not len(table):

@@ -21,16 +21,8 @@ def sites_figure(
 ) -> Figure:
     """Draw daily means at a few sites, a row per variable and a column per site; the reference covers all years.
 
-    Parameters
-    ----------
-    reference : xarray.Dataset
-        Variables ``(time, point)``.
-    forecasts : mapping of str to xarray.Dataset
-        The same variables at the same points over the dates of the run, by label.
-    titles : sequence of str
-        Title of each point.
-    climatology : (first, last)
-        Period of the climatology, which is shaded.
+    Datasets have variables ``(time, point)`` at the same points, with a title for each; the period of the climatology
+    is shaded.
     """
     reference, runs = _shown(reference), {label: _shown(run) for label, run in forecasts.items()}
     names = [str(name) for name in reference.data_vars]

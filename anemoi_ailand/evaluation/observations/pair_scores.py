@@ -59,21 +59,17 @@ class Score:
 
 
 def pair_scores(model: np.ndarray, reference: np.ndarray, rng: np.random.Generator) -> list[Score]:
-    """Compute all :data:`METRICS` of one pair of series.
+    """Compute all :data:`METRICS` of two series ``(time,)`` at all 6-hourly stamps of a period, NaN where missing.
 
-    Parameters
-    ----------
-    model, reference : numpy.ndarray
-        ``(time,)`` at all 6-hourly stamps of a period, NaN where missing. Scores use the stamps valid in both.
-    rng : numpy.random.Generator
-        Random numbers of the bootstrap.
+    Scores use the stamps that are valid in both; ``rng`` is that of the bootstrap.
     """
     both = np.isfinite(model) & np.isfinite(reference)
     n = int(both.sum())
     if n < MINIMUM_VALUES:
         return [_too_few(metric, n) for metric in METRICS]
     x, y = (np.where(both, series, np.nan).astype(np.float64) for series in (model, reference))
-    return [*_errors(x, y, n, rng), _correlation(CORRELATION, x, y), _anomaly_correlation(x, y)]
+    anomalies = moving_anomaly(x, PER_DAY), moving_anomaly(y, PER_DAY)
+    return [*_errors(x, y, n, rng), _correlation(CORRELATION, x, y), _correlation(ANOMALY, *anomalies)]
 
 
 def _errors(x: np.ndarray, y: np.ndarray, n: int, rng: np.random.Generator) -> list[Score]:
@@ -84,10 +80,6 @@ def _errors(x: np.ndarray, y: np.ndarray, n: int, rng: np.random.Generator) -> l
     bias = additive_bias(fcst, obs)
     values = {BIAS: bias, RMSE: rmse(fcst, obs), UBRMSE: rmse(fcst - bias, obs)}
     return [Score(name, float(value), *intervals[name], n, n / block, OK) for name, value in values.items()]
-
-
-def _anomaly_correlation(x: np.ndarray, y: np.ndarray) -> Score:
-    return _correlation(ANOMALY, moving_anomaly(x, PER_DAY), moving_anomaly(y, PER_DAY))
 
 
 def _correlation(metric: str, x: np.ndarray, y: np.ndarray) -> Score:

@@ -46,12 +46,7 @@ def match_stations(
 ) -> tuple[list[Match], list[Skipped]]:
     """Find the nearest point of each station; several stations may share a point.
 
-    Parameters
-    ----------
-    latitude, longitude : numpy.ndarray
-        Points ``(point,)`` [degrees].
-    maximum_distance : float
-        Stations farther away are skipped [degrees].
+    Stations farther from all points ``(point,)`` than ``maximum_distance`` [degrees] are skipped.
 
     Raises
     ------

@@ -51,19 +51,10 @@ _KEYS = ["variable", "model", "against", "metric"]
 
 @dataclass(frozen=True)
 class StationScores:
-    """Result of `score_stations`.
+    """Result of :func:`score_stations`.
 
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        One row a score: station, network, variable, model, against ("observation" or "ecLand"), metric, value, low,
-        high, n, n_effective, status.
-    summary : pandas.DataFrame
-        Over stations: variable, model, against, metric, median, low, high, q25, q75, stations.
-    matches, skipped : list
-        Compared stations, and skipped ones with the reason.
-    settings : dict
-        Options, models and period.
+    ``table`` has one row a score: station, network, variable, model, against ("observation" or "ecLand"), metric,
+    value, low, high, n, n_effective, status. ``summary`` has the median over stations with its interval and quartiles.
     """
 
     table: pd.DataFrame
@@ -92,16 +83,7 @@ def score_stations(
 ) -> StationScores:
     """Compare stations with ecLand and emulators, and the emulators with ecLand at the same stamps.
 
-    Parameters
-    ----------
-    stations : sequence of Station
-        From :func:`~anemoi_ailand.data.stations.station_reader.read_stations`.
-    reference : Fields
-        ecLand (time, point).
-    forecasts : mapping of str to Fields, optional
-        Emulators by label, (time, point); the first record is the initial state and is not scored.
-    seed : int
-        Seed of the bootstrap.
+    The first record of a forecast is the initial state and is not scored. ``seed`` is that of the bootstrap.
 
     Raises
     ------

@@ -92,19 +92,9 @@ def water_plan(held: Collection[str]) -> Plan:
 
 
 def water_terms(plan: Plan, run: Values, forcing: Values) -> dict[str, np.ndarray]:
-    """Compute the terms of the water budget of each step [kg m-2] that the plan contains.
+    """Compute the terms ``(time - 1, point)`` of the water budget of each step [kg m-2] that the plan contains.
 
-    Parameters
-    ----------
-    plan : Plan
-        From :func:`water_plan`.
-    run, forcing : mapping
-        Values ``(time, point)`` by name at all times, including the first.
-
-    Returns
-    -------
-    dict
-        Arrays ``(time - 1, point)``, float64.
+    ``run`` and ``forcing`` hold values ``(time, point)`` by name at all times, including the first.
     """
     rates = {name: np.asarray(run[name][1:], np.float64) for name in plan.flux}
     rain = np.asarray(forcing[_PRECIPITATION][1:], np.float64)

@@ -55,12 +55,8 @@ _YEAR_SECONDS = 365.25 * 86400.0
 class Budgets:
     """Result of :func:`budgets`.
 
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        One number a row; columns as in the module docstring.
-    closure : dict
-        By model and budget: ``closure`` with its ``meaning``, and the terms ``missing`` and ``omitted``.
+    The columns of ``table`` are in the module docstring. ``closure`` holds, by model and budget, the degree of closure
+    with its meaning, and the missing and omitted terms.
     """
 
     table: pd.DataFrame
@@ -74,13 +70,8 @@ class Budgets:
 def budgets(reference: Fields, forecasts: Mapping[str, Fields] | None = None) -> Budgets:
     """Compute the budgets of each forecast, and of the reference over the dates and points of all of them.
 
-    Parameters
-    ----------
-    reference : Fields
-        Dataset with forcing, state and fluxes of ecLand.
-    forecasts : mapping, optional
-        Runs ``(time, point)`` by label whose first record is the initial state; without any, the reference's own budget
-        covers all its dates.
+    The first record of a forecast is the initial state. Without forecasts, the reference's own budget covers all its
+    dates.
 
     Raises
     ------

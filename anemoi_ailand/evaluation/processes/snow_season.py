@@ -18,7 +18,6 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from anemoi_ailand.evaluation.display.json_records import records
 from anemoi_ailand.evaluation.fields.daily_means import daily_means
 from anemoi_ailand.evaluation.fields.fields import Fields
 from anemoi_ailand.evaluation.fields.matching import common_times, held_out_points, match_points, point_groups
@@ -44,13 +43,7 @@ _DAY = np.timedelta64(1, "D")
 
 
 def snow_variable(*held: Collection[str]) -> str:
-    """Return the snow variable common to all runs with the variables ``held``.
-
-    Raises
-    ------
-    ValueError
-        Neither ``sd`` nor ``snowc`` is common to all.
-    """
+    """Return the snow variable common to all runs with the variables ``held``."""
     for name in SNOW_LIMITS:
         if all(name in each for each in held):
             return name
@@ -61,20 +54,12 @@ def snow_variable(*held: Collection[str]) -> str:
 
 
 def season(snow: np.ndarray) -> dict[str, np.ndarray]:
-    """Find onset, melt-out and length of the season at each point.
+    """Find onset, melt-out and length of the season at each point from days with snow ``(day, point)``.
 
-    Parameters
-    ----------
-    snow : numpy.ndarray, shape (day, point)
-        Whether a day has snow.
-
-    Returns
-    -------
-    dict
-        Arrays ``(point,)``, float64, NaN where unknown: ``onset``, the first day of the first spell of at least
-        :data:`SEASON_DAYS` (NaN if snow lies on the first day); ``melt_out``, the first day without snow after the
-        longest spell (NaN if that lasts to the last day); ``duration`` of the longest spell (NaN if it touches either
-        end); ``snow_days``, all days with snow. ``has_season``, bool.
+    Returns arrays ``(point,)``, NaN where unknown: ``onset``, the first day of the first spell of at least
+    :data:`SEASON_DAYS` (NaN if snow lies on the first day); ``melt_out``, the first day without snow after the longest
+    spell (NaN if that lasts to the last day); ``duration`` of the longest spell (NaN if it touches either end);
+    ``snow_days``, all days with snow; ``has_season``, bool.
     """
     n_days, n_points = snow.shape
     run, longest, end = (np.zeros(n_points, int) for _ in range(3))
@@ -111,22 +96,9 @@ def snow_seasons(
 ) -> xr.Dataset:
     """Find the snow seasons by snow year and point; one snow year of one hemisphere is in memory at a time.
 
-    Parameters
-    ----------
-    fields : Fields
-        Run or reference.
-    start, end : numpy.datetime64, optional
-        First and last date, both included; open by default.
-    points : numpy.ndarray, optional
-        Indices of the points; all by default.
-    variable : str, optional
-        ``sd`` or ``snowc``; by default :func:`snow_variable`.
-
-    Returns
-    -------
-    xarray.Dataset
-        Variables ``(snow_year, point)`` of :func:`season` and, with ``sd``, of :func:`peak`; days count from the first
-        of the snow year. ``days`` is the number of available days. NaN without a season or if the dates do not show it.
+    ``start`` and ``end`` are included, ``points`` are indices, and ``variable`` is ``sd`` or ``snowc``. The result has
+    variables ``(snow_year, point)`` of :func:`season` and, with ``sd``, of :func:`peak`; days count from the first of
+    the snow year. ``days`` is the number of available days. NaN without a season or if the dates do not show it.
     """
     variable = variable or snow_variable(fields.variables)
     points = np.arange(len(fields.latitude)) if points is None else points
@@ -179,23 +151,11 @@ def _first_day(year: int, month: int) -> np.datetime64:
 def season_errors(
     forecast: xr.Dataset, reference: xr.Dataset, groups: Mapping[str, np.ndarray], model: str = "emulator"
 ) -> list[dict[str, Any]]:
-    """Compute the errors of the season as rows of the table.
+    """Compute the errors of the season, for the same points and dates, as rows with :data:`COLUMNS`.
 
-    Parameters
-    ----------
-    forecast, reference : xarray.Dataset
-        From :func:`snow_seasons`, for the same points and dates.
-    groups : mapping
-        Indices of the points by group.
-    model : str
-        Label of the forecast.
-
-    Returns
-    -------
-    list of dict
-        Rows with :data:`COLUMNS`; ``snow_year`` is NaN over all years. ``<quantity>_bias`` (forecast - reference) and
-        ``<quantity>_mae`` are over points and years in which both have a season and a known quantity; ``hits``,
-        ``misses``, ``false_alarms``, ``correct_negatives`` count points and years. Empty groups have NaN and n = 0.
+    ``snow_year`` is NaN over all years. ``<quantity>_bias`` (forecast - reference) and ``<quantity>_mae`` are over
+    points and years in which both have a season and a known quantity; ``hits``, ``misses``, ``false_alarms``,
+    ``correct_negatives`` count points and years. Empty groups have NaN and n = 0.
     """
     rows = []
     shown = reference["days"].values > 0
@@ -227,19 +187,7 @@ def compare_snow_seasons(
 ) -> tuple[pd.DataFrame, dict[str, tuple[xr.Dataset, xr.Dataset]]]:
     """Compute the errors of the snow season of each forecast over its own dates.
 
-    Parameters
-    ----------
-    forecasts : mapping
-        Runs ``(time, point)`` by label.
-    reference : Fields
-        ecLand.
-
-    Returns
-    -------
-    table : pandas.DataFrame
-        Columns :data:`COLUMNS`, see :func:`season_errors`.
-    seasons : dict
-        Seasons of forecast and reference by label.
+    Returns the table of :func:`season_errors`, and the seasons of forecast and reference by label.
 
     Raises
     ------
@@ -263,18 +211,9 @@ def compare_snow_seasons(
 
 
 def date_errors(seasons: Mapping[str, tuple[xr.Dataset, xr.Dataset]]) -> pd.DataFrame:
-    """List the error of each onset and melt-out for a figure of their distribution.
+    """List the error of each onset and melt-out known in both, for a figure of their distribution.
 
-    Parameters
-    ----------
-    seasons : mapping
-        Seasons of forecast and reference by label, from :func:`compare_snow_seasons`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Columns ``model``, ``event`` ("onset", "melt_out"), ``snow_year``, ``point``, ``error_days`` (forecast -
-        reference); one row for each date known in both.
+    ``error_days`` is forecast - reference; ``seasons`` is from :func:`compare_snow_seasons`.
     """
     parts = []
     for label, (forecast, reference) in seasons.items():
@@ -288,8 +227,3 @@ def date_errors(seasons: Mapping[str, tuple[xr.Dataset, xr.Dataset]]) -> pd.Data
             parts.append(rows.assign(model=label, event=event))
     columns = ["model", "event", "snow_year", "point", "error_days"]
     return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
-
-
-def season_record(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return the entry "snow_season" of ``metrics.json``."""
-    return records(table, digits=None)

@@ -42,19 +42,7 @@ SNOW_LEFT = 1.0
 
 @dataclass(frozen=True)
 class Criterion:
-    """Question, limit and answer.
-
-    Attributes
-    ----------
-    name, question, limit : str
-        Short name, question, and the allowed values.
-    worst : float
-        Largest value; NaN without any.
-    units : str
-        Unit of ``worst``.
-    points : int
-        Number of points that fail.
-    """
+    """Question, limit, and answer: the largest value (NaN without any) and the number of points that fail."""
 
     name: str
     question: str
@@ -99,13 +87,7 @@ def state_names(years: xr.Dataset) -> list[str]:
 
 
 def layers_of(years: xr.Dataset, kind: str) -> list[int]:
-    """Return the soil layers of ``swvl`` or ``stl`` in the state, from the top without a gap.
-
-    Raises
-    ------
-    ValueError
-        The first layer is missing.
-    """
+    """Return the soil layers of ``swvl`` or ``stl`` in the state, from the top without a gap; none is an error."""
     names = state_names(years)
     found = list(itertools.takewhile(lambda k: f"{kind}{k}" in names, itertools.count(1)))
     if not found:
@@ -117,20 +99,10 @@ def layers_of(years: xr.Dataset, kind: str) -> list[int]:
 
 
 def trend(values: np.ndarray, cycle: int) -> np.ndarray:
-    r"""Fit the slope over the last half of a run, per decade.
+    """Fit the slope of ``values`` ``(year, point)`` over the last half of a run, per decade.
 
-    Least squares fit to means over whole cycles from the end, so that the repeated forcing causes no slope.
-
-    Parameters
-    ----------
-    values : numpy.ndarray, shape (year, point)
-    cycle : int
-        Years of a cycle.
-
-    Raises
-    ------
-    ValueError
-        The run has fewer than :data:`LEAST_CYCLES` cycles.
+    Least squares fit to means over whole cycles of ``cycle`` years from the end, so that the repeated forcing causes no
+    slope.
     """
     n = len(values) // cycle // 2
     check_length(len(values), cycle)
@@ -149,15 +121,10 @@ def check_length(years: int, cycle: int) -> None:
 
 
 def judge(run: xr.Dataset, ecland: xr.Dataset) -> Verdict:
-    """Apply all criteria to a run.
+    """Apply all criteria to the annual statistics of a run, and of ecLand for the repeated years.
 
     Where ecLand keeps snow all year, repeated forcing makes that snow grow or shrink without end in ecLand as well,
     which also affects the ground below. There, storage is judged without snow and temperature is not judged.
-
-    Parameters
-    ----------
-    run, ecland : xarray.Dataset
-        Annual statistics of the run, and of ecLand for the repeated years.
 
     Raises
     ------
@@ -182,10 +149,7 @@ def judge(run: xr.Dataset, ecland: xr.Dataset) -> Verdict:
 def stuck(run: xr.Dataset, ecland: xr.Dataset) -> pd.DataFrame:
     """Find variables at a bound throughout the last cycle, or a year of it, where ecLand is away from the bound.
 
-    Returns
-    -------
-    pandas.DataFrame
-        Findings; ``value`` is the share of that time that ecLand is away from the bound.
+    ``value`` of a finding is the share of that time that ecLand is away from the bound.
     """
     cycle, total = ecland.sizes["year"], run.sizes["year"]
     last = np.arange(total - cycle, total)

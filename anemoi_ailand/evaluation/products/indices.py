@@ -129,16 +129,9 @@ def percentile(values: np.ndarray, days: np.ndarray, sample: np.ndarray, sample_
 
 
 def drought_class(percentiles: np.ndarray) -> np.ndarray:
-    """Return the drought class of the US Drought Monitor from percentiles of soil moisture.
+    """Return the drought class -1 (none) to 4, int8, of percentiles of soil moisture [%] without NaN.
 
     D0 up to the 30th percentile, D1 20th, D2 10th, D3 5th, D4 2nd, limits included.
-
-    Parameters
-    ----------
-    percentiles : numpy.ndarray
-        [%], no NaN.
-
-    Returns the same shape, int8: :data:`NO_DROUGHT` or 0 to 4.
 
     Source: Svoboda et al. (2002), The Drought Monitor, doi:10.1175/1520-0477-83.8.1181.
     """
@@ -147,25 +140,10 @@ def drought_class(percentiles: np.ndarray) -> np.ndarray:
 
 
 def count_days(flags: np.ndarray, days: np.ndarray, months: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Count days by month (``months=1``) or season (``months=3``: DJF, MAM, JJA, SON).
+    """Count the days of ``flags`` ``(day, point)`` by month (``months=1``) or season (``months=3``, from DJF on).
 
-    Parameters
-    ----------
-    flags : numpy.ndarray, shape (day, point)
-        Whether a day counts.
-    days : numpy.ndarray, shape (day,)
-        Dates in order, ``datetime64[D]``.
-    months : int
-        Length of a period; periods of 3 begin in December.
-
-    Returns
-    -------
-    starts : numpy.ndarray, shape (period,)
-        First day of each period, ``datetime64[D]``.
-    counts : numpy.ndarray, shape (period, point)
-        Number of days, int16.
-    given : numpy.ndarray, shape (period,)
-        Number of days of the period in ``days``.
+    Returns the first day of each period ``(period,)``, the counts ``(period, point)``, int16, and the number of days of
+    each period that are in ``days``, which are in order.
     """
     number = np.asarray(days, "datetime64[M]").astype(int)
     period = (number + 1) // months if months > 1 else number  # month 0 is a January, so that -1 is a December

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -123,24 +123,11 @@ def write_products(
     *,
     period: tuple[object, object] | None = None,
 ) -> Path:
-    """Write the products of a run as CF-1.11 NetCDF.
+    """Write the products of a run ``(time, point)`` as CF-1.11 NetCDF; the file appears when it is complete.
 
-    Parameters
-    ----------
-    forecast : str, Path or Fields
-        Run or dataset ``(time, point)``.
-    reference : str, Path or Fields
-        Dataset of the climatology, wilting point and field capacity.
-    output : str or Path
-        File, which appears under this name when it is complete.
-    period : (start, end), optional
-        Years of the reference for the percentiles, both included; by default all before the forecast.
-
-    Returns
-    -------
-    Path
-        ``output``. Products without their variables are left out with a warning and listed in the attribute
-        ``not_written``.
+    The reference holds climatology, wilting point and field capacity; ``period`` are its years for the percentiles,
+    both included, by default all before the forecast. Products without their variables are left out with a warning and
+    listed in the attribute ``not_written``.
 
     Raises
     ------
@@ -215,15 +202,11 @@ def _moisture(values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     return {**layers, "root_zone": pr.root_zone_water(np.stack([layers[name] for name in _ROOT_ZONE]))}
 
 
-def _means(fields: Fields, names: list[str], period: Period, points: np.ndarray, derive: Callable | None = None) -> Any:
-    return daily_means(fields, names, *period, points, derive)
-
-
 def _soil_products(job: _Job, points: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
     if "soil_water_root_zone" not in job.names:
         return
     layers = _layers(job.run)
-    _, soil = _means(job.run, layers, job.span, points, _moisture)
+    _, soil = daily_means(job.run, layers, *job.span, points, _moisture)
     yield "soil_water_root_zone", soil["root_zone"]
     if "soil_wetness_index" in job.names:
         pwp, cap = (np.asarray(job.reference.constant(n), np.float64)[job.index[points]] for n in _RANGE)
@@ -233,7 +216,7 @@ def _soil_products(job: _Job, points: np.ndarray) -> Iterator[tuple[str, np.ndar
         share = (depth / depth.sum())[:, None]
         yield "soil_wetness_index_root_zone", (index[:, : pr.ROOT_ZONE_LAYERS] * share).sum(axis=1)
     if job.period is not None:
-        known, sample = _means(job.reference, list(_ROOT_ZONE), job.period, job.index[points], _sampled)
+        known, sample = daily_means(job.reference, _ROOT_ZONE, *job.period, job.index[points], _sampled)
         root_zone = pr.percentile(soil["root_zone"], job.days, sample["root_zone"], known)
         yield "soil_moisture_percentile_root_zone", root_zone
         yield "drought_class", pr.drought_class(root_zone)
@@ -247,14 +230,14 @@ def _sampled(values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 def _frost_products(job: _Job, points: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
     if "frost_depth" in job.names:
-        _, heat = _means(job.run, list(_TEMPERATURES), job.span, points)
+        _, heat = daily_means(job.run, _TEMPERATURES, *job.span, points)
         yield "frost_depth", pr.frost_depth(np.stack([heat[name] for name in _TEMPERATURES]))
 
 
 def _snow_products(job: _Job, points: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
     if "snow_days_month" in job.names:
         name = next(n for n in SNOW_LIMITS if n in job.run.variables)
-        _, means = _means(job.run, [name], job.span, points)
+        _, means = daily_means(job.run, [name], *job.span, points)
         snow = means[name] > SNOW_LIMITS[name]
         for kind, months in (("month", 1), ("season", 3)):
             yield f"snow_days_{kind}", pr.count_days(snow, job.days, months)[1]

@@ -202,13 +202,7 @@ def _rmse(run: ComparedRun, name: str) -> xr.DataArray:
 
 
 def map_time(times: np.ndarray, wanted: object) -> np.datetime64:
-    """Return the date of a map, which must be one of ``times``.
-
-    Raises
-    ------
-    ValueError
-        The run has no such date.
-    """
+    """Return the date of a map, which must be one of ``times``."""
     date = np.datetime64(wanted, "ns")  # type: ignore[call-overload]
     if date not in times:
         raise ValueError(f"The map date '{wanted}' is not among the dates of the run, {span(times)}. Give one of them.")
@@ -243,12 +237,7 @@ def _sites(found: Evaluated) -> Figure:
 
 
 def _choose_sites(run: ComparedRun) -> np.ndarray:
-    """Indices of two sites among the held-out points (all points without these), a snowy and a snow-free one.
-
-    Snowy: the point with snow on the ground for a share of the run nearest to :data:`SNOWY_SHARE`. Snow-free: of the
-    others with the least snow, the median by variability of the first variable. Without snow: the most variable point
-    and the median.
-    """
+    """Indices of two sites among the held-out points (all points without these), a snowy and a snow-free one."""
     candidates = run.groups.get(HELD_OUT, run.groups[ALL])
     candidates = candidates if len(candidates) > 1 else run.groups[ALL]
     snow = next((v for v in SNOW_ON_GROUND if v in run.variables), None)

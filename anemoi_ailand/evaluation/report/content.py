@@ -34,8 +34,6 @@ SHOWN = ("rmse", "bias", "acc", "correlation", "drift_per_year", "hit_rate", *HO
 #: Tables in metrics.json; the other entries describe the evaluation.
 PARTS = ("scores", "differences", "budgets", "observations", "snow_season")
 
-_COLUMNS = ["protocol", "model", "variable", "cut", "group", "lead", "metric", "value", "n"]
-
 
 @dataclass(frozen=True)
 class Score:
@@ -55,23 +53,11 @@ NOT_MEASURED = Score(np.nan, -1)
 
 
 class Content:
-    """Content of ``metrics.json`` with quick access to its scores and tables.
-
-    Raises
-    ------
-    ValueError
-        The scores are missing or lack a column.
-    """
+    """Content of ``metrics.json`` with quick access to its scores and tables."""
 
     def __init__(self, metrics: Mapping[str, Any]) -> None:
         self.metrics = metrics
-        scores = pd.DataFrame(list(metrics.get("scores", ())))
-        missing = [c for c in _COLUMNS if c not in scores]
-        if missing:
-            raise ValueError(
-                f"The scores lack the columns {missing} (available: {list(scores)}). Give `scores` of metrics.json as "
-                f"records of {_COLUMNS}."
-            )
+        scores = pd.DataFrame(metrics["scores"])
         self.forecasts = self._labels(scores)
         self.models = [*self.forecasts, *(m for m in (PERSISTENCE, CLIMATOLOGY) if m in set(scores["model"]))]
         self.variables = ordered(scores["variable"])
@@ -108,12 +94,12 @@ class Content:
         return self._by_key.get((protocol, metric, cut, variable, model, group, lead), NOT_MEASURED)
 
     def leads(self, protocol: str) -> list[float]:
-        """Return the leads of tables [d]: the available ones of :data:`LEADS`, else at most five others."""
+        """Return the leads of tables [d]: all if they are few, else those of :data:`LEADS`, else five others."""
         available = self._leads.get(protocol, [])
+        if len(available) <= len(LEADS):
+            return available
         wanted = [lead for lead in LEADS if lead in available]
-        if wanted or not available:
-            return wanted
-        return [available[i] for i in np.unique(np.linspace(0, len(available) - 1, 5).astype(int))]
+        return wanted or [available[i] for i in np.linspace(0, len(available) - 1, len(LEADS)).astype(int)]
 
     def middle_lead(self, protocol: str) -> float:
         """Return the lead that represents a protocol: the one nearest to a month; the whole run for B."""

@@ -18,14 +18,7 @@ from anemoi_ailand.evaluation.fields.matching import ALL, HELD_OUT, TRAINED
 def markdown_table(scores: pd.DataFrame, protocol: str, title: str) -> str:
     """Format the RMSE by variable, group of points and model, with the best model, and correlations of fluxes below.
 
-    Parameters
-    ----------
-    scores : pandas.DataFrame
-        Table of scores.
-    protocol : str
-        ``B``: over the whole run; ``A``: at the last lead time.
-    title : str
-        First line.
+    Protocol ``B``: over the whole run; ``A``: at the last lead time. ``title`` is the first line.
     """
     chosen = scores[scores["protocol"] == protocol]
     last = chosen["lead"].max()

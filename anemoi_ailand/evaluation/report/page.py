@@ -30,8 +30,8 @@ LOG = logging.getLogger(__name__)
 
 #: Description of each protocol.
 PROTOCOLS = {
-    "A": "many integrations of up to 90 days from the reference's state, one every few days of the test year; the "
-    "scores of day d pool its four 6-hourly values over all starts and points",
+    "A": "many integrations from the reference's state, one every few days of the test year; the scores of day d pool "
+    "its four 6-hourly values over all starts and points",
     "B": "one free run from a single initial state through all test years",
     "C": "protocol A in other places: points held out of training, single sites, another density of points",
 }
@@ -41,7 +41,7 @@ SECTIONS = (
     ("protocol-a", "Protocol A: error by lead time", "Many integrations, each from the state of the reference."),
     ("protocol-b", "Protocol B: one run over years", "Scores and drift of one free run."),
     ("protocol-c", "Protocol C: other places", "Points and sites other than those of protocols A and B."),
-    ("against", "Forecast against forecast", "Differences with paired bootstrap intervals."),
+    ("against", "Differences between models", "Differences in RMSE with paired bootstrap intervals."),
     ("cuts", "Errors by group", "RMSE by group, shaded relative to all points: orange is larger, blue smaller."),
     ("extremes", "Extremes", "The driest, wettest, hottest and coldest 2 %."),
     ("budgets", "Budgets", "Water and energy budgets of reference and forecasts."),
@@ -59,19 +59,7 @@ _SHRINK = 0.7
 
 @dataclass(frozen=True)
 class ReportFigure:
-    """Figure of the report.
-
-    Parameters
-    ----------
-    section : str
-        Key of a section of :data:`SECTIONS`.
-    path : Path
-        PNG file, which is embedded in the page.
-    title, caption : str
-        Title and explanation.
-    variable, protocol : str
-        Values of the filters that show the figure; empty for all.
-    """
+    """PNG figure, embedded in a section of :data:`SECTIONS`; filters without a value always show it."""
 
     section: str
     path: Path
@@ -111,28 +99,8 @@ class Section:
 def write_report(folder: Path, metrics: Mapping[str, Any], figures: Sequence[ReportFigure] = ()) -> Path:
     """Write ``report/index.html`` below ``folder``: one file without requests, readable without scripts.
 
-    Parameters
-    ----------
-    folder : Path
-        Folder of the evaluation.
-    metrics : mapping
-        Content of ``metrics.json``.
-    figures : sequence of ReportFigure
-        Figures in their order within sections.
-
-    Returns
-    -------
-    Path
-        The page.
-
-    Raises
-    ------
-    ValueError
-        Scores are missing, or the section of a figure is unknown.
+    ``metrics`` is the content of ``metrics.json``; figures keep their order within sections.
     """
-    known = [key for key, *_ in SECTIONS]
-    if wrong := sorted({f.section for f in figures} - set(known)):
-        raise ValueError(f"Unknown sections {wrong} of the report (available: {known}). Give one of them.")
     page = render(Content(metrics), figures)
     path = folder / "report" / "index.html"
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -9,11 +9,12 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from anemoi_ailand.evaluation.display.markdown import enumeration
 from anemoi_ailand.evaluation.display.style import pick
 from anemoi_ailand.evaluation.fields.matching import HELD_OUT, TRAINED
 from anemoi_ailand.evaluation.fields.reference import CLIMATOLOGY, PERSISTENCE
 from anemoi_ailand.evaluation.report.content import WHOLE, Content, Score
-from anemoi_ailand.evaluation.report.text import enumeration, lead_text, number
+from anemoi_ailand.evaluation.report.text import lead_text, number
 from anemoi_ailand.evaluation.scores.skill import HORIZON
 
 
@@ -49,9 +50,11 @@ def _horizon(content: Content, forecast: str) -> Iterator[str]:
     found = {name: [content.score(metric, name, forecast) for metric in HORIZON] for name in content.variables}
     known = {name: (days.value, reached.value == 1) for name, (days, reached) in found.items() if days.known}
     lost = sorted((days, name) for name, (days, reached) in known.items() if reached)
-    if lost:
-        parts = [f"{name} after {days:.0f} d" if days > 0 else f"{name} at the first lead" for days, name in lost]
-        yield f"Skill horizon: the RMSE exceeds that of climatology for {enumeration(parts)}."
+    at_once = [name for days, name in lost if days == 0]
+    parts = [f"{enumeration(at_once)} at the first lead"] if at_once else []
+    parts += [f"{name} after {days:.0f} d" for days, name in lost if days > 0]
+    if parts:
+        yield f"Skill horizon: the RMSE exceeds that of climatology for {'; '.join(parts)}."
     elif known:
         last = lead_text(content.last_lead("A"))
         yield f"Skill horizon: the RMSE of every variable is below that of climatology up to {last}."
@@ -96,7 +99,7 @@ def comparison(content: Content) -> list[str]:
 def not_measured(content: Content) -> list[str]:
     """List what this evaluation does not cover."""
     checks = {
-        "protocol A (many integrations of 90 days)": "A" in content.protocols,
+        "protocol A (many integrations)": "A" in content.protocols,
         "protocol B (one run over years)": "B" in content.protocols,
         "protocol C (other points and places)": "C" in content.protocols,
         "points held out of training": any(content.groups(p, "points") for p in content.protocols),

@@ -54,11 +54,6 @@ def lead_text(lead: float) -> str:
     return "whole run" if lead == WHOLE else f"{lead:g}\N{NO-BREAK SPACE}d"
 
 
-def enumeration(words: list[str]) -> str:
-    """Join words with commas and a final "and"."""
-    return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
-
-
 def spoken(name: str) -> str:
     """Format the name of a group or term as words."""
     return name.replace("_", " ")

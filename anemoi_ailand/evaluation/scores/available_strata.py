@@ -41,13 +41,7 @@ _HALF_STEP = np.timedelta64(3, "h")
 
 
 def available(reference: Fields, wanted: Collection[str] | None, held_out: bool) -> list[str]:
-    """Return the wanted strata, by default all that the reference supports.
-
-    Raises
-    ------
-    ValueError
-        A wanted name is unknown, or the reference lacks what it needs.
-    """
+    """Return the wanted strata, by default all that the reference supports; others are an error."""
     if unknown := sorted(set(wanted or ()) - set(STRATA_NAMES)):
         raise ValueError(f"Unknown strata {unknown} (available: {STRATA_NAMES}). Correct the name.")
     lacking = {name: missing for name in wanted or STRATA_NAMES if (missing := _lacking(reference, name, held_out))}

@@ -40,15 +40,7 @@ def terms(fcst: np.ndarray, obs: np.ndarray, climatology: np.ndarray, shift: flo
 
 @dataclass
 class Moments:
-    """Sums of :data:`TERMS` by cell, for example by lead time and group.
-
-    Parameters
-    ----------
-    sums : numpy.ndarray
-        ``(10, *cells)``, float64.
-    shift : float
-        The constant :math:`s`, in the unit of the variable.
-    """
+    """Sums ``(10, *cells)`` of :data:`TERMS`, float64, about the constant ``shift``; cells are leads and groups."""
 
     sums: np.ndarray
     shift: float = 0.0
@@ -68,18 +60,7 @@ class Moments:
             total += np.bincount(cells, value.ravel(), size + 1)[:size]
 
     def merge(self, other: Moments) -> Moments:
-        """Add the sums of both.
-
-        Raises
-        ------
-        ValueError
-            Cells or constants differ.
-        """
-        if self.sums.shape != other.sums.shape or self.shift != other.shift:
-            raise ValueError(
-                f"Sums of {self.sums.shape[1:]} cells about {self.shift} cannot be merged with {other.sums.shape[1:]} "
-                f"cells about {other.shift}. Make both with the same cells and the same shift."
-            )
+        """Add the sums of the same cells about the same constant."""
         return Moments(self.sums + other.sums, self.shift)
 
     def pooled(self, labels: np.ndarray, n_groups: int) -> Moments:

@@ -22,10 +22,7 @@ _WHERE = ["variable", "group", "lead"]
 def read_scores(evaluation: Path) -> pd.DataFrame:
     """Read the RMSE of protocol A at held-out and trained points from the folder of an evaluation of one model.
 
-    Returns
-    -------
-    pandas.DataFrame
-        Columns ``variable, group, lead, value``.
+    The columns are ``variable, group, lead, value``.
 
     Raises
     ------
@@ -49,17 +46,8 @@ def read_scores(evaluation: Path) -> pd.DataFrame:
 def compare_scores(shipped: Sequence[Mapping[str, Any]], scores: pd.DataFrame) -> pd.DataFrame:
     """Compare each published score with that of :func:`read_scores`.
 
-    Parameters
-    ----------
-    shipped : sequence of mappings
-        ``variable, group, lead, rmse, low, high``; the last two bound the 95 % interval.
-    scores : pandas.DataFrame
-        Columns ``variable, group, lead, value``.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Columns ``variable, group, lead, shipped, low, high, yours, found``, the last one of :data:`KINDS`.
+    ``shipped`` has ``variable, group, lead, rmse, low, high``; the last two bound the 95 % interval. The result has the
+    columns ``variable, group, lead, shipped, low, high, yours, found``, the last one of :data:`KINDS`.
 
     Raises
     ------

@@ -66,14 +66,8 @@ class Strata:
     def cells(self, bins: np.ndarray, index: np.ndarray, n_points: int) -> np.ndarray:
         """Return the flat cell (bin, group) of each value ``(start, lead, point)``, -1 for none.
 
-        Parameters
-        ----------
-        bins : numpy.ndarray
-            Bin of each lead, ``(lead,)``.
-        index : numpy.ndarray
-            Index of the valid times ``(start, lead)`` among the times of the labels.
-        n_points : int
-            Number of points.
+        ``bins`` is the bin of each lead ``(lead,)``, ``index`` the index of the valid times ``(start, lead)`` among the
+        times of the labels.
         """
         labels = self.labels[index] if self.varies else self.labels
         labels = np.broadcast_to(labels, (*index.shape, n_points))

@@ -86,13 +86,7 @@ def where(latitude: float, longitude: float) -> str:
 def places_given(
     latitudes: Sequence[float], longitudes: Sequence[float], names: Sequence[str] | None = None
 ) -> list[Place]:
-    """Return places at pairs of coordinates; coordinates are the default names.
-
-    Raises
-    ------
-    ValueError
-        Numbers of coordinates or names differ, none is given, or as for :class:`Place`.
-    """
+    """Return places at pairs of coordinates; coordinates are the default names."""
     if not latitudes or len(latitudes) != len(longitudes):
         raise ValueError(
             f"There are {len(latitudes)} latitudes and {len(longitudes)} longitudes. Give `--lat` and `--lon` in "
@@ -107,15 +101,7 @@ def places_given(
 
 
 def places_of_file(path: str | Path) -> list[Place]:
-    """Read places from a CSV file with the columns ``name``, ``lat``, ``lon``.
-
-    Raises
-    ------
-    FileNotFoundError
-        The file does not exist.
-    ValueError
-        The file is empty, a column is missing, a value is no number, or as for :class:`Place`.
-    """
+    """Read places from a CSV file with the columns ``name``, ``lat``, ``lon``."""
     path = Path(path).expanduser()
     if not path.is_file():
         raise FileNotFoundError(f"There is no file of places '{path}'. Correct the path.")
@@ -150,22 +136,7 @@ def _different(places: list[Place]) -> list[Place]:
 def find_points(
     places: Sequence[Place], latitudes: np.ndarray, longitudes: np.ndarray, within: float = WITHIN
 ) -> list[Found]:
-    r"""Find the nearest point of each place on the great circle; several places may share a point.
-
-    Parameters
-    ----------
-    places : sequence of Place
-        Places.
-    latitudes, longitudes : numpy.ndarray, shape (point,)
-        Points of the dataset [degrees], in any convention.
-    within : float
-        Largest distance of a point [km].
-
-    Raises
-    ------
-    ValueError
-        A nearest point is farther away than ``within``, or ``within`` is not positive.
-    """
+    """Find the nearest point of each place, at most ``within`` km away on the great circle; places may share one."""
     if not within > 0:
         raise ValueError(f"`--within` is {within:g} km. Give a positive distance.")
     found, far = [], []

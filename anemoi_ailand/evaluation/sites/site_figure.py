@@ -43,15 +43,7 @@ _DETAIL = re.compile(r", positive.*| \(.*\)")
 
 
 def site_figure(series: xr.Dataset, heading: str) -> Figure:
-    """Draw emulator and ecLand with RMSE and bias, a panel for each variable, and the forcing below.
-
-    Parameters
-    ----------
-    series : xarray.Dataset
-        From :func:`~anemoi_ailand.evaluation.sites.site_series.site_series`.
-    heading : str
-        Title of the figure.
-    """
+    """Draw emulator and ecLand with RMSE and bias, a panel for each variable, and the forcing below."""
     mine, forcing = names_of(series, EMULATOR), names_of(series, "forcing")
     shown = [n for n in SHOWN if n in mine] or mine[: len(SHOWN)]
     driven = [n for n in FORCING if n in forcing]

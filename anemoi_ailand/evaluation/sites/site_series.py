@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from scores.continuous import additive_bias, rmse
 from scores.continuous.correlation import pearsonr
 
 from anemoi_ailand.evaluation.display.json_records import DIGITS
-from anemoi_ailand.evaluation.display.markdown import aligned, number
+from anemoi_ailand.evaluation.display.markdown import aligned, enumeration, number
 from anemoi_ailand.evaluation.display.units import shown_factor, shown_units
 from anemoi_ailand.evaluation.display.variable_groups import variable_groups
 from anemoi_ailand.evaluation.fields.reference import EMULATOR, REFERENCE
@@ -39,18 +39,9 @@ def site_series(
     found: Found,
     attributes: Mapping[str, str] | None = None,
 ) -> xr.Dataset:
-    """Combine all series of a site in one CF dataset with the dimension ``time``.
+    """Combine all series ``(time,)`` of a site in one CF dataset.
 
-    Parameters
-    ----------
-    times : numpy.ndarray, shape (time,)
-        Times of all series.
-    emulator, ecland, forcing : mapping of str to numpy.ndarray, shape (time,)
-        Series by dataset name, in the units of the table of variables.
-    found : Found
-        Site and its point.
-    attributes : mapping, optional
-        Global attributes.
+    Series are by dataset name, in the units of the table of variables; ``attributes`` are global ones.
     """
     arrays: dict[str, Any] = {}
     for end, whose, fields in (("", EMULATOR, emulator), (ECLAND, REFERENCE, ecland), ("", "forcing", forcing)):
@@ -89,11 +80,8 @@ def of_ecland(series: xr.Dataset, name: str) -> xr.DataArray | None:
 def site_scores(series: xr.Dataset) -> pd.DataFrame:
     """Score the emulator against ecLand in display units, a row for each variable.
 
-    Returns
-    -------
-    pandas.DataFrame
-        ``variable``, ``group``, ``rmse``, ``bias`` (emulator minus ecLand), ``correlation`` (NaN if either does not
-        vary), ``spread`` (standard deviation of ecLand), ``units``, ``n`` (valid times).
+    ``bias`` is emulator minus ecLand, ``correlation`` NaN if either does not vary, ``spread`` the standard deviation of
+    ecLand, ``n`` the number of valid times.
     """
     rows = []
     for group, names in variable_groups(names_of(series, EMULATOR)).items():
@@ -124,17 +112,9 @@ def site_table(heading: str, scores: pd.DataFrame) -> str:
 
 
 def site_properties(static: Mapping[str, float]) -> dict[str, Any]:
-    """Describe a site: soil and vegetation types, climate class, whether held out, and all static fields.
+    """Describe a site by its available constant fields: soil and vegetation types, climate class, held out or not.
 
-    Parameters
-    ----------
-    static : mapping of str to float
-        Available constant fields of the point by dataset name.
-
-    Raises
-    ------
-    ValueError
-        A type is no whole number of its table.
+    A type that is no whole number of its table is an error.
     """
     found: dict[str, Any] = {}
     if "slt" in static:
@@ -175,16 +155,12 @@ def site_sentence(found: Found, properties: Mapping[str, Any]) -> str:
     if "climate_class" in properties:
         like.append(f"the climate class {properties['climate_class']}")
     if like:
-        text.append(f"It has {_listed(like)}.")
+        text.append(f"It has {enumeration(like)}.")
     if "held_out" in properties:
         text.append(
             "It is held out in the dataset." if properties["held_out"] else "It is not held out in the dataset."
         )
     return " ".join(text)
-
-
-def _listed(words: Sequence[str]) -> str:
-    return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
 
 
 def _digits(value: float) -> float:

@@ -132,7 +132,7 @@ def _not_below(changed: np.ndarray, given: np.ndarray) -> np.ndarray:
 
 
 def _saturation(t: np.ndarray) -> np.ndarray:
-    """Saturation vapour pressure over water or ice [Pa]; Tetens as in the IFS, IFS Documentation CY49R1, Part IV."""
+    """Return the saturation vapour pressure over water or ice [Pa] (Tetens; IFS Documentation CY49R1, Part IV)."""
     ice = t < TRIPLE_POINT
     a, b = (np.where(ice, *map(np.float32, pair)) for pair in zip(TETENS_ICE, TETENS_WATER, strict=True))
     return np.float32(TETENS_PRESSURE) * np.exp(a * (t - np.float32(TRIPLE_POINT)) / (t - b))

@@ -44,23 +44,13 @@ class LandOutput(Output):
         progress = output.make_durable()         # every 40 steps
         output.close()                           # only when the run is complete
 
-    **To add a format**, subclass this and register the class as an entry point ``anemoi.inference.outputs`` in
-    ``pyproject.toml``. A subclass defines five methods:
-
-    ============================  ===================================================================================
-    ``_create()``                 Prepare an empty output under the temporary name :attr:`partial`.
-    ``_write(block)``             Append a block of times. Called in a background thread, one call at a time, never
-                                  while another of the five runs.
-    ``_secure()``                 Make all blocks so far survive SIGKILL; return what ``_reopen`` needs (JSON).
-    ``_reopen(secured, n_times)``  Instead of ``_create``: continue after that ``_secure``, drop later times.
-    ``_finish()``                 Complete the output and rename it to :attr:`path`.
-    ============================  ===================================================================================
-
-    They use :attr:`frame` (points, columns, attributes), :attr:`path`, :attr:`partial`, and :attr:`work`, a folder for
-    files of restarts. Further options are keyword arguments of ``__init__``, which passes the others on;
-    :meth:`_format_options` returns those that a resumed run must share. A format that writes whole chunks only
-    overrides :meth:`_unit`; the times that do not fill a chunk at a restart are kept in :attr:`work`. For formats with
-    compressed chunks see :class:`~anemoi_ailand.rollout.outputs.chunked_output.ChunkedOutput`.
+    **To add a format**, subclass this, define the five abstract methods, and register the class as an entry point
+    ``anemoi.inference.outputs`` in ``pyproject.toml``. The methods use :attr:`frame` (points, columns, attributes),
+    :attr:`path`, :attr:`partial`, and :attr:`work`, a folder for files of restarts. Further options are keyword
+    arguments of ``__init__``, which passes the others on; :meth:`_format_options` returns those that a resumed run must
+    share. A format that writes whole chunks only overrides :meth:`_unit`; the times that do not fill a chunk at a
+    restart are kept in :attr:`work`. For formats with compressed chunks see
+    :class:`~anemoi_ailand.rollout.outputs.chunked_output.ChunkedOutput`.
 
     Parameters
     ----------
@@ -135,19 +125,19 @@ class LandOutput(Output):
 
     @abstractmethod
     def _create(self) -> None:
-        """Prepare an empty output under a temporary name, and remove the remains of an earlier run."""
+        """Prepare an empty output under the name :attr:`partial`, and remove the remains of an earlier run."""
 
     @abstractmethod
     def _write(self, block: Block) -> None:
-        """Append the ``block.filled`` times of a block. Called in the background thread."""
+        """Append the ``block.filled`` times of a block, in the background thread, while no other of the five runs."""
 
     @abstractmethod
     def _secure(self) -> dict[str, Any]:
-        """Make all blocks so far survive SIGKILL; return what :meth:`_reopen` needs (JSON)."""
+        """Make all blocks so far survive SIGKILL; return the argument of :meth:`_reopen` (JSON)."""
 
     @abstractmethod
     def _reopen(self, secured: dict[str, Any], n_times: int) -> None:
-        """Continue after the :meth:`_secure` that returned ``secured``, at ``n_times``; drop later times."""
+        """Continue after the :meth:`_secure` that returned ``secured``, at ``n_times``, instead of :meth:`_create`."""
 
     @abstractmethod
     def _finish(self) -> None:
@@ -167,9 +157,14 @@ class LandOutput(Output):
 
     # -- before the first step ----------------------------------------------------------------------------------
 
+    @property
+    def folder(self) -> Path:
+        """Folder of the output."""
+        return self.path.parent
+
     def check_writable(self) -> None:
         """Raise an OSError if the folder cannot be created or written; nothing is left behind."""
-        check_folder(self.path.parent)
+        check_folder(self.folder)
 
     def required_bytes(self, n_states: int, n_rows: int, members: int = 1) -> int:
         """Return an upper bound of the disk space, as if nothing were compressed [bytes].

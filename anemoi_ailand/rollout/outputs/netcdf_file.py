@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""CF NetCDF file (time, point) that grows in time, and the joining of several; every call holds the library's lock."""
+"""CF NetCDF file (time, point) that grows in time, and the joining of several, under the lock of the library."""
 
 from __future__ import annotations
 

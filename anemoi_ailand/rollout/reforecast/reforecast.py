@@ -142,7 +142,7 @@ def reforecast(
     )  # fmt: skip
     steps = len(dates) * len(where) * int(run.steps[-1])
     bar = tqdm(total=steps, unit="step", unit_scale=True, desc="Re-forecasts", disable=None if progress else True)
-    with bar, ReforecastFile(path, layout) as file:
+    with bar, ReforecastFile.create(path, layout) as file:
         for start, kept, part, values in run.forecasts(bar):
             file.write(start, kept, part, values)
     LOG.info(

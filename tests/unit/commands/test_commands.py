@@ -209,12 +209,6 @@ def test_export_replaces_no_file_of_the_user(tmp_path, capsys):
     assert (tmp_path / "a.onnx").read_text() == "mine"
 
 
-def test_error_in_a_process_has_no_traceback(ailand):
-    """The script itself prints one line."""
-    result = ailand("configs", "no-such-thing")
-    assert (result.returncode, result.stdout, result.stderr.count("\n")) == (1, "", 1)
-
-
 @pytest.mark.slow
 def test_site_runs_on_the_sample(ailand, tmp_path):
     """The packaged network is within 1.5 K of ecLand in the first soil layer over two days."""

@@ -35,6 +35,13 @@ def world(tmp_path_factory):
     )  # fmt: skip
 
 
+@pytest.fixture(autouse=True)
+def _one_stepper(world, monkeypatch):
+    """Load the packaged network once."""
+    load = LandStepper.open
+    monkeypatch.setattr(LandStepper, "open", lambda name, **k: world.stepper if name == "ailand" else load(name, **k))
+
+
 def processor(world, hours=6, date=DATE, lead="12h", **options):
     context = SimpleNamespace(reference_date=date, lead_time=None, config=SimpleNamespace(lead_time=lead))
     given = {"initial": {"state": str(world.path)}, "forcing": toy.FORCING, "threads": 1, **options}

@@ -40,7 +40,7 @@ def read(tmp_path, text, *options):
         ("named: {a: {widht: 1}}", "'named.a.widht' is not an option. Nearest: .'width'."),
         ("listed: [{width: 1}, {widht: 1}]", "'listed.1.widht' is not an option. Nearest: .'width'."),
         ("one: {x: 1}", "'one.x' is not an option. Nearest: .'width'."),
-        ("number: many", "'number': .* .there is: 'many'."),
+        ("number: many", "'number': .* .given: 'many'."),
         ("[1, 2", "cannot be read"),
     ],
 )

@@ -22,15 +22,11 @@ def test_full_disk_is_named(tmp_path):
 
 @pytest.mark.parametrize(("free", "number"), [(10, errno.ENOSPC), (2**40, errno.EIO)])
 def test_error_of_hdf5_without_a_reason(tmp_path, monkeypatch, free, number):
-    """Little free space makes it a full disk; otherwise it is an input/output error."""
+    """Little free space makes it a full disk, else it is an input/output error; an error with a number keeps it."""
     monkeypatch.setattr(full_disk, "free_bytes", lambda folder: free)
     with pytest.raises(OSError, match="NetCDF: HDF error") as caught, writing(tmp_path / "f.nc"):
         raise RuntimeError("NetCDF: HDF error")
     assert caught.value.errno == number
-
-
-def test_other_errors_keep_their_number(tmp_path):
-    """The number and class of the error are those of the system."""
     with pytest.raises(PermissionError, match="could not be written"), writing(tmp_path / "f.nc"):
         raise PermissionError(errno.EACCES, "Permission denied")
 
@@ -53,14 +49,10 @@ def test_checked_folder_is_not_left_behind(tmp_path, monkeypatch):
 
 
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="no /proc")
-def test_folder_that_cannot_be_created():
-    """In /proc not even by root; the error names the part that exists."""
-    with pytest.raises(OSError, match=r"cannot be written to the folder '/proc/ailand/out'.*'/proc' exists"):
-        check_folder(Path("/proc/ailand/out"))
-
-
-def test_file_in_the_place_of_a_folder(tmp_path):
-    """The error names the file."""
+def test_folder_that_cannot_be_created(tmp_path):
+    """In /proc not even by root, or in the place of a file; the error names the part that exists."""
     (tmp_path / "a").touch()
     with pytest.raises(OSError, match=f"'{tmp_path / 'a'}' exists"):
         check_folder(tmp_path / "a" / "b")
+    with pytest.raises(OSError, match=r"cannot be written to the folder '/proc/ailand/out'.*'/proc' exists"):
+        check_folder(Path("/proc/ailand/out"))

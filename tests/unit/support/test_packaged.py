@@ -55,23 +55,13 @@ def test_unknown_name_gives_near_ones(package: Path) -> None:
 
 
 def test_home_and_variables_are_expanded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """``~``, ``$VAR`` and ``${VAR}`` are replaced; patterns are unchanged."""
+    """``~``, ``$VAR``, ``${VAR}`` and ``$AILAND_SAMPLE``, which has a default; an unset variable is an error."""
     monkeypatch.setenv("HOME", "/somewhere")
     monkeypatch.setenv("RUN", "abc")
     assert packaged.expand("~/$RUN/${RUN}_*.nc") == "/somewhere/abc/abc_*.nc"
-
-
-def test_sample_is_the_default_of_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
-    """``$AILAND_SAMPLE`` is the packaged sample unless the user has set it."""
     monkeypatch.delenv(packaged.SAMPLE_VARIABLE, raising=False)
     assert packaged.expand("$AILAND_SAMPLE/x.nc") == str(packaged.folder("sample") / "x.nc")
     monkeypatch.setenv(packaged.SAMPLE_VARIABLE, "mine")
     assert packaged.expand("$AILAND_SAMPLE/x.nc") == "mine/x.nc"
-
-
-def test_variable_that_is_not_set_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The error gives the path as written and the repair."""
-    monkeypatch.setenv(packaged.SAMPLE_VARIABLE, "mine")
-    monkeypatch.delenv("NOT_SET", raising=False)
     with pytest.raises(ValueError, match=r"\$NOT_SET/x\.nc.*not set.*Set it"):
         packaged.expand("$NOT_SET/x.nc")

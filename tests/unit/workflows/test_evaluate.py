@@ -8,13 +8,10 @@ from __future__ import annotations
 import json
 
 import numpy as np
-import pandas as pd
 import pytest
 import xarray as xr
 
 from anemoi_ailand.evaluation.fields.fields import open_fields
-from anemoi_ailand.evaluation.scores import difference_table as pairs
-from anemoi_ailand.evaluation.scores import score_table as tidy
 from anemoi_ailand.evaluation.settings import read_settings
 from anemoi_ailand.workflows import evaluate as module
 from anemoi_ailand.workflows.evaluate import SCHEMA, evaluate, plan
@@ -58,12 +55,6 @@ def left(folder):
     return sorted(p.name for p in folder.iterdir())
 
 
-def test_result_is_one_folder(whole):
-    """Numbers in three files, table, settings and a page; no partial folder is left."""
-    assert left(whole) == ["differences.csv", "metrics.csv", "metrics.json", "report", "settings.yaml", "table.md"]
-    assert left(whole.parent) == ["evaluation", "evaluation-reforecasts"]
-
-
 def test_metrics_json_has_the_layout_of_its_schema(metrics, files):
     """The header holds all that is needed to read the numbers."""
     assert metrics["schema"] == SCHEMA == "anemoi-ailand/evaluation/1"
@@ -82,20 +73,6 @@ def test_metrics_json_has_the_layout_of_its_schema(metrics, files):
     assert (b["starts"], b["first"], b["last"]) == (1, "2022-01-02T00:00", "2022-02-12T18:00")
     assert metrics["budgets"]["terms"]
     assert metrics["observations"] is None
-
-
-def test_tables_are_the_records(whole, metrics):
-    """The columns of the contract, and the same rows in JSON and CSV."""
-    for part, file, columns in (
-        ("scores", "metrics.csv", tidy.COLUMNS),
-        ("differences", "differences.csv", pairs.COLUMNS),
-    ):
-        table = pd.read_csv(whole / file)
-        assert tuple(table.columns) == columns
-        assert len(table) == len(metrics[part])
-        assert all(tuple(row) == columns for row in metrics[part])
-        value = "value" if part == "scores" else "difference"
-        np.testing.assert_allclose(table[value], [np.nan if r[value] is None else r[value] for r in metrics[part]])
 
 
 def test_scores_are_those_of_the_roll_outs(whole, metrics):
@@ -131,21 +108,15 @@ def test_settings_beside_the_result_run_it_again(whole):
     assert (again.output, list(again.checkpoints)) == (whole, ["A", "B"])
 
 
-def test_roll_outs_are_kept_and_taken(files, tmp_path, roll_out):
-    """A second evaluation reuses the rollouts and gives the same numbers."""
-    settings = world.settings(files, tmp_path / "evaluation")
+def test_roll_outs_are_kept_and_replaced(files, tmp_path, roll_out):
+    """A second evaluation reuses the rollouts and gives the same numbers; rollouts of other points are replaced."""
+    settings = world.settings(files, tmp_path / "e", protocol_b=None, points=[1, 2])
     evaluate(settings)
-    first = (tmp_path / "evaluation" / "metrics.csv").read_text()
-    assert [p.name for p in roll_out.made] == ["A-A.nc", "B-A.nc"]
-    evaluate(settings)
-    assert len(roll_out.made) == 2
-    assert (tmp_path / "evaluation" / "metrics.csv").read_text() == first
-
-
-def test_roll_outs_of_something_else_are_made_again(files, tmp_path, roll_out):
-    """Rollouts of other points are replaced."""
-    evaluate(world.settings(files, tmp_path / "e", protocol_b=None, points=[1, 2]))
+    first = (tmp_path / "e" / "metrics.csv").read_text()
     (kept,) = roll_out.made
+    evaluate(settings)
+    assert roll_out.made == [kept]
+    assert (tmp_path / "e" / "metrics.csv").read_text() == first
     evaluate(world.settings(files, tmp_path / "e", protocol_b=None, points=[3, 4]))
     assert roll_out.made == [kept, kept]
 
@@ -252,7 +223,7 @@ def test_products_and_stations_come_from_the_long_run(files, tmp_path, roll_out)
 
 
 def test_plan_of_a_start_alone_ends_the_climatology_before_the_first_run(files, tmp_path, roll_out):
-    """``climatology.start`` without an end leaves out the first day of the test, of which it would hold the truth."""
+    """``climatology.start`` without an end leaves out the first day of the test."""
     evaluate(world.settings(files, tmp_path / "e", protocol_b=None, climatology={"start": "2020-06-01"}))
     metrics = json.loads((tmp_path / "e" / "metrics.json").read_text())
     assert metrics["climatology"] == {"first": "2020-06-01T00:00", "last": "2021-12-31T18:00", "window_days": 3}

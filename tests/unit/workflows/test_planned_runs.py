@@ -102,23 +102,14 @@ def test_roll_out_of_the_same_job_is_taken(kept):
     assert is_current(path, replace(planned_job, dataset=detour), checkpoint)
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
+def test_roll_out_of_another_job_or_code_is_not_taken(kept, monkeypatch):
+    """Other points, order, starts, lead times, or a change of the physics."""
+    path, planned_job, checkpoint = kept
+    changes = [
         {"points": (2, 7)}, {"points": (7, 3)}, {"points": None}, {"starts": world.starts(11)},
         {"leads": world.DAYS_1_2_7[:-1]},
-    ],
-    ids=str,
-)  # fmt: skip
-def test_roll_out_of_another_job_is_not_taken(kept, change):
-    """Other points, order, starts or lead times."""
-    path, planned_job, checkpoint = kept
-    assert not is_current(path, replace(planned_job, **change), checkpoint)
-
-
-def test_roll_out_by_other_code_is_not_taken(kept, monkeypatch):
-    """The same checkpoint gives another forecast after a change of the physics."""
-    path, planned_job, checkpoint = kept
+    ]  # fmt: skip
+    assert [c for c in changes if is_current(path, replace(planned_job, **c), checkpoint)] == []
     monkeypatch.setattr(module, "loaded_sha256", lambda places: "other")
     assert not is_current(path, planned_job, checkpoint)
 

@@ -13,8 +13,11 @@ import numpy as np
 import pytest
 
 from anemoi_ailand.constants import SOIL_LAYER_THICKNESS, WATER_DENSITY
+from anemoi_ailand.data.derived import ABSENT
 from anemoi_ailand.data.files.paths import resolve
+from anemoi_ailand.data.native.interval_means import Kind
 from anemoi_ailand.data.native.native_reader import NativeReader
+from anemoi_ailand.data.native.native_variables import CLIMATE, LEAF_AREA, RULES
 from anemoi_ailand.data.open_reader import open_reader
 from anemoi_ailand.data.reader import STEP
 from anemoi_ailand.support.packaged import folder
@@ -97,16 +100,6 @@ def test_constants_follow_from_types_without_o_fix(tmp_path):
     np.testing.assert_allclose(of(native).read(["theta_cap", "theta_pwp", "theta_sat"], DATES[:1]), with_fix, rtol=1e-6)
 
 
-def test_soil_water_unit_is_that_of_the_attribute(tmp_path):
-    """Values in m3 m-3 are not divided by the thickness of the layer."""
-    native = native_copy(tmp_path / "n")
-    expected = of(native).read(["swvl2"], DATES)
-    with netCDF4.Dataset(native / "o_gg.nc", "a") as ds:
-        ds["SoilMoist"][:, 1] = ds["SoilMoist"][:, 1] / (WATER_DENSITY * SOIL_LAYER_THICKNESS[1])
-        ds["SoilMoist"].units = "m3 m-3"
-    np.testing.assert_allclose(of(native).read(["swvl2"], DATES), expected, rtol=1e-6)
-
-
 def test_last_two_metre_record_is_left_out(tmp_path):
     """Unless the forcing continues beyond it, so that ecLand did not clamp it."""
     native = native_copy(tmp_path / "n")
@@ -179,3 +172,31 @@ def test_leaf_area_is_constant_over_a_utc_day():
     day = [datetime(2018, 1, 5) + timedelta(hours=h) for h in (0, 6, 12, 18, 24)]
     values = POINTS.read(["lai_lv"], day)[0]
     assert (values[:4] == values[0]).all() and (values[4] != values[0]).any()
+
+
+HOURS = {Time.INSTANT: 0, Time.INTERVAL_MEAN: 6, Time.LATE_MEAN: 3}
+MADE = {"avg_cpfr", "c4"}  #: derived from others in native_reader.py
+
+
+def test_every_variable_of_the_table_has_one_rule():
+    """Except sun, calendar and labels of points, which no file of ecLand has."""
+    ruled = [*RULES, *CLIMATE, *LEAF_AREA, *ABSENT, *MADE]
+    assert len(ruled) == len(set(ruled))
+    rest = {n for n, v in VARIABLES.items() if not v.computed} - set(ruled)
+    assert rest == {"climate_class", "point_id", "held_out"}
+
+
+def test_time_semantics_are_those_of_the_table():
+    """An interval mean of the table is a mean over 6 h, a late mean over 3 h, an instant no mean."""
+    assert {n: r.hours for n, r in RULES.items()} == {n: HOURS[VARIABLES[n].time] for n in RULES}
+    assert [n for n, r in RULES.items() if r.hours == 3 and r.kind is Kind.INSTANT] == []
+
+
+def test_files_and_names_are_those_of_the_table():
+    """The column ``native`` of the table has the same file and names."""
+    ours = {n: ("surfclim", {native}) for n, native in {**CLIMATE, **LEAF_AREA}.items()}
+    for name, rule in RULES.items():
+        level = "" if rule.level is None else f"[{rule.level + 1}]"
+        ours[name] = (rule.role, {f"{part}{level}" for part, _ in rule.parts})
+    table = {n: (VARIABLES[n].native or "").partition(":")[::2] for n in ours}
+    assert ours == {n: (role, set(natives.split(","))) for n, (role, natives) in table.items()}

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from anemoi_ailand.evaluation.display.json_records import json_text, records, stamp
+from anemoi_ailand.evaluation.display.json_records import json_text, records
 
 
 def test_records_are_plain_and_short():
@@ -46,10 +46,3 @@ def test_number_that_json_lacks_is_an_error(value):
     """NaN and infinity are refused, because other readers refuse them."""
     with pytest.raises(ValueError, match="not JSON compliant"):
         json_text({"budgets": {"value": value}})
-
-
-def test_stamp_is_to_the_minute():
-    """Dates of any resolution are formatted to the minute."""
-    assert (
-        stamp(np.datetime64("2022-01-01T06", "ns")) == stamp(np.datetime64("2022-01-01T06", "h")) == "2022-01-01T06:00"
-    )

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 import pytest
 from matplotlib.colors import to_rgb
 from PIL import Image
@@ -51,25 +50,6 @@ def test_colours_differ_for_the_colour_blind():
     seen = np.clip(np.array([to_rgb(c) for c in colours]) @ matrix.T, 0, 1)
     apart = np.linalg.norm(seen[:, None] - seen[None], axis=-1)
     assert apart[~np.eye(len(seen), dtype=bool)].min() > 0.1
-
-
-def test_forecasts_are_what_is_neither_reference_nor_baseline():
-    """Labels of forecasts keep the order of their first appearance."""
-    assert style.forecast_labels(["ecLand", "b", "persistence", "a", "b"]) == ["b", "a"]
-
-
-def test_pick_finds_rows_by_value_and_by_nan():
-    """``None`` selects NaN."""
-    table = pd.DataFrame({"lead": [1.0, np.nan], "model": ["a", "a"]})
-    assert style.pick(table, model="a", lead=None).index.tolist() == [1]
-    assert style.pick(table, model="a", lead=1.0).index.tolist() == [0]
-
-
-def test_panels_hide_what_is_not_needed():
-    """The sixth of two rows of three panels is hidden for five panels."""
-    figure, axes = style.panels(5, 3, 2.0)
-    assert len(axes) == 5
-    assert [ax.get_visible() for ax in figure.axes] == [True] * 5 + [False]
 
 
 def test_saved_figure_has_a_palette(tmp_path):

@@ -8,7 +8,6 @@ import pandas as pd
 import pint
 import pytest
 
-from anemoi_ailand.evaluation.display.style import unit_label
 from anemoi_ailand.evaluation.display.units import _SHOWN, shown_factor, shown_scores, shown_units
 from anemoi_ailand.evaluation.display.variable_groups import GROUPS, OTHER, ordered, variable_groups
 from anemoi_ailand.evaluation.scores.metrics import UNITLESS
@@ -28,13 +27,6 @@ def test_factor_is_that_of_the_units(name):
     density = 1.0 if shown.startswith("g") else 1000.0 * UNITS.parse_units("kg") / UNITS.parse_units("m**3")
     wanted = (1 * parsed(kept.replace(" ", "*")) / density).to(parsed(shown.replace(" ", "*"))).magnitude
     assert shown_factor(name) == pytest.approx(wanted)
-
-
-def test_everything_else_is_as_in_the_table():
-    """All other variables keep the unit of the table of variables."""
-    for name in set(VARIABLES) - set(_SHOWN):
-        assert (shown_units(name), shown_factor(name)) == (VARIABLES[name].units, 1.0)
-    assert (unit_label("sro"), unit_label("gpp")) == ("mm d⁻¹", "g m⁻² d⁻¹")
 
 
 def test_scores_with_the_unit_of_the_variable_are_converted():

@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 
 from anemoi_ailand.evaluation.fields.alignment import align
-from anemoi_ailand.evaluation.fields.reforecast import reforecast_of
-from tests.support.worlds import DAYS_1_2_7, reference, reforecast, run, starts
+from tests.support.worlds import DAYS_1_2_7, reference, reforecast, reforecast_of, run, starts
 
 
 def test_one_forecast_is_left_as_it_is():

@@ -46,22 +46,6 @@ def test_climatology_equals_a_naive_loop(make_dates, window):
             assert np.isnan(got[4 * d + h]).all()
 
 
-def test_blocks_give_the_same_as_the_whole(make_dates):
-    """The climatology does not depend on the division into blocks."""
-    whole = dataset(make_dates("2019-01-01T00", "2019-12-31T18"), np.random.default_rng(0).random((1460, 2)))
-    blocks = [whole.isel(time=slice(i, i + 300)) for i in range(0, 1460, 300)]
-    np.testing.assert_allclose(climatology(blocks)["swvl1"], climatology([whole])["swvl1"], rtol=1e-14)
-
-
-def test_window_damps_a_seasonal_wave_as_known(make_dates):
-    """A running mean of 7 days multiplies a yearly wave by sin(7 x) / (7 sin x), x = pi / 365."""
-    times = make_dates("2021-01-01T00", "2021-12-31T18")
-    wave = np.cos(2 * np.pi * (slot(times) // 4) / 365)[:, None]
-    x = np.pi / 365
-    got = climatology([dataset(times, wave)])["swvl1"].values
-    np.testing.assert_allclose(got, wave * np.sin(7 * x) / (7 * np.sin(x)), atol=1e-12)
-
-
 def test_climatology_at_times_gives_the_slot_of_each(make_dates):
     """Each time has the value of its slot, also on 29 February."""
     mean = xr.DataArray(np.arange(SLOTS * 2.0).reshape(SLOTS, 2), dims=("slot", "point"), coords={"slot": range(SLOTS)})

@@ -30,14 +30,6 @@ def test_mean_of_the_stamps_of_each_whole_day(
     np.testing.assert_array_equal(whole_days(fields), days)
 
 
-def test_derived_values_are_averaged(make_fields: Callable, make_dates: Callable) -> None:
-    """Derived values are computed before averaging."""
-    times = make_dates("2021-01-01T00", "2021-01-01T18")
-    fields = make_fields(times, {"sd": np.array([[0.0], [0.0], [0.0], [4.0]])})
-    _, means = daily_means(fields, ["sd"], derive=lambda v: {"square": v["sd"] ** 2})
-    assert means["square"].tolist() == [[4.0]]
-
-
 def test_no_whole_day_is_an_error(make_fields: Callable, make_dates: Callable) -> None:
     """Half a day has no daily mean."""
     fields = make_fields(make_dates("2021-01-01T00", "2021-01-01T12"), {"sd": np.zeros((3, 1))})

@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -40,54 +38,6 @@ def test_blocks_are_bounded_and_join_to_the_whole(reference_file, truth, monkeyp
     blocks = list(open_fields(reference_file).blocks(["swvl1"]))
     assert max(block.sizes["time"] for block in blocks) == 100
     np.testing.assert_array_equal(np.concatenate([b["swvl1"] for b in blocks]), truth["swvl1"])
-
-
-class FakeDataset:
-    """What an opened anemoi dataset offers, with values that tell their place."""
-
-    def __init__(self, missing=(), members=1):
-        self.variables, self.missing = ["swvl1", "held_out", "stl1"], set(missing)
-        self.dates = np.datetime64("2020-01-01T00") + np.arange(5) * np.timedelta64(6, "h")
-        self.latitudes, self.longitudes = np.array([10.0, 20.0], np.float32), np.array([0.0, 300.0], np.float32)
-        self.name_to_index = {name: i for i, name in enumerate(self.variables)}
-        self.variables_metadata = {"swvl1": {"units": "m3 m-3"}}
-        self.shape = (5, 3, members, 2)
-        self.values = np.arange(30.0).reshape(5, 3, 1, 2)
-
-    def __getitem__(self, index):
-        return self.values[index]
-
-
-@pytest.fixture
-def zarr(tmp_path, monkeypatch):
-    """Function that makes ``open_dataset`` give a fake dataset, and returns the folder to open."""
-
-    def make(**kwargs) -> Path:
-        import anemoi.datasets
-
-        monkeypatch.setattr(anemoi.datasets, "open_dataset", lambda path: FakeDataset(**kwargs))
-        return tmp_path
-
-    return make
-
-
-def test_anemoi_dataset_is_read_by_variable_and_point(zarr):
-    """(date, variable, member, point) becomes (time, point) of each variable."""
-    fields = open_fields(zarr())
-    got = fields.load(["stl1", "swvl1"], points=np.array([1]))
-    np.testing.assert_array_equal(got["stl1"][:, 0], [5, 11, 17, 23, 29])
-    np.testing.assert_array_equal(got["swvl1"][:, 0], [1, 7, 13, 19, 25])
-    assert fields.units == {"swvl1": "m3 m-3", "held_out": None, "stl1": None}
-    np.testing.assert_array_equal(fields.constant("held_out"), [2, 3])
-
-
-@pytest.mark.parametrize(
-    ("kwargs", "message"), [({"missing": [2]}, "1 missing dates.*12"), ({"members": 2}, "2 members")]
-)
-def test_dataset_that_is_not_one_run_without_gaps_is_an_error(zarr, kwargs, message):
-    """Missing dates and ensembles are refused."""
-    with pytest.raises(ValueError, match=message):
-        open_fields(zarr(**kwargs))
 
 
 def test_folder_that_is_no_dataset_is_an_error(tmp_path):
@@ -137,8 +87,3 @@ def test_load_of_an_empty_period_is_an_error(reference_file):
     """The message gives the period of the file."""
     with pytest.raises(ValueError, match=r"no date between.*it covers 2020-01-01T00:00 to 2022-12-31T18:00"):
         open_fields(reference_file).load(["swvl1"], np.datetime64("2030-01-01"), np.datetime64("2030-02-01"))
-
-
-def test_span_of_no_times_is_nothing():
-    """An empty period has a readable text."""
-    assert inputs.span(np.array([], "datetime64[ns]")) == "nothing"

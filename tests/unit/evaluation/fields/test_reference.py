@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import xarray as xr
 
-from anemoi_ailand.evaluation.fields.climatology import climatology, slot
 from anemoi_ailand.evaluation.fields.reference import TAIL, load_reference
 from tests.support import worlds as world
 
@@ -36,15 +34,6 @@ def test_values_are_those_of_the_valid_times(loaded, valid):
     for s, lead, p in [(0, 0, 0), (3, 7, 2), (11, 11, 1)]:
         time = np.flatnonzero(world.times() == world.starts()[s] + world.DAYS_1_2_7[lead] * world.HOUR)[0]
         assert got[s, lead, p] == fields[time, POINTS[p]]
-
-
-def test_climatology_is_that_of_the_slot(loaded, valid):
-    """The climatology at valid times is the mean over the period."""
-    inside = (world.times() >= PERIOD[0]) & (world.times() <= PERIOD[1])
-    data = xr.Dataset({"stl1": (("time", "point"), world.values()["stl1"][inside])}, {"time": world.times()[inside]})
-    mean = climatology([data])["stl1"].values
-    got = loaded.climatology("stl1", valid)
-    np.testing.assert_allclose(got, mean[slot(valid.ravel())].reshape(12, 12, 10)[..., POINTS], rtol=1e-12)
 
 
 def test_persistence_is_the_reference_at_the_start(loaded):

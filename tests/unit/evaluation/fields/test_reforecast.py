@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import xarray as xr
 
-from anemoi_ailand.evaluation.fields.reforecast import open_reforecast, reforecast_of
+from anemoi_ailand.evaluation.fields.reforecast import open_reforecast
 from tests.support.worlds import DAYS_1_2_7, run, starts
 
 
@@ -33,13 +32,6 @@ def test_file_is_read_as_it_was_written(file):
     assert got.units == {"swvl1": "m3 m-3", "stl1": "K", "2t": "K", "slhf": "W m-2"}
     assert got.attributes["checkpoint"] == "a.ckpt"
     np.testing.assert_array_equal(got.read("2t"), run()["t2m"].values)
-
-
-def test_valid_time_is_start_plus_lead(file):
-    """Valid times are starts plus leads."""
-    got = open_reforecast(file()).valid_times
-    assert got.shape == (12, 12)
-    assert got[1, 4] == np.datetime64("2022-01-22", "ns") + np.timedelta64(30, "h")
 
 
 def test_view_is_read_in_the_order_asked_for(file):
@@ -83,21 +75,6 @@ def test_nan_is_an_error_that_says_where(file):
     assert np.isfinite(got.read("swvl1")).all()
 
 
-def test_truncated_file_is_an_error(file):
-    """The message gives the size and the repair."""
-    path = file()
-    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    with pytest.raises(ValueError, match=r"bytes\) cannot be read as NetCDF .* truncated"):
-        open_reforecast(path)
-
-
-def test_missing_file_is_an_error(tmp_path):
-    """The message lists the files of the folder."""
-    (tmp_path / "other.nc").touch()
-    with pytest.raises(FileNotFoundError, match=r"There is no .*other.nc"):
-        open_reforecast(tmp_path / "forecast.nc")
-
-
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -120,11 +97,3 @@ def test_initial_state_alone_is_an_error(write_forecast):
     """A file without leads is refused."""
     with pytest.raises(ValueError, match="initial state only"):
         open_reforecast(write_forecast(change=lambda d: d.isel(time=[0])))
-
-
-def test_values_in_memory_are_read_like_a_file(file):
-    """A Dataset in the layout of the file gives the same values."""
-    got = reforecast_of(run(), "here")
-    np.testing.assert_array_equal(got.read("slhf"), open_reforecast(file()).read("slhf"))
-    assert str(got.path) == "here"
-    assert isinstance(run(), xr.Dataset)

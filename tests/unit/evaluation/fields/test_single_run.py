@@ -49,12 +49,6 @@ def test_blocks_do_not_change_a_value(monkeypatch):
     np.testing.assert_array_equal(run.load(["2t"], run.times[3], run.times[5])["2t"], whole[3:6])
 
 
-def test_only_the_first_of_many_starts_is_taken():
-    """The run is that of the first start."""
-    run = run_of(forecast(first=world.starts(2)), world.reference())
-    assert run.times[0] == world.starts()[0]
-
-
 @pytest.mark.parametrize(
     ("leads", "before"), [(world.DAYS_1_2_7, 150), (np.arange(12, 49, 6), 12), (np.arange(24, 97, 24), 24)]
 )

@@ -22,26 +22,18 @@ def scores():
 
 
 def test_line_is_the_rmse_of_the_table(scores):
-    """Each model has its line of RMSE over leads, in its colour."""
-    figure = growth_figure(scores, ["swvl1"], LABELS, "A")
-    lines = {line.get_label(): line for line in figure.axes[0].get_lines() if not line.get_label().startswith("_")}
-    assert set(lines) == {*LABELS, "persistence", "climatology"}
-    for model, line in lines.items():
-        rows = pick(scores, protocol="A", variable="swvl1", model=model, cut="all", group="all", metric="rmse")
-        np.testing.assert_allclose(line.get_xdata(), LEADS)
-        np.testing.assert_allclose(line.get_ydata(), rows.sort_values("lead")["value"])
-        assert to_hex(line.get_color()).upper() == model_colour(model, LABELS)
-
-
-def test_axes_have_units(scores):
-    """Axes name variable, unit and lead time."""
-    figure = growth_figure(scores, list(VARIABLES), LABELS, "A")
-    assert [ax.get_ylabel() for ax in figure.axes][:3] == [
-        "RMSE swvl1 [m³ m⁻³]",
-        "RMSE swvl4 [m³ m⁻³]",
-        "RMSE stl1 [K]",
-    ]
-    assert {ax.get_xlabel() for ax in figure.axes[3:]} == {"lead time [days]"}
+    """Each model has its line of RMSE over leads, in its colour and in display units."""
+    scores = scores.replace({"variable": {"slhf": "sro"}})
+    figure = growth_figure(scores, ["swvl1", "sro"], LABELS, "A")
+    assert [ax.get_ylabel() for ax in figure.axes] == ["RMSE swvl1 [m³ m⁻³]", "RMSE sro [mm d⁻¹]"]
+    for ax, name, factor in zip(figure.axes, ("swvl1", "sro"), (1, 86400), strict=True):
+        lines = {line.get_label(): line for line in ax.get_lines() if not line.get_label().startswith("_")}
+        assert set(lines) == {*LABELS, "persistence", "climatology"}
+        for model, line in lines.items():
+            rows = pick(scores, protocol="A", variable=name, model=model, cut="all", group="all", metric="rmse")
+            np.testing.assert_allclose(line.get_xdata(), LEADS)
+            np.testing.assert_allclose(line.get_ydata(), factor * rows.sort_values("lead")["value"])
+            assert to_hex(line.get_color()).upper() == model_colour(model, LABELS)
 
 
 def test_dotted_line_is_the_skill_horizon(scores):
@@ -67,11 +59,3 @@ def test_variable_without_values_says_so(scores):
     """The panel of a variable without values says "no data"."""
     figure = growth_figure(scores, ["swvl1", "sd"], LABELS, "A")
     assert [text.get_text() for text in figure.axes[1].texts] == ["no data"]
-
-
-def test_water_is_shown_in_millimetres_a_day(scores):
-    """Values and unit are converted to display units."""
-    rows = scores.replace({"variable": {"slhf": "sro"}})
-    ax, plain = (growth_figure(table, [name], LABELS, "A").axes[0] for table, name in ((rows, "sro"), (scores, "slhf")))
-    assert ax.get_ylabel() == "RMSE sro [mm d⁻¹]"
-    np.testing.assert_allclose(ax.get_lines()[0].get_ydata(), 86400 * plain.get_lines()[0].get_ydata())

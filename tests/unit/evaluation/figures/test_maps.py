@@ -9,31 +9,41 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from anemoi_ailand.evaluation.figures import maps
 from anemoi_ailand.evaluation.figures.maps import map_figure, rmse_map_figure
 from tests.support.results import points
 
 
 @pytest.mark.parametrize("n_points", [1, 3, 5000])
 def test_map_shows_reference_emulator_and_difference(n_points):
-    """Reference and forecast share a scale; that of the difference is symmetric."""
+    """Reference and forecast share a scale; that of the difference is symmetric; values have display units."""
     rng = np.random.default_rng(0)
     place = {
         "latitude": ("point", rng.uniform(-60, 80, n_points)),
         "longitude": ("point", rng.uniform(0, 360, n_points)),
     }
     values = xr.DataArray(
-        rng.random(n_points), dims="point", name="swvl1", coords={**place, "time": np.datetime64("2022-07-01", "ns")}
+        rng.random(n_points), dims="point", name="gpp", coords={**place, "time": np.datetime64("2022-07-01", "ns")}
     )
-    figure = map_figure(values, values + 0.1, "emulator")
+    figure = map_figure(values, values + 0.1, "cost $1")
     dots = [ax.collections[0] for ax in figure.axes[:3]]
-    np.testing.assert_allclose(dots[0].get_array(), values)
-    np.testing.assert_allclose(dots[2].get_array(), 0.1)
+    np.testing.assert_allclose(dots[0].get_array(), 8.64e7 * values)
+    np.testing.assert_allclose(dots[2].get_array(), 8.64e6, rtol=1e-6)
     assert dots[0].get_clim() == dots[1].get_clim()
     assert dots[2].get_clim()[0] == -dots[2].get_clim()[1]
     assert dots[0].get_offsets()[:, 0].max() <= 180
-    assert [ax.get_title("left") for ax in figure.axes[:3]] == ["ecLand", "emulator", "emulator minus ecLand"]
-    assert [ax.get_xlabel() for ax in figure.axes[3:]] == ["swvl1 [m³ m⁻³]", "difference [m³ m⁻³]"]
+    assert [ax.get_title("left") for ax in figure.axes[:3]] == ["ecLand", r"cost \$1", r"cost \$1 minus ecLand"]
+    assert [ax.get_xlabel() for ax in figure.axes[3:]] == ["gpp [g m⁻² d⁻¹]", "difference [g m⁻² d⁻¹]"]
     assert "2022-07-01 00:00 UTC" in figure.get_suptitle()
+
+
+def test_coastlines_span_the_globe(monkeypatch):
+    """The file of anemoi-training exists and spans the globe; without it there are no lines."""
+    lines = np.concatenate(maps.coastlines())
+    assert np.ptp(lines[:, 0]) > 300
+    assert np.ptp(lines[:, 1]) > 100
+    monkeypatch.setattr(maps, "continents_file", lambda: None)
+    assert maps.coastlines.__wrapped__() == ()
 
 
 def test_map_of_a_region_is_drawn_closer():
@@ -45,12 +55,6 @@ def test_map_of_a_region_is_drawn_closer():
     }
     field = xr.DataArray([0.1, 0.2], dims="point", name="swvl1", coords=coords)
     assert map_figure(field, field, "emulator").axes[0].get_xlim() == (2.0, 23.0)
-
-
-def test_map_carries_the_label_of_the_forecast():
-    """Panels are named by the label, with dollar signs escaped."""
-    figure = map_figure(points(), points() + 0.1, "cost $1")
-    assert [ax.get_title("left") for ax in figure.axes[1:3]] == [r"cost \$1", r"cost \$1 minus ecLand"]
 
 
 def test_rmse_map_has_a_panel_for_each_forecast():
@@ -69,15 +73,3 @@ def test_rmse_map_without_values_is_an_error():
     """An empty map is refused."""
     with pytest.raises(ValueError, match=r"No finite RMSE of 'swvl1'.*Leave its map out"):
         rmse_map_figure({"new": points() * np.nan}, "swvl1")
-
-
-def test_carbon_is_shown_in_grams_a_day():
-    """Fields, errors and units are converted to display units."""
-    place = {"latitude": ("point", [0.0, 50.0]), "longitude": ("point", [0.0, 9.0])}
-    date = {"time": np.datetime64("2022-07-01", "ns")}
-    values = xr.DataArray([1e-7, 2e-7], dims="point", name="gpp", coords={**place, **date})
-    figure = map_figure(values, 2 * values, "emulator")
-    np.testing.assert_allclose(figure.axes[2].collections[0].get_array(), [8.64, 17.28])
-    assert figure.axes[3].get_xlabel() == "gpp [g m⁻² d⁻¹]"
-    figure = rmse_map_figure({"emulator": values}, "gpp")
-    np.testing.assert_allclose(figure.axes[0].collections[0].get_array(), 8.64e7 * values)

@@ -55,9 +55,3 @@ def test_whole_run_is_a_column_of_its_own(differences):
         type(differences)(rows, columns=differences.columns).infer_objects(), "emulator", "older", "A"
     ).axes[0]
     assert [label.get_text() for label in ax.get_xticklabels()] == ["1", "7", "30", "60", "90", "whole run"]
-
-
-def test_pair_that_is_not_there_is_an_error(differences):
-    """A missing comparison is refused; the order of models matters."""
-    with pytest.raises(ValueError, match=r"No comparison of 'older' with 'emulator'"):
-        scorecard_figure(differences, "older", "emulator", "A")

@@ -30,10 +30,3 @@ def test_key_tells_mean_and_spread():
     text = snow_season_figure(errors, LABELS).axes[1].get_legend().get_texts()[0].get_text()
     part = errors[(errors["model"] == "emulator") & (errors["event"] == "melt_out")]["error_days"]
     assert text == f"emulator: mean \N{MINUS SIGN}{-part.mean():.1f}, mean abs. {part.abs().mean():.1f} d, n = 240"
-
-
-def test_axes_have_units():
-    """Axes are in days and percent."""
-    figure = snow_season_figure(snow_errors(), LABELS)
-    assert {ax.get_xlabel() for ax in figure.axes} == {"error [days], positive is later"}
-    assert figure.axes[0].get_ylabel() == "share of seasons [%]"

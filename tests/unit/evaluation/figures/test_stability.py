@@ -43,9 +43,5 @@ def test_points_that_drift_have_lines_of_their_own():
     count = [sum(len(line.get_xdata()) == 5 for line in ax.lines) for ax in visible(figure)]
     assert count == [2, 4, 2]
     assert [t.get_text() for t in figure.legends[0].get_texts()][-1] == "points that drift"
-
-
-def test_values_that_are_not_finite_leave_the_panel_empty():
-    """NaN does not prevent the figure."""
-    run = changed(years(10), "stl1_mean", 0, np.nan)
-    assert len(visible(temperature_figure(run, ECLAND, CLASSES, []))) == 3
+    diverged = changed(years(10), "stl1_mean", 0, np.nan)
+    assert len(visible(temperature_figure(diverged, ECLAND, CLASSES, []))) == 3

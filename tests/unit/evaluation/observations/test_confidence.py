@@ -30,23 +30,13 @@ def ar1(rho: float, shape: tuple[int, ...], seed: int) -> np.ndarray:
 
 
 def test_autocorrelation_is_the_correlation_with_itself_later() -> None:
-    """Against numpy, with a gap left out."""
+    """Equal to numpy with a gap left out; NaN for few pairs or a constant."""
     x = ar1(0.7, (300,), seed=1)
     x[50:80] = np.nan
     a, b = x[:-4], x[4:]
     both = ~np.isnan(a) & ~np.isnan(b)
     assert autocorrelation(x, 4) == pytest.approx(np.corrcoef(a[both], b[both])[0, 1])
-
-
-def test_autocorrelation_of_too_little_is_not_known() -> None:
-    """Few pairs, or a constant."""
-    assert np.isnan(autocorrelation(np.arange(8.0), 1))
-    assert np.isnan(autocorrelation(np.ones(50), 1))
-
-
-def test_persistence_of_an_ar1_series_is_its_parameter() -> None:
-    """To sampling error."""
-    assert persistence_of(ar1(0.9, (20000,), seed=2), 4) == pytest.approx(0.9, abs=0.02)
+    assert np.isnan([autocorrelation(np.arange(8.0), 1), autocorrelation(np.ones(50), 1)]).all()
 
 
 def test_persistence_sees_the_memory_behind_a_diurnal_cycle() -> None:
@@ -93,13 +83,6 @@ def test_bootstrap_covers_the_truth_as_often_as_it_says() -> None:
         for name, (low, high) in error_intervals(error, block_length(error, 4), rng, replicates=300).items():
             inside[name] += low <= truth[name] <= high
     assert all(0.82 <= n / 150 <= 0.99 for n in inside.values()), inside
-
-
-def test_without_memory_the_interval_of_the_bias_is_the_usual_one() -> None:
-    """1.96 s / sqrt(n)."""
-    error = np.random.default_rng(12).standard_normal(2000)
-    low, high = error_intervals(error, 1.0, np.random.default_rng(13), replicates=4000)["bias"]
-    assert (high - low) / 2 == pytest.approx(1.96 * error.std() / np.sqrt(2000), rel=0.05)
 
 
 def test_bootstrap_is_repeatable_and_ignores_gaps() -> None:

@@ -30,14 +30,10 @@ def test_nearest_point_within_the_limit() -> None:
 
 
 def test_limit_is_the_callers() -> None:
-    """0.1 degrees away is too far for a limit of 0.05."""
+    """0.1 degrees away is too far for a limit of 0.05; no station at all is an error."""
     with pytest.raises(
         ValueError, match=r"No point of the model is near any of the 1 stations.*give a larger distance"
     ):
         match_stations([station(40.1, -88.3)], LATITUDE, LONGITUDE, 0.05)
-
-
-def test_no_station() -> None:
-    """Nothing to match is an error."""
     with pytest.raises(ValueError, match="No station to compare"):
         match_stations([], LATITUDE, LONGITUDE)

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any
 
@@ -135,18 +134,6 @@ def test_summary_is_the_median_over_stations(world: dict[str, Any]) -> None:
     assert bias["median"] == pytest.approx(3.0, abs=1e-4)
     assert (bias["stations"], bias["q25"], bias["q75"]) == pytest.approx((5, 2.0, 4.0), abs=1e-4)
     assert 1.0 <= bias["low"] < 3.0 < bias["high"] <= 5.0
-
-
-def test_record_is_json(world: dict[str, Any]) -> None:
-    """No NaN, no numpy types; skipped stations with the reason."""
-    far = make_station("Far", "n", (-50.0, 0.0, np.nan), [])
-    station = bondville(world, "stl", world["values"]["stl1"][:, 1])
-    record = score_stations([station, far], world["reference"], {"A": world["emulator"]}).record()
-    again = json.loads(json.dumps(record, allow_nan=False))
-    assert set(again) == {"settings", "stations", "skipped", "summary", "scores"}
-    assert again["skipped"][0]["name"] == "Far"
-    assert again["stations"][0]["depths"] == {"stl1": [[0.05, 0.05]]}
-    assert len(again["scores"]) == 3 * 5
 
 
 def test_result_does_not_depend_on_batches_or_other_stations(

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""What a run allows to be closed, and the terms of one step."""
+"""Degree of closure of the budgets of a run, and the terms of one step."""
 
 from __future__ import annotations
 
@@ -80,22 +80,6 @@ def test_water_terms_close(step: tuple) -> None:
     assert size == pytest.approx(
         {"precipitation": 21.6, "evaporation": 2.16, "surface_runoff": 4.32, "subsurface_runoff": 6.48,
          "soil_change": 8.64, "storage_change": 8.64, "residual": 0.0}, abs=1e-9)  # fmt: skip
-
-
-def test_runoff_is_implied_not_zero(step: tuple) -> None:
-    """Without runoff the run has no residual; what must have run off is 10.8 mm."""
-    run, forcing = step
-    held = without(WATER, "sro", "ssro")
-    terms = bt.water_terms(bt.water_plan(held), run, forcing)
-    assert "residual" not in terms and "surface_runoff" not in terms
-    assert float(terms["implied_runoff"][0, 0]) == pytest.approx(10.8)
-    assert float(terms["implied_runoff_negative"][0, 0]) == 0.0
-
-
-def test_incomplete_water_has_no_residual(step: tuple) -> None:
-    """What is there is given, and nothing is made of it."""
-    terms = bt.water_terms(bt.water_plan(without(WATER, "sd")), *step)
-    assert sorted(terms) == ["evaporation", "precipitation", "soil_change", "subsurface_runoff", "surface_runoff"]
 
 
 def test_energy_terms_close_for_a_column_that_warms() -> None:

@@ -95,13 +95,6 @@ def test_drought_classes_have_the_limits_of_the_drought_monitor() -> None:
     assert found.tolist() == [4, 4, 3, 3, 2, 2, 1, 1, 0, 0, -1, -1]
 
 
-@given(st.lists(st.floats(0.0, 100.0), min_size=2, max_size=2).map(sorted))
-def test_drier_is_never_a_milder_class(pair: list[float]) -> None:
-    """The class falls or stays as the percentile rises."""
-    drier, wetter = p.drought_class(np.array(pair))
-    assert drier >= wetter
-
-
 def test_days_are_counted_by_month_and_season() -> None:
     """Every other day from 15 November 2021 to 10 March 2022: months and seasons begin where the calendar says."""
     days = np.arange("2021-11-15", "2022-03-11", dtype="datetime64[D]")

@@ -10,32 +10,14 @@ import json
 import numpy as np
 import pytest
 
-from anemoi_ailand.evaluation.display.style import pick
 from anemoi_ailand.evaluation.report.content import LEADS as SHOWN_LEADS
 from anemoi_ailand.evaluation.report.content import NOT_MEASURED, WHOLE, Content
-from tests.support.results import LEADS, VARIABLES, metrics, table
+from tests.support.results import LEADS, VARIABLES, metrics
 
 
 @pytest.fixture(scope="module")
 def content():
     return Content(metrics())
-
-
-def test_score_is_the_one_of_the_table(content):
-    """By protocol, variable, model, lead, cut and group."""
-    rows = pick(
-        table("scores"), protocol="A", variable="stl1", model="older", cut="biome", group="boreal", metric="rmse"
-    )
-    for lead in LEADS:
-        found = content.score("rmse", "stl1", "older", lead, cut="biome", group="boreal")
-        assert found.value == pick(rows, lead=lead)["value"].item()
-        assert found.n == 10000
-
-
-def test_whole_run_has_a_lead_of_its_own(content):
-    """NaN in the table cannot be looked up."""
-    expected = pick(table("scores"), protocol="B", variable="2t", model="emulator", cut="all", metric="rmse", lead=None)
-    assert content.score("rmse", "2t", "emulator", WHOLE, protocol="B").value == expected["value"].item()
 
 
 def test_empty_group_and_absent_score_differ(content):
@@ -73,16 +55,3 @@ def test_leads_of_tables_are_those_of_the_protocol():
     assert Content(some).middle_lead("A") == SHOWN_LEADS[2]
     assert Content(some).leads("B") == [15.0, 345.0]
     assert Content(some).middle_lead("B") == WHOLE
-
-
-def test_header_is_all_that_is_no_table(content):
-    """One line for each, with the hash of the checkpoint."""
-    assert content.header["inputs.forecasts.emulator.checkpoint_sha256"] == "ab12" * 16
-    assert not any(key.startswith(("scores", "budgets")) for key in content.header)
-
-
-def test_scores_without_a_column_are_refused():
-    """The message names the column."""
-    records = [{k: v for k, v in row.items() if k != "cut"} for row in metrics()["scores"]]
-    with pytest.raises(ValueError, match=r"lack the columns \['cut'\].*as records of"):
-        Content({"scores": records})

@@ -10,7 +10,7 @@ import pytest
 
 from anemoi_ailand.evaluation.display.json_records import json_text
 from anemoi_ailand.evaluation.processes.stability import judge
-from anemoi_ailand.evaluation.report.stability_table import place_text, stability_record, stability_table
+from anemoi_ailand.evaluation.report.stability_table import stability_record, stability_table
 from tests.support.results import CYCLE, STEPS, changed, years
 
 ECLAND = years(CYCLE)
@@ -63,8 +63,3 @@ def test_record_is_json(verdict):
     assert [c["passed"] for c in record["criteria"]] == [False, False, True, True, False, True]
     assert record["criteria"][-1]["worst"] is None
     assert {f["point_id"] for f in record["findings"]} == {5.0, 6.0, 7.0}
-
-
-def test_points_without_number_or_mark(verdict):
-    """The place in the dataset."""
-    assert place_text(verdict.points.drop(columns=["point_id", "held_out"]), 0) == "point no. 0 (tundra, 70.00, 10.00)"

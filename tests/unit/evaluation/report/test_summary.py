@@ -9,7 +9,6 @@ import pytest
 
 from anemoi_ailand.evaluation.report.content import Content
 from anemoi_ailand.evaluation.report.summary import comparison, facts, not_measured
-from anemoi_ailand.evaluation.report.text import enumeration
 from tests.support.results import VARIABLES, metrics
 
 
@@ -49,9 +48,15 @@ def test_facts_are_those_of_the_scores(content):
 
 
 def test_forecast_without_horizon_says_so():
-    """No variable reaches the error of climatology."""
+    """No variable reaches the error of climatology; those without skill at the first lead share a phrase."""
     text = said(changed(metric="skill_horizon_reached", value=0.0))
     assert "the RMSE of every variable is below that of climatology up to 90 d" in text
+    reached = metrics()
+    for row in reached["scores"]:
+        if row["variable"] in ("stl1", "2t") and row["metric"].startswith("skill_horizon"):
+            row["value"] = float(row["metric"].endswith("reached"))
+    text = said(Content(reached))
+    assert "that of climatology for 2t and stl1 at the first lead; swvl4 after 46 d." in text
 
 
 def test_parts_without_scores_are_listed(content):
@@ -69,8 +74,3 @@ def test_comparison_counts_significant_differences(content):
     worse = sum(r["significant"] and r["difference"] > 0 for r in rows)
     (found,) = comparison(content)
     assert f"better in {better} and worse in {worse} of {5 * len(VARIABLES)} pairs" in found
-
-
-def test_enumeration_joins_words():
-    """Commas and a final "and"."""
-    assert [enumeration(list(words)) for words in ("abc", "ab", "a")] == ["a, b and c", "a and b", "a"]

@@ -47,11 +47,6 @@ def test_unknown_strata_is_an_error():
         c.available(world.reference(), ["biomes"], held_out=True)
 
 
-def test_all_is_always_there():
-    """The strata of all values are always included."""
-    assert c.available(world.reference(), ["season"], held_out=True) == ["all", "season"]
-
-
 def test_static_strata_come_from_constant_fields():
     """Constant fields are found by dataset name or by the name in the layout of the reference."""
     layout = {"clim_sotype": world.CONSTANTS["slt"], "point_id": world.CONSTANTS["point_id"]}
@@ -81,12 +76,3 @@ def test_day_of_a_mean_is_that_of_its_middle(loaded):
     np.testing.assert_array_equal(of_means[clear], np.where(np.abs(middle - 12) < 6, 0, 1)[clear])
     assert c.dated_keys("slhf", got) == {"daytime": "daytime of means"}
     assert c.dated_keys("2t", got) == {"daytime": "daytime"}
-
-
-def test_frost_season_and_years_have_the_dates_of_the_truth(loaded):
-    """Labels are by time, and by point where points differ."""
-    got = c.dated_strata(loaded, ["season", "frozen", "year"], loaded.times[0])
-    assert {name: strata.labels.shape for name, strata in got.items()} == {
-        "season": (16, 1), "frozen": (16, 10), "year": (16, 1),
-    }  # fmt: skip
-    np.testing.assert_array_equal(got["frozen"].labels == 0, loaded.values["stl1"] < np.float32(273.16))

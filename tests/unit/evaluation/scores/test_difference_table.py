@@ -69,14 +69,6 @@ def test_values_are_those_of_the_table_of_scores(sums, table):
             np.testing.assert_allclose(value, scores[model, row.variable, row.cut, row.group, row.lead], rtol=1e-9)
 
 
-def test_empty_group_is_nan_and_not_significant(table):
-    """An empty group is NaN and not significant."""
-    rows = table[table["group"] == "savanna"]
-    assert len(rows) > 0
-    assert rows[["a_value", "b_value", "difference", "low", "high"]].isna().all(axis=None)
-    assert not rows["significant"].any()
-
-
 def test_same_seed_same_table(sums, table):
     """Equal seeds give equal intervals; differences do not depend on the seed."""
     again, other = difference_table(sums), difference_table(sums, seed=1)

@@ -59,9 +59,5 @@ def test_without_ecland_and_forcing():
     made = figure(ecland=(), forcing=())
     assert [t.get_text() for t in made.legends[0].get_texts()] == ["emulator"]
     assert len(shown(made)) == 3
-
-
-def test_a_model_of_other_variables_is_drawn_too():
-    """A model without the usual variables is drawn with its own."""
-    first = shown(figure(emulator=("2t",), ecland=()))[0]
-    assert first.get_title(loc="left") == "2 metre temperature: 2t"
+    other = shown(figure(emulator=("2t",), ecland=()))[0]  # a model without the usual variables
+    assert other.get_title(loc="left") == "2 metre temperature: 2t"

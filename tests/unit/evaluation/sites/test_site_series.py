@@ -85,16 +85,11 @@ def test_properties_have_names():
     assert found["high_vegetation"]["name"] == "none"
     assert (found["climate_class"], found["held_out"]) == ("maritime", True)
     assert found["static"] == {"cvl": 0.89347, "cvh": 0.0, "z": 9.0}
+    assert site_properties({"z": 9.0}) == {"static": {"z": 9.0}}
     assert site_sentence(FOUND, found) == (
         "Bonn (50.7 N, 7.1 E): the nearest point is 57 km away, at 50.25 N, 7.5 E. It has fine soil, bogs and marshes "
         "on 89 % and the climate class maritime. It is held out in the dataset."
     )
-
-
-def test_what_is_not_known_is_not_said():
-    """Missing properties are left out."""
-    assert site_properties({"z": 9.0}) == {"static": {"z": 9.0}}
-    assert site_sentence(FOUND, {"static": {}}).endswith("50.25 N, 7.5 E.")
 
 
 @pytest.mark.parametrize("static", [{"slt": 2.5}, {"slt": 8.0}, {"tvl": 21.0}, {"tvh": -1.0}])

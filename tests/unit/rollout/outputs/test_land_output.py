@@ -18,6 +18,7 @@ from anemoi_ailand.rollout.outputs import output_frame
 from anemoi_ailand.rollout.outputs.land_output import LandOutput
 from anemoi_ailand.variables import VARIABLES, variable
 from tests.support.outputs import (
+    FILES,
     KINDS,
     N_POINTS,
     NAMES,
@@ -25,6 +26,7 @@ from tests.support.outputs import (
     START,
     STEP,
     assert_same,
+    begun,
     killed,
     made,
     opened,
@@ -51,7 +53,7 @@ CASES: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.fixture(params=list(KINDS))
+@pytest.fixture(params=FILES)
 def path(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """Path of an output, in each format."""
     return tmp_path / request.param
@@ -90,9 +92,7 @@ def test_resumed_run_keeps_to_the_chunks(path: Path) -> None:
 
 def test_older_restart_is_valid(path: Path) -> None:
     """A run can resume from an older restart; later times are dropped."""
-    output, kept = made(path, means="day"), []
-    output.restart_every = 3
-    output.open(state(0, PROGNOSTIC))
+    output, kept = begun(path, 0, every=3, means="day"), []
     for k in range(1, 18):
         output.write_state(state(k))
         if k % 3 == 0:
@@ -150,9 +150,7 @@ def test_values_are_copied(path: Path) -> None:
 def test_failed_run_leaves_an_earlier_result_alone(path: Path) -> None:
     """The output grows under another name; an earlier result stays until a later run is complete."""
     whole(path, 1, points={"indices": [0]})
-    output = made(path)
-    output.open(state(0, PROGNOSTIC))
-    output.write_state(state(1))
+    begun(path, 1)
     assert {p.name for p in path.parent.iterdir()} == {path.name, f"{path.name}.partial"}
     assert opened(path).swvl1.shape == (2, 1)
     assert opened(whole(path, 3)).swvl1.shape == (4, N_POINTS)
@@ -291,13 +289,7 @@ def test_check_of_the_folder_leaves_nothing(path: Path) -> None:
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
 def test_full_disk_is_named_and_durable_times_stay(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The next call raises the error of the background thread; a later run resumes from the last restart."""
-    output = made(path)
-    output.restart_every = 10
-    output.open(state(0, PROGNOSTIC))
-    output.write_initial_state(state(0, PROGNOSTIC))
-    for k in range(1, 11):
-        output.write_state(state(k))
-    remember(path, 10, output.make_durable())
+    output = begun(path, 10, every=10)
     with monkeypatch.context() as patch:
         patch.setattr(type(output), "_write", lambda self, block: Path("/dev/full").write_bytes(bytes(2**16)))
         with pytest.raises(OSError, match=rf"No space left to write '.*{path.name}'.*bytes are free") as caught:
@@ -315,14 +307,14 @@ def test_writer_runs_beside_the_model(path: Path, monkeypatch: pytest.MonkeyPatc
     import threading
 
     seen: list[tuple[bool, int]] = []
-    write = KINDS[f"f{path.suffix}"]._write
+    write = KINDS[path.suffix]._write
 
     def watched(self: LandOutput, block: Any) -> None:
         seen.append((threading.current_thread() is threading.main_thread(), self._rows))
         write(self, block)
 
     monkeypatch.setattr(output_frame, "CHUNK_TIMES", 4)
-    monkeypatch.setattr(KINDS[f"f{path.suffix}"], "_write", watched)
+    monkeypatch.setattr(KINDS[path.suffix], "_write", watched)
     whole(path, 19)
     assert [main for main, _ in seen] == [False] * 5
     for name in NAMES:

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from anemoi_ailand.rollout.outputs.output_columns import Column, check_statistics, statistics_of
-from tests.support.outputs import KINDS, N_POINTS, opened, state, whole
+from tests.support.outputs import FILES, N_POINTS, opened, state, whole
 
 
-@pytest.fixture(params=list(KINDS))
+@pytest.fixture(params=FILES)
 def path(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """Path of an output, in each format."""
     return tmp_path / request.param
