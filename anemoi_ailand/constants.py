@@ -21,10 +21,14 @@ WATER_DENSITY = 1000.0
 #: Triple point of water, upper bound of the snow temperature and its value without snow [K]. ecLand, RTT.
 TRIPLE_POINT = 273.16
 
-#: Tetens' saturation vapour pressure e = e0 exp(a (T - 273.16 K) / (T - b)): e0 [Pa], and a [1], b [K] over water and
-#: over ice. IFS Documentation CY49R1, Part IV (R3LES, R4LES, R3IES, R4IES).
+#: Tetens' saturation vapour pressure e = e0 exp(a (T - 273.16 K) / (T - b)): e0 [Pa].
+#: IFS Documentation CY49R1, Part IV.
 TETENS_PRESSURE = 611.21
+
+#: The same over water: a [1], b [K]. R3LES, R4LES.
 TETENS_WATER = (17.502, 32.19)
+
+#: The same over ice: a [1], b [K]. R3IES, R4IES.
 TETENS_ICE = (22.587, -0.7)
 
 #: Molar mass of water vapour over that of dry air [1].

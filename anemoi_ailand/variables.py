@@ -36,7 +36,7 @@ from typing import Any
 
 
 class Role(StrEnum):
-    """Use of a variable by the emulator."""
+    """Role of a variable in the emulator."""
 
     FORCING = "forcing"
     STATIC = "static"
@@ -46,7 +46,7 @@ class Role(StrEnum):
 
 
 class Time(StrEnum):
-    """Time to which a value belongs."""
+    """Time semantics of a value."""
 
     INSTANT = "instant"
     INTERVAL_MEAN = "interval_mean"
@@ -280,7 +280,7 @@ _ROWS: list[Variable] = [
     _category("tvh", "high vegetation type (ECMWF index)", "clim_tvh", "surfclim:tvh", grib="tvh", taken=(START,)),
     # read by the closed step, which looks its properties up; no network reads it
     _category("slt", "soil type (1-7)", "clim_sotype", "surfclim:sotype", grib="slt", taken=(START,)),
-    # -- marks of points, stored beside the data so that a dataset says which point is which; never fed to a network --
+    # -- marks of points, stored with the data to identify points; never fed to a network --------------------------
     _category("climate_class", "climate class of the point, the stratum of a fair order", "climate_class", None),
     _category("point_id", "identity of the point, whatever the order", "point_id", None),
     _category("held_out", "whether the point is never trained on (1) or is (0)", None, None),
@@ -309,13 +309,11 @@ def variable(name: str) -> Variable:
 
 
 def names(*roles: Role | str, computed: bool | None = None) -> list[str]:
-    """Names of all variables with one of ``roles``, in the order of the table."""
+    """Return the names of all variables with one of ``roles``, in the order of the table."""
     wanted = {Role(r) for r in roles}
-    return [
-        v.name for v in VARIABLES.values() if v.role in wanted and (computed is None or v.computed == computed)
-    ]  # fmt: skip
+    return [v.name for v in VARIABLES.values() if v.role in wanted and computed in (None, v.computed)]
 
 
 def taken_at(end: str, variables: Iterable[str]) -> list[str]:
-    """Those of ``variables`` whose value at ``end`` ('start' or 'end') of the step the model takes, in given order."""
+    """Return those ``variables`` that the model takes at ``end`` ('start' or 'end') of the step, in the given order."""
     return [name for name in variables if end in variable(name).taken]

@@ -138,7 +138,7 @@ def copy_expected(reference: Path, target: Path, ids: np.ndarray) -> None:
 
 
 def _first_records(ds: netCDF4.Dataset) -> np.ndarray:
-    """Indices of the records up to the end of the native sample, for any time reference of the file."""
+    """Return the indices of the records up to the end of the native sample, for any time reference of the file."""
     if "time" not in ds.variables:
         return np.arange(len(ds.dimensions["time"]) if "time" in ds.dimensions else 0)
     if " since " not in ds["time"].units:

@@ -91,15 +91,7 @@ def table(kind: str) -> str:
 
 
 def copy(source: Path, dest: Path, *, force: bool = False) -> Path:
-    """Copy ``source`` to ``dest`` (a file, or an existing folder) and return the path of the copy.
-
-    Raises
-    ------
-    FileExistsError
-        The target exists and ``force`` is not given.
-    FileNotFoundError
-        The folder to copy into does not exist.
-    """
+    """Copy ``source`` to ``dest`` (a file, or an existing folder) and return the path of the copy."""
     target = dest / source.name if dest.is_dir() else dest
     if not target.parent.is_dir():
         raise FileNotFoundError(f"There is no folder '{target.parent}' to copy into. Create it first.")

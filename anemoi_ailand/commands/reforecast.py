@@ -49,7 +49,7 @@ class Reforecast(Command):
 
 
 def _starts(args: Namespace) -> list[str]:
-    """Initial dates, given one by one or by first, last and interval."""
+    """Return the initial dates, given one by one or by first, last and interval."""
     from datetime import datetime, timedelta
 
     if args.starts and not (args.first or args.last):

@@ -22,25 +22,14 @@ _FEEDBACK = ("variable", "units")
 
 
 @dataclass(frozen=True)
-class Taken:
+class ForcingField:
     r"""One forcing of the land, made from a field of the atmosphere.
 
     .. math:: u = a\,x / s
 
-    with :math:`s` the seconds over which an amount :math:`x` accumulated, 1 otherwise.
-
-    Attributes
-    ----------
-    name, field : str
-        Variable of the table; field of the atmosphere.
-    factor : float
-        :math:`a`, from the units of the field to those of the variable, or of its amount.
-    seconds : float
-        :math:`s`.
-    hours : float
-        Hours before the stamp that a value covers; 0 for an instant.
-    instants : bool
-        Take the mean of instants at both ends of each step of the atmosphere.
+    with ``factor`` :math:`a` from the units of the field to those of the variable (or of its amount), and
+    ``seconds`` :math:`s` over which an amount :math:`x` accumulated, 1 otherwise. A value covers the ``hours`` before
+    the stamp, 0 for an instant; with ``instants``, it is the mean of both ends of each step of the atmosphere.
     """
 
     name: str
@@ -50,9 +39,14 @@ class Taken:
     hours: float
     instants: bool = False
 
+    @property
+    def window(self) -> int:
+        """Hours before the stamp over which the forcing is a mean; 0 for an instant."""
+        return WINDOWS.get(variable(self.name).time, 0)
+
 
 @dataclass(frozen=True)
-class Fed:
+class Feedback:
     """One field of the atmosphere that the land overwrites by ``factor`` times its variable."""
 
     field: str
@@ -64,19 +58,13 @@ class Fed:
 class Forcing:
     """Sources of all forcing: fields of the atmosphere, values held from the start, datasets by variable."""
 
-    taken: tuple[Taken, ...]
+    taken: tuple[ForcingField, ...]
     held: tuple[str, ...]
     datasets: Mapping[str, str]
 
 
 def factor_between(given: str, wanted: str, what: str) -> float:
-    """Return the factor that converts ``given`` to ``wanted`` units.
-
-    Raises
-    ------
-    ValueError
-        No factor is known.
-    """
+    """Return the factor that converts ``given`` to ``wanted`` units."""
     for a, b, power in ((given, wanted, 1), (wanted, given, -1)):
         if (found := factor(a, b)) is not None:
             return found**power
@@ -107,14 +95,6 @@ def read_forcing(
         Step of the atmosphere [h].
     can_hold : sequence of str
         Forcing that the state of the land contains at the start of a step.
-
-    Raises
-    ------
-    TypeError
-        An unknown option.
-    ValueError
-        An unknown forcing or field, units that are unknown or cannot be converted, an interval that does not fit the
-        step.
     """
     unknown = [n for n in config if n not in needed]
     if unknown:
@@ -134,14 +114,10 @@ def read_forcing(
     return Forcing(tuple(taken), tuple(held), datasets)
 
 
-def read_feedback(config: Mapping[str, Any], made: Sequence[str], units: Mapping[str, str | None]) -> tuple[Fed, ...]:
-    """Read the fields that the land overwrites: variable by field, or a mapping of ``variable`` and ``units``.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As of :func:`read_forcing`.
-    """
+def read_feedback(
+    config: Mapping[str, Any], made: Sequence[str], units: Mapping[str, str | None]
+) -> tuple[Feedback, ...]:
+    """Read the fields that the land overwrites: variable by field, or a mapping of ``variable`` and ``units``."""
     fed = []
     for field, given in config.items():
         options = {"variable": given} if isinstance(given, str) else dict(given)
@@ -150,11 +126,11 @@ def read_feedback(config: Mapping[str, Any], made: Sequence[str], units: Mapping
         if name not in made:
             raise ValueError(f"`feedback.{field}` is '{name}', which the land does not make; it makes {list(made)}.")
         stated = _units_of(field, options.get("units"), units, f"`feedback.{field}`")
-        fed.append(Fed(field, name, factor_between(variable(name).units, stated, f"'{name}' of the land")))
+        fed.append(Feedback(field, name, factor_between(variable(name).units, stated, f"'{name}' of the land")))
     return tuple(fed)
 
 
-def _taken(name: str, options: Mapping[str, Any], units: Mapping[str, str | None], step: float) -> Taken:
+def _taken(name: str, options: Mapping[str, Any], units: Mapping[str, str | None], step: float) -> ForcingField:
     what, row, field = f"`forcing.{name}`", variable(name), str(options["field"])
     stated = _units_of(field, options.get("units"), units, what)
     window = WINDOWS.get(row.time, 0)
@@ -164,7 +140,7 @@ def _taken(name: str, options: Mapping[str, Any], units: Mapping[str, str | None
                 f"{what} has `instants`, which is for means, without `accumulated` and `hours`. Remove one."
             )
         _check_divides(step, window, what)
-        return Taken(name, field, factor_between(stated, row.units, f"'{field}'"), 1.0, step, instants=True)
+        return ForcingField(name, field, factor_between(stated, row.units, f"'{field}'"), 1.0, step, instants=True)
     if window and field != name and not {"accumulated", "hours"} & options.keys():
         raise ValueError(
             f"{what} is a mean over {window} h: say what '{field}' is. `hours: {min(step, window):g}` for a mean over "
@@ -178,10 +154,10 @@ def _taken(name: str, options: Mapping[str, Any], units: Mapping[str, str | None
                 f"{what} covers {hours:g} h, the atmosphere's step is {step:g} h. Give `hours` of one step."
             )
     if not options.get("accumulated"):
-        return Taken(name, field, factor_between(stated, row.units, f"'{field}'"), 1.0, hours if window else 0.0)
+        return ForcingField(name, field, factor_between(stated, row.units, f"'{field}'"), 1.0, hours if window else 0.0)
     if row.units not in AMOUNTS or not window:
         raise ValueError(f"{what} is `accumulated`, but '{name}' [{row.units}] is no rate. Remove `accumulated`.")
-    return Taken(name, field, factor_between(stated, AMOUNTS[row.units], f"'{field}'"), hours * HOUR, hours)
+    return ForcingField(name, field, factor_between(stated, AMOUNTS[row.units], f"'{field}'"), hours * HOUR, hours)
 
 
 def _units_of(field: str, stated: str | None, units: Mapping[str, str | None], what: str) -> str:

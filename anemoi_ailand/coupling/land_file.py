@@ -29,22 +29,7 @@ LOG = logging.getLogger(__name__)
 
 
 class LandFile:
-    """CF NetCDF file, dimensions (time, point), one time every 6 h; published when it is closed.
-
-    Parameters
-    ----------
-    path : Path
-        The file. Its folder is created.
-    names : tuple of str
-        Variables to write.
-    checkpoint_sha256 : str
-        Checksum of the checkpoint of the land.
-
-    Raises
-    ------
-    OSError
-        The folder is not writable, or the disk is full.
-    """
+    """CF NetCDF file, dimensions (time, point), one time every 6 h; published when it is closed."""
 
     def __init__(self, path: Path, names: tuple[str, ...], checkpoint_sha256: str) -> None:
         check_folder(path.parent)

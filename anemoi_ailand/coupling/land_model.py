@@ -191,21 +191,9 @@ class LandModelProcessor(Processor):
 
 
 def initial_state(config: Any, stepper: LandStepper, date: datetime) -> LandState:
-    """Read the state of the land at ``date``.
+    """Read the state of the land at the start of the run.
 
-    Parameters
-    ----------
-    config : mapping
-        ``{dataset: PATH}``: an Anemoi dataset with state, static fields and forcing; ``{state: PATH}``: a saved state.
-    stepper : LandStepper
-        The land.
-    date : datetime
-        Start of the run.
-
-    Raises
-    ------
-    FileNotFoundError, TypeError, ValueError
-        A file is missing; an unknown option; a date or field is missing.
+    ``{dataset: PATH}``: an Anemoi dataset with state, static fields and forcing; ``{state: PATH}``: a saved state.
     """
     if not isinstance(config, Mapping) or len(config) != 1:
         raise TypeError(f"`initial` is {config!r}. Give {{dataset: PATH}} or {{state: PATH}}.")

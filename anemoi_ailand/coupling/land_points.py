@@ -30,19 +30,8 @@ Places = tuple[NDArray[np.float64], NDArray[np.float64]]
 class LandPoints:
     """Read fields of the atmosphere at the points of the land, and write fields of the land into it.
 
-    If several points of the land share a point of the atmosphere, it gets their mean.
-
-    Parameters
-    ----------
-    index : numpy.ndarray, shape (land point,)
-        Positions in the fields of the atmosphere.
-    n_points : int
-        Number of points of the atmosphere.
-
-    Raises
-    ------
-    ValueError
-        A position outside the atmosphere.
+    ``index`` holds the position of each point of the land among the ``n_points`` of the atmosphere. If several points
+    of the land share a point of the atmosphere, it gets their mean.
     """
 
     def __init__(self, index: NDArray[np.int64], n_points: int) -> None:
@@ -82,17 +71,7 @@ class LandPoints:
 def land_points(config: Any, land: Places, atmosphere: Places) -> LandPoints:
     """Map the points as configured: ``same``, ``nearest``, ``{nearest: KM}`` or ``{index: FILE.npy}``.
 
-    Parameters
-    ----------
-    config : str or mapping
-        One of these.
-    land, atmosphere : pair of numpy.ndarray, shape (point,)
-        Latitudes and longitudes [degrees].
-
-    Raises
-    ------
-    FileNotFoundError, TypeError, ValueError
-        A missing file; an unknown option; points that differ or are too far apart.
+    ``nearest`` alone allows a distance of 100 km. ``land`` and ``atmosphere`` are latitudes and longitudes [degrees].
     """
     n_land, n_points = land[0].size, atmosphere[0].size
     if isinstance(config, Mapping):

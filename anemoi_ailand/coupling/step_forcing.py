@@ -11,8 +11,7 @@ import torch
 from torch import Tensor
 
 from anemoi_ailand.constants import STEP_HOURS
-from anemoi_ailand.coupling.crossing import WINDOWS, Taken
-from anemoi_ailand.variables import variable
+from anemoi_ailand.coupling.crossing import ForcingField
 
 
 class StepForcing:
@@ -20,24 +19,10 @@ class StepForcing:
 
     A mean over the step is :math:`6^{-1} \sum_k h_k u_k`, :math:`h_k` the hours that :math:`u_k` covers; from instants
     :math:`6^{-1} \sum_k h\,(x_{k-1} + x_k) / 2`. Sums are in double precision, and a single value for the whole step is
-    returned unchanged.
-
-    Parameters
-    ----------
-    taken : sequence of Taken
-        Fields of the atmosphere, with units and kind of time.
-    step : float
-        Step of the atmosphere [h].
-
-    Raises
-    ------
-    ValueError
-        The step does not divide 6 h.
-
-    Shapes: all fields ``(point,)``, at the points of the land.
+    returned unchanged. ``step`` is that of the atmosphere [h]; all fields are at the points of the land, ``(point,)``.
     """
 
-    def __init__(self, taken: Sequence[Taken], step: float) -> None:
+    def __init__(self, taken: Sequence[ForcingField], step: float) -> None:
         if step <= 0 or STEP_HOURS % step:
             raise ValueError(
                 f"The atmosphere makes steps of {step:g} h, in which the land's {STEP_HOURS} h cannot be divided. "
@@ -67,18 +52,16 @@ class StepForcing:
                 before = self._before.get(t.name, value)
                 self._before[t.name] = value
                 value = (before + value) / 2.0
-            window = WINDOWS.get(variable(t.name).time, 0)
-            if t.hours < window:
-                if self._elapsed > STEP_HOURS - window:
-                    self._sums[t.name] = self._sums.get(t.name, torch.zeros_like(value)) + value * t.hours
-            else:
+            if t.hours >= t.window:
                 self._sums[t.name] = value
+            elif self._elapsed > STEP_HOURS - t.window:
+                self._sums[t.name] = self._sums.get(t.name, torch.zeros_like(value)) + value * t.hours
 
     def take(self) -> dict[str, Tensor]:
         """Return the forcing of the complete step by variable, float32, and begin the next step."""
         out = {}
         for t in self.taken:
-            window = WINDOWS.get(variable(t.name).time, 0)
-            out[t.name] = (self._sums[t.name] / window if t.hours < window else self._sums[t.name]).float()
+            total = self._sums[t.name]
+            out[t.name] = (total / t.window if t.hours < t.window else total).float()
         self._elapsed, self._sums = 0.0, {}
         return out

@@ -19,11 +19,6 @@ BLOCK_BYTES = 64 * 2**20
 class AnemoiDataset:
     """Anemoi dataset with one member and no missing date.
 
-    Parameters
-    ----------
-    path : str or Path
-        Folder of the dataset.
-
     Attributes
     ----------
     dates : numpy.ndarray, shape (date,)
@@ -32,13 +27,6 @@ class AnemoiDataset:
         Coordinates [degrees].
     units : dict
         Units by variable, None where the dataset does not state them.
-
-    Raises
-    ------
-    FileNotFoundError
-        Nothing exists at ``path``.
-    ValueError
-        The folder is no complete dataset, or it has missing dates or several members.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -58,13 +46,7 @@ class AnemoiDataset:
         return list(self._index)
 
     def index_of(self, date: datetime) -> int:
-        """Return the position of a date.
-
-        Raises
-        ------
-        ValueError
-            The dataset does not have the date; the message gives its period.
-        """
+        """Return the position of a date; an absent date raises a ValueError that gives the period of the dataset."""
         found = np.flatnonzero(self.dates == np.datetime64(date, "s"))
         if not found.size:
             raise ValueError(

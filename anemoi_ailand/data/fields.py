@@ -33,16 +33,7 @@ _CUBE = ["valid_datetime", "param_level", "number"]
 class LandFields(PointFieldList):
     """All ``names`` at all ``dates``, dates slowest, names in alphabetical order, as Anemoi stores them.
 
-    Parameters
-    ----------
-    names : sequence of str
-        Dataset names of the table.
-    dates : sequence of datetime
-        Valid times.
-    latitudes, longitudes : numpy.ndarray, shape (point,)
-        Place of the points [degrees].
-    load : callable
-        ``load(names, dates)`` returns float32 of shape (name, date, point); called once, when a value is first needed.
+    ``load(names, dates)`` returns float32 of shape (name, date, point); called once, when a value is first needed.
     """
 
     def __init__(
@@ -147,14 +138,8 @@ class LandCubelet(Cubelet):
 
 def _constant_metadata(name: str) -> dict[str, Any]:
     row = variable(name)
-    out: dict[str, Any] = {
-        "param": name,
-        "levtype": "sfc",
-        "levelist": None,
-        "level": None,
-        "number": None,
-        "units": row.units,
-    }
+    out: dict[str, Any] = {"param": name, "levtype": "sfc", "units": row.units}
+    out |= dict.fromkeys(("levelist", "level", "number"))
     if row.time in _PERIOD:
         start, end = _PERIOD[row.time]
         out |= {"startStep": start, "endStep": end, "typeOfStatisticalProcessing": _AVERAGE}

@@ -9,7 +9,7 @@ conventions of the files stay inside the reader. The dataset source, the inferen
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol, runtime_checkable
@@ -85,6 +85,15 @@ class Reader(Protocol):
             A name is not among :attr:`variables`, or a date is not in :attr:`coverage`.
         """
         ...
+
+
+def common_period(spans: Mapping[str, tuple[datetime, datetime]], name: str) -> tuple[datetime, datetime]:
+    """Return the first and last date that all variables have, given those of each."""
+    first, last = max(a for a, _ in spans.values()), min(b for _, b in spans.values())
+    if first > last:
+        each = {n: f"{a:%Y-%m-%d %H:%M} to {b:%Y-%m-%d %H:%M}" for n, (a, b) in spans.items()}
+        raise ValueError(f"The variables of {name} have no date in common: {each}. Give files of the same period.")
+    return first, last
 
 
 def check_request(reader: Reader, names: Sequence[str], dates: Sequence[datetime]) -> None:

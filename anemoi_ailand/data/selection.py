@@ -1,7 +1,11 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Selection of the points of a dataset, held-out points, and the check for missing values."""
+"""Selection and order of the points of a dataset, held-out points, and the check for missing values.
+
+Training reads contiguous blocks, which a chunked store reads fast. In the order of a grid, a block would be one region;
+in the fair order it contains every stratum (climate class) in proportion.
+"""
 
 from __future__ import annotations
 
@@ -11,32 +15,18 @@ from typing import Any
 
 import numpy as np
 
-from anemoi_ailand.data.order import fair_order
 from anemoi_ailand.data.reader import Reader
 
 #: Land fraction from which a point is land [1]. IFS Documentation, Part IV: land-sea mask.
 LAND = 0.5
 
-_HELD_OUT_KEYS = {"every", "ids"}
-_POINT_KEYS = {"held_out", "ids", "land"}
-
 
 def held_out(point_id: np.ndarray, rule: Mapping[str, Any] | None) -> np.ndarray:
     """Return a flag for each point that is never trained on, shape (point,).
 
-    Parameters
-    ----------
-    point_id : numpy.ndarray, shape (point,)
-        Identity of the points.
-    rule : mapping, optional
-        ``{every: 5}``: identity divisible by 5. ``{ids: [...]}``: these points. None: no point is held out.
-
-    Raises
-    ------
-    ValueError
-        An unknown key or point, or a rule that holds out all points or none.
+    Rules: ``{every: 5}``, identity divisible by 5; ``{ids: [...]}``, these points; None, no point is held out.
     """
-    _check_keys(rule, _HELD_OUT_KEYS, "held_out")
+    _check_keys(rule, {"every", "ids"}, "held_out")
     out = np.zeros(len(point_id), bool)
     if rule and "every" in rule:
         out |= point_id % int(rule["every"]) == 0
@@ -57,8 +47,6 @@ def select(
 
     Parameters
     ----------
-    reader : Reader
-        Source of the points.
     points : mapping, optional
         ``{held_out: exclude}`` or ``{held_out: only}``; ``{ids: [...]}``; ``{land: true}``: land-sea mask of at least
         0.5.
@@ -66,14 +54,9 @@ def select(
         Held-out points, which come last.
     order : mapping, optional
         ``{seed: 1}`` for the fair order; None keeps the order of the files.
-
-    Raises
-    ------
-    ValueError
-        An unknown key or value, or no point left.
     """
     points = dict(points or {})
-    _check_keys(points, _POINT_KEYS, "points")
+    _check_keys(points, {"held_out", "ids", "land"}, "points")
     _check_keys(order, {"seed"}, "order")
     keep = np.ones(len(reader.point_id), bool)
     if (choice := points.get("held_out")) is not None:
@@ -96,21 +79,37 @@ def select(
     return chosen[fair_order(len(chosen), int(order["seed"]), strata, held[chosen])]
 
 
+def fair_order(
+    n_points: int, seed: int, strata: np.ndarray | None = None, last: np.ndarray | None = None
+) -> np.ndarray:
+    r"""Return a permutation of points such that contiguous blocks are fair.
+
+    Member :math:`k` (in random order) of a stratum of :math:`n_s` points gets the key :math:`(k + u_s) / n_s` with one
+    random :math:`u_s \in [0, 1)` per stratum; points are sorted by key. A block of :math:`m` of :math:`n` points then
+    contains :math:`m n_s / n` members of each stratum, to within about one. Without strata it is a random permutation.
+
+    ``strata`` (integers) and ``last`` (bool) have the shape (point,). Points flagged by ``last``, those never trained
+    on, follow all others and are ordered among themselves by the same rule. ``values[..., order]`` is in the new order.
+    """
+    rng = np.random.default_rng(seed)
+    strata = np.zeros(n_points, int) if strata is None else np.asarray(strata)
+    last = np.zeros(n_points, bool) if last is None else np.asarray(last)
+    return np.concatenate([_interleave(np.flatnonzero(last == flag), strata, rng) for flag in (False, True)])
+
+
+def _interleave(members: np.ndarray, strata: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    keys = np.empty(len(members))
+    members = rng.permutation(members)
+    for stratum in np.unique(strata[members]):
+        mine = np.flatnonzero(strata[members] == stratum)
+        keys[mine] = (np.arange(len(mine)) + rng.random()) / len(mine)
+    return members[np.argsort(keys, kind="stable")]
+
+
 def check_finite(
     values: np.ndarray, names: Sequence[str], dates: Sequence[datetime], reader: Reader, points: np.ndarray
 ) -> None:
-    """Refuse missing values, which would spoil statistics and training without an error.
-
-    Parameters
-    ----------
-    values : numpy.ndarray, shape (name, date, point)
-        Values of the reader at ``points``.
-
-    Raises
-    ------
-    ValueError
-        A value is NaN or infinite.
-    """
+    """Refuse NaN and infinite ``values`` (name, date, point), which would spoil statistics and training silently."""
     bad = ~np.isfinite(values)
     if not bad.any():
         return

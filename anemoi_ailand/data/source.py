@@ -124,11 +124,14 @@ def _names(
     """Return the variables of the dataset; refuse names that table or files do not have, and an empty choice."""
     made = {*sun.COMPUTED, *marks}
     available = {*reader.variables, *made}
-    wanted = [n for n in VARIABLES if n in available] if variables == "all" else [*np.atleast_1d(variables)]
+    if variables == "all":
+        wanted = [n for n in VARIABLES if n in available]
+    else:
+        wanted = [variables] if isinstance(variables, str) else list(variables)
     for name in (*wanted, *drop):
-        variable(str(name))
+        variable(name)
     check_request(reader, [n for n in wanted if n not in made], [])
-    kept = tuple(str(n) for n in wanted if n not in drop)
+    kept = tuple(n for n in wanted if n not in drop)
     if not kept:
         raise ValueError(
             f"No variable is left: `variables` is {variables} and `drop` is {list(drop)}. Name at least one."

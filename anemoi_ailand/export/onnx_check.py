@@ -41,15 +41,7 @@ _MOVES, _MARGIN = 16, 12.0
 
 @dataclass(frozen=True)
 class Rows:
-    """Arguments of a step.
-
-    Attributes
-    ----------
-    arguments : dict of numpy.ndarray by name
-        Arguments of :class:`~anemoi_ailand.export.host_step.HostStep`.
-    where : list of str
-        Date and place of each row.
-    """
+    """Arguments of :class:`~anemoi_ailand.export.host_step.HostStep` by name, and date and place of each row."""
 
     arguments: dict[str, np.ndarray]
     where: list[str]
@@ -82,43 +74,24 @@ class Agreement:
         )
 
 
-def check_graph(path: Path, host: HostStep, dtype: torch.dtype, rows: Rows | None = None) -> Agreement:
-    """Run a graph with onnxruntime on one thread and compare it with its step.
-
-    Parameters
-    ----------
-    path : Path
-        File of the graph.
-    host : HostStep
-        Step that was exported.
-    dtype : torch.dtype
-        Precision of both.
-    rows : Rows, optional
-        Arguments, by default :func:`sample_rows`.
-
-    Raises
-    ------
-    ValueError
-        They differ; the message has variable, place and both values.
-    """
+def check_graph(path: Path, host: HostStep, dtype: torch.dtype) -> Agreement:
+    """Run a graph with onnxruntime on one thread and compare it with its step at :func:`sample_rows`."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    rows = rows or sample_rows(host, dtype)
+    rows = sample_rows(host, dtype)
     return compare(session.run(None, rows.arguments), host, rows, LIMITS[dtype])
 
 
 def compare(got: Sequence[np.ndarray], host: HostStep, rows: Rows, limit: float) -> Agreement:
-    """Compare outputs of a graph with those of the step; errors as :func:`check_graph`.
+    """Compare new state and diagnostics of a graph, each (row, column), with those of the step.
 
-    Parameters
-    ----------
-    got : sequence of numpy.ndarray
-        New state and diagnostics, shape (row, column).
-    host, rows, limit
-        The step, its arguments, and the largest relative difference.
+    Raises
+    ------
+    ValueError
+        A relative difference exceeds ``limit``; the message has variable, place and both values.
     """
     names = [n for columns in host.results.values() for n in columns]
     graph, want = np.concatenate(got, axis=-1).astype(np.float64), _run(host, rows.arguments)

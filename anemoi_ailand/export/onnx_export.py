@@ -105,13 +105,7 @@ def export_step(
 
 
 def check_exportable(step: LandStep) -> None:
-    """Refuse a network that is not a graph of tensor operations.
-
-    Raises
-    ------
-    ValueError
-        A part of the network has ``exportable = False``, e.g. boosted trees.
-    """
+    """Refuse a network with a part that is not a graph of tensor operations (``exportable = False``), such as trees."""
     refused = sorted({type(m).__name__ for m in step.model.modules() if not getattr(m, "exportable", True)})
     if refused:
         raise ValueError(

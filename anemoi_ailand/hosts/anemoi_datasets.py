@@ -16,12 +16,7 @@ class Cubelet:
     (create/gridded/result.py), and spends more time on a cubelet than on storing it. It can go when a source may hand
     out a date at once.
 
-    Parameters
-    ----------
-    user_coords : mapping
-        Values of every coordinate of the cube, in order.
-    coords : tuple of int
-        Position along the leading coordinates.
+    ``user_coords`` holds the values of every coordinate of the cube, ``coords`` the position along the leading ones.
     """
 
     __slots__ = ("coords", "user_coords")

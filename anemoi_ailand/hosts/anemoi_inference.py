@@ -1,12 +1,16 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Adapters to anemoi-inference 0.13: hooks of the runner, origin of a state, internals of inputs and outputs."""
+"""Adapters to anemoi-inference 0.13: hooks of the runner, origin of a state, internals of inputs and outputs, lock."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
+from functools import wraps
 from typing import TYPE_CHECKING, Any
+
+from anemoi_ailand.support.netcdf_lock import NETCDF_LOCK
 
 if TYPE_CHECKING:
     from anemoi.inference.runner import Runner as _Runner
@@ -54,12 +58,12 @@ def with_origin(state: State, source: Any, names: Sequence[str]) -> State:
 
 
 def origin(state: State) -> Any:
-    """Input that a state comes from; None if it does not say so."""
+    """Return the input that a state comes from, None if unknown."""
     return state.get(ORIGIN)
 
 
 def stored_dates(source: Any) -> Any:
-    """Dates of the Anemoi dataset that an input reads; None for an input of another kind.
+    """Return the dates of the Anemoi dataset that an input reads; None for an input of another kind.
 
     Undocumented attributes: ``open_dataset_args`` and ``ds_dates`` of ``DatasetInput``. They can go when every input
     tells its dates before it reads.
@@ -68,7 +72,7 @@ def stored_dates(source: Any) -> Any:
 
 
 def forecast_axes(source: Any) -> tuple[Any, Any] | None:
-    """Base dates and steps of a dataset of forecasts that an input reads; None if it reads no such dataset.
+    """Return base dates and steps of the dataset of forecasts that an input reads; None if it reads no such dataset.
 
     Undocumented attributes: ``use_trajectories`` and ``ds`` of ``DatasetInput``; as :func:`stored_dates`.
     """
@@ -78,8 +82,37 @@ def forecast_axes(source: Any) -> tuple[Any, Any] | None:
 
 
 def inner_outputs(output: Any) -> list[Any]:
-    """Outputs to which an output hands on: those of ``tee``, or the one that a ``ForwardOutput`` wraps.
+    """Return the outputs within an output: those of ``tee``, or the one that a ``ForwardOutput`` wraps.
 
     Undocumented attributes: ``outputs`` and ``output``. They can go when the host walks its outputs itself.
     """
     return getattr(output, "outputs", None) or ([output.output] if hasattr(output, "output") else [])
+
+
+def refuse_pre_processors(source: Any, own: Sequence[Any] | None) -> None:
+    """Refuse pre-processors of an input, whether ``own`` or of the runner, which the input would ignore."""
+    given = [*(own or []), *getattr(source.context, "pre_processors", {}).get(source.dataset_name, [])]
+    if given:
+        raise ValueError(f"The input `{source.trace_name}` applies no pre-processors; there are {given}. Remove them.")
+
+
+def share_netcdf_lock() -> None:
+    """Give Anemoi's ``output: netcdf`` our lock for the HDF5 library; nothing to do where that output is not loaded.
+
+    HDF5 is not thread-safe in the wheels of netCDF4. anemoi-inference guards it with a lock of its own
+    (``outputs.netcdf.LOCK``) and writes the time coordinates without any (``NetCDFOutput.write_step``), so that our
+    background reader or writer in the same process ends in a segmentation fault. This can go when anemoi-inference
+    offers a public lock that covers all of its calls.
+    """
+    module: Any = sys.modules.get("anemoi.inference.outputs.netcdf")
+    if module is None or module.LOCK is NETCDF_LOCK:
+        return
+    module.LOCK = NETCDF_LOCK
+    unguarded = module.NetCDFOutput.write_step
+
+    @wraps(unguarded)
+    def write_step(self: Any, state: Any) -> None:
+        with NETCDF_LOCK:
+            unguarded(self, state)
+
+    module.NetCDFOutput.write_step = write_step

@@ -9,21 +9,12 @@ from typing import Any
 
 
 def normaliser_factors(normaliser: Any, n_outputs: int) -> dict[str, tuple[Any, Any]]:
-    r"""Factor :math:`m` and offset :math:`a` of :math:`\hat x = m x + a` at ``in`` and ``out``.
+    r"""Return factor :math:`m` and offset :math:`a` of :math:`\hat x = m x + a` at ``in`` and ``out``.
 
     Private buffers of ``InputNormalizer``: ``_norm_mul``, ``_norm_add``, ``_input_idx``, ``_output_idx``,
     ``_model_output_idx``. Transforming zeros and ones would give them but for rounding. They can go when the host has
-    a normaliser that is differentiable without copies, or tells its factors.
-
-    Parameters
-    ----------
-    normaliser : anemoi.models.preprocessing.normalizer.InputNormalizer
-    n_outputs : int
-        Variables that the model predicts; targets that it does not predict are left out.
-
-    Returns
-    -------
-    dict of (Tensor, shape (variable,), Tensor, shape (variable,))
+    a normaliser that is differentiable without copies, or tells its factors. Targets that are not among the
+    ``n_outputs`` predicted variables are left out.
     """
     out = normaliser._output_idx
     if len(out) != n_outputs:

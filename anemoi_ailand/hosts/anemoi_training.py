@@ -34,12 +34,12 @@ class TrainingHooks(_Training):
         return self.batch_step(batch, validation=validation_mode)
 
     def _build_metrics_for_dataset(self, validation_metrics_configs: dict | None, *args: Any, **context: Any) -> Any:
-        """Leave out metrics that are null."""
+        """Drop metrics that are null."""
         given = {k: v for k, v in (validation_metrics_configs or {}).items() if v is not None}
         return super()._build_metrics_for_dataset(given, *args, **context)
 
     def dataset_loss(self, predicted: Any, target: Any, dataset: str) -> Any:
-        """Loss of a prediction (model output layout) against a target (dataset layout) of one dataset."""
+        """Return the loss of a prediction (model output layout) against a target (dataset layout) of one dataset."""
         from anemoi.training.utils.index_space import IndexSpace
 
         return self._compute_loss(
@@ -81,7 +81,7 @@ def record_task(metadata: dict[str, Any], name: str) -> None:
 
 
 def continents_file() -> Path | None:
-    """Outlines of the continents (GeoJSON lines) that anemoi-training bundles for its own plots, if there.
+    """Return the outlines of the continents (GeoJSON lines) that anemoi-training bundles for its plots, if any.
 
     Internal file: ``diagnostics/evaluation/geospatial/continents.json``. It can go when a declared dependency brings
     coastlines without a download. The package is looked up, not imported.

@@ -29,7 +29,7 @@ class PointGeography(UserGeography):
     """Points without a grid."""
 
     def mars_grid(self) -> None:
-        """Points have none."""
+        """Return None: points have no grid."""
 
 
 class PointMetadata(RawMetadata):
@@ -45,29 +45,29 @@ class PointMetadata(RawMetadata):
         return self._geography
 
     def override(self, *args: Any, **kwargs: Any) -> PointMetadata:
-        """Copy with other values."""
+        """Return a copy with other values."""
         return PointMetadata({**self._d, **dict(*args, **kwargs)}, self._geography)
 
     def namespaces(self) -> list[str]:
-        """Namespaces that :meth:`as_namespace` knows."""
+        """Return the namespaces that :meth:`as_namespace` knows."""
         return ["mars"]
 
     def as_namespace(self, namespace: str | None) -> dict[str, Any]:
-        """Values of a namespace, or all."""
+        """Return the values of a namespace, or all."""
         if namespace == "mars":
             return {k: self._d[k] for k in ("param", "levtype")}
         return dict(self._d)
 
     def valid_datetime(self) -> datetime:
-        """Valid time."""
+        """Return the valid time."""
         return datetime.fromisoformat(self._d["valid_datetime"])
 
     def base_datetime(self) -> datetime:
-        """Valid time: the data are no forecast."""
+        """Return the valid time, as the data are no forecast."""
         return self.valid_datetime()
 
     def datetime(self) -> dict[str, datetime]:
-        """Base and valid time."""
+        """Return base and valid time."""
         return {"base_time": self.base_datetime(), "valid_time": self.valid_datetime()}
 
 
@@ -91,7 +91,7 @@ class PointField(Field):
         return self._array.shape
 
     def clone(self, **kwargs: Any) -> PointField:
-        """Field with other values or metadata, which filters of Anemoi ask for."""
+        """Return a field with other values or metadata, as filters of Anemoi need it."""
         return _ClonedPointField(self, **kwargs)
 
     def __repr__(self) -> str:

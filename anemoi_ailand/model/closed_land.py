@@ -91,7 +91,7 @@ class ClosedLand(nn.Module):
         self.register_buffer(f"_{part}_add", torch.tensor([add[n] for n in names]).float(), persistent=False)
 
     def before(self, start: Tensor, end: Tensor) -> tuple[Land, Air, Tensor]:
-        """Land and air of the step in physical units, and the further prognostic variables (..., extra)."""
+        """Return land and air of the step in physical units, and the further prognostic variables (..., extra)."""
         first = ((start[..., self._start] - self._start_add) / self._start_mul).unbind(-1)
         last = ((end[..., self._end] - self._end_add) / self._end_mul).unbind(-1)
         a = dict(zip((*STATE, *self.extra, *AT_START), first, strict=True))
@@ -116,11 +116,11 @@ class ClosedLand(nn.Module):
         return land, Air(a["t"], b["t"], b["avg_t"], b["avg_q"], b["avg_sp"]), extra
 
     def features(self, land: Land, air: Air) -> Tensor:
-        """Additional columns for the network, shape (..., n_features)."""
+        """Return additional columns for the network, shape (..., n_features)."""
         return contrasts(land, air)
 
     def after(self, land: Land, extra: Tensor, outputs: Tensor) -> tuple[Tensor, Tensor]:
-        """Positions (n,) in the output tensor and normalised values (..., n) of the results of the closed step."""
+        """Return positions (n,) in the output tensor and normalised values (..., n) of the results of the step."""
         result = closed_step(land, outputs[..., :N_CONTROLS])
         changed = (extra + self._scale * outputs[..., N_CONTROLS:]).unbind(-1)
         for name, value in zip(self.extra, changed, strict=True):

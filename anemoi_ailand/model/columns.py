@@ -48,23 +48,18 @@ class StepColumns:
         forcing: Sequence[str],
         categories: Sequence[str] = (),
     ) -> StepColumns:
-        """Lay out the columns.
+        """Lay out the columns from the positions of variables in the input and output tensors.
 
-        Parameters
-        ----------
-        inputs, outputs : mapping of name to position
-            Variables of the input and output tensors.
-        diagnostic, forcing : sequence of str
-            Output-only and input-only variables of the configuration.
-        categories : sequence of str
-            Categories allowed among the inputs because the closed step reads them; the network never does.
+        ``diagnostic`` and ``forcing`` are the output-only and input-only variables of the configuration; ``categories``
+        are allowed among the inputs because the closed step reads them. The network never does.
 
         Raises
         ------
         ValueError
             A variable is not in the table, or has a different role there than in the configuration.
         """
-        prognostic = tuple(n for n in sorted(outputs, key=outputs.__getitem__) if n not in set(diagnostic))
+        predicted = tuple(sorted(outputs, key=outputs.__getitem__))
+        prognostic = tuple(n for n in predicted if n not in set(diagnostic))
         _check_roles(prognostic, diagnostic, [n for n in forcing if n not in categories])
         ordered = sorted(inputs, key=inputs.__getitem__)
         read = [n for n in ordered if variable(n).role is not Role.CATEGORY]
@@ -74,7 +69,7 @@ class StepColumns:
             end=end,
             prognostic=prognostic,
             diagnostic=tuple(diagnostic),
-            outputs=tuple(sorted(outputs, key=outputs.__getitem__)),
+            outputs=predicted,
             start_index=tuple(inputs[n] for n in start),
             end_index=tuple(inputs[n] for n in end),
             prognostic_in=tuple(inputs[n] for n in prognostic),
@@ -88,11 +83,11 @@ class StepColumns:
         return len(self.start) + len(self.end)
 
     def positions(self, names: Sequence[str]) -> dict[str, int]:
-        """Positions of output variables in the output tensor."""
+        """Look up the positions of output variables in the output tensor."""
         return {name: self.outputs.index(name) for name in names}
 
     def as_dict(self) -> dict[str, list]:
-        """Plain lists, for metadata."""
+        """Return plain lists, for metadata."""
         return {name: list(value) for name, value in asdict(self).items()}
 
     def __str__(self) -> str:

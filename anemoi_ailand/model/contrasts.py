@@ -32,24 +32,16 @@ class Air(NamedTuple):
 
 
 def contrasts(land: Land, air: Air) -> Tensor:
-    r"""Temperature differences, distance from freezing, soil wetness, humidity deficit, snow and rain.
+    r"""Return temperature differences, distance from freezing, soil wetness, humidity deficit, snow and rain.
 
-    Returns
-    -------
-    Tensor, shape (..., N_CONTRASTS), dimensionless
-        Air minus first layer at three times, and differences between the layers, in 5 K; tanh of the distance from 0
-        degC in 2 K; liquid soil water between wilting point and field capacity, and effective saturation, of four
-        layers; the former weighted by the roots of low and high vegetation; vapour pressure deficit in 800 Pa;
-        :math:`\ln(1 + P)` with precipitation P in kg m-2; snow mass on two scales.
+    The columns (..., N_CONTRASTS) [1] are: air minus first layer at three times, and differences between the layers, in
+    5 K; tanh of the distance from 0 degC in 2 K; liquid soil water between wilting point and field capacity, and
+    effective saturation, of four layers; the former weighted by the roots of low and high vegetation; vapour pressure
+    deficit in 800 Pa; :math:`\ln(1 + P)` with precipitation P in kg m-2; snow mass on two scales.
     """
     top, temperature, soil = land.temperature[..., 0], land.temperature, land.soil
-    differences = torch.cat(
-        [
-            torch.stack([air.t_end - top, air.avg_t - top, air.t_start - top], -1),
-            temperature[..., :3] - temperature[..., 1:],
-        ],
-        dim=-1,
-    )
+    above = torch.stack([air.t_end - top, air.avg_t - top, air.t_start - top], dim=-1)
+    differences = torch.cat([above, temperature[..., :3] - temperature[..., 1:]], dim=-1)
     near_freezing = torch.stack([air.t_end, air.avg_t, top, temperature[..., 1]], dim=-1) - TRIPLE_POINT
     frozen = frozen_fraction(temperature)
     liquid = land.theta * (1.0 - frozen)
@@ -78,7 +70,7 @@ def contrasts(land: Land, air: Air) -> Tensor:
 
 
 def _deficit(air: Air) -> Tensor:
-    """Vapour pressure deficit of the mean air [Pa]; saturation over water by Tetens' formula."""
+    """Return the vapour pressure deficit of the mean air [Pa]; saturation over water by Tetens' formula."""
     a, b = TETENS_WATER
     saturated = TETENS_PRESSURE * torch.exp(a * (air.avg_t - TRIPLE_POINT) / (air.avg_t - b))
     return saturated - air.avg_q * air.avg_sp / VAPOUR_MASS_RATIO

@@ -113,7 +113,7 @@ class LandModel(BaseGraphModel):
         LOG.info("Land model: %s; %d parameters", self.columns, sum(p.numel() for p in self.network.parameters()))
 
     def _shape(self) -> NetworkShape:
-        """Sizes of the network: input columns and outputs of its two heads."""
+        """Return the sizes of the network: input columns and outputs of its two heads."""
         c = self.columns
         static = tuple(i for i, n in enumerate(c.start) if variable(n).time is Time.CONSTANT)
         if self.closed is None:
@@ -122,7 +122,7 @@ class LandModel(BaseGraphModel):
         return NetworkShape(c.n_in + self.closed.n_features, self.closed.n_outputs, n_diagnostic, static)
 
     def _register(self, to_data: dict[str, int], mul: np.ndarray, add: np.ndarray) -> None:
-        """Register column indices, and increment scales and bounds in normalised units, as buffers."""
+        """Register column indices, increment scales and bounds as buffers."""
         c = self.columns
 
         def buffer(name: str, values: Any, dtype: torch.dtype) -> None:
@@ -146,14 +146,8 @@ class LandModel(BaseGraphModel):
     def advance(self, start: Tensor, end: Tensor) -> Tensor:
         """Advance by one step in normalised units, differentiably.
 
-        Parameters
-        ----------
-        start, end : Tensor, shape (..., point, input variable)
-            Input variables at t and at t + 6 h; only the columns that the table takes at the end are read from ``end``.
-
-        Returns
-        -------
-        Tensor, shape (..., point, output variable)
+        Shapes: input variables at t and at t + 6 h, ``(..., point, input variable) -> (..., point, output variable)``;
+        only the columns that the table takes at the end are read from ``end``.
         """
         z = self.read(start, end)
         if self.closed is None:
@@ -174,38 +168,11 @@ class LandModel(BaseGraphModel):
             return self.network(z)
 
     def read(self, start: Tensor, end: Tensor) -> Tensor:
-        """Input columns (..., n_in) of the network; shapes as in :meth:`advance`."""
+        """Select the input columns (..., n_in) of the network; shapes as in :meth:`advance`."""
         return torch.cat([start[..., self._start], end[..., self._end]], dim=-1)
 
-    def wanted(self, start: Tensor, after: Tensor) -> tuple[Tensor, Tensor]:
-        """Invert :meth:`advance`: targets of the network for a step that ends in ``after``.
-
-        Parameters
-        ----------
-        start : Tensor, shape (..., point, input variable)
-        after : Tensor, shape (..., point, output variable)
-            State and diagnostics at t + 6 h, normalised.
-
-        Returns
-        -------
-        Tensor, shape (..., prognostic), and Tensor, shape (..., diagnostic)
-            Increments in units of ``increment_scale``, and normalised diagnostics.
-
-        Raises
-        ------
-        ValueError
-            The step is closed: many outputs lead to the same state.
-        """
-        if self.closed is not None:
-            raise ValueError(
-                f"`model.model.step` is '{CLOSED}', in which outputs of the network do not follow from the state. "
-                f"Set it to '{INCREMENTS}'."
-            )
-        increments = (after[..., self._state_out] - start[..., self._state_in]) / self._scale
-        return increments, after[..., self._diagnostic_out]
-
     def forward(self, x: dict[str, Tensor], **_kwargs: Any) -> dict[str, Tensor]:
-        """Anemoi's forward call, with the shapes of the class; ensemble members and points are independent rows."""
+        """Advance with the shapes of the class, as Anemoi calls it; members and points are independent rows."""
         x_in = x[self.dataset_name]
         return {self.dataset_name: self.advance(x_in[:, 0], x_in[:, 1]).unsqueeze(1)}
 
@@ -251,7 +218,7 @@ def _names(name_to_index: dict[str, int], wanted: Any) -> list[str]:
 
 
 def _normalisation(model_config: Any, dataset: str, indices: Any, statistics: dict) -> tuple[np.ndarray, np.ndarray]:
-    """Factor and offset of the configured normaliser for every variable of the dataset."""
+    """Return factor and offset of the configured normaliser for every variable of the dataset."""
     config = model_config.data.datasets[dataset].processors
     if "normalizer" not in config:
         raise ValueError(

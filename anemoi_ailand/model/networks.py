@@ -21,15 +21,7 @@ MLP = "mlp"
 
 @dataclass(frozen=True)
 class NetworkShape:
-    """Sizes that a network is built for.
-
-    Attributes
-    ----------
-    n_in, n_prognostic, n_diagnostic : int
-        Input columns; outputs of the prognostic and of the diagnostic head.
-    static : tuple of int
-        Input columns that do not change in time.
-    """
+    """Input columns and outputs of the two heads of a network; ``static`` are the columns that are constant in time."""
 
     n_in: int
     n_prognostic: int
@@ -44,18 +36,10 @@ def build_network(options: Mapping[str, Any], shape: NetworkShape) -> nn.Module:
     options as keyword-only arguments. It may state ``flops_per_point`` and ``n_parameters`` where torch cannot count
     them, and ``exportable = False`` if it cannot be written as an ONNX graph.
 
-    Parameters
-    ----------
-    options : mapping
-        ``network``: ``mlp`` (default) or an import path such as ``my_package.my_module.MyNetwork``; everything else is
-        an option of the network. Null counts as not given, so that a configuration can drop an inherited option.
-    shape : NetworkShape
-        Columns in and out.
+    The option ``network`` is ``mlp`` (default) or an import path such as ``my_package.my_module.MyNetwork``; all others
+    are options of the network. Null counts as not given, so that a configuration can drop an inherited option.
 
-    Returns
-    -------
-    torch.nn.Module
-        ``(..., n_in) -> (..., n_prognostic), (..., n_diagnostic)``, normalised.
+    Shapes of the network: ``(..., n_in) -> (..., n_prognostic), (..., n_diagnostic)``, normalised.
 
     Raises
     ------
@@ -79,13 +63,7 @@ def build_network(options: Mapping[str, Any], shape: NetworkShape) -> nn.Module:
 
 
 def network_class(name: str) -> type[nn.Module]:
-    """Return the class behind ``model.model.network``.
-
-    Raises
-    ------
-    ValueError
-        The name is neither ``mlp`` nor the import path of a subclass of :class:`torch.nn.Module`.
-    """
+    """Return the class behind ``model.model.network``."""
     if name == MLP:
         return PointwiseMLP
     module, _, attribute = name.rpartition(".")

@@ -103,24 +103,12 @@ class PointwiseMLP(nn.Module):
 
 
 def block(layer: nn.Linear, activation: str) -> nn.Sequential:
-    """Build a block of a point-wise network: linear, layer norm, activation.
-
-    Raises
-    ------
-    ValueError
-        The activation is unknown.
-    """
+    """Build a block of a point-wise network: linear, layer norm, activation."""
     return nn.Sequential(layer, nn.LayerNorm(layer.out_features), activation_of(activation)())
 
 
 def activation_of(name: str) -> type[nn.Module]:
-    """Look up a non-linearity by name.
-
-    Raises
-    ------
-    ValueError
-        It is unknown.
-    """
+    """Look up a non-linearity by name."""
     if name not in ACTIVATIONS:
         raise ValueError(f"Activation '{name}' is unknown. Use one of {sorted(ACTIVATIONS)}.")
     return ACTIVATIONS[name]

@@ -24,28 +24,14 @@ PRECISIONS: dict[str, torch.dtype | None] = {"float32": None, "bfloat16": torch.
 
 
 def precision_of(name: str) -> torch.dtype | None:
-    """Look up the type of products in hidden layers; ``None`` for single precision.
-
-    Raises
-    ------
-    ValueError
-        It is unknown.
-    """
+    """Look up the type of products in hidden layers; ``None`` for single precision."""
     if name not in PRECISIONS:
         raise ValueError(f"`model.model.hidden_precision` is '{name}'. It can be one of {sorted(PRECISIONS)}.")
     return PRECISIONS[name]
 
 
 def hidden_precision(dtype: torch.dtype | None, device: torch.device) -> AbstractContextManager:
-    """Multiply in ``dtype`` inside ``with``, if the hardware of the device supports it.
-
-    Parameters
-    ----------
-    dtype : torch.dtype or None
-        From :func:`precision_of`.
-    device : torch.device
-        Device of the network.
-    """
+    """Multiply in ``dtype`` inside ``with``, if the hardware of the device supports it."""
     if dtype is None or not _in_hardware(device.type):
         return nullcontext()
     return torch.autocast(device.type, dtype=dtype)
@@ -77,13 +63,7 @@ class Exact(nn.Linear):
 
 
 class PartlyExact(nn.Linear):
-    r"""Linear layer of hidden channels and inputs, :math:`W (h, z) + b`, with inputs in single precision.
-
-    Parameters
-    ----------
-    n_hidden, n_in, n_out : int
-        Hidden channels (first), inputs, outputs.
-    """
+    r"""Linear layer of hidden channels and inputs, :math:`W (h, z) + b`, with inputs in single precision."""
 
     def __init__(self, n_hidden: int, n_in: int, n_out: int) -> None:
         super().__init__(n_hidden + n_in, n_out)

@@ -16,12 +16,7 @@ from anemoi_ailand.variables import variable
 
 
 def limits(names: Sequence[str]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return lower and upper bound of each variable in its unit; infinite where the table has none.
-
-    Returns
-    -------
-    lower, upper : arrays of shape (len(names),)
-    """
+    """Return lower and upper bounds (variable,) in the units of the table; infinite where it has none."""
     pairs = [variable(name).bounds for name in names]
     lower = np.array([-np.inf if low is None else low for low, _ in pairs])
     upper = np.array([np.inf if high is None else high for _, high in pairs])
@@ -32,12 +27,7 @@ def clamp(x: Tensor, lower: Tensor, upper: Tensor, *, straight_through: bool = F
     r"""Limit ``x`` to ``[lower, upper]``.
 
     With ``straight_through`` the gradient ignores the limit, :math:`\partial y / \partial x = 1`: in training a snow
-    cover predicted below zero must still learn to rise.
-
-    Parameters
-    ----------
-    x : Tensor, shape (..., variable)
-    lower, upper : Tensor, shape (variable,), in the unit of ``x``
+    cover predicted below zero must still learn to rise. Shapes: ``x`` (..., variable), bounds (variable,).
     """
     limited = torch.minimum(torch.maximum(x, lower), upper)
     return x + (limited - x).detach() if straight_through else limited

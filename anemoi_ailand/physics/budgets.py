@@ -29,7 +29,7 @@ from anemoi_ailand.constants import (
 
 
 def _thickness(values: np.ndarray) -> np.ndarray:
-    """Layer thickness [m], to broadcast over ``values`` of shape (layer, ...)."""
+    """Return the layer thickness [m], to broadcast over ``values`` of shape (layer, ...)."""
     if not 1 <= len(values) <= len(SOIL_LAYER_THICKNESS):
         raise ValueError(
             f"There are {len(values)} soil layers in an array of shape {np.shape(values)}; the soil has "
@@ -39,28 +39,20 @@ def _thickness(values: np.ndarray) -> np.ndarray:
 
 
 def soil_water(swvl: np.ndarray) -> np.ndarray:
-    r"""Mass of water in the soil, :math:`\rho_w \sum_k \theta_k \Delta z_k`.
+    r"""Return the mass of water in the soil, :math:`\rho_w \sum_k \theta_k \Delta z_k`.
 
     Parameters
     ----------
     swvl : numpy.ndarray, shape (layer, ...)
         Volumetric water of the layers from the top [m3 m-3]; fewer than four layers give the water down to there.
 
-    Returns
-    -------
-    numpy.ndarray, shape (...)
-        Water [kg m-2], float64.
-
-    Raises
-    ------
-    ValueError
-        There are more layers than the soil has, or none.
+    Returns shape (...) [kg m-2], float64.
     """
     return WATER_DENSITY * (np.asarray(swvl, dtype=np.float64) * _thickness(swvl)).sum(axis=0)
 
 
 def water_storage(swvl: np.ndarray, sd: np.ndarray, src: np.ndarray) -> np.ndarray:
-    r"""Water on and in the land, :math:`W = \rho_w \sum_k \theta_k \Delta z_k + S + I`.
+    r"""Return the water on and in the land, :math:`W = \rho_w \sum_k \theta_k \Delta z_k + S + I`.
 
     Parameters
     ----------
@@ -82,7 +74,7 @@ def water_residual(
     subsurface_runoff: np.ndarray | float,
     seconds: float = STEP_SECONDS,
 ) -> np.ndarray:
-    r"""Water that a step loses (positive) or creates (negative).
+    r"""Return the water that a step loses (positive) or creates (negative).
 
     .. math:: r = \Delta t\, (P - E - R_s - R_b) - \Delta W
 
@@ -102,42 +94,24 @@ def water_residual(
 
 
 def evaporation_from_latent_heat(slhf: np.ndarray, snowc: np.ndarray | float = 0.0) -> np.ndarray:
-    r"""Evaporation equivalent to a latent heat flux, :math:`E = -Q_E / (L_v + c_s L_f)`.
+    r"""Return the evaporation equivalent to a latent heat flux, :math:`E = -Q_E / (L_v + c_s L_f)`.
 
     Snow-covered ground (fraction :math:`c_s`) sublimates, which also takes the heat of fusion. In ecLand's output this
     reproduces ``evap`` within 0.04 kg m-2 a year in the median over points, at most 4.
 
-    Parameters
-    ----------
-    slhf : numpy.ndarray
-        Latent heat flux, positive downward [W m-2].
-    snowc : numpy.ndarray
-        Snow cover [1], same shape.
-
-    Returns the same shape [kg m-2 s-1].
+    Shapes: latent heat flux [W m-2] and snow cover [1] of the same shape -> the same shape [kg m-2 s-1].
     """
     return -np.asarray(slhf, np.float64) / (LATENT_HEAT_VAPORISATION + np.asarray(snowc) * LATENT_HEAT_FUSION)
 
 
 def frozen_fraction(temperature: np.ndarray) -> np.ndarray:
-    r"""Share of soil water that is frozen, :math:`f = \tfrac12 (1 - \sin(\pi (T - T_m) / (T_1 - T_2)))`.
-
-    One below :math:`T_2` = 272.16 K, zero above :math:`T_1` = 274.16 K, with :math:`T_m` the middle of the two; the
-    form for arrays of :func:`anemoi_ailand.physics.soil.frozen_fraction`.
-
-    Parameters
-    ----------
-    temperature : numpy.ndarray, any shape
-        Soil temperature [K].
-
-    Source: ecLand, sussoil_mod.F90 (RTF1, RTF2); IFS Documentation CY49R1, Part IV, section 8.5.
-    """
+    """Return the frozen share of soil water at a temperature [K], as :func:`.soil.frozen_fraction` for tensors."""
     angle, middle = math.pi / (FREEZING_START - FREEZING_END), 0.5 * (FREEZING_START + FREEZING_END)
     return 0.5 * (1.0 - np.sin(angle * (np.clip(temperature, FREEZING_END, FREEZING_START) - middle)))
 
 
 def soil_heat(stl: np.ndarray, theta_sat: np.ndarray, theta_cap: np.ndarray, vegetation: np.ndarray) -> np.ndarray:
-    r"""Heat content of the soil with the heat of freezing, relative to 273.16 K and liquid water.
+    r"""Return the heat content of the soil with the heat of freezing, relative to 273.16 K and liquid water.
 
     .. math:: H = \sum_k \Delta z_k \left[ ((1 - \theta_s) C_m + \theta_c C_w)(T_k - T_0)
               - L_f \rho_w c_v \theta_c f(T_k) \right]
@@ -163,16 +137,10 @@ def soil_heat(stl: np.ndarray, theta_sat: np.ndarray, theta_cap: np.ndarray, veg
 
 
 def snow_heat(sd: np.ndarray, slw: np.ndarray, tsn: np.ndarray) -> np.ndarray:
-    r"""Heat content of snow relative to liquid water at 273.16 K, :math:`c_i S (T_s - T_0) - L_f (S - S_l)`.
+    r"""Return the heat of snow relative to liquid water at 273.16 K, :math:`c_i S (T_s - T_0) - L_f (S - S_l)` [J m-2].
 
-    An approximation with one mean temperature for the whole pack.
-
-    Parameters
-    ----------
-    sd, slw, tsn : numpy.ndarray
-        Snow :math:`S` and its liquid part :math:`S_l` [kg m-2], temperature [K]; all of the same shape.
-
-    Returns the same shape [J m-2].
+    An approximation with one mean temperature :math:`T_s` [K] for the whole pack of mass :math:`S` with liquid water
+    :math:`S_l` [kg m-2]; all of the same shape.
     """
     sd = np.asarray(sd, dtype=np.float64)
     return ICE_SPECIFIC_HEAT * sd * (tsn - TRIPLE_POINT) - LATENT_HEAT_FUSION * (sd - slw)
@@ -181,7 +149,7 @@ def snow_heat(sd: np.ndarray, slw: np.ndarray, tsn: np.ndarray) -> np.ndarray:
 def snow_heat_supply(
     slhf: np.ndarray, evaporation: np.ndarray, snowfall: np.ndarray, temperature: np.ndarray
 ) -> np.ndarray:
-    r"""Heat advected by snowfall and sublimation, relative to liquid water at 273.16 K.
+    r"""Return the heat advected by snowfall and sublimation, relative to liquid water at 273.16 K.
 
     .. math:: A = F \left[ c_i \min(T_a - T_0, 0) - L_f \right] - Q_E - L_v E
 
@@ -205,7 +173,7 @@ def snow_heat_supply(
 
 
 def surface_heat_flux(ssr: np.ndarray, str_: np.ndarray, slhf: np.ndarray, sshf: np.ndarray) -> np.ndarray:
-    """Heat flux into ground and snow [W m-2]: net radiation plus turbulent fluxes, all positive downward."""
+    """Sum net radiation and turbulent fluxes, all positive downward, to the heat flux into ground and snow [W m-2]."""
     return np.asarray(ssr, np.float64) + str_ + slhf + sshf
 
 
@@ -216,7 +184,7 @@ def energy_residual(
     snow_supply: np.ndarray | float = 0.0,
     seconds: float = STEP_SECONDS,
 ) -> np.ndarray:
-    r"""Heat that a step loses (positive) or creates (negative), as a mean rate.
+    r"""Return the heat that a step loses (positive) or creates (negative), as a mean rate.
 
     .. math:: r = G + A - (\Delta H_{soil} + \Delta H_{snow}) / \Delta t
 

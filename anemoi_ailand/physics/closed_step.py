@@ -17,8 +17,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from anemoi_ailand.constants import SOIL_LAYER_THICKNESS, STEP_SECONDS, WATER_DENSITY
-from anemoi_ailand.physics.layers import join_layers
+from anemoi_ailand.constants import STEP_SECONDS, WATER_DENSITY
+from anemoi_ailand.physics.layers import join_layers, layer_thickness
 from anemoi_ailand.physics.snow_pack import SnowMass, bare_density, snow_cover, snow_density, snow_mass
 from anemoi_ailand.physics.soil import Soil, frozen_fraction
 from anemoi_ailand.physics.soil_heat import (
@@ -32,9 +32,7 @@ from anemoi_ailand.physics.soil_water import Arriving, move_water
 from anemoi_ailand.physics.vegetation_water import Canopy, intercept
 
 #: State variables that the step reads and returns.
-STATE = (
-    "swvl1", "swvl2", "swvl3", "swvl4", "stl1", "stl2", "stl3", "stl4", "snowc", "sd", "rsn", "src",
-)  # fmt: skip
+STATE = ("swvl1", "swvl2", "swvl3", "swvl4", "stl1", "stl2", "stl3", "stl4", "snowc", "sd", "rsn", "src")
 
 #: Fluxes that follow from the balance of the step.
 FLUXES = ("evap", "sro", "ssro")
@@ -108,7 +106,7 @@ def split_controls(outputs: Tensor) -> dict[str, Tensor]:
 
 
 def closed_step(land: Land, outputs: Tensor) -> dict[str, Tensor]:
-    r"""State after 6 h and mean water fluxes over the step.
+    r"""Compute the state after 6 h and mean water fluxes over the step.
 
     .. math:: \Delta\bigl(\rho_w \textstyle\sum_k \theta_k \Delta z_k + S + I\bigr) = P - E - R_s - R_d
 
@@ -164,8 +162,8 @@ def _density(land: Land, snow: SnowMass, frozen_rain: Tensor, raw: Mapping[str, 
 
 
 def _soil_water(land: Land, reaching: Tensor, raw: Mapping[str, Tensor]) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
-    """Soil water [m3 m-3], evaporation from the soil and runoff [kg m-2], given the water that reaches the ground."""
-    depth = torch.as_tensor(SOIL_LAYER_THICKNESS, dtype=land.theta.dtype, device=land.theta.device)
+    """Return soil water [m3 m-3], evaporation from the soil and runoff [kg m-2] for water that reaches the ground."""
+    depth = layer_thickness(land.theta)
     frozen = frozen_fraction(land.temperature)
     from_roots = _root_uptake(land, frozen, raw["roots"])
     available = WATER_DENSITY * depth[0] * land.theta[..., 0] + 0.5 * reaching - from_roots[..., 0]
@@ -184,13 +182,13 @@ def _soil_water(land: Land, reaching: Tensor, raw: Mapping[str, Tensor]) -> tupl
 
 
 def _seconds_open(frozen: Tensor) -> Tensor:
-    """Time of the step during which water moves through the bottom of each layer [s], reduced in frozen soil."""
+    """Return the time during which water moves through the bottom of each layer [s], reduced in frozen soil."""
     less_frozen = join_layers([torch.minimum(frozen[..., :-1], frozen[..., 1:]), frozen[..., -1:]])
     return STEP_SECONDS * (1.0 - less_frozen)
 
 
 def root_zone_water(land: Land, frozen: Tensor) -> Tensor:
-    r"""Liquid water between wilting point and field capacity, weighted by roots, :math:`R_k f_k`, (..., 2, layer) [1].
+    r"""Weight the water between wilting point and field capacity by roots, :math:`R_k f_k`, (..., 2, layer) [1].
 
     The sum over the layers is ecLand's soil moisture stress of low and high vegetation. Source: srfwexc_vg_mod.F90.
     """
@@ -200,16 +198,16 @@ def root_zone_water(land: Land, frozen: Tensor) -> Tensor:
 
 
 def _root_uptake(land: Land, frozen: Tensor, raw: Tensor) -> Tensor:
-    """Water uptake of roots from the layers (..., layer) [kg m-2]; none below the wilting point or from ice."""
-    depth = torch.as_tensor(SOIL_LAYER_THICKNESS, dtype=land.theta.dtype, device=land.theta.device)
+    """Return the uptake of roots from the layers (..., layer) [kg m-2]; none below the wilting point or from ice."""
+    depth = layer_thickness(land.theta)
     available = WATER_DENSITY * depth * torch.relu(land.theta * (1.0 - frozen) - land.soil.wilting)
     wanted = CONTROLS["roots"][1] * softplus(raw + _ROOTS_START) * land.cover
     return torch.minimum((wanted.unsqueeze(-1) * root_zone_water(land, frozen)).sum(-2), _DRYING_LIMIT * available)
 
 
 def _soil_heat(land: Land, raw: Mapping[str, Tensor]) -> Tensor:
-    """Soil temperature [K]: first layer from the network, the others by diffusion from it."""
-    depth = torch.as_tensor(SOIL_LAYER_THICKNESS, dtype=land.theta.dtype, device=land.theta.device)
+    """Return the soil temperature [K]: first layer from the network, the others by diffusion from it."""
+    depth = layer_thickness(land.theta)
     top = land.temperature[..., 0]
     heated = top + CONTROLS["top_heating"][1] * raw["top_heating"]
     mean = 0.5 * (top + heated) + CONTROLS["top_mean"][1] * raw["top_mean"]

@@ -10,6 +10,13 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from anemoi_ailand.constants import SOIL_LAYER_THICKNESS
+
+
+def layer_thickness(like: Tensor) -> Tensor:
+    """Return the thickness of the soil layers [m], shape (layer,), in the precision and on the device of a tensor."""
+    return torch.as_tensor(SOIL_LAYER_THICKNESS, dtype=like.dtype, device=like.device)
+
 
 def stack_layers(layers: Sequence[Tensor]) -> Tensor:
     """Stack single layers (...) to (..., layer)."""
@@ -24,19 +31,9 @@ def join_layers(parts: Sequence[Tensor]) -> Tensor:
 def solve_tridiagonal(lower: Tensor, diagonal: Tensor, upper: Tensor, rhs: Tensor) -> Tensor:
     r"""Solve :math:`l_k x_{k-1} + d_k x_k + u_k x_{k+1} = r_k` by elimination, without pivoting.
 
-    Safe for the diagonally dominant systems of implicit diffusion, and for those only.
-
-    Parameters
-    ----------
-    lower, upper : Tensor, shape (..., layer - 1)
-        Off-diagonals; ``lower[..., k]`` belongs to row ``k + 1``, ``upper[..., k]`` to row ``k``.
-    diagonal, rhs : Tensor, shape (..., layer)
-
-    Returns
-    -------
-    Tensor, shape (..., layer)
-
-    Source: Thomas's algorithm.
+    Thomas's algorithm, safe for the diagonally dominant systems of implicit diffusion only. ``diagonal`` and ``rhs``
+    have shape (..., layer); the off-diagonals (..., layer - 1) belong to rows ``k + 1`` (``lower[..., k]``) and ``k``
+    (``upper[..., k]``).
     """
     low, up = lower.unbind(-1), upper.unbind(-1)
     rows = list(zip(diagonal.unbind(-1), rhs.unbind(-1), strict=True))

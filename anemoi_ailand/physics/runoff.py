@@ -32,7 +32,7 @@ _LEAST_WATER = 1.0e-9
 
 
 def capacity_exponent(sdor: Tensor) -> Tensor:
-    r"""Exponent of the distribution of capacities, :math:`b = (\sigma - 100)/(\sigma + 1000)` within 0.01 ... 0.5.
+    r"""Return the exponent of capacities, :math:`b = (\sigma - 100)/(\sigma + 1000)` within 0.01 ... 0.5.
 
     ``sdor`` is the standard deviation of the orography within the grid box [m]. Source: ecLand, srfwexc_vg_mod.F90.
     """
@@ -40,7 +40,7 @@ def capacity_exponent(sdor: Tensor) -> Tensor:
 
 
 def surface_runoff(reaching: Tensor, held: Tensor, capacity: Tensor, exponent: Tensor, odds: Tensor) -> Tensor:
-    r"""Surface runoff of the water that reaches the ground, and of the excess in overfull ground [m].
+    r"""Return the surface runoff [m] of the water that reaches the ground, and of the excess in overfull ground.
 
     With water :math:`P`, held water :math:`W` of at most :math:`W_m`, exponent b,
 
@@ -56,10 +56,8 @@ def surface_runoff(reaching: Tensor, held: Tensor, capacity: Tensor, exponent: T
         Throughfall and melt over a step [m].
     held, capacity : Tensor
         Water down to :data:`DECIDING_DEPTH`, and its maximum [m].
-    exponent : Tensor
-        From :func:`capacity_exponent`.
-    odds : Tensor
-        Factor of the odds; 1 as in ecLand.
+    exponent, odds : Tensor
+        :func:`capacity_exponent`, and the factor of the odds (1 as in ecLand) [1].
 
     All have the same shape. Source: variable infiltration capacity, Duemenil and Todini (1992); Balsamo et al. (2009),
     doi:10.1175/2008JHM1068.1; ecLand, srfwexc_vg_mod.F90.

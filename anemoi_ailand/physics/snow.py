@@ -17,23 +17,12 @@ from anemoi_ailand.constants import (
 
 
 def snow_cover(sd: np.ndarray, rsn: np.ndarray) -> np.ndarray:
-    r"""Snow cover fraction from snow mass and density.
+    r"""Return the snow cover fraction from snow mass and density.
 
     :math:`c = \tanh\left(4000\, d / \mathrm{clip}(\rho, 100, 400)\right)` with depth :math:`d = S / \rho`; 1 above
     0.99, 0 without snow.
 
-    Parameters
-    ----------
-    sd : numpy.ndarray
-        Snow water equivalent :math:`S` [kg m-2], any shape; not below 0.
-    rsn : numpy.ndarray
-        Snow density :math:`\rho` [kg m-3], same shape; above 0 where there is snow.
-
-    Returns
-    -------
-    numpy.ndarray
-        Fraction [1], same shape.
-
+    Shapes: snow mass :math:`S` [kg m-2] and density :math:`\rho` [kg m-3] of the same shape -> fraction [1].
     Source: ecLand 50R1, snow scheme; IFS Documentation CY49R1, Part IV.
     """
     snow = sd > 0.0
@@ -44,9 +33,6 @@ def snow_cover(sd: np.ndarray, rsn: np.ndarray) -> np.ndarray:
 
 
 def where_no_snow(sd: np.ndarray, tsn: np.ndarray, rsn: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Replace temperature and density without snow by ecLand's values, 273.16 K and 100 kg m-3.
-
-    Files keep meaningless values of the last snow there.
-    """
+    """Replace temperature and density without snow, meaningless in files, by ecLand's 273.16 K and 100 kg m-3."""
     bare = sd <= 0.0
     return np.where(bare, TRIPLE_POINT, tsn), np.where(bare, SNOW_DENSITY_MIN, rsn)

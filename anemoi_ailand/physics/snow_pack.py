@@ -35,13 +35,13 @@ SNOW_PROPERTIES: dict[str, tuple[float, float, float]] = {
 
 
 def snow_cover(sd: Tensor, rsn: Tensor) -> Tensor:
-    """Snow cover fraction of tensors; formula and units as in :func:`anemoi_ailand.physics.snow.snow_cover`."""
+    """Return the snow cover of tensors; formula and units as in :func:`anemoi_ailand.physics.snow.snow_cover`."""
     cover = torch.tanh(SNOW_COVER_SLOPE * sd / (rsn * rsn.clamp(SNOW_DENSITY_MIN, SNOW_COVER_DENSITY_MAX)))
     return torch.where(cover >= SNOW_COVER_FULL, torch.ones_like(cover), cover)
 
 
 def snow_density(sd: Tensor, rsn: Tensor, fresh: Tensor, fresh_density: Tensor, change: Tensor) -> Tensor:
-    r"""Snow density after mixing with fresh snow and settling.
+    r"""Return the snow density after mixing with fresh snow and settling.
 
     .. math:: \rho' = \frac{S \rho + F \rho_f}{S + F} + \Delta \rho
 
@@ -70,16 +70,8 @@ def bare_density(sd: Tensor, rsn: Tensor) -> Tensor:
 def snow_property(name: str, value: Tensor, sd: Tensor) -> Tensor:
     """Limit a property of snow to its range, and reset it where there is no snow.
 
-    Increments predicted without snow therefore never accumulate until snow falls again.
-
-    Parameters
-    ----------
-    name : str
-        One of :data:`SNOW_PROPERTIES`.
-    value : Tensor
-        Property after the step, in the unit of the table of variables.
-    sd : Tensor
-        Snow mass after the step [kg m-2].
+    Increments predicted without snow therefore never accumulate until snow falls again. ``name`` is one of
+    :data:`SNOW_PROPERTIES`; ``value`` and snow mass ``sd`` [kg m-2] are those after the step.
     """
     without, lowest, highest = SNOW_PROPERTIES[name]
     limited = value.clamp(lowest, highest)

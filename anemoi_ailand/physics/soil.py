@@ -38,7 +38,7 @@ class Soil(NamedTuple):
 
 
 def soil_table(dtype: torch.dtype = torch.float32) -> Tensor:
-    """Parameters of all soil types in the order of :class:`Soil`, shape (8, 8)."""
+    """Return the parameters of all soil types in the order of :class:`Soil`, shape (8, 8)."""
     capacity, wilting, _ = soil_types.soil_parameters(np.arange(len(soil_types.SATURATED)))
     columns = (
         soil_types.ALPHA, soil_types.EXPONENT, soil_types.SATURATED, soil_types.RESIDUAL, soil_types.CONDUCTIVITY,
@@ -62,15 +62,9 @@ def soil_of(slt: Tensor, table: Tensor) -> Soil:
 
 
 def frozen_fraction(temperature: Tensor) -> Tensor:
-    r"""Share of soil water that is frozen, :math:`f = \tfrac12 (1 - \sin(\pi (T - T_m) / (T_1 - T_2)))`.
+    r"""Return the frozen share of soil water, :math:`f = \tfrac12 (1 - \sin(\pi (T - T_m) / (T_1 - T_2)))`.
 
-    One below :math:`T_2`, zero above :math:`T_1`, with :math:`T_m` the middle of the two.
-
-    Parameters
-    ----------
-    temperature : Tensor, any shape
-        Soil temperature [K].
-
+    One below :math:`T_2` = 272.16 K, zero above :math:`T_1` = 274.16 K, with :math:`T_m` the middle of the two.
     Source: ecLand, sussoil_mod.F90 (RTF1, RTF2); IFS Documentation CY49R1, Part IV, section 8.5.
     """
     inside = temperature.clamp(FREEZING_END, FREEZING_START)
@@ -78,6 +72,6 @@ def frozen_fraction(temperature: Tensor) -> Tensor:
 
 
 def frozen_slope(temperature: Tensor) -> Tensor:
-    r""":math:`-\mathrm{d} f / \mathrm{d} T` [K-1] of :func:`frozen_fraction`, zero outside the range of freezing."""
+    r"""Return :math:`-\mathrm{d} f / \mathrm{d} T` [K-1] of :func:`frozen_fraction`, zero where nothing freezes."""
     inside = temperature.clamp(FREEZING_END, FREEZING_START)
     return 0.5 * _ANGLE * torch.cos(_ANGLE * (inside - _MIDDLE))

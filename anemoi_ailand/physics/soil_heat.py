@@ -16,13 +16,12 @@ from anemoi_ailand.constants import (
     MATTER_CONDUCTIVITY,
     MATTER_DENSITY,
     MATTER_HEAT_CAPACITY,
-    SOIL_LAYER_THICKNESS,
     STEP_SECONDS,
     WATER_CONDUCTIVITY,
     WATER_DENSITY,
     WATER_HEAT_CAPACITY,
 )
-from anemoi_ailand.physics.layers import join_layers, solve_tridiagonal
+from anemoi_ailand.physics.layers import join_layers, layer_thickness, solve_tridiagonal
 from anemoi_ailand.physics.soil import Soil, frozen_fraction, frozen_slope
 
 #: Temperatures closer than this are equal in a difference quotient [K].
@@ -33,22 +32,13 @@ _KERSTEN_MIN = 0.1
 
 
 def heat_conductivity(theta: Tensor, temperature: Tensor, soil: Soil) -> Tensor:
-    r"""Heat conductivity of soil, :math:`\lambda = \lambda_d + K_e (\lambda_s - \lambda_d)`.
+    r"""Return the heat conductivity of soil, :math:`\lambda = \lambda_d + K_e (\lambda_s - \lambda_d)`.
 
     :math:`\lambda_s = \lambda_m^{1-\theta_s} \lambda_i^{\theta_s f} \lambda_w^{\theta_s (1-f)}`, Kersten's number
     :math:`K_e = \log_{10} \max(0.1, \theta / \theta_s) + 1`, dry conductivity from the dry density.
 
-    Parameters
-    ----------
-    theta : Tensor, shape (..., layer)
-        Soil water [m3 m-3].
-    temperature : Tensor, shape (..., layer)
-        Soil temperature [K].
-    soil : Soil
-        Parameters of each point.
-
-    Returns shape (..., layer) [W m-1 K-1]. Source: Peters-Lidard et al. (1998),
-    doi:10.1175/1520-0469(1998)055<1209:TEOSTC>2.0.CO;2; ecLand, srft_mod.F90.
+    Shapes: water [m3 m-3] and temperature [K], (..., layer) -> (..., layer) [W m-1 K-1].
+    Source: Peters-Lidard et al. (1998), doi:10.1175/1520-0469(1998)055<1209:TEOSTC>2.0.CO;2; ecLand, srft_mod.F90.
     """
     matter = 1.0 - soil.saturated
     density = matter * MATTER_DENSITY
@@ -61,41 +51,25 @@ def heat_conductivity(theta: Tensor, temperature: Tensor, soil: Soil) -> Tensor:
 
 
 def heat_capacity(temperature: Tensor, vegetation: Tensor, soil: Soil) -> Tensor:
-    r"""Heat capacity of soil including the heat of freezing.
+    r"""Return the heat capacity of soil including the heat of freezing.
 
     .. math:: C = (1-\theta_s) C_m + \theta_c C_w - L \rho c_v \theta_c f'(T)
 
     As in ecLand: water at field capacity :math:`\theta_c`, and freezing in the vegetated fraction :math:`c_v` only.
 
-    Parameters
-    ----------
-    temperature : Tensor, shape (..., layer)
-        Soil temperature [K].
-    vegetation : Tensor, shape (..., 1)
-        Fraction of the point covered by vegetation [1].
-    soil : Soil
-        Constants of each point.
-
-    Returns shape (..., layer) [J m-3 K-1]. Source: ecLand, srfrcg_mod.F90; IFS Documentation CY49R1, section 8.5.
+    Shapes: temperature (..., layer) [K], vegetated fraction (..., 1) [1] -> (..., layer) [J m-3 K-1].
+    Source: ecLand, srfrcg_mod.F90; IFS Documentation CY49R1, section 8.5.
     """
     return _capacity(frozen_slope(temperature), vegetation, soil)
 
 
 def mean_heat_capacity(before: Tensor, after: Tensor, vegetation: Tensor, soil: Soil) -> Tensor:
-    r"""Mean heat capacity over a step, with the water that freezes between its two ends.
+    r"""Return the mean heat capacity over a step, with the water that freezes between its two ends.
 
     .. math:: C = (1-\theta_s) C_m + \theta_c C_w - L \rho c_v \theta_c \frac{f(T') - f(T)}{T' - T}
 
-    ecLand updates :math:`f'(T)` every 30 minutes; over 6 h a layer can cross the whole range of freezing.
-
-    Parameters
-    ----------
-    before, after : Tensor, shape (..., layer)
-        Soil temperature at the start of the step and a first guess for its end [K].
-    vegetation, soil
-        As in :func:`heat_capacity`.
-
-    Returns shape (..., layer) [J m-3 K-1].
+    ecLand updates :math:`f'(T)` every 30 minutes; over 6 h a layer can cross the whole range of freezing. ``after`` is
+    a first guess. Shapes and units as in :func:`heat_capacity`.
     """
     change = after - before
     far = change.abs() > _NEAR
@@ -110,7 +84,7 @@ def _capacity(slope: Tensor, vegetation: Tensor, soil: Soil) -> Tensor:
 
 
 def heat_step(temperature: Tensor, top: Tensor, conductance: Tensor, capacity: Tensor) -> Tensor:
-    r"""Soil temperature after the step by Crank-Nicolson diffusion, without heat flux through the bottom.
+    r"""Step soil temperature by Crank-Nicolson diffusion, without heat flux through the bottom.
 
     .. math:: C_k \Delta z_k \frac{T_k' - T_k}{\Delta t} = G_{k-1/2} - G_{k+1/2}, \qquad
               G_{k+1/2} = g_{k+1/2}\, (\bar T_k - \bar T_{k+1})
@@ -132,8 +106,8 @@ def heat_step(temperature: Tensor, top: Tensor, conductance: Tensor, capacity: T
     """
     above = 0.5 * STEP_SECONDS * conductance
     below = torch.nn.functional.pad(above[..., 1:], (0, 1))
-    flow_in = join_layers([above[..., :1] * (2.0 * top.unsqueeze(-1) - temperature[..., :1]),
-                           above[..., 1:] * (temperature[..., :-1] - temperature[..., 1:])])  # fmt: skip
+    from_top = above[..., :1] * (2.0 * top.unsqueeze(-1) - temperature[..., :1])
+    flow_in = join_layers([from_top, above[..., 1:] * (temperature[..., :-1] - temperature[..., 1:])])
     flow_out = torch.nn.functional.pad(flow_in[..., 1:], (0, 1))
     return solve_tridiagonal(
         -above[..., 1:] / capacity[..., 1:],
@@ -144,11 +118,11 @@ def heat_step(temperature: Tensor, top: Tensor, conductance: Tensor, capacity: T
 
 
 def layer_conductance(conductivity: Tensor) -> Tensor:
-    r"""Conductance between the centres of neighbouring layers.
+    r"""Return the conductance between the centres of neighbouring layers.
 
     .. math:: g_{k+1/2} = (\lambda_k + \lambda_{k+1}) / (\Delta z_k + \Delta z_{k+1})
 
     Shapes: (..., layer) [W m-1 K-1] -> (..., layer - 1) [W m-2 K-1]. Source: ecLand, srft_mod.F90.
     """
-    depth = torch.as_tensor(SOIL_LAYER_THICKNESS, dtype=conductivity.dtype, device=conductivity.device)
+    depth = layer_thickness(conductivity)
     return (conductivity[..., :-1] + conductivity[..., 1:]) / (depth[:-1] + depth[1:])

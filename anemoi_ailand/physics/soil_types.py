@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from anemoi_ailand.physics.categories import whole_types
-
 #: Inverse length of van Genuchten's curve by soil type 0-7 [m-1]; type 0 is water.
 #: Source of this table and the next five: ecLand, sussoil_mod.F90; IFS Documentation CY49R1, Part IV, table 8.9.
 ALPHA = (0.0, 3.83, 3.14, 0.83, 3.67, 2.65, 1.3, 3.14)
@@ -33,16 +31,30 @@ _METRES_PER_BAR = 100.0 / 9.8
 _FIELD_CAPACITY, _WILTING_POINT = 0.1, 15.0
 
 
-def soil_parameters(kind: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    r"""Soil water of soil types at field capacity, at permanent wilting point and at saturation [m3 m-3].
-
-    :math:`\theta(h) = \theta_r + (\theta_s - \theta_r)\,(1 + |\alpha h|^n)^{-(1 - 1/n)}` (van Genuchten) at suctions
-    of 0.1 and 15 bar. Source: ecLand, sussoil_mod.F90; IFS Documentation CY49R1, Part IV, section 8.6.
+def whole_types(kind: np.ndarray, largest: int, what: str) -> np.ndarray:
+    """Return types as stored in a file as integers, valid indices of a table.
 
     Raises
     ------
     ValueError
-        A type is not a whole number from 0 to 7.
+        A type of ``what`` is not a whole number from 0 to ``largest``, e.g. because types were interpolated.
+    """
+    kind = np.asarray(kind, float)
+    index = np.nan_to_num(kind, nan=-1.0).round().astype(int)
+    bad = (index != kind) | (index < 0) | (index > largest)
+    if bad.any():
+        raise ValueError(
+            f"{bad.sum()} {what} types are not whole numbers from 0 to {largest}, e.g. {kind[bad].flat[0]}. "
+            "Types are categories: take them from the original file, or interpolate by nearest neighbour."
+        )
+    return index
+
+
+def soil_parameters(kind: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    r"""Return the water of soil types at field capacity, at permanent wilting point and at saturation [m3 m-3].
+
+    :math:`\theta(h) = \theta_r + (\theta_s - \theta_r)\,(1 + |\alpha h|^n)^{-(1 - 1/n)}` (van Genuchten) at suctions
+    of 0.1 and 15 bar. Source: ecLand, sussoil_mod.F90; IFS Documentation CY49R1, Part IV, section 8.6.
     """
     index = whole_types(kind, len(SATURATED) - 1, "soil")
     alpha, n, sat, res = (np.array(t)[index] for t in (ALPHA, EXPONENT, SATURATED, RESIDUAL))

@@ -10,8 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from anemoi_ailand.constants import SOIL_LAYER_THICKNESS
-from anemoi_ailand.physics.layers import join_layers, solve_tridiagonal, stack_layers
+from anemoi_ailand.physics.layers import join_layers, layer_thickness, solve_tridiagonal, stack_layers
 from anemoi_ailand.physics.runoff import DECIDING_DEPTH, URBAN_SATURATED, surface_runoff
 from anemoi_ailand.physics.soil import Soil
 
@@ -26,7 +25,7 @@ N_SUBSTEPS = 12
 
 
 def hydraulic_properties(theta: Tensor, soil: Soil) -> tuple[Tensor, Tensor]:
-    r"""Hydraulic conductivity and diffusivity of Mualem and van Genuchten.
+    r"""Return the hydraulic conductivity and diffusivity of Mualem and van Genuchten.
 
     With :math:`S = (\theta - \theta_r)/(\theta_s - \theta_r)`, :math:`m = 1 - 1/n` and
     :math:`a = (1 - S^{1/m})^m`,
@@ -59,7 +58,7 @@ def hydraulic_properties(theta: Tensor, soil: Soil) -> tuple[Tensor, Tensor]:
 
 
 def richards_step(water: Tensor, depth: Tensor, gain: Tensor, gravity: Tensor, diffusion: Tensor) -> Tensor:
-    r"""Water of the layers after a substep with implicit diffusion and explicit gravity; water is conserved.
+    r"""Move water between layers over a substep, with implicit diffusion and explicit gravity; water is conserved.
 
     .. math:: w_k' = w_k + s_k + q_{k-1/2} - q_{k+1/2}, \qquad
               q_{k+1/2} = \gamma_{k+1/2} + d_{k+1/2} (\theta_k' - \theta_{k+1}')
@@ -93,14 +92,9 @@ def richards_step(water: Tensor, depth: Tensor, gain: Tensor, gravity: Tensor, d
 
 
 def fill_deficits(water: Tensor) -> tuple[Tensor, Tensor]:
-    """Move water upwards until no layer is below zero.
+    """Move water upwards until no layer is below zero; also return the deficit of the whole column [m].
 
-    Returns
-    -------
-    water : Tensor, shape (..., layer)
-        Not below zero [m].
-    deficit : Tensor, shape (...)
-        Missing water of the whole column [m], to be supplied from elsewhere; ``water`` minus it is conserved.
+    The deficit (...) has to be supplied from elsewhere: ``water`` (..., layer) minus it is conserved.
     """
     layers = list(water.unbind(-1))
     for k in range(len(layers) - 1):
@@ -137,7 +131,7 @@ class MovedWater(NamedTuple):
 def move_water(
     theta: Tensor, soil: Soil, frozen: Tensor, arriving: Arriving, gain: Tensor, seconds: Tensor
 ) -> MovedWater:
-    r"""Soil water after 6 h by Richards' equation, in ecLand's steps of half an hour.
+    r"""Move soil water over 6 h by Richards' equation, in ecLand's steps of half an hour.
 
     Conductivity rises by orders of magnitude near saturation and jumps to :math:`K_s` above 0.999 of it, so that wet
     soil drains in bursts, which longer steps miss: given the water of 6 h, sub-surface runoff correlates with ecLand's
@@ -147,12 +141,10 @@ def move_water(
 
     Parameters
     ----------
-    theta : Tensor, shape (..., layer)
-        Soil water at the start [m3 m-3].
+    theta, frozen : Tensor, shape (..., layer)
+        Soil water at the start [m3 m-3] and its frozen fraction [1].
     soil : Soil
-        Constants of each point.
-    frozen : Tensor, shape (..., layer)
-        Frozen fraction of it [1].
+        Parameters of each point.
     arriving : Arriving
         Water that reaches the ground, before runoff.
     gain : Tensor, shape (..., layer)
@@ -162,7 +154,7 @@ def move_water(
 
     Source: ecLand, srfwexc_vg_mod.F90, srfwng_mod.F90.
     """
-    depth = torch.as_tensor(SOIL_LAYER_THICKNESS, dtype=theta.dtype, device=theta.device)
+    depth = layer_thickness(theta)
     full, saturated = FULL * soil.saturated, soil.saturated * depth
     gain, seconds = gain / N_SUBSTEPS, seconds / N_SUBSTEPS
     per_distance = seconds[..., :-1] / (0.5 * (depth[:-1] + depth[1:]))
@@ -188,12 +180,12 @@ def move_water(
 
 
 def _weight(number: int, lateness: Tensor) -> Tensor:
-    """Share of the water of 6 h that arrives in a substep; shares add up to one."""
+    """Return the share of the water of 6 h that arrives in a substep; shares add up to one."""
     return (1.0 + lateness * (2.0 * number / (N_SUBSTEPS - 1) - 1.0)) / N_SUBSTEPS
 
 
 def _deciding_layers(soil: Soil, frozen: Tensor, urban: Tensor, depth: Tensor) -> tuple[Tensor, Tensor]:
-    """Thickness of each layer within :data:`DECIDING_DEPTH` (layer,) and capacity of that depth (...) [m]."""
+    """Return the thickness of each layer within :data:`DECIDING_DEPTH` (layer,) and its capacity (...) [m]."""
     top = torch.cumsum(depth, 0) - depth
     within = torch.minimum(torch.relu(DECIDING_DEPTH - top), depth)
     saturated = soil.saturated + urban.unsqueeze(-1) * (URBAN_SATURATED - soil.saturated)

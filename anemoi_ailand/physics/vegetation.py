@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
-from anemoi_ailand.physics.categories import whole_types
+from anemoi_ailand.physics.soil_types import whole_types
 
 #: Vegetation density within its tile, by vegetation type 0-20 [1]. ecLand, susveg_mod.F90, RVCOV (ESA-CCI types).
 VEGETATION_DENSITY = (
@@ -33,28 +33,15 @@ _MID_MONTH = 15
 
 
 def vegetation_parameters(kind: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Density [1], roughness length [m] and minimum stomatal resistance [s m-1] of vegetation types.
-
-    Raises
-    ------
-    ValueError
-        A type is not a whole number from 0 to 20.
-    """
+    """Return density [1], roughness length [m] and minimum stomatal resistance [s m-1] of vegetation types 0 to 20."""
     index = whole_types(kind, len(VEGETATION_DENSITY) - 1, "vegetation")
     return tuple(np.array(t)[index] for t in (VEGETATION_DENSITY, ROUGHNESS_LENGTH, STOMATAL_RESISTANCE))  # type: ignore[return-value]
 
 
 def leaf_area(monthly: np.ndarray, date: datetime) -> np.ndarray:
-    """Leaf area index of a UTC day: linear between the 15th of each month, constant over the day.
+    """Return the leaf area index of a UTC day: linear between the 15th of each month, constant over the day.
 
-    Parameters
-    ----------
-    monthly : numpy.ndarray, shape (12, point)
-        Climatology [m2 m-2].
-    date : datetime
-        Any time of the day, UTC.
-
-    Returns shape (point,), the unit of ``monthly``. Source: ecLand offline, updcli.
+    Shapes: climatology (12, point) [m2 m-2] -> (point,). Source: ecLand offline, updcli.
     """
     day = datetime(date.year, date.month, date.day)
     middle = day.replace(day=_MID_MONTH)

@@ -35,14 +35,10 @@ def intercept(src: Tensor, rain: Tensor, kept: Tensor, evaporation: Tensor) -> C
 
     Parameters
     ----------
-    src : Tensor
-        Interception store before the step [kg m-2].
-    rain : Tensor
-        Rain over the step [kg m-2].
-    kept : Tensor
-        Requested store after the step [kg m-2]; limited to 0 ... ``src + rain``.
-    evaporation : Tensor
-        Requested evaporation, not below zero [kg m-2].
+    src, rain : Tensor
+        Interception store before the step, and rain over it [kg m-2].
+    kept, evaporation : Tensor
+        Requested store after the step, limited to 0 ... ``src + rain``, and evaporation, not below zero [kg m-2].
 
     All have the same shape.
     """
@@ -53,7 +49,7 @@ def intercept(src: Tensor, rain: Tensor, kept: Tensor, evaporation: Tensor) -> C
 
 
 def root_table(dtype: torch.dtype = torch.float32) -> Tensor:
-    r"""Share of the roots in each layer, shape (21, layer), by vegetation type 0-20 [1].
+    r"""Return the share of the roots in each layer, shape (21, layer), by vegetation type 0-20 [1].
 
     Between depths :math:`z_1` and :math:`z_2`,
 

@@ -84,10 +84,7 @@ class LandStepper:
     ) -> LandStepper:  # fmt: skip
         """Load a checkpoint: a path, or the name of a packaged network, which is verified first.
 
-        Raises
-        ------
-        FileNotFoundError, ValueError
-            As :func:`~anemoi_ailand.rollout.step.checkpoint.load_step`; an unknown precision.
+        Errors are those of :func:`~anemoi_ailand.rollout.step.checkpoint.load_step`.
         """
         to_dtype(dtype)
         return cls(load_step(checkpoint, device), dtype, threads)
@@ -148,7 +145,9 @@ class LandStepper:
             with torch.no_grad():
                 out = advance(model, self.layout, state.columns.detach(), end.detach())
             out = out.clone()  # not an inference tensor: a host may differentiate what it computes from it
-            self._check(out, state)
+            if not torch.isfinite(out).all():
+                place = (state.latitudes, state.longitudes)
+                check_finite(out.numpy(force=True).T, self.outputs, self.outputs, state.date + STEP, place)
             return self._after(state, end, out)
 
     def propagate(self, state: LandState, forcing: Fields) -> LandState:
@@ -166,11 +165,7 @@ class LandStepper:
         forcings : sequence of fields
             Forcing of each step.
         dx : Tensor, shape (point, prognostic)
-            Initial change in the units of the variables, in the order of ``prognostic``.
-
-        Returns
-        -------
-        Tensor, shape (point, prognostic)
+            Initial change in the units of the variables, in the order of ``prognostic``; the result has that shape.
         """
         return gradients.tangent(self._map(state, forcings), self._vector(state), self._like_state(dx, state))
 
@@ -238,11 +233,6 @@ class LandStepper:
     def _differentiable(self, start: Tensor, end: Tensor) -> Tensor:
         """Step in physical units with padded rows, so that it is batch-invariant."""
         return self._physical(padded_rows(start), padded_rows(end))[: len(end)]
-
-    def _check(self, out: Tensor, state: LandState) -> None:
-        if not torch.isfinite(out).all():
-            place = (state.latitudes, state.longitudes)
-            check_finite(out.cpu().numpy().T, self.outputs, self.outputs, state.date + STEP, place)
 
     def _like_state(self, change: Tensor, state: LandState) -> Tensor:
         x = self._vector(state)

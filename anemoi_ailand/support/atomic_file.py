@@ -21,17 +21,8 @@ def partial_path(path: Path) -> Path:
 def complete_file(path: Path, partial: Path | None = None) -> Iterator[Path]:
     """Yield a temporary path; on success it is published as ``path``, on any failure it is removed.
 
-    Parameters
-    ----------
-    path : Path
-        Final name. Its folder must exist.
-    partial : Path, optional
-        Temporary name in the same folder; :func:`partial_path` by default. A file left there is removed first.
-
-    Raises
-    ------
-    OSError
-        The disk is full or the folder is not writable; ``path`` keeps its earlier content.
+    The folder of ``path`` must exist. ``partial``, the temporary path, is in the same folder (:func:`partial_path` by
+    default); a file left there is removed first.
     """
     partial = partial_path(path) if partial is None else partial
     partial.unlink(missing_ok=True)

@@ -19,20 +19,12 @@ LOG = logging.getLogger(__name__)
 def complete_folder(path: str | Path, proof: str) -> Iterator[Path]:
     """Yield a new temporary folder; on success it replaces ``path``, on failure it is removed.
 
-    Parameters
-    ----------
-    path : str or Path
-        Final name. A folder of that name is replaced at the end, and only if it is empty or an earlier result.
-    proof : str
-        Name of a file that marks an earlier result, so that no other folder is ever removed.
-
-    Raises
-    ------
-    FileExistsError
-        ``path`` is neither an empty folder nor an earlier result.
+    ``path`` may exist only if it is empty or an earlier result, which has a file called ``proof``: no other folder is
+    ever removed.
     """
     path = Path(path).expanduser()
-    if path.exists() and not _replaceable(path, proof):
+    replaceable = path.is_dir() and ((path / proof).is_file() or not any(path.iterdir()))
+    if path.exists() and not replaceable:
         raise FileExistsError(
             f"The output '{path}' exists and is not an earlier result: it has no '{proof}'. "
             "Give another output, or remove it yourself."
@@ -46,10 +38,6 @@ def complete_folder(path: str | Path, proof: str) -> Iterator[Path]:
         publish_folder(partial, path)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
-
-
-def _replaceable(path: Path, proof: str) -> bool:
-    return path.is_dir() and ((path / proof).is_file() or not any(path.iterdir()))
 
 
 def publish_folder(partial: Path, path: Path) -> None:

@@ -1,9 +1,9 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Checksum of the code that a result follows from: a checkpoint holds weights, but its physics is the installed code.
+"""Checksum of the code that results depend on: a checkpoint holds weights, but its physics is the installed code.
 
-Without it, a roll-out kept from an earlier version would stand for one with the equations of today.
+Without it, a roll-out of an earlier version would be taken for one with the equations of the installed one.
 """
 
 from __future__ import annotations
@@ -16,20 +16,17 @@ from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 
-#: Modules and rooms of the package that a step of the land follows from.
+#: Modules and rooms of the package that a step depends on.
 _STEP = ("constants.py", "variables.py", "physics", "model")
 
-#: The same of a roll-out, besides checkpoint and dataset; and of a training, besides configuration and dataset.
+#: The same for a roll-out (in addition to checkpoint and dataset) and for a training (to configuration and dataset).
 ROLL_OUT, TRAINING = (*_STEP, "data", "rollout"), (*_STEP, "training")
 
 
 def code_sha256(places: Sequence[str]) -> str:
-    """SHA-256 of the current source files in ``places``, without docstrings, comments and layout.
+    """Return the SHA-256 of the source files in ``places``, without docstrings, comments and layout.
 
-    Parameters
-    ----------
-    places : sequence of str
-        :data:`ROLL_OUT` or :data:`TRAINING`.
+    ``places`` is :data:`ROLL_OUT` or :data:`TRAINING`.
     """
     found = hashlib.sha256()
     for place in places:

@@ -37,25 +37,10 @@ def plain_name(text: str) -> str:
 
 
 def read_configuration(path: Path | None, overrides: Sequence[str], block: type[Block], packaged: str) -> Block:
-    """Read a configuration file and override it by options ``key=value``.
+    """Read a YAML file, override it by options ``dotted.key=value`` and validate it as ``block``.
 
-    Parameters
-    ----------
-    path : Path, optional
-        YAML file; without it, the options are the whole configuration.
-    overrides : sequence of str
-        Options with dotted keys.
-    block : type
-        Block that validates the configuration.
-    packaged : str
-        Name of a packaged configuration of this kind, for messages.
-
-    Raises
-    ------
-    FileNotFoundError
-        The file does not exist.
-    ValueError
-        It is not YAML, an option is unknown (the message gives the nearest one), or a value is invalid.
+    Without a file, the options are the whole configuration. ``packaged`` is the name of a packaged configuration of
+    this kind, for messages.
     """
     if path is not None and not path.is_file():
         raise FileNotFoundError(
@@ -71,22 +56,7 @@ def read_configuration(path: Path | None, overrides: Sequence[str], block: type[
 
 
 def checked(content: Any, block: type[Block], what: str) -> Block:
-    """Validate plain containers and return them as a block.
-
-    Parameters
-    ----------
-    content : mapping
-        Options by name.
-    block : type
-        Block that validates them.
-    what : str
-        Description of the options, for messages.
-
-    Raises
-    ------
-    ValueError
-        Options are unknown (the message gives the nearest ones) or values invalid; all mistakes at once.
-    """
+    """Validate plain containers as a block; one ValueError gives all mistakes, with the nearest known options."""
     try:
         return block.model_validate(content)
     except ValidationError as error:
@@ -104,7 +74,7 @@ def _explain(mistake: Any, block: type[BaseModel]) -> str:
     if mistake["type"] == "extra_forbidden":
         known = _known(block, mistake["loc"][:-1])
         return f"'{where}' is not an option. Nearest: {nearest(str(mistake['loc'][-1]), known, n=1)}"
-    return f"'{where}': {mistake['msg'].removeprefix('Value error, ')} (there is: {mistake['input']!r})"
+    return f"'{where}': {mistake['msg'].removeprefix('Value error, ')} (given: {mistake['input']!r})"
 
 
 def _known(block: type[BaseModel], place: tuple[Any, ...]) -> list[str]:

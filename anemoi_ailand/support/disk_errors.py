@@ -21,10 +21,7 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 def writing(path: Path) -> Iterator[None]:
     """Add the file and the free space to the error of a failed write.
 
-    Raises
-    ------
-    OSError
-        ENOSPC for a full disk, which HDF5 reports without a reason; other errors keep their number.
+    A full disk, which HDF5 reports without a reason, raises ENOSPC; other errors keep their number.
     """
     try:
         yield
@@ -50,13 +47,7 @@ def free_bytes(folder: Path) -> int:
 
 
 def check_folder(folder: Path) -> None:
-    """Check that a folder and a file in it can be created, and leave nothing behind.
-
-    Raises
-    ------
-    PermissionError, OSError
-        They cannot; the message gives the folder and the part of its path that exists.
-    """
+    """Check that a folder and a file in it can be created, and leave nothing behind."""
     folder = folder.absolute()
     there = _nearest(folder)
     new = [p for p in (folder, *folder.parents) if len(p.parts) > len(there.parts)]

@@ -9,5 +9,5 @@ import threading
 
 #: Held around every call of netCDF4 during a rollout: by writers for one variable at a time, by background readers for
 #: one block. Two threads in HDF5 at once crash the process, even with two files. Anemoi's own NetCDF output takes the
-#: same lock, see :mod:`anemoi_ailand.rollout.netcdf_sharing`.
+#: same lock, see :mod:`anemoi_ailand.hosts.anemoi_inference`.
 NETCDF_LOCK = threading.RLock()

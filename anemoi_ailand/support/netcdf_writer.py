@@ -68,13 +68,7 @@ def known(attributes: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def variable_attributes(name: str, **changes: Any) -> dict[str, Any]:
-    """Return the CF attributes of a variable of the table, with changes and additions; None leaves one out.
-
-    Raises
-    ------
-    ValueError
-        The name is not in the table.
-    """
+    """Return the CF attributes of a variable of the table, with changes and additions; None leaves one out."""
     row = variable(name)
     of_the_table = {
         "standard_name": row.standard_name,
@@ -159,22 +153,7 @@ def add_field(
 ) -> netCDF4.Variable:
     """Add a compressed field without values; NaN is missing in a floating-point one.
 
-    Parameters
-    ----------
-    file : netCDF4.Dataset
-        A file with the ``dimensions``.
-    name : str
-        Name in the file, which begins with a letter.
-    attributes : mapping
-        As of :func:`variable_attributes`.
-    kind : str
-        ``f4``, ``i2``, ...
-    chunks : sequence of int, optional
-        Chunk along each dimension; the library's choice by default.
-    compression : int
-        zlib level from 0 (none) to 9.
-    **options
-        Of ``netCDF4.Dataset.createVariable``.
+    ``compression`` is the zlib level from 0 (none) to 9; ``options`` are those of ``netCDF4.Dataset.createVariable``.
     """
     level: Any = compression or None
     created = file.createVariable(

@@ -31,13 +31,7 @@ def options_of(kind: type) -> list[str]:
 
 
 def check_known(given: Iterable[Any], known: Iterable[str], what: str) -> None:
-    """Refuse an unknown name.
-
-    Raises
-    ------
-    TypeError
-        A name is unknown; the message gives the nearest known one, and all of them.
-    """
+    """Refuse an unknown name by a TypeError that gives the nearest known one, and all of them."""
     known = list(known)
     for name in given:
         if name not in known:
@@ -47,13 +41,7 @@ def check_known(given: Iterable[Any], known: Iterable[str], what: str) -> None:
 
 
 def one_mapping(config: Any, known: Iterable[str], what: str) -> Mapping[str, Any]:
-    """Return ``config`` if it is a mapping with known keys.
-
-    Raises
-    ------
-    TypeError
-        It is not a mapping, or a key is unknown.
-    """
+    """Return ``config`` if it is a mapping with known keys; else raise a TypeError."""
     if not isinstance(config, Mapping):
         raise TypeError(f"{what} is {config!r}. Give a mapping with some of {list(known)}.")
     check_known(config, known, what)

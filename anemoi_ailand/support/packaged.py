@@ -32,7 +32,8 @@ def folder(kind: str) -> Path:
         if (root / kind).is_dir():
             return root / kind
     raise FileNotFoundError(
-        f"The folder '{kind}' is neither in {_PACKAGE} nor beside it. The installation is broken: install again."
+        f"The folder '{kind}' is neither in {_PACKAGE} nor in its parent folder. The installation is "
+        "broken: install again."
     )
 
 
@@ -43,13 +44,7 @@ def listing(kind: str) -> dict[str, Path]:
 
 
 def find(kind: str, name: str) -> Path:
-    """Return the path of a packaged YAML file by its name, with or without ``.yaml``.
-
-    Raises
-    ------
-    ValueError
-        The name is unknown; the message gives the nearest ones.
-    """
+    """Return the path of a packaged YAML file by its name, with or without ``.yaml``."""
     known = listing(kind)
     key = name.removesuffix(".yaml")
     if key in known:
@@ -61,13 +56,7 @@ def find(kind: str, name: str) -> Path:
 
 
 def expand(path: str) -> str:
-    """Expand ``~``, ``$VAR`` and ``${VAR}`` in a path; ``$AILAND_SAMPLE`` defaults to the packaged sample.
-
-    Raises
-    ------
-    ValueError
-        A variable is not set.
-    """
+    """Expand ``~``, ``$VAR`` and ``${VAR}`` in a path; ``$AILAND_SAMPLE`` defaults to the packaged sample."""
     os.environ.setdefault(SAMPLE_VARIABLE, str(folder("sample")))
     out = os.path.expanduser(os.path.expandvars(path))  # noqa: PTH111  (a glob or a pattern is not a path yet)
     if "$" in out:

@@ -31,22 +31,9 @@ def nearest_points(points: Coordinates, targets: Coordinates) -> tuple[np.ndarra
 
     .. math:: d = 2 \arcsin \frac{|x - y|}{2}
 
-    with unit vectors :math:`x, y`; the chord keeps its precision at small distances.
+    with unit vectors :math:`x, y`; the chord keeps its precision at small distances. Returns for each target the
+    position in ``points`` (int64) and the distance [degrees], each of shape (target,).
 
-    Parameters
-    ----------
-    points : pair of numpy.ndarray, shape (point,)
-        Latitudes and longitudes that are searched [degrees].
-    targets : pair of numpy.ndarray, shape (target,)
-        Latitudes and longitudes to find points for [degrees].
-
-    Returns
-    -------
-    index, distance : numpy.ndarray, shape (target,)
-        Position in ``points`` (int64), and great-circle distance [degrees].
-
-    Examples
-    --------
     >>> index, distance = nearest_points(([0.0, 50.0], [0.0, 8.0]), ([49.0], [368.0]))
     >>> index.tolist(), distance.round(6).tolist()
     ([1], [1.0])
@@ -78,14 +65,8 @@ def same_points(a: Coordinates, b: Coordinates) -> bool:
     return len(sizes) == 1 and bool((separation(a, b) <= SAME_PLACE).all())
 
 
-def check_coordinates(latitudes: np.ndarray, longitudes: np.ndarray, path: Path) -> None:
-    """Refuse coordinates that are missing or out of range; longitudes may be from -180 or 0 degrees on.
-
-    Raises
-    ------
-    ValueError
-        A coordinate is invalid; the message gives the first one.
-    """
+def check_coordinates(latitudes: np.ndarray, longitudes: np.ndarray, path: str | Path) -> None:
+    """Refuse coordinates that are missing or out of range; longitudes may be from -180 or 0 degrees on."""
     for name, values, low, high in (("latitude", latitudes, -90.0, 90.0), ("longitude", longitudes, -180.0, 360.0)):
         bad = ~((values >= low - _ROUNDING) & (values <= high + _ROUNDING))
         if bad.any():

@@ -45,21 +45,7 @@ def run_logged(
 ) -> Spent:
     """Run a ``python -m`` command; show its progress and keep all of its output in ``log``.
 
-    Parameters
-    ----------
-    log : Path
-        File of the output; its folder is created.
-    command : sequence of str
-        Module and arguments.
-    cwd : Path, optional
-        Working directory; that of this process by default.
-    environment : mapping, optional
-        Environment variables in addition to those of this process.
-
-    Raises
-    ------
-    ChildProcessError
-        The command failed; the message holds the end of its output and names the log.
+    ``environment`` adds variables to those of this process. A ChildProcessError holds the end of the output.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     argv = [sys.executable, "-m", *command]

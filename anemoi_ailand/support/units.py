@@ -11,6 +11,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import numpy as np
+
 from anemoi_ailand.constants import WATER_DENSITY, ZERO_CELSIUS
 from anemoi_ailand.variables import variable
 
@@ -112,24 +114,10 @@ def factor(found: str, expected: str) -> float | None:
 
 
 def conversion(found: str | None, expected: str, what: str, where: str | Path) -> Conversion:
-    """Return factor and offset from the unit of a file to that of the table.
+    """Return factor and offset from the unit of a file (None: that of the table) to :func:`table_units`.
 
-    Parameters
-    ----------
-    found : str or None
-        Unit in the file; None means the unit of the table.
-    expected : str
-        Unit of the table, see :func:`table_units`.
-    what, where : str, str or Path
-        Variable and file, for messages.
+    ``what`` and ``where`` are variable and file, for the message if there is no conversion.
 
-    Raises
-    ------
-    ValueError
-        There is no conversion.
-
-    Examples
-    --------
     >>> conversion("degC", "K", "Tair", "forcing.nc")
     (1.0, 273.15)
     """
@@ -144,14 +132,13 @@ def conversion(found: str | None, expected: str, what: str, where: str | Path) -
     return pair
 
 
-def check_units(found: str | None, expected: str, what: str, where: str | Path) -> None:
-    """Refuse a unit other than ``expected``, where values are not converted.
+def convert(values: np.ndarray, pair: Conversion) -> np.ndarray:
+    """Apply a conversion; values that need none are returned as they are."""
+    return values if pair == _IDENTITY else values * pair[0] + pair[1]
 
-    Raises
-    ------
-    ValueError
-        ``found`` is neither None nor a spelling of ``expected``.
-    """
+
+def check_units(found: str | None, expected: str, what: str, where: str | Path) -> None:
+    """Refuse a unit that is neither None nor a spelling of ``expected``, where values are not converted."""
     if found is not None and not same_units(found, expected):
         raise ValueError(
             f"'{what}' in '{where}' has units '{found}'; '{expected}' is expected. "

@@ -59,7 +59,7 @@ class BalancedLoss(IncrementLoss):
             self.register_buffer(name, torch.empty(0))
 
     def calculate_difference(self, pred: Tensor, target: Tensor) -> Tensor:
-        """Loss per element, dimensionless; all shapes (batch, time, ensemble, point, variable)."""
+        """Return the loss per element, dimensionless; all shapes (batch, time, ensemble, point, variable)."""
         loss = super().calculate_difference(pred, target)
         if self.training:
             self._measure(2.0 * loss.detach())

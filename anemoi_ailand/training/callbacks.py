@@ -29,8 +29,8 @@ class BestCheckpoint(AnemoiCheckpoint):
     def __init__(self, dirpath: str, monitor: str = "val_multi_dataset_loss_epoch", **kwargs: Any) -> None:
         options: dict[str, Any] = {
             "dirpath": dirpath,
-            "filename": "best",
             "monitor": monitor,
+            "filename": "best",
             "mode": "min",
             "save_top_k": 1,
             "save_last": False,
@@ -43,7 +43,7 @@ class BestCheckpoint(AnemoiCheckpoint):
 
     @property
     def state_key(self) -> str:
-        """Key of its own, so that a resumed run keeps it apart from the other checkpoint callbacks."""
+        """Own key, so that a resumed run keeps it apart from the other checkpoint callbacks."""
         return f"BestCheckpoint-{self.monitor}"
 
 
@@ -60,15 +60,7 @@ class EpochProgressBar(TQDMProgressBar):
 
 
 def n_batches(samples: int, batch_size: int, processes: int, limit: Any) -> int:
-    r"""Batches per epoch and process, :math:`\min(\lceil \lfloor n / p \rfloor / b \rceil, \mathrm{limit})`.
-
-    Parameters
-    ----------
-    samples, batch_size, processes : int
-        Samples of an epoch, samples of a batch, processes that share the samples.
-    limit : int, float or None
-        Lightning's limit: a number of batches, a fraction of them, or none.
-    """
+    """Return the batches per epoch and process; Lightning's limit is a number of batches, a fraction, or none."""
     whole = math.ceil((samples // processes) / batch_size)
     if limit is None:
         return whole

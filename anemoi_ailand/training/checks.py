@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -50,16 +49,21 @@ def check_length(n_dates: int, n_steps: int, label: str) -> None:
 
 
 def check_dataset(data: Any, label: str) -> None:
-    """Check an opened anemoi dataset.
-
-    Raises
-    ------
-    ValueError
-        See :class:`DataChecks`.
-    """
-    metadata = {n: data.typed_variables[n] for n in data.variables}
-    check_units({n: v.units for n, v in metadata.items()})
-    check_constant(data.variables, {n: bool(v.is_constant_in_time) for n, v in metadata.items()})
+    """Check units, constant variables, gaps in time and missing values of an opened anemoi dataset."""
+    metadata = [(variable(n), data.typed_variables[n]) for n in data.variables]
+    wrong = {
+        row.name: f"{found.units} in the data, {row.units} in the table"
+        for row, found in metadata
+        if found.units not in (None, row.units) and not row.computed
+    }
+    if wrong:
+        raise ValueError(f"Wrong units: {wrong}. Build the dataset with the packaged recipes, which convert them.")
+    stuck = [row.name for row, found in metadata if found.is_constant_in_time and row.time != Time.CONSTANT]
+    if stuck:
+        raise ValueError(
+            f"{stuck} never change in the data, although they vary in time. Anemoi would treat them as constant and "
+            "never update them in a roll-out. Use a longer or more varied period, or leave them out of `land`."
+        )
     if data.missing:
         raise ValueError(
             f"The {label} data have {len(data.missing)} missing dates, the first {data.dates[min(data.missing)]}. "
@@ -69,24 +73,3 @@ def check_dataset(data: Any, label: str) -> None:
     bad = sorted({data.variables[v] for i in picks for v in np.unique(np.where(np.isnan(data[int(i)]))[0])})
     if bad:
         raise ValueError(f"The {label} data have missing values (NaN) in {bad}. Leave these points out in the recipe.")
-
-
-def check_units(units: Mapping[str, str | None]) -> None:
-    """Refuse units that differ from the table; computed variables have none."""
-    wrong = {
-        n: f"{u} in the data, {variable(n).units} in the table"
-        for n, u in units.items()
-        if u is not None and not variable(n).computed and u != variable(n).units
-    }
-    if wrong:
-        raise ValueError(f"Wrong units: {wrong}. Build the dataset with the packaged recipes, which convert them.")
-
-
-def check_constant(names: Sequence[str], constant: Mapping[str, bool]) -> None:
-    """Refuse time-varying variables that are constant over the data."""
-    stuck = [n for n in names if constant.get(n) and variable(n).time != Time.CONSTANT]
-    if stuck:
-        raise ValueError(
-            f"{stuck} never change in the data, although they vary in time. Anemoi would treat them as constant and "
-            "never update them in a roll-out. Use a longer or more varied period, or leave them out of `land`."
-        )

@@ -43,7 +43,7 @@ class ListedRollout(RolloutConfig):
         super().__init__(start=self.steps[0], epoch_increment=int(changing), maximum=max(self.steps))
 
     def at(self, epoch: int) -> int:
-        """Steps per sample in ``epoch``."""
+        """Return the steps per sample in ``epoch``."""
         return self.steps[min(epoch, len(self.steps) - 1)]
 
     def should_increase(self, current_epoch: int) -> bool:
@@ -57,13 +57,9 @@ class ListedRollout(RolloutConfig):
 
 
 def rollout_of(options: Mapping[str, Any] | None) -> RolloutConfig:
-    """Build the curriculum from ``task.rollout``.
+    """Build the curriculum from ``task.rollout``; null counts as not given.
 
-    Parameters
-    ----------
-    options : mapping, optional
-        Either ``steps``, a list, or ``start``, ``epoch_increment`` and ``maximum`` as in anemoi-training; null counts
-        as not given.
+    It has either ``steps``, a list, or ``start``, ``epoch_increment`` and ``maximum`` as in anemoi-training.
 
     Raises
     ------

@@ -5,19 +5,18 @@
 
 from __future__ import annotations
 
-import csv
 import logging
-import re
 import time
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 from pytorch_lightning import Callback
 
 LOG = logging.getLogger(__name__)
 
-#: Name of the validation error of a variable in :class:`~anemoi_ailand.training.method.LandTraining`.
-_METRIC = re.compile(r"^val_rmse/(?P<name>.+)$")
+#: Prefix of the names under which the validation errors of the variables are logged.
+RMSE = "val_rmse/"
 
 
 class TrainingLog(Callback):
@@ -63,7 +62,7 @@ class TrainingLog(Callback):
         if trainer.sanity_checking or not trainer.is_global_zero:
             return
         metrics = {k: float(v) for k, v in trainer.callback_metrics.items()}
-        errors = rmse_by_variable(metrics)
+        errors = {key.removeprefix(RMSE): metrics[key] for key in sorted(metrics) if key.startswith(RMSE)}
         now = time.monotonic()
         row = {
             "epoch": trainer.current_epoch,
@@ -85,18 +84,5 @@ class TrainingLog(Callback):
 def append(path: Path, row: dict[str, Any]) -> None:
     """Append a row to a CSV file with a header; new columns are added to all rows."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    rows: list[dict[str, Any]] = []
-    if path.exists():
-        with path.open(newline="") as file:
-            rows = list(csv.DictReader(file))
-    names = list(dict.fromkeys(name for r in [*rows, row] for name in r))
-    with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=names)
-        writer.writeheader()
-        writer.writerows([*rows, row])
-
-
-def rmse_by_variable(metrics: dict[str, float]) -> dict[str, float]:
-    """Root mean squared error of each variable over all steps of the validation roll-out, in its unit."""
-    matches = ((_METRIC.match(key), value) for key, value in metrics.items())
-    return {m["name"]: v for m, v in sorted(((m, v) for m, v in matches if m), key=lambda pair: pair[0]["name"])}
+    before = [pd.read_csv(path, dtype=str)] if path.exists() else []
+    pd.concat([*before, pd.DataFrame([row], dtype=object)]).to_csv(path, index=False)

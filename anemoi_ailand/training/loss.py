@@ -32,7 +32,7 @@ class MeanSquaredError(PointMeanLoss):
     name: str = "mse"
 
     def calculate_difference(self, pred: Tensor, target: Tensor) -> Tensor:
-        """Squared difference, all shapes (batch, time, ensemble, point, variable)."""
+        """Return the squared difference, all shapes (batch, time, ensemble, point, variable)."""
         return (pred - target).square()
 
 
@@ -63,7 +63,7 @@ class IncrementLoss(PointMeanLoss):
         self.delta = delta
 
     def calculate_difference(self, pred: Tensor, target: Tensor) -> Tensor:
-        """Loss per element, dimensionless; all shapes (batch, time, ensemble, point, variable)."""
+        """Return the loss per element, dimensionless; all shapes (batch, time, ensemble, point, variable)."""
         if INCREMENT_SCALER not in self.scaler:
             raise ValueError(
                 f"The loss needs the scaler '{INCREMENT_SCALER}'. "
@@ -111,7 +111,7 @@ class IncrementScaler(BaseScaler):
         self.tendencies = available[lead_times[0]]
 
     def get_scaling_values(self, **_kwargs: Any) -> Tensor:
-        """Ratio of every output variable, shape (output variable,), dimensionless."""
+        """Return the ratio of every output variable, shape (output variable,), dimensionless."""
         to_data = self.data_indices.data.output.name_to_index
         names = sorted(self.data_indices.model.output.name_to_index.items(), key=lambda item: item[1])
         change = [float(self.tendencies["stdev"][to_data[n]]) for n, _ in names]

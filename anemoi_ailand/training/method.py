@@ -15,13 +15,11 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from anemoi_ailand.hosts.anemoi_training import TrainingHooks
+from anemoi_ailand.training.log import RMSE
 from anemoi_ailand.training.truncated import truncated_loss
 
 #: Batches between two logged values of the loss; each costs as much as a small layer.
 SHOW_EVERY = 5
-
-#: Name under which the validation error of a variable is logged, over all steps of the roll-out, in its unit.
-RMSE = "val_rmse/{name}"
 
 Fields = dict[str, Tensor]
 
@@ -74,7 +72,7 @@ class LandTraining(TrainingHooks, SingleTraining):
         self._losses = (0.0, 0)
 
     def training_step(self, batch: Fields, batch_idx: int) -> Tensor:
-        """Loss of one batch; the mean over the epoch is logged at its end, under anemoi-training's names."""
+        """Return the loss of one batch; the mean over the epoch is logged at its end, under anemoi-training's names."""
         loss = self.batch_step(batch).loss
         size = len(next(iter(batch.values())))
         total, samples = self._losses
@@ -94,7 +92,7 @@ class LandTraining(TrainingHooks, SingleTraining):
         super().on_train_epoch_end()
 
     def batch_step(self, batch: Fields, *, validation: bool = False) -> TrainingStepOutput:
-        """Loss of one batch, in validation with metrics and predictions."""
+        """Return the loss of one batch, in validation with metrics and predictions."""
         x = self.task.get_inputs(batch, data_indices=self.data_indices)
         n_steps = len(tuple(self.task.steps("validation" if validation else "training")))
         if validation:
@@ -110,7 +108,7 @@ class LandTraining(TrainingHooks, SingleTraining):
         return TrainingStepOutput(loss=loss, metrics={}, predictions=[])
 
     def _piece(self, x: Fields, batch: Fields, first: int, last: int, n_steps: int) -> tuple[Tensor, Fields]:
-        """Contribution of steps ``first`` to ``last - 1`` to the loss, and the input of step ``last``."""
+        """Return the contribution of steps ``first`` to ``last - 1`` to the loss, and the input of step ``last``."""
         predictions: list[Fields] = []
         every = self.checkpoint_every
         for a in range(first, last, every or last - first):
@@ -124,7 +122,7 @@ class LandTraining(TrainingHooks, SingleTraining):
         return loss / n_steps, x
 
     def _unroll(self, x: Fields, batch: Fields, first: int, last: int, n_steps: int) -> tuple[list[Fields], Fields]:
-        """Predictions of steps ``first`` to ``last - 1``, and the input of step ``last``."""
+        """Predict steps ``first`` to ``last - 1``; return also the input of step ``last``."""
         task: Any = self.task
         predictions, x = [], dict(x)  # the task changes its argument
         for i in range(first, last):
@@ -139,21 +137,15 @@ class LandTraining(TrainingHooks, SingleTraining):
 
     def _loss(self, predictions: list[Fields], batch: Fields, first: int) -> tuple[Tensor, Fields, Fields]:
         """Sum of the losses of all steps; predictions and targets (batch, step, ensemble, point, variable)."""
-        total = None
-        predicted: Fields = {}
-        targets: Fields = {}
         start = self.task.get_batch_output_indices(rollout_step=first)[0]
-        for name in self.target_dataset_names:
-            predicted[name] = torch.cat([y[name] for y in predictions], dim=1)
-            targets[name] = batch[name][:, start : start + len(predictions)]
-            loss = self.dataset_loss(predicted[name], targets[name], name)
-            total = loss if total is None else total + loss
-        if total is None:
-            raise ValueError("No dataset has a loss. Give one in `training.training_loss.datasets`.")
-        return total, predicted, targets
+        names = self.target_dataset_names
+        predicted = {name: torch.cat([y[name] for y in predictions], dim=1) for name in names}
+        targets = {name: batch[name][:, start : start + len(predictions)] for name in names}
+        losses = [self.dataset_loss(predicted[name], targets[name], name) for name in names]
+        return sum(losses[1:], losses[0]), predicted, targets
 
     def _validate(self, x: Fields, batch: Fields, n_steps: int) -> TrainingStepOutput:
-        """Loss and configured metrics of a batch; squared errors are kept for the end of the epoch."""
+        """Return loss and configured metrics of a batch; squared errors are kept for the end of the epoch."""
         predictions, _ = self._unroll(x, batch, 0, n_steps, n_steps)
         loss, predicted, targets = self._loss(predictions, batch, 0)
         metrics: dict[str, Tensor] = {}
@@ -189,7 +181,7 @@ class LandTraining(TrainingHooks, SingleTraining):
             indices: Any = self.data_indices[name]
             means = torch.as_tensor(self.all_gather(squares / samples)).reshape(-1, len(squares)).mean(dim=0)
             names = indices.model.output.name_to_index
-            errors = {RMSE.format(name=n): means[i].sqrt().float() for n, i in names.items()}
+            errors = {f"{RMSE}{n}": means[i].sqrt().float() for n, i in names.items()}
             self.log_dict(errors, logger=self.logger_enabled, sync_dist=True)  # already equal on all devices
 
 

@@ -119,20 +119,10 @@ class PointBlocks(Callback):
 
 
 class BlockReader:
-    """Wrapper of an anemoi-training data reader that returns a block of points.
+    """Wrapper of an anemoi-training data reader that returns a block of ``points`` among the first ``total``.
 
-    Parameters
-    ----------
-    reader : BaseAnemoiReader
-        Reader of the datamodule.
-    fields : numpy.ndarray or None, shape (date, ensemble, point, variable)
-        Fields in memory, in the order of a sample, so that a block is one copy; None to read from disk.
-    total, points : int
-        Number of points to choose from (the first ones); points per sample.
-    shuffled : bool
-        Whether to choose another block in every epoch.
-    noise : numpy.ndarray or None, shape (2, variable)
-        Standard deviation of the noise in the unit of each variable: common to all dates, and on the first date only.
+    ``fields`` (date, ensemble, point, variable) are in memory in the order of a sample, so that a block is one copy;
+    None reads from disk. ``shuffled`` chooses another block in every epoch. ``noise`` is that of :func:`noise_scale`.
     """
 
     def __init__(
@@ -153,12 +143,7 @@ class BlockReader:
         return getattr(self.__dict__["_reader"], name)
 
     def get_sample(self, sequence: int, positions: Any, grid_shard_indices: Any = None) -> Tensor:
-        """Fields of one window over one block of points.
-
-        Returns
-        -------
-        Tensor, shape (date, ensemble, point of the block, variable)
-        """
+        """Return the fields (date, ensemble, point of the block, variable) of one window over one block of points."""
         del sequence, grid_shard_indices
         rng = self._generator(positions)
         first = int(rng.integers(self._total - self._points + 1))
@@ -172,28 +157,17 @@ class BlockReader:
         return torch.from_numpy(window)
 
     def _generator(self, positions: Any) -> np.random.Generator:
-        """Random generator that depends on the seed of the epoch and the date only."""
+        """Return a random generator that depends on the seed of the epoch and the date only."""
         date = positions.start if isinstance(positions, slice) else int(np.min(positions))
         epoch_seed = torch.initial_seed() if self._shuffled else 0
         return np.random.default_rng([epoch_seed % 2**63, int(date)])
 
 
 def noise_scale(reader: Any, static: float, state: float) -> NDArray[np.float32] | None:
-    """Standard deviation of the noise of a sample in the unit of each variable.
+    """Return the standard deviation (2, variable) of the noise of a sample, in the units of the variables.
 
-    Parameters
-    ----------
-    reader : BaseAnemoiReader
-        Source of names and statistics.
-    static : float
-        On static fields, in units of their standard deviation over the training data.
-    state : float
-        On the first state, in units of the table's ``increment_scale``.
-
-    Returns
-    -------
-    numpy.ndarray, shape (2, variable), or None without noise
-        Common to all dates, and on the first date only.
+    The first row is common to all dates: ``static``, in units of the standard deviation of the static fields. The
+    second is for the first date only: ``state``, in units of the table's ``increment_scale``. None without noise.
     """
     if static == 0.0 and state == 0.0:
         return None
@@ -206,20 +180,14 @@ def noise_scale(reader: Any, static: float, state: float) -> NDArray[np.float32]
 
 
 def n_trained(dataset_config: Any, total: int) -> int:
-    """Count the points of a dataset that are not held out.
-
-    Parameters
-    ----------
-    dataset_config : mapping
-        Configuration that anemoi-training opens; the mark is read without its selection of variables.
-    total : int
-        Number of all points.
+    """Count the points of a dataset that are not held out, among ``total``.
 
     Raises
     ------
     ValueError
         Held-out points are not stored last, so that contiguous blocks cannot avoid them.
     """
+    # without the selection of variables, which leaves the mark out
     plain = {k: v for k, v in dict(dataset_config).items() if k not in ("select", "drop") and v is not None}
     data = open_dataset(plain)
     if HELD_OUT not in data.variables:

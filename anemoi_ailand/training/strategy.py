@@ -15,23 +15,10 @@ LOG = logging.getLogger(__name__)
 
 
 def device_strategy(num_devices: int, num_nodes: int, accelerator: str, **options: Any) -> Any:
-    """Choose anemoi-training's strategy for a number of devices.
+    """Choose anemoi-training's strategy for a number of devices per node and of nodes.
 
     anemoi-training uses its data-parallel strategy even for one device: every gradient is then hooked, copied to a
-    buffer and reduced over one process.
-
-    Parameters
-    ----------
-    num_devices, num_nodes : int
-        Devices per node, number of nodes.
-    accelerator : str
-        As in ``system.hardware.accelerator``.
-    **options
-        Options of the data-parallel strategy; ignored for one device.
-
-    Returns
-    -------
-    pytorch_lightning.strategies.Strategy
+    buffer and reduced over one process. ``options`` are those of the data-parallel strategy, ignored for one device.
     """
     if num_devices * num_nodes > 1:
         return DDPGroupStrategy(**options)

@@ -123,6 +123,6 @@ class LandForecaster(BaseForecaster):
 
 
 def _with_state(fields: Tensor, state: Tensor, indices: Any) -> Tensor:
-    """Copy of ``fields`` (..., input variable) whose prognostic channels hold ``state``."""
+    """Return a copy of ``fields`` (..., input variable) whose prognostic channels hold ``state``."""
     position = indices.model.input.prognostic.to(fields.device, torch.long)
     return fields.index_copy(-1, position, state.to(fields.dtype))

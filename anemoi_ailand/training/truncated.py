@@ -18,7 +18,7 @@ Piece = Callable[[State, int, int], tuple[Tensor, State]]
 
 
 def truncated_loss(piece: Piece, state: State, n_steps: int, size: int, parameters: Sequence[Tensor]) -> Tensor:
-    r"""Loss of a roll-out whose gradient stops after every ``size`` steps.
+    r"""Return the loss of a roll-out whose gradient stops after every ``size`` steps.
 
     .. math:: L = \sum_k L_k(\theta, \mathrm{stop}(x_k)), \qquad x_{k+1} = M_\theta(x_k)
 
@@ -26,21 +26,8 @@ def truncated_loss(piece: Piece, state: State, n_steps: int, size: int, paramete
     graph is freed before the next begins, so that memory does not grow with ``n_steps``; the backward pass of the
     returned loss only returns the accumulated sums.
 
-    Parameters
-    ----------
-    piece : callable
-        ``(state, first, last) -> (loss, state)``, differentiable.
-    state : dict of Tensor
-        Initial state.
-    n_steps, size : int
-        Steps of the roll-out, steps of a piece.
-    parameters : sequence of Tensor
-        Trained parameters, :math:`\theta`.
-
-    Returns
-    -------
-    Tensor
-        Loss, of the shape that ``piece`` returns.
+    ``piece`` is differentiable; ``parameters`` are the trained ones, :math:`\theta`. The loss has the shape of that of
+    a piece.
     """
     return _Truncated.apply(piece, state, n_steps, size, *parameters)
 
@@ -51,7 +38,7 @@ class _Truncated(torch.autograd.Function):
         wanted = [p for p in parameters if p.requires_grad]
         differentiate = bool(wanted) and any(ctx.needs_input_grad)
         sums: list[Tensor | None] = [None] * len(wanted)
-        total: Tensor | None = None
+        losses = []
         for first in range(0, n_steps, size):
             with torch.set_grad_enabled(differentiate):
                 loss, state = piece(state, first, min(first + size, n_steps))
@@ -60,18 +47,15 @@ class _Truncated(torch.autograd.Function):
                 grads = torch.autograd.grad(scalar, wanted, allow_unused=True)
                 sums = [_add(a, b) for a, b in zip(sums, grads, strict=True)]
             state = {name: x.detach() for name, x in state.items()}
-            total = loss.detach() if total is None else total + loss.detach()
-        if total is None:
-            raise ValueError(f"A roll-out of {n_steps} steps has no loss. Give at least one step.")
-        ctx.sums = iter(sums) if differentiate else iter(())
+            losses.append(loss.detach())
+        ctx.sums = sums
         ctx.wanted = [p.requires_grad for p in parameters]
-        return total
+        return sum(losses[1:], losses[0])
 
     @staticmethod
     def backward(ctx: Any, *outer: Tensor) -> tuple:
         scale = outer[0].sum() / outer[0].numel()
-        sums = list(ctx.sums)
-        grads = iter([None if g is None else g * scale for g in sums])
+        grads = iter([None if g is None else g * scale for g in ctx.sums])
         return (None, None, None, None, *(next(grads) if w else None for w in ctx.wanted))
 
 

@@ -11,10 +11,10 @@ from anemoi_ailand import __version__
 
 
 def created() -> str:
-    """Time of creation as written into results: UTC, to the minute."""
+    """Return the time of creation of a result: UTC, to the minute."""
     return datetime.now(UTC).isoformat(timespec="minutes")
 
 
 def record_header(schema: str) -> dict[str, str]:
-    """First entries of a JSON result: version of its layout, version of the package, time of creation."""
+    """Return the first entries of a JSON result: version of its layout, version of the package, time of creation."""
     return {"schema": schema, "version": __version__, "created": created()}

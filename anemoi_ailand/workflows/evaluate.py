@@ -113,21 +113,9 @@ def evaluate(settings: Settings) -> Path:
 
 
 def plan(settings: Settings, reference: Fields, given: Mapping[str, Reforecast] | None = None) -> list[Job]:
-    """Plan rollouts and scores by the dates and points of the dataset.
+    """Plan rollouts and scores by the dates and points of the dataset; refuse protocols that do not fit into it.
 
-    Parameters
-    ----------
-    settings : Settings
-        Protocols apply to checkpoints. A given forecast that fits none of them is scored by its own starts and leads.
-    reference : Fields
-        The dataset.
-    given : mapping, optional
-        Existing forecasts by label.
-
-    Raises
-    ------
-    ValueError
-        A protocol does not fit into the dataset.
+    Protocols apply to checkpoints. A given forecast that fits none of them is scored by its own starts and leads.
     """
     points = _points(settings, reference)
     jobs: list[Job] = []
@@ -166,7 +154,7 @@ def _points(settings: Settings, reference: Fields) -> tuple[int, ...] | None:
 def _span(
     start: datetime.date | None, end: datetime.date | None, reference: Fields
 ) -> tuple[np.datetime64, np.datetime64]:
-    """First and last date of protocol B, both in the dataset."""
+    """Return the first and last date of protocol B, both in the dataset."""
     times = reference.times
     days = times.astype("datetime64[D]")
     first, last = np.datetime64(start or days[0], "D"), np.datetime64(end or days[-1], "D")
@@ -180,7 +168,7 @@ def _span(
 
 
 def _places(settings: Settings, reference: Fields, a: Job) -> list[Job]:
-    """Jobs of protocol C: a single site, a thinner set of points, and further datasets, each rolled out alone."""
+    """Plan protocol C: a single site, a thinner set of points, and further datasets, each rolled out alone."""
     if settings.protocol_c is None:
         return []
     everywhere = np.arange(len(reference.latitude)) if a.points is None else np.array(a.points)
@@ -197,7 +185,7 @@ def _places(settings: Settings, reference: Fields, a: Job) -> list[Job]:
 
 
 def _starts_elsewhere(path: Path, settings: Settings, a: Job) -> np.ndarray:
-    """Starts of protocol A in another dataset: of the same year, or of its last year if it lacks that one."""
+    """Return the starts of protocol A in another dataset, in the same year if it has that, else in its last."""
     assert settings.protocol_a is not None
     times = open_fields(path).times
     years = np.unique(times.astype("datetime64[Y]")).astype(int) + 1970
@@ -223,30 +211,23 @@ def check(
             load_step(checkpoint)  # raises, and lists the checkpoints of the folder
         kept = rollout_folder(settings)
         todo = [j for j in jobs if j.rolled_out and not is_current(kept / j.file(label), j, checkpoint)]
-        step = load_step(checkpoint) if todo else None
+        inputs = load_step(checkpoint).inputs if todo else ()
         for dataset in {job.dataset for job in todo}:
-            StoredFields(dataset, step.inputs if step else ())
+            StoredFields(dataset, inputs)
     return period
 
 
 def period_of(settings: Settings, reference: Fields, jobs: Sequence[Job], given: Mapping[str, Reforecast]) -> Period:
-    """Years of the climatology, by default all before the first start."""
+    """Return the period of the climatology, by default all before the first start."""
     starts = [job.starts[0] for job in jobs if job.protocol != "C"] + [f.starts[0] for f in given.values()]
     first, last = np.datetime64(min(starts), "ns"), reference.times[-1]
-    start, end = settings.climatology.start, settings.climatology.end
-    if start is None and end is None:
-        return climatology_period(reference, first, last, None)
-    return climatology_period(
-        reference,
-        first,
-        last,
-        (start or reference.times[0], end or first - np.timedelta64(1)),
-        overlap=settings.climatology.overlap,
-    )
+    start, end, overlap = settings.climatology.start, settings.climatology.end, settings.climatology.overlap
+    period = (start or reference.times[0], end or first - np.timedelta64(1)) if start or end else None
+    return climatology_period(reference, first, last, period, overlap=overlap)
 
 
 def rollout_folder(settings: Settings) -> Path:
-    """Folder in which rollouts are kept."""
+    """Return the folder in which rollouts are kept."""
     return settings.output.parent / f"{settings.output.name}-reforecasts"
 
 
@@ -289,7 +270,7 @@ def _score(
 
 
 def _described(sums: Sums, job: Job) -> dict[str, Any]:
-    """Header of a protocol, of the starts, leads and points that all forecasts have in common."""
+    """Describe a protocol by the starts, leads and points that all forecasts have in common."""
     scored = sums.alignment
     last = scored.valid_times[0, -1] if job.protocol == "B" else scored.starts[-1]
     return {
@@ -300,7 +281,7 @@ def _described(sums: Sums, job: Job) -> dict[str, Any]:
 
 
 def _processes(runs: dict[str, Fields], reference: Fields, stations: list[Any], seed: int) -> dict[str, Any]:
-    """Budgets, snow seasons and comparison with stations, from the long runs."""
+    """Compute budgets, snow seasons and the comparison with stations from the long runs."""
     out: dict[str, Any] = {"budgets": None, "snow_season": None, "snow_errors": pd.DataFrame(), "observations": None}
     if not runs:
         return out
@@ -353,7 +334,7 @@ def _write(
 
 
 def _header(settings: Settings, reference: Fields, period: Any, scored: Scored) -> dict[str, Any]:
-    """Header of ``metrics.json``."""
+    """Return the header of ``metrics.json``."""
     forecasts = {
         label: {"checkpoint": str(path), "checkpoint_sha256": file_sha256(path)}
         for label, path in settings.checkpoints.items()

@@ -27,8 +27,6 @@ from anemoi_ailand.support.sphere import same_points
 
 LOG = logging.getLogger(__name__)
 
-_HOUR, _YEAR_DAYS = np.timedelta64(1, "h"), 365.25
-
 
 @dataclass(frozen=True)
 class Job:
@@ -44,7 +42,7 @@ class Job:
     rolled_out: bool = True
 
     def file(self, label: str) -> str:
-        """File name of the rollouts of a checkpoint."""
+        """Return the file name of the rollouts of a checkpoint."""
         name = self.name if self.name == self.protocol else f"{self.protocol}-{self.name}"
         return f"{plain_name(name)}-{plain_name(label)}.nc"
 
@@ -106,22 +104,8 @@ def check_jobs(
 ) -> None:
     """Refuse jobs that cannot be scored; reads headers only.
 
-    Parameters
-    ----------
-    jobs : sequence of Job
-        The plan.
-    labels : collection of str
-        Labels of the checkpoints.
-    given : mapping
-        Existing forecasts by label.
-    reference : Fields
-        Reference of the protocols A and B.
-
-    Raises
-    ------
-    ValueError
-        A forecast has no time, point, variable or unit in common with the reference or the other forecasts; another
-        dataset has less than a year before its first start.
+    A forecast must have times, points, variables and units in common with the reference and the other forecasts;
+    another dataset must have a year before its first start. ``labels`` are those of the checkpoints.
     """
     for job in jobs:
         truth = reference if job.dataset == reference.path else open_fields(job.dataset)
@@ -134,13 +118,7 @@ def check_jobs(
 
 
 def check_stations(stations: Sequence[Station], jobs: Sequence[Job], reference: Fields) -> None:
-    """Refuse stations that cannot be compared with the long run.
-
-    Raises
-    ------
-    ValueError
-        There is no long run, none of its points is near a station, or no station has data in its period.
-    """
+    """Refuse stations that are not near a point of the long run, or have no data in its period."""
     run = long_run(jobs, "Observations")
     place = planned(run, reference)
     match_stations(stations, place.latitude, place.longitude)
@@ -154,20 +132,14 @@ def check_stations(stations: Sequence[Station], jobs: Sequence[Job], reference: 
 
 
 def check_products(jobs: Sequence[Job], period: Period) -> None:
-    """Refuse products without a long run, or with a climatology too short or overlapping it.
-
-    Raises
-    ------
-    ValueError
-        With the years in question.
-    """
+    """Refuse products without a long run, or with a climatology too short or overlapping it."""
     start = long_run(jobs, "Products").starts[0]
     if period[1] > start:
         raise ValueError(
             f"Percentiles of soil moisture compare a run with years before it, and {span(np.array(period))} contains "
             f"dates of the run from {span(np.array([start]))}. Set products to false, or end `climatology` before it."
         )
-    years = float((period[1] - period[0]) / np.timedelta64(1, "D")) / _YEAR_DAYS
+    years = float((period[1] - period[0]) / np.timedelta64(1, "D")) / 365.25
     if years < LEAST_YEARS - 0.01:
         raise ValueError(
             f"Percentiles of soil moisture need a climatology of at least {LEAST_YEARS} years, and "
@@ -176,13 +148,7 @@ def check_products(jobs: Sequence[Job], period: Period) -> None:
 
 
 def long_run(jobs: Sequence[Job], what: str) -> Job:
-    """Return the job of protocol B, from which ``what`` is made.
-
-    Raises
-    ------
-    ValueError
-        There is none.
-    """
+    """Return the job of protocol B, from which ``what`` is made."""
     for job in jobs:
         if job.protocol == "B":
             return job

@@ -46,21 +46,10 @@ SMALLEST = Size(
 
 
 def quickstart(output: Path, size: Size = FULL, *, force: bool = False) -> Path:
-    """Run all stages that have no result yet.
+    """Run all stages that have no result yet, and return the folder of the comparison.
 
-    Parameters
-    ----------
-    output : Path
-        Folder of the results ``dataset.zarr``, ``training/``, ``forecast.nc``, ``comparison/`` and ``log/``.
-    size : Size
-        Length of training, rollout and evaluation.
-    force : bool
-        Remove earlier results first.
-
-    Returns
-    -------
-    Path
-        The folder of the comparison.
+    ``output`` is the folder of ``dataset.zarr``, ``training/``, ``forecast.nc``, ``comparison/`` and ``log/``. With
+    ``force``, earlier results are removed first.
 
     Raises
     ------

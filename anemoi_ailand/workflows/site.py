@@ -63,20 +63,10 @@ SAMPLE = "the packaged sample"
 
 @dataclass(frozen=True)
 class Selection:
-    """Points and dates of a dataset that a run is made of.
+    """Points and dates of a dataset for a run.
 
-    Attributes
-    ----------
-    stored : StoredFields
-        All variables of the table that the dataset has.
-    called : str
-        Name of the dataset in the results.
-    found : tuple of Found
-        The nearest point of each place.
-    points : numpy.ndarray, shape (point,)
-        Indices of the points, without repetition.
-    first, last : int
-        Indices of the first and the last date.
+    ``stored`` has all variables of the table in the dataset, which is ``called`` so in the results; ``found`` is the
+    nearest point of each place, ``points`` their indices without repetition; ``first`` and ``last`` index the dates.
     """
 
     stored: StoredFields
@@ -171,13 +161,8 @@ def extract(
 ) -> Path:
     """Write the variables of a dataset at the nearest points of places into one file in the reference layout.
 
-    Parameters are those of :func:`site`; ``output`` is the file. A point that is nearest to several places is written
-    once.
-
-    Raises
-    ------
-    FileExistsError, FileNotFoundError, ValueError
-        As :func:`site`; ``output`` exists.
+    Parameters and errors are those of :func:`site`; ``output`` is the file, which must not exist. A point that is
+    nearest to several places is written once.
     """
     path = Path(output).expanduser()
     if path.exists():
@@ -281,7 +266,7 @@ def _write_one(
 
 
 def _summary(found: Found, stored: dict[str, np.ndarray], properties: dict[str, Any]) -> dict[str, Any]:
-    """Place, nearest point, distance and properties, as entries of ``site.json``."""
+    """Return place, nearest point, distance and properties, as entries of ``site.json``."""
     point = {"index": found.point, "latitude": found.latitude, "longitude": found.longitude}
     if "point_id" in stored:
         point["point_id"] = int(stored["point_id"][0])
@@ -296,7 +281,7 @@ def _summary(found: Found, stored: dict[str, np.ndarray], properties: dict[str, 
 
 
 def _header(chosen: Selection, checkpoint: Path) -> dict[str, Any]:
-    """Header of ``site.json``, also written as attributes of ``site.nc``."""
+    """Return the header of ``site.json``, also written as attributes of ``site.nc``."""
     return {
         **record_header(SCHEMA),
         "checkpoint": str(checkpoint),
@@ -322,13 +307,7 @@ def _title(found: Found, header: dict[str, Any]) -> str:
 
 @contextmanager
 def sample_dataset() -> Iterator[Path]:
-    """Build a dataset from the packaged sample in a temporary folder, in about ten seconds.
-
-    Raises
-    ------
-    ChildProcessError
-        ``anemoi-datasets create`` failed.
-    """
+    """Build a dataset from the packaged sample in a temporary folder, in about ten seconds."""
     with tempfile.TemporaryDirectory(prefix="ailand-sample-") as folder:
         path = Path(folder) / "sample.zarr"
         recipe = str(find("recipes", "ecland-sample"))

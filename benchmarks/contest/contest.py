@@ -12,6 +12,7 @@ from __future__ import annotations
 import datetime
 import logging
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -95,7 +96,7 @@ def contest(settings: ContestSettings) -> Path:
 
 
 def _checkpoint(settings: ContestSettings, label: str) -> Path:
-    """Path of an entrant's checkpoint, which may not exist yet."""
+    """Return the path of an entrant's checkpoint, which may not exist yet."""
     entrant = settings.entrants[label]
     return entrant.checkpoint or folder_of(settings, label, len(entrant.stages)) / INFERENCE
 
@@ -119,7 +120,7 @@ def _all_trained(settings: ContestSettings, hashes: Mapping[str, list[str]]) -> 
 
 
 def _trained(settings: ContestSettings, label: str, hashes: list[str]) -> dict[str, Any] | None:
-    """Samples, time and device of an entrant's training, run if needed; ``None`` if missing and not to be trained."""
+    """Train an entrant if needed; return samples, time and device, or ``None`` if missing and not to be trained."""
     entrant = settings.entrants[label]
     if entrant.checkpoint is not None:
         return {"point_steps": point_steps(entrant.checkpoint.parents[1])}
@@ -146,7 +147,7 @@ def _check_reference(settings: ContestSettings, entries: list[Entry]) -> None:
 
 
 def _entry(settings: ContestSettings, label: str, spent: Mapping[str, Any]) -> Entry:
-    """Entry of an entrant in the table: identity and cost."""
+    """Make the entry of an entrant in the table: identity and cost."""
     entrant, path = settings.entrants[label], _checkpoint(settings, label)
     step = load_step(path)
     cost = cost_of(step.model.model, len(step.inputs))
@@ -167,7 +168,7 @@ def _entry(settings: ContestSettings, label: str, spent: Mapping[str, Any]) -> E
 def _scores(
     settings: ContestSettings, evaluation: Settings, reference: Fields, jobs: list[Job], period: Period
 ) -> pd.DataFrame:
-    """Scores of all protocols; existing roll-outs are reused."""
+    """Score all protocols; existing roll-outs are reused."""
     tables = []
     for job in jobs:
         sums = collect(
@@ -179,7 +180,7 @@ def _scores(
 
 
 def _possible(reference: Fields) -> list[str]:
-    """Cuts that the dataset allows."""
+    """Return the cuts that the dataset allows."""
     has = {
         "all": True,
         "points": reference.constant("held_out") is not None or reference.constant("point_id") is not None,
@@ -189,7 +190,7 @@ def _possible(reference: Fields) -> list[str]:
 
 
 def _about(jobs: list[Job], reference: Fields, period: Period) -> dict[str, Any]:
-    """Dataset and protocols, for the first line of the table and the header of the JSON."""
+    """Describe dataset and protocols, for the first line of the table and the header of the JSON."""
     n_points = len(reference.latitude)
     return {
         "dataset": str(reference.path),
@@ -223,7 +224,7 @@ def _write(
     table = contest_table(scores, entries, settings.reference, title=title, budget=budget)
     (folder / "table.md").write_text(table)
     scores.to_csv(folder / "scores.csv", index=False, float_format=f"%.{DIGITS}g")
-    costs = pd.DataFrame([entry.record() for entry in entries])
+    costs = pd.DataFrame([asdict(entry) for entry in entries])
     costs.to_csv(folder / "entrants.csv", index=False, float_format=f"%.{DIGITS}g")
     document = {
         "schema": SCHEMA,

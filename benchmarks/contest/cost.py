@@ -42,18 +42,10 @@ class Steps(Protocol):
 
 @dataclass(frozen=True)
 class Cost:
-    """Cost of one step of one point.
+    """Trained parameters, and operations of one step of one point.
 
-    Attributes
-    ----------
-    parameters : int
-        Number of trained parameters.
-    linear : float
-        Operations of linear layers, :math:`2 n_{in} n_{out}` each: a multiplication and an addition. For trees, the
-        comparisons.
-    other : float
-        All other operations: activations, normalisations, the physics of the closed step; one for each value of an
-        element-wise operation.
+    ``linear`` counts those of linear layers, a multiplication and an addition per weight, or the comparisons of trees;
+    ``other`` all others (activations, normalisations, physics), one for each value of an element-wise operation.
     """
 
     parameters: int
@@ -93,13 +85,6 @@ def cost_of(model: Steps, n_inputs: int) -> Cost:
 
     A network that computes outside torch (trees) states ``flops_per_point``, and ``n_parameters`` if its parameters are
     not torch parameters.
-
-    Parameters
-    ----------
-    model : LandModel
-        Model with ``advance`` and ``network``.
-    n_inputs : int
-        Number of input variables.
     """
     weights = list(model.network.parameters())
     where = {"device": weights[0].device, "dtype": weights[0].dtype} if weights else {}

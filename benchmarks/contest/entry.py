@@ -6,36 +6,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 SECONDS_PER_HOUR = 3600.0
 
 
 @dataclass(frozen=True)
 class Entry:
-    """Evaluated entrant of a contest.
+    """Evaluated entrant of a contest; ``None`` stands for a cost that is unknown.
 
-    Attributes
-    ----------
-    label : str
-        Name in tables and figures.
-    origin : str
-        Configurations of its stages, or the checkpoint.
-    checkpoint, checkpoint_sha256 : str
-        Checkpoint that is rolled out, and its checksum.
-    parameters : int
-        Number of trained parameters.
-    flop_linear, flop : float
-        Operations for one step of one point: of linear layers (or comparisons of trees), and in total.
-    point_steps : float or None
-        Training samples: windows x points x roll-out steps, summed over batches; ``None`` if unknown.
-    wall_seconds, cpu_seconds : float or None
-        Wall-clock and processor time of the training; ``None`` if unknown.
-    device : str
-        Device of the training.
-    note : str
-        Remark for the table.
+    ``origin`` is the configurations of its stages, or the checkpoint. ``flop`` are the operations for one step of one
+    point, ``flop_linear`` those of linear layers or the comparisons of trees. ``point_steps`` are the training samples:
+    windows x points x roll-out steps, summed over batches.
     """
 
     label: str
@@ -61,23 +43,9 @@ class Entry:
         """Processor hours of training."""
         return None if self.cpu_seconds is None else self.cpu_seconds / SECONDS_PER_HOUR
 
-    def record(self) -> dict[str, Any]:
-        """Return the fields as a dictionary."""
-        return asdict(self)
-
 
 def fairness(entries: Sequence[Entry], reference: str, budget: float | None) -> list[str]:
-    """Describe the training samples: entrants below the budget, and whether the reference had the most.
-
-    Parameters
-    ----------
-    entries : sequence of Entry
-        All entrants.
-    reference : str
-        Label of the entrant that the others are compared with.
-    budget : float, optional
-        Point-steps that every entrant should have had.
-    """
+    """Describe the training samples: entrants below the budget, and whether the reference had the most."""
     known = {e.label: e.point_steps for e in entries if e.point_steps is not None}
     unknown = [e.label for e in entries if e.point_steps is None]
     out = []

@@ -17,30 +17,12 @@ from benchmarks.contest.scores import CORE, TOGETHER
 
 
 def pareto_figure(scores: pd.DataFrame, entries: Sequence[Entry], reference: str, group: str) -> Figure:
-    """Geometric mean of the ratios of RMSE against operations per point-step, one panel for each lead time.
+    """Plot the geometric mean of the ratios of RMSE against operations per point-step, one panel for each lead time.
 
     Bars are 95 % intervals. A hollow point lacks some of the core variables and is on no front, as its mean is one of
     fewer. The reference is at one.
-
-    Parameters
-    ----------
-    scores : pandas.DataFrame
-        Table of :func:`~benchmarks.contest.scores.contest_scores` of protocol A.
-    entries : sequence of Entry
-        Who took part.
-    reference : str
-        Label of the entrant that the others are compared with.
-    group : str
-        Group of points.
-
-    Raises
-    ------
-    ValueError
-        There is no row of this group.
     """
     rows = scores[(scores["group"] == group) & (scores["variable"] == TOGETHER) & (scores["protocol"] == "A")]
-    if rows.empty:
-        raise ValueError(f"There is no score of '{group}'; there are {sorted(set(scores['group']))}. Name one of them.")
     periods = list(dict.fromkeys(rows["period"]))
     figure, axes = panels(len(periods), columns=2, height=4.2)
     for ax, period in zip(axes, periods, strict=True):
@@ -51,7 +33,7 @@ def pareto_figure(scores: pd.DataFrame, entries: Sequence[Entry], reference: str
 
 
 def front(cost: Sequence[float], error: Sequence[float]) -> list[int]:
-    """Indices of the Pareto front by increasing cost; ties go to the first."""
+    """Return the indices of the Pareto front by increasing cost; ties go to the first."""
     best, found = np.inf, []
     for i in sorted(range(len(cost)), key=lambda i: (cost[i], error[i])):
         if error[i] < best:

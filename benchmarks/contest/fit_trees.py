@@ -27,8 +27,8 @@ WINDOWS = 64
 class FitTrees(Callback):
     """Fit a network of trees to single steps of the training data, before the first training step.
 
-    The readers of the training provide the samples (its period, points and blocks), and the model converts them to
-    columns and targets, so that a checkpoint of trees is rolled out and evaluated as any other. With
+    The readers of the training provide the samples (its period, points and blocks), in the columns and targets of the
+    model, so that a checkpoint of trees is rolled out and evaluated as any other. With
     ``training.max_steps: 1`` the training then validates, writes its checkpoints and ends. Trees loaded from a
     checkpoint are kept.
 
@@ -42,7 +42,7 @@ class FitTrees(Callback):
     Raises
     ------
     ValueError
-        The network is not of trees, the roll-out has several steps, or ``samples`` is not positive.
+        The network is not of trees, the roll-out has several steps, the step is closed, or ``samples`` is not positive.
     """
 
     def __init__(self, samples: int | None = None, seed: int = 1) -> None:
@@ -64,6 +64,11 @@ class FitTrees(Callback):
                 f"`task.rollout` has {pl_module.task.rollout.maximum} steps, but trees are fitted to single steps and "
                 "have no gradient. Set `task.rollout.steps=[1]`."
             )
+        if pl_module.model.model.closed is not None:
+            raise ValueError(
+                "`model.model.step` is 'closed', in which outputs of the network do not follow from the state. "
+                "Set it to 'increments'."
+            )
         if network.fitted:
             LOG.info("The trees of the checkpoint are kept")
             return
@@ -76,23 +81,9 @@ class FitTrees(Callback):
 def gather(
     dataset: Any, pl_module: Any, samples: int | None, seed: int
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Collect inputs and targets of single steps.
+    """Collect normalised inputs (sample, column) and targets (sample, increment or diagnostic) of single steps.
 
-    Parameters
-    ----------
-    dataset : MultiDataset
-        Training data of anemoi-training.
-    pl_module : LightningModule
-        Source of model, task and normalisation.
-    samples : int, optional
-        Number of samples; one block of points for every window if not given.
-    seed : int
-        Seed of the order of windows.
-
-    Returns
-    -------
-    numpy.ndarray, shape (sample, column), and numpy.ndarray, shape (sample, increment or diagnostic)
-        Normalised.
+    One block of points of every window of ``dataset`` in random order, until there are enough ``samples``.
     """
     model: LandModel = pl_module.model.model
     name = model.dataset_name
@@ -104,8 +95,8 @@ def gather(
         ends = pl_module.task.get_inputs({name: normalised}, data_indices=pl_module.data_indices)[name]
         start, end = ends[:, 0], ends[:, 1]
         after = normalised[:, 1][..., indices.data.output.full.to(normalised.device)]
-        for rows, made in ((inputs, [model.read(start, end)]), (targets, model.wanted(start, after))):
-            rows.append(torch.cat(list(made), dim=-1).flatten(0, -2).cpu())
+        inputs.append(model.read(start, end).flatten(0, -2).cpu())
+        targets.append(_targets(model, start, after).flatten(0, -2).cpu())
         if samples is not None and sum(len(rows) for rows in inputs) >= samples:
             break
     found = sum(len(rows) for rows in inputs)
@@ -114,8 +105,15 @@ def gather(
     return torch.cat(inputs)[:samples].numpy(), torch.cat(targets)[:samples].numpy()
 
 
+def _targets(model: LandModel, start: Tensor, after: Tensor) -> Tensor:
+    """Invert :meth:`LandModel.advance`: increments in units of ``increment_scale``, and normalised diagnostics."""
+    columns = model.columns
+    change = after[..., list(columns.prognostic_out)] - start[..., list(columns.prognostic_in)]
+    return torch.cat([change / model._scale, after[..., list(columns.diagnostic_out)]], dim=-1)
+
+
 def _batches(dataset: Any, name: str, seed: int) -> Iterator[Tensor]:
-    """Windows of one step in random order, shape (window, 2, ensemble, point, variable), in the units of the data."""
+    """Read windows of one step in random order, shape (window, 2, ensemble, point, variable), not normalised."""
     order = np.random.default_rng(seed).permutation(dataset.valid_date_indices)
     for first in range(0, len(order), WINDOWS):
         yield torch.stack([dataset.get_sample(int(i))[name][:2] for i in order[first : first + WINDOWS]])

@@ -58,25 +58,9 @@ def contest_scores(sums: Sums, reference: str, seed: int = 0) -> pd.DataFrame:
     hold the geometric mean of the ratios of the ``n`` :data:`CORE` variables that both models have. ``bias_most`` is
     the 90 % quantile of the absolute bias over points; it and ``acc`` have no interval.
 
-    Parameters
-    ----------
-    sums : Sums
-        From :func:`~anemoi_ailand.evaluation.scores.sums.collect` with ``biases``.
-    reference : str
-        Label of the entrant that the others are compared with; its own ratio is one.
-    seed : int
-        Of the draws.
-
-    Raises
-    ------
-    ValueError
-        The reference is not among the models.
+    ``sums`` come from :func:`~anemoi_ailand.evaluation.scores.sums.collect` with ``biases``. The ratio of the reference
+    is one.
     """
-    if reference not in sums.alignment.forecasts:
-        raise ValueError(
-            f"The reference '{reference}' has not been scored; there are {sorted(sums.alignment.forecasts)}. "
-            "Set `reference` to one of them."
-        )
     rows: list[dict[str, Any]] = []
     for cut, group, members in _groups(sums):
         for period in periods(sums):
@@ -86,7 +70,7 @@ def contest_scores(sums: Sums, reference: str, seed: int = 0) -> pd.DataFrame:
 
 
 def periods(sums: Sums) -> list[Period]:
-    """Periods: each day of many runs; a whole single run and its years, by the centres of windows of 30 days."""
+    """Return each day of many runs, or a whole single run and its years, by the centres of windows of 30 days."""
     days = sums.bins.days
     if not sums.single_run:
         return [Period(f"day {d:g}", float(d), np.array([i])) for i, d in enumerate(days)]
@@ -96,7 +80,7 @@ def periods(sums: Sums) -> list[Period]:
 
 
 def _groups(sums: Sums) -> Iterator[tuple[str, int, np.ndarray]]:
-    """Stratum, group and bootstrap units of all groups with points."""
+    """Yield stratum, group and bootstrap units of all groups with points."""
     few = len(sums.alignment.points) <= MAX_UNITS  # beyond, a unit holds points of several snow regimes
     wanted = [cut for cut in CUTS if cut in sums.static and (few or cut == "points")]
     if "points" not in wanted:
@@ -156,13 +140,13 @@ class _Part:
         }  # fmt: skip
 
     def _counts(self) -> tuple[np.ndarray, np.ndarray]:
-        """Factors of the number of values, ``(start or window,)`` and ``(unit,)``."""
+        """Return the factors of the number of values, ``(start or window,)`` and ``(unit,)``."""
         sizes = self.sums.bins.sizes[self.period.bins].astype(np.float64)
         starts = sizes if self.sums.single_run else np.full(len(self.sums.alignment.starts), sizes[0])
         return starts, np.bincount(self.sums.units)[self.members].astype(np.float64)
 
     def _values(self, kept: np.ndarray) -> np.ndarray:
-        """Sums ``(start or window, unit)`` of the group and period, of sums ``(bin, start, unit)``."""
+        """Select the sums ``(start or window, unit)`` of the group and period, of sums ``(bin, start, unit)``."""
         of_period = kept[self.period.bins, 0] if self.sums.single_run else kept[self.period.bins[0]]
         return of_period[:, self.members]
 
@@ -199,7 +183,7 @@ def _interval(drawn: np.ndarray | None) -> tuple[float, float]:
 
 
 def _ratio(log: float, drawn: np.ndarray, itself: bool) -> dict[str, Any]:
-    """Ratio from its logarithm, its interval, and whether the whole interval is below one."""
+    """Return a ratio from its logarithm, its interval, and whether the whole interval is below one."""
     if itself:
         return {"ratio": 1.0, "ratio_low": 1.0, "ratio_high": 1.0, "better": False}
     low, high = _interval(np.exp(drawn))

@@ -90,13 +90,13 @@ class ContestSettings(Strict):
     @field_validator("entrants", mode="before")
     @classmethod
     def _without_null(cls, value: Any) -> Any:
-        """``entrants.LABEL=null`` takes out what a file names."""
+        """Drop entrants that ``entrants.LABEL=null`` takes out of a file."""
         return {k: v for k, v in value.items() if v is not None} if isinstance(value, dict) else value
 
     @field_validator("long_run", mode="before")
     @classmethod
     def _period(cls, value: Any) -> Any:
-        """``true``: all of the dataset; a date: from there on."""
+        """Accept ``true`` for the whole dataset, and a date for the time from there on."""
         if isinstance(value, bool):
             return {} if value else None
         return {"start": value} if isinstance(value, str | datetime.date) else value
@@ -124,12 +124,12 @@ class ContestSettings(Strict):
         return self
 
     def stages(self, label: str) -> tuple[Stage, ...]:
-        """Stages of an entrant, each with the overrides for all before its own."""
+        """Return the stages of an entrant, each with the overrides for all before its own."""
         stages = self.entrants[label].stages
         return tuple(Stage(config=s.config, overrides=(*self.overrides, *s.overrides)) for s in stages)
 
     def evaluation(self, checkpoints: dict[str, Path]) -> Settings:
-        """Settings by which the entrants are rolled out, and by which ``anemoi-ailand evaluate`` shows all of them."""
+        """Return the settings to roll out the entrants, and to show all of them with ``anemoi-ailand evaluate``."""
         return Settings(
             output=self.output / "evaluation",
             dataset=self.dataset,

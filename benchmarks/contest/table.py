@@ -5,13 +5,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pandas as pd
 
-from anemoi_ailand.evaluation.display.markdown import number
+from anemoi_ailand.evaluation.display.markdown import aligned, number
 from anemoi_ailand.evaluation.display.style import after_number
 from anemoi_ailand.evaluation.fields.matching import ALL, HELD_OUT, TRAINED
 from benchmarks.contest.entry import Entry, fairness
@@ -30,21 +29,7 @@ _POINTS = {HELD_OUT: "held-out points", TRAINED: "trained points", ALL: "all poi
 def contest_table(
     scores: pd.DataFrame, entries: Sequence[Entry], reference: str, *, title: str, budget: float | None = None
 ) -> str:
-    """Write the results of a contest on one page.
-
-    Parameters
-    ----------
-    scores : pandas.DataFrame
-        Tables of :func:`~benchmarks.contest.scores.contest_scores`, those of the protocols A and B.
-    entries : sequence of Entry
-        Who took part, in the order of the rows.
-    reference : str
-        Label of the entrant that the others are compared with.
-    title : str
-        First line: what was run.
-    budget : float, optional
-        Point-steps that everyone should have had.
-    """
+    """Write the results of a contest, of the protocols A and B, on one page; ``title`` says what was run."""
     parts = [title, _entrants(entries), "\n".join(fairness(entries, reference, budget))]
     parts.append(
         f"Ratios are RMSE over that of {reference}, whose own RMSE is in the first row; **bold** where the 95 % "
@@ -59,17 +44,9 @@ def contest_table(
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def markdown(rows: Sequence[Sequence[str]]) -> str:
-    """Format a Markdown table with aligned columns; first row: header, first column: words."""
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    lines = ["| " + " | ".join(_padded(text, w, i) for i, (text, w) in enumerate(zip(row, widths, strict=True))) + " |"
-             for row in rows]  # fmt: skip
-    rule = "|" + "|".join("-" * (w + 1) + (":" if i else "-") for i, w in enumerate(widths)) + "|"
-    return "\n".join([lines[0], rule, *lines[1:]])
-
-
-def _padded(text: str, width: int, column: int) -> str:
-    return text.rjust(width) if column else text.ljust(width)
+def _markdown(rows: list[list[str]]) -> str:
+    """Format a Markdown table; first row: header, first column: words."""
+    return "\n".join(aligned(rows, left=(0,)))
 
 
 def _entrants(entries: Sequence[Entry]) -> str:
@@ -81,7 +58,7 @@ def _entrants(entries: Sequence[Entry]) -> str:
         ]
         for e in entries
     ]  # fmt: skip
-    return markdown([head, *rows])
+    return _markdown([head, *rows])
 
 
 def _point_groups(scores: pd.DataFrame) -> list[str]:
@@ -104,7 +81,7 @@ def _ratios(scores: pd.DataFrame, group: str, period: str, reference: str) -> st
         bar = [name for name in WANTED if name in there]
         reached = sum(there[name].ratio <= WANTED_RATIO for name in bar)
         rows.append([model, *ratios, f"{lower}/{len(there)}", f"{reached}/{len(bar)}"])
-    return markdown(rows)
+    return _markdown(rows)
 
 
 def _cell(row: Any) -> str:
@@ -115,17 +92,17 @@ def _cell(row: Any) -> str:
 
 
 def _biases(scores: pd.DataFrame) -> Iterator[str]:
-    """Bias of soil temperature at the last lead time, held-out points first."""
+    """Show the bias of soil temperature at the last lead time, held-out points first."""
     group, period = _point_groups(scores)[0], list(dict.fromkeys(scores["period"]))[-1]
     part = scores[(scores["group"] == group) & (scores["period"] == period) & (scores["metric"] == "bias")]
     names = [name for name in SOIL_TEMPERATURES if name in set(part["variable"])]
     if names:
         yield f"## Bias in K with its 95 % interval, {_POINTS[group]}, {period}"
-        yield _by_model(part, names, lambda row: f"{row.value:+.3f} ({row.low:+.3f} to {row.high:+.3f})")
+        yield _by_model(part, names, "{:+.3f} ({:+.3f} to {:+.3f})")
 
 
 def _snow(scores: pd.DataFrame, reference: str) -> Iterator[str]:
-    """Ratio of the RMSE of soil temperature with snow to that without."""
+    """Show the ratio of the RMSE of soil temperature with snow to that without."""
     period = list(dict.fromkeys(scores["period"]))[-1]
     part = scores[(scores["period"] == period) & (scores["metric"] == "rmse")]
     by_group = {g: part[part["group"] == g].set_index(["model", "variable"])["value"] for g in ("snow", "snow-free")}
@@ -135,11 +112,11 @@ def _snow(scores: pd.DataFrame, reference: str) -> Iterator[str]:
     names = [name for name in SOIL_TEMPERATURES if name in set(ratio["variable"])]
     if names:
         yield f"## RMSE in the snow zone over that in the snow-free zone, all points, {period} (bar: at most 1.5)"
-        yield _by_model(ratio, names, lambda row: f"{row.value:.2f}")
+        yield _by_model(ratio, names, "{:.2f}")
 
 
 def _long_run(scores: pd.DataFrame) -> Iterator[str]:
-    """Bias after years, its spread, correlation of anomalies, and growth of the error."""
+    """Show the bias after years, its spread, correlation of anomalies, and growth of the error."""
     if scores.empty:
         return
     group = _point_groups(scores)[0]
@@ -148,32 +125,30 @@ def _long_run(scores: pd.DataFrame) -> Iterator[str]:
     last, early = years[-1], years[min(1, len(years) - 1)]
     soil = [n for n in (*SOIL_TEMPERATURES, "swvl1", "swvl2", "swvl3") if n in set(part["variable"])]
     wanted = [
-        (f"Bias in {last} (bar for stl1-3: 0.05 K)", last, "bias", soil, "{:+.2g}"),
-        (f"Size of bias in {last} that 90 % of the points stay below (bar for stl1-3: 0.3 K)", last, "bias_most", soil,
-         "{:.2g}"),
-        ("Anomaly correlation over the whole run (bar for swvl3: 0.95)", "whole run", "acc", soil, "{:.3f}"),
-    ]  # fmt: skip
+        (f"Bias in {last} (bar for stl1-3: 0.05 K)", last, "bias", "{:+.2g}"),
+        (
+            f"Size of bias in {last} below which 90 % of the points stay (bar for stl1-3: 0.3 K)",
+            last,
+            "bias_most",
+            "{:.2g}",
+        ),
+        ("Anomaly correlation over the whole run (bar for swvl3: 0.95)", "whole run", "acc", "{:.3f}"),
+    ]
     yield f"# One run, {_POINTS[group]}"
-    for heading, period, metric, names, form in wanted:
+    for heading, period, metric, form in wanted:
         rows = part[(part["period"] == period) & (part["metric"] == metric)]
         yield f"## {heading}"
-        yield _by_model(rows, names, partial(_formatted, form))
+        yield _by_model(rows, soil, form)
     if last != early:
         growth = part[part["metric"] == "rmse"].set_index(["model", "variable"])
         ratio = growth[growth["period"] == last]["value"] / growth[growth["period"] == early]["value"]
         yield f"## RMSE of {last} over that of {early} (bar: at most 1.1)"
-        yield _by_model(ratio.rename("value").reset_index(), soil, lambda row: f"{row.value:.2f}")
+        yield _by_model(ratio.rename("value").reset_index(), soil, "{:.2f}")
 
 
-def _formatted(form: str, row: Any) -> str:
-    return form.format(row.value)
-
-
-def _by_model(rows: pd.DataFrame, names: Sequence[str], text: Callable[[Any], str]) -> str:
-    """One row for each model, one column for each variable."""
-    cells = {(row.model, row.variable): row for row in rows.itertuples() if row.value == row.value}
-    body = [
-        [model, *(text(cells[model, n]) if (model, n) in cells else "-" for n in names)]
-        for model in dict.fromkeys(rows["model"])
-    ]
-    return markdown([["", *names], *(row for row in body if set(row[1:]) != {"-"})])
+def _by_model(rows: pd.DataFrame, names: Sequence[str], form: str) -> str:
+    """Format a row for each model, a column for each variable; ``form`` takes a value and its interval."""
+    cells = {(row.model, row.variable): form.format(row.value, getattr(row, "low", None), getattr(row, "high", None))
+             for row in rows.itertuples() if row.value == row.value}  # fmt: skip
+    body = [[model, *(cells.get((model, name), "-") for name in names)] for model in dict.fromkeys(rows["model"])]
+    return _markdown([["", *names], *(row for row in body if set(row[1:]) != {"-"})])

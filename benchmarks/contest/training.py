@@ -71,7 +71,7 @@ def fingerprints(label: str, stages: Sequence[Stage], seed: int) -> list[str]:
 
 
 def _composed(label: str, stage: Stage) -> Json:
-    """Configuration of a stage without the sections of :data:`PLACES`."""
+    """Compose the configuration of a stage without the sections of :data:`PLACES`."""
     try:
         with initialize_config_dir(str(CONFIGS.resolve()), version_base=None):
             config = compose(stage.config, overrides=list(stage.overrides))
@@ -95,27 +95,18 @@ def _composed(label: str, stage: Stage) -> Json:
 
 
 def folder_of(settings: ContestSettings, label: str, stage: int) -> Path:
-    """Folder of a stage, counted from 1."""
+    """Return the folder of a stage, counted from 1."""
     return settings.output / "training" / plain_name(label) / f"stage-{stage}"
 
 
 def finished(folder: Path) -> Json | None:
-    """Record of a complete training; ``None`` if there is none."""
+    """Read the record of a complete training; ``None`` if there is none."""
     mark = folder / FINISHED
     return json.loads(mark.read_text()) if mark.is_file() and (folder / INFERENCE).is_file() else None
 
 
 def train(label: str, settings: ContestSettings, hashes: list[str]) -> list[Json]:
-    """Train the missing stages of an entrant and return the records of all stages.
-
-    Parameters
-    ----------
-    label : str
-        Name of the entrant in ``settings``.
-    settings : ContestSettings
-        Settings of the contest.
-    hashes : list of str
-        Hash of each stage, from :func:`fingerprints`.
+    """Train the missing stages of an entrant, those without a record of the same hash; return the records of all.
 
     Raises
     ------
@@ -191,7 +182,7 @@ def device_name(overrides: Sequence[str] = ()) -> str:
 
 
 def point_steps(folder: Path) -> float | None:
-    """Point-steps of a training from its ``training_log.csv``; ``None`` if unknown."""
+    """Sum the point-steps of a training from its ``training_log.csv``; ``None`` if unknown."""
     log = folder / "training_log.csv"
     if not log.is_file():
         return None
@@ -214,7 +205,7 @@ def differences(marks: Sequence[Json], hashes: Sequence[str]) -> list[str]:
 
 
 def spent_on(marks: Sequence[Json], folders: Sequence[Path]) -> Json:
-    """Samples, time and device of all stages together, as fields of :class:`Entry`."""
+    """Sum samples and time, and join the devices, of all stages, as fields of :class:`Entry`."""
     counts = [point_steps(folder) for folder in folders]
     known = [c for c in counts if c is not None]
     return {

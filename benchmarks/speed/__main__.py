@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def create_parser() -> ArgumentParser:
-    """Parser of the command line."""
+    """Make the parser of the command line."""
     parser = ArgumentParser("python -m benchmarks.speed", description=__doc__)
     what = parser.add_subparsers(dest="what", required=True)
     training, rollout = what.add_parser("training"), what.add_parser("rollout")

@@ -21,17 +21,8 @@ class PlainLoop:
 
     Same network, roll-out, squared error in units of the change in 6 h, Adam and clipping of the gradient; windows and
     blocks of points at random from normalised fields in memory. No loader, logging, validation, noise or checkpoint.
-
-    Parameters
-    ----------
-    module : BaseTrainingModule
-        Has the model, the processors and the indices.
-    reader : BaseAnemoiReader
-        The reader of the training data.
-    windows, points, n_steps : int
-        Windows and points of a batch, steps of the roll-out.
-    lr : float
-        Learning rate; low, as the result is thrown away.
+    Model, processors and indices are those of ``module``; ``windows`` and ``points`` are of a batch, ``n_steps`` of the
+    roll-out. The learning rate is low, as the result is thrown away.
     """
 
     def __init__(
@@ -40,8 +31,7 @@ class PlainLoop:
         self.name = module.dataset_names[0]
         self.model = module.model.model.train()
         fields = resident_fields(reader.data, int(reader.grid_size), np.inf)
-        if fields is None:
-            raise ValueError("The data do not fit into memory. Take a shorter period.")
+        assert fields is not None  # no limit of memory is given
         self.device = next(self.model.parameters()).device
         self.fields = module.model.pre_processors[self.name](torch.from_numpy(fields)).to(self.device)
         indices = module.data_indices[self.name]
@@ -55,14 +45,14 @@ class PlainLoop:
         self.rng = np.random.default_rng(0)
 
     def batch(self) -> Tensor:
-        """Windows of one block of points, shape (window, date, ensemble, point, variable)."""
+        """Draw windows of one block of points, shape (window, date, ensemble, point, variable)."""
         first = int(self.rng.integers(self.fields.shape[2] - self.points + 1))
         starts = self.rng.integers(len(self.fields) - self.n_steps, size=self.windows)
         block = slice(first, first + self.points)
         return torch.stack([self.fields[t : t + self.n_steps + 1, :, block] for t in starts])
 
     def update(self) -> None:
-        """Forward, backward and one step of the optimiser."""
+        """Run forward, backward and one step of the optimiser."""
         batch = self.batch()
         x = batch[..., self.inputs]
         start, predictions = x[:, 0], []

@@ -24,13 +24,6 @@ def repeat_points(source: Path, target: Path, n_points: int, n_dates: int) -> No
     The result is for timing only. Chunks hold one date, all variables and all points, as anemoi-datasets makes them;
     statistics are those of ``source``; no point is held out.
 
-    Parameters
-    ----------
-    source, target : Path
-        Anemoi datasets; ``target`` is created.
-    n_points, n_dates : int
-        Size of the result.
-
     Raises
     ------
     ValueError

@@ -47,16 +47,9 @@ class Spent:
 
 @dataclass(frozen=True)
 class Size:
-    """Results for one number of points.
+    """Results for one number of points: the network on all rows at once and in blocks, and whole runs, by round.
 
-    Attributes
-    ----------
-    points, steps : int
-        Size of the run.
-    plain, blocks, run : tuple of Spent
-        Network on all rows at once, network in blocks, whole run; one of each per round, in turn.
-    needed : int
-        Memory of state, forcing and an output chunk [bytes].
+    ``needed`` is the memory of state, forcing and an output chunk [bytes].
     """
 
     points: int
@@ -79,26 +72,10 @@ def benchmark(
     folder: Path | None = None,
     plain_rows: int = 10**5,
 ) -> list[Size]:
-    """Time roll-outs of several sizes.
+    """Time roll-outs of several numbers of ``points``, repeated from those of a dataset.
 
-    Parameters
-    ----------
-    checkpoint : str
-        Name or path.
-    dataset : Path
-        Anemoi dataset whose points are repeated.
-    points : sequence of int
-        Numbers of points.
-    steps, rounds : int
-        Steps of a run; repetitions.
-    threads : int
-        Threads of the network.
-    output : str
-        Output of the run: all variables at every step.
-    folder : Path, optional
-        Folder of temporary datasets and output; a temporary folder if not given.
-    plain_rows : int
-        Largest number of points for which the network is also called on all rows at once.
+    Runs write all variables at every step with ``output``. Temporary files are in ``folder``. Beyond ``plain_rows``
+    points, the network is not called on all rows at once.
     """
     before = torch.get_num_threads()
     torch.set_num_threads(threads)

@@ -34,10 +34,7 @@ class Timing:
 class Stopwatch(Callback):
     """Time the training batches after the first ``warm_up``, from the end of one to the end of the last.
 
-    Parameters
-    ----------
-    warm_up : int
-        Batches that are not counted: memory is taken, and the queue of the loader is full, for the first ones only.
+    Batches of the warm-up are not counted: they allocate memory and find the queue of the loader full.
     """
 
     def __init__(self, warm_up: int = 5) -> None:
@@ -55,13 +52,7 @@ class Stopwatch(Callback):
             self._point_steps += windows * points * len(tuple(pl_module.task.steps("training")))
 
     def timing(self) -> Timing:
-        """Return the timing.
-
-        Raises
-        ------
-        ValueError
-            Fewer than two batches after the warm-up.
-        """
+        """Return the timing of at least two batches after the warm-up."""
         if len(self._ends) <= self.warm_up + 1:
             raise ValueError(
                 f"{len(self._ends)} batches were trained including {self.warm_up} of warm-up. Time at least two more."

@@ -10,6 +10,7 @@ import statistics
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -64,18 +65,10 @@ STOCK_OVERRIDES = (
 
 @dataclass(frozen=True)
 class Setting:
-    """Settings of the measurement.
+    """Settings of the measurement: a configuration with overrides (the dataset is one), and sizes.
 
-    Attributes
-    ----------
-    config : str
-        Training configuration, ``ailand`` or one derived from it.
-    overrides : tuple of str
-        Overrides for anemoi-training, including the dataset.
-    n_steps, n_batches, warm_up, rounds : int
-        Steps of the roll-out, timed batches, batches of warm-up, rounds of all entrants in turn.
-    stock_windows : int, optional
-        Windows of a batch for anemoi-training alone, which reads all points; by default as many rows as the others.
+    A round times ``n_batches`` of every entrant in turn. ``stock_windows`` are those of a batch for anemoi-training
+    alone, which reads all points; by default it has as many rows as the others.
     """
 
     config: str = "ailand"
@@ -104,8 +97,7 @@ def benchmark(setting: Setting) -> dict[str, Result]:
     """Time the three entrants in turn, so that other load on the machine affects all of them."""
     results: dict[str, Result] = {}
     for number in range(setting.rounds):
-        for name, run in (("plain", _plain), ("ailand", _ailand), ("stock", _stock)):
-            label = {"plain": PLAIN, "ailand": AILAND, "stock": STOCK}[name]
+        for label, run in ((PLAIN, _plain), (AILAND, _ailand), (STOCK, _stock)):
             timing, rows = run(setting)
             results.setdefault(label, Result(rows)).timings.append(timing)
             LOG.info("Round %d, %s: %.0f point-steps/s", number + 1, label, timing.rate)
@@ -123,7 +115,7 @@ def table(results: dict[str, Result]) -> str:
     plain = next(iter(results.values())).timings
     for label, result in results.items():
         cells = [label, str(result.rows)]
-        for of in (_wall, _cpu):
+        for of in (attrgetter("rate"), attrgetter("cpu_rate")):
             ratios = [of(a) / of(b) for a, b in zip(result.timings, plain, strict=True)]
             cells += [_spread([of(t) for t in result.timings]), f"{statistics.median(ratios):.2f}"]
         lines.append(f"| {' | '.join(cells)} |")
@@ -177,7 +169,7 @@ def _stock(setting: Setting) -> tuple[Timing, int]:
 
 
 def _stock_windows(setting: Setting) -> int:
-    """Windows over all points that make as many rows as the blocks of ``ailand``, at least one."""
+    """Count the windows over all points that make as many rows as the blocks of ``ailand``, at least one."""
 
     def use(trainer: Any) -> Any:
         total = int(trainer.datamodule.ds_train.data_readers["data"].grid_size)
@@ -196,17 +188,9 @@ def _timed(trainer: Any, setting: Setting) -> tuple[Timing, int]:
 
 
 def _points(config: Any, total: int) -> int:
-    """Points of a block: what the configuration gives to its callback, at most all."""
+    """Return the points of a block in the configuration, at most all."""
     given = [c.get("points") for c in config.diagnostics.callbacks if c["_target_"].endswith("PointBlocks")]
     return min(given[0] or total, total) if given else total
-
-
-def _wall(timing: Timing) -> float:
-    return timing.rate
-
-
-def _cpu(timing: Timing) -> float:
-    return timing.cpu_rate
 
 
 def _spread(rates: Sequence[float]) -> str:

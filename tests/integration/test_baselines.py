@@ -1,10 +1,9 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""The entrants of the contest by the real command line: each trains for a few steps and rolls out."""
+"""The entrants of the contest train for a few steps and roll out; test_contest.py does so by the command line."""
 
 import csv
-import os
 from functools import cache
 
 import pytest
@@ -12,8 +11,8 @@ import torch
 
 from anemoi_ailand.model.networks import MLP, network_class
 from anemoi_ailand.rollout.step.checkpoint import load_step
-from benchmarks.contest.training import CHECKOUT, CONFIGS
-from tests.integration.conftest import anemoi
+from benchmarks.contest.training import CONFIGS
+from tests.support.training import train
 
 pytestmark = pytest.mark.slow
 
@@ -30,38 +29,25 @@ SHORT = (*PERIOD, "training.max_steps=4", "dataloader.limit_batches.training=2",
          "training.optimization.lr_scheduler.warmup_t=1")  # fmt: skip
 SMALL = ("model.model.width=16", "model.model.depth=2")
 
-#: Entrants of one stage, and what makes each small.
+#: Entrants of one stage: what makes each small, and its network.
 FIRST_STAGES = {
-    "ailand-v1": (*SHORT, *SMALL),
-    "ailand-v1-forcing": (*SHORT, *SMALL),
-    "prototype-2024": (*SHORT, "model.model.width=16"),
-    "stock-pointwise": (*SHORT, *SMALL),
-    "xgboost": (*PERIOD, "land.samples=2000", "model.model.trees=3", "model.model.depth=3"),
-}
-#: Networks other than the packaged one.
-NETWORKS = {
-    "prototype-2024": "benchmarks.contest.split_mlp.SplitMLP",
-    "stock-pointwise": "benchmarks.contest.stock_blocks.StockBlocks",
-    "xgboost": "benchmarks.contest.trees.Trees",
-}
-#: Second stages by the first.
-SECOND_STAGES = {"ailand-v1": "ailand-v1-rollout8", "ailand-v1-forcing": "ailand-v1-forcing-rollout8"}
+    "ailand-v1-forcing": ((*SHORT, *SMALL), MLP),
+    "prototype-2024": ((*SHORT, "model.model.width=16"), "benchmarks.contest.split_mlp.SplitMLP"),
+    "stock-pointwise": ((*SHORT, *SMALL), "benchmarks.contest.stock_blocks.StockBlocks"),
+    "xgboost": ((*PERIOD, "land.samples=2000", "model.model.trees=3", "model.model.depth=3"),
+                "benchmarks.contest.trees.Trees"),
+}  # fmt: skip
+SECOND_STAGE = "ailand-v1-forcing-rollout8"
 
-
-def train(name, dataset, output, *options):
-    anemoi(
-        "training", "train", "--config-dir", CONFIGS, "--config-name", name, f"system.input.dataset={dataset}",
-        f"system.output.root={output}", *options, cwd=output.parent,
-        env={**os.environ, "PYTHONPATH": str(CHECKOUT)},
-    )  # fmt: skip
-    return output / "best"
+#: Trained by the command line in test_contest.py.
+ELSEWHERE = {"ailand-v1", "ailand-v1-rollout8"}
 
 
 @pytest.fixture(scope="module")
 def first_stage(small_dataset, tmp_path_factory):
     """Folder of the best checkpoint of an entrant, trained once."""
     root = tmp_path_factory.mktemp("entrants")
-    return cache(lambda name: train(name, small_dataset, root / name, *FIRST_STAGES[name]))
+    return cache(lambda name: train(name, small_dataset, root / name, *FIRST_STAGES[name][0]))
 
 
 def rows(step, n_rows=6):
@@ -84,9 +70,9 @@ def rolled_out(checkpoint, n_steps=4):
     return y
 
 
-def test_every_entrant_is_tried_here():
+def test_every_entrant_is_tried():
     """A new configuration gets its line in this file."""
-    assert {path.stem for path in CONFIGS.glob("*.yaml")} == {*FIRST_STAGES, *SECOND_STAGES.values()}
+    assert {path.stem for path in CONFIGS.glob("*.yaml")} == {*FIRST_STAGES, SECOND_STAGE, *ELSEWHERE}
 
 
 @pytest.mark.parametrize("name", FIRST_STAGES)
@@ -94,14 +80,14 @@ def test_an_entrant_trains_and_rolls_out(first_stage, name):
     """The checkpoint steps from its own state with the network of its configuration."""
     checkpoint = first_stage(name) / "inference-best.ckpt"
     assert torch.isfinite(rolled_out(checkpoint)).all()
-    assert isinstance(load_step(checkpoint).model.model.network, network_class(NETWORKS.get(name, MLP)))
+    assert isinstance(load_step(checkpoint).model.model.network, network_class(FIRST_STAGES[name][1]))
 
 
-@pytest.mark.parametrize("name", SECOND_STAGES)
-def test_second_stage_goes_on_with_a_longer_rollout(first_stage, small_dataset, tmp_path, name):
+def test_second_stage_continues_with_a_longer_rollout(first_stage, small_dataset, tmp_path):
     """It begins with the weights of the first, and its checkpoint rolls out."""
+    name = "ailand-v1-forcing"
     warm = f"system.input.warm_start={first_stage(name) / 'best.ckpt'}"
-    best = train(SECOND_STAGES[name], small_dataset, tmp_path / "second", *FIRST_STAGES[name], warm)
+    best = train(SECOND_STAGE, small_dataset, tmp_path / "second", *FIRST_STAGES[name][0], warm)
     assert torch.isfinite(rolled_out(best / "inference-best.ckpt")).all()
     log = csv.DictReader((tmp_path / "second" / "training_log.csv").open())
     assert {row["rollout"] for row in log} == {"8"}

@@ -12,6 +12,8 @@ import pandas as pd
 import pytest
 import yaml
 
+from anemoi_ailand.evaluation.settings import read_settings
+from benchmarks.contest.__main__ import main
 from benchmarks.contest.training import CHECKOUT
 from tests.integration.conftest import anemoi, small_recipe
 
@@ -44,21 +46,21 @@ def dataset(tmp_path_factory):
     return root / "dataset.zarr"
 
 
-def contest(dataset, *options):
+def arguments(dataset, *options):
+    """Arguments of the command."""
     text = "[" + ",".join(f'"{each}"' for each in OVERRIDES) + "]"
-    command = [sys.executable, "-m", "benchmarks.contest", "sample", f"overrides={text}", *OPTIONS, *options]
-    done = subprocess.run(
-        [*command, "--dataset", str(dataset)], cwd=dataset.parent, env={**os.environ, "PYTHONPATH": str(CHECKOUT)},
-        capture_output=True, text=True, timeout=1800, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, f"{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
-    return done.stdout
+    return ["sample", f"overrides={text}", *OPTIONS, *options, "--dataset", str(dataset)]
 
 
 @pytest.fixture(scope="module")
 def held(dataset):
     """What the command said, and the folder of the contest."""
-    return contest(dataset), dataset.parent / "contest-sample"
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.contest", *arguments(dataset)], cwd=dataset.parent,
+        env={**os.environ, "PYTHONPATH": str(CHECKOUT)}, capture_output=True, text=True, timeout=1800, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, f"{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
+    return done.stdout, dataset.parent / "contest-sample"
 
 
 def trainings(folder):
@@ -90,12 +92,14 @@ def test_second_stage_goes_on_from_the_weights_of_the_first(held):
     assert str(folder / "training" / "ailand-v1" / "stage-1" / "best" / "best.ckpt") in log
 
 
-def test_nothing_is_made_twice(dataset, held):
-    """Neither a training nor a roll-out; the table is the same."""
+def test_nothing_is_made_twice(dataset, held, monkeypatch):
+    """Neither a training nor a roll-out; the table is the same, and its settings can be evaluated."""
     _, folder = held
+    assert list(read_settings(folder / "result" / "evaluation.yaml").checkpoints) == ["ailand", "ailand-v1"]
     before, table = trainings(folder), (folder / "result" / "table.md").read_text()
     rolled = {path: path.stat().st_mtime_ns for path in folder.glob("evaluation-reforecasts/*")}
-    contest(dataset, "train=false")
+    monkeypatch.chdir(dataset.parent)
+    main(arguments(dataset, "train=false"))
     assert trainings(folder) == before
     assert {path: path.stat().st_mtime_ns for path in folder.glob("evaluation-reforecasts/*")} == rolled
     assert (folder / "result" / "table.md").read_text() == table

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Background readers and writers beside Anemoi's own NetCDF output: one process, one HDF5 library, one lock."""
+"""Background readers and writers with Anemoi's own NetCDF output: one process, one HDF5 library, one lock."""
 
 import subprocess
 import sys
@@ -15,16 +15,9 @@ from anemoi_ailand.support.packaged import find
 pytestmark = pytest.mark.slow
 
 
-@pytest.mark.parametrize(
-    "output",
-    [
-        {"netcdf": {"path": "anemoi.nc"}},
-        {"tee": {"outputs": [{"land-netcdf": {"path": "land.nc"}}, {"netcdf": {"path": "anemoi.nc"}}]}},
-    ],
-    ids=["netcdf", "land-netcdf and netcdf"],
-)
-def test_output_of_anemoi_beside_our_input(tmp_path, output):
-    """The input `ecland` (NetCDF, read in the background) with Anemoi's `netcdf` completes the run."""
+def test_output_of_anemoi_with_our_input_and_output(tmp_path):
+    """A background reader and a background writer of NetCDF complete a run together with Anemoi's `netcdf`."""
+    output = {"tee": {"outputs": [{"land-netcdf": {"path": "land.nc"}}, {"netcdf": {"path": "anemoi.nc"}}]}}
     config = yaml.safe_load(find("configs", "inference/rollout-files").read_text())
     (tmp_path / "run.yaml").write_text(yaml.safe_dump({**config, "output": output, "lead_time": "10d"}))
     command = [sys.executable, "-m", "anemoi.inference", "run", "run.yaml"]

@@ -44,7 +44,7 @@ def run(cwd, *options, config="inference/rollout-files"):
 
 @pytest.fixture(scope="module")
 def forecast(tmp_path_factory):
-    """The packaged configuration as it is: nothing is given but how long."""
+    """Output of the packaged configuration, with a length only."""
     cwd = tmp_path_factory.mktemp("pretrained")
     done = run(cwd, "lead_time=2d")
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]

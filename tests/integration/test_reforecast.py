@@ -3,16 +3,12 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """Re-forecasts from many starts, with a trained checkpoint, are the runs of anemoi-inference from each of them."""
 
-import shutil
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 import xarray as xr
-from anemoi.utils.checkpoints import load_metadata, replace_metadata
 
 from anemoi_ailand.rollout.reforecast.reforecast import reforecast
+from anemoi_ailand.rollout.run.launch import launch
 
 pytestmark = pytest.mark.slow
 
@@ -20,22 +16,8 @@ STARTS = ["2020-04-29T06", "2020-05-01T00", "2020-05-03T18", "2020-05-20T00"]
 LEADS = range(6, 10 * 24 + 1, 6)
 
 
-@pytest.fixture(scope="module")
-def many(chain):
-    return reforecast(
-        chain.checkpoint, chain.dataset, chain.root / "many.nc", starts=STARTS, leads=LEADS, progress=False
-    )
-
-
-@pytest.fixture(scope="module")
-def third(chain):
-    """A run of anemoi-inference from the third start."""
-    chain.run(chain.root / "third.nc", "date=2020-05-03T18:00:00")
-    return chain.root / "third.nc"
-
-
 def same(found, run, start):
-    """Every variable of one start equal to those of a run after its first record, to the last bit."""
+    """Compare every variable of one start with a run after its first record, bitwise."""
     names = set(found.data_vars)
     assert names == set(run.data_vars) - {"time_bnds", "forecast_reference_time"}
     one = found.sel(start=start)
@@ -46,56 +28,16 @@ def same(found, run, start):
         assert one[name].attrs["units"] == run[name].attrs["units"]
 
 
-@pytest.mark.parametrize("batch_rows", [50, 10**6])
-def test_re_forecasts_are_the_runs_of_anemoi_inference(chain, forecast, third, tmp_path, batch_rows):
-    """To the last bit, though each step goes through all starts, whatever rows share a call."""
-    many = reforecast(
-        chain.checkpoint, chain.dataset, tmp_path / "many.nc", starts=STARTS, leads=LEADS, batch_rows=batch_rows,
-        progress=False,
-    )  # fmt: skip
+def test_reforecasts_are_the_runs_of_anemoi_inference(chain, forecast, tmp_path):
+    """Values are bitwise those of single runs, though each step goes through all starts, whatever rows share a call."""
+    many, third = tmp_path / "many.nc", tmp_path / "third.nc"
+    options = {"starts": STARTS, "leads": LEADS, "batch_rows": 50, "progress": False}
+    reforecast(chain.checkpoint, chain.dataset, many, **options)
+    launch("inference/rollout", [
+        f"checkpoint={chain.checkpoint}", f"input.dataset={chain.dataset}", f"output.land-netcdf.path={third}",
+        "date=2020-05-03T18:00:00", "lead_time=10d",
+    ])  # fmt: skip
     with xr.open_dataset(many) as found, xr.open_dataset(forecast) as first, xr.open_dataset(third) as other:
         assert found.attrs["checkpoint_sha256"] == first.attrs["checkpoint_sha256"]
         same(found, first, "2020-05-01T00")
         same(found, other, "2020-05-03T18")
-
-
-def test_points_leads_and_variables_do_not_change_a_value(chain, many, tmp_path):
-    """A few of each are the same values as in the whole, to the last bit."""
-    some = reforecast(
-        chain.checkpoint, chain.dataset, tmp_path / "some.nc", starts=STARTS[1:3], leads=[24, 120], points=[5, 0, 2],
-        variables=["swvl1", "2t"], batch_rows=4, progress=False,
-    )  # fmt: skip
-    with xr.open_dataset(some) as found, xr.open_dataset(many) as whole:
-        part = whole[["swvl1", "t2m"]].isel(point=[5, 0, 2], start=[1, 2]).sel(lead=[24, 120])
-        assert set(found.data_vars) == {"swvl1", "t2m"}
-        for name in ("swvl1", "t2m"):
-            np.testing.assert_array_equal(found[name], part[name])
-        np.testing.assert_array_equal(found.point_id, part.point_id)
-
-
-def test_checkpoint_of_another_task_is_refused(chain, tmp_path):
-    """By its metadata, and nothing is written."""
-    other = shutil.copy(chain.checkpoint, tmp_path / "other.ckpt")
-    metadata = load_metadata(str(other))
-    metadata["metadata_inference"]["task"] = "forecaster"
-    replace_metadata(str(other), metadata)
-    with pytest.raises(ValueError, match=r"other.ckpt is of task 'forecaster', not 'land-forecaster'"):
-        reforecast(other, chain.dataset, tmp_path / "f.nc", starts=STARTS, leads=LEADS)
-    assert [p.name for p in tmp_path.iterdir()] == ["other.ckpt"]
-
-
-def test_the_command_writes_what_the_function_does(chain, many, tmp_path):
-    """One call, many initial dates, lead time as a dimension."""
-    done = subprocess.run(
-        [sys.executable, "-m", "anemoi_ailand", "reforecast", "--checkpoint", str(chain.checkpoint), "--dataset",
-         str(chain.dataset), "--output", "some.nc", "--first", "2020-05-01", "--last", "2020-05-20", "--every", "19",
-         "--days", "10", "--hours", "24", "--variables", "swvl1", "skt"],
-        cwd=tmp_path, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-2000:]
-    with xr.open_dataset(tmp_path / "some.nc") as found, xr.open_dataset(many) as whole:
-        assert dict(found.sizes) == {"start": 2, "lead": 10, "point": whole.sizes["point"]}
-        starts = ["2020-05-01T00", "2020-05-20T00"]
-        expected = whole[["swvl1", "skt"]].sel(start=starts, lead=found.lead)
-        for name in ("swvl1", "skt"):
-            np.testing.assert_array_equal(found[name], expected[name])

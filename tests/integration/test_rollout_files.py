@@ -1,12 +1,11 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Roll-outs from GRIB, from NetCDF and from an earlier roll-out, by the real command line, and what stops them."""
+"""Rollouts from GRIB, from NetCDF and from an earlier rollout, and errors of their inputs."""
 
 from __future__ import annotations
 
 import shutil
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from anemoi.utils.checkpoints import load_metadata, replace_metadata
 
 from anemoi_ailand.data.open_reader import open_reader
 from anemoi_ailand.data.reader import Reader
+from anemoi_ailand.rollout.run.launch import Failure, launch
 from anemoi_ailand.variables import START, VARIABLES, Time
 from tests.support.files import write_land
 from tests.support.grib import Archive, Grid, sample, stamps
@@ -79,11 +79,11 @@ def land(archive, tmp_path_factory):
     return write_as_land(tmp_path_factory.mktemp("land") / "land.nc", reader)
 
 
-def run(chain, output, path, *options, check=True):
-    """Two days from the start of the archive."""
-    return chain.run(
-        output, f"input.ecland.path={path}", "lead_time=2d", *options, config="inference/rollout-files", check=check
-    )
+def run(chain, output, path, *options):
+    """Roll out two days from the start of the archive, in this process."""
+    given = [f"checkpoint={chain.checkpoint}", f"output.land-netcdf.path={output}", "date=2020-05-01T00:00:00",
+             f"input.ecland.path={path}", "lead_time=2d", *options]  # fmt: skip
+    launch("inference/rollout-files", given)
 
 
 def same_values(found, expected):
@@ -94,7 +94,7 @@ def same_values(found, expected):
 
 
 def test_grib_gives_the_run_of_netcdf(chain, archive, land, tmp_path):
-    """From step 0 of a forecast, where there are no means yet, to the end of the files."""
+    """A run from step 0 of a forecast, where there are no means yet, to the end of the files."""
     run(chain, tmp_path / "grib.nc", archive / "*.grib", f"input.ecland.static={archive / 'beside.nc'}")
     run(chain, tmp_path / "land.nc", land)
     with xr.open_dataset(tmp_path / "grib.nc") as grib, xr.open_dataset(tmp_path / "land.nc") as netcdf:
@@ -105,12 +105,9 @@ def test_grib_gives_the_run_of_netcdf(chain, archive, land, tmp_path):
 
 
 def test_earlier_rollout_is_continued(chain, forecast, tmp_path):
-    """State of a roll-out's NetCDF, static fields and forcing of the dataset: the second half of the whole run."""
-    chain.run(
-        tmp_path / "second.nc", f"input.ecland.path={forecast}", f"constant_forcings.dataset={chain.dataset}",
-        f"dynamic_forcings.dataset={chain.dataset}", "date=2020-05-06T00:00:00", "lead_time=5d",
-        config="inference/rollout-files",
-    )  # fmt: skip
+    """The state of a rollout, with static fields and forcing of the dataset, gives the second half of the run."""
+    data = [f"{kind}.dataset={chain.dataset}" for kind in ("constant_forcings", "dynamic_forcings")]
+    run(chain, tmp_path / "second.nc", forecast, *data, "date=2020-05-06T00:00:00", "lead_time=5d")
     with xr.open_dataset(tmp_path / "second.nc") as second, xr.open_dataset(forecast) as whole:
         later = whole.isel(time=slice(20, None))
         np.testing.assert_array_equal(second.time, later.time)
@@ -119,46 +116,27 @@ def test_earlier_rollout_is_continued(chain, forecast, tmp_path):
         np.testing.assert_array_equal(second.swvl1.values[0], later.swvl1.values[0])
 
 
-def test_missing_forcing_at_a_later_step_stops_the_run(chain, land, tmp_path):
-    """Variable, date, number and place; an earlier file of that name stays."""
-    broken, output = Path(shutil.copy(land, tmp_path / "broken.nc")), tmp_path / "out" / "forecast.nc"
-    output.parent.mkdir()
-    output.write_text("earlier")
-    with netCDF4.Dataset(broken, "a") as ds:
-        ds["avg_tprate"][5, [3, 7]] = np.nan
-        place = f"latitude {ds['latitude'][3]:.3f}, longitude {ds['longitude'][3]:.3f}"
-        n = ds["latitude"].size
-    done = run(chain, output, broken, check=False)
-    assert done.returncode != 0
-    message = f"'avg_tprate' at 2020-05-02 06:00 is missing or infinite at 2 of {n} points, the first at {place}"
-    assert message in done.stderr + done.stdout
-    assert output.read_text() == "earlier"
-
-
 def test_statics_on_other_points_stop_the_run(chain, land, tmp_path):
-    """The same points in another order, before the first step; the error names both inputs."""
+    """Points in another order are an error before the first step, which names both inputs."""
     turned = Path(shutil.copy(land, tmp_path / "turned.nc"))
     with netCDF4.Dataset(turned, "a") as ds:
         for name in ("latitude", "longitude", "point_id"):
             ds[name][:] = ds[name][::-1].copy()
-    done = run(chain, tmp_path / "no.nc", land, f"constant_forcings.ecland.path={turned}", check=False)
-    assert done.returncode != 0
-    said = done.stderr + done.stdout
-    assert f"EcLandInput(constant_forcings from {turned}) and EcLandInput(prognostics from {land})" in said
-    assert "are on different points" in said
-    assert "(the same points in another order)" in said
+    both = (
+        rf"EcLandInput\(constant_forcings from {turned}\) and EcLandInput\(prognostics from {land}\) are on different"
+    )
+    with pytest.raises(Failure, match=rf"{both} points: .*\(the same points in another order\)") as caught:
+        run(chain, tmp_path / "no.nc", land, f"constant_forcings.ecland.path={turned}")
+    assert caught.value.what == "input"
     assert list(tmp_path.iterdir()) == [turned]
 
 
-@pytest.mark.parametrize("runner", ["auto", "land-forecaster"])
-def test_checkpoint_of_another_task_stops_the_run(chain, land, tmp_path, runner):
-    """Also when `auto` takes the runner of that task; nothing is written."""
-    (tmp_path / "best").mkdir()
-    other = Path(shutil.copy(chain.checkpoint, tmp_path / "best" / "inference-best.ckpt"))
+def test_checkpoint_of_another_task_stops_the_run(chain, land, tmp_path):
+    """The error names the task; nothing is written."""
+    other = Path(shutil.copy(chain.checkpoint, tmp_path / "other.ckpt"))
     metadata = load_metadata(str(other))
     metadata["metadata_inference"]["task"] = "forecaster"
     replace_metadata(str(other), metadata)
-    done = run(replace(chain, training=tmp_path), tmp_path / "no.nc", land, f"runner={runner}", check=False)
-    assert done.returncode != 0
-    assert f"{other} is of task 'forecaster', not 'land-forecaster'" in done.stderr + done.stdout
+    with pytest.raises(Failure, match=f"{other} is of task 'forecaster', not 'land-forecaster'"):
+        run(chain, tmp_path / "no.nc", land, f"checkpoint={other}")
     assert not list(tmp_path.glob("*.nc*"))

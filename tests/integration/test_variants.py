@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Variants train from the command line: forcing every 3 h, leaf area as a part of the state."""
+"""Variants train: forcing every 3 h, leaf area as a part of the state."""
 
 import csv
 
@@ -9,7 +9,8 @@ import pytest
 import torch
 from anemoi.datasets import open_dataset
 
-from tests.integration.conftest import TINY, anemoi
+from tests.integration.conftest import TINY
+from tests.support.training import train
 
 pytestmark = pytest.mark.slow
 
@@ -20,24 +21,21 @@ FEW = (
 LEAVES = ("lai_lv", "lai_hv")
 
 
-def train(dataset, folder, config, *options):
-    """Train some steps; gives the inference checkpoint and the last row of the log."""
-    anemoi(
-        "training", "train", "--config-name", config, f"system.input.dataset={dataset}",
-        f"system.output.root={folder}", *TINY, *FEW, *options, cwd=folder,
-    )  # fmt: skip
-    interface = torch.load(folder / "best" / "inference-best.ckpt", map_location="cpu", weights_only=False)
-    return interface.model, list(csv.DictReader((folder / "training_log.csv").open()))[-1]
+def columns_of(dataset, folder, config, *options):
+    """Train some steps; return the columns of the network in the inference checkpoint."""
+    best = train(config, dataset, folder, *TINY, *FEW, *options)
+    rows = list(csv.DictReader((folder / "training_log.csv").open()))
+    assert float(rows[-1]["train_loss"]) > 0
+    return torch.load(best / "inference-best.ckpt", map_location="cpu", weights_only=False).model.columns
 
 
 def test_three_hourly_forcing_trains_and_is_read(small_dataset, tmp_path):
-    """The means of the last three hours are inputs at the end of the step, beside those of the whole step."""
-    model, row = train(small_dataset, tmp_path, "ailand-3h")
+    """The means of the last three hours are inputs at the end of the step, besides those of the whole step."""
+    columns = columns_of(small_dataset, tmp_path, "ailand-3h")
     late = {"late_sdswrf", "late_tprate", "late_tsrwe"}
     assert late <= set(open_dataset(str(small_dataset)).variables)
-    assert late <= set(model.columns.end)
-    assert not late & set(model.columns.start)
-    assert float(row["train_loss"]) > 0
+    assert late <= set(columns.end)
+    assert not late & set(columns.start)
 
 
 @pytest.mark.parametrize("step", ["increments", "closed"])
@@ -46,7 +44,6 @@ def test_leaf_area_can_be_state_by_overrides_alone(small_dataset, tmp_path, step
     options = ["land.forcing.vegetation=[]", f"land.prognostic.vegetation=[{','.join(LEAVES)}]"]
     if step == "increments":  # it reads no categories
         options.append("land.forcing.types=[]")
-    model, row = train(small_dataset, tmp_path, "ailand", f"model.model.step={step}", *options)
-    assert set(LEAVES) <= set(model.columns.prognostic)
-    assert set(LEAVES) <= set(model.columns.start)
-    assert float(row["train_loss"]) > 0
+    columns = columns_of(small_dataset, tmp_path, "ailand", f"model.model.step={step}", *options)
+    assert set(LEAVES) <= set(columns.prognostic)
+    assert set(LEAVES) <= set(columns.start)

@@ -14,7 +14,7 @@ from anemoi_ailand.physics.vegetation_water import root_table, roots_of
 
 
 def soil(kinds, dtype=torch.float64):
-    """Constants of the soil types given."""
+    """Parameters of soil types."""
     return soil_of(torch.as_tensor(kinds, dtype=dtype), soil_table(dtype))
 
 
@@ -84,22 +84,16 @@ def to(columns, dtype):
 
 
 def pick(columns, order):
-    """Some of the columns, in the order given."""
+    """Select columns by index."""
     ground = type(columns.soil)(*(v[order] for v in columns.soil))
     return Land(*(ground if k == "soil" else v[order] for k, v in columns._asdict().items()))
 
 
 def outputs(columns, scale=1.0, seed=1):
-    """What a network might say, standard deviation ``scale``."""
+    """Random outputs of a network with standard deviation ``scale``."""
     g = torch.Generator().manual_seed(seed)
     shape = (*columns.sd.shape, N_CONTROLS)
     return scale * torch.randn(*shape, generator=g, dtype=torch.float64).to(columns.sd.dtype)
-
-
-def storage(swvl, sd, src):
-    """Water on and in the land [kg m-2] in float64; layers last."""
-    depth = torch.tensor(SOIL_LAYER_THICKNESS, dtype=torch.float64)
-    return WATER_DENSITY * (swvl.double() * depth).sum(-1) + sd.double() + src.double()
 
 
 def layers(state, name="swvl"):
@@ -108,10 +102,15 @@ def layers(state, name="swvl"):
 
 
 def residual(before, after):
-    """What came in minus what stayed and what left [kg m-2], float64."""
-    stayed = storage(layers(after), after["sd"], after["src"]) - storage(before.theta, before.sd, before.src)
-    left = STEP_SECONDS * sum(after[name].double() for name in FLUXES)
-    return before.rain.double() + before.snowfall.double() - stayed - left
+    """Precipitation minus change of storage and fluxes out of the land [kg m-2], float64."""
+
+    def storage(swvl, sd, src):
+        depth = torch.tensor(SOIL_LAYER_THICKNESS, dtype=torch.float64)
+        return WATER_DENSITY * (swvl.double() * depth).sum(-1) + sd.double() + src.double()
+
+    stored = storage(layers(after), after["sd"], after["src"]) - storage(before.theta, before.sd, before.src)
+    lost = STEP_SECONDS * sum(after[name].double() for name in FLUXES)
+    return before.rain.double() + before.snowfall.double() - stored - lost
 
 
 def fields(columns, seed=2):

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""A made-up dataset for the small land model with the open step, and a roll-out from it by hand."""
+"""A made-up dataset for the small land model with the open step, and a rollout from it by hand."""
 
 import numpy as np
 import torch
@@ -15,7 +15,7 @@ OTHERS = ["point_id", "snowc_of_nobody"]
 
 
 class FakeDataset:
-    """What an opened anemoi dataset offers; says which dates were read."""
+    """Interface of an opened Anemoi dataset, which records the dates that are read."""
 
     def __init__(self, names=None, n_points=N_POINTS, members=1, chunk=4):
         self.variables = [*(names or sorted({*OPEN.forcing, *OPEN.prognostic})), *OTHERS]
@@ -46,7 +46,7 @@ class FakeDataset:
 
 
 def by_hand(step, data, start, n_steps, points=slice(None)):
-    """A roll-out from one start, written out: a loop over the step; shape (step, point, output)."""
+    """Roll out from one start by a loop over the step; shape (step, point, output)."""
     columns = [data.name_to_index[n] for n in step.inputs]
     fields = torch.from_numpy(data.values[:, columns, 0, points].swapaxes(1, 2).copy())
     here = [step.inputs.index(n) for n in step.prognostic]

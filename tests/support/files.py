@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Small files of land data and of stations: written from scratch, or copied from the sample and spoilt in one way."""
+"""Small files of land data and of stations: written from scratch, or copied from the sample and spoilt."""
 
 from __future__ import annotations
 
@@ -49,12 +49,12 @@ def write_land(
 
 
 def ramp(n_dates: int, n_points: int, start: float = 0.0) -> np.ndarray:
-    """Values that differ at every date and point."""
+    """Return values that differ at every date and point."""
     return start + np.arange(n_dates)[:, None] + 0.01 * np.arange(n_points)
 
 
 def native_copy(target: Path, layout: str = "points") -> Path:
-    """Copy of the native files of the sample, which a test may spoil."""
+    """Copy the native files of the sample, which a test may spoil."""
     shutil.copytree(folder("sample") / "native" / layout, target)
     return target
 
@@ -88,7 +88,7 @@ HEADER_VALUES, CEOP = "header_values", "ceop"
 
 
 def times_between(start: str, n: int, minutes: int = 60) -> np.ndarray:
-    """Times with a constant step."""
+    """Return times with a constant step."""
     return np.datetime64(start, "ns") + np.arange(n) * np.timedelta64(minutes, "m")
 
 
@@ -111,10 +111,8 @@ def write_ismn(
     folder.mkdir(parents=True, exist_ok=True)
     first, last = (pd.Timestamp(t).strftime("%Y%m%d") for t in (times[0], times[-1]))
     depths = "_".join(f"{d:.6f}" for d in depth)
-    name = (
-        f"{network.replace('_', '-')}_{network.replace('_', '-')}_{station}_{variable}_{depths}_{sensor}_{first}_{last}"
-    )
-    path = folder / f"{name}.stm"
+    owner = network.replace("_", "-")
+    path = folder / f"{owner}_{owner}_{station}_{variable}_{depths}_{sensor}_{first}_{last}.stm"
     where = f"{network:<10} {network:<15} {station:<15} {place[0]:10.5f} {place[1]:10.5f} {place[2]:7.2f}"
     where += "".join(f"{d:8.2f}" for d in depth)
     lines = [f"{where} {sensor}"] if layout == HEADER_VALUES else []

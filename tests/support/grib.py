@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Writes the packaged sample as GRIB, the way an archive holds it: analyses, and forecasts that accumulate."""
+"""Write the packaged sample as GRIB, as in an archive: analyses, and forecasts that accumulate."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ AMOUNTS = {
     "slhf": (147, 1.0), "sshf": (146, 1.0), "ssr": (176, 1.0), "str": (177, 1.0), "evap": (182, -1e-3),
     "sro": (8, 1e-3), "ssro": (9, 1e-3), "smlt": (45, 1e-3),
 }  # fmt: skip
-#: The variable that says what of an amount falls into the last three hours.
+#: Mean over the last three hours, by mean over the step.
 LATE = {"avg_sdswrf": "late_sdswrf", "avg_tprate": "late_tprate", "avg_tsrwe": "late_tsrwe"}
 CONSTANTS = {
     "lsm": (172, 1.0), "z": (129, 1.0), "sdor": (160, 1.0), "cl": (26, 1.0), "dl": (228007, 1.0),
@@ -46,7 +46,7 @@ GRIB2_ONLY = {"cur": (229001, 1.0)}
 
 @dataclass
 class Grid:
-    """Where the points of the sample lie in the fields: ``unstructured``, or ``regular`` with sea between them."""
+    """Places of the points of the sample in the fields: ``unstructured``, or ``regular`` with sea between them."""
 
     kind: str
     n_points: int
@@ -62,13 +62,13 @@ class Grid:
         self.size = size
 
     def spread(self, values: np.ndarray, sea: float = np.nan) -> np.ndarray:
-        """Values of the points in their place on the grid."""
+        """Return values of the points at their places on the grid."""
         out = np.full(self.size, sea)
         out[self.place] = values
         return out
 
     def keys(self, edition: int) -> dict[str, float]:
-        """Keys of ecCodes that describe the grid."""
+        """Return the keys of ecCodes that describe the grid."""
         if self.kind == "unstructured":
             return {"gridDefinitionTemplateNumber": 101, "numberOfDataPoints": self.size}
         n_lat, n_lon = self.shape
@@ -81,7 +81,7 @@ class Grid:
 
 @dataclass
 class Archive:
-    """Writes fields of one grid and edition; the methods append to files in ``folder``."""
+    """Writer of fields of one grid and edition; the methods append to files in ``folder``."""
 
     folder: Path
     grid: Grid
@@ -106,20 +106,20 @@ class Archive:
         eccodes.codes_release(handle)
 
     def write(self, reader: Reader, dates: list[datetime], soil: str = "parameters") -> None:
-        """Everything: constants, analyses, forecasts from 00 and 12 UTC."""
+        """Write constants, analyses, and forecasts from 00 and 12 UTC."""
         self.constants(reader, dates[0])
         self.analyses(reader, dates, soil)
         self.forecasts(reader, dates)
 
     def constants(self, reader: Reader, date: datetime) -> None:
-        """Fields that do not change."""
+        """Write fields that do not change."""
         table = CONSTANTS | (GRIB2_ONLY if self.edition == 2 else {})
         values = reader.read(list(table), [date])[:, 0]
         for value, (name, (param, factor)) in zip(values, table.items(), strict=True):
             self.field("static.grib", self.grid.spread(value * factor, 0.0 if name == "lsm" else np.nan), param, date)
 
     def analyses(self, reader: Reader, dates: list[datetime], soil: str = "parameters") -> None:
-        """States and forcing instants; soil as a parameter per layer, or as levels of vsw and sot."""
+        """Write states and forcing instants; soil as a parameter per layer, or as levels of vsw and sot."""
         for names, level in ((STATE, None), (MODEL_LEVEL, 137)):
             values = reader.read(list(names), dates)
             for i, (name, (param, factor)) in enumerate(names.items()):
@@ -132,7 +132,7 @@ class Archive:
                     self.field(f"an_{date:%Y%m%d}.grib", value, param, date, dataType="an", **keys)
 
     def forecasts(self, reader: Reader, dates: list[datetime]) -> None:
-        """Amounts at steps 3, 6, 9, 12 h of forecasts from 00 and 12 UTC."""
+        """Write amounts at steps 3, 6, 9, 12 h of forecasts from 00 and 12 UTC."""
         for name, (param, factor) in AMOUNTS.items():
             for base in [d for d in dates if d.hour in (0, 12)]:
                 ends = [base + 6 * HOUR, base + 12 * HOUR]
@@ -151,39 +151,39 @@ class Archive:
 
 
 def sample() -> Reader:
-    """Reader of the packaged sample."""
+    """Return a reader of the packaged sample."""
     return open_reader("$AILAND_SAMPLE")
 
 
 def stamps(first: datetime, n: int) -> list[datetime]:
-    """6-hourly dates."""
+    """Return 6-hourly dates."""
     return [first + i * 6 * HOUR for i in range(n)]
 
 
 def files(folder: Path) -> list[Path]:
-    """All files in a folder."""
+    """Return all files in a folder."""
     return sorted(folder.iterdir())
 
 
 def points(archive: Archive, value: float) -> np.ndarray:
-    """One value at every land point."""
+    """Return a field with one value at every land point."""
     return archive.grid.spread(np.full(archive.grid.n_points, value))
 
 
 def states(archive: Archive, n_dates: int = 5, first: datetime = datetime(2020, 4, 1)) -> Archive:
-    """Soil moisture of layer 1, so that there is something to read; returns the archive."""
+    """Write soil moisture of layer 1 at every date and return the archive."""
     for date in stamps(first, n_dates):
         archive.field("state.grib", points(archive, 0.3), 39, date, dataType="an")
     return archive
 
 
 def refuse(folder: Path, match: str, **options: object) -> None:
-    """Opening the files in ``folder`` is refused with a message."""
+    """Assert that the files in ``folder`` are refused with a message."""
     with pytest.raises(ValueError, match=match):
         GribReader(files(folder), **options)
 
 
 def close(found: np.ndarray, expected: np.ndarray) -> None:
-    """Equal to the precision of packing, relative to each variable's largest value: 24 bits, and float32."""
+    """Assert equality to the precision of packing (24 bits, float32), relative to each variable's largest value."""
     for a, b in zip(found, expected, strict=True):
         np.testing.assert_allclose(a, b, rtol=0.0, atol=1.0e-6 * float(np.abs(b).max()))

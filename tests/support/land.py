@@ -9,8 +9,8 @@ everything that the closed step reads.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from torch import nn
 
 from anemoi_ailand.model.land_model import LandModel
 from anemoi_ailand.physics.closed_step import FLUXES, STATE
-from anemoi_ailand.rollout.step.batch_invariance import make_steady
+from anemoi_ailand.rollout.step.batch_invariance import make_batch_invariant
 from anemoi_ailand.rollout.step.checkpoint import LandStep
 
 STATIC = ["slt", "tvl", "tvh", "cvl", "cvh", "veg_cov_lv", "veg_cov_hv", "sdor", "cur"]
@@ -52,11 +52,6 @@ class SmallLand:
     def variables(self) -> list[str]:
         """All names in the order of a dataset."""
         return sorted([*self.forcing, *self.prognostic, *self.diagnostic])
-
-    def only(self, names: Collection[str]) -> SmallLand:
-        """The model with some of its variables."""
-        kept = {k: [n for n in getattr(self, k) if n in names] for k in ("forcing", "prognostic", "diagnostic")}
-        return replace(self, **kept)
 
     def statistics(self) -> dict[str, np.ndarray]:
         """Statistics of the dataset, shape (variable,)."""
@@ -118,7 +113,7 @@ class SmallLand:
             tuple(sorted(part.name_to_index, key=part.name_to_index.__getitem__))
             for part in (index.input, index.output)
         )
-        interface = Interface(make_steady(model) if steady else model, self, others).eval()
+        interface = Interface(make_batch_invariant(model) if steady else model, self, others).eval()
         return LandStep(interface, "data", inputs, outputs, Path("best.ckpt"), torch.device("cpu"))
 
     def batch(self, n_times: int, n_points: int = 7, n_batch: int = 2, seed: int = 1) -> dict[str, torch.Tensor]:
@@ -139,7 +134,7 @@ class SmallLand:
         factors = {n: self.normalisation(n) for n in sorted(index, key=index.__getitem__)}
         return torch.stack([values[n].double() * a + b for n, (a, b) in factors.items()], dim=-1).float()
 
-    def physical(self, out: torch.Tensor, names: Collection[str]) -> dict[str, torch.Tensor]:
+    def physical(self, out: torch.Tensor, names: Sequence[str]) -> dict[str, torch.Tensor]:
         """Fields by name in physical units, float64, from a normalised tensor (..., variable)."""
         factors = {n: self.normalisation(n) for n in names}
         return {n: (out[..., i].double() - b) / a for i, (n, (a, b)) in enumerate(factors.items())}

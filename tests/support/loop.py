@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""A roll-out in memory, with a network of random weights, fields at random points, and the same loop by hand."""
+"""A rollout in memory, with a network of random weights, fields at random points, and the same loop by hand."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ from tests.support.land import CLOSED
 
 DATE, STEP, N = case.DATE, timedelta(hours=6), 20
 
-land_step = cache(CLOSED.land_step)
+#: Recording a step takes a second, so that tests share models and their blocks.
+land_step, blocks = cache(CLOSED.land_step), cache(BlockStep)
 
 
 def forcing_names(step: LandStep) -> list[str]:
@@ -48,20 +49,18 @@ def forcings(step: LandStep, steps: int, n: int = N, first: int = 1) -> list[np.
     return [inputs(step, k, n)[rows] for k in range(first, first + steps)]
 
 
-def roll_out(
-    n: int = N, policy: str = "error", steps: Sequence[LandStep] | None = None, threads: int = 1,
-    block_rows: int | None = None, **ensemble: Any,
-) -> Rollout:  # fmt: skip
-    """At the start."""
+def roll_out(n: int = N, policy: str = "error", steps: Sequence[LandStep] | None = None, **ensemble: Any) -> Rollout:
+    """Return a rollout at its start."""
     steps = steps or [land_step()]
     members = Ensemble(EnsembleOptions(**ensemble) if ensemble else SINGLE, *case.places(n))
-    blocks = [BlockStep(step, threads, block_rows) for step in steps]
     names = forcing_names(steps[0])
-    return Rollout(blocks, members, inputs(steps[0], 0, n), names, DATE, case.places(n), policy)
+    return Rollout(
+        [blocks(step, 1) for step in steps], members, inputs(steps[0], 0, n), names, DATE, case.places(n), policy
+    )
 
 
 def by_hand(step: LandStep, steps: int, n: int = N) -> list[torch.Tensor]:
-    """The outputs of each step, shape (point, output): a loop over the model, which reads the state at both ends."""
+    """Outputs of each step, shape (point, output): a loop over the model, which reads the state at both ends."""
     here = [step.inputs.index(m) for m in step.prognostic]
     there = [step.outputs.index(m) for m in step.prognostic]
     state, out = torch.from_numpy(inputs(step, 0, n).T)[:, here], []

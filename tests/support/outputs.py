@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,6 +18,7 @@ import numpy as np
 import xarray as xr
 
 from anemoi_ailand.constants import TASK_NAME
+from anemoi_ailand.rollout.outputs.grib.output import LandGribOutput
 from anemoi_ailand.rollout.outputs.land_output import LandOutput
 from anemoi_ailand.rollout.outputs.netcdf_output import LandNetCDFOutput
 from anemoi_ailand.rollout.outputs.zarr_output import LandZarrOutput
@@ -26,19 +27,27 @@ START, STEP = datetime(2022, 1, 1), timedelta(hours=6)
 PROGNOSTIC, DIAGNOSTIC = ["swvl1", "stl1"], ["2t", "slhf"]
 NAMES = [*PROGNOSTIC, *DIAGNOSTIC]
 N_POINTS = 5
-KINDS: dict[str, type[LandOutput]] = {"f.nc": LandNetCDFOutput, "f.zarr": LandZarrOutput}
+KINDS: dict[str, type[LandOutput]] = {".nc": LandNetCDFOutput, ".zarr": LandZarrOutput, ".grib": LandGribOutput}
+#: Files that :func:`opened` reads.
+FILES = ("f.nc", "f.zarr")
 
 
-def made(path: Path, task: str | None = TASK_NAME, **options: Any) -> Any:
+def made(
+    path: Path,
+    task: str | None = TASK_NAME,
+    names: Sequence[str] = NAMES,
+    lead: timedelta = timedelta(days=1),
+    **options: Any,
+) -> Any:
     """Make an output of the format that the name of the file says."""
     checkpoint = SimpleNamespace(task=task, path=str(path.parent / "best.ckpt"))
     context = SimpleNamespace(
-        reference_date=START, typed_variables={}, checkpoint=checkpoint, lead_time=timedelta(days=1),
-        write_initial_state=True, output_frequency=None,
+        reference_date=START, typed_variables={}, checkpoint=checkpoint, lead_time=lead, write_initial_state=True,
+        output_frequency=None,
     )  # fmt: skip
-    order = {n: i for i, n in enumerate(NAMES)}
+    order = {n: i for i, n in enumerate(names)}
     metadata = SimpleNamespace(dataset_name="data", typed_variables={}, variable_to_output_tensor_index=order)
-    return KINDS[f"f{path.suffix}"](context, metadata, path=str(path), **options)
+    return KINDS[path.suffix](context, metadata, path=str(path), **options)
 
 
 def state(k: int, names: list[str] = NAMES, members: int | None = None, start: datetime = START) -> dict[str, Any]:
@@ -55,41 +64,51 @@ def state(k: int, names: list[str] = NAMES, members: int | None = None, start: d
     return found | ({} if members is None else {"members": members})
 
 
-def whole(path: Path, n_steps: int, ensemble: int | None = None, every: int | None = None, **options: Any) -> Path:
-    """Write an undisturbed run with ``make_durable`` every ``every`` steps; return the path."""
+def begun(path: Path, n_steps: int, ensemble: int | None = None, every: int | None = None, **options: Any) -> Any:
+    """Open an output and write the initial state and ``n_steps`` steps; the last restart is ``restart.json``."""
     output = made(path, **options)
     output.restart_every = every
     output.open(state(0, PROGNOSTIC, ensemble))
     output.write_initial_state(state(0, PROGNOSTIC, ensemble))
-    go_on(output, 1, n_steps, ensemble, every)
-    output.close()
+    write_steps(output, 1, n_steps, ensemble, every)
+    return output
+
+
+def whole(path: Path, n_steps: int, ensemble: int | None = None, every: int | None = None, **options: Any) -> Path:
+    """Write an undisturbed run with ``make_durable`` every ``every`` steps; return the path."""
+    begun(path, n_steps, ensemble, every, **options).close()
     return path
 
 
-def go_on(
-    output: LandOutput, first: int, last: int, members: int | None, every: int | None,
-    durable: Callable[[int, dict[str, Any]], None] = lambda k, progress: None,
-) -> None:  # fmt: skip
-    """Write steps first to last; ``durable`` is called with the progress at each restart."""
+def write_steps(output: LandOutput, first: int, last: int, members: int | None, every: int | None) -> None:
+    """Write steps first to last, and the restart file of the runner every ``every`` steps."""
     for k in range(first, last + 1):
         output.write_state(state(k, members=members))
         if every and k % every == 0:
-            durable(k, json.loads(json.dumps(output.make_durable())))
+            remember(output.path, k, output.make_durable())
 
 
-def killed(path: Path, last: int, ensemble: int | None, every: int, **options: Any) -> None:
-    """Run in a separate process that SIGKILL ends after ``last`` steps; its restart is ``restart.json``."""
+def killed(
+    path: Path,
+    last: int,
+    ensemble: int | None,
+    every: int,
+    end: Callable[[LandOutput], None] = lambda output: None,
+    **options: Any,
+) -> None:
+    """Run in a separate process that SIGKILL ends after ``last`` steps, or within ``end``."""
     child = os.fork()
     if child == 0:
         try:
-            output = made(path, **options)
-            output.restart_every = every
-            output.open(state(0, PROGNOSTIC, ensemble))
-            output.write_initial_state(state(0, PROGNOSTIC, ensemble))
-            go_on(output, 1, last, ensemble, every, lambda k, progress: remember(path, k, progress))
+            end(begun(path, last, ensemble, every, **options))
         finally:
-            os.kill(os.getpid(), signal.SIGKILL)
+            die()
     assert os.waitpid(child, 0)[1] == signal.SIGKILL
+
+
+def die(*_: Any) -> None:
+    """End this process by SIGKILL."""
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def remember(path: Path, k: int, progress: dict[str, Any]) -> None:
@@ -102,7 +121,7 @@ def resumed(path: Path, n_steps: int, ensemble: int | None, every: int, **option
     output, restart = made(path, **options), json.loads((path.parent / "restart.json").read_text())
     output.restart_every = every
     output.resume(state(restart["step"], members=ensemble), restart["progress"])
-    go_on(output, restart["step"] + 1, n_steps, ensemble, every, lambda k, progress: remember(path, k, progress))
+    write_steps(output, restart["step"] + 1, n_steps, ensemble, every)
     output.close()
     return path
 

@@ -1,25 +1,33 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""The training module of `ailand` around the small land model of :data:`OPEN`, without files or a trainer."""
+"""Training without the command line: a module around the small land model, and whole trainings in this process."""
 
-import copy
+from copy import deepcopy
+from functools import cache
 
 import torch
-from hydra import compose, initialize
+from anemoi.training.train.train import AnemoiTrainer
+from hydra import compose, initialize, initialize_config_dir
 from omegaconf import OmegaConf
 from torch_geometric.data import HeteroData
 
 from anemoi_ailand.training.method import LandTraining
 from anemoi_ailand.training.task import LandForecaster
+from benchmarks.contest.training import CONFIGS
 from tests.support.land import OPEN
+
+
+@cache
+def _composed():
+    with initialize(version_base=None, config_path=None):
+        full = compose("ailand", ["system.output.root=unused", "system.input.dataset=unused"])
+    return OmegaConf.create(OmegaConf.to_container(full, resolve=True))
 
 
 def training_config(**method):
     """Configuration of ``ailand`` with the variables of :data:`OPEN`; ``method`` are options of the method."""
-    with initialize(version_base=None, config_path=None):
-        full = compose("ailand", ["system.output.root=unused", "system.input.dataset=unused"])
-    full = OmegaConf.create(OmegaConf.to_container(full, resolve=True))
+    full = deepcopy(_composed())
     full.data.datasets.data = OPEN.data_config()
     full.model.model = {**OPEN.model_config().model.model, "_target_": full.model.model._target_}
     full.training.method.update(method)
@@ -54,4 +62,16 @@ def training_module(cls=LandTraining, *, n_steps=4, full=None, **method):
 
 def tendencies():
     """Statistics of the change in 6 h, a tenth of those of the values."""
-    return {k: 0.1 * v for k, v in copy.deepcopy(OPEN.statistics()).items()}
+    return {k: 0.1 * v for k, v in OPEN.statistics().items()}
+
+
+def train(name, dataset, output, *overrides):
+    """Train as ``anemoi-training train`` does, without its imports each time; return the folder of the checkpoints.
+
+    ``name`` is a configuration of the package or of the contest.
+    """
+    places = [f"system.input.dataset={dataset}", f"system.output.root={output}"]
+    with initialize_config_dir(str(CONFIGS.resolve()), version_base=None):
+        config = compose(name, [*places, "diagnostics.enable_progress_bar=false", *overrides])
+    AnemoiTrainer(config).train()
+    return output / "best"

@@ -35,15 +35,18 @@ def load(path: Path) -> Any:
     return yaml.safe_load(path.read_text(encoding="utf-8"))
 
 
+#: Values that a user gives, so that every interpolation can be resolved.
+GIVEN = (
+    "system.input.dataset=d.zarr", "system.output.root=out", "system.input.graph=null",
+    "diagnostics.log.mlflow.tracking_uri=null",
+)  # fmt: skip
+
+
 @cache
-def _composed(name: str, *overrides: str) -> DictConfig:
-    with initialize_config_dir(str((CONTEST / "training").resolve()), version_base=None):
-        return compose(name, overrides=list(overrides))
-
-
 def composed(name: str, *overrides: str) -> DictConfig:
     """A training configuration with all defaults followed; composed once."""
-    return deepcopy(_composed(name, *overrides))
+    with initialize_config_dir(str((CONTEST / "training").resolve()), version_base=None):
+        return compose(name, overrides=[*GIVEN, *overrides])
 
 
 def method_of(normalizer: dict[str, Any], name: str) -> str:
@@ -114,16 +117,20 @@ OURS = {
 @COMPOSED
 def test_everything_but_the_plug_ins_satisfies_the_schema_of_the_host(name: str) -> None:
     """With stock sections in place of ours, anemoi-training's validation finds only its own mistakes."""
-    fixed = ["system.input.dataset=d.zarr", "system.output.root=out", "system.input.graph=null"]
-    fixed.append("diagnostics.log.mlflow.tracking_uri=null")
-    ours, stock = composed(name, *fixed), composed("config", *fixed, "model=gnn")
-    before = complaints(ours)
+    ours, stock = deepcopy(composed(name)), composed("config", "model=gnn")
     for section, keys in OURS.items():
         for key in keys:
             path = f"{section}.{key}".strip(".")
             OmegaConf.update(ours, path, OmegaConf.select(stock, path), merge=False, force_add=True)
-    assert complaints(ours) <= complaints(stock) | {("land",)}
-    assert ("land",) in before, "the validation looks at nothing"
+    found = complaints(ours)
+    assert ("land",) in found, "the validation looks at nothing"
+    assert found <= stock_complaints() | {("land",)}
+
+
+@cache
+def stock_complaints() -> set[tuple]:
+    """Places at which anemoi-training's schema finds a mistake in its own configuration."""
+    return complaints(composed("config", "model=gnn"))
 
 
 def complaints(config: DictConfig) -> set[tuple]:

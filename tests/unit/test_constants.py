@@ -22,11 +22,6 @@ def test_constants_are_described_with_their_unit() -> None:
     assert [name for name in NAMES if not re.search(rf"{comment}{name} = ", text)] == []
 
 
-def test_no_functions() -> None:
-    """The file holds constants only."""
-    assert [name for name in vars(constants) if callable(getattr(constants, name)) and name[0] != "_"] == []
-
-
 def test_soil_is_2_89_m_deep() -> None:
     """The four layers of the ECMWF soil reach down to 2.89 m."""
     assert sum(constants.SOIL_LAYER_THICKNESS) == pytest.approx(2.89)

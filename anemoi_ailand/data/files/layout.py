@@ -24,13 +24,7 @@ _REFERENCE = {
 
 
 def detect(files: list[Path]) -> str:
-    """Return the layout of files: 'reference', 'native', 'land' or 'grib'.
-
-    Raises
-    ------
-    ValueError
-        No known variable is in the files.
-    """
+    """Return the layout of files: 'reference', 'native', 'land' or 'grib'."""
     seen: set[str] = set()
     votes: set[str] = set()
     for path in files:

@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -15,7 +16,16 @@ import netCDF4
 import numpy as np
 
 from anemoi_ailand.constants import TIME_TOLERANCE
-from anemoi_ailand.data.files.time_units import utc_reference
+
+_REFERENCE = re.compile(
+    r"(?P<unit>[A-Za-z]+) since (?P<date>\d{1,4}-\d{1,2}-\d{1,2})"
+    r"(?:[T ]+(?P<time>\d{1,2}(?::\d{1,2}(?::\d{1,2}(?:\.\d*)?)?)?))?\s*(?P<zone>.*)"
+)
+_OFFSET = re.compile(r"(?P<sign>[+-])(?P<hours>\d{1,2})(?::?(?P<minutes>\d{2}))?")
+_UNITS = ("second", "minute", "hour", "day", "seconds", "minutes", "hours", "days", "s", "min", "h", "hr", "d", "sec")
+_UTC = ("", "Z", "UTC", "GMT")
+#: Attributes in which some programs store the zone.
+_ATTRIBUTES = ("time_zone", "timezone", "tz")
 
 
 def is_netcdf(path: Path) -> bool:
@@ -26,27 +36,18 @@ def is_netcdf(path: Path) -> bool:
 
 @contextmanager
 def open_file(path: Path) -> Iterator[netCDF4.Dataset]:
-    """Open ``path`` for reading.
-
-    Raises
-    ------
-    OSError
-        The file is not readable as NetCDF, e.g. truncated.
-    """
-    with _opened(path) as dataset:
-        _check_length(path, dataset)
-        yield dataset
-
-
-def _opened(path: Path) -> netCDF4.Dataset:
+    """Open ``path`` for reading; a truncated or foreign file raises an OSError that names it."""
     try:
-        return netCDF4.Dataset(str(path))
+        dataset = netCDF4.Dataset(str(path))
     except OSError as error:
         size = path.stat().st_size if path.exists() else 0
         raise OSError(
             f"The file '{path}' ({size:,} bytes) cannot be read as NetCDF: {error}. "
             "It may be cut off or of another format: copy or make it again."
         ) from error
+    with dataset:
+        _check_length(path, dataset)
+        yield dataset
 
 
 def _check_length(path: Path, dataset: netCDF4.Dataset) -> None:
@@ -63,13 +64,7 @@ def _check_length(path: Path, dataset: netCDF4.Dataset) -> None:
 
 
 def times(dataset: netCDF4.Dataset, path: Path) -> list[datetime]:
-    """Return the UTC stamps of ``dataset``, rounded to the second; empty without a time axis.
-
-    Raises
-    ------
-    ValueError
-        The time axis has no reference date, an unknown zone or another calendar, or does not increase.
-    """
+    """Return the UTC stamps of ``dataset``, rounded to the second; empty without a time axis."""
     if "time" not in dataset.variables or dataset.variables["time"].ndim != 1:
         return []
     axis = dataset.variables["time"]
@@ -87,14 +82,44 @@ def times(dataset: netCDF4.Dataset, path: Path) -> list[datetime]:
     return [(s.replace(tzinfo=None) - offset + half).replace(microsecond=0) for s in stamps]
 
 
+def utc_reference(axis: Any, path: Any) -> tuple[str, timedelta]:
+    """Return the units of a time axis without the zone, and the offset to subtract from its times to obtain UTC."""
+    units = str(getattr(axis, "units", ""))
+    found = _REFERENCE.fullmatch(units.strip())
+    if found is None or found["unit"].lower() not in _UNITS:
+        raise ValueError(
+            f"The time axis of '{path}' has units '{units}', which are not seconds, minutes, hours or days since a "
+            "date. Set them to e.g. 'seconds since 2018-01-01 00:00:00'."
+        )
+    offset = _offset(found["zone"], units, path)
+    for name in _ATTRIBUTES:
+        zone = str(getattr(axis, name, "")).strip()
+        if zone and _offset(zone, f"{name} = {zone}", path) != offset:
+            raise ValueError(
+                f"The time axis of '{path}' has units '{units}' and {name} '{zone}'. Give times in UTC, or state the "
+                "zone in the units alone."
+            )
+    return f"{found['unit']} since {found['date']} {found['time'] or '00:00:00'}", offset
+
+
+def _offset(zone: str, source: str, path: Any) -> timedelta:
+    """Return the offset of a zone from UTC, positive to the east."""
+    zone = zone.strip()
+    if zone.upper() in _UTC:
+        return timedelta(0)
+    found = _OFFSET.fullmatch(zone)
+    if found is None:
+        raise ValueError(
+            f"The time axis of '{path}' is in the zone '{zone}' ('{source}'). Only UTC and offsets such as '+02:00' "
+            "are read: convert it to UTC."
+        )
+    size = timedelta(hours=int(found["hours"]), minutes=int(found["minutes"] or 0))
+    return size if found["sign"] == "+" else -size
+
+
 def filled(variable: netCDF4.Variable, index: object = slice(None)) -> np.ndarray:
     """Return ``variable[index]`` as float64 with NaN for missing values."""
     return np.ma.filled(np.ma.asarray(variable[index]).astype("f8"), np.nan)
-
-
-def records(wanted: Sequence[datetime], available: dict[datetime, int]) -> np.ndarray:
-    """Return the record numbers of ``wanted`` stamps, -1 for an absent one."""
-    return np.array([available.get(w, -1) for w in wanted], dtype=int)
 
 
 def read_records(variable: netCDF4.Variable, numbers: np.ndarray) -> np.ndarray:

@@ -25,15 +25,6 @@ def resolve(path: str | Path | Sequence[str | Path]) -> list[Path]:
 
     A folder stands for its data files, without those of subfolders. A pattern ``{date:strftime(%Y)}`` matches any date:
     the dates in a file are read from its time axis, never from its name.
-
-    Raises
-    ------
-    FileNotFoundError
-        An entry matches nothing.
-    PermissionError
-        A file is not readable.
-    ValueError
-        An environment variable is not set, a pattern is invalid, there is no entry, or one is a zarr store.
     """
     entries = [path] if isinstance(path, str | Path) else list(path)
     if not entries:
@@ -43,6 +34,11 @@ def resolve(path: str | Path | Sequence[str | Path]) -> list[Path]:
         files.update(dict.fromkeys(_resolve_one(str(entry))))
     _check_readable(list(files))
     return list(files)
+
+
+def description(files: Sequence[Path]) -> str:
+    """Return the first file and the number of others, for messages."""
+    return f"'{files[0].name}'" + (f" and {len(files) - 1} more" if len(files) > 1 else "")
 
 
 def _check_readable(files: Sequence[Path]) -> None:

@@ -24,20 +24,12 @@ _MAX_CHAIN = 36
 
 @dataclass(frozen=True)
 class Intervals:
-    """Archived accumulations of one parameter, sorted by end and then by forecast step.
-
-    Attributes
-    ----------
-    begin, end, base : numpy.ndarray, shape (interval,), int64
-        Start and end of the accumulation, start of the forecast it is from [s since 1970-01-01].
-    row : numpy.ndarray, shape (interval,), int64
-        Position of the field in the scan.
-    """
+    """Archived accumulations of one parameter, sorted by end and then by forecast step [s since 1970-01-01]."""
 
     begin: np.ndarray
     end: np.ndarray
-    base: np.ndarray
-    row: np.ndarray
+    base: np.ndarray  #: start of the forecast
+    row: np.ndarray  #: position of the field in the scan
 
     @classmethod
     def of(cls, begin: np.ndarray, end: np.ndarray, base: np.ndarray, row: np.ndarray) -> Intervals:
@@ -55,18 +47,6 @@ def cover(intervals: Intervals, begin: int, end: int) -> list[tuple[int, int]] |
 
     In order of preference: one interval; consecutive intervals; the difference of two accumulations of one forecast
     from the same start; each time from the forecast with the shortest step.
-
-    Parameters
-    ----------
-    intervals : Intervals
-        Intervals of the archive.
-    begin, end : int
-        Requested interval [s since 1970-01-01].
-
-    Returns
-    -------
-    list of (sign, row), or None
-        ``sign`` is +1 or -1.
     """
     chain = _chain(intervals, begin, end, _MAX_CHAIN)
     if chain is not None:

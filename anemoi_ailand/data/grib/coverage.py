@@ -12,7 +12,7 @@ import numpy as np
 
 from anemoi_ailand.constants import STEP_HOURS
 from anemoi_ailand.data.grib.time_series import HOUR, Constant, Instants, Means, Series, Trapezoid, text
-from anemoi_ailand.data.reader import Coverage
+from anemoi_ailand.data.reader import Coverage, common_period
 from anemoi_ailand.variables import VARIABLES, Time
 
 LOG = logging.getLogger(__name__)
@@ -24,41 +24,27 @@ def common_coverage(sources: dict[str, Series], name: str) -> tuple[Coverage, di
     """Return the dates with all variables, and the series of these variables.
 
     Means of instants and means over the last hours of the step are left out unless the archive has them at every date.
-    For all other variables a gap is an error.
-
-    Parameters
-    ----------
-    sources : dict
-        Series by variable.
-    name : str
-        Description of the files, for messages.
-
-    Raises
-    ------
-    ValueError
-        Nothing changes in time, a gap in time, steps that do not form an interval, or no date in common.
+    For all other variables a gap is an error. ``name`` describes the files in messages.
     """
     moving = {n: s for n, s in sources.items() if not isinstance(s, Constant)}
     if not moving:
         raise ValueError(f"{name} holds nothing that changes in time. Add the files of states and fluxes to `path`.")
     stamps = _stamps(list(moving.values()))
     there = {n: s.covers(stamps) for n, s in moving.items()}
-    kept = {n for n in moving if not _optional(n, moving[n]) or _whole(there[n])}
+    optional = {n for n, s in moving.items() if isinstance(s, Trapezoid) or VARIABLES[n].time is Time.LATE_MEAN}
+    kept = {n for n in moving if n not in optional or _whole(there[n])}
     if left := [n for n in moving if n not in kept]:
         LOG.warning("Left out, because the files do not have them at every date: %s", left)
     for n in kept:
         if not there[n].any():
-            moving[n].terms(int(stamps[len(stamps) // 2]))
+            moving[n].terms(int(stamps[len(stamps) // 2]))  # raises
     spans = {n: stamps[np.flatnonzero(there[n])[[0, -1]]] for n in moving if n in kept}
-    first, last = max(int(a) for a, _ in spans.values()), min(int(b) for _, b in spans.values())
-    if first > last:
-        words = {n: f"{text(a)} to {text(b)}" for n, (a, b) in spans.items()}
-        raise ValueError(f"The variables of {name} have no date in common: {words}. Add files, or use `leave_out`.")
-    inside = (stamps >= first) & (stamps <= last)
+    first, last = common_period({n: (_date(a), _date(b)) for n, (a, b) in spans.items()}, name)
+    inside = np.array([first <= _date(s) <= last for s in stamps])
     for n in spans:
         if not there[n][inside].all():
             _refuse_gap(n, moving[n], int(stamps[inside][np.argmin(there[n][inside])]))
-    return Coverage(_date(first), _date(last)), {n: s for n, s in sources.items() if n not in moving or n in kept}
+    return Coverage(first, last), {n: s for n, s in sources.items() if n not in moving or n in kept}
 
 
 def _stamps(sources: list[Series]) -> np.ndarray:
@@ -74,10 +60,6 @@ def _times(source: Series) -> np.ndarray:
         return source.intervals.end
     instants = source.instants if isinstance(source, Trapezoid) else source
     return instants.times if isinstance(instants, Instants) else np.empty(0, "i8")
-
-
-def _optional(name: str, source: Series) -> bool:
-    return isinstance(source, Trapezoid) or VARIABLES[name].time is Time.LATE_MEAN
 
 
 def _whole(there: np.ndarray) -> bool:

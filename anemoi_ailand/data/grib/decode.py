@@ -5,13 +5,13 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from dataclasses import dataclass
+from functools import lru_cache
 
 import eccodes
 import numpy as np
 
-from anemoi_ailand.data.grib.index import Scan, read_message
+from anemoi_ailand.data.grib.index import Scan, open_message, read_message
 from anemoi_ailand.support.sphere import same_points
 
 #: Number of decoded fields in memory: differences of accumulations and means of instants share fields.
@@ -29,37 +29,27 @@ class Decoded:
 
 
 class Decoder:
-    """Decoder of the rows of a scan at selected grid points, with a small cache.
-
-    Parameters
-    ----------
-    scan : Scan
-        Index of the files.
-    keep : numpy.ndarray of int, or None
-        Selected grid points; None for all.
-    """
+    """Decoder of the rows of a scan at the grid points ``keep`` (all by default), with a small cache."""
 
     def __init__(self, scan: Scan, keep: np.ndarray | None = None) -> None:
         self._scan, self._keep = scan, keep
-        self._last: OrderedDict[int, Decoded] = OrderedDict()
+        self._cached = lru_cache(_KEPT)(self._decode)
 
     def __call__(self, row: int) -> Decoded:
         """Return the field in a row of the scan."""
-        if row in self._last:
-            self._last.move_to_end(row)
-            return self._last[row]
-        decoded = _decode(self._message(row))
-        if self._keep is not None:
-            decoded = Decoded(decoded.values[self._keep], decoded.quantum)
-        self._last[row] = decoded
-        if len(self._last) > _KEPT:
-            self._last.popitem(last=False)
-        return decoded
+        return self._cached(row)
+
+    def _decode(self, row: int) -> Decoded:
+        with open_message(self._message(row)) as handle:
+            eccodes.codes_set_double(handle, "missingValue", _MISSING)
+            values = eccodes.codes_get_double_array(handle, "values")
+            if eccodes.codes_is_defined(handle, "bitmapPresent") and eccodes.codes_get_long(handle, "bitmapPresent"):
+                values = np.where(values == _MISSING, np.nan, values)
+            return Decoded(values if self._keep is None else values[self._keep], _quantum(handle))
 
     def coordinates(self, row: int) -> tuple[np.ndarray, np.ndarray] | None:
         """Return latitudes and longitudes of the grid of a row; None if the message has none."""
-        handle = eccodes.codes_new_from_message(self._message(row))
-        try:
+        with open_message(self._message(row)) as handle:
             if eccodes.codes_is_defined(handle, "alternativeRowScanning") and eccodes.codes_get_long(
                 handle, "alternativeRowScanning"
             ):
@@ -68,8 +58,6 @@ class Decoder:
                 return tuple(eccodes.codes_get_double_array(handle, k) for k in ("latitudes", "longitudes"))  # type: ignore[return-value]
             except eccodes.CodesInternalError:
                 return None
-        finally:
-            eccodes.codes_release(handle)
 
     def _message(self, row: int) -> bytes:
         at = self._scan.rows[row]
@@ -80,11 +68,6 @@ def one_grid(scan: Scan, rows: np.ndarray, decoder: Decoder) -> tuple[np.ndarray
     """Return the coordinates of the common grid of all rows; None if the files do not have them.
 
     GRIB1 and GRIB2 describe the same grid by different bytes, so grids with different headers are compared by points.
-
-    Raises
-    ------
-    ValueError
-        The fields are on different grids.
     """
     grids = scan.column("grid")[rows]
     firsts = [int(rows[i]) for i in np.unique(grids, return_index=True)[1]]
@@ -102,18 +85,6 @@ def one_grid(scan: Scan, rows: np.ndarray, decoder: Decoder) -> tuple[np.ndarray
 def _describe(scan: Scan, row: int, place: tuple | None) -> tuple[str, str]:
     header = scan.headers[scan.rows["header"][row]]
     return header.short_name, f"{header.grid_type}, {'no coordinates' if place is None else f'{len(place[0])} points'}"
-
-
-def _decode(message: bytes) -> Decoded:
-    handle = eccodes.codes_new_from_message(message)
-    try:
-        eccodes.codes_set_double(handle, "missingValue", _MISSING)
-        values = eccodes.codes_get_double_array(handle, "values")
-        if eccodes.codes_is_defined(handle, "bitmapPresent") and eccodes.codes_get_long(handle, "bitmapPresent"):
-            values = np.where(values == _MISSING, np.nan, values)
-        return Decoded(values, _quantum(handle))
-    finally:
-        eccodes.codes_release(handle)
 
 
 def _quantum(handle: int) -> float:

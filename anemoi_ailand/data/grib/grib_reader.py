@@ -5,7 +5,7 @@
 
 The files are indexed once on opening without decoding values; a field is then read by its position in its file.
 Parts: ``parameters`` (names, units, signs), ``index``, ``accumulation`` and ``time_series`` (fields behind a value),
-``coverage`` (dates), ``decode``, ``static`` (NetCDF files with coordinates or constants), ``grid_points``, ``derived``.
+``coverage`` (dates), ``decode``, ``static`` (NetCDF files with coordinates or constants), ``grid_points``.
 """
 
 from __future__ import annotations
@@ -17,15 +17,16 @@ from pathlib import Path
 
 import numpy as np
 
+from anemoi_ailand.data.derived import rules
 from anemoi_ailand.data.files.netcdf import is_netcdf
+from anemoi_ailand.data.files.paths import description
 from anemoi_ailand.data.grib.coverage import common_coverage
 from anemoi_ailand.data.grib.decode import Decoder
-from anemoi_ailand.data.grib.derived import rules
 from anemoi_ailand.data.grib.grid_points import find_points
 from anemoi_ailand.data.grib.index import Scan, scan
 from anemoi_ailand.data.grib.parameters import NEVER_DECREASING
 from anemoi_ailand.data.grib.static import read_static
-from anemoi_ailand.data.grib.time_series import HOUR, Series, series, text
+from anemoi_ailand.data.grib.time_series import HOUR, Means, Series, series, text
 from anemoi_ailand.data.reader import MARKS, check_request
 from anemoi_ailand.variables import VARIABLES, Time, variable
 
@@ -57,11 +58,6 @@ class GribReader:
         say so.
     leave_out : list of str
         Variables to leave out, e.g. one with gaps.
-
-    Raises
-    ------
-    ValueError
-        No known field, unknown units, different grids, several members, a gap in time, or no date in common.
     """
 
     #: Values are read by ecCodes, which is thread-safe; the NetCDF library is not.
@@ -80,12 +76,15 @@ class GribReader:
         for name in leave_out:
             variable(name)
         given = list(dict.fromkeys([*files, *static]))
-        self.name = f"'{given[0].name}'" + (f" and {len(given) - 1} more" if len(given) > 1 else "")
-        index = scan(_grib_files(given))
+        self.name = description(given)
+        grib = [p for p in given if not is_netcdf(p)]
+        if not grib:
+            raise ValueError(f"{self.name} is NetCDF, not GRIB. Correct `path` or `layout`, or add the GRIB files.")
+        index = scan(grib)
         sources = _find(index, number, forecast, restart_hours, set(leave_out))
         _check_levels(index, sources)
         self.coverage, self._series = common_coverage(sources, self.name)
-        beside = read_static([p for p in given if is_netcdf(p)])
+        beside = read_static([p for p in given if p not in grib])
         self._points = find_points(index, self._series, beside, land, self.name)
         self._decoder = Decoder(index, self._points.keep)
         self.latitudes, self.longitudes = self._points.latitudes, self._points.longitudes
@@ -137,20 +136,15 @@ class GribReader:
         fields = [self._decoder(row) for _, row in terms]
         values = [np.exp(f.values) if source.way.logarithm else f.values for f in fields]
         total = np.asarray(sum(weight * value for (weight, _), value in zip(terms, values, strict=True)))
-        if source.way.param in NEVER_DECREASING and min(weight for weight, _ in terms) < 0.0:
+        if (
+            isinstance(source, Means)
+            and source.way.param in NEVER_DECREASING
+            and min(weight for weight, _ in terms) < 0.0
+        ):
             largest = max(float(np.nanmax(np.abs(v), initial=0.0)) for v in values)
             noise = sum(f.quantum for f in fields) + _ROUNDING * largest
             return _not_below_zero(total, noise * abs(terms[0][0]), source, stamp)
         return total
-
-
-def _grib_files(files: Sequence[Path]) -> list[Path]:
-    found = [p for p in files if not is_netcdf(p)]
-    if not found:
-        raise ValueError(
-            f"{[p.name for p in files][:4]} are NetCDF, not GRIB. Correct `path` or `layout`, or add the GRIB files."
-        )
-    return found
 
 
 def _seconds(date: datetime) -> int:
@@ -207,7 +201,7 @@ def _check_levels(index: Scan, sources: dict[str, Series]) -> None:
         )
 
 
-def _not_below_zero(values: np.ndarray, noise: float, source: Series, stamp: int) -> np.ndarray:
+def _not_below_zero(values: np.ndarray, noise: float, source: Means, stamp: int) -> np.ndarray:
     """Set negative values explained by packing to zero; refuse others."""
     lowest = float(np.nanmin(values, initial=0.0))
     if lowest < -noise:

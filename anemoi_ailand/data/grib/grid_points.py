@@ -23,22 +23,12 @@ LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Points:
-    """Points of a reader.
+    """Points of a reader; arrays have the shape (point,)."""
 
-    Attributes
-    ----------
-    keep : numpy.ndarray of int, shape (point,)
-        Positions in the fields.
-    latitudes, longitudes : numpy.ndarray, shape (point,)
-        Degrees north, degrees east.
-    fields : dict
-        Constants from NetCDF at these points.
-    """
-
-    keep: np.ndarray
+    keep: np.ndarray  #: positions in the fields
     latitudes: np.ndarray
     longitudes: np.ndarray
-    fields: dict[str, np.ndarray]
+    fields: dict[str, np.ndarray]  #: constants from NetCDF
 
     @property
     def point_id(self) -> np.ndarray:
@@ -53,25 +43,10 @@ class Points:
 
 
 def find_points(scan: Scan, sources: dict[str, Series], static: Static, land: bool, name: str) -> Points:
-    """Select the points and find their coordinates.
+    """Select the points and find their coordinates; ``name`` describes the files in messages.
 
-    Parameters
-    ----------
-    scan : Scan
-        Index of the files.
-    sources : dict
-        Series by variable.
-    static : Static
-        Content of accompanying NetCDF files.
-    land : bool
-        Land points only: land-sea mask of at least 0.5 or, without a mask, the first state variable not missing.
-    name : str
-        Description of the files, for messages.
-
-    Raises
-    ------
-    ValueError
-        Different grids, no coordinates, NetCDF on another grid, or no land.
+    ``land`` keeps land points only: land-sea mask of at least 0.5 or, without a mask, the first state variable not
+    missing.
     """
     whole = Decoder(scan)
     rows = np.unique(np.concatenate([s.rows for s in sources.values()]))

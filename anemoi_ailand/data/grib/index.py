@@ -15,6 +15,7 @@ import logging
 import mmap
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,42 +37,20 @@ _SPECTRAL = frozenset({"sh", "rotated_sh", "stretched_sh"})
 
 @dataclass(frozen=True)
 class Header:
-    """Header of a field without its date.
-
-    Attributes
-    ----------
-    param, short_name, units : int, str, str
-        Parameter as named by ecCodes.
-    kind : Level
-        Kind of level.
-    level : float
-        Number of the level or, for soil given by depth, the depth of its lower bound [m].
-    by_depth : bool
-        Whether ``level`` is a depth.
-    start, end : int
-        Step range [s].
-    step_type : str
-        ``instant``, ``accum``, ``avg`` ...
-    number : int
-        Ensemble member, -1 if there is none.
-    analysis : bool
-        Whether it is an analysis.
-    grid, grid_type : str
-        Checksum of the grid description; its type.
-    """
+    """Header of a field without its date, as ecCodes reads it."""
 
     param: int
     short_name: str
     units: str
     kind: Level
-    level: float
+    level: float  #: number of the level or, ``by_depth``, the depth of the lower bound of a soil layer [m]
     by_depth: bool
-    start: int
+    start: int  #: step range [s]
     end: int
-    step_type: str
-    number: int
+    step_type: str  #: ``instant``, ``accum``, ``avg`` ...
+    number: int  #: ensemble member, -1 if there is none
     analysis: bool
-    grid: str
+    grid: str  #: checksum of the grid description
     grid_type: str
 
     @property
@@ -94,13 +73,7 @@ class Scan:
 
 
 def scan(files: Sequence[Path]) -> Scan:
-    """Index the fields in ``files`` that have a known parameter.
-
-    Raises
-    ------
-    ValueError
-        A file has no GRIB message or is truncated, or no field has a known parameter.
-    """
+    """Index the fields in ``files`` that have a known parameter."""
     known: dict[bytes, int] = {}
     headers: list[Header] = []
     rows: list[tuple[int, int, int, int, int]] = []
@@ -123,13 +96,7 @@ def scan(files: Sequence[Path]) -> Scan:
 
 
 def read_message(path: Path, offset: int, length: int) -> bytes:
-    """Return one message.
-
-    Raises
-    ------
-    ValueError
-        The file has changed since it was indexed.
-    """
+    """Return one message; refuse a file that has changed since it was indexed."""
     with path.open("rb") as file:
         file.seek(offset)
         message = file.read(length)
@@ -230,10 +197,19 @@ def _seconds(path: Path, at: int, *date: int) -> int:
     return calendar.timegm(date)
 
 
-def _read_header(message: bytes) -> tuple[Header | None, str]:
-    """Read a header with ecCodes; None if the parameter is unknown."""
+@contextmanager
+def open_message(message: bytes) -> Iterator[int]:
+    """Yield the ecCodes handle of a message."""
     handle = eccodes.codes_new_from_message(message)
     try:
+        yield handle
+    finally:
+        eccodes.codes_release(handle)
+
+
+def _read_header(message: bytes) -> tuple[Header | None, str]:
+    """Read a header with ecCodes; None if the parameter is unknown."""
+    with open_message(message) as handle:
         param, short_name = _long(handle, "paramId"), _string(handle, "shortName")
         if param not in KNOWN_PARAMS:
             return None, short_name
@@ -246,8 +222,6 @@ def _read_header(message: bytes) -> tuple[Header | None, str]:
             _string(handle, "md5GridSection"), _string(handle, "gridType"),
         )  # fmt: skip
         return header, short_name
-    finally:
-        eccodes.codes_release(handle)
 
 
 def _level(handle: int, type_of_level: str) -> tuple[float, bool]:

@@ -49,34 +49,16 @@ def level_kind(type_of_level: str) -> Level:
 
 @dataclass(frozen=True)
 class Parameter:
-    """GRIB parameter that gives a variable.
-
-    Attributes
-    ----------
-    param : int
-        ``paramId``.
-    short_name : str
-        ECMWF short name, for messages.
-    levels : tuple of Level
-        Kinds of level on which the parameter is the variable.
-    layer : int or None
-        Soil layer, if it is given by the level and not by the parameter.
-    sign : int
-        -1 if GRIB has the opposite sign of the table.
-    accumulated, mean : bool
-        Amount over an interval; mean over an interval. Neither: an instant.
-    logarithm : bool
-        The field is the natural logarithm of the variable.
-    """
+    """GRIB parameter that gives a variable: an amount or a mean over an interval, or an instant."""
 
     param: int
     short_name: str
-    levels: tuple[Level, ...] = (Level.SURFACE,)
-    layer: int | None = None
-    sign: int = 1
+    levels: tuple[Level, ...] = (Level.SURFACE,)  #: kinds of level on which the parameter is the variable
+    layer: int | None = None  #: soil layer, if it is given by the level and not by the parameter
+    sign: int = 1  #: -1 if GRIB has the opposite sign of the table
     accumulated: bool = False
     mean: bool = False
-    logarithm: bool = False
+    logarithm: bool = False  #: the field is the natural logarithm of the variable
 
     @property
     def interval(self) -> bool:
@@ -167,22 +149,7 @@ _CATEGORIES = frozenset({"tvl", "tvh", "slt"})
 
 
 def factor(name: str, way: Parameter, units: str) -> float:
-    """Return the factor from the units of a GRIB field to those of the table (of an amount, times s), with the sign.
-
-    Parameters
-    ----------
-    name : str
-        Variable of the table.
-    way : Parameter
-        Its GRIB parameter.
-    units : str
-        Units of the field according to ecCodes.
-
-    Raises
-    ------
-    ValueError
-        There is no conversion.
-    """
+    """Return the factor from the units of a GRIB field to those of the table (of an amount, times s), with the sign."""
     if name in _CATEGORIES:
         return 1.0
     wanted = variable(name).units

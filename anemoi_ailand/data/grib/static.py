@@ -17,7 +17,7 @@ import numpy as np
 
 from anemoi_ailand.constants import C4_CODE
 from anemoi_ailand.data.files.netcdf import filled, open_file
-from anemoi_ailand.support.units import conversion, table_units
+from anemoi_ailand.support.units import conversion, convert, table_units
 from anemoi_ailand.variables import VARIABLES, Time
 
 _LATITUDE, _LONGITUDE = ("latitude", "lat", "clat"), ("longitude", "lon", "clon")
@@ -25,15 +25,7 @@ _LATITUDE, _LONGITUDE = ("latitude", "lat", "clat"), ("longitude", "lon", "clon"
 
 @dataclass
 class Static:
-    """Content of NetCDF files that accompany GRIB.
-
-    Attributes
-    ----------
-    latitudes, longitudes : numpy.ndarray or None, shape (grid point,)
-        Degrees north, degrees east.
-    fields : dict
-        Constants by dataset name, each of shape (grid point,).
-    """
+    """Coordinates [degrees] and constants by dataset name in NetCDF files, each of shape (grid point,)."""
 
     latitudes: np.ndarray | None = None
     longitudes: np.ndarray | None = None
@@ -41,15 +33,7 @@ class Static:
 
 
 def read_static(paths: list[Path]) -> Static:
-    """Read coordinates and all constants of the table from NetCDF files.
-
-    Raises
-    ------
-    ValueError
-        A wrong unit.
-    OSError
-        A file is not NetCDF.
-    """
+    """Read coordinates and all constants of the table from NetCDF files."""
     out = Static()
     for path in paths:
         with open_file(path) as dataset:
@@ -74,6 +58,6 @@ def _coordinate(dataset: netCDF4.Dataset, names: tuple[str, ...]) -> np.ndarray 
 
 
 def _field(dataset: netCDF4.Dataset, name: str, units: str, path: Path) -> np.ndarray:
-    factor, offset = conversion(getattr(dataset.variables[name], "units", None), units, name, path)
-    values = filled(dataset.variables[name]).ravel() * factor + offset
+    pair = conversion(getattr(dataset.variables[name], "units", None), units, name, path)
+    values = convert(filled(dataset.variables[name]).ravel(), pair)
     return (values == C4_CODE).astype("f8") if name == "clim_ctype" else values

@@ -58,23 +58,14 @@ class Series(Protocol):
         """Return weights and rows whose sum is the value at ``stamp``; ValueError if there is none."""
         ...
 
-    def describe(self) -> str:
-        """Return a description of the fields, for messages."""
-        ...
-
 
 @dataclass(frozen=True)
 class Constant:
     """Constant field: the first one in time."""
 
     way: Parameter
-    row: int
+    rows: np.ndarray
     scale: float
-
-    @property
-    def rows(self) -> np.ndarray:
-        """The only row."""
-        return np.array([self.row])
 
     def covers(self, stamps: np.ndarray) -> np.ndarray:
         """Return True for every stamp."""
@@ -82,11 +73,7 @@ class Constant:
 
     def terms(self, stamp: int) -> Terms:
         """Return the only field."""
-        return [(self.scale, self.row)]
-
-    def describe(self) -> str:
-        """Return a description of the field."""
-        return "one field"
+        return [(self.scale, int(self.rows[0]))]
 
 
 @dataclass(frozen=True)
@@ -150,10 +137,6 @@ class Trapezoid:
             for scale, row in self.instants.terms(int(t))
         ]
 
-    def describe(self) -> str:
-        """Return a description of the instants."""
-        return self.instants.describe()
-
     def _inside(self, stamp: int) -> np.ndarray | None:
         begin = stamp - _LENGTH[Time.INTERVAL_MEAN]
         at = np.searchsorted(self.instants.times, [begin, stamp + 1])
@@ -211,26 +194,11 @@ class Means:
 
 
 def series(scan: Scan, name: str, rows: np.ndarray, restart: int | None = None) -> Series | None:
-    """Return the series of a variable; None if the files have no field of it.
+    """Return the series of a variable from ``rows`` of a scan; None if the files have no field of it.
 
-    Parameters
-    ----------
-    scan : Scan
-        Index of the files.
-    name : str
-        Variable of the table.
-    rows : numpy.ndarray of int
-        Rows of the scan that may be used.
-    restart : int, optional
-        Time of the forecast after which accumulations restart, overriding the messages [s].
-
-    Raises
-    ------
-    ValueError
-        Unknown units, duplicate fields, or means over an interval that the messages do not give.
+    ``restart`` is the time of the forecast after which accumulations restart, overriding the messages [s].
     """
-    ways = PARAMETERS.get(MEANS_OF_INSTANTS.get(name, name), ())
-    for way in ways:
+    for way in PARAMETERS.get(MEANS_OF_INSTANTS.get(name, name), ()):
         chosen = _select(scan, way, rows)
         if len(chosen):
             return _build(scan, name, way, chosen, restart)
@@ -242,7 +210,7 @@ def _select(scan: Scan, way: Parameter, rows: np.ndarray) -> np.ndarray:
     wanted = np.array([_matches(h, way) for h in scan.headers], bool)
     rows = rows[wanted[scan.rows["header"][rows]]]
     if len(rows) and Level.MODEL in way.levels and not way.logarithm:
-        level = np.array([h.level for h in scan.headers])[scan.rows["header"][rows]]
+        level = scan.column("level")[rows]
         rows = rows[level == level.max()]
     return rows
 
@@ -250,15 +218,15 @@ def _select(scan: Scan, way: Parameter, rows: np.ndarray) -> np.ndarray:
 def _matches(header: Header, way: Parameter) -> bool:
     if header.param != way.param or header.kind not in way.levels or header.spectral:
         return False
-    if way.layer is not None and not _is_layer(header.level, header.by_depth, way.layer):
+    if way.layer is not None and not _is_layer(header, way.layer):
         return False
     return header.step_type in (("accum", "avg", "instant") if way.interval else ("instant", ""))
 
 
-def _is_layer(level: float, by_depth: bool, layer: int) -> bool:
-    if not by_depth:
-        return level == layer
-    return abs(level - sum(SOIL_LAYER_THICKNESS[:layer])) < _SAME_DEPTH
+def _is_layer(header: Header, layer: int) -> bool:
+    if header.by_depth:
+        return abs(header.level - sum(SOIL_LAYER_THICKNESS[:layer])) < _SAME_DEPTH
+    return header.level == layer
 
 
 def _build(scan: Scan, name: str, way: Parameter, rows: np.ndarray, restart: int | None) -> Series:
@@ -269,7 +237,7 @@ def _build(scan: Scan, name: str, way: Parameter, rows: np.ndarray, restart: int
     scale, row = scales.pop(), variable(name)
     base, end = scan.rows["base"][rows], scan.column("end")[rows]
     if row.time is Time.CONSTANT:
-        return Constant(way, int(rows[np.argmin(base + end)]), scale)
+        return Constant(way, rows[[np.argmin(base + end)]], scale)
     _check_once(scan, way, rows)
     if way.interval:
         start = _starts(scan, way, rows, restart)
@@ -300,7 +268,7 @@ def _starts(scan: Scan, way: Parameter, rows: np.ndarray, restart: int | None) -
 
 
 def _check_once(scan: Scan, way: Parameter, rows: np.ndarray) -> None:
-    """Refuse duplicate fields: either may be right."""
+    """Refuse duplicate fields, as either may be right."""
     columns = [scan.rows["base"], *(scan.column(c) for c in ("start", "end", "analysis"))]
     what = np.stack([c[rows].astype("i8") for c in columns], axis=1)
     _, first, count = np.unique(what, axis=0, return_index=True, return_counts=True)

@@ -23,20 +23,7 @@ class Kind(StrEnum):
 
 
 def native_step(stamps: np.ndarray, what: str) -> np.timedelta64:
-    """Return the step between records.
-
-    Parameters
-    ----------
-    stamps : numpy.ndarray of datetime64[s], shape (record,)
-        Increasing.
-    what : str
-        Description of the records, for messages.
-
-    Raises
-    ------
-    ValueError
-        Fewer than two records, or a gap in time.
-    """
+    """Return the step between records with increasing ``stamps``; refuse a gap. ``what`` describes the records."""
     if len(stamps) < 2:
         raise ValueError(f"{what} has {len(stamps)} record(s) in time; two are needed to know the step. Add records.")
     steps = np.diff(stamps)
@@ -56,30 +43,7 @@ def window(stamps: np.ndarray, ends: np.ndarray, hours: float, kind: Kind, what:
     Means over a native step :math:`\delta` stamped :math:`e - T + \delta, \ldots, e` have equal weights. Instants
     stamped :math:`e - T, \ldots, e` have the weights of the trapezoidal rule, the two outer ones half.
 
-    Parameters
-    ----------
-    stamps : numpy.ndarray of datetime64[s], shape (record,)
-        Stamps of the records, without a gap (see :func:`native_step`).
-    ends : numpy.ndarray of datetime64[s], shape (end,)
-        Ends of the windows.
-    hours : float
-        Length :math:`T` of a window [h].
-    kind : Kind
-        Of the records.
-    what : str
-        Description of the records, for messages.
-
-    Returns
-    -------
-    records : numpy.ndarray of int, shape (end, part)
-        Record numbers.
-    weights : numpy.ndarray, shape (part,)
-        Weights, with sum 1.
-
-    Raises
-    ------
-    ValueError
-        The step does not divide the window, an end has no record, or a window begins before the first record.
+    Record numbers have the shape (end, part), weights the shape (part,) and the sum 1.
     """
     step, length = native_step(stamps, what), np.timedelta64(round(hours * 3600), "s")
     if length % step:
@@ -111,20 +75,13 @@ def window(stamps: np.ndarray, ends: np.ndarray, hours: float, kind: Kind, what:
 def whole_ends(stamps: np.ndarray, hours: float, kind: Kind, what: str) -> tuple[np.datetime64, np.datetime64]:
     """Return the first and last stamp at which a window of ``hours`` can end."""
     step = native_step(stamps, what)
-    first = (
-        stamps[0] + np.timedelta64(round(hours * 3600), "s") - (step if kind is Kind.MEAN else np.timedelta64(0, "s"))
-    )
-    return first, stamps[-1]
+    first = stamps[0] + np.timedelta64(round(hours * 3600), "s")
+    return (first - step if kind is Kind.MEAN else first), stamps[-1]
 
 
 def divides(stamps: np.ndarray, hours: float, what: str) -> bool:
     """Return whether the step of the records divides ``hours``."""
     return not np.timedelta64(round(hours * 3600), "s") % native_step(stamps, what)
-
-
-def average(values: np.ndarray, records: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Return weighted means (end, ...) of ``values`` (record, ...) over a window."""
-    return np.einsum("ek...,k->e...", values[records], weights)
 
 
 def _hours(step: np.timedelta64) -> float:

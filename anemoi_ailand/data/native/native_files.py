@@ -19,8 +19,9 @@ import netCDF4
 import numpy as np
 
 from anemoi_ailand.data.files.netcdf import filled, open_file, read_records, times
+from anemoi_ailand.data.files.paths import description
 from anemoi_ailand.support.sphere import same_points
-from anemoi_ailand.support.units import Conversion
+from anemoi_ailand.support.units import Conversion, convert
 
 LOG = logging.getLogger(__name__)
 
@@ -63,19 +64,12 @@ class NativeFile:
             variable = dataset.variables[name]
             values = filled(variable) if records is None else read_records(variable, records)
             tail = sum(d in _HORIZONTAL for d in variable.dimensions)
-        factor, offset = self.conversions.get(name, (1.0, 0.0))
-        values = values if (factor, offset) == (1.0, 0.0) else values * factor + offset
+        values = convert(values, self.conversions.get(name, (1.0, 0.0)))
         return values.reshape(*values.shape[: values.ndim - tail], -1)
 
 
 def scan(paths: Sequence[Path]) -> list[NativeFile]:
-    """Inspect all files and return those with a role.
-
-    Raises
-    ------
-    ValueError
-        No file has a role, or files hold different points.
-    """
+    """Inspect all files and return those with a role; refuse none at all, and different points."""
     found = [f for p in paths if (f := _scan_one(p)) is not None]
     if not found:
         raise ValueError(
@@ -140,7 +134,7 @@ class Series:
     @property
     def name(self) -> str:
         """Description of the files, for messages."""
-        return f"'{self.files[0].path.name}'" + (f" and {len(self.files) - 1} more" if len(self.files) > 1 else "")
+        return description([f.path for f in self.files])
 
     def read(self, variable: str, records: np.ndarray) -> np.ndarray:
         """Return ``variable`` at record numbers of the joined series, shape (record, [level], point)."""
@@ -154,13 +148,7 @@ class Series:
         return np.empty((0,)) if out is None else out
 
     def at(self, dates: Sequence[datetime]) -> np.ndarray:
-        """Return the record numbers of dates.
-
-        Raises
-        ------
-        ValueError
-            A date has no record.
-        """
+        """Return the record numbers of dates; refuse a date without a record."""
         wanted = np.array(dates, "datetime64[s]")
         place = np.minimum(np.searchsorted(self.stamps, wanted), len(self.stamps) - 1)
         absent = self.stamps[place] != wanted

@@ -13,19 +13,16 @@ from pathlib import Path
 import numpy as np
 
 from anemoi_ailand.constants import C4_CODE, SOIL_LAYER_THICKNESS, STEP_HOURS, WATER_DENSITY
-from anemoi_ailand.data.native.interval_means import average, divides, native_step, whole_ends, window
+from anemoi_ailand.data.derived import rules
+from anemoi_ailand.data.native.interval_means import divides, native_step, whole_ends, window
 from anemoi_ailand.data.native.native_files import NativeFile, Series, scan
-from anemoi_ailand.data.native.native_variables import CLIMATE, LEAF_AREA, RULES, SOIL, VEGETATION, WRONG_UNITS, Rule
-from anemoi_ailand.data.reader import STEP, Coverage, check_request
-from anemoi_ailand.physics.snow import snow_cover, where_no_snow
-from anemoi_ailand.physics.soil_types import soil_parameters
-from anemoi_ailand.physics.vegetation import leaf_area, vegetation_parameters
+from anemoi_ailand.data.native.native_variables import CLIMATE, LEAF_AREA, RULES, SOIL, WRONG_UNITS, Rule
+from anemoi_ailand.data.reader import STEP, Coverage, check_request, common_period
+from anemoi_ailand.physics.vegetation import leaf_area
 from anemoi_ailand.support.units import conversion, find_conversion, table_units
 from anemoi_ailand.variables import VARIABLES, Time
 
 LOG = logging.getLogger(__name__)
-
-_SNOW = ("sd", "rsn", "tsn")
 
 #: Soil water, which is an amount in a layer or a volume fraction, and the unit of the amount.
 _SOIL_WATER, _AMOUNT = "SoilMoist", "kg m-2"
@@ -34,8 +31,8 @@ _SOIL_WATER, _AMOUNT = "SoilMoist", "kg m-2"
 class NativeReader:
     """Reader of ecLand's own files; see :class:`anemoi_ailand.data.reader.Reader`.
 
-    Files are recognised by their variables, whatever their names. A variable is available if the files have all it is
-    made of, so a run without ``o_co2`` has no ``gpp``. The last record of ``o_d2m`` is left out unless the forcing
+    Files are recognised by their variables, not by their names. A variable is available if the files hold all of its
+    parts, so a run without ``o_co2`` has no ``gpp``. The last record of ``o_d2m`` is left out unless the forcing
     continues beyond it, because ecLand computes it with clamped forcing.
 
     Parameters
@@ -44,12 +41,6 @@ class NativeReader:
         Files of one run or of consecutive runs.
     point_id : str, optional
         Text file with the identity of each point, one a line; by default points are numbered from 0.
-
-    Raises
-    ------
-    ValueError
-        No known variable, different points in the files, a wrong unit, a gap in time, or a step that does not divide
-        6 h.
     """
 
     climate_class: np.ndarray | None = None
@@ -64,6 +55,7 @@ class NativeReader:
         self._series = {k: Series(v) for k, v in by_role.items() if k not in self._static}
         self._constants = self._make_constants()
         self._moving = {n: r for n, r in RULES.items() if self._is_there(n, r)}
+        self._derived = rules(self._moving)
         self._leaf = {n: m for n, m in LEAF_AREA.items() if m in self._units("surfclim")}
         self.variables = self._list_variables()
         self.coverage = self._find_coverage()
@@ -90,9 +82,7 @@ class NativeReader:
         return True
 
     def _list_variables(self) -> tuple[str, ...]:
-        there = {*self._moving, *self._leaf, *self._constants}
-        if {"sd", "rsn"} <= there:
-            there.add("snowc")
+        there = {*self._moving, *self._derived, *self._leaf, *self._constants}
         if "avg_tprate" in there and "Ctpf" in self._units("forcing"):
             for f in self._series["forcing"].files:
                 _convert(f, "Ctpf", table_units("avg_cpfr"))
@@ -103,14 +93,8 @@ class NativeReader:
         spans = {n: self._span(r) for n, r in self._moving.items()}
         if not spans:
             raise ValueError(f"{self.name} hold nothing that changes in time. Add o_gg, forcing, ... to `path`.")
-        first, last = max(a for a, _ in spans.values()), min(b for _, b in spans.values())
-        first = first + (_midnight(first) - first) % STEP
-        last = last - (last - _midnight(last)) % STEP
-        if first > last:
-            raise ValueError(
-                f"The files of {self.name} have no date in common: {spans}. Give files of the same period."
-            )
-        return Coverage(first, last)
+        whole = {n: (a + (datetime.min - a) % STEP, b - (b - datetime.min) % STEP) for n, (a, b) in spans.items()}
+        return Coverage(*common_period(whole, self.name))
 
     def _span(self, rule: Rule) -> tuple[datetime, datetime]:
         series = self._series[rule.role]
@@ -133,32 +117,27 @@ class NativeReader:
                 out[name] = self._static["surfclim"].read(native)
         if "Ctype" in units:
             out["c4"] = (self._static["surfclim"].read("Ctype") == C4_CODE).astype(float)
-        for kind, names in VEGETATION.items():
-            if kind in out:
-                out |= dict(zip(names, vegetation_parameters(out[kind]), strict=True))
         if "o_fix" in self._static:
             for name, native in SOIL.items():
                 _convert(self._static["o_fix"], native, table_units(name))
                 out[name] = self._static["o_fix"].read(native)[0]
-        elif "slt" in out:
-            out |= dict(zip(SOIL, soil_parameters(out["slt"]), strict=True))
-        return out
+        return out | {n: make(*(out[i] for i in inputs)) for n, (inputs, make) in rules(out).items()}
 
     def read(self, names: Sequence[str], dates: Sequence[datetime]) -> np.ndarray:
         """See :meth:`anemoi_ailand.data.reader.Reader.read`."""
         check_request(self, names, dates)
         out = np.empty((len(names), len(dates), len(self.point_id)), "f4")
-        made = {n: f for n, f in (("snowc", self._snow_cover), ("avg_cpfr", self._convective)) if n in names}
         for i, name in enumerate(names):
             if VARIABLES[name].time is Time.CONSTANT:
                 out[i] = self._constants[name]
             elif name in self._leaf:
                 monthly = self._static["surfclim"].read(self._leaf[name])
                 out[i] = [leaf_area(monthly, d) for d in dates]
-            elif name in made:
-                out[i] = made[name](dates)
-            elif name in _SNOW[1:]:
-                out[i] = self._snow(dates)[name]
+            elif name == "avg_cpfr":
+                out[i] = self._convective(dates)
+            elif name in self._derived:
+                inputs, make = self._derived[name]
+                out[i] = make(*(self._read_rule(self._moving[n], dates) for n in inputs))
             else:
                 out[i] = self._read_rule(self._moving[name], dates)
         return out
@@ -182,7 +161,7 @@ class NativeReader:
         ends = np.array(dates, "datetime64[s]")
         records, weights = window(series.stamps, ends, rule.hours, rule.kind, series.name)
         needed, places = np.unique(records, return_inverse=True)
-        return average(values(needed), places.reshape(records.shape), weights)
+        return np.einsum("ek...,k->e...", values(needed)[places.reshape(records.shape)], weights)
 
     def _soil_factor(self, rule: Rule) -> float:
         """Return the factor from kg m-2 in a layer to m3 m-3 where soil water is an amount, by its units attribute."""
@@ -190,16 +169,6 @@ class NativeReader:
         if part != _SOIL_WATER or rule.level is None or not _is_amount(self._units(rule.role)[part]):
             return 1.0
         return 1.0 / (WATER_DENSITY * SOIL_LAYER_THICKNESS[rule.level])
-
-    def _snow(self, dates: Sequence[datetime]) -> dict[str, np.ndarray]:
-        values = {n: self._read_rule(self._moving[n], dates) for n in _SNOW if n in self._moving}
-        if len(values) == len(_SNOW):
-            values["tsn"], values["rsn"] = where_no_snow(values["sd"], values["tsn"], values["rsn"])
-        return values
-
-    def _snow_cover(self, dates: Sequence[datetime]) -> np.ndarray:
-        snow = self._snow(dates)
-        return snow_cover(snow["sd"], snow["rsn"])
 
     def _convective(self, dates: Sequence[datetime]) -> np.ndarray:
         """Return the convective fraction of the precipitation of the step, 0 if dry."""
@@ -225,10 +194,6 @@ def _convert(file: NativeFile, part: str, expected: str) -> None:
 
 def _is_amount(units: str) -> bool:
     return find_conversion(units, _AMOUNT) is not None
-
-
-def _midnight(date: datetime) -> datetime:
-    return date.replace(hour=0, minute=0, second=0)
 
 
 def _point_id(path: str | None, n_points: int) -> np.ndarray:

@@ -36,7 +36,7 @@ def _forcing(hours: int, kind: Kind, *names: str) -> Rule:
     return Rule("forcing", tuple((n, 1.0) for n in names), hours, kind)
 
 
-#: Rules of all variables that change in time, except those derived from others in ``native_reader.py``.
+#: Rules of all variables that change in time, except those derived from others.
 #:
 #: Signs: ``Qle`` and ``Qh`` are negative upward, as in the table; ``Evap`` is too, unlike the table; ``CO2flux`` is
 #: positive into the land, unlike the table. ``Qsb`` is -(total + surface runoff) by an error in ecLand's output; the
@@ -88,13 +88,7 @@ CLIMATE = {
     "cvh": "cvh", "tvl": "tvl", "tvh": "tvh", "slt": "sotype",
 }  # fmt: skip
 
-#: Constants derived from vegetation types, in the order of ``vegetation_parameters``.
-VEGETATION = {
-    "tvl": ("veg_cov_lv", "veg_z0m_lv", "veg_rsmin_lv"),
-    "tvh": ("veg_cov_hv", "veg_z0m_hv", "veg_rsmin_hv"),
-}
-
-#: Constants of the soil: name in ``o_fix``, in the order of ``soil_parameters``.
+#: Constants of the soil: name in ``o_fix``; without this file they follow from the soil type.
 SOIL = {"theta_cap": "SoilFC", "theta_pwp": "SoilWilt", "theta_sat": "SoilSat"}
 
 #: Leaf area index: monthly field in ``surfclim``.

@@ -20,11 +20,12 @@ from typing import Any
 import numpy as np
 
 from anemoi_ailand.constants import C4_CODE
+from anemoi_ailand.data.files import paths
 from anemoi_ailand.data.files.layout import POINT_DIMENSIONS
-from anemoi_ailand.data.files.netcdf import filled, open_file, read_records, records, times
-from anemoi_ailand.data.reader import MARKS, STEP, Coverage, check_request
+from anemoi_ailand.data.files.netcdf import filled, open_file, read_records, times
+from anemoi_ailand.data.reader import MARKS, STEP, Coverage, check_request, common_period
 from anemoi_ailand.support.sphere import check_coordinates, same_points
-from anemoi_ailand.support.units import conversion, table_units
+from anemoi_ailand.support.units import Conversion, conversion, convert, table_units
 from anemoi_ailand.variables import VARIABLES, Time, Variable
 
 LOG = logging.getLogger(__name__)
@@ -39,7 +40,7 @@ class _File:
     dynamic: set[str] = field(default_factory=set)
     constant: set[str] = field(default_factory=set)
     units: dict[str, str] = field(default_factory=dict)
-    conversion: dict[str, tuple[float, float]] = field(default_factory=dict)
+    conversion: dict[str, Conversion] = field(default_factory=dict)
     coordinates: dict[str, np.ndarray] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -47,8 +48,7 @@ class _File:
 
     def converted(self, name: str, values: np.ndarray) -> np.ndarray:
         """Return values of a variable in the units of the table."""
-        factor, offset = self.conversion[name]
-        return values if (factor, offset) == (1.0, 0.0) else values * factor + offset
+        return convert(values, self.conversion[name])
 
 
 def _index(path: Path) -> _File:
@@ -77,25 +77,15 @@ class _Origin:
 class PointReader:
     """Reader of the reference layout and of our own output; see :class:`anemoi_ailand.data.reader.Reader`.
 
-    Parameters
-    ----------
-    files : list of Path
-        Files with dimensions (time, point), in any number and order, joined by their time axes.
-    static : list of Path
-        Files with the constant fields; by default ``static.nc`` or ``<file>_static.nc`` beside the first file.
-
-    Raises
-    ------
-    ValueError
-        Different points in the files, a gap in time, a step other than 6 h, a duplicate stamp, a wrong unit, or no
-        variable of the table.
+    The files have dimensions (time, point) and are joined by their time axes. The constant fields are by default in
+    ``static.nc`` or ``<file>_static.nc`` beside the first file.
     """
 
     def __init__(self, files: Sequence[Path], static: Sequence[Path] = ()) -> None:
         indexed = [_index(p) for p in dict.fromkeys([*files, *static])]
         if not static and not any(f.constant - set(f.coordinates) for f in indexed):
             indexed += [_index(p) for p in _static_beside(files[0]) if p not in files]
-        self.name = f"'{files[0].name}'" + (f" and {len(indexed) - 1} more" if len(indexed) > 1 else "")
+        self.name = paths.description([f.path for f in indexed])
         self._files = indexed
         self._take_points()
         rows = [v for v in VARIABLES.values() if not v.computed and v.name not in MARKS]
@@ -151,21 +141,15 @@ class PointReader:
             raise ValueError(
                 f"{self.name} holds nothing that changes in time. Add files with dimensions (time, point) to `path`."
             )
-        spans = [_span([(s, f.path) for f in files for s in f.stamps], name) for files, name in chains.items()]
-        first, last = max(a for a, _ in spans), min(b for _, b in spans)
-        if first > last:
-            raise ValueError(
-                f"The variables of {self.name} have no date in common: "
-                f"{dict(zip(chains.values(), spans, strict=True))}. Give files of the same period in `path`."
-            )
-        return Coverage(first, last)
+        spans = {name: _span([(s, f.path) for f in files for s in f.stamps], name) for files, name in chains.items()}
+        return Coverage(*common_period(spans, self.name))
 
     def read(self, names: Sequence[str], dates: Sequence[datetime]) -> np.ndarray:
         """See :meth:`anemoi_ailand.data.reader.Reader.read`."""
         check_request(self, names, dates)
         out = np.full((len(names), len(dates), len(self.point_id)), np.nan, "f4")
         for f in self._files:
-            numbers = records(dates, f.record)
+            numbers = np.array([f.record.get(d, -1) for d in dates], int)
             here = np.flatnonzero(numbers >= 0)
             origins = [(i, self._origins[n], VARIABLES[n].time is Time.CONSTANT) for i, n in enumerate(names)]
             moving = [(i, o.parts) for i, o, constant in origins if not constant and f in o.files and len(here)]

@@ -42,27 +42,8 @@ def write_points(
     """Write a CF NetCDF file with dimensions (time, point), under the reference names of the table.
 
     Computed variables (sun, calendar) are left out. Total precipitation becomes rain in double precision, so that rain
-    plus snow is bitwise the total.
-
-    Parameters
-    ----------
-    path : Path
-        The file; its folder is created.
-    values : numpy.ndarray, shape (date, point, variable)
-        In the units of the table.
-    names : sequence of str
-        Variables of ``values``, in order.
-    dates : numpy.ndarray, shape (date,)
-        UTC stamps.
-    latitudes, longitudes : numpy.ndarray, shape (point,)
-        Degrees.
-    attributes : mapping, optional
-        Global attributes.
-
-    Raises
-    ------
-    FileExistsError
-        ``path`` exists.
+    plus snow is bitwise the total. ``values`` are in the units of the table, shape (date, point, variable), ``dates``
+    in UTC. The folder of ``path`` is created; an existing file is never replaced.
     """
     if path.exists():
         raise FileExistsError(f"The output '{path}' exists. Give another name, or remove it yourself.")

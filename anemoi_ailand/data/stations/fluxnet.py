@@ -78,25 +78,10 @@ def read_fluxnet(
     corrected: bool = False,
     quality: Sequence[int] = GOOD_QUALITY,
 ) -> Station:
-    """Read one tower.
+    """Read one tower from a file with the code of the site in its name.
 
-    Parameters
-    ----------
-    path : Path
-        File with the code of the site in its name, as ``FLX_US-Bo1_FLUXNET2015_FULLSET_HH_1996-2008_1-3.csv``.
-    sites : mapping of str to Site
-        Place, clock and depths of the sensors by code; see :mod:`anemoi_ailand.data.stations.sites`.
-    per_layer : str
-        As in :func:`~anemoi_ailand.data.stations.station.make_station`.
-    corrected : bool
-        Read ``LE_CORR`` and ``H_CORR``, corrected for energy balance closure, instead of the measured fluxes.
-    quality : sequence of int
-        Flags that are kept.
-
-    Raises
-    ------
-    ValueError
-        The site is unknown, times are unreadable or do not increase, or the corrected fluxes are missing.
+    ``corrected`` reads ``LE_CORR`` and ``H_CORR``, corrected for energy balance closure, instead of the measured
+    fluxes; ``quality`` lists the flags that are kept.
     """
     code, site = _site(path, sites)
     header = [str(c) for c in pd.read_csv(path, nrows=0).columns]
@@ -137,7 +122,7 @@ def _site(path: Path, sites: Mapping[str, Site]) -> tuple[str, Site]:
         raise ValueError(
             f"The coordinates of the tower {code} of '{path}' are unknown; known sites are {sorted(sites)[:20]}. Put a "
             "CSV with the columns site, latitude, longitude (and elevation, utc_offset, soil_depths), or FLUXNET's BIF "
-            "as CSV, beside the data, or give it as 'sites'."
+            "as CSV, in the folder of the data, or give it as 'sites'."
         )
     return code, sites[code]
 

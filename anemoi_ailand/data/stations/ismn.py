@@ -39,26 +39,14 @@ _CODE = 3  # position of the code of the variable in a file name, split at "_"
 
 
 def read_ismn(paths: Sequence[Path], *, per_layer: str = ONE) -> list[Station]:
-    """Read the stations of ISMN downloads.
+    """Read the stations of ISMN downloads: folders, zip archives or single ``.stm`` files.
 
-    Parameters
-    ----------
-    paths : sequence of Path
-        Folders, zip archives or single ``.stm`` files.
-    per_layer : str
-        As in :func:`~anemoi_ailand.data.stations.station.make_station`.
-
-    Returns
-    -------
-    list of Station
-        Also stations without any good value; their notes list what was left out.
+    A station without any good value is returned as well; its notes list what was left out.
 
     Raises
     ------
     ModuleNotFoundError
         The package ``ismn`` is not installed.
-    ValueError
-        A file is in neither layout, or its times do not increase.
     """
     found: dict[tuple[str, str], dict[str, Any]] = {}
     for file, where in _files(paths):

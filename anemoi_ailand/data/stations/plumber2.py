@@ -49,13 +49,7 @@ _UTC = re.compile(r"(?:UTC|GMT)?\s*([+-]\d{1,2})(?::?(\d{2}))?")
 
 
 def is_plumber2(path: Path) -> bool:
-    """Return whether a file is NetCDF with the dimensions of ALMA and a flux that is read.
-
-    Raises
-    ------
-    ValueError
-        The file is NetCDF and cannot be read.
-    """
+    """Return whether a file is NetCDF with the dimensions of ALMA and a flux that is read."""
     if not is_netcdf(path):
         return False
     try:
@@ -68,13 +62,7 @@ def is_plumber2(path: Path) -> bool:
 
 
 def read_plumber2(path: Path, *, corrected: bool = False, quality: Sequence[int] = GOOD_QUALITY) -> Station:
-    """Read one tower; arguments as in :func:`~anemoi_ailand.data.stations.fluxnet.read_fluxnet`.
-
-    Raises
-    ------
-    ValueError
-        More than one place, no coordinates, an unknown unit, or times that do not increase.
-    """
+    """Read one tower; arguments as in :func:`~anemoi_ailand.data.stations.fluxnet.read_fluxnet`."""
     with xr.open_dataset(path, engine="netcdf4") as dataset:
         _check(dataset, path)
         latitude, longitude = (float(dataset[n].values.squeeze()) for n in ("latitude", "longitude"))
@@ -129,8 +117,8 @@ def _offset(dataset: xr.Dataset, longitude: float, first: np.datetime64) -> tupl
     if hours is not None:
         return hours, []
     hours = offset_of_longitude(longitude)
-    said = f"'{zone}' is unknown" if zone else "not given"
-    return hours, [f"time zone {said}: UTC{hours:+g} h taken from the longitude"]
+    reason = f"'{zone}' is unknown" if zone else "not given"
+    return hours, [f"time zone {reason}: UTC{hours:+g} h taken from the longitude"]
 
 
 def standard_offset(zone: str, year: int) -> float | None:

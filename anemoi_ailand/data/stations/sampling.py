@@ -16,8 +16,8 @@ import numpy as np
 from anemoi_ailand.constants import STEP_HOURS
 from anemoi_ailand.support.sphere import wrap_longitude
 
-#: Largest distance in time between a value and the stamp it is taken for [minutes].
-TOLERANCE_MINUTES = 30
+#: Largest distance in time between a value and the stamp it is taken for.
+TOLERANCE = np.timedelta64(30, "m")
 
 #: Part of the 6 h that must hold good values for a mean [1].
 MINIMUM_COVERAGE = 0.8
@@ -50,13 +50,7 @@ def offset_of_longitude(longitude: float) -> float:
 
 
 def check_increasing(times: np.ndarray, where: str) -> None:
-    """Refuse times that do not increase.
-
-    Raises
-    ------
-    ValueError
-        A time is not after the one before it.
-    """
+    """Refuse times that do not increase."""
     wrong = np.flatnonzero(np.diff(times) <= np.timedelta64(0, "ns"))
     if len(wrong):
         raise ValueError(
@@ -70,14 +64,7 @@ def keep_good(
 ) -> np.ndarray:
     """Set values to NaN that are missing or whose flag is not in ``quality``; without flags, keep all others.
 
-    Parameters
-    ----------
-    values, flags : numpy.ndarray, shape (time,)
-        Measurements and their quality flags, None without flags.
-    label : str
-        Name in the archive, for the notes.
-    notes : list of str
-        Receives a note if there are no flags, or no good value.
+    ``notes`` receives a note on ``label``, the name in the archive, if there are no flags or no good value.
     """
     values = np.where(values == MISSING, np.nan, values)
     if flags is None:
@@ -89,20 +76,10 @@ def keep_good(
     return good
 
 
-def instants(times: np.ndarray, values: np.ndarray, tolerance_minutes: float = TOLERANCE_MINUTES) -> Series:
-    """Return the nearest good value to each 6-hourly stamp; at a tie, the earlier one.
+def instants(times: np.ndarray, values: np.ndarray) -> Series:
+    """Return stamps with a value, and the good value nearest to each; at a tie, the earlier one.
 
-    Parameters
-    ----------
-    times, values : numpy.ndarray, shape (record,)
-        UTC, increasing; a bad value is NaN.
-    tolerance_minutes : float
-        Largest distance in time [minutes].
-
-    Returns
-    -------
-    stamps, values : numpy.ndarray, shape (stamp,)
-        Stamps with a value only.
+    ``times`` (UTC, increasing) and ``values`` (NaN where bad) have the shape (record,).
     """
     good = np.isfinite(values)
     times, values = times[good].astype("datetime64[ns]"), values[good]
@@ -112,32 +89,19 @@ def instants(times: np.ndarray, values: np.ndarray, tolerance_minutes: float = T
     after = np.clip(np.searchsorted(times, stamps), 0, len(times) - 1)
     before = np.maximum(after - 1, 0)
     nearest = np.where(np.abs(stamps - times[before]) <= np.abs(times[after] - stamps), before, after)
-    near = np.abs(times[nearest] - stamps) <= np.timedelta64(round(tolerance_minutes * 60e9), "ns")
+    near = np.abs(times[nearest] - stamps) <= TOLERANCE
     return stamps[near], values[nearest[near]]
 
 
-def interval_means(
-    starts: np.ndarray, ends: np.ndarray, values: np.ndarray, minimum_coverage: float = MINIMUM_COVERAGE
-) -> Series:
-    r"""Return means over the 6 h ending at each stamp.
+def interval_means(starts: np.ndarray, ends: np.ndarray, values: np.ndarray) -> Series:
+    r"""Return stamps with a mean, and the means over the 6 h that end at them.
 
     .. math:: \bar x_t = \frac{\sum_i w_i x_i}{\sum_i w_i}, \qquad
               w_i = |[s_i, e_i] \cap [t - 6\,\mathrm{h}, t]|, \qquad \sum_i w_i \ge c \cdot 6\,\mathrm{h}
 
     over the good records :math:`x_i` from :math:`s_i` to :math:`e_i`; a record that straddles a stamp (time zones with
-    half hours) counts on both sides in proportion.
-
-    Parameters
-    ----------
-    starts, ends, values : numpy.ndarray, shape (record,)
-        UTC, each record shorter than 6 h; a bad value is NaN.
-    minimum_coverage : float
-        Part :math:`c` of the 6 h that must be good [1].
-
-    Returns
-    -------
-    stamps, values : numpy.ndarray, shape (stamp,)
-        Stamps with a mean only.
+    half hours) counts on both sides in proportion. ``starts``, ``ends`` (UTC) and ``values`` (NaN where bad) have the
+    shape (record,); each record is shorter than 6 h. :math:`c` is :data:`MINIMUM_COVERAGE`.
     """
     good = np.isfinite(values)
     if not good.any():
@@ -151,7 +115,7 @@ def interval_means(
     for index, part in ((window - first, split - begin), (window - first + 1, end - split)):
         np.add.at(weight, index, part / step)
         np.add.at(total, index, part / step * values[good])
-    full = weight >= minimum_coverage - _ROUNDING
+    full = weight >= MINIMUM_COVERAGE - _ROUNDING
     stamps = _EPOCH + (np.flatnonzero(full) + first + 1) * STEP
     return stamps, total[full] / weight[full]
 

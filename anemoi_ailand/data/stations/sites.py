@@ -27,25 +27,13 @@ _BIF_NAMES = {
 
 @dataclass(frozen=True)
 class Site:
-    """Place and clock of a tower.
-
-    Parameters
-    ----------
-    latitude, longitude : float
-        Degrees north and east.
-    elevation : float
-        m; NaN if unknown.
-    utc_offset : float, optional
-        Local standard time minus UTC [h]; from the longitude if not given.
-    soil_depths : tuple of float
-        Depth of the soil sensors 1, 2, ... [m]; empty if unknown.
-    """
+    """Place and clock of a tower."""
 
     latitude: float
     longitude: float
-    elevation: float = np.nan
-    utc_offset: float | None = None
-    soil_depths: tuple[float, ...] = ()
+    elevation: float = np.nan  #: m
+    utc_offset: float | None = None  #: local standard time minus UTC [h]; None: from the longitude
+    soil_depths: tuple[float, ...] = ()  #: depth of the soil sensors 1, 2, ... [m]
 
 
 def is_sites(path: Path) -> bool:
@@ -58,13 +46,7 @@ def is_sites(path: Path) -> bool:
 
 
 def read_sites(path: Path) -> dict[str, Site]:
-    """Read sites by code from a plain table or a BIF in CSV.
-
-    Raises
-    ------
-    ValueError
-        The columns are those of neither form, or a number cannot be read.
-    """
+    """Read sites by code from a plain table or a BIF in CSV."""
     table = pd.read_csv(path, dtype=str, keep_default_na=False, skipinitialspace=True)
     if set(table.columns) >= BIF:
         rows = _from_bif(table)

@@ -14,6 +14,7 @@ import xarray as xr
 
 from anemoi_ailand.constants import SOIL_LAYER_THICKNESS
 from anemoi_ailand.data.stations.sampling import STEP
+from anemoi_ailand.support.sphere import check_coordinates
 from anemoi_ailand.support.units import CO2_FLUX, conversion, same_units, table_units
 from anemoi_ailand.variables import VARIABLES
 
@@ -40,74 +41,35 @@ Depth = tuple[float, float]
 
 @dataclass(frozen=True)
 class Sensor:
-    """One measured series at 6-hourly stamps, in the unit and with the sign of the table.
+    """One measured series at 6-hourly stamps, in the unit and with the sign of the table; good values only."""
 
-    Parameters
-    ----------
-    name : str
-        Row of the table, ``rnet``, or ``swvl`` or ``stl`` with a ``depth``.
-    times, values : numpy.ndarray, shape (time,)
-        UTC, increasing; good values only.
-    depth : (float, float), optional
-        Top and bottom of a sensor in the soil [m].
-    label : str
-        Name in the archive.
-    """
-
-    name: str
-    times: np.ndarray
-    values: np.ndarray
-    depth: Depth | None = None
-    label: str = ""
+    name: str  #: row of the table, ``rnet``, or ``swvl`` or ``stl`` with a ``depth``
+    times: np.ndarray  #: UTC, increasing, shape (time,)
+    values: np.ndarray  #: shape (time,)
+    depth: Depth | None = None  #: of a sensor in the soil
+    label: str = ""  #: name in the archive
 
 
 @dataclass(frozen=True)
 class Station:
-    """A place with observations, made by :func:`make_station`.
+    """A place with observations, made by :func:`make_station`; names are those of the archive.
 
-    Parameters
-    ----------
-    name, network : str
-        As in the archive.
-    latitude, longitude, elevation : float
-        Degrees north, degrees east, m; the elevation is NaN if unknown.
-    series : xarray.Dataset
-        Variables (time,) under their names in the table (and ``rnet``), NaN without a good value; 6-hourly UTC stamps.
-    depths : dict
-        Top and bottom [m] of the sensors behind each soil variable.
-    notes : tuple of str
-        Omissions and assumptions, with the reason.
-    source : str
-        File or folder.
-
-    Raises
-    ------
-    ValueError
-        The coordinates are invalid, or a series has an unknown name.
+    ``series`` has variables (time,) under their names in the table (and ``rnet``) at 6-hourly UTC stamps, NaN without a
+    good value.
     """
 
     name: str
     network: str
     latitude: float
     longitude: float
-    elevation: float
+    elevation: float  #: m, NaN if unknown
     series: xr.Dataset
-    depths: dict[str, tuple[Depth, ...]] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
-    source: str = ""
+    depths: dict[str, tuple[Depth, ...]] = field(default_factory=dict)  #: of the sensors behind each soil variable
+    notes: tuple[str, ...] = ()  #: omissions and assumptions, with the reason
+    source: str = ""  #: file or folder
 
     def __post_init__(self) -> None:
-        if not (-90.0 <= self.latitude <= 90.0 and -180.0 <= self.longitude <= 360.0):
-            raise ValueError(
-                f"Station '{self.name}' of {self.source} has latitude {self.latitude}, longitude {self.longitude}. "
-                "Give degrees north from -90 to 90 and degrees east from -180 to 360."
-            )
-        unknown = [str(n) for n in self.series.data_vars if n not in VARIABLES and n not in SUMS]
-        if unknown:
-            raise ValueError(
-                f"Station '{self.name}' has series {unknown}, neither in the table anemoi_ailand/variables.py "
-                f"nor in {sorted(SUMS)}. Rename them."
-            )
+        check_coordinates(np.array([self.latitude]), np.array([self.longitude]), self.source)
 
     @property
     def variables(self) -> list[str]:
@@ -125,37 +87,22 @@ def make_station(
     notes: Sequence[str] = (),
     source: str = "",
 ) -> Station:
-    """Assign sensors to soil layers and put them on one time axis.
+    """Assign sensors to soil layers and put them on one time axis; a sensor without values is left out, with a note.
 
-    Parameters
-    ----------
-    place : (float, float, float)
-        Latitude, longitude [degrees], elevation [m].
-    sensors : sequence of Sensor
-        A sensor without values is left out, with a note.
-    per_layer : str
-        Use of several sensors in one layer. ``one`` takes the one whose middle is nearest to the middle of the layer
-        (of equals, the one with the most values); ``mean`` averages all of them where all have a value, so that the
-        failure of a sensor leaves a gap and not a jump.
-
-    Raises
-    ------
-    ValueError
-        ``per_layer`` is unknown.
+    ``place`` is latitude, longitude [degrees] and elevation [m]. ``per_layer`` says how several sensors in one layer
+    are used: ``one`` takes the one whose middle is nearest to the middle of the layer (of equals, the one with the most
+    values); ``mean`` averages all of them where all have a value, so that the failure of a sensor leaves a gap and not
+    a jump.
     """
     if per_layer not in (ONE, MEAN):
         raise ValueError(f"'{per_layer}' is no way to use several sensors in a layer. Give '{ONE}' or '{MEAN}'.")
     by_name, left_out = _by_variable(sensors)
     chosen = {n: (_nearest(n, group) if per_layer == ONE else group) for n, group in by_name.items()}
-    arrays = {n: _array(n, group) for n, group in chosen.items()}
-    series = xr.Dataset({n: a.reindex(time=_axis(arrays)) for n, a in arrays.items()}) if arrays else xr.Dataset()
+    series = _on_one_axis({n: _array(n, group) for n, group in chosen.items()})
     depths = {n: tuple(s.depth for s in g if s.depth is not None) for n, g in chosen.items() if n[:-1] in SOIL}
     for note in (*notes, *left_out):
         LOG.info("Station %s: %s", name, note)
-    return Station(
-        name, network, *place, series=series, depths=depths,
-        notes=(*notes, *left_out), source=source,
-    )  # fmt: skip
+    return Station(name, network, *place, series, depths, (*notes, *left_out), source)
 
 
 def layer_bounds(layer: int) -> Depth:
@@ -188,13 +135,7 @@ def target_units(name: str) -> str:
 
 
 def converted(values: np.ndarray, units: str | None, name: str, where: str) -> np.ndarray:
-    """Return measured values in the unit of the table for ``name``, float64.
-
-    Raises
-    ------
-    ValueError
-        The unit is missing, unknown, or a mass of carbon or carbon dioxide without saying which.
-    """
+    """Return measured values in the unit of the table for ``name``, float64; refuse a missing or ambiguous unit."""
     expected = target_units(name)
     if not units or (expected == CO2_FLUX and same_units(units, "kg m-2 s-1")):
         raise ValueError(
@@ -239,9 +180,10 @@ def _array(name: str, group: list[Sensor]) -> xr.DataArray:
     return joined.astype(np.float32).assign_attrs(attributes)
 
 
-def _axis(arrays: dict[str, xr.DataArray]) -> np.ndarray:
-    """Return all 6-hourly stamps from the first to the last with a value."""
-    times = np.concatenate([a["time"].values for a in arrays.values()])
-    if len(times) == 0:
-        return times
-    return np.arange(times.min(), times.max() + STEP, STEP)
+def _on_one_axis(arrays: dict[str, xr.DataArray]) -> xr.Dataset:
+    """Return series at all 6-hourly stamps from the first to the last with a value."""
+    joined = xr.Dataset(arrays)
+    if not joined.sizes.get("time"):
+        return joined
+    times = joined["time"].values
+    return joined.reindex(time=np.arange(times.min(), times.max() + STEP, STEP))

@@ -36,21 +36,11 @@ class Options:
 
 @dataclass(frozen=True)
 class Archive:
-    """Reader of an archive.
-
-    Attributes
-    ----------
-    recognise : callable
-        Return whether a file, given by its path, belongs to the archive.
-    read : callable
-        Read all files of the archive into stations, given paths and :class:`Options`.
-    files : str
-        Description of the files, for messages.
-    """
+    """Reader of an archive."""
 
     recognise: Callable[[Path], bool]
     read: Callable[[Sequence[Path], Options], list[Station]]
-    files: str
+    files: str  #: description of the files, for messages
 
 
 #: Archives by the name that ``kind`` takes.
@@ -108,16 +98,7 @@ def read_stations(
     Returns
     -------
     list of Station
-        Stations with at least one good value, by network and name.
-
-    Raises
-    ------
-    FileNotFoundError
-        One of ``paths`` does not exist.
-    ModuleNotFoundError
-        There are ISMN files, and the package ``ismn`` is not installed.
-    ValueError
-        A file is of no known kind or broken, no station is found, or none has a good value.
+        Stations with at least one good value, by network and name; none at all is an error.
     """
     if kind not in (AUTO, *ARCHIVES):
         raise ValueError(f"'{kind}' is no kind of station file. Give one of {[AUTO, *ARCHIVES]}.")

@@ -5,13 +5,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 #: Left-aligned columns: the first three and the last.
 _LEFT = (0, 1, 2, -1)
 
 
-def aligned(rows: list[list[str]]) -> list[str]:
+def aligned(rows: list[list[str]], left: Sequence[int] = _LEFT) -> list[str]:
     """Return the lines of a Markdown table whose first row is the header; numbers are right-aligned."""
-    left = [column % len(rows[0]) for column in _LEFT]
+    left = [column % len(rows[0]) for column in left]
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     lines = ["| " + " | ".join(_cell(text, widths[i], i in left) for i, text in enumerate(row)) + " |" for row in rows]
     rule = "|" + "|".join("-" * (w + 1) + ("-" if i in left else ":") for i, w in enumerate(widths)) + "|"

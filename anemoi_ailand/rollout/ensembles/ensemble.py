@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from functools import cached_property
 
 import numpy as np
 
@@ -26,19 +25,13 @@ class Ensemble:
     Points do not interact, so members are further points at the same places: rows are (member, point), one member after
     the other. Random numbers depend only on seed, member, step and place, so a member is bitwise the same in every run,
     also after a restart.
-
-    Parameters
-    ----------
-    options : EnsembleOptions
-        Members and perturbations.
-    latitudes, longitudes : numpy.ndarray, shape (point,)
-        Points of the run [degrees].
     """
 
     def __init__(self, options: EnsembleOptions, latitudes: np.ndarray, longitudes: np.ndarray) -> None:
         self.options = options
         self.members = range(options.first, options.first + options.members)
         self._where = latitudes, longitudes
+        self._places = np.tile(latitudes, options.members), np.tile(longitudes, options.members)
         self._smooth: SmoothFields | None = None
         self._forcing: PerturbedForcing | None = None
         if options.initial or options.forcing:
@@ -52,52 +45,31 @@ class Ensemble:
         return len(self.members)
 
     def states(self, fields: Mapping[str, np.ndarray], names: Sequence[str], date: datetime) -> np.ndarray:
-        """Return the states at the start.
-
-        Parameters
-        ----------
-        fields : mapping of str to numpy.ndarray, shape (point,)
-            State and static fields of the input.
-        names : sequence of str
-            Prognostic variables, in order.
-        date : datetime
-            Date of the start.
-
-        Returns
-        -------
-        numpy.ndarray, shape (variable, member x point), float32
-        """
+        """Return the states at the start, (variable, member x point), from state and static fields of the input."""
         o = self.options
         if o.initial_files is not None:
             states = states_of_files(o.initial_files, names, date, self._where, self.members)
         elif o.initial is not None and self._smooth is not None:
             states = perturbed_states(fields, names, o.initial, self._smooth, self.members, o.seed, control=o.control)
         else:
-            states = self._repeated(np.stack([fields[n] for n in names]))
+            states = self.static(np.stack([fields[n] for n in names]))
         return states.reshape(len(names), -1)
 
     def at_start(self, values: np.ndarray, names: Sequence[str]) -> np.ndarray:
         """Return the forcing at the start of the run, (variable, point) to (variable, member x point)."""
-        out = self._forcing.at_start(values, names) if self._forcing else self._repeated(values)
-        return out.reshape(len(names), -1)
+        return self._forcing.at_start(values, names).reshape(len(names), -1) if self._forcing else self.static(values)
 
     def forcing(self, values: np.ndarray, names: Sequence[str]) -> np.ndarray:
         """Return the forcing of the next step, (variable, point) to (variable, member x point)."""
-        out = self._forcing.step(values, names) if self._forcing else self._repeated(values)
-        return out.reshape(len(names), -1)
+        return self._forcing.step(values, names).reshape(len(names), -1) if self._forcing else self.static(values)
 
     def static(self, values: np.ndarray) -> np.ndarray:
-        """Repeat static fields, (variable, point) to (variable, member x point)."""
-        return self._repeated(values).reshape(len(values), -1)
+        """Repeat fields for every member, (variable, point) to (variable, member x point)."""
+        return np.tile(values, len(self))
 
     def places(self) -> tuple[np.ndarray, np.ndarray]:
         """Return latitudes and longitudes of the rows, each (member x point,); always the same arrays."""
         return self._places
-
-    @cached_property
-    def _places(self) -> tuple[np.ndarray, np.ndarray]:
-        lat, lon = (np.tile(v, len(self)) for v in self._where)
-        return lat, lon
 
     def network_of(self, n_networks: int) -> np.ndarray:
         """Return the number of the network of each member, shape (member,)."""
@@ -111,6 +83,3 @@ class Ensemble:
         """Continue after step ``number`` with the arrays of :meth:`progress`."""
         if self._forcing:
             self._forcing.restore(progress["amplitudes"], number)
-
-    def _repeated(self, values: np.ndarray) -> np.ndarray:
-        return np.repeat(values[:, None], len(self), axis=1)

@@ -11,7 +11,7 @@ import numpy as np
 
 from anemoi_ailand.constants import STEP_HOURS, TETENS_ICE, TETENS_PRESSURE, TETENS_WATER, TRIPLE_POINT
 from anemoi_ailand.rollout.ensembles.options import ForcingSpread
-from anemoi_ailand.rollout.ensembles.smooth_fields import SmoothFields, innovations
+from anemoi_ailand.rollout.ensembles.smooth_fields import SmoothFields, innovations, perturbs
 
 #: Perturbed quantities, in the order of the correlations.
 KINDS = ("precipitation", "shortwave", "longwave", "temperature")
@@ -42,20 +42,7 @@ class PerturbedForcing:
     snow alike, is multiplied by :math:`e^{\sigma z - \sigma^2 / 2}`, with mean one; short-wave radiation :math:`S`
     becomes :math:`S + s z\, S / (S + s)`, so that nights stay dark; the perturbations of long-wave radiation and
     temperature are additive; specific humidity follows temperature at constant relative humidity. No radiation falls
-    below zero.
-
-    Parameters
-    ----------
-    spread : ForcingSpread
-        Standard deviations.
-    fields : SmoothFields
-        Random fields at the points of the run.
-    members : range
-        Numbers of the members.
-    seed : int
-        Seed of all random numbers.
-    control : bool
-        Leave member 0 unperturbed.
+    below zero. With ``control``, member 0 is unperturbed.
     """
 
     def __init__(
@@ -112,7 +99,8 @@ class PerturbedForcing:
     def _water(self, out: np.ndarray, given: dict[str, int], z: np.ndarray) -> None:
         sigma = np.float32(np.sqrt(np.log1p(self.spread.precipitation**2)))
         # the mean of two correlated normal numbers has a smaller variance; the control has none
-        factor = np.exp(sigma * z - np.float32(0.5) * sigma**2 * self._variance_of_means() * self._perturbs())
+        variance = np.float32(0.5 * (1.0 + self._rho)) * perturbs(self._members, control=self._control)
+        factor = np.exp(sigma * z - np.float32(0.5) * sigma**2 * variance)
         for name in _PRECIPITATION:
             if name in given:
                 out[given[name]] *= factor
@@ -137,13 +125,6 @@ class PerturbedForcing:
                 out[given[humidity]] *= _saturation(warmer) / _saturation(out[i])
             out[i] = warmer
 
-    def _variance_of_means(self) -> np.float32:
-        return np.float32(0.5 * (1.0 + self._rho))
-
-    def _perturbs(self) -> np.ndarray:
-        """Return one for perturbed members, zero for the control, shape (member, 1)."""
-        return np.array([[float(m > 0 or not self._control)] for m in self._members], dtype=np.float32)
-
 
 def _not_below(changed: np.ndarray, given: np.ndarray) -> np.ndarray:
     """Limit to zero, or to a ``given`` value below zero by rounding, so that the control keeps its bits."""
@@ -151,7 +132,7 @@ def _not_below(changed: np.ndarray, given: np.ndarray) -> np.ndarray:
 
 
 def _saturation(t: np.ndarray) -> np.ndarray:
-    """Saturation vapour pressure over water or ice [Pa]; Tetens as in the IFS, IFS Documentation CY49R1, Part IV."""
+    """Return the saturation vapour pressure over water or ice [Pa] (Tetens; IFS Documentation CY49R1, Part IV)."""
     ice = t < TRIPLE_POINT
     a, b = (np.where(ice, *map(np.float32, pair)) for pair in zip(TETENS_ICE, TETENS_WATER, strict=True))
     return np.float32(TETENS_PRESSURE) * np.exp(a * (t - np.float32(TRIPLE_POINT)) / (t - b))

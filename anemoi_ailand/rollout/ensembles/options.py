@@ -102,13 +102,7 @@ class EnsembleOptions(Strict):
 
 
 def names_members(path: str) -> bool:
-    """Return whether a path differs between members.
-
-    Raises
-    ------
-    ValueError
-        Braces with another content than ``{member}``.
-    """
+    """Return whether a path differs between members; refuse braces with another content than ``{member}``."""
     try:
         return path.format(member=1) != path.format(member=2)
     except (LookupError, ValueError) as error:

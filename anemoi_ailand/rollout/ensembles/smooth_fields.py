@@ -22,16 +22,7 @@ class SmoothFields:
 
     in three dimensions, with amplitudes :math:`a, b \sim N(0, 1)`: the variance is one everywhere, and
     :math:`\langle f(x) f(y) \rangle \approx e^{-|x - y|^2 / 2 L^2}`. The value at a point is bitwise independent of the
-    other points, as the sum is computed in a fixed order.
-
-    Parameters
-    ----------
-    latitudes, longitudes : numpy.ndarray, shape (point,)
-        Degrees.
-    length_km : float
-        :math:`L`.
-    seed : int
-        Seed of the waves.
+    other points, as the sum is computed in a fixed order. :math:`L` is ``length_km``.
 
     Source: random Fourier features, Rahimi and Recht (2007), Advances in Neural Information Processing Systems 20.
     """
@@ -54,6 +45,11 @@ class SmoothFields:
             np.multiply(a[..., k, None], wave, out=term)
             out += term
         return out
+
+
+def perturbs(members: range, *, control: bool) -> np.ndarray:
+    """Return one for perturbed members, zero for the control, shape (member, 1), float32."""
+    return np.array([[float(m > 0 or not control)] for m in members], dtype=np.float32)
 
 
 def stream(seed: int, purpose: int, member: int, number: int) -> np.random.Generator:

@@ -17,7 +17,7 @@ from anemoi_ailand.hosts.anemoi_inference import ORIGIN
 from anemoi_ailand.physics.snow import snow_cover
 from anemoi_ailand.physics.soil_types import soil_parameters
 from anemoi_ailand.rollout.ensembles.options import StateSpread
-from anemoi_ailand.rollout.ensembles.smooth_fields import SmoothFields, innovations
+from anemoi_ailand.rollout.ensembles.smooth_fields import SmoothFields, innovations, perturbs
 from anemoi_ailand.rollout.forcing.common_points import on_same_points
 from anemoi_ailand.rollout.step.land_state import LandState
 from anemoi_ailand.variables import variable
@@ -44,26 +44,9 @@ def perturbed_states(
     and saturation. Snow mass with its liquid water, and interception, are multiplied by
     :math:`e^{\sigma z - \sigma^2 / 2}`, so no snow appears where there was none; snow cover follows from the mass.
 
-    Parameters
-    ----------
-    fields : mapping of str to numpy.ndarray, shape (point,)
-        State and static fields (``theta_sat`` or ``slt``; without them the bounds of the table apply).
-    names : sequence of str
-        Prognostic variables, in order.
-    spread : StateSpread
-        Standard deviations.
-    smooth : SmoothFields
-        Random fields at the points.
-    members : range
-        Numbers of the members.
-    seed : int
-        Seed of the random numbers.
-    control : bool
-        Leave member 0 unperturbed.
-
-    Returns
-    -------
-    numpy.ndarray, shape (variable, member, point), float32
+    ``fields`` holds state and static fields at the points (``theta_sat`` or ``slt``; without them the bounds of the
+    table apply), ``names`` the prognostic variables in the order of the result, (variable, member, point), float32.
+    With ``control``, member 0 is unperturbed.
     """
     drawn = innovations(seed, _PURPOSE, members, 0, 2 * LAYERS + 2, control=control)
     power = np.abs(np.subtract.outer(np.arange(LAYERS), np.arange(LAYERS)))
@@ -78,7 +61,7 @@ def perturbed_states(
     for k in range(LAYERS):
         _add(out, f"swvl{k + 1}", spread.swvl * z[k], saturation)
         _add(out, f"stl{k + 1}", spread.stl * z[LAYERS + k], None)
-    on = np.array([[float(m > 0 or not control)] for m in members], dtype=np.float32)
+    on = perturbs(members, control=control)
     _multiply(out, ("sd", "slw"), spread.sd, z[2 * LAYERS], on)
     _multiply(out, ("src",), spread.src, z[2 * LAYERS + 1], on)
     if spread.sd and {"snowc", "sd", "rsn"} <= set(out):
@@ -90,29 +73,9 @@ def perturbed_states(
 def states_of_files(
     pattern: str, names: Sequence[str], date: datetime, where: tuple[np.ndarray, np.ndarray], members: range
 ) -> np.ndarray:
-    """Read the initial state of each member from its own file.
+    """Read the initial state of each member from its own file, (variable, member, point), float32.
 
-    Parameters
-    ----------
-    pattern : str
-        Path with ``{member}``.
-    names : sequence of str
-        Prognostic variables.
-    date : datetime
-        Date of the start.
-    where : pair of numpy.ndarray, shape (point,)
-        Latitudes and longitudes of the run.
-    members : range
-        Numbers of the members.
-
-    Returns
-    -------
-    numpy.ndarray, shape (variable, member, point), float32
-
-    Raises
-    ------
-    ValueError, FileNotFoundError
-        A file is missing, lacks a variable or the date, or has other points.
+    ``pattern`` is a path with ``{member}``, ``where`` latitudes and longitudes of the run.
     """
     states = []
     for member in members:

@@ -19,11 +19,6 @@ def on_same_points(states: Sequence[State]) -> list[State]:
     """Give all states the coordinates of the first one that has any, if they are equal to rounding.
 
     Files differ in the precision and in the range (-180 to 180 or 0 to 360 degrees) of their coordinates.
-
-    Raises
-    ------
-    ValueError
-        Points differ in number, place or order; the message names both inputs.
     """
     first = next((s for s in states if s.get("latitudes") is not None), None)
     if first is None:

@@ -54,15 +54,8 @@ def find_cycle(
     ----------
     dates : numpy.ndarray, shape (date,)
         Increasing dates with a constant step.
-    start : date, optional
-        First date of a cycle; by default the first midnight of the dataset.
-    end : date, optional
-        A cycle ends at or before it; by default the end of the dataset.
-
-    Raises
-    ------
-    ValueError
-        ``start`` is not in the dataset or is 29 February, or there is no whole year.
+    start, end : date, optional
+        First date of a cycle, by default the first midnight, and a bound of its last date.
     """
     dates = np.asarray(dates).astype("datetime64[s]")
     period = f"{dates[0]} to {dates[-1]}"

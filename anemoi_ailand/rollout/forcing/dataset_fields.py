@@ -21,20 +21,8 @@ from anemoi_ailand.variables import variable
 class StoredFields(AnemoiDataset):
     """Variables of a model in an Anemoi dataset.
 
-    Parameters
-    ----------
-    path : str or Path
-        An Anemoi dataset with a step of 6 h and no missing date.
-    names : sequence of str
-        Variables to read, in this order.
-
-    Raises
-    ------
-    FileNotFoundError
-        Nothing exists at ``path``.
-    ValueError
-        As :class:`~anemoi_ailand.data.anemoi_dataset.AnemoiDataset`; another time step, a variable that is absent or
-        has other units than the table.
+    The dataset must have a step of 6 h, no missing date, and the variables ``names`` in the units of the table. Arrays
+    have the order of ``names``.
     """
 
     def __init__(self, path: str | Path, names: Sequence[str]) -> None:

@@ -19,10 +19,9 @@ from anemoi.inference.types import FloatArray, State
 
 from anemoi_ailand.data.open_reader import open_reader
 from anemoi_ailand.data.reader import Reader
-from anemoi_ailand.hosts.anemoi_inference import with_origin
+from anemoi_ailand.hosts.anemoi_inference import refuse_pre_processors, share_netcdf_lock, with_origin
 from anemoi_ailand.rollout.forcing.initial_defaults import Derivation, check_defaults, plan
 from anemoi_ailand.rollout.forcing.read_ahead import ReadAhead
-from anemoi_ailand.rollout.netcdf_sharing import share_netcdf_lock
 from anemoi_ailand.support.netcdf_lock import NETCDF_LOCK
 from anemoi_ailand.variables import START, variable
 
@@ -54,11 +53,6 @@ class EcLandInput(Input):
         :data:`anemoi_ailand.rollout.forcing.initial_defaults.DERIVED`. All fills are logged.
     read_ahead : bool
         Read the next block in the background.
-
-    Raises
-    ------
-    ValueError
-        Pre-processors, which this input does not apply, or an invalid default.
     """
 
     trace_name = "ecland"
@@ -79,9 +73,7 @@ class EcLandInput(Input):
         **options: Any,
     ) -> None:
         super().__init__(context, metadata, variables=variables, purpose=purpose)
-        given = [*(pre_processors or []), *getattr(context, "pre_processors", {}).get(self.dataset_name, [])]
-        if given:
-            raise ValueError(f"The input `ecland` applies no pre-processors; there are {given}. Remove them.")
+        refuse_pre_processors(self, pre_processors)
         self._defaults, self.read_ahead = dict(defaults or {}), read_ahead
         check_defaults(self._defaults)
         self._open = {"path": path, "static": static, "layout": layout, **options}
@@ -118,8 +110,7 @@ class EcLandInput(Input):
     @property
     def available_dates(self) -> np.ndarray:
         """Dates at which the files are complete, shape (date,), datetime64[s]."""
-        coverage = self.reader.coverage
-        return np.array(coverage.dates(), dtype="datetime64[s]")
+        return np.array(self.reader.coverage.dates(), dtype="datetime64[s]")
 
     def default_initial_date(self) -> datetime:
         """Return the first possible start: a forecast has its state one step before its first means."""

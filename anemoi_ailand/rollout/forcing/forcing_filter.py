@@ -32,31 +32,6 @@ _LARGEST = float(np.finfo(np.float32).max)
 Where = tuple[np.ndarray, np.ndarray]
 
 
-def check_forcing(values: np.ndarray, names: Sequence[str], date: datetime, where: Where) -> None:
-    """Refuse values that are missing, infinite or outside the bounds of the table.
-
-    Parameters
-    ----------
-    values : numpy.ndarray, shape (variable, point)
-        Values in the units of the table.
-    names : sequence of str
-        Variables of ``values``.
-    date : datetime
-        Date of the values.
-    where : pair of numpy.ndarray, shape (point,)
-        Latitudes and longitudes [degrees].
-
-    Raises
-    ------
-    ValueError
-        With variable, date, number of points, and place and value of the first ones.
-    """
-    rows = suspicious(values, names)
-    if len(rows):
-        row = int(rows[0])
-        raise ValueError(_message(values[row], names[row], date, where))
-
-
 def suspicious(values: np.ndarray, names: Sequence[str]) -> np.ndarray:
     """Return the indices of variables with a value that is not finite or not within bounds, shape (found,).
 
@@ -83,11 +58,6 @@ class ForcingFilter:
     ----------
     totals : Counter
         Number of values replaced so far, by variable.
-
-    Raises
-    ------
-    ValueError
-        An unknown policy.
     """
 
     def __init__(self, policy: str = "error") -> None:
@@ -100,11 +70,17 @@ class ForcingFilter:
         self._last: dict[str, np.ndarray] = {}
 
     def __call__(self, values: np.ndarray, names: Sequence[str], date: datetime, where: Where) -> np.ndarray:
-        """Return ``values``, or a copy with replacements; shapes and errors as :func:`check_forcing`."""
+        """Return ``values``, or a copy with replacements, shape (variable, point), in the units of the table.
+
+        Raises
+        ------
+        ValueError
+            A value that the policy does not replace, with variable, date, number of points, and the first places.
+        """
         self._begin_day(date.date())
         rows = suspicious(values, names)
-        if self.policy == "error" and len(rows):
-            check_forcing(values, names, date, where)
+        if len(rows) and self.policy == "error":
+            raise ValueError(_message(values[rows[0]], names[rows[0]], date, where))
         if len(rows):
             values = values.copy()
         for row in rows:
@@ -152,8 +128,7 @@ class ForcingFilter:
 @lru_cache(maxsize=32)
 def _limits(names: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
     """Return the lowest and highest accepted values, each of shape (variable,)."""
-    pairs = [_limit(name) for name in names]
-    lowest, highest = np.array(pairs, dtype="f8").reshape(-1, 2).T
+    lowest, highest = np.array([_limit(name) for name in names], dtype="f8").reshape(-1, 2).T
     return lowest, highest
 
 
@@ -186,30 +161,8 @@ def _message(values: np.ndarray, name: str, date: datetime, where: Where) -> str
     )
 
 
-def check_finite(
-    values: np.ndarray,
-    names: Sequence[str],
-    needed: Sequence[str],
-    date: datetime,
-    where: tuple[np.ndarray, np.ndarray],
-) -> None:
-    """Refuse missing values where the model reads them.
-
-    Parameters
-    ----------
-    values : numpy.ndarray, shape (variable, point)
-    names, needed : sequence of str
-        Variables of ``values``, and those that the model reads at this end of the step.
-    date : datetime
-        Date of the values.
-    where : pair of numpy.ndarray, shape (point,)
-        Latitudes and longitudes [degrees].
-
-    Raises
-    ------
-    ValueError
-        With variable, date, number of points and the first place.
-    """
+def check_finite(values: np.ndarray, names: Sequence[str], needed: Sequence[str], date: datetime, where: Where) -> None:
+    """Refuse missing ``values`` (variable, point) of the variables ``needed``, with date, number and place."""
     if np.isfinite(values).all():
         return
     for name in needed:

@@ -50,13 +50,7 @@ SNOW_FREE: dict[str, float] = {
 
 
 def check_defaults(defaults: Mapping[str, float]) -> None:
-    """Refuse invalid values of ``defaults``.
-
-    Raises
-    ------
-    ValueError
-        An unknown variable, sun or calendar, a soil or vegetation type, not a number, or a number out of bounds.
-    """
+    """Refuse variables without a default (unknown, computed, types of soil and vegetation) and invalid numbers."""
     for name, value in defaults.items():
         row = variable(name)
         if row.computed or row.role is Role.CATEGORY:
@@ -73,30 +67,18 @@ def check_defaults(defaults: Mapping[str, float]) -> None:
 def plan(
     wanted: Sequence[str], held: Collection[str], defaults: Mapping[str, float], made: bool
 ) -> tuple[dict[str, Derivation], list[str]]:
-    """Find derivations of the variables that are wanted but not held.
+    """Find derivations, by name, of the variables that are wanted but not held, and the names without one.
 
-    Parameters
-    ----------
-    wanted, held : sequence of str
-        Variables needed, and variables in the files.
-    defaults : mapping
-        Numbers of the user, which take precedence over physics.
-    made : bool
-        Allow derivations: for the initial state, not for forcing.
-
-    Returns
-    -------
-    dict of Derivation, list of str
-        Derivations by name; names without one.
+    ``defaults`` are numbers of the user, which take precedence over physics. ``made`` allows :data:`DERIVED`: for the
+    initial state, not for forcing.
     """
     filled: dict[str, Derivation] = {}
     for name in wanted:
         if name in held:
             continue
         if name in defaults:
-            number = Derivation(
-                (), partial(np.asarray, float(defaults[name]), "f4"), f"{defaults[name]:g}, from `defaults`"
-            )
+            constant = partial(np.asarray, float(defaults[name]), "f4")
+            number = Derivation((), constant, f"{defaults[name]:g}, from `defaults`")
             filled[name] = _bare(name, number, held)
         elif made and name in DERIVED and (way := _of_held(DERIVED[name], held, defaults)) is not None:
             filled[name] = _bare(name, way, held)

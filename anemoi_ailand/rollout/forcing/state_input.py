@@ -13,7 +13,7 @@ from typing import Any
 from anemoi.inference.input import Input
 from anemoi.inference.types import State
 
-from anemoi_ailand.hosts.anemoi_inference import with_origin
+from anemoi_ailand.hosts.anemoi_inference import refuse_pre_processors, with_origin
 from anemoi_ailand.rollout.step.land_state import LandState
 
 
@@ -40,9 +40,7 @@ class LandStateInput(Input):
         purpose: str | None = None, pre_processors: list | None = None,
     ) -> None:  # fmt: skip
         super().__init__(context, metadata, variables=variables, purpose=purpose)
-        given = [*(pre_processors or []), *getattr(context, "pre_processors", {}).get(self.dataset_name, [])]
-        if given:
-            raise ValueError(f"The input `land-state` applies no pre-processors; there are {given}. Remove them.")
+        refuse_pre_processors(self, pre_processors)
         self.path = Path(path).expanduser()
 
     def __repr__(self) -> str:

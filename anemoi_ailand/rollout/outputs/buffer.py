@@ -19,27 +19,9 @@ STEP = timedelta(hours=STEP_HOURS)
 
 
 class Buffer:
-    """Gather states into blocks: select points, average over periods, compute statistics over members.
+    """Gather states into blocks of ``n_times``: select points, average over ``period``, compute statistics.
 
-    Parameters
-    ----------
-    frame : Frame
-        Points and columns of the output.
-    names : sequence of str
-        Variables of the output.
-    statistics : sequence of str
-        Statistics over the members.
-    period : str, optional
-        Period of the means, ``day`` or ``month``.
-    n_times : int
-        Times of a block.
-
-    Attributes
-    ----------
-    block : Block or None
-        Times that were not taken yet.
-    means : PeriodMeans or None
-        Sums of the current period.
+    :attr:`block` holds the times that were not taken yet, :attr:`means` the sums of the current period, if any.
     """
 
     def __init__(
@@ -55,13 +37,7 @@ class Buffer:
         return Block.empty(self.frame, self.n_times)
 
     def add(self, state: State, output: str) -> Block | None:
-        """Add a state and return the block that it completes, if any; variables that the state lacks are missing.
-
-        Raises
-        ------
-        ValueError
-            The state has other points than the frame of ``output``, or lacks a variable that is averaged over a period.
-        """
+        """Add a state and return the block that it completes, if any; variables that the state lacks are missing."""
         date, given = state["date"], state["fields"]
         fields = {n: self.frame.select(n, given[n], output) for n in self._names if n in given}
         if self.means is None:

@@ -17,7 +17,6 @@ from anemoi.inference.types import State
 from anemoi.utils.dates import as_timedelta
 
 from anemoi_ailand.rollout.outputs.buffer import STEP, Buffer
-from anemoi_ailand.rollout.outputs.output_chunks import CHUNK_TIMES, GATHERED_BYTES
 from anemoi_ailand.rollout.outputs.output_columns import check_statistics, columns_of, selected
 from anemoi_ailand.rollout.outputs.output_frame import Block, Frame, points_of, resumed_attributes, run_attributes
 from anemoi_ailand.rollout.outputs.output_progress import KEPT, Progress
@@ -45,23 +44,13 @@ class LandOutput(Output):
         progress = output.make_durable()         # every 40 steps
         output.close()                           # only when the run is complete
 
-    **To add a format**, subclass this and register the class as an entry point ``anemoi.inference.outputs`` in
-    ``pyproject.toml``. A subclass defines five methods:
-
-    ============================  ===================================================================================
-    ``_create()``                 Prepare an empty output under the temporary name :attr:`partial`.
-    ``_write(block)``             Append a block of times. Called in a background thread, one call at a time, never
-                                  while another of the five runs.
-    ``_secure()``                 Make all blocks so far survive SIGKILL; return what ``_reopen`` needs (JSON).
-    ``_reopen(secured, n_times)``  Instead of ``_create``: continue after that ``_secure``, drop later times.
-    ``_finish()``                 Complete the output and rename it to :attr:`path`.
-    ============================  ===================================================================================
-
-    They use :attr:`frame` (points, columns, attributes), :attr:`path`, :attr:`partial`, and :attr:`work`, a folder for
-    files of restarts. Further options are keyword arguments of ``__init__``, which passes the others on;
-    :meth:`_format_options` returns those that a resumed run must share. A format that writes whole chunks only
-    overrides :meth:`_unit`; the times that do not fill a chunk at a restart are kept in :attr:`work`. For formats with
-    compressed chunks see :class:`~anemoi_ailand.rollout.outputs.chunked_output.ChunkedOutput`.
+    **To add a format**, subclass this, define the five abstract methods, and register the class as an entry point
+    ``anemoi.inference.outputs`` in ``pyproject.toml``. The methods use :attr:`frame` (points, columns, attributes),
+    :attr:`path`, :attr:`partial`, and :attr:`work`, a folder for files of restarts. Further options are keyword
+    arguments of ``__init__``, which passes the others on; :meth:`_format_options` returns those that a resumed run must
+    share. A format that writes whole chunks only overrides :meth:`_unit`; the times that do not fill a chunk at a
+    restart are kept in :attr:`work`. For formats with compressed chunks see
+    :class:`~anemoi_ailand.rollout.outputs.chunked_output.ChunkedOutput`.
 
     Parameters
     ----------
@@ -110,7 +99,7 @@ class LandOutput(Output):
         if means and options.get("output_frequency"):
             raise ValueError("`means` takes every step, and `output_frequency` leaves some out. Give one of them.")
         self.path, self.means = Path(path), means
-        self.asked_frequency = options.get("output_frequency")  # of this output; else that of the run
+        self._own_frequency = options.get("output_frequency")
         self._post_processors = [str(p) for p in options.get("post_processors") or []]
         self.partial = partial_path(self.path)
         self.work = self.path.with_name(self.path.name + ".parts")
@@ -136,25 +125,19 @@ class LandOutput(Output):
 
     @abstractmethod
     def _create(self) -> None:
-        """Prepare an empty output under a temporary name, and remove the remains of an earlier run."""
+        """Prepare an empty output under the name :attr:`partial`, and remove the remains of an earlier run."""
 
     @abstractmethod
     def _write(self, block: Block) -> None:
-        """Append the ``block.filled`` times of a block. Called in the background thread."""
+        """Append the ``block.filled`` times of a block, in the background thread, while no other of the five runs."""
 
     @abstractmethod
     def _secure(self) -> dict[str, Any]:
-        """Make all blocks so far survive SIGKILL; return what :meth:`_reopen` needs (JSON)."""
+        """Make all blocks so far survive SIGKILL; return the argument of :meth:`_reopen` (JSON)."""
 
     @abstractmethod
     def _reopen(self, secured: dict[str, Any], n_times: int) -> None:
-        """Continue after the :meth:`_secure` that returned ``secured``, at ``n_times``; drop later times.
-
-        Raises
-        ------
-        FileNotFoundError, ValueError
-            The files on disk are not those that were secured.
-        """
+        """Continue after the :meth:`_secure` that returned ``secured``, at ``n_times``, instead of :meth:`_create`."""
 
     @abstractmethod
     def _finish(self) -> None:
@@ -169,8 +152,8 @@ class LandOutput(Output):
         return 1
 
     def _block_times(self, frame: Frame) -> int:
-        """Return the times of a block, a multiple of :meth:`_unit`."""
-        return max(1, min(CHUNK_TIMES, GATHERED_BYTES // frame.row_bytes))
+        """Return the number of times in a block, a multiple of :meth:`_unit`."""
+        return frame.times_in_memory
 
     # -- before the first step ----------------------------------------------------------------------------------
 
@@ -180,26 +163,13 @@ class LandOutput(Output):
         return self.path.parent
 
     def check_writable(self) -> None:
-        """Check that the folder can be created and written; nothing is left behind.
-
-        Raises
-        ------
-        OSError
-            With the folder.
-        """
+        """Raise an OSError if the folder cannot be created or written; nothing is left behind."""
         check_folder(self.folder)
 
     def required_bytes(self, n_states: int, n_rows: int, members: int = 1) -> int:
         """Return an upper bound of the disk space, as if nothing were compressed [bytes].
 
-        Parameters
-        ----------
-        n_states : int
-            Number of states that the output will receive, with the initial one.
-        n_rows : int
-            Values of a field: points x members.
-        members : int
-            Size of the ensemble; without it the bound is too high if there are statistics.
+        ``n_states`` includes the initial state; ``n_rows`` is the number of values of a field, points x members.
         """
         fields = (members if self.members else 0) + len(self.statistics)
         one = 4 * (self.points.count or n_rows // members) * fields * len(self.names)
@@ -215,16 +185,19 @@ class LandOutput(Output):
     @cached_property
     def output_frequency(self) -> timedelta | None:
         """Time between two outputs, None for every step; means over a period take every step."""
-        if self.means:
-            return None
-        given = self.asked_frequency or self.context.output_frequency
+        return None if self.means else self._interval
+
+    @cached_property
+    def _interval(self) -> timedelta | None:
+        """Output frequency in the options of this output, else of the run."""
+        given = self._own_frequency or self.context.output_frequency
         return None if given is None else as_timedelta(given)
 
     # -- from open to close -------------------------------------------------------------------------------------
 
     @property
     def frame(self) -> Frame:
-        """Points, columns and attributes; known after `open` or `resume`."""
+        """Points, columns and attributes, once the output is open."""
         return self._opened.frame
 
     @property
@@ -234,19 +207,11 @@ class LandOutput(Output):
         return self._buffer
 
     def open(self, state: State) -> None:
-        """Begin a new output; one of the same name is replaced at the end, remains of a failed run are removed.
-
-        Raises
-        ------
-        ValueError
-            Statistics without an ensemble; a choice of points that the run does not have.
-        OSError
-            The disk is full or not writable.
-        """
+        """Begin a new output; one of the same name is replaced at the end, remains of a failed run are removed."""
         frame = self._frame_of(state, state["date"], run_attributes(self.context, state["date"]))
         self.first_restart_every = self.restart_every
         with writing(self.path):
-            self.folder.mkdir(parents=True, exist_ok=True)
+            self.path.parent.mkdir(parents=True, exist_ok=True)
             self._progress.remove()
             self._start(frame)
             if self.restart_every is not None:
@@ -260,30 +225,14 @@ class LandOutput(Output):
             super().write_initial_state(state)
 
     def write_step(self, state: State) -> None:
-        """Add one state; a full block goes to the background thread. Variables that the state lacks are missing.
-
-        Raises
-        ------
-        OSError
-            An earlier block could not be written.
-        """
+        """Add one state; a full block goes to the background thread, whose error the next call raises."""
         self._writer.check()
         self._hand_over(self._opened.add(state, str(self)))
 
     def make_durable(self) -> dict[str, Any]:
-        """Write all states so far so that they survive SIGKILL.
+        """Write all states so far so that they survive SIGKILL; return the argument of :meth:`resume` (JSON).
 
-        Returns
-        -------
-        dict
-            Argument of :meth:`resume` (JSON). The last three remain valid.
-
-        Raises
-        ------
-        RuntimeError
-            :attr:`restart_every` was not set before :meth:`open`.
-        OSError
-            The disk is full or broken; what was durable before stays so.
+        The last three remain valid, also after an error of the disk.
         """
         if self.restart_every is None:
             raise RuntimeError(f"{self} was opened without restarts. Set `restart_every` before `open`.")
@@ -302,10 +251,8 @@ class LandOutput(Output):
 
         Raises
         ------
-        FileNotFoundError
-            Files of the stopped run are missing.
-        ValueError
-            The stopped run had other points, variables, options or another checkpoint.
+        FileNotFoundError, ValueError
+            Files of the stopped run are missing, or it had other points, options or another checkpoint.
         """
         stored = self._progress.load(progress["run"])
         now = run_attributes(self.context, date_of(stored.date))
@@ -352,7 +299,7 @@ class LandOutput(Output):
         return Frame(date, latitudes[index], longitudes[index], index, latitudes.size, members, columns, attributes)
 
     def _identity(self, frame: Frame, checkpoint: str) -> dict[str, Any]:
-        """Return what a resumed run must share with the stopped one (JSON)."""
+        """Return the properties that a resumed run must share with the stopped one (JSON)."""
         return {
             "output": type(self).__name__,
             "variables": [c.netcdf_name for c in frame.columns],

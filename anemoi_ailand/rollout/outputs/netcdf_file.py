@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""CF NetCDF file (time, point) that grows in time, and the joining of several; every call holds the library's lock."""
+"""CF NetCDF file (time, point) that grows in time, and the joining of several, under the lock of the library."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import netCDF4
 
-from anemoi_ailand.rollout.outputs.output_chunks import Chunks
+from anemoi_ailand.rollout.outputs.chunked_output import Chunks
 from anemoi_ailand.rollout.outputs.output_frame import TIME_AXES, Block, Frame
 from anemoi_ailand.support.netcdf_lock import NETCDF_LOCK
 from anemoi_ailand.support.netcdf_writer import add_coordinate, add_field, create, date_of
@@ -21,19 +21,7 @@ NO_CACHE = 1
 
 
 class NetCDFFile:
-    """New file to which blocks of times are appended.
-
-    Parameters
-    ----------
-    path : Path
-        The file; an earlier one is replaced.
-    frame : Frame
-        Points, members, columns, attributes.
-    chunks : Chunks
-        Chunks of the variables.
-    compression : int
-        zlib level from 0 to 9.
-    """
+    """New file to which blocks of times are appended; an earlier one is replaced. ``compression`` is a zlib level."""
 
     def __init__(self, path: Path, frame: Frame, chunks: Chunks, compression: int) -> None:
         self.path, self.frame, self.rows = path, frame, 0
@@ -44,8 +32,7 @@ class NetCDFFile:
     def append(self, block: Block) -> None:
         """Append the times of a block. Other threads may use the library between two variables."""
         file, rows, hours = self._file, slice(self.rows, self.rows + block.filled), block.hours()
-        if file is None:
-            raise RuntimeError(f"'{self.path}' is closed.")
+        assert file is not None
         with NETCDF_LOCK:
             file["time"][rows] = hours[:, 0]
             file["time_bnds"][rows] = hours[:, 1:]
@@ -75,19 +62,11 @@ def _define(file: netCDF4.Dataset, frame: Frame, chunks: Chunks, compression: in
         add_coordinate(file, name, dimensions, (), "i4", attributes)
     for c in frame.columns:
         shape = chunks.shape(c.members)
-        add_field(
-            file, c.netcdf_name, c.dimensions, c.attributes(), "f4", shape, compression, chunk_cache=NO_CACHE
-        )  # fmt: skip
+        add_field(file, c.netcdf_name, c.dimensions, c.attributes(), "f4", shape, compression, chunk_cache=NO_CACHE)
 
 
 def count_times(path: Path, frame: Frame) -> int:
-    """Return the number of times in a file of this frame.
-
-    Raises
-    ------
-    ValueError
-        The file cannot be read, or has other points or variables.
-    """
+    """Return the number of times in a file of this frame; refuse a file that is broken or belongs to another run."""
     try:
         with NETCDF_LOCK, netCDF4.Dataset(path) as file:
             sizes = {name: len(dimension) for name, dimension in file.dimensions.items()}

@@ -10,9 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from anemoi_ailand.rollout.outputs.chunked_output import ChunkedOutput
+from anemoi_ailand.rollout.outputs.chunked_output import ChunkedOutput, Chunks
 from anemoi_ailand.rollout.outputs.netcdf_file import NetCDFFile, count_times, joined
-from anemoi_ailand.rollout.outputs.output_chunks import Chunks
 from anemoi_ailand.rollout.outputs.output_frame import Block
 from anemoi_ailand.support.atomic_file import publish
 
@@ -39,11 +38,6 @@ class LandNetCDFOutput(ChunkedOutput):
         Keep the parts of a run with restarts as the result, a folder that ``xarray.open_mfdataset`` reads.
     **options
         See :class:`~anemoi_ailand.rollout.outputs.land_output.LandOutput`.
-
-    Raises
-    ------
-    TypeError, ValueError
-        An unknown option, an invalid value.
     """
 
     def __init__(self, context: Any, metadata: Any, path: str, *, keep_parts: bool = False, **options: Any) -> None:

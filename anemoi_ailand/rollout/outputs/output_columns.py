@@ -24,18 +24,10 @@ _QUANTILE = re.compile(r"q(\d{1,2}(?:\.\d+)?)")
 
 @dataclass(frozen=True)
 class Column:
-    """One variable of an output.
+    """Variable of an output by its short name (``2t``): its values, or a ``statistic`` over the members.
 
-    Attributes
-    ----------
-    name : str
-        Short name in the table (``2t``).
-    statistic : str or None
-        ``mean``, ``spread`` or ``qNN`` over the members; None for the values themselves.
-    members : bool
-        One value for each member, shape (time, member, point); else (time, point).
-    means : str or None
-        ``day`` or ``month`` for means over that period, else None.
+    With ``members`` it has the shape (time, member, point), else (time, point). ``means`` is the period of averaging,
+    ``day`` or ``month``, if any.
     """
 
     name: str
@@ -90,13 +82,7 @@ def percentile(statistic: str) -> float | None:
 
 
 def check_statistics(statistics: Any) -> tuple[str, ...]:
-    """Check a list of ``mean``, ``spread`` and ``qNN``.
-
-    Raises
-    ------
-    ValueError
-        Unknown statistics, or one given twice.
-    """
+    """Check a list of ``mean``, ``spread`` and ``qNN``, or one of them."""
     given = [statistics] if isinstance(statistics, str) else list(statistics or [])
     wrong = [s for s in given if not isinstance(s, str) or (s not in (MEAN, SPREAD) and percentile(s) is None)]
     if wrong or len(set(given)) != len(given):
@@ -108,13 +94,7 @@ def check_statistics(statistics: Any) -> tuple[str, ...]:
 
 
 def selected(predicted: Sequence[str], variables: Any, skip: Callable[[str], bool], path: Path) -> list[str]:
-    """Return the variables to write, in the order of the model.
-
-    Raises
-    ------
-    ValueError
-        A name that the model does not predict, or none left.
-    """
+    """Return the variables to write, in the order of the model; refuse names that it does not predict."""
     patterns = [p for p in variables.select or variables.drop or [] if isinstance(p, str)]
     unknown = [p for p in patterns if not fnmatch.filter(predicted, p)]
     names = [v for v in predicted if not skip(v)]
@@ -138,19 +118,10 @@ def columns_of(
 
 
 def statistics_of(values: FloatArray, statistics: Sequence[str]) -> dict[str, FloatArray]:
-    r"""Return statistics over the members, computed in double precision.
+    r"""Return statistics over the members, (member, point) to (point,), float32 computed in double precision.
 
     Mean :math:`\bar x = M^{-1} \sum_m x_m`; spread :math:`[(M-1)^{-1} \sum_m (x_m - \bar x)^2]^{1/2}`; quantiles
     interpolate linearly between the sorted members.
-
-    Parameters
-    ----------
-    values : numpy.ndarray, shape (member, point)
-    statistics : sequence of str
-
-    Returns
-    -------
-    dict of str to numpy.ndarray, shape (point,), float32
     """
     wide, found = np.asarray(values, dtype=np.float64), {}
     for statistic in statistics:

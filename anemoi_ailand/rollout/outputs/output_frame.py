@@ -25,26 +25,19 @@ TIME_AXES: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
 }
 
 
+#: Largest number of times that are gathered, and of times in a chunk by default.
+CHUNK_TIMES = 64
+#: Memory of gathered times [bytes]; a single time is never divided. Twice as much is used, as one block is gathered
+#: while the block before is written.
+GATHERED_BYTES = 2**27
+
+
 @dataclass(frozen=True)
 class Frame:
-    """Everything in an output except its values.
+    """Everything in an output except its values: start of the forecast, points, columns and global attributes.
 
-    Attributes
-    ----------
-    date : datetime
-        Start of the forecast.
-    latitudes, longitudes : numpy.ndarray, shape (point,)
-        Points of the output [degrees].
-    index : numpy.ndarray, shape (point,)
-        Their positions among the ``n_grid`` points of the run.
-    n_grid : int
-        Points of the run.
-    n_members : int or None
-        Size of the ensemble; None if the run is no ensemble.
-    columns : tuple of Column
-        Variables of the output, in order.
-    attributes : dict
-        Global attributes.
+    ``index`` holds the positions of the points [degrees] among the ``n_grid`` points of the run; ``n_members`` is None
+    if the run is no ensemble.
     """
 
     date: datetime
@@ -58,7 +51,7 @@ class Frame:
 
     @property
     def n_points(self) -> int:
-        """Points of the output."""
+        """Number of points of the output."""
         return len(self.index)
 
     @property
@@ -82,13 +75,7 @@ class Frame:
         return found
 
     def select(self, name: str, values: FloatArray, output: str) -> FloatArray:
-        """Return the values of a state at the points of the output, shape (point,) or (member, point), float32.
-
-        Raises
-        ------
-        ValueError
-            The values are on other points than those with which ``output`` was opened.
-        """
+        """Return the values of a state at the points of the output, shape (point,) or (member, point), float32."""
         size = self.n_grid * (self.n_members or 1)
         if np.shape(values) != (size,):
             raise ValueError(
@@ -109,17 +96,18 @@ class Frame:
         """Size of one time of all columns [bytes]."""
         return 4 * sum(int(np.prod(self.shape(c))) for c in self.columns)
 
+    @property
+    def times_in_memory(self) -> int:
+        """Number of times to gather before they are written."""
+        return max(1, min(CHUNK_TIMES, GATHERED_BYTES // self.row_bytes))
+
 
 @dataclass
 class Block:
     """Several times of all columns; the first ``filled`` are set.
 
-    Attributes
-    ----------
-    times : list of (datetime, datetime, datetime)
-        Stamp, start and end of the interval of each time.
-    values : dict of str to numpy.ndarray, shape (time, point) or (time, member, point)
-        By :attr:`Column.netcdf_name`, float32; NaN is missing.
+    ``times`` holds stamp, start and end of the interval of each time; ``values`` arrays (time, point) or (time, member,
+    point) by :attr:`Column.netcdf_name`, float32, NaN where missing.
     """
 
     times: list[tuple[datetime, datetime, datetime]]
@@ -163,11 +151,6 @@ def points_of(state: State) -> tuple[FloatArray, FloatArray, int | None]:
     """Return latitudes and longitudes of the N points of a state, and its number of members.
 
     An ensemble of M members has M x N values, one member after the other.
-
-    Raises
-    ------
-    ValueError
-        The number of values is not a multiple of the number of members.
     """
     members, latitudes, longitudes = state.get("members"), state["latitudes"], state["longitudes"]
     if members is None:

@@ -40,33 +40,23 @@ class Stored:
     restart_every: int
 
     def checked(self, frame: Frame, identity: Mapping[str, Any]) -> Frame:
-        """Return ``frame`` with the coordinates on disk, if it belongs to the same run.
-
-        Raises
-        ------
-        ValueError
-            The run differs, with the differences.
-        """
+        """Return ``frame`` with the coordinates on disk, if it belongs to the same run."""
         now = json.loads(json.dumps(identity))
-        differ = {k: (self.identity.get(k), now.get(k)) for k in {**self.identity, **now}
-                  if self.identity.get(k) != now.get(k)}  # fmt: skip
+        both = {k: (self.identity.get(k), now.get(k)) for k in {**self.identity, **now}}
+        differ = {k: (stored, given) for k, (stored, given) in both.items() if stored != given}
         if differ:
             raise ValueError(
                 f"The output in '{self.folder}' belongs to a run with another {', '.join(sorted(differ))} (stored, "
                 f"now): {differ}. Resume with the same configuration and checkpoint, or start a new run."
             )
-        if not self._on_same_points(frame):
+        here, there = (self.latitudes, self.longitudes), (frame.latitudes, frame.longitudes)
+        # digits and branch of longitudes may differ between files
+        if not np.array_equal(self.index, frame.index) or not same_points(here, there):
             raise ValueError(
                 f"The output in '{self.folder}' has {self.index.size} points, and the run has {frame.n_points} or "
                 "other ones. Resume with the same points, or start a new run."
             )
         return replace(frame, latitudes=self.latitudes, longitudes=self.longitudes)
-
-    def _on_same_points(self, frame: Frame) -> bool:
-        """Compare points; digits and branch of longitudes may differ between files."""
-        if not np.array_equal(self.index, frame.index):
-            return False
-        return same_points((self.latitudes, self.longitudes), (frame.latitudes, frame.longitudes))
 
 
 class Progress:
@@ -75,11 +65,6 @@ class Progress:
     ``run.npz`` identifies the run; ``waits-000003.npz`` holds the values that waited in memory at the third
     :meth:`~anemoi_ailand.rollout.outputs.land_output.LandOutput.make_durable`: sums of the current period, and times
     that do not fill a chunk.
-
-    Parameters
-    ----------
-    folder : Path
-        Created by :meth:`start`.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -99,15 +84,7 @@ class Progress:
         save_arrays(self.folder / RUN, {"about": np.array(json.dumps(about)), **arrays})
 
     def load(self, run: str) -> Stored:
-        """Read the identity of the stopped run.
-
-        Raises
-        ------
-        FileNotFoundError
-            There is no such file.
-        ValueError
-            It belongs to another run than the restart file.
-        """
+        """Read the identity of the stopped run, which must be that of the restart file."""
         path = self.folder / RUN
         if not path.is_file():
             raise FileNotFoundError(
@@ -140,18 +117,12 @@ class Progress:
         if arrays:
             save_arrays(self.folder / name, arrays)
         for old in self.folder.glob("waits-*.npz"):
-            if not number - KEPT < _number(old) <= number:
+            if not number - KEPT < int(old.stem.rpartition("-")[2]) <= number:
                 old.unlink()
         return name if arrays else None
 
     def restore(self, name: str | None, buffer: Buffer) -> None:
-        """Restore the values that waited into an empty buffer.
-
-        Raises
-        ------
-        FileNotFoundError
-            The file is missing.
-        """
+        """Restore the values that waited into an empty buffer."""
         if name is None:
             return
         path = self.folder / name
@@ -184,7 +155,3 @@ class Progress:
 def save_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     """Write arrays to an ``npz`` file as a whole."""
     write_whole(path, partial_path(path), lambda file: np.savez(file, **arrays))  # type: ignore[arg-type]
-
-
-def _number(path: Path) -> int:
-    return int(path.stem.rpartition("-")[2])

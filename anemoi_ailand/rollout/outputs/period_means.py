@@ -35,15 +35,6 @@ class PeriodMeans:
 
     A value with stamp t represents the step that ends there, so 00 UTC belongs to the day before. A period that the run
     does not cover completely (it starts or ends at noon, say) has no mean; a warning is logged.
-
-    Parameters
-    ----------
-    period : str
-        ``day`` (UTC) or ``month`` (of the calendar).
-    names : sequence of str
-        Variables.
-    step : timedelta
-        Time between the stamps.
     """
 
     def __init__(self, period: str, names: Sequence[str], step: timedelta) -> None:
@@ -53,13 +44,7 @@ class PeriodMeans:
         self._sums: dict[str, np.ndarray] = {}
 
     def add(self, date: datetime, fields: Mapping[str, FloatArray]) -> PeriodMean | None:
-        """Add the values at one stamp, of any shape; return the mean of the period that they complete, if any.
-
-        Raises
-        ------
-        ValueError
-            A variable is missing.
-        """
+        """Add the values at one stamp, of any shape; return the mean of the period that they complete, if any."""
         missing = [n for n in self.names if n not in fields]
         if missing:
             raise ValueError(f"{missing} are not in the state at {date:%Y-%m-%d %H:%M}, and means need them.")

@@ -29,13 +29,6 @@ class PointChoice:
         ``indices: [0, 5, 7]``, positions in the order of the run, from 0; ``area: [north, west, south, east]``,
         degrees, longitudes in any convention, across the date line where west is greater than east, borders included;
         ``nearest: [[lat, lon], ...]``, for each location the nearest point on the sphere. None selects all points.
-
-    Raises
-    ------
-    TypeError
-        An unknown key, with the nearest one.
-    ValueError
-        No key or several; values that are no indices, area or locations.
     """
 
     def __init__(self, config: Any = None) -> None:
@@ -50,24 +43,13 @@ class PointChoice:
         self.given = {"indices": _indices, "area": _area, "nearest": _nearest}[self.kind](value)
 
     @property
-    def all(self) -> bool:
-        """True if all points are selected."""
-        return self.kind == ""
-
-    @property
     def count(self) -> int | None:
         """Number of points, None if it depends on the points of the run."""
         return len(self.given) if self.kind in ("indices", "nearest") else None
 
     def index(self, latitudes: FloatArray, longitudes: FloatArray) -> IntArray:
-        """Return the positions of the selected points among those of the run, shape (point,).
-
-        Raises
-        ------
-        ValueError
-            The run has no such points.
-        """
-        if self.all:
+        """Return the positions of the selected points among those of the run, shape (point,)."""
+        if not self.kind:
             return np.arange(latitudes.size)
         if self.kind == "indices":
             return self._by_number(latitudes.size)
@@ -129,7 +111,5 @@ def _numbers(value: Any, shape: tuple[int, ...]) -> FloatArray | None:
         found = np.array(value, dtype=np.float64)
     except (TypeError, ValueError):
         return None
-    fits = (
-        found.ndim == len(shape) and found.size and all(n in (-1, k) for n, k in zip(shape, found.shape, strict=True))
-    )
+    fits = found.ndim == len(shape) and found.size and found.shape[-1] == shape[-1]
     return found if fits and np.isfinite(found).all() else None

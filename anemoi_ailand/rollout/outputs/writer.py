@@ -13,13 +13,7 @@ from anemoi_ailand.support.disk_errors import writing
 
 
 class Writer:
-    """One task at a time in a background thread; the error of a task is raised by the next call.
-
-    Parameters
-    ----------
-    path : Path
-        The output, named in errors of the disk.
-    """
+    """One task at a time in a background thread; the error of a task, with ``path``, is raised by the next call."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -33,13 +27,7 @@ class Writer:
         self._running = self._pool.submit(self._run, task)
 
     def wait(self) -> None:
-        """Wait for the running task.
-
-        Raises
-        ------
-        BaseException
-            The error of a task; an OSError names the file and the free space.
-        """
+        """Wait for the running task."""
         if self._running is not None:
             self._error = self._running.exception() or self._error
             self._running = None

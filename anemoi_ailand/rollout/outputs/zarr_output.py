@@ -14,8 +14,7 @@ import zarr
 from numcodecs import Blosc
 
 from anemoi_ailand.rollout.outputs.chunked_output import ChunkedOutput
-from anemoi_ailand.rollout.outputs.output_chunks import GATHERED_BYTES
-from anemoi_ailand.rollout.outputs.output_frame import TIME_AXES, Block
+from anemoi_ailand.rollout.outputs.output_frame import GATHERED_BYTES, TIME_AXES, Block
 from anemoi_ailand.rollout.outputs.output_progress import KEPT
 from anemoi_ailand.support.atomic_folder import publish_folder
 from anemoi_ailand.support.netcdf_writer import COORDINATES
@@ -41,11 +40,6 @@ class LandZarrOutput(ChunkedOutput):
         See :class:`~anemoi_ailand.rollout.outputs.chunked_output.ChunkedOutput`; compression by zstd in Blosc.
     **options
         See :class:`~anemoi_ailand.rollout.outputs.land_output.LandOutput`.
-
-    Raises
-    ------
-    TypeError, ValueError
-        An unknown option, an invalid value.
     """
 
     def required_bytes(self, n_states: int, n_rows: int, members: int = 1) -> int:

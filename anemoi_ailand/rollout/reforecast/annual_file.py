@@ -42,12 +42,7 @@ class YearsFile:
     places : mapping of str to numpy.ndarray, shape (point,)
         ``latitude``, ``longitude`` and marks of the points such as ``point_id``.
     identity : mapping of str to str
-        What distinguishes the run, as global attributes: a file with another identity is refused.
-
-    Raises
-    ------
-    FileExistsError
-        The file exists and belongs to another run, or cannot be read.
+        Global attributes that distinguish the run: an existing file with others is a ``FileExistsError``.
     """
 
     def __init__(

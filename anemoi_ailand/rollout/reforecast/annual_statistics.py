@@ -24,14 +24,8 @@ class YearStatistics:
     A value is at its bound if it is beyond it or nearer than :data:`AT_BOUND` times the table's ``increment_scale``.
     Values that are not finite are counted; they spoil the mean and are left out of the other statistics.
 
-    Parameters
-    ----------
-    names : sequence of str
-        Variables, in the order of the values.
-    lower, upper : numpy.ndarray, shape (variable,) or (point, variable)
-        Bounds in the units of the table, infinite for none.
-    n_points : int
-        Number of points.
+    Bounds ``lower`` and ``upper``, shape (variable,) or (point, variable), are in the units of the table, infinite for
+    none.
     """
 
     def __init__(self, names: Sequence[str], lower: np.ndarray, upper: np.ndarray, n_points: int) -> None:
@@ -51,13 +45,9 @@ class YearStatistics:
         self._end = np.full(self._shape, np.nan)
 
     def add(self, values: np.ndarray, finite: np.ndarray | None = None) -> None:
-        """Add the values of one step.
+        """Add the values (point, variable) of one step.
 
-        Parameters
-        ----------
-        values : numpy.ndarray, shape (point, variable)
-        finite : numpy.ndarray, shape (point,), optional
-            True where all outputs of the model are finite; by default, where ``values`` are.
+        ``finite`` (point,) is true where all outputs of the model are finite; by default, where ``values`` are.
         """
         finite = np.isfinite(values).all(axis=1) if finite is None else finite
         self.steps += 1

@@ -18,8 +18,7 @@ from anemoi_ailand.rollout.forcing.cyclic_years import Cycle, find_cycle
 from anemoi_ailand.rollout.forcing.dataset_fields import FieldsAtPoints, StoredFields
 from anemoi_ailand.rollout.reforecast.annual_file import YearsFile
 from anemoi_ailand.rollout.reforecast.annual_statistics import YearStatistics
-from anemoi_ailand.rollout.reforecast.reforecast import BATCH_ROWS, BATCH_ROWS_ACCELERATOR
-from anemoi_ailand.rollout.reforecast.sweep import check_read, on_device, step_all
+from anemoi_ailand.rollout.reforecast.sweep import check_read, on_device, rows_of_a_call, step_all
 from anemoi_ailand.rollout.run.progress import Progress
 from anemoi_ailand.rollout.step.advance import StepLayout
 from anemoi_ailand.rollout.step.checkpoint import LandStep, checkpoint_checksum, load_step
@@ -34,19 +33,7 @@ MARKS = ("point_id", "held_out", "climate_class")
 
 @dataclass(frozen=True)
 class Setting:
-    """Model, dataset that drives it, repeated years, and points.
-
-    Attributes
-    ----------
-    step : LandStep
-        Model.
-    stored : StoredFields
-        Inputs of the model.
-    cycle : Cycle
-        Repeated years of the dataset.
-    places : dict of numpy.ndarray, shape (point,)
-        Latitude, longitude and marks.
-    """
+    """Model, dataset with its inputs, repeated years, and latitude, longitude and marks of the points."""
 
     step: LandStep
     stored: StoredFields
@@ -81,17 +68,12 @@ class Setting:
 def setting(
     checkpoint: str | Path, dataset: str | Path, start: str | None = None, end: str | None = None, device: str = "cpu"
 ) -> Setting:
-    """Open model and dataset, and select the years to repeat.
-
-    Raises
-    ------
-    FileNotFoundError, ValueError
-        As :func:`~anemoi_ailand.rollout.step.checkpoint.load_step`, :class:`StoredFields` and
-        :func:`~anemoi_ailand.rollout.forcing.cyclic_years.find_cycle`.
-    """
+    """Open model and dataset, and select the years to repeat."""
     step = load_step(checkpoint, device)
     stored = StoredFields(dataset, step.inputs)
-    return Setting(step, stored, find_cycle(stored.dates, start, end), _places(stored))
+    marks = {name: values for name in MARKS if (values := stored.constant(name)) is not None}
+    places = {"latitude": stored.latitudes, "longitude": stored.longitudes, **marks}
+    return Setting(step, stored, find_cycle(stored.dates, start, end), places)
 
 
 def run_years(run: Setting, path: Path, years: int, *, batch_rows: int | None = None, progress: bool = True) -> Path:
@@ -105,29 +87,17 @@ def run_years(run: Setting, path: Path, years: int, *, batch_rows: int | None = 
     run : Setting
         Model, dataset and years.
     path : Path
-        File of the statistics.
+        File of the statistics; that of another run is a ``FileExistsError``.
     years : int
         Length of the run.
     batch_rows : int, optional
         Largest number of rows of a model call.
     progress : bool
         Show a bar on a terminal, with simulated years per hour and the expected end.
-
-    Returns
-    -------
-    Path
-        ``path``, with ``years`` years or more.
-
-    Raises
-    ------
-    ValueError
-        ``years`` is not positive, or forcing is missing.
-    FileExistsError
-        The file belongs to another run.
     """
     if years < 1:
         raise ValueError(f"years is {years}. Give 1 or more.")
-    rows = batch_rows or (BATCH_ROWS if run.step.device.type == "cpu" else BATCH_ROWS_ACCELERATOR)
+    rows = rows_of_a_call(batch_rows, run.step.device)
     fields, statistics = run.stored.at_points(np.arange(len(run.stored.latitudes))), run.statistics()
     with YearsFile(path, run.step.prognostic, run.places, run.identity) as file:
         done = file.years
@@ -192,8 +162,3 @@ def _initial(run: Setting, fields: FieldsAtPoints) -> np.ndarray:
     values = fields.at(date)
     fields.check(values, date, run.step.prognostic)
     return values[:, [run.step.inputs.index(n) for n in run.step.prognostic]]
-
-
-def _places(stored: StoredFields) -> dict[str, np.ndarray]:
-    marks = {name: values for name in MARKS if (values := stored.constant(name)) is not None}
-    return {"latitude": stored.latitudes, "longitude": stored.longitudes, **marks}

@@ -32,11 +32,6 @@ def period(dates: np.ndarray, start: str | None, lead: str | None, end: str | No
     end : str, optional
         Last date, UTC, included; a day, month or year stands for its last date. By default the last date of the
         dataset, unless ``lead`` is given.
-
-    Raises
-    ------
-    ValueError
-        Not a date or a length, not a date of the dataset, or no step in between.
     """
     if lead is not None and end is not None:
         raise ValueError(f"Both `--lead {lead}` and `--end {end}` are given. Give one of them.")

@@ -11,21 +11,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor
 from tqdm import tqdm
 
 from anemoi_ailand.constants import STEP_HOURS
 from anemoi_ailand.rollout.forcing.dataset_fields import StoredFields
 from anemoi_ailand.rollout.reforecast.reforecast_file import CHUNK_SIZE, Layout, ReforecastFile
-from anemoi_ailand.rollout.reforecast.sweep import sweep
+from anemoi_ailand.rollout.reforecast.sweep import rows_of_a_call, sweep
 from anemoi_ailand.rollout.step.checkpoint import LandStep, checkpoint_checksum, load_step
 from anemoi_ailand.support.code_version import ROLL_OUT, loaded_sha256
 
 LOG = logging.getLogger(__name__)
 
-#: Rows of one model call on a CPU, where activations stay in the cache, and on an accelerator.
-BATCH_ROWS, BATCH_ROWS_ACCELERATOR = 4096, 2**18
 #: Memory of the active states and the forecasts that wait to be written [bytes].
 FLIGHT_BYTES = 256 * 2**20
 #: Number of leads gathered before they are written.
@@ -35,26 +32,16 @@ FEW_POINTS = 256
 
 
 def protocol_a_starts(dates: np.ndarray, year: int, every_days: int = 2, length_days: int = 90) -> np.ndarray:
-    """Compute the start dates of the integrations of a year that end within the year.
+    """Compute the start dates, shape (start,), of the integrations of a year that end within the year.
 
     Parameters
     ----------
     dates : numpy.ndarray, shape (date,)
         Dates of the dataset, increasing.
     year : int
-        Year; the first start is its first midnight in ``dates``.
+        Year; the first start is its first midnight in ``dates``. A whole year has 138 starts with the defaults.
     every_days, length_days : int
         Interval between starts; length of each integration.
-
-    Returns
-    -------
-    numpy.ndarray, shape (start,), datetime64[s]
-        138 starts of a whole year with the defaults.
-
-    Raises
-    ------
-    ValueError
-        No integration fits, or a number is not positive.
 
     Source: protocol of aiLand v1 (Raoult et al. 2026, doi:10.5194/egusphere-2026-3620).
     """
@@ -76,13 +63,7 @@ def protocol_a_starts(dates: np.ndarray, year: int, every_days: int = 2, length_
 
 
 def lead_hours_of_days(days: Iterable[int]) -> np.ndarray:
-    """Compute the lead times [h] of the four dates of each day; day d is ``24 (d - 1) + 6`` to ``24 d``.
-
-    Raises
-    ------
-    ValueError
-        A day is not a positive integer.
-    """
+    """Compute the lead times [h] of the four dates of each day; day d is ``24 (d - 1) + 6`` to ``24 d``."""
     given = list(days)
     wrong = [d for d in given if d != int(d) or d < 1]
     if wrong:
@@ -137,11 +118,6 @@ def reforecast(
     overwrite : bool
         Replace ``output``, once the new file is complete.
 
-    Returns
-    -------
-    Path
-        ``output``.
-
     Raises
     ------
     FileExistsError, FileNotFoundError
@@ -156,7 +132,7 @@ def reforecast(
     names = _chosen(step.outputs, variables, step.path)
     stored = StoredFields(dataset, step.inputs)
     first, where = _positions(stored, dates, hours), _points(points, stored)
-    run = Run(step, stored, first, where, hours // STEP_HOURS, names, _rows(batch_rows, step.device))
+    run = Run(step, stored, first, where, hours // STEP_HOURS, names, rows_of_a_call(batch_rows, step.device))
     attributes = {"label": label, "checkpoint": str(step.path), "checkpoint_sha256": checkpoint_checksum(step.path)}
     attributes["code_sha256"] = loaded_sha256(ROLL_OUT)
     ids = stored.point_id
@@ -166,7 +142,7 @@ def reforecast(
     )  # fmt: skip
     steps = len(dates) * len(where) * int(run.steps[-1])
     bar = tqdm(total=steps, unit="step", unit_scale=True, desc="Re-forecasts", disable=None if progress else True)
-    with bar, ReforecastFile(path, layout) as file:
+    with bar, ReforecastFile.create(path, layout) as file:
         for start, kept, part, values in run.forecasts(bar):
             file.write(start, kept, part, values)
     LOG.info(
@@ -179,20 +155,8 @@ def reforecast(
 class Run:
     """Division of the work into parts, and the forecasts of all parts.
 
-    Parameters
-    ----------
-    step, stored : LandStep, StoredFields
-        Model and fields.
-    first : numpy.ndarray, shape (start,)
-        Indices of the start dates, increasing.
-    points : numpy.ndarray, shape (point,)
-        Indices of the points.
-    steps : numpy.ndarray, shape (lead,)
-        Steps after the start to keep, increasing.
-    names : tuple of str
-        Output variables to keep.
-    batch_rows : int
-        Largest number of rows of a model call.
+    ``first`` (start,) and ``points`` (point,) are indices in the dataset, ``steps`` (lead,) the steps after the start
+    to keep, and ``names`` the output variables to keep.
     """
 
     def __init__(
@@ -251,16 +215,7 @@ class Run:
 def division(first: np.ndarray, n_steps: int, n_points: int, rows: int) -> tuple[int, int]:
     """Choose starts and points of a part, such that about ``rows`` rollouts at most are active at once.
 
-    Parameters
-    ----------
-    first : numpy.ndarray, shape (start,)
-        Indices of the start dates, increasing.
-    n_steps : int
-        Steps of a rollout.
-    n_points : int
-        Points.
-    rows : int
-        Starts x points that may be active.
+    ``first`` (start,) are the increasing indices of the start dates, ``n_steps`` is the length of a rollout.
     """
     begun = np.arange(1, len(first) + 1)
     active = int((begun - np.searchsorted(first, first - n_steps, side="right")).max())
@@ -292,14 +247,6 @@ def _leads(leads: Sequence[int] | np.ndarray) -> np.ndarray:
     if wrong:
         raise ValueError(f"Lead times {wrong} h are no positive multiples of {STEP_HOURS} h. Correct `leads`.")
     return hours.astype(np.int64)
-
-
-def _rows(batch_rows: int | None, device: torch.device) -> int:
-    if batch_rows is None:
-        return BATCH_ROWS if device.type == "cpu" else BATCH_ROWS_ACCELERATOR
-    if batch_rows < 1:
-        raise ValueError(f"batch_rows is {batch_rows}. Give 1 or more.")
-    return batch_rows
 
 
 def _chosen(outputs: tuple[str, ...], variables: Sequence[str] | None, path: Path) -> tuple[str, ...]:

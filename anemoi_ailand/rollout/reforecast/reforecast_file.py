@@ -5,10 +5,10 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 
 import netCDF4
 import numpy as np
@@ -31,22 +31,9 @@ CHUNK_SIZE = 2**18
 class Layout:
     """Coordinates, variables and chunks of the file.
 
-    Attributes
-    ----------
-    starts : numpy.ndarray, shape (start,)
-        Initial dates, ``datetime64[s]``.
-    leads : numpy.ndarray, shape (lead,)
-        Hours after the start.
-    latitudes, longitudes : numpy.ndarray, shape (point,)
-        Degrees.
-    point_id : numpy.ndarray, shape (point,), optional
-        Identity of the points.
-    variables : tuple of str
-        Dataset names, all in the table.
-    attributes : dict
-        Global attributes in addition to convention and provenance.
-    lead_chunk, point_chunk : int
-        Leads and points of a compressed chunk; a part that is written should hold whole ones.
+    Initial dates ``starts`` (start,) are ``datetime64[s]``, ``leads`` (lead,) hours, places (point,) degrees.
+    ``attributes`` are added to convention and provenance. A compressed chunk has one start, ``lead_chunk`` leads and
+    ``point_chunk`` points; a part that is written should hold whole ones.
     """
 
     starts: np.ndarray
@@ -61,31 +48,18 @@ class Layout:
 
 
 class ReforecastFile:
-    """Context manager of a new file: published on success, removed on failure.
+    """An open file of a layout, to which parts are written."""
 
-    Parameters
-    ----------
-    path : Path
-        The file; an earlier one of that name is replaced at the end. Its folder is created.
-    layout : Layout
-        Its content.
-    """
+    def __init__(self, file: netCDF4.Dataset, layout: Layout) -> None:
+        self._file, self.layout = file, layout
 
-    def __init__(self, path: Path, layout: Layout) -> None:
-        self.path, self.layout = path, layout
-        self._open = ExitStack()
-
-    def __enter__(self) -> ReforecastFile:
-        with ExitStack() as stack:
-            self._file = stack.enter_context(new_file(self.path))
-            _define(self._file, self.layout)
-            self._open = stack.pop_all()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._open.__exit__(kind, error, trace)
+    @classmethod
+    @contextmanager
+    def create(cls, path: Path, layout: Layout) -> Iterator[ReforecastFile]:
+        """Create a file that is published on success, when it replaces an earlier one, and removed on failure."""
+        with new_file(path) as file:
+            _define(file, layout)
+            yield cls(file, layout)
 
     def write(self, start: int, leads: slice, points: slice, values: np.ndarray) -> None:
         """Write ``values`` (lead, variable, point) of one start."""

@@ -6,53 +6,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
-from typing import Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from anemoi_ailand.rollout.forcing.dataset_fields import FieldsAtPoints
 from anemoi_ailand.rollout.step.advance import StepLayout, advance
 from anemoi_ailand.rollout.step.checkpoint import LandStep
 
-
-class Fields(Protocol):
-    """Inputs of the model at some points, date by date, as a sweep reads them."""
-
-    def at(self, date: int) -> np.ndarray:
-        """Return values, shape (point, input)."""
-
-    def check(self, values: np.ndarray, date: int, needed: Sequence[str]) -> None:
-        """Refuse missing values of the inputs ``needed``."""
-
-    def date(self, date: int) -> datetime:
-        """Return the date of an index."""
-
-    def place(self, point: int) -> str:
-        """Return the place of a point as text."""
+#: Rows of one model call on a CPU, where activations stay in the cache, and on an accelerator.
+BATCH_ROWS, BATCH_ROWS_ACCELERATOR = 4096, 2**18
 
 
 def sweep(
-    step: LandStep, fields: Fields, starts: Sequence[int], n_steps: int, batch_rows: int
+    step: LandStep, fields: FieldsAtPoints, starts: Sequence[int], n_steps: int, batch_rows: int
 ) -> Iterator[tuple[int, range, Tensor]]:
     """Pass through the dates once and make one step at each date for all active rollouts.
 
     All rollouts that are active at a date share its forcing, whatever their lead time: they are folded into the rows of
     one call, each date is read once, and memory grows with the active rollouts only.
 
-    Parameters
-    ----------
-    step : LandStep
-        Model.
-    fields : Fields
-        State at the starts and forcing at all dates.
-    starts : sequence of int, shape (start,)
-        Indices of the start dates, increasing.
-    n_steps : int
-        Steps of each rollout.
-    batch_rows : int
-        Largest number of rows of one call.
+    ``starts`` are the increasing indices of the start dates, ``n_steps`` the steps of each rollout, ``batch_rows`` the
+    largest number of rows of one call. Missing values that the model reads, and predictions that are not finite, are
+    errors.
 
     Yields
     ------
@@ -63,11 +40,6 @@ def sweep(
         steps.
     forecast : Tensor, shape (active, point, output)
         Outputs in physical units.
-
-    Raises
-    ------
-    ValueError
-        A value that the model reads is missing, or a prediction is not finite.
     """
     layout = StepLayout(step.inputs, step.outputs, device=step.device)
     first = last = 0  # the rollouts first:last are active
@@ -90,12 +62,21 @@ def sweep(
         state, first = layout.state(forecast[ended:]), first + ended
 
 
+def rows_of_a_call(batch_rows: int | None, device: torch.device) -> int:
+    """Return the largest number of rows of a model call: as given, else by the kind of device."""
+    if batch_rows is None:
+        return BATCH_ROWS if device.type == "cpu" else BATCH_ROWS_ACCELERATOR
+    if batch_rows < 1:
+        raise ValueError(f"batch_rows is {batch_rows}. Give 1 or more.")
+    return batch_rows
+
+
 def on_device(values: np.ndarray, step: LandStep) -> Tensor:
     """Return values as a tensor on the device of the model."""
     return torch.from_numpy(np.ascontiguousarray(values)).to(step.device)
 
 
-def check_read(fields: Fields, layout: StepLayout, date: int, now: np.ndarray, following: np.ndarray) -> None:
+def check_read(fields: FieldsAtPoints, layout: StepLayout, date: int, now: np.ndarray, following: np.ndarray) -> None:
     """Refuse missing values in what the model reads at ``date`` and one step later; the state is not checked."""
     fields.check(now, date, layout.fields_start)
     fields.check(following, date + 1, layout.forcing_end)
@@ -122,7 +103,7 @@ def step_all(
     return torch.cat(parts).unflatten(0, state.shape[:2])
 
 
-def _check_forecast(forecast: Tensor, step: LandStep, fields: Fields, starts: Sequence[int], date: int) -> None:
+def _check_forecast(forecast: Tensor, step: LandStep, fields: FieldsAtPoints, starts: Sequence[int], date: int) -> None:
     if torch.isfinite(forecast).all():
         return
     s, point, v = (int(i) for i in torch.nonzero(~torch.isfinite(forecast))[0])

@@ -25,29 +25,21 @@ RUNNER = "land-forecaster"
 
 
 def read_run(path: str, overrides: Sequence[str] = (), *, dry_run: bool = False) -> RunConfiguration:
-    """Read a configuration.
+    """Read a file, or a packaged configuration such as ``inference/rollout``.
 
-    Parameters
-    ----------
-    path : str
-        File, or name of a packaged configuration such as ``inference/rollout``.
-    overrides : sequence of str
-        ``key=value`` with dotted keys; values are YAML.
-    dry_run : bool
-        Set the option ``dry_run`` of the runner.
+    ``overrides`` are ``key=value`` with dotted keys and YAML values; ``dry_run`` sets that option of the runner.
 
     Raises
     ------
-    FileNotFoundError
-        The file does not exist.
-    ValueError
-        Not YAML, an unknown option (with the nearest known one), an invalid value, or a runner other than
-        ``land-forecaster``.
+    FileNotFoundError, ValueError
+        There is no such file. It is not YAML, or has an unknown option (the message names the nearest known one), an
+        invalid value, or a runner other than ``land-forecaster``.
     """
     file = Path(path).expanduser()
     if not file.is_file():
         if file.suffix in (".yaml", ".yml") and "/" in path and file.parent.exists():
-            raise FileNotFoundError(f"There is no configuration '{path}'. Its folder holds {_near(file)}.")
+            near = sorted(p.name for p in file.parent.glob("*.y*ml"))
+            raise FileNotFoundError(f"There is no configuration '{path}'. Its folder holds {near}.")
         try:
             file = find("configs", path)
         except ValueError as error:
@@ -62,7 +54,10 @@ def read_run(path: str, overrides: Sequence[str] = (), *, dry_run: bool = False)
     _check_runner(config.runner, path)
     _check_single(config, path)
     _check_values(config, path)
-    return _with_runner(config, dry_run=dry_run)
+    own = options_of_runner(config)
+    if dry_run:
+        own["dry_run"] = True
+    return config.model_copy(update={"runner": {RUNNER: own} if own else RUNNER})  # also for `auto`
 
 
 def _override(text: str) -> str | dict[str, Any]:
@@ -81,14 +76,6 @@ def _override(text: str) -> str | dict[str, Any]:
         return OmegaConf.to_container(OmegaConf.from_dotlist([text]))  # type: ignore[return-value]
     except (yaml.YAMLError, OmegaConfBaseException) as error:
         raise ValueError(f"The value of '{text}' is not YAML: {error}.") from error
-
-
-def _with_runner(config: RunConfiguration, *, dry_run: bool) -> RunConfiguration:
-    """Name the runner explicitly, where ``auto`` would find it by the task of the checkpoint."""
-    own = options_of_runner(config)
-    if dry_run:
-        own["dry_run"] = True
-    return config.model_copy(update={"runner": {RUNNER: own} if own else RUNNER})
 
 
 def options_of_runner(config: RunConfiguration) -> dict[str, Any]:
@@ -129,7 +116,3 @@ def _check_values(config: RunConfiguration, path: str) -> None:
         raise ValueError(
             f"The configuration '{path}' has the `device` {config.device}, which this machine lacks. Leave it out."
         )
-
-
-def _near(file: Path) -> list[str]:
-    return sorted(p.name for p in file.parent.glob("*.y*ml"))

@@ -10,34 +10,49 @@ from typing import Any
 
 import numpy as np
 
+from anemoi_ailand.constants import STEP_HOURS
 from anemoi_ailand.hosts.anemoi_inference import forecast_axes, stored_dates
-from anemoi_ailand.rollout.forcing.trajectories import trajectory_dates
+from anemoi_ailand.rollout.step.advance import STEP
 
 
 def available_dates(forcing: Any) -> np.ndarray | None:
     """Return the dates that an input holds, shape (date,), datetime64[s]; None if it cannot tell before reading."""
     dates = getattr(forcing, "available_dates", None)
     if dates is None:
-        of_forecast = forecast_axes(forcing) is not None and forcing.reference_date is not None
-        dates = trajectory_dates(forcing, forcing.reference_date) if of_forecast else stored_dates(forcing)
+        axes = forecast_axes(forcing)
+        start = forcing.reference_date if axes else None
+        dates = stored_dates(forcing) if axes is None or start is None else _forecast_dates(forcing, *axes)
     return None if dates is None else np.asarray(dates).astype("datetime64[s]")
 
 
-def check_coverage(
-    dates: np.ndarray | None, start: datetime.datetime, lead: datetime.timedelta, step: datetime.timedelta
-) -> None:
-    """Refuse a run whose forcing lacks a date between ``start`` + step and ``start`` + lead.
+def _forecast_dates(forcing: Any, bases: np.ndarray, steps: np.ndarray) -> np.ndarray:
+    """Return the dates of the forecast that starts with the run, from a dataset with ``use_trajectories``.
 
-    Raises
-    ------
-    ValueError
-        A date is missing, or the start has a time zone.
+    Anemoi finds a step by dividing the lead time by the frequency of the steps, so the first step must be 0; otherwise
+    all values would be shifted in time.
     """
+    start, bases, steps = forcing.reference_date, bases.astype("datetime64[s]"), steps.astype("timedelta64[s]")
+    if np.datetime64(start, "s") not in bases:
+        raise ValueError(
+            f"No forecast of {forcing} starts at {start:%Y-%m-%d %H:%M}; there are {bases.size}, from {bases.min()} to "
+            f"{bases.max()}. Correct `date`, or add the forecast to the dataset."
+        )
+    if steps[0] != np.timedelta64(0, "s") or (np.diff(steps) != np.timedelta64(STEP_HOURS, "h")).any():
+        hours = (steps / np.timedelta64(1, "h")).tolist()
+        raise ValueError(
+            f"The forecasts of {forcing} have the steps {hours[:4]} ... {hours[-1]} h; steps from 0 on, every "
+            f"{STEP_HOURS} h, are needed. Make the dataset with `steps: {{start: 0h, frequency: {STEP_HOURS}h}}`."
+        )
+    return np.datetime64(start, "s") + steps
+
+
+def check_coverage(dates: np.ndarray | None, start: datetime.datetime, lead: datetime.timedelta) -> None:
+    """Refuse a start with a time zone, and forcing that lacks a date between ``start`` + step and ``start`` + lead."""
     if start.tzinfo is not None:
         raise ValueError(f"`date` is {start}, with a time zone. Give UTC without a time zone.")
     if dates is None:
         return
-    needed = np.arange(1, lead // step + 1) * np.timedelta64(step, "s") + np.datetime64(start, "s")
+    needed = np.arange(1, lead // STEP + 1) * np.timedelta64(STEP, "s") + np.datetime64(start, "s")
     missing = needed[~np.isin(needed, dates)]
     if missing.size:
         raise ValueError(

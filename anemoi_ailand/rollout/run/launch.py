@@ -11,7 +11,7 @@ from typing import Literal
 from anemoi.inference.runners import create_runner
 
 from anemoi_ailand.rollout.run.configuration import options_of_runner, read_run
-from anemoi_ailand.rollout.run.runner import LandForecasterRunner
+from anemoi_ailand.rollout.run.options import run_options
 from anemoi_ailand.rollout.run.signals import Stopped
 
 #: Phase in which a run failed.
@@ -19,13 +19,10 @@ Phase = Literal["configuration", "input", "failed", "stopped"]
 
 
 class Failure(RuntimeError):
-    """Failure of a run.
+    """Failure of a run, by phase.
 
-    Attributes
-    ----------
-    what : {'configuration', 'input', 'failed', 'stopped'}
-        Invalid configuration; missing or unsuitable input, before the first step; failure after the first step was
-        begun; stopped on request.
+    ``what`` is ``configuration`` (invalid), ``input`` (missing or unsuitable, before the first step), ``failed`` (after
+    the first step was begun) or ``stopped`` (on request).
     """
 
     def __init__(self, what: Phase, error: BaseException) -> None:
@@ -34,21 +31,10 @@ class Failure(RuntimeError):
 
 
 def launch(path: str, overrides: Sequence[str] = (), *, dry_run: bool = False) -> None:
-    """Read and check a configuration, then run it.
-
-    Parameters
-    ----------
-    path, overrides, dry_run
-        As :func:`~anemoi_ailand.rollout.run.configuration.read_run`.
-
-    Raises
-    ------
-    Failure
-        Any failure, with its phase.
-    """
+    """Read and check a configuration (:func:`read_run`), then run it; errors become a :class:`Failure`."""
     try:
         config = read_run(path, overrides, dry_run=dry_run)
-        LandForecasterRunner.check_options(options_of_runner(config))
+        run_options(options_of_runner(config))
     except (ValueError, OSError) as error:
         raise Failure("configuration", error) from error
     try:

@@ -41,11 +41,6 @@ class Rollout:
         Latitudes and longitudes [degrees].
     policy : {'error', 'hold', 'clip'}
         Treatment of bad forcing.
-
-    Raises
-    ------
-    ValueError
-        Networks of different variables, or missing values in the initial state.
     """
 
     def __init__(
@@ -92,17 +87,9 @@ class Rollout:
         return len(self._start)
 
     def step(self, values: np.ndarray) -> Tensor:
-        """Make the next step.
+        """Make the next step with the forcing at its end.
 
-        Parameters
-        ----------
-        values : numpy.ndarray, shape (forcing, point)
-            Forcing at the end of the step.
-
-        Returns
-        -------
-        Tensor, shape (member x point, output)
-            New tensor at the new date.
+        Shapes: ``(forcing, point) -> (member x point, output)``, a new tensor at the new date.
 
         Raises
         ------

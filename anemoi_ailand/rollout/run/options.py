@@ -18,13 +18,7 @@ from anemoi_ailand.support.configuration import HomePath, Strict, checked
 
 
 def whole_steps(value: Any) -> datetime.timedelta:
-    """Parse a length of time such as ``30d`` that is a positive multiple of the step.
-
-    Raises
-    ------
-    ValueError
-        Not a length of time, or not a positive multiple of the step.
-    """
+    """Parse a length of time such as ``30d``, which must be a positive multiple of the step."""
     try:
         length = as_timedelta(value)
     except Exception as error:
@@ -93,11 +87,5 @@ class RunOptions(Strict):
 
 
 def run_options(given: dict[str, Any]) -> RunOptions:
-    """Check the options.
-
-    Raises
-    ------
-    ValueError
-        An unknown option (with the nearest known one) or an invalid value.
-    """
+    """Check the options; an error names an unknown one with the nearest known one, or an invalid value."""
     return checked(given, RunOptions, "`runner: land-forecaster`")

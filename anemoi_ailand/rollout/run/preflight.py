@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,45 +21,6 @@ from anemoi_ailand.support.disk_errors import free_bytes
 _WITHOUT_FILE = ("NoneOutput", "PrinterOutput")
 
 
-@dataclass(frozen=True)
-class Plan:
-    """Size and cost of a run.
-
-    Attributes
-    ----------
-    start, end : datetime
-        Dates of the first and last state.
-    steps, points, members : int
-        Numbers of steps, points and members.
-    seconds_per_step : float
-        Time of one step without reading and writing [s], measured.
-    disk_bytes, free_bytes : int
-        Upper bound of the size of outputs and restart files without compression, and free disk space [bytes].
-    memory_bytes : int
-        State, inputs and result of a step [bytes].
-    """
-
-    start: datetime
-    end: datetime
-    steps: int
-    points: int
-    members: int
-    seconds_per_step: float
-    disk_bytes: int
-    free_bytes: int
-    memory_bytes: int
-
-    def __str__(self) -> str:
-        members = f" x {self.members} members" if self.members > 1 else ""
-        time_needed = timedelta(seconds=round(self.steps * self.seconds_per_step))
-        return (
-            f"{self.start:%Y-%m-%d %H:%M} to {self.end:%Y-%m-%d %H:%M}: {self.steps} steps x {self.points} points"
-            f"{members}, about {time_needed} on this machine without reading and writing "
-            f"({self.seconds_per_step * 1e3:.3g} ms a step), at most {self.disk_bytes / 1e9:.3g} GB of disk "
-            f"({self.free_bytes / 1e9:.3g} GB free), {self.memory_bytes / 1e9:.3g} GB of memory for state and forcing"
-        )
-
-
 def leaves(output: Any) -> Iterator[Any]:
     """Iterate over the outputs that write, behind one that may pass on to others (``tee``)."""
     inner = inner_outputs(output)
@@ -71,13 +31,7 @@ def leaves(output: Any) -> Iterator[Any]:
 
 
 def check_outputs(outputs: Sequence[Any], *, restart: bool) -> None:
-    """Refuse outputs that are not writable or, in a run with restart files, not resumable.
-
-    Raises
-    ------
-    ValueError, OSError
-        With the output and the reason.
-    """
+    """Refuse outputs that are not writable or, in a run with restart files, not resumable."""
     for output in outputs:
         if isinstance(output, LandOutput):
             output.check_writable()
@@ -89,12 +43,9 @@ def check_outputs(outputs: Sequence[Any], *, restart: bool) -> None:
 
 
 def check_room(outputs: Sequence[Any], n_states: int, n_rows: int, members: int, restart_bytes: int) -> tuple[int, int]:
-    """Return the disk space needed at most, and the free space [bytes].
+    """Return the disk space needed without compression, and the free space [bytes].
 
-    Raises
-    ------
-    OSError
-        Less than an eighth of it is free: compression does not save more.
+    Less free space than an eighth of it is an error: compression does not save more.
     """
     needed, free = restart_bytes, 2**63
     for output in outputs:
@@ -112,22 +63,23 @@ def check_room(outputs: Sequence[Any], n_states: int, n_rows: int, members: int,
     return needed, free
 
 
-def plan(roll: Rollout, steps: int, points: int, needed: int, free: int) -> Plan:
-    """Time one step, whose result is discarded, and summarise the run."""
+def seconds_per_step(roll: Rollout) -> float:
+    """Time one step without reading and writing [s]; its result is discarded."""
     columns = roll.columns()
-    seconds = []
     for _ in range(3):  # the first is recorded, the second checked
         begin = time.perf_counter()
         roll.networks[0](columns, columns)
-        seconds.append(time.perf_counter() - begin)
-    return Plan(
-        start=roll.date,
-        end=roll.date + steps * STEP,
-        steps=steps,
-        points=points,
-        members=len(roll.ensemble),
-        seconds_per_step=seconds[-1],
-        disk_bytes=needed,
-        free_bytes=free,
-        memory_bytes=4 * roll.n_rows * (2 * len(roll.inputs) + len(roll.outputs)),
+    return time.perf_counter() - begin
+
+
+def cost(roll: Rollout, steps: int, seconds: float, needed: int, free: int) -> str:
+    """Describe size and cost of a run: ``seconds`` of a step, disk space ``needed`` at most and ``free`` [bytes]."""
+    members = len(roll.ensemble)
+    size = f"{steps} steps x {roll.n_rows // members} points" + (f" x {members} members" if members > 1 else "")
+    memory = 4 * roll.n_rows * (2 * len(roll.inputs) + len(roll.outputs))
+    return (
+        f"{roll.date:%Y-%m-%d %H:%M} to {roll.date + steps * STEP:%Y-%m-%d %H:%M}: {size}, about "
+        f"{timedelta(seconds=round(steps * seconds))} on this machine without reading and writing "
+        f"({seconds * 1e3:.3g} ms a step), at most {needed / 1e9:.3g} GB of disk ({free / 1e9:.3g} GB free), "
+        f"{memory / 1e9:.3g} GB of memory for state and forcing"
     )

@@ -23,17 +23,7 @@ _YEAR = 365.25 * 24 / STEP_HOURS
 
 
 class Progress:
-    """Progress bar over steps.
-
-    Parameters
-    ----------
-    steps : int
-        Number of steps.
-    shown : bool
-        Show the bar, if there is a terminal.
-    what : str
-        Name of the bar.
-    """
+    """Progress bar named ``what`` over a number of steps; ``shown`` only on a terminal."""
 
     def __init__(self, steps: int, shown: bool, what: str) -> None:
         self._bar = tqdm(

@@ -32,18 +32,9 @@ class Restart:
 
 
 class Restarts:
-    """Folder of the restart files of a run.
+    """Folder of the last ``keep`` restart files of a run, created with the first one.
 
-    Parameters
-    ----------
-    folder : Path
-        Created with the first file.
-    identity : mapping
-        JSON that identifies the run; only a run with the same identity resumes from these files.
-    checkpoint_sha256 : str
-        Checksum of the checkpoint.
-    keep : int
-        Number of files kept.
+    ``identity`` is JSON; only a run with the same identity and checkpoint resumes from these files.
     """
 
     def __init__(self, folder: Path, identity: Mapping[str, Any], checkpoint_sha256: str, keep: int = 2) -> None:
@@ -69,12 +60,8 @@ class Restarts:
     def newest(self) -> Restart | None:
         """Read the newest valid file; None if there is no file.
 
-        Damaged files are skipped with a warning: outputs are cut back to the file before.
-
-        Raises
-        ------
-        ValueError
-            The files belong to another checkpoint or run, or all of them are damaged.
+        Damaged files are skipped with a warning: outputs are cut back to the file before. Files of another checkpoint
+        or run are an error, and so are damaged files only.
         """
         files, errors = self.files(), []
         for path in files:

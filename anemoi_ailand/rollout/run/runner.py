@@ -20,17 +20,16 @@ from anemoi.inference.runner import Runner, RunnerClasses
 from anemoi.utils.dates import as_timedelta
 from torch import Tensor
 
-from anemoi_ailand.hosts.anemoi_inference import RunnerHooks
+from anemoi_ailand.hosts.anemoi_inference import RunnerHooks, share_netcdf_lock
 from anemoi_ailand.rollout.ensembles.ensemble import SINGLE, Ensemble
 from anemoi_ailand.rollout.forcing.common_points import on_same_points
 from anemoi_ailand.rollout.forcing.file_input import EcLandInput
 from anemoi_ailand.rollout.forcing.read_ahead import ReadAhead
-from anemoi_ailand.rollout.netcdf_sharing import share_netcdf_lock
 from anemoi_ailand.rollout.outputs.land_output import LandOutput
 from anemoi_ailand.rollout.run.coverage import available_dates, check_coverage
 from anemoi_ailand.rollout.run.loop import Rollout
 from anemoi_ailand.rollout.run.options import STEP, run_options
-from anemoi_ailand.rollout.run.preflight import check_outputs, check_room, leaves, plan
+from anemoi_ailand.rollout.run.preflight import check_outputs, check_room, cost, leaves, seconds_per_step
 from anemoi_ailand.rollout.run.progress import Progress
 from anemoi_ailand.rollout.run.restart import Restart, Restarts
 from anemoi_ailand.rollout.run.signals import StopRequest
@@ -102,11 +101,6 @@ class LandForecasterRunner(RunnerHooks, Runner):
         self._writers: list[Any] = []
         self._ensemble: Ensemble | None = None
 
-    @staticmethod
-    def check_options(options: dict[str, Any]) -> None:
-        """Refuse unknown options and invalid values before anything is opened."""
-        run_options(options)
-
     @property
     def _dataset(self) -> str:
         return next(iter(self.tensor_handlers))
@@ -131,7 +125,7 @@ class LandForecasterRunner(RunnerHooks, Runner):
             raise ValueError(f"`lead_time` is {self.config.lead_time}, which is no positive multiple of {STEP}.")
         for name, forcing in self.dynamic_forcings_inputs.items():
             date = self.reference_date or self.prognostics_inputs[name].default_initial_date()
-            check_coverage(available_dates(forcing), date, lead, STEP)
+            check_coverage(available_dates(forcing), date, lead)
         _check_known(self.config)
         restart = self.options.restart
         share_netcdf_lock()
@@ -182,7 +176,7 @@ class LandForecasterRunner(RunnerHooks, Runner):
         roll = self._rollout(input_tensors_numpy[name][0], state)
         where = (state["latitudes"], state["longitudes"])
         steps = as_timedelta(lead_time) // STEP
-        LOG.info("%s", plan(roll, steps - roll.number, where[0].size, *self._disk))
+        LOG.info("%s", cost(roll, steps - roll.number, seconds_per_step(roll), *self._disk))
         if self.options.dry_run:
             return
         self.under_way = True

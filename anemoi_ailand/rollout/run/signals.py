@@ -36,13 +36,7 @@ class StopRequest:
             signal.signal(signal.SIGTERM, self._before)
 
     def obey(self, date: datetime, *, restartable: bool) -> None:
-        """End the run if a stop was requested.
-
-        Raises
-        ------
-        Stopped
-            With the date, and whether the run can be resumed.
-        """
+        """Raise :class:`Stopped` if a stop was requested, with the date and whether the run can be resumed."""
         if self.asked:
             how = "Start it again to resume." if restartable else "It has no `restart` and must start again."
             raise Stopped(f"The run was stopped on request after {date:%Y-%m-%d %H:%M}. {how}")

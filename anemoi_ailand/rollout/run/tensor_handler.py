@@ -47,27 +47,25 @@ class LandTensorHandler(TensorHandler):
     """
 
     def prepare_input_tensor(self, input_state: State, dtype: Any = np.float32) -> FloatArray:
-        """Collect state, static fields and forcing at the start, and check the forcing of the first step.
+        """Collect state, static fields and forcing at the start, shape (1, input, point), in the units of the table.
 
-        Returns
-        -------
-        numpy.ndarray, shape (1, input variable, point)
-            In the units of the table.
-
-        Raises
-        ------
-        ValueError
-            A variable is missing, has another number of points, or is NaN where the model reads it.
+        Variables that are missing, have another number of points or are NaN where the model reads them are errors, also
+        in the forcing of the first step.
         """
         input_state.setdefault("step", timedelta(0))
         self.add_initial_forcings_to_input_state(input_state)
-        fields = _last_date(input_state)
+        fields = {n: v[-1] if np.ndim(v) > 1 else v for n, v in input_state["fields"].items()}
         names = self.input_names()
         _check_present(names, fields, input_state)
         n_points = input_state["latitudes"].size
         start = np.empty((len(names), n_points), dtype=dtype)
         for i, name in enumerate(names):
-            start[i] = _on_points(name, fields[name], n_points)
+            if fields[name].shape != (n_points,):
+                raise ValueError(
+                    f"'{name}' has {fields[name].shape[0]} points, but the initial state has {n_points}. "
+                    "State, static fields and forcing must be on the same points, in the same order."
+                )
+            start[i] = fields[name]
         where = input_state["latitudes"], input_state["longitudes"]
         check_finite(start, names, taken_at(START, names), input_state["date"], where)
         date = input_state["date"] + self.metadata.timestep
@@ -87,20 +85,6 @@ class LandTensorHandler(TensorHandler):
         """Input variables, in the order of the model's input."""
         order = self.metadata.variable_to_input_tensor_index
         return sorted(order, key=order.__getitem__)
-
-
-def _last_date(state: State) -> dict[str, FloatArray]:
-    """Fields of the last date of a state, shape (point,)."""
-    return {n: v[-1] if np.ndim(v) > 1 else v for n, v in state["fields"].items()}
-
-
-def _on_points(name: str, field: FloatArray, n_points: int) -> FloatArray:
-    if field.shape != (n_points,):
-        raise ValueError(
-            f"'{name}' has {field.shape[0]} points, but the initial state has {n_points}. "
-            "State, static fields and forcing must be on the same points, in the same order."
-        )
-    return field
 
 
 def _check_present(names: Sequence[str], fields: dict[str, FloatArray], state: State) -> None:

@@ -39,14 +39,8 @@ class StepLayout:
     device : torch.device or str
         Device of the slots.
 
-    Attributes
-    ----------
-    prognostic, diagnostic, static, forcing : tuple of str
-        Names by role.
-    forcing_start, forcing_end : tuple of str
-        Forcing that the model reads at t and at t + 6 h.
-    fields_start : tuple of str
-        Static fields and forcing that the model reads at t.
+    ``forcing_start`` and ``forcing_end`` are the forcing that the model reads at t and at t + 6 h, ``fields_start``
+    adds the static fields.
     """
 
     def __init__(
@@ -128,21 +122,8 @@ class StepLayout:
 def advance(model: Model, layout: StepLayout, start: Tensor, end: Tensor, state: Tensor | None = None) -> Tensor:
     r"""Make one step, :math:`y_{t+6h} = f(x_t, u_t, u_{t+6h}, s)` for state x, forcing u and static fields s.
 
-    Parameters
-    ----------
-    model : callable
-        Takes both slots, e.g. :class:`~anemoi_ailand.rollout.step.row_blocks.BlockStep`.
-    layout : StepLayout
-        Columns of the model.
-    start, end : Tensor, shape (row, input)
-        Slots at t and at t + 6 h, in the units of the table.
-    state : Tensor, shape (row, prognostic), optional
-        State at t; by default the one in ``start``.
-
-    Returns
-    -------
-    Tensor, shape (row, output)
-        State and diagnostics at t + 6 h; see :meth:`StepLayout.next_start` for the step after it.
+    Shapes: ``start, end (row, input) -> (row, output)``, in the units of the table. ``state`` (row, prognostic)
+    replaces the one in ``start``. See :meth:`StepLayout.next_start` for the step after it.
     """
     if state is not None:
         start = layout.with_state(start, state)

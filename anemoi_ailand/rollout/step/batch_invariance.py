@@ -19,13 +19,7 @@ ROWS, OUTPUTS = 64, 16
 
 
 class BatchInvariantLinear(nn.Module):
-    """Linear layer that computes additional zero outputs, so that their number is a multiple of :data:`OUTPUTS`.
-
-    Parameters
-    ----------
-    layer : torch.nn.Linear
-        Layer whose parameters are shared.
-    """
+    """Linear layer with the parameters of another, whose outputs are padded to a multiple of :data:`OUTPUTS`."""
 
     def __init__(self, layer: nn.Linear) -> None:
         super().__init__()

@@ -58,14 +58,8 @@ class LandStep:
     def __call__(self, x: Tensor) -> Tensor:
         """Predict one step without gradients.
 
-        Parameters
-        ----------
-        x : Tensor, shape (2, row, input)
-            Slots at t and at t + 6 h, see :class:`~anemoi_ailand.rollout.step.advance.StepLayout`.
-
-        Returns
-        -------
-        Tensor, shape (row, output), at t + 6 h.
+        Shapes: ``(2, row, input) -> (row, output)``, the slots at t and at t + 6 h of
+        :class:`~anemoi_ailand.rollout.step.advance.StepLayout` to the outputs at t + 6 h.
         """
         rows = padded_rows(x)
         with torch.inference_mode():
@@ -122,13 +116,7 @@ def check_task(task: str | None, checkpoint: Any) -> None:
 
 
 def existing_checkpoint(path: Path) -> Path:
-    """Return ``path`` if the file exists.
-
-    Raises
-    ------
-    FileNotFoundError
-        It does not; the message lists the checkpoints of the folder and the pretrained networks.
-    """
+    """Return ``path`` if the file exists, else list the checkpoints of its folder and the pretrained networks."""
     if not path.is_file():
         near = sorted(p.name for p in path.parent.glob("*.ckpt"))
         raise FileNotFoundError(

@@ -56,13 +56,8 @@ def adjoint(step: Map, x: Tensor, dy: Tensor) -> Tensor:
 def jacobian(step: Map, x: Tensor) -> Tensor:
     r"""Compute the blocks :math:`J_{ij} = \partial f_i / \partial x_j` of all points, shape (point, i, j).
 
-    Points do not interact, so one call computes the adjoints of several variables i in as many copies of the points.
-
-    Parameters
-    ----------
-    step : Map
-        Also accepts several copies of the points, one after the other: shape (copy x point, variable).
-    x : Tensor, shape (point, variable)
+    Points do not interact, so one call computes the adjoints of several variables i in as many copies of the points:
+    ``step`` must accept copies one after the other, shape (copy x point, variable).
     """
     n_points, n_variables = x.shape
     at_once = max(1, min(n_variables, JACOBIAN_ROWS // max(n_points, 1)))
@@ -78,11 +73,6 @@ def check_attached(network: nn.Module, inputs: tuple[Any, ...], outputs: Any) ->
     """Refuse outputs of a network that are detached from inputs with gradients; a forward hook.
 
     The physics around such a network has a derivative, so the gradient would be wrong rather than absent.
-
-    Raises
-    ------
-    ValueError
-        The outputs are detached.
     """
     del network
     if not torch.is_grad_enabled() or not any(isinstance(x, Tensor) and x.requires_grad for x in inputs):

@@ -73,13 +73,7 @@ def _normalizer(step: LandStep) -> InputNormalizer:
 
 
 def to_dtype(name: str) -> torch.dtype:
-    """Return the torch type of ``float32`` or ``float64``.
-
-    Raises
-    ------
-    ValueError
-        Any other name.
-    """
+    """Return the torch type of ``float32`` or ``float64``."""
     known = {"float32": torch.float32, "float64": torch.float64}
     if name not in known:
         raise ValueError(f"The precision '{name}' is unknown. Use one of {sorted(known)}.")

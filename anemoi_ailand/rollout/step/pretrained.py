@@ -35,13 +35,7 @@ def pretrained_names() -> list[str]:
 
 
 def pretrained_record(name: str = DEFAULT) -> dict[str, Any]:
-    """Read the record of a network: checksum, size, training, versions, scores.
-
-    Raises
-    ------
-    ValueError
-        The network is unknown, or its record is broken.
-    """
+    """Read the record of a network: checksum, size, training, versions, scores."""
     if name not in pretrained_names():
         raise ValueError(
             f"There is no pretrained network '{name}'; there are {pretrained_names()}. Give one of them, or the path "
@@ -91,12 +85,8 @@ def pretrained_checkpoint(name: str = DEFAULT) -> Path:
 def checkpoint_path(given: str | Path) -> Path:
     """Resolve a checkpoint given by its path or by the name of a packaged network.
 
-    An existing file takes precedence over a name. Packaged files are verified either way.
-
-    Raises
-    ------
-    FileNotFoundError, ValueError
-        As :func:`pretrained_checkpoint`. A path without a file is returned unchanged: the caller that opens it fails.
+    An existing file takes precedence over a name. Packaged files are verified either way. A path without a file is
+    returned unchanged: the caller that opens it fails.
     """
     path = Path(given).expanduser()
     if path.is_file():

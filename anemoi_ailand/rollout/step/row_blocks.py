@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from types import TracebackType
 
 import torch
 from torch import Tensor
@@ -33,11 +32,6 @@ class BlockStep:
         Blocks computed in parallel; by default as many as the system allows.
     block_rows : int, optional
         Rows of a block; by default :data:`BLOCK_ROWS` or :data:`BLOCK_ROWS_ACCELERATOR`.
-
-    Raises
-    ------
-    ValueError
-        A number is not positive.
     """
 
     def __init__(self, step: LandStep, threads: int | None = None, block_rows: int | None = None) -> None:
@@ -53,9 +47,7 @@ class BlockStep:
     def __enter__(self) -> BlockStep:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -64,14 +56,9 @@ class BlockStep:
             self._pool.shutdown()
 
     def __call__(self, start: Tensor, end: Tensor, out: Tensor | None = None) -> Tensor:
-        """Compute the outputs at t + 6 h.
+        """Compute the outputs at t + 6 h from both slots, into ``out`` if given.
 
-        Parameters
-        ----------
-        start, end : Tensor, shape (row, input)
-            Slots at t and at t + 6 h in physical units, on the device of the model.
-        out : Tensor, shape (row, output), optional
-            Destination of the result.
+        Shapes: ``(row, input) -> (row, output)``, in physical units on the device of the model.
         """
         if out is None:
             out = torch.empty((len(start), len(self.step.outputs)), dtype=start.dtype, device=start.device)

@@ -29,21 +29,9 @@ _LONGEST_LINE = 256
 
 
 def write_restart(path: Path, header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Path:
-    """Write a file atomically: a reader sees the old file or the new one.
+    """Write a file atomically, so that a failure leaves an existing file unchanged; its folder is created.
 
-    Parameters
-    ----------
-    path : Path
-        File; its folder is created.
-    header : mapping
-        JSON content with ``kind`` and ``checkpoint_sha256``.
-    arrays : mapping of str to numpy.ndarray
-        Arrays without objects.
-
-    Raises
-    ------
-    OSError
-        The disk is full or the folder is not writable; an existing file is left unchanged.
+    ``header`` is JSON with ``kind`` and ``checkpoint_sha256``; ``arrays`` hold no objects.
     """
     buffer = io.BytesIO()
     np.savez(buffer, allow_pickle=False, **arrays)  # type: ignore[arg-type]
@@ -63,26 +51,12 @@ def write_restart(path: Path, header: Mapping[str, Any], arrays: Mapping[str, np
 
 
 def read_restart(path: Path, kind: str, checkpoint_sha256: str | None) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """Read and verify a file written by :func:`write_restart`.
+    """Read and verify header and arrays of a file written by :func:`write_restart`.
 
-    Parameters
-    ----------
-    path : Path
-        File.
-    kind : str
-        Expected kind.
-    checkpoint_sha256 : str, optional
-        Checksum of the checkpoint that resumes; any checkpoint is accepted if None.
-
-    Returns
-    -------
-    header : dict
-    arrays : dict of numpy.ndarray
+    Any checkpoint is accepted if ``checkpoint_sha256`` is None.
 
     Raises
     ------
-    FileNotFoundError
-        The file does not exist.
     ValueError
         The file is damaged, of another kind, or of another checkpoint.
     """

@@ -26,12 +26,7 @@ class TracedModel:
     it was made with. If they differ (a network that leaves torch, a branch on data), the model itself is called from
     then on. Safe to call from several threads: no recording is replayed before its comparison has ended.
 
-    Parameters
-    ----------
-    model : AnemoiModelInterface
-        Has ``predict_step`` from a dictionary to a dictionary.
-    dataset : str
-        Key of both dictionaries.
+    ``model`` has ``predict_step`` from a dictionary to a dictionary, both with the key ``dataset``.
     """
 
     def __init__(self, model: Any, dataset: str) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from anemoi_ailand.commands._packaged import PackagedCommand, copy, header, table
+from anemoi_ailand.commands._packaged import PackagedCommand, header, table
 from anemoi_ailand.commands.configs import Configs
 from anemoi_ailand.commands.recipes import Recipes
 from anemoi_ailand.support import packaged as resources
@@ -78,20 +78,9 @@ def test_header_has_purpose_and_fields() -> None:
     }
 
 
-def test_header_of_a_file_without_one_is_empty() -> None:
-    """A comment further down is no header."""
-    assert header("a: 1\n# Too late.\n") == {}
-
-
 def test_table_has_one_line_for_each_file(things: Path) -> None:
     """Names are paths below the folder; the command and further sentences are left out."""
     assert table("things") == "deep/second  The other\none          The first\n"
-
-
-def test_no_argument_lists(things: Path, capsys: pytest.CaptureFixture) -> None:
-    """Without a name the table is printed."""
-    run()
-    assert capsys.readouterr().out == table("things")
 
 
 @pytest.mark.parametrize("name", ["deep/second", "deep/second.yaml"])
@@ -99,12 +88,6 @@ def test_name_prints_the_text(things: Path, capsys: pytest.CaptureFixture, name:
     """The text is printed unchanged, with or without the ending in the name."""
     run(name)
     assert capsys.readouterr().out == (things / "deep/second.yaml").read_text()
-
-
-def test_path_prints_the_path_only(things: Path, capsys: pytest.CaptureFixture) -> None:
-    """One line, so that the shell can put it into another command."""
-    run("--path", "one")
-    assert capsys.readouterr().out == f"{things / 'one.yaml'}\n"
 
 
 def test_copy_into_the_current_folder(things: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,30 +116,10 @@ def test_copy_with_force_replaces_and_leaves_no_other_file(things: Path, tmp_pat
     assert (folder / "one.yaml").read_text() == (things / "one.yaml").read_text()
 
 
-def test_failed_copy_leaves_nothing(things: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither the target nor the temporary file stays if the last step fails."""
-
-    def fail(*_: object) -> None:
-        raise OSError("disk is gone")
-
-    monkeypatch.setattr(Path, "replace", fail)
-    target = tmp_path / "target"
-    target.mkdir()
-    with pytest.raises(OSError, match="disk is gone"):
-        copy(things / "one.yaml", target)
-    assert list(target.iterdir()) == []
-
-
 def test_copy_into_a_missing_folder_names_it(things: Path, tmp_path: Path) -> None:
     """Folders are not created in silence."""
     with pytest.raises(FileNotFoundError, match=r"no folder '.*nowhere'"):
         run("--copy", "one", str(tmp_path / "nowhere" / "x.yaml"))
-
-
-def test_unknown_name_gives_near_ones(things: Path) -> None:
-    """A spelling mistake is answered with the nearest name."""
-    with pytest.raises(ValueError, match=r"no 'oen' among the packaged things.*'one'"):
-        run("oen")
 
 
 @pytest.mark.parametrize(

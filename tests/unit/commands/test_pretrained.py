@@ -10,7 +10,7 @@ import pytest
 
 from anemoi_ailand.__main__ import create_parser
 from anemoi_ailand.commands import COMMANDS
-from anemoi_ailand.rollout.step.pretrained import model_card, pretrained_checkpoint, pretrained_record
+from anemoi_ailand.rollout.step.pretrained import pretrained_checkpoint, pretrained_record
 from anemoi_ailand.support import packaged as resources
 from tests.support.packages import copy_package
 
@@ -29,11 +29,6 @@ def run(capsys):
 def test_path_alone_is_printed(run):
     """One line, for ``$(...)``."""
     assert run("--path") == run("ailand", "--path") == f"{pretrained_checkpoint()}\n"
-
-
-def test_card(run):
-    """The card of the package is printed."""
-    assert run("--card").rstrip() == model_card().rstrip()
 
 
 @pytest.mark.parametrize("arguments", [(), ("ailand",)])

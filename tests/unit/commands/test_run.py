@@ -73,11 +73,3 @@ def test_debug_shows_the_traceback(monkeypatch):
     monkeypatch.setattr(launching, "launch", failing(Failure("input", ValueError("the reason"))))
     with pytest.raises(Failure, match="the reason"):
         Run().run(create_parser().parse_args(["--debug", "run", "my.yaml"]))
-
-
-def test_configuration_is_required(capsys):
-    """A usage error has the code of a wrong configuration."""
-    with pytest.raises(SystemExit) as caught:
-        run()
-    assert caught.value.code == module.CONFIGURATION
-    assert "config" in capsys.readouterr().err

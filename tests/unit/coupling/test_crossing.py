@@ -5,7 +5,7 @@
 
 import pytest
 
-from anemoi_ailand.coupling.crossing import Taken, factor_between, read_feedback, read_forcing
+from anemoi_ailand.coupling.crossing import ForcingField, factor_between, read_feedback, read_forcing
 
 UNITS = {"t": "K", "tp": None, "ssrd": "J m**-2", "2t": "K", "late": "W m-2", "sd": "m", "skt": "K", "swvl1": None,
          "avg_sp": "hPa"}  # fmt: skip
@@ -36,7 +36,7 @@ def test_no_factor_is_guessed(given, wanted):
 def test_the_same_name_is_taken_with_the_units_of_the_checkpoint():
     """A forcing that is not configured is taken from the field of its name, converted if its units differ."""
     assert read_forcing({}, ["t", "avg_sp"], UNITS, 6.0, HELD).taken == (
-        Taken("t", "t", 1.0, 1.0, 0.0), Taken("avg_sp", "avg_sp", 100.0, 1.0, 6.0),
+        ForcingField("t", "t", 1.0, 1.0, 0.0), ForcingField("avg_sp", "avg_sp", 100.0, 1.0, 6.0),
     )  # fmt: skip
 
 

@@ -48,10 +48,3 @@ def test_the_name_is_given_when_the_file_is_complete(states, tmp_path):
     assert (tmp_path / "land.nc.partial").is_file()
     file.close()
     assert not (tmp_path / "land.nc.partial").exists()
-
-
-def test_a_folder_that_cannot_be_made_is_said_at_once(states, tmp_path):
-    """A folder that cannot be created is an error before the first step."""
-    (tmp_path / "file").write_text("")
-    with pytest.raises(OSError, match="cannot be written to the folder"):
-        LandFile(tmp_path / "file" / "land.nc", states[0].outputs, "abc")

@@ -11,9 +11,7 @@ import pytest
 import torch
 from anemoi.inference.checkpoint import Checkpoint
 
-from anemoi_ailand.coupling import land_model
 from anemoi_ailand.coupling.land_model import LandModelProcessor, initial_state
-from anemoi_ailand.data.anemoi_dataset import AnemoiDataset
 from anemoi_ailand.rollout.stepper import LandStepper
 from tests.support import atmosphere as toy
 from tests.support import stepper as case
@@ -35,6 +33,13 @@ def world(tmp_path_factory):
                   .multi_dataset_metadata["data"] for h in (6, 3)},
         models={h: torch.load(folder / f"{h}.ckpt", weights_only=False) for h in (6, 3)},
     )  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def _one_stepper(world, monkeypatch):
+    """Load the packaged network once."""
+    load = LandStepper.open
+    monkeypatch.setattr(LandStepper, "open", lambda name, **k: world.stepper if name == "ailand" else load(name, **k))
 
 
 def processor(world, hours=6, date=DATE, lead="12h", **options):
@@ -104,8 +109,7 @@ def test_state_and_file_at_the_end(world, tmp_path):
     saved = world.stepper.load(tmp_path / "end.state")
     assert saved.date == DATE + 12 * HOUR
     assert (tmp_path / "land.nc").is_file()
-    goes_on = processor(world, date=saved.date, initial={"state": str(tmp_path / "end.state")})
-    goes_on.process(atmosphere(world, 6, 2, 280.0))
+    processor(world, date=saved.date, initial={"state": str(tmp_path / "end.state")})
 
 
 def test_a_run_whose_date_is_not_known_before(world):
@@ -166,49 +170,8 @@ def test_what_the_atmosphere_cannot_give_stops_the_run(world):
         processor(world).process(state)
 
 
-N = 5
-
-
-@pytest.fixture(scope="module")
-def stepper():
-    return case.stepper()
-
-
-def test_initial_state_of_a_saved_state(stepper, tmp_path):
-    """A saved state is read bitwise, and refused at another date."""
-    state = case.start(stepper, N)
-    path = stepper.save(state, tmp_path / "land.state")
-    assert torch.equal(initial_state({"state": str(path)}, stepper, case.DATE).columns, state.columns)
-    with pytest.raises(ValueError, match=r"is of 2022-01-01 00:00:00, the run starts at 2022-01-01 06:00:00"):
-        initial_state({"state": str(path)}, stepper, case.DATE + timedelta(hours=6))
-
-
-class Stored:
-    """A dataset at two dates."""
-
-    index_of = AnemoiDataset.index_of
-
-    def __init__(self, path, names):
-        self.path, self.names = path, names
-        self.latitudes, self.longitudes = case.places(N)
-        self.dates = np.array([case.DATE, case.DATE + timedelta(hours=6)], dtype="datetime64[s]")
-
-    def read(self, first, last, points):
-        return np.stack([[case.fields(N, seed)[n] for n in self.names] for seed in (0, 1)]).swapaxes(1, 2)[first:last]
-
-
-def test_initial_state_of_a_dataset(stepper, monkeypatch):
-    """The state is read at the date of the run; a date outside the dataset is refused."""
-    monkeypatch.setattr(land_model, "StoredFields", Stored)
-    for k in (0, 1):
-        found = initial_state({"dataset": "land.zarr"}, stepper, case.DATE + k * timedelta(hours=6))
-        assert torch.equal(found.columns[:, :3], case.start(stepper, N, k).columns[:, :3])
-    with pytest.raises(ValueError, match="has 2022-01-01T00:00:00 to 2022-01-01T06:00:00 and not 2022-01-02"):
-        initial_state({"dataset": "land.zarr"}, stepper, case.DATE + timedelta(days=1))
-
-
 @pytest.mark.parametrize("config", ["land.state", {}, {"dataset": "a", "state": "b"}, {"sate": "x"}])
-def test_other_configurations_are_refused(stepper, config):
+def test_other_initial_states_are_refused(world, config):
     """Other forms of `initial` are refused with the known ones."""
     with pytest.raises(TypeError, match=r"Give {dataset: PATH} or {state: PATH}|Did you mean 'state'"):
-        initial_state(config, stepper, case.DATE)
+        initial_state(config, world.stepper, DATE)

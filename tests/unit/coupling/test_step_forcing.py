@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 import torch
 
-from anemoi_ailand.coupling.crossing import Taken
+from anemoi_ailand.coupling.crossing import ForcingField
 from anemoi_ailand.coupling.step_forcing import StepForcing
 
-RAIN = Taken("avg_tprate", "tp", 1000.0, 3600.0, 1.0)
-MEAN = Taken("avg_t", "mt", 1.0, 1.0, 1.0)
-LATE = Taken("late_sdswrf", "ssr", 1.0, 1.0, 1.0)
-ENDS = Taken("avg_q", "q", 1.0, 1.0, 1.0, instants=True)
-INSTANT = Taken("t", "2t", 1.0, 1.0, 0.0)
+RAIN = ForcingField("avg_tprate", "tp", 1000.0, 3600.0, 1.0)
+MEAN = ForcingField("avg_t", "mt", 1.0, 1.0, 1.0)
+LATE = ForcingField("late_sdswrf", "ssr", 1.0, 1.0, 1.0)
+ENDS = ForcingField("avg_q", "q", 1.0, 1.0, 1.0, instants=True)
+INSTANT = ForcingField("t", "2t", 1.0, 1.0, 0.0)
 
 
 def hourly(n=6):
@@ -65,7 +65,7 @@ def test_one_value_for_the_whole_step_comes_out_as_it_went_in(value):
     """A constant value is returned bitwise, at steps of 6 h and of 1 h."""
     x = torch.full((3,), value)
     for hours in (6.0, 1.0):
-        forcing = StepForcing([Taken("avg_t", "mt", 1.0, 1.0, hours)], hours)
+        forcing = StepForcing([ForcingField("avg_t", "mt", 1.0, 1.0, hours)], hours)
         while not forcing.complete:
             forcing.add({"mt": x})
         assert torch.equal(forcing.take()["avg_t"], x)
@@ -73,7 +73,7 @@ def test_one_value_for_the_whole_step_comes_out_as_it_went_in(value):
 
 def test_a_field_that_covers_the_step_is_taken_at_its_end():
     """A field that covers the window is taken at the end of the step, whatever came before."""
-    forcing = StepForcing([Taken("avg_t", "mt", 1.0, 1.0, 6.0)], 3.0)
+    forcing = StepForcing([ForcingField("avg_t", "mt", 1.0, 1.0, 6.0)], 3.0)
     forcing.add({"mt": torch.zeros(2)})
     forcing.add({"mt": torch.ones(2)})
     assert torch.equal(forcing.take()["avg_t"], torch.ones(2))
@@ -81,7 +81,7 @@ def test_a_field_that_covers_the_step_is_taken_at_its_end():
 
 def test_without_a_start_the_first_instant_stands_for_it():
     """Without an instant at the start, the first one stands for it."""
-    forcing = StepForcing([Taken("avg_sp", "sp", 1.0, 1.0, 6.0, instants=True)], 6.0)
+    forcing = StepForcing([ForcingField("avg_sp", "sp", 1.0, 1.0, 6.0, instants=True)], 6.0)
     forcing.add({"sp": torch.full((2,), 9e4)})
     assert torch.equal(forcing.take()["avg_sp"], torch.full((2,), 9e4))
 

@@ -14,13 +14,13 @@ from tests.support.grib import Archive, Grid, sample, stamps, states
 DATES = stamps(datetime(2020, 4, 1), 5)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def ecland() -> Reader:
     """Return a reader of the packaged sample."""
     return sample()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def folder(tmp_path_factory: pytest.TempPathFactory, ecland: Reader) -> Path:
     """Return a folder with the sample on a regular grid with sea, GRIB2, a parameter for each soil layer."""
     folder = tmp_path_factory.mktemp("grib")

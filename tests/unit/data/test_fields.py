@@ -78,12 +78,6 @@ def test_metadata_gives_units_and_period(fields):
     assert first["2t"].datetime()["valid_time"] == stamps(1)[0]
 
 
-def test_coordinates_are_those_of_the_points(fields):
-    """Every field has the latitudes and longitudes of the points."""
-    lat, lon = fields[7].grid_points()
-    assert lat.tolist() == LATITUDES.tolist() and lon.tolist() == LONGITUDES.tolist()
-
-
 def test_values_are_loaded_once_and_late():
     """The values are loaded when the first one is needed."""
     calls = []
@@ -96,17 +90,3 @@ def test_values_are_loaded_once_and_late():
     assert len(fields) == 20 and fields.cube(ORDER, **ASKED).user_shape == (5, 4, 1) and calls == []
     _ = fields[3].to_numpy(), fields[19].to_numpy()
     assert calls == [tuple(sorted(NAMES))]
-
-
-def test_clone_keeps_values_and_changes_metadata(fields):
-    """A clone has the same values, and other metadata."""
-    clone = fields[2].clone(param="other")
-    assert clone.metadata("param") == "other" and clone.metadata("units") == fields[2].metadata("units")
-    np.testing.assert_array_equal(clone.to_numpy(), fields[2].to_numpy())
-
-
-@pytest.mark.parametrize("n", [20, -21])
-def test_index_out_of_range(fields, n):
-    """It is an IndexError, as for a list."""
-    with pytest.raises(IndexError):
-        fields[n]

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Selection of points, held-out points and the check for missing values."""
+"""Selection and order of points, held-out points and the check for missing values."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from datetime import datetime
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from anemoi_ailand.data.open_reader import open_reader
 from anemoi_ailand.data.reader import Reader
-from anemoi_ailand.data.selection import check_finite, held_out, select
+from anemoi_ailand.data.selection import check_finite, fair_order, held_out, select
 from tests.support.files import ramp, stamps, write_land
 
 
@@ -41,14 +43,10 @@ def test_held_out_all_or_none_is_a_mistake(rule):
         held_out(np.arange(1, 11), rule)
 
 
-def test_default_is_all_points_in_the_order_of_the_files(reader):
-    """Without a selection and an order, nothing changes."""
-    assert select(reader, None, NONE, None).tolist() == list(range(10))
-
-
 def test_selections_combine(reader):
-    """Land (mask of at least 0.5), held-out points excluded or alone, and listed points combine."""
+    """Land (mask of at least 0.5), held-out points excluded or alone, and listed points combine; default is all."""
     held = held_out(reader.point_id, {"every": 5})
+    assert select(reader, None, NONE, None).tolist() == list(range(10))
     assert select(reader, {"land": True}, NONE, None).tolist() == [0, 1, 2, 3, 4, 5, 6]
     assert select(reader, {"land": True, "held_out": "exclude"}, held, None).tolist() == [1, 2, 3, 4, 6]
     assert select(reader, {"held_out": "only"}, held, None).tolist() == [0, 5]
@@ -73,13 +71,9 @@ def test_order_puts_held_out_points_last(reader):
     ],
 )
 def test_empty_or_misspelt_selection(reader, points, message):
-    """The result is an error, never an empty dataset."""
+    """The result is an error, never an empty dataset; so is an unknown option of the order and of held-out points."""
     with pytest.raises(ValueError, match=message):
         select(reader, points, NONE, None)
-
-
-def test_unknown_options(reader):
-    """Of `order` and `held_out`."""
     with pytest.raises(ValueError, match="`order` has no option"):
         select(reader, None, NONE, {"sed": 1})
     with pytest.raises(ValueError, match="`held_out` has no option"):
@@ -102,3 +96,34 @@ def test_missing_value_is_located(reader, bad):
     with pytest.raises(ValueError, match=message):
         check_finite(values, ["swvl1"], stamps(4), reader, np.array([3, 7]))
     check_finite(np.zeros((1, 4, 2)), ["swvl1"], [datetime(2020, 1, 1)] * 4, reader, np.array([3, 7]))
+
+
+@given(n=st.integers(1, 200), seed=st.integers(0, 100))
+def test_fair_order_is_a_permutation(n, seed):
+    """Each point occurs once, with and without strata."""
+    strata = np.arange(n) % 3
+    assert sorted(fair_order(n, seed)) == list(range(n))
+    assert sorted(fair_order(n, seed, strata, strata == 0)) == list(range(n))
+
+
+def test_every_block_holds_each_stratum_in_proportion():
+    """The count deviates by at most two members, for strata of unequal size stored one after the other."""
+    strata, block = np.repeat(np.arange(4), [110, 55, 44, 11]), 22
+    ordered = strata[fair_order(len(strata), 1, strata)]
+    share = np.bincount(strata) / len(strata) * block
+    for start in range(len(strata) - block + 1):
+        count = np.bincount(ordered[start : start + block], minlength=4)
+        assert (np.abs(count - share) <= 2.0).all()
+
+
+def test_last_points_are_last():
+    """Held-out points come after all others."""
+    last = np.arange(60) % 5 == 0
+    order = fair_order(60, 3, np.arange(60) % 4, last)
+    assert last[order].tolist() == [False] * 48 + [True] * 12
+
+
+def test_order_depends_on_the_seed():
+    """The same seed gives the same order, another seed another order."""
+    assert (fair_order(100, 1) == fair_order(100, 1)).all()
+    assert (fair_order(100, 1) != fair_order(100, 2)).any()

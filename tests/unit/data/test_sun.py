@@ -31,9 +31,3 @@ def test_equal_to_the_source_forcings(name):
     ours = compute([name], DATES, LATITUDES, LONGITUDES)[0]
     np.testing.assert_array_equal(ours, theirs)
     assert np.ptp(ours) > 0
-
-
-def test_no_sun_at_night():
-    """Insolation is zero at midnight and nearly one at noon on the equator."""
-    values = compute(["insolation"], [datetime(2021, 3, 21, h) for h in (0, 12)], np.zeros(1), np.zeros(1))[0, :, 0]
-    assert values[0] == 0.0 and values[1] > 0.99

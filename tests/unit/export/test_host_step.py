@@ -45,6 +45,20 @@ def test_columns_are_what_the_step_reads(shipped):
     assert "place_time" not in outside.columns
 
 
+def test_sun_inside_is_sun_outside(shipped):
+    """The step is the same at all points of the sample over a year; without place and time it is an error."""
+    inside, outside = (HostStep(shipped, sun_inside=s) for s in (True, False))
+    rows = sample_rows(outside, torch.float32)
+    given = {k: torch.from_numpy(v) for k, v in rows.arguments.items()}
+    with torch.inference_mode():
+        got = outside(**given)
+    agreement = compare([g.numpy() for g in got], inside, sample_rows(inside, torch.float32), LIMITS[torch.float32])
+    assert agreement.rows == len(rows.where)
+    assert agreement.undecided <= 2
+    with pytest.raises(ValueError, match="`place_time`, which is not given"):
+        inside(**given)
+
+
 def test_values_are_those_of_the_physical_step():
     """Each column reaches its place at both ends, and results come from theirs."""
     host = case.host(sun_inside=False)
@@ -70,23 +84,3 @@ def test_sun_is_that_of_the_package(date):
     for k in range(2):
         found = sun_columns(COMPUTED, place[:, :2], place[:, 2 + k])
         np.testing.assert_allclose(found.numpy().T, expected[:, k], rtol=0, atol=6e-8)  # half a unit of float32
-
-
-def test_sun_inside_is_sun_outside(shipped):
-    """The step is the same at all points of the sample over a year."""
-    inside, outside = (HostStep(shipped, sun_inside=s) for s in (True, False))
-    rows = sample_rows(outside, torch.float32)
-    with torch.inference_mode():
-        got = outside(**{k: torch.from_numpy(v) for k, v in rows.arguments.items()})
-    agreement = compare([g.numpy() for g in got], inside, sample_rows(inside, torch.float32), LIMITS[torch.float32])
-    assert agreement.rows == len(rows.where)
-    assert agreement.undecided <= 2
-
-
-def test_missing_place_is_refused():
-    """The error names the missing argument."""
-    host = case.host()
-    given = arguments(host)
-    del given["place_time"]
-    with pytest.raises(ValueError, match="`place_time`, which is not given"):
-        host(**given)

@@ -42,18 +42,13 @@ def session(path):
     return onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
 
 
-def test_within_the_limit(exported):
-    """All rows agree, and none is undecided."""
-    _, dtype, agreement = exported
+@pytest.mark.parametrize("n", [1, 300])
+def test_graph_agrees_for_any_number_of_rows(exported, n):
+    """All rows of the sample agree, none is undecided; the graph accepts other numbers of rows than the example."""
+    path, dtype, agreement = exported
     assert agreement.rows > 2000
     assert agreement.undecided == 0
     assert 0 < max(agreement.largest.values()) <= LIMITS[dtype]
-
-
-@pytest.mark.parametrize("n", [1, 7, 300])
-def test_any_number_of_rows(exported, n):
-    """The graph accepts other numbers of rows than the example."""
-    path, dtype, _ = exported
     rows = case.rows(n, dtype)
     with torch.inference_mode():
         state = case.host(dtype)(**{k: torch.from_numpy(v) for k, v in rows.arguments.items()})[0]
@@ -62,7 +57,7 @@ def test_any_number_of_rows(exported, n):
 
 
 def test_names_units_and_origin_are_inside(exported):
-    """The metadata have arguments, columns, units, step, precision, operator set and licence."""
+    """Metadata and text describe arguments, units, step, operator set and licence; there is no other file."""
     path, dtype, _ = exported
     host = case.host(dtype)
     model = onnx.load(path)
@@ -82,74 +77,39 @@ def test_names_units_and_origin_are_inside(exported):
     assert [o.version for o in model.opset_import if o.domain == ""] == [OPSET]
     assert found["sun"] == "inside"
     assert "ask who trained them" in found["licence"]
-
-
-def test_text_beside_it_says_the_same(exported):
-    """The text has each column with position and unit."""
-    path, dtype, _ = exported
     text = path.with_name("small.onnx.txt").read_text()
-    for argument, names in {**case.host(dtype).columns, **case.host(dtype).results}.items():
+    for argument, names in {**host.columns, **host.results}.items():
         part = text.partition(f"put {argument} (row, {len(names)})\n")[2].split("\n\n")[0].splitlines()
         assert [line.split()[1] for line in part] == list(names)
-    assert "  0  stl1           K " in text or "  1  stl1           K " in text
-
-
-def test_no_path_of_this_machine_is_inside(exported):
-    """Source positions, which torch writes for each operator, are removed."""
-    assert str(under_test.__file__).rpartition("/anemoi_ailand/")[0].encode() not in exported[0].read_bytes()
-
-
-def test_only_two_files_are_left(exported):
-    """No unfinished file is left."""
-    path = exported[0]
+    assert "stl1           K " in text
     assert sorted(p.name for p in path.parent.iterdir()) == ["small.onnx", "small.onnx.txt"]
+    assert str(under_test.__file__).rpartition("/anemoi_ailand/")[0].encode() not in path.read_bytes()
 
 
-def test_what_is_there_stays(tmp_path, monkeypatch):
-    """An existing graph or text is an error before anything is loaded."""
+def test_requests_without_sense_are_refused(tmp_path, monkeypatch):
+    """An existing file, a wrong name or precision, and missing packages are errors before anything is loaded."""
     monkeypatch.setattr(under_test, "load_step", lambda path: pytest.fail("it was loaded"))
+    with pytest.raises(ValueError, match=r"ends in '\.onnx'"):
+        export_step("best.ckpt", tmp_path / "a.pb")
+    with pytest.raises(ValueError, match=r"precision 'float16' is unknown. Use one of \['float32', 'float64'\]"):
+        export_step("best.ckpt", tmp_path / "a.onnx", precision="float16")
     (tmp_path / "a.onnx.txt").write_text("mine")
     with pytest.raises(FileExistsError, match=r"a.onnx.txt'\] exist and stay as they are.*--overwrite"):
         export_step("best.ckpt", tmp_path / "a.onnx")
     assert (tmp_path / "a.onnx.txt").read_text() == "mine"
-
-
-def test_overwrite(tmp_path, small):
-    """With the option an existing file is replaced."""
-    path = tmp_path / "a.onnx"
-    path.write_text("mine")
-    assert export_step("best.ckpt", path, sun_inside=False, overwrite=True) is not None
-    assert "place_time" not in [v.name for v in session(path).get_inputs()]
-
-
-@pytest.mark.parametrize(
-    ("output", "options", "message"),
-    [
-        ("a.pb", {}, "ends in '.onnx'"),
-        ("a.onnx", {"precision": "float16"}, r"precision 'float16' is unknown. Use one of \['float32', 'float64'\]"),
-    ],
-)
-def test_wrong_options(tmp_path, monkeypatch, output, options, message):
-    """The error comes before anything is loaded."""
-    monkeypatch.setattr(under_test, "load_step", lambda path: pytest.fail("it was loaded"))
-    with pytest.raises(ValueError, match=message):
-        export_step("best.ckpt", tmp_path / output, **options)
-
-
-def test_missing_packages(tmp_path, monkeypatch):
-    """The error names the command that installs them."""
     monkeypatch.setattr(under_test, "find_spec", lambda name: None)
     with pytest.raises(ValueError, match=r"'onnx', 'onnxscript'\] are not installed. .*anemoi-ailand\[export\]"):
-        export_step("best.ckpt", tmp_path / "a.onnx")
+        export_step("best.ckpt", tmp_path / "b.onnx")
 
 
 def test_without_onnxruntime_it_is_said(tmp_path, monkeypatch, small, caplog):
-    """The file is written, and the log says that it was not compared."""
+    """The file is written, an earlier one replaced on request, and the log says that it was not compared."""
     found = under_test.find_spec
     monkeypatch.setattr(under_test, "find_spec", lambda n: None if n == "onnxruntime" else found(n))
-    assert export_step("best.ckpt", tmp_path / "a.onnx") is None
+    (tmp_path / "a.onnx").write_text("mine")
+    assert export_step("best.ckpt", tmp_path / "a.onnx", sun_inside=False, overwrite=True) is None
     assert "was not compared" in caplog.text
-    assert (tmp_path / "a.onnx").is_file()
+    assert "place_time" not in [v.name for v in session(tmp_path / "a.onnx").get_inputs()]
 
 
 def test_graph_that_is_not_the_checkpoint_is_removed(tmp_path, monkeypatch, small):

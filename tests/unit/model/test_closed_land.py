@@ -8,10 +8,7 @@ import torch
 
 from anemoi_ailand.model.closed_land import AT_END, AT_START, CATEGORIES, ClosedLand
 from anemoi_ailand.model.columns import StepColumns
-from anemoi_ailand.model.contrasts import N_CONTRASTS
-from anemoi_ailand.physics.closed_step import FLUXES, N_CONTROLS, STATE, closed_step
-from anemoi_ailand.physics.snow_pack import NO_SNOW
-from anemoi_ailand.variables import variable
+from anemoi_ailand.physics.closed_step import N_CONTROLS, STATE
 from tests.support import columns as case
 from tests.support.land import CLOSED
 
@@ -68,23 +65,13 @@ def test_air_survives_normalisation():
         torch.testing.assert_close(got.double(), expected, rtol=0.0, atol=10 * ROUNDING / CLOSED.normalisation(name)[0])
 
 
-def test_state_and_fluxes_survive_normalisation():
-    """The output is the closed step of the land in normalised units, to rounding."""
-    land, _, extra = before(case.land(70))
-    outputs = torch.cat([case.outputs(land), torch.zeros(70, 1)], dim=-1)
-    closed = built()
-    _, values = closed.after(land, extra, outputs)
-    expected = closed_step(land, outputs[..., :N_CONTROLS])
-    for name, got in zip(closed.given, values.unbind(-1), strict=True):
-        if name in expected:
-            mul, add = CLOSED.normalisation(name)
-            torch.testing.assert_close(got.double(), mul * expected[name].double() + add, rtol=1e-6, atol=ROUNDING)
-
-
-def test_amounts_are_rates_times_six_hours():
-    """1 g m-2 s-1, a quarter of it snow, is 16.2 kg of rain and 5.4 kg of snow."""
+def test_rain_snow_and_vegetation_by_hand():
+    """1 g m-2 s-1, a quarter of it snow, is 16.2 kg of rain and 5.4 of snow; vegetation is cover times density."""
     rate = torch.full((8,), 1e-3, dtype=torch.float64)
-    land, _, _ = before(case.land(8), avg_tprate=rate, avg_tsrwe=0.25 * rate)
+    parts = {"cvl": 0.5, "veg_cov_lv": 0.8, "cvh": 0.4, "veg_cov_hv": 0.5}
+    plants = {n: torch.full((8,), v) for n, v in parts.items()}
+    land, _, _ = before(case.land(8), avg_tprate=rate, avg_tsrwe=0.25 * rate, **plants)
+    torch.testing.assert_close(land.vegetation, torch.full((8,), 0.6), rtol=1e-5, atol=0.0)
     torch.testing.assert_close(land.rain, torch.full((8,), 16.2), rtol=1e-4, atol=0.0)
     torch.testing.assert_close(land.snowfall, torch.full((8,), 5.4), rtol=1e-4, atol=0.0)
 
@@ -100,41 +87,6 @@ def test_what_is_out_of_bounds_is_taken_at_the_bound():
     assert (land.rain == 0).all()
 
 
-def test_vegetation_is_cover_times_density():
-    """Of low and high vegetation together."""
-    parts = {"cvl": 0.5, "veg_cov_lv": 0.8, "cvh": 0.4, "veg_cov_hv": 0.5}
-    land, _, _ = before(case.land(3), **{n: torch.full((3,), v) for n, v in parts.items()})
-    torch.testing.assert_close(land.vegetation, torch.full((3,), 0.6), rtol=1e-5, atol=0.0)
-
-
-def test_further_state_is_an_increment():
-    """A unit of output changes snow temperature by the table's scale; without snow it has the value of none."""
-    land, _, extra = before(case.land(20))
-    closed = built()
-    assert closed.extra == ("tsn",) and closed.n_outputs == N_CONTROLS + 1
-    _, values = closed.after(land, extra, torch.cat([case.outputs(land), -torch.ones(20, 1)], dim=-1))
-
-    def physical(name):
-        mul, add = CLOSED.normalisation(name)
-        return (values[:, closed.given.index(name)].double() - add) / mul
-
-    cooled = (extra[:, 0].double() - variable("tsn").increment_scale).clamp(max=273.16)
-    snow = physical("sd") > NO_SNOW
-    assert snow.any() and not snow.all()
-    expected = torch.where(snow, cooled, torch.full_like(cooled, 273.16))
-    torch.testing.assert_close(physical("tsn"), expected, rtol=0.0, atol=1e-3)
-
-
-def test_positions_are_those_of_the_output_tensor():
-    """Each value goes to the position of its name."""
-    closed = built()
-    land, _, extra = before(case.land(5))
-    where, values = closed.after(land, extra, torch.zeros(5, closed.n_outputs))
-    outputs = sorted([*CLOSED.prognostic, *CLOSED.diagnostic])
-    assert values.shape == (5, len(closed.given))
-    assert [outputs[i] for i in where] == [*STATE, "tsn", *FLUXES]
-
-
 def test_fluxes_that_are_not_asked_for_are_not_given():
     """A dataset without runoff gets evaporation alone; without further state there is none."""
     closed = built([n for n in CLOSED.variables if n not in ("sro", "ssro", "tsn")])
@@ -144,22 +96,9 @@ def test_fluxes_that_are_not_asked_for_are_not_given():
     assert extra.shape == (3, 0) and closed.after(land, extra, torch.zeros(3, N_CONTROLS))[1].shape == (3, 13)
 
 
-def test_features_are_the_contrasts():
-    """The number of features and outputs is that of the class."""
-    land, air, _ = before(case.land(6))
-    closed = built()
-    assert closed.features(land, air).shape == (6, closed.n_features) and closed.n_features == N_CONTRASTS
-
-
-def test_missing_state_is_named():
-    """Each variable of the state is needed, and the error says what to do."""
-    for name in STATE:
-        with pytest.raises(ValueError, match=rf"needs \['{name}'\] among the prognostic.*step: increments"):
-            built([n for n in CLOSED.variables if n != name])
-
-
-def test_missing_forcing_is_named():
-    """A missing input is an error that names it."""
-    for name in sorted({*AT_START, *AT_END}):
-        with pytest.raises(ValueError, match=rf"'{name}'.* among the forcing"):
-            built([n for n in CLOSED.variables if n != name])
+def test_missing_variables_are_named():
+    """Each variable of state and forcing is needed, and the error says what to do."""
+    for names, role in ((STATE, "prognostic"), (sorted({*AT_START, *AT_END}), "forcing")):
+        for name in names:
+            with pytest.raises(ValueError, match=rf"'{name}'.* among the {role}.*step: increments"):
+                built([n for n in CLOSED.variables if n != name])

@@ -19,19 +19,15 @@ def columns(**changes):
 
 
 def test_each_variable_is_taken_at_its_ends():
-    """State, statics and LAI at the start; interval means and calendar at the end; instants at both."""
+    """State, statics and LAI at the start; interval means and calendar at the end; instants at both; with positions."""
     c = columns()
     assert c.start == ("swvl1", "t", "lai_lv", "z")
     assert c.end == ("t", "avg_tprate", "cos_julian_day")
     assert (c.start_index, c.end_index) == ((0, 1, 3, 4), (1, 2, 5))
     assert c.n_in == 7
-
-
-def test_positions_of_state_and_diagnostics():
-    """Predicted variables have input and output positions."""
-    c = columns()
     assert (c.prognostic, c.prognostic_in, c.prognostic_out) == (("swvl1",), (0,), (1,))
     assert (c.diagnostic, c.diagnostic_out) == (("2t",), (0,))
+    assert c.positions(["swvl1", "2t"]) == {"swvl1": 1, "2t": 0}
 
 
 @pytest.mark.parametrize(
@@ -64,18 +60,7 @@ def test_unknown_variable_names_the_nearest():
         columns(inputs={**INPUTS, "swlv1": 6})
 
 
-def test_as_dict_is_plain():
-    """Metadata gets lists, which survive JSON."""
-    assert columns().as_dict()["start"] == ["swvl1", "t", "lai_lv", "z"]
-
-
 def test_category_that_something_reads_is_allowed_and_in_no_column():
     """It may be in the forcing, and the network's columns are those without it."""
     c = columns(inputs={**INPUTS, "slt": 6}, forcing=[*FORCING, "slt"], categories=["slt"])
     assert c == columns()
-
-
-def test_positions_are_those_of_the_output_tensor():
-    """Positions are looked up by name, in the requested order."""
-    assert columns().positions(["swvl1", "2t"]) == {"swvl1": 1, "2t": 0}
-    assert columns().positions([]) == {}

@@ -40,18 +40,13 @@ def test_corners_are_finite():
     assert torch.isfinite(columns).all() and torch.isfinite(theta.grad).all()
 
 
-def test_no_difference_where_air_and_soil_have_one_temperature():
-    """The six differences are exactly zero where air and soil have one temperature."""
+def test_difference_has_the_sign_of_the_heat_that_flows_down():
+    """Warmer air is positive, in units of 5 K, at the end, in the mean and at the start; zero is exact."""
     land = case.land(30, temperature=torch.full((30, 4), 284.0, dtype=torch.float64))
     assert (contrasts(land, air(land))[:, DIFFERENCES] == 0).all()
-
-
-@pytest.mark.parametrize("warmer", [-5.0, 5.0])
-def test_difference_has_the_sign_of_the_heat_that_flows_down(warmer):
-    """Warmer air is positive, in units of 5 K, at the end, in the mean and at the start."""
-    land = case.land(30)
-    columns = contrasts(land, air(land, warmer))[:, :3]
-    torch.testing.assert_close(columns, torch.full_like(columns, warmer / 5.0), rtol=1e-9, atol=1e-9)
+    for warmer in (-5.0, 5.0):
+        columns = contrasts(land, air(land, warmer))[:, :3]
+        torch.testing.assert_close(columns, torch.full_like(columns, warmer / 5.0), rtol=1e-9, atol=1e-9)
 
 
 def test_near_freezing_has_the_sign_of_the_temperature():
@@ -62,13 +57,18 @@ def test_near_freezing_has_the_sign_of_the_temperature():
     assert (cold < -0.99).all() and (cool < 0).all() and (mild > 0).all() and (hot > 0.99).all()
 
 
-def test_water_for_plants_is_scaled_by_the_soil():
-    """-1 at the wilting point, +1 at field capacity, in every soil; -1 where the water is ice."""
-    for kelvin, field, expected in ((290.0, "wilting", -1.0), (290.0, "capacity", 1.0), (260.0, "capacity", -1.0)):
+def test_water_is_scaled_by_the_soil():
+    """Available water is -1 at the wilting point and as ice, 1 at field capacity; saturation -2 to 2, in every soil."""
+    for columns, kelvin, field, expected in (
+        (AVAILABLE, 290.0, "wilting", -1.0),
+        (AVAILABLE, 290.0, "capacity", 1.0),
+        (AVAILABLE, 260.0, "capacity", -1.0),
+        (SATURATION, 290.0, "residual", -2.0),
+        (SATURATION, 290.0, "saturated", 2.0),
+    ):
         land = case.land(14, temperature=torch.full((14, 4), kelvin, dtype=torch.float64))
-        land = land._replace(theta=getattr(land.soil, field).expand(-1, 4))
-        available = contrasts(land, air(land))[:, AVAILABLE]
-        torch.testing.assert_close(available, torch.full_like(available, expected), rtol=0.0, atol=1e-9)
+        found = contrasts(land._replace(theta=getattr(land.soil, field).expand(-1, 4)), air(land))[:, columns]
+        torch.testing.assert_close(found, torch.full_like(found, expected), rtol=0.0, atol=1e-9)
 
 
 def test_water_for_roots_is_that_of_their_layers():
@@ -79,14 +79,6 @@ def test_water_for_roots_is_that_of_their_layers():
     tundra, woods = 0.5 * (contrasts(land._replace(theta=theta), air(land))[0, ROOTS] + 1.0)
     assert tundra.item() == pytest.approx(0.0805 + 0.0001, abs=1e-4)
     assert woods.item() == pytest.approx(0.3567 + 0.1037, abs=1e-4)
-
-
-@pytest.mark.parametrize(("field", "expected"), [("residual", -2.0), ("saturated", 2.0)])
-def test_saturation_is_scaled_by_the_soil(field, expected):
-    """From residual to saturated, alike in every soil."""
-    land = case.land(14)
-    saturation = contrasts(land._replace(theta=getattr(land.soil, field).expand(-1, 4)), air(land))[:, SATURATION]
-    torch.testing.assert_close(saturation, torch.full_like(saturation, expected), rtol=0.0, atol=1e-9)
 
 
 def test_deficit_has_the_sign_of_drying():

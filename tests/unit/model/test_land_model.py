@@ -6,7 +6,6 @@
 import sys
 from types import SimpleNamespace
 
-import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -23,6 +22,14 @@ from tests.support.land import CLOSED, MEANS, OPEN, STATIC
 def ends(n_points=7, seed=1):
     fields = OPEN.batch(2, n_points, 1, seed)["data"][..., OPEN.indices().data.input.full]
     return fields[:, 0], fields[:, 1]
+
+
+def predicted(land, model, fields):
+    """Prediction in physical units from normalised fields, without the host's processors."""
+    factors = torch.tensor([land.normalisation(n) for n in model.columns.outputs])
+    before = {"data": lambda v, in_place: v}
+    after = {"data": lambda y, in_place=False: (y - factors[:, 1]) / factors[:, 0]}
+    return model.predict_step({"data": fields}, before, after, n_step_input=2)["data"]
 
 
 def row(model, name):
@@ -45,35 +52,25 @@ def test_increments_have_the_unit_of_the_table():
     torch.testing.assert_close(change, expected, rtol=1e-5, atol=1e-4)
 
 
-def test_forcing_of_the_step_and_nothing_else_is_read_at_the_end():
-    """Of the end slot the output depends on interval means and instants, never on the state or on LAI."""
-    model = OPEN.land_model()
-    start, end = ends()
-    end.requires_grad_()
-    model.train().advance(start, end).square().sum().backward()
-    moved = {n for n in ["t", "avg_tprate", "cos_julian_day", "lai_lv", *OPEN.prognostic, "z"]
-             if end.grad[..., position(n)].abs().max() > 0}  # fmt: skip
-    assert moved == {"t", "avg_tprate", "cos_julian_day"}
+def test_each_slot_is_read_for_what_it_holds():
+    """Of the end only means and instants of the forcing are read, never state or LAI; of the start no means."""
+    for land, static in ((OPEN, {"z", "theta_sat"}), (CLOSED, set(STATIC) - set(CLOSED.not_normalised))):
+        index = land.indices().model.input.name_to_index
+        x = land.normalised(case.fields(case.land(140)), index) if land is CLOSED else ends(140)[0]
+        start, end = x.clone().requires_grad_(), x.clone().requires_grad_()
+        land.land_model().train().advance(start, end).square().sum().backward()
+        read = [{n for n, i in index.items() if part.grad[..., i].abs().max() > 0} for part in (start, end)]
+        means = set(MEANS) & set(land.forcing)
+        assert read == [{*land.prognostic, *static, "t", "lai_lv"}, {"t", "cos_julian_day", *means}]
 
 
-def test_start_slot_gives_state_statics_instants_not_means():
-    """Of the start slot the mean over the step before is not read."""
-    model = OPEN.land_model()
-    start, end = ends()
-    start.requires_grad_()
-    model.train().advance(start, end).square().sum().backward()
-    moved = {n for n in [*OPEN.forcing, *OPEN.prognostic] if start.grad[..., position(n)].abs().max() > 0}
-    assert moved == {"t", "lai_lv", "z", "theta_sat", *OPEN.prognostic}
-
-
-def test_order_and_number_of_points_do_not_matter():
-    """Permuted points give permuted results; a part of the points gives a part of the results, to the bit."""
-    model = OPEN.land_model()
-    start, end = ends(n_points=40)
-    full = model.advance(start, end)
-    order = torch.randperm(40)
-    torch.testing.assert_close(model.advance(start[..., order, :], end[..., order, :]), full[..., order, :])
-    torch.testing.assert_close(model.advance(start[..., :5, :], end[..., :5, :]), full[..., :5, :])
+def test_points_do_not_mix():
+    """Permuted points give permuted results, a part of the points gives a part of the results."""
+    x = CLOSED.normalised(case.fields(case.land(40)), CLOSED.indices().model.input.name_to_index)
+    for model, start, end in ((OPEN.land_model(), *ends(40)), (CLOSED.land_model(), x, x)):
+        full, order = model.advance(start, end), torch.randperm(40)[:11]
+        part = model.advance(start[..., order, :], end[..., order, :])
+        torch.testing.assert_close(part, full[..., order, :])
 
 
 def test_bounds_hold_in_physical_units():
@@ -81,16 +78,8 @@ def test_bounds_hold_in_physical_units():
     model = OPEN.land_model()
     with torch.no_grad():
         model.network.prognostic_head.bias.copy_(torch.tensor([-1e4, 1e4, -1e4]))
-
-    def denormalise(x, in_place=False):
-        mul = torch.tensor([1 / OPEN.stdev.get(n, 0.3) for n in model.columns.outputs])
-        add = torch.tensor([-OPEN.mean.get(n, 0.1) / OPEN.stdev.get(n, 0.3) for n in model.columns.outputs])
-        return (x - add) / mul
-
     fields = OPEN.batch(2, 7, 1)["data"][..., OPEN.indices().data.input.full][:, :, 0]
-    out = model.predict_step({"data": fields}, {"data": lambda x, in_place: x}, {"data": denormalise}, n_step_input=2)[
-        "data"
-    ]
+    out = predicted(OPEN, model, fields)
     lower, upper = limits(model.columns.outputs)
     assert (out >= torch.tensor(lower, dtype=out.dtype)).all()
     assert (out <= torch.tensor(upper, dtype=out.dtype)).all()
@@ -107,41 +96,28 @@ def test_anemoi_call_is_advance_with_a_time_axis():
 
 
 def test_metadata_says_what_is_taken_when():
-    """A checkpoint carries the columns."""
-    metadata = {"metadata_inference": {}}
-    OPEN.land_model().fill_metadata(metadata)
+    """A checkpoint carries the columns; the statistics of the dataset stay as they were."""
+    metadata, stats = {"metadata_inference": {}}, OPEN.statistics()
+    OPEN.land_model(stats=stats).fill_metadata(metadata)
+    assert all((stats[key] == value).all() for key, value in OPEN.statistics().items())
     assert metadata["metadata_inference"]["land"]["end"] == ["avg_tprate", "cos_julian_day", "t"]
 
 
-def test_other_time_axis_is_refused():
-    """A stock task would give one or two past states; the error names the right task."""
-    with pytest.raises(ValueError, match="LandForecaster"):
-        OPEN.land_model(n_step_input=1)
-
-
-def test_variable_without_variance_is_refused():
-    """Its normalisation would be infinite; the error names it."""
-    stats = OPEN.statistics()
-    stats["stdev"][OPEN.variables.index("theta_sat")] = 0.0
-    with pytest.raises(ValueError, match="theta_sat"):
-        OPEN.land_model(stats=stats)
-
-
-def test_missing_normalizer_is_refused():
-    """Without a normaliser there are no units."""
-    config = OPEN.model_config()
-    config.data.datasets.data.processors = {}
-    with pytest.raises(ValueError, match="normalizer"):
-        OPEN.land_model(config=config)
-
-
-def test_statistics_are_not_changed():
-    """Building a model leaves the statistics of the dataset as they are."""
-    stats = OPEN.statistics()
-    before = {k: v.copy() for k, v in stats.items()}
-    OPEN.land_model(stats=stats)
-    for key, value in before.items():
-        np.testing.assert_array_equal(stats[key], value)
+def test_what_makes_no_step_is_refused():
+    """The error names the task, variable, section or option to correct."""
+    flat, bare = OPEN.statistics(), OPEN.model_config()
+    flat["stdev"][OPEN.variables.index("theta_sat")] = 0.0  # normalisation would be infinite
+    bare.data.datasets.data.processors = {}
+    for land, options, message in (
+        (OPEN, {"n_step_input": 1}, "LandForecaster"),
+        (OPEN, {"stats": flat}, "theta_sat"),
+        (OPEN, {"config": bare}, "normalizer"),
+        (CLOSED, {"step": "implicit"}, r"'implicit'.*'increments' or 'closed'"),
+        (CLOSED, {"step": None}, r"\['slt', 'tvh', 'tvl'\] as forcing"),
+        (CLOSED, {"step": "increments"}, r"\['slt', 'tvh', 'tvl'\] as forcing"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            land.land_model(**options)
 
 
 # -- with the closed step --------------------------------------------------------------------------------------------
@@ -149,11 +125,8 @@ def test_statistics_are_not_changed():
 
 def closed_input(columns, **changes):
     """Normalised input (point, variable) that holds ``columns`` and made-up air."""
-    return CLOSED.normalised({**case.fields(columns), **changes}, closed_position())
-
-
-def closed_position():
-    return CLOSED.indices().model.input.name_to_index
+    fields = {**case.fields(columns), **changes}
+    return CLOSED.normalised(fields, CLOSED.indices().model.input.name_to_index)
 
 
 def say(model, outputs):
@@ -187,35 +160,12 @@ def test_closed_state_is_that_of_the_closed_step():
 def test_closed_prediction_is_closed_in_physical_units():
     """Precipitation of the input is storage, evaporation and runoff of the prediction, to 5 g m-2 of a tonne."""
     model = CLOSED.land_model()
+    assert model.network.n_in == model.columns.n_in + N_CONTRASTS
     columns = case.land(140)
-    x = closed_input(columns)
-
-    def denormalise(y, in_place=False):
-        factors = torch.tensor([CLOSED.normalisation(n) for n in model.columns.outputs])
-        return (y - factors[:, 1]) / factors[:, 0]
-
-    batch = {"data": x.expand(1, 2, -1, -1)}
-    out = model.predict_step(batch, {"data": lambda v, in_place: v}, {"data": denormalise}, n_step_input=2)["data"]
+    out = predicted(CLOSED, model, closed_input(columns).expand(1, 2, -1, -1))
     after = dict(zip(model.columns.outputs, out.reshape(140, -1).unbind(-1), strict=True))
     assert (after["swvl1"] - columns.theta[:, 0]).abs().median() > 1e-3
     assert case.residual(columns, after).abs().max() < 5e-3
-
-
-def test_air_of_the_model_is_that_of_the_dataset():
-    """Pressure, ten standard deviations from zero, and temperature come back to 1e-5 of a standard deviation."""
-    columns = case.land(20)
-    x, fields = closed_input(columns), case.fields(columns)
-    _, air, _ = CLOSED.land_model().closed.before(x, x)
-    for got, name in ((air.avg_sp, "avg_sp"), (air.avg_t, "avg_t"), (air.t_start, "t")):
-        assert (got.double() - fields[name]).abs().max() < 1e-5 / CLOSED.normalisation(name)[0], name
-
-
-def test_closed_step_gives_the_fluxes_and_the_head_the_rest():
-    """The network's heads are those of the controls and further state, and of diagnostics without a balance."""
-    model = CLOSED.land_model()
-    assert model.network.n_in == model.columns.n_in + N_CONTRASTS
-    assert model.network.n_prognostic == N_CONTROLS + 1
-    assert model.network.n_diagnostic == len(CLOSED.diagnostic) - len(FLUXES) == 1
 
 
 def test_closed_step_keeps_the_bounds_of_the_table():
@@ -228,18 +178,6 @@ def test_closed_step_keeps_the_bounds_of_the_table():
         (low,), (high,) = limits([name])
         rounding = 1e-5 / CLOSED.normalisation(name)[0]
         assert out[name].min() >= low - rounding and out[name].max() <= high + rounding, name
-
-
-def test_closed_step_reads_no_state_at_the_end():
-    """Of the end slot the output depends on means and instants of the forcing alone; of the start on no mean."""
-    model = CLOSED.land_model().train()
-    x = closed_input(case.land(140))
-    start, end = x.clone().requires_grad_(), x.clone().requires_grad_()
-    model.advance(start, end).square().sum().backward()
-    read = [{n for n, i in closed_position().items() if part.grad[:, i].abs().max() > 0} for part in (start, end)]
-    static = {n for n in STATIC if n not in CLOSED.not_normalised}
-    assert read[0] == {*CLOSED.prognostic, *static, "t", "lai_lv"}
-    assert read[1] == {"t", *MEANS, "cos_julian_day"}
 
 
 def test_closed_gradients_are_finite():
@@ -260,14 +198,6 @@ def test_soil_type_is_seen_through_its_parameters_only():
     assert (model.advance(same, same) - model.advance(other, other)).abs().max() > 1e-3
 
 
-def test_closed_points_do_not_mix():
-    """Permuted points give permuted results, a part of the points a part of them."""
-    model = CLOSED.land_model()
-    x = closed_input(case.land(40))
-    full, order = model.advance(x, x), torch.randperm(40)[:11]
-    torch.testing.assert_close(model.advance(x[order], x[order]), full[order])
-
-
 def test_closed_step_runs_in_float64():
     """As tangents and adjoints are checked in, with results near those of float32."""
     model = CLOSED.land_model()
@@ -275,25 +205,6 @@ def test_closed_step_runs_in_float64():
     single, double = model.advance(x, x), model.double().advance(x.double(), x.double())
     assert double.dtype == torch.float64
     torch.testing.assert_close(single.double(), double, rtol=1e-3, atol=1e-3)
-
-
-def test_unknown_step_is_refused():
-    """The error lists the available options."""
-    with pytest.raises(ValueError, match=r"'implicit'.*'increments' or 'closed'"):
-        CLOSED.land_model(step="implicit")
-
-
-@pytest.mark.parametrize("step", [None, "increments"])
-def test_soil_type_is_refused_without_the_closed_step(step):
-    """A category never reaches the network; without the option the step is by increments."""
-    with pytest.raises(ValueError, match=r"\['slt', 'tvh', 'tvl'\] as forcing"):
-        CLOSED.land_model(step=step)
-
-
-def test_closed_step_names_what_is_missing():
-    """A configuration without snow mass cannot be closed."""
-    with pytest.raises(ValueError, match=r"needs \['sd'\] among the prognostic"):
-        CLOSED.only([n for n in CLOSED.variables if n != "sd"]).land_model()
 
 
 class OwnNetwork(nn.Module):
@@ -315,26 +226,3 @@ def test_own_network_steps_in_the_land_model(monkeypatch):
     model = OPEN.land_model(config=OPEN.model_config(network="my_networks.OwnNetwork", **options))
     assert model.advance(*ends()).shape[-1] == len(model.columns.outputs)
     assert [model.columns.start[i] for i in model.network.static] == ["theta_sat", "z"]
-
-
-def test_options_of_the_network_are_checked():
-    """An unknown option of the network is an error."""
-    with pytest.raises(ValueError, match=r"'mlp' has no option \['widht'\]"):
-        OPEN.land_model(config=OPEN.model_config(widht=3))
-
-
-def test_wanted_is_the_reverse_of_a_step():
-    """A network that gives what is wanted makes the step end there, within the bounds."""
-    model = OPEN.land_model()
-    start, end = ends()
-    after = model.advance(start, end)
-    wanted = model.wanted(start, after)
-    model.network.forward = lambda z: wanted
-    torch.testing.assert_close(model.advance(start, end), after, rtol=1e-5, atol=1e-6)
-
-
-def test_closed_step_has_no_reverse():
-    """The error says what to set."""
-    model = CLOSED.land_model()
-    with pytest.raises(ValueError, match=r"'closed'.*'increments'"):
-        model.wanted(torch.zeros(1, 80), torch.zeros(1, 20))

@@ -11,7 +11,6 @@ import xarray as xr
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from anemoi_ailand.constants import STEP_SECONDS
 from anemoi_ailand.physics import budgets as b
 from anemoi_ailand.support import packaged as resources
 
@@ -30,13 +29,9 @@ def ecland() -> xr.Dataset:
 
 
 def test_storage_of_a_known_column() -> None:
-    """0.3 m3 m-3 in 2.89 m of soil, 10 kg m-2 of snow and 1 kg m-2 of interception sum to 878 kg m-2."""
-    assert b.water_storage(np.full((4, 2), 0.3), np.array(10.0), np.array(1.0)) == pytest.approx([878.0, 878.0])
-
-
-def test_three_layers_are_one_metre() -> None:
-    """The layers given are counted from the top: three of them are 1 m deep."""
+    """0.3 m3 m-3 in 2.89 m of soil, 10 kg m-2 of snow and 1 kg m-2 of interception are 878 kg m-2; three layers 1 m."""
     assert b.soil_water(np.ones((3, 1)))[0] == pytest.approx(1000.0)
+    assert b.water_storage(np.full((4, 2), 0.3), np.array(10.0), np.array(1.0)) == pytest.approx([878.0, 878.0])
 
 
 def test_too_many_layers_are_an_error() -> None:
@@ -50,12 +45,6 @@ def test_water_residual_is_what_was_lost(p: float, e: float, sro: float, ssro: f
     """A change of storage equal to all flows minus a loss has that loss as residual."""
     change = 21600.0 * (p - e - sro - ssro) - lost
     assert b.water_residual(np.array(change), *map(np.array, (p, e, sro, ssro))) == pytest.approx(lost, abs=1e-9)
-
-
-def test_implied_runoff_is_the_residual_without_runoff() -> None:
-    """P = 2, E = 0.5 and a change of storage of 1 leave a runoff of 0.5 kg m-2."""
-    rate = np.array([1.0]) / STEP_SECONDS
-    assert b.water_residual(np.array([1.0]), 2.0 * rate, 0.5 * rate, 0.0, 0.0) == pytest.approx([0.5])
 
 
 @settings(derandomize=True)

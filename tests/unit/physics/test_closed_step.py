@@ -71,21 +71,16 @@ def test_water_is_closed_for_anything(data):
 
 @pytest.mark.parametrize("scale", SCALES)
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
-def test_no_store_is_negative_and_no_layer_above_saturation(make, scale, dtype):
-    """No store is below zero, and none above saturation beyond rounding."""
+def test_state_and_fluxes_stay_within_their_bounds(make, scale, dtype):
+    """No store is below zero, no layer above saturation, and nothing beyond the table, except by rounding."""
     land = make(dtype)
     after = closed_step(land, case.outputs(land, scale))
     assert min(after[name].min() for name in ("swvl1", "swvl2", "swvl3", "swvl4", "sd", "src")) >= 0
     assert (case.layers(after) <= land.soil.saturated + 3e-7).all()
-
-
-def test_no_store_is_beyond_the_table(make):
-    """Snow, density, cover and water fluxes stay within the bounds of the table."""
-    land = make()
-    after = closed_step(land, case.outputs(land, 5.0))
-    for name in ("snowc", "sd", "rsn", "src", *FLUXES):
-        (low,), (high,) = limits([name])
-        assert after[name].min() >= low - 1e-20 and after[name].max() <= high
+    if dtype == torch.float64:
+        for name in ("snowc", "sd", "rsn", "src", *FLUXES):
+            (low,), (high,) = limits([name])
+            assert after[name].min() >= low - 1e-20 and after[name].max() <= high, name
 
 
 def test_a_long_roll_out_loses_no_water():
@@ -144,21 +139,13 @@ def test_deeper_layers_feel_the_mean_of_the_first_over_the_step():
 
 
 def test_points_do_not_mix():
-    """Results are independent of the order and number of columns, bitwise."""
+    """Results are independent of the order, number and leading dimensions of columns, to rounding in float64."""
     land = case.land(200)
-    outputs, order = case.outputs(land, 3.0), torch.randperm(200)[:50]
+    outputs, order = case.outputs(land, 3.0), torch.randperm(200)[:50].reshape(2, 25)
     full, part = closed_step(land, outputs), closed_step(case.pick(land, order), outputs[order])
+    assert tuple(part) == (*STATE, *FLUXES)
     for name, values in part.items():
         torch.testing.assert_close(values, full[name][order], rtol=1e-13, atol=1e-15)
-
-
-def test_leading_dimensions_are_kept():
-    """The result holds state and fluxes by name, each with the shape of a field."""
-    land = case.land(12)
-    twice = case.pick(land, torch.arange(24).reshape(2, 12) % 12)
-    after = closed_step(twice, case.outputs(twice))
-    assert tuple(after) == (*STATE, *FLUXES)
-    assert {v.shape for v in after.values()} == {(2, 12)}
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
@@ -196,17 +183,18 @@ def test_frozen_soil_in_dry_weather_keeps_its_water():
     assert max(after[name].abs().max() for name in FLUXES) < 1e-15
 
 
-@pytest.mark.parametrize("kind", range(1, 8))
-def test_drainage_follows_the_soil(kind):
-    """An untrained network drains a column above field capacity, faster the wetter it is."""
-    ground, nothing = case.soil([kind] * 20), torch.zeros(20, dtype=torch.float64)
+def test_drainage_follows_the_soil():
+    """An untrained network drains a column of any soil above field capacity, faster the wetter it is."""
     share = torch.linspace(0.2, 0.95, 20, dtype=torch.float64).unsqueeze(-1)
-    theta = (ground.capacity + share * (ground.saturated - ground.capacity)).expand(-1, 4)
-    calm = case.land(20, temperature=torch.full((20, 4), 285.0, dtype=torch.float64))._replace(
-        soil=ground, theta=theta, sd=nothing, rain=nothing, snowfall=nothing, src=nothing
-    )
-    drainage = STEP_SECONDS * closed_step(calm, said(calm))["ssro"]
-    assert (drainage > 0).all() and (drainage.diff() > 0).all()
+    nothing = torch.zeros(20, dtype=torch.float64)
+    for kind in range(1, 8):
+        ground = case.soil([kind] * 20)
+        theta = (ground.capacity + share * (ground.saturated - ground.capacity)).expand(-1, 4)
+        calm = case.land(20, temperature=torch.full((20, 4), 285.0, dtype=torch.float64))._replace(
+            soil=ground, theta=theta, sd=nothing, rain=nothing, snowfall=nothing, src=nothing
+        )
+        drainage = STEP_SECONDS * closed_step(calm, said(calm))["ssro"]
+        assert (drainage > 0).all() and (drainage.diff() > 0).all(), kind
 
 
 def test_what_deep_layers_cannot_hold_is_sub_surface_runoff():
@@ -257,12 +245,3 @@ def test_rain_runs_off_saturated_frozen_ground():
                          temperature=torch.full((70, 4), 260.0, dtype=torch.float64))  # fmt: skip
     after = closed_step(land, said(land, interception=0.0, interception_evaporation=-20.0, surface_runoff=-20.0))
     torch.testing.assert_close(STEP_SECONDS * after["sro"], land.rain, rtol=1e-6, atol=0.0)
-
-
-def test_every_control_is_given_once():
-    """The parts are the outputs in order; single ones have no channel dimension."""
-    outputs = torch.arange(2.0 * N_CONTROLS).reshape(2, N_CONTROLS)
-    parts = split_controls(outputs)
-    assert list(parts) == list(CONTROLS) and sum(number for number, _ in CONTROLS.values()) == N_CONTROLS
-    assert all(parts[name].shape == ((2,) if number == 1 else (2, number)) for name, (number, _) in CONTROLS.items())
-    assert torch.equal(torch.cat([v.reshape(2, -1) for v in parts.values()], dim=-1), outputs)

@@ -9,20 +9,14 @@ import torch
 from anemoi_ailand.physics.layers import join_layers, solve_tridiagonal, stack_layers
 
 
-def test_stacked_layers_are_those_given():
-    """Stacked layers keep their order, and each is contiguous."""
-    layers = [torch.full((3, 5), float(k)) for k in range(4)]
-    stacked = stack_layers(layers)
-    assert torch.equal(stacked, torch.stack(layers, dim=-1))
-    assert all(layer.is_contiguous() for layer in stacked.unbind(-1))
-
-
-def test_joined_layers_are_those_given():
-    """Joining equals torch.cat along the last dimension, and each layer stays contiguous."""
-    a, b = stack_layers([torch.randn(6), torch.randn(6)]), stack_layers([torch.randn(6)])
-    joined = join_layers([a, b])
-    assert torch.equal(joined, torch.cat([a, b], dim=-1))
-    assert all(layer.is_contiguous() for layer in (2.0 * joined).unbind(-1))
+def test_stacked_and_joined_layers_are_those_given():
+    """Layers keep their order in the last dimension, and each is contiguous."""
+    layers = [torch.randn(3, 5) for _ in range(4)]
+    stacked, joined = stack_layers(layers), join_layers([stack_layers(layers[:3]), stack_layers(layers[3:])])
+    for found in (stacked, joined):
+        assert torch.equal(found, torch.stack(layers, dim=-1))
+    for found in (stacked, 2.0 * joined):
+        assert all(layer.is_contiguous() for layer in found.unbind(-1))
 
 
 def system(n, shape=(5,), seed=0):

@@ -19,13 +19,10 @@ def kelvin(*values):
     return torch.tensor(values, dtype=torch.float64)
 
 
-@pytest.mark.parametrize(
-    ("temperature", "fraction"),
-    [(200.0, 1.0), (FREEZING_END, 1.0), (MIDDLE, 0.5), (FREEZING_START, 0.0), (320.0, 0.0)],
-)
-def test_water_freezes_between_two_temperatures(temperature, fraction):
+def test_water_freezes_between_two_temperatures():
     """All water is frozen at the lower bound, none at the upper bound, half in the middle."""
-    torch.testing.assert_close(frozen_fraction(kelvin(temperature)), kelvin(fraction), rtol=0.0, atol=1e-12)
+    fraction = frozen_fraction(kelvin(200.0, FREEZING_END, MIDDLE, FREEZING_START, 320.0))
+    torch.testing.assert_close(fraction, kelvin(1.0, 1.0, 0.5, 0.0, 0.0), rtol=0.0, atol=1e-12)
 
 
 def test_frozen_fraction_falls_with_temperature():
@@ -45,31 +42,20 @@ def test_slope_is_minus_the_derivative():
     assert derivative.abs().max() > 0.5
 
 
-@pytest.mark.parametrize("kind", range(1, 8))
-def test_soil_of_a_type_is_that_of_the_table(kind):
-    """The table holds every parameter of every type, with field capacity and wilting point."""
-    capacity, wilting, _ = soil_types.soil_parameters(np.array(kind))
-    expected = {
-        "alpha": soil_types.ALPHA[kind],
-        "exponent": soil_types.EXPONENT[kind],
-        "saturated": soil_types.SATURATED[kind],
-        "residual": soil_types.RESIDUAL[kind],
-        "conductivity": soil_types.CONDUCTIVITY[kind],
-        "mualem": soil_types.MUALEM[kind],
-        "capacity": float(capacity),
-        "wilting": float(wilting),
-    }
-    assert {k: v.item() for k, v in case.soil([kind])._asdict().items()} == pytest.approx(expected, rel=1e-14)
+def test_soil_of_a_type_is_that_of_the_table():
+    """Types (batch, point) give every parameter (batch, point, 1) of the table, with capacity and wilting point."""
+    names = ("alpha", "exponent", "saturated", "residual", "conductivity", "mualem")
+    for kind in range(1, 8):
+        capacity, wilting, _ = soil_types.soil_parameters(np.array(kind))
+        expected = {name: getattr(soil_types, name.upper())[kind] for name in names}
+        expected |= {"capacity": float(capacity), "wilting": float(wilting)}
+        ground = soil_of(torch.full((2, 3), kind), soil_table(torch.float64))._asdict()
+        assert {v.shape for v in ground.values()} == {(2, 3, 1)}
+        assert {k: v[0, 0].item() for k, v in ground.items()} == pytest.approx(expected, rel=1e-14)
 
 
-@pytest.mark.parametrize(("kind", "nearest"), [(0, 1), (-3, 1), (9, 7), (2.9999, 3), (3.0001, 3)])
-def test_what_is_no_soil_is_the_nearest_soil(kind, nearest):
+def test_what_is_no_soil_is_the_nearest_soil():
     """Water and unknown types count as the nearest soil; rounding of a normalised type is harmless."""
-    for got, expected in zip(case.soil([float(kind)]), case.soil([nearest]), strict=True):
-        assert torch.equal(got, expected)
-
-
-def test_constants_go_with_layers():
-    """Types (batch, point) give parameters (batch, point, 1) in the precision of the table."""
-    ground = soil_of(torch.full((2, 3), 4.0), soil_table(torch.float32))
-    assert {(v.shape, v.dtype) for v in ground} == {((2, 3, 1), torch.float32)}
+    for kind, nearest in ((0, 1), (-3, 1), (9, 7), (2.9999, 3), (3.0001, 3)):
+        for got, expected in zip(case.soil([float(kind)]), case.soil([nearest]), strict=True):
+            assert torch.equal(got, expected), kind

@@ -49,15 +49,6 @@ def test_heat_is_only_moved():
     torch.testing.assert_close(gain, inflow, rtol=1e-9, atol=1e-3)  # J m-2, of a store of 1e9
 
 
-def test_equilibrium_stays():
-    """Isothermal soil keeps its temperature for any conductance and capacity."""
-    land = case.land(50)
-    _, conductance, capacity = column(land)
-    before = torch.full((50, 3), 281.3, dtype=torch.float64)
-    after = heat_step(before, before[..., 0], conductance, capacity)
-    torch.testing.assert_close(after, before, rtol=0.0, atol=1e-11)
-
-
 def test_step_is_that_of_many_short_ones():
     """One implicit step equals 5000 explicit steps to 3 % of the largest change."""
     land = case.land(20)

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from anemoi_ailand.physics import soil_types
-from anemoi_ailand.physics.soil_types import soil_parameters
+from anemoi_ailand.physics.soil_types import soil_parameters, whole_types
+from anemoi_ailand.physics.vegetation import vegetation_parameters
 from anemoi_ailand.support.packaged import folder
 
 
@@ -34,9 +35,19 @@ def test_soil_holds_less_the_drier():
     assert (pwp > 0).all() and (pwp < cap).all() and (cap < sat).all()
 
 
-@pytest.mark.parametrize("name", ["ALPHA", "EXPONENT", "SATURATED", "RESIDUAL", "CONDUCTIVITY", "MUALEM"])
-def test_every_type_has_every_parameter(name):
+def test_every_type_has_every_parameter():
     """The tables have eight types, and no soil has the parameters of water."""
-    values = getattr(soil_types, name)
-    assert len(values) == 8
-    assert all(v not in (0.0, 1.0) for v in values[1:])
+    for name in ("ALPHA", "EXPONENT", "SATURATED", "RESIDUAL", "CONDUCTIVITY", "MUALEM"):
+        values = getattr(soil_types, name)
+        assert len(values) == 8
+        assert all(v not in (0.0, 1.0) for v in values[1:]), name
+
+
+def test_types_are_whole_numbers():
+    """Numbers of a file become indices of a table; an interpolated type is an error, never rounded."""
+    index = whole_types(np.array([0.0, 3.0, 7.0], np.float32), 7, "soil")
+    assert index.tolist() == [0, 3, 7] and index.dtype.kind == "i"
+    for function in (vegetation_parameters, soil_parameters):
+        for kind in (2.5, -1, 21, np.nan):
+            with pytest.raises(ValueError, match="types are not whole numbers"):
+                function(np.array([1.0, kind]))

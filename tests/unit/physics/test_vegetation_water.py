@@ -48,24 +48,15 @@ def test_by_hand(kept, evaporation, expected):
     """Water fills the store first, then evaporates, then falls through."""
     result = intercept(kg(0.5), kg(1.5), kg(kept), kg(evaporation))
     assert [part.item() for part in result] == pytest.approx(expected, abs=1e-12)
+    assert [part.item() for part in intercept(kg(0.0), kg(0.0), kg(abs(kept)), kg(evaporation))] == [0.0, 0.0, 0.0]
 
 
-def test_dry_leaves_in_dry_weather_give_nothing():
-    """Without store and rain all three parts are exactly zero."""
-    assert [part.item() for part in intercept(kg(0.0), kg(0.0), kg(1.0), kg(1.0))] == [0.0, 0.0, 0.0]
-
-
-@pytest.mark.parametrize("kind", ECLAND)
-def test_shares_are_those_of_ecland(kind):
-    """Root shares equal ecLand's to the given digits."""
-    np.testing.assert_allclose(root_table(torch.float64)[kind], ECLAND[kind], atol=6e-5)
-
-
-def test_every_vegetation_has_all_its_roots_somewhere():
-    """Shares add up to one for every type with vegetation, and to zero otherwise."""
-    total = root_table(torch.float64).sum(-1).numpy()
+def test_shares_are_those_of_ecland():
+    """Root shares equal ecLand's to the given digits, and add up to one for types with vegetation, else to zero."""
+    table = root_table(torch.float64)
+    np.testing.assert_allclose(table[list(ECLAND)], list(ECLAND.values()), atol=6e-5)
     vegetated = np.array(VEGETATION_DENSITY) > 0
-    np.testing.assert_allclose(total, vegetated.astype(float), atol=1e-12)
+    np.testing.assert_allclose(table.sum(-1), vegetated.astype(float), atol=1e-12)
 
 
 def test_types_are_looked_up():

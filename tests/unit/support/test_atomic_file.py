@@ -3,13 +3,16 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """Atomic writes of files: complete, or as before."""
 
+from __future__ import annotations
+
 import ast
 import os
 from pathlib import Path
 
 import pytest
 
-from anemoi_ailand.support.atomic_file import complete_file, sync, write_whole
+from anemoi_ailand.support.atomic_file import complete_file, write_whole
+from anemoi_ailand.support.atomic_folder import complete_folder
 
 RENAMES = ("rename", "replace")
 
@@ -45,12 +48,6 @@ def test_failed_write_leaves_the_earlier_file(tmp_path, error):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_sync_of_what_is_not_there(tmp_path):
-    """A missing file is an error, as nothing is on disk."""
-    with pytest.raises(FileNotFoundError):
-        sync(tmp_path / "nothing")
-
-
 def test_complete_file_replaces_remains_of_a_killed_run(tmp_path):
     """The temporary file of a killed process is replaced, and the file appears when it is complete."""
     path = tmp_path / "f"
@@ -68,7 +65,7 @@ def test_renames_are_in_one_place():
     modules = [p for room in ("anemoi_ailand", "benchmarks", "tools") for p in sorted((root / room).rglob("*.py"))]
     found = [str(p.relative_to(root)) for p in modules if not p.name.startswith("atomic_") and renames(p)]
     # a training of another configuration is put aside under another name: no result is written there
-    assert found == ["benchmarks/contest/contest_training.py"]
+    assert found == ["benchmarks/contest/training.py"]
 
 
 def renames(path):
@@ -78,3 +75,46 @@ def renames(path):
     of_os = any(isinstance(f.value, ast.Name) and f.value.id == "os" and f.attr in RENAMES for _, f in methods)
     return of_os or any(f.attr in RENAMES and [type(a) for a in c.args] != [ast.Constant] and len(c.args) == 1
                         for c, f in methods)  # fmt: skip
+
+
+def test_folder_appears_when_complete(tmp_path):
+    """The folder appears when it is complete, and nothing else is left."""
+    target = tmp_path / "new" / "out"
+    with complete_folder(target, "proof") as folder:
+        (folder / "proof").write_text("1")
+        assert not target.exists()
+    assert [p.name for p in target.parent.iterdir()] == ["out"]
+    assert (target / "proof").read_text() == "1"
+
+
+def test_nothing_is_left_on_error(tmp_path):
+    """On error neither the folder nor its temporary form is left."""
+    with pytest.raises(RuntimeError), complete_folder(tmp_path / "out", "proof") as folder:
+        (folder / "half").write_text("1")
+        raise RuntimeError
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_earlier_result_stays_until_the_new_one_is_complete(tmp_path):
+    """An error leaves the earlier result, success replaces all of it."""
+    target = tmp_path / "out"
+    target.mkdir()
+    (target / "proof").write_text("old")
+    (target / "extra").write_text("old")
+    with pytest.raises(RuntimeError), complete_folder(target, "proof"):
+        raise RuntimeError
+    assert (target / "extra").exists()
+    with complete_folder(target, "proof") as folder:
+        (folder / "proof").write_text("new")
+    assert [(p.name, p.read_text()) for p in target.iterdir()] == [("proof", "new")]
+    assert [p.name for p in tmp_path.iterdir()] == ["out"]
+
+
+def test_other_folder_is_never_replaced(tmp_path):
+    """A folder without the proof, a home folder say, is refused and unchanged."""
+    target = tmp_path / "home"
+    target.mkdir()
+    (target / "letter").write_text("dear")
+    with pytest.raises(FileExistsError, match=r"no 'proof'.*another output"), complete_folder(target, "proof"):
+        pass
+    assert (target / "letter").exists()

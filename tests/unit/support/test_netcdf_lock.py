@@ -11,7 +11,7 @@ import netCDF4
 import numpy as np
 from anemoi.inference.outputs import netcdf
 
-from anemoi_ailand.rollout.netcdf_sharing import share_netcdf_lock
+from anemoi_ailand.hosts.anemoi_inference import share_netcdf_lock
 from anemoi_ailand.support.netcdf_lock import NETCDF_LOCK
 from tests.support.outputs import made, state
 

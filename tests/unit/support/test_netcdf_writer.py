@@ -4,7 +4,6 @@
 """CF NetCDF writing: coordinates, attributes, provenance, compression."""
 
 import re
-from datetime import datetime
 from pathlib import Path
 
 import netCDF4
@@ -16,9 +15,7 @@ from anemoi_ailand.support.netcdf_writer import (
     add_coordinate,
     add_field,
     add_points,
-    date_of,
     global_attributes,
-    hours_since_epoch,
     new_file,
     time_coordinate,
     variable_attributes,
@@ -87,12 +84,6 @@ def test_dataset_is_written_with_whole_hours(tmp_path):
         assert file["sd"].filters()["zlib"]
     with xr.open_dataset(tmp_path / "f.nc") as found:
         np.testing.assert_array_equal(found.time, stamps)
-
-
-def test_hours_are_inverted():
-    """Dates before and after 1970 are recovered from hours."""
-    dates = [datetime(1940, 5, 1, 6), datetime(2099, 5, 1, 6)]
-    assert [date_of(hours_since_epoch(date)) for date in dates] == dates
 
 
 def test_netcdf_is_written_in_one_place():

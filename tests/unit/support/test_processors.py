@@ -22,22 +22,12 @@ def machine(monkeypatch, tmp_path):
     ("text", "expected"),
     [("200000 100000", 2), ("150000 100000", 1), ("50000 100000", 1), ("max 100000", threads.MOST), ("", threads.MOST)],
 )
-def test_quota_of_the_container_limits(machine, text, expected):
-    """Whole processors, at least one; without a quota those of the system, up to a maximum."""
+def test_quota_of_the_container_limits(machine, monkeypatch, text, expected):
+    """Whole processors, at least one; without a quota those that the process is bound to, up to a maximum."""
     machine.write_text(text)
     assert threads.usable_processors() == expected
-
-
-def test_system_without_quota_file(machine):
-    """The processors of the system count, up to a maximum."""
-    assert threads.usable_processors() == threads.MOST
-
-
-def test_fewer_processors_than_the_quota(machine, monkeypatch):
-    """The processors that the process is bound to count."""
-    machine.write_text("800000 100000")
     monkeypatch.setattr(threads.os, "sched_getaffinity", lambda _: {4, 5, 6})
-    assert threads.usable_processors() == 3
+    assert threads.usable_processors() == min(expected, 3)
 
 
 @pytest.mark.parametrize(("asked", "expected"), [("5", 5), ("40", 40), ("0", 2), ("many", 2), ("", 2)])

@@ -8,10 +8,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from anemoi_ailand.training.checks import check_constant, check_dataset, check_length, check_units
+from anemoi_ailand.training.checks import check_dataset, check_length
 from anemoi_ailand.variables import variable
 
-NAMES = ["swvl1", "t", "avg_tprate", "z"]
+NAMES = ["swvl1", "t", "avg_tprate", "z", "cos_julian_day"]
 
 
 class Data:
@@ -21,7 +21,7 @@ class Data:
         self.variables = NAMES
         self.dates = np.arange(100).astype("datetime64[D]")
         self.missing = set(missing)
-        self.values = np.random.default_rng(0).random((100, 4, 1, 3)) if values is None else values
+        self.values = np.random.default_rng(0).random((100, 5, 1, 3)) if values is None else values
         self.typed_variables = {
             n: SimpleNamespace(units=(units or {}).get(n, variable(n).units), is_constant_in_time=n in constant)
             for n in NAMES
@@ -32,8 +32,8 @@ class Data:
 
 
 def test_good_data_pass():
-    """Valid data raise no error."""
-    check_dataset(Data(), "training")
+    """Valid data raise no error, nor do computed variables of any unit."""
+    check_dataset(Data(units={"cos_julian_day": "degree"}), "training")
 
 
 def test_wrong_unit_is_refused():
@@ -56,20 +56,10 @@ def test_gap_in_time_is_refused():
 
 def test_missing_values_are_refused():
     """The error names the variable."""
-    values = np.ones((100, 4, 1, 3))
+    values = np.ones((100, 5, 1, 3))
     values[:, 2, 0, 1] = np.nan
     with pytest.raises(ValueError, match="avg_tprate"):
         check_dataset(Data(values), "training")
-
-
-def test_computed_variables_have_no_unit_to_check():
-    """Sun and calendar come with whatever unit upstream gives them."""
-    check_units({"cos_julian_day": "degree"})
-
-
-def test_static_fields_may_be_constant():
-    """Static fields may be constant."""
-    check_constant(["z", "theta_sat"], {"z": True, "theta_sat": True})
 
 
 def test_period_shorter_than_the_longest_rollout_is_refused():

@@ -47,17 +47,14 @@ def test_null_is_not_given():
     assert rollout_of(None).maximum == 1
 
 
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
+def test_wrong_options_are_refused():
+    """The error says what to do."""
+    for options, message in (
         ({"steps": [1, 2], "maximum": 4}, "both `steps` and"),
         ({"steps": []}, "at least 1"),
         ({"steps": [1, 0]}, "at least 1"),
         ({"steps": [1.5]}, "at least 1"),
         ({"begin": 1}, "no option"),
-    ],
-)
-def test_contradiction_and_nonsense_are_refused(options, message):
-    """The error says what to do."""
-    with pytest.raises(ValueError, match=message):
-        LandForecaster(rollout=options)
+    ):
+        with pytest.raises(ValueError, match=message):
+            LandForecaster(rollout=options)

@@ -3,6 +3,8 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """Loss and scalers."""
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -29,13 +31,11 @@ def fields(n_points=5, seed=0):
 def test_squared_error_against_a_loop():
     """Without delta: half the mean square of the error in units of the change in 6 h."""
     pred, target = fields()
-    total = 0.0
-    for b in range(3):
-        for p in range(5):
-            for v in range(N_OUT):
-                error = float(pred[b, 0, 0, p, v] - target[b, 0, 0, p, v]) * float(SCALE[v])
-                total += 0.5 * error**2 / (3 * 5 * N_OUT)
-    torch.testing.assert_close(float(loss()(pred, target)), total, rtol=1e-6, atol=0.0)
+    squares = [
+        float((pred[b, 0, 0, p, v] - target[b, 0, 0, p, v]) * SCALE[v]) ** 2
+        for b, p, v in itertools.product(range(3), range(5), range(N_OUT))
+    ]
+    torch.testing.assert_close(float(loss()(pred, target)), 0.5 * sum(squares) / len(squares), rtol=1e-6, atol=0.0)
 
 
 def test_huber_turns_linear_in_units_of_the_increment():
@@ -63,14 +63,6 @@ def test_metric_is_the_mean_squared_error():
     torch.testing.assert_close(value.squeeze(), (pred - target)[..., 1].square().mean())
 
 
-def test_loss_without_its_scaler_is_refused():
-    """The error names the missing scaler."""
-    out = IncrementLoss()
-    out.add_scaler(*PointScaler().get_scaling(), name="points")
-    with pytest.raises(ValueError, match="increment"):
-        out(*fields())
-
-
 def tendencies():
     return {"lead_times": ["6h"], "6h": {"stdev": 0.1 * OPEN.statistics()["stdev"]}}
 
@@ -87,14 +79,14 @@ def test_scaler_covers_every_output_also_at_index_zero():
     np.testing.assert_allclose(values.numpy(), 10.0, rtol=1e-6)
 
 
-def test_scaler_without_statistics_of_change_is_refused():
-    """The error says how to get them."""
+def test_errors_without_a_scale_are_refused():
+    """The error names the missing scaler, the missing statistics, or the variable that never changes in 6 h."""
+    out = IncrementLoss()
+    out.add_scaler(*PointScaler().get_scaling(), name="points")
+    with pytest.raises(ValueError, match="increment"):
+        out(*fields())
     with pytest.raises(ValueError, match=r"tendencies: \[6h\]"):
         scaler(None).get_scaling_values()
-
-
-def test_variable_that_never_changes_is_refused():
-    """The error names it."""
     tend = tendencies()
     tend["6h"]["stdev"][OPEN.variables.index("snowc")] = 0.0
     with pytest.raises(ValueError, match="snowc"):

@@ -30,34 +30,29 @@ def block(sample):
 
 @pytest.mark.parametrize("resident", [True, False])
 def test_a_sample_is_a_contiguous_block_of_a_window(resident):
-    """Dates as asked for, points consecutive, axes (date, ensemble, point, variable)."""
+    """Dates as asked for, points consecutive, axes (date, ensemble, point, variable), at most the whole grid."""
     sample = reader(resident=resident).get_sample(0, slice(4, 7))
     assert sample.shape == (3, 1, 10, 3)
     assert [int(v) // 1000 for v in sample[:, 0, 0, 0]] == [4, 5, 6]
     first = block(sample)[0]
     assert block(sample) == list(range(first, first + 10))
+    for points in (1000, None):
+        assert reader(points, resident=resident).get_sample(0, slice(0, 1)).shape == (1, 1, N_POINTS, 3)
+    assert reader().num_sequences == 1, "the wrapper passes on what it does not change"
 
 
 def test_blocks_differ_by_date_and_epoch_but_are_reproducible():
-    """The block follows from seed and date alone, so the number of workers does not matter."""
-    r = reader()
+    """The block follows from seed and date alone, for any number of workers; that of validation from the date."""
 
-    def blocks(seed):
+    def blocks(seed, shuffled=True):
         torch.manual_seed(seed)
+        r = reader(shuffled=shuffled)
         return [block(r.get_sample(0, slice(i, i + 2)))[0] for i in range(18)]
 
     assert blocks(1) == blocks(1)
     assert blocks(1) != blocks(2)
     assert len(set(blocks(1))) > 5
-
-
-def test_validation_blocks_are_the_same_in_every_epoch():
-    """Validation samples are the same in every epoch."""
-    r = reader(shuffled=False)
-    torch.manual_seed(1)
-    one = block(r.get_sample(0, slice(3, 5)))
-    torch.manual_seed(2)
-    assert block(r.get_sample(0, slice(3, 5))) == one
+    assert blocks(1, shuffled=False) == blocks(2, shuffled=False)
 
 
 def test_fields_in_memory_are_those_of_the_dataset():
@@ -80,17 +75,6 @@ def test_held_out_points_are_never_read():
     """Blocks come from the first points only."""
     r = reader(points=7, total=30)
     assert max(max(block(r.get_sample(0, slice(i % 18, i % 18 + 1)))) for i in range(200)) < 30
-
-
-def test_all_points_if_there_are_fewer():
-    """A block is never larger than the grid."""
-    assert reader(points=1000).get_sample(0, slice(0, 1)).shape == (1, 1, N_POINTS, 3)
-    assert reader(points=None).get_sample(0, slice(0, 1)).shape == (1, 1, N_POINTS, 3)
-
-
-def test_everything_else_is_the_readers_own():
-    """The wrapper passes on what it does not change."""
-    assert reader().num_sequences == 1
 
 
 def test_static_noise_is_one_draw_per_point_and_sample():
@@ -124,27 +108,20 @@ def test_noise_has_the_units_of_the_variables():
     assert noise_scale(inner, 0.0, 0.0) is None
 
 
-@pytest.mark.parametrize(
-    ("gpus", "persistent", "increment", "message"),
-    [(2, False, 0, "num_gpus_per_model"), (1, True, 0, "persistent_workers: false")],
-)
-def test_settings_in_which_blocks_make_no_sense_are_refused(gpus, persistent, increment, message):
-    """A model on several GPUs; processes that keep their seed."""
-    config = {"system": {"hardware": {"num_gpus_per_model": gpus}}, "dataloader": {"persistent_workers": persistent}}
-    task = SimpleNamespace(rollout=SimpleNamespace(epoch_increment=increment))
-    with pytest.raises(ValueError, match=message):
-        PointBlocks().setup(None, SimpleNamespace(config=OmegaConf.create(config), task=task), "fit")
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
+def test_wrong_options_are_refused():
+    """Also a model on several GPUs, and processes of the loader that keep their seed."""
+    for options, message in (
         ({"points": 0}, "`points` is 0"),
         ({"held_out": "no"}, "`held_out`"),
         ({"static_noise": -1.0}, "`static_noise` is -1.0"),
-    ],
-)
-def test_wrong_options_are_refused(options, message):
-    """The error names the option."""
-    with pytest.raises(ValueError, match=message):
-        PointBlocks(**options)
+    ):
+        with pytest.raises(ValueError, match=message):
+            PointBlocks(**options)
+    task = SimpleNamespace(rollout=SimpleNamespace(epoch_increment=0))
+    for gpus, persistent, message in ((2, False, "num_gpus_per_model"), (1, True, "persistent_workers: false")):
+        sections = {
+            "system": {"hardware": {"num_gpus_per_model": gpus}},
+            "dataloader": {"persistent_workers": persistent},
+        }
+        with pytest.raises(ValueError, match=message):
+            PointBlocks().setup(None, SimpleNamespace(config=OmegaConf.create(sections), task=task), "fit")

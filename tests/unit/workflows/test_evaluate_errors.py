@@ -80,6 +80,8 @@ BAD_SETTINGS = {
     "short second dataset": ({"protocol_c": {"datasets": {"north": "short.nc"}}}, "needs at least one year"),
     "products of short years": (
         {"products": True, "climatology": {"start": "2020-12-31"}}, "at least 2 years, and 2020-12-31T00:00 to"),
+    "products of the test": (
+        {"products": True, "climatology": {"end": "2022-06-01", "overlap": True}}, "contains dates of the run from"),
     "products without a run": ({"products": True, "protocol_b": None}, "Products are made from the long run"),
 }  # fmt: skip
 

@@ -98,16 +98,6 @@ def test_several_sites_have_a_folder_each_from_one_roll_out(tmp_path, data, monk
     assert (folder / "table.md").read_text().count("(<east/table.md>)") == 1
 
 
-def test_held_out_points_and_types_are_said(tmp_path, data):
-    """A held-out point is named as such in table and summary."""
-    data.variables[-1] = "held_out"
-    data.name_to_index = {n: i for i, n in enumerate(data.variables)}
-    data.values[:, -1] = 1.0
-    folder = run(tmp_path, lead="2d")
-    assert "It is held out in the dataset." in (folder / "table.md").read_text()
-    assert json.loads((folder / "site.json").read_text())["held_out"] is True
-
-
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -123,16 +113,6 @@ def test_errors_come_before_the_roll_out_and_leave_nothing(tmp_path, data, monke
     with pytest.raises(ValueError, match=message):
         run(tmp_path, **options)
     assert names(tmp_path) == []
-
-
-def test_only_an_earlier_result_is_replaced(tmp_path, data):
-    """A folder that is no earlier result stays."""
-    run(tmp_path, lead="1d")
-    assert json.loads((run(tmp_path, lead="2d") / "site.json").read_text())["steps"] == 8
-    (tmp_path / "out" / "site.json").unlink()
-    with pytest.raises(FileExistsError, match="not an earlier result"):
-        run(tmp_path)
-    assert "series.csv" in names(tmp_path / "out")
 
 
 def test_extract_runs_nothing_and_is_read_again(tmp_path, data, monkeypatch):

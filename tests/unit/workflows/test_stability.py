@@ -59,17 +59,6 @@ def test_everything_is_written(fake, tmp_path):
         assert kept.sizes["year"] == 12
 
 
-def test_result_is_replaced_and_nothing_else(fake, tmp_path):
-    """An earlier result is replaced; a folder of something else is refused."""
-    stability("best.ckpt", "d.zarr", tmp_path / "out", years=10)
-    stability("best.ckpt", "d.zarr", tmp_path / "out", years=8)
-    assert json.loads((tmp_path / "out" / "stability.json").read_text())["years"] == 8
-    (tmp_path / "mine").mkdir()
-    (tmp_path / "mine" / "notes.txt").write_text("mine")
-    with pytest.raises(FileExistsError, match="not an earlier result"):
-        stability("best.ckpt", "d.zarr", tmp_path / "mine", years=10)
-
-
 def test_too_few_years_are_refused_before_the_roll_out(fake, tmp_path):
     """Seven years are too few, and nothing is written."""
     with pytest.raises(ValueError, match="Give 8 years or more"):

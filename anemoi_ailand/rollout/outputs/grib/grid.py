@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,12 +36,7 @@ _GAUSSIAN = re.compile(r"([ON])(\d+)")
 class Rows:
     """Grid of rows from north to south, each with evenly spaced points from longitude 0 eastward.
 
-    Attributes
-    ----------
-    latitudes : numpy.ndarray, shape (row,)
-        Descending [degrees].
-    counts : numpy.ndarray, shape (row,)
-        Points per row.
+    ``latitudes`` [degrees] descend; ``counts`` holds the points per row.
     """
 
     latitudes: FloatArray
@@ -65,18 +61,10 @@ class Rows:
 
 @dataclass(frozen=True)
 class Grid:
-    """Grid of the messages, and the points of the run on it.
+    """Grid of the messages with a ``message`` on it, and the points of the run.
 
-    Attributes
-    ----------
-    name : str
-        ``O96``, ``[0.25, 0.25]``, ``unstructured`` or the name of a template.
-    message : bytes
-        A message on the grid, of any parameter.
-    size : int
-        Points of the grid.
-    index : numpy.ndarray or None, shape (point,)
-        Position of each point of the run in the grid; None if the points are the grid.
+    ``size`` is the number of points of the grid, ``index`` the position of each point of the run in it; None if the
+    points are the grid.
     """
 
     name: str
@@ -95,15 +83,7 @@ class Grid:
 
 
 def check_grid(option: Any, edition: int) -> Any:
-    """Check the option ``grid`` and return it in a form that JSON keeps.
-
-    Raises
-    ------
-    ValueError
-        An unknown grid, with the known forms.
-    FileNotFoundError
-        The template does not exist.
-    """
+    """Check the option ``grid`` and return it in a form that JSON keeps."""
     gaussian = isinstance(option, str) and _GAUSSIAN.fullmatch(option)
     if gaussian and (gaussian[1] == "O" or int(gaussian[2]) in CLASSICAL) and int(gaussian[2]) > 1:
         return option
@@ -116,8 +96,8 @@ def check_grid(option: Any, edition: int) -> Any:
             raise FileNotFoundError(f"There is no '{option[TEMPLATE]}', the template of the grid. Give a GRIB file.")
         return {TEMPLATE: str(option[TEMPLATE])}
     if isinstance(option, Sequence) and not isinstance(option, str) and len(option) == 2:
-        steps = [float(x) for x in option]
-        if all(s > 0.0 and _whole(360.0 / s) for s in steps) and _whole(180.0 / steps[1]):
+        east, north = steps = [float(x) for x in option]
+        if min(steps) > 0.0 and all(abs(n - round(n)) < 1.0e-6 for n in (360.0 / east, 180.0 / north)):
             return steps
     raise ValueError(
         f"`grid` is {option!r}. Give {AUTO}, {UNSTRUCTURED}, an octahedral grid such as O96, one of "
@@ -127,16 +107,9 @@ def check_grid(option: Any, edition: int) -> Any:
 
 
 def grid_of(option: Any, latitudes: FloatArray, longitudes: FloatArray, edition: int) -> Grid:
-    """Return the grid of an option of :func:`check_grid`, with the positions of the points.
+    """Return the grid of an option of :func:`check_grid`, with the positions of the points [degrees].
 
-    Parameters
-    ----------
-    option : str, list or dict
-        ``auto``: the coarsest grid with all points, Gaussian before regular, or ``unstructured``.
-    latitudes, longitudes : numpy.ndarray, shape (point,)
-        Degrees.
-    edition : int
-        GRIB edition.
+    ``auto`` is the coarsest grid with all points, Gaussian before regular, or ``unstructured``.
 
     Raises
     ------
@@ -148,7 +121,8 @@ def grid_of(option: Any, latitudes: FloatArray, longitudes: FloatArray, edition:
         LOG.info("GRIB on the grid %s, to which the %d points belong", option, latitudes.size)
         check_grid(option, edition)
     if option == UNSTRUCTURED:
-        return Grid(UNSTRUCTURED, _unstructured(latitudes.size), latitudes.size, None)
+        keys = {"gridDefinitionTemplateNumber": 101, "numberOfDataPoints": latitudes.size}
+        return Grid(UNSTRUCTURED, _made("GRIB2", latitudes.size, keys), latitudes.size, None)
     if isinstance(option, dict):
         name, message = Path(option[TEMPLATE]).name, _first_message(Path(option[TEMPLATE]))
         grid_latitudes, grid_longitudes = _coordinates(message, option[TEMPLATE])
@@ -197,11 +171,8 @@ def _octahedral(number: int) -> IntArray:
 
 
 def _classical(number: int) -> IntArray:
-    handle = eccodes.codes_grib_new_from_samples(f"reduced_gg_pl_{number}_grib2")
-    try:
+    with released(eccodes.codes_grib_new_from_samples(f"reduced_gg_pl_{number}_grib2")) as handle:
         return np.asarray(eccodes.codes_get_array(handle, "pl"), dtype=np.int64)
-    finally:
-        eccodes.codes_release(handle)
 
 
 def _rows_message(option: Any, rows: Rows, edition: int) -> bytes:
@@ -224,22 +195,14 @@ def _rows_message(option: Any, rows: Rows, edition: int) -> bytes:
     return _made("GRIB2" if edition == 2 else "regular_ll_sfc_grib1", rows.size, {**shape, **keys, **spacing})
 
 
-def _unstructured(size: int) -> bytes:
-    return _made("GRIB2", size, {"gridDefinitionTemplateNumber": 101, "numberOfDataPoints": size})
-
-
 def _made(sample: str, size: int, keys: Mapping[str, float], before: Callable[[int], None] | None = None) -> bytes:
     """Return a message of zeros, made from an ecCodes sample with further keys."""
-    handle = eccodes.codes_grib_new_from_samples(sample)
-    try:
+    with released(eccodes.codes_grib_new_from_samples(sample)) as handle:
         if before is not None:
             before(handle)
-        for key, value in keys.items():
-            eccodes.codes_set(handle, key, value)
+        set_keys(handle, keys)
         eccodes.codes_set_values(handle, np.zeros(size))
         return bytes(eccodes.codes_get_message(handle))
-    finally:
-        eccodes.codes_release(handle)
 
 
 def _first_message(path: Path) -> bytes:
@@ -247,24 +210,35 @@ def _first_message(path: Path) -> bytes:
         handle = eccodes.codes_grib_new_from_file(file)
     if handle is None:
         raise ValueError(f"'{path}', the template of the grid, has no GRIB message. Give a GRIB file on the grid.")
-    try:
+    with released(handle):
         return bytes(eccodes.codes_get_message(handle))
-    finally:
-        eccodes.codes_release(handle)
 
 
 def _coordinates(message: bytes, path: str) -> tuple[FloatArray, FloatArray]:
-    handle = eccodes.codes_new_from_message(message)
-    try:
-        latitudes, longitudes = (eccodes.codes_get_double_array(handle, k) for k in ("latitudes", "longitudes"))
+    with released(eccodes.codes_new_from_message(message)) as handle:
+        try:
+            latitudes, longitudes = (eccodes.codes_get_double_array(handle, k) for k in ("latitudes", "longitudes"))
+        except eccodes.CodesInternalError as error:
+            raise ValueError(
+                f"'{path}', the template of the grid, does not hold the coordinates of its points ({error}). Give a "
+                "GRIB file on a Gaussian, regular or projected grid, or set `grid: unstructured`."
+            ) from error
         return latitudes, longitudes
-    except eccodes.CodesInternalError as error:
-        raise ValueError(
-            f"'{path}', the template of the grid, does not hold the coordinates of its points ({error}). Give a GRIB "
-            "file on a Gaussian, regular or projected grid, or set `grid: unstructured`."
-        ) from error
+
+
+@contextmanager
+def released(handle: int) -> Iterator[int]:
+    """Release an ecCodes handle at the end of the block."""
+    try:
+        yield handle
     finally:
         eccodes.codes_release(handle)
+
+
+def set_keys(handle: int, keys: Mapping[str, Any]) -> None:
+    """Set keys of a message one by one, in order."""
+    for key, value in keys.items():
+        eccodes.codes_set(handle, key, value)
 
 
 def _check_places(name: str, index: IntArray, apart: FloatArray, latitudes: FloatArray, longitudes: FloatArray) -> None:
@@ -279,7 +253,3 @@ def _check_places(name: str, index: IntArray, apart: FloatArray, latitudes: Floa
     twice = index.size - np.unique(index).size
     if twice:
         raise ValueError(f"{twice} points have the position of another one on the grid {name}. Give each point once.")
-
-
-def _whole(number: float) -> bool:
-    return abs(number - round(number)) < 1.0e-6

@@ -10,7 +10,7 @@ reads what it writes.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -20,7 +20,7 @@ from anemoi.inference.types import FloatArray
 
 from anemoi_ailand.constants import SOIL_LAYER_THICKNESS
 from anemoi_ailand.data.grib.parameters import PARAMETERS, Level, Parameter, factor
-from anemoi_ailand.rollout.outputs.grib.grid import Grid
+from anemoi_ailand.rollout.outputs.grib.grid import Grid, released, set_keys
 from anemoi_ailand.rollout.outputs.output_columns import MEAN, SPREAD, Column
 from anemoi_ailand.variables import Time, variable
 
@@ -65,27 +65,13 @@ _LOCAL = ("class", "stream", "expver", "type", "marsClass", "marsStream", "exper
 
 @dataclass(frozen=True)
 class Style:
-    """Encoding options that all messages of a file share.
-
-    Attributes
-    ----------
-    edition : int
-        1 or 2.
-    fluxes : str
-        ``mean`` or ``accumulated``.
-    soil : str
-        ``levels`` or ``parameters``.
-    packing : str
-        ``ccsds`` or ``simple``.
-    keys : dict
-        Further ecCodes keys, e.g. ``class`` and ``expver``.
-    """
+    """Encoding options that all messages of a file share, as in :class:`LandGribOutput`."""
 
     edition: int = 2
     fluxes: str = MEANS
     soil: str = LEVELS
     packing: str = SIMPLE
-    keys: Mapping[str, Any] | None = None
+    keys: Mapping[str, Any] = field(default_factory=dict)
 
 
 def is_flux(name: str) -> bool:
@@ -126,31 +112,11 @@ def why_not(column: Column, style: Style) -> str | None:
 
 
 class Encoder:
-    """Encoder of one column.
+    """Encoder of a column for which :func:`why_not` returns None.
 
-    Parameters
-    ----------
-    grid : Grid
-        Grid of the messages.
-    column : Column
-        A column for which :func:`why_not` returns None.
-    style : Style
-        Encoding options.
-    bits : int
-        Bits per value.
-    data_type : str
-        ``fc``, ``an`` or, for members, ``pf``; statistics have their own.
-    n_members : int, optional
-        Size of the ensemble.
-
-    Attributes
-    ----------
-    way : Parameter
-        Parameter of the variable.
-    scale : float
-        Signed factor from the units of the table (times s for an accumulation) to those of GRIB.
-    short_name : str
-        Name in ecCodes.
+    ``data_type`` is ``fc``, ``an`` or, for members, ``pf``; statistics have their own. :attr:`way` is the parameter,
+    :attr:`scale` the signed factor from the units of the table (times s for an accumulation) to those of GRIB,
+    :attr:`short_name` the name in ecCodes.
 
     Raises
     ------
@@ -162,23 +128,20 @@ class Encoder:
         self, grid: Grid, column: Column, style: Style, bits: int, data_type: str, n_members: int | None = None
     ) -> None:
         way = parameter(column.name, style)
-        if way is None:
-            raise ValueError(f"'{column.name}': {why_not(column, style)}. Leave it out of `variables`.")
+        assert way is not None
         self.way, self._grid, self._column, self._style = way, grid, column, style
-        handle = eccodes.codes_new_from_message(_bare(grid.message, style.edition))
-        try:
-            self._prepare(handle, data_type, n_members)
-            self._pack(handle, bits)
+        with released(eccodes.codes_new_from_message(_bare(grid.message, style.edition))) as handle:
+            try:
+                self._prepare(handle, data_type, n_members)
+                self._pack(handle, bits)
+            except eccodes.CodesInternalError as error:
+                raise ValueError(
+                    f"ecCodes cannot make a GRIB{style.edition} message of '{column.netcdf_name}' on the grid "
+                    f"{grid.name} with `keys: {dict(style.keys)}`: {error}. Correct `keys` or `grid`."
+                ) from error
             self.short_name = eccodes.codes_get_string(handle, "shortName")
             scale = 1.0 / factor(column.name, way, eccodes.codes_get_string(handle, "units"))
             self._message = bytes(eccodes.codes_get_message(handle))
-        except eccodes.CodesInternalError as error:
-            raise ValueError(
-                f"ecCodes cannot make a GRIB{style.edition} message of '{column.netcdf_name}' on the grid {grid.name} "
-                f"with `keys: {dict(style.keys or {})}`: {error}. Correct `keys` or `grid`."
-            ) from error
-        finally:
-            eccodes.codes_release(handle)
         self.scale = abs(scale) if column.statistic == SPREAD else scale
 
     @property
@@ -201,27 +164,17 @@ class Encoder:
             Interval relative to it, whole hours; of an instant only ``end``.
         number : int, optional
             Number of the member.
-
-        Raises
-        ------
-        ValueError
-            GRIB1 cannot encode the interval.
         """
-        field = self._grid.field(values * self.scale, _MISSING)
-        handle = eccodes.codes_new_from_message(self._message)
-        try:
+        values = self._grid.field(values * self.scale, _MISSING)
+        with released(eccodes.codes_new_from_message(self._message)) as handle:
             if number is not None:
                 eccodes.codes_set(handle, "number", number)
-            eccodes.codes_set(handle, "dataDate", int(f"{base:%Y%m%d}"))
-            eccodes.codes_set(handle, "dataTime", int(f"{base:%H%M}"))
+            set_keys(handle, _date_keys(base))
             self._set_step(handle, start, end)
-            if (field == _MISSING).any():
-                eccodes.codes_set(handle, "bitmapPresent", 1)
-                eccodes.codes_set(handle, "missingValue", _MISSING)
-            eccodes.codes_set_values(handle, field)
+            if (values == _MISSING).any():
+                set_keys(handle, {"bitmapPresent": 1, "missingValue": _MISSING})
+            eccodes.codes_set_values(handle, values)
             return bytes(eccodes.codes_get_message(handle))
-        finally:
-            eccodes.codes_release(handle)
 
     def _set_step(self, handle: int, start: timedelta, end: timedelta) -> None:
         hour = timedelta(hours=1)
@@ -239,9 +192,7 @@ class Encoder:
     def _prepare(self, handle: int, data_type: str, n_members: int | None) -> None:
         """Set the part of the header that does not change in time."""
         style, column = self._style, self._column
-        eccodes.codes_set(handle, "paramId", self.way.param)
-        for key, value in _level(self.way, column.name, style).items():
-            eccodes.codes_set(handle, key, value)
+        set_keys(handle, {"paramId": self.way.param, **_level(self.way, column.name, style)})
         if self.interval:
             kind = "accum" if self.way.accumulated and not column.means else "avg"
             eccodes.codes_set(handle, "stepType", kind)
@@ -251,15 +202,11 @@ class Encoder:
             now = eccodes.codes_get_long(handle, "productDefinitionTemplateNumber")
             eccodes.codes_set(handle, "productDefinitionTemplateNumber", _TEMPLATES[now][kind])
         data_type = "pb" if kind == "percentile" else _TYPES.get(column.statistic or "", data_type)
-        if style.edition == 2 and (kind in ("derived", "percentile") or any(k in _LOCAL for k in style.keys or ())):
+        if style.edition == 2 and (kind in ("derived", "percentile") or any(k in _LOCAL for k in style.keys)):
             # not an operational file of ECMWF unless `keys` say so
-            for key, value in {"setLocalDefinition": 1, "class": "rd"}.items():
-                eccodes.codes_set(handle, key, value)
-        eccodes.codes_set(handle, "dataType", data_type)
-        for key, value in self._ensemble(kind, n_members).items():
-            eccodes.codes_set(handle, key, value)
-        for key, value in (style.keys or {}).items():
-            eccodes.codes_set(handle, key, value)
+            set_keys(handle, {"setLocalDefinition": 1, "class": "rd"})
+        set_keys(handle, {"dataType": data_type, **self._ensemble(kind, n_members)})
+        set_keys(handle, style.keys)
         self._check_parameter(handle)
 
     def _ensemble(self, kind: str, n_members: int | None) -> dict[str, int]:
@@ -297,8 +244,7 @@ class Encoder:
 
 def _bare(message: bytes, edition: int) -> bytes:
     """Return a message on the same grid without the product of a template."""
-    handle = eccodes.codes_new_from_message(message)
-    try:
+    with released(eccodes.codes_new_from_message(message)) as handle:
         if eccodes.codes_get_long(handle, "edition") != edition:
             eccodes.codes_set(handle, "edition", edition)
         keys: dict[str, Any] = {"tablesVersion": _TABLES, "productDefinitionTemplateNumber": 0}
@@ -307,30 +253,26 @@ def _bare(message: bytes, edition: int) -> bytes:
             keys = {"setLocalDefinition": 1, "localDefinitionNumber": 1, "class": "rd", "stepType": "instant"}
         elif eccodes.codes_get_long(handle, "localUsePresent"):
             keys["deleteLocalDefinition"] = 1
-        for key, value in {**keys, "typeOfLevel": "surface"}.items():
-            eccodes.codes_set(handle, key, value)
+        set_keys(handle, {**keys, "typeOfLevel": "surface"})
         if edition == 1:
             eccodes.codes_set(handle, "level", 0)
         return bytes(eccodes.codes_get_message(handle))
-    finally:
-        eccodes.codes_release(handle)
 
 
 def coordinates(grid: Grid, latitudes: FloatArray, longitudes: FloatArray, date: datetime) -> bytes:
     """Encode ``lat`` and ``lon`` (paramId 250001, 250002; 24 bits) of an unstructured grid, edition 2 [degrees]."""
     out = b""
     for param, values in ((250001, latitudes), (250002, longitudes)):
-        handle = eccodes.codes_new_from_message(grid.message)
-        try:
+        with released(eccodes.codes_new_from_message(grid.message)) as handle:
             first = {"tablesVersion": _TABLES, "paramId": param, "dataType": "fc", "bitsPerValue": 24}
-            date_keys = {"dataDate": int(f"{date:%Y%m%d}"), "dataTime": int(f"{date:%H%M}")}
-            for key, value in {**first, **date_keys}.items():
-                eccodes.codes_set(handle, key, value)
+            set_keys(handle, {**first, **_date_keys(date)})
             eccodes.codes_set_values(handle, values.astype("f8"))
             out += bytes(eccodes.codes_get_message(handle))
-        finally:
-            eccodes.codes_release(handle)
     return out
+
+
+def _date_keys(date: datetime) -> dict[str, int]:
+    return {"dataDate": int(f"{date:%Y%m%d}"), "dataTime": int(f"{date:%H%M}")}
 
 
 def _level(way: Parameter, name: str, style: Style) -> dict[str, Any]:

@@ -15,7 +15,6 @@ from typing import Any, BinaryIO
 
 import eccodes
 import numpy as np
-from anemoi.utils.dates import as_timedelta
 
 from anemoi_ailand.rollout.outputs.buffer import STEP
 from anemoi_ailand.rollout.outputs.grib.grid import AUTO, UNSTRUCTURED, check_grid, grid_of
@@ -142,26 +141,21 @@ class LandGribOutput(LandOutput):
         style = self.style
         return {
             "edition": style.edition, "fluxes": style.fluxes, "soil": style.soil, "packing": style.packing,
-            "keys": {k: str(v) for k, v in (style.keys or {}).items()}, "grid": self.grid, "dates": self.dates,
-            "bits": self.bits, "every": str(self._every),
+            "keys": {k: str(v) for k, v in style.keys.items()}, "grid": self.grid, "dates": self.dates,
+            "bits": self.bits, "every": str(self._interval),
         }  # fmt: skip
 
     @cached_property
-    def _every(self) -> timedelta | None:
-        given = self.asked_frequency or self.context.output_frequency
-        return None if given is None else as_timedelta(given)
-
-    @cached_property
     def output_frequency(self) -> timedelta | None:
-        """Time between two outputs; None with accumulations, which take every step and are written every ``_every``."""
-        return None if self.means or self.style.fluxes == ACCUMULATED else self._every
+        """Time between two outputs; None with accumulations, which need every step also if they are written less."""
+        return None if self.means or self.style.fluxes == ACCUMULATED else self._interval
 
     def required_bytes(self, n_states: int, n_rows: int, members: int = 1) -> int:
         """Return an upper bound of the disk space [bytes], bitmaps included; a tenth of a guessed grid is land."""
         points = self.points.count or n_rows // members
         messages = (super().required_bytes(n_states, n_rows, members) - 2**20) // (4 * points)
-        if self.output_frequency is None and self._every is not None and not self.means:
-            messages = messages * STEP // self._every + messages // n_states
+        if self.output_frequency is None and self._interval is not None and not self.means:
+            messages = messages * STEP // self._interval + messages // n_states
         return messages * (4 * points + 10 * points // 8 + _HEADER) + 2**20
 
     def _create(self) -> None:
@@ -220,17 +214,14 @@ class LandGribOutput(LandOutput):
         for k, times in enumerate(block.times):
             started = times[2] > self.frame.date  # of a mean over a period, the stamp is its start
             if started:
-                self._accumulate(block, k)
-            if self._every is None or self.means or (times[0] - self.frame.date) % self._every == timedelta(0):
+                for name, total in self._sums.items():
+                    total += block.rows(name)[k].astype(np.float64) * STEP.total_seconds()
+            if self._interval is None or self.means or (times[0] - self.frame.date) % self._interval == timedelta(0):
                 for column, encoder in self._encoders:
                     name = column.netcdf_name
                     values = self._sums[name] if name in self._sums else block.rows(name)[k]
                     if started or not (encoder.way.interval or np.isnan(values).all()):  # no diagnostics at the start
                         self._file.write(self._messages(column, encoder, values, times))
-
-    def _accumulate(self, block: Block, k: int) -> None:
-        for name, total in self._sums.items():
-            total += block.rows(name)[k].astype(np.float64) * STEP.total_seconds()
 
     def _messages(
         self, column: Column, encoder: Encoder, values: np.ndarray, times: tuple[datetime, datetime, datetime]

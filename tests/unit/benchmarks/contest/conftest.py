@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""A small contest: scores and costs of three entrants in a small world."""
+"""A small contest: scores and costs of a few entrants in a small world."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from anemoi_ailand.evaluation.fields.reforecast import Reforecast
 from anemoi_ailand.evaluation.scores.sums import collect
 from benchmarks.contest.entry import Entry
 from benchmarks.contest.scores import contest_scores
@@ -16,21 +17,27 @@ from tests.support import worlds as world
 
 
 @pytest.fixture(scope="session")
-def scores() -> pd.DataFrame:
-    """Protocol A of a reference, of one with half its error, and of one with few variables; B of the first two."""
-    a = {
+def runs() -> dict[str, Reforecast]:
+    """A reference, one with half its error, its twin, and one with few variables."""
+    return {
         "base": world.reforecast(seed=1, size=0.2),
         "good": world.reforecast(seed=2, size=0.1),
+        "twin": world.reforecast(seed=1, size=0.2),
         "few": world.reforecast(seed=3, size=0.3, names=("swvl1", "2t")),
     }
+
+
+@pytest.fixture(scope="session")
+def scores(runs: dict[str, Reforecast]) -> pd.DataFrame:
+    """Scores of protocol A of all, and of one long run (protocol B) of the first two."""
     first, leads = np.array(["2021-01-02"], dtype="datetime64[ns]"), np.arange(6, 24 * 400, 6)
-    b = {
+    long = {
         "base": world.reforecast(seed=1, size=0.2, first=first, leads=leads),
         "good": world.reforecast(seed=2, size=0.1, first=first, leads=leads),
     }
     tables = []
-    for protocol, runs, last in (("A", a, "2021"), ("B", b, "2020")):
-        sums = collect(runs, world.reference(), protocol=protocol, period=("2020", last), biases=True)
+    for protocol, of, last in (("A", runs, "2021"), ("B", long, "2020")):
+        sums = collect(of, world.reference(), protocol=protocol, period=("2020", last), biases=True)
         tables.append(contest_scores(sums, "base"))
     return pd.concat(tables, ignore_index=True)
 

@@ -49,6 +49,7 @@ def test_samples_are_steps_as_the_model_sees_them():
     model = pl_module.model.model
     inputs, targets = gather(dataset, pl_module, None, seed=1)
     assert len(inputs) == len(targets) == N_WINDOWS * N_POINTS
+    assert [len(part) for part in gather(dataset, pl_module, 50, seed=1)] == [50, 50]
     normalised = HALF * dataset.fields[np.random.default_rng(1).permutation(N_WINDOWS)]
     ends = normalised[..., OPEN.indices().data.input.full]
     z = model.read(ends[:, 0], ends[:, 1])
@@ -58,13 +59,6 @@ def test_samples_are_steps_as_the_model_sees_them():
     model._lower.fill_(-1e9), model._upper.fill_(1e9)
     expected = normalised[:, 1][..., OPEN.indices().data.output.full]
     torch.testing.assert_close(model.advance(ends[:, 0], ends[:, 1]), expected, rtol=1e-5, atol=1e-5)
-
-
-@pytest.mark.parametrize(("asked", "given"), [(50, 50), (10_000, N_WINDOWS * N_POINTS)])
-def test_number_of_samples(asked, given):
-    """The requested number of samples is drawn over the whole period, or all are taken."""
-    inputs, targets = gather(trainer().datamodule.ds_train, module(), asked, seed=1)
-    assert len(inputs) == len(targets) == given
 
 
 def test_trees_are_fitted_once():
@@ -78,23 +72,14 @@ def test_trees_are_fitted_once():
     assert network._stored is stored
 
 
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        (
-            {"network": "mlp", "width": 8, "depth": 1},
-            "PointwiseMLP.*`model.model.network: benchmarks.contest.trees.Trees`",
-        ),
-        ({"steps": (4,)}, r"has 4 steps.*task.rollout.steps=\[1\]"),
-    ],
-)
-def test_what_cannot_be_fitted_is_refused(options, message):
+def test_what_cannot_be_fitted_is_refused():
     """The error says what to set."""
-    with pytest.raises(ValueError, match=message):
-        FitTrees().on_fit_start(trainer(), module(**options))
-
-
-def test_no_samples_are_refused():
-    """The error names the option."""
+    mlp = {"network": "mlp", "width": 8, "depth": 1}
+    for options, message in (
+        (mlp, "PointwiseMLP.*`model.model.network: benchmarks.contest.trees.Trees`"),
+        ({"steps": (4,)}, r"has 4 steps.*task.rollout.steps=\[1\]"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            FitTrees().on_fit_start(trainer(), module(**options))
     with pytest.raises(ValueError, match="`samples` is 0"):
         FitTrees(samples=0)

@@ -43,13 +43,9 @@ def test_without_a_name_it_is_the_reference_contest(run, capsys):
     assert shown.rstrip().endswith("result/table.md")
 
 
-def test_contest_by_name(run):
-    """A name stands for a file in the folder of configurations."""
-    assert run("sample", "dataset=d.zarr").output == Path("contest-sample")
-
-
 def test_file_comes_before_a_name(run, tmp_path):
-    """A file in the working folder wins over a name."""
+    """A name stands for a packaged configuration, unless there is such a file in the working folder."""
+    assert run("sample", "dataset=d.zarr").output == Path("contest-sample")
     (tmp_path / "sample").write_text("dataset: mine\nreference: A\nentrants: {A: {checkpoint: a.ckpt}}\n")
     assert run("sample").reference == "A"
 
@@ -60,7 +56,6 @@ def test_file_comes_before_a_name(run, tmp_path):
         (["no.yaml"], r"There is no configuration 'no.yaml'.*\['reference', 'sample'\]"),
         (["--dataset", "no.zarr"], "There is no 'no.zarr'"),
         (["sample", "reference=other"], "the reference 'other' is not among the entrants"),
-        (["sample", "evry_days=3"], r"'evry_days' is not an option. Nearest: \['every_days'\]"),
         (["sample", "entrants.ailand.stage=3"], r"'entrants.ailand.stage' is not an option. Nearest: \['stages'\]"),
     ],
 )

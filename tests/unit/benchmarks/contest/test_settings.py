@@ -28,16 +28,6 @@ def test_packaged_configurations_are_valid(name):
     assert [stage.config for stage in found.stages("ailand-v1")] == ["ailand-v1", "ailand-v1-rollout8"]
 
 
-def test_reference_contest_has_all_recipes():
-    """Three sizes of ours, the reference recipe with both forcings, and the other known ones."""
-    found = read_contest(CONFIGS / "reference.yaml")
-    assert set(found.entrants) == {
-        "ailand-small", "ailand", "ailand-large", "ailand-v1", "ailand-v1-forcing", "prototype-2024", "stock-pointwise",
-        "xgboost",
-    }  # fmt: skip
-    assert (found.every_days, found.lead_days, found.long_run.start) == (2, (30, 90), datetime.date(2018, 1, 2))
-
-
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -60,44 +50,20 @@ def test_a_mistake_is_named(changes, message):
         settings(**changes)
 
 
-def test_unknown_key_of_an_entrant_names_the_nearest(tmp_path):
-    """Mistakes deep in the file name the nearest option."""
-    path = tmp_path / "my.yaml"
-    path.write_text("dataset: d\nreference: A\nentrants: {A: {stages: [{confg: ailand}]}}\n")
-    with pytest.raises(ValueError, match=r"'entrants.A.stages.0.confg' is not an option. Nearest: .'config'."):
-        read_contest(path)
-
-
-def test_null_takes_an_entrant_out():
-    """Null removes an entrant of the file."""
-    found = read_contest(CONFIGS / "sample.yaml", ["entrants.ailand=null"])
-    assert list(found.entrants) == ["ailand-v1"]
-
-
-@pytest.mark.parametrize(
-    ("given", "expected"),
-    [
+def test_long_run_may_be_a_switch_a_date_or_a_period():
+    """It becomes protocol B of the evaluation."""
+    day = datetime.date(2018, 1, 2)
+    for given, expected in (
         (True, PeriodSettings()),
         (False, None),
         (None, None),
-        ("2018-01-02", PeriodSettings(start=datetime.date(2018, 1, 2))),
-        ({"end": "2019-01-01"}, PeriodSettings(end=datetime.date(2019, 1, 1))),
-    ],
-)
-def test_long_run_may_be_a_switch_a_date_or_a_period(given, expected):
-    """The long run may be a switch, a date or a period."""
-    assert settings(long_run=given).long_run == expected
+        ("2018-01-02", PeriodSettings(start=day)),
+        ({"end": "2018-01-02"}, PeriodSettings(end=day)),
+    ):
+        assert settings(long_run=given).evaluation({"A": Path("a")}).protocol_b == expected
 
 
 def test_overrides_for_all_come_first():
     """Overrides for all come first, so that an entrant can replace them."""
     entrants = {"A": {"stages": [{"config": "a", "overrides": ["x=2"]}]}}
     assert settings(overrides=["x=1"], entrants=entrants).stages("A")[0].overrides == ("x=1", "x=2")
-
-
-def test_evaluation_has_the_same_protocol():
-    """The evaluation uses all checkpoints with the protocol of the contest."""
-    found = settings(long_run=True, every_days=7, output="o", seed=3).evaluation({"A": Path("a")})
-    assert (found.output, found.checkpoints) == (Path("o/evaluation"), {"A": Path("a")})
-    assert (found.protocol_a.every_days, found.protocol_a.lead_days) == (7, (30, 90))
-    assert (found.protocol_b, found.seed) == (PeriodSettings(), 3)

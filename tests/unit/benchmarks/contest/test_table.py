@@ -1,13 +1,15 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""The table says who is surely better, by how much, and at what cost."""
+"""Table and figure show who is surely better, by how much, and at what cost."""
 
 from __future__ import annotations
 
 import pytest
 
-from benchmarks.contest.table import contest_table, markdown
+from benchmarks.contest.entry import Entry, fairness
+from benchmarks.contest.figure import front, pareto_figure
+from benchmarks.contest.table import contest_table
 
 
 @pytest.fixture(scope="module")
@@ -51,20 +53,32 @@ def test_entrant_without_a_variable_has_a_dash(text):
     assert few[-2:] == ["0/2", "0/0"]
 
 
-def test_bias_snow_and_long_run_are_there(text):
-    """Each quantity is shown with its bar."""
+def test_bias_snow_and_long_run_are_there(text, scores, entries):
+    """Each quantity is shown with its bar; a protocol that was not run is not shown."""
+    assert "# One run" not in contest_table(scores.query("protocol == 'A'"), entries, "base", title="T")
     assert "(" in row(text, "## Bias in K with its 95 % interval, held-out points, day 7\n", "good")[1]
     assert float(row(text, "snow-free zone, all points, day 7 (bar: at most 1.5)\n", "good")[1]) > 0
     assert row(text, "## Bias in year 2 (bar for stl1-3: 0.05 K)\n", "good")[0] == "good"
     assert float(row(text, "## Anomaly correlation over the whole run (bar for swvl3: 0.95)\n", "good")[1]) > 0.5
 
 
-def test_without_a_long_run_there_is_no_part_of_it(scores, entries):
-    """Protocols that were not run are not shown."""
-    only_a = scores.query("protocol == 'A'")
-    assert "# One run" not in contest_table(only_a, entries, "base", title="T")
+def test_reference_with_fewer_samples_is_said():
+    """It is reported whether the reference had the most samples, and who had less than the budget."""
+    a, b = (Entry(name, "config", "a.ckpt", "0", 10, 20.0, 25.0, point_steps=n) for name, n in (("A", 100), ("B", 150)))
+    assert "**fewer than those of B**" in "".join(fairness([a, b], "A", None))
+    text = "".join(fairness([a, b], "B", 150.0))
+    assert "Less than that: A 67%." in text and "nobody has had more" in text
 
 
-def test_markdown_is_aligned():
-    """Words at the left, numbers at the right."""
-    assert markdown([["", "n"], ["ab", "10"]]).splitlines() == ["|    |  n |", "|----|---:|", "| ab | 10 |"]
+def test_front_is_of_those_that_nobody_beats_in_both():
+    """By increasing cost; of two alike, the first."""
+    assert front([3.0, 1.0, 2.0, 2.0, 4.0], [0.5, 1.0, 0.7, 0.7, 0.6]) == [1, 2, 0]
+
+
+def test_every_entrant_has_a_point_with_its_name(scores, entries):
+    """In a panel for each lead time, on logarithmic axes."""
+    panels = [ax for ax in pareto_figure(scores, entries, "base", "held_out").axes if ax.get_visible()]
+    assert [ax.get_title(loc="left") for ax in panels] == ["day 1", "day 2", "day 7"]
+    for ax in panels:
+        assert {text.get_text() for text in ax.texts} == {"base", "good", "few"}
+        assert (ax.get_xscale(), ax.get_yscale()) == ("log", "log")

@@ -44,19 +44,6 @@ def test_gradient_is_refused():
         trees(rows)
 
 
-def test_a_trainer_finds_a_parameter_that_changes_nothing():
-    """The loss of a training step has a gradient, which is zero."""
-    trees, rows, _ = fitted(trees=2)
-    trees(rows)[0].square().sum().backward()
-    assert [float(p.grad) for p in trees.parameters()] == [0.0]
-
-
-def test_double_precision_comes_back_as_such():
-    """Trees compare in single precision, whatever they are given."""
-    trees, rows, _ = fitted(trees=2)
-    assert torch.equal(trees(rows.double())[0], trees(rows)[0].double())
-
-
 def test_missing_xgboost_is_said(monkeypatch):
     """The error says what to install."""
     real = builtins.__import__

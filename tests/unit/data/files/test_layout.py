@@ -23,8 +23,10 @@ def test_files_of_the_sample(path, layout):
     assert detect(resolve(f"$AILAND_SAMPLE{path}")) == layout
 
 
-def test_our_own_output(tmp_path):
-    """Files with dataset names have the layout `land`."""
+def test_our_own_output_and_grib(tmp_path):
+    """Files with dataset names have the layout `land`; GRIB is recognised by its first four bytes."""
+    (tmp_path / "x").write_bytes(b"GRIB....")
+    assert detect([tmp_path / "x"]) == "grib"
     assert detect([write_land(tmp_path / "f.nc", {"swvl1": ramp(2, 2), "t2m": ramp(2, 2)}, stamps(2))]) == "land"
 
 
@@ -33,12 +35,6 @@ def test_names_of_files_do_not_matter(tmp_path):
     native = native_copy(tmp_path / "n")
     shutil.move(native / "forcing", tmp_path / "something.nc")
     assert detect([tmp_path / "something.nc"]) == "native"
-
-
-def test_grib(tmp_path):
-    """GRIB is recognised by its first four bytes."""
-    (tmp_path / "x").write_bytes(b"GRIB....")
-    assert detect([tmp_path / "x"]) == "grib"
 
 
 def test_unknown_content_is_listed(tmp_path):

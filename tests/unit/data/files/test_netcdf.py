@@ -5,14 +5,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import netCDF4
 import numpy as np
 import pytest
 
-from anemoi_ailand.data.files.netcdf import filled, open_file, read_records, records, times
+from anemoi_ailand.data.files.netcdf import filled, open_file, read_records, times, utc_reference
+from anemoi_ailand.data.open_reader import open_reader
 from tests.support.files import FIRST, native_copy, ramp, spoil, stamps, write_land
 
 
@@ -54,27 +56,18 @@ def test_time_reference_is_that_of_the_file(tmp_path):
     }  # fmt: skip
 
 
-def test_time_without_reference(land):
-    """Units 'hours' without a date are refused."""
-    with netCDF4.Dataset(land, "a") as ds:
-        ds["time"].units = "hours"
-    with open_file(land) as ds, pytest.raises(ValueError, match="since a date"):
-        times(ds, land)
-
-
-def test_time_that_goes_back(land):
-    """The error gives the record."""
-    spoil(land, "time", 0, 3)
-    with open_file(land) as ds, pytest.raises(ValueError, match="record 3"):
-        times(ds, land)
-
-
-def test_other_calendar(land):
-    """A year of 360 days is refused."""
+def test_times_must_increase_in_the_real_calendar(land):
+    """The error gives the record, or the calendar."""
     with netCDF4.Dataset(land, "a") as ds:
         ds["time"].calendar = "360_day"
     with open_file(land) as ds, pytest.raises(ValueError, match="360_day"):
         times(ds, land)
+    with netCDF4.Dataset(land, "a") as ds:
+        ds["time"].calendar = "standard"
+    for stamp in (0, 175326 + 6):
+        spoil(land, "time", stamp, 3)
+        with open_file(land) as ds, pytest.raises(ValueError, match="record 3"):
+            times(ds, land)
 
 
 def test_fill_value_becomes_nan(tmp_path):
@@ -86,12 +79,6 @@ def test_fill_value_becomes_nan(tmp_path):
     assert np.isnan(values[3, 1]) and np.isfinite(values).sum() == values.size - 1
 
 
-def test_records_are_found_by_stamp():
-    """The number is -1 for an absent stamp."""
-    available = {d: i for i, d in enumerate(stamps(3))}
-    assert records([stamps(3)[2], datetime(1999, 1, 1), FIRST], available).tolist() == [2, -1, 0]
-
-
 @pytest.mark.parametrize("wanted", [[1, 2, 3], [3, 1], [0, 99]])
 def test_reading_records_near_and_far(tmp_path, wanted):
     """Read as one block or one by one, records are in the requested order."""
@@ -99,3 +86,54 @@ def test_reading_records_near_and_far(tmp_path, wanted):
     with open_file(path) as ds:
         got = read_records(ds["swvl1"], np.array(wanted))
     np.testing.assert_allclose(got, ramp(100, 2)[wanted], rtol=1e-6)
+
+
+SINCE = "hours since 2000-01-01 00:00:00"
+
+
+@pytest.mark.parametrize(
+    ("zone", "hours"),
+    [("", 0), (" UTC", 0), ("Z", 0), (" GMT", 0), (" +2:00", 2), ("+02:00", 2), (" +0530", 5.5), (" -6", -6)],
+)
+def test_files_are_read_in_utc(tmp_path: Path, zone: str, hours: float) -> None:
+    """The offset in the units is applied, in any common spelling."""
+    path = write_land(tmp_path / "a.nc", {"swvl1": ramp(3, 2, 0.1)}, stamps(3))
+    with netCDF4.Dataset(path, "a") as ds:
+        ds["time"].units = SINCE + zone
+    assert open_reader(str(path)).coverage.first == FIRST - timedelta(hours=hours)
+
+
+@pytest.mark.parametrize("zone", [" Europe/Berlin", " CET", " local", " +2 hours"])
+def test_other_zones_are_refused(zone: str) -> None:
+    """Their offset from UTC depends on the date."""
+    with pytest.raises(ValueError, match=rf"'a.nc' is in the zone '{zone.strip().replace('+', '.')}'"):
+        utc_reference(SimpleNamespace(units=SINCE + zone), "a.nc")
+
+
+def test_zone_in_an_attribute_must_agree() -> None:
+    """Some programs store the zone there; a contradiction is an error."""
+    assert utc_reference(SimpleNamespace(units=SINCE, time_zone="UTC"), "a.nc") == (SINCE, timedelta(0))
+    with pytest.raises(ValueError, match=r"units '.*' and timezone '.02:00'"):
+        utc_reference(SimpleNamespace(units=SINCE, timezone="+02:00"), "a.nc")
+    with pytest.raises(ValueError, match="'local'"):
+        utc_reference(SimpleNamespace(units=SINCE, tz="local"), "a.nc")
+
+
+@pytest.mark.parametrize(
+    "units", ["", "hours", "fortnights since 2000-01-01", "hours since then", "m since 2000-01-01"]
+)
+def test_missing_reference_or_unit_of_time(units: str) -> None:
+    """The error gives the file and the units."""
+    with pytest.raises(ValueError, match=r"'a.nc' has units '.*', which are not seconds"):
+        utc_reference(SimpleNamespace(units=units), "a.nc")
+
+
+@pytest.mark.parametrize("units", ["days since 1-1-1", "seconds since 2018-01-01", "hours since 1900-01-01T00:00:0.0"])
+def test_common_forms_of_the_reference(units: str) -> None:
+    """Short forms and ISO 8601 become units that the NetCDF library reads."""
+    plain, offset = utc_reference(SimpleNamespace(units=units), "a.nc")
+    assert offset == timedelta(0)
+    assert netCDF4.num2date(0, plain, only_use_cftime_datetimes=False) == netCDF4.num2date(
+        0, units.replace("T", " "), only_use_cftime_datetimes=False
+    )
+    assert netCDF4.num2date(0, utc_reference(SimpleNamespace(units=SINCE), "a")[0]) == datetime(2000, 1, 1)

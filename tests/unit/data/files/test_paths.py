@@ -42,25 +42,6 @@ def test_glob_and_list_give_each_file_once(years):
     ]  # fmt: skip
 
 
-def test_variable_and_home_are_expanded(years, monkeypatch):
-    """$VAR and ~ are replaced."""
-    monkeypatch.setenv("LAND", str(years))
-    monkeypatch.setenv("HOME", str(years))
-    assert names("$LAND/land_2019.nc") == names("~/land_2019.nc") == ["land_2019.nc"]
-
-
-def test_sample_needs_no_setting(monkeypatch):
-    """$AILAND_SAMPLE defaults to the packaged sample."""
-    monkeypatch.delenv("AILAND_SAMPLE", raising=False)
-    assert "static.nc" in names("$AILAND_SAMPLE")
-
-
-def test_unset_variable_is_named():
-    """The error says that it is not set."""
-    with pytest.raises(ValueError, match="environment variable that is not set"):
-        resolve("$AILAND_NOT_SET_ANYWHERE/land.nc")
-
-
 def test_path_without_a_match(years):
     """The error gives the nearest existing folder and its content."""
     with pytest.raises(FileNotFoundError, match=r"No file matches .*land_2031.nc.*land_2019.nc"):
@@ -69,28 +50,17 @@ def test_path_without_a_match(years):
         resolve(str(years / "no" / "such" / "*.nc"))
 
 
-@pytest.mark.parametrize("pattern", ["a_{date:strftime(%Q)}.nc", "a_{date}.nc"])
-def test_invalid_pattern(pattern):
-    """The error lists the known codes."""
-    with pytest.raises(ValueError, match="not understood"):
-        resolve(pattern)
-
-
-def test_file_without_read_permission(years, monkeypatch):
-    """The error gives the first one; the system is replaced, because root may read everything."""
+def test_entries_that_cannot_be_read(years, monkeypatch):
+    """No entry, an invalid pattern of dates, a zarr store, and a file without permission (replaced: root may read)."""
+    for entry, message in (
+        ([], "empty"),
+        ("a_{date:strftime(%Q)}.nc", "not understood"),
+        ("a_{date}.nc", "not understood"),
+        (str(years / "a.zarr"), r"a.zarr' is a zarr store, not files. Give .* `dataset: .*a.zarr`"),
+    ):
+        (years / "a.zarr").mkdir(exist_ok=True)
+        with pytest.raises(ValueError, match=message):
+            resolve(entry)
     monkeypatch.setattr("os.access", lambda path, mode: path.name != "land_2020.nc")
     with pytest.raises(PermissionError, match=r"1 of 3 files are not readable, first '.*land_2020.nc'"):
         resolve(str(years))
-
-
-def test_zarr_store_is_not_a_folder_of_files(tmp_path):
-    """The error gives the option for datasets."""
-    (tmp_path / "a.zarr" / "data").mkdir(parents=True)
-    with pytest.raises(ValueError, match=r"a.zarr' is a zarr store, not files. Give .* `dataset: .*a.zarr`"):
-        resolve(str(tmp_path / "a.zarr"))
-
-
-def test_empty_list():
-    """It is an error."""
-    with pytest.raises(ValueError, match="empty"):
-        resolve([])

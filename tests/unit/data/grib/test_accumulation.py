@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,14 +18,11 @@ def intervals(*triples: tuple[int, int, int]) -> Intervals:
     return Intervals.of(base + start, base + end, base, np.arange(len(triples)))
 
 
-def test_single_interval_is_used_directly() -> None:
-    """A forecast that starts with the interval needs no difference."""
+def test_single_interval_or_difference_within_one_forecast() -> None:
+    """A forecast that starts with the interval needs no difference; two forecasts are never subtracted."""
     assert cover(intervals((0, 0, 12), (0, 0, 6), (6, 0, 6)), 6, 12) == [(1, 2)]
-
-
-def test_difference_within_one_forecast() -> None:
-    """The difference of two accumulations of a forecast is the amount between them."""
     assert cover(intervals((0, 0, 6), (0, 0, 12)), 6, 12) == [(1, 1), (-1, 0)]
+    assert cover(intervals((0, 0, 6), (-12, 0, 24)), 6, 12) is None
 
 
 def test_shortest_step_is_preferred() -> None:
@@ -35,20 +31,11 @@ def test_shortest_step_is_preferred() -> None:
     assert cover(found, 18, 24) == [(1, 3), (-1, 2)]
 
 
-def test_never_a_difference_of_two_forecasts() -> None:
-    """Accumulations of different forecasts are never subtracted."""
-    assert cover(intervals((0, 0, 6), (-12, 0, 24)), 6, 12) is None
-
-
 def test_chain_of_short_intervals() -> None:
-    """Hourly amounts are summed in the order of time."""
+    """Hourly amounts are summed in the order of time; five of six hours do not form the interval."""
     assert cover(intervals(*((0, h, h + 1) for h in range(12))), 6, 12) == [(1, h) for h in range(6, 12)]
-
-
-@pytest.mark.parametrize("missing", range(6))
-def test_a_gap_in_the_chain_is_a_gap(missing: int) -> None:
-    """Five of six hours do not form the interval."""
-    assert cover(intervals(*((0, h, h + 1) for h in range(6) if h != missing)), 0, 6) is None
+    for missing in range(6):
+        assert cover(intervals(*((0, h, h + 1) for h in range(6) if h != missing)), 0, 6) is None
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 8), st.integers(1, 8)), min_size=1, max_size=20))

@@ -66,4 +66,4 @@ def test_cache_is_small(archive: Archive) -> None:
     decoder = Decoder(scan([archive.folder / "t.grib"]))
     for row in range(60):
         decoder(row)
-    assert len(decoder._last) == 24
+    assert decoder._cached.cache_info().currsize == 24

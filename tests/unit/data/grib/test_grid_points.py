@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from anemoi_ailand.data.grib.grib_reader import GribReader
+from anemoi_ailand.data.grib.static import read_static
 from anemoi_ailand.data.open_reader import open_reader
 from anemoi_ailand.data.reader import MARKS, Reader
 from tests.support.grib import Archive, Grid, close, files, refuse, stamps
@@ -54,15 +55,8 @@ def test_unstructured_grid_takes_coordinates_from_netcdf(tmp_path: Path, ecland:
     np.testing.assert_array_equal(reader.point_id, ecland.point_id)
     np.testing.assert_allclose(reader.longitudes, ecland.longitudes)
     np.testing.assert_array_equal(reader.climate_class, ecland.climate_class)
-    close(reader.read(["swvl1", "c4"], DATES[1:3]), ecland.read(["swvl1", "c4"], DATES[1:3]))
-
-
-def test_labels_of_points_are_no_variables(tmp_path: Path, ecland: Reader) -> None:
-    """Identity and class are attributes of the reader."""
-    Archive(tmp_path, Grid("unstructured", len(ecland.point_id))).write(ecland, DATES[:3])
-    coordinates(tmp_path / "coordinates.nc", ecland)
-    reader = open_reader(str(tmp_path / "*.grib"), str(tmp_path / "coordinates.nc"))
     assert not set(MARKS) & set(reader.variables)
+    close(reader.read(["swvl1", "c4"], DATES[1:3]), ecland.read(["swvl1", "c4"], DATES[1:3]))
 
 
 def test_netcdf_of_another_grid(archive: Archive) -> None:
@@ -74,11 +68,50 @@ def test_netcdf_of_another_grid(archive: Archive) -> None:
     refuse(archive.folder, r"have 21 points, and NetCDF gives coordinates of 3 other points.*same order")
 
 
-def coordinates(path: Path, reader: Reader, n: int | None = None) -> None:
+def coordinates(path: Path, reader: Reader) -> None:
     """Write the points of a reader to NetCDF."""
     with netCDF4.Dataset(path, "w") as out:
-        out.createDimension("point", n or len(reader.point_id))
+        out.createDimension("point", len(reader.point_id))
         for name, values in (("latitude", reader.latitudes), ("longitude", reader.longitudes),
                              ("point_id", reader.point_id), ("climate_class", reader.climate_class),
                              ("c4", reader.read(["c4"], [DATES[0]])[0, 0])):  # fmt: skip
-            out.createVariable(name, "f8", ("point",))[:] = values[:n]
+            out.createVariable(name, "f8", ("point",))[:] = values
+
+
+def write(path: Path, dimensions: dict[str, int], **variables: tuple[tuple[str, ...], np.ndarray, str]) -> Path:
+    """Write NetCDF with variables given as (dimensions, values, units)."""
+    with netCDF4.Dataset(path, "w") as out:
+        for name, size in dimensions.items():
+            out.createDimension(name, size)
+        for name, (over, values, units) in variables.items():
+            variable = out.createVariable(name, "f8", over)
+            variable[:], variable.units = values, units
+    return path
+
+
+def test_coordinates_in_radians(tmp_path: Path) -> None:
+    """They are converted, as in the grid files of ICON."""
+    radians = (("cell",), np.array([0.0, np.pi / 4]), "radian")
+    found = read_static([write(tmp_path / "grid.nc", {"cell": 2}, clat=radians, clon=radians)])
+    np.testing.assert_allclose(found.latitudes, [0.0, 45.0])
+    np.testing.assert_allclose(found.longitudes, [0.0, 45.0])
+
+
+def test_axes_become_points_row_by_row(tmp_path: Path) -> None:
+    """A grid of two axes is in the order of GRIB: west to east, row after row."""
+    path = write(
+        tmp_path / "grid.nc", {"lat": 2, "lon": 3},
+        lat=(("lat",), np.array([50.0, 49.0]), "degrees_north"),
+        lon=(("lon",), np.array([5.0, 6.0, 7.0]), "degrees_east"),
+        clim_cvl=(("lat", "lon"), np.arange(6.0).reshape(2, 3) / 10, "1"),
+    )  # fmt: skip
+    found = read_static([path])
+    np.testing.assert_array_equal(found.latitudes, [50.0] * 3 + [49.0] * 3)
+    np.testing.assert_array_equal(found.longitudes, [5.0, 6.0, 7.0] * 2)
+    np.testing.assert_allclose(found.fields["cvl"], np.arange(6) / 10)
+
+
+def test_pathway_of_photosynthesis_is_decoded(tmp_path: Path) -> None:
+    """The code 4 of ecLand is C4, the code 3 is C3."""
+    found = read_static([write(tmp_path / "a.nc", {"x": 2}, clim_ctype=(("x",), np.array([3.0, 4.0]), "1"))])
+    assert found.fields["c4"].tolist() == [0.0, 1.0]

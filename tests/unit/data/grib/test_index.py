@@ -80,23 +80,19 @@ def test_large_grib1(tmp_path: Path, n_lat: int) -> None:
     assert rows["length"][0] > 6000 * n_lat
 
 
-def test_no_grib_in_file(archive: Archive) -> None:
-    """The error gives the first bytes of the file."""
-    (archive.folder / "page.grib").write_bytes(b"<html>not found</html>")
-    refuse(archive.folder, r"no GRIB message in .*page.grib, which begins with b'<html>no'")
-
-
-def test_empty_file(archive: Archive) -> None:
-    """The error names an empty file, as left by a failed retrieval."""
-    (archive.folder / "empty.grib").touch()
-    refuse(archive.folder, r"empty.grib is empty. Retrieve it again")
-
-
-def test_truncated_file(archive: Archive) -> None:
-    """The error names the file and the position of the truncated message."""
-    path = archive.folder / "state.grib"
-    path.write_bytes(path.read_bytes()[:-20])
-    refuse(archive.folder, r"GRIB message at byte \d+ of .*state.grib is truncated")
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"<html>not found</html>", r"no GRIB message in .*x.grib, which begins with b'<html>no'"),
+        (b"", r"x.grib is empty. Retrieve it again"),  # left by a failed retrieval
+        (None, r"GRIB message at byte \d+ of .*x.grib is truncated"),
+    ],
+)
+def test_broken_file(archive: Archive, content: bytes | None, message: str) -> None:
+    """The error names the file, and the position or the first bytes."""
+    whole = (archive.folder / "state.grib").read_bytes()
+    (archive.folder / "x.grib").write_bytes(whole[:-20] if content is None else content)
+    refuse(archive.folder, message)
 
 
 def test_no_known_parameter(tmp_path: Path) -> None:

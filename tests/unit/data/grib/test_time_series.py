@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -86,3 +86,42 @@ def test_duplicate_field(archive: Archive) -> None:
     """The error names the files."""
     archive.field("again.grib", points(archive, 0.2), 39, DATES[1], dataType="an")
     refuse(archive.folder, r"swvl1 from 2020-04-01 06:00 at step 0 h occurs 2 times, in \['again.grib', 'state.grib'\]")
+
+
+def test_gap_in_time_of_a_state(archive: Archive) -> None:
+    """The error gives the time of the missing analysis, and the option to leave the variable out."""
+    for date in (DATES[0], DATES[1], DATES[3]):
+        archive.field("skt.grib", points(archive, 290.0), 235, date, dataType="an")
+    match = r"'skt' has a gap in time at 2020-04-01 12:00: There is no skt at 2020-04-01 12:00.*`leave_out: \[skt\]`"
+    refuse(archive.folder, match)
+    assert GribReader(files(archive.folder), leave_out=["skt"]).coverage.last == DATES[-1]
+
+
+def test_gap_in_time_of_a_flux(archive: Archive) -> None:
+    """The error gives the interval that cannot be formed."""
+    for base in (DATES[0], DATES[2]):
+        archive.amount("tp.grib", points(archive, 1.0e-3), 228, base, 0, 6)
+    refuse(archive.folder, r"'avg_tprate' has a gap in time at 2020-04-01 12:00: The mean of tp over the 6 h")
+
+
+def test_steps_without_a_difference_of_six_hours(archive: Archive) -> None:
+    """Steps 4 and 9 of a forecast give no mean over 6 h; the error lists the intervals."""
+    for step in (4, 9):
+        archive.amount("tp.grib", points(archive, 1.0e-3), 228, FIRST, 0, step)
+    refuse(
+        archive.folder,
+        r"mean of tp over the 6 h to .* cannot be formed; there are 2 intervals: 2020-04-01 00:00 \+0-4 h",
+    )
+
+
+def test_no_date_in_common(archive: Archive) -> None:
+    """The error gives the period of each variable."""
+    archive.field("skt.grib", points(archive, 290.0), 235, FIRST + timedelta(days=30))
+    refuse(archive.folder, r"no date in common: .*'skt': '2020-05-01 00:00 to")
+
+
+def test_only_constants(tmp_path: Path) -> None:
+    """Files without a variable that changes in time are refused."""
+    archive = Archive(tmp_path, Grid("regular", 12))
+    archive.field("lsm.grib", points(archive, 1.0), 172, FIRST)
+    refuse(tmp_path, r"holds nothing that changes in time")

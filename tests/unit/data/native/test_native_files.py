@@ -51,20 +51,6 @@ def test_grid_becomes_points(tmp_path):
     np.testing.assert_array_equal(file.read("SoilMoist", np.array([1]))[0, 3], np.arange(42, 48))
 
 
-def test_states_and_fluxes_are_joined_by_stamp():
-    """Record 0 of fluxes is record 1 of states."""
-    files = {f.role: f for f in scan(resolve(str(NATIVE / "points")))}
-    at = [datetime(2018, 1, 1, 6)]
-    assert (Series([files["o_gg"]]).at(at), Series([files["o_efl"]]).at(at)) == ([1], [0])
-
-
-def test_absent_date_is_refused():
-    """The nearest record is never used."""
-    files = [f for f in scan(resolve(str(NATIVE / "points"))) if f.role == "o_gg"]
-    with pytest.raises(ValueError, match="no record at 2018-01-01T03"):
-        Series(files).at([datetime(2018, 1, 1, 3)])
-
-
 def test_runs_may_share_a_state_but_not_a_flux(tmp_path):
     """The end of a run is the start of the next; a duplicate flux is an error."""
     files = {f.role: f for f in scan(resolve(str(NATIVE / "points")))}
@@ -73,32 +59,16 @@ def test_runs_may_share_a_state_but_not_a_flux(tmp_path):
         Series([files["forcing"], files["forcing"]])
 
 
-def test_files_of_different_points(tmp_path):
-    """One moved longitude is refused."""
+def test_files_that_are_refused(tmp_path):
+    """One moved longitude, no coordinates, no file of ecLand; and a date without a record, never the nearest one."""
     native = native_copy(tmp_path / "n")
     spoil(native / "surfclim", "lon", 0.0, 2)
     with pytest.raises(ValueError, match="different points"):
         scan(resolve(str(native)))
-
-
-def test_longitudes_in_two_conventions_are_the_same_points(tmp_path):
-    """360 degrees may be added in one file."""
-    native = native_copy(tmp_path / "n")
-    before = len(scan(resolve(str(native))))
-    with netCDF4.Dataset(native / "surfclim", "a") as ds:
-        ds["lon"][:] = ds["lon"][:] + 360.0
-    assert len(scan(resolve(str(native)))) == before > 1
-
-
-def test_no_file_of_ecland(tmp_path):
-    """The error names the files."""
     with pytest.raises(ValueError, match=r"None of .*o_ggd.nc.* is a file of ecLand"):
-        scan([NATIVE / "points" / "o_ggd.nc"])
-
-
-def test_no_coordinates(tmp_path):
-    """They are required."""
-    native = native_copy(tmp_path / "n")
+        scan([native / "o_ggd.nc"])
+    with pytest.raises(ValueError, match="no record at 2018-01-01T03"):
+        Series(scan([native / "o_gg.nc"])).at([datetime(2018, 1, 1, 3)])
     with netCDF4.Dataset(native / "o_gg.nc", "a") as ds:
         ds.renameVariable("lat", "nowhere")
     with pytest.raises(ValueError, match="has no 'lat' and 'lon'"):

@@ -13,13 +13,16 @@ import numpy as np
 import pytest
 
 from anemoi_ailand.constants import SOIL_LAYER_THICKNESS, WATER_DENSITY
+from anemoi_ailand.data.derived import ABSENT
 from anemoi_ailand.data.files.paths import resolve
+from anemoi_ailand.data.native.interval_means import Kind
 from anemoi_ailand.data.native.native_reader import NativeReader
+from anemoi_ailand.data.native.native_variables import CLIMATE, LEAF_AREA, RULES
 from anemoi_ailand.data.open_reader import open_reader
 from anemoi_ailand.data.reader import STEP
 from anemoi_ailand.support.packaged import folder
 from anemoi_ailand.variables import VARIABLES, Time
-from tests.support.files import native_copy, spoil, without_records
+from tests.support.files import native_copy, without_records
 
 NATIVE = folder("sample") / "native"
 EXPECTED = open_reader(str(NATIVE / "expected.nc"))
@@ -97,16 +100,6 @@ def test_constants_follow_from_types_without_o_fix(tmp_path):
     np.testing.assert_allclose(of(native).read(["theta_cap", "theta_pwp", "theta_sat"], DATES[:1]), with_fix, rtol=1e-6)
 
 
-def test_soil_water_unit_is_that_of_the_attribute(tmp_path):
-    """Values in m3 m-3 are not divided by the thickness of the layer."""
-    native = native_copy(tmp_path / "n")
-    expected = of(native).read(["swvl2"], DATES)
-    with netCDF4.Dataset(native / "o_gg.nc", "a") as ds:
-        ds["SoilMoist"][:, 1] = ds["SoilMoist"][:, 1] / (WATER_DENSITY * SOIL_LAYER_THICKNESS[1])
-        ds["SoilMoist"].units = "m3 m-3"
-    np.testing.assert_allclose(of(native).read(["swvl2"], DATES), expected, rtol=1e-6)
-
-
 def test_last_two_metre_record_is_left_out(tmp_path):
     """Unless the forcing continues beyond it, so that ecLand did not clamp it."""
     native = native_copy(tmp_path / "n")
@@ -141,19 +134,16 @@ def test_chain_of_runs_is_joined_by_time(tmp_path):
     np.testing.assert_array_equal(chain.read(names, DATES), POINTS.read(names, DATES))
 
 
-def test_gap_in_forcing(tmp_path):
-    """A missing hour is an error at opening."""
+@pytest.mark.parametrize(
+    ("left_out", "message"),
+    [([100], r"'forcing' has a gap in time: after 2018-01-05T03"),
+     ([i for i in range(505) if i % 4], "step of 4 h, which does not divide the 6 h")],
+)  # fmt: skip
+def test_forcing_with_a_gap_or_a_wrong_step(tmp_path, left_out, message):
+    """A missing hour, and 4-hourly forcing, are errors at opening."""
     native = native_copy(tmp_path / "n")
-    without_records(native / "forcing", [100])
-    with pytest.raises(ValueError, match=r"'forcing' has a gap in time: after 2018-01-05T03"):
-        of(native)
-
-
-def test_interval_that_does_not_divide_six_hours(tmp_path):
-    """4-hourly forcing is refused."""
-    native = native_copy(tmp_path / "n")
-    without_records(native / "forcing", [i for i in range(505) if i % 4])
-    with pytest.raises(ValueError, match="step of 4 h, which does not divide the 6 h"):
+    without_records(native / "forcing", left_out)
+    with pytest.raises(ValueError, match=message):
         of(native)
 
 
@@ -164,37 +154,11 @@ def test_six_hourly_forcing_has_no_late_means(tmp_path):
     assert set(POINTS.variables) - set(of(native).variables) == {"late_sdswrf", "late_tprate", "late_tsrwe"}
 
 
-def test_wrong_unit(tmp_path):
-    """Forcing in degrees Fahrenheit is refused."""
-    native = native_copy(tmp_path / "n")
-    with netCDF4.Dataset(native / "forcing", "a") as ds:
-        ds["Tair"].units = "degF"
-    with pytest.raises(ValueError, match=r"'Tair' in .* has units 'degF'; 'K' is expected"):
-        of(native)
-
-
-def test_interpolated_type(tmp_path):
-    """Types are categories, so 7.5 is refused."""
-    native = native_copy(tmp_path / "n")
-    spoil(native / "surfclim", "tvl", 7.5, 0)
-    with pytest.raises(ValueError, match="vegetation types are not whole numbers"):
-        of(native)
-
-
 def test_number_of_ids(tmp_path):
     """There must be one for each point."""
     (tmp_path / "ids.txt").write_text("1\n2\n")
     with pytest.raises(ValueError, match="names 2 points and the files hold 4"):
         open_reader(str(NATIVE / "points"), point_id=str(tmp_path / "ids.txt"))
-
-
-def test_no_common_date(tmp_path):
-    """Forcing of another year is refused."""
-    native = native_copy(tmp_path / "n")
-    with netCDF4.Dataset(native / "forcing", "a") as ds:
-        ds["time"].units = "seconds since 2001-01-01 00:00:00"
-    with pytest.raises(ValueError, match="no date in common"):
-        of(native)
 
 
 def test_only_constants(tmp_path):
@@ -208,3 +172,31 @@ def test_leaf_area_is_constant_over_a_utc_day():
     day = [datetime(2018, 1, 5) + timedelta(hours=h) for h in (0, 6, 12, 18, 24)]
     values = POINTS.read(["lai_lv"], day)[0]
     assert (values[:4] == values[0]).all() and (values[4] != values[0]).any()
+
+
+HOURS = {Time.INSTANT: 0, Time.INTERVAL_MEAN: 6, Time.LATE_MEAN: 3}
+MADE = {"avg_cpfr", "c4"}  #: derived from others in native_reader.py
+
+
+def test_every_variable_of_the_table_has_one_rule():
+    """Except sun, calendar and labels of points, which no file of ecLand has."""
+    ruled = [*RULES, *CLIMATE, *LEAF_AREA, *ABSENT, *MADE]
+    assert len(ruled) == len(set(ruled))
+    rest = {n for n, v in VARIABLES.items() if not v.computed} - set(ruled)
+    assert rest == {"climate_class", "point_id", "held_out"}
+
+
+def test_time_semantics_are_those_of_the_table():
+    """An interval mean of the table is a mean over 6 h, a late mean over 3 h, an instant no mean."""
+    assert {n: r.hours for n, r in RULES.items()} == {n: HOURS[VARIABLES[n].time] for n in RULES}
+    assert [n for n, r in RULES.items() if r.hours == 3 and r.kind is Kind.INSTANT] == []
+
+
+def test_files_and_names_are_those_of_the_table():
+    """The column ``native`` of the table has the same file and names."""
+    ours = {n: ("surfclim", {native}) for n, native in {**CLIMATE, **LEAF_AREA}.items()}
+    for name, rule in RULES.items():
+        level = "" if rule.level is None else f"[{rule.level + 1}]"
+        ours[name] = (rule.role, {f"{part}{level}" for part, _ in rule.parts})
+    table = {n: (VARIABLES[n].native or "").partition(":")[::2] for n in ours}
+    assert ours == {n: (role, set(natives.split(","))) for n, (role, natives) in table.items()}

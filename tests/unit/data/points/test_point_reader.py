@@ -91,35 +91,29 @@ def write(tmp_path: Path, name: str, n: int, first=FIRST, step=STEP, points: int
     return write_land(tmp_path / name, {"swvl1": ramp(n, points)}, stamps(n, first, step))
 
 
-def test_gap_between_files(tmp_path):
-    """The error gives the stamps and files on both sides."""
-    files = [write(tmp_path, "a.nc", 4), write(tmp_path, "b.nc", 4, FIRST + 5 * STEP)]
+def test_times_have_no_gap_and_no_duplicate(tmp_path):
+    """The error gives stamps and files; a step other than 6 h is a gap."""
+    first = write(tmp_path, "a.nc", 4)
     with pytest.raises(ValueError, match=r"gap in time: after 2020-01-01 18:00:00 \('a.nc'\) comes 2020-01-02 06"):
-        PointReader(files)
-
-
-def test_duplicate_date(tmp_path):
-    """The error gives both files."""
-    files = [write(tmp_path, "a.nc", 4), write(tmp_path, "b.nc", 4, FIRST + 3 * STEP)]
+        PointReader([first, write(tmp_path, "b.nc", 4, FIRST + 5 * STEP)])
     with pytest.raises(ValueError, match=r"is in '.*a.nc' and in '.*b.nc'"):
-        PointReader(files)
-
-
-@pytest.mark.parametrize("hours", [3, 4, 12])
-def test_step_other_than_six_hours(tmp_path, hours):
-    """It is refused."""
-    with pytest.raises(ValueError, match="gap in time"):
-        PointReader([write(tmp_path, "a.nc", 4, step=timedelta(hours=hours))])
+        PointReader([first, write(tmp_path, "b.nc", 4, FIRST + 3 * STEP)])
+    for hours in (3, 12):
+        with pytest.raises(ValueError, match="gap in time"):
+            PointReader([write(tmp_path, "c.nc", 4, step=timedelta(hours=hours))])
 
 
 def test_other_points(tmp_path):
-    """Files with another number of points, or one moved point, are refused."""
+    """Files with another number of points, one moved point, or a latitude above 90 degrees are refused."""
     with pytest.raises(ValueError, match="different points"):
         PointReader([write(tmp_path, "a.nc", 4), write(tmp_path, "b.nc", 4, FIRST + 4 * STEP, points=3)])
     moved = write(tmp_path, "c.nc", 4, FIRST + 4 * STEP)
     spoil(moved, "longitude", 99.0, 1)
     with pytest.raises(ValueError, match=r"different points \(coordinates"):
         PointReader([tmp_path / "a.nc", moved])
+    spoil(moved, "latitude", 120.0, 1)
+    with pytest.raises(ValueError, match=r"'latitude' in '.*c.nc' is 120 at point 1"):
+        PointReader([moved])
 
 
 def test_longitudes_in_two_conventions_are_the_same_points(tmp_path):
@@ -135,50 +129,20 @@ def test_longitudes_in_two_conventions_are_the_same_points(tmp_path):
     np.testing.assert_array_equal(reader.longitudes, [-10.0, -180.0, 20.0])
 
 
-def test_invalid_coordinates(tmp_path):
-    """A latitude above 90 degrees is refused."""
-    path = write(tmp_path, "a.nc", 4)
-    spoil(path, "latitude", 120.0, 1)
-    with pytest.raises(ValueError, match=r"'latitude' in '.*a.nc' is 120 at point 1"):
-        PointReader([path])
-
-
-def test_stamps_that_do_not_increase(tmp_path):
-    """For duplicate and unsorted stamps the error gives the record."""
-    for name, hours in (("twice", [0, 6, 6, 12]), ("mixed", [0, 12, 6, 18])):
-        path = write(tmp_path, f"{name}.nc", 4)
-        spoil(path, "time", 175320 + np.array(hours))
-        with pytest.raises(ValueError, match=rf"{name}.nc' does not increase at record 2. Sort or repair"):
-            PointReader([path])
-
-
-def test_no_common_period(tmp_path):
-    """State and forcing of different years are refused."""
-    a = write(tmp_path, "a.nc", 4)
-    b = write_land(tmp_path / "b.nc", {"avg_t": ramp(4, 2)}, stamps(4, FIRST + 9 * STEP))
-    with pytest.raises(ValueError, match="no date in common"):
-        PointReader([a, b])
-
-
-def test_no_known_variable(tmp_path):
-    """The error lists the variables of the file."""
-    with pytest.raises(ValueError, match=r"No variable of the table is in 'a.nc', which holds .*rubbish"):
-        PointReader([write_land(tmp_path / "a.nc", {"rubbish": ramp(3, 2)}, stamps(3))])
-
-
-def test_only_constants():
-    """Files without a variable that changes in time are refused."""
+def test_files_that_cannot_be_read_together_or_alone(tmp_path):
+    """State and forcing of different years, no known variable, nothing that changes in time, no coordinates."""
+    state = write(tmp_path, "a.nc", 4)
+    forcing = write_land(tmp_path / "b.nc", {"avg_t": ramp(4, 2)}, stamps(4, FIRST + 9 * STEP))
+    with pytest.raises(ValueError, match=r"no date in common: .*'avg_t': '2020-01-03 06:00 to"):
+        PointReader([state, forcing])
+    with pytest.raises(ValueError, match=r"No variable of the table is in 'c.nc', which holds .*rubbish"):
+        PointReader([write_land(tmp_path / "c.nc", {"rubbish": ramp(3, 2)}, stamps(3))])
     with pytest.raises(ValueError, match="nothing that changes in time"):
         open_reader("$AILAND_SAMPLE/static.nc")
-
-
-def test_no_coordinates(tmp_path):
-    """They are required."""
-    path = write(tmp_path, "a.nc", 3)
-    with netCDF4.Dataset(path, "a") as ds:
+    with netCDF4.Dataset(state, "a") as ds:
         ds.renameVariable("latitude", "whatever")
     with pytest.raises(ValueError, match="no 'latitude' and 'longitude'"):
-        PointReader([path])
+        PointReader([state])
 
 
 def test_state_of_the_sample_is_within_bounds():

@@ -36,6 +36,7 @@ def test_both_layouts_give_the_same_station(tmp_path: Path, layout: str, packed:
     archive = tmp_path / "Data"
     write_ismn(archive, TIMES, 0.2 + HOURS / 1000, layout=layout)
     write_ismn(archive, TIMES, HOURS, layout=layout, variable="ts")
+    assert is_ismn(zip_ismn(archive))
     [station] = read_ismn([zip_ismn(archive) if packed else archive])
     assert (station.name, station.network) == ("Bondville", "SCAN")
     assert (station.latitude, station.longitude, station.elevation) == (LATITUDE, LONGITUDE, ELEVATION)
@@ -55,14 +56,6 @@ def test_only_good_values_are_kept(tmp_path: Path, layout: str, first: str) -> N
     write_ismn(tmp_path, TIMES, np.full(48, 0.3), flags=flags, layout=layout)
     [station] = read_ismn([tmp_path])
     np.testing.assert_array_equal(station.series["time"], TIMES[24::6])
-
-
-def test_nearest_value_within_half_an_hour(tmp_path: Path) -> None:
-    """A stamp whose own value is bad gets that of 20 minutes before."""
-    times = times_between("2020-01-01T00:00", 40, 20)
-    write_ismn(tmp_path, times, 0.1 + np.arange(40) / 1000, flags=["D01" if i == 18 else "G" for i in range(40)])
-    [station] = read_ismn([tmp_path])
-    np.testing.assert_allclose(station.series["swvl1"], [0.1, 0.117, 0.136], rtol=1e-6)
 
 
 def test_sensors_of_all_depths_and_snow(tmp_path: Path) -> None:
@@ -94,18 +87,13 @@ def test_station_without_a_good_value(tmp_path: Path) -> None:
     assert "none of its 48 values has the flag G; it has {'C01': 48}" in station.notes[0]
 
 
-def test_unknown_layout_is_an_error(tmp_path: Path) -> None:
-    """The error names the file and both layouts."""
-    path = write_ismn(tmp_path, TIMES, np.full(48, 0.3))
+def test_broken_file_is_an_error(tmp_path: Path) -> None:
+    """The error names the file and both layouts; so does that of duplicate records."""
+    path = write_ismn(tmp_path, np.repeat(TIMES[:3], 2), np.full(6, 0.3))
+    with pytest.raises(ValueError, match=r"3 times of '.*\.stm' are not after"):
+        read_ismn([tmp_path])
     path.write_text("something else\nin here\n")
     with pytest.raises(ValueError, match=r"in neither of ISMN's layouts.*Download the data again"):
-        read_ismn([tmp_path])
-
-
-def test_times_that_do_not_increase(tmp_path: Path) -> None:
-    """Duplicate records are an error that names the file."""
-    write_ismn(tmp_path, np.repeat(TIMES[:3], 2), np.full(6, 0.3))
-    with pytest.raises(ValueError, match=r"3 times of '.*\.stm' are not after"):
         read_ismn([tmp_path])
 
 
@@ -115,13 +103,3 @@ def test_missing_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setitem(sys.modules, "ismn.base", None)
     with pytest.raises(ModuleNotFoundError, match=r'pip install "anemoi-ailand\[observations\]"'):
         read_ismn([tmp_path])
-
-
-def test_recognised_by_suffix(tmp_path: Path) -> None:
-    """Also inside a zip."""
-    path = write_ismn(tmp_path / "Data", TIMES, np.full(48, 0.3))
-    other = tmp_path / "a.csv"
-    other.write_text("a,b\n")
-    assert is_ismn(path)
-    assert is_ismn(zip_ismn(tmp_path / "Data"))
-    assert not is_ismn(other)

@@ -9,11 +9,9 @@ import numpy as np
 import pytest
 
 from anemoi_ailand.data.stations.sampling import (
-    check_increasing,
     instants,
     interval_means,
     offset_of_longitude,
-    to_utc,
 )
 from tests.support.files import times_between
 
@@ -50,14 +48,6 @@ def test_interval_means_equal_a_naive_loop(offset_minutes: int) -> None:
     np.testing.assert_allclose(means, [expected[s] for s in stamps], rtol=1e-12)
 
 
-def test_mean_ends_at_the_stamp() -> None:
-    """Half hours from 00:00 to 06:00 make the mean of 06:00, not of 00:00."""
-    starts = times_between("2019-03-01T00:00", 12, 30)
-    stamps, means = interval_means(starts, starts + HALF_HOUR, np.arange(12.0))
-    assert list(stamps) == [np.datetime64("2019-03-01T06:00", "ns")]
-    assert means[0] == pytest.approx(5.5)
-
-
 @pytest.mark.parametrize(("n_bad", "n_means"), [(2, 1), (3, 0)])
 def test_mean_needs_80_percent(n_bad: int, n_means: int) -> None:
     """Ten of 12 half hours are enough, nine are not."""
@@ -82,19 +72,7 @@ def test_no_good_value() -> None:
     assert len(instants(times, bad)[0]) == len(interval_means(times, times + HALF_HOUR, bad)[0]) == 0
 
 
-def test_local_time_to_utc() -> None:
-    """Noon in Illinois (UTC-6) is 18 UTC."""
-    assert to_utc(np.array(["2019-03-01T12:00"], "datetime64[m]"), -6.0)[0] == np.datetime64("2019-03-01T18:00")
-
-
 @pytest.mark.parametrize(("longitude", "hours"), [(-88.3, -6.0), (11.0, 1.0), (271.7, -6.0), (0.0, 0.0), (149.0, 10.0)])
 def test_offset_of_a_longitude(longitude: float, hours: float) -> None:
     """One hour for 15 degrees, positive to the east, in either convention."""
     assert offset_of_longitude(longitude) == hours
-
-
-@pytest.mark.parametrize("order", [[0, 2, 1], [0, 1, 1]])
-def test_times_that_do_not_increase_are_an_error(order: list[int]) -> None:
-    """Decreasing or duplicate."""
-    with pytest.raises(ValueError, match=r"1 times of 'x\.stm' are not after the one before.*Sort"):
-        check_increasing(times_between("2019-03-01", 3)[order], "'x.stm'")

@@ -10,16 +10,11 @@ import pytest
 import xarray as xr
 
 from anemoi_ailand.data.stations.station import (
-    INTERFACES,
-    SUMS,
     Sensor,
     Station,
-    layer_bounds,
     make_station,
     soil_layer,
-    target_units,
 )
-from anemoi_ailand.variables import VARIABLES
 from tests.support.files import times_between
 
 PLACE = (40.0, -88.0, 200.0)
@@ -45,14 +40,10 @@ def test_sensors_become_layers_on_one_axis() -> None:
 
 
 def test_one_sensor_a_layer_is_that_nearest_to_its_middle() -> None:
-    """Of 10 and 20 cm, the second is nearer to 17.5 cm, the middle of 7-28 cm."""
+    """Of 10 and 20 cm, the second is nearer to 17.5 cm, the middle of 7-28 cm; of equals, the longer series counts."""
     station = make_station("a", "n", PLACE, [sensor("swvl", [0.1] * 4, 0.10), sensor("swvl", [0.2] * 2, 0.20)])
     np.testing.assert_allclose(station.series["swvl2"], 0.2, rtol=1e-6)
     assert station.depths["swvl2"] == ((0.2, 0.2),)
-
-
-def test_of_two_sensors_at_one_depth_the_longer_series_is_taken() -> None:
-    """At the same distance the number of values decides."""
     station = make_station("a", "n", PLACE, [sensor("swvl", [0.1] * 2), sensor("swvl", [0.2] * 4)])
     np.testing.assert_allclose(station.series["swvl1"], 0.2, rtol=1e-6)
 
@@ -84,20 +75,8 @@ def test_unknown_way_to_use_several_sensors() -> None:
 @pytest.mark.parametrize("place", [(95.0, 0.0), (np.nan, 0.0), (0.0, 400.0)])
 def test_invalid_coordinates(place: tuple[float, float]) -> None:
     """Out of range or NaN."""
-    with pytest.raises(ValueError, match=r"Station 'a' of here has latitude.*Give degrees"):
+    with pytest.raises(ValueError, match=r"itude' in 'here' is .* at point 0"):
         Station("a", "n", *place, elevation=0.0, series=xr.Dataset(), source="here")
-
-
-def test_series_must_be_in_the_table() -> None:
-    """A wrong name is an error."""
-    with pytest.raises(ValueError, match=r"'LE'.*Rename"):
-        Station("a", "n", 0.0, 0.0, 0.0, series=xr.Dataset({"LE": ("time", [1.0])}))
-
-
-def test_interfaces_are_those_of_ecland() -> None:
-    """Layers end at 7, 28, 100 and 289 cm."""
-    assert INTERFACES == (0.0, 0.07, 0.28, 1.0, 2.89)
-    assert layer_bounds(2) == (0.07, 0.28)
 
 
 def test_sensor_belongs_to_the_layer_with_most_of_it() -> None:
@@ -108,9 +87,3 @@ def test_sensor_belongs_to_the_layer_with_most_of_it() -> None:
         (-2.0, -2.0): None, (3.0, 3.0): None, (2.5, 3.5): None, (-0.5, 0.3): None, (0.0, 0.50): None,
     }  # fmt: skip
     assert {depth: soil_layer(depth) for depth in expected} == expected
-
-
-def test_sums_are_of_rows_with_one_unit() -> None:
-    """The terms of a sum have the same unit."""
-    for name, parts in SUMS.items():
-        assert {VARIABLES[p].units for p in parts} == {target_units(name)}

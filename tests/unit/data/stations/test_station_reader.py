@@ -5,13 +5,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from anemoi_ailand.data.stations.sites import Site
+from anemoi_ailand.data.stations.sites import Site, read_sites
 from anemoi_ailand.data.stations.station import Sensor, make_station
 from anemoi_ailand.data.stations.station_reader import ARCHIVES, Archive, kind_of, read_stations
 from tests.support.files import times_between, write_fluxnet, write_ismn, write_plumber2, write_sites, zip_ismn
@@ -77,44 +76,22 @@ def test_archive_is_added_by_one_entry(tmp_path: Path, monkeypatch: pytest.Monke
         read_stations(tmp_path, "ismn")
 
 
-def test_path_that_does_not_exist(tmp_path: Path) -> None:
-    """The error lists its folder."""
-    (tmp_path / "here.csv").write_text("")
-    with pytest.raises(FileNotFoundError, match=r"There is no '.*gone'.*here\.csv.*Correct"):
-        read_stations(tmp_path / "gone")
-
-
-def test_unknown_file_given_by_name(tmp_path: Path) -> None:
-    """It is never ignored; the error lists the archives."""
-    path = tmp_path / "a.json"
-    path.write_text(json.dumps({}))
-    with pytest.raises(ValueError, match=r"is of no known kind.*ISMN.*FLUXNET.*PLUMBER2"):
-        read_stations(path)
-
-
-def test_file_of_another_archive_given_by_name(archive: Path) -> None:
-    """The error gives its kind."""
-    with pytest.raises(ValueError, match="is of kind 'fluxnet', not 'plumber2'"):
-        read_stations(archive / NAME, "plumber2")
-
-
-def test_folder_without_a_station(tmp_path: Path) -> None:
-    """The error lists the ignored files."""
-    (tmp_path / "notes.md").write_text("x")
-    with pytest.raises(ValueError, match=r"No station file of kind 'auto'.*notes\.md.*Give ISMN"):
-        read_stations(tmp_path)
-
-
-def test_unknown_kind(tmp_path: Path) -> None:
-    """The error lists the kinds."""
+def test_paths_and_kinds_that_cannot_be_read(tmp_path: Path) -> None:
+    """The error lists what is in the folder, the known archives, or the kinds; a named file is never ignored."""
     with pytest.raises(ValueError, match=r"'amerinet' is no kind.*'ismn'"):
         read_stations(tmp_path, "amerinet")
-
-
-def test_truncated_netcdf(tmp_path: Path) -> None:
-    """The error gives the size of the file."""
-    path = write_plumber2(tmp_path / "a.nc", HALF_HOURLY, {"Qle": (np.ones(96), "W/m2")})
-    path.write_bytes(path.read_bytes()[:2000])
+    path = tmp_path / "a.json"
+    path.write_text("{}")
+    with pytest.raises(ValueError, match=r"is of no known kind.*ISMN.*FLUXNET.*PLUMBER2"):
+        read_stations(path)
+    with pytest.raises(ValueError, match=r"No station file of kind 'auto'.*a\.json.*Give ISMN"):
+        read_stations(tmp_path)
+    with pytest.raises(FileNotFoundError, match=r"There is no '.*gone'.*a\.json.*Correct"):
+        read_stations(tmp_path / "gone")
+    tower = write_plumber2(tmp_path / "a.nc", HALF_HOURLY, {"Qle": (np.ones(96), "W/m2")})
+    with pytest.raises(ValueError, match="is of kind 'plumber2', not 'fluxnet'"):
+        read_stations(tower, "fluxnet")
+    tower.write_bytes(tower.read_bytes()[:2000])
     with pytest.raises(ValueError, match=r"a\.nc' \(2000 bytes\) cannot be read as NetCDF.*Download"):
         read_stations(tmp_path)
 
@@ -144,3 +121,54 @@ def test_station_in_two_files(tmp_path: Path) -> None:
         write_fluxnet(tmp_path / name, HALF_HOURLY, {"LE_F_MDS": np.ones(96), "LE_F_MDS_QC": np.zeros(96)})
     with pytest.raises(ValueError, match=r"occur more than once.*'US-Bo1'.*SUBSET"):
         read_stations(tmp_path)
+
+
+BIF = """SITE_ID,GROUP_ID,VARIABLE_GROUP,VARIABLE,DATAVALUE
+US-Bo1,1,GRP_LOCATION,LOCATION_LAT,40.0062
+US-Bo1,1,GRP_LOCATION,LOCATION_LONG,-88.2904
+US-Bo1,2,GRP_UTC_OFFSET,UTC_OFFSET,-6
+US-Bo1,3,GRP_TEAM_MEMBER,TEAM_MEMBER_NAME,"A, B"
+US-Xxx,1,GRP_SITE_DESC,SITE_DESC,no place
+"""
+
+
+def test_plain_table(tmp_path: Path) -> None:
+    """Elevation, clock and depths are optional."""
+    path = tmp_path / "sites.csv"
+    path.write_text(
+        "site,latitude,longitude,elevation,utc_offset,soil_depths\nUS-Bo1,40.0,-88.3,219,-6,0.05;0.2\nXX-Yyy,1,2,,,\n"
+    )
+    sites = read_sites(path)
+    assert sites["US-Bo1"] == Site(40.0, -88.3, 219.0, -6.0, (0.05, 0.2))
+    assert np.isnan(sites["XX-Yyy"].elevation)
+    assert sites["XX-Yyy"].utc_offset is None
+    assert sites["XX-Yyy"].soil_depths == ()
+
+
+def test_bif(tmp_path: Path) -> None:
+    """In FLUXNET's own form, sites without coordinates are left out."""
+    path = tmp_path / "bif.csv"
+    path.write_text(BIF)
+    sites = read_sites(path)
+    assert set(sites) == {"US-Bo1"}
+    assert (sites["US-Bo1"].latitude, sites["US-Bo1"].longitude, sites["US-Bo1"].utc_offset) == (
+        40.0062,
+        -88.2904,
+        -6.0,
+    )
+
+
+def test_other_columns_are_an_error(tmp_path: Path) -> None:
+    """The error gives the columns of the file and the required ones."""
+    path = tmp_path / "a.csv"
+    path.write_text("name,lat,lon\nx,1,2\n")
+    with pytest.raises(ValueError, match=r"has the columns \['name', 'lat', 'lon'\].*latitude.*BIF"):
+        read_sites(path)
+
+
+def test_number_that_cannot_be_read(tmp_path: Path) -> None:
+    """The error names the file."""
+    path = tmp_path / "a.csv"
+    path.write_text("site,latitude,longitude\nx,north,2\n")
+    with pytest.raises(ValueError, match=r"table of sites '.*a\.csv' cannot be read.*north"):
+        read_sites(path)

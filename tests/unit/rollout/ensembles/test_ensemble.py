@@ -8,7 +8,6 @@ from datetime import datetime
 import numpy as np
 import pytest
 
-from anemoi_ailand.data.open_reader import open_reader
 from anemoi_ailand.rollout.ensembles.ensemble import SINGLE, Ensemble
 from anemoi_ailand.rollout.ensembles.options import EnsembleOptions
 from tests.support import stepper as case
@@ -113,17 +112,3 @@ def test_networks_follow_the_number_of_the_member():
     options = {"initial": {}, "checkpoints": ("b", "c")}
     np.testing.assert_array_equal(ensemble(members=4, **options).network_of(3), [0, 1, 2, 0])
     np.testing.assert_array_equal(ensemble(members=2, first=2, **options).network_of(3), [2, 0])
-
-
-def test_states_come_from_files(tmp_path):
-    """Each member reads its own file, by its number."""
-    stepper = case.stepper()
-    state, _ = case.sample_fields(stepper, 0)
-    for member in (4, 5):
-        state.changed({"stl1": state["stl1"] + member}).save(tmp_path / f"{member}.state", "x")
-    reader = open_reader("$AILAND_SAMPLE")
-    options = EnsembleOptions(members=2, first=4, initial_files=str(tmp_path / "{member}.state"))
-    some = Ensemble(options, reader.latitudes, reader.longitudes)
-    found = by_member(some.states({}, ["stl1"], state.date), 2)
-    np.testing.assert_array_equal(found[0, 1] - found[0, 0] > 0.9, True)
-    np.testing.assert_array_equal(found[0, 0], state["stl1"] + 4)

@@ -28,33 +28,17 @@ def made(name: str, defaults: dict[str, float] | None = None, without: tuple[str
     return np.broadcast_to(filled[name].make(*(held[n] for n in filled[name].inputs)), SD.shape)
 
 
-def test_snow_is_dry() -> None:
-    """Snow has no liquid water."""
+def test_physics_fills_what_the_files_lack() -> None:
+    """Snow is dry, covers by ecLand's formula, and has the temperature of the soil without melting."""
     np.testing.assert_array_equal(made("slw"), [0.0, 0.0, 0.0])
-
-
-def test_snow_cover_is_eclands() -> None:
-    """Snow cover follows from mass and density."""
     np.testing.assert_array_equal(made("snowc"), snow_cover(SD, HELD["rsn"]).astype("f4"))
-
-
-def test_snow_has_the_temperature_of_the_soil_but_does_not_melt() -> None:
-    """Without snow the temperature is the triple point."""
     np.testing.assert_allclose(made("tsn"), [273.16, 273.16, 260.0], rtol=1e-6)
 
 
-def test_number_of_the_user_where_there_is_snow() -> None:
-    """Without snow, albedo is that of fresh snow, as in ecLand."""
+def test_numbers_of_the_user_go_before_physics() -> None:
+    """Derivations use them, too; without snow the value is ecLand's."""
     np.testing.assert_allclose(made("asn", {"asn": 0.7}), [0.85, 0.7, 0.7], rtol=1e-6)
-
-
-def test_number_of_the_user_goes_before_physics() -> None:
-    """A default takes precedence over a derivation."""
     np.testing.assert_allclose(made("tsn", {"tsn": 270.0}), [273.16, 270.0, 270.0], rtol=1e-6)
-
-
-def test_physics_takes_the_number_of_the_user() -> None:
-    """Snow cover is derived from a default density."""
     expected = snow_cover(SD, np.full(3, 200.0, "f4"))
     np.testing.assert_allclose(made("snowc", {"rsn": 200.0}, without=("rsn",)), expected, rtol=1e-6)
 

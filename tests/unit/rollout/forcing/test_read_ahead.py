@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -43,28 +43,18 @@ class Loader:
 
 
 @pytest.mark.parametrize("background", [True, False])
-@pytest.mark.parametrize("block", [1, 2, 5, 12, 100])
+@pytest.mark.parametrize("block", [1, 5, 100])
 def test_values_are_those_of_each_date(block: int, background: bool) -> None:
-    """Values come in order across blocks, each date read once."""
+    """Values come in order across blocks, each date read once; dates may be skipped and repeated."""
     load = Loader()
     with ReadAhead(load, DATES, block=block, background=background) as source:
         for date in DATES:
             np.testing.assert_array_equal(source.get(date), value(date))
     assert [i for b in load.blocks for i in b] == list(range(len(DATES)))
     assert max(map(len, load.blocks)) == min(block, len(DATES) - 1)  # the first date alone tells the size
-
-
-def test_skipping_and_going_back() -> None:
-    """Dates may be skipped and repeated."""
-    with ReadAhead(Loader(), DATES, block=3) as source:
+    with ReadAhead(one_by_one(value), DATES, block=block, background=background) as source:
         for i in (0, 7, 2, 2, 3, 11, 0):
             np.testing.assert_array_equal(source.get(DATES[i]), value(DATES[i]))
-
-
-def test_one_function_per_date() -> None:
-    """A loader of single dates can be used."""
-    with ReadAhead(one_by_one(value), DATES, block=4) as source:
-        np.testing.assert_array_equal(source.get(DATES[5]), value(DATES[5]))
 
 
 @pytest.mark.parametrize(
@@ -80,7 +70,7 @@ def test_error_comes_at_its_date(kind: type[Exception], raised: type[Exception])
         np.testing.assert_array_equal(source.get(DATES[7]), value(DATES[7]))
 
 
-@pytest.mark.parametrize("limit", [1, 2 * PER_DATE, 4 * PER_DATE, 7 * PER_DATE, 10**9])
+@pytest.mark.parametrize("limit", [1, 4 * PER_DATE, 10**9])
 @pytest.mark.parametrize("known", [PER_DATE, None])
 def test_memory_is_bounded(limit: int, known: int | None) -> None:
     """Both blocks stay within the limit, or have one date each."""
@@ -94,7 +84,12 @@ def test_memory_is_bounded(limit: int, known: int | None) -> None:
 
 
 def test_one_block_ahead_and_no_more() -> None:
-    """A slow model does not cause more reading."""
+    """A slow model does not cause more reading; in the foreground a block is read when it is requested."""
+    load = Loader()
+    with ReadAhead(load, DATES, block=2, bytes_per_date=PER_DATE, background=False) as source:
+        source.get(DATES[0])
+        time.sleep(0.05)
+        assert load.blocks == [[0, 1]]
     load = Loader()
     with ReadAhead(load, DATES, block=2, bytes_per_date=PER_DATE) as source:
         source.get(DATES[0])
@@ -103,37 +98,6 @@ def test_one_block_ahead_and_no_more() -> None:
         source.get(DATES[2])
         time.sleep(0.1)
         assert load.blocks == [[0, 1], [2, 3], [4, 5]]
-
-
-def test_nothing_is_read_ahead_in_the_foreground() -> None:
-    """A block is read when it is requested."""
-    load = Loader()
-    with ReadAhead(load, DATES, block=2, bytes_per_date=PER_DATE, background=False) as source:
-        source.get(DATES[0])
-        time.sleep(0.05)
-        assert load.blocks == [[0, 1]]
-
-
-def seconds(run: Callable[[], None]) -> float:
-    """Wall time."""
-    start = time.perf_counter()
-    run()
-    return time.perf_counter() - start
-
-
-def test_reading_is_hidden_behind_computing() -> None:
-    """The total takes about the longer of the two, not their sum."""
-    one = 0.02
-
-    def loop(background: bool) -> None:
-        with ReadAhead(Loader(seconds=one), DATES, block=1, background=background) as source:
-            for date in DATES:
-                source.get(date)
-                time.sleep(one)
-
-    both = 2 * one * len(DATES)
-    assert seconds(lambda: loop(False)) >= both
-    assert seconds(lambda: loop(True)) < 0.8 * both
 
 
 def test_closing_ends_the_thread() -> None:
@@ -149,24 +113,27 @@ def test_closing_ends_the_thread() -> None:
         source.get(DATES[1])
 
 
-def test_a_date_that_was_not_announced() -> None:
-    """The error names the available dates."""
+def test_reading_is_hidden_behind_computing() -> None:
+    """The total takes about the longer of the two, not their sum."""
+    one = 0.02
+    start = time.perf_counter()
+    with ReadAhead(Loader(seconds=one), DATES, block=1) as source:
+        for date in DATES:
+            source.get(date)
+            time.sleep(one)
+    assert time.perf_counter() - start < 0.8 * 2 * one * len(DATES)
+
+
+def test_what_cannot_be_read_is_refused() -> None:
+    """An unknown date, repeated dates, empty blocks and (date, variable, point) from a loader are errors."""
     with (
         ReadAhead(Loader(), DATES) as source,
-        pytest.raises(ValueError, match="not among the 12 dates to be read, 2020-01-01"),
+        pytest.raises(ValueError, match="not among the 12 dates to be read, 2020"),
     ):
         source.get(datetime(2021, 1, 1))
-
-
-@pytest.mark.parametrize(("dates", "block"), [([*DATES, DATES[3]], 2), (DATES, 0)])
-def test_dates_twice_or_no_block(dates: list[datetime], block: int) -> None:
-    """Repeated dates and empty blocks are errors."""
-    with pytest.raises(ValueError, match="Give each date once"):
-        ReadAhead(Loader(), dates, block=block)
-
-
-def test_loader_of_another_shape() -> None:
-    """(date, variable, point) instead of (variable, date, point) is an error."""
+    for dates, block in (([*DATES, DATES[3]], 2), (DATES, 0)):
+        with pytest.raises(ValueError, match="Give each date once"):
+            ReadAhead(Loader(), dates, block=block)
     with (
         ReadAhead(lambda dates: np.zeros((len(dates), N_VARIABLES, N_POINTS)), DATES) as source,
         pytest.raises(ValueError, match=r"shape \(1, 3, 5\), \(variable, date, point\) was expected"),

@@ -4,18 +4,14 @@
 """NetCDF of a roll-out: CF content, parts of restarts; common behaviour is in test_land_output.py."""
 
 import json
-import os
-import signal
-from pathlib import Path
 
 import netCDF4
 import numpy as np
 import pytest
 import xarray as xr
 
-from anemoi_ailand.rollout.outputs import output_chunks
-from anemoi_ailand.rollout.outputs.netcdf_output import LandNetCDFOutput
-from anemoi_ailand.rollout.outputs.output_chunks import CHUNK_TIMES
+from anemoi_ailand.rollout.outputs import output_frame
+from anemoi_ailand.rollout.outputs.output_frame import CHUNK_TIMES
 from anemoi_ailand.variables import VARIABLES, variable
 from tests.support.outputs import (
     N_POINTS,
@@ -23,13 +19,14 @@ from tests.support.outputs import (
     PROGNOSTIC,
     START,
     assert_same,
-    go_on,
+    begun,
+    die,
     killed,
     made,
-    remember,
     resumed,
     state,
     whole,
+    write_steps,
 )  # fmt: skip
 
 
@@ -87,25 +84,15 @@ def test_provenance(tmp_path):
 @pytest.mark.parametrize(("limit", "expected"), [(1, 1), (3 * 4 * N_POINTS * len(NAMES), 3), (2**28, CHUNK_TIMES)])
 def test_gathered_times_are_bounded_in_memory(tmp_path, monkeypatch, limit, expected):
     """A large grid is written every few steps."""
-    monkeypatch.setattr(output_chunks, "GATHERED_BYTES", limit)
+    monkeypatch.setattr(output_frame, "GATHERED_BYTES", limit)
     with netCDF4.Dataset(whole(tmp_path / "f.nc", 7)) as ds:
         assert ds["swvl1"].chunking() == [expected, N_POINTS]
         np.testing.assert_array_equal(ds["stl1"][7], state(7)["fields"]["stl1"])
 
 
-def test_path_alone_is_enough(tmp_path):
-    """`output: {land-netcdf: forecast.nc}` is a complete configuration."""
-    like = made(tmp_path / "f.nc")
-    assert LandNetCDFOutput(like.context, like.metadata, "other.nc").path == Path("other.nc")
-
-
 def test_every_restart_is_a_complete_file(tmp_path):
     """The parts can be read during the run, under the name of their number."""
-    output = made(tmp_path / "f.nc")
-    output.restart_every = 4
-    output.open(state(0, PROGNOSTIC))
-    output.write_initial_state(state(0, PROGNOSTIC))
-    go_on(output, 1, 9, None, 4)
+    begun(tmp_path / "f.nc", 9, every=4)
     parts = tmp_path / "f.nc.parts"
     assert sorted(p.name for p in parts.iterdir()) == ["000001.nc", "000002.nc", "run.npz"]
     with xr.open_dataset(parts / "000002.nc") as part:
@@ -116,7 +103,7 @@ def test_every_restart_is_a_complete_file(tmp_path):
 def test_parts_are_kept_as_the_result(tmp_path):
     """With `keep_parts` the result is a folder that xarray reads as one dataset, without a joined file."""
     whole(tmp_path / "f.nc", 30, every=8, keep_parts=True)
-    assert [p.name for p in tmp_path.iterdir()] == ["f.nc.parts"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["f.nc.parts", "restart.json"]
     joined = whole(tmp_path / "joined.nc", 30)
     with (
         xr.open_mfdataset(str(tmp_path / "f.nc.parts" / "*.nc"), data_vars="minimal") as run,
@@ -137,26 +124,19 @@ def test_parts_without_restarts_are_refused(tmp_path):
 def test_killed_while_parts_are_joined(tmp_path):
     """The parts exist until the joined file has its name."""
     path = tmp_path / "f.nc"
-    child = os.fork()
-    if child == 0:
-        try:
-            output = made(path)
-            output.restart_every = 5
-            output.open(state(0, PROGNOSTIC))
-            output.write_initial_state(state(0, PROGNOSTIC))
-            go_on(output, 1, 13, None, 5, lambda k, progress: remember(path, k, progress))
-            output._complete = lambda: os.kill(os.getpid(), signal.SIGKILL)
-            output.close()
-        finally:
-            os._exit(0)
-    assert os.waitpid(child, 0)[1] == signal.SIGKILL
+
+    def end(output):
+        output._complete = die
+        output.close()
+
+    killed(path, 13, None, 5, end)
     assert (tmp_path / "f.nc.partial").is_file()
     resumed(path, 13, None, 5)
     assert_same(path, whole(tmp_path / "undisturbed.nc", 13))
     assert sorted(p.name for p in tmp_path.iterdir()) == ["f.nc", "restart.json", "undisturbed.nc"]
 
 
-@pytest.mark.parametrize("damage", ["missing", "cut off", "of another run"])
+@pytest.mark.parametrize("damage", ["missing", "cut off", "of another run", "without a variable"])
 def test_resume_refuses_damaged_parts(tmp_path, damage):
     """The error names the part."""
     path = tmp_path / "f.nc"
@@ -166,6 +146,8 @@ def test_resume_refuses_damaged_parts(tmp_path, damage):
         part.unlink()
     elif damage == "cut off":
         part.write_bytes(part.read_bytes()[:2000])
+    elif damage == "without a variable":
+        part.write_bytes(whole(tmp_path / "other.nc", 4, variables=["stl1"]).read_bytes())
     else:
         part.write_bytes((tmp_path / "f.nc.parts" / "000001.nc").read_bytes())  # six times, not five
     with pytest.raises((FileNotFoundError, ValueError), match=r"000002.nc"):
@@ -178,7 +160,7 @@ def test_resume_without_further_restarts(tmp_path):
     killed(path, 12, None, 5)
     output, restart = made(path), json.loads((tmp_path / "restart.json").read_text())
     output.resume(state(10), restart["progress"])
-    go_on(output, 11, 20, None, None)
+    write_steps(output, 11, 20, None, None)
     output.close()
     assert_same(path, whole(tmp_path / "undisturbed.nc", 20))
 

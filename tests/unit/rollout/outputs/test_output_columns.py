@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from anemoi_ailand.rollout.outputs.output_columns import Column, check_statistics, columns_of, statistics_of
-from tests.support.outputs import KINDS, N_POINTS, opened, state, whole
+from anemoi_ailand.rollout.outputs.output_columns import Column, check_statistics, statistics_of
+from tests.support.outputs import FILES, N_POINTS, opened, state, whole
 
 
-@pytest.fixture(params=list(KINDS))
+@pytest.fixture(params=FILES)
 def path(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """Path of an output, in each format."""
     return tmp_path / request.param
@@ -22,15 +22,6 @@ def path(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 def test_names():
     """The name in a file ends with the statistic."""
     assert [Column("2t", s).netcdf_name for s in (None, "mean", "q2.5")] == ["t2m", "t2m_mean", "t2m_q2.5"]
-
-
-def test_columns_in_order():
-    """Each variable has its members first, then its statistics."""
-    columns = columns_of(["sd", "rsn"], True, True, ["mean"], "day")
-    assert [(c.netcdf_name, c.members) for c in columns] == [
-        ("sd", True), ("sd_mean", False), ("rsn", True), ("rsn_mean", False),
-    ]  # fmt: skip
-    assert not columns_of(["sd"], False, True, [], None)[0].members
 
 
 def test_cell_methods_in_the_order_of_the_operations():

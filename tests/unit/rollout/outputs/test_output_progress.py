@@ -10,8 +10,8 @@ import pytest
 
 from anemoi_ailand.rollout.outputs.buffer import Buffer
 from anemoi_ailand.rollout.outputs.output_columns import columns_of
-from anemoi_ailand.rollout.outputs.output_frame import Frame
-from anemoi_ailand.rollout.outputs.output_progress import KEPT, Progress, save_arrays
+from anemoi_ailand.rollout.outputs.output_frame import Frame, resumed_attributes
+from anemoi_ailand.rollout.outputs.output_progress import KEPT, Progress
 
 DATE, STEP = datetime(2022, 1, 1), timedelta(hours=6)
 
@@ -48,21 +48,6 @@ def buffer(means="day"):
     return Buffer(frame(), ["sd"], [], means, 3)
 
 
-def state(k, values):
-    return {"date": DATE + k * STEP, "fields": {"sd": np.array(values, "f4")}}
-
-
-def test_waiting_values_are_restored(tmp_path):
-    """Times of a block and sums of means come back."""
-    progress, before, after = started(tmp_path), buffer(), buffer()
-    for k in range(1, 6):  # one day, and a step of the next
-        before.add(state(k, [0.1 * k, 0.2]), "an output")
-    progress.restore(progress.save(1, before), after)
-    assert after.block.times == before.block.times
-    np.testing.assert_array_equal(after.block.rows("sd"), before.block.rows("sd"))
-    np.testing.assert_array_equal(after.means.arrays()["sd"], before.means.arrays()["sd"])
-
-
 def test_last_three_are_kept(tmp_path):
     """Older restarts are removed."""
     progress = started(tmp_path)
@@ -70,13 +55,6 @@ def test_last_three_are_kept(tmp_path):
         progress.save(number, buffer())
     kept = sorted(p.name for p in progress.folder.glob("waits-*"))
     assert kept == [f"waits-{n:06d}.npz" for n in (5, 6, 7)][-KEPT:]
-
-
-def test_nothing_waits(tmp_path):
-    """Without waiting values there is no file."""
-    progress = started(tmp_path)
-    assert progress.save(1, buffer(means=None)) is None
-    assert [p.name for p in progress.folder.iterdir()] == ["run.npz"]
 
 
 def test_clearing_leaves_what_is_not_ours(tmp_path):
@@ -93,16 +71,10 @@ def test_clearing_leaves_what_is_not_ours(tmp_path):
     assert not progress.folder.exists()
 
 
-def test_failed_write_leaves_the_old_file(tmp_path):
-    """An error while writing keeps the earlier file."""
-    path = tmp_path / "a.npz"
-    save_arrays(path, {"x": np.arange(3)})
-
-    class Unwritable:
-        def __array__(self, *_: object, **__: object) -> np.ndarray:
-            raise OSError(28, "No space left on device")
-
-    with pytest.raises(OSError, match="No space"):
-        save_arrays(path, {"x": Unwritable()})
-    with np.load(path) as found:
-        np.testing.assert_array_equal(found["x"], [0, 1, 2])
+def test_attributes_of_a_resumed_run():
+    """They are those of the start, except history, and lead time and configuration of an extended run."""
+    stored = {"history": "a", "lead_time": "1 day", "configuration": "{}", "versions": "1"}
+    now = {"history": "b", "lead_time": "1 day", "configuration": "{x}", "versions": "2"}
+    assert resumed_attributes(stored, now) == {**stored, "history": "a\nb (resumed)"}
+    longer = resumed_attributes(stored, {**now, "lead_time": "2 days"})
+    assert (longer["lead_time"], longer["configuration"], longer["versions"]) == ("2 days", "{x}", "1")

@@ -51,14 +51,6 @@ def test_means_are_those_of_xarray(period, freq, n):
     assert done[-1].end == datetime(2024, 4, 1)
 
 
-def test_sums_are_in_double_precision():
-    """Over a month at 280 K, single precision would lose 1e-5 K."""
-    means, values = PeriodMeans("month", ["sd"], STEP), np.full(1, np.float32(280.123))
-    dates = [datetime(2022, 1, 1) + k * STEP for k in range(1, 125)]
-    done = [d for date in dates if (d := means.add(date, {"sd": values}))]
-    assert done[0].values["sd"][0] == values[0]
-
-
 @pytest.mark.parametrize("hour", [6, 12])
 def test_incomplete_first_day_has_no_mean(hour, caplog):
     """A run that starts within a day has no mean of it, which is logged."""
@@ -75,26 +67,6 @@ def test_incomplete_last_day_is_logged(caplog):
     with caplog.at_level(logging.WARNING):
         means.warn_of_rest()
     assert "No mean over the day from 2022-01-02: only 2 of its steps" in caplog.text
-
-
-def test_complete_days_are_not_logged(caplog):
-    """Complete days cause no warning."""
-    means = PeriodMeans("day", ["sd"], STEP)
-    assert len(run(means, datetime(2022, 1, 1), 8)) == 2
-    means.warn_of_rest()
-    assert caplog.text == ""
-
-
-@pytest.mark.parametrize("stop", range(1, 9))
-def test_restored_sums_give_the_same_means(stop):
-    """Sums restored at any step give the same means."""
-    whole = run(PeriodMeans("day", ["sd"], STEP), datetime(2022, 1, 1), 12)
-    first, second = (PeriodMeans("day", ["sd"], STEP) for _ in range(2))
-    done = run(first, datetime(2022, 1, 1), stop)
-    second.restore({k: v.copy() for k, v in first.arrays().items()})
-    done += run(second, datetime(2022, 1, 1), 12, first=stop + 1)
-    assert [d.start for d in done] == [d.start for d in whole]
-    np.testing.assert_array_equal([d.values["sd"] for d in done], [d.values["sd"] for d in whole])
 
 
 def test_missing_values_stay_missing():

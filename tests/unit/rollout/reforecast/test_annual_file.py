@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""The file of a long run is written year by year and gone on with."""
+"""The file of a long run is written year by year and continued."""
 
 import numpy as np
 import pytest
@@ -28,7 +28,7 @@ def write(path, years, identity=RUN):
             file.write(statistics, np.datetime64(f"{2018 + k}-01-02T00", "s"))
 
 
-def test_what_is_written_is_there(tmp_path):
+def test_what_is_written_is_read(tmp_path):
     """Statistics, places, steps and date of the forcing, with units."""
     write(tmp_path / "years.nc", 2)
     with xr.open_dataset(tmp_path / "years.nc") as years:
@@ -40,20 +40,6 @@ def test_what_is_written_is_there(tmp_path):
         assert str(years["forcing"].values[1])[:13] == "2019-01-02T00"
         assert years["point_id"].values.tolist() == [3, 4]
         assert years.attrs["checkpoint_sha256"] == "abc"
-
-
-def test_state_to_go_on_from(tmp_path):
-    """The start before the first year, then the end of the last."""
-    path = tmp_path / "folder" / "years.nc"
-    write(path, 0)
-    with YearsFile(path, ("swvl1",), PLACES, RUN) as file:
-        assert file.years == 0
-        assert file.last_state().tolist() == [[0.5], [0.5]]
-    write(path, 2)
-    write(path, 1)
-    with YearsFile(path, ("swvl1",), PLACES, RUN) as file:
-        assert file.years == 3
-        np.testing.assert_allclose(file.last_state(), 2.2, rtol=1e-6)
 
 
 def test_a_year_without_its_number_does_not_count(tmp_path):
@@ -68,16 +54,12 @@ def test_a_year_without_its_number_does_not_count(tmp_path):
 
 
 def test_another_run_is_refused(tmp_path):
-    """With what differs; the file stays."""
+    """The error names the difference; the file stays, and so does another file."""
     write(tmp_path / "years.nc", 1)
     with pytest.raises(FileExistsError, match=r"another run.*'abc', 'other'"):
         write(tmp_path / "years.nc", 1, {**RUN, "checkpoint_sha256": "other"})
     write(tmp_path / "years.nc", 1)
-
-
-def test_what_is_no_such_file_is_refused(tmp_path):
-    """It is not overwritten."""
-    (tmp_path / "years.nc").write_text("mine")
+    (tmp_path / "other.nc").write_text("mine")
     with pytest.raises(FileExistsError, match="cannot be continued"):
-        write(tmp_path / "years.nc", 1)
-    assert (tmp_path / "years.nc").read_text() == "mine"
+        write(tmp_path / "other.nc", 1)
+    assert (tmp_path / "other.nc").read_text() == "mine"

@@ -1,10 +1,11 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Years with repeated forcing are the steps that a loop would make; a run that was stopped goes on."""
+"""Years with repeated forcing are the steps that a loop would make; a run that was stopped resumes."""
 
 import itertools
 import logging
+import re
 
 import numpy as np
 import pytest
@@ -51,9 +52,11 @@ def by_hand(run, data, years):
     return np.array(out)
 
 
-def test_years_are_those_of_a_loop(run, data, tmp_path):
+def test_years_are_those_of_a_loop(run, data, tmp_path, caplog):
     """Statistics of each year are those of a loop with repeated forcing, bitwise where nothing is summed."""
-    run_years(run, tmp_path / "years.nc", 5)
+    with caplog.at_level(logging.INFO):
+        run_years(run, tmp_path / "years.nc", 5)
+    assert re.search("Year 5 of 5, .*years/h, ends", caplog.text)
     states = by_hand(run, data, 5)
     edges = np.cumsum([0, 4, 6, 4, 6, 4])
     with xr.open_dataset(tmp_path / "years.nc") as years:
@@ -66,7 +69,7 @@ def test_years_are_those_of_a_loop(run, data, tmp_path):
         assert years["not_finite"].sum() == 0
 
 
-def test_a_run_that_was_stopped_goes_on(run, tmp_path):
+def test_a_run_that_was_stopped_resumes(run, tmp_path):
     """A run resumes bitwise after its last year; a run that is long enough is left unchanged."""
     run_years(run, tmp_path / "whole.nc", 5)
     for years in (2, 5, 3):
@@ -76,7 +79,7 @@ def test_a_run_that_was_stopped_goes_on(run, tmp_path):
         xr.testing.assert_identical(whole, parts)
 
 
-def test_what_is_not_finite_is_counted_and_the_run_goes_on(run, tmp_path, monkeypatch):
+def test_values_that_are_not_finite_are_counted(run, tmp_path, monkeypatch):
     """NaN at a point is counted from there on and leaves the other points unchanged."""
     step, calls = run.step, []
     predict = step.model.predict_step
@@ -109,7 +112,17 @@ def test_years_of_ecland_are_those_of_the_dataset(run, data, tmp_path):
         np.testing.assert_array_equal(years["stl1_max"], [values[4:8].max(axis=0), values[8:14].max(axis=0)])
 
 
-def test_soil_water_is_bounded_by_the_porosity(run, data):
+def test_what_stops_a_run(run, data, tmp_path):
+    """A length of nothing comes before anything is written; missing forcing has variable, date and place."""
+    with pytest.raises(ValueError, match="years is 0"):
+        run_years(run, tmp_path / "years.nc", 0)
+    assert not (tmp_path / "years.nc").exists()
+    data.set("avg_tprate", 6, 2, np.nan)
+    with pytest.raises(ValueError, match="'avg_tprate' at 2022-01-02 12:00 is missing"):
+        run_years(run, tmp_path / "years.nc", 1)
+
+
+def test_soil_water_is_bounded_by_the_porosity(run):
     """Other variables are bounded by the table."""
     statistics = run.statistics()
     values = {"swvl1": 0.79, "stl1": 290.0, "snowc": 0.5}
@@ -117,28 +130,6 @@ def test_soil_water_is_bounded_by_the_porosity(run, data):
     at_upper = statistics.result()["at_upper"]
     assert at_upper[:, run.step.prognostic.index("swvl1")].tolist() == [1] * case.N_POINTS
     assert at_upper.sum() == case.N_POINTS
-
-
-def test_missing_forcing_stops(run, data, tmp_path):
-    """The error has variable, date and place."""
-    data.set("avg_tprate", 6, 2, np.nan)
-    with pytest.raises(ValueError, match="'avg_tprate' at 2022-01-02 12:00 is missing"):
-        run_years(run, tmp_path / "years.nc", 1)
-
-
-def test_a_length_of_nothing_is_refused(run, tmp_path):
-    """The error comes before anything is written."""
-    with pytest.raises(ValueError, match="years is 0"):
-        run_years(run, tmp_path / "years.nc", 0)
-    assert not (tmp_path / "years.nc").exists()
-
-
-def test_pace_is_said(run, tmp_path, caplog):
-    """The log has simulated years per hour and the expected end."""
-    with caplog.at_level(logging.INFO):
-        run_years(run, tmp_path / "years.nc", 2)
-    assert "Year 2 of 2" in caplog.text
-    assert "years/h, ends" in caplog.text
 
 
 def test_setting_opens_model_and_dataset(data, tmp_path, monkeypatch):

@@ -1,11 +1,10 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Many roll-outs in one passage through time."""
+"""Many rollouts in one pass through time."""
 
 import numpy as np
 import pytest
-import torch
 
 from anemoi_ailand.rollout.forcing.dataset_fields import StoredFields
 from anemoi_ailand.rollout.reforecast.sweep import sweep
@@ -34,26 +33,22 @@ def collect(step, source, starts, n_steps, batch_rows=1000):
     for date, under_way, forecast in sweep(step, source, starts, n_steps, batch_rows):
         for s, values in zip(under_way, forecast, strict=True):
             assert date - starts[s] == len(found[s]) + 1
-            found[s].append(values.numpy().copy())
+            found[s].append(values.numpy().copy())  # which fails for a tensor with gradients
     return np.array(found)
 
 
 @pytest.mark.parametrize("starts", [[0], [0, 1, 2], [0, 3, 20], [2, 9, 16], [30, 31]])
-@pytest.mark.parametrize("batch_rows", [1, 4, 1000])
+@pytest.mark.parametrize("batch_rows", [4, 1000])
 def test_each_start_is_as_if_alone(data, tmp_path, starts, batch_rows):
-    """Rollouts that overlap, touch or lie apart are bitwise those of a single loop, for any batch."""
+    """Rollouts that overlap, touch or lie apart are bitwise those of a single loop; each date is read once."""
     step = OPEN.land_step()
     found = collect(step, fields(step, tmp_path), starts, 7, batch_rows)
     expected = np.array([case.by_hand(step, data, s, 7) for s in starts])
     assert np.ptp(expected[..., step.outputs.index("stl1")], axis=1).min() > 0.1
     np.testing.assert_array_equal(found, expected)
-
-
-def test_points_keep_their_order(data, tmp_path):
-    """Selected points in another order equal those of the run of all."""
-    step = OPEN.land_step()
-    some = collect(step, fields(step, tmp_path, np.array([3, 0])), [0, 2], 5)
-    np.testing.assert_array_equal(some, collect(step, fields(step, tmp_path), [0, 2], 5)[:, :, [3, 0]])
+    assert data.reads == sorted(set(data.reads))
+    some = collect(step, fields(step, tmp_path, np.array([3, 0])), starts, 7, batch_rows)
+    np.testing.assert_array_equal(some, expected[:, :, [3, 0]])
 
 
 def test_rows_of_a_call_are_limited_and_shared_out(data, tmp_path, monkeypatch):
@@ -64,22 +59,6 @@ def test_rows_of_a_call_are_limited_and_shared_out(data, tmp_path, monkeypatch):
     collect(step, fields(step, tmp_path), [0, 1, 2, 3], 4, batch_rows=8)
     assert [s[1] for s in sizes] == [5, *[5, 5], *[8, 7], *[7, 7, 6], *[8, 7], *[5, 5], 5]
     assert all(s[0] == 2 and s[2] == len(step.inputs) for s in sizes)
-
-
-def test_dates_are_read_once_in_order(data, tmp_path):
-    """Several rollouts share one read of a date."""
-    step = OPEN.land_step()
-    collect(step, fields(step, tmp_path), [0, 1, 2, 10], 12)
-    assert data.reads == sorted(set(data.reads))
-
-
-def test_there_are_no_gradients(data, tmp_path):
-    """Outputs carry no gradients of the weights."""
-    step = OPEN.land_step()
-    assert all(p.requires_grad for p in step.model.model.parameters())
-    for _, _, forecast in sweep(step, fields(step, tmp_path), [0], 2, 10):
-        assert not forecast.requires_grad
-        assert forecast.dtype == torch.float32
 
 
 @pytest.mark.parametrize(

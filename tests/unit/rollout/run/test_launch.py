@@ -67,53 +67,29 @@ def test_a_wrong_configuration_makes_no_runner(calls, path, options, message):
 
 
 @pytest.mark.parametrize(
-    ("error", "what"),
+    ("made", "executed", "under_way", "what"),
     [
-        (TypeError("LandNetCDFOutput has no option 'pth'"), "configuration"),
-        (ValueError("other points"), "input"),
-        (FileNotFoundError("no dataset"), "input"),
+        (TypeError("LandNetCDFOutput has no option 'pth'"), None, False, "configuration"),
+        (FileNotFoundError("no dataset"), None, False, "input"),
+        (None, ValueError("no forcing"), False, "input"),
+        (None, OSError(errno.ENOSPC, "full"), True, "failed"),
+        (None, Stopped("on request"), True, "stopped"),
     ],
 )
-def test_a_runner_that_cannot_be_made(calls, error, what):
-    """An unknown option is a failure of the configuration, a missing input one of the input."""
-    calls.make = error
-    with pytest.raises(Failure, match=str(error)) as caught:
-        launch(FILES)
-    assert caught.value.what == what
-    assert caught.value.__cause__ is error
-
-
-@pytest.mark.parametrize(
-    ("error", "under_way", "what"),
-    [
-        (ValueError("no forcing"), False, "input"),
-        (OSError(errno.ENOSPC, "full"), False, "input"),
-        (ValueError("NaN"), True, "failed"),
-        (OSError(errno.ENOSPC, "full"), True, "failed"),
-        (Stopped("asked"), True, "stopped"),
-        (Stopped("asked"), False, "stopped"),
-    ],
-)
-def test_a_run_that_does_not_complete(calls, error, under_way, what):
-    """Failures are classified by whether the first step was begun."""
-    calls.execute, calls.under_way = error, under_way
+def test_failures_are_classified(calls, made, executed, under_way, what):
+    """An unknown option, a missing input, a failure before or after the first step, and a stop are told apart."""
+    calls.make, calls.execute, calls.under_way = made, executed, under_way
     with pytest.raises(Failure) as caught:
         launch(FILES)
-    assert caught.value.what == what
-    assert str(caught.value) == str(error)
+    assert (caught.value.what, str(caught.value)) == (what, str(made or executed))
+    assert caught.value.__cause__ is (made or executed)
 
 
-@pytest.mark.parametrize("place", ["make", "execute"])
-def test_a_defect_of_the_program_is_none_of_these(calls, place):
-    """Other errors keep their traceback."""
-    setattr(calls, place, KeyError("no idea"))
+def test_other_errors_keep_their_traceback(calls):
+    """A defect of the program is no failure of a run."""
+    calls.execute = KeyError("no idea")
     with pytest.raises(KeyError, match="no idea"):
         launch(FILES)
-
-
-def test_a_failure_without_words_is_named():
-    """An error without message is named by its type."""
-    assert str(Failure("failed", OSError())) == "OSError()"
 
 
 def test_network_of_the_package_on_its_sample(tmp_path, caplog):
@@ -135,9 +111,7 @@ def test_network_of_the_package_on_its_sample(tmp_path, caplog):
     [
         (["output.land-netcdf.pth=x"], "configuration", "LandNetCDFOutput has no option 'pth'. Did you mean 'path'"),
         (["checkpoint={sample}"], "input", "no inference checkpoint .File is not a zip file"),
-        (["input.ecland.path=/no/where"], "input", "No file matches '/no/where'"),
         (["lead_time=3650d"], "input", r"needs forcing at 2023-01-01T00:00:00 .* Shorten `lead_time`"),
-        (["precision=16-mixed"], "input", "`precision` is 16-mixed, but the land is stepped in float32"),
         (["output.land-netcdf.path={sample}/f.nc"], "input", "cannot be written to the folder"),
     ],
 )

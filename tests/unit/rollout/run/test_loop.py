@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from anemoi_ailand.rollout.run.loop import Rollout
+from anemoi_ailand.rollout.step.row_blocks import BlockStep
 from tests.support import loop as case
 from tests.support.land import CLOSED
 
@@ -31,21 +32,11 @@ def test_steps_are_those_of_a_loop_by_hand():
     assert (roll.number, roll.date) == (6, case.DATE + 6 * case.STEP)
 
 
-@pytest.mark.parametrize(("threads", "block_rows"), [(2, 7), (1, 64)])
-def test_blocks_and_threads_change_nothing(threads, block_rows):
-    """An ensemble gives the same bits for any blocks and threads."""
-    options = {"members": 3, "initial": {}, "forcing": FORCING}
-    same(
-        case.run(case.roll_out(threads=threads, block_rows=block_rows, **options), 3),
-        case.run(case.roll_out(**options), 3),
-    )
-
-
 @pytest.mark.parametrize(
-    "options", [{}, {"policy": "hold"}, {"members": 3, "initial": {"stl": 2.0}, "forcing": FORCING, "seed": 5}]
+    "options", [{"policy": "hold"}, {"members": 3, "initial": {"stl": 2.0}, "forcing": FORCING, "seed": 5}]
 )
 def test_restored_is_never_stopped(options):
-    """A rollout restored from the progress of another continues bitwise; the progress is a copy."""
+    """A rollout restored from the progress of another continues bitwise, with held forcing; the progress is a copy."""
     whole = case.roll_out(**options)
     case.run(whole, 3)
     kept = whole.progress()
@@ -54,6 +45,12 @@ def test_restored_is_never_stopped(options):
     other.restore(kept, case.DATE + 3 * case.STEP, 3)
     same(case.run(other, 4, first=4), rest)
     assert other.date == whole.date
+    if "policy" in options:
+        first, second = (case.roll_out(**options) for _ in range(2))
+        for roll in (first, second):
+            roll.restore(kept, case.DATE + 3 * case.STEP, 3)
+        bad = broken(case.land_step(), "t", np.nan)
+        same([first.step(bad.copy())], [second.step(bad.copy())])
     assert not np.array_equal(kept["state"], whole.progress()["state"])
 
 
@@ -104,52 +101,24 @@ def broken(step, name, value, point=3):
     return values
 
 
-@pytest.mark.parametrize(
-    ("policy", "name", "value", "message"),
-    [
-        ("error", "avg_tprate", np.nan, r"'avg_tprate' at 2022-01-01 18:00 is missing or infinite at 1 of 20 points"),
-        ("error", "avg_tprate", 9999.0, r"'avg_tprate' at 2022-01-01 18:00 is outside its bounds"),
-        ("clip", "t", np.nan, r"'t' at 2022-01-01 18:00 is missing or infinite at 1 of 20 points"),
-    ],
-)
-def test_bad_forcing_stops(policy, name, value, message):
-    """The error has variable, date and place."""
-    roll = case.roll_out(policy=policy)
-    case.run(roll, 2)
-    latitude = roll.where[0][3]
-    with pytest.raises(ValueError, match=rf"{message}.* latitude {latitude:.3f}"):
-        roll.step(broken(case.land_step(), name, value))
-
-
-@pytest.mark.parametrize(("policy", "value"), [("hold", np.nan), ("hold", -5.0), ("clip", -5.0)])
-def test_bad_forcing_is_held_or_clipped(policy, value):
-    """The step equals that with the last good value, or the bound, in its place."""
+@pytest.mark.parametrize(("policy", "value"), [("error", np.nan), ("hold", np.nan), ("clip", -5.0)])
+def test_bad_forcing_stops_is_held_or_clipped(policy, value):
+    """The error has date and place; else the step equals that with the last good value, or the bound, in its place."""
     step, name = case.land_step(), "avg_tprate"
     row = case.forcing_names(step).index(name)
-    found = case.roll_out(policy=policy)
+    found, bad = case.roll_out(policy=policy), broken(step, name, value)
     case.run(found, 2)
-    out = found.step(broken(step, name, value))
+    before = bad.copy()
+    if policy == "error":
+        with pytest.raises(ValueError, match=rf"'{name}' at 2022-01-01 18:00 is missing .* {found.where[0][3]:.3f}"):
+            found.step(bad)
+        return
+    out = found.step(bad)
+    np.testing.assert_array_equal(bad, before)  # it may be a view
     good = case.forcings(step, 2)[1][row, 3] if policy == "hold" else 0.0
     expected = case.roll_out()
     case.run(expected, 2)
     assert torch.equal(out, expected.step(broken(step, name, good)))
-
-
-def test_held_values_survive_a_restart():
-    """The last good values are part of the progress."""
-    first, second = case.roll_out(policy="hold"), case.roll_out(policy="hold")
-    case.run(first, 2)
-    second.restore(first.progress(), first.date, first.number)
-    bad = broken(case.land_step(), "t", np.nan)
-    assert torch.equal(first.step(bad.copy()), second.step(bad.copy()))
-
-
-def test_forcing_given_is_not_changed():
-    """The given array, possibly a view, is not modified."""
-    roll, values = case.roll_out(policy="clip"), broken(case.land_step(), "avg_tprate", -5.0)
-    before = values.copy()
-    roll.step(values)
-    np.testing.assert_array_equal(values, before)
 
 
 def test_result_that_is_not_finite_stops(monkeypatch):
@@ -180,7 +149,7 @@ def test_bad_state_at_the_start_stops():
 
 
 def test_columns_are_a_state_for_another_run():
-    """Columns hold state, static fields and instants at the date, and zero where the model reads the end only."""
+    """Columns hold state, static fields and instants, and zero where the model reads the end; the state can be set."""
     step, roll = case.land_step(), case.roll_out()
     out = case.run(roll, 2)[-1]
     columns, last = roll.columns(), case.inputs(step, 2)
@@ -191,21 +160,17 @@ def test_columns_are_a_state_for_another_run():
             assert not columns[:, i].any()
         elif name in ("t", "q", "lai_lv", "theta_sat", "slt"):
             np.testing.assert_array_equal(columns[:, i], last[i])
-
-
-def test_state_can_be_set():
-    """A mid-processor may replace the state by outputs."""
-    roll = case.roll_out()
-    out = torch.rand(case.N, len(roll.outputs))
-    roll.set_state(out)
+    other = torch.rand(case.N, len(roll.outputs))
+    roll.set_state(other)
     for name in roll.prognostic:
-        assert torch.equal(roll.columns()[:, roll.inputs.index(name)], out[:, roll.outputs.index(name)])
+        assert torch.equal(roll.columns()[:, roll.inputs.index(name)], other[:, roll.outputs.index(name)])
 
 
 def test_finish_ends_the_threads_and_says_what_was_put_in(caplog):
     """The replacements of the last day are logged, and the threads end."""
     roll = case.roll_out(policy="clip")
     roll.step(broken(case.land_step(), "avg_tprate", -5.0))
+    roll.networks = [BlockStep(case.land_step(), 1)]  # the other is shared with other tests
     roll.finish()
     assert "values replaced (clip): {'avg_tprate': 1}" in caplog.text
     with pytest.raises(RuntimeError, match="shutdown"):

@@ -3,13 +3,12 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """What a run takes is known before its first step, and what cannot be is refused."""
 
-from datetime import datetime
 from types import SimpleNamespace
 
 import pytest
 
 from anemoi_ailand.rollout.run import preflight as under_test
-from anemoi_ailand.rollout.run.preflight import Plan, check_outputs, check_room, leaves, plan
+from anemoi_ailand.rollout.run.preflight import check_outputs, check_room, cost, leaves, seconds_per_step
 from tests.support import loop as case
 from tests.support.outputs import N_POINTS, NAMES, made
 
@@ -33,21 +32,16 @@ def test_outputs_that_write_are_found_below_those_that_hand_on():
     assert list(leaves(a)) == [a]
 
 
-def test_outputs_must_be_writable(tmp_path):
-    """The test of our outputs leaves no files."""
+def test_outputs_must_be_writable_and_resumable(tmp_path):
+    """The test of our outputs leaves no files; others are refused in a run with restart files only."""
+    check_outputs([made(tmp_path / "f.nc"), GribFileOutput()], restart=False)
+    with pytest.raises(ValueError, match=r"GribFileOutput\(a.grib\) cannot be resumed.* Use land-netcdf"):
+        check_outputs([made(tmp_path / "f.nc"), GribFileOutput()], restart=True)
     check_outputs([made(tmp_path / "new" / "f.nc"), PrinterOutput()], restart=True)
     assert list(tmp_path.iterdir()) == []
     (tmp_path / "file").write_text("")
     with pytest.raises(OSError, match="cannot be written to the folder"):
         check_outputs([made(tmp_path / "file" / "f.nc")], restart=False)
-
-
-def test_outputs_that_cannot_be_gone_on_with(tmp_path):
-    """Outputs that cannot be resumed are refused in a run with restart files only."""
-    outputs = [made(tmp_path / "f.nc"), GribFileOutput()]
-    check_outputs(outputs, restart=False)
-    with pytest.raises(ValueError, match=r"GribFileOutput\(a.grib\) cannot be resumed.* Use land-netcdf"):
-        check_outputs(outputs, restart=True)
 
 
 def test_room_is_the_sum_of_the_outputs(tmp_path):
@@ -71,26 +65,16 @@ def test_a_disk_that_is_too_small_is_an_error(tmp_path, monkeypatch):
         check_room(outputs, 10**6, 10**4, 1, 0)
 
 
-def test_plan_times_a_step_and_changes_nothing():
-    """State, date and number stay, and the next step is unchanged."""
-    roll, other = case.roll_out(members=2, initial={}), case.roll_out(members=2, initial={})
-    found = plan(roll, 12, case.N, 2 * 10**9, 10**10)
-    assert (found.steps, found.points, found.members) == (12, case.N, 2)
-    assert (found.start, found.end) == (datetime(2022, 1, 1), datetime(2022, 1, 4))
-    assert 1e-5 < found.seconds_per_step < 5.0
-    assert found.memory_bytes == 4 * 2 * case.N * (2 * len(roll.inputs) + len(roll.outputs))
-    assert roll.number == 0
-    assert (case.run(roll, 1)[0] == case.run(other, 1)[0]).all()
-
-
-@pytest.mark.parametrize("members", [1, 25])
-def test_plan_in_words(members):
-    """The text has period, size, time, disk and memory."""
-    made = Plan(
-        datetime(2022, 1, 1), datetime(2023, 1, 1), 1460, 40320, members, 0.05, 9 * 10**9, 70 * 10**9, 3 * 10**8
-    )
-    text = str(made)
-    assert text.startswith("2022-01-01 00:00 to 2023-01-01 00:00: 1460 steps x 40320 points")
-    assert (" x 25 members" in text) == (members == 25)
-    for words in ("about 0:01:13", "(50 ms a step)", "9 GB of disk (70 GB free)", "0.3 GB of memory"):
+@pytest.mark.parametrize("members", [1, 3])
+def test_cost_of_a_run(members):
+    """Timing a step leaves the rollout unchanged; the text has period, size, time, disk and memory."""
+    options = {"members": members, "initial": {}} if members > 1 else {}
+    roll, other = case.roll_out(**options), case.roll_out(**options)
+    assert 1e-5 < seconds_per_step(roll) < 5.0
+    text = cost(roll, 1460, 0.05, 9 * 10**9, 70 * 10**9)
+    assert text.startswith("2022-01-01 00:00 to 2023-01-01 00:00: 1460 steps x 20 points")
+    assert (" x 3 members" in text) == (members == 3)
+    memory = 4e-9 * members * case.N * (2 * len(roll.inputs) + len(roll.outputs))
+    for words in ("about 0:01:13", "(50 ms a step)", "9 GB of disk (70 GB free)", f"{memory:.3g} GB of memory"):
         assert words in text
+    assert (case.run(roll, 1)[0] == case.run(other, 1)[0]).all()

@@ -24,23 +24,16 @@ def lines(caplog):
     return [r.getMessage() for r in caplog.records if "step" in r.getMessage()]
 
 
-def test_one_line_a_day_without_a_bar(caplog):
-    """Each day and the end have a line with date, step and pace."""
+def test_one_line_a_day_without_a_bar(caplog, capfd):
+    """Each day and the end have a line with date, step and pace, also if standard error is no terminal."""
     caplog.set_level("INFO", logger="anemoi_ailand")
-    go(10)
+    go(10, shown=True)
+    assert capfd.readouterr().err == ""
     found = lines(caplog)
     assert [line.split(", ")[:2] for line in found] == [
         ["2022-01-02", "step 4 of 10"], ["2022-01-03", "step 8 of 10"], ["2022-01-03", "step 10 of 10"],
     ]  # fmt: skip
     assert all("years/h, ends " in line for line in found)
-
-
-def test_a_log_file_gets_no_bar(caplog, capfd):
-    """There is no bar if standard error is not a terminal."""
-    caplog.set_level("INFO", logger="anemoi_ailand")
-    go(4, shown=True)
-    assert capfd.readouterr().err == ""
-    assert len(lines(caplog)) == 1
 
 
 def test_bar_instead_of_lines_on_a_terminal(caplog, monkeypatch):

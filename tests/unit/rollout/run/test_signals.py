@@ -19,17 +19,11 @@ def terminate():
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-def test_nothing_happens_unasked():
-    """Without a signal a step ends normally."""
-    with StopRequest() as stop:
-        stop.obey(DATE, restartable=True)
-        assert not stop.asked
-
-
 @pytest.mark.parametrize(("restartable", "message"), [(True, "Start it again to resume"), (False, "must start again")])
 def test_sigterm_stops_at_the_next_occasion(restartable, message, caplog):
     """The current step is completed first, and the log says so."""
     with StopRequest() as stop:
+        stop.obey(DATE, restartable=True)
         terminate()
         done = "completed"
         assert stop.asked

@@ -4,11 +4,11 @@
 """Columns of a step: the kernel of stepper, runner, re-forecasts, cyclic runs and export."""
 
 import pytest
-import roll_case as case
 import torch
 
 from anemoi_ailand.rollout.step.advance import StepLayout, advance
 from anemoi_ailand.variables import END, START, variable
+from tests.support import loop as case
 
 INPUTS = ("avg_tprate", "lai_lv", "stl1", "swvl1", "t", "theta_sat")
 OUTPUTS = ("2t", "swvl1", "stl1")
@@ -32,26 +32,8 @@ def test_roles_follow_from_the_table(layout):
     assert (layout.forcing_start, layout.forcing_end) == (("lai_lv", "t"), ("avg_tprate", "t"))
     assert all(START in variable(n).taken for n in layout.fields_start)
     assert all(END in variable(n).taken for n in layout.forcing_end)
-
-
-def test_forcing_that_is_not_given_is_static():
-    """A run may hold forcing that was constant in training, and forcing comes in the order of the run."""
-    layout = StepLayout(INPUTS, OUTPUTS, forcing=["t", "avg_tprate"])
-    assert (layout.static, layout.forcing, layout.forcing_start) == (
-        ("lai_lv", "theta_sat"),
-        ("t", "avg_tprate"),
-        ("t",),
-    )
-
-
-def test_slot_places_values_by_name_and_is_zero_elsewhere(layout):
-    """Values come in any order."""
-    found = layout.slot(torch.tensor([[1.0, 2.0]]), layout.sources(["t", "avg_tprate"]))
-    assert dict(zip(INPUTS, found[0].tolist(), strict=True)) == {
-        **dict.fromkeys(INPUTS, 0.0),
-        "t": 1.0,
-        "avg_tprate": 2.0,
-    }
+    given = StepLayout(INPUTS, OUTPUTS, forcing=["t", "avg_tprate"])  # lai_lv was constant in training
+    assert (given.static, given.forcing) == (("lai_lv", "theta_sat"), ("t", "avg_tprate"))
 
 
 def test_next_start_takes_state_from_outputs_and_forcing_from_the_end(layout):
@@ -65,23 +47,6 @@ def test_next_start_takes_state_from_outputs_and_forcing_from_the_end(layout):
     copy = start.clone()
     layout.next_start_(copy, end, outputs)
     assert torch.equal(copy, torch.stack(list(found.values()), dim=-1))
-
-
-def test_state_and_diagnostics_of_outputs(layout):
-    """In the order of their names."""
-    outputs = slots()[2]
-    assert torch.equal(layout.state(outputs), outputs[:, [1, 2]])
-    assert torch.equal(layout.diagnostics(outputs), outputs[:, [0]])
-
-
-def test_model_gets_the_given_state(layout):
-    """A state given apart replaces that of the slot, which is not changed; without one the slot is passed as it is."""
-    start, end, _ = slots()
-    before, state = start.clone(), torch.full((3, 2), -1.0)
-    replaced, _ = advance(lambda *given: given, layout, start, end, state)
-    assert torch.equal(layout.state_in(replaced), state)
-    assert torch.equal(start, before)
-    assert advance(lambda *given: given, layout, start, end) == (start, end)
 
 
 def test_columns_that_are_not_read_may_hold_any_value():

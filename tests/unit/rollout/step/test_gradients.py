@@ -55,6 +55,8 @@ def test_adjoint_is_the_transpose_of_the_tangent(stepper, shipped, which, n_step
     lhs = (model.tangent(state, forcings, dx) * dy).sum()
     rhs = (dx * model.adjoint(state, forcings, dy)).sum()
     assert lhs.abs() > 1.0
+    with torch.no_grad():  # a host without gradients
+        assert torch.equal((dx * model.adjoint(state, forcings, dy)).sum(), rhs)
     torch.testing.assert_close(lhs, rhs, rtol=1e-12, atol=0.0)
 
 
@@ -70,53 +72,27 @@ def test_remainder_falls_with_the_square_of_the_perturbation(stepper, n_steps):
     torch.testing.assert_close(torch.stack(rest[1:]), rest[0].expand(2), rtol=0.1, atol=0.0)
 
 
-@pytest.mark.parametrize("n_steps", [1, 3])
-def test_tangent_is_the_product_with_the_jacobian(stepper, n_steps):
-    """The tangent is the product with the Jacobian, the adjoint that with its transpose."""
-    state, forcings = case.start(stepper, N), case.forcings(N, n_steps)
+def test_tangent_is_the_product_with_the_jacobian(stepper, monkeypatch):
+    """The tangent is the product with the Jacobian, in parts or as a whole, the adjoint that with its transpose."""
+    state, forcings = case.start(stepper, N), case.forcings(N, 3)
     dx = noise((N, len(stepper.prognostic)), 1)
     blocks = stepper.jacobian(state, forcings)
     assert blocks.shape == (N, dx.shape[1], dx.shape[1])
     for product, found in (("pij,pj->pi", stepper.tangent), ("pji,pj->pi", stepper.adjoint)):
         expected = torch.einsum(product, blocks, dx)
         assert (found(state, forcings, dx) - expected).abs().max() < 1e-12 * expected.abs().max()
+    monkeypatch.setattr(gradients, "JACOBIAN_ROWS", 3 * N)
+    torch.testing.assert_close(stepper.jacobian(state, forcings), blocks, rtol=1e-10, atol=1e-12)
 
 
-def test_jacobian_of_a_point_does_not_depend_on_the_others(stepper):
-    """The block of a single point equals its block among others."""
-    state, forcings = case.start(stepper, N), case.forcings(N, 2)
-    blocks = stepper.jacobian(state, forcings)
-    fields = {k: v[3:4] for k, v in case.fields(N).items()}
-    alone = stepper.initial(case.DATE, *(p[3:4] for p in case.places(N)), fields)
-    one = stepper.jacobian(alone, [{k: v[3:4] for k, v in f.items()} for f in forcings])
-    torch.testing.assert_close(one[0], blocks[3], rtol=1e-10, atol=1e-14 * float(blocks[3].abs().max()))
-
-
-def test_jacobian_in_parts_is_the_whole(stepper, monkeypatch):
-    """The number of columns computed at once does not matter."""
+def test_requests_without_sense_are_refused(stepper):
+    """A change of another shape, and no step."""
     state, forcings = case.start(stepper, N), case.forcings(N)
-    whole = stepper.jacobian(state, forcings)
-    for rows in (1, 3 * N):
-        monkeypatch.setattr(gradients, "JACOBIAN_ROWS", rows)
-        torch.testing.assert_close(stepper.jacobian(state, forcings), whole, rtol=1e-10, atol=1e-12)
-
-
-def test_map_of_the_derivatives_is_the_step(stepper):
-    """The differentiated map has the values of the step."""
-    state, forcings = case.start(stepper, N), case.forcings(N, 3)
-    found = stepper._map(state, forcings)(stepper._vector(state))
-    for forcing in forcings:
-        state = stepper.step(state, forcing)
-    torch.testing.assert_close(found, stepper._vector(state), rtol=1e-13, atol=1e-13)
-
-
-def test_derivatives_inside_a_host_without_gradients(stepper):
-    """Derivatives are the same inside ``no_grad``."""
-    state, forcings = case.start(stepper, N), case.forcings(N)
-    dy = noise((N, len(stepper.prognostic)), 2)
-    expected = stepper.adjoint(state, forcings, dy)
-    with torch.no_grad():
-        assert torch.equal(stepper.adjoint(state, forcings, dy), expected)
+    for derivative in (stepper.tangent, stepper.adjoint):
+        with pytest.raises(ValueError, match=rf"has shape \({N}, 2\), the state \({N}, "):
+            derivative(state, forcings, torch.zeros(N, 2))
+    with pytest.raises(ValueError, match="There is no forcing, so no step"):
+        stepper.jacobian(state, [])
 
 
 def test_no_gradient_passes_upstreams_predict_step(stepper):
@@ -131,23 +107,21 @@ def test_no_gradient_passes_upstreams_predict_step(stepper):
 
 
 @pytest.mark.parametrize("leave", [lambda y: torch.as_tensor(y.detach().numpy() * 1.0), lambda y: y.detach()])
-@pytest.mark.parametrize("what", ["adjoint", "jacobian", "propagate"])
-def test_a_network_outside_torch_has_no_gradient(leave, what):
+def test_a_network_outside_torch_has_no_gradient(leave):
     """A network that leaves torch is an error rather than a silently wrong gradient."""
     model = LandStepper(case.with_network(leave), "float64", threads=1)
     state, forcing = case.start(model, N), case.forcings(N)[0]
-    call = {
-        "adjoint": lambda: model.adjoint(state, [forcing], noise((N, len(model.prognostic)), 1)),
-        "jacobian": lambda: model.jacobian(state, [forcing]),
-        "propagate": lambda: model.propagate(state.changed({"stl1": state["stl1"].clone().requires_grad_()}), forcing),
-    }[what]
-    with pytest.raises(ValueError, match="detached from its inputs"):
-        call()
+    for call in (
+        lambda: model.adjoint(state, [forcing], noise((N, len(model.prognostic)), 1)),
+        lambda: model.jacobian(state, [forcing]),
+        lambda: model.propagate(state.changed({"stl1": state["stl1"].clone().requires_grad_()}), forcing),
+    ):
+        with pytest.raises(ValueError, match="detached from its inputs"):
+            call()
     model.step(state, forcing)  # which needs none
 
 
-@pytest.mark.parametrize("what", ["tangent", "adjoint"])
-def test_trees_have_no_derivative(what):
+def test_trees_have_no_derivative():
     """Forward and reverse differentiation are refused."""
     step = CLOSED.land_step()
     shape = step.model.model._shape()
@@ -157,20 +131,7 @@ def test_trees_have_no_derivative(what):
     step.model.model.network.fit(rows, rows[:, :1] * torch.ones(1, shape.n_prognostic + shape.n_diagnostic).numpy())
     model = LandStepper(step, threads=1)
     state, forcing = case.start(model, N), case.forcings(N)
-    with pytest.raises(ValueError, match=r"no derivative .* Give a checkpoint of a torch network"):
-        getattr(model, what)(state, forcing, torch.ones(N, len(model.prognostic)))
+    for derivative in (model.tangent, model.adjoint):
+        with pytest.raises(ValueError, match=r"no derivative .* Give a checkpoint of a torch network"):
+            derivative(state, forcing, torch.ones(N, len(model.prognostic)))
     assert torch.isfinite(model.step(state, forcing[0]).columns).all()
-
-
-@pytest.mark.parametrize("what", ["tangent", "adjoint"])
-def test_a_change_of_another_shape_is_refused(stepper, what):
-    """The error names both shapes."""
-    state, forcings = case.start(stepper, N), case.forcings(N)
-    with pytest.raises(ValueError, match=rf"has shape \({N}, 2\), the state \({N}, "):
-        getattr(stepper, what)(state, forcings, torch.zeros(N, 2))
-
-
-def test_no_step_is_refused(stepper):
-    """An empty sequence of forcings is an error."""
-    with pytest.raises(ValueError, match="There is no forcing, so no step"):
-        stepper.jacobian(case.start(stepper, N), [])

@@ -135,32 +135,20 @@ def test_the_trap_works(package):
     assert package.witness.is_dir()
 
 
-def test_cut_file_says_sizes(package):
-    """The error of an incomplete file names both sizes."""
+def test_what_is_no_network_is_refused(package):
+    """An unknown name, an incomplete and a missing file, and a record of another layout are errors."""
+    with pytest.raises(ValueError, match=r"no pretrained network 'island'; there are \['ailand'\]"):
+        pretrained_checkpoint("island")
     package.checkpoint.write_bytes(package.checkpoint.read_bytes()[:1000])
     with pytest.raises(ValueError, match=rf"it has 1000 bytes .*expected were {pretrained_record()['size']} bytes"):
         pretrained_checkpoint()
-
-
-def test_missing_file(package):
-    """The error says how to repair the installation."""
     package.checkpoint.unlink()
     with pytest.raises(FileNotFoundError, match=r"ailand.ckpt' is missing. Install .* again"):
         pretrained_checkpoint()
-
-
-@pytest.mark.parametrize("text", ["{", "[]", "{}", '{"schema": "anemoi-ailand/pretrained/0"}'])
-def test_broken_record(package, text):
-    """A record of another layout is an error."""
-    package.record.write_text(text)
-    with pytest.raises(ValueError, match=r"ailand.json' is broken \(.*Install .* again"):
-        pretrained_checkpoint()
-
-
-def test_unknown_name():
-    """The error lists the packaged networks."""
-    with pytest.raises(ValueError, match=r"no pretrained network 'island'; there are \['ailand'\]"):
-        pretrained_checkpoint("island")
+    for text in ("{", "[]", '{"schema": "anemoi-ailand/pretrained/0"}'):
+        package.record.write_text(text)
+        with pytest.raises(ValueError, match=r"ailand.json' is broken \(.*Install .* again"):
+            pretrained_checkpoint()
 
 
 def test_path_or_name(tmp_path, monkeypatch):

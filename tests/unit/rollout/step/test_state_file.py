@@ -32,26 +32,21 @@ def same(found, expected):
 
 
 def test_what_is_written_is_read(tmp_path):
-    """Header and arrays are restored bitwise; the folder is created."""
+    """Header and arrays are restored bitwise; the folder is created; objects would need a pickle and are refused."""
     path = write_restart(tmp_path / "new" / "folder" / "r", HEADER, arrays())
     header, found = read_restart(path, "test", "abc")
     assert header == HEADER
     same(found, arrays())
+    with pytest.raises(ValueError, match="allow_pickle"):
+        write_restart(path, HEADER, {"x": np.array([object()])})
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_a_new_file_replaces_the_old(tmp_path):
-    """A file of the same name is replaced."""
-    for seed in (0, 1):
-        write_restart(tmp_path / "r", HEADER, arrays(seed))
-    same(read_restart(tmp_path / "r", "test", "abc")[1], arrays(1))
-
-
-@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EIO])
-@pytest.mark.parametrize("call", ["fsync", "replace"])
+@pytest.mark.parametrize(("number", "call"), [(errno.ENOSPC, "fsync"), (errno.EIO, "replace")])
 def test_a_failure_leaves_the_old_file(tmp_path, monkeypatch, number, call):
     """A failing fsync or rename leaves the old file, and the error says what to do."""
-    write_restart(tmp_path / "r", HEADER, arrays(0))
+    for seed in (1, 0):
+        write_restart(tmp_path / "r", HEADER, arrays(seed))
 
     def fail(*args, **kwargs):
         raise OSError(number, os.strerror(number))
@@ -105,23 +100,17 @@ def test_a_process_killed_while_it_writes(tmp_path):
     same(read_restart(tmp_path / "r", "test", "abc")[1], arrays(0))
 
 
-@pytest.mark.parametrize("where", [0.3, 0.6, -1])
-def test_one_wrong_bit_is_found(tmp_path, where):
-    """The checksum detects a changed bit in header or arrays."""
+def test_one_wrong_bit_is_found(tmp_path):
+    """The checksum detects a changed bit in header or arrays, and a truncated file."""
     path = write_restart(tmp_path / "r", HEADER, arrays())
-    content = bytearray(path.read_bytes())
-    content[where if where < 0 else int(where * len(content))] ^= 1
-    path.write_bytes(content)
-    with pytest.raises(ValueError, match=r"is damaged: the checksum of its .* bytes differs"):
-        read_restart(path, "test", "abc")
-
-
-def test_a_part_of_a_file_is_found(tmp_path):
-    """A truncated file is detected."""
-    path = write_restart(tmp_path / "r", HEADER, arrays())
-    path.write_bytes(path.read_bytes()[:-100])
-    with pytest.raises(ValueError, match="is damaged"):
-        read_restart(path, "test", "abc")
+    whole = path.read_bytes()
+    flipped = [bytearray(whole) for _ in range(3)]
+    for content, where in zip(flipped, (100, len(whole) // 2, -1), strict=True):
+        content[where] ^= 1
+    for content in (*flipped, whole[:-100]):
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match=r"is damaged: the checksum of its .* bytes differs"):
+            read_restart(path, "test", "abc")
 
 
 def test_other_files_are_refused(tmp_path):
@@ -137,10 +126,3 @@ def test_other_files_are_refused(tmp_path):
     with pytest.raises(ValueError, match="checkpoint with SHA-256 abc, the run to def"):
         read_restart(path, "test", "def")
     assert read_restart(path, "test", None)[0] == HEADER
-
-
-def test_objects_are_not_written(tmp_path):
-    """Objects would need a pickle, which executes code when read."""
-    with pytest.raises(ValueError, match="allow_pickle"):
-        write_restart(tmp_path / "r", HEADER, {"x": np.array([object()])})
-    assert list(tmp_path.iterdir()) == []

@@ -62,15 +62,6 @@ def test_guess_takes_nothing_by_chance() -> None:
     assert guess(rng.uniform(-80.0, 80.0, 50), rng.uniform(0.0, 360.0, 50)) == UNSTRUCTURED
 
 
-def test_field_has_values_in_place_and_missing_elsewhere() -> None:
-    """Values are at their positions; elsewhere, and for NaN, they are missing."""
-    latitudes, longitudes, places = some("N32", 5)
-    values = np.array([1.0, np.nan, 3.0, 4.0, 5.0])
-    field = grid_of("N32", latitudes, longitudes, 2).field(values, -9.0)
-    np.testing.assert_array_equal(field[places], [1.0, -9.0, 3.0, 4.0, 5.0])
-    assert (np.delete(field, places) == -9.0).all()
-
-
 def test_whole_grid_in_order_needs_no_places() -> None:
     """A global field in the order of the grid needs no index."""
     assert grid_of(AUTO, *points("N32"), 2).index is None

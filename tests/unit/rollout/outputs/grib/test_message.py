@@ -143,12 +143,6 @@ def test_what_is_read_can_be_written(fluxes: str) -> None:
     assert not_read <= {"gpp", "nee", *(["evap"] if fluxes == "mean" else [])}
 
 
-def test_grib1_lacks_two() -> None:
-    """GRIB1 lacks the state variables that the WMO added later."""
-    lacks = [n for n in names(Role.PROGNOSTIC, Role.DIAGNOSTIC) if why_not(Column(n), Style(1))]
-    assert lacks == ["snowc", "slw"]
-
-
 @pytest.mark.parametrize("layer", [1, 2, 3, 4])
 @pytest.mark.parametrize("name", ["swvl", "stl"])
 def test_soil_has_its_layer(name: str, layer: int) -> None:
@@ -172,13 +166,6 @@ def test_others_are_at_the_surface(name: str, level: int) -> None:
     _, found = read(encoder(name, Style())(np.ones(N), DATE, STEP, STEP), "typeOfLevel", "level")
     assert found["level"] == level
     assert level_kind(found["typeOfLevel"]) in parameter(name, Style()).levels  # type: ignore[union-attr]
-
-
-def test_mean_of_instants_is_an_average() -> None:
-    """A daily mean is the parameter that ecCodes has for the mean."""
-    made = encoder("2t", Style(), Column("2t", means="day"))
-    _, found = read(made(np.ones(N), DATE, 4 * STEP, 8 * STEP), "stepType", "stepRange", "shortName")
-    assert found == {"stepType": "avg", "stepRange": "24-48", "shortName": "avg_2t"}
 
 
 @pytest.mark.parametrize("edition", [1, 2])

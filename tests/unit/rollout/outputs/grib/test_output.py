@@ -9,8 +9,8 @@ import logging
 import subprocess
 import sys
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import eccodes
@@ -18,16 +18,13 @@ import numpy as np
 import pytest
 import yaml
 
-from anemoi_ailand.constants import TASK_NAME
 from anemoi_ailand.data.open_reader import open_reader
 from anemoi_ailand.rollout.outputs.grib.grid import rows_of
-from anemoi_ailand.rollout.outputs.grib.output import LandGribOutput
 from anemoi_ailand.rollout.step.pretrained import pretrained_record
 from anemoi_ailand.variables import variable
 from tests.support import outputs
-from tests.support.outputs import killed, resumed, whole
+from tests.support.outputs import START, STEP, killed, resumed, whole
 
-START, STEP = datetime(2022, 1, 1), timedelta(hours=6)
 GIVEN = pretrained_record()["variables"]
 STATE, NAMES = GIVEN["state"], [*GIVEN["state"], *GIVEN["diagnostic"]]
 N = 60
@@ -41,16 +38,7 @@ def land(n: int = N) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return np.repeat(rows.latitudes, rows.counts)[places], longitudes[places], places
 
 
-def made(path: Path, names: list[str] = NAMES, lead: timedelta = timedelta(days=2), **options: Any) -> LandGribOutput:
-    """Make an output with metadata and runner built by hand."""
-    checkpoint = SimpleNamespace(task=TASK_NAME, path=str(path.parent / "best.ckpt"))
-    context = SimpleNamespace(
-        reference_date=START, typed_variables={}, checkpoint=checkpoint, lead_time=lead, write_initial_state=True,
-        output_frequency=None,
-    )  # fmt: skip
-    order = {n: i for i, n in enumerate(names)}
-    metadata = SimpleNamespace(dataset_name="data", typed_variables={}, variable_to_output_tensor_index=order)
-    return LandGribOutput(context, metadata, str(path), **options)
+made = partial(outputs.made, names=NAMES)
 
 
 def values_of(k: int, name: str, n: int) -> np.ndarray:
@@ -117,13 +105,12 @@ def test_land_of_a_known_grid(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("edition", "options"),
-    [(1, {}), (2, {}), (2, {"soil": "parameters", "packing": "simple"}), (1, {"dates": "valid"}),
-     (2, {"dates": "valid"}), (2, {"grid": "unstructured"}), (2, {"fluxes": "accumulated"}),
-     (1, {"fluxes": "accumulated"})],
+    [(1, {"dates": "valid"}), (2, {}), (2, {"soil": "parameters", "packing": "simple"}), (2, {"grid": "unstructured"}),
+     (2, {"fluxes": "accumulated"}), (1, {"fluxes": "accumulated"})],
 )  # fmt: skip
 def test_is_read_back_as_an_initial_state(tmp_path: Path, edition: int, options: dict[str, Any]) -> None:
     """The reader returns state and known diagnostics on the same points in the same order."""
-    path = written(tmp_path / "f.grib", edition=edition, **options)
+    path = written(tmp_path / "f.grib", steps=3, edition=edition, **options)
     unstructured = options.get("grid") == "unstructured"
     reader = open_reader(str(path), str(path) + ".points.nc" if unstructured else None)
     latitudes, longitudes, _ = land()
@@ -205,18 +192,18 @@ def test_what_grib1_lacks_is_named(tmp_path: Path, caplog: pytest.LogCaptureFixt
 
 CASES: dict[str, dict[str, Any]] = {
     "plain": {},
-    "accumulated": {"fluxes": "accumulated", "output_frequency": "12h"},
     "members": {"members_of_run": 3, "dates": "valid"},
-    "accumulated members": {"members_of_run": 2, "fluxes": "accumulated", "packing": "simple"},
+    "accumulated members": {
+        "members_of_run": 2, "fluxes": "accumulated", "output_frequency": "12h", "packing": "simple",
+    },
     "days": {"means": "day", "bits": {"default": 12, "swvl1": 20}},
-}
+}  # fmt: skip
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no fork")
 @pytest.mark.parametrize("case", list(CASES))
-def test_killed_run_resumes_to_the_same_bytes(tmp_path: Path, case: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_killed_run_resumes_to_the_same_bytes(tmp_path: Path, case: str) -> None:
     """After SIGKILL between two restarts, the file is bitwise that of an undisturbed run, and nothing else is left."""
-    monkeypatch.setitem(outputs.KINDS, "f.grib", LandGribOutput)
     options = {**CASES[case]}
     members, path = options.pop("members_of_run", None), tmp_path / "f.grib"
     killed(path, 17, members, 5, **options)
@@ -229,9 +216,8 @@ def test_killed_run_resumes_to_the_same_bytes(tmp_path: Path, case: str, monkeyp
     }  # fmt: skip
 
 
-def test_restart_of_a_shorter_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_restart_of_a_shorter_file_is_refused(tmp_path: Path) -> None:
     """A file shorter than at the restart, or missing, is refused."""
-    monkeypatch.setitem(outputs.KINDS, "f.grib", LandGribOutput)
     path = tmp_path / "f.grib"
     killed(path, 6, None, 5)
     partial = path.with_name("f.grib.partial")
@@ -241,19 +227,6 @@ def test_restart_of_a_shorter_file_is_refused(tmp_path: Path, monkeypatch: pytes
     partial.unlink()
     with pytest.raises(FileNotFoundError, match="Start a new run"):
         resumed(path, 8, None, 5)
-
-
-@pytest.mark.parametrize(
-    "changed", [{"fluxes": "accumulated"}, {"bits": 12}, {"dates": "valid"}, {"soil": "parameters"}], ids=str
-)
-def test_restart_with_other_options_is_refused(
-    tmp_path: Path, changed: dict[str, Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A resumed run must share the options of encoding."""
-    monkeypatch.setitem(outputs.KINDS, "f.grib", LandGribOutput)
-    killed(tmp_path / "f.grib", 6, None, 5)
-    with pytest.raises(ValueError, match=f"another {next(iter(changed))}"):
-        resumed(tmp_path / "f.grib", 8, None, 5, **changed)
 
 
 @pytest.mark.parametrize(
@@ -327,3 +300,11 @@ def run(folder: Path, config: dict[str, Any]) -> None:
     command = [sys.executable, "-m", "anemoi.inference", "run", "run.yaml"]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
+
+
+def test_restart_with_other_options_is_refused(tmp_path: Path) -> None:
+    """A resumed run must share the options of encoding."""
+    killed(tmp_path / "f.grib", 6, None, 5)
+    for name, value in {"fluxes": "accumulated", "bits": 12, "dates": "valid", "soil": "parameters"}.items():
+        with pytest.raises(ValueError, match=f"another {name}"):
+            resumed(tmp_path / "f.grib", 8, None, 5, **{name: value})

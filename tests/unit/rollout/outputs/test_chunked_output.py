@@ -8,9 +8,9 @@ from datetime import datetime
 import numpy as np
 import pytest
 
-from anemoi_ailand.rollout.outputs.output_chunks import CHUNK_SIZE, GATHERED_BYTES, check_chunks, choose_chunks
+from anemoi_ailand.rollout.outputs.chunked_output import CHUNK_SIZE, check_chunks, choose_chunks
 from anemoi_ailand.rollout.outputs.output_columns import columns_of
-from anemoi_ailand.rollout.outputs.output_frame import Frame
+from anemoi_ailand.rollout.outputs.output_frame import GATHERED_BYTES, Frame
 from anemoi_ailand.variables import names
 
 
