@@ -23,7 +23,7 @@ OFFSET = {"stl1": 280.0, "swvl1": 0.1, "avg_tprate": 0.0, "lai_lv": 2.0, "t": 27
 
 
 class Context:
-    """What an input asks of its runner."""
+    """The part of a runner that an input uses."""
 
     def __init__(self, start=DATES[0], lead=None, pre_processors=()):
         self.reference_date = start

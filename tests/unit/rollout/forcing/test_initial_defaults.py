@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""What the start of a run has for variables that its files do not hold."""
+"""Initial values of variables that the files of a run do not hold."""
 
 from __future__ import annotations
 

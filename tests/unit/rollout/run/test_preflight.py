@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""What a run takes is known before its first step, and what cannot be is refused."""
+"""The needs of a run are known before its first step, and an impossible run is refused."""
 
 from types import SimpleNamespace
 

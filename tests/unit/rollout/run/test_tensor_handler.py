@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""What the runner gives to anemoi-inference."""
+"""Tensors that the runner gives to anemoi-inference."""
 
 from datetime import datetime, timedelta
 from types import SimpleNamespace
