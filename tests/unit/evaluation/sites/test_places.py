@@ -20,7 +20,7 @@ def test_nearest_point_in_any_convention(latitude, longitude, point):
     [found] = find_points([Place("here", latitude, longitude)], LATITUDES, LONGITUDES)
     assert found.point == point
     assert found.distance < 101.0
-    [found] = find_points([Place("here", 50.9, 7.1)], LATITUDES, LONGITUDES)
+    [found] = find_points([Place("here", 50.9, 7.1)], LATITUDES, LONGITUDES, 101.0)
     assert found.distance == pytest.approx(0.9 * 2 * np.pi * 6371.229 / 360, rel=1e-12)  # of a meridian
 
 
