@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""THE table: every variable of the land emulator, once.
+"""The table of all variables of the land emulator.
 
 Recipes, configurations, bounds, outputs and plots take names, units, roles, bounds and time semantics from here,
 and tests hold them to it. No arrays, no files.

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""The one wrapper of an Anemoi dataset: opened, checked, read by dates, variables and points."""
+"""Wrapper of an Anemoi dataset: opened, checked, read by dates, variables and points."""
 
 from __future__ import annotations
 

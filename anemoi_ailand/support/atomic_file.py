@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Atomic writes of files: a reader sees the earlier file or the complete new one, whatever stops the process."""
+"""Atomic writes of files: a reader sees the earlier file or the complete new one, even if the process is killed."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""The lock of this process around the NetCDF and HDF5 libraries, which are not thread-safe."""
+"""Process-wide lock for the NetCDF and HDF5 libraries, which are not thread-safe."""
 
 from __future__ import annotations
 

@@ -84,5 +84,5 @@ class TrainingLog(Callback):
 def append(path: Path, row: dict[str, Any]) -> None:
     """Append a row to a CSV file with a header; new columns are added to all rows."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    before = [pd.read_csv(path, dtype=str)] if path.exists() else []
+    before = [pd.read_csv(path, dtype=str)] if path.exists() and path.stat().st_size else []
     pd.concat([*before, pd.DataFrame([row], dtype=object)]).to_csv(path, index=False)

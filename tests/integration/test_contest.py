@@ -54,7 +54,7 @@ def arguments(dataset, *options):
 
 @pytest.fixture(scope="module")
 def held(dataset):
-    """What the command said, and the folder of the contest."""
+    """Finished process and folder of the contest."""
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.contest", *arguments(dataset)], cwd=dataset.parent,
         env={**os.environ, "PYTHONPATH": str(CHECKOUT)}, capture_output=True, text=True, timeout=1800, check=False,
@@ -64,7 +64,7 @@ def held(dataset):
 
 
 def trainings(folder):
-    """When each training ended."""
+    """Time at which each training ended."""
     return {path: path.stat().st_mtime_ns for path in sorted(folder.glob("training/*/stage-*/finished.json"))}
 
 

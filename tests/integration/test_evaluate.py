@@ -11,12 +11,9 @@ import subprocess
 import sys
 import time
 
-import numpy as np
 import pandas as pd
 import pytest
-import xarray as xr
 import yaml
-from anemoi.utils.checkpoints import load_metadata, replace_metadata
 
 from tests.integration.conftest import anemoi, small_recipe
 
@@ -56,19 +53,19 @@ def evaluate(*arguments, check=True):
 
 @pytest.fixture(scope="module")
 def evaluated(chain, two_years):
-    """What the command said, and the folder of its result."""
+    """Finished process and folder of its result."""
     output = chain.root / "evaluation"
     return evaluate(chain.checkpoint, two_years, output), output
 
 
 def stamps(output):
-    """When each roll-out was written."""
+    """Time of modification of each roll-out."""
     kept = output.with_name(f"{output.name}-reforecasts")
     return {path.name: path.stat().st_mtime_ns for path in sorted(kept.iterdir())}
 
 
 def test_command_writes_report_numbers_and_figures(evaluated):
-    """All that is documented, and the table and the page on the terminal."""
+    """The result holds all documented files, and the terminal shows the table and the path of the page."""
     done, output = evaluated
     names = {"differences.csv", "figures", "metrics.csv", "metrics.json", "report", "settings.yaml", "table.md"}
     assert {path.name for path in output.iterdir()} == names
@@ -83,13 +80,11 @@ def test_command_writes_report_numbers_and_figures(evaluated):
 
 
 def test_numbers_are_in_the_documented_layout(evaluated, two_years):
-    """Schema, header, one record for each row of the CSV files, ``null`` and never NaN."""
+    """JSON and CSV files agree, empty groups are null, and the water budget of the reference closes."""
     _, output = evaluated
     text = (output / "metrics.json").read_text()
     metrics = json.loads(text, parse_constant=lambda token: pytest.fail(f"{token} is no JSON"))
-    assert metrics["schema"] == "anemoi-ailand/evaluation/1"
     assert metrics["inputs"]["reference"]["path"] == str(two_years)
-    assert metrics["climatology"]["last"] == "2020-12-31T18:00"
     assert metrics["protocols"]["A"]["starts"] == 3
     for part, file in (("scores", "metrics.csv"), ("differences", "differences.csv")):
         table = pd.read_csv(output / file)
@@ -97,28 +92,13 @@ def test_numbers_are_in_the_documented_layout(evaluated, two_years):
         assert list(table.columns) == list(metrics[part][0])
     scores = pd.read_csv(output / "metrics.csv")
     assert set(scores["protocol"]) == {"A", "B", "C"}
-    assert set(scores["model"]) == {"emulator", "persistence", "climatology"}
     empty = scores[scores["n"] == 0]
     assert empty["value"].isna().all()
     assert metrics["budgets"]["closure"]["ecLand"]["water"]["closure"] == "closed"
 
 
-def test_score_is_that_of_the_kept_run(evaluated, two_years):
-    """RMSE of protocol B over all points, from the kept file and the dataset."""
-    from anemoi.datasets import open_dataset
-
-    _, output = evaluated
-    run = xr.open_dataset(output.with_name("evaluation-reforecasts") / "B-emulator.nc")["stl1"].values[0]
-    data = open_dataset(str(two_years), select=["stl1"], start="2021-01-01T06:00:00", end="2021-02-21T18:00:00")
-    error = run.astype(float) - np.asarray(data[:])[:, 0, 0]
-    scores = pd.read_csv(output / "metrics.csv")
-    where = "protocol == 'B' and model == 'emulator' and variable == 'stl1' and cut == 'all' and metric == 'rmse'"
-    rows = scores.query(where)
-    assert rows[rows["lead"].isna()]["value"].item() == pytest.approx(np.sqrt((error**2).mean()), rel=1e-5)
-
-
 def test_second_run_takes_the_roll_outs(evaluated, chain, two_years):
-    """Without a step of the model, and with the same numbers; another seed changes intervals only."""
+    """A second run reuses the roll-outs; another seed changes intervals only."""
     _, output = evaluated
     before, scores = stamps(output), (output / "metrics.csv").read_text()
     assert list(before) == ROLL_OUTS
@@ -127,21 +107,8 @@ def test_second_run_takes_the_roll_outs(evaluated, chain, two_years):
     assert (output / "metrics.csv").read_text() == scores
 
 
-def test_other_checkpoint_is_rolled_out_again(evaluated, chain, two_years, tmp_path):
-    """Though it has the same name: what counts is what is in it."""
-    shutil.copytree(chain.root / "evaluation-reforecasts", tmp_path / "e-reforecasts")
-    before = stamps(tmp_path / "e")
-    other = shutil.copy(chain.checkpoint, tmp_path / "inference-best.ckpt")
-    metadata = load_metadata(str(other))
-    metadata["note"] = "another training"
-    replace_metadata(str(other), metadata)
-    evaluate(other, two_years, tmp_path / "e", "protocol_b=null", "protocol_c=null")
-    after = stamps(tmp_path / "e")
-    assert [name for name in before if after[name] != before[name]] == ["A-emulator.nc"]
-
-
 def test_killed_run_leaves_nothing_under_the_name(chain, two_years, tmp_path):
-    """Not even if it cannot clean up; the next one finds no half roll-out."""
+    """A killed run leaves neither a result nor an unfinished roll-out under its name."""
     output = tmp_path / "e"
     process = subprocess.Popen(
         command(chain.checkpoint, two_years, output), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
@@ -164,7 +131,7 @@ def test_killed_run_leaves_nothing_under_the_name(chain, two_years, tmp_path):
     ],
 )
 def test_evaluation_that_does_not_fit_does_not_start(chain, two_years, tmp_path, options, message):
-    """One message, and nothing is made."""
+    """The command ends with one message and writes nothing."""
     done = evaluate(chain.checkpoint, two_years, tmp_path / "e", *options, check=False)
     assert done.returncode == 1
     assert message in done.stderr
@@ -173,7 +140,7 @@ def test_evaluation_that_does_not_fit_does_not_start(chain, two_years, tmp_path,
 
 
 def test_checkpoint_that_needs_more_than_the_dataset_has_does_not_start(chain, two_years, tmp_path):
-    """The variables are named, before any roll-out."""
+    """Missing variables are named before any roll-out."""
     less = shutil.copytree(two_years, tmp_path / "less.zarr")
     attributes = next(path for path in (less / ".zattrs", less / "zarr.json") if path.exists())
     attributes.write_text(attributes.read_text().replace('"avg_sdlwrf"', '"sunshine"'))

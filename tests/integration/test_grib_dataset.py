@@ -42,7 +42,7 @@ def create(recipe: str, folder: Path, **environment: str) -> Path:
 
 
 def write_archive(folder: Path, ecland: Reader) -> None:
-    """The sample as GRIB on an unstructured grid, with its coordinates beside it."""
+    """The sample as GRIB on an unstructured grid, and its coordinates as NetCDF."""
     Archive(folder, Grid("unstructured", len(ecland.point_id))).write(ecland, DATES, soil="levels")
     with netCDF4.Dataset(folder / "coordinates.nc", "w") as out:
         out.createDimension("point", len(ecland.point_id))

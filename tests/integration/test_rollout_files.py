@@ -31,7 +31,7 @@ INSTANTS = {"avg_sp": (134, {}), "avg_u": (131, {"typeOfLevel": "hybrid", "level
 
 
 def write_archive(folder: Path) -> None:
-    """The sample as GRIB of forecasts: at the first date there are no means. Beside it what GRIB does not hold."""
+    """The sample as GRIB of forecasts: at the first date there are no means. NetCDF holds the rest."""
     ecland = sample()
     archive = Archive(folder, Grid("unstructured", len(ecland.point_id)))
     archive.write(ecland, DATES)

@@ -97,7 +97,7 @@ def test_commands_exist() -> None:
 
 
 def fault_of(command: str) -> str:
-    """What the check of a command says; empty if nothing is wrong."""
+    """Message of the check of a command; empty if nothing is wrong."""
     try:
         check_command(command)
     except (AssertionError, SystemExit, ValueError) as error:

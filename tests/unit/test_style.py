@@ -74,7 +74,7 @@ def test_plain_english() -> None:
     """No docstring begins with an indirect question, and no docstring or comment holds a banned phrase."""
     found = [
         f"{path.relative_to(ROOT)}:{line}: {words}"
-        for path in python_files("anemoi_ailand", "benchmarks", "hydra_plugins", "tools")
+        for path in python_files("anemoi_ailand", "benchmarks", "hydra_plugins", "tests", "tools")
         for line, words in faults(path.read_text(encoding="utf-8"))
     ]
     assert not found, f"{len(found)} places to rewrite:\n" + "\n".join(found)

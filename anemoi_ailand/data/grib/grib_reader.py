@@ -88,7 +88,9 @@ class GribReader:
         self._points = find_points(index, self._series, beside, land, self.name)
         self._decoder = Decoder(index, self._points.keep)
         self.latitudes, self.longitudes = self._points.latitudes, self._points.longitudes
-        self.point_id, self.climate_class = self._points.point_id, self._points.climate_class
+        marks = {n: f.astype("i8") for n, f in self._points.fields.items() if n in MARKS}
+        self.point_id = marks.get("point_id", self._points.keep.astype("i8"))
+        self.climate_class = marks.get("climate_class")
         held = {*self._series, *self._points.fields}
         self._rules = rules(held)
         self.variables = tuple(n for n in VARIABLES if n in {*held, *self._rules} - {*leave_out, *MARKS})

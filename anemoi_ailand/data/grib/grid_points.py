@@ -30,17 +30,6 @@ class Points:
     longitudes: np.ndarray
     fields: dict[str, np.ndarray]  #: constants from NetCDF
 
-    @property
-    def point_id(self) -> np.ndarray:
-        """Identity from NetCDF, or the position in the grid."""
-        return self.fields.get("point_id", self.keep).astype("i8")
-
-    @property
-    def climate_class(self) -> np.ndarray | None:
-        """Stratum of a point, if NetCDF has one."""
-        found = self.fields.get("climate_class")
-        return None if found is None else found.astype("i8")
-
 
 def find_points(scan: Scan, sources: dict[str, Series], static: Static, land: bool, name: str) -> Points:
     """Select the points and find their coordinates; ``name`` describes the files in messages.

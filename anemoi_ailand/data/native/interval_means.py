@@ -79,10 +79,5 @@ def whole_ends(stamps: np.ndarray, hours: float, kind: Kind, what: str) -> tuple
     return (first - step if kind is Kind.MEAN else first), stamps[-1]
 
 
-def divides(stamps: np.ndarray, hours: float, what: str) -> bool:
-    """Return whether the step of the records divides ``hours``."""
-    return not np.timedelta64(round(hours * 3600), "s") % native_step(stamps, what)
-
-
 def _hours(step: np.timedelta64) -> float:
     return float(step / _HOUR)

@@ -14,7 +14,7 @@ import numpy as np
 
 from anemoi_ailand.constants import C4_CODE, SOIL_LAYER_THICKNESS, STEP_HOURS, WATER_DENSITY
 from anemoi_ailand.data.derived import rules
-from anemoi_ailand.data.native.interval_means import divides, native_step, whole_ends, window
+from anemoi_ailand.data.native.interval_means import native_step, whole_ends, window
 from anemoi_ailand.data.native.native_files import NativeFile, Series, scan
 from anemoi_ailand.data.native.native_variables import CLIMATE, LEAF_AREA, RULES, SOIL, WRONG_UNITS, Rule
 from anemoi_ailand.data.reader import STEP, Coverage, check_request, common_period
@@ -74,7 +74,7 @@ class NativeReader:
         for f in series.files:
             for part, _ in rule.parts:
                 _convert(f, part, table_units(name))
-        if rule.hours and not divides(series.stamps, rule.hours, series.name):
+        if rule.hours and np.timedelta64(rule.hours, "h") % native_step(series.stamps, series.name):
             if rule.hours == STEP_HOURS:
                 window(series.stamps, series.stamps[-1:], rule.hours, rule.kind, series.name)  # raises
             LOG.info("'%s' is left out: the step of %s does not divide %d h", name, series.name, rule.hours)

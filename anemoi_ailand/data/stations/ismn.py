@@ -84,7 +84,7 @@ def _package() -> Any:
 
 
 def _files(paths: Sequence[Path]) -> Iterator[tuple[Any, str]]:
-    """Yield all files with a variable that is read, opened but not read, and their place."""
+    """Yield every file with a known variable, opened but not yet read, and its path."""
     reader, root = _package()
     for path in paths:
         if path.is_dir() or path.suffix == SUFFIX:

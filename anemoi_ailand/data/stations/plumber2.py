@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Flux towers of PLUMBER2: ALMA names in NetCDF, one tower a file.
+"""Flux towers of PLUMBER2: ALMA names in NetCDF, one tower per file.
 
 Dimensions are (time, y, x) with x = y = 1. The stamp is the START of the record in local standard time, never daylight
 saving time; the attribute ``time_zone`` of ``time`` names the zone. ``Qle`` and ``Qh`` are positive upward and change
@@ -88,7 +88,7 @@ def read_plumber2(path: Path, *, corrected: bool = False, quality: Sequence[int]
 def _check(dataset: xr.Dataset, path: Path) -> None:
     several = {d: n for d, n in dataset.sizes.items() if d in ("x", "y") and n > 1}
     if several:
-        raise ValueError(f"'{path}' has {several}, so more than one place. Give one tower a file.")
+        raise ValueError(f"'{path}' has {several}, so more than one place. Give one tower per file.")
     missing = [n for n in ("latitude", "longitude", "time") if n not in dataset.variables]
     if missing:
         raise ValueError(

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Common form of a station, whatever its archive: sensors on soil layers, units of the table, one time axis."""
+"""Common form of the stations of all archives: sensors on soil layers, units of the table, one time axis."""
 
 from __future__ import annotations
 

@@ -155,7 +155,7 @@ def _usable(stations: list[Station], given: Sequence[Path]) -> list[Station]:
     if doubled:
         sources = [s.source for s in stations if (s.network, s.name) == doubled[0]]
         raise ValueError(
-            f"{len(doubled)} stations occur more than once, for example {doubled[0]} in {sources}. Give one file a "
+            f"{len(doubled)} stations occur more than once, for example {doubled[0]} in {sources}. Give one file per "
             "station (of FULLSET and SUBSET, one)."
         )
     good = [s for s in stations if s.variables]

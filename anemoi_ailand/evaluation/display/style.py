@@ -27,7 +27,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from PIL import Image
 
-from anemoi_ailand.evaluation.display.units import shown_units
+from anemoi_ailand.evaluation.display.variables import shown_units
 from anemoi_ailand.evaluation.fields.reference import CLIMATOLOGY, EMULATOR, PERSISTENCE, REFERENCE
 from anemoi_ailand.variables import variable
 
@@ -69,21 +69,14 @@ def model_colour(label: str, forecasts: Sequence[str] = (EMULATOR,)) -> str:
     """
     if label in _FIXED_COLOURS:
         return _FIXED_COLOURS[label]
-    return FORECAST_COLOURS[_position(label, forecasts) % len(FORECAST_COLOURS)]
+    return FORECAST_COLOURS[list(forecasts).index(label) % len(FORECAST_COLOURS)]
 
 
 def model_line(label: str, forecasts: Sequence[str] = (EMULATOR,)) -> Any:
-    """Return the line style of a model; arguments and errors as in :func:`model_colour`."""
+    """Return the line style of a model; arguments as in :func:`model_colour`."""
     if label in _FIXED_LINES:
         return _FIXED_LINES[label]
-    return _FORECAST_LINES[_position(label, forecasts) // len(FORECAST_COLOURS) % len(_FORECAST_LINES)]
-
-
-def _position(label: str, forecasts: Sequence[str]) -> int:
-    if label not in forecasts:
-        known = [*_FIXED_COLOURS, *forecasts]
-        raise ValueError(f"Unknown model '{label}' (available: {known}). Give its label with the other forecasts.")
-    return list(forecasts).index(label)
+    return _FORECAST_LINES[list(forecasts).index(label) // len(FORECAST_COLOURS) % len(_FORECAST_LINES)]
 
 
 def forecast_labels(models: Iterable[str]) -> list[str]:

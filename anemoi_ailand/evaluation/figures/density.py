@@ -14,7 +14,7 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
 from anemoi_ailand.evaluation.display import style
-from anemoi_ailand.evaluation.display.units import shown_factor
+from anemoi_ailand.evaluation.display.variables import shown_factor
 from anemoi_ailand.evaluation.fields.reference import REFERENCE
 
 #: Hexagons across a panel.
@@ -40,7 +40,10 @@ def density_figure(pairs: Mapping[str, tuple[np.ndarray, np.ndarray]], label: st
         norm = LogNorm(1, max(2.0, *(float(each.get_array().max()) for each in hexagons)))
         for each in hexagons:
             each.set_norm(norm)
-        figure.colorbar(hexagons[0], ax=axes, location="bottom", label="values in a hexagon [1]", aspect=50, shrink=0.7)
+        share = 0.1 / -(-len(pairs) // columns)  # of the height, which grows with the rows
+        figure.colorbar(
+            hexagons[0], ax=axes, location="bottom", label="values in a hexagon [1]", fraction=share, aspect=50
+        )
     style.title(figure, f"{label} against {REFERENCE}, protocol B")
     return figure
 

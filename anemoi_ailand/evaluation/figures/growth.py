@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator
 
 from anemoi_ailand.evaluation.display import style
-from anemoi_ailand.evaluation.display.units import shown_scores
+from anemoi_ailand.evaluation.display.variables import shown_scores
 from anemoi_ailand.evaluation.fields.reference import CLIMATOLOGY, PERSISTENCE
 from anemoi_ailand.evaluation.scores.skill import HORIZON
 
@@ -33,11 +33,6 @@ def growth_figure(scores: pd.DataFrame, names: Sequence[str], forecasts: Sequenc
     """
     rows = shown_scores(style.pick(scores, protocol=protocol, cut="all", group="all"))
     rows = rows[rows["lead"].notna() | (rows["metric"].isin(HORIZON))]
-    if not (rows["variable"].isin(names) & (rows["metric"] == "rmse") & rows["value"].notna()).any():
-        raise ValueError(
-            f"No RMSE by lead time of {list(names)} for protocol {protocol}. Leave the figure out, or choose other "
-            "variables."
-        )
     columns = 2 if len(names) in (2, 4) else 3
     figure, axes = style.panels(len(names), columns, 2.6, sharex=True)
     for ax, name in zip(axes, names, strict=True):

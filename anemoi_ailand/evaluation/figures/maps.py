@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from anemoi_ailand.evaluation.display import style
-from anemoi_ailand.evaluation.display.units import shown_factor
+from anemoi_ailand.evaluation.display.variables import shown_factor
 from anemoi_ailand.evaluation.fields.reference import REFERENCE
 from anemoi_ailand.hosts.anemoi_training import continents_file
 from anemoi_ailand.support.sphere import wrap_longitude
@@ -70,9 +70,6 @@ def rmse_map_figure(values: Mapping[str, xr.DataArray], name: str) -> Figure:
     """Draw maps of the RMSE ``(point,)`` of a variable, a panel for each forecast, with one colour scale."""
     values = {model: each * shown_factor(name) for model, each in values.items()}
     pooled = np.concatenate([each.values for each in values.values()])
-    pooled = pooled[np.isfinite(pooled)]
-    if not pooled.size:
-        raise ValueError(f"No finite RMSE of '{name}' at any point. Leave its map out.")
     limits = tuple(map(float, np.quantile(pooled, _SCALE_QUANTILES)))
     columns = min(3, len(values))
     height, width = {1: (3.2, 7.0 / 0.6), 2: (2.7, 10.0), 3: (2.7, 13.0)}[columns]

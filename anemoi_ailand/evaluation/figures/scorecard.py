@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from anemoi_ailand.evaluation.display import style
-from anemoi_ailand.evaluation.display.variable_groups import ordered
+from anemoi_ailand.evaluation.display.variables import ordered
 
 #: Area of a triangle [points²] without difference, and for :data:`FULL` and more.
 _SMALLEST, _LARGEST = 40.0, 300.0

@@ -11,7 +11,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from anemoi_ailand.evaluation.display import style
-from anemoi_ailand.evaluation.display.units import shown_factor
+from anemoi_ailand.evaluation.display.variables import shown_factor
 from anemoi_ailand.evaluation.fields.climatology import Period
 from anemoi_ailand.evaluation.fields.reference import REFERENCE
 

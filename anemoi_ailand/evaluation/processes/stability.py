@@ -105,7 +105,6 @@ def trend(values: np.ndarray, cycle: int) -> np.ndarray:
     slope.
     """
     n = len(values) // cycle // 2
-    check_length(len(values), cycle)
     means = values[len(values) - n * cycle :].reshape(n, cycle, -1).mean(axis=1)
     number = np.arange(n) - (n - 1) / 2
     return (number @ means) / (number @ number) * 10 / cycle
@@ -132,6 +131,7 @@ def judge(run: xr.Dataset, ecland: xr.Dataset) -> Verdict:
         The run is too short, or soil water or soil temperature is missing.
     """
     cycle = ecland.sizes["year"]
+    check_length(run.sizes["year"], cycle)
     points = _points(run, ecland, cycle)
     kept = points["ecland_keeps_snow"].to_numpy()
     findings = [

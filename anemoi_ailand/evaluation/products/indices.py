@@ -33,8 +33,6 @@ _CENTRES = np.cumsum(SOIL_LAYER_THICKNESS) - 0.5 * np.asarray(SOIL_LAYER_THICKNE
 
 def root_zone_water(swvl: np.ndarray) -> np.ndarray:
     """Compute the water in the top metre of soil [kg m-2] from at least three layers (layer, ...) [m3 m-3]."""
-    if len(swvl) < ROOT_ZONE_LAYERS:
-        raise ValueError(f"The root zone needs {ROOT_ZONE_LAYERS} soil layers, not {len(swvl)}. Give swvl1 to swvl3.")
     return soil_water(np.asarray(swvl)[:ROOT_ZONE_LAYERS])
 
 
@@ -71,15 +69,8 @@ def frost_depth(stl: np.ndarray) -> np.ndarray:
         Soil temperature of all layers [K].
 
     Returns shape (...) [m].
-
-    Raises
-    ------
-    ValueError
-        The number of layers is not four.
     """
     stl = np.asarray(stl, np.float64)
-    if len(stl) != len(_CENTRES):
-        raise ValueError(f"The depth of frost needs {len(_CENTRES)} soil layers, not {len(stl)}. Give stl1 to stl4.")
     depth = np.zeros(stl.shape[1:])
     frozen = stl[0] < ZERO_CELSIUS
     for above in range(len(_CENTRES) - 1):

@@ -19,7 +19,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from anemoi_ailand.evaluation.display.style import save
-from anemoi_ailand.evaluation.display.variable_groups import ordered, variable_groups
+from anemoi_ailand.evaluation.display.variables import ordered, variable_groups
 from anemoi_ailand.evaluation.fields.fields import Fields, span
 from anemoi_ailand.evaluation.fields.matching import ALL, HELD_OUT
 from anemoi_ailand.evaluation.fields.single_run import ComparedRun

@@ -14,8 +14,7 @@ import numpy as np
 import pandas as pd
 
 from anemoi_ailand.evaluation.display.style import forecast_labels
-from anemoi_ailand.evaluation.display.units import shown_scores
-from anemoi_ailand.evaluation.display.variable_groups import ordered
+from anemoi_ailand.evaluation.display.variables import ordered, shown_scores
 from anemoi_ailand.evaluation.fields.reference import CLIMATOLOGY, PERSISTENCE
 from anemoi_ailand.evaluation.scores.skill import HORIZON
 

@@ -10,8 +10,7 @@ import itertools
 import pandas as pd
 
 from anemoi_ailand.evaluation.display.markdown import aligned, number
-from anemoi_ailand.evaluation.display.units import shown_scores, shown_units
-from anemoi_ailand.evaluation.display.variable_groups import FLUXES, ordered, variable_groups
+from anemoi_ailand.evaluation.display.variables import FLUXES, ordered, shown_scores, shown_units, variable_groups
 from anemoi_ailand.evaluation.fields.matching import ALL, HELD_OUT, TRAINED
 
 

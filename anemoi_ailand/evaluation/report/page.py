@@ -17,8 +17,7 @@ from typing import Any
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 
 from anemoi_ailand.evaluation.display.style import model_colour, unit_text
-from anemoi_ailand.evaluation.display.units import shown_units
-from anemoi_ailand.evaluation.display.variable_groups import variable_groups
+from anemoi_ailand.evaluation.display.variables import shown_units, variable_groups
 from anemoi_ailand.evaluation.fields.reference import REFERENCE
 from anemoi_ailand.evaluation.processes.budgets import main_group
 from anemoi_ailand.evaluation.report import tables

@@ -44,7 +44,17 @@ Columns = dict[str, np.ndarray]
 
 
 def score(forecasts: Mapping[str, Reforecast], reference: Fields, **options: Any) -> pd.DataFrame:
-    """Score forecasts, persistence and climatology: options of :func:`~.sums.collect`, table of :func:`score_table`."""
+    """Score forecasts by label, persistence and climatology against a reference.
+
+    The options are those of :func:`~anemoi_ailand.evaluation.scores.sums.collect`, the columns those of
+    :func:`score_table`.
+
+    Examples
+    --------
+    >>> from anemoi_ailand import open_fields, open_reforecast, score
+    >>> run, reference = open_reforecast("forecast.nc"), open_fields("dataset.zarr")  # doctest: +SKIP
+    >>> table = score({"mine": run}, reference, protocol="B")  # doctest: +SKIP
+    """
     return score_table(collect(forecasts, reference, **options))
 
 

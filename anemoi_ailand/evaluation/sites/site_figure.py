@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from anemoi_ailand.evaluation.display import style
-from anemoi_ailand.evaluation.display.units import shown_factor, shown_units
+from anemoi_ailand.evaluation.display.variables import shown_factor, shown_units
 from anemoi_ailand.evaluation.fields.reference import EMULATOR, REFERENCE
 from anemoi_ailand.evaluation.sites.site_series import names_of, of_ecland, of_emulator
 from anemoi_ailand.variables import variable

@@ -16,8 +16,7 @@ from scores.continuous.correlation import pearsonr
 
 from anemoi_ailand.evaluation.display.json_records import DIGITS
 from anemoi_ailand.evaluation.display.markdown import aligned, enumeration, number
-from anemoi_ailand.evaluation.display.units import shown_factor, shown_units
-from anemoi_ailand.evaluation.display.variable_groups import variable_groups
+from anemoi_ailand.evaluation.display.variables import shown_factor, shown_units, variable_groups
 from anemoi_ailand.evaluation.fields.reference import EMULATOR, REFERENCE
 from anemoi_ailand.evaluation.scores.strata import BIOMES, SOIL_TYPES, VEGETATION_TYPES
 from anemoi_ailand.evaluation.sites.places import Found, where

@@ -20,7 +20,7 @@ from tests.support.files import ramp, stamps, write_land
 
 @pytest.fixture
 def reader(tmp_path) -> Reader:
-    """Return a reader of ten points, 100 to 109, of which the last three are sea."""
+    """Return a reader of ten points, 100 to 109; the last three are sea."""
     lsm = np.array([1.0] * 6 + [0.5, 0.49, 0.0, 0.0])
     return open_reader(str(write_land(tmp_path / "a.nc", {"swvl1": ramp(4, 10), "lsm": lsm}, stamps(4))))
 

@@ -59,25 +59,6 @@ def test_a_mistake_is_named_with_what_to_do(tmp_path, text, message):
         read_settings(written(tmp_path, text))
 
 
-def test_all_mistakes_are_told_at_once(tmp_path):
-    """One message lists all mistakes."""
-    with pytest.raises(ValueError, match="has 3 mistakes"):
-        read_settings(written(tmp_path, "a: 1\nb: 2\ncheckpoints: {A: a}\n"))
-
-
-def test_missing_file_says_where_to_get_one(tmp_path):
-    """The message says how to copy the packaged file."""
-    with pytest.raises(FileNotFoundError, match="configs --copy evaluation/evaluate"):
-        read_settings(tmp_path / "none.yaml")
-
-
-def test_settings_cannot_be_changed_after_the_check():
-    """Settings are immutable."""
-    settings = Settings(dataset="a", checkpoints={"A": "a"}, protocol_b={})
-    with pytest.raises(ValueError, match="frozen"):
-        settings.dataset = Path("b")
-
-
 def test_null_takes_away_the_checkpoint_of_the_file(tmp_path):
     """``null`` on the command line removes an entry of the file."""
     path = written(tmp_path, "dataset: a.zarr\ncheckpoints: {A: a.ckpt}\nforecasts: {B: b.nc}\n")

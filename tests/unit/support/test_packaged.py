@@ -23,7 +23,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.parametrize("inside", [True, False], ids=["wheel", "checkout"])
 def test_folder_in_wheel_and_checkout(package: Path, inside: bool) -> None:
-    """The folder lies in the package (wheel), which is searched first, or beside it (checkout)."""
+    """The folder lies in the package (wheel), which is searched first, or in its parent (checkout)."""
     (package.parent / "recipes").mkdir()
     if inside:
         (package / "recipes").mkdir()

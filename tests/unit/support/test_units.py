@@ -62,7 +62,7 @@ REFUSED = [
 
 
 def by_points(folder: Path, name: str, units: str, value: float) -> np.ndarray:
-    """Read one value from the 6-hourly layout; the value beside it is missing."""
+    """Read one value from the 6-hourly layout; the next value is missing."""
     values = np.full((3, 2), value)
     values[1, 1] = np.nan
     path = write_land(folder / "points.nc", {name: values}, stamps(3), {name: units})

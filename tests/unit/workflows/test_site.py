@@ -104,7 +104,7 @@ def test_several_sites_have_a_folder_each_from_one_roll_out(tmp_path, data, monk
         ({"places": (Place("sea", 0.0, 0.0),)}, r"sea \(0 N, 0 E\)"),
         ({"start": "2021-01-01"}, "which is not in the dataset"),
         ({"lead": "364d"}, "which is not in the dataset"),
-        ({"within": -1.0}, "Give more than 0"),
+        ({"within": -1.0}, "Give a positive distance"),
     ],
 )
 def test_errors_come_before_the_roll_out_and_leave_nothing(tmp_path, data, monkeypatch, options, message):

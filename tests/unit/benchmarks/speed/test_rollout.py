@@ -11,7 +11,7 @@ from benchmarks.speed.rollout import Size, Spent, table
 
 
 def size(points=1000, steps=10, plain=(2.0, 2.2, 2.4)):
-    """Runs that take a quarter longer than blocks, of which the network takes all but 0.1 s."""
+    """Runs that take a quarter longer than blocks; the network takes all but 0.1 s of a block."""
     blocks = (1.0, 1.1, 1.2)
     return Size(
         points=points,

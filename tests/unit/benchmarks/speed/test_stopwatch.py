@@ -25,7 +25,7 @@ def train(watch, n_batches, monkeypatch):
 
 
 def test_rate_is_over_the_batches_after_the_warm_up(monkeypatch):
-    """Four batches of 30 point-steps in 8 s, of which the process worked 4."""
+    """Four batches of 30 point-steps in 8 s, with 4 s of work of the process."""
     watch = Stopwatch(warm_up=3)
     train(watch, 7, monkeypatch)
     timing = watch.timing()

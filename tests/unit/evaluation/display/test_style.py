@@ -35,12 +35,6 @@ def test_colour_of_a_forecast_is_its_place_in_the_order():
     assert style.model_colour("climatology", FORECASTS) == style.model_colour("climatology")
 
 
-def test_unknown_model_has_no_colour():
-    """A label outside the list of forecasts is refused."""
-    with pytest.raises(ValueError, match=r"Unknown model 'mine' .*Give its label"):
-        style.model_colour("mine", FORECASTS)
-
-
 def test_colours_differ_for_the_colour_blind():
     """All pairs of colours differ under simulated deuteranopia (Machado et al. 2009, doi:10.1109/TVCG.2009.113)."""
     matrix = np.array(

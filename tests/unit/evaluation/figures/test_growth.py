@@ -49,12 +49,6 @@ def test_persistence_does_not_set_the_scale(scores):
     assert ax.get_ylim()[1] == pytest.approx(VARIABLES["2t"][2] * 1.12)
 
 
-def test_protocol_without_values_is_an_error(scores):
-    """A protocol without RMSE by lead time is refused."""
-    with pytest.raises(ValueError, match=r"protocol C.*Leave the figure out"):
-        growth_figure(scores, ["swvl1"], LABELS, "C")
-
-
 def test_variable_without_values_says_so(scores):
     """The panel of a variable without values says "no data"."""
     figure = growth_figure(scores, ["swvl1", "sd"], LABELS, "A")

@@ -58,18 +58,10 @@ def test_map_of_a_region_is_drawn_closer():
 
 
 def test_rmse_map_has_a_panel_for_each_forecast():
-    """All panels share one colour scale, which NaN does not affect."""
+    """All panels share one colour scale."""
     first = points() - 0.2
-    first[0] = np.nan
     figure = rmse_map_figure({"new": first, "old": points(seed=1)}, "swvl1")
     dots = [ax.collections[0] for ax in figure.axes[:2]]
     assert [ax.get_title("left") for ax in figure.axes[:2]] == ["new", "old"]
     assert dots[0].get_clim() == dots[1].get_clim()
-    assert np.isfinite(dots[0].get_clim()).all()
     assert figure.axes[-1].get_xlabel() == "RMSE of swvl1 [m³ m⁻³]"
-
-
-def test_rmse_map_without_values_is_an_error():
-    """An empty map is refused."""
-    with pytest.raises(ValueError, match=r"No finite RMSE of 'swvl1'.*Leave its map out"):
-        rmse_map_figure({"new": points() * np.nan}, "swvl1")

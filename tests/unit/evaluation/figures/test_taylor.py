@@ -22,7 +22,7 @@ def statistics(**change):
 
 
 def test_statistics_match_a_naive_loop():
-    """Sums written out."""
+    """Ratio of standard deviations and correlation equal sums over the values."""
     rng = np.random.default_rng(1)
     o, f = rng.normal(3.0, 2.0, 50), rng.normal(1.0, 1.0, 50)
     mean_o, mean_f = sum(o) / 50, sum(f) / 50
@@ -34,7 +34,7 @@ def test_statistics_match_a_naive_loop():
 
 
 def test_constant_series_has_no_statistics():
-    """No spread, no correlation."""
+    """A constant series has neither ratio nor correlation."""
     assert np.isnan(taylor_statistics(np.arange(3.0), np.ones(3))["std_ratio"])
     assert np.isnan(taylor_statistics(np.ones(3), np.arange(3.0))["correlation"])
 
@@ -51,7 +51,7 @@ def test_angle_is_correlation_and_radius_is_spread():
 
 
 def test_negative_correlations_open_the_half_circle():
-    """A quarter would hide them."""
+    """Negative correlations need the half circle."""
     axes = [
         taylor_figure(statistics(correlation=[r, 0.5]), GROUPS, ["emulator", "climatology"]).axes[0]
         for r in (0.8, -0.3)
@@ -60,7 +60,7 @@ def test_negative_correlations_open_the_half_circle():
 
 
 def test_groups_without_values_have_no_panel():
-    """One panel, for soil; without any value an error."""
+    """Only groups with values have a panel; without any value the figure is an error."""
     assert len(taylor_figure(statistics(), GROUPS, ["emulator", "climatology"]).axes) == 1
     with pytest.raises(ValueError, match="Leave the diagram out"):
         taylor_figure(statistics(correlation=[np.nan, np.nan]), GROUPS, ["emulator", "climatology"])

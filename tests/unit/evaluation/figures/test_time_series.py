@@ -16,7 +16,7 @@ TRAINING = (np.datetime64("2020-01-01", "ns"), np.datetime64("2021-12-31", "ns")
 
 
 def test_sites_have_a_panel_for_each_variable_and_place(truth):
-    """Reference over all its years, emulator in its run only, daily means, training period shaded."""
+    """The reference has all its years, the emulator its run, as daily means with the error in the corner."""
     reference = truth[["swvl1", "stl1"]].isel(point=[0, 3])
     run = reference.sel(time=slice("2022-01-01", "2022-01-31")) + 1.0
     figure = sites_figure(reference, {"emulator": run}, ["snowy", "snow-free"], TRAINING)
@@ -30,7 +30,7 @@ def test_sites_have_a_panel_for_each_variable_and_place(truth):
 
 
 def test_several_forecasts_have_their_own_lines(truth):
-    """Forecasts by label in the order given, each with its error in the corner, in display units."""
+    """Forecasts have lines in the given order, with errors in display units."""
     reference = truth[["stl1"]].rename({"stl1": "sro"}).isel(point=[0]) / 86400
     run = reference.sel(time=slice("2022-01-01", "2022-01-31"))
     figure = sites_figure(reference, {"new": run + 1.0 / 86400, "old": run - 2.0 / 86400}, ["a place"], TRAINING)

@@ -40,14 +40,14 @@ def test_autocorrelation_is_the_correlation_with_itself_later() -> None:
 
 
 def test_persistence_sees_the_memory_behind_a_diurnal_cycle() -> None:
-    """One step correlates badly, one day well: the day counts."""
+    """The correlation at one day counts where that at one step is hidden by the diurnal cycle."""
     x = np.tile([1.0, 0.0, -1.0, 0.0], 200) + 0.1 * np.random.default_rng(3).standard_normal(800)
     assert autocorrelation(x, 1) < 0.1
     assert persistence_of(x, 4) > 0.98
 
 
 def test_white_noise_keeps_its_size_and_memory_shrinks_it() -> None:
-    """For rho = 0.9 in both, n (1 - 0.81) / (1 + 0.81)."""
+    """The effective sample size of white noise is n, for rho = 0.9 in both n (1 - 0.81) / (1 + 0.81)."""
     white = [ar1(0.0, (5000,), seed=s) for s in (4, 5)]
     slow = [ar1(0.9, (5000,), seed=s) for s in (6, 7)]
     assert effective_sample_size(*white, 4) > 0.9 * 5000
@@ -55,18 +55,18 @@ def test_white_noise_keeps_its_size_and_memory_shrinks_it() -> None:
 
 
 def test_fisher_interval_of_a_textbook_case() -> None:
-    """For r = 0.5, n = 28: z = 0.549306 +- 1.959964 / 5, so tanh(0.157313) to tanh(0.941299)."""
+    """The interval for r = 0.5, n = 28 is tanh(0.549306 +- 1.959964 / 5)."""
     assert fisher_interval(0.5, 28.0) == pytest.approx((0.156028, 0.735818), abs=1e-6)
 
 
 @pytest.mark.parametrize(("correlation", "n"), [(0.5, 3.0), (np.nan, 100.0), (0.5, np.nan)])
 def test_fisher_interval_is_not_known_from_too_little(correlation: float, n: float) -> None:
-    """NaN, not a wide interval."""
+    """Too few values give NaN, not a wide interval."""
     assert np.isnan(fisher_interval(correlation, n)).all()
 
 
 def test_block_length_grows_with_memory() -> None:
-    """(2 rho / (1 - rho^2))^(2/3) n^(1/3); one day without memory; a third of a short series."""
+    """The length is (2 rho / (1 - rho^2))^(2/3) n^(1/3), at least one day, at most a third of the series."""
     n = 4000
     assert block_length(ar1(0.8, (n,), seed=8), 4) == pytest.approx((1.6 / 0.36) ** (2 / 3) * n ** (1 / 3), rel=0.2)
     assert block_length(ar1(0.0, (n,), seed=9), 4) == 4
@@ -74,7 +74,7 @@ def test_block_length_grows_with_memory() -> None:
 
 
 def test_bootstrap_covers_the_truth_as_often_as_it_says() -> None:
-    """150 AR(1) series of errors with rho = 0.8, bias 0.5 and standard deviation 1: about 90 %, as said."""
+    """Intervals of 150 AR(1) series of errors with rho = 0.8 cover the true values in about 90 % of the cases."""
     errors = 0.5 + ar1(0.8, (150, 1500), seed=10)
     rng = np.random.default_rng(11)
     inside = {"bias": 0, "ubrmse": 0, "rmse": 0}
@@ -86,7 +86,7 @@ def test_bootstrap_covers_the_truth_as_often_as_it_says() -> None:
 
 
 def test_bootstrap_is_repeatable_and_ignores_gaps() -> None:
-    """Same seed, same interval; NaN do not count."""
+    """Equal seeds give equal intervals, and NaN do not count."""
     error = ar1(0.5, (500,), seed=14)
     gaps = np.insert(error, 100, [np.nan] * 20)
     first, second = (error_intervals(e, 8.0, np.random.default_rng(0)) for e in (error, gaps))
@@ -94,7 +94,7 @@ def test_bootstrap_is_repeatable_and_ignores_gaps() -> None:
 
 
 def test_constant_error_has_no_width() -> None:
-    """The blocks of each replicate add up to the whole length."""
+    """The blocks of each replicate add up to the length of the series."""
     found = error_intervals(np.full(333, 2.0), 7.3, np.random.default_rng(1))
     assert found["bias"] == pytest.approx((2.0, 2.0))
     assert found["rmse"] == pytest.approx((2.0, 2.0))
@@ -102,7 +102,7 @@ def test_constant_error_has_no_width() -> None:
 
 
 def test_median_over_stations() -> None:
-    """Around the median; not known for fewer than five."""
+    """The interval contains the median; it is unknown for fewer than five stations."""
     low, high = median_interval(np.arange(101.0), np.random.default_rng(2))
     assert 35 < low < 50 < high < 65
     assert np.isnan(median_interval(np.arange(4.0), np.random.default_rng(2))).all()

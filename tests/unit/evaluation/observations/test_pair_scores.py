@@ -29,7 +29,7 @@ def truth() -> np.ndarray:
 
 
 def test_known_bias_and_noise_are_given_back(truth: np.ndarray) -> None:
-    """Bias 0.05 and white noise of 0.02, each within its interval."""
+    """Bias and noise of known size are found, each within its interval."""
     noise = np.where(np.isfinite(truth), np.random.default_rng(2).standard_normal(1460), np.nan)
     noise = (noise - np.nanmean(noise)) / np.nanstd(noise)
     scores = scored(truth + 0.05 + 0.02 * noise, truth)
@@ -41,7 +41,7 @@ def test_known_bias_and_noise_are_given_back(truth: np.ndarray) -> None:
 
 
 def test_correlations_are_those_of_numpy(truth: np.ndarray) -> None:
-    """Over the pairs without NaN; the anomaly correlation is lower, since the common season is gone."""
+    """Correlations use pairs without NaN; that of anomalies is lower, because the common season is removed."""
     model = truth + 0.02 * np.random.default_rng(3).standard_normal(1460)
     model[5] = np.nan
     scores = scored(model, truth)
@@ -53,7 +53,7 @@ def test_correlations_are_those_of_numpy(truth: np.ndarray) -> None:
 
 @pytest.mark.parametrize("n", [99, 100])
 def test_too_few_values_are_reported_as_such(truth: np.ndarray, n: int) -> None:
-    """99 of 100 wanted: NaN, the number, and the status."""
+    """Below 100 values the score is NaN with its number and status."""
     short = truth.copy()
     short[n:] = np.nan
     score = scored(truth, short)["bias"]
@@ -62,14 +62,14 @@ def test_too_few_values_are_reported_as_such(truth: np.ndarray, n: int) -> None:
 
 
 def test_series_that_does_not_vary_has_no_correlation(truth: np.ndarray) -> None:
-    """Like snow in summer: the errors are there, the correlation is NaN."""
+    """A constant series has errors, but no correlation."""
     scores = scored(truth * 0, truth * 0)
     assert scores["bias"].value == 0.0
     assert np.isnan(scores["correlation"].value)
 
 
 def naive(values: np.ndarray, per_day: int, window: int, fill: float) -> np.ndarray:
-    """One value at a time."""
+    """Anomaly computed one value at a time."""
     out = np.full(len(values), np.nan)
     for i, x in enumerate(values):
         near = [
@@ -85,7 +85,7 @@ def naive(values: np.ndarray, per_day: int, window: int, fill: float) -> np.ndar
 
 @pytest.mark.parametrize("n", [400, 401, 403])
 def test_anomaly_is_that_of_a_naive_loop(n: int) -> None:
-    """With gaps, a long one, and an incomplete last day."""
+    """Anomalies equal a loop, with gaps and an incomplete last day; a series of NaN stays NaN."""
     rng = np.random.default_rng(5)
     values = 280 + rng.standard_normal(n)
     values[rng.random(n) < 0.3] = np.nan

@@ -20,7 +20,7 @@ def station(latitude: float, longitude: float) -> Station:
 
 
 def test_nearest_point_within_the_limit() -> None:
-    """Across the date line and with longitudes from 0 to 360; a station too far away is skipped with the reason."""
+    """Points are found across the date line and in any convention; distant stations are skipped with the reason."""
     stations = [station(60.0, -179.9), station(40.1, -88.3), station(10.0, 10.0)]
     matches, skipped = match_stations(stations, LATITUDE, LONGITUDE)
     assert [m.point for m in matches] == [2, 1]

@@ -46,7 +46,7 @@ def world(make_dates: Callable, make_fields: Callable) -> dict[str, Any]:
 
 
 def bondville(world: dict[str, Any], name: str, values: np.ndarray, place: tuple = (40.1, -88.3, 200.0)) -> Station:
-    """A station near the second point."""
+    """Station near the second point."""
     sensor = Sensor(name, world["times"], values, (0.05, 0.05) if name in ("swvl", "stl") else None)
     return make_station("Bondville", "SCAN", place, [sensor])
 
@@ -59,7 +59,7 @@ def row(table: pd.DataFrame, **keys: str) -> pd.Series:
 
 
 def test_known_biases_are_given_back_three_ways(world: dict[str, Any]) -> None:
-    """Observed = ecLand - 0.05: ecLand is 0.05 too wet, the emulator 0.08, and 0.03 against ecLand."""
+    """Biases of ecLand and emulator against observation, and of emulator against ecLand, are found."""
     truth = world["values"]["swvl1"][:, 1]
     station = bondville(world, "swvl", truth - 0.05 + 0.01 * np.random.default_rng(1).standard_normal(N))
     result = score_stations([station], world["reference"], {"A": world["emulator"]})
@@ -78,7 +78,7 @@ def test_known_biases_are_given_back_three_ways(world: dict[str, Any]) -> None:
 
 
 def test_frozen_ground_does_not_count_for_moisture(world: dict[str, Any]) -> None:
-    """Stamps where ecLand's layer 1 is below 273.65 K are left out; temperature itself keeps them."""
+    """Soil moisture is not scored where ecLand's layer is below 273.65 K; temperature is."""
     cold = world["values"]["stl1"][1:, 1] < 273.65
     assert 0.1 < cold.mean() < 0.4
     wet = world["values"]["swvl1"][:, 1].copy()
@@ -93,7 +93,7 @@ def test_frozen_ground_does_not_count_for_moisture(world: dict[str, Any]) -> Non
 
 
 def test_frozen_by_observation_or_model() -> None:
-    """Either is enough; a temperature that is missing says nothing."""
+    """Observed or modelled frost suffices; a missing temperature is ignored."""
     times = np.datetime64("2021-01-01T00", "ns") + np.arange(4) * np.timedelta64(6, "h")
     observed = xr.Dataset({"stl2": ("time", [272.0, 280.0, np.nan, 280.0])}, {"time": times})
     modelled = xr.Dataset({"stl2": ("time", [280.0, 273.6, 280.0, 273.7])}, {"time": times})
@@ -102,7 +102,7 @@ def test_frozen_by_observation_or_model() -> None:
 
 
 def test_without_emulator_ecland_alone_is_scored(world: dict[str, Any]) -> None:
-    """Two-way, from the first record on."""
+    """Without an emulator ecLand is scored from the first record on; net radiation is a sum."""
     station = bondville(world, "rnet", np.full(N, 55.0) + world["values"]["ssr"][:, 1])
     table = score_stations([station], world["reference"]).table
     assert set(table["model"]) == {"ecLand"}
@@ -113,7 +113,7 @@ def test_without_emulator_ecland_alone_is_scored(world: dict[str, Any]) -> None:
 
 
 def test_too_few_values_are_reported_with_their_number(world: dict[str, Any]) -> None:
-    """NaN with the status, and no station in the summary."""
+    """Too few values give NaN with the status, and no station in the summary."""
     values = world["values"]["stl1"][:, 1].copy()
     values[50:] = np.nan
     result = score_stations([bondville(world, "stl", values)], world["reference"])
@@ -124,7 +124,7 @@ def test_too_few_values_are_reported_with_their_number(world: dict[str, Any]) ->
 
 
 def test_summary_is_the_median_over_stations(world: dict[str, Any]) -> None:
-    """Biases of 1 to 5 K at five stations: 3 K."""
+    """Biases of 1 to 5 K at five stations have the median 3 K."""
     truth = world["values"]["stl1"][:, 1]
     stations = [
         make_station(f"s{k}", "n", (40.0, -88.3, 0.0), [Sensor("stl", world["times"], truth - k, (0.05, 0.05))])
@@ -139,7 +139,7 @@ def test_summary_is_the_median_over_stations(world: dict[str, Any]) -> None:
 def test_result_does_not_depend_on_batches_or_other_stations(
     world: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One variable at a time and a station more: same numbers and intervals."""
+    """Batches of variables and further stations do not change numbers and intervals."""
     sensors = [Sensor(n, world["times"], world["values"][f"{n}1"][:, 1] + 1, (0.05, 0.05)) for n in ("swvl", "stl")]
     station = make_station("a", "n", (40.0, -88.3, 0.0), sensors)
     first = score_stations([station], world["reference"]).table
@@ -154,7 +154,7 @@ def test_result_does_not_depend_on_batches_or_other_stations(
 
 
 def test_gap_in_the_observations_is_no_jump_in_time(world: dict[str, Any]) -> None:
-    """Observations without the summer: n counts what is there, anomalies keep their windows."""
+    """A gap in summer reduces n; the windows of anomalies stay in place."""
     keep = np.r_[0:500, 900:N]
     sensor = Sensor("stl", world["times"][keep], world["values"]["stl1"][keep, 1], (0.05, 0.05))
     station = make_station("a", "n", (40.0, -88.3, 0.0), [sensor])
@@ -172,7 +172,7 @@ def test_gap_in_the_observations_is_no_jump_in_time(world: dict[str, Any]) -> No
     ],
 )
 def test_nothing_in_common_is_an_error(world: dict[str, Any], change: dict[str, Any], message: str) -> None:
-    """Variable, place or time: what is there and what to do."""
+    """The message says which variables, places or times exist, and what to do."""
     moved = {**world, "times": world["times"] + np.timedelta64(change.get("shift", 0), "D")}
     place = change.get("place", (40.0, -88.3, 0.0))
     station = bondville(moved, change.get("name", "stl"), world["values"]["stl1"][:, 1], place)
@@ -181,7 +181,7 @@ def test_nothing_in_common_is_an_error(world: dict[str, Any], change: dict[str, 
 
 
 def test_stations_are_matched_to_points_that_all_models_have(world: dict[str, Any]) -> None:
-    """The first point is not in the emulator: a station there is skipped."""
+    """A station at a point that the emulator lacks is skipped."""
     at_first = bondville(world, "stl", world["values"]["stl1"][:, 0], (0.0, 0.0, 0.0))
     near = bondville(world, "stl", world["values"]["stl1"][:, 1])
     fields: dict[str, Fields] = {"A": world["emulator"]}

@@ -17,7 +17,7 @@ REFERENCE = [*bt.SOIL_FIELDS, "avg_tsrwe", "avg_t"]
 
 
 def without(names: list[str], *gone: str) -> list[str]:
-    """``names`` but those."""
+    """Return ``names`` without some of them."""
     return [name for name in names if name not in gone]
 
 
@@ -35,7 +35,7 @@ def without(names: list[str], *gone: str) -> list[str]:
     ],
 )
 def test_water_plan_says_what_is_missing(held: list[str], closure: str, missing: tuple[str, ...]) -> None:
-    """Each lack has its consequence, and is named."""
+    """Each missing variable has its consequence and is named."""
     plan = bt.water_plan(held)
     assert (plan.closure, plan.missing) == (closure, missing)
     assert ("change of src" in plan.omitted) == ("src" not in held)
@@ -53,14 +53,14 @@ def test_water_plan_says_what_is_missing(held: list[str], closure: str, missing:
     ],
 )
 def test_energy_plan_says_what_is_missing(held: list[str], closure: str, missing: tuple[str, ...]) -> None:
-    """Without the heat of snow only steps without snow close; without radiation none."""
+    """Without the heat of snow only steps without snow close, without radiation none."""
     plan = bt.energy_plan(held, REFERENCE)
     assert (plan.closure, plan.missing) == (closure, missing)
     assert set(plan.variables) <= set(held)
 
 
 def test_energy_needs_the_soil_of_the_reference() -> None:
-    """Porosity comes from the reference, and is named as such."""
+    """Missing porosity of the reference is named."""
     assert bt.energy_plan(ENERGY, without(REFERENCE, "theta_sat")).missing == ("theta_sat (reference)",)
 
 
@@ -83,7 +83,7 @@ def test_water_terms_close(step: tuple) -> None:
 
 
 def test_energy_terms_close_for_a_column_that_warms() -> None:
-    """A column of 2.89 m that warms by 0.1 K takes its capacity times that; snow that lies cold takes nothing."""
+    """A column of 2.89 m that warms by 0.1 K takes up its heat capacity times that; cold snow takes up nothing."""
     run = {f"stl{k}": np.array([[290.0], [290.1]]) for k in (1, 2, 3, 4)}
     run |= {"sd": np.full((2, 1), 5.0), "slw": np.zeros((2, 1)), "tsn": np.full((2, 1), 260.0)}
     gained = 2.89 * (0.5 * 1.6e6 + 0.3 * 4.18e6) * 0.1 / 21600.0
@@ -98,7 +98,7 @@ def test_energy_terms_close_for_a_column_that_warms() -> None:
 
 
 def test_snow_free_needs_both_ends_of_the_step() -> None:
-    """Steps that begin or end with snow are not free of it; without snow variables it is not known."""
+    """Steps that begin or end with snow are not snow-free; without snow variables there is no mask."""
     sd = np.array([[0.0], [0.0], [2.0], [0.0]])
     assert bt.snow_free({"sd": sd})[:, 0].tolist() == [True, False, False]
     assert bt.snow_free({"snowc": sd / 4})[:, 0].tolist() == [True, False, False]

@@ -48,7 +48,7 @@ def world(make_fields: Callable, make_dates: Callable) -> Callable[..., Fields]:
 
 
 def value(result: Budgets, term: str, year: float = np.nan, column: str = "value", **where: str) -> float:
-    """The one number of the table."""
+    """Value of the one matching row of the table."""
     table = result.table
     rows = table[(table.term == term) & (table.year.isna() if np.isnan(year) else table.year == year)]
     for name, wanted in {"model": "ecLand", "budget": "water", "steps": "all", "group": LAND, **where}.items():
@@ -58,7 +58,7 @@ def value(result: Budgets, term: str, year: float = np.nan, column: str = "value
 
 @pytest.mark.parametrize("block_bytes", [4 * 50 * N_POINTS, 2**26], ids=["small blocks", "one block"])
 def test_world_that_closes_has_no_residual(world: Callable, monkeypatch: pytest.MonkeyPatch, block_bytes: int) -> None:
-    """Residuals are of rounding, in any block size; the terms are sums over the steps of the year."""
+    """Residuals are rounding errors for any block size; terms are sums over the steps of the year."""
     monkeypatch.setattr(inputs, "BLOCK_BYTES", block_bytes)
     fields = world()
     result = budgets(fields)
@@ -77,7 +77,7 @@ def test_world_that_closes_has_no_residual(world: Callable, monkeypatch: pytest.
 
 
 def test_leak_is_found(world: Callable) -> None:
-    """A forecast that loses 0.05 mm in each step has that as residual, in every step and in the year."""
+    """A loss of 0.05 mm in each step is the residual of the step, the year and the run."""
     result = budgets(world(), {"leaky": world(leak=0.05)})
     assert value(result, "residual_step_mean", model="leaky") == pytest.approx(0.05, abs=1e-4)
     assert value(result, "residual_step_max_abs", model="leaky") == pytest.approx(0.05, abs=1e-3)
@@ -89,7 +89,7 @@ def test_leak_is_found(world: Callable) -> None:
 
 
 def test_runoff_that_a_forecast_lacks_is_implied(world: Callable) -> None:
-    """Implied runoff is the runoff of the world that closes; there is no residual, and the record says so."""
+    """Implied runoff equals the runoff of the closed budget; missing terms are named and there is no residual."""
     reference = world()
     result = budgets(reference, {"dry": world(without=("sro", "ssro"))})
     expected = value(result, "surface_runoff") + value(result, "subsurface_runoff")
@@ -100,7 +100,7 @@ def test_runoff_that_a_forecast_lacks_is_implied(world: Callable) -> None:
 
 
 def test_missing_snow_leaves_no_residual(world: Callable) -> None:
-    """Without snow mass the storage is not known: what is missing is named, no number is made up."""
+    """Without snow mass the budget is incomplete, missing variables are named, and no residual is given."""
     result = budgets(world(), {"bare": world(without=("sd", "sro"))})
     assert result.closure["bare"]["water"]["closure"] == "incomplete"
     assert result.closure["bare"]["water"]["missing"] == ["sd", "sro"]
@@ -109,7 +109,7 @@ def test_missing_snow_leaves_no_residual(world: Callable) -> None:
 
 
 def test_points_with_lake_or_town_are_apart(world: Callable) -> None:
-    """Two of five points have water or town; one of the other three is held out."""
+    """Points with lake or urban cover have their own group."""
     result = budgets(world())
     n_steps = 239
     counts = {group: value(result, "precipitation", column="n", group=group) for group in
@@ -118,7 +118,7 @@ def test_points_with_lake_or_town_are_apart(world: Callable) -> None:
 
 
 def test_reference_is_taken_over_the_dates_of_the_forecast(world: Callable) -> None:
-    """A forecast from 31 December on: both budgets begin there, 2020 has the four steps of that day."""
+    """The budget of the reference covers the dates of the forecast."""
     result = budgets(world(), {"late": world(first=4 * 29)})
     for model in ("ecLand", "late"):
         assert value(result, "precipitation", 2020, "n", model=model) == 3 * 4
@@ -126,7 +126,7 @@ def test_reference_is_taken_over_the_dates_of_the_forecast(world: Callable) -> N
 
 
 def test_nan_after_the_first_record_is_an_error(world: Callable) -> None:
-    """Fluxes have no value at the initial date; anywhere else a NaN is a diverged run."""
+    """Fluxes have no value at the initial date; a later NaN is an error."""
     fields = world()
 
     def spoiled(row: int) -> Fields:
@@ -144,7 +144,7 @@ def test_nan_after_the_first_record_is_an_error(world: Callable) -> None:
 
 
 def test_other_steps_than_six_hours_are_an_error(world: Callable, make_fields: Callable) -> None:
-    """Fluxes are means over 6 h: of a daily file no budget can be made."""
+    """A daily file is refused, because fluxes are means over 6 h."""
     fields = world()
     daily = make_fields(fields.times[::4], {name: fields.load([name])[name].values[::4] for name in STATE})
     with pytest.raises(ValueError, match="step of 24 h"):
@@ -175,7 +175,7 @@ def sample() -> tuple[np.ndarray, dict[str, np.ndarray], dict[str, np.ndarray]]:
 
 
 def test_budgets_of_ecland(sample: tuple, make_fields: Callable) -> None:
-    """Real ecLand: water closes to 0.02 mm in every step without lake or town, and not with; energy to 0.2 W m-2."""
+    """Water of ecLand closes to 0.02 mm in every step except under lakes and towns, energy to 0.2 W m-2."""
     times, values, fixed = sample
     result = budgets(make_fields(times, values, constants=fixed))
     assert value(result, "residual_step_max_abs") < 0.02

@@ -57,7 +57,7 @@ def naive_longest_run(snow: list[bool]) -> int:
 
 @given(st.lists(st.booleans(), min_size=1, max_size=60))
 def test_season_agrees_with_a_naive_search(snow: list[bool]) -> None:
-    """Onset, melt-out and duration against the text of the days."""
+    """Onset, melt-out and duration agree with a search in the text of the days."""
     found = {k: v[0] for k, v in season(np.array(snow)[:, None]).items()}
     text, longest = "".join("x" if s else " " for s in snow), naive_longest_run(snow)
     assert found["has_season"] == (longest >= SEASON_DAYS)
@@ -71,7 +71,7 @@ def test_season_agrees_with_a_naive_search(snow: list[bool]) -> None:
 
 
 def test_peak_is_the_largest_day() -> None:
-    """7 kg m-2 on day 2; a point that never has 1 kg m-2 has no peak."""
+    """The peak is 7 kg m-2 on day 2; a point below 1 kg m-2 has none."""
     found = peak(np.array([[0.0, 0.1], [3.0, 0.9], [7.0, 0.2], [2.0, 0.0]]))
     np.testing.assert_array_equal(found["peak"], [7.0, np.nan])
     np.testing.assert_array_equal(found["peak_day"], [2.0, np.nan])
@@ -88,14 +88,14 @@ def test_seasons_of_north_and_south_are_counted_from_their_own_first_day(world: 
 
 
 def test_season_cut_by_the_dates_is_not_known(world: Callable) -> None:
-    """From 1 January on the onset in November is not seen, and so neither is the duration; the melt-out is."""
+    """A run from 1 January has no onset and duration of the season, but a melt-out."""
     found = snow_seasons(world(), start=np.datetime64("2021-01-01", "ns")).sel(snow_year=2020).isel(point=0)
     assert np.isnan(found.onset) and np.isnan(found.duration)
     assert float(found.melt_out) == 262
 
 
 def value(table: pd.DataFrame, metric: str, column: str = "value", **where: object) -> float:
-    """The one number of the table over all years."""
+    """Value of the one matching row over all years."""
     rows = table[(table.metric == metric) & table.snow_year.isna()]
     for name, wanted in {"group": "all", **where}.items():
         rows = rows[rows[name] == wanted]
@@ -103,7 +103,7 @@ def value(table: pd.DataFrame, metric: str, column: str = "value", **where: obje
 
 
 def test_errors_of_a_forecast_that_is_late(world: Callable) -> None:
-    """All comes five days late: onset, melt-out and peak date have bias and MAE 5, duration has none."""
+    """A shift of five days is the bias and MAE of onset, melt-out and peak date; the duration has no error."""
     table, _ = compare_snow_seasons({"late": world(5), "early": world(-5)}, world())
     for name in ("onset", "melt_out", "peak_day"):
         assert value(table, f"{name}_bias", model="late") == 5.0
@@ -139,7 +139,7 @@ def test_snow_must_be_in_both() -> None:
 
 
 def test_date_errors_are_one_row_for_each_known_date(world: Callable) -> None:
-    """Two seasons, each five days late at both ends, are four rows; the tropics have none."""
+    """Two seasons with known dates at both ends are four rows; the tropics have none."""
     _, seasons = compare_snow_seasons({"late": world(5)}, world())
     rows = date_errors(seasons)
     assert rows[["event", "snow_year", "point", "error_days"]].values.tolist() == [

@@ -28,12 +28,12 @@ ECLAND = years(CYCLE)
 
 
 def answers(run, ecland=ECLAND):
-    """Points that fail, by criterion."""
+    """Number of points that fail, by criterion."""
     return {c.name: c.points for c in judge(run, ecland).criteria if c.points}
 
 
 def test_a_level_run_passes():
-    """The pattern of the forcing is no drift, however large it is."""
+    """The repeated pattern of the forcing is no drift, however large it is."""
     verdict = judge(years(N), ECLAND)
     assert verdict.passed
     assert verdict.findings.empty
@@ -41,7 +41,7 @@ def test_a_level_run_passes():
 
 
 def test_storage_is_the_water_of_all_stores():
-    """Of soil, snow and leaves, the start first."""
+    """Storage sums soil, snow and interception, from the start of the run on."""
     found = storage(years(3, sd_end=np.full((3, N_POINTS), 7.0)))
     depth = np.array(SOIL_LAYER_THICKNESS)
     level = [LEVEL[f"swvl{k}"] for k in range(1, 5)]
@@ -52,7 +52,7 @@ def test_storage_is_the_water_of_all_stores():
 
 @pytest.mark.parametrize("cycle", [1, 2, 5])
 def test_trend_is_that_of_the_last_half_in_whole_cycles(cycle):
-    """A straight line gives its slope; what was before the last half and what repeats give none."""
+    """A straight line has its slope; the first half and what repeats have none."""
     number = np.arange(20.0)
     pattern = np.random.default_rng(0).normal(size=cycle)[np.arange(20) % cycle]
     line = 0.3 * number + 100 * pattern
@@ -61,14 +61,14 @@ def test_trend_is_that_of_the_last_half_in_whole_cycles(cycle):
 
 
 def test_too_short_a_run_is_refused():
-    """With the length that is needed."""
+    """The message gives the required length."""
     with pytest.raises(ValueError, match="Give 16 years or more"):
         check_length(15, 4)
     check_length(16, 4)
 
 
 def test_values_that_are_not_finite():
-    """Found where they are; what follows from them fails, too, and nothing hides."""
+    """Values that are not finite are located, and fail the criteria that depend on them."""
     run = changed(years(N), "not_finite", 2, [0] * 5 + [3] * 5)
     for name in ("swvl1_end", "stl3_mean"):
         run = changed(run, name, 2, [0.3] * 5 + [np.nan] * 5)
@@ -80,7 +80,7 @@ def test_values_that_are_not_finite():
 
 @pytest.mark.parametrize(("slope", "fails"), [(0.9, False), (1.1, True), (-1.1, True)])
 def test_drift_of_storage(slope, fails):
-    """Beyond the limit, which is absolute where ecLand does not vary."""
+    """A drift beyond the absolute limit fails where ecLand does not vary."""
     still = ECLAND.copy(deep=True)
     for k in range(1, 5):
         still[f"swvl{k}_end"].values[:] = 0.2
@@ -91,7 +91,7 @@ def test_drift_of_storage(slope, fails):
 
 
 def test_drift_is_measured_against_the_spread_of_ecland():
-    """A tenth of it in a decade passes, where it is more than the absolute limit."""
+    """A drift of up to a tenth of ecLand's spread in a decade passes, if that exceeds the absolute limit."""
     spread = np.std(PATTERN * 2930, ddof=1)
     assert 0.1 * spread > 2 * STORAGE_DRIFT
     for part, fails in ((0.09, False), (0.11, True)):
@@ -100,7 +100,7 @@ def test_drift_is_measured_against_the_spread_of_ecland():
 
 
 def test_drift_of_temperature():
-    """In the layer where it is; the first half of the run does not count."""
+    """A drift is found in its layer; the first half of the run does not count."""
     drift = 2 * TEMPERATURE_DRIFT / 10 * np.arange(N)
     verdict = judge(changed(years(N), "stl3_mean", 3, 283.0 + drift), ECLAND)
     assert verdict.findings["finding"].tolist() == ["stl3 drift"]
@@ -108,7 +108,7 @@ def test_drift_of_temperature():
 
 
 def test_stuck_for_ever_and_for_a_year():
-    """At a bound through the last cycle, or a year of it, where ecLand is not; earlier years do not count."""
+    """A variable is stuck if it is at a bound through the last cycle, or a year of it, and ecLand is not."""
     run = changed(years(N), "swvl4_at_upper", 0, [0] * 8 + [STEPS] * 2)
     run = changed(run, "src_at_lower", 1, [0] * 8 + [STEPS, STEPS - 1])
     run = changed(run, "swvl1_at_lower", 2, [STEPS] * 8 + [0, 0])
@@ -119,7 +119,7 @@ def test_stuck_for_ever_and_for_a_year():
 
 
 def test_at_a_bound_with_ecland_is_no_finding():
-    """A desert without snow in both; four days of it are forgiven, more are not."""
+    """A variable at a bound together with ecLand passes; ecLand may be away for four days."""
     run = changed(years(N), "sd_at_lower", 3, STEPS)
     for away, fails in ((0, False), (14, False), (15, True)):
         dry = changed(ECLAND, "sd_at_lower", 3, STEPS - away)
@@ -127,7 +127,7 @@ def test_at_a_bound_with_ecland_is_no_finding():
 
 
 def test_snow_temperature_at_the_melting_point_is_no_finding(monkeypatch):
-    """It is there wherever there is no snow, and ecLand's is there but for rounding."""
+    """``tsn`` without snow is at its bound by definition."""
     names = {f"src_{what}": f"tsn_{what}" for what in ("at_lower", "at_upper", "mean", "min", "max", "end")}
     run, ecland = (d.rename({a: b for a, b in names.items() if a in d}) for d in (years(N), ECLAND))
     run = run.assign(tsn_at_upper=run["tsn_at_upper"] * 0 + STEPS)
@@ -137,14 +137,14 @@ def test_snow_temperature_at_the_melting_point_is_no_finding(monkeypatch):
 
 
 def test_snow_that_stays_where_ecland_melts_it():
-    """Through the last cycle; a single year with snow is weather."""
+    """Snow through the last cycle fails; a single year with snow passes."""
     run = changed(years(N), "sd_min", 0, [0] * 8 + [5, 6])
     assert answers(run) == {"snow": 1}
     assert answers(changed(run, "sd_min", 0, [0] * 9 + [6])) == {}
 
 
 def test_where_ecland_keeps_snow_it_is_judged_without():
-    """Its growth is no drift of storage there, and given beside ecLand's; temperature below it is not judged."""
+    """Growth of snow is no drift of storage where ecLand keeps snow, and temperature is not judged there."""
     ice = changed(changed(ECLAND, "sd_min", 0, 300.0), "sd_end", 0, [400.0, 500.0])
     run = changed(changed(years(N), "sd_min", 0, 300.0), "sd_end", 0, 100.0 * np.arange(N))
     run = changed(run, "stl4_mean", 0, 282.0 + np.arange(N))
@@ -158,7 +158,7 @@ def test_where_ecland_keeps_snow_it_is_judged_without():
 
 
 def test_a_smaller_state_is_judged_by_what_it_has():
-    """As that of aiLand v1, without the fourth layer and without snow mass; one without soil cannot be."""
+    """A state without deep layers and snow mass is judged by its variables; one without soil temperature is refused."""
     few = ("swvl1", "swvl2", "stl1", "stl2")
     assert judge(years(N, few), years(CYCLE, few)).passed
     assert layers_of(years(N, few), "stl") == [1, 2]
@@ -167,7 +167,7 @@ def test_a_smaller_state_is_judged_by_what_it_has():
 
 
 def test_classes_in_their_order():
-    """All first, then as everywhere; the drift is that of the point where it is largest, with its sign."""
+    """All points come first; the drift is the largest of the class, with its sign."""
     run = changed(years(N), "stl1_mean", 3, 285.0 - 0.5 * np.arange(N))
     table = by_class(judge(run, ECLAND).points).set_index("class")
     assert list(table.index) == ["all", "rainforest", "desert", "boreal", "tundra"]

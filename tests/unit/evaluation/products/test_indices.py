@@ -22,12 +22,6 @@ def test_root_zone_water_is_of_the_top_metre() -> None:
     assert p.root_zone_water(np.array([[0.1], [0.2], [0.3], [0.9]]))[0] == pytest.approx(265.0)
 
 
-def test_root_zone_needs_three_layers() -> None:
-    """Two layers are no root zone."""
-    with pytest.raises(ValueError, match="swvl1 to swvl3"):
-        p.root_zone_water(np.ones((2, 1)))
-
-
 def test_wetness_index_at_known_points() -> None:
     """0 at the wilting point, 1 at field capacity, beyond these outside; NaN where there is no range."""
     theta = np.array([[0.1, 0.3, 0.2, 0.4, 0.2]])
@@ -52,12 +46,6 @@ def test_frost_depth_in_special_cases(celsius: list[float], depth: float) -> Non
     assert p.frost_depth(np.array(celsius, float)[:, None] + 273.15)[0] == pytest.approx(depth)
 
 
-def test_frost_depth_needs_all_layers() -> None:
-    """With three layers the isotherm may lie below them."""
-    with pytest.raises(ValueError, match="4 soil layers, not 3"):
-        p.frost_depth(np.ones((3, 1)))
-
-
 def test_percentile_agrees_with_scipy_in_its_window() -> None:
     """Each value against scipy's percentile in the days of the sample within 15 of the middle of its slot."""
     rng = np.random.default_rng(1)
@@ -74,7 +62,7 @@ def test_percentile_agrees_with_scipy_in_its_window() -> None:
 
 
 def test_percentile_of_a_soil_that_never_changes_is_fifty() -> None:
-    """A desert that is always dry is not in drought."""
+    """A constant soil is at the 50th percentile and not in drought."""
     days = np.arange("2020-01-01", "2022-01-01", dtype="datetime64[D]")
     found = p.percentile(np.zeros((365, 1)), DAYS_2022, np.zeros((len(days), 1)), days)
     assert np.all(found == 50.0)
@@ -82,7 +70,7 @@ def test_percentile_of_a_soil_that_never_changes_is_fifty() -> None:
 
 
 def test_percentile_without_sample_in_the_window_is_missing() -> None:
-    """A sample of July says nothing about January."""
+    """A value without sample days in its window is NaN."""
     july = np.arange("2020-07-01", "2020-08-01", dtype="datetime64[D]")
     found = p.percentile(np.zeros((365, 1)), DAYS_2022, np.zeros((31, 1)), july)
     assert np.isnan(found[0, 0])

@@ -64,7 +64,7 @@ def read(path: Path) -> xr.Dataset:
 def test_numbers_are_those_of_the_functions(
     reference: Fields, run: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Written in blocks of three points, every product is what its function makes of the daily means."""
+    """Every product equals its function of the daily means, written in blocks of three points."""
     monkeypatch.setattr(products_file, "CHUNK_POINTS", 3)
     monkeypatch.setattr(products_file, "MEMORY_BYTES", 1)
     forecast = run()
@@ -96,7 +96,7 @@ def test_numbers_are_those_of_the_functions(
 
 
 def test_metadata_are_cf(reference: Fields, run: Callable, tmp_path: Path) -> None:
-    """Conventions, units, bounds, flags and coordinates are there for every variable that needs them."""
+    """Every variable has the conventions, units, bounds, flags and coordinates that it needs."""
     data = read(write_products(run(), reference, tmp_path / "products.nc"))
     assert data.attrs["Conventions"] == "CF-1.11"
     assert "2019-01-01T00:00 to 2020-12-31T18:00" in data.attrs["climatology"]
@@ -149,14 +149,14 @@ def test_lacking_variables_leave_a_product_out_and_are_named(
 def test_short_period_is_an_error_and_leaves_nothing(
     reference: Fields, run: Callable, tmp_path: Path, period: tuple[int, int], message: str
 ) -> None:
-    """One year is no distribution."""
+    """A period of less than two years is refused, and no file is left."""
     with pytest.raises(ValueError, match=message):
         write_products(run(), reference, tmp_path / "products.nc", period=period)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_failure_while_writing_keeps_the_old_file(reference: Fields, run: Callable, tmp_path: Path) -> None:
-    """A NaN in the run is an error; what was at the path stays, and no temporary file is left."""
+    """A NaN in the run is an error; the old file stays, and no temporary file is left."""
     output = tmp_path / "products.nc"
     output.write_text("old")
     forecast = run()

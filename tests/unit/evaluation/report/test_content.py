@@ -21,13 +21,13 @@ def content():
 
 
 def test_empty_group_and_absent_score_differ(content):
-    """No values is one thing, not asked for another."""
+    """An empty group has n = 0; a score that was not computed is ``NOT_MEASURED``."""
     assert content.score("rmse", "2t", "emulator", 30.0, cut="biome", group="glacier").n == 0
     assert content.score("rmse", "2t", "emulator", 31.0) is NOT_MEASURED
 
 
 def test_json_gives_the_same_content(content):
-    """NaN is null in metrics.json."""
+    """Null in metrics.json is read as NaN."""
     text = json.dumps(metrics(), default=float).replace("NaN", "null")
     read = Content(json.loads(text))
     for name in VARIABLES:
@@ -39,7 +39,7 @@ def test_json_gives_the_same_content(content):
 
 
 def test_models_keep_the_order_of_the_user(content):
-    """Forecasts first, then persistence and climatology; variables by what they are about."""
+    """Forecasts come in the given order before the baselines; variables are in the order of their groups."""
     assert content.models == ["emulator", "older", "persistence", "climatology"]
     assert Content({**metrics(), "inputs": {"forecasts": {"older": {}, "emulator": {}}}}).forecasts == [
         "older",
@@ -49,7 +49,7 @@ def test_models_keep_the_order_of_the_user(content):
 
 
 def test_leads_of_tables_are_those_of_the_protocol():
-    """1, 7, 30, 60, 90 days where they are there, else some of the others."""
+    """Tables have all leads if they are few, else 1, 7, 30, 60, 90 days."""
     some = {**metrics(), "scores": [r for r in metrics()["scores"] if r["lead"] != 60.0]}
     assert Content(some).leads("A") == [1.0, 7.0, 30.0, 90.0]
     assert Content(some).middle_lead("A") == SHOWN_LEADS[2]

@@ -27,7 +27,7 @@ def cells(text, part=0):
 
 @pytest.mark.parametrize("protocol", ["A", "B"])
 def test_numbers_are_the_rmse_of_the_scores(scores, protocol):
-    """Of the last lead time of protocol A, of the whole run of protocol B."""
+    """Values are the RMSE at the last lead time of protocol A, or of the whole run of protocol B."""
     header, *rows = cells(markdown_table(scores, protocol, "Title."))
     models = ["emulator", "older", "persistence", "climatology"]
     assert header == ["variable", "unit", "points", *models, "best"]
@@ -48,7 +48,7 @@ def test_without_held_out_points_the_table_is_about_all(scores):
 
 
 def test_model_that_lacks_a_variable_has_a_dash(scores):
-    """It is not the best, and its variable stays for the others."""
+    """A missing variable is a dash, and the best of the other models is named."""
     part = scores[~((scores["model"] == "emulator") & (scores["variable"] == "sd"))]
     part = part[~((part["model"] == "emulator") & (part["variable"] == "2t"))]
     rows = [row for row in cells(markdown_table(part, "B", "")) if row[0] == "2t"]
@@ -58,7 +58,7 @@ def test_model_that_lacks_a_variable_has_a_dash(scores):
 
 @pytest.mark.parametrize(("protocol", "name"), [("A", "evap"), ("B", "gpp")])
 def test_fluxes_are_shown_per_day_with_their_correlation(scores, protocol, name):
-    """RMSE in mm or g a day; correlation with ecLand of the values over 6 h, the highest is best."""
+    """RMSE is in mm or g per day, and a second table has the correlation of values over 6 h."""
     rows = scores.replace({"variable": {"slhf": name}})
     text = markdown_table(rows, protocol, "")
     unit, factor = ("g m-2 d-1", 8.64e7) if name in ("gpp", "nee") else ("mm d-1", 86400)

@@ -22,7 +22,7 @@ VOID = {"meta", "img", "link", "br", "input"}
 
 @pytest.fixture(scope="module")
 def html():
-    """The page of the made-up evaluation, without figures."""
+    """Page of the made-up evaluation, without figures."""
     return render(Content(metrics()))
 
 
@@ -58,7 +58,7 @@ def figure(tmp_path):
 
 
 def test_page_is_one_file(tmp_path, figure):
-    """Images are in the page; nothing is asked of a server, and the policy forbids it."""
+    """Images are embedded, nothing is requested from a server, and the policy forbids it."""
     path = write_report(tmp_path, metrics(), [figure])
     assert path == tmp_path / "report" / "index.html"
     assert [p.name for p in path.parent.iterdir()] == ["index.html"]
@@ -95,7 +95,7 @@ def test_label_of_a_user_is_text(label):
 
 
 def test_tables_have_headers(html):
-    """A caption, column headers and a row header in every row."""
+    """Every table has a caption and column headers, every row a row header."""
     page = Page(html)
     assert len(page.all("caption")) == len(page.all("table"))
     assert {th.get("scope") for th in page.all("th")} == {"col", "row"}
@@ -106,7 +106,7 @@ def test_tables_have_headers(html):
 
 
 def test_what_is_missing_says_so():
-    """Scores of protocol A alone make a page; the other sections say that nothing was measured."""
+    """Scores of protocol A alone make a page; other sections say that they have no data."""
     made = {"scores": [r for r in metrics()["scores"] if r["protocol"] == "A" and r["cut"] == "all"]}
     text = render(Content(made))
     assert text.count("No data in this evaluation.") == len(SECTIONS) - 1
@@ -114,7 +114,7 @@ def test_what_is_missing_says_so():
 
 
 def test_climatology_and_protocols_are_stated(html):
-    """Period, window, starts, points, command and hash."""
+    """The page states period, window, starts, points, command and hash."""
     for words in ("2018-01-01T06:00</time> to <time>2020-12-31T18:00", "±3 days", "138 starts", "84 held out",
                   "ab12ab12", "anemoi-ailand evaluate configs/evaluation/reference.yaml"):  # fmt: skip
         assert words in html

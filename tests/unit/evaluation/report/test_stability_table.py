@@ -18,14 +18,14 @@ ECLAND = years(CYCLE)
 
 @pytest.fixture(scope="module")
 def verdict():
-    """A drift, a bound, a value that is not finite."""
+    """A drift, a variable at a bound, and a value that is not finite."""
     run = changed(years(10), "stl1_mean", 1, 285.0 + np.arange(10))
     run = changed(run, "swvl4_at_upper", 0, STEPS)
     return judge(changed(run, "not_finite", 2, 1), ECLAND)
 
 
 def test_table_names_answers_and_points(verdict):
-    """Criteria with their answer, classes, and each finding with its point."""
+    """The table has criteria with their answer, classes, and each finding with its point."""
     text = stability_table(verdict, "10 years.")
     assert text.startswith("10 years.\n\n3 of 6 criteria passed.\n")
     answers = {row.split("|")[1].strip(): row.split("|")[-2].strip() for row in text.splitlines() if row[:2] == "| "}
@@ -38,7 +38,7 @@ def test_table_names_answers_and_points(verdict):
 
 
 def test_points_that_keep_their_snow_are_named():
-    """With the growth in both."""
+    """Points where ecLand keeps snow are listed with the growth in both models."""
     ice = changed(changed(ECLAND, "sd_min", 0, 300.0), "sd_end", 0, [400.0, 500.0])
     run = changed(years(10), "sd_end", 0, 100.0 * np.arange(10))
     text = stability_table(judge(run, ice), "10 years.")
@@ -46,7 +46,7 @@ def test_points_that_keep_their_snow_are_named():
 
 
 def test_long_lists_are_cut():
-    """The JSON file has them all."""
+    """The table lists twelve findings of a kind, the JSON file all."""
     run = years(10)
     for k in range(1, 5):
         for point in range(4):
@@ -57,7 +57,7 @@ def test_long_lists_are_cut():
 
 
 def test_record_is_json(verdict):
-    """Plain numbers, null for what is not there, places with the findings."""
+    """The record has plain numbers, null for undefined values, and places of the findings."""
     record = json.loads(json_text(stability_record(verdict)))
     assert record["passed"] is False
     assert [c["passed"] for c in record["criteria"]] == [False, False, True, True, False, True]

@@ -28,7 +28,7 @@ def row(table, *heads):
 
 
 def test_lead_table_has_all_models_at_all_leads(content):
-    """Six variables times four models, five leads, units beside."""
+    """Six variables with four models each have five leads, with units."""
     table = tables.lead_table(content, "rmse")
     assert len(table.rows) == 24
     assert [c.replace("\N{NO-BREAK SPACE}", " ") for c in table.columns] == ["1 d", "7 d", "30 d", "60 d", "90 d"]
@@ -37,7 +37,7 @@ def test_lead_table_has_all_models_at_all_leads(content):
 
 
 def test_smallest_error_stands_out(content):
-    """One best model in each column of a variable: climatology for the deep soil after 90 days."""
+    """One model is best in each column of a variable."""
     table = tables.lead_table(content, "rmse")
     for name in VARIABLES:
         looks = [[cell.look for cell in r.cells] for r in table.rows if r.variable == name]
@@ -46,7 +46,7 @@ def test_smallest_error_stands_out(content):
 
 
 def test_skill_is_relative_to_climatology(content):
-    """Percent of its RMSE, shaded by how far it is from it."""
+    """Skill is a percentage of the RMSE of climatology, shaded by the distance from it."""
     table = tables.skill_table(content, "emulator")
     cells = row(table, "2t").cells
     assert cells[0].order == pytest.approx(0.4 / 2.9)
@@ -74,7 +74,7 @@ def test_look_of_a_ratio(ratio, look):
 
 
 def test_run_table_has_first_year_and_whole_run(content):
-    """RMSE, bias, correlation, ACC for both, then the drift."""
+    """Metrics are given for the first year and the whole run, then the drift."""
     table = tables.run_table(content)
     assert table.columns[:3] == ("RMSE, year 1", "RMSE, whole run", "Bias, year 1")
     cells = row(table, "stl1", "emulator").cells
@@ -84,7 +84,7 @@ def test_run_table_has_first_year_and_whole_run(content):
 
 
 def test_difference_has_sign_interval_and_look(content):
-    """A triangle only where it is significant, beside the interval."""
+    """Triangles mark significant differences."""
     (table,) = tables.difference_tables(content)
     rows = {(d["variable"], d["lead"]): d for d in metrics()["differences"]}
     for r in table.rows:
@@ -97,7 +97,7 @@ def test_difference_has_sign_interval_and_look(content):
 
 
 def test_strata_tables_shade_against_all_points(content):
-    """Twice the error in the snow regime; an empty group says so; the first of each cut is open."""
+    """Groups are shaded relative to all points, an empty one has no data, and the first table of each cut is open."""
     found = tables.strata_tables(content)
     snow = next(t for t in found if t.key == "cut-A-snow_regime-0")
     assert snow.columns == ("all", "snow", "snow-free")
@@ -134,7 +134,7 @@ def test_other_tables_have_their_rows(content):
     ],
 )  # fmt: skip
 def test_number_has_three_digits(value, text):
-    """Rounded up across a power of ten, too."""
+    """Numbers are rounded to three digits, also across a power of ten."""
     assert number(value) == text
 
 
@@ -147,7 +147,7 @@ def test_number_has_three_digits(value, text):
     ],
 )  # fmt: skip
 def test_empty_group_is_never_zero(score, metric, text):
-    """No data, not defined, and zero are three things."""
+    """An empty group, an undefined score and zero differ."""
     assert score_text(score, metric) == text
 
 

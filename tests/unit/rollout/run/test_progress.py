@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""How far a run is: lines in a log where there is no terminal, and a pace that is right."""
+"""Progress of a run: lines in a log without a terminal, and the right pace."""
 
 from datetime import datetime, timedelta
 

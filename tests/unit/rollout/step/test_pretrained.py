@@ -28,7 +28,7 @@ from tests.support.packages import copy_package
 #: Most that ships [bytes].
 LARGEST = 20e6
 
-#: Packages of which a checkpoint may name classes and functions.
+#: Packages whose classes and functions a checkpoint may name.
 TRUSTED = {"anemoi", "anemoi_ailand", "torch", "torch_geometric", "omegaconf", "numpy", "collections", "typing"}
 
 #: Functions that a pickle may call besides: they make containers, or decode bytes.

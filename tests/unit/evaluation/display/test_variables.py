@@ -8,8 +8,16 @@ import pandas as pd
 import pint
 import pytest
 
-from anemoi_ailand.evaluation.display.units import _SHOWN, shown_factor, shown_scores, shown_units
-from anemoi_ailand.evaluation.display.variable_groups import GROUPS, OTHER, ordered, variable_groups
+from anemoi_ailand.evaluation.display.variables import (
+    _SHOWN,
+    GROUPS,
+    OTHER,
+    ordered,
+    shown_factor,
+    shown_scores,
+    shown_units,
+    variable_groups,
+)
 from anemoi_ailand.evaluation.scores.metrics import UNITLESS
 from anemoi_ailand.variables import VARIABLES, Role, names
 
