@@ -13,19 +13,19 @@ QUICKSTART_ARGS ?=
 CONTEST_ARGS ?= --help
 BENCHMARK_ARGS ?= --help
 PYTEST_ARGS ?=
-# two processes with one thread each: what runs is small, and threads would wait for each other
+# two processes with one thread each: the tests are small, and threads would wait for each other
 PYTEST = OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadfile
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 export PIP_PROGRESS_BAR := off
 
-help:  ## what there is
+help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
-setup: $(STAMP)  ## the environment in .venv, once, and again when pyproject.toml changes
+setup: $(STAMP)  ## create the environment in .venv, or update it when pyproject.toml has changed
 
-# A pyenv shim may stand for a version that is not there, and a system Python may lack ensurepip: run it to know.
+# A pyenv shim may point to a missing version, and a system Python may lack ensurepip: run it to find out.
 $(STAMP): pyproject.toml
 	@if ! $(PY) -m pip --version >/dev/null 2>&1; then \
 	  for python in $(PYTHONS); do \
@@ -38,38 +38,38 @@ $(STAMP): pyproject.toml
 	  echo "Creating $(VENV) with $$found"; \
 	  "$$found" -m venv --clear $(VENV); \
 	fi
-	@echo "Installing anemoi-ailand and what it needs into $(VENV); the first time takes some minutes"
+	@echo "Installing anemoi-ailand and its dependencies into $(VENV); the first time takes some minutes"
 	@$(PY) -m pip install --quiet --editable '.[dev]'
 	@touch $@
 
-test: lint  ## everything: style, types, fast tests, slow tests
+test: lint  ## run all checks: style, types, fast tests, slow tests
 	$(PYTEST) -m "not slow" $(PYTEST_ARGS)
 	$(PYTEST) -m slow $(PYTEST_ARGS)
 
-test-fast: $(STAMP)  ## the fast tests only
+test-fast: $(STAMP)  ## run the fast tests only
 	$(PYTEST) -m "not slow" $(PYTEST_ARGS)
 
-lint: $(STAMP)  ## style and types
+lint: $(STAMP)  ## check style and types
 	$(PY) -m ruff check --quiet .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
 
-format: $(STAMP)  ## repair the style
+format: $(STAMP)  ## fix the style
 	$(PY) -m ruff check --fix .
 	$(PY) -m ruff format .
 
-quickstart: $(STAMP)  ## sample -> dataset -> training -> one year -> report, in build/quickstart
+quickstart: $(STAMP)  ## run sample -> dataset -> training -> one year -> report, in build/quickstart
 	$(VENV)/bin/anemoi-ailand quickstart $(QUICKSTART_ARGS)
 
-contest: $(STAMP)  ## recipes against each other: CONTEST_ARGS='reference dataset=reference.zarr'
+contest: $(STAMP)  ## compare recipes: CONTEST_ARGS='reference dataset=reference.zarr'
 	$(PY) -m benchmarks.contest $(CONTEST_ARGS)
 
-benchmark: $(STAMP)  ## speed: BENCHMARK_ARGS='training --dataset dataset.zarr', or 'rollout ...'
+benchmark: $(STAMP)  ## measure speed: BENCHMARK_ARGS='training --dataset dataset.zarr', or 'rollout ...'
 	$(PY) -m benchmarks.speed $(BENCHMARK_ARGS)
 
-wheel: $(STAMP)  ## the wheel, in dist
+wheel: $(STAMP)  ## build the wheel in dist
 	$(PY) -m build --wheel --no-isolation --outdir dist .
 
-clean:  ## remove what the targets made, but not .venv
+clean:  ## remove the outputs of all targets except .venv
 	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +

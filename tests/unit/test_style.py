@@ -1,12 +1,14 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""House rules that a program can check: the licence header, and docstrings and comments in plain English."""
+"""House rules that a program can check: licence header, plain English in code and pages, wrapped Markdown."""
 
 from __future__ import annotations
 
 import ast
+import bisect
 import io
+import itertools
 import re
 import tokenize
 from collections.abc import Iterator
@@ -28,6 +30,17 @@ BANNED = re.compile(
     r"\b(?:gone on with|go(?:es|ing)? on with|(?:that|which) (?:is|are) there|anew|of which|beside (?:it|them))\b",
     re.IGNORECASE,
 )
+#: The same for pages, YAML, the Makefile and templates, with phrases that are wrong in prose only.
+BANNED_IN_PROSE = re.compile(
+    BANNED.pattern
+    + r"|\b(?:go(?:es|ing)? on|what (?:there is|is there|it is about)|to the last bit|bit for bit|beside)\b"
+    + r"|\b(?<!there )(?:is|are) no (?!longer|more)",
+    re.IGNORECASE,
+)
+#: Width of Markdown prose, in characters.
+WIDTH = 120
+#: A line of Markdown that may be wider: table, heading, HTML comment, or one link or image alone.
+UNWRAPPED = re.compile(r"\s*(?:\||#+ |<!--|(?:[-*+] )?!?\[[^\]]*\]\(\S*\)[.,;]?$)")
 
 
 def python_files(*folders: str) -> list[Path]:
@@ -64,6 +77,36 @@ def faults(source: str) -> list[tuple[int, str]]:
     return sorted(found)
 
 
+def pages() -> list[Path]:
+    """All Markdown pages; the model card is generated."""
+    return [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+def prose_lines(markdown: str) -> Iterator[tuple[int, str]]:
+    """Number and text of each line outside fenced code."""
+    fenced = False
+    for number, line in enumerate(markdown.splitlines(), start=1):
+        if line.startswith("```"):
+            fenced = not fenced
+        elif not fenced:
+            yield number, line
+
+
+def texts() -> list[Path]:
+    """Files with prose that are not Python: pages, YAML, Makefile, templates, the example chain."""
+    yamls = [p for folder in ("benchmarks", "configs", "docs", "recipes") for p in (ROOT / folder).rglob("*.yaml")]
+    templates = [*(ROOT / "anemoi_ailand").rglob("*.j2"), *(ROOT / "docs" / "examples" / "chain").glob("*.sh")]
+    return [*pages(), ROOT / "Makefile", *sorted(yamls), *sorted(templates)]
+
+
+def faults_of_prose(text: str) -> list[tuple[int, str]]:
+    """Line and words of each banned phrase, across a break of line and its comment mark too."""
+    lines = [line.strip().lstrip("#").strip() for line in text.splitlines()]
+    starts = [0, *itertools.accumulate(len(line) + 1 for line in lines)]
+    found = BANNED_IN_PROSE.finditer(" ".join(lines))
+    return [(bisect.bisect_right(starts, m.start()), m[0].strip()) for m in found]
+
+
 def test_licence_header() -> None:
     """Every Python file begins with the same three lines."""
     files = python_files("anemoi_ailand", "benchmarks", "hydra_plugins", "tests", "tools")
@@ -78,6 +121,27 @@ def test_plain_english() -> None:
         for line, words in faults(path.read_text(encoding="utf-8"))
     ]
     assert not found, f"{len(found)} places to rewrite:\n" + "\n".join(found)
+
+
+def test_prose_is_plain_english() -> None:
+    """No page, YAML file, target of the Makefile or template holds a banned phrase."""
+    found = [
+        f"{path.relative_to(ROOT)}:{line}: {words}"
+        for path in texts()
+        for line, words in faults_of_prose(path.read_text(encoding="utf-8"))
+    ]
+    assert not found, f"{len(found)} places to rewrite:\n" + "\n".join(found)
+
+
+def test_markdown_is_wrapped() -> None:
+    """Prose in Markdown is at most 120 characters wide; tables, code, headings and lone links are not prose."""
+    found = [
+        f"{path.relative_to(ROOT)}:{number}: {len(line)} characters"
+        for path in pages()
+        for number, line in prose_lines(path.read_text(encoding="utf-8"))
+        if len(line) > WIDTH and not UNWRAPPED.match(line)
+    ]
+    assert not found, f"{len(found)} lines to wrap:\n" + "\n".join(found)
 
 
 def test_faults_are_found() -> None:
@@ -112,3 +176,17 @@ def f(anew):
     # renewed
 '''
     assert faults(source) == []
+
+
+def test_faults_of_prose_are_found() -> None:
+    """Phrases are found in prose, comments and tables, across a break of line and its mark too."""
+    text = "A run goes\non. This is no file.\n\n# all of\n# which\n| beside | there is no file |\n"
+    assert faults_of_prose(text) == [(1, "goes on"), (2, "is no"), (4, "of which"), (6, "beside")]
+
+
+def test_wide_prose_is_found() -> None:
+    """Long prose counts; a table, a heading, a link alone and code do not."""
+    long = "word " * 30
+    text = f"{long}\n| {long} |\n## {long}\n![{long}](a.png)\n```text\n{long}\n```\n- {long}\n"
+    wide = [number for number, line in prose_lines(text) if len(line) > WIDTH and not UNWRAPPED.match(line)]
+    assert wide == [1, 8]

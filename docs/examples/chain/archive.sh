@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Copy the results with their checksums, verify them, and give the folder its name; then the restart files may go.
+# Copy the results with their checksums, verify them, and rename the folder; the restart files can then be deleted.
 set -euo pipefail
 target=$ARCHIVE/$DATE
 [ -d "$target" ] && exit 0

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# One cycle of the land, task after task. Each task may be run again: it does what is not done yet.
+# One cycle of the land, task after task. Tasks may be repeated: finished work is skipped.
 #   DATE=2022-01-01 LENGTH=10d ./chain.sh
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)

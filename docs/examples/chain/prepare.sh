@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Make a dataset of what was retrieved, and check before the run that nothing is missing.
+# Build a dataset from the retrieved files, and check before the run that nothing is missing.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 if [ ! -d "$WORK/land.zarr" ]; then

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What users get: soil water of the root zone, day by day, as a table.
+# Product for users: daily soil water of the root zone as a table.
 set -euo pipefail
 cd "$WORK"
 python - <<'PYTHON'

@@ -7,4 +7,4 @@ source=${SOURCE:-$(python -c "from anemoi_ailand import folder; print(folder('sa
 rm -rf "$WORK/input.partial"
 mkdir -p "$WORK"
 cp -r "$source" "$WORK/input.partial"
-mv "$WORK/input.partial" "$WORK/input"  # there as a whole or not at all
+mv "$WORK/input.partial" "$WORK/input"  # complete or not at all
