@@ -36,7 +36,23 @@ from typing import Any
 
 
 class Role(StrEnum):
-    """Role of a variable in the emulator."""
+    """Role of a variable in the emulator.
+
+    Forcing
+        Input at every step: meteorology, leaf area, sun and calendar.
+    Static, category
+        Constant input: a number, or a whole number such as the soil type or a label of the point.
+    Prognostic
+        State: input and output of a step.
+    Diagnostic
+        Output only.
+
+    Examples
+    --------
+    >>> from anemoi_ailand import Role, variable
+    >>> variable("swvl1").role is Role.PROGNOSTIC, Role("static").value
+    (True, 'static')
+    """
 
     FORCING = "forcing"
     STATIC = "static"
@@ -46,7 +62,23 @@ class Role(StrEnum):
 
 
 class Time(StrEnum):
-    """Time semantics of a value."""
+    """Time semantics of a value.
+
+    Instant
+        At the time stamp.
+    Interval mean
+        Mean over the 6 h that end at the stamp.
+    Late mean
+        Mean over the last 3 h of that interval.
+    Constant
+        Independent of time.
+
+    Examples
+    --------
+    >>> from anemoi_ailand import Time, variable
+    >>> variable("avg_tprate").time is Time.INTERVAL_MEAN
+    True
+    """
 
     INSTANT = "instant"
     INTERVAL_MEAN = "interval_mean"
@@ -291,12 +323,24 @@ VARIABLES: dict[str, Variable] = {row.name: row for row in _ROWS}
 
 
 def variable(name: str) -> Variable:
-    """Return the row of ``name``.
+    """Return the row of a variable in the table: units, bounds, role, time semantics, names in files.
+
+    Parameters
+    ----------
+    name : str
+        Dataset name, such as ``swvl1``.
 
     Raises
     ------
     ValueError
         The name is not in the table; the message gives the nearest known ones.
+
+    Examples
+    --------
+    >>> from anemoi_ailand import variable
+    >>> row = variable("swvl1")
+    >>> row.units, row.bounds
+    ('m3 m-3', (0.0, 0.8))
     """
     try:
         return VARIABLES[name]
@@ -309,7 +353,28 @@ def variable(name: str) -> Variable:
 
 
 def names(*roles: Role | str, computed: bool | None = None) -> list[str]:
-    """Return the names of all variables with one of ``roles``, in the order of the table."""
+    """Return the names of all variables with one of ``roles``, in the order of the table.
+
+    Parameters
+    ----------
+    *roles : Role or str
+        Roles to select.
+    computed : bool, optional
+        Select only variables that are computed from place and date (sun, calendar), or only others; by default both.
+
+    Raises
+    ------
+    ValueError
+        Unknown role.
+
+    Examples
+    --------
+    >>> from anemoi_ailand import names
+    >>> names("prognostic")[:4]
+    ['swvl1', 'stl1', 'swvl2', 'stl2']
+    >>> names("forcing", computed=True)[0]
+    'insolation'
+    """
     wanted = {Role(r) for r in roles}
     return [v.name for v in VARIABLES.values() if v.role in wanted and computed in (None, v.computed)]
 

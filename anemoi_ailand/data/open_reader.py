@@ -38,7 +38,15 @@ def open_reader(
         ``reference``: NetCDF (time, point) with the reference names of the project. ``native``: input and output of
         ecLand offline. ``land``: NetCDF (time, point) with dataset names, e.g. our own forecasts. ``grib``: ECMWF GRIB.
     **options
-        Options of the reader.
+        Options of the reader: ``point_id`` for the layout ``native``
+        (:class:`~anemoi_ailand.data.native.native_reader.NativeReader`); ``land``, ``number``, ``forecast``,
+        ``restart_hours`` and ``leave_out`` for ``grib`` (:class:`~anemoi_ailand.data.grib.grib_reader.GribReader`).
+
+    Returns
+    -------
+    Reader
+        Values of shape (variable, date, point) in the units of the table of variables, by ``read(names, dates)``;
+        ``variables``, ``latitudes``, ``longitudes`` and ``coverage``.
 
     Raises
     ------
@@ -49,8 +57,13 @@ def open_reader(
 
     Examples
     --------
-    >>> open_reader("$AILAND_SAMPLE").coverage.step
-    datetime.timedelta(seconds=21600)
+    >>> from datetime import datetime
+    >>> from anemoi_ailand import open_reader
+    >>> sample = open_reader("$AILAND_SAMPLE")
+    >>> print(sample.coverage)
+    2020-01-01 00:00 to 2022-12-31 18:00 every 6:00:00
+    >>> sample.read(["swvl1", "stl1"], [datetime(2021, 7, 1)]).shape
+    (2, 1, 44)
     """
     files = paths.resolve(path)
     static_files = paths.resolve(static) if static else []

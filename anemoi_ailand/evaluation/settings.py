@@ -128,11 +128,27 @@ class Settings(Strict):
 
 
 def read_settings(path: Path | None, overrides: Sequence[str] = ()) -> Settings:
-    """Read a configuration file and options ``key=value`` that override it.
+    """Read the configuration of an evaluation and options ``key=value`` that override it.
+
+    Parameters
+    ----------
+    path : Path or None
+        YAML file like the packaged ``evaluation/evaluate``; None if the options are the whole configuration.
+    overrides : sequence of str
+        Options, such as ``protocol_b.start=2022-01-01``.
 
     Raises
     ------
-    FileNotFoundError, ValueError
-        As for :func:`~anemoi_ailand.support.configuration.read_configuration`.
+    FileNotFoundError
+        ``path`` does not exist.
+    ValueError
+        The file is not YAML, or an option is unknown or invalid; the message lists all mistakes.
+
+    Examples
+    --------
+    >>> from anemoi_ailand import read_settings
+    >>> options = ["dataset=ecland.zarr", "checkpoints.mine=ailand", "protocol_b.start=2022-01-01"]
+    >>> read_settings(None, options).protocol_b.start
+    datetime.date(2022, 1, 1)
     """
     return read_configuration(path, overrides, Settings, "evaluation/evaluate")

@@ -82,6 +82,11 @@ def export_step(
     ValueError
         Missing packages, a checkpoint of another task or with a network that cannot be exported, or a graph that
         differs from the checkpoint. Nothing is written then.
+
+    Examples
+    --------
+    >>> from anemoi_ailand import export_step
+    >>> agreement = export_step("ailand", "ailand.onnx")  # doctest: +SKIP
     """
     output = Path(output)
     _check_output(output, overwrite)

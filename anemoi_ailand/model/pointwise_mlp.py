@@ -61,6 +61,15 @@ class PointwiseMLP(nn.Module):
     Shapes: ``(..., point, n_in) -> (..., point, n_prognostic), (..., point, n_diagnostic)``, normalised, no unit.
     Source: trunk after aiLand v1 (Raoult et al. 2026, doi:10.5194/egusphere-2026-3620) and Wesselkamp et al.
     (2025), doi:10.5194/gmd-18-921-2025.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from anemoi_ailand import PointwiseMLP
+    >>> network = PointwiseMLP(n_in=56, n_prognostic=15, n_diagnostic=10, width=32, depth=2)
+    >>> increments, diagnostics = network(torch.zeros(44, 56))
+    >>> increments.shape, diagnostics.shape
+    (torch.Size([44, 15]), torch.Size([44, 10]))
     """
 
     #: Checkpoints older than the option lack this attribute; the heads of their networks read the inputs.

@@ -38,7 +38,17 @@ class Soil(NamedTuple):
 
 
 def soil_table(dtype: torch.dtype = torch.float32) -> Tensor:
-    """Return the parameters of all soil types in the order of :class:`Soil`, shape (8, 8)."""
+    """Return the parameters of all soil types in the order and units of :class:`Soil`, shape (type, parameter).
+
+    Row 0 is water, rows 1 to 7 are the soil types of ecLand. Source: ecLand, sussoil_mod.F90; IFS Documentation CY49R1,
+    Part IV, table 8.9.
+
+    Examples
+    --------
+    >>> from anemoi_ailand import soil_table
+    >>> soil_table().shape
+    torch.Size([8, 8])
+    """
     capacity, wilting, _ = soil_types.soil_parameters(np.arange(len(soil_types.SATURATED)))
     columns = (
         soil_types.ALPHA, soil_types.EXPONENT, soil_types.SATURATED, soil_types.RESIDUAL, soil_types.CONDUCTIVITY,
@@ -54,8 +64,21 @@ def soil_of(slt: Tensor, table: Tensor) -> Soil:
     ----------
     slt : Tensor, shape (...)
         Soil type, a whole number from 1 to 7; 0 (water) and other numbers count as the nearest soil.
-    table : Tensor
+    table : Tensor, shape (type, parameter)
         From :func:`soil_table`.
+
+    Returns
+    -------
+    Soil
+        Parameters, each of shape (..., 1).
+
+    Examples
+    --------
+    >>> import torch
+    >>> from anemoi_ailand import soil_of, soil_table
+    >>> soil = soil_of(torch.tensor([1.0, 6.0]), soil_table())  # coarse, organic
+    >>> soil.saturated.squeeze(-1)  # m3 m-3
+    tensor([0.4030, 0.7660])
     """
     index = slt.round().long().clamp(1, len(table) - 1)
     return Soil(*table[index].unsqueeze(-2).unbind(-1))

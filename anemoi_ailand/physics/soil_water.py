@@ -38,15 +38,24 @@ def hydraulic_properties(theta: Tensor, soil: Soil) -> tuple[Tensor, Tensor]:
     theta : Tensor, shape (..., layer)
         Soil water [m3 m-3]; effective saturation is limited to 0.02 ... 0.999.
     soil : Soil
-        Parameters of each point.
+        Parameters of each point, see :func:`~anemoi_ailand.physics.soil.soil_of`.
 
     Returns
     -------
-    conductivity : Tensor [m s-1]
-    diffusivity : Tensor [m2 s-1]
+    conductivity, diffusivity : Tensor, shape (..., layer)
+        :math:`K` [m s-1] and :math:`D` [m2 s-1].
 
     Source: van Genuchten (1980), doi:10.2136/sssaj1980.03615995004400050002x; ecLand, srfwexc_vg_mod.F90. The form
     :math:`(1-a)^2/a = a + 1/a - 2` and ``expm1`` keep digits that the usual form loses in dry soil.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from anemoi_ailand import hydraulic_properties, soil_of, soil_table
+    >>> soil = soil_of(torch.tensor([2.0]), soil_table())
+    >>> conductivity, diffusivity = hydraulic_properties(torch.tensor([[0.1, 0.2, 0.3, 0.4]]), soil)
+    >>> bool((conductivity.diff() > 0.0).all())  # the wetter, the more conductive
+    True
     """
     span, m = soil.saturated - soil.residual, 1.0 - 1.0 / soil.exponent
     log_s = torch.log(((theta - soil.residual) / span).clamp(_DRIEST, _WETTEST))

@@ -34,14 +34,6 @@ Fields = Mapping[str, Any] | xr.Dataset
 class LandStepper:
     """Stepper of the land for a host: an atmosphere, an assimilation, a script.
 
-    .. code-block:: python
-
-        stepper = LandStepper.open("ailand")
-        state = stepper.initial(date, latitudes, longitudes, fields)  # stepper.needs says which fields
-        state = stepper.step(state, forcing)                          # forcing at and up to state.date + 6 h
-        state["skt"]; state.numpy(); state.xarray()
-        stepper.save(state, "land.state"); state = stepper.load("land.state")
-
     Fields are numpy arrays, torch tensors or an :class:`xarray.Dataset`, in the units of the table of variables. Sun
     and calendar are computed from date and place unless given. A stepper has no state: it may be called from several
     threads and for several sets of points.
@@ -60,6 +52,28 @@ class LandStepper:
         Precision. Double precision is slower, without recording and blocks.
     threads : int, optional
         Largest number of threads; by default as many as the system allows.
+
+    Raises
+    ------
+    ValueError
+        Unknown precision, or fewer than one thread.
+
+    Examples
+    --------
+    >>> from datetime import datetime, timedelta
+    >>> from anemoi_ailand import LandStepper, open_reader
+    >>> stepper, sample = LandStepper.open("ailand"), open_reader("$AILAND_SAMPLE")
+    >>> def read(date, *kinds):
+    ...     names = [name for kind in kinds for name in stepper.needs[kind]]
+    ...     return dict(zip(names, sample.read(names, [date])[:, 0]))
+    >>> date = datetime(2021, 7, 1)
+    >>> fields = read(date, "prognostic", "static", "forcing_at_start")
+    >>> state = stepper.initial(date, sample.latitudes, sample.longitudes, fields)
+    >>> state = stepper.step(state, read(date + timedelta(hours=6), "forcing"))
+    >>> print(state.date, state["skt"].shape)
+    2021-07-01 06:00:00 torch.Size([44])
+
+    ``stepper.save(state, "land.state")`` and ``stepper.load("land.state")`` keep a state between runs.
     """
 
     def __init__(self, step: LandStep, dtype: str = "float32", threads: int | None = None) -> None:
@@ -84,7 +98,7 @@ class LandStepper:
     ) -> LandStepper:  # fmt: skip
         """Load a checkpoint: a path, or the name of a packaged network, which is verified first.
 
-        Errors are those of :func:`~anemoi_ailand.rollout.step.checkpoint.load_step`.
+        Errors are those of :func:`~anemoi_ailand.rollout.step.checkpoint.load_step` and of the class.
         """
         to_dtype(dtype)
         return cls(load_step(checkpoint, device), dtype, threads)

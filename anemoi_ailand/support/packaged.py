@@ -19,14 +19,20 @@ KINDS = ("recipes", "configs")
 
 
 def folder(kind: str) -> Path:
-    """Return the folder of ``kind`` ('recipes', 'configs' or 'sample').
+    """Return the folder of ``kind`` ('recipes', 'configs', 'sample' or 'pretrained').
 
     A wheel has the folders inside the package, a checkout has ``recipes/`` and ``configs/`` at its top.
 
     Raises
     ------
     FileNotFoundError
-        The installation is broken.
+        The folder is missing: unknown kind, or a broken installation.
+
+    Examples
+    --------
+    >>> from anemoi_ailand import folder
+    >>> (folder("sample") / "static.nc").is_file()
+    True
     """
     for root in (_PACKAGE, _PACKAGE.parent):
         if (root / kind).is_dir():
@@ -38,7 +44,19 @@ def folder(kind: str) -> Path:
 
 
 def listing(kind: str) -> dict[str, Path]:
-    """Return all YAML files of ``kind`` by name: the path in the folder without suffix, e.g. ``training/ailand``."""
+    """Return all YAML files of ``kind`` by name: the path in the folder without suffix, e.g. ``training/ailand``.
+
+    Parameters
+    ----------
+    kind : {'recipes', 'configs'}
+        Folder, see :func:`folder`, which gives the errors.
+
+    Examples
+    --------
+    >>> from anemoi_ailand import listing
+    >>> listing("configs")["inference/rollout"].name
+    'rollout.yaml'
+    """
     root = folder(kind)
     return {str(p.relative_to(root).with_suffix("")): p for p in sorted(root.rglob("*.yaml"))}
 

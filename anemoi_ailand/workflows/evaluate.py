@@ -84,6 +84,11 @@ class Scored:
 def evaluate(settings: Settings) -> Path:
     """Run the protocols of ``settings`` and write scores, figures and the report.
 
+    Parameters
+    ----------
+    settings : Settings
+        From :func:`~anemoi_ailand.evaluation.settings.read_settings`; ``settings.output`` is the folder of the result.
+
     Returns
     -------
     Path
@@ -92,8 +97,14 @@ def evaluate(settings: Settings) -> Path:
     Raises
     ------
     FileNotFoundError, FileExistsError, ValueError
-        An input is missing or does not fit. Checked before the first rollout where possible; the output is left as it
-        was.
+        An input is missing or does not fit, or the output exists and is not an earlier result. Checked before the first
+        rollout where possible; the output is left as it was.
+
+    Examples
+    --------
+    >>> from anemoi_ailand import evaluate, read_settings
+    >>> options = ["dataset=ecland.zarr", "checkpoints.mine=ailand", "protocol_a.year=2022"]
+    >>> page = evaluate(read_settings(None, options))  # doctest: +SKIP
     """
     reference = open_fields(settings.dataset)
     given = {label: open_reforecast(path) for label, path in settings.forecasts.items()}

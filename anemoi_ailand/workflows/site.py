@@ -128,6 +128,12 @@ def site(
     FileExistsError, FileNotFoundError, ValueError
         ``output`` is not an earlier result; an input is missing, too far away, or does not fit. Raised before the
         rollout.
+
+    Examples
+    --------
+    >>> from anemoi_ailand import Place, site
+    >>> place = Place("Lindenberg", 52.2, 14.1)
+    >>> folder = site([place], "ecland.zarr", "lindenberg", start="2022", lead="364d")  # doctest: +SKIP
     """
     output = Path(output).expanduser()
     with complete_folder(output, PROOF) as folder:

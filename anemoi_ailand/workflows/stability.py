@@ -47,7 +47,7 @@ def stability(
     output : str or Path
         Folder of the result.
     years : int
-        Length of the run.
+        Length of the run [years].
     start, end : str, optional
         First date of the forcing and its latest end; whole years are cut out.
     device : str
@@ -63,7 +63,13 @@ def stability(
     Raises
     ------
     FileNotFoundError, FileExistsError, ValueError
-        An input is missing or does not fit. Checked before the rollout where possible.
+        An input is missing or does not fit, or ``output`` is not an earlier result. Checked before the rollout where
+        possible.
+
+    Examples
+    --------
+    >>> from anemoi_ailand import stability
+    >>> folder = stability("ailand", "ecland.zarr", "stability", years=100)  # doctest: +SKIP
     """
     output = Path(output).expanduser()
     run = setting(checkpoint, dataset, start, end, device)

@@ -1,21 +1,27 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""The public interface ``anemoi_ailand``: names, lazy imports, version."""
+"""The public interface ``anemoi_ailand``: names, lazy imports, version, runnable examples."""
 
 from __future__ import annotations
 
 import ast
+import doctest
+import inspect
 import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import anemoi_ailand
 
 ROOT = Path(__file__).resolve().parents[2]
+
+#: Public functions whose example needs a dataset or minutes, so that it is not run.
+LONG = {"reforecast", "export_step", "evaluate", "site", "stability"}
 
 
 def test_import_is_light() -> None:
@@ -57,3 +63,56 @@ def test_version_is_that_of_the_distribution() -> None:
     """``__version__`` and pyproject.toml agree."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert anemoi_ailand.__version__ == project["version"]
+
+
+def test_all_names_resolve() -> None:
+    """``__all__`` names each public object once, and every one exists."""
+    names = anemoi_ailand.__all__
+    assert len(names) == len(set(names))
+    assert [name for name in names if not hasattr(anemoi_ailand, name)] == []
+
+
+def test_every_public_name_has_an_example() -> None:
+    """Each public class and function has a section of examples; only those of :data:`LONG` are not run."""
+    lacking, skipped = [], set()
+    for name, found in documented().items():
+        examples = examples_of(name, found)
+        if "\n\nExamples\n--------\n" not in (inspect.getdoc(found) or "") or examples is None:
+            lacking.append(name)
+        elif any(doctest.SKIP in example.options for example in examples.examples):
+            skipped.add(name)
+    assert lacking == []
+    assert skipped == LONG
+
+
+def test_examples_of_public_names_pass(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each example runs by itself, with its own imports and in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    report: list[str] = []
+    for name, found in documented().items():
+        if examples := examples_of(name, found):
+            doctest.DocTestRunner(verbose=False).run(examples, out=report.append)
+    assert not report, "".join(report)
+
+
+def test_examples_that_are_not_run_fit_the_signatures() -> None:
+    """The calls in skipped examples give arguments that the functions take."""
+    for name in sorted(LONG):
+        function, n_calls = getattr(anemoi_ailand, name), 0
+        for example in doctest.DocTestParser().get_examples(inspect.getdoc(function) or ""):
+            for node in ast.walk(ast.parse(example.source)):
+                if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == name:
+                    inspect.signature(function).bind(*node.args, **{str(k.arg): k.value for k in node.keywords})
+                    n_calls += 1
+        assert n_calls, name
+
+
+def documented() -> dict[str, Any]:
+    """Return the public classes and functions by name."""
+    found = {name: getattr(anemoi_ailand, name) for name in anemoi_ailand._MODULE}
+    return {name: each for name, each in found.items() if inspect.isclass(each) or inspect.isfunction(each)}
+
+
+def examples_of(name: str, found: object) -> doctest.DocTest | None:
+    """Return the examples in the docstring of an object, without those of its methods and of its module's names."""
+    return next(iter(doctest.DocTestFinder(recurse=False).find(found, name, globs={})), None)

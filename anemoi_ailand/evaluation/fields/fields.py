@@ -118,12 +118,23 @@ class Fields:
 def open_fields(path: str | Path) -> Fields:
     """Open an Anemoi dataset (a folder) or a NetCDF file (any other path).
 
+    A NetCDF file has variables (time, point) with a constant time step, and coordinates ``time``, ``latitude`` and
+    ``longitude``, such as a forecast of the output ``land-netcdf``. Only the header is read here; ``load`` and
+    ``blocks`` of the result read values.
+
     Raises
     ------
     FileNotFoundError
         ``path`` does not exist.
     ValueError
         The file cannot be read, its times have a gap, or it has no coordinates.
+
+    Examples
+    --------
+    >>> from anemoi_ailand import folder, open_fields
+    >>> fields = open_fields(folder("sample") / "ecland_2022.nc")
+    >>> fields.load(["swvl1"])["swvl1"].shape  # (time, point)
+    (1460, 44)
     """
     path = Path(path).expanduser()
     if not path.exists():

@@ -112,14 +112,24 @@ class Reforecast:
 
 
 def open_reforecast(path: str | Path) -> Reforecast:
-    """Open a re-forecast file, or a forecast of the output ``land-netcdf``.
+    """Open a re-forecast file (start, lead, point), or a forecast of the output ``land-netcdf`` (time, point).
+
+    A forecast has one start, its first record. Only the header is read here; ``select`` and ``read`` of the result give
+    values of shape (start, lead, point).
 
     Raises
     ------
     FileNotFoundError
-        ``path`` is no file.
+        ``path`` is not a file.
     ValueError
         The file cannot be read, has another layout, or its starts or leads are not in order.
+
+    Examples
+    --------
+    >>> from anemoi_ailand import folder, open_reforecast
+    >>> run = open_reforecast(folder("sample") / "ecland_2022.nc")
+    >>> run.select(leads=slice(4)).read("swvl1").shape
+    (1, 4, 44)
     """
     path = Path(path).expanduser()
     if not path.is_file():

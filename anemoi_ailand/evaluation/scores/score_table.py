@@ -46,14 +46,36 @@ Columns = dict[str, np.ndarray]
 def score(forecasts: Mapping[str, Reforecast], reference: Fields, **options: Any) -> pd.DataFrame:
     """Score forecasts by label, persistence and climatology against a reference.
 
-    The options are those of :func:`~anemoi_ailand.evaluation.scores.sums.collect`, the columns those of
-    :func:`score_table`.
+    Parameters
+    ----------
+    forecasts : mapping of str to Reforecast
+        Forecasts by label, compared at their common starts, leads and points.
+    reference : Fields
+        ecLand, including the years of the climatology.
+    **options
+        ``protocol`` (required), ``period``, ``strata``, ``variables``, ``overlap``, see
+        :func:`~anemoi_ailand.evaluation.scores.sums.collect`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One score a row, in the unit of the variable where it has one; columns as in :func:`score_table`.
+
+    Raises
+    ------
+    ValueError
+        Forecasts and reference do not match, a name is unknown or reserved, or the climatology has less than a year.
 
     Examples
     --------
-    >>> from anemoi_ailand import open_fields, open_reforecast, score
-    >>> run, reference = open_reforecast("forecast.nc"), open_fields("dataset.zarr")  # doctest: +SKIP
-    >>> table = score({"mine": run}, reference, protocol="B")  # doctest: +SKIP
+    The reference scored against itself, with a climatology of the same year:
+
+    >>> from anemoi_ailand import folder, open_fields, open_reforecast, score
+    >>> path = folder("sample") / "ecland_2022.nc"
+    >>> options = {"variables": ["swvl1"], "strata": ["all"], "period": ("2022", "2022"), "overlap": True}
+    >>> table = score({"mine": open_reforecast(path)}, open_fields(path), protocol="B", **options)
+    >>> table.query("metric == 'rmse' and lead.isna()").set_index("model")["value"].round(3).to_dict()  # m3 m-3
+    {'mine': 0.0, 'persistence': 0.102, 'climatology': 0.024}
     """
     return score_table(collect(forecasts, reference, **options))
 

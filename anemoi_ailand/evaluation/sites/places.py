@@ -40,6 +40,12 @@ class Place:
     ------
     ValueError
         A coordinate is out of range, or the name cannot be a folder name.
+
+    Examples
+    --------
+    >>> from anemoi_ailand import Place
+    >>> Place("Lindenberg", 52.2, 14.1)
+    Place(name='Lindenberg', latitude=52.2, longitude=14.1)
     """
 
     name: str

@@ -57,7 +57,21 @@ class ForcingFilter:
     Attributes
     ----------
     totals : Counter
-        Number of values replaced so far, by variable.
+        Number of values replaced so far, by variable, without those of the current day (see :meth:`report`).
+
+    Raises
+    ------
+    ValueError
+        Unknown policy.
+
+    Examples
+    --------
+    >>> from datetime import datetime
+    >>> import numpy as np
+    >>> from anemoi_ailand import ForcingFilter
+    >>> clip, where = ForcingFilter("clip"), (np.array([47.0, 52.2]), np.array([8.0, 14.1]))
+    >>> clip(np.array([[-1e-5, 2e-5]]), ["avg_tprate"], datetime(2022, 1, 1), where).tolist()  # kg m-2 s-1
+    [[0.0, 2e-05]]
     """
 
     def __init__(self, policy: str = "error") -> None:

@@ -23,7 +23,17 @@ BlockLoader = Callable[[Sequence[datetime]], np.ndarray]
 
 
 def one_by_one(load: Callable[[datetime], np.ndarray]) -> BlockLoader:
-    """Make a block loader from a function that reads one date to an array of shape (variable, point)."""
+    """Make a block loader, (variable, date, point), from a function that reads one date, (variable, point).
+
+    Examples
+    --------
+    >>> from datetime import datetime
+    >>> import numpy as np
+    >>> from anemoi_ailand import one_by_one
+    >>> load = one_by_one(lambda date: np.full((2, 44), date.hour))
+    >>> load([datetime(2021, 1, 1, 0), datetime(2021, 1, 1, 6), datetime(2021, 1, 1, 12)]).shape
+    (2, 3, 44)
+    """
     return lambda dates: np.stack([load(date) for date in dates], axis=1)
 
 
@@ -38,12 +48,6 @@ class _Block:
 
 class ReadAhead:
     """Reader of consecutive dates that reads the next block while the current one is in use.
-
-    ::
-
-        with ReadAhead(one_by_one(load), dates, block=8) as forcing:
-            for date in dates:
-                state = step(state, forcing.get(date))
 
     One thread does all the reading, so the reader need not be thread-safe as long as nothing else uses it. Dates that
     are skipped or requested again are read again. A step takes about max(reading, computing) instead of their sum,
@@ -68,6 +72,17 @@ class ReadAhead:
     ------
     ValueError
         A date is given twice, or ``block`` is less than one.
+
+    Examples
+    --------
+    >>> from datetime import datetime, timedelta
+    >>> from anemoi_ailand import ReadAhead, open_reader
+    >>> sample = open_reader("$AILAND_SAMPLE")
+    >>> dates = [datetime(2021, 1, 1) + k * timedelta(hours=6) for k in range(8)]
+    >>> with ReadAhead(lambda block: sample.read(["t", "q"], block), dates, block=4) as forcing:
+    ...     shapes = {forcing.get(date).shape for date in dates}
+    >>> shapes
+    {(2, 44)}
     """
 
     def __init__(

@@ -33,7 +33,7 @@ LOG = logging.getLogger(__name__)
 
 
 class LandOutput(Output):
-    """Output of a land roll-out, written block by block in the background, resumable after a stop.
+    r"""Output of a land roll-out, written block by block in the background, resumable after a stop.
 
     Order of calls::
 
@@ -77,6 +77,29 @@ class LandOutput(Output):
     ValueError
         An invalid value; a name in ``variables`` that the model does not predict, or no variable left; a checkpoint of
         another task.
+
+    Examples
+    --------
+    A format with one line per time, the mean of each column over the points:
+
+    >>> import os
+    >>> from anemoi_ailand import LandOutput
+    >>> class MeansOutput(LandOutput):
+    ...     def _create(self):
+    ...         self.partial.write_text("")
+    ...     def _write(self, block):
+    ...         means = [block.rows(column.netcdf_name).mean(axis=-1) for column in self.frame.columns]
+    ...         with self.partial.open("a") as file:
+    ...             for (date, *_), *row in zip(block.times, *means):
+    ...                 file.write(" ".join(map(str, [date, *row])) + "\n")
+    ...     def _secure(self):
+    ...         return {"size": self.partial.stat().st_size}
+    ...     def _reopen(self, secured, n_times):
+    ...         os.truncate(self.partial, secured["size"])
+    ...     def _finish(self):
+    ...         self.partial.replace(self.path)
+    >>> MeansOutput.__abstractmethods__  # none left, so a run can use it
+    frozenset()
     """
 
     def __init__(

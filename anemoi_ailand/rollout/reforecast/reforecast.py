@@ -118,6 +118,12 @@ def reforecast(
     overwrite : bool
         Replace ``output``, once the new file is complete.
 
+    Returns
+    -------
+    Path
+        ``output``, with variables of shape (start, lead, point); see
+        :func:`~anemoi_ailand.evaluation.fields.reforecast.open_reforecast`.
+
     Raises
     ------
     FileExistsError, FileNotFoundError
@@ -125,6 +131,14 @@ def reforecast(
     ValueError
         A checkpoint of another task, an invalid selection, a dataset without the variables, units or dates needed, or
         missing values. No output file is left then.
+
+    Examples
+    --------
+    >>> from anemoi_ailand import open_reforecast, reforecast
+    >>> starts, leads = ["2022-01-01", "2022-07-01"], range(6, 246, 6)  # ten days
+    >>> path = reforecast("ailand", "ecland.zarr", "forecast.nc", starts=starts, leads=leads)  # doctest: +SKIP
+    >>> open_reforecast(path).read("swvl1").shape  # doctest: +SKIP
+    (2, 40, 44)
     """
     path = _free(Path(output).expanduser(), overwrite)
     dates, hours = _starts(starts), _leads(leads)

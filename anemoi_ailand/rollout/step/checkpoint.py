@@ -73,7 +73,18 @@ class LandStep:
 def load_step(path: str | Path, device: str | torch.device = "cpu") -> LandStep:
     """Load the model of an inference checkpoint, as anemoi-inference does.
 
-    ``path`` may be the name of a pretrained network. Packaged checkpoints are verified before they are unpickled.
+    Parameters
+    ----------
+    path : str or Path
+        Inference checkpoint, or the name of a pretrained network. Packaged checkpoints are verified by checksum before
+        they are unpickled; unpickling executes code, so load only checkpoints that you trust.
+    device : str or torch.device
+        Device of the model.
+
+    Returns
+    -------
+    LandStep
+        Function ``(2, row, input) -> (row, output)`` in physical units: one step of 6 h, without gradients.
 
     Raises
     ------
@@ -81,6 +92,13 @@ def load_step(path: str | Path, device: str | torch.device = "cpu") -> LandStep:
         The file does not exist.
     ValueError
         The file is not an inference checkpoint, belongs to another task, or is a damaged pretrained checkpoint.
+
+    Examples
+    --------
+    >>> from anemoi_ailand import load_step
+    >>> step = load_step("ailand")
+    >>> len(step.inputs), len(step.prognostic), len(step.outputs)
+    (53, 15, 25)
     """
     path = existing_checkpoint(checkpoint_path(path))
     checkpoint = Checkpoint(str(path))

@@ -31,6 +31,9 @@ _Device: TypeAlias = torch.device
 class LandState:
     """Inputs of the next step except its forcing, and diagnostics of the last step. Never changed in place.
 
+    Made by :meth:`LandStepper.initial <anemoi_ailand.rollout.stepper.LandStepper.initial>` and ``step``. A variable is
+    ``state[name]``, shape (point,), in the units of the table; all are :meth:`numpy`, :meth:`torch` or :meth:`xarray`.
+
     Attributes
     ----------
     date : datetime
@@ -46,6 +49,20 @@ class LandState:
         Diagnostics of the last step; None at the start.
     diagnosed : tuple of str
         Names of the diagnostics.
+
+    Examples
+    --------
+    >>> from datetime import datetime
+    >>> import numpy as np
+    >>> import torch
+    >>> from anemoi_ailand import LandState
+    >>> state = LandState(
+    ...     datetime(2022, 1, 1), latitudes=np.array([52.2, 47.0]), longitudes=np.array([14.1, 8.0]),
+    ...     columns=torch.tensor([[0.31, 3.0], [0.25, 2.0]]), inputs=("swvl1", "slt"), prognostic=("swvl1",),
+    ... )
+    >>> analysis = state.changed({"swvl1": state["swvl1"] + 0.01})  # m3 m-3
+    >>> analysis.xarray()["swvl1"].dims, analysis["swvl1"]
+    (('point',), tensor([0.3200, 0.2600]))
     """
 
     date: datetime

@@ -30,7 +30,14 @@ _REPAIR = "Install anemoi-ailand again: pip install --force-reinstall --no-deps 
 
 
 def pretrained_names() -> list[str]:
-    """List the names of the packaged networks."""
+    """List the names of the packaged networks.
+
+    Examples
+    --------
+    >>> from anemoi_ailand import pretrained_names
+    >>> pretrained_names()
+    ['ailand']
+    """
     return sorted(path.stem for path in folder("pretrained").glob("*.json"))
 
 
@@ -66,6 +73,12 @@ def pretrained_checkpoint(name: str = DEFAULT) -> Path:
         The file is missing from the installation.
     ValueError
         The network is unknown, or the file is not the released one.
+
+    Examples
+    --------
+    >>> from anemoi_ailand import pretrained_checkpoint
+    >>> pretrained_checkpoint("ailand").name
+    'ailand.ckpt'
     """
     record = pretrained_record(name)
     path = folder("pretrained") / f"{name}.ckpt"
