@@ -73,8 +73,10 @@ if __name__ == "__main__":
     netCDF4.Dataset = Watched
     from anemoi.inference.__main__ import main
 
-    main()
-    assert not WITHOUT_LOCK, "\n\n".join(WITHOUT_LOCK)
+    try:
+        main()
+    finally:  # it ends by SystemExit
+        assert not WITHOUT_LOCK, "\n\n".join(WITHOUT_LOCK)
 """
 
 ANEMOI = {"netcdf": {"path": "anemoi.nc"}}
