@@ -345,6 +345,7 @@ def variable(name: str) -> Variable:
     try:
         return VARIABLES[name]
     except KeyError:
+        # as `nearest` in support/options.py, a room that this module must not import
         near = get_close_matches(name, VARIABLES, n=3) or sorted(VARIABLES)
         raise ValueError(
             f"Variable '{name}' is not in the table anemoi_ailand/variables.py. Nearest known names: {near}. "

@@ -8,6 +8,7 @@ from __future__ import annotations
 from textwrap import fill
 from typing import Any
 
+from anemoi_ailand.evaluation.display.markdown import aligned, number
 from anemoi_ailand.variables import variable
 
 WIDTH = 120
@@ -127,7 +128,7 @@ def table_a(rows: list[dict[str, Any]], group: str) -> str:
         end = by[name, last]
         others = [number(end[key]) for key in ("climatology", "bias", "acc")]
         lines.append([f"`{name}`", variable(name).units, *cells, *others])
-    return markdown(lines)
+    return "\n".join(aligned(lines, left=(0, 1)))
 
 
 def table_b(rows: list[dict[str, Any]]) -> str:
@@ -136,15 +137,4 @@ def table_b(rows: list[dict[str, Any]]) -> str:
     for row in (row for row in rows if row["group"] == "held_out"):
         numbers = [number(row.get(key)) for key in ("rmse", "bias", "correlation", "acc")]
         lines.append([f"`{row['variable']}`", variable(row["variable"]).units, *numbers])
-    return markdown(lines) if len(lines) > 1 else "Not run."
-
-
-def number(value: float | None) -> str:
-    """Format a number with three digits; a dash if it is not defined."""
-    return "-" if value is None else f"{value:.3g}"
-
-
-def markdown(lines: list[list[str]]) -> str:
-    """Format a table whose first line is the header."""
-    rows = [f"| {' | '.join(line)} |" for line in [lines[0], ["---"] * len(lines[0]), *lines[1:]]]
-    return "\n".join(rows)
+    return "\n".join(aligned(lines, left=(0, 1))) if len(lines) > 1 else "Not run."

@@ -155,7 +155,7 @@ def _run(host: HostStep, arguments: dict[str, np.ndarray]) -> np.ndarray:
 
 def _scales(host: HostStep, names: Sequence[str]) -> np.ndarray:
     """Return the standard deviations of the normaliser, shape (variable,)."""
-    factor = dict(zip(host.step.outputs, (1.0 / host.step._mul_out).abs().tolist(), strict=True))
+    factor = dict(zip(host.step.outputs, (1.0 / host.step.output_factors).abs().tolist(), strict=True))
     return np.array([factor[n] for n in names])
 
 

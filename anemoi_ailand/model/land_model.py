@@ -112,6 +112,16 @@ class LandModel(BaseGraphModel):
         self.network = build_network({k: v for k, v in options.items() if k not in OWN_OPTIONS}, self._shape())
         LOG.info("Land model: %s; %d parameters", self.columns, sum(p.numel() for p in self.network.parameters()))
 
+    @property
+    def physical_bounds(self) -> tuple[Tensor, Tensor]:
+        """Lower and upper bounds of the outputs in the units of the table, each of shape (output,)."""
+        return self._lower_physical, self._upper_physical
+
+    @property
+    def increment_scale(self) -> Tensor:
+        """Normalised size of one unit of the predicted increments, shape (prognostic,)."""
+        return self._scale
+
     def _shape(self) -> NetworkShape:
         """Return the sizes of the network: input columns and outputs of its two heads."""
         c = self.columns

@@ -1,4 +1,4 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Tools that every room may use and that know nothing of land, networks or Anemoi: files, units, the sphere."""
+"""Tools that every room may use, without networks or Anemoi: files, units, the sphere, NetCDF of the variables."""

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from anemoi_ailand.support.atomic_file import sync
+
 LOG = logging.getLogger(__name__)
 
 
@@ -41,9 +43,17 @@ def complete_folder(path: str | Path, proof: str) -> Iterator[Path]:
 
 
 def publish_folder(partial: Path, path: Path) -> None:
-    """Rename a complete folder to ``path``; an earlier folder of that name is removed, or restored on failure."""
+    """Force a complete folder to disk and rename it to ``path``.
+
+    An earlier folder of that name is removed, or restored on failure.
+    """
+    for entry in partial.rglob("*"):
+        if not entry.is_symlink():
+            sync(entry)
+    sync(partial)
     if not path.exists():
         partial.rename(path)
+        sync(path.parent)
         return
     old = path.parent / f".{path.name}.old-{os.getpid()}"
     path.rename(old)
@@ -52,5 +62,6 @@ def publish_folder(partial: Path, path: Path) -> None:
     except OSError:
         old.rename(path)
         raise
+    sync(path.parent)
     shutil.rmtree(old, ignore_errors=True)
     LOG.info("Replaced %s", path)

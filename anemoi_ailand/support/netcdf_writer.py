@@ -127,16 +127,18 @@ def add_coordinate(
     attributes: Mapping[str, Any] | None = None,
 ) -> netCDF4.Variable:
     """Add a coordinate with its values; attributes of :data:`COORDINATES` unless given."""
-    created = file.createVariable(name, kind, tuple(dimensions))
-    created.setncatts(COORDINATES[name] if attributes is None else attributes)
-    if np.size(values):
-        created[...] = values
+    with NETCDF_LOCK:
+        created = file.createVariable(name, kind, tuple(dimensions))
+        created.setncatts(COORDINATES[name] if attributes is None else attributes)
+        if np.size(values):
+            created[...] = values
     return created
 
 
 def add_points(file: netCDF4.Dataset, latitudes: np.ndarray, longitudes: np.ndarray) -> None:
     """Add the dimension ``point`` and its coordinates [degrees]."""
-    file.createDimension("point", len(latitudes))
+    with NETCDF_LOCK:
+        file.createDimension("point", len(latitudes))
     add_coordinate(file, "latitude", ("point",), latitudes)
     add_coordinate(file, "longitude", ("point",), longitudes)
 
@@ -156,18 +158,19 @@ def add_field(
     ``compression`` is the zlib level from 0 (none) to 9; ``options`` are those of ``netCDF4.Dataset.createVariable``.
     """
     level: Any = compression or None
-    created = file.createVariable(
-        name,
-        kind,
-        tuple(dimensions),
-        fill_value=np.array(np.nan, kind)[()] if kind.startswith("f") else None,
-        chunksizes=chunks,
-        zlib=compression > 0,
-        complevel=level,
-        shuffle=compression > 0,
-        **options,
-    )
-    created.setncatts(attributes)
+    with NETCDF_LOCK:
+        created = file.createVariable(
+            name,
+            kind,
+            tuple(dimensions),
+            fill_value=np.array(np.nan, kind)[()] if kind.startswith("f") else None,
+            chunksizes=chunks,
+            zlib=compression > 0,
+            complevel=level,
+            shuffle=compression > 0,
+            **options,
+        )
+        created.setncatts(attributes)
     return created
 
 
@@ -178,7 +181,7 @@ def write_dataset(dataset: xr.Dataset, path: Path) -> None:
     }
     encoding["time"] = {**HOURS, "dtype": "i4"}
     path.parent.mkdir(parents=True, exist_ok=True)
-    with complete_file(path) as partial:
+    with complete_file(path) as partial, NETCDF_LOCK:
         dataset.to_netcdf(partial, engine="netcdf4", encoding=encoding)
 
 

@@ -53,6 +53,15 @@ def wrap_longitude(longitude: Any) -> Any:
     return np.where(inside, longitude, (longitude + 180.0) % 360.0 - 180.0)[()]
 
 
+def longitude_from_zero(longitude: Any) -> Any:
+    """Return longitudes from 0 (included) to 360 degrees, in the precision given.
+
+    >>> longitude_from_zero(-10.0)
+    350.0
+    """
+    return longitude % 360.0
+
+
 def separation(a: Coordinates, b: Coordinates) -> np.ndarray:
     """Return the larger of the differences in latitude and longitude of each pair, shape (point,) [degrees]."""
     north, east = (np.asarray(p, dtype=np.float64) - np.asarray(q, dtype=np.float64) for p, q in zip(a, b, strict=True))

@@ -13,6 +13,8 @@ from typing import Any
 import pandas as pd
 from pytorch_lightning import Callback
 
+from anemoi_ailand.support.atomic_file import complete_file
+
 LOG = logging.getLogger(__name__)
 
 #: Prefix of the names under which the validation errors of the variables are logged.
@@ -85,4 +87,6 @@ def append(path: Path, row: dict[str, Any]) -> None:
     """Append a row to a CSV file with a header; new columns are added to all rows."""
     path.parent.mkdir(parents=True, exist_ok=True)
     before = [pd.read_csv(path, dtype=str)] if path.exists() and path.stat().st_size else []
-    pd.concat([*before, pd.DataFrame([row], dtype=object)]).to_csv(path, index=False)
+    rows = pd.concat([*before, pd.DataFrame([row], dtype=object)])
+    with complete_file(path) as partial:  # rewritten as a whole: a killed training keeps the earlier rows
+        rows.to_csv(partial, index=False)

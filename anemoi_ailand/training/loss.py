@@ -18,25 +18,7 @@ from torch import Tensor
 INCREMENT_SCALER = "increment"
 
 
-class PointMeanLoss(FunctionalLoss):
-    """Loss averaged over the points of a sample; anemoi-training's losses sum over weighted grid nodes."""
-
-    def reduce(self, out: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        """Average over points, then reduce as upstream; ``out`` (batch, time, ensemble, point, variable)."""
-        return super().reduce(out / out.shape[TensorDim.GRID], *args, **kwargs)
-
-
-class MeanSquaredError(PointMeanLoss):
-    """Mean squared error, e.g. as a validation metric in physical units."""
-
-    name: str = "mse"
-
-    def calculate_difference(self, pred: Tensor, target: Tensor) -> Tensor:
-        """Return the squared difference, all shapes (batch, time, ensemble, point, variable)."""
-        return (pred - target).square()
-
-
-class IncrementLoss(PointMeanLoss):
+class IncrementLoss(FunctionalLoss):
     r"""Squared or Huber error of each variable in units of the standard deviation of its change over a step.
 
     With :math:`e = (\hat y - y) / \sigma_{\Delta y}`,
@@ -46,7 +28,8 @@ class IncrementLoss(PointMeanLoss):
     Without ``delta`` it is :math:`\tfrac12 e^2`, whose minimum is the conditional mean; a robust loss on skewed
     increments is biased (Raoult et al. 2026 attribute the warm bias of aiLand v1 to it). :math:`\sigma_{\Delta y}` is
     the scaler named ``increment``, applied before the Huber function: the stock Huber loss works in units of the
-    variable itself.
+    variable itself. The loss is averaged over the points of a sample; anemoi-training's losses sum over weighted grid
+    nodes.
 
     Parameters
     ----------
@@ -75,6 +58,10 @@ class IncrementLoss(PointMeanLoss):
             return 0.5 * error.square()
         size = error.abs()
         return torch.where(size < self.delta, 0.5 * size.square(), self.delta * (size - 0.5 * self.delta))
+
+    def reduce(self, out: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        """Average over points, then reduce as upstream; ``out`` (batch, time, ensemble, point, variable)."""
+        return super().reduce(out / out.shape[TensorDim.GRID], *args, **kwargs)
 
     def scale(self, x: Tensor, subset_indices: Any = None, *, without_scalers: Any = None, **kwargs: Any) -> Tensor:
         """Apply all scalers except the increment scaler, which is part of the loss function."""
@@ -129,7 +116,7 @@ class PointScaler(BaseScaler):
     """Equal weight of every point, for samples of any block of the grid.
 
     anemoi-training requires a scaler over points and offers weights per grid node only; this one has size one and
-    broadcasts over any block. The losses of this module average over points.
+    broadcasts over any block. The loss of this module averages over points.
     """
 
     scale_dims = (TensorDim.GRID,)

@@ -187,7 +187,8 @@ def n_trained(dataset_config: Any, total: int) -> int:
     ValueError
         Held-out points are not stored last, so that contiguous blocks cannot avoid them.
     """
-    # without the selection of variables, which leaves the mark out
+    # a configuration of anemoi-datasets, with cut-outs and subsets, which `data.anemoi_dataset` does not take; without
+    # the selection of variables, which leaves the mark out
     plain = {k: v for k, v in dict(dataset_config).items() if k not in ("select", "drop") and v is not None}
     data = open_dataset(plain)
     if HELD_OUT not in data.variables:

@@ -20,8 +20,7 @@ from anemoi_ailand.evaluation.fields.fields import Fields, open_fields, span
 from anemoi_ailand.evaluation.fields.reforecast import Reforecast, open_reforecast
 from anemoi_ailand.evaluation.observations.station_match import match_stations
 from anemoi_ailand.evaluation.products.products_file import LEAST_YEARS
-from anemoi_ailand.support.checksum import file_sha256
-from anemoi_ailand.support.code_version import ROLL_OUT, loaded_sha256
+from anemoi_ailand.support.checksum import ROLL_OUT, file_sha256, loaded_sha256
 from anemoi_ailand.support.configuration import plain_name
 from anemoi_ailand.support.sphere import same_points
 

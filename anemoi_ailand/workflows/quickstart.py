@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from anemoi_ailand.support.atomic_file import partial_path
 from anemoi_ailand.support.atomic_folder import publish_folder
 from anemoi_ailand.support.packaged import find
 from anemoi_ailand.support.subprocesses import remove, run_logged
@@ -81,14 +82,14 @@ def _stage(title: str, result: Path, run: Callable[[], None]) -> None:
 
 
 def _dataset(output: Path, result: Path) -> None:
-    partial = result.with_name("dataset.partial.zarr")
+    partial = result.with_name("dataset.partial.zarr")  # anemoi-datasets takes the format from the ending
     remove(partial)
     _run(output, "dataset", ["anemoi.datasets", "create", str(find("recipes", "ecland-sample")), str(partial)])
     publish_folder(partial, result)
 
 
 def _training(output: Path, results: dict[str, Path], size: Size) -> None:
-    partial = output / "training.partial"
+    partial = partial_path(results["training"])
     remove(partial)
     options = [f"system.input.dataset={results['dataset.zarr']}", f"system.output.root={partial}", *size.training]
     _run(output, "training", ["anemoi.training", "train", "--config-name", "ailand-sample", *options])

@@ -29,8 +29,7 @@ from anemoi_ailand.evaluation.scores.sums import collect
 from anemoi_ailand.evaluation.settings import Settings
 from anemoi_ailand.rollout.step.checkpoint import load_step
 from anemoi_ailand.support.atomic_folder import complete_folder
-from anemoi_ailand.support.checksum import file_sha256
-from anemoi_ailand.support.code_version import ROLL_OUT, loaded_sha256
+from anemoi_ailand.support.checksum import ROLL_OUT, file_sha256, loaded_sha256
 from anemoi_ailand.workflows.evaluate import check, period_of, plan, rolled_out
 from anemoi_ailand.workflows.planned_runs import Job
 from benchmarks.contest.cost import cost_of

@@ -109,7 +109,7 @@ def _targets(model: LandModel, start: Tensor, after: Tensor) -> Tensor:
     """Invert :meth:`LandModel.advance`: increments in units of ``increment_scale``, and normalised diagnostics."""
     columns = model.columns
     change = after[..., list(columns.prognostic_out)] - start[..., list(columns.prognostic_in)]
-    return torch.cat([change / model._scale, after[..., list(columns.diagnostic_out)]], dim=-1)
+    return torch.cat([change / model.increment_scale, after[..., list(columns.diagnostic_out)]], dim=-1)
 
 
 def _batches(dataset: Any, name: str, seed: int) -> Iterator[Tensor]:

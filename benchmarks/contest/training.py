@@ -27,8 +27,9 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from anemoi_ailand import __version__
+from anemoi_ailand.support.atomic_file import partial_path
 from anemoi_ailand.support.atomic_folder import publish_folder
-from anemoi_ailand.support.code_version import TRAINING, code_sha256
+from anemoi_ailand.support.checksum import TRAINING, code_sha256
 from anemoi_ailand.support.configuration import plain_name
 from anemoi_ailand.support.options import nearest
 from anemoi_ailand.support.packaged import listing
@@ -140,7 +141,7 @@ def _put_aside(folder: Path, there: Json | None) -> None:
 def _train(label: str, number: int, stage: Stage, mark: str, settings: ContestSettings, before: Path | None) -> Json:
     """Run one training; its folder gets the final name at the end."""
     folder = folder_of(settings, label, number)
-    partial = folder.with_name(f"{folder.name}.partial")
+    partial = partial_path(folder)
     remove(partial)
     fixed = [f"system.input.dataset={settings.dataset.resolve()}", f"system.output.root={partial.resolve()}"]
     if before is not None:

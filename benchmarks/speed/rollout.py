@@ -20,6 +20,7 @@ import torch
 from anemoi.inference.config.run import RunConfiguration
 
 from anemoi_ailand.constants import STEP_HOURS
+from anemoi_ailand.evaluation.display.markdown import aligned
 from anemoi_ailand.rollout.forcing.dataset_fields import StoredFields
 from anemoi_ailand.rollout.forcing.read_ahead import ReadAhead
 from anemoi_ailand.rollout.run.loop import Rollout
@@ -94,10 +95,11 @@ def table(sizes: Sequence[Size], threads: int) -> str:
         f"{threads} thread(s) for the network, {usable_processors()} processor(s); medians of the rounds; time on the "
         "clock, and that of processors in brackets.",
         "",
-        "| points | network at once, ms a step | network in blocks, ms a step | whole run, ms a step | run / network | "
-        "beyond the network, ms a step | point-steps a second | memory / needed |",
-        "|---|---|---|---|---|---|---|---|",
     ]
+    rows = [
+        ["points", "network at once, ms a step", "network in blocks, ms a step", "whole run, ms a step",
+         "run / network", "beyond the network, ms a step", "point-steps a second", "memory / needed"],
+    ]  # fmt: skip
     for size in sizes:
         ratio = _median(lambda r, b: r.wall / b.wall, size.run, size.blocks)
         cpu = _median(lambda r, b: r.cpu / b.cpu, size.run, size.blocks)
@@ -108,8 +110,8 @@ def table(sizes: Sequence[Size], threads: int) -> str:
             f"{size.points:,}", _ms(size.plain, size.steps), _ms(size.blocks, size.steps), _ms(size.run, size.steps),
             f"{ratio:.2f} ({cpu:.2f})", f"{beyond:.2f}", f"{rate:,.0f}", f"{memory:.1f}",
         ]  # fmt: skip
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n"
+        rows.append(cells)
+    return "\n".join([*lines, *aligned(rows, left=())]) + "\n"
 
 
 def _size(

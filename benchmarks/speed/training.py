@@ -19,6 +19,7 @@ from anemoi.training.train.train import AnemoiTrainer
 from hydra import compose, initialize
 from omegaconf import DictConfig
 
+from anemoi_ailand.evaluation.display.markdown import aligned
 from benchmarks.speed.plain_loop import PlainLoop
 from benchmarks.speed.stopwatch import Stopwatch, Timing
 
@@ -109,17 +110,16 @@ def table(results: dict[str, Result]) -> str:
     lines = [
         f"{torch.get_num_threads()} thread(s); point-steps per second, median of the rounds (lowest - highest)",
         "",
-        "| | rows of a batch | wall clock | of plain | processor time | of plain |",
-        "|---|---|---|---|---|---|",
     ]
+    rows = [["", "rows of a batch", "wall clock", "of plain", "processor time", "of plain"]]
     plain = next(iter(results.values())).timings
     for label, result in results.items():
         cells = [label, str(result.rows)]
         for of in (attrgetter("rate"), attrgetter("cpu_rate")):
             ratios = [of(a) / of(b) for a, b in zip(result.timings, plain, strict=True)]
             cells += [_spread([of(t) for t in result.timings]), f"{statistics.median(ratios):.2f}"]
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n"
+        rows.append(cells)
+    return "\n".join([*lines, *aligned(rows, left=(0,))]) + "\n"
 
 
 def compose_config(setting: Setting, entrant: Sequence[str], root: Path) -> DictConfig:

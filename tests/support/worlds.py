@@ -19,7 +19,7 @@ import xarray as xr
 from anemoi_ailand.evaluation.fields.fields import Fields
 from anemoi_ailand.evaluation.fields.reforecast import Reforecast
 from anemoi_ailand.evaluation.settings import Settings
-from anemoi_ailand.support.code_version import ROLL_OUT, loaded_sha256
+from anemoi_ailand.support.checksum import ROLL_OUT, loaded_sha256
 from anemoi_ailand.variables import VARIABLES
 
 N_POINTS = 10

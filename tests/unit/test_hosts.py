@@ -51,6 +51,7 @@ PRIVATE: dict[str, dict[str, tuple[str, ...]]] = {
         "anemoi.inference.outputs.none:NoneOutput": (),
         "anemoi.inference.outputs.printer:PrinterOutput": (),
         "anemoi.inference.outputs.netcdf:LOCK": (),
+        "anemoi.inference.outputs.netcdf:NetCDFOutput.write_step": ("state",),
     },
     "anemoi-models": {
         "anemoi.models.models.base:BaseGraphModel.predict_step": ("batch", "pre_processors", "post_processors"),
@@ -75,6 +76,7 @@ MENTIONED = {
     "anemoi.inference.runner": ('state.get("_input")', 'state.get("_variables")'),
     "anemoi.inference.inputs.dataset": ("self.open_dataset_args =", "self.use_trajectories ="),
     "anemoi.inference.output": ("self.output =",),
+    "anemoi.inference.outputs.netcdf": ("with LOCK:",),
     "anemoi.inference.outputs.tee": ("self.outputs =",),
     "anemoi.models.preprocessing.normalizer": (
         '"_norm_mul"',

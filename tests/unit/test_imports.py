@@ -65,6 +65,13 @@ def test_every_folder_is_a_package() -> None:
     assert [p for p in {path.parent for path in GRAPH.modules.values()} if not (p / "__init__.py").is_file()] == []
 
 
+def test_every_package_has_a_module() -> None:
+    """No package is empty: each holds a module or another package."""
+    packages = [path.parent for path in GRAPH.modules.values() if path.name == "__init__.py"]
+    others = [path for path in GRAPH.modules.values() if path.name != "__init__.py"]
+    assert [str(p) for p in packages if not any(p in path.parents for path in others)] == []
+
+
 def test_imports_point_one_way() -> None:
     """No module imports a room after its own."""
     assert GRAPH.backward(RANK, SIBLINGS) == []

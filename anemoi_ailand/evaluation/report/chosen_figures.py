@@ -35,6 +35,7 @@ from anemoi_ailand.evaluation.processes.budgets import Budgets
 from anemoi_ailand.evaluation.report.page import ReportFigure
 from anemoi_ailand.evaluation.settings import Maps
 from anemoi_ailand.support.configuration import plain_name
+from anemoi_ailand.support.sphere import wrap_longitude
 
 LOG = logging.getLogger(__name__)
 
@@ -262,7 +263,7 @@ def _snowy_and_free(spread: np.ndarray, share: np.ndarray) -> list[int]:
 
 def _site_title(run: ComparedRun, site: int) -> str:
     """Coordinates of a point of the forecast, and whether it is held out."""
-    lat, lon = run.forecast.latitude[site], (run.forecast.longitude[site] + 180) % 360 - 180
+    lat, lon = run.forecast.latitude[site], wrap_longitude(run.forecast.longitude[site])
     place = f"{abs(lat):.1f}°{'N' if lat >= 0 else 'S'}, {abs(lon):.1f}°{'E' if lon >= 0 else 'W'}"
     held_out = site in run.groups.get(HELD_OUT, ())
     return f"{place}, {'held-out' if held_out else 'trained' if HELD_OUT in run.groups else 'a'} point"

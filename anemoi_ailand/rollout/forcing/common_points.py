@@ -12,7 +12,7 @@ from anemoi.inference.types import State
 
 from anemoi_ailand.constants import SAME_PLACE
 from anemoi_ailand.hosts.anemoi_inference import origin
-from anemoi_ailand.support.sphere import separation
+from anemoi_ailand.support.sphere import longitude_from_zero, separation
 
 
 def on_same_points(states: Sequence[State]) -> list[State]:
@@ -55,4 +55,5 @@ def _difference(lat: np.ndarray, lon: np.ndarray, first_lat: np.ndarray, first_l
 
 def _sorted(lat: np.ndarray, lon: np.ndarray) -> np.ndarray:
     """Sort points by latitude, then longitude, shape (2, point)."""
-    return np.stack([lat, lon % 360.0])[:, np.lexsort((lon % 360.0, np.round(lat, 2)))]
+    lon = longitude_from_zero(lon)
+    return np.stack([lat, lon])[:, np.lexsort((lon, np.round(lat, 2)))]

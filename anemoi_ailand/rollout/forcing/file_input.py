@@ -77,6 +77,7 @@ class EcLandInput(Input):
         self._defaults, self.read_ahead = dict(defaults or {}), read_ahead
         check_defaults(self._defaults)
         self._open = {"path": path, "static": static, "layout": layout, **options}
+        self._filled: dict[str, Derivation] | None = None
         self._forcing: ReadAhead | None = None
 
     def __repr__(self) -> str:
@@ -92,9 +93,15 @@ class EcLandInput(Input):
                 opened[key] = open_reader(**self._open)
         return opened[key]
 
-    @cached_property
+    @property
     def filled(self) -> dict[str, Derivation]:
         """Derivations of the variables of this purpose that the files do not hold."""
+        with NETCDF_LOCK:  # several threads may ask, and the warning is logged once
+            if self._filled is None:
+                self._filled = self._plan()
+        return self._filled
+
+    def _plan(self) -> dict[str, Derivation]:
         reader = self.reader
         filled, missing = plan(self.variables, reader.variables, self._defaults, self.purpose == _STATE)
         if missing:

@@ -16,6 +16,7 @@ from anemoi.inference.output import Output
 from anemoi.inference.types import State
 from anemoi.utils.dates import as_timedelta
 
+from anemoi_ailand.hosts.anemoi_inference import share_netcdf_lock
 from anemoi_ailand.rollout.outputs.buffer import STEP, Buffer
 from anemoi_ailand.rollout.outputs.output_columns import check_statistics, columns_of, selected
 from anemoi_ailand.rollout.outputs.output_frame import Block, Frame, points_of, resumed_attributes, run_attributes
@@ -336,6 +337,7 @@ class LandOutput(Output):
         }
 
     def _start(self, frame: Frame) -> None:
+        share_netcdf_lock()  # here too, as other runners take this output
         self._buffer = Buffer(frame, self.names, self.statistics, self.means, self._block_times(frame))
         self._writer = Writer(self.path)
         self._rows = self._number = 0

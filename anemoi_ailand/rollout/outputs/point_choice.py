@@ -13,7 +13,7 @@ from anemoi.inference.types import FloatArray, IntArray
 
 from anemoi_ailand.constants import EARTH_RADIUS, SAME_PLACE
 from anemoi_ailand.support.options import one_mapping
-from anemoi_ailand.support.sphere import nearest_points
+from anemoi_ailand.support.sphere import longitude_from_zero, nearest_points
 
 LOG = logging.getLogger(__name__)
 
@@ -65,9 +65,9 @@ class PointChoice:
 
     def _inside(self, latitudes: FloatArray, longitudes: FloatArray) -> IntArray:
         north, west, south, east = self.given
-        width = 360.0 if abs(east - west) >= 360.0 else (east - west) % 360.0
+        width = 360.0 if abs(east - west) >= 360.0 else longitude_from_zero(east - west)
         inside = (latitudes <= north + SAME_PLACE) & (latitudes >= south - SAME_PLACE)
-        inside &= (longitudes - west + SAME_PLACE) % 360.0 <= width + 2 * SAME_PLACE
+        inside &= longitude_from_zero(longitudes - west + SAME_PLACE) <= width + 2 * SAME_PLACE
         if not inside.any():
             raise ValueError(
                 f"`points: area` {self.given.tolist()} (north, west, south, east) has none of the run's "

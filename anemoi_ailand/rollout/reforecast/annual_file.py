@@ -12,6 +12,7 @@ import netCDF4
 import numpy as np
 
 from anemoi_ailand.rollout.reforecast.annual_statistics import STATISTICS, YearStatistics
+from anemoi_ailand.support.netcdf_lock import NETCDF_LOCK
 from anemoi_ailand.support.netcdf_writer import (
     HOURS,
     add_coordinate,
@@ -50,45 +51,52 @@ class YearsFile:
     ) -> None:
         self.path, self.names, self.identity = path, tuple(names), dict(identity)
         path.parent.mkdir(parents=True, exist_ok=True)
-        if path.exists():
-            self._file = self._open()
-        else:
-            self._file = create(path)
-            self._define(places)
+        with NETCDF_LOCK:
+            if path.exists():
+                self._file = self._open()
+            else:
+                self._file = create(path)
+                self._define(places)
 
     def __enter__(self) -> YearsFile:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._file.close()
+        with NETCDF_LOCK:
+            self._file.close()
 
     @property
     def years(self) -> int:
         """Complete years in the file: the number of a year is written last."""
-        return int(np.ma.count(self._file["year"][:]))
+        with NETCDF_LOCK:
+            return int(np.ma.count(self._file["year"][:]))
 
     def last_state(self) -> np.ndarray:
         """Return the state at the end of the last complete year, or at the start, shape (point, variable), float32."""
         last = self.years - 1
-        of = [self._file[f"{n}_start"][:] if last < 0 else self._file[f"{n}_end"][last] for n in self._names()]
+        with NETCDF_LOCK:
+            of = [self._file[f"{n}_start"][:] if last < 0 else self._file[f"{n}_end"][last] for n in self._names()]
         return np.stack([np.ma.filled(v, np.nan) for v in of], axis=-1).astype(np.float32)
 
     def begin(self, state: np.ndarray) -> None:
         """Write the state (point, variable) at the start."""
         for i, name in enumerate(self._names()):
-            self._file[f"{name}_start"][:] = state[:, i]
+            with NETCDF_LOCK:
+                self._file[f"{name}_start"][:] = state[:, i]
 
     def write(self, statistics: YearStatistics, first: np.datetime64) -> None:
         """Add a year whose forcing begins at ``first``."""
         k, found = self.years, statistics.result()
         for i, name in enumerate(self._names()):
             for kind in STATISTICS:
-                self._file[f"{name}_{kind}"][k] = found[kind][:, i]
-        self._file["not_finite"][k] = statistics.not_finite
-        self._file["steps"][k] = statistics.steps
-        self._file["forcing"][k] = int((first - np.datetime64(0, "s")) / np.timedelta64(1, "h"))
-        self._file["year"][k] = k + 1
-        self._file.sync()
+                with NETCDF_LOCK:
+                    self._file[f"{name}_{kind}"][k] = found[kind][:, i]
+        with NETCDF_LOCK:
+            self._file["not_finite"][k] = statistics.not_finite
+            self._file["steps"][k] = statistics.steps
+            self._file["forcing"][k] = int((first - np.datetime64(0, "s")) / np.timedelta64(1, "h"))
+            self._file["year"][k] = k + 1
+            self._file.sync()
 
     def _names(self) -> list[str]:
         return [variable(n).netcdf_name for n in self.names]

@@ -23,7 +23,7 @@ from anemoi_ailand.rollout.run.progress import Progress
 from anemoi_ailand.rollout.step.advance import StepLayout
 from anemoi_ailand.rollout.step.checkpoint import LandStep, checkpoint_checksum, load_step
 from anemoi_ailand.rollout.step.traced_model import traced
-from anemoi_ailand.support.code_version import ROLL_OUT, loaded_sha256
+from anemoi_ailand.support.checksum import ROLL_OUT, loaded_sha256
 
 LOG = logging.getLogger(__name__)
 
@@ -161,4 +161,4 @@ def _initial(run: Setting, fields: FieldsAtPoints) -> np.ndarray:
     date = run.cycle.turns[0]
     values = fields.at(date)
     fields.check(values, date, run.step.prognostic)
-    return values[:, [run.step.inputs.index(n) for n in run.step.prognostic]]
+    return StepLayout(run.step.inputs, run.step.outputs).state_in(torch.from_numpy(values)).numpy()

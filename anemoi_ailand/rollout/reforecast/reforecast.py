@@ -19,7 +19,7 @@ from anemoi_ailand.rollout.forcing.dataset_fields import StoredFields
 from anemoi_ailand.rollout.reforecast.reforecast_file import CHUNK_SIZE, Layout, ReforecastFile
 from anemoi_ailand.rollout.reforecast.sweep import rows_of_a_call, sweep
 from anemoi_ailand.rollout.step.checkpoint import LandStep, checkpoint_checksum, load_step
-from anemoi_ailand.support.code_version import ROLL_OUT, loaded_sha256
+from anemoi_ailand.support.checksum import ROLL_OUT, loaded_sha256
 
 LOG = logging.getLogger(__name__)
 

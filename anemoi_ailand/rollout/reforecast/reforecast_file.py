@@ -13,6 +13,7 @@ from pathlib import Path
 import netCDF4
 import numpy as np
 
+from anemoi_ailand.support.netcdf_lock import NETCDF_LOCK
 from anemoi_ailand.support.netcdf_writer import (
     add_coordinate,
     add_field,
@@ -58,13 +59,15 @@ class ReforecastFile:
     def create(cls, path: Path, layout: Layout) -> Iterator[ReforecastFile]:
         """Create a file that is published on success, when it replaces an earlier one, and removed on failure."""
         with new_file(path) as file:
-            _define(file, layout)
+            with NETCDF_LOCK:
+                _define(file, layout)
             yield cls(file, layout)
 
     def write(self, start: int, leads: slice, points: slice, values: np.ndarray) -> None:
         """Write ``values`` (lead, variable, point) of one start."""
         for i, name in enumerate(self.layout.variables):
-            self._file[variable(name).netcdf_name][start, leads, points] = values[:, i]
+            with NETCDF_LOCK:
+                self._file[variable(name).netcdf_name][start, leads, points] = values[:, i]
 
 
 def _define(file: netCDF4.Dataset, layout: Layout) -> None:

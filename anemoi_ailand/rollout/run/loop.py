@@ -99,7 +99,7 @@ class Rollout:
         date = self.date + STEP
         values = self._filter(values, self.forcing, date, self.where)
         rows = self._tensor(self.ensemble.forcing(values, self.forcing))
-        self._end.index_copy_(1, self._forcing_columns, rows.T)
+        self.layout.set_(self._end, self._forcing_columns, rows.T)
         out = advance(self.computed, self.layout, self._start, self._end)
         if not math.isfinite(out.sum()):  # ten times faster than a test of every value
             check_finite(out.cpu().numpy().T, self.outputs, self.outputs, date, self.ensemble.places())
@@ -121,7 +121,7 @@ class Rollout:
     def restore(self, progress: Mapping[str, np.ndarray], date: datetime, number: int) -> None:
         """Resume from :meth:`progress` after step ``number``, at ``date``."""
         for values, names in ((progress["state"], self.prognostic), (progress["instants"], self.layout.forcing_start)):
-            self._start.index_copy_(1, self.layout.columns(names), self._tensor(values))
+            self.layout.set_(self._start, self.layout.columns(names), self._tensor(values))
         self._filter.restore({k.removeprefix("held_"): v for k, v in progress.items() if k.startswith("held_")})
         self.ensemble.restore(progress, number)
         self.date, self.number = date, number

@@ -90,9 +90,14 @@ class StepLayout:
         """Copy of a slot with another state (..., row, prognostic)."""
         return slot.index_copy(-1, self._state_in, state)
 
+    @staticmethod
+    def set_(slot: Tensor, columns: Tensor, values: Tensor) -> None:
+        """Replace :meth:`columns` of a slot by values (..., row, name), in place."""
+        slot.index_copy_(-1, columns, values)
+
     def set_state_(self, slot: Tensor, state: Tensor) -> None:
         """As :meth:`with_state`, in place."""
-        slot.index_copy_(-1, self._state_in, state)
+        self.set_(slot, self._state_in, state)
 
     def state(self, outputs: Tensor) -> Tensor:
         """State (..., row, prognostic) in the outputs of a step."""
@@ -113,7 +118,7 @@ class StepLayout:
     def next_start_(self, start: Tensor, end: Tensor, outputs: Tensor) -> None:
         """As :meth:`next_start`, in place: no copy of a slot, no gradients."""
         self.set_state_(start, self.state(outputs))
-        start.index_copy_(-1, self._forcing_start, end.index_select(-1, self._forcing_start))
+        self.set_(start, self._forcing_start, end.index_select(-1, self._forcing_start))
 
     def _index(self, positions: Sequence[int]) -> Tensor:
         return torch.tensor(positions, dtype=torch.long, device=self._device)

@@ -52,12 +52,17 @@ class PhysicalStep(nn.Module):
             self.register_buffer(f"_mul_{name}", mul)
             self.register_buffer(f"_add_{name}", add)
 
+    @property
+    def output_factors(self) -> Tensor:
+        """Factors of the normaliser of the outputs, shape (output,)."""
+        return self._mul_out
+
     def forward(self, start: Tensor, end: Tensor) -> Tensor:
         """Compute the output at t + 6 h; shapes as in the class."""
         x = [v * self._mul_in + self._add_in for v in (start, end)]
         y = self.land.advance(*x)
         y = (y - self._add_out) / self._mul_out
-        return clamp(y, self.land._lower_physical, self.land._upper_physical)
+        return clamp(y, *self.land.physical_bounds)
 
 
 def _normalizer(step: LandStep) -> InputNormalizer:

@@ -50,7 +50,7 @@ class Jump:
 
     def __init__(self):
         self.columns, self.results = {"state": ("a",)}, {"new_state": ("a",), "diagnostics": ()}
-        self.step = SimpleNamespace(outputs=("a",), _mul_out=torch.ones(1))
+        self.step = SimpleNamespace(outputs=("a",), output_factors=torch.ones(1))
 
     def __call__(self, state):
         return torch.where(state >= 1.0, state + 5.0, state), state[:, :0]

@@ -13,6 +13,7 @@ from anemoi.inference.outputs import netcdf
 
 from anemoi_ailand.hosts.anemoi_inference import share_netcdf_lock
 from anemoi_ailand.support.netcdf_lock import NETCDF_LOCK
+from anemoi_ailand.support.netcdf_writer import add_points, new_file
 from tests.support.outputs import made, state
 
 
@@ -72,6 +73,28 @@ def test_anemoi_output_takes_our_lock():
         assert not begun.wait(0.2)
     writing.join(timeout=10)
     assert begun.is_set()
+
+
+def test_our_output_shares_the_lock_under_any_runner(tmp_path, monkeypatch):
+    """Opening a land output gives Anemoi's output our lock."""
+    monkeypatch.setattr(netcdf, "LOCK", threading.RLock())
+    monkeypatch.setattr(netcdf.NetCDFOutput, "write_step", netcdf.NetCDFOutput.write_step)
+    output = made(tmp_path / "f.nc")
+    output.open(state(0))
+    assert netcdf.LOCK is NETCDF_LOCK
+    output.close()
+
+
+def test_coordinates_and_fields_are_defined_under_the_lock(tmp_path):
+    """While another thread holds the lock, nothing is added to a new file."""
+    with new_file(tmp_path / "f.nc") as file:
+        defining = threading.Thread(target=add_points, args=(file, np.zeros(2), np.zeros(2)))
+        with NETCDF_LOCK:
+            defining.start()
+            defining.join(timeout=0.2)
+            assert "point" not in file.dimensions
+        defining.join(timeout=10)
+        assert set(file.variables) == {"latitude", "longitude"}
 
 
 def _quiet(call, *arguments):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from anemoi_ailand.training.loss import IncrementLoss, IncrementScaler, MeanSquaredError, PointScaler
+from anemoi_ailand.training.loss import IncrementLoss, IncrementScaler, PointScaler
 from tests.support.land import OPEN
 
 N_OUT = 2
@@ -52,15 +52,6 @@ def test_loss_does_not_depend_on_the_number_of_points():
     pred, target = fields()
     doubled = (torch.cat([x, x], dim=3) for x in (pred, target))
     torch.testing.assert_close(loss()(pred, target), loss()(*doubled))
-
-
-def test_metric_is_the_mean_squared_error():
-    """The validation metric of one variable is the plain mean square."""
-    metric = MeanSquaredError()
-    metric.add_scaler(*PointScaler().get_scaling(), name="points")
-    pred, target = fields()
-    value = metric(pred, target, scaler_indices=(..., torch.tensor([1])))
-    torch.testing.assert_close(value.squeeze(), (pred - target)[..., 1].square().mean())
 
 
 def tendencies():

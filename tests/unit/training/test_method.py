@@ -88,7 +88,7 @@ def test_metrics_of_a_configuration_are_computed_over_the_whole_rollout():
     full = training_config()
     full.training.metrics.datasets.data = ["stl1"]
     full.training.validation_metrics.datasets.data = {
-        "mse": {"_target_": "anemoi_ailand.training.loss.MeanSquaredError", "scalers": ["points", "time_steps"]}
+        "mse": {"_target_": "anemoi.training.losses.MSELoss", "scalers": ["points", "time_steps"]}
     }
     module = training_module(n_steps=2, full=full).eval()
     with torch.no_grad():

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from anemoi_ailand.support.code_version import ROLL_OUT, loaded_sha256
+from anemoi_ailand.support.checksum import ROLL_OUT, loaded_sha256
 from anemoi_ailand.workflows import planned_runs as module
 from anemoi_ailand.workflows.planned_runs import (
     Job,

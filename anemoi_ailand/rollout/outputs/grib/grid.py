@@ -18,7 +18,7 @@ import numpy as np
 from anemoi.inference.types import FloatArray, IntArray
 
 from anemoi_ailand.constants import SAME_PLACE
-from anemoi_ailand.support.sphere import nearest_points
+from anemoi_ailand.support.sphere import longitude_from_zero, nearest_points
 
 LOG = logging.getLogger(__name__)
 
@@ -52,8 +52,9 @@ class Rows:
         middles = (self.latitudes[1:] + self.latitudes[:-1]) / 2.0
         row = np.searchsorted(-middles, -latitudes)
         spacing = 360.0 / self.counts[row]
-        turns = np.round(longitudes % 360.0 / spacing)
-        east = (longitudes % 360.0 - turns * spacing) * np.cos(np.radians(latitudes))
+        longitudes = longitude_from_zero(longitudes)
+        turns = np.round(longitudes / spacing)
+        east = (longitudes - turns * spacing) * np.cos(np.radians(latitudes))
         apart = np.hypot(latitudes - self.latitudes[row], east)
         before = np.concatenate([[0], np.cumsum(self.counts)[:-1]])
         return (before[row] + turns.astype(np.int64) % self.counts[row]).astype(np.int64), apart

@@ -36,7 +36,6 @@ from anemoi_ailand.rollout.outputs.output_columns import MEAN, Column
 from anemoi_ailand.rollout.outputs.output_frame import Block
 from anemoi_ailand.rollout.outputs.output_progress import KEPT, save_arrays
 from anemoi_ailand.support.atomic_file import publish
-from anemoi_ailand.support.netcdf_lock import NETCDF_LOCK
 from anemoi_ailand.support.netcdf_writer import add_points, new_file
 from anemoi_ailand.variables import variable
 
@@ -284,7 +283,7 @@ class LandGribOutput(LandOutput):
         self._file.close()
         self._file = None
         if self._grid.name == UNSTRUCTURED:
-            with NETCDF_LOCK, new_file(self.path.with_name(self.path.name + ".points.nc")) as file:
+            with new_file(self.path.with_name(self.path.name + ".points.nc")) as file:
                 add_points(file, self.frame.latitudes, self.frame.longitudes)
         publish(self.partial, self.path)
         for sums in self.work.glob("sums-*.npz*"):

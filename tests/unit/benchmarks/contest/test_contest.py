@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from anemoi_ailand.evaluation.settings import read_settings
-from anemoi_ailand.support.code_version import TRAINING, code_sha256
+from anemoi_ailand.support.checksum import TRAINING, code_sha256
 from benchmarks.contest import contest as module
 from benchmarks.contest.contest import contest
 from benchmarks.contest.cost import Cost

@@ -208,3 +208,19 @@ def test_run_starts_where_the_forecast_does(forecast):
     np.testing.assert_allclose(start["t"], 280.0, atol=1e-4)
     np.testing.assert_allclose(forcing(source, DATES[1])["avg_tprate"], 0.0216e3 / 21600.0, rtol=1e-5)
     np.testing.assert_allclose(forcing(source, DATES[1])["t"], 281.0, atol=1e-4)
+
+
+def test_fills_are_planned_once(path, monkeypatch):
+    """Two threads that ask at the same time share one plan, so that its warning is logged once."""
+    calls, plan = [], under_test.plan
+
+    def slow(*arguments):
+        calls.append(arguments)
+        time.sleep(0.1)
+        return plan(*arguments)
+
+    monkeypatch.setattr(under_test, "plan", slow)
+    source = opened(path, STATE, "prognostics")
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda _: source.filled, range(2)))
+    assert len(calls) == 1

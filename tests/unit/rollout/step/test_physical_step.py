@@ -48,8 +48,9 @@ def test_double_precision_agrees_with_single():
     error = ((double - single) / (1e-6 + double.abs().amax(0))).abs()
     assert 0 < error.max() < 1e-3
     assert all(p.dtype is torch.float32 for p in step.model.parameters())  # the weights are copies
-    assert (single >= step.model.model._lower_physical).all()
-    assert (single <= step.model.model._upper_physical).all()
+    lower, upper = step.model.model.physical_bounds
+    assert (single >= lower).all()
+    assert (single <= upper).all()
 
 
 def test_other_processors_are_refused():

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import pytest
 
-from anemoi_ailand.support import code_version as module
-from anemoi_ailand.support.code_version import ROLL_OUT, TRAINING, code_sha256, loaded_sha256
+from anemoi_ailand.support import checksum as module
+from anemoi_ailand.support.checksum import ROLL_OUT, TRAINING, code_sha256, loaded_sha256
 
 CODE = 'def f(x):\n    """Doc."""\n    return x + 1  # why\n'
 PLACES = ("one.py", "physics")

@@ -1,4 +1,0 @@
-# (C) Copyright 2026- anemoi-ailand contributors.
-# This software is licensed under the terms of the Apache Licence Version 2.0,
-# http://www.apache.org/licenses/LICENSE-2.0.
-"""A trained network as an ONNX graph for other programs."""
