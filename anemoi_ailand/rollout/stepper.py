@@ -37,7 +37,7 @@ class LandStepper:
     .. code-block:: python
 
         stepper = LandStepper.open("ailand")
-        state = stepper.initial(date, latitudes, longitudes, fields)  # stepper.needs says which fields
+        state = stepper.initial(date, latitudes, longitudes, fields)  # stepper.needs lists the fields
         state = stepper.step(state, forcing)                          # forcing at and up to state.date + 6 h
         state["skt"]; state.numpy(); state.xarray()
         stepper.save(state, "land.state"); state = stepper.load("land.state")
@@ -249,7 +249,7 @@ class LandStepper:
     def _map(self, state: LandState, forcings: Sequence[Fields]) -> gradients.Map:
         """Return the map from the initial state vector (point, prognostic) to that after the steps."""
         if not forcings:
-            raise ValueError("There is no forcing, so no step. Give the forcing of at least one step.")
+            raise ValueError("`forcings` is empty. Give the forcing of at least one step.")
         starts, ends, now = [], [], state
         for forcing in forcings:
             end = self.forcing_columns(now, forcing)

@@ -117,7 +117,7 @@ def open_reforecast(path: str | Path) -> Reforecast:
     Raises
     ------
     FileNotFoundError
-        ``path`` is no file.
+        ``path`` is not a file.
     ValueError
         The file cannot be read, has another layout, or its starts or leads are not in order.
     """
