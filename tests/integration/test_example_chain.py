@@ -62,7 +62,7 @@ def test_chain_resumes_a_killed_run_and_archives_the_result(tmp_path):
     assert kill_the_run(tmp_path, chain)
     code, said = chain.wait(timeout=600), (tmp_path / "log").read_text()
     assert code == 0, said[-3000:]
-    assert "going on from the last restart file" in said
+    assert "resuming from the last restart file" in said
     archive = tmp_path / "archive" / "2022-01-01"
     assert {p.name for p in archive.iterdir()} == {"forecast.nc", "days.nc", "water.csv", "end.state", "SHA256SUMS"}
     with xr.open_dataset(archive / "forecast.nc") as run, xr.open_dataset(archive / "days.nc") as days:

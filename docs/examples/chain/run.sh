@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Run; after a failure in the middle (4) or a stop (5) go on from the last restart file, at most $TRIES times.
+# Run; after a failure in the middle (4) or a stop (5) resume from the last restart file, at most $TRIES times.
 set -uo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cd "$WORK" || exit 1
@@ -9,7 +9,7 @@ for try in $(seq "${TRIES:-3}"); do
   code=$?
   case $code in
     0) exit 0 ;;
-    4 | 5 | 137) echo "try $try ended with $code: going on from the last restart file" >&2 ;;  # 137: killed
+    4 | 5 | 137) echo "try $try ended with $code: resuming from the last restart file" >&2 ;;  # 137: killed
     *) exit $code ;;  # 2 and 3, configuration and input, do not repair themselves
   esac
 done

@@ -110,9 +110,13 @@ def test_feedback_is_converted_to_the_units_of_the_field():
 
 @pytest.mark.parametrize(
     ("config", "message"),
-    [({"skt": "tsk"}, "is 'tsk', which is not an output of the land model; it predicts"),
-     ({"no": "skt"}, "no field 'no'"), ({"swvl1": "swvl1"}, "does not give the units"), ({"skt": "swvl1"}, "no factor is known")],
-)  # fmt: skip
+    [
+        ({"skt": "tsk"}, "is 'tsk', which is not an output of the land model; it predicts"),
+        ({"no": "skt"}, "no field 'no'"),
+        ({"swvl1": "swvl1"}, "does not give the units"),
+        ({"skt": "swvl1"}, "no factor is known"),
+    ],
+)
 def test_feedback_that_does_not_fit_is_refused(config, message):
     """Wrong feedback is refused like wrong forcing."""
     with pytest.raises(ValueError, match=message):
