@@ -29,9 +29,8 @@ BANNED = re.compile(
     r"|(?<!there )(?:is|are) no (?!longer\b|more\b|earlier\b|later\b|finer\b)[a-z]+)\b",
     re.IGNORECASE,
 )
-#: Methods of a logger, and keywords of argparse and click whose text is shown to users.
-LOGGERS, LEVELS = ("LOG", "LOGGER"), ("debug", "info", "warning", "error", "critical", "exception", "log")
-SHOWN = ("help", "description", "epilog")
+#: Name of the logger, and keywords of argparse whose text is shown to users.
+LOGGER, SHOWN = "LOG", ("help", "description", "epilog")
 
 
 def python_files(*folders: str) -> list[Path]:
@@ -78,13 +77,11 @@ def messages(source: str) -> Iterator[tuple[int, str]]:
         if isinstance(node, ast.Raise) and node.exc is not None:
             yield from literals(node.exc)
         elif isinstance(node, ast.Call):
-            called = node.func
-            if isinstance(called, ast.Attribute) and isinstance(called.value, ast.Name) and called.value.id in LOGGERS:
-                for given in node.args if called.attr in LEVELS else ():
-                    yield from literals(given)
-            for keyword in node.keywords:
-                if keyword.arg in SHOWN:
-                    yield from literals(keyword.value)
+            texts = [keyword.value for keyword in node.keywords if keyword.arg in SHOWN]
+            if isinstance(node.func, ast.Attribute) and ast.unparse(node.func.value) == LOGGER:
+                texts += node.args
+            for text in texts:
+                yield from literals(text)
 
 
 def faults(source: str) -> list[tuple[int, str]]:

@@ -110,7 +110,7 @@ def test_network_of_the_package_on_its_sample(tmp_path, caplog):
     ("options", "what", "message"),
     [
         (["output.land-netcdf.pth=x"], "configuration", "LandNetCDFOutput has no option 'pth'. Did you mean 'path'"),
-        (["checkpoint={sample}"], "input", "no inference checkpoint .File is not a zip file"),
+        (["checkpoint={sample}"], "input", "not an inference checkpoint .File is not a zip file"),
         (["lead_time=3650d"], "input", r"needs forcing at 2023-01-01T00:00:00 .* Shorten `lead_time`"),
         (["output.land-netcdf.path={sample}/f.nc"], "input", "cannot be written to the folder"),
     ],
