@@ -165,7 +165,7 @@ def test_pre_processors_are_refused(path, where):
     """Pre-processors are an error rather than silently ignored."""
     context = Context(pre_processors=["forward_transform_filter"] if where == "runner" else [])
     inner = ["forward_transform_filter"] if where == "input" else None
-    with pytest.raises(ValueError, match=r"no pre-processors; there are .*forward_transform_filter"):
+    with pytest.raises(ValueError, match=r"no pre-processors; given are .*forward_transform_filter"):
         opened(path, STATE, context=context, pre_processors=inner)
 
 
