@@ -64,11 +64,13 @@ def label_of(metrics: dict[str, Any], checksum: str) -> str:
     ValueError
         The evaluation is that of other checkpoints.
     """
-    there = {label: each.get("checkpoint_sha256") for label, each in metrics["inputs"]["forecasts"].items()}
-    for label, found in there.items():
+    checksums = {label: each.get("checkpoint_sha256") for label, each in metrics["inputs"]["forecasts"].items()}
+    for label, found in checksums.items():
         if found == checksum:
             return label
-    raise ValueError(f"The evaluation is of {there}, not of the checkpoint with SHA-256 {checksum}. Evaluate this one.")
+    raise ValueError(
+        f"The evaluation is of {checksums}, not of the checkpoint with SHA-256 {checksum}. Evaluate this one."
+    )
 
 
 def scores_a(metrics: dict[str, Any], label: str, evaluation: Path) -> list[dict[str, Any]]:

@@ -19,7 +19,7 @@ An emulator of ecLand, ECMWF's land surface model: the state of the land and its
 of 6 h. It ships with anemoi-ailand and is made by `tools/make_pretrained.py`; licence {licence}.
 
 **It is a demonstration, not an operational product.** It was trained on real ecLand under *synthetic* weather at
-synthetic points: its scores say how well it learned ecLand there, and nothing about the real world. It is not an
+synthetic points: its scores show how well it learned ecLand there, and nothing about the real world. It is not an
 ECMWF product, and ECMWF has neither made nor endorsed it.
 
 | | |

@@ -44,8 +44,8 @@ class Export(Command):
             sun_inside=args.sun == "inside",
             overwrite=args.overwrite,
         )
-        said = str(agreement) if agreement else "Not compared with the checkpoint: onnxruntime is not installed"
-        sys.stdout.write(f"{args.output}: {said}\n")
+        result = str(agreement) if agreement else "Not compared with the checkpoint: onnxruntime is not installed"
+        sys.stdout.write(f"{args.output}: {result}\n")
 
 
 command = Export

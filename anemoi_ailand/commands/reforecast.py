@@ -17,7 +17,11 @@ class Reforecast(Command):
     def add_arguments(self, command_parser: ArgumentParser) -> None:
         """Add the arguments of the command."""
         add = command_parser.add_argument
-        add("--checkpoint", default="ailand", help="name or path (default: %(default)s)")
+        add(
+            "--checkpoint",
+            default="ailand",
+            help="inference checkpoint, or name of a pretrained network (default: %(default)s)",
+        )
         add("--dataset", required=True, help="anemoi dataset with state and forcing")
         add("--output", default="reforecast.nc", help="file to write (default: %(default)s)")
         add("--starts", nargs="+", metavar="DATE", help="initial dates; or give --first, --last and --every")
@@ -59,9 +63,9 @@ def _starts(args: Namespace) -> list[str]:
     try:
         first, last = (datetime.fromisoformat(d) for d in (args.first, args.last))
     except ValueError as error:
-        raise ValueError(f"--first and --last are dates such as 2022-01-01 ({error}).") from error
+        raise ValueError(f"--first or --last is not a date ({error}). Give e.g. 2022-01-01.") from error
     if args.every < 1 or last < first:
-        raise ValueError(f"There is no start from {first} to {last} every {args.every} days. Correct the dates.")
+        raise ValueError(f"No start date lies between {first} and {last}. Correct the dates.")
     return [(first + timedelta(days=k)).isoformat() for k in range(0, (last - first).days + 1, args.every)]
 
 

@@ -25,13 +25,13 @@ class Run(Command):
     def add_arguments(self, command_parser: ArgumentParser) -> None:
         """Add the arguments of the command."""
         command_parser.add_argument(
-            "config", help="configuration file, or name of a packaged one, as inference/rollout"
+            "config", help="configuration file, or name of a packaged one, e.g. inference/rollout"
         )
         command_parser.add_argument(
             "overrides", nargs="*", metavar="key=value", help="options that override those of the file"
         )
         command_parser.add_argument(
-            "--dry-run", action="store_true", help="check everything, print the cost of the run, and make no step"
+            "--dry-run", action="store_true", help="check everything, print the cost of the run, and run no step"
         )
 
     def run(self, args: Namespace) -> None:

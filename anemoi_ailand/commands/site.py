@@ -29,7 +29,7 @@ class Site(Command):
         add("--checkpoint", help="inference checkpoint, or name of a pretrained network (default: ailand)")
         add("--start", help="initial date, UTC (default: the first midnight of the dataset)")
         length = command_parser.add_mutually_exclusive_group()
-        length.add_argument("--lead", help="length of the run, as 364d or 8754h (default: to the end of the dataset)")
+        length.add_argument("--lead", help="length of the run, e.g. 364d or 8754h (default: to the end of the dataset)")
         length.add_argument("--end", help="last date, included; a day means its last date")
         add("--within", type=float, help="largest distance of a point from its place [km] (default: 100)")
         add(
@@ -54,7 +54,7 @@ class Site(Command):
         options: dict[str, Any] = {n: v for n in names if (v := getattr(args, n)) is not None}
         with sample_dataset() if args.sample else nullcontext(args.dataset) as dataset:
             if args.sample:
-                options["called"] = SAMPLE
+                options["dataset_name"] = SAMPLE
             if args.extract_only:
                 sys.stdout.write(f"Result: {extract(places, dataset, args.output or 'site.nc', **options)}\n")
                 return

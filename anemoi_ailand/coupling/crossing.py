@@ -98,7 +98,7 @@ def read_forcing(
     """
     unknown = [n for n in config if n not in needed]
     if unknown:
-        raise ValueError(f"`forcing` names {unknown}, which the land does not take; it needs {list(needed)}.")
+        raise ValueError(f"`forcing` names {unknown}, not among the inputs of the land model; it needs {list(needed)}.")
     taken, held, datasets = [], [], {}
     for name in needed:
         given = config.get(name, name)
@@ -124,7 +124,9 @@ def read_feedback(
         check_known(options, _FEEDBACK, f"`feedback.{field}`")
         name = options.get("variable", field)
         if name not in made:
-            raise ValueError(f"`feedback.{field}` is '{name}', which the land does not make; it makes {list(made)}.")
+            raise ValueError(
+                f"`feedback.{field}` is '{name}', which is not an output of the land model; it predicts {list(made)}."
+            )
         stated = _units_of(field, options.get("units"), units, f"`feedback.{field}`")
         fed.append(Feedback(field, name, factor_between(variable(name).units, stated, f"'{name}' of the land")))
     return tuple(fed)
@@ -143,8 +145,9 @@ def _taken(name: str, options: Mapping[str, Any], units: Mapping[str, str | None
         return ForcingField(name, field, factor_between(stated, row.units, f"'{field}'"), 1.0, step, instants=True)
     if window and field != name and not {"accumulated", "hours"} & options.keys():
         raise ValueError(
-            f"{what} is a mean over {window} h: say what '{field}' is. `hours: {min(step, window):g}` for a mean over "
-            "so many hours, `instants: true` for instants, `accumulated: true` for an amount."
+            f"{what} is a mean over {window} h: specify how '{field}' relates to time: "
+            f"`hours: {min(step, window):g}` for a mean over so many hours, `instants: true` "
+            "for instants, `accumulated: true` for an amount."
         )
     hours = float(options.get("hours", min(step, window)))
     if window and hours != window:
@@ -156,7 +159,7 @@ def _taken(name: str, options: Mapping[str, Any], units: Mapping[str, str | None
     if not options.get("accumulated"):
         return ForcingField(name, field, factor_between(stated, row.units, f"'{field}'"), 1.0, hours if window else 0.0)
     if row.units not in AMOUNTS or not window:
-        raise ValueError(f"{what} is `accumulated`, but '{name}' [{row.units}] is no rate. Remove `accumulated`.")
+        raise ValueError(f"{what} is `accumulated`, but '{name}' [{row.units}] is not a rate. Remove `accumulated`.")
     return ForcingField(name, field, factor_between(stated, AMOUNTS[row.units], f"'{field}'"), hours * HOUR, hours)
 
 
@@ -169,11 +172,12 @@ def _units_of(field: str, stated: str | None, units: Mapping[str, str | None], w
     known = units[field]
     if stated and known and not same_units(stated, known):
         raise ValueError(
-            f"{what}: '{field}' is in '{known}' by the atmosphere's checkpoint, in '{stated}' by the configuration. "
+            f"{what}: '{field}' is in '{known}' according to the atmosphere's checkpoint, in '{stated}' "
+            "according to the configuration. "
             "Correct the wrong one (the checkpoint's by `patch_metadata`)."
         )
     if not (stated or known):
-        raise ValueError(f"{what}: the atmosphere's checkpoint does not say the units of '{field}'. State `units`.")
+        raise ValueError(f"{what}: the atmosphere's checkpoint does not give the units of '{field}'. Set `units`.")
     return str(stated or known)
 
 
@@ -181,10 +185,13 @@ def _check_divides(hours: float, window: float, what: str) -> None:
     if hours <= 0 or window % hours:
         raise ValueError(
             f"{what} is a mean over {window} h, which {hours:g} h do not divide. Take a field that covers {window} h "
-            "and say so by `hours`, or an atmosphere with shorter steps."
+            "and set `hours`, or an atmosphere with shorter steps."
         )
 
 
 def _check_held(name: str, options: Mapping[str, Any], can_hold: Sequence[str]) -> None:
     if len(options) > 1 or name not in can_hold:
-        raise ValueError(f"`forcing.{name}`: `held` stands alone, and is for {list(can_hold)}. Name a field instead.")
+        raise ValueError(
+            f"`forcing.{name}`: `held` cannot be combined with other options and applies only to {list(can_hold)}. "
+            "Name a field instead."
+        )

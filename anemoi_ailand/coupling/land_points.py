@@ -37,12 +37,12 @@ class LandPoints:
     def __init__(self, index: NDArray[np.int64], n_points: int) -> None:
         if index.ndim != 1 or not np.issubdtype(index.dtype, np.integer):
             raise ValueError(
-                f"The index has shape {index.shape} and type {index.dtype}. Give one integer a land point."
+                f"The index has shape {index.shape} and type {index.dtype}. Give one integer per land point."
             )
         if not index.size or index.min() < 0 or index.max() >= n_points:
             raise ValueError(
                 f"The index has {index.size} positions from {index.min(initial=0)} to {index.max(initial=0)}; the "
-                f"atmosphere has points 0 to {n_points - 1}. Make it for this grid."
+                f"atmosphere has points 0 to {n_points - 1}. Create it for this grid."
             )
         targets, inverse, counts = np.unique(index, return_inverse=True, return_counts=True)
         self.n_points = n_points

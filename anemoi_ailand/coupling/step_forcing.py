@@ -40,11 +40,11 @@ class StepForcing:
         return self._elapsed >= STEP_HOURS
 
     def start(self, instants: Mapping[str, Tensor]) -> None:
-        """Set the values at the start of the run, in the units of the table, for means over instants."""
+        """Set the values (land point,) at the start of the run, in units of the table, for means over instants."""
         self._before = {t.name: instants[t.name].double() for t in self.taken if t.instants and t.name in instants}
 
     def add(self, fields: Mapping[str, Tensor]) -> None:
-        """Add one step of the atmosphere, in its own units."""
+        """Add one step of the atmosphere: fields (land point,) by its own names, in its own units."""
         self._elapsed += self.step
         for t in self.taken:
             value = fields[t.field].double() * t.factor / t.seconds
@@ -58,7 +58,10 @@ class StepForcing:
                 self._sums[t.name] = self._sums.get(t.name, torch.zeros_like(value)) + value * t.hours
 
     def take(self) -> dict[str, Tensor]:
-        """Return the forcing of the complete step by variable, float32, and begin the next step."""
+        """Return the forcing (land point,) of the complete step by variable, float32 in units of the table.
+
+        The next step begins.
+        """
         out = {}
         for t in self.taken:
             total = self._sums[t.name]

@@ -50,7 +50,8 @@ class AnemoiDataset:
         found = np.flatnonzero(self.dates == np.datetime64(date, "s"))
         if not found.size:
             raise ValueError(
-                f"Dataset '{self.path}' has {self.dates[0]} to {self.dates[-1]} and not {date}. Change the dates of "
+                f"Dataset '{self.path}' covers {self.dates[0]} to {self.dates[-1]}; {date} is not in it. "
+                "Change the dates of "
                 "the run, or give another dataset."
             )
         return int(found[0])

@@ -20,7 +20,7 @@ from anemoi_ailand.hosts.anemoi_datasets import Cubelet
 from anemoi_ailand.hosts.earthkit import PointField, PointFieldList, PointGeography, PointMetadata
 from anemoi_ailand.variables import Time, variable
 
-#: Code of an average in GRIB table 4.10, which tells Anemoi that a value is a mean over a period.
+#: Code of an average in GRIB table 4.10, which marks a value as a mean over a period for Anemoi.
 _AVERAGE = 0
 
 #: Start and end of the mean, in hours after the start of the step, by time semantics of the table.

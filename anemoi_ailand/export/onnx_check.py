@@ -7,7 +7,7 @@ With the graph's value a, the checkpoint's b and the standard deviation :math:`\
 
 .. math:: |a - b| \le \epsilon \max(|b|, \sigma), \qquad \epsilon = 10^{-5} \text{ single}, 10^{-10} \text{ double}.
 
-Runoff is what is left of metres of soil water, and conductivity jumps at saturation: in a few rows the last
+Runoff is a small residual of large soil-water storage, and conductivity jumps at saturation: in a few rows the last
 digit of the input decides more than that. For a row beyond the limit the checkpoint is therefore run with the same
 input moved by one rounding; the row passes, and is counted, if the checkpoint moves as much as the graph is away, up to
 a factor for the number of roundings.

@@ -262,7 +262,7 @@ def _save(model: Any, path: Path) -> None:
 def _check_output(output: Path, overwrite: bool) -> None:
     existing = [str(p) for p in (output, output.with_name(f"{output.name}.txt")) if p.exists()]
     if existing and not overwrite:
-        raise FileExistsError(f"{existing} exist and stay as they are. Give another --output, or --overwrite.")
+        raise FileExistsError(f"{existing} exist and were not replaced. Give another --output, or --overwrite.")
     if output.suffix != ".onnx":
         raise ValueError(f"The output '{output}' must be an ONNX file. Give a name that ends in '.onnx'.")
 

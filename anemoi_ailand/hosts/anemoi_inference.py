@@ -66,7 +66,7 @@ def stored_dates(source: Any) -> Any:
     """Return the dates of the Anemoi dataset that an input reads; None for an input of another kind.
 
     Undocumented attributes: ``open_dataset_args`` and ``ds_dates`` of ``DatasetInput``. They can go when every input
-    tells its dates before it reads.
+    reports its dates before it reads.
     """
     return source.ds_dates if hasattr(source, "open_dataset_args") else None
 
@@ -93,7 +93,7 @@ def refuse_pre_processors(source: Any, own: Sequence[Any] | None) -> None:
     """Refuse pre-processors of an input, whether ``own`` or of the runner, which the input would ignore."""
     given = [*(own or []), *getattr(source.context, "pre_processors", {}).get(source.dataset_name, [])]
     if given:
-        raise ValueError(f"The input `{source.trace_name}` applies no pre-processors; there are {given}. Remove them.")
+        raise ValueError(f"The input `{source.trace_name}` applies no pre-processors; given are {given}. Remove them.")
 
 
 def share_netcdf_lock() -> None:

@@ -13,7 +13,7 @@ def normaliser_factors(normaliser: Any, n_outputs: int) -> dict[str, tuple[Any, 
 
     Private buffers of ``InputNormalizer``: ``_norm_mul``, ``_norm_add``, ``_input_idx``, ``_output_idx``,
     ``_model_output_idx``. Transforming zeros and ones would give them but for rounding. They can go when the host has
-    a normaliser that is differentiable without copies, or tells its factors. Targets that are not among the
+    a normaliser that is differentiable without copies, or reports its factors. Targets that are not among the
     ``n_outputs`` predicted variables are left out.
     """
     out = normaliser._output_idx

@@ -63,7 +63,7 @@ class PointMetadata(RawMetadata):
         return datetime.fromisoformat(self._d["valid_datetime"])
 
     def base_datetime(self) -> datetime:
-        """Return the valid time, as the data are no forecast."""
+        """Return the valid time, as the data are not a forecast."""
         return self.valid_datetime()
 
     def datetime(self) -> dict[str, datetime]:

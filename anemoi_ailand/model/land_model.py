@@ -37,7 +37,7 @@ class LandModel(BaseGraphModel):
     r"""One step of the land for every point, with the interface of anemoi-models.
 
     The time axis of the input holds the two ends of the step, t and t + 6 h. The column ``taken`` of the table of
-    variables says which variable is read at which end: state and static fields at the start, interval means at the end
+    variables names the end at which a variable is read: state and static fields at the start, interval means at the end
     (where they are stored), instantaneous forcing at both. The future state is never read.
 
     .. math:: x_{t+1} = \mathrm{clamp}\bigl(x_t + \sigma_{\Delta x}\,\delta\bigr)

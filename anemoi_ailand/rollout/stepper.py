@@ -263,7 +263,7 @@ class LandStepper:
     def _map(self, state: LandState, forcings: Sequence[Fields]) -> gradients.Map:
         """Return the map from the initial state vector (point, prognostic) to that after the steps."""
         if not forcings:
-            raise ValueError("There is no forcing, so no step. Give the forcing of at least one step.")
+            raise ValueError("`forcings` is empty. Give the forcing of at least one step.")
         starts, ends, now = [], [], state
         for forcing in forcings:
             end = self.forcing_columns(now, forcing)

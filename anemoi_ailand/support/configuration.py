@@ -64,7 +64,7 @@ def checked(content: Any, block: type[Block], what: str) -> Block:
 
 
 def mistakes(error: ValidationError, block: type[BaseModel]) -> str:
-    """Return all mistakes in a block, one a line, with the nearest option to an unknown one."""
+    """Return all mistakes in a block, one per line, with the nearest option to an unknown one."""
     lines = "\n".join(f"  {_explain(each, block)}" for each in error.errors())
     return f"has {error.error_count()} mistake{'s' if error.error_count() > 1 else ''}:\n{lines}"
 

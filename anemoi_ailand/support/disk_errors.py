@@ -49,8 +49,8 @@ def free_bytes(folder: Path) -> int:
 def check_folder(folder: Path) -> None:
     """Check that a folder and a file in it can be created, and leave nothing behind."""
     folder = folder.absolute()
-    there = _nearest(folder)
-    new = [p for p in (folder, *folder.parents) if len(p.parts) > len(there.parts)]
+    nearest = _nearest(folder)
+    new = [p for p in (folder, *folder.parents) if len(p.parts) > len(nearest.parts)]
     made: list[Path] = []
     try:
         for path in reversed(new):
@@ -61,7 +61,7 @@ def check_folder(folder: Path) -> None:
     except OSError as error:
         raise type(error)(
             error.errno,
-            f"The output cannot be written to the folder '{folder}' ({error.strerror}); '{there}' exists. "
+            f"The output cannot be written to the folder '{folder}' ({error.strerror}); '{nearest}' exists. "
             "Give another path, or obtain permission to write",
             str(folder),
         ) from error

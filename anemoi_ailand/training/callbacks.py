@@ -48,7 +48,7 @@ class BestCheckpoint(AnemoiCheckpoint):
 
 
 class EpochProgressBar(TQDMProgressBar):
-    """Lightning's progress bar with the number of batches in an epoch, which its iterable datasets cannot tell."""
+    """Lightning's progress bar with the number of batches in an epoch, which its iterable datasets cannot report."""
 
     @property
     def total_train_batches(self) -> int | float:

@@ -105,7 +105,7 @@ class PointBlocks(Callback):
         trainer.datamodule.sync_dataset_state()  # windows by the new sampling
 
     def _in_blocks(self, configs: dict[str, Any], shuffled: bool, name: str, reader: Any) -> BlockReader:
-        """Wrap one reader; a wrapped one stays as it is."""
+        """Wrap one reader; a wrapped one is returned unchanged."""
         if isinstance(reader, BlockReader):
             return reader
         total = int(reader.grid_size)

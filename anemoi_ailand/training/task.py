@@ -23,7 +23,7 @@ class LandForecaster(BaseForecaster):
 
     The model input has two slots on the time axis, the two ends of the step from t to t + 6 h. The start holds the
     state; both hold the forcing stored at their time. Interval means and amounts over (t, t + 6 h] are stored at t + 6
-    h, hence in the end slot; instantaneous forcing is in both. The column ``taken`` of the table of variables says
+    h, hence in the end slot; instantaneous forcing is in both. The column ``taken`` of the table of variables lists
     which slot the model reads. Stock tasks provide the forcing at t only.
 
     The prognostic channels of the end slot repeat the state at the start, in training as in inference, so that the

@@ -157,7 +157,8 @@ def _points(settings: Settings, reference: Fields) -> tuple[int, ...] | None:
             f"{wrong[:5]} are not" if wrong else f"{list(settings.points[:5])} ... are not one or more different ones"
         )
         raise ValueError(
-            f"Points {what} in '{reference.path}', which has {n} (0 to {n - 1}). Correct `points`: each index once."
+            f"Points {what} in '{reference.path}', which has {n} (0 to {n - 1}). "
+            "Give distinct indices within this range."
         )
     return settings.points
 
@@ -172,7 +173,7 @@ def _span(
     inside = times[(days >= first) & (days <= last)]
     if first < days[0] or last > days[-1] or len(inside) < 2:
         raise ValueError(
-            f"Protocol B is to run from {first} to {last}, but '{reference.path}' has {span(times)}. "
+            f"Protocol B should run from {first} to {last}, but '{reference.path}' has {span(times)}. "
             "Change protocol_b, or give a longer dataset."
         )
     return inside[0], inside[-1]

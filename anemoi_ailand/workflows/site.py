@@ -65,12 +65,12 @@ SAMPLE = "the packaged sample"
 class Selection:
     """Points and dates of a dataset for a run.
 
-    ``stored`` has all variables of the table in the dataset, which is ``called`` so in the results; ``found`` is the
+    ``stored`` has all variables of the table in the dataset, named ``dataset_name`` in the results; ``found`` is the
     nearest point of each place, ``points`` their indices without repetition; ``first`` and ``last`` index the dates.
     """
 
     stored: StoredFields
-    called: str
+    dataset_name: str
     found: tuple[Found, ...]
     points: np.ndarray
     first: int
@@ -92,7 +92,7 @@ def site(
     lead: str | None = None,
     end: str | None = None,
     within: float = WITHIN,
-    called: str | None = None,
+    dataset_name: str | None = None,
     device: str = "cpu",
     progress: bool = True,
 ) -> Path:
@@ -110,7 +110,7 @@ def site(
         Initial date, and length or last date; as :func:`~anemoi_ailand.rollout.reforecast.period.period`.
     within : float
         Largest distance of a point from its place [km].
-    called : str, optional
+    dataset_name : str, optional
         Name of the dataset in the results; its path by default.
     device : str
         Device of torch.
@@ -137,7 +137,7 @@ def site(
     """
     output = Path(output).expanduser()
     with complete_folder(output, PROOF) as folder:
-        chosen = select(dataset, places, start, lead, end, within, called)
+        chosen = select(dataset, places, start, lead, end, within, dataset_name)
         step = load_step(checkpoint, device)
         with tempfile.TemporaryDirectory(dir=folder) as scratch:
             leads = STEP_HOURS * np.arange(1, chosen.last - chosen.first + 1)
@@ -162,7 +162,7 @@ def extract(
     lead: str | None = None,
     end: str | None = None,
     within: float = WITHIN,
-    called: str | None = None,
+    dataset_name: str | None = None,
     progress: bool = True,
 ) -> Path:
     """Write the variables of a dataset at the nearest points of places into one file in the reference layout.
@@ -173,12 +173,12 @@ def extract(
     path = Path(output).expanduser()
     if path.exists():
         raise FileExistsError(f"The output '{path}' exists. Give another name, or remove it yourself.")
-    chosen = select(dataset, places, start, lead, end, within, called)
+    chosen = select(dataset, places, start, lead, end, within, dataset_name)
     values, where = read_series(chosen, progress), chosen.points
     attributes = {
         "title": "Forcing, state and static fields at sites",
         "source": "ecLand, as the dataset has it",
-        "dataset": chosen.called,
+        "dataset": chosen.dataset_name,
         "sites": "; ".join(map(str, chosen.found)),
         "created": created(),
         "versions": f"anemoi-ailand {__version__}",
@@ -194,7 +194,7 @@ def select(
     lead: str | None,
     end: str | None,
     within: float,
-    called: str | None = None,
+    dataset_name: str | None = None,
 ) -> Selection:
     """Open a dataset and find points and dates; arguments and errors are those of :func:`site`."""
     available = set(AnemoiDataset(dataset).variables)
@@ -203,7 +203,9 @@ def select(
     first, last = period(stored.dates, start, lead, end)
     for one in found:
         LOG.info("%s", one)
-    return Selection(stored, called or str(stored.path), tuple(found), np.unique([f.point for f in found]), first, last)
+    return Selection(
+        stored, dataset_name or str(stored.path), tuple(found), np.unique([f.point for f in found]), first, last
+    )
 
 
 def read_series(chosen: Selection, progress: bool = True) -> np.ndarray:
@@ -292,7 +294,7 @@ def _header(chosen: Selection, checkpoint: Path) -> dict[str, Any]:
         **record_header(SCHEMA),
         "checkpoint": str(checkpoint),
         "checkpoint_sha256": checkpoint_checksum(checkpoint),
-        "dataset": chosen.called,
+        "dataset": chosen.dataset_name,
         "start": stamp(chosen.dates[0]),
         "end": stamp(chosen.dates[-1]),
         "steps": chosen.last - chosen.first,

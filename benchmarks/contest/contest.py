@@ -110,9 +110,9 @@ def _all_trained(settings: ContestSettings, hashes: Mapping[str, list[str]]) -> 
             LOG.error("The training of %s failed; continuing with the others", label)
             failures[label] = str(error)
     if failures:
-        told = "\n\n".join(f"{label}:\n{text}" for label, text in failures.items())
+        messages = "\n\n".join(f"{label}:\n{text}" for label, text in failures.items())
         raise ChildProcessError(
-            f"{told}\n\nThe trainings of {list(failures)} failed; those of {list(spent)} are complete and "
+            f"{messages}\n\nThe trainings of {list(failures)} failed; those of {list(spent)} are complete and "
             "will be reused. Correct the error and start again, or leave an entrant out: `entrants.LABEL=null`."
         )
     return spent
@@ -229,7 +229,7 @@ def _write(
         "schema": SCHEMA,
         "version": __version__,
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="minutes"),
-        "command": "python -m benchmarks.contest settings.yaml  # settings.yaml lies beside this file",
+        "command": "python -m benchmarks.contest settings.yaml  # settings.yaml is in the same folder",
         "reference": settings.reference,
         **about,
         "settings": settings.model_dump(mode="json"),

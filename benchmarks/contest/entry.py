@@ -13,7 +13,7 @@ SECONDS_PER_HOUR = 3600.0
 
 @dataclass(frozen=True)
 class Entry:
-    """Evaluated entrant of a contest; ``None`` stands for a cost that is unknown.
+    """Evaluated entrant of a contest; ``None`` means an unknown cost.
 
     ``origin`` is the configurations of its stages, or the checkpoint. ``flop`` are the operations for one step of one
     point, ``flop_linear`` those of linear layers or the comparisons of trees. ``point_steps`` are the training samples:

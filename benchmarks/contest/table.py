@@ -29,7 +29,7 @@ _POINTS = {HELD_OUT: "held-out points", TRAINED: "trained points", ALL: "all poi
 def contest_table(
     scores: pd.DataFrame, entries: Sequence[Entry], reference: str, *, title: str, budget: float | None = None
 ) -> str:
-    """Write the results of a contest, of the protocols A and B, on one page; ``title`` says what was run."""
+    """Write the results of a contest, of the protocols A and B, on one page; ``title`` describes the run."""
     parts = [title, _entrants(entries), "\n".join(fairness(entries, reference, budget))]
     parts.append(
         f"Ratios are RMSE over that of {reference}, whose own RMSE is in the first row; **bold** where the 95 % "
@@ -62,8 +62,8 @@ def _entrants(entries: Sequence[Entry]) -> str:
 
 
 def _point_groups(scores: pd.DataFrame) -> list[str]:
-    there = set(scores["group"])
-    return [group for group in (HELD_OUT, TRAINED, ALL) if group in there]
+    present = set(scores["group"])
+    return [group for group in (HELD_OUT, TRAINED, ALL) if group in present]
 
 
 def _ratios(scores: pd.DataFrame, group: str, period: str, reference: str) -> str:
@@ -76,11 +76,11 @@ def _ratios(scores: pd.DataFrame, group: str, period: str, reference: str) -> st
         if model == reference:
             continue
         ratios = [_cell(cells.get((model, name))) for name in (*names, TOGETHER)]
-        there = {name: cells[model, name] for name in names if (model, name) in cells}
-        lower = sum(row.better for row in there.values())
-        bar = [name for name in WANTED if name in there]
-        reached = sum(there[name].ratio <= WANTED_RATIO for name in bar)
-        rows.append([model, *ratios, f"{lower}/{len(there)}", f"{reached}/{len(bar)}"])
+        available = {name: cells[model, name] for name in names if (model, name) in cells}
+        lower = sum(row.better for row in available.values())
+        bar = [name for name in WANTED if name in available]
+        reached = sum(available[name].ratio <= WANTED_RATIO for name in bar)
+        rows.append([model, *ratios, f"{lower}/{len(available)}", f"{reached}/{len(bar)}"])
     return _markdown(rows)
 
 

@@ -117,22 +117,22 @@ def train(label: str, settings: ContestSettings, hashes: list[str]) -> list[Json
     marks = []
     for number, (stage, mark) in enumerate(zip(settings.stages(label), hashes, strict=True), start=1):
         folder = folder_of(settings, label, number)
-        there = finished(folder)
-        if there is not None and there["hash"] == mark:
+        record = finished(folder)
+        if record is not None and record["hash"] == mark:
             LOG.info("%s, stage %d: already trained, %s", label, number, folder)
         else:
-            _put_aside(folder, there)
+            _put_aside(folder, record)
             before = folder_of(settings, label, number - 1) / WEIGHTS if number > 1 else None
-            there = _train(label, number, stage, mark, settings, before)
-        marks.append(there)
+            record = _train(label, number, stage, mark, settings, before)
+        marks.append(record)
     return marks
 
 
-def _put_aside(folder: Path, there: Json | None) -> None:
+def _put_aside(folder: Path, record: Json | None) -> None:
     """Rename the training of another configuration."""
     if not folder.exists():
         return
-    aside = folder.with_name(f"{folder.name}.{there['hash'][:8] if there else 'incomplete'}")
+    aside = folder.with_name(f"{folder.name}.{record['hash'][:8] if record else 'incomplete'}")
     remove(aside)
     folder.rename(aside)
     LOG.warning("%s was trained with another configuration; renamed to %s", folder, aside.name)

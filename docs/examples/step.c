@@ -111,7 +111,7 @@ static int open_session(ailand *land, const char *path, int threads) {
   api->ReleaseSessionOptions(options);
   if (bad) return 1;
   if (land->n_inputs < N_INPUTS - 1 || land->n_inputs > N_INPUTS || n_outputs != N_OUTPUTS) {
-    snprintf(message, sizeof message, "'%s' is no graph of anemoi-ailand: %zu inputs, %zu outputs", path,
+    snprintf(message, sizeof message, "'%s' is not a graph of anemoi-ailand: %zu inputs, %zu outputs", path,
              land->n_inputs, n_outputs);
     return 1;
   }

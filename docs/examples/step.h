@@ -25,7 +25,7 @@ ailand *ailand_open(const char *path, int threads);
 /* Number of columns of an argument; 0 if the graph does not have it (AILAND_PLACE_TIME with the sun outside). */
 int ailand_columns(const ailand *land, int argument);
 
-/* One step of 6 h. Arrays lie row by row, (row, column), in the units and the order of the .txt beside the graph; in
+/* One step of 6 h. Arrays lie row by row, (row, column), in the units and the order of the .txt next to the graph; in
  * Fortran that is (column, row). place_time may be NULL if the graph does not have it. Outputs must not overlap
  * inputs. Returns 0 if all is well. Several threads may step with one handle. */
 int ailand_step(const ailand *land, int64_t rows, const float *state, const float *fixed, const float *forcing_start,

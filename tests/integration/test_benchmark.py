@@ -10,7 +10,7 @@ from benchmarks.speed.__main__ import main
 pytestmark = pytest.mark.slow
 
 
-def test_whole_runs_are_measured_beside_the_network(small_dataset, tmp_path, capsys):
+def test_network_and_whole_runs_are_timed(small_dataset, tmp_path, capsys):
     """A run takes about as long as its network, and reads and writes in less than ten times that."""
     main(["rollout", "--dataset", str(small_dataset), "--points", "64", "512", "--steps", "6", "--rounds", "1",
           "--folder", str(tmp_path)])  # fmt: skip

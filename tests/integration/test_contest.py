@@ -68,8 +68,8 @@ def trainings(folder):
     return {path: path.stat().st_mtime_ns for path in sorted(folder.glob("training/*/stage-*/finished.json"))}
 
 
-def test_table_has_all_entrants_and_what_they_cost(held):
-    """Two entrants with other variables, in one and in two stages, beside persistence and climatology."""
+def test_table_has_all_entrants_and_their_cost(held):
+    """Two entrants with other variables, in one and in two stages, with persistence and climatology."""
     shown, folder = held
     assert (folder / "result" / "table.md").read_text() in shown
     costs = pd.read_csv(folder / "result" / "entrants.csv").set_index("label")
@@ -84,15 +84,15 @@ def test_table_has_all_entrants_and_what_they_cost(held):
     assert (folder / "result" / "pareto.png").stat().st_size > 10_000
 
 
-def test_second_stage_goes_on_from_the_weights_of_the_first(held):
-    """anemoi-training says so."""
+def test_second_stage_starts_from_the_weights_of_the_first(held):
+    """anemoi-training logs that it restores only the weights."""
     _, folder = held
     log = (folder / "log" / "ailand-v1-2.log").read_text()
     assert "Restoring only model weights" in log
     assert str(folder / "training" / "ailand-v1" / "stage-1" / "best" / "best.ckpt") in log
 
 
-def test_nothing_is_made_twice(dataset, held, monkeypatch):
+def test_second_call_repeats_nothing(dataset, held, monkeypatch):
     """Neither a training nor a roll-out; the table is the same, and its settings can be evaluated."""
     _, folder = held
     assert list(read_settings(folder / "result" / "evaluation.yaml").checkpoints) == ["ailand", "ailand-v1"]

@@ -103,7 +103,7 @@ def test_forced_is_coupled_to_the_last_bit(stepper, first, coupled):
     assert stepper.load(coupled / "end.state").columns.equal(states[-1].columns)
 
 
-def test_the_atmosphere_goes_on_from_the_land(coupled, tmp_path, small_dataset):
+def test_atmosphere_continues_from_the_land(coupled, tmp_path, small_dataset):
     """Its fields are the land's, its next step received them, and its air answers; without feedback it does not."""
     atmosphere, land = opened(coupled / "atmosphere.nc"), opened(coupled / "land.nc")
     for field in ("skt", "stl1", "swvl1", "sd"):

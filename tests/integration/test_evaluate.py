@@ -83,7 +83,7 @@ def test_numbers_are_in_the_documented_layout(evaluated, two_years):
     """JSON and CSV files agree, empty groups are null, and the water budget of the reference closes."""
     _, output = evaluated
     text = (output / "metrics.json").read_text()
-    metrics = json.loads(text, parse_constant=lambda token: pytest.fail(f"{token} is no JSON"))
+    metrics = json.loads(text, parse_constant=lambda token: pytest.fail(f"{token} is not JSON"))
     assert metrics["inputs"]["reference"]["path"] == str(two_years)
     assert metrics["protocols"]["A"]["starts"] == 3
     for part, file in (("scores", "metrics.csv"), ("differences", "differences.csv")):

@@ -56,7 +56,7 @@ def kill_the_run(folder, chain):
     return len(found)
 
 
-def test_chain_goes_on_after_its_run_was_killed_and_archives_the_whole(tmp_path):
+def test_chain_resumes_a_killed_run_and_archives_the_result(tmp_path):
     """Five tasks in order; the archive has what an uninterrupted run gives, with checksums."""
     chain = start(tmp_path, "60d")
     assert kill_the_run(tmp_path, chain)

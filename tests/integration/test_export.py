@@ -145,7 +145,7 @@ def test_c_caller_takes_any_graph_of_this_package(program, tmp_path):
     assert compare(got, host, rows, LIMIT).rows == 100
 
 
-def test_c_caller_says_what_is_wrong(program, graph, double, rows, tmp_path):
+def test_c_caller_reports_errors(program, graph, double, rows, tmp_path):
     """A missing graph, a graph of another precision and too few rows are errors."""
     for path, message in ((tmp_path / "none.onnx", "none.onnx"), (double[0], "export with --precision float32")):
         done, _ = call(program, path, rows, tmp_path)

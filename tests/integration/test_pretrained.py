@@ -89,7 +89,7 @@ def test_scores_on_the_sample_hold(scores):
         assert not outside, f"{group} points"
 
 
-def test_network_does_what_it_did(scores):
+def test_network_is_reproduced(scores):
     """Scores equal the reference to rounding: no change of the code changes the predictions of the shipped network."""
     then, now = scores
     for group, rows in then["scores"].items():

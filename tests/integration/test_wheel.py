@@ -52,7 +52,7 @@ def test_package_comes_from_the_wheel(installed: Installation) -> None:
 
 
 @pytest.mark.parametrize("kind", ["recipes", "configs"])
-def test_commands_find_what_the_checkout_has(installed: Installation, kind: str) -> None:
+def test_commands_find_the_files_of_the_checkout(installed: Installation, kind: str) -> None:
     """All recipes and configurations are in the wheel, with the same text, and lie inside it."""
     lines = installed.run("-m", "anemoi_ailand", kind).splitlines()
     assert [line.split()[0] for line in lines] == list(listing(kind))

@@ -57,7 +57,7 @@ def method_of(normalizer: dict[str, Any], name: str) -> str:
     return normalizer["default"]
 
 
-def test_the_promised_configs_are_there() -> None:
+def test_promised_configs_exist() -> None:
     """The package trains on the full set and on the sample; the contest keeps its entrants to itself."""
     assert {"training/ailand", "training/ailand-sample"} <= set(listing("configs"))
     assert {name.partition("/")[0] for name in listing("configs")} == {"training", "inference", "evaluation"}

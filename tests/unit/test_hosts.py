@@ -136,7 +136,7 @@ def test_continents_file_is_bundled() -> None:
         ("anemoi.inference.runner:Runner.forecast", ("no_such",), "without ['no_such']"),
     ],
 )
-def test_canary_finds_what_has_changed(reference: str, parameters: tuple[str, ...], told: str) -> None:
+def test_canary_finds_changes(reference: str, parameters: tuple[str, ...], told: str) -> None:
     """A name that is gone, a module that is gone and another signature are reported."""
     text = problem(reference, parameters)
     assert text is not None

@@ -179,7 +179,7 @@ def test_checker_finds_an_arrow_back(tmp_path: Path, text: str) -> None:
     assert graph.backward(RANK_OF_FAKE) == ["fake.a.x -> fake.b.y"]
 
 
-def test_checker_knows_siblings(tmp_path: Path) -> None:
+def test_checker_resolves_siblings(tmp_path: Path) -> None:
     """Of two rooms of one rank, only the pair that is listed may be imported."""
     graph = fake(tmp_path, b__x="import fake.c.y", c__y="", c__z="import fake.b.w", b__w="")
     assert graph.backward(RANK_OF_FAKE, {("b", "c")}) == ["fake.c.z -> fake.b.w"]
@@ -219,7 +219,7 @@ def test_checker_finds_a_circle_of_folders(tmp_path: Path) -> None:
     assert graph.circles_of_folders() == ["fake.a.file -> fake.a.p -> fake.a.q -> fake.a.file"]
 
 
-def test_checker_follows_what_is_loaded(tmp_path: Path) -> None:
+def test_checker_follows_loaded_modules(tmp_path: Path) -> None:
     """A module loads the modules that it names, theirs, and the packages on the way."""
     graph = fake(tmp_path, a__x="import fake.b.p.y", b__p__y="from fake.c import z", c__z="", c__other="")
     assert graph.reach("fake.a.x") == {

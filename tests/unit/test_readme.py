@@ -134,6 +134,6 @@ def test_links_to_files_lead_somewhere() -> None:
 @pytest.mark.parametrize(
     "command", ["make no-such-target", "anemoi-ailand recipes --no-such-option", "no-such-program"]
 )
-def test_the_check_finds_what_is_wrong(command: str, capsys: pytest.CaptureFixture) -> None:
+def test_check_finds_errors(command: str, capsys: pytest.CaptureFixture) -> None:
     """An unknown target, option or program is found."""
     assert fault_of(command)

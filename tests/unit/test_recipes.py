@@ -14,7 +14,7 @@ from tests.support.documents import header_faults, name_faults
 RECIPES = {path: yaml.safe_load(path.read_text(encoding="utf-8")) for path in listing("recipes").values()}
 
 
-def test_the_promised_recipes_are_there() -> None:
+def test_promised_recipes_exist() -> None:
     """One for the sample, one for any ecLand run, one for the reference set, one for GRIB."""
     assert {"ecland-sample", "ecland-native", "ecland-reference", "ecland-grib"} <= set(listing("recipes"))
 

@@ -25,22 +25,24 @@ QUESTION = re.compile(
     r"(?:(?:From|In|On|At|By|To|For|With|Of) )?(?:What|Which|Where|Whether|How|Who|Whose|Whom|Why|When)\b",
     re.IGNORECASE,
 )
-#: Phrases that no native speaker would write.
+#: Phrases that no native speaker would write; "there is no ..." and "is no longer" are allowed.
 BANNED = re.compile(
-    r"\b(?:gone on with|go(?:es|ing)? on with|(?:that|which) (?:is|are) there|anew|of which|beside (?:it|them))\b",
+    r"\b(?:go(?:es|ing|ne)? on (?:with|from|where)|goes on|(?:that|which) (?:is|are) there|anew|of which|beside"
+    r"|(?<!there )(?:is|are) no (?!longer\b|more\b|earlier\b|later\b|finer\b)[a-z]+)\b",
     re.IGNORECASE,
 )
 #: The same for pages, YAML, the Makefile and templates, with phrases that are wrong in prose only.
 BANNED_IN_PROSE = re.compile(
     BANNED.pattern
-    + r"|\b(?:go(?:es|ing)? on|what (?:there is|is there|it is about)|to the last bit|bit for bit|beside)\b"
-    + r"|\b(?<!there )(?:is|are) no (?!longer|more)",
+    + r"|\b(?:go(?:es|ing)? on|what (?:there is|is there|it is about)|to the last bit|bit for bit)\b",
     re.IGNORECASE,
 )
 #: Width of Markdown prose, in characters.
 WIDTH = 120
 #: A line of Markdown that may be wider: table, heading, HTML comment, or one link or image alone.
 UNWRAPPED = re.compile(r"\s*(?:\||#+ |<!--|(?:[-*+] )?!?\[[^\]]*\]\(\S*\)[.,;]?$)")
+#: Name of the logger, and keywords of argparse whose text is shown to users.
+LOGGER, SHOWN = "LOG", ("help", "description", "epilog")
 
 
 def python_files(*folders: str) -> list[Path]:
@@ -69,10 +71,35 @@ def comments(source: str) -> Iterator[tuple[int, str]]:
             block.append(token)
 
 
+def literals(node: ast.AST) -> Iterator[tuple[int, str]]:
+    """Line and text of each string in an expression; values in an f-string are replaced by ``_``."""
+    if isinstance(node, ast.JoinedStr):
+        parts = [v.value if isinstance(v, ast.Constant) else "_" for v in node.values]
+        yield node.lineno, "".join(map(str, parts))
+        node = ast.Tuple([v.value for v in node.values if isinstance(v, ast.FormattedValue)], ast.Load())
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        yield node.lineno, node.value
+    for child in ast.iter_child_nodes(node):
+        yield from literals(child)
+
+
+def messages(source: str) -> Iterator[tuple[int, str]]:
+    """Line and text of each string in a ``raise``, in a call of a logger, and in the help of a command."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Raise) and node.exc is not None:
+            yield from literals(node.exc)
+        elif isinstance(node, ast.Call):
+            texts = [keyword.value for keyword in node.keywords if keyword.arg in SHOWN]
+            if isinstance(node.func, ast.Attribute) and ast.unparse(node.func.value) == LOGGER:
+                texts += node.args
+            for text in texts:
+                yield from literals(text)
+
+
 def faults(source: str) -> list[tuple[int, str]]:
     """Line and words of each indirect question at the start of a docstring and of each banned phrase."""
     found = [(line, text.partition("\n")[0][:60]) for line, text in docstrings(source) if QUESTION.match(text)]
-    for line, text in [*docstrings(source), *comments(source)]:
+    for line, text in [*docstrings(source), *comments(source), *messages(source)]:
         found += [(line, m[0]) for m in BANNED.finditer(" ".join(text.split()))]
     return sorted(found)
 
@@ -114,7 +141,7 @@ def test_licence_header() -> None:
 
 
 def test_plain_english() -> None:
-    """No docstring begins with an indirect question, and no docstring or comment holds a banned phrase."""
+    """No docstring begins with a question; no docstring, comment, error, log or help text holds a banned phrase."""
     found = [
         f"{path.relative_to(ROOT)}:{line}: {words}"
         for path in python_files("anemoi_ailand", "benchmarks", "hydra_plugins", "tests", "tools")
@@ -167,12 +194,27 @@ class A:
     ]
 
 
-def test_plain_text_is_no_fault() -> None:
+def test_faults_in_messages_are_found() -> None:
+    """Strings of errors, log calls and help texts are checked, f-strings and nested ones too, and a line once each."""
+    source = """
+raise ValueError(f"'{x}' is no " + f"date {'and goes on' if y else ''}.")
+raise OSError(
+    f"The run {x} starts "
+    "anew."
+)
+LOG.info("%s beside %s", a, "x are no y")
+add("--x", help="e.g. of which")
+value = "is no date, anew"
+"""
+    assert faults(source) == [(2, "goes on"), (4, "anew"), (7, "are no y"), (7, "beside"), (8, "of which")]
+
+
+def test_plain_text_passes() -> None:
     """Verbs, noun phrases and the same words inside other words pass, and so does code."""
     source = '''"""Whatever the order, the same result."""
 
 def f(anew):
-    """Return whether x is valid."""
+    """Return whether x is valid, besides what is no longer valid; None if there is no x."""
     # renewed
 '''
     assert faults(source) == []
@@ -181,7 +223,7 @@ def f(anew):
 def test_faults_of_prose_are_found() -> None:
     """Phrases are found in prose, comments and tables, across a break of line and its mark too."""
     text = "A run goes\non. This is no file.\n\n# all of\n# which\n| beside | there is no file |\n"
-    assert faults_of_prose(text) == [(1, "goes on"), (2, "is no"), (4, "of which"), (6, "beside")]
+    assert faults_of_prose(text) == [(1, "goes on"), (2, "is no file"), (4, "of which"), (6, "beside")]
 
 
 def test_wide_prose_is_found() -> None:

@@ -59,7 +59,7 @@ def test_role_fits_time() -> None:
     assert rows_where(lambda r: r.role is Role.PROGNOSTIC and r.time is not Time.INSTANT) == []
 
 
-def test_prognostic_has_what_the_model_needs() -> None:
+def test_prognostic_variables_are_complete() -> None:
     """The state is taken at the start of the step and has the scale of its increments; of the rest, only leaf area."""
     state = {row.name for row in _ROWS if row.role is Role.PROGNOSTIC} | {"lai_lv", "lai_hv"}
     assert rows_where(lambda r: r.name in state and r.taken != (START,)) == []

@@ -43,7 +43,7 @@ def open_file(path: Path) -> Iterator[netCDF4.Dataset]:
         size = path.stat().st_size if path.exists() else 0
         raise OSError(
             f"The file '{path}' ({size:,} bytes) cannot be read as NetCDF: {error}. "
-            "It may be cut off or of another format: copy or make it again."
+            "It may be cut off or of another format: copy it again or recreate it."
         ) from error
     with dataset:
         _check_length(path, dataset)
@@ -51,7 +51,7 @@ def open_file(path: Path) -> Iterator[netCDF4.Dataset]:
 
 
 def _check_length(path: Path, dataset: netCDF4.Dataset) -> None:
-    """Refuse a classic file that is shorter than its header says; the library would read zeros beyond its end."""
+    """Refuse a classic file that is shorter than its header declares; the library would read zeros beyond its end."""
     if not dataset.data_model.startswith("NETCDF3"):
         return
     need = sum(int(np.prod(v.shape)) * v.dtype.itemsize for v in dataset.variables.values())
@@ -59,7 +59,7 @@ def _check_length(path: Path, dataset: netCDF4.Dataset) -> None:
     if size < need:
         raise OSError(
             f"The file '{path}' is cut off: it has {size:,} bytes and its variables need {need:,}. "
-            "Copy or make it again."
+            "Copy it again or recreate it."
         )
 
 

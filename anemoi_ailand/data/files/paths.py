@@ -23,7 +23,7 @@ _DIGITS = {"%Y": 4, "%m": 2, "%d": 2, "%H": 2, "%M": 2, "%j": 3, "%y": 2}
 def resolve(path: str | Path | Sequence[str | Path]) -> list[Path]:
     """Return the files of one or several paths, sorted, each once.
 
-    A folder stands for its data files, without those of subfolders. A pattern ``{date:strftime(%Y)}`` matches any date:
+    A folder means its data files, without those of subfolders. A pattern ``{date:strftime(%Y)}`` matches any date:
     the dates in a file are read from its time axis, never from its name.
     """
     entries = [path] if isinstance(path, str | Path) else list(path)
@@ -87,8 +87,8 @@ def _nothing(entry: str, expanded: str) -> str:
     parent = Path(expanded)
     while parent != parent.parent and not parent.is_dir():
         parent = parent.parent
-    there = sorted(p.name for p in parent.iterdir())[:8] if parent.is_dir() else []
+    entries = sorted(p.name for p in parent.iterdir())[:8] if parent.is_dir() else []
     return (
-        f"No file matches '{entry}' (expanded: '{expanded}'). The nearest folder that exists is '{parent}', "
-        f"which holds {there}. Correct `path`."
+        f"No file matches '{entry}' (expanded: '{expanded}'). The nearest existing folder is '{parent}', "
+        f"which holds {entries}. Correct `path`."
     )

@@ -30,20 +30,20 @@ def common_coverage(sources: dict[str, Series], name: str) -> tuple[Coverage, di
     if not moving:
         raise ValueError(f"{name} holds nothing that changes in time. Add the files of states and fluxes to `path`.")
     stamps = _stamps(list(moving.values()))
-    there = {n: s.covers(stamps) for n, s in moving.items()}
+    covered = {n: s.covers(stamps) for n, s in moving.items()}
     optional = {n for n, s in moving.items() if isinstance(s, Trapezoid) or VARIABLES[n].time is Time.LATE_MEAN}
-    kept = {n for n in moving if n not in optional or _whole(there[n])}
+    kept = {n for n in moving if n not in optional or _whole(covered[n])}
     if left := [n for n in moving if n not in kept]:
         LOG.warning("Left out, because the files do not have them at every date: %s", left)
     for n in kept:
-        if not there[n].any():
+        if not covered[n].any():
             moving[n].terms(int(stamps[len(stamps) // 2]))  # raises
-    spans = {n: stamps[np.flatnonzero(there[n])[[0, -1]]] for n in moving if n in kept}
+    spans = {n: stamps[np.flatnonzero(covered[n])[[0, -1]]] for n in moving if n in kept}
     first, last = common_period({n: (_date(a), _date(b)) for n, (a, b) in spans.items()}, name)
     inside = np.array([first <= _date(s) <= last for s in stamps])
     for n in spans:
-        if not there[n][inside].all():
-            _refuse_gap(n, moving[n], int(stamps[inside][np.argmin(there[n][inside])]))
+        if not covered[n][inside].all():
+            _refuse_gap(n, moving[n], int(stamps[inside][np.argmin(covered[n][inside])]))
     return Coverage(first, last), {n: s for n, s in sources.items() if n not in moving or n in kept}
 
 
@@ -62,9 +62,9 @@ def _times(source: Series) -> np.ndarray:
     return instants.times if isinstance(instants, Instants) else np.empty(0, "i8")
 
 
-def _whole(there: np.ndarray) -> bool:
+def _whole(covered: np.ndarray) -> bool:
     """Return whether there are dates, without a gap between them."""
-    at = np.flatnonzero(there)
+    at = np.flatnonzero(covered)
     return len(at) > 0 and len(at) == at[-1] - at[0] + 1
 
 

@@ -55,7 +55,7 @@ class GribReader:
         Start of the only forecast to use, e.g. ``2020-01-01T00``. Default: the shortest step at each time.
     restart_hours : int, optional
         Hours of the forecast after which accumulations restart (1 for ERA5, 24 for ERA5-Land), if the messages do not
-        say so.
+        give it.
     leave_out : list of str
         Variables to leave out, e.g. one with gaps.
     """
@@ -84,8 +84,8 @@ class GribReader:
         sources = _find(index, number, forecast, restart_hours, set(leave_out))
         _check_levels(index, sources)
         self.coverage, self._series = common_coverage(sources, self.name)
-        beside = read_static([p for p in given if p not in grib])
-        self._points = find_points(index, self._series, beside, land, self.name)
+        fixed = read_static([p for p in given if p not in grib])
+        self._points = find_points(index, self._series, fixed, land, self.name)
         self._decoder = Decoder(index, self._points.keep)
         self.latitudes, self.longitudes = self._points.latitudes, self._points.longitudes
         marks = {n: f.astype("i8") for n, f in self._points.fields.items() if n in MARKS}
@@ -174,10 +174,10 @@ def _find(
 def _of_member(index: Scan, number: int | None) -> np.ndarray:
     """Return the rows of one ensemble member, and those without a member."""
     numbers = index.column("number")
-    there = sorted(set(numbers.tolist()) - {-1})
-    if (number is None and len(there) > 1) or (number is not None and there and number not in there):
+    members = sorted(set(numbers.tolist()) - {-1})
+    if (number is None and len(members) > 1) or (number is not None and members and number not in members):
         raise ValueError(
-            f"The files hold ensemble members {there}, `number` is {number}. Choose one with the option `number`."
+            f"The files hold ensemble members {members}, `number` is {number}. Choose one with the option `number`."
         )
     return np.flatnonzero((numbers == -1) | (numbers == number) | (number is None))
 

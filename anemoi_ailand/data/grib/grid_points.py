@@ -54,13 +54,13 @@ def _coordinates(
     place: tuple[np.ndarray, np.ndarray] | None, static: Static, size: int, name: str
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the coordinates from GRIB, or from NetCDF if GRIB has none; if both have them, they must agree."""
-    beside = None if static.latitudes is None or static.longitudes is None else (static.latitudes, static.longitudes)
-    if beside is not None and (len(beside[0]) != size or (place is not None and not same_points(place, beside))):
+    given = None if static.latitudes is None or static.longitudes is None else (static.latitudes, static.longitudes)
+    if given is not None and (len(given[0]) != size or (place is not None and not same_points(place, given))):
         raise ValueError(
-            f"The fields of {name} have {size} points, and NetCDF gives coordinates of {len(beside[0])} other points. "
+            f"The fields of {name} have {size} points, and NetCDF gives coordinates of {len(given[0])} other points. "
             "Give NetCDF of the same grid, in the same order."
         )
-    found = place if place is not None else beside
+    found = place if place is not None else given
     if found is None:
         raise ValueError(
             f"The fields of {name} are on an unstructured grid, whose coordinates are not in GRIB. Give a NetCDF "

@@ -162,11 +162,11 @@ class Means:
     def covers(self, stamps: np.ndarray) -> np.ndarray:
         """Return whether the archive can form the interval of each stamp."""
         known = self.intervals
-        there = np.isin(stamps, simple_ends(known, self.length))
+        covered = np.isin(stamps, simple_ends(known, self.length))
         possible = np.isin(stamps, known.end) & np.isin(stamps - self.length, np.append(known.begin, known.end))
-        for i in np.flatnonzero(possible & ~there):
-            there[i] = cover(known, int(stamps[i]) - self.length, int(stamps[i])) is not None
-        return there
+        for i in np.flatnonzero(possible & ~covered):
+            covered[i] = cover(known, int(stamps[i]) - self.length, int(stamps[i])) is not None
+        return covered
 
     def terms(self, stamp: int) -> Terms:
         """Return amounts divided by the length of the interval, or means weighted by their own lengths."""

@@ -40,7 +40,7 @@ class NativeReader:
     files, static : list of Path
         Files of one run or of consecutive runs.
     point_id : str, optional
-        Text file with the identity of each point, one a line; by default points are numbered from 0.
+        Text file with the identity of each point, one per line; by default points are numbered from 0.
     """
 
     climate_class: np.ndarray | None = None
@@ -82,12 +82,12 @@ class NativeReader:
         return True
 
     def _list_variables(self) -> tuple[str, ...]:
-        there = {*self._moving, *self._derived, *self._leaf, *self._constants}
-        if "avg_tprate" in there and "Ctpf" in self._units("forcing"):
+        available = {*self._moving, *self._derived, *self._leaf, *self._constants}
+        if "avg_tprate" in available and "Ctpf" in self._units("forcing"):
             for f in self._series["forcing"].files:
                 _convert(f, "Ctpf", table_units("avg_cpfr"))
-            there.add("avg_cpfr")
-        return tuple(n for n in VARIABLES if n in there)
+            available.add("avg_cpfr")
+        return tuple(n for n in VARIABLES if n in available)
 
     def _find_coverage(self) -> Coverage:
         spans = {n: self._span(r) for n, r in self._moving.items()}
@@ -204,6 +204,7 @@ def _point_id(path: str | None, n_points: int) -> np.ndarray:
     ids = np.loadtxt(expand(path), dtype="i8", ndmin=1)
     if len(ids) != n_points:
         raise ValueError(
-            f"'{path}' names {len(ids)} points and the files hold {n_points}. Give one number a line, per point."
+            f"'{path}' names {len(ids)} points and the files hold {n_points}. "
+            "Give one number per line, one line per point."
         )
     return ids

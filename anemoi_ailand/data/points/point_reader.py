@@ -78,7 +78,7 @@ class PointReader:
     """Reader of the reference layout and of our own output; see :class:`anemoi_ailand.data.reader.Reader`.
 
     The files have dimensions (time, point) and are joined by their time axes. The constant fields are by default in
-    ``static.nc`` or ``<file>_static.nc`` beside the first file.
+    ``static.nc`` or ``<file>_static.nc`` in the folder of the first file.
     """
 
     def __init__(self, files: Sequence[Path], static: Sequence[Path] = ()) -> None:

@@ -89,13 +89,13 @@ def make_station(
 ) -> Station:
     """Assign sensors to soil layers and put them on one time axis; a sensor without values is left out, with a note.
 
-    ``place`` is latitude, longitude [degrees] and elevation [m]. ``per_layer`` says how several sensors in one layer
+    ``place`` is latitude, longitude [degrees] and elevation [m]. ``per_layer`` selects how several sensors in one layer
     are used: ``one`` takes the one whose middle is nearest to the middle of the layer (of equals, the one with the most
     values); ``mean`` averages all of them where all have a value, so that the failure of a sensor leaves a gap and not
     a jump.
     """
     if per_layer not in (ONE, MEAN):
-        raise ValueError(f"'{per_layer}' is no way to use several sensors in a layer. Give '{ONE}' or '{MEAN}'.")
+        raise ValueError(f"`per_layer` is '{per_layer}'; use '{ONE}' or '{MEAN}'.")
     by_name, left_out = _by_variable(sensors)
     chosen = {n: (_nearest(n, group) if per_layer == ONE else group) for n, group in by_name.items()}
     series = _on_one_axis({n: _array(n, group) for n, group in chosen.items()})

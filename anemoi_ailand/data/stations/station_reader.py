@@ -101,7 +101,7 @@ def read_stations(
         Stations with at least one good value, by network and name; none at all is an error.
     """
     if kind not in (AUTO, *ARCHIVES):
-        raise ValueError(f"'{kind}' is no kind of station file. Give one of {[AUTO, *ARCHIVES]}.")
+        raise ValueError(f"'{kind}' is not a known archive. Give one of {[AUTO, *ARCHIVES]}.")
     given = [Path(p).expanduser() for p in ([paths] if isinstance(paths, str | Path) else paths)]
     found = _files_by_kind(given, kind)
     known = dict(sites) if isinstance(sites, Mapping) else read_sites(Path(sites)) if sites is not None else {}

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""JSON text of results: plain numbers, ``null`` for undefined values, one record a line."""
+"""JSON text of results: plain numbers, ``null`` for undefined values, one record per line."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def json_text(metrics: Mapping[str, Any]) -> str:
 
 
 def stamp(time: Any) -> str:
-    """Format a date to the minute, as 2022-01-01T00:00."""
+    """Format a date to the minute, e.g. 2022-01-01T00:00."""
     return str(np.datetime_as_string(np.datetime64(time), "m"))
 
 

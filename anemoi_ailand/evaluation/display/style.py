@@ -52,11 +52,11 @@ FIELD_MAP, DIFFERENCE_MAP = "viridis_r", "BrBG"
 #: Background of maps, of the training period and of a band; coastlines, grid lines, secondary text.
 PAPER, SHADE, BAND, COAST, GRID, QUIET = "#F6F7F8", "#E3EAF1", "#C8C8C8", "#9AA5AE", "#D5DADF", "#59636B"
 
-#: Resolution of written figures [dots per inch], and size of small letters [points] (matplotlib's default is 10).
+#: Resolution of written figures [dots per inch], and size of small text [points] (matplotlib's default is 10).
 DPI = 150
 SMALL = 8
 
-#: Width of a figure of the report [inches], which keeps letters readable on a telephone.
+#: Width of a figure of the report [inches], which keeps text readable on a phone.
 WIDTH = 10.0
 
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -85,7 +85,7 @@ def forecast_labels(models: Iterable[str]) -> list[str]:
 
 
 def pick(table: pd.DataFrame, **wanted: Any) -> pd.DataFrame:
-    """Select the rows of a table whose columns have the given values; ``None`` stands for NaN."""
+    """Select the rows of a table whose columns have the given values; ``None`` means NaN."""
     keep = np.ones(len(table), dtype=bool)
     for column, value in wanted.items():
         keep &= (table[column].isna() if value is None else table[column] == value).to_numpy()
@@ -146,7 +146,7 @@ def panels(count: int, columns: int, height: float, width: float = WIDTH, **kwar
 
 
 def panel_title(ax: Axes, name: str, width: int = 34) -> None:
-    """Write the long name of a variable above its panel, in lines of at most ``width`` letters."""
+    """Write the long name of a variable above its panel, in lines of at most ``width`` characters."""
     text = textwrap.fill(sentence(variable(name).long_name), width)
     ax.set_title(text, loc="left", fontsize=SMALL + 1)
 

@@ -133,7 +133,8 @@ def climatology_period(
     if times[0] <= last and times[-1] > initial and not overlap:
         raise ValueError(
             f"The training period ({given}, {span(times)}) contains dates of the forecast "
-            f"({span(np.array([initial, last]))}); a climatology that knows the verifying values is no baseline. "
+            f"({span(np.array([initial, last]))}); a climatology that includes the verification period "
+            "is not a valid baseline. "
             "Give a training period that ends before the forecast starts."
         )
     LOG.info("Climatology and training period: %s of %s", span(times), reference.path)

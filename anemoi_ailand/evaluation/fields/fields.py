@@ -67,7 +67,7 @@ class Fields:
         return list(self.units)
 
     def constant(self, name: str) -> np.ndarray | None:
-        """Return a time-independent field ``(point,)``, if need be from the first date; ``None`` if it is missing."""
+        """Return a time-independent field ``(point,)``, else its values at the first date; ``None`` if missing."""
         if name in self.constants:
             return self.constants[name]
         return self.reader([name], 0, 1)[0, 0] if name in self.units else None
@@ -169,7 +169,7 @@ def _open_zarr(path: Path) -> Fields:
 
 @contextmanager
 def netcdf(path: Path) -> Iterator[xr.Dataset]:
-    """Open a NetCDF file; an error while it is open is a ValueError that says that the file is unreadable."""
+    """Open a NetCDF file; an error while it is open becomes a ValueError naming the unreadable file."""
     try:  # with a named engine, because xarray searches for other engines if the file is broken
         with xr.open_dataset(path, engine="netcdf4", decode_timedelta=False) as dataset:
             yield dataset

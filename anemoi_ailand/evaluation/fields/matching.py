@@ -76,7 +76,7 @@ def match_points(forecast: Fields, reference: Fields) -> np.ndarray:
     if len(np.unique(index)) < len(index):
         raise ValueError(
             f"{len(index) - len(np.unique(index))} points of the forecast '{forecast.path}' have the same "
-            f"coordinates as another one, so they cannot be told apart in the reference '{reference.path}'. "
+            f"coordinates as another one, so they cannot be distinguished in the reference '{reference.path}'. "
             "Give each point its own coordinates, or keep the points in the order of the reference."
         )
     return index

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""One long run as fields (time, point), and beside the reference at the same points and times."""
+"""One long run as fields (time, point), paired with the reference."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from anemoi_ailand.evaluation.fields.reforecast import Reforecast
 
 @dataclass(frozen=True)
 class ComparedRun:
-    """A run beside the reference; made by :func:`compared_run`."""
+    """A run paired with the reference; made by :func:`compared_run`."""
 
     forecast: Fields
     reference: Fields
@@ -61,7 +61,7 @@ def run_of(forecast: Reforecast, reference: Fields) -> Fields:
     if gaps.size:
         raise ValueError(
             f"The lead times of '{forecast.path}' have a gap before {forecast.leads[gaps[0]]} h. A run over years "
-            "needs all of them: give a re-forecast with every lead time, as protocol B makes it."
+            "needs all of them: give a re-forecast with every lead time, as protocol B writes it."
         )
     run = forecast.select(starts=slice(0, 1))
     points = match_points(run.header, reference)

@@ -1,4 +1,4 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Figures of the evaluation, one module a figure: arrays in, figure out."""
+"""Figures of the evaluation, one module per figure: arrays in, figure out."""

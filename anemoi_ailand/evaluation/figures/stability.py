@@ -73,10 +73,10 @@ def _panels(
     label: str,
 ) -> Figure:
     names = np.asarray(classes, dtype=object)
-    there = [c for c in (*BIOMES, *sorted(set(names) - set(BIOMES))) if (names == c).any()]
-    figure, axes = style.panels(len(there), 3, _HEIGHT, sharex=True)
-    columns = min(3, len(there))
-    for ax, name in zip(axes, there, strict=True):
+    present = [c for c in (*BIOMES, *sorted(set(names) - set(BIOMES))) if (names == c).any()]
+    figure, axes = style.panels(len(present), 3, _HEIGHT, sharex=True)
+    columns = min(3, len(present))
+    for ax, name in zip(axes, present, strict=True):
         here = np.flatnonzero(names == name)
         for (years, values), colour in shown.values():
             _draw(ax, years, values[:, here], colour)

@@ -14,7 +14,7 @@ LEVEL = 0.95
 #: Replicates of the bootstrap.
 REPLICATES = 1000
 
-#: Largest autocorrelation of one step; a larger one cannot be told from a trend.
+#: Largest autocorrelation of one step; a larger one cannot be distinguished from a trend.
 _MAXIMUM_PERSISTENCE = 0.9999
 _FEWEST_PAIRS = 10
 

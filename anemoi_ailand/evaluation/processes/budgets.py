@@ -263,5 +263,5 @@ def _groups(reference: Fields, index: np.ndarray, held_out: np.ndarray | None) -
 
 
 def _describe(plan: bt.Plan) -> dict[str, Any]:
-    told = {key: list(value) for key, value in asdict(plan).items() if key in ("missing", "omitted")}
-    return {"closure": plan.closure, "meaning": bt.CLOSURES[plan.closure], **told}
+    gaps = {key: list(value) for key, value in asdict(plan).items() if key in ("missing", "omitted")}
+    return {"closure": plan.closure, "meaning": bt.CLOSURES[plan.closure], **gaps}

@@ -33,7 +33,7 @@ from anemoi_ailand.support.netcdf_writer import (
 
 LOG = logging.getLogger(__name__)
 
-#: Fewest years of percentiles, and years below which a warning says that they are rough.
+#: Fewest years of percentiles, and years below which they are rough and a warning is logged.
 LEAST_YEARS, GOOD_YEARS = 2, 10
 
 #: Memory for the daily values of a block of points [bytes]; points and days of a compressed chunk.

@@ -62,7 +62,7 @@ class Evaluated:
     labels: list[str]
     scores: pd.DataFrame
     differences: pd.DataFrame
-    #: The long run of each forecast beside the reference.
+    #: The long run of each forecast paired with the reference.
     runs: dict[str, ComparedRun]
     budgets: Budgets | None
     snow_errors: pd.DataFrame

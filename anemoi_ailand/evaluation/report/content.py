@@ -163,7 +163,7 @@ class Content:
 
     @property
     def header(self) -> dict[str, str]:
-        """Description of the evaluation, one entry a line, with nested names joined by dots."""
+        """Description of the evaluation, one entry per line, with nested names joined by dots."""
         return dict(_flat({k: v for k, v in self.metrics.items() if k not in PARTS}))
 
 

@@ -22,7 +22,7 @@ from anemoi_ailand.evaluation.fields.reference import REFERENCE
 from anemoi_ailand.evaluation.processes.budgets import main_group
 from anemoi_ailand.evaluation.report import tables
 from anemoi_ailand.evaluation.report.content import Content
-from anemoi_ailand.evaluation.report.summary import comparison, facts, not_measured
+from anemoi_ailand.evaluation.report.summary import facts, not_measured
 from anemoi_ailand.variables import VARIABLES, Variable
 
 LOG = logging.getLogger(__name__)
@@ -52,7 +52,7 @@ SECTIONS = (
 _TEMPLATES = "templates"
 _PAGE = "report.html.j2"
 
-#: CSS pixels per pixel of a figure, which makes its letters as large as the text.
+#: CSS pixels per pixel of a figure, which makes text in it as large as on the page.
 _SHRINK = 0.7
 
 
@@ -127,7 +127,6 @@ def render(content: Content, figures: Sequence[ReportFigure] = ()) -> str:
         variables={g: _rows(names) for g, names in variable_groups(content.variables).items()},
         summary=[(label, facts(content, label)) for label in content.forecasts],
         skill=[tables.skill_table(content, label) for label in content.forecasts],
-        comparison=comparison(content),
         not_measured=not_measured(content),
         sections=sections(content, figures),
         colours={m: model_colour(m, content.forecasts) for m in (REFERENCE, *content.models)},

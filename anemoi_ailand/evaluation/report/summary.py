@@ -7,20 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import numpy as np
-
 from anemoi_ailand.evaluation.display.markdown import enumeration
-from anemoi_ailand.evaluation.display.style import pick
-from anemoi_ailand.evaluation.fields.matching import HELD_OUT, TRAINED
 from anemoi_ailand.evaluation.fields.reference import CLIMATOLOGY, PERSISTENCE
 from anemoi_ailand.evaluation.report.content import WHOLE, Content, Score
-from anemoi_ailand.evaluation.report.text import lead_text, number
+from anemoi_ailand.evaluation.report.text import lead_text
 from anemoi_ailand.evaluation.scores.skill import HORIZON
 
 
 def facts(content: Content, forecast: str) -> list[str]:
     """Return the sentences about a forecast."""
-    return [text for part in (_skill, _horizon, _held_out, _closure) for text in part(content, forecast)]
+    return [text for part in (_skill, _horizon, _closure) for text in part(content, forecast)]
 
 
 def _ratios(content: Content, own: dict[str, Score], other: dict[str, Score]) -> list[float]:
@@ -28,9 +24,8 @@ def _ratios(content: Content, own: dict[str, Score], other: dict[str, Score]) ->
     return [a.value / b.value for a, b in pairs if a.known and b.known and b.value > 0]
 
 
-def _rmse(content: Content, model: str, lead: float, protocol: str, cut: str = "all", group: str = "all") -> dict:
-    where = {"protocol": protocol, "cut": cut, "group": group}
-    return {name: content.score("rmse", name, model, lead, **where) for name in content.variables}
+def _rmse(content: Content, model: str, lead: float, protocol: str) -> dict[str, Score]:
+    return {name: content.score("rmse", name, model, lead, protocol=protocol) for name in content.variables}
 
 
 def _skill(content: Content, forecast: str) -> Iterator[str]:
@@ -60,40 +55,11 @@ def _horizon(content: Content, forecast: str) -> Iterator[str]:
         yield f"Skill horizon: the RMSE of every variable is below that of climatology up to {last}."
 
 
-def _held_out(content: Content, forecast: str) -> Iterator[str]:
-    """Compare held-out with trained points."""
-    protocol = content.protocols[0]
-    lead = content.middle_lead(protocol)
-    new, old = (_rmse(content, forecast, lead, protocol, "points", group) for group in (HELD_OUT, TRAINED))
-    if ratios := _ratios(content, new, old):
-        yield (
-            f"Held-out points: the RMSE is {number(float(np.median(ratios)))} times that at trained points in the "
-            f"median over variables, at most {number(max(ratios))} times (protocol {protocol}, {lead_text(lead)})."
-        )
-
-
 def _closure(content: Content, forecast: str) -> Iterator[str]:
     """Name the budgets that cannot be closed."""
     for budget, state in content.closure.get(forecast, {}).items():
         if state.get("closure") == "incomplete":
             yield f"The {budget} budget is not closed: the run lacks {', '.join(map(str, state['missing']))}."
-
-
-def comparison(content: Content) -> list[str]:
-    """Count the significant differences of each pair of models."""
-    table = content.differences
-    if not len(table):
-        return []
-    table = pick(table, cut="all", group="all", metric="rmse")
-    out = []
-    for (a, b, protocol), rows in table.groupby(["a", "b", "protocol"], sort=False):
-        better = int((rows["significant"] & (rows["difference"] < 0)).sum())
-        worse = int((rows["significant"] & (rows["difference"] > 0)).sum())
-        out.append(
-            f"{a} against {b}, protocol {protocol}: {a} is significantly better in {better} and worse in {worse} of "
-            f"{len(rows)} pairs of variable and lead time."
-        )
-    return out
 
 
 def not_measured(content: Content) -> list[str]:

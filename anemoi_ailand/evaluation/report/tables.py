@@ -15,7 +15,7 @@ import pandas as pd
 from anemoi_ailand.evaluation.display.style import pick, unit_label
 from anemoi_ailand.evaluation.fields.reference import CLIMATOLOGY, REFERENCE
 from anemoi_ailand.evaluation.report.content import WHOLE, Content, Score
-from anemoi_ailand.evaluation.report.text import lead_text, number, percent, score_text, spoken
+from anemoi_ailand.evaluation.report.text import lead_text, number, percent, score_text, words
 from anemoi_ailand.evaluation.scores.metrics import TITLES, UNITLESS
 from anemoi_ailand.variables import VARIABLES
 
@@ -33,7 +33,7 @@ _CLASSES = ("better3", "better2", "better1", "", "worse1", "worse2", "worse3")
 
 @dataclass(frozen=True)
 class Cell:
-    """Cell: text, value to sort by (NaN last), and style sheet class."""
+    """Table cell with its text, sort key (NaN last) and style sheet class."""
 
     text: str
     order: float = np.nan
@@ -42,7 +42,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Row:
-    """Row: leading words, cells, and the variable and model for filters and colours."""
+    """Table row with headings, cells, and the variable and model used by filters and colours."""
 
     heads: tuple[str, ...]
     cells: tuple[Cell, ...]
@@ -52,7 +52,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """Table: ``heads`` title the leading words of rows, ``columns`` the cells; ``folded`` tables open on a click."""
+    """Table: ``heads`` and ``columns`` title the row headings and the cells; ``folded`` tables open on a click."""
 
     key: str
     caption: str
@@ -66,7 +66,7 @@ class Table:
 
 
 def ratio_look(ratio: float) -> str:
-    """Return the style sheet class of a ratio of errors; 1 is no difference."""
+    """Return the style sheet class of a ratio of errors; 1 means no difference."""
     if not np.isfinite(ratio):
         return "none"
     if 0.9 <= ratio <= 1.1:
@@ -105,7 +105,7 @@ def lead_table(content: Content, metric: str, protocol: str = "A", group: str = 
     leads = content.leads(protocol)
     wanted = [(metric, {"lead": lead, "protocol": protocol, "group": group}) for lead in leads]
     rows = _model_rows(content, wanted, lambda name: "1" if metric in UNITLESS else unit_of(name))
-    where = "" if group == "all" else f", {spoken(group)}"
+    where = "" if group == "all" else f", {words(group)}"
     return Table(
         f"{protocol}-{metric}-{group}", f"{TITLES[metric]} by lead time, protocol {protocol}{where}",
         ("variable", "unit", "model"), tuple(map(lead_text, leads)), rows, protocol,
@@ -211,8 +211,8 @@ def _strata(content: Content, protocol: str, cut: str, forecast: str) -> Table:
         rows.append(Row((name, unit_of(name)), (Cell(score_text(whole, "rmse"), whole.value), *cells), name, forecast))
     return Table(
         f"cut-{protocol}-{cut}-{content.forecasts.index(forecast)}",
-        f"{STRATA_TITLES.get(cut, spoken(cut))}: RMSE of {forecast}, protocol {protocol}, {lead_text(lead)}",
-        ("variable", "unit"), ("all", *map(spoken, groups)), rows, protocol, cut,
+        f"{STRATA_TITLES.get(cut, words(cut))}: RMSE of {forecast}, protocol {protocol}, {lead_text(lead)}",
+        ("variable", "unit"), ("all", *map(words, groups)), rows, protocol, cut,
         folded=(protocol, forecast) != (_first_protocol(content, cut), content.forecasts[0]),
     )  # fmt: skip
 
@@ -234,7 +234,7 @@ def extreme_table(content: Content) -> Table:
                 ]
                 if any(score.n >= 0 for _, score in found):
                     cells = tuple(Cell(score_text(score, m), score.value) for m, score in found)
-                    rows.append(Row((name, unit_of(name), spoken(group), model), cells, name, model))
+                    rows.append(Row((name, unit_of(name), words(group), model), cells, name, model))
     return Table(
         "extremes", f"Bias and hit rate in the extremes, protocol {protocol}, {lead_text(lead)}",
         ("variable", "unit of bias", "extreme", "model"), ("bias", "hit rate [1]"), rows, protocol,
@@ -252,9 +252,9 @@ def budget_table(content: Content, budget: str, group: str) -> Table:
     for (term, units), part in table.groupby(["term", "units"], sort=False) if len(table) else ():
         values = part.set_index("model")["value"].reindex(models)
         cells = tuple(Cell(number(v) if np.isfinite(v) else "no data", v) for v in values)
-        rows.append(Row((spoken(str(term)), str(units)), cells))
+        rows.append(Row((words(str(term)), str(units)), cells))
     return Table(
-        f"budget-{budget}", f"{budget.capitalize()} budget, {spoken(group)}", ("term", "unit"), tuple(models), rows
+        f"budget-{budget}", f"{budget.capitalize()} budget, {words(group)}", ("term", "unit"), tuple(models), rows
     )
 
 
@@ -269,7 +269,7 @@ def snow_table(content: Content, group: str = "all") -> Table:
             Cell(number(v, str(metric).endswith("bias")) if n > 0 and np.isfinite(v) else "no data", v)
             for v, n in zip(found["value"], found["n"].fillna(0), strict=True)
         )
-        rows.append(Row((spoken(str(metric)), str(units)), cells))
+        rows.append(Row((words(str(metric)), str(units)), cells))
     return Table("snow", "Errors of the snow season", ("quantity", "unit"), tuple(content.forecasts), rows)
 
 
@@ -282,7 +282,7 @@ def observation_table(content: Content) -> Table:
         texts = [number(v, metric == "bias") if np.isfinite(v) else "no data" for v in values[:3]]
         texts.append(f"{values[3]:.0f}")
         cells = tuple(Cell(t, v) for t, v in zip(texts, values, strict=True))
-        rows.append(Row((name, str(row["model"]), str(row["against"]), spoken(metric)), cells, name, str(row["model"])))
+        rows.append(Row((name, str(row["model"]), str(row["against"]), words(metric)), cells, name, str(row["model"])))
     return Table(
         "observations", "Median over stations with its 95 % interval", ("variable", "model", "against", "score"),
         ("median", "low", "high", "stations"), rows,

@@ -54,6 +54,6 @@ def lead_text(lead: float) -> str:
     return "whole run" if lead == WHOLE else f"{lead:g}\N{NO-BREAK SPACE}d"
 
 
-def spoken(name: str) -> str:
+def words(name: str) -> str:
     """Format the name of a group or term as words."""
     return name.replace("_", " ")

@@ -33,7 +33,7 @@ def difference_table(sums: Sums, seed: int = 0) -> pd.DataFrame:
     """Compare each forecast with the others and with the baselines; the columns are :data:`COLUMNS`.
 
     ``difference`` is a - b, negative where a is better; ``low`` and ``high`` bound its 95 % interval, ``significant``
-    says that the interval excludes zero. Strata are those that do not depend on time; beyond
+    is true if the interval excludes zero. Strata are those that do not depend on time; beyond
     :data:`~anemoi_ailand.evaluation.scores.sums.MAX_UNITS` points, only all, held-out and trained points.
 
     Points and start dates are resampled. For a single run, windows of 30 days take the place of starts, and there is

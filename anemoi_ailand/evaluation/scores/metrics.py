@@ -4,7 +4,7 @@
 """Metrics of a forecast, each a function of :class:`~anemoi_ailand.evaluation.scores.moments.Moments`.
 
 To add a metric, write its function here and enter it in :data:`METRICS` and :data:`TITLES`, and in :data:`UNITLESS` if
-it does not have the unit of the variable. Metrics that are no function of moments are in ``skill.py``.
+it does not have the unit of the variable. Metrics that are not functions of moments are in ``skill.py``.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ def _spread(m: Moments, what: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _unless_rounding(variance: np.ndarray, scale: np.ndarray) -> np.ndarray:
-    """Return the variance, NaN where it cannot be told from rounding errors of numbers of size ``scale``."""
+    """Return the variance, NaN where it cannot be distinguished from rounding errors of numbers of size ``scale``."""
     return np.where(variance > _ROUNDING * scale, variance, np.nan)
 
 

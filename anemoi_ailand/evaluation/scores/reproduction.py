@@ -27,7 +27,7 @@ def read_scores(evaluation: Path) -> pd.DataFrame:
     Raises
     ------
     FileNotFoundError, ValueError
-        The folder is no evaluation, or has several models.
+        The folder is not an evaluation, or has several models.
     """
     path = evaluation / "metrics.csv"
     if not path.is_file():

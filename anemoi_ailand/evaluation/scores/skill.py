@@ -29,7 +29,7 @@ def skill_horizon(leads: np.ndarray, error: np.ndarray, error_of_climatology: np
     Returns
     -------
     (float, bool)
-        Horizon [d] and True; the last lead and False if the model is better at all leads; 0 and True if it is no better
+        Horizon [d] and True; the last lead and False if the model is better at all leads; 0 and True if not better
         at the first lead; NaN and False without values.
     """
     difference = error - error_of_climatology

@@ -29,7 +29,7 @@ SEASONS = ("DJF", "MAM", "JJA", "SON")
 #: Soil types 1 to 7. IFS Documentation CY49R1, Part IV, chapter 8.
 SOIL_TYPES = ("coarse", "medium", "medium fine", "fine", "very fine", "organic", "tropical organic")
 
-#: Vegetation types 1 to 20; 0 is no vegetation. IFS Documentation CY49R1, Part IV, chapter 8.
+#: Vegetation types 1 to 20; 0 means no vegetation. IFS Documentation CY49R1, Part IV, chapter 8.
 VEGETATION_TYPES = (
     "none", "crops", "short grass", "evergreen needleleaf", "deciduous needleleaf", "deciduous broadleaf",
     "evergreen broadleaf", "tall grass", "desert", "tundra", "irrigated crops", "semidesert", "ice caps",

@@ -41,7 +41,7 @@ PROTOCOLS = ("A", "B", "C")
 #: Values (start, lead, point) of a variable in memory at once.
 BLOCK_VALUES = 2_500_000
 
-#: Limit for reference and climatology in memory at once, which sets the number of variables a batch [bytes].
+#: Limit for reference and climatology in memory at once, which sets the number of variables per batch [bytes].
 MEMORY_BYTES = 2**29
 
 #: Most points that the bootstrap resamples on their own; more are pooled to this number of units.

@@ -110,11 +110,13 @@ def places_of_file(path: str | Path) -> list[Place]:
     """Read places from a CSV file with the columns ``name``, ``lat``, ``lon``."""
     path = Path(path).expanduser()
     if not path.is_file():
-        raise FileNotFoundError(f"There is no file of places '{path}'. Correct the path.")
+        raise FileNotFoundError(f"The file of places '{path}' does not exist. Correct the path.")
     try:
         table = pd.read_csv(path, dtype={"name": str}, skipinitialspace=True)
-    except ValueError as error:  # raised by pandas for text that is no table
-        raise ValueError(f"'{path}' is no CSV file ({error}). Its first line must be: {','.join(COLUMNS)}") from error
+    except ValueError as error:  # raised by pandas for text that is not a table
+        raise ValueError(
+            f"'{path}' is not a CSV file ({error}). Its first line must be: {','.join(COLUMNS)}"
+        ) from error
     missing = [c for c in COLUMNS if c not in table]
     if missing or table.empty:
         raise ValueError(
@@ -135,7 +137,7 @@ def _different(places: list[Place]) -> list[Place]:
     names = [p.name.casefold() for p in places]
     twice = sorted({p.name for p in places if names.count(p.name.casefold()) > 1})
     if twice:
-        raise ValueError(f"Several places are called {twice}, but each gets a folder of its own. Give other names.")
+        raise ValueError(f"Several places are named {twice}, but each gets a folder of its own. Give other names.")
     return places
 
 

@@ -113,7 +113,7 @@ def site_table(heading: str, scores: pd.DataFrame) -> str:
 def site_properties(static: Mapping[str, float]) -> dict[str, Any]:
     """Describe a site by its available constant fields: soil and vegetation types, climate class, held out or not.
 
-    A type that is no whole number of its table is an error.
+    A type that is not a whole number of its table is an error.
     """
     found: dict[str, Any] = {}
     if "slt" in static:

@@ -135,7 +135,7 @@ class ForcingFilter:
             low, high = variable(name).bounds
             return np.clip(values[bad], low, high)
         if name not in self._last or self._last[name].shape != values.shape:
-            raise ValueError(f"{_message(values, name, date, where)} There is no earlier value to hold.")
+            raise ValueError(f"{_message(values, name, date, where)} No earlier value exists to hold.")
         return self._last[name][bad]
 
 

@@ -37,7 +37,7 @@ class Frame:
     """Everything in an output except its values: start of the forecast, points, columns and global attributes.
 
     ``index`` holds the positions of the points [degrees] among the ``n_grid`` points of the run; ``n_members`` is None
-    if the run is no ensemble.
+    if the run is not an ensemble.
     """
 
     date: datetime
@@ -183,7 +183,7 @@ def run_attributes(context: Any, date: datetime, command: str = "anemoi-inferenc
 def resumed_attributes(stored: dict[str, str], now: dict[str, str]) -> dict[str, str]:
     """Return the attributes of a resumed run: those of its start, so that they do not depend on where it stopped.
 
-    The history tells that it was stopped; an extended run has the new lead time and configuration.
+    The history records the interruption; an extended run has the new lead time and configuration.
     """
     found = {**stored, "history": f"{stored['history']}\n{now['history']} (resumed)"}
     if now["lead_time"] != stored["lead_time"]:

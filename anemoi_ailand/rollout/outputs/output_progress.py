@@ -49,9 +49,9 @@ class Stored:
                 f"The output in '{self.folder}' belongs to a run with another {', '.join(sorted(differ))} (stored, "
                 f"now): {differ}. Resume with the same configuration and checkpoint, or start a new run."
             )
-        here, there = (self.latitudes, self.longitudes), (frame.latitudes, frame.longitudes)
+        stored_points, run_points = (self.latitudes, self.longitudes), (frame.latitudes, frame.longitudes)
         # digits and branch of longitudes may differ between files
-        if not np.array_equal(self.index, frame.index) or not same_points(here, there):
+        if not np.array_equal(self.index, frame.index) or not same_points(stored_points, run_points):
             raise ValueError(
                 f"The output in '{self.folder}' has {self.index.size} points, and the run has {frame.n_points} or "
                 "other ones. Resume with the same points, or start a new run."

@@ -26,11 +26,11 @@ def period(dates: np.ndarray, start: str | None, lead: str | None, end: str | No
     dates : numpy.ndarray, shape (date,)
         Dates of the dataset, every 6 h.
     start : str, optional
-        First date, UTC, by default the first midnight. ``2022`` and ``2022-01`` stand for their first midnight.
+        First date, UTC, by default the first midnight. ``2022`` and ``2022-01`` mean their first midnight.
     lead : str, optional
         Length, such as ``364d`` or ``8754h``.
     end : str, optional
-        Last date, UTC, included; a day, month or year stands for its last date. By default the last date of the
+        Last date, UTC, included; a day, month or year means its last date. By default the last date of the
         dataset, unless ``lead`` is given.
     """
     if lead is not None and end is not None:
@@ -59,11 +59,11 @@ def _date(option: str, text: str) -> tuple[np.datetime64, np.datetime64 | None]:
     """Return the first instant of a date and, for a day or longer, the first instant after it."""
     try:
         if not _DATE.fullmatch(text):
-            raise ValueError("it is not as 2022-01-31 or 2022-01-31T06")
+            raise ValueError("it is not of the form 2022-01-31 or 2022-01-31T06")
         date = np.datetime64(text.replace(" ", "T"))
     except ValueError as error:
         raise ValueError(
-            f"`--{option} {text}` is no date ({error}). Give UTC as 2022-01-31 or 2022-01-31T06."
+            f"`--{option} {text}` is not a date ({error}). Give UTC, e.g. 2022-01-31 or 2022-01-31T06."
         ) from error
     whole = np.datetime_data(date.dtype)[0] in ("Y", "M", "D")
     return date.astype("datetime64[s]"), (date + 1).astype("datetime64[s]") if whole else None
@@ -73,7 +73,7 @@ def _length(text: str) -> np.timedelta64:
     try:
         return np.timedelta64(int(as_timedelta(text).total_seconds()), "s")
     except (ValueError, TypeError) as error:
-        raise ValueError(f"`--lead {text}` is no length of time ({error}). Give it as 364d or 8754h.") from error
+        raise ValueError(f"`--lead {text}` is not a duration ({error}). Give e.g. 364d or 8754h.") from error
 
 
 def _stamp(date: np.datetime64) -> str:

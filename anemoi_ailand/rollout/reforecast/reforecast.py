@@ -249,17 +249,17 @@ def _free(path: Path, overwrite: bool) -> Path:
 def _starts(starts: Sequence[Any] | np.ndarray) -> np.ndarray:
     dates = np.unique(np.asarray(starts, dtype="datetime64[s]"))
     if dates.size == 0:
-        raise ValueError("There is no start date. Give one or more in `starts`.")
+        raise ValueError("No start date is given. Give one or more in `starts`.")
     return dates
 
 
 def _leads(leads: Sequence[int] | np.ndarray) -> np.ndarray:
     hours = np.unique(np.asarray(leads))
     if hours.size == 0:
-        raise ValueError("There is no lead time. Give one or more in `leads`.")
+        raise ValueError("No lead time is given. Give one or more in `leads`.")
     wrong = [h for h in hours.tolist() if h <= 0 or h % STEP_HOURS]
     if wrong:
-        raise ValueError(f"Lead times {wrong} h are no positive multiples of {STEP_HOURS} h. Correct `leads`.")
+        raise ValueError(f"Lead times {wrong} h are not positive multiples of {STEP_HOURS} h. Correct `leads`.")
     return hours.astype(np.int64)
 
 

@@ -69,7 +69,7 @@ def _override(text: str) -> str | dict[str, Any]:
     """
     key, equals, _ = text.partition("=")
     if not equals or not key:
-        raise ValueError(f"'{text}' is no option. Write key=value.")
+        raise ValueError(f"'{text}' is not of the form key=value.")
     if any(part.isdigit() or "[" in part for part in key.split(".")):
         return text
     try:

@@ -16,7 +16,7 @@ from anemoi_ailand.rollout.step.advance import STEP
 
 
 def available_dates(forcing: Any) -> np.ndarray | None:
-    """Return the dates that an input holds, shape (date,), datetime64[s]; None if it cannot tell before reading."""
+    """Return the dates that an input holds, shape (date,), datetime64[s]; None if they are unknown before reading."""
     dates = getattr(forcing, "available_dates", None)
     if dates is None:
         axes = forecast_axes(forcing)

@@ -18,13 +18,13 @@ from anemoi_ailand.support.configuration import HomePath, Strict, checked
 
 
 def whole_steps(value: Any) -> datetime.timedelta:
-    """Parse a length of time such as ``30d``, which must be a positive multiple of the step."""
+    """Parse a duration such as ``30d``, which must be a positive multiple of the step."""
     try:
         length = as_timedelta(value)
     except Exception as error:
-        raise ValueError(f"it is no length of time ({error}); write for example 30d or 6h") from error
+        raise ValueError(f"it is not a duration ({error}); write e.g. 30d or 6h") from error
     if length <= datetime.timedelta(0) or length % STEP:
-        raise ValueError(f"it is no positive multiple of {STEP_HOURS} h")
+        raise ValueError(f"it is not a positive multiple of {STEP_HOURS} h")
     return length
 
 

@@ -51,7 +51,7 @@ class Progress:
             LOG.info("%s, step %d of %d, %s", f"{date:%Y-%m-%d}", self._done, self._steps, self.pace())
 
     def year(self, number: int, years: int) -> None:
-        """Log a completed year, at most ten times a run."""
+        """Log a completed year, at most ten times per run."""
         if number % max(1, years // 10) == 0:
             LOG.info("Year %d of %d, %s", number, years, self.pace())
 

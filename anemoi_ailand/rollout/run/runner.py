@@ -20,6 +20,7 @@ from anemoi.inference.runner import Runner, RunnerClasses
 from anemoi.utils.dates import as_timedelta
 from torch import Tensor
 
+from anemoi_ailand.constants import STEP_HOURS
 from anemoi_ailand.hosts.anemoi_inference import RunnerHooks, share_netcdf_lock
 from anemoi_ailand.rollout.ensembles.ensemble import SINGLE, Ensemble
 from anemoi_ailand.rollout.forcing.common_points import on_same_points
@@ -70,7 +71,7 @@ class LandForecasterRunner(RunnerHooks, Runner):
     Raises
     ------
     ValueError
-        An unknown option, a checkpoint of another task or a damaged one, a lead time that is no multiple of the step,
+        An unknown option, a checkpoint of another task or a damaged one, a lead time not a multiple of the step,
         forcing that does not cover the run, inputs on different points, or restart files of another run.
     OSError
         An output that is not writable, or too little disk space.
@@ -90,8 +91,8 @@ class LandForecasterRunner(RunnerHooks, Runner):
             super().__init__(config, classes=classes)
         except BadZipFile as error:
             raise ValueError(
-                f"'{config.checkpoint}' is no inference checkpoint ({error}). Give the file 'inference-*.ckpt' that "
-                "the training writes."
+                f"'{config.checkpoint}' is not an inference checkpoint ({error}). Give the file 'inference-*.ckpt' "
+                "that the training writes."
             ) from error
         check_task(self.checkpoint.task, self.config.checkpoint)
         self._restarts: Restarts | None = None
@@ -122,7 +123,10 @@ class LandForecasterRunner(RunnerHooks, Runner):
     def _check(self) -> None:
         lead = as_timedelta(self.config.lead_time)
         if lead <= datetime.timedelta(0) or lead % STEP:
-            raise ValueError(f"`lead_time` is {self.config.lead_time}, which is no positive multiple of {STEP}.")
+            raise ValueError(
+                f"`lead_time` is {self.config.lead_time}, which is not a positive multiple of {STEP_HOURS} h. "
+                "Give e.g. 30d or 6h."
+            )
         for name, forcing in self.dynamic_forcings_inputs.items():
             date = self.reference_date or self.prognostics_inputs[name].default_initial_date()
             check_coverage(available_dates(forcing), date, lead)

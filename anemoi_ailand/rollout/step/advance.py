@@ -26,16 +26,16 @@ class StepLayout:
     """Columns of a step by name: two slots of inputs, start (t) and end (t + 6 h), and the outputs.
 
     The start slot holds state, static fields and forcing at t; the end slot holds forcing at t + 6 h, which for means
-    is the mean over the step. A model does not read the state at the end, nor forcing where the table of variables does
-    not say so; these columns may hold any value.
+    is the mean over the step. A model does not read the state at the end, nor forcing that the table of variables does
+    not mark; these columns may hold any value.
 
     Parameters
     ----------
     inputs, outputs : sequence of str
         Variables of the model, in order. Variables in both are the state.
     forcing : sequence of str, optional
-        Inputs that are new at every step, in the order in which they come; by default all that the table has as
-        varying in time. Other inputs are static.
+        Inputs that are new at every step, in the order in which they come; by default all time-varying ones in
+        the table. Other inputs are static.
     device : torch.device or str
         Device of the slots.
 

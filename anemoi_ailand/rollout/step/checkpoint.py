@@ -107,7 +107,8 @@ def load_step(path: str | Path, device: str | torch.device = "cpu") -> LandStep:
         dataset, metadata = next(iter(checkpoint.multi_dataset_metadata.items()))
     except Exception as error:  # zip, JSON or a missing key: another kind of file
         raise ValueError(
-            f"'{path}' is no inference checkpoint ({error}). Give the file 'inference-*.ckpt' that the training writes."
+            f"'{path}' is not an inference checkpoint ({error}). Give the file 'inference-*.ckpt' "
+            "that the training writes."
         ) from error
     check_task(task, path)
     model = torch.load(path, map_location=device, weights_only=False).to(device).eval()

@@ -45,7 +45,7 @@ def pretrained_record(name: str = DEFAULT) -> dict[str, Any]:
     """Read the record of a network: checksum, size, training, versions, scores."""
     if name not in pretrained_names():
         raise ValueError(
-            f"There is no pretrained network '{name}'; there are {pretrained_names()}. Give one of them, or the path "
+            f"There is no pretrained network '{name}' (available: {pretrained_names()}). Give one of them, or the path "
             "of a checkpoint."
         )
     path = folder("pretrained") / f"{name}.json"

@@ -65,7 +65,7 @@ def read_restart(path: Path, kind: str, checkpoint_sha256: str | None) -> tuple[
     with path.open("rb") as file:
         first, content = file.readline(_LONGEST_LINE), file.read()
     if not first.startswith(MAGIC.encode() + b" "):
-        raise ValueError(f"'{path}' is no restart file of this version ('{MAGIC}'). Give another file.")
+        raise ValueError(f"'{path}' is not a restart file of format '{MAGIC}'. Give another file.")
     if first.split()[-1].decode() != hashlib.sha256(content).hexdigest():
         raise ValueError(
             f"The restart file '{path}' is damaged: the checksum of its {len(content)} bytes differs from the recorded "

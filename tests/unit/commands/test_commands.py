@@ -122,7 +122,7 @@ def test_table_and_place_of_the_result_are_printed(call, capsys, tmp_path, case)
 
 
 def test_export_prints_the_agreement(call, capsys):
-    """Largest difference from the checkpoint in one line; a graph that was not compared is said to be so."""
+    """Largest difference from the checkpoint in one line; a graph that was not compared is reported."""
     line = ARGUMENTS["export"][1]
     call(EXPORT, *line, result=Agreement(10, {"sd": 3e-7, "src": 2e-6}, 1))
     compared = capsys.readouterr().out
@@ -173,15 +173,15 @@ ERRORS = [
     (("evaluate", "protocol_a.yeer=2022"), "'protocol_a.yeer' is not an option. Nearest: ['year']"),
     (FORECAST, "either --starts, or --first and --last"),
     ((*FORECAST, "--starts", "2022-01-01", "--first", "2022-01-01"), "either --starts"),
-    ((*FORECAST, "--first", "2022-01-01", "--last", "tomorrow"), "dates such as"),
-    ((*FORECAST, "--first", "2022-01-02", "--last", "2022-01-01"), "no start"),
+    ((*FORECAST, "--first", "2022-01-01", "--last", "tomorrow"), "is not a date"),
+    ((*FORECAST, "--first", "2022-01-02", "--last", "2022-01-01"), "No start date"),
     ((*FORECAST, "--starts", "2022-01-01", "--days", "0"), "Give 1 or more"),
     (("site", "--dataset", "no.zarr", "--lat", "50.7", "--lon", "7.1"), "There is no dataset"),
     (("site", "--dataset", "d", "--lat", "50.7"), "1 latitudes and 0 longitudes"),
     (("site", "--dataset", "d", "--lat", "95", "--lon", "0"), "Latitude 95"),
     (("site", "--dataset", "d", "--sites", "s.csv", "--lat", "1"), "Give one of them"),
     (("site", "--dataset", "d", "--lat", "1", "--lon", "2", "--extract-only", "--device", "cuda"), "runs nothing"),
-    (("site", "--dataset", "d", "--sites", "none.csv"), "no file of places"),
+    (("site", "--dataset", "d", "--sites", "none.csv"), "file of places 'none.csv' does not exist"),
     (("stability", "--checkpoint", "no.ckpt", "--dataset", "no.zarr"), "There is no checkpoint"),
 ]
 

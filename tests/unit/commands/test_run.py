@@ -62,7 +62,7 @@ def test_codes_are_documented():
 
 
 def test_a_defect_keeps_its_traceback(monkeypatch):
-    """A defect of the program is no failure of the run."""
+    """A defect of the program is not a failure of the run."""
     monkeypatch.setattr(launching, "launch", failing(KeyError("a")))
     with pytest.raises(KeyError):
         run("my.yaml")

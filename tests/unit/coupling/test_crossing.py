@@ -61,21 +61,25 @@ def test_amounts_and_means(name, given, step, expected):
 @pytest.mark.parametrize(
     ("name", "given", "message"),
     [
-        ("avg_tprate", {"field": "tp", "accumulated": True}, "does not say the units of 'tp'. State `units`"),
-        ("avg_t", "2t", "is a mean over 6 h: say what '2t' is. `hours: 6` for a mean"),
+        ("avg_tprate", {"field": "tp", "accumulated": True}, "does not give the units of 'tp'. Set `units`"),
+        ("avg_t", "2t", "is a mean over 6 h: specify how '2t' relates to time: `hours: 6` for a mean"),
         ("avg_tprate", {"field": "tp", "units": "m", "hours": 6}, "'tp' is in 'm', but 'kg m-2 s-1' is needed"),
-        ("avg_sdswrf", {"field": "ssrd", "accumulated": True, "units": "W m-2"}, "is in 'J m.*2' by the atmosphere's"),
+        (
+            "avg_sdswrf",
+            {"field": "ssrd", "accumulated": True, "units": "W m-2"},
+            "is in 'J m.*2' according to the atmosphere's",
+        ),
         ("avg_sdswrf", {"field": "ssrd", "hours": 6}, "'ssrd' is in 'J m.*', but 'W m-2' is needed"),
-        ("t", {"field": "2t", "accumulated": True}, r"'t' \[K\] is no rate"),
+        ("t", {"field": "2t", "accumulated": True}, r"'t' \[K\] is not a rate"),
         ("t", {"field": "2t", "instants": True}, "`instants`, which is for means"),
         ("avg_t", {"field": "no"}, "has no field 'no' in its output; it has"),
         ("avg_t", {"field": "2t", "hours": 4}, "4 h do not divide"),
         ("avg_t", {"field": "2t", "hours": 2}, r"covers 2 h, the atmosphere's step is 6 h. Give `hours`"),
-        ("avg_t", {"held": True}, "`held` stands alone, and is for"),
-        ("lai_lv", {"held": True, "field": "2t"}, "`held` stands alone"),
+        ("avg_t", {"held": True}, "`held` cannot be combined with other options and applies only to"),
+        ("lai_lv", {"held": True, "field": "2t"}, "`held` cannot be combined"),
     ],
 )
-def test_what_does_not_fit_is_refused(name, given, message):
+def test_invalid_option_is_refused(name, given, message):
     """Wrong configurations are refused with the reason and the repair."""
     with pytest.raises(ValueError, match=message):
         taken(name, given)
@@ -83,7 +87,7 @@ def test_what_does_not_fit_is_refused(name, given, message):
 
 def test_unknown_names_and_options_are_refused():
     """An unknown option is refused with the nearest known one."""
-    with pytest.raises(ValueError, match=r"`forcing` names \['tt'\], which the land does not take"):
+    with pytest.raises(ValueError, match=r"`forcing` names \['tt'\], not among the inputs of the land"):
         read_forcing({"tt": "t"}, ["t"], UNITS, 6.0, HELD)
     with pytest.raises(TypeError, match=r"`forcing.t` has no option 'unit'. Did you mean 'units'"):
         taken("t", {"unit": "K"})
@@ -106,9 +110,13 @@ def test_feedback_is_converted_to_the_units_of_the_field():
 
 @pytest.mark.parametrize(
     ("config", "message"),
-    [({"skt": "tsk"}, "is 'tsk', which the land does not make; it makes"), ({"no": "skt"}, "no field 'no'"),
-     ({"swvl1": "swvl1"}, "does not say the units"), ({"skt": "swvl1"}, "no factor is known")],
-)  # fmt: skip
+    [
+        ({"skt": "tsk"}, "is 'tsk', which is not an output of the land model; it predicts"),
+        ({"no": "skt"}, "no field 'no'"),
+        ({"swvl1": "swvl1"}, "does not give the units"),
+        ({"skt": "swvl1"}, "no factor is known"),
+    ],
+)
 def test_feedback_that_does_not_fit_is_refused(config, message):
     """Wrong feedback is refused like wrong forcing."""
     with pytest.raises(ValueError, match=message):

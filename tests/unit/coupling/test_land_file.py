@@ -20,7 +20,7 @@ def states():
     return stepper, [first, stepper.step(first, case.forcings(N)[0])]
 
 
-def test_states_are_written_as_they_are(states, tmp_path):
+def test_states_are_written_unchanged(states, tmp_path):
     """All times are written bitwise, under NetCDF names; diagnostics are missing at the start."""
     stepper, made = states
     file = LandFile(tmp_path / "new" / "land.nc", stepper.outputs, "abc")

@@ -161,7 +161,7 @@ def test_a_gap_in_time_is_refused(world):
         made.process(atmosphere(world, 6, 2, 280.0))
 
 
-def test_what_the_atmosphere_cannot_give_stops_the_run(world):
+def test_missing_field_of_the_atmosphere_stops_the_run(world):
     """A NaN in a field stops the run with variable, date and place."""
     state = atmosphere(world, 6, 0, 280.0)
     state["fields"]["tp"] = state["fields"]["tp"].clone()

@@ -68,7 +68,7 @@ def test_precision_of_the_field_stays(dtype):
         ({"index": "a.npy", "nearest": 3}, ValueError, "`points` is"),
     ],
 )
-def test_what_does_not_fit_is_refused(config, error, message):
+def test_invalid_option_is_refused(config, error, message):
     """Unknown options are refused."""
     with pytest.raises(error, match=message):
         land_points(config, LAND, GRID)
@@ -85,7 +85,7 @@ def test_other_points_of_the_same_number_are_refused():
 @pytest.mark.parametrize(
     ("index", "message"),
     [(np.array([0, 5]), "positions from 0 to 5; the atmosphere has points 0 to 4"), (np.array([-1]), "from -1"),
-     (np.array([0.0]), "Give one integer a land point"), (np.zeros((2, 2), int), r"shape \(2, 2\)"),
+     (np.array([0.0]), "Give one integer per land point"), (np.zeros((2, 2), int), r"shape \(2, 2\)"),
      (np.array([], int), "0 positions")],
 )  # fmt: skip
 def test_a_bad_index_is_refused(index, message):

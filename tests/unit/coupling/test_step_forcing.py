@@ -47,7 +47,7 @@ def test_hourly_steps_become_means_over_the_step():
     assert not forcing.complete
 
 
-def test_a_second_step_knows_nothing_of_the_first():
+def test_second_step_is_independent_of_the_first():
     """After a step nothing is kept except the last instant."""
     x, forcing = hourly(12), StepForcing([MEAN, ENDS], 1.0)
     for k in range(12):
@@ -61,7 +61,7 @@ def test_a_second_step_knows_nothing_of_the_first():
 
 
 @pytest.mark.parametrize("value", [0.1, 1e-8, 287.123])
-def test_one_value_for_the_whole_step_comes_out_as_it_went_in(value):
+def test_one_value_for_the_whole_step_is_unchanged(value):
     """A constant value is returned bitwise, at steps of 6 h and of 1 h."""
     x = torch.full((3,), value)
     for hours in (6.0, 1.0):
@@ -79,8 +79,8 @@ def test_a_field_that_covers_the_step_is_taken_at_its_end():
     assert torch.equal(forcing.take()["avg_t"], torch.ones(2))
 
 
-def test_without_a_start_the_first_instant_stands_for_it():
-    """Without an instant at the start, the first one stands for it."""
+def test_first_instant_replaces_a_missing_start():
+    """Without an instant at the start, the first one replaces it."""
     forcing = StepForcing([ForcingField("avg_sp", "sp", 1.0, 1.0, 6.0, instants=True)], 6.0)
     forcing.add({"sp": torch.full((2,), 9e4)})
     assert torch.equal(forcing.take()["avg_sp"], torch.full((2,), 9e4))

@@ -31,7 +31,7 @@ def test_dates_are_found(data, tmp_path):
     """A date gives its position; one outside the dataset is refused with the period."""
     dataset = AnemoiDataset(tmp_path)
     assert dataset.index_of(dataset.dates[7].item()) == 7
-    with pytest.raises(ValueError, match=r"has 2022-01-01T00:00:00 to .* and not 1999-01-01"):
+    with pytest.raises(ValueError, match=r"covers 2022-01-01T00:00:00 to .*; 1999-01-01.* is not in it"):
         dataset.index_of(datetime(1999, 1, 1))
 
 

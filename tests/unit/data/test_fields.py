@@ -67,7 +67,7 @@ def test_dates_out_of_order_are_sorted_by_earthkit():
 
 
 def test_metadata_gives_units_and_period(fields):
-    """A mean over 6 h, a mean over the last 3 h, and an instant are told apart."""
+    """A mean over 6 h, a mean over the last 3 h, and an instant are distinguished."""
     first = {f.metadata("param"): f for f in fields[:4]}
     assert first["swvl1"].metadata("units") == "m3 m-3"
     periods = {

@@ -53,7 +53,7 @@ def test_options_of_the_command_line_replace_those_of_the_file(tmp_path):
         ("dataset: [a\n", "cannot be read"),
     ],
 )
-def test_a_mistake_is_named_with_what_to_do(tmp_path, text, message):
+def test_mistake_is_named_with_a_remedy(tmp_path, text, message):
     """The message names the option and the repair."""
     with pytest.raises(ValueError, match=message):
         read_settings(written(tmp_path, text))

@@ -31,7 +31,7 @@ def arguments(host, n=16):
     return {k: torch.rand(n, len(c), generator=generator) for k, c in host.columns.items()}
 
 
-def test_columns_are_what_the_step_reads(shipped):
+def test_columns_are_those_of_the_step(shipped):
     """State and static fields come once, forcing at the ends of the table; sun and calendar are optional."""
     inside, outside = HostStep(shipped), HostStep(shipped, sun_inside=False)
     assert inside.columns["state"] == inside.results["new_state"] == shipped.prognostic

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""A graph that is not the checkpoint is found; rounding that the checkpoint has itself is no difference."""
+"""A graph that is not the checkpoint is found; rounding that the checkpoint has itself is not a difference."""
 
 from datetime import datetime
 from types import SimpleNamespace

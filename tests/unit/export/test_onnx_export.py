@@ -107,7 +107,7 @@ def test_requests_without_sense_are_refused(tmp_path, monkeypatch):
     with pytest.raises(ValueError, match=r"precision 'float16' is unknown. Use one of \['float32', 'float64'\]"):
         export_step("best.ckpt", tmp_path / "a.onnx", precision="float16")
     (tmp_path / "a.onnx.txt").write_text("mine")
-    with pytest.raises(FileExistsError, match=r"a.onnx.txt'\] exist and stay as they are.*--overwrite"):
+    with pytest.raises(FileExistsError, match=r"a.onnx.txt'\] exist and were not replaced.*--overwrite"):
         export_step("best.ckpt", tmp_path / "a.onnx")
     assert (tmp_path / "a.onnx.txt").read_text() == "mine"
     monkeypatch.setattr(under_test, "find_spec", lambda name: None)
@@ -115,7 +115,7 @@ def test_requests_without_sense_are_refused(tmp_path, monkeypatch):
         export_step("best.ckpt", tmp_path / "b.onnx")
 
 
-def test_without_onnxruntime_it_is_said(tmp_path, monkeypatch, small, caplog):
+def test_missing_onnxruntime_is_logged(tmp_path, monkeypatch, small, caplog):
     """The file is written, an earlier one replaced on request, and the log says that it was not compared."""
     found = under_test.find_spec
     monkeypatch.setattr(under_test, "find_spec", lambda n: None if n == "onnxruntime" else found(n))

@@ -76,8 +76,8 @@ def test_rain_snow_and_vegetation_by_hand():
     torch.testing.assert_close(land.snowfall, torch.full((8,), 5.4), rtol=1e-4, atol=0.0)
 
 
-def test_what_is_out_of_bounds_is_taken_at_the_bound():
-    """Noise of training below zero is no water, no rain and no snow; more snow than rain and snow is no rain."""
+def test_values_out_of_bounds_are_clipped():
+    """Negative training noise counts as zero water, rain and snow; snowfall above total precipitation as zero rain."""
     low = torch.full((8,), -0.1, dtype=torch.float64)
     names = ("swvl1", "sd", "src", "snowc", "cvl", "cvh")
     land, _, _ = before(case.land(8), **dict.fromkeys(names, low), avg_tprate=1e-4 * low, avg_tsrwe=1e-4 * low)

@@ -95,7 +95,7 @@ def test_anemoi_call_is_advance_with_a_time_axis():
     assert torch.equal(y[:, 0], model.advance(x[:, 0], x[:, 1]))
 
 
-def test_metadata_says_what_is_taken_when():
+def test_metadata_lists_the_columns_of_each_slot():
     """A checkpoint carries the columns; the statistics of the dataset stay as they were."""
     metadata, stats = {"metadata_inference": {}}, OPEN.statistics()
     OPEN.land_model(stats=stats).fill_metadata(metadata)
@@ -103,7 +103,7 @@ def test_metadata_says_what_is_taken_when():
     assert metadata["metadata_inference"]["land"]["end"] == ["avg_tprate", "cos_julian_day", "t"]
 
 
-def test_what_makes_no_step_is_refused():
+def test_invalid_step_is_refused():
     """The error names the task, variable, section or option to correct."""
     flat, bare = OPEN.statistics(), OPEN.model_config()
     flat["stdev"][OPEN.variables.index("theta_sat")] = 0.0  # normalisation would be infinite

@@ -41,7 +41,7 @@ def test_too_many_layers_are_an_error() -> None:
 
 
 @given(rates, rates, rates, rates, st.floats(0.0, 1.0))
-def test_water_residual_is_what_was_lost(p: float, e: float, sro: float, ssro: float, lost: float) -> None:
+def test_water_residual_is_the_loss(p: float, e: float, sro: float, ssro: float, lost: float) -> None:
     """A change of storage equal to all flows minus a loss has that loss as residual."""
     change = 21600.0 * (p - e - sro - ssro) - lost
     assert b.water_residual(np.array(change), *map(np.array, (p, e, sro, ssro))) == pytest.approx(lost, abs=1e-9)
@@ -91,7 +91,7 @@ def test_sublimation_takes_only_the_heat_of_vaporisation_from_liquid() -> None:
     assert b.energy_residual(heat_flux, 0.0, change, supply) == pytest.approx(0.0, abs=1e-9)
 
 
-def test_evaporation_from_latent_heat_knows_snow() -> None:
+def test_evaporation_from_latent_heat_accounts_for_snow() -> None:
     """250.08 W m-2 upward evaporate 1e-4 kg m-2 s-1 from bare ground, and less from snow."""
     assert b.evaporation_from_latent_heat(np.array(-250.08)) == pytest.approx(1e-4)
     assert b.evaporation_from_latent_heat(np.array(-283.45), np.array(1.0)) == pytest.approx(1e-4)

@@ -119,7 +119,7 @@ def test_heat_factor_changes_what_enters_not_what_is_kept():
     assert (gain[1] > gain[0]).all() and (gain[0] > 0).all()
 
 
-def test_first_layer_warms_as_the_network_says():
+def test_first_layer_warms_as_predicted():
     """One unit of output heats the first layer by the table's increment scale of stl1, 5.85 K."""
     land = case.land(20)
     after = closed_step(land, said(land, 1.0, top_heating=0.5))
@@ -197,7 +197,7 @@ def test_drainage_follows_the_soil():
         assert (drainage > 0).all() and (drainage.diff() > 0).all(), kind
 
 
-def test_what_deep_layers_cannot_hold_is_sub_surface_runoff():
+def test_excess_of_deep_layers_is_sub_surface_runoff():
     """Rain on saturated ground runs off; water that full deep layers cannot hold drains."""
     ground, nothing = case.soil([4]), torch.zeros(1, dtype=torch.float64)
     wet = case.land(1, temperature=torch.full((1, 4), 285.0, dtype=torch.float64))._replace(

@@ -37,7 +37,7 @@ def test_equals_the_dense_solution(n):
     )
 
 
-def test_each_point_is_a_system_of_its_own():
+def test_points_are_independent_systems():
     """Batch dimensions are kept, and the solution is bitwise independent of other points."""
     parts = system(4, shape=(2, 3, 5))
     full = solve_tridiagonal(*parts)

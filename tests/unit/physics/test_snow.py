@@ -50,7 +50,7 @@ def test_is_that_of_the_reference_set():
     np.testing.assert_allclose(snow_cover(sd, rsn)[deep], snowc[deep], atol=3e-3)
 
 
-def test_leftovers_are_replaced_where_there_is_no_snow():
+def test_leftovers_are_replaced_at_snow_free_points():
     """Values without snow are replaced, and no others."""
     tsn, rsn = where_no_snow(np.array([0.0, 2.0]), np.array([250.0, 260.0]), np.array([310.0, 320.0]))
     assert tsn.tolist() == [273.16, 260.0] and rsn.tolist() == [100.0, 320.0]

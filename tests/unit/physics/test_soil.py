@@ -54,7 +54,7 @@ def test_soil_of_a_type_is_that_of_the_table():
         assert {k: v[0, 0].item() for k, v in ground.items()} == pytest.approx(expected, rel=1e-14)
 
 
-def test_what_is_no_soil_is_the_nearest_soil():
+def test_unknown_soil_type_becomes_the_nearest():
     """Water and unknown types count as the nearest soil; rounding of a normalised type is harmless."""
     for kind, nearest in ((0, 1), (-3, 1), (9, 7), (2.9999, 3), (3.0001, 3)):
         for got, expected in zip(case.soil([float(kind)]), case.soil([nearest]), strict=True):

@@ -169,7 +169,7 @@ def test_water_of_six_hours_is_closed():
     assert moved.surface.min() >= 0 and moved.surface.max() > 0 and moved.drained.max() > 0
 
 
-def test_frozen_ground_moves_nothing_but_what_it_gets():
+def test_frozen_ground_moves_only_added_water():
     """Without time of flow, each layer keeps its water and gain up to saturation."""
     theta, ground, frozen, _, gain, _ = columns()
     nothing = arriving(torch.zeros(300).double())
@@ -192,7 +192,7 @@ def test_saturated_column_drains_at_the_conductivity_of_saturated_soil():
 
 
 @pytest.mark.parametrize("lateness", [-1.0, 0.0, 0.7])
-def test_water_comes_as_a_whole_whenever_it_comes(lateness):
+def test_added_water_is_conserved_at_any_time(lateness):
     """Dry sand takes all water; late water is still in the upper layer."""
     ground = case.soil([1])
     theta, nothing = ground.residual + 0.3 * (ground.saturated - ground.residual), torch.zeros(1, 4).double()
@@ -222,7 +222,7 @@ def test_water_on_hills_runs_off():
     assert ran_off(odds=torch.tensor([0.5]).double()) < ran_off() < ran_off(odds=torch.tensor([2.0]).double())
 
 
-def test_towns_shed_what_their_ground_cannot_hold():
+def test_towns_shed_excess_water():
     """Wet soil under sealed ground takes no rain and loses its excess."""
     ground, nothing, seconds = case.soil([4]), torch.zeros(1, 4).double(), torch.zeros(1, 4).double()
     theta, rain = (0.95 * ground.saturated).expand(-1, 4), torch.tensor([0.004], dtype=torch.float64)

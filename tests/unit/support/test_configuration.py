@@ -56,7 +56,7 @@ def test_options_override_the_file(tmp_path):
     assert (found.number, found.named["a"].width, found.named["b"].width, found.one) == (2, 3, 4, Inner())
 
 
-def test_missing_file_says_where_to_get_one(tmp_path):
+def test_missing_file_error_names_the_packaged_one(tmp_path):
     """The error has the command that copies a packaged one."""
     with pytest.raises(FileNotFoundError, match=r"configs --copy kind/name my-kind.yaml"):
         read_configuration(tmp_path / "no.yaml", [], Whole, "kind/name")

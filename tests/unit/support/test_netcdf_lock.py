@@ -32,7 +32,7 @@ def test_writer_waits_for_a_reader(tmp_path):
     assert (tmp_path / "f.nc").exists()
 
 
-def test_reading_beside_the_writer(tmp_path):
+def test_reading_while_another_thread_writes(tmp_path):
     """A thread that reads another file under the lock, and the writer, do not disturb each other."""
     with netCDF4.Dataset(tmp_path / "in.nc", "w") as file:
         file.createDimension("x", 1000)

@@ -30,7 +30,7 @@ def test_folder_in_wheel_and_checkout(package: Path, inside: bool) -> None:
     assert packaged.folder("recipes") == (package if inside else package.parent) / "recipes"
 
 
-def test_missing_folder_says_what_to_do(package: Path) -> None:
+def test_missing_folder_error_gives_a_remedy(package: Path) -> None:
     """The error calls the installation broken."""
     with pytest.raises(FileNotFoundError, match=r"'recipes' is neither in .* install again"):
         packaged.folder("recipes")

@@ -46,7 +46,7 @@ def test_messages_of_the_training_are_shown(tmp_path, capfd):
 
 
 def test_remove_takes_files_folders_and_missing_paths(tmp_path):
-    """Nothing is left, and a missing path is no error."""
+    """Nothing is left, and a missing path is not an error."""
     (tmp_path / "folder" / "deep").mkdir(parents=True)
     (tmp_path / "file").touch()
     for name in ("folder", "file", "none"):

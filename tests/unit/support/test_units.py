@@ -146,14 +146,14 @@ def test_hourly_soil_water_is_an_amount_in_its_layer_or_a_fraction(tmp_path: Pat
 
 
 @pytest.mark.parametrize("units", [None, "", "kg/m2/s"])
-def test_measured_carbon_flux_must_say_what_it_is(units: str | None) -> None:
+def test_measured_carbon_flux_needs_units(units: str | None) -> None:
     """A mass of carbon is not taken for a mass of carbon dioxide."""
     with pytest.raises(ValueError, match=r"'nee' in 'site\.nc' has units '.*', which do not determine .*umol m-2 s-1"):
         converted(np.zeros(1), units, "nee", "site.nc")
 
 
 def test_constants_are_converted(tmp_path: Path) -> None:
-    """In NetCDF beside GRIB; cover in percent."""
+    """Static NetCDF of a GRIB archive with cover in percent."""
     path = write_land(tmp_path / "a.nc", {"cvl": np.array([40.0, 100.0])}, stamps(1), {"cvl": "%"})
     np.testing.assert_allclose(read_static([path]).fields["cvl"], [0.4, 1.0], rtol=1e-6)
     assert {VARIABLES[n].time for n in CLIMATE} == {Time.CONSTANT}

@@ -55,7 +55,7 @@ def test_last_part_of_a_path_stays(text, expected):
     assert cleaned({"k": [text]}) == {"k": [expected]}
 
 
-def test_local_source_goes_with_what_held_nothing_else():
+def test_entry_with_only_a_local_source_is_dropped():
     """An entry that held nothing but a local URL is dropped; an empty one stays."""
     assert cleaned({"a": {"url": "file:///x"}, "b": {}, "c": 1}) == {"b": {}, "c": 1}
 
@@ -82,7 +82,7 @@ def test_copy_is_always_the_same(tmp_path):
     assert (tmp_path / "copy.ckpt").read_bytes() == pretrained_checkpoint().read_bytes()
 
 
-def test_paths_within_the_archive_are_no_paths():
+def test_paths_within_the_archive_are_accepted():
     """Places of arrays within the archive stay."""
     arrays = {"data": {"latitudes": {"path": "x/data/latitudes.numpy"}}}
     assert clean_metadata({"supporting_arrays_paths": arrays}) == {"supporting_arrays_paths": arrays}

@@ -35,7 +35,7 @@ def test_evaluation_must_be_that_of_the_checkpoint():
         ({}, None),
     ],
 )
-def test_commit_says_whether_files_were_changed(git, expected):
+def test_commit_records_local_changes(git, expected):
     """The commit is marked if files were changed, as the training cannot be repeated from it alone."""
     assert tool.commit({"git_versions": {"anemoi_ailand": {"git": git}}}) == expected
 

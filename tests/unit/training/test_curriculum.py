@@ -25,7 +25,7 @@ def test_each_epoch_has_the_rollout_of_its_entry():
 
 
 @pytest.mark.parametrize("steps", [[1, 1, 8, 2], [1, 4, 4, 4]])
-def test_a_resumed_run_goes_on_with_its_epoch(steps):
+def test_resumed_run_continues_its_epoch(steps):
     """Saved before the end of epoch 1 as anemoi-training does; the list may have been changed from epoch 2 on."""
     task = LandForecaster(rollout={"steps": [1, 1, 8, 2]})
     epochs(task, 0, 1)

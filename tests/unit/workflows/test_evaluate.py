@@ -102,7 +102,7 @@ def test_two_checkpoints_are_compared_with_each_other(metrics):
     assert all(r["difference"] < 0 and r["significant"] for r in rows)
 
 
-def test_settings_beside_the_result_run_it_again(whole):
+def test_stored_settings_reproduce_the_result(whole):
     """Options of the command line are in the settings that the result holds."""
     again = read_settings(whole / "settings.yaml")
     assert (again.output, list(again.checkpoints)) == (whole, ["A", "B"])
@@ -135,7 +135,7 @@ def test_an_error_in_between_leaves_nothing_under_the_name(files, tmp_path, roll
     assert len(roll_out.made) == 2
 
 
-def test_a_folder_of_something_else_is_left_alone(files, tmp_path, roll_out):
+def test_unrelated_folder_is_not_replaced(files, tmp_path, roll_out):
     """The folder is refused before any rollout."""
     (tmp_path / "e").mkdir()
     (tmp_path / "e" / "thesis.tex").write_text("years of work")
@@ -168,7 +168,7 @@ def test_many_starts_alone_are_protocol_a(files, tmp_path, roll_out):
     assert "day 7 of 12 runs" in (tmp_path / "e" / "table.md").read_text()
 
 
-def test_forecast_beside_a_checkpoint_is_scored_where_both_are(files, tmp_path, roll_out):
+def test_forecast_and_checkpoint_are_scored_at_common_starts_and_leads(files, tmp_path, roll_out):
     """The header describes the common starts and leads; a forecast without rollouts of its form is scored too."""
     first = world.starts(3, 40) - np.timedelta64(1, "D")
     many = world.write_run(tmp_path / "many.nc", first=first, leads=np.arange(6, 25, 6))
@@ -199,7 +199,7 @@ def test_second_dataset_is_scored_with_its_own_years(files, tmp_path, roll_out):
 
 
 def test_products_and_stations_come_from_the_long_run(files, tmp_path, roll_out):
-    """A probe in Illinois beside ecLand and the emulator; a NetCDF file of products."""
+    """A probe in Illinois compared with ecLand and the emulator; a NetCDF file of products."""
 
     def moved(reference):
         latitude, longitude = reference["latitude"].values.copy(), reference["longitude"].values.copy()

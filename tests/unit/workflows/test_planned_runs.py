@@ -127,7 +127,7 @@ def test_roll_out_of_something_older_is_not_taken(kept, tmp_path):
     assert not is_current(path, planned_job, checkpoint)
 
 
-def test_what_fits_passes_without_a_value_read():
+def test_valid_settings_pass_without_reading_values():
     """Nothing but headers is read."""
     silent = replace(world.reforecast(), reader=None)
     check_jobs([job(), long_job()], ["A", "B"], {"mine": silent}, world.reference())

@@ -203,7 +203,7 @@ class Encoder:
             eccodes.codes_set(handle, "productDefinitionTemplateNumber", _TEMPLATES[now][kind])
         data_type = "pb" if kind == "percentile" else _TYPES.get(column.statistic or "", data_type)
         if style.edition == 2 and (kind in ("derived", "percentile") or any(k in _LOCAL for k in style.keys)):
-            # not an operational file of ECMWF unless `keys` say so
+            # not an operational file of ECMWF unless `keys` make it one
             set_keys(handle, {"setLocalDefinition": 1, "class": "rd"})
         set_keys(handle, {"dataType": data_type, **self._ensemble(kind, n_members)})
         set_keys(handle, style.keys)
@@ -249,7 +249,7 @@ def _bare(message: bytes, edition: int) -> bytes:
             eccodes.codes_set(handle, "edition", edition)
         keys: dict[str, Any] = {"tablesVersion": _TABLES, "productDefinitionTemplateNumber": 0}
         if edition == 1:
-            # GRIB1 has type and member in ECMWF's local section; not an operational file unless `keys` say so
+            # GRIB1 has type and member in ECMWF's local section; not an operational file unless `keys` make it one
             keys = {"setLocalDefinition": 1, "localDefinitionNumber": 1, "class": "rd", "stepType": "instant"}
         elif eccodes.codes_get_long(handle, "localUsePresent"):
             keys["deleteLocalDefinition"] = 1

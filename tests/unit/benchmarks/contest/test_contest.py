@@ -76,7 +76,7 @@ def test_without_training_only_who_is_trained_takes_part(files, tmp_path, made):
     assert not (tmp_path / "other" / "result").exists()
 
 
-def test_trainings_by_another_configuration_or_code_are_said(files, tmp_path, made, monkeypatch):
+def test_trainings_by_another_configuration_or_code_are_marked(files, tmp_path, made, monkeypatch):
     """They are kept, and the table marks them."""
     given = settings(files, tmp_path / "contest", train=False)
     module.train("B", given, ["h", "h"])
@@ -88,7 +88,7 @@ def test_trainings_by_another_configuration_or_code_are_said(files, tmp_path, ma
     assert "trained with other code than today's" in table
 
 
-def test_a_failed_training_is_told_when_the_others_are_made(files, tmp_path, made, monkeypatch):
+def test_failed_training_is_reported_after_the_others(files, tmp_path, made, monkeypatch):
     """The other entrants are trained before the error is raised; there is no table."""
     works = module.train
 
@@ -111,11 +111,11 @@ def test_a_failed_training_is_told_when_the_others_are_made(files, tmp_path, mad
     [
         ({"dataset": "no.nc"}, FileNotFoundError, "There is no 'no.nc'"),
         ({"year": 2025}, ValueError, "No integration of 2 days fits into 2025"),
-        ({"long_run": "2030-01-01"}, ValueError, "Protocol B is to run from 2030-01-01"),
+        ({"long_run": "2030-01-01"}, ValueError, "Protocol B should run from 2030-01-01"),
         ({"points": [99]}, ValueError, "Points .99. are not in"),
     ],
 )
-def test_what_does_not_fit_is_found_before_any_training(files, tmp_path, made, changes, error, message):
+def test_invalid_settings_are_found_before_any_training(files, tmp_path, made, changes, error, message):
     """The error says what is wrong; nothing is written."""
     with pytest.raises(error, match=message):
         contest(settings(files, tmp_path / "contest", **changes))

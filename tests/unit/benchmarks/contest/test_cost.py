@@ -59,7 +59,7 @@ def test_physics_counts_an_operation_for_each_value():
     assert cost_of(Model(network, lambda x: x.flip(-1)[..., 2:].clone()), 2).other == 0.0
 
 
-def test_what_computes_outside_torch_says_what_it_costs():
+def test_cost_outside_torch_is_reported():
     """An attribute or a method, of any module inside."""
     network = nn.Sequential(Trees())
     assert cost_of(Model(network), 2) == Cost(parameters=1000, linear=120.0, other=0.0)

@@ -72,7 +72,7 @@ def test_trees_are_fitted_once():
     assert network._stored is stored
 
 
-def test_what_cannot_be_fitted_is_refused():
+def test_unsupported_setup_is_refused():
     """The error says what to set."""
     mlp = {"network": "mlp", "width": 8, "depth": 1}
     for options, message in (

@@ -24,7 +24,7 @@ def row(text, heading, label):
     return [cell.strip() for cell in line.strip("|").split("|")]
 
 
-def test_it_begins_with_what_was_run_and_who_took_part(text):
+def test_table_begins_with_settings_and_entrants(text):
     """Parameters, operations, samples, hours, device, and a note."""
     assert text.startswith("What was run.\n")
     assert row(text, "What was run.\n", "good") == [
@@ -53,7 +53,7 @@ def test_entrant_without_a_variable_has_a_dash(text):
     assert few[-2:] == ["0/2", "0/0"]
 
 
-def test_bias_snow_and_long_run_are_there(text, scores, entries):
+def test_bias_snow_and_long_run_are_shown(text, scores, entries):
     """Each quantity is shown with its bar; a protocol that was not run is not shown."""
     assert "# One run" not in contest_table(scores.query("protocol == 'A'"), entries, "base", title="T")
     assert "(" in row(text, "## Bias in K with its 95 % interval, held-out points, day 7\n", "good")[1]
@@ -62,7 +62,7 @@ def test_bias_snow_and_long_run_are_there(text, scores, entries):
     assert float(row(text, "## Anomaly correlation over the whole run (bar for swvl3: 0.95)\n", "good")[1]) > 0.5
 
 
-def test_reference_with_fewer_samples_is_said():
+def test_reference_with_fewer_samples_is_reported():
     """It is reported whether the reference had the most samples, and who had less than the budget."""
     a, b = (Entry(name, "config", "a.ckpt", "0", 10, 20.0, 25.0, point_steps=n) for name, n in (("A", 100), ("B", 150)))
     assert "**fewer than those of B**" in "".join(fairness([a, b], "A", None))

@@ -49,7 +49,7 @@ def trainings(monkeypatch):
     return ran
 
 
-def test_what_is_finished_is_not_trained_again(settings, trainings):
+def test_finished_stage_is_not_trained_again(settings, trainings):
     """A stage with the same hash is not trained again, and its cost is kept."""
     first = train("my run", settings, ["h1", "h2"])
     assert train("my run", settings, ["h1", "h2"]) == first

@@ -21,7 +21,7 @@ def fitted(**options):
     return trees, torch.from_numpy(rows), torch.from_numpy(targets)
 
 
-def test_fit_finds_what_is_there():
+def test_fit_recovers_the_function():
     """A step, a product and an offset are fitted, each by its own trees."""
     trees, rows, targets = fitted()
     error = (torch.cat(trees(rows), dim=-1) - targets).square().mean(dim=0) / targets.var(dim=0)
@@ -36,7 +36,7 @@ def test_cost_and_size_are_stated():
 
 
 def test_gradient_is_refused():
-    """A roll-out that is differentiated cannot go through trees; a gradient that nobody asks for is no error."""
+    """A roll-out that is differentiated cannot go through trees; an unused gradient is not an error."""
     trees, rows, _ = fitted(trees=2)
     with pytest.raises(ValueError, match=r"no gradient.*task.rollout.steps=\[1\]"):
         trees(rows.requires_grad_())
@@ -44,7 +44,7 @@ def test_gradient_is_refused():
         trees(rows)
 
 
-def test_missing_xgboost_is_said(monkeypatch):
+def test_missing_xgboost_is_reported(monkeypatch):
     """The error says what to install."""
     real = builtins.__import__
 

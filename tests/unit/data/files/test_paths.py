@@ -25,7 +25,7 @@ def names(path: object) -> list[str]:
     return [p.name for p in resolve(path)]  # type: ignore[arg-type]
 
 
-def test_folder_stands_for_its_data_files(years):
+def test_folder_means_its_data_files(years):
     """Notes, hidden files and subfolders are left out."""
     assert names(str(years)) == ["land_2019.nc", "land_2020.nc", "land_mean.nc"]
 
@@ -46,7 +46,7 @@ def test_path_without_a_match(years):
     """The error gives the nearest existing folder and its content."""
     with pytest.raises(FileNotFoundError, match=r"No file matches .*land_2031.nc.*land_2019.nc"):
         resolve(str(years / "land_2031.nc"))
-    with pytest.raises(FileNotFoundError, match="nearest folder that exists"):
+    with pytest.raises(FileNotFoundError, match="nearest existing folder"):
         resolve(str(years / "no" / "such" / "*.nc"))
 
 

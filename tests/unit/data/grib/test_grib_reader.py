@@ -110,7 +110,7 @@ def test_lowest_model_level_is_the_forcing(archive: Archive) -> None:
     assert np.unique(GribReader(files(archive.folder)).read(["t"], DATES[1:2])) == [290.0]
 
 
-def test_pressure_levels_and_2m_are_no_forcing(archive: Archive) -> None:
+def test_pressure_levels_and_2m_are_not_forcing(archive: Archive) -> None:
     """They never replace a missing model level."""
     archive.field("t.grib", points(archive, 300.0), 130, FIRST, typeOfLevel="isobaricInhPa", level=1000)
     for date in DATES:

@@ -63,7 +63,7 @@ def test_order_of_names_and_dates_is_that_of_the_request():
     np.testing.assert_array_equal(values, back[::-1, ::-1])
 
 
-def test_static_beside_is_found_for_a_single_file():
+def test_static_file_in_the_same_folder_is_found():
     """One yearly file has the constants and the classes of its points."""
     reader = open_reader("$AILAND_SAMPLE/ecland_2021.nc")
     assert "cvl" in reader.variables

@@ -68,7 +68,7 @@ def test_omissions_are_noted() -> None:
 
 def test_unknown_way_to_use_several_sensors() -> None:
     """The error gives both ways."""
-    with pytest.raises(ValueError, match=r"'median' is no way.*'one' or 'mean'"):
+    with pytest.raises(ValueError, match=r"`per_layer` is 'median'; use 'one' or 'mean'"):
         make_station("a", "n", PLACE, [], per_layer="median")
 
 

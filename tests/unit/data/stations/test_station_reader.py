@@ -78,7 +78,7 @@ def test_archive_is_added_by_one_entry(tmp_path: Path, monkeypatch: pytest.Monke
 
 def test_paths_and_kinds_that_cannot_be_read(tmp_path: Path) -> None:
     """The error lists what is in the folder, the known archives, or the kinds; a named file is never ignored."""
-    with pytest.raises(ValueError, match=r"'amerinet' is no kind.*'ismn'"):
+    with pytest.raises(ValueError, match=r"'amerinet' is not a known archive.*'ismn'"):
         read_stations(tmp_path, "amerinet")
     path = tmp_path / "a.json"
     path.write_text("{}")

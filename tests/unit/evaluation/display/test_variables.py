@@ -54,7 +54,7 @@ def test_every_output_has_a_group():
     assert sorted(grouped) == sorted(names(Role.PROGNOSTIC, Role.DIAGNOSTIC))
 
 
-def test_groups_keep_only_what_is_asked_for():
+def test_groups_keep_only_requested_variables():
     """Empty groups are left out, unknown names come last, duplicates count once."""
     found = variable_groups(["albedo", "2t", "swvl2", "swvl1", "2t"])
     assert found == {"Soil moisture": ["swvl1", "swvl2"], "Surface and 2 m": ["2t"], OTHER: ["albedo"]}

@@ -12,7 +12,7 @@ from anemoi_ailand.evaluation.fields.alignment import align
 from tests.support.worlds import DAYS_1_2_7, reference, reforecast, reforecast_of, run, starts
 
 
-def test_one_forecast_is_left_as_it_is():
+def test_single_forecast_is_unchanged():
     """A single forecast keeps its starts, leads and points; variables have the order of the table."""
     got = align({"emulator": reforecast()}, reference())
     assert got.variables == ["swvl1", "stl1", "2t", "slhf"]
@@ -21,7 +21,7 @@ def test_one_forecast_is_left_as_it_is():
     np.testing.assert_array_equal(got.points, np.arange(10))
 
 
-def test_forecasts_are_cut_to_what_they_have_in_common():
+def test_forecasts_are_cut_to_their_common_part():
     """All forecasts have the same starts, leads and points after the alignment."""
     a = reforecast().select(slice(0, 8), slice(0, 10), np.array([5, 3, 9, 1]))
     b = reforecast(seed=None).select(slice(4, 12), slice(2, 12), np.array([1, 2, 3, 5]))
@@ -88,7 +88,7 @@ def test_single_run_beyond_the_reference_is_cut(caplog):
 
 
 @pytest.mark.parametrize("label", ["persistence", "climatology", "ecLand"])
-def test_name_of_a_baseline_is_no_label(label):
+def test_name_of_a_baseline_is_refused_as_label(label):
     """Labels of reference and baselines are reserved."""
     with pytest.raises(ValueError, match=f"{label}.*cannot be labels"):
         align({label: reforecast()}, reference())

@@ -95,7 +95,7 @@ def test_period_that_contains_the_forecast_is_an_error(reference, period):
         climatology_period(reference, INITIAL, LAST, period)
 
 
-def test_period_that_is_no_date_is_an_error(reference):
+def test_period_that_is_not_a_date_is_an_error(reference):
     """The message shows the format of dates."""
     with pytest.raises(ValueError, match=r"'last year' is not a date.*2020-12-31"):
         climatology_period(reference, INITIAL, LAST, ("last year", 2020))

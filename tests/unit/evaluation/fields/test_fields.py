@@ -40,7 +40,7 @@ def test_blocks_are_bounded_and_join_to_the_whole(reference_file, truth, monkeyp
     np.testing.assert_array_equal(np.concatenate([b["swvl1"] for b in blocks]), truth["swvl1"])
 
 
-def test_folder_that_is_no_dataset_is_an_error(tmp_path):
+def test_folder_that_is_not_a_dataset_is_an_error(tmp_path):
     """The message says how to finish the dataset."""
     with pytest.raises(ValueError, match=r"cannot be opened as an anemoi dataset.*finalise"):
         open_fields(tmp_path)

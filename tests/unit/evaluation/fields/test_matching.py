@@ -83,7 +83,7 @@ def test_point_that_is_not_in_the_reference_is_an_error(make_fields, times):
         match_points(forecast, reference)
 
 
-def test_points_that_cannot_be_told_apart_are_an_error(make_fields, times):
+def test_coincident_points_are_an_error(make_fields, times):
     """Two points of a subset at the same place are refused."""
     reference = at(make_fields, times, [10.0, 20.0, 30.0], [0.0, 0.0, 0.0])
     with pytest.raises(ValueError, match=r"1 points.*same coordinates"):

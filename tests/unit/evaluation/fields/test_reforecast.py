@@ -24,7 +24,7 @@ def file(tmp_path):
     return write
 
 
-def test_file_is_read_as_it_was_written(file):
+def test_file_round_trip(file):
     """Dates, leads, dataset names, units, attributes and values are those of the file."""
     got = open_reforecast(file())
     np.testing.assert_array_equal(got.starts, starts())
@@ -62,7 +62,7 @@ def test_forecast_in_time_is_a_reforecast_with_one_start(write_forecast, truth):
     np.testing.assert_array_equal(part.read("2t")[0], want[[3, 1]][:, [4, 2]])
 
 
-def test_nan_is_an_error_that_says_where(file):
+def test_nan_is_an_error_with_its_place(file):
     """The message gives run, lead and place."""
 
     def spoil(dataset):

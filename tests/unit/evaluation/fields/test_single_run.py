@@ -52,7 +52,7 @@ def test_blocks_do_not_change_a_value(monkeypatch):
 @pytest.mark.parametrize(
     ("leads", "before"), [(world.DAYS_1_2_7, 150), (np.arange(12, 49, 6), 12), (np.arange(24, 97, 24), 24)]
 )
-def test_lead_times_with_a_gap_are_no_run(leads, before):
+def test_lead_times_with_a_gap_are_refused(leads, before):
     """Days of protocol A, a missing first step and daily values are refused."""
     with pytest.raises(ValueError, match=f"have a gap before {before} h. A run over years needs all of them"):
         run_of(forecast(leads=leads), world.reference())

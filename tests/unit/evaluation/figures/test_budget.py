@@ -30,7 +30,7 @@ def test_bars_are_the_terms_of_the_whole_run(budgets):
     assert left.get_ylabel() == "term of the water budget [mm year⁻¹]"
 
 
-def test_term_that_a_model_lacks_is_no_zero(budgets):
+def test_missing_term_is_not_zero(budgets):
     """A missing term says "no data"."""
     budgets = budgets[(budgets["model"] != "older") | (budgets["term"] != "residual")]
     right = budget_figure(budgets, "water", LABELS).axes[1]

@@ -34,7 +34,7 @@ def test_panels_share_one_scale_of_colours():
     assert len({(ax.collections[0].norm.vmin, ax.collections[0].norm.vmax) for ax in figure.axes[:2]}) == 1
 
 
-def test_variable_without_pairs_says_so():
+def test_variable_without_pairs_is_marked():
     """A panel without pairs says "no data"; a constant variable is drawn."""
     figure = density_figure({"swvl1": (np.full(3, np.nan), np.ones(3)), "sd": (np.zeros(5), np.zeros(5))}, "mine")
     assert figure.axes[0].texts[0].get_text() == "no data"

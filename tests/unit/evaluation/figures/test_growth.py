@@ -49,7 +49,7 @@ def test_persistence_does_not_set_the_scale(scores):
     assert ax.get_ylim()[1] == pytest.approx(VARIABLES["2t"][2] * 1.12)
 
 
-def test_variable_without_values_says_so(scores):
+def test_variable_without_values_is_marked(scores):
     """The panel of a variable without values says "no data"."""
     figure = growth_figure(scores, ["swvl1", "sd"], LABELS, "A")
     assert [text.get_text() for text in figure.axes[1].texts] == ["no data"]

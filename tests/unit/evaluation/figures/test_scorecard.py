@@ -39,7 +39,7 @@ def test_larger_difference_has_a_larger_triangle(differences):
     assert (np.diff(sizes[np.argsort(relative)]) >= -1e-9).all()
 
 
-def test_cell_without_values_says_so(differences):
+def test_cell_without_values_is_marked(differences):
     """A cell without values says "no data"."""
     differences.loc[0, ["a_value", "b_value", "difference", "low", "high"]] = np.nan
     ax = scorecard_figure(differences, "emulator", "older", "A").axes[0]
@@ -47,7 +47,7 @@ def test_cell_without_values_says_so(differences):
     assert len(ax.collections) == len(differences) - 1
 
 
-def test_whole_run_is_a_column_of_its_own(differences):
+def test_whole_run_is_a_separate_column(differences):
     """The lead NaN is the last column."""
     last = differences.iloc[-1:].assign(lead=np.nan)
     rows = np.concatenate([differences.to_numpy(), last.to_numpy()])

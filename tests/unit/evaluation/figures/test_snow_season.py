@@ -24,7 +24,7 @@ def test_shares_sum_to_the_whole():
     assert melt_out.texts[0].get_text() == "no data"
 
 
-def test_key_tells_mean_and_spread():
+def test_key_explains_mean_and_spread():
     """The legend gives mean and mean absolute error."""
     errors = snow_errors()
     text = snow_season_figure(errors, LABELS).axes[1].get_legend().get_texts()[0].get_text()

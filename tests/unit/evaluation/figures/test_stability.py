@@ -26,7 +26,7 @@ def test_a_panel_for_each_class_in_its_order():
     assert axes[0].get_ylabel() == "storage [kg m⁻²]"
 
 
-def test_what_repeats_is_level_and_at_zero():
+def test_repeated_cycle_is_level_and_at_zero():
     """The repeated pattern of the forcing gives level lines at zero."""
     for figure in (storage_figure(years(10), ECLAND, CLASSES, []), temperature_figure(years(10), ECLAND, CLASSES, [])):
         for ax in visible(figure):
@@ -36,7 +36,7 @@ def test_what_repeats_is_level_and_at_zero():
             assert lines[0].get_xdata().tolist() == [2, 4, 6, 8, 10]
 
 
-def test_points_that_drift_have_lines_of_their_own():
+def test_drifting_points_have_separate_lines():
     """Drifting points have lines in the panel of their class and an entry in the legend."""
     run = changed(years(10), "stl4_mean", 1, 282.0 + np.arange(10.0))
     figure = temperature_figure(run, ECLAND, CLASSES, [1])

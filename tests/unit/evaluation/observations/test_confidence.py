@@ -73,7 +73,7 @@ def test_block_length_grows_with_memory() -> None:
     assert block_length(ar1(0.999, (30,), seed=9), 4) <= 10
 
 
-def test_bootstrap_covers_the_truth_as_often_as_it_says() -> None:
+def test_bootstrap_has_nominal_coverage() -> None:
     """Intervals of 150 AR(1) series of errors with rho = 0.8 cover the true values in about 90 % of the cases."""
     errors = 0.5 + ar1(0.8, (150, 1500), seed=10)
     rng = np.random.default_rng(11)

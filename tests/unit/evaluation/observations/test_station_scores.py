@@ -153,7 +153,7 @@ def test_result_does_not_depend_on_batches_or_other_stations(
     )
 
 
-def test_gap_in_the_observations_is_no_jump_in_time(world: dict[str, Any]) -> None:
+def test_gap_in_the_observations_is_not_a_jump_in_time(world: dict[str, Any]) -> None:
     """A gap in summer reduces n; the windows of anomalies stay in place."""
     keep = np.r_[0:500, 900:N]
     sensor = Sensor("stl", world["times"][keep], world["values"]["stl1"][keep, 1], (0.05, 0.05))

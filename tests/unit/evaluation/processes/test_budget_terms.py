@@ -34,7 +34,7 @@ def without(names: list[str], *gone: str) -> list[str]:
         (without(WATER, "swvl4"), "incomplete", ("swvl4",)),
     ],
 )
-def test_water_plan_says_what_is_missing(held: list[str], closure: str, missing: tuple[str, ...]) -> None:
+def test_water_plan_lists_missing_terms(held: list[str], closure: str, missing: tuple[str, ...]) -> None:
     """Each missing variable has its consequence and is named."""
     plan = bt.water_plan(held)
     assert (plan.closure, plan.missing) == (closure, missing)
@@ -52,7 +52,7 @@ def test_water_plan_says_what_is_missing(held: list[str], closure: str, missing:
         (without(ENERGY, "ssr", "stl4"), "incomplete", ("ssr", "stl4")),
     ],
 )
-def test_energy_plan_says_what_is_missing(held: list[str], closure: str, missing: tuple[str, ...]) -> None:
+def test_energy_plan_lists_missing_terms(held: list[str], closure: str, missing: tuple[str, ...]) -> None:
     """Without the heat of snow only steps without snow close, without radiation none."""
     plan = bt.energy_plan(held, REFERENCE)
     assert (plan.closure, plan.missing) == (closure, missing)

@@ -33,7 +33,7 @@ def answers(run, ecland=ECLAND):
 
 
 def test_a_level_run_passes():
-    """The repeated pattern of the forcing is no drift, however large it is."""
+    """The repeated pattern of the forcing is not a drift, however large it is."""
     verdict = judge(years(N), ECLAND)
     assert verdict.passed
     assert verdict.findings.empty
@@ -118,7 +118,7 @@ def test_stuck_for_ever_and_for_a_year():
     assert answers(run) == {"bounds": 1, "bounds, a year": 1}
 
 
-def test_at_a_bound_with_ecland_is_no_finding():
+def test_being_at_a_bound_with_ecland_is_not_a_finding():
     """A variable at a bound together with ecLand passes; ecLand may be away for four days."""
     run = changed(years(N), "sd_at_lower", 3, STEPS)
     for away, fails in ((0, False), (14, False), (15, True)):
@@ -126,7 +126,7 @@ def test_at_a_bound_with_ecland_is_no_finding():
         assert bool(answers(run, dry)) == fails
 
 
-def test_snow_temperature_at_the_melting_point_is_no_finding(monkeypatch):
+def test_snow_temperature_at_the_melting_point_is_not_a_finding(monkeypatch):
     """``tsn`` without snow is at its bound by definition."""
     names = {f"src_{what}": f"tsn_{what}" for what in ("at_lower", "at_upper", "mean", "min", "max", "end")}
     run, ecland = (d.rename({a: b for a, b in names.items() if a in d}) for d in (years(N), ECLAND))
@@ -144,7 +144,7 @@ def test_snow_that_stays_where_ecland_melts_it():
 
 
 def test_where_ecland_keeps_snow_it_is_judged_without():
-    """Growth of snow is no drift of storage where ecLand keeps snow, and temperature is not judged there."""
+    """Growth of snow is not a drift of storage where ecLand keeps snow, and temperature is not judged there."""
     ice = changed(changed(ECLAND, "sd_min", 0, 300.0), "sd_end", 0, [400.0, 500.0])
     run = changed(changed(years(N), "sd_min", 0, 300.0), "sd_end", 0, 100.0 * np.arange(N))
     run = changed(run, "stl4_mean", 0, 282.0 + np.arange(N))
@@ -157,7 +157,7 @@ def test_where_ecland_keeps_snow_it_is_judged_without():
     assert answers(changed(run, "src_end", 0, np.arange(N)), ice) == {"storage": 1}
 
 
-def test_a_smaller_state_is_judged_by_what_it_has():
+def test_smaller_state_is_judged_by_its_variables():
     """A state without deep layers and snow mass is judged by its variables; one without soil temperature is refused."""
     few = ("swvl1", "swvl2", "stl1", "stl2")
     assert judge(years(N, few), years(CYCLE, few)).passed

@@ -28,7 +28,7 @@ PERIOD = (np.datetime64("2020-01-01", "ns"), np.datetime64("2021-12-31T18", "ns"
 
 
 def case(seed: int = 1, names: tuple[str, ...] = NAMES, days: int = 20) -> ComparedRun:
-    """A run of some days beside the reference."""
+    """A run of some days paired with the reference."""
     run = world.reforecast(seed=seed, first=FIRST, leads=np.arange(6, 24 * days + 1, 6), names=names)
     return compared_run(run_of(run, world.reference()), world.reference(), PERIOD)
 

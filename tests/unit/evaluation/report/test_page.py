@@ -105,7 +105,7 @@ def test_tables_have_headers(html):
         assert all('<th scope="row">' in row for row in rows)
 
 
-def test_what_is_missing_says_so():
+def test_missing_parts_are_reported():
     """Scores of protocol A alone make a page; other sections say that they have no data."""
     made = {"scores": [r for r in metrics()["scores"] if r["protocol"] == "A" and r["cut"] == "all"]}
     text = render(Content(made))

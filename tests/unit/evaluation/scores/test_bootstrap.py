@@ -90,7 +90,7 @@ def made_up(rng, n_starts=30, n_points=40, spread=1.0):
 
 
 @pytest.mark.parametrize(("spread", "fewest"), [(1.0, 0), (3.0, 0), (5.0, 2)])
-def test_interval_covers_the_truth_as_often_as_it_says(spread, fewest):
+def test_interval_has_nominal_coverage(spread, fewest):
     """Of 200 comparisons of equal models about 5 % are significant, fewer if noise dominates."""
     rng = np.random.default_rng(2)
     one, wrong = (np.ones(30), np.ones(40)), 0

@@ -32,7 +32,7 @@ def table(sums):
     return difference_table(sums)
 
 
-def test_all_pairs_are_there(table):
+def test_all_pairs_are_compared(table):
     """Each forecast is compared once with each other forecast and baseline."""
     assert tuple(table.columns) == COLUMNS
     found = set(zip(table["a"], table["b"], strict=True))

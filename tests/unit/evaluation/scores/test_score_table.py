@@ -90,7 +90,7 @@ def test_main_cuts_have_all_scores_the_others_a_few(table):
     assert set(pick(table, cut="season", metric="rmse")["lead"]) == {1.0, 7.0}
 
 
-def test_skill_horizon_is_told_from_the_last_lead(table):
+def test_skill_horizon_is_distinguished_from_the_last_lead(table):
     """A horizon beyond the last lead is marked as not reached."""
     where = {"variable": "slhf", "cut": "all", "lead": None}
     assert pick(table, model="A", metric="skill_horizon", **where)["value"].item() == 7.0

@@ -93,7 +93,7 @@ def test_years_of_a_run_end_at_its_anniversary():
 
 
 def test_cells_are_bin_and_group():
-    """Cells number bin and group of each start, lead and point; -1 is no group."""
+    """Cells number bin and group of each start, lead and point; -1 means no group."""
     bins, index = np.array([0, 1, 1]), np.array([[0, 1, 2], [1, 2, 3]])
     varying = Strata("x", ("a", "b"), np.array([[0, 1], [1, 1], [0, -1], [1, 0]]))
     want = [[[0, 1], [3, 3], [2, -1]], [[1, 1], [2, -1], [3, 2]]]

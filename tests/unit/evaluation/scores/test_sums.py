@@ -31,7 +31,7 @@ def errors(name, fcst=None):
     return (world.reforecast().read(name) if fcst is None else fcst) - obs, obs
 
 
-def test_all_models_variables_and_cuts_are_there(collected):
+def test_all_models_variables_and_cuts_are_summed(collected):
     """All models and strata are summed, extremes of variables with extremes only."""
     keys = set(collected.moments)
     for name in ("swvl1", "stl1", "2t", "slhf"):
@@ -166,7 +166,7 @@ def test_pooled_units_keep_the_sum(collected, monkeypatch):
         ({"strata": ["biomes"]}, "Unknown strata"),
     ],
 )
-def test_what_cannot_be_compared_is_an_error(change, message):
+def test_incomparable_forecasts_are_an_error(change, message):
     """Unknown protocols and strata, and several starts of protocol B, are refused."""
     arguments = {"protocol": "A", "period": PERIOD, **change}
     with pytest.raises(ValueError, match=message):

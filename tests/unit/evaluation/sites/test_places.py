@@ -24,7 +24,7 @@ def test_nearest_point_in_any_convention(latitude, longitude, point):
     assert found.distance == pytest.approx(0.9 * 2 * np.pi * 6371.229 / 360, rel=1e-12)  # of a meridian
 
 
-def test_too_far_says_which_point_how_far_and_what_to_give():
+def test_distant_point_is_reported_with_distance_and_remedy():
     """The message gives a distance that suffices; only positive distances are accepted."""
     places = [Place("near", 50.1, 7.1), Place("far", 55.0, 7.1)]
     with pytest.raises(
@@ -87,17 +87,17 @@ def test_file_of_places(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "is no CSV file"),
+        ("", "is not a CSV file"),
         ("name,lat,lon\n", "has 0 places"),
         ("name,latitude,lon\nBonn,50.7,7.1\n", r"\['lat'\] are missing"),
         ("name,lat,lon\nBonn,50.7,7.1\nCologne,fifty,7\n", "Line 3 of"),
         ("name,lat,lon\n,50.7,7.1\n", "Line 2 of"),
-        ("name,lat,lon\nBonn,50.7,7.1\nBonn,50.8,7\n", "Several places are called"),
+        ("name,lat,lon\nBonn,50.7,7.1\nBonn,50.8,7\n", "Several places are named"),
     ],
 )
 def test_wrong_file_of_places_is_refused(tmp_path, text, message):
     """The message names the line, the columns or the missing file."""
-    with pytest.raises(FileNotFoundError, match=r"no file of places '.*sites.csv'"):
+    with pytest.raises(FileNotFoundError, match=r"file of places '.*sites.csv' does not exist"):
         places_of_file(tmp_path / "sites.csv")
     (tmp_path / "sites.csv").write_text(text)
     with pytest.raises(ValueError, match=message):

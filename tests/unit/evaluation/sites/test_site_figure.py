@@ -27,7 +27,7 @@ def shown(made):
     return [ax for ax in made.axes if ax.get_visible()]
 
 
-def test_panels_of_what_is_there():
+def test_panels_show_available_variables():
     """Available variables and forcing have panels with models and errors."""
     axes = shown(figure())
     assert [ax.get_title(loc="left").rpartition(": ")[2] for ax in axes] == ["stl1", "sd", "ssro", "t", "avg_tprate"]

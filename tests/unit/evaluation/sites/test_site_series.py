@@ -59,7 +59,7 @@ def test_scores_are_in_the_units_shown():
     assert scores.loc["evap", "units"] == "mm d-1"
 
 
-def test_gaps_and_what_does_not_vary():
+def test_gaps_and_constant_series():
     """Missing values of ecLand are skipped; an undefined correlation is a dash."""
     truth = np.where(np.arange(40) < 10, np.nan, 280.0)
     scores = site_scores(made(ecland={"stl1": truth}))
@@ -70,7 +70,7 @@ def test_gaps_and_what_does_not_vary():
     assert [cell.strip() for cell in row.split("|")][6] == "-"
 
 
-def test_table_without_ecland_says_so():
+def test_table_reports_missing_ecland():
     """The table says that ecLand is missing."""
     assert "no series of ecLand" in site_table("About.", site_scores(made(ecland={})))
 
@@ -94,6 +94,6 @@ def test_properties_have_names():
 
 @pytest.mark.parametrize("static", [{"slt": 2.5}, {"slt": 8.0}, {"tvl": 21.0}, {"tvh": -1.0}])
 def test_types_that_are_none_are_refused(static):
-    """Types that are no whole numbers of the table are refused."""
+    """Types that are not whole numbers of the table are refused."""
     with pytest.raises(ValueError, match="types are not whole numbers"):
         site_properties(static)

@@ -61,7 +61,7 @@ def test_rows_are_members_one_after_the_other():
     np.testing.assert_array_equal(some.places(), np.tile(case.places(N), 3))
 
 
-def test_what_is_not_perturbed_is_repeated():
+def test_unperturbed_variables_are_repeated():
     """State or forcing that is not perturbed is the same for all members."""
     state, air = ensemble(members=2, initial={}), ensemble(members=2, forcing={})
     np.testing.assert_array_equal(by_member(state.forcing(forcing(), FORCING), 2)[:, 1], forcing())

@@ -46,7 +46,7 @@ def test_correlation_is_gaussian_in_distance(km):
     assert abs(np.mean(products) - np.exp(-((km / L) ** 2) / 2.0)) < 4.0 * error
 
 
-def test_poles_and_date_line_are_no_edges():
+def test_poles_and_date_line_are_not_edges():
     """Fields are continuous at the date line and the poles."""
     lat, lon = np.array([90.0, 90.0, 10.0, 10.0, 10.0]), np.array([0.0, 123.0, 180.0, -180.0, 179.99])
     values = draws(SmoothFields(lat, lon, L, seed=1), 50)
@@ -81,7 +81,7 @@ def test_same_seed_same_field_and_another_another():
     assert np.abs(one - other).max() > 0.5
 
 
-def test_streams_are_of_their_own():
+def test_streams_are_independent():
     """Streams of seed, purpose, member and step differ, and each is reproducible."""
     keys = [(s, p, m, k) for s in (1, 2) for p in (0, 1, 2) for m in (0, 1, 49) for k in (0, 1, 1460)]
     drawn = [stream(*key).standard_normal(200) for key in keys]

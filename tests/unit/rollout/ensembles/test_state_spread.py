@@ -81,7 +81,7 @@ def test_snow_and_interception_have_a_factor(many, name, relative):
         np.testing.assert_allclose(factor, many["sd"][:, ::2] / fields()["sd"][::2], rtol=1e-5)
 
 
-def test_there_is_no_snow_where_there_was_none(many):
+def test_snow_free_points_stay_snow_free(many):
     """No snow, liquid water or cover appears where there was none."""
     for name in ("sd", "slw", "snowc"):
         assert (many[name][:, 1::2] == 0.0).all()

@@ -41,7 +41,7 @@ def test_years_are_repeated_without_a_gap_or_a_seam():
         (None, "2018-12-01", "no whole year"),
     ],
 )
-def test_what_is_no_cycle_is_refused(start, end, message):
+def test_invalid_cycle_is_refused(start, end, message):
     """The error names the available period."""
     with pytest.raises(ValueError, match=message):
         find_cycle(DATES, start, end)

@@ -73,7 +73,7 @@ def test_means_before_the_start_are_not_read(path):
 
 
 @pytest.mark.parametrize("ahead", [2, 120])
-def test_reading_ahead_gives_what_each_date_gives(path, monkeypatch, ahead):
+def test_reading_ahead_equals_reading_each_date(path, monkeypatch, ahead):
     """Values are those of single reads across blocks, to the last date, and back; so are several dates at once."""
     monkeypatch.setattr(under_test, "READ_AHEAD", ahead)
     source = opened(path, FORCING)
@@ -116,7 +116,7 @@ def test_netcdf_is_read_under_the_lock_of_the_library(path):
         NETCDF_LOCK.acquire()
 
 
-def test_defaults_fill_what_the_files_lack(path, caplog):
+def test_defaults_fill_missing_variables(path, caplog):
     """State, static fields and forcing are filled and logged; values in the files take precedence."""
     numbers = {"src": 0.2, "cl": 0.5, "avg_cpfr": 0.25, "stl1": 200.0}
     state = opened(path, ["stl1", "src"], "prognostics", defaults=numbers).create_input_state(dates=DATES[:1])
@@ -147,7 +147,7 @@ def test_physics_fills_the_state_and_nothing_else(tmp_path):
         _ = opened(path, ["sd", "slw"]).filled
 
 
-def test_what_the_files_lack_is_named(path):
+def test_missing_variables_are_named(path):
     """The error names purpose, file or date, and what is available."""
     beyond, before = DATES[-1] + STEP, DATES[0] - STEP
     with pytest.raises(ValueError, match="it covers 2020-01-01 00:00 to 2020-01-03 00:00"):
@@ -165,7 +165,7 @@ def test_pre_processors_are_refused(path, where):
     """Pre-processors are an error rather than silently ignored."""
     context = Context(pre_processors=["forward_transform_filter"] if where == "runner" else [])
     inner = ["forward_transform_filter"] if where == "input" else None
-    with pytest.raises(ValueError, match=r"no pre-processors; there are .*forward_transform_filter"):
+    with pytest.raises(ValueError, match=r"no pre-processors; given are .*forward_transform_filter"):
         opened(path, STATE, context=context, pre_processors=inner)
 
 

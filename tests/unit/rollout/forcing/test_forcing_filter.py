@@ -55,7 +55,7 @@ def test_values_beyond_bounds_are_refused(name: str, value: float) -> None:
 
 
 @pytest.mark.parametrize(("name", "value"), [("avg_tprate", -5e-8), ("avg_sdswrf", -1e-3), ("avg_sdswrf", 1800.001)])
-def test_rounding_at_a_bound_is_no_error(name: str, value: float) -> None:
+def test_rounding_at_a_bound_is_not_an_error(name: str, value: float) -> None:
     """Rounding of packing or interpolation is accepted."""
     ForcingFilter()(spoilt(name, [0], value), NAMES, DATE, WHERE)
 
@@ -89,7 +89,7 @@ def test_hold_takes_the_last_good_value_of_the_point() -> None:
 
 def test_hold_without_an_earlier_value_stops() -> None:
     """The first date has no earlier value."""
-    with pytest.raises(ValueError, match=r"'t' at .* missing or infinite at 1 of 6.* There is no earlier value"):
+    with pytest.raises(ValueError, match=r"'t' at .* missing or infinite at 1 of 6.* No earlier value"):
         ForcingFilter("hold")(spoilt("t", [1], np.nan), NAMES, DATE, WHERE)
 
 
@@ -102,7 +102,7 @@ def test_clip_takes_the_bound() -> None:
 
 
 def test_clip_does_not_make_up_missing_values() -> None:
-    """NaN stops the run even beside values out of bounds, and is what is counted."""
+    """NaN stops the run also among values out of bounds, and only NaN is counted."""
     values = spoilt("t", [1], np.nan)
     values[0, 2] = 1000.0
     with pytest.raises(ValueError, match=r"missing or infinite at 1 of 6 points.*latitude 11.000"):

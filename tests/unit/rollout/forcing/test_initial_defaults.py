@@ -28,7 +28,7 @@ def made(name: str, defaults: dict[str, float] | None = None, without: tuple[str
     return np.broadcast_to(filled[name].make(*(held[n] for n in filled[name].inputs)), SD.shape)
 
 
-def test_physics_fills_what_the_files_lack() -> None:
+def test_physics_fills_missing_variables() -> None:
     """Snow is dry, covers by ecLand's formula, and has the temperature of the soil without melting."""
     np.testing.assert_array_equal(made("slw"), [0.0, 0.0, 0.0])
     np.testing.assert_array_equal(made("snowc"), snow_cover(SD, HELD["rsn"]).astype("f4"))
@@ -50,14 +50,14 @@ def test_physics_needs_its_inputs(name: str, without: str) -> None:
     assert (filled, missing) == ({}, [name])
 
 
-def test_what_physics_does_not_say_is_missing() -> None:
+def test_variables_without_a_default_are_missing() -> None:
     """Density and albedo of snow, soil, and everything but the initial state are not derived."""
     wanted = ["rsn", "asn", "swvl1", "stl1", "sd", "src"]
     assert plan(wanted, {"sd"}, {}, made=True) == ({}, ["rsn", "asn", "swvl1", "stl1", "src"])
     assert plan(["slw"], {"sd"}, {}, made=False) == ({}, ["slw"])
 
 
-def test_what_is_held_is_not_filled() -> None:
+def test_variables_in_the_file_are_not_filled() -> None:
     """Values in the files take precedence over defaults."""
     assert plan(["sd", "rsn"], HELD, {"rsn": 200.0}, made=True) == ({}, [])
 

@@ -60,7 +60,7 @@ def test_values_are_those_of_each_date(block: int, background: bool) -> None:
 @pytest.mark.parametrize(
     ("kind", "raised"), [(ValueError, ValueError), (PermissionError, OSError), (KeyError, RuntimeError)]
 )
-def test_error_comes_at_its_date(kind: type[Exception], raised: type[Exception]) -> None:
+def test_error_is_raised_at_its_date(kind: type[Exception], raised: type[Exception]) -> None:
     """Good dates of a failed block are returned; the error names the bad date, and later dates follow."""
     with ReadAhead(Loader(bad=[DATES[6]], kind=kind), DATES, block=5) as source:
         for date in DATES[:6]:
@@ -124,7 +124,7 @@ def test_reading_is_hidden_behind_computing() -> None:
     assert time.perf_counter() - start < 0.8 * 2 * one * len(DATES)
 
 
-def test_what_cannot_be_read_is_refused() -> None:
+def test_unreadable_dates_are_refused() -> None:
     """An unknown date, repeated dates, empty blocks and (date, variable, point) from a loader are errors."""
     with (
         ReadAhead(Loader(), DATES) as source,

@@ -45,7 +45,7 @@ def test_state_is_given_to_the_last_bit(saved):
         np.testing.assert_array_equal(found["longitudes"], state.longitudes)
 
 
-def test_what_the_state_does_not_hold_is_refused(saved, tmp_path):
+def test_unsuitable_state_is_refused(saved, tmp_path):
     """Another date, another variable, forcing and a missing file are errors."""
     path = saved[1]
     for dates in ([case.DATE + STEP], [case.DATE - STEP, case.DATE]):

@@ -302,7 +302,7 @@ def test_full_disk_is_named_and_durable_times_stay(path: Path, monkeypatch: pyte
     assert_same(path, whole(path.with_name(f"undisturbed{path.suffix}"), 22, every=10))
 
 
-def test_writer_runs_beside_the_model(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_writer_runs_parallel_to_the_model(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Blocks are written in order by another thread."""
     import threading
 

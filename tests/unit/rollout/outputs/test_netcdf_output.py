@@ -175,7 +175,7 @@ def test_joining_takes_twice_the_space(tmp_path):
 
 
 def test_evaluation_reads_the_mean_of_an_ensemble(tmp_path):
-    """The mean over members is read as the variable itself, and the members are no field (time, point)."""
+    """The mean over members is read as the variable itself, and the members are not a field (time, point)."""
     from anemoi_ailand.evaluation.fields.fields import open_fields
 
     run = whole(tmp_path / "f.nc", 4, ensemble=3, members=True, statistics=["mean", "spread"])

@@ -57,7 +57,7 @@ def test_last_three_are_kept(tmp_path):
     assert kept == [f"waits-{n:06d}.npz" for n in (5, 6, 7)][-KEPT:]
 
 
-def test_clearing_leaves_what_is_not_ours(tmp_path):
+def test_clearing_leaves_other_files(tmp_path):
     """Only our files are removed, and the folder once it is empty."""
     progress = started(tmp_path)
     (progress.folder / "000001.nc").touch()

@@ -28,7 +28,7 @@ def write(path, years, identity=RUN):
             file.write(statistics, np.datetime64(f"{2018 + k}-01-02T00", "s"))
 
 
-def test_what_is_written_is_read(tmp_path):
+def test_round_trip(tmp_path):
     """Statistics, places, steps and date of the forcing, with units."""
     write(tmp_path / "years.nc", 2)
     with xr.open_dataset(tmp_path / "years.nc") as years:

@@ -113,7 +113,7 @@ def test_years_of_ecland_are_those_of_the_dataset(run, data, tmp_path):
         np.testing.assert_array_equal(years["stl1_max"], [values[4:8].max(axis=0), values[8:14].max(axis=0)])
 
 
-def test_what_stops_a_run(run, data, tmp_path):
+def test_errors_that_stop_a_run(run, data, tmp_path):
     """A length of nothing comes before anything is written; missing forcing has variable, date and place."""
     with pytest.raises(ValueError, match="years is 0"):
         run_years(run, tmp_path / "years.nc", 0)

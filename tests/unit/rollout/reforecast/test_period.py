@@ -39,9 +39,9 @@ def test_period(start, lead, end, first, last):
         ("2022-01-01", None, "2022", "`--end` leads to 2022-12-31T18:00"),
         ("2022-01-05", None, "2022-01-05T00", "no step from"),
         ("2022-01-05", "1d", "2022-01-08", "Give one of them"),
-        ("yesterday", None, None, "`--start yesterday` is no date"),
+        ("yesterday", None, None, "`--start yesterday` is not a date"),
         ("2022-01-01T00+01:00", None, None, "Give UTC"),
-        (None, "a while", None, "no length of time"),
+        (None, "a while", None, "not a duration"),
     ],
 )
 def test_wrong_period_is_refused(start, lead, end, message):

@@ -164,9 +164,9 @@ def test_one_long_run_is_written_as_it_goes(tmp_path, data, monkeypatch):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"starts": []}, "There is no start date"),
-        ({"leads": []}, "There is no lead time"),
-        ({"leads": [6, 9]}, r"Lead times \[9\] h are no positive multiples of 6 h"),
+        ({"starts": []}, "No start date"),
+        ({"leads": []}, "No lead time"),
+        ({"leads": [6, 9]}, r"Lead times \[9\] h are not positive multiples of 6 h"),
         ({"points": []}, r"`points` has shape \(0,\)"),
         ({"points": [True, False]}, "type bool"),
         ({"points": [1, 5]}, "points 0 to 4"),

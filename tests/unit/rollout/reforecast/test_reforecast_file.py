@@ -83,7 +83,7 @@ def test_nothing_under_the_final_name_before_the_end(tmp_path):
 
 
 @pytest.mark.parametrize("earlier", [None, "earlier"])
-def test_failure_leaves_everything_as_it_was(tmp_path, earlier):
+def test_failure_leaves_files_unchanged(tmp_path, earlier):
     """A failure leaves no file, or the earlier one."""
     path = tmp_path / "f.nc"
     if earlier:

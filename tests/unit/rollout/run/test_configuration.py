@@ -34,7 +34,7 @@ def read(tmp_path):
         ["env.A=1", "dynamic_forcings.dataset=c.zarr", "allow_nans=true"],
     ],
 )
-def test_it_is_what_anemoi_inference_reads(options):
+def test_configuration_equals_that_of_anemoi_inference(options):
     """A packaged configuration with plain options equals that of anemoi-inference."""
     expected = RunConfiguration.load(str(find("configs", "inference/rollout")), list(options))
     assert read_run("inference/rollout", options) == expected
@@ -72,19 +72,19 @@ def test_dry_run_is_an_option_of_the_runner(read):
         (BASE, ["lead_tme=3d"], "(?s)has 1 mistake.*'lead_tme' is not an option. Nearest: .'lead_time'."),
         (BASE + "verbosity: a\nallow_nan: 1", [], "(?s)has 2 mistakes:.*'verbosity'.*'allow_nan' .*'allow_nans'"),
         ("runner: land-forecaster", [], "'checkpoint': Field required"),
-        (BASE, ["lead_time=7h"], "has the `lead_time` 7h: it is no positive multiple of 6 h"),
-        (BASE, ["lead_time=soon"], "has the `lead_time` soon: it is no length of time"),
+        (BASE, ["lead_time=7h"], "has the `lead_time` 7h: it is not a positive multiple of 6 h"),
+        (BASE, ["lead_time=soon"], "has the `lead_time` soon: it is not a duration"),
         (BASE, ["device=gpu"], "has the `device` gpu: "),
         (BASE, ["runner=default"], "the runner 'default', but the land needs 'land-forecaster'"),
         (BASE, ["output.land-zarr.path=f.zarr"], r"has \['land-netcdf', 'land-zarr'\] as `output`, but a run has"),
         (BASE, ["input={}", "output={}", "dynamic_forcings={}"], "as `dynamic_forcings`, but a run has one"),
-        (BASE, ["lead_time"], "'lead_time' is no option. Write key=value"),
+        (BASE, ["lead_time"], "'lead_time' is not of the form key=value"),
         (BASE, ["env=[1"], "The value of 'env=.1' is not YAML"),
         (BASE, ["name=${nothing}"], "cannot be read: .*nothing"),
         ("a: [", [], "cannot be read"),
     ],
 )
-def test_what_is_wrong_is_named(read, text, options, message):
+def test_errors_are_named(read, text, options, message):
     """Every mistake is a single error that names it."""
     with pytest.raises(ValueError, match=message):
         read(text, *options)

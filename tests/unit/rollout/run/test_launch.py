@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""A run is started, and what goes wrong is told apart: configuration, input, in the middle, asked to stop."""
+"""A run is started, and errors are classified: configuration, input, in the middle, asked to stop."""
 
 import errno
 import logging
@@ -77,7 +77,7 @@ def test_a_wrong_configuration_makes_no_runner(calls, path, options, message):
     ],
 )
 def test_failures_are_classified(calls, made, executed, under_way, what):
-    """An unknown option, a missing input, a failure before or after the first step, and a stop are told apart."""
+    """An unknown option, a missing input, a failure before or after the first step, and a stop are distinguished."""
     calls.make, calls.execute, calls.under_way = made, executed, under_way
     with pytest.raises(Failure) as caught:
         launch(FILES)
@@ -86,7 +86,7 @@ def test_failures_are_classified(calls, made, executed, under_way, what):
 
 
 def test_other_errors_keep_their_traceback(calls):
-    """A defect of the program is no failure of a run."""
+    """A defect of the program is not a failure of a run."""
     calls.execute = KeyError("no idea")
     with pytest.raises(KeyError, match="no idea"):
         launch(FILES)
@@ -110,12 +110,12 @@ def test_network_of_the_package_on_its_sample(tmp_path, caplog):
     ("options", "what", "message"),
     [
         (["output.land-netcdf.pth=x"], "configuration", "LandNetCDFOutput has no option 'pth'. Did you mean 'path'"),
-        (["checkpoint={sample}"], "input", "no inference checkpoint .File is not a zip file"),
+        (["checkpoint={sample}"], "input", "not an inference checkpoint .File is not a zip file"),
         (["lead_time=3650d"], "input", r"needs forcing at 2023-01-01T00:00:00 .* Shorten `lead_time`"),
         (["output.land-netcdf.path={sample}/f.nc"], "input", "cannot be written to the folder"),
     ],
 )
-def test_what_is_wrong_before_the_first_step(tmp_path, options, what, message):
+def test_errors_before_the_first_step(tmp_path, options, what, message):
     """Real mistakes are classified, and nothing is written."""
     (tmp_path / "sample.nc").write_text("no checkpoint, and no folder")
     given = [f"output.land-netcdf.path={tmp_path / 'f.nc'}", *options]

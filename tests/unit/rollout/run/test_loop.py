@@ -166,7 +166,7 @@ def test_columns_are_a_state_for_another_run():
         assert torch.equal(roll.columns()[:, roll.inputs.index(name)], other[:, roll.outputs.index(name)])
 
 
-def test_finish_ends_the_threads_and_says_what_was_put_in(caplog):
+def test_finish_ends_the_threads_and_logs_replaced_values(caplog):
     """The replacements of the last day are logged, and the threads end."""
     roll = case.roll_out(policy="clip")
     roll.step(broken(case.land_step(), "avg_tprate", -5.0))

@@ -54,8 +54,8 @@ def test_unknown_option_names_the_nearest(given, message):
     ("given", "message"),
     [
         ({"restart": {}}, "'restart.folder': Field required"),
-        ({"restart": {"folder": "r", "every": "7h"}}, "'restart.every': it is no positive multiple of 6 h"),
-        ({"restart": {"folder": "r", "every": "soon"}}, "it is no length of time"),
+        ({"restart": {"folder": "r", "every": "7h"}}, "'restart.every': it is not a positive multiple of 6 h"),
+        ({"restart": {"folder": "r", "every": "soon"}}, "it is not a duration"),
         ({"restart": {"folder": "r", "keep": 0}}, "'restart.keep': .* greater than or equal to 1"),
         ({"ensemble": {"members": 0}}, "'ensemble.members'"),
         ({"ensemble": {**ENSEMBLE, "seed": 2**64}}, "'ensemble.seed'"),

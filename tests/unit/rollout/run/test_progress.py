@@ -25,7 +25,7 @@ def lines(caplog):
 
 
 def test_one_line_a_day_without_a_bar(caplog, capfd):
-    """Each day and the end have a line with date, step and pace, also if standard error is no terminal."""
+    """Each day and the end have a line with date, step and pace, also if standard error is not a terminal."""
     caplog.set_level("INFO", logger="anemoi_ailand")
     go(10, shown=True)
     assert capfd.readouterr().err == ""

@@ -36,7 +36,7 @@ def numbers(some):
     return [int(path.stem.removeprefix("step-")) for path in some.files()]
 
 
-def test_newest_is_what_was_written_last(tmp_path):
+def test_newest_is_the_last_written(tmp_path):
     """Date, number, arrays (bitwise) and outputs are restored; exactly ``keep`` files remain; the number decides."""
     some = restarts(tmp_path, keep=3)
     assert some.newest() is None
@@ -74,7 +74,7 @@ def test_files_of_another_run_are_refused(tmp_path):
         restarts(tmp_path, other).newest()
     assert "ensemble" not in str(caught.value)
     path.write_bytes(b"")
-    with pytest.raises(ValueError, match=r"step-0000000004.restart' is no restart file"):
+    with pytest.raises(ValueError, match=r"step-0000000004.restart' is not a restart file"):
         restarts(tmp_path).newest()
 
 

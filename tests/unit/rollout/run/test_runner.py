@@ -74,7 +74,7 @@ def test_start_of_the_files_is_checked_when_no_date_is_given():
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        ({"lead_time": "7h"}, "no positive multiple of 6:00:00"),
+        ({"lead_time": "7h"}, "not a positive multiple of 6 h"),
         ({"trace_path": "t"}, "`trace_path` is not supported for the land"),
         ({"precision": "bf16"}, "`precision` is bf16, but the land is stepped in float32"),
     ],
@@ -112,7 +112,7 @@ def kept(tmp_path):
     return tmp_path
 
 
-def test_a_run_goes_on_where_it_was(kept):
+def test_run_resumes_where_it_stopped(kept):
     """Length, threads and verbosity may differ in a resumed run."""
     same = keeping(kept, {"lead_time": "9d", "verbosity": 1}, threads=2, final_state="x.state")
     same._check()
@@ -129,7 +129,7 @@ def test_a_run_goes_on_where_it_was(kept):
         ({}, {"ensemble": {"members": 2, "checkpoints": ["x.ckpt"]}}, r"further: \[\] .file., \['unknown'\]"),
     ],
 )
-def test_another_run_does_not_go_on_from_there(kept, config, options, message):
+def test_other_run_does_not_resume(kept, config, options, message):
     """The error lists the differences."""
     with pytest.raises(ValueError, match=message):
         keeping(kept, {"lead_time": "5d", **config}, **options)._check()

@@ -40,7 +40,7 @@ def test_another_file_is_refused(tmp_path, kind):
     else:
         with zipfile.ZipFile(path, "w") as file:
             file.writestr("archive/data.pkl", "")
-    with pytest.raises(ValueError, match=r"best.ckpt' is no inference checkpoint \(.*Give the file 'inference-"):
+    with pytest.raises(ValueError, match=r"best.ckpt' is not an inference checkpoint \(.*Give the file 'inference-"):
         load_step(path)
 
 

@@ -91,7 +91,7 @@ def test_requests_without_sense_are_refused(stepper):
     for derivative in (stepper.tangent, stepper.adjoint):
         with pytest.raises(ValueError, match=rf"has shape \({N}, 2\), the state \({N}, "):
             derivative(state, forcings, torch.zeros(N, 2))
-    with pytest.raises(ValueError, match="There is no forcing, so no step"):
+    with pytest.raises(ValueError, match="`forcings` is empty"):
         stepper.jacobian(state, [])
 
 

@@ -26,7 +26,7 @@ def state(stepper):
     return stepper.step(case.start(stepper, N), case.forcings(N)[0])
 
 
-def test_names_are_what_is_there(stepper, state):
+def test_names_are_the_available_variables(stepper, state):
     """Diagnostics exist only after a step; an unknown name lists the available ones."""
     first = case.start(stepper, N)
     assert first.names == stepper.prognostic

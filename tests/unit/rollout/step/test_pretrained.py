@@ -45,14 +45,14 @@ def package(tmp_path, monkeypatch):
     return copy
 
 
-def test_what_ships_is_what_was_released():
+def test_shipped_network_is_the_released_one():
     """Checksum and size equal those of the record, and the file is small."""
     path, record = pretrained_checkpoint(), pretrained_record()
     assert hashlib.sha256(path.read_bytes()).hexdigest() == record["sha256"]
     assert path.stat().st_size == record["size"] < LARGEST
 
 
-def test_record_says_how_it_was_made():
+def test_record_documents_the_training():
     """The record holds command, seed, commit, versions, data and scores, with held-out points and years apart."""
     record = pretrained_record()
     training = record["training"]
@@ -67,7 +67,7 @@ def test_record_says_how_it_was_made():
     assert all(r["low"] <= r["rmse"] <= r["high"] for r in record["scores"])
 
 
-def test_card_says_what_it_is_not():
+def test_card_states_limits():
     """The card states limits and checksum."""
     card = " ".join(pretrained.model_card().split())
     for text in ("synthetic", "Not for warnings", "not an ECMWF product", "pickle", "Apache-2.0", "held out here, too"):
@@ -107,7 +107,7 @@ def test_held_out_points_of_the_sample_were_never_trained_on():
     assert held_out.sum() == 11
 
 
-def test_pickle_names_nothing_but_what_a_network_needs():
+def test_pickle_contains_only_needed_classes():
     """The pickle names classes of torch, Anemoi and this package only."""
     with zipfile.ZipFile(pretrained_checkpoint()) as file:
         (name,) = [n for n in file.namelist() if n.endswith("data.pkl")]
@@ -135,9 +135,9 @@ def test_the_trap_works(package):
     assert package.witness.is_dir()
 
 
-def test_what_is_no_network_is_refused(package):
+def test_invalid_network_is_refused(package):
     """An unknown name, an incomplete and a missing file, and a record of another layout are errors."""
-    with pytest.raises(ValueError, match=r"no pretrained network 'island'; there are \['ailand'\]"):
+    with pytest.raises(ValueError, match=r"no pretrained network 'island' \(available: \['ailand'\]\)"):
         pretrained_checkpoint("island")
     package.checkpoint.write_bytes(package.checkpoint.read_bytes()[:1000])
     with pytest.raises(ValueError, match=rf"it has 1000 bytes .*expected were {pretrained_record()['size']} bytes"):

@@ -31,7 +31,7 @@ def same(found, expected):
         assert found[name].tobytes() == values.tobytes()
 
 
-def test_what_is_written_is_read(tmp_path):
+def test_round_trip(tmp_path):
     """Header and arrays are restored bitwise; the folder is created; objects would need a pickle and are refused."""
     path = write_restart(tmp_path / "new" / "folder" / "r", HEADER, arrays())
     header, found = read_restart(path, "test", "abc")
@@ -118,7 +118,7 @@ def test_other_files_are_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match="There is no restart file"):
         read_restart(tmp_path / "r", "test", "abc")
     (tmp_path / "other").write_bytes(b"CDF\x01" + bytes(99))
-    with pytest.raises(ValueError, match="is no restart file of this version"):
+    with pytest.raises(ValueError, match="is not a restart file of format"):
         read_restart(tmp_path / "other", "test", "abc")
     path = write_restart(tmp_path / "r", HEADER, arrays())
     with pytest.raises(ValueError, match="is a 'test', not a 'run'"):

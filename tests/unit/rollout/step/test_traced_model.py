@@ -36,7 +36,7 @@ def rows(n=5, seed=0):
 
 
 def test_same_values_to_the_last_bit():
-    """Recording, replay and another shape give the bits of the model; NaN in the outputs is no difference."""
+    """Recording, replay and another shape give the bits of the model; NaN in the outputs is not a difference."""
     step = land_step()
     fast, model = traced(step)
     for n, seed in ((5, 0), (5, 1), (70, 2), (5, 3)):
@@ -72,7 +72,7 @@ def test_recording_is_used():
         lambda y: torch.as_tensor(y.tolist()),
     ],
 )
-def test_what_cannot_be_recorded_is_called_as_it_is(leave):
+def test_model_that_cannot_be_recorded_is_called_directly(leave):
     """A recorded constant is detected, as recording and comparison use different rows."""
     step = land_step()
     predict = step.model.predict_step

@@ -92,7 +92,7 @@ def test_template_of_any_grid(tmp_path: Path) -> None:
         ({"template": "nowhere.grib"}, 2, FileNotFoundError, "no 'nowhere.grib'"),
     ],
 )
-def test_what_names_no_grid_is_refused(option: Any, edition: int, error: type[Exception], match: str) -> None:
+def test_unknown_grid_is_refused(option: Any, edition: int, error: type[Exception], match: str) -> None:
     """An unknown grid is refused with the known forms."""
     with pytest.raises(error, match=match):
         check_grid(option, edition)

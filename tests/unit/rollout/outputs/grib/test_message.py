@@ -102,7 +102,7 @@ def written(name: str, style: Style) -> bytes:
 
 @pytest.mark.parametrize("fluxes", ["mean", "accumulated"])
 @pytest.mark.parametrize(("edition", "packing"), PACKINGS)
-def test_message_is_what_eccodes_calls_it(edition: int, fluxes: str, packing: str) -> None:
+def test_message_has_the_name_of_eccodes(edition: int, fluxes: str, packing: str) -> None:
     """Parameter, units, statistical processing and step of every variable."""
     wrong = {}
     for name, (param, short_name, units, _) in EXPECTED[edition, fluxes].items():
@@ -135,7 +135,7 @@ def test_outputs_of_the_package_are_expected() -> None:
 
 
 @pytest.mark.parametrize("fluxes", ["mean", "accumulated"])
-def test_what_is_read_can_be_written(fluxes: str) -> None:
+def test_readable_parameters_can_be_written(fluxes: str) -> None:
     """GRIB2 has a parameter for every state variable and diagnostic, and it is one that is read, three fluxes apart."""
     ways = {name: parameter(name, Style(2, fluxes)) for name in names(Role.PROGNOSTIC, Role.DIAGNOSTIC)}
     assert [name for name, way in ways.items() if way is None] == []

@@ -181,7 +181,7 @@ def test_statistics_over_members(tmp_path: Path, caplog: pytest.LogCaptureFixtur
     assert found["pb"]["percentileValue"] == 10
 
 
-def test_what_grib1_lacks_is_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_limits_of_grib1_are_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """Variables without a parameter cause a warning, or an error if no other is left."""
     with caplog.at_level(logging.WARNING):
         written(tmp_path / "f.grib", steps=1, edition=1)
@@ -251,7 +251,7 @@ def test_wrong_options_are_refused(tmp_path: Path, options: dict[str, Any], erro
         made(tmp_path / "f.grib", **options)
 
 
-def test_what_cannot_be_is_refused_before_the_first_step(tmp_path: Path) -> None:
+def test_impossible_options_are_refused_before_the_first_step(tmp_path: Path) -> None:
     """Points off the grid and intervals that GRIB1 cannot encode are refused on opening, leaving no file."""
     with pytest.raises(ValueError, match="60 points are not on the grid N640"):
         made(tmp_path / "f.grib", grid="N640").open(state(0))
