@@ -33,8 +33,7 @@ BANNED = re.compile(
 )
 #: The same for pages, YAML, the Makefile and templates, with phrases that are wrong in prose only.
 BANNED_IN_PROSE = re.compile(
-    BANNED.pattern
-    + r"|\b(?:go(?:es|ing)? on|what (?:there is|is there|it is about)|to the last bit|bit for bit)\b",
+    BANNED.pattern + r"|\b(?:go(?:es|ing)? on|what (?:there is|is there|it is about)|to the last bit|bit for bit)\b",
     re.IGNORECASE,
 )
 #: Width of Markdown prose, in characters.
