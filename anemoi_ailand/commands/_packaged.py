@@ -19,7 +19,7 @@ from anemoi_ailand.support.packaged import find, listing
 #: Purpose of a YAML file, the first lines of its header, and the fields that follow.
 PURPOSE, HEADER_FIELDS = "Purpose", ("Needs", "Produces", "Checked by")
 
-#: What separates the purpose from a command on the same line: a wide gap.
+#: Separator between the purpose and a command on the same line: a wide gap.
 _WIDE_GAP = re.compile(r"\s{3,}")
 
 

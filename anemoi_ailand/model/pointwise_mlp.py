@@ -51,7 +51,7 @@ class PointwiseMLP(nn.Module):
     activation : {'relu', 'silu', 'gelu'}
         Non-linearity after each layer norm.
     skip : bool
-        Whether the heads also read the inputs.
+        Let the heads also read the inputs.
 
     Raises
     ------

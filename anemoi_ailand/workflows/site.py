@@ -51,7 +51,7 @@ from anemoi_ailand.workflows import created, record_header
 
 LOG = logging.getLogger(__name__)
 
-#: File by which an earlier result is recognised.
+#: File that identifies an earlier result.
 PROOF = "site.json"
 
 #: Version of the layout of that file; changes when readers have to change.

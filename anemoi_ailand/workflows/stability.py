@@ -23,7 +23,7 @@ from anemoi_ailand.rollout.reforecast.cyclic_run import Setting, ecland_years, r
 from anemoi_ailand.support.atomic_folder import complete_folder
 from anemoi_ailand.workflows import record_header
 
-#: File by which an earlier result is recognised.
+#: File that identifies an earlier result.
 PROOF = "stability.json"
 
 

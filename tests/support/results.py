@@ -204,7 +204,7 @@ LEVEL = {"swvl1": 0.3, "swvl2": 0.25, "swvl3": 0.2, "swvl4": 0.15, "stl1": 285.0
          "stl4": 282.0, "sd": 0.0, "src": 0.1}  # fmt: skip
 N_POINTS, CYCLE, STEPS = 4, 2, 1460
 
-#: What the years of the forcing add to everything: the same in every cycle.
+#: Contribution of the years of the forcing, the same in every cycle.
 PATTERN = np.array([-0.01, 0.02])
 
 

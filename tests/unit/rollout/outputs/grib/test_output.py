@@ -158,7 +158,7 @@ def test_means_over_a_day(tmp_path: Path) -> None:
 
 
 def test_members_are_numbered(tmp_path: Path) -> None:
-    """Members have numbers, by which the reader selects."""
+    """The reader selects members by number."""
     path = written(tmp_path / "f.grib", steps=3, members=3)
     keys = ("shortName", "number", "numberOfForecastsInEnsemble", "dataType", "endStep")
     skt = [list(m.values())[1:5] for m in messages(path, *keys) if m["shortName"] == "skt"]
