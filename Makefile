@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup test test-fast lint format quickstart contest benchmark wheel clean
+.PHONY: help setup test test-fast test-newest lint format docs quickstart contest benchmark wheel clean
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -42,7 +42,7 @@ $(STAMP): pyproject.toml
 	@$(PY) -m pip install --quiet --editable '.[dev]'
 	@touch $@
 
-test: lint  ## run all checks: style, types, fast tests, slow tests
+test: lint docs  ## run all checks: style, types, documentation, fast tests, slow tests
 	$(PYTEST) -m "not slow" $(PYTEST_ARGS)
 	$(PYTEST) -m slow $(PYTEST_ARGS)
 
@@ -57,6 +57,9 @@ lint: $(STAMP)  ## check style and types
 format: $(STAMP)  ## fix the style
 	$(PY) -m ruff check --fix .
 	$(PY) -m ruff format .
+
+docs: $(STAMP)  ## build the documentation site in build/docs/html; a warning is an error
+	$(PY) -m sphinx --quiet --fail-on-warning --keep-going -d build/docs/doctrees docs build/docs/html
 
 quickstart: $(STAMP)  ## run sample -> dataset -> training -> one year -> report, in build/quickstart
 	$(VENV)/bin/anemoi-ailand quickstart $(QUICKSTART_ARGS)

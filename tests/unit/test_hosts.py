@@ -13,8 +13,6 @@ from pathlib import Path
 
 import pytest
 
-from anemoi_ailand.hosts import anemoi_training
-
 PACKAGE = Path(__file__).resolve().parents[2] / "anemoi_ailand"
 HOSTS = ("anemoi", "earthkit")
 
@@ -65,7 +63,6 @@ PRIVATE: dict[str, dict[str, tuple[str, ...]]] = {
         "earthkit.data.core.metadata:RawMetadata.override": (),
         "earthkit.data.indexing.fieldlist:ClonedFieldCore": ("field",),
         "earthkit.data.utils.metadata.dict:UserGeography": (),
-        "earthkit.data.utils.meteo:cos_solar_zenith_angle": ("date", "latitudes", "longitudes"),
     },
 }
 
@@ -121,11 +118,6 @@ def test_private_attributes_are_mentioned() -> None:
         source = inspect.getsource(importlib.import_module(module))
         lost += [f"{module}: {text}" for text in texts if text not in source]
     assert not lost, "No longer in the source of the host; adapt anemoi_ailand/hosts:\n" + "\n".join(lost)
-
-
-def test_continents_file_is_bundled() -> None:
-    """anemoi-training still brings the outlines of the continents."""
-    assert anemoi_training.continents_file() is not None
 
 
 @pytest.mark.parametrize(

@@ -54,5 +54,5 @@ def test_missing_xgboost_is_reported(monkeypatch):
         return real(name, *args, **kwargs)
 
     monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(ImportError, match="pip install xgboost"):
+    with pytest.raises(ImportError, match="pip install xgboost-cpu"):
         Trees(4, 2, 1)

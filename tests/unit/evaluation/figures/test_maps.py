@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from anemoi_ailand.evaluation.figures import maps
+from anemoi_ailand.evaluation.figures.coastlines import coastlines
 from anemoi_ailand.evaluation.figures.maps import map_figure, rmse_map_figure
 from tests.support.results import points
 
@@ -37,13 +37,14 @@ def test_map_shows_reference_emulator_and_difference(n_points):
     assert "2022-07-01 00:00 UTC" in figure.get_suptitle()
 
 
-def test_coastlines_span_the_globe(monkeypatch):
-    """The file of anemoi-training exists and spans the globe; without it there are no lines."""
-    lines = np.concatenate(maps.coastlines())
-    assert np.ptp(lines[:, 0]) > 300
-    assert np.ptp(lines[:, 1]) > 100
-    monkeypatch.setattr(maps, "continents_file", lambda: None)
-    assert maps.coastlines.__wrapped__() == ()
+def test_coastlines_are_on_the_map():
+    """Lines span the globe, run from shore to shore in small steps, and pass the Cape of Good Hope and Ceylon."""
+    lines = coastlines()
+    vertices = np.concatenate(lines)
+    np.testing.assert_allclose(np.ptp(vertices, axis=0), (360, 169), atol=1)
+    assert max(np.abs(np.diff(line, axis=0)).max() for line in lines) < 15
+    for place in ((18.4, -34.1), (80.0, 9.5)):
+        assert np.hypot(*(vertices - place).T).min() < 1.0
 
 
 def test_map_of_a_region_is_drawn_closer():
