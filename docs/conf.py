@@ -96,10 +96,7 @@ def api_tables() -> str:
 def first_line(name: str) -> str:
     """Return the first line of the docstring of a public name; data have none of their own."""
     found = getattr(anemoi_ailand, name)
-    own = kind(name) != "data"
-    text = (
-        inspect.getdoc(found) if own else f"A {type(found).__name__} of `anemoi_ailand.{anemoi_ailand._MODULE[name]}`."
-    )
+    text = inspect.getdoc(found) if kind(name) != "data" else f"Data of module `{anemoi_ailand._MODULE[name]}`."
     return (text or "").partition("\n")[0].replace("``", "`").replace("|", "\\|")
 
 

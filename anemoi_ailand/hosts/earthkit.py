@@ -52,10 +52,10 @@ class PointMetadata(RawMetadata):
         return ["mars"]
 
     def as_namespace(self, namespace: str | None) -> dict[str, Any]:
-        """Return the values of a namespace, or all."""
+        """Return the values of a namespace, or all; a variable that is not in ECMWF's archive has no keys of MARS."""
         if namespace == "mars":
-            return {k: self._d[k] for k in ("param", "levtype")}
-        return dict(self._d)
+            return {k: self._d[k] for k in ("param", "levtype")} if self._d["in_archive"] else {}
+        return {} if namespace == "default" else dict(self._d)
 
     def valid_datetime(self) -> datetime:
         """Return the valid time."""

@@ -107,8 +107,6 @@ def test_bounds_that_anemoi_implies_are_not_repeated() -> None:
 
 def test_one_module_calls_zarr() -> None:
     """The step to zarr 3 is a change of one module of the package."""
+    calls = re.compile(r"^\s*(import|from) zarr\b", re.MULTILINE)
     paths = (ROOT / "anemoi_ailand").rglob("*.py")
-    found = {
-        p.stem for p in paths if re.search(r"^\s*(import|from) zarr\b", p.read_text(encoding="utf-8"), re.MULTILINE)
-    }
-    assert found == {"zarr_output"}
+    assert {p.stem for p in paths if calls.search(p.read_text(encoding="utf-8"))} == {"zarr_output"}
