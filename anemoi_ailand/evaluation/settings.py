@@ -77,9 +77,7 @@ class Maps(Strict):
     @field_validator("variables")
     @classmethod
     def _known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for name in value:
-            variable(name)  # the error lists similar names
-        return value
+        return tuple(variable(name).name for name in value)  # the error lists similar names
 
 
 class Settings(Strict):
