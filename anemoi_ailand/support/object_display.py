@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Iterable, Mapping
 from html import escape
@@ -13,6 +14,8 @@ from anemoi_ailand.variables import variable
 
 #: Width of text, in characters.
 _WIDTH = 100
+#: Units in brackets, and the character that keeps them on one line.
+_WITHIN, _KEPT = re.compile(r"\[[^]]*\]"), "\N{NO-BREAK SPACE}"
 
 
 def as_text(title: str, rows: Mapping[str, str]) -> str:
@@ -21,8 +24,13 @@ def as_text(title: str, rows: Mapping[str, str]) -> str:
     lines = [f"<{title}>"]
     for name, text in rows.items():
         first = f"  {name:{width}}  "
-        lines.append(textwrap.fill(text, _WIDTH, initial_indent=first, subsequent_indent=" " * len(first)))
-    return "\n".join(lines)
+        text = _WITHIN.sub(lambda m: m[0].replace(" ", _KEPT), text)
+        lines.append(
+            textwrap.fill(
+                text, _WIDTH, initial_indent=first, subsequent_indent=" " * len(first), break_on_hyphens=False
+            )
+        )
+    return "\n".join(lines).replace(_KEPT, " ")
 
 
 def as_html(title: str, rows: Mapping[str, str]) -> str:
