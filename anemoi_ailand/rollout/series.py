@@ -28,7 +28,7 @@ from anemoi_ailand.rollout.outputs.series import new_series
 from anemoi_ailand.rollout.step.advance import STEP
 from anemoi_ailand.rollout.step.land_state import LandState
 from anemoi_ailand.support.configuration import mistakes
-from anemoi_ailand.support.dates import Date, bounds_of
+from anemoi_ailand.support.dates import Date, bounds_of, to_datetime
 from anemoi_ailand.support.netcdf_writer import global_attributes
 from anemoi_ailand.support.sphere import same_points
 
@@ -54,13 +54,11 @@ class _Members:
         source, date = self.source, self.source.dates[first].item()
         if self.ensemble is None:
             return land.initial(data, date)
-        needs = land.needs
-        fields = dict(record_at(data, date, [*needs["prognostic"], *needs["static"], *needs["forcing_at_start"]]))
+        fields = dict(record_at(data, date, land.initial_names))
         land.initial(fields, date, source.latitudes, source.longitudes)  # for its errors
-        states = self.ensemble.states(fields, needs["prognostic"], date)
-        rows = dict(zip(needs["prognostic"], states, strict=True))
-        rows |= {n: self.ensemble.static(fields[n]) for n in needs["static"]}
-        if names := needs["forcing_at_start"]:
+        rows = dict(zip(land.prognostic, self.ensemble.states(fields, land.prognostic, date), strict=True))
+        rows |= {n: self.ensemble.static(fields[n]) for n in land.static}
+        if names := [n for n in fields if n not in rows]:
             values = self.ensemble.at_start(np.stack([fields[n] for n in names]), names)
             rows |= dict(zip(names, values, strict=True))
         return land.initial(rows, date, *self.ensemble.places())
@@ -114,7 +112,7 @@ def run_series(
             total=last - first, unit="step", desc="Run", delay=0.0 if progress else _LONG,
             disable=None if shown is None else not shown,
         ) as bar:  # fmt: skip
-            for record in records(source, land.needs["forcing"], first + 1, last + 1):
+            for record in records(source, land.forcing_names, first + 1, last + 1):
                 state = land.step(state, members.forcing(record))
                 kept.add(state.date, _rows(state, names))
                 bar.update()
@@ -141,15 +139,15 @@ def _period(
     else:
         if start is not None:
             begin = bounds_of((start, None))[0]  # type: ignore[assignment]
-        first = position(source, begin.item())
+        first = position(source, to_datetime(begin))
     last = source.dates.size - 1
     if lead_time is not None:
-        last = position(source, begin.item() + as_timedelta(lead_time))
+        last = position(source, to_datetime(begin) + as_timedelta(lead_time))
     elif end is not None:
         until = bounds_of((None, end))[1]
         assert until is not None
         if until > source.dates[-1] + np.timedelta64(STEP) - np.timedelta64(1, "s"):
-            position(source, until.item())  # for its error
+            position(source, to_datetime(until))  # for its error
         last = int(np.searchsorted(source.dates, until, side="right")) - 1
     if last <= first:
         raise ValueError(

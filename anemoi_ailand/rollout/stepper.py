@@ -110,7 +110,8 @@ class LandStepper:
         self._blocks = BlockStep(step, threads)
         first = (*self.prognostic, *self.static, *self.layout.forcing_start)
         then = tuple(dict.fromkeys((*self.layout.forcing_end, *self.layout.forcing_start)))
-        self._initial, self._forcing = ((names, self.layout.sources(names)) for names in (first, then))
+        self.initial_names, self.forcing_names = first, then
+        self._initial, self._forcing = (self.layout.sources(names) for names in (first, then))
 
     @classmethod
     def open(
@@ -148,6 +149,10 @@ class LandStepper:
         path = self._loaded.path
         return path.stem if path.parent == folder("pretrained") else path.name
 
+    #: Names that :meth:`initial` and :meth:`step` look for, with those of sun and calendar.
+    initial_names: tuple[str, ...]
+    forcing_names: tuple[str, ...]
+
     @property
     def device(self) -> torch.device:
         """Device of the model."""
@@ -157,7 +162,7 @@ class LandStepper:
     def needs(self) -> dict[str, tuple[str, ...]]:
         """Fields required by :meth:`initial` and :meth:`step`, except sun and calendar, which are optional."""
         first, forcing = (
-            tuple(n for n in names if n not in COMPUTED) for names in (self.layout.forcing_start, self._forcing[0])
+            tuple(n for n in names if n not in COMPUTED) for names in (self.layout.forcing_start, self.forcing_names)
         )
         return {"prognostic": self.prognostic, "static": self.static, "forcing_at_start": first, "forcing": forcing}
 
@@ -195,9 +200,8 @@ class LandStepper:
             latitudes, longitudes = places_of(fields)
         if when is None or latitudes is None or longitudes is None:
             raise TypeError("Fields without time and places need them: initial(fields, date, latitudes, longitudes).")
-        wanted, sources = self._initial
         places = _places(latitudes, longitudes)
-        columns = self.layout.slot(self._columns(fields, wanted, when, places), sources)
+        columns = self.layout.slot(self._columns(fields, self.initial_names, when, places), self._initial)
         return LandState(when, *places, columns, self.inputs, self.prognostic, None, self.diagnostic)
 
     def step(self, state: LandState, forcing: Fields) -> LandState:
@@ -235,6 +239,21 @@ class LandStepper:
 
     @overload
     def run(
+        self, data: LandData | xr.Dataset, variables: Sequence[str] | str | None = ..., *, start: Date | None = ...,
+        end: Date | None = ..., lead_time: str | timedelta | None = ..., initial: LandState | str | Path | None = ...,
+        ensemble: Mapping[str, Any] | None = ..., output: str | Path | None = ..., progress: bool | None = ...,
+        return_state: Literal[True],
+    ) -> tuple[xr.Dataset, LandState]: ...  # fmt: skip
+
+    @overload
+    def run(
+        self, data: LandData | xr.Dataset, variables: Sequence[str] | str | None = ..., *, start: Date | None = ...,
+        end: Date | None = ..., lead_time: str | timedelta | None = ..., initial: LandState | str | Path | None = ...,
+        ensemble: Mapping[str, Any] | None = ..., output: str | Path | None = ..., progress: bool | None = ...,
+        return_state: Literal[False] = ...,
+    ) -> xr.Dataset: ...  # fmt: skip
+
+    def run(
         self, data: LandData | xr.Dataset, variables: Sequence[str] | None = ..., *, return_state: Literal[True],
         **options: Any,
     ) -> tuple[xr.Dataset, LandState]: ...  # fmt: skip
@@ -248,7 +267,7 @@ class LandStepper:
     def run(
         self,
         data: LandData | xr.Dataset,
-        variables: Sequence[str] | None = None,
+        variables: Sequence[str] | str | None = None,
         *,
         start: Date | None = None,
         end: Date | None = None,
@@ -447,9 +466,9 @@ class LandStepper:
                 f"in {self.dtype}, or in another order: it belongs to another checkpoint or precision. Make it with "
                 "`initial` or `load` of this stepper."
             )
-        wanted, sources = self._forcing
         places = state.latitudes, state.longitudes
-        return self.layout.slot(self._columns(forcing, wanted, state.date + STEP, places), sources)
+        columns = self._columns(forcing, self.forcing_names, state.date + STEP, places)
+        return self.layout.slot(columns, self._forcing)
 
     def _columns(
         self, fields: Fields, wanted: Sequence[str], date: datetime, places: tuple[np.ndarray, np.ndarray]
@@ -507,7 +526,7 @@ class LandStepper:
             raise TypeError("Opened data may have thousands of steps. Select some: `data.to_xarray(period)`.")
         if isinstance(forcing, xr.Dataset) and "time" in forcing.dims:
             dates = dates_after(forcing, state.date)
-            return [record_at(forcing, date, self._forcing[0]) for date in dates]
+            return [record_at(forcing, date, self.forcing_names) for date in dates]
         return [forcing] if isinstance(forcing, Mapping | xr.Dataset) else list(forcing)
 
     def _response(

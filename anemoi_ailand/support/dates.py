@@ -60,7 +60,7 @@ def to_datetime(given: Date) -> datetime:
     datetime.datetime(2020, 5, 1, 6, 0)
     """
     try:
-        return first_and_after(given)[0].item()
+        return first_and_after(given)[0].astype(datetime)
     except ValueError as error:
         raise ValueError(
             f"The date {given!r} is not understood: {error}. Give UTC as text ('2022-01-31T06'), datetime or "

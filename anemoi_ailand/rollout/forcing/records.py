@@ -131,6 +131,9 @@ def record_at(given: Any, date: datetime, names: Sequence[str]) -> Mapping[str, 
     ValueError
         There is no record at the date, or the only one is of another date.
     """
+    if isinstance(given, LandData) and date in given.coverage:
+        held = [n for n in names if n in given.variables]
+        return dict(zip(held, given.reader.read(held, [date])[:, 0], strict=True))
     if isinstance(given, LandData) or (isinstance(given, xr.Dataset) and "time" in given.dims):
         source = source_of(given)
         first = position(source, date)

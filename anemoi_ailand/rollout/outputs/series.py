@@ -24,6 +24,8 @@ from anemoi_ailand.support.netcdf_writer import COORDINATES, HOURS, time_coordin
 
 #: Level of zlib.
 _COMPRESSION = 4
+#: Coordinate of the initial date.
+_REFERENCE = "forecast_reference_time"
 
 
 class Series:
@@ -62,8 +64,7 @@ class Series:
             name: (dimensions, values, COORDINATES[name])
             for name, (dimensions, values) in self.frame.coordinates().items()
         }
-        reference = "forecast_reference_time"
-        coordinates[reference] = ((), np.datetime64(self.frame.date, "ns"), time_coordinate(reference))
+        coordinates[_REFERENCE] = ((), np.datetime64(self.frame.date, "ns"), time_coordinate(_REFERENCE))
         times = np.array([stamp for stamp, _, _ in self._block.times], "datetime64[ns]")
         coordinates["time"] = ("time", times, time_coordinate())
         return xr.Dataset(fields, coordinates, self.frame.attributes)
@@ -105,7 +106,7 @@ class _NetCDFSeries(_FileSeries):
         self._flush()
         self._file.close()
         publish(self.partial, self.path)
-        return xr.open_dataset(self.path, drop_variables="time_bnds")
+        return xr.open_dataset(self.path, drop_variables="time_bnds").set_coords(_REFERENCE)
 
     def abandon(self) -> None:
         self._file.close()
@@ -113,19 +114,20 @@ class _NetCDFSeries(_FileSeries):
 
 
 class _ZarrSeries(_FileSeries):
+    def __init__(self, frame: Frame, n_times: int, path: Path) -> None:
+        super().__init__(frame, n_times, path)
+        shutil.rmtree(self.partial, ignore_errors=True)
+
     def _write(self) -> None:
-        if self.partial.exists() and not hasattr(self, "_begun"):
-            shutil.rmtree(self.partial)
         dataset = self._dataset()
-        if hasattr(self, "_begun"):
+        if self.partial.exists():
             dataset.to_zarr(self.partial, append_dim="time")
             return
         encoding: dict[str, dict[str, Any]] = {
             c.netcdf_name: {"chunks": self._chunks.shape(c.members)} for c in self.frame.columns
         }
-        encoding |= {name: {**HOURS, "dtype": "i4"} for name in ("time", "forecast_reference_time")}
+        encoding |= {name: {**HOURS, "dtype": "i4"} for name in ("time", _REFERENCE)}
         dataset.to_zarr(self.partial, mode="w", encoding=encoding)
-        self._begun = True
 
     def result(self) -> xr.Dataset:
         self._flush()
