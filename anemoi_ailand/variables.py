@@ -49,7 +49,7 @@ class Role(StrEnum):
 
     Examples
     --------
-    >>> from anemoi_ailand import Role, variable
+    >>> from anemoi_ailand.variables import Role, variable
     >>> variable("swvl1").role is Role.PROGNOSTIC, Role("static").value
     (True, 'static')
     """
@@ -75,7 +75,7 @@ class Time(StrEnum):
 
     Examples
     --------
-    >>> from anemoi_ailand import Time, variable
+    >>> from anemoi_ailand.variables import Time, variable
     >>> variable("avg_tprate").time is Time.INTERVAL_MEAN
     True
     """
@@ -381,7 +381,7 @@ def variable(name: str) -> Variable:
 
     Examples
     --------
-    >>> from anemoi_ailand import variable
+    >>> from anemoi_ailand.variables import variable
     >>> row = variable("swvl1")
     >>> row.units, row.bounds
     ('m3 m-3', (0.0, 0.8))

@@ -254,17 +254,6 @@ class LandStepper:
     ) -> xr.Dataset: ...  # fmt: skip
 
     def run(
-        self, data: LandData | xr.Dataset, variables: Sequence[str] | None = ..., *, return_state: Literal[True],
-        **options: Any,
-    ) -> tuple[xr.Dataset, LandState]: ...  # fmt: skip
-
-    @overload
-    def run(
-        self, data: LandData | xr.Dataset, variables: Sequence[str] | None = ..., *, return_state: Literal[False] = ...,
-        **options: Any,
-    ) -> xr.Dataset: ...  # fmt: skip
-
-    def run(
         self,
         data: LandData | xr.Dataset,
         variables: Sequence[str] | str | None = None,
