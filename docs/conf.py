@@ -15,6 +15,7 @@ import sys
 from pathlib import Path
 
 from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
 
 DOCS = Path(__file__).resolve().parent
 sys.path.insert(0, str(DOCS.parent))
@@ -131,7 +132,13 @@ def fill_marks(app: Sphinx, docname: str, source: list[str]) -> None:
             source[0] = source[0].replace(mark, text())
 
 
+def read_again(app: Sphinx, env: BuildEnvironment, added: set[str], changed: set[str], removed: set[str]) -> list[str]:
+    """Return the pages with generated text, which may have changed although their files have not."""
+    return ["api/index", "variables"]
+
+
 def setup(app: Sphinx) -> None:
     """Connect the generators."""
+    app.connect("env-get-outdated", read_again)
     app.connect("builder-inited", write_api)
     app.connect("source-read", fill_marks)

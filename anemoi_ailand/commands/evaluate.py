@@ -36,6 +36,9 @@ class Evaluate(Command):
 
         config, options = given_options(args, NAMED)
         path = Path(config) if config else find("configs", "evaluation/evaluate")
+        given = [option.partition("=")[0] for option in options]
+        if not config and any(k.startswith("checkpoints.") for k in given) and NAMED["checkpoint"] not in given:
+            options = [f"{NAMED['checkpoint']}=null", *options]  # a network of the user replaces the default one
         page = evaluate(read_settings(path, options))
         sys.stdout.write(f"{(page.parent.parent / 'table.md').read_text()}\nReport: {page}\n")
 

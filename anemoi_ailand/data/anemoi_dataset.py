@@ -86,8 +86,8 @@ def _open(path: Path) -> Any:
         return open_dataset(str(path))
     except Exception as error:
         raise ValueError(
-            f"'{path}' cannot be opened as an anemoi dataset ({error}). It may be incomplete: finish it with "
-            "'anemoi-datasets finalise', or create it again."
+            f"'{path}' cannot be opened as an anemoi dataset ({error}). If it is incomplete, finish it with "
+            "'anemoi-datasets finalise', or create it again; open another zarr, such as a roll-out, with xarray."
         ) from error
 
 

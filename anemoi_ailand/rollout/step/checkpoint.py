@@ -95,7 +95,7 @@ def load_step(path: str | Path, device: str | torch.device = "cpu") -> LandStep:
 
     Examples
     --------
-    >>> from anemoi_ailand import load_step
+    >>> from anemoi_ailand.rollout.step.checkpoint import load_step
     >>> step = load_step("ailand")
     >>> len(step.inputs), len(step.prognostic), len(step.outputs)
     (53, 15, 25)

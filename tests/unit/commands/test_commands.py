@@ -150,6 +150,13 @@ def test_evaluate_changes_the_packaged_configuration(settings, capsys):
     assert shown.rstrip().endswith("report/index.html")
 
 
+def test_a_named_checkpoint_replaces_the_default_one(settings, tmp_path):
+    """It is not evaluated together with a default that was not asked for; both are if both are given."""
+    assert list(settings("checkpoints.mine=a.ckpt", "--dataset", "d").checkpoints) == ["mine"]
+    both = settings("checkpoints.mine=a.ckpt", "--dataset", "d", "--checkpoint", "b.ckpt").checkpoints
+    assert both == {"mine": Path("a.ckpt"), "emulator": Path("b.ckpt")}
+
+
 def test_evaluate_takes_options_without_a_file(settings):
     """The first option is not taken for a file."""
     found = settings("checkpoints=null", "forecasts.mine=run.nc", "protocol_c=null", "--dataset", "d.zarr")

@@ -76,7 +76,7 @@ def test_kinds_of_fields(small, kind):
             "masked": lambda: {k: 9e4 if k == "avg_sp" else np.ma.masked_array(v) for k, v in given.items()},
         }[kind]()
 
-    state = small.initial(case.DATE, *case.places(N), turn(fields))
+    state = small.initial(turn(fields), case.DATE, *case.places(N))
     for values in fields.values():
         values[:] = 0.0  # a host may reuse its arrays
     same(small.step(state, turn(forcing)), expected)
@@ -117,7 +117,7 @@ def test_bad_fields_are_refused(small):
         case.start(small, N, given=without)
     for places in (([1.0], [2.0, 3.0]), ([91.0], [0.0]), ([0.0], [361.0]), ([], []), ([np.nan], [0.0])):
         with pytest.raises(ValueError, match="latitudes and"):
-            small.initial(case.DATE, *places, fields)
+            small.initial(fields, case.DATE, *places)
     broken = case.stepper()
     with torch.no_grad():
         next(iter(broken._loaded.model.parameters())).fill_(torch.nan)
@@ -128,7 +128,7 @@ def test_bad_fields_are_refused(small):
 def test_time_zones_are_converted(small):
     """A date with a time zone is converted to UTC."""
     zoned = datetime(2022, 1, 1, 3, tzinfo=timezone(timedelta(hours=3)))
-    same(small.initial(zoned, *case.places(N), case.fields(N)), case.start(small, N))
+    same(small.initial(case.fields(N), zoned, *case.places(N)), case.start(small, N))
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -207,7 +207,7 @@ def test_gradients_pass_through_propagate():
         fields[name].requires_grad_()
 
     def warmth(fields, given):
-        state = stepper.initial(case.DATE, *case.places(5), fields)
+        state = stepper.initial(fields, case.DATE, *case.places(5))
         return stepper.propagate(stepper.propagate(state, given), forcings[1])["stl1"].sum()
 
     warmth(fields, given).backward()
@@ -225,7 +225,7 @@ def test_step_inside_inference_mode(small):
     state, forcing = case.start(small, N), case.forcings(N)[0]
     with torch.inference_mode():
         given = {k: torch.from_numpy(v) * 1.0 for k, v in forcing.items()}
-        found = small.step(small.initial(case.DATE, *case.places(N), case.fields(N)), given)
+        found = small.step(small.initial(case.fields(N), case.DATE, *case.places(N)), given)
     same(found, small.step(state, forcing))
     assert not found.columns.is_inference()
 

@@ -3,7 +3,10 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """Checkpoint callbacks resume apart; the progress bar knows the length of an epoch."""
 
-from anemoi_ailand.training.callbacks import BestCheckpoint, n_batches
+from datetime import timedelta
+from types import SimpleNamespace
+
+from anemoi_ailand.training.callbacks import BestCheckpoint, n_batches, time_limit
 
 
 def test_state_keys_of_checkpoint_callbacks_differ(tmp_path):
@@ -18,3 +21,12 @@ def test_batches_of_an_epoch():
         (5, 32, 1, 9, 1),
     ):  # fmt: skip
         assert n_batches(*given) == expected
+
+
+def test_limit_of_time_ends_a_training():
+    """A training ends after the epoch in which the time passes; without a limit it never does."""
+    for limit, ends in (("0s", True), ("1h", False), (None, False)):
+        trainer = SimpleNamespace(should_stop=False, checkpoint_callback=None)
+        time_limit(limit).on_train_epoch_end(trainer, None)
+        assert trainer.should_stop == ends, limit
+    assert time_limit("11h").limit == timedelta(hours=11)
