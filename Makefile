@@ -81,7 +81,10 @@ docs: $(STAMP)  ## build the documentation site in build/docs/html; a warning is
 	$(PY) -m sphinx --quiet --fail-on-warning --keep-going -d build/docs/doctrees docs build/docs/html
 
 notebooks: $(STAMP)  ## execute the notebooks and store their output
-	cd notebooks && OMP_NUM_THREADS=1 ../$(PY) -m nbclient.cli --inplace *.ipynb
+	@mkdir -p build/notebooks && cp notebooks/*.ipynb build/notebooks/
+	cd build/notebooks && PATH="$(CURDIR)/$(VENV)/bin:$$PATH" OMP_NUM_THREADS=1 PYTHONWARNINGS=ignore \
+	  jupyter execute --inplace *.ipynb
+	@cp build/notebooks/*.ipynb notebooks/
 
 quickstart: $(STAMP)  ## run sample -> dataset -> training -> one year -> report, in build/quickstart
 	$(VENV)/bin/anemoi-ailand quickstart $(QUICKSTART_ARGS)
