@@ -586,7 +586,7 @@ def load(
     >>> import anemoi_ailand as ail
     >>> land = ail.load("ailand")
     >>> land.prognostic[:2], land.needs["forcing_at_start"]
-    (('swvl1', 'swvl2'), ('lai_hv', 'lai_lv', 'q', 't'))
+    (('swvl1', 'swvl2'), ('t', 'q', 'lai_lv', 'lai_hv'))
     """
     to_dtype(dtype)
     return LandStepper(load_step(checkpoint, device), dtype, threads)
