@@ -144,7 +144,7 @@ def test_steps_of_a_jacobian_from_a_dataset(stepper):
 
 
 def test_requests_without_sense_are_refused(stepper):
-    """A change of another shape, no step, opened data of any length, and names that are no outputs or inputs."""
+    """A change of another shape, an empty list of steps, opened data of any length, and unknown names."""
     state, forcings = case.start(stepper, N), case.forcings(N)
     for derivative in (stepper.tangent, stepper.adjoint):
         with pytest.raises(ValueError, match=rf"has shape \({N}, 2\), the state \({N}, "):
