@@ -35,8 +35,8 @@ class LandData:
     --------
     >>> from anemoi_ailand import open_data
     >>> data = open_data("$AILAND_SAMPLE")
-    >>> data.coverage.first, len(data.reader.latitudes)
-    (datetime.datetime(2020, 1, 1, 0, 0), 44)
+    >>> print(data.coverage)
+    2020-01-01 00:00 to 2022-12-31 18:00 every 6:00:00
     >>> day = data.to_xarray("2020-05-01", variables=["swvl1", "2t"], points=[0, 3])
     >>> dict(day.sizes), day["t2m"].units
     ({'time': 4, 'point': 2}, 'K')

@@ -14,7 +14,6 @@ from typing import Any, Literal, overload
 import numpy as np
 import torch
 import xarray as xr
-from anemoi.utils.checkpoints import load_metadata
 from torch import Tensor
 
 from anemoi_ailand.constants import STEP_HOURS
@@ -33,7 +32,7 @@ from anemoi_ailand.rollout.series import run_series
 from anemoi_ailand.rollout.step import gradients
 from anemoi_ailand.rollout.step.advance import STEP, StepLayout, advance
 from anemoi_ailand.rollout.step.batch_invariance import padded_rows
-from anemoi_ailand.rollout.step.checkpoint import LandStep, checkpoint_checksum, load_step
+from anemoi_ailand.rollout.step.checkpoint import LandStep, checkpoint_checksum, load_step, training_origin
 from anemoi_ailand.rollout.step.land_state import LandState
 from anemoi_ailand.rollout.step.physical_step import PhysicalStep, to_dtype
 from anemoi_ailand.rollout.step.row_blocks import BlockStep
@@ -135,7 +134,7 @@ class LandStepper:
         needs = self.needs
         return {
             "checkpoint": f"{self._loaded.path}, SHA-256 {self.checkpoint_sha256[:_DIGITS]}...",
-            "trained": _origin(self._loaded.path),
+            "trained": training_origin(self._loaded.path),
             "prognostic": with_units(self.prognostic),
             "diagnostic": with_units(self.diagnostic),
             "forcing": with_units(needs["forcing"]),
@@ -586,10 +585,9 @@ def load(
     >>> import anemoi_ailand as ail
     >>> land = ail.load("ailand")
     >>> land.prognostic[:2], land.needs["forcing_at_start"]
-    (('swvl1', 'swvl2'), ('lai_hv', 'lai_lv', 'q', 't'))
+    (('swvl1', 'swvl2'), ('t', 'q', 'lai_lv', 'lai_hv'))
     """
-    to_dtype(dtype)
-    return LandStepper(load_step(checkpoint, device), dtype, threads)
+    return LandStepper.open(checkpoint, device=device, dtype=dtype, threads=threads)
 
 
 def _as_tensor(name: str, values: Any, n_points: int, dtype: torch.dtype, device: torch.device) -> Tensor:
@@ -614,18 +612,3 @@ def _places(latitudes: Any, longitudes: Any) -> tuple[np.ndarray, np.ndarray]:
             "degrees. Give one of each for every point."
         )
     return lat, lon
-
-
-def _origin(path: Path) -> str:
-    """Return date and versions of the training as far as the checkpoint knows them."""
-    try:
-        found = load_metadata(str(path)).get("provenance_training") or {}
-        versions = found.get("module_versions") or {}
-    except Exception:  # another kind of file, as in tests: nothing is known
-        return "unknown"
-    by = [
-        f"{label} {versions[module].get('version', '')}".strip()
-        for label, module in (("anemoi-ailand", "anemoi_ailand"), ("anemoi-training", "anemoi.training"))
-        if isinstance(versions.get(module), dict)
-    ]
-    return ", ".join(filter(None, [str(found.get("time", ""))[:16].replace("T", " "), *by])) or "unknown"

@@ -13,6 +13,7 @@ import torch
 import xarray as xr
 
 from anemoi_ailand.data.sun import COMPUTED, compute
+from anemoi_ailand.rollout.step.pretrained import pretrained_record
 from anemoi_ailand.rollout.stepper import STEP, LandStepper
 from anemoi_ailand.variables import variable
 from tests.support import stepper as case
@@ -80,6 +81,62 @@ def test_kinds_of_fields(small, kind):
     for values in fields.values():
         values[:] = 0.0  # a host may reuse its arrays
     same(small.step(state, turn(forcing)), expected)
+
+
+def labelled(n=N, times=2):
+    """Fields of the case as a dataset with a time and places."""
+    steps = [case.fields(n), *case.forcings(n, times - 1)]
+    data = xr.concat([xr.Dataset({variable(k).netcdf_name: ("point", v) for k, v in f.items()}) for f in steps], "time")
+    latitudes, longitudes = case.places(n)
+    dates = [np.datetime64(case.DATE + k * STEP, "ns") for k in range(times)]
+    return data.assign_coords(time=dates, latitude=("point", latitudes), longitude=("point", longitudes))
+
+
+def test_datasets_with_a_time(small):
+    """Date and places come from the dataset; a date may be given in any form; the record that is needed is taken."""
+    data, expected = labelled(times=3), case.start(small, N)
+    for state in (
+        small.initial(data),
+        small.initial(data.isel(time=0)),
+        small.initial(data, "2022-01-01"),
+        small.initial(data, np.datetime64("2022-01-01T00")),
+        small.initial(data.drop_vars("time").isel(time=0), "2022-01-01"),
+        small.initial(data.rename(latitude="lat", longitude="lon")),
+    ):
+        same(state, expected)
+        assert isinstance(state.date, datetime)
+    after = small.step(expected, case.forcings(N)[0])
+    same(small.step(expected, data), after)
+    same(small.step(expected, data.isel(time=1)), after)
+    assert small.initial(data, "2022-01-01T06").date == case.DATE + STEP
+    deliberate = small.step(expected, data.isel(time=2).drop_vars("time"))
+    same(deliberate, small.step(expected, case.forcings(N, 2)[1]))
+
+
+def test_another_date_is_refused(small):
+    """A dataset of another date is an error that says which one is needed."""
+    data = labelled()
+    state = small.initial(data)
+    with pytest.raises(ValueError, match=r"of 2022-01-01 00:00, needed are those of 2022-01-01 06:00.*drop_vars"):
+        small.step(state, data.isel(time=0))
+    with pytest.raises(ValueError, match="no record at 2022-01-01 12:00; they have 2022-01-01 00:00 to 2022-01-01 06"):
+        small.step(small.step(state, data), data)
+    with pytest.raises(ValueError, match="no record at 2020-05-01 00:00"):
+        small.initial(data, "2020-05")
+    with pytest.raises(TypeError, match="The fields come first"):
+        small.initial(case.DATE, *case.places(N), case.fields(N))
+    with pytest.raises(TypeError, match="Fields without time and places need them"):
+        small.initial(case.fields(N), case.DATE)
+
+
+def test_stepper_prints_itself(shipped):
+    """Variables with units, step, precision, checkpoint, checksum and origin, as text and as a table of a notebook."""
+    sha = pretrained_record()["sha256"][:12]
+    for text in (repr(shipped), shipped._repr_html_()):
+        parts = "steps of 6 h, float32 on cpu", f"SHA-256 {sha}", "2026-11-26 19:09, anemoi-ailand 0.1.0"
+        for part in (*parts, "2t (t2m) [K]", "swvl1 [m3 m-3]"):
+            assert part in text, part
+    assert "trained     unknown" in repr(case.stepper())
 
 
 def test_sun_and_calendar_are_computed_or_given(small):
