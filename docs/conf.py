@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import inspect
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -46,6 +47,9 @@ autodoc_typehints = "none"
 autodoc_member_order = "bysource"
 numpydoc_show_class_members = False
 
+#: Subpackages that come first in the reference, as most users need them; all others follow.
+FIRST = ("data", "rollout", "workflows", "evaluation")
+
 #: Marks in Markdown pages that are replaced by generated text.
 API_MARK, VARIABLES_MARK = "<!-- generated: public names -->", "<!-- generated: variables -->"
 
@@ -57,7 +61,9 @@ def public_names() -> dict[str, list[str]]:
         if not name.startswith("__"):
             module = getattr(getattr(anemoi_ailand, name), "__module__", None) or anemoi_ailand._MODULE[name]
             groups.setdefault(module.removeprefix("anemoi_ailand.").partition(".")[0], []).append(name)
-    return groups
+    return {
+        group: groups[group] for group in (*(g for g in FIRST if g in groups), *(g for g in groups if g not in FIRST))
+    }
 
 
 def kind(name: str) -> str:
@@ -89,7 +95,7 @@ def api_tables() -> str:
     text = ""
     for group, names in public_names().items():
         rows = [f"| [`{name}`](generated/{name}.rst) | {first_line(name)} |" for name in names]
-        text += f"## {group.capitalize()}\n\n| name | |\n|---|---|\n" + "\n".join(rows) + "\n\n"
+        text += f"## {group.capitalize()}\n\n| name | purpose |\n|---|---|\n" + "\n".join(rows) + "\n\n"
     pages = "\n".join(f"generated/{name}" for names in public_names().values() for name in names)
     return f"{text}:::{{toctree}}\n:hidden:\n\n{pages}\n:::\n"
 
@@ -98,7 +104,8 @@ def first_line(name: str) -> str:
     """Return the first line of the docstring of a public name; data have none of their own."""
     found = getattr(anemoi_ailand, name)
     text = inspect.getdoc(found) if kind(name) != "data" else f"Data of module `{anemoi_ailand._MODULE[name]}`."
-    return (text or "").partition("\n")[0].replace("``", "`").replace("|", "\\|")
+    line = (text or "").partition("\n")[0].replace("``", "`").replace("|", "\\|")
+    return re.sub(r":\w+:`~?([^`]+)`", r"`\1`", line)
 
 
 def variable_tables() -> str:
