@@ -61,9 +61,8 @@ def public_names() -> dict[str, list[str]]:
         if not name.startswith("__"):
             module = getattr(getattr(anemoi_ailand, name), "__module__", None) or anemoi_ailand._MODULE[name]
             groups.setdefault(module.removeprefix("anemoi_ailand.").partition(".")[0], []).append(name)
-    return {
-        group: groups[group] for group in (*(g for g in FIRST if g in groups), *(g for g in groups if g not in FIRST))
-    }
+    first = [group for group in FIRST if group in groups]
+    return {group: groups[group] for group in dict.fromkeys((*first, *groups))}
 
 
 def kind(name: str) -> str:
