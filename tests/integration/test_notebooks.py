@@ -39,6 +39,7 @@ def test_notebooks_run_and_show_what_is_stored(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     monkeypatch.setenv("PYTHONWARNINGS", "ignore")
+    monkeypatch.delenv("MPLBACKEND", raising=False)  # figures belong into the notebook
     assert [path.stem for path in NOTEBOOKS] == [
         "evaluate_a_checkpoint", "gradients", "run_a_site", "train_a_small_network",
     ]  # fmt: skip
