@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import shutil
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -70,7 +71,7 @@ class Series:
         return xr.Dataset(fields, coordinates, self.frame.attributes)
 
 
-class _FileSeries(Series):
+class _FileSeries(Series, ABC):
     """Series in a file, which gets its name when it is complete."""
 
     def __init__(self, frame: Frame, n_times: int, path: Path) -> None:
@@ -90,8 +91,9 @@ class _FileSeries(Series):
             self._write()
             self._block.times.clear()
 
+    @abstractmethod
     def _write(self) -> None:
-        raise NotImplementedError
+        """Append the block."""
 
 
 class _NetCDFSeries(_FileSeries):

@@ -16,7 +16,7 @@ import numpy as np
 import xarray as xr
 from anemoi.utils.dates import as_timedelta
 from pydantic import ValidationError
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from anemoi_ailand.data.land_data import LandData
 from anemoi_ailand.rollout.ensembles.ensemble import Ensemble
@@ -95,6 +95,8 @@ def run_series(
 ) -> tuple[xr.Dataset, LandState]:
     """Run and return the series with the last state; see :meth:`LandStepper.run`."""
     source = source_of(data)
+    if start is None and initial is None:
+        start = _first_state(source, land.prognostic)
     first, last = _period(source, start, end, lead_time, initial)
     members = _Members(source, _ensemble(ensemble, initial, source))
     if initial is None:
@@ -120,6 +122,16 @@ def run_series(
     except BaseException:
         kept.abandon()
         raise
+
+
+def _first_state(source: Source, names: Sequence[str]) -> np.datetime64 | None:
+    """Return the first date at which the whole state is given; None, the first date, if there is no such date."""
+    for k, record in enumerate(records(source, names, 0, source.dates.size)):
+        if len(record) < len(names):
+            return None  # a variable is missing at all dates, which `initial` reports
+        if all(np.isfinite(values).all() for values in record.values()):
+            return source.dates[k]
+    return None
 
 
 def _period(

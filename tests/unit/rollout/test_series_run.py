@@ -182,6 +182,18 @@ def test_period(land, data):
         assert (times[0], times[-1]) == (np.datetime64(first), np.datetime64(last))
 
 
+def test_run_starts_where_there_is_a_state(land, data):
+    """Without a start the run begins at the first date with a complete state; forcing may begin earlier."""
+    late = data.copy(deep=True)
+    late["stl2"][:2] = np.nan
+    expected = land.run(data, ["stl1"], start="2022-01-01T12")
+    equal(land.run(late, ["stl1"]), expected)
+    equal(land.run(opened(late), ["stl1"]), expected)
+    late["stl2"][:] = np.nan
+    with pytest.raises(ValueError, match="'stl2' at 2022-01-01 00:00 is missing"):
+        land.run(late, ["stl1"])
+
+
 def test_a_single_site(land, data):
     """Data of one site without a dimension of points are a run at one point, with the bits it has among others."""
     site = land.run(data.isel(point=4), ["stl1"])
