@@ -71,8 +71,7 @@ def test_a_checkpoint_from_before_the_option_skips():
 
 
 @pytest.mark.parametrize(
-    ("options", "message"),
-    [({"activation": "tanhh"}, "Activation 'tanhh'"), ({"width": 0}, "at least 1")],
+    ("options", "message"), [({"activation": "tanhh"}, "Activation 'tanhh'"), ({"width": 0}, "at least 1")]
 )
 def test_wrong_options_are_refused(options, message):
     """An unknown activation or an empty layer is an error that says so."""

@@ -12,16 +12,7 @@ import numpy as np
 import pytest
 
 from anemoi_ailand.data.stations.ismn import is_ismn, read_ismn
-from tests.support.files import (
-    CEOP,
-    ELEVATION,
-    HEADER_VALUES,
-    LATITUDE,
-    LONGITUDE,
-    times_between,
-    write_ismn,
-    zip_ismn,
-)
+from tests.support.files import CEOP, ELEVATION, HEADER_VALUES, LATITUDE, LONGITUDE, times_between, write_ismn, zip_ismn
 
 pytest.importorskip("ismn", reason='needs pip install "anemoi-ailand[observations]"')
 

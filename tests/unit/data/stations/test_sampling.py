@@ -8,11 +8,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from anemoi_ailand.data.stations.sampling import (
-    instants,
-    interval_means,
-    offset_of_longitude,
-)
+from anemoi_ailand.data.stations.sampling import instants, interval_means, offset_of_longitude
 from tests.support.files import times_between
 
 HALF_HOUR = np.timedelta64(30, "m")

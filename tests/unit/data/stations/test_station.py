@@ -9,12 +9,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from anemoi_ailand.data.stations.station import (
-    Sensor,
-    Station,
-    make_station,
-    soil_layer,
-)
+from anemoi_ailand.data.stations.station import Sensor, Station, make_station, soil_layer
 from tests.support.files import times_between
 
 PLACE = (40.0, -88.0, 200.0)

@@ -16,15 +16,7 @@ from anemoi_ailand.data.stations.fluxnet import is_fluxnet, read_fluxnet
 from anemoi_ailand.data.stations.plumber2 import is_plumber2, read_plumber2, standard_offset
 from anemoi_ailand.data.stations.sites import Site
 from anemoi_ailand.data.stations.station import Station
-from tests.support.files import (
-    ELEVATION,
-    LATITUDE,
-    LONGITUDE,
-    UTC_OFFSET,
-    times_between,
-    write_fluxnet,
-    write_plumber2,
-)
+from tests.support.files import ELEVATION, LATITUDE, LONGITUDE, UTC_OFFSET, times_between, write_fluxnet, write_plumber2
 
 NAME = "FLX_US-Bo1_FLUXNET2015_FULLSET_HH_1998-1998_1-3.csv"
 STARTS = times_between("1998-06-01T00:00", 480, 30)

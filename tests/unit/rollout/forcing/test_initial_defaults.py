@@ -13,11 +13,7 @@ from anemoi_ailand.rollout.forcing.initial_defaults import DERIVED, SNOW_FREE, c
 from anemoi_ailand.variables import VARIABLES, Role
 
 SD = np.array([0.0, 0.5, 50.0], "f4")
-HELD = {
-    "sd": SD,
-    "rsn": np.array([100.0, 150.0, 300.0], "f4"),
-    "stl1": np.array([290.0, 274.0, 260.0], "f4"),
-}
+HELD = {"sd": SD, "rsn": np.array([100.0, 150.0, 300.0], "f4"), "stl1": np.array([290.0, 274.0, 260.0], "f4")}
 
 
 def made(name: str, defaults: dict[str, float] | None = None, without: tuple[str, ...] = ()) -> np.ndarray:
