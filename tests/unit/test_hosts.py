@@ -128,19 +128,11 @@ def test_continents_file_is_bundled() -> None:
     assert anemoi_training.continents_file() is not None
 
 
-@pytest.mark.parametrize(
-    ("reference", "parameters", "told"),
-    [
-        ("anemoi.inference.runner:Runner._no_such", (), "is missing"),
-        ("anemoi.inference.no_such_module:Runner", (), "is missing"),
-        ("anemoi.inference.runner:Runner.forecast", ("no_such",), "without ['no_such']"),
-    ],
-)
-def test_canary_finds_changes(reference: str, parameters: tuple[str, ...], told: str) -> None:
+def test_canary_finds_changes() -> None:
     """A name that is gone, a module that is gone and another signature are reported."""
-    text = problem(reference, parameters)
-    assert text is not None
-    assert told in text
+    assert "is missing" in str(problem("anemoi.inference.runner:Runner._no_such", ()))
+    assert "is missing" in str(problem("anemoi.inference.no_such_module:Runner", ()))
+    assert "without ['no_such']" in str(problem("anemoi.inference.runner:Runner.forecast", ("no_such",)))
 
 
 def own_modules() -> dict[str, ast.Module]:

@@ -1,16 +1,18 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""The table is consistent with itself and with the words of the field."""
+"""The table of variables and the constants are consistent with themselves and with the words of the field."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 
 import pint
 import pytest
 
+from anemoi_ailand import constants
 from anemoi_ailand.model.closed_land import CATEGORIES
 from anemoi_ailand.variables import _ROWS, END, START, VARIABLES, Role, Time, Variable, names, taken_at, variable
 
@@ -116,3 +118,18 @@ def test_names_by_role_and_end_of_the_step() -> None:
     assert not set(names("forcing", computed=True)) & set(names("forcing", computed=False))
     assert taken_at(START, ["avg_tprate", "t", "swvl1"]) == ["t", "swvl1"]
     assert taken_at(END, ["avg_tprate", "t", "swvl1"]) == ["avg_tprate", "t"]
+
+
+NAMES = [name for name, value in vars(constants).items() if name.isupper() and not isinstance(value, str)]
+
+
+def test_constants_are_described_with_their_unit() -> None:
+    """The comment above each constant says what it is and gives the unit in brackets."""
+    text = Path(constants.__file__).read_text(encoding="utf-8")
+    comment = r"#: [^\n]*\[[^\]\n]+\][^\n]*\n(#: [^\n]*\n)*"
+    assert [name for name in NAMES if not re.search(rf"{comment}{name} = ", text)] == []
+
+
+def test_soil_is_2_89_m_deep() -> None:
+    """The four layers of the ECMWF soil reach down to 2.89 m."""
+    assert sum(constants.SOIL_LAYER_THICKNESS) == pytest.approx(2.89)

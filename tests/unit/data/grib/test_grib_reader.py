@@ -1,19 +1,25 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Reader of GRIB archives."""
+"""Reader of GRIB archives; parameters agree with ecCodes and the table of variables."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import eccodes
 import numpy as np
 import pytest
 
+from anemoi_ailand.data.grib import parameters as grib_parameters
+from anemoi_ailand.data.grib.decode import Decoder
 from anemoi_ailand.data.grib.grib_reader import GribReader
+from anemoi_ailand.data.grib.index import scan
+from anemoi_ailand.data.grib.parameters import PARAMETERS, Level, level_kind
 from anemoi_ailand.data.open_reader import open_reader
 from anemoi_ailand.data.reader import Reader
+from anemoi_ailand.variables import VARIABLES
 from tests.support.files import ramp, write_land
 from tests.support.grib import (
     AMOUNTS,
@@ -159,3 +165,104 @@ def test_netcdf_given_as_grib(tmp_path: Path) -> None:
     path = write_land(tmp_path / "a.grib", {"swvl1": ramp(5, 3, 0.1)}, DATES)
     with pytest.raises(ValueError, match=r"'a.grib' is NetCDF, not GRIB. Correct `path` or `layout`"):
         GribReader([path])
+
+
+def test_table_and_parameters_agree() -> None:
+    """Every variable with a GRIB name in the table is read from it; other parameters are known exceptions."""
+    named = {n: v.grib for n, v in VARIABLES.items() if v.grib}
+    assert {n for n, g in named.items() if g not in [p.short_name for p in PARAMETERS.get(n, ())]} == set()
+    assert set(PARAMETERS) - set(named) == {"slw", "evap", "late_sdswrf", "late_tprate", "late_tsrwe"}
+
+
+@pytest.mark.parametrize("edition", [1, 2])
+def test_parameters_are_those_of_eccodes(edition: int) -> None:
+    """Each paramId in the edition has our short name and known units."""
+    for name, ways in PARAMETERS.items():
+        for way in ways:
+            handle = eccodes.codes_grib_new_from_samples("GRIB2" if edition == 2 else "regular_ll_sfc_grib1")
+            try:
+                if edition == 2:
+                    eccodes.codes_set(handle, "tablesVersion", 33)
+                eccodes.codes_set(handle, "paramId", way.param)
+            except eccodes.CodesInternalError:
+                assert edition == 1, f"{way.short_name} is not in GRIB2"
+                continue
+            assert eccodes.codes_get_string(handle, "shortName") == way.short_name
+            assert grib_parameters.factor(name, way, eccodes.codes_get_string(handle, "units")) != 0.0
+            eccodes.codes_release(handle)
+
+
+def test_kinds_of_level() -> None:
+    """Snow layers and pressure levels are neither surface nor soil; lakes count as surface."""
+    expected = {
+        "surface": Level.SURFACE, "heightAboveGround": Level.SURFACE, "soilLayer": Level.SOIL,
+        "depthBelowLandLayer": Level.SOIL, "hybrid": Level.MODEL, "isobaricInhPa": Level.OTHER,
+        "snowLayer": Level.OTHER, "entireLake": Level.SURFACE,
+    }  # fmt: skip
+    assert {level: level_kind(level) for level in expected} == expected
+
+
+def test_values_are_in_units_of_the_table(empty: Archive) -> None:
+    """Snow in kg m-2, cover and albedo in %, and the logarithm of pressure are converted."""
+    for date in DATES:
+        for param, value in ((228141, 30.0), (260038, 40.0), (228032, 70.0)):
+            empty.field("snow.grib", points(empty, value), param, date, dataType="an")
+        empty.field("lnsp.grib", points(empty, np.log(9.0e4)), 152, date, typeOfLevel="hybrid", level=1)
+    found = GribReader(files(empty.folder)).read(["sd", "snowc", "asn", "sp"], DATES[1:2])[:, 0, 0]
+    np.testing.assert_allclose(found, [30.0, 0.4, 0.7, 9.0e4], rtol=1e-5)
+
+
+def test_unknown_units_are_refused() -> None:
+    """The message gives the parameter and the known units."""
+    with pytest.raises(ValueError, match=r"swvl1 \(paramId 39\).*'kg m\*\*-3'.*'m3 m-3'.*Correct"):
+        grib_parameters.factor("swvl1", PARAMETERS["swvl1"][0], "kg m**-3")
+
+
+def test_grids_differ(archive: Archive) -> None:
+    """Fields on two grids are refused; the error describes each grid."""
+    other = Archive(archive.folder, Grid("regular", 30))
+    for date in DATES:
+        other.field("skt.grib", points(other, 290.0), 235, date)
+    refuse(archive.folder, r"on 2 different grids.*'skt': 'regular_ll, 42 points', 'swvl1': 'regular_ll, 21 points'")
+
+
+def test_editions_of_one_grid_may_be_mixed(archive: Archive) -> None:
+    """ERA5 comes as GRIB1 at the surface and GRIB2 at model levels."""
+    old = Archive(archive.folder, archive.grid, 1)
+    for date in DATES:
+        old.field("skt.grib", points(archive, 290.0), 235, date, dataType="an")
+    assert GribReader(files(archive.folder)).variables == ("swvl1", "skt")
+
+
+def test_file_that_has_changed_since_opened(archive: Archive) -> None:
+    """Fields are read by position, so a changed file is refused."""
+    reader = GribReader([archive.folder / "state.grib"])
+    (archive.folder / "state.grib").write_bytes(b"x" * 10000)
+    with pytest.raises(ValueError, match=r"has changed since it was opened"):
+        reader.read(["swvl1"], DATES)
+
+
+def test_points_outside_the_bitmap_are_missing(archive: Archive) -> None:
+    """They are NaN, and all others have values."""
+    values = Decoder(scan([archive.folder / "state.grib"]))(0).values
+    np.testing.assert_array_equal(np.flatnonzero(np.isfinite(values)), archive.grid.place)
+    np.testing.assert_allclose(values[archive.grid.place], 0.3, rtol=1e-6)
+
+
+def test_quantum_is_the_step_of_the_packing(archive: Archive) -> None:
+    """All packed values are whole multiples of the quantum above the smallest value."""
+    archive.field("t.grib", np.linspace(0.0, 1.0, archive.grid.size), 235, FIRST)
+    decoded = Decoder(scan([archive.folder / "t.grib"]))(0)
+    steps = decoded.values / decoded.quantum
+    assert 2.0**-25 < decoded.quantum <= 2.0**-23
+    np.testing.assert_allclose(steps, np.round(steps), atol=1e-6)
+
+
+def test_cache_is_small(archive: Archive) -> None:
+    """Memory does not grow with the number of fields read."""
+    for i in range(60):
+        archive.field("t.grib", points(archive, float(i)), 235, FIRST + timedelta(days=i))
+    decoder = Decoder(scan([archive.folder / "t.grib"]))
+    for row in range(60):
+        decoder(row)
+    assert decoder._cached.cache_info().currsize == 24

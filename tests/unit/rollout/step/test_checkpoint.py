@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""A trained model as a function of rows."""
+"""A trained model as a function of rows: columns, bits, precision."""
 
 import zipfile
 
@@ -9,8 +9,12 @@ import pytest
 import torch
 
 from anemoi_ailand.rollout.step import checkpoint as under_test
+from anemoi_ailand.rollout.step.advance import StepLayout
 from anemoi_ailand.rollout.step.checkpoint import load_step
-from tests.support.land import OPEN
+from anemoi_ailand.rollout.step.physical_step import PhysicalStep
+from anemoi_ailand.variables import END, START, variable
+from tests.support import stepper as case
+from tests.support.land import CLOSED, OPEN
 
 
 def test_step_is_the_prediction_of_the_model():
@@ -57,3 +61,43 @@ def test_another_task_is_refused_before_the_weights_are_read(tmp_path, monkeypat
     (tmp_path / "best.ckpt").write_text("weights")
     with pytest.raises(ValueError, match="is of task 'forecaster', not 'land-forecaster'"):
         load_step(tmp_path / "best.ckpt")
+
+
+INPUTS = ("avg_tprate", "lai_lv", "stl1", "swvl1", "t", "theta_sat")
+OUTPUTS = ("2t", "swvl1", "stl1")
+
+
+def test_roles_follow_from_the_table():
+    """State is input and output; forcing varies in time; the table tells at which end it is read."""
+    layout = StepLayout(INPUTS, OUTPUTS)
+    assert (layout.prognostic, layout.diagnostic) == (("swvl1", "stl1"), ("2t",))
+    assert (layout.static, layout.forcing) == (("theta_sat",), ("avg_tprate", "lai_lv", "t"))
+    assert (layout.forcing_start, layout.forcing_end) == (("lai_lv", "t"), ("avg_tprate", "t"))
+    assert all(START in variable(n).taken for n in layout.fields_start)
+    assert all(END in variable(n).taken for n in layout.forcing_end)
+    given = StepLayout(INPUTS, OUTPUTS, forcing=["t", "avg_tprate"])  # lai_lv was constant in training
+    assert (given.static, given.forcing) == (("lai_lv", "theta_sat"), ("t", "avg_tprate"))
+
+
+def test_double_precision_agrees_with_single():
+    """The difference has the size of single precision; the checkpoint is unchanged, the result within the bounds."""
+    step = CLOSED.land_step()
+    stepper = case.LandStepper(step, threads=1)
+    state = case.start(stepper, 64)
+    start, end = state.columns, stepper.forcing_columns(state, case.forcings(64)[0])
+    single = PhysicalStep(step)(start, end)
+    double = PhysicalStep(step).double()(start.double(), end.double())
+    assert double.dtype is torch.float64
+    error = ((double - single) / (1e-6 + double.abs().amax(0))).abs()
+    assert 0 < error.max() < 1e-3
+    assert all(p.dtype is torch.float32 for p in step.model.parameters())  # the weights are copies
+    lower, upper = step.model.model.physical_bounds
+    assert (single >= lower).all()
+    assert (single <= upper).all()
+
+
+def test_other_processors_are_refused():
+    """A checkpoint with more than a normaliser is an error."""
+    step = CLOSED.land_step(others=("imputer",))
+    with pytest.raises(ValueError, match=r"has the processors \['imputer', 'normalizer'\]"):
+        PhysicalStep(step)
