@@ -3,8 +3,6 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """Every configuration and recipe parses, has a header, and agrees with the table of variables."""
 
-from __future__ import annotations
-
 from copy import deepcopy
 from functools import cache
 from pathlib import Path
@@ -61,7 +59,8 @@ def method_of(normalizer: dict[str, Any], name: str) -> str:
 
 
 def test_promised_configs_exist() -> None:
-    """The package trains on the full set and on the sample; the contest keeps its entrants to itself."""
+    """There are recipes for sample, any run, reference set and GRIB; the contest keeps its entrants to itself."""
+    assert {"ecland-sample", "ecland-native", "ecland-reference", "ecland-grib"} <= set(listing("recipes"))
     assert {"training/ailand", "training/ailand-sample"} <= set(listing("configs"))
     assert {name.partition("/")[0] for name in listing("configs")} == {"training", "inference", "evaluation"}
     entrants = {"ailand-v1", "ailand-v1-forcing", "prototype-2024", "stock-pointwise", "xgboost"}
@@ -146,18 +145,9 @@ def complaints(config: DictConfig) -> set[tuple]:
     return set()
 
 
-def test_promised_recipes_exist() -> None:
-    """One for the sample, one for any ecLand run, one for the reference set, one for GRIB."""
-    assert {"ecland-sample", "ecland-native", "ecland-reference", "ecland-grib"} <= set(listing("recipes"))
-
-
-def test_recipes_are_named_as_their_files() -> None:
-    """The name in the metadata of the dataset leads back to the recipe."""
+def test_recipes_suit_the_emulator() -> None:
+    """A recipe has the name of its file, the step of the emulator, and statistics of the changes over one step."""
     assert [path.name for path, recipe in RECIPES.items() if recipe["name"] != path.stem] == []
-
-
-def test_step_is_the_emulators() -> None:
-    """A dataset has the step that the emulator makes, and its statistics hold those of the changes over one step."""
     step = f"{STEP_HOURS}h"
     assert [path.name for path, recipe in RECIPES.items() if recipe["dates"]["frequency"] != step] == []
     assert [path.name for path, recipe in RECIPES.items() if step not in recipe["statistics"]["tendencies"]] == []

@@ -8,8 +8,6 @@ assimilation, evaluation} -> workflows -> commands -> __main__. ``anemoi_ailand/
 and may import any room lazily.
 """
 
-from __future__ import annotations
-
 import ast
 import subprocess
 import sys

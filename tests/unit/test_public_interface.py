@@ -3,8 +3,6 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """The public interface ``anemoi_ailand``: names, lazy imports, version, runnable examples."""
 
-from __future__ import annotations
-
 import ast
 import doctest
 import inspect

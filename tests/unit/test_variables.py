@@ -3,8 +3,6 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """The table of variables and the constants are consistent with themselves and with the words of the field."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from pathlib import Path

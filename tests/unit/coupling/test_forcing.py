@@ -29,13 +29,6 @@ def test_factors(given, wanted, factor):
     assert factor_between(given, wanted, "x") == pytest.approx(factor, rel=1e-15)
 
 
-@pytest.mark.parametrize(("given", "wanted"), [("K", "Pa"), ("m", "m s-1"), ("J m-2", "W m-2"), ("degC", "K")])
-def test_no_factor_is_guessed(given, wanted):
-    """Units without a known factor are refused with those that have one."""
-    with pytest.raises(ValueError, match="no factor is known between them"):
-        factor_between(given, wanted, "x")
-
-
 def test_the_same_name_is_taken_with_the_units_of_the_checkpoint():
     """A forcing that is not configured is taken from the field of its name, converted if its units differ."""
     assert read_forcing({}, ["t", "avg_sp"], UNITS, 6.0, HELD).taken == (

@@ -129,10 +129,8 @@ def test_a_run_whose_date_is_not_known_before(world):
         ({"initial": None}, ValueError, "has no `initial`"),
         ({"date": DATE + 6 * HOUR}, ValueError, "is of 2020-05-01 00:00:00, the run starts at 2020-05-01 06:00:00"),
         ({"forcing": {}}, ValueError, "`forcing.avg_sdswrf`: the atmosphere has no field 'avg_sdswrf'"),
-        ({"feedback": {"skt": "swvl1"}}, ValueError, "no factor is known"),
         ({"checkpoint": "no-such.ckpt"}, FileNotFoundError, "There is no checkpoint"),
         ({"save": "x.state", "lead": "9h"}, ValueError, "`save` needs a `lead_time` of whole steps of 6 h"),
-        ({"points": {"index": "no.npy"}}, FileNotFoundError, "There is no index"),
         ({"forcing": toy.FORCING | {"lai_hv": {"dataset": "no.zarr"}}}, FileNotFoundError, "There is no dataset"),
     ],
 )
@@ -197,14 +195,6 @@ def test_nearest_crosses_the_date_line():
     assert land_points("nearest", LAND, GRID).index.tolist() == [2, 3, 1]
 
 
-def test_far_points_are_refused():
-    """Points that are too far away are refused with the farthest and the option to allow it."""
-    with pytest.raises(
-        ValueError, match=r"1 of 3 points .* within 20 km; the farthest, latitude 70\.000.* is 22 km away"
-    ):
-        land_points({"nearest": 20}, LAND, GRID)
-
-
 def test_index_from_a_file(tmp_path):
     """An index file gives one position per point of the land."""
     np.save(tmp_path / "i.npy", np.array([4, 0, 2]))
@@ -230,27 +220,26 @@ def test_precision_of_the_field_stays(dtype):
 
 
 @pytest.mark.parametrize(
-    ("config", "error", "message"),
+    ("config", "grid", "error", "message"),
     [
-        ("same", ValueError, "the land has 3 points and the atmosphere 5"),
-        ({"index": "no.npy"}, FileNotFoundError, "There is no index"),
-        ({"nearst": 3}, TypeError, "Did you mean 'nearest'"),
-        ("closest", ValueError, "`points` is 'closest'. Give same"),
-        ({"index": "a.npy", "nearest": 3}, ValueError, "`points` is"),
+        ("same", GRID, ValueError, "the land has 3 points and the atmosphere 5"),
+        ("same", (LAND[0][::-1], LAND[1][::-1]), ValueError,
+         r"2 of 3 points differ, the first: latitude 50\.000, longitude 7\.000 of the land"),
+        ({"nearest": 20}, GRID, ValueError,
+         r"1 of 3 points .* within 20 km; the farthest, latitude 70\.000.* is 22 km away"),
+        ({"index": "no.npy"}, GRID, FileNotFoundError, "There is no index"),
+        ({"index": "i.npy"}, GRID, ValueError, r"has shape \(2,\); the land has 3 points"),
+        ({"nearst": 3}, GRID, TypeError, "Did you mean 'nearest'"),
+        ("closest", GRID, ValueError, "`points` is 'closest'. Give same"),
+        ({"index": "a.npy", "nearest": 3}, GRID, ValueError, "`points` is"),
     ],
-)
-def test_invalid_option_is_refused(config, error, message):
-    """Unknown options are refused."""
+)  # fmt: skip
+def test_points_that_do_not_fit_are_refused(tmp_path, monkeypatch, config, grid, error, message):
+    """Other points, points too far away, an index that does not fit and unknown options are refused."""
+    monkeypatch.chdir(tmp_path)
+    np.save("i.npy", np.array([4, 0]))
     with pytest.raises(error, match=message):
-        land_points(config, LAND, GRID)
-
-
-def test_other_points_of_the_same_number_are_refused():
-    """Points that differ are refused with the first one."""
-    with pytest.raises(
-        ValueError, match=r"2 of 3 points differ, the first: latitude 50\.000, longitude 7\.000 of the land"
-    ):
-        land_points("same", LAND, (LAND[0][[2, 1, 0]], LAND[1][[2, 1, 0]]))
+        land_points(config, LAND, grid)
 
 
 @pytest.mark.parametrize(
@@ -263,13 +252,6 @@ def test_a_bad_index_is_refused(index, message):
     """An index with other types, shapes or positions is refused."""
     with pytest.raises(ValueError, match=message):
         LandPoints(index, 5)
-
-
-def test_an_index_of_another_length_is_refused(tmp_path):
-    """Another number of points is refused with both numbers."""
-    np.save(tmp_path / "i.npy", np.array([4, 0]))
-    with pytest.raises(ValueError, match=r"has shape \(2,\); the land has 3 points"):
-        land_points({"index": str(tmp_path / "i.npy")}, LAND, GRID)
 
 
 N = 5

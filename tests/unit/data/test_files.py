@@ -3,8 +3,6 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """Files: user-supplied paths, layout by content, reading of NetCDF."""
 
-from __future__ import annotations
-
 import shutil
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -34,21 +32,12 @@ def names(path: object) -> list[str]:
     return [p.name for p in resolve(path)]  # type: ignore[arg-type]
 
 
-def test_folder_means_its_data_files(years):
-    """Notes, hidden files and subfolders are left out."""
+def test_entries_become_files(years):
+    """A folder without notes, hidden files and subfolders; a pattern of dates, digits only; a list, each file once."""
     assert names(str(years)) == ["land_2019.nc", "land_2020.nc", "land_mean.nc"]
-
-
-def test_pattern_of_dates_matches_digits_only(years):
-    """{date:strftime(%Y)} matches four digits."""
     assert names(f"{years}/land_{{date:strftime(%Y)}}.nc") == ["land_2019.nc", "land_2020.nc"]
-
-
-def test_glob_and_list_give_each_file_once(years):
-    """The files are in the order of the list."""
-    assert names([f"{years}/*_2020.nc", str(years / "land_2019.nc"), f"{years}/land_20*.nc"]) == [
-        "land_2020.nc", "land_2019.nc",
-    ]  # fmt: skip
+    listed = [f"{years}/*_2020.nc", str(years / "land_2019.nc"), f"{years}/land_20*.nc"]
+    assert names(listed) == ["land_2020.nc", "land_2019.nc"]
 
 
 def test_path_without_a_match(years):
@@ -75,60 +64,32 @@ def test_entries_that_cannot_be_read(years, monkeypatch):
         resolve(str(years))
 
 
-@pytest.mark.parametrize(
-    ("path", "layout"),
-    [("", "reference"), ("/static.nc", "reference"), ("/native/points", "native"), ("/native/grid", "native")],
-)
-def test_files_of_the_sample(path, layout):
-    """Both layouts of ecLand, and the reference layout, are recognised."""
-    assert detect(resolve(f"$AILAND_SAMPLE{path}")) == layout
-
-
-def test_our_own_output_and_grib(tmp_path):
-    """Files with dataset names have the layout `land`; GRIB is recognised by its first four bytes."""
+def test_layout_follows_from_content(tmp_path):
+    """Both layouts of ecLand, the reference layout, our own output and GRIB, whatever their names; else it is named."""
+    sample = {"": "reference", "/static.nc": "reference", "/native/points": "native", "/native/grid": "native"}
+    assert {path: detect(resolve(f"$AILAND_SAMPLE{path}")) for path in sample} == sample
     (tmp_path / "x").write_bytes(b"GRIB....")
     assert detect([tmp_path / "x"]) == "grib"
     assert detect([write_land(tmp_path / "f.nc", {"swvl1": ramp(2, 2), "t2m": ramp(2, 2)}, stamps(2))]) == "land"
-
-
-def test_names_of_files_do_not_matter(tmp_path):
-    """EcLand forcing under another name is recognised."""
     native = native_copy(tmp_path / "n")
     shutil.move(native / "forcing", tmp_path / "something.nc")
     assert detect([tmp_path / "something.nc"]) == "native"
-
-
-def test_unknown_content_is_listed(tmp_path):
-    """An empty file of ecLand alone has no layout."""
-    native = native_copy(tmp_path / "n")
     with pytest.raises(ValueError, match=r"No layout is recognised in .*o_ggd.nc"):
         detect([native / "o_ggd.nc"])
 
 
-@pytest.fixture
-def land(tmp_path: Path) -> Path:
-    return write_land(tmp_path / "land.nc", {"swvl1": ramp(5, 3)}, stamps(5))
-
-
-def truncate(path: Path, keep: float) -> None:
+@pytest.mark.parametrize("keep", [0.0, 0.5, 0.9, 0.95])
+@pytest.mark.parametrize("kind", ["HDF5", "classic"])
+def test_truncated_file_is_refused(tmp_path, kind, keep):
+    """A file may be truncated anywhere; the library would read zeros beyond the end of a classic file."""
+    path = land(tmp_path) if kind == "HDF5" else native_copy(tmp_path / "native") / "forcing"
     path.write_bytes(path.read_bytes()[: int(path.stat().st_size * keep)])
-
-
-@pytest.mark.parametrize("keep", [0.0, 0.5, 0.95])
-def test_truncated_file_is_refused(land, keep):
-    """An HDF5 file may be truncated anywhere."""
-    truncate(land, keep)
-    with pytest.raises(OSError, match=r"land.nc.*cannot be read as NetCDF"), open_file(land):
+    with pytest.raises(OSError, match=rf"{path.name}.*(cut off|cannot be read)"), open_file(path):
         pass
 
 
-@pytest.mark.parametrize("keep", [0.5, 0.9])
-def test_truncated_classic_file_is_refused(tmp_path, keep):
-    """The library would read zeros beyond the end of a classic file."""
-    path = native_copy(tmp_path / "native") / "forcing"
-    truncate(path, keep)
-    with pytest.raises(OSError, match=r"forcing.*(cut off|cannot be read)"), open_file(path):
-        pass
+def land(folder: Path) -> Path:
+    return write_land(folder / "land.nc", {"swvl1": ramp(5, 3)}, stamps(5))
 
 
 def test_time_reference_is_that_of_the_file(tmp_path):
@@ -143,18 +104,18 @@ def test_time_reference_is_that_of_the_file(tmp_path):
     }  # fmt: skip
 
 
-def test_times_must_increase_in_the_real_calendar(land):
+def test_times_must_increase_in_the_real_calendar(tmp_path):
     """The error gives the record, or the calendar."""
-    with netCDF4.Dataset(land, "a") as ds:
-        ds["time"].calendar = "360_day"
-    with open_file(land) as ds, pytest.raises(ValueError, match="360_day"):
-        times(ds, land)
-    with netCDF4.Dataset(land, "a") as ds:
-        ds["time"].calendar = "standard"
-    for stamp in (0, 175326 + 6):
-        spoil(land, "time", stamp, 3)
-        with open_file(land) as ds, pytest.raises(ValueError, match="record 3"):
-            times(ds, land)
+    path = land(tmp_path)
+    for calendar, stamp, message in (
+        ("360_day", 0, "360_day"),
+        ("standard", 0, "record 3"),
+        ("standard", 175332, "record 3"),
+    ):
+        with netCDF4.Dataset(path, "a") as ds:
+            ds["time"].calendar, ds["time"][3] = calendar, stamp
+        with open_file(path) as ds, pytest.raises(ValueError, match=message):
+            times(ds, path)
 
 
 def test_fill_value_becomes_nan(tmp_path):
@@ -190,29 +151,22 @@ def test_files_are_read_in_utc(tmp_path: Path, zone: str, hours: float) -> None:
     assert open_reader(str(path)).coverage.first == FIRST - timedelta(hours=hours)
 
 
-@pytest.mark.parametrize("zone", [" Europe/Berlin", " CET", " local", " +2 hours"])
-def test_other_zones_are_refused(zone: str) -> None:
-    """Their offset from UTC depends on the date."""
-    with pytest.raises(ValueError, match=rf"'a.nc' is in the zone '{zone.strip().replace('+', '.')}'"):
-        utc_reference(SimpleNamespace(units=SINCE + zone), "a.nc")
-
-
-def test_zone_in_an_attribute_must_agree() -> None:
-    """Some programs store the zone there; a contradiction is an error."""
-    assert utc_reference(SimpleNamespace(units=SINCE, time_zone="UTC"), "a.nc") == (SINCE, timedelta(0))
-    with pytest.raises(ValueError, match=r"units '.*' and timezone '.02:00'"):
-        utc_reference(SimpleNamespace(units=SINCE, timezone="+02:00"), "a.nc")
-    with pytest.raises(ValueError, match="'local'"):
-        utc_reference(SimpleNamespace(units=SINCE, tz="local"), "a.nc")
-
-
 @pytest.mark.parametrize(
-    "units", ["", "hours", "fortnights since 2000-01-01", "hours since then", "m since 2000-01-01"]
-)
-def test_missing_reference_or_unit_of_time(units: str) -> None:
-    """The error gives the file and the units."""
-    with pytest.raises(ValueError, match=r"'a.nc' has units '.*', which are not seconds"):
-        utc_reference(SimpleNamespace(units=units), "a.nc")
+    ("attributes", "message"),
+    [
+        *(({"units": SINCE + zone}, rf"'a.nc' is in the zone '{zone.strip().replace('+', '.')}'")
+          for zone in (" Europe/Berlin", " CET", " local", " +2 hours")),  # their offset depends on the date
+        ({"units": SINCE, "timezone": "+02:00"}, r"units '.*' and timezone '.02:00'"),
+        ({"units": SINCE, "tz": "local"}, "'local'"),
+        *(({"units": units}, r"'a.nc' has units '.*', which are not seconds")
+          for units in ("", "hours", "fortnights since 2000-01-01", "hours since then", "m since 2000-01-01")),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_unknown_reference_of_time_is_refused(attributes: dict[str, str], message: str) -> None:
+    """Zones other than an offset, a zone in an attribute that contradicts the units, and no reference or unit."""
+    with pytest.raises(ValueError, match=message):
+        utc_reference(SimpleNamespace(**attributes), "a.nc")
 
 
 @pytest.mark.parametrize("units", ["days since 1-1-1", "seconds since 2018-01-01", "hours since 1900-01-01T00:00:0.0"])
@@ -224,3 +178,4 @@ def test_common_forms_of_the_reference(units: str) -> None:
         0, units.replace("T", " "), only_use_cftime_datetimes=False
     )
     assert netCDF4.num2date(0, utc_reference(SimpleNamespace(units=SINCE), "a")[0]) == datetime(2000, 1, 1)
+    assert utc_reference(SimpleNamespace(units=SINCE, time_zone="UTC"), "a.nc") == (SINCE, timedelta(0))

@@ -3,8 +3,6 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """Reader of ecLand's own files: equal to the reference set of the same run."""
 
-from __future__ import annotations
-
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -116,11 +114,14 @@ def test_last_two_metre_record_is_left_out(tmp_path):
     assert of(native).coverage.last == datetime(2018, 1, 21, 18)
 
 
-def test_missing_file_means_fewer_variables(tmp_path):
-    """A run without CO2 output has no gpp and nee, and everything else."""
+def test_variables_follow_from_the_files(tmp_path):
+    """A run without CO2 output has no gpp and nee, and 6-hourly forcing no late means."""
     native = native_copy(tmp_path / "n")
     (native / "o_co2.nc").unlink()
     assert set(POINTS.variables) - set(of(native).variables) == {"gpp", "nee"}
+    without_records(native / "forcing", [i for i in range(505) if i % 6])
+    late = {"late_sdswrf", "late_tprate", "late_tsrwe"}
+    assert set(POINTS.variables) - set(of(native).variables) == {"gpp", "nee", *late}
 
 
 def test_chain_of_runs_is_joined_by_time(tmp_path):
@@ -150,22 +151,11 @@ def test_forcing_with_a_gap_or_a_wrong_step(tmp_path, left_out, message):
         of(native)
 
 
-def test_six_hourly_forcing_has_no_late_means(tmp_path):
-    """They are not among the variables."""
-    native = native_copy(tmp_path / "n")
-    without_records(native / "forcing", [i for i in range(505) if i % 6])
-    assert set(POINTS.variables) - set(of(native).variables) == {"late_sdswrf", "late_tprate", "late_tsrwe"}
-
-
-def test_number_of_ids(tmp_path):
-    """There must be one for each point."""
+def test_files_that_do_not_suffice(tmp_path):
+    """There must be one identity for each point, and something that changes in time."""
     (tmp_path / "ids.txt").write_text("1\n2\n")
     with pytest.raises(ValueError, match="names 2 points and the files hold 4"):
         open_reader(str(NATIVE / "points"), point_id=str(tmp_path / "ids.txt"))
-
-
-def test_only_constants(tmp_path):
-    """Surfclim alone is refused."""
     with pytest.raises(ValueError, match="nothing that changes in time"):
         NativeReader([NATIVE / "points" / "surfclim"])
 

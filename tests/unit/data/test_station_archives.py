@@ -3,8 +3,6 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """Readers of station archives: flux towers of FLUXNET and PLUMBER2, soil moisture of ISMN."""
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
 from typing import Any
@@ -274,14 +272,6 @@ def test_single_file_and_network_with_underscore(tmp_path: Path) -> None:
     flat = path.rename(tmp_path / path.name)
     [station] = read_ismn([flat])
     assert station.network == "FR-Aqui"
-
-
-def test_station_without_a_good_value(tmp_path: Path) -> None:
-    """It has no series, and a note with its flags."""
-    write_ismn(tmp_path, TIMES, np.full(48, 0.3), flags=["C01"] * 48)
-    [station] = read_ismn([tmp_path])
-    assert station.variables == []
-    assert "none of its 48 values has the flag G; it has {'C01': 48}" in station.notes[0]
 
 
 def test_broken_file_is_an_error(tmp_path: Path) -> None:

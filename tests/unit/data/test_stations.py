@@ -3,8 +3,6 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """Stations are read from files of any archive, on 6-hourly stamps."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np
@@ -159,20 +157,18 @@ def test_bif(tmp_path: Path) -> None:
     )
 
 
-def test_other_columns_are_an_error(tmp_path: Path) -> None:
-    """The error gives the columns of the file and the required ones."""
-    path = tmp_path / "a.csv"
-    path.write_text("name,lat,lon\nx,1,2\n")
-    with pytest.raises(ValueError, match=r"has the columns \['name', 'lat', 'lon'\].*latitude.*BIF"):
-        read_sites(path)
-
-
-def test_number_that_cannot_be_read(tmp_path: Path) -> None:
-    """The error names the file."""
-    path = tmp_path / "a.csv"
-    path.write_text("site,latitude,longitude\nx,north,2\n")
-    with pytest.raises(ValueError, match=r"table of sites '.*a\.csv' cannot be read.*north"):
-        read_sites(path)
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("name,lat,lon\nx,1,2\n", r"has the columns \['name', 'lat', 'lon'\].*latitude.*BIF"),
+        ("site,latitude,longitude\nx,north,2\n", r"table of sites '.*a\.csv' cannot be read.*north"),
+    ],
+)
+def test_broken_table_of_sites_is_an_error(tmp_path: Path, text: str, message: str) -> None:
+    """The error gives the file, or its columns and the required ones."""
+    (tmp_path / "a.csv").write_text(text)
+    with pytest.raises(ValueError, match=message):
+        read_sites(tmp_path / "a.csv")
 
 
 PLACE = (40.0, -88.0, 200.0)

@@ -153,12 +153,6 @@ def test_leaf_area_may_be_state():
     assert c.n_in == columns().n_in
 
 
-def test_unknown_variable_names_the_nearest():
-    """A name that the table lacks is an error that offers the nearest one."""
-    with pytest.raises(ValueError, match="swvl1"):
-        columns(inputs={**INPUTS, "swlv1": 6})
-
-
 def test_category_that_something_reads_is_allowed_and_in_no_column():
     """It may be in the forcing, and the network's columns are those without it."""
     c = columns(inputs={**INPUTS, "slt": 6}, forcing=[*FORCING, "slt"], categories=["slt"])

@@ -53,24 +53,21 @@ def test_import_path_of_a_class(own):
 
 
 @pytest.mark.parametrize(
-    ("name", "message"),
+    ("config", "message"),
     [
-        ("lstm", r"'lstm', which is not known. Give 'mlp', or the import path"),
-        ("no_such_module.Net", r"cannot be imported \(No module named 'no_such_module'\).*PYTHONPATH"),
-        ("my_networks.Other", r"cannot be imported .*no attribute 'Other'"),
-        ("my_networks.no_class", r"not a subclass of torch.nn.Module"),
+        ({"network": "lstm"}, r"'lstm', which is not known. Give 'mlp', or the import path"),
+        ({"network": "no_such_module.Net"}, r"cannot be imported \(No module named 'no_such_module'\).*PYTHONPATH"),
+        ({"network": "my_networks.Other"}, r"cannot be imported .*no attribute 'Other'"),
+        ({"network": "my_networks.no_class"}, r"not a subclass of torch.nn.Module"),
+        ({"network": "my_networks.Linear", "depth": 3}, r"no option \['depth'\] \(available: \['bias'\]\).*null"),
+        ({"width": 8, "depth": 1, "activation": "tanhh"}, "Activation 'tanhh'"),
+        ({"width": 0, "depth": 1}, "at least 1"),
     ],
 )
-def test_unknown_network_is_refused(own, name, message):
-    """The error says what is wrong and what to give instead."""
+def test_networks_that_cannot_be_built_are_refused(own, config, message):
+    """The error says what is wrong and what to give instead, or how to drop an inherited option."""
     with pytest.raises(ValueError, match=message):
-        build_network({"network": name}, SHAPE)
-
-
-def test_option_of_another_network_is_refused(own):
-    """The error lists the options and says how to drop an inherited one."""
-    with pytest.raises(ValueError, match=r"Linear' has no option \['depth'\] \(available: \['bias'\]\).*null"):
-        build_network({"network": "my_networks.Linear", "depth": 3}, SHAPE)
+        build_network(config, SHAPE)
 
 
 def network(**options):
@@ -132,15 +129,6 @@ def test_a_checkpoint_from_before_the_option_skips():
     expected = net(z)
     del net.__dict__["skip"]
     assert all(torch.equal(a, b) for a, b in zip(net(z), expected, strict=True))
-
-
-@pytest.mark.parametrize(
-    ("options", "message"), [({"activation": "tanhh"}, "Activation 'tanhh'"), ({"width": 0}, "at least 1")]
-)
-def test_wrong_options_are_refused(options, message):
-    """An unknown activation or an empty layer is an error that says so."""
-    with pytest.raises(ValueError, match=message):
-        PointwiseMLP(5, 3, 2, **options)
 
 
 CPU = torch.device("cpu")

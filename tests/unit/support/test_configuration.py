@@ -3,8 +3,6 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """Configurations and options are validated as a whole, with clear errors."""
 
-from __future__ import annotations
-
 import pytest
 from pydantic import BaseModel, ValidationError
 
@@ -104,15 +102,11 @@ def test_options_of_a_class_include_those_of_its_bases():
 
 
 def test_unknown_name_is_an_error():
-    """The message gives the nearest name, if there is one, and all of them."""
+    """The message gives the nearest name, if there is one, and all of them; or a value other than a mapping."""
     with pytest.raises(TypeError, match=r"x has no option 'pointss'. Did you mean 'points'\? It takes \['points'\]"):
         check_known(["pointss"], ["points"], "x")
     with pytest.raises(TypeError, match=r"x has no option 'zzz'. It takes"):
         check_known(["zzz"], ["points"], "x")
     check_known(["points"], ["points"], "x")
-
-
-def test_other_value_than_a_mapping_is_an_error():
-    """The message gives the value."""
     with pytest.raises(TypeError, match=r"`chunks` is 5. Give a mapping"):
         one_mapping(5, ["time"], "`chunks`")

@@ -3,8 +3,6 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """Atomic writes of files and folders, and errors of the disk."""
 
-from __future__ import annotations
-
 import ast
 import errno
 import os
@@ -140,13 +138,6 @@ def test_error_of_hdf5_without_a_reason(tmp_path, monkeypatch, free, number):
     assert caught.value.errno == number
     with pytest.raises(PermissionError, match="could not be written"), writing(tmp_path / "f.nc"):
         raise PermissionError(errno.EACCES, "Permission denied")
-
-
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
-def test_device_that_is_full(tmp_path):
-    """The error of the operating system is recognised."""
-    with pytest.raises(OSError, match="No space left to write"), writing(tmp_path / "f.nc"):
-        Path("/dev/full").write_bytes(bytes(2**16))
 
 
 def test_checked_folder_is_not_left_behind(tmp_path, monkeypatch):

@@ -3,8 +3,6 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """Packaged files are found; the checksum of the code follows its meaning, not its wording."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest
@@ -32,12 +30,6 @@ def test_folder_in_wheel_and_checkout(package: Path, inside: bool) -> None:
     assert packaged.folder("recipes") == (package if inside else package.parent) / "recipes"
 
 
-def test_missing_folder_error_gives_a_remedy(package: Path) -> None:
-    """The error calls the installation broken."""
-    with pytest.raises(FileNotFoundError, match=r"'recipes' is neither in .* install again"):
-        packaged.folder("recipes")
-
-
 def test_listing_and_find(package: Path) -> None:
     """Names are paths in the folder without suffix; other files are not listed."""
     files = [package / "configs" / "training" / "ailand.yaml", package / "configs" / "a.yaml"]
@@ -49,7 +41,9 @@ def test_listing_and_find(package: Path) -> None:
 
 
 def test_unknown_name_gives_near_ones(package: Path) -> None:
-    """The error gives the nearest names and the command that lists them all."""
+    """The error gives the nearest names and the command that lists them all; without the folder, the remedy."""
+    with pytest.raises(FileNotFoundError, match=r"'recipes' is neither in .* install again"):
+        packaged.folder("recipes")
     (package / "recipes").mkdir()
     (package / "recipes" / "ecland-sample.yaml").touch()
     with pytest.raises(ValueError, match=r"'ecland-sampel'.*'ecland-sample'.*anemoi-ailand recipes"):

@@ -3,8 +3,6 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """Processors of a run, commands in a process of their own, libraries in one process."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 from pathlib import Path

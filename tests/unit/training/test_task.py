@@ -89,13 +89,6 @@ def test_metadata_lets_inference_find_the_runner():
     assert (times["input_offsets"], times["output_offsets"], times["rollout_shift"]) == (["0h"], ["6h"], "6h")
 
 
-def test_wrong_options_are_refused():
-    """Another time step or an unknown option is an error that says so."""
-    for options, message in (({"timestep": "1H"}, "6 h"), ({"multistep_imput": 2}, "multistep_imput")):
-        with pytest.raises(ValueError, match=message):
-            LandForecaster(**options)
-
-
 def epochs(task, first, last):
     sizes = []
     for epoch in range(first, last):
@@ -134,8 +127,8 @@ def test_null_is_not_given():
     assert rollout_of(None).maximum == 1
 
 
-def test_wrong_rollouts_are_refused():
-    """The error says what to do."""
+def test_wrong_options_are_refused():
+    """Another rollout, another time step or an unknown option is an error that says what to do."""
     for options, message in (
         ({"steps": [1, 2], "maximum": 4}, "both `steps` and"),
         ({"steps": []}, "at least 1"),
@@ -145,3 +138,6 @@ def test_wrong_rollouts_are_refused():
     ):
         with pytest.raises(ValueError, match=message):
             LandForecaster(rollout=options)
+    for others, message in (({"timestep": "1H"}, "6 h"), ({"multistep_imput": 2}, "multistep_imput")):
+        with pytest.raises(ValueError, match=message):
+            LandForecaster(**others)

@@ -43,30 +43,20 @@ def test_good_data_pass():
     check_dataset(Data(units={"cos_julian_day": "degree"}), "training")
 
 
-def test_wrong_unit_is_refused():
-    """The error gives both units."""
-    with pytest.raises(ValueError, match="mm in the data, m3 m-3 in the table"):
-        check_dataset(Data(units={"swvl1": "mm"}), "training")
-
-
-def test_constant_forcing_is_refused():
-    """A rain-free sample: Anemoi would never update the rain of a roll-out."""
-    with pytest.raises(ValueError, match=r"\['avg_tprate'\] never change"):
-        check_dataset(Data(constant=("z", "avg_tprate")), "training")
-
-
-def test_gap_in_time_is_refused():
-    """The error gives the first missing date."""
-    with pytest.raises(ValueError, match="1970-01-08"):
-        check_dataset(Data(missing=[7, 9]), "validation")
-
-
-def test_missing_values_are_refused():
-    """The error names the variable."""
-    values = np.ones((100, 5, 1, 3))
-    values[:, 2, 0, 1] = np.nan
-    with pytest.raises(ValueError, match="avg_tprate"):
-        check_dataset(Data(values), "training")
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"units": {"swvl1": "mm"}}, "mm in the data, m3 m-3 in the table"),
+        ({"constant": ("z", "avg_tprate")}, r"\['avg_tprate'\] never change"),  # Anemoi would never update it
+        ({"missing": [7, 9]}, "1970-01-08"),
+        ({"values": np.where(np.arange(5)[:, None, None] == 2, np.nan, np.ones((100, 5, 1, 3)))}, "avg_tprate"),
+    ],
+    ids=["unit", "constant forcing", "gap", "NaN"],
+)
+def test_bad_data_are_refused(changes, message):
+    """The error gives both units, the constant variable, the first missing date, or the variable with gaps."""
+    with pytest.raises(ValueError, match=message):
+        check_dataset(Data(**changes), "training")
 
 
 def test_period_shorter_than_the_longest_rollout_is_refused():

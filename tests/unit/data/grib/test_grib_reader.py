@@ -3,8 +3,6 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """Reader of GRIB archives; parameters agree with ecCodes and the table of variables."""
 
-from __future__ import annotations
-
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -125,14 +123,6 @@ def test_pressure_levels_and_2m_are_not_forcing(archive: Archive) -> None:
     assert "2t" in reader.variables and "t" not in reader.variables
 
 
-def test_forcing_on_different_levels(archive: Archive) -> None:
-    """Temperature and humidity must be of one level."""
-    for date in DATES:
-        archive.field("t.grib", points(archive, 290.0), 130, date, typeOfLevel="hybrid", level=137)
-        archive.field("q.grib", points(archive, 0.01), 133, date, typeOfLevel="hybrid", level=136)
-    refuse(archive.folder, r"lowest model level differs.*'t': 137.*'q': 136")
-
-
 def test_evaporation_is_positive_upward(archive: Archive) -> None:
     """An amount of -6 mm in GRIB over 6 h is +1 kg m-2 h-1."""
     archive.amount("e.grib", points(archive, -6.0e-3), 182, FIRST, 0, 6)
@@ -216,14 +206,6 @@ def test_unknown_units_are_refused() -> None:
     """The message gives the parameter and the known units."""
     with pytest.raises(ValueError, match=r"swvl1 \(paramId 39\).*'kg m\*\*-3'.*'m3 m-3'.*Correct"):
         grib_parameters.factor("swvl1", PARAMETERS["swvl1"][0], "kg m**-3")
-
-
-def test_grids_differ(archive: Archive) -> None:
-    """Fields on two grids are refused; the error describes each grid."""
-    other = Archive(archive.folder, Grid("regular", 30))
-    for date in DATES:
-        other.field("skt.grib", points(other, 290.0), 235, date)
-    refuse(archive.folder, r"on 2 different grids.*'skt': 'regular_ll, 42 points', 'swvl1': 'regular_ll, 21 points'")
 
 
 def test_editions_of_one_grid_may_be_mixed(archive: Archive) -> None:

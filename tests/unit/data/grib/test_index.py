@@ -3,8 +3,6 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """Index of GRIB files, equal to ecCodes; points and coordinates of their grids."""
 
-from __future__ import annotations
-
 from calendar import timegm
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -20,7 +18,7 @@ from anemoi_ailand.data.grib.index import scan
 from anemoi_ailand.data.grib.static import read_static
 from anemoi_ailand.data.open_reader import open_reader
 from anemoi_ailand.data.reader import MARKS, Reader
-from tests.support.grib import Archive, Grid, close, files, points, refuse, stamps
+from tests.support.grib import Archive, Grid, close, files, refuse, stamps
 
 CENTURY_END = datetime(1999, 12, 31, 12)
 
@@ -100,13 +98,6 @@ def test_broken_file(archive: Archive, content: bytes | None, message: str) -> N
     refuse(archive.folder, message)
 
 
-def test_no_known_parameter(tmp_path: Path) -> None:
-    """The error lists the parameters."""
-    archive = Archive(tmp_path, Grid("regular", 12))
-    archive.field("wave.grib", points(archive, 1.0), 151, CENTURY_END)
-    refuse(tmp_path, r"None of the fields .* has a known parameter; there are \['msl'\]")
-
-
 def test_several_fields_in_a_message(archive: Archive) -> None:
     """They are refused, with the command that splits them."""
     eccodes.codes_grib_multi_support_on()
@@ -140,12 +131,6 @@ def test_only_land_points_in_the_order_of_the_grid(folder: Path, ecland: Reader)
 def test_without_a_mask_land_has_soil_moisture(archive: Archive) -> None:
     """Points where the state is missing are sea."""
     np.testing.assert_array_equal(GribReader(files(archive.folder)).point_id, archive.grid.place)
-
-
-def test_no_land(archive: Archive) -> None:
-    """A mask without land is refused."""
-    archive.field("lsm.grib", archive.grid.spread(np.zeros(12), 0.0), 172, FIRST)
-    refuse(archive.folder, r"None of the 21 points .* is land, by the land-sea mask.*`land: false`")
 
 
 def test_unstructured_grid_takes_coordinates_from_netcdf(tmp_path: Path, ecland: Reader) -> None:

@@ -3,8 +3,7 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """Fields behind a value: instants, means of instants, amounts, soil layers, intervals that add up."""
 
-from __future__ import annotations
-
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -66,13 +65,6 @@ def test_grib1_amount_without_a_start(tmp_path: Path) -> None:
     assert restarted.read(["avg_sdswrf"], DATES[1:3])[0, :, 0].tolist() == [1.0, 3.0]
 
 
-def test_mean_without_interval(tmp_path: Path) -> None:
-    """A GRIB1 time mean without its interval is refused."""
-    archive = Archive(tmp_path, Grid("regular", 12), 1)
-    archive.field("mean.grib", points(archive, 1.0), 235035, FIRST, step=6)
-    refuse(tmp_path, r"1 fields of avg_sdswrf, a mean over an interval, do not give the interval.*`restart_hours`")
-
-
 def test_soil_given_by_depth(empty: Archive) -> None:
     """A soil layer may be given by its lower bound in metres."""
     keys = {"typeOfLevel": "depthBelowLandLayer", "scaleFactorOfFirstFixedSurface": 2,
@@ -85,12 +77,6 @@ def test_soil_given_by_depth(empty: Archive) -> None:
     assert np.unique(reader.read(["swvl2"], DATES[:1])) == [0.25]
 
 
-def test_duplicate_field(archive: Archive) -> None:
-    """The error names the files."""
-    archive.field("again.grib", points(archive, 0.2), 39, DATES[1], dataType="an")
-    refuse(archive.folder, r"swvl1 from 2020-04-01 06:00 at step 0 h occurs 2 times, in \['again.grib', 'state.grib'\]")
-
-
 def test_gap_in_time_of_a_state(archive: Archive) -> None:
     """The error gives the time of the missing analysis, and the option to leave the variable out."""
     for date in (DATES[0], DATES[1], DATES[3]):
@@ -98,36 +84,6 @@ def test_gap_in_time_of_a_state(archive: Archive) -> None:
     match = r"'skt' has a gap in time at 2020-04-01 12:00: There is no skt at 2020-04-01 12:00.*`leave_out: \[skt\]`"
     refuse(archive.folder, match)
     assert GribReader(files(archive.folder), leave_out=["skt"]).coverage.last == DATES[-1]
-
-
-def test_gap_in_time_of_a_flux(archive: Archive) -> None:
-    """The error gives the interval that cannot be formed."""
-    for base in (DATES[0], DATES[2]):
-        archive.amount("tp.grib", points(archive, 1.0e-3), 228, base, 0, 6)
-    refuse(archive.folder, r"'avg_tprate' has a gap in time at 2020-04-01 12:00: The mean of tp over the 6 h")
-
-
-def test_steps_without_a_difference_of_six_hours(archive: Archive) -> None:
-    """Steps 4 and 9 of a forecast give no mean over 6 h; the error lists the intervals."""
-    for step in (4, 9):
-        archive.amount("tp.grib", points(archive, 1.0e-3), 228, FIRST, 0, step)
-    refuse(
-        archive.folder,
-        r"mean of tp over the 6 h to .* cannot be formed; there are 2 intervals: 2020-04-01 00:00 \+0-4 h",
-    )
-
-
-def test_no_date_in_common(archive: Archive) -> None:
-    """The error gives the period of each variable."""
-    archive.field("skt.grib", points(archive, 290.0), 235, FIRST + timedelta(days=30))
-    refuse(archive.folder, r"no date in common: .*'skt': '2020-05-01 00:00 to")
-
-
-def test_only_constants(tmp_path: Path) -> None:
-    """Files without a variable that changes in time are refused."""
-    archive = Archive(tmp_path, Grid("regular", 12))
-    archive.field("lsm.grib", points(archive, 1.0), 172, FIRST)
-    refuse(tmp_path, r"holds nothing that changes in time")
 
 
 def intervals(*triples: tuple[int, int, int]) -> Intervals:
@@ -149,13 +105,6 @@ def test_shortest_step_is_preferred() -> None:
     assert cover(found, 18, 24) == [(1, 3), (-1, 2)]
 
 
-def test_chain_of_short_intervals() -> None:
-    """Hourly amounts are summed in the order of time; five of six hours do not form the interval."""
-    assert cover(intervals(*((0, h, h + 1) for h in range(12))), 6, 12) == [(1, h) for h in range(6, 12)]
-    for missing in range(6):
-        assert cover(intervals(*((0, h, h + 1) for h in range(6) if h != missing)), 0, 6) is None
-
-
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 8), st.integers(1, 8)), min_size=1, max_size=20))
 def test_signed_intervals_add_up(triples: list[tuple[int, int, int]]) -> None:
     """For any archive, the signed intervals cover exactly the requested one."""
@@ -175,3 +124,38 @@ def test_simple_ends_are_single_intervals_and_differences() -> None:
     """Consecutive intervals are left to `cover`."""
     found = intervals((0, 0, 6), (0, 0, 12), (100, 0, 3), (100, 3, 6), (200, 2, 5), (200, 2, 11))
     assert simple_ends(found, 6).tolist() == [6, 12, 211]
+
+
+#: Archives that are refused: what is added to the fixture ``archive`` or ``empty``, and the message.
+REFUSED = {
+    "duplicate field": ("archive", lambda a: a.field("again.grib", points(a, 0.2), 39, DATES[1], dataType="an"),
+        r"swvl1 from 2020-04-01 06:00 at step 0 h occurs 2 times, in \['again.grib', 'state.grib'\]"),
+    "gap of a flux": ("archive", lambda a: [a.amount("a", points(a, 1e-3), 228, b, 0, 6) for b in (DATES[0], DATES[2])],
+        r"'avg_tprate' has a gap in time at 2020-04-01 12:00: The mean of tp over the 6 h"),
+    "steps 4 and 9": ("archive", lambda a: [a.amount("a", points(a, 1e-3), 228, FIRST, 0, step) for step in (4, 9)],
+        r"mean of tp over the 6 h to .* cannot be formed; there are 2 intervals: 2020-04-01 00:00 \+0-4 h"),
+    "no common date": ("archive", lambda a: a.field("a", points(a, 290.0), 235, FIRST + timedelta(days=30)),
+        r"no date in common: .*'skt': '2020-05-01 00:00 to"),
+    "only constants": ("empty", lambda a: a.field("lsm.grib", points(a, 1.0), 172, FIRST),
+        r"holds nothing that changes in time"),
+    "GRIB1 mean": ("empty", lambda a: replace(a, edition=1).field("a", points(a, 1.0), 235035, FIRST, step=6),
+        r"1 fields of avg_sdswrf, a mean over an interval, do not give the interval.*`restart_hours`"),
+    "unknown parameter": ("empty", lambda a: a.field("a", points(a, 1.0), 151, FIRST),
+        r"None of the fields .* has a known parameter; there are \['msl'\]"),
+    "two grids": ("archive", lambda a: replace(a, grid=Grid("regular", 30)).field("a", np.full(42, 290.0), 235, FIRST),
+        r"on 2 different grids.*'skt': 'regular_ll, 42 points', 'swvl1': 'regular_ll, 21 points'"),
+    "two levels": ("archive", lambda a: [a.field(n, points(a, v), p, d, typeOfLevel="hybrid", level=k) for d in DATES
+                                         for n, v, p, k in (("t", 290.0, 130, 137), ("q", 0.01, 133, 136))],
+        r"lowest model level differs.*'t': 137.*'q': 136"),
+    "sea": ("archive", lambda a: a.field("a", a.grid.spread(np.zeros(12), 0.0), 172, FIRST),
+        r"None of the 21 points .* is land, by the land-sea mask.*`land: false`"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_archive_is_refused(request: pytest.FixtureRequest, case: str) -> None:
+    """The error names files, dates, intervals or parameters, and the repair."""
+    fixture, add, message = REFUSED[case]
+    archive = request.getfixturevalue(fixture)
+    add(archive)
+    refuse(archive.folder, message)

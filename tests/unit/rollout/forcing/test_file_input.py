@@ -3,8 +3,6 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """State, static fields and forcing of a rollout from files, defaults and saved states."""
 
-from __future__ import annotations
-
 import time
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
@@ -273,11 +271,6 @@ def test_variables_without_a_default_are_missing() -> None:
     wanted = ["rsn", "asn", "swvl1", "stl1", "sd", "src"]
     assert plan(wanted, {"sd"}, {}, made=True) == ({}, ["rsn", "asn", "swvl1", "stl1", "src"])
     assert plan(["slw"], {"sd"}, {}, made=False) == ({}, ["slw"])
-
-
-def test_variables_in_the_file_are_not_filled() -> None:
-    """Values in the files take precedence over defaults."""
-    assert plan(["sd", "rsn"], HELD, {"rsn": 200.0}, made=True) == ({}, [])
 
 
 def test_made_variables_are_state_and_within_bounds() -> None:

@@ -14,7 +14,7 @@ import xarray as xr
 
 from anemoi_ailand.rollout.outputs.buffer import Buffer
 from anemoi_ailand.rollout.outputs.chunked_output import CHUNK_SIZE, check_chunks, choose_chunks
-from anemoi_ailand.rollout.outputs.output_columns import Column, check_statistics, columns_of, statistics_of
+from anemoi_ailand.rollout.outputs.output_columns import check_statistics, columns_of, statistics_of
 from anemoi_ailand.rollout.outputs.output_frame import GATHERED_BYTES, Frame, resumed_attributes
 from anemoi_ailand.rollout.outputs.output_progress import KEPT, Progress
 from anemoi_ailand.rollout.outputs.period_means import PeriodMeans, period_of
@@ -58,17 +58,13 @@ def test_chunks_divide_a_part(part, times):
 
 
 def test_given_chunks():
-    """Given chunks are cut to the number of points and refused above the limit of HDF5."""
+    """Given chunks are cut to the number of points; they are whole numbers below the limit of HDF5."""
     assert choose_chunks(frame(10), None, {"time": 5, "point": 100}).shape(members=False) == (5, 10)
     with pytest.raises(ValueError, match="more than HDF5 can store"):
         choose_chunks(frame(100_000), None, {"time": 20_000, "point": 100_000})
-
-
-@pytest.mark.parametrize("chunks", [{"time": 0, "point": 1}, {"time": 1}, {"time": 1.5, "point": 2}, {}])
-def test_wrong_chunks_are_refused(chunks):
-    """Both sizes must be positive integers."""
-    with pytest.raises(ValueError, match="Give whole numbers from 1 for `time` and `point`"):
-        check_chunks(None, chunks)
+    for chunks in ({"time": 0, "point": 1}, {"time": 1}, {"time": 1.5, "point": 2}, {}):
+        with pytest.raises(ValueError, match="Give whole numbers from 1 for `time` and `point`"):
+            check_chunks(None, chunks)
 
 
 @pytest.fixture(params=FILES)
@@ -77,29 +73,13 @@ def path(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     return tmp_path / request.param
 
 
-def test_names():
-    """The name in a file ends with the statistic."""
-    assert [Column("2t", s).netcdf_name for s in (None, "mean", "q2.5")] == ["t2m", "t2m_mean", "t2m_q2.5"]
-
-
-def test_cell_methods_in_the_order_of_the_operations():
-    """Cell methods are over time first, then over the members."""
-    assert Column("slhf").attributes()["cell_methods"] == "time: mean (interval: 6 hours ending at the time stamp)"
-    found = Column("slhf", "spread", means="month").attributes()
-    assert found["cell_methods"] == "time: mean realization: standard_deviation"
-
-
-@pytest.mark.parametrize("given", [["median"], ["q100"], ["qq"], ["mean", "mean"], [5], "Mean"])
-def test_wrong_statistics_are_refused(given):
-    """Unknown or repeated statistics are refused with the known ones."""
-    with pytest.raises(ValueError, match=r"percentiles q0 to q99.9"):
-        check_statistics(given)
-
-
-def test_one_statistic_needs_no_list():
-    """A single statistic may be given without a list, and none at all."""
+def test_statistics_are_checked():
+    """A single one needs no list; unknown or repeated ones are refused with the known ones."""
     assert check_statistics("mean") == ("mean",)
     assert check_statistics(None) == ()
+    for given in (["median"], ["q100"], ["qq"], ["mean", "mean"], [5], "Mean"):
+        with pytest.raises(ValueError, match=r"percentiles q0 to q99.9"):
+            check_statistics(given)
 
 
 def test_statistics_are_exact():
@@ -123,11 +103,7 @@ def test_members_have_a_dimension(path: Path) -> None:
     expected = state(2, members=4)["fields"]["2t"].reshape(4, N_POINTS)
     np.testing.assert_array_equal(run.t2m[2], expected)
     assert run.t2m.dims == ("time", "member", "point")
-
-
-def test_ensemble_of_one_has_the_dimension(path: Path) -> None:
-    """An ensemble of one has the dimension, so files of any size are read the same way."""
-    assert opened(whole(path, 2, ensemble=1)).swvl1.shape == (3, 1, N_POINTS)
+    assert opened(whole(path, 2, ensemble=1)).swvl1.shape == (3, 1, N_POINTS)  # files of any size are read alike
 
 
 def test_statistics_replace_members(path: Path) -> None:
@@ -174,21 +150,15 @@ def started(tmp_path):
     return progress
 
 
-def test_identity_of_the_run(tmp_path):
-    """Start, attributes, options and coordinates are read back; longitudes may be in another branch."""
+def test_restart_belongs_to_its_points(tmp_path):
+    """Points that moved, or in another order, are refused; longitudes may be in another branch."""
     progress = started(tmp_path)
     stored = Progress(tmp_path / "f.parts").load(progress.run)
-    assert (stored.identity, stored.attributes, stored.restart_every) == ({"means": None}, {"history": "h"}, 4)
     turned = stored.checked(two_points(longitudes=(0.0, -1.0)), {"means": None})
     np.testing.assert_array_equal(turned.longitudes, [0.0, 359.0])
-
-
-@pytest.mark.parametrize("other", [(0.0, 358.0), (359.0, 0.0)])
-def test_other_points_are_refused(tmp_path, other):
-    """Points that moved, or in another order, are refused."""
-    progress = started(tmp_path)
-    with pytest.raises(ValueError, match="same points"):
-        progress.load(progress.run).checked(two_points(longitudes=other), {"means": None})
+    for other in ((0.0, 358.0), (359.0, 0.0)):
+        with pytest.raises(ValueError, match="same points"):
+            stored.checked(two_points(longitudes=other), {"means": None})
 
 
 def buffer(means="day"):
@@ -264,21 +234,15 @@ def test_means_are_those_of_xarray(period, freq, n):
 
 
 @pytest.mark.parametrize("hour", [6, 12])
-def test_incomplete_first_day_has_no_mean(hour, caplog):
-    """A run that starts within a day has no mean of it, which is logged."""
+def test_incomplete_days_have_no_mean(hour, caplog):
+    """A run that starts or ends within a day has no mean of it, which is logged."""
+    means = PeriodMeans("day", ["sd"], STEP)
     with caplog.at_level(logging.WARNING):
-        done = run(PeriodMeans("day", ["sd"], STEP), datetime(2022, 1, 1, hour), 8)
+        done = run(means, datetime(2022, 1, 1, hour), 8)
+        means.warn_of_rest()
     assert [d.start for d in done] == [datetime(2022, 1, 2)]
     assert "No mean over the day from 2022-01-01" in caplog.text
-
-
-def test_incomplete_last_day_is_logged(caplog):
-    """A run that ends within a day logs it."""
-    means = PeriodMeans("day", ["sd"], STEP)
-    run(means, datetime(2022, 1, 1), 6)
-    with caplog.at_level(logging.WARNING):
-        means.warn_of_rest()
-    assert "No mean over the day from 2022-01-02: only 2 of its steps" in caplog.text
+    assert f"No mean over the day from 2022-01-03: only {hour // 6} of its steps" in caplog.text
 
 
 def test_missing_values_stay_missing():
@@ -320,12 +284,6 @@ def test_area(longitudes):
     assert [(area, chosen(longitudes, area=area)) for area, _ in expected] == expected
 
 
-def test_area_without_points_is_refused():
-    """An area without points is refused with the extent of the points."""
-    with pytest.raises(ValueError, match=r"has none of the run's 6 points.*-10.00 and 89.00"):
-        chosen(area=[-60, 0, -90, 360])
-
-
 def test_nearest_is_on_the_sphere():
     """The nearest point is found near a pole and across the date line."""
     assert chosen(nearest=[[88.0, 120.0], [-9.0, -178.0], [49.0, 356.0]]) == [5, 4, 0]
@@ -348,17 +306,14 @@ def test_wrong_values_are_refused(config):
         PointChoice(config)
 
 
-def test_index_beyond_the_points_is_refused():
-    """An index beyond the points is refused when they are known."""
-    with pytest.raises(ValueError, match=r"has \[6\], and the run has 6 points"):
-        chosen(indices=[0, 6])
-
-
-def test_unknown_or_several_keys_are_refused():
-    """An unknown key, several keys or no mapping are refused with the known ones."""
-    with pytest.raises(TypeError, match=r"no option 'indeces'. Did you mean 'indices'"):
-        PointChoice({"indeces": [1]})
-    with pytest.raises(TypeError, match="Give a mapping"):
-        PointChoice([1, 2])
-    with pytest.raises(ValueError, match="Give one of"):
-        PointChoice({"indices": [1], "area": [1, 2, 0, 4]})
+def test_choices_that_cannot_be_made_are_refused():
+    """One key of a mapping, an index among the points, and an area with points in it are needed."""
+    for config, error, message in (
+        ({"indeces": [1]}, TypeError, r"no option 'indeces'. Did you mean 'indices'"),
+        ([1, 2], TypeError, "Give a mapping"),
+        ({"indices": [1], "area": [1, 2, 0, 4]}, ValueError, "Give one of"),
+        ({"indices": [0, 6]}, ValueError, r"has \[6\], and the run has 6 points"),
+        ({"area": [-60, 0, -90, 360]}, ValueError, r"has none of the run's 6 points.*-10.00 and 89.00"),
+    ):
+        with pytest.raises(error, match=message):
+            PointChoice(config).index(LATITUDES, LONGITUDES)

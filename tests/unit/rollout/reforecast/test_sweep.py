@@ -44,7 +44,7 @@ def test_each_start_is_as_if_alone(data, tmp_path, starts, batch_rows):
     """Rollouts that overlap, touch or lie apart are bitwise those of a single loop; each date is read once."""
     step = OPEN.land_step()
     found = collect(step, fields(step, tmp_path), starts, 7, batch_rows)
-    expected = np.array([case.by_hand(step, data, s, 7) for s in starts])
+    expected = np.array([case.by_hand(step, data, range(s, s + 7)) for s in starts])
     assert np.ptp(expected[..., step.outputs.index("stl1")], axis=1).min() > 0.1
     np.testing.assert_array_equal(found, expected)
     assert data.reads == sorted(set(data.reads))
@@ -135,16 +135,6 @@ def test_points_have_coordinates_and_identity(data, tmp_path):
     assert stored.point_id.dtype == np.int64
     del data.name_to_index["point_id"]
     assert stored.point_id is None
-
-
-def test_missing_value_is_refused_with_date_and_place(data, tmp_path):
-    """The place is that of the point in the dataset, not in the selection."""
-    data.set("stl1", 7, 2, np.nan)
-    reader = StoredFields(tmp_path, NAMES).at_points(np.array([4, 2]))
-    with pytest.raises(ValueError, match=r"'stl1' at 2022-01-02 18:00 .* 1 of 2 points, .* latitude 10\.000"):
-        reader.check(reader.at(7), 7, ["stl1"])
-    reader.check(reader.at(7), 7, ["z"])
-    assert reader.place(1) == "latitude 10.000, longitude 150.000"
 
 
 def test_dataset_that_does_not_serve_is_refused(data, tmp_path):

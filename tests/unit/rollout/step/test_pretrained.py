@@ -3,8 +3,6 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """The trained network of the package: its checksum is right before anything is unpickled, and it names no machine."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import pickletools
