@@ -309,7 +309,7 @@ def test_writer_runs_parallel_to_the_model(path: Path, monkeypatch: pytest.Monke
 def test_configuration_is_recorded(path: Path) -> None:
     """The configuration of the run is an attribute in JSON."""
     output = made(path)
-    output.context.config = create_model("Config", lead_time="10d")()
+    output.context.config = create_model("Config", lead_time=(str, "10d"))()
     output.open(state(0))
     output.write_state(state(1))
     output.close()
