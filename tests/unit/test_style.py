@@ -3,8 +3,6 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """House rules that a program can check: licence header, plain English in code and pages, wrapped Markdown."""
 
-from __future__ import annotations
-
 import ast
 import bisect
 import io

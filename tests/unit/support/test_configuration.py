@@ -1,14 +1,14 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Configurations are validated as a whole, with clear errors."""
-
-from __future__ import annotations
+"""Configurations and options are validated as a whole, with clear errors."""
 
 import pytest
 from pydantic import BaseModel, ValidationError
 
+from anemoi_ailand.rollout.outputs.netcdf_output import LandNetCDFOutput
 from anemoi_ailand.support.configuration import Strict, checked, mistakes, read_configuration
+from anemoi_ailand.support.options import check_known, nearest, one_mapping, options_of
 
 
 class Inner(Strict):
@@ -86,3 +86,27 @@ def test_mistakes_in_a_foreign_block():
     with pytest.raises(ValidationError) as caught:
         Foreign.model_validate({"options": 3})
     assert mistakes(caught.value, Foreign).startswith("has 3 mistakes:\n  'date': Field required")
+
+
+def test_nearest_names_come_first_or_all_of_them():
+    """Best first, at most ``n``; all names where none is similar."""
+    assert nearest("swlv1", ["sd", "swvl1", "swvl2"], n=1) == ["swvl1"]
+    assert nearest("zzz", ["sd", "swvl1"]) == ["sd", "swvl1"]
+
+
+def test_options_of_a_class_include_those_of_its_bases():
+    """Options of the format, of all our outputs, and of anemoi-inference; not what Anemoi passes itself."""
+    known = set(options_of(LandNetCDFOutput))
+    assert {"path", "keep_parts", "means", "points", "variables", "output_frequency", "post_processors"} <= known
+    assert not known & {"self", "context", "metadata", "options"}
+
+
+def test_unknown_name_is_an_error():
+    """The message gives the nearest name, if there is one, and all of them; or a value other than a mapping."""
+    with pytest.raises(TypeError, match=r"x has no option 'pointss'. Did you mean 'points'\? It takes \['points'\]"):
+        check_known(["pointss"], ["points"], "x")
+    with pytest.raises(TypeError, match=r"x has no option 'zzz'. It takes"):
+        check_known(["zzz"], ["points"], "x")
+    check_known(["points"], ["points"], "x")
+    with pytest.raises(TypeError, match=r"`chunks` is 5. Give a mapping"):
+        one_mapping(5, ["time"], "`chunks`")
