@@ -39,9 +39,14 @@ CONSTANTS = {
 }
 
 
+def six_hourly(first: str, last: str) -> np.ndarray:
+    """6-hourly dates, both ends included."""
+    return np.arange(np.datetime64(first, "h"), np.datetime64(last, "h") + 1, 6 * HOUR).astype("datetime64[ns]")
+
+
 def times() -> np.ndarray:
     """6-hourly dates of 2020 to 2022."""
-    return np.arange("2020-01-01T00", "2023-01-01T00", 6, dtype="datetime64[h]").astype("datetime64[ns]")
+    return six_hourly("2020-01-01T00", "2022-12-31T18")
 
 
 def values(names: tuple[str, ...] = ("swvl1", "stl1", "snowc", "2t", "slhf")) -> dict[str, np.ndarray]:
@@ -64,22 +69,28 @@ def values(names: tuple[str, ...] = ("swvl1", "stl1", "snowc", "2t", "slhf")) ->
     return {name: fields[name].astype(np.float32) for name in names}
 
 
-def reference(fields: dict[str, np.ndarray] | None = None, constants: dict[str, np.ndarray] | None = None) -> Fields:
-    """The reference, in memory."""
-    fields = values() if fields is None else fields
+def fields_of(
+    times: np.ndarray, values: dict[str, np.ndarray], units: dict[str, Any] | None = None, **arguments: Any
+) -> Fields:
+    """Fields in memory from arrays ``(time, point)`` by name."""
+    n_points = next(iter(values.values())).shape[1]
+    known = {name: VARIABLES[name].units if name in VARIABLES else "1" for name in values}
+    place = {"latitude": np.linspace(-50.0, 70.0, n_points), "longitude": np.linspace(-170.0, 170.0, n_points)}
 
     def read(names: list[str], first: int, last: int) -> np.ndarray:
-        return np.stack([fields[name][first:last] for name in names], axis=1)
+        return np.stack([values[name][first:last] for name in names], axis=1)
 
-    return Fields(
-        path=Path("reference"),
-        times=times(),
-        latitude=np.linspace(-40.0, 68.0, N_POINTS),
-        longitude=np.linspace(-100.0, 140.0, N_POINTS),
-        units={name: VARIABLES[name].units for name in fields},
-        reader=read,
+    arguments = {"path": Path("memory"), **place, **arguments}
+    return Fields(times=times, units=known | (units or {}), reader=read, **arguments)
+
+
+def reference(fields: dict[str, np.ndarray] | None = None, constants: dict[str, np.ndarray] | None = None) -> Fields:
+    """The reference, in memory."""
+    return fields_of(
+        times(), values() if fields is None else fields, path=Path("reference"),
+        latitude=np.linspace(-40.0, 68.0, N_POINTS), longitude=np.linspace(-100.0, 140.0, N_POINTS),
         constants=CONSTANTS if constants is None else constants,
-    )
+    )  # fmt: skip
 
 
 def starts(n: int = 12, every_days: int = 20) -> np.ndarray:
@@ -158,11 +169,7 @@ def write_reference(path: Path, change: Callable[[xr.Dataset], xr.Dataset] | Non
             **{VARIABLES[n].netcdf_name: (("time", "point"), v, _named(n)) for n, v in fields.items()},
             **{n: ("point", v) for n, v in CONSTANTS.items()},
         },
-        coords={
-            "time": where.times,
-            "latitude": ("point", where.latitude),
-            "longitude": ("point", where.longitude),
-        },
+        coords={"time": where.times, "latitude": ("point", where.latitude), "longitude": ("point", where.longitude)},
     )
     (change(dataset) if change else dataset).to_netcdf(path)
     return path
@@ -189,6 +196,18 @@ def write_files(folder: Path) -> Path:
 def write_run(path: Path, change: Callable[[xr.Dataset], xr.Dataset] | None = None, **kwargs: Any) -> Path:
     """A re-forecast as a file."""
     made = run(**kwargs)
+    (change(made) if change else made).to_netcdf(path)
+    return path
+
+
+def write_forecast(path: Path, bias: float = 0.01, change: Callable[[xr.Dataset], xr.Dataset] | None = None) -> Path:
+    """A run ``(time, point)`` of 60 days from 1 January 2022: the truth, plus ``bias`` after the initial date."""
+    made = reference().load(["swvl1", "stl1", "snowc", "2t"], *np.array(["2022-01-01", "2022-03-01T18"], "datetime64[ns]"))
+    for name in made.data_vars:
+        made[name][1:] += np.float32(bias)
+        made[name].attrs = _named(str(name))
+    made["2t"][0] = np.nan  # a diagnostic has no value at lead 0
+    made = made.rename({"2t": "t2m"}).assign_attrs(checkpoint="inference.ckpt", initial_date="2022-01-01T00:00:00")
     (change(made) if change else made).to_netcdf(path)
     return path
 

@@ -17,14 +17,7 @@ import xarray as xr
 
 from anemoi_ailand.support.checksum import ROLL_OUT, loaded_sha256
 from anemoi_ailand.workflows import planned_runs as module
-from anemoi_ailand.workflows.planned_runs import (
-    Job,
-    check_jobs,
-    check_stations,
-    is_current,
-    planned,
-    protocol_of,
-)
+from anemoi_ailand.workflows.planned_runs import Job, check_jobs, check_stations, is_current, planned, protocol_of
 from tests.support import worlds as world
 
 LONG = {"first": np.array(["2022-01-02"], "datetime64[ns]"), "leads": np.arange(6, 241, 6)}
@@ -53,12 +46,7 @@ def station(latitude=None, first="2022-01-05"):
 
 @pytest.mark.parametrize(
     ("run", "protocol"),
-    [
-        ({}, "A"),
-        (LONG, "B"),
-        ({"first": LONG["first"]}, "A"),
-        ({**LONG, "leads": np.arange(24, 241, 24)}, "A"),
-    ],
+    [({}, "A"), (LONG, "B"), ({"first": LONG["first"]}, "A"), ({**LONG, "leads": np.arange(24, 241, 24)}, "A")],
     ids=["many starts", "one start", "one start, some days", "one start, daily"],
 )
 def test_protocol_of_a_forecast(run, protocol):

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Budgets over time: of a world that closes by construction, and of the packaged sample of ecLand."""
+"""Budgets: their degree of closure, a world that closes by construction, and the packaged sample of ecLand."""
 
 from __future__ import annotations
 
@@ -15,22 +15,119 @@ import xarray as xr
 
 from anemoi_ailand.evaluation.fields import fields as inputs
 from anemoi_ailand.evaluation.fields.fields import Fields
+from anemoi_ailand.evaluation.processes import budget_terms as bt
 from anemoi_ailand.evaluation.processes.budgets import COLUMNS, LAND, WET_OR_URBAN, Budgets, budgets
 from anemoi_ailand.support import packaged as resources
 from anemoi_ailand.variables import VARIABLES
+from tests.support.worlds import fields_of, six_hourly
+
+SOIL = ["swvl1", "swvl2", "swvl3", "swvl4"]
+WATER = [*SOIL, "sd", "src", "evap", "sro", "ssro"]
+ENERGY = ["stl1", "stl2", "stl3", "stl4", "ssr", "str", "slhf", "sshf", "sd", "slw", "tsn", "evap"]
+REFERENCE = [*bt.SOIL_FIELDS, "avg_tsrwe", "avg_t"]
+
+
+def without(names: list[str], *gone: str) -> list[str]:
+    """Return ``names`` without some of them."""
+    return [name for name in names if name not in gone]
+
+
+@pytest.mark.parametrize(
+    ("held", "closure", "missing"),
+    [
+        (WATER, "closed", ()),
+        (without(WATER, "src"), "approximate", ()),
+        ([*without(WATER, "evap"), "slhf"], "approximate", ()),
+        (without(WATER, "sro"), "implied_runoff", ("sro",)),
+        (without(WATER, "src", "sro", "ssro"), "implied_runoff", ("sro", "ssro")),
+        (without(WATER, "evap"), "incomplete", ("evap",)),
+        (without(WATER, "sd", "ssro"), "incomplete", ("sd", "ssro")),
+        (without(WATER, "swvl4"), "incomplete", ("swvl4",)),
+    ],
+)
+def test_water_plan_lists_missing_terms(held: list[str], closure: str, missing: tuple[str, ...]):
+    """Each missing variable has its consequence and is named."""
+    plan = bt.water_plan(held)
+    assert (plan.closure, plan.missing) == (closure, missing)
+    assert ("change of src" in plan.omitted) == ("src" not in held)
+    assert set(plan.variables) <= set(held)
+
+
+@pytest.mark.parametrize(
+    ("held", "closure", "missing"),
+    [
+        (ENERGY, "approximate", ()),
+        (without(ENERGY, "tsn"), "snow_free", ()),
+        ([*without(ENERGY, "sd"), "snowc"], "snow_free", ()),
+        (without(ENERGY, "sd"), "incomplete", ("sd or snowc",)),
+        (without(ENERGY, "ssr", "stl4"), "incomplete", ("ssr", "stl4")),
+    ],
+)
+def test_energy_plan_lists_missing_terms(held: list[str], closure: str, missing: tuple[str, ...]):
+    """Without the heat of snow only steps without snow close, without radiation none."""
+    plan = bt.energy_plan(held, REFERENCE)
+    assert (plan.closure, plan.missing) == (closure, missing)
+    assert set(plan.variables) <= set(held)
+
+
+def test_energy_needs_the_soil_of_the_reference():
+    """Missing porosity of the reference is named."""
+    assert bt.energy_plan(ENERGY, without(REFERENCE, "theta_sat")).missing == ("theta_sat (reference)",)
+
+
+@pytest.fixture
+def step() -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """One step of one point: 21.6 mm of rain, 2.16 evaporated, 4.32 + 6.48 run off, 8.64 into the first layer."""
+    still = {name: np.array([[0.3], [0.3]]) for name in (*SOIL, "sd", "src")}
+    run = {**still, "swvl1": np.array([[0.3], [0.3 + 8.64 / 70.0]])}
+    fluxes = {name: np.array([[np.nan], [rate]]) for name, rate in (("evap", 1e-4), ("sro", 2e-4), ("ssro", 3e-4))}
+    return {**run, **fluxes}, {"avg_tprate": np.array([[np.nan], [1e-3]])}
+
+
+def test_water_terms_close(step: tuple):
+    """The step closes, and each term has its size in mm."""
+    terms = bt.water_terms(bt.water_plan(WATER), *step)
+    size = {name: float(v[0, 0]) for name, v in terms.items()}
+    assert size == pytest.approx(
+        {"precipitation": 21.6, "evaporation": 2.16, "surface_runoff": 4.32, "subsurface_runoff": 6.48,
+         "soil_change": 8.64, "storage_change": 8.64, "residual": 0.0}, abs=1e-9)  # fmt: skip
+
+
+def test_energy_terms_close_for_a_column_that_warms():
+    """A column of 2.89 m that warms by 0.1 K takes up its heat capacity times that; cold snow takes up nothing."""
+    run = {f"stl{k}": np.array([[290.0], [290.1]]) for k in (1, 2, 3, 4)}
+    run |= {"sd": np.full((2, 1), 5.0), "slw": np.zeros((2, 1)), "tsn": np.full((2, 1), 260.0)}
+    gained = 2.89 * (0.5 * 1.6e6 + 0.3 * 4.18e6) * 0.1 / 21600.0
+    fluxes = {"ssr": gained + 30.0, "str": -20.0, "slhf": 0.0, "sshf": -10.0, "evap": 0.0}
+    run |= {name: np.array([[np.nan], [v]]) for name, v in fluxes.items()}
+    forcing = {"avg_tsrwe": np.zeros((2, 1)), "avg_t": np.full((2, 1), 270.0)}
+    soil = {name: np.array([v]) for name, v in zip(bt.SOIL_FIELDS, (0.5, 0.3, 0.4, 0.4, 1.0, 1.0), strict=True)}
+    terms = bt.energy_terms(bt.energy_plan(ENERGY, REFERENCE), run, forcing, soil)
+    assert float(terms["surface_heat_flux"][0, 0]) == pytest.approx(gained)
+    assert float(terms["soil_heat_change"][0, 0]) == pytest.approx(gained)
+    assert float(terms["residual"][0, 0]) == pytest.approx(0.0, abs=1e-9)
+
+
+def test_snow_free_needs_both_ends_of_the_step():
+    """Steps that begin or end with snow are not snow-free; without snow variables there is no mask."""
+    sd = np.array([[0.0], [0.0], [2.0], [0.0]])
+    assert bt.snow_free({"sd": sd})[:, 0].tolist() == [True, False, False]
+    assert bt.snow_free({"snowc": sd / 4})[:, 0].tolist() == [True, False, False]
+    assert bt.snow_free({}) is None
+
 
 N_POINTS = 5
 STATE = ("swvl1", "swvl2", "swvl3", "swvl4", "sd", "src")
 
 
 @pytest.fixture
-def world(make_fields: Callable, make_dates: Callable) -> Callable[..., Fields]:
+def world() -> Callable[..., Fields]:
     """Function that makes 60 days around New Year in which rain and fluxes fill the first layer exactly.
 
     ``leak`` is lost in each step [mm]; variables in ``without`` are left out. Point 3 is a lake, point 4 a town;
     point 0 is held out.
     """
-    times = make_dates("2020-12-02T00", "2021-01-30T18")
+    times = six_hourly("2020-12-02T00", "2021-01-30T18")
     rng = np.random.default_rng(3)
     rates = {name: rng.uniform(0, 1e-5, (len(times), N_POINTS)) for name in ("evap", "sro", "ssro")}
     rates["avg_tprate"] = rng.uniform(0, 5e-5, (len(times), N_POINTS))
@@ -42,7 +139,7 @@ def world(make_fields: Callable, make_dates: Callable) -> Callable[..., Fields]:
         values["swvl1"] = 0.2 + gain.cumsum(0) / 70.0
         values = {name: v[first:] for name, v in values.items() if name not in without}
         marks = {"cl": [0, 0, 0, 0.5, 0], "cur": [0, 0, 0, 0, 0.2], "held_out": [held_out, 0, 0, 0, 0]}
-        return make_fields(times[first:], values, constants={name: np.array(v) for name, v in marks.items()})
+        return fields_of(times[first:], values, constants={name: np.array(v) for name, v in marks.items()})
 
     return make
 
@@ -57,7 +154,7 @@ def value(result: Budgets, term: str, year: float = np.nan, column: str = "value
 
 
 @pytest.mark.parametrize("block_bytes", [4 * 50 * N_POINTS, 2**26], ids=["small blocks", "one block"])
-def test_world_that_closes_has_no_residual(world: Callable, monkeypatch: pytest.MonkeyPatch, block_bytes: int) -> None:
+def test_world_that_closes_has_no_residual(world: Callable, monkeypatch: pytest.MonkeyPatch, block_bytes: int):
     """Residuals are rounding errors for any block size; terms are sums over the steps of the year."""
     monkeypatch.setattr(inputs, "BLOCK_BYTES", block_bytes)
     fields = world()
@@ -76,7 +173,7 @@ def test_world_that_closes_has_no_residual(world: Callable, monkeypatch: pytest.
     assert value(result, "precipitation") == pytest.approx(per_year, rel=1e-6)
 
 
-def test_leak_is_found(world: Callable) -> None:
+def test_leak_is_found(world: Callable):
     """A loss of 0.05 mm in each step is the residual of the step, the year and the run."""
     result = budgets(world(), {"leaky": world(leak=0.05)})
     assert value(result, "residual_step_mean", model="leaky") == pytest.approx(0.05, abs=1e-4)
@@ -88,7 +185,7 @@ def test_leak_is_found(world: Callable) -> None:
     assert value(result, "residual_step_mean_abs", model="leaky") == pytest.approx(0.05, abs=1e-4)
 
 
-def test_runoff_that_a_forecast_lacks_is_implied(world: Callable) -> None:
+def test_runoff_that_a_forecast_lacks_is_implied(world: Callable):
     """Implied runoff equals the runoff of the closed budget; missing terms are named and there is no residual."""
     reference = world()
     result = budgets(reference, {"dry": world(without=("sro", "ssro"))})
@@ -99,7 +196,7 @@ def test_runoff_that_a_forecast_lacks_is_implied(world: Callable) -> None:
     assert result.closure["dry"]["water"]["missing"] == ["sro", "ssro"]
 
 
-def test_missing_snow_leaves_no_residual(world: Callable) -> None:
+def test_missing_snow_leaves_no_residual(world: Callable):
     """Without snow mass the budget is incomplete, missing variables are named, and no residual is given."""
     result = budgets(world(), {"bare": world(without=("sd", "sro"))})
     assert result.closure["bare"]["water"]["closure"] == "incomplete"
@@ -108,7 +205,7 @@ def test_missing_snow_leaves_no_residual(world: Callable) -> None:
     assert terms == {"precipitation", "evaporation", "subsurface_runoff", "soil_change"}
 
 
-def test_points_with_lake_or_town_are_apart(world: Callable) -> None:
+def test_points_with_lake_or_town_are_apart(world: Callable):
     """Points with lake or urban cover have their own group."""
     result = budgets(world())
     n_steps = 239
@@ -117,7 +214,7 @@ def test_points_with_lake_or_town_are_apart(world: Callable) -> None:
     assert counts == {LAND: 3 * n_steps, WET_OR_URBAN: 2 * n_steps, "held_out": n_steps, "trained": 2 * n_steps}
 
 
-def test_reference_is_taken_over_the_dates_of_the_forecast(world: Callable) -> None:
+def test_reference_is_taken_over_the_dates_of_the_forecast(world: Callable):
     """The budget of the reference covers the dates of the forecast."""
     result = budgets(world(), {"late": world(first=4 * 29)})
     for model in ("ecLand", "late"):
@@ -125,7 +222,7 @@ def test_reference_is_taken_over_the_dates_of_the_forecast(world: Callable) -> N
     assert value(result, "precipitation", 2021, model="late") == value(result, "precipitation", 2021)
 
 
-def test_nan_after_the_first_record_is_an_error(world: Callable) -> None:
+def test_nan_after_the_first_record_is_an_error(world: Callable):
     """Fluxes have no value at the initial date; a later NaN is an error."""
     fields = world()
 
@@ -143,15 +240,15 @@ def test_nan_after_the_first_record_is_an_error(world: Callable) -> None:
         budgets(fields, {"run": spoiled(5)})
 
 
-def test_other_steps_than_six_hours_are_an_error(world: Callable, make_fields: Callable) -> None:
+def test_other_steps_than_six_hours_are_an_error(world: Callable):
     """A daily file is refused, because fluxes are means over 6 h."""
     fields = world()
-    daily = make_fields(fields.times[::4], {name: fields.load([name])[name].values[::4] for name in STATE})
+    daily = fields_of(fields.times[::4], {name: fields.load([name])[name].values[::4] for name in STATE})
     with pytest.raises(ValueError, match="step of 24 h"):
         budgets(fields, {"daily": daily})
 
 
-def test_record_is_json(world: Callable) -> None:
+def test_record_is_json(world: Callable):
     """The entry of metrics.json has closure and one row for each number; an empty group is null with n = 0."""
     found = budgets(world(held_out=0))
     assert list(found.table.columns) == COLUMNS
@@ -174,10 +271,10 @@ def sample() -> tuple[np.ndarray, dict[str, np.ndarray], dict[str, np.ndarray]]:
         return data["time"].values, values, fixed
 
 
-def test_budgets_of_ecland(sample: tuple, make_fields: Callable) -> None:
+def test_budgets_of_ecland(sample: tuple):
     """Water of ecLand closes to 0.02 mm in every step except under lakes and towns, energy to 0.2 W m-2."""
     times, values, fixed = sample
-    result = budgets(make_fields(times, values, constants=fixed))
+    result = budgets(fields_of(times, values, constants=fixed))
     assert value(result, "residual_step_max_abs") < 0.02
     assert value(result, "residual_step_max_abs", group=WET_OR_URBAN) > 0.1
     assert abs(value(result, "residual_relative")) < 1e-4

@@ -5,15 +5,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from anemoi_ailand.evaluation.fields.fields import open_fields
 from anemoi_ailand.evaluation.fields.single_run import ComparedRun, compared_run, run_of
 from anemoi_ailand.evaluation.report import chosen_figures as module
 from anemoi_ailand.evaluation.report.chosen_figures import Evaluated, thinned, write_figures
@@ -27,10 +26,10 @@ NAMES = ("swvl1", "stl1", "2t", "slhf")
 PERIOD = (np.datetime64("2020-01-01", "ns"), np.datetime64("2021-12-31T18", "ns"))
 
 
-def case(seed: int = 1, names: tuple[str, ...] = NAMES, days: int = 20) -> ComparedRun:
+def case(seed: int = 1, names: tuple[str, ...] = NAMES, days: int = 20, points: Any = None) -> ComparedRun:
     """A run of some days paired with the reference."""
     run = world.reforecast(seed=seed, first=FIRST, leads=np.arange(6, 24 * days + 1, 6), names=names)
-    return compared_run(run_of(run, world.reference()), world.reference(), PERIOD)
+    return compared_run(run_of(run.select(points=points), world.reference()), world.reference(), PERIOD)
 
 
 def pair(run: ComparedRun, name: str) -> tuple[np.ndarray, np.ndarray]:
@@ -140,26 +139,17 @@ def test_a_date_outside_the_run_has_no_map():
         list(module._maps(found(runs={"emulator": run}, maps=Maps(dates=(datetime(1999, 1, 1),)))))
 
 
-@pytest.fixture
-def snowy(write_forecast, reference_file) -> Callable[..., ComparedRun]:
-    """Function that makes a run of points 0 and 5 (held out) and others, with snow at odd points only."""
-
-    def make(change=None) -> ComparedRun:
-        return compared_run(open_fields(write_forecast(change=change)), open_fields(reference_file), PERIOD)
-
-    return make
-
-
 @pytest.mark.parametrize(
-    ("change", "sites"),
+    ("names", "points", "sites"),
     [
-        (None, [5, 0]),  # the snowy site first
-        (lambda run: run.drop_vars("snowc"), [5, 0]),  # two different sites without a snow variable
-        (lambda run: run.isel(point=slice(1, 5)), [0, 1]),  # no held-out point: from all, the second without snow
-        (lambda run: run.isel(point=[3]), [0]),
+        (("snowc", *NAMES), range(10), [5, 0]),  # the snowy site first
+        (NAMES, range(10), [5, 0]),  # two different sites without a snow variable
+        (("snowc", *NAMES), range(6, 10), [1, 2]),  # no held-out point: from all, the second without snow
+        (("snowc", *NAMES), [3], [0]),
     ],
 )
-def test_sites_are_a_snowy_and_a_snow_free_point(snowy, change, sites):
-    """Held-out points are preferred if there are two of them."""
-    assert module._choose_sites(snowy(change)).tolist() == sites
-    assert module._site_title(snowy(), 0) == "40.0°S, 100.0°W, held-out point"
+def test_sites_are_a_snowy_and_a_snow_free_point(names, points, sites):
+    """Held-out points (0 and 5) are preferred if there are two of them; odd points have snow."""
+    run = case(names=names, points=list(points))
+    assert module._choose_sites(run).tolist() == sites
+    assert module._site_title(case(), 0) == "40.0°S, 100.0°W, held-out point"

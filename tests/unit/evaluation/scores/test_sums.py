@@ -160,25 +160,13 @@ def test_pooled_units_keep_the_sum(collected, monkeypatch):
 
 @pytest.mark.parametrize(
     ("change", "message"),
-    [
-        ({"protocol": "D"}, "Unknown protocol 'D'"),
-        ({"protocol": "B"}, "Protocol B is one run, but .* has 12 starts"),
-        ({"strata": ["biomes"]}, "Unknown strata"),
-    ],
+    [({"protocol": "D"}, "Unknown protocol 'D'"), ({"protocol": "B"}, "Protocol B is one run, but .* has 12 starts")],
 )
 def test_incomparable_forecasts_are_an_error(change, message):
-    """Unknown protocols and strata, and several starts of protocol B, are refused."""
+    """Unknown protocols, and several starts of protocol B, are refused."""
     arguments = {"protocol": "A", "period": PERIOD, **change}
     with pytest.raises(ValueError, match=message):
         collect({"A": world.reforecast()}, world.reference(), **arguments)
-
-
-def test_nan_in_a_forecast_is_an_error():
-    """NaN is refused and not skipped."""
-    dataset = world.run()
-    dataset["t2m"][0, 0, 0] = np.nan
-    with pytest.raises(ValueError, match=r"'2t' of .* NaN"):
-        collect({"A": world.reforecast_of(dataset)}, world.reference(), protocol="A", period=PERIOD)
 
 
 def test_errors_are_kept_by_start_and_unit_where_they_are_asked_for():

@@ -1,21 +1,116 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""The report is one page that holds everything, escapes what users write, and never calls nothing zero."""
+"""The report is one page that holds everything, escapes what users write, and agrees with the scores."""
 
 from __future__ import annotations
 
 import base64
+import json
 import re
 from html.parser import HTMLParser
 
+import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
 from anemoi_ailand.evaluation.display.style import save
-from anemoi_ailand.evaluation.report.content import Content
+from anemoi_ailand.evaluation.report.content import LEADS as SHOWN_LEADS
+from anemoi_ailand.evaluation.report.content import NOT_MEASURED, WHOLE, Content
 from anemoi_ailand.evaluation.report.page import SECTIONS, ReportFigure, render, write_report
-from tests.support.results import metrics
+from anemoi_ailand.evaluation.report.summary import facts, not_measured
+from tests.support.results import LEADS, VARIABLES, metrics
+
+
+@pytest.fixture(scope="module")
+def content():
+    return Content(metrics())
+
+
+def test_empty_group_and_absent_score_differ(content):
+    """An empty group has n = 0; a score that was not computed is ``NOT_MEASURED``."""
+    assert content.score("rmse", "2t", "emulator", 30.0, cut="biome", group="glacier").n == 0
+    assert content.score("rmse", "2t", "emulator", 31.0) is NOT_MEASURED
+
+
+def test_json_gives_the_same_content(content):
+    """Null in metrics.json is read as NaN."""
+    text = json.dumps(metrics(), default=float).replace("NaN", "null")
+    read = Content(json.loads(text))
+    for name in VARIABLES:
+        for lead in (*LEADS, WHOLE):
+            first, second = (c.score("acc", name, "climatology", lead) for c in (content, read))
+            np.testing.assert_equal(first.value, second.value)
+    assert read.budgets.shape == content.budgets.shape
+    assert read.snow_season.shape == content.snow_season.shape
+
+
+def test_models_keep_the_order_of_the_user(content):
+    """Forecasts come in the given order before the baselines; variables are in the order of their groups."""
+    assert content.models == ["emulator", "older", "persistence", "climatology"]
+    assert Content({**metrics(), "inputs": {"forecasts": {"older": {}, "emulator": {}}}}).forecasts == [
+        "older",
+        "emulator",
+    ]
+    assert content.variables == list(VARIABLES)
+
+
+def test_leads_of_tables_are_those_of_the_protocol():
+    """Tables have all leads if they are few, else 1, 7, 30, 60, 90 days."""
+    some = {**metrics(), "scores": [r for r in metrics()["scores"] if r["lead"] != 60.0]}
+    assert Content(some).leads("A") == [1.0, 7.0, 30.0, 90.0]
+    assert Content(some).middle_lead("A") == SHOWN_LEADS[2]
+    assert Content(some).leads("B") == [15.0, 345.0]
+    assert Content(some).middle_lead("B") == WHOLE
+
+
+def sentences(content):
+    """All sentences about the first forecast as one text."""
+    return "\n".join(facts(content, "emulator")).replace("\N{NO-BREAK SPACE}", " ")
+
+
+def changed(**where):
+    """The made-up evaluation with another value of the matching scores."""
+    made, value = metrics(), where.pop("value")
+    for row in made["scores"]:
+        if all(row[k] == v for k, v in where.items()):
+            row["value"] = value
+    return Content(made)
+
+
+def test_facts_are_those_of_the_scores(content):
+    """Counts against baselines, skill horizon and an open budget, each in one sentence."""
+    assert sentences(content).splitlines() == [
+        "Protocol A, 30 d: the RMSE is below that of climatology for 6 of 6 variables and that of persistence for 5 of "
+        "6 variables.",
+        "Protocol A, 90 d: the RMSE is below that of climatology for 5 of 6 variables and that of persistence for 5 of "
+        "6 variables.",
+        "Protocol B, whole run: the RMSE is below that of climatology for 5 of 6 variables and that of persistence for "
+        "5 of 6 variables.",
+        "Skill horizon: the RMSE exceeds that of climatology for swvl4 after 46 d.",
+        "The energy budget is not closed: the run lacks ssr, str.",
+    ]
+
+
+def test_variables_without_horizon_share_a_phrase():
+    """No variable reaches the error of climatology; those without skill at the first lead share a phrase."""
+    text = sentences(changed(metric="skill_horizon_reached", value=0.0))
+    assert "the RMSE of every variable is below that of climatology up to 90 d" in text
+    reached = metrics()
+    for row in reached["scores"]:
+        if row["variable"] in ("stl1", "2t") and row["metric"].startswith("skill_horizon"):
+            row["value"] = float(row["metric"].endswith("reached"))
+    text = sentences(Content(reached))
+    assert "that of climatology for 2t and stl1 at the first lead; swvl4 after 46 d." in text
+
+
+def test_parts_without_scores_are_listed(content):
+    """Every part of an evaluation that is missing is named."""
+    assert not_measured(content) == ["protocol C (other points and places)"]
+    bare = Content({"scores": [r for r in metrics()["scores"] if r["protocol"] == "A" and r["cut"] == "all"]})
+    assert {"the budgets", "the snow season", "observations", "extremes"} <= set(not_measured(bare))
+    assert facts(bare, "emulator")
+
 
 VOID = {"meta", "img", "link", "br", "input"}
 

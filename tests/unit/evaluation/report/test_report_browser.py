@@ -146,12 +146,6 @@ def test_page_in_a_browser(page, size, scheme):
     assert 0 < found["few"] < found["all"] == found["restored"]
 
 
-def test_light_and_dark_differ(page):
-    """Both colour schemes have their own background."""
-    papers = [measure(page, "desktop", scheme)[0]["paper"] for scheme in SCHEMES]
-    assert papers[0] != papers[1]
-
-
 def test_page_without_a_script_shows_everything(page):
     """Without scripts all rows are visible and the filters hidden."""
     text = re.sub(
