@@ -1,16 +1,57 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Every entrant is compared with one of them, with intervals from the same draws."""
+"""Every entrant is compared with one of them, and the table shows who is significantly better, and at what cost."""
 
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from anemoi_ailand.evaluation.scores.sums import collect
+from benchmarks.contest.entry import Entry, fairness
+from benchmarks.contest.figure import front
 from benchmarks.contest.scores import COLUMNS, CORE, TOGETHER, contest_scores
+from benchmarks.contest.table import contest_table
 from tests.support import worlds as world
+
+
+@pytest.fixture(scope="module")
+def runs():
+    """A reference, one with half its error, its twin, and one with few variables."""
+    return {
+        "base": world.reforecast(seed=1, size=0.2),
+        "good": world.reforecast(seed=2, size=0.1),
+        "twin": world.reforecast(seed=1, size=0.2),
+        "few": world.reforecast(seed=3, size=0.3, names=("swvl1", "2t")),
+    }
+
+
+@pytest.fixture(scope="module")
+def scores(runs):
+    """Scores of protocol A of all, and of one long run (protocol B) of the first two."""
+    first, leads = np.array(["2021-01-02"], dtype="datetime64[ns]"), np.arange(6, 24 * 400, 6)
+    long = {
+        "base": world.reforecast(seed=1, size=0.2, first=first, leads=leads),
+        "good": world.reforecast(seed=2, size=0.1, first=first, leads=leads),
+    }
+    tables = []
+    for protocol, of, last in (("A", runs, "2021"), ("B", long, "2020")):
+        sums = collect(of, world.reference(), protocol=protocol, period=("2020", last), biases=True)
+        tables.append(contest_scores(sums, "base"))
+    return pd.concat(tables, ignore_index=True)
+
+
+@pytest.fixture(scope="module")
+def entries():
+    """Costs of the three."""
+    return [
+        Entry("base", "one + two", "a.ckpt", "0", 1_000_000, 2.0e6, 2.1e6, 2e7, 7200.0, 3600.0, "CPU"),
+        Entry("good", "three", "b.ckpt", "1", 100_000, 2.0e5, 2.2e5, 1e7, 3600.0, 3600.0, "CPU", note="ours"),
+        Entry("few", "d.ckpt", "d.ckpt", "2", 10, 20.0, 25.0),
+    ]
+
 
 FEW = ("swvl1", "2t")
 
@@ -91,3 +132,49 @@ def test_long_run_has_years(scores):
     assert row["better"] and row["ratio"] == pytest.approx(0.5, abs=0.05)
     acc = pick(table, period="whole run", metric="acc").set_index("model")["value"]
     assert acc["good"] > acc["base"] > 0.5
+
+
+@pytest.fixture(scope="module")
+def text(scores, entries):
+    return contest_table(scores, entries, "base", title="What was run.", budget=2e7)
+
+
+def row(text, heading, label):
+    """Cells of a row under a heading."""
+    part = text.split(f"{heading}\n", 1)[1].split("\n#", 1)[0]
+    line = next(line for line in part.splitlines() if line.startswith(f"| {label} "))
+    return [cell.strip() for cell in line.strip("|").split("|")]
+
+
+def test_table_begins_with_settings_and_entrants(text):
+    """Parameters, operations, samples, hours, device, and a note."""
+    assert text.startswith("What was run.\n")
+    assert row(text, "What was run.\n", "good") == [
+        "good", "100,000", "2.2e+05", "1e+07", "1", "1", "CPU", "three", "ours",
+    ]  # fmt: skip
+    assert "Less than that: good 50%." in text
+    assert "Samples not known: few." in text
+
+
+def test_half_the_error_is_bold(text):
+    """The reference has its error in the first row, the others ratios to it."""
+    heading = "## held-out points, day 7\n"
+    header = row(text, heading, "")
+    assert header[1:] == ["stl1", "swvl1", "2t", "slhf", "core", "lower", "bar"]
+    assert row(text, heading, "base [RMSE]")[1].endswith(" K")
+    good = dict(zip(header, row(text, heading, "good"), strict=True))
+    assert all(good[name].startswith("**0.") for name in ("stl1", "swvl1", "2t", "slhf", "core"))
+    assert (good["lower"], good["bar"]) == ("4/4", "1/1")
+
+
+def test_reference_with_fewer_samples_is_reported():
+    """It is reported whether the reference had the most samples, and who had less than the budget."""
+    a, b = (Entry(name, "config", "a.ckpt", "0", 10, 20.0, 25.0, point_steps=n) for name, n in (("A", 100), ("B", 150)))
+    assert "**fewer than those of B**" in "".join(fairness([a, b], "A", None))
+    text = "".join(fairness([a, b], "B", 150.0))
+    assert "Less than that: A 67%." in text and "nobody has had more" in text
+
+
+def test_front_is_of_those_that_nobody_beats_in_both():
+    """By increasing cost; of two alike, the first."""
+    assert front([3.0, 1.0, 2.0, 2.0, 4.0], [0.5, 1.0, 0.7, 0.7, 0.6]) == [1, 2, 0]
