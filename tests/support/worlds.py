@@ -202,7 +202,9 @@ def write_run(path: Path, change: Callable[[xr.Dataset], xr.Dataset] | None = No
 
 def write_forecast(path: Path, bias: float = 0.01, change: Callable[[xr.Dataset], xr.Dataset] | None = None) -> Path:
     """A run ``(time, point)`` of 60 days from 1 January 2022: the truth, plus ``bias`` after the initial date."""
-    made = reference().load(["swvl1", "stl1", "snowc", "2t"], *np.array(["2022-01-01", "2022-03-01T18"], "datetime64[ns]"))
+    made = reference().load(
+        ["swvl1", "stl1", "snowc", "2t"], *np.array(["2022-01-01", "2022-03-01T18"], "datetime64[ns]")
+    )
     for name in made.data_vars:
         made[name][1:] += np.float32(bias)
         made[name].attrs = _named(str(name))

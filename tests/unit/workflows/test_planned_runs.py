@@ -44,14 +44,11 @@ def station(latitude=None, first="2022-01-05"):
     )  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("run", "protocol"),
-    [({}, "A"), (LONG, "B"), ({"first": LONG["first"]}, "A"), ({**LONG, "leads": np.arange(24, 241, 24)}, "A")],
-    ids=["many starts", "one start", "one start, some days", "one start, daily"],
-)
-def test_protocol_of_a_forecast(run, protocol):
-    """One start with every step is protocol B, everything else protocol A."""
-    assert protocol_of(world.reforecast(**run)) == protocol
+def test_protocol_of_a_forecast():
+    """One start with every step is protocol B; many starts, some days or daily values are protocol A."""
+    daily = {**LONG, "leads": np.arange(24, 241, 24)}
+    runs = [{}, LONG, {"first": LONG["first"]}, daily]
+    assert [protocol_of(world.reforecast(**run)) for run in runs] == ["A", "B", "A", "A"]
 
 
 def test_files_of_jobs_differ():
@@ -62,9 +59,8 @@ def test_files_of_jobs_differ():
 
 def test_planned_has_dates_and_points_but_no_values():
     """Dates and points are in the order of the job."""
-    reference = world.reference()
-    plan = planned(job(points=(7, 2)), reference)
-    np.testing.assert_array_equal(plan.latitude, reference.latitude[[7, 2]])
+    plan = planned(job(points=(7, 2)), world.reference())
+    np.testing.assert_array_equal(plan.latitude, world.reference().latitude[[7, 2]])
     np.testing.assert_array_equal(plan.valid_times, world.reforecast().valid_times)
     with pytest.raises(NotImplementedError):
         plan.read("swvl1")
@@ -82,61 +78,50 @@ def kept(tmp_path):
     return path, job(dataset=reference, points=(7, 2)), checkpoint
 
 
-def test_roll_out_of_the_same_job_is_taken(kept):
-    """Also if the path of the dataset is spelled differently."""
+def test_roll_out_of_the_same_job_is_taken(kept, tmp_path, monkeypatch):
+    """Not one of other points, order, starts, leads, checkpoint or code, and none that is broken or missing."""
     path, planned_job, checkpoint = kept
     assert is_current(path, planned_job, checkpoint)
-    detour = planned_job.dataset.parent / ".." / planned_job.dataset.parent.name / planned_job.dataset.name
-    assert is_current(path, replace(planned_job, dataset=detour), checkpoint)
-
-
-def test_roll_out_of_another_job_or_code_is_not_taken(kept, monkeypatch):
-    """Other points, order, starts, lead times, or a change of the physics."""
-    path, planned_job, checkpoint = kept
+    folder = planned_job.dataset.parent
+    assert is_current(path, replace(planned_job, dataset=folder / ".." / folder.name / "reference.nc"), checkpoint)
     changes = [
         {"points": (2, 7)}, {"points": (7, 3)}, {"points": None}, {"starts": world.starts(11)},
         {"leads": world.DAYS_1_2_7[:-1]},
     ]  # fmt: skip
     assert [c for c in changes if is_current(path, replace(planned_job, **c), checkpoint)] == []
-    monkeypatch.setattr(module, "loaded_sha256", lambda places: "other")
-    assert not is_current(path, planned_job, checkpoint)
-
-
-def test_roll_out_of_something_older_is_not_taken(kept, tmp_path):
-    """No file, another checkpoint, a broken file, or a newer dataset."""
-    path, planned_job, checkpoint = kept
     assert not is_current(tmp_path / "none.nc", planned_job, checkpoint)
     assert not is_current(path, planned_job, world.checkpoint(tmp_path / "b.ckpt", "other weights"))
     broken = tmp_path / "broken.nc"
     broken.write_bytes(path.read_bytes()[:9000])
     assert not is_current(broken, planned_job, checkpoint)
+    monkeypatch.setattr(module, "loaded_sha256", lambda places: "other")
+    assert not is_current(path, planned_job, checkpoint)
+
+
+def test_roll_out_older_than_its_dataset_is_not_taken(kept):
+    path, planned_job, checkpoint = kept
     later = path.stat().st_mtime + 1
     os.utime(planned_job.dataset, (later, later))
     assert not is_current(path, planned_job, checkpoint)
 
 
-def test_valid_settings_pass_without_reading_values():
-    """Nothing but headers is read."""
+def test_jobs_are_checked_by_headers_alone():
+    """Valid settings pass without reading a value; forecasts without a common lead time are refused."""
     silent = replace(world.reforecast(), reader=None)
     check_jobs([job(), long_job()], ["A", "B"], {"mine": silent}, world.reference())
-
-
-def test_forecasts_are_checked_with_each_other():
-    """Forecasts without a common lead time are refused."""
     run = {"mine": world.reforecast(leads=np.arange(54, 73, 6))}
     with pytest.raises(ValueError, match="no lead time in common"):
         check_jobs([job()], ["A"], run, world.reference())
 
 
 def test_stations_need_a_long_run_near_them_in_time_and_place():
-    """A missing long run, a distant station and another period are refused."""
-    reference = world.reference()
-    check_stations([station()], [job(), long_job()], reference)
-    with pytest.raises(ValueError, match=r"Observations are made from the long run, and there is none. Set protocol_b"):
-        check_stations([station()], [job()], reference)
-    with pytest.raises(ValueError, match="No point of the model is near"):
-        check_stations([station(latitude=-80.0)], [long_job()], reference)
-    with pytest.raises(ValueError, match="No point of the model is near"):
-        check_stations([station()], [long_job(points=(8, 9))], reference)
-    with pytest.raises(ValueError, match=r"protocol B, 2022-01-02T00:00 to 2022-01-12T00:00; .* has 2022-02-01"):
-        check_stations([station(first="2022-02-01")], [long_job()], reference)
+    """A missing long run, a distant station, other points and another period are refused."""
+    check_stations([station()], [job(), long_job()], world.reference())
+    for place, run, message in (
+        (station(), job(), "Observations are made from the long run, and there is none. Set protocol_b"),
+        (station(latitude=-80.0), long_job(), "No point of the model is near"),
+        (station(), long_job(points=(8, 9)), "No point of the model is near"),
+        (station(first="2022-02-01"), long_job(), "protocol B, 2022-01-02T00:00 to 2022-01-12T00:00; .* 2022-02-01"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            check_stations([place], [run], world.reference())

@@ -19,7 +19,7 @@ def stages(monkeypatch):
     """Replace the commands by stand-ins that make their results; return the names of those that ran."""
     ran = []
 
-    def run(output: Path, name: str, command: list[str]) -> None:
+    def run(output: Path, name: str, command: list[str]):
         ran.append(name)
         if name == "dataset":
             Path(command[-1]).mkdir()
@@ -35,28 +35,17 @@ def stages(monkeypatch):
     return ran
 
 
-def test_all_stages_run_in_order(stages, tmp_path):
-    """Dataset, training, rollout, evaluation; each result under its name."""
+def test_stages_run_in_order_and_once(stages, tmp_path):
+    """Dataset, training, rollout, evaluation; only a removed result is made again, all with ``force``."""
     assert quickstart(tmp_path, SMALLEST) == tmp_path / "comparison"
-    assert stages == ["dataset", "training", "rollout", "evaluation"]
     assert {p.name for p in tmp_path.iterdir()} == {"dataset.zarr", "training", "forecast.nc", "comparison"}
-
-
-def test_a_second_run_repeats_nothing(stages, tmp_path):
-    """Only a removed result is made again."""
     quickstart(tmp_path, SMALLEST)
-    quickstart(tmp_path, SMALLEST)
-    assert len(stages) == 4
+    assert stages == ["dataset", "training", "rollout", "evaluation"]
     (tmp_path / "comparison").rmdir()
     quickstart(tmp_path, SMALLEST)
     assert stages[4:] == ["evaluation"]
-
-
-def test_force_starts_again(stages, tmp_path):
-    """Earlier results are removed."""
-    quickstart(tmp_path, SMALLEST)
     quickstart(tmp_path, SMALLEST, force=True)
-    assert stages[4:] == ["dataset", "training", "rollout", "evaluation"]
+    assert stages[5:] == ["dataset", "training", "rollout", "evaluation"]
 
 
 def test_training_period_is_that_of_the_configuration():

@@ -55,18 +55,14 @@ def test_drawn_rmse_equals_a_naive_loop():
         assert got[k] == pytest.approx(np.sqrt(total / n), rel=1e-12)
 
 
-def test_draw_without_a_value_is_nan():
-    """A draw without values is NaN."""
-    draws = Resamples(np.array([[1.0, 0.0]]), np.array([[1.0]]))
-    assert np.isnan(drawn_rmse(np.ones((2, 1)), (np.array([0.0, 1.0]), np.ones(1)), draws)).all()
-
-
-def test_mean_may_be_below_zero():
-    """The drawn mean keeps the sign; its root is the drawn RMSE for squares."""
+def test_drawn_mean_keeps_the_sign():
+    """Its root is the drawn RMSE for squares; a draw without values is NaN."""
     draws, counts = resamples(5, 6), (np.full(5, 2.0), np.ones(6))
     np.testing.assert_allclose(drawn_mean(np.full((5, 6), -4.0), counts, draws), -2.0)
     squares = np.random.default_rng(0).random((5, 6))
     np.testing.assert_array_equal(np.sqrt(drawn_mean(squares, counts, draws)), drawn_rmse(squares, counts, draws))
+    empty = Resamples(np.array([[1.0, 0.0]]), np.array([[1.0]]))
+    assert np.isnan(drawn_rmse(np.ones((2, 1)), (np.array([0.0, 1.0]), np.ones(1)), empty)).all()
 
 
 def test_interval_of_a_single_model():

@@ -20,29 +20,34 @@ def named(cut):
     return np.where(cut.labels < 0, "", np.array([*cut.groups, ""])[cut.labels]).tolist()
 
 
-def test_points_are_held_out_or_trained():
-    """Points follow the mask."""
-    assert named(strata.points(np.array([True, False, False]))) == ["held_out", "trained", "trained"]
-    assert named(strata.everything(2)) == ["all", "all"]
+MONTHS = np.array([f"2022-{k:02d}-15" for k in range(1, 13)], "datetime64[ns]")
+LATITUDES = np.array([0, -23.4, 23.4, 23.5, -23.5, 59.9, -60, 60])
+DEFINITIONS = {
+    "points": (strata.points(np.array([True, False, False])), ["held_out", "trained", "trained"]),
+    "all": (strata.everything(2), ["all", "all"]),
+    "climate classes by number": (
+        strata.biome(np.array([0, 2, 8, 10, 11, -1])), ["rainforest", "desert", "boreal", "alpine", "", ""]),
+    "snow above 5 %": (strata.snow_regime(np.array([0.0, 0.05, 0.051, 0.9])), ["snow-free"] * 2 + ["snow"] * 2),
+    "soil types 1 to 7": (
+        strata.soil_type(np.array([0.0, 1.0, 3.0, 7.0, 8.0])), ["", "coarse", "medium fine", "tropical organic", ""]),
+    "latitude, alike in both hemispheres": (
+        strata.latitude_band(LATITUDES), ["tropics"] * 3 + ["mid-latitudes"] * 3 + ["high latitudes"] * 2),
+    "December in DJF": (
+        strata.season(MONTHS), [["DJF"]] * 2 + [["MAM"]] * 3 + [["JJA"]] * 3 + [["SON"]] * 3 + [["DJF"]]),
+    "day if the sun is up": (strata.daytime(np.array([[0.0, 1e-6, 0.9]])), [["night", "day", "day"]]),
+    "frozen below 273.16 K": (
+        strata.frozen(np.float32([[273.15, 273.16, 280.0]])), [["frozen", "unfrozen", "unfrozen"]]),
+}  # fmt: skip
 
 
-def test_biome_is_the_climate_class():
-    """Numbers name climate classes; other numbers are in no group, and empty classes remain."""
-    got = strata.biome(np.array([0, 2, 8, 10, 11, -1]))
-    assert named(got) == ["rainforest", "desert", "boreal", "alpine", "", ""]
-    assert len(got.groups) == 11
+@pytest.mark.parametrize("what", DEFINITIONS)
+def test_groups_follow_their_definition(what):
+    found, expected = DEFINITIONS[what]
+    assert named(found) == expected
 
 
-def test_snow_zone_is_above_the_threshold():
-    """Snow cover above the threshold is the snow zone."""
-    assert named(strata.snow_regime(np.array([0.0, 0.05, 0.051, 0.9]))) == ["snow-free", "snow-free", "snow", "snow"]
-
-
-def test_soil_types_begin_with_one():
-    """Types 1 to 7 are groups, 0 and 8 are not."""
-    assert named(strata.soil_type(np.array([0.0, 1.0, 3.0, 7.0, 8.0]))) == [
-        "", "coarse", "medium fine", "tropical organic", "",
-    ]  # fmt: skip
+def test_empty_climate_classes_remain():
+    assert len(strata.biome(np.array([0, 2])).groups) == 11
 
 
 def test_vegetation_is_that_of_the_larger_cover():
@@ -51,32 +56,6 @@ def test_vegetation_is_that_of_the_larger_cover():
     got = strata.vegetation_type(low, high, np.array([0.6, 0.2, 0.4, 0.0, 0.0]), np.array([0.2, 0.6, 0.4, 0.3, 0.0]))
     assert named(got) == ["short grass", "deciduous broadleaf", "short grass", "deciduous broadleaf", "none"]
     assert got.groups == ("none", "short grass", "deciduous broadleaf")
-
-
-@pytest.mark.parametrize(
-    ("latitude", "band"),
-    [(0, "tropics"), (-23.4, "tropics"), (23.5, "mid-latitudes"), (-59.9, "mid-latitudes"), (60, "high latitudes")],
-)
-def test_latitude_bands_are_alike_in_both_hemispheres(latitude, band):
-    """Bands depend on the absolute latitude."""
-    assert named(strata.latitude_band(np.array([latitude, -latitude]))) == [band, band]
-
-
-def test_season_is_that_of_the_month():
-    """December belongs to DJF."""
-    months = np.array([f"2022-{k:02d}-15" for k in range(1, 13)], "datetime64[ns]")
-    want = ["DJF"] * 2 + ["MAM"] * 3 + ["JJA"] * 3 + ["SON"] * 3 + ["DJF"]
-    assert [row[0] for row in named(strata.season(months))] == want
-
-
-def test_day_is_where_the_sun_is_up():
-    """A positive cosine of the zenith angle is day."""
-    assert named(strata.daytime(np.array([[0.0, 1e-6, 0.9]]))) == [["night", "day", "day"]]
-
-
-def test_ground_is_frozen_below_the_triple_point():
-    """The limit is 273.16 K."""
-    assert named(strata.frozen(np.float32([[273.15, 273.16, 280.0]]))) == [["frozen", "unfrozen", "unfrozen"]]
 
 
 def test_extremes_are_beyond_the_thresholds_of_the_point():
@@ -118,30 +97,16 @@ def loaded():
     return load_reference(world.reference(), ["snowc", "stl1"], dates, PERIOD, np.arange(10))
 
 
-def test_full_reference_allows_all_cuts():
-    """A full reference supports all strata, in the order of tables."""
+def test_reference_determines_the_strata():
+    """A full reference supports all strata, in the order of tables; one variable those of dates and places."""
     assert c.available(world.reference(), None, held_out=True) == list(c.STRATA_NAMES)
-
-
-def test_poor_reference_allows_some():
-    """A reference with one variable supports strata of dates and places."""
     poor = world.reference(world.values(("swvl1",)), {})
     assert c.available(poor, None, held_out=False) == ["all", "season", "daytime", "latitude", "extreme", "year"]
-
-
-@pytest.mark.parametrize(
-    ("name", "missing"), [("frozen", "stl1"), ("biome", "climate_class"), ("points", "held_out or point_id")]
-)
-def test_strata_that_the_reference_does_not_allow_is_an_error(name, missing):
-    """The message names the missing field of wanted strata."""
-    with pytest.raises(ValueError, match=f"{missing}.*Add them to the dataset, or leave the strata out"):
-        c.available(world.reference(world.values(("swvl1",)), {}), [name], held_out=False)
-
-
-def test_unknown_strata_is_an_error():
-    """The message lists the known names."""
-    with pytest.raises(ValueError, match=r"Unknown strata \['biomes'\].*'biome'"):
-        c.available(world.reference(), ["biomes"], held_out=True)
+    missing = {"frozen": "stl1", "biome": "climate_class", "points": "held_out or point_id"}
+    wanted = {name: f"{field}.*Add them to the dataset, or leave the strata out" for name, field in missing.items()}
+    for name, message in {**wanted, "biomes": r"Unknown strata \['biomes'\].*'biome'"}.items():
+        with pytest.raises(ValueError, match=message):
+            c.available(poor, [name], held_out=False)
 
 
 def test_static_strata_come_from_constant_fields():

@@ -67,13 +67,18 @@ def test_partitions_add_up_to_all(collected):
             np.testing.assert_allclose(collected.moments["2t", model, cut].sums.sum(-1), whole, rtol=1e-9, atol=1e-7)
 
 
-def test_squares_are_kept_by_point_and_by_start(collected):
-    """Squared errors are kept by point and by start."""
+def test_squares_and_errors_are_kept_by_point_and_by_start(collected):
+    """Squared errors by point and by start equal a loop; errors are kept on request only."""
     error, _ = errors("swvl1")
     want = (error**2).reshape(12, 3, 4, 10).sum(axis=2)
     np.testing.assert_allclose(collected.squares["swvl1", "A"], want.sum(axis=0), rtol=1e-10)
     np.testing.assert_allclose(collected.start_squares["swvl1", "A"], want.swapaxes(0, 1), rtol=1e-10)
     assert collected.values_per_point.tolist() == [48, 48, 48]
+    run = {"A": world.reforecast()}
+    kept = collect(run, world.reference(), protocol="A", period=PERIOD, variables=["swvl1"], biases=True)
+    naive = error.reshape(12, 3, 4, 10).sum(axis=2).swapaxes(0, 1)
+    np.testing.assert_allclose(kept.start_errors["swvl1", "A"], naive, rtol=1e-6, atol=1e-4)
+    assert collected.start_errors == {}
 
 
 def test_extremes_and_hits_equal_their_definition(collected):
@@ -169,27 +174,12 @@ def test_incomparable_forecasts_are_an_error(change, message):
         collect({"A": world.reforecast()}, world.reference(), **arguments)
 
 
-def test_errors_are_kept_by_start_and_unit_where_they_are_asked_for():
-    """Errors by start and unit equal a loop, and are kept on request only."""
-    run = {"A": world.reforecast()}
-    kept = collect(run, world.reference(), protocol="A", period=PERIOD, variables=["stl1"], biases=True)
-    error, _ = errors("stl1")
-    naive = error.reshape(12, 3, 4, 10).sum(axis=2).swapaxes(0, 1)
-    np.testing.assert_allclose(kept.start_errors["stl1", "A"], naive, rtol=1e-6, atol=1e-4)
-    without = collect(run, world.reference(), protocol="A", period=PERIOD, variables=["stl1"])
-    assert without.start_errors == {}
-
-
-def test_day_holds_its_four_stamps():
-    """Day d ends at 24 d h."""
+def test_bins_of_leads():
+    """Day d ends at 24 d h; windows of 30 days are named by their mean lead, a short remainder joins the last."""
     got = day_bins(np.array([6, 12, 18, 24, 30, 48, 49, 2142, 2160]))
     assert got.labels.tolist() == [0, 0, 0, 0, 1, 1, 2, 3, 3]
     assert got.days.tolist() == [1, 2, 3, 90]
     assert got.sizes.tolist() == [4, 2, 1, 2]
-
-
-def test_windows_are_of_thirty_days():
-    """Windows are named by their mean lead; a short remainder joins the last."""
-    got = window_bins(np.arange(6, 24 * 70 + 1, 6))
-    assert got.sizes.tolist() == [120, 160]
-    np.testing.assert_allclose(got.days, [15.125, 50.125])
+    windows = window_bins(np.arange(6, 24 * 70 + 1, 6))
+    assert windows.sizes.tolist() == [120, 160]
+    np.testing.assert_allclose(windows.days, [15.125, 50.125])

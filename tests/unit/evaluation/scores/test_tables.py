@@ -105,10 +105,8 @@ def test_skill_horizon_is_distinguished_from_the_last_lead(table):
 
 
 def test_single_run_has_windows_the_whole_run_years_and_drift(long_table):
-    """A single run has windows, the whole run (lead NaN), years and drift."""
+    """The whole run has lead NaN, and its mean square is the weighted mean of its windows."""
     rows = pick(long_table, model="A", variable="stl1", metric="rmse")
-    assert len(pick(rows, cut="all").dropna(subset=["lead"])) == 12
-    assert len(pick(rows, cut="all", lead=None)) == 1
     assert pick(rows, cut="season")["lead"].isna().all()
     assert pick(rows, cut="year")["group"].tolist() == ["year 1"]
     drift = pick(long_table, model="A", variable="stl1", metric="drift_per_year")
@@ -116,12 +114,8 @@ def test_single_run_has_windows_the_whole_run_years_and_drift(long_table):
     assert value == pytest.approx(0.2, abs=1e-4)  # float32 in the file
     assert np.isnan(pick(drift, cut="biome", group="savanna")["value"].item())
     assert "skill_horizon" not in set(long_table["metric"])
-
-
-def test_whole_run_pools_its_windows(long_table):
-    """The mean square of the run is the weighted mean of its windows."""
-    rows = pick(long_table, model="A", variable="stl1", metric="rmse", cut="all")
-    whole, windows = pick(rows, lead=None), rows.dropna(subset=["lead"])
+    whole, windows = pick(rows, cut="all", lead=None), pick(rows, cut="all").dropna(subset=["lead"])
+    assert len(windows) == 12
     mean_square = (windows["value"] ** 2 * windows["n"]).sum() / windows["n"].sum()
     assert whole["value"].item() == pytest.approx(np.sqrt(mean_square), rel=1e-12)
     assert whole["n"].item() == windows["n"].sum()
@@ -174,21 +168,16 @@ def test_all_pairs_are_compared(differences):
     assert not differences.duplicated(list(COLUMNS[:8])).any()
 
 
-def test_identical_models_differ_by_exactly_zero(differences):
-    """Identical models have zero differences and intervals in all groups."""
+def test_difference_and_interval(differences):
+    """Identical models differ by exactly zero in all groups; twice the noise is significantly worse at all leads."""
     same = differences[(differences["a"] == "A") & (differences["b"] == "twin")].dropna(subset=["a_value"])
     assert len(same) > 10
     assert (same[["difference", "low", "high"]] == 0).all(axis=None)
     assert not same["significant"].any()
-
-
-def test_larger_error_is_found(differences):
-    """Twice the noise is significantly worse at all leads."""
     rows = differences[(differences["a"] == "A") & (differences["b"] == "B") & (differences["cut"] == "all")]
     assert set(rows["lead"]) == {1.0, 2.0, 7.0}
-    assert (rows["difference"] < 0).all()
-    assert rows["significant"].all()
     assert ((rows["low"] < rows["difference"]) & (rows["difference"] < rows["high"]) & (rows["high"] < 0)).all()
+    assert rows["significant"].all()
 
 
 def test_values_are_those_of_the_table_of_scores(sums, differences):
@@ -272,16 +261,12 @@ def rows_of(values, **columns):
     return pd.DataFrame(rows).assign(**columns)
 
 
-@pytest.mark.parametrize(("value", "found"), [(0.79, "below"), (0.8, "within"), (1.3, "within"), (1.31, "above")])
-def test_against_the_interval(value, found):
-    """Scores at the bounds are within the interval."""
-    rows = compare_scores(SHIPPED, rows_of({30: value, 90: 1.0}))
-    assert rows["found"].tolist() == [found, "within"]
-    assert rows["yours"].tolist() == [value, 1.0]
-
-
-def test_missing_score_is_an_error():
-    """A missing score is refused."""
+def test_published_scores_are_compared_by_their_interval():
+    """Scores at the bounds are within the interval; a missing score is refused."""
+    for value, found in ((0.79, "below"), (0.8, "within"), (1.3, "within"), (1.31, "above")):
+        rows = compare_scores(SHIPPED, rows_of({30: value, 90: 1.0}))
+        assert rows["found"].tolist() == [found, "within"]
+        assert rows["yours"].tolist() == [value, 1.0]
     with pytest.raises(ValueError, match="lacks 1 of 2 scores, the first is stl1 at held_out points after 90 d"):
         compare_scores(SHIPPED, rows_of({30: 1.0}))
 
