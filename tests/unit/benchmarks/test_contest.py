@@ -69,18 +69,12 @@ def test_a_mistake_is_named(changes, message):
 def test_long_run_may_be_a_switch_a_date_or_a_period():
     """It becomes protocol B of the evaluation."""
     day = datetime.date(2018, 1, 2)
-    for given, expected in (
-        (True, PeriodSettings()),
-        (False, None),
-        (None, None),
-        ("2018-01-02", PeriodSettings(start=day)),
-        ({"end": "2018-01-02"}, PeriodSettings(end=day)),
-    ):
-        assert small(long_run=given).evaluation({"A": Path("a")}).protocol_b == expected
+    given = {True: PeriodSettings(), False: None, None: None, "2018-01-02": PeriodSettings(start=day)}
+    for value, expected in [*given.items(), ({"end": "2018-01-02"}, PeriodSettings(end=day))]:
+        assert small(long_run=value).evaluation({"A": Path("a")}).protocol_b == expected
 
 
 def test_overrides_for_all_come_first():
-    """Overrides for all come first, so that an entrant can replace them."""
     entrants = {"A": {"stages": [{"config": "a", "overrides": ["x=2"]}]}}
     assert small(overrides=["x=1"], entrants=entrants).stages("A")[0].overrides == ("x=1", "x=2")
 

@@ -90,20 +90,22 @@ def test_scores_are_those_of_a_naive_computation(runs, table):
         assert row.loc[metric, "low"] < row.loc[metric, "value"] < row.loc[metric, "high"]
 
 
-def test_half_the_error_is_surely_better(table):
-    """The interval of the ratio holds the ratio and is below one."""
+def test_ratios_and_their_intervals(table):
+    """Half the error is better with an interval below one; the twin of the reference has exactly one."""
     rows = pick(table, model="good", metric="rmse", group="trained")
     assert rows["better"].all()
     assert ((rows["ratio_low"] < rows["ratio"]) & (rows["ratio"] < rows["ratio_high"])).all()
     np.testing.assert_allclose(rows["ratio"], 0.5, atol=0.1)
+    same = table[table["model"].isin(["twin", "base"]) & (table["metric"] == "rmse")]
+    assert (same[["ratio", "ratio_low", "ratio_high"]] == 1.0).all(axis=None)
+    assert not same["better"].any()
 
 
-def test_twin_of_the_reference_is_exactly_one(table):
-    """In the ratio and in its interval; no better than itself."""
-    for model in ("twin", "base"):
-        rows = pick(table, model=model, metric="rmse")
-        assert (rows[["ratio", "ratio_low", "ratio_high"]] == 1.0).all(axis=None)
-        assert not rows["better"].any()
+def test_mean_of_ratios_is_geometric(table):
+    """Over the core variables that both have."""
+    rows = pick(table, model="good", metric="rmse", group="held_out", period="day 1").set_index("variable")["ratio"]
+    ratios = [rows[name] for name in rows.index if name in CORE]
+    assert rows[TOGETHER] == pytest.approx(np.exp(np.mean(np.log(ratios))))
 
 
 def test_entrants_are_compared_in_the_variables_that_both_have(runs, table):
@@ -115,13 +117,6 @@ def test_entrants_are_compared_in_the_variables_that_both_have(runs, table):
     rows = pick(contest_scores(sums, "few"), model="good", variable="stl1", metric="rmse")
     assert rows["ratio"].isna().all() and not rows["better"].any()
     assert rows[["value", "low", "high"]].notna().all(axis=None)
-
-
-def test_mean_of_ratios_is_geometric(table):
-    """Over the core variables that both have."""
-    rows = pick(table, model="good", metric="rmse", group="held_out", period="day 1").set_index("variable")["ratio"]
-    ratios = [rows[name] for name in rows.index if name in CORE]
-    assert rows[TOGETHER] == pytest.approx(np.exp(np.mean(np.log(ratios))))
 
 
 def test_long_run_has_years(scores):

@@ -47,14 +47,23 @@ def test_frost_depth_finds_the_isotherm_of_a_linear_profile(depth: float, gradie
     assert pr.frost_depth(stl[:, None])[0] == pytest.approx(depth)
 
 
-@pytest.mark.parametrize(
-    ("celsius", "depth"),
-    [([1, -1, -1, 1], 0.0), ([-1, -2, -1, -3], 1.945), ([-1, 1, -5, 2], 0.105), ([0, 1, 2, 3], 0.0)],
-    ids=["thawed on top", "all frozen", "first isotherm", "at the melting point"],
-)
-def test_frost_depth_in_special_cases(celsius: list[float], depth: float):
+def test_frost_depth_in_special_cases():
     """Frost counts from the surface to the first isotherm; a column all frozen gives its lowest middle."""
-    assert pr.frost_depth(np.array(celsius, float)[:, None] + 273.15)[0] == pytest.approx(depth)
+    cases = {(1, -1, -1, 1): 0.0, (-1, -2, -1, -3): 1.945, (-1, 1, -5, 2): 0.105, (0, 1, 2, 3): 0.0}
+    for celsius, depth in cases.items():
+        assert pr.frost_depth(np.array(celsius, float)[:, None] + 273.15)[0] == pytest.approx(depth), celsius
+
+
+def test_percentile_of_constant_soil_and_without_a_sample():
+    """A constant soil is at the 50th percentile and not in drought; a day without sample in its window is NaN."""
+    days = np.arange("2020-01-01", "2022-01-01", dtype="datetime64[D]")
+    found = pr.percentile(np.zeros((365, 1)), DAYS_2022, np.zeros((len(days), 1)), days)
+    assert np.all(found == 50.0)
+    assert np.all(pr.drought_class(found) == pr.NO_DROUGHT)
+    july = days[182:213]
+    found = pr.percentile(np.zeros((365, 1)), DAYS_2022, np.zeros((31, 1)), july)
+    assert np.isnan(found[0, 0])
+    assert found[195, 0] == 50.0
 
 
 def test_percentile_agrees_with_scipy_in_its_window():
@@ -70,22 +79,6 @@ def test_percentile_agrees_with_scipy_in_its_window():
         for point in range(2):
             expected = percentileofscore(sample[near, point], values[day, point], kind="mean")
             assert found[day, point] == pytest.approx(expected, rel=1e-6)
-
-
-def test_percentile_of_a_soil_that_never_changes_is_fifty():
-    """A constant soil is at the 50th percentile and not in drought."""
-    days = np.arange("2020-01-01", "2022-01-01", dtype="datetime64[D]")
-    found = pr.percentile(np.zeros((365, 1)), DAYS_2022, np.zeros((len(days), 1)), days)
-    assert np.all(found == 50.0)
-    assert np.all(pr.drought_class(found) == pr.NO_DROUGHT)
-
-
-def test_percentile_without_sample_in_the_window_is_missing():
-    """A value without sample days in its window is NaN."""
-    july = np.arange("2020-07-01", "2020-08-01", dtype="datetime64[D]")
-    found = pr.percentile(np.zeros((365, 1)), DAYS_2022, np.zeros((31, 1)), july)
-    assert np.isnan(found[0, 0])
-    assert found[195, 0] == 50.0
 
 
 def test_drought_classes_have_the_limits_of_the_drought_monitor():

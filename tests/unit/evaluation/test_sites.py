@@ -51,70 +51,55 @@ def test_distant_point_is_reported_with_distance_and_remedy():
             find_points(places, LATITUDES, LONGITUDES, within)
 
 
-@pytest.mark.parametrize(
-    ("given", "message"),
-    [
+def test_impossible_places_are_refused():
+    """Coordinates out of range and names that cannot be folders are refused."""
+    for given, message in (
         (("x", 90.1, 0.0), "Latitude 90.1 of 'x'"),
         (("x", float("nan"), 0.0), "Latitude nan"),
         (("x", 0.0, 360.5), "Longitude 360.5"),
         (("x", 0.0, -181.0), "Longitude -181"),
-        (("../x", 0.0, 0.0), "cannot be the name of a folder"),
-        (("", 0.0, 0.0), "cannot be the name of a folder"),
-        (("x ", 0.0, 0.0), "cannot be the name of a folder"),
-    ],
-)
-def test_impossible_places_are_refused(given, message):
-    """Coordinates out of range and names that cannot be folders are refused."""
-    with pytest.raises(ValueError, match=message):
-        Place(*given)
+        *((name, "cannot be the name of a folder") for name in (("../x", 0, 0), ("", 0, 0), ("x ", 0, 0))),
+    ):
+        with pytest.raises(ValueError, match=message):
+            Place(*given)
 
 
 def test_places_without_names_are_called_by_where_they_are():
-    """Coordinates are the default names, in any convention."""
+    """In any convention."""
     assert [p.name for p in places_given([50.7, -33.9], [7.1, 289.5])] == ["50.7N_7.1E", "33.9S_70.5W"]
     assert where(-0.5, 180.0) == "0.5 S, 180 W"
 
 
-@pytest.mark.parametrize(
-    ("given", "message"),
-    [
+def test_pairs_are_checked():
+    """Numbers of coordinates and names must agree, and names differ in any case."""
+    for given, message in (
         (([], []), "0 latitudes and 0 longitudes"),
         (([1.0, 2.0], [1.0]), "2 latitudes and 1 longitudes"),
         (([1.0], [1.0], ["a", "b"]), "2 names for 1 places"),
         (([1.0, 2.0], [1.0, 2.0], ["Bonn", "bonn"]), "Several places"),
-    ],
-)
-def test_pairs_are_checked(given, message):
-    """Numbers of coordinates and names must agree, and names differ in any case."""
-    with pytest.raises(ValueError, match=message):
-        places_given(*given)
+    ):
+        with pytest.raises(ValueError, match=message):
+            places_given(*given)
 
 
 def test_file_of_places(tmp_path):
-    """Columns are found in any order, with spaces and further columns."""
+    """Columns are found in any order; a message names the line, the columns or the missing file."""
     path = tmp_path / "sites.csv"
+    with pytest.raises(FileNotFoundError, match=r"file of places '.*sites.csv' does not exist"):
+        places_of_file(path)
     path.write_text("lon, name, lat, height\n7.1, Bonn, 50.7, 60\n151.2, Sydney, -33.9, 3\n")
     assert places_of_file(path) == [Place("Bonn", 50.7, 7.1), Place("Sydney", -33.9, 151.2)]
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
+    for text, message in (
         ("", "is not a CSV file"),
         ("name,lat,lon\n", "has 0 places"),
         ("name,latitude,lon\nBonn,50.7,7.1\n", r"\['lat'\] are missing"),
         ("name,lat,lon\nBonn,50.7,7.1\nCologne,fifty,7\n", "Line 3 of"),
         ("name,lat,lon\n,50.7,7.1\n", "Line 2 of"),
         ("name,lat,lon\nBonn,50.7,7.1\nBonn,50.8,7\n", "Several places are named"),
-    ],
-)
-def test_wrong_file_of_places_is_refused(tmp_path, text, message):
-    """The message names the line, the columns or the missing file."""
-    with pytest.raises(FileNotFoundError, match=r"file of places '.*sites.csv' does not exist"):
-        places_of_file(tmp_path / "sites.csv")
-    (tmp_path / "sites.csv").write_text(text)
-    with pytest.raises(ValueError, match=message):
-        places_of_file(tmp_path / "sites.csv")
+    ):
+        path.write_text(text)
+        with pytest.raises(ValueError, match=message):
+            places_of_file(path)
 
 
 TIMES = np.datetime64("2022-01-01T06", "s") + np.arange(40) * np.timedelta64(6, "h")

@@ -104,22 +104,13 @@ def test_mean_of_the_stamps_of_each_whole_day(monkeypatch: pytest.MonkeyPatch, b
     np.testing.assert_array_equal(whole_days(fields), days)
 
 
-def test_no_whole_day_is_an_error():
-    """Half a day has no daily mean."""
-    fields = fields_of(six_hourly("2021-01-01T00", "2021-01-01T12"), {"sd": np.zeros((3, 1))})
-    with pytest.raises(ValueError, match="no whole day"):
-        daily_means(fields, ["sd"])
-
-
-def test_nan_is_an_error():
-    """NaN is refused and not averaged."""
-    fields = fields_of(six_hourly("2021-01-01T00", "2021-01-02T18"), {"sd": np.full((8, 1), np.nan)})
-    with pytest.raises(ValueError, match=r"'sd' .* NaN"):
-        daily_means(fields, ["sd"])
-
-
-def test_step_that_does_not_divide_a_day_is_an_error():
-    """Five-hourly stamps are refused."""
-    times = np.datetime64("2021-01-01", "ns") + np.arange(20) * np.timedelta64(5, "h")
-    with pytest.raises(ValueError, match="step of 5 h"):
-        daily_means(fields_of(times, {"sd": np.zeros((20, 1))}), ["sd"])
+def test_days_without_a_mean_are_an_error():
+    """Half a day, a NaN in a day, and stamps every five hours."""
+    days, still = six_hourly("2021-01-01T00", "2021-01-02T18"), np.zeros((8, 1))
+    for times, values, message in (
+        (days[:3], still[:3], "no whole day"),
+        (days, still + np.nan, r"'sd' .* NaN"),
+        (days[0] + np.arange(8) * np.timedelta64(5, "h"), still, "step of 5 h"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            daily_means(fields_of(times, {"sd": values}), ["sd"])

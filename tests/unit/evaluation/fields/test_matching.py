@@ -36,26 +36,22 @@ def test_common_variables_are_the_predicted_ones_in_the_order_of_the_table(times
     assert common_variables(forecast, reference) == ["swvl1", "stl1", "2t"]
 
 
-def test_no_common_variable_is_an_error(times):
-    """The message lists the variables of both."""
-    with pytest.raises(ValueError, match=r"\['stl1'\].*\['swvl1'\].*same recipe"):
-        common_variables(fields_of(times, {"stl1": ONE}), fields_of(times, {"swvl1": ONE}))
+def test_variables_that_do_not_agree_are_an_error(times):
+    """Nothing in common, or another unit in forecast or reference."""
+    kelvin, celsius = (fields_of(times, {"stl1": ONE}, {"stl1": units}) for units in ("K", "degC"))
+    other = fields_of(times, {"swvl1": ONE})
+    unit = r"unit of 'stl1' is 'degC'.*'K'.*Convert"
+    nothing = r"\['stl1'\].*\['swvl1'\].*same recipe"
+    for forecast, truth, message in ((kelvin, celsius, unit), (celsius, kelvin, unit), (kelvin, other, nothing)):
+        with pytest.raises(ValueError, match=message):
+            common_variables(forecast, truth)
 
 
-@pytest.mark.parametrize("where", ["forecast", "reference"])
-def test_other_unit_is_an_error(times, where):
-    """Degrees Celsius in forecast or reference are refused."""
-    units = {"forecast": {"stl1": "K"}, "reference": {"stl1": "K"}, where: {"stl1": "degC"}}
-    forecast, reference = (fields_of(times, {"stl1": ONE}, units[w]) for w in ("forecast", "reference"))
-    with pytest.raises(ValueError, match=r"unit of 'stl1' is 'degC'.*'K'.*Convert"):
-        common_variables(forecast, reference)
-
-
-@pytest.mark.parametrize("units", ["m**3 m**-3", "m3  m-3", "m^3 m^-3", None])
-def test_spelling_of_a_unit_does_not_matter(times, units):
+def test_spelling_of_a_unit_does_not_matter(times):
     """GRIB and CF spellings are equal; a missing unit is that of the table."""
-    fields = fields_of(times, {"swvl1": ONE}, {"swvl1": units})
-    assert common_variables(fields, fields) == ["swvl1"]
+    for units in ("m**3 m**-3", "m3  m-3", "m^3 m^-3", None):
+        fields = fields_of(times, {"swvl1": ONE}, {"swvl1": units})
+        assert common_variables(fields, fields) == ["swvl1"]
 
 
 def at(times, latitude, longitude):
@@ -71,10 +67,13 @@ def test_points_are_matched_in_any_order_and_as_a_subset(times):
     np.testing.assert_array_equal(match_points(forecast, reference), [2, 0])
 
 
-def test_same_points_in_the_same_order_may_share_coordinates(times):
-    """Points at the same place match by order if all coordinates are equal."""
+def test_points_that_share_coordinates(times):
+    """They match by order if all coordinates are equal; in a subset they are refused."""
     fields = at(times, [10.0, 10.0, 20.0], [5.0, 5.0, 5.0])
     np.testing.assert_array_equal(match_points(fields, fields), [0, 1, 2])
+    reference = at(times, [10.0, 20.0, 30.0], [0.0, 0.0, 0.0])
+    with pytest.raises(ValueError, match=r"1 points.*same coordinates"):
+        match_points(at(times, [10.0, 10.0], [0.0, 0.0]), reference)
 
 
 def test_point_that_is_not_in_the_reference_is_an_error(times):
@@ -85,13 +84,6 @@ def test_point_that_is_not_in_the_reference_is_an_error(times):
         match_points(forecast, reference)
 
 
-def test_coincident_points_are_an_error(times):
-    """Two points of a subset at the same place are refused."""
-    reference = at(times, [10.0, 20.0, 30.0], [0.0, 0.0, 0.0])
-    with pytest.raises(ValueError, match=r"1 points.*same coordinates"):
-        match_points(at(times, [10.0, 10.0], [0.0, 0.0]), reference)
-
-
 def test_common_times_begin_after_the_initial_date_and_end_with_the_reference():
     """Lead 0 is left out, as are dates after the end of the reference."""
     forecast = fields_of(six_hourly("2022-01-01T00", "2022-01-03T00"), {"swvl1": np.zeros((9, 2))})
@@ -99,22 +91,18 @@ def test_common_times_begin_after_the_initial_date_and_end_with_the_reference():
     np.testing.assert_array_equal(common_times(forecast, reference), six_hourly("2022-01-01T06", "2022-01-02T00"))
 
 
-@pytest.mark.parametrize(
-    ("start", "end"),
-    [("2023-01-01T00", "2023-01-02T00"), ("2021-12-31T18", "2022-01-01T18"), ("2022-01-02T00", "2022-01-03T00")],
-)
-def test_no_overlap_in_time_is_an_error(times, start, end):
-    """Runs after, before or only touching the reference are refused."""
-    forecast = fields_of(six_hourly(start, end), {"swvl1": ONE})
-    with pytest.raises(ValueError, match=f"do not overlap.*{start[:10]}.*2022-01-01T00:00 to 2022-01-02T00:00"):
-        common_times(forecast, fields_of(times, {"swvl1": ONE}))
-
-
-def test_dates_that_fall_between_those_of_the_reference_are_an_error(times):
-    """A forecast at 03, 09, ... UTC is not compared with 00, 06, ... UTC."""
-    forecast = fields_of(times + np.timedelta64(3, "h"), {"swvl1": ONE})
-    with pytest.raises(ValueError, match=r"4 dates of the forecast.*steps or hours differ"):
-        common_times(forecast, fields_of(times, {"swvl1": ONE}))
+def test_no_overlap_in_time_is_an_error(times):
+    """Runs after, before or only touching the reference, and one at 03, 09, ... UTC."""
+    reference = fields_of(times, {"swvl1": ONE})
+    period = "do not overlap.*{}.*2022-01-01T00:00 to 2022-01-02T00:00"
+    cases = [
+        (six_hourly(f"{day}T{hour}", f"{end}T{hour}"), period.format(day))
+        for day, end, hour in (("2023-01-01", "2023-01-02", "00"), ("2021-12-31", "2022-01-01", "18"),
+                               ("2022-01-02", "2022-01-03", "00"))
+    ]  # fmt: skip
+    for dates, message in [*cases, (times + np.timedelta64(3, "h"), r"4 dates of the forecast.*steps or hours differ")]:
+        with pytest.raises(ValueError, match=message):
+            common_times(fields_of(dates, {"swvl1": ONE}), reference)
 
 
 def test_held_out_is_marked_or_every_fifth_point(times):

@@ -56,14 +56,10 @@ def test_white_noise_keeps_its_size_and_memory_shrinks_it():
 
 
 def test_fisher_interval_of_a_textbook_case():
-    """The interval for r = 0.5, n = 28 is tanh(0.549306 +- 1.959964 / 5)."""
+    """For r = 0.5, n = 28 it is tanh(0.549306 +- 1.959964 / 5); too few values give NaN, not a wide interval."""
     assert fisher_interval(0.5, 28.0) == pytest.approx((0.156028, 0.735818), abs=1e-6)
-
-
-@pytest.mark.parametrize(("correlation", "n"), [(0.5, 3.0), (np.nan, 100.0), (0.5, np.nan)])
-def test_fisher_interval_is_not_known_from_too_little(correlation: float, n: float):
-    """Too few values give NaN, not a wide interval."""
-    assert np.isnan(fisher_interval(correlation, n)).all()
+    for correlation, n in ((0.5, 3.0), (np.nan, 100.0), (0.5, np.nan)):
+        assert np.isnan(fisher_interval(correlation, n)).all()
 
 
 def test_block_length_grows_with_memory():
@@ -87,15 +83,11 @@ def test_bootstrap_has_nominal_coverage():
 
 
 def test_bootstrap_is_repeatable_and_ignores_gaps():
-    """Equal seeds give equal intervals, and NaN do not count."""
+    """Equal seeds give equal intervals, and NaN do not count; a constant error has an interval without width."""
     error = ar1(0.5, (500,), seed=14)
     gaps = np.insert(error, 100, [np.nan] * 20)
     first, second = (error_intervals(e, 8.0, np.random.default_rng(0)) for e in (error, gaps))
     assert first == second
-
-
-def test_constant_error_has_no_width():
-    """The blocks of each replicate add up to the length of the series."""
     found = error_intervals(np.full(333, 2.0), 7.3, np.random.default_rng(1))
     assert found["bias"] == pytest.approx((2.0, 2.0))
     assert found["rmse"] == pytest.approx((2.0, 2.0))
@@ -149,18 +141,13 @@ def test_correlations_are_those_of_numpy(truth: np.ndarray):
     assert all(s.low < s.value < s.high for s in scores.values())
 
 
-@pytest.mark.parametrize("n", [99, 100])
-def test_too_few_values_are_reported_as_such(truth: np.ndarray, n: int):
-    """Below 100 values the score is NaN with its number and status."""
-    short = truth.copy()
-    short[n:] = np.nan
-    score = scored(truth, short)["bias"]
-    assert (score.n, score.status) == (n, TOO_FEW if n < 100 else OK)
-    assert np.isnan(score.value) == (n < 100)
-
-
-def test_series_that_does_not_vary_has_no_correlation(truth: np.ndarray):
-    """A constant series has errors, but no correlation."""
+def test_short_and_constant_series(truth: np.ndarray):
+    """Below 100 values the score is NaN with its number and status; a constant series has no correlation."""
+    for n in (99, 100):
+        short = np.where(np.arange(len(truth)) < n, truth, np.nan)
+        score = scored(truth, short)["bias"]
+        assert (score.n, score.status) == (n, TOO_FEW if n < 100 else OK)
+        assert np.isnan(score.value) == (n < 100)
     scores = scored(truth * 0, truth * 0)
     assert scores["bias"].value == 0.0
     assert np.isnan(scores["correlation"].value)

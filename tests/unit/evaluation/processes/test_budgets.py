@@ -32,9 +32,9 @@ def without(names: list[str], *gone: str) -> list[str]:
     return [name for name in names if name not in gone]
 
 
-@pytest.mark.parametrize(
-    ("held", "closure", "missing"),
-    [
+def test_water_plan_lists_missing_terms():
+    """Each missing variable has its consequence and is named."""
+    for held, closure, missing in (
         (WATER, "closed", ()),
         (without(WATER, "src"), "approximate", ()),
         ([*without(WATER, "evap"), "slhf"], "approximate", ()),
@@ -43,35 +43,25 @@ def without(names: list[str], *gone: str) -> list[str]:
         (without(WATER, "evap"), "incomplete", ("evap",)),
         (without(WATER, "sd", "ssro"), "incomplete", ("sd", "ssro")),
         (without(WATER, "swvl4"), "incomplete", ("swvl4",)),
-    ],
-)
-def test_water_plan_lists_missing_terms(held: list[str], closure: str, missing: tuple[str, ...]):
-    """Each missing variable has its consequence and is named."""
-    plan = bt.water_plan(held)
-    assert (plan.closure, plan.missing) == (closure, missing)
-    assert ("change of src" in plan.omitted) == ("src" not in held)
-    assert set(plan.variables) <= set(held)
+    ):
+        plan = bt.water_plan(held)
+        assert (plan.closure, plan.missing) == (closure, missing)
+        assert ("change of src" in plan.omitted) == ("src" not in held)
+        assert set(plan.variables) <= set(held)
 
 
-@pytest.mark.parametrize(
-    ("held", "closure", "missing"),
-    [
+def test_energy_plan_lists_missing_terms():
+    """Without the heat of snow only steps without snow close, without radiation or porosity none."""
+    for held, closure, missing in (
         (ENERGY, "approximate", ()),
         (without(ENERGY, "tsn"), "snow_free", ()),
         ([*without(ENERGY, "sd"), "snowc"], "snow_free", ()),
         (without(ENERGY, "sd"), "incomplete", ("sd or snowc",)),
         (without(ENERGY, "ssr", "stl4"), "incomplete", ("ssr", "stl4")),
-    ],
-)
-def test_energy_plan_lists_missing_terms(held: list[str], closure: str, missing: tuple[str, ...]):
-    """Without the heat of snow only steps without snow close, without radiation none."""
-    plan = bt.energy_plan(held, REFERENCE)
-    assert (plan.closure, plan.missing) == (closure, missing)
-    assert set(plan.variables) <= set(held)
-
-
-def test_energy_needs_the_soil_of_the_reference():
-    """Missing porosity of the reference is named."""
+    ):
+        plan = bt.energy_plan(held, REFERENCE)
+        assert (plan.closure, plan.missing) == (closure, missing)
+        assert set(plan.variables) <= set(held)
     assert bt.energy_plan(ENERGY, without(REFERENCE, "theta_sat")).missing == ("theta_sat (reference)",)
 
 
@@ -185,20 +175,13 @@ def test_leak_is_found(world: Callable):
     assert value(result, "residual_step_mean_abs", model="leaky") == pytest.approx(0.05, abs=1e-4)
 
 
-def test_runoff_that_a_forecast_lacks_is_implied(world: Callable):
-    """Implied runoff equals the runoff of the closed budget; missing terms are named and there is no residual."""
-    reference = world()
-    result = budgets(reference, {"dry": world(without=("sro", "ssro"))})
+def test_terms_that_a_forecast_lacks(world: Callable):
+    """Implied runoff equals that of the closed budget; missing terms are named, and there is no residual."""
+    result = budgets(world(), {"dry": world(without=("sro", "ssro")), "bare": world(without=("sd", "sro"))})
     expected = value(result, "surface_runoff") + value(result, "subsurface_runoff")
     assert value(result, "implied_runoff", model="dry") == pytest.approx(expected, rel=1e-4)
-    mine = result.table[result.table.model == "dry"]
-    assert not mine.term.str.startswith("residual").any()
+    assert not result.table[result.table.model == "dry"].term.str.startswith("residual").any()
     assert result.closure["dry"]["water"]["missing"] == ["sro", "ssro"]
-
-
-def test_missing_snow_leaves_no_residual(world: Callable):
-    """Without snow mass the budget is incomplete, missing variables are named, and no residual is given."""
-    result = budgets(world(), {"bare": world(without=("sd", "sro"))})
     assert result.closure["bare"]["water"]["closure"] == "incomplete"
     assert result.closure["bare"]["water"]["missing"] == ["sd", "sro"]
     terms = set(result.table[(result.table.model == "bare") & (result.table.budget == "water")].term)
@@ -222,28 +205,20 @@ def test_reference_is_taken_over_the_dates_of_the_forecast(world: Callable):
     assert value(result, "precipitation", 2021, model="late") == value(result, "precipitation", 2021)
 
 
-def test_nan_after_the_first_record_is_an_error(world: Callable):
-    """Fluxes have no value at the initial date; a later NaN is an error."""
+def test_nan_after_the_first_record_and_other_steps_are_errors(world: Callable):
+    """Fluxes have no value at the initial date; a later NaN is an error, as is a daily file (means are over 6 h)."""
     fields = world()
+    values = {name: fields.load([name])[name].values for name in fields.variables}
 
     def spoiled(row: int) -> Fields:
-        values = {name: fields.load([name])[name].values.copy() for name in fields.variables}
-        values["evap"][row] = np.nan
-
-        def read(names: list[str], first: int, last: int) -> np.ndarray:
-            return np.stack([values[name][first:last] for name in names], axis=1)
-
-        return Fields(Path("run"), fields.times, fields.latitude, fields.longitude, fields.units, read)
+        evap = values["evap"].copy()
+        evap[row] = np.nan
+        return fields_of(fields.times, {**values, "evap": evap}, path=Path("run"))
 
     assert value(budgets(fields, {"run": spoiled(0)}), "residual_step_max_abs", model="run") < 1e-4
     with pytest.raises(ValueError, match=r"'evap' of 'run' has 5 values"):
         budgets(fields, {"run": spoiled(5)})
-
-
-def test_other_steps_than_six_hours_are_an_error(world: Callable):
-    """A daily file is refused, because fluxes are means over 6 h."""
-    fields = world()
-    daily = fields_of(fields.times[::4], {name: fields.load([name])[name].values[::4] for name in STATE})
+    daily = fields_of(fields.times[::4], {name: values[name][::4] for name in STATE})
     with pytest.raises(ValueError, match="step of 24 h"):
         budgets(fields, {"daily": daily})
 

@@ -124,16 +124,12 @@ def test_a_season_that_is_missed(world: Callable):
 
 
 def test_snow_cover_stands_in_for_mass(world: Callable):
-    """Without ``sd`` in both, cover above 0.1 is snow, and there is no peak."""
+    """Without ``sd`` in both, cover above 0.1 is snow, and there is no peak; one of them must be in both."""
     cover = world(name="snowc", scale=0.1)
     table, seasons = compare_snow_seasons({"run": cover}, cover)
     assert seasons["run"][0].attrs["snow_from"] == "snowc"
     assert "peak" not in seasons["run"][0]
     assert value(table, "melt_out_mae") == 0.0
-
-
-def test_snow_must_be_in_both():
-    """A run with mass and a reference with cover only cannot be compared."""
     assert snow_variable(["sd", "snowc"], ["snowc"]) == "snowc"
     with pytest.raises(ValueError, match="'sd', 'snowc'"):
         snow_variable(["sd"], ["snowc"])

@@ -60,11 +60,16 @@ def test_trend_is_that_of_the_last_half_in_whole_cycles(cycle):
     np.testing.assert_allclose(trend(np.stack([line, before], axis=1), cycle), 3.0)
 
 
-def test_too_short_a_run_is_refused():
-    """The message gives the required length."""
+def test_short_runs_and_small_states():
+    """The message gives the required length; a state without deep layers and snow is judged by its variables."""
     with pytest.raises(ValueError, match="Give 16 years or more"):
         check_length(15, 4)
     check_length(16, 4)
+    few = ("swvl1", "swvl2", "stl1", "stl2")
+    assert judge(years(N, few), years(CYCLE, few)).passed
+    assert layers_of(years(N, few), "stl") == [1, 2]
+    with pytest.raises(ValueError, match="without stl1"):
+        judge(years(N, ("swvl1",)), years(CYCLE, ("swvl1",)))
 
 
 def test_values_that_are_not_finite():
@@ -155,15 +160,6 @@ def test_where_ecland_keeps_snow_it_is_judged_without():
     np.testing.assert_allclose(row["snow_trend"], 1000.0)
     np.testing.assert_allclose(row["ecland_snow_trend"], 2500.0)
     assert answers(changed(run, "src_end", 0, np.arange(N)), ice) == {"storage": 1}
-
-
-def test_smaller_state_is_judged_by_its_variables():
-    """A state without deep layers and snow mass is judged by its variables; one without soil temperature is refused."""
-    few = ("swvl1", "swvl2", "stl1", "stl2")
-    assert judge(years(N, few), years(CYCLE, few)).passed
-    assert layers_of(years(N, few), "stl") == [1, 2]
-    with pytest.raises(ValueError, match="without stl1"):
-        judge(years(N, ("swvl1",)), years(CYCLE, ("swvl1",)))
 
 
 def test_classes_in_their_order():
