@@ -7,8 +7,6 @@ The evaluation has two forecasts, two baselines, six variables, five leads and c
 deep soil and loses to climatology there; the second is a little worse near the surface. One group of points is empty.
 """
 
-from __future__ import annotations
-
 import itertools
 from typing import Any
 

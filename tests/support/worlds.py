@@ -5,8 +5,6 @@
 roll-out that takes no time.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Callable
 from pathlib import Path

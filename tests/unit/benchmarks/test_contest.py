@@ -3,8 +3,6 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """A contest is complete or absent, finished trainings are kept, and mistakes are found before any training."""
 
-from __future__ import annotations
-
 import datetime
 import json
 import os
@@ -18,7 +16,6 @@ import pytest
 
 from anemoi_ailand.commands import USER_ERRORS
 from anemoi_ailand.evaluation.settings import PeriodSettings, read_settings
-from anemoi_ailand.support.checksum import TRAINING, code_sha256
 from anemoi_ailand.support.subprocesses import Spent
 from benchmarks.contest import contest as module
 from benchmarks.contest import training
@@ -61,7 +58,6 @@ def test_packaged_configurations_are_valid(name):
     ],
 )
 def test_a_mistake_is_named(changes, message):
-    """The error says what is wrong and what to do."""
     with pytest.raises(ValueError, match=message):
         small(**changes)
 
@@ -81,13 +77,9 @@ def test_overrides_for_all_come_first():
 
 @pytest.fixture
 def two_stages(tmp_path):
-    """Two stages."""
-    return ContestSettings(
-        dataset=tmp_path / "d.zarr",
-        output=tmp_path / "contest",
-        reference="my run",
-        entrants={"my run": {"stages": [{"config": "one", "overrides": ["a=1"]}, {"config": "two"}]}},
-    )
+    stages = [{"config": "one", "overrides": ["a=1"]}, {"config": "two"}]
+    given = {"reference": "my run", "entrants": {"my run": {"stages": stages}}, "output": tmp_path / "contest"}
+    return small(dataset=tmp_path / "d.zarr", **given)
 
 
 @pytest.fixture
@@ -144,8 +136,6 @@ def test_a_training_that_was_stopped_starts_again(two_stages, trainings, monkeyp
 
 
 def test_training_without_a_checkpoint_is_an_error(two_stages, trainings, monkeypatch):
-    """A training without a checkpoint is an error that names the missing callback."""
-
     def run(log, command, cwd=None, environment=None):
         root = next(c for c in command if c.startswith("system.output.root=")).partition("=")[2]
         training.Path(root).mkdir(parents=True)
@@ -173,7 +163,6 @@ def test_hash_follows_what_is_trained_and_not_where():
 
 
 def test_configuration_that_cannot_be_composed_is_an_error():
-    """The error comes before any training."""
     for stage, message in (
         (Stage(config="ailand-smal"), r"'ailand-smal' of entrant 'x' cannot be found .*Nearest: \['ailand-small'"),
         (Stage(config="ailand", overrides=["no.such=1"]), "'ailand' of entrant 'x' cannot be composed with .'no.such"),
@@ -189,31 +178,14 @@ def files(tmp_path_factory):
 
 
 @pytest.fixture
-def made(monkeypatch):
-    """Roll-outs, trainings and costs that take no time; remembers who was trained."""
+def made(monkeypatch, trainings):
+    """Rollouts, trainings and costs that take no time; returns the commands of the trainings."""
     world.FakeRollOut(monkeypatch)
-    trained = []
-
-    def train(label, settings, hashes):
-        trained.append(label)
-        marks = []
-        for number, mark in enumerate(hashes, start=1):
-            folder = module.folder_of(settings, label, number)
-            (folder / "best").mkdir(parents=True, exist_ok=True)
-            (folder / "best" / "inference-best.ckpt").write_text(label)
-            spent = {"wall_seconds": 3600.0, "cpu_seconds": 1800.0, "device": "CPU"}
-            about = {"hash": mark, "code_sha256": code_sha256(TRAINING), **spent}
-            (folder / "finished.json").write_text(json.dumps(about))
-            (folder / "training_log.csv").write_text("point_steps\n100\n")
-            marks.append(about)
-        return marks
-
     step = SimpleNamespace(inputs=("swvl1",), model=SimpleNamespace(model=None))
-    monkeypatch.setattr(module, "train", train)
     monkeypatch.setattr(module, "fingerprints", lambda label, stages, seed: ["h"] * len(stages))
     monkeypatch.setattr(module, "load_step", lambda path: step)
     monkeypatch.setattr(module, "cost_of", lambda model, n: Cost(10, 100.0, 20.0))
-    return trained
+    return trainings
 
 
 def settings(files, output, **changes):
@@ -241,7 +213,7 @@ def test_without_training_only_who_is_trained_takes_part(files, tmp_path, made):
 def test_trainings_by_another_configuration_or_code_are_marked(files, tmp_path, made, monkeypatch):
     """They are kept, and the table marks them."""
     given = settings(files, tmp_path / "contest", train=False)
-    module.train("B", given, ["h", "h"])
+    train("B", given, ["h", "h"])
     for mark in (tmp_path / "contest").glob("training/*/*/finished.json"):
         mark.write_text(json.dumps({**json.loads(mark.read_text()), "code_sha256": "other"}))
     monkeypatch.setattr(module, "fingerprints", lambda label, stages, seed: ["new"] * len(stages))
@@ -252,35 +224,31 @@ def test_trainings_by_another_configuration_or_code_are_marked(files, tmp_path, 
 
 def test_failed_training_is_reported_after_the_others(files, tmp_path, made, monkeypatch):
     """The other entrants are trained before the error is raised; there is no table."""
-    works = module.train
+    works = training.run_logged
 
-    def train(label, settings, hashes):
-        if label == "B":
+    def run(log, command, **options):
+        if "broken" in command:
             raise ChildProcessError("no such option")
-        return works(label, settings, hashes)
+        return works(log, command, **options)
 
-    monkeypatch.setattr(module, "train", train)
-    entrants = {label: {"stages": [{"config": "one"}]} for label in ("B", "C")}
+    monkeypatch.setattr(training, "run_logged", run)
+    entrants = {label: {"stages": [{"config": config}]} for label, config in (("B", "broken"), ("C", "one"))}
     told = r"B:\nno such option(.|\n)*of \['B'\] failed; those of \['C'\] are complete"
     with pytest.raises(ChildProcessError, match=told):
         contest(settings(files, tmp_path / "contest", entrants=entrants))
-    assert made == ["C"]
+    assert len(made) == 1
     assert not (tmp_path / "contest" / "result").exists()
 
 
-@pytest.mark.parametrize(
-    ("changes", "error", "message"),
-    [
+def test_invalid_settings_are_found_before_any_training(files, tmp_path, made):
+    for changes, error, message in (
         ({"dataset": "no.nc"}, FileNotFoundError, "There is no 'no.nc'"),
         ({"year": 2025}, ValueError, "No integration of 2 days fits into 2025"),
         ({"long_run": "2030-01-01"}, ValueError, "Protocol B should run from 2030-01-01"),
         ({"points": [99]}, ValueError, "Points .99. are not in"),
-    ],
-)
-def test_invalid_settings_are_found_before_any_training(files, tmp_path, made, changes, error, message):
-    """The error says what is wrong; nothing is written."""
-    with pytest.raises(error, match=message):
-        contest(settings(files, tmp_path / "contest", **changes))
+    ):
+        with pytest.raises(error, match=message):
+            contest(settings(files, tmp_path / "contest", **changes))
     assert made == []
     assert not (tmp_path / "contest").exists()
 
@@ -318,23 +286,20 @@ def test_file_comes_before_a_name(run, tmp_path):
     assert run("sample").reference == "A"
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["no.yaml"], r"There is no configuration 'no.yaml'.*\['reference', 'sample'\]"),
-        (["sample", "entrants.ailand.stage=3"], r"'entrants.ailand.stage' is not an option. Nearest: \['stages'\]"),
-    ],
-)
-def test_mistake_is_an_error_before_anything_is_written(tmp_path, monkeypatch, arguments, message):
+def test_mistake_is_an_error_before_anything_is_written(tmp_path, monkeypatch):
     """The error says what is wrong and what is available; the folder stays empty."""
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(USER_ERRORS, match=message):
-        main(arguments)
+    option = r"'entrants.ailand.stage' is not an option. Nearest: \['stages'\]"
+    for arguments, message in (
+        (["no.yaml"], r"There is no configuration 'no.yaml'.*\['reference', 'sample'\]"),
+        (["sample", "entrants.ailand.stage=3"], option),
+    ):
+        with pytest.raises(USER_ERRORS, match=message):
+            main(arguments)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_error_is_one_message_without_traceback(repository, tmp_path):
-    """The command ends with code 1 and one message."""
     result = subprocess.run(
         [sys.executable, "-m", "benchmarks.contest", "no.yaml"], cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(repository)}, capture_output=True, text=True, check=False,

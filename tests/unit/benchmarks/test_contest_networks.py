@@ -3,8 +3,6 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """Networks of the contest: common properties, what each is known for, how it is fitted, and its cost."""
 
-from __future__ import annotations
-
 import builtins
 import pickle
 from types import SimpleNamespace
@@ -140,7 +138,6 @@ def test_gradient_is_refused():
 
 
 def test_missing_xgboost_is_reported(monkeypatch):
-    """The error says what to install."""
     real = builtins.__import__
 
     def without(name, *args, **kwargs):
@@ -210,7 +207,6 @@ def test_trees_are_fitted_once():
 
 
 def test_unsupported_setup_is_refused():
-    """The error says what to set."""
     mlp = {"network": "mlp", "width": 8, "depth": 1}
     for options, message in (
         (mlp, "PointwiseMLP.*`model.model.network: benchmarks.contest.trees.Trees`"),

@@ -3,8 +3,6 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """Every entrant is compared with one of them, and the table shows who is significantly better, and at what cost."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 import pytest

@@ -3,8 +3,6 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """Each command passes its arguments on, prints its result, and turns an error of the user into one line."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from types import SimpleNamespace
@@ -304,7 +302,6 @@ def test_summary_has_size_training_and_scores(pretrained, arguments):
 
 
 def test_check_loads(pretrained):
-    """The network is verified, and then loaded."""
     text, state = pretrained("--check"), pretrained_record()["variables"]["state"]
     assert text.startswith(f"ailand: SHA-256 {pretrained_record()['sha256']} verified")
     assert f"state of {len(state)}" in text
@@ -325,7 +322,6 @@ def test_damaged_file_gives_one_message_and_no_path(tmp_path, monkeypatch, capsy
 
 
 def test_compare_with_a_training_of_ones_own(pretrained, tmp_path):
-    """The same scores are within; one that is far above is counted as such."""
     rows = [
         {**{k: r[k] for k in ("variable", "group", "lead")}, "value": r["rmse"], "protocol": "A", "cut": "points"}
         for r in pretrained_record()["scores"]

@@ -3,10 +3,7 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """Listing, printing and copying of packaged YAML: ``anemoi-ailand recipes`` and ``anemoi-ailand configs``."""
 
-from __future__ import annotations
-
 from argparse import ArgumentParser, Namespace
-from pathlib import Path
 
 import pytest
 
@@ -34,7 +31,7 @@ class Things(PackagedCommand):
 
 
 @pytest.fixture
-def things(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def things(tmp_path, monkeypatch):
     """A package whose folder ``things`` holds two YAML files, one in a sub-folder."""
     root = tmp_path / "package" / "things"
     (root / "deep").mkdir(parents=True)
@@ -55,7 +52,7 @@ def run(*arguments: str, kind: type[PackagedCommand] = Things):
 
 
 @pytest.mark.parametrize("kind", [Configs, Recipes])
-def test_every_packaged_file_is_listed_and_printed(kind: type[PackagedCommand], capsys: pytest.CaptureFixture):
+def test_every_packaged_file_is_listed_and_printed(kind, capsys):
     """Each has a line with its name and purpose; ``--path`` names the file whose text is printed."""
     run(kind=kind)
     lines = capsys.readouterr().out.splitlines()
@@ -78,7 +75,7 @@ def test_header_has_purpose_and_fields():
     }
 
 
-def test_table_has_one_line_for_each_file(things: Path):
+def test_table_has_one_line_for_each_file(things):
     """Names are paths below the folder; the command and further sentences are left out."""
     assert table("things") == "deep/second  The other\none          The first\n"
 
@@ -111,8 +108,7 @@ def test_copy_overwrites_with_force_only(things, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     "arguments", [["--path"], ["--copy"], ["one", "dest"], ["one", "--force"], ["--path", "--copy", "one"]]
 )
-def test_options_without_meaning_together_are_refused(things: Path, arguments: list[str]):
-    """The parser ends with its usage and code 2."""
+def test_options_without_meaning_together_are_refused(things, arguments):
     with pytest.raises(SystemExit) as end:
         run(*arguments)
     assert end.value.code == 2

@@ -3,8 +3,6 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """Colours, units, groups and numbers as results show them."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 
@@ -77,7 +75,6 @@ def test_records_are_plain_and_short():
 
 
 def test_json_has_a_line_for_each_record():
-    """Each record has its own line, and the text is read back unchanged."""
     metrics = {
         "schema": "s",
         "path": Path("a"),
@@ -125,7 +122,6 @@ def test_scores_with_the_unit_of_the_variable_are_converted():
 
 
 def test_every_output_has_a_group():
-    """Every prognostic and diagnostic variable has one group."""
     grouped = [name for members in GROUPS.values() for name in members]
     assert sorted(grouped) == sorted(names(Role.PROGNOSTIC, Role.DIAGNOSTIC))
 

@@ -3,8 +3,6 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """Figures show the numbers that they are given; a value that is missing is never drawn as zero."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np
@@ -24,6 +22,7 @@ from anemoi_ailand.evaluation.figures.snow_season import snow_season_figure
 from anemoi_ailand.evaluation.figures.stability import storage_figure, temperature_figure
 from anemoi_ailand.evaluation.figures.taylor import taylor_figure, taylor_statistics
 from anemoi_ailand.evaluation.figures.time_series import sites_figure
+from anemoi_ailand.evaluation.processes.budgets import main_group
 from tests.support import worlds as world
 from tests.support.results import CYCLE, LEADS, VARIABLES, changed, metrics, points, table, years
 
@@ -63,7 +62,6 @@ def budgets():
 
 
 def test_bars_are_the_terms_of_the_whole_run(budgets):
-    """Each model has one bar for each term of the whole run."""
     left, right = budget_figure(budgets, "water", LABELS).axes
     assert len(left.patches) == 15
     assert [bar.get_height() for bar in left.patches[:5]] == [812.0, 468.0, 101.0, 250.0, -7.0]
@@ -71,8 +69,14 @@ def test_bars_are_the_terms_of_the_whole_run(budgets):
     assert left.get_ylabel() == "term of the water budget [mm year⁻¹]"
 
 
+def test_points_that_close_come_first(budgets):
+    """The budget shown is that of points without lakes and towns, if there are any."""
+    lakes = budgets.assign(group="lake_or_urban", value=0.0)
+    assert main_group(pd.concat([lakes, budgets])) == "no_lake_or_urban"
+    assert main_group(lakes) == "lake_or_urban"
+
+
 def test_budget_without_values_is_an_error(budgets):
-    """A budget without values is refused."""
     with pytest.raises(ValueError, match=r"No value of the energy budget"):
         budget_figure(budgets, "energy", LABELS)
     with pytest.raises(ValueError, match=r"No value of the water budget"):
@@ -130,7 +134,6 @@ def test_coastlines_span_the_globe(monkeypatch):
 
 
 def test_rmse_map_has_a_panel_for_each_forecast():
-    """All panels share one colour scale."""
     first = points() - 0.2
     figure = rmse_map_figure({"new": first, "old": points(seed=1)}, "swvl1")
     dots = [ax.collections[0] for ax in figure.axes[:2]]
@@ -145,7 +148,6 @@ def differences():
 
 
 def test_each_cell_has_sign_and_significance(differences):
-    """Colour and filling follow the table, with the relative difference as text."""
     ax = scorecard_figure(differences, "emulator", "older", "A").axes[0]
     assert len(ax.collections) == len(differences) == len(VARIABLES) * len(LEADS)
     for marker, (_, row) in zip(ax.collections, differences.iterrows(), strict=True):
@@ -175,7 +177,6 @@ def visible(figure):
 
 
 def test_repeated_cycle_is_level_and_at_zero():
-    """The repeated pattern of the forcing gives level lines at zero."""
     for figure in (storage_figure(years(10), ECLAND, CLASSES, []), temperature_figure(years(10), ECLAND, CLASSES, [])):
         for ax in visible(figure):
             lines = [line for line in ax.lines if len(line.get_xdata()) == 5]
@@ -204,7 +205,6 @@ def statistics(**change):
 
 
 def test_statistics_match_a_naive_loop():
-    """Ratio of standard deviations and correlation equal sums over the values."""
     rng = np.random.default_rng(1)
     o, f = rng.normal(3.0, 2.0, 50), rng.normal(1.0, 1.0, 50)
     mean_o, mean_f = sum(o) / 50, sum(f) / 50
@@ -216,7 +216,6 @@ def test_statistics_match_a_naive_loop():
 
 
 def test_constant_series_has_no_statistics():
-    """A constant series has neither ratio nor correlation."""
     assert np.isnan(taylor_statistics(np.arange(3.0), np.ones(3))["std_ratio"])
     assert np.isnan(taylor_statistics(np.ones(3), np.arange(3.0))["correlation"])
 

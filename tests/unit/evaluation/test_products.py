@@ -3,10 +3,7 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """Products in closed form, against naive loops and scipy, and their file."""
 
-from __future__ import annotations
-
 import logging
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -41,7 +38,7 @@ def test_wetness_index_at_known_points():
 
 
 @given(st.floats(0.04, 1.9), st.floats(1.0, 20.0))
-def test_frost_depth_finds_the_isotherm_of_a_linear_profile(depth: float, gradient: float):
+def test_frost_depth_finds_the_isotherm_of_a_linear_profile(depth, gradient):
     """A temperature that rises with depth and is 273.15 K at 0.04 to 1.9 m is frozen down to there."""
     stl = 273.15 + gradient * (np.array(CENTRES) - depth)
     assert pr.frost_depth(stl[:, None])[0] == pytest.approx(depth)
@@ -117,14 +114,14 @@ def waves(times: np.ndarray) -> dict[str, np.ndarray]:
 
 
 @pytest.fixture
-def reference() -> Fields:
+def reference():
     """Two years of all that the products need."""
     times = six_hourly("2019-01-01T00", "2020-12-31T18")
     return fields_of(times, waves(times), constants={"theta_pwp": PWP, "theta_cap": CAP}, path=Path("reference.nc"))
 
 
 @pytest.fixture
-def run() -> Callable[..., Fields]:
+def run():
     """Function that makes the first 70 days of the third year, without the variables named."""
     times = six_hourly("2021-01-01T00", "2021-03-11T18")
 
@@ -141,9 +138,7 @@ def read(path: Path) -> xr.Dataset:
         return data.load()
 
 
-def test_numbers_are_those_of_the_functions(
-    reference: Fields, run: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
+def test_numbers_are_those_of_the_functions(reference, run, tmp_path, monkeypatch):
     """Every product equals its function of the daily means, written in blocks of three points."""
     monkeypatch.setattr(products_file, "CHUNK_POINTS", 3)
     monkeypatch.setattr(products_file, "MEMORY_BYTES", 1)
@@ -175,7 +170,7 @@ def test_numbers_are_those_of_the_functions(
     assert data["days_in_season"].values.tolist() == [59, 11]
 
 
-def test_metadata_are_cf(reference: Fields, run: Callable, tmp_path: Path):
+def test_metadata_are_cf(reference, run, tmp_path):
     """Every variable has the conventions, units, bounds, flags and coordinates that it needs."""
     data = read(write_products(run(), reference, tmp_path / "products.nc"))
     assert data.attrs["Conventions"] == "CF-1.11"
@@ -195,7 +190,7 @@ def test_metadata_are_cf(reference: Fields, run: Callable, tmp_path: Path):
     assert data["season_bnds"].values[0].tolist() == [december, december + 90]
 
 
-def test_point_order_of_the_run_is_kept(reference: Fields, run: Callable, tmp_path: Path):
+def test_point_order_of_the_run_is_kept(reference, run, tmp_path):
     """A run whose points are reversed has the reversed products: statics and climatology follow the coordinates."""
     forecast, back = run(), slice(None, None, -1)
     turned = replace(
@@ -210,9 +205,7 @@ def test_point_order_of_the_run_is_kept(reference: Fields, run: Callable, tmp_pa
         np.testing.assert_array_equal(a[name].values[..., back], b[name].values)
 
 
-def test_lacking_variables_leave_a_product_out_and_are_named(
-    reference: Fields, run: Callable, tmp_path: Path, caplog: pytest.LogCaptureFixture
-):
+def test_lacking_variables_leave_a_product_out_and_are_named(reference, run, tmp_path, caplog):
     """Without stl4 and snow there is no frost depth and no snow day; file and log say why."""
     with caplog.at_level(logging.WARNING):
         data = read(write_products(run("stl4", "sd", "swvl4"), reference, tmp_path / "products.nc"))
@@ -222,14 +215,14 @@ def test_lacking_variables_leave_a_product_out_and_are_named(
     assert "left out" in caplog.text and "below 10 years" in caplog.text
 
 
-def test_short_period_is_an_error_and_leaves_nothing(reference: Fields, run: Callable, tmp_path: Path):
+def test_short_period_is_an_error_and_leaves_nothing(reference, run, tmp_path):
     """A period of less than two years is refused, and no file is left."""
     with pytest.raises(ValueError, match="at least 2 years"):
         write_products(run(), reference, tmp_path / "products.nc", period=(2020, 2020))
     assert list(tmp_path.iterdir()) == []
 
 
-def test_failure_while_writing_keeps_the_old_file(reference: Fields, run: Callable, tmp_path: Path):
+def test_failure_while_writing_keeps_the_old_file(reference, run, tmp_path):
     """A NaN in the run is an error; the old file stays, and no temporary file is left."""
     output = tmp_path / "products.nc"
     output.write_text("old")

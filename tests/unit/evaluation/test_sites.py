@@ -29,7 +29,6 @@ LATITUDES, LONGITUDES = np.array([50.0, -33.9, 0.0, 10.0]), np.array([7.1, 151.2
     [(50.7, 7.1, 0), (-33.5, 151.0, 1), (0.1, -0.4, 2), (0.1, 359.6, 2), (0.1, 0.2, 2), (10, 179.9, 3), (10, 180.5, 3)],
 )
 def test_nearest_point_in_any_convention(latitude, longitude, point):
-    """The nearest point is found across Greenwich and the date line."""
     [found] = find_points([Place("here", latitude, longitude)], LATITUDES, LONGITUDES)
     assert found.point == point
     assert found.distance < 101.0
@@ -52,7 +51,6 @@ def test_distant_point_is_reported_with_distance_and_remedy():
 
 
 def test_impossible_places_are_refused():
-    """Coordinates out of range and names that cannot be folders are refused."""
     for given, message in (
         (("x", 90.1, 0.0), "Latitude 90.1 of 'x'"),
         (("x", float("nan"), 0.0), "Latitude nan"),
@@ -173,7 +171,6 @@ def test_properties_have_names():
 
 @pytest.mark.parametrize("static", [{"slt": 2.5}, {"slt": 8.0}, {"tvl": 21.0}, {"tvh": -1.0}])
 def test_types_that_are_none_are_refused(static):
-    """Types that are not whole numbers of the table are refused."""
     with pytest.raises(ValueError, match="types are not whole numbers"):
         site_properties(static)
 

@@ -3,8 +3,6 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """An evaluation is written as a whole, repeats no rollout, and refuses inputs that do not fit before any rollout."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 
@@ -93,7 +91,6 @@ def test_protocol_c_has_a_group_for_each_place(metrics):
 
 
 def test_two_checkpoints_are_compared_with_each_other(metrics):
-    """The one with half the noise is better, and the interval says so."""
     rows = [r for r in metrics["differences"] if (r["a"], r["b"], r["cut"], r["protocol"]) == ("A", "B", "all", "A")]
     assert len(rows) == 2 * 4
     assert all(r["difference"] < 0 and r["significant"] for r in rows)
@@ -133,7 +130,6 @@ def test_an_error_in_between_leaves_nothing_under_the_name(files, tmp_path, roll
 
 
 def test_unrelated_folder_is_not_replaced(files, tmp_path, roll_out):
-    """The folder is refused before any rollout."""
     (tmp_path / "e").mkdir()
     (tmp_path / "e" / "thesis.tex").write_text("years of work")
     with pytest.raises(FileExistsError, match="is not an earlier result"):
@@ -247,7 +243,6 @@ BAD_FORECASTS = {
 
 @pytest.mark.parametrize("what", BAD_FORECASTS)
 def test_forecast_that_does_not_fit_is_an_error_before_any_roll_out(files, tmp_path, roll_out, what):
-    """A forecast without common times, starts, points, units or variables is refused."""
     change, message = BAD_FORECASTS[what]
     path = world.write_run(tmp_path / "run.nc", change)
     if what == "truncated":
@@ -283,7 +278,6 @@ BAD_SETTINGS = {
 
 @pytest.mark.parametrize("what", BAD_SETTINGS)
 def test_settings_that_do_not_fit_are_an_error_before_any_roll_out(files, tmp_path, roll_out, monkeypatch, what):
-    """Missing files, wrong labels, points, dates and years are refused."""
     monkeypatch.chdir(tmp_path)
     world.write_run(tmp_path / "run.nc")
     world.write_reference(tmp_path / "short.nc", lambda r: r.sel(time=slice("2022-01-01", "2022-12-31")))

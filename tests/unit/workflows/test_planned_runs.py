@@ -3,8 +3,6 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """Plans are checked by headers alone, and a kept rollout is reused only if it is the planned one."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 from dataclasses import replace

@@ -49,7 +49,6 @@ def test_stages_run_in_order_and_once(stages, tmp_path):
 
 
 def test_training_period_is_that_of_the_configuration():
-    """The period shaded in the figures is the training period of the configuration."""
     config = yaml.safe_load(find("configs", "training/ailand-sample").read_text())
     period = config["dataloader"]["training"]["datasets"]["data"]
     assert (str(period["start"]), str(period["end"])) == TRAINING_PERIOD
@@ -57,7 +56,6 @@ def test_training_period_is_that_of_the_configuration():
 
 @pytest.mark.parametrize("size", [FULL, SMALLEST])
 def test_options_of_the_evaluation_are_valid(size):
-    """The configuration of the evaluation knows all options that the quickstart sets."""
     settings = read_settings(find("configs", "evaluation/evaluate"), ["protocol_c=null", *size.evaluation])
     assert settings.protocol_a.year == 2022
     assert settings.protocol_c is None

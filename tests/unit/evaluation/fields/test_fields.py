@@ -3,8 +3,6 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """Fields of datasets and files, and their daily means."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 
@@ -41,7 +39,6 @@ def test_load_gives_the_period_and_the_points_in_the_order_asked(reference_file)
 
 
 def test_blocks_are_bounded_and_join_to_the_whole(reference_file, monkeypatch):
-    """Blocks keep the memory limit, and together are the whole."""
     monkeypatch.setattr(inputs, "BLOCK_BYTES", 4 * 6 * 10 * 100)
     blocks = list(open_fields(reference_file).blocks(["swvl1"]))
     assert max(block.sizes["time"] for block in blocks) == 100
@@ -49,13 +46,11 @@ def test_blocks_are_bounded_and_join_to_the_whole(reference_file, monkeypatch):
 
 
 def test_folder_that_is_not_a_dataset_is_an_error(tmp_path):
-    """The message says how to finish the dataset."""
     with pytest.raises(ValueError, match=r"cannot be opened as an anemoi dataset.*finalise"):
         open_fields(tmp_path)
 
 
 def test_missing_file_is_an_error_that_lists_the_folder(tmp_path):
-    """The message lists the files of the folder."""
     path = world.write_forecast(tmp_path / "forecast.nc")
     with pytest.raises(FileNotFoundError, match=r"no '.*fc\.nc'.*forecast\.nc"):
         open_fields(path.with_name("fc.nc"))
@@ -72,7 +67,6 @@ def test_truncated_file_is_an_error(tmp_path, share):
 
 
 def test_file_in_another_layout_is_an_error(tmp_path):
-    """A file without the dimension point is refused."""
     with pytest.raises(ValueError, match=r"no dimensions.*land-netcdf"):
         open_fields(world.write_forecast(tmp_path / "run.nc", change=lambda run: run.rename({"point": "values"})))
 
@@ -85,13 +79,12 @@ def test_times_without_a_constant_step_are_an_error(tmp_path, keep):
 
 
 def test_load_of_an_empty_period_is_an_error(reference_file):
-    """The message gives the period of the file."""
     with pytest.raises(ValueError, match=r"no date between.*it covers 2020-01-01T00:00 to 2022-12-31T18:00"):
         open_fields(reference_file).load(["swvl1"], np.datetime64("2030-01-01"), np.datetime64("2030-02-01"))
 
 
 @pytest.mark.parametrize("block_bytes", [4 * 3 * 3, 2**20], ids=["blocks that cut days", "one block"])
-def test_mean_of_the_stamps_of_each_whole_day(monkeypatch: pytest.MonkeyPatch, block_bytes: int):
+def test_mean_of_the_stamps_of_each_whole_day(monkeypatch, block_bytes):
     """Incomplete first and last days are left out; the others are means of four stamps, for any blocks."""
     monkeypatch.setattr(inputs, "BLOCK_BYTES", block_bytes)
     times = six_hourly("2021-02-27T06", "2021-03-03T12")

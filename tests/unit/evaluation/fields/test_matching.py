@@ -3,8 +3,6 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """Variables, points and times that a forecast shares with the reference, and those of several forecasts."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 
@@ -77,7 +75,6 @@ def test_points_that_share_coordinates(times):
 
 
 def test_point_that_is_not_in_the_reference_is_an_error(times):
-    """The message gives the number of unmatched points and the worst one."""
     reference = at(times, [10.0, 20.0], [0.0, 0.0])
     forecast = at(times, [10.0, 20.01, 25.0], [0.0, 0.0, 0.0])
     with pytest.raises(ValueError, match=r"2 of the 3 points.*latitude 25\.0000.*5 degrees away"):
@@ -113,7 +110,6 @@ def test_held_out_is_marked_or_every_fifth_point(times):
 
 
 def test_groups_share_out_all_points():
-    """Held-out and trained points are disjoint and together all points."""
     groups = point_groups(4, np.array([True, False, False, True]))
     assert groups[HELD_OUT].tolist() == [0, 3]
     assert sorted([*groups[HELD_OUT], *groups[TRAINED]]) == groups[ALL].tolist()
@@ -121,7 +117,6 @@ def test_groups_share_out_all_points():
 
 
 def test_single_forecast_is_unchanged():
-    """A single forecast keeps its starts, leads and points; variables have the order of the table."""
     got = align({"emulator": reforecast()}, reference())
     assert got.variables == ["swvl1", "stl1", "2t", "slhf"]
     np.testing.assert_array_equal(got.starts, starts())
@@ -130,7 +125,6 @@ def test_single_forecast_is_unchanged():
 
 
 def test_forecasts_are_cut_to_their_common_part():
-    """All forecasts have the same starts, leads and points after the alignment."""
     a = reforecast().select(slice(0, 8), slice(0, 10), np.array([5, 3, 9, 1]))
     b = reforecast(seed=None).select(slice(4, 12), slice(2, 12), np.array([1, 2, 3, 5]))
     got = align({"a": a, "b": b}, reference())
@@ -150,7 +144,6 @@ def test_variable_of_one_forecast_is_scored_for_that_one():
 
 
 def test_chosen_variables_only():
-    """Chosen variables have the order of the table, and an unavailable one is an error."""
     got = align({"a": reforecast()}, reference(), ["2t", "swvl1"])
     assert got.variables == ["swvl1", "2t"]
     with pytest.raises(ValueError, match=r"\['sd'\] cannot be scored.*'swvl1', 'stl1', '2t', 'slhf'"):
@@ -171,7 +164,6 @@ def test_single_run_beyond_the_reference_is_cut(caplog):
 
 @pytest.mark.parametrize(("part", "what"), [(0, "initial date"), (1, "lead time"), (2, "point of the reference")])
 def test_nothing_in_common_is_an_error(part, what):
-    """The message says whether starts, leads or points have nothing in common."""
     first, second = ([slice(None)] * 3 for _ in "ab")
     first[part], second[part] = slice(0, 5), slice(5, 10)
     with pytest.raises(ValueError, match=f"have no {what} in common"):

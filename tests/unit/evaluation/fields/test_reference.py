@@ -3,8 +3,6 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """The reference at the scored dates and points, with its climatology, persistence and tails."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import xarray as xr
@@ -30,7 +28,6 @@ def loaded(valid):
 
 
 def test_values_are_those_of_the_valid_times(loaded, valid):
-    """Values at starts and leads are those of the valid times, in float64."""
     got, fields = loaded.at("stl1", valid), world.values()["stl1"]
     assert got.shape == (12, 12, 3)
     assert got.dtype == np.float64
@@ -40,7 +37,6 @@ def test_values_are_those_of_the_valid_times(loaded, valid):
 
 
 def test_persistence_is_the_reference_at_the_start(loaded):
-    """Persistence is the reference at the initial dates."""
     got = loaded.persistence("snowc", world.starts())
     index = np.searchsorted(world.times(), world.starts())
     np.testing.assert_array_equal(got[:, 0], world.values()["snowc"][index][:, POINTS])
@@ -57,7 +53,6 @@ def test_tails_leave_two_percent_at_each_end(loaded):
 
 
 def test_each_date_is_read_once(valid, monkeypatch):
-    """Each date is read once, however many starts need it."""
     monkeypatch.setattr("anemoi_ailand.evaluation.fields.fields.BLOCK_BYTES", 4 * 5 * 10 * 200)
     asked = []
     fields = world.values()
@@ -74,7 +69,6 @@ def test_each_date_is_read_once(valid, monkeypatch):
 
 @pytest.mark.parametrize("date", ["2020-05-01", "2022-03-03"])
 def test_nan_in_the_reference_is_an_error(valid, date):
-    """NaN in the climatology or the scored period is refused with date and place."""
     fields = world.values()
     fields["stl1"][world.times() == np.datetime64(date), 2] = np.nan
     with pytest.raises(ValueError, match=rf"'stl1' of 'reference' .*first at {date}T00.*latitude -16"):
@@ -110,7 +104,6 @@ def test_climatology_equals_a_naive_loop(window):
 
 
 def test_climatology_at_times_gives_the_slot_of_each():
-    """Each time has the value of its slot, also on 29 February."""
     mean = xr.DataArray(np.arange(SLOTS * 2.0).reshape(SLOTS, 2), dims=("slot", "point"), coords={"slot": range(SLOTS)})
     times = six_hourly("2020-02-28T00", "2020-03-01T18")
     got = climatology_at(mean, times)

@@ -3,8 +3,6 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """Re-forecast files, and a long run as fields (time, point)."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 
@@ -27,7 +25,6 @@ def file(tmp_path):
 
 
 def test_file_round_trip(file):
-    """Dates, leads, dataset names, units, attributes and values are those of the file."""
     got = open_reforecast(file())
     np.testing.assert_array_equal(got.starts, world.starts())
     np.testing.assert_array_equal(got.leads, world.DAYS_1_2_7)
@@ -37,7 +34,6 @@ def test_file_round_trip(file):
 
 
 def test_view_is_read_in_the_order_asked_for(file):
-    """A view of a view is read in the requested order."""
     view = (
         open_reforecast(file()).select(slice(2, 9), np.array([0, 5, 11]), np.array([7, 1, 4])).select(np.array([3, 0]))
     )
@@ -48,7 +44,6 @@ def test_view_is_read_in_the_order_asked_for(file):
 
 
 def test_order_of_dimensions_in_the_file_does_not_matter(file):
-    """A file (lead, point, start) is transposed."""
     got = open_reforecast(file(lambda d: d.transpose("lead", "point", "start")))
     np.testing.assert_array_equal(got.read("swvl1"), world.run()["swvl1"].values)
 
@@ -65,8 +60,6 @@ def test_forecast_in_time_is_a_reforecast_with_one_start(tmp_path):
 
 
 def test_nan_is_an_error_with_its_place(file):
-    """The message gives run, lead and place."""
-
     def spoil(dataset):
         dataset["stl1"][3, 2, 4] = np.nan
         return dataset
@@ -96,7 +89,6 @@ def test_other_layout_is_an_error(file, change, message):
 
 
 def test_initial_state_alone_is_an_error(tmp_path):
-    """A file without leads is refused."""
     with pytest.raises(ValueError, match="initial state only"):
         open_reforecast(world.write_forecast(tmp_path / "run.nc", change=lambda d: d.isel(time=[0])))
 
@@ -122,7 +114,6 @@ def test_first_record_is_the_initial_state_of_the_reference():
 
 
 def test_points_keep_their_places_in_any_order():
-    """The initial state has the points of the run."""
     part = forecast().select(points=np.array([7, 2]))
     run, whole = run_of(part, world.reference()), run_of(forecast(), world.reference())
     np.testing.assert_array_equal(run.latitude, whole.latitude[[7, 2]])

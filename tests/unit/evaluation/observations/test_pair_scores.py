@@ -3,8 +3,6 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """Scores of one pair of series, with intervals that account for autocorrelation."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 
@@ -107,7 +105,7 @@ def scored(model: np.ndarray, truth: np.ndarray, **kwargs: int) -> dict[str, Sco
 
 
 @pytest.fixture
-def truth() -> np.ndarray:
+def truth():
     """One year with a season and weather, and a gap."""
     rng = np.random.default_rng(1)
     weather = np.zeros(1460)
@@ -118,7 +116,7 @@ def truth() -> np.ndarray:
     return values
 
 
-def test_known_bias_and_noise_are_given_back(truth: np.ndarray):
+def test_known_bias_and_noise_are_given_back(truth):
     """Bias and noise of known size are found, each within its interval."""
     noise = np.where(np.isfinite(truth), np.random.default_rng(2).standard_normal(1460), np.nan)
     noise = (noise - np.nanmean(noise)) / np.nanstd(noise)
@@ -130,7 +128,7 @@ def test_known_bias_and_noise_are_given_back(truth: np.ndarray):
     assert list(scores) == list(METRICS)
 
 
-def test_correlations_are_those_of_numpy(truth: np.ndarray):
+def test_correlations_are_those_of_numpy(truth):
     """Correlations use pairs without NaN; that of anomalies is lower, because the common season is removed."""
     model = truth + 0.02 * np.random.default_rng(3).standard_normal(1460)
     model[5] = np.nan
@@ -141,7 +139,7 @@ def test_correlations_are_those_of_numpy(truth: np.ndarray):
     assert all(s.low < s.value < s.high for s in scores.values())
 
 
-def test_short_and_constant_series(truth: np.ndarray):
+def test_short_and_constant_series(truth):
     """Below 100 values the score is NaN with its number and status; a constant series has no correlation."""
     for n in (99, 100):
         short = np.where(np.arange(len(truth)) < n, truth, np.nan)
@@ -169,7 +167,7 @@ def naive(values: np.ndarray, per_day: int, window: int, fill: float) -> np.ndar
 
 
 @pytest.mark.parametrize("n", [400, 401, 403])
-def test_anomaly_is_that_of_a_naive_loop(n: int):
+def test_anomaly_is_that_of_a_naive_loop(n):
     """Anomalies equal a loop, with gaps and an incomplete last day; a series of NaN stays NaN."""
     rng = np.random.default_rng(5)
     values = 280 + rng.standard_normal(n)

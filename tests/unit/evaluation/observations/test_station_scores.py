@@ -3,8 +3,6 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """Stations at their points: observation, ecLand and emulator, three ways."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np
@@ -52,7 +50,7 @@ PLACES = {"latitude": np.array([0.0, 40.0, 60.0]), "longitude": np.array([0.0, -
 
 
 @pytest.fixture
-def world() -> dict[str, Any]:
+def world():
     """Return ecLand in 2021 at three points, and an emulator at two of them in another order that is 0.03 too wet."""
     times = six_hourly("2021-01-01T00", "2021-12-31T18")
     rng = np.random.default_rng(0)
@@ -87,7 +85,7 @@ def row(table: pd.DataFrame, **keys: str) -> pd.Series:
     return found.iloc[0]
 
 
-def test_known_biases_are_given_back_three_ways(world: dict[str, Any]):
+def test_known_biases_are_given_back_three_ways(world):
     """Biases of ecLand and emulator against observation, and of emulator against ecLand, are found."""
     truth = world["values"]["swvl1"][:, 1]
     station = bondville(world, "swvl", truth - 0.05 + 0.01 * np.random.default_rng(1).standard_normal(N))
@@ -106,7 +104,7 @@ def test_known_biases_are_given_back_three_ways(world: dict[str, Any]):
     assert set(result.table["n"]) == {result.table["n"][0]}  # one sample for all three
 
 
-def test_frozen_ground_does_not_count_for_moisture(world: dict[str, Any]):
+def test_frozen_ground_does_not_count_for_moisture(world):
     """Soil moisture is not scored where ecLand's layer is below 273.65 K; temperature is."""
     cold = world["values"]["stl1"][1:, 1] < 273.65
     assert 0.1 < cold.mean() < 0.4
@@ -130,7 +128,7 @@ def test_frozen_by_observation_or_model():
     np.testing.assert_array_equal(frozen("swvl1", observed, modelled, times), np.zeros(4, bool))
 
 
-def test_without_emulator_ecland_alone_is_scored(world: dict[str, Any]):
+def test_without_emulator_ecland_alone_is_scored(world):
     """Without an emulator ecLand is scored from the first record on; net radiation is a sum."""
     station = bondville(world, "rnet", np.full(N, 55.0) + world["values"]["ssr"][:, 1])
     table = score_stations([station], world["reference"]).table
@@ -141,7 +139,7 @@ def test_without_emulator_ecland_alone_is_scored(world: dict[str, Any]):
     assert bias["n"] == N
 
 
-def test_too_few_values_are_reported_with_their_number(world: dict[str, Any]):
+def test_too_few_values_are_reported_with_their_number(world):
     """Too few values give NaN with the status, and no station in the summary."""
     values = world["values"]["stl1"][:, 1].copy()
     values[50:] = np.nan
@@ -152,7 +150,7 @@ def test_too_few_values_are_reported_with_their_number(world: dict[str, Any]):
     assert set(result.summary["stations"]) == {0}
 
 
-def test_summary_is_the_median_over_stations(world: dict[str, Any]):
+def test_summary_is_the_median_over_stations(world):
     """Biases of 1 to 5 K at five stations have the median 3 K."""
     truth = world["values"]["stl1"][:, 1]
     stations = [
@@ -165,7 +163,7 @@ def test_summary_is_the_median_over_stations(world: dict[str, Any]):
     assert 1.0 <= bias["low"] < 3.0 < bias["high"] <= 5.0
 
 
-def test_result_does_not_depend_on_batches_or_other_stations(world: dict[str, Any], monkeypatch: pytest.MonkeyPatch):
+def test_result_does_not_depend_on_batches_or_other_stations(world, monkeypatch):
     """Batches of variables and further stations do not change numbers and intervals."""
     sensors = [Sensor(n, world["times"], world["values"][f"{n}1"][:, 1] + 1, (0.05, 0.05)) for n in ("swvl", "stl")]
     station = make_station("a", "n", (40.0, -88.3, 0.0), sensors)
@@ -180,7 +178,7 @@ def test_result_does_not_depend_on_batches_or_other_stations(world: dict[str, An
     )
 
 
-def test_gap_in_the_observations_is_not_a_jump_in_time(world: dict[str, Any]):
+def test_gap_in_the_observations_is_not_a_jump_in_time(world):
     """A gap in summer reduces n; the windows of anomalies stay in place."""
     keep = np.r_[0:500, 900:N]
     sensor = Sensor("stl", world["times"][keep], world["values"]["stl1"][keep, 1], (0.05, 0.05))
@@ -190,8 +188,7 @@ def test_gap_in_the_observations_is_not_a_jump_in_time(world: dict[str, Any]):
     assert row(table, metric="anomaly_correlation")["value"] == pytest.approx(1.0)
 
 
-def test_nothing_in_common_is_an_error(world: dict[str, Any]):
-    """The message says which variables or times exist, and what to do."""
+def test_nothing_in_common_is_an_error(world):
     later = {**world, "times": world["times"] + np.timedelta64(3650, "D")}
     for station, message in (
         (
@@ -204,8 +201,7 @@ def test_nothing_in_common_is_an_error(world: dict[str, Any]):
             score_stations([station], world["reference"])
 
 
-def test_stations_are_matched_to_points_that_all_models_have(world: dict[str, Any]):
-    """A station at a point that the emulator lacks is skipped."""
+def test_stations_are_matched_to_points_that_all_models_have(world):
     at_first = bondville(world, "stl", world["values"]["stl1"][:, 0], (0.0, 0.0, 0.0))
     near = bondville(world, "stl", world["values"]["stl1"][:, 1])
     fields: dict[str, Fields] = {"A": world["emulator"]}

@@ -3,10 +3,7 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """Budgets: their degree of closure, a world that closes by construction, and the packaged sample of ecLand."""
 
-from __future__ import annotations
-
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -66,7 +63,7 @@ def test_energy_plan_lists_missing_terms():
 
 
 @pytest.fixture
-def step() -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+def step():
     """One step of one point: 21.6 mm of rain, 2.16 evaporated, 4.32 + 6.48 run off, 8.64 into the first layer."""
     still = {name: np.array([[0.3], [0.3]]) for name in (*SOIL, "sd", "src")}
     run = {**still, "swvl1": np.array([[0.3], [0.3 + 8.64 / 70.0]])}
@@ -74,7 +71,7 @@ def step() -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     return {**run, **fluxes}, {"avg_tprate": np.array([[np.nan], [1e-3]])}
 
 
-def test_water_terms_close(step: tuple):
+def test_water_terms_close(step):
     """The step closes, and each term has its size in mm."""
     terms = bt.water_terms(bt.water_plan(WATER), *step)
     size = {name: float(v[0, 0]) for name, v in terms.items()}
@@ -111,7 +108,7 @@ STATE = ("swvl1", "swvl2", "swvl3", "swvl4", "sd", "src")
 
 
 @pytest.fixture
-def world() -> Callable[..., Fields]:
+def world():
     """Function that makes 60 days around New Year in which rain and fluxes fill the first layer exactly.
 
     ``leak`` is lost in each step [mm]; variables in ``without`` are left out. Point 3 is a lake, point 4 a town;
@@ -144,7 +141,7 @@ def value(result: Budgets, term: str, year: float = np.nan, column: str = "value
 
 
 @pytest.mark.parametrize("block_bytes", [4 * 50 * N_POINTS, 2**26], ids=["small blocks", "one block"])
-def test_world_that_closes_has_no_residual(world: Callable, monkeypatch: pytest.MonkeyPatch, block_bytes: int):
+def test_world_that_closes_has_no_residual(world, monkeypatch, block_bytes):
     """Residuals are rounding errors for any block size; terms are sums over the steps of the year."""
     monkeypatch.setattr(inputs, "BLOCK_BYTES", block_bytes)
     fields = world()
@@ -163,8 +160,7 @@ def test_world_that_closes_has_no_residual(world: Callable, monkeypatch: pytest.
     assert value(result, "precipitation") == pytest.approx(per_year, rel=1e-6)
 
 
-def test_leak_is_found(world: Callable):
-    """A loss of 0.05 mm in each step is the residual of the step, the year and the run."""
+def test_leak_is_found(world):
     result = budgets(world(), {"leaky": world(leak=0.05)})
     assert value(result, "residual_step_mean", model="leaky") == pytest.approx(0.05, abs=1e-4)
     assert value(result, "residual_step_max_abs", model="leaky") == pytest.approx(0.05, abs=1e-3)
@@ -175,7 +171,7 @@ def test_leak_is_found(world: Callable):
     assert value(result, "residual_step_mean_abs", model="leaky") == pytest.approx(0.05, abs=1e-4)
 
 
-def test_terms_that_a_forecast_lacks(world: Callable):
+def test_terms_that_a_forecast_lacks(world):
     """Implied runoff equals that of the closed budget; missing terms are named, and there is no residual."""
     result = budgets(world(), {"dry": world(without=("sro", "ssro")), "bare": world(without=("sd", "sro"))})
     expected = value(result, "surface_runoff") + value(result, "subsurface_runoff")
@@ -188,8 +184,7 @@ def test_terms_that_a_forecast_lacks(world: Callable):
     assert terms == {"precipitation", "evaporation", "subsurface_runoff", "soil_change"}
 
 
-def test_points_with_lake_or_town_are_apart(world: Callable):
-    """Points with lake or urban cover have their own group."""
+def test_points_with_lake_or_town_are_apart(world):
     result = budgets(world())
     n_steps = 239
     counts = {group: value(result, "precipitation", column="n", group=group) for group in
@@ -197,15 +192,14 @@ def test_points_with_lake_or_town_are_apart(world: Callable):
     assert counts == {LAND: 3 * n_steps, WET_OR_URBAN: 2 * n_steps, "held_out": n_steps, "trained": 2 * n_steps}
 
 
-def test_reference_is_taken_over_the_dates_of_the_forecast(world: Callable):
-    """The budget of the reference covers the dates of the forecast."""
+def test_reference_is_taken_over_the_dates_of_the_forecast(world):
     result = budgets(world(), {"late": world(first=4 * 29)})
     for model in ("ecLand", "late"):
         assert value(result, "precipitation", 2020, "n", model=model) == 3 * 4
     assert value(result, "precipitation", 2021, model="late") == value(result, "precipitation", 2021)
 
 
-def test_nan_after_the_first_record_and_other_steps_are_errors(world: Callable):
+def test_nan_after_the_first_record_and_other_steps_are_errors(world):
     """Fluxes have no value at the initial date; a later NaN is an error, as is a daily file (means are over 6 h)."""
     fields = world()
     values = {name: fields.load([name])[name].values for name in fields.variables}
@@ -223,7 +217,7 @@ def test_nan_after_the_first_record_and_other_steps_are_errors(world: Callable):
         budgets(fields, {"daily": daily})
 
 
-def test_record_is_json(world: Callable):
+def test_record_is_json(world):
     """The entry of metrics.json has closure and one row for each number; an empty group is null with n = 0."""
     found = budgets(world(held_out=0))
     assert list(found.table.columns) == COLUMNS
@@ -236,7 +230,7 @@ def test_record_is_json(world: Callable):
 
 
 @pytest.fixture(scope="module")
-def sample() -> tuple[np.ndarray, dict[str, np.ndarray], dict[str, np.ndarray]]:
+def sample():
     """Times, fields and constants of a year of the packaged sample, by dataset name."""
     folder = resources.folder("sample")
     with xr.open_dataset(folder / "ecland_2021.nc") as data, xr.open_dataset(folder / "static.nc") as static:
@@ -246,7 +240,7 @@ def sample() -> tuple[np.ndarray, dict[str, np.ndarray], dict[str, np.ndarray]]:
         return data["time"].values, values, fixed
 
 
-def test_budgets_of_ecland(sample: tuple):
+def test_budgets_of_ecland(sample):
     """Water of ecLand closes to 0.02 mm in every step except under lakes and towns, energy to 0.2 W m-2."""
     times, values, fixed = sample
     result = budgets(fields_of(times, values, constants=fixed))

@@ -41,7 +41,6 @@ def test_a_level_run_passes():
 
 
 def test_storage_is_the_water_of_all_stores():
-    """Storage sums soil, snow and interception, from the start of the run on."""
     found = storage(years(3, sd_end=np.full((3, N_POINTS), 7.0)))
     depth = np.array(SOIL_LAYER_THICKNESS)
     level = [LEVEL[f"swvl{k}"] for k in range(1, 5)]
@@ -73,7 +72,6 @@ def test_short_runs_and_small_states():
 
 
 def test_values_that_are_not_finite():
-    """Values that are not finite are located, and fail the criteria that depend on them."""
     run = changed(years(N), "not_finite", 2, [0] * 5 + [3] * 5)
     for name in ("swvl1_end", "stl3_mean"):
         run = changed(run, name, 2, [0.3] * 5 + [np.nan] * 5)

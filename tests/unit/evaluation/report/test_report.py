@@ -3,8 +3,6 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """The report is one page that holds everything, escapes what users write, and agrees with the scores."""
 
-from __future__ import annotations
-
 import base64
 import json
 import re
@@ -45,23 +43,17 @@ def test_json_gives_the_same_content(content):
     assert read.snow_season.shape == content.snow_season.shape
 
 
-def test_models_keep_the_order_of_the_user(content):
-    """Forecasts come in the given order before the baselines; variables are in the order of their groups."""
+def test_order_of_models_and_leads_of_tables(content):
+    """Forecasts come in the given order before the baselines; tables have few leads, else 1, 7, 30, 60, 90 days."""
     assert content.models == ["emulator", "older", "persistence", "climatology"]
-    assert Content({**metrics(), "inputs": {"forecasts": {"older": {}, "emulator": {}}}}).forecasts == [
-        "older",
-        "emulator",
-    ]
+    turned = Content({**metrics(), "inputs": {"forecasts": {"older": {}, "emulator": {}}}})
+    assert turned.forecasts == ["older", "emulator"]
     assert content.variables == list(VARIABLES)
-
-
-def test_leads_of_tables_are_those_of_the_protocol():
-    """Tables have all leads if they are few, else 1, 7, 30, 60, 90 days."""
-    some = {**metrics(), "scores": [r for r in metrics()["scores"] if r["lead"] != 60.0]}
-    assert Content(some).leads("A") == [1.0, 7.0, 30.0, 90.0]
-    assert Content(some).middle_lead("A") == SHOWN_LEADS[2]
-    assert Content(some).leads("B") == [15.0, 345.0]
-    assert Content(some).middle_lead("B") == WHOLE
+    some = Content({**metrics(), "scores": [r for r in metrics()["scores"] if r["lead"] != 60.0]})
+    assert some.leads("A") == [1.0, 7.0, 30.0, 90.0]
+    assert some.middle_lead("A") == SHOWN_LEADS[2]
+    assert some.leads("B") == [15.0, 345.0]
+    assert some.middle_lead("B") == WHOLE
 
 
 def sentences(content):
@@ -69,13 +61,21 @@ def sentences(content):
     return "\n".join(facts(content, "emulator")).replace("\N{NO-BREAK SPACE}", " ")
 
 
-def changed(**where):
-    """The made-up evaluation with another value of the matching scores."""
-    made, value = metrics(), where.pop("value")
+def with_horizon(reached):
+    """The made-up evaluation with another skill horizon of the variables in ``reached``."""
+    made = metrics()
     for row in made["scores"]:
-        if all(row[k] == v for k, v in where.items()):
-            row["value"] = value
+        if row["variable"] in reached and row["metric"].startswith("skill_horizon"):
+            row["value"] = reached[row["variable"]] if row["metric"].endswith("reached") else 0.0
     return Content(made)
+
+
+def test_variables_without_horizon_share_a_phrase():
+    """No variable reaches the error of climatology; those without skill at the first lead share a phrase."""
+    text = sentences(with_horizon(dict.fromkeys(VARIABLES, 0.0)))
+    assert "the RMSE of every variable is below that of climatology up to 90 d" in text
+    text = sentences(with_horizon({"stl1": 1.0, "2t": 1.0}))
+    assert "that of climatology for 2t and stl1 at the first lead; swvl4 after 46 d." in text
 
 
 def test_facts_are_those_of_the_scores(content):
@@ -92,20 +92,7 @@ def test_facts_are_those_of_the_scores(content):
     ]
 
 
-def test_variables_without_horizon_share_a_phrase():
-    """No variable reaches the error of climatology; those without skill at the first lead share a phrase."""
-    text = sentences(changed(metric="skill_horizon_reached", value=0.0))
-    assert "the RMSE of every variable is below that of climatology up to 90 d" in text
-    reached = metrics()
-    for row in reached["scores"]:
-        if row["variable"] in ("stl1", "2t") and row["metric"].startswith("skill_horizon"):
-            row["value"] = float(row["metric"].endswith("reached"))
-    text = sentences(Content(reached))
-    assert "that of climatology for 2t and stl1 at the first lead; swvl4 after 46 d." in text
-
-
 def test_parts_without_scores_are_listed(content):
-    """Every part of an evaluation that is missing is named."""
     assert not_measured(content) == ["protocol C (other points and places)"]
     bare = Content({"scores": [r for r in metrics()["scores"] if r["protocol"] == "A" and r["cut"] == "all"]})
     assert {"the budgets", "the snow season", "observations", "extremes"} <= set(not_measured(bare))
@@ -169,7 +156,6 @@ def test_page_is_one_file(tmp_path, figure):
 
 
 def test_every_link_leads_somewhere(html):
-    """Every section is a target, and no target stands twice."""
     page = Page(html)
     targets = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
     assert len(targets) == len(set(targets))

@@ -7,8 +7,6 @@ Needs a Chromium (Debian's package ``chromium``); where there is none, these tes
 a probe that measures it and hands the numbers to the page around it, from which they are read.
 """
 
-from __future__ import annotations
-
 import html
 import json
 import re

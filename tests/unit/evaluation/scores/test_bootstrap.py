@@ -3,8 +3,6 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """The bootstrap is paired and repeatable, and its intervals have the nominal coverage."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 
@@ -98,7 +96,6 @@ def test_interval_has_nominal_coverage(spread, fewest):
 
 
 def test_real_difference_is_found():
-    """A paired difference of 10 % is significant, although each model alone is uncertain."""
     a = made_up(np.random.default_rng(0))[0]
     draws, one = resamples(*a.shape), (np.ones(30), np.ones(40))
     first, second = drawn_rmse(a * 1.1**2, one, draws), drawn_rmse(a, one, draws)

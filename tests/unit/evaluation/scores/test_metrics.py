@@ -3,8 +3,6 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """Sums, metrics and skill agree with naive loops and the library ``scores``."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import xarray as xr
@@ -34,7 +32,6 @@ def of(fcst, obs, clim, shift=280.0):
 
 
 def test_scores_equal_the_library(sample):
-    """Every metric equals its definition in the library ``scores``."""
     f, o, c = (xr.DataArray(x, dims="time") for x in sample)
     want = {
         "rmse": rmse(f, o), "bias": additive_bias(f, o), "mae": mae(f, o), "correlation": pearsonr(f, o),
@@ -62,7 +59,6 @@ def test_sums_equal_a_naive_loop(sample):
 
 
 def test_correlation_survives_a_small_variance_far_from_zero():
-    """Variations of 1 mK about 280 K keep nine digits."""
     rng = np.random.default_rng(0)
     o = 280 + 1e-3 * rng.standard_normal(200_000)
     f = o + 5e-4 * rng.standard_normal(200_000)
@@ -95,7 +91,6 @@ def test_climatology_has_no_anomaly_correlation(sample):
 
 
 def test_values_of_float32_are_summed_in_float64():
-    """Errors of float32 values are taken in float64."""
     f, o = np.float32([280.1, 280.3]), np.float32([280.0, 280.0])
     got = terms(f, o, o, 280.0)
     assert got.dtype == np.float64
@@ -135,7 +130,6 @@ def test_drift_is_the_trend_without_the_yearly_cycle():
 
 
 def test_drift_needs_a_year_and_values():
-    """Runs shorter than a year and groups with NaN have no drift."""
     leads = np.arange(0.25, 300, 0.25)
     assert np.isnan(drift_per_year(leads, np.ones((len(leads), 2)))).all()
     leads = np.arange(0.25, 400, 0.25)

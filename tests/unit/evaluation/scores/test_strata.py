@@ -3,8 +3,6 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """Strata follow their definitions, and the reference determines the available ones."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 
@@ -119,7 +117,6 @@ def test_static_strata_come_from_constant_fields():
 
 
 def test_snow_regime_is_that_of_the_climatology(loaded):
-    """The snow regime follows from the mean snow cover."""
     mean = loaded.means["snowc"].values.mean(axis=0)
     np.testing.assert_array_equal(c.snow_strata(loaded).labels, np.where(mean > 0.05, 0, 1))
     assert np.flatnonzero(c.snow_strata(loaded).labels == 0).tolist() == [7, 9]

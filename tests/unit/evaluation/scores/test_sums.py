@@ -3,8 +3,6 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """Sums of one pass over forecasts and reference."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 
@@ -32,7 +30,6 @@ def errors(name, fcst=None):
 
 
 def test_all_models_variables_and_cuts_are_summed(collected):
-    """All models and strata are summed, extremes of variables with extremes only."""
     keys = set(collected.moments)
     for name in ("swvl1", "stl1", "2t", "slhf"):
         for model in ("A", "B", "persistence", "climatology"):
@@ -41,7 +38,6 @@ def test_all_models_variables_and_cuts_are_summed(collected):
 
 
 def test_sums_by_group_equal_a_naive_loop(collected):
-    """Counts and squared errors by day and group equal a loop."""
     error, _ = errors("stl1")
     valid = world.starts()[:, None] + world.DAYS_1_2_7 * world.HOUR
     month = valid.astype("datetime64[M]").astype(int) % 12
@@ -60,7 +56,6 @@ def test_sums_by_group_equal_a_naive_loop(collected):
 
 
 def test_partitions_add_up_to_all(collected):
-    """Groups that cover all values add up to the whole."""
     for model in ("A", "persistence", "climatology"):
         whole = collected.moments["2t", model, "all"].sums[..., 0]
         for cut in ("points", "season", "daytime", "biome", "snow_regime", "frozen", "vegetation_type", "latitude"):
@@ -82,7 +77,6 @@ def test_squares_and_errors_are_kept_by_point_and_by_start(collected):
 
 
 def test_extremes_and_hits_equal_their_definition(collected):
-    """Extremes and hits follow the thresholds of each point."""
     error, obs = errors("2t")
     fcst = obs + error
     years = world.values()["2t"][world.times() < np.datetime64("2022")]
@@ -97,7 +91,6 @@ def test_extremes_and_hits_equal_their_definition(collected):
 
 
 def test_blocks_do_not_change_the_sums(collected, monkeypatch):
-    """Blocks of starts, points and variables give the same sums."""
     monkeypatch.setattr(s, "BLOCK_VALUES", 12 * 4)
     monkeypatch.setattr(s, "MEMORY_BYTES", 1)
     names = ["stl1", "2t"]
@@ -153,7 +146,6 @@ def test_many_points_are_pooled_to_units_that_are_of_one_kind(monkeypatch):
 
 
 def test_pooled_units_keep_the_sum(collected, monkeypatch):
-    """Pooled units keep the sum of squared errors."""
     monkeypatch.setattr(s, "MAX_UNITS", 4)
     got = collect({"A": world.reforecast()}, world.reference(), protocol="A", period=PERIOD, variables=["swvl1"])
     pooled, full = got.start_squares["swvl1", "A"], collected.start_squares["swvl1", "A"]
@@ -168,7 +160,6 @@ def test_pooled_units_keep_the_sum(collected, monkeypatch):
     [({"protocol": "D"}, "Unknown protocol 'D'"), ({"protocol": "B"}, "Protocol B is one run, but .* has 12 starts")],
 )
 def test_incomparable_forecasts_are_an_error(change, message):
-    """Unknown protocols, and several starts of protocol B, are refused."""
     arguments = {"protocol": "A", "period": PERIOD, **change}
     with pytest.raises(ValueError, match=message):
         collect({"A": world.reforecast()}, world.reference(), **arguments)

@@ -3,8 +3,6 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """Tables of scores and differences, and the comparison of scores with published ones."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -49,7 +47,6 @@ def pick(table, **where):
 
 @pytest.mark.parametrize("name", ["stl1", "slhf"])
 def test_scores_equal_the_library_on_the_whole(table, name):
-    """RMSE and correlation equal the library ``scores``."""
     forecast = world.reforecast()
     part = np.flatnonzero(world.CONSTANTS["point_id"] % 5 != 0)
     valid = forecast.valid_times[:, 8:]
@@ -64,7 +61,6 @@ def test_scores_equal_the_library_on_the_whole(table, name):
 
 
 def test_quartiles_are_over_points(table):
-    """Quartiles are over points, of the RMSE of each point."""
     forecast = world.reforecast()
     obs = world.values()["2t"][np.searchsorted(world.times(), forecast.valid_times[:, :4])]
     each = np.sqrt(((forecast.read("2t")[:, :4].astype(float) - obs) ** 2).mean(axis=(0, 1)))
@@ -74,7 +70,6 @@ def test_quartiles_are_over_points(table):
 
 
 def test_empty_group_is_nan_with_no_value(table):
-    """All scores of an empty group are NaN with n = 0."""
     empty = pick(table, cut="biome", group="savanna")
     assert len(empty) > 0
     assert empty["value"].isna().all()
@@ -181,7 +176,6 @@ def test_difference_and_interval(differences):
 
 
 def test_values_are_those_of_the_table_of_scores(sums, differences):
-    """RMSE agree with the table of scores."""
     scores = score_table(sums)
     scores = scores[scores["metric"] == "rmse"].set_index(["model", "variable", "cut", "group", "lead"])["value"]
     for row in differences.itertuples():
@@ -190,7 +184,6 @@ def test_values_are_those_of_the_table_of_scores(sums, differences):
 
 
 def test_same_seed_same_table(sums, differences):
-    """Equal seeds give equal intervals; differences do not depend on the seed."""
     again, other = difference_table(sums), difference_table(sums, seed=1)
     np.testing.assert_array_equal(again["low"], differences["low"])
     assert not np.array_equal(other["low"].dropna(), differences["low"].dropna())
@@ -229,7 +222,6 @@ def test_single_run_has_one_interval_for_all_of_it():
 
 
 def test_one_point_and_one_start_have_no_interval():
-    """One start and point give a difference without interval."""
     part = world.reforecast().select(slice(0, 1), None, np.array([4]))
     got = difference_table(collected(A=part))
     row = got[(got["b"] == "climatology") & (got["cut"] == "all")]
@@ -281,7 +273,6 @@ def test_reads_the_model_only(tmp_path):
 
 
 def test_folder_of_several_models_or_of_none(tmp_path):
-    """A folder without an evaluation, or with several models, is refused."""
     with pytest.raises(FileNotFoundError, match=r"There is no '.*metrics.csv'. Give the folder"):
         read_scores(tmp_path)
     good = {"protocol": "A", "cut": "points", "metric": "rmse"}
