@@ -49,14 +49,11 @@ def times() -> np.ndarray:
 
 def values(names: tuple[str, ...] = ("swvl1", "stl1", "snowc", "2t", "slhf")) -> dict[str, np.ndarray]:
     """Values ``(time, point)`` by variable: a yearly wave and weather."""
-    rng = np.random.default_rng(0)
-    date = times()
+    date, noise = times(), np.random.default_rng(0).standard_normal((len(times()), N_POINTS))
     day = ((date - date[0]) / np.timedelta64(1, "D"))[:, None]
     wave = -np.cos(2 * np.pi * day / 365.25) * np.linspace(0.2, 1.0, N_POINTS)
-    noise = rng.standard_normal((len(date), N_POINTS))
-    weather = {
-        name: np.tanh(np.roll(noise, k, axis=1)) for k, name in enumerate(("swvl1", "stl1", "snowc", "2t", "slhf"))
-    }
+    order = ("swvl1", "stl1", "snowc", "2t", "slhf")
+    weather = {name: np.tanh(np.roll(noise, k, axis=1)) for k, name in enumerate(order)}
     fields = {
         "swvl1": 0.3 - 0.05 * wave + 0.02 * weather["swvl1"],
         "stl1": 280.0 + 15.0 * wave + 2.0 * weather["stl1"],
@@ -111,22 +108,14 @@ def run(
         name: 0 if seed is None else size * v.std() * rng.standard_normal((*index.shape, N_POINTS))
         for name, v in truth.items()
     }
-    where = reference()
+    dims = ("start", "lead", "point")
     fields = {
-        VARIABLES[name].netcdf_name: (
-            ("start", "lead", "point"),
-            (truth[name][index] + error[name]).astype(np.float32),
-            {"short_name": name, "units": VARIABLES[name].units},
-        )
-        for name in names
+        VARIABLES[n].netcdf_name: (dims, (truth[n][index] + error[n]).astype(np.float32), _named(n)) for n in names
     }
-    coords = {
-        "start": first,
-        "lead": ("lead", leads.astype(np.int32), {"units": "h"}),
-        "latitude": ("point", where.latitude),
-        "longitude": ("point", where.longitude),
-    }
-    return xr.Dataset(fields, coords=coords, attrs={"label": "emulator", "checkpoint": "a.ckpt"})
+    where = reference()
+    coords = {"start": first, "latitude": ("point", where.latitude), "longitude": ("point", where.longitude)}
+    coords["lead"] = ("lead", leads.astype(np.int32), {"units": "h"})
+    return xr.Dataset(fields, coords, {"label": "emulator", "checkpoint": "a.ckpt"})
 
 
 def reforecast_of(made: xr.Dataset) -> Reforecast:
@@ -159,16 +148,11 @@ SHORT = {
 
 def write_reference(path: Path, change: Callable[[xr.Dataset], xr.Dataset] | None = None) -> Path:
     """The reference as NetCDF, with rain, so that there are budgets."""
-    fields = values()
+    fields, where = values(), reference()
     fields["avg_tprate"] = np.full_like(fields["2t"], 3e-5)
-    where = reference()
-    dataset = xr.Dataset(
-        {
-            **{VARIABLES[n].netcdf_name: (("time", "point"), v, _named(n)) for n, v in fields.items()},
-            **{n: ("point", v) for n, v in CONSTANTS.items()},
-        },
-        coords={"time": where.times, "latitude": ("point", where.latitude), "longitude": ("point", where.longitude)},
-    )
+    data = {VARIABLES[n].netcdf_name: (("time", "point"), v, _named(n)) for n, v in fields.items()}
+    coords = {"time": where.times, "latitude": ("point", where.latitude), "longitude": ("point", where.longitude)}
+    dataset = xr.Dataset(data | {n: ("point", v) for n, v in CONSTANTS.items()}, coords)
     (change(dataset) if change else dataset).to_netcdf(path)
     return path
 
@@ -252,12 +236,5 @@ class FakeRollOut:
 
 def settings(files: Path, output: Path, **changes: Any) -> Settings:
     """Settings of an evaluation of one checkpoint, with ``reference.nc`` and ``A.ckpt`` in the folder ``files``."""
-    return Settings.model_validate(
-        {
-            "output": output,
-            "dataset": files / "reference.nc",
-            "checkpoints": {"A": files / "A.ckpt"},
-            **SHORT,
-            **changes,
-        }
-    )
+    given = {"output": output, "dataset": files / "reference.nc", "checkpoints": {"A": files / "A.ckpt"}}
+    return Settings.model_validate({**given, **SHORT, **changes})

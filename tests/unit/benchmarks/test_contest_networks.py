@@ -3,8 +3,8 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """Networks of the contest: common properties, what each is known for, how it is fitted, and its cost."""
 
-import builtins
 import pickle
+import sys
 from types import SimpleNamespace
 
 import numpy as np
@@ -121,31 +121,19 @@ def test_fit_recovers_the_function():
     assert (error < torch.tensor([0.01, 0.2, 0.05])).all()
 
 
-def test_cost_and_size_are_stated():
+def test_cost_size_and_the_missing_gradient_are_stated():
     """Comparisons at most: trees x depth x outputs; numbers found: leaves, and two for each comparison."""
-    trees, _, _ = fitted(trees=3, depth=1)
+    trees, rows, _ = fitted(trees=3, depth=1)
     assert trees.flops_per_point == 3 * 1 * 3
     assert trees.n_parameters == 9 * (2 + 2 * 1)
-
-
-def test_gradient_is_refused():
-    """A roll-out that is differentiated cannot go through trees; an unused gradient is not an error."""
-    trees, rows, _ = fitted(trees=2)
     with pytest.raises(ValueError, match=r"no gradient.*task.rollout.steps=\[1\]"):
         trees(rows.requires_grad_())
-    with torch.no_grad():
+    with torch.no_grad():  # an unused gradient is not an error
         trees(rows)
 
 
 def test_missing_xgboost_is_reported(monkeypatch):
-    real = builtins.__import__
-
-    def without(name, *args, **kwargs):
-        if name == "xgboost":
-            raise ImportError(name)
-        return real(name, *args, **kwargs)
-
-    monkeypatch.setattr(builtins, "__import__", without)
+    monkeypatch.setitem(sys.modules, "xgboost", None)
     with pytest.raises(ImportError, match="pip install xgboost"):
         Trees(4, 2, 1)
 

@@ -139,16 +139,6 @@ def row(text, heading, label):
     return [cell.strip() for cell in line.strip("|").split("|")]
 
 
-def test_table_begins_with_settings_and_entrants(text):
-    """Parameters, operations, samples, hours, device, and a note."""
-    assert text.startswith("What was run.\n")
-    assert row(text, "What was run.\n", "good") == [
-        "good", "100,000", "2.2e+05", "1e+07", "1", "1", "CPU", "three", "ours",
-    ]  # fmt: skip
-    assert "Less than that: good 50%." in text
-    assert "Samples not known: few." in text
-
-
 def test_half_the_error_is_bold(text):
     """The reference has its error in the first row, the others ratios to it."""
     heading = "## held-out points, day 7\n"

@@ -133,27 +133,18 @@ def test_points_come_again_and_again(source, tmp_path):
         repeat_points(source, tmp_path / "longer.zarr", n_points=11, n_dates=7)
 
 
-def size(points=1000, steps=10, plain=(2.0, 2.2, 2.4)):
-    """Runs that take a quarter longer than blocks; the network takes all but 0.1 s of a block."""
-    blocks = (1.0, 1.1, 1.2)
-    return rollout.Size(
-        points=points,
-        steps=steps,
-        plain=tuple(rollout.Spent(w, w / 2) for w in plain),
-        blocks=tuple(rollout.Spent(w, w / 2) for w in blocks),
-        run=tuple(rollout.Spent(1.25 * w, w, 3 * 10**6, 1.25 * w - 0.1) for w in blocks),
-        needed=10**6,
-    )
+def test_ratios_and_overhead_are_of_the_same_round():
+    """Medians over rounds of ratios, not ratios of medians; overhead is what is not in the network."""
+    blocks = (1.0, 1.1, 1.2)  # runs take a quarter longer; the network takes all but 0.1 s of a block
+    plain = tuple(rollout.Spent(w, w / 2) for w in (2.0, 2.2, 2.4))
+    run = tuple(rollout.Spent(1.25 * w, w, 3 * 10**6, 1.25 * w - 0.1) for w in blocks)
+    size = rollout.Size(1000, 10, plain, tuple(rollout.Spent(w, w / 2) for w in blocks), run, needed=10**6)
+    found = cells(rollout.table([size], 1))
+    assert found == ["1,000", "220 (110)", "110 (55)", "138 (110)", "1.25 (2.00)", "10.00", "7,273", "3.0"]
 
 
 def cells(text, row=-1):
     return [c.strip() for c in text.strip().splitlines()[row].strip("|").split("|")]
-
-
-def test_ratios_and_overhead_are_of_the_same_round():
-    """Medians over rounds of ratios, not ratios of medians; overhead is what is not in the network."""
-    found = cells(rollout.table([size()], 1))
-    assert found == ["1,000", "220 (110)", "110 (55)", "138 (110)", "1.25 (2.00)", "10.00", "7,273", "3.0"]
 
 
 def test_peak_of_memory_is_of_the_run_alone():

@@ -144,17 +144,13 @@ def settings(call, tmp_path):
 
 
 def test_evaluate_changes_the_packaged_configuration(settings, capsys):
-    """Short forms are enough; table and page are printed."""
+    """Short forms are enough, and the first option is not taken for a file; table and page are printed."""
     found = settings("--checkpoint", "best.ckpt", "--dataset", "d.zarr", "--output", "out")
     assert found.checkpoints == {"emulator": Path("best.ckpt")}
     assert (found.dataset, found.output, found.protocol_a.year) == (Path("d.zarr"), Path("out"), 2022)
     shown = capsys.readouterr().out
     assert shown.startswith("Table.\n")
     assert shown.rstrip().endswith("report/index.html")
-
-
-def test_evaluate_takes_options_without_a_file(settings):
-    """The first option is not taken for a file."""
     found = settings("checkpoints=null", "forecasts.mine=run.nc", "protocol_c=null", "--dataset", "d.zarr")
     assert (found.checkpoints, found.forecasts, found.protocol_c) == ({}, {"mine": Path("run.nc")}, None)
 
@@ -287,24 +283,17 @@ def pretrained(capsys):
     return run
 
 
-def test_path_alone_is_printed(pretrained):
-    """One line, for ``$(...)``."""
+def test_pretrained_prints_path_summary_and_check(pretrained):
+    """The path stands alone for ``$(...)``; without an option all networks; ``--check`` verifies, then loads."""
+    record = pretrained_record()
     assert pretrained("--path") == pretrained("ailand", "--path") == f"{pretrained_checkpoint()}\n"
-
-
-@pytest.mark.parametrize("arguments", [(), ("ailand",)])
-def test_summary_has_size_training_and_scores(pretrained, arguments):
-    """Without an option, all networks; with a name, that one."""
-    text, record = pretrained(*arguments), pretrained_record()
-    assert f"ailand: {record['parameters']} parameters, {record['size'] / 1e6:.2f} MB" in text
-    for name in (*record["variables"]["state"], *record["variables"]["diagnostic"]):
-        assert f"\n  {name} " in text
-
-
-def test_check_loads(pretrained):
-    text, state = pretrained("--check"), pretrained_record()["variables"]["state"]
-    assert text.startswith(f"ailand: SHA-256 {pretrained_record()['sha256']} verified")
-    assert f"state of {len(state)}" in text
+    for text in (pretrained(), pretrained("ailand")):
+        assert f"ailand: {record['parameters']} parameters, {record['size'] / 1e6:.2f} MB" in text
+        names = (*record["variables"]["state"], *record["variables"]["diagnostic"])
+        assert [name for name in names if f"\n  {name} " not in text] == []
+    checked = pretrained("--check")
+    assert checked.startswith(f"ailand: SHA-256 {record['sha256']} verified")
+    assert f"state of {len(record['variables']['state'])}" in checked
 
 
 @pytest.mark.parametrize("option", ["--path", "--check"])

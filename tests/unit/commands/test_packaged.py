@@ -65,18 +65,12 @@ def test_every_packaged_file_is_listed_and_printed(kind, capsys):
     assert capsys.readouterr().out == path.read_text()
 
 
-def test_header_has_purpose_and_fields():
-    """Commands are left out; a field continues on the next line and ends with the comment."""
+def test_header_has_purpose_and_fields(things):
+    """Commands are left out; a field continues on the next line. The table has the path and first sentence of each."""
     assert header(TEXT) == {
-        "Purpose": "Train the emulator with a 6 h step.",
-        "Needs": "a dataset; CPU or GPU.",
-        "Produces": "a checkpoint",
-        "Checked by": "a test: this one",
-    }
-
-
-def test_table_has_one_line_for_each_file(things):
-    """Names are paths below the folder; the command and further sentences are left out."""
+        "Purpose": "Train the emulator with a 6 h step.", "Needs": "a dataset; CPU or GPU.",
+        "Produces": "a checkpoint", "Checked by": "a test: this one",
+    }  # fmt: skip
     assert table("things") == "deep/second  The other\none          The first\n"
 
 

@@ -8,7 +8,6 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-import xarray as xr
 from matplotlib.colors import to_hex
 
 from anemoi_ailand.evaluation.display.style import BETTER, FORECAST_COLOURS, WORSE, model_colour, pick
@@ -104,24 +103,29 @@ def test_hexagons_count_all_finite_pairs():
 @pytest.mark.parametrize("n_points", [1, 3, 5000])
 def test_map_shows_reference_emulator_and_difference(n_points):
     """Reference and forecast share a scale; that of the difference is symmetric; values have display units."""
-    rng = np.random.default_rng(0)
-    place = {
-        "latitude": ("point", rng.uniform(-60, 80, n_points)),
-        "longitude": ("point", rng.uniform(0, 360, n_points)),
-    }
-    values = xr.DataArray(
-        rng.random(n_points), dims="point", name="gpp", coords={**place, "time": np.datetime64("2022-07-01", "ns")}
-    )
+    values = points(n_points, "gpp")
     figure = map_figure(values, values + 0.1, "cost $1")
     dots = [ax.collections[0] for ax in figure.axes[:3]]
     np.testing.assert_allclose(dots[0].get_array(), 8.64e7 * values)
     np.testing.assert_allclose(dots[2].get_array(), 8.64e6, rtol=1e-6)
     assert dots[0].get_clim() == dots[1].get_clim()
     assert dots[2].get_clim()[0] == -dots[2].get_clim()[1]
-    assert dots[0].get_offsets()[:, 0].max() <= 180
     assert [ax.get_title("left") for ax in figure.axes[:3]] == ["ecLand", r"cost \$1", r"cost \$1 minus ecLand"]
     assert [ax.get_xlabel() for ax in figure.axes[3:]] == ["gpp [g m⁻² d⁻¹]", "difference [g m⁻² d⁻¹]"]
     assert "2022-07-01 00:00 UTC" in figure.get_suptitle()
+
+
+def test_longitudes_from_0_to_360_are_drawn():
+    field = points().assign_coords(longitude=points().longitude % 360)
+    dots = map_figure(field, field, "emulator").axes[0].collections[0]
+    assert np.abs(dots.get_offsets()[:, 0]).max() <= 180
+
+
+def test_rmse_maps_share_one_scale():
+    figure = rmse_map_figure({"new": points() - 0.2, "old": points(seed=1)}, "swvl1")
+    assert [ax.get_title("left") for ax in figure.axes[:2]] == ["new", "old"]
+    assert figure.axes[0].collections[0].get_clim() == figure.axes[1].collections[0].get_clim()
+    assert figure.axes[-1].get_xlabel() == "RMSE of swvl1 [m³ m⁻³]"
 
 
 def test_coastlines_span_the_globe(monkeypatch):
@@ -131,15 +135,6 @@ def test_coastlines_span_the_globe(monkeypatch):
     assert np.ptp(lines[:, 1]) > 100
     monkeypatch.setattr(maps, "continents_file", lambda: None)
     assert maps.coastlines.__wrapped__() == ()
-
-
-def test_rmse_map_has_a_panel_for_each_forecast():
-    first = points() - 0.2
-    figure = rmse_map_figure({"new": first, "old": points(seed=1)}, "swvl1")
-    dots = [ax.collections[0] for ax in figure.axes[:2]]
-    assert [ax.get_title("left") for ax in figure.axes[:2]] == ["new", "old"]
-    assert dots[0].get_clim() == dots[1].get_clim()
-    assert figure.axes[-1].get_xlabel() == "RMSE of swvl1 [m³ m⁻³]"
 
 
 @pytest.fixture
@@ -199,9 +194,25 @@ def test_drifting_points_have_separate_lines():
 GROUPS = {"Soil": ["swvl1", "stl1"], "Snow": ["sd"]}
 
 
-def statistics(**change):
+def taylor(**change):
     rows = {"model": ["emulator", "climatology"], "variable": ["swvl1", "swvl1"], "std_ratio": [0.9, 1.2]}
-    return pd.DataFrame({**rows, "correlation": [0.8, 0.5], **change})
+    table = pd.DataFrame({**rows, "correlation": [0.8, 0.5], **change})
+    return taylor_figure(table, GROUPS, ["emulator", "climatology"])
+
+
+def test_constant_series_has_no_statistics():
+    assert np.isnan(taylor_statistics(np.arange(3.0), np.ones(3))["std_ratio"])
+    assert np.isnan(taylor_statistics(np.ones(3), np.arange(3.0))["correlation"])
+
+
+def test_angle_is_correlation_and_radius_is_spread():
+    """The reference lies at angle 0, radius 1; groups without values have no panel, all without is refused."""
+    (ax,) = taylor().axes
+    marks = [line for line in ax.get_lines() if len(line.get_xdata()) == 1]
+    points = {(round(line.get_xdata()[0], 6), round(line.get_ydata()[0], 6)) for line in marks}
+    assert points == {(0.0, 1.0), (round(math.acos(0.8), 6), 0.9), (round(math.acos(0.5), 6), 1.2)}
+    with pytest.raises(ValueError, match="Leave the diagram out"):
+        taylor(correlation=[np.nan, np.nan])
 
 
 def test_statistics_match_a_naive_loop():
@@ -213,29 +224,6 @@ def test_statistics_match_a_naive_loop():
     found = taylor_statistics(f, o)
     assert found["std_ratio"] == pytest.approx(math.sqrt(var_f / var_o))
     assert found["correlation"] == pytest.approx(cov / math.sqrt(var_o * var_f))
-
-
-def test_constant_series_has_no_statistics():
-    assert np.isnan(taylor_statistics(np.arange(3.0), np.ones(3))["std_ratio"])
-    assert np.isnan(taylor_statistics(np.ones(3), np.arange(3.0))["correlation"])
-
-
-def test_angle_is_correlation_and_radius_is_spread():
-    """The reference lies at angle 0, radius 1."""
-    ax = taylor_figure(statistics(), GROUPS, ["emulator", "climatology"]).axes[0]
-    points = {
-        (round(line.get_xdata()[0], 6), round(line.get_ydata()[0], 6))
-        for line in ax.get_lines()
-        if len(line.get_xdata()) == 1
-    }
-    assert points == {(0.0, 1.0), (round(math.acos(0.8), 6), 0.9), (round(math.acos(0.5), 6), 1.2)}
-
-
-def test_groups_without_values_have_no_panel():
-    """Only groups with values have a panel; without any value the figure is an error."""
-    assert len(taylor_figure(statistics(), GROUPS, ["emulator", "climatology"]).axes) == 1
-    with pytest.raises(ValueError, match="Leave the diagram out"):
-        taylor_figure(statistics(correlation=[np.nan, np.nan]), GROUPS, ["emulator", "climatology"])
 
 
 TRAINING = (np.datetime64("2020-01-01", "ns"), np.datetime64("2021-12-31", "ns"))

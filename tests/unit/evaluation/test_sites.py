@@ -142,7 +142,7 @@ def test_scores_are_in_the_units_shown():
 
 
 def test_gaps_and_constant_series():
-    """Missing values of ecLand are skipped; an undefined correlation is a dash."""
+    """Missing values of ecLand are skipped; an undefined correlation is a dash, a missing ecLand a sentence."""
     truth = np.where(np.arange(40) < 10, np.nan, 280.0)
     scores = site_scores(made(ecland={"stl1": truth}))
     assert scores["n"].tolist() == [30]
@@ -150,10 +150,11 @@ def test_gaps_and_constant_series():
     assert np.isnan(scores["correlation"][0])
     row = site_table("About.", scores).splitlines()[-1]
     assert [cell.strip() for cell in row.split("|")][6] == "-"
+    assert "no series of ecLand" in site_table("About.", site_scores(made(ecland={})))
 
 
 def test_properties_have_names():
-    """Types have number, name and cover, and a sentence describes them."""
+    """Types have number, name and cover, and a sentence describes them; types outside the table are refused."""
     static = {"slt": 4.0, "tvl": 13.0, "cvl": 0.8934702, "tvh": 0.0, "cvh": 0.0, "z": 9.0}
     static |= {"climate_class": 5.0, "held_out": 1.0}
     found = site_properties(static)
@@ -167,29 +168,21 @@ def test_properties_have_names():
         "Bonn (50.7 N, 7.1 E): the nearest point is 57 km away, at 50.25 N, 7.5 E. It has fine soil, bogs and marshes "
         "on 89 % and the climate class maritime. It is held out in the dataset."
     )
+    for wrong in ({"slt": 2.5}, {"slt": 8.0}, {"tvl": 21.0}, {"tvh": -1.0}):
+        with pytest.raises(ValueError, match="types are not whole numbers"):
+            site_properties(wrong)
 
 
-@pytest.mark.parametrize("static", [{"slt": 2.5}, {"slt": 8.0}, {"tvl": 21.0}, {"tvh": -1.0}])
-def test_types_that_are_none_are_refused(static):
-    with pytest.raises(ValueError, match="types are not whole numbers"):
-        site_properties(static)
+@pytest.fixture
+def axes():
+    """Visible panels of a site with ecLand's soil temperature, three variables of the emulator, and forcing."""
+    fields = (dict.fromkeys(("stl1", "sd", "ssro"), WAVE + 1.5), {"stl1": WAVE + 1.0})
+    series = site_series(TIMES, *fields, dict.fromkeys(("avg_tprate", "t"), (WAVE + 1.0) / 86400), FOUND)
+    return [ax for ax in site_figure(series, "Bonn $").axes if ax.get_visible()]
 
 
-def figure(n=40, ecland=("stl1",), emulator=("stl1", "sd", "ssro"), forcing=("avg_tprate", "t")):
-    times = np.datetime64("2022-01-01T06", "s") + np.arange(n) * np.timedelta64(6, "h")
-    line = 1.0 + np.sin(np.arange(float(n)))
-    fields = (dict.fromkeys(names, values) for names, values in ((emulator, line + 0.5), (ecland, line)))
-    series = site_series(times, *fields, dict.fromkeys(forcing, line / 86400), FOUND)
-    return site_figure(series, "Bonn $")
-
-
-def shown(made):
-    return [ax for ax in made.axes if ax.get_visible()]
-
-
-def test_panels_show_available_variables():
+def test_panels_show_available_variables(axes):
     """Available variables and forcing have panels with models and errors."""
-    axes = shown(figure())
     assert [ax.get_title(loc="left").rpartition(": ")[2] for ax in axes] == ["stl1", "sd", "ssro", "t", "avg_tprate"]
     assert [to_hex(line.get_color()).upper() for line in axes[0].lines] == ["#000000", FORECAST_COLOURS[0]]
     assert axes[0].texts[0].get_text() == "RMSE 0.5, bias +0.5 K"
@@ -197,20 +190,9 @@ def test_panels_show_available_variables():
     assert not axes[1].texts
 
 
-def test_water_is_in_millimetres_a_day():
-    """Runoff and precipitation are in mm per day, with short titles."""
-    axes = shown(figure())
+def test_water_is_in_millimetres_a_day(axes):
+    """Runoff and precipitation."""
     assert [axes[i].get_ylabel() for i in (2, 4)] == ["[mm d⁻¹]"] * 2
     assert axes[2].lines[0].get_ydata()[0] == pytest.approx(1.5 * 86400)
     drawn = axes[4].collections[0].get_paths()[0].vertices[:, 1]
-    assert drawn.max() == pytest.approx(1.0 + np.sin(np.arange(40.0)).max())
-    assert axes[4].get_title(loc="left") == "total precipitation rate: avg_tprate"
-
-
-def test_without_ecland_and_forcing():
-    """Without ecLand the legend has the emulator only."""
-    made = figure(ecland=(), forcing=())
-    assert [t.get_text() for t in made.legends[0].get_texts()] == ["emulator"]
-    assert len(shown(made)) == 3
-    other = shown(figure(emulator=("2t",), ecland=()))[0]  # a model without the usual variables
-    assert other.get_title(loc="left") == "2 metre temperature: 2t"
+    assert drawn.max() == pytest.approx(1.0 + WAVE.max())

@@ -29,20 +29,16 @@ def ar1(rho: float, shape: tuple[int, ...], seed: int) -> np.ndarray:
 
 
 def test_autocorrelation_is_the_correlation_with_itself_later():
-    """Equal to numpy with a gap left out; NaN for few pairs or a constant."""
+    """Equal to numpy with a gap left out; NaN for few pairs or a constant; memory is seen behind a diurnal cycle."""
     x = ar1(0.7, (300,), seed=1)
     x[50:80] = np.nan
     a, b = x[:-4], x[4:]
     both = ~np.isnan(a) & ~np.isnan(b)
     assert autocorrelation(x, 4) == pytest.approx(np.corrcoef(a[both], b[both])[0, 1])
     assert np.isnan([autocorrelation(np.arange(8.0), 1), autocorrelation(np.ones(50), 1)]).all()
-
-
-def test_persistence_sees_the_memory_behind_a_diurnal_cycle():
-    """The correlation at one day counts where that at one step is hidden by the diurnal cycle."""
-    x = np.tile([1.0, 0.0, -1.0, 0.0], 200) + 0.1 * np.random.default_rng(3).standard_normal(800)
-    assert autocorrelation(x, 1) < 0.1
-    assert persistence_of(x, 4) > 0.98
+    daily = np.tile([1.0, 0.0, -1.0, 0.0], 200) + 0.1 * np.random.default_rng(3).standard_normal(800)
+    assert autocorrelation(daily, 1) < 0.1
+    assert persistence_of(daily, 4) > 0.98
 
 
 def test_white_noise_keeps_its_size_and_memory_shrinks_it():

@@ -92,11 +92,15 @@ def test_facts_are_those_of_the_scores(content):
     ]
 
 
-def test_parts_without_scores_are_listed(content):
+def test_missing_parts_are_reported(content):
+    """Scores of protocol A alone make a page; other sections and the summary say what is missing."""
     assert not_measured(content) == ["protocol C (other points and places)"]
     bare = Content({"scores": [r for r in metrics()["scores"] if r["protocol"] == "A" and r["cut"] == "all"]})
     assert {"the budgets", "the snow season", "observations", "extremes"} <= set(not_measured(bare))
     assert facts(bare, "emulator")
+    text = render(bare)
+    assert text.count("No data in this evaluation.") == len(SECTIONS) - 1
+    assert "Not evaluated: protocol B" in text
 
 
 VOID = {"meta", "img", "link", "br", "input"}
@@ -184,14 +188,6 @@ def test_tables_have_headers(html):
         rows = body.split("<tr")[1:]
         assert rows
         assert all('<th scope="row">' in row for row in rows)
-
-
-def test_missing_parts_are_reported():
-    """Scores of protocol A alone make a page; other sections say that they have no data."""
-    made = {"scores": [r for r in metrics()["scores"] if r["protocol"] == "A" and r["cut"] == "all"]}
-    text = render(Content(made))
-    assert text.count("No data in this evaluation.") == len(SECTIONS) - 1
-    assert "Not evaluated: protocol B" in text
 
 
 def test_climatology_and_protocols_are_stated(html):

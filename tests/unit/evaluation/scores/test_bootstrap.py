@@ -17,7 +17,7 @@ from anemoi_ailand.evaluation.scores.bootstrap import (
 
 
 def test_draws_have_as_many_starts_and_points_as_there_are():
-    """Each draw has the number of starts and points, with replacement."""
+    """With replacement; a block contains consecutive starts of the circular sequence."""
     got = resamples(13, 7, draws=200)
     assert got.starts.shape == (200, 13)
     assert got.points.shape == (200, 7)
@@ -26,10 +26,6 @@ def test_draws_have_as_many_starts_and_points_as_there_are():
     assert got.starts.min() == 0
     assert got.starts.max() > 2
     np.testing.assert_allclose(got.starts.mean(axis=0), 1, atol=0.3)
-
-
-def test_blocks_of_starts_are_neighbours():
-    """A block contains consecutive starts of the circular sequence."""
     got = resamples(12, 1, draws=50, start_block=12).starts
     np.testing.assert_array_equal(got, 1)  # one block of all of them, wherever it begins
     got = resamples(12, 1, draws=500, start_block=4).starts

@@ -133,25 +133,20 @@ def test_single_run_keeps_the_series_of_its_error():
     assert got.moments["stl1", "A", "points"].n.shape == (11, 2)
 
 
-def test_many_points_are_pooled_to_units_that_are_of_one_kind(monkeypatch):
-    """Units of equal size hold either held-out or trained points."""
+def test_many_points_are_pooled_to_units_that_are_of_one_kind(collected, monkeypatch):
+    """Units of equal size hold either held-out or trained points, and keep the sum of squared errors."""
     monkeypatch.setattr(s, "MAX_UNITS", 20)
     held_out = np.arange(1000) % 5 == 0
     units = s._units(held_out, 1000)
-    assert units.max() + 1 == 20
     assert np.bincount(units).tolist() == [50] * 20
     assert not set(units[held_out]) & set(units[~held_out])
     assert s._units(None, 1000).max() == 19
     assert s._units(held_out[:10], 10).tolist() == list(range(10))
-
-
-def test_pooled_units_keep_the_sum(collected, monkeypatch):
     monkeypatch.setattr(s, "MAX_UNITS", 4)
     got = collect({"A": world.reforecast()}, world.reference(), protocol="A", period=PERIOD, variables=["swvl1"])
     pooled, full = got.start_squares["swvl1", "A"], collected.start_squares["swvl1", "A"]
     assert pooled.shape[-1] < full.shape[-1]
-    held_out = held_out_points(world.reference())
-    np.testing.assert_allclose(pooled[..., 0], full[..., held_out].sum(-1), rtol=1e-12)
+    np.testing.assert_allclose(pooled[..., 0], full[..., held_out_points(world.reference())].sum(-1), rtol=1e-12)
     np.testing.assert_allclose(pooled.sum(-1), full.sum(-1), rtol=1e-12)
 
 

@@ -208,26 +208,19 @@ def test_runs_that_start_close_together_are_drawn_together(monkeypatch):
 
 
 def test_single_run_has_one_interval_for_all_of_it():
-    """A single run has one interval from windows of 30 days."""
+    """It comes from windows of 30 days; one start and one point have a difference without interval."""
     first, leads = np.array(["2022-01-02"], "datetime64[ns]"), np.arange(6, 24 * 200, 6)
-    runs = {
-        label: world.reforecast(seed=k, size=0.1 * (k + 1), first=first, leads=leads) for k, label in enumerate("AB")
-    }
-    got = difference_table(collected("B", **runs))
-    row = got[(got["a"] == "A") & (got["b"] == "B") & (got["cut"] == "all") & (got["variable"] == "2t")]
-    assert len(row) == 1
-    assert row["lead"].isna().all()
-    assert row["significant"].all()
-    assert row["low"].item() < row["difference"].item() < row["high"].item() < 0
-
-
-def test_one_point_and_one_start_have_no_interval():
-    part = world.reforecast().select(slice(0, 1), None, np.array([4]))
-    got = difference_table(collected(A=part))
-    row = got[(got["b"] == "climatology") & (got["cut"] == "all")]
-    assert row["difference"].notna().all()
-    assert row[["low", "high"]].isna().all(axis=None)
-    assert not row["significant"].any()
+    a, b = (world.reforecast(seed=k, size=0.1 * (k + 1), first=first, leads=leads) for k in range(2))
+    got = difference_table(collected("B", A=a, B=b))
+    (row,) = got[(got["b"] == "B") & (got["cut"] == "all") & (got["variable"] == "2t")].itertuples()
+    assert np.isnan(row.lead)
+    assert row.significant
+    assert row.low < row.difference < row.high < 0
+    got = difference_table(collected(A=world.reforecast().select(slice(0, 1), None, np.array([4]))))
+    rows = got[(got["b"] == "climatology") & (got["cut"] == "all")]
+    assert rows["difference"].notna().all()
+    assert rows[["low", "high"]].isna().all(axis=None)
+    assert not rows["significant"].any()
 
 
 def test_many_points_are_compared_by_the_main_cuts_only(monkeypatch):
@@ -263,20 +256,16 @@ def test_published_scores_are_compared_by_their_interval():
         compare_scores(SHIPPED, rows_of({30: 1.0}))
 
 
-def test_reads_the_model_only(tmp_path):
-    """Only RMSE of protocol A at held-out and trained points of the model is read."""
+def test_scores_of_the_model_are_read(tmp_path):
+    """RMSE of protocol A at held-out and trained points only; a folder has an evaluation of one model."""
+    with pytest.raises(FileNotFoundError, match=r"There is no '.*metrics.csv'. Give the folder"):
+        read_scores(tmp_path)
     good = {"protocol": "A", "model": "mine", "cut": "points", "metric": "rmse"}
     others = [{"protocol": "B"}, {"model": "climatology"}, {"cut": "season"}, {"metric": "bias"}]
     parts = [rows_of({30: 1.0}, **good), *(rows_of({30: 9.0}, **(good | other)) for other in others)]
     pd.concat(parts).to_csv(tmp_path / "metrics.csv", index=False)
     assert read_scores(tmp_path)["value"].tolist() == [1.0]
-
-
-def test_folder_of_several_models_or_of_none(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"There is no '.*metrics.csv'. Give the folder"):
-        read_scores(tmp_path)
-    good = {"protocol": "A", "cut": "points", "metric": "rmse"}
-    both = pd.concat([rows_of({30: 1.0}, model=model, **good) for model in ("a", "b", "persistence")])
+    both = pd.concat([rows_of({30: 1.0}, **(good | {"model": model})) for model in ("a", "b", "persistence")])
     both.to_csv(tmp_path / "metrics.csv", index=False)
     with pytest.raises(ValueError, match=r"has the models \['a', 'b'\]"):
         read_scores(tmp_path)
