@@ -123,28 +123,17 @@ def test_killed_run_leaves_nothing_under_the_name(chain, two_years, tmp_path):
     assert not (tmp_path / "e-reforecasts" / ROLL_OUTS[-1]).exists()
 
 
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        (["protocol_a.year=2022"], "No integration of 2 days fits into 2022"),
-        (["checkpoints.older=none.ckpt"], "There is no checkpoint 'none.ckpt'"),
-    ],
-)
-def test_evaluation_that_does_not_fit_does_not_start(chain, two_years, tmp_path, options, message):
-    """The command ends with one message and writes nothing."""
-    done = evaluate(chain.checkpoint, two_years, tmp_path / "e", *options, check=False)
-    assert done.returncode == 1
-    assert message in done.stderr
-    assert "Traceback" not in done.stderr
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_checkpoint_that_needs_more_than_the_dataset_has_does_not_start(chain, two_years, tmp_path):
-    """Missing variables are named before any roll-out."""
+def test_evaluation_that_does_not_fit_does_not_start(chain, two_years, tmp_path):
+    """A year that is not in the dataset, and variables that it lacks: one message, and nothing is written."""
     less = shutil.copytree(two_years, tmp_path / "less.zarr")
     attributes = next(path for path in (less / ".zattrs", less / "zarr.json") if path.exists())
     attributes.write_text(attributes.read_text().replace('"avg_sdlwrf"', '"sunshine"'))
-    done = evaluate(chain.checkpoint, less, tmp_path / "e", check=False)
-    assert done.returncode == 1
-    assert "The model needs ['avg_sdlwrf'], which dataset" in done.stderr
-    assert not list(tmp_path.glob("e*"))
+    for dataset, options, message in (
+        (two_years, ["protocol_a.year=2022"], "No integration of 2 days fits into 2022"),
+        (less, [], "The model needs ['avg_sdlwrf'], which dataset"),
+    ):
+        done = evaluate(chain.checkpoint, dataset, tmp_path / "e", *options, check=False)
+        assert done.returncode == 1
+        assert message in done.stderr
+        assert "Traceback" not in done.stderr
+        assert not list(tmp_path.glob("e*"))

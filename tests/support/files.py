@@ -3,8 +3,6 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """Small files of land data and of stations: written from scratch, or copied from the sample and spoilt."""
 
-from __future__ import annotations
-
 import shutil
 import zipfile
 from collections.abc import Sequence

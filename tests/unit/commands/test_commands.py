@@ -1,23 +1,28 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Each command passes its arguments to a workflow, prints its result, and turns an error of the user into one line."""
-
-from __future__ import annotations
+"""Each command passes its arguments on, prints its result, and turns an error of the user into one line."""
 
 import json
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from anemoi_ailand.__main__ import create_parser
 from anemoi_ailand.commands import COMMANDS
+from anemoi_ailand.commands.run import Run
 from anemoi_ailand.evaluation.sites.places import Place
 from anemoi_ailand.export.onnx_check import Agreement
+from anemoi_ailand.rollout.run import launch as launching
+from anemoi_ailand.rollout.run.launch import Failure
+from anemoi_ailand.rollout.step.pretrained import pretrained_checkpoint, pretrained_record
+from anemoi_ailand.support import packaged as resources
 from anemoi_ailand.workflows.quickstart import FULL, SMALLEST
 from anemoi_ailand.workflows.site import SAMPLE
+from tests.support.packages import copy_package
 
 EVALUATE = "anemoi_ailand.workflows.evaluate.evaluate"
 EXPORT = "anemoi_ailand.export.onnx_export.export_step"
@@ -28,9 +33,10 @@ EXTRACT = "anemoi_ailand.workflows.site.extract"
 STABILITY = "anemoi_ailand.workflows.stability.stability"
 
 
-def command(*line: str) -> None:
+def command(*line: str):
     """Run a command line in this process, as the script does."""
-    COMMANDS[line[0]].run(create_parser().parse_args(line))
+    arguments = create_parser().parse_args(line)
+    COMMANDS[arguments.command].run(arguments)
 
 
 @pytest.fixture
@@ -105,7 +111,6 @@ def test_arguments_reach_the_workflow(call, case):
 
 
 def test_places_are_read_from_a_file(call, tmp_path):
-    """With their names."""
     (tmp_path / "sites.csv").write_text("name,lat,lon\nBonn,50.7,7.1\n")
     found = call(SITE, "site", "--sites", str(tmp_path / "sites.csv"), "--dataset", "d.zarr")
     assert found.arguments[0] == [Place("Bonn", 50.7, 7.1)]
@@ -113,7 +118,6 @@ def test_places_are_read_from_a_file(call, tmp_path):
 
 @pytest.mark.parametrize("case", ["site", "stability", "quickstart"])
 def test_table_and_place_of_the_result_are_printed(call, capsys, tmp_path, case):
-    """First the table, then the folder."""
     workflow, line, *_ = ARGUMENTS[case]
     call(workflow, *line)
     out = capsys.readouterr().out
@@ -126,7 +130,6 @@ def test_export_prints_the_agreement(call, capsys):
     line = ARGUMENTS["export"][1]
     call(EXPORT, *line, result=Agreement(10, {"sd": 3e-7, "src": 2e-6}, 1))
     compared = capsys.readouterr().out
-    assert compared.startswith("a.onnx: Equal to the checkpoint at 10 rows")
     assert "2.0e-06 ('src')" in compared
     assert "1 rows exceed" in compared
     call(EXPORT, *line, result=None)
@@ -141,17 +144,13 @@ def settings(call, tmp_path):
 
 
 def test_evaluate_changes_the_packaged_configuration(settings, capsys):
-    """Short forms are enough; table and page are printed."""
+    """Short forms are enough, and the first option is not taken for a file; table and page are printed."""
     found = settings("--checkpoint", "best.ckpt", "--dataset", "d.zarr", "--output", "out")
     assert found.checkpoints == {"emulator": Path("best.ckpt")}
     assert (found.dataset, found.output, found.protocol_a.year) == (Path("d.zarr"), Path("out"), 2022)
     shown = capsys.readouterr().out
     assert shown.startswith("Table.\n")
     assert shown.rstrip().endswith("report/index.html")
-
-
-def test_evaluate_takes_options_without_a_file(settings):
-    """The first option is not taken for a file."""
     found = settings("checkpoints=null", "forecasts.mine=run.nc", "protocol_c=null", "--dataset", "d.zarr")
     assert (found.checkpoints, found.forecasts, found.protocol_c) == ({}, {"mine": Path("run.nc")}, None)
 
@@ -220,3 +219,102 @@ def test_site_runs_on_the_sample(ailand, tmp_path):
     assert (summary["dataset"], summary["held_out"], summary["soil"]["name"]) == (SAMPLE, True, "medium fine")
     assert {s["variable"]: s["rmse"] for s in summary["scores"]}["stl1"] < 1.5
     assert [p.name for p in tmp_path.iterdir()] == ["site"]
+
+
+def run_command(*line):
+    command("run", *line)
+
+
+@pytest.fixture
+def launches(monkeypatch):
+    """Calls of ``launch``."""
+    found = []
+    monkeypatch.setattr(launching, "launch", lambda *a, **k: found.append((a, k)))
+    return found
+
+
+def test_arguments_are_passed_on(launches):
+    """Configuration, overrides and dry run; a complete run does not exit."""
+    run_command("inference/rollout")
+    run_command("my.yaml", "lead_time=3d", "output={land-netcdf: {means: day}}", "--dry-run")
+    assert launches == [
+        (("inference/rollout", []), {"dry_run": False}),
+        (("my.yaml", ["lead_time=3d", "output={land-netcdf: {means: day}}"]), {"dry_run": True}),
+    ]
+
+
+def failing(error):
+    def launch(*args, **kwargs):
+        raise error
+
+    return launch
+
+
+def test_exit_codes(monkeypatch, capsys):
+    """One documented code a kind of failure, with one line that names kind and reason."""
+    kinds = {"configuration": 2, "input": 3, "failed": 4, "stopped": 5}
+    for kind, code in kinds.items():
+        monkeypatch.setattr(launching, "launch", failing(Failure(kind, ValueError("the reason"))))
+        with pytest.raises(SystemExit) as caught:
+            run_command("my.yaml")
+        assert caught.value.code == code
+        assert capsys.readouterr().err == f"anemoi-ailand run: {kind}: the reason\n"
+    assert [number for number in (0, 1, *kinds.values()) if f"{number} " not in (Run.__doc__ or "")] == []
+
+
+def test_traceback_of_a_defect_and_with_debug(monkeypatch):
+    """A defect of the program is not a failure of the run; ``--debug`` raises the failure itself."""
+    monkeypatch.setattr(launching, "launch", failing(KeyError("a")))
+    with pytest.raises(KeyError):
+        run_command("my.yaml")
+    monkeypatch.setattr(launching, "launch", failing(Failure("input", ValueError("the reason"))))
+    with pytest.raises(Failure, match="the reason"):
+        command("--debug", "run", "my.yaml")
+
+
+@pytest.fixture
+def pretrained(capsys):
+    """Function that runs ``pretrained`` and returns what it prints."""
+
+    def run(*arguments):
+        command("pretrained", *arguments)
+        return capsys.readouterr().out
+
+    return run
+
+
+def test_pretrained_prints_path_summary_and_check(pretrained):
+    """The path stands alone for ``$(...)``; without an option all networks; ``--check`` verifies, then loads."""
+    record = pretrained_record()
+    assert pretrained("--path") == pretrained("ailand", "--path") == f"{pretrained_checkpoint()}\n"
+    for text in (pretrained(), pretrained("ailand")):
+        assert f"ailand: {record['parameters']} parameters, {record['size'] / 1e6:.2f} MB" in text
+        names = (*record["variables"]["state"], *record["variables"]["diagnostic"])
+        assert [name for name in names if f"\n  {name} " not in text] == []
+    checked = pretrained("--check")
+    assert checked.startswith(f"ailand: SHA-256 {record['sha256']} verified")
+    assert f"state of {len(record['variables']['state'])}" in checked
+
+
+@pytest.mark.parametrize("option", ["--path", "--check"])
+def test_damaged_file_gives_one_message_and_no_path(tmp_path, monkeypatch, capsys, pretrained, option):
+    """Exit code 1, so that a script stops; nothing on stdout that could be loaded; nothing is unpickled."""
+    package = copy_package(tmp_path)
+    monkeypatch.setattr(resources, "_PACKAGE", tmp_path)
+    package.set_trap(released=False)
+    with pytest.raises(SystemExit) as end:
+        pretrained(option)
+    out, err = capsys.readouterr()
+    assert (end.value.code, out) == (1, "")
+    assert err.startswith("anemoi-ailand pretrained: error: The pretrained checkpoint")
+    assert not package.witness.exists()
+
+
+def test_compare_with_a_training_of_ones_own(pretrained, tmp_path):
+    rows = [
+        {**{k: r[k] for k in ("variable", "group", "lead")}, "value": r["rmse"], "protocol": "A", "cut": "points"}
+        for r in pretrained_record()["scores"]
+    ]
+    rows[0]["value"] = 1e3
+    pd.DataFrame(rows).assign(model="again", metric="rmse").to_csv(tmp_path / "metrics.csv", index=False)
+    assert pretrained("--compare", str(tmp_path)).endswith(f": {len(rows) - 1} within, 0 below, 1 above\n")

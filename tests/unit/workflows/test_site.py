@@ -108,7 +108,6 @@ def test_several_sites_have_a_folder_each_from_one_roll_out(tmp_path, data, monk
     ],
 )
 def test_errors_come_before_the_roll_out_and_leave_nothing(tmp_path, data, monkeypatch, options, message):
-    """A distant place, dates outside the dataset and a negative distance are refused."""
     monkeypatch.setattr(module, "reforecast", lambda *_, **__: pytest.fail("it ran"))
     with pytest.raises(ValueError, match=message):
         run(tmp_path, **options)
