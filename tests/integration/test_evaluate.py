@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 from tests.integration.conftest import anemoi, small_recipe
+from tests.support.commands import run_command
 
 pytestmark = pytest.mark.slow
 
@@ -41,11 +42,12 @@ def two_years(chain):
 
 def command(checkpoint, dataset, output, *options):
     fixed = ["--checkpoint", checkpoint, "--dataset", dataset, "--output", output]
-    return [sys.executable, "-m", "anemoi_ailand", "evaluate", *OPTIONS, *options, *map(str, fixed)]
+    return ["anemoi_ailand", "evaluate", *OPTIONS, *options, *map(str, fixed)]
 
 
-def evaluate(*arguments, check=True):
-    done = subprocess.run(command(*arguments), capture_output=True, text=True, timeout=600, check=False)
+def evaluate(checkpoint, dataset, output, *options, check=True):
+    arguments = command(checkpoint, dataset, output, *options)
+    done = run_command(*arguments, cwd=output.parent, timeout=600)
     if check and done.returncode:
         raise AssertionError(f"{arguments} failed:\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}")
     return done
@@ -111,8 +113,8 @@ def test_killed_run_leaves_nothing_under_the_name(chain, two_years, tmp_path):
     """A killed run leaves neither a result nor an unfinished roll-out under its name."""
     output = tmp_path / "e"
     process = subprocess.Popen(
-        command(chain.checkpoint, two_years, output), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        start_new_session=True,
+        [sys.executable, "-m", *command(chain.checkpoint, two_years, output)], stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL, start_new_session=True,
     )  # fmt: skip
     end = time.monotonic() + 120
     while not (tmp_path / "e-reforecasts").exists() and process.poll() is None and time.monotonic() < end:

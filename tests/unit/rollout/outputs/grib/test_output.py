@@ -6,8 +6,6 @@
 from __future__ import annotations
 
 import logging
-import subprocess
-import sys
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -23,6 +21,7 @@ from anemoi_ailand.rollout.outputs.grib.grid import rows_of
 from anemoi_ailand.rollout.step.pretrained import pretrained_record
 from anemoi_ailand.variables import variable
 from tests.support import outputs
+from tests.support.commands import run_command
 from tests.support.outputs import START, STEP, killed, resumed, whole
 
 GIVEN = pretrained_record()["variables"]
@@ -297,8 +296,7 @@ def test_command_line_and_back(tmp_path: Path) -> None:
 def run(folder: Path, config: dict[str, Any]) -> None:
     """Run ``anemoi-inference run``."""
     (folder / "run.yaml").write_text(yaml.safe_dump(config))
-    command = [sys.executable, "-m", "anemoi.inference", "run", "run.yaml"]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300, check=False)
+    done = run_command("anemoi.inference", "run", "run.yaml", cwd=folder)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
 
 
