@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
