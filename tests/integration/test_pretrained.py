@@ -73,9 +73,9 @@ def test_path_and_stock_choice_of_the_runner_give_the_same(forecast, tmp_path):
 
 
 @pytest.fixture(scope="module")
-def scores(tmp_path_factory):
+def scores():
     """The numbers of the reference file, and those of today."""
-    return json.loads(REFERENCE.read_text()), sample_scores("ailand", tmp_path_factory.mktemp("scores"))
+    return json.loads(REFERENCE.read_text()), sample_scores("ailand")
 
 
 def test_scores_on_the_sample_hold(scores):
