@@ -52,6 +52,7 @@ def _run(command: list[str], cwd: str, env: dict[str, str], folder: str) -> None
     for number, name in ((1, "stdout"), (2, "stderr")):
         with Path(folder, name).open("wb") as file:
             os.dup2(file.fileno(), number)
+    multiprocessing.set_start_method(None, force=True)  # for its own processes the default, as in any command
     os.environ.clear()
     os.environ.update(env)
     os.chdir(cwd)
