@@ -112,6 +112,20 @@ def small_dataset(once):
 
 
 @pytest.fixture(scope="session")
+def long_dataset(once):
+    """The year that a climatology needs, and ten weeks of the next, with the variables of the small dataset."""
+
+    def create(root):
+        path = small_recipe(root / "recipe.yaml")
+        recipe = yaml.safe_load(path.read_text())
+        recipe["dates"].update(start="2020-01-01T00:00:00", end="2021-03-15T18:00:00")
+        path.write_text(yaml.safe_dump(recipe))
+        anemoi("datasets", "create", path, root / "long.zarr", cwd=root)
+
+    return once("long", create) / "long.zarr"
+
+
+@pytest.fixture(scope="session")
 def chain(small_dataset, once):
     def of(root):
         return Chain(root, small_dataset, root / "training")
