@@ -10,6 +10,7 @@ import os
 import runpy
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -57,4 +58,7 @@ def _run(command: list[str], cwd: str, env: dict[str, str], folder: str) -> None
     os.environ.update(env)
     os.chdir(cwd)
     sys.argv = list(command)
-    runpy.run_module(command[0], run_name="__main__", alter_sys=True)
+    try:
+        runpy.run_module(command[0], run_name="__main__", alter_sys=True)
+    finally:  # as at the end of any program: pools of processes end before multiprocessing waits for their members
+        threading._shutdown()
