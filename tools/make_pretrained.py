@@ -202,7 +202,7 @@ def make(args: argparse.Namespace) -> None:
         if clean.stat().st_size > LARGEST:
             raise ValueError(f"The checkpoint has {clean.stat().st_size} bytes, allowed are {LARGEST}.")
         record = record_of(clean, args, metrics, label)
-        sample = sample_scores.sample_scores(clean, Path(work))
+        sample = sample_scores.sample_scores(clean)
         with complete_folder(args.output, proof=f"{args.name}.json") as folder:
             shutil.copyfile(clean, folder / clean.name)
             write_json(folder / f"{args.name}.json", record)

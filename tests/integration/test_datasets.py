@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +16,7 @@ from anemoi.datasets import open_dataset
 from anemoi_ailand.data.open_reader import open_reader
 from anemoi_ailand.support.packaged import find, folder
 from anemoi_ailand.variables import VARIABLES
+from tests.support.commands import run_command
 
 pytestmark = pytest.mark.slow
 
@@ -26,8 +25,7 @@ VARIABLES_OF_TEST = ["swvl1", "sd", "avg_t", "2t", "insolation", "cvl", "point_i
 
 def anemoi(*arguments: object, ok: bool = True) -> str:
     """Run ``anemoi-datasets ARGUMENTS`` and return what it says."""
-    command = [sys.executable, "-m", "anemoi.datasets", *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    done = run_command("anemoi.datasets", *arguments, cwd=Path.cwd())
     assert (done.returncode == 0) == ok, done.stderr[-3000:]
     return done.stdout + done.stderr
 

@@ -22,6 +22,7 @@ from anemoi_ailand.rollout.step.pretrained import pretrained_checkpoint, pretrai
 from anemoi_ailand.support import packaged as resources
 from anemoi_ailand.workflows.quickstart import FULL, SMALLEST
 from anemoi_ailand.workflows.site import SAMPLE
+from tests.support.commands import run_command
 from tests.support.packages import copy_package
 
 EVALUATE = "anemoi_ailand.workflows.evaluate.evaluate"
@@ -209,10 +210,10 @@ def test_export_replaces_no_file_of_the_user(tmp_path, capsys):
 
 
 @pytest.mark.slow
-def test_site_runs_on_the_sample(ailand, tmp_path):
+def test_site_runs_on_the_sample(tmp_path):
     """The packaged network is within 1.5 K of ecLand in the first soil layer over two days."""
     place = ("--lat", "54.2", "--lon", "10.1", "--name", "Kiel", "--sample", "--start", "2022-01-01", "--lead", "2d")
-    result = ailand("site", *place)
+    result = run_command("anemoi_ailand", "site", *place, cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     assert result.stdout.startswith("Kiel (54.2 N, 10.1 E): the nearest point is 6 km away")
     summary = json.loads((tmp_path / "site" / "site.json").read_text())
