@@ -222,7 +222,7 @@ def test_site_runs_on_the_sample(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["site"]
 
 
-def run_command(*line):
+def start_run(*line):
     command("run", *line)
 
 
@@ -236,8 +236,8 @@ def launches(monkeypatch):
 
 def test_arguments_are_passed_on(launches):
     """Configuration, overrides and dry run; a complete run does not exit."""
-    run_command("inference/rollout")
-    run_command("my.yaml", "lead_time=3d", "output={land-netcdf: {means: day}}", "--dry-run")
+    start_run("inference/rollout")
+    start_run("my.yaml", "lead_time=3d", "output={land-netcdf: {means: day}}", "--dry-run")
     assert launches == [
         (("inference/rollout", []), {"dry_run": False}),
         (("my.yaml", ["lead_time=3d", "output={land-netcdf: {means: day}}"]), {"dry_run": True}),
@@ -257,7 +257,7 @@ def test_exit_codes(monkeypatch, capsys):
     for kind, code in kinds.items():
         monkeypatch.setattr(launching, "launch", failing(Failure(kind, ValueError("the reason"))))
         with pytest.raises(SystemExit) as caught:
-            run_command("my.yaml")
+            start_run("my.yaml")
         assert caught.value.code == code
         assert capsys.readouterr().err == f"anemoi-ailand run: {kind}: the reason\n"
     assert [number for number in (0, 1, *kinds.values()) if f"{number} " not in (Run.__doc__ or "")] == []
@@ -267,7 +267,7 @@ def test_traceback_of_a_defect_and_with_debug(monkeypatch):
     """A defect of the program is not a failure of the run; ``--debug`` raises the failure itself."""
     monkeypatch.setattr(launching, "launch", failing(KeyError("a")))
     with pytest.raises(KeyError):
-        run_command("my.yaml")
+        start_run("my.yaml")
     monkeypatch.setattr(launching, "launch", failing(Failure("input", ValueError("the reason"))))
     with pytest.raises(Failure, match="the reason"):
         command("--debug", "run", "my.yaml")
