@@ -345,10 +345,11 @@ def variable(name: str) -> Variable:
     try:
         return VARIABLES[name]
     except KeyError:
-        # as `nearest` in support/options.py, a room that this module must not import
-        near = get_close_matches(name, VARIABLES, n=3) or sorted(VARIABLES)
+        # as `suggestion` in support/options.py, a room that this module must not import
+        near = get_close_matches(name, VARIABLES, n=3)
+        known = f"Nearest: {near}" if near else f"Available: {sorted(VARIABLES)}"
         raise ValueError(
-            f"Variable '{name}' is not in the table anemoi_ailand/variables.py. Nearest known names: {near}. "
+            f"Variable '{name}' is not in the table anemoi_ailand/variables.py. {known}. "
             "Correct the name, or add a row to the table."
         ) from None
 

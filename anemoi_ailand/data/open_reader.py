@@ -3,23 +3,34 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """Open land data in any layout of files, recognised by content.
 
-To add a layout, write a reader that follows the protocol in ``reader``, and let ``files/layout`` recognise its files.
+To add a layout, write a reader that follows the protocol in ``reader``, and let :func:`detect` recognise its files.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from anemoi_ailand.data.files import paths
-from anemoi_ailand.data.files.layout import detect
+from anemoi_ailand.data.files.netcdf import POINT_DIMENSIONS, open_file
 from anemoi_ailand.data.reader import Reader
+from anemoi_ailand.variables import VARIABLES
 
 LOG = logging.getLogger(__name__)
 
 #: Layouts that :func:`open_reader` knows.
 LAYOUTS = ("reference", "native", "land", "grib")
+
+#: Variables that occur in ecLand's own files only.
+_NATIVE = {"SoilMoist", "SoilTemp", "AvgSurfT", "SWE", "Qle", "Evap", "T2m", "Ag", "SoilFC", "landsea", "Tair", "Mlail"}
+
+#: Variables that occur in the reference layout of the project only.
+_REFERENCE = {
+    part for v in VARIABLES.values() if v.reference and v.reference not in (v.name, v.netcdf_name)
+    for part in v.reference.split("+")
+}  # fmt: skip
 
 
 def open_reader(
@@ -82,3 +93,33 @@ def open_reader(
 
         return GribReader(files, static_files, **options)
     raise ValueError(f"There is no layout '{layout}'. Known: {['auto', *LAYOUTS]}. Correct the option `layout`.")
+
+
+def detect(files: list[Path]) -> str:
+    """Return the layout of files: 'reference', 'native', 'land' or 'grib'."""
+    seen: set[str] = set()
+    votes: set[str] = set()
+    for path in files:
+        if _is_grib(path):
+            return "grib"
+        with open_file(path) as dataset:
+            names = set(dataset.variables)
+            by_point = any(d in dataset.dimensions for d in POINT_DIMENSIONS)
+        seen |= names
+        if by_point:
+            votes.add("reference" if names & _REFERENCE else "land")
+        elif names & _NATIVE:
+            votes.add("native")
+    for layout in ("native", "reference", "land"):
+        if layout in votes:
+            return layout
+    raise ValueError(
+        f"No layout is recognised in {[p.name for p in files][:8]}, which hold {sorted(seen)[:20]}. Known: 'reference' "
+        f"or 'land' (NetCDF with dimensions time and one of {POINT_DIMENSIONS}), 'native' (input and "
+        "output of ecLand offline), 'grib'. Set `layout`, or correct `path`."
+    )
+
+
+def _is_grib(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(4) == b"GRIB"

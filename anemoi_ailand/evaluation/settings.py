@@ -127,13 +127,14 @@ class Settings(Strict):
         return self
 
 
-def read_settings(path: Path | None, overrides: Sequence[str] = ()) -> Settings:
+def read_settings(path: str | Path | None, overrides: Sequence[str] = ()) -> Settings:
     """Read the configuration of an evaluation and options ``key=value`` that override it.
 
     Parameters
     ----------
-    path : Path or None
-        YAML file like the packaged ``evaluation/evaluate``; None if the options are the whole configuration.
+    path : str or Path or None
+        YAML file, or name of a packaged one such as ``evaluation/evaluate``; None if the options are the whole
+        configuration.
     overrides : sequence of str
         Options, such as ``protocol_b.start=2022-01-01``.
 
@@ -151,4 +152,4 @@ def read_settings(path: Path | None, overrides: Sequence[str] = ()) -> Settings:
     >>> read_settings(None, options).protocol_b.start
     datetime.date(2022, 1, 1)
     """
-    return read_configuration(path, overrides, Settings, "evaluation/evaluate")
+    return read_configuration(path, overrides, Settings)

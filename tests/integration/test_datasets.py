@@ -153,7 +153,7 @@ def test_join_with_other_sources_and_filters(tmp_path):
     ("changes", "message"),
     [
         ({"dates": {"end": "2024-12-31"}}, "dates are not in"),
-        ({"input": {"ecland": {"path": "$AILAND_SAMPLE", "variables": ["swlv1"]}}}, "Nearest known names"),
+        ({"input": {"ecland": {"path": "$AILAND_SAMPLE", "variables": ["swlv1"]}}}, "Nearest: "),
     ],
 )
 def test_wrong_recipe_leaves_no_dataset(tmp_path, changes, message):

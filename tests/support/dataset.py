@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""A made-up dataset for the small land model with the open step, and a rollout from it by hand."""
+"""A made-up dataset for the small land model with the open step, and a roll-out from it by hand."""
 
 import numpy as np
 import torch

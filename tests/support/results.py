@@ -3,7 +3,7 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """Made-up results: an evaluation in the form of metrics.json, and the years of a long run.
 
-The evaluation has two forecasts, two baselines, six variables, five leads and cuts. The first forecast drifts in the
+The evaluation has two forecasts, two baselines, six variables, five leads and strata. The first forecast drifts in the
 deep soil and loses to climatology there; the second is a little worse near the surface. One group of points is empty.
 """
 
@@ -24,8 +24,8 @@ VARIABLES = {
     "slhf": (6.0, 0.10, 28.0, 60.0, 0.60),
 }
 LEADS = (1.0, 7.0, 30.0, 60.0, 90.0)
-#: How much larger the error is in each group of each cut than over all; None is an empty group.
-CUTS: dict[str, dict[str, float | None]] = {
+#: How much larger the error is in each group of each strata than over all; None is an empty group.
+STRATA: dict[str, dict[str, float | None]] = {
     "all": {"all": 1.0},
     "points": {"held_out": 1.15, "trained": 0.97},
     "season": {"DJF": 1.2, "MAM": 1.1, "JJA": 0.8, "SON": 0.9},
@@ -80,7 +80,7 @@ def _rmse(name: str, model: str, lead: float, labels: tuple[str, ...]) -> float:
 def _scores(labels: tuple[str, ...]) -> list[dict[str, Any]]:
     rows = []
     models = (*labels, "persistence", "climatology")
-    groups = [(cut, group, factor) for cut, members in CUTS.items() for group, factor in members.items()]
+    groups = [(cut, group, factor) for cut, members in STRATA.items() for group, factor in members.items()]
     for name, model, (cut, group, factor) in itertools.product(VARIABLES, models, groups):
         key = {"variable": name, "model": model, "cut": cut, "group": group}
         for protocol, leads in {"A": LEADS, "B": (15.0, 345.0, np.nan)}.items():

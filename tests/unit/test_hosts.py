@@ -60,6 +60,38 @@ PRIVATE: dict[str, tuple[str, ...]] = {
     ),
 }
 
+#: Module of a host, mostly undocumented -> public names that the package imports of it outside ``hosts``.
+IMPORTED = {
+    "anemoi.datasets": ("open_dataset",),
+    "anemoi.datasets.create.source": ("Source",),
+    "anemoi.inference.checkpoint": ("Checkpoint",),
+    "anemoi.inference.config.run": ("RunConfiguration",),
+    "anemoi.inference.forcings": ("ComputedForcings", "Forcings"),
+    "anemoi.inference.input": ("Input",),
+    "anemoi.inference.inputs.dataset": ("DatasetInput",),
+    "anemoi.inference.metadata": ("Metadata",),
+    "anemoi.inference.output": ("Output",),
+    "anemoi.inference.processor": ("Processor",),
+    "anemoi.inference.runner": ("Runner", "RunnerClasses"),
+    "anemoi.inference.runners": ("create_runner",),
+    "anemoi.inference.tensors": ("TensorHandler",),
+    "anemoi.inference.types": ("Date", "FloatArray", "IntArray", "State"),
+    "anemoi.models.models.base": ("BaseGraphModel",),
+    "anemoi.models.preprocessing.normalizer": ("InputNormalizer",),
+    "anemoi.training.diagnostics.callbacks.checkpoint": ("AnemoiCheckpoint",),
+    "anemoi.training.distributed.single": ("SingleDeviceStrategy",),
+    "anemoi.training.distributed.strategy": ("DDPGroupStrategy",),
+    "anemoi.training.losses.base": ("FunctionalLoss",),
+    "anemoi.training.losses.scalers.base_scaler": ("BaseScaler",),
+    "anemoi.training.tasks.forecaster": ("BaseForecaster", "RolloutConfig"),
+    "anemoi.training.train.methods": ("SingleTraining",),
+    "anemoi.training.train.step_output": ("TrainingStepOutput",),
+    "anemoi.training.utils.enums": ("TensorDim",),
+    "anemoi.training.utils.index_space": ("IndexSpace",),
+    "anemoi.utils.cli": ("Command", "Failed", "cli_main", "make_parser", "register_commands"),
+    "anemoi.utils.dates": ("as_timedelta", "frequency_to_string", "frequency_to_timedelta"),
+}
+
 #: Text that has to stand in a source file of a host: attributes that instances get, keys of a state, asked names.
 MENTIONED = {
     "anemoi.training.data.multidataset": ("self.data_readers =", "self.valid_date_indices ="),
@@ -101,6 +133,30 @@ def test_private_names_are_as_expected(host: str) -> None:
     """Every name that an adapter uses exists, with its parameters; else adapt ``anemoi_ailand/hosts``."""
     wrong = [text for name in PRIVATE[host] if (text := problem(name))]
     assert not wrong, f"{host} {version(host)} has changed; adapt anemoi_ailand/hosts:\n" + "\n".join(wrong)
+
+
+def imported_names() -> dict[str, set[str]]:
+    """Names that the package imports of its hosts outside ``hosts``, by module."""
+    found: dict[str, set[str]] = {}
+    for tree in own_modules().values():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] in HOSTS:
+                found.setdefault(node.module or "", set()).update(alias.name for alias in node.names)
+            elif isinstance(node, ast.Import):
+                names = (alias.name for alias in node.names)
+                found.update({name: set() for name in names if name.split(".")[0] in HOSTS})
+    return found
+
+
+def test_imported_names_are_listed() -> None:
+    """The table of imported names is that of the package, so that a new dependence on a host is a decision."""
+    assert imported_names() == {module: set(names) for module, names in IMPORTED.items()}
+
+
+def test_imported_names_exist() -> None:
+    """Every name that the package imports of a host exists; else adapt the module that imports it."""
+    wrong = [text for module, names in IMPORTED.items() for n in names if (text := problem(f"{module}:{n}", ()))]
+    assert not wrong, "A host has changed:\n" + "\n".join(wrong)
 
 
 def test_private_attributes_are_mentioned() -> None:

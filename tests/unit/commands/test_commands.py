@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from anemoi_ailand.__main__ import create_parser
+from anemoi_ailand.__main__ import create_parser, main
 from anemoi_ailand.commands import COMMANDS
 from anemoi_ailand.commands.run import Run
 from anemoi_ailand.evaluation.sites.places import Place
@@ -32,6 +32,12 @@ REFORECAST = "anemoi_ailand.rollout.reforecast.reforecast.reforecast"
 SITE = "anemoi_ailand.workflows.site.site"
 EXTRACT = "anemoi_ailand.workflows.site.extract"
 STABILITY = "anemoi_ailand.workflows.stability.stability"
+
+
+def through_host(monkeypatch: pytest.MonkeyPatch, *line: str) -> None:
+    """Run a command line through the entry point."""
+    monkeypatch.setattr("sys.argv", ["anemoi-ailand", *line])
+    main()
 
 
 def command(*line: str):
@@ -165,11 +171,45 @@ def test_evaluate_changes_a_given_file(settings, tmp_path):
     assert str(found.protocol_b.start) == "2021-01-01"
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        ("my.yaml", "--dataset", "x", "seed=3"),
+        ("my.yaml", "seed=3", "--dataset", "x"),
+        ("--dataset", "x", "my.yaml", "seed=3"),
+    ],
+)
+def test_options_may_follow_a_flag(monkeypatch, tmp_path, line):
+    """Flags and options in any order, through the entry point of the host; the file comes before the options."""
+    found = []
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my.yaml").write_text("checkpoints: {A: ailand}\nprotocol_b: {}\nseed: 5\n")
+    (tmp_path / "table.md").touch()
+    monkeypatch.setattr(EVALUATE, lambda settings: found.append(settings) or tmp_path / "report" / "index.html")
+    with pytest.raises(SystemExit) as end:
+        through_host(monkeypatch, "evaluate", *line)
+    assert (end.value.code, found[0].seed, found[0].dataset) == (0, 3, Path("x"))
+
+
+@pytest.mark.parametrize("command", ["evaluate", "run"])
+@pytest.mark.parametrize("wrong", ["--seeed=3", "other.yaml"])
+def test_unknown_arguments_are_refused(monkeypatch, tmp_path, capsys, command, wrong):
+    """Neither a wrong flag nor a second file is ignored."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my.yaml").touch()
+    flag = {"evaluate": ("--dataset", "x"), "run": ("--dry-run",)}[command]
+    with pytest.raises(SystemExit) as end:
+        through_host(monkeypatch, command, "my.yaml", *flag, wrong)
+    assert end.value.code == {"evaluate": 1, "run": 2}[command]
+    assert wrong in capsys.readouterr().err
+
+
 ERRORS = [
     (("configs", "no-such-thing"), "There is no 'no-such-thing'"),
     (("recipes", "no-such-thing"), "There is no 'no-such-thing'"),
-    (("evaluate", "--dataset", "no.zarr"), "There is no 'no.zarr'"),
+    (("evaluate", "--dataset", "no.zarr"), "There is no file or dataset 'no.zarr'"),
     (("evaluate", "no.yaml"), "There is no configuration 'no.yaml'"),
+    (("evaluate", "protocol_a=no"), "'protocol_a' is False. Give a mapping with some of ['year', 'every_days'"),
     (("evaluate", "protocol_a.yeer=2022"), "'protocol_a.yeer' is not an option. Nearest: ['year']"),
     (FORECAST, "either --starts, or --first and --last"),
     ((*FORECAST, "--starts", "2022-01-01", "--first", "2022-01-01"), "either --starts"),
@@ -177,11 +217,20 @@ ERRORS = [
     ((*FORECAST, "--first", "2022-01-02", "--last", "2022-01-01"), "No start date"),
     ((*FORECAST, "--starts", "2022-01-01", "--days", "0"), "Give 1 or more"),
     (("site", "--dataset", "no.zarr", "--lat", "50.7", "--lon", "7.1"), "There is no dataset"),
-    (("site", "--dataset", "d", "--lat", "50.7"), "1 latitudes and 0 longitudes"),
+    (("site", "--dataset", "d", "--lat", "50.7"), "`--lat` and `--lon` differ in number (1 and 0)"),
     (("site", "--dataset", "d", "--lat", "95", "--lon", "0"), "Latitude 95"),
     (("site", "--dataset", "d", "--sites", "s.csv", "--lat", "1"), "Give one of them"),
     (("site", "--dataset", "d", "--lat", "1", "--lon", "2", "--extract-only", "--device", "cuda"), "runs nothing"),
+    (("site", "--sample", "--lat", "1", "--lon", "2", "--start", "2022-99-01"), "`--start 2022-99-01` is not a date"),
+    (("site", "--sample", "--lat", "1", "--lon", "2", "--lead", "banana"), "`--lead banana` is not a duration"),
+    (("configs", "--copy"), "need a NAME. List the names: anemoi-ailand configs"),
+    (("recipes", "sample", "here"), "only with `--copy`"),
     (("site", "--dataset", "d", "--sites", "none.csv"), "file of places 'none.csv' does not exist"),
+    pytest.param(
+        ("quickstart", "--output", "/proc/foo"),
+        "cannot be written to the folder '/proc/foo'",
+        marks=pytest.mark.skipif(not Path("/proc/self").exists(), reason="no /proc"),
+    ),
     (("stability", "--checkpoint", "no.ckpt", "--dataset", "no.zarr"), "There is no checkpoint"),
 ]
 
@@ -260,7 +309,14 @@ def test_exit_codes(monkeypatch, capsys):
             start_run("my.yaml")
         assert caught.value.code == code
         assert capsys.readouterr().err == f"anemoi-ailand run: {kind}: the reason\n"
-    assert [number for number in (0, 1, *kinds.values()) if f"{number} " not in (Run.__doc__ or "")] == []
+    text = " ".join((Run.__doc__ or "").split())
+    meanings = (
+        "0 complete",
+        "1 a defect of the program",
+        "2 invalid configuration",
+        "3 an input is missing or does not",
+    )
+    assert [m for m in (*meanings, "4 failed during the run", "5 stopped by SIGTERM") if m not in text] == []
 
 
 def test_traceback_of_a_defect_and_with_debug(monkeypatch):
@@ -319,3 +375,14 @@ def test_compare_with_a_training_of_ones_own(pretrained, tmp_path):
     rows[0]["value"] = 1e3
     pd.DataFrame(rows).assign(model="again", metric="rmse").to_csv(tmp_path / "metrics.csv", index=False)
     assert pretrained("--compare", str(tmp_path)).endswith(f": {len(rows) - 1} within, 0 below, 1 above\n")
+
+
+def test_overrides_may_follow_a_flag(monkeypatch):
+    """They are passed on through the entry point of the host."""
+    calls = []
+    monkeypatch.setattr(launching, "launch", lambda *a, **k: calls.append((a, k)))
+    monkeypatch.setattr("sys.argv", ["anemoi-ailand", "run", "my.yaml", "a=1", "--dry-run", "lead_time=7h"])
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert end.value.code == 0
+    assert calls == [(("my.yaml", ["a=1", "lead_time=7h"]), {"dry_run": True})]

@@ -99,10 +99,13 @@ def test_copy_overwrites_with_force_only(things, tmp_path, monkeypatch):
         run("--copy", "one", str(tmp_path / "nowhere" / "x.yaml"))
 
 
-@pytest.mark.parametrize(
-    "arguments", [["--path"], ["--copy"], ["one", "dest"], ["one", "--force"], ["--path", "--copy", "one"]]
-)
+@pytest.mark.parametrize("arguments", [["--path"], ["--copy"], ["one", "dest"], ["one", "--force"]])
 def test_options_without_meaning_together_are_refused(things, arguments):
-    with pytest.raises(SystemExit) as end:
+    with pytest.raises(ValueError, match="`--copy`"):
         run(*arguments)
+
+
+def test_path_and_copy_exclude_each_other(things):
+    with pytest.raises(SystemExit) as end:
+        run("--path", "--copy", "one")
     assert end.value.code == 2

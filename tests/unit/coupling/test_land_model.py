@@ -125,7 +125,7 @@ def test_a_run_whose_date_is_not_known_before(world):
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"feedbak": {}}, TypeError, "`land-model` has no option 'feedbak'. Did you mean 'feedback'"),
+        ({"feedbak": {}}, TypeError, "`land-model` has no option 'feedbak'. Nearest: .*'feedback'"),
         ({"initial": None}, ValueError, "has no `initial`"),
         ({"date": DATE + 6 * HOUR}, ValueError, "is of 2020-05-01 00:00:00, the run starts at 2020-05-01 06:00:00"),
         ({"forcing": {}}, ValueError, "`forcing.avg_sdswrf`: the atmosphere has no field 'avg_sdswrf'"),
@@ -174,7 +174,7 @@ def test_missing_field_of_the_atmosphere_stops_the_run(world):
 @pytest.mark.parametrize("config", ["land.state", {}, {"dataset": "a", "state": "b"}, {"sate": "x"}])
 def test_other_initial_states_are_refused(world, config):
     """Other forms of `initial` are refused with the known ones."""
-    with pytest.raises(TypeError, match=r"Give {dataset: PATH} or {state: PATH}|Did you mean 'state'"):
+    with pytest.raises(TypeError, match=r"Give {dataset: PATH} or {state: PATH}|Nearest: .*'state'"):
         initial_state(config, world.stepper, DATE)
 
 

@@ -12,10 +12,9 @@ import netCDF4
 import numpy as np
 import pytest
 
-from anemoi_ailand.data.files.layout import detect
 from anemoi_ailand.data.files.netcdf import filled, open_file, read_records, times, utc_reference
 from anemoi_ailand.data.files.paths import resolve
-from anemoi_ailand.data.open_reader import open_reader
+from anemoi_ailand.data.open_reader import detect, open_reader
 from tests.support.files import FIRST, native_copy, ramp, spoil, stamps, write_land
 
 
@@ -84,7 +83,7 @@ def test_truncated_file_is_refused(tmp_path, kind, keep):
     """A file may be truncated anywhere; the library would read zeros beyond the end of a classic file."""
     path = land(tmp_path) if kind == "HDF5" else native_copy(tmp_path / "native") / "forcing"
     path.write_bytes(path.read_bytes()[: int(path.stat().st_size * keep)])
-    with pytest.raises(OSError, match=rf"{path.name}.*(cut off|cannot be read)"), open_file(path):
+    with pytest.raises(OSError, match=rf"{path.name}.*(truncated|cannot be read)"), open_file(path):
         pass
 
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anemoi_ailand.constants import SOIL_LAYER_THICKNESS, WATER_DENSITY
+from anemoi_ailand.constants import SOIL_LAYER_THICKNESS, STEP, WATER_DENSITY
 from anemoi_ailand.data.derived import ABSENT
 from anemoi_ailand.data.files.paths import resolve
 from anemoi_ailand.data.native.interval_means import Kind, native_step, whole_ends, window
@@ -20,7 +20,6 @@ from anemoi_ailand.data.native.native_files import Series, role, scan
 from anemoi_ailand.data.native.native_reader import NativeReader
 from anemoi_ailand.data.native.native_variables import CLIMATE, LEAF_AREA, RULES
 from anemoi_ailand.data.open_reader import open_reader
-from anemoi_ailand.data.reader import STEP
 from anemoi_ailand.support.packaged import folder
 from anemoi_ailand.variables import VARIABLES, Time
 from tests.support.files import native_copy, spoil, without_records

@@ -181,3 +181,12 @@ def test_constant_is_complete_or_none(data, tmp_path):
     np.testing.assert_array_equal(AnemoiDataset(tmp_path).constant("point_id"), [10, 11, 12, 13, 14])
     data.set("point_id", 0, 2, np.nan)
     assert AnemoiDataset(tmp_path).constant("point_id") is None
+
+
+def test_what_cannot_be_opened_is_refused(tmp_path):
+    """Only an incomplete zarr folder is advised to be finished."""
+    with pytest.raises(ValueError, match="is not an Anemoi dataset"):
+        AnemoiDataset(tmp_path)
+    (tmp_path / ".zgroup").write_text('{"zarr_format": 2}')
+    with pytest.raises(ValueError, match=r"cannot be opened as an Anemoi dataset .*anemoi-datasets finalise"):
+        AnemoiDataset(tmp_path)

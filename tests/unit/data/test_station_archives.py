@@ -117,7 +117,7 @@ def test_corrected_fluxes(tmp_path: Path, archive: str, name: str) -> None:
 @both
 def test_times_must_increase(tmp_path: Path, archive: str) -> None:
     """Duplicate records are refused."""
-    with pytest.raises(ValueError, match=r"240 times of .* are not after the one before"):
+    with pytest.raises(ValueError, match=r"240 times of .* do not increase"):
         read(tmp_path, archive, {"slhf": ONES}, starts=np.repeat(STARTS[:240], 2))
 
 

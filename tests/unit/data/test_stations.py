@@ -85,7 +85,7 @@ def test_paths_and_kinds_that_cannot_be_read(tmp_path: Path) -> None:
         read_stations(path)
     with pytest.raises(ValueError, match=r"No station file of kind 'auto'.*a\.json.*Give ISMN"):
         read_stations(tmp_path)
-    with pytest.raises(FileNotFoundError, match=r"There is no '.*gone'.*a\.json.*Correct"):
+    with pytest.raises(FileNotFoundError, match=r"There is no file or folder '.*gone'.*a\.json.*Correct"):
         read_stations(tmp_path / "gone")
     tower = write_plumber2(tmp_path / "a.nc", HALF_HOURLY, {"Qle": (np.ones(96), "W/m2")})
     with pytest.raises(ValueError, match="is of kind 'plumber2', not 'fluxnet'"):

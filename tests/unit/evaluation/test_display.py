@@ -13,8 +13,7 @@ import pytest
 from matplotlib.colors import to_rgb
 
 from anemoi_ailand.evaluation.display import style
-from anemoi_ailand.evaluation.display.json_records import json_text, records
-from anemoi_ailand.evaluation.display.markdown import number
+from anemoi_ailand.evaluation.display.text import json_text, plain_number, records
 from anemoi_ailand.evaluation.display.variables import (
     _SHOWN,
     GROUPS,
@@ -57,7 +56,7 @@ def test_colours_differ_for_the_colour_blind():
 def test_number_has_three_digits():
     """Numbers have three digits, and no exponent between 1e-4 and 1e4."""
     texts = {0.0123456: "0.0123", 123.456: "123", 1234.5: "1230", 3.2e-7: "3.2e-07", None: "-"}
-    assert {value: number(value) for value in texts} == texts
+    assert {value: plain_number(value) for value in texts} == texts
 
 
 def test_json_has_a_line_for_each_record():

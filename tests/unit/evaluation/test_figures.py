@@ -211,7 +211,7 @@ def test_angle_is_correlation_and_radius_is_spread():
     marks = [line for line in ax.get_lines() if len(line.get_xdata()) == 1]
     points = {(round(line.get_xdata()[0], 6), round(line.get_ydata()[0], 6)) for line in marks}
     assert points == {(0.0, 1.0), (round(math.acos(0.8), 6), 0.9), (round(math.acos(0.5), 6), 1.2)}
-    with pytest.raises(ValueError, match="Leave the diagram out"):
+    with pytest.raises(ValueError, match="Omit the Taylor diagram"):
         taylor(correlation=[np.nan, np.nan])
 
 

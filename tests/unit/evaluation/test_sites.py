@@ -71,9 +71,9 @@ def test_places_without_names_are_called_by_where_they_are():
 def test_pairs_are_checked():
     """Numbers of coordinates and names must agree, and names differ in any case."""
     for given, message in (
-        (([], []), "0 latitudes and 0 longitudes"),
-        (([1.0, 2.0], [1.0]), "2 latitudes and 1 longitudes"),
-        (([1.0], [1.0], ["a", "b"]), "2 names for 1 places"),
+        (([], []), "No place is given"),
+        (([1.0, 2.0], [1.0]), "`--lat` and `--lon` differ in number"),
+        (([1.0], [1.0], ["a", "b"]), "`--name` and `--lat` differ in number"),
         (([1.0, 2.0], [1.0, 2.0], ["Bonn", "bonn"]), "Several places"),
     ):
         with pytest.raises(ValueError, match=message):

@@ -11,9 +11,8 @@ from pathlib import Path
 import pytest
 
 from anemoi_ailand.support import disk_errors as full_disk
-from anemoi_ailand.support.atomic_file import complete_file, write_whole
-from anemoi_ailand.support.atomic_folder import complete_folder
-from anemoi_ailand.support.disk_errors import check_folder, writing
+from anemoi_ailand.support.atomic import complete_file, complete_folder, write_whole
+from anemoi_ailand.support.disk_errors import check_folder, not_found, writing
 
 RENAMES = ("rename", "replace")
 
@@ -61,10 +60,10 @@ def test_complete_file_replaces_remains_of_a_killed_run(tmp_path):
 
 
 def test_renames_are_in_one_place():
-    """No module renames files by hand: only `atomic_file` and `atomic_folder` do."""
+    """No module renames files by hand: only `support/atomic` does."""
     root = Path(__file__).resolve().parents[3]
     modules = [p for room in ("anemoi_ailand", "benchmarks", "tools") for p in sorted((root / room).rglob("*.py"))]
-    found = [str(p.relative_to(root)) for p in modules if not p.name.startswith("atomic_") and renames(p)]
+    found = [str(p.relative_to(root)) for p in modules if p.name != "atomic.py" and renames(p)]
     # a training of another configuration is put aside under another name: no result is written there
     assert found == ["benchmarks/contest/training.py"]
 
@@ -158,3 +157,25 @@ def test_folder_that_cannot_be_created(tmp_path):
         check_folder(tmp_path / "a" / "b")
     with pytest.raises(OSError, match=r"cannot be written to the folder '/proc/ailand/out'.*'/proc' exists"):
         check_folder(Path("/proc/ailand/out"))
+
+
+def test_missing_file_is_named_with_its_neighbours(tmp_path):
+    """Files of the kind in its folder, or their absence, or that of the folder."""
+    path = tmp_path / "best.ckpt"
+    found = [str(not_found(path, "checkpoint", pattern)) for pattern in ("*", "*.ckpt")]
+    (tmp_path / "b.txt").touch()
+    found.append(str(not_found(path, "checkpoint", advice="Look.")))
+    found.append(str(not_found(path / "c", "file")))
+    for i in range(11):
+        (tmp_path / f"{i}.ckpt").touch()
+    found.append(str(not_found(path, "checkpoint", "1*.ckpt")))
+    found.append(str(not_found(path, "checkpoint", "*.ckpt")))
+    start = f"There is no checkpoint '{path}'. "
+    assert found[:5] == [
+        f"{start}Its folder is empty. Correct the path.",
+        f"{start}No *.ckpt is in the folder '{tmp_path}'. Correct the path.",
+        f"{start}Its folder holds ['b.txt']. Look.",
+        f"There is no file '{path / 'c'}'. The folder '{path}' does not exist. Correct the path.",
+        f"{start}Its folder holds ['1.ckpt', '10.ckpt']. Correct the path.",
+    ]
+    assert found[5].endswith("'8.ckpt'] and others. Correct the path.")

@@ -100,3 +100,27 @@ def test_rooms_exist():
     """A renamed room must not drop out of the checksum without notice."""
     assert [p for p in {*ROLL_OUT, *TRAINING} if not (module._PACKAGE / p).exists()] == []
     assert code_sha256(ROLL_OUT) != code_sha256(TRAINING)
+
+
+def test_configuration_is_a_file_or_a_name(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file comes before a name; the error lists the folder of a path, else it suggests names."""
+    named = package / "configs" / "inference" / "rollout.yaml"
+    named.parent.mkdir(parents=True)
+    named.touch()
+    monkeypatch.chdir(package)
+    assert (
+        packaged.file_or_packaged("inference/rollout") == packaged.file_or_packaged("inference/rollout.yaml") == named
+    )
+    mine = Path("inference/rollout")
+    mine.parent.mkdir()
+    mine.touch()
+    assert packaged.file_or_packaged(str(mine)) == packaged.file_or_packaged(mine) == mine
+    messages = {
+        "inference/rolout": r"neither a file nor a packaged one\. Nearest: \['inference/rollout'\]\. Copy",
+        "zzz.yaml": r"neither .*Available: \['inference/rollout'\]",
+        "configs/inference/rolout.yaml": r"Its folder holds \['rollout.yaml'\]\.",
+        "/nowhere/rolout": "The folder '/nowhere' does not exist",
+    }
+    for text, message in messages.items():
+        with pytest.raises(FileNotFoundError, match=message):
+            packaged.file_or_packaged(text)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import anemoi_ailand
-from anemoi_ailand.support import processors as threads
+from anemoi_ailand.rollout.step import row_blocks as threads
 from anemoi_ailand.support.subprocesses import remove, run_logged
 
 

@@ -106,7 +106,7 @@ def test_commit_records_local_changes():
 
 
 def test_other_score_than_that_of_the_evaluation_is_refused():
-    """The kept rollouts must give the scores of the evaluation."""
+    """The kept roll-outs must give the scores of the evaluation."""
     row = {"variable": "stl1", "group": "held_out", "lead": 30, "rmse": 1.0, "low": 0.9, "high": 1.1}
     same = {"variable": "stl1", "cut": "points", "group": "held_out", "lead": 30.0, "protocol": "A"}
     values = {("mine", "rmse"): 1.00001, ("mine", "bias"): 0.1, ("mine", "acc"): 0.9, ("climatology", "rmse"): 3.0}

@@ -128,7 +128,7 @@ def test_null_is_not_given():
 
 
 def test_wrong_options_are_refused():
-    """Another rollout, another time step or an unknown option is an error that says what to do."""
+    """Another roll-out, another time step or an unknown option is an error that says what to do."""
     for options, message in (
         ({"steps": [1, 2], "maximum": 4}, "both `steps` and"),
         ({"steps": []}, "at least 1"),

@@ -22,7 +22,7 @@ NAMES = ["swvl1", "t", "avg_tprate", "z", "cos_julian_day"]
 
 
 class Data:
-    """Stand-in for an opened anemoi dataset."""
+    """Stand-in for an opened Anemoi dataset."""
 
     def __init__(self, values=None, units=None, constant=("z",), missing=()):
         self.variables = NAMES
@@ -60,9 +60,9 @@ def test_bad_data_are_refused(changes, message):
 
 
 def test_period_shorter_than_the_longest_rollout_is_refused():
-    """The curriculum reaches its last rollout long after the start; the period must have room for it."""
+    """The curriculum reaches its last roll-out long after the start; the period must have room for it."""
     check_length(9, 8, "training")
-    with pytest.raises(ValueError, match="8 dates, too few for a rollout of 8 steps"):
+    with pytest.raises(ValueError, match="8 dates, too few for a roll-out of 8 steps"):
         check_length(8, 8, "training")
 
 

@@ -1,9 +1,9 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""An evaluation is written as a whole and repeats no rollout.
+"""An evaluation is written as a whole and repeats no roll-out.
 
-Plans are checked by headers alone, and inputs that do not fit are refused before any rollout.
+Plans are checked by headers alone, and inputs that do not fit are refused before any roll-out.
 """
 
 import hashlib
@@ -36,7 +36,7 @@ def files(tmp_path_factory):
 
 @pytest.fixture
 def roll_out(monkeypatch):
-    """A rollout that takes no time, and no figures."""
+    """A roll-out that takes no time, and no figures."""
     monkeypatch.setattr(module, "write_figures", lambda found, folder: [])
     return world.FakeRollOut(monkeypatch)
 
@@ -112,7 +112,7 @@ def test_stored_settings_reproduce_the_result(whole):
 
 
 def test_roll_outs_are_kept_and_replaced(files, tmp_path, roll_out):
-    """A second evaluation reuses the rollouts and gives the same numbers; rollouts of other points are replaced."""
+    """A second evaluation reuses the roll-outs and gives the same numbers; roll-outs of other points are replaced."""
     settings = world.settings(files, tmp_path / "e", protocol_b=None, points=[1, 2])
     evaluate(settings)
     first = (tmp_path / "e" / "metrics.csv").read_text()
@@ -125,7 +125,7 @@ def test_roll_outs_are_kept_and_replaced(files, tmp_path, roll_out):
 
 
 def test_an_error_in_between_leaves_nothing_under_the_name(files, tmp_path, roll_out, monkeypatch):
-    """The output does not exist; the rollouts stay and are reused."""
+    """The output does not exist; the roll-outs stay and are reused."""
 
     def fails(*_):
         raise RuntimeError("disk full")
@@ -174,7 +174,7 @@ def test_many_starts_alone_are_protocol_a(files, tmp_path, roll_out):
 
 
 def test_forecast_and_checkpoint_are_scored_at_common_starts_and_leads(files, tmp_path, roll_out):
-    """The header describes the common starts and leads; a forecast without rollouts of its form is scored too."""
+    """The header describes the common starts and leads; a forecast without roll-outs of its form is scored too."""
     first = world.starts(3, 40) - np.timedelta64(1, "D")
     many = world.write_run(tmp_path / "many.nc", first=first, leads=np.arange(6, 25, 6))
     long = world.write_run(tmp_path / "long.nc", first=first[:1], leads=world.long_leads(10))
@@ -242,9 +242,9 @@ def in_celsius(run):
 
 BAD_FORECASTS = {
     "time": (shifted(start=np.timedelta64(900, "D")), "do not overlap in time: 12 of 12 runs of '.*run.nc'"),
-    "starts": (shifted(start=np.timedelta64(6, "h")), "no initial date in common. Make them with the same starts"),
+    "starts": (shifted(start=np.timedelta64(6, "h")), "no initial date in common. Produce them with the same starts"),
     "points": (shifted(latitude=1.0), "10 of the 10 points of the forecast '.*run.nc' are not among the 10 points"),
-    "units": (in_celsius, "unit of 'stl1' is 'degC' in '.*run.nc', the table of variables has 'K'. Convert"),
+    "units": (in_celsius, "'stl1' in '.*run.nc' has units 'degC'; 'K' is expected. Convert"),
     "variables": (lambda run: xr.Dataset({"x": run["stl1"].assign_attrs(short_name="x")}), "No prognostic or diag"),
     "truncated": (None, r"'.*run.nc' \(20000 bytes\) cannot be read as NetCDF"),
 }
@@ -262,14 +262,14 @@ def test_forecast_that_does_not_fit_is_an_error_before_any_roll_out(files, tmp_p
 
 
 BAD_SETTINGS = {
-    "missing dataset": ({"dataset": "no.zarr"}, "There is no 'no.zarr'"),
-    "missing forecast": ({"forecasts": {"mine": "no.nc"}}, "There is no 'no.nc'"),
+    "missing dataset": ({"dataset": "no.zarr"}, "There is no file or dataset 'no.zarr'"),
+    "missing forecast": ({"forecasts": {"mine": "no.nc"}}, "There is no file 'no.nc'"),
     "missing checkpoint": ({"checkpoints": {"A": "no.ckpt"}}, "There is no checkpoint 'no.ckpt'"),
     "missing stations": ({"observations": ["no_stations"]}, "no_stations"),
     "name of a baseline": ({"forecasts": {"persistence": "run.nc"}}, "cannot be labels of a forecast"),
     "points outside": ({"points": [3, 10]}, r"Points \[10\] are not in .*reference.nc', which has 10 \(0 to 9\)"),
-    "points twice": ({"points": [3, 3]}, "distinct indices"),
-    "no points": ({"points": []}, "distinct indices"),
+    "points twice": ({"points": [3, 3]}, "Give each once"),
+    "no points": ({"points": []}, "Give one or more indices"),
     "year of protocol A": ({"protocol_a": {"year": 2030}}, "No integration of 90 days fits into 2030"),
     "start of protocol B": ({"protocol_b": {"start": "2019-05-01"}}, "from 2019-05-01 to .* has 2020-01-01T00:00 to"),
     "end of protocol B": ({"protocol_b": {"start": "2022-05-01", "end": "2023-02-01"}}, "Change protocol_b, or give"),
@@ -278,10 +278,10 @@ BAD_SETTINGS = {
     "no years before": ({"protocol_a": {"year": 2020}}, "climatology needs at least one year"),
     "short second dataset": ({"protocol_c": {"datasets": {"north": "short.nc"}}}, "needs at least one year"),
     "products of short years": (
-        {"products": True, "climatology": {"start": "2020-12-31"}}, "at least 2 years, and 2020-12-31T00:00 to"),
+        {"products": True, "climatology": {"start": "2020-12-31"}}, "at least 2 years of the reference"),
     "products of the test": (
         {"products": True, "climatology": {"end": "2022-06-01", "overlap": True}}, "contains dates of the run from"),
-    "products without a run": ({"products": True, "protocol_b": None}, "Products are made from the long run"),
+    "products without a run": ({"products": True, "protocol_b": None}, "Products need the long run"),
 }  # fmt: skip
 
 
@@ -363,7 +363,7 @@ def test_planned_has_dates_and_points_but_no_values():
 
 @pytest.fixture
 def kept(tmp_path):
-    """A kept rollout, its job and its checkpoint."""
+    """A kept roll-out, its job and its checkpoint."""
     reference = world.write_reference(tmp_path / "reference.nc")
     checkpoint = world.checkpoint(tmp_path / "a.ckpt")
     sha = hashlib.sha256(checkpoint.read_bytes()).hexdigest()
@@ -413,7 +413,7 @@ def test_stations_need_a_long_run_near_them_in_time_and_place():
     """A missing long run, a distant station, other points and another period are refused."""
     check_stations([station()], [job(), long_job()], world.reference())
     for place, run, message in (
-        (station(), job(), "Observations are made from the long run, and there is none. Set protocol_b"),
+        (station(), job(), "Observations need the long run, and there is none. Set protocol_b"),
         (station(latitude=-80.0), long_job(), "No point of the model is near"),
         (station(), long_job(points=(8, 9)), "No point of the model is near"),
         (station(first="2022-02-01"), long_job(), "protocol B, 2022-01-02T00:00 to 2022-01-12T00:00; .* 2022-02-01"),

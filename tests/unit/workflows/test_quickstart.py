@@ -36,7 +36,7 @@ def stages(monkeypatch):
 
 
 def test_stages_run_in_order_and_once(stages, tmp_path):
-    """Dataset, training, rollout, evaluation; only a removed result is made again, all with ``force``."""
+    """Dataset, training, roll-out, evaluation; only a removed result is made again, all with ``force``."""
     assert quickstart(tmp_path, SMALLEST) == tmp_path / "comparison"
     assert {p.name for p in tmp_path.iterdir()} == {"dataset.zarr", "training", "forecast.nc", "comparison"}
     quickstart(tmp_path, SMALLEST)

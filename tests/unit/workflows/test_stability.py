@@ -29,7 +29,7 @@ class Run:
 
 @pytest.fixture
 def fake(monkeypatch):
-    """A rollout of 12 years that takes no time."""
+    """A roll-out of 12 years that takes no time."""
 
     def write(path, dataset):
         path.parent.mkdir(exist_ok=True)

@@ -46,13 +46,13 @@ def test_blocks_are_bounded_and_join_to_the_whole(reference_file, monkeypatch):
 
 
 def test_folder_that_is_not_a_dataset_is_an_error(tmp_path):
-    with pytest.raises(ValueError, match=r"cannot be opened as an anemoi dataset.*finalise"):
+    with pytest.raises(ValueError, match=r"is not an Anemoi dataset"):
         open_fields(tmp_path)
 
 
 def test_missing_file_is_an_error_that_lists_the_folder(tmp_path):
     path = world.write_forecast(tmp_path / "forecast.nc")
-    with pytest.raises(FileNotFoundError, match=r"no '.*fc\.nc'.*forecast\.nc"):
+    with pytest.raises(FileNotFoundError, match=r"no file or dataset '.*fc\.nc'.*forecast\.nc"):
         open_fields(path.with_name("fc.nc"))
 
 

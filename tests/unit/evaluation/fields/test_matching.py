@@ -38,7 +38,7 @@ def test_variables_that_do_not_agree_are_an_error(times):
     """Nothing in common, or another unit in forecast or reference."""
     kelvin, celsius = (fields_of(times, {"stl1": ONE}, {"stl1": units}) for units in ("K", "degC"))
     other = fields_of(times, {"swvl1": ONE})
-    unit = r"unit of 'stl1' is 'degC'.*'K'.*Convert"
+    unit = r"'stl1' in .* has units 'degC'; 'K' is expected.*Convert"
     nothing = r"\['stl1'\].*\['swvl1'\].*same recipe"
     for forecast, truth, message in ((kelvin, celsius, unit), (celsius, kelvin, unit), (kelvin, other, nothing)):
         with pytest.raises(ValueError, match=message):

@@ -71,7 +71,11 @@ def test_bootstrap_has_nominal_coverage():
     inside = {"bias": 0, "ubrmse": 0, "rmse": 0}
     truth = {"bias": 0.5, "ubrmse": 1.0, "rmse": np.sqrt(1.25)}
     for error in errors:
-        for name, (low, high) in error_intervals(error, block_length(error, 4), rng, replicates=300).items():
+        for name, (low, high) in error_intervals(
+            error,
+            block_length(error, 4),
+            rng,
+        ).items():
             inside[name] += low <= truth[name] <= high
     assert all(0.82 <= n / 150 <= 0.99 for n in inside.values()), inside
 

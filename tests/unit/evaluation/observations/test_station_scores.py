@@ -35,7 +35,7 @@ def test_nearest_point_within_the_limit():
     assert "14.1 degrees away, more than 0.5" in skipped[0].reason
     with pytest.raises(ValueError, match=r"is near any of the 1 stations.*give a larger distance"):
         match_stations(stations[1:2], LATITUDE, LONGITUDE, 0.05)
-    with pytest.raises(ValueError, match="No station to compare"):
+    with pytest.raises(ValueError, match="No station is given"):
         match_stations([], LATITUDE, LONGITUDE)
 
 

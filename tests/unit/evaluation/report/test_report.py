@@ -27,7 +27,7 @@ def content():
 
 def test_empty_group_and_absent_score_differ(content):
     """An empty group has n = 0; a score that was not computed is ``NOT_MEASURED``."""
-    assert content.score("rmse", "2t", "emulator", 30.0, cut="biome", group="glacier").n == 0
+    assert content.score("rmse", "2t", "emulator", 30.0, strata="biome", group="glacier").n == 0
     assert content.score("rmse", "2t", "emulator", 31.0) is NOT_MEASURED
 
 

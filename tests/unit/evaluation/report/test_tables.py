@@ -9,15 +9,15 @@ import math
 import numpy as np
 import pytest
 
-from anemoi_ailand.evaluation.display.json_records import json_text
-from anemoi_ailand.evaluation.display.markdown import number as short
 from anemoi_ailand.evaluation.display.style import pick
+from anemoi_ailand.evaluation.display.text import json_text
+from anemoi_ailand.evaluation.display.text import plain_number as short
 from anemoi_ailand.evaluation.processes.stability import judge
 from anemoi_ailand.evaluation.report import tables
 from anemoi_ailand.evaluation.report.content import NOT_MEASURED, Content, Score
-from anemoi_ailand.evaluation.report.markdown_table import markdown_table
+from anemoi_ailand.evaluation.report.rmse_table import rmse_table
 from anemoi_ailand.evaluation.report.stability_table import stability_record, stability_table
-from anemoi_ailand.evaluation.report.text import NOT_DEFINED, score_text
+from anemoi_ailand.evaluation.report.tables import NOT_DEFINED, score_text
 from tests.support import results as case
 from tests.support.results import CYCLE, STEPS, VARIABLES, changed, metrics, years
 
@@ -78,16 +78,16 @@ def test_difference_has_sign_interval_and_look(content):
 
 
 def test_strata_tables_shade_against_all_points(content):
-    """Groups are shaded relative to all points, an empty one has no data, and the first table of each cut is open."""
+    """Groups are shaded relative to all points, an empty one has no data, the first table of each strata is open."""
     found = tables.strata_tables(content)
-    snow = next(t for t in found if t.key == "cut-A-snow_regime-0")
+    snow = next(t for t in found if t.key == "strata-A-snow_regime-0")
     assert snow.columns == ("all", "snow", "snow-free")
     assert [cell.look for cell in row(snow, "stl1").cells] == ["", "worse3", "better1"]
-    biome = next(t for t in found if t.key == "cut-B-biome-1")
+    biome = next(t for t in found if t.key == "strata-B-biome-1")
     assert [cell.text for cell in row(biome, "stl1").cells][-1] == "no data"
     assert biome.folded
     assert not snow.folded
-    assert {t.cut for t in found} == {"points", "season", "daytime", "biome", "snow_regime", "year"}
+    assert {t.strata for t in found} == {"points", "season", "daytime", "biome", "snow_regime", "year"}
 
 
 def test_other_tables_have_their_rows(content):
@@ -121,7 +121,7 @@ def cells(text, part=0):
 @pytest.mark.parametrize("protocol", ["A", "B"])
 def test_numbers_are_the_rmse_of_the_scores(scores, protocol):
     """Values are the RMSE at the last lead time of protocol A, or of the whole run of protocol B."""
-    header, *rows = cells(markdown_table(scores, protocol, "Title."))
+    header, *rows = cells(rmse_table(scores, protocol, "Title."))
     models = ["emulator", "older", "persistence", "climatology"]
     assert header == ["variable", "unit", "points", *models, "best"]
     assert len(rows) == 2 * len(case.VARIABLES)
@@ -137,9 +137,9 @@ def test_numbers_are_the_rmse_of_the_scores(scores, protocol):
 def test_points_and_models_that_are_missing(scores):
     """Without held-out points the table is about all; a model that lacks a variable has a dash and is not best."""
     for rows in (scores[scores["cut"] != "points"], scores.assign(n=scores["n"].where(scores["cut"] != "points", 0))):
-        assert {row[2] for row in cells(markdown_table(rows, "B", ""))[1:]} == {"all"}
+        assert {row[2] for row in cells(rmse_table(rows, "B", ""))[1:]} == {"all"}
     part = scores[(scores["model"] != "emulator") | (scores["variable"] != "2t")]
-    rows = [row for row in cells(markdown_table(part, "B", "")) if row[0] == "2t"]
+    rows = [row for row in cells(rmse_table(part, "B", "")) if row[0] == "2t"]
     assert [(row[3], row[-1]) for row in rows] == [("-", "older")] * 2
 
 
@@ -147,7 +147,7 @@ def test_points_and_models_that_are_missing(scores):
 def test_fluxes_are_shown_per_day_with_their_correlation(scores, protocol, name):
     """RMSE is in mm or g per day, and a second table has the correlation of values over 6 h."""
     rows = scores.replace({"variable": {"slhf": name}})
-    text = markdown_table(rows, protocol, "")
+    text = rmse_table(rows, protocol, "")
     unit, factor = ("g m-2 d-1", 8.64e7) if name in ("gpp", "nee") else ("mm d-1", 86400)
     first = next(row for row in cells(text) if row[0] == name)
     part = rows[rows["lead"].isna()] if protocol == "B" else rows[rows["lead"] == 90.0]

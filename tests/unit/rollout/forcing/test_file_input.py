@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""State, static fields and forcing of a rollout from files, defaults and saved states."""
+"""State, static fields and forcing of a roll-out from files, defaults and saved states."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor

@@ -15,8 +15,7 @@ import xarray as xr
 from anemoi_ailand.rollout.forcing.cyclic_years import Cycle
 from anemoi_ailand.rollout.forcing.dataset_fields import StoredFields
 from anemoi_ailand.rollout.reforecast import cyclic_run as century
-from anemoi_ailand.rollout.reforecast.annual_file import YearsFile
-from anemoi_ailand.rollout.reforecast.annual_statistics import YearStatistics
+from anemoi_ailand.rollout.reforecast.annual_statistics import YearsFile, YearStatistics
 from anemoi_ailand.rollout.reforecast.cyclic_run import Setting, ecland_years, run_years, setting
 from anemoi_ailand.variables import variable
 from tests.support import dataset as case

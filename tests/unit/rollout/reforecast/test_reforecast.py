@@ -10,7 +10,7 @@ import xarray as xr
 from anemoi_ailand.data import anemoi_dataset
 from anemoi_ailand.rollout.forcing.cyclic_years import find_cycle
 from anemoi_ailand.rollout.reforecast import reforecast as under_test
-from anemoi_ailand.rollout.reforecast.period import period
+from anemoi_ailand.rollout.reforecast.period import check_options, period
 from anemoi_ailand.rollout.reforecast.reforecast import division, lead_hours_of_days, protocol_a_starts, reforecast
 from anemoi_ailand.rollout.reforecast.reforecast_file import Layout, ReforecastFile
 from anemoi_ailand.support.netcdf_writer import variable_attributes
@@ -75,7 +75,7 @@ def test_leads_of_days_are_their_four_stamps():
         (10**4, 5, 10**6, 1000, (5, 1000)),  # never two under way
         (1, 5000, 10**6, 2560, (10, 256)),  # few points as it is: starts are divided
         (1, 5000, 1, 10, (10, 1)),
-        (1, 3, 1, 0, (1, 1)),  # one rollout is always possible
+        (1, 3, 1, 0, (1, 1)),  # one roll-out is always possible
     ],
 )
 def test_parts_keep_active_rollouts_below_the_limit(spacing, n_starts, n_points, rows, expected):
@@ -172,8 +172,8 @@ def test_one_long_run_is_written_as_it_goes(tmp_path, data, monkeypatch):
         ({"leads": [6, 9]}, r"Lead times \[9\] h are not positive multiples of 6 h"),
         ({"points": []}, r"`points` has shape \(0,\)"),
         ({"points": [True, False]}, "type bool"),
-        ({"points": [1, 5]}, "points 0 to 4"),
-        ({"points": [1, 1]}, "1 of 2 are different"),
+        ({"points": [1, 5]}, r"Points \[5\] are not in .*has 5 \(0 to 4\)"),
+        ({"points": [1, 1]}, "only 1 different"),
         ({"variables": ["stl1", "sd"]}, r"names \['sd'\], but .* predicts"),
         ({"batch_rows": 0}, "batch_rows is 0"),
         ({"starts": ["2022-01-09T00"]}, "from 2022-01-09T00:00:00 to 2022-01-11T00:00:00 .* is not covered"),
@@ -204,7 +204,7 @@ def test_existing_output_is_replaced_only_on_request(tmp_path, data):
 
 
 def test_failure_on_the_way_leaves_nothing(tmp_path, data):
-    """Missing forcing late in the last rollout leaves no file."""
+    """Missing forcing late in the last roll-out leaves no file."""
     data.set("t", 23, 2, np.nan)
     with pytest.raises(ValueError, match="'t' at 2022-01-06 18:00 is missing or infinite at 1 of 5 points"):
         run(tmp_path)
@@ -366,3 +366,12 @@ def test_invalid_cycle_is_refused(start, end, message):
     """The error names the available period."""
     with pytest.raises(ValueError, match=message):
         find_cycle(YEARS, start, end)
+
+
+def test_form_is_checked_without_a_dataset():
+    """Dates and lengths of a wrong form are refused; dates outside any dataset pass."""
+    check_options("1066", "364d", None)
+    check_options(None, None, "1066-10-14T06")
+    for options in (("2022-99-01", None, None), (None, "banana", None), (None, None, "soon"), (None, "1d", "2022")):
+        with pytest.raises(ValueError, match="Give"):
+            check_options(*options)

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Many rollouts in one pass through time, from a dataset that is read block by block."""
+"""Many roll-outs in one pass through time, from a dataset that is read block by block."""
 
 import numpy as np
 import pytest
@@ -41,7 +41,7 @@ def collect(step, source, starts, n_steps, batch_rows=1000):
 @pytest.mark.parametrize("starts", [[0], [0, 1, 2], [0, 3, 20], [2, 9, 16], [30, 31]])
 @pytest.mark.parametrize("batch_rows", [4, 1000])
 def test_each_start_is_as_if_alone(data, tmp_path, starts, batch_rows):
-    """Rollouts that overlap, touch or lie apart are bitwise those of a single loop; each date is read once."""
+    """Roll-outs that overlap, touch or lie apart are bitwise those of a single loop; each date is read once."""
     step = OPEN.land_step()
     found = collect(step, fields(step, tmp_path), starts, 7, batch_rows)
     expected = np.array([case.by_hand(step, data, range(s, s + 7)) for s in starts])

@@ -10,7 +10,7 @@ import pytest
 import torch
 from anemoi.inference.config.run import RunConfiguration
 
-from anemoi_ailand.rollout.run.configuration import read_run
+from anemoi_ailand.rollout.run.launch import read_run
 from anemoi_ailand.rollout.run.options import run_options, whole_steps
 from anemoi_ailand.support.packaged import find
 
@@ -80,6 +80,7 @@ def test_dry_run_is_an_option_of_the_runner(read):
         (BASE, ["runner=default"], "the runner 'default', but the land needs 'land-forecaster'"),
         (BASE, ["output.land-zarr.path=f.zarr"], r"has \['land-netcdf', 'land-zarr'\] as `output`, but a run has"),
         (BASE, ["input={}", "output={}", "dynamic_forcings={}"], "as `dynamic_forcings`, but a run has one"),
+        (BASE, ["--lead_time=3d"], "'--lead_time=3d' is not of the form key=value"),
         (BASE, ["lead_time"], "'lead_time' is not of the form key=value"),
         (BASE, ["env=[1"], "The value of 'env=.1' is not YAML"),
         (BASE, ["name=${nothing}"], "cannot be read: .*nothing"),
@@ -104,8 +105,8 @@ def test_a_device_that_is_not_here(read, monkeypatch):
 @pytest.mark.parametrize(
     ("path", "message"),
     [
-        ("inference/rolout", r"no configuration file 'inference/rolout' here. .*Nearest: .*inference/rollout"),
-        ("my.yaml", "no configuration file 'my.yaml' here"),
+        ("inference/rolout", r"no configuration 'inference/rolout', neither .*Nearest: .*inference/rollout"),
+        ("my.yaml", "no configuration 'my.yaml', neither a file nor a packaged one"),
         ("{folder}/yours.yaml", r"no configuration '.*yours.yaml'. Its folder holds \['my.yaml'\]"),
     ],
 )
@@ -169,9 +170,9 @@ def test_values_without_sense_are_refused(given, message):
     [
         ({}, r"all members would be the same; give `initial`"),
         ({"initial_files": "a.state"}, r"has no \{member\}"),
-        ({"initial_files": "{n}.state"}, r"something else in braces than a \{member\} \(KeyError"),
-        ({"initial_files": "{}.state"}, r"something else in braces than a \{member\}"),
-        ({"initial_files": "{member"}, r"something else in braces than a \{member\}"),
+        ({"initial_files": "{n}.state"}, r"braces other than \{member\} \(KeyError"),
+        ({"initial_files": "{}.state"}, r"braces other than \{member\}"),
+        ({"initial_files": "{member"}, r"braces other than \{member\}"),
         ({"initial_files": "{member}", "initial": {}}, "both `initial` and `initial_files`"),
         ({"initial": {}}, r"one file for several members; put \{member\} into its name"),  # the last state
     ],

@@ -15,10 +15,17 @@ import xarray as xr
 from anemoi_ailand.rollout.forcing.common_points import on_same_points
 from anemoi_ailand.rollout.run import launch as under_test
 from anemoi_ailand.rollout.run import preflight
-from anemoi_ailand.rollout.run.coverage import available_dates, check_coverage
 from anemoi_ailand.rollout.run.launch import Failure, launch
-from anemoi_ailand.rollout.run.preflight import check_outputs, check_room, cost, leaves, seconds_per_step
-from anemoi_ailand.rollout.run.signals import Stopped
+from anemoi_ailand.rollout.run.preflight import (
+    available_dates,
+    check_coverage,
+    check_outputs,
+    check_room,
+    cost,
+    leaves,
+    seconds_per_step,
+)
+from anemoi_ailand.rollout.run.restart import Stopped
 from tests.support import loop as case
 from tests.support.outputs import N_POINTS, NAMES, made
 
@@ -58,7 +65,7 @@ def test_runner_of_the_configuration_is_executed(calls):
 @pytest.mark.parametrize(
     ("path", "options", "message"),
     [
-        ("inference/nowhere", [], "no configuration file"),
+        ("inference/nowhere", [], "no configuration 'inference/nowhere'"),
         (FILES, ["lead_tme=1d"], "Nearest: .'lead_time'."),
         (FILES, ["runner.land-forecaster.threds=1"], "(?s)`runner: land-forecaster` has 1 mistake.*'threads'"),
         (FILES, ["runner.land-forecaster.ensemble.members=2"], "all members would be the same"),
@@ -115,7 +122,7 @@ def test_network_of_the_package_on_its_sample(tmp_path, caplog):
 @pytest.mark.parametrize(
     ("options", "what", "message"),
     [
-        (["output.land-netcdf.pth=x"], "configuration", "LandNetCDFOutput has no option 'pth'. Did you mean 'path'"),
+        (["output.land-netcdf.pth=x"], "configuration", "LandNetCDFOutput has no option 'pth'. Nearest: .*'path'"),
         (["checkpoint={sample}"], "input", "not an inference checkpoint .File is not a zip file"),
         (["lead_time=3650d"], "input", r"needs forcing at 2023-01-01T00:00:00 .* Shorten `lead_time`"),
         (["output.land-netcdf.path={sample}/f.nc"], "input", "cannot be written to the folder"),
@@ -194,7 +201,7 @@ def test_a_disk_that_is_too_small_is_an_error(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("members", [1, 3])
 def test_cost_of_a_run(members):
-    """Timing a step leaves the rollout unchanged; the text has period, size, time, disk and memory."""
+    """Timing a step leaves the roll-out unchanged; the text has period, size, time, disk and memory."""
     options = {"members": members, "initial": {}} if members > 1 else {}
     roll, other = case.roll_out(**options), case.roll_out(**options)
     assert 1e-5 < seconds_per_step(roll) < 5.0

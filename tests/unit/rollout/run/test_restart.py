@@ -13,8 +13,7 @@ import pytest
 
 from anemoi_ailand.rollout.run import progress as under_test
 from anemoi_ailand.rollout.run.progress import Progress
-from anemoi_ailand.rollout.run.restart import Restart, Restarts
-from anemoi_ailand.rollout.run.signals import Stopped, StopRequest
+from anemoi_ailand.rollout.run.restart import Restart, Restarts, Stopped, StopRequest
 from anemoi_ailand.rollout.step.state_file import write_restart
 
 IDENTITY = {"date": "2022-01-01", "input": {"dataset": "a.zarr"}, "ensemble": None}
@@ -80,7 +79,7 @@ def test_files_of_another_run_are_refused(tmp_path):
         restarts(tmp_path, other).newest()
     assert "ensemble" not in str(caught.value)
     path.write_bytes(b"")
-    with pytest.raises(ValueError, match=r"step-0000000004.restart' is not a restart file"):
+    with pytest.raises(ValueError, match=r"step-0000000004.restart' is not a saved state"):
         restarts(tmp_path).newest()
 
 

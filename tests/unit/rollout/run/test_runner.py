@@ -15,8 +15,7 @@ from anemoi.inference.forcings import ComputedForcings
 from anemoi.inference.runners import create_runner
 
 from anemoi_ailand.data.sun import COMPUTED
-from anemoi_ailand.rollout.run.configuration import read_run
-from anemoi_ailand.rollout.run.launch import launch
+from anemoi_ailand.rollout.run.launch import launch, read_run
 from anemoi_ailand.rollout.run.options import run_options
 from anemoi_ailand.rollout.run.restart import Restart, Restarts
 from anemoi_ailand.rollout.run.runner import LandForecasterRunner, _NoOutput, _read

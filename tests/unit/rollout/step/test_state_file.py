@@ -57,9 +57,7 @@ def test_a_failure_leaves_the_old_file(tmp_path, monkeypatch, number, call):
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(*((restart_file.os, "fsync") if call == "fsync" else (Path, "replace")), fail)
-    with pytest.raises(
-        OSError, match=r"restart file '.*r' cannot be written: .* needs 0\.0 MB.*Free some space"
-    ) as caught:
+    with pytest.raises(OSError, match=r"state cannot be saved as '.*r': .* needs 0\.0 MB.*Free some space") as caught:
         write_restart(tmp_path / "r", HEADER, arrays(1))
     assert caught.value.errno == number
     assert os.strerror(number) in str(caught.value)
@@ -84,7 +82,7 @@ KILLED = "state_file.os.fsync = lambda _: os.kill(os.getpid(), signal.SIGKILL)"
 
 @pytest.mark.parametrize(
     ("cause", "code", "said"),
-    [(FULL, 1, "cannot be written: File too large.*needs 8.0 MB"), (KILLED, -signal.SIGKILL, "")],
+    [(FULL, 1, "File too large.*needs 8.0 MB"), (KILLED, -signal.SIGKILL, "")],
     ids=["full", "killed"],
 )
 def test_a_process_that_ends_while_it_writes(tmp_path, cause, code, said):
@@ -114,10 +112,10 @@ def test_one_wrong_bit_is_found(tmp_path):
 
 def test_other_files_are_refused(tmp_path):
     """A missing file, another format, another kind and another checkpoint are errors."""
-    with pytest.raises(FileNotFoundError, match="There is no restart file"):
+    with pytest.raises(FileNotFoundError, match=r"There is no saved state .*from the beginning"):
         read_restart(tmp_path / "r", "test", "abc")
     (tmp_path / "other").write_bytes(b"CDF\x01" + bytes(99))
-    with pytest.raises(ValueError, match="is not a restart file of format"):
+    with pytest.raises(ValueError, match="is not a saved state of format"):
         read_restart(tmp_path / "other", "test", "abc")
     path = write_restart(tmp_path / "r", HEADER, arrays())
     with pytest.raises(ValueError, match="is a 'test', not a 'run'"):

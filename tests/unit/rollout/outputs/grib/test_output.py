@@ -231,7 +231,7 @@ def test_restart_of_a_shorter_file_is_refused(tmp_path: Path) -> None:
         ({"edition": 3}, ValueError, "`edition` is 3"),
         ({"fluxes": "sum"}, ValueError, "mean"),
         ({"dates": "an"}, ValueError, "valid"),
-        ({"grids": "O96"}, TypeError, "Did you mean 'grid'"),
+        ({"grids": "O96"}, TypeError, "Nearest: .*'grid'"),
         ({"bits": 64}, ValueError, "from 1 to 32"),
         ({"bits": {"swvl9": 16}}, ValueError, "swvl9"),
         ({"edition": 1, "packing": "ccsds"}, ValueError, "packing: simple"),

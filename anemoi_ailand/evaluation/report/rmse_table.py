@@ -9,12 +9,12 @@ import itertools
 
 import pandas as pd
 
-from anemoi_ailand.evaluation.display.markdown import aligned, number
+from anemoi_ailand.evaluation.display.text import aligned, plain_number
 from anemoi_ailand.evaluation.display.variables import FLUXES, ordered, shown_scores, shown_units, variable_groups
 from anemoi_ailand.evaluation.fields.matching import ALL, HELD_OUT, TRAINED
 
 
-def markdown_table(scores: pd.DataFrame, protocol: str, title: str) -> str:
+def rmse_table(scores: pd.DataFrame, protocol: str, title: str) -> str:
     """Format the RMSE by variable, group of points and model, with the best model, and correlations of fluxes below.
 
     Protocol ``B``: over the whole run; ``A``: at the last lead time. ``title`` is the first line.
@@ -33,7 +33,7 @@ def markdown_table(scores: pd.DataFrame, protocol: str, title: str) -> str:
                 continue
             best = str(values.idxmin())
             wins[group][best] += 1
-            numbers = [number(values.get(model)) for model in models]
+            numbers = [plain_number(values.get(model)) for model in models]
             body.append([name, shown_units(name), group.replace("_", "-"), *numbers, best])
     header = ["variable", "unit", "points", *models, "best"]
     lines = [
@@ -51,7 +51,7 @@ def _correlations(rows: pd.DataFrame, groups: list[str], models: list[str]) -> l
     for name, group in itertools.product(fluxes, groups):
         values = _of(rows, group).query("variable == @name").set_index("model")["value"].dropna()
         if len(values):
-            numbers = [number(round(values[m], 3)) if m in values else "-" for m in models]
+            numbers = [plain_number(round(values[m], 3)) if m in values else "-" for m in models]
             body.append([name, "1", group.replace("_", "-"), *numbers, str(values.idxmax())])
     if not body:
         return []
@@ -60,5 +60,5 @@ def _correlations(rows: pd.DataFrame, groups: list[str], models: list[str]) -> l
 
 
 def _of(rows: pd.DataFrame, group: str) -> pd.DataFrame:
-    cut = "all" if group == ALL else "points"
-    return rows[(rows["cut"] == cut) & (rows["group"] == group)]
+    strata = "all" if group == ALL else "points"
+    return rows[(rows["cut"] == strata) & (rows["group"] == group)]

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from anemoi_ailand.training.balanced_loss import BalancedLoss
-from anemoi_ailand.training.loss import IncrementLoss, IncrementScaler, PointScaler
+from anemoi_ailand.training.increment_loss import IncrementLoss, IncrementScaler, PointScaler
 from tests.support.land import OPEN
 
 N_OUT = 2
