@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 from anemoi.utils.dates import as_timedelta
-from pydantic import ValidationError
 from tqdm import tqdm
 
 from anemoi_ailand.data.land_data import LandData
@@ -27,7 +26,7 @@ from anemoi_ailand.rollout.outputs.output_frame import Frame
 from anemoi_ailand.rollout.outputs.series import new_series
 from anemoi_ailand.rollout.step.advance import STEP
 from anemoi_ailand.rollout.step.land_state import LandState
-from anemoi_ailand.support.configuration import mistakes
+from anemoi_ailand.support.configuration import checked
 from anemoi_ailand.support.dates import Date, bounds_of, to_datetime
 from anemoi_ailand.support.netcdf_writer import global_attributes
 from anemoi_ailand.support.sphere import same_points
@@ -173,18 +172,15 @@ def _period(
 def _ensemble(options: Mapping[str, Any] | None, initial: LandState | None, source: Source) -> Ensemble | None:
     if options is None:
         return None
-    try:
-        checked = EnsembleOptions(**options)
-    except ValidationError as error:
-        raise ValueError(f"`ensemble` {mistakes(error, EnsembleOptions)}") from error
-    if checked.checkpoints:
+    members = checked(options, EnsembleOptions, "`ensemble`")
+    if members.checkpoints:
         raise ValueError("`ensemble` has `checkpoints`, but a stepper has one network. Use `anemoi-ailand run`.")
-    if initial is not None and checked.forcing is not None:
+    if initial is not None and members.forcing is not None:
         raise ValueError(
             "A state does not hold the perturbations of the forcing, so the ensemble cannot continue from it. Run the "
             "whole period, or use `anemoi-ailand run` with `restart`."
         )
-    return Ensemble(checked, source.latitudes, source.longitudes)
+    return Ensemble(members, source.latitudes, source.longitudes)
 
 
 def _frame(

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Rollouts from GRIB, from NetCDF and from an earlier rollout, and errors of their inputs."""
+"""Roll-outs from GRIB, from NetCDF and from an earlier roll-out, and errors of their inputs."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def test_run_from_python_is_the_operational_run(source, small_dataset, tmp_path)
 
 
 def test_earlier_rollout_is_continued(chain, forecast, tmp_path):
-    """The state of a rollout, with static fields and forcing of the dataset, gives the second half of the run."""
+    """The state of a roll-out, with static fields and forcing of the dataset, gives the second half of the run."""
     data = [f"{kind}.dataset={chain.dataset}" for kind in ("constant_forcings", "dynamic_forcings")]
     run(chain, tmp_path / "second.nc", forecast, *data, "date=2020-05-06T00:00:00", "lead_time=5d")
     with xr.open_dataset(tmp_path / "second.nc") as second, xr.open_dataset(forecast) as whole:

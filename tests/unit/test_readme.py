@@ -12,8 +12,6 @@
   in an empty folder.
 """
 
-from __future__ import annotations
-
 import ast
 import os
 import re

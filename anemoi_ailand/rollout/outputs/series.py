@@ -19,14 +19,14 @@ from anemoi_ailand.rollout.outputs.chunked_output import choose_chunks
 from anemoi_ailand.rollout.outputs.netcdf_file import NetCDFFile
 from anemoi_ailand.rollout.outputs.output_frame import Block, Frame
 from anemoi_ailand.rollout.step.advance import STEP
-from anemoi_ailand.support.atomic_file import partial_path, publish
-from anemoi_ailand.support.atomic_folder import publish_folder
+from anemoi_ailand.support.atomic import partial_path, publish, publish_folder
 from anemoi_ailand.support.netcdf_writer import COORDINATES, HOURS, time_coordinate
 
 #: Level of zlib.
 _COMPRESSION = 4
 #: Coordinate of the initial date.
 _REFERENCE = "forecast_reference_time"
+_ABOUT_REFERENCE = {k: v for k, v in COORDINATES[_REFERENCE].items() if k not in HOURS}
 
 
 class Series:
@@ -65,7 +65,7 @@ class Series:
             name: (dimensions, values, COORDINATES[name])
             for name, (dimensions, values) in self.frame.coordinates().items()
         }
-        coordinates[_REFERENCE] = ((), np.datetime64(self.frame.date, "ns"), time_coordinate(_REFERENCE))
+        coordinates[_REFERENCE] = ((), np.datetime64(self.frame.date, "ns"), _ABOUT_REFERENCE)
         times = np.array([stamp for stamp, _, _ in self._block.times], "datetime64[ns]")
         coordinates["time"] = ("time", times, time_coordinate())
         return xr.Dataset(fields, coordinates, self.frame.attributes)

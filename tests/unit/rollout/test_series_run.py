@@ -205,7 +205,7 @@ def test_requests_without_sense_are_refused(land, data, tmp_path):
     state = land.initial(data)
     grid = data.drop_vars(["latitude", "longitude"]).assign_coords(lat=("y", [1.0]), lon=("x", [1.0]))
     for options, message in (
-        ({"variables": ["swlv1"]}, "no variable 'swlv1' in the outputs of the emulator. Did you mean 'swvl1'"),
+        ({"variables": ["swlv1"]}, "no variable 'swlv1' in the outputs of the emulator. Nearest: .'swvl1'"),
         ({"end": "2022-02"}, "no record at 2022-02-28 23:59; they have 2022-01-01 00:00 to 2022-01-03 06:00"),
         ({"lead_time": "7h"}, "no record at 2022-01-01 07:00"),
         ({"start": "2022-01-03T06"}, "no step from 2022-01-03T06:00:00"),
