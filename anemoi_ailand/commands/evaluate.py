@@ -36,6 +36,9 @@ class Evaluate(Command):
         from anemoi_ailand.workflows.evaluate import evaluate  # slow to import
 
         config, options = given_options(args, NAMED, unknown)
+        given = [option.partition("=")[0] for option in options]
+        if not config and any(k.startswith("checkpoints.") for k in given) and NAMED["checkpoint"] not in given:
+            options = [f"{NAMED['checkpoint']}=null", *options]  # a network of the user replaces the default one
         page = evaluate(read_settings(config or "evaluation/evaluate", options))
         sys.stdout.write(f"{(page.parent.parent / 'table.md').read_text()}\nReport: {page}\n")
 

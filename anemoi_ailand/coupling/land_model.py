@@ -210,7 +210,7 @@ def initial_state(config: Any, stepper: LandStepper, date: datetime) -> LandStat
     first = stored.index_of(date)
     values = stored.read(first, first + 1, np.arange(stored.latitudes.size))[0]
     LOG.info("Land starts from %s at %s", stored.path, date)
-    return stepper.initial(date, stored.latitudes, stored.longitudes, dict(zip(names, values.T, strict=True)))
+    return stepper.initial(dict(zip(names, values.T, strict=True)), date, stored.latitudes, stored.longitudes)
 
 
 def _units(metadata: Any, name: str) -> str | None:

@@ -88,8 +88,8 @@ def _open(path: Path) -> Any:
         if not (path / ".zgroup").is_file():
             raise ValueError(f"'{path}' is not an Anemoi dataset (a zarr folder). Correct the path.") from error
         raise ValueError(
-            f"'{path}' cannot be opened as an Anemoi dataset ({error}). It may be incomplete: finish it with "
-            "'anemoi-datasets finalise', or create it again."
+            f"'{path}' cannot be opened as an Anemoi dataset ({error}). If it is incomplete, finish it with "
+            "'anemoi-datasets finalise', or create it again; open another zarr, such as a roll-out, with xarray."
         ) from error
 
 

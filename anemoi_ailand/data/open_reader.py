@@ -16,12 +16,16 @@ from typing import Any
 from anemoi_ailand.data.files import paths
 from anemoi_ailand.data.files.netcdf import POINT_DIMENSIONS, open_file
 from anemoi_ailand.data.reader import Reader
+from anemoi_ailand.support.packaged import expand
 from anemoi_ailand.variables import VARIABLES
 
 LOG = logging.getLogger(__name__)
 
 #: Layouts that :func:`open_reader` knows.
-LAYOUTS = ("reference", "native", "land", "grib")
+LAYOUTS = ("reference", "native", "land", "grib", "anemoi")
+
+#: Suffix of an Anemoi dataset.
+ZARR = ".zarr"
 
 #: Variables that occur in ecLand's own files only.
 _NATIVE = {"SoilMoist", "SoilTemp", "AvgSurfT", "SWE", "Qle", "Evap", "T2m", "Ag", "SoilFC", "landsea", "Tair", "Mlail"}
@@ -34,20 +38,24 @@ _REFERENCE = {
 
 
 def open_reader(
-    path: str | Sequence[str], static: str | Sequence[str] | None = None, layout: str = "auto", **options: Any
+    path: str | Path | Sequence[str | Path],
+    static: str | Path | Sequence[str | Path] | None = None,
+    layout: str = "auto",
+    **options: Any,
 ) -> Reader:
     """Open land data in any layout.
 
     Parameters
     ----------
     path : str or list of str
-        Folders, files, globs or patterns ``{date:strftime(%Y)}``; ``~`` and ``$VAR`` are expanded and
-        ``$AILAND_SAMPLE`` is the packaged sample.
+        Folders, files, globs or patterns ``{date:strftime(%Y)}``, or an Anemoi dataset ``*.zarr``; ``~`` and ``$VAR``
+        are expanded and ``$AILAND_SAMPLE`` is the packaged sample.
     static : str or list of str, optional
         File of the constant fields, unless it accompanies the others under its usual name.
-    layout : {'auto', 'reference', 'native', 'land', 'grib'}
+    layout : {'auto', 'reference', 'native', 'land', 'grib', 'anemoi'}
         ``reference``: NetCDF (time, point) with the reference names of the project. ``native``: input and output of
         ecLand offline. ``land``: NetCDF (time, point) with dataset names, e.g. our own forecasts. ``grib``: ECMWF GRIB.
+        ``anemoi``: a dataset of Anemoi.
     **options
         Options of the reader: ``point_id`` for the layout ``native``
         (:class:`~anemoi_ailand.data.native.native_reader.NativeReader`); ``land``, ``number``, ``forecast``,
@@ -69,13 +77,19 @@ def open_reader(
     Examples
     --------
     >>> from datetime import datetime
-    >>> from anemoi_ailand import open_reader
+    >>> from anemoi_ailand.data.open_reader import open_reader
     >>> sample = open_reader("$AILAND_SAMPLE")
     >>> print(sample.coverage)
     2020-01-01 00:00 to 2022-12-31 18:00 every 6:00:00
     >>> sample.read(["swvl1", "stl1"], [datetime(2021, 7, 1)]).shape
     (2, 1, 44)
     """
+    if (dataset := _anemoi_dataset(path, layout)) is not None:
+        from anemoi_ailand.data.dataset_reader import DatasetReader
+
+        if static or options:
+            raise ValueError(f"'{dataset}' is a dataset of Anemoi, which takes no {[*options] or 'static'}. Remove it.")
+        return DatasetReader(dataset)
     files = paths.resolve(path)
     static_files = paths.resolve(static) if static else []
     layout = detect(files) if layout == "auto" else layout
@@ -93,6 +107,15 @@ def open_reader(
 
         return GribReader(files, static_files, **options)
     raise ValueError(f"There is no layout '{layout}'. Known: {['auto', *LAYOUTS]}. Correct the option `layout`.")
+
+
+def _anemoi_dataset(path: str | Path | Sequence[str | Path], layout: str) -> Path | None:
+    """Return the path of a dataset of Anemoi; None for anything else."""
+    entries = [path] if isinstance(path, str | Path) else list(path)
+    if layout not in ("auto", "anemoi") or len(entries) != 1:
+        return None
+    found = Path(expand(str(entries[0])))
+    return found if layout == "anemoi" or found.suffix == ZARR else None
 
 
 def detect(files: list[Path]) -> str:

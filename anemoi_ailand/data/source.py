@@ -121,9 +121,8 @@ def _names(
     if variables == "all":
         wanted = [n for n in VARIABLES if n in available]
     else:
-        wanted = [variables] if isinstance(variables, str) else list(variables)
-    for name in (*wanted, *drop):
-        variable(name)
+        wanted = [variable(n).name for n in ([variables] if isinstance(variables, str) else variables)]
+    drop = [variable(n).name for n in drop]
     check_request(reader, [n for n in wanted if n not in made], [])
     kept = tuple(n for n in wanted if n not in drop)
     if not kept:

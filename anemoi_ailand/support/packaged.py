@@ -55,7 +55,7 @@ def listing(kind: str) -> dict[str, Path]:
 
     Examples
     --------
-    >>> from anemoi_ailand import listing
+    >>> from anemoi_ailand.support.packaged import listing
     >>> listing("configs")["inference/rollout"].name
     'rollout.yaml'
     """

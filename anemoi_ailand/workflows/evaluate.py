@@ -38,7 +38,7 @@ from anemoi_ailand.evaluation.report.rmse_table import rmse_table
 from anemoi_ailand.evaluation.scores.difference_table import difference_table
 from anemoi_ailand.evaluation.scores.score_table import score_table
 from anemoi_ailand.evaluation.scores.sums import Sums, collect
-from anemoi_ailand.evaluation.settings import Settings
+from anemoi_ailand.evaluation.settings import Settings, settings_of
 from anemoi_ailand.rollout.forcing.dataset_fields import StoredFields
 from anemoi_ailand.rollout.reforecast.reforecast import (
     checked_points,
@@ -82,13 +82,17 @@ class Scored:
     runs: dict[str, ComparedRun] = field(default_factory=dict)
 
 
-def evaluate(settings: Settings) -> Path:
-    """Run the protocols of ``settings`` and write scores, figures and the report.
+def evaluate(settings: Settings | str | Path | None = None, **options: Any) -> Path:
+    """Run the protocols of an evaluation and write scores, figures and the report.
 
     Parameters
     ----------
-    settings : Settings
-        From :func:`~anemoi_ailand.evaluation.settings.read_settings`; ``settings.output`` is the folder of the result.
+    settings : str or Path, optional
+        YAML file such as the packaged ``evaluation/evaluate``, or settings that were read from one; without it, the
+        options are the whole configuration.
+    **options
+        Options of the configuration, which replace those of the file: ``dataset``, ``checkpoints`` by name,
+        ``protocol_a``, ``output`` (the folder of the result), ... See docs/evaluation.md.
 
     Returns
     -------
@@ -103,10 +107,12 @@ def evaluate(settings: Settings) -> Path:
 
     Examples
     --------
-    >>> from anemoi_ailand import evaluate, read_settings
-    >>> options = ["dataset=ecland.zarr", "checkpoints.mine=ailand", "protocol_a.year=2022"]
-    >>> page = evaluate(read_settings(None, options))  # doctest: +SKIP
+    >>> from anemoi_ailand import evaluate
+    >>> page = evaluate(
+    ...     dataset="ecland.zarr", checkpoints={"mine": "ailand"}, protocol_a={"year": 2022}
+    ... )  # doctest: +SKIP
     """
+    settings = settings_of(settings, options)
     reference = open_fields(settings.dataset)
     given = {label: open_reforecast(path) for label, path in settings.forecasts.items()}
     jobs = plan(settings, reference, given)

@@ -116,7 +116,7 @@ def test_another_grid_by_an_index(stepper, first, tmp_path, small_dataset):
     """Few points of land in another order: they are coupled, all others of the atmosphere are left alone."""
     index = np.array([17, 3, 40, 8, 21])
     fields = {n: first[n][index] for n in stepper.inputs}
-    part = stepper.initial(DATE, first.latitudes[index], first.longitudes[index], fields)
+    part = stepper.initial(fields, DATE, first.latitudes[index], first.longitudes[index])
     stepper.save(part, tmp_path / "part.state")
     np.save(tmp_path / "index.npy", index)
     run(tmp_path, small_dataset, initial={"state": str(tmp_path / "part.state")},

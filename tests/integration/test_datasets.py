@@ -13,6 +13,7 @@ import yaml
 import zarr
 from anemoi.datasets import open_dataset
 
+from anemoi_ailand.data.land_data import open_data
 from anemoi_ailand.data.open_reader import open_reader
 from anemoi_ailand.support.packaged import find, folder
 from anemoi_ailand.variables import VARIABLES
@@ -162,3 +163,14 @@ def test_wrong_recipe_leaves_no_dataset(tmp_path, changes, message):
     assert list(zarr.open(str(tmp_path / "w.zarr"), "r").array_keys()) == []
     with pytest.raises(Exception, match=r"w\.zarr|data"):
         open_dataset(str(tmp_path / "w.zarr"))
+
+
+def test_dataset_is_opened_like_files(short):
+    """A real dataset of Anemoi gives the values of the files that it was made from, point by point."""
+    made, files = open_data(short).to_xarray("2020-03"), open_data("$AILAND_SAMPLE").to_xarray("2020-03")
+    assert set(made) == {VARIABLES[n].netcdf_name for n in VARIABLES_OF_TEST[:4]} | {"cvl"}
+    order = [files["point_id"].values.tolist().index(i) for i in made["point_id"].values]
+    for name in made:
+        np.testing.assert_array_equal(made[name], files[name].isel(point=order))
+        assert made[name].attrs == files[name].attrs
+    np.testing.assert_array_equal(made["latitude"].astype("f4"), files["latitude"].isel(point=order).astype("f4"))

@@ -40,6 +40,7 @@ def test_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
     assert "hydra_plugins/__init__.py" not in names, "it would hide the search paths of other packages"
     assert [name for name in names if name.endswith((".pyc", ".tmp", "~"))] == []
     assert any(name.startswith("anemoi_ailand/sample/") for name in names)
+    assert "anemoi_ailand/py.typed" in names  # or type checkers take no types from the package
     assert wheel.stat().st_size < LARGEST_WHEEL
 
 

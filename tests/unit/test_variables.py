@@ -12,7 +12,19 @@ import pytest
 
 from anemoi_ailand import constants
 from anemoi_ailand.model.closed_land import CATEGORIES
-from anemoi_ailand.variables import _ROWS, END, START, VARIABLES, Role, Time, Variable, names, taken_at, variable
+from anemoi_ailand.variables import (
+    _ROWS,
+    END,
+    START,
+    VARIABLES,
+    Role,
+    Time,
+    Variable,
+    match_name,
+    names,
+    taken_at,
+    variable,
+)
 
 UNITS = pint.UnitRegistry()
 
@@ -79,8 +91,25 @@ def test_grib_and_reference_names_are_unique() -> None:
         assert sorted(values) == sorted(set(values)), column
 
 
+def test_netcdf_names_are_found() -> None:
+    """A row is found by its name in NetCDF, which is not a name of the table."""
+    assert VARIABLES["t2m"] is variable("t2m") is VARIABLES["2t"]
+    assert "t2m" not in VARIABLES
+    assert match_name("t2m", ["swvl1", "2t"], "x") == match_name("2t", ["2t"], "x") == "2t"
+
+
+def test_table_prints_itself() -> None:
+    """A line or a row for each variable."""
+    assert len(repr(VARIABLES).splitlines()) == len(VARIABLES) == VARIABLES._repr_html_().count("<tr>") - 1
+    assert "<td>t2m</td><td>2 metre temperature</td><td>K</td>" in VARIABLES._repr_html_()
+
+
 def test_unknown_name_gives_near_ones() -> None:
     """The error names the nearest rows and the repair."""
+    with pytest.raises(KeyError, match=r"no variable 'swvl9' in the table of variables. Nearest: .'swvl4'"):
+        VARIABLES["swvl9"]
+    with pytest.raises(ValueError, match=r"no variable 't2m' in the state. Available: ..swvl1., .stl1."):
+        match_name("t2m", ["swvl1", "stl1"], "the state")
     with pytest.raises(ValueError, match=r"'swvl5' is not in the table.*swvl\d.*add a row"):
         variable("swvl5")
 

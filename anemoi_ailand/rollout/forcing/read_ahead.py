@@ -76,8 +76,8 @@ class ReadAhead:
     Examples
     --------
     >>> from datetime import datetime, timedelta
-    >>> from anemoi_ailand import ReadAhead, open_reader
-    >>> sample = open_reader("$AILAND_SAMPLE")
+    >>> from anemoi_ailand import ReadAhead, open_data
+    >>> sample = open_data("$AILAND_SAMPLE").reader
     >>> dates = [datetime(2021, 1, 1) + k * timedelta(hours=6) for k in range(8)]
     >>> with ReadAhead(lambda block: sample.read(["t", "q"], block), dates, block=4) as forcing:
     ...     shapes = {forcing.get(date).shape for date in dates}

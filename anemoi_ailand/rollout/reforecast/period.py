@@ -5,17 +5,14 @@
 
 from __future__ import annotations
 
-import re
-
 import numpy as np
 from anemoi.utils.dates import as_timedelta
 
 from anemoi_ailand.constants import STEP_HOURS
+from anemoi_ailand.support.dates import first_and_after
 
 #: Length of a step, as an interval of numpy.
 STEP = np.timedelta64(STEP_HOURS, "h")
-
-_DATE = re.compile(r"\d{4}(-\d\d(-\d\d([T ]\d\d(:\d\d(:\d\d)?)?)?)?)?")
 
 
 def period(dates: np.ndarray, start: str | None, lead: str | None, end: str | None) -> tuple[int, int]:
@@ -60,15 +57,11 @@ def check_options(start: str | None, lead: str | None, end: str | None) -> None:
 def _date(option: str, text: str) -> tuple[np.datetime64, np.datetime64 | None]:
     """Return the first instant of a date and, for a day or longer, the first instant after it."""
     try:
-        if not _DATE.fullmatch(text):
-            raise ValueError("it is not of the form 2022-01-31 or 2022-01-31T06")
-        date = np.datetime64(text.replace(" ", "T"))
+        return first_and_after(text)
     except ValueError as error:
         raise ValueError(
             f"`--{option} {text}` is not a date ({error}). Give UTC, e.g. 2022-01-31 or 2022-01-31T06."
         ) from error
-    whole = np.datetime_data(date.dtype)[0] in ("Y", "M", "D")
-    return date.astype("datetime64[s]"), (date + 1).astype("datetime64[s]") if whole else None
 
 
 def _length(text: str) -> np.timedelta64:

@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 from anemoi.inference.checkpoint import Checkpoint
+from anemoi.utils.checkpoints import load_metadata
 from torch import Tensor
 
 from anemoi_ailand.constants import TASK_NAME
@@ -96,7 +97,7 @@ def load_step(path: str | Path, device: str | torch.device = "cpu") -> LandStep:
 
     Examples
     --------
-    >>> from anemoi_ailand import load_step
+    >>> from anemoi_ailand.rollout.step.checkpoint import load_step
     >>> step = load_step("ailand")
     >>> len(step.inputs), len(step.prognostic), len(step.outputs)
     (53, 15, 25)
@@ -150,3 +151,18 @@ def _in_order(index: Mapping[str, int]) -> tuple[str, ...]:
 def checkpoint_checksum(path: Path) -> str:
     """Return the SHA-256 that roll-outs record for their checkpoint, ``unknown`` if there is no file."""
     return file_sha256(path) if path.is_file() else "unknown"
+
+
+def training_origin(path: Path) -> str:
+    """Return date and versions of the training, as far as a checkpoint states them, as text."""
+    try:
+        found = load_metadata(str(path)).get("provenance_training") or {}
+        versions = found.get("module_versions") or {}
+    except Exception:  # another kind of file, as in tests: nothing is known
+        return "unknown"
+    by = [
+        f"{label} {versions[module].get('version', '')}".strip()
+        for label, module in (("anemoi-ailand", "anemoi_ailand"), ("anemoi-training", "anemoi.training"))
+        if isinstance(versions.get(module), dict)
+    ]
+    return ", ".join(filter(None, [str(found.get("time", ""))[:16].replace("T", " "), *by])) or "unknown"

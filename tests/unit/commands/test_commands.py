@@ -162,6 +162,13 @@ def test_evaluate_changes_the_packaged_configuration(settings, capsys):
     assert (found.checkpoints, found.forecasts, found.protocol_c) == ({}, {"mine": Path("run.nc")}, None)
 
 
+def test_a_named_checkpoint_replaces_the_default_one(settings):
+    """It is not evaluated together with a default that was not asked for; both are if both are given."""
+    assert list(settings("checkpoints.mine=a.ckpt", "--dataset", "d").checkpoints) == ["mine"]
+    both = settings("checkpoints.mine=a.ckpt", "--dataset", "d", "--checkpoint", "b.ckpt").checkpoints
+    assert both == {"mine": Path("a.ckpt"), "emulator": Path("b.ckpt")}
+
+
 def test_evaluate_changes_a_given_file(settings, tmp_path):
     """Options override the file; the rest of it holds."""
     path = tmp_path / "my.yaml"

@@ -144,7 +144,7 @@ def test_other_points_are_refused_before_the_first_step(world, tmp_path):
     """Other points than those of the checkpoint are refused when the run is set up."""
     few = world.state
     part = world.stepper.initial(
-        DATE, few.latitudes[:7], few.longitudes[:7], {n: few[n][:7] for n in world.stepper.inputs}
+        {n: few[n][:7] for n in world.stepper.inputs}, DATE, few.latitudes[:7], few.longitudes[:7]
     )
     world.stepper.save(part, tmp_path / "few.state")
     with pytest.raises(ValueError, match="the land has 7 points and the atmosphere 44"):

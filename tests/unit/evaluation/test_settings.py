@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from anemoi_ailand.evaluation.settings import LEAD_DAYS, Settings, plain_name, read_settings
+from anemoi_ailand.evaluation.settings import LEAD_DAYS, Settings, plain_name, read_settings, settings_of
 from anemoi_ailand.support.packaged import find
 
 
@@ -61,6 +61,27 @@ def test_options_of_the_command_line_replace_those_of_the_file(tmp_path):
 def test_mistake_is_named_with_a_remedy(tmp_path, text, message):
     with pytest.raises(ValueError, match=message):
         read_settings(written(tmp_path, text))
+
+
+def test_one_network_is_not_evaluated_twice(tmp_path):
+    """Two names of one file are refused, however it is written."""
+    checkpoints = {"A": tmp_path / "a.ckpt", "B": tmp_path / "x" / ".." / "a.ckpt"}
+    with pytest.raises(ValueError, match=r"the checkpoints \['A', 'B'\] are one file; give it once"):
+        Settings(dataset="d", checkpoints=checkpoints, protocol_b={})
+
+
+def test_settings_from_a_call(tmp_path):
+    """Options are the whole configuration, or replace those of a file or of other settings; mistakes are explained."""
+    whole = settings_of(None, {"dataset": "d", "checkpoints": {"A": "a"}, "protocol_b": {}})
+    assert whole == Settings(dataset="d", checkpoints={"A": "a"}, protocol_b={})
+    path = written(tmp_path, "dataset: d\ncheckpoints: {A: a}\nprotocol_b: {}\n")
+    for given in (path, str(path), whole):
+        assert settings_of(given, {}) == whole
+        assert settings_of(given, {"seed": 3}) == whole.model_copy(update={"seed": 3})
+    with pytest.raises(
+        ValueError, match=r"The evaluation has 1 mistake:\n.*'sed' is not an option. Nearest: \['seed'\]"
+    ):
+        settings_of(whole, {"sed": 3})
 
 
 def test_home_is_written_out(monkeypatch):

@@ -4,6 +4,7 @@
 """Around a training: checks of data, callbacks, log, strategy."""
 
 import csv
+from datetime import timedelta
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,7 +13,7 @@ import torch
 from anemoi.training.distributed.single import SingleDeviceStrategy
 from anemoi.training.distributed.strategy import DDPGroupStrategy
 
-from anemoi_ailand.training.callbacks import BestCheckpoint, n_batches
+from anemoi_ailand.training.callbacks import BestCheckpoint, n_batches, time_limit
 from anemoi_ailand.training.checks import check_dataset, check_length
 from anemoi_ailand.training.log import TrainingLog, append
 from anemoi_ailand.training.strategy import device_strategy
@@ -78,6 +79,15 @@ def test_batches_of_an_epoch():
         (5, 32, 1, 9, 1),
     ):  # fmt: skip
         assert n_batches(*given) == expected
+
+
+def test_limit_of_time_ends_a_training():
+    """A training ends after the epoch in which the time passes; without a limit it never does."""
+    for limit, ends in (("0s", True), ("1h", False), (None, False)):
+        trainer = SimpleNamespace(should_stop=False, checkpoint_callback=None)
+        time_limit(limit).on_train_epoch_end(trainer, None)
+        assert trainer.should_stop == ends, limit
+    assert time_limit("11h").limit == timedelta(hours=11)
 
 
 METRICS = {"val_rmse/2t": 0.5, "val_multi_dataset_loss_epoch": 0.5, "val_data_increment_loss": 9.0}

@@ -294,11 +294,9 @@ def _checked_bits(bits: Any) -> dict[str, int]:
     """Return bits by variable, ``default`` for all others."""
     given = bits if isinstance(bits, Mapping) else {} if bits is None else {_DEFAULT: bits}
     for name, number in given.items():
-        if name != _DEFAULT:
-            variable(name)
         if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= 32:
             raise ValueError(f"`bits` of {name} is {number!r}. Give a whole number from 1 to 32.")
-    return dict(given)
+    return {name if name == _DEFAULT else variable(name).name: number for name, number in given.items()}
 
 
 def _packing(packing: str | None, edition: int) -> str:

@@ -57,6 +57,11 @@ def test_options_are_merged_into_the_file(read):
     assert found.name == "land-forecaster"
 
 
+def test_missing_runner_is_added(read):
+    """A configuration without ``runner``, which anemoi-inference cannot run with the name of a network, has ours."""
+    assert read("checkpoint: ailand\n").runner == "land-forecaster"
+
+
 def test_dry_run_is_an_option_of_the_runner(read):
     """The option is set for every form of the runner; ``auto`` keeps its options."""
     text = "checkpoint: ailand\nrunner: {auto: {threads: 2}}\n"

@@ -145,8 +145,11 @@ def test_names_are_the_available_variables(stepper, state):
     assert first.names == stepper.prognostic
     assert set(state.names) == set(stepper.outputs)
     assert set(state.numpy()) == set(state.torch()) == set(stepper.outputs)
-    with pytest.raises(KeyError, match=r"has no '2t' .available: .*swvl1"):
-        first["2t"]
+    with pytest.raises(KeyError, match=r"'2t' is a diagnostic, and the state of .* has none. Make a step first"):
+        first["t2m"]
+    with pytest.raises(KeyError, match=r"no variable 'swlv1' in the state of .* Nearest: \['swvl1'"):
+        state["swlv1"]
+    assert torch.equal(state["t2m"], state["2t"])
     before = state["stl1"].clone()
     state.numpy()["stl1"][:] = 0.0  # a copy
     assert torch.equal(state["stl1"], before)
@@ -167,6 +170,8 @@ def test_changed_replaces_and_keeps_the_rest(state):
     wetter = state.changed({"swvl1": state["swvl1"] + 0.01})
     assert torch.equal(wetter["swvl1"], state["swvl1"] + 0.01)
     assert torch.equal(wetter["stl1"], state["stl1"])
+    for given in (wetter["swvl1"].numpy(), wetter.xarray()["swvl1"]):
+        assert torch.equal(state.changed({"swvl1": given})["swvl1"], wetter["swvl1"])
     assert wetter.diagnostics is None
     assert state.diagnostics is not None
     values = state["swvl1"].clone().requires_grad_()
@@ -175,6 +180,13 @@ def test_changed_replaces_and_keeps_the_rest(state):
     for fields in ({"2t": torch.zeros(N)}, {"swvl1": torch.zeros(N + 1)}, {"cvl": torch.zeros(N)}):
         with pytest.raises(ValueError, match=r"cannot be changed: the state has .*swvl1"):
             state.changed(fields)
+
+
+def test_state_prints_itself(stepper, state):
+    """Date, points and variables with units; before the first step there are no diagnostics."""
+    for text in (repr(state), state._repr_html_()):
+        assert f"{state.date:%Y-%m-%d %H:%M}" in text and "swvl1 [m3 m-3]" in text and "2t (t2m) [K]" in text
+    assert "none before the first step" in repr(case.start(stepper, N))
 
 
 @pytest.mark.parametrize("diagnosed", [True, False])
