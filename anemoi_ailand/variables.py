@@ -358,8 +358,8 @@ def match_name(name: str, known: Iterable[str], what: str) -> str:
     if name in others:
         return others[name]
     near = get_close_matches(str(name), dict.fromkeys([*known, *others]), n=3)
-    hint = f"Did you mean {' or '.join(map(repr, near))}?" if near else f"Available: {', '.join(known)}."
-    raise ValueError(f"There is no variable '{name}' in {what}. {hint}")
+    hint = f"Nearest: {near}" if near else f"Available: {known}"
+    raise ValueError(f"There is no variable '{name}' in {what}. {hint}.")
 
 
 #: The table by dataset name.
@@ -389,10 +389,11 @@ def variable(name: str) -> Variable:
     try:
         return VARIABLES[name]
     except KeyError:
-        # as `nearest` in support/options.py, a room that this module must not import
-        near = get_close_matches(name, VARIABLES, n=3) or sorted(VARIABLES)
+        # as `suggestion` in support/options.py, a room that this module must not import
+        near = get_close_matches(name, VARIABLES, n=3)
+        known = f"Nearest: {near}" if near else f"Available: {sorted(VARIABLES)}"
         raise ValueError(
-            f"Variable '{name}' is not in the table anemoi_ailand/variables.py. Nearest known names: {near}. "
+            f"Variable '{name}' is not in the table anemoi_ailand/variables.py. {known}. "
             "Correct the name, or add a row to the table."
         ) from None
 

@@ -3,7 +3,7 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """Open land data in any layout of files, recognised by content.
 
-To add a layout, write a reader that follows the protocol in ``reader``, and let ``files/layout`` recognise its files.
+To add a layout, write a reader that follows the protocol in ``reader``, and let :func:`detect` recognise its files.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from anemoi_ailand.data.files import paths
-from anemoi_ailand.data.files.layout import detect
+from anemoi_ailand.data.files.netcdf import POINT_DIMENSIONS, open_file
 from anemoi_ailand.data.reader import Reader
 from anemoi_ailand.support.packaged import expand
+from anemoi_ailand.variables import VARIABLES
 
 LOG = logging.getLogger(__name__)
 
@@ -25,6 +26,15 @@ LAYOUTS = ("reference", "native", "land", "grib", "anemoi")
 
 #: Suffix of an Anemoi dataset.
 ZARR = ".zarr"
+
+#: Variables that occur in ecLand's own files only.
+_NATIVE = {"SoilMoist", "SoilTemp", "AvgSurfT", "SWE", "Qle", "Evap", "T2m", "Ag", "SoilFC", "landsea", "Tair", "Mlail"}
+
+#: Variables that occur in the reference layout of the project only.
+_REFERENCE = {
+    part for v in VARIABLES.values() if v.reference and v.reference not in (v.name, v.netcdf_name)
+    for part in v.reference.split("+")
+}  # fmt: skip
 
 
 def open_reader(
@@ -106,3 +116,33 @@ def _anemoi_dataset(path: str | Path | Sequence[str | Path], layout: str) -> Pat
         return None
     found = Path(expand(str(entries[0])))
     return found if layout == "anemoi" or found.suffix == ZARR else None
+
+
+def detect(files: list[Path]) -> str:
+    """Return the layout of files: 'reference', 'native', 'land' or 'grib'."""
+    seen: set[str] = set()
+    votes: set[str] = set()
+    for path in files:
+        if _is_grib(path):
+            return "grib"
+        with open_file(path) as dataset:
+            names = set(dataset.variables)
+            by_point = any(d in dataset.dimensions for d in POINT_DIMENSIONS)
+        seen |= names
+        if by_point:
+            votes.add("reference" if names & _REFERENCE else "land")
+        elif names & _NATIVE:
+            votes.add("native")
+    for layout in ("native", "reference", "land"):
+        if layout in votes:
+            return layout
+    raise ValueError(
+        f"No layout is recognised in {[p.name for p in files][:8]}, which hold {sorted(seen)[:20]}. Known: 'reference' "
+        f"or 'land' (NetCDF with dimensions time and one of {POINT_DIMENSIONS}), 'native' (input and "
+        "output of ecLand offline), 'grib'. Set `layout`, or correct `path`."
+    )
+
+
+def _is_grib(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(4) == b"GRIB"

@@ -38,13 +38,7 @@ LOG = logging.getLogger(__name__)
 
 
 class EcLandSource(Source):
-    """Anemoi source of land data, with the options in the docstring of the module.
-
-    Raises
-    ------
-    ValueError, FileNotFoundError, OSError
-        Options or files are wrong; raised before the first field is read.
-    """
+    """Anemoi source of land data. The docstring of the module lists the options, which are checked before reading."""
 
     emoji = "🌱"
 

@@ -137,13 +137,14 @@ class Settings(Strict):
         return self
 
 
-def read_settings(path: Path | None, overrides: Sequence[str] = ()) -> Settings:
+def read_settings(path: str | Path | None, overrides: Sequence[str] = ()) -> Settings:
     """Read the configuration of an evaluation and options ``key=value`` that override it.
 
     Parameters
     ----------
-    path : Path or None
-        YAML file like the packaged ``evaluation/evaluate``; None if the options are the whole configuration.
+    path : str or Path or None
+        YAML file, or name of a packaged one such as ``evaluation/evaluate``; None if the options are the whole
+        configuration.
     overrides : sequence of str
         Options, such as ``protocol_b.start=2022-01-01``.
 
@@ -161,12 +162,12 @@ def read_settings(path: Path | None, overrides: Sequence[str] = ()) -> Settings:
     >>> read_settings(None, options).protocol_b.start
     datetime.date(2022, 1, 1)
     """
-    return read_configuration(path, overrides, Settings, "evaluation/evaluate")
+    return read_configuration(path, overrides, Settings)
 
 
 def settings_of(given: Settings | str | Path | None, options: Mapping[str, Any]) -> Settings:
     """Return settings, read if a path is given, with options replaced; errors as in :func:`read_settings`."""
-    base = read_settings(Path(given)) if isinstance(given, str | Path) else given
+    base = read_settings(given) if isinstance(given, str | Path) else given
     if base is not None and not options:
         return base
     return checked({**(base.model_dump() if base else {}), **options}, Settings, "The evaluation")

@@ -28,7 +28,7 @@ from anemoi_ailand.rollout.forcing.records import (
     record_at,
     source_of,
 )
-from anemoi_ailand.rollout.series import run_series
+from anemoi_ailand.rollout.series_run import run_series
 from anemoi_ailand.rollout.step import gradients
 from anemoi_ailand.rollout.step.advance import STEP, StepLayout, advance
 from anemoi_ailand.rollout.step.batch_invariance import padded_rows
@@ -278,7 +278,8 @@ class LandStepper:
         variables : list of str, optional
             Prognostic and diagnostic variables to keep, by name in the table or in NetCDF; by default all.
         start, end : date, optional
-            First and last date, UTC; a day, month or year as the end means its last date. By default those of ``data``.
+            First and last date, UTC; a day, month or year as the end means its last date. By default the first date of
+            ``data`` at which the state is complete, and the last one.
         lead_time : str or timedelta, optional
             Length instead of ``end``, such as ``"30d"``.
         initial : LandState, str or Path, optional

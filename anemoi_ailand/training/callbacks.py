@@ -14,17 +14,10 @@ from pytorch_lightning.callbacks import Callback, TQDMProgressBar
 
 
 class BestCheckpoint(AnemoiCheckpoint):
-    """Save ``best.ckpt`` and ``inference-best.ckpt`` whenever the validation loss is the lowest so far.
+    """Save ``best.ckpt`` and ``inference-best.ckpt`` in ``dirpath`` whenever ``monitor`` is the lowest so far.
 
     The validation roll-out has ``task.validation_rollout`` steps in every epoch, so that epochs of a growing training
-    roll-out compare. anemoi-training's own checkpoints keep the last ones, not the best.
-
-    Parameters
-    ----------
-    dirpath : str
-        Folder of the checkpoint.
-    monitor : str
-        Metric to minimise.
+    roll-out are comparable. anemoi-training's own checkpoints keep the last ones, not the best.
     """
 
     def __init__(self, dirpath: str, monitor: str = "val_multi_dataset_loss_epoch", **kwargs: Any) -> None:

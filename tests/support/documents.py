@@ -3,8 +3,6 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """Markdown pages and YAML files of the repository: their blocks, commands and names of variables."""
 
-from __future__ import annotations
-
 import os
 import re
 import shlex

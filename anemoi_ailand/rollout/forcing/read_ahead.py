@@ -105,7 +105,7 @@ class ReadAhead:
         self._load, self._most, self._bytes = load, block, bytes_per_date
         self._max_bytes, self._background = max_bytes, background
         self._present, self._ahead = _Block(), _Block()
-        self._single_until = -1  # read dates one at a time up to here: their block failed
+        self._single_until = -1  # read dates up to this one singly, because their block failed
         self._pool: ThreadPoolExecutor | None = ThreadPoolExecutor(1, "read-ahead")
 
     def get(self, date: datetime) -> np.ndarray:

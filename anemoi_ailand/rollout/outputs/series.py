@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import shutil
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -18,14 +19,14 @@ from anemoi_ailand.rollout.outputs.chunked_output import choose_chunks
 from anemoi_ailand.rollout.outputs.netcdf_file import NetCDFFile
 from anemoi_ailand.rollout.outputs.output_frame import Block, Frame
 from anemoi_ailand.rollout.step.advance import STEP
-from anemoi_ailand.support.atomic_file import partial_path, publish
-from anemoi_ailand.support.atomic_folder import publish_folder
+from anemoi_ailand.support.atomic import partial_path, publish, publish_folder
 from anemoi_ailand.support.netcdf_writer import COORDINATES, HOURS, time_coordinate
 
 #: Level of zlib.
 _COMPRESSION = 4
 #: Coordinate of the initial date.
 _REFERENCE = "forecast_reference_time"
+_ABOUT_REFERENCE = {k: v for k, v in COORDINATES[_REFERENCE].items() if k not in HOURS}
 
 
 class Series:
@@ -64,13 +65,13 @@ class Series:
             name: (dimensions, values, COORDINATES[name])
             for name, (dimensions, values) in self.frame.coordinates().items()
         }
-        coordinates[_REFERENCE] = ((), np.datetime64(self.frame.date, "ns"), time_coordinate(_REFERENCE))
+        coordinates[_REFERENCE] = ((), np.datetime64(self.frame.date, "ns"), _ABOUT_REFERENCE)
         times = np.array([stamp for stamp, _, _ in self._block.times], "datetime64[ns]")
         coordinates["time"] = ("time", times, time_coordinate())
         return xr.Dataset(fields, coordinates, self.frame.attributes)
 
 
-class _FileSeries(Series):
+class _FileSeries(Series, ABC):
     """Series in a file, which gets its name when it is complete."""
 
     def __init__(self, frame: Frame, n_times: int, path: Path) -> None:
@@ -90,8 +91,9 @@ class _FileSeries(Series):
             self._write()
             self._block.times.clear()
 
+    @abstractmethod
     def _write(self) -> None:
-        raise NotImplementedError
+        """Append the block."""
 
 
 class _NetCDFSeries(_FileSeries):

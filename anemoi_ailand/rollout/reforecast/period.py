@@ -16,22 +16,13 @@ STEP = np.timedelta64(STEP_HOURS, "h")
 
 
 def period(dates: np.ndarray, start: str | None, lead: str | None, end: str | None) -> tuple[int, int]:
-    """Find the indices of the first and the last date.
+    """Find the indices of the first and the last date among the 6-hourly dates (date,) of a dataset.
 
-    Parameters
-    ----------
-    dates : numpy.ndarray, shape (date,)
-        Dates of the dataset, every 6 h.
-    start : str, optional
-        First date, UTC, by default the first midnight. ``2022`` and ``2022-01`` mean their first midnight.
-    lead : str, optional
-        Length, such as ``364d`` or ``8754h``.
-    end : str, optional
-        Last date, UTC, included; a day, month or year means its last date. By default the last date of the
-        dataset, unless ``lead`` is given.
+    ``start`` (UTC) is by default the first midnight; ``2022`` and ``2022-01`` mean their first midnight. ``lead`` is a
+    length such as ``364d`` or ``8754h``. ``end`` is included: a day, month or year means its last date. Without both,
+    the period ends with the dataset.
     """
-    if lead is not None and end is not None:
-        raise ValueError(f"Both `--lead {lead}` and `--end {end}` are given. Give one of them.")
+    check_options(start, lead, end)
     midnights = dates[dates == dates.astype("datetime64[D]")]
     begin = _date("start", start)[0] if start is not None else (midnights if midnights.size else dates)[0]
     until = dates[-1]
@@ -50,6 +41,17 @@ def period(dates: np.ndarray, start: str | None, lead: str | None, end: str | No
     if last <= first:
         raise ValueError(f"There is no step from {_stamp(begin)} to {_stamp(until)}. {available} Give a longer period.")
     return first, last
+
+
+def check_options(start: str | None, lead: str | None, end: str | None) -> None:
+    """Check the form of the options of :func:`period`, which needs no dataset."""
+    if lead is not None and end is not None:
+        raise ValueError(f"Both `--lead {lead}` and `--end {end}` are given. Give one of them.")
+    for option, text in (("start", start), ("end", end)):
+        if text is not None:
+            _date(option, text)
+    if lead is not None:
+        _length(lead)
 
 
 def _date(option: str, text: str) -> tuple[np.datetime64, np.datetime64 | None]:

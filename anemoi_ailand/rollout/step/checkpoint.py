@@ -20,6 +20,7 @@ from anemoi_ailand.constants import TASK_NAME
 from anemoi_ailand.rollout.step.batch_invariance import make_batch_invariant, padded_rows
 from anemoi_ailand.rollout.step.pretrained import checkpoint_path, pretrained_names
 from anemoi_ailand.support.checksum import file_sha256
+from anemoi_ailand.support.disk_errors import not_found
 
 LOG = logging.getLogger(__name__)
 
@@ -138,11 +139,8 @@ def check_task(task: str | None, checkpoint: Any) -> None:
 def existing_checkpoint(path: Path) -> Path:
     """Return ``path`` if the file exists, else list the checkpoints of its folder and the pretrained networks."""
     if not path.is_file():
-        near = sorted(p.name for p in path.parent.glob("*.ckpt"))
-        raise FileNotFoundError(
-            f"There is no checkpoint '{path}'. Its folder holds {near}. Correct the path, or "
-            f"give the name of a pretrained network: {pretrained_names()}."
-        )
+        advice = f"Correct the path, or give the name of a pretrained network: {pretrained_names()}."
+        raise not_found(path, "checkpoint", "*.ckpt", advice)
     return path
 
 
@@ -151,7 +149,7 @@ def _in_order(index: Mapping[str, int]) -> tuple[str, ...]:
 
 
 def checkpoint_checksum(path: Path) -> str:
-    """Return the SHA-256 that rollouts record for their checkpoint, ``unknown`` if there is no file."""
+    """Return the SHA-256 that roll-outs record for their checkpoint, ``unknown`` if there is no file."""
     return file_sha256(path) if path.is_file() else "unknown"
 
 

@@ -24,12 +24,7 @@ JACOBIAN_ROWS = 2**13
 def tangent(step: Map, x: Tensor, dx: Tensor) -> Tensor:
     r"""Compute :math:`M\,\delta x` with :math:`M = \partial f / \partial x` at ``x``, by forward differentiation.
 
-    Shapes: all (point, variable).
-
-    Raises
-    ------
-    ValueError
-        The map has no derivative, because its network leaves torch.
+    Shapes: all (point, variable). A map without a derivative, because its network leaves torch, is a ValueError.
     """
     with torch.enable_grad():
         try:

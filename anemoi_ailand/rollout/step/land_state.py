@@ -17,6 +17,7 @@ import xarray as xr
 from torch import Tensor
 
 from anemoi_ailand.rollout.step.state_file import read_restart, write_restart
+from anemoi_ailand.support.netcdf_writer import variable_attributes
 from anemoi_ailand.support.object_display import as_html, as_text, places, with_units
 from anemoi_ailand.variables import match_name, variable
 
@@ -121,12 +122,11 @@ class LandState:
         return {name: values.detach().cpu().numpy().copy() for name, values in self.torch().items()}
 
     def xarray(self) -> xr.Dataset:
-        """Return a dataset with dimension ``point``; names, units and standard names are those of rollout files."""
+        """Return a dataset with dimension ``point``; names, units and standard names are those of roll-out files."""
         fields = {}
         for name, values in self.numpy().items():
-            row = variable(name)
-            attributes = {"units": row.units, "long_name": row.long_name, "standard_name": row.standard_name}
-            fields[row.netcdf_name] = ("point", values, {k: v for k, v in attributes.items() if v is not None})
+            attributes = variable_attributes(name, cell_methods=None, short_name=None)
+            fields[variable(name).netcdf_name] = ("point", values, attributes)
         place = {"latitude": ("point", self.latitudes), "longitude": ("point", self.longitudes)}
         return xr.Dataset(fields, coords={"time": np.datetime64(self.date, "ns"), **place})
 
@@ -173,6 +173,8 @@ class LandState:
 
         Raises
         ------
+        FileNotFoundError
+            ``path`` does not exist.
         ValueError
             The file is damaged, of another kind, or of another checkpoint.
         """

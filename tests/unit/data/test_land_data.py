@@ -44,7 +44,7 @@ def test_what_is_not_there_is_refused(sample):
     """The error names period and nearest variable."""
     with pytest.raises(ValueError, match=r"no date in the period '2019'; it covers 2020-01-01 00:00 to 2022-12-31 18"):
         sample.to_xarray("2019")
-    with pytest.raises(ValueError, match=r"no variable 'swlv1' in 'ecland_2020.nc' and 3 more. Did you mean 'swvl1'"):
+    with pytest.raises(ValueError, match=r"no variable 'swlv1' in 'ecland_2020.nc' and 3 more. Nearest: .'swvl1'"):
         sample.to_xarray("2020", ["swlv1"])
 
 

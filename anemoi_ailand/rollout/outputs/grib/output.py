@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 import eccodes
 import numpy as np
 
-from anemoi_ailand.rollout.outputs.buffer import STEP
+from anemoi_ailand.constants import STEP
 from anemoi_ailand.rollout.outputs.grib.grid import AUTO, UNSTRUCTURED, check_grid, grid_of
 from anemoi_ailand.rollout.outputs.grib.message import (
     ACCUMULATED,
@@ -35,7 +35,7 @@ from anemoi_ailand.rollout.outputs.land_output import LandOutput
 from anemoi_ailand.rollout.outputs.output_columns import MEAN, Column
 from anemoi_ailand.rollout.outputs.output_frame import Block
 from anemoi_ailand.rollout.outputs.output_progress import KEPT, save_arrays
-from anemoi_ailand.support.atomic_file import publish
+from anemoi_ailand.support.atomic import publish
 from anemoi_ailand.support.netcdf_writer import add_points, new_file
 from anemoi_ailand.variables import variable
 
