@@ -155,7 +155,7 @@ def test_imported_names_are_listed() -> None:
 
 def test_imported_names_exist() -> None:
     """Every name that the package imports of a host exists; else adapt the module that imports it."""
-    wrong = [text for module, names in IMPORTED.items() for n in names if (text := problem(f"{module}:{n}", ()))]
+    wrong = [text for module, names in IMPORTED.items() for n in names if (text := problem(f"{module}:{n}"))]
     assert not wrong, "A host has changed:\n" + "\n".join(wrong)
 
 
