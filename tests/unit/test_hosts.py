@@ -79,6 +79,7 @@ IMPORTED = {
     "anemoi.models.models.base": ("BaseGraphModel",),
     "anemoi.models.preprocessing.normalizer": ("InputNormalizer",),
     "anemoi.training.diagnostics.callbacks.checkpoint": ("AnemoiCheckpoint",),
+    "anemoi.training.diagnostics.callbacks.stopping": ("TimeLimit",),
     "anemoi.training.distributed.single": ("SingleDeviceStrategy",),
     "anemoi.training.distributed.strategy": ("DDPGroupStrategy",),
     "anemoi.training.losses.base": ("FunctionalLoss",),
@@ -88,6 +89,7 @@ IMPORTED = {
     "anemoi.training.train.step_output": ("TrainingStepOutput",),
     "anemoi.training.utils.enums": ("TensorDim",),
     "anemoi.training.utils.index_space": ("IndexSpace",),
+    "anemoi.utils.checkpoints": ("load_metadata",),
     "anemoi.utils.cli": ("Command", "Failed", "cli_main", "make_parser", "register_commands"),
     "anemoi.utils.dates": ("as_timedelta", "frequency_to_string", "frequency_to_timedelta"),
 }
