@@ -287,8 +287,8 @@ class LandStepper:
             :meth:`initial`, or the path of one written by :meth:`save`. The series then starts 6 h after it, so that
             the parts of a divided run, joined, are bitwise the whole run.
         ensemble : mapping, optional
-            Members and perturbations, with the options of a run (docs/operations.md): ``{"members": 10, "initial": {},
-            "forcing": {}}``. The series has the dimension ``member``.
+            Members and perturbations, with the options of a run (docs/guide/operations.md):
+            ``{"members": 10, "initial": {}, "forcing": {}}``. The series has the dimension ``member``.
         output : str or Path, optional
             File ``*.nc`` or ``*.zarr`` to write in pieces, in single precision, replacing an earlier one; the series
             returned is opened from it.
