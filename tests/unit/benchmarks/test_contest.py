@@ -242,7 +242,7 @@ def test_failed_training_is_reported_after_the_others(files, tmp_path, made, mon
 
 def test_invalid_settings_are_found_before_any_training(files, tmp_path, made):
     for changes, error, message in (
-        ({"dataset": "no.nc"}, FileNotFoundError, "There is no file 'no.nc'"),
+        ({"dataset": "no.nc"}, FileNotFoundError, "There is no file or dataset 'no.nc'"),
         ({"year": 2025}, ValueError, "No integration of 2 days fits into 2025"),
         ({"long_run": "2030-01-01"}, ValueError, "Protocol B should run from 2030-01-01"),
         ({"points": [99]}, ValueError, "Points .99. are not in"),

@@ -229,7 +229,7 @@ def test_precision_of_the_field_stays(dtype):
          r"1 of 3 points .* within 20 km; the farthest, latitude 70\.000.* is 22 km away"),
         ({"index": "no.npy"}, GRID, FileNotFoundError, "There is no index"),
         ({"index": "i.npy"}, GRID, ValueError, r"has shape \(2,\); the land has 3 points"),
-        ({"nearst": 3}, GRID, TypeError, "Did you mean 'nearest'"),
+        ({"nearst": 3}, GRID, TypeError, r"Nearest: \['nearest'\]"),
         ("closest", GRID, ValueError, "`points` is 'closest'. Give same"),
         ({"index": "a.npy", "nearest": 3}, GRID, ValueError, "`points` is"),
     ],

@@ -93,7 +93,7 @@ def test_options_reach_the_reader():
     ("options", "message"),
     [
         ({"variables": ["swlv1"]}, r"not in the table.*swvl1"),
-        ({"variables": ["u"]}, r"\['u'\] are not in .*Nearest"),
+        ({"variables": ["u"]}, r"\['u'\] are not in .*which has"),
         ({"drop": ["swlv1"]}, "not in the table"),
         ({"variables": ["sd"], "drop": ["sd"]}, "No variable is left"),
         ({"points": {"held_out": "only"}}, "leaves none of 44 points"),

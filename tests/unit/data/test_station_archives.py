@@ -277,7 +277,7 @@ def test_single_file_and_network_with_underscore(tmp_path: Path) -> None:
 def test_broken_file_is_an_error(tmp_path: Path) -> None:
     """The error names the file and both layouts; so does that of duplicate records."""
     path = write_ismn(tmp_path, np.repeat(TIMES[:3], 2), np.full(6, 0.3))
-    with pytest.raises(ValueError, match=r"3 times of '.*\.stm' are not after"):
+    with pytest.raises(ValueError, match=r"3 times of '.*\.stm' do not increase"):
         read_ismn([tmp_path])
     path.write_text("something else\nin here\n")
     with pytest.raises(ValueError, match=r"in neither of ISMN's layouts.*Download the data again"):

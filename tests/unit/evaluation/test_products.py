@@ -212,7 +212,7 @@ def test_lacking_variables_leave_a_product_out_and_are_named(reference, run, tmp
     assert "frost_depth" not in data and "snow_days_month" not in data
     assert "frost_depth: lacks stl4; snow_days_month: lacks sd|snowc" in data.attrs["not_written"]
     assert data.sizes["depth"] == 3
-    assert "left out" in caplog.text and "below 10 years" in caplog.text
+    assert "omitted" in caplog.text and "below 10 years" in caplog.text
 
 
 def test_failure_keeps_the_old_file(reference, run, tmp_path):

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Sites: one rollout for all places, results written as a whole, refusals before the rollout."""
+"""Sites: one roll-out for all places, results written as a whole, refusals before the rollout."""
 
 import json
 
@@ -45,7 +45,7 @@ def names(folder):
 
 
 def test_one_site_is_the_roll_out_by_hand(tmp_path, data):
-    """The series are those of a rollout by hand; ecLand and forcing are those of the dataset."""
+    """The series are those of a roll-out by hand; ecLand and forcing are those of the dataset."""
     folder = run(tmp_path, start="2022-01-02", lead="3d")
     assert names(folder) == FILES
     expected = case.by_hand(data.step, data, range(4, 16))[:, 1]
@@ -78,7 +78,7 @@ def test_csv_table_and_summary_agree(tmp_path, data):
 
 
 def test_several_sites_have_a_folder_each_from_one_roll_out(tmp_path, data, monkeypatch):
-    """Two places share a point and its series; the rollout has each point once."""
+    """Two places share a point and its series; the roll-out has each point once."""
     calls = []
     whole = module.reforecast
     monkeypatch.setattr(module, "reforecast", lambda *a, **k: calls.append(k["points"].tolist()) or whole(*a, **k))

@@ -309,7 +309,7 @@ def test_wrong_values_are_refused(config):
 def test_choices_that_cannot_be_made_are_refused():
     """One key of a mapping, an index among the points, and an area with points in it are needed."""
     for config, error, message in (
-        ({"indeces": [1]}, TypeError, r"no option 'indeces'. Did you mean 'indices'"),
+        ({"indeces": [1]}, TypeError, r"no option 'indeces'. Nearest: \['indices'\]"),
         ([1, 2], TypeError, "Give a mapping"),
         ({"indices": [1], "area": [1, 2, 0, 4]}, ValueError, "Give one of"),
         ({"indices": [0, 6]}, ValueError, r"has \[6\], and the run has 6 points"),
