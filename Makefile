@@ -99,5 +99,5 @@ wheel: $(STAMP)  ## build the wheel in dist
 	$(PY) -m build --wheel --no-isolation --outdir dist .
 
 clean:  ## remove the outputs of all targets except .venv
-	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf build dist docs/api/generated .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import nbformat
@@ -32,6 +33,13 @@ def kinds(output: nbformat.NotebookNode) -> Iterator[str]:
         yield next((t for t in ("image/png", "text/html") if t in output.get("data", {})), "text/plain")
 
 
+def run(path: Path, folder: Path) -> nbformat.NotebookNode:
+    """Execute a notebook in a new folder."""
+    folder.mkdir()
+    notebook = nbformat.read(path, as_version=4)
+    return NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(folder)}}).execute()
+
+
 @pytest.mark.slow
 def test_notebooks_run_and_show_what_is_stored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every cell runs; figures, tables and texts appear where they are stored; nothing was left out."""
@@ -43,11 +51,9 @@ def test_notebooks_run_and_show_what_is_stored(tmp_path: Path, monkeypatch: pyte
     assert [path.stem for path in NOTEBOOKS] == [
         "evaluate_a_checkpoint", "gradients", "run_a_site", "train_a_small_network",
     ]  # fmt: skip
-    for path in NOTEBOOKS:
+    with ThreadPoolExecutor(2) as pool:  # two cores
+        executed = list(pool.map(lambda path: run(path, tmp_path / path.stem), NOTEBOOKS))
+    for path, found in zip(NOTEBOOKS, executed, strict=True):
         stored = nbformat.read(path, as_version=4)
-        folder = tmp_path / path.stem
-        folder.mkdir()
-        found = nbformat.from_dict({**stored, "cells": [{**cell} for cell in stored.cells]})
-        NotebookClient(found, timeout=300, resources={"metadata": {"path": str(folder)}}).execute()
         assert shown(found) == shown(stored), path.name
-        assert sum(cell == ["image/png"] for cell in shown(stored)) >= 1, path.name
+        assert ["image/png"] in shown(stored), path.name

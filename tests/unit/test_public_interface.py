@@ -49,7 +49,7 @@ def test_five_lines() -> None:
 
 def test_guide_begins_with_the_five_lines() -> None:
     """The guide and the module print the same lines, apart from comments."""
-    guide = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
+    guide = (ROOT / "docs" / "guide" / "python.md").read_text(encoding="utf-8")
     shown = guide.partition("```python\n")[2].partition("```")[0]
     assert without_comments(shown).startswith(without_comments(FIVE_LINES))
     lines = [line.strip() for line in without_comments(anemoi_ailand.__doc__ or "").splitlines()]

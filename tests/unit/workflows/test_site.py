@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Sites: one roll-out for all places, results written as a whole, refusals before the rollout."""
+"""Sites: one roll-out for all places, results written as a whole, refusals before the roll-out."""
 
 import json
 
