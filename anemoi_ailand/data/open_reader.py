@@ -19,7 +19,7 @@ from anemoi_ailand.data.reader import Reader
 LOG = logging.getLogger(__name__)
 
 #: Layouts that :func:`open_reader` knows.
-LAYOUTS = ("reference", "native", "land", "grib")
+LAYOUTS = ("reference", "native", "land", "grib", "tower")
 
 
 def open_reader(
@@ -34,13 +34,15 @@ def open_reader(
         ``$AILAND_SAMPLE`` is the packaged sample.
     static : str or list of str, optional
         File of the constant fields, unless it accompanies the others under its usual name.
-    layout : {'auto', 'reference', 'native', 'land', 'grib'}
+    layout : {'auto', 'reference', 'native', 'land', 'grib', 'tower'}
         ``reference``: NetCDF (time, point) with the reference names of the project. ``native``: input and output of
         ecLand offline. ``land``: NetCDF (time, point) with dataset names, e.g. our own forecasts. ``grib``: ECMWF GRIB.
+        ``tower``: a tower's own file (forcing only; never found by ``auto``).
     **options
         Options of the reader: ``point_id`` for the layout ``native``
         (:class:`~anemoi_ailand.data.native.native_reader.NativeReader`); ``land``, ``number``, ``forecast``,
-        ``restart_hours`` and ``leave_out`` for ``grib`` (:class:`~anemoi_ailand.data.grib.grib_reader.GribReader`).
+        ``restart_hours`` and ``leave_out`` for ``grib`` (:class:`~anemoi_ailand.data.grib.grib_reader.GribReader`);
+        those of :func:`~anemoi_ailand.data.stations.tower_reader.open_tower` for ``tower``.
 
     Returns
     -------
@@ -81,4 +83,10 @@ def open_reader(
         from anemoi_ailand.data.grib.grib_reader import GribReader
 
         return GribReader(files, static_files, **options)
+    if layout == "tower":
+        from anemoi_ailand.data.stations.tower_reader import open_tower
+
+        if len(files) + len(static_files) > 1:
+            raise ValueError(f"A tower has one file, and {len(files) + len(static_files)} are given.")
+        return open_tower(files[0], **options)
     raise ValueError(f"There is no layout '{layout}'. Known: {['auto', *LAYOUTS]}. Correct the option `layout`.")

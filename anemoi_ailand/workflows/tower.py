@@ -19,7 +19,6 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from anemoi_ailand.constants import STEP_HOURS
 from anemoi_ailand.data.anemoi_dataset import AnemoiDataset
 from anemoi_ailand.data.open_reader import open_reader
 from anemoi_ailand.data.points.point_writer import write_points
@@ -48,8 +47,8 @@ LOG = logging.getLogger(__name__)
 #: File that identifies an earlier result, and the version of its layout.
 PROOF, SCHEMA = "tower.json", "anemoi-ailand/tower/1"
 
-#: Most cycles of a spin-up: layer 4 follows the others within some years.
-CYCLES = 20
+#: Longest spin-up [years]: the deepest soil layer follows the others within some years.
+LONGEST_SPIN_UP = 30
 
 
 def tower(
@@ -69,7 +68,7 @@ def tower(
     start: str | None = None,
     lead: str | None = None,
     end: str | None = None,
-    spin_up: int = CYCLES,
+    spin_up: int = LONGEST_SPIN_UP,
     device: str = "cpu",
     progress: bool = True,
 ) -> Path:
@@ -96,7 +95,8 @@ def tower(
     start, lead, end : str, optional
         Initial date, UTC, and length or last date; as :func:`~anemoi_ailand.rollout.reforecast.period.period`.
     spin_up : int
-        Most cycles over whole years of the file before the run, which end when the soil no longer changes; 0 for none.
+        Most years of spin-up, which repeats the whole years of the file and ends when the soil no longer changes; 0 for
+        none.
     device : str
         Device of torch.
     progress : bool
@@ -190,7 +190,9 @@ class NearestPoint:
         filled, missing = plan(names, self.variables, {}, made=True)
         if missing:
             raise ValueError(f"The dataset '{self.path}' has no {missing} for the initial state.")
-        needed = dict.fromkeys([*(n for n in names if n not in filled), *(i for f in filled.values() for i in f.inputs)])
+        needed = dict.fromkeys(
+            [*(n for n in names if n not in filled), *(i for f in filled.values() for i in f.inputs)]
+        )
         found = self.read(list(needed), [date])
         made = {n: np.asarray(f.make(*(found[i] for i in f.inputs))) for n, f in filled.items()}
         words = "".join(f"; {n} = {f.words}" for n, f in filled.items())
@@ -243,7 +245,7 @@ def _write(
 ) -> None:
     """Write all files of the result."""
     rules = reader.rules | made
-    header = {
+    header: dict[str, Any] = {
         **record_header(SCHEMA), "checkpoint": str(step.path), "checkpoint_sha256": checkpoint_checksum(step.path),
         "tower_file": reader.name, "start": stamp(dates[0]), "end": stamp(dates[-1]), "steps": len(dates) - 1,
     }  # fmt: skip

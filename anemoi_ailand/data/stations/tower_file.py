@@ -13,6 +13,7 @@ import logging
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +41,7 @@ MISSING = (-9999.0, -6999.0)
 #: Unit of an amount of water per record.
 _AMOUNT, _RATE = "kg m-2", "kg m-2 s-1"
 _SAME: Conversion = (1.0, 0.0)
+_HOUR = np.timedelta64(3600, "s")
 
 #: Rain alone in ALMA, where the file has snowfall too.
 _RAINFALL = "Rainf"
@@ -192,10 +194,10 @@ def read_tower(
         values[name][at] = _converted(table.columns[column], units, name, column, step, path)
     if "snowfall" in values and found["precipitation"][0] == _RAINFALL:
         values["precipitation"] += values["snowfall"]
+    source = "as given" if stamp else table.stamp_source
     rules = {
         "time_zone": f"local standard time is UTC{offset:+g} h, {zone}",
-        "time_stamps": f"stamps are the {meaning} of the record, {'as given' if stamp else table.stamp_source}; instants "
-        "are the values of the record that ends at the stamp",
+        "time_stamps": f"stamps are the {meaning} of the record, {source}; an instant is the record that ends at it",
         "missing_records": f"{len(axis) - len(ends)} of {len(axis)}",
     }
     LOG.info("%d records of '%s', %s", len(ends), path, rules["time_zone"])
@@ -310,8 +312,8 @@ def _step(stamps: np.ndarray, path: Path) -> np.timedelta64:
     if len(wrong):
         i = wrong[0]
         raise ValueError(
-            f"{len(wrong)} stamps of '{path}' are doubled or go back, first {stamps[i + 1]} after {stamps[i]}. Sort the "
-            f"records and remove the doubled ones. {summer}"
+            f"{len(wrong)} stamps of '{path}' are doubled or go back, first {stamps[i + 1]} after {stamps[i]}. Sort "
+            f"the records and remove the doubled ones. {summer}"
         )
     uneven = np.flatnonzero(steps % step != np.timedelta64(0, "s"))
     if len(uneven):
@@ -320,15 +322,14 @@ def _step(stamps: np.ndarray, path: Path) -> np.timedelta64:
             f"{len(uneven)} stamps of '{path}' are not on an axis of {step.astype('timedelta64[m]')}, first "
             f"{stamps[i + 1]} after {stamps[i]}. Correct the stamps."
         )
-    day = np.timedelta64(1, "h").astype(step.dtype)
-    if day % step or step > day:
-        raise ValueError(f"Records of '{path}' are {step.astype('timedelta64[m]')} long. Give half-hourly or hourly records.")
+    if _HOUR % step:
+        raise ValueError(
+            f"Records of '{path}' are {step.astype('timedelta64[m]')} long. Give half-hourly or hourly records."
+        )
     return step
 
 
-def _find(
-    chosen: Mapping[str, tuple[str, str | None]], table: _Table, path: Path
-) -> dict[str, tuple[str, str]]:
+def _find(chosen: Mapping[str, tuple[str, str | None]], table: _Table, path: Path) -> dict[str, tuple[str, str]]:
     """Return column and unit of each quantity in a file; refuse a file without one that is required."""
     found: dict[str, tuple[str, str]] = {}
     for name, quantity in QUANTITIES.items():
@@ -349,7 +350,7 @@ def _find(
         if name not in found and not (name in HUMIDITY and set(HUMIDITY) & set(found)):
             group = HUMIDITY if name in HUMIDITY else (name,)
             names = [c for n in group for c in (*QUANTITIES[n].fluxnet, *QUANTITIES[n].alma)]
-            near = sorted({c for n in names for c in nearest(n, table.columns, n=1) if len(nearest(n, table.columns)) < 4})
+            near = sorted({c for n in names for c in get_close_matches(n, table.columns, n=1)})
             raise ValueError(
                 f"'{path}' has no {' or '.join(QUANTITIES[n].meaning for n in group)} (looked for {names}). Nearest: "
                 f"{near or 'none'}. It has {sorted(table.columns)[:40]}. Name the column in `columns`: '{group[0]}'."
@@ -357,9 +358,7 @@ def _find(
     return found
 
 
-def _converted(
-    values: np.ndarray, units: str, name: str, column: str, step: np.timedelta64, path: Path
-) -> np.ndarray:
+def _converted(values: np.ndarray, units: str, name: str, column: str, step: np.timedelta64, path: Path) -> np.ndarray:
     """Return a column in the unit of its quantity; refuse an unknown unit, and one that cannot be true."""
     quantity = QUANTITIES[name]
     pairs = {u: find_conversion(u, quantity.units) or _SAME for u in known_units(quantity.units)}
@@ -385,5 +384,3 @@ def _converted(
             + f"Correct the file, or give the unit in `columns`: {name}: '{column} [unit]'."
         )
     return converted
-
-

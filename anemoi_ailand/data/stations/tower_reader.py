@@ -182,8 +182,8 @@ def _six_hourly(records: TowerRecords, series: dict[str, np.ndarray]) -> tuple[n
     at = np.searchsorted(records.ends, dates)
     if len(dates) < 2 or (records.ends[at] != dates).any():
         raise ValueError(
-            f"{what} has records from {first} to {last} UTC, which do not end at two consecutive six-hourly stamps (00, "
-            "06, 12, 18 UTC). Give at least 12 h of records that end at full hours UTC."
+            f"{what} has records from {first} to {last} UTC, which do not end at two consecutive six-hourly stamps "
+            "(00, 06, 12, 18 UTC). Give at least 12 h of records that end at full hours UTC."
         )
     series = {**series, "northward": np.zeros_like(series["wind"])}
     out = {name: series[key][at] for name, key in _SERIES.items()}

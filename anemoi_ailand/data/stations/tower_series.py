@@ -146,7 +146,9 @@ class _Work:
         values, quantity = self.records.values[name], QUANTITIES[name]
         low, high = quantity.limits
         self.count(name, int(np.isnan(values).sum()), "missing")
-        return self.without(name, values, (values < low) | (values > high), f"beyond {low:g} to {high:g} {quantity.units}")
+        return self.without(
+            name, values, (values < low) | (values > high), f"beyond {low:g} to {high:g} {quantity.units}"
+        )
 
     def spikes(self, temperature: np.ndarray) -> np.ndarray:
         """Return temperature without values far from the median of the day around them."""
@@ -174,7 +176,9 @@ class _Work:
         known = np.flatnonzero(~absent)
         after = np.searchsorted(known, index)
         inside = (after > 0) & (after < len(known))
-        length = np.where(inside, known[np.minimum(after, len(known) - 1)] - known[np.maximum(after - 1, 0)] - 1, np.inf)
+        length = np.where(
+            inside, known[np.minimum(after, len(known) - 1)] - known[np.maximum(after - 1, 0)] - 1, np.inf
+        )
         short = absent & (length * self.hours <= hours)
         out = np.where(short, np.interp(index, known, values[known]), values)
         self.count(name, int(short.sum()), f"filled by interpolation over at most {hours:g} h")
@@ -185,8 +189,8 @@ class _Work:
         left = np.flatnonzero(np.isnan(out))
         if len(left):
             raise ValueError(
-                f"A gap in {_meaning(name)} of '{self.records.path}' around {self.records.ends[left[0]]} UTC is too long "
-                f"to be filled: fewer than {FEWEST_VALUES} values at that time of day within {DAYS_AROUND} days "
+                f"A gap in {_meaning(name)} of '{self.records.path}' around {self.records.ends[left[0]]} UTC is too "
+                f"long to be filled: fewer than {FEWEST_VALUES} values at that time of day within {DAYS_AROUND} days "
                 f"({len(left)} records). Fill it in the file, or cut the file to a period without it."
             )
         return out
@@ -226,8 +230,8 @@ def _pressure(work: _Work) -> np.ndarray:
         return work.filled("pressure", work.plausible("pressure"), INTERPOLATED_LONG)
     if records.elevation is None:
         raise ValueError(
-            f"'{records.path}' has no air pressure. Name its column in `columns`, or give the elevation of the tower: the "
-            "pressure of the standard atmosphere is taken then."
+            f"'{records.path}' has no air pressure. Name its column in `columns`, or give the elevation of the tower: "
+            "the pressure of the standard atmosphere is taken then."
         )
     work.count("pressure", len(records.ends), f"of the standard atmosphere at {records.elevation:g} m")
     return np.full(len(records.ends), standard_pressure(records.elevation))

@@ -68,8 +68,7 @@ class TowerSite(Strict):
         covers = found.get("cvl", 0.0) + found.get("cvh", 0.0)
         if any(not 0.0 <= found.get(n, 0.0) <= 1.0 for n in ("cvl", "cvh", "cl", "cur", "c4")) or covers > 1.0001:
             raise ValueError(
-                f"Covers {({n: found.get(n) for n in ('cvl', 'cvh', 'cl', 'cur', 'c4')})} are not fractions, or `cvl` and "
-                "`cvh` exceed 1 together. Correct the properties of the site."
+                f"Covers of the site are not fractions, or `cvl` and `cvh` exceed 1 together: {found}. Correct them."
             )
         return found | ({} if self.elevation is None else {"z": GRAVITY * self.elevation})
 
@@ -128,8 +127,8 @@ def _row(path: Path, name: str | None) -> dict[str, Any]:
     rows = table if name is None or "name" not in table else table[table["name"] == name]
     if len(rows) != 1:
         raise ValueError(
-            f"'{path}' has {len(rows)} rows for the site '{name}' (names: {list(table.get('name', []))[:20]}). Give the "
-            "name of one."
+            f"'{path}' has {len(rows)} rows for the site '{name}' (names: {list(table.get('name', []))[:20]}). Give "
+            "the name of one."
         )
     row = {str(k): str(v).strip() for k, v in rows.iloc[0].items() if str(v).strip()}
     return {k: [part.strip() for part in v.split(";")] if ";" in v else v for k, v in row.items()}

@@ -26,10 +26,10 @@ from anemoi_ailand.support.units import DAY, HOUR
 
 LOG = logging.getLogger(__name__)
 
-#: Changes from cycle to cycle below which a state is spun up, by the first letters of the variables [their unit].
-TOLERANCE = {"swvl": 1.0e-3, "stl": 0.1}
+#: Changes by one more year of spin-up below which a state is spun up, by the first letters of variables [their unit].
+TOLERANCE = {"swvl": 5.0e-4, "stl": 0.05}
 
-#: Mean length of a year, and how much of a cycle may lack to whole years [days].
+#: Mean length of a year, and how much of the period may lack to whole years [days].
 _YEAR, _LACKING = 365.25, 3
 
 _STEPS_A_DAY = round(DAY / HOUR / STEP_HOURS)
@@ -37,11 +37,10 @@ _STEPS_A_DAY = round(DAY / HOUR / STEP_HOURS)
 
 @dataclass(frozen=True)
 class SpinUp:
-    """Spun-up state (point, prognostic), cycles and steps of a cycle, and the last change by kind of variable."""
+    """Spun-up state (point, prognostic), its length in years, and what the last year changed, by kind of variable."""
 
     state: Tensor
-    cycles: int
-    steps: int
+    years: int
     change: dict[str, float]
 
     @property
@@ -50,9 +49,11 @@ class SpinUp:
         return all(self.change[kind] < limit for kind, limit in TOLERANCE.items())
 
     def __str__(self) -> str:
-        changes = f"{self.change['swvl']:.1g} m3 m-3 of soil water and {self.change['stl']:.1g} K"
-        how = "converged" if self.converged else "not converged"
-        return f"{self.cycles} cycles of {self.steps / _STEPS_A_DAY:g} days, {how}: at most {changes} in the last one"
+        water, heat = (f"{self.change[kind]:.1g}" for kind in TOLERANCE)
+        return (
+            f"{self.years} years ({'converged' if self.converged else 'not converged'}), the last of which changes "
+            f"soil water by {water} m3 m-3 and soil temperature by {heat} K at most"
+        )
 
 
 class PointRun:
@@ -98,35 +99,55 @@ class PointRun:
             check_finite(one.T, self.step.outputs, self.step.outputs, date, self._places)
         return values
 
-    def spin_up(self, state: Tensor, most_cycles: int, *, progress: bool = True) -> SpinUp:
-        """Repeat the longest whole years from the first date until soil water and temperature do not change.
+    def spin_up(self, state: Tensor, most_years: int, *, progress: bool = True) -> SpinUp:
+        r"""Repeat the whole years of the period before its first date until soil water and temperature do not change.
 
-        A state is spun up if no layer of any point changes by :data:`TOLERANCE` from one cycle to the next. A cycle
-        may lack up to 3 days to whole years, so that the file of a calendar year serves in any time zone.
+        All :math:`Y` years advance at once, as rows: with :math:`F_y` the rollout of year y, iteration k gives
+
+        .. math:: x_{k+1}^{(y+1)} = F_y(x_k^{(y)}), \qquad x_{k+1}^{(0)} = F_{Y-1}(x_k^{(Y-1)})
+
+        so that :math:`x_k^{(0)}` is the state at the first date after the k years that precede it in the repeated
+        period. The spin-up ends when one more year changes no layer by :data:`TOLERANCE`, in any year. The period may
+        lack up to 3 days to whole years, so that the file of a calendar year serves in any time zone.
         """
-        steps = self._cycle()
+        years, length, last = self._years()
         columns = {k: [i for i, n in enumerate(self.layout.prognostic) if n.startswith(k)] for k in TOLERANCE}
-        made = SpinUp(state, 0, steps, dict.fromkeys(TOLERANCE, np.inf))
-        while made.cycles < most_cycles and not made.converged:
-            last = torch.from_numpy(self.run(made.state, steps, progress=progress)[-1]).to(self.step.device)
-            after = self.layout.state(last)
-            change = {k: float((after - made.state)[:, at].abs().max()) for k, at in columns.items()}
-            made = SpinUp(after, made.cycles + 1, steps, change)
+        begins = length * torch.arange(years, device=self.step.device)
+        states, n_points = state.repeat(years, 1), len(state)
+        made = SpinUp(state, 0, dict.fromkeys(TOLERANCE, np.inf))
+        while made.years < most_years and not made.converged:
+            now, after = states, torch.empty_like(states)
+            with Progress(length, progress, f"Spin-up, year {made.years + 1}") as bar:
+                for i in range(max(length, last)):
+                    at = (begins + i).clamp(max=len(self._starts) - 1)
+                    start, end = (s.index_select(0, at).flatten(0, 1) for s in (self._starts, self._ends))
+                    now = self.layout.state(advance(self._model.of_slots, self.layout, start, end, now))
+                    if i + 1 == length:
+                        after[n_points:] = now[:-n_points]
+                    if i + 1 == last:  # the last year ends here, where the first begins
+                        after[:n_points] = now[-n_points:]
+                    bar.step()
+            change = {k: float((after - states)[:, at].abs().max()) for k, at in columns.items()}
+            states, made = after, SpinUp(after[:n_points], made.years + 1, change)
             LOG.info("Spin-up: %s", made)
+        if not np.isfinite(states.cpu().numpy()).all():
+            raise ValueError(f"The spin-up with {self.step.path.name} is not finite. Give another checkpoint or state.")
         if not made.converged:
-            LOG.warning("The spin-up has not converged: %s. Give more cycles.", made)
+            LOG.warning("The spin-up has not converged: %s. Give more years.", made)
         return made
 
-    def _cycle(self) -> int:
-        """Return the steps of a cycle: whole days, and whole years to within :data:`_LACKING` days."""
+    def _years(self) -> tuple[int, int, int]:
+        """Return the whole years of the period, the steps of a year, and those of the last one: whole days."""
         days = len(self._starts) // _STEPS_A_DAY
         years = int((days + _LACKING) // _YEAR)
         if years < 1:
             raise ValueError(
-                f"The forcing from {self.dates[0]} to {self.dates[-1]} is shorter than a year, so it cannot be repeated "
-                "for a spin-up. Give a longer file, or an initial state and no spin-up."
+                f"The forcing from {self.dates[0]} to {self.dates[-1]} is shorter than a year, so it cannot be "
+                "repeated for a spin-up. Give a longer file, or an initial state and no spin-up."
             )
-        return _STEPS_A_DAY * min(days, round(years * _YEAR))
+        length = round(_STEPS_A_DAY * _YEAR)
+        total = _STEPS_A_DAY * min(days, round(years * _YEAR))
+        return years, length, total - (years - 1) * length
 
     def _slots(self, reader: Reader, names: Sequence[str], dates: Sequence[datetime]) -> Tensor:
         """Return slots (date, point, input) with the values of ``names`` at ``dates``."""
