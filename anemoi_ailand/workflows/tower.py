@@ -22,7 +22,7 @@ import xarray as xr
 from anemoi_ailand.data.anemoi_dataset import AnemoiDataset
 from anemoi_ailand.data.open_reader import open_reader
 from anemoi_ailand.data.points.point_writer import write_points
-from anemoi_ailand.data.reader import STEP, Reader
+from anemoi_ailand.data.reader import MARKS, STEP, Reader
 from anemoi_ailand.data.stations.tower_reader import TowerReader, read_records, with_properties
 from anemoi_ailand.data.stations.tower_site import TowerSite, read_site
 from anemoi_ailand.evaluation.display.json_records import DIGITS, json_text, stamp
@@ -128,9 +128,7 @@ def tower(
         if nearest is None:
             reader = with_properties(records, known)
         else:
-            dates = records.ends[[0]].astype("datetime64[s]").tolist()
-            static = {n: float(v[0]) for n, v in nearest.read(nearest.constants, dates).items()}
-            reader = with_properties(records, known, static, nearest.leaf_area, f"other properties of {nearest}")
+            reader = with_properties(records, known, nearest.static(), nearest.leaf_area, f"others of {nearest}")
         first, last = period(_dates(reader), start, lead, end)
         result = _run(step, reader, nearest, _dates(reader), (first, last), spin_up, progress)
         _write(folder, place, reader, step, *result)
@@ -154,11 +152,10 @@ class NearestPoint:
     def __str__(self) -> str:
         return f"the nearest point of '{self.path}', {self.found.distance:.0f} km away"
 
-    @property
-    def constants(self) -> list[str]:
-        """Names of the constant fields."""
-        roles = (Role.STATIC, Role.CATEGORY)
-        return [n for n in self.variables if variable(n).role in roles]
+    def static(self) -> dict[str, float]:
+        """Return the constant fields by name."""
+        names = [n for n in self.variables if variable(n).time is Time.CONSTANT and n not in MARKS]
+        return {n: float(v[0]) for n, v in self.read(names, self._dates[:1]).items()}
 
     def date(self, date: datetime) -> datetime:
         """Return a date of the dataset: the same, or the same day and hour of another year."""

@@ -104,11 +104,14 @@ def check_clock(records: TowerRecords) -> float:
     .. math:: t_0 = \frac{24}{2\pi} \arg \sum_k S_k \exp(2\pi i\, t_k / 24)
 
     with the hours UTC :math:`t_k` of the middle of the records; it should be at 12 h minus longitude / 15. The
-    difference is the number of hours to be added to the UTC offset.
+    difference is the number of hours to be added to the UTC offset. Only whole days count; less is not judged.
     """
-    middle = records.ends - records.step // 2
+    whole = slice(0, len(records.ends) - len(records.ends) % round(np.timedelta64(1, "D") / records.step))
+    middle = records.ends[whole] - records.step // 2
     hours = (middle - middle.astype("datetime64[D]")) / _SECONDS / 3600.0
-    sun = np.nan_to_num(np.maximum(records.values["short_wave"], 0.0))
+    sun = np.nan_to_num(np.maximum(records.values["short_wave"][whole], 0.0))
+    if not sun.any():
+        return 0.0
     noon = np.angle((sun * np.exp(2j * np.pi * hours / 24.0)).sum()) * 24.0 / (2.0 * np.pi)
     late = float((noon - 12.0 + wrap_longitude(records.longitude) / 15.0 + 12.0) % 24.0 - 12.0)
     if abs(late) > CLOCK_TOLERANCE:
