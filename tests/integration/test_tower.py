@@ -66,9 +66,9 @@ def test_forcing_is_that_made_by_hand(both):
     for name, quantum in QUANTUM.items():
         found, expected = (r.read([name], dates)[0, :, 0].astype(float) for r in (tower, by_hand))
         error = np.abs(found - expected)[good].max()
-        if error > 0.51 * quantum + 1e-5 * np.abs(expected).max() or (quantum and found.std() == 0.0):
+        if error > 1.01 * quantum + 1e-5 * np.abs(expected).max() or (quantum and found.std() == 0.0):
             offenders[name] = error
-    assert {k: v for k, v in offenders.items() if k not in ("avg_u",)} == {}
+    assert offenders == {}
 
 
 @pytest.mark.slow

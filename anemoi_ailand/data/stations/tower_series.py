@@ -7,7 +7,7 @@ A value is a fault if it is beyond the limits of its quantity, if the temperatur
 median of the 24 h around it, or if long-wave radiation is below 0.5 or above 1.15 times that of a black body at air
 temperature. Faults are treated like missing values. Gaps of up to 3 h (12 h for pressure and long-wave radiation, whose
 daily cycles are weak) are filled by linear interpolation, longer ones by the mean of the same time of day over 7 days
-before and after; missing precipitation counts as none. What cannot be filled is an error.
+before and after; missing precipitation counts as none. Wind is at least 0.1 m s-1. What cannot be filled is an error.
 
 The mean of the same time of day follows Falge et al. (2001), doi:10.1016/S0168-1923(00)00225-2.
 """
@@ -37,6 +37,9 @@ LARGEST_DEPARTURE = 25.0
 
 #: Range of long-wave radiation over that of a black body at air temperature [1].
 EMISSIVITY = (0.5, 1.15)
+
+#: Least wind speed [m s-1]: without wind, bulk formulas have no exchange.
+LEAST_WIND = 0.1
 
 #: Longest gap filled by linear interpolation [h]: of most quantities, and of those with a weak daily cycle.
 INTERPOLATED, INTERPOLATED_LONG = 3.0, 12.0
@@ -75,6 +78,8 @@ def clean(records: TowerRecords) -> tuple[dict[str, np.ndarray], dict[str, str]]
     short_wave = work.plausible("short_wave")
     work.count("short_wave", int((short_wave < 0.0).sum()), "below zero at night set to zero")
     short_wave = work.filled("short_wave", np.maximum(short_wave, 0.0))
+    wind = work.filled("wind", work.plausible("wind"))
+    work.count("wind", int((wind < LEAST_WIND).sum()), f"raised to {LEAST_WIND:g} m s-1")
     precipitation = work.dry("precipitation")
     if "snowfall" in records.values:
         snowfall = np.minimum(work.dry("snowfall"), precipitation)
@@ -86,7 +91,7 @@ def clean(records: TowerRecords) -> tuple[dict[str, np.ndarray], dict[str, str]]
         "temperature": temperature,
         "humidity": humidity,
         "pressure": pressure,
-        "wind": work.filled("wind", work.plausible("wind")),
+        "wind": np.maximum(wind, LEAST_WIND),
         "short_wave": short_wave,
         "long_wave": work.filled("long_wave", long_wave, INTERPOLATED_LONG),
         "precipitation": precipitation,

@@ -103,6 +103,13 @@ def test_radiation_at_night_and_missing_rain(made):
     assert rules["changes_of_precipitation"] == "20 missing; 20 taken as zero (of 480 values)"
 
 
+def test_calm_air_has_a_least_wind(made):
+    """It is counted."""
+    series, rules = made(put("WS_F", slice(0, 5), 0.0))
+    assert series["wind"].min() == 0.1
+    assert rules["changes_of_wind"] == "5 raised to 0.1 m s-1 (of 480 values)"
+
+
 def test_humidity_from_what_is_measured(made):
     """Relative humidity first, the deficit where it is missing or alone; never above saturation over water."""
     series, _ = made()
