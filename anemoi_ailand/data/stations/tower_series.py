@@ -44,6 +44,9 @@ LEAST_WIND = 0.1
 #: Longest gap filled by linear interpolation [h]: of most quantities, and of those with a weak daily cycle.
 INTERPOLATED, INTERPOLATED_LONG = 3.0, 12.0
 
+#: Rate of snowfall beyond which the records are doubtful, water equivalent [kg m-2 s-1]: 10 mm h-1.
+DOUBTFUL_SNOWFALL = 10.0 / 3600.0
+
 #: Days before and after a gap whose values at the same time of day fill it, and the fewest values for that.
 DAYS_AROUND, FEWEST_VALUES = 7, 3
 
@@ -87,6 +90,7 @@ def clean(records: TowerRecords) -> tuple[dict[str, np.ndarray], dict[str, str]]
     else:
         snowfall = precipitation * snow_fraction(temperature)
         phase = "all snow up to 0 degC, all rain from 2 degC air temperature, linear in between"
+    work.doubt(snowfall)
     series = {
         "temperature": temperature,
         "humidity": humidity,
@@ -165,6 +169,17 @@ class _Work:
         return self.without(
             "temperature", temperature, wrong, f"more than {LARGEST_DEPARTURE:g} K from the median of the 24 h around"
         )
+
+    def doubt(self, snowfall: np.ndarray) -> None:
+        """Count snowfall that is hardly possible, such as a shaken or thawing gauge, and warn; it is kept."""
+        many = snowfall > DOUBTFUL_SNOWFALL
+        self.count("snowfall", int(many.sum()), "doubtful, above 10 mm h-1 of water, kept")
+        if many.any():
+            amount = float(snowfall[many].sum() * (self.records.step / _SECONDS))
+            LOG.warning(
+                "%d records of '%s' have snow of more than 10 mm h-1, %.0f mm of water in all, first at %s UTC. They are "
+                "kept. Check the gauge.", many.sum(), self.records.path, amount, self.records.ends[many.argmax()],
+            )  # fmt: skip
 
     def dry(self, name: str) -> np.ndarray:
         """Return an amount of water with zero where it is missing."""

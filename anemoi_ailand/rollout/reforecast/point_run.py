@@ -45,7 +45,7 @@ class SpinUp:
 
     @property
     def converged(self) -> bool:
-        """Whether the last change is below :data:`TOLERANCE`."""
+        """True if the last change is below :data:`TOLERANCE`."""
         return all(self.change[kind] < limit for kind, limit in TOLERANCE.items())
 
     def __str__(self) -> str:
@@ -107,8 +107,7 @@ class PointRun:
         .. math:: x_{k+1}^{(y+1)} = F_y(x_k^{(y)}), \qquad x_{k+1}^{(0)} = F_{Y-1}(x_k^{(Y-1)})
 
         so that :math:`x_k^{(0)}` is the state at the first date after the k years that precede it in the repeated
-        period. The spin-up ends when one more year changes no layer by :data:`TOLERANCE`, in any year. The period may
-        lack up to 3 days to whole years, so that the file of a calendar year serves in any time zone.
+        period. The spin-up ends when one more year changes no layer by :data:`TOLERANCE`. The period may lack up to 3 days to whole years, so that the file of a calendar year serves in any time zone.
         """
         years, length, last = self._years()
         columns = {k: [i for i, n in enumerate(self.layout.prognostic) if n.startswith(k)] for k in TOLERANCE}
@@ -127,7 +126,7 @@ class PointRun:
                     if i + 1 == last:  # the last year ends here, where the first begins
                         after[:n_points] = now[-n_points:]
                     bar.step()
-            change = {k: float((after - states)[:, at].abs().max()) for k, at in columns.items()}
+            change = {k: float((after - states)[:n_points, at].abs().max()) for k, at in columns.items()}
             states, made = after, SpinUp(after[:n_points], made.years + 1, change)
             LOG.info("Spin-up: %s", made)
         if not np.isfinite(states.cpu().numpy()).all():

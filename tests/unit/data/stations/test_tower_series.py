@@ -137,6 +137,14 @@ def test_rain_and_snow_add_up(made):
     assert share.min() == 0.0 and share.max() == 1.0
 
 
+def test_doubtful_snow_is_kept_with_a_warning(made, caplog):
+    """Fifteen millimetres in half an hour at -4 degC."""
+    series, rules = made(lambda c: (put("P_F", 100, 15.0)(c), put("TA_F", slice(90, 110), -4.0)(c)))
+    assert series["snowfall"][100] == pytest.approx(15.0 / 1800.0)
+    assert rules["changes_of_snowfall"] == "1 doubtful, above 10 mm h-1 of water, kept (of 480 values)"
+    assert "1 records of" in caplog.text and "15 mm of water in all" in caplog.text
+
+
 def test_pressure_of_the_elevation(made):
     """A file without pressure needs the elevation, and says so."""
     series, rules = made(drop=["PA_F"], elevation=ELEVATION)
