@@ -177,8 +177,8 @@ class _Work:
         if many.any():
             amount = float(snowfall[many].sum() * (self.records.step / _SECONDS))
             LOG.warning(
-                "%d records of '%s' have snow of more than 10 mm h-1, %.0f mm of water in all, first at %s UTC. They are "
-                "kept. Check the gauge.", many.sum(), self.records.path, amount, self.records.ends[many.argmax()],
+                "%d records of '%s' have snow of more than 10 mm h-1, %.0f mm of water in all, first at %s UTC. They "
+                "are kept. Check the gauge.", many.sum(), self.records.path, amount, self.records.ends[many.argmax()],
             )  # fmt: skip
 
     def dry(self, name: str) -> np.ndarray:

@@ -107,7 +107,8 @@ class PointRun:
         .. math:: x_{k+1}^{(y+1)} = F_y(x_k^{(y)}), \qquad x_{k+1}^{(0)} = F_{Y-1}(x_k^{(Y-1)})
 
         so that :math:`x_k^{(0)}` is the state at the first date after the k years that precede it in the repeated
-        period. The spin-up ends when one more year changes no layer by :data:`TOLERANCE`. The period may lack up to 3 days to whole years, so that the file of a calendar year serves in any time zone.
+        period. The spin-up ends when one more year changes no layer by :data:`TOLERANCE`. The period may lack
+        up to 3 days to whole years, so that the file of a calendar year serves in any time zone.
         """
         years, length, last = self._years()
         columns = {k: [i for i, n in enumerate(self.layout.prognostic) if n.startswith(k)] for k in TOLERANCE}
