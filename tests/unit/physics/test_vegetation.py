@@ -11,7 +11,7 @@ import netCDF4
 import numpy as np
 import pytest
 
-from anemoi_ailand.physics.vegetation import leaf_area, vegetation_parameters
+from anemoi_ailand.physics.vegetation import leaf_area, seasonal_leaf_area, vegetation_parameters
 from anemoi_ailand.support.packaged import folder
 
 
@@ -46,3 +46,15 @@ def test_leaf_area_between_the_15th_of_months(date, expected):
     monthly = np.arange(1.0, 13.0)[:, None]
     assert leaf_area(monthly, date)[0] == pytest.approx(expected, rel=1e-12)
     assert leaf_area(monthly, date.replace(hour=23))[0] == leaf_area(monthly, date)[0]
+
+
+def test_leaf_area_of_the_season():
+    """Largest in July, in the south in January; in winter a third (low) or half (high), at the equator 0.8 of it."""
+    low, high, south, equator = (
+        seasonal_leaf_area(3.0, latitude, high=tall)
+        for latitude, tall in ((48.0, False), (48.0, True), (-48.0, False), (2.0, False))
+    )
+    assert [int(a.argmax()) for a in (low, high, south)] == [6, 6, 0]
+    for found, winter in ((low, 1 / 3), (high, 0.5), (south, 1 / 3), (equator, 0.8)):
+        assert found.max() == pytest.approx(3.0, rel=0.01)
+        assert found.min() == pytest.approx(3.0 * winter, rel=0.02)

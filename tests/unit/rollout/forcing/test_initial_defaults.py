@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from anemoi_ailand.physics.snow import snow_cover
-from anemoi_ailand.rollout.forcing.initial_defaults import DERIVED, SNOW_FREE, check_defaults, plan
+from anemoi_ailand.rollout.forcing.initial_defaults import DERIVED, SNOW_FREE, check_defaults, cold_start, plan
 from anemoi_ailand.variables import VARIABLES, Role
 
 SD = np.array([0.0, 0.5, 50.0], "f4")
@@ -87,3 +87,13 @@ def test_bad_defaults_are_refused(defaults: dict, message: str) -> None:
     """Unknown names, invalid numbers and variables without a default are errors."""
     with pytest.raises(ValueError, match=message):
         check_defaults(defaults)
+
+
+def test_cold_start():
+    """No snow, soil halfway between wilting point and field capacity; a variable without a rule is an error."""
+    names = ["swvl1", "swvl4", "stl1", "sd", "asn", "tsn", "src"]
+    found = cold_start(names, {"theta_pwp": 0.1, "theta_cap": 0.3}, 280.0)
+    expected = {"swvl1": 0.2, "swvl4": 0.2, "stl1": 280.0, "sd": 0.0, "asn": 0.85, "tsn": 273.16, "src": 0.0}
+    assert {n: v[0] for n, v in found.items()} == pytest.approx(expected)
+    with pytest.raises(ValueError, match=r"no rule for \['lai_lv'\]"):
+        cold_start(["sd", "lai_lv"], {"theta_pwp": 0.1, "theta_cap": 0.3}, 280.0)
