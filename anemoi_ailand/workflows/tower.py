@@ -128,7 +128,7 @@ def tower(
         if nearest is None:
             reader = with_properties(records, known)
         else:
-            reader = with_properties(records, known, nearest.static(), nearest.leaf_area, f"others of {nearest}")
+            reader = with_properties(records, known, nearest.static(), nearest.leaf_area, str(nearest))
         first, last = period(_dates(reader), start, lead, end)
         result = _run(step, reader, nearest, _dates(reader), (first, last), spin_up, progress)
         _write(folder, place, reader, step, *result)

@@ -73,8 +73,8 @@ def test_forcing_is_that_made_by_hand(both):
 
 @pytest.mark.slow
 def test_roll_out_is_that_of_the_forcing_made_by_hand(both):
-    """Over a year, from ecLand's state at the start: the difference is small against the error of the network."""
-    step, dates = load_step("ailand"), [datetime(2005, 1, 1) + i * STEP for i in range(4 * 365 + 1)]
+    """Over a year without those faults, from ecLand's state: the difference is below 5 % of the network's error."""
+    step, dates = load_step("ailand"), [datetime(2003, 7, 1) + i * STEP for i in range(4 * 365 + 1)]
     run = [PointRun(step, reader, dates) for reader in both]
     names = run[0].layout.prognostic
     state = run[0].state(dict(zip(names, both[1].read(names, dates[:1])[:, 0], strict=True)))
@@ -82,14 +82,13 @@ def test_roll_out_is_that_of_the_forcing_made_by_hand(both):
     ecland = both[1].read(list(step.outputs), dates[1:])[:, :, 0].T
     rms = lambda difference: np.sqrt((difference.astype(float) ** 2).mean(axis=0))  # noqa: E731
     ratio = dict(zip(step.outputs, rms(found - by_hand) / rms(by_hand - ecland), strict=True))
-    faulty = both[0].longitudes[0] < 0.0
-    for name in ("swvl1", "swvl2", "swvl3", "swvl4", "stl1", "stl2", "stl3", "sd", "evap", "slhf"):
-        assert ratio[name] < (0.5 if faulty else 0.05), name
+    for name in ("swvl1", "swvl2", "swvl3", "swvl4", "stl1", "stl2", "stl3", "sd", "2t", "evap", "slhf"):
+        assert ratio[name] < 0.05, name
 
 
 @pytest.mark.slow
 def test_spin_up_gives_the_state_of_a_spin_up_by_hand(both):
-    """Two years of spin-up from ecLand's state, with either forcing: the states differ by less than a tolerance."""
+    """One iteration over two years from ecLand's state, with either forcing: the states differ by less than 1e-3."""
     step, dates = load_step("ailand"), both[1].coverage.dates()[: 4 * 731]
     run = [PointRun(step, reader, dates) for reader in both]
     names = run[0].layout.prognostic

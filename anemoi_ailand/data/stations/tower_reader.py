@@ -154,14 +154,15 @@ def with_properties(
     kept = {n: v for n, v in (static or {}).items() if not _follows(n, own)}
     constants, assumed = complete(kept | own, f"'{records.path.name}'")
     given = ", ".join(sorted(own)) or "none"
-    rules = {"site_properties": f"given: {given}; {source or 'no dataset'}; assumed: {assumed}"}
+    others = f"others from {source}; " if source else ""
+    rules = {"site_properties": f"given: {given}; {others}assumed: {assumed}"}
     own_leaf = site.lai_lv is not None or site.lai_hv is not None
     if leaf is None or own_leaf or {"tvl", "tvh"} & set(own):
         monthly, words = site.leaf_area(records.latitude, constants)
         table = np.stack([monthly[n] for n in _LEAF_AREA], axis=1)
         leaf, rules["leaf_area"] = (lambda dates: np.array([leaf_area(table, d) for d in dates]).T), words
     else:
-        rules["leaf_area"] = f"{source}, same date or same day of another year"
+        rules["leaf_area"] = f"that of {source}, on the same date or the same day of another year"
     return TowerReader(records, constants, leaf, rules)
 
 

@@ -99,7 +99,7 @@ def test_properties_and_state_of_the_nearest_point(files, tmp_path):
     np.testing.assert_array_equal(reader.read(names, [start])[:, :, 0], expected)
     with xr.open_dataset(folder / "site.nc") as found:
         assert found.attrs["rule_initial_state"].startswith("the nearest point of '$AILAND_SAMPLE'")
-        assert found.attrs["rule_site_properties"].startswith("given: none; others of the nearest point")
+        assert found.attrs["rule_site_properties"].startswith("given: none; others from the nearest point")
     with pytest.raises(ValueError, match="more than 100 km away"):
         tower(path, tmp_path / "b", dataset="$AILAND_SAMPLE", **here)
     assert not (tmp_path / "b").exists()

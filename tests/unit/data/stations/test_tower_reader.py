@@ -116,7 +116,7 @@ def test_properties_of_a_dataset_yield_to_those_of_the_site(files):
     assert reader.static["theta_sat"] == pytest.approx(0.52)
     assert (reader.static["veg_cov_hv"], reader.static["cl"], reader.static["z"]) == (0.77, 0.1, 50.0)
     assert reader.read(["lai_hv"], [datetime(2020, 1, 2)])[0, 0, 0] == 1.5
-    assert reader.rules["site_properties"].startswith("given: slt; a dataset;")
+    assert reader.rules["site_properties"].startswith("given: slt; others from a dataset;")
 
 
 SITES = [
