@@ -44,7 +44,7 @@ $(STAMP): pyproject.toml
 
 test: lint  ## run all checks: style, types, fast tests, slow tests
 	$(PYTEST) -m "not slow" $(PYTEST_ARGS)
-	$(PYTEST) -m slow $(PYTEST_ARGS)
+	$(PYTEST) -m slow --no-loadscope-reorder $(PYTEST_ARGS)
 
 test-fast: $(STAMP)  ## run the fast tests only
 	$(PYTEST) -m "not slow" $(PYTEST_ARGS)

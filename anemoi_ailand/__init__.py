@@ -8,10 +8,11 @@ The names below are the public interface; modules may move between versions. The
 
 .. code-block:: python
 
-    from anemoi_ailand import LandStepper, open_reader
+    import anemoi_ailand as ail
 
-    stepper = LandStepper.open("ailand")        # the network in the package
-    sample = open_reader("$AILAND_SAMPLE")      # ecLand's own output at 44 points
+    land = ail.load("ailand")                                    # the network in the package
+    data = ail.open_data("$AILAND_SAMPLE").to_xarray("2020-05")  # ecLand's own output at 44 points
+    run = land.run(data, variables=["swvl1", "stl1", "2t"])
 """
 
 from __future__ import annotations
@@ -23,17 +24,14 @@ __version__ = "0.2.0"
 
 #: Public names by the module that defines them; repeated below for type checkers and editors.
 _PUBLIC = {
-    "constants": ("STEP_HOURS",),
-    "variables": ("VARIABLES", "Role", "Time", "names", "variable"),
-    "support.packaged": ("folder", "listing"),
-    "data.open_reader": ("open_reader",),
+    "variables": ("VARIABLES", "names"),
+    "support.packaged": ("folder",),
+    "data.land_data": ("LandData", "open_data"),
     "physics.soil": ("soil_of", "soil_table"),
     "physics.soil_water": ("hydraulic_properties",),
     "model.pointwise_mlp": ("PointwiseMLP",),
-    "rollout.step.pretrained": ("pretrained_checkpoint", "pretrained_names"),
-    "rollout.step.checkpoint": ("load_step",),
     "rollout.step.land_state": ("LandState",),
-    "rollout.stepper": ("LandStepper",),
+    "rollout.stepper": ("LandStepper", "load"),
     "rollout.outputs.land_output": ("LandOutput",),
     "rollout.forcing.read_ahead": ("ReadAhead", "one_by_one"),
     "rollout.forcing.forcing_filter": ("ForcingFilter",),
@@ -42,7 +40,6 @@ _PUBLIC = {
     "evaluation.fields.fields": ("open_fields",),
     "evaluation.fields.reforecast": ("open_reforecast",),
     "evaluation.scores.score_table": ("score",),
-    "evaluation.settings": ("read_settings",),
     "evaluation.sites.places": ("Place",),
     "workflows.evaluate": ("evaluate",),
     "workflows.site": ("site",),
@@ -53,12 +50,11 @@ _MODULE = {name: module for module, found in _PUBLIC.items() for name in found}
 __all__ = ["__version__", *_MODULE]
 
 if TYPE_CHECKING:
-    from anemoi_ailand.constants import STEP_HOURS as STEP_HOURS
-    from anemoi_ailand.data.open_reader import open_reader as open_reader
+    from anemoi_ailand.data.land_data import LandData as LandData
+    from anemoi_ailand.data.land_data import open_data as open_data
     from anemoi_ailand.evaluation.fields.fields import open_fields as open_fields
     from anemoi_ailand.evaluation.fields.reforecast import open_reforecast as open_reforecast
     from anemoi_ailand.evaluation.scores.score_table import score as score
-    from anemoi_ailand.evaluation.settings import read_settings as read_settings
     from anemoi_ailand.evaluation.sites.places import Place as Place
     from anemoi_ailand.export.onnx_export import export_step as export_step
     from anemoi_ailand.model.pointwise_mlp import PointwiseMLP as PointwiseMLP
@@ -70,18 +66,12 @@ if TYPE_CHECKING:
     from anemoi_ailand.rollout.forcing.read_ahead import one_by_one as one_by_one
     from anemoi_ailand.rollout.outputs.land_output import LandOutput as LandOutput
     from anemoi_ailand.rollout.reforecast.reforecast import reforecast as reforecast
-    from anemoi_ailand.rollout.step.checkpoint import load_step as load_step
     from anemoi_ailand.rollout.step.land_state import LandState as LandState
-    from anemoi_ailand.rollout.step.pretrained import pretrained_checkpoint as pretrained_checkpoint
-    from anemoi_ailand.rollout.step.pretrained import pretrained_names as pretrained_names
     from anemoi_ailand.rollout.stepper import LandStepper as LandStepper
+    from anemoi_ailand.rollout.stepper import load as load
     from anemoi_ailand.support.packaged import folder as folder
-    from anemoi_ailand.support.packaged import listing as listing
     from anemoi_ailand.variables import VARIABLES as VARIABLES
-    from anemoi_ailand.variables import Role as Role
-    from anemoi_ailand.variables import Time as Time
     from anemoi_ailand.variables import names as names
-    from anemoi_ailand.variables import variable as variable
     from anemoi_ailand.workflows.evaluate import evaluate as evaluate
     from anemoi_ailand.workflows.site import site as site
     from anemoi_ailand.workflows.stability import stability as stability
@@ -90,7 +80,11 @@ if TYPE_CHECKING:
 def __getattr__(name: str) -> Any:
     """Import a public name at its first use (PEP 562)."""
     if name not in _MODULE:
-        raise AttributeError(f"module '{__name__}' has no attribute '{name}'; it has {', '.join(_MODULE)}")
+        from difflib import get_close_matches
+
+        near = get_close_matches(name, _MODULE, n=1)
+        hint = f". Did you mean '{near[0]}'?" if near else f"; it has {', '.join(_MODULE)}"
+        raise AttributeError(f"module '{__name__}' has no attribute '{name}'{hint}")
     found = getattr(import_module(f"{__name__}.{_MODULE[name]}"), name)
     globals()[name] = found
     return found

@@ -3,11 +3,16 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """Constants with their unit and source. No functions."""
 
+from datetime import timedelta
+
 #: Name of the training task and of the runner that goes with it.
 TASK_NAME = "land-forecaster"
 
 #: Length of one emulator step [h].
 STEP_HOURS = 6
+
+#: The same [timedelta].
+STEP = timedelta(hours=STEP_HOURS)
 
 #: The same [s].
 STEP_SECONDS = 3600.0 * STEP_HOURS

@@ -49,7 +49,7 @@ class Role(StrEnum):
 
     Examples
     --------
-    >>> from anemoi_ailand import Role, variable
+    >>> from anemoi_ailand.variables import Role, variable
     >>> variable("swvl1").role is Role.PROGNOSTIC, Role("static").value
     (True, 'static')
     """
@@ -75,7 +75,7 @@ class Time(StrEnum):
 
     Examples
     --------
-    >>> from anemoi_ailand import Time, variable
+    >>> from anemoi_ailand.variables import Time, variable
     >>> variable("avg_tprate").time is Time.INTERVAL_MEAN
     True
     """
@@ -318,8 +318,52 @@ _ROWS: list[Variable] = [
     _category("held_out", "whether the point is never trained on (1) or is (0)", None, None),
 ]  # fmt: skip
 
+
+class Table(dict[str, Variable]):
+    """Rows by name. A row is found by its name in NetCDF too (``t2m`` for ``2t``), which is not listed as a name."""
+
+    def __missing__(self, name: str) -> Variable:
+        """Return the row of a NetCDF name; a KeyError gives the nearest names."""
+        try:
+            return self[match_name(name, self, "the table of variables")]
+        except ValueError as error:
+            raise KeyError(str(error)) from None
+
+    def __repr__(self) -> str:
+        """Return one line for each variable."""
+        return "\n".join(
+            f"{row.name:15}{row.role.value:11}{row.time.value:14}{row.units:11}{row.long_name}" for row in self.values()
+        )
+
+    def _repr_html_(self) -> str:
+        """Return a table for a notebook."""
+        cells = ("name", "netcdf_name", "long_name", "units", "role", "time")
+        head = "".join(f"<th>{name}</th>" for name in cells)
+        rows = "".join(f"<tr>{''.join(f'<td>{getattr(r, c)}</td>' for c in cells)}</tr>" for r in self.values())
+        return f"<table><tr>{head}</tr>{rows}</table>"
+
+
+def match_name(name: str, known: Iterable[str], what: str) -> str:
+    """Return the one of the ``known`` names that is given by its name in the table or in NetCDF (``t2m`` for ``2t``).
+
+    Raises
+    ------
+    ValueError
+        No known name fits; the message gives the nearest ones of ``what``.
+    """
+    known = list(known)
+    if name in known:
+        return name
+    others = {VARIABLES[n].netcdf_name: n for n in known if n in VARIABLES}
+    if name in others:
+        return others[name]
+    near = get_close_matches(str(name), dict.fromkeys([*known, *others]), n=3)
+    hint = f"Nearest: {near}" if near else f"Available: {known}"
+    raise ValueError(f"There is no variable '{name}' in {what}. {hint}.")
+
+
 #: The table by dataset name.
-VARIABLES: dict[str, Variable] = {row.name: row for row in _ROWS}
+VARIABLES: Table = Table({row.name: row for row in _ROWS})
 
 
 def variable(name: str) -> Variable:
@@ -328,7 +372,7 @@ def variable(name: str) -> Variable:
     Parameters
     ----------
     name : str
-        Dataset name, such as ``swvl1``.
+        Dataset name, such as ``swvl1`` or ``2t``, or its name in NetCDF (``t2m``).
 
     Raises
     ------
@@ -337,7 +381,7 @@ def variable(name: str) -> Variable:
 
     Examples
     --------
-    >>> from anemoi_ailand import variable
+    >>> from anemoi_ailand.variables import variable
     >>> row = variable("swvl1")
     >>> row.units, row.bounds
     ('m3 m-3', (0.0, 0.8))
@@ -345,10 +389,11 @@ def variable(name: str) -> Variable:
     try:
         return VARIABLES[name]
     except KeyError:
-        # as `nearest` in support/options.py, a room that this module must not import
-        near = get_close_matches(name, VARIABLES, n=3) or sorted(VARIABLES)
+        # as `suggestion` in support/options.py, a room that this module must not import
+        near = get_close_matches(name, VARIABLES, n=3)
+        known = f"Nearest: {near}" if near else f"Available: {sorted(VARIABLES)}"
         raise ValueError(
-            f"Variable '{name}' is not in the table anemoi_ailand/variables.py. Nearest known names: {near}. "
+            f"Variable '{name}' is not in the table anemoi_ailand/variables.py. {known}. "
             "Correct the name, or add a row to the table."
         ) from None
 

@@ -23,10 +23,24 @@ import pytest  # noqa: E402
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
+#: Files of slow tests that take longest, in the order in which they begin: no process is left alone with one of them.
+#: The first makes what others wait for.
+LONGEST = (
+    "operations", "wheel", "contest", "evaluate", "chain", "example_chain", "datasets", "export", "coupled_run",
+    "forecast_dataset", "baselines", "pretrained", "variants", "netcdf_in_threads",
+)  # fmt: skip
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the tests marked ``slow`` last, each group in its own order."""
-    items.sort(key=lambda item: item.get_closest_marker("slow") is not None)
+    """Put the tests marked ``slow`` last, those of :data:`LONGEST` first among them."""
+
+    def place(item: pytest.Item) -> int:
+        if item.get_closest_marker("slow") is None:
+            return -1
+        name = item.path.stem.removeprefix("test_")
+        return LONGEST.index(name) if name in LONGEST and "integration" in item.path.parts else len(LONGEST)
+
+    items.sort(key=place)
 
 
 @pytest.fixture(autouse=True)

@@ -6,7 +6,7 @@
     python tools/make_pretrained.py training/best/inference-best.ckpt evaluation-reference --config ailand
 
 The evaluation is the folder that ``anemoi-ailand evaluate`` wrote with ``configs/evaluation/reference.yaml`` for the
-same checkpoint; its rollouts and dataset are read for the intervals. The tool writes ``anemoi_ailand/pretrained/``
+same checkpoint; its roll-outs and dataset are read for the intervals. The tool writes ``anemoi_ailand/pretrained/``
 (cleaned checkpoint, record with checksum and scores, model card) atomically, and then the reference numbers of
 ``tests/integration/test_pretrained.py`` into ``tests/reference/pretrained_sample.json``.
 """
@@ -37,8 +37,7 @@ from anemoi_ailand.evaluation.scores.bootstrap import resamples, rmse_interval
 from anemoi_ailand.evaluation.scores.difference_table import START_BLOCK_DAYS
 from anemoi_ailand.evaluation.scores.sums import collect
 from anemoi_ailand.rollout.step.pretrained import SCHEMA
-from anemoi_ailand.support.atomic_file import complete_file
-from anemoi_ailand.support.atomic_folder import complete_folder
+from anemoi_ailand.support.atomic import complete_file, complete_folder
 from anemoi_ailand.support.checksum import file_sha256
 from anemoi_ailand.support.packaged import listing
 
@@ -202,7 +201,7 @@ def make(args: argparse.Namespace) -> None:
         if clean.stat().st_size > LARGEST:
             raise ValueError(f"The checkpoint has {clean.stat().st_size} bytes, allowed are {LARGEST}.")
         record = record_of(clean, args, metrics, label)
-        sample = sample_scores.sample_scores(clean, Path(work))
+        sample = sample_scores.sample_scores(clean)
         with complete_folder(args.output, proof=f"{args.name}.json") as folder:
             shutil.copyfile(clean, folder / clean.name)
             write_json(folder / f"{args.name}.json", record)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from textwrap import fill
 from typing import Any
 
-from anemoi_ailand.evaluation.display.markdown import aligned, number
+from anemoi_ailand.evaluation.display.text import aligned, plain_number
 from anemoi_ailand.variables import variable
 
 WIDTH = 120
@@ -126,7 +126,7 @@ def table_a(rows: list[dict[str, Any]], group: str) -> str:
     for name in dict.fromkeys(row["variable"] for row in rows):
         cells = [f"{r['rmse']:.3g} ({r['low']:.3g} to {r['high']:.3g})" for r in (by[name, d] for d in leads)]
         end = by[name, last]
-        others = [number(end[key]) for key in ("climatology", "bias", "acc")]
+        others = [plain_number(end[key]) for key in ("climatology", "bias", "acc")]
         lines.append([f"`{name}`", variable(name).units, *cells, *others])
     return "\n".join(aligned(lines, left=(0, 1)))
 
@@ -135,6 +135,6 @@ def table_b(rows: list[dict[str, Any]]) -> str:
     """Tabulate the scores of the long run at held-out points."""
     lines = [["variable", "unit", "RMSE", "bias", "correlation", "ACC"]]
     for row in (row for row in rows if row["group"] == "held_out"):
-        numbers = [number(row.get(key)) for key in ("rmse", "bias", "correlation", "acc")]
+        numbers = [plain_number(row.get(key)) for key in ("rmse", "bias", "correlation", "acc")]
         lines.append([f"`{row['variable']}`", variable(row["variable"]).units, *numbers])
     return "\n".join(aligned(lines, left=(0, 1))) if len(lines) > 1 else "Not run."

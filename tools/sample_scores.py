@@ -9,75 +9,69 @@ RMSE over the four stamps of the last day, at the 11 held-out points and at the 
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import netCDF4
 import numpy as np
-from anemoi.inference.config.run import RunConfiguration
-from anemoi.inference.runners import create_runner
+import torch
 
 from anemoi_ailand.constants import STEP_HOURS
 from anemoi_ailand.data.open_reader import open_reader
+from anemoi_ailand.data.sun import COMPUTED, compute
 from anemoi_ailand.evaluation.scores.bootstrap import resamples, rmse_interval
-from anemoi_ailand.support.packaged import find, folder
-from anemoi_ailand.variables import VARIABLES
+from anemoi_ailand.rollout.step.advance import STEP, StepLayout, advance
+from anemoi_ailand.rollout.step.checkpoint import load_step
+from anemoi_ailand.support.packaged import folder
 
 STARTS = tuple(datetime(2022, month, 1) for month in range(1, 13))
 LEAD_DAYS = 30
 HELD_OUT_EVERY = 5  #: a point is held out if its point_id is divisible by this
 SEED = 1  #: of the bootstrap
 
+#: Sum of squared errors by variable, shape (start, point).
+Errors = dict[str, np.ndarray]
+
 #: Lead times of the stamps of the last day [h].
 LAST_DAY = np.arange(24 * LEAD_DAYS - 24 + STEP_HOURS, 24 * LEAD_DAYS + 1, STEP_HOURS)
 
 
-def roll_out(checkpoint: str | Path, start: datetime, output: Path) -> Path:
-    """Run from one date as ``anemoi-inference run`` does, with the packaged configuration and sample."""
-    options = [
-        f"checkpoint={checkpoint}", f"date={start:%Y-%m-%dT%H}", f"lead_time={LEAD_DAYS}d", "device=cpu",
-        f"output.land-netcdf.path={output}",
-    ]  # fmt: skip
-    create_runner(RunConfiguration.load(str(find("configs", "inference/rollout-files")), options)).execute()
-    return output
+def roll_out(checkpoint: str | Path) -> tuple[Errors, np.ndarray]:
+    """Run from all starts at once, and return the squared errors of the last day and the held-out mask (point,).
+
+    Values are those of ``anemoi-inference run`` from each start: each step is batch-invariant.
+    """
+    sample, step = open_reader(str(folder("sample"))), load_step(checkpoint)
+    layout = StepLayout(step.inputs, step.outputs)
+    n_steps = LEAD_DAYS * 24 // STEP_HOURS
+    dates = [STARTS[0] + i * STEP for i in range((STARTS[-1] - STARTS[0]) // STEP + n_steps + 1)]
+    names = tuple(n for n in sample.variables if n in {*step.inputs, *step.outputs})
+    fields = dict(zip(names, sample.read(names, dates), strict=True))
+    fields |= dict(zip(COMPUTED, compute(COMPUTED, dates, sample.latitudes, sample.longitudes), strict=True))
+    inputs = torch.from_numpy(np.stack([fields[n] for n in step.inputs], axis=-1))  # (date, point, input)
+    first = torch.tensor([(start - STARTS[0]) // STEP for start in STARTS])
+    errors = {n: np.zeros((len(STARTS), len(sample.latitudes))) for n in names if n in step.outputs}
+    now = inputs[first].flatten(0, 1)
+    for k in range(1, n_steps + 1):
+        end = inputs[first + k].flatten(0, 1)
+        out = advance(step.of_slots, layout, now, end)
+        now = layout.next_start(now, end, out)
+        if k * STEP_HOURS in LAST_DAY:
+            found = out.numpy().astype(np.float64).reshape(len(STARTS), -1, len(step.outputs))
+            for name, sums in errors.items():
+                sums += (found[..., step.outputs.index(name)] - fields[name][first + k]) ** 2
+    return errors, np.asarray(sample.point_id) % HELD_OUT_EVERY == 0
 
 
-def squares(forecast: Path, start: datetime) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """Sum the squared errors of the last day for each variable, shape (point,), and return the held-out mask."""
-    truth = open_reader(str(folder("sample")))
-    dates = [start + timedelta(hours=int(hours)) for hours in LAST_DAY]
-    out = {}
-    with netCDF4.Dataset(forecast) as run:
-        names = [n for n, row in VARIABLES.items() if row.netcdf_name in run.variables and n in truth.variables]
-        at = LAST_DAY // STEP_HOURS  # the first record is the initial state
-        for name, expected in zip(names, truth.read(names, dates), strict=True):
-            values = np.asarray(run[VARIABLES[name].netcdf_name][at], dtype=np.float64)
-            out[name] = ((values - expected) ** 2).sum(axis=0)
-        same = np.allclose(run["latitude"][:], truth.latitudes, atol=1e-3)
-    if not same:
-        raise ValueError(f"'{forecast}' is not on the points of the sample.")
-    assert truth.point_id is not None
-    return out, np.asarray(truth.point_id) % HELD_OUT_EVERY == 0
-
-
-def score(forecasts: list[Path]) -> dict[str, dict[str, dict[str, float]]]:
-    """Return RMSE with 95 % interval by group and variable, from one forecast per start in :data:`STARTS`."""
-    parts = [squares(path, start) for path, start in zip(forecasts, STARTS, strict=True)]
-    held_out = parts[0][1]
-    out: dict[str, dict[str, dict[str, float]]] = {}
+def sample_scores(checkpoint: str | Path) -> dict[str, Any]:
+    """Roll out from all starts, and return RMSE with 95 % interval by group and variable."""
+    errors, held_out = roll_out(checkpoint)
+    scores: dict[str, dict[str, dict[str, float]]] = {}
     for group, members in {"held_out": held_out, "trained": ~held_out}.items():
         draws = resamples(len(STARTS), int(members.sum()), seed=SEED)
         counts = np.full(len(STARTS), float(len(LAST_DAY))), np.ones(int(members.sum()))
-        out[group] = {
-            name: dict(zip(("rmse", "low", "high"), rmse_interval(per_start[:, members], counts, draws), strict=True))
-            for name in parts[0][0]
-            for per_start in [np.stack([part[0][name] for part in parts])]
+        scores[group] = {
+            name: dict(zip(("rmse", "low", "high"), rmse_interval(sums[:, members], counts, draws), strict=True))
+            for name, sums in errors.items()
         }
-    return out
-
-
-def sample_scores(checkpoint: str | Path, work: Path) -> dict[str, Any]:
-    """Roll out from all starts into the folder ``work``, and score."""
-    forecasts = [roll_out(checkpoint, start, work / f"{start:%Y%m%d}.nc") for start in STARTS]
-    return {"starts": [f"{start:%Y-%m-%d}" for start in STARTS], "lead_days": LEAD_DAYS, "scores": score(forecasts)}
+    return {"starts": [f"{start:%Y-%m-%d}" for start in STARTS], "lead_days": LEAD_DAYS, "scores": scores}

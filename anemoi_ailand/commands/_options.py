@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 
 def add_options(parser: ArgumentParser, config_help: str, named: Mapping[str, str]) -> None:
@@ -21,10 +21,26 @@ def add_options(parser: ArgumentParser, config_help: str, named: Mapping[str, st
         parser.add_argument(f"--{short}", help=f"short for {key}=...")
 
 
-def given_options(args: Namespace, named: Mapping[str, str]) -> tuple[str | None, list[str]]:
-    """Return the file, if one is given, and all options as ``key=value``."""
-    config, options = args.config, list(args.options)
+def given_options(
+    args: Namespace, named: Mapping[str, str], unknown: Sequence[str] = ()
+) -> tuple[str | None, list[str]]:
+    """Return the file, if one is given, and all options as ``key=value``; ``unknown`` as in :func:`with_unknown`."""
+    config: str | None = args.config
+    options = with_unknown(args.options, unknown)
     if config is not None and "=" in config:
-        config, options = None, [config, *options]
+        options, config = [config, *options], None
     short = {key: getattr(args, name) for name, key in named.items()}
     return config, options + [f"{key}={value}" for key, value in short.items() if value is not None]
+
+
+def with_unknown(options: Sequence[str], unknown: Sequence[str]) -> list[str]:
+    """Return ``options`` and those that argparse does not recognise because they follow a flag.
+
+    Raises
+    ------
+    ValueError
+        An unknown argument is not of the form ``key=value``.
+    """
+    if wrong := [text for text in unknown if text.startswith("-") or "=" not in text]:
+        raise ValueError(f"Unknown arguments: {' '.join(wrong)}. Give options as key=value; --help lists the flags.")
+    return [*options, *unknown]

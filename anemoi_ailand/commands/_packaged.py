@@ -13,7 +13,7 @@ from pathlib import Path
 
 from anemoi.utils.cli import Command
 
-from anemoi_ailand.support.atomic_file import complete_file
+from anemoi_ailand.support.atomic import complete_file
 from anemoi_ailand.support.packaged import find, listing
 
 #: Purpose of a YAML file, the first lines of its header, and the fields that follow.
@@ -51,7 +51,7 @@ class PackagedCommand(Command):
 
     def add_arguments(self, command_parser: ArgumentParser) -> None:
         """Add the arguments to the parser."""
-        command_parser.add_argument("name", nargs="?", metavar="NAME", help="print this one; without it, list them all")
+        command_parser.add_argument("name", nargs="?", metavar="NAME", help="file to print; without it, list all")
         command_parser.add_argument(
             "dest", nargs="?", metavar="DEST", help="with --copy: file or folder (default: here)"
         )
@@ -60,15 +60,12 @@ class PackagedCommand(Command):
         what.add_argument("--copy", action="store_true", help="copy the file to DEST")
         command_parser.add_argument("--force", action="store_true", help="with --copy: replace an existing file")
 
-    def check(self, parser: ArgumentParser, args: Namespace) -> None:
-        """Refuse combinations of options without a meaning."""
-        if (args.path or args.copy) and not args.name:
-            parser.error(f"--path and --copy need the NAME of one of the {self.kind}.")
-        if (args.dest or args.force) and not args.copy:
-            parser.error("DEST and --force have a meaning only with --copy.")
-
     def run(self, args: Namespace) -> None:
         """List, print, locate or copy."""
+        if (args.path or args.copy) and not args.name:
+            raise ValueError(f"`--path` and `--copy` need a NAME. List the names: anemoi-ailand {self.kind}")
+        if (args.dest or args.force) and not args.copy:
+            raise ValueError("DEST and `--force` have a meaning only with `--copy`. Add it.")
         if not args.name:
             sys.stdout.write(table(self.kind))
             return

@@ -23,7 +23,7 @@ class Pretrained(Command):
         """Add the arguments of the command."""
         command_parser.add_argument("name", nargs="?", metavar="NAME", help="name of the network (default: ailand)")
         what = command_parser.add_mutually_exclusive_group()
-        what.add_argument("--path", action="store_true", help="verify the checkpoint and print its path, nothing else")
+        what.add_argument("--path", action="store_true", help="verify the checkpoint and print only its path")
         what.add_argument("--card", action="store_true", help="print the model card")
         what.add_argument("--check", action="store_true", help="verify and load the checkpoint")
         what.add_argument(

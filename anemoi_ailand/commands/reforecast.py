@@ -22,7 +22,7 @@ class Reforecast(Command):
             default="ailand",
             help="inference checkpoint, or name of a pretrained network (default: %(default)s)",
         )
-        add("--dataset", required=True, help="anemoi dataset with state and forcing")
+        add("--dataset", required=True, help="Anemoi dataset with state and forcing")
         add("--output", default="reforecast.nc", help="file to write (default: %(default)s)")
         add("--starts", nargs="+", metavar="DATE", help="initial dates; or give --first, --last and --every")
         add("--first", metavar="DATE", help="first initial date")

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import sys
 from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
 
 from anemoi.utils.cli import Command
 
-#: Exit codes; 1 is a defect of the program, with a traceback.
-DONE, CONFIGURATION, INPUT, FAILED, STOPPED = 0, 2, 3, 4, 5
+#: Exit codes of failures, by phase; 1 is a defect of the program, with a traceback.
+CODES = {"configuration": 2, "input": 3, "failed": 4, "stopped": 5}
 
 
 class Run(Command):
@@ -21,6 +22,8 @@ class Run(Command):
     or does not fit, found before the first step; 4 failed during the run (forcing, disk), the output so far is valid;
     5 stopped by SIGTERM. After 4 and 5 a run with `restart` resumes when it is started again.
     """
+
+    accept_unknown_args = True
 
     def add_arguments(self, command_parser: ArgumentParser) -> None:
         """Add the arguments of the command."""
@@ -34,19 +37,17 @@ class Run(Command):
             "--dry-run", action="store_true", help="check everything, print the cost of the run, and run no step"
         )
 
-    def run(self, args: Namespace) -> None:
+    def run(self, args: Namespace, unknown: Sequence[str] = ()) -> None:
         """Run and exit with the code of the outcome."""
         from anemoi_ailand.rollout.run.launch import Failure, launch  # slow to import
 
         try:
-            launch(args.config, args.overrides, dry_run=args.dry_run)
+            launch(args.config, [*args.overrides, *unknown], dry_run=args.dry_run)
         except Failure as failure:
             if args.debug:
                 raise
             sys.stderr.write(f"anemoi-ailand run: {failure.what}: {failure}\n")
-            sys.exit(
-                {"configuration": CONFIGURATION, "input": INPUT, "failed": FAILED, "stopped": STOPPED}[failure.what]
-            )
+            sys.exit(CODES[failure.what])
 
 
 command = Run

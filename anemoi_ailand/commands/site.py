@@ -24,7 +24,7 @@ class Site(Command):
         add("--name", action="append", help="name of the place, one for each --lat (default: its coordinates)")
         add("--sites", help="CSV file of places with columns name,lat,lon, instead of --lat and --lon")
         data = command_parser.add_mutually_exclusive_group(required=True)
-        data.add_argument("--dataset", help="anemoi dataset with state and forcing")
+        data.add_argument("--dataset", help="Anemoi dataset with state and forcing")
         data.add_argument("--sample", action="store_true", help="build a dataset from the packaged sample first (10 s)")
         add("--checkpoint", help="inference checkpoint, or name of a pretrained network (default: ailand)")
         add("--start", help="initial date, UTC (default: the first midnight of the dataset)")
@@ -43,13 +43,15 @@ class Site(Command):
     def run(self, args: Namespace) -> None:
         """Run or extract, and print the path of the result."""
         from anemoi_ailand.evaluation.sites.places import places_given, places_of_file
+        from anemoi_ailand.rollout.reforecast.period import check_options
         from anemoi_ailand.workflows.site import SAMPLE, extract, sample_dataset, site  # slow to import
 
         if args.sites and (args.lat or args.lon or args.name):
             raise ValueError("Both `--sites` and `--lat`, `--lon` or `--name` are given. Give one of them.")
         if args.extract_only and (args.checkpoint or args.device):
-            raise ValueError("`--extract-only` runs nothing. Leave `--checkpoint` and `--device` out.")
+            raise ValueError("`--extract-only` runs nothing. Omit `--checkpoint` and `--device`.")
         places = places_of_file(args.sites) if args.sites else places_given(args.lat or [], args.lon or [], args.name)
+        check_options(args.start, args.lead, args.end)
         names = ("start", "lead", "end", "within", "checkpoint", "device")
         options: dict[str, Any] = {n: v for n in names if (v := getattr(args, n)) is not None}
         with sample_dataset() if args.sample else nullcontext(args.dataset) as dataset:

@@ -17,12 +17,16 @@ class Stability(Command):
     def add_arguments(self, command_parser: ArgumentParser) -> None:
         """Add the arguments of the command."""
         add = command_parser.add_argument
-        add("--checkpoint", required=True, help="inference checkpoint")
-        add("--dataset", required=True, help="anemoi dataset whose years are repeated as forcing")
+        add(
+            "--checkpoint",
+            default="ailand",
+            help="inference checkpoint, or name of a pretrained network (default: %(default)s)",
+        )
+        add("--dataset", required=True, help="Anemoi dataset whose years are repeated as forcing")
         add("--output", default="stability", help="folder of the result (default: %(default)s)")
         add("--years", type=int, default=100, help="length of the run (default: %(default)s)")
         add("--start", help="first date of the forcing (default: the first midnight of the dataset)")
-        add("--end", help="latest end of the forcing; whole years are cut out (default: the last date)")
+        add("--end", help="latest end of the forcing; only whole years are used (default: the last date)")
         add("--device", default="cpu", help="device of torch: cpu, cuda (default: %(default)s)")
 
     def run(self, args: Namespace) -> None:

@@ -23,7 +23,7 @@ _FEEDBACK = ("variable", "units")
 
 @dataclass(frozen=True)
 class ForcingField:
-    r"""One forcing of the land, made from a field of the atmosphere.
+    r"""One forcing of the land, derived from a field of the atmosphere.
 
     .. math:: u = a\,x / s
 
@@ -83,18 +83,10 @@ def read_forcing(
 ) -> Forcing:
     """Read the sources of the forcing; a forcing that is not configured is taken from the field of the same name.
 
-    Parameters
-    ----------
-    config : mapping
-        Field by forcing, or a mapping with some of ``field, units, accumulated, hours, instants, held, dataset``.
-    needed : sequence of str
-        Forcing that the land needs every step, without sun and calendar.
-    units : mapping of str to str or None
-        Units of the fields of the atmosphere, None where its checkpoint does not state them.
-    step : float
-        Step of the atmosphere [h].
-    can_hold : sequence of str
-        Forcing that the state of the land contains at the start of a step.
+    ``config`` gives, by forcing, a field or a mapping with some of ``field, units, accumulated, hours, instants, held,
+    dataset``. ``needed`` is the forcing of every step without sun and calendar; ``can_hold`` that which the state of
+    the land contains at the start of a step. ``units`` are those of the fields of the atmosphere (None where its
+    checkpoint does not state them), ``step`` is its step [h].
     """
     unknown = [n for n in config if n not in needed]
     if unknown:
@@ -173,8 +165,7 @@ def _units_of(field: str, stated: str | None, units: Mapping[str, str | None], w
     if stated and known and not same_units(stated, known):
         raise ValueError(
             f"{what}: '{field}' is in '{known}' according to the atmosphere's checkpoint, in '{stated}' "
-            "according to the configuration. "
-            "Correct the wrong one (the checkpoint's by `patch_metadata`)."
+            "according to the configuration. Correct the wrong one (the checkpoint's by `patch_metadata`)."
         )
     if not (stated or known):
         raise ValueError(f"{what}: the atmosphere's checkpoint does not give the units of '{field}'. Set `units`.")

@@ -11,7 +11,7 @@ from pathlib import Path
 import netCDF4
 
 from anemoi_ailand.rollout.step.land_state import LandState
-from anemoi_ailand.support.atomic_file import partial_path, publish
+from anemoi_ailand.support.atomic import partial_path, publish
 from anemoi_ailand.support.disk_errors import check_folder, writing
 from anemoi_ailand.support.netcdf_lock import NETCDF_LOCK
 from anemoi_ailand.support.netcdf_writer import (

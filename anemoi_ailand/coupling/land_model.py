@@ -19,7 +19,7 @@ from anemoi.inference.types import State
 from anemoi.utils.dates import as_timedelta
 from torch import Tensor
 
-from anemoi_ailand.constants import STEP_HOURS
+from anemoi_ailand.constants import STEP, STEP_HOURS
 from anemoi_ailand.coupling.crossing import read_feedback, read_forcing
 from anemoi_ailand.coupling.land_file import LandFile
 from anemoi_ailand.coupling.land_points import LandPoints, Places, land_points
@@ -31,8 +31,6 @@ from anemoi_ailand.support.disk_errors import check_folder
 from anemoi_ailand.support.options import check_known, options_of
 
 LOG = logging.getLogger(__name__)
-
-STEP = timedelta(hours=STEP_HOURS)
 
 
 @dataclass
@@ -139,7 +137,7 @@ class LandModelProcessor(Processor):
             fields[fed.field] = here.write(_tensor(fields[fed.field], here.n_points, fed.field), values)
         if self._file is not None:
             self._file.write(run.land)
-        if date + STEP > self._last(run):
+        if date + STEP > self._last():
             self._end(run.land)
         return state
 
@@ -171,7 +169,7 @@ class LandModelProcessor(Processor):
             if lead is not None and lead % STEP:
                 raise ValueError(f"`save` needs a `lead_time` of whole steps of {STEP_HOURS} h; it is {lead}.")
 
-    def _last(self, run: _Run) -> datetime:
+    def _last(self) -> datetime:
         lead = _lead_time(self.context)
         start = self.context.reference_date
         return datetime.max if lead is None or start is None else start + lead
@@ -212,7 +210,7 @@ def initial_state(config: Any, stepper: LandStepper, date: datetime) -> LandStat
     first = stored.index_of(date)
     values = stored.read(first, first + 1, np.arange(stored.latitudes.size))[0]
     LOG.info("Land starts from %s at %s", stored.path, date)
-    return stepper.initial(date, stored.latitudes, stored.longitudes, dict(zip(names, values.T, strict=True)))
+    return stepper.initial(dict(zip(names, values.T, strict=True)), date, stored.latitudes, stored.longitudes)
 
 
 def _units(metadata: Any, name: str) -> str | None:

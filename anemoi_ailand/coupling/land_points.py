@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from anemoi_ailand.constants import EARTH_RADIUS, SAME_PLACE
+from anemoi_ailand.support.disk_errors import not_found
 from anemoi_ailand.support.options import check_known
 from anemoi_ailand.support.sphere import nearest_points, separation
 
@@ -124,5 +125,5 @@ def _check_near(distance: NDArray[np.float64], most: float, land: Places) -> Non
 
 def _read_index(path: Path) -> NDArray[np.int64]:
     if not path.is_file():
-        raise FileNotFoundError(f"There is no index '{path}'. Correct the path, or use `points: nearest`.")
+        raise not_found(path, "index", "*.npy", "Correct the path, or use `points: nearest`.")
     return np.load(path, allow_pickle=False)

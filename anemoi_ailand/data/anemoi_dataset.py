@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from anemoi_ailand.support.disk_errors import not_found
+
 #: Memory of a block of dates while it is read [bytes]; at least one chunk of the dataset is read.
 BLOCK_BYTES = 64 * 2**20
 
@@ -51,8 +53,7 @@ class AnemoiDataset:
         if not found.size:
             raise ValueError(
                 f"Dataset '{self.path}' covers {self.dates[0]} to {self.dates[-1]}; {date} is not in it. "
-                "Change the dates of "
-                "the run, or give another dataset."
+                "Change the dates of the run, or give another dataset."
             )
         return int(found[0])
 
@@ -80,14 +81,15 @@ def _open(path: Path) -> Any:
     from anemoi.datasets import open_dataset  # slow to import
 
     if not path.exists():
-        near = sorted(p.name for p in path.parent.glob("*.zarr"))
-        raise FileNotFoundError(f"There is no dataset '{path}'. Its folder holds {near}. Correct the path.")
+        raise not_found(path, "dataset", "*.zarr")
     try:
         return open_dataset(str(path))
     except Exception as error:
+        if not (path / ".zgroup").is_file():
+            raise ValueError(f"'{path}' is not an Anemoi dataset (a zarr folder). Correct the path.") from error
         raise ValueError(
-            f"'{path}' cannot be opened as an anemoi dataset ({error}). It may be incomplete: finish it with "
-            "'anemoi-datasets finalise', or create it again."
+            f"'{path}' cannot be opened as an Anemoi dataset ({error}). If it is incomplete, finish it with "
+            "'anemoi-datasets finalise', or create it again; open another zarr, such as a roll-out, with xarray."
         ) from error
 
 

@@ -3,41 +3,59 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """Open land data in any layout of files, recognised by content.
 
-To add a layout, write a reader that follows the protocol in ``reader``, and let ``files/layout`` recognise its files.
+To add a layout, write a reader that follows the protocol in ``reader``, and let :func:`detect` recognise its files.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from anemoi_ailand.data.files import paths
-from anemoi_ailand.data.files.layout import detect
+from anemoi_ailand.data.files.netcdf import POINT_DIMENSIONS, open_file
 from anemoi_ailand.data.reader import Reader
+from anemoi_ailand.support.packaged import expand
+from anemoi_ailand.variables import VARIABLES
 
 LOG = logging.getLogger(__name__)
 
 #: Layouts that :func:`open_reader` knows.
-LAYOUTS = ("reference", "native", "land", "grib", "tower")
+LAYOUTS = ("reference", "native", "land", "grib", "anemoi", "tower")
+
+#: Suffix of an Anemoi dataset.
+ZARR = ".zarr"
+
+#: Variables that occur in ecLand's own files only.
+_NATIVE = {"SoilMoist", "SoilTemp", "AvgSurfT", "SWE", "Qle", "Evap", "T2m", "Ag", "SoilFC", "landsea", "Tair", "Mlail"}
+
+#: Variables that occur in the reference layout of the project only.
+_REFERENCE = {
+    part for v in VARIABLES.values() if v.reference and v.reference not in (v.name, v.netcdf_name)
+    for part in v.reference.split("+")
+}  # fmt: skip
 
 
 def open_reader(
-    path: str | Sequence[str], static: str | Sequence[str] | None = None, layout: str = "auto", **options: Any
+    path: str | Path | Sequence[str | Path],
+    static: str | Path | Sequence[str | Path] | None = None,
+    layout: str = "auto",
+    **options: Any,
 ) -> Reader:
     """Open land data in any layout.
 
     Parameters
     ----------
     path : str or list of str
-        Folders, files, globs or patterns ``{date:strftime(%Y)}``; ``~`` and ``$VAR`` are expanded and
-        ``$AILAND_SAMPLE`` is the packaged sample.
+        Folders, files, globs or patterns ``{date:strftime(%Y)}``, or an Anemoi dataset ``*.zarr``; ``~`` and ``$VAR``
+        are expanded and ``$AILAND_SAMPLE`` is the packaged sample.
     static : str or list of str, optional
         File of the constant fields, unless it accompanies the others under its usual name.
-    layout : {'auto', 'reference', 'native', 'land', 'grib', 'tower'}
+    layout : {'auto', 'reference', 'native', 'land', 'grib', 'anemoi', 'tower'}
         ``reference``: NetCDF (time, point) with the reference names of the project. ``native``: input and output of
         ecLand offline. ``land``: NetCDF (time, point) with dataset names, e.g. our own forecasts. ``grib``: ECMWF GRIB.
-        ``tower``: a tower's own file (forcing only; never found by ``auto``).
+        ``anemoi``: a dataset of Anemoi. ``tower``: a tower's own file (forcing only; never found by ``auto``).
     **options
         Options of the reader: ``point_id`` for the layout ``native``
         (:class:`~anemoi_ailand.data.native.native_reader.NativeReader`); ``land``, ``number``, ``forecast``,
@@ -60,13 +78,19 @@ def open_reader(
     Examples
     --------
     >>> from datetime import datetime
-    >>> from anemoi_ailand import open_reader
+    >>> from anemoi_ailand.data.open_reader import open_reader
     >>> sample = open_reader("$AILAND_SAMPLE")
     >>> print(sample.coverage)
     2020-01-01 00:00 to 2022-12-31 18:00 every 6:00:00
     >>> sample.read(["swvl1", "stl1"], [datetime(2021, 7, 1)]).shape
     (2, 1, 44)
     """
+    if (dataset := _anemoi_dataset(path, layout)) is not None:
+        from anemoi_ailand.data.dataset_reader import DatasetReader
+
+        if static or options:
+            raise ValueError(f"'{dataset}' is a dataset of Anemoi, which takes no {[*options] or 'static'}. Remove it.")
+        return DatasetReader(dataset)
     files = paths.resolve(path)
     static_files = paths.resolve(static) if static else []
     layout = detect(files) if layout == "auto" else layout
@@ -90,3 +114,42 @@ def open_reader(
             raise ValueError(f"A tower has one file, and {len(files) + len(static_files)} are given.")
         return open_tower(files[0], **options)
     raise ValueError(f"There is no layout '{layout}'. Known: {['auto', *LAYOUTS]}. Correct the option `layout`.")
+
+
+def _anemoi_dataset(path: str | Path | Sequence[str | Path], layout: str) -> Path | None:
+    """Return the path of a dataset of Anemoi; None for anything else."""
+    entries = [path] if isinstance(path, str | Path) else list(path)
+    if layout not in ("auto", "anemoi") or len(entries) != 1:
+        return None
+    found = Path(expand(str(entries[0])))
+    return found if layout == "anemoi" or found.suffix == ZARR else None
+
+
+def detect(files: list[Path]) -> str:
+    """Return the layout of files: 'reference', 'native', 'land' or 'grib'."""
+    seen: set[str] = set()
+    votes: set[str] = set()
+    for path in files:
+        if _is_grib(path):
+            return "grib"
+        with open_file(path) as dataset:
+            names = set(dataset.variables)
+            by_point = any(d in dataset.dimensions for d in POINT_DIMENSIONS)
+        seen |= names
+        if by_point:
+            votes.add("reference" if names & _REFERENCE else "land")
+        elif names & _NATIVE:
+            votes.add("native")
+    for layout in ("native", "reference", "land"):
+        if layout in votes:
+            return layout
+    raise ValueError(
+        f"No layout is recognised in {[p.name for p in files][:8]}, which hold {sorted(seen)[:20]}. Known: 'reference' "
+        f"or 'land' (NetCDF with dimensions time and one of {POINT_DIMENSIONS}), 'native' (input and "
+        "output of ecLand offline), 'grib'. Set `layout`, or correct `path`."
+    )
+
+
+def _is_grib(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(4) == b"GRIB"

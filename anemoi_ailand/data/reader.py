@@ -4,7 +4,8 @@
 """Protocol of a reader of land data, for any layout of files.
 
 A reader gives data with the names, units, signs and time semantics of the table ``anemoi_ailand/variables.py``; the
-conventions of the files stay inside the reader. The dataset source, the inference input and the comparison use readers.
+conventions of the files stay inside the reader. Readers serve the dataset source, the inference input, the
+ensemble and the export check.
 """
 
 from __future__ import annotations
@@ -16,12 +17,9 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from anemoi_ailand.constants import STEP_HOURS
+from anemoi_ailand.constants import STEP
 from anemoi_ailand.support.options import nearest
 from anemoi_ailand.variables import VARIABLES, Time
-
-#: One emulator step.
-STEP = timedelta(hours=STEP_HOURS)
 
 #: Labels of points, which are attributes of a reader and not among its variables.
 MARKS = ("climate_class", "point_id", "held_out")
@@ -109,11 +107,11 @@ def check_request(
     """
     missing = [n for n in names if n not in reader.variables]
     if missing:
-        near = {n: nearest(n, reader.variables, n=2) for n in missing}
+        near = {n: found for n in missing if (found := nearest(n, reader.variables, n=2))}
         unknown = [n for n in missing if n not in VARIABLES]
         raise ValueError(
             f"Variables {missing} are not in {reader.name}, which has {list(reader.variables)}. "
-            f"Nearest: {near}. "
+            + (f"Nearest: {near}. " if near else "")
             + (f"{unknown} are not in the table anemoi_ailand/variables.py either. " if unknown else "")
             + "Correct the names, or add the files that hold them to `path` or `static`."
         )

@@ -45,15 +45,9 @@ def select(
 ) -> np.ndarray:
     """Return the indices of the points of the dataset, in its order.
 
-    Parameters
-    ----------
-    points : mapping, optional
-        ``{held_out: exclude}`` or ``{held_out: only}``; ``{ids: [...]}``; ``{land: true}``: land-sea mask of at least
-        0.5.
-    held : numpy.ndarray of bool, shape (point,)
-        Held-out points, which come last.
-    order : mapping, optional
-        ``{seed: 1}`` for the fair order; None keeps the order of the files.
+    ``points`` is ``{held_out: exclude}`` or ``{held_out: only}``, ``{ids: [...]}``, or ``{land: true}`` (land-sea mask
+    of at least 0.5). ``held`` (point,) is true for held-out points, which come last. ``order`` is ``{seed: 1}`` for the
+    fair order; None keeps the order of the files.
     """
     points = dict(points or {})
     _check_keys(points, {"held_out", "ids", "land"}, "points")

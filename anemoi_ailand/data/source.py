@@ -38,13 +38,7 @@ LOG = logging.getLogger(__name__)
 
 
 class EcLandSource(Source):
-    """Anemoi source of land data, with the options in the docstring of the module.
-
-    Raises
-    ------
-    ValueError, FileNotFoundError, OSError
-        Options or files are wrong; raised before the first field is read.
-    """
+    """Anemoi source of land data. The docstring of the module lists the options, which are checked before reading."""
 
     emoji = "🌱"
 
@@ -127,9 +121,8 @@ def _names(
     if variables == "all":
         wanted = [n for n in VARIABLES if n in available]
     else:
-        wanted = [variables] if isinstance(variables, str) else list(variables)
-    for name in (*wanted, *drop):
-        variable(name)
+        wanted = [variable(n).name for n in ([variables] if isinstance(variables, str) else variables)]
+    drop = [variable(n).name for n in drop]
     check_request(reader, [n for n in wanted if n not in made], [])
     kept = tuple(n for n in wanted if n not in drop)
     if not kept:

@@ -6,14 +6,14 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, field_validator, model_validator
 
 from anemoi_ailand.rollout.step.pretrained import checkpoint_path
-from anemoi_ailand.support.configuration import HomePath, Strict, plain_name, read_configuration
+from anemoi_ailand.support.configuration import HomePath, Strict, checked, plain_name, read_configuration
 from anemoi_ailand.variables import variable
 
 #: Lead times at which protocol A of aiLand v1 gives scores, and some in between for curves [d].
@@ -77,9 +77,7 @@ class Maps(Strict):
     @field_validator("variables")
     @classmethod
     def _known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for name in value:
-            variable(name)  # the error lists similar names
-        return value
+        return tuple(variable(name).name for name in value)  # the error lists similar names
 
 
 class Settings(Strict):
@@ -103,7 +101,8 @@ class Settings(Strict):
     @field_validator("checkpoints", "forecasts", mode="before")
     @classmethod
     def _none_is_empty(cls, value: Any) -> Any:
-        return {} if value is None else value  # `checkpoints=null` removes those of a file
+        # `checkpoints=null` removes those of a file, `checkpoints.emulator=null` one of them
+        return {k: v for k, v in value.items() if v is not None} if isinstance(value, dict) else value or {}
 
     @model_validator(mode="after")
     def _names_differ(self) -> Settings:
@@ -111,6 +110,17 @@ class Settings(Strict):
         files = [plain_name(label) for label in dict.fromkeys(labels)]
         if len(set(files)) < len(files):
             raise ValueError(f"some of the names {labels} differ in punctuation only; give names with other letters")
+        return self
+
+    @model_validator(mode="after")
+    def _checkpoints_differ(self) -> Settings:
+        labels: dict[Path, list[str]] = {}
+        for label, path in self.checkpoints.items():
+            labels.setdefault(path.resolve(), []).append(label)
+        if same := [names for names in labels.values() if len(names) > 1]:
+            raise ValueError(
+                f"the checkpoints {same[0]} are one file; give it once (`checkpoints.NAME=null` removes one)"
+            )
         return self
 
     @model_validator(mode="after")
@@ -127,13 +137,14 @@ class Settings(Strict):
         return self
 
 
-def read_settings(path: Path | None, overrides: Sequence[str] = ()) -> Settings:
+def read_settings(path: str | Path | None, overrides: Sequence[str] = ()) -> Settings:
     """Read the configuration of an evaluation and options ``key=value`` that override it.
 
     Parameters
     ----------
-    path : Path or None
-        YAML file like the packaged ``evaluation/evaluate``; None if the options are the whole configuration.
+    path : str or Path or None
+        YAML file, or name of a packaged one such as ``evaluation/evaluate``; None if the options are the whole
+        configuration.
     overrides : sequence of str
         Options, such as ``protocol_b.start=2022-01-01``.
 
@@ -146,9 +157,17 @@ def read_settings(path: Path | None, overrides: Sequence[str] = ()) -> Settings:
 
     Examples
     --------
-    >>> from anemoi_ailand import read_settings
+    >>> from anemoi_ailand.evaluation.settings import read_settings
     >>> options = ["dataset=ecland.zarr", "checkpoints.mine=ailand", "protocol_b.start=2022-01-01"]
     >>> read_settings(None, options).protocol_b.start
     datetime.date(2022, 1, 1)
     """
-    return read_configuration(path, overrides, Settings, "evaluation/evaluate")
+    return read_configuration(path, overrides, Settings)
+
+
+def settings_of(given: Settings | str | Path | None, options: Mapping[str, Any]) -> Settings:
+    """Return settings, read if a path is given, with options replaced; errors as in :func:`read_settings`."""
+    base = read_settings(given) if isinstance(given, str | Path) else given
+    if base is not None and not options:
+        return base
+    return checked({**(base.model_dump() if base else {}), **options}, Settings, "The evaluation")

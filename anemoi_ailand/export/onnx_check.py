@@ -49,16 +49,10 @@ class Rows:
 
 @dataclass(frozen=True)
 class Agreement:
-    """Differences between a graph and its checkpoint.
+    """Differences between a graph and its checkpoint over a number of ``rows``.
 
-    Attributes
-    ----------
-    rows : int
-        Number of rows compared.
-    largest : dict of float by name
-        Largest relative difference of each variable, rows counted in ``undecided`` included.
-    undecided : int
-        Number of rows beyond the limit whose value depends on rounding of the inputs.
+    ``largest`` is the largest relative difference of each variable. Rows beyond the limit whose value depends on
+    rounding of the inputs are ``undecided``, and included in it.
     """
 
     rows: int

@@ -4,8 +4,8 @@
 """Export of a trained model as an ONNX graph, which C, C++, Fortran or Python run without torch and Anemoi.
 
 The graph is made by ``torch.onnx.export(dynamo=True)``: the older exporter has no ``expm1`` and is deprecated. It holds
-normalisation, network, the twelve steps of soil water, and bounds. Before the file gets its name, onnxruntime
-runs it on real states and it is compared with the checkpoint (:mod:`~anemoi_ailand.export.onnx_check`).
+normalisation, network, the twelve steps of soil water, and bounds. Before the file gets its name, onnxruntime runs it
+on real states, and the results are compared with the checkpoint (:mod:`~anemoi_ailand.export.onnx_check`).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from anemoi_ailand.export.onnx_operators import OPSET, translations
 from anemoi_ailand.rollout.step.checkpoint import LandStep, checkpoint_checksum, load_step
 from anemoi_ailand.rollout.step.physical_step import PhysicalStep, to_dtype
 from anemoi_ailand.rollout.step.pretrained import pretrained_names, pretrained_record
-from anemoi_ailand.support.atomic_file import complete_file
+from anemoi_ailand.support.atomic import complete_file
 from anemoi_ailand.variables import variable
 
 LOG = logging.getLogger(__name__)
@@ -173,7 +173,7 @@ def _quiet() -> Iterator[None]:
 
 
 def example(host: HostStep, dtype: torch.dtype) -> dict[str, Tensor]:
-    """Return example arguments of a step by name, all ones."""
+    """Return example arguments of a step by name, filled with ones."""
     sizes = {n: len(columns) for n, columns in host.columns.items()}
     return {n: torch.ones(_ROWS, k, dtype=torch.float64 if n == PLACE_TIME else dtype) for n, k in sizes.items()}
 

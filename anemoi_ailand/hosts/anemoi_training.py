@@ -22,7 +22,7 @@ class TrainingHooks(_Training):
     A method of training is a class ``Mine(TrainingHooks, SingleTraining)`` that defines :meth:`batch_step`.
 
     Private names: ``_step`` and ``_build_metrics_for_dataset`` (overridden), ``_compute_loss`` and ``_get_loss_name``
-    (called). They can go when anemoi-training lets a method compute the loss of a whole rollout at once, and accepts
+    (called). They can go when anemoi-training lets a method compute the loss of a whole roll-out at once, and accepts
     ``null`` for a metric that a base configuration sets.
     """
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from anemoi_ailand.constants import TETENS_PRESSURE, TETENS_WATER, TRIPLE_POINT, VAPOUR_MASS_RATIO
-from anemoi_ailand.physics.closed_step import Land, root_zone_water
+from anemoi_ailand.physics.closed_step import Land, available_share, root_zone_water
 from anemoi_ailand.physics.soil import frozen_fraction
 
 #: Number of columns of :func:`contrasts`.
@@ -44,8 +44,6 @@ def contrasts(land: Land, air: Air) -> Tensor:
     differences = torch.cat([above, temperature[..., :3] - temperature[..., 1:]], dim=-1)
     near_freezing = torch.stack([air.t_end, air.avg_t, top, temperature[..., 1]], dim=-1) - TRIPLE_POINT
     frozen = frozen_fraction(temperature)
-    liquid = land.theta * (1.0 - frozen)
-    available = ((liquid - soil.wilting) / (soil.capacity - soil.wilting)).clamp(0.0, 1.0)
     saturation = (land.theta - soil.residual) / (soil.saturated - soil.residual)
     single = torch.stack(
         [
@@ -60,7 +58,7 @@ def contrasts(land: Land, air: Air) -> Tensor:
         [
             differences / _TEMPERATURE,
             torch.tanh(near_freezing / _PHASE),
-            2.0 * available - 1.0,
+            2.0 * available_share(land, frozen) - 1.0,
             4.0 * saturation - 2.0,
             2.0 * root_zone_water(land, frozen).sum(-1) - 1.0,
             single,

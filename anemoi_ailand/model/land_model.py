@@ -244,10 +244,7 @@ def _normalisation(model_config: Any, dataset: str, indices: Any, statistics: di
 
 
 def _check_variance(config: Any, name_to_index: dict[str, int], statistics: dict) -> None:
-    """Refuse variables without variance, whose normalisation would be infinite.
-
-    Upstream divides by the standard deviation with a warning only (anemoi-models 0.19, preprocessing/normalizer.py).
-    """
+    """Refuse variables without variance; anemoi-models 0.19 divides by zero with a warning only (normalizer.py)."""
     methods = {n: m for m, group in config["config"].items() if m not in ("default", "remap") for n in group or []}
     default = config["config"].get("default", "none")
     flat = [

@@ -41,12 +41,8 @@ def _thickness(values: np.ndarray) -> np.ndarray:
 def soil_water(swvl: np.ndarray) -> np.ndarray:
     r"""Return the mass of water in the soil, :math:`\rho_w \sum_k \theta_k \Delta z_k`.
 
-    Parameters
-    ----------
-    swvl : numpy.ndarray, shape (layer, ...)
-        Volumetric water of the layers from the top [m3 m-3]; fewer than four layers give the water down to there.
-
-    Returns shape (...) [kg m-2], float64.
+    Shapes: volumetric water of the layers from the top (layer, ...) [m3 m-3] -> (...) [kg m-2], float64; fewer than
+    four layers give the water above the lowest layer supplied, including it.
     """
     return WATER_DENSITY * (np.asarray(swvl, dtype=np.float64) * _thickness(swvl)).sum(axis=0)
 
@@ -54,14 +50,8 @@ def soil_water(swvl: np.ndarray) -> np.ndarray:
 def water_storage(swvl: np.ndarray, sd: np.ndarray, src: np.ndarray) -> np.ndarray:
     r"""Return the water on and in the land, :math:`W = \rho_w \sum_k \theta_k \Delta z_k + S + I`.
 
-    Parameters
-    ----------
-    swvl : numpy.ndarray, shape (layer, ...)
-        Volumetric soil water [m3 m-3].
-    sd, src : numpy.ndarray, shape (...)
-        Snow :math:`S` and interception :math:`I` [kg m-2].
-
-    Returns shape (...) [kg m-2]. Source: IFS Documentation CY49R1, Part IV, chapter 8.
+    Shapes: volumetric soil water (layer, ...) [m3 m-3], snow :math:`S` and interception :math:`I` (...) [kg m-2] ->
+    (...) [kg m-2]. Source: IFS Documentation CY49R1, Part IV, chapter 8.
     """
     return soil_water(swvl) + sd + src
 

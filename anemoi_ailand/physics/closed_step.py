@@ -192,9 +192,13 @@ def root_zone_water(land: Land, frozen: Tensor) -> Tensor:
 
     The sum over the layers is ecLand's soil moisture stress of low and high vegetation. Source: srfwexc_vg_mod.F90.
     """
+    return land.roots * available_share(land, frozen).unsqueeze(-2)
+
+
+def available_share(land: Land, frozen: Tensor) -> Tensor:
+    """Return the liquid water of each layer between wilting point (0) and field capacity (1), (..., layer) [1]."""
     liquid = land.theta * (1.0 - frozen)
-    wet = ((liquid - land.soil.wilting) / (land.soil.capacity - land.soil.wilting)).clamp(0.0, 1.0)
-    return land.roots * wet.unsqueeze(-2)
+    return ((liquid - land.soil.wilting) / (land.soil.capacity - land.soil.wilting)).clamp(0.0, 1.0)
 
 
 def _root_uptake(land: Land, frozen: Tensor, raw: Tensor) -> Tensor:

@@ -45,18 +45,9 @@ def snow_density(sd: Tensor, rsn: Tensor, fresh: Tensor, fresh_density: Tensor, 
 
     .. math:: \rho' = \frac{S \rho + F \rho_f}{S + F} + \Delta \rho
 
-    limited to ecLand's range, 50 ... 500 kg m-3.
-
-    Parameters
-    ----------
-    sd, rsn : Tensor
-        Snow mass [kg m-2] and density [kg m-3] before.
-    fresh, fresh_density : Tensor
-        Fresh snow [kg m-2] and its density [kg m-3].
-    change : Tensor
-        Change of density by settling [kg m-3].
-
-    All have the same shape. Source: IFS Documentation CY49R1, Part IV, snow scheme.
+    limited to ecLand's range, 50 ... 500 kg m-3; with mass :math:`S` and density :math:`\rho` before, fresh snow
+    :math:`F` and its density :math:`\rho_f`, and the change by settling :math:`\Delta \rho`. All have the same shape
+    [kg m-2, kg m-3]. Source: IFS Documentation CY49R1, Part IV, snow scheme.
     """
     mixed = (sd * rsn + fresh * fresh_density + NO_SNOW * rsn) / (sd + fresh + NO_SNOW)
     return (mixed + change).clamp(SNOW_DENSITY_LOWEST, SNOW_DENSITY_HIGHEST)
@@ -91,14 +82,8 @@ class SnowMass(NamedTuple):
 def snow_mass(available: Tensor, sublimation: Tensor, melt: Tensor) -> SnowMass:
     """Limit sublimation and melt to the available snow; snow that melts completely is exactly zero.
 
-    Parameters
-    ----------
-    available : Tensor
-        Snow before the step, snowfall and freezing rain [kg m-2].
-    sublimation : Tensor
-        Requested sublimation, negative for hoar frost [kg m-2].
-    melt : Tensor
-        Requested melt, not below zero [kg m-2].
+    ``available`` is snow before the step, snowfall and freezing rain. The requested ``sublimation`` is negative for
+    hoar frost, the requested ``melt`` not below zero. All have the same shape [kg m-2].
     """
     sublimated = torch.minimum(sublimation, available)
     melted = torch.minimum(melt, available - sublimated)

@@ -33,14 +33,8 @@ class Canopy(NamedTuple):
 def intercept(src: Tensor, rain: Tensor, kept: Tensor, evaporation: Tensor) -> Canopy:
     """Divide store and rain into water kept on the leaves, evaporation, and throughfall, in this order.
 
-    Parameters
-    ----------
-    src, rain : Tensor
-        Interception store before the step, and rain over it [kg m-2].
-    kept, evaporation : Tensor
-        Requested store after the step, limited to 0 ... ``src + rain``, and evaporation, not below zero [kg m-2].
-
-    All have the same shape.
+    ``src`` is the interception store before the step, ``rain`` that over the step. The requested store ``kept`` is
+    limited to 0 ... ``src + rain``; the requested ``evaporation`` is not below zero. All have the same shape [kg m-2].
     """
     available = src + rain
     store = torch.minimum(torch.relu(kept), available)

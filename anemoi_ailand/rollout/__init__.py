@@ -1,4 +1,4 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Rollouts of the land with anemoi-inference: step, forcing, runner, outputs, re-forecasts, stepper."""
+"""Roll-outs of the land with anemoi-inference: step, forcing, runner, outputs, re-forecasts, stepper."""

@@ -7,47 +7,65 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, overload
 
 import numpy as np
 import torch
 import xarray as xr
 from torch import Tensor
 
+from anemoi_ailand.constants import STEP_HOURS
+from anemoi_ailand.data.land_data import LandData
 from anemoi_ailand.data.sun import COMPUTED, compute
 from anemoi_ailand.rollout.forcing.forcing_filter import check_finite
+from anemoi_ailand.rollout.forcing.records import (
+    dates_after,
+    in_table_units,
+    key_of,
+    places_of,
+    record_at,
+    source_of,
+)
+from anemoi_ailand.rollout.series_run import run_series
 from anemoi_ailand.rollout.step import gradients
 from anemoi_ailand.rollout.step.advance import STEP, StepLayout, advance
 from anemoi_ailand.rollout.step.batch_invariance import padded_rows
-from anemoi_ailand.rollout.step.checkpoint import LandStep, checkpoint_checksum, load_step
+from anemoi_ailand.rollout.step.checkpoint import LandStep, checkpoint_checksum, load_step, training_origin
 from anemoi_ailand.rollout.step.land_state import LandState
 from anemoi_ailand.rollout.step.physical_step import PhysicalStep, to_dtype
 from anemoi_ailand.rollout.step.row_blocks import BlockStep
-from anemoi_ailand.variables import variable
+from anemoi_ailand.support.dates import Date, to_datetime
+from anemoi_ailand.support.netcdf_writer import COORDINATES
+from anemoi_ailand.support.object_display import as_html, as_text, with_units
+from anemoi_ailand.support.packaged import folder
+from anemoi_ailand.variables import match_name, variable
 
-#: Values (point,) by name, under the names of the table or of its NetCDF files.
-Fields = Mapping[str, Any] | xr.Dataset
+#: Values (point,) by name, under the names of the table or of its NetCDF files; with a time, also opened data.
+Fields = Mapping[str, Any] | xr.Dataset | LandData
+
+#: Characters of a checksum that are shown.
+_DIGITS = 12
 
 
 class LandStepper:
-    """Stepper of the land for a host: an atmosphere, an assimilation, a script.
+    """Emulator of the land: states and forcing in, states out, for a notebook, a script or a host program.
 
-    Fields are numpy arrays, torch tensors or an :class:`xarray.Dataset`, in the units of the table of variables. Sun
-    and calendar are computed from date and place unless given. A stepper has no state: it may be called from several
-    threads and for several sets of points.
+    Fields are numpy arrays, torch tensors or an :class:`xarray.Dataset`, in the units of the table of variables or in
+    those that a dataset states. Sun and calendar are computed from date and place unless given. A stepper has no
+    state: it may be called from several threads and for several sets of points.
 
     Forcing means are over the 6 h that end at the new date, instants are at the new date; those at the old date are
     part of the state. The result is bitwise that of ``anemoi-inference run``.
 
-    :meth:`propagate`, :meth:`tangent`, :meth:`adjoint` and :meth:`jacobian` are differentiable; :meth:`step` is not, in
-    favour of speed.
+    :meth:`run` makes a series, :meth:`step` one step, :meth:`jacobian` derivatives. :meth:`propagate`, :meth:`tangent`,
+    :meth:`adjoint` and :meth:`jacobian_tensor` are differentiable; :meth:`step` is not, in favour of speed.
 
     Parameters
     ----------
     step : LandStep
-        Loaded checkpoint, see :meth:`open`.
+        Loaded checkpoint, see :func:`load`.
     dtype : {'float32', 'float64'}
         Precision. Double precision is slower, without recording and blocks.
     threads : int, optional
@@ -60,20 +78,22 @@ class LandStepper:
 
     Examples
     --------
-    >>> from datetime import datetime, timedelta
-    >>> from anemoi_ailand import LandStepper, open_reader
-    >>> stepper, sample = LandStepper.open("ailand"), open_reader("$AILAND_SAMPLE")
-    >>> def read(date, *kinds):
-    ...     names = [name for kind in kinds for name in stepper.needs[kind]]
-    ...     return dict(zip(names, sample.read(names, [date])[:, 0]))
-    >>> date = datetime(2021, 7, 1)
-    >>> fields = read(date, "prognostic", "static", "forcing_at_start")
-    >>> state = stepper.initial(date, sample.latitudes, sample.longitudes, fields)
-    >>> state = stepper.step(state, read(date + timedelta(hours=6), "forcing"))
+    >>> import anemoi_ailand as ail
+    >>> land = ail.load("ailand")
+    >>> data = ail.open_data("$AILAND_SAMPLE").to_xarray("2021-07-01")
+    >>> state = land.step(land.initial(data), data)  # the record of `data` at the new date is taken
     >>> print(state.date, state["skt"].shape)
     2021-07-01 06:00:00 torch.Size([44])
 
-    ``stepper.save(state, "land.state")`` and ``stepper.load("land.state")`` keep a state between runs.
+    A host that has arrays:
+
+    >>> when, fields = data.time[0], data.isel(time=0)
+    >>> arrays = {name: fields[name].values for kind in ("prognostic", "static") for name in land.needs[kind]}
+    >>> arrays |= {name: fields[name].values for name in land.needs["forcing_at_start"]}
+    >>> state = land.initial(arrays, when, data.latitude, data.longitude)
+    >>> state = land.step(state, {name: data[name].values[1] for name in land.needs["forcing"]})
+
+    ``land.save(state, "land.state")`` and ``land.load("land.state")`` keep a state between runs.
     """
 
     def __init__(self, step: LandStep, dtype: str = "float32", threads: int | None = None) -> None:
@@ -89,19 +109,48 @@ class LandStepper:
         self._blocks = BlockStep(step, threads)
         first = (*self.prognostic, *self.static, *self.layout.forcing_start)
         then = tuple(dict.fromkeys((*self.layout.forcing_end, *self.layout.forcing_start)))
-        self._initial, self._forcing = ((names, self.layout.sources(names)) for names in (first, then))
+        self.initial_names, self.forcing_names = first, then
+        self._initial, self._forcing = (self.layout.sources(names) for names in (first, then))
 
     @classmethod
     def open(
         cls, checkpoint: str | Path = "ailand", *, device: str = "cpu", dtype: str = "float32",
         threads: int | None = None,
     ) -> LandStepper:  # fmt: skip
-        """Load a checkpoint: a path, or the name of a packaged network, which is verified first.
-
-        Errors are those of :func:`~anemoi_ailand.rollout.step.checkpoint.load_step` and of the class.
-        """
+        """Load a checkpoint as :func:`load` does."""
         to_dtype(dtype)
         return cls(load_step(checkpoint, device), dtype, threads)
+
+    def __repr__(self) -> str:
+        return as_text(self._title(), self._rows())
+
+    def _repr_html_(self) -> str:
+        return as_html(self._title(), self._rows())
+
+    def _title(self) -> str:
+        return f"LandStepper '{self.name}', steps of {STEP_HOURS} h, {str(self.dtype).split('.')[1]} on {self.device}"
+
+    def _rows(self) -> dict[str, str]:
+        needs = self.needs
+        return {
+            "checkpoint": f"{self._loaded.path}, SHA-256 {self.checkpoint_sha256[:_DIGITS]}...",
+            "trained": training_origin(self._loaded.path),
+            "prognostic": with_units(self.prognostic),
+            "diagnostic": with_units(self.diagnostic),
+            "forcing": with_units(needs["forcing"]),
+            "static": with_units(self.static),
+            "computed": with_units(n for n in self.inputs if n in COMPUTED),
+        }
+
+    @property
+    def name(self) -> str:
+        """Name of a packaged network, or of the file."""
+        path = self._loaded.path
+        return path.stem if path.parent == folder("pretrained") else path.name
+
+    #: Names that :meth:`initial` and :meth:`step` look for, with those of sun and calendar.
+    initial_names: tuple[str, ...]
+    forcing_names: tuple[str, ...]
 
     @property
     def device(self) -> torch.device:
@@ -112,30 +161,46 @@ class LandStepper:
     def needs(self) -> dict[str, tuple[str, ...]]:
         """Fields required by :meth:`initial` and :meth:`step`, except sun and calendar, which are optional."""
         first, forcing = (
-            tuple(n for n in names if n not in COMPUTED) for names in (self.layout.forcing_start, self._forcing[0])
+            tuple(n for n in names if n not in COMPUTED) for names in (self.layout.forcing_start, self.forcing_names)
         )
         return {"prognostic": self.prognostic, "static": self.static, "forcing_at_start": first, "forcing": forcing}
 
-    def initial(self, date: datetime, latitudes: Any, longitudes: Any, fields: Fields) -> LandState:
+    def initial(
+        self, fields: Fields, date: Date | None = None, latitudes: Any = None, longitudes: Any = None
+    ) -> LandState:
         """Make the initial state of a run.
 
         Parameters
         ----------
-        date : datetime
-            UTC; other time zones are converted.
-        latitudes, longitudes : array, shape (point,)
-            Degrees, in any longitude convention.
-        fields : mapping or xarray.Dataset
-            ``needs['prognostic']``, ``needs['static']`` and ``needs['forcing_at_start']`` at ``date``, shape (point,).
+        fields : LandData, xarray.Dataset or mapping
+            ``needs['prognostic']``, ``needs['static']`` and ``needs['forcing_at_start']``; a mapping holds them at
+            ``date``, shape (point,), opened data and a dataset may have a time.
+        date : date, optional
+            UTC, as text (``"2020-05-01T06"``), ``datetime`` or ``numpy.datetime64``; by default the first of the data.
+        latitudes, longitudes : array, shape (point,), optional
+            Degrees, in any longitude convention; by default those of ``fields``.
 
         Raises
         ------
         ValueError
-            A field is missing, has another number of points, or is not finite.
+            A field is missing, has another number of points, or is not finite; there is no record at ``date``.
+        TypeError
+            A mapping is given without date or places.
         """
-        when, places = _utc(date), _places(latitudes, longitudes)
-        wanted, sources = self._initial
-        columns = self.layout.slot(self._columns(fields, wanted, when, places), sources)
+        if isinstance(fields, str | datetime | np.datetime64):
+            raise TypeError("The fields come first: initial(fields, date, latitudes, longitudes).")
+        when = None if date is None else to_datetime(date)
+        if isinstance(fields, LandData) or (isinstance(fields, xr.Dataset) and "time" in fields.coords):
+            source = source_of(fields)
+            when = source.dates[0].item() if when is None else when
+            latitudes = source.latitudes if latitudes is None else latitudes
+            longitudes = source.longitudes if longitudes is None else longitudes
+        elif isinstance(fields, xr.Dataset) and latitudes is None and longitudes is None:
+            latitudes, longitudes = places_of(fields)
+        if when is None or latitudes is None or longitudes is None:
+            raise TypeError("Fields without time and places need them: initial(fields, date, latitudes, longitudes).")
+        places = _places(latitudes, longitudes)
+        columns = self.layout.slot(self._columns(fields, self.initial_names, when, places), self._initial)
         return LandState(when, *places, columns, self.inputs, self.prognostic, None, self.diagnostic)
 
     def step(self, state: LandState, forcing: Fields) -> LandState:
@@ -145,13 +210,15 @@ class LandStepper:
         ----------
         state : LandState
             Result of :meth:`initial`, :meth:`load` or :meth:`step`.
-        forcing : mapping or xarray.Dataset
-            ``needs['forcing']`` for ``state.date`` + 6 h, shape (point,).
+        forcing : mapping, xarray.Dataset or LandData
+            ``needs['forcing']`` for ``state.date`` + 6 h, shape (point,); a number stands for all points. Of data with
+            a dimension time, that record is taken.
 
         Raises
         ------
         ValueError
-            Forcing is missing, has another number of points, or is not finite, or a result is not finite.
+            Forcing is missing, of another date, has another number of points, or is not finite, or a result is not
+            finite.
         """
         with torch.inference_mode(False):  # a host may use it: other threads cannot write into its tensors
             end = self.forcing_columns(state, forcing)
@@ -169,33 +236,204 @@ class LandStepper:
         end = self.forcing_columns(state, forcing)
         return self._after(state, end, advance(self._differentiable, self.layout, state.columns, end))
 
-    def tangent(self, state: LandState, forcings: Sequence[Fields], dx: Tensor) -> Tensor:
+    @overload
+    def run(
+        self, data: LandData | xr.Dataset, variables: Sequence[str] | str | None = ..., *, start: Date | None = ...,
+        end: Date | None = ..., lead_time: str | timedelta | None = ..., initial: LandState | str | Path | None = ...,
+        ensemble: Mapping[str, Any] | None = ..., output: str | Path | None = ..., progress: bool | None = ...,
+        return_state: Literal[True],
+    ) -> tuple[xr.Dataset, LandState]: ...  # fmt: skip
+
+    @overload
+    def run(
+        self, data: LandData | xr.Dataset, variables: Sequence[str] | str | None = ..., *, start: Date | None = ...,
+        end: Date | None = ..., lead_time: str | timedelta | None = ..., initial: LandState | str | Path | None = ...,
+        ensemble: Mapping[str, Any] | None = ..., output: str | Path | None = ..., progress: bool | None = ...,
+        return_state: Literal[False] = ...,
+    ) -> xr.Dataset: ...  # fmt: skip
+
+    def run(
+        self,
+        data: LandData | xr.Dataset,
+        variables: Sequence[str] | str | None = None,
+        *,
+        start: Date | None = None,
+        end: Date | None = None,
+        lead_time: str | timedelta | None = None,
+        initial: LandState | str | Path | None = None,
+        ensemble: Mapping[str, Any] | None = None,
+        output: str | Path | None = None,
+        progress: bool | None = None,
+        return_state: bool = False,
+    ) -> xr.Dataset | tuple[xr.Dataset, LandState]:
+        """Run from one initial state through the forcing of a dataset, and return the series.
+
+        Values are bitwise those of a loop over :meth:`step`, and of ``anemoi-inference run`` with the same files.
+
+        Parameters
+        ----------
+        data : LandData or xarray.Dataset
+            Forcing every 6 h, and at the start the state and static fields. Opened data, or a dataset that is not in
+            memory, are read in pieces, so memory does not grow with the length.
+        variables : list of str, optional
+            Prognostic and diagnostic variables to keep, by name in the table or in NetCDF; by default all.
+        start, end : date, optional
+            First and last date, UTC; a day, month or year as the end means its last date. By default the first date of
+            ``data`` at which the state is complete, and the last one.
+        lead_time : str or timedelta, optional
+            Length instead of ``end``, such as ``"30d"``.
+        initial : LandState, str or Path, optional
+            State to continue from instead of ``data`` at ``start``: one returned by ``return_state``, made by
+            :meth:`initial`, or the path of one written by :meth:`save`. The series then starts 6 h after it, so that
+            the parts of a divided run, joined, are bitwise the whole run.
+        ensemble : mapping, optional
+            Members and perturbations, with the options of a run (docs/operations.md): ``{"members": 10, "initial": {},
+            "forcing": {}}``. The series has the dimension ``member``.
+        output : str or Path, optional
+            File ``*.nc`` or ``*.zarr`` to write in pieces, in single precision, replacing an earlier one; the series
+            returned is opened from it.
+        progress : bool, optional
+            Show a bar; by default on a terminal or in a notebook, if the run takes longer than two seconds.
+        return_state : bool
+            Return the last state as well.
+
+        Returns
+        -------
+        xarray.Dataset
+            Dimensions (time, point), under the NetCDF names (``t2m`` for ``2t``), with units and other CF attributes.
+            The first time is the initial state, at which diagnostics do not exist yet and are NaN.
+        LandState
+            The last state, only with ``return_state``.
+
+        Raises
+        ------
+        ValueError
+            Unknown variable, a gap in the data, a field that is missing or not finite, or data that do not cover the
+            period.
+
+        Examples
+        --------
+        >>> import anemoi_ailand as ail
+        >>> land, data = ail.load("ailand"), ail.open_data("$AILAND_SAMPLE")
+        >>> first, state = land.run(data, ["swvl1", "2t"], start="2020-05-01", lead_time="2d", return_state=True)
+        >>> then = land.run(data, ["swvl1", "2t"], initial=state, end="2020-05-03")
+        >>> dict(first.sizes), then.time.values[0].astype(str)[:13], then["t2m"].units
+        ({'time': 9, 'point': 44}, '2020-05-03T06', 'K')
+        """
+        chosen = self._names(variables, self.outputs, "the outputs of the emulator")
+        if initial is not None and not isinstance(initial, LandState):
+            initial = self.load(initial)
+        series, state = run_series(
+            self, data, chosen, start=start, end=end, lead_time=lead_time, initial=initial, ensemble=ensemble,
+            output=output, progress=progress,
+        )  # fmt: skip
+        return (series, state) if return_state else series
+
+    def tangent(self, state: LandState, forcings: Fields | Sequence[Fields], dx: Tensor) -> Tensor:
         r"""Compute the change of the state after some steps for a small initial change, :math:`M\,\delta x`.
 
         Parameters
         ----------
         state : LandState
             Initial state.
-        forcings : sequence of fields
+        forcings : fields or sequence of fields
             Forcing of each step.
         dx : Tensor, shape (point, prognostic)
             Initial change in the units of the variables, in the order of ``prognostic``; the result has that shape.
         """
-        return gradients.tangent(self._map(state, forcings), self._vector(state), self._like_state(dx, state))
+        return gradients.tangent(*self._response(state, forcings), self._like_state(dx, state))
 
-    def adjoint(self, state: LandState, forcings: Sequence[Fields], dy: Tensor) -> Tensor:
+    def adjoint(self, state: LandState, forcings: Fields | Sequence[Fields], dy: Tensor) -> Tensor:
         r"""Compute the initial gradient of a function from its gradient after the last step, :math:`M^T \delta y`.
 
         Parameters and shapes as in :meth:`tangent`; ``dy`` is per unit of the variables.
         """
-        return gradients.adjoint(self._map(state, forcings), self._vector(state), self._like_state(dy, state))
+        return gradients.adjoint(*self._response(state, forcings), self._like_state(dy, state))
 
-    def jacobian(self, state: LandState, forcings: Sequence[Fields]) -> Tensor:
-        r"""Compute :math:`\partial x_i(t_n) / \partial x_j(t_0)`, shape (point, prognostic i, prognostic j).
+    def jacobian_tensor(
+        self,
+        state: LandState,
+        forcings: Fields | Sequence[Fields],
+        to: Sequence[str] | None = None,
+        of: Sequence[str] | None = None,
+    ) -> Tensor:
+        """Compute the numbers of :meth:`jacobian`, shape (point, to, of); by default of the state to the state."""
+        to, of = self._chosen(to, of)
+        return gradients.jacobian(*self._response(state, forcings, to, of), len(to))
 
-        Points do not interact, so this is the whole Jacobian.
+    def jacobian(
+        self,
+        state: LandState,
+        forcing: Fields | Sequence[Fields],
+        to: Sequence[str] | str | None = None,
+        of: Sequence[str] | str | None = None,
+    ) -> xr.DataArray:
+        r"""Compute derivatives of state and diagnostics after some steps with respect to state, static fields, forcing.
+
+        .. math:: J_{pij} = \frac{\partial y_i(t_n)}{\partial x_j} \text{ at point } p
+
+        Points do not interact, so these blocks are the whole Jacobian. State means the one at the start. Forcing and
+        static fields change by the same amount throughout: at the start, where the model reads them there, and in all
+        steps. Derivatives include the bounds: zero where a value is held at one. Best in double precision
+        (``load(dtype="float64")``).
+
+        Parameters
+        ----------
+        state : LandState
+            State at the start.
+        forcing : fields or sequence of fields
+            Forcing of one step, or of each step; of a dataset with a dimension time, all later dates are steps.
+        to : list of str, optional
+            Outputs: prognostic and diagnostic variables; by default the state.
+        of : list of str, optional
+            Inputs: prognostic, static and forcing variables; by default the state.
+
+        Returns
+        -------
+        xarray.DataArray
+            Dimensions (point, to, of), labelled by the names given; coordinates ``to_units`` and ``of_units``, and the
+            attribute ``units``.
+
+        Raises
+        ------
+        ValueError
+            Unknown output or input, with the nearest known ones; a network without derivatives; no step.
+
+        Examples
+        --------
+        >>> import anemoi_ailand as ail
+        >>> land = ail.load("ailand", dtype="float64")
+        >>> data = ail.open_data("$AILAND_SAMPLE").to_xarray("2020-05-01")
+        >>> jac = land.jacobian(land.initial(data), data.isel(time=1), to=["2t", "slhf"], of=["swvl1", "avg_sdswrf"])
+        >>> jac.dims, jac.sel(to="2t", of="swvl1").attrs["units"]
+        (('point', 'to', 'of'), 'units of `to` per unit of `of`')
         """
-        return gradients.jacobian(self._map(state, forcings), self._vector(state))
+        to, of = ([names] if isinstance(names, str) else names for names in (to, of))
+        labels = [list(default if names is None else names) for names, default in
+                  ((to, self.prognostic), (of, self.prognostic))]  # fmt: skip
+        to, of = self._chosen(to, of)
+        steps = self._steps(state, forcing)
+        values = self.jacobian_tensor(state, steps, to, of)
+        units = [[variable(n).units for n in names] for names in (to, of)]
+        one = len(set(units[0])) == len(set(units[1])) == 1
+        return xr.DataArray(
+            values.detach().cpu().numpy(),
+            dims=("point", "to", "of"),
+            coords={
+                "to": labels[0],
+                "of": labels[1],
+                "to_units": ("to", units[0]),
+                "of_units": ("of", units[1]),
+                "latitude": ("point", state.latitudes, COORDINATES["latitude"]),
+                "longitude": ("point", state.longitudes, COORDINATES["longitude"]),
+                "time": np.datetime64(state.date + len(steps) * STEP, "ns"),
+            },
+            name="jacobian",
+            attrs={
+                "long_name": f"derivative of `to` after {len(steps) * STEP_HOURS} h with respect to `of`",
+                "units": f"{units[0][0]} ({units[1][0]})-1" if one else "units of `to` per unit of `of`",
+            },
+        )
 
     def save(self, state: LandState, path: str | Path) -> Path:
         """Write a state atomically."""
@@ -217,18 +455,19 @@ class LandStepper:
                 f"in {self.dtype}, or in another order: it belongs to another checkpoint or precision. Make it with "
                 "`initial` or `load` of this stepper."
             )
-        wanted, sources = self._forcing
         places = state.latitudes, state.longitudes
-        return self.layout.slot(self._columns(forcing, wanted, state.date + STEP, places), sources)
+        columns = self._columns(forcing, self.forcing_names, state.date + STEP, places)
+        return self.layout.slot(columns, self._forcing)
 
     def _columns(
         self, fields: Fields, wanted: Sequence[str], date: datetime, places: tuple[np.ndarray, np.ndarray]
     ) -> Tensor:
-        given = {n: fields[k] for n in wanted if (k := _key(fields, n)) is not None}
+        record = record_at(fields, date, wanted)
+        given = {n: record[k] for n in wanted if (k := key_of(record, n)) is not None}
         missing = [n for n in wanted if n not in given and n not in COMPUTED]
         if missing:
             raise ValueError(
-                f"At {date:%Y-%m-%d %H:%M} the land also needs {missing} (given: {sorted(map(str, fields))}). "
+                f"At {date:%Y-%m-%d %H:%M} the land also needs {missing} (given: {sorted(map(str, record))}). "
                 f"Add them ({', '.join(f'{n}: {variable(n).long_name} [{variable(n).units}]' for n in missing)})."
             )
         absent = [n for n in wanted if n not in given]
@@ -260,33 +499,101 @@ class LandStepper:
     def _vector(self, state: LandState) -> Tensor:
         return self.layout.state_in(state.columns).detach()
 
-    def _map(self, state: LandState, forcings: Sequence[Fields]) -> gradients.Map:
-        """Return the map from the initial state vector (point, prognostic) to that after the steps."""
-        if not forcings:
+    def _names(self, given: Sequence[str] | str | None, known: Sequence[str], what: str) -> list[str]:
+        names = known if given is None else [given] if isinstance(given, str) else given
+        return list(dict.fromkeys(match_name(n, known, what) for n in names))
+
+    def _chosen(self, to: Sequence[str] | None, of: Sequence[str] | None) -> tuple[list[str], list[str]]:
+        return tuple(
+            [match_name(n, known, f"the {what} of the emulator") for n in (self.prognostic if given is None else given)]
+            for given, known, what in ((to, self.outputs, "outputs"), (of, self.inputs, "inputs"))
+        )  # type: ignore[return-value]
+
+    def _steps(self, state: LandState, forcing: Fields | Sequence[Fields]) -> list[Fields]:
+        """Return the forcing of each step."""
+        if isinstance(forcing, LandData):
+            raise TypeError("Opened data may have thousands of steps. Select some: `data.to_xarray(period)`.")
+        if isinstance(forcing, xr.Dataset) and "time" in forcing.dims:
+            dates = dates_after(forcing, state.date)
+            return [record_at(forcing, date, self.forcing_names) for date in dates]
+        return [forcing] if isinstance(forcing, Mapping | xr.Dataset) else list(forcing)
+
+    def _response(
+        self,
+        state: LandState,
+        forcings: Fields | Sequence[Fields],
+        to: Sequence[str] | None = None,
+        of: Sequence[str] | None = None,
+    ) -> tuple[gradients.Map, Tensor]:
+        """Return the map from changes (point, of) to outputs (point, to) after the last step, and a change of zero."""
+        steps = self._steps(state, forcings)
+        if not steps:
             raise ValueError("`forcings` is empty. Give the forcing of at least one step.")
+        to, of = self._chosen(to, of)
         starts, ends, now = [], [], state
-        for forcing in forcings:
+        for forcing in steps:
             end = self.forcing_columns(now, forcing)
             starts.append(now.columns.detach())
             ends.append(end.detach())
             now = self._after(now, end, end.new_zeros((len(end), len(self.outputs))))
+        sources = self.layout.sources(of)
+        columns = torch.tensor([self.outputs.index(n) for n in to], device=self.device)
 
-        def run(x: Tensor) -> Tensor:
-            copies = len(x) // len(starts[0])
+        def run(change: Tensor) -> Tensor:
+            copies = len(change) // len(starts[0])
+            changes, out = self.layout.slot(change, sources), None
             for start, end in zip(starts, ends, strict=True):
-                slots = start.repeat(copies, 1), end.repeat(copies, 1)
-                x = self.layout.state(advance(self._physical, self.layout, *slots, state=x))
-            return x
+                slots = start.repeat(copies, 1) + changes, end.repeat(copies, 1) + changes
+                x = None if out is None else self.layout.state(out)
+                out = advance(self._physical, self.layout, *slots, state=x)
+            assert out is not None
+            return out.index_select(-1, columns)
 
-        return run
+        return run, state.columns.new_zeros((len(starts[0]), len(of)))
 
 
-def _key(fields: Fields, name: str) -> str | None:
-    """Return the name under which a field is given: that of the table, or that of its NetCDF files."""
-    return next((k for k in (name, variable(name).netcdf_name) if k in fields), None)
+def load(
+    checkpoint: str | Path = "ailand", *, device: str = "cpu", dtype: str = "float32", threads: int | None = None
+) -> LandStepper:
+    """Load a trained emulator.
+
+    Parameters
+    ----------
+    checkpoint : str or Path
+        Inference checkpoint, or the name of a network in the package, whose checksum is verified first. Loading a
+        checkpoint executes its content: load only those that you trust.
+    device : str
+        Device of torch, such as ``cuda``.
+    dtype : {'float32', 'float64'}
+        Precision; double is slower and better for derivatives.
+    threads : int, optional
+        Largest number of threads; by default as many as the system allows.
+
+    Returns
+    -------
+    LandStepper
+        Prints its variables, units, checkpoint and origin.
+
+    Raises
+    ------
+    FileNotFoundError
+        The file does not exist; the message lists checkpoints in its folder and packaged networks.
+    ValueError
+        Another kind of file, a damaged packaged one, unknown precision, or fewer than one thread.
+
+    Examples
+    --------
+    >>> import anemoi_ailand as ail
+    >>> land = ail.load("ailand")
+    >>> land.prognostic[:2], land.needs["forcing_at_start"]
+    (('swvl1', 'swvl2'), ('t', 'q', 'lai_lv', 'lai_hv'))
+    """
+    return LandStepper.open(checkpoint, device=device, dtype=dtype, threads=threads)
 
 
 def _as_tensor(name: str, values: Any, n_points: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    if isinstance(values, xr.DataArray):
+        values = in_table_units(values.values, values.attrs.get("units"), name)
     if not isinstance(values, Tensor):
         values = torch.from_numpy(np.array(np.ma.filled(values, np.nan) if np.ma.isMaskedArray(values) else values))
     if values.ndim == 0:
@@ -306,7 +613,3 @@ def _places(latitudes: Any, longitudes: Any) -> tuple[np.ndarray, np.ndarray]:
             "degrees. Give one of each for every point."
         )
     return lat, lon
-
-
-def _utc(date: datetime) -> datetime:
-    return date.astimezone(UTC).replace(tzinfo=None) if date.tzinfo is not None else date

@@ -4,7 +4,7 @@
 """Checksums of files and of the code that results depend on.
 
 A checkpoint holds weights, but its physics is the installed code: without a checksum of the code, a roll-out of an
-earlier version would be taken for one with the equations of the installed one.
+earlier version would be mistaken for a roll-out with the installed equations.
 """
 
 from __future__ import annotations

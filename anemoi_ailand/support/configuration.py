@@ -16,7 +16,8 @@ from omegaconf.errors import OmegaConfBaseException
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 from yaml import YAMLError
 
-from anemoi_ailand.support.options import nearest
+from anemoi_ailand.support.options import suggestion
+from anemoi_ailand.support.packaged import file_or_packaged
 
 #: Path with ``~`` expanded.
 HomePath = Annotated[Path, AfterValidator(Path.expanduser)]
@@ -30,23 +31,21 @@ class Strict(BaseModel):
 
 Block = TypeVar("Block", bound=Strict)
 
+#: Types of pydantic's errors for a value that is not a mapping, where a dictionary or a block is expected.
+_NO_DICT, _NO_BLOCK = "dict_type", "model_type"
+
 
 def plain_name(text: str) -> str:
     """Return a label with all characters but letters and digits replaced by ``-``, for file names."""
     return "".join(c if c.isalnum() else "-" for c in text)
 
 
-def read_configuration(path: Path | None, overrides: Sequence[str], block: type[Block], packaged: str) -> Block:
+def read_configuration(path: str | Path | None, overrides: Sequence[str], block: type[Block]) -> Block:
     """Read a YAML file, override it by options ``dotted.key=value`` and validate it as ``block``.
 
-    Without a file, the options are the whole configuration. ``packaged`` is the name of a packaged configuration of
-    this kind, for messages.
+    ``path`` may be the name of a packaged configuration. Without a file, the options are the whole configuration.
     """
-    if path is not None and not path.is_file():
-        raise FileNotFoundError(
-            f"There is no configuration '{path}'. Take a copy of the packaged one: "
-            f"anemoi-ailand configs --copy {packaged} my-{packaged.partition('/')[0]}.yaml"
-        )
+    path = None if path is None else file_or_packaged(path)
     try:
         document = OmegaConf.merge(OmegaConf.load(path) if path else {}, OmegaConf.from_dotlist(list(overrides)))
         content = OmegaConf.to_container(document, resolve=True)
@@ -73,7 +72,10 @@ def _explain(mistake: Any, block: type[BaseModel]) -> str:
     where = ".".join(str(part) for part in mistake["loc"]) or "the whole"
     if mistake["type"] == "extra_forbidden":
         known = _known(block, mistake["loc"][:-1])
-        return f"'{where}' is not an option. Nearest: {nearest(str(mistake['loc'][-1]), known, n=1)}"
+        return f"'{where}' is not an option. {suggestion(str(mistake['loc'][-1]), known, n=1)}"
+    if mistake["type"] in (_NO_DICT, _NO_BLOCK):
+        options = f" with some of {_known(block, mistake['loc'])}" if mistake["type"] == _NO_BLOCK else ""
+        return f"'{where}' is {mistake['input']!r}. Give a mapping{options}"
     return f"'{where}': {mistake['msg'].removeprefix('Value error, ')} (given: {mistake['input']!r})"
 
 

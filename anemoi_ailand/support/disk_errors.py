@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Clear errors for failed writes: a full disk, a folder that cannot be created or written."""
+"""Clear errors for files: a missing file, a full disk, a folder that cannot be created or written."""
 
 from __future__ import annotations
 
@@ -12,9 +12,27 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-#: Free space below which a write that failed for no stated reason failed for lack of space [bytes].
+#: Free space below which a failed write without a stated reason is taken as a full disk [bytes].
 LITTLE = 2**24
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+#: Names in the error for a missing file.
+_LISTED = 10
+
+
+def not_found(path: Path, what: str, pattern: str = "*", advice: str = "Correct the path.") -> FileNotFoundError:
+    """Return the error for a missing file, with the files of its folder that match ``pattern``.
+
+    ``what`` names the kind of file, ``advice`` ends the message.
+    """
+    near = sorted(p.name for p in path.parent.glob(pattern))
+    if near:
+        found = f"Its folder holds {near[:_LISTED]}{' and others' if len(near) > _LISTED else ''}."
+    elif path.parent.is_dir():
+        found = f"No {pattern} is in the folder '{path.parent}'." if pattern != "*" else "Its folder is empty."
+    else:
+        found = f"The folder '{path.parent}' does not exist."
+    return FileNotFoundError(f"There is no {what} '{path}'. {found} {advice}")
 
 
 @contextmanager

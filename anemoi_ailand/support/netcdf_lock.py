@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 
-#: Held around every call of netCDF4 during a rollout or re-forecast: by writers for one variable at a time, by
+#: Held around every call of netCDF4 during a roll-out or re-forecast: by writers for one variable at a time, by
 #: background readers for one block. Two threads in HDF5 at once crash the process, even with two files. Anemoi's own
 #: NetCDF output takes the same lock, see :mod:`anemoi_ailand.hosts.anemoi_inference`.
 NETCDF_LOCK = threading.RLock()

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import netCDF4
 import numpy as np
 
-from anemoi_ailand.support.atomic_file import complete_file
+from anemoi_ailand.support.atomic import complete_file
 from anemoi_ailand.support.netcdf_lock import NETCDF_LOCK
 from anemoi_ailand.variables import variable
 
@@ -45,6 +45,9 @@ COORDINATES: dict[str, dict[str, str]] = {
     "forecast_reference_time": {"standard_name": "forecast_reference_time", **HOURS},
     "member": {"standard_name": "realization", "long_name": "member of the ensemble", "units": "1"},
 }
+
+#: Values of a compressed chunk: 1 MiB.
+CHUNK_SIZE = 2**18
 
 #: Level of zlib: the highest saves a few per cent more and takes many times as long.
 COMPRESSION = 1
@@ -185,6 +188,6 @@ def write_dataset(dataset: xr.Dataset, path: Path) -> None:
         dataset.to_netcdf(partial, engine="netcdf4", encoding=encoding)
 
 
-def time_coordinate(name: str = "time") -> dict[str, str]:
+def time_coordinate() -> dict[str, str]:
     """Return the attributes of a time that xarray encodes, without units and calendar."""
-    return {k: v for k, v in COORDINATES[name].items() if k not in HOURS}
+    return {k: v for k, v in COORDINATES["time"].items() if k not in HOURS}

@@ -10,18 +10,30 @@ from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from typing import Any
 
-#: Parameters that Anemoi passes and no user gives.
+#: Parameters that Anemoi passes, not the user.
 _GIVEN = {"self", "context", "metadata", "args", "options", "kwargs"}
 
 
 def nearest(name: str, known: Iterable[str], n: int = 3) -> list[str]:
-    """Return up to ``n`` known names that resemble ``name``, best first; all of them if none does.
+    """Return up to ``n`` known names that resemble ``name``, best first.
 
     >>> nearest("swlv1", ["sd", "swvl1"])
     ['swvl1']
     """
+    return get_close_matches(name, list(known), n=n)
+
+
+def suggestion(name: str, known: Iterable[str], n: int = 3) -> str:
+    """Return the end of a message about an unknown name: the nearest known names, or all if none resembles it.
+
+    >>> suggestion("swlv1", ["sd", "swvl1"])
+    "Nearest: ['swvl1']"
+    >>> suggestion("x", ["sd", "swvl1"])
+    "Available: ['sd', 'swvl1']"
+    """
     known = list(known)
-    return get_close_matches(name, known, n=n) or known
+    near = nearest(name, known, n)
+    return f"Nearest: {near}" if near else f"Available: {known}"
 
 
 def options_of(kind: type) -> list[str]:
@@ -31,13 +43,11 @@ def options_of(kind: type) -> list[str]:
 
 
 def check_known(given: Iterable[Any], known: Iterable[str], what: str) -> None:
-    """Refuse an unknown name by a TypeError that gives the nearest known one, and all of them."""
+    """Refuse an unknown name by a TypeError with a :func:`suggestion`."""
     known = list(known)
     for name in given:
         if name not in known:
-            near = get_close_matches(str(name), known, n=1)
-            hint = f"Did you mean '{near[0]}'? " if near else ""
-            raise TypeError(f"{what} has no option '{name}'. {hint}It takes {known}.")
+            raise TypeError(f"{what} has no option '{name}'. {suggestion(str(name), known)}.")
 
 
 def one_mapping(config: Any, known: Iterable[str], what: str) -> Mapping[str, Any]:

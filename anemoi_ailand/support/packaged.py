@@ -6,9 +6,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
-from anemoi_ailand.support.options import nearest
+from anemoi_ailand.support.disk_errors import not_found
+from anemoi_ailand.support.options import suggestion
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 
@@ -53,7 +55,7 @@ def listing(kind: str) -> dict[str, Path]:
 
     Examples
     --------
-    >>> from anemoi_ailand import listing
+    >>> from anemoi_ailand.support.packaged import listing
     >>> listing("configs")["inference/rollout"].name
     'rollout.yaml'
     """
@@ -68,8 +70,33 @@ def find(kind: str, name: str) -> Path:
     if key in known:
         return known[key]
     raise ValueError(
-        f"There is no '{name}' among the packaged {kind}. Nearest: {nearest(key, sorted(known))}. "
-        f"List them: anemoi-ailand {kind}"
+        f"There is no '{name}' among the packaged {kind}. {suggestion(key, known)}. List them: anemoi-ailand {kind}"
+    )
+
+
+def file_or_packaged(text: str | Path) -> Path:
+    """Return the file of this path if it exists, else the packaged configuration of this name."""
+    return file_or_named(text, listing("configs"), "Copy a packaged one: anemoi-ailand configs --copy NAME")
+
+
+def file_or_named(text: str | Path, named: Mapping[str, Path], advice: str) -> Path:
+    """Return the file of this path if it exists, else the file of this name, with or without ``.yaml``.
+
+    Raises
+    ------
+    FileNotFoundError
+        Neither exists; the message lists the folder of a path, or suggests names, and ends with ``advice``.
+    """
+    path = Path(text).expanduser()
+    if path.is_file():
+        return path
+    name = str(text).removesuffix(".yaml")
+    if name in named:
+        return named[name]
+    if path.is_absolute() or (path.suffix in (".yaml", ".yml") and path.parent != Path() and path.parent.is_dir()):
+        raise not_found(path, "configuration", "*.y*ml", advice)
+    raise FileNotFoundError(
+        f"There is no configuration '{text}', neither a file nor a packaged one. {suggestion(name, named)}. {advice}"
     )
 
 

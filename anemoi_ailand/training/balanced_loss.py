@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from anemoi_ailand.training.loss import IncrementLoss
+from anemoi_ailand.training.increment_loss import IncrementLoss
 
 #: Names of the measured errors in a checkpoint.
 _MEASURED = ("running", "yardstick")
@@ -29,7 +29,7 @@ class BalancedLoss(IncrementLoss):
     runoff) would dominate the loss, and 2 m temperature, known to a twentieth of its change, would not count. The
     minimum of each variable is still the conditional mean, so the weights add no bias.
 
-    Validation keeps the :math:`E_v` of the first one, so that epochs compare.
+    Validation keeps the :math:`E_v` of the first one, so that epochs are comparable.
 
     Parameters
     ----------

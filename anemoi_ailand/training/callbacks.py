@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Small Lightning callbacks: the checkpoint of the best validation, and the progress bar."""
+"""Small Lightning callbacks: the checkpoint of the best validation, the progress bar, and a limit of time."""
 
 from __future__ import annotations
 
@@ -9,21 +9,15 @@ import math
 from typing import Any
 
 from anemoi.training.diagnostics.callbacks.checkpoint import AnemoiCheckpoint
-from pytorch_lightning.callbacks import TQDMProgressBar
+from anemoi.training.diagnostics.callbacks.stopping import TimeLimit
+from pytorch_lightning.callbacks import Callback, TQDMProgressBar
 
 
 class BestCheckpoint(AnemoiCheckpoint):
-    """Save ``best.ckpt`` and ``inference-best.ckpt`` whenever the validation loss is the lowest so far.
+    """Save ``best.ckpt`` and ``inference-best.ckpt`` in ``dirpath`` whenever ``monitor`` is the lowest so far.
 
     The validation roll-out has ``task.validation_rollout`` steps in every epoch, so that epochs of a growing training
-    roll-out compare. anemoi-training's own checkpoints keep the last ones, not the best.
-
-    Parameters
-    ----------
-    dirpath : str
-        Folder of the checkpoint.
-    monitor : str
-        Metric to minimise.
+    roll-out are comparable. anemoi-training's own checkpoints keep the last ones, not the best.
     """
 
     def __init__(self, dirpath: str, monitor: str = "val_multi_dataset_loss_epoch", **kwargs: Any) -> None:
@@ -45,6 +39,11 @@ class BestCheckpoint(AnemoiCheckpoint):
     def state_key(self) -> str:
         """Own key, so that a resumed run keeps it apart from the other checkpoint callbacks."""
         return f"BestCheckpoint-{self.monitor}"
+
+
+def time_limit(limit: str | None) -> Callback:
+    """Make a callback that ends a training after the epoch in which ``limit`` (``11h``) passes; None never ends it."""
+    return Callback() if limit is None else TimeLimit(limit)
 
 
 class EpochProgressBar(TQDMProgressBar):

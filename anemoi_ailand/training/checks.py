@@ -21,11 +21,6 @@ class DataChecks(Callback):
 
     Checks names and units against the table of variables, missing values, gaps in time, length for the longest
     roll-out, and forcing that never changes (Anemoi marks it constant, and a roll-out would never update it).
-
-    Raises
-    ------
-    ValueError
-        A check fails.
     """
 
     def setup(self, trainer: Any, pl_module: Any, stage: str) -> None:
@@ -42,14 +37,14 @@ def check_length(n_dates: int, n_steps: int, label: str) -> None:
     """Refuse a period shorter than the longest roll-out of the curriculum, which may be many epochs away."""
     if n_dates < n_steps + 1:
         raise ValueError(
-            f"The {label} period has {n_dates} dates, too few for a rollout of {n_steps} steps, which needs "
+            f"The {label} period has {n_dates} dates, too few for a roll-out of {n_steps} steps, which needs "
             f"{n_steps + 1}. Widen `dataloader.{label}.datasets.data`, or shorten `task.rollout` or "
             "`task.validation_rollout`."
         )
 
 
 def check_dataset(data: Any, label: str) -> None:
-    """Check units, constant variables, gaps in time and missing values of an opened anemoi dataset."""
+    """Check units, constant variables, gaps in time and missing values of an opened Anemoi dataset."""
     metadata = [(variable(n), data.typed_variables[n]) for n in data.variables]
     wrong = {
         row.name: f"{found.units} in the data, {row.units} in the table"

@@ -15,20 +15,11 @@ LOG = logging.getLogger(__name__)
 
 
 class ListedRollout(RolloutConfig):
-    """Roll-out of each epoch from a list; the last entry repeats.
+    """Roll-out of each epoch from a list of its steps per sample; the last entry repeats.
 
     The interface is that of anemoi-training's curriculum, but the roll-out may also stay, jump or shrink. It follows
-    from the epoch alone, so that a resumed run has the right one.
-
-    Parameters
-    ----------
-    steps : sequence of int
-        Steps per sample in epoch 0, 1, 2, ...
-
-    Raises
-    ------
-    ValueError
-        The list is empty, or an entry is not a positive whole number.
+    from the epoch alone, so that a resumed run has the right one. An empty list, or an entry that is not a positive
+    whole number, is a ValueError.
     """
 
     def __init__(self, steps: Sequence[int]) -> None:
@@ -59,12 +50,8 @@ class ListedRollout(RolloutConfig):
 def rollout_of(options: Mapping[str, Any] | None) -> RolloutConfig:
     """Build the curriculum from ``task.rollout``; null counts as not given.
 
-    It has either ``steps``, a list, or ``start``, ``epoch_increment`` and ``maximum`` as in anemoi-training.
-
-    Raises
-    ------
-    ValueError
-        Both forms at once, or an unknown option.
+    It has either ``steps``, a list, or ``start``, ``epoch_increment`` and ``maximum`` as in anemoi-training; both forms
+    at once, or an unknown option, are a ValueError.
     """
     given = {k: v for k, v in dict(options or {}).items() if v is not None}
     steps = given.pop("steps", None)

@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 from pytorch_lightning import Callback
 
-from anemoi_ailand.support.atomic_file import complete_file
+from anemoi_ailand.support.atomic import complete_file
 
 LOG = logging.getLogger(__name__)
 
@@ -22,16 +22,11 @@ RMSE = "val_rmse/"
 
 
 class TrainingLog(Callback):
-    """Write one row per epoch: losses, roll-out, seconds, seconds of validation, RMSE of each variable in its unit.
+    """Write one row per epoch to a CSV file: losses, roll-out, seconds, seconds of validation, RMSE of each variable.
 
     anemoi-training shows losses only with a tracking server; this log needs none. Rows are appended with their epoch,
     also where a resumed run repeats one. ``point_steps`` counts samples: windows x points x roll-out steps, summed over
-    the batches of the epoch.
-
-    Parameters
-    ----------
-    path : str
-        CSV file; its folder is created.
+    the batches of the epoch. RMSE have the unit of the variable.
     """
 
     def __init__(self, path: str) -> None:

@@ -43,8 +43,8 @@ class LandTraining(TrainingHooks, SingleTraining):
     ----------
     detach_every : int, optional
         Truncated back-propagation: the gradient stops at the state after every ``detach_every`` steps, and each piece
-        is differentiated when it is complete, so that memory holds one piece of any roll-out. The gradient is biased:
-        errors are traced back ``detach_every`` steps at most.
+        is differentiated when it is complete, so that memory holds only one piece, however long the roll-out. The
+        gradient is biased: errors are traced back ``detach_every`` steps at most.
     checkpoint_every : int, optional
         Store only every ``checkpoint_every``-th state and recompute the steps between in the backward pass: the exact
         gradient for about a third more time.

@@ -89,8 +89,8 @@ class PointBlocks(Callback):
         del stage
         if pl_module.config.system.hardware.num_gpus_per_model != 1:
             raise ValueError(
-                "`system.hardware.num_gpus_per_model` is not 1. Points are independent: use more GPUs as data "
-                "parallel (`num_gpus_per_node`), one per model."
+                "`system.hardware.num_gpus_per_model` is not 1, but points are independent. Use more GPUs for "
+                "data parallelism (`num_gpus_per_node`)."
             )
         loader = pl_module.config.dataloader
         if loader.get("persistent_workers", True) and pl_module.task.rollout.epoch_increment == 0:

@@ -73,12 +73,7 @@ class LandForecaster(BaseForecaster):
         self.rollout = rollout_of(rollout)
 
     def get_inputs(self, batch: dict[str, Tensor], data_indices: dict, **_kwargs: Any) -> dict[str, Tensor]:
-        """Return both ends of the first step.
-
-        Returns
-        -------
-        dict of Tensor, shape (batch, 2, ensemble, point, input variable)
-        """
+        """Return both ends of the first step, shape (batch, 2, ensemble, point, input variable)."""
         inputs = {}
         for name, fields in batch.items():
             indices = data_indices[name]

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Workflows behind the commands, from rollout to report: one module a command, and the header of their results."""
+"""Workflows behind the commands, from roll-out to report: one module a command, and the header of their results."""
 
 from __future__ import annotations
 

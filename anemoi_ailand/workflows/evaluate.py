@@ -3,7 +3,7 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """Evaluate checkpoints and forecasts against ecLand: run the protocols, score them, write one report.
 
-Rollouts are kept in ``<output>-reforecasts`` and reused as long as checkpoint, dataset, code, starts, lead times and
+Roll-outs are kept in ``<output>-reforecasts`` and reused as long as checkpoint, dataset, code, starts, lead times and
 points are the same. The result appears under its name when it is complete.
 """
 
@@ -22,7 +22,7 @@ import yaml
 
 from anemoi_ailand.constants import STEP_HOURS
 from anemoi_ailand.data.stations.station_reader import read_stations
-from anemoi_ailand.evaluation.display.json_records import DIGITS, json_text, records, stamp
+from anemoi_ailand.evaluation.display.text import DIGITS, json_text, records, stamp
 from anemoi_ailand.evaluation.fields.climatology import WINDOW_DAYS, Period, climatology_period
 from anemoi_ailand.evaluation.fields.fields import Fields, open_fields, span
 from anemoi_ailand.evaluation.fields.matching import HELD_OUT, TRAINED, held_out_points
@@ -30,23 +30,24 @@ from anemoi_ailand.evaluation.fields.reforecast import Reforecast, open_reforeca
 from anemoi_ailand.evaluation.fields.single_run import ComparedRun, compared_run, run_of
 from anemoi_ailand.evaluation.observations.station_scores import score_stations
 from anemoi_ailand.evaluation.processes.budgets import Budgets, budgets
-from anemoi_ailand.evaluation.processes.snow_season import (
-    compare_snow_seasons,
-    date_errors,
-    snow_variable,
-)
+from anemoi_ailand.evaluation.processes.snow_season import compare_snow_seasons, date_errors, snow_variable
 from anemoi_ailand.evaluation.products.products_file import write_products
 from anemoi_ailand.evaluation.report.chosen_figures import Evaluated, map_time, write_figures
-from anemoi_ailand.evaluation.report.markdown_table import markdown_table
 from anemoi_ailand.evaluation.report.page import write_report
+from anemoi_ailand.evaluation.report.rmse_table import rmse_table
 from anemoi_ailand.evaluation.scores.difference_table import difference_table
 from anemoi_ailand.evaluation.scores.score_table import score_table
 from anemoi_ailand.evaluation.scores.sums import Sums, collect
-from anemoi_ailand.evaluation.settings import Settings
+from anemoi_ailand.evaluation.settings import Settings, settings_of
 from anemoi_ailand.rollout.forcing.dataset_fields import StoredFields
-from anemoi_ailand.rollout.reforecast.reforecast import lead_hours_of_days, protocol_a_starts, reforecast
+from anemoi_ailand.rollout.reforecast.reforecast import (
+    checked_points,
+    lead_hours_of_days,
+    protocol_a_starts,
+    reforecast,
+)
 from anemoi_ailand.rollout.step.checkpoint import load_step
-from anemoi_ailand.support.atomic_folder import complete_folder
+from anemoi_ailand.support.atomic import complete_folder
 from anemoi_ailand.support.checksum import file_sha256
 from anemoi_ailand.support.configuration import plain_name
 from anemoi_ailand.workflows import record_header
@@ -81,13 +82,17 @@ class Scored:
     runs: dict[str, ComparedRun] = field(default_factory=dict)
 
 
-def evaluate(settings: Settings) -> Path:
-    """Run the protocols of ``settings`` and write scores, figures and the report.
+def evaluate(settings: Settings | str | Path | None = None, **options: Any) -> Path:
+    """Run the protocols of an evaluation and write scores, figures and the report.
 
     Parameters
     ----------
-    settings : Settings
-        From :func:`~anemoi_ailand.evaluation.settings.read_settings`; ``settings.output`` is the folder of the result.
+    settings : str or Path, optional
+        YAML file such as the packaged ``evaluation/evaluate``, or settings that were read from one; without it, the
+        options are the whole configuration.
+    **options
+        Options of the configuration, which replace those of the file: ``dataset``, ``checkpoints`` by name,
+        ``protocol_a``, ``output`` (the folder of the result), ... See docs/evaluation.md.
 
     Returns
     -------
@@ -98,14 +103,16 @@ def evaluate(settings: Settings) -> Path:
     ------
     FileNotFoundError, FileExistsError, ValueError
         An input is missing or does not fit, or the output exists and is not an earlier result. Checked before the first
-        rollout where possible; the output is left as it was.
+        roll-out where possible; the output is left as it was.
 
     Examples
     --------
-    >>> from anemoi_ailand import evaluate, read_settings
-    >>> options = ["dataset=ecland.zarr", "checkpoints.mine=ailand", "protocol_a.year=2022"]
-    >>> page = evaluate(read_settings(None, options))  # doctest: +SKIP
+    >>> from anemoi_ailand import evaluate
+    >>> page = evaluate(
+    ...     dataset="ecland.zarr", checkpoints={"mine": "ailand"}, protocol_a={"year": 2022}
+    ... )  # doctest: +SKIP
     """
+    settings = settings_of(settings, options)
     reference = open_fields(settings.dataset)
     given = {label: open_reforecast(path) for label, path in settings.forecasts.items()}
     jobs = plan(settings, reference, given)
@@ -124,7 +131,7 @@ def evaluate(settings: Settings) -> Path:
 
 
 def plan(settings: Settings, reference: Fields, given: Mapping[str, Reforecast] | None = None) -> list[Job]:
-    """Plan rollouts and scores by the dates and points of the dataset; refuse protocols that do not fit into it.
+    """Plan roll-outs and scores by the dates and points of the dataset; refuse protocols that do not fit into it.
 
     Protocols apply to checkpoints. A given forecast that fits none of them is scored by its own starts and leads.
     """
@@ -150,17 +157,7 @@ def plan(settings: Settings, reference: Fields, given: Mapping[str, Reforecast] 
 def _points(settings: Settings, reference: Fields) -> tuple[int, ...] | None:
     if settings.points is None:
         return None
-    n = len(reference.latitude)
-    wrong = [p for p in settings.points if not 0 <= p < n]
-    if wrong or not settings.points or len(set(settings.points)) < len(settings.points):
-        what = (
-            f"{wrong[:5]} are not" if wrong else f"{list(settings.points[:5])} ... are not one or more different ones"
-        )
-        raise ValueError(
-            f"Points {what} in '{reference.path}', which has {n} (0 to {n - 1}). "
-            "Give distinct indices within this range."
-        )
-    return settings.points
+    return tuple(checked_points(settings.points, len(reference.latitude), reference.path).tolist())
 
 
 def _span(
@@ -208,13 +205,13 @@ def _starts_elsewhere(path: Path, settings: Settings, a: Job) -> np.ndarray:
 def check(
     settings: Settings, reference: Fields, given: Mapping[str, Reforecast], jobs: Sequence[Job], stations: list[Any]
 ) -> Period:
-    """Check all inputs before the first rollout, and return the years of the climatology."""
+    """Check all inputs before the first roll-out, and return the years of the climatology."""
     check_jobs(jobs, settings.checkpoints, given, reference)
     period = period_of(settings, reference, jobs, given)
     if stations:
         check_stations(stations, jobs, reference)
     if settings.products:
-        check_products(jobs, period)
+        check_products(jobs, reference, period)
     for job in (job for job in jobs if job.protocol == "B"):
         for date in settings.maps.dates:
             map_time(job.starts[0] + job.leads * np.timedelta64(1, "h"), date)
@@ -239,12 +236,12 @@ def period_of(settings: Settings, reference: Fields, jobs: Sequence[Job], given:
 
 
 def rollout_folder(settings: Settings) -> Path:
-    """Return the folder in which rollouts are kept."""
+    """Return the folder in which roll-outs are kept."""
     return settings.output.parent / f"{settings.output.name}-reforecasts"
 
 
 def rolled_out(settings: Settings, job: Job) -> dict[str, Reforecast]:
-    """Roll out every checkpoint for a job, or reuse its current rollouts."""
+    """Roll out every checkpoint for a job, or reuse its current roll-outs."""
     found = {}
     for label, checkpoint in settings.checkpoints.items() if job.rolled_out else ():
         path = rollout_folder(settings) / job.file(label)
@@ -337,7 +334,7 @@ def _write(
     about = scored.protocols[protocol]
     what = "whole run" if protocol == "B" else f"day {about['longest_lead_days']:g} of {about['starts']} runs"
     title = f"RMSE against ecLand, protocol {protocol}, {what}, from {about['first']}."
-    (folder / "table.md").write_text(markdown_table(scores, protocol, title))
+    (folder / "table.md").write_text(rmse_table(scores, protocol, title))
     figures = write_figures(
         Evaluated(labels, scores, differences, scored.runs, closed, processes["snow_errors"], settings.maps),
         folder / "figures",

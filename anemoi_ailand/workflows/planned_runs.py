@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Planned rollouts of an evaluation, reuse of kept ones, and checks that they can be scored before any is made."""
+"""Planned roll-outs of an evaluation, reuse of kept ones, and checks that they can be scored before any is made."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from anemoi_ailand.evaluation.fields.climatology import Period, climatology_peri
 from anemoi_ailand.evaluation.fields.fields import Fields, open_fields, span
 from anemoi_ailand.evaluation.fields.reforecast import Reforecast, open_reforecast
 from anemoi_ailand.evaluation.observations.station_match import match_stations
-from anemoi_ailand.evaluation.products.products_file import LEAST_YEARS
+from anemoi_ailand.evaluation.products.products_file import check_years
 from anemoi_ailand.support.checksum import ROLL_OUT, file_sha256, loaded_sha256
 from anemoi_ailand.support.configuration import plain_name
 from anemoi_ailand.support.sphere import same_points
@@ -29,7 +29,7 @@ LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Job:
-    """Rollouts of every checkpoint on one dataset: starts, lead times [h] and points (all if None)."""
+    """Roll-outs of every checkpoint on one dataset: starts, lead times [h] and points (all if None)."""
 
     name: str
     protocol: str
@@ -41,7 +41,7 @@ class Job:
     rolled_out: bool = True
 
     def file(self, label: str) -> str:
-        """Return the file name of the rollouts of a checkpoint."""
+        """Return the file name of the roll-outs of a checkpoint."""
         name = self.name if self.name == self.protocol else f"{self.protocol}-{self.name}"
         return f"{plain_name(name)}-{plain_name(label)}.nc"
 
@@ -57,13 +57,13 @@ def protocol_of(forecast: Reforecast) -> str:
 
 
 def is_current(path: Path, job: Job, checkpoint: Path) -> bool:
-    """Return whether ``path`` holds the rollouts of ``job`` by the same checkpoint, dataset and code."""
+    """Return whether ``path`` holds the roll-outs of ``job`` by the same checkpoint, dataset and code."""
     if not path.is_file():
         return False
     try:
         made = open_reforecast(path)
     except ValueError as error:
-        LOG.info("Repeating the rollouts of %s: %s", path.name, error)
+        LOG.info("Repeating the roll-outs of %s: %s", path.name, error)
         return False
     place = planned(job, open_fields(job.dataset))
     same = (
@@ -80,11 +80,11 @@ def is_current(path: Path, job: Job, checkpoint: Path) -> bool:
 
 
 def planned(job: Job, reference: Fields) -> Reforecast:
-    """Describe the rollouts of a job before they are made: dates, points and variables, without values."""
+    """Describe the roll-outs of a job before they are made: dates, points and variables, without values."""
     points = np.arange(len(reference.latitude)) if job.points is None else np.array(job.points)
 
     def nothing(*_: object) -> np.ndarray:
-        raise NotImplementedError("The rollouts have no values yet.")
+        raise NotImplementedError("The roll-outs have no values yet.")
 
     return Reforecast(
         path=Path(job.file("planned")),
@@ -130,7 +130,7 @@ def check_stations(stations: Sequence[Station], jobs: Sequence[Job], reference: 
         )
 
 
-def check_products(jobs: Sequence[Job], period: Period) -> None:
+def check_products(jobs: Sequence[Job], reference: Fields, period: Period) -> None:
     """Refuse products without a long run, or with a climatology too short or overlapping it."""
     start = long_run(jobs, "Products").starts[0]
     if period[1] > start:
@@ -138,12 +138,7 @@ def check_products(jobs: Sequence[Job], period: Period) -> None:
             f"Percentiles of soil moisture compare a run with years before it, and {span(np.array(period))} contains "
             f"dates of the run from {span(np.array([start]))}. Set products to false, or end `climatology` before it."
         )
-    years = float((period[1] - period[0]) / np.timedelta64(1, "D")) / 365.25
-    if years < LEAST_YEARS - 0.01:
-        raise ValueError(
-            f"Percentiles of soil moisture need a climatology of at least {LEAST_YEARS} years, and "
-            f"{span(np.array(period))} is {years:.1f}. Set products to false, or change `climatology` or the dataset."
-        )
+    check_years(reference, period)
 
 
 def long_run(jobs: Sequence[Job], what: str) -> Job:
@@ -152,6 +147,6 @@ def long_run(jobs: Sequence[Job], what: str) -> Job:
         if job.protocol == "B":
             return job
     raise ValueError(
-        f"{what} are made from the long run, and there is none. Set protocol_b, or give a forecast with one start and "
+        f"{what} need the long run, and there is none. Set protocol_b, or give a forecast with one start and "
         "every lead time."
     )

@@ -3,7 +3,7 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """The whole chain on the packaged sample, by the command lines that a user types.
 
-Four stages: dataset, training, a rollout of one year from one initial state, evaluation. Each stage has one result; a
+Four stages: dataset, training, a roll-out of one year from one initial state, evaluation. Each stage has one result; a
 stage whose result exists is skipped.
 """
 
@@ -15,8 +15,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from anemoi_ailand.support.atomic_file import partial_path
-from anemoi_ailand.support.atomic_folder import publish_folder
+from anemoi_ailand.support.atomic import partial_path, publish_folder
+from anemoi_ailand.support.disk_errors import check_folder
 from anemoi_ailand.support.packaged import find
 from anemoi_ailand.support.subprocesses import remove, run_logged
 
@@ -28,7 +28,7 @@ TRAINING_PERIOD = ("2020-01-01", "2021-06-30")
 
 @dataclass(frozen=True)
 class Size:
-    """Length of training, rollout and evaluation."""
+    """Length of training, roll-out and evaluation."""
 
     training: tuple[str, ...]
     lead_time: str
@@ -56,8 +56,11 @@ def quickstart(output: Path, size: Size = FULL, *, force: bool = False) -> Path:
     ------
     ChildProcessError
         A stage failed; the message names its log.
+    OSError
+        ``output`` cannot be created or written.
     """
     output = output.resolve()
+    check_folder(output)
     output.mkdir(parents=True, exist_ok=True)
     results = {name: output / name for name in ("dataset.zarr", "training", "forecast.nc", "comparison")}
     if force:

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Run a network at sites: one rollout at the nearest points of a dataset; series, figure and scores of each site.
+"""Run a network at sites: one roll-out at the nearest points of a dataset; series, figure and scores of each site.
 
 A site is a place given by its coordinates. State and forcing are those of the nearest point of a dataset; the network
 starts once from ecLand's state there and then runs on its own state.
@@ -25,8 +25,8 @@ from anemoi_ailand import __version__
 from anemoi_ailand.constants import STEP_HOURS
 from anemoi_ailand.data.anemoi_dataset import AnemoiDataset
 from anemoi_ailand.data.points.point_writer import write_points
-from anemoi_ailand.evaluation.display.json_records import DIGITS, json_text, records, stamp
 from anemoi_ailand.evaluation.display.style import save
+from anemoi_ailand.evaluation.display.text import DIGITS, json_text, records, stamp
 from anemoi_ailand.evaluation.sites.places import WITHIN, Found, Place, find_points
 from anemoi_ailand.evaluation.sites.site_figure import site_figure
 from anemoi_ailand.evaluation.sites.site_series import (
@@ -42,7 +42,7 @@ from anemoi_ailand.rollout.reforecast.period import period
 from anemoi_ailand.rollout.reforecast.reforecast import reforecast
 from anemoi_ailand.rollout.step.checkpoint import checkpoint_checksum, load_step
 from anemoi_ailand.rollout.step.pretrained import DEFAULT
-from anemoi_ailand.support.atomic_folder import complete_folder
+from anemoi_ailand.support.atomic import complete_folder
 from anemoi_ailand.support.netcdf_writer import versions, write_dataset
 from anemoi_ailand.support.packaged import find
 from anemoi_ailand.support.subprocesses import run_logged
@@ -127,7 +127,7 @@ def site(
     ------
     FileExistsError, FileNotFoundError, ValueError
         ``output`` is not an earlier result; an input is missing, too far away, or does not fit. Raised before the
-        rollout.
+        roll-out.
 
     Examples
     --------

@@ -14,13 +14,13 @@ from pathlib import Path
 
 import xarray as xr
 
-from anemoi_ailand.evaluation.display.json_records import DIGITS, json_text
 from anemoi_ailand.evaluation.display.style import Figure, save
+from anemoi_ailand.evaluation.display.text import DIGITS, json_text
 from anemoi_ailand.evaluation.figures.stability import storage_figure, temperature_figure
 from anemoi_ailand.evaluation.processes.stability import Verdict, check_length, judge
 from anemoi_ailand.evaluation.report.stability_table import SCHEMA, stability_record, stability_table
 from anemoi_ailand.rollout.reforecast.cyclic_run import Setting, ecland_years, run_years, setting
-from anemoi_ailand.support.atomic_folder import complete_folder
+from anemoi_ailand.support.atomic import complete_folder
 from anemoi_ailand.workflows import record_header
 
 #: File that identifies an earlier result.
@@ -43,13 +43,13 @@ def stability(
     Parameters
     ----------
     checkpoint, dataset : str or Path
-        Inference checkpoint, or the name of a pretrained network; anemoi dataset whose years are repeated.
+        Inference checkpoint, or the name of a pretrained network; Anemoi dataset whose years are repeated.
     output : str or Path
         Folder of the result.
     years : int
         Length of the run [years].
     start, end : str, optional
-        First date of the forcing and its latest end; whole years are cut out.
+        First date of the forcing and its latest end; only whole years are used.
     device : str
         Device of torch.
     progress : bool
@@ -63,7 +63,7 @@ def stability(
     Raises
     ------
     FileNotFoundError, FileExistsError, ValueError
-        An input is missing or does not fit, or ``output`` is not an earlier result. Checked before the rollout where
+        An input is missing or does not fit, or ``output`` is not an earlier result. Checked before the roll-out where
         possible.
 
     Examples

@@ -19,15 +19,13 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from anemoi_ailand.data.anemoi_dataset import AnemoiDataset
 from anemoi_ailand.data.open_reader import open_reader
 from anemoi_ailand.data.points.point_writer import write_points
 from anemoi_ailand.data.reader import MARKS, STEP, Reader
 from anemoi_ailand.data.stations.tower_reader import TowerReader, read_records, with_properties
 from anemoi_ailand.data.stations.tower_site import TowerSite, read_site
-from anemoi_ailand.evaluation.display.json_records import DIGITS, json_text, stamp
-from anemoi_ailand.evaluation.display.markdown import aligned, number
 from anemoi_ailand.evaluation.display.style import save
+from anemoi_ailand.evaluation.display.text import DIGITS, aligned, json_text, plain_number, stamp
 from anemoi_ailand.evaluation.display.variables import shown_factor, shown_units
 from anemoi_ailand.evaluation.sites.places import WITHIN, Found, Place, find_points, where
 from anemoi_ailand.evaluation.sites.site_figure import site_figure
@@ -37,7 +35,7 @@ from anemoi_ailand.rollout.reforecast.period import period
 from anemoi_ailand.rollout.reforecast.point_run import PointRun, SpinUp
 from anemoi_ailand.rollout.step.checkpoint import LandStep, checkpoint_checksum, load_step
 from anemoi_ailand.rollout.step.pretrained import DEFAULT
-from anemoi_ailand.support.atomic_folder import complete_folder
+from anemoi_ailand.support.atomic import complete_folder
 from anemoi_ailand.support.netcdf_writer import versions, write_dataset
 from anemoi_ailand.variables import VARIABLES, Role, Time, variable
 from anemoi_ailand.workflows import record_header
@@ -49,6 +47,9 @@ PROOF, SCHEMA = "tower.json", "anemoi-ailand/tower/1"
 
 #: Longest spin-up [years]: the deepest soil layer follows the others within some years.
 LONGEST_SPIN_UP = 30
+
+#: Dates of a dataset read at once, with all points.
+_BLOCK = 64
 
 
 def tower(
@@ -111,7 +112,7 @@ def tower(
     Raises
     ------
     FileExistsError, FileNotFoundError, ValueError
-        ``output`` is not an earlier result; an input is missing or does not fit. Raised before the rollout.
+        ``output`` is not an earlier result; an input is missing or does not fit. Raised before the roll-out.
 
     Examples
     --------
@@ -140,12 +141,9 @@ class NearestPoint:
 
     def __init__(self, path: str | Path, place: Place, within: float) -> None:
         self.path = str(path)
-        self._data = AnemoiDataset(path) if Path(path).suffix == ".zarr" else open_reader(self.path)
-        if isinstance(self._data, AnemoiDataset):
-            self._dates: Sequence[datetime] = self._data.dates.tolist()
-        else:
-            self._dates = self._data.coverage.dates()
-        self._at = {date: i for i, date in enumerate(self._dates)}
+        self._data = open_reader(self.path)
+        self._dates = self._data.coverage.dates()
+        self._leaf: dict[datetime, np.ndarray] = {}
         self.variables = [n for n in VARIABLES if n in self._data.variables]
         (self.found,) = find_points([place], self._data.latitudes, self._data.longitudes, within)
 
@@ -159,11 +157,11 @@ class NearestPoint:
 
     def date(self, date: datetime) -> datetime:
         """Return a date of the dataset: the same, or the same day and hour of another year."""
-        if date in self._at:
+        if date in self._data.coverage:
             return date
         day = 28 if (date.month, date.day) == (2, 29) else date.day
         years = range(self._dates[0].year, self._dates[-1].year + 1)
-        others = [d for y in years if (d := date.replace(year=y, day=day)) in self._at]
+        others = [d for y in years if (d := date.replace(year=y, day=day)) in self._data.coverage]
         if not others:
             raise ValueError(f"The dataset '{self.path}' has no {date:%d %B %H:%M} in any year. Give a whole year.")
         return others[0]
@@ -171,16 +169,21 @@ class NearestPoint:
     def read(self, names: Sequence[str], dates: Sequence[datetime]) -> dict[str, np.ndarray]:
         """Return values (date,) by name at dates or the same days of another year."""
         wanted = [self.date(d) for d in dates]
-        if isinstance(self._data, AnemoiDataset):
-            parts = {d: self._data.values(names, self._at[d], self._at[d] + 1)[0, :, self.found.point] for d in wanted}
-            values = np.stack([parts[d] for d in wanted], axis=1)
-        else:
-            values = self._data.read(names, wanted)[:, :, self.found.point]
+        once = list(dict.fromkeys(wanted))
+        parts = [
+            self._data.read(names, once[i : i + _BLOCK])[..., self.found.point] for i in range(0, len(once), _BLOCK)
+        ]
+        at = {date: i for i, date in enumerate(once)}
+        values = np.concatenate(parts, axis=1)[:, [at[d] for d in wanted]]
         return dict(zip(names, values, strict=True))
 
     def leaf_area(self, dates: Sequence[datetime]) -> np.ndarray:
         """Return the leaf area (2, date) of low and high vegetation."""
-        return np.stack(list(self.read(["lai_lv", "lai_hv"], dates).values()))
+        if new := [d for d in dates if d not in self._leaf]:
+            self._leaf |= dict(
+                zip(new, np.stack(list(self.read(["lai_lv", "lai_hv"], new).values()), axis=1), strict=True)
+            )
+        return np.stack([self._leaf[d] for d in dates], axis=1)
 
     def state(self, names: Sequence[str], date: datetime) -> tuple[dict[str, np.ndarray], str]:
         """Return a state (point,) by name and its description; what the dataset lacks is derived where possible."""
@@ -288,7 +291,7 @@ def _table(sentence: str, series: xr.Dataset, rules: dict[str, str]) -> str:
     rows = [["variable", "meaning", "mean", "least", "greatest", "unit"]]
     for name in (*names_of(series, "emulator"), *names_of(series, "forcing")):
         values = pd.Series(of_emulator(series, name).values)
-        numbers = [number(float(v)) for v in (values.mean(), values.min(), values.max())]
+        numbers = [plain_number(float(v)) for v in (values.mean(), values.min(), values.max())]
         rows.append([name, variable(name).long_name, *numbers, shown_units(name) if shown_factor(name) else ""])
     said = [f"- {name.replace('_', ' ')}: {text}" for name, text in rules.items()]
     return "\n".join([sentence, "", *aligned(rows), "", "Rules:", "", *said]) + "\n"

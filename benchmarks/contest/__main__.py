@@ -9,7 +9,6 @@ import logging
 import sys
 from argparse import ArgumentParser
 from collections.abc import Sequence
-from pathlib import Path
 
 from anemoi_ailand.commands import USER_ERRORS
 from anemoi_ailand.commands._options import add_options, given_options
@@ -23,20 +22,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Hold the contest, print its table and the paths of the results."""
     parser = ArgumentParser("python -m benchmarks.contest", description=__doc__)
     add_options(parser, f"configuration file, or a name in {CONFIGS} (default: reference)", NAMED)
-    config, options = given_options(parser.parse_args(arguments), NAMED)
-    settings = read_contest(_path(config or "reference"), options)  # report mistakes before the slow import
+    args, unknown = parser.parse_known_args(arguments)
+    config, options = given_options(args, NAMED, unknown)
+    settings = read_contest(config or "reference", options)  # report mistakes before the slow import
     from benchmarks.contest.contest import contest
 
     folder = contest(settings)
     sys.stdout.write(f"{(folder / 'table.md').read_text()}\nResults: {folder}\n")
     for result in sorted(folder.iterdir()):
         sys.stdout.write(f"  {result}\n")
-
-
-def _path(config: str) -> Path:
-    """Return the file of this path if it exists, else the configuration of this name."""
-    named = CONFIGS / f"{config}.yaml"
-    return named if named.is_file() and not Path(config).exists() else Path(config)
 
 
 if __name__ == "__main__":

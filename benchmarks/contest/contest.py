@@ -20,15 +20,15 @@ import pandas as pd
 import yaml
 
 from anemoi_ailand import __version__
-from anemoi_ailand.evaluation.display.json_records import DIGITS, json_text, records, stamp
 from anemoi_ailand.evaluation.display.style import save
+from anemoi_ailand.evaluation.display.text import DIGITS, json_text, records, stamp
 from anemoi_ailand.evaluation.fields.climatology import Period
 from anemoi_ailand.evaluation.fields.fields import Fields, open_fields
 from anemoi_ailand.evaluation.fields.matching import ALL, HELD_OUT
 from anemoi_ailand.evaluation.scores.sums import collect
 from anemoi_ailand.evaluation.settings import Settings
 from anemoi_ailand.rollout.step.checkpoint import load_step
-from anemoi_ailand.support.atomic_folder import complete_folder
+from anemoi_ailand.support.atomic import complete_folder
 from anemoi_ailand.support.checksum import ROLL_OUT, file_sha256, loaded_sha256
 from anemoi_ailand.workflows.evaluate import check, period_of, plan, rolled_out
 from anemoi_ailand.workflows.planned_runs import Job
@@ -55,7 +55,7 @@ LOG = logging.getLogger(__name__)
 SCHEMA = "anemoi-ailand/contest/1"
 
 #: Strata in which the entrants are compared.
-_CUTS = ("all", "points", "snow_regime")
+_STRATA = ("all", "points", "snow_regime")
 
 
 def contest(settings: ContestSettings) -> Path:
@@ -74,7 +74,7 @@ def contest(settings: ContestSettings) -> Path:
     ChildProcessError
         Trainings failed; raised after all others are complete.
     """
-    loaded_sha256(ROLL_OUT)  # the files may change in the hours before the first roll-out
+    loaded_sha256(ROLL_OUT)  # the files may change during the hours of training
     reference = open_fields(settings.dataset)
     hashes = {k: fingerprints(k, settings.stages(k), settings.training_seed) for k in settings.entrants}
     expected = settings.evaluation({label: _checkpoint(settings, label) for label in settings.entrants})
@@ -179,13 +179,13 @@ def _scores(
 
 
 def _possible(reference: Fields) -> list[str]:
-    """Return the cuts that the dataset allows."""
+    """Return the strata that the dataset allows."""
     has = {
         "all": True,
         "points": reference.constant("held_out") is not None or reference.constant("point_id") is not None,
         "snow_regime": "snowc" in reference.units,
     }
-    return [cut for cut in _CUTS if has[cut]]
+    return [strata for strata in _STRATA if has[strata]]
 
 
 def _about(jobs: list[Job], reference: Fields, period: Period) -> dict[str, Any]:

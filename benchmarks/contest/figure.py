@@ -19,8 +19,8 @@ from benchmarks.contest.scores import CORE, TOGETHER
 def pareto_figure(scores: pd.DataFrame, entries: Sequence[Entry], reference: str, group: str) -> Figure:
     """Plot the geometric mean of the ratios of RMSE against operations per point-step, one panel for each lead time.
 
-    Bars are 95 % intervals. A hollow point lacks some of the core variables and is on no front, as its mean is one of
-    fewer. The reference is at one.
+    Bars are 95 % intervals. A hollow point lacks some of the core variables; its mean is over fewer, so it is on no
+    front. The reference is at one.
     """
     rows = scores[(scores["group"] == group) & (scores["variable"] == TOGETHER) & (scores["protocol"] == "A")]
     periods = list(dict.fromkeys(rows["period"]))

@@ -32,7 +32,7 @@ COLUMNS = (
 )  # fmt: skip
 
 #: Strata whose groups are all scored.
-CUTS = ("points", "snow_regime")
+STRATA = ("points", "snow_regime")
 
 #: Quantile over the points of the size of the bias that is given.
 MOST = 0.9
@@ -62,9 +62,9 @@ def contest_scores(sums: Sums, reference: str, seed: int = 0) -> pd.DataFrame:
     is one.
     """
     rows: list[dict[str, Any]] = []
-    for cut, group, members in _groups(sums):
+    for strata, group, members in _groups(sums):
         for period in periods(sums):
-            part = _Part(sums, cut, group, members, period, _draws(sums, period, len(members), seed))
+            part = _Part(sums, strata, group, members, period, _draws(sums, period, len(members), seed))
             rows += part.rows(reference)
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
@@ -82,14 +82,14 @@ def periods(sums: Sums) -> list[Period]:
 def _groups(sums: Sums) -> Iterator[tuple[str, int, np.ndarray]]:
     """Yield stratum, group and bootstrap units of all groups with points."""
     few = len(sums.alignment.points) <= MAX_UNITS  # beyond, a unit holds points of several snow regimes
-    wanted = [cut for cut in CUTS if cut in sums.static and (few or cut == "points")]
+    wanted = [strata for strata in STRATA if strata in sums.static and (few or strata == "points")]
     if "points" not in wanted:
         wanted = [ALL, *wanted]
-    for cut in wanted:
-        for group in range(len(sums.static[cut].groups)):
-            members = members_of(sums, cut, group)
+    for strata in wanted:
+        for group in range(len(sums.static[strata].groups)):
+            members = members_of(sums, strata, group)
             if len(members):
-                yield cut, group, members
+                yield strata, group, members
 
 
 def _draws(sums: Sums, period: Period, n_units: int, seed: int) -> Resamples:
@@ -101,7 +101,7 @@ class _Part:
     """All models in one group and period."""
 
     sums: Sums
-    cut: str
+    strata: str
     group: int
     members: np.ndarray
     period: Period
@@ -133,7 +133,7 @@ class _Part:
     def _row(self, name: str, model: str, metric: str, value: float, drawn: np.ndarray | None = None) -> dict[str, Any]:
         low, high = _interval(drawn)
         return {
-            "protocol": self.sums.protocol, "group": self.sums.static[self.cut].groups[self.group],
+            "protocol": self.sums.protocol, "group": self.sums.static[self.strata].groups[self.group],
             "period": self.period.name, "lead": self.period.lead, "variable": name, "model": model, "metric": metric,
             "value": value, "low": low, "high": high, "reference": _NAN, "ratio": _NAN, "ratio_low": _NAN,
             "ratio_high": _NAN, "better": False, "n": int(np.outer(*self._counts()).sum()),
@@ -169,7 +169,7 @@ class _Part:
         return float(np.quantile(np.abs(each), MOST))
 
     def _acc(self, key: tuple[str, str]) -> float:
-        m = self.sums.moments[(*key, self.cut)]
+        m = self.sums.moments[(*key, self.strata)]
         pooled = Moments(m.sums[:, self.period.bins, self.group].sum(axis=1, keepdims=True), m.shift)
         return float(METRICS["acc"](pooled)[0])
 

@@ -15,6 +15,7 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 from anemoi_ailand.evaluation.fields.reference import CLIMATOLOGY, PERSISTENCE, REFERENCE
 from anemoi_ailand.evaluation.settings import Climatology, PeriodSettings, ProtocolA, Settings
 from anemoi_ailand.support.configuration import HomePath, Strict, plain_name, read_configuration
+from anemoi_ailand.support.packaged import file_or_named
 
 #: Folder of the configurations ``reference`` and ``sample``.
 CONFIGS = Path(__file__).parent / "configs"
@@ -124,7 +125,7 @@ class ContestSettings(Strict):
         return self
 
     def stages(self, label: str) -> tuple[Stage, ...]:
-        """Return the stages of an entrant, each with the overrides for all before its own."""
+        """Return the stages of an entrant, each with the common overrides before its own."""
         stages = self.entrants[label].stages
         return tuple(Stage(config=s.config, overrides=(*self.overrides, *s.overrides)) for s in stages)
 
@@ -143,15 +144,15 @@ class ContestSettings(Strict):
         )
 
 
-def read_contest(path: Path | None, overrides: Sequence[str] = ()) -> ContestSettings:
-    """Read the configuration of a contest and apply options ``key=value``.
+def read_contest(path: str | Path | None, overrides: Sequence[str] = ()) -> ContestSettings:
+    """Read the configuration of a contest, a file or a name in :data:`CONFIGS`, and apply options ``key=value``.
 
     Raises
     ------
     FileNotFoundError, ValueError
         As :func:`~anemoi_ailand.support.configuration.read_configuration`.
     """
-    if path is not None and not path.is_file():
-        named = [each.stem for each in sorted(CONFIGS.glob("*.yaml"))]
-        raise FileNotFoundError(f"There is no configuration '{path}'. Give a file, or one of {named}.")
-    return read_configuration(path, overrides, ContestSettings, "contest/reference")
+    if path is not None:
+        named = {each.stem: each for each in sorted(CONFIGS.glob("*.yaml"))}
+        path = file_or_named(path, named, f"Named ones are in {CONFIGS}.")
+    return read_configuration(path, overrides, ContestSettings)

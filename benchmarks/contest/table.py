@@ -10,8 +10,8 @@ from typing import Any
 
 import pandas as pd
 
-from anemoi_ailand.evaluation.display.markdown import aligned, number
 from anemoi_ailand.evaluation.display.style import after_number
+from anemoi_ailand.evaluation.display.text import aligned, plain_number
 from anemoi_ailand.evaluation.fields.matching import ALL, HELD_OUT, TRAINED
 from benchmarks.contest.entry import Entry, fairness
 from benchmarks.contest.scores import CORE, TOGETHER
@@ -54,7 +54,7 @@ def _entrants(entries: Sequence[Entry]) -> str:
     rows = [
         [
             e.label, f"{e.parameters:,}", f"{e.flop:.3g}", "-" if e.point_steps is None else f"{e.point_steps:.3g}",
-            number(e.wall_hours), number(e.cpu_hours), e.device, e.origin, e.note or "-",
+            plain_number(e.wall_hours), plain_number(e.cpu_hours), e.device, e.origin, e.note or "-",
         ]
         for e in entries
     ]  # fmt: skip
@@ -70,7 +70,7 @@ def _ratios(scores: pd.DataFrame, group: str, period: str, reference: str) -> st
     part = scores[(scores["group"] == group) & (scores["period"] == period) & (scores["metric"] == "rmse")]
     cells = {(row.model, row.variable): row for row in part.itertuples()}
     names = [name for name in CORE if (reference, name) in cells]
-    own = [number(cells[reference, name].value) + after_number(name) for name in names]
+    own = [plain_number(cells[reference, name].value) + after_number(name) for name in names]
     rows = [["", *names, TOGETHER, "lower", "bar"], [f"{reference} [RMSE]", *own, "1", "-", "-"]]
     for model in dict.fromkeys(part["model"]):
         if model == reference:

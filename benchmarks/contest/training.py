@@ -27,11 +27,10 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from anemoi_ailand import __version__
-from anemoi_ailand.support.atomic_file import partial_path
-from anemoi_ailand.support.atomic_folder import publish_folder
+from anemoi_ailand.support.atomic import partial_path, publish_folder
 from anemoi_ailand.support.checksum import TRAINING, code_sha256
 from anemoi_ailand.support.configuration import plain_name
-from anemoi_ailand.support.options import nearest
+from anemoi_ailand.support.options import suggestion
 from anemoi_ailand.support.packaged import listing
 from anemoi_ailand.support.subprocesses import remove, run_logged
 from benchmarks.contest.settings import ContestSettings, Stage
@@ -42,7 +41,7 @@ LOG = logging.getLogger(__name__)
 #: imported.
 CONFIGS, CHECKOUT = Path(__file__).parent / "configs" / "training", Path(__file__).resolve().parents[2]
 
-#: Marks a complete stage and records what it was.
+#: Name of the file that marks a complete stage and records its configuration.
 FINISHED = "finished.json"
 
 #: Checkpoint of a stage that is rolled out, and the one that the next stage starts from.
@@ -79,11 +78,10 @@ def _composed(label: str, stage: Stage) -> Json:
     except MissingConfigException as error:
         known = [name.removeprefix("training/") for name in listing("configs") if name.startswith("training/")]
         known += [path.stem for path in sorted(CONFIGS.glob("*.yaml"))]
-        near = nearest(stage.config, known)
         missing = error.missing_cfg_file or stage.config
         raise ValueError(
-            f"The configuration '{stage.config}' of entrant '{label}' cannot be found ('{missing}'). Nearest: {near}. "
-            "Correct its name, or put the file into this folder."
+            f"The configuration '{stage.config}' of entrant '{label}' cannot be found ('{missing}'). "
+            f"{suggestion(stage.config, known)}. Correct its name, or put the file into this folder."
         ) from error
     except (HydraException, OmegaConfBaseException) as error:
         raise ValueError(

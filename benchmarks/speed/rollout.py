@@ -20,17 +20,19 @@ import torch
 from anemoi.inference.config.run import RunConfiguration
 
 from anemoi_ailand.constants import STEP_HOURS
-from anemoi_ailand.evaluation.display.markdown import aligned
+from anemoi_ailand.evaluation.display.text import aligned
 from anemoi_ailand.rollout.forcing.dataset_fields import StoredFields
 from anemoi_ailand.rollout.forcing.read_ahead import ReadAhead
 from anemoi_ailand.rollout.run.loop import Rollout
 from anemoi_ailand.rollout.run.runner import LandForecasterRunner
 from anemoi_ailand.rollout.step.checkpoint import load_step
-from anemoi_ailand.rollout.step.row_blocks import BlockStep
-from anemoi_ailand.support.processors import usable_processors
+from anemoi_ailand.rollout.step.row_blocks import BlockStep, usable_processors
 from benchmarks.speed.repeated import repeat_points
 
 LOG = logging.getLogger(__name__)
+
+#: Largest number of points at which the network is also called on all rows at once.
+PLAIN_ROWS = 10**5
 
 #: Linux's files with the memory of a process, and to reset its peak.
 _STATUS, _CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
@@ -71,20 +73,17 @@ def benchmark(
     threads: int = 1,
     output: str = "land-netcdf",
     folder: Path | None = None,
-    plain_rows: int = 10**5,
 ) -> list[Size]:
     """Time roll-outs of several numbers of ``points``, repeated from those of a dataset.
 
-    Runs write all variables at every step with ``output``. Temporary files are in ``folder``. Beyond ``plain_rows``
-    points, the network is not called on all rows at once.
+    Runs write all variables at every step with ``output``. Temporary files are in ``folder``. Beyond
+    :data:`PLAIN_ROWS` points, the network is not called on all rows at once.
     """
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
         with tempfile.TemporaryDirectory(dir=folder) as here:
-            return [
-                _size(checkpoint, dataset, n, steps, rounds, threads, output, Path(here), plain_rows) for n in points
-            ]
+            return [_size(checkpoint, dataset, n, steps, rounds, threads, output, Path(here)) for n in points]
     finally:
         torch.set_num_threads(before)
 
@@ -116,7 +115,6 @@ def table(sizes: Sequence[Size], threads: int) -> str:
 
 def _size(
     checkpoint: str, dataset: Path, n_points: int, steps: int, rounds: int, threads: int, output: str, here: Path,
-    plain_rows: int,
 ) -> Size:  # fmt: skip
     path = here / f"{n_points}.zarr"
     repeat_points(dataset, path, n_points, steps + 2)
@@ -131,7 +129,7 @@ def _size(
             "blocks": lambda: _loop(lambda: blocks(ends[0], ends[1]), steps),
             "run": lambda: _run(checkpoint, path, date, steps, threads, output, here / "out"),
         }
-        if n_points > plain_rows:
+        if n_points > PLAIN_ROWS:
             loops.pop("plain")
         for _ in range(rounds):
             for name, loop in loops.items():

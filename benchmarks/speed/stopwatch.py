@@ -27,7 +27,7 @@ class Timing:
 
     @property
     def cpu_rate(self) -> float:
-        """Point-steps per second that this process computed; it hardly depends on what else the machine does."""
+        """Point-steps per second that this process computed; it hardly depends on other load of the machine."""
         return self.point_steps / self.cpu_seconds
 
 

@@ -19,7 +19,7 @@ from anemoi.training.train.train import AnemoiTrainer
 from hydra import compose, initialize
 from omegaconf import DictConfig
 
-from anemoi_ailand.evaluation.display.markdown import aligned
+from anemoi_ailand.evaluation.display.text import aligned
 from benchmarks.speed.plain_loop import PlainLoop
 from benchmarks.speed.stopwatch import Stopwatch, Timing
 
@@ -37,7 +37,7 @@ COMMON = (
 
 #: What makes ``ailand`` a training of anemoi-training itself, with the same network and data: its task, method, loss,
 #: metrics, strategy and optimiser, and its reader, which loads all points of every sample. Its task has the forcing at
-#: other times, so that what is learned makes no sense; the cost does.
+#: other times, so the trained network is meaningless; its cost is not.
 STOCK_OVERRIDES = (
     "task._target_=anemoi.training.tasks.Forecaster",
     "task.multistep_input=2",

@@ -3,8 +3,8 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """A small dataset and a short training by the real command lines, made once for all tests that need them."""
 
-import subprocess
-import sys
+import fcntl
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from anemoi_ailand.support.packaged import find
+from tests.support.commands import run_command
 
 #: Period of the small dataset: long enough for rain, snow and a growing leaf area.
 START, END, TRAINED_UNTIL = "2020-03-01T00:00:00", "2020-05-31T18:00:00", "2020-04-30T18:00:00"
@@ -38,10 +39,9 @@ TINY = (
 
 def anemoi(tool, *arguments, cwd, check=True, env=None):
     """Run ``anemoi-TOOL ARGUMENTS``; on failure show the end of what it said."""
-    command = [sys.executable, "-m", f"anemoi.{tool}", *map(str, arguments)]
-    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=600, check=False, env=env)
+    done = run_command(f"anemoi.{tool}", *arguments, cwd=cwd, timeout=600, env=env)
     if check and done.returncode:
-        raise AssertionError(f"{command} failed:\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}")
+        raise AssertionError(f"{done.args} failed:\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}")
     return done
 
 
@@ -85,22 +85,54 @@ class Chain:
 
 
 @pytest.fixture(scope="session")
-def small_dataset(tmp_path_factory):
-    root = tmp_path_factory.mktemp("dataset")
-    recipe = small_recipe(root / "recipe.yaml")
-    anemoi("datasets", "create", recipe, root / "small.zarr", cwd=root)
-    return root / "small.zarr"
+def once(tmp_path_factory, worker_id):
+    """Return a function that makes a folder by name, once for all processes of pytest-xdist."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base if worker_id == "master" else base.parent
+
+    def make(name: str, fill: Callable[[Path], object]) -> Path:
+        folder, done = shared / f"once-{name}", shared / f"once-{name}.done"
+        with (shared / f"once-{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not done.exists():
+                folder.mkdir()
+                fill(folder)
+                done.touch()
+        return folder
+
+    return make
 
 
 @pytest.fixture(scope="session")
-def chain(small_dataset, tmp_path_factory):
-    root = tmp_path_factory.mktemp("chain")
-    made = Chain(root, small_dataset, root / "training")
-    made.train(made.training, "training.run_id=null")
-    return made
+def small_dataset(once):
+    def create(root):
+        anemoi("datasets", "create", small_recipe(root / "recipe.yaml"), root / "small.zarr", cwd=root)
+
+    return once("dataset", create) / "small.zarr"
 
 
 @pytest.fixture(scope="session")
-def forecast(chain):
-    chain.run(chain.root / "forecast.nc")
-    return chain.root / "forecast.nc"
+def long_dataset(once):
+    """The year that a climatology needs, and ten weeks of the next, with the variables of the small dataset."""
+
+    def create(root):
+        path = small_recipe(root / "recipe.yaml")
+        recipe = yaml.safe_load(path.read_text())
+        recipe["dates"].update(start="2020-01-01T00:00:00", end="2021-03-15T18:00:00")
+        path.write_text(yaml.safe_dump(recipe))
+        anemoi("datasets", "create", path, root / "long.zarr", cwd=root)
+
+    return once("long", create) / "long.zarr"
+
+
+@pytest.fixture(scope="session")
+def chain(small_dataset, once):
+    def of(root):
+        return Chain(root, small_dataset, root / "training")
+
+    return of(once("chain", lambda root: of(root).train(root / "training", "training.run_id=null")))
+
+
+@pytest.fixture(scope="session")
+def forecast(chain, once):
+    return once("forecast", lambda root: chain.run(root / "forecast.nc")) / "forecast.nc"

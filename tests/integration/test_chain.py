@@ -73,7 +73,7 @@ def test_training_log_has_errors_in_physical_units(chain):
 
 
 def test_training_resumes_with_its_rollout(chain, tmp_path):
-    """A training resumed by its id begins at the next epoch with the rollout that it had reached."""
+    """A training resumed by its id begins at the next epoch with the roll-out that it had reached."""
     training = shutil.copytree(chain.training, tmp_path / "training")  # other tests use the original
     run_id = next((training / "checkpoint").iterdir()).name
     done = chain.train(training, f"training.run_id={run_id}", "training.max_epochs=3")

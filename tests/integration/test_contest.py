@@ -10,17 +10,14 @@ import sys
 
 import pandas as pd
 import pytest
-import yaml
 
 from anemoi_ailand.evaluation.settings import read_settings
 from benchmarks.contest.__main__ import main
 from benchmarks.contest.training import CHECKOUT
-from tests.integration.conftest import anemoi, small_recipe
 
 pytestmark = pytest.mark.slow
 
-#: A year for the climatology, training and validation in it, and six weeks to be judged.
-DATES = {"start": "2020-01-01T00:00:00", "end": "2021-02-15T18:00:00"}
+#: Climatology, training and validation in a year, and the next weeks to be judged.
 OPTIONS = (
     "year=2021", "every_days=20", "lead_days=[1,3]", "long_run={start: 2021-01-01, end: 2021-02-10}",
     "climatology={start: 2020-01-01, end: 2020-12-31}", "budget={point_steps: 5000}",
@@ -34,18 +31,6 @@ OVERRIDES = (
 )  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def dataset(tmp_path_factory):
-    """A year and six weeks of the sample."""
-    root = tmp_path_factory.mktemp("contest")
-    path = small_recipe(root / "recipe.yaml")
-    recipe = yaml.safe_load(path.read_text())
-    recipe["dates"].update(DATES)
-    path.write_text(yaml.safe_dump(recipe))
-    anemoi("datasets", "create", path, root / "dataset.zarr", cwd=root)
-    return root / "dataset.zarr"
-
-
 def arguments(dataset, *options):
     """Arguments of the command."""
     text = "[" + ",".join(f'"{each}"' for each in OVERRIDES) + "]"
@@ -53,14 +38,15 @@ def arguments(dataset, *options):
 
 
 @pytest.fixture(scope="module")
-def held(dataset):
+def held(long_dataset, tmp_path_factory):
     """Finished process and folder of the contest."""
+    folder = tmp_path_factory.mktemp("contest")
     done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.contest", *arguments(dataset)], cwd=dataset.parent,
+        [sys.executable, "-m", "benchmarks.contest", *arguments(long_dataset)], cwd=folder,
         env={**os.environ, "PYTHONPATH": str(CHECKOUT)}, capture_output=True, text=True, timeout=1800, check=False,
     )  # fmt: skip
     assert done.returncode == 0, f"{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
-    return done.stdout, dataset.parent / "contest-sample"
+    return done.stdout, folder / "contest-sample"
 
 
 def trainings(folder):
@@ -92,14 +78,14 @@ def test_second_stage_starts_from_the_weights_of_the_first(held):
     assert str(folder / "training" / "ailand-v1" / "stage-1" / "best" / "best.ckpt") in log
 
 
-def test_second_call_repeats_nothing(dataset, held, monkeypatch):
+def test_second_call_repeats_nothing(long_dataset, held, monkeypatch):
     """Neither a training nor a roll-out; the table is the same, and its settings can be evaluated."""
     _, folder = held
     assert list(read_settings(folder / "result" / "evaluation.yaml").checkpoints) == ["ailand", "ailand-v1"]
     before, table = trainings(folder), (folder / "result" / "table.md").read_text()
     rolled = {path: path.stat().st_mtime_ns for path in folder.glob("evaluation-reforecasts/*")}
-    monkeypatch.chdir(dataset.parent)
-    main(arguments(dataset, "train=false"))
+    monkeypatch.chdir(folder.parent)
+    main(arguments(long_dataset, "train=false"))
     assert trainings(folder) == before
     assert {path: path.stat().st_mtime_ns for path in folder.glob("evaluation-reforecasts/*")} == rolled
     assert (folder / "result" / "table.md").read_text() == table

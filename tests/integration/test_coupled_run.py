@@ -5,11 +5,7 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -23,12 +19,12 @@ from anemoi_ailand.rollout.run.launch import launch
 from anemoi_ailand.rollout.stepper import LandStepper
 from anemoi_ailand.variables import variable
 from tests.support import atmosphere as toy
+from tests.support.commands import run_command
 
 pytestmark = pytest.mark.slow
 
 DATE = datetime(2020, 5, 1)
 FEEDBACK = {"skt": "skt", "stl1": "stl1", "swvl1": "swvl1", "sd": "sd", "snow": "sd"}
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -51,11 +47,7 @@ def run(folder, dataset, *, lead="2d", **land):
         "output": {"netcdf": {"path": str(folder / "atmosphere.nc")}}, "mid_processors": [{"land-model": options}],
     }  # fmt: skip
     (folder / "run.yaml").write_text(yaml.safe_dump(config))
-    path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])  # the class of the toy
-    done = subprocess.run(
-        [sys.executable, "-m", "anemoi.inference", "run", "run.yaml"], cwd=folder, capture_output=True, text=True,
-        timeout=300, check=False, env={**os.environ, "PYTHONPATH": path},
-    )  # fmt: skip
+    done = run_command("anemoi.inference", "run", "run.yaml", cwd=folder)
     assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
 
 
@@ -124,7 +116,7 @@ def test_another_grid_by_an_index(stepper, first, tmp_path, small_dataset):
     """Few points of land in another order: they are coupled, all others of the atmosphere are left alone."""
     index = np.array([17, 3, 40, 8, 21])
     fields = {n: first[n][index] for n in stepper.inputs}
-    part = stepper.initial(DATE, first.latitudes[index], first.longitudes[index], fields)
+    part = stepper.initial(fields, DATE, first.latitudes[index], first.longitudes[index])
     stepper.save(part, tmp_path / "part.state")
     np.save(tmp_path / "index.npy", index)
     run(tmp_path, small_dataset, initial={"state": str(tmp_path / "part.state")},

@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +13,11 @@ import yaml
 import zarr
 from anemoi.datasets import open_dataset
 
+from anemoi_ailand.data.land_data import open_data
 from anemoi_ailand.data.open_reader import open_reader
 from anemoi_ailand.support.packaged import find, folder
 from anemoi_ailand.variables import VARIABLES
+from tests.support.commands import run_command
 
 pytestmark = pytest.mark.slow
 
@@ -26,8 +26,7 @@ VARIABLES_OF_TEST = ["swvl1", "sd", "avg_t", "2t", "insolation", "cvl", "point_i
 
 def anemoi(*arguments: object, ok: bool = True) -> str:
     """Run ``anemoi-datasets ARGUMENTS`` and return what it says."""
-    command = [sys.executable, "-m", "anemoi.datasets", *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    done = run_command("anemoi.datasets", *arguments, cwd=Path.cwd())
     assert (done.returncode == 0) == ok, done.stderr[-3000:]
     return done.stdout + done.stderr
 
@@ -155,7 +154,7 @@ def test_join_with_other_sources_and_filters(tmp_path):
     ("changes", "message"),
     [
         ({"dates": {"end": "2024-12-31"}}, "dates are not in"),
-        ({"input": {"ecland": {"path": "$AILAND_SAMPLE", "variables": ["swlv1"]}}}, "Nearest known names"),
+        ({"input": {"ecland": {"path": "$AILAND_SAMPLE", "variables": ["swlv1"]}}}, "Nearest: "),
     ],
 )
 def test_wrong_recipe_leaves_no_dataset(tmp_path, changes, message):
@@ -164,3 +163,14 @@ def test_wrong_recipe_leaves_no_dataset(tmp_path, changes, message):
     assert list(zarr.open(str(tmp_path / "w.zarr"), "r").array_keys()) == []
     with pytest.raises(Exception, match=r"w\.zarr|data"):
         open_dataset(str(tmp_path / "w.zarr"))
+
+
+def test_dataset_is_opened_like_files(short):
+    """A real dataset of Anemoi gives the values of the files that it was made from, point by point."""
+    made, files = open_data(short).to_xarray("2020-03"), open_data("$AILAND_SAMPLE").to_xarray("2020-03")
+    assert set(made) == {VARIABLES[n].netcdf_name for n in VARIABLES_OF_TEST[:4]} | {"cvl"}
+    order = [files["point_id"].values.tolist().index(i) for i in made["point_id"].values]
+    for name in made:
+        np.testing.assert_array_equal(made[name], files[name].isel(point=order))
+        assert made[name].attrs == files[name].attrs
+    np.testing.assert_array_equal(made["latitude"].astype("f4"), files["latitude"].isel(point=order).astype("f4"))

@@ -13,14 +13,11 @@ import time
 
 import pandas as pd
 import pytest
-import yaml
 
-from tests.integration.conftest import anemoi, small_recipe
+from tests.support.commands import run_command
 
 pytestmark = pytest.mark.slow
 
-#: Ten weeks of the year after the one that the climatology needs.
-DATES = {"start": "2020-01-01T00:00:00", "end": "2021-03-15T18:00:00"}
 OPTIONS = (
     "protocol_a.year=2021", "protocol_a.every_days=30", "protocol_a.lead_days=[1,2]", "protocol_b.start=2021-01-01",
     "protocol_b.end=2021-02-21",
@@ -28,34 +25,24 @@ OPTIONS = (
 ROLL_OUTS = ["A-emulator.nc", "B-emulator.nc", "C-a-single-site-emulator.nc", "C-every-4th-point-emulator.nc"]
 
 
-@pytest.fixture(scope="module")
-def two_years(chain):
-    """The sample dataset from a whole year on, with the variables that the checkpoint was trained on."""
-    path = small_recipe(chain.root / "two_years.yaml")
-    recipe = yaml.safe_load(path.read_text())
-    recipe["dates"].update(DATES)
-    path.write_text(yaml.safe_dump(recipe))
-    anemoi("datasets", "create", path, chain.root / "two_years.zarr", cwd=chain.root)
-    return chain.root / "two_years.zarr"
-
-
 def command(checkpoint, dataset, output, *options):
     fixed = ["--checkpoint", checkpoint, "--dataset", dataset, "--output", output]
-    return [sys.executable, "-m", "anemoi_ailand", "evaluate", *OPTIONS, *options, *map(str, fixed)]
+    return ["anemoi_ailand", "evaluate", *OPTIONS, *options, *map(str, fixed)]
 
 
-def evaluate(*arguments, check=True):
-    done = subprocess.run(command(*arguments), capture_output=True, text=True, timeout=600, check=False)
+def evaluate(checkpoint, dataset, output, *options, check=True):
+    arguments = command(checkpoint, dataset, output, *options)
+    done = run_command(*arguments, cwd=output.parent, timeout=600)
     if check and done.returncode:
         raise AssertionError(f"{arguments} failed:\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}")
     return done
 
 
 @pytest.fixture(scope="module")
-def evaluated(chain, two_years):
+def evaluated(chain, long_dataset, tmp_path_factory):
     """Finished process and folder of its result."""
-    output = chain.root / "evaluation"
-    return evaluate(chain.checkpoint, two_years, output), output
+    output = tmp_path_factory.mktemp("evaluated") / "evaluation"
+    return evaluate(chain.checkpoint, long_dataset, output), output
 
 
 def stamps(output):
@@ -79,12 +66,12 @@ def test_command_writes_report_numbers_and_figures(evaluated):
     assert "http://" not in html.replace("http://www.w3.org", "")
 
 
-def test_numbers_are_in_the_documented_layout(evaluated, two_years):
+def test_numbers_are_in_the_documented_layout(evaluated, long_dataset):
     """JSON and CSV files agree, empty groups are null, and the water budget of the reference closes."""
     _, output = evaluated
     text = (output / "metrics.json").read_text()
     metrics = json.loads(text, parse_constant=lambda token: pytest.fail(f"{token} is not JSON"))
-    assert metrics["inputs"]["reference"]["path"] == str(two_years)
+    assert metrics["inputs"]["reference"]["path"] == str(long_dataset)
     assert metrics["protocols"]["A"]["starts"] == 3
     for part, file in (("scores", "metrics.csv"), ("differences", "differences.csv")):
         table = pd.read_csv(output / file)
@@ -97,22 +84,22 @@ def test_numbers_are_in_the_documented_layout(evaluated, two_years):
     assert metrics["budgets"]["closure"]["ecLand"]["water"]["closure"] == "closed"
 
 
-def test_second_run_takes_the_roll_outs(evaluated, chain, two_years):
+def test_second_run_takes_the_roll_outs(evaluated, chain, long_dataset):
     """A second run reuses the roll-outs; another seed changes intervals only."""
     _, output = evaluated
     before, scores = stamps(output), (output / "metrics.csv").read_text()
     assert list(before) == ROLL_OUTS
-    evaluate(chain.checkpoint, two_years, output, "seed=2")
+    evaluate(chain.checkpoint, long_dataset, output, "seed=2")
     assert stamps(output) == before
     assert (output / "metrics.csv").read_text() == scores
 
 
-def test_killed_run_leaves_nothing_under_the_name(chain, two_years, tmp_path):
+def test_killed_run_leaves_nothing_under_the_name(chain, long_dataset, tmp_path):
     """A killed run leaves neither a result nor an unfinished roll-out under its name."""
     output = tmp_path / "e"
     process = subprocess.Popen(
-        command(chain.checkpoint, two_years, output), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        start_new_session=True,
+        [sys.executable, "-m", *command(chain.checkpoint, long_dataset, output)], stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL, start_new_session=True,
     )  # fmt: skip
     end = time.monotonic() + 120
     while not (tmp_path / "e-reforecasts").exists() and process.poll() is None and time.monotonic() < end:
@@ -123,28 +110,17 @@ def test_killed_run_leaves_nothing_under_the_name(chain, two_years, tmp_path):
     assert not (tmp_path / "e-reforecasts" / ROLL_OUTS[-1]).exists()
 
 
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        (["protocol_a.year=2022"], "No integration of 2 days fits into 2022"),
-        (["checkpoints.older=none.ckpt"], "There is no checkpoint 'none.ckpt'"),
-    ],
-)
-def test_evaluation_that_does_not_fit_does_not_start(chain, two_years, tmp_path, options, message):
-    """The command ends with one message and writes nothing."""
-    done = evaluate(chain.checkpoint, two_years, tmp_path / "e", *options, check=False)
-    assert done.returncode == 1
-    assert message in done.stderr
-    assert "Traceback" not in done.stderr
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_checkpoint_that_needs_more_than_the_dataset_has_does_not_start(chain, two_years, tmp_path):
-    """Missing variables are named before any roll-out."""
-    less = shutil.copytree(two_years, tmp_path / "less.zarr")
+def test_evaluation_that_does_not_fit_does_not_start(chain, long_dataset, tmp_path):
+    """A year that is not in the dataset, and variables that it lacks: one message, and nothing is written."""
+    less = shutil.copytree(long_dataset, tmp_path / "less.zarr")
     attributes = next(path for path in (less / ".zattrs", less / "zarr.json") if path.exists())
     attributes.write_text(attributes.read_text().replace('"avg_sdlwrf"', '"sunshine"'))
-    done = evaluate(chain.checkpoint, less, tmp_path / "e", check=False)
-    assert done.returncode == 1
-    assert "The model needs ['avg_sdlwrf'], which dataset" in done.stderr
-    assert not list(tmp_path.glob("e*"))
+    for dataset, options, message in (
+        (long_dataset, ["protocol_a.year=2022"], "No integration of 2 days fits into 2022"),
+        (less, [], "The model needs ['avg_sdlwrf'], which dataset"),
+    ):
+        done = evaluate(chain.checkpoint, dataset, tmp_path / "e", *options, check=False)
+        assert done.returncode == 1
+        assert message in done.stderr
+        assert "Traceback" not in done.stderr
+        assert not list(tmp_path.glob("e*"))

@@ -4,6 +4,7 @@
 """The example chain of docs/operations.md, end to end on the packaged sample, stopped in the middle."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -14,22 +15,35 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+import yaml
+
+from anemoi_ailand.support.packaged import find
 
 pytestmark = pytest.mark.slow
 
 CHAIN = Path(__file__).resolve().parents[2] / "docs" / "examples" / "chain"
 
 
-def start(folder, length, **environment):
+def start(folder, length):
     """The chain as its own group of processes."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     given = {"PATH": path, "DATE": "2022-01-01", "LENGTH": length, "WORK": str(folder / "work"),
-             "ARCHIVE": str(folder / "archive"), **environment}  # fmt: skip
+             "ARCHIVE": str(folder / "archive"), "RECIPE": str(recipe(folder))}  # fmt: skip
     with (folder / "log").open("w") as log:  # a pipe that nobody reads would stop it
         return subprocess.Popen(
             ["bash", str(CHAIN / "chain.sh")], cwd=folder, env={**os.environ, **given}, stdout=log, stderr=log,
             start_new_session=True,
         )  # fmt: skip
+
+
+def recipe(folder):
+    """The recipe that ``prepare.sh`` takes by default, for the months of the run only."""
+    name = re.search(r"anemoi-ailand recipes --path ([a-z-]+)\)", (CHAIN / "prepare.sh").read_text())[1]
+    content = yaml.safe_load(find("recipes", name).read_text())
+    content["dates"].update(start="2022-01-01T00:00:00", end="2022-03-05T18:00:00")
+    content["statistics"]["end"] = "2022-03-05T18:00:00"
+    (folder / "recipe.yaml").write_text(yaml.safe_dump(content))
+    return folder / "recipe.yaml"
 
 
 def processes(group):

@@ -25,6 +25,7 @@ from anemoi_ailand.rollout.step.checkpoint import load_step
 from anemoi_ailand.rollout.step.physical_step import PhysicalStep
 from anemoi_ailand.support.packaged import folder
 from tests.support import stepper as case
+from tests.support.commands import run_command
 
 pytestmark = pytest.mark.slow
 
@@ -36,8 +37,8 @@ WITHOUT = "import sys; sys.modules.update(dict.fromkeys(('torch', 'anemoi', 'ane
 
 
 def export(output: Path, *options: str) -> str:
-    command = [sys.executable, "-m", "anemoi_ailand", "export", "--checkpoint", "ailand", "--output", str(output)]
-    done = subprocess.run([*command, *options], capture_output=True, text=True, timeout=900, check=False)
+    command = ["anemoi_ailand", "export", "--checkpoint", "ailand", "--output", output]
+    done = run_command(*command, *options, cwd=output.parent, timeout=900)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
     return done.stdout
 

@@ -17,6 +17,7 @@ import yaml
 
 from anemoi_ailand.support.packaged import find
 from tests.integration.forecast_dataset import START
+from tests.support.commands import run_command
 
 pytestmark = pytest.mark.slow
 
@@ -38,8 +39,7 @@ def run(cwd: Path, output: str, dataset: Path | None, **options: Any) -> str:
     if dataset is not None:
         config["dynamic_forcings"] = {"dataset": {"dataset": str(dataset), "use_trajectories": True}}
     (cwd / "run.yaml").write_text(yaml.safe_dump(config | options))
-    command = [sys.executable, "-m", "anemoi.inference", "run", "run.yaml"]
-    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=300, check=False)
+    done = run_command("anemoi.inference", "run", "run.yaml", cwd=cwd)
     return f"{done.returncode}\n{done.stdout}{done.stderr}"
 
 

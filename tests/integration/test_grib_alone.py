@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from datetime import datetime
 from pathlib import Path
 
@@ -16,6 +15,7 @@ import pytest
 import yaml
 
 from anemoi_ailand.support.packaged import find
+from tests.support.commands import run_command
 from tests.support.grib import Archive, Grid, sample, stamps
 
 pytestmark = pytest.mark.slow
@@ -44,8 +44,7 @@ def run(folder: Path, cwd: Path, **options: object) -> subprocess.CompletedProce
     config |= {"date": DATES[0].isoformat(), "lead_time": "2d"}
     config["input"] = {"ecland": {"path": str(folder / "*.grib"), **options}}
     (cwd / "run.yaml").write_text(yaml.safe_dump(config))
-    command = [sys.executable, "-m", "anemoi.inference", "run", "run.yaml"]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=300, check=False)
+    return run_command("anemoi.inference", "run", "run.yaml", cwd=cwd)
 
 
 def test_runs_from_grib_alone(archive: Path, tmp_path: Path) -> None:

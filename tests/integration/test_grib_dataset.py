@@ -6,8 +6,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from datetime import datetime
 from pathlib import Path
 
@@ -20,6 +18,7 @@ from anemoi.datasets import open_dataset
 from anemoi_ailand.data.reader import Reader
 from anemoi_ailand.support.packaged import find
 from anemoi_ailand.variables import VARIABLES, Time
+from tests.support.commands import run_command
 from tests.support.grib import Archive, Grid, sample, stamps
 
 DATES = stamps(datetime(2020, 4, 1), 7)
@@ -33,9 +32,8 @@ def create(recipe: str, folder: Path, **environment: str) -> Path:
     document["dates"] |= {"start": DATES[1], "end": DATES[-1]}
     document["statistics"].pop("end", None)
     (folder / f"{recipe}.yaml").write_text(yaml.safe_dump(document))
-    command = [sys.executable, "-m", "anemoi.datasets", "create", f"{recipe}.yaml", f"{recipe}.zarr"]
-    result = subprocess.run(
-        command, cwd=folder, env={**os.environ, **environment}, capture_output=True, text=True, timeout=300, check=False
+    result = run_command(
+        "anemoi.datasets", "create", f"{recipe}.yaml", f"{recipe}.zarr", cwd=folder, env={**os.environ, **environment}
     )
     assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-3000:]
     return folder / f"{recipe}.zarr"

@@ -285,9 +285,9 @@ def test_missing_forcing_in_the_middle_stops_the_run(chain, broken, tmp_path, mo
 
 
 def test_memory_is_flat(chain, tmp_path):
-    """Four times the steps of 50 members, with restarts, take a few MB more at most; kept, outputs were 60 MB."""
+    """Four times the steps of 50 members, with restarts, take a few MB more at most; kept, outputs were 30 MB."""
     running = {}
-    for days in (22, 88):
+    for days in (11, 44):
         runner = {**of_members(50), "restart": {"folder": "restarts", "every": "5d"}}
         folder = write(tmp_path / str(days), chain, lead=f"{days}d", runner=runner, date="2020-03-02T00:00:00")
         running[folder] = start(folder)

@@ -18,6 +18,7 @@ from sample_scores import sample_scores
 from anemoi_ailand.data.open_reader import open_reader
 from anemoi_ailand.rollout.step.pretrained import pretrained_checkpoint, pretrained_record
 from anemoi_ailand.support.packaged import find, folder
+from tests.support.commands import run_command
 
 pytestmark = pytest.mark.slow
 
@@ -37,16 +38,15 @@ main()
 """
 
 
-def run(cwd, *options, config="inference/rollout-files"):
-    command = [sys.executable, "-c", OFFLINE, "run", str(find("configs", config)), *options]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=300, check=False)
+CONFIG = find("configs", "inference/rollout-files")
 
 
 @pytest.fixture(scope="module")
 def forecast(tmp_path_factory):
     """Output of the packaged configuration, with a length only."""
     cwd = tmp_path_factory.mktemp("pretrained")
-    done = run(cwd, "lead_time=2d")
+    command = [sys.executable, "-c", OFFLINE, "run", str(CONFIG), "lead_time=2d"]
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
     return cwd / "forecast.nc"
 
@@ -64,7 +64,8 @@ def test_runs_at_once_and_offline(forecast):
 
 def test_path_and_stock_choice_of_the_runner_give_the_same(forecast, tmp_path):
     """``checkpoint=$(anemoi-ailand pretrained --path) runner=auto``, as with any checkpoint."""
-    done = run(tmp_path, f"checkpoint={pretrained_checkpoint()}", "runner=auto", "lead_time=2d")
+    options = [f"checkpoint={pretrained_checkpoint()}", "runner=auto", "lead_time=2d"]
+    done = run_command("anemoi.inference", "run", CONFIG, *options, cwd=tmp_path)
     assert done.returncode == 0, done.stderr[-4000:]
     with netCDF4.Dataset(forecast) as a, netCDF4.Dataset(tmp_path / "forecast.nc") as b:
         for name in ("swvl1", "stl1", "sd"):
@@ -72,9 +73,9 @@ def test_path_and_stock_choice_of_the_runner_give_the_same(forecast, tmp_path):
 
 
 @pytest.fixture(scope="module")
-def scores(tmp_path_factory):
+def scores():
     """The numbers of the reference file, and those of today."""
-    return json.loads(REFERENCE.read_text()), sample_scores("ailand", tmp_path_factory.mktemp("scores"))
+    return json.loads(REFERENCE.read_text()), sample_scores("ailand")
 
 
 def test_scores_on_the_sample_hold(scores):

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Rollouts from GRIB, from NetCDF and from an earlier rollout, and errors of their inputs."""
+"""Roll-outs from GRIB, from NetCDF and from an earlier roll-out, and errors of their inputs."""
 
 from __future__ import annotations
 
@@ -15,9 +15,11 @@ import pytest
 import xarray as xr
 from anemoi.utils.checkpoints import load_metadata, replace_metadata
 
+from anemoi_ailand.data.land_data import open_data
 from anemoi_ailand.data.open_reader import open_reader
 from anemoi_ailand.data.reader import Reader
 from anemoi_ailand.rollout.run.launch import Failure, launch
+from anemoi_ailand.rollout.stepper import load
 from anemoi_ailand.variables import START, VARIABLES, Time
 from tests.support.files import write_land
 from tests.support.grib import Archive, Grid, sample, stamps
@@ -104,8 +106,25 @@ def test_grib_gives_the_run_of_netcdf(chain, archive, land, tmp_path):
         same_values(grib, netcdf)
 
 
+@pytest.mark.parametrize("source", ["files", "dataset"])
+def test_run_from_python_is_the_operational_run(source, small_dataset, tmp_path):
+    """``land.run`` gives the file of ``anemoi-ailand run`` to the last bit, from files and from a dataset."""
+    options = ["date=2020-05-01", "lead_time=2d", f"output.land-netcdf.path={tmp_path / 'run.nc'}"]
+    if source == "files":
+        launch("inference/rollout-files", options)
+    else:
+        launch("inference/rollout", [*options, f"input.dataset={small_dataset}"])
+    data = open_data("$AILAND_SAMPLE" if source == "files" else small_dataset)
+    found = load("ailand").run(data, start="2020-05-01", lead_time="2d")
+    with xr.open_dataset(tmp_path / "run.nc", drop_variables="time_bnds") as expected:
+        assert set(found) == set(expected) - {"forecast_reference_time"}
+        for name in found:
+            np.testing.assert_array_equal(found[name], expected[name], name)
+            assert found[name].attrs == expected[name].attrs
+
+
 def test_earlier_rollout_is_continued(chain, forecast, tmp_path):
-    """The state of a rollout, with static fields and forcing of the dataset, gives the second half of the run."""
+    """The state of a roll-out, with static fields and forcing of the dataset, gives the second half of the run."""
     data = [f"{kind}.dataset={chain.dataset}" for kind in ("constant_forcings", "dynamic_forcings")]
     run(chain, tmp_path / "second.nc", forecast, *data, "date=2020-05-06T00:00:00", "lead_time=5d")
     with xr.open_dataset(tmp_path / "second.nc") as second, xr.open_dataset(forecast) as whole:

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Towers as they are distributed: forcing and rollout equal those prepared by hand, apart from faults in the file.
+"""Towers as they are distributed: forcing and roll-out equal those prepared by hand, apart from faults in the file.
 
 Needs the folder ``towers`` in ``$AILAND_SHARED_DATA`` (FLUXNET La Thuile and PALS data, not distributed with the
 package).

@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray as xr
-import yaml
 
 from anemoi_ailand.support.packaged import listing
 from tests.support.packages import ROOT, Installation, build, install
@@ -41,6 +40,7 @@ def test_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
     assert "hydra_plugins/__init__.py" not in names, "it would hide the search paths of other packages"
     assert [name for name in names if name.endswith((".pyc", ".tmp", "~"))] == []
     assert any(name.startswith("anemoi_ailand/sample/") for name in names)
+    assert "anemoi_ailand/py.typed" in names  # or type checkers take no types from the package
     assert wheel.stat().st_size < LARGEST_WHEEL
 
 
@@ -60,6 +60,13 @@ def test_commands_find_the_files_of_the_checkout(installed: Installation, kind: 
         assert installed.run("-m", "anemoi_ailand", kind, name) == path.read_text(encoding="utf-8")
         found = Path(installed.run("-m", "anemoi_ailand", kind, "--path", name).strip())
         assert found.is_relative_to(installed.python.parents[1])
+
+
+def test_recipe_is_copied(installed: Installation) -> None:
+    """The copy, which a user changes, has the text of the recipe."""
+    name = installed.run("-m", "anemoi_ailand", "recipes", "--copy", "ecland-sample", "short.yaml", "--force").strip()
+    expected = listing("recipes")["ecland-sample"].read_text(encoding="utf-8")
+    assert (installed.folder / name).read_text(encoding="utf-8") == expected
 
 
 def test_script_is_installed(installed: Installation) -> None:
@@ -104,57 +111,11 @@ def test_hydra_finds_the_configuration(installed: Installation, name: str) -> No
     assert installed.code(text).startswith("anemoi_ailand.")
 
 
-def packaged(installed: Installation, kind: str, name: str) -> str:
-    """Path of a packaged YAML, as ``$(anemoi-ailand KIND --path NAME)`` gives it to the shell."""
-    return installed.run("-m", "anemoi_ailand", kind, "--path", name).strip()
-
-
-def create(installed: Installation) -> None:
-    """Build six weeks of the sample with a changed copy of the recipe."""
-    copy = installed.run("-m", "anemoi_ailand", "recipes", "--copy", "ecland-sample", "short.yaml", "--force").strip()
-    recipe = yaml.safe_load((installed.folder / copy).read_text(encoding="utf-8"))
-    recipe["dates"] |= {"start": "2020-01-01T00:00:00", "end": "2020-02-15T18:00:00"}
-    recipe["statistics"]["end"] = "2020-01-31T18:00:00"
-    (installed.folder / copy).write_text(yaml.safe_dump(recipe), encoding="utf-8")
-    installed.run("-m", "anemoi.datasets", "create", copy, "dataset.zarr", "--overwrite", timeout=300)
-
-
-def train(installed: Installation) -> None:
-    """Train for eight steps."""
-    overrides = [
-        "system.input.dataset=dataset.zarr",
-        "training.max_steps=8",
-        "training.max_epochs=2",
-        "dataloader.training.datasets.data={start: 2020-01-01, end: 2020-01-31}",
-        "dataloader.validation.datasets.data={start: 2020-02-01, end: 2020-02-15}",
-        "dataloader.limit_batches.validation=1",
-    ]
-    installed.run("-m", "anemoi.training", "train", "--config-name", "ailand-sample", *overrides, timeout=300)
-
-
-def roll_out(installed: Installation) -> None:
-    """Run two days from the packaged configuration."""
-    overrides = [
-        "checkpoint=training/best/inference-best.ckpt",
-        "input.dataset=dataset.zarr",
-        "date=2020-02-01",
-        "lead_time=2d",
-    ]
-    config = packaged(installed, "configs", "inference/rollout")
-    installed.run("-m", "anemoi.inference", "run", config, *overrides, timeout=300)
-
-
-def test_chain(installed: Installation) -> None:
-    """Dataset, training and roll-out by the anemoi commands, with what the wheel brings."""
-    for step in (create, train, roll_out):
-        step(installed)
-    with xr.open_dataset(installed.folder / "forecast.nc") as forecast:
-        assert forecast.sizes["time"] == 9
-        assert bool(np.isfinite(forecast["swvl1"]).all())
-
-
 def test_quickstart(installed: Installation) -> None:
-    """The quickstart in its smallest form leaves its four results in the folder that it is given."""
+    """Dataset, training, roll-out and evaluation by their commands, in the smallest form of the quickstart."""
     installed.run("-m", "anemoi_ailand", "quickstart", "--smallest", "--output", "result", timeout=900)
     for name in ("dataset.zarr", "training", "forecast.nc", "comparison/metrics.json"):
         assert (installed.folder / "result" / name).exists(), name
+    with xr.open_dataset(installed.folder / "result" / "forecast.nc") as forecast:
+        assert forecast.sizes["time"] == 60 * 4 + 1
+        assert bool(np.isfinite(forecast["swvl1"]).all())

@@ -5,8 +5,6 @@
 skin temperature it was given. A checkpoint that anemoi-inference runs.
 """
 
-from __future__ import annotations
-
 from datetime import datetime, timedelta
 from pathlib import Path
 

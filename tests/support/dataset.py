@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""A made-up dataset for the small land model with the open step, and a rollout from it by hand."""
+"""A made-up dataset for the small land model with the open step, and a roll-out from it by hand."""
 
 import numpy as np
 import torch
@@ -45,13 +45,13 @@ class FakeDataset:
         self.values[date, self.name_to_index[name], 0, point] = value
 
 
-def by_hand(step, data, start, n_steps, points=slice(None)):
-    """Roll out from one start by a loop over the step; shape (step, point, output)."""
+def by_hand(step, data, dates, points=slice(None)):
+    """Roll out over dates by a loop over the step, with the state of the first; shape (step, point, output)."""
     columns = [data.name_to_index[n] for n in step.inputs]
     fields = torch.from_numpy(data.values[:, columns, 0, points].swapaxes(1, 2).copy())
     here = [step.inputs.index(n) for n in step.prognostic]
-    state, out = fields[start][:, here], []
-    for k in range(start, start + n_steps):
+    state, out = fields[dates[0]][:, here], []
+    for k in dates:
         ends = torch.stack([fields[k], fields[k + 1]])
         ends[..., here] = state
         forecast = step(ends)

@@ -3,14 +3,14 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """Graph of the imports of a package, read from its source without importing it."""
 
-from __future__ import annotations
-
 import ast
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
+
+import networkx as nx
 
 Graph = Mapping[str, set[str]]
 
@@ -76,15 +76,16 @@ class ImportGraph:
             if is_below(name, self.package.name)
         }
 
+    @cached_property
+    def _loads(self) -> nx.DiGraph:
+        """Modules that each module loads: those that it names, and the packages on the way to itself."""
+        return nx.DiGraph({
+            m: {m.rpartition(".")[0], *self.inside(m, types=False)} & self.modules.keys() for m in self.modules
+        })  # fmt: skip
+
     def reach(self, module: str) -> set[str]:
         """Modules of the package that are loaded with ``module``, packages on the way included."""
-        seen: set[str] = set()
-        todo = {module}
-        while todo:
-            name = todo.pop()
-            seen.add(name)
-            todo |= {name.rpartition(".")[0], *self.inside(name, types=False)} & self.modules.keys() - seen
-        return seen
+        return {module} | nx.descendants(self._loads, module)
 
     def room(self, module: str) -> str:
         """First part of the name below the package; empty for the package itself."""
@@ -133,35 +134,11 @@ def _child(module: str, folder: str) -> str:
 
 def circles(graph: Graph) -> list[list[str]]:
     """Return a shortest circle of each strongly connected component, the first node repeated at the end."""
-    reachable = {node: _distances(graph, node) for node in graph}
-    found, done = [], set()
-    for node in sorted(graph):
-        if node in done or node not in reachable[node]:
-            continue
-        component = {other for other in reachable[node] if node in reachable.get(other, {})}
-        done |= component
-        found.append(_shortest_circle(graph, node))
-    return found
-
-
-def _distances(graph: Graph, start: str) -> dict[str, str]:
-    """Nodes after ``start``, each with the node before it on a shortest way; ``start`` itself if a circle exists."""
-    before: dict[str, str] = {}
-    layer = [start]
-    while layer:
-        found = []
-        for node in layer:
-            for other in sorted(graph.get(node, ())):
-                if other not in before:
-                    before[other] = node
-                    found.append(other)
-        layer = found
-    return before
-
-
-def _shortest_circle(graph: Graph, start: str) -> list[str]:
-    """A shortest way from ``start`` back to it."""
-    before, way = _distances(graph, start), [start]
-    while len(way) == 1 or way[-1] != start:
-        way.append(before[way[-1]])
-    return way[::-1]
+    arrows = nx.DiGraph({node: others & graph.keys() for node, others in graph.items()})
+    found = []
+    for component in nx.strongly_connected_components(arrows):
+        start = min(component)
+        ways = [nx.shortest_path(arrows, other, start) for other in sorted(arrows[start]) if other in component]
+        if ways and len(component) > 1:
+            found.append([start, *min(ways, key=len)])
+    return sorted(found)

@@ -1,9 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""A rollout in memory, with a network of random weights, fields at random points, and the same loop by hand."""
-
-from __future__ import annotations
+"""A roll-out in memory, with a network of random weights, fields at random points, and the same loop by hand."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -50,7 +48,7 @@ def forcings(step: LandStep, steps: int, n: int = N, first: int = 1) -> list[np.
 
 
 def roll_out(n: int = N, policy: str = "error", steps: Sequence[LandStep] | None = None, **ensemble: Any) -> Rollout:
-    """Return a rollout at its start."""
+    """Return a roll-out at its start."""
     steps = steps or [land_step()]
     members = Ensemble(EnsembleOptions(**ensemble) if ensemble else SINGLE, *case.places(n))
     names = forcing_names(steps[0])

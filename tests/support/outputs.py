@@ -3,8 +3,6 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """Outputs of a roll-out with metadata and runner built by hand, and the calls of a runner."""
 
-from __future__ import annotations
-
 import json
 import os
 import signal

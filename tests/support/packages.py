@@ -3,8 +3,6 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """A wheel in an environment of its own, and packages with a damaged or dangerous pretrained checkpoint."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

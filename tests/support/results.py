@@ -3,11 +3,9 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """Made-up results: an evaluation in the form of metrics.json, and the years of a long run.
 
-The evaluation has two forecasts, two baselines, six variables, five leads and cuts. The first forecast drifts in the
+The evaluation has two forecasts, two baselines, six variables, five leads and strata. The first forecast drifts in the
 deep soil and loses to climatology there; the second is a little worse near the surface. One group of points is empty.
 """
-
-from __future__ import annotations
 
 import itertools
 from typing import Any
@@ -26,8 +24,8 @@ VARIABLES = {
     "slhf": (6.0, 0.10, 28.0, 60.0, 0.60),
 }
 LEADS = (1.0, 7.0, 30.0, 60.0, 90.0)
-#: How much larger the error is in each group of each cut than over all; None is an empty group.
-CUTS: dict[str, dict[str, float | None]] = {
+#: How much larger the error is in each group of each strata than over all; None is an empty group.
+STRATA: dict[str, dict[str, float | None]] = {
     "all": {"all": 1.0},
     "points": {"held_out": 1.15, "trained": 0.97},
     "season": {"DJF": 1.2, "MAM": 1.1, "JJA": 0.8, "SON": 0.9},
@@ -37,7 +35,6 @@ CUTS: dict[str, dict[str, float | None]] = {
     "year": {"year 1": 0.9, "year 2": 1.1},
 }
 HORIZON = {"swvl4": 46.0}
-YEARS = ("year 1", "year 2")
 NUMBERS = {"all": 408, "held_out": 84, "trained": 324}
 
 
@@ -83,31 +80,28 @@ def _rmse(name: str, model: str, lead: float, labels: tuple[str, ...]) -> float:
 def _scores(labels: tuple[str, ...]) -> list[dict[str, Any]]:
     rows = []
     models = (*labels, "persistence", "climatology")
-    groups = [(cut, group, factor) for cut, members in CUTS.items() for group, factor in members.items()]
+    groups = [(cut, group, factor) for cut, members in STRATA.items() for group, factor in members.items()]
     for name, model, (cut, group, factor) in itertools.product(VARIABLES, models, groups):
+        key = {"variable": name, "model": model, "cut": cut, "group": group}
         for protocol, leads in {"A": LEADS, "B": (15.0, 345.0, np.nan)}.items():
             for lead in leads:
-                key = {"variable": name, "model": model, "cut": cut, "group": group, "protocol": protocol, "lead": lead}
-                rows += [{**key, **row} for row in _of_one(name, model, lead, factor, labels)]
+                rows += [
+                    {**key, "protocol": protocol, "lead": lead, **row}
+                    for row in _of_one(name, model, lead, factor, labels)
+                ]
         horizon = (HORIZON.get(name, LEADS[-1]), float(name in HORIZON)) if factor else (np.nan, np.nan)
-        for metric, value in zip(("skill_horizon", "skill_horizon_reached"), horizon, strict=True):
-            if model != "climatology":
-                rows.append(
-                    {"variable": name, "model": model, "cut": cut, "group": group, "protocol": "A", "lead": np.nan,
-                     "metric": metric, "value": value, "n": 1000 if factor else 0}
-                )  # fmt: skip
+        whole = {**key, "lead": np.nan, "n": 1000 if factor else 0}
+        if model != "climatology":
+            for metric, value in zip(("skill_horizon", "skill_horizon_reached"), horizon, strict=True):
+                rows.append({**whole, "protocol": "A", "metric": metric, "value": value})
         if cut == "all" and model in labels:
-            rows.append(
-                {"variable": name, "model": model, "cut": cut, "group": group, "protocol": "B", "lead": np.nan,
-                 "metric": "drift_per_year", "value": VARIABLES[name][4] / 3, "n": 1000}
-            )  # fmt: skip
+            rows.append({**whole, "protocol": "B", "metric": "drift_per_year", "value": VARIABLES[name][4] / 3})
     hits = {"swvl1": {"driest": 0.81, "wettest": 0.62}, "stl1": {"hottest": 0.7, "coldest": 0.9}}
     for model, (name, by_group) in itertools.product(models, hits.items()):
         for group, rate in by_group.items():
             key = {"protocol": "A", "model": model, "variable": name, "cut": "extreme", "group": group, "n": 5000}
-            value = rate if model in labels else 0.2
-            rows.append({**key, "lead": 30.0, "metric": "hit_rate", "value": value})
-            rows.append({**key, "lead": 30.0, "metric": "bias", "value": VARIABLES[name][4] * 3})
+            values = {"hit_rate": rate if model in labels else 0.2, "bias": VARIABLES[name][4] * 3}
+            rows += [{**key, "lead": 30.0, "metric": metric, "value": value} for metric, value in values.items()]
     return rows
 
 
@@ -171,24 +165,11 @@ def _observations(labels: tuple[str, ...]) -> dict[str, Any]:
 def _snow(labels: tuple[str, ...]) -> list[dict[str, Any]]:
     rows = []
     for k, (model, group, year) in enumerate(itertools.product(labels, ("all", "held_out"), (2021.0, np.nan))):
-        values = {"hits": 230.0, "misses": 10.0, "false_alarms": 4.0, "onset_bias": 0.6 + k / 9, "onset_mae": 3.1,
-                  "melt_out_bias": -6.3 + k / 9, "melt_out_mae": 8.2}  # fmt: skip
-        for metric, value in values.items():
-            units = "day" if "_" in metric and metric != "false_alarms" else "1"
-            rows.append({"model": model, "group": group, "snow_year": year, "metric": metric, "value": value,
-                         "units": units, "n": 240})  # fmt: skip
+        days = {"onset_bias": 0.6 + k / 9, "onset_mae": 3.1, "melt_out_bias": -6.3 + k / 9, "melt_out_mae": 8.2}
+        for metric, value in {"hits": 230.0, "misses": 10.0, "false_alarms": 4.0, **days}.items():
+            row = {"model": model, "group": group, "snow_year": year, "metric": metric, "value": value, "n": 240}
+            rows.append({**row, "units": "day" if metric in days else "1"})
     return rows
-
-
-def snow_errors(labels: tuple[str, ...] = ("emulator", "older")) -> pd.DataFrame:
-    """Errors of single seasons, for the figure."""
-    rng = np.random.default_rng(3)
-    parts = [
-        pd.DataFrame({"model": label, "event": event, "error_days": np.round(rng.normal(mean, 9.0 + 3 * k, 240))})
-        for k, label in enumerate(labels)
-        for event, mean in {"onset": 0.6, "melt_out": -6.3}.items()
-    ]
-    return pd.concat(parts, ignore_index=True)
 
 
 def points(count: int = 120, name: str = "swvl1", seed: int = 0) -> xr.DataArray:

@@ -3,8 +3,6 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """The small land model with the closed step behind a :class:`LandStepper`, and fields for it at random points."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -74,7 +72,7 @@ def smooth_fields(n=64, seed=0) -> dict[str, np.ndarray]:
 
 def start(of: LandStepper, n=64, seed=0, given=None):
     """Make an initial state."""
-    return of.initial(DATE, *places(n), given or fields(n, seed))
+    return of.initial(given or fields(n, seed), DATE, *places(n))
 
 
 def forcings(n=64, steps=1):
@@ -89,7 +87,7 @@ def sample_fields(of: LandStepper, steps=4):
     names = [n for n in of.inputs if n not in COMPUTED]
     values = reader.read(names, dates)
     given = [dict(zip(names, values[:, k], strict=True)) for k in range(steps + 1)]
-    return of.initial(dates[0], reader.latitudes, reader.longitudes, given[0]), given[1:]
+    return of.initial(given[0], dates[0], reader.latitudes, reader.longitudes), given[1:]
 
 
 def export_step() -> LandStep:

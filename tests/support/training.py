@@ -32,7 +32,7 @@ def training_config(**method):
     full.model.model = {**OPEN.model_config().model.model, "_target_": full.model.model._target_}
     full.training.method.update(method)
     full.training.training_loss.datasets.data = {
-        "_target_": "anemoi_ailand.training.loss.IncrementLoss",
+        "_target_": "anemoi_ailand.training.increment_loss.IncrementLoss",
         "scalers": ["increment", "general_variable", "points", "time_steps"],
     }
     full.training.scalers.datasets.data.general_variable.weights = {"default": 1.0, "stl1": 2.0}

@@ -5,8 +5,6 @@
 roll-out that takes no time.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
@@ -39,21 +37,23 @@ CONSTANTS = {
 }
 
 
+def six_hourly(first: str, last: str) -> np.ndarray:
+    """6-hourly dates, both ends included."""
+    return np.arange(np.datetime64(first, "h"), np.datetime64(last, "h") + 1, 6 * HOUR).astype("datetime64[ns]")
+
+
 def times() -> np.ndarray:
     """6-hourly dates of 2020 to 2022."""
-    return np.arange("2020-01-01T00", "2023-01-01T00", 6, dtype="datetime64[h]").astype("datetime64[ns]")
+    return six_hourly("2020-01-01T00", "2022-12-31T18")
 
 
 def values(names: tuple[str, ...] = ("swvl1", "stl1", "snowc", "2t", "slhf")) -> dict[str, np.ndarray]:
     """Values ``(time, point)`` by variable: a yearly wave and weather."""
-    rng = np.random.default_rng(0)
-    date = times()
+    date, noise = times(), np.random.default_rng(0).standard_normal((len(times()), N_POINTS))
     day = ((date - date[0]) / np.timedelta64(1, "D"))[:, None]
     wave = -np.cos(2 * np.pi * day / 365.25) * np.linspace(0.2, 1.0, N_POINTS)
-    noise = rng.standard_normal((len(date), N_POINTS))
-    weather = {
-        name: np.tanh(np.roll(noise, k, axis=1)) for k, name in enumerate(("swvl1", "stl1", "snowc", "2t", "slhf"))
-    }
+    order = ("swvl1", "stl1", "snowc", "2t", "slhf")
+    weather = {name: np.tanh(np.roll(noise, k, axis=1)) for k, name in enumerate(order)}
     fields = {
         "swvl1": 0.3 - 0.05 * wave + 0.02 * weather["swvl1"],
         "stl1": 280.0 + 15.0 * wave + 2.0 * weather["stl1"],
@@ -64,22 +64,28 @@ def values(names: tuple[str, ...] = ("swvl1", "stl1", "snowc", "2t", "slhf")) ->
     return {name: fields[name].astype(np.float32) for name in names}
 
 
-def reference(fields: dict[str, np.ndarray] | None = None, constants: dict[str, np.ndarray] | None = None) -> Fields:
-    """The reference, in memory."""
-    fields = values() if fields is None else fields
+def fields_of(
+    times: np.ndarray, values: dict[str, np.ndarray], units: dict[str, Any] | None = None, **arguments: Any
+) -> Fields:
+    """Fields in memory from arrays ``(time, point)`` by name."""
+    n_points = next(iter(values.values())).shape[1]
+    known = {name: VARIABLES[name].units if name in VARIABLES else "1" for name in values}
+    place = {"latitude": np.linspace(-50.0, 70.0, n_points), "longitude": np.linspace(-170.0, 170.0, n_points)}
 
     def read(names: list[str], first: int, last: int) -> np.ndarray:
-        return np.stack([fields[name][first:last] for name in names], axis=1)
+        return np.stack([values[name][first:last] for name in names], axis=1)
 
-    return Fields(
-        path=Path("reference"),
-        times=times(),
-        latitude=np.linspace(-40.0, 68.0, N_POINTS),
-        longitude=np.linspace(-100.0, 140.0, N_POINTS),
-        units={name: VARIABLES[name].units for name in fields},
-        reader=read,
+    arguments = {"path": Path("memory"), **place, **arguments}
+    return Fields(times=times, units=known | (units or {}), reader=read, **arguments)
+
+
+def reference(fields: dict[str, np.ndarray] | None = None, constants: dict[str, np.ndarray] | None = None) -> Fields:
+    """The reference, in memory."""
+    return fields_of(
+        times(), values() if fields is None else fields, path=Path("reference"),
+        latitude=np.linspace(-40.0, 68.0, N_POINTS), longitude=np.linspace(-100.0, 140.0, N_POINTS),
         constants=CONSTANTS if constants is None else constants,
-    )
+    )  # fmt: skip
 
 
 def starts(n: int = 12, every_days: int = 20) -> np.ndarray:
@@ -102,22 +108,14 @@ def run(
         name: 0 if seed is None else size * v.std() * rng.standard_normal((*index.shape, N_POINTS))
         for name, v in truth.items()
     }
-    where = reference()
+    dims = ("start", "lead", "point")
     fields = {
-        VARIABLES[name].netcdf_name: (
-            ("start", "lead", "point"),
-            (truth[name][index] + error[name]).astype(np.float32),
-            {"short_name": name, "units": VARIABLES[name].units},
-        )
-        for name in names
+        VARIABLES[n].netcdf_name: (dims, (truth[n][index] + error[n]).astype(np.float32), _named(n)) for n in names
     }
-    coords = {
-        "start": first,
-        "lead": ("lead", leads.astype(np.int32), {"units": "h"}),
-        "latitude": ("point", where.latitude),
-        "longitude": ("point", where.longitude),
-    }
-    return xr.Dataset(fields, coords=coords, attrs={"label": "emulator", "checkpoint": "a.ckpt"})
+    where = reference()
+    coords = {"start": first, "latitude": ("point", where.latitude), "longitude": ("point", where.longitude)}
+    coords["lead"] = ("lead", leads.astype(np.int32), {"units": "h"})
+    return xr.Dataset(fields, coords, {"label": "emulator", "checkpoint": "a.ckpt"})
 
 
 def reforecast_of(made: xr.Dataset) -> Reforecast:
@@ -150,20 +148,11 @@ SHORT = {
 
 def write_reference(path: Path, change: Callable[[xr.Dataset], xr.Dataset] | None = None) -> Path:
     """The reference as NetCDF, with rain, so that there are budgets."""
-    fields = values()
+    fields, where = values(), reference()
     fields["avg_tprate"] = np.full_like(fields["2t"], 3e-5)
-    where = reference()
-    dataset = xr.Dataset(
-        {
-            **{VARIABLES[n].netcdf_name: (("time", "point"), v, _named(n)) for n, v in fields.items()},
-            **{n: ("point", v) for n, v in CONSTANTS.items()},
-        },
-        coords={
-            "time": where.times,
-            "latitude": ("point", where.latitude),
-            "longitude": ("point", where.longitude),
-        },
-    )
+    data = {VARIABLES[n].netcdf_name: (("time", "point"), v, _named(n)) for n, v in fields.items()}
+    coords = {"time": where.times, "latitude": ("point", where.latitude), "longitude": ("point", where.longitude)}
+    dataset = xr.Dataset(data | {n: ("point", v) for n, v in CONSTANTS.items()}, coords)
     (change(dataset) if change else dataset).to_netcdf(path)
     return path
 
@@ -189,6 +178,20 @@ def write_files(folder: Path) -> Path:
 def write_run(path: Path, change: Callable[[xr.Dataset], xr.Dataset] | None = None, **kwargs: Any) -> Path:
     """A re-forecast as a file."""
     made = run(**kwargs)
+    (change(made) if change else made).to_netcdf(path)
+    return path
+
+
+def write_forecast(path: Path, bias: float = 0.01, change: Callable[[xr.Dataset], xr.Dataset] | None = None) -> Path:
+    """A run ``(time, point)`` of 60 days from 1 January 2022: the truth, plus ``bias`` after the initial date."""
+    made = reference().load(
+        ["swvl1", "stl1", "snowc", "2t"], *np.array(["2022-01-01", "2022-03-01T18"], "datetime64[ns]")
+    )
+    for name in made.data_vars:
+        made[name][1:] += np.float32(bias)
+        made[name].attrs = _named(str(name))
+    made["2t"][0] = np.nan  # a diagnostic has no value at lead 0
+    made = made.rename({"2t": "t2m"}).assign_attrs(checkpoint="inference.ckpt", initial_date="2022-01-01T00:00:00")
     (change(made) if change else made).to_netcdf(path)
     return path
 
@@ -233,12 +236,5 @@ class FakeRollOut:
 
 def settings(files: Path, output: Path, **changes: Any) -> Settings:
     """Settings of an evaluation of one checkpoint, with ``reference.nc`` and ``A.ckpt`` in the folder ``files``."""
-    return Settings.model_validate(
-        {
-            "output": output,
-            "dataset": files / "reference.nc",
-            "checkpoints": {"A": files / "A.ckpt"},
-            **SHORT,
-            **changes,
-        }
-    )
+    given = {"output": output, "dataset": files / "reference.nc", "checkpoints": {"A": files / "A.ckpt"}}
+    return Settings.model_validate({**given, **SHORT, **changes})

@@ -1,9 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Every configuration parses, has a header, and agrees with the table of variables."""
-
-from __future__ import annotations
+"""Every configuration and recipe parses, has a header, and agrees with the table of variables."""
 
 from copy import deepcopy
 from functools import cache
@@ -17,22 +15,25 @@ from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 from pydantic import ValidationError
 
+from anemoi_ailand.constants import STEP_HOURS
 from anemoi_ailand.support.packaged import listing
 from anemoi_ailand.variables import VARIABLES
 from benchmarks.contest.settings import CONFIGS as CONTEST
 from tests.support.documents import METHODS, header_faults, name_faults, walk
 
-BASE = "ailand-base"
-
-#: Configurations of the package and of the contest; the training configurations among them.
-FILES = [*listing("configs").values(), *sorted(CONTEST.rglob("*.yaml"))]
-TRAINING = [path for path in FILES if path.parent.name == "training"]
-COMPOSED = pytest.mark.parametrize("name", [path.stem for path in TRAINING])
-
 
 def load(path: Path) -> Any:
     """Parse without following defaults or interpolations."""
     return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+BASE = "ailand-base"
+
+#: Configurations of the package and of the contest; the training configurations among them.
+FILES = [*listing("configs").values(), *sorted(CONTEST.rglob("*.yaml"))]
+RECIPES = {path: load(path) for path in listing("recipes").values()}
+TRAINING = [path for path in FILES if path.parent.name == "training"]
+COMPOSED = pytest.mark.parametrize("name", [path.stem for path in TRAINING])
 
 
 #: Values that a user gives, so that every interpolation can be resolved.
@@ -58,7 +59,8 @@ def method_of(normalizer: dict[str, Any], name: str) -> str:
 
 
 def test_promised_configs_exist() -> None:
-    """The package trains on the full set and on the sample; the contest keeps its entrants to itself."""
+    """There are recipes for sample, any run, reference set and GRIB; the contest keeps its entrants to itself."""
+    assert {"ecland-sample", "ecland-native", "ecland-reference", "ecland-grib"} <= set(listing("recipes"))
     assert {"training/ailand", "training/ailand-sample"} <= set(listing("configs"))
     assert {name.partition("/")[0] for name in listing("configs")} == {"training", "inference", "evaluation"}
     entrants = {"ailand-v1", "ailand-v1-forcing", "prototype-2024", "stock-pointwise", "xgboost"}
@@ -67,18 +69,18 @@ def test_promised_configs_exist() -> None:
 
 def test_headers() -> None:
     """Every header says purpose, needs, products and tests."""
-    assert [fault for path in FILES for fault in header_faults(path)] == []
+    assert [fault for path in (*FILES, *RECIPES) for fault in header_faults(path)] == []
 
 
 def test_names_are_in_the_table() -> None:
-    """A configuration names only variables of the table, in lists of their role."""
+    """Configurations and recipes name only variables of the table, in lists of their role."""
     steps = {path: composed(path.stem).model.model.get("step") for path in TRAINING}
-    assert [fault for path in FILES for fault in name_faults(path, steps.get(path))] == []
+    assert [fault for path in (*FILES, *RECIPES) for fault in name_faults(path, steps.get(path))] == []
 
 
 def test_no_path_of_a_machine() -> None:
     """The user gives places; no machine is named."""
-    values = {path.name: [v for _, v in walk(load(path)) if isinstance(v, str)] for path in FILES}
+    values = {path.name: [v for _, v in walk(load(path)) if isinstance(v, str)] for path in (*FILES, *RECIPES)}
     assert [(name, v) for name, found in values.items() for v in found if v.startswith(("/", "~"))] == []
 
 
@@ -141,3 +143,11 @@ def complaints(config: DictConfig) -> set[tuple]:
     except ValidationError as error:
         return {tuple(found["loc"]) for found in error.errors()}
     return set()
+
+
+def test_recipes_suit_the_emulator() -> None:
+    """A recipe has the name of its file, the step of the emulator, and statistics of the changes over one step."""
+    assert [path.name for path, recipe in RECIPES.items() if recipe["name"] != path.stem] == []
+    step = f"{STEP_HOURS}h"
+    assert [path.name for path, recipe in RECIPES.items() if recipe["dates"]["frequency"] != step] == []
+    assert [path.name for path, recipe in RECIPES.items() if step not in recipe["statistics"]["tendencies"]] == []

@@ -3,8 +3,6 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """Every entry point of pyproject.toml is installed, loads, and has the type that its host expects."""
 
-from __future__ import annotations
-
 import importlib
 import tomllib
 from importlib.metadata import EntryPoint, distribution

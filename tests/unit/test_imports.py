@@ -8,8 +8,6 @@ assimilation, evaluation} -> workflows -> commands -> __main__. ``anemoi_ailand/
 and may import any room lazily.
 """
 
-from __future__ import annotations
-
 import ast
 import subprocess
 import sys
@@ -87,12 +85,16 @@ def test_no_circle_of_folders() -> None:
     assert GRAPH.circles_of_folders() == []
 
 
+def imported() -> list[tuple[str, str]]:
+    """Module and name of each import of the package."""
+    return [(module, name) for module in GRAPH.modules for name in sorted(GRAPH.names(module))]
+
+
 def test_rooms_keep_to_their_trade() -> None:
     """No module imports a library that its room must not know."""
     wrong = [
         f"{module} imports {name}"
-        for module in GRAPH.modules
-        for name in sorted(GRAPH.names(module))
+        for module, name in imported()
         if any(is_below(name, top) for top in FORBIDDEN.get(GRAPH.room(module), ()))
     ]
     assert wrong == []
@@ -100,25 +102,14 @@ def test_rooms_keep_to_their_trade() -> None:
 
 def test_package_needs_nothing_outside_the_wheel() -> None:
     """No module of the package imports benchmarks, tests or tools, which are not installed."""
-    wrong = [
-        f"{module} imports {name}"
-        for module in GRAPH.modules
-        for name in sorted(GRAPH.names(module))
-        if name.split(".")[0] in NOT_INSTALLED
-    ]
-    assert wrong == []
+    assert [(module, name) for module, name in imported() if name.split(".")[0] in NOT_INSTALLED] == []
 
 
 def test_only_the_version_comes_from_the_top() -> None:
     """Inside the package names are imported from their module: the public names at the top are for users."""
     top = GRAPH.package.name
-    wrong = [
-        f"{module} imports {name}"
-        for module in GRAPH.modules
-        for name in sorted(GRAPH.names(module))
-        if name.rpartition(".")[0] == top and name not in GRAPH.modules and name != f"{top}.__version__"
-    ]
-    assert wrong == []
+    names = [(m, n) for m, n in imported() if n.rpartition(".")[0] == top and n not in GRAPH.modules]
+    assert [(module, name) for module, name in names if name != f"{top}.__version__"] == []
 
 
 def test_rooms_without_torch() -> None:
@@ -185,38 +176,31 @@ def test_checker_resolves_siblings(tmp_path: Path) -> None:
     assert graph.backward(RANK_OF_FAKE, {("b", "c")}) == ["fake.c.z -> fake.b.w"]
 
 
-def test_checker_finds_a_circle_of_modules(tmp_path: Path) -> None:
-    """A circle of three is reported as a way through it, also where an import stands inside a function."""
-    graph = fake(
-        tmp_path, a__x="from fake.a import y", a__y="def f():\n    from fake.a.z import g", a__z="from .x import h"
-    )
-    assert graph.circles() == ["fake.a.x -> fake.a.y -> fake.a.z -> fake.a.x"]
+TYPES = "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from fake.a.y import Y"
+#: Modules, their circles, and those of their folders.
+CIRCLES = {
+    "three modules, one import inside a function": (
+        {"a__x": "from fake.a import y", "a__y": "def f():\n    from fake.a.z import g", "a__z": "from .x import h"},
+        ["fake.a.x -> fake.a.y -> fake.a.z -> fake.a.x"], ["fake.a.x -> fake.a.y -> fake.a.z -> fake.a.x"],
+    ),
+    "types and the lazy names at the top": (
+        {"__init__": "def __getattr__(n):\n    from fake.a.x import v", "a__x": TYPES,
+         "a__y": "from fake import a, v\nfrom fake.a.x import X"}, [], [],
+    ),
+    "folders alone": (
+        {"a__p__x": "import fake.a.q.y", "a__q__y": "", "a__q__z": "import fake.a.file", "a__file": "import fake.a.p.w",
+         "a__p__w": ""}, [], ["fake.a.file -> fake.a.p -> fake.a.q -> fake.a.file"],
+    ),
+}  # fmt: skip
 
 
-def test_checker_lets_types_and_the_top_close_a_circle(tmp_path: Path) -> None:
-    """Neither an import for types nor the lazy public names of the package are a circle at run time."""
-    types = "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from fake.a.y import Y"
-    graph = fake(
-        tmp_path,
-        __init__="def __getattr__(n):\n    from fake.a.x import v",
-        a__x=types,
-        a__y="from fake import a, v\nfrom fake.a.x import X",
-    )
-    assert graph.circles() == graph.circles_of_folders() == []
-
-
-def test_checker_finds_a_circle_of_folders(tmp_path: Path) -> None:
-    """Two folders that need each other are a circle although no two modules are."""
-    graph = fake(
-        tmp_path,
-        a__p__x="import fake.a.q.y",
-        a__q__y="",
-        a__q__z="import fake.a.file",
-        a__file="import fake.a.p.w",
-        a__p__w="",
-    )
-    assert graph.circles() == []
-    assert graph.circles_of_folders() == ["fake.a.file -> fake.a.p -> fake.a.q -> fake.a.file"]
+@pytest.mark.parametrize("case", CIRCLES)
+def test_checker_finds_circles(tmp_path: Path, case: str) -> None:
+    """Circles are reported as a way through them; folders may need each other although no two modules do."""
+    modules, of_modules, of_folders = CIRCLES[case]
+    graph = fake(tmp_path, **modules)
+    assert graph.circles() == of_modules
+    assert graph.circles_of_folders() == of_folders
 
 
 def test_checker_follows_loaded_modules(tmp_path: Path) -> None:

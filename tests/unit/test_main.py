@@ -3,8 +3,6 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """The command line: help, version, errors of the user and defects of the program."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 from argparse import ArgumentParser, Namespace

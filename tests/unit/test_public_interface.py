@@ -3,11 +3,10 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """The public interface ``anemoi_ailand``: names, lazy imports, version, runnable examples."""
 
-from __future__ import annotations
-
 import ast
 import doctest
 import inspect
+import re
 import subprocess
 import sys
 import tomllib
@@ -22,6 +21,45 @@ ROOT = Path(__file__).resolve().parents[2]
 
 #: Public functions whose example needs a dataset or minutes, so that it is not run.
 LONG = {"reforecast", "export_step", "evaluate", "site", "stability"}
+
+
+#: The first lines of the guide, with the state and forcing of the last one.
+FIVE_LINES = """\
+import anemoi_ailand as ail
+land = ail.load("ailand")
+data = ail.open_data("$AILAND_SAMPLE").to_xarray("2020-05")
+run = land.run(data, variables=["swvl1", "stl1", "2t"])
+state, forcing = land.initial(data), data.isel(time=1)
+jac = land.jacobian(state, forcing, to=["2t"], of=["swvl1"])
+"""
+
+
+def test_five_lines() -> None:
+    """They run as printed; the results have dimensions, units and finite values."""
+    found: dict[str, Any] = {}
+    exec(FIVE_LINES, found)
+    data, run, jac = found["data"], found["run"], found["jac"]
+    assert dict(data.sizes) == dict(run.sizes) == {"time": 124, "point": 44}
+    assert (data["swvl1"].units, run["t2m"].units, jac.units) == ("m3 m-3", "K", "K (m3 m-3)-1")
+    assert list(run) == ["swvl1", "stl1", "t2m"]
+    assert run["swvl1"].notnull().all() and run["t2m"][1:].notnull().all() and run["t2m"][0].isnull().all()
+    assert jac.dims == ("point", "to", "of") and jac.notnull().all() and jac.any()
+    assert "ailand" in repr(found["land"]) and found["ail"].VARIABLES["swvl1"].units == "m3 m-3"
+
+
+def test_guide_begins_with_the_five_lines() -> None:
+    """The guide and the module print the same lines, apart from comments."""
+    guide = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
+    shown = guide.partition("```python\n")[2].partition("```")[0]
+    assert without_comments(shown).startswith(without_comments(FIVE_LINES))
+    lines = [line.strip() for line in without_comments(anemoi_ailand.__doc__ or "").splitlines()]
+    assert set(without_comments(FIVE_LINES).splitlines()[:4]) <= set(lines)
+
+
+def without_comments(code: str) -> str:
+    """Return code without comments and empty lines."""
+    lines = [re.sub(r"\s+# .*", "", line).rstrip() for line in code.splitlines()]
+    return "\n".join(line for line in lines if line)
 
 
 def test_import_is_light() -> None:
@@ -39,6 +77,7 @@ def test_every_public_name_is_defined() -> None:
     """Each name is defined in the module that the table says, and no name is that of a room."""
     rooms = {p.stem for p in (ROOT / "anemoi_ailand").iterdir()}
     assert not rooms & set(anemoi_ailand.__all__)
+    assert len(anemoi_ailand.__all__) == len(set(anemoi_ailand.__all__))
     for module, names in anemoi_ailand._PUBLIC.items():
         for name in names:
             found = getattr(anemoi_ailand, name)
@@ -54,22 +93,17 @@ def test_type_checkers_see_the_same_names() -> None:
 
 
 def test_unknown_name_is_an_attribute_error() -> None:
-    """The message lists what there is."""
-    with pytest.raises(AttributeError, match=r"no attribute 'LandSteper'; it has .*LandStepper"):
+    """The message gives the nearest name, or all of them."""
+    with pytest.raises(AttributeError, match=r"no attribute 'LandSteper'. Did you mean 'LandStepper'\?"):
         anemoi_ailand.LandSteper  # noqa: B018
+    with pytest.raises(AttributeError, match=r"no attribute 'xyz'; it has .*LandStepper"):
+        anemoi_ailand.xyz  # noqa: B018
 
 
 def test_version_is_that_of_the_distribution() -> None:
     """``__version__`` and pyproject.toml agree."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert anemoi_ailand.__version__ == project["version"]
-
-
-def test_all_names_resolve() -> None:
-    """``__all__`` names each public object once, and every one exists."""
-    names = anemoi_ailand.__all__
-    assert len(names) == len(set(names))
-    assert [name for name in names if not hasattr(anemoi_ailand, name)] == []
 
 
 def test_every_public_name_has_an_example() -> None:

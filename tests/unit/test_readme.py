@@ -12,8 +12,6 @@
   in an empty folder.
 """
 
-from __future__ import annotations
-
 import ast
 import os
 import re
@@ -74,11 +72,11 @@ def test_only_public_names_are_imported() -> None:
     texts |= {str(p.relative_to(ROOT)): p.read_text(encoding="utf-8") for p in examples}
     deep = [(place, m[0]) for place, text in texts.items() for m in _DEEP_IMPORT.finditer(text)]
     unknown = [
-        (place, name.strip())
+        (place, name)
         for place, text in texts.items()
-        for found in re.findall(r"from anemoi_ailand import ([\w, ]+)", text)
-        for name in found.split(",")
-        if name.strip() not in anemoi_ailand.__all__
+        for found in re.findall(r"from anemoi_ailand import ([\w, ]+)|\bail\.(\w+)", text)
+        for name in re.findall(r"\w+", " ".join(found))
+        if name not in anemoi_ailand.__all__
     ]
     assert not deep + unknown
 

@@ -17,6 +17,9 @@ import numpy as np
 
 from anemoi_ailand.constants import TIME_TOLERANCE
 
+#: Dimensions of points in any layout but ecLand's own.
+POINT_DIMENSIONS = ("point", "values", "cell", "location")
+
 _REFERENCE = re.compile(
     r"(?P<unit>[A-Za-z]+) since (?P<date>\d{1,4}-\d{1,2}-\d{1,2})"
     r"(?:[T ]+(?P<time>\d{1,2}(?::\d{1,2}(?::\d{1,2}(?:\.\d*)?)?)?))?\s*(?P<zone>.*)"
@@ -43,7 +46,7 @@ def open_file(path: Path) -> Iterator[netCDF4.Dataset]:
         size = path.stat().st_size if path.exists() else 0
         raise OSError(
             f"The file '{path}' ({size:,} bytes) cannot be read as NetCDF: {error}. "
-            "It may be cut off or of another format: copy it again or recreate it."
+            "It may be truncated or of another format: copy it again or recreate it."
         ) from error
     with dataset:
         _check_length(path, dataset)
@@ -58,7 +61,7 @@ def _check_length(path: Path, dataset: netCDF4.Dataset) -> None:
     size = path.stat().st_size
     if size < need:
         raise OSError(
-            f"The file '{path}' is cut off: it has {size:,} bytes and its variables need {need:,}. "
+            f"The file '{path}' is truncated: it has {size:,} bytes and its variables need {need:,}. "
             "Copy it again or recreate it."
         )
 

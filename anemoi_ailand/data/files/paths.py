@@ -59,7 +59,9 @@ def _resolve_one(entry: str) -> list[Path]:
         )
     direct = Path(expanded)
     if direct.is_dir() and direct.suffix == ".zarr":
-        raise ValueError(f"'{expanded}' is a zarr store, not files. Give a dataset of Anemoi as `dataset: {expanded}`.")
+        raise ValueError(
+            f"'{expanded}' is a zarr store, not files. Give a dataset of Anemoi alone, or as `dataset: {expanded}`."
+        )
     if direct.is_file():
         return [direct]
     matches = [direct] if direct.is_dir() else [Path(p) for p in sorted(glob.glob(expanded))]  # noqa: PTH207  (absolute or not)

@@ -73,8 +73,7 @@ class GribReader:
         restart_hours: int | None = None,
         leave_out: Sequence[str] = (),
     ) -> None:
-        for name in leave_out:
-            variable(name)
+        leave_out = [variable(name).name for name in leave_out]
         given = list(dict.fromkeys([*files, *static]))
         self.name = description(given)
         grib = [p for p in given if not is_netcdf(p)]

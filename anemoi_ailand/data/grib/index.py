@@ -15,7 +15,7 @@ import logging
 import mmap
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -198,13 +198,17 @@ def _seconds(path: Path, at: int, *date: int) -> int:
 
 
 @contextmanager
-def open_message(message: bytes) -> Iterator[int]:
-    """Yield the ecCodes handle of a message."""
-    handle = eccodes.codes_new_from_message(message)
+def released(handle: int) -> Iterator[int]:
+    """Release an ecCodes handle at the end of the block."""
     try:
         yield handle
     finally:
         eccodes.codes_release(handle)
+
+
+def open_message(message: bytes) -> AbstractContextManager[int]:
+    """Return a context with the ecCodes handle of a message."""
+    return released(eccodes.codes_new_from_message(message))
 
 
 def _read_header(message: bytes) -> tuple[Header | None, str]:

@@ -70,8 +70,8 @@ def _amount(param: int, name: str, sign: int = 1) -> Parameter:
     return Parameter(param, name, sign=sign, accumulated=True)
 
 
-def _rate(param: int, name: str, sign: int = 1) -> Parameter:
-    return Parameter(param, name, sign=sign, mean=True)
+def _rate(param: int, name: str) -> Parameter:
+    return Parameter(param, name, mean=True)
 
 
 def _soil(layer: int, moisture: int, temperature: int) -> dict[str, tuple[Parameter, ...]]:

@@ -194,7 +194,7 @@ class Means:
 
 
 def series(scan: Scan, name: str, rows: np.ndarray, restart: int | None = None) -> Series | None:
-    """Return the series of a variable from ``rows`` of a scan; None if the files have no field of it.
+    """Return the series of a variable from ``rows`` of a scan; None if the files have no such field.
 
     ``restart`` is the time of the forecast after which accumulations restart, overriding the messages [s].
     """
@@ -251,14 +251,11 @@ def _build(scan: Scan, name: str, way: Parameter, rows: np.ndarray, restart: int
 
 
 def _starts(scan: Scan, way: Parameter, rows: np.ndarray, restart: int | None) -> np.ndarray:
-    """Return the step at which each accumulation begins [s].
-
-    GRIB1 of ECMWF may give the end of an accumulation only, which then begins at the start of the forecast.
-    """
+    """Return the step at which each accumulation begins [s]."""
     start, end = scan.column("start")[rows], scan.column("end")[rows]
     if restart is not None:
         return (end - 1) // restart * restart
-    unsaid = (start == end) & (end > 0)
+    unsaid = (start == end) & (end > 0)  # GRIB1 of ECMWF may give the end only; it begins at the start of the forecast
     if way.mean and unsaid.any():
         raise ValueError(
             f"{unsaid.sum()} fields of {way.short_name}, a mean over an interval, do not give the interval. "

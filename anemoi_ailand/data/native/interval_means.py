@@ -41,7 +41,8 @@ def window(stamps: np.ndarray, ends: np.ndarray, hours: float, kind: Kind, what:
     r"""Return records and weights of the means over the ``hours`` that end at each of ``ends``.
 
     Means over a native step :math:`\delta` stamped :math:`e - T + \delta, \ldots, e` have equal weights. Instants
-    stamped :math:`e - T, \ldots, e` have the weights of the trapezoidal rule, the two outer ones half.
+    stamped :math:`e - T, \ldots, e` have the weights of the trapezoidal rule: the first and last half the weight of
+    the others.
 
     Record numbers have the shape (end, part), weights the shape (part,) and the sum 1.
     """

@@ -28,7 +28,7 @@ LOG = logging.getLogger(__name__)
 #: Horizontal dimensions: the point vector, and the grid.
 _HORIZONTAL = ("x", "lat", "lon", "latitude", "longitude")
 
-#: Role of an output file, by a variable that no other has.
+#: Role of an output file, by a variable that no other file has.
 _OUTPUT = {"SoilMoist": "o_gg", "Qle": "o_efl", "Qsb": "o_wat", "D2m": "o_d2m", "Ag": "o_co2", "SoilFC": "o_fix"}
 
 #: Variables that identify a forcing file.

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import numpy as np
 
-from anemoi_ailand.constants import C4_CODE, SOIL_LAYER_THICKNESS, STEP_HOURS, WATER_DENSITY
+from anemoi_ailand.constants import C4_CODE, SOIL_LAYER_THICKNESS, STEP, STEP_HOURS, WATER_DENSITY
 from anemoi_ailand.data.derived import rules
 from anemoi_ailand.data.native.interval_means import native_step, whole_ends, window
 from anemoi_ailand.data.native.native_files import NativeFile, Series, scan
 from anemoi_ailand.data.native.native_variables import CLIMATE, LEAF_AREA, RULES, SOIL, WRONG_UNITS, Rule
-from anemoi_ailand.data.reader import STEP, Coverage, check_request, common_period
+from anemoi_ailand.data.reader import Coverage, check_request, common_period
 from anemoi_ailand.physics.vegetation import leaf_area
 from anemoi_ailand.support.units import conversion, find_conversion, table_units
 from anemoi_ailand.variables import VARIABLES, Time
@@ -79,7 +79,7 @@ class NativeReader:
         if rule.hours and np.timedelta64(rule.hours, "h") % native_step(series.stamps, series.name):
             if rule.hours == STEP_HOURS:
                 window(series.stamps, series.stamps[-1:], rule.hours, rule.kind, series.name)  # raises
-            LOG.info("'%s' is left out: the step of %s does not divide %d h", name, series.name, rule.hours)
+            LOG.info("'%s' is omitted: the step of %s does not divide %d h", name, series.name, rule.hours)
             return False
         return True
 
@@ -111,7 +111,7 @@ class NativeReader:
         if rule.hours:
             first, last = whole_ends(series.stamps, rule.hours, rule.kind, series.name)
         if rule.role == "o_d2m" and not ("forcing" in self._series and self._series["forcing"].stamps[-1] > last):
-            LOG.info("The last record of %s (%s) is left out: ecLand makes it with clamped forcing", series.name, last)
+            LOG.info("The last record of %s (%s) is omitted: ecLand writes it with clamped forcing", series.name, last)
             last = last - step
         return first.astype(datetime), last.astype(datetime)
 

@@ -19,11 +19,10 @@ from typing import Any
 
 import numpy as np
 
-from anemoi_ailand.constants import C4_CODE
+from anemoi_ailand.constants import C4_CODE, STEP
 from anemoi_ailand.data.files import paths
-from anemoi_ailand.data.files.layout import POINT_DIMENSIONS
-from anemoi_ailand.data.files.netcdf import filled, open_file, read_records, times
-from anemoi_ailand.data.reader import MARKS, STEP, Coverage, check_request, common_period
+from anemoi_ailand.data.files.netcdf import POINT_DIMENSIONS, filled, open_file, read_records, times
+from anemoi_ailand.data.reader import MARKS, Coverage, check_request, common_period
 from anemoi_ailand.support.sphere import check_coordinates, same_points
 from anemoi_ailand.support.units import Conversion, conversion, convert, table_units
 from anemoi_ailand.variables import VARIABLES, Time, Variable

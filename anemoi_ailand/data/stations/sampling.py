@@ -16,7 +16,7 @@ import numpy as np
 from anemoi_ailand.constants import STEP_HOURS
 from anemoi_ailand.support.sphere import wrap_longitude
 
-#: Largest distance in time between a value and the stamp it is taken for.
+#: Largest distance in time between a value and the stamp to which it is assigned.
 TOLERANCE = np.timedelta64(30, "m")
 
 #: Part of the 6 h that must hold good values for a mean [1].
@@ -45,7 +45,7 @@ def to_utc(times: np.ndarray, offset_hours: float) -> np.ndarray:
 
 
 def offset_of_longitude(longitude: float) -> float:
-    """Return the nearest whole hour of solar time, the time zone of a site where none is given [h]."""
+    """Return the nearest whole hour of solar time, which serves as the time zone of a site that states none [h]."""
     return float(np.round(wrap_longitude(longitude) / _DEGREES_PER_HOUR))
 
 
@@ -54,8 +54,8 @@ def check_increasing(times: np.ndarray, where: str) -> None:
     wrong = np.flatnonzero(np.diff(times) <= np.timedelta64(0, "ns"))
     if len(wrong):
         raise ValueError(
-            f"{len(wrong)} times of {where} are not after the one before, first {times[wrong[0] + 1]} after "
-            f"{times[wrong[0]]}. Sort the records and remove the doubled ones, or download the file again."
+            f"{len(wrong)} times of {where} do not increase, first {times[wrong[0] + 1]} after "
+            f"{times[wrong[0]]}. Sort the records and remove the duplicates, or download the file again."
         )
 
 

@@ -20,6 +20,7 @@ from anemoi_ailand.data.stations.plumber2 import is_plumber2, read_plumber2
 from anemoi_ailand.data.stations.sampling import GOOD_QUALITY
 from anemoi_ailand.data.stations.sites import Site, is_sites, read_sites
 from anemoi_ailand.data.stations.station import ONE, Station
+from anemoi_ailand.support.disk_errors import not_found
 
 LOG = logging.getLogger(__name__)
 
@@ -124,8 +125,7 @@ def _files_by_kind(given: Sequence[Path], kind: str) -> dict[str, list[Path]]:
     ignored: list[str] = []
     for path in given:
         if not path.exists():
-            near = sorted(p.name for p in path.parent.glob("*"))[:10] if path.parent.is_dir() else []
-            raise FileNotFoundError(f"There is no '{path}'. Its folder holds {near}. Correct the path.")
+            raise not_found(path, "file or folder")
         for file in sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]:
             is_a = kind_of(file)
             if is_a is not None and (kind in (AUTO, is_a) or is_a == _SITES):

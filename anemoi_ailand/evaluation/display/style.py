@@ -145,9 +145,9 @@ def panels(count: int, columns: int, height: float, width: float = WIDTH, **kwar
     return figure, axes[:count]
 
 
-def panel_title(ax: Axes, name: str, width: int = 34) -> None:
-    """Write the long name of a variable above its panel, in lines of at most ``width`` characters."""
-    text = textwrap.fill(sentence(variable(name).long_name), width)
+def panel_title(ax: Axes, name: str) -> None:
+    """Write the long name of a variable above its panel, in short lines."""
+    text = textwrap.fill(sentence(variable(name).long_name), width=34)
     ax.set_title(text, loc="left", fontsize=SMALL + 1)
 
 

@@ -72,8 +72,8 @@ def align(forecasts: Mapping[str, Reforecast], reference: Fields, variables: Seq
         No start, lead, point or variable is common; units differ; the reference lacks dates; a label is reserved.
     """
     _check_labels(forecasts)
-    available = {label: common_variables(f.header, reference) for label, f in forecasts.items()}
-    points = {label: match_points(f.header, reference) for label, f in forecasts.items()}
+    available = {label: common_variables(f, reference) for label, f in forecasts.items()}
+    points = {label: match_points(f, reference) for label, f in forecasts.items()}
     common = _common("point of the reference", list(points.values()), list(forecasts))
     starts = _common("initial date", [f.starts for f in forecasts.values()], list(forecasts))
     leads = _common("lead time", [f.leads for f in forecasts.values()], list(forecasts))
@@ -106,7 +106,7 @@ def _common(what: str, values: list[np.ndarray], labels: list[str]) -> np.ndarra
         common = common[np.isin(common, other)]
     if len(common) == 0:
         raise ValueError(
-            f"The forecasts {labels} have no {what} in common. Make them with the same starts, leads, points."
+            f"The forecasts {labels} have no {what} in common. Produce them with the same starts, leads and points."
         )
     if any(len(each) > len(common) for each in values):
         counts = {label: len(each) for label, each in zip(labels, values, strict=True)}

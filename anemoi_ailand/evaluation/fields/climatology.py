@@ -26,7 +26,7 @@ DAYS = 365
 SLOTS_PER_DAY = 24 // STEP_HOURS
 SLOTS = DAYS * SLOTS_PER_DAY
 
-#: Shortest period from which a climatology is made [days]; one step less than a year is common.
+#: Shortest period of a climatology [days]; one step less than a year is common.
 SHORTEST_PERIOD_DAYS = 364
 
 _FEBRUARY_29 = 60  # day of the year, in leap years only
@@ -56,20 +56,11 @@ def climatology(blocks: Iterable[xr.Dataset], window_days: int = WINDOW_DAYS) ->
 
     .. math:: c_{d,h,p} = \frac{\sum_{|d' - d| \le w} \sum_{t \in (d', h)} x_{t,p}}{\sum_{|d' - d| \le w} n_{d',h}}
 
-    with day :math:`d` of a circular 365-day year, hour :math:`h`, point :math:`p`, half width :math:`w`, and the number
-    :math:`n` of dates in a slot over the years.
+    with day :math:`d` of a circular 365-day year, hour :math:`h`, point :math:`p`, half width :math:`w`
+    (``window_days``), and the number :math:`n` of dates in a slot over the years.
 
-    Parameters
-    ----------
-    blocks : iterable of xarray.Dataset
-        Consecutive blocks ``(time, point)`` of the period; only sums are kept in memory.
-    window_days : int
-        Half width :math:`w` of the window [days].
-
-    Returns
-    -------
-    xarray.Dataset
-        Variables ``(slot, point)``, float64; NaN in a slot without dates in its window.
+    Shapes: consecutive blocks ``(time, point)`` of the period -> ``(slot, point)``, float64, NaN in a slot without
+    dates in its window. Only sums are kept in memory.
     """
     totals: dict[str, np.ndarray] = {}
     count = np.zeros(SLOTS)
@@ -110,8 +101,8 @@ def climatology_period(
 
     Both ends of ``period`` are included; an end without an hour is the whole day, a year alone the whole year. The
     default is all dates of the reference before ``initial``, the first date of the forecast. With ``overlap`` the
-    period may contain dates of the forecast: the climatology then knows the verifying values and is a stronger baseline
-    than any real one.
+    period may contain dates of the forecast: the climatology then includes the verifying values and is a stronger
+    baseline than any real one.
 
     Raises
     ------
@@ -134,8 +125,7 @@ def climatology_period(
         raise ValueError(
             f"The training period ({given}, {span(times)}) contains dates of the forecast "
             f"({span(np.array([initial, last]))}); a climatology that includes the verification period "
-            "is not a valid baseline. "
-            "Give a training period that ends before the forecast starts."
+            "is not a valid baseline. Give a training period that ends before the forecast starts."
         )
     LOG.info("Climatology and training period: %s of %s", span(times), reference.path)
     return times[0], times[-1]

@@ -19,6 +19,7 @@ import numpy as np
 import xarray as xr
 
 from anemoi_ailand.data.anemoi_dataset import AnemoiDataset
+from anemoi_ailand.support.disk_errors import not_found
 from anemoi_ailand.variables import VARIABLES
 
 #: Size of the values in memory at once while a file is read [bytes].
@@ -30,41 +31,53 @@ _BY_NETCDF_NAME = {v.netcdf_name: v.name for v in VARIABLES.values()}
 Reader = Callable[[Sequence[str], int, int], np.ndarray]
 
 
-@dataclass(frozen=True)
-class Fields:
-    """Header of a file and a reader of its values, which :meth:`load` and :meth:`blocks` call.
+@dataclass(frozen=True, kw_only=True)
+class Header:
+    """Source, points and variables of fields; everything but their dates and values.
 
     Parameters
     ----------
     path : Path
         Source of the values, named in messages.
-    times : numpy.ndarray
-        Valid times ``(time,)``, ``datetime64[ns]``, increasing with a constant step.
     latitude, longitude : numpy.ndarray
         Coordinates of the points ``(point,)`` [degrees].
     units : dict
         Unit by dataset name, ``None`` where the file has no unit. The keys are the variables.
-    reader : callable
-        ``(names, first, last) -> (time, variable, point)``, values of the times ``first:last``.
-    constants : dict
-        Time-independent values ``(point,)`` by name.
     attributes : dict
         Global attributes of the file.
     """
 
     path: Path
-    times: np.ndarray
     latitude: np.ndarray
     longitude: np.ndarray
     units: dict[str, str | None]
-    reader: Reader
-    constants: dict[str, np.ndarray] = field(default_factory=dict)
     attributes: dict[str, Any] = field(default_factory=dict)
 
     @property
     def variables(self) -> list[str]:
         """Dataset names of the variables."""
         return list(self.units)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fields(Header):
+    """Fields (time, point): their header, and a reader of their values that :meth:`load` and :meth:`blocks` call.
+
+    Parameters
+    ----------
+    times : numpy.ndarray
+        Valid times ``(time,)``, ``datetime64[ns]``, increasing with a constant step.
+    reader : callable
+        ``(names, first, last) -> (time, variable, point)``, values of the times ``first:last``.
+    constants : dict
+        Time-independent values ``(point,)`` by name.
+
+    The other parameters are those of :class:`Header`.
+    """
+
+    times: np.ndarray
+    reader: Reader
+    constants: dict[str, np.ndarray] = field(default_factory=dict)
 
     def constant(self, name: str) -> np.ndarray | None:
         """Return a time-independent field ``(point,)``, else its values at the first date; ``None`` if missing."""
@@ -138,7 +151,7 @@ def open_fields(path: str | Path) -> Fields:
     """
     path = Path(path).expanduser()
     if not path.exists():
-        raise not_found(path)
+        raise not_found(path, "file or dataset")
     if path.is_dir():
         fields = _open_zarr(path)
     else:
@@ -170,7 +183,7 @@ def _open_zarr(path: Path) -> Fields:
 @contextmanager
 def netcdf(path: Path) -> Iterator[xr.Dataset]:
     """Open a NetCDF file; an error while it is open becomes a ValueError naming the unreadable file."""
-    try:  # with a named engine, because xarray searches for other engines if the file is broken
+    try:  # name the engine; otherwise xarray tries others on a broken file
         with xr.open_dataset(path, engine="netcdf4", decode_timedelta=False) as dataset:
             yield dataset
     except (OSError, RuntimeError) as error:
@@ -178,14 +191,6 @@ def netcdf(path: Path) -> Iterator[xr.Dataset]:
             f"'{path}' ({path.stat().st_size} bytes) cannot be read as NetCDF ({error}). "
             "It may be truncated or still being written: wait for the run to end, or write it again."
         ) from error
-
-
-def not_found(path: Path) -> FileNotFoundError:
-    """Return the error for a missing file; it lists what the folder holds."""
-    near = sorted(p.name for p in path.parent.glob("*")) if path.parent.is_dir() else []
-    return FileNotFoundError(
-        f"There is no '{path}'. Its folder holds {near[:10]}. Correct the path, or make the file first."
-    )
 
 
 def _describe_netcdf(path: Path, dataset: xr.Dataset) -> Fields:

@@ -10,9 +10,9 @@ import logging
 import numpy as np
 
 from anemoi_ailand.constants import SAME_PLACE
-from anemoi_ailand.evaluation.fields.fields import Fields, span
+from anemoi_ailand.evaluation.fields.fields import Fields, Header, span
 from anemoi_ailand.support.sphere import nearest_points, same_points
-from anemoi_ailand.support.units import same_units
+from anemoi_ailand.support.units import check_units
 from anemoi_ailand.variables import VARIABLES, Role
 
 LOG = logging.getLogger(__name__)
@@ -26,7 +26,7 @@ HELD_OUT_EVERY = 5
 _COMPARED = (Role.PROGNOSTIC, Role.DIAGNOSTIC)
 
 
-def common_variables(forecast: Fields, reference: Fields) -> list[str]:
+def common_variables(forecast: Header, reference: Header) -> list[str]:
     """Return the prognostic and diagnostic variables in common, in the order of the table; their units are checked."""
     wanted = [v.name for v in VARIABLES.values() if v.role in _COMPARED and v.name in forecast.units]
     found = [name for name in wanted if name in reference.units]
@@ -39,22 +39,12 @@ def common_variables(forecast: Fields, reference: Fields) -> list[str]:
     if left := [name for name in wanted if name not in found]:
         LOG.warning("Not compared, because the reference lacks them: %s", left)
     for name in found:
-        _check_units(name, forecast, reference)
+        for fields in (forecast, reference):
+            check_units(fields.units[name], VARIABLES[name].units, name, fields.path)
     return found
 
 
-def _check_units(name: str, forecast: Fields, reference: Fields) -> None:
-    table = VARIABLES[name].units
-    for fields in (forecast, reference):
-        units = fields.units[name]
-        if units is not None and not same_units(units, table):
-            raise ValueError(
-                f"The unit of '{name}' is '{units}' in '{fields.path}', the table of variables has '{table}'. "
-                "Convert the values to the unit of the table, or correct the attribute 'units'."
-            )
-
-
-def match_points(forecast: Fields, reference: Fields) -> np.ndarray:
+def match_points(forecast: Header, reference: Header) -> np.ndarray:
     """Return the index ``(point of forecast,)`` into the points of ``reference``, in any order.
 
     The nearest point must be closer than :data:`~anemoi_ailand.support.sphere.SAME_PLACE`, and no two may share one.
@@ -70,8 +60,7 @@ def match_points(forecast: Fields, reference: Fields) -> np.ndarray:
             f"{len(far)} of the {len(distance)} points of the forecast '{forecast.path}' are not among the "
             f"{len(reference.latitude)} points of the reference '{reference.path}', for example latitude "
             f"{forecast.latitude[worst]:.4f}, longitude {forecast.longitude[worst]:.4f}, whose nearest is "
-            f"{distance[worst]:.3g} degrees away (limit {SAME_PLACE:g}). Run the forecast on points of the "
-            "reference."
+            f"{distance[worst]:.3g} degrees away (limit {SAME_PLACE:g}). Run the forecast on points of the reference."
         )
     if len(np.unique(index)) < len(index):
         raise ValueError(

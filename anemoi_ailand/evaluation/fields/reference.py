@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Reference values at the scored points and dates, and the two baselines made of them: persistence and climatology."""
+"""Reference values at the scored points and dates, and two baselines derived from them, persistence and climatology."""
 
 from __future__ import annotations
 

@@ -11,14 +11,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from anemoi_ailand.evaluation.fields.fields import Fields, dataset_name, netcdf, not_found, open_fields
+from anemoi_ailand.evaluation.fields.fields import Fields, Header, dataset_name, netcdf, open_fields
+from anemoi_ailand.support.disk_errors import not_found
 
 LOG = logging.getLogger(__name__)
 
@@ -30,54 +30,33 @@ _HOUR_NAMES = {"h", "hour", "hours"}
 Reader = Callable[[str, np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 
 
-@dataclass(frozen=True)
-class Reforecast:
-    """Header of a re-forecast and a reader of its values, which :meth:`read` calls.
+@dataclass(frozen=True, kw_only=True)
+class Reforecast(Header):
+    """Re-forecast (start, lead, point): its header, and a reader of its values that :meth:`read` calls.
 
     Parameters
     ----------
-    path : Path
-        Source of the values, named in messages.
     starts : numpy.ndarray
         Initial dates ``(start,)``, ``datetime64[ns]``, increasing.
     leads : numpy.ndarray
         Lead times ``(lead,)`` [h], increasing, above zero.
-    latitude, longitude : numpy.ndarray
-        Coordinates of the points ``(point,)`` [degrees].
-    units : dict
-        Unit by dataset name, ``None`` where the file has no unit. The keys are the variables.
     reader : callable
         Reads values at indices into the file, see :data:`Reader`.
     at : tuple of numpy.ndarray
-        Indices into the file of the starts, leads and points above.
-    attributes : dict
-        Global attributes of the file.
+        Indices into the file of the starts, leads and points.
+
+    The other parameters are those of :class:`~anemoi_ailand.evaluation.fields.fields.Header`.
     """
 
-    path: Path
     starts: np.ndarray
     leads: np.ndarray
-    latitude: np.ndarray
-    longitude: np.ndarray
-    units: dict[str, str | None]
     reader: Reader
     at: tuple[np.ndarray, np.ndarray, np.ndarray]
-    attributes: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def variables(self) -> list[str]:
-        """Dataset names of the variables."""
-        return list(self.units)
 
     @property
     def valid_times(self) -> np.ndarray:
         """Valid times ``(start, lead)``."""
         return self.starts[:, None] + self.leads[None, :] * _HOUR
-
-    @property
-    def header(self) -> Fields:
-        """Path, points and units as :class:`Fields` without values, for ``matching``; the times are the starts."""
-        return Fields(self.path, self.starts, self.latitude, self.longitude, self.units, _no_values)
 
     def select(
         self,
@@ -133,15 +112,11 @@ def open_reforecast(path: str | Path) -> Reforecast:
     """
     path = Path(path).expanduser()
     if not path.is_file():
-        raise not_found(path)
+        raise not_found(path, "file")
     with netcdf(path) as dataset:
         if "start" in dataset.dims:
             return _checked(_describe(path, dataset))
     return _of_one_start(open_fields(path))
-
-
-def _no_values(*_: object) -> np.ndarray:
-    raise NotImplementedError("The header of a re-forecast has no values; use Reforecast.read.")
 
 
 def _describe(path: Path, dataset: xr.Dataset) -> Reforecast:

@@ -64,7 +64,7 @@ def run_of(forecast: Reforecast, reference: Fields) -> Fields:
             "needs all of them: give a re-forecast with every lead time, as protocol B writes it."
         )
     run = forecast.select(starts=slice(0, 1))
-    points = match_points(run.header, reference)
+    points = match_points(run, reference)
     start = int(np.searchsorted(reference.times, run.starts[0]))
 
     def read(names: Sequence[str], first: int, last: int) -> np.ndarray:

@@ -34,13 +34,8 @@ _REGIONAL, _MARGIN = 90.0, 3.0
 def map_figure(reference: xr.DataArray, forecast: xr.DataArray, label: str) -> Figure:
     """Draw maps of one variable at one date: reference, forecast, difference.
 
-    Parameters
-    ----------
-    reference, forecast : xarray.DataArray
-        Values ``(point,)`` at the same date and points, named by the variable, with coordinates time, latitude,
-        longitude.
-    label : str
-        Label of the forecast.
+    The values ``(point,)`` of both are at the same date and points, named by the variable, with coordinates time,
+    latitude, longitude.
     """
     name = str(reference.name)
     reference, forecast = (field * shown_factor(name) for field in (reference, forecast))

@@ -48,7 +48,7 @@ def taylor_figure(statistics: pd.DataFrame, groups: Mapping[str, Sequence[str]],
     """
     table = statistics.dropna(subset=["std_ratio", "correlation"])
     if not len(table):
-        raise ValueError("No variable has a ratio of standard deviations and a correlation. Leave the diagram out.")
+        raise ValueError("No variable has a ratio of standard deviations and a correlation. Omit the Taylor diagram.")
     shown = {g: [n for n in names if n in set(table["variable"])] for g, names in groups.items()}
     shown = {g: names for g, names in shown.items() if names}
     figure = _figure_of(table, shown, forecasts)

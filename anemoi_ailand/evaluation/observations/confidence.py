@@ -94,26 +94,20 @@ def block_length(values: np.ndarray, per_day: int) -> float:
     return float(min(max(best, per_day), max(1.0, min(3 * np.sqrt(n), n / 3))))
 
 
-def error_intervals(
-    error: np.ndarray, block: float, rng: np.random.Generator, replicates: int = REPLICATES
-) -> dict[str, Interval]:
+def error_intervals(error: np.ndarray, block: float, rng: np.random.Generator) -> dict[str, Interval]:
     r"""Compute percentile intervals of bias, RMSE and unbiased RMSE by a stationary block bootstrap.
 
-    Blocks with random start and geometrically distributed length of mean ``block`` of the circular series are joined to
-    the length of the series. Gaps are closed before. With the sums :math:`S_1, S_2` of a replicate's errors
-    and squared errors, :math:`b = S_1 / n`, :math:`\mathrm{RMSE}^2 = S_2 / n` and
-    :math:`\mathrm{ubRMSE}^2 = S_2 / n - b^2`. Like all block bootstraps it is slightly overconfident: for
-    AR(1) errors with :math:`\rho = 0.8` and n = 1500 its 95 % intervals contain the true value in 90 % of the cases
-    (bias 90, ubRMSE 90, RMSE 91). Source: Politis and Romano (1994), doi:10.1080/01621459.1994.10476870.
-
-    Parameters
-    ----------
-    error : numpy.ndarray
-        ``(time,)``, model minus reference, NaN where missing.
+    ``error`` ``(time,)`` is model minus reference, NaN where missing. Blocks with random start and geometrically
+    distributed length of mean ``block`` of the circular series are joined to the length of the series. Gaps are closed
+    before. With the sums :math:`S_1, S_2` of a replicate's errors and squared errors, :math:`b = S_1 / n`,
+    :math:`\mathrm{RMSE}^2 = S_2 / n` and :math:`\mathrm{ubRMSE}^2 = S_2 / n - b^2`. Like all block bootstraps it is
+    slightly overconfident: for AR(1) errors with :math:`\rho = 0.8` and n = 1500 its 95 % intervals contain the true
+    value in 90 % of the cases (bias 90, ubRMSE 90, RMSE 91). Source: Politis and Romano (1994),
+    doi:10.1080/01621459.1994.10476870.
     """
     good = error[np.isfinite(error)].astype(np.float64)
     n, mean = len(good), float(good.mean())
-    begin, length = _blocks(n, block, rng, replicates)
+    begin, length = _blocks(n, block, rng)
     around = np.concatenate([good - mean, good - mean])  # centred, so that the difference of squares is not lost
     sums = []
     for power in (1, 2):
@@ -124,23 +118,21 @@ def error_intervals(
     return {name: _percentiles(values) for name, values in found.items()}
 
 
-def median_interval(values: np.ndarray, rng: np.random.Generator, replicates: int = REPLICATES) -> Interval:
+def median_interval(values: np.ndarray, rng: np.random.Generator) -> Interval:
     """Compute the percentile interval of the median over stations drawn with replacement; NaN below 5 stations."""
     if len(values) < 5:
         return NOT_KNOWN
-    drawn = values[rng.integers(0, len(values), (replicates, len(values)))]
+    drawn = values[rng.integers(0, len(values), (REPLICATES, len(values)))]
     return _percentiles(np.median(drawn, axis=1))
 
 
-def _blocks(n: int, block: float, rng: np.random.Generator, replicates: int) -> tuple[np.ndarray, np.ndarray]:
-    """Start and length ``(replicate, block)`` of blocks whose lengths sum to ``n``; unused ones have length 0.
-
-    A geometric number is an exponential one rounded up, which is several times faster to draw.
-    """
+def _blocks(n: int, block: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Start and length ``(replicate, block)`` of blocks whose lengths sum to ``n``; unused ones have length 0."""
     expected = n / block
     enough = int(expected + 6 * np.sqrt(expected) + 10)  # six standard deviations of the number of blocks
     rate = -np.log1p(-1 / block) if block > 1 else np.inf
-    drawn = rng.standard_exponential((replicates, enough), dtype=np.float32) / np.float32(rate)
+    # a geometric number is an exponential one rounded up, which is several times faster to draw
+    drawn = rng.standard_exponential((REPLICATES, enough), dtype=np.float32) / np.float32(rate)
     ends = np.minimum(np.cumsum(drawn.astype(np.int32) + 1, axis=1), n)
     ends[:, -1] = n
     return rng.integers(0, n, ends.shape), np.diff(ends, axis=1, prepend=0)

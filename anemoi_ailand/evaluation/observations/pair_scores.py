@@ -107,16 +107,9 @@ def moving_anomaly(values: np.ndarray, per_day: int) -> np.ndarray:
     .. math:: x'_{d,h} = x_{d,h} - \frac{1}{n_{d,h}} \sum_{|d' - d| \le (W - 1) / 2} x_{d',h}
 
     over the :math:`n_{d,h}` valid values in the window of :math:`W` days, which is shorter at both ends of the series.
-    Separate hours remove the diurnal cycle. NaN where :math:`x` is NaN or the window has fewer than a quarter
-    of :math:`W` values. Source: Gruber et al. (2020),
-    doi:10.1016/j.rse.2020.111806, section 3.2, with windows of 35 days.
-
-    Parameters
-    ----------
-    values : numpy.ndarray
-        ``(time,)``, constant step, NaN where missing.
-    per_day : int
-        Number of values a day.
+    Separate hours remove the diurnal cycle. NaN where :math:`x` is NaN or the window has fewer than a quarter of
+    :math:`W` values. ``values`` ``(time,)`` have a constant step, ``per_day`` of them a day. Source: Gruber et al.
+    (2020), doi:10.1016/j.rse.2020.111806, section 3.2, with windows of 35 days.
     """
     n_days = -(-len(values) // per_day)
     padded = np.full(n_days * per_day, np.nan)

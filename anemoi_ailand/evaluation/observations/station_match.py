@@ -54,7 +54,7 @@ def match_stations(
         No station is given, or none has a point nearby.
     """
     if not stations:
-        raise ValueError("No station to compare with. Read stations with 'read_stations'.")
+        raise ValueError("No station is given. Set `observations` in the configuration.")
     matches, skipped = [], []
     places = np.array([s.latitude for s in stations]), np.array([s.longitude for s in stations])
     for station, point, distance in zip(stations, *nearest_points((latitude, longitude), places), strict=True):

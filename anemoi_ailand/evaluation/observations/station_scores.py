@@ -21,7 +21,7 @@ import pandas as pd
 import xarray as xr
 
 from anemoi_ailand.data.stations.station import SUMS, Station
-from anemoi_ailand.evaluation.display.json_records import records
+from anemoi_ailand.evaluation.display.text import records
 from anemoi_ailand.evaluation.fields.fields import Fields, span
 from anemoi_ailand.evaluation.fields.matching import common_times, common_variables, match_points
 from anemoi_ailand.evaluation.fields.reference import REFERENCE

@@ -145,19 +145,9 @@ def energy_plan(held: Collection[str], reference: Collection[str]) -> Plan:
 def energy_terms(plan: Plan, run: Values, forcing: Values, soil: Values) -> dict[str, np.ndarray]:
     """Compute the terms of the energy budget of each step [W m-2] that the plan contains.
 
-    Parameters
-    ----------
-    plan : Plan
-        From :func:`energy_plan`.
-    run, forcing : mapping
-        Values ``(time, point)`` by name at all times, including the first.
-    soil : mapping
-        Constant fields ``(point,)`` of :data:`SOIL_FIELDS`.
-
-    Returns
-    -------
-    dict
-        Arrays ``(time - 1, point)``, float64; for closure ``snow_free``, ``residual`` is valid without snow only.
+    ``run`` and ``forcing`` have values ``(time, point)`` by name at all times, including the first; ``soil`` has the
+    constant fields ``(point,)`` of :data:`SOIL_FIELDS`. The result has arrays ``(time - 1, point)``, float64; for
+    closure ``snow_free``, ``residual`` is valid without snow only.
     """
     flux = {name: np.asarray(run[name][1:], np.float64) for name in plan.flux}
     terms = {name: flux[key] for name, key in (("latent_heat", "slhf"), ("sensible_heat", "sshf")) if key in flux}

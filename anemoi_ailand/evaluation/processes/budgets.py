@@ -31,7 +31,7 @@ import pandas as pd
 import xarray as xr
 
 from anemoi_ailand.constants import STEP_HOURS, STEP_SECONDS
-from anemoi_ailand.evaluation.display.json_records import records
+from anemoi_ailand.evaluation.display.text import records
 from anemoi_ailand.evaluation.fields.fields import Fields, check_finite
 from anemoi_ailand.evaluation.fields.matching import HELD_OUT, TRAINED, common_times, held_out_points, match_points
 from anemoi_ailand.evaluation.fields.reference import REFERENCE

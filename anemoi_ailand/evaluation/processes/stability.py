@@ -122,7 +122,7 @@ def check_length(years: int, cycle: int) -> None:
 def judge(run: xr.Dataset, ecland: xr.Dataset) -> Verdict:
     """Apply all criteria to the annual statistics of a run, and of ecLand for the repeated years.
 
-    Where ecLand keeps snow all year, repeated forcing makes that snow grow or shrink without end in ecLand as well,
+    Where ecLand keeps snow all year, repeated forcing makes that snow drift indefinitely in ecLand as well,
     which also affects the ground below. There, storage is judged without snow and temperature is not judged.
 
     Raises

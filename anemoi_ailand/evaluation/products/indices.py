@@ -37,18 +37,10 @@ def root_zone_water(swvl: np.ndarray) -> np.ndarray:
 
 
 def wetness_index(theta: np.ndarray, theta_pwp: np.ndarray, theta_cap: np.ndarray) -> np.ndarray:
-    r"""Compute the soil wetness index :math:`(\theta - \theta_{pwp}) / (\theta_{cap} - \theta_{pwp})`.
+    r"""Compute the soil wetness index :math:`(\theta - \theta_{pwp}) / (\theta_{cap} - \theta_{pwp})` [1].
 
-    0 at the wilting point, 1 at field capacity, without limits. NaN where the two are equal.
-
-    Parameters
-    ----------
-    theta : numpy.ndarray, shape (..., point)
-        Soil moisture [m3 m-3].
-    theta_pwp, theta_cap : numpy.ndarray, shape (point,)
-        Permanent wilting point and field capacity [m3 m-3].
-
-    Returns the shape of ``theta`` [1].
+    0 at the wilting point, 1 at field capacity, without limits. NaN where the two are equal. Shapes: soil moisture
+    ``(..., point)``, wilting point and field capacity ``(point,)`` [m3 m-3] -> ``(..., point)``.
     """
     available = np.asarray(theta_cap, np.float64) - theta_pwp
     return (theta - theta_pwp) / np.where(available > 0, available, np.nan)
@@ -63,12 +55,7 @@ def frost_depth(stl: np.ndarray) -> np.ndarray:
     the centre of a layer. 0 where the top layer is not below :math:`T_0`, even above frozen soil; where all layers are,
     the depth of the centre of the lowest layer, 1.945 m, as a lower limit.
 
-    Parameters
-    ----------
-    stl : numpy.ndarray, shape (4, ...)
-        Soil temperature of all layers [K].
-
-    Returns shape (...) [m].
+    Shapes: soil temperature of all layers ``(4, ...)`` [K] -> ``(...)`` [m].
     """
     stl = np.asarray(stl, np.float64)
     depth = np.zeros(stl.shape[1:])
@@ -95,16 +82,8 @@ def percentile(values: np.ndarray, days: np.ndarray, sample: np.ndarray, sample_
     over the days :math:`i` of all years of the sample within :data:`WINDOW_DAYS` of the centre of the value's 10-day
     slot of the year (``scipy.stats.percentileofscore`` with ``kind="mean"``). A constant soil is at 50.
 
-    Parameters
-    ----------
-    values : numpy.ndarray, shape (day, point)
-        Daily values.
-    days : numpy.ndarray, shape (day,)
-        Their dates.
-    sample, sample_days : numpy.ndarray, shapes (sample day, point), (sample day,)
-        Climatological sample and its dates.
-
-    Returns shape (day, point) [%], float32; NaN without sample days in the window.
+    Shapes: values ``(day, point)`` at ``days``, climatological sample ``(sample day, point)`` at ``sample_days`` ->
+    ``(day, point)`` [%], float32; NaN without sample days in the window.
     """
     out = np.full(values.shape, np.nan, np.float32)
     slots = day_of_year(days) // SLOT_DAYS

@@ -22,14 +22,7 @@ from anemoi_ailand.evaluation.fields.fields import Fields, open_fields, span
 from anemoi_ailand.evaluation.fields.matching import match_points
 from anemoi_ailand.evaluation.processes.snow_season import SNOW_LIMITS
 from anemoi_ailand.evaluation.products import indices as pr
-from anemoi_ailand.support.netcdf_writer import (
-    DAYS,
-    add_coordinate,
-    add_field,
-    add_points,
-    global_attributes,
-    new_file,
-)
+from anemoi_ailand.support.netcdf_writer import DAYS, add_coordinate, add_field, add_points, global_attributes, new_file
 
 LOG = logging.getLogger(__name__)
 
@@ -151,13 +144,13 @@ def _job(run: Fields, reference: Fields, period: tuple[object, object] | None) -
     left_out = {p.name: lack for p in PRODUCTS if (lack := _lacking(p, run, reference))}
     made = tuple(p for p in PRODUCTS if p.name not in left_out)
     if left_out:
-        LOG.warning("Products left out, with what they lack: %s", left_out)
+        LOG.warning("Products omitted, with their missing variables: %s", left_out)
     if not made:
         raise ValueError(f"No product of '{run.path}' is possible: {left_out}. Write more variables of the run.")
     known: Period | None = None
     if any("percentile" in p.name for p in made):
         known = climatology_period(reference, first, last, period)
-        _check_length(reference, known)
+        check_years(reference, known)
     index = match_points(run, reference)
     return _Job(run, reference, index, whole_days(run, first, last), (first, last), known, made, left_out)
 
@@ -168,13 +161,14 @@ def _lacking(product: _Product, run: Fields, reference: Fields) -> list[str]:
     return lack + [f"{name} (reference)" for name in product.of_reference if name not in held]
 
 
-def _check_length(reference: Fields, period: Period) -> None:
+def check_years(reference: Fields, period: Period) -> None:
+    """Refuse a climatology that is too short for percentiles; log a warning if it is short."""
     years = (period[1] - period[0]) / np.timedelta64(1, "D") / 365.25
     if years < LEAST_YEARS - 0.01:
         raise ValueError(
             f"Percentiles need at least {LEAST_YEARS} years of the reference, but {span(np.array(period))} "
             f"of '{reference.path}' has {years:.1f} (it covers {span(reference.times)}). Give a longer period or "
-            "dataset."
+            "dataset, or leave the products out."
         )
     if years < GOOD_YEARS - 0.01:
         LOG.warning("Percentiles from %.1f years only: the driest 2 %% are uncertain below 10 years", years)

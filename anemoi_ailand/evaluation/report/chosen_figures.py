@@ -262,7 +262,7 @@ def _snowy_and_free(spread: np.ndarray, share: np.ndarray) -> list[int]:
 
 
 def _site_title(run: ComparedRun, site: int) -> str:
-    """Coordinates of a point of the forecast, and whether it is held out."""
+    """Coordinates of a point of the forecast, with a mark if it is held out."""
     lat, lon = run.forecast.latitude[site], wrap_longitude(run.forecast.longitude[site])
     place = f"{abs(lat):.1f}°{'N' if lat >= 0 else 'S'}, {abs(lon):.1f}°{'E' if lon >= 0 else 'W'}"
     held_out = site in run.groups.get(HELD_OUT, ())

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Content of metrics.json for the report, with scores by protocol, metric, cut, variable, model, group and lead."""
+"""Content of metrics.json for the report, with scores by protocol, metric, strata, variable, model, group and lead."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Content:
         self.models = [*self.forecasts, *(m for m in (PERSISTENCE, CLIMATOLOGY) if m in set(scores["model"]))]
         self.variables = ordered(scores["variable"])
         self.protocols = sorted(scores["protocol"].unique())
-        self.cuts = list(dict.fromkeys(scores["cut"]))
+        self.strata = list(dict.fromkeys(scores["cut"]))
         shown = scores[scores["metric"].isin(SHOWN)].astype({"value": float, "lead": float, "n": int})
         self._scores = shown_scores(shown).fillna({"lead": WHOLE})
 
@@ -86,11 +86,11 @@ class Content:
         lead: float = WHOLE,
         *,
         protocol: str = "A",
-        cut: str = "all",
+        strata: str = "all",
         group: str = "all",
     ) -> Score:
         """Return one score, or :data:`NOT_MEASURED`."""
-        return self._by_key.get((protocol, metric, cut, variable, model, group, lead), NOT_MEASURED)
+        return self._by_key.get((protocol, metric, strata, variable, model, group, lead), NOT_MEASURED)
 
     def leads(self, protocol: str) -> list[float]:
         """Return the leads of tables [d]: all if they are few, else those of :data:`LEADS`, else five others."""
@@ -111,9 +111,9 @@ class Content:
         """Return the longest lead of a protocol; the whole run without leads."""
         return max(self.leads(protocol), default=WHOLE)
 
-    def groups(self, protocol: str, cut: str) -> list[str]:
-        """Return the groups of a cut in the order of the table."""
-        return self._groups.get((protocol, cut), [])
+    def groups(self, protocol: str, strata: str) -> list[str]:
+        """Return the groups of a strata in the order of the table."""
+        return self._groups.get((protocol, strata), [])
 
     @cached_property
     def _leads(self) -> dict[str, list[float]]:
@@ -123,12 +123,12 @@ class Content:
 
     @cached_property
     def _groups(self) -> dict[tuple[str, str], list[str]]:
-        """Groups of each protocol and cut, in the order of the table."""
+        """Groups of each protocol and strata, in the order of the table."""
         found: dict[tuple[str, str], list[str]] = {}
-        for protocol, cut, group in (
+        for protocol, strata, group in (
             self._scores[["protocol", "cut", "group"]].drop_duplicates().itertuples(index=False)
         ):
-            found.setdefault((protocol, cut), []).append(group)
+            found.setdefault((protocol, strata), []).append(group)
         return found
 
     @property

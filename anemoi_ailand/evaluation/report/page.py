@@ -41,7 +41,7 @@ SECTIONS = (
     ("protocol-b", "Protocol B: one run over years", "Scores and drift of one free run."),
     ("protocol-c", "Protocol C: other places", "Points and sites other than those of protocols A and B."),
     ("against", "Differences between models", "Differences in RMSE with paired bootstrap intervals."),
-    ("cuts", "Errors by group", "RMSE by group, shaded relative to all points: orange is larger, blue smaller."),
+    ("strata", "Errors by group", "RMSE by group, shaded relative to all points: orange is larger, blue smaller."),
     ("extremes", "Extremes", "The driest, wettest, hottest and coldest 2 %."),
     ("budgets", "Budgets", "Water and energy budgets of reference and forecasts."),
     ("snow", "Snow season", "Dates of onset and melt-out. Positive bias: later than the reference."),
@@ -130,7 +130,11 @@ def render(content: Content, figures: Sequence[ReportFigure] = ()) -> str:
         not_measured=not_measured(content),
         sections=sections(content, figures),
         colours={m: model_colour(m, content.forecasts) for m in (REFERENCE, *content.models)},
-        cuts={cut: tables.STRATA_TITLES.get(cut, cut) for cut in content.cuts if cut not in ("all", "extreme")},
+        strata={
+            strata: tables.STRATA_TITLES.get(strata, strata)
+            for strata in content.strata
+            if strata not in ("all", "extreme")
+        },
     )
 
 
@@ -150,7 +154,7 @@ def sections(content: Content, figures: Sequence[ReportFigure]) -> list[Section]
         "protocol-b": [tables.run_table(content)],
         "protocol-c": _protocol_c(content),
         "against": tables.difference_tables(content),
-        "cuts": tables.strata_tables(content),
+        "strata": tables.strata_tables(content),
         "extremes": [tables.extreme_table(content)],
         "budgets": _budgets(content),
         "snow": [tables.snow_table(content)],

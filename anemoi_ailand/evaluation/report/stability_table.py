@@ -9,8 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from anemoi_ailand.evaluation.display.json_records import records
-from anemoi_ailand.evaluation.display.markdown import aligned, number
+from anemoi_ailand.evaluation.display.text import aligned, plain_number, records
 from anemoi_ailand.evaluation.processes.stability import Verdict, by_class
 
 #: Version of the layout of the JSON file, which changes when readers must.
@@ -67,7 +66,7 @@ def _criteria(verdict: Verdict) -> list[list[str]]:
     rows = [["criterion", "question", "limit", "worst", "unit", "points", "passed"]]
     for c in verdict.criteria:
         answer = "yes" if c.passed else "NO"
-        rows.append([c.name, c.question, c.limit, number(c.worst), c.units, str(c.points), answer])
+        rows.append([c.name, c.question, c.limit, plain_number(c.worst), c.units, str(c.points), answer])
     return rows
 
 
@@ -77,7 +76,7 @@ def _classes(points: pd.DataFrame) -> list[list[str]]:
     heads = [f"{c.partition('_')[0]} {'drift' if c.endswith('trend') else 'shift'}" for c in temperature]
     rows = [["class", "points", *_CLASS_COLUMNS.values(), *heads]]
     for _, row in table.iterrows():
-        numbers = [number(float(row[c])) for c in (*_CLASS_COLUMNS, *temperature)]
+        numbers = [plain_number(float(row[c])) for c in (*_CLASS_COLUMNS, *temperature)]
         rows.append([str(row["class"]), str(row["points"]), *numbers])
     return rows
 

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from anemoi_ailand.evaluation.display.markdown import enumeration
+from anemoi_ailand.evaluation.display.text import enumeration
 from anemoi_ailand.evaluation.fields.reference import CLIMATOLOGY, PERSISTENCE
 from anemoi_ailand.evaluation.report.content import WHOLE, Content, Score
-from anemoi_ailand.evaluation.report.text import lead_text
+from anemoi_ailand.evaluation.report.tables import lead_text
 from anemoi_ailand.evaluation.scores.skill import HORIZON
 
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,10 +13,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from anemoi_ailand.evaluation.display.style import pick, unit_label
+from anemoi_ailand.evaluation.display.style import minus, pick, superscript, unit_label
 from anemoi_ailand.evaluation.fields.reference import CLIMATOLOGY, REFERENCE
 from anemoi_ailand.evaluation.report.content import WHOLE, Content, Score
-from anemoi_ailand.evaluation.report.text import lead_text, number, percent, score_text, words
 from anemoi_ailand.evaluation.scores.metrics import TITLES, UNITLESS
 from anemoi_ailand.variables import VARIABLES
 
@@ -29,6 +29,11 @@ STRATA_TITLES = {
 #: Upper limits of the classes of a ratio of errors, from much better to much worse, and their style sheet classes.
 _RATIOS = (0.25, 0.5, 0.8, 1.0, 1.25, 1.75, np.inf)
 _CLASSES = ("better3", "better2", "better1", "", "worse1", "worse2", "worse3")
+
+#: Text of an empty group, and of an undefined score.
+NO_DATA, NOT_DEFINED = "no data", "–"  # noqa: RUF001
+
+_DIGITS = 3
 
 
 @dataclass(frozen=True)
@@ -60,9 +65,51 @@ class Table:
     columns: tuple[str, ...]
     rows: list[Row] = field(default_factory=list)
     protocol: str = ""
-    cut: str = ""
+    strata: str = ""
     note: str = ""
     folded: bool = False
+
+
+def report_number(value: float, signed: bool = False) -> str:
+    """Format three significant digits, with a power of ten for very small or large numbers."""
+    if not math.isfinite(value):
+        return NOT_DEFINED
+    if value == 0:
+        return "0"
+    sign = "+" if signed and value > 0 else ""
+    size = math.floor(math.log10(abs(float(f"{value:.2e}"))))
+    if not -4 <= size < 5:
+        return minus(f"{sign}{value / 10.0**size:.2f}") + "×10" + superscript(str(size))  # noqa: RUF001
+    return minus(f"{sign}{value:.{max(0, _DIGITS - 1 - size)}f}")
+
+
+def score_text(score: Score, metric: str) -> str:
+    """Format a score for a cell of a table: "no data" for an empty group, a dash if it is undefined."""
+    if score.n == 0:
+        return NO_DATA
+    if not score.known:
+        return NOT_DEFINED
+    if metric in UNITLESS:
+        return minus(f"{score.value:.3f}")
+    return report_number(score.value, signed=metric in ("bias", "drift_per_year"))
+
+
+def percent(value: float, signed: bool = False) -> str:
+    """Format a fraction in percent, without decimals from ten."""
+    if not math.isfinite(value):
+        return NOT_DEFINED
+    digits = 0 if abs(value) >= 0.0995 else 1
+    return minus(f"{100 * value:{'+' if signed else ''}.{digits}f}") + "\N{NO-BREAK SPACE}%"
+
+
+def lead_text(lead: float) -> str:
+    """Format a lead time [d]."""
+    return "whole run" if lead == WHOLE else f"{lead:g}\N{NO-BREAK SPACE}d"
+
+
+def words(name: str) -> str:
+    """Format the name of a group or term as words."""
+    return name.replace("_", " ")
 
 
 def ratio_look(ratio: float) -> str:
@@ -114,7 +161,7 @@ def lead_table(content: Content, metric: str, protocol: str = "A", group: str = 
 
 def run_table(content: Content) -> Table:
     """Build the table of protocol B: metrics over the first year and the whole run, and the drift per year."""
-    spans: dict[str, dict[str, Any]] = {"year 1": {"cut": "year", "group": "year 1"}, "whole run": {}}
+    spans: dict[str, dict[str, Any]] = {"year 1": {"strata": "year", "group": "year 1"}, "whole run": {}}
     if "year 1" not in content.groups("B", "year"):
         del spans["year 1"]
     shown = [(m, text, where) for m in ("rmse", "bias", "correlation", "acc") for text, where in spans.items()]
@@ -190,35 +237,35 @@ def _difference(row: pd.DataFrame) -> Cell:
 
 
 def strata_tables(content: Content) -> list[Table]:
-    """Build a table of the RMSE by group for each protocol, cut and forecast, shaded relative to all values."""
+    """Build a table of the RMSE by group for each protocol, strata and forecast, shaded relative to all values."""
     return [
-        _strata(content, protocol, cut, forecast)
-        for cut in content.cuts if cut not in ("all", "extreme")
-        for protocol in content.protocols if content.groups(protocol, cut)
+        _strata(content, protocol, strata, forecast)
+        for strata in content.strata if strata not in ("all", "extreme")
+        for protocol in content.protocols if content.groups(protocol, strata)
         for forecast in content.forecasts
     ]  # fmt: skip
 
 
-def _strata(content: Content, protocol: str, cut: str, forecast: str) -> Table:
-    lead, groups = content.middle_lead(protocol), content.groups(protocol, cut)
+def _strata(content: Content, protocol: str, strata: str, forecast: str) -> Table:
+    lead, groups = content.middle_lead(protocol), content.groups(protocol, strata)
     rows = []
     for name in content.variables:
         whole = content.score("rmse", name, forecast, lead, protocol=protocol)
-        found = [content.score("rmse", name, forecast, lead, protocol=protocol, cut=cut, group=g) for g in groups]
+        found = [content.score("rmse", name, forecast, lead, protocol=protocol, strata=strata, group=g) for g in groups]
         ratios = [s.value / whole.value if whole.known and whole.value > 0 else np.nan for s in found]
         looks = [ratio_look(r) for r in ratios]
         cells = [Cell(score_text(s, "rmse"), s.value, k) for s, k in zip(found, looks, strict=True)]
         rows.append(Row((name, unit_of(name)), (Cell(score_text(whole, "rmse"), whole.value), *cells), name, forecast))
     return Table(
-        f"cut-{protocol}-{cut}-{content.forecasts.index(forecast)}",
-        f"{STRATA_TITLES.get(cut, words(cut))}: RMSE of {forecast}, protocol {protocol}, {lead_text(lead)}",
-        ("variable", "unit"), ("all", *map(words, groups)), rows, protocol, cut,
-        folded=(protocol, forecast) != (_first_protocol(content, cut), content.forecasts[0]),
+        f"strata-{protocol}-{strata}-{content.forecasts.index(forecast)}",
+        f"{STRATA_TITLES.get(strata, words(strata))}: RMSE of {forecast}, protocol {protocol}, {lead_text(lead)}",
+        ("variable", "unit"), ("all", *map(words, groups)), rows, protocol, strata,
+        folded=(protocol, forecast) != (_first_protocol(content, strata), content.forecasts[0]),
     )  # fmt: skip
 
 
-def _first_protocol(content: Content, cut: str) -> str:
-    return next(p for p in content.protocols if content.groups(p, cut))
+def _first_protocol(content: Content, strata: str) -> str:
+    return next(p for p in content.protocols if content.groups(p, strata))
 
 
 def extreme_table(content: Content) -> Table:
@@ -229,7 +276,7 @@ def extreme_table(content: Content) -> Table:
         for group in content.groups(protocol, "extreme"):
             for model in content.models:
                 found = [
-                    (m, content.score(m, name, model, lead, protocol=protocol, cut="extreme", group=group))
+                    (m, content.score(m, name, model, lead, protocol=protocol, strata="extreme", group=group))
                     for m in ("bias", "hit_rate")
                 ]
                 if any(score.n >= 0 for _, score in found):
@@ -251,22 +298,22 @@ def budget_table(content: Content, budget: str, group: str) -> Table:
     rows = []
     for (term, units), part in table.groupby(["term", "units"], sort=False) if len(table) else ():
         values = part.set_index("model")["value"].reindex(models)
-        cells = tuple(Cell(number(v) if np.isfinite(v) else "no data", v) for v in values)
+        cells = tuple(Cell(report_number(v) if np.isfinite(v) else "no data", v) for v in values)
         rows.append(Row((words(str(term)), str(units)), cells))
     return Table(
         f"budget-{budget}", f"{budget.capitalize()} budget, {words(group)}", ("term", "unit"), tuple(models), rows
     )
 
 
-def snow_table(content: Content, group: str = "all") -> Table:
-    """Build the table of errors of the snow season by forecast."""
+def snow_table(content: Content) -> Table:
+    """Build the table of errors of the snow season over all points, by forecast."""
     table = content.snow_season
-    table = pick(table, group=group) if len(table) else table
+    table = pick(table, group="all") if len(table) else table
     rows = []
     for (metric, units), part in table.groupby(["metric", "units"], sort=False) if len(table) else ():
         found = part.set_index("model").reindex(content.forecasts)
         cells = tuple(
-            Cell(number(v, str(metric).endswith("bias")) if n > 0 and np.isfinite(v) else "no data", v)
+            Cell(report_number(v, str(metric).endswith("bias")) if n > 0 and np.isfinite(v) else "no data", v)
             for v, n in zip(found["value"], found["n"].fillna(0), strict=True)
         )
         rows.append(Row((words(str(metric)), str(units)), cells))
@@ -279,7 +326,7 @@ def observation_table(content: Content) -> Table:
     for _, row in content.observations.iterrows():
         metric, name = str(row["metric"]), str(row["variable"])
         values = [float(row[k]) if row[k] is not None else np.nan for k in ("median", "low", "high", "stations")]
-        texts = [number(v, metric == "bias") if np.isfinite(v) else "no data" for v in values[:3]]
+        texts = [report_number(v, metric == "bias") if np.isfinite(v) else "no data" for v in values[:3]]
         texts.append(f"{values[3]:.0f}")
         cells = tuple(Cell(t, v) for t, v in zip(texts, values, strict=True))
         rows.append(Row((name, str(row["model"]), str(row["against"]), words(metric)), cells, name, str(row["model"])))

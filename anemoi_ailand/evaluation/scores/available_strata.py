@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Strata that a reference supports, made from its constant fields, dates, snow and soil temperature."""
+"""Strata that a reference supports, derived from its constant fields, dates, snow and soil temperature."""
 
 from __future__ import annotations
 

@@ -28,17 +28,8 @@ class Resamples:
 def resamples(n_starts: int, n_points: int, *, seed: int = 0, draws: int = DRAWS, start_block: int = 1) -> Resamples:
     """Draw starts and points with replacement, independently of each other.
 
-    Parameters
-    ----------
-    n_starts, n_points : int
-        Number of starts and points.
-    seed : int
-        Seed of the random numbers.
-    draws : int
-        Number of draws.
-    start_block : int
-        Length of the circular blocks in which starts are drawn, because runs that start close in time see the same
-        weather. Source: Kuensch (1989), doi:10.1214/aos/1176347265.
+    Starts are drawn in circular blocks of ``start_block``, because runs that start close in time see the same weather.
+    Source: Kuensch (1989), doi:10.1214/aos/1176347265.
     """
     rng = np.random.default_rng(seed)
     block = min(start_block, n_starts)
@@ -51,20 +42,12 @@ def resamples(n_starts: int, n_points: int, *, seed: int = 0, draws: int = DRAWS
 
 
 def drawn_rmse(squares: np.ndarray, counts: tuple[np.ndarray, np.ndarray], draws: Resamples) -> np.ndarray:
-    r"""Compute the RMSE of each draw.
+    r"""Compute the RMSE of each draw ``(draw,)``, NaN for draws without values.
 
     .. math:: \sqrt{\frac{\sum_{s,p} w_s v_p S_{sp}}{\sum_{s,p} w_s v_p n_s m_p}}
 
-    Parameters
-    ----------
-    squares : numpy.ndarray
-        Sum of squared errors :math:`S`, ``(start, point)``.
-    counts : (numpy.ndarray, numpy.ndarray)
-        Factors of the number of values in each sum: :math:`n` ``(start,)`` and :math:`m` ``(point,)``.
-    draws : Resamples
-        Weights :math:`w` and :math:`v`.
-
-    Returns shape (draw,), NaN for draws without values.
+    with sums of squared errors :math:`S` ``(start, point)``, the factors of the number of values in each sum, :math:`n`
+    ``(start,)`` and :math:`m` ``(point,)``, and the weights :math:`w` and :math:`v` of ``draws``.
     """
     return np.sqrt(drawn_mean(squares, counts, draws))
 

@@ -47,14 +47,14 @@ def difference_table(sums: Sums, seed: int = 0) -> pd.DataFrame:
 def _variable(sums: Sums, name: str, draws: dict[tuple[str, int], Resamples], seed: int) -> Iterator[dict[str, Any]]:
     labels = sums.alignment.labels_with(name)
     pairs = [*combinations(labels, 2), *((label, b) for label in labels for b in (PERSISTENCE, CLIMATOLOGY))]
-    for cut, bins in _compared_bins(sums).items():
-        for group, groups_name in enumerate(sums.static[cut].groups):
-            members = members_of(sums, cut, group)
-            key = (cut, group)
+    for strata, bins in _compared_bins(sums).items():
+        for group, groups_name in enumerate(sums.static[strata].groups):
+            members = members_of(sums, strata, group)
+            key = (strata, group)
             if len(members) and key not in draws:
                 draws[key] = draw(sums, len(members), seed)
             for lead, squares, counts in _samples(sums, name, bins, members):
-                where = {"protocol": sums.protocol, "variable": name, "cut": cut, "group": groups_name, "lead": lead}
+                where = {"protocol": sums.protocol, "variable": name, "cut": strata, "group": groups_name, "lead": lead}
                 yield from _compared(where, pairs, squares, counts, draws.get(key))
 
 
@@ -62,12 +62,12 @@ def _compared_bins(sums: Sums) -> dict[str, np.ndarray]:
     """Compared bins by strata."""
     every, main = np.arange(len(sums.bins.days)), main_bins(sums)
     few = len(sums.alignment.points) <= MAX_UNITS
-    return {cut: every if cut in MAIN_STRATA else main for cut in sums.static if few or cut in MAIN_STRATA}
+    return {strata: every if strata in MAIN_STRATA else main for strata in sums.static if few or strata in MAIN_STRATA}
 
 
-def members_of(sums: Sums, cut: str, group: int) -> np.ndarray:
+def members_of(sums: Sums, strata: str, group: int) -> np.ndarray:
     """Return the bootstrap units in a group."""
-    return np.unique(sums.units[sums.static[cut].labels == group])
+    return np.unique(sums.units[sums.static[strata].labels == group])
 
 
 def draw(sums: Sums, n_units: int, seed: int) -> Resamples:

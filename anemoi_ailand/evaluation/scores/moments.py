@@ -51,7 +51,7 @@ class Moments:
         return cls(np.zeros((len(TERMS), *shape)), shift)
 
     def add(self, values: np.ndarray, cells: np.ndarray) -> None:
-        """Add ``values`` of :func:`terms` ``(9, ...)`` to cells ``(...)``, flat indices; negative ones are skipped."""
+        """Add ``values`` of :func:`terms` ``(9, ...)`` to cells ``(...)``, flat indices; negative are skipped."""
         flat = self.sums.reshape(len(TERMS), -1)
         size = flat.shape[1]
         cells = np.where(cells < 0, size, cells).ravel()

@@ -38,7 +38,7 @@ def read_scores(evaluation: Path) -> pd.DataFrame:
     table = pd.read_csv(path)
     models = sorted(set(table["model"]) - {PERSISTENCE, CLIMATOLOGY})
     if len(models) != 1:
-        raise ValueError(f"'{path}' has the models {models}. Evaluate the model to be compared alone.")
+        raise ValueError(f"'{path}' has the models {models}. Evaluate only the model to be compared.")
     wanted = (table["protocol"] == "A") & (table["cut"] == "points") & (table["metric"] == "rmse")
     return table[wanted & (table["model"] == models[0])][[*_WHERE, "value"]]
 

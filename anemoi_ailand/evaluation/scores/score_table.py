@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Table of scores: one row for each model, variable, cut (strata), group, lead and metric."""
+"""Table of scores: one row for each model, variable, strata (column ``cut``), group, lead and metric."""
 
 from __future__ import annotations
 
@@ -102,51 +102,51 @@ def main_bins(sums: Sums) -> np.ndarray:
 
 def _variable(sums: Sums, name: str) -> Iterator[Columns]:
     for model in sums.models(name):
-        for cut in (cut for cut in STRATA_NAMES if (name, model, cut) in sums.moments):
-            groups = _groups(sums, name, cut)
-            for metric, leads, values, n in _metrics(sums, name, model, cut):
-                where = {"model": model, "variable": name, "cut": cut, "metric": metric}
+        for strata in (strata for strata in STRATA_NAMES if (name, model, strata) in sums.moments):
+            groups = _groups(sums, name, strata)
+            for metric, leads, values, n in _metrics(sums, name, model, strata):
+                where = {"model": model, "variable": name, "cut": strata, "metric": metric}
                 yield _columns(where, groups, leads, values, n)
 
 
-def _groups(sums: Sums, name: str, cut: str) -> tuple[str, ...]:
-    return sums.static[cut].groups if cut in sums.static else sums.groups[name, cut]
+def _groups(sums: Sums, name: str, strata: str) -> tuple[str, ...]:
+    return sums.static[strata].groups if strata in sums.static else sums.groups[name, strata]
 
 
 #: Metric, leads (lead,), values and counts (lead, group).
 Metric = tuple[str, np.ndarray, np.ndarray, np.ndarray]
 
 
-def _metrics(sums: Sums, name: str, model: str, cut: str) -> Iterator[Metric]:
+def _metrics(sums: Sums, name: str, model: str, strata: str) -> Iterator[Metric]:
     """All metrics of one variable, model and strata."""
-    m = sums.moments[name, model, cut]
+    m = sums.moments[name, model, strata]
     whole = np.array([np.nan])
     if sums.single_run:
         total = m.total(0)
         total = Moments(total.sums[:, None], total.shift)
-        yield from _scores(sums, total, whole, _metric_names(cut, whole_run=True))
-        if cut in sums.static:
-            yield from _quartiles(sums, name, model, cut, whole)
-            yield from _drift(sums, name, model, cut, total.n)
-        if cut in MAIN_STRATA:
+        yield from _scores(sums, total, whole, _metric_names(strata, whole_run=True))
+        if strata in sums.static:
+            yield from _quartiles(sums, name, model, strata, whole)
+            yield from _drift(sums, name, model, strata, total.n)
+        if strata in MAIN_STRATA:
             yield from _scores(sums, m, sums.bins.days, MAIN_METRICS)
-            yield from _quartiles(sums, name, model, cut, sums.bins.days)
+            yield from _quartiles(sums, name, model, strata, sums.bins.days)
     else:
-        chosen = np.arange(len(sums.bins.days)) if cut in MAIN_STRATA else main_bins(sums)
+        chosen = np.arange(len(sums.bins.days)) if strata in MAIN_STRATA else main_bins(sums)
         part = Moments(m.sums[:, chosen], m.shift)
-        yield from _scores(sums, part, sums.bins.days[chosen], _metric_names(cut))
-        if cut in sums.static:
-            yield from _horizon(sums, name, model, cut)
-        if cut in MAIN_STRATA:
-            yield from _quartiles(sums, name, model, cut, sums.bins.days)
-    if cut == "extreme":
+        yield from _scores(sums, part, sums.bins.days[chosen], _metric_names(strata))
+        if strata in sums.static:
+            yield from _horizon(sums, name, model, strata)
+        if strata in MAIN_STRATA:
+            yield from _quartiles(sums, name, model, strata, sums.bins.days)
+    if strata == "extreme":
         yield from _hit_rate(sums, name, model)
 
 
-def _metric_names(cut: str, whole_run: bool = False) -> tuple[str, ...]:
-    if cut == "extreme":
+def _metric_names(strata: str, whole_run: bool = False) -> tuple[str, ...]:
+    if strata == "extreme":
         return EXTREME_METRICS
-    return tuple(METRICS) if whole_run or cut in MAIN_STRATA else MAIN_METRICS
+    return tuple(METRICS) if whole_run or strata in MAIN_STRATA else MAIN_METRICS
 
 
 def _scores(sums: Sums, m: Moments, leads: np.ndarray, names: tuple[str, ...]) -> Iterator[Metric]:
@@ -154,13 +154,13 @@ def _scores(sums: Sums, m: Moments, leads: np.ndarray, names: tuple[str, ...]) -
         yield metric, leads, METRICS[metric](m), m.n
 
 
-def _quartiles(sums: Sums, name: str, model: str, cut: str, leads: np.ndarray) -> Iterator[Metric]:
+def _quartiles(sums: Sums, name: str, model: str, strata: str, leads: np.ndarray) -> Iterator[Metric]:
     """Quartiles over the points of a group, by bin, or of the whole run where ``leads`` is NaN."""
     squares, count = sums.squares[name, model], sums.values_per_point
     if np.isnan(leads).all():
         squares, count = squares.sum(axis=0, keepdims=True), count.sum(keepdims=True)
     each = np.sqrt(squares / count[:, None])
-    labels, n_groups = sums.static[cut].labels, len(sums.static[cut].groups)
+    labels, n_groups = sums.static[strata].labels, len(sums.static[strata].groups)
     members = [np.flatnonzero(labels == group) for group in range(n_groups)]
     n = np.stack([count * len(points) for points in members], axis=1)
     for metric, q in QUARTILES.items():
@@ -168,11 +168,11 @@ def _quartiles(sums: Sums, name: str, model: str, cut: str, leads: np.ndarray) -
         yield f"rmse_{metric}", leads, np.stack(values, axis=1), n
 
 
-def _horizon(sums: Sums, name: str, model: str, cut: str) -> Iterator[Metric]:
+def _horizon(sums: Sums, name: str, model: str, strata: str) -> Iterator[Metric]:
     if model == CLIMATOLOGY:
         return
-    m = sums.moments[name, model, cut]
-    error, limit = rmse(m), rmse(sums.moments[name, CLIMATOLOGY, cut])
+    m = sums.moments[name, model, strata]
+    error, limit = rmse(m), rmse(sums.moments[name, CLIMATOLOGY, strata])
     found = [skill_horizon(sums.bins.days, error[:, g], limit[:, g]) for g in range(error.shape[1])]
     n = m.n.sum(axis=0, keepdims=True)
     days = np.array([[horizon for horizon, _ in found]])
@@ -181,11 +181,11 @@ def _horizon(sums: Sums, name: str, model: str, cut: str) -> Iterator[Metric]:
         yield metric, np.array([np.nan]), values, n
 
 
-def _drift(sums: Sums, name: str, model: str, cut: str, n: np.ndarray) -> Iterator[Metric]:
-    static = sums.static[cut]
+def _drift(sums: Sums, name: str, model: str, strata: str, n: np.ndarray) -> Iterator[Metric]:
+    static = sums.static[strata]
     members = np.bincount(static.labels[static.labels >= 0], minlength=len(static.groups))
     with np.errstate(invalid="ignore"):
-        mean_error = sums.series[name, model, cut] / members
+        mean_error = sums.series[name, model, strata] / members
     drift = drift_per_year(sums.alignment.leads / 24, mean_error)
     yield "drift_per_year", np.array([np.nan]), drift[None], n
 

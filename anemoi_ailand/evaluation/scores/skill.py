@@ -17,20 +17,10 @@ HORIZON = ("skill_horizon", "skill_horizon_reached")
 def skill_horizon(leads: np.ndarray, error: np.ndarray, error_of_climatology: np.ndarray) -> tuple[float, bool]:
     """Return the lead time at which the error reaches that of climatology, and whether that is within ``leads``.
 
-    The difference of the errors is interpolated linearly between the leads around the crossing.
-
-    Parameters
-    ----------
-    leads : numpy.ndarray
-        Lead times ``(lead,)`` [d], increasing.
-    error, error_of_climatology : numpy.ndarray
-        RMSE ``(lead,)`` of the model and of climatology; leads with NaN are left out.
-
-    Returns
-    -------
-    (float, bool)
-        Horizon [d] and True; the last lead and False if the model is better at all leads; 0 and True if not better
-        at the first lead; NaN and False without values.
+    The difference of the errors is interpolated linearly between the leads around the crossing. RMSE of model and of
+    climatology, ``(lead,)``, are at increasing leads [d]; leads with NaN are left out. If the model is better at all
+    leads, the result is the last lead and False; if it is not better at the first lead, 0 and True; without values, NaN
+    and False.
     """
     difference = error - error_of_climatology
     known = np.isfinite(difference)
@@ -53,14 +43,8 @@ def drift_per_year(leads: np.ndarray, mean_error: np.ndarray) -> np.ndarray:
     Least squares fit of :math:`e(t) = a + b t + A \cos(2 \pi t) + B \sin(2 \pi t)` with the lead time :math:`t` in
     years; the drift is :math:`b`. The cycle keeps an error that recurs each year from counting as a trend.
 
-    Parameters
-    ----------
-    leads : numpy.ndarray
-        Lead times ``(lead,)`` [d].
-    mean_error : numpy.ndarray
-        Mean over points ``(lead, group)``; a group with a NaN has no drift.
-
-    Returns shape (group,); NaN for all if the run is shorter than a year less one day.
+    Shapes: leads ``(lead,)`` [d], means over points ``(lead, group)`` -> ``(group,)``; NaN for a group with a NaN, and
+    for all if the run is shorter than a year less one day.
     """
     if len(leads) == 0 or leads[-1] < YEAR_DAYS - 1.5:
         return np.full(mean_error.shape[1], np.nan)

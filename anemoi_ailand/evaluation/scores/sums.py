@@ -81,7 +81,7 @@ def day_bins(leads: np.ndarray) -> LeadBins:
 def window_bins(leads: np.ndarray) -> LeadBins:
     """Bin leads ``(lead,)`` [h] by windows of :data:`WINDOW_DAYS`, named by their mean lead time.
 
-    A last window of less than half that length is joined to the one before.
+    A last window of less than half that length is joined to the previous one.
     """
     lead = leads / 24
     complete = int(lead[-1] / WINDOW_DAYS + 0.5)
@@ -218,7 +218,7 @@ def _prepare(
 
 
 def _units(held_out: np.ndarray | None, n_points: int) -> np.ndarray:
-    """Bootstrap unit of each point: the point itself, or, if these are many, a share of held-out or trained ones."""
+    """Bootstrap unit of each point: the point itself, or a share of the held-out or trained points if many."""
     if n_points <= MAX_UNITS:
         return np.arange(n_points)
     units, n_units = np.empty(n_points, int), 0
@@ -290,7 +290,7 @@ class _Batch:
         shift = sums.shifts.setdefault(name, float(reference.means[name].mean()))
         n_points = len(self.points)
         at_point = np.broadcast_to(sums.bins.labels[:, None] * n_points + np.arange(n_points), obs.shape)
-        dated = {cut: (self.dated[key].groups, cells[key]) for cut, key in dated_keys(name, self.dated).items()}
+        dated = {strata: (self.dated[key].groups, cells[key]) for strata, key in dated_keys(name, self.dated).items()}
         if name in reference.tails:
             tail = st.extreme(name, reference.values[name], reference.tails[name])
             labels = tail.cells(self._dated_bins(), reference.index(valid), n_points)
@@ -299,8 +299,8 @@ class _Batch:
             values = terms(np.broadcast_to(fcst, obs.shape), obs, climatology, shift)
             per_point = self.per_point.setdefault((name, model), Moments.empty((len(sums.bins.days), n_points), shift))
             per_point.add(values, at_point)
-            for cut, (groups, at) in dated.items():
-                self._moments(name, model, cut, groups).add(values, at)
+            for strata, (groups, at) in dated.items():
+                self._moments(name, model, strata, groups).add(values, at)
             if "extreme" in dated:
                 self._add_hits(name, model, fcst, dated["extreme"][1])
             self._add_starts(sums.start_squares, (name, model), starts, values[_SQUARE])
@@ -316,12 +316,12 @@ class _Batch:
         yield PERSISTENCE, self.reference.persistence(name, alignment.starts[starts])
         yield CLIMATOLOGY, climatology
 
-    def _moments(self, name: str, model: str, cut: str, groups: tuple[str, ...]) -> Moments:
+    def _moments(self, name: str, model: str, strata: str, groups: tuple[str, ...]) -> Moments:
         """Sums of dated strata."""
-        self.sums.groups[name, cut] = groups
+        self.sums.groups[name, strata] = groups
         n_bins = 1 if self.sums.single_run else len(self.sums.bins.days)
         empty = Moments.empty((n_bins, len(groups)), self.sums.shifts[name])
-        return self.sums.moments.setdefault((name, model, cut), empty)
+        return self.sums.moments.setdefault((name, model, strata), empty)
 
     def _add_hits(self, name: str, model: str, fcst: np.ndarray, cells: np.ndarray) -> None:
         """Count the extremes of the reference at which the model is beyond the same threshold."""

@@ -93,13 +93,18 @@ def places_given(
     latitudes: Sequence[float], longitudes: Sequence[float], names: Sequence[str] | None = None
 ) -> list[Place]:
     """Return places at pairs of coordinates; coordinates are the default names."""
-    if not latitudes or len(latitudes) != len(longitudes):
+    if not latitudes and not longitudes:
+        raise ValueError("No place is given. Give `--lat` and `--lon`, or `--sites`.")
+    if len(latitudes) != len(longitudes):
         raise ValueError(
-            f"There are {len(latitudes)} latitudes and {len(longitudes)} longitudes. Give `--lat` and `--lon` in "
-            "pairs, or a file of places with `--sites`."
+            f"`--lat` and `--lon` differ in number ({len(latitudes)} and {len(longitudes)}). Give them in pairs, or a "
+            "file of places with `--sites`."
         )
     if names and len(names) != len(latitudes):
-        raise ValueError(f"There are {len(names)} names for {len(latitudes)} places. Give `--name` for each, or none.")
+        raise ValueError(
+            f"`--name` and `--lat` differ in number ({len(names)} and {len(latitudes)}). Give `--name` for each place, "
+            "or for none."
+        )
     called = names or [
         where(a, b).replace(" ", "").replace(",", "_") for a, b in zip(latitudes, longitudes, strict=True)
     ]

@@ -14,8 +14,7 @@ import xarray as xr
 from scores.continuous import additive_bias, rmse
 from scores.continuous.correlation import pearsonr
 
-from anemoi_ailand.evaluation.display.json_records import DIGITS
-from anemoi_ailand.evaluation.display.markdown import aligned, enumeration, number
+from anemoi_ailand.evaluation.display.text import DIGITS, aligned, enumeration, plain_number
 from anemoi_ailand.evaluation.display.variables import shown_factor, shown_units, variable_groups
 from anemoi_ailand.evaluation.fields.reference import EMULATOR, REFERENCE
 from anemoi_ailand.evaluation.scores.strata import BIOMES
@@ -106,7 +105,7 @@ def site_table(heading: str, scores: pd.DataFrame) -> str:
         return f"{heading}\n\nThe dataset has no series of {REFERENCE} to compare with.\n"
     rows = [list(_COLUMNS)]
     for r in scores.to_dict("records"):
-        numbers = [number(r[c]) for c in ("rmse", "bias", "correlation", "spread")]
+        numbers = [plain_number(r[c]) for c in ("rmse", "bias", "correlation", "spread")]
         rows.append([r["variable"], variable(r["variable"]).long_name, r["group"], *numbers, r["units"]])
     return "\n".join([heading, "", *aligned(rows)]) + "\n"
 

@@ -37,12 +37,9 @@ class ForcingSpread(Strict):
 class StateSpread(Strict):
     """Perturbations of the state at the start.
 
-    Attributes
-    ----------
-    swvl, stl, sd, src : float
-        Standard deviations of soil water [m3 m-3], soil temperature [K], snow (relative), interception (relative).
-    vertical_correlation : float
-        Correlation r of neighbouring soil layers; r^k of layers k apart.
+    Standard deviations of soil water ``swvl`` [m3 m-3], soil temperature ``stl`` [K], snow ``sd`` and interception
+    ``src`` (relative); with ``vertical_correlation`` r of neighbouring soil layers, those k layers apart correlate by
+    r^k.
     """
 
     swvl: Annotated[float, Field(ge=0.0, le=0.2)] = 0.02
@@ -106,4 +103,4 @@ def names_members(path: str) -> bool:
     try:
         return path.format(member=1) != path.format(member=2)
     except (LookupError, ValueError) as error:
-        raise ValueError(f"'{path}' has something else in braces than a {{member}} ({error!r}); remove it") from error
+        raise ValueError(f"'{path}' has braces other than {{member}} ({error!r}); remove it") from error

@@ -1,4 +1,4 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Initial state and forcing of a rollout, from files, datasets or forecasts."""
+"""Initial state and forcing of a roll-out, from files, datasets or forecasts."""

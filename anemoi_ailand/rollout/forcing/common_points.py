@@ -38,7 +38,7 @@ def on_same_points(states: Sequence[State]) -> list[State]:
 
 
 def _difference(lat: np.ndarray, lon: np.ndarray, first_lat: np.ndarray, first_lon: np.ndarray) -> str | None:
-    """Describe how points differ from the first ones; None if they do not."""
+    """Describe the difference of points from the first points; None if there is none."""
     if lat.size != first_lat.size:
         return f"{lat.size} and {first_lat.size}"
     apart = separation((lat, lon), (first_lat, first_lon)) > SAME_PLACE

@@ -48,14 +48,9 @@ class Cycle:
 def find_cycle(
     dates: np.ndarray, start: np.datetime64 | str | None = None, end: np.datetime64 | str | None = None
 ) -> Cycle:
-    """Select whole years from the dates of a dataset.
+    """Select whole years from the increasing dates (date,) of a dataset.
 
-    Parameters
-    ----------
-    dates : numpy.ndarray, shape (date,)
-        Increasing dates with a constant step.
-    start, end : date, optional
-        First date of a cycle, by default the first midnight, and a bound of its last date.
+    A cycle begins at ``start``, by default the first midnight, and ends at ``end`` or before.
     """
     dates = np.asarray(dates).astype("datetime64[s]")
     period = f"{dates[0]} to {dates[-1]}"

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Input of a rollout from files in any layout that the package reads: ``input: {ecland: {path: ...}}``."""
+"""Input of a roll-out from files in any layout that the package reads: ``input: {ecland: {path: ...}}``."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _READERS: WeakKeyDictionary[Any, dict[str, Reader]] = WeakKeyDictionary()
 
 
 class EcLandInput(Input):
-    """State, static fields or forcing from NetCDF or GRIB, written by ecLand, an archive or an earlier rollout.
+    """State, static fields or forcing from NetCDF or GRIB, written by ecLand, an archive or an earlier roll-out.
 
     Forcing is read in blocks, the next one in the background while the model computes.
 
@@ -170,10 +170,8 @@ class EcLandInput(Input):
         return out
 
     def _read_start(self, dates: list[datetime]) -> FloatArray:
-        """Return values at the start of a run, NaN for means over the interval before it, which no step reads.
-
-        An archive may lack such means: a forecast begins with its state and instants at step 0.
-        """
+        """Return values at the start of a run, NaN for means over the interval before it, which no step reads."""
+        # an archive may lack such means: a forecast begins with its state and instants at step 0
         self.filled  # noqa: B018  missing variables are reported before missing dates
         read = [n for n in self.variables if START in variable(n).taken]
         values = np.full((len(self.variables), len(dates), self.reader.latitudes.size), np.nan, dtype=np.float32)

@@ -76,8 +76,8 @@ class ReadAhead:
     Examples
     --------
     >>> from datetime import datetime, timedelta
-    >>> from anemoi_ailand import ReadAhead, open_reader
-    >>> sample = open_reader("$AILAND_SAMPLE")
+    >>> from anemoi_ailand import ReadAhead, open_data
+    >>> sample = open_data("$AILAND_SAMPLE").reader
     >>> dates = [datetime(2021, 1, 1) + k * timedelta(hours=6) for k in range(8)]
     >>> with ReadAhead(lambda block: sample.read(["t", "q"], block), dates, block=4) as forcing:
     ...     shapes = {forcing.get(date).shape for date in dates}
@@ -105,7 +105,7 @@ class ReadAhead:
         self._load, self._most, self._bytes = load, block, bytes_per_date
         self._max_bytes, self._background = max_bytes, background
         self._present, self._ahead = _Block(), _Block()
-        self._single_until = -1  # read dates one at a time up to here: their block failed
+        self._single_until = -1  # read dates up to this one singly, because their block failed
         self._pool: ThreadPoolExecutor | None = ThreadPoolExecutor(1, "read-ahead")
 
     def get(self, date: datetime) -> np.ndarray:

@@ -1,4 +1,4 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Files of a roll-out: NetCDF, zarr, GRIB; what is chosen, averaged and kept for a restart."""
+"""Files of a roll-out: NetCDF, zarr, GRIB; selection, averaging, and progress for a restart."""

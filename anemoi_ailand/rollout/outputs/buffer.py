@@ -1,21 +1,22 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Buffer of an output: states become rows of its columns, gathered into blocks of times."""
+"""Buffer of an output, which gathers states into blocks of times, and the background thread that writes the blocks."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime, timedelta
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import datetime
+from pathlib import Path
 
 from anemoi.inference.types import FloatArray, State
 
-from anemoi_ailand.constants import STEP_HOURS
+from anemoi_ailand.constants import STEP
 from anemoi_ailand.rollout.outputs.output_columns import statistics_of
 from anemoi_ailand.rollout.outputs.output_frame import Block, Frame
 from anemoi_ailand.rollout.outputs.period_means import PeriodMeans
-
-STEP = timedelta(hours=STEP_HOURS)
+from anemoi_ailand.support.disk_errors import writing
 
 
 class Buffer:
@@ -62,3 +63,39 @@ class Buffer:
         self.block = self.block or self.empty()
         self.block.add(times, row)
         return self.take() if self.block.filled == self.n_times else None
+
+
+class Writer:
+    """One task at a time in a background thread, so that compression and writing overlap with the model.
+
+    The error of a task, with ``path``, is raised by the next call.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="land-output")
+        self._running: Future[None] | None = None
+        self._error: BaseException | None = None
+
+    def begin(self, task: Callable[[], None]) -> None:
+        """Start a task once the previous task has finished."""
+        self.wait()
+        self._running = self._pool.submit(self._run, task)
+
+    def wait(self) -> None:
+        """Wait for the running task."""
+        if self._running is not None:
+            self._error = self._running.exception() or self._error
+            self._running = None
+        self.check()
+
+    def check(self) -> None:
+        """Raise the error of a task that has ended, without waiting for the running one."""
+        if self._running is not None and self._running.done():
+            self._error = self._running.exception() or self._error
+        if self._error is not None:
+            raise self._error
+
+    def _run(self, task: Callable[[], None]) -> None:
+        with writing(self._path):
+            task()

@@ -12,13 +12,12 @@ from typing import Any
 from anemoi_ailand.rollout.outputs import output_frame
 from anemoi_ailand.rollout.outputs.land_output import LandOutput
 from anemoi_ailand.rollout.outputs.output_frame import Frame
+from anemoi_ailand.support.netcdf_writer import CHUNK_SIZE
 from anemoi_ailand.support.options import one_mapping
 
 LAYOUTS = ("map", "series")
 #: Largest number of times of a chunk for series: a year of steps.
 SERIES_TIMES = 1460
-#: Values of a compressed chunk: 1 MiB.
-CHUNK_SIZE = 2**18
 #: Largest chunk of HDF5 [bytes].
 LARGEST = 2**32 - 1
 
@@ -109,7 +108,7 @@ def choose_chunks(frame: Frame, layout: str | None, given: dict[str, int] | None
         times, points = given["time"], min(given["point"], n_points)
         if 4 * times * points > LARGEST:
             raise ValueError(
-                f"`chunks: {given}` takes {4 * times * points:,} bytes, more than HDF5 can store. Give smaller ones."
+                f"`chunks: {given}` takes {4 * times * points:,} bytes, more than HDF5 can store. Give smaller chunks."
             )
     elif layout == "map":
         points, times = n_points, _dividing(part, min(frame.times_in_memory, max(1, CHUNK_SIZE // n_points)))

@@ -16,16 +16,16 @@ from anemoi.inference.output import Output
 from anemoi.inference.types import State
 from anemoi.utils.dates import as_timedelta
 
+from anemoi_ailand.constants import STEP
 from anemoi_ailand.hosts.anemoi_inference import share_netcdf_lock
-from anemoi_ailand.rollout.outputs.buffer import STEP, Buffer
+from anemoi_ailand.rollout.outputs.buffer import Buffer, Writer
 from anemoi_ailand.rollout.outputs.output_columns import check_statistics, columns_of, selected
 from anemoi_ailand.rollout.outputs.output_frame import Block, Frame, points_of, resumed_attributes, run_attributes
 from anemoi_ailand.rollout.outputs.output_progress import KEPT, Progress
 from anemoi_ailand.rollout.outputs.period_means import PERIODS
 from anemoi_ailand.rollout.outputs.point_choice import PointChoice
-from anemoi_ailand.rollout.outputs.writer import Writer
 from anemoi_ailand.rollout.step.checkpoint import check_task
-from anemoi_ailand.support.atomic_file import partial_path
+from anemoi_ailand.support.atomic import partial_path
 from anemoi_ailand.support.disk_errors import check_folder, writing
 from anemoi_ailand.support.netcdf_writer import date_of
 from anemoi_ailand.support.options import check_known, options_of
@@ -231,7 +231,7 @@ class LandOutput(Output):
         return self._buffer
 
     def open(self, state: State) -> None:
-        """Begin a new output; one of the same name is replaced at the end, remains of a failed run are removed."""
+        """Begin a new output; a file of the same name is replaced at the end, remains of a failed run are removed."""
         frame = self._frame_of(state, state["date"], run_attributes(self.context, state["date"]))
         self.first_restart_every = self.restart_every
         with writing(self.path):
@@ -283,7 +283,7 @@ class LandOutput(Output):
         frame = self._frame_of(state, date_of(stored.date), resumed_attributes(stored.attributes, now))
         identity = self._identity(frame, now["checkpoint_sha256"])
         frame = stored.checked(frame, identity)
-        if self.restart_every is None:  # no further restarts, but the parts so far have to be continued
+        if self.restart_every is None:  # no further restarts, but the existing parts have to be continued
             self.restart_every = stored.restart_every
         self.first_restart_every = stored.restart_every
         self._start(frame)

@@ -13,7 +13,7 @@ from typing import Any
 from anemoi_ailand.rollout.outputs.chunked_output import ChunkedOutput, Chunks
 from anemoi_ailand.rollout.outputs.netcdf_file import NetCDFFile, count_times, joined
 from anemoi_ailand.rollout.outputs.output_frame import Block
-from anemoi_ailand.support.atomic_file import publish
+from anemoi_ailand.support.atomic import publish
 
 LOG = logging.getLogger(__name__)
 

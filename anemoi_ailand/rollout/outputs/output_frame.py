@@ -164,14 +164,14 @@ def points_of(state: State) -> tuple[FloatArray, FloatArray, int | None]:
     return np.asarray(latitudes[:n]), np.asarray(longitudes[:n]), int(members)
 
 
-def run_attributes(context: Any, date: datetime, command: str = "anemoi-inference run") -> dict[str, str]:
+def run_attributes(context: Any, date: datetime) -> dict[str, str]:
     """Return the global attributes of a run: convention, provenance, checkpoint and configuration."""
     checkpoint = Path(str(context.checkpoint.path))
     config = getattr(context, "config", None)
     to_json = getattr(config, "model_dump_json", None)
     return global_attributes(
         "Roll-out of the anemoi-ailand land emulator",
-        command,
+        "anemoi-inference run",
         initial_date=f"{date:%Y-%m-%dT%H:%M:%S}",
         lead_time=str(getattr(context, "lead_time", "")),
         checkpoint=checkpoint.name,

@@ -17,7 +17,7 @@ from anemoi.inference.types import FloatArray, IntArray
 
 from anemoi_ailand.rollout.outputs.buffer import Buffer
 from anemoi_ailand.rollout.outputs.output_frame import Frame
-from anemoi_ailand.support.atomic_file import partial_path, write_whole
+from anemoi_ailand.support.atomic import partial_path, write_whole
 from anemoi_ailand.support.netcdf_writer import date_of, hours_since_epoch
 from anemoi_ailand.support.sphere import same_points
 
@@ -53,7 +53,7 @@ class Stored:
         # digits and branch of longitudes may differ between files
         if not np.array_equal(self.index, frame.index) or not same_points(stored_points, run_points):
             raise ValueError(
-                f"The output in '{self.folder}' has {self.index.size} points, and the run has {frame.n_points} or "
+                f"The output in '{self.folder}' has {self.index.size} points, the run has {frame.n_points} or "
                 "other ones. Resume with the same points, or start a new run."
             )
         return replace(frame, latitudes=self.latitudes, longitudes=self.longitudes)
@@ -73,7 +73,7 @@ class Progress:
     def start(
         self, frame: Frame, identity: Mapping[str, Any], restart_every: int, run: str | None = None
     ) -> None:  # fmt: skip
-        """Write the identity of the run; a resumed one keeps its ``run``."""
+        """Write the identity of the run; a resumed run keeps its ``run``."""
         self.run = run or uuid.uuid4().hex
         self.folder.mkdir(parents=True, exist_ok=True)
         about = {
@@ -138,7 +138,7 @@ class Progress:
             buffer.means.restore({k.removeprefix("means/"): v for k, v in arrays.items() if k.startswith("means/")})
 
     def clear(self) -> None:
-        """Remove the restart files, and their folder if it is empty then."""
+        """Remove the restart files, and then their folder if it is empty."""
         self._remove("waits-*.npz*", f"{RUN}*")
 
     def remove(self) -> None:

@@ -16,7 +16,7 @@ from numcodecs import Blosc
 from anemoi_ailand.rollout.outputs.chunked_output import ChunkedOutput
 from anemoi_ailand.rollout.outputs.output_frame import GATHERED_BYTES, TIME_AXES, Block
 from anemoi_ailand.rollout.outputs.output_progress import KEPT
-from anemoi_ailand.support.atomic_folder import publish_folder
+from anemoi_ailand.support.atomic import publish_folder
 from anemoi_ailand.support.netcdf_writer import COORDINATES
 
 #: Chunk of the time axis, so that opening a long run reads few files. The last chunk is rewritten as it fills, each

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Rollout over a century with repeated years of a dataset, keeping the statistics of each year."""
+"""Roll-out over a century with repeated years of a dataset, keeping the statistics of each year."""
 
 from __future__ import annotations
 
@@ -16,8 +16,7 @@ from torch import Tensor
 from anemoi_ailand.physics.bounds import limits
 from anemoi_ailand.rollout.forcing.cyclic_years import Cycle, find_cycle
 from anemoi_ailand.rollout.forcing.dataset_fields import FieldsAtPoints, StoredFields
-from anemoi_ailand.rollout.reforecast.annual_file import YearsFile
-from anemoi_ailand.rollout.reforecast.annual_statistics import YearStatistics
+from anemoi_ailand.rollout.reforecast.annual_statistics import YearsFile, YearStatistics
 from anemoi_ailand.rollout.reforecast.sweep import check_read, on_device, rows_of_a_call, step_all
 from anemoi_ailand.rollout.run.progress import Progress
 from anemoi_ailand.rollout.step.advance import StepLayout
@@ -76,28 +75,16 @@ def setting(
     return Setting(step, stored, find_cycle(stored.dates, start, end), places)
 
 
-def run_years(run: Setting, path: Path, years: int, *, batch_rows: int | None = None, progress: bool = True) -> Path:
+def run_years(run: Setting, path: Path, years: int, *, progress: bool = True) -> Path:
     """Run year after year and write the statistics of each; years already in the file are skipped.
 
     Only the initial state comes from the dataset. Memory does not grow with the number of years. Values that are not
-    finite are counted and do not stop the run, so that their origin can be found in the file.
-
-    Parameters
-    ----------
-    run : Setting
-        Model, dataset and years.
-    path : Path
-        File of the statistics; that of another run is a ``FileExistsError``.
-    years : int
-        Length of the run.
-    batch_rows : int, optional
-        Largest number of rows of a model call.
-    progress : bool
-        Show a bar on a terminal, with simulated years per hour and the expected end.
+    finite are counted and do not stop the run, so that their origin can be found in the file. A file of another run is
+    a ``FileExistsError``.
     """
     if years < 1:
         raise ValueError(f"years is {years}. Give 1 or more.")
-    rows = rows_of_a_call(batch_rows, run.step.device)
+    rows = rows_of_a_call(None, run.step.device)
     fields, statistics = run.stored.at_points(np.arange(len(run.stored.latitudes))), run.statistics()
     with YearsFile(path, run.step.prognostic, run.places, run.identity) as file:
         done = file.years

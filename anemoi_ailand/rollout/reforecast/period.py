@@ -5,36 +5,24 @@
 
 from __future__ import annotations
 
-import re
-
 import numpy as np
 from anemoi.utils.dates import as_timedelta
 
 from anemoi_ailand.constants import STEP_HOURS
+from anemoi_ailand.support.dates import first_and_after
 
 #: Length of a step, as an interval of numpy.
 STEP = np.timedelta64(STEP_HOURS, "h")
 
-_DATE = re.compile(r"\d{4}(-\d\d(-\d\d([T ]\d\d(:\d\d(:\d\d)?)?)?)?)?")
-
 
 def period(dates: np.ndarray, start: str | None, lead: str | None, end: str | None) -> tuple[int, int]:
-    """Find the indices of the first and the last date.
+    """Find the indices of the first and the last date among the 6-hourly dates (date,) of a dataset.
 
-    Parameters
-    ----------
-    dates : numpy.ndarray, shape (date,)
-        Dates of the dataset, every 6 h.
-    start : str, optional
-        First date, UTC, by default the first midnight. ``2022`` and ``2022-01`` mean their first midnight.
-    lead : str, optional
-        Length, such as ``364d`` or ``8754h``.
-    end : str, optional
-        Last date, UTC, included; a day, month or year means its last date. By default the last date of the
-        dataset, unless ``lead`` is given.
+    ``start`` (UTC) is by default the first midnight; ``2022`` and ``2022-01`` mean their first midnight. ``lead`` is a
+    length such as ``364d`` or ``8754h``. ``end`` is included: a day, month or year means its last date. Without both,
+    the period ends with the dataset.
     """
-    if lead is not None and end is not None:
-        raise ValueError(f"Both `--lead {lead}` and `--end {end}` are given. Give one of them.")
+    check_options(start, lead, end)
     midnights = dates[dates == dates.astype("datetime64[D]")]
     begin = _date("start", start)[0] if start is not None else (midnights if midnights.size else dates)[0]
     until = dates[-1]
@@ -55,18 +43,25 @@ def period(dates: np.ndarray, start: str | None, lead: str | None, end: str | No
     return first, last
 
 
+def check_options(start: str | None, lead: str | None, end: str | None) -> None:
+    """Check the form of the options of :func:`period`, which needs no dataset."""
+    if lead is not None and end is not None:
+        raise ValueError(f"Both `--lead {lead}` and `--end {end}` are given. Give one of them.")
+    for option, text in (("start", start), ("end", end)):
+        if text is not None:
+            _date(option, text)
+    if lead is not None:
+        _length(lead)
+
+
 def _date(option: str, text: str) -> tuple[np.datetime64, np.datetime64 | None]:
     """Return the first instant of a date and, for a day or longer, the first instant after it."""
     try:
-        if not _DATE.fullmatch(text):
-            raise ValueError("it is not of the form 2022-01-31 or 2022-01-31T06")
-        date = np.datetime64(text.replace(" ", "T"))
+        return first_and_after(text)
     except ValueError as error:
         raise ValueError(
             f"`--{option} {text}` is not a date ({error}). Give UTC, e.g. 2022-01-31 or 2022-01-31T06."
         ) from error
-    whole = np.datetime_data(date.dtype)[0] in ("Y", "M", "D")
-    return date.astype("datetime64[s]"), (date + 1).astype("datetime64[s]") if whole else None
 
 
 def _length(text: str) -> np.timedelta64:

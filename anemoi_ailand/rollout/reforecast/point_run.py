@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Rollout of a few points with their forcing in memory, and its spin-up by repeating the period."""
+"""Roll-out of a few points with their forcing in memory, and its spin-up by repeating the period."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class SpinUp:
 
 
 class PointRun:
-    """Rollout over consecutive dates with static fields and forcing of a reader.
+    """Roll-out over consecutive dates with static fields and forcing of a reader.
 
     Sun and calendar are computed. All values that the model reads are checked when they are read.
 
@@ -102,7 +102,7 @@ class PointRun:
     def spin_up(self, state: Tensor, most_years: int, *, progress: bool = True) -> SpinUp:
         r"""Repeat the whole years of the period before its first date until soil water and temperature do not change.
 
-        All :math:`Y` years advance at once, as rows: with :math:`F_y` the rollout of year y, iteration k gives
+        All :math:`Y` years advance at once, as rows: with :math:`F_y` the roll-out of year y, iteration k gives
 
         .. math:: x_{k+1}^{(y+1)} = F_y(x_k^{(y)}), \qquad x_{k+1}^{(0)} = F_{Y-1}(x_k^{(Y-1)})
 

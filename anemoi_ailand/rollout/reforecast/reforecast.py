@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Re-forecasts: rollouts of a checkpoint from many start dates into one file."""
+"""Re-forecasts: roll-outs of a checkpoint from many start dates into one file."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ LOG = logging.getLogger(__name__)
 FLIGHT_BYTES = 256 * 2**20
 #: Number of leads gathered before they are written.
 GATHERED_LEADS = 64
-#: Number of points below which start dates are divided rather than points: a date is read for all points at once.
+#: Number of points below which start dates are divided rather than points, because each date is read for all points at
+#: once.
 FEW_POINTS = 256
 
 
@@ -87,7 +88,7 @@ def reforecast(
     progress: bool = True,
     overwrite: bool = False,
 ) -> Path:
-    """Make rollouts from many start dates with state and forcing of a dataset, into one NetCDF file.
+    """Make roll-outs from many start dates with state and forcing of a dataset, into one NetCDF file.
 
     Start dates are folded into points and advance together in one pass through the dates
     (:func:`~anemoi_ailand.rollout.reforecast.sweep.sweep`). Where starts x points exceed :data:`FLIGHT_BYTES`, they are
@@ -110,7 +111,8 @@ def reforecast(
     label : str
         Name of the model in tables and figures.
     batch_rows : int, optional
-        Largest number of rows of a model call; by default :data:`BATCH_ROWS`.
+        Largest number of rows of a model call; by default
+        :data:`~anemoi_ailand.rollout.reforecast.sweep.BATCH_ROWS`, or `BATCH_ROWS_ACCELERATOR` on a GPU.
     device : str
         Device of torch.
     progress : bool
@@ -145,7 +147,7 @@ def reforecast(
     step = load_step(checkpoint, device)
     names = _chosen(step.outputs, variables, step.path)
     stored = StoredFields(dataset, step.inputs)
-    first, where = _positions(stored, dates, hours), _points(points, stored)
+    first, where = _positions(stored, dates, hours), checked_points(points, len(stored.latitudes), stored.path)
     run = Run(step, stored, first, where, hours // STEP_HOURS, names, rows_of_a_call(batch_rows, step.device))
     attributes = {"label": label, "checkpoint": str(step.path), "checkpoint_sha256": checkpoint_checksum(step.path)}
     attributes["code_sha256"] = loaded_sha256(ROLL_OUT)
@@ -227,9 +229,9 @@ class Run:
 
 
 def division(first: np.ndarray, n_steps: int, n_points: int, rows: int) -> tuple[int, int]:
-    """Choose starts and points of a part, such that about ``rows`` rollouts at most are active at once.
+    """Choose starts and points of a part, such that about ``rows`` roll-outs at most are active at once.
 
-    ``first`` (start,) are the increasing indices of the start dates, ``n_steps`` is the length of a rollout.
+    ``first`` (start,) are the increasing indices of the start dates, ``n_steps`` is the length of a roll-out.
     """
     begun = np.arange(1, len(first) + 1)
     active = int((begun - np.searchsorted(first, first - n_steps, side="right")).max())
@@ -274,18 +276,19 @@ def _chosen(outputs: tuple[str, ...], variables: Sequence[str] | None, path: Pat
     return names
 
 
-def _points(points: Sequence[int] | np.ndarray | None, stored: StoredFields) -> np.ndarray:
-    n = len(stored.latitudes)
+def checked_points(points: Sequence[int] | np.ndarray | None, n: int, path: Path) -> np.ndarray:
+    """Return the indices of one or more different points of the ``n`` of a dataset; all by default."""
     if points is None:
         return np.arange(n)
     chosen = np.asarray(points)
     if chosen.ndim != 1 or chosen.size == 0 or not np.issubdtype(chosen.dtype, np.integer):
         raise ValueError(f"`points` has shape {chosen.shape} and type {chosen.dtype}. Give one or more indices.")
-    if chosen.min() < 0 or chosen.max() >= n or len(np.unique(chosen)) < len(chosen):
+    if (outside := chosen[(chosen < 0) | (chosen >= n)]).size:
         raise ValueError(
-            f"`points` goes from {chosen.min()} to {chosen.max()}, {len(np.unique(chosen))} of {len(chosen)} are "
-            f"different, but '{stored.path}' has the points 0 to {n - 1}. Give each once."
+            f"Points {outside[:5].tolist()} are not in '{path}', which has {n} (0 to {n - 1}). Correct them."
         )
+    if (different := len(np.unique(chosen))) < len(chosen):
+        raise ValueError(f"`points` has {len(chosen)} indices, but only {different} different ones. Give each once.")
     return chosen
 
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from anemoi_ailand.support.netcdf_lock import NETCDF_LOCK
 from anemoi_ailand.support.netcdf_writer import (
+    CHUNK_SIZE,
     add_coordinate,
     add_field,
     add_points,
@@ -24,9 +25,6 @@ from anemoi_ailand.support.netcdf_writer import (
 )
 from anemoi_ailand.variables import variable
 
-#: Values of a compressed chunk: 1 MiB.
-CHUNK_SIZE = 2**18
-
 
 @dataclass(frozen=True)
 class Layout:
@@ -34,7 +32,7 @@ class Layout:
 
     Initial dates ``starts`` (start,) are ``datetime64[s]``, ``leads`` (lead,) hours, places (point,) degrees.
     ``attributes`` are added to convention and provenance. A compressed chunk has one start, ``lead_chunk`` leads and
-    ``point_chunk`` points; a part that is written should hold whole ones.
+    ``point_chunk`` points; a written part should consist of whole chunks.
     """
 
     starts: np.ndarray

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Rollouts from many start dates in one pass through time."""
+"""Roll-outs from many start dates in one pass through time."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ BATCH_ROWS, BATCH_ROWS_ACCELERATOR = 4096, 2**18
 def sweep(
     step: LandStep, fields: FieldsAtPoints, starts: Sequence[int], n_steps: int, batch_rows: int
 ) -> Iterator[tuple[int, range, Tensor]]:
-    """Pass through the dates once and make one step at each date for all active rollouts.
+    """Pass through the dates once and make one step at each date for all active roll-outs.
 
-    All rollouts that are active at a date share its forcing, whatever their lead time: they are folded into the rows of
-    one call, each date is read once, and memory grows with the active rollouts only.
+    All roll-outs that are active at a date share its forcing, whatever their lead time: they are folded into the rows
+    of one call, each date is read once, and memory grows with the active roll-outs only.
 
-    ``starts`` are the increasing indices of the start dates, ``n_steps`` the steps of each rollout, ``batch_rows`` the
+    ``starts`` are the increasing indices of the start dates, ``n_steps`` the steps of each roll-out, ``batch_rows`` the
     largest number of rows of one call. Missing values that the model reads, and predictions that are not finite, are
     errors.
 
@@ -36,13 +36,13 @@ def sweep(
     date : int
         Index of the valid time.
     active : range
-        Positions in ``starts`` of the rollouts with a forecast for that time, rollout s after ``date - starts[s]``
+        Positions in ``starts`` of the roll-outs with a forecast for that time, roll-out s after ``date - starts[s]``
         steps.
     forecast : Tensor, shape (active, point, output)
         Outputs in physical units.
     """
     layout = StepLayout(step.inputs, step.outputs, device=step.device)
-    first = last = 0  # the rollouts first:last are active
+    first = last = 0  # the roll-outs first:last are active
     while first < len(starts):
         if first == last:
             date = starts[first]
@@ -85,7 +85,7 @@ def check_read(fields: FieldsAtPoints, layout: StepLayout, date: int, now: np.nd
 def step_all(
     step: LandStep, layout: StepLayout, state: Tensor, now: Tensor, following: Tensor, batch_rows: int
 ) -> Tensor:
-    """Make one step of several rollouts that share fields and forcing.
+    """Make one step of several roll-outs that share fields and forcing.
 
     Shapes: ``state (rollout, point, prognostic)``, ``now`` and ``following (point, input)`` to
     ``(rollout, point, output)``. Rows are divided evenly, so that no call is much smaller than the others.

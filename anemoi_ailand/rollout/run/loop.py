@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Rollout in memory: state and next step, between reading forcing and writing output."""
+"""Roll-out in memory: state and next step, between reading forcing and writing output."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from anemoi_ailand.constants import STEP
 from anemoi_ailand.rollout.ensembles.ensemble import Ensemble
 from anemoi_ailand.rollout.forcing.forcing_filter import ForcingFilter, check_finite
-from anemoi_ailand.rollout.step.advance import STEP, StepLayout, advance
+from anemoi_ailand.rollout.step.advance import StepLayout, advance
 from anemoi_ailand.rollout.step.row_blocks import BlockStep
 
 
@@ -112,7 +113,7 @@ class Rollout:
         self.layout.set_state_(self._start, self.layout.state(out))
 
     def progress(self) -> dict[str, np.ndarray]:
-        """Return all arrays from which the rollout resumes bitwise."""
+        """Return all arrays from which the roll-out resumes bitwise."""
         names = self.prognostic, self.layout.forcing_start
         state, instants = (self._start[:, self.layout.columns(n)].cpu().numpy() for n in names)
         held = {f"held_{name}": values for name, values in self._filter.state().items()}

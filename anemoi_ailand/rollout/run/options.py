@@ -11,9 +11,8 @@ from typing import Annotated, Any, Literal
 from anemoi.utils.dates import as_timedelta
 from pydantic import BeforeValidator, Field, model_validator
 
-from anemoi_ailand.constants import STEP_HOURS
+from anemoi_ailand.constants import STEP, STEP_HOURS
 from anemoi_ailand.rollout.ensembles.options import EnsembleOptions, names_members
-from anemoi_ailand.rollout.step.advance import STEP
 from anemoi_ailand.support.configuration import HomePath, Strict, checked
 
 
@@ -42,7 +41,7 @@ class RestartOptions(Strict):
     every : length of time
         Interval between restart files.
     keep : int
-        Number of files kept, at most three (outputs keep as many): if the newest is damaged, the one before is used.
+        Number of files kept, at most three (outputs keep as many): if the newest is damaged, the previous one is used.
     """
 
     folder: HomePath

@@ -1,24 +1,70 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Cost of a run, measured before its first step, and checks of its outputs and disk space."""
+"""Checks before the first step of a run, of forcing dates, outputs and disk space, and the cost of the run."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from anemoi_ailand.hosts.anemoi_inference import inner_outputs
+import numpy as np
+
+from anemoi_ailand.constants import STEP, STEP_HOURS
+from anemoi_ailand.hosts.anemoi_inference import forecast_axes, inner_outputs, stored_dates
 from anemoi_ailand.rollout.outputs.land_output import LandOutput
 from anemoi_ailand.rollout.run.loop import Rollout
-from anemoi_ailand.rollout.step.advance import STEP
 from anemoi_ailand.support.disk_errors import free_bytes
 
 #: Outputs of anemoi-inference without a file, which need no resuming.
 _WITHOUT_FILE = ("NoneOutput", "PrinterOutput")
+
+
+def available_dates(forcing: Any) -> np.ndarray | None:
+    """Return the dates that an input holds, shape (date,), datetime64[s]; None if they are unknown before reading."""
+    dates = getattr(forcing, "available_dates", None)
+    if dates is None:
+        axes = forecast_axes(forcing)
+        start = forcing.reference_date if axes else None
+        dates = stored_dates(forcing) if axes is None or start is None else _forecast_dates(forcing, *axes)
+    return None if dates is None else np.asarray(dates).astype("datetime64[s]")
+
+
+def _forecast_dates(forcing: Any, bases: np.ndarray, steps: np.ndarray) -> np.ndarray:
+    """Return the dates of the forecast that starts with the run, from a dataset with ``use_trajectories``."""
+    start, bases, steps = forcing.reference_date, bases.astype("datetime64[s]"), steps.astype("timedelta64[s]")
+    if np.datetime64(start, "s") not in bases:
+        raise ValueError(
+            f"No forecast of {forcing} starts at {start:%Y-%m-%d %H:%M}; there are {bases.size}, from {bases.min()} to "
+            f"{bases.max()}. Correct `date`, or add the forecast to the dataset."
+        )
+    # Anemoi divides the lead time by the frequency of the steps: after another first step, all values would be shifted
+    if steps[0] != np.timedelta64(0, "s") or (np.diff(steps) != np.timedelta64(STEP_HOURS, "h")).any():
+        hours = (steps / np.timedelta64(1, "h")).tolist()
+        raise ValueError(
+            f"The forecasts of {forcing} have the steps {hours[:4]} ... {hours[-1]} h; steps from 0 on, every "
+            f"{STEP_HOURS} h, are needed. Make the dataset with `steps: {{start: 0h, frequency: {STEP_HOURS}h}}`."
+        )
+    return np.datetime64(start, "s") + steps
+
+
+def check_coverage(dates: np.ndarray | None, start: datetime, lead: timedelta) -> None:
+    """Refuse a start with a time zone, and forcing that lacks a date between ``start`` + step and ``start`` + lead."""
+    if start.tzinfo is not None:
+        raise ValueError(f"`date` is {start}, with a time zone. Give UTC without a time zone.")
+    if dates is None:
+        return
+    needed = np.arange(1, lead // STEP + 1) * np.timedelta64(STEP, "s") + np.datetime64(start, "s")
+    missing = needed[~np.isin(needed, dates)]
+    if missing.size:
+        raise ValueError(
+            f"The run from {start:%Y-%m-%d %H:%M} over {lead} needs forcing at {missing[0]} ({missing.size} of "
+            f"{needed.size} stamps are missing); the input has {dates.min()} to {dates.max()}, {dates.size} stamps. "
+            "The forcing of a step is stored at its end. Shorten `lead_time`, or give longer forcing."
+        )
 
 
 def leaves(output: Any) -> Iterator[Any]:
@@ -45,7 +91,7 @@ def check_outputs(outputs: Sequence[Any], *, restart: bool) -> None:
 def check_room(outputs: Sequence[Any], n_states: int, n_rows: int, members: int, restart_bytes: int) -> tuple[int, int]:
     """Return the disk space needed without compression, and the free space [bytes].
 
-    Less free space than an eighth of it is an error: compression does not save more.
+    Free space below an eighth of the need is an error, because compression does not save more.
     """
     needed, free = restart_bytes, 2**63
     for output in outputs:

@@ -1,15 +1,18 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Restart files of a run: the last few are kept, and a run resumes from the newest valid one."""
+"""Stop and resume: an orderly stop on SIGTERM, and restart files; a run resumes from the newest valid one."""
 
 from __future__ import annotations
 
 import logging
+import signal
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -60,8 +63,8 @@ class Restarts:
     def newest(self) -> Restart | None:
         """Read the newest valid file; None if there is no file.
 
-        Damaged files are skipped with a warning: outputs are cut back to the file before. Files of another checkpoint
-        or run are an error, and so are damaged files only.
+        Damaged files are skipped with a warning, and outputs are truncated to the previous restart file. It is an error
+        if all files are damaged, or if the newest valid one is of another checkpoint or run.
         """
         files, errors = self.files(), []
         for path in files:
@@ -99,3 +102,34 @@ class Restarts:
                 f"The restart file '{path}' belongs to another run, which differs in {text}. Give another folder, or "
                 "remove its files to start again."
             )
+
+
+class Stopped(RuntimeError):
+    """The run was stopped on request."""
+
+
+class StopRequest:
+    """Context that records SIGTERM; only in the main thread, where Python handles signals."""
+
+    def __init__(self) -> None:
+        self.asked = False
+        self._before: Any = None
+
+    def __enter__(self) -> StopRequest:
+        if threading.current_thread() is threading.main_thread():
+            self._before = signal.signal(signal.SIGTERM, self._ask)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._before is not None:
+            signal.signal(signal.SIGTERM, self._before)
+
+    def obey(self, date: datetime, *, restartable: bool) -> None:
+        """Raise :class:`Stopped` if a stop was requested, with the date and whether the run can be resumed."""
+        if self.asked:
+            how = "Start it again to resume." if restartable else "It has no `restart` and must start again."
+            raise Stopped(f"The run was stopped on request after {date:%Y-%m-%d %H:%M}. {how}")
+
+    def _ask(self, _number: int, _frame: FrameType | None) -> None:
+        LOG.warning("Stop requested: the run ends after this step")
+        self.asked = True

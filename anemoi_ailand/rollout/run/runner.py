@@ -20,20 +20,26 @@ from anemoi.inference.runner import Runner, RunnerClasses
 from anemoi.utils.dates import as_timedelta
 from torch import Tensor
 
-from anemoi_ailand.constants import STEP_HOURS
+from anemoi_ailand.constants import STEP, STEP_HOURS
 from anemoi_ailand.hosts.anemoi_inference import RunnerHooks, share_netcdf_lock
 from anemoi_ailand.rollout.ensembles.ensemble import SINGLE, Ensemble
 from anemoi_ailand.rollout.forcing.common_points import on_same_points
 from anemoi_ailand.rollout.forcing.file_input import EcLandInput
 from anemoi_ailand.rollout.forcing.read_ahead import ReadAhead
 from anemoi_ailand.rollout.outputs.land_output import LandOutput
-from anemoi_ailand.rollout.run.coverage import available_dates, check_coverage
 from anemoi_ailand.rollout.run.loop import Rollout
-from anemoi_ailand.rollout.run.options import STEP, run_options
-from anemoi_ailand.rollout.run.preflight import check_outputs, check_room, cost, leaves, seconds_per_step
+from anemoi_ailand.rollout.run.options import run_options
+from anemoi_ailand.rollout.run.preflight import (
+    available_dates,
+    check_coverage,
+    check_outputs,
+    check_room,
+    cost,
+    leaves,
+    seconds_per_step,
+)
 from anemoi_ailand.rollout.run.progress import Progress
-from anemoi_ailand.rollout.run.restart import Restart, Restarts
-from anemoi_ailand.rollout.run.signals import StopRequest
+from anemoi_ailand.rollout.run.restart import Restart, Restarts, StopRequest
 from anemoi_ailand.rollout.run.tensor_handler import LandMetadata, LandTensorHandler
 from anemoi_ailand.rollout.step.checkpoint import check_task, checkpoint_checksum, existing_checkpoint, load_step
 from anemoi_ailand.rollout.step.land_state import LandState
@@ -54,7 +60,7 @@ _MAY_CHANGE = (
 
 
 class LandForecasterRunner(RunnerHooks, Runner):
-    """Prognostic rollout of the land with the forcing over each step, on any points.
+    """Prognostic roll-out of the land with the forcing over each step, on any points.
 
     Configuration, inputs, processors and outputs are those of anemoi-inference. The differences: forcing stored at the
     end of a step belongs to that step and is read ahead in the background, points come from the initial state, members
@@ -130,7 +136,7 @@ class LandForecasterRunner(RunnerHooks, Runner):
         for name, forcing in self.dynamic_forcings_inputs.items():
             date = self.reference_date or self.prognostics_inputs[name].default_initial_date()
             check_coverage(available_dates(forcing), date, lead)
-        _check_known(self.config)
+        _refuse_unsupported(self.config)
         restart = self.options.restart
         share_netcdf_lock()
         self._writers = list(leaves(self.outputs[self._dataset]))
@@ -317,7 +323,7 @@ class LandForecasterRunner(RunnerHooks, Runner):
         return on_same_points(states)
 
 
-def _check_known(config: Any) -> None:
+def _refuse_unsupported(config: Any) -> None:
     for option in ("trace_path", "predict_kwargs"):
         if getattr(config, option):
             raise ValueError(f"`{option}` is not supported for the land. Leave it out.")

@@ -24,7 +24,7 @@ _TRAINING_POINTS = ("latitudes", "longitudes", "grid_indices")
 
 
 class LandMetadata(Metadata):
-    """Checkpoint metadata without the training points: a rollout has the points of its initial state."""
+    """Checkpoint metadata without the training points: a roll-out has the points of its initial state."""
 
     def __init__(self, metadata: dict[str, Any], supporting_arrays: dict[str, FloatArray] | None = None) -> None:
         arrays = {k: v for k, v in (supporting_arrays or {}).items() if k not in _TRAINING_POINTS}

@@ -1,22 +1,18 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""The step of the land: columns of its inputs and outputs by name, and what the next step takes over."""
+"""The step of the land: columns of its inputs and outputs by name, and the start of the next step."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import timedelta
 
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from anemoi_ailand.constants import STEP_HOURS
+from anemoi_ailand.constants import STEP as STEP
 from anemoi_ailand.variables import END, START, Time, taken_at, variable
-
-#: Length of a step.
-STEP = timedelta(hours=STEP_HOURS)
 
 #: Fields at t and at t + 6 h, each (row, input), to outputs (row, output) at t + 6 h; in physical units.
 Model = Callable[[Tensor, Tensor], Tensor]

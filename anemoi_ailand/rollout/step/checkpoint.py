@@ -13,12 +13,14 @@ from typing import Any
 
 import torch
 from anemoi.inference.checkpoint import Checkpoint
+from anemoi.utils.checkpoints import load_metadata
 from torch import Tensor
 
 from anemoi_ailand.constants import TASK_NAME
 from anemoi_ailand.rollout.step.batch_invariance import make_batch_invariant, padded_rows
 from anemoi_ailand.rollout.step.pretrained import checkpoint_path, pretrained_names
 from anemoi_ailand.support.checksum import file_sha256
+from anemoi_ailand.support.disk_errors import not_found
 
 LOG = logging.getLogger(__name__)
 
@@ -95,7 +97,7 @@ def load_step(path: str | Path, device: str | torch.device = "cpu") -> LandStep:
 
     Examples
     --------
-    >>> from anemoi_ailand import load_step
+    >>> from anemoi_ailand.rollout.step.checkpoint import load_step
     >>> step = load_step("ailand")
     >>> len(step.inputs), len(step.prognostic), len(step.outputs)
     (53, 15, 25)
@@ -137,11 +139,8 @@ def check_task(task: str | None, checkpoint: Any) -> None:
 def existing_checkpoint(path: Path) -> Path:
     """Return ``path`` if the file exists, else list the checkpoints of its folder and the pretrained networks."""
     if not path.is_file():
-        near = sorted(p.name for p in path.parent.glob("*.ckpt"))
-        raise FileNotFoundError(
-            f"There is no checkpoint '{path}'. Its folder holds {near}. Correct the path, or "
-            f"give the name of a pretrained network: {pretrained_names()}."
-        )
+        advice = f"Correct the path, or give the name of a pretrained network: {pretrained_names()}."
+        raise not_found(path, "checkpoint", "*.ckpt", advice)
     return path
 
 
@@ -150,5 +149,20 @@ def _in_order(index: Mapping[str, int]) -> tuple[str, ...]:
 
 
 def checkpoint_checksum(path: Path) -> str:
-    """Return the SHA-256 that rollouts record for their checkpoint, ``unknown`` if there is no file."""
+    """Return the SHA-256 that roll-outs record for their checkpoint, ``unknown`` if there is no file."""
     return file_sha256(path) if path.is_file() else "unknown"
+
+
+def training_origin(path: Path) -> str:
+    """Return date and versions of the training, as far as a checkpoint states them, as text."""
+    try:
+        found = load_metadata(str(path)).get("provenance_training") or {}
+        versions = found.get("module_versions") or {}
+    except Exception:  # another kind of file, as in tests: nothing is known
+        return "unknown"
+    by = [
+        f"{label} {versions[module].get('version', '')}".strip()
+        for label, module in (("anemoi-ailand", "anemoi_ailand"), ("anemoi-training", "anemoi.training"))
+        if isinstance(versions.get(module), dict)
+    ]
+    return ", ".join(filter(None, [str(found.get("time", ""))[:16].replace("T", " "), *by])) or "unknown"

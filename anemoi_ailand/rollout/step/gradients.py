@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-#: State (point, variable) at the start to state (point, variable) at the end.
+#: Variables (point, variable) at the start to those at the end, which may be others.
 Map = Callable[[Tensor], Tensor]
 
 #: Largest number of rows of one call for several rows of a Jacobian.
@@ -24,12 +24,7 @@ JACOBIAN_ROWS = 2**13
 def tangent(step: Map, x: Tensor, dx: Tensor) -> Tensor:
     r"""Compute :math:`M\,\delta x` with :math:`M = \partial f / \partial x` at ``x``, by forward differentiation.
 
-    Shapes: all (point, variable).
-
-    Raises
-    ------
-    ValueError
-        The map has no derivative, because its network leaves torch.
+    Shapes: all (point, variable). A map without a derivative, because its network leaves torch, is a ValueError.
     """
     with torch.enable_grad():
         try:
@@ -53,17 +48,17 @@ def adjoint(step: Map, x: Tensor, dy: Tensor) -> Tensor:
     return gradient
 
 
-def jacobian(step: Map, x: Tensor) -> Tensor:
+def jacobian(step: Map, x: Tensor, n_outputs: int) -> Tensor:
     r"""Compute the blocks :math:`J_{ij} = \partial f_i / \partial x_j` of all points, shape (point, i, j).
 
     Points do not interact, so one call computes the adjoints of several variables i in as many copies of the points:
     ``step`` must accept copies one after the other, shape (copy x point, variable).
     """
-    n_points, n_variables = x.shape
-    at_once = max(1, min(n_variables, JACOBIAN_ROWS // max(n_points, 1)))
+    n_points = len(x)
+    at_once = max(1, min(n_outputs, JACOBIAN_ROWS // max(n_points, 1)))
     rows = []
-    for first in range(0, n_variables, at_once):
-        wanted = torch.eye(n_variables, dtype=x.dtype, device=x.device)[first : first + at_once]
+    for first in range(0, n_outputs, at_once):
+        wanted = torch.eye(n_outputs, dtype=x.dtype, device=x.device)[first : first + at_once]
         gradient = adjoint(step, x.repeat(len(wanted), 1), wanted.repeat_interleave(n_points, dim=0))
         rows.append(gradient.unflatten(0, (len(wanted), n_points)))
     return torch.cat(rows).transpose(0, 1)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -17,7 +17,9 @@ import xarray as xr
 from torch import Tensor
 
 from anemoi_ailand.rollout.step.state_file import read_restart, write_restart
-from anemoi_ailand.variables import variable
+from anemoi_ailand.support.netcdf_writer import variable_attributes
+from anemoi_ailand.support.object_display import as_html, as_text, places, with_units
+from anemoi_ailand.variables import match_name, variable
 
 #: Kind of a file that holds a state.
 KIND = "land-state"
@@ -75,18 +77,36 @@ class LandState:
     diagnosed: tuple[str, ...] = ()
 
     def __getitem__(self, name: str) -> Tensor:
-        """Return a prognostic, diagnostic or static variable, shape (point,).
+        """Return a prognostic, diagnostic or static variable by its name in the table or in NetCDF, shape (point,).
 
         Raises
         ------
         KeyError
-            The variable is not in the state.
+            The variable is not in the state; diagnostics exist after the first step only.
         """
+        try:
+            name = match_name(name, (*self.inputs, *self.diagnosed), f"the state of {self.date}")
+        except ValueError as error:
+            raise KeyError(str(error)) from None
         if name in self.inputs:
             return self.columns[:, self.inputs.index(name)]
-        if name in self.diagnosed and self.diagnostics is not None:
-            return self.diagnostics[:, self.diagnosed.index(name)]
-        raise KeyError(f"The state of {self.date} has no '{name}' (available: {list(self.names)}).")
+        if self.diagnostics is None:
+            raise KeyError(f"'{name}' is a diagnostic, and the state of {self.date} has none. Make a step first.")
+        return self.diagnostics[:, self.diagnosed.index(name)]
+
+    def __repr__(self) -> str:
+        return as_text(f"LandState {self.date:%Y-%m-%d %H:%M}", self._rows())
+
+    def _repr_html_(self) -> str:
+        return as_html(f"LandState {self.date:%Y-%m-%d %H:%M}", self._rows())
+
+    def _rows(self) -> dict[str, str]:
+        diagnosed = with_units(self.diagnosed) if self.diagnostics is not None else "none before the first step"
+        return {
+            "points": places(self.latitudes, self.longitudes),
+            "prognostic": with_units(self.prognostic),
+            "diagnostic": diagnosed,
+        }
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -102,12 +122,11 @@ class LandState:
         return {name: values.detach().cpu().numpy().copy() for name, values in self.torch().items()}
 
     def xarray(self) -> xr.Dataset:
-        """Return a dataset with dimension ``point``; names, units and standard names are those of rollout files."""
+        """Return a dataset with dimension ``point``; names, units and standard names are those of roll-out files."""
         fields = {}
         for name, values in self.numpy().items():
-            row = variable(name)
-            attributes = {"units": row.units, "long_name": row.long_name, "standard_name": row.standard_name}
-            fields[row.netcdf_name] = ("point", values, {k: v for k, v in attributes.items() if v is not None})
+            attributes = variable_attributes(name, cell_methods=None, short_name=None)
+            fields[variable(name).netcdf_name] = ("point", values, attributes)
         place = {"latitude": ("point", self.latitudes), "longitude": ("point", self.longitudes)}
         return xr.Dataset(fields, coords={"time": np.datetime64(self.date, "ns"), **place})
 
@@ -116,8 +135,8 @@ class LandState:
         diagnostics = None if self.diagnostics is None else self.diagnostics.to(dtype)
         return replace(self, columns=self.columns.to(dtype), diagnostics=diagnostics)
 
-    def changed(self, fields: Mapping[str, Tensor]) -> LandState:
-        """Replace some prognostic variables, as after an analysis; gradients pass.
+    def changed(self, fields: Mapping[str, Any]) -> LandState:
+        """Replace some prognostic variables (tensors or arrays), as after an analysis; gradients pass.
 
         Raises
         ------
@@ -125,13 +144,14 @@ class LandState:
             A variable is not prognostic or has another number of points.
         """
         columns = list(self.columns.unbind(-1))
-        for name, values in fields.items():
+        for name, given in fields.items():
+            values = torch.as_tensor(getattr(given, "values", given) if not isinstance(given, Tensor) else given)
             if name not in self.prognostic or values.shape != columns[0].shape:
                 raise ValueError(
                     f"'{name}' with shape {tuple(values.shape)} cannot be changed: the state has {self.prognostic} at "
                     f"{len(self.latitudes)} points. Give one of these at all points."
                 )
-            columns[self.inputs.index(name)] = values
+            columns[self.inputs.index(name)] = values.to(columns[0])
         return replace(self, columns=torch.stack(columns, dim=-1), diagnostics=None)
 
     def save(self, path: str | Path, checkpoint_sha256: str) -> Path:
@@ -153,6 +173,8 @@ class LandState:
 
         Raises
         ------
+        FileNotFoundError
+            ``path`` does not exist.
         ValueError
             The file is damaged, of another kind, or of another checkpoint.
         """

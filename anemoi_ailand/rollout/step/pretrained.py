@@ -34,7 +34,7 @@ def pretrained_names() -> list[str]:
 
     Examples
     --------
-    >>> from anemoi_ailand import pretrained_names
+    >>> from anemoi_ailand.rollout.step.pretrained import pretrained_names
     >>> pretrained_names()
     ['ailand']
     """
@@ -76,7 +76,7 @@ def pretrained_checkpoint(name: str = DEFAULT) -> Path:
 
     Examples
     --------
-    >>> from anemoi_ailand import pretrained_checkpoint
+    >>> from anemoi_ailand.rollout.step.pretrained import pretrained_checkpoint
     >>> pretrained_checkpoint("ailand").name
     'ailand.ckpt'
     """

@@ -5,17 +5,24 @@
 
 from __future__ import annotations
 
+import os
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from anemoi_ailand.rollout.step.checkpoint import LandStep
 from anemoi_ailand.rollout.step.traced_model import traced
-from anemoi_ailand.support.processors import usable_processors
 
 #: Rows of a block on a CPU, where its activations stay in the cache, and on an accelerator.
 BLOCK_ROWS, BLOCK_ROWS_ACCELERATOR = 2048, 2**18
+
+#: Largest number of threads unless asked for: small operations do not gain from more.
+MOST = 16
+
+#: Share of the processors that Linux allows a container: microseconds of every period.
+_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 
 
 class BlockStep:
@@ -80,3 +87,24 @@ class BlockStep:
 def _one_thread() -> None:
     """Use one thread inside a block, as the blocks run in parallel."""
     torch.set_num_threads(1)
+
+
+def usable_processors() -> int:
+    """Return the number of processors for this process: ``OMP_NUM_THREADS`` if set, else the system's limit.
+
+    A container may be allowed less than the machine has. More threads than processors wait for each
+    other: two threads on one processor take longer than one.
+    """
+    asked = os.environ.get("OMP_NUM_THREADS", "")
+    if asked.isdigit() and int(asked) > 0:
+        return int(asked)
+    allowed = len(os.sched_getaffinity(0))
+    return max(1, min(allowed, _quota(allowed), MOST))
+
+
+def _quota(otherwise: int) -> int:
+    try:
+        quota, period = _QUOTA.read_text().split()
+        return otherwise if quota == "max" else max(1, int(quota) // int(period))
+    except (OSError, ValueError):  # no container, or one without this file
+        return otherwise

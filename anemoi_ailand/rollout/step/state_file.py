@@ -19,7 +19,8 @@ from typing import Any
 
 import numpy as np
 
-from anemoi_ailand.support.atomic_file import write_whole
+from anemoi_ailand.support.atomic import write_whole
+from anemoi_ailand.support.disk_errors import not_found
 
 #: First words of a file, with the version of its format.
 MAGIC = "anemoi-ailand restart 1"
@@ -44,7 +45,7 @@ def write_restart(path: Path, header: Mapping[str, Any], arrays: Mapping[str, np
     except OSError as error:
         raise type(error)(
             error.errno,
-            f"The restart file '{path}' cannot be written: {error.strerror}. Its folder needs {len(content) / 1e6:.1f} "
+            f"The state cannot be saved as '{path}': {error.strerror}. Its folder needs {len(content) / 1e6:.1f} "
             f"MB. An earlier file is left unchanged. Free some space and resume from it",
         ) from error
     return path
@@ -57,18 +58,20 @@ def read_restart(path: Path, kind: str, checkpoint_sha256: str | None) -> tuple[
 
     Raises
     ------
+    FileNotFoundError
+        ``path`` does not exist.
     ValueError
         The file is damaged, of another kind, or of another checkpoint.
     """
     if not path.is_file():
-        raise FileNotFoundError(f"There is no restart file '{path}'. Correct the path, or start from the beginning.")
+        raise not_found(path, "saved state", advice="Correct the path, or start from the beginning.")
     with path.open("rb") as file:
         first, content = file.readline(_LONGEST_LINE), file.read()
     if not first.startswith(MAGIC.encode() + b" "):
-        raise ValueError(f"'{path}' is not a restart file of format '{MAGIC}'. Give another file.")
+        raise ValueError(f"'{path}' is not a saved state of format '{MAGIC}'. Give another file.")
     if first.split()[-1].decode() != hashlib.sha256(content).hexdigest():
         raise ValueError(
-            f"The restart file '{path}' is damaged: the checksum of its {len(content)} bytes differs from the recorded "
+            f"The saved state '{path}' is damaged: the checksum of its {len(content)} bytes differs from the recorded "
             "one. Take an earlier file, or start from the beginning."
         )
     line, _, archive = content.partition(b"\n")
@@ -77,7 +80,7 @@ def read_restart(path: Path, kind: str, checkpoint_sha256: str | None) -> tuple[
         raise ValueError(f"The file '{path}' is a '{header.get('kind')}', not a '{kind}'. Give another file.")
     if checkpoint_sha256 is not None and header.get("checkpoint_sha256") != checkpoint_sha256:
         raise ValueError(
-            f"The restart file '{path}' belongs to the checkpoint with SHA-256 {header.get('checkpoint_sha256')}, "
+            f"The saved state '{path}' belongs to the checkpoint with SHA-256 {header.get('checkpoint_sha256')}, "
             f"the run to {checkpoint_sha256}. Resume with the same checkpoint, or start from the beginning."
         )
     with np.load(io.BytesIO(archive), allow_pickle=False) as found:

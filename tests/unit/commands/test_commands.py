@@ -1,23 +1,29 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Each command passes its arguments to a workflow, prints its result, and turns an error of the user into one line."""
-
-from __future__ import annotations
+"""Each command passes its arguments on, prints its result, and turns an error of the user into one line."""
 
 import json
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pandas as pd
 import pytest
 
-from anemoi_ailand.__main__ import create_parser
+from anemoi_ailand.__main__ import create_parser, main
 from anemoi_ailand.commands import COMMANDS
+from anemoi_ailand.commands.run import Run
 from anemoi_ailand.evaluation.sites.places import Place
 from anemoi_ailand.export.onnx_check import Agreement
+from anemoi_ailand.rollout.run import launch as launching
+from anemoi_ailand.rollout.run.launch import Failure
+from anemoi_ailand.rollout.step.pretrained import pretrained_checkpoint, pretrained_record
+from anemoi_ailand.support import packaged as resources
 from anemoi_ailand.workflows.quickstart import FULL, SMALLEST
 from anemoi_ailand.workflows.site import SAMPLE
+from tests.support.commands import run_command
+from tests.support.packages import copy_package
 
 EVALUATE = "anemoi_ailand.workflows.evaluate.evaluate"
 EXPORT = "anemoi_ailand.export.onnx_export.export_step"
@@ -29,9 +35,16 @@ TOWER = "anemoi_ailand.workflows.tower.tower"
 STABILITY = "anemoi_ailand.workflows.stability.stability"
 
 
-def command(*line: str) -> None:
+def through_host(monkeypatch: pytest.MonkeyPatch, *line: str) -> None:
+    """Run a command line through the entry point."""
+    monkeypatch.setattr("sys.argv", ["anemoi-ailand", *line])
+    main()
+
+
+def command(*line: str):
     """Run a command line in this process, as the script does."""
-    COMMANDS[line[0]].run(create_parser().parse_args(line))
+    arguments = create_parser().parse_args(line)
+    COMMANDS[arguments.command].run(arguments)
 
 
 @pytest.fixture
@@ -121,7 +134,6 @@ def test_arguments_reach_the_workflow(call, case):
 
 
 def test_places_are_read_from_a_file(call, tmp_path):
-    """With their names."""
     (tmp_path / "sites.csv").write_text("name,lat,lon\nBonn,50.7,7.1\n")
     found = call(SITE, "site", "--sites", str(tmp_path / "sites.csv"), "--dataset", "d.zarr")
     assert found.arguments[0] == [Place("Bonn", 50.7, 7.1)]
@@ -129,7 +141,6 @@ def test_places_are_read_from_a_file(call, tmp_path):
 
 @pytest.mark.parametrize("case", ["site", "tower", "stability", "quickstart"])
 def test_table_and_place_of_the_result_are_printed(call, capsys, tmp_path, case):
-    """First the table, then the folder."""
     workflow, line, *_ = ARGUMENTS[case]
     call(workflow, *line)
     out = capsys.readouterr().out
@@ -142,7 +153,6 @@ def test_export_prints_the_agreement(call, capsys):
     line = ARGUMENTS["export"][1]
     call(EXPORT, *line, result=Agreement(10, {"sd": 3e-7, "src": 2e-6}, 1))
     compared = capsys.readouterr().out
-    assert compared.startswith("a.onnx: Equal to the checkpoint at 10 rows")
     assert "2.0e-06 ('src')" in compared
     assert "1 rows exceed" in compared
     call(EXPORT, *line, result=None)
@@ -157,19 +167,22 @@ def settings(call, tmp_path):
 
 
 def test_evaluate_changes_the_packaged_configuration(settings, capsys):
-    """Short forms are enough; table and page are printed."""
+    """Short forms are enough, and the first option is not taken for a file; table and page are printed."""
     found = settings("--checkpoint", "best.ckpt", "--dataset", "d.zarr", "--output", "out")
     assert found.checkpoints == {"emulator": Path("best.ckpt")}
     assert (found.dataset, found.output, found.protocol_a.year) == (Path("d.zarr"), Path("out"), 2022)
     shown = capsys.readouterr().out
     assert shown.startswith("Table.\n")
     assert shown.rstrip().endswith("report/index.html")
-
-
-def test_evaluate_takes_options_without_a_file(settings):
-    """The first option is not taken for a file."""
     found = settings("checkpoints=null", "forecasts.mine=run.nc", "protocol_c=null", "--dataset", "d.zarr")
     assert (found.checkpoints, found.forecasts, found.protocol_c) == ({}, {"mine": Path("run.nc")}, None)
+
+
+def test_a_named_checkpoint_replaces_the_default_one(settings):
+    """It is not evaluated together with a default that was not asked for; both are if both are given."""
+    assert list(settings("checkpoints.mine=a.ckpt", "--dataset", "d").checkpoints) == ["mine"]
+    both = settings("checkpoints.mine=a.ckpt", "--dataset", "d", "--checkpoint", "b.ckpt").checkpoints
+    assert both == {"mine": Path("a.ckpt"), "emulator": Path("b.ckpt")}
 
 
 def test_evaluate_changes_a_given_file(settings, tmp_path):
@@ -181,11 +194,45 @@ def test_evaluate_changes_a_given_file(settings, tmp_path):
     assert str(found.protocol_b.start) == "2021-01-01"
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        ("my.yaml", "--dataset", "x", "seed=3"),
+        ("my.yaml", "seed=3", "--dataset", "x"),
+        ("--dataset", "x", "my.yaml", "seed=3"),
+    ],
+)
+def test_options_may_follow_a_flag(monkeypatch, tmp_path, line):
+    """Flags and options in any order, through the entry point of the host; the file comes before the options."""
+    found = []
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my.yaml").write_text("checkpoints: {A: ailand}\nprotocol_b: {}\nseed: 5\n")
+    (tmp_path / "table.md").touch()
+    monkeypatch.setattr(EVALUATE, lambda settings: found.append(settings) or tmp_path / "report" / "index.html")
+    with pytest.raises(SystemExit) as end:
+        through_host(monkeypatch, "evaluate", *line)
+    assert (end.value.code, found[0].seed, found[0].dataset) == (0, 3, Path("x"))
+
+
+@pytest.mark.parametrize("command", ["evaluate", "run"])
+@pytest.mark.parametrize("wrong", ["--seeed=3", "other.yaml"])
+def test_unknown_arguments_are_refused(monkeypatch, tmp_path, capsys, command, wrong):
+    """Neither a wrong flag nor a second file is ignored."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my.yaml").touch()
+    flag = {"evaluate": ("--dataset", "x"), "run": ("--dry-run",)}[command]
+    with pytest.raises(SystemExit) as end:
+        through_host(monkeypatch, command, "my.yaml", *flag, wrong)
+    assert end.value.code == {"evaluate": 1, "run": 2}[command]
+    assert wrong in capsys.readouterr().err
+
+
 ERRORS = [
     (("configs", "no-such-thing"), "There is no 'no-such-thing'"),
     (("recipes", "no-such-thing"), "There is no 'no-such-thing'"),
-    (("evaluate", "--dataset", "no.zarr"), "There is no 'no.zarr'"),
+    (("evaluate", "--dataset", "no.zarr"), "There is no file or dataset 'no.zarr'"),
     (("evaluate", "no.yaml"), "There is no configuration 'no.yaml'"),
+    (("evaluate", "protocol_a=no"), "'protocol_a' is False. Give a mapping with some of ['year', 'every_days'"),
     (("evaluate", "protocol_a.yeer=2022"), "'protocol_a.yeer' is not an option. Nearest: ['year']"),
     (FORECAST, "either --starts, or --first and --last"),
     ((*FORECAST, "--starts", "2022-01-01", "--first", "2022-01-01"), "either --starts"),
@@ -193,14 +240,23 @@ ERRORS = [
     ((*FORECAST, "--first", "2022-01-02", "--last", "2022-01-01"), "No start date"),
     ((*FORECAST, "--starts", "2022-01-01", "--days", "0"), "Give 1 or more"),
     (("site", "--dataset", "no.zarr", "--lat", "50.7", "--lon", "7.1"), "There is no dataset"),
-    (("site", "--dataset", "d", "--lat", "50.7"), "1 latitudes and 0 longitudes"),
+    (("site", "--dataset", "d", "--lat", "50.7"), "`--lat` and `--lon` differ in number (1 and 0)"),
     (("site", "--dataset", "d", "--lat", "95", "--lon", "0"), "Latitude 95"),
     (("site", "--dataset", "d", "--sites", "s.csv", "--lat", "1"), "Give one of them"),
     (("site", "--dataset", "d", "--lat", "1", "--lon", "2", "--extract-only", "--device", "cuda"), "runs nothing"),
+    (("site", "--sample", "--lat", "1", "--lon", "2", "--start", "2022-99-01"), "`--start 2022-99-01` is not a date"),
+    (("site", "--sample", "--lat", "1", "--lon", "2", "--lead", "banana"), "`--lead banana` is not a duration"),
+    (("configs", "--copy"), "need a NAME. List the names: anemoi-ailand configs"),
+    (("recipes", "sample", "here"), "only with `--copy`"),
     (("site", "--dataset", "d", "--sites", "none.csv"), "file of places 'none.csv' does not exist"),
     (("tower", "no.csv"), "There is no tower file 'no.csv'"),
     (("tower", "no.csv", "--site", "no.yaml"), "no file of site properties 'no.yaml'"),
     (("tower", "no.csv", "--column", "AirT"), "`--column` is ['AirT']"),
+    pytest.param(
+        ("quickstart", "--output", "/proc/foo"),
+        "cannot be written to the folder '/proc/foo'",
+        marks=pytest.mark.skipif(not Path("/proc/self").exists(), reason="no /proc"),
+    ),
     (("stability", "--checkpoint", "no.ckpt", "--dataset", "no.zarr"), "There is no checkpoint"),
 ]
 
@@ -229,13 +285,130 @@ def test_export_replaces_no_file_of_the_user(tmp_path, capsys):
 
 
 @pytest.mark.slow
-def test_site_runs_on_the_sample(ailand, tmp_path):
+def test_site_runs_on_the_sample(tmp_path):
     """The packaged network is within 1.5 K of ecLand in the first soil layer over two days."""
     place = ("--lat", "54.2", "--lon", "10.1", "--name", "Kiel", "--sample", "--start", "2022-01-01", "--lead", "2d")
-    result = ailand("site", *place)
+    result = run_command("anemoi_ailand", "site", *place, cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     assert result.stdout.startswith("Kiel (54.2 N, 10.1 E): the nearest point is 6 km away")
     summary = json.loads((tmp_path / "site" / "site.json").read_text())
     assert (summary["dataset"], summary["held_out"], summary["soil"]["name"]) == (SAMPLE, True, "medium fine")
     assert {s["variable"]: s["rmse"] for s in summary["scores"]}["stl1"] < 1.5
     assert [p.name for p in tmp_path.iterdir()] == ["site"]
+
+
+def start_run(*line):
+    command("run", *line)
+
+
+@pytest.fixture
+def launches(monkeypatch):
+    """Calls of ``launch``."""
+    found = []
+    monkeypatch.setattr(launching, "launch", lambda *a, **k: found.append((a, k)))
+    return found
+
+
+def test_arguments_are_passed_on(launches):
+    """Configuration, overrides and dry run; a complete run does not exit."""
+    start_run("inference/rollout")
+    start_run("my.yaml", "lead_time=3d", "output={land-netcdf: {means: day}}", "--dry-run")
+    assert launches == [
+        (("inference/rollout", []), {"dry_run": False}),
+        (("my.yaml", ["lead_time=3d", "output={land-netcdf: {means: day}}"]), {"dry_run": True}),
+    ]
+
+
+def failing(error):
+    def launch(*args, **kwargs):
+        raise error
+
+    return launch
+
+
+def test_exit_codes(monkeypatch, capsys):
+    """One documented code a kind of failure, with one line that names kind and reason."""
+    kinds = {"configuration": 2, "input": 3, "failed": 4, "stopped": 5}
+    for kind, code in kinds.items():
+        monkeypatch.setattr(launching, "launch", failing(Failure(kind, ValueError("the reason"))))
+        with pytest.raises(SystemExit) as caught:
+            start_run("my.yaml")
+        assert caught.value.code == code
+        assert capsys.readouterr().err == f"anemoi-ailand run: {kind}: the reason\n"
+    text = " ".join((Run.__doc__ or "").split())
+    meanings = (
+        "0 complete",
+        "1 a defect of the program",
+        "2 invalid configuration",
+        "3 an input is missing or does not",
+    )
+    assert [m for m in (*meanings, "4 failed during the run", "5 stopped by SIGTERM") if m not in text] == []
+
+
+def test_traceback_of_a_defect_and_with_debug(monkeypatch):
+    """A defect of the program is not a failure of the run; ``--debug`` raises the failure itself."""
+    monkeypatch.setattr(launching, "launch", failing(KeyError("a")))
+    with pytest.raises(KeyError):
+        start_run("my.yaml")
+    monkeypatch.setattr(launching, "launch", failing(Failure("input", ValueError("the reason"))))
+    with pytest.raises(Failure, match="the reason"):
+        command("--debug", "run", "my.yaml")
+
+
+@pytest.fixture
+def pretrained(capsys):
+    """Function that runs ``pretrained`` and returns what it prints."""
+
+    def run(*arguments):
+        command("pretrained", *arguments)
+        return capsys.readouterr().out
+
+    return run
+
+
+def test_pretrained_prints_path_summary_and_check(pretrained):
+    """The path stands alone for ``$(...)``; without an option all networks; ``--check`` verifies, then loads."""
+    record = pretrained_record()
+    assert pretrained("--path") == pretrained("ailand", "--path") == f"{pretrained_checkpoint()}\n"
+    for text in (pretrained(), pretrained("ailand")):
+        assert f"ailand: {record['parameters']} parameters, {record['size'] / 1e6:.2f} MB" in text
+        names = (*record["variables"]["state"], *record["variables"]["diagnostic"])
+        assert [name for name in names if f"\n  {name} " not in text] == []
+    checked = pretrained("--check")
+    assert checked.startswith(f"ailand: SHA-256 {record['sha256']} verified")
+    assert f"state of {len(record['variables']['state'])}" in checked
+
+
+@pytest.mark.parametrize("option", ["--path", "--check"])
+def test_damaged_file_gives_one_message_and_no_path(tmp_path, monkeypatch, capsys, pretrained, option):
+    """Exit code 1, so that a script stops; nothing on stdout that could be loaded; nothing is unpickled."""
+    package = copy_package(tmp_path)
+    monkeypatch.setattr(resources, "_PACKAGE", tmp_path)
+    package.set_trap(released=False)
+    with pytest.raises(SystemExit) as end:
+        pretrained(option)
+    out, err = capsys.readouterr()
+    assert (end.value.code, out) == (1, "")
+    assert err.startswith("anemoi-ailand pretrained: error: The pretrained checkpoint")
+    assert not package.witness.exists()
+
+
+def test_compare_with_a_training_of_ones_own(pretrained, tmp_path):
+    rows = [
+        {**{k: r[k] for k in ("variable", "group", "lead")}, "value": r["rmse"], "protocol": "A", "cut": "points"}
+        for r in pretrained_record()["scores"]
+    ]
+    rows[0]["value"] = 1e3
+    pd.DataFrame(rows).assign(model="again", metric="rmse").to_csv(tmp_path / "metrics.csv", index=False)
+    assert pretrained("--compare", str(tmp_path)).endswith(f": {len(rows) - 1} within, 0 below, 1 above\n")
+
+
+def test_overrides_may_follow_a_flag(monkeypatch):
+    """They are passed on through the entry point of the host."""
+    calls = []
+    monkeypatch.setattr(launching, "launch", lambda *a, **k: calls.append((a, k)))
+    monkeypatch.setattr("sys.argv", ["anemoi-ailand", "run", "my.yaml", "a=1", "--dry-run", "lead_time=7h"])
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert end.value.code == 0
+    assert calls == [(("my.yaml", ["a=1", "lead_time=7h"]), {"dry_run": True})]

@@ -3,10 +3,7 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """Listing, printing and copying of packaged YAML: ``anemoi-ailand recipes`` and ``anemoi-ailand configs``."""
 
-from __future__ import annotations
-
 from argparse import ArgumentParser, Namespace
-from pathlib import Path
 
 import pytest
 
@@ -34,7 +31,7 @@ class Things(PackagedCommand):
 
 
 @pytest.fixture
-def things(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def things(tmp_path, monkeypatch):
     """A package whose folder ``things`` holds two YAML files, one in a sub-folder."""
     root = tmp_path / "package" / "things"
     (root / "deep").mkdir(parents=True)
@@ -44,7 +41,7 @@ def things(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return root
 
 
-def run(*arguments: str, kind: type[PackagedCommand] = Things) -> None:
+def run(*arguments: str, kind: type[PackagedCommand] = Things):
     """Parse, check and run as the command line does."""
     parser = ArgumentParser()
     command = kind()
@@ -55,7 +52,7 @@ def run(*arguments: str, kind: type[PackagedCommand] = Things) -> None:
 
 
 @pytest.mark.parametrize("kind", [Configs, Recipes])
-def test_every_packaged_file_is_listed_and_printed(kind: type[PackagedCommand], capsys: pytest.CaptureFixture) -> None:
+def test_every_packaged_file_is_listed_and_printed(kind, capsys):
     """Each has a line with its name and purpose; ``--path`` names the file whose text is printed."""
     run(kind=kind)
     lines = capsys.readouterr().out.splitlines()
@@ -68,65 +65,47 @@ def test_every_packaged_file_is_listed_and_printed(kind: type[PackagedCommand], 
     assert capsys.readouterr().out == path.read_text()
 
 
-def test_header_has_purpose_and_fields() -> None:
-    """Commands are left out; a field continues on the next line and ends with the comment."""
+def test_header_has_purpose_and_fields(things):
+    """Commands are left out; a field continues on the next line. The table has the path and first sentence of each."""
     assert header(TEXT) == {
-        "Purpose": "Train the emulator with a 6 h step.",
-        "Needs": "a dataset; CPU or GPU.",
-        "Produces": "a checkpoint",
-        "Checked by": "a test: this one",
-    }
-
-
-def test_table_has_one_line_for_each_file(things: Path) -> None:
-    """Names are paths below the folder; the command and further sentences are left out."""
+        "Purpose": "Train the emulator with a 6 h step.", "Needs": "a dataset; CPU or GPU.",
+        "Produces": "a checkpoint", "Checked by": "a test: this one",
+    }  # fmt: skip
     assert table("things") == "deep/second  The other\none          The first\n"
 
 
-@pytest.mark.parametrize("name", ["deep/second", "deep/second.yaml"])
-def test_name_prints_the_text(things: Path, capsys: pytest.CaptureFixture, name: str) -> None:
+def test_name_prints_the_text(things, capsys):
     """The text is printed unchanged, with or without the ending in the name."""
-    run(name)
-    assert capsys.readouterr().out == (things / "deep/second.yaml").read_text()
+    for name in ("deep/second", "deep/second.yaml"):
+        run(name)
+        assert capsys.readouterr().out == (things / "deep/second.yaml").read_text()
 
 
-def test_copy_into_the_current_folder(things: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without DEST the copy has the name of the file and lies here."""
-    monkeypatch.chdir(tmp_path)
-    run("--copy", "deep/second")
-    assert (tmp_path / "second.yaml").read_text() == (things / "deep/second.yaml").read_text()
-
-
-def test_copy_never_overwrites_without_force(things: Path, tmp_path: Path) -> None:
-    """An existing file keeps its content; the error names it and the repair."""
-    mine = tmp_path / "mine.yaml"
-    mine.write_text("mine")
-    with pytest.raises(FileExistsError, match=r"mine\.yaml.*--force"):
-        run("--copy", "one", str(mine))
-    assert mine.read_text() == "mine"
-
-
-def test_copy_with_force_replaces_and_leaves_no_other_file(things: Path, tmp_path: Path) -> None:
-    """The copy goes to a temporary name first, which is gone afterwards."""
-    folder = tmp_path / "mine"
+def test_copy_overwrites_with_force_only(things, tmp_path, monkeypatch):
+    """Without DEST the copy has the name of the file and lies here; no folder is created, no other file left."""
+    folder = tmp_path / "here"
     folder.mkdir()
-    (folder / "one.yaml").write_text("mine")
-    run("--copy", "one", str(folder), "--force")
-    assert [p.name for p in folder.iterdir()] == ["one.yaml"]
+    monkeypatch.chdir(folder)
+    run("--copy", "one")
     assert (folder / "one.yaml").read_text() == (things / "one.yaml").read_text()
-
-
-def test_copy_into_a_missing_folder_names_it(things: Path, tmp_path: Path) -> None:
-    """Folders are not created in silence."""
+    (folder / "one.yaml").write_text("mine")
+    with pytest.raises(FileExistsError, match=r"one\.yaml.*--force"):
+        run("--copy", "one", str(folder))
+    assert (folder / "one.yaml").read_text() == "mine"
+    run("--copy", "one", str(folder), "--force")
+    assert (folder / "one.yaml").read_text() == (things / "one.yaml").read_text()
+    assert [p.name for p in folder.iterdir()] == ["one.yaml"]
     with pytest.raises(FileNotFoundError, match=r"no folder '.*nowhere'"):
         run("--copy", "one", str(tmp_path / "nowhere" / "x.yaml"))
 
 
-@pytest.mark.parametrize(
-    "arguments", [["--path"], ["--copy"], ["one", "dest"], ["one", "--force"], ["--path", "--copy", "one"]]
-)
-def test_options_without_meaning_together_are_refused(things: Path, arguments: list[str]) -> None:
-    """The parser ends with its usage and code 2."""
-    with pytest.raises(SystemExit) as end:
+@pytest.mark.parametrize("arguments", [["--path"], ["--copy"], ["one", "dest"], ["one", "--force"]])
+def test_options_without_meaning_together_are_refused(things, arguments):
+    with pytest.raises(ValueError, match="`--copy`"):
         run(*arguments)
+
+
+def test_path_and_copy_exclude_each_other(things):
+    with pytest.raises(SystemExit) as end:
+        run("--path", "--copy", "one")
     assert end.value.code == 2

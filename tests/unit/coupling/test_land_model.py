@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Mid-processor `land-model`: single steps and refused options. Whole runs are in tests/integration."""
+"""Mid-processor `land-model`: single steps and refused options, its points and its file."""
 
 from datetime import datetime, timedelta
 from types import SimpleNamespace
@@ -9,9 +9,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+import xarray as xr
 from anemoi.inference.checkpoint import Checkpoint
 
+from anemoi_ailand.coupling.land_file import LandFile
 from anemoi_ailand.coupling.land_model import LandModelProcessor, initial_state
+from anemoi_ailand.coupling.land_points import LandPoints, land_points
 from anemoi_ailand.rollout.stepper import LandStepper
 from tests.support import atmosphere as toy
 from tests.support import stepper as case
@@ -122,14 +125,12 @@ def test_a_run_whose_date_is_not_known_before(world):
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"feedbak": {}}, TypeError, "`land-model` has no option 'feedbak'. Did you mean 'feedback'"),
+        ({"feedbak": {}}, TypeError, "`land-model` has no option 'feedbak'. Nearest: .*'feedback'"),
         ({"initial": None}, ValueError, "has no `initial`"),
         ({"date": DATE + 6 * HOUR}, ValueError, "is of 2020-05-01 00:00:00, the run starts at 2020-05-01 06:00:00"),
         ({"forcing": {}}, ValueError, "`forcing.avg_sdswrf`: the atmosphere has no field 'avg_sdswrf'"),
-        ({"feedback": {"skt": "swvl1"}}, ValueError, "no factor is known"),
         ({"checkpoint": "no-such.ckpt"}, FileNotFoundError, "There is no checkpoint"),
         ({"save": "x.state", "lead": "9h"}, ValueError, "`save` needs a `lead_time` of whole steps of 6 h"),
-        ({"points": {"index": "no.npy"}}, FileNotFoundError, "There is no index"),
         ({"forcing": toy.FORCING | {"lai_hv": {"dataset": "no.zarr"}}}, FileNotFoundError, "There is no dataset"),
     ],
 )
@@ -143,7 +144,7 @@ def test_other_points_are_refused_before_the_first_step(world, tmp_path):
     """Other points than those of the checkpoint are refused when the run is set up."""
     few = world.state
     part = world.stepper.initial(
-        DATE, few.latitudes[:7], few.longitudes[:7], {n: few[n][:7] for n in world.stepper.inputs}
+        {n: few[n][:7] for n in world.stepper.inputs}, DATE, few.latitudes[:7], few.longitudes[:7]
     )
     world.stepper.save(part, tmp_path / "few.state")
     with pytest.raises(ValueError, match="the land has 7 points and the atmosphere 44"):
@@ -173,5 +174,121 @@ def test_missing_field_of_the_atmosphere_stops_the_run(world):
 @pytest.mark.parametrize("config", ["land.state", {}, {"dataset": "a", "state": "b"}, {"sate": "x"}])
 def test_other_initial_states_are_refused(world, config):
     """Other forms of `initial` are refused with the known ones."""
-    with pytest.raises(TypeError, match=r"Give {dataset: PATH} or {state: PATH}|Did you mean 'state'"):
+    with pytest.raises(TypeError, match=r"Give {dataset: PATH} or {state: PATH}|Nearest: .*'state'"):
         initial_state(config, world.stepper, DATE)
+
+
+LAND = (np.array([50.0, -10.0, 70.0]), np.array([7.0, 179.9, -30.0]))
+GRID = (np.array([0.0, 70.2, 50.1, -10.1, 89.0]), np.array([0.0, 330.0, 7.1, -180.0, 0.0]))
+
+
+def test_same_points_in_any_convention_of_longitude():
+    """With `same` points, fields are read and written as a whole."""
+    points = land_points("same", LAND, (LAND[0], LAND[1] % 360.0))
+    field = torch.rand(3)
+    assert torch.equal(points.read(field), field)
+    assert torch.equal(points.write(field, torch.arange(3.0)), torch.arange(3.0))
+
+
+def test_nearest_crosses_the_date_line():
+    """The nearest point is that on the sphere, not in degrees."""
+    assert land_points("nearest", LAND, GRID).index.tolist() == [2, 3, 1]
+
+
+def test_index_from_a_file(tmp_path):
+    """An index file gives one position per point of the land."""
+    np.save(tmp_path / "i.npy", np.array([4, 0, 2]))
+    points = land_points({"index": str(tmp_path / "i.npy")}, LAND, GRID)
+    field = torch.arange(5.0)
+    assert points.read(field).tolist() == [4.0, 0.0, 2.0]
+    assert points.write(field, torch.tensor([10.0, 20.0, 30.0])).tolist() == [20.0, 1.0, 30.0, 3.0, 10.0]
+    assert field.tolist() == [0.0, 1.0, 2.0, 3.0, 4.0]
+
+
+def test_several_points_of_the_land_at_one_of_the_atmosphere():
+    """Points of the land that share a point of the atmosphere read it and write their mean."""
+    points = LandPoints(np.array([1, 1, 0]), 3)
+    assert points.read(torch.tensor([5.0, 6.0, 7.0])).tolist() == [6.0, 6.0, 5.0]
+    assert points.write(torch.zeros(3), torch.tensor([1.0, 2.0, 4.0])).tolist() == [4.0, 1.5, 0.0]
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_precision_of_the_field_stays(dtype):
+    """The precision of the atmosphere's fields is kept."""
+    for index in ([0, 1], [0, 0]):
+        assert LandPoints(np.array(index), 2).write(torch.zeros(2, dtype=dtype), torch.ones(2)).dtype is dtype
+
+
+@pytest.mark.parametrize(
+    ("config", "grid", "error", "message"),
+    [
+        ("same", GRID, ValueError, "the land has 3 points and the atmosphere 5"),
+        ("same", (LAND[0][::-1], LAND[1][::-1]), ValueError,
+         r"2 of 3 points differ, the first: latitude 50\.000, longitude 7\.000 of the land"),
+        ({"nearest": 20}, GRID, ValueError,
+         r"1 of 3 points .* within 20 km; the farthest, latitude 70\.000.* is 22 km away"),
+        ({"index": "no.npy"}, GRID, FileNotFoundError, "There is no index"),
+        ({"index": "i.npy"}, GRID, ValueError, r"has shape \(2,\); the land has 3 points"),
+        ({"nearst": 3}, GRID, TypeError, r"Nearest: \['nearest'\]"),
+        ("closest", GRID, ValueError, "`points` is 'closest'. Give same"),
+        ({"index": "a.npy", "nearest": 3}, GRID, ValueError, "`points` is"),
+    ],
+)  # fmt: skip
+def test_points_that_do_not_fit_are_refused(tmp_path, monkeypatch, config, grid, error, message):
+    """Other points, points too far away, an index that does not fit and unknown options are refused."""
+    monkeypatch.chdir(tmp_path)
+    np.save("i.npy", np.array([4, 0]))
+    with pytest.raises(error, match=message):
+        land_points(config, LAND, grid)
+
+
+@pytest.mark.parametrize(
+    ("index", "message"),
+    [(np.array([0, 5]), "positions from 0 to 5; the atmosphere has points 0 to 4"), (np.array([-1]), "from -1"),
+     (np.array([0.0]), "Give one integer per land point"), (np.zeros((2, 2), int), r"shape \(2, 2\)"),
+     (np.array([], int), "0 positions")],
+)  # fmt: skip
+def test_a_bad_index_is_refused(index, message):
+    """An index with other types, shapes or positions is refused."""
+    with pytest.raises(ValueError, match=message):
+        LandPoints(index, 5)
+
+
+N = 5
+
+
+@pytest.fixture(scope="module")
+def states():
+    stepper = case.stepper()
+    first = case.start(stepper, N)
+    return stepper, [first, stepper.step(first, case.forcings(N)[0])]
+
+
+def test_states_are_written_unchanged(states, tmp_path):
+    """All times are written bitwise, under NetCDF names; diagnostics are missing at the start."""
+    stepper, made = states
+    file = LandFile(tmp_path / "new" / "land.nc", stepper.outputs, "abc")
+    for state in made:
+        file.write(state)
+    file.close()
+    with xr.open_dataset(tmp_path / "new" / "land.nc") as ds:
+        assert ds.attrs["checkpoint_sha256"] == "abc"
+        np.testing.assert_array_equal(ds.time, np.array([s.date for s in made], dtype="datetime64[ns]"))
+        np.testing.assert_array_equal(ds.latitude, made[0].latitudes)
+        for k, state in enumerate(made):
+            for name, values in state.numpy().items():
+                found = ds["t2m" if name == "2t" else name]
+                np.testing.assert_array_equal(found.values[k], values, err_msg=name)
+        assert np.isnan(ds.t2m.values[0]).all()
+        assert ds.sd.attrs["units"] == "kg m-2"
+
+
+def test_the_name_is_given_when_the_file_is_complete(states, tmp_path):
+    """Until the run is complete there is a partial file, and an earlier file stays."""
+    (tmp_path / "land.nc").write_text("earlier")
+    file = LandFile(tmp_path / "land.nc", states[0].outputs, "abc")
+    file.write(states[1][0])
+    assert (tmp_path / "land.nc").read_text() == "earlier"
+    assert (tmp_path / "land.nc.partial").is_file()
+    file.close()
+    assert not (tmp_path / "land.nc.partial").exists()

@@ -1,20 +1,22 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Dataset source ``ecland``: its options, and clear errors for wrong ones."""
+"""Dataset source ``ecland``: options and errors; its fields, sun and calendar."""
 
-from __future__ import annotations
-
+from datetime import datetime
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+from earthkit.data import from_source
+from earthkit.data.core.fieldlist import FieldList
 
-from anemoi_ailand.data.fields import LandFields
+from anemoi_ailand.data.fields import LandCube, LandFields
 from anemoi_ailand.data.open_reader import open_reader
 from anemoi_ailand.data.reader import MARKS
 from anemoi_ailand.data.source import EcLandSource
+from anemoi_ailand.data.sun import COMPUTED, compute
 from anemoi_ailand.variables import VARIABLES
 from tests.support.files import FIRST, STEP, ramp, spoil, stamps, write_land
 
@@ -91,7 +93,7 @@ def test_options_reach_the_reader():
     ("options", "message"),
     [
         ({"variables": ["swlv1"]}, r"not in the table.*swvl1"),
-        ({"variables": ["u"]}, r"\['u'\] are not in .*Nearest"),
+        ({"variables": ["u"]}, r"\['u'\] are not in .*which has"),
         ({"drop": ["swlv1"]}, "not in the table"),
         ({"variables": ["sd"], "drop": ["sd"]}, "No variable is left"),
         ({"points": {"held_out": "only"}}, "leaves none of 44 points"),
@@ -138,3 +140,102 @@ def test_files_are_opened_once_for_all_groups(monkeypatch):
         source(path=[SAMPLE + "/ecland_2020.nc"])
     assert len(opened) == 1
     module._open.cache_clear()
+
+
+NAMES = ["swvl1", "2t", "late_sdswrf", "avg_t"]
+LATITUDES, LONGITUDES = np.array([10.0, 20.0, 30.0]), np.array([-5.0, 0.0, 5.0])
+ORDER = ["valid_datetime", "param_level", "number"]
+ASKED = {"remapping": {"param_level": "{param}_{levelist}"}, "patches": {"number": {None: 0}}, "flatten_values": True}
+
+
+def values(names, dates) -> np.ndarray:
+    return np.random.default_rng(len(names)).normal(size=(len(names), len(dates), 3)).astype("f4")
+
+
+@pytest.fixture
+def land_fields() -> LandFields:
+    return LandFields(NAMES, stamps(5), LATITUDES, LONGITUDES, values)
+
+
+def test_cube_is_the_one_of_earthkit(land_fields):
+    """Coordinates, shape and all values equal those of the cube made by earthkit."""
+    ours, theirs = land_fields.cube(ORDER, **ASKED), FieldList.cube(land_fields, ORDER, **ASKED)
+    assert isinstance(ours, LandCube) and not isinstance(theirs, LandCube)
+    assert dict(ours.user_coords) == dict(theirs.user_coords)
+    assert ours.extended_user_shape == theirs.extended_user_shape
+    np.testing.assert_array_equal(ours.to_numpy(), theirs.to_numpy(flatten=True))
+
+
+def test_cubelets_fill_the_cube_once(land_fields):
+    """Each value is stored exactly once."""
+    cube = land_fields.cube(ORDER, **ASKED)
+    filled, count = np.full(cube.extended_user_shape, np.nan), np.zeros(cube.extended_user_shape, int)
+    cubelets = list(cube.iterate_cubelets())
+    for c in cubelets:
+        filled[c.coords], count[c.coords] = c.to_numpy(), count[c.coords] + 1
+    assert (count == 1).all() and len(cubelets) == cube.count()
+    np.testing.assert_array_equal(filled, cube.to_numpy())
+
+
+def test_other_requests_are_served_by_earthkit(land_fields):
+    """Selection, another order and a join give the values of the name and date."""
+    block = values(land_fields.names, land_fields.dates)
+    (field,) = land_fields.sel(param="avg_t", valid_datetime=stamps(5)[3].isoformat())
+    np.testing.assert_array_equal(field.to_numpy(), block[land_fields.names.index("avg_t"), 3])
+    assert [f.metadata("param") for f in land_fields.order_by("param", "valid_datetime")][:5] == ["2t"] * 5
+    other = LandFields(["stl1"], stamps(5), LATITUDES, LONGITUDES, values)
+    cube = (land_fields + other).cube(ORDER, **ASKED)
+    assert cube.user_coords["param_level"] == ("2t", "avg_t", "late_sdswrf", "stl1", "swvl1")
+
+
+def test_dates_out_of_order_are_sorted_by_earthkit():
+    """The fast cube is for sorted dates only."""
+    back = LandFields(NAMES, stamps(5)[::-1], LATITUDES, LONGITUDES, values)
+    cube = back.cube(ORDER, **ASKED)
+    assert not isinstance(cube, LandCube)
+    assert list(cube.user_coords["valid_datetime"]) == [d.isoformat() for d in stamps(5)]
+
+
+def test_metadata_gives_units_and_period(land_fields):
+    """A mean over 6 h, a mean over the last 3 h, and an instant are distinguished."""
+    first = {f.metadata("param"): f for f in land_fields[:4]}
+    assert first["swvl1"].metadata("units") == "m3 m-3"
+    periods = {
+        n: (f.metadata("startStep", default=None), f.metadata("endStep", default=None)) for n, f in first.items()
+    }
+    assert periods == {"2t": (None, None), "avg_t": (0, 6), "late_sdswrf": (3, 6), "swvl1": (None, None)}
+    assert first["2t"].metadata(namespace="mars") == {"param": "2t", "levtype": "sfc"}
+    assert first["2t"].datetime()["valid_time"] == stamps(1)[0]
+
+
+def test_values_are_loaded_once_and_late():
+    """The values are loaded when the first one is needed."""
+    calls = []
+
+    def load(names, dates):
+        calls.append(names)
+        return values(names, dates)
+
+    land_fields = LandFields(NAMES, stamps(5), LATITUDES, LONGITUDES, load)
+    assert len(land_fields) == 20 and land_fields.cube(ORDER, **ASKED).user_shape == (5, 4, 1) and calls == []
+    _ = land_fields[3].to_numpy(), land_fields[19].to_numpy()
+    assert calls == [tuple(sorted(NAMES))]
+
+
+PLACES = (np.array([72.9, 0.0, -54.6, 47.3]), np.array([-158.9, 0.0, 175.9, 359.5]))
+DATES = [datetime(2020, 1, 1), datetime(2020, 2, 29, 6), datetime(2021, 6, 21, 12), datetime(2022, 12, 31, 18)]
+
+
+def test_names_are_the_computed_ones_of_the_table():
+    """The names are those of the table, no more and no less."""
+    assert set(COMPUTED) == {n for n, v in VARIABLES.items() if v.computed}
+
+
+@pytest.mark.parametrize("name", COMPUTED)
+def test_equal_to_the_source_forcings(name):
+    """The values are bitwise equal in float32, the dtype of a dataset."""
+    fields = from_source("forcings", latitudes=PLACES[0], longitudes=PLACES[1], date=DATES, param=[name])
+    theirs = np.array([f.to_numpy(flatten=True) for f in fields], "f4")
+    ours = compute([name], DATES, *PLACES)[0]
+    np.testing.assert_array_equal(ours, theirs)
+    assert np.ptp(ours) > 0

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from anemoi_ailand.evaluation.settings import LEAD_DAYS, Settings, plain_name, read_settings
+from anemoi_ailand.evaluation.settings import LEAD_DAYS, Settings, plain_name, read_settings, settings_of
 from anemoi_ailand.support.packaged import find
 
 
@@ -18,20 +18,25 @@ def written(tmp_path, text):
     return path
 
 
-def test_packaged_configuration_is_valid():
-    """The packaged configuration loads, with the default lead times."""
+def test_packaged_configurations_are_valid():
+    """They load, with the default lead times; that of the reference set has an overlapping climatology."""
     settings = read_settings(find("configs", "evaluation/evaluate"))
     assert settings.protocol_a.lead_days == LEAD_DAYS
     assert settings.protocol_b.start == datetime.date(2022, 1, 1)
     assert list(settings.checkpoints) == ["emulator"]
+    reference = read_settings(find("configs", "evaluation/reference"))
+    assert reference.climatology.overlap
+    assert reference.protocol_a.year == 2022
+    assert reference.protocol_b.end is None
 
 
 def test_options_of_the_command_line_replace_those_of_the_file(tmp_path):
-    """A dotted key changes one value only."""
+    """A dotted key changes one value only, and ``null`` removes an entry."""
     path = written(tmp_path, "dataset: a.zarr\ncheckpoints: {A: a.ckpt}\nprotocol_a: {year: 2022, every_days: 3}\n")
     settings = read_settings(path, ["checkpoints.B=b.ckpt", "protocol_a.lead_days=[1,7]"])
     assert settings.checkpoints == {"A": Path("a.ckpt"), "B": Path("b.ckpt")}
     assert (settings.protocol_a.every_days, settings.protocol_a.lead_days) == (3, (1, 7))
+    assert read_settings(path, ["checkpoints=null", "forecasts.B=b.nc"]).checkpoints == {}
 
 
 @pytest.mark.parametrize(
@@ -54,16 +59,29 @@ def test_options_of_the_command_line_replace_those_of_the_file(tmp_path):
     ],
 )
 def test_mistake_is_named_with_a_remedy(tmp_path, text, message):
-    """The message names the option and the repair."""
     with pytest.raises(ValueError, match=message):
         read_settings(written(tmp_path, text))
 
 
-def test_null_takes_away_the_checkpoint_of_the_file(tmp_path):
-    """``null`` on the command line removes an entry of the file."""
-    path = written(tmp_path, "dataset: a.zarr\ncheckpoints: {A: a.ckpt}\nforecasts: {B: b.nc}\n")
-    assert read_settings(path, ["checkpoints=null"]).checkpoints == {}
-    assert read_settings(path, ["forecasts=null", "protocol_b={}"]).forecasts == {}
+def test_one_network_is_not_evaluated_twice(tmp_path):
+    """Two names of one file are refused, however it is written."""
+    checkpoints = {"A": tmp_path / "a.ckpt", "B": tmp_path / "x" / ".." / "a.ckpt"}
+    with pytest.raises(ValueError, match=r"the checkpoints \['A', 'B'\] are one file; give it once"):
+        Settings(dataset="d", checkpoints=checkpoints, protocol_b={})
+
+
+def test_settings_from_a_call(tmp_path):
+    """Options are the whole configuration, or replace those of a file or of other settings; mistakes are explained."""
+    whole = settings_of(None, {"dataset": "d", "checkpoints": {"A": "a"}, "protocol_b": {}})
+    assert whole == Settings(dataset="d", checkpoints={"A": "a"}, protocol_b={})
+    path = written(tmp_path, "dataset: d\ncheckpoints: {A: a}\nprotocol_b: {}\n")
+    for given in (path, str(path), whole):
+        assert settings_of(given, {}) == whole
+        assert settings_of(given, {"seed": 3}) == whole.model_copy(update={"seed": 3})
+    with pytest.raises(
+        ValueError, match=r"The evaluation has 1 mistake:\n.*'sed' is not an option. Nearest: \['seed'\]"
+    ):
+        settings_of(whole, {"sed": 3})
 
 
 def test_home_is_written_out(monkeypatch):
@@ -75,15 +93,6 @@ def test_home_is_written_out(monkeypatch):
 
 
 def test_names_that_would_be_one_file_are_an_error():
-    """Labels with the same file name are refused."""
     with pytest.raises(ValueError, match="differ in punctuation only; give names with other letters"):
         Settings(dataset="d", checkpoints={"my run": "a", "my-run": "b"}, protocol_b={})
     assert plain_name("my run/2°") == "my-run-2-"
-
-
-def test_configuration_of_the_reference_set_is_valid():
-    """The packaged reference configuration loads, with an overlapping climatology."""
-    settings = read_settings(find("configs", "evaluation/reference"))
-    assert settings.climatology.overlap
-    assert settings.protocol_a.year == 2022
-    assert settings.protocol_b.end is None

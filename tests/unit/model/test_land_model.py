@@ -64,15 +64,6 @@ def test_each_slot_is_read_for_what_it_holds():
         assert read == [{*land.prognostic, *static, "t", "lai_lv"}, {"t", "cos_julian_day", *means}]
 
 
-def test_points_do_not_mix():
-    """Permuted points give permuted results, a part of the points gives a part of the results."""
-    x = CLOSED.normalised(case.fields(case.land(40)), CLOSED.indices().model.input.name_to_index)
-    for model, start, end in ((OPEN.land_model(), *ends(40)), (CLOSED.land_model(), x, x)):
-        full, order = model.advance(start, end), torch.randperm(40)[:11]
-        part = model.advance(start[..., order, :], end[..., order, :])
-        torch.testing.assert_close(part, full[..., order, :])
-
-
 def test_bounds_hold_in_physical_units():
     """Predictions in physical units are exactly within the bounds for any output of the network."""
     model = OPEN.land_model()

@@ -3,8 +3,6 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """Budgets of one column in closed form, and of ecLand's own output."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import xarray as xr

@@ -13,6 +13,7 @@ import torch
 import xarray as xr
 
 from anemoi_ailand.data.sun import COMPUTED, compute
+from anemoi_ailand.rollout.step.pretrained import pretrained_record
 from anemoi_ailand.rollout.stepper import STEP, LandStepper
 from anemoi_ailand.variables import variable
 from tests.support import stepper as case
@@ -76,10 +77,66 @@ def test_kinds_of_fields(small, kind):
             "masked": lambda: {k: 9e4 if k == "avg_sp" else np.ma.masked_array(v) for k, v in given.items()},
         }[kind]()
 
-    state = small.initial(case.DATE, *case.places(N), turn(fields))
+    state = small.initial(turn(fields), case.DATE, *case.places(N))
     for values in fields.values():
         values[:] = 0.0  # a host may reuse its arrays
     same(small.step(state, turn(forcing)), expected)
+
+
+def labelled(n=N, times=2):
+    """Fields of the case as a dataset with a time and places."""
+    steps = [case.fields(n), *case.forcings(n, times - 1)]
+    data = xr.concat([xr.Dataset({variable(k).netcdf_name: ("point", v) for k, v in f.items()}) for f in steps], "time")
+    latitudes, longitudes = case.places(n)
+    dates = [np.datetime64(case.DATE + k * STEP, "ns") for k in range(times)]
+    return data.assign_coords(time=dates, latitude=("point", latitudes), longitude=("point", longitudes))
+
+
+def test_datasets_with_a_time(small):
+    """Date and places come from the dataset; a date may be given in any form; the record that is needed is taken."""
+    data, expected = labelled(times=3), case.start(small, N)
+    for state in (
+        small.initial(data),
+        small.initial(data.isel(time=0)),
+        small.initial(data, "2022-01-01"),
+        small.initial(data, np.datetime64("2022-01-01T00")),
+        small.initial(data.drop_vars("time").isel(time=0), "2022-01-01"),
+        small.initial(data.rename(latitude="lat", longitude="lon")),
+    ):
+        same(state, expected)
+        assert isinstance(state.date, datetime)
+    after = small.step(expected, case.forcings(N)[0])
+    same(small.step(expected, data), after)
+    same(small.step(expected, data.isel(time=1)), after)
+    assert small.initial(data, "2022-01-01T06").date == case.DATE + STEP
+    deliberate = small.step(expected, data.isel(time=2).drop_vars("time"))
+    same(deliberate, small.step(expected, case.forcings(N, 2)[1]))
+
+
+def test_another_date_is_refused(small):
+    """A dataset of another date is an error that says which one is needed."""
+    data = labelled()
+    state = small.initial(data)
+    with pytest.raises(ValueError, match=r"of 2022-01-01 00:00, needed are those of 2022-01-01 06:00.*drop_vars"):
+        small.step(state, data.isel(time=0))
+    with pytest.raises(ValueError, match="no record at 2022-01-01 12:00; they have 2022-01-01 00:00 to 2022-01-01 06"):
+        small.step(small.step(state, data), data)
+    with pytest.raises(ValueError, match="no record at 2020-05-01 00:00"):
+        small.initial(data, "2020-05")
+    with pytest.raises(TypeError, match="The fields come first"):
+        small.initial(case.DATE, *case.places(N), case.fields(N))
+    with pytest.raises(TypeError, match="Fields without time and places need them"):
+        small.initial(case.fields(N), case.DATE)
+
+
+def test_stepper_prints_itself(shipped):
+    """Variables with units, step, precision, checkpoint, checksum and origin, as text and as a table of a notebook."""
+    sha = pretrained_record()["sha256"][:12]
+    for text in (repr(shipped), shipped._repr_html_()):
+        parts = "steps of 6 h, float32 on cpu", f"SHA-256 {sha}", "2026-11-26 19:09, anemoi-ailand 0.1.0"
+        for part in (*parts, "2t (t2m) [K]", "swvl1 [m3 m-3]"):
+            assert part in text, part
+    assert "trained     unknown" in repr(case.stepper())
 
 
 def test_sun_and_calendar_are_computed_or_given(small):
@@ -117,7 +174,7 @@ def test_bad_fields_are_refused(small):
         case.start(small, N, given=without)
     for places in (([1.0], [2.0, 3.0]), ([91.0], [0.0]), ([0.0], [361.0]), ([], []), ([np.nan], [0.0])):
         with pytest.raises(ValueError, match="latitudes and"):
-            small.initial(case.DATE, *places, fields)
+            small.initial(fields, case.DATE, *places)
     broken = case.stepper()
     with torch.no_grad():
         next(iter(broken._loaded.model.parameters())).fill_(torch.nan)
@@ -128,7 +185,7 @@ def test_bad_fields_are_refused(small):
 def test_time_zones_are_converted(small):
     """A date with a time zone is converted to UTC."""
     zoned = datetime(2022, 1, 1, 3, tzinfo=timezone(timedelta(hours=3)))
-    same(small.initial(zoned, *case.places(N), case.fields(N)), case.start(small, N))
+    same(small.initial(case.fields(N), zoned, *case.places(N)), case.start(small, N))
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -207,7 +264,7 @@ def test_gradients_pass_through_propagate():
         fields[name].requires_grad_()
 
     def warmth(fields, given):
-        state = stepper.initial(case.DATE, *case.places(5), fields)
+        state = stepper.initial(fields, case.DATE, *case.places(5))
         return stepper.propagate(stepper.propagate(state, given), forcings[1])["stl1"].sum()
 
     warmth(fields, given).backward()
@@ -225,7 +282,7 @@ def test_step_inside_inference_mode(small):
     state, forcing = case.start(small, N), case.forcings(N)[0]
     with torch.inference_mode():
         given = {k: torch.from_numpy(v) * 1.0 for k, v in forcing.items()}
-        found = small.step(small.initial(case.DATE, *case.places(N), case.fields(N)), given)
+        found = small.step(small.initial(case.fields(N), case.DATE, *case.places(N)), given)
     same(found, small.step(state, forcing))
     assert not found.columns.is_inference()
 

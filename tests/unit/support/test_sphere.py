@@ -3,8 +3,6 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """Points on the sphere."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -77,24 +77,25 @@ def test_held_out_points_are_never_read():
     assert max(max(block(r.get_sample(0, slice(i % 18, i % 18 + 1)))) for i in range(200)) < 30
 
 
+def disturbance(noise, dates):
+    """Change by noise of the samples of some dates, each shape (date, point, variable)."""
+    noisy, clean = reader(points=None, noise=np.array(noise, dtype=np.float32)), reader(points=None)
+    return [(noisy.get_sample(0, d) - clean.get_sample(0, d))[:, 0] for d in dates]
+
+
 def test_static_noise_is_one_draw_per_point_and_sample():
     """Constant over the dates of a sample, different between samples, of the given size, on static fields only."""
-    noise = np.array([[0.0, 3.0, 0.0], [0.0, 0.0, 0.0]], dtype=np.float32)
     torch.manual_seed(1)
-    noisy, clean = reader(points=None, noise=noise), reader(points=None)
-    change = (noisy.get_sample(0, slice(4, 9)) - clean.get_sample(0, slice(4, 9)))[:, 0]
+    change, other = disturbance([[0.0, 3.0, 0.0], [0.0, 0.0, 0.0]], [slice(4, 9), slice(5, 9)])
     assert change[..., [0, 2]].abs().max() == 0
     torch.testing.assert_close(change[0], change[4], atol=1e-2, rtol=0)
     assert 2.0 < change[0, :, 1].std() < 4.0
-    other = (noisy.get_sample(0, slice(5, 9)) - clean.get_sample(0, slice(5, 9)))[0, 0]
-    assert (other[:, 1] - change[0, :, 1]).abs().max() > 1.0
+    assert (other[0, :, 1] - change[0, :, 1]).abs().max() > 1.0
 
 
 def test_state_noise_is_on_the_first_date_alone():
     """The state that a sample begins with is disturbed, its targets are not."""
-    noise = np.array([[0.0, 0.0, 0.0], [2.0, 0.0, 0.0]], dtype=np.float32)
-    noisy, clean = reader(points=None, noise=noise), reader(points=None)
-    change = (noisy.get_sample(0, slice(4, 9)) - clean.get_sample(0, slice(4, 9)))[:, 0]
+    (change,) = disturbance([[0.0, 0.0, 0.0], [2.0, 0.0, 0.0]], [slice(4, 9)])
     assert 1.3 < change[0, :, 0].std() < 2.7
     assert change[1:].abs().max() == 0
     assert change[..., 1:].abs().max() == 0

@@ -19,7 +19,7 @@ def stages(monkeypatch):
     """Replace the commands by stand-ins that make their results; return the names of those that ran."""
     ran = []
 
-    def run(output: Path, name: str, command: list[str]) -> None:
+    def run(output: Path, name: str, command: list[str]):
         ran.append(name)
         if name == "dataset":
             Path(command[-1]).mkdir()
@@ -35,32 +35,20 @@ def stages(monkeypatch):
     return ran
 
 
-def test_all_stages_run_in_order(stages, tmp_path):
-    """Dataset, training, rollout, evaluation; each result under its name."""
+def test_stages_run_in_order_and_once(stages, tmp_path):
+    """Dataset, training, roll-out, evaluation; only a removed result is made again, all with ``force``."""
     assert quickstart(tmp_path, SMALLEST) == tmp_path / "comparison"
-    assert stages == ["dataset", "training", "rollout", "evaluation"]
     assert {p.name for p in tmp_path.iterdir()} == {"dataset.zarr", "training", "forecast.nc", "comparison"}
-
-
-def test_a_second_run_repeats_nothing(stages, tmp_path):
-    """Only a removed result is made again."""
     quickstart(tmp_path, SMALLEST)
-    quickstart(tmp_path, SMALLEST)
-    assert len(stages) == 4
+    assert stages == ["dataset", "training", "rollout", "evaluation"]
     (tmp_path / "comparison").rmdir()
     quickstart(tmp_path, SMALLEST)
     assert stages[4:] == ["evaluation"]
-
-
-def test_force_starts_again(stages, tmp_path):
-    """Earlier results are removed."""
-    quickstart(tmp_path, SMALLEST)
     quickstart(tmp_path, SMALLEST, force=True)
-    assert stages[4:] == ["dataset", "training", "rollout", "evaluation"]
+    assert stages[5:] == ["dataset", "training", "rollout", "evaluation"]
 
 
 def test_training_period_is_that_of_the_configuration():
-    """The period shaded in the figures is the training period of the configuration."""
     config = yaml.safe_load(find("configs", "training/ailand-sample").read_text())
     period = config["dataloader"]["training"]["datasets"]["data"]
     assert (str(period["start"]), str(period["end"])) == TRAINING_PERIOD
@@ -68,7 +56,6 @@ def test_training_period_is_that_of_the_configuration():
 
 @pytest.mark.parametrize("size", [FULL, SMALLEST])
 def test_options_of_the_evaluation_are_valid(size):
-    """The configuration of the evaluation knows all options that the quickstart sets."""
     settings = read_settings(find("configs", "evaluation/evaluate"), ["protocol_c=null", *size.evaluation])
     assert settings.protocol_a.year == 2022
     assert settings.protocol_c is None

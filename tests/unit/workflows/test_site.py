@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Sites: one rollout for all places, results written as a whole, refusals before the rollout."""
+"""Sites: one roll-out for all places, results written as a whole, refusals before the rollout."""
 
 import json
 
@@ -45,10 +45,10 @@ def names(folder):
 
 
 def test_one_site_is_the_roll_out_by_hand(tmp_path, data):
-    """The series are those of a rollout by hand; ecLand and forcing are those of the dataset."""
+    """The series are those of a roll-out by hand; ecLand and forcing are those of the dataset."""
     folder = run(tmp_path, start="2022-01-02", lead="3d")
     assert names(folder) == FILES
-    expected = case.by_hand(data.step, data, 4, 12)[:, 1]
+    expected = case.by_hand(data.step, data, range(4, 16))[:, 1]
     with xr.open_dataset(folder / "site.nc") as found:
         np.testing.assert_array_equal(found["time"].values, case.DATES[5:17].astype("datetime64[ns]"))
         for i, name in enumerate(data.step.outputs):
@@ -78,7 +78,7 @@ def test_csv_table_and_summary_agree(tmp_path, data):
 
 
 def test_several_sites_have_a_folder_each_from_one_roll_out(tmp_path, data, monkeypatch):
-    """Two places share a point and its series; the rollout has each point once."""
+    """Two places share a point and its series; the roll-out has each point once."""
     calls = []
     whole = module.reforecast
     monkeypatch.setattr(module, "reforecast", lambda *a, **k: calls.append(k["points"].tolist()) or whole(*a, **k))
@@ -88,7 +88,7 @@ def test_several_sites_have_a_folder_each_from_one_roll_out(tmp_path, data, monk
     assert all(names(folder / p.name) == FILES for p in (WEST, EAST, AGAIN))
     west, again, east = (pd.read_csv(folder / n / "series.csv", index_col="time") for n in ("west", "again", "east"))
     pd.testing.assert_frame_equal(west, again)
-    expected = case.by_hand(data.step, data, 0, 8)[..., data.step.outputs.index("stl1")]
+    expected = case.by_hand(data.step, data, range(8))[..., data.step.outputs.index("stl1")]
     for table, point in ((west, 4), (east, 1)):
         np.testing.assert_allclose(table["stl1"], expected[:, point], rtol=1e-5)
         stored = data.values[1:9, data.name_to_index["stl1"], 0, point]
@@ -108,7 +108,6 @@ def test_several_sites_have_a_folder_each_from_one_roll_out(tmp_path, data, monk
     ],
 )
 def test_errors_come_before_the_roll_out_and_leave_nothing(tmp_path, data, monkeypatch, options, message):
-    """A distant place, dates outside the dataset and a negative distance are refused."""
     monkeypatch.setattr(module, "reforecast", lambda *_, **__: pytest.fail("it ran"))
     with pytest.raises(ValueError, match=message):
         run(tmp_path, **options)

@@ -29,7 +29,7 @@ class Run:
 
 @pytest.fixture
 def fake(monkeypatch):
-    """A rollout of 12 years that takes no time."""
+    """A roll-out of 12 years that takes no time."""
 
     def write(path, dataset):
         path.parent.mkdir(exist_ok=True)
@@ -60,7 +60,6 @@ def test_everything_is_written(fake, tmp_path):
 
 
 def test_too_few_years_are_refused_before_the_roll_out(fake, tmp_path):
-    """Seven years are too few, and nothing is written."""
     with pytest.raises(ValueError, match="Give 8 years or more"):
         stability("best.ckpt", "d.zarr", tmp_path / "out", years=7)
     assert list(tmp_path.iterdir()) == []

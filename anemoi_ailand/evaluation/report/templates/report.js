@@ -41,9 +41,9 @@
       rows += !row.hidden;
     }
     for (const block of document.querySelectorAll(".block")) {
-      block.hidden = !["variable", "protocol", "cut"].every((name) => matches(block, name, wanted[name]));
+      block.hidden = !["variable", "protocol", "strata"].every((name) => matches(block, name, wanted[name]));
     }
-    if (wanted.protocol || wanted.cut) {
+    if (wanted.protocol || wanted.strata) {
       document.querySelectorAll(".block:not([hidden]) > details").forEach((part) => { part.open = true; });
     }
     const chosen = Object.values(wanted).some(Boolean);

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,12 +17,13 @@ import numpy as np
 from anemoi.inference.types import FloatArray, IntArray
 
 from anemoi_ailand.constants import SAME_PLACE
+from anemoi_ailand.data.grib.index import open_message, released
 from anemoi_ailand.support.sphere import longitude_from_zero, nearest_points
 
 LOG = logging.getLogger(__name__)
 
 AUTO, UNSTRUCTURED, TEMPLATE = "auto", "unstructured", "template"
-#: Classical reduced Gaussian grids known to ecCodes; the same numbers are tried for octahedral ones.
+#: Classical reduced Gaussian grids known to ecCodes; the same numbers are tried for octahedral grids.
 CLASSICAL = (32, 48, 64, 80, 96, 128, 160, 200, 256, 320, 400, 512, 640, 1024, 1280, 2000)
 #: Increments of regular grids to guess from [degrees], coarsest first.
 _INCREMENTS = (5.0, 2.5, 2.0, 1.5, 1.25, 1.0, 0.75, 0.5, 0.4, 0.3, 0.25, 0.2, 0.15, 0.125, 0.1)
@@ -197,7 +197,7 @@ def _rows_message(option: Any, rows: Rows, edition: int) -> bytes:
 
 
 def _made(sample: str, size: int, keys: Mapping[str, float], before: Callable[[int], None] | None = None) -> bytes:
-    """Return a message of zeros, made from an ecCodes sample with further keys."""
+    """Return a message of zeros: an ecCodes sample with further keys."""
     with released(eccodes.codes_grib_new_from_samples(sample)) as handle:
         if before is not None:
             before(handle)
@@ -216,7 +216,7 @@ def _first_message(path: Path) -> bytes:
 
 
 def _coordinates(message: bytes, path: str) -> tuple[FloatArray, FloatArray]:
-    with released(eccodes.codes_new_from_message(message)) as handle:
+    with open_message(message) as handle:
         try:
             latitudes, longitudes = (eccodes.codes_get_double_array(handle, k) for k in ("latitudes", "longitudes"))
         except eccodes.CodesInternalError as error:
@@ -225,15 +225,6 @@ def _coordinates(message: bytes, path: str) -> tuple[FloatArray, FloatArray]:
                 "GRIB file on a Gaussian, regular or projected grid, or set `grid: unstructured`."
             ) from error
         return latitudes, longitudes
-
-
-@contextmanager
-def released(handle: int) -> Iterator[int]:
-    """Release an ecCodes handle at the end of the block."""
-    try:
-        yield handle
-    finally:
-        eccodes.codes_release(handle)
 
 
 def set_keys(handle: int, keys: Mapping[str, Any]) -> None:

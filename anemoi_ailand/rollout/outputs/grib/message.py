@@ -19,8 +19,9 @@ import numpy as np
 from anemoi.inference.types import FloatArray
 
 from anemoi_ailand.constants import SOIL_LAYER_THICKNESS
+from anemoi_ailand.data.grib.index import open_message
 from anemoi_ailand.data.grib.parameters import PARAMETERS, Level, Parameter, factor
-from anemoi_ailand.rollout.outputs.grib.grid import Grid, released, set_keys
+from anemoi_ailand.rollout.outputs.grib.grid import Grid, set_keys
 from anemoi_ailand.rollout.outputs.output_columns import MEAN, SPREAD, Column
 from anemoi_ailand.variables import Time, variable
 
@@ -65,7 +66,10 @@ _LOCAL = ("class", "stream", "expver", "type", "marsClass", "marsStream", "exper
 
 @dataclass(frozen=True)
 class Style:
-    """Encoding options that all messages of a file share, as in :class:`LandGribOutput`."""
+    """Encoding options that all messages of a file share.
+
+    They are those of :class:`~anemoi_ailand.rollout.outputs.grib.output.LandGribOutput`.
+    """
 
     edition: int = 2
     fluxes: str = MEANS
@@ -130,7 +134,7 @@ class Encoder:
         way = parameter(column.name, style)
         assert way is not None
         self.way, self._grid, self._column, self._style = way, grid, column, style
-        with released(eccodes.codes_new_from_message(_bare(grid.message, style.edition))) as handle:
+        with open_message(_bare(grid.message, style.edition)) as handle:
             try:
                 self._prepare(handle, data_type, n_members)
                 self._pack(handle, bits)
@@ -154,19 +158,12 @@ class Encoder:
     ) -> bytes:
         """Encode one message.
 
-        Parameters
-        ----------
-        values : numpy.ndarray, shape (point,)
-            Values in the units of the table (times s for an accumulation); NaN is missing.
-        base : datetime
-            Date of the message.
-        start, end : timedelta
-            Interval relative to it, whole hours; of an instant only ``end``.
-        number : int, optional
-            Number of the member.
+        ``values`` (point,) are in the units of the table (times s for an accumulation), NaN is missing. ``start`` and
+        ``end`` bound the interval relative to the date ``base`` of the message, in whole hours; of an instant only
+        ``end`` counts. ``number`` is that of the member.
         """
         values = self._grid.field(values * self.scale, _MISSING)
-        with released(eccodes.codes_new_from_message(self._message)) as handle:
+        with open_message(self._message) as handle:
             if number is not None:
                 eccodes.codes_set(handle, "number", number)
             set_keys(handle, _date_keys(base))
@@ -244,7 +241,7 @@ class Encoder:
 
 def _bare(message: bytes, edition: int) -> bytes:
     """Return a message on the same grid without the product of a template."""
-    with released(eccodes.codes_new_from_message(message)) as handle:
+    with open_message(message) as handle:
         if eccodes.codes_get_long(handle, "edition") != edition:
             eccodes.codes_set(handle, "edition", edition)
         keys: dict[str, Any] = {"tablesVersion": _TABLES, "productDefinitionTemplateNumber": 0}
@@ -263,7 +260,7 @@ def coordinates(grid: Grid, latitudes: FloatArray, longitudes: FloatArray, date:
     """Encode ``lat`` and ``lon`` (paramId 250001, 250002; 24 bits) of an unstructured grid, edition 2 [degrees]."""
     out = b""
     for param, values in ((250001, latitudes), (250002, longitudes)):
-        with released(eccodes.codes_new_from_message(grid.message)) as handle:
+        with open_message(grid.message) as handle:
             first = {"tablesVersion": _TABLES, "paramId": param, "dataType": "fc", "bitsPerValue": 24}
             set_keys(handle, {**first, **_date_keys(date)})
             eccodes.codes_set_values(handle, values.astype("f8"))

@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 import eccodes
 import numpy as np
 
-from anemoi_ailand.rollout.outputs.buffer import STEP
+from anemoi_ailand.constants import STEP
 from anemoi_ailand.rollout.outputs.grib.grid import AUTO, UNSTRUCTURED, check_grid, grid_of
 from anemoi_ailand.rollout.outputs.grib.message import (
     ACCUMULATED,
@@ -35,7 +35,7 @@ from anemoi_ailand.rollout.outputs.land_output import LandOutput
 from anemoi_ailand.rollout.outputs.output_columns import MEAN, Column
 from anemoi_ailand.rollout.outputs.output_frame import Block
 from anemoi_ailand.rollout.outputs.output_progress import KEPT, save_arrays
-from anemoi_ailand.support.atomic_file import publish
+from anemoi_ailand.support.atomic import publish
 from anemoi_ailand.support.netcdf_writer import add_points, new_file
 from anemoi_ailand.variables import variable
 
@@ -294,11 +294,9 @@ def _checked_bits(bits: Any) -> dict[str, int]:
     """Return bits by variable, ``default`` for all others."""
     given = bits if isinstance(bits, Mapping) else {} if bits is None else {_DEFAULT: bits}
     for name, number in given.items():
-        if name != _DEFAULT:
-            variable(name)
         if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= 32:
             raise ValueError(f"`bits` of {name} is {number!r}. Give a whole number from 1 to 32.")
-    return dict(given)
+    return {name if name == _DEFAULT else variable(name).name: number for name, number in given.items()}
 
 
 def _packing(packing: str | None, edition: int) -> str:

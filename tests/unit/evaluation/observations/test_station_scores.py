@@ -1,11 +1,8 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Observation, ecLand and emulator, three ways."""
+"""Stations at their points: observation, ecLand and emulator, three ways."""
 
-from __future__ import annotations
-
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -16,16 +13,40 @@ import xarray as xr
 from anemoi_ailand.data.stations.station import Sensor, Station, make_station
 from anemoi_ailand.evaluation.fields.fields import Fields
 from anemoi_ailand.evaluation.observations import station_scores
+from anemoi_ailand.evaluation.observations.station_match import match_stations
 from anemoi_ailand.evaluation.observations.station_scores import frozen, score_stations
+from tests.support.worlds import fields_of, six_hourly
+
+LATITUDE, LONGITUDE = np.array([0.0, 40.0, 60.0]), np.array([0.0, 271.7, 179.9])
+
+
+def station(latitude: float, longitude: float) -> Station:
+    """Return a station without data."""
+    return make_station("s", "n", (latitude, longitude, 0.0), [])
+
+
+def test_nearest_point_within_the_limit():
+    """Points are found across the date line and in any convention; distant stations are skipped with the reason."""
+    stations = [station(60.0, -179.9), station(40.1, -88.3), station(10.0, 10.0)]
+    matches, skipped = match_stations(stations, LATITUDE, LONGITUDE)
+    assert [m.point for m in matches] == [2, 1]
+    assert [m.distance for m in matches] == pytest.approx([0.1, 0.1], rel=1e-3)
+    assert len(skipped) == 1
+    assert "14.1 degrees away, more than 0.5" in skipped[0].reason
+    with pytest.raises(ValueError, match=r"is near any of the 1 stations.*give a larger distance"):
+        match_stations(stations[1:2], LATITUDE, LONGITUDE, 0.05)
+    with pytest.raises(ValueError, match="No station is given"):
+        match_stations([], LATITUDE, LONGITUDE)
+
 
 N = 1460
 PLACES = {"latitude": np.array([0.0, 40.0, 60.0]), "longitude": np.array([0.0, -88.3, 10.0])}
 
 
 @pytest.fixture
-def world(make_dates: Callable, make_fields: Callable) -> dict[str, Any]:
+def world():
     """Return ecLand in 2021 at three points, and an emulator at two of them in another order that is 0.03 too wet."""
-    times = make_dates("2021-01-01T00", "2021-12-31T18")
+    times = six_hourly("2021-01-01T00", "2021-12-31T18")
     rng = np.random.default_rng(0)
     day = (np.arange(N) / 4)[:, None]
     weather = np.stack(
@@ -40,8 +61,8 @@ def world(make_dates: Callable, make_fields: Callable) -> dict[str, Any]:
     emulated["swvl1"][:, 1] += 0.005 * rng.standard_normal(N)
     place = {n: v[[2, 1]] for n, v in PLACES.items()}
     return {
-        "times": times, "values": values, "reference": make_fields(times, values, **PLACES),
-        "emulator": make_fields(times, emulated, **place),
+        "times": times, "values": values, "reference": fields_of(times, values, **PLACES),
+        "emulator": fields_of(times, emulated, **place),
     }  # fmt: skip
 
 
@@ -58,7 +79,7 @@ def row(table: pd.DataFrame, **keys: str) -> pd.Series:
     return found.iloc[0]
 
 
-def test_known_biases_are_given_back_three_ways(world: dict[str, Any]) -> None:
+def test_known_biases_are_given_back_three_ways(world):
     """Biases of ecLand and emulator against observation, and of emulator against ecLand, are found."""
     truth = world["values"]["swvl1"][:, 1]
     station = bondville(world, "swvl", truth - 0.05 + 0.01 * np.random.default_rng(1).standard_normal(N))
@@ -77,7 +98,7 @@ def test_known_biases_are_given_back_three_ways(world: dict[str, Any]) -> None:
     assert set(result.table["n"]) == {result.table["n"][0]}  # one sample for all three
 
 
-def test_frozen_ground_does_not_count_for_moisture(world: dict[str, Any]) -> None:
+def test_frozen_ground_does_not_count_for_moisture(world):
     """Soil moisture is not scored where ecLand's layer is below 273.65 K; temperature is."""
     cold = world["values"]["stl1"][1:, 1] < 273.65
     assert 0.1 < cold.mean() < 0.4
@@ -92,7 +113,7 @@ def test_frozen_ground_does_not_count_for_moisture(world: dict[str, Any]) -> Non
     assert set(warm.table["n"][warm.table["metric"] == "bias"]) == {N - 1}
 
 
-def test_frozen_by_observation_or_model() -> None:
+def test_frozen_by_observation_or_model():
     """Observed or modelled frost suffices; a missing temperature is ignored."""
     times = np.datetime64("2021-01-01T00", "ns") + np.arange(4) * np.timedelta64(6, "h")
     observed = xr.Dataset({"stl2": ("time", [272.0, 280.0, np.nan, 280.0])}, {"time": times})
@@ -101,8 +122,8 @@ def test_frozen_by_observation_or_model() -> None:
     np.testing.assert_array_equal(frozen("swvl1", observed, modelled, times), np.zeros(4, bool))
 
 
-def test_without_emulator_ecland_alone_is_scored(world: dict[str, Any]) -> None:
-    """Without an emulator ecLand is scored from the first record on; net radiation is a sum."""
+def test_without_emulator_ecland_alone_is_scored(world):
+    """From the first record on; net radiation is a sum. Too few values give NaN with the status."""
     station = bondville(world, "rnet", np.full(N, 55.0) + world["values"]["ssr"][:, 1])
     table = score_stations([station], world["reference"]).table
     assert set(table["model"]) == {"ecLand"}
@@ -110,20 +131,15 @@ def test_without_emulator_ecland_alone_is_scored(world: dict[str, Any]) -> None:
     weather = world["values"]["str"][:, 1] + 40.0
     assert bias["value"] == pytest.approx(-95.0 + weather.mean(), abs=1e-3)  # rnet = ssr + str
     assert bias["n"] == N
-
-
-def test_too_few_values_are_reported_with_their_number(world: dict[str, Any]) -> None:
-    """Too few values give NaN with the status, and no station in the summary."""
-    values = world["values"]["stl1"][:, 1].copy()
-    values[50:] = np.nan
-    result = score_stations([bondville(world, "stl", values)], world["reference"])
+    few = np.where(np.arange(N) < 50, world["values"]["stl1"][:, 1], np.nan)
+    result = score_stations([bondville(world, "stl", few)], world["reference"])
     assert set(result.table["status"]) == {"not enough data"}
     assert result.table["value"].isna().all()
     assert result.table["n"][0] == 50
     assert set(result.summary["stations"]) == {0}
 
 
-def test_summary_is_the_median_over_stations(world: dict[str, Any]) -> None:
+def test_summary_is_the_median_over_stations(world):
     """Biases of 1 to 5 K at five stations have the median 3 K."""
     truth = world["values"]["stl1"][:, 1]
     stations = [
@@ -136,9 +152,7 @@ def test_summary_is_the_median_over_stations(world: dict[str, Any]) -> None:
     assert 1.0 <= bias["low"] < 3.0 < bias["high"] <= 5.0
 
 
-def test_result_does_not_depend_on_batches_or_other_stations(
-    world: dict[str, Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_result_does_not_depend_on_batches_or_other_stations(world, monkeypatch):
     """Batches of variables and further stations do not change numbers and intervals."""
     sensors = [Sensor(n, world["times"], world["values"][f"{n}1"][:, 1] + 1, (0.05, 0.05)) for n in ("swvl", "stl")]
     station = make_station("a", "n", (40.0, -88.3, 0.0), sensors)
@@ -153,7 +167,7 @@ def test_result_does_not_depend_on_batches_or_other_stations(
     )
 
 
-def test_gap_in_the_observations_is_not_a_jump_in_time(world: dict[str, Any]) -> None:
+def test_gap_in_the_observations_is_not_a_jump_in_time(world):
     """A gap in summer reduces n; the windows of anomalies stay in place."""
     keep = np.r_[0:500, 900:N]
     sensor = Sensor("stl", world["times"][keep], world["values"]["stl1"][keep, 1], (0.05, 0.05))
@@ -163,25 +177,20 @@ def test_gap_in_the_observations_is_not_a_jump_in_time(world: dict[str, Any]) ->
     assert row(table, metric="anomaly_correlation")["value"] == pytest.approx(1.0)
 
 
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"name": "gpp"}, r"share no variable: the stations have \['gpp'\].*Give stations that measure"),
-        ({"place": (10.0, 10.0, 0.0)}, "No point of the model is near any"),
-        ({"shift": 3650}, r"share no time: Bondville: its observations \(2030-.*Give stations with data"),
-    ],
-)
-def test_nothing_in_common_is_an_error(world: dict[str, Any], change: dict[str, Any], message: str) -> None:
-    """The message says which variables, places or times exist, and what to do."""
-    moved = {**world, "times": world["times"] + np.timedelta64(change.get("shift", 0), "D")}
-    place = change.get("place", (40.0, -88.3, 0.0))
-    station = bondville(moved, change.get("name", "stl"), world["values"]["stl1"][:, 1], place)
-    with pytest.raises(ValueError, match=message):
-        score_stations([station], world["reference"])
+def test_nothing_in_common_is_an_error(world):
+    later = {**world, "times": world["times"] + np.timedelta64(3650, "D")}
+    for station, message in (
+        (
+            bondville(world, "gpp", world["values"]["stl1"][:, 1]),
+            r"no variable: the stations have \['gpp'\].*Give stat",
+        ),
+        (bondville(later, "stl", world["values"]["stl1"][:, 1]), r"no time: Bondville: its observations \(2030-.*Give"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            score_stations([station], world["reference"])
 
 
-def test_stations_are_matched_to_points_that_all_models_have(world: dict[str, Any]) -> None:
-    """A station at a point that the emulator lacks is skipped."""
+def test_stations_are_matched_to_points_that_all_models_have(world):
     at_first = bondville(world, "stl", world["values"]["stl1"][:, 0], (0.0, 0.0, 0.0))
     near = bondville(world, "stl", world["values"]["stl1"][:, 1])
     fields: dict[str, Fields] = {"A": world["emulator"]}

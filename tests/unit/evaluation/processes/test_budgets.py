@@ -1,12 +1,9 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Budgets over time: of a world that closes by construction, and of the packaged sample of ecLand."""
-
-from __future__ import annotations
+"""Budgets: their degree of closure, a world that closes by construction, and the packaged sample of ecLand."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -15,22 +12,109 @@ import xarray as xr
 
 from anemoi_ailand.evaluation.fields import fields as inputs
 from anemoi_ailand.evaluation.fields.fields import Fields
+from anemoi_ailand.evaluation.processes import budget_terms as bt
 from anemoi_ailand.evaluation.processes.budgets import COLUMNS, LAND, WET_OR_URBAN, Budgets, budgets
 from anemoi_ailand.support import packaged as resources
 from anemoi_ailand.variables import VARIABLES
+from tests.support.worlds import fields_of, six_hourly
+
+SOIL = ["swvl1", "swvl2", "swvl3", "swvl4"]
+WATER = [*SOIL, "sd", "src", "evap", "sro", "ssro"]
+ENERGY = ["stl1", "stl2", "stl3", "stl4", "ssr", "str", "slhf", "sshf", "sd", "slw", "tsn", "evap"]
+REFERENCE = [*bt.SOIL_FIELDS, "avg_tsrwe", "avg_t"]
+
+
+def without(names: list[str], *gone: str) -> list[str]:
+    """Return ``names`` without some of them."""
+    return [name for name in names if name not in gone]
+
+
+def test_water_plan_lists_missing_terms():
+    """Each missing variable has its consequence and is named."""
+    for held, closure, missing in (
+        (WATER, "closed", ()),
+        (without(WATER, "src"), "approximate", ()),
+        ([*without(WATER, "evap"), "slhf"], "approximate", ()),
+        (without(WATER, "sro"), "implied_runoff", ("sro",)),
+        (without(WATER, "src", "sro", "ssro"), "implied_runoff", ("sro", "ssro")),
+        (without(WATER, "evap"), "incomplete", ("evap",)),
+        (without(WATER, "sd", "ssro"), "incomplete", ("sd", "ssro")),
+        (without(WATER, "swvl4"), "incomplete", ("swvl4",)),
+    ):
+        plan = bt.water_plan(held)
+        assert (plan.closure, plan.missing) == (closure, missing)
+        assert ("change of src" in plan.omitted) == ("src" not in held)
+        assert set(plan.variables) <= set(held)
+
+
+def test_energy_plan_lists_missing_terms():
+    """Without the heat of snow only steps without snow close, without radiation or porosity none."""
+    for held, closure, missing in (
+        (ENERGY, "approximate", ()),
+        (without(ENERGY, "tsn"), "snow_free", ()),
+        ([*without(ENERGY, "sd"), "snowc"], "snow_free", ()),
+        (without(ENERGY, "sd"), "incomplete", ("sd or snowc",)),
+        (without(ENERGY, "ssr", "stl4"), "incomplete", ("ssr", "stl4")),
+    ):
+        plan = bt.energy_plan(held, REFERENCE)
+        assert (plan.closure, plan.missing) == (closure, missing)
+        assert set(plan.variables) <= set(held)
+    assert bt.energy_plan(ENERGY, without(REFERENCE, "theta_sat")).missing == ("theta_sat (reference)",)
+
+
+@pytest.fixture
+def step():
+    """One step of one point: 21.6 mm of rain, 2.16 evaporated, 4.32 + 6.48 run off, 8.64 into the first layer."""
+    still = {name: np.array([[0.3], [0.3]]) for name in (*SOIL, "sd", "src")}
+    run = {**still, "swvl1": np.array([[0.3], [0.3 + 8.64 / 70.0]])}
+    fluxes = {name: np.array([[np.nan], [rate]]) for name, rate in (("evap", 1e-4), ("sro", 2e-4), ("ssro", 3e-4))}
+    return {**run, **fluxes}, {"avg_tprate": np.array([[np.nan], [1e-3]])}
+
+
+def test_water_terms_close(step):
+    """The step closes, and each term has its size in mm."""
+    terms = bt.water_terms(bt.water_plan(WATER), *step)
+    size = {name: float(v[0, 0]) for name, v in terms.items()}
+    assert size == pytest.approx(
+        {"precipitation": 21.6, "evaporation": 2.16, "surface_runoff": 4.32, "subsurface_runoff": 6.48,
+         "soil_change": 8.64, "storage_change": 8.64, "residual": 0.0}, abs=1e-9)  # fmt: skip
+
+
+def test_energy_terms_close_for_a_column_that_warms():
+    """A column of 2.89 m that warms by 0.1 K takes up its heat capacity times that; cold snow takes up nothing."""
+    run = {f"stl{k}": np.array([[290.0], [290.1]]) for k in (1, 2, 3, 4)}
+    run |= {"sd": np.full((2, 1), 5.0), "slw": np.zeros((2, 1)), "tsn": np.full((2, 1), 260.0)}
+    gained = 2.89 * (0.5 * 1.6e6 + 0.3 * 4.18e6) * 0.1 / 21600.0
+    fluxes = {"ssr": gained + 30.0, "str": -20.0, "slhf": 0.0, "sshf": -10.0, "evap": 0.0}
+    run |= {name: np.array([[np.nan], [v]]) for name, v in fluxes.items()}
+    forcing = {"avg_tsrwe": np.zeros((2, 1)), "avg_t": np.full((2, 1), 270.0)}
+    soil = {name: np.array([v]) for name, v in zip(bt.SOIL_FIELDS, (0.5, 0.3, 0.4, 0.4, 1.0, 1.0), strict=True)}
+    terms = bt.energy_terms(bt.energy_plan(ENERGY, REFERENCE), run, forcing, soil)
+    assert float(terms["surface_heat_flux"][0, 0]) == pytest.approx(gained)
+    assert float(terms["soil_heat_change"][0, 0]) == pytest.approx(gained)
+    assert float(terms["residual"][0, 0]) == pytest.approx(0.0, abs=1e-9)
+
+
+def test_snow_free_needs_both_ends_of_the_step():
+    """Steps that begin or end with snow are not snow-free; without snow variables there is no mask."""
+    sd = np.array([[0.0], [0.0], [2.0], [0.0]])
+    assert bt.snow_free({"sd": sd})[:, 0].tolist() == [True, False, False]
+    assert bt.snow_free({"snowc": sd / 4})[:, 0].tolist() == [True, False, False]
+    assert bt.snow_free({}) is None
+
 
 N_POINTS = 5
 STATE = ("swvl1", "swvl2", "swvl3", "swvl4", "sd", "src")
 
 
 @pytest.fixture
-def world(make_fields: Callable, make_dates: Callable) -> Callable[..., Fields]:
+def world():
     """Function that makes 60 days around New Year in which rain and fluxes fill the first layer exactly.
 
     ``leak`` is lost in each step [mm]; variables in ``without`` are left out. Point 3 is a lake, point 4 a town;
     point 0 is held out.
     """
-    times = make_dates("2020-12-02T00", "2021-01-30T18")
+    times = six_hourly("2020-12-02T00", "2021-01-30T18")
     rng = np.random.default_rng(3)
     rates = {name: rng.uniform(0, 1e-5, (len(times), N_POINTS)) for name in ("evap", "sro", "ssro")}
     rates["avg_tprate"] = rng.uniform(0, 5e-5, (len(times), N_POINTS))
@@ -42,7 +126,7 @@ def world(make_fields: Callable, make_dates: Callable) -> Callable[..., Fields]:
         values["swvl1"] = 0.2 + gain.cumsum(0) / 70.0
         values = {name: v[first:] for name, v in values.items() if name not in without}
         marks = {"cl": [0, 0, 0, 0.5, 0], "cur": [0, 0, 0, 0, 0.2], "held_out": [held_out, 0, 0, 0, 0]}
-        return make_fields(times[first:], values, constants={name: np.array(v) for name, v in marks.items()})
+        return fields_of(times[first:], values, constants={name: np.array(v) for name, v in marks.items()})
 
     return make
 
@@ -57,7 +141,7 @@ def value(result: Budgets, term: str, year: float = np.nan, column: str = "value
 
 
 @pytest.mark.parametrize("block_bytes", [4 * 50 * N_POINTS, 2**26], ids=["small blocks", "one block"])
-def test_world_that_closes_has_no_residual(world: Callable, monkeypatch: pytest.MonkeyPatch, block_bytes: int) -> None:
+def test_world_that_closes_has_no_residual(world, monkeypatch, block_bytes):
     """Residuals are rounding errors for any block size; terms are sums over the steps of the year."""
     monkeypatch.setattr(inputs, "BLOCK_BYTES", block_bytes)
     fields = world()
@@ -76,8 +160,7 @@ def test_world_that_closes_has_no_residual(world: Callable, monkeypatch: pytest.
     assert value(result, "precipitation") == pytest.approx(per_year, rel=1e-6)
 
 
-def test_leak_is_found(world: Callable) -> None:
-    """A loss of 0.05 mm in each step is the residual of the step, the year and the run."""
+def test_leak_is_found(world):
     result = budgets(world(), {"leaky": world(leak=0.05)})
     assert value(result, "residual_step_mean", model="leaky") == pytest.approx(0.05, abs=1e-4)
     assert value(result, "residual_step_max_abs", model="leaky") == pytest.approx(0.05, abs=1e-3)
@@ -88,28 +171,20 @@ def test_leak_is_found(world: Callable) -> None:
     assert value(result, "residual_step_mean_abs", model="leaky") == pytest.approx(0.05, abs=1e-4)
 
 
-def test_runoff_that_a_forecast_lacks_is_implied(world: Callable) -> None:
-    """Implied runoff equals the runoff of the closed budget; missing terms are named and there is no residual."""
-    reference = world()
-    result = budgets(reference, {"dry": world(without=("sro", "ssro"))})
+def test_terms_that_a_forecast_lacks(world):
+    """Implied runoff equals that of the closed budget; missing terms are named, and there is no residual."""
+    result = budgets(world(), {"dry": world(without=("sro", "ssro")), "bare": world(without=("sd", "sro"))})
     expected = value(result, "surface_runoff") + value(result, "subsurface_runoff")
     assert value(result, "implied_runoff", model="dry") == pytest.approx(expected, rel=1e-4)
-    mine = result.table[result.table.model == "dry"]
-    assert not mine.term.str.startswith("residual").any()
+    assert not result.table[result.table.model == "dry"].term.str.startswith("residual").any()
     assert result.closure["dry"]["water"]["missing"] == ["sro", "ssro"]
-
-
-def test_missing_snow_leaves_no_residual(world: Callable) -> None:
-    """Without snow mass the budget is incomplete, missing variables are named, and no residual is given."""
-    result = budgets(world(), {"bare": world(without=("sd", "sro"))})
     assert result.closure["bare"]["water"]["closure"] == "incomplete"
     assert result.closure["bare"]["water"]["missing"] == ["sd", "sro"]
     terms = set(result.table[(result.table.model == "bare") & (result.table.budget == "water")].term)
     assert terms == {"precipitation", "evaporation", "subsurface_runoff", "soil_change"}
 
 
-def test_points_with_lake_or_town_are_apart(world: Callable) -> None:
-    """Points with lake or urban cover have their own group."""
+def test_points_with_lake_or_town_are_apart(world):
     result = budgets(world())
     n_steps = 239
     counts = {group: value(result, "precipitation", column="n", group=group) for group in
@@ -117,41 +192,32 @@ def test_points_with_lake_or_town_are_apart(world: Callable) -> None:
     assert counts == {LAND: 3 * n_steps, WET_OR_URBAN: 2 * n_steps, "held_out": n_steps, "trained": 2 * n_steps}
 
 
-def test_reference_is_taken_over_the_dates_of_the_forecast(world: Callable) -> None:
-    """The budget of the reference covers the dates of the forecast."""
+def test_reference_is_taken_over_the_dates_of_the_forecast(world):
     result = budgets(world(), {"late": world(first=4 * 29)})
     for model in ("ecLand", "late"):
         assert value(result, "precipitation", 2020, "n", model=model) == 3 * 4
     assert value(result, "precipitation", 2021, model="late") == value(result, "precipitation", 2021)
 
 
-def test_nan_after_the_first_record_is_an_error(world: Callable) -> None:
-    """Fluxes have no value at the initial date; a later NaN is an error."""
+def test_nan_after_the_first_record_and_other_steps_are_errors(world):
+    """Fluxes have no value at the initial date; a later NaN is an error, as is a daily file (means are over 6 h)."""
     fields = world()
+    values = {name: fields.load([name])[name].values for name in fields.variables}
 
     def spoiled(row: int) -> Fields:
-        values = {name: fields.load([name])[name].values.copy() for name in fields.variables}
-        values["evap"][row] = np.nan
-
-        def read(names: list[str], first: int, last: int) -> np.ndarray:
-            return np.stack([values[name][first:last] for name in names], axis=1)
-
-        return Fields(Path("run"), fields.times, fields.latitude, fields.longitude, fields.units, read)
+        evap = values["evap"].copy()
+        evap[row] = np.nan
+        return fields_of(fields.times, {**values, "evap": evap}, path=Path("run"))
 
     assert value(budgets(fields, {"run": spoiled(0)}), "residual_step_max_abs", model="run") < 1e-4
     with pytest.raises(ValueError, match=r"'evap' of 'run' has 5 values"):
         budgets(fields, {"run": spoiled(5)})
-
-
-def test_other_steps_than_six_hours_are_an_error(world: Callable, make_fields: Callable) -> None:
-    """A daily file is refused, because fluxes are means over 6 h."""
-    fields = world()
-    daily = make_fields(fields.times[::4], {name: fields.load([name])[name].values[::4] for name in STATE})
+    daily = fields_of(fields.times[::4], {name: values[name][::4] for name in STATE})
     with pytest.raises(ValueError, match="step of 24 h"):
         budgets(fields, {"daily": daily})
 
 
-def test_record_is_json(world: Callable) -> None:
+def test_record_is_json(world):
     """The entry of metrics.json has closure and one row for each number; an empty group is null with n = 0."""
     found = budgets(world(held_out=0))
     assert list(found.table.columns) == COLUMNS
@@ -164,7 +230,7 @@ def test_record_is_json(world: Callable) -> None:
 
 
 @pytest.fixture(scope="module")
-def sample() -> tuple[np.ndarray, dict[str, np.ndarray], dict[str, np.ndarray]]:
+def sample():
     """Times, fields and constants of a year of the packaged sample, by dataset name."""
     folder = resources.folder("sample")
     with xr.open_dataset(folder / "ecland_2021.nc") as data, xr.open_dataset(folder / "static.nc") as static:
@@ -174,10 +240,10 @@ def sample() -> tuple[np.ndarray, dict[str, np.ndarray], dict[str, np.ndarray]]:
         return data["time"].values, values, fixed
 
 
-def test_budgets_of_ecland(sample: tuple, make_fields: Callable) -> None:
+def test_budgets_of_ecland(sample):
     """Water of ecLand closes to 0.02 mm in every step except under lakes and towns, energy to 0.2 W m-2."""
     times, values, fixed = sample
-    result = budgets(make_fields(times, values, constants=fixed))
+    result = budgets(fields_of(times, values, constants=fixed))
     assert value(result, "residual_step_max_abs") < 0.02
     assert value(result, "residual_step_max_abs", group=WET_OR_URBAN) > 0.1
     assert abs(value(result, "residual_relative")) < 1e-4

@@ -3,9 +3,6 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """The snow season in closed form: known first and last days, north and south."""
 
-from __future__ import annotations
-
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -24,6 +21,7 @@ from anemoi_ailand.evaluation.processes.snow_season import (
     snow_seasons,
     snow_variable,
 )
+from tests.support.worlds import fields_of, six_hourly
 
 LATITUDE = np.array([60.0, -50.0, 10.0])
 
@@ -37,15 +35,15 @@ def triangle(times: np.ndarray, first: str, last: str, height: float = 50.0) -> 
 
 
 @pytest.fixture
-def world(make_fields: Callable, make_dates: Callable) -> Callable[..., Fields]:
+def world():
     """Function ``(shift in days) -> fields``: snow in the north from 10 Nov to 19 Apr, south 1 June to 30 Sep, none."""
-    times = make_dates("2020-08-01T00", "2021-07-31T18")
+    times = six_hourly("2020-08-01T00", "2021-07-31T18")
 
     def make(shift: int = 0, name: str = "sd", scale: float = 1.0) -> Fields:
         north = triangle(times - np.timedelta64(shift, "D"), "2020-11-10", "2021-04-19")
         south = triangle(times - np.timedelta64(shift, "D"), "2021-06-01", "2021-07-10")
         values = scale * np.stack([north, south, 0 * north], axis=1)
-        return make_fields(times, {name: values}, latitude=LATITUDE, longitude=np.array([0.0, 10.0, 20.0]))
+        return fields_of(times, {name: values}, latitude=LATITUDE, longitude=np.array([0.0, 10.0, 20.0]))
 
     return make
 
@@ -56,7 +54,7 @@ def naive_longest_run(snow: list[bool]) -> int:
 
 
 @given(st.lists(st.booleans(), min_size=1, max_size=60))
-def test_season_agrees_with_a_naive_search(snow: list[bool]) -> None:
+def test_season_agrees_with_a_naive_search(snow):
     """Onset, melt-out and duration agree with a search in the text of the days."""
     found = {k: v[0] for k, v in season(np.array(snow)[:, None]).items()}
     text, longest = "".join("x" if s else " " for s in snow), naive_longest_run(snow)
@@ -70,14 +68,14 @@ def test_season_agrees_with_a_naive_search(snow: list[bool]) -> None:
     assert (found["duration"] == longest) if ends and begin > 0 else np.isnan(found["duration"])
 
 
-def test_peak_is_the_largest_day() -> None:
+def test_peak_is_the_largest_day():
     """The peak is 7 kg m-2 on day 2; a point below 1 kg m-2 has none."""
     found = peak(np.array([[0.0, 0.1], [3.0, 0.9], [7.0, 0.2], [2.0, 0.0]]))
     np.testing.assert_array_equal(found["peak"], [7.0, np.nan])
     np.testing.assert_array_equal(found["peak_day"], [2.0, np.nan])
 
 
-def test_seasons_of_north_and_south_are_counted_from_their_own_first_day(world: Callable) -> None:
+def test_seasons_of_north_and_south_are_counted_from_their_own_first_day(world):
     """Onset 10 November is day 101 after 1 August; 1 June is day 120 after 1 February; the tropics have none."""
     found = snow_seasons(world())
     north, south, tropics = (found.sel(snow_year=y).isel(point=i) for y, i in ((2020, 0), (2021, 1), (2020, 2)))
@@ -87,7 +85,7 @@ def test_seasons_of_north_and_south_are_counted_from_their_own_first_day(world: 
     assert np.isnan(tropics.onset) and tropics.has_season == 0 and tropics.snow_days == 0
 
 
-def test_season_cut_by_the_dates_is_not_known(world: Callable) -> None:
+def test_season_cut_by_the_dates_is_not_known(world):
     """A run from 1 January has no onset and duration of the season, but a melt-out."""
     found = snow_seasons(world(), start=np.datetime64("2021-01-01", "ns")).sel(snow_year=2020).isel(point=0)
     assert np.isnan(found.onset) and np.isnan(found.duration)
@@ -102,7 +100,7 @@ def value(table: pd.DataFrame, metric: str, column: str = "value", **where: obje
     return float(rows[column].item())
 
 
-def test_errors_of_a_forecast_that_is_late(world: Callable) -> None:
+def test_errors_of_a_forecast_that_is_late(world):
     """A shift of five days is the bias and MAE of onset, melt-out and peak date; the duration has no error."""
     table, _ = compare_snow_seasons({"late": world(5), "early": world(-5)}, world())
     for name in ("onset", "melt_out", "peak_day"):
@@ -113,7 +111,7 @@ def test_errors_of_a_forecast_that_is_late(world: Callable) -> None:
     assert value(table, "onset_bias", "n", model="late") == 2
 
 
-def test_a_season_that_is_missed(world: Callable) -> None:
+def test_a_season_that_is_missed(world):
     """A forecast without snow misses both seasons; its errors and those of an empty group are NaN, not zero."""
     table, _ = compare_snow_seasons({"bare": world(scale=0.0)}, world())
     assert (value(table, "misses"), value(table, "hits"), value(table, "false_alarms")) == (2, 0, 0)
@@ -122,23 +120,19 @@ def test_a_season_that_is_missed(world: Callable) -> None:
     assert np.isnan(value(table, "hits", group="held_out")) and value(table, "hits", "n", group="held_out") == 0
 
 
-def test_snow_cover_stands_in_for_mass(world: Callable) -> None:
-    """Without ``sd`` in both, cover above 0.1 is snow, and there is no peak."""
+def test_snow_cover_stands_in_for_mass(world):
+    """Without ``sd`` in both, cover above 0.1 is snow, and there is no peak; one of them must be in both."""
     cover = world(name="snowc", scale=0.1)
     table, seasons = compare_snow_seasons({"run": cover}, cover)
     assert seasons["run"][0].attrs["snow_from"] == "snowc"
     assert "peak" not in seasons["run"][0]
     assert value(table, "melt_out_mae") == 0.0
-
-
-def test_snow_must_be_in_both() -> None:
-    """A run with mass and a reference with cover only cannot be compared."""
     assert snow_variable(["sd", "snowc"], ["snowc"]) == "snowc"
     with pytest.raises(ValueError, match="'sd', 'snowc'"):
         snow_variable(["sd"], ["snowc"])
 
 
-def test_date_errors_are_one_row_for_each_known_date(world: Callable) -> None:
+def test_date_errors_are_one_row_for_each_known_date(world):
     """Two seasons with known dates at both ends are four rows; the tropics have none."""
     _, seasons = compare_snow_seasons({"late": world(5)}, world())
     rows = date_errors(seasons)

@@ -1,21 +1,35 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Tables show the scores of the tidy table, and what stands out in them does stand out."""
+"""Tables of the report, of a run and of a stability test have the numbers of the scores."""
 
-from __future__ import annotations
-
+import json
 import math
 
 import numpy as np
 import pytest
 
+from anemoi_ailand.evaluation.display.style import pick
+from anemoi_ailand.evaluation.display.text import json_text
+from anemoi_ailand.evaluation.display.text import plain_number as short
+from anemoi_ailand.evaluation.processes.stability import judge
 from anemoi_ailand.evaluation.report import tables
-from anemoi_ailand.evaluation.report.content import NOT_MEASURED, WHOLE, Content, Score
-from anemoi_ailand.evaluation.report.text import NOT_DEFINED, lead_text, number, percent, score_text
-from tests.support.results import VARIABLES, metrics
+from anemoi_ailand.evaluation.report.content import NOT_MEASURED, Content, Score
+from anemoi_ailand.evaluation.report.rmse_table import rmse_table
+from anemoi_ailand.evaluation.report.stability_table import stability_record, stability_table
+from anemoi_ailand.evaluation.report.tables import NOT_DEFINED, score_text
+from tests.support import results as case
+from tests.support.results import CYCLE, STEPS, VARIABLES, changed, metrics, years
 
-MINUS, NBSP, TIMES = "\N{MINUS SIGN}", "\N{NO-BREAK SPACE}", "\N{MULTIPLICATION SIGN}"
+
+def test_empty_group_is_never_zero():
+    texts = {
+        (Score(math.nan, 0), "rmse"): "no data", (Score(math.nan, 5), "acc"): NOT_DEFINED,
+        (NOT_MEASURED, "rmse"): NOT_DEFINED, (Score(0.0, 5), "rmse"): "0",
+        (Score(0.98765, 5), "acc"): "0.988", (Score(1.0, 5), "bias"): "+1.00",
+        (Score(1.234e-6, 5), "rmse"): "1.23\N{MULTIPLICATION SIGN}10⁻⁶",
+    }  # fmt: skip
+    assert {key: score_text(*key) for key in texts} == texts
 
 
 @pytest.fixture(scope="module")
@@ -27,17 +41,7 @@ def row(table, *heads):
     return next(r for r in table.rows if set(heads) <= set(r.heads))
 
 
-def test_lead_table_has_all_models_at_all_leads(content):
-    """Six variables with four models each have five leads, with units."""
-    table = tables.lead_table(content, "rmse")
-    assert len(table.rows) == 24
-    assert [c.replace("\N{NO-BREAK SPACE}", " ") for c in table.columns] == ["1 d", "7 d", "30 d", "60 d", "90 d"]
-    assert row(table, "stl1", "climatology").heads == ("stl1", "K", "climatology")
-    assert [cell.text for cell in row(table, "2t", "climatology").cells] == ["2.90"] * 5
-
-
 def test_smallest_error_stands_out(content):
-    """One model is best in each column of a variable."""
     table = tables.lead_table(content, "rmse")
     for name in VARIABLES:
         looks = [[cell.look for cell in r.cells] for r in table.rows if r.variable == name]
@@ -45,46 +49,23 @@ def test_smallest_error_stands_out(content):
     assert row(table, "swvl4", "climatology").cells[-1].look == "best"
 
 
-def test_skill_is_relative_to_climatology(content):
-    """Skill is a percentage of the RMSE of climatology, shaded by the distance from it."""
-    table = tables.skill_table(content, "emulator")
-    cells = row(table, "2t").cells
-    assert cells[0].order == pytest.approx(0.4 / 2.9)
-    assert cells[0].text.startswith("14")
-    assert cells[0].look == "better3"
-    assert row(table, "swvl4").cells[4].look == "worse3"
-
-
-@pytest.mark.parametrize(
-    ("ratio", "look"),
-    [
-        (0.1, "better3"),
-        (0.7, "better1"),
-        (0.85, ""),
-        (1.0, ""),
-        (1.1, ""),
-        (1.2, "worse1"),
-        (2.0, "worse3"),
-        (np.nan, "none"),
-    ],
-)
-def test_look_of_a_ratio(ratio, look):
-    """Nothing stands out within ten percent."""
-    assert tables.ratio_look(ratio) == look
-
-
-def test_run_table_has_first_year_and_whole_run(content):
-    """Metrics are given for the first year and the whole run, then the drift."""
-    table = tables.run_table(content)
-    assert table.columns[:3] == ("RMSE, year 1", "RMSE, whole run", "Bias, year 1")
-    cells = row(table, "stl1", "emulator").cells
+def test_skill_and_run_tables(content):
+    """Skill is relative to the RMSE of climatology; a run has its first year, the whole, and then the drift."""
+    skill = tables.skill_table(content, "emulator")
+    first = row(skill, "2t").cells[0]
+    assert first.order == pytest.approx(0.4 / 2.9)
+    assert first.text.startswith("14")
+    assert first.look == "better3"
+    assert row(skill, "swvl4").cells[4].look == "worse3"
+    run = tables.run_table(content)
+    assert run.columns[:3] == ("RMSE, year 1", "RMSE, whole run", "Bias, year 1")
+    cells = row(run, "stl1", "emulator").cells
     assert cells[0].order == pytest.approx(0.9 * cells[1].order)
     assert cells[-1].order == pytest.approx(0.2 / 3)
-    assert row(table, "stl1", "persistence").cells[-1].text == NOT_DEFINED
+    assert row(run, "stl1", "persistence").cells[-1].text == NOT_DEFINED
 
 
 def test_difference_has_sign_interval_and_look(content):
-    """Triangles mark significant differences."""
     (table,) = tables.difference_tables(content)
     rows = {(d["variable"], d["lead"]): d for d in metrics()["differences"]}
     for r in table.rows:
@@ -97,16 +78,16 @@ def test_difference_has_sign_interval_and_look(content):
 
 
 def test_strata_tables_shade_against_all_points(content):
-    """Groups are shaded relative to all points, an empty one has no data, and the first table of each cut is open."""
+    """Groups are shaded relative to all points, an empty one has no data, the first table of each strata is open."""
     found = tables.strata_tables(content)
-    snow = next(t for t in found if t.key == "cut-A-snow_regime-0")
+    snow = next(t for t in found if t.key == "strata-A-snow_regime-0")
     assert snow.columns == ("all", "snow", "snow-free")
     assert [cell.look for cell in row(snow, "stl1").cells] == ["", "worse3", "better1"]
-    biome = next(t for t in found if t.key == "cut-B-biome-1")
+    biome = next(t for t in found if t.key == "strata-B-biome-1")
     assert [cell.text for cell in row(biome, "stl1").cells][-1] == "no data"
     assert biome.folded
     assert not snow.folded
-    assert {t.cut for t in found} == {"points", "season", "daytime", "biome", "snow_regime", "year"}
+    assert {t.strata for t in found} == {"points", "season", "daytime", "biome", "snow_regime", "year"}
 
 
 def test_other_tables_have_their_rows(content):
@@ -125,34 +106,86 @@ def test_other_tables_have_their_rows(content):
     assert observed >= {("ecLand", "observation"), ("emulator", "ecLand")}
 
 
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [
-        (0.0, "0"), (0.01234, "0.0123"), (1.0, "1.00"), (12.34, "12.3"), (123.4, "123"), (12345.0, "12345"),
-        (-0.5, f"{MINUS}0.500"), (1.234e-6, f"1.23{TIMES}10⁻⁶"), (-3.2e7, f"{MINUS}3.20{TIMES}10⁷"), (0.9999, "1.00"),
-        (9.999e-5, "0.000100"), (math.nan, NOT_DEFINED),
-    ],
-)  # fmt: skip
-def test_number_has_three_digits(value, text):
-    """Numbers are rounded to three digits, also across a power of ten."""
-    assert number(value) == text
+@pytest.fixture(scope="module")
+def scores():
+    return case.table("scores")
 
 
-@pytest.mark.parametrize(
-    ("score", "metric", "text"),
-    [
-        (Score(math.nan, 0), "rmse", "no data"), (Score(math.nan, 5), "acc", NOT_DEFINED),
-        (NOT_MEASURED, "rmse", NOT_DEFINED), (Score(0.0, 5), "rmse", "0"),
-        (Score(0.98765, 5), "acc", "0.988"), (Score(1.0, 5), "bias", "+1.00"),
-    ],
-)  # fmt: skip
-def test_empty_group_is_never_zero(score, metric, text):
-    """An empty group, an undefined score and zero differ."""
-    assert score_text(score, metric) == text
+def cells(text, part=0):
+    """Rows of the table as lists, the header first; ``part`` 1 is the table of correlations."""
+    text = text.split("Correlation of fluxes over 6 h.")[part]
+    lines = [line for line in text.splitlines() if line.startswith("|") and "---" not in line]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
 
 
-def test_percentages_and_leads_are_text():
-    """Percentages have one digit below ten; the whole run has a name."""
-    assert percent(0.154) == f"15{NBSP}%"
-    assert percent(-0.0154, signed=True) == f"{MINUS}1.5{NBSP}%"
-    assert (lead_text(30.0), lead_text(WHOLE)) == (f"30{NBSP}d", "whole run")
+@pytest.mark.parametrize("protocol", ["A", "B"])
+def test_numbers_are_the_rmse_of_the_scores(scores, protocol):
+    """Values are the RMSE at the last lead time of protocol A, or of the whole run of protocol B."""
+    header, *rows = cells(rmse_table(scores, protocol, "Title."))
+    models = ["emulator", "older", "persistence", "climatology"]
+    assert header == ["variable", "unit", "points", *models, "best"]
+    assert len(rows) == 2 * len(case.VARIABLES)
+    part = scores[scores["lead"].isna()] if protocol == "B" else scores[scores["lead"] == 90.0]
+    for name, _, points, *numbers, best in rows:
+        group = points.replace("-", "_")
+        where = {"protocol": protocol, "variable": name, "cut": "points", "group": group, "metric": "rmse"}
+        want = pick(part, **where).set_index("model")["value"]
+        assert numbers == [short(want[model]) for model in models]
+        assert best == want.idxmin()
+
+
+def test_points_and_models_that_are_missing(scores):
+    """Without held-out points the table is about all; a model that lacks a variable has a dash and is not best."""
+    for rows in (scores[scores["cut"] != "points"], scores.assign(n=scores["n"].where(scores["cut"] != "points", 0))):
+        assert {row[2] for row in cells(rmse_table(rows, "B", ""))[1:]} == {"all"}
+    part = scores[(scores["model"] != "emulator") | (scores["variable"] != "2t")]
+    rows = [row for row in cells(rmse_table(part, "B", "")) if row[0] == "2t"]
+    assert [(row[3], row[-1]) for row in rows] == [("-", "older")] * 2
+
+
+@pytest.mark.parametrize(("protocol", "name"), [("A", "evap"), ("B", "gpp")])
+def test_fluxes_are_shown_per_day_with_their_correlation(scores, protocol, name):
+    """RMSE is in mm or g per day, and a second table has the correlation of values over 6 h."""
+    rows = scores.replace({"variable": {"slhf": name}})
+    text = rmse_table(rows, protocol, "")
+    unit, factor = ("g m-2 d-1", 8.64e7) if name in ("gpp", "nee") else ("mm d-1", 86400)
+    first = next(row for row in cells(text) if row[0] == name)
+    part = rows[rows["lead"].isna()] if protocol == "B" else rows[rows["lead"] == 90.0]
+    where = {"protocol": protocol, "variable": name, "cut": "points", "group": "held_out", "model": "emulator"}
+    assert first[1:4] == [unit, "held-out", short(factor * pick(part, metric="rmse", **where)["value"].item())]
+    own = next(row for row in cells(text, 1) if row[0] == name)
+    assert own[1:4] == ["1", "held-out", short(round(pick(part, metric="correlation", **where)["value"].item(), 3))]
+    assert own[-1] == "emulator"
+
+
+ECLAND = years(CYCLE)
+
+
+@pytest.fixture(scope="module")
+def verdict():
+    """A drift, a variable at a bound, and a value that is not finite."""
+    run = changed(years(10), "stl1_mean", 1, 285.0 + np.arange(10))
+    run = changed(run, "swvl4_at_upper", 0, STEPS)
+    return judge(changed(run, "not_finite", 2, 1), ECLAND)
+
+
+def test_table_names_answers_and_points(verdict):
+    """The table has criteria with their answer, classes, and each finding with its point."""
+    text = stability_table(verdict, "10 years.")
+    assert text.startswith("10 years.\n\n3 of 6 criteria passed.\n")
+    answers = {row.split("|")[1].strip(): row.split("|")[-2].strip() for row in text.splitlines() if row[:2] == "| "}
+    assert {k: answers[k] for k in ("finite", "bounds", "storage", "temperature", "snow")} == {
+        "finite": "NO", "bounds": "NO", "storage": "yes", "temperature": "NO", "snow": "yes",
+    }  # fmt: skip
+    assert "- point 6 (boreal, 50.00, 20.00): 10 K per decade; limit 0.02" in text
+    assert "- point 5 (tundra, held out, 70.00, 10.00): 1; swvl4 at its upper bound in 2 of 2 years" in text
+    assert "ecLand's snow melts everywhere" in text
+
+
+def test_record_is_json(verdict):
+    """The record has plain numbers, null for undefined values, and places of the findings."""
+    record = json.loads(json_text(stability_record(verdict)))
+    assert record["passed"] is False
+    assert [c["passed"] for c in record["criteria"]] == [False, False, True, True, False, True]
+    assert record["criteria"][-1]["worst"] is None
+    assert {f["point_id"] for f in record["findings"]} == {5.0, 6.0, 7.0}

@@ -3,8 +3,6 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """The bootstrap is paired and repeatable, and its intervals have the nominal coverage."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 
@@ -19,7 +17,7 @@ from anemoi_ailand.evaluation.scores.bootstrap import (
 
 
 def test_draws_have_as_many_starts_and_points_as_there_are():
-    """Each draw has the number of starts and points, with replacement."""
+    """With replacement; a block contains consecutive starts of the circular sequence."""
     got = resamples(13, 7, draws=200)
     assert got.starts.shape == (200, 13)
     assert got.points.shape == (200, 7)
@@ -28,10 +26,6 @@ def test_draws_have_as_many_starts_and_points_as_there_are():
     assert got.starts.min() == 0
     assert got.starts.max() > 2
     np.testing.assert_allclose(got.starts.mean(axis=0), 1, atol=0.3)
-
-
-def test_blocks_of_starts_are_neighbours():
-    """A block contains consecutive starts of the circular sequence."""
     got = resamples(12, 1, draws=50, start_block=12).starts
     np.testing.assert_array_equal(got, 1)  # one block of all of them, wherever it begins
     got = resamples(12, 1, draws=500, start_block=4).starts
@@ -55,18 +49,14 @@ def test_drawn_rmse_equals_a_naive_loop():
         assert got[k] == pytest.approx(np.sqrt(total / n), rel=1e-12)
 
 
-def test_draw_without_a_value_is_nan():
-    """A draw without values is NaN."""
-    draws = Resamples(np.array([[1.0, 0.0]]), np.array([[1.0]]))
-    assert np.isnan(drawn_rmse(np.ones((2, 1)), (np.array([0.0, 1.0]), np.ones(1)), draws)).all()
-
-
-def test_mean_may_be_below_zero():
-    """The drawn mean keeps the sign; its root is the drawn RMSE for squares."""
+def test_drawn_mean_keeps_the_sign():
+    """Its root is the drawn RMSE for squares; a draw without values is NaN."""
     draws, counts = resamples(5, 6), (np.full(5, 2.0), np.ones(6))
     np.testing.assert_allclose(drawn_mean(np.full((5, 6), -4.0), counts, draws), -2.0)
     squares = np.random.default_rng(0).random((5, 6))
     np.testing.assert_array_equal(np.sqrt(drawn_mean(squares, counts, draws)), drawn_rmse(squares, counts, draws))
+    empty = Resamples(np.array([[1.0, 0.0]]), np.array([[1.0]]))
+    assert np.isnan(drawn_rmse(np.ones((2, 1)), (np.array([0.0, 1.0]), np.ones(1)), empty)).all()
 
 
 def test_interval_of_a_single_model():
@@ -102,7 +92,6 @@ def test_interval_has_nominal_coverage(spread, fewest):
 
 
 def test_real_difference_is_found():
-    """A paired difference of 10 % is significant, although each model alone is uncertain."""
     a = made_up(np.random.default_rng(0))[0]
     draws, one = resamples(*a.shape), (np.ones(30), np.ones(40))
     first, second = drawn_rmse(a * 1.1**2, one, draws), drawn_rmse(a, one, draws)

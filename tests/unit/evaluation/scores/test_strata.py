@@ -1,15 +1,16 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Strata follow their definitions."""
-
-from __future__ import annotations
+"""Strata follow their definitions, and the reference determines the available ones."""
 
 import numpy as np
 import pytest
 
+from anemoi_ailand.evaluation.fields.reference import load_reference
+from anemoi_ailand.evaluation.scores import available_strata as c
 from anemoi_ailand.evaluation.scores import strata
 from anemoi_ailand.evaluation.scores.strata import Strata
+from tests.support import worlds as world
 
 
 def named(cut):
@@ -17,29 +18,34 @@ def named(cut):
     return np.where(cut.labels < 0, "", np.array([*cut.groups, ""])[cut.labels]).tolist()
 
 
-def test_points_are_held_out_or_trained():
-    """Points follow the mask."""
-    assert named(strata.points(np.array([True, False, False]))) == ["held_out", "trained", "trained"]
-    assert named(strata.everything(2)) == ["all", "all"]
+MONTHS = np.array([f"2022-{k:02d}-15" for k in range(1, 13)], "datetime64[ns]")
+LATITUDES = np.array([0, -23.4, 23.4, 23.5, -23.5, 59.9, -60, 60])
+DEFINITIONS = {
+    "points": (strata.points(np.array([True, False, False])), ["held_out", "trained", "trained"]),
+    "all": (strata.everything(2), ["all", "all"]),
+    "climate classes by number": (
+        strata.biome(np.array([0, 2, 8, 10, 11, -1])), ["rainforest", "desert", "boreal", "alpine", "", ""]),
+    "snow above 5 %": (strata.snow_regime(np.array([0.0, 0.05, 0.051, 0.9])), ["snow-free"] * 2 + ["snow"] * 2),
+    "soil types 1 to 7": (
+        strata.soil_type(np.array([0.0, 1.0, 3.0, 7.0, 8.0])), ["", "coarse", "medium fine", "tropical organic", ""]),
+    "latitude, alike in both hemispheres": (
+        strata.latitude_band(LATITUDES), ["tropics"] * 3 + ["mid-latitudes"] * 3 + ["high latitudes"] * 2),
+    "December in DJF": (
+        strata.season(MONTHS), [["DJF"]] * 2 + [["MAM"]] * 3 + [["JJA"]] * 3 + [["SON"]] * 3 + [["DJF"]]),
+    "day if the sun is up": (strata.daytime(np.array([[0.0, 1e-6, 0.9]])), [["night", "day", "day"]]),
+    "frozen below 273.16 K": (
+        strata.frozen(np.float32([[273.15, 273.16, 280.0]])), [["frozen", "unfrozen", "unfrozen"]]),
+}  # fmt: skip
 
 
-def test_biome_is_the_climate_class():
-    """Numbers name climate classes; other numbers are in no group, and empty classes remain."""
-    got = strata.biome(np.array([0, 2, 8, 10, 11, -1]))
-    assert named(got) == ["rainforest", "desert", "boreal", "alpine", "", ""]
-    assert len(got.groups) == 11
+@pytest.mark.parametrize("what", DEFINITIONS)
+def test_groups_follow_their_definition(what):
+    found, expected = DEFINITIONS[what]
+    assert named(found) == expected
 
 
-def test_snow_zone_is_above_the_threshold():
-    """Snow cover above the threshold is the snow zone."""
-    assert named(strata.snow_regime(np.array([0.0, 0.05, 0.051, 0.9]))) == ["snow-free", "snow-free", "snow", "snow"]
-
-
-def test_soil_types_begin_with_one():
-    """Types 1 to 7 are groups, 0 and 8 are not."""
-    assert named(strata.soil_type(np.array([0.0, 1.0, 3.0, 7.0, 8.0]))) == [
-        "", "coarse", "medium fine", "tropical organic", "",
-    ]  # fmt: skip
+def test_empty_climate_classes_remain():
+    assert len(strata.biome(np.array([0, 2])).groups) == 11
 
 
 def test_vegetation_is_that_of_the_larger_cover():
@@ -48,32 +54,6 @@ def test_vegetation_is_that_of_the_larger_cover():
     got = strata.vegetation_type(low, high, np.array([0.6, 0.2, 0.4, 0.0, 0.0]), np.array([0.2, 0.6, 0.4, 0.3, 0.0]))
     assert named(got) == ["short grass", "deciduous broadleaf", "short grass", "deciduous broadleaf", "none"]
     assert got.groups == ("none", "short grass", "deciduous broadleaf")
-
-
-@pytest.mark.parametrize(
-    ("latitude", "band"),
-    [(0, "tropics"), (-23.4, "tropics"), (23.5, "mid-latitudes"), (-59.9, "mid-latitudes"), (60, "high latitudes")],
-)
-def test_latitude_bands_are_alike_in_both_hemispheres(latitude, band):
-    """Bands depend on the absolute latitude."""
-    assert named(strata.latitude_band(np.array([latitude, -latitude]))) == [band, band]
-
-
-def test_season_is_that_of_the_month():
-    """December belongs to DJF."""
-    months = np.array([f"2022-{k:02d}-15" for k in range(1, 13)], "datetime64[ns]")
-    want = ["DJF"] * 2 + ["MAM"] * 3 + ["JJA"] * 3 + ["SON"] * 3 + ["DJF"]
-    assert [row[0] for row in named(strata.season(months))] == want
-
-
-def test_day_is_where_the_sun_is_up():
-    """A positive cosine of the zenith angle is day."""
-    assert named(strata.daytime(np.array([[0.0, 1e-6, 0.9]]))) == [["night", "day", "day"]]
-
-
-def test_ground_is_frozen_below_the_triple_point():
-    """The limit is 273.16 K."""
-    assert named(strata.frozen(np.float32([[273.15, 273.16, 280.0]]))) == [["frozen", "unfrozen", "unfrozen"]]
 
 
 def test_extremes_are_beyond_the_thresholds_of_the_point():
@@ -104,3 +84,54 @@ def test_cells_are_bin_and_group():
     np.testing.assert_array_equal(fixed.cells(bins, index, 2), [[[1, -1], [3, -1], [3, -1]]] * 2)
     same = Strata("x", ("a", "b"), np.array([[0], [1], [0], [1]]))
     np.testing.assert_array_equal(same.cells(bins, index, 2)[0], [[0, 0], [3, 3], [2, 2]])
+
+
+PERIOD = (np.datetime64("2020-01-01", "ns"), np.datetime64("2021-12-31T18", "ns"))
+
+
+@pytest.fixture
+def loaded():
+    dates = np.arange("2022-03-01T00", "2022-03-05T00", 6, dtype="datetime64[h]").astype("datetime64[ns]")
+    return load_reference(world.reference(), ["snowc", "stl1"], dates, PERIOD, np.arange(10))
+
+
+def test_reference_determines_the_strata():
+    """A full reference supports all strata, in the order of tables; one variable those of dates and places."""
+    assert c.available(world.reference(), None, held_out=True) == list(c.STRATA_NAMES)
+    poor = world.reference(world.values(("swvl1",)), {})
+    assert c.available(poor, None, held_out=False) == ["all", "season", "daytime", "latitude", "extreme", "year"]
+    missing = {"frozen": "stl1", "biome": "climate_class", "points": "held_out or point_id"}
+    wanted = {name: f"{field}.*Add them to the dataset, or leave the strata out" for name, field in missing.items()}
+    for name, message in {**wanted, "biomes": r"Unknown strata \['biomes'\].*'biome'"}.items():
+        with pytest.raises(ValueError, match=message):
+            c.available(poor, [name], held_out=False)
+
+
+def test_static_strata_come_from_constant_fields():
+    """Constant fields are found by dataset name or by the name in the layout of the reference."""
+    layout = {"clim_sotype": world.CONSTANTS["slt"], "point_id": world.CONSTANTS["point_id"]}
+    got = c.static_strata(world.reference(constants=layout), ["points", "soil_type", "latitude"])
+    assert list(got) == ["all", "points", "soil_type", "latitude"]
+    np.testing.assert_array_equal(got["points"].labels, [0, 1, 1, 1, 1] * 2)
+    np.testing.assert_array_equal(got["soil_type"].labels, world.CONSTANTS["slt"] - 1)
+
+
+def test_snow_regime_is_that_of_the_climatology(loaded):
+    mean = loaded.means["snowc"].values.mean(axis=0)
+    np.testing.assert_array_equal(c.snow_strata(loaded).labels, np.where(mean > 0.05, 0, 1))
+    assert np.flatnonzero(c.snow_strata(loaded).labels == 0).tolist() == [7, 9]
+
+
+def test_day_of_a_mean_is_that_of_its_middle(loaded):
+    """A mean over the 6 h before the stamp is day if the sun is up 3 h before the stamp."""
+    got = c.dated_strata(loaded, ["daytime"], loaded.times[0])
+    at, of_means = got["daytime"].labels, got["daytime of means"].labels
+    hour = (loaded.times - loaded.times.astype("datetime64[D]")) / np.timedelta64(1, "h")
+    local = (hour[:, None] + loaded.longitude / 15) % 24
+    clear = np.abs(np.abs(local - 12) - 6) > 0.7  # not near sunrise or sunset, early in March
+    np.testing.assert_array_equal(at[clear], np.where(np.abs(local - 12) < 6, 0, 1)[clear])
+    middle = (local - 3) % 24
+    clear = np.abs(np.abs(middle - 12) - 6) > 0.7
+    np.testing.assert_array_equal(of_means[clear], np.where(np.abs(middle - 12) < 6, 0, 1)[clear])
+    assert c.dated_keys("slhf", got) == {"daytime": "daytime of means"}
+    assert c.dated_keys("2t", got) == {"daytime": "daytime"}

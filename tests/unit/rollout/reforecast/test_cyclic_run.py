@@ -15,7 +15,9 @@ import xarray as xr
 from anemoi_ailand.rollout.forcing.cyclic_years import Cycle
 from anemoi_ailand.rollout.forcing.dataset_fields import StoredFields
 from anemoi_ailand.rollout.reforecast import cyclic_run as century
+from anemoi_ailand.rollout.reforecast.annual_statistics import YearsFile, YearStatistics
 from anemoi_ailand.rollout.reforecast.cyclic_run import Setting, ecland_years, run_years, setting
+from anemoi_ailand.variables import variable
 from tests.support import dataset as case
 from tests.support.land import OPEN
 
@@ -40,16 +42,8 @@ def run(data, tmp_path):
 
 def by_hand(run, data, years):
     """State of every step, shape (step, point, prognostic), with the forcing of the cycle again and again."""
-    step, columns = run.step, [data.name_to_index[n] for n in run.step.inputs]
-    fields = torch.from_numpy(data.values[:, columns, 0].swapaxes(1, 2).copy())
-    here, out = [step.inputs.index(n) for n in step.prognostic], []
-    state = fields[CYCLE.turns[0]][:, here]
-    for date in (d for k in range(years) for d in CYCLE.year(k)):
-        ends = torch.stack([fields[date], fields[date + 1]])
-        ends[..., here] = state
-        state = step(ends)[:, [step.outputs.index(n) for n in step.prognostic]]
-        out.append(state.numpy())
-    return np.array(out)
+    dates = [date for k in range(years) for date in CYCLE.year(k)]
+    return case.by_hand(run.step, data, dates)[..., [run.step.outputs.index(n) for n in run.step.prognostic]]
 
 
 def test_years_are_those_of_a_loop(run, data, tmp_path, caplog):
@@ -144,3 +138,89 @@ def test_setting_opens_model_and_dataset(data, tmp_path, monkeypatch):
     assert set(made.places) == {"latitude", "longitude", "point_id"}
     assert made.identity["forcing_repeated"] == "2022-01-01T18:00:00 to 2022-01-04T06:00:00"
     assert len(made.identity["code_sha256"]) == 64
+
+
+PLACES = {"latitude": np.array([10.0, 50.0]), "longitude": np.array([0.0, 9.0]), "point_id": np.array([3.0, 4.0])}
+RUN = {"checkpoint_sha256": "abc", "forcing_repeated": "2018 to 2022"}
+
+
+def write(path, years, identity=RUN):
+    """Write so many more years, the value of each step its number."""
+    statistics = YearStatistics(("swvl1",), np.zeros(1), np.ones((2, 1)), 2)
+    with YearsFile(path, ("swvl1",), PLACES, identity) as file:
+        if file.years == 0:
+            file.begin(np.full((2, 1), 0.5))
+        for _ in range(years):
+            k = file.years
+            statistics.begin()
+            for step in range(3):
+                statistics.add(np.full((2, 1), k + 0.1 * step))
+            file.write(statistics, np.datetime64(f"{2018 + k}-01-02T00", "s"))
+
+
+def test_round_trip(tmp_path):
+    """Statistics, places, steps and date of the forcing, with units."""
+    write(tmp_path / "years.nc", 2)
+    with xr.open_dataset(tmp_path / "years.nc") as years:
+        np.testing.assert_allclose(years["swvl1_mean"][:, 0], [0.1, 1.1], rtol=1e-6)
+        np.testing.assert_allclose(years["swvl1_end"][:, 0], [0.2, 1.2], rtol=1e-6)
+        assert years["swvl1_start"].values.tolist() == [0.5, 0.5]
+        assert years["swvl1_max"].attrs["units"] == "m3 m-3"
+        assert years["steps"].values.tolist() == [3, 3]
+        assert str(years["forcing"].values[1])[:13] == "2019-01-02T00"
+        assert years["point_id"].values.tolist() == [3, 4]
+        assert years.attrs["checkpoint_sha256"] == "abc"
+
+
+def test_a_year_without_its_number_does_not_count(tmp_path):
+    """The number is written last: what a stopped run left is written again."""
+    path = tmp_path / "years.nc"
+    write(path, 1)
+    with YearsFile(path, ("swvl1",), PLACES, RUN) as file:
+        file._file["swvl1_end"][1] = 9.0
+    write(path, 1)
+    with xr.open_dataset(path) as years:
+        np.testing.assert_allclose(years["swvl1_end"][1], 1.2, rtol=1e-6)
+
+
+def test_another_run_is_refused(tmp_path):
+    """The error names the difference; the file stays, and so does another file."""
+    write(tmp_path / "years.nc", 1)
+    with pytest.raises(FileExistsError, match=r"another run.*'abc', 'other'"):
+        write(tmp_path / "years.nc", 1, {**RUN, "checkpoint_sha256": "other"})
+    write(tmp_path / "years.nc", 1)
+    (tmp_path / "other.nc").write_text("mine")
+    with pytest.raises(FileExistsError, match="cannot be continued"):
+        write(tmp_path / "other.nc", 1)
+    assert (tmp_path / "other.nc").read_text() == "mine"
+
+
+NAMES = ("swvl1", "sd")
+LOWER, UPPER = np.array([0.0, 0.0]), np.array([[0.4, np.inf], [0.5, np.inf], [0.6, np.inf]])
+
+
+@pytest.fixture
+def statistics():
+    return YearStatistics(NAMES, LOWER, UPPER, 3)
+
+
+def test_steps_at_a_bound_are_counted(statistics):
+    """Values at, beyond and within a thousandth of a typical change of a bound count; bounds may vary by point."""
+    near = 0.9e-3 * variable("swvl1").increment_scale
+    for first in (0.0, near, 3 * near, 0.4 - near):
+        statistics.add(np.array([[first, 0.0], [first, 1.0], [first, 2.0]]))
+    found = statistics.result()
+    assert found["at_lower"].tolist() == [[2, 4], [2, 0], [2, 0]]
+    assert found["at_upper"].tolist() == [[1, 0], [0, 0], [0, 0]]
+
+
+def test_steps_that_are_not_finite_are_counted(statistics):
+    """NaN counts once per point and step, spoils the mean and is left out of the extremes."""
+    statistics.add(np.ones((3, 2)))
+    statistics.add(np.array([[np.nan, np.inf], [1.0, 1.0], [2.0, 2.0]]))
+    statistics.add(np.ones((3, 2)), np.array([True, False, True]))
+    found = statistics.result()
+    assert statistics.not_finite.tolist() == [1, 1, 0]
+    assert found["max"][0, 0] == 1
+    assert np.isnan(found["mean"][0, 0])
+    assert found["mean"][1, 0] == 1

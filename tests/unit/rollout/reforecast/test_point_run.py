@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Rollout with forcing in memory: equal to a loop over the step; spin-up equal to running the years one by one."""
+"""Roll-out with forcing in memory: equal to a loop over the step; spin-up equal to running the years one by one."""
 
 from __future__ import annotations
 

@@ -1,15 +1,19 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Re-forecasts: start dates and leads of the protocols, division of the work, the file, and errors."""
+"""Re-forecasts: dates and leads, division of the work, the file, and errors."""
 
 import numpy as np
 import pytest
 import xarray as xr
 
 from anemoi_ailand.data import anemoi_dataset
+from anemoi_ailand.rollout.forcing.cyclic_years import find_cycle
 from anemoi_ailand.rollout.reforecast import reforecast as under_test
+from anemoi_ailand.rollout.reforecast.period import check_options, period
 from anemoi_ailand.rollout.reforecast.reforecast import division, lead_hours_of_days, protocol_a_starts, reforecast
+from anemoi_ailand.rollout.reforecast.reforecast_file import Layout, ReforecastFile
+from anemoi_ailand.support.netcdf_writer import variable_attributes
 from anemoi_ailand.variables import VARIABLES
 from tests.support import dataset as case
 from tests.support.land import OPEN
@@ -71,7 +75,7 @@ def test_leads_of_days_are_their_four_stamps():
         (10**4, 5, 10**6, 1000, (5, 1000)),  # never two under way
         (1, 5000, 10**6, 2560, (10, 256)),  # few points as it is: starts are divided
         (1, 5000, 1, 10, (10, 1)),
-        (1, 3, 1, 0, (1, 1)),  # one rollout is always possible
+        (1, 3, 1, 0, (1, 1)),  # one roll-out is always possible
     ],
 )
 def test_parts_keep_active_rollouts_below_the_limit(spacing, n_starts, n_points, rows, expected):
@@ -101,7 +105,8 @@ def compare(path, data, points=slice(None), leads=LEADS):
     """The file is what a loop over the starts gives, to the last bit."""
     with xr.open_dataset(path) as found:
         for s, first in enumerate(FIRST):
-            expected = case.by_hand(data.step, data, first, max(leads) // 6, points)[np.array(leads) // 6 - 1]
+            dates = range(first, first + max(leads) // 6)
+            expected = case.by_hand(data.step, data, dates, points)[np.array(leads) // 6 - 1]
             for i, name in enumerate(data.step.outputs):
                 got = found[VARIABLES[name].netcdf_name].values[s]
                 np.testing.assert_array_equal(got, expected[..., i], err_msg=name)
@@ -112,8 +117,6 @@ def test_file_has_every_start_lead_and_point(tmp_path, data):
     path = run(tmp_path, label="A")
     compare(path, data)
     with xr.open_dataset(path) as found:
-        np.testing.assert_array_equal(found.start, np.array(STARTS, "datetime64[ns]"))
-        np.testing.assert_array_equal(found.lead, LEADS)
         np.testing.assert_array_equal(found.latitude, data.latitudes)
         np.testing.assert_array_equal(found.point_id, [10, 11, 12, 13, 14])
         assert (found.attrs["label"], found.attrs["checkpoint"]) == ("A", "best.ckpt")
@@ -169,8 +172,8 @@ def test_one_long_run_is_written_as_it_goes(tmp_path, data, monkeypatch):
         ({"leads": [6, 9]}, r"Lead times \[9\] h are not positive multiples of 6 h"),
         ({"points": []}, r"`points` has shape \(0,\)"),
         ({"points": [True, False]}, "type bool"),
-        ({"points": [1, 5]}, "points 0 to 4"),
-        ({"points": [1, 1]}, "1 of 2 are different"),
+        ({"points": [1, 5]}, r"Points \[5\] are not in .*has 5 \(0 to 4\)"),
+        ({"points": [1, 1]}, "only 1 different"),
         ({"variables": ["stl1", "sd"]}, r"names \['sd'\], but .* predicts"),
         ({"batch_rows": 0}, "batch_rows is 0"),
         ({"starts": ["2022-01-09T00"]}, "from 2022-01-09T00:00:00 to 2022-01-11T00:00:00 .* is not covered"),
@@ -201,7 +204,7 @@ def test_existing_output_is_replaced_only_on_request(tmp_path, data):
 
 
 def test_failure_on_the_way_leaves_nothing(tmp_path, data):
-    """Missing forcing late in the last rollout leaves no file."""
+    """Missing forcing late in the last roll-out leaves no file."""
     data.set("t", 23, 2, np.nan)
     with pytest.raises(ValueError, match="'t' at 2022-01-06 18:00 is missing or infinite at 1 of 5 points"):
         run(tmp_path)
@@ -226,3 +229,149 @@ def test_log_and_bar(tmp_path, data, caplog, capfd, monkeypatch):
     monkeypatch.setattr(under_test, "tqdm", Bar)
     run(tmp_path, "other.nc")
     assert [(b.n, b.total) for b in bars] == [(120, 120)]
+
+
+NAMES = ("swvl1", "2t", "slhf")
+FILE_STARTS = np.array(["2022-01-01T00", "2022-01-03T06"], dtype="datetime64[s]")
+FILE_LEADS = np.array([6, 24, 48])
+N_POINTS = 4
+
+
+def layout(**changes):
+    made = {
+        "starts": FILE_STARTS, "leads": FILE_LEADS, "latitudes": np.linspace(-60.0, 70.0, N_POINTS),
+        "longitudes": np.linspace(0.0, 350.0, N_POINTS), "point_id": np.array([7, 3, 1, 0]), "variables": NAMES,
+        "attributes": {"label": "A", "checkpoint": "best.ckpt"}, "lead_chunk": 2, "point_chunk": 3,
+    }  # fmt: skip
+    return Layout(**{**made, **changes})
+
+
+def values():
+    """All that is written, shape (start, lead, variable, point)."""
+    shape = (len(FILE_STARTS), len(FILE_LEADS), len(NAMES), N_POINTS)
+    return np.random.default_rng(0).standard_normal(shape).astype("f4")
+
+
+def write(path, **changes):
+    """Write a whole file."""
+    with ReforecastFile.create(path, layout(**changes)) as file:
+        for start in range(len(FILE_STARTS)):
+            file.write(start, slice(None), slice(None), values()[start])
+    return path
+
+
+def test_axes_are_those_of_the_contract(tmp_path):
+    """Starts decode to dates, leads stay whole hours, points have place and identity; chunks have one start."""
+    with xr.open_dataset(write(tmp_path / "f.nc")) as found:
+        np.testing.assert_array_equal(found.start, FILE_STARTS.astype("datetime64[ns]"))
+        np.testing.assert_array_equal(found.lead, FILE_LEADS)
+        assert (found.lead.dtype, found.lead.attrs["units"]) == (np.int32, "h")
+        assert found.lead.attrs["standard_name"] == "forecast_period"
+        np.testing.assert_array_equal(found.latitude, layout().latitudes)
+        np.testing.assert_array_equal(found.point_id, [7, 3, 1, 0])
+        assert {"latitude", "longitude", "point_id", "start", "lead"} == set(found.coords)
+        np.testing.assert_array_equal(found.swvl1, values()[:, :, 0])
+        assert found.swvl1.dims == ("start", "lead", "point")
+        assert (found.swvl1.encoding["chunksizes"], found.swvl1.encoding["zlib"]) == ((1, 2, 3), True)
+    with xr.open_dataset(write(tmp_path / "g.nc", point_id=None)) as found:
+        assert {"latitude", "longitude"} <= set(found.swvl1.coords) - {"point_id"}
+
+
+def test_attributes_are_those_of_the_table(tmp_path):
+    """Variables have the attributes of the table, the file those given, and its history."""
+    with xr.open_dataset(write(tmp_path / "f.nc")) as found:
+        for name in NAMES:
+            attrs = found[VARIABLES[name].netcdf_name].attrs
+            assert attrs.items() >= variable_attributes(name).items()
+        assert (found.attrs["label"], found.attrs["checkpoint"]) == ("A", "best.ckpt")
+        assert "written by anemoi-ailand" in found.attrs["history"]
+
+
+DATES = np.arange(np.datetime64("2021-12-31T06", "s"), np.datetime64("2022-03-01T00", "s"), np.timedelta64(6, "h"))
+
+
+@pytest.mark.parametrize(
+    ("start", "lead", "end", "first", "last"),
+    [
+        (None, None, None, "2022-01-01T00", "2022-02-28T18"),
+        ("2022-02", None, None, "2022-02-01T00", "2022-02-28T18"),
+        ("2022", "36h", None, "2022-01-01T00", "2022-01-02T12"),
+        ("2022-01-05T06", "2d", None, "2022-01-05T06", "2022-01-07T06"),
+        ("2022-01-05 06:00", None, "2022-01-06", "2022-01-05T06", "2022-01-06T18"),
+        ("2021-12-31T06", None, "2022-01-06T00", "2021-12-31T06", "2022-01-06T00"),
+        (None, None, "2022-01", "2022-01-01T00", "2022-01-31T18"),
+    ],
+)
+def test_period(start, lead, end, first, last):
+    """Defaults are the first midnight and the last date; a day or month as the end stands for its last date."""
+    found = period(DATES, start, lead, end)
+    assert [DATES[i] for i in found] == [np.datetime64(first), np.datetime64(last)]
+    assert period(DATES[:3], None, None, None) == (0, 2)  # there is no midnight
+
+
+@pytest.mark.parametrize(
+    ("start", "lead", "end", "message"),
+    [
+        ("2021-12-30", None, None, "`--start` leads to 2021-12-30T00:00, which is not in the dataset. The dataset has"),
+        ("2022-01-01", "364d", None, "`--lead` leads to 2022-12-31T00:00"),
+        ("2022-01-01", "7h", None, "`--lead` leads to 2022-01-01T07:00"),
+        ("2022-01-01", None, "2022", "`--end` leads to 2022-12-31T18:00"),
+        ("2022-01-05", None, "2022-01-05T00", "no step from"),
+        ("2022-01-05", "1d", "2022-01-08", "Give one of them"),
+        ("yesterday", None, None, "`--start yesterday` is not a date"),
+        ("2022-01-01T00+01:00", None, None, "Give UTC"),
+        (None, "a while", None, "not a duration"),
+    ],
+)
+def test_wrong_period_is_refused(start, lead, end, message):
+    """The error names option, available period and remedy."""
+    with pytest.raises(ValueError, match=message):
+        period(DATES, start, lead, end)
+
+
+YEARS = np.arange(np.datetime64("2018-01-01T06", "s"), np.datetime64("2023-01-01T00", "s"), np.timedelta64(6, "h"))
+
+
+def test_years_are_those_of_the_calendar():
+    """Years run from the first midnight to the last anniversary; 2020 has its leap day, four years are 1461 days."""
+    cycle = find_cycle(YEARS)
+    assert [str(d) for d in cycle.dates[[0, -1]]] == ["2018-01-02T00:00:00", "2022-01-02T00:00:00"]
+    assert [len(cycle.year(k)) for k in range(4)] == [1460, 1460, 1464, 1460]
+    assert cycle.steps(100) == 25 * 4 * 1461
+    assert (YEARS[list(cycle.turns)] == cycle.dates).all()
+    chosen = find_cycle(YEARS, "2019-07-01", "2021-12-31")
+    assert [str(d)[:10] for d in chosen.dates] == ["2019-07-01", "2020-07-01", "2021-07-01"]
+
+
+def test_years_are_repeated_without_a_gap_or_a_seam():
+    """Each year begins where the one before ended, and the first one follows the last."""
+    cycle = find_cycle(YEARS)
+    for k in range(3):
+        assert cycle.year(k).stop == cycle.year(k + 1).start
+    assert cycle.year(4) == cycle.year(0)
+    assert YEARS[cycle.year(3).stop] == np.datetime64("2022-01-02T00")
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "message"),
+    [
+        ("2017-01-01", None, "no date 2017-01-01"),
+        ("2018-01-01T03", None, "no date 2018-01-01T03"),
+        ("2020-02-29", None, "29 February"),
+        ("2022-06-01", None, "no whole year from 2022-06-01"),
+        (None, "2018-12-01", "no whole year"),
+    ],
+)
+def test_invalid_cycle_is_refused(start, end, message):
+    """The error names the available period."""
+    with pytest.raises(ValueError, match=message):
+        find_cycle(YEARS, start, end)
+
+
+def test_form_is_checked_without_a_dataset():
+    """Dates and lengths of a wrong form are refused; dates outside any dataset pass."""
+    check_options("1066", "364d", None)
+    check_options(None, None, "1066-10-14T06")
+    for options in (("2022-99-01", None, None), (None, "banana", None), (None, None, "soon"), (None, "1d", "2022")):
+        with pytest.raises(ValueError, match="Give"):
+            check_options(*options)

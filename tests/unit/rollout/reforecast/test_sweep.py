@@ -1,11 +1,12 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Many rollouts in one pass through time."""
+"""Many roll-outs in one pass through time, from a dataset that is read block by block."""
 
 import numpy as np
 import pytest
 
+from anemoi_ailand.data import anemoi_dataset
 from anemoi_ailand.rollout.forcing.dataset_fields import StoredFields
 from anemoi_ailand.rollout.reforecast.sweep import sweep
 from anemoi_ailand.rollout.step.checkpoint import LandStep
@@ -40,10 +41,10 @@ def collect(step, source, starts, n_steps, batch_rows=1000):
 @pytest.mark.parametrize("starts", [[0], [0, 1, 2], [0, 3, 20], [2, 9, 16], [30, 31]])
 @pytest.mark.parametrize("batch_rows", [4, 1000])
 def test_each_start_is_as_if_alone(data, tmp_path, starts, batch_rows):
-    """Rollouts that overlap, touch or lie apart are bitwise those of a single loop; each date is read once."""
+    """Roll-outs that overlap, touch or lie apart are bitwise those of a single loop; each date is read once."""
     step = OPEN.land_step()
     found = collect(step, fields(step, tmp_path), starts, 7, batch_rows)
-    expected = np.array([case.by_hand(step, data, s, 7) for s in starts])
+    expected = np.array([case.by_hand(step, data, range(s, s + 7)) for s in starts])
     assert np.ptp(expected[..., step.outputs.index("stl1")], axis=1).min() > 0.1
     np.testing.assert_array_equal(found, expected)
     assert data.reads == sorted(set(data.reads))
@@ -97,3 +98,59 @@ def test_prediction_that_is_not_finite_stops(data, tmp_path):
     message = r"best.ckpt predicts 'stl1' = nan for 2022-01-02 00:00 from the start 2022-01-01 06:00 at latitude 70.000"
     with pytest.raises(ValueError, match=message):
         collect(step, fields(step, tmp_path), [1], 6)
+
+
+NAMES = ("stl1", "avg_tprate", "z")
+
+
+@pytest.mark.parametrize(("room", "blocks"), [(1, 10), (3, 4), (100, 1)])
+def test_blocks_are_whole_chunks_and_read_once(data, tmp_path, monkeypatch, room, blocks):
+    """Memory for some chunks of 4 dates determines the number of reads, each date once."""
+    n_variables, n_points = data.shape[1], data.shape[3]
+    monkeypatch.setattr(anemoi_dataset, "BLOCK_BYTES", room * 4 * 4 * n_variables * n_points)
+    stored, points = StoredFields(tmp_path, NAMES), np.array([4, 1])
+    reader, reads = stored.at_points(points), []
+    monkeypatch.setattr(StoredFields, "read", counted(StoredFields.read, reads))
+    found = np.stack([reader.at(i) for i in range(case.N_DATES)])
+    columns = [data.name_to_index[n] for n in NAMES]
+    np.testing.assert_array_equal(found, data.values[:, columns, 0].swapaxes(1, 2)[:, points])
+    assert data.reads == list(range(case.N_DATES))
+    assert len(reads) == blocks
+    assert all(first % 4 == 0 for first, _ in reads)
+
+
+def counted(read, reads):
+    def wrapped(self, first, last, points):
+        reads.append((first, last))
+        return read(self, first, last, points)
+
+    return wrapped
+
+
+def test_points_have_coordinates_and_identity(data, tmp_path):
+    """Coordinates and identities are those of the dataset."""
+    stored = StoredFields(tmp_path, NAMES)
+    np.testing.assert_array_equal(stored.latitudes, data.latitudes)
+    np.testing.assert_array_equal(stored.point_id, [10, 11, 12, 13, 14])
+    assert stored.point_id.dtype == np.int64
+    del data.name_to_index["point_id"]
+    assert stored.point_id is None
+
+
+def test_dataset_that_does_not_serve_is_refused(data, tmp_path):
+    """Another step, other units and a missing variable are errors; computed forcing belongs to the recipe."""
+    with pytest.raises(ValueError, match=r"\['insolation'\] are computed .* add the source `forcings` to the recipe"):
+        StoredFields(tmp_path, [*NAMES, "insolation", "swvl4"])
+    (tmp_path / "other.zarr").mkdir()
+    with pytest.raises(FileNotFoundError, match=r"There is no dataset .*this.zarr.*\['other.zarr'\]"):
+        StoredFields(tmp_path / "this.zarr", NAMES)
+    data.variables_metadata["stl1"]["units"] = "degC"
+    with pytest.raises(ValueError, match=r"'stl1' in .* has units 'degC'; 'K' is expected"):
+        StoredFields(tmp_path, NAMES)
+    for dates, message in (
+        (data.dates[::2], "steps of 43200 seconds, but the land model"),
+        (data.dates[:1], "one date"),
+    ):
+        data.dates = dates
+        with pytest.raises(ValueError, match=message):
+            StoredFields(tmp_path, NAMES)

@@ -1,15 +1,17 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""The configuration of a run: read as anemoi-inference reads it, mistakes named."""
+"""The configuration of a run and the options of its runner: mistakes are named with what is known."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 import torch
 from anemoi.inference.config.run import RunConfiguration
 
-from anemoi_ailand.rollout.run.configuration import read_run
+from anemoi_ailand.rollout.run.launch import read_run
+from anemoi_ailand.rollout.run.options import run_options, whole_steps
 from anemoi_ailand.support.packaged import find
 
 BASE = "checkpoint: ailand\nrunner: land-forecaster\ninput: {dataset: a.zarr}\noutput: {land-netcdf: {path: f.nc}}\n"
@@ -55,6 +57,11 @@ def test_options_are_merged_into_the_file(read):
     assert found.name == "land-forecaster"
 
 
+def test_missing_runner_is_added(read):
+    """A configuration without ``runner``, which anemoi-inference cannot run with the name of a network, has ours."""
+    assert read("checkpoint: ailand\n").runner == "land-forecaster"
+
+
 def test_dry_run_is_an_option_of_the_runner(read):
     """The option is set for every form of the runner; ``auto`` keeps its options."""
     text = "checkpoint: ailand\nrunner: {auto: {threads: 2}}\n"
@@ -78,6 +85,7 @@ def test_dry_run_is_an_option_of_the_runner(read):
         (BASE, ["runner=default"], "the runner 'default', but the land needs 'land-forecaster'"),
         (BASE, ["output.land-zarr.path=f.zarr"], r"has \['land-netcdf', 'land-zarr'\] as `output`, but a run has"),
         (BASE, ["input={}", "output={}", "dynamic_forcings={}"], "as `dynamic_forcings`, but a run has one"),
+        (BASE, ["--lead_time=3d"], "'--lead_time=3d' is not of the form key=value"),
         (BASE, ["lead_time"], "'lead_time' is not of the form key=value"),
         (BASE, ["env=[1"], "The value of 'env=.1' is not YAML"),
         (BASE, ["name=${nothing}"], "cannot be read: .*nothing"),
@@ -102,8 +110,8 @@ def test_a_device_that_is_not_here(read, monkeypatch):
 @pytest.mark.parametrize(
     ("path", "message"),
     [
-        ("inference/rolout", r"no configuration file 'inference/rolout' here. .*Nearest: .*inference/rollout"),
-        ("my.yaml", "no configuration file 'my.yaml' here"),
+        ("inference/rolout", r"no configuration 'inference/rolout', neither .*Nearest: .*inference/rollout"),
+        ("my.yaml", "no configuration 'my.yaml', neither a file nor a packaged one"),
         ("{folder}/yours.yaml", r"no configuration '.*yours.yaml'. Its folder holds \['my.yaml'\]"),
     ],
 )
@@ -112,3 +120,83 @@ def test_no_such_file(tmp_path, path, message):
     (tmp_path / "my.yaml").write_text(BASE)
     with pytest.raises(FileNotFoundError, match=message):
         read_run(path.format(folder=tmp_path))
+
+
+ENSEMBLE = {"members": 2, "initial": {}}
+
+
+def test_all_options_are_read():
+    """Nested options, lengths of time and ``~`` are parsed."""
+    found = run_options({
+        "restart": {"folder": "~/restarts", "every": "5d", "keep": 3},
+        "ensemble": {
+            "members": 25, "first": 25, "seed": 7, "control": False, "length_km": 300, "initial": {"swvl": 0.03},
+            "forcing": {"hours": 12}, "checkpoints": ["b.ckpt"],
+        },
+        "bad_forcing": "hold", "final_state": "~/end-{member:03d}.state", "threads": 4, "block_rows": 512,
+        "dry_run": True,
+    })  # fmt: skip
+    assert found.restart.folder == Path.home() / "restarts"
+    assert (found.restart.every, found.restart.keep) == (timedelta(days=5), 3)
+    assert found.final_state == Path.home() / "end-{member:03d}.state"
+    ensemble = found.ensemble
+    assert (ensemble.members, ensemble.first, ensemble.seed, ensemble.control) == (25, 25, 7, False)
+    assert (ensemble.initial.swvl, ensemble.initial.stl) == (0.03, 0.5)
+    assert (ensemble.forcing.hours, ensemble.forcing.precipitation) == (12.0, 0.5)
+    assert ensemble.checkpoints == ("b.ckpt",)
+    assert (found.bad_forcing, found.threads, found.block_rows, found.dry_run) == ("hold", 4, 512, True)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"restart": {}}, "'restart.folder': Field required"),
+        ({"restart": {"folder": "r", "every": "7h"}}, "'restart.every': it is not a positive multiple of 6 h"),
+        ({"restart": {"folder": "r", "every": "soon"}}, "it is not a duration"),
+        ({"restart": {"folder": "r", "keep": 0}}, "'restart.keep': .* greater than or equal to 1"),
+        ({"ensemble": {"members": 0}}, "'ensemble.members'"),
+        ({"ensemble": {**ENSEMBLE, "seed": 2**64}}, "'ensemble.seed'"),
+        ({"ensemble": {**ENSEMBLE, "length_km": 0}}, "'ensemble.length_km'"),
+        ({"ensemble": {"members": 2, "initial": {"swvl": -0.1}}}, "'ensemble.initial.swvl'"),
+        ({"ensemble": {"members": 2, "initial": {"vertical_correlation": 1.0}}}, "vertical_correlation"),
+        ({"ensemble": {"members": 2, "forcing": {"hours": 0}}}, "'ensemble.forcing.hours'"),
+        ({"bad_forcing": "ignore"}, "'bad_forcing': .*'error', 'hold' or 'clip'"),
+        ({"threads": 0}, "'threads'"),
+    ],
+)
+def test_values_without_sense_are_refused(given, message):
+    """The error names the option and its accepted values."""
+    with pytest.raises(ValueError, match=f"(?s)has 1 mistake.*{message}.*given: "):
+        run_options(given)
+
+
+@pytest.mark.parametrize(
+    ("ensemble", "message"),
+    [
+        ({}, r"all members would be the same; give `initial`"),
+        ({"initial_files": "a.state"}, r"has no \{member\}"),
+        ({"initial_files": "{n}.state"}, r"braces other than \{member\} \(KeyError"),
+        ({"initial_files": "{}.state"}, r"braces other than \{member\}"),
+        ({"initial_files": "{member"}, r"braces other than \{member\}"),
+        ({"initial_files": "{member}", "initial": {}}, "both `initial` and `initial_files`"),
+        ({"initial": {}}, r"one file for several members; put \{member\} into its name"),  # the last state
+    ],
+)
+def test_members_that_would_be_the_same_are_refused(ensemble, message):
+    """Something makes several members differ; the names of their files vary with the member only."""
+    with pytest.raises(ValueError, match=message):
+        run_options({"ensemble": {"members": 2, **ensemble}, "final_state": "end.state"})
+
+
+def test_members_that_differ_are_accepted():
+    """One member needs nothing."""
+    for options in ({"initial": {}}, {"forcing": {}}, {"checkpoints": ["b"]}, {"initial_files": "{member}.state"}):
+        found = run_options({"ensemble": {"members": 2, **options}, "final_state": "{member}.state"})
+        assert found.ensemble.members == 2
+    assert run_options({"ensemble": {"members": 1}, "final_state": "end.state"}).final_state == Path("end.state")
+
+
+@pytest.mark.parametrize(("given", "days"), [("30d", 30), ("P1Y", 365), (6, 0.25), ("18h", 0.75)])
+def test_lengths_of_time(given, days):
+    """Lengths are written as in anemoi-inference; a number is in hours."""
+    assert whole_steps(given) == timedelta(days=days)

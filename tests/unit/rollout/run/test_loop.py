@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""The rollout in memory is a loop by hand, also after a restart, with members and with several networks."""
+"""The roll-out in memory is a loop by hand, also after a restart, with members and with several networks."""
 
 from dataclasses import replace
 
@@ -36,7 +36,7 @@ def test_steps_are_those_of_a_loop_by_hand():
     "options", [{"policy": "hold"}, {"members": 3, "initial": {"stl": 2.0}, "forcing": FORCING, "seed": 5}]
 )
 def test_restored_is_never_stopped(options):
-    """A rollout restored from the progress of another continues bitwise, with held forcing; the progress is a copy."""
+    """A roll-out restored from the progress of another continues bitwise, with held forcing; the progress is a copy."""
     whole = case.roll_out(**options)
     case.run(whole, 3)
     kept = whole.progress()

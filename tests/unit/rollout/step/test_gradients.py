@@ -5,11 +5,15 @@
 
 import copy
 
+import numpy as np
 import pytest
 import torch
+import xarray as xr
 
+from anemoi_ailand.data.land_data import open_data
 from anemoi_ailand.rollout.step import gradients
-from anemoi_ailand.rollout.stepper import LandStepper
+from anemoi_ailand.rollout.stepper import STEP, LandStepper
+from anemoi_ailand.variables import variable
 from benchmarks.contest.trees import Trees
 from tests.support import stepper as case
 from tests.support.land import CLOSED
@@ -65,9 +69,9 @@ def test_remainder_falls_with_the_square_of_the_perturbation(stepper, n_steps):
     """||f(x + e dx) - f(x) - e M dx|| / e^2 is constant over two decades of e."""
     state, forcings = smooth(stepper, n_steps)
     dx = sizes(stepper) * noise((N, len(stepper.prognostic)), 1)
-    step, x, change = stepper._map(state, forcings), stepper._vector(state), stepper.tangent(state, forcings, dx)
+    (step, zero), change = stepper._response(state, forcings), stepper.tangent(state, forcings, dx)
     assert change.norm() > 1.0
-    rest = [(step(x + e * dx) - step(x) - e * change).norm() / e**2 for e in (1e-2, 1e-3, 1e-4)]
+    rest = [(step(e * dx) - step(zero) - e * change).norm() / e**2 for e in (1e-2, 1e-3, 1e-4)]
     assert rest[0] > 1e-3 * change.norm() ** 2 / change.numel()  # the step is not linear, or the rate says nothing
     torch.testing.assert_close(torch.stack(rest[1:]), rest[0].expand(2), rtol=0.1, atol=0.0)
 
@@ -76,23 +80,83 @@ def test_tangent_is_the_product_with_the_jacobian(stepper, monkeypatch):
     """The tangent is the product with the Jacobian, in parts or as a whole, the adjoint that with its transpose."""
     state, forcings = case.start(stepper, N), case.forcings(N, 3)
     dx = noise((N, len(stepper.prognostic)), 1)
-    blocks = stepper.jacobian(state, forcings)
+    blocks = stepper.jacobian_tensor(state, forcings)
     assert blocks.shape == (N, dx.shape[1], dx.shape[1])
     for product, found in (("pij,pj->pi", stepper.tangent), ("pji,pj->pi", stepper.adjoint)):
         expected = torch.einsum(product, blocks, dx)
         assert (found(state, forcings, dx) - expected).abs().max() < 1e-12 * expected.abs().max()
     monkeypatch.setattr(gradients, "JACOBIAN_ROWS", 3 * N)
-    torch.testing.assert_close(stepper.jacobian(state, forcings), blocks, rtol=1e-10, atol=1e-12)
+    torch.testing.assert_close(stepper.jacobian_tensor(state, forcings), blocks, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("n_steps", [1, 3])
+def test_jacobian_agrees_with_finite_differences(stepper, n_steps):
+    """Outputs with respect to state, static fields, and forcing at the start and in all steps, to six digits."""
+    fields, forcings = case.smooth_fields(N), [case.smooth_fields(N, k) for k in range(1, n_steps + 1)]
+    to, of = ["2t", "evap", "stl1", "swvl2"], ["swvl1", "stl2", "cvl", "t", "avg_t", "lai_lv", "avg_tprate"]
+    assert set(to) <= {*stepper.outputs} and set(of) <= {*stepper.inputs}
+
+    def after(name, change):
+        state = case.start(stepper, N, given={**fields, name: fields[name] + change})
+        for given in forcings:
+            state = stepper.step(state, {**given, name: given[name] + change})
+        return torch.stack([state[n] for n in to], dim=-1)
+
+    jac = stepper.jacobian(case.start(stepper, N, given=fields), forcings, to=to, of=of)
+    for j, name in enumerate(of):
+        size = 1e-11 if name == "avg_tprate" else 1e-5
+        expected = (after(name, size) - after(name, -size)) / (2 * size)
+        found = torch.from_numpy(jac.values)[..., j]
+        assert found.abs().max() > 0, name
+        torch.testing.assert_close(found, expected, rtol=1e-6, atol=1e-6 * float(expected.abs().max()))
+
+
+def test_jacobian_is_labelled(stepper):
+    """Dimensions, names as they were given, units and places; by default it is that of the state to the state."""
+    state, forcings = case.start(stepper, N), case.forcings(N, 2)
+    whole = stepper.jacobian(state, forcings)
+    assert (list(whole["to"].values), list(whole["of"].values)) == (list(stepper.prognostic),) * 2
+    np.testing.assert_array_equal(whole, stepper.jacobian_tensor(state, forcings))
+    part = stepper.jacobian(state, forcings, to=["t2m", "swvl1"], of="swvl1")
+    assert part.dims == ("point", "to", "of") and part.shape == (N, 2, 1)
+    np.testing.assert_allclose(part.sel(to="swvl1", of="swvl1"), whole.sel(to="swvl1", of="swvl1"), rtol=1e-10)
+    assert list(part["to_units"].values) == ["K", "m3 m-3"] and part.sel(to="t2m")["to_units"] == "K"
+    assert stepper.jacobian(state, forcings, to="2t", of="swvl1").attrs["units"] == "K (m3 m-3)-1"
+    assert part["time"] == np.datetime64(case.DATE + 2 * STEP)
+    np.testing.assert_array_equal(part["latitude"], state.latitudes)
+
+
+def test_steps_of_a_jacobian_from_a_dataset(stepper):
+    """A dataset with a time gives a step for each date after the state; one date, or a mapping, is one step."""
+    state, forcings = case.start(stepper, N), case.forcings(N, 2)
+    times = [np.datetime64(case.DATE + k * STEP, "ns") for k in (1, 2)]
+    data = xr.concat(
+        [xr.Dataset({variable(n).netcdf_name: ("point", v) for n, v in f.items()}) for f in forcings], "time"
+    )
+    data = data.assign_coords(time=times, latitude=("point", state.latitudes), longitude=("point", state.longitudes))
+    for given, steps in ((data, forcings), (data.isel(time=0), forcings[:1]), (forcings[0], forcings[:1])):
+        found = stepper.jacobian(state, given, to=["2t"], of=["stl1"])
+        np.testing.assert_array_equal(found, stepper.jacobian(state, steps, to=["2t"], of=["stl1"]))
+    with pytest.raises(ValueError, match="The fields are of 2022-01-01 12:00, needed are those of 2022-01-01 06:00"):
+        stepper.jacobian(state, data.isel(time=1), to=["2t"], of=["stl1"])
+    with pytest.raises(ValueError, match="After 2022-01-01 00:00 comes 2022-01-01 12:00"):
+        stepper.jacobian(state, data.isel(time=[1]), to=["2t"], of=["stl1"])
 
 
 def test_requests_without_sense_are_refused(stepper):
-    """A change of another shape, and no step."""
+    """A change of another shape, an empty list of steps, opened data of any length, and unknown names."""
     state, forcings = case.start(stepper, N), case.forcings(N)
     for derivative in (stepper.tangent, stepper.adjoint):
         with pytest.raises(ValueError, match=rf"has shape \({N}, 2\), the state \({N}, "):
             derivative(state, forcings, torch.zeros(N, 2))
     with pytest.raises(ValueError, match="`forcings` is empty"):
         stepper.jacobian(state, [])
+    with pytest.raises(TypeError, match=r"Select some: `data.to_xarray\(period\)`"):
+        stepper.jacobian(state, open_data("$AILAND_SAMPLE"))
+    with pytest.raises(ValueError, match=r"no variable '2t' in the inputs of the emulator"):
+        stepper.jacobian(state, forcings, of=["2t"])
+    with pytest.raises(ValueError, match=r"no variable 'slwv1' in the outputs of the emulator. Nearest: .'swvl1'"):
+        stepper.jacobian(state, forcings, to=["slwv1"])
 
 
 def test_no_gradient_passes_upstreams_predict_step(stepper):
@@ -113,7 +177,7 @@ def test_a_network_outside_torch_has_no_gradient(leave):
     state, forcing = case.start(model, N), case.forcings(N)[0]
     for call in (
         lambda: model.adjoint(state, [forcing], noise((N, len(model.prognostic)), 1)),
-        lambda: model.jacobian(state, [forcing]),
+        lambda: model.jacobian_tensor(state, [forcing]),
         lambda: model.propagate(state.changed({"stl1": state["stl1"].clone().requires_grad_()}), forcing),
     ):
         with pytest.raises(ValueError, match="detached from its inputs"):

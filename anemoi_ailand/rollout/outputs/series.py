@@ -1,0 +1,159 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""Series of a run from Python: in memory, or in pieces to a file from which it is opened."""
+
+from __future__ import annotations
+
+import shutil
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from anemoi_ailand.rollout.outputs.chunked_output import choose_chunks
+from anemoi_ailand.rollout.outputs.netcdf_file import NetCDFFile
+from anemoi_ailand.rollout.outputs.output_frame import Block, Frame
+from anemoi_ailand.rollout.step.advance import STEP
+from anemoi_ailand.support.atomic import partial_path, publish, publish_folder
+from anemoi_ailand.support.netcdf_writer import COORDINATES, HOURS, time_coordinate
+
+#: Level of zlib.
+_COMPRESSION = 4
+#: Coordinate of the initial date.
+_REFERENCE = "forecast_reference_time"
+_ABOUT_REFERENCE = {k: v for k, v in COORDINATES[_REFERENCE].items() if k not in HOURS}
+
+
+class Series:
+    """Series of ``n_times`` that is filled time by time, as a dataset in memory.
+
+    ``dtype`` is the precision of the values, float32 in a file.
+    """
+
+    def __init__(self, frame: Frame, n_times: int, dtype: np.dtype) -> None:
+        self.frame = frame
+        self._block = self._empty(n_times, dtype)
+
+    def _empty(self, n_times: int, dtype: np.dtype) -> Block:
+        shapes = {c.netcdf_name: (n_times, *self.frame.shape(c)) for c in self.frame.columns}
+        return Block([], {name: np.empty(shape, dtype) for name, shape in shapes.items()})
+
+    def add(self, date: datetime, values: Mapping[str, np.ndarray]) -> None:
+        """Add a time; ``values`` are rows (member x point) by name, and variables that it lacks are missing."""
+        columns = self.frame.columns
+        row = {c.netcdf_name: values[c.name].reshape(self.frame.shape(c)) for c in columns if c.name in values}
+        self._block.add((date, date - STEP, date), row)
+
+    def result(self) -> xr.Dataset:
+        """Return the series."""
+        return self._dataset()
+
+    def abandon(self) -> None:
+        """Remove what an interrupted run has written."""
+
+    def _dataset(self) -> xr.Dataset:
+        fields = {}
+        for column in self.frame.columns:
+            attributes = {k: v for k, v in column.attributes().items() if k != "coordinates"}
+            fields[column.netcdf_name] = (column.dimensions, self._block.rows(column.netcdf_name), attributes)
+        coordinates: dict[str, Any] = {
+            name: (dimensions, values, COORDINATES[name])
+            for name, (dimensions, values) in self.frame.coordinates().items()
+        }
+        coordinates[_REFERENCE] = ((), np.datetime64(self.frame.date, "ns"), _ABOUT_REFERENCE)
+        times = np.array([stamp for stamp, _, _ in self._block.times], "datetime64[ns]")
+        coordinates["time"] = ("time", times, time_coordinate())
+        return xr.Dataset(fields, coordinates, self.frame.attributes)
+
+
+class _FileSeries(Series, ABC):
+    """Series in a file, which gets its name when it is complete."""
+
+    def __init__(self, frame: Frame, n_times: int, path: Path) -> None:
+        self.path, self.partial = path, partial_path(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._chunks = choose_chunks(frame, None, None)
+        super().__init__(frame, min(n_times, self._chunks.block), np.dtype(np.float32))
+        self._size = min(n_times, self._chunks.block)
+
+    def add(self, date: datetime, values: Mapping[str, np.ndarray]) -> None:
+        super().add(date, values)
+        if self._block.filled == self._size:
+            self._flush()
+
+    def _flush(self) -> None:
+        if self._block.filled:
+            self._write()
+            self._block.times.clear()
+
+    @abstractmethod
+    def _write(self) -> None:
+        """Append the block."""
+
+
+class _NetCDFSeries(_FileSeries):
+    def __init__(self, frame: Frame, n_times: int, path: Path) -> None:
+        super().__init__(frame, n_times, path)
+        self._file = NetCDFFile(self.partial, frame, self._chunks, _COMPRESSION)
+
+    def _write(self) -> None:
+        self._file.append(self._block)
+
+    def result(self) -> xr.Dataset:
+        self._flush()
+        self._file.close()
+        publish(self.partial, self.path)
+        return xr.open_dataset(self.path, drop_variables="time_bnds").set_coords(_REFERENCE)
+
+    def abandon(self) -> None:
+        self._file.close()
+        self.partial.unlink(missing_ok=True)
+
+
+class _ZarrSeries(_FileSeries):
+    def __init__(self, frame: Frame, n_times: int, path: Path) -> None:
+        super().__init__(frame, n_times, path)
+        shutil.rmtree(self.partial, ignore_errors=True)
+
+    def _write(self) -> None:
+        dataset = self._dataset()
+        if self.partial.exists():
+            dataset.to_zarr(self.partial, append_dim="time")
+            return
+        encoding: dict[str, dict[str, Any]] = {
+            c.netcdf_name: {"chunks": self._chunks.shape(c.members)} for c in self.frame.columns
+        }
+        encoding |= {name: {**HOURS, "dtype": "i4"} for name in ("time", _REFERENCE)}
+        dataset.to_zarr(self.partial, mode="w", encoding=encoding)
+
+    def result(self) -> xr.Dataset:
+        self._flush()
+        publish_folder(self.partial, self.path)
+        return xr.open_dataset(self.path, engine="zarr")
+
+    def abandon(self) -> None:
+        shutil.rmtree(self.partial, ignore_errors=True)
+
+
+_KINDS: dict[str, type[_FileSeries]] = {".nc": _NetCDFSeries, ".zarr": _ZarrSeries}
+
+
+def new_series(frame: Frame, n_times: int, dtype: np.dtype, path: str | Path | None) -> Series:
+    """Return an empty series, in memory or for a file ``*.nc`` or ``*.zarr``.
+
+    Raises
+    ------
+    ValueError
+        Another suffix.
+    """
+    if path is None:
+        return Series(frame, n_times, dtype)
+    file = Path(path).expanduser()
+    if file.suffix not in _KINDS:
+        raise ValueError(f"The output '{path}' has another suffix than {list(_KINDS)}. Give one of these.")
+    return _KINDS[file.suffix](frame, n_times, file)

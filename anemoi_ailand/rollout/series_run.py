@@ -1,0 +1,208 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""A run from Python: one initial state, the forcing of a dataset, the series of the results."""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+from anemoi.utils.dates import as_timedelta
+from tqdm import tqdm
+
+from anemoi_ailand.data.land_data import LandData
+from anemoi_ailand.rollout.ensembles.ensemble import Ensemble
+from anemoi_ailand.rollout.ensembles.options import EnsembleOptions
+from anemoi_ailand.rollout.forcing.records import Source, check_steps, position, record_at, records, source_of
+from anemoi_ailand.rollout.outputs.output_columns import columns_of
+from anemoi_ailand.rollout.outputs.output_frame import Frame
+from anemoi_ailand.rollout.outputs.series import new_series
+from anemoi_ailand.rollout.step.advance import STEP
+from anemoi_ailand.rollout.step.land_state import LandState
+from anemoi_ailand.support.configuration import checked
+from anemoi_ailand.support.dates import Date, bounds_of, to_datetime
+from anemoi_ailand.support.netcdf_writer import global_attributes
+from anemoi_ailand.support.sphere import same_points
+
+if TYPE_CHECKING:
+    from anemoi_ailand.rollout.stepper import LandStepper
+
+#: Time after which a bar of progress is shown [s].
+_LONG = 2.0
+
+
+@dataclass(frozen=True)
+class _Members:
+    """Rows of a run: the points, or all points of each member."""
+
+    source: Source
+    ensemble: Ensemble | None
+
+    def __len__(self) -> int:
+        return 1 if self.ensemble is None else len(self.ensemble)
+
+    def initial(self, land: LandStepper, data: Any, first: int) -> LandState:
+        """Make the initial state of all rows from the record at a position."""
+        source, date = self.source, self.source.dates[first].item()
+        if self.ensemble is None:
+            return land.initial(data, date)
+        fields = dict(record_at(data, date, land.initial_names))
+        land.initial(fields, date, source.latitudes, source.longitudes)  # for its errors
+        rows = dict(zip(land.prognostic, self.ensemble.states(fields, land.prognostic, date), strict=True))
+        rows |= {n: self.ensemble.static(fields[n]) for n in land.static}
+        if names := [n for n in fields if n not in rows]:
+            values = self.ensemble.at_start(np.stack([fields[n] for n in names]), names)
+            rows |= dict(zip(names, values, strict=True))
+        return land.initial(rows, date, *self.ensemble.places())
+
+    def forcing(self, record: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
+        """Return the forcing of all rows."""
+        if self.ensemble is None:
+            return record
+        values = self.ensemble.forcing(np.stack(list(record.values())), list(record))
+        return dict(zip(record, values, strict=True))
+
+    def check(self, state: LandState) -> None:
+        """Refuse an initial state of other points or members."""
+        places = (np.tile(x, len(self)) for x in (self.source.latitudes, self.source.longitudes))
+        if not same_points((state.latitudes, state.longitudes), tuple(places)):  # type: ignore[arg-type]
+            raise ValueError(
+                f"The state has {state.latitudes.size} points, the data {self.source.latitudes.size} in {len(self)} "
+                "member(s), or they are at other places. Give both for the same points in the same order."
+            )
+
+
+def run_series(
+    land: LandStepper,
+    data: LandData | xr.Dataset,
+    names: Sequence[str],
+    *,
+    start: Date | None,
+    end: Date | None,
+    lead_time: str | timedelta | None,
+    initial: LandState | None,
+    ensemble: Mapping[str, Any] | None,
+    output: str | Path | None,
+    progress: bool | None,
+) -> tuple[xr.Dataset, LandState]:
+    """Run and return the series with the last state; see :meth:`LandStepper.run`."""
+    source = source_of(data)
+    if start is None and initial is None:
+        start = _first_state(source, land.prognostic)
+    first, last = _period(source, start, end, lead_time, initial)
+    members = _Members(source, _ensemble(ensemble, initial, source))
+    if initial is None:
+        state = members.initial(land, data, first)
+    else:
+        state = initial
+        members.check(state)
+    frame = _frame(land, names, state, source, members, last)
+    kept = new_series(frame, last - first + (initial is None), np.dtype(str(land.dtype).split(".")[1]), output)
+    shown = progress if progress is not None else (hasattr(builtins, "__IPYTHON__") or None)
+    try:
+        if initial is None:
+            kept.add(state.date, _rows(state, names))
+        with tqdm(
+            total=last - first, unit="step", desc="Run", delay=0.0 if progress else _LONG,
+            disable=None if shown is None else not shown,
+        ) as bar:  # fmt: skip
+            for record in records(source, land.forcing_names, first + 1, last + 1):
+                state = land.step(state, members.forcing(record))
+                kept.add(state.date, _rows(state, names))
+                bar.update()
+        return kept.result(), state
+    except BaseException:
+        kept.abandon()
+        raise
+
+
+def _first_state(source: Source, names: Sequence[str]) -> np.datetime64 | None:
+    """Return the first date at which the whole state is given; None, the first date, if there is no such date."""
+    for k, record in enumerate(records(source, names, 0, source.dates.size)):
+        if len(record) < len(names):
+            return None  # a variable is missing at all dates, which `initial` reports
+        if all(np.isfinite(values).all() for values in record.values()):
+            return source.dates[k]
+    return None
+
+
+def _period(
+    source: Source, start: Date | None, end: Date | None, lead_time: str | timedelta | None, initial: LandState | None
+) -> tuple[int, int]:
+    """Return the positions of the first and last date; the first is -1 if only the state is that early."""
+    if end is not None and lead_time is not None:
+        raise ValueError(f"Both `end` {end} and `lead_time` {lead_time} are given. Give one of them.")
+    if initial is not None and start is not None:
+        raise ValueError("Both `start` and `initial` are given. The run starts at the date of the state: omit `start`.")
+    if not source.dates.size:
+        raise ValueError("The data have no date. Give a longer period.")
+    begin = source.dates[0]
+    if initial is not None:
+        begin = np.datetime64(initial.date, "s")
+        first = position(source, initial.date + STEP) - 1
+    else:
+        if start is not None:
+            begin = bounds_of((start, None))[0]  # type: ignore[assignment]
+        first = position(source, to_datetime(begin))
+    last = source.dates.size - 1
+    if lead_time is not None:
+        last = position(source, to_datetime(begin) + as_timedelta(lead_time))
+    elif end is not None:
+        until = bounds_of((None, end))[1]
+        assert until is not None
+        if until > source.dates[-1] + np.timedelta64(STEP) - np.timedelta64(1, "s"):
+            position(source, to_datetime(until))  # for its error
+        last = int(np.searchsorted(source.dates, until, side="right")) - 1
+    if last <= first:
+        raise ValueError(
+            f"There is no step from {begin} to {source.dates[max(last, 0)]}. Give a later `end`, or data of a longer "
+            "period."
+        )
+    check_steps(source.dates[max(first, 0) : last + 1])
+    return first, last
+
+
+def _ensemble(options: Mapping[str, Any] | None, initial: LandState | None, source: Source) -> Ensemble | None:
+    if options is None:
+        return None
+    members = checked(options, EnsembleOptions, "`ensemble`")
+    if members.checkpoints:
+        raise ValueError("`ensemble` has `checkpoints`, but a stepper has one network. Use `anemoi-ailand run`.")
+    if initial is not None and members.forcing is not None:
+        raise ValueError(
+            "A state does not hold the perturbations of the forcing, so the ensemble cannot continue from it. Run the "
+            "whole period, or use `anemoi-ailand run` with `restart`."
+        )
+    return Ensemble(members, source.latitudes, source.longitudes)
+
+
+def _frame(
+    land: LandStepper, names: Sequence[str], state: LandState, source: Source, members: _Members, last: int
+) -> Frame:
+    n_points = source.latitudes.size
+    lead = source.dates[last].item() - state.date
+    attributes = global_attributes(
+        "Roll-out of the anemoi-ailand land emulator",
+        "LandStepper.run",
+        initial_date=f"{state.date:%Y-%m-%dT%H:%M:%S}",
+        lead_time=str(lead),
+        checkpoint=land.name,
+        checkpoint_sha256=land.checkpoint_sha256,
+    )
+    many = members.ensemble is not None
+    columns = columns_of(names, many, True, (), None)
+    places = source.latitudes, source.longitudes
+    return Frame(
+        state.date, *places, np.arange(n_points), n_points, len(members) if many else None, columns, attributes
+    )
+
+
+def _rows(state: LandState, names: Sequence[str]) -> dict[str, np.ndarray]:
+    return {name: state[name].numpy(force=True) for name in names if name in state.names}

@@ -1,0 +1,111 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""Atomic writes of files and folders: a reader sees the earlier result or the complete new one, even after a kill."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+
+def partial_path(path: Path) -> Path:
+    """Return the name of ``path`` until it is complete; it stays the same in every process, so a run can resume."""
+    return path.with_name(f"{path.name}.partial")
+
+
+@contextmanager
+def complete_file(path: Path, partial: Path | None = None) -> Iterator[Path]:
+    """Yield a temporary path; on success it is published as ``path``, on any failure it is removed.
+
+    The folder of ``path`` must exist. ``partial``, the temporary path, is in the same folder (:func:`partial_path` by
+    default); a file left there is removed first.
+    """
+    partial = partial_path(path) if partial is None else partial
+    partial.unlink(missing_ok=True)
+    try:
+        yield partial
+        publish(partial, path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+
+
+def write_whole(path: Path, temporary: Path, write: Callable[[BinaryIO], object]) -> None:
+    """Write a file through ``write(file)``, which gets ``temporary`` opened for writing; see :func:`complete_file`."""
+    with complete_file(path, temporary) as partial, partial.open("wb") as file:
+        write(file)
+
+
+def publish(partial: Path, path: Path) -> None:
+    """Force a complete file to disk, rename it to ``path`` and force the new name to disk."""
+    sync(partial)
+    partial.replace(path)
+    sync(path.parent)
+
+
+def sync(path: Path) -> None:
+    """Wait until a file, or the names in a folder, are on disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+LOG = logging.getLogger(__name__)
+
+
+@contextmanager
+def complete_folder(path: str | Path, proof: str) -> Iterator[Path]:
+    """Yield a new temporary folder; on success it replaces ``path``, on failure it is removed.
+
+    ``path`` may exist only if it is empty or an earlier result, which has a file called ``proof``: no other folder is
+    ever removed.
+    """
+    path = Path(path).expanduser()
+    replaceable = path.is_dir() and ((path / proof).is_file() or not any(path.iterdir()))
+    if path.exists() and not replaceable:
+        raise FileExistsError(
+            f"The output '{path}' exists and is not an earlier result: it has no '{proof}'. "
+            "Give another output, or remove it yourself."
+        )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.parent / f".{path.name}.partial-{os.getpid()}"
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir()
+    try:
+        yield partial
+        publish_folder(partial, path)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def publish_folder(partial: Path, path: Path) -> None:
+    """Force a complete folder to disk and rename it to ``path``.
+
+    An earlier folder of that name is removed, or restored on failure.
+    """
+    for entry in partial.rglob("*"):
+        if not entry.is_symlink():
+            sync(entry)
+    sync(partial)
+    if not path.exists():
+        partial.rename(path)
+        sync(path.parent)
+        return
+    old = path.parent / f".{path.name}.old-{os.getpid()}"
+    path.rename(old)
+    try:
+        partial.rename(path)
+    except OSError:
+        old.rename(path)
+        raise
+    sync(path.parent)
+    shutil.rmtree(old, ignore_errors=True)
+    LOG.info("Replaced %s", path)

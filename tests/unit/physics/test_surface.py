@@ -1,0 +1,232 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""Snow cover and snow on the ground are ecLand's; so are vegetation, its roots, and water on leaves."""
+
+from datetime import datetime
+
+import netCDF4
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from anemoi_ailand.constants import SNOW_DENSITY_HIGHEST, SNOW_DENSITY_LOWEST, SNOW_DENSITY_MIN
+from anemoi_ailand.data.open_reader import open_reader
+from anemoi_ailand.data.reader import STEP
+from anemoi_ailand.physics import snow_pack
+from anemoi_ailand.physics.snow import snow_cover, where_no_snow
+from anemoi_ailand.physics.snow_pack import (
+    NO_SNOW,
+    SNOW_PROPERTIES,
+    bare_density,
+    snow_density,
+    snow_mass,
+    snow_property,
+)
+from anemoi_ailand.physics.vegetation import VEGETATION_DENSITY, leaf_area, seasonal_leaf_area, vegetation_parameters
+from anemoi_ailand.physics.vegetation_water import intercept, root_table, roots_of
+from anemoi_ailand.support.packaged import folder
+
+
+@pytest.mark.parametrize(
+    ("sd", "rsn", "expected"),
+    [
+        (0.0, 100.0, 0.0),
+        (1.0, 100.0, np.tanh(0.4)),  # 1 cm of fresh snow
+        (1.0, 400.0, np.tanh(0.025)),
+        (1.0, 500.0, np.tanh(4000.0 / 500.0 / 400.0)),  # the density in the formula ends at 400, not that of the depth
+        (1.0, 50.0, np.tanh(4000.0 / 50.0 / 100.0)),
+        (10.0, 100.0, 1.0),  # 0.9993, set to 1
+        (0.0, 0.0, 0.0),
+        (np.nan, 100.0, np.nan),
+    ],
+)
+def test_by_hand(sd, rsn, expected):
+    """Snow cover is tanh(4000 d / clip(rho, 100, 400)); a missing value stays missing."""
+    assert snow_cover(np.array(sd), np.array(rsn)) == pytest.approx(expected, abs=1e-12, nan_ok=True)
+
+
+@given(st.floats(0, 500), st.floats(60, 600), st.floats(1.0, 2.0))
+def test_is_a_fraction_that_grows_with_snow(sd, rsn, factor):
+    """Cover is between 0 and 1 and never decreases with mass at the same density."""
+    less, more = snow_cover(np.array([sd, sd * factor]), np.array([rsn, rsn]))
+    assert 0.0 <= less <= more <= 1.0
+
+
+def test_is_that_of_the_reference_set():
+    """Cover follows from ecLand's stored mass and density within their rounding."""
+    reader = open_reader("$AILAND_SAMPLE")
+    dates = [reader.coverage.first + i * STEP for i in range(0, 1400, 7)]
+    sd, rsn, snowc = reader.read(["sd", "rsn", "snowc"], dates).astype(float)
+    deep = sd > 0.5
+    assert 0.05 < deep.mean() < 0.6
+    np.testing.assert_allclose(snow_cover(sd, rsn)[deep], snowc[deep], atol=3e-3)
+
+
+def test_leftovers_are_replaced_at_snow_free_points():
+    """Values without snow are replaced, and no others."""
+    tsn, rsn = where_no_snow(np.array([0.0, 2.0]), np.array([250.0, 260.0]), np.array([310.0, 320.0]))
+    assert tsn.tolist() == [273.16, 260.0] and rsn.tolist() == [100.0, 320.0]
+
+
+def kg(*values):
+    return torch.tensor(values, dtype=torch.float64)
+
+
+@settings(derandomize=True)
+@given(st.floats(0.0, 1000.0), st.floats(-20.0, 50.0), st.floats(0.0, 200.0))
+def test_snow_is_closed(available, sublimation, melt):
+    """Snow, sublimation and melt sum to the available mass, and none is negative."""
+    result = snow_mass(kg(available), kg(sublimation), kg(melt))
+    assert (result.sd >= 0).all() and (result.melt >= 0).all() and (result.sublimation <= max(available, 0.0)).all()
+    assert sum(result).item() == pytest.approx(available, abs=1e-11)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_snow_melts_to_exactly_nothing(dtype):
+    """Snow that melts completely is exactly zero."""
+    available = torch.linspace(0.01, 500.0, 997, dtype=dtype)
+    assert torch.equal(snow_mass(available, 0.0037 * available, 2 * available).sd, torch.zeros_like(available))
+
+
+def test_fluxes_are_as_asked_for_where_there_is_snow():
+    """Of ten kg one sublimates and two melt; hoar frost adds mass."""
+    assert [v.item() for v in snow_mass(kg(10.0), kg(1.0), kg(2.0))] == [7.0, 1.0, 2.0]
+    assert [v.item() for v in snow_mass(kg(10.0), kg(-1.0), kg(2.0))] == [9.0, -1.0, 2.0]
+
+
+def test_cover_is_that_of_the_arrays():
+    """Tensor and NumPy formulas of snow cover agree for all depths and densities."""
+    sd, rsn = np.meshgrid([0.0, 1e-3, 0.1, 1.0, 5.0, 10.0, 300.0], np.linspace(50.0, 500.0, 19))
+    cover = snow_pack.snow_cover(torch.from_numpy(sd), torch.from_numpy(rsn)).numpy()
+    np.testing.assert_allclose(cover, snow_cover(sd, rsn), rtol=1e-12, atol=0.0)
+    assert {0.0, 1.0} <= set(cover.flat) and ((cover > 0.1) & (cover < 0.9)).any()
+
+
+def test_mixed_density_is_between_old_and_fresh():
+    """The density is weighted by mass, unchanged without snowfall, that of fresh snow on bare ground, within bounds."""
+    fresh = torch.linspace(0.0, 50.0, 51, dtype=torch.float64)
+    old, new = torch.full_like(fresh, 300.0), torch.full_like(fresh, 80.0)
+    mixed = snow_density(torch.full_like(fresh, 10.0), old, fresh, new, torch.zeros_like(fresh))
+    assert mixed[0].item() == pytest.approx(300.0)
+    assert (mixed[1:] < 300.0).all() and (mixed > 80.0).all() and (mixed.diff() < 0).all()
+    assert mixed[10].item() == pytest.approx(190.0, abs=0.02)
+    first = snow_density(kg(0.0), kg(100.0), kg(5.0), kg(250.0), kg(0.0))
+    assert first.item() == pytest.approx(250.0, rel=1e-3)
+    for change, limit in ((1e4, SNOW_DENSITY_HIGHEST), (-1e4, SNOW_DENSITY_LOWEST)):
+        assert snow_density(kg(10.0), kg(300.0), kg(1.0), kg(80.0), kg(change)).item() == limit
+
+
+def test_bare_ground_has_the_density_of_none():
+    """The density is 100 kg m-3 without snow or with a trace of it."""
+    density = bare_density(kg(0.0, NO_SNOW, 2 * NO_SNOW), kg(333.0, 333.0, 333.0))
+    assert density.tolist() == [SNOW_DENSITY_MIN, SNOW_DENSITY_MIN, 333.0]
+
+
+@pytest.mark.parametrize(("name", "without"), [("tsn", 273.16), ("asn", 0.85), ("slw", 0.0)])
+def test_properties_are_those_of_none_without_snow(name, without):
+    """Properties without snow are reset for any input; with snow they stay within their range."""
+    said, sd = kg(-1e3, 0.6, 250.0, 1e4), kg(0.0, 0.0, 0.0, NO_SNOW)
+    assert torch.equal(snow_property(name, said, sd), kg(*[without] * 4))
+    _, lowest, highest = SNOW_PROPERTIES[name]
+    with_snow = snow_property(name, said, kg(*[10.0] * 4))
+    assert with_snow.min() >= lowest and with_snow.max() <= highest
+    assert name != "slw" or with_snow.max() == 10.0
+
+
+@pytest.fixture
+def static() -> dict[str, np.ndarray]:
+    with netCDF4.Dataset(folder("sample") / "static.nc") as ds:
+        return {n: np.asarray(v[:]) for n, v in ds.variables.items()}
+
+
+@pytest.mark.parametrize("cover", ["l", "h"])
+def test_vegetation_is_that_of_ecland(static, cover):
+    """Parameters equal those of the reference set for all types of the sample."""
+    ours = vegetation_parameters(static[f"clim_tv{cover}"])
+    for values, name in zip(ours, ("covX", "z0mX", "rsminX"), strict=True):
+        np.testing.assert_allclose(values, static[f"clim_veg_{name.replace('X', cover)}"], rtol=1e-6)
+    assert len(np.unique(static[f"clim_tv{cover}"])) > 4
+
+
+@pytest.mark.parametrize(
+    ("date", "expected"),
+    [
+        (datetime(2021, 1, 15, 18), 1.0),
+        (datetime(2021, 2, 15), 2.0),
+        (datetime(2021, 2, 1), 1.0 + 17 / 31),  # 17 of the 31 days from 15 January
+        (datetime(2020, 2, 29), 2.0 + 14 / 29),  # a leap year has 29 from 15 February
+        (datetime(2021, 1, 1), 12.0 - 11.0 * 17 / 31),  # from December of the year before
+        (datetime(2021, 12, 31), 12.0 - 11.0 * 16 / 31),
+    ],
+)
+def test_leaf_area_between_the_15th_of_months(date, expected):
+    """Leaf area is linear between the 15th of the months."""
+    monthly = np.arange(1.0, 13.0)[:, None]
+    assert leaf_area(monthly, date)[0] == pytest.approx(expected, rel=1e-12)
+    assert leaf_area(monthly, date.replace(hour=23))[0] == leaf_area(monthly, date)[0]
+
+
+AMOUNT = st.floats(0.0, 300.0)
+
+#: RootDist of ecLand 50R1 (o_fix) at points with one kind of vegetation, by type.
+ECLAND = {
+    1: (0.2448, 0.4093, 0.3074, 0.0385), 2: (0.3477, 0.3867, 0.2288, 0.0369), 5: (0.2352, 0.3821, 0.3106, 0.0720),
+    6: (0.2446, 0.3443, 0.2749, 0.1362), 9: (0.4671, 0.4523, 0.0805, 0.0001), 17: (0.2308, 0.3617, 0.3022, 0.1052),
+    19: (0.1878, 0.3518, 0.3567, 0.1037),
+}  # fmt: skip
+
+
+@settings(derandomize=True)
+@given(AMOUNT, AMOUNT, st.floats(-50.0, 50.0), AMOUNT)
+def test_water_on_leaves_is_closed(src, rain, kept, evaporation):
+    """Store, evaporation and throughfall sum to store and rain before, and none is below zero."""
+    result = intercept(kg(src), kg(rain), kg(kept), kg(evaporation))
+    assert all((part >= 0).all() for part in result)
+    assert sum(result).item() == pytest.approx(src + rain, abs=1e-11)
+
+
+@pytest.mark.parametrize(
+    ("kept", "evaporation", "expected"),
+    [
+        (0.5, 0.2, (0.5, 0.2, 1.3)),  # as asked for
+        (5.0, 0.2, (2.0, 0.0, 0.0)),  # no more than there is
+        (-1.0, 0.2, (0.0, 0.2, 1.8)),  # no store below zero
+        (0.5, 9.0, (0.5, 1.5, 0.0)),  # what is kept does not evaporate
+    ],
+)
+def test_water_on_leaves_by_hand(kept, evaporation, expected):
+    """Water fills the store first, then evaporates, then falls through."""
+    result = intercept(kg(0.5), kg(1.5), kg(kept), kg(evaporation))
+    assert [part.item() for part in result] == pytest.approx(expected, abs=1e-12)
+    assert [part.item() for part in intercept(kg(0.0), kg(0.0), kg(abs(kept)), kg(evaporation))] == [0.0, 0.0, 0.0]
+
+
+def test_shares_are_those_of_ecland():
+    """Root shares equal ecLand's to the given digits, and add up to one for types with vegetation, else to zero."""
+    table = root_table(torch.float64)
+    np.testing.assert_allclose(table[list(ECLAND)], list(ECLAND.values()), atol=6e-5)
+    vegetated = np.array(VEGETATION_DENSITY) > 0
+    np.testing.assert_allclose(table.sum(-1), vegetated.astype(float), atol=1e-12)
+
+
+def test_types_are_looked_up():
+    """Types of any shape are looked up; unknown ones count as the nearest."""
+    table = root_table()
+    found = roots_of(torch.tensor([[1.0, 19.0], [-3.0, 99.0]]), table)
+    assert found.shape == (2, 2, 4)
+    assert torch.equal(found, table[torch.tensor([[1, 19], [0, 20]])])
+
+
+def test_leaf_area_of_the_season():
+    """Largest in July, in the south in January; in winter a third (low) or half (high), at the equator 0.8 of it."""
+    low, high, south, equator = (
+        seasonal_leaf_area(3.0, latitude, high=tall)
+        for latitude, tall in ((48.0, False), (48.0, True), (-48.0, False), (2.0, False))
+    )
+    assert [int(a.argmax()) for a in (low, high, south)] == [6, 6, 0]
+    for found, winter in ((low, 1 / 3), (high, 0.5), (south, 1 / 3), (equator, 0.8)):
+        assert found.max() == pytest.approx(3.0, rel=0.01)
+        assert found.min() == pytest.approx(3.0 * winter, rel=0.02)

@@ -1,0 +1,163 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""Around a training: checks of data, callbacks, log, strategy."""
+
+import csv
+from datetime import timedelta
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from anemoi.training.distributed.single import SingleDeviceStrategy
+from anemoi.training.distributed.strategy import DDPGroupStrategy
+
+from anemoi_ailand.training.callbacks import BestCheckpoint, n_batches, time_limit
+from anemoi_ailand.training.checks import check_dataset, check_length
+from anemoi_ailand.training.log import TrainingLog, append
+from anemoi_ailand.training.strategy import device_strategy
+from anemoi_ailand.variables import variable
+
+NAMES = ["swvl1", "t", "avg_tprate", "z", "cos_julian_day"]
+
+
+class Data:
+    """Stand-in for an opened Anemoi dataset."""
+
+    def __init__(self, values=None, units=None, constant=("z",), missing=()):
+        self.variables = NAMES
+        self.dates = np.arange(100).astype("datetime64[D]")
+        self.missing = set(missing)
+        self.values = np.random.default_rng(0).random((100, 5, 1, 3)) if values is None else values
+        self.typed_variables = {
+            n: SimpleNamespace(units=(units or {}).get(n, variable(n).units), is_constant_in_time=n in constant)
+            for n in NAMES
+        }
+
+    def __getitem__(self, i):
+        return self.values[i]
+
+
+def test_good_data_pass():
+    """Valid data raise no error, nor do computed variables of any unit."""
+    check_dataset(Data(units={"cos_julian_day": "degree"}), "training")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"units": {"swvl1": "mm"}}, "mm in the data, m3 m-3 in the table"),
+        ({"constant": ("z", "avg_tprate")}, r"\['avg_tprate'\] never change"),  # Anemoi would never update it
+        ({"missing": [7, 9]}, "1970-01-08"),
+        ({"values": np.where(np.arange(5)[:, None, None] == 2, np.nan, np.ones((100, 5, 1, 3)))}, "avg_tprate"),
+    ],
+    ids=["unit", "constant forcing", "gap", "NaN"],
+)
+def test_bad_data_are_refused(changes, message):
+    """The error gives both units, the constant variable, the first missing date, or the variable with gaps."""
+    with pytest.raises(ValueError, match=message):
+        check_dataset(Data(**changes), "training")
+
+
+def test_period_shorter_than_the_longest_rollout_is_refused():
+    """The curriculum reaches its last roll-out long after the start; the period must have room for it."""
+    check_length(9, 8, "training")
+    with pytest.raises(ValueError, match="8 dates, too few for a roll-out of 8 steps"):
+        check_length(8, 8, "training")
+
+
+def test_state_keys_of_checkpoint_callbacks_differ(tmp_path):
+    """A resumed run restores each callback by its key."""
+    assert BestCheckpoint(str(tmp_path)).state_key != BestCheckpoint(str(tmp_path), monitor="val_other").state_key
+
+
+def test_batches_of_an_epoch():
+    """The last batch may be smaller; processes share the samples; the limit is a number or a fraction."""
+    for *given, expected in (
+        (100, 32, 1, None, 4), (100, 32, 1, 1.0, 4), (100, 32, 1, 0.5, 2), (100, 32, 2, None, 2), (100, 32, 1, 3, 3),
+        (5, 32, 1, 9, 1),
+    ):  # fmt: skip
+        assert n_batches(*given) == expected
+
+
+def test_limit_of_time_ends_a_training():
+    """A training ends after the epoch in which the time passes; without a limit it never does."""
+    for limit, ends in (("0s", True), ("1h", False), (None, False)):
+        trainer = SimpleNamespace(should_stop=False, checkpoint_callback=None)
+        time_limit(limit).on_train_epoch_end(trainer, None)
+        assert trainer.should_stop == ends, limit
+    assert time_limit("11h").limit == timedelta(hours=11)
+
+
+METRICS = {"val_rmse/2t": 0.5, "val_multi_dataset_loss_epoch": 0.5, "val_data_increment_loss": 9.0}
+
+
+def module_and_trainer(rollout=2):
+    module = SimpleNamespace(task=SimpleNamespace(rollout=SimpleNamespace(step=rollout)))
+    trainer = SimpleNamespace(
+        sanity_checking=False,
+        is_global_zero=True,
+        callback_metrics=METRICS,
+        current_epoch=0,
+        global_step=10,
+        world_size=2,
+    )
+    return trainer, module
+
+
+def read(path):
+    return list(csv.DictReader(path.open(newline="")))
+
+
+def test_one_row_per_epoch_is_appended(tmp_path):
+    """The header once, then a row after each validation, none for the sanity check."""
+    log = TrainingLog(str(tmp_path / "deep" / "log.csv"))
+    trainer, module = module_and_trainer()
+    trainer.sanity_checking = True
+    log.on_validation_end(trainer, module)
+    trainer.sanity_checking = False
+    for trainer.current_epoch in (0, 1):
+        log.on_validation_start(trainer, module)
+        log.on_validation_end(trainer, module)
+    rows = read(tmp_path / "deep" / "log.csv")
+    assert [r["epoch"] for r in rows] == ["0", "1"]
+    assert [name for name in rows[0] if name.startswith("rmse")] == ["rmse_2t"]
+    assert (float(rows[0]["rmse_2t"]), float(rows[0]["val_loss"]), rows[0]["rollout"]) == (0.5, 0.5, "2")
+    assert float(rows[0]["validation_seconds"]) <= float(rows[0]["seconds"])
+
+
+def test_samples_are_counted_and_losses_averaged(tmp_path):
+    """Windows x points x steps x processes and the mean over windows, of this epoch alone."""
+    log = TrainingLog(str(tmp_path / "log.csv"))
+    trainer, module = module_and_trainer(rollout=3)
+    for _ in range(2):
+        log.on_train_epoch_start(trainer, module)
+        for windows, loss in ((3, 2.0), (1, 6.0)):
+            batch = {"data": torch.zeros(windows, 4, 1, 5, 2)}
+            log.on_train_batch_end(trainer, module, {"loss": torch.tensor([loss])}, batch, 0)
+        log.on_validation_end(trainer, module)
+    rows = read(tmp_path / "log.csv")
+    assert [r["point_steps"] for r in rows] == [str(4 * 5 * 3 * 2)] * 2
+    assert [float(r["train_loss"]) for r in rows] == [3.0, 3.0]
+
+
+def test_a_column_that_is_new_is_added_to_all_rows(tmp_path):
+    """A run resumed with another variable: old rows have no value there, and none moves to another column."""
+    path = tmp_path / "log.csv"
+    append(path, {"epoch": 0, "rmse_a": 1.0})
+    append(path, {"epoch": 1, "rmse_b": 2.0, "rmse_a": 3.0})
+    assert read(path) == [
+        {"epoch": "0", "rmse_a": "1.0", "rmse_b": ""},
+        {"epoch": "1", "rmse_a": "3.0", "rmse_b": "2.0"},
+    ]
+
+
+OPTIONS = {"num_gpus_per_model": 1, "read_group_size": 1, "use_local_synchronization": True, "static_graph": True}
+
+
+def test_only_several_devices_communicate():
+    """Data parallel as soon as there are two, on one node or on two; the CPU where it is requested."""
+    single = device_strategy(1, 1, "cpu", **OPTIONS)
+    assert type(single) is SingleDeviceStrategy and str(single.root_device) == "cpu"
+    assert all(type(device_strategy(*n, "cpu", **OPTIONS)) is DDPGroupStrategy for n in ((2, 1), (1, 2)))
