@@ -117,7 +117,7 @@ def open_tower(path: str | Path, site: str | Path | TowerSite | None = None, **o
 
     Examples
     --------
-    >>> from anemoi_ailand import open_tower
+    >>> from anemoi_ailand.data.stations.tower_reader import open_tower
     >>> tower = open_tower("tower.csv", "site.yaml", utc_offset=-7)  # doctest: +SKIP
     >>> tower.read(["avg_t"], tower.coverage.dates()).shape  # doctest: +SKIP
     (1, 1460, 1)
