@@ -3,18 +3,28 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup test test-fast lint format quickstart contest benchmark wheel clean
+.PHONY: help setup test test-fast test-newest lint format docs notebooks quickstart contest benchmark wheel clean
 
 VENV := .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 PYTHONS := python3.11 python3.12 python3.13 python3
+NEWEST := .venv-newest
 QUICKSTART_ARGS ?=
 CONTEST_ARGS ?= --help
 BENCHMARK_ARGS ?= --help
 PYTEST_ARGS ?=
 # two processes with one thread each: the tests are small, and threads would wait for each other
 PYTEST = OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadfile
+
+# all requirements of pyproject.toml, extras included, one a line, without "<"
+define WITHOUT_BOUNDS
+import re, tomllib
+project = tomllib.load(open("pyproject.toml", "rb"))["project"]
+lines = [*project["dependencies"], *sum(project["optional-dependencies"].values(), [])]
+print(*(re.sub(",?<[^,]*", "", line) for line in lines if not line.startswith(project["name"])), sep="\n")
+endef
+export WITHOUT_BOUNDS
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
@@ -42,12 +52,21 @@ $(STAMP): pyproject.toml
 	@$(PY) -m pip install --quiet --editable '.[dev]'
 	@touch $@
 
-test: lint  ## run all checks: style, types, fast tests, slow tests
+test: lint docs  ## run all checks: style, types, documentation, fast tests, slow tests
 	$(PYTEST) -m "not slow" $(PYTEST_ARGS)
 	$(PYTEST) -m slow --no-loadscope-reorder $(PYTEST_ARGS)
 
 test-fast: $(STAMP)  ## run the fast tests only
 	$(PYTEST) -m "not slow" $(PYTEST_ARGS)
+
+# Anemoi moves fast: this tells early what its next version breaks. Not a part of CI, as it may fail at any time.
+test-newest: $(STAMP)  ## run the fast tests with the newest of everything, without our upper bounds, in .venv-newest
+	@test -x $(NEWEST)/bin/python || $(PY) -m venv $(NEWEST)
+	@mkdir -p build
+	@$(PY) -c "$$WITHOUT_BOUNDS" > build/newest.txt
+	$(NEWEST)/bin/python -m pip install --quiet --upgrade --upgrade-strategy eager --requirement build/newest.txt
+	$(NEWEST)/bin/python -m pip install --quiet --no-deps --editable .
+	OMP_NUM_THREADS=1 $(NEWEST)/bin/python -m pytest -n 2 --dist loadfile -m "not slow" $(PYTEST_ARGS)
 
 lint: $(STAMP)  ## check style and types
 	$(PY) -m ruff check --quiet .
@@ -57,6 +76,15 @@ lint: $(STAMP)  ## check style and types
 format: $(STAMP)  ## fix the style
 	$(PY) -m ruff check --fix .
 	$(PY) -m ruff format .
+
+docs: $(STAMP)  ## build the documentation site in build/docs/html; a warning is an error
+	$(PY) -m sphinx --quiet --fail-on-warning --keep-going -d build/docs/doctrees docs build/docs/html
+
+notebooks: $(STAMP)  ## execute the notebooks and store their output
+	@mkdir -p build/notebooks && cp notebooks/*.ipynb build/notebooks/
+	cd build/notebooks && PATH="$(CURDIR)/$(VENV)/bin:$$PATH" OMP_NUM_THREADS=1 PYTHONWARNINGS=ignore \
+	  jupyter execute --inplace *.ipynb
+	@cp build/notebooks/*.ipynb notebooks/
 
 quickstart: $(STAMP)  ## run sample -> dataset -> training -> one year -> report, in build/quickstart
 	$(VENV)/bin/anemoi-ailand quickstart $(QUICKSTART_ARGS)

@@ -19,7 +19,7 @@ How to read a row
 ``increment_scale``
     Standard deviation of the change in 6 h over the points of the reference set in 2019, in ``units``
     (training years only); the model predicts increments of prognostic variables in this unit. Leaf area index has one,
-    too: it is forcing, and may be made a part of the state, see docs/model.md.
+    too: it is forcing, and may be made a part of the state, see docs/guide/model.md.
 ``reference`` and ``native``
     Name in the project's reference layout; file and name in what ecLand offline reads and writes.
 ``grib``

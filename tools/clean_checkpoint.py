@@ -3,8 +3,9 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """Copy an inference checkpoint without the paths and names of the machine on which it was trained.
 
-Everything that is pickled stays bitwise the same; only ``anemoi.json`` changes. Copies of a file are identical and have
-the same checksum. Nothing is unpickled.
+Keys of MARS are kept only for variables that ECMWF's archive has in the same unit, as in datasets. Everything that is
+pickled stays bitwise the same; only ``anemoi.json`` changes. Copies of a file are identical and have the same checksum.
+Nothing is unpickled.
 """
 
 from __future__ import annotations
@@ -18,6 +19,9 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from anemoi.utils.checkpoints import get_metadata_path
+
+from anemoi_ailand.data.grib.parameters import archive_param
+from anemoi_ailand.variables import VARIABLES
 
 #: An absolute path anywhere in a text; not part of a URL, a unit or a relative path.
 ABSOLUTE = re.compile(r"(?<![\w./:])(?:~|[A-Za-z]:)?/(?:[\w.+@=-]+/)*[\w.+@=-]+/?")
@@ -52,9 +56,24 @@ def clean_metadata(metadata: dict[str, Any]) -> dict[str, Any]:
     out = cleaned({k: v for k, v in metadata.items() if k != "supporting_arrays_paths"})
     if "supporting_arrays_paths" in metadata:  # paths within the archive
         out["supporting_arrays_paths"] = metadata["supporting_arrays_paths"]
+    drop_archive_keys(out.get("dataset", {}))
     if git := out.get("provenance_training", {}).get("git_versions"):
         out["provenance_training"]["git_versions"] = {k: v for k, v in git.items() if k == OURS}
     return out
+
+
+def drop_archive_keys(dataset: dict[str, Any]) -> None:
+    """Drop keys and requests of MARS for variables that ECMWF's archive does not have in the same unit."""
+    for key, value in dataset.items():
+        if key == "variables_metadata":
+            for name in value.keys() & VARIABLES.keys():
+                if archive_param(name) is None:
+                    value[name].pop("mars", None)
+        elif key == "data_request":
+            for level, names in value["param_level"].items():
+                value["param_level"][level] = [n for n in names if str(n) not in VARIABLES or archive_param(n)]
+        elif isinstance(value, dict):
+            drop_archive_keys(value)
 
 
 def clean_checkpoint(source: Path, target: Path) -> None:

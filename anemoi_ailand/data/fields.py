@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from anemoi_ailand.constants import STEP_HOURS
+from anemoi_ailand.data.grib.parameters import archive_param
 from anemoi_ailand.hosts.anemoi_datasets import Cubelet
 from anemoi_ailand.hosts.earthkit import PointField, PointFieldList, PointGeography, PointMetadata
 from anemoi_ailand.variables import Time, variable
@@ -138,7 +139,7 @@ class LandCubelet(Cubelet):
 
 def _constant_metadata(name: str) -> dict[str, Any]:
     row = variable(name)
-    out: dict[str, Any] = {"param": name, "levtype": "sfc", "units": row.units}
+    out: dict[str, Any] = {"param": name, "levtype": "sfc", "units": row.units, "in_archive": bool(archive_param(name))}
     out |= dict.fromkeys(("levelist", "level", "number"))
     if row.time in _PERIOD:
         start, end = _PERIOD[row.time]

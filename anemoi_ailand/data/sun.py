@@ -13,8 +13,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 import numpy as np
-
-from anemoi_ailand.hosts.earthkit import cos_solar_zenith_angle
+from earthkit.meteo.solar import cos_solar_zenith_angle
 
 #: Days of a year in the calendar angle [d]. earthkit-data, sources/forcings.py.
 _DAYS_OF_YEAR = 365.25
@@ -51,7 +50,7 @@ def compute(
     :math:`\cos(2\pi d / 365.25)` with :math:`d` the days since 1 January; ``cos_local_time`` is
     :math:`\cos(2\pi h / 24)` with :math:`h` the hours UTC plus longitude / 15.
 
-    Source: earthkit-data 0.x, sources/forcings.py.
+    Source: earthkit-meteo for the sun; earthkit-data 0.x, sources/forcings.py, for the calendar.
     """
     out = np.empty((len(names), len(dates), len(latitudes)), "f4")
     for i, name in enumerate(names):

@@ -1,13 +1,11 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Adapters to anemoi-training 0.17: hooks of the training method, readers of the datamodule, bundled files."""
+"""Adapters to anemoi-training 0.17: hooks of the training method, readers of the datamodule."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib.util import find_spec
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -78,17 +76,3 @@ def record_task(metadata: dict[str, Any], name: str) -> None:
     the host writes ``metadata_inference.task``.
     """
     metadata["metadata_inference"]["task"] = name
-
-
-def continents_file() -> Path | None:
-    """Return the outlines of the continents (GeoJSON lines) that anemoi-training bundles for its plots, if any.
-
-    Internal file: ``diagnostics/evaluation/geospatial/continents.json``. It can go when a declared dependency brings
-    coastlines without a download. The package is looked up, not imported.
-    """
-    spec = find_spec("anemoi.training")
-    for folder in (spec.submodule_search_locations or []) if spec else []:
-        file = Path(folder) / "diagnostics" / "evaluation" / "geospatial" / "continents.json"
-        if file.is_file():
-            return file
-    return None

@@ -1,11 +1,11 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Adapters to earthkit-data 0.x: fields on points without a grid, and the solar zenith angle.
+"""Adapters to earthkit-data 0.x: fields on points without a grid.
 
-Internal modules: ``core.fieldlist``, ``core.metadata``, ``indexing.fieldlist``, ``utils.metadata.dict``,
-``utils.meteo``. Private names: ``RawMetadata._d`` (read), ``Metadata._geography``, ``Field._metadata``,
-``Field._values`` and ``FieldList._getitem`` (overridden). They can go with earthkit-data 1, whose fields are built of
+Internal modules: ``core.fieldlist``, ``core.metadata``, ``indexing.fieldlist``, ``utils.metadata.dict``.
+Private names: ``RawMetadata._d`` (read), ``Metadata._geography``, ``Field._metadata``, ``Field._values`` and
+``FieldList._getitem`` (overridden). They can go with earthkit-data 1, whose fields are built of
 public components; anemoi-datasets 0.5 needs the fields of earthkit-data 0.
 """
 
@@ -20,9 +20,8 @@ from earthkit.data.core.fieldlist import Field, FieldList
 from earthkit.data.core.metadata import RawMetadata
 from earthkit.data.indexing.fieldlist import ClonedFieldCore
 from earthkit.data.utils.metadata.dict import UserGeography
-from earthkit.data.utils.meteo import cos_solar_zenith_angle
 
-__all__ = ["PointField", "PointFieldList", "PointGeography", "PointMetadata", "cos_solar_zenith_angle"]
+__all__ = ["PointField", "PointFieldList", "PointGeography", "PointMetadata"]
 
 
 class PointGeography(UserGeography):
@@ -53,10 +52,10 @@ class PointMetadata(RawMetadata):
         return ["mars"]
 
     def as_namespace(self, namespace: str | None) -> dict[str, Any]:
-        """Return the values of a namespace, or all."""
+        """Return the values of a namespace, or all; a variable that is not in ECMWF's archive has no keys of MARS."""
         if namespace == "mars":
-            return {k: self._d[k] for k in ("param", "levtype")}
-        return dict(self._d)
+            return {k: self._d[k] for k in ("param", "levtype")} if self._d["in_archive"] else {}
+        return {} if namespace == "default" else dict(self._d)
 
     def valid_datetime(self) -> datetime:
         """Return the valid time."""

@@ -287,8 +287,8 @@ class LandStepper:
             :meth:`initial`, or the path of one written by :meth:`save`. The series then starts 6 h after it, so that
             the parts of a divided run, joined, are bitwise the whole run.
         ensemble : mapping, optional
-            Members and perturbations, with the options of a run (docs/operations.md): ``{"members": 10, "initial": {},
-            "forcing": {}}``. The series has the dimension ``member``.
+            Members and perturbations, with the options of a run (docs/guide/operations.md):
+            ``{"members": 10, "initial": {}, "forcing": {}}``. The series has the dimension ``member``.
         output : str or Path, optional
             File ``*.nc`` or ``*.zarr`` to write in pieces, in single precision, replacing an earlier one; the series
             returned is opened from it.
@@ -504,10 +504,15 @@ class LandStepper:
         return list(dict.fromkeys(match_name(n, known, what) for n in names))
 
     def _chosen(self, to: Sequence[str] | None, of: Sequence[str] | None) -> tuple[list[str], list[str]]:
-        return tuple(
+        """Return outputs and inputs of a Jacobian by their names in the table; refuse one that is named twice."""
+        found = [
             [match_name(n, known, f"the {what} of the emulator") for n in (self.prognostic if given is None else given)]
             for given, known, what in ((to, self.outputs, "outputs"), (of, self.inputs, "inputs"))
-        )  # type: ignore[return-value]
+        ]
+        for names in found:
+            if twice := sorted({n for n in names if names.count(n) > 1}):
+                raise ValueError(f"{twice} are named twice in `to` or `of`. Name each variable once.")
+        return found[0], found[1]
 
     def _steps(self, state: LandState, forcing: Fields | Sequence[Fields]) -> list[Fields]:
         """Return the forcing of each step."""

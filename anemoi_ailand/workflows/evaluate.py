@@ -92,7 +92,7 @@ def evaluate(settings: Settings | str | Path | None = None, **options: Any) -> P
         options are the whole configuration.
     **options
         Options of the configuration, which replace those of the file: ``dataset``, ``checkpoints`` by name,
-        ``protocol_a``, ``output`` (the folder of the result), ... See docs/evaluation.md.
+        ``protocol_a``, ``output`` (the folder of the result), ... See docs/guide/evaluation.md.
 
     Returns
     -------

@@ -181,6 +181,6 @@ def _xgboost() -> Any:
         import xgboost
     except ImportError as error:
         raise ImportError(
-            "Boosted trees need xgboost, which is not installed. Install it: pip install xgboost"
+            "Boosted trees need xgboost, which is not installed. Install it: pip install xgboost-cpu"
         ) from error
     return xgboost

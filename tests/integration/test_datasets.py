@@ -68,6 +68,9 @@ def test_values_units_and_order(short):
         np.testing.assert_array_equal(ds[::37][:, at[name], 0], reader.read([name], dates)[0][:, where])
     units = {n: v["units"] for n, v in ds.metadata()["variables_metadata"].items()}
     assert units == {n: VARIABLES[n].units for n in VARIABLES_OF_TEST}
+    keys = {n: v.get("mars") for n, v in ds.metadata()["variables_metadata"].items()}
+    assert keys["swvl1"] == {"param": "swvl1", "levtype": "sfc"}
+    assert [keys[n] for n in ("sd", "avg_t", "point_id")] == [None] * 3
 
 
 def test_metadata_of_recipe_points_and_time(short):

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""The example chain of docs/operations.md, end to end on the packaged sample, stopped in the middle."""
+"""The example chain of docs/guide/operations.md, end to end on the packaged sample, stopped in the middle."""
 
 import os
 import re

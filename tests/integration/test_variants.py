@@ -40,7 +40,7 @@ def test_three_hourly_forcing_trains_and_is_read(small_dataset, tmp_path):
 
 @pytest.mark.parametrize("step", ["increments", "closed"])
 def test_leaf_area_can_be_state_by_overrides_alone(small_dataset, tmp_path, step):
-    """As docs/model.md says: out of the forcing, into the state; it is predicted and takes a training step."""
+    """As docs/guide/model.md says: out of the forcing, into the state; it is predicted and takes a training step."""
     options = ["land.forcing.vegetation=[]", f"land.prognostic.vegetation=[{','.join(LEAVES)}]"]
     if step == "increments":  # it reads no categories
         options.append("land.forcing.types=[]")

@@ -7,12 +7,13 @@
 - ``python`` is run in an empty folder; under ``<!-- compile -->`` (it needs a long run before it) it is compiled and
   its imports are made;
 - ``yaml`` parses, and names only variables of the table where it lists variables;
-- Python, in pages and in ``docs/examples``, imports public names of ``anemoi_ailand`` and nothing below it;
+- Python, in pages, notebooks and ``docs/examples``, imports public names of ``anemoi_ailand`` and nothing below it;
 - each command of a ``bash`` block is checked to exist and to take its arguments; a block under ``<!-- run -->`` is run
   in an empty folder.
 """
 
 import ast
+import json
 import os
 import re
 import subprocess
@@ -27,6 +28,7 @@ from anemoi_ailand import VARIABLES
 from tests.support.documents import ROOT, Snippet, check_command, commands, lists_of_variables, snippets
 
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 SNIPPETS = [s for page in PAGES for s in snippets(page)]
 _DEEP_IMPORT = re.compile(r"(from|import)\s+anemoi_ailand\.\S+")
 #: Paths that other machines do not have, and package registries that a machine behind a mirror cannot reach.
@@ -34,6 +36,8 @@ MACHINE_PATH = re.compile(r"(?<![\w.])/(work|root|home|tmp|scratch|perm|ec)(/|\b
 REGISTRY = re.compile(
     r"pypi\.|pythonhosted|anaconda\.|conda-forge|download\.pytorch|--(extra-)?index-url", re.IGNORECASE
 )
+#: The one public index that may be named: PyTorch's own without CUDA.
+PUBLIC_INDEX = "--extra-index-url https://download.pytorch.org/whl/cpu\n"
 
 
 def of(language: str) -> pytest.MarkDecorator:
@@ -66,10 +70,13 @@ def test_python(snippet: Snippet, tmp_path: Path) -> None:
 
 
 def test_only_public_names_are_imported() -> None:
-    """Pages and examples import from ``anemoi_ailand`` itself."""
+    """Pages, notebooks and examples import from ``anemoi_ailand`` itself."""
     texts = {str(s): s.text for s in SNIPPETS if s.language == "python"}
     examples = [p for p in (ROOT / "docs" / "examples").rglob("*") if p.is_file()]
     texts |= {str(p.relative_to(ROOT)): p.read_text(encoding="utf-8") for p in examples}
+    for notebook in NOTEBOOKS:
+        cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+        texts[notebook.name] = "\n".join("".join(c["source"]) for c in cells if c["cell_type"] == "code")
     deep = [(place, m[0]) for place, text in texts.items() for m in _DEEP_IMPORT.finditer(text)]
     unknown = [
         (place, name)
@@ -112,7 +119,8 @@ def test_bash_runs(snippet: Snippet, tmp_path: Path) -> None:
 
 def test_no_machine_and_no_registry_is_named() -> None:
     """No page names a path of a machine or a registry."""
-    texts = {page: page.read_text(encoding="utf-8") for page in [*PAGES, ROOT / "Makefile", ROOT / ".ci" / "run"]}
+    others = [ROOT / "Makefile", ROOT / ".ci" / "run", *(ROOT / ".github").rglob("*.yml"), *NOTEBOOKS]
+    texts = {page: page.read_text(encoding="utf-8").replace(PUBLIC_INDEX, "\n") for page in [*PAGES, *others]}
     rules = (MACHINE_PATH, REGISTRY)
     found = [(page, match) for page, text in texts.items() for rule in rules for match in rule.finditer(text)]
     assert [f"{page.relative_to(ROOT)}: {match[0]}" for page, match in found] == []

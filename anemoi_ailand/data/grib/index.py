@@ -89,7 +89,7 @@ def scan(files: Sequence[Path]) -> Scan:
     if not rows:
         raise ValueError(
             f"None of the fields in {[str(f) for f in files[:4]]} has a known parameter; there are {sorted(others)}. "
-            "Give the files that hold the land variables listed in docs/grib.md."
+            "Give the files that hold the land variables listed in docs/guide/grib.md."
         )
     LOG.info("%d GRIB fields in %d file(s), ignored %s", len(rows), len(files), sorted(others) or "nothing")
     return Scan(tuple(files), tuple(headers), np.array(rows, dtype=ROW))

@@ -14,7 +14,7 @@ from enum import IntEnum
 
 from anemoi_ailand.support.units import AMOUNTS, known_units
 from anemoi_ailand.support.units import factor as units_factor
-from anemoi_ailand.variables import variable
+from anemoi_ailand.variables import Time, variable
 
 
 class Level(IntEnum):
@@ -135,6 +135,9 @@ PARAMETERS: dict[str, tuple[Parameter, ...]] = {
     **_surface(lsm=172, z=129, sdor=160, cl=26, dl=228007, cur=229001, cvl=27, cvh=28, tvl=29, tvh=30, slt=43),
 }
 
+#: Variables whose parameter of the same name has another unit in ECMWF's archive: %, m of water equivalent.
+_OTHER_UNITS = frozenset({"snowc", "sd", "src"})
+
 #: Interval means formed from instants: name of the mean and of the instant.
 MEANS_OF_INSTANTS = {f"avg_{name}": name for name in ("t", "q", "sp", "u", "v")}
 
@@ -146,6 +149,21 @@ KNOWN_PARAMS = frozenset(p.param for ways in PARAMETERS.values() for p in ways)
 
 #: Types of vegetation and soil are numbers of a code table.
 _CATEGORIES = frozenset({"tvl", "tvh", "slt"})
+
+
+def archive_param(name: str) -> str | None:
+    """Return the MARS ``param`` of a variable at the surface; None if ECMWF has none with this meaning and unit.
+
+    A flux has one only as a mean over the step (``avg_sdswrf``): ``sshf`` is an amount in the archive, and a flux here.
+    """
+    row = variable(name)
+    if name in _OTHER_UNITS or row.time is Time.LATE_MEAN:
+        return None
+    for way in PARAMETERS.get(name, ()):
+        same = way.short_name == name and way.mean == (row.time is Time.INTERVAL_MEAN) and way.sign == 1
+        if same and not way.accumulated and Level.SURFACE in way.levels:
+            return name
+    return None
 
 
 def factor(name: str, way: Parameter, units: str) -> float:

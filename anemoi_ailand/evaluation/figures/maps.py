@@ -5,9 +5,7 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -19,7 +17,7 @@ from matplotlib.ticker import MaxNLocator
 from anemoi_ailand.evaluation.display import style
 from anemoi_ailand.evaluation.display.variables import shown_factor
 from anemoi_ailand.evaluation.fields.reference import REFERENCE
-from anemoi_ailand.hosts.anemoi_training import continents_file
+from anemoi_ailand.evaluation.figures.coastlines import coastlines
 from anemoi_ailand.support.sphere import wrap_longitude
 from anemoi_ailand.variables import variable
 
@@ -78,16 +76,6 @@ def rmse_map_figure(values: Mapping[str, xr.DataArray], name: str) -> Figure:
     figure.colorbar(dots, ax=axes, location="bottom", label=label, aspect=60, extend="both")
     style.title(figure, f"RMSE of {variable(name).long_name} at each point, protocol B")
     return figure
-
-
-@cache
-def coastlines() -> tuple[np.ndarray, ...]:
-    """Return lines ``(vertex, 2)`` of longitude and latitude [degrees]; empty without the file of anemoi-training."""
-    file = continents_file()
-    if file is None:
-        return ()
-    shapes = [feature["geometry"] for feature in json.loads(file.read_text())["features"]]
-    return tuple(np.asarray(g["coordinates"]) for g in shapes if g["type"] == "LineString")
 
 
 def scatter_map(ax: Axes, at: xr.DataArray, values: np.ndarray, colours: str, limits: tuple[float, ...]) -> Any:

@@ -32,7 +32,7 @@ class Derivation:
 
 #: Derivations from the rest of the state. ``slw``: snow holds liquid water only while it melts, and a run forgets it
 #: within days. ``snowc``: formula of ecLand. ``tsn``: snow lies on the soil and is not warmer than melting; without
-#: snow ecLand has the triple point. The effect on forecasts is measured in docs/forcing.md.
+#: snow ecLand has the triple point. The effect on forecasts is measured in docs/guide/forcing.md.
 DERIVED: dict[str, Derivation] = {
     "slw": Derivation(("sd",), np.zeros_like, "0, dry snow"),
     "snowc": Derivation(("sd", "rsn"), snow_cover, "ecLand's formula of sd and rsn"),

@@ -1,7 +1,11 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Zarr of a roll-out with CF attributes: ``output: {land-zarr: {path: ...}}``."""
+"""Zarr of a roll-out with CF attributes: ``output: {land-zarr: {path: ...}}``.
+
+The only module of the package that calls zarr. Of the names that it calls, ``create_dataset`` with ``compressor`` and
+``attrs.put`` are those of zarr 2 (:meth:`LandZarrOutput._add`).
+"""
 
 from __future__ import annotations
 
@@ -56,7 +60,7 @@ class LandZarrOutput(ChunkedOutput):
     def _create(self) -> None:
         if self.partial.exists():
             shutil.rmtree(self.partial)
-        self._group = zarr.open_group(zarr.DirectoryStore(str(self.partial)), mode="w")
+        self._group = zarr.open_group(str(self.partial), mode="w")
         for name, (dimensions, values) in self.frame.coordinates().items():
             self._add(name, dimensions, values, COORDINATES[name])
         for name, (dimensions, attributes) in TIME_AXES.items():
@@ -95,7 +99,7 @@ class LandZarrOutput(ChunkedOutput):
             raise FileNotFoundError(f"There is no '{self.partial}', which the stopped run wrote. Start a new run.")
         for path in self.partial.rglob("*.partial"):  # temporary file of an interrupted chunk
             path.unlink()
-        self._group = zarr.open_group(zarr.DirectoryStore(str(self.partial)), mode="r+")
+        self._group = zarr.open_group(str(self.partial), mode="r+")
         for name in (*TIME_AXES, *(c.netcdf_name for c in self.frame.columns)):
             array = self._group.get(name)
             if array is None or array.shape[0] < n_times:
@@ -107,5 +111,5 @@ class LandZarrOutput(ChunkedOutput):
 
     def _finish(self) -> None:
         self._group.attrs.put(self.frame.attributes)
-        zarr.consolidate_metadata(self._group.store)
+        zarr.consolidate_metadata(str(self.partial))
         publish_folder(self.partial, self.path)

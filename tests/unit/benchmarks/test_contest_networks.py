@@ -134,7 +134,7 @@ def test_cost_size_and_the_missing_gradient_are_stated():
 
 def test_missing_xgboost_is_reported(monkeypatch):
     monkeypatch.setitem(sys.modules, "xgboost", None)
-    with pytest.raises(ImportError, match="pip install xgboost"):
+    with pytest.raises(ImportError, match="pip install xgboost-cpu"):
         Trees(4, 2, 1)
 
 

@@ -18,7 +18,7 @@ from anemoi_ailand.data.grib.accumulation import Intervals, cover, simple_ends
 from anemoi_ailand.data.grib.decode import Decoder
 from anemoi_ailand.data.grib.grib_reader import GribReader
 from anemoi_ailand.data.grib.index import scan
-from anemoi_ailand.data.grib.parameters import PARAMETERS, Level, level_kind
+from anemoi_ailand.data.grib.parameters import PARAMETERS, Level, archive_param, level_kind
 from anemoi_ailand.data.open_reader import open_reader
 from anemoi_ailand.data.reader import Reader
 from anemoi_ailand.variables import VARIABLES
@@ -185,6 +185,23 @@ def test_parameters_are_those_of_eccodes(edition: int) -> None:
             assert eccodes.codes_get_string(handle, "shortName") == way.short_name
             assert grib_parameters.factor(name, way, eccodes.codes_get_string(handle, "units")) != 0.0
             eccodes.codes_release(handle)
+
+
+def test_archive_has_the_same_unit() -> None:
+    """A variable has a MARS parameter if and only if ECMWF's of the same name has the unit of the table."""
+    given = {name for name in VARIABLES if archive_param(name)}
+    ways = {name: next((w for w in PARAMETERS.get(name, ()) if w.short_name == name), None) for name in VARIABLES}
+    same = set()
+    for name, way in ways.items():
+        if way is not None and not way.accumulated and Level.SURFACE in way.levels:
+            message = eccodes.codes_grib_new_from_samples("GRIB2")
+            eccodes.codes_set(message, "paramId", way.param)
+            if grib_parameters.factor(name, way, eccodes.codes_get(message, "units")) == 1.0:
+                same.add(name)
+            eccodes.codes_release(message)
+    assert given == same
+    assert given >= {"swvl1", "stl4", "asn", "2t", "avg_sdswrf", "slt"}
+    assert not given & {"sd", "sshf", "slhf", "sro", "evap", "theta_cap", "avg_q", "t", "late_sdswrf", "point_id"}
 
 
 def test_kinds_of_level() -> None:

@@ -205,6 +205,7 @@ def test_metadata_gives_units_and_period(land_fields):
     }
     assert periods == {"2t": (None, None), "avg_t": (0, 6), "late_sdswrf": (3, 6), "swvl1": (None, None)}
     assert first["2t"].metadata(namespace="mars") == {"param": "2t", "levtype": "sfc"}
+    assert first["late_sdswrf"].metadata(namespace="mars") == {}
     assert first["2t"].datetime()["valid_time"] == stamps(1)[0]
 
 

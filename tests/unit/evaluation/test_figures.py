@@ -11,8 +11,8 @@ import pytest
 from matplotlib.colors import to_hex
 
 from anemoi_ailand.evaluation.display.style import BETTER, FORECAST_COLOURS, WORSE, model_colour, pick
-from anemoi_ailand.evaluation.figures import maps
 from anemoi_ailand.evaluation.figures.budget import budget_figure
+from anemoi_ailand.evaluation.figures.coastlines import coastlines
 from anemoi_ailand.evaluation.figures.density import density_figure
 from anemoi_ailand.evaluation.figures.growth import growth_figure
 from anemoi_ailand.evaluation.figures.maps import map_figure, rmse_map_figure
@@ -128,13 +128,14 @@ def test_rmse_maps_share_one_scale():
     assert figure.axes[-1].get_xlabel() == "RMSE of swvl1 [m³ m⁻³]"
 
 
-def test_coastlines_span_the_globe(monkeypatch):
-    """The file of anemoi-training exists and spans the globe; without it there are no lines."""
-    lines = np.concatenate(maps.coastlines())
-    assert np.ptp(lines[:, 0]) > 300
-    assert np.ptp(lines[:, 1]) > 100
-    monkeypatch.setattr(maps, "continents_file", lambda: None)
-    assert maps.coastlines.__wrapped__() == ()
+def test_coastlines_are_on_the_map():
+    """Lines span the globe, run from shore to shore in small steps, and pass the Cape of Good Hope and Ceylon."""
+    lines = coastlines()
+    vertices = np.concatenate(lines)
+    np.testing.assert_allclose(np.ptp(vertices, axis=0), (360, 169), atol=1)
+    assert max(np.abs(np.diff(line, axis=0)).max() for line in lines) < 15
+    for place in ((18.4, -34.1), (80.0, 9.5)):
+        assert np.hypot(*(vertices - place).T).min() < 1.0
 
 
 @pytest.fixture

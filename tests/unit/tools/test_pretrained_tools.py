@@ -10,6 +10,7 @@ from pathlib import Path
 
 import make_pretrained as tool
 import pytest
+from anemoi.utils.checkpoints import load_metadata
 from clean_checkpoint import clean_checkpoint, clean_metadata, cleaned, machine_paths
 from pretrained_card import card
 
@@ -65,6 +66,23 @@ def test_network_stays_and_machine_goes(tmp_path):
     assert metadata["config"]["dataloader"]["dataset"] == "reference.zarr"
     assert list(metadata["provenance_training"]["git_versions"]) == ["anemoi_ailand"]
     assert metadata["provenance_training"]["module_versions"]["anemoi_ailand"] == {"version": "0.1.0"}
+
+
+def test_keys_of_the_archive_are_true(tmp_path):
+    """Keys of MARS stay for parameters that the archive has in the same unit, and go for all others."""
+
+    def with_keys(metadata):
+        data = metadata["dataset"]["data"]
+        for name, each in data["variables_metadata"].items():
+            each["mars"] = {"param": name, "levtype": "sfc"}
+        data["data_request"] = {"param_level": {"sfc": ["sd", "swvl1", "theta_cap"]}}
+        return metadata
+
+    clean_checkpoint(with_metadata(pretrained_checkpoint(), tmp_path / "s.ckpt", with_keys), tmp_path / "c.ckpt")
+    data = load_metadata(str(tmp_path / "c.ckpt"))["dataset"]["data"]
+    kept = {name for name, each in data["variables_metadata"].items() if "mars" in each}
+    assert kept >= {"swvl1", "2t"} and not kept & {"sd", "sshf", "evap", "theta_cap"}
+    assert data["data_request"]["param_level"] == {"sfc": ["swvl1"]}
 
 
 def test_copy_is_always_the_same(tmp_path):

@@ -155,6 +155,8 @@ def test_requests_without_sense_are_refused(stepper):
         stepper.jacobian(state, open_data("$AILAND_SAMPLE"))
     with pytest.raises(ValueError, match=r"no variable '2t' in the inputs of the emulator"):
         stepper.jacobian(state, forcings, of=["2t"])
+    with pytest.raises(ValueError, match=r"\['2t'\] are named twice"):
+        stepper.jacobian(state, forcings, to=["2t", "t2m"])
     with pytest.raises(ValueError, match=r"no variable 'slwv1' in the outputs of the emulator. Nearest: .'swvl1'"):
         stepper.jacobian(state, forcings, to=["slwv1"])
 
