@@ -44,6 +44,7 @@ _PUBLIC = {
     "workflows.evaluate": ("evaluate",),
     "workflows.site": ("site",),
     "workflows.stability": ("stability",),
+    "workflows.tower": ("tower",),
 }
 _MODULE = {name: module for module, found in _PUBLIC.items() for name in found}
 
@@ -75,6 +76,7 @@ if TYPE_CHECKING:
     from anemoi_ailand.workflows.evaluate import evaluate as evaluate
     from anemoi_ailand.workflows.site import site as site
     from anemoi_ailand.workflows.stability import stability as stability
+    from anemoi_ailand.workflows.tower import tower as tower
 
 
 def __getattr__(name: str) -> Any:

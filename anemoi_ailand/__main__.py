@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+import sys
+import textwrap
 from argparse import ArgumentParser
 
 from anemoi.utils.cli import cli_main, make_parser
 
 from anemoi_ailand import __version__
-from anemoi_ailand.commands import COMMANDS
+from anemoi_ailand.commands import COMMANDS, GROUPS
 
 
 def create_parser() -> ArgumentParser:
@@ -18,8 +20,25 @@ def create_parser() -> ArgumentParser:
     return make_parser(__doc__, COMMANDS)
 
 
+def overview() -> str:
+    """Return the help of the program: its commands by purpose, each with its first sentence."""
+    lines = ["usage: anemoi-ailand [--version] [--debug] [--rich] COMMAND ...", "", __doc__.strip()]
+    width = max(map(len, COMMANDS)) + 4
+    for purpose, names in GROUPS.items():
+        lines += ["", f"{purpose}:"]
+        for name in names:
+            sentence = " ".join((COMMANDS[name].__doc__ or "").split()).partition(". ")[0].rstrip(".")
+            lines += textwrap.wrap(
+                sentence, 100, initial_indent=f"  {name:<{width - 2}}", subsequent_indent=" " * width
+            )
+    return "\n".join([*lines, "", "More about one: anemoi-ailand COMMAND --help", ""])
+
+
 def main() -> None:
     """Parse the command line and run the command."""
+    if sys.argv[1:] in ([], ["-h"], ["--help"]):
+        sys.stdout.write(overview())
+        return
     cli_main(__version__, __doc__, COMMANDS)
 
 

@@ -110,3 +110,9 @@ C4_CODE = 4
 
 #: Zero degrees Celsius [K].
 ZERO_CELSIUS = 273.15
+
+#: Acceleration of gravity [m s-2]. IFS Documentation CY49R1, Part III: RG.
+GRAVITY = 9.80665
+
+#: Stefan-Boltzmann constant [W m-2 K-4]. CODATA 2018.
+STEFAN_BOLTZMANN = 5.670374e-8

@@ -58,3 +58,12 @@ COMMANDS: dict[str, Command] = {
         str(Path(__file__).parent), __name__, lambda module: module.command(), Failed
     ).items()
 }
+
+#: Names of the commands by what a user wants, in the order of the help text.
+GROUPS = {
+    "See it work": ("quickstart", "pretrained"),
+    "Run the land": ("tower", "site", "run", "reforecast"),
+    "Judge a network": ("evaluate", "stability"),
+    "Start your own: files for anemoi-datasets, anemoi-training and anemoi-inference": ("recipes", "configs"),
+    "Take a network elsewhere": ("export",),
+}

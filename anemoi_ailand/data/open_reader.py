@@ -22,7 +22,7 @@ from anemoi_ailand.variables import VARIABLES
 LOG = logging.getLogger(__name__)
 
 #: Layouts that :func:`open_reader` knows.
-LAYOUTS = ("reference", "native", "land", "grib", "anemoi")
+LAYOUTS = ("reference", "native", "land", "grib", "anemoi", "tower")
 
 #: Suffix of an Anemoi dataset.
 ZARR = ".zarr"
@@ -52,14 +52,15 @@ def open_reader(
         are expanded and ``$AILAND_SAMPLE`` is the packaged sample.
     static : str or list of str, optional
         File of the constant fields, unless it accompanies the others under its usual name.
-    layout : {'auto', 'reference', 'native', 'land', 'grib', 'anemoi'}
+    layout : {'auto', 'reference', 'native', 'land', 'grib', 'anemoi', 'tower'}
         ``reference``: NetCDF (time, point) with the reference names of the project. ``native``: input and output of
         ecLand offline. ``land``: NetCDF (time, point) with dataset names, e.g. our own forecasts. ``grib``: ECMWF GRIB.
-        ``anemoi``: a dataset of Anemoi.
+        ``anemoi``: a dataset of Anemoi. ``tower``: a tower's own file (forcing only; never found by ``auto``).
     **options
         Options of the reader: ``point_id`` for the layout ``native``
         (:class:`~anemoi_ailand.data.native.native_reader.NativeReader`); ``land``, ``number``, ``forecast``,
-        ``restart_hours`` and ``leave_out`` for ``grib`` (:class:`~anemoi_ailand.data.grib.grib_reader.GribReader`).
+        ``restart_hours`` and ``leave_out`` for ``grib`` (:class:`~anemoi_ailand.data.grib.grib_reader.GribReader`);
+        those of :func:`~anemoi_ailand.data.stations.tower_reader.open_tower` for ``tower``.
 
     Returns
     -------
@@ -106,6 +107,12 @@ def open_reader(
         from anemoi_ailand.data.grib.grib_reader import GribReader
 
         return GribReader(files, static_files, **options)
+    if layout == "tower":
+        from anemoi_ailand.data.stations.tower_reader import open_tower
+
+        if len(files) + len(static_files) > 1:
+            raise ValueError(f"A tower has one file, and {len(files) + len(static_files)} are given.")
+        return open_tower(files[0], **options)
     raise ValueError(f"There is no layout '{layout}'. Known: {['auto', *LAYOUTS]}. Correct the option `layout`.")
 
 

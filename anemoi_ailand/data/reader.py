@@ -94,8 +94,17 @@ def common_period(spans: Mapping[str, tuple[datetime, datetime]], name: str) -> 
     return first, last
 
 
-def check_request(reader: Reader, names: Sequence[str], dates: Sequence[datetime]) -> None:
-    """Refuse names or dates that a reader does not have, as :meth:`Reader.read` does."""
+def check_request(
+    reader: Reader,
+    names: Sequence[str],
+    dates: Sequence[datetime],
+    spans: Mapping[str, tuple[datetime, datetime]] | None = None,
+) -> None:
+    """Refuse names or dates that a reader does not have, as :meth:`Reader.read` does.
+
+    ``spans`` holds the first and last date of variables, which may lie before the coverage: instants begin one step
+    before means over the step, so that a run can start there. Variables without a span have a value at any date.
+    """
     missing = [n for n in names if n not in reader.variables]
     if missing:
         near = {n: found for n in missing if (found := nearest(n, reader.variables, n=2))}
@@ -109,8 +118,12 @@ def check_request(reader: Reader, names: Sequence[str], dates: Sequence[datetime
     if all(VARIABLES[n].time is Time.CONSTANT for n in names):
         return
     outside = [d for d in dates if d not in reader.coverage]
+    if spans is not None:
+        held = [spans[n] for n in names if n in spans]
+        first = reader.coverage.first
+        outside = [d for d in outside if d > first or (first - d) % STEP or not all(a <= d <= b for a, b in held)]
     if outside:
         raise ValueError(
             f"{len(outside)} of {len(dates)} dates are not in {reader.name}, first {outside[0]:%Y-%m-%d %H:%M}; "
-            f"it covers {reader.coverage}. Correct `dates` in the recipe, or add files to `path`."
+            f"it covers {reader.coverage}. Choose dates in this period, or add files."
         )

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import numpy as np
 
+#: Soil types 1 to 7. IFS Documentation CY49R1, Part IV, chapter 8.
+SOIL_TYPES = ("coarse", "medium", "medium fine", "fine", "very fine", "organic", "tropical organic")
+
 #: Inverse length of van Genuchten's curve by soil type 0-7 [m-1]; type 0 is water.
 #: Source of this table and the next five: ecLand, sussoil_mod.F90; IFS Documentation CY49R1, Part IV, table 8.9.
 ALPHA = (0.0, 3.83, 3.14, 0.83, 3.67, 2.65, 1.3, 3.14)

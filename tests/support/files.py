@@ -5,7 +5,7 @@
 
 import shutil
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -183,3 +183,44 @@ def write_plumber2(
             v[:] = np.broadcast_to(np.where(np.isnan(values), -9999.0, values)[:, None, None], (len(starts), 1, n_x))
         ds.site_code = "US-Bo1"
     return path
+
+
+def tower_columns(starts: np.ndarray, longitude: float, utc_offset: float) -> dict[str, np.ndarray]:
+    """Columns of FLUXNET at local times: sun at its place, a daily cycle of temperature, rain every tenth record."""
+    hours = (starts - starts.astype("datetime64[D]")) / np.timedelta64(1, "h") + 0.25
+    angle = 2.0 * np.pi * (hours - utc_offset + longitude / 15.0 - 12.0) / 24.0
+    n = np.arange(len(starts))
+    return {
+        "TA_F": 1.0 + 5.0 * np.cos(angle - 0.5),
+        "RH": np.full(len(n), 80.0),
+        "PA_F": 97.0 + 0.1 * np.sin(n / 50.0),
+        "WS_F": 3.0 + np.sin(n / 7.0),
+        "SW_IN_F": 500.0 * np.maximum(np.cos(angle), 0.0),
+        "LW_IN_F": 280.0 + 10.0 * np.sin(n / 20.0),
+        "P_F": np.where(n % 10 == 0, 0.2, 0.0),
+    }
+
+
+def write_tower(
+    path: Path, days: float = 4.0, *, change: Callable[[dict[str, np.ndarray]], object] | None = None
+) -> Path:
+    """Write half-hourly FLUXNET CSV at :data:`LONGITUDE`; ``change`` alters the columns in place."""
+    starts = times_between("2020-01-01", round(48 * days), minutes=30)
+    columns = tower_columns(starts, LONGITUDE, UTC_OFFSET)
+    if change is not None:
+        change(columns)
+    return write_fluxnet(path, starts, columns)
+
+
+#: Properties of the site of :func:`write_tower`.
+TOWER_SITE = f"""name: Bondville
+latitude: {LATITUDE}
+longitude: {LONGITUDE}
+utc_offset: {UTC_OFFSET}
+elevation: {ELEVATION}
+slt: medium
+tvl: crops
+cvl: 0.9
+tvh: 0
+cvh: 0
+"""

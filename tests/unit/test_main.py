@@ -3,6 +3,7 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """The command line: help, version, errors of the user and defects of the program."""
 
+import subprocess
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
@@ -11,8 +12,8 @@ import pytest
 from anemoi.utils.cli import Command, Failed, cli_main
 
 from anemoi_ailand import __version__
-from anemoi_ailand.__main__ import create_parser
-from anemoi_ailand.commands import COMMANDS, Guarded
+from anemoi_ailand.__main__ import create_parser, main
+from anemoi_ailand.commands import COMMANDS, GROUPS, Guarded
 
 
 class Raises(Command):
@@ -44,6 +45,31 @@ def test_every_command_is_available_and_has_a_help_text() -> None:
     """Every command imports and has a help text."""
     assert [name for name, command in COMMANDS.items() if isinstance(command, Failed)] == []
     assert all(command.__doc__ for command in COMMANDS.values())
+
+
+def test_help_groups_the_commands(capsys: pytest.CaptureFixture) -> None:
+    """Each command is in one group and in the help, which is shown with ``--help`` and without arguments."""
+    assert sorted(name for names in GROUPS.values() for name in names) == sorted(COMMANDS)
+    texts = []
+    for arguments in ([], ["--help"]):
+        sys.argv = ["anemoi-ailand", *arguments]
+        main()
+        texts.append(capsys.readouterr().out)
+    assert texts[0] == texts[1]
+    assert texts[0].index("Run the land:") < texts[0].index("\n  tower ") < texts[0].index("Judge a network:")
+    assert [name for name in COMMANDS if f"\n  {name} " not in texts[0]] == []
+    assert max(map(len, texts[0].splitlines())) <= 120
+
+
+def test_start_of_the_command_line_is_light() -> None:
+    """The help loads none of the libraries that take seconds, so that it appears at once."""
+    script = (
+        "import sys; from anemoi_ailand.__main__ import main; sys.argv = ['anemoi-ailand', 'site', '--help']\n"
+        "try: main()\n"
+        "except SystemExit: print(*sorted({'torch', 'numpy', 'xarray', 'pandas', 'earthkit'} & sys.modules.keys()))"
+    )
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert result.stdout.splitlines()[-1] == ""
 
 
 def test_help_of_each_command(capsys: pytest.CaptureFixture) -> None:

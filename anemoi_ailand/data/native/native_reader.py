@@ -47,7 +47,9 @@ class NativeReader:
 
     def __init__(self, files: Sequence[Path], static: Sequence[Path] = (), point_id: str | None = None) -> None:
         found = scan([*files, *static])
-        self.name = f"the ecLand files in '{files[0].parent.name}' ({', '.join(sorted({f.role for f in found}))})"
+        self.name = (
+            f"the ecLand files in '{files[0].resolve().parent.name}' ({', '.join(sorted({f.role for f in found}))})"
+        )
         self.latitudes, self.longitudes = found[0].latitudes, found[0].longitudes
         self.point_id = _point_id(point_id, len(self.latitudes))
         by_role = {f.role: [g for g in found if g.role == f.role] for f in found}
@@ -94,6 +96,12 @@ class NativeReader:
         if not spans:
             raise ValueError(f"{self.name} hold nothing that changes in time. Add o_gg, forcing, ... to `path`.")
         whole = {n: (a + (datetime.min - a) % STEP, b - (b - datetime.min) % STEP) for n, (a, b) in spans.items()}
+        parts = {n: inputs for n, (inputs, _) in self._derived.items()} | {"avg_cpfr": ("avg_tprate",)}
+        self._spans = whole | {
+            n: (max(whole[i][0] for i in inputs), min(whole[i][1] for i in inputs))
+            for n, inputs in parts.items()
+            if n in self.variables
+        }
         return Coverage(*common_period(whole, self.name))
 
     def _span(self, rule: Rule) -> tuple[datetime, datetime]:
@@ -124,8 +132,11 @@ class NativeReader:
         return out | {n: make(*(out[i] for i in inputs)) for n, (inputs, make) in rules(out).items()}
 
     def read(self, names: Sequence[str], dates: Sequence[datetime]) -> np.ndarray:
-        """See :meth:`anemoi_ailand.data.reader.Reader.read`."""
-        check_request(self, names, dates)
+        """See :meth:`anemoi_ailand.data.reader.Reader.read`.
+
+        Instants are also read one step before :attr:`coverage`, where the means over the first step begin.
+        """
+        check_request(self, names, dates, self._spans)
         out = np.empty((len(names), len(dates), len(self.point_id)), "f4")
         for i, name in enumerate(names):
             if VARIABLES[name].time is Time.CONSTANT:

@@ -16,6 +16,8 @@ import pandas as pd
 
 from anemoi_ailand.constants import TRIPLE_POINT
 from anemoi_ailand.evaluation.fields.matching import ALL, HELD_OUT, TRAINED
+from anemoi_ailand.physics.soil_types import SOIL_TYPES
+from anemoi_ailand.physics.vegetation import VEGETATION_TYPES
 
 #: Classes of the variable ``climate_class``, by number.
 BIOMES = (
@@ -25,17 +27,6 @@ BIOMES = (
 
 #: Seasons of three months, from December, in both hemispheres.
 SEASONS = ("DJF", "MAM", "JJA", "SON")
-
-#: Soil types 1 to 7. IFS Documentation CY49R1, Part IV, chapter 8.
-SOIL_TYPES = ("coarse", "medium", "medium fine", "fine", "very fine", "organic", "tropical organic")
-
-#: Vegetation types 1 to 20; 0 means no vegetation. IFS Documentation CY49R1, Part IV, chapter 8.
-VEGETATION_TYPES = (
-    "none", "crops", "short grass", "evergreen needleleaf", "deciduous needleleaf", "deciduous broadleaf",
-    "evergreen broadleaf", "tall grass", "desert", "tundra", "irrigated crops", "semidesert", "ice caps",
-    "bogs and marshes", "inland water", "ocean", "evergreen shrubs", "deciduous shrubs", "mixed forest",
-    "interrupted forest", "water and land mixtures",
-)  # fmt: skip
 
 #: Bounds of the latitude bands in both hemispheres [degrees].
 LATITUDE_BOUNDS = (23.5, 60.0)

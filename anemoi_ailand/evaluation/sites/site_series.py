@@ -17,9 +17,10 @@ from scores.continuous.correlation import pearsonr
 from anemoi_ailand.evaluation.display.text import DIGITS, aligned, enumeration, plain_number
 from anemoi_ailand.evaluation.display.variables import shown_factor, shown_units, variable_groups
 from anemoi_ailand.evaluation.fields.reference import EMULATOR, REFERENCE
-from anemoi_ailand.evaluation.scores.strata import BIOMES, SOIL_TYPES, VEGETATION_TYPES
+from anemoi_ailand.evaluation.scores.strata import BIOMES
 from anemoi_ailand.evaluation.sites.places import Found, where
-from anemoi_ailand.physics.soil_types import whole_types
+from anemoi_ailand.physics.soil_types import SOIL_TYPES, whole_types
+from anemoi_ailand.physics.vegetation import VEGETATION_TYPES
 from anemoi_ailand.support.netcdf_writer import CONVENTIONS, COORDINATES, time_coordinate, variable_attributes
 from anemoi_ailand.variables import Role, Time, variable
 

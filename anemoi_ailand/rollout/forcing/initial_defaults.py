@@ -109,3 +109,17 @@ def _bare(name: str, way: Derivation, held: Collection[str]) -> Derivation:
         return np.where(arrays[sd] > 0.0, way.make(*(arrays[i] for i in own)), np.float32(SNOW_FREE[name]))
 
     return Derivation(inputs, make, f"{way.words}; {SNOW_FREE[name]:g} without snow" if SNOW_FREE[name] else way.words)
+
+
+def cold_start(names: Sequence[str], static: Mapping[str, float], temperature: float) -> dict[str, np.ndarray]:
+    """Return a state to begin a spin-up with, by name: no snow, and soil halfway between wilting point and capacity.
+
+    All soil layers have ``temperature`` [K], the mean of the air. A variable without a rule is an error.
+    """
+    moisture = 0.5 * (static["theta_pwp"] + static["theta_cap"])
+    values = {n: moisture if n.startswith("swvl") else temperature for n in names if n.startswith(("swvl", "stl"))}
+    values |= {n: v for n, v in {"sd": 0.0, "src": 0.0, **SNOW_FREE}.items() if n in names}
+    missing = [n for n in names if n not in values]
+    if missing:
+        raise ValueError(f"A cold start has no rule for {missing}. Give an initial state from a dataset.")
+    return {n: np.array([values[n]], np.float32) for n in names}

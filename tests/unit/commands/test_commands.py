@@ -31,6 +31,7 @@ QUICKSTART = "anemoi_ailand.workflows.quickstart.quickstart"
 REFORECAST = "anemoi_ailand.rollout.reforecast.reforecast.reforecast"
 SITE = "anemoi_ailand.workflows.site.site"
 EXTRACT = "anemoi_ailand.workflows.site.extract"
+TOWER = "anemoi_ailand.workflows.tower.tower"
 STABILITY = "anemoi_ailand.workflows.stability.stability"
 
 
@@ -99,6 +100,21 @@ ARGUMENTS = {
         EXTRACT, ("site", *PLACES[:4], *PLACES[8:], "--end", "2022-02", "--within", "9", "--extract-only"),
         ([Place("50.7N_7.1E", 50.7, 7.1)], "d.zarr", "site.nc"), {"end": "2022-02", "within": 9.0},
     ),
+    "tower": (TOWER, ("tower", "t.csv"), ("t.csv", "tower"), {}),
+    "tower with options": (
+        TOWER,
+        (
+            "tower", "t.csv", "--site", "s.yaml", "--lat", "48.3", "--lon", "-105.1", "--utc-offset", "-7", "--column",
+            "temperature=AirT [degC]", "--column", "time=date", "--stamp", "start", "--dataset", "d.zarr", "--spin-up",
+            "0", "--lead", "365d", "--output", "out",
+        ),
+        ("t.csv", "out"),
+        {
+            "site": "s.yaml", "latitude": 48.3, "longitude": -105.1, "utc_offset": -7.0, "stamp": "start",
+            "dataset": "d.zarr", "spin_up": 0, "lead": "365d",
+            "columns": {"temperature": "AirT [degC]", "time": "date"},
+        },
+    ),
     "stability": (
         STABILITY, ("stability", "--checkpoint", "c", "--dataset", "d", "--output", "out", "--start", "2018-01-02"),
         ("c", "d", "out"), {"years": 100, "start": "2018-01-02", "end": None, "device": "cpu"},
@@ -112,7 +128,7 @@ def test_arguments_reach_the_workflow(call, case):
     workflow, line, arguments, options = ARGUMENTS[case]
     found = call(workflow, *line, **({"result": None} if workflow == EXPORT else {}))
     assert found.arguments == arguments
-    if line[0] == "site":
+    if line[0] in ("site", "tower"):
         assert found.options == options
     assert {k: found.options[k] for k in options} == options
 
@@ -123,7 +139,7 @@ def test_places_are_read_from_a_file(call, tmp_path):
     assert found.arguments[0] == [Place("Bonn", 50.7, 7.1)]
 
 
-@pytest.mark.parametrize("case", ["site", "stability", "quickstart"])
+@pytest.mark.parametrize("case", ["site", "tower", "stability", "quickstart"])
 def test_table_and_place_of_the_result_are_printed(call, capsys, tmp_path, case):
     workflow, line, *_ = ARGUMENTS[case]
     call(workflow, *line)
@@ -233,6 +249,9 @@ ERRORS = [
     (("configs", "--copy"), "need a NAME. List the names: anemoi-ailand configs"),
     (("recipes", "sample", "here"), "only with `--copy`"),
     (("site", "--dataset", "d", "--sites", "none.csv"), "file of places 'none.csv' does not exist"),
+    (("tower", "no.csv"), "There is no tower file 'no.csv'"),
+    (("tower", "no.csv", "--site", "no.yaml"), "no file of site properties 'no.yaml'"),
+    (("tower", "no.csv", "--column", "AirT"), "`--column` is ['AirT']"),
     pytest.param(
         ("quickstart", "--output", "/proc/foo"),
         "cannot be written to the folder '/proc/foo'",

@@ -150,6 +150,22 @@ def test_forcing_with_a_gap_or_a_wrong_step(tmp_path, left_out, message):
         of(native)
 
 
+def test_forcing_from_00_serves_a_start_at_00(tmp_path, monkeypatch):
+    """Instants at the first record are read, where no mean ends; the message for a mean there names the folder."""
+    native = native_copy(tmp_path / "n")
+    for file in native.glob("o_*"):
+        file.unlink()
+    monkeypatch.chdir(native)
+    reader = NativeReader([Path("forcing"), Path("surfclim")])
+    first = reader.coverage.first - STEP
+    with netCDF4.Dataset("forcing") as ds:
+        np.testing.assert_array_equal(reader.read(["t", "lai_lv"], [first])[0, 0], ds["Tair"][0].astype("f4"))
+    with pytest.raises(ValueError, match=r"1 of 1 dates are not in the ecLand files in 'n' .* Choose dates in this"):
+        reader.read(["t", "avg_t"], [first])
+    with pytest.raises(ValueError, match="1 of 2 dates"):
+        reader.read(["t"], [first, first - STEP])
+
+
 def test_files_that_do_not_suffice(tmp_path):
     """There must be one identity for each point, and something that changes in time."""
     (tmp_path / "ids.txt").write_text("1\n2\n")

@@ -25,7 +25,7 @@ from anemoi_ailand.physics.snow_pack import (
     snow_mass,
     snow_property,
 )
-from anemoi_ailand.physics.vegetation import VEGETATION_DENSITY, leaf_area, vegetation_parameters
+from anemoi_ailand.physics.vegetation import VEGETATION_DENSITY, leaf_area, seasonal_leaf_area, vegetation_parameters
 from anemoi_ailand.physics.vegetation_water import intercept, root_table, roots_of
 from anemoi_ailand.support.packaged import folder
 
@@ -218,3 +218,15 @@ def test_types_are_looked_up():
     found = roots_of(torch.tensor([[1.0, 19.0], [-3.0, 99.0]]), table)
     assert found.shape == (2, 2, 4)
     assert torch.equal(found, table[torch.tensor([[1, 19], [0, 20]])])
+
+
+def test_leaf_area_of_the_season():
+    """Largest in July, in the south in January; in winter a third (low) or half (high), at the equator 0.8 of it."""
+    low, high, south, equator = (
+        seasonal_leaf_area(3.0, latitude, high=tall)
+        for latitude, tall in ((48.0, False), (48.0, True), (-48.0, False), (2.0, False))
+    )
+    assert [int(a.argmax()) for a in (low, high, south)] == [6, 6, 0]
+    for found, winter in ((low, 1 / 3), (high, 0.5), (south, 1 / 3), (equator, 0.8)):
+        assert found.max() == pytest.approx(3.0, rel=0.01)
+        assert found.min() == pytest.approx(3.0 * winter, rel=0.02)

@@ -13,7 +13,7 @@ import pytest
 from anemoi_ailand.physics.snow import snow_cover
 from anemoi_ailand.rollout.forcing import file_input as under_test
 from anemoi_ailand.rollout.forcing.file_input import EcLandInput
-from anemoi_ailand.rollout.forcing.initial_defaults import DERIVED, SNOW_FREE, check_defaults, plan
+from anemoi_ailand.rollout.forcing.initial_defaults import DERIVED, SNOW_FREE, check_defaults, cold_start, plan
 from anemoi_ailand.rollout.forcing.state_input import LandStateInput
 from anemoi_ailand.support.netcdf_lock import NETCDF_LOCK
 from anemoi_ailand.variables import VARIABLES, Role
@@ -341,3 +341,13 @@ def test_unsuitable_state_is_refused(saved, tmp_path):
         state_input(path, ["t"], "dynamic_forcings").load_forcings_state(dates=[case.DATE + STEP], current_state={})
     with pytest.raises(FileNotFoundError, match=r"no\.state"):
         state_input(tmp_path / "no.state", ["stl1"]).create_input_state(dates=[case.DATE])
+
+
+def test_cold_start():
+    """No snow, soil halfway between wilting point and field capacity; a variable without a rule is an error."""
+    names = ["swvl1", "swvl4", "stl1", "sd", "asn", "tsn", "src"]
+    found = cold_start(names, {"theta_pwp": 0.1, "theta_cap": 0.3}, 280.0)
+    expected = {"swvl1": 0.2, "swvl4": 0.2, "stl1": 280.0, "sd": 0.0, "asn": 0.85, "tsn": 273.16, "src": 0.0}
+    assert {n: v[0] for n, v in found.items()} == pytest.approx(expected)
+    with pytest.raises(ValueError, match=r"no rule for \['lai_lv'\]"):
+        cold_start(["sd", "lai_lv"], {"theta_pwp": 0.1, "theta_cap": 0.3}, 280.0)

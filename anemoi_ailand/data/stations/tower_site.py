@@ -1,0 +1,146 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""Properties of a tower's site: place, clock, columns of its file, soil and vegetation; a small YAML or CSV table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import yaml
+
+from anemoi_ailand.constants import GRAVITY
+from anemoi_ailand.data.derived import rules
+from anemoi_ailand.physics.soil_types import SOIL_TYPES
+from anemoi_ailand.physics.vegetation import SUMMER_LEAF_AREA, VEGETATION_TYPES, seasonal_leaf_area
+from anemoi_ailand.support.configuration import Strict, checked
+from anemoi_ailand.support.options import nearest
+
+#: Names of the types by variable, from type 0.
+_TYPES = {"slt": ("water", *SOIL_TYPES), "tvl": VEGETATION_TYPES, "tvh": VEGETATION_TYPES}
+
+#: Properties that have no default, and the defaults of others: lake and urban cover [1], lake depth [m] (not read
+#: without a lake), C3 photosynthesis, and the deviation of orography in a gentle landscape [m].
+NEEDED = ("slt", "tvl", "cvl", "tvh", "cvh")
+DEFAULTS = {"cl": 0.0, "dl": 10.0, "cur": 0.0, "c4": 0.0, "sdor": 15.0}
+
+#: Leaf area by the type of vegetation that it belongs to.
+_LEAF_AREA = {"lai_lv": "tvl", "lai_hv": "tvh"}
+
+MONTHS = 12
+
+
+class TowerSite(Strict):
+    """Properties of a site, all optional; names are those of the table of variables.
+
+    ``slt``, ``tvl`` and ``tvh`` are numbers or names of types; ``lai_lv`` and ``lai_hv`` are the leaf area index of the
+    growing season or of the twelve months. ``columns`` are as for
+    :func:`~anemoi_ailand.data.stations.tower_file.read_tower`.
+    """
+
+    name: str | None = None
+    latitude: float | None = None
+    longitude: float | None = None
+    elevation: float | None = None
+    utc_offset: float | None = None
+    stamp: str | None = None
+    columns: dict[str, str] = {}
+    slt: int | str | None = None
+    tvl: int | str | None = None
+    tvh: int | str | None = None
+    cvl: float | None = None
+    cvh: float | None = None
+    c4: float | None = None
+    cl: float | None = None
+    dl: float | None = None
+    cur: float | None = None
+    sdor: float | None = None
+    lai_lv: float | list[float] | None = None
+    lai_hv: float | list[float] | None = None
+
+    def static(self) -> dict[str, float]:
+        """Return the constants that are given, by name; types as numbers, elevation as geopotential ``z``."""
+        given = {n: getattr(self, n) for n in (*NEEDED, *DEFAULTS)}
+        found = {n: _type(n, v) if n in _TYPES else float(v) for n, v in given.items() if v is not None}
+        covers = found.get("cvl", 0.0) + found.get("cvh", 0.0)
+        if any(not 0.0 <= found.get(n, 0.0) <= 1.0 for n in ("cvl", "cvh", "cl", "cur", "c4")) or covers > 1.0001:
+            raise ValueError(
+                f"Covers of the site are not fractions, or `cvl` and `cvh` exceed 1 together: {found}. Correct them."
+            )
+        return found | ({} if self.elevation is None else {"z": GRAVITY * self.elevation})
+
+    def leaf_area(self, latitude: float, static: dict[str, float]) -> tuple[dict[str, np.ndarray], str]:
+        """Return monthly leaf area (12,) by name, as given or by type and season, and the rule in words."""
+        found, words = {}, []
+        for name, kind in _LEAF_AREA.items():
+            given = getattr(self, name)
+            if isinstance(given, list):
+                if len(given) != MONTHS:
+                    raise ValueError(f"`{name}` has {len(given)} values. Give one for each month, or one number.")
+                found[name], rule = np.array(given), "monthly values as given"
+            else:
+                summer = SUMMER_LEAF_AREA[int(static[kind])] if given is None else float(given)
+                found[name] = seasonal_leaf_area(summer, latitude, high=name == "lai_hv")
+                rule = f"{summer:g} in the growing season ({'by type' if given is None else 'given'}), by season"
+            words.append(f"{name}: {rule}")
+        return found, "; ".join(words) + "; linear between the 15th of months"
+
+
+def read_site(path: str | Path, name: str | None = None) -> TowerSite:
+    """Read properties from a YAML file, or from the row called ``name`` of a CSV table (its only row by default).
+
+    In a table, lists are separated by ``;``.
+    """
+    path = Path(path).expanduser()
+    if not path.is_file():
+        raise FileNotFoundError(f"There is no file of site properties '{path}'. Correct the path.")
+    try:
+        content: Any = _row(path, name) if path.suffix == ".csv" else yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise ValueError(f"'{path}' is not YAML ({error}). Write lines such as `slt: medium`.") from error
+    return checked(content or {}, TowerSite, f"The site '{path}'")
+
+
+def complete(static: dict[str, float], where: str) -> tuple[dict[str, float], str]:
+    """Add defaults and parameters of types; return all constants and the defaults in words.
+
+    A property without a default that is missing is an error.
+    """
+    missing = [n for n in (*NEEDED, "z") if n not in static]
+    if missing:
+        raise ValueError(
+            f"{where} lacks {['elevation' if n == 'z' else n for n in missing]} of the site. Give them in its file of "
+            "properties, or a dataset whose nearest point has them."
+        )
+    assumed = {n: v for n, v in DEFAULTS.items() if n not in static}
+    out = static | assumed
+    arrays = {n: np.array([v]) for n, v in out.items()}
+    out |= {n: float(make(*(arrays[i] for i in inputs))[0]) for n, (inputs, make) in rules(out).items()}
+    return out, ", ".join(f"{n} = {v:g}" for n, v in assumed.items()) or "none"
+
+
+def _row(path: Path, name: str | None) -> dict[str, Any]:
+    table = pd.read_csv(path, dtype=str, keep_default_na=False, skipinitialspace=True)
+    rows = table if name is None or "name" not in table else table[table["name"] == name]
+    if len(rows) != 1:
+        raise ValueError(
+            f"'{path}' has {len(rows)} rows for the site '{name}' (names: {list(table.get('name', []))[:20]}). Give "
+            "the name of one."
+        )
+    row = {str(k): str(v).strip() for k, v in rows.iloc[0].items() if str(v).strip()}
+    return {k: [part.strip() for part in v.split(";")] if ";" in v else v for k, v in row.items()}
+
+
+def _type(name: str, value: int | str) -> float:
+    """Return the number of a type given by number or name."""
+    names = _TYPES[name]
+    text = str(value).strip()
+    number = int(text) if text.isdigit() else names.index(text) if text in names else None
+    if number is None or number >= len(names) or (name == "slt" and number == 0):
+        raise ValueError(
+            f"`{name}` is '{value}'. Give a number up to {len(names) - 1}, or a name; nearest: {nearest(text, names)}."
+        )
+    return float(number)

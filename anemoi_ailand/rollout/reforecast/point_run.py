@@ -1,0 +1,163 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""Roll-out of a few points with their forcing in memory, and its spin-up by repeating the period."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from anemoi_ailand.constants import STEP_HOURS
+from anemoi_ailand.data.reader import Reader
+from anemoi_ailand.data.sun import COMPUTED, compute
+from anemoi_ailand.rollout.forcing.forcing_filter import check_finite
+from anemoi_ailand.rollout.run.progress import Progress
+from anemoi_ailand.rollout.step.advance import StepLayout, advance
+from anemoi_ailand.rollout.step.checkpoint import LandStep
+from anemoi_ailand.rollout.step.traced_model import traced
+from anemoi_ailand.support.units import DAY, HOUR
+
+LOG = logging.getLogger(__name__)
+
+#: Changes by one more year of spin-up below which a state is spun up, by the first letters of variables [their unit].
+TOLERANCE = {"swvl": 5.0e-4, "stl": 0.05}
+
+#: Mean length of a year, and how much of the period may lack to whole years [days].
+_YEAR, _LACKING = 365.25, 3
+
+_STEPS_A_DAY = round(DAY / HOUR / STEP_HOURS)
+
+
+@dataclass(frozen=True)
+class SpinUp:
+    """Spun-up state (point, prognostic), its length in years, and what the last year changed, by kind of variable."""
+
+    state: Tensor
+    years: int
+    change: dict[str, float]
+
+    @property
+    def converged(self) -> bool:
+        """True if the last change is below :data:`TOLERANCE`."""
+        return all(self.change[kind] < limit for kind, limit in TOLERANCE.items())
+
+    def __str__(self) -> str:
+        water, heat = (f"{self.change[kind]:.1g}" for kind in TOLERANCE)
+        return (
+            f"{self.years} years ({'converged' if self.converged else 'not converged'}), the last of which changes "
+            f"soil water by {water} m3 m-3 and soil temperature by {heat} K at most"
+        )
+
+
+class PointRun:
+    """Roll-out over consecutive dates with static fields and forcing of a reader.
+
+    Sun and calendar are computed. All values that the model reads are checked when they are read.
+
+    Parameters
+    ----------
+    step : LandStep
+        Model.
+    reader : Reader
+        Static fields and forcing at a few points; instants are needed at the first date, means from the second on.
+    dates : sequence of datetime
+        Dates every 6 h; the run starts at the first.
+    """
+
+    def __init__(self, step: LandStep, reader: Reader, dates: Sequence[datetime]) -> None:
+        self.step, self.dates = step, list(dates)
+        self.layout = StepLayout(step.inputs, step.outputs, device=step.device)
+        self._places = reader.latitudes, reader.longitudes
+        self._starts = self._slots(reader, self.layout.fields_start, self.dates[:-1])
+        self._ends = self._slots(reader, self.layout.forcing_end, self.dates[1:])
+        self._model = traced(step)[0]
+
+    def state(self, fields: dict[str, np.ndarray]) -> Tensor:
+        """Return the state (point, prognostic) of fields (point,) by name; refuse missing values."""
+        values = np.stack([np.broadcast_to(fields[n], self._places[0].shape) for n in self.layout.prognostic])
+        check_finite(values, self.layout.prognostic, self.layout.prognostic, self.dates[0], self._places)
+        return torch.from_numpy(np.ascontiguousarray(values.T, dtype=np.float32)).to(self.step.device)
+
+    def run(self, state: Tensor, n_steps: int | None = None, *, progress: bool = True) -> np.ndarray:
+        """Return the outputs (date, point, output) at the dates after the first, for ``n_steps`` steps or all."""
+        n_steps = len(self._starts) if n_steps is None else n_steps
+        out = torch.empty((n_steps, len(state), len(self.step.outputs)), device=self.step.device)
+        with Progress(n_steps, progress, "Rollout") as bar:
+            for i in range(n_steps):
+                out[i] = advance(self._model.of_slots, self.layout, self._starts[i], self._ends[i], state)
+                state = self.layout.state(out[i])
+                bar.step()
+        values = out.cpu().numpy()
+        for date, one in zip(self.dates[1:], values, strict=False):
+            check_finite(one.T, self.step.outputs, self.step.outputs, date, self._places)
+        return values
+
+    def spin_up(self, state: Tensor, most_years: int, *, progress: bool = True) -> SpinUp:
+        r"""Repeat the whole years of the period before its first date until soil water and temperature do not change.
+
+        All :math:`Y` years advance at once, as rows: with :math:`F_y` the roll-out of year y, iteration k gives
+
+        .. math:: x_{k+1}^{(y+1)} = F_y(x_k^{(y)}), \qquad x_{k+1}^{(0)} = F_{Y-1}(x_k^{(Y-1)})
+
+        so that :math:`x_k^{(0)}` is the state at the first date after the k years that precede it in the repeated
+        period. The spin-up ends when one more year changes no layer by :data:`TOLERANCE`. The period may lack
+        up to 3 days to whole years, so that the file of a calendar year serves in any time zone.
+        """
+        years, length, last = self._years()
+        columns = {k: [i for i, n in enumerate(self.layout.prognostic) if n.startswith(k)] for k in TOLERANCE}
+        begins = length * torch.arange(years, device=self.step.device)
+        states, n_points = state.repeat(years, 1), len(state)
+        made = SpinUp(state, 0, dict.fromkeys(TOLERANCE, np.inf))
+        while made.years < most_years and not made.converged:
+            now, after = states, torch.empty_like(states)
+            with Progress(length, progress, f"Spin-up, year {made.years + 1}") as bar:
+                for i in range(max(length, last)):
+                    at = (begins + i).clamp(max=len(self._starts) - 1)
+                    start, end = (s.index_select(0, at).flatten(0, 1) for s in (self._starts, self._ends))
+                    now = self.layout.state(advance(self._model.of_slots, self.layout, start, end, now))
+                    if i + 1 == length:
+                        after[n_points:] = now[:-n_points]
+                    if i + 1 == last:  # the last year ends here, where the first begins
+                        after[:n_points] = now[-n_points:]
+                    bar.step()
+            change = {k: float((after - states)[:n_points, at].abs().max()) for k, at in columns.items()}
+            states, made = after, SpinUp(after[:n_points], made.years + 1, change)
+            LOG.info("Spin-up: %s", made)
+        if not np.isfinite(states.cpu().numpy()).all():
+            raise ValueError(f"The spin-up with {self.step.path.name} is not finite. Give another checkpoint or state.")
+        if not made.converged:
+            LOG.warning("The spin-up has not converged: %s. Give more years.", made)
+        return made
+
+    def _years(self) -> tuple[int, int, int]:
+        """Return the whole years of the period, the steps of a year, and those of the last one: whole days."""
+        days = len(self._starts) // _STEPS_A_DAY
+        years = int((days + _LACKING) // _YEAR)
+        if years < 1:
+            raise ValueError(
+                f"The forcing from {self.dates[0]} to {self.dates[-1]} is shorter than a year, so it cannot be "
+                "repeated for a spin-up. Give a longer file, or an initial state and no spin-up."
+            )
+        length = round(_STEPS_A_DAY * _YEAR)
+        total = _STEPS_A_DAY * min(days, round(years * _YEAR))
+        return years, length, total - (years - 1) * length
+
+    def _slots(self, reader: Reader, names: Sequence[str], dates: Sequence[datetime]) -> Tensor:
+        """Return slots (date, point, input) with the values of ``names`` at ``dates``."""
+        missing = [n for n in names if n not in reader.variables and n not in COMPUTED]
+        if missing:
+            raise ValueError(f"{reader.name} has no {missing}, which the model {self.step.path.name} reads.")
+        held = [n for n in names if n not in COMPUTED]
+        sun = [n for n in names if n in COMPUTED]
+        values = np.concatenate([reader.read(held, dates), compute(sun, dates, *self._places)]).transpose(1, 0, 2)
+        for date, one in zip(dates, values, strict=True):
+            check_finite(one, [*held, *sun], [*held, *sun], date, self._places)
+        rows = torch.from_numpy(np.ascontiguousarray(values.swapaxes(1, 2))).to(self.step.device)
+        return self.layout.slot(rows, self.layout.sources([*held, *sun]))
