@@ -263,7 +263,7 @@ def test_forecast_that_does_not_fit_is_an_error_before_any_roll_out(files, tmp_p
 
 BAD_SETTINGS = {
     "missing dataset": ({"dataset": "no.zarr"}, "There is no file or dataset 'no.zarr'"),
-    "missing forecast": ({"forecasts": {"mine": "no.nc"}}, "There is no file or dataset 'no.nc'"),
+    "missing forecast": ({"forecasts": {"mine": "no.nc"}}, "There is no file 'no.nc'"),
     "missing checkpoint": ({"checkpoints": {"A": "no.ckpt"}}, "There is no checkpoint 'no.ckpt'"),
     "missing stations": ({"observations": ["no_stations"]}, "no_stations"),
     "name of a baseline": ({"forecasts": {"persistence": "run.nc"}}, "cannot be labels of a forecast"),
