@@ -28,7 +28,7 @@ _SERVER.set_forkserver_preload(list(IMPORTS))
 def run_command(
     module: str, *arguments: object, cwd: Path, env: Mapping[str, str] | None = None, timeout: float = 300.0
 ) -> subprocess.CompletedProcess:
-    """Run ``python -m MODULE ARGUMENTS`` as :func:`subprocess.run` with text output does.
+    """Run ``python -m MODULE ARGUMENTS``, or a script ``*.py``, as :func:`subprocess.run` with text output does.
 
     The process has its own state, output and exit code, and starts from nothing but the imports. Tests of start-up,
     signals, limits and environments use real processes.
@@ -59,6 +59,9 @@ def _run(command: list[str], cwd: str, env: dict[str, str], folder: str) -> None
     os.chdir(cwd)
     sys.argv = list(command)
     try:
-        runpy.run_module(command[0], run_name="__main__", alter_sys=True)
+        if command[0].endswith(".py"):
+            runpy.run_path(command[0], run_name="__main__")
+        else:
+            runpy.run_module(command[0], run_name="__main__", alter_sys=True)
     finally:  # as at the end of any program: pools of processes end before multiprocessing waits for their members
         threading._shutdown()

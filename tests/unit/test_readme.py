@@ -25,6 +25,7 @@ import yaml
 
 import anemoi_ailand
 from anemoi_ailand import VARIABLES
+from tests.support.commands import run_command
 from tests.support.documents import ROOT, Snippet, check_command, commands, lists_of_variables, snippets
 
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -60,13 +61,16 @@ def test_every_block_has_a_known_language() -> None:
 
 
 @of("python")
-def test_python(snippet: Snippet, tmp_path: Path) -> None:
+def test_python(snippet: Snippet, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     """Python runs, or at least compiles and imports."""
     text = snippet.text
     if "compile" in snippet.marks:
         imports = [n for n in ast.parse(text).body if isinstance(n, ast.Import | ast.ImportFrom)]
         text = "\n".join(map(ast.unparse, imports))
-    in_empty_folder([sys.executable, "-c", text], tmp_path)
+    script = tmp_path_factory.mktemp("script") / "snippet.py"
+    script.write_text(text, encoding="utf-8")
+    done = run_command(str(script), cwd=tmp_path, timeout=120)
+    assert done.returncode == 0, done.stdout[-1000:] + done.stderr[-2000:]
 
 
 def test_only_public_names_are_imported() -> None:
