@@ -13,7 +13,6 @@ from anemoi_ailand.evaluation.report.content import WHOLE, Content, Score
 from anemoi_ailand.evaluation.report.tables import lead_text, percent, words
 from anemoi_ailand.evaluation.scores.skill import HORIZON
 
-
 #: A group is weak if its RMSE relative to climatology is larger than that over all points by this factor [1].
 WEAK = 1.5
 
