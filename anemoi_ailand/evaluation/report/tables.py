@@ -157,13 +157,14 @@ def skill_table(content: Content, forecast: str, names: Sequence[str], folded: b
         cells = [Cell(text.replace(" ", "\N{NO-BREAK SPACE}"), own[shown].value)]
         cells += [_relative(content, name, own[place], model, *place) for model in baselines for place in places]
         rows.append(Row((name,), tuple(cells), name, forecast))
-    columns = (f"RMSE, {lead_text(shown[1])}", *[lead_text(lead) for _ in baselines for _, lead in places])
+    titles = ["run" if lead == WHOLE else lead_text(lead) for _, lead in places]
+    columns = (f"RMSE, {lead_text(shown[1])}", *titles * len(baselines))
+    both = " Lead times: protocol A; run: the whole run of protocol B." if {*content.protocols} >= {"A", "B"} else ""
     what = f"{len(rows)} further variables: " if folded else ""
-    runs = " The whole run is protocol B, the lead times are protocol A." if len({p for p, _ in places}) > 1 else ""
     return Table(
         f"skill-{content.forecasts.index(forecast)}{'-further' * folded}",
         f"{what}RMSE of {forecast}, and relative to the baselines", ("variable",), columns, rows,
-        note=f"Below 100 % (blue) the forecast is better than the baseline, above (orange) worse.{runs}",
+        note=f"Below 100 % (blue) the forecast is better than the baseline, above (orange) worse.{both}",
         folded=folded, spans=(("", 2), *[(f"relative to {model}", len(places)) for model in baselines]),
     )  # fmt: skip
 

@@ -84,7 +84,7 @@ def test_scorecard_needs_only_the_protocols_and_baselines_it_has():
     """One long run without persistence: its RMSE and one ratio; without protocols A and B there are no rows."""
     rows = [r for r in metrics()["scores"] if r["model"] != "persistence" and r["protocol"] == "B"]
     card = tables.skill_tables(Content({"scores": rows}))[0]
-    assert card.columns == ("RMSE, whole run", "whole run")
+    assert card.columns == ("RMSE, whole run", "run")
     assert card.spans == (("", 2), ("relative to climatology", 1))
     assert row(card, "stl1").cells[0].text.endswith("\N{NO-BREAK SPACE}K")
     other = Content({"scores": [{**r, "protocol": "C"} for r in rows]})
