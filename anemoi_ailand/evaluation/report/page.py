@@ -48,7 +48,7 @@ SECTIONS = (
     ("budgets", "Budgets", "Water and energy budgets of reference and forecasts."),
     ("snow", "Snow season", "Dates of onset and melt-out. Positive bias: later than the reference."),
     ("observations", "Against observations", "Three-way comparison of physical model, emulator and observation."),
-    ("maps", "Maps and time series", "Fields, errors and sites of protocol B."),
+    ("maps", "Maps", "Fields and errors of protocol B."),
 )
 
 _TEMPLATES = "templates"

@@ -159,12 +159,13 @@ def skill_table(content: Content, forecast: str, names: Sequence[str], folded: b
         rows.append(Row((name,), tuple(cells), name, forecast))
     titles = ["run" if lead == WHOLE else lead_text(lead) for _, lead in places]
     columns = (f"RMSE, {lead_text(shown[1])}", *titles * len(baselines))
-    both = " Lead times: protocol A; run: the whole run of protocol B." if {*content.protocols} >= {"A", "B"} else ""
+    both = len({protocol for protocol, _ in places}) > 1
+    runs = " Lead times: many integrations (protocol A); run: one long run (B)." if both else ""
     what = f"{len(rows)} further variables: " if folded else ""
     return Table(
         f"skill-{content.forecasts.index(forecast)}{'-further' * folded}",
         f"{what}RMSE of {forecast}, and relative to the baselines", ("variable",), columns, rows,
-        note=f"Below 100 % (blue) the forecast is better than the baseline, above (orange) worse.{both}",
+        note=f"Below 100 % (blue) the forecast is better than the baseline, above (orange) worse.{runs}",
         folded=folded, spans=(("", 2), *[(f"relative to {model}", len(places)) for model in baselines]),
     )  # fmt: skip
 
