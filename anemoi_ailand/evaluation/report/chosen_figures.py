@@ -182,7 +182,7 @@ def _maps(found: Evaluated) -> Drawn:
 
 
 def _score_maps(found: Evaluated, names: list[str]) -> Drawn:
-    """Maps of the RMSE; the first stands beside the scorecard."""
+    """Maps of the RMSE; the first is shown with the scorecard."""
     for name in names:
         errors = {label: _rmse(run, name) for label, run in found.runs.items() if name in run.variables}
         yield f"map_rmse_{name}", partial(rmse_map_figure, errors, name), {

@@ -73,7 +73,7 @@ def test_long_run_has_maps_sites_and_diagrams():
     }  # fmt: skip
 
 
-def test_sites_and_one_map_stand_beside_the_scorecard():
+def test_sites_and_one_map_are_shown_with_the_scorecard():
     """Soil moisture of the top layer if there is a choice, else its temperature; the other maps are further down."""
     for names, first in ((NAMES, "map_rmse_swvl1"), (NAMES[1:], "map_rmse_stl1")):
         figures = planned(found(labels=["emulator"], runs={"emulator": case(names=names)}))
