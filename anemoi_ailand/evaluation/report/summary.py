@@ -67,7 +67,7 @@ def _worst(content: Content, forecast: str) -> Iterator[str]:
         if worse:
             yield (
                 f"{where}: the RMSE exceeds that of climatology for {len(worse)} of {len(ratios)} variables: "
-                f"{enumeration(_first(worse, 'variables'))}."
+                f"{enumeration(_first(worse, 'variable'))}."
             )
         elif ratios:
             largest = [f"{name} ({percent(ratio)})" for name, ratio in list(ratios.items())[:3]]
@@ -77,7 +77,7 @@ def _worst(content: Content, forecast: str) -> Iterator[str]:
 def _first(texts: list[str], what: str) -> list[str]:
     """First entries, and the number of the others."""
     more = len(texts) - _MOST
-    return texts if more <= 0 else [*texts[:_MOST], f"{more} more {what}"]
+    return texts if more <= 0 else [*texts[:_MOST], f"{more} more {what}{'s' * (more > 1)}"]
 
 
 def _weak_groups(content: Content, forecast: str) -> Iterator[str]:
@@ -103,7 +103,7 @@ def _weak_groups(content: Content, forecast: str) -> Iterator[str]:
                     found.append((ratio, f"{words(group)} ({words(strata)}), {against}"))
         where = f"Protocol {protocol}, {lead_text(lead)}"
         if found:
-            groups = "; ".join(_first([text for _, text in sorted(found, reverse=True)], "groups"))
+            groups = "; ".join(_first([text for _, text in sorted(found, reverse=True)], "group"))
             yield f"{where}: RMSE relative to climatology above {WEAK:g} times that over all points: {groups}."
         elif known:
             yield f"{where}: in no group is the RMSE relative to climatology above {WEAK:g} times that over all points."
