@@ -62,7 +62,7 @@ def test_command_writes_report_numbers_and_figures(evaluated):
     figures = sorted(path.stem for path in (output / "figures").glob("*.png"))
     assert {"error_growth_a_core", "taylor", "sites", "budget_water", "density_emulator"} <= set(figures)
     html = page.read_text()
-    assert html.count("data:image/png;base64") >= len(figures)
+    assert html.count("data:image/png;base64") == len(figures)
     assert "http://" not in html.replace("http://www.w3.org", "")
 
 

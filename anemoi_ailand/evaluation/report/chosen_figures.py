@@ -136,13 +136,13 @@ def _runs(found: Evaluated) -> Drawn:
         return
     first = next(iter(found.runs.values()))
     names = [n for n in MAPPED if n in first.variables] or first.variables[:1]
+    yield "sites", partial(_sites, found), {
+        "section": "skill", "title": "Two sites over the years", "protocol": "B",
+        "caption": "Daily means; the years of the climatology are shaded.",
+    }  # fmt: skip
     yield from _diagrams(found)
     yield from _maps(found)
     yield from _score_maps(found, names)
-    yield "sites", partial(_sites, found), {
-        "section": "maps", "title": "Two sites over the years", "protocol": "B",
-        "caption": "Daily means; the years of the climatology are shaded.",
-    }  # fmt: skip
 
 
 def _diagrams(found: Evaluated) -> Drawn:
@@ -182,11 +182,12 @@ def _maps(found: Evaluated) -> Drawn:
 
 
 def _score_maps(found: Evaluated, names: list[str]) -> Drawn:
+    """Maps of the RMSE; the first is shown with the scorecard."""
     for name in names:
         errors = {label: _rmse(run, name) for label, run in found.runs.items() if name in run.variables}
         yield f"map_rmse_{name}", partial(rmse_map_figure, errors, name), {
-            "section": "maps", "title": f"RMSE of {name} at each point", "variable": name, "protocol": "B",
-            "caption": "Over the whole run.",
+            "section": "skill" if name == names[0] else "maps", "title": f"RMSE of {name} at each point",
+            "variable": name, "protocol": "B", "caption": "Over the whole run.",
         }  # fmt: skip
 
 

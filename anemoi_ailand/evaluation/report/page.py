@@ -22,7 +22,7 @@ from anemoi_ailand.evaluation.fields.reference import REFERENCE
 from anemoi_ailand.evaluation.processes.budgets import main_group
 from anemoi_ailand.evaluation.report import tables
 from anemoi_ailand.evaluation.report.content import Content
-from anemoi_ailand.evaluation.report.summary import facts, not_measured
+from anemoi_ailand.evaluation.report.summary import not_measured, strengths, weaknesses
 from anemoi_ailand.variables import VARIABLES, Variable
 
 LOG = logging.getLogger(__name__)
@@ -35,8 +35,10 @@ PROTOCOLS = {
     "C": "protocol A in other places: points held out of training, single sites, another density of points",
 }
 
-#: Sections with tables and figures: key, title, description.
+#: Sections with sentences, tables and figures, in the order of the page: key, title, description.
 SECTIONS = (
+    ("skill", "How good it is", ""),
+    ("weak", "Where it is weak", "Largest errors relative to climatology, and parts not evaluated."),
     ("protocol-a", "Protocol A: error by lead time", "Many integrations, each from the state of the reference."),
     ("protocol-b", "Protocol B: one run over years", "Scores and drift of one free run."),
     ("protocol-c", "Protocol C: other places", "Points and sites other than those of protocols A and B."),
@@ -46,7 +48,7 @@ SECTIONS = (
     ("budgets", "Budgets", "Water and energy budgets of reference and forecasts."),
     ("snow", "Snow season", "Dates of onset and melt-out. Positive bias: later than the reference."),
     ("observations", "Against observations", "Three-way comparison of physical model, emulator and observation."),
-    ("maps", "Maps and time series", "Fields, errors and sites of protocol B."),
+    ("maps", "Maps", "Fields and errors of protocol B."),
 )
 
 _TEMPLATES = "templates"
@@ -81,18 +83,19 @@ class ReportFigure:
 
 @dataclass(frozen=True)
 class Section:
-    """Part of the page with its tables and figures."""
+    """Part of the page with its sentences on each forecast, tables and figures."""
 
     key: str
     title: str
     text: str
+    sentences: dict[str, list[str]]
     tables: list[tables.Table]
     figures: list[ReportFigure]
 
     @property
     def empty(self) -> bool:
-        """True if the section has neither tables nor figures."""
-        return not self.tables and not self.figures
+        """True if the section has neither sentences nor tables nor figures."""
+        return not any(self.sentences.values()) and not self.tables and not self.figures
 
 
 def write_report(folder: Path, metrics: Mapping[str, Any], figures: Sequence[ReportFigure] = ()) -> Path:
@@ -125,8 +128,6 @@ def render(content: Content, figures: Sequence[ReportFigure] = ()) -> str:
         metrics=content.metrics,
         protocols=[(p, PROTOCOLS.get(p, "")) for p in content.protocols],
         variables={g: _rows(names) for g, names in variable_groups(content.variables).items()},
-        summary=[(label, facts(content, label)) for label in content.forecasts],
-        skill=[tables.skill_table(content, label) for label in content.forecasts],
         not_measured=not_measured(content),
         sections=sections(content, figures),
         colours={m: model_colour(m, content.forecasts) for m in (REFERENCE, *content.models)},
@@ -148,8 +149,10 @@ def _template(name: str) -> str:
 
 
 def sections(content: Content, figures: Sequence[ReportFigure]) -> list[Section]:
-    """Return the sections with tables and figures in the order of the page."""
+    """Return the sections with sentences, tables and figures in the order of the page."""
+    sentences = {"skill": strengths, "weak": weaknesses}
     by_section = {
+        "skill": tables.skill_tables(content),
         "protocol-a": [tables.lead_table(content, metric) for metric in ("rmse", "bias", "correlation", "acc")],
         "protocol-b": [tables.run_table(content)],
         "protocol-c": _protocol_c(content),
@@ -162,10 +165,12 @@ def sections(content: Content, figures: Sequence[ReportFigure]) -> list[Section]
     }
     return [
         Section(
-            key, title, text, [t for t in by_section.get(key, []) if t.rows], [f for f in figures if f.section == key]
+            key, title, text,
+            {label: sentences[key](content, label) for label in content.forecasts} if key in sentences else {},
+            [t for t in by_section.get(key, []) if t.rows], [f for f in figures if f.section == key],
         )
         for key, title, text in SECTIONS
-    ]
+    ]  # fmt: skip
 
 
 def _protocol_c(content: Content) -> list[tables.Table]:

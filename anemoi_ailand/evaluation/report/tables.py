@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from anemoi_ailand.evaluation.display.style import minus, pick, superscript, unit_label
-from anemoi_ailand.evaluation.fields.reference import CLIMATOLOGY, REFERENCE
+from anemoi_ailand.evaluation.fields.reference import CLIMATOLOGY, PERSISTENCE, REFERENCE
 from anemoi_ailand.evaluation.report.content import WHOLE, Content, Score
 from anemoi_ailand.evaluation.scores.metrics import TITLES, UNITLESS
 from anemoi_ailand.variables import VARIABLES
@@ -25,6 +25,9 @@ STRATA_TITLES = {
     "biome": "Biome", "snow_regime": "Snow regime", "frozen": "Frozen and unfrozen ground", "soil_type": "Soil type",
     "vegetation_type": "Vegetation type", "latitude": "Latitude", "year": "Year of the run", "extreme": "Extremes",
 }  # fmt: skip
+
+#: Variables of the scorecard, those of the headline results; others take the place of absent ones.
+CORE = ("swvl1", "swvl2", "swvl3", "stl1", "stl2", "stl3", "snowc", "2t", "2d", "skt", "sshf", "slhf")
 
 #: Upper limits of the classes of a ratio of errors, from much better to much worse, and their style sheet classes.
 _RATIOS = (0.25, 0.5, 0.8, 1.0, 1.25, 1.75, np.inf)
@@ -57,7 +60,10 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """Table: ``heads`` and ``columns`` title the row headings and the cells; ``folded`` tables open on a click."""
+    """Table: ``heads`` and ``columns`` title the row headings and the cells; ``folded`` tables open on a click.
+
+    ``spans`` are titles above several columns, each with their number.
+    """
 
     key: str
     caption: str
@@ -68,6 +74,7 @@ class Table:
     strata: str = ""
     note: str = ""
     folded: bool = False
+    spans: tuple[tuple[str, int], ...] = ()
 
 
 def report_number(value: float, signed: bool = False) -> str:
@@ -126,25 +133,48 @@ def unit_of(name: str) -> str:
     return unit_label(name) if name in VARIABLES else ""
 
 
-def skill_table(content: Content, forecast: str) -> Table:
-    """Build the table of RMSE relative to climatology: variables by leads of protocol A, and protocol B."""
+def skill_tables(content: Content) -> list[Table]:
+    """Build the scorecard of each forecast and, folded, the same table of its further variables."""
+    core = [n for n in CORE if n in content.variables]
+    core = [*core, *(n for n in content.variables if n not in core)][: len(CORE)]
+    others = [n for n in content.variables if n not in core]
+    return [
+        skill_table(content, forecast, names, folded=names is others)
+        for forecast in content.forecasts for names in (core, others) if names
+    ]  # fmt: skip
+
+
+def skill_table(content: Content, forecast: str, names: Sequence[str], folded: bool = False) -> Table:
+    """Build the table of RMSE, also relative to each baseline: ``names`` by leads of protocol A, and protocol B."""
     places = [("A", lead) for lead in content.leads("A")] + [("B", WHOLE)] * ("B" in content.protocols)
+    baselines = [m for m in (CLIMATOLOGY, PERSISTENCE) if m in content.models]
+    shown = ("A", content.middle_lead("A")) if content.leads("A") else ("B", WHOLE)
     rows = []
-    for name in content.variables:
-        cells = []
-        for protocol, lead in places:
-            own = content.score("rmse", name, forecast, lead, protocol=protocol)
-            other = content.score("rmse", name, CLIMATOLOGY, lead, protocol=protocol)
-            ratio = own.value / other.value if own.known and other.known and other.value > 0 else np.nan
-            text = percent(ratio) if np.isfinite(ratio) else score_text(Score(np.nan, own.n), "rmse")
-            cells.append(Cell(text, ratio, ratio_look(ratio)))
+    for name in (n for n in content.variables if n in names and places):
+        own = {place: content.score("rmse", name, forecast, place[1], protocol=place[0]) for place in places}
+        unit = unit_of(name) if own[shown].known else ""
+        text = f"{score_text(own[shown], 'rmse')} {'' if unit == '1' else unit}".strip()
+        cells = [Cell(text.replace(" ", "\N{NO-BREAK SPACE}"), own[shown].value)]
+        cells += [_relative(content, name, own[place], model, *place) for model in baselines for place in places]
         rows.append(Row((name,), tuple(cells), name, forecast))
-    columns = tuple(f"{p}, {lead_text(lead)}" for p, lead in places)
+    titles = ["run" if lead == WHOLE else lead_text(lead) for _, lead in places]
+    columns = (f"RMSE, {lead_text(shown[1])}", *titles * len(baselines))
+    both = len({protocol for protocol, _ in places}) > 1
+    runs = " Lead times: many integrations (protocol A); run: one long run (B)." if both else ""
+    what = f"{len(rows)} further variables: " if folded else ""
     return Table(
-        f"skill-{content.forecasts.index(forecast)}", f"RMSE of {forecast} relative to that of climatology",
-        ("variable",), columns, rows, note="Below 100 % (blue) the forecast is better than climatology, above "
-        "(orange) worse.",
+        f"skill-{content.forecasts.index(forecast)}{'-further' * folded}",
+        f"{what}RMSE of {forecast}, and relative to the baselines", ("variable",), columns, rows,
+        note=f"Below 100 % (blue) the forecast is better than the baseline, above (orange) worse.{runs}",
+        folded=folded, spans=(("", 2), *[(f"relative to {model}", len(places)) for model in baselines]),
     )  # fmt: skip
+
+
+def _relative(content: Content, name: str, own: Score, baseline: str, protocol: str, lead: float) -> Cell:
+    other = content.score("rmse", name, baseline, lead, protocol=protocol)
+    ratio = own.value / other.value if own.known and other.known and other.value > 0 else np.nan
+    text = percent(ratio) if np.isfinite(ratio) else score_text(Score(np.nan, own.n), "rmse")
+    return Cell(text, ratio, ratio_look(ratio))
 
 
 def lead_table(content: Content, metric: str, protocol: str = "A", group: str = "all") -> Table:

@@ -9,9 +9,10 @@
     if (Number.isNaN(a) || Number.isNaN(b)) return Number.isNaN(a) - Number.isNaN(b);
     return sign * (a - b);
   };
+  const heads = (table) => [...table.tHead.rows].at(-1).cells;
   const sort = (table, column, head) => {
     const down = head.getAttribute("aria-sort") === "ascending";
-    for (const other of table.tHead.rows[0].cells) other.removeAttribute("aria-sort");
+    for (const other of heads(table)) other.removeAttribute("aria-sort");
     head.setAttribute("aria-sort", down ? "descending" : "ascending");
     const body = table.tBodies[0];
     const rows = [...body.rows].map((row) => [value(row.cells[column]), row]);
@@ -20,7 +21,7 @@
     body.append(...rows.map((pair) => pair[1]));
   };
   for (const table of document.querySelectorAll("table.sortable")) {
-    [...table.tHead.rows[0].cells].forEach((head, column) => {
+    [...heads(table)].forEach((head, column) => {
       const button = document.createElement("button");
       button.type = "button";
       button.append(...head.childNodes);

@@ -73,6 +73,14 @@ def test_long_run_has_maps_sites_and_diagrams():
     }  # fmt: skip
 
 
+def test_sites_and_one_map_are_shown_with_the_scorecard():
+    """Soil moisture of the top layer if there is a choice, else its temperature; the other maps are further down."""
+    for names, first in ((NAMES, "map_rmse_swvl1"), (NAMES[1:], "map_rmse_stl1")):
+        figures = planned(found(labels=["emulator"], runs={"emulator": case(names=names)}))
+        assert [stem for stem, figure in figures.items() if figure["section"] == "skill"] == ["sites", first]
+        assert {figure["section"] for stem, figure in figures.items() if stem.startswith("map_")} == {"skill", "maps"}
+
+
 def test_forecast_without_a_variable_is_left_out_of_its_map():
     """Each forecast has maps of its own variables; sites show the common ones."""
     figures = planned(found(runs={"emulator": case(), "older": case(2, ("stl1", "2t"))}))

@@ -6,6 +6,7 @@
 import base64
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
@@ -16,7 +17,7 @@ from anemoi_ailand.evaluation.display.style import save
 from anemoi_ailand.evaluation.report.content import LEADS as SHOWN_LEADS
 from anemoi_ailand.evaluation.report.content import NOT_MEASURED, WHOLE, Content
 from anemoi_ailand.evaluation.report.page import SECTIONS, ReportFigure, render, write_report
-from anemoi_ailand.evaluation.report.summary import facts, not_measured
+from anemoi_ailand.evaluation.report.summary import not_measured, strengths, weaknesses
 from tests.support.results import LEADS, VARIABLES, metrics
 
 
@@ -58,7 +59,8 @@ def test_order_of_models_and_leads_of_tables(content):
 
 def sentences(content):
     """All sentences about the first forecast as one text."""
-    return "\n".join(facts(content, "emulator")).replace("\N{NO-BREAK SPACE}", " ")
+    lines = [*strengths(content, "emulator"), *weaknesses(content, "emulator")]
+    return "\n".join(lines).replace("\N{NO-BREAK SPACE}", " ")
 
 
 def with_horizon(reached):
@@ -78,28 +80,66 @@ def test_variables_without_horizon_share_a_phrase():
     assert "that of climatology for 2t and stl1 at the first lead; swvl4 after 46 d." in text
 
 
-def test_facts_are_those_of_the_scores(content):
-    """Counts against baselines, skill horizon and an open budget, each in one sentence."""
+def test_sentences_are_those_of_the_scores(content):
+    """Counts against baselines; then the worst variables, skill horizon, groups and an open budget."""
     assert sentences(content).splitlines() == [
-        "Protocol A, 30 d: the RMSE is below that of climatology for 6 of 6 variables and that of persistence for 5 of "
-        "6 variables.",
-        "Protocol A, 90 d: the RMSE is below that of climatology for 5 of 6 variables and that of persistence for 5 of "
-        "6 variables.",
-        "Protocol B, whole run: the RMSE is below that of climatology for 5 of 6 variables and that of persistence for "
-        "5 of 6 variables.",
+        "Protocol A, 30 d: the RMSE is below that of climatology for 6 of 6 and that of persistence for 5 of 6 "
+        "variables.",
+        "Protocol A, 90 d: the RMSE is below that of climatology for 5 of 6 and that of persistence for 5 of 6 "
+        "variables.",
+        "Protocol B, whole run: the RMSE is below that of climatology for 5 of 6 and that of persistence for 5 of 6 "
+        "variables.",
+        "Protocol A, 90 d: the RMSE exceeds that of climatology for 1 of 6 variables: swvl4 (200 %).",
+        "Protocol B, whole run: the RMSE exceeds that of climatology for 1 of 6 variables: swvl4 (823 %).",
         "Skill horizon: the RMSE exceeds that of climatology for swvl4 after 46 d.",
+        "Protocol A, 30 d: in no group is the RMSE relative to climatology above 1.5 times that over all points.",
+        "Protocol B, whole run: in no group is the RMSE relative to climatology above 1.5 times that over all points.",
         "The energy budget is not closed: the run lacks ssr, str.",
     ]
+
+
+def scaled(factor, **where):
+    """The made-up evaluation with some errors multiplied by a factor."""
+    made = metrics()
+    for row in made["scores"]:
+        if where.items() <= row.items() and row["metric"] == "rmse":
+            row["value"] *= factor
+    return Content(made)
+
+
+def test_weak_groups_are_named():
+    """The group with its worst variable, unless climatology's error there is negligible; most groups are counted."""
+    snow = {"cut": "snow_regime", "group": "snow", "protocol": "A"}
+    weak = scaled(2.0, model="emulator", variable="stl1", **snow)
+    assert "above 1.5 times that over all points: snow (snow regime), stl1 93 % against 46 %." in sentences(weak)
+    assert "Protocol B, whole run: in no group" in sentences(weak)
+    calm = scaled(0.01, model="climatology", variable="stl1", **snow)
+    assert "Protocol A, 30 d: in no group" in sentences(calm)
+    many = scaled(0.1, cut="all", variable="2t", model="emulator")
+    assert "rainforest (biome), 2t 16 % against 1.6 %; 10 more groups." in sentences(many)
+
+
+def test_worst_variable_is_named_though_it_beats_climatology():
+    text = sentences(scaled(0.1, model="emulator"))
+    assert "90 d: the RMSE is closest to that of climatology, but below it, for swvl4 (20 %), swvl1 (5.6 %) " in text
+
+
+def test_unknown_weaknesses_are_not_called_strengths():
+    """Without climatology and budgets the page says that nothing is known."""
+    rows = [r for r in metrics()["scores"] if r["model"] == "emulator" and r["cut"] == "all"]
+    alone = Content({"scores": [r for r in rows if not r["metric"].startswith("skill_horizon")]})
+    assert strengths(alone, "emulator") == []
+    assert weaknesses(alone, "emulator") == ["Not known: there are no scores of climatology to compare with."]
+    assert "Not known: there are no scores of climatology" in render(alone)
 
 
 def test_missing_parts_are_reported(content):
     """Scores of protocol A alone make a page; other sections and the summary say what is missing."""
     assert not_measured(content) == ["protocol C (other points and places)"]
     bare = Content({"scores": [r for r in metrics()["scores"] if r["protocol"] == "A" and r["cut"] == "all"]})
-    assert {"the budgets", "the snow season", "observations", "extremes"} <= set(not_measured(bare))
-    assert facts(bare, "emulator")
+    assert {"the budgets", "the snow season", "observations", "extremes", "groups of points"} <= set(not_measured(bare))
     text = render(bare)
-    assert text.count("No data in this evaluation.") == len(SECTIONS) - 1
+    assert text.count("No data in this evaluation.") == len(SECTIONS) - len(("skill", "weak", "protocol-a"))
     assert "Not evaluated: protocol B" in text
 
 
@@ -159,6 +199,29 @@ def test_page_is_one_file(tmp_path, figure):
     assert policy.startswith("default-src 'none'")
 
 
+def test_answer_comes_first_and_method_last(html):
+    """The sections follow the order of the navigation, which ends with the method."""
+    page = Page(html)
+    order = [attributes["id"] for attributes in page.all("section")]
+    assert order == [key for key, *_ in SECTIONS] + ["method"]
+    assert order[:3] == ["skill", "weak", "protocol-a"]
+    assert [a["href"] for a in page.all("a")][1:] == [f"#{key}" for key in order]
+
+
+def test_first_section_has_scorecards_and_its_figures_once(figure):
+    """One open scorecard a forecast against both baselines, then site and map, which no other section repeats."""
+    first = replace(figure, section="skill", title="Two sites")
+    text = render(Content(metrics()), [first, figure])
+    skill, weak, *others = re.findall(r"<section id=.*?</section>", text, re.DOTALL)
+    assert re.findall(r'id="(table[^"]*)"', skill) == ["table-skill-0", "table-skill-1"]
+    assert skill.count("relative to climatology</th>") == skill.count("relative to persistence</th>") == 2
+    assert "<details" not in skill
+    assert skill.rindex("</table>") < skill.index("<figure")
+    assert (skill.count("Two sites</h3>"), text.count("Two sites</h3>"), text.count("<img")) == (1, 1, 2)
+    assert "<img" not in weak
+    assert "table-skill" not in "".join([weak, *others])
+
+
 def test_every_link_leads_somewhere(html):
     page = Page(html)
     targets = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
@@ -183,7 +246,7 @@ def test_tables_have_headers(html):
     """Every table has a caption and column headers, every row a row header."""
     page = Page(html)
     assert len(page.all("caption")) == len(page.all("table"))
-    assert {th.get("scope") for th in page.all("th")} == {"col", "row"}
+    assert {th.get("scope") for th in page.all("th")} == {"col", "colgroup", "row"}
     for body in re.findall(r"<tbody>(.*?)</tbody>", html, re.DOTALL):
         rows = body.split("<tr")[1:]
         assert rows

@@ -18,7 +18,7 @@ import pytest
 from anemoi_ailand.evaluation.display.style import save
 from anemoi_ailand.evaluation.figures.maps import map_figure
 from anemoi_ailand.evaluation.report.page import ReportFigure, write_report
-from tests.support.results import metrics, points
+from tests.support.results import VARIABLES, metrics, points
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 SIZES = {"telephone": (360, 800), "desktop": (1400, 900)}
@@ -55,7 +55,7 @@ addEventListener("load", () => setTimeout(() => {
     const ratio = (a + 0.05) / (b + 0.05);
     if (ratio < contrast[0]) contrast = [ratio, element.tagName + "." + element.className];
   }
-  const table = document.querySelector("#skill table, #table-A-rmse-all");
+  const table = document.querySelector("#table-A-rmse-all");
   const column = () => [...table.tBodies[0].rows].map((row) => Number(row.cells[3].dataset.order));
   const button = table.tHead.rows[0].cells[3].querySelector("button");
   const before = column();
@@ -63,6 +63,9 @@ addEventListener("load", () => setTimeout(() => {
   const up = column(), state = table.tHead.rows[0].cells[3].getAttribute("aria-sort");
   button.click();
   const down = column();
+  const card = document.querySelector("#skill table"), head = card.tHead.rows[1].cells[2];
+  head.querySelector("button").click();
+  const ratios = [...card.tBodies[0].rows].map((row) => Number(row.cells[2].dataset.order));
   const rows = () => [...document.querySelectorAll("tr[data-variable]")].filter((r) => !r.hidden);
   const select = document.querySelector("select[name=variable]");
   const all = rows().length;
@@ -73,7 +76,7 @@ addEventListener("load", () => setTimeout(() => {
   select.value = "";
   select.dispatchEvent(new Event("change", { bubbles: true }));
   parent.postMessage({
-    width: innerWidth, faults, contrast, before, up, down, state, all, few, shown, restored: rows().length,
+    width: innerWidth, faults, contrast, before, up, down, state, ratios, all, few, shown, restored: rows().length,
     dark: matchMedia("(prefers-color-scheme: dark)").matches,
     overflow: document.documentElement.scrollWidth - innerWidth,
     paper: getComputedStyle(document.body).backgroundColor,
@@ -139,6 +142,8 @@ def test_page_in_a_browser(page, size, scheme):
     assert found["up"] == sorted(found["before"]) != found["before"]
     assert found["state"] == "ascending"
     assert found["down"] == found["up"][::-1]
+    assert found["ratios"] == sorted(found["ratios"])
+    assert len(set(found["ratios"])) == len(VARIABLES)
     assert found["filters"]
     assert found["shown"] == ["stl1"]
     assert 0 < found["few"] < found["all"] == found["restored"]

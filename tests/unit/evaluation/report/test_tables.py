@@ -50,19 +50,45 @@ def test_smallest_error_stands_out(content):
 
 
 def test_skill_and_run_tables(content):
-    """Skill is relative to the RMSE of climatology; a run has its first year, the whole, and then the drift."""
-    skill = tables.skill_table(content, "emulator")
-    first = row(skill, "2t").cells[0]
+    """Skill is relative to the RMSE of baselines; a run has its first year, the whole, and then the drift."""
+    skill, _ = tables.skill_tables(content)
+    own, first, *_ = row(skill, "2t").cells
+    assert (own.text, own.order) == ("0.428\N{NO-BREAK SPACE}K", pytest.approx(0.4 * 30**0.02))
     assert first.order == pytest.approx(0.4 / 2.9)
     assert first.text.startswith("14")
     assert first.look == "better3"
-    assert row(skill, "swvl4").cells[4].look == "worse3"
+    assert row(skill, "swvl4").cells[5].look == "worse3"
+    assert row(skill, "2t").cells[7].order == pytest.approx(0.4 / (12.0 / 90**0.5))
+    assert skill.spans == (("", 2), ("relative to climatology", 6), ("relative to persistence", 6))
+    assert len(skill.columns) == len(row(skill, "2t").cells) == 13
     run = tables.run_table(content)
     assert run.columns[:3] == ("RMSE, year 1", "RMSE, whole run", "Bias, year 1")
     cells = row(run, "stl1", "emulator").cells
     assert cells[0].order == pytest.approx(0.9 * cells[1].order)
     assert cells[-1].order == pytest.approx(0.2 / 3)
     assert row(run, "stl1", "persistence").cells[-1].text == NOT_DEFINED
+
+
+def test_scorecard_has_twelve_variables_and_the_others_are_folded(content):
+    """Core variables come first, others take the place of absent ones; nothing is lost and nothing shown twice."""
+    made, extra = metrics(), ("swvl2", "swvl3", "stl2", "stl3", "2d", "skt", "sshf", "sd", "evap")
+    made["scores"] += [{**r, "variable": name} for r in metrics()["scores"] if r["variable"] == "2t" for name in extra]
+    card, further, *_ = tables.skill_tables(Content(made))
+    assert {r.variable for r in card.rows} == set(tables.CORE)
+    assert {r.variable for r in further.rows} == {"swvl4", "sd", "evap"}
+    assert (card.folded, further.folded) == (False, True)
+    assert [r.variable for t in tables.skill_tables(content)[:1] for r in t.rows] == list(VARIABLES)
+
+
+def test_scorecard_needs_only_the_protocols_and_baselines_it_has():
+    """One long run without persistence: its RMSE and one ratio; without protocols A and B there are no rows."""
+    rows = [r for r in metrics()["scores"] if r["model"] != "persistence" and r["protocol"] == "B"]
+    card = tables.skill_tables(Content({"scores": rows}))[0]
+    assert card.columns == ("RMSE, whole run", "run")
+    assert card.spans == (("", 2), ("relative to climatology", 1))
+    assert row(card, "stl1").cells[0].text.endswith("\N{NO-BREAK SPACE}K")
+    other = Content({"scores": [{**r, "protocol": "C"} for r in rows]})
+    assert [table.rows for table in tables.skill_tables(other)] == [[], []]
 
 
 def test_difference_has_sign_interval_and_look(content):
