@@ -36,7 +36,8 @@ exclude_patterns = ["examples"]
 
 html_theme = "sphinx_rtd_theme"
 html_title = f"anemoi-ailand {version}"
-html_static_path: list[str] = []
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
 
 myst_enable_extensions = ["colon_fence", "dollarmath"]
 myst_heading_anchors = 3
