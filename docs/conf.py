@@ -115,7 +115,7 @@ def variable_tables() -> str:
     for role in Role:
         rows = [
             (
-                f"`{v.name}`", v.long_name, v.units, str(v.time).replace("_", " "), " and ".join(v.taken) or "-",
+                f"`{v.name}`", v.long_name, f"`{v.units}`", str(v.time).replace("_", " "), " and ".join(v.taken) or "-",
                 interval(v.bounds), v.reference or "-", v.grib or "-",
             )
             for v in VARIABLES.values()
