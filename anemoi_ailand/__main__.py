@@ -8,11 +8,13 @@ from __future__ import annotations
 import sys
 import textwrap
 from argparse import ArgumentParser
+from collections.abc import Sequence
 
 from anemoi.utils.cli import cli_main, make_parser
 
 from anemoi_ailand import __version__
 from anemoi_ailand.commands import COMMANDS, GROUPS
+from anemoi_ailand.support.options import suggestion
 
 
 def create_parser() -> ArgumentParser:
@@ -34,11 +36,22 @@ def overview() -> str:
     return "\n".join([*lines, "", "More about one: anemoi-ailand COMMAND --help", ""])
 
 
+def unknown_command(arguments: Sequence[str]) -> str | None:
+    """Return the message about a command that does not exist, with the nearest one; None if it exists or is missing."""
+    name = next((word for word in arguments if not word.startswith("-")), None)
+    if name is None or name in COMMANDS:
+        return None
+    return f"anemoi-ailand: error: There is no command '{name}'. {suggestion(name, COMMANDS)}."
+
+
 def main() -> None:
     """Parse the command line and run the command."""
     if sys.argv[1:] in ([], ["-h"], ["--help"]):
         sys.stdout.write(overview())
         return
+    if message := unknown_command(sys.argv[1:]):
+        sys.stderr.write(f"{message}\n")
+        sys.exit(2)
     cli_main(__version__, __doc__, COMMANDS)
 
 

@@ -36,7 +36,8 @@ exclude_patterns = ["examples"]
 
 html_theme = "sphinx_rtd_theme"
 html_title = f"anemoi-ailand {version}"
-html_static_path: list[str] = []
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
 
 myst_enable_extensions = ["colon_fence", "dollarmath"]
 myst_heading_anchors = 3
@@ -114,7 +115,7 @@ def variable_tables() -> str:
     for role in Role:
         rows = [
             (
-                f"`{v.name}`", v.long_name, v.units, str(v.time).replace("_", " "), " and ".join(v.taken) or "-",
+                f"`{v.name}`", v.long_name, f"`{v.units}`", str(v.time).replace("_", " "), " and ".join(v.taken) or "-",
                 interval(v.bounds), v.reference or "-", v.grib or "-",
             )
             for v in VARIABLES.values()

@@ -111,6 +111,19 @@ CASES = {
 }
 
 
+def test_packaged_runs_with_restarts_and_members(small_dataset, tmp_path, monkeypatch):
+    """The packaged configurations run as they are; the one with restarts leaves its last state, and no restart file."""
+    monkeypatch.chdir(tmp_path)
+    given = [f"input.dataset={small_dataset}", "date=2020-05-01", "lead_time=1d"]
+    launch("inference/rollout-restart", [*given, "runner.land-forecaster.restart.every=6h"])
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["end.state", "forecast.nc"]
+    launch("inference/rollout-ensemble", [*given, "runner.land-forecaster.ensemble.members=3"])
+    with xr.open_dataset("forecast.nc") as single, xr.open_dataset("ensemble.nc") as ensemble:
+        assert {"swvl1_mean", "swvl1_spread", "swvl1_q10", "swvl1_q90"} <= set(ensemble)
+        assert np.abs(ensemble.swvl1_mean - single.swvl1).max() < 0.1
+        assert ensemble.swvl1_spread.max() > 0
+
+
 @pytest.fixture(scope="module")
 def whole(chain, tmp_path_factory):
     """Folder with the result of a case that was never stopped."""

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from datetime import datetime
 from pathlib import Path
@@ -13,6 +14,7 @@ import netCDF4
 import numpy as np
 import pytest
 import xarray as xr
+import yaml
 from anemoi.utils.checkpoints import load_metadata, replace_metadata
 
 from anemoi_ailand.data.land_data import open_data
@@ -20,7 +22,10 @@ from anemoi_ailand.data.open_reader import open_reader
 from anemoi_ailand.data.reader import Reader
 from anemoi_ailand.rollout.run.launch import Failure, launch
 from anemoi_ailand.rollout.stepper import load
+from anemoi_ailand.support.packaged import find
 from anemoi_ailand.variables import START, VARIABLES, Time
+from tests.support.commands import run_command
+from tests.support.documents import ROOT
 from tests.support.files import write_land
 from tests.support.grib import Archive, Grid, sample, stamps
 
@@ -121,6 +126,28 @@ def test_run_from_python_is_the_operational_run(source, small_dataset, tmp_path)
         for name in found:
             np.testing.assert_array_equal(found[name], expected[name], name)
             assert found[name].attrs == expected[name].attrs
+
+
+@pytest.mark.parametrize("page", ["output", "grib-output"])
+def test_outputs_are_read_back_as_the_guide_says(page, tmp_path):
+    """The code of *Read it back* runs on the output of a run, and gives its values."""
+    config = yaml.safe_load(find("configs", "inference/rollout-files").read_text(encoding="utf-8"))
+    kind, name = {"output": ("land-netcdf", "forecast.nc"), "grib-output": ("land-grib", "forecast.grib")}[page]
+    config["output"] = {kind: {"path": name}}
+    (tmp_path / "run.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
+    guide = (ROOT / "docs" / "guide" / f"{page}.md").read_text(encoding="utf-8")
+    section = guide.partition("## Read it back")[2].partition("\n## ")[0]
+    blocks = re.findall(r"^```python\n(.*?)^```$", section, flags=re.MULTILINE | re.DOTALL)
+    results = {
+        "output": "assert run.stl1.shape == (9, 44) and day.shape == (44,) and len(sites) == 18\n"
+        "assert heat.notnull().all() and run.slhf[0].isnull().all()\n",
+        "grib-output": "assert soil.vsw.shape == (9, 4, 44) and run.avg_slhtf.shape == (8, 44)\n"
+        "assert points.sizes == {'point': 44} and (name, valid, len(values)) == ('fco2nee', 20220103, 44)\n",
+    }
+    (tmp_path / "read.py").write_text("\n".join([*blocks, results[page]]), encoding="utf-8")
+    for script in (["anemoi_ailand", "run", "run.yaml", "lead_time=2d"], ["read.py"]):
+        done = run_command(*script, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr[-2000:]
 
 
 def test_earlier_rollout_is_continued(chain, forecast, tmp_path):

@@ -16,6 +16,9 @@ from omegaconf import DictConfig, OmegaConf
 from pydantic import ValidationError
 
 from anemoi_ailand.constants import STEP_HOURS
+from anemoi_ailand.rollout.ensembles.options import EnsembleOptions, ForcingSpread, StateSpread
+from anemoi_ailand.rollout.run.launch import options_of_runner, read_run
+from anemoi_ailand.rollout.run.options import RestartOptions, run_options
 from anemoi_ailand.support.packaged import listing
 from anemoi_ailand.variables import VARIABLES
 from benchmarks.contest.settings import CONFIGS as CONTEST
@@ -76,6 +79,19 @@ def test_names_are_in_the_table() -> None:
     """Configurations and recipes name only variables of the table, in lists of their role."""
     steps = {path: composed(path.stem).model.model.get("step") for path in TRAINING}
     assert [fault for path in (*FILES, *RECIPES) for fault in name_faults(path, steps.get(path))] == []
+
+
+def test_options_of_runs() -> None:
+    """Every packaged run is valid, its runner too; the ensemble lists the default perturbations."""
+    runs = {name: read_run(name) for name in listing("configs") if name.startswith("inference/")}
+    given = {name: options_of_runner(config) for name, config in runs.items()}
+    options = {name: run_options(found) for name, found in given.items()}
+    assert {name for name in runs if options[name].restart} == {"inference/rollout-restart"}
+    assert {name for name in runs if options[name].ensemble} == {"inference/rollout-ensemble"}
+    ensemble = options["inference/rollout-ensemble"].ensemble
+    assert ensemble == EnsembleOptions(members=50, initial=StateSpread(), forcing=ForcingSpread())
+    restart = given["inference/rollout-restart"]["restart"]
+    assert options["inference/rollout-restart"].restart == RestartOptions(folder=restart["folder"])
 
 
 def test_no_path_of_a_machine() -> None:

@@ -81,6 +81,23 @@ def test_help_of_each_command(capsys: pytest.CaptureFixture) -> None:
         assert f"{name} [-h]" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["evalute", "--help"], "There is no command 'evalute'. Nearest: ['evaluate']."),
+        (["--debug", "configz"], "There is no command 'configz'. Nearest: ['configs']."),
+        (["xyz"], f"There is no command 'xyz'. Available: {list(COMMANDS)}."),
+    ],
+)
+def test_unknown_command_names_the_nearest(arguments: list[str], message: str, capsys: pytest.CaptureFixture) -> None:
+    """A typo ends with code 2, as argparse does, and names the nearest command, or all if none resembles it."""
+    sys.argv = ["anemoi-ailand", *arguments]
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert end.value.code == 2
+    assert capsys.readouterr() == ("", f"anemoi-ailand: error: {message}\n")
+
+
 def test_version(ailand: Callable) -> None:
     """The version is printed and nothing else."""
     assert ailand("--version").stdout == f"{__version__}\n"
