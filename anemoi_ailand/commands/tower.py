@@ -47,7 +47,7 @@ class Tower(Command):
         add("--device", help="device of torch: cpu, cuda (default: cpu)")
 
     def run(self, args: Namespace) -> None:
-        """Run, print the table and the path of the result."""
+        """Run, print what was run and the path of the result; means and rules are in its table."""
         from anemoi_ailand.workflows.tower import tower  # slow to import
 
         unlike = [text for text in args.column or [] if "=" not in text]
@@ -61,7 +61,8 @@ class Tower(Command):
         if args.column:
             options["columns"] = dict(text.split("=", 1) for text in args.column)
         folder = tower(args.path, args.output, **options)
-        sys.stdout.write(f"{(folder / 'table.md').read_text()}\nResult: {folder}\n")
+        sentence = (folder / "table.md").read_text(encoding="utf-8").partition("\n")[0]
+        sys.stdout.write(f"{sentence}\nMean, range and all rules: {folder / 'table.md'}\nResult: {folder}\n")
 
 
 command = Tower

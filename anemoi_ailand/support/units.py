@@ -34,13 +34,17 @@ AMOUNTS = {"W m-2": "J m-2", "kg m-2 s-1": "kg m-2"}
 
 _IDENTITY = (1.0, 0.0)
 _CELSIUS = ("degC", "C", "°C", "Celsius", "celsius", "degree_Celsius", "degrees_Celsius", "degreesC")
+_FAHRENHEIT = ("degF", "°F", "Fahrenheit", "fahrenheit", "degree_Fahrenheit", "degrees_Fahrenheit")
 _PERCENT = {"%": (0.01, 0.0), "percent": (0.01, 0.0)}
 _UMOL = ("umol m-2 s-1", "umolCO2 m-2 s-1", "umol CO2 m-2 s-1")
 
 #: Conversions by unit of the table and unit of a file. Ambiguous units are left out: ``m`` of snow (depth or water
 #: equivalent), ``J m-2`` (over an unknown time), ``%`` of humidity (relative or specific).
 CONVERSIONS: dict[str, dict[str, Conversion]] = {
-    "K": dict.fromkeys(_CELSIUS, (1.0, ZERO_CELSIUS)),
+    "K": {
+        **dict.fromkeys(_CELSIUS, (1.0, ZERO_CELSIUS)),
+        **dict.fromkeys(_FAHRENHEIT, (5.0 / 9.0, ZERO_CELSIUS - 32.0 * 5.0 / 9.0)),
+    },
     "Pa": {"hPa": (100.0, 0.0), "mbar": (100.0, 0.0), "kPa": (1000.0, 0.0)},
     "kg kg-1": {"g kg-1": (1.0e-3, 0.0)},
     "1": _PERCENT,

@@ -80,21 +80,31 @@ def tower(
     path, output : str or Path
         File of the tower: FLUXNET CSV, ALMA or PLUMBER2 NetCDF, or another CSV; folder of the result.
     site : str, Path or TowerSite, optional
-        Properties of the site, a YAML file or CSV table; see
-        :class:`~anemoi_ailand.data.stations.tower_site.TowerSite`.
+        Properties of the site, a YAML file (lines such as ``slt: medium``) or a CSV table with a row for each site:
+        ``name``, ``latitude``, ``longitude``, ``elevation``, ``utc_offset``, ``stamp``, ``columns``; types of soil and
+        vegetation ``slt``, ``tvl``, ``tvh`` by name or number, covers ``cvl``, ``cvh``; others have defaults.
     name : str, optional
         Name in titles, and the row of a CSV table of sites; by default that of the site, or the name of the file.
-    latitude, longitude, utc_offset, columns, stamp : optional
-        As for :func:`~anemoi_ailand.data.stations.tower_file.read_tower`; they take precedence over those of the site.
+    latitude, longitude, utc_offset : float, optional
+        Place of the tower [degrees], and local standard time minus UTC [h]; like ``columns`` and ``stamp``, they take
+        precedence over those of the site.
+    columns : mapping of str to str, optional
+        Columns of the file by quantity, with their unit: ``columns={"temperature": "AirT [degC]", "time": "date"}``.
+        Quantities are ``time``, ``temperature``, ``specific_humidity``, ``relative_humidity``,
+        ``vapour_pressure_deficit``, ``pressure``, ``wind``, ``short_wave``, ``long_wave``, ``precipitation`` and
+        ``snowfall``; those without a column here keep the names of FLUXNET or ALMA.
+    stamp : {'start', 'end'}, optional
+        Whether a stamp is the start or the end of its record; by default as the file or its archive says.
     dataset : str or Path, optional
-        Anemoi dataset, or files of :func:`~anemoi_ailand.data.open_reader.open_reader`, whose nearest point gives
-        properties that the site does not have, and the initial state before the spin-up.
+        Anemoi dataset, or files that :func:`~anemoi_ailand.open_data` reads, whose nearest point gives properties that
+        the site does not have, and the initial state before the spin-up.
     within : float
         Largest distance of that point [km].
     checkpoint : str or Path
         Inference checkpoint, or the name of a pretrained network.
     start, lead, end : str, optional
-        Initial date, UTC, and length or last date; as :func:`~anemoi_ailand.rollout.reforecast.period.period`.
+        Initial date, UTC (``"2004"``, ``"2004-03-01T06"``), and length (``"365d"``) or last date; by default from the
+        first midnight to the end of the file.
     spin_up : int
         Most years of spin-up, which repeats the whole years of the file and ends when the soil no longer changes; 0 for
         none.

@@ -46,7 +46,8 @@ def open_file(path: Path) -> Iterator[netCDF4.Dataset]:
         size = path.stat().st_size if path.exists() else 0
         raise OSError(
             f"The file '{path}' ({size:,} bytes) cannot be read as NetCDF: {error}. "
-            "It may be truncated or of another format: copy it again or recreate it."
+            "It may be truncated or of another format: copy it again or recreate it. A flux tower's own file is opened "
+            "by `layout='tower'`."
         ) from error
     with dataset:
         _check_length(path, dataset)
@@ -114,7 +115,7 @@ def _offset(zone: str, source: str, path: Any) -> timedelta:
     if found is None:
         raise ValueError(
             f"The time axis of '{path}' is in the zone '{zone}' ('{source}'). Only UTC and offsets such as '+02:00' "
-            "are read: convert it to UTC."
+            "are read: convert it to UTC. A flux tower's own file is opened by `layout='tower'`."
         )
     size = timedelta(hours=int(found["hours"]), minutes=int(found["minutes"] or 0))
     return size if found["sign"] == "+" else -size

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
@@ -23,7 +24,7 @@ import xarray as xr
 from anemoi_ailand.data.files.netcdf import is_netcdf
 from anemoi_ailand.data.stations.plumber2 import standard_offset
 from anemoi_ailand.data.stations.sampling import offset_of_longitude, to_utc
-from anemoi_ailand.support.options import nearest
+from anemoi_ailand.support.options import nearest, suggestion
 from anemoi_ailand.support.units import Conversion, convert, find_conversion, known_units, same_units
 
 LOG = logging.getLogger(__name__)
@@ -34,6 +35,12 @@ START, END, TIME = "start", "end", "time"
 #: Columns of the stamps in FLUXNET files, and their form.
 _FLUXNET_TIMES = {END: "TIMESTAMP_END", START: "TIMESTAMP_START"}
 _FLUXNET_FORM = "%Y%m%d%H%M"
+
+#: Advice for a tower that does not measure long-wave radiation.
+_NO_LONG_WAVE = (
+    " If the tower does not measure it, add a column from another source, such as a reanalysis at this place, or from "
+    "a formula of air temperature and humidity that you state."
+)
 
 #: Marks of missing values in FLUXNET, AmeriFlux and PALS files.
 MISSING = (-9999.0, -6999.0)
@@ -47,7 +54,13 @@ _HOUR = np.timedelta64(3600, "s")
 _RAINFALL = "Rainf"
 
 #: ``name [unit]`` in a mapping of columns.
-_COLUMN = re.compile(r"\s*(?P<name>.+?)\s*(?:\[(?P<units>[^\]]*)\])?\s*")
+_COLUMN = re.compile(r"\s*(?P<name>.+?)\s*(?:\[(?P<units>[^\]]*)\])?\s*", re.DOTALL)
+
+#: Separators of a CSV file; with all but the first, numbers may have a decimal comma.
+_SEPARATORS = ",;\t"
+
+#: A date with the year last; its first number is the day or the month.
+_YEAR_LAST = re.compile(r"\s*(\d{1,2})[/.-]\d{1,2}[/.-]\d{4}")
 
 #: Name of a time zone at the end of an attribute: its last word, as in "local standard time, UTC+1".
 _ZONE = re.compile(r"[^\s,;]+$")
@@ -112,7 +125,8 @@ class TowerRecords:
     """Records of a tower on a regular axis.
 
     ``ends`` are the ends of the records, UTC, ``datetime64[s]``, every ``step``; ``values`` (record,) by names of
-    :data:`QUANTITIES`, in their units, NaN where missing. ``rules`` state how the file was understood.
+    :data:`QUANTITIES`, in their units, NaN where missing. ``rules`` state how the file was understood; ``assumed`` is
+    the meaning of the stamps if neither the file nor the user states it.
     """
 
     path: Path
@@ -124,6 +138,7 @@ class TowerRecords:
     elevation: float | None
     utc_offset: float
     rules: dict[str, str] = field(default_factory=dict)
+    assumed: str | None = None
 
 
 @dataclass(frozen=True)
@@ -137,6 +152,7 @@ class _Table:
     units: dict[str, str | None]
     place: dict[str, float]
     zone: str = ""
+    assumed: bool = False
 
 
 def read_tower(
@@ -161,7 +177,8 @@ def read_tower(
         Local standard time minus UTC [h]; by default the time zone of the file, or else that of the longitude.
     columns : mapping of str to str, optional
         Columns by names of :data:`QUANTITIES`, ``{"temperature": "AirT [degC]", "time": "date"}``; without a unit, that
-        of the file or of FLUXNET holds. Other quantities keep the names of the archive.
+        of the file (also in the header, ``AirT [degC]``) or of FLUXNET holds. Other quantities keep the names of the
+        archive.
     stamp : {'start', 'end'}, optional
         Whether a stamp is the start or the end of its record; by default as the file or its archive says.
 
@@ -178,8 +195,8 @@ def read_tower(
         raise FileNotFoundError(f"There is no tower file '{path}'. Its folder holds {near}. Correct the path.")
     if stamp not in (None, START, END):
         raise ValueError(f"`stamp` is '{stamp}'. Give '{START}' or '{END}'.")
-    chosen = _parse(columns or {})
-    table = _read_netcdf(path) if is_netcdf(path) else _read_csv(path, chosen.get(TIME, (None, None))[0])
+    chosen = _checked(columns or {})
+    table = _read_netcdf(path) if is_netcdf(path) else _read_csv(path, chosen.get(TIME))
     lat, lon = _place("latitude", latitude, table, path), _place("longitude", longitude, table, path)
     offset, zone = _offset(utc_offset, table.zone, lon, table.stamps[0])
     step = _step(table.stamps, path)
@@ -202,27 +219,74 @@ def read_tower(
     }
     LOG.info("%d records of '%s', %s", len(ends), path, rules["time_zone"])
     height = table.place.get("elevation") if elevation is None else elevation
-    return TowerRecords(path, axis, step, values, lat, lon, height, offset, rules)
+    return TowerRecords(
+        path, axis, step, values, lat, lon, height, offset, rules, meaning if table.assumed and not stamp else None
+    )
 
 
-def _parse(columns: Mapping[str, str]) -> dict[str, tuple[str, str | None]]:
-    """Return name and unit of each column of a mapping; refuse an unknown quantity."""
-    found: dict[str, tuple[str, str | None]] = {}
+def _checked(columns: Mapping[str, str]) -> dict[str, str]:
+    """Return a mapping of columns; refuse an unknown quantity and an empty name."""
     for name, text in columns.items():
         if name not in (TIME, *QUANTITIES):
-            raise ValueError(
-                f"`columns` names '{name}'. Nearest: {nearest(name, QUANTITIES, n=1)}; known are {[TIME, *QUANTITIES]}."
-            )
-        match = _COLUMN.fullmatch(str(text))
-        if match is None:
+            raise ValueError(f"`columns` names '{name}'. {suggestion(name, [TIME, *QUANTITIES])}.")
+        if _COLUMN.fullmatch(str(text)) is None:
             raise ValueError(f"The column '{text}' of '{name}' is not a name, or a name and a unit: 'AirT [degC]'.")
-        found[name] = (match["name"], match["units"])
-    return found
+    return {name: str(text).strip() for name, text in columns.items()}
+
+
+def _split(text: str) -> tuple[str, str | None]:
+    """Return the name and the unit of ``name [unit]``."""
+    match = _COLUMN.fullmatch(text)
+    return (match["name"], match["units"] or None) if match else (text, None)
+
+
+def _column(text: str, columns: Iterable[str]) -> tuple[str, str | None]:
+    """Return the column that a mapping means, with its unit if the mapping gives one.
+
+    It is the column of the whole text, else of its name, else the only one whose header is the name and a unit.
+    """
+    if text in columns:
+        return text, None
+    name, units = _split(text)
+    with_units = [c for c in columns if _split(c)[0] == name]
+    return with_units[0] if len(with_units) == 1 else name, units
+
+
+def _near(name: str, columns: Iterable[str]) -> str:
+    """Return the nearest columns of a file, or those that it has."""
+    near = nearest(name, columns)
+    return f"Nearest: {near}. It has {sorted(columns)[:40]}." if near else f"It has {sorted(columns)[:40]}."
+
+
+def _separator(path: Path) -> str:
+    """Return the most frequent separator of the header."""
+    with path.open(encoding="utf-8", errors="replace") as file:
+        header = next((line for line in file if line.strip() and not line.startswith("#")), "")
+    return max(_SEPARATORS, key=header.count)
+
+
+def _stamps(text: pd.Series, column: str, path: Path) -> np.ndarray:
+    """Return the stamps of a column; a date with the year last begins with the day if any first number exceeds 12."""
+    form = _FLUXNET_FORM if text.str.fullmatch(r"\d{12}").all() else None
+    first = pd.to_numeric(text.str.extract(_YEAR_LAST)[0])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of the form that pandas guesses
+        stamps = pd.to_datetime(text, format=form, dayfirst=bool((first > 12).any()), errors="coerce")
+    if stamps.isna().any():
+        raise ValueError(
+            f"'{column}' of '{path}' holds '{text[stamps.isna()].iloc[0]}', which cannot be read as a date, or not in "
+            f"the form of the first, '{text.iloc[0]}'. Write all stamps as 2004-01-13 00:30."
+        )
+    return stamps.to_numpy(dtype="datetime64[s]")
 
 
 def _read_csv(path: Path, time: str | None) -> _Table:
+    separator = _separator(path)
     try:
-        table = pd.read_csv(path, comment="#", skipinitialspace=True, dtype=dict.fromkeys(_FLUXNET_TIMES.values(), str))
+        table = pd.read_csv(
+            path, sep=separator, decimal="." if separator == "," else ",", comment="#", skipinitialspace=True,
+            dtype=dict.fromkeys(_FLUXNET_TIMES.values(), str),
+        )  # fmt: skip
     except (ValueError, UnicodeDecodeError) as error:
         raise ValueError(f"'{path}' is neither NetCDF nor CSV ({error}). Give the file of a tower.") from error
     fluxnet = next((m for m, column in _FLUXNET_TIMES.items() if column in table), None)
@@ -231,20 +295,17 @@ def _read_csv(path: Path, time: str | None) -> _Table:
             f"'{path}' has none of {list(_FLUXNET_TIMES.values())}; it has {list(table)[:30]}. Name the column of the "
             f"stamps in `columns`: '{TIME}'."
         )
-    column = _FLUXNET_TIMES[fluxnet] if time is None and fluxnet else time
+    column = _column(time, list(table))[0] if time is not None else _FLUXNET_TIMES[str(fluxnet)]
     if column not in table:
-        raise ValueError(f"'{path}' has no column '{column}'. Nearest: {nearest(str(column), list(table))}.")
-    try:
-        text = table.pop(column).astype(str)
-        form = _FLUXNET_FORM if text.str.fullmatch(r"\d{12}").all() else None
-        stamps = pd.to_datetime(text, format=form).to_numpy(dtype="datetime64[s]")
-    except ValueError as error:
-        raise ValueError(f"'{column}' of '{path}' holds stamps that cannot be read ({error}). Correct them.") from error
+        raise ValueError(f"'{path}' has no column '{column}' for the stamps. {_near(column, list(table))}")
+    stamps = _stamps(table.pop(column).astype(str), column, path)
     source = f"as the column '{column}' says" if time is None else "assumed: give `stamp` if it is the start"
     table = table.drop(columns=[c for c in _FLUXNET_TIMES.values() if c in table])
     numbers = table.apply(pd.to_numeric, errors="coerce")
     values = {str(n): _without_missing(v.to_numpy(dtype=np.float64)) for n, v in numbers.items()}
-    return _Table(stamps, fluxnet if time is None and fluxnet else END, source, values, dict.fromkeys(values), {})
+    units = {name: _split(name)[1] for name in values}
+    meaning = fluxnet if time is None and fluxnet else END
+    return _Table(stamps, meaning, source, values, units, {}, assumed=time is not None)
 
 
 def _read_netcdf(path: Path) -> _Table:
@@ -268,7 +329,8 @@ def _read_netcdf(path: Path) -> _Table:
             elif name in ("latitude", "longitude", "elevation") and array.size == 1:
                 place[str(name)] = float(array.values.squeeze())
         zone = str(time.attrs.get("time_zone", ""))
-        return _Table(time.values.astype("datetime64[s]"), END if ends else START, source, values, units, place, zone)
+        stamps = time.values.astype("datetime64[s]")
+        return _Table(stamps, END if ends else START, source, values, units, place, zone, assumed=not known)
 
 
 def _without_missing(values: np.ndarray) -> np.ndarray:
@@ -329,16 +391,15 @@ def _step(stamps: np.ndarray, path: Path) -> np.timedelta64:
     return step
 
 
-def _find(chosen: Mapping[str, tuple[str, str | None]], table: _Table, path: Path) -> dict[str, tuple[str, str]]:
+def _find(chosen: Mapping[str, str], table: _Table, path: Path) -> dict[str, tuple[str, str]]:
     """Return column and unit of each quantity in a file; refuse a file without one that is required."""
     found: dict[str, tuple[str, str]] = {}
     for name, quantity in QUANTITIES.items():
         if name in chosen:
-            column, units = chosen[name]
+            column, units = _column(chosen[name], table.columns)
             if column not in table.columns:
                 raise ValueError(
-                    f"'{path}' has no column '{column}' for {quantity.meaning}. Nearest: "
-                    f"{nearest(column, table.columns)}. It has {sorted(table.columns)[:40]}."
+                    f"'{path}' has no column '{column}' for {quantity.meaning}. {_near(column, table.columns)}"
                 )
             found[name] = (column, units or table.units[column] or quantity.fluxnet_units)
             continue
@@ -354,6 +415,7 @@ def _find(chosen: Mapping[str, tuple[str, str | None]], table: _Table, path: Pat
             raise ValueError(
                 f"'{path}' has no {' or '.join(QUANTITIES[n].meaning for n in group)} (looked for {names}). Nearest: "
                 f"{near or 'none'}. It has {sorted(table.columns)[:40]}. Name the column in `columns`: '{group[0]}'."
+                + (_NO_LONG_WAVE if name == "long_wave" else "")
             )
     return found
 

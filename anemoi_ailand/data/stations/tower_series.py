@@ -20,7 +20,7 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
-from anemoi_ailand.data.stations.tower_file import QUANTITIES, TowerRecords
+from anemoi_ailand.data.stations.tower_file import END, QUANTITIES, START, TowerRecords
 from anemoi_ailand.physics.air import (
     effective_emissivity,
     saturation_pressure,
@@ -113,7 +113,8 @@ def check_clock(records: TowerRecords) -> float:
     .. math:: t_0 = \frac{24}{2\pi} \arg \sum_k S_k \exp(2\pi i\, t_k / 24)
 
     with the hours UTC :math:`t_k` of the middle of the records; it should be at 12 h minus longitude / 15. The
-    difference is the number of hours to be added to the UTC offset. Only whole days count; less is not judged.
+    difference is the number of hours to be added to the UTC offset. Only whole days count; less is not judged. If the
+    meaning of the stamps is assumed, the warning gives what would fit under both.
     """
     whole = slice(0, len(records.ends) - len(records.ends) % round(np.timedelta64(1, "D") / records.step))
     middle = records.ends[whole] - records.step // 2
@@ -122,16 +123,38 @@ def check_clock(records: TowerRecords) -> float:
     if not sun.any():
         return 0.0
     noon = np.angle((sun * np.exp(2j * np.pi * hours / 24.0)).sum()) * 24.0 / (2.0 * np.pi)
-    late = float((noon - 12.0 + wrap_longitude(records.longitude) / 15.0 + 12.0) % 24.0 - 12.0)
+    late = _within_day(float(noon - 12.0 + wrap_longitude(records.longitude) / 15.0))
     if abs(late) > CLOCK_TOLERANCE:
         night = "at night" if abs(late) > 6.0 else f"{abs(late):.1f} h {'after' if late > 0 else 'before'} solar noon"
         LOG.warning(
-            "Short-wave radiation of '%s' peaks %s at longitude %.1f with UTC%+g h. UTC%+g h would fit. Check the UTC "
-            "offset, the longitude, and whether stamps are the start or the end of the record.",
-            records.path, night, records.longitude, records.utc_offset,
-            (records.utc_offset + round(late) + 12.0) % 24.0 - 12.0,
+            "Short-wave radiation of '%s' peaks %s at longitude %.1f with UTC%+g h. %s Check the UTC offset, the "
+            "longitude, and whether stamps are the start or the end of the record.",
+            records.path, night, records.longitude, records.utc_offset, _fitting(records, late),
         )  # fmt: skip
     return late
+
+
+def _fitting(records: TowerRecords, late: float) -> str:
+    """Return the UTC offset that would fit, and the meaning of the stamps if it is assumed and the other fits better.
+
+    Stamps that are the start of the record, and not its end, make noon later by one record.
+    """
+    offset = _within_day(records.utc_offset + round(late))
+    if records.assumed is None:
+        return f"UTC{offset:+g} h would fit."
+    hours = float(records.step / _SECONDS) / 3600.0
+    other, shift = (START, hours) if records.assumed == END else (END, -hours)
+    others_late = _within_day(late + shift)
+    stamps = f"The stamps are assumed to be the {records.assumed} of the record."
+    if abs(others_late) <= CLOCK_TOLERANCE:
+        return f"{stamps} `--stamp {other}` would fit; if the assumption is right, UTC{offset:+g} h."
+    others_offset = _within_day(records.utc_offset + round(others_late))
+    return f"{stamps} UTC{offset:+g} h would fit, with `--stamp {other}` UTC{others_offset:+g} h."
+
+
+def _within_day(hours: float) -> float:
+    """Return hours of the clock from -12 to 12."""
+    return (hours + 12.0) % 24.0 - 12.0
 
 
 class _Work:
@@ -214,7 +237,8 @@ class _Work:
             raise ValueError(
                 f"A gap in {_meaning(name)} of '{self.records.path}' around {self.records.ends[left[0]]} UTC is too "
                 f"long to be filled: fewer than {FEWEST_VALUES} values at that time of day within {DAYS_AROUND} days "
-                f"({len(left)} records). Fill it in the file, or cut the file to a period without it."
+                f"({len(left)} records).{self._faults(name)} Fill it in the file, or cut the file to a period without "
+                "it."
             )
         return out
 
@@ -238,8 +262,15 @@ class _Work:
         if absent.mean() > LARGEST_FILLED:
             raise ValueError(
                 f"{100 * absent.mean():.0f} % of {_meaning(name)} of '{self.records.path}' are missing or faulty, more "
-                f"than {100 * LARGEST_FILLED:.0f} %. Give a file with filled gaps, or another column in `columns`."
+                f"than {100 * LARGEST_FILLED:.0f} %.{self._faults(name)} Give a file with filled gaps, or another "
+                "column in `columns`."
             )
+
+    def _faults(self, name: str) -> str:
+        """Return the sentence on values that were dropped as faults; empty without one."""
+        dropped = {w: k for w, k in self._done.get(name, {}).items() if w.startswith("faults ")}
+        words = " and ".join(f"{k} as {what.removeprefix('faults ')}" for what, k in dropped.items())
+        return f" Of its {len(self.records.ends)} values were dropped {words}: check the unit." if words else ""
 
 
 def _meaning(name: str) -> str:

@@ -17,7 +17,7 @@ from anemoi_ailand.data.derived import rules
 from anemoi_ailand.physics.soil_types import SOIL_TYPES
 from anemoi_ailand.physics.vegetation import SUMMER_LEAF_AREA, VEGETATION_TYPES, seasonal_leaf_area
 from anemoi_ailand.support.configuration import Strict, checked
-from anemoi_ailand.support.options import nearest
+from anemoi_ailand.support.options import suggestion
 
 #: Names of the types by variable, from type 0.
 _TYPES = {"slt": ("water", *SOIL_TYPES), "tvl": VEGETATION_TYPES, "tvh": VEGETATION_TYPES}
@@ -141,6 +141,7 @@ def _type(name: str, value: int | str) -> float:
     number = int(text) if text.isdigit() else names.index(text) if text in names else None
     if number is None or number >= len(names) or (name == "slt" and number == 0):
         raise ValueError(
-            f"`{name}` is '{value}'. Give a number up to {len(names) - 1}, or a name; nearest: {nearest(text, names)}."
+            f"`{name}` is '{value}'. Give a number up to {len(names) - 1}, or a name. "
+            f"{suggestion(text, names[1:] if name == 'slt' else names)}."
         )
     return float(number)

@@ -16,9 +16,11 @@ from anemoi_ailand.evaluation.scores.metrics import UNITLESS
 from anemoi_ailand.support.units import DAY
 from anemoi_ailand.variables import variable
 
+_PRECIPITATION = ("avg_tprate", "avg_tsrwe", "late_tprate", "late_tsrwe")
+
 #: Factor and unit of the variables with another display unit.
 _SHOWN = {
-    **dict.fromkeys(("evap", "sro", "ssro", "smlt"), (DAY, "mm d-1")),  # 1 kg of water on 1 m2 is 1 mm
+    **dict.fromkeys(("evap", "sro", "ssro", "smlt", *_PRECIPITATION), (DAY, "mm d-1")),  # 1 kg of water on 1 m2: 1 mm
     **dict.fromkeys(("gpp", "nee"), (1e3 * DAY, "g m-2 d-1")),
 }
 

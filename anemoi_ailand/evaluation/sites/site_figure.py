@@ -13,7 +13,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from anemoi_ailand.evaluation.display import style
-from anemoi_ailand.evaluation.display.variables import shown_factor, shown_units
 from anemoi_ailand.evaluation.fields.reference import EMULATOR, REFERENCE
 from anemoi_ailand.evaluation.sites.site_series import names_of, of_ecland, of_emulator
 from anemoi_ailand.variables import variable
@@ -26,20 +25,18 @@ SHOWN = (
     "swvl4", "stl4", "ssro",
 )  # fmt: skip
 
-#: Drawn forcing.
-FORCING = ("t", "avg_tprate", "avg_sdswrf")
+#: Drawn forcing; that of water as an area.
+_PRECIPITATION = "avg_tprate"
+FORCING = ("t", _PRECIPITATION, "avg_sdswrf")
 
 #: Length above which runs are drawn as daily means [days].
 DAILY_FROM = 60
 
-#: Precipitation has the display unit of evaporation.
-_WATER = "evap"
-
 #: Height of a panel [inches].
 _HEIGHT = 1.25
 
-#: Parts of a long name that titles omit: sign convention of a flux, and text in brackets.
-_DETAIL = re.compile(r", positive.*| \(.*\)")
+#: Parts of a long name that titles omit: text in brackets, and the sign convention of a flux, which goes to the unit.
+_DETAIL = re.compile(r", (?P<sign>positive.*)| \(.*\)")
 
 
 def site_figure(series: xr.Dataset, heading: str) -> Figure:
@@ -76,13 +73,12 @@ def _compared(ax: Axes, series: xr.Dataset, name: str, daily: bool) -> None:
 
 
 def _forced(ax: Axes, series: xr.Dataset, name: str, daily: bool) -> None:
-    water = variable(name).units == variable(_WATER).units
-    line = _drawn(of_emulator(series, name) * (shown_factor(_WATER) if water else 1.0), daily)
-    if water:
+    line = _drawn(of_emulator(series, name), daily)
+    if name == _PRECIPITATION:
         ax.fill_between(line["time"].values, line.values, color=style.QUIET, step="pre", linewidth=0)
     else:
         ax.plot(line["time"], line, color=style.QUIET, linewidth=0.8)
-    _dress(ax, name, style.unit_text(shown_units(_WATER)) if water else style.unit_label(name))
+    _dress(ax, name, style.unit_label(name))
 
 
 def _drawn(line: xr.DataArray, daily: bool) -> xr.DataArray:
@@ -91,8 +87,10 @@ def _drawn(line: xr.DataArray, daily: bool) -> xr.DataArray:
 
 def _dress(ax: Axes, name: str, unit: str) -> None:
     meaning = _DETAIL.sub("", variable(name).long_name)
+    detail = _DETAIL.search(variable(name).long_name)
+    sign = f"\n{detail['sign']}" if detail and detail["sign"] else ""
     ax.set_title(f"{meaning}: {name}", loc="left", fontsize=style.SMALL)
-    ax.set_ylabel(f"[{unit}]", fontsize=style.SMALL)
+    ax.set_ylabel(f"[{unit}]{sign}", fontsize=style.SMALL)
     ax.grid(color=style.GRID, linewidth=0.5)
     ax.margins(x=0.01, y=0.22)
     ax.tick_params(labelsize=style.SMALL - 1)

@@ -115,10 +115,11 @@ class PointRun:
         begins = length * torch.arange(years, device=self.step.device)
         states, n_points = state.repeat(years, 1), len(state)
         made = SpinUp(state, 0, dict.fromkeys(TOLERANCE, np.inf))
-        while made.years < most_years and not made.converged:
-            now, after = states, torch.empty_like(states)
-            with Progress(length, progress, f"Spin-up, year {made.years + 1}") as bar:
-                for i in range(max(length, last)):
+        steps = max(length, last)
+        with Progress(most_years * steps, progress, f"Spin-up, at most {most_years} years") as bar:
+            while made.years < most_years and not made.converged:
+                now, after = states, torch.empty_like(states)
+                for i in range(steps):
                     at = (begins + i).clamp(max=len(self._starts) - 1)
                     start, end = (s.index_select(0, at).flatten(0, 1) for s in (self._starts, self._ends))
                     now = self.layout.state(advance(self._model.of_slots, self.layout, start, end, now))
@@ -127,13 +128,15 @@ class PointRun:
                     if i + 1 == last:  # the last year ends here, where the first begins
                         after[:n_points] = now[-n_points:]
                     bar.step()
-            change = {k: float((after - states)[:n_points, at].abs().max()) for k, at in columns.items()}
-            states, made = after, SpinUp(after[:n_points], made.years + 1, change)
-            LOG.info("Spin-up: %s", made)
+                change = {k: float((after - states)[:n_points, at].abs().max()) for k, at in columns.items()}
+                states, made = after, SpinUp(after[:n_points], made.years + 1, change)
+                LOG.debug("Spin-up: %s", made)
         if not np.isfinite(states.cpu().numpy()).all():
             raise ValueError(f"The spin-up with {self.step.path.name} is not finite. Give another checkpoint or state.")
         if not made.converged:
             LOG.warning("The spin-up has not converged: %s. Give more years.", made)
+        else:
+            LOG.info("Spin-up: %s", made)
         return made
 
     def _years(self) -> tuple[int, int, int]:

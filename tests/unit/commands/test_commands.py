@@ -50,7 +50,7 @@ def command(*line: str):
 @pytest.fixture
 def call(monkeypatch, tmp_path):
     """Function that runs a command line with its workflow replaced, and returns what the workflow was given."""
-    (tmp_path / "table.md").write_text("Table.\n")
+    (tmp_path / "table.md").write_text("Table.\n\nRules:\n")
 
     def run(workflow: str, *line: str, result: Any = tmp_path) -> SimpleNamespace:
         found: list[SimpleNamespace] = []
@@ -145,6 +145,7 @@ def test_table_and_place_of_the_result_are_printed(call, capsys, tmp_path, case)
     call(workflow, *line)
     out = capsys.readouterr().out
     assert out.startswith("Table.\n")
+    assert ("Rules:" in out) == (case != "tower")
     assert str(tmp_path / "table.md" if case == "quickstart" else tmp_path) in out
 
 

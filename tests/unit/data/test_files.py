@@ -138,6 +138,13 @@ def test_reading_records_near_and_far(tmp_path, wanted):
 SINCE = "hours since 2000-01-01 00:00:00"
 
 
+def test_table_of_a_tower_is_sent_to_its_layout(tmp_path: Path) -> None:
+    """CSV cannot be read as NetCDF; the error names the layout that reads a flux tower's own file."""
+    (tmp_path / "t.csv").write_text("TIMESTAMP_END,TA_F\n202001010030,1.0\n")
+    with pytest.raises(OSError, match="tower's own file is opened by `layout='tower'`"):
+        open_reader(str(tmp_path / "t.csv"))
+
+
 @pytest.mark.parametrize(
     ("zone", "hours"),
     [("", 0), (" UTC", 0), ("Z", 0), (" GMT", 0), (" +2:00", 2), ("+02:00", 2), (" +0530", 5.5), (" -6", -6)],
@@ -153,7 +160,7 @@ def test_files_are_read_in_utc(tmp_path: Path, zone: str, hours: float) -> None:
 @pytest.mark.parametrize(
     ("attributes", "message"),
     [
-        *(({"units": SINCE + zone}, rf"'a.nc' is in the zone '{zone.strip().replace('+', '.')}'")
+        *(({"units": SINCE + zone}, rf"'a.nc' is in the zone '{zone.strip().replace('+', '.')}'.*layout='tower'")
           for zone in (" Europe/Berlin", " CET", " local", " +2 hours")),  # their offset depends on the date
         ({"units": SINCE, "timezone": "+02:00"}, r"units '.*' and timezone '.02:00'"),
         ({"units": SINCE, "tz": "local"}, "'local'"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from anemoi_ailand.data.stations.tower_file import read_tower
@@ -77,6 +78,58 @@ def test_columns_of_any_csv_by_a_mapping(tmp_path):
     np.testing.assert_allclose(found.values["temperature"], plain.values["temperature"])
 
 
+HEADERS = {
+    "the whole header": ("AirT [degF]", "AirT [degF]"),
+    "the name alone": ("AirT [degF]", "AirT"),
+    "another unit": ("AirT [K]", "AirT [degF]"),
+    "another blank": ("AirT[degF]", "AirT [degF]"),
+}
+
+
+@pytest.mark.parametrize("case", HEADERS)
+def test_header_with_a_unit(tmp_path, case):
+    """It is found by the whole text or by the name; its unit holds unless the mapping gives another."""
+    header, given = HEADERS[case]
+    fahrenheit = lambda c: c["TA_F"].__imul__(1.8).__iadd__(32.0)  # noqa: E731
+    path = edited(write_tower(tmp_path / "t.csv", change=fahrenheit), lambda x: [x[0].replace("TA_F", header), *x[1:]])
+    found = read_tower(path, **HERE, columns={"temperature": given}).values["temperature"]
+    plain = read_tower(write_tower(tmp_path / "u.csv"), **HERE).values["temperature"]
+    np.testing.assert_allclose(found, plain, atol=1e-3)
+
+
+def local_form(form):
+    """Return a function that writes the end of each record of a line in another form, as the only stamp."""
+
+    def change(line):
+        _, end, rest = line.split(",", 2)
+        stamp = end if end.startswith("T") else pd.to_datetime(end, format="%Y%m%d%H%M").strftime(form)
+        return f"{stamp},{rest}"
+
+    return change
+
+
+FORMS = {
+    "semicolon and decimal comma": lambda line: line.replace(",", ";").replace(".", ","),
+    "semicolon and decimal point": lambda line: line.replace(",", ";"),
+    "tabulator": lambda line: line.replace(",", "\t"),
+    "day first": local_form("%d/%m/%Y %H:%M"),
+    "day first, points": local_form("%d.%m.%Y %H:%M"),
+    "month first": local_form("%m/%d/%Y %H:%M"),
+    "ISO": local_form("%Y-%m-%dT%H:%M"),
+}
+
+
+@pytest.mark.parametrize("case", FORMS)
+def test_forms_of_csv(tmp_path, case):
+    """Separators, decimal commas and forms of dates give the same records."""
+    plain = read_tower(write_tower(tmp_path / "u.csv", 14.0), **HERE)
+    path = edited(write_tower(tmp_path / "t.csv", 14.0), lambda lines: [FORMS[case](line) for line in lines])
+    found = read_tower(path, **HERE, columns={"time": "TIMESTAMP_END"})
+    np.testing.assert_array_equal(found.ends, plain.ends)
+    for name, values in plain.values.items():
+        np.testing.assert_allclose(found.values[name], values, err_msg=name)
+
+
 def test_missing_records_and_values_are_nan(tmp_path):
     """A line that is absent and -9999 in another."""
     path = write_tower(tmp_path / "t.csv", change=lambda c: c["TA_F"].__setitem__(5, np.nan))
@@ -110,6 +163,11 @@ ERRORS = [
     (lambda lines: lines, {"stamp": "middle"}, "`stamp` is 'middle'"),
     (lambda lines: ["x,y", "1,2"], {}, "has none of .*it has .*'x', 'y'.*Name the column"),
     (lambda lines: [lines[0], "2020,2021" + lines[1][25:], *lines[2:]], {}, "cannot be read"),
+    (lambda lines: [*lines[:3], "202001010100,soon" + lines[3][25:], *lines[4:]], {},
+     r"holds 'soon', .* form of the first, '202001010030'\. Write all stamps as 2004-01-13"),
+    (lambda lines: lines, {"columns": {"time": "Date"}}, r"no column 'Date' for the stamps\. It has \['LW_IN_F'"),
+    (lambda lines: lines, {"columns": {"zz": "TA_F"}}, r"names 'zz'\. Available: \['time', 'temperature'"),
+    (lambda lines: [lines[0].replace("LW_IN_F", "X"), *lines[1:]], {}, "does not measure it, add a column from"),
 ]  # fmt: skip
 
 

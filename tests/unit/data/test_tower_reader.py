@@ -120,8 +120,8 @@ def test_properties_of_a_dataset_yield_to_those_of_the_site(files):
 
 
 SITES = [
-    ("slt: loam\n", "`slt` is 'loam'. Give a number up to 7, or a name"),
-    ("tvl: short gras\n", r"nearest: \['short grass'"),
+    ("slt: loam\n", r"`slt` is 'loam'\. Give a number up to 7, or a name\. Available: \['coarse', .*'fine'"),
+    ("tvl: short gras\n", r"Nearest: \['short grass'"),
     ("cvl: 1.4\n", "are not fractions"),
     ("albedo: 0.2\n", "'albedo' is not an option"),
     ("lai_lv: [1, 2]\n", "`lai_lv` has 2 values"),

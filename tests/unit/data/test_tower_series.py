@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
@@ -72,6 +74,17 @@ def test_gap_beyond_repair_is_refused(made):
         made(put("WS_F", slice(10 * DAY, 29 * DAY), np.nan), days=90.0)
     with pytest.raises(ValueError, match=r"40 % of wind speed .* more than 30 %"):
         made(put("WS_F", slice(0, 4 * DAY), np.nan))
+
+
+def test_gap_made_by_the_limits_says_so(made):
+    """Degrees Fahrenheit read as Celsius: a plausible mean, but a warm season beyond the limits."""
+
+    def change(c):
+        c["TA_F"][:] = 10.0
+        c["TA_F"][10 * DAY : 29 * DAY] = 70.0
+
+    with pytest.raises(ValueError, match=r"Of its 4320 values were dropped 912 as beyond 190 to 335 K: check the unit"):
+        made(change, days=90.0)
 
 
 def test_faults_are_found_and_filled(made):
@@ -152,6 +165,29 @@ def test_pressure_of_the_elevation(made):
     assert "of the standard atmosphere at 219 m" in rules["changes_of_pressure"]
     with pytest.raises(ValueError, match="no air pressure"):
         made(drop=["PA_F"])
+
+
+STAMPS = {
+    "start read as end": (-6.0, r"assumed to be the end .* `--stamp start` would fit; if .* is right, UTC-7 h\."),
+    "wrong offset too": (-2.0, r"UTC-7 h would fit, with `--stamp start` UTC-6 h\."),
+}
+
+
+@pytest.mark.parametrize("case", STAMPS)
+def test_clock_with_assumed_stamps(tmp_path, caplog, case):
+    """Hourly starts in a column of another name: the warning gives the stamp, or the offset under both meanings."""
+    offset, message = STAMPS[case]
+    lines = write_tower(tmp_path / "t.csv").read_text().splitlines()
+    path = tmp_path / "hourly.csv"
+    path.write_text("\n".join(["when,TIMESTAMP" + lines[0][29:], *lines[1::2]]).replace("TIMESTAMP_END", "x") + "\n")
+    where = {"latitude": LATITUDE, "longitude": LONGITUDE, "utc_offset": offset, "columns": {"time": "when"}}
+    check_clock(read_tower(path, **where))
+    (warning,) = [r.getMessage() for r in caplog.records if r.levelname == "WARNING"]
+    assert re.search(message, warning), warning
+    caplog.clear()
+    late = check_clock(read_tower(path, **where, stamp="start"))
+    assert round(late) == round(-6.0 - offset)
+    assert all("are assumed" not in r.getMessage() for r in caplog.records)
 
 
 @pytest.mark.parametrize(("offset", "late"), [(-6.0, 0.0), (-5.0, -1.0), (6.0, 12.0), (0.0, -6.0)])

@@ -190,6 +190,15 @@ def test_panels_show_available_variables(axes):
     assert not axes[1].texts
 
 
+def test_sign_of_a_flux_is_beside_its_unit():
+    """Positive downward, as in the long name; the title omits it."""
+    series = site_series(TIMES, {"slhf": WAVE, "swvl1": WAVE}, {}, {}, FOUND)
+    axes = {ax.get_title(loc="left").rpartition(": ")[2]: ax for ax in site_figure(series, "Bonn").axes}
+    assert axes["slhf"].get_ylabel() == "[W m⁻²]\npositive downward"
+    assert axes["slhf"].get_title(loc="left") == "surface latent heat flux: slhf"
+    assert "positive" not in axes["swvl1"].get_ylabel()
+
+
 def test_water_is_in_millimetres_a_day(axes):
     """Runoff and precipitation."""
     assert [axes[i].get_ylabel() for i in (2, 4)] == ["[mm d⁻¹]"] * 2

@@ -30,6 +30,7 @@ from tests.support.files import stamps, write_land
 
 #: Variable, spelling in a file, value there and in the unit of the table.
 CONVERTED = [
+    *(("t", units, 53.6, 285.15) for units in ("degF", "°F", "Fahrenheit", "degrees_Fahrenheit")),
     *(("t", units, 12.0, 285.15) for units in ("degC", "C", "°C", "Celsius", "degree_Celsius", "degrees_Celsius")),
     ("t", "K", 285.0, 285.0),
     *(("avg_sp", units, 1013.0, 101300.0) for units in ("hPa", "mbar")),

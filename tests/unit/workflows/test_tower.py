@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import datetime
 
 import numpy as np
@@ -44,6 +45,8 @@ def test_files_of_the_result(files):
         assert {"swvl1", "t2m", "avg_tprate", "lai_lv"} <= set(found)
         assert all(np.isfinite(v.values).all() for v in found.data_vars.values())
     assert (folder / "series.png").stat().st_size > 10_000
+    table = (folder / "table.md").read_text()
+    assert all(re.search(rf"\| {n} .*mm d-1", table) for n in ("evap", "avg_tprate", "avg_tsrwe"))
     assert (folder / "series.csv").read_text().splitlines()[1].startswith("2020-01-02T06:00,")
 
 
