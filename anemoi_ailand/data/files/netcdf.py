@@ -114,7 +114,7 @@ def _offset(zone: str, source: str, path: Any) -> timedelta:
     if found is None:
         raise ValueError(
             f"The time axis of '{path}' is in the zone '{zone}' ('{source}'). Only UTC and offsets such as '+02:00' "
-            "are read: convert it to UTC."
+            "are read: convert it to UTC, or open a tower's own file, in local time, with `layout: tower`."
         )
     size = timedelta(hours=int(found["hours"]), minutes=int(found["minutes"] or 0))
     return size if found["sign"] == "+" else -size
