@@ -32,7 +32,7 @@ def names(path: object) -> list[str]:
 
 
 def test_entries_become_files(years):
-    """A folder without notes, logs, hidden files and subfolders; a pattern of dates, digits only; a list, each file once."""
+    """A folder without notes, logs, hidden files, subfolders; a pattern of dates, digits only; a list, each once."""
     assert names(str(years)) == ["land_2019.nc", "land_2020.nc", "land_mean.nc"]
     assert names(f"{years}/land_{{date:strftime(%Y)}}.nc") == ["land_2019.nc", "land_2020.nc"]
     listed = [f"{years}/*_2020.nc", str(years / "land_2019.nc"), f"{years}/land_20*.nc"]
