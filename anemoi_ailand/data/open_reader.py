@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from anemoi_ailand.data.files import paths
-from anemoi_ailand.data.files.netcdf import POINT_DIMENSIONS, open_file
+from anemoi_ailand.data.files.netcdf import POINT_DIMENSIONS, is_netcdf, open_file
 from anemoi_ailand.data.reader import Reader
 from anemoi_ailand.support.packaged import expand
 from anemoi_ailand.variables import VARIABLES
@@ -26,6 +26,9 @@ LAYOUTS = ("reference", "native", "land", "grib", "anemoi", "tower")
 
 #: Suffix of an Anemoi dataset.
 ZARR = ".zarr"
+
+#: Suffixes of tables in text, which only the layout of a tower has.
+_TEXT = (".csv", ".tsv", ".dat")
 
 #: Variables that occur in ecLand's own files only.
 _NATIVE = {"SoilMoist", "SoilTemp", "AvgSurfT", "SWE", "Qle", "Evap", "T2m", "Ag", "SoilFC", "landsea", "Tair", "Mlail"}
@@ -132,6 +135,11 @@ def detect(files: list[Path]) -> str:
     for path in files:
         if _is_grib(path):
             return "grib"
+        if path.suffix.lower() in _TEXT and not is_netcdf(path):
+            raise ValueError(
+                f"'{path}' is a table in text, which is neither NetCDF nor GRIB. A tower's own file is opened with "
+                '`layout: tower`, in Python `open_data(path, layout="tower")`; in a folder of other data, move it.'
+            )
         with open_file(path) as dataset:
             names = set(dataset.variables)
             by_point = any(d in dataset.dimensions for d in POINT_DIMENSIONS)

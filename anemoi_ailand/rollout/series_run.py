@@ -27,7 +27,7 @@ from anemoi_ailand.rollout.outputs.series import new_series
 from anemoi_ailand.rollout.step.advance import STEP
 from anemoi_ailand.rollout.step.land_state import LandState
 from anemoi_ailand.support.configuration import checked
-from anemoi_ailand.support.dates import Date, bounds_of, to_datetime
+from anemoi_ailand.support.dates import Date, Duration, bounds_of, to_datetime
 from anemoi_ailand.support.netcdf_writer import global_attributes
 from anemoi_ailand.support.sphere import same_points
 
@@ -86,7 +86,7 @@ def run_series(
     *,
     start: Date | None,
     end: Date | None,
-    lead_time: str | timedelta | None,
+    lead_time: Duration | None,
     initial: LandState | None,
     ensemble: Mapping[str, Any] | None,
     output: str | Path | None,
@@ -134,7 +134,11 @@ def _first_state(source: Source, names: Sequence[str]) -> np.datetime64 | None:
 
 
 def _period(
-    source: Source, start: Date | None, end: Date | None, lead_time: str | timedelta | None, initial: LandState | None
+    source: Source,
+    start: Date | None,
+    end: Date | None,
+    lead_time: Duration | None,
+    initial: LandState | None,
 ) -> tuple[int, int]:
     """Return the positions of the first and last date; the first is -1 if only the state is that early."""
     if end is not None and lead_time is not None:
@@ -153,7 +157,7 @@ def _period(
         first = position(source, to_datetime(begin))
     last = source.dates.size - 1
     if lead_time is not None:
-        last = position(source, to_datetime(begin) + as_timedelta(lead_time))
+        last = position(source, to_datetime(begin) + _duration(lead_time))
     elif end is not None:
         until = bounds_of((None, end))[1]
         assert until is not None
@@ -167,6 +171,16 @@ def _period(
         )
     check_steps(source.dates[max(first, 0) : last + 1])
     return first, last
+
+
+def _duration(lead_time: Duration) -> timedelta:
+    """Return a lead time in any form."""
+    try:
+        if isinstance(lead_time, np.timedelta64):
+            return timedelta(seconds=int(lead_time / np.timedelta64(1, "s")))
+        return as_timedelta(lead_time)
+    except (AssertionError, TypeError, ValueError):
+        raise ValueError(f"`lead_time` is {lead_time!r}. Give a text such as '30d' or '24h', or a timedelta.") from None
 
 
 def _ensemble(options: Mapping[str, Any] | None, initial: LandState | None, source: Source) -> Ensemble | None:

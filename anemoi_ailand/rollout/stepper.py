@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, overload
 
@@ -19,7 +19,7 @@ from torch import Tensor
 from anemoi_ailand.constants import STEP_HOURS
 from anemoi_ailand.data.land_data import LandData
 from anemoi_ailand.data.sun import COMPUTED, compute
-from anemoi_ailand.rollout.forcing.forcing_filter import check_finite
+from anemoi_ailand.rollout.forcing.forcing_filter import check_finite, check_plausible, limits
 from anemoi_ailand.rollout.forcing.records import (
     dates_after,
     in_table_units,
@@ -36,7 +36,7 @@ from anemoi_ailand.rollout.step.checkpoint import LandStep, checkpoint_checksum,
 from anemoi_ailand.rollout.step.land_state import LandState
 from anemoi_ailand.rollout.step.physical_step import PhysicalStep, to_dtype
 from anemoi_ailand.rollout.step.row_blocks import BlockStep
-from anemoi_ailand.support.dates import Date, to_datetime
+from anemoi_ailand.support.dates import Date, Duration, to_datetime
 from anemoi_ailand.support.netcdf_writer import COORDINATES
 from anemoi_ailand.support.object_display import as_html, as_text, with_units
 from anemoi_ailand.support.packaged import folder
@@ -111,6 +111,8 @@ class LandStepper:
         then = tuple(dict.fromkeys((*self.layout.forcing_end, *self.layout.forcing_start)))
         self.initial_names, self.forcing_names = first, then
         self._initial, self._forcing = (self.layout.sources(names) for names in (first, then))
+        self._limits = {names: self._bounds(names) for names in (first, then)}
+        self._warned: set[str] = set()
 
     @classmethod
     def open(
@@ -183,7 +185,8 @@ class LandStepper:
         Raises
         ------
         ValueError
-            A field is missing, has another number of points, or is not finite; there is no record at ``date``.
+            A field is missing, has another number of points, is not finite or in another unit; there is no record at
+            ``date``.
         TypeError
             A mapping is given without date or places.
         """
@@ -217,8 +220,8 @@ class LandStepper:
         Raises
         ------
         ValueError
-            Forcing is missing, of another date, has another number of points, or is not finite, or a result is not
-            finite.
+            Forcing is missing, of another date, has another number of points, is not finite or in another unit, or a
+            result is not finite.
         """
         with torch.inference_mode(False):  # a host may use it: other threads cannot write into its tensors
             end = self.forcing_columns(state, forcing)
@@ -228,7 +231,7 @@ class LandStepper:
             out = out.clone()  # not an inference tensor: a host may differentiate what it computes from it
             if not torch.isfinite(out).all():
                 place = (state.latitudes, state.longitudes)
-                check_finite(out.numpy(force=True).T, self.outputs, self.outputs, state.date + STEP, place)
+                check_finite(out.numpy(force=True).T, self.outputs, self.outputs, state.date + STEP, place, False)
             return self._after(state, end, out)
 
     def propagate(self, state: LandState, forcing: Fields) -> LandState:
@@ -239,7 +242,7 @@ class LandStepper:
     @overload
     def run(
         self, data: LandData | xr.Dataset, variables: Sequence[str] | str | None = ..., *, start: Date | None = ...,
-        end: Date | None = ..., lead_time: str | timedelta | None = ..., initial: LandState | str | Path | None = ...,
+        end: Date | None = ..., lead_time: Duration | None = ..., initial: LandState | str | Path | None = ...,
         ensemble: Mapping[str, Any] | None = ..., output: str | Path | None = ..., progress: bool | None = ...,
         return_state: Literal[True],
     ) -> tuple[xr.Dataset, LandState]: ...  # fmt: skip
@@ -247,7 +250,7 @@ class LandStepper:
     @overload
     def run(
         self, data: LandData | xr.Dataset, variables: Sequence[str] | str | None = ..., *, start: Date | None = ...,
-        end: Date | None = ..., lead_time: str | timedelta | None = ..., initial: LandState | str | Path | None = ...,
+        end: Date | None = ..., lead_time: Duration | None = ..., initial: LandState | str | Path | None = ...,
         ensemble: Mapping[str, Any] | None = ..., output: str | Path | None = ..., progress: bool | None = ...,
         return_state: Literal[False] = ...,
     ) -> xr.Dataset: ...  # fmt: skip
@@ -259,7 +262,7 @@ class LandStepper:
         *,
         start: Date | None = None,
         end: Date | None = None,
-        lead_time: str | timedelta | None = None,
+        lead_time: Duration | None = None,
         initial: LandState | str | Path | None = None,
         ensemble: Mapping[str, Any] | None = None,
         output: str | Path | None = None,
@@ -280,7 +283,7 @@ class LandStepper:
         start, end : date, optional
             First and last date, UTC; a day, month or year as the end means its last date. By default the first date of
             ``data`` at which the state is complete, and the last one.
-        lead_time : str or timedelta, optional
+        lead_time : str, timedelta or numpy.timedelta64, optional
             Length instead of ``end``, such as ``"30d"``.
         initial : LandState, str or Path, optional
             State to continue from instead of ``data`` at ``start``: one returned by ``return_state``, made by
@@ -358,7 +361,7 @@ class LandStepper:
         of: Sequence[str] | None = None,
     ) -> Tensor:
         """Compute the numbers of :meth:`jacobian`, shape (point, to, of); by default of the state to the state."""
-        to, of = self._chosen(to, of)
+        to, of = gradients.chosen(self.layout, to, of)
         return gradients.jacobian(*self._response(state, forcings, to, of), len(to))
 
     def jacobian(
@@ -397,7 +400,8 @@ class LandStepper:
         Raises
         ------
         ValueError
-            Unknown output or input, with the nearest known ones; a network without derivatives; no step.
+            Unknown output or input, with the nearest known ones, or a category as an input; a network without
+            derivatives; no step.
 
         Examples
         --------
@@ -411,7 +415,7 @@ class LandStepper:
         to, of = ([names] if isinstance(names, str) else names for names in (to, of))
         labels = [list(default if names is None else names) for names, default in
                   ((to, self.prognostic), (of, self.prognostic))]  # fmt: skip
-        to, of = self._chosen(to, of)
+        to, of = gradients.chosen(self.layout, to, of)
         steps = self._steps(state, forcing)
         values = self.jacobian_tensor(state, steps, to, of)
         units = [[variable(n).units for n in names] for names in (to, of)]
@@ -460,24 +464,37 @@ class LandStepper:
         return self.layout.slot(columns, self._forcing)
 
     def _columns(
-        self, fields: Fields, wanted: Sequence[str], date: datetime, places: tuple[np.ndarray, np.ndarray]
+        self, fields: Fields, wanted: tuple[str, ...], date: datetime, places: tuple[np.ndarray, np.ndarray]
     ) -> Tensor:
         record = record_at(fields, date, wanted)
         given = {n: record[k] for n in wanted if (k := key_of(record, n)) is not None}
         missing = [n for n in wanted if n not in given and n not in COMPUTED]
         if missing:
+            listed = ", ".join(f"{n}: {variable(n).long_name} [{variable(n).units}]" for n in missing)
+            stateless = "" if set(self.prognostic) - {*missing} else (
+                " Data without any state, such as the weather of a tower, continue from one: give `initial=` to `run`, "
+                "or let `anemoi_ailand.tower` spin it up."
+            )  # fmt: skip
             raise ValueError(
                 f"At {date:%Y-%m-%d %H:%M} the land also needs {missing} (given: {sorted(map(str, record))}). "
-                f"Add them ({', '.join(f'{n}: {variable(n).long_name} [{variable(n).units}]' for n in missing)})."
+                f"Add them ({listed}).{stateless}"
             )
         absent = [n for n in wanted if n not in given]
         if absent:
             given |= dict(zip(absent, compute(absent, [date], *places)[:, 0], strict=True))
         columns = [_as_tensor(n, given[n], places[0].size, self.dtype, self.device) for n in wanted]
         values = torch.stack(columns, dim=-1)
-        if not torch.isfinite(values).all():
-            check_finite(values.detach().cpu().numpy().T, wanted, wanted, date, places)
+        found = values.detach()
+        if not torch.equal(found.clamp(*self._limits[wanted]), found):  # false of NaN too; as fast as `isfinite`
+            rows = found.cpu().numpy().T
+            check_finite(rows, wanted, wanted, date, places)
+            check_plausible(rows, wanted, date, places, self._warned)
         return values
+
+    def _bounds(self, names: tuple[str, ...]) -> tuple[Tensor, Tensor]:
+        """Return the lowest and highest accepted values, each of shape (variable,)."""
+        low, high = limits(names)
+        return tuple(torch.from_numpy(x).to(device=self.device, dtype=self.dtype) for x in (low, high))  # type: ignore[return-value]
 
     def _after(self, state: LandState, end: Tensor, out: Tensor) -> LandState:
         columns = self.layout.next_start(state.columns, end, out)
@@ -503,17 +520,6 @@ class LandStepper:
         names = known if given is None else [given] if isinstance(given, str) else given
         return list(dict.fromkeys(match_name(n, known, what) for n in names))
 
-    def _chosen(self, to: Sequence[str] | None, of: Sequence[str] | None) -> tuple[list[str], list[str]]:
-        """Return outputs and inputs of a Jacobian by their names in the table; refuse one that is named twice."""
-        found = [
-            [match_name(n, known, f"the {what} of the emulator") for n in (self.prognostic if given is None else given)]
-            for given, known, what in ((to, self.outputs, "outputs"), (of, self.inputs, "inputs"))
-        ]
-        for names in found:
-            if twice := sorted({n for n in names if names.count(n) > 1}):
-                raise ValueError(f"{twice} are named twice in `to` or `of`. Name each variable once.")
-        return found[0], found[1]
-
     def _steps(self, state: LandState, forcing: Fields | Sequence[Fields]) -> list[Fields]:
         """Return the forcing of each step."""
         if isinstance(forcing, LandData):
@@ -534,7 +540,7 @@ class LandStepper:
         steps = self._steps(state, forcings)
         if not steps:
             raise ValueError("`forcings` is empty. Give the forcing of at least one step.")
-        to, of = self._chosen(to, of)
+        to, of = gradients.chosen(self.layout, to, of)
         starts, ends, now = [], [], state
         for forcing in steps:
             end = self.forcing_columns(now, forcing)

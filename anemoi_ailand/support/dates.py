@@ -6,13 +6,16 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, TypeAlias
 
 import numpy as np
 
 #: A date of a user: text such as ``2020-05-01`` or ``2020-05-01T06``, ``numpy.datetime64``, ``datetime``.
 Date: TypeAlias = str | date | np.datetime64 | Any
+
+#: A length of time of a user: text such as ``30d`` or ``24h``, ``timedelta``, ``numpy.timedelta64``.
+Duration: TypeAlias = str | timedelta | np.timedelta64
 
 _TEXT = re.compile(r"\d{4}(-\d\d(-\d\d([T ]\d\d(:\d\d(:\d\d)?)?)?)?)?")
 _WHOLE = ("Y", "M", "W", "D")

@@ -100,6 +100,11 @@ def test_unknown_name_is_an_attribute_error() -> None:
         anemoi_ailand.xyz  # noqa: B018
 
 
+def test_listing_is_that_of_the_public_names() -> None:
+    """``dir`` gives the public names only: no imports, private names or rooms."""
+    assert dir(anemoi_ailand) == sorted(anemoi_ailand.__all__)
+
+
 def test_version_is_that_of_the_distribution() -> None:
     """``__version__`` and pyproject.toml agree."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]

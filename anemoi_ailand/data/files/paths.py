@@ -14,7 +14,7 @@ from pathlib import Path
 from anemoi_ailand.support.packaged import expand
 
 #: Suffixes of files that accompany data and contain none.
-NOT_DATA = {".md", ".txt", ".py", ".yaml", ".json", ".idx", ".nml"}
+NOT_DATA = {".md", ".txt", ".py", ".yaml", ".yml", ".json", ".idx", ".nml", ".log", ".out", ".err"}
 
 _PATTERN = re.compile(r"\{date:strftime\(([^)]*)\)\}")
 _DIGITS = {"%Y": 4, "%m": 2, "%d": 2, "%H": 2, "%M": 2, "%j": 3, "%y": 2}
@@ -89,7 +89,7 @@ def _nothing(entry: str, expanded: str) -> str:
     parent = Path(expanded)
     while parent != parent.parent and not parent.is_dir():
         parent = parent.parent
-    entries = sorted(p.name for p in parent.iterdir())[:8] if parent.is_dir() else []
+    entries = sorted(p.name for p in parent.iterdir() if not p.name.startswith("."))[:8] if parent.is_dir() else []
     return (
         f"No file matches '{entry}' (expanded: '{expanded}'). The nearest existing folder is '{parent}', "
         f"which holds {entries}. Correct `path`."

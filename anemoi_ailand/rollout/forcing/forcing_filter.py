@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Checks of forcing during a run: finite and within the bounds of the table, else stopped, held or clipped."""
+"""Checks of fields during a run: finite and within the bounds of the table; forcing may be held or clipped instead."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from anemoi_ailand.support.units import CONVERSIONS, Conversion, convert, table_units
 from anemoi_ailand.variables import variable
 
 LOG = logging.getLogger(__name__)
@@ -37,7 +38,7 @@ def suspicious(values: np.ndarray, names: Sequence[str]) -> np.ndarray:
 
     Compares minimum and maximum, which NaN makes NaN: two passes over memory, no copy.
     """
-    lowest, highest = _limits(tuple(names))
+    lowest, highest = limits(tuple(names))
     if values.shape[-1] == 0:
         return np.empty(0, dtype=int)
     good = (values.min(axis=-1) >= lowest) & (values.max(axis=-1) <= highest)
@@ -140,19 +141,21 @@ class ForcingFilter:
 
 
 @lru_cache(maxsize=32)
-def _limits(names: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
+def limits(names: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
     """Return the lowest and highest accepted values, each of shape (variable,)."""
     lowest, highest = np.array([_limit(name) for name in names], dtype="f8").reshape(-1, 2).T
     return lowest, highest
 
 
 def _limit(name: str) -> tuple[float, float]:
+    return _widened(name, TOLERANCE)
+
+
+def _widened(name: str, share: float) -> tuple[float, float]:
+    """Return the bounds of a variable, wider at both ends by a share of their range."""
     low, high = variable(name).bounds
     span = high - low if low is not None and high is not None else max(1.0, abs(low or 0.0), abs(high or 0.0))
-    return (
-        -_LARGEST if low is None else low - TOLERANCE * span,
-        _LARGEST if high is None else high + TOLERANCE * span,
-    )
+    return -_LARGEST if low is None else low - share * span, _LARGEST if high is None else high + share * span
 
 
 def _bad(values: np.ndarray, name: str) -> np.ndarray:
@@ -161,7 +164,10 @@ def _bad(values: np.ndarray, name: str) -> np.ndarray:
     return ~((values >= low) & (values <= high))
 
 
-def _message(values: np.ndarray, name: str, date: datetime, where: Where) -> str:
+def _message(
+    values: np.ndarray, name: str, date: datetime, where: Where,
+    advice: str = "Correct the input, leave these points out, or choose a treatment with `bad_forcing`.",
+) -> str:  # fmt: skip
     """Describe the bad values of a variable, missing ones before those out of bounds."""
     missing = ~np.isfinite(values)
     bad = missing if missing.any() else _bad(values, name)
@@ -171,12 +177,17 @@ def _message(values: np.ndarray, name: str, date: datetime, where: Where) -> str
     places = [f"latitude {where[0][i]:.3f}, longitude {where[1][i]:.3f} ({values[i]:.6g})" for i in first]
     return (
         f"'{name}' at {date:%Y-%m-%d %H:%M} is {what} at {int(bad.sum())} of {bad.size} points, the first at "
-        f"{'; '.join(places)}. Correct the input, leave these points out, or choose a treatment with `bad_forcing`."
+        f"{'; '.join(places)}. {advice}"
     )
 
 
-def check_finite(values: np.ndarray, names: Sequence[str], needed: Sequence[str], date: datetime, where: Where) -> None:
-    """Refuse missing ``values`` (variable, point) of the variables ``needed``, with date, number and place."""
+def check_finite(
+    values: np.ndarray, names: Sequence[str], needed: Sequence[str], date: datetime, where: Where, given: bool = True
+) -> None:
+    """Refuse missing ``values`` (variable, point) of the variables ``needed``, with date, number and place.
+
+    ``given`` is false of the result of a step, which the user cannot fill in.
+    """
     if np.isfinite(values).all():
         return
     for name in needed:
@@ -184,7 +195,47 @@ def check_finite(values: np.ndarray, names: Sequence[str], needed: Sequence[str]
         if bad.any():
             i = int(np.argmax(bad))
             raise ValueError(
-                f"'{name}' at {date:%Y-%m-%d %H:%M} is missing or infinite at {int(bad.sum())} of {bad.size} points, "
-                f"the first at latitude {where[0][i]:.3f}, longitude {where[1][i]:.3f}. "
-                "Fill it in the input, or leave these points out."
+                f"{'' if given else 'The step gave no finite value: '}'{name}' at {date:%Y-%m-%d %H:%M} is "
+                f"missing or infinite at {int(bad.sum())} of {bad.size} points, the first at latitude "
+                f"{where[0][i]:.3f}, longitude {where[1][i]:.3f}. "
+                + (
+                    "Fill it in the input, or leave these points out."
+                    if given
+                    else "Check state, forcing and units there."
+                )
             )
+
+
+def check_plausible(values: np.ndarray, names: Sequence[str], date: datetime, where: Where, warned: set[str]) -> None:
+    """Refuse finite ``values`` (variable, point) in another unit, and warn of others beyond the bounds of the table.
+
+    An error is a value beyond the bounds by more than their range, such as a fill value, and a half or more of the
+    points beyond the bounds if another unit would fit. Anything else is a warning, once for each variable: ``warned``
+    holds their names and is added to.
+    """
+    for row in suspicious(values, names):
+        name, found = names[row], values[row]
+        low, high = _widened(name, 1.0)
+        units = _fitting(found, name)
+        message = _message(found, name, date, where, "")
+        if found.min() < low or found.max() > high or units:
+            here, fits = f"Give the values in {variable(name).units}", " or ".join(units)
+            raise ValueError(
+                f"{message}The unit {fits} would fit. {here}, or correct the attribute `units` of a dataset."
+                if units
+                else f"{message}{here}, and leave points with fill values out."
+            )
+        if name not in warned:
+            warned.add(name)
+            LOG.warning("%sCheck the values; this warning is given once for each variable.", message)
+
+
+def _fitting(values: np.ndarray, name: str) -> list[str]:
+    """Return the other units that values would be in if most are out of bounds, one of each size."""
+    if 2 * _bad(values, name).sum() < values.size:
+        return []
+    expected, middle = table_units(name), np.median(values, keepdims=True)
+    found: dict[Conversion, str] = {}
+    for unit, pair in CONVERSIONS.get(expected, {}).items():
+        found.setdefault(pair, unit)
+    return [unit for pair, unit in found.items() if not _bad(convert(middle, pair), name).any()]

@@ -109,7 +109,7 @@ def position(source: Source, date: datetime) -> int:
     found = np.flatnonzero(source.dates == np.datetime64(date, "s"))
     if not found.size:
         period = f"{_stamp(source.dates[0])} to {_stamp(source.dates[-1])}" if source.dates.size else "no date"
-        raise ValueError(f"The data have no record at {date:%Y-%m-%d %H:%M}; they have {period}. Give others.")
+        raise ValueError(f"The data have no record at {date:%Y-%m-%d %H:%M}; they have {period}. Choose a date in it.")
     return int(found[0])
 
 
@@ -130,6 +130,8 @@ def record_at(given: Any, date: datetime, names: Sequence[str]) -> Mapping[str, 
     ------
     ValueError
         There is no record at the date, or the only one is of another date.
+    TypeError
+        Neither fields by name nor anything with a time.
     """
     if isinstance(given, LandData) and date in given.coverage:
         held = [n for n in names if n in given.variables]
@@ -143,6 +145,11 @@ def record_at(given: Any, date: datetime, names: Sequence[str]) -> Mapping[str, 
         raise ValueError(
             f"The fields are of {_stamp(found)}, needed are those of {date:%Y-%m-%d %H:%M}. Select that time "
             "(`sel(time=...)`), or use others deliberately with `drop_vars('time')`."
+        )
+    if not hasattr(given, "keys"):
+        raise TypeError(
+            f"The fields are a {type(given).__name__}. Give a mapping of names to values, in which a number stands for "
+            "all points, an xarray.Dataset, or what `open_data` returns."
         )
     return given
 

@@ -96,7 +96,7 @@ class PointRun:
                 bar.step()
         values = out.cpu().numpy()
         for date, one in zip(self.dates[1:], values, strict=False):
-            check_finite(one.T, self.step.outputs, self.step.outputs, date, self._places)
+            check_finite(one.T, self.step.outputs, self.step.outputs, date, self._places, False)
         return values
 
     def spin_up(self, state: Tensor, most_years: int, *, progress: bool = True) -> SpinUp:

@@ -103,7 +103,7 @@ class Rollout:
         self.layout.set_(self._end, self._forcing_columns, rows.T)
         out = advance(self.computed, self.layout, self._start, self._end)
         if not math.isfinite(out.sum()):  # ten times faster than a test of every value
-            check_finite(out.cpu().numpy().T, self.outputs, self.outputs, date, self.ensemble.places())
+            check_finite(out.cpu().numpy().T, self.outputs, self.outputs, date, self.ensemble.places(), False)
         self.layout.next_start_(self._start, self._end, out)
         self.date, self.number = date, self.number + 1
         return out

@@ -8,11 +8,14 @@ At a bound, the derivative is that of the limited function: zero where a predict
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+from anemoi_ailand.rollout.step.advance import StepLayout
+from anemoi_ailand.variables import VARIABLES, Role, match_name, variable
 
 #: Variables (point, variable) at the start to those at the end, which may be others.
 Map = Callable[[Tensor], Tensor]
@@ -62,6 +65,49 @@ def jacobian(step: Map, x: Tensor, n_outputs: int) -> Tensor:
         gradient = adjoint(step, x.repeat(len(wanted), 1), wanted.repeat_interleave(n_points, dim=0))
         rows.append(gradient.unflatten(0, (len(wanted), n_points)))
     return torch.cat(rows).transpose(0, 1)
+
+
+def chosen(layout: StepLayout, to: Sequence[str] | None, of: Sequence[str] | None) -> tuple[list[str], list[str]]:
+    """Return outputs and inputs of a Jacobian by their names in the table; by default the state.
+
+    Raises
+    ------
+    ValueError
+        A name is unknown, of the other kind or given twice, or an input is a category.
+    """
+    outputs = _named(to, layout.prognostic, ("output", layout.outputs), ("input", layout.inputs))
+    inputs = _named(of, layout.prognostic, ("input", layout.inputs), ("output", layout.outputs))
+    if labels := [n for n in inputs if variable(n).role is Role.CATEGORY]:
+        raise ValueError(f"{labels} are categories (whole numbers), so there is no derivative. Leave them out of `of`.")
+    return outputs, inputs
+
+
+def _named(
+    given: Sequence[str] | None, default: Sequence[str], here: tuple[str, Sequence[str]],
+    there: tuple[str, Sequence[str]],
+) -> list[str]:  # fmt: skip
+    """Return the names of one kind, each with its kind and the variables; the message knows those of the other."""
+    (kind, known), (other, others) = here, there
+    found: list[str] = []
+    for name in default if given is None else given:
+        try:
+            found.append(match_name(name, known, f"the {kind}s of the emulator"))
+        except ValueError:
+            row = variable(name) if name in {x for n in others for x in (n, variable(n).netcdf_name)} else None
+            if row is None:
+                raise
+            alike = [v.name for v in VARIABLES.values() if v.name in known and v.standard_name == row.standard_name]
+            raise ValueError(
+                f"'{name}' is an {other} of the emulator, not an {kind}. "
+                + (
+                    f"The same quantity is the {kind} {' and '.join(alike)}."
+                    if row.standard_name and alike
+                    else f"Choose an {kind}."
+                )
+            ) from None
+    if twice := sorted({n for n in found if found.count(n) > 1}):
+        raise ValueError(f"{twice} are named twice in `to` or `of`. Name each variable once.")
+    return found
 
 
 def check_attached(network: nn.Module, inputs: tuple[Any, ...], outputs: Any) -> None:

@@ -19,6 +19,7 @@ from torch import Tensor
 from anemoi_ailand.rollout.step.state_file import read_restart, write_restart
 from anemoi_ailand.support.netcdf_writer import variable_attributes
 from anemoi_ailand.support.object_display import as_html, as_text, places, with_units
+from anemoi_ailand.support.options import suggestion
 from anemoi_ailand.variables import match_name, variable
 
 #: Kind of a file that holds a state.
@@ -146,10 +147,15 @@ class LandState:
         columns = list(self.columns.unbind(-1))
         for name, given in fields.items():
             values = torch.as_tensor(getattr(given, "values", given) if not isinstance(given, Tensor) else given)
-            if name not in self.prognostic or values.shape != columns[0].shape:
+            if name not in self.prognostic:
                 raise ValueError(
-                    f"'{name}' with shape {tuple(values.shape)} cannot be changed: the state has {self.prognostic} at "
-                    f"{len(self.latitudes)} points. Give one of these at all points."
+                    f"'{name}' cannot be changed, as it is not a prognostic variable. "
+                    f"{suggestion(name, self.prognostic)}."
+                )
+            if values.shape != columns[0].shape:
+                raise ValueError(
+                    f"'{name}' has shape {tuple(values.shape)}, but the state has {len(self.latitudes)} points. Give "
+                    "one value per point."
                 )
             columns[self.inputs.index(name)] = values.to(columns[0])
         return replace(self, columns=torch.stack(columns, dim=-1), diagnostics=None)

@@ -20,7 +20,7 @@ from tests.support.files import FIRST, native_copy, ramp, spoil, stamps, write_l
 
 @pytest.fixture
 def years(tmp_path: Path) -> Path:
-    for name in ("land_2019.nc", "land_2020.nc", "land_mean.nc", "README.md", ".hidden"):
+    for name in ("land_2019.nc", "land_2020.nc", "land_mean.nc", "README.md", "run.log", ".hidden"):
         (tmp_path / name).touch()
     (tmp_path / "below").mkdir()
     (tmp_path / "below" / "deep.nc").touch()
@@ -32,7 +32,7 @@ def names(path: object) -> list[str]:
 
 
 def test_entries_become_files(years):
-    """A folder without notes, hidden files and subfolders; a pattern of dates, digits only; a list, each file once."""
+    """A folder without notes, logs, hidden files, subfolders; a pattern of dates, digits only; a list, each once."""
     assert names(str(years)) == ["land_2019.nc", "land_2020.nc", "land_mean.nc"]
     assert names(f"{years}/land_{{date:strftime(%Y)}}.nc") == ["land_2019.nc", "land_2020.nc"]
     listed = [f"{years}/*_2020.nc", str(years / "land_2019.nc"), f"{years}/land_20*.nc"]
@@ -43,6 +43,11 @@ def test_path_without_a_match(years):
     """The error gives the nearest existing folder and its content."""
     with pytest.raises(FileNotFoundError, match=r"No file matches .*land_2031.nc.*land_2019.nc"):
         resolve(str(years / "land_2031.nc"))
+    with pytest.raises(
+        FileNotFoundError,
+        match=r"which holds \['README.md', 'below', 'land_2019.nc', 'land_2020.nc', 'land_mean.nc', 'run.log'\]",
+    ):
+        resolve(str(years / "land_2031.nc"))  # no hidden files
     with pytest.raises(FileNotFoundError, match="nearest existing folder"):
         resolve(str(years / "no" / "such" / "*.nc"))
 
@@ -75,6 +80,9 @@ def test_layout_follows_from_content(tmp_path):
     assert detect([tmp_path / "something.nc"]) == "native"
     with pytest.raises(ValueError, match=r"No layout is recognised in .*o_ggd.nc"):
         detect([native / "o_ggd.nc"])
+    (tmp_path / "tower.csv").write_text("TIMESTAMP_START,TA_F\n")
+    with pytest.raises(ValueError, match=r"tower.csv' is a table in text.*open_data\(path, layout=\"tower\"\)"):
+        detect([tmp_path / "tower.csv"])
 
 
 @pytest.mark.parametrize("keep", [0.0, 0.5, 0.9, 0.95])

@@ -177,6 +177,7 @@ def test_period(land, data):
         ({"end": "2022-01-02T00"}, "2022-01-01T00", "2022-01-02T00"),
         ({"start": np.datetime64("2022-01-01T06"), "lead_time": "12h"}, "2022-01-01T06", "2022-01-01T18"),
         ({"lead_time": timedelta(days=1)}, "2022-01-01T00", "2022-01-02T00"),
+        ({"lead_time": np.timedelta64(1, "D")}, "2022-01-01T00", "2022-01-02T00"),
     ):
         times = land.run(data, ["swvl1"], **options)["time"].values
         assert (times[0], times[-1]) == (np.datetime64(first), np.datetime64(last))
@@ -207,7 +208,10 @@ def test_requests_without_sense_are_refused(land, data, tmp_path):
     for options, message in (
         ({"variables": ["swlv1"]}, "no variable 'swlv1' in the outputs of the emulator. Nearest: .'swvl1'"),
         ({"end": "2022-02"}, "no record at 2022-02-28 23:59; they have 2022-01-01 00:00 to 2022-01-03 06:00"),
-        ({"lead_time": "7h"}, "no record at 2022-01-01 07:00"),
+        ({"lead_time": "7h"}, "no record at 2022-01-01 07:00; .*Choose a date in it"),
+        ({"lead_time": "three days"}, "`lead_time` is 'three days'. Give a text such as '30d'"),
+        ({"lead_time": np.timedelta64("NaT")}, "`lead_time` is .*NaT.*Give a text such as '30d'"),
+        ({"lead_time": [3]}, r"`lead_time` is \[3\]. Give a text such as '30d'"),
         ({"start": "2022-01-03T06"}, "no step from 2022-01-03T06:00:00"),
         ({"lead_time": "1d", "end": "2022-01-02"}, "Give one of them"),
         ({"initial": state, "start": "2022-01-02"}, "omit `start`"),
@@ -222,6 +226,8 @@ def test_requests_without_sense_are_refused(land, data, tmp_path):
         ({"data": data.drop_vars("latitude")}, "no 'latitude' and 'longitude'"),
         ({"data": grid}, r"span a grid.*\.stack\(point="),
         ({"data": data.drop_vars("avg_tprate")}, r"also needs \['avg_tprate'\]"),
+        ({"data": data.drop_vars(land.prognostic)}, "without any state.*give `initial=` to `run`.*tower` spin it up"),
+        ({"data": data.assign(t=(data["t"] - 273.15).assign_attrs(units="K"))}, "'t' .*The unit degC.* would fit"),
     ):
         with pytest.raises(ValueError, match=message):
             land.run(**{"data": data, **options})

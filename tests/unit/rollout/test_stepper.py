@@ -168,6 +168,9 @@ def test_bad_fields_are_refused(small):
     ):
         with pytest.raises(ValueError, match=message):
             small.step(state, changed("t", values))
+    for given in (3.0, [280.0], np.zeros(N)):
+        with pytest.raises(TypeError, match=rf"The fields are a {type(given).__name__}. Give a mapping of names"):
+            small.step(state, given)
     fields = case.fields(N)
     without = {k: v for k, v in fields.items() if k not in ("swvl1", "slt")}
     with pytest.raises(ValueError, match=r"At 2022-01-01 00:00 the land also needs \['swvl1', 'slt'\]"):
@@ -178,8 +181,48 @@ def test_bad_fields_are_refused(small):
     broken = case.stepper()
     with torch.no_grad():
         next(iter(broken._loaded.model.parameters())).fill_(torch.nan)
-    with pytest.raises(ValueError, match="at 2022-01-01 06:00 is missing or infinite"):
+    with pytest.raises(ValueError, match=r"The step gave no finite value: '.*' at 2022-01-01 06:00 .* units there"):
         broken.step(state, case.forcings(N)[0])
+
+
+def test_fields_in_another_unit_are_refused(small):
+    """The error names the unit that fits, in a step, with gradients and at the start; fill values are refused too."""
+    state, fields = case.start(small, N), case.fields(N)
+    few = np.where(np.arange(N) == 3, -9999.0, 280.0)
+    for name, values, message in (
+        ("t", fields["t"] - 273.15, rf"'t' at 2022-01-01 06:00 is outside .* {N} of {N} .* unit degC.* would fit"),
+        ("avg_t", np.full(N, 15.0), r"The unit degC.* would fit. Give the values in K"),
+        ("avg_sp", 1013.0, r"'avg_sp' .*The unit hPa .*would fit. Give the values in Pa"),
+        ("avg_q", np.full(N, 8.0), r"unit g kg-1 would fit"),
+        (
+            "avg_t",
+            few,
+            rf"'avg_t' .* at 1 of {N} points.*\(-9999\). Give the values in K, and leave .* fill values out",
+        ),
+    ):
+        for advance in (small.step, small.propagate):
+            with pytest.raises(ValueError, match=message):
+                advance(state, changed(name, values))
+    with pytest.raises(
+        ValueError, match=r"'swvl1' at 2022-01-01 00:00 .*The unit % would fit. Give the values in m3 m-3"
+    ):
+        case.start(small, N, given=fields | {"swvl1": 100.0 * fields["swvl1"]})
+
+
+def test_values_beyond_the_bounds_are_a_warning_once(caplog):
+    """A value a little beyond its bounds passes, with one warning for each variable; good fields give none."""
+    stepper = case.stepper()
+    state = case.start(stepper, N)
+    with caplog.at_level("WARNING"):
+        stepper.step(state, case.forcings(N)[0])
+        assert not caplog.records
+        rain = np.where(np.arange(N) < 2, -1e-4, 0.0)
+        after = stepper.step(state, changed("avg_tprate", rain))
+        stepper.step(after, changed("avg_tprate", rain))
+        stepper.step(state, changed("lai_lv", 13.0))
+    assert [r.getMessage().partition(" ")[0] for r in caplog.records] == ["'avg_tprate'", "'lai_lv'"]
+    assert f"outside its bounds [0.0, 0.1] kg m-2 s-1 at 2 of {N} points" in caplog.text
+    assert after["swvl1"].isfinite().all()
 
 
 def test_time_zones_are_converted(small):

@@ -153,8 +153,15 @@ def test_requests_without_sense_are_refused(stepper):
         stepper.jacobian(state, [])
     with pytest.raises(TypeError, match=r"Select some: `data.to_xarray\(period\)`"):
         stepper.jacobian(state, open_data("$AILAND_SAMPLE"))
-    with pytest.raises(ValueError, match=r"no variable '2t' in the inputs of the emulator"):
-        stepper.jacobian(state, forcings, of=["2t"])
+    for names, message in (
+        ({"of": ["t2m"]}, "'t2m' is an output .*, not an input. The same quantity is the input t and avg_t"),
+        ({"of": ["evap"]}, "'evap' is an output of the emulator, not an input. Choose an input"),
+        ({"to": ["avg_t"]}, "'avg_t' is an input of the emulator, not an output. The same quantity is the output 2t"),
+        ({"of": ["swvl1", "slt"]}, r"\['slt'\] are categories .*no derivative"),
+        ({"of": ["slwv1"]}, "no variable 'slwv1' in the inputs of the emulator. Nearest: .'swvl1'"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            stepper.jacobian(state, forcings, **names)
     with pytest.raises(ValueError, match=r"\['2t'\] are named twice"):
         stepper.jacobian(state, forcings, to=["2t", "t2m"])
     with pytest.raises(ValueError, match=r"no variable 'slwv1' in the outputs of the emulator. Nearest: .'swvl1'"):

@@ -177,8 +177,14 @@ def test_changed_replaces_and_keeps_the_rest(state):
     values = state["swvl1"].clone().requires_grad_()
     state.changed({"swvl1": values}).columns.sum().backward()
     assert torch.equal(values.grad, torch.ones(N))
-    for fields in ({"2t": torch.zeros(N)}, {"swvl1": torch.zeros(N + 1)}, {"cvl": torch.zeros(N)}):
-        with pytest.raises(ValueError, match=r"cannot be changed: the state has .*swvl1"):
+    for fields, message in (
+        ({"2t": torch.zeros(N)}, "'2t' cannot be changed, as it is not a prognostic variable. Available: .*'swvl1'"),
+        ({"cvl": torch.zeros(N)}, "'cvl' cannot be changed, as it is not a prognostic variable"),
+        ({"swlv1": torch.zeros(N)}, "'swlv1' cannot be changed.* Nearest: .'swvl1'"),
+        ({"swvl1": torch.zeros(N + 1)}, rf"'swvl1' has shape \({N + 1},\), but the state has {N} points"),
+        ({"swvl1": 0.3}, rf"'swvl1' has shape \(\), but the state has {N} points. Give one value per point"),
+    ):
+        with pytest.raises(ValueError, match=message):
             state.changed(fields)
 
 
