@@ -46,8 +46,7 @@ def open_file(path: Path) -> Iterator[netCDF4.Dataset]:
         size = path.stat().st_size if path.exists() else 0
         raise OSError(
             f"The file '{path}' ({size:,} bytes) cannot be read as NetCDF: {error}. "
-            "It may be truncated or of another format: copy it again or recreate it. A flux tower's own file is opened "
-            "by `layout='tower'`."
+            "It may be truncated or of another format: copy it again or recreate it."
         ) from error
     with dataset:
         _check_length(path, dataset)

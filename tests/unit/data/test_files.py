@@ -146,13 +146,6 @@ def test_reading_records_near_and_far(tmp_path, wanted):
 SINCE = "hours since 2000-01-01 00:00:00"
 
 
-def test_table_of_a_tower_is_sent_to_its_layout(tmp_path: Path) -> None:
-    """CSV cannot be read as NetCDF; the error names the layout that reads a flux tower's own file."""
-    (tmp_path / "t.csv").write_text("TIMESTAMP_END,TA_F\n202001010030,1.0\n")
-    with pytest.raises(OSError, match="tower's own file is opened by `layout='tower'`"):
-        open_reader(str(tmp_path / "t.csv"))
-
-
 @pytest.mark.parametrize(
     ("zone", "hours"),
     [("", 0), (" UTC", 0), ("Z", 0), (" GMT", 0), (" +2:00", 2), ("+02:00", 2), (" +0530", 5.5), (" -6", -6)],

@@ -211,16 +211,20 @@ def test_fields_in_another_unit_are_refused(small):
 
 def test_values_beyond_the_bounds_are_a_warning_once(caplog):
     """A value a little beyond its bounds passes, with one warning for each variable; good fields give none."""
+
+    def warnings():
+        return [r.getMessage().partition(" ")[0] for r in caplog.records if r.levelname == "WARNING"]
+
     stepper = case.stepper()
     state = case.start(stepper, N)
     with caplog.at_level("WARNING"):
         stepper.step(state, case.forcings(N)[0])
-        assert not caplog.records
+        assert not warnings()
         rain = np.where(np.arange(N) < 2, -1e-4, 0.0)
         after = stepper.step(state, changed("avg_tprate", rain))
         stepper.step(after, changed("avg_tprate", rain))
         stepper.step(state, changed("lai_lv", 13.0))
-    assert [r.getMessage().partition(" ")[0] for r in caplog.records] == ["'avg_tprate'", "'lai_lv'"]
+    assert warnings() == ["'avg_tprate'", "'lai_lv'"]
     assert f"outside its bounds [0.0, 0.1] kg m-2 s-1 at 2 of {N} points" in caplog.text
     assert after["swvl1"].isfinite().all()
 
