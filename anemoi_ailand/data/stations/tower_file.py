@@ -14,7 +14,6 @@ import re
 import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +23,7 @@ import xarray as xr
 from anemoi_ailand.data.files.netcdf import is_netcdf
 from anemoi_ailand.data.stations.plumber2 import standard_offset
 from anemoi_ailand.data.stations.sampling import offset_of_longitude, to_utc
+from anemoi_ailand.support.disk_errors import not_found
 from anemoi_ailand.support.options import nearest, suggestion
 from anemoi_ailand.support.units import Conversion, convert, find_conversion, known_units, same_units
 
@@ -191,8 +191,7 @@ def read_tower(
     """
     path = Path(path).expanduser()
     if not path.is_file():
-        near = sorted(p.name for p in path.parent.glob("*"))[:10] if path.parent.is_dir() else []
-        raise FileNotFoundError(f"There is no tower file '{path}'. Its folder holds {near}. Correct the path.")
+        raise not_found(path, "tower file")
     if stamp not in (None, START, END):
         raise ValueError(f"`stamp` is '{stamp}'. Give '{START}' or '{END}'.")
     chosen = _checked(columns or {})
@@ -411,7 +410,7 @@ def _find(chosen: Mapping[str, str], table: _Table, path: Path) -> dict[str, tup
         if name not in found and not (name in HUMIDITY and set(HUMIDITY) & set(found)):
             group = HUMIDITY if name in HUMIDITY else (name,)
             names = [c for n in group for c in (*QUANTITIES[n].fluxnet, *QUANTITIES[n].alma)]
-            near = sorted({c for n in names for c in get_close_matches(n, table.columns, n=1)})
+            near = sorted({c for n in names for c in nearest(n, table.columns, n=1)})
             raise ValueError(
                 f"'{path}' has no {' or '.join(QUANTITIES[n].meaning for n in group)} (looked for {names}). Nearest: "
                 f"{near or 'none'}. It has {sorted(table.columns)[:40]}. Name the column in `columns`: '{group[0]}'."

@@ -17,6 +17,7 @@ from anemoi_ailand.data.derived import rules
 from anemoi_ailand.physics.soil_types import SOIL_TYPES
 from anemoi_ailand.physics.vegetation import SUMMER_LEAF_AREA, VEGETATION_TYPES, seasonal_leaf_area
 from anemoi_ailand.support.configuration import Strict, checked
+from anemoi_ailand.support.disk_errors import not_found
 from anemoi_ailand.support.options import suggestion
 
 #: Names of the types by variable, from type 0.
@@ -96,7 +97,7 @@ def read_site(path: str | Path, name: str | None = None) -> TowerSite:
     """
     path = Path(path).expanduser()
     if not path.is_file():
-        raise FileNotFoundError(f"There is no file of site properties '{path}'. Correct the path.")
+        raise not_found(path, "file of site properties")
     try:
         content: Any = _row(path, name) if path.suffix == ".csv" else yaml.safe_load(path.read_text(encoding="utf-8"))
     except yaml.YAMLError as error:
