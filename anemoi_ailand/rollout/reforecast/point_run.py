@@ -51,7 +51,7 @@ class SpinUp:
     def __str__(self) -> str:
         water, heat = (f"{self.change[kind]:.1g}" for kind in TOLERANCE)
         return (
-            f"{self.years} years ({'converged' if self.converged else 'not converged'}), the last of which changes "
+            f"{self.years} years ({'converged' if self.converged else 'not converged'}); the last year changes "
             f"soil water by {water} m3 m-3 and soil temperature by {heat} K at most"
         )
 
