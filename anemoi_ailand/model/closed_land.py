@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -62,7 +62,6 @@ class ClosedLand(nn.Module):
     _out: Tensor
     _out_mul: Tensor
     _out_add: Tensor
-    _scale: Tensor
     _soils: Tensor
     _roots: Tensor
 
@@ -78,10 +77,13 @@ class ClosedLand(nn.Module):
         self._buffers_of("start", (*STATE, *self.extra, *AT_START), inputs, mul, add)
         self._buffers_of("end", AT_END, inputs, mul, add)
         self._buffers_of("out", self.given, columns.positions(self.given), mul, add)
-        scale = [variable(n).increment_scale or 0.0 for n in self.extra]
-        self.register_buffer("_scale", torch.tensor(scale), persistent=False)
         self.register_buffer("_soils", soil_table(), persistent=False)
         self.register_buffer("_roots", root_table(), persistent=False)
+
+    @property
+    def scales(self) -> tuple[float, ...]:
+        """Size of a unit of the increments of the further prognostic variables, in their units."""
+        return tuple(variable(n).increment_scale or 0.0 for n in self.extra)
 
     def _buffers_of(
         self, part: str, names: Sequence[str], positions: dict[str, int], mul: dict[str, float], add: dict[str, float]
@@ -96,6 +98,11 @@ class ClosedLand(nn.Module):
         last = ((end[..., self._end] - self._end_add) / self._end_mul).unbind(-1)
         a = dict(zip((*STATE, *self.extra, *AT_START), first, strict=True))
         b = dict(zip(AT_END, last, strict=True))
+        extra = torch.stack([a[n] for n in self.extra], dim=-1) if self.extra else start[..., :0]
+        return *self.of_fields(a, b), extra
+
+    def of_fields(self, a: Mapping[str, Tensor], b: Mapping[str, Tensor]) -> tuple[Land, Air]:
+        """Return land and air of the step from fields (...) in physical units by name, at its start and its end."""
         snowfall = STEP_SECONDS * torch.relu(b["avg_tsrwe"])
         land = Land(
             theta=torch.relu(stack_layers([a[f"swvl{k}"] for k in range(1, 5)])),
@@ -107,13 +114,12 @@ class ClosedLand(nn.Module):
             rain=torch.relu(STEP_SECONDS * b["avg_tprate"] - snowfall),
             snowfall=snowfall,
             soil=soil_of(a["slt"], self._soils),
-            cover=torch.stack([a["cvl"] * a["veg_cov_lv"], a["cvh"] * a["veg_cov_hv"]], dim=-1).clamp(0.0, 1.0),
+            cover=stack_layers([a["cvl"] * a["veg_cov_lv"], a["cvh"] * a["veg_cov_hv"]]).clamp(0.0, 1.0),
             roots=torch.stack([roots_of(a[name], self._roots) for name in ("tvl", "tvh")], dim=-2),
             capacity_exponent=capacity_exponent(a["sdor"]),
             urban=a["cur"].clamp(0.0, 1.0),
         )
-        extra = torch.stack([a[n] for n in self.extra], dim=-1) if self.extra else start[..., :0]
-        return land, Air(a["t"], b["t"], b["avg_t"], b["avg_q"], b["avg_sp"]), extra
+        return land, Air(a["t"], b["t"], b["avg_t"], b["avg_q"], b["avg_sp"])
 
     def features(self, land: Land, air: Air) -> Tensor:
         """Return additional columns for the network, shape (..., n_features)."""
@@ -121,12 +127,18 @@ class ClosedLand(nn.Module):
 
     def after(self, land: Land, extra: Tensor, outputs: Tensor) -> tuple[Tensor, Tensor]:
         """Return positions (n,) in the output tensor and normalised values (..., n) of the results of the step."""
-        result = closed_step(land, outputs[..., :N_CONTROLS])
-        changed = (extra + self._scale * outputs[..., N_CONTROLS:]).unbind(-1)
-        for name, value in zip(self.extra, changed, strict=True):
-            result[name] = snow_property(name, value, result["sd"]) if name in SNOW_PROPERTIES else value
+        result = self.results(land, dict(zip(self.extra, extra.unbind(-1), strict=True)), outputs)
         values = torch.stack([result[n] for n in self.given], dim=-1)
         return self._out, values * self._out_mul + self._out_add
+
+    def results(self, land: Land, extra: Mapping[str, Tensor], outputs: Tensor) -> dict[str, Tensor]:
+        """Return the results of the step (...) in physical units by name, for outputs of the network."""
+        result = closed_step(land, outputs[..., :N_CONTROLS])
+        changes = outputs[..., N_CONTROLS:].unbind(-1)
+        for name, scale, change in zip(self.extra, self.scales, changes, strict=True):
+            value = extra[name] + scale * change
+            result[name] = snow_property(name, value, result["sd"]) if name in SNOW_PROPERTIES else value
+        return result
 
 
 def _check(columns: StepColumns, inputs: dict[str, int]) -> None:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from anemoi_ailand.constants import TETENS_PRESSURE, TETENS_WATER, TRIPLE_POINT, VAPOUR_MASS_RATIO
 from anemoi_ailand.physics.closed_step import Land, available_share, root_zone_water
+from anemoi_ailand.physics.layers import join_layers, stack_layers
 from anemoi_ailand.physics.soil import frozen_fraction
 
 #: Number of columns of :func:`contrasts`.
@@ -40,21 +41,20 @@ def contrasts(land: Land, air: Air) -> Tensor:
     deficit in 800 Pa; :math:`\ln(1 + P)` with precipitation P in kg m-2; snow mass on two scales.
     """
     top, temperature, soil = land.temperature[..., 0], land.temperature, land.soil
-    above = torch.stack([air.t_end - top, air.avg_t - top, air.t_start - top], dim=-1)
-    differences = torch.cat([above, temperature[..., :3] - temperature[..., 1:]], dim=-1)
-    near_freezing = torch.stack([air.t_end, air.avg_t, top, temperature[..., 1]], dim=-1) - TRIPLE_POINT
+    above = stack_layers([air.t_end - top, air.avg_t - top, air.t_start - top])
+    differences = join_layers([above, temperature[..., :3] - temperature[..., 1:]])
+    near_freezing = stack_layers([air.t_end, air.avg_t, top, temperature[..., 1]]) - TRIPLE_POINT
     frozen = frozen_fraction(temperature)
     saturation = (land.theta - soil.residual) / (soil.saturated - soil.residual)
-    single = torch.stack(
+    single = stack_layers(
         [
             _deficit(air) / _DEFICIT,
             torch.log1p(land.rain + land.snowfall),
             torch.log1p(land.sd),
             torch.tanh(land.sd / _SNOW),
-        ],
-        dim=-1,
+        ]
     )
-    return torch.cat(
+    return join_layers(
         [
             differences / _TEMPERATURE,
             torch.tanh(near_freezing / _PHASE),
@@ -62,8 +62,7 @@ def contrasts(land: Land, air: Air) -> Tensor:
             4.0 * saturation - 2.0,
             2.0 * root_zone_water(land, frozen).sum(-1) - 1.0,
             single,
-        ],
-        dim=-1,
+        ]
     )
 
 

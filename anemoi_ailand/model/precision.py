@@ -32,13 +32,13 @@ def precision_of(name: str) -> torch.dtype | None:
 
 def hidden_precision(dtype: torch.dtype | None, device: torch.device) -> AbstractContextManager:
     """Multiply in ``dtype`` inside ``with``, if the hardware of the device supports it."""
-    if dtype is None or not _in_hardware(device.type):
+    if dtype is None or not in_hardware(device.type):
         return nullcontext()
     return torch.autocast(device.type, dtype=dtype)
 
 
 @cache
-def _in_hardware(kind: str) -> bool:
+def in_hardware(kind: str) -> bool:
     """Return whether the hardware multiplies bfloat16; without it, bfloat16 is slower than single precision."""
     if kind == "cpu":
         # torch 2.10 has no public function for this

@@ -1,16 +1,23 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Fields of layers (..., layer), each layer contiguous in memory, and tridiagonal systems over the layers."""
+"""Fields of layers: (..., layer), each layer contiguous in memory, or one tensor (...) a layer; tridiagonal systems.
+
+Where layers act on each other they are kept apart, so that compiled code holds all of a point's layers in registers.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import torch
 from torch import Tensor
 
 from anemoi_ailand.constants import SOIL_LAYER_THICKNESS
+
+#: A named tuple of tensors.
+_Constants = TypeVar("_Constants", bound=tuple)
 
 
 def layer_thickness(like: Tensor) -> Tensor:
@@ -28,21 +35,34 @@ def join_layers(parts: Sequence[Tensor]) -> Tensor:
     return torch.cat([part.movedim(-1, 0) for part in parts]).movedim(0, -1)
 
 
-def solve_tridiagonal(lower: Tensor, diagonal: Tensor, upper: Tensor, rhs: Tensor) -> Tensor:
+def each_layer(
+    function: Callable[[Tensor, _Constants], tuple[Tensor, ...]], layers: Sequence[Tensor], constants: _Constants
+) -> list[list[Tensor]]:
+    """Apply an element-wise function with several results to every layer; return each result by layer.
+
+    ``constants`` of a point have shape (..., 1). Interpreted, all layers are one call; compiled, each is code of its
+    own.
+    """
+    if torch.compiler.is_compiling():
+        rows = type(constants)(*(v.squeeze(-1) for v in constants))
+        return [list(result) for result in zip(*(function(layer, rows) for layer in layers), strict=True)]
+    return [list(result.unbind(-1)) for result in function(stack_layers(layers), constants)]
+
+
+def solve_tridiagonal(
+    lower: Sequence[Tensor], diagonal: Sequence[Tensor], upper: Sequence[Tensor], rhs: Sequence[Tensor]
+) -> list[Tensor]:
     r"""Solve :math:`l_k x_{k-1} + d_k x_k + u_k x_{k+1} = r_k` by elimination, without pivoting.
 
-    Thomas's algorithm, safe for the diagonally dominant systems of implicit diffusion only. ``diagonal`` and ``rhs``
-    have shape (..., layer); the off-diagonals (..., layer - 1) belong to rows ``k + 1`` (``lower[..., k]``) and ``k``
-    (``upper[..., k]``).
+    Thomas's algorithm, safe for the diagonally dominant systems of implicit diffusion only. Sequences hold one tensor
+    (...) a row; the off-diagonals have one less, and belong to rows ``k + 1`` (``lower[k]``) and ``k`` (``upper[k]``).
     """
-    low, up = lower.unbind(-1), upper.unbind(-1)
-    rows = list(zip(diagonal.unbind(-1), rhs.unbind(-1), strict=True))
-    pivot, value = rows[0]
-    ratios, values = [], [value / pivot]
-    for k, (d, r) in enumerate(rows[1:]):
-        ratios.append(up[k] / pivot)
-        pivot = d - low[k] * ratios[k]
-        values.append((r - low[k] * values[k]) / pivot)
+    inverse = 1.0 / diagonal[0]
+    ratios, values = [], [rhs[0] * inverse]
+    for low, up, d, r in zip(lower, upper, diagonal[1:], rhs[1:], strict=True):
+        ratios.append(up * inverse)
+        inverse = 1.0 / (d - low * ratios[-1])
+        values.append((r - low * values[-1]) * inverse)
     for k in reversed(range(len(ratios))):
         values[k] = values[k] - ratios[k] * values[k + 1]
-    return stack_layers(values)
+    return values

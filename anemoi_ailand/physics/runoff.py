@@ -8,6 +8,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from anemoi_ailand.physics.elementary import expm1
+
 #: Depth of soil whose water controls surface runoff [m]. ecLand, sussoil_mod.F90: RSRDEP.
 DECIDING_DEPTH = 0.5
 
@@ -64,9 +66,10 @@ def surface_runoff(reaching: Tensor, held: Tensor, capacity: Tensor, exponent: T
     """
     power, water = 1.0 + exponent, reaching.clamp_min(_LEAST_WATER)
     dry = (1.0 - held / capacity).clamp(_LEAST, 1.0)
-    taken = (water / (power * capacity * dry.pow(1.0 / power))).clamp_max(1.0 - _LEAST)
+    root = torch.exp(torch.log(dry) / power)
+    taken = (water / (power * capacity * root)).clamp_max(1.0 - _LEAST)
     # dry (1 - V^(1+b) / dry), without the difference of two numbers that are nearly one
-    share = 1.0 + dry * capacity / water * torch.expm1(power * torch.log1p(-taken))
+    share = 1.0 + dry * capacity / water * expm1(power * torch.log1p(-taken))
     share = share.clamp(0.0, 1.0)
     excess = torch.relu(held - capacity)
     lost = (reaching > _RAIN) & (excess <= _EXCESS_LOST * capacity)

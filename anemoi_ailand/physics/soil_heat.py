@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -21,7 +22,7 @@ from anemoi_ailand.constants import (
     WATER_DENSITY,
     WATER_HEAT_CAPACITY,
 )
-from anemoi_ailand.physics.layers import join_layers, layer_thickness, solve_tridiagonal
+from anemoi_ailand.physics.layers import layer_thickness, solve_tridiagonal, stack_layers
 from anemoi_ailand.physics.soil import Soil, frozen_fraction, frozen_slope
 
 #: Temperatures closer than this are equal in a difference quotient [K].
@@ -104,16 +105,22 @@ def heat_step(temperature: Tensor, top: Tensor, conductance: Tensor, capacity: T
 
     Returns shape (..., layer) [K]. Source: ecLand, srft_mod.F90, whose steps of 30 minutes are fully implicit.
     """
-    above = 0.5 * STEP_SECONDS * conductance
-    below = torch.nn.functional.pad(above[..., 1:], (0, 1))
-    from_top = above[..., :1] * (2.0 * top.unsqueeze(-1) - temperature[..., :1])
-    flow_in = join_layers([from_top, above[..., 1:] * (temperature[..., :-1] - temperature[..., 1:])])
-    flow_out = torch.nn.functional.pad(flow_in[..., 1:], (0, 1))
-    return solve_tridiagonal(
-        -above[..., 1:] / capacity[..., 1:],
-        1.0 + (above + below) / capacity,
-        -below[..., :-1] / capacity[..., :-1],
-        temperature + (flow_in - flow_out) / capacity,
+    above = [0.5 * STEP_SECONDS * g for g in conductance.unbind(-1)]
+    inverse, layers = [1.0 / c for c in capacity.unbind(-1)], temperature.unbind(-1)
+    flow = [
+        above[0] * (2.0 * top - layers[0]),
+        *(g * (a - b) for g, (a, b) in zip(above[1:], pairwise(layers), strict=True)),
+    ]
+    # no flow through the bottom
+    gain = [*(into - out for into, out in pairwise(flow)), flow[-1]]
+    exchange = [*(a + b for a, b in pairwise(above)), above[-1]]
+    return stack_layers(
+        solve_tridiagonal(
+            [-g * c for g, c in zip(above[1:], inverse[1:], strict=True)],
+            [1.0 + e * c for e, c in zip(exchange, inverse, strict=True)],
+            [-g * c for g, c in zip(above[1:], inverse[:-1], strict=True)],
+            [t + g * c for t, g, c in zip(layers, gain, inverse, strict=True)],
+        )
     )
 
 

@@ -5,12 +5,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from anemoi_ailand.physics.layers import join_layers, layer_thickness, solve_tridiagonal, stack_layers
+from anemoi_ailand.constants import SOIL_LAYER_THICKNESS
+from anemoi_ailand.physics.elementary import expm1
+from anemoi_ailand.physics.layers import each_layer, solve_tridiagonal, stack_layers
 from anemoi_ailand.physics.runoff import DECIDING_DEPTH, URBAN_SATURATED, surface_runoff
 from anemoi_ailand.physics.soil import Soil
 
@@ -22,6 +26,11 @@ FULL = 0.999
 
 #: Substeps of soil water in a step of 6 h: half an hour each, as in ecLand.
 N_SUBSTEPS = 12
+
+#: Part of each layer above :data:`DECIDING_DEPTH` [m].
+_WITHIN = tuple(
+    min(max(DECIDING_DEPTH - sum(SOIL_LAYER_THICKNESS[:k]), 0.0), depth) for k, depth in enumerate(SOIL_LAYER_THICKNESS)
+)
 
 
 def hydraulic_properties(theta: Tensor, soil: Soil) -> tuple[Tensor, Tensor]:
@@ -57,61 +66,88 @@ def hydraulic_properties(theta: Tensor, soil: Soil) -> tuple[Tensor, Tensor]:
     >>> bool((conductivity.diff() > 0.0).all())  # the wetter, the more conductive
     True
     """
-    span, m = soil.saturated - soil.residual, 1.0 - 1.0 / soil.exponent
-    log_s = torch.log(((theta - soil.residual) / span).clamp(_DRIEST, _WETTEST))
-    log_a = m * torch.log1p(-torch.exp(log_s / m))
-    square = torch.expm1(log_a).square()
-    conductivity = soil.conductivity * torch.exp(soil.mualem * log_s) * square
-    factor = (1.0 - m) * soil.conductivity / (soil.alpha * m * span)
-    return conductivity, factor * torch.exp((soil.mualem - 1.0 / m) * log_s - log_a) * square
+    return _properties(theta, _curve_of(soil))
 
 
-def richards_step(water: Tensor, depth: Tensor, gain: Tensor, gravity: Tensor, diffusion: Tensor) -> Tensor:
+class _Curve(NamedTuple):
+    """What the hydraulic properties need of a soil: constants of its points, shape (..., 1)."""
+
+    residual: Tensor
+    per_span: Tensor
+    m: Tensor
+    per_m: Tensor
+    mualem: Tensor
+    conductivity: Tensor
+    capacity_scale: Tensor
+
+
+def _curve_of(soil: Soil) -> _Curve:
+    m, per_span = 1.0 - 1.0 / soil.exponent, 1.0 / (soil.saturated - soil.residual)
+    scale = (1.0 - m) * per_span / (soil.alpha * m)
+    return _Curve(soil.residual, per_span, m, 1.0 / m, soil.mualem, soil.conductivity, scale)
+
+
+def _properties(theta: Tensor, curve: _Curve) -> tuple[Tensor, Tensor]:
+    log_s = torch.log(((theta - curve.residual) * curve.per_span).clamp(_DRIEST, _WETTEST))
+    power = torch.exp(log_s * curve.per_m)
+    less = expm1(curve.m * torch.log1p(-power))  # a - 1
+    conductivity = curve.conductivity * torch.exp(curve.mualem * log_s) * less.square()
+    return conductivity, curve.capacity_scale * conductivity / (power * (1.0 + less))
+
+
+def richards_step(
+    water: Sequence[Tensor], gain: Sequence[Tensor], gravity: Sequence[Tensor], diffusion: Sequence[Tensor]
+) -> list[Tensor]:
     r"""Move water between layers over a substep, with implicit diffusion and explicit gravity; water is conserved.
 
     .. math:: w_k' = w_k + s_k + q_{k-1/2} - q_{k+1/2}, \qquad
               q_{k+1/2} = \gamma_{k+1/2} + d_{k+1/2} (\theta_k' - \theta_{k+1}')
 
-    with :math:`w_k = \theta_k \Delta z_k`.
+    with :math:`w_k = \theta_k \Delta z_k`. All sequences hold one tensor (...) a layer.
 
     Parameters
     ----------
-    water : Tensor, shape (..., layer)
+    water : sequence of Tensor
         Water of each layer [m].
-    depth : Tensor, shape (layer,)
-        Thickness of the layers [m].
-    gain : Tensor, shape (..., layer)
+    gain : sequence of Tensor
         Gain of each layer over the step by infiltration, evaporation and root uptake [m].
-    gravity : Tensor, shape (..., layer)
+    gravity : sequence of Tensor
         :math:`\gamma`, flow by gravity through the bottom of each layer over the step [m]; the last is drainage.
-    diffusion : Tensor, shape (..., layer - 1)
-        :math:`d` between neighbouring layers over the step [m].
+    diffusion : sequence of Tensor
+        :math:`d` between neighbouring layers over the step [m]; one less than there are layers.
 
-    Returns shape (..., layer) [m]; may be below zero or above saturation, see :func:`fill_deficits`.
+    Returns the water of each layer [m]; may be below zero or above saturation, see :func:`fill_deficits`.
     Source: ecLand, srfwexc_vg_mod.F90; IFS Documentation CY49R1, Part IV, section 8.6.
     """
-    zero = torch.zeros_like(water[..., :1])
-    rhs = (water + gain - gravity + join_layers([zero, gravity[..., :-1]])) / depth
-    exchange = join_layers([diffusion, zero]) + join_layers([zero, diffusion])
-    theta = solve_tridiagonal(-diffusion / depth[1:], 1.0 + exchange / depth, -diffusion / depth[:-1], rhs)
+    per_depth = [1.0 / depth for depth in SOIL_LAYER_THICKNESS]
+    exchange = [diffusion[0], *(a + b for a, b in pairwise(diffusion)), diffusion[-1]]
+    from_above = [0.0, *gravity[:-1]]
+    theta = solve_tridiagonal(
+        [-d * per for d, per in zip(diffusion, per_depth[1:], strict=True)],
+        [1.0 + e * per for e, per in zip(exchange, per_depth, strict=True)],
+        [-d * per for d, per in zip(diffusion, per_depth[:-1], strict=True)],
+        [(w + g - out + into) * per
+         for w, g, out, into, per in zip(water, gain, gravity, from_above, per_depth, strict=True)],
+    )  # fmt: skip
     # apply the fluxes of the solution, not the solution itself, so that rounding cannot create water
-    between = gravity[..., :-1] + diffusion * (theta[..., :-1] - theta[..., 1:])
-    outflow = join_layers([between, gravity[..., -1:]])
-    return water + gain + join_layers([zero, between]) - outflow
+    between = [g + d * (a - b) for g, d, (a, b) in zip(gravity[:-1], diffusion, pairwise(theta), strict=True)]
+    inflow, outflow = [0.0, *between], [*between, gravity[-1]]
+    return [w + g + into - out for w, g, into, out in zip(water, gain, inflow, outflow, strict=True)]
 
 
-def fill_deficits(water: Tensor) -> tuple[Tensor, Tensor]:
+def fill_deficits(water: Sequence[Tensor]) -> tuple[list[Tensor], Tensor]:
     """Move water upwards until no layer is below zero; also return the deficit of the whole column [m].
 
-    The deficit (...) has to be supplied from elsewhere: ``water`` (..., layer) minus it is conserved.
+    The deficit (...) has to be supplied from elsewhere: the sum of ``water``, one tensor (...) a layer, minus it is
+    conserved.
     """
-    layers = list(water.unbind(-1))
+    layers = list(water)
     for k in range(len(layers) - 1):
         missing = torch.relu(-layers[k])
         layers[k], layers[k + 1] = layers[k] + missing, layers[k + 1] - missing
     deficit = torch.relu(-layers[-1])
     layers[-1] = layers[-1] + deficit
-    return stack_layers(layers), deficit
+    return layers, deficit
 
 
 class Arriving(NamedTuple):
@@ -163,29 +199,37 @@ def move_water(
 
     Source: ecLand, srfwexc_vg_mod.F90, srfwng_mod.F90.
     """
-    depth = layer_thickness(theta)
-    full, saturated = FULL * soil.saturated, soil.saturated * depth
-    gain, seconds = gain / N_SUBSTEPS, seconds / N_SUBSTEPS
-    per_distance = seconds[..., :-1] / (0.5 * (depth[:-1] + depth[1:]))
-    held_by, capacity = _deciding_layers(soil, frozen, arriving.urban, depth)
-    water = stack_layers((theta * depth).unbind(-1))
-    surface = drained = debt = torch.zeros_like(theta[..., 0])
+    depth, curve = SOIL_LAYER_THICKNESS, _curve_of(soil)
+    ice, gains = frozen.unbind(-1), (gain / N_SUBSTEPS).unbind(-1)
+    flowing = (seconds / N_SUBSTEPS).unbind(-1)
+    per_distance = [s / (0.5 * (a + b)) for s, (a, b) in zip(flowing[:-1], pairwise(depth), strict=True)]
+    capacity = _deciding_capacity(soil, frozen, arriving.urban)
+    wilting, saturated, fastest = (v.squeeze(-1) for v in (soil.wilting, soil.saturated, soil.conductivity))
+    full, most = FULL * saturated, [saturated * d for d in depth]
+    water = [w * d for w, d in zip(theta.unbind(-1), depth, strict=True)]
+    surface = drained = debt = torch.zeros_like(saturated)
     for number in range(N_SUBSTEPS):
-        theta = water / depth
+        layers = _per_depth(water)
         reaching = arriving.amount * _weight(number, arriving.lateness)
-        held = ((torch.relu(theta - soil.wilting) * (1.0 - frozen) + soil.wilting) * held_by).sum(-1)
-        runoff = surface_runoff(reaching, held, capacity, arriving.exponent, arriving.odds)
-        wetter = join_layers([torch.maximum(theta[..., :-1], theta[..., 1:]), theta[..., -1:]])
-        conductivity, diffusivity = hydraulic_properties(wetter, soil)
-        falling = seconds * torch.where(wetter > full, soil.conductivity, conductivity)
-        gained = join_layers([gain[..., :1] + (reaching - runoff - debt).unsqueeze(-1), gain[..., 1:]])
-        water, debt = fill_deficits(richards_step(water, depth, gained, falling, per_distance * diffusivity[..., :-1]))
-        excess = torch.relu(water - saturated)
-        water = water - excess
-        surface = surface + runoff + excess[..., 0]
-        drained = drained + falling[..., -1] + excess[..., 1:].sum(-1)
+        runoff = surface_runoff(reaching, _held(layers, wilting, ice), capacity, arriving.exponent, arriving.odds)
+        wetter = [*(torch.maximum(a, b) for a, b in pairwise(layers)), layers[-1]]
+        conductivity, diffusivity = each_layer(_properties, wetter, curve)
+        conductivity = [torch.where(w > full, fastest, k) for w, k in zip(wetter, conductivity, strict=True)]
+        falling = [s * k for s, k in zip(flowing, conductivity, strict=True)]
+        diffusion = [s * d for s, d in zip(per_distance, diffusivity[:-1], strict=True)]
+        gained = [gains[0] + (reaching - runoff - debt), *gains[1:]]
+        water, debt = fill_deficits(richards_step(water, gained, falling, diffusion))
+        excess = [torch.relu(w - m) for w, m in zip(water, most, strict=True)]
+        water = [w - e for w, e in zip(water, excess, strict=True)]
+        surface = surface + runoff + excess[0]
+        drained = drained + falling[-1] + sum(excess[2:], excess[1])
     from_surface = torch.minimum(debt, surface)
-    return MovedWater(water / depth, surface - from_surface, drained - (debt - from_surface))
+    return MovedWater(stack_layers(_per_depth(water)), surface - from_surface, drained - (debt - from_surface))
+
+
+def _per_depth(water: Sequence[Tensor]) -> list[Tensor]:
+    """Return the soil water of the layers [m3 m-3] from their water [m]."""
+    return [w * (1.0 / d) for w, d in zip(water, SOIL_LAYER_THICKNESS, strict=True)]
 
 
 def _weight(number: int, lateness: Tensor) -> Tensor:
@@ -193,10 +237,18 @@ def _weight(number: int, lateness: Tensor) -> Tensor:
     return (1.0 + lateness * (2.0 * number / (N_SUBSTEPS - 1) - 1.0)) / N_SUBSTEPS
 
 
-def _deciding_layers(soil: Soil, frozen: Tensor, urban: Tensor, depth: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the thickness of each layer within :data:`DECIDING_DEPTH` (layer,) and its capacity (...) [m]."""
-    top = torch.cumsum(depth, 0) - depth
-    within = torch.minimum(torch.relu(DECIDING_DEPTH - top), depth)
+def _held(layers: Sequence[Tensor], wilting: Tensor, frozen: Sequence[Tensor]) -> Tensor:
+    """Return the water that counts for surface runoff, down to :data:`DECIDING_DEPTH` (...) [m]."""
+    parts = [
+        within * (torch.relu(layer - wilting) * (1.0 - ice) + wilting)
+        for within, layer, ice in zip(_WITHIN, layers, frozen, strict=True)
+        if within
+    ]
+    return sum(parts[1:], parts[0])
+
+
+def _deciding_capacity(soil: Soil, frozen: Tensor, urban: Tensor) -> Tensor:
+    """Return the capacity of the soil down to :data:`DECIDING_DEPTH` (...) [m]."""
     saturated = soil.saturated + urban.unsqueeze(-1) * (URBAN_SATURATED - soil.saturated)
     most = (saturated - soil.wilting) * (1.0 - frozen) + soil.wilting
-    return within, (most * within).sum(-1)
+    return (most * most.new_tensor(_WITHIN)).sum(-1)

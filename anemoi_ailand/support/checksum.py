@@ -23,6 +23,9 @@ _STEP = ("constants.py", "variables.py", "physics", "model")
 #: The same for a roll-out (in addition to checkpoint and dataset) and for a training (to configuration and dataset).
 ROLL_OUT, TRAINING = (*_STEP, "data", "rollout"), (*_STEP, "training")
 
+#: The same for a compiled step.
+COMPILED = (*_STEP, "rollout/step/fused_step.py", "hosts/torch_inductor.py")
+
 
 def file_sha256(path: Path) -> str:
     """Return the SHA-256 of a file in hexadecimal digits."""
@@ -33,7 +36,7 @@ def file_sha256(path: Path) -> str:
 def code_sha256(places: Sequence[str]) -> str:
     """Return the SHA-256 of the source files in ``places``, without docstrings, comments and layout.
 
-    ``places`` is :data:`ROLL_OUT` or :data:`TRAINING`.
+    ``places`` is :data:`ROLL_OUT`, :data:`TRAINING` or :data:`COMPILED`.
     """
     found = hashlib.sha256()
     for place in places:

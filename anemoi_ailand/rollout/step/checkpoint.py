@@ -43,6 +43,8 @@ class LandStep:
         File of the checkpoint.
     device : torch.device
         Device of rows and weights.
+    compiled : callable, optional
+        The same step, compiled; see :func:`~anemoi_ailand.rollout.step.compiled_step.open_step`.
     """
 
     model: Any
@@ -51,6 +53,12 @@ class LandStep:
     outputs: tuple[str, ...]
     path: Path
     device: torch.device
+    compiled: Any = None
+
+    @property
+    def execution(self) -> str:
+        """How the step is executed, with its precision, as outputs and restart files record it."""
+        return self.compiled.name if self.compiled is not None else "plain"
 
     @property
     def prognostic(self) -> tuple[str, ...]:
@@ -69,6 +77,9 @@ class LandStep:
 
     def of_slots(self, start: Tensor, end: Tensor) -> Tensor:
         """Predict from both slots, each of shape (row, input)."""
+        if self.compiled is not None:
+            with torch.inference_mode():
+                return self.compiled(start, end)
         return self(torch.stack([start, end]))
 
 

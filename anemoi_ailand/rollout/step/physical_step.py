@@ -48,7 +48,7 @@ class PhysicalStep(nn.Module):
         super().__init__()
         self.inputs, self.outputs, self.prognostic = step.inputs, step.outputs, step.prognostic
         self.land = deepcopy(step.model.model).eval().requires_grad_(False)
-        for name, (mul, add) in normaliser_factors(_normalizer(step), len(self.outputs)).items():
+        for name, (mul, add) in normaliser_factors(normaliser(step), len(self.outputs)).items():
             self.register_buffer(f"_mul_{name}", mul)
             self.register_buffer(f"_add_{name}", add)
 
@@ -65,7 +65,7 @@ class PhysicalStep(nn.Module):
         return clamp(y, *self.land.physical_bounds)
 
 
-def _normalizer(step: LandStep) -> InputNormalizer:
+def normaliser(step: LandStep) -> InputNormalizer:
     model: Any = step.model
     processors = dict(model.pre_processors[step.dataset].processors)
     others = [name for name, p in processors.items() if not isinstance(p, InputNormalizer)]

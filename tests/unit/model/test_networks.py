@@ -137,7 +137,7 @@ CPU = torch.device("cpu")
 @pytest.fixture
 def bf16(monkeypatch):
     """Pretend that the processor has it: what it computes is the same, only slower."""
-    monkeypatch.setattr(module, "_in_hardware", lambda kind: True)
+    monkeypatch.setattr(module, "in_hardware", lambda kind: True)
     return hidden_precision(torch.bfloat16, CPU)
 
 
@@ -186,7 +186,7 @@ def test_gradient_is_near_that_of_single_precision(bf16):
 
 def test_without_hardware_or_wish_nothing_changes(monkeypatch):
     """A processor that would only emulate it multiplies in single precision."""
-    monkeypatch.setattr(module, "_in_hardware", lambda kind: False)
+    monkeypatch.setattr(module, "in_hardware", lambda kind: False)
     for dtype in (torch.bfloat16, None):
         with hidden_precision(dtype, CPU):
             assert not torch.is_autocast_enabled("cpu")

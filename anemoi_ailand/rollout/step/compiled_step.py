@@ -1,0 +1,233 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""Choice between the plain step and the compiled one, which is made once for a checkpoint and kept on disk.
+
+The plain step is the reference: torch calls one operation after the other, in single precision. The compiled step
+(:mod:`~anemoi_ailand.rollout.step.fused_step`) is machine code without Python, with hidden layers in bfloat16 where the
+processor has it. Each is batch-invariant, so that restarts, parts of a grid and members are reproduced bitwise by the
+same of the two, and within their tolerance by the other.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import platform
+import shutil
+import threading
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from anemoi_ailand.hosts.anemoi_models import normaliser_factors
+from anemoi_ailand.hosts.torch_inductor import Library, compile_library
+from anemoi_ailand.model.precision import in_hardware
+from anemoi_ailand.rollout.step.checkpoint import LandStep, checkpoint_checksum, load_step
+from anemoi_ailand.rollout.step.fused_step import NetworkPart, StatePart, example, unsupported
+from anemoi_ailand.rollout.step.physical_step import normaliser
+from anemoi_ailand.support.atomic import complete_file
+from anemoi_ailand.support.checksum import COMPILED, loaded_sha256
+from anemoi_ailand.support.options import suggestion
+
+LOG = logging.getLogger(__name__)
+
+#: How a step is executed: ``auto`` takes the compiled step if it has been made, or pays in this run.
+Execution = Literal["auto", "plain", "compiled"]
+
+#: Point-steps from which compiling pays within a run: the plain step takes about ten minutes for them.
+PAYS = 3 * 10**7
+
+#: The compiled step takes multiples of this number of rows, at most so many such units, and blocks of so many rows.
+_UNIT, _UNITS, _BLOCK = 16, 2**16, 2048
+
+#: Largest difference from the plain step, as root mean square over rows and outputs in units of their spread.
+_TOLERANCE = {torch.float32: 0.002, torch.bfloat16: 0.05}
+
+#: Environment variable with the folder that is used instead of the user's cache.
+CACHE = "AILAND_CACHE"
+
+
+def open_step(
+    checkpoint: str | Path, device: str | torch.device = "cpu", execution: str = "auto", point_steps: int = 0
+) -> LandStep:
+    """Load a checkpoint as :func:`~anemoi_ailand.rollout.step.checkpoint.load_step` does, for many steps.
+
+    Parameters
+    ----------
+    checkpoint, device
+        See :func:`~anemoi_ailand.rollout.step.checkpoint.load_step`, which gives the errors.
+    execution : {'auto', 'plain', 'compiled'}
+        ``compiled`` makes the compiled step if it is not there, which takes a few minutes once; without a C++
+        compiler, on an accelerator or for a network of one's own, the plain step is taken, with a warning. ``auto``
+        makes it only if ``point_steps`` exceed :data:`PAYS`.
+    point_steps : int
+        Rows times steps of the work ahead, as far as known.
+    """
+    check_execution(execution)
+    step = load_step(checkpoint, device)
+    if execution == "plain":
+        return step
+    level = logging.WARNING if execution == "compiled" else logging.DEBUG
+    if reason := _impossible(step):
+        LOG.log(level, "The step of %s is not compiled, so it runs plain: %s", step.path.name, reason)
+        return step
+    paths = compiled_paths(step)
+    if not all(path.is_file() for path in paths):
+        if execution == "auto" and point_steps < PAYS:
+            LOG.info("The step runs plain. It is several times faster after `anemoi-ailand compile %s`", checkpoint)
+            return step
+        if (reason := _no_compiler()) or (reason := _failed(step)):
+            LOG.warning("The step of %s is not compiled, so it runs plain: %s", step.path.name, reason)
+            return step
+    return replace(step, compiled=CompiledStep(step, *paths))
+
+
+def check_execution(execution: str) -> None:
+    """Refuse an unknown way of execution."""
+    if execution not in get_args(Execution):
+        raise ValueError(f"There is no execution '{execution}'. {suggestion(execution, get_args(Execution))}")
+
+
+def make_compiled(step: LandStep) -> tuple[Path, Path]:
+    """Compile the parts of a step that are not in the cache; return their paths."""
+    hidden, (network, state) = hidden_precision(), compiled_paths(step)
+    network.parent.mkdir(parents=True, exist_ok=True)
+    start, end, outputs = example(step, 4 * _UNIT)
+    todo = [
+        (network, lambda: NetworkPart(step, hidden), (start, end), True),
+        # joined products and sums would double the rounding errors of the physics, and save nothing
+        (state, lambda: StatePart(step), (start, end, outputs), False),
+    ]
+    todo = [part for part in todo if not part[0].is_file()]
+    with tqdm(todo, desc="Compiling the step, once for this machine", unit="part", disable=None) as bar:
+        for path, part, arguments, contract in bar:
+            with complete_file(path, path.with_name(f".{path.name}.{os.getpid()}")) as partial:
+                compile_library(part(), arguments, partial, rows=_UNIT, contract=contract, n_most=_UNITS)
+    return network, state
+
+
+def compiled_paths(step: LandStep) -> tuple[Path, Path]:
+    """Return the files of the compiled parts: of the network, and of the state, which all networks share."""
+    common = (loaded_sha256(COMPILED), torch.__version__, platform.machine(), _instructions())
+    names = (step.inputs, step.outputs, example(step, 1)[2].shape, step.model.model.closed is not None)
+    network = (checkpoint_checksum(step.path), hidden_precision(), *names, *common)
+    return _file("network", network), _file("state", (*names, *common))
+
+
+def hidden_precision() -> torch.dtype:
+    """Return the precision of the hidden layers of the compiled step on this processor."""
+    return torch.bfloat16 if in_hardware("cpu") else torch.float32
+
+
+class CompiledStep:
+    """Compiled step; safe to call from several threads.
+
+    The first rows are compared with the plain step.
+
+    Parameters
+    ----------
+    step : LandStep
+        Plain step.
+    network, state : Path
+        Libraries, see :func:`make_compiled`.
+
+    Raises
+    ------
+    RuntimeError
+        At the first call: the compiled step differs from the plain one.
+    """
+
+    def __init__(self, step: LandStep, network: Path, state: Path) -> None:
+        threads = os.cpu_count() or 1
+        self._plain, self._network, self._state = step, Library(network, threads), Library(state, threads)
+        self.precision = hidden_precision()
+        self.name = f"compiled, hidden layers in {str(self.precision).removeprefix('torch.')}"
+        self._lock, self._compared = threading.Lock(), False
+
+    def __call__(self, start: Tensor, end: Tensor) -> Tensor:
+        """Compute the outputs; shapes ``(row, input), (row, input) -> (row, output)``, variables contiguous."""
+        if not self._compared:
+            with self._lock:
+                if not self._compared:
+                    self._compare(start[:_UNIT], end[:_UNIT])
+        out = torch.empty((len(self._plain.outputs), len(start)))
+        for begin in range(0, len(start), _BLOCK):
+            rows = slice(begin, begin + _BLOCK)
+            out[:, rows] = self._block(start[rows], end[rows])
+        return out.t()
+
+    def _block(self, *slots: Tensor) -> Tensor:
+        """Return the outputs (output, row)."""
+        n_rows = len(slots[0])
+        whole = [_whole_units(slot) for slot in slots]
+        return self._state(*whole, self._network(*whole))[:, :n_rows]
+
+    def _compare(self, start: Tensor, end: Tensor) -> None:
+        if len(start):
+            scale = normaliser_factors(normaliser(self._plain), len(self._plain.outputs))["out"][0]
+            difference = (self._block(start, end).t() - self._plain.of_slots(start, end)) * scale
+            found = float(difference[difference.isfinite()].square().mean().sqrt())
+            if found > _TOLERANCE[self.precision]:
+                raise RuntimeError(
+                    f"The compiled step of {self._plain.path.name} differs from the plain one by {found:.2g} of the "
+                    f"spread of its outputs. Remove the folder {cache_folder()}, or set `execution: plain`."
+                )
+        self._compared = True
+
+
+def cache_folder() -> Path:
+    """Return the folder of the compiled steps: ``$AILAND_CACHE``, or the one of the user's cache."""
+    if own := os.environ.get(CACHE):
+        return Path(own).expanduser()
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "anemoi-ailand"
+
+
+def _whole_units(slot: Tensor) -> Tensor:
+    """Return a slot (row, input) as (input, row), the last row repeated to a multiple of the unit."""
+    n_rows, more = len(slot), -len(slot) % _UNIT
+    if not more:
+        return slot.t().contiguous()
+    whole = slot.new_empty((slot.shape[1], n_rows + more))
+    whole[:, :n_rows] = slot.t()
+    whole[:, n_rows:] = slot[-1].unsqueeze(-1)
+    return whole
+
+
+def _file(part: str, key: tuple[object, ...]) -> Path:
+    return cache_folder() / f"{part}-{hashlib.sha256(repr(key).encode()).hexdigest()[:20]}.so"
+
+
+def _instructions() -> str:
+    """Return the instructions that the processor has, which compiled code relies on."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        return next(line for line in lines if line.startswith(("flags", "Features")))
+    except (OSError, StopIteration):  # another system
+        return platform.processor()
+
+
+def _impossible(step: LandStep) -> str | None:
+    if step.device.type != "cpu":
+        return f"it runs on {step.device.type}"
+    return unsupported(step)
+
+
+def _no_compiler() -> str | None:
+    compiler = os.environ.get("CXX") or "g++"
+    return None if shutil.which(compiler) else f"there is no C++ compiler '{compiler}'; install one, or set $CXX"
+
+
+def _failed(step: LandStep) -> str | None:
+    """Compile a step; return None, or why it failed."""
+    try:
+        make_compiled(step)
+    except Exception as error:  # whatever torch and the compiler raise
+        LOG.debug("Compiling failed", exc_info=True)
+        return f"compiling failed ({type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''})"
+    return None

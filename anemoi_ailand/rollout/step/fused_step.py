@@ -1,0 +1,193 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""The step in a form that compiles to fast code: points innermost in memory, weights merged, no normalised state.
+
+The values are those of :class:`~anemoi_ailand.rollout.step.physical_step.PhysicalStep` to rounding; the algebra is
+rearranged once, when the parts are made:
+
+- layer norm subtracts the mean over the channels, which is linear: rows of weights and bias are centred instead;
+- the first layer and the input columns of the diagnostic block are one product, and so are those of both heads;
+- products of the hidden layers may use bfloat16, as in training with ``hidden_precision``; input columns and heads stay
+  in single precision.
+
+There are two parts, which depend on different things: that of the network on the weights, that of the state only on the
+names of the variables.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import linear
+
+from anemoi_ailand.hosts.anemoi_models import normaliser_factors
+from anemoi_ailand.model.closed_land import AT_END, AT_START, ClosedLand
+from anemoi_ailand.model.pointwise_mlp import PointwiseMLP
+from anemoi_ailand.physics.closed_step import STATE
+from anemoi_ailand.rollout.step.checkpoint import LandStep
+from anemoi_ailand.rollout.step.physical_step import normaliser
+from anemoi_ailand.variables import variable
+
+
+def unsupported(step: LandStep) -> str | None:
+    """Return why a step has no fused form, or None if it has one."""
+    land = step.model.model
+    if type(land.network) is not PointwiseMLP:
+        return f"its network is a {type(land.network).__name__}, not the packaged PointwiseMLP"
+    if not land.network.n_diagnostic or len(land.network.trunk) == 0:
+        return "its network has no hidden layer or no diagnostics"
+    if set(land.columns.outputs) != set(_given(step)) | set(_diagnostic(step)):
+        return "its outputs are not those of the table"
+    return None
+
+
+class NetworkPart(nn.Module):
+    r"""Fields of a step to the outputs of the network.
+
+    Shapes: ``start, end (input, row)`` in the units of the table to ``(controls + diagnostics, row)``: increments or
+    controls, dimensionless, then diagnostics in their units.
+
+    Parameters
+    ----------
+    step : LandStep
+        Loaded checkpoint; its weights are copied.
+    hidden : torch.dtype
+        Precision of the products of hidden layers.
+    """
+
+    def __init__(self, step: LandStep, hidden: torch.dtype) -> None:
+        super().__init__()
+        land, network = step.model.model, step.model.model.network
+        self.inputs, self.closed, self.hidden = step.inputs, land.closed, hidden
+        self.start, self.end = list(land.columns.start_index), list(land.columns.end_index)
+        factors = normaliser_factors(normaliser(step), len(step.outputs))
+        mul, add = (v[[*self.start, *self.end]].unsqueeze(-1) for v in factors["in"])
+        self._constant("mul", mul)
+        self._constant("add", add)
+        self._of_network(network)
+        self._of_heads(network, factors["out"], [step.outputs.index(n) for n in _diagnostic(step)])
+
+    def _of_network(self, network: PointwiseMLP) -> None:
+        layers, blocks = [b[0] for b in network.trunk], [*network.trunk, network.diagnostic_block]
+        width = layers[0].out_features
+        first, last = _centred(layers[0]), _centred(blocks[-1][0])
+        self.width, self.n_hidden = width, len(layers) - 1
+        self._constant("first_weight", torch.cat([first[0], last[0][:, width:]]))
+        self._constant("first_bias", torch.cat([first[1], last[1]]))
+        for k, layer in enumerate(layers[1:]):
+            weight, bias = _centred(layer)
+            self._constant(f"weight_{k}", weight.to(self.hidden))
+            self._constant(f"bias_{k}", bias.to(self.hidden))
+        self._constant("last_weight", last[0][:, :width].to(self.hidden))
+        for k, (_, norm, _) in enumerate(blocks):
+            self._constant(f"gain_{k}", norm.weight)
+            self._constant(f"offset_{k}", norm.bias)
+        self.eps, self.activation = blocks[0][1].eps, blocks[0][2]
+
+    def _of_heads(self, network: PointwiseMLP, normalisation: tuple[Tensor, Tensor], columns: list[int]) -> None:
+        """Merge the heads, whose diagnostics leave in physical units."""
+        mul, add = (v[columns].double().unsqueeze(-1) for v in normalisation)
+        head, diagnostic = network.prognostic_head, network.diagnostic_head
+        weights = [head.weight.double(), diagnostic.weight.double() / mul]
+        biases = [head.bias.double().unsqueeze(-1), (diagnostic.bias.double().unsqueeze(-1) - add) / mul]
+        self.skip, self.n_outputs = network.skip, head.out_features
+        self._constant("head_weight", weights[0][:, : self.width])
+        self._constant("diagnostic_weight", weights[1][:, : self.width])
+        if self.skip:
+            self._constant("skip_weight", torch.cat([w[:, self.width :] for w in weights]))
+        self._constant("head_bias", torch.cat(biases))
+
+    def _constant(self, name: str, value: Tensor) -> None:
+        value = value.detach().to(torch.float32 if value.dtype is torch.float64 else value.dtype)
+        self.register_buffer(name, value.clone().contiguous())
+
+    def forward(self, start: Tensor, end: Tensor) -> Tensor:
+        """Return the outputs; shapes as in the class."""
+        columns = torch.cat([start[self.start], end[self.end]]) * self.mul + self.add
+        if self.closed is not None:
+            land, air = self.closed.of_fields(*named(self.closed, self.inputs, start, end))
+            columns = torch.cat([columns, self.closed.features(land, air).movedim(-1, 0)])
+        first = linear(columns.t(), self.first_weight, self.first_bias)
+        hidden = self._block(first[:, : self.width], 0)
+        for k in range(self.n_hidden):
+            hidden = self._block(linear(hidden, self._part("weight", k), self._part("bias", k)), k + 1)
+        last = self._block(linear(hidden, self.last_weight) + first[:, self.width :], self.n_hidden + 1)
+        heads = torch.cat([self.head_weight @ hidden.float().t(), self.diagnostic_weight @ last.float().t()])
+        return heads + (self.skip_weight @ columns + self.head_bias if self.skip else self.head_bias)
+
+    def _block(self, x: Tensor, k: int) -> Tensor:
+        """Normalise channels whose mean is zero, and apply the activation."""
+        x = x.float()
+        x = x * torch.rsqrt(x.square().mean(-1, keepdim=True) + self.eps)
+        return self.activation(x * self._part("gain", k) + self._part("offset", k)).to(self.hidden)
+
+    def _part(self, kind: str, k: int) -> Tensor:
+        return getattr(self, f"{kind}_{k}")
+
+
+class StatePart(nn.Module):
+    """Fields of a step and outputs of the network to the outputs of the step, within their bounds.
+
+    Shapes: ``start, end (input, row), outputs (controls + diagnostics, row)`` to ``(output, row)``, in the units of the
+    table.
+    """
+
+    def __init__(self, step: LandStep) -> None:
+        super().__init__()
+        land = step.model.model
+        self.inputs, self.outputs, self.closed = step.inputs, step.outputs, land.closed
+        self.given, self.diagnostic = _given(step), _diagnostic(step)
+        self.n_outputs = land.network.prognostic_head.out_features
+        for name, bound in zip(("lower", "upper"), land.physical_bounds, strict=True):
+            self.register_buffer(name, bound.detach().clone().unsqueeze(-1))
+
+    def forward(self, start: Tensor, end: Tensor, outputs: Tensor) -> Tensor:
+        """Return the outputs of the step; shapes as in the class."""
+        controls = outputs[: self.n_outputs]
+        if self.closed is None:
+            old = (start[self.inputs.index(n)] for n in self.given)
+            steps = zip(self.given, old, controls, strict=True)
+            result = {n: x + (variable(n).increment_scale or 0.0) * change for n, x, change in steps}
+        else:
+            fields = named(self.closed, self.inputs, start, end)
+            result = self.closed.results(self.closed.of_fields(*fields)[0], fields[0], controls.t())
+        result |= dict(zip(self.diagnostic, outputs[self.n_outputs :], strict=True))
+        out = torch.stack([result[n] for n in self.outputs])
+        return torch.minimum(torch.maximum(out, self.lower), self.upper)
+
+
+def named(
+    closed: ClosedLand, inputs: Sequence[str], start: Tensor, end: Tensor
+) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """Return the fields (row,) that the closed step reads at the start and at the end, by name."""
+    first = (*STATE, *closed.extra, *AT_START)
+    return {n: start[inputs.index(n)] for n in first}, {n: end[inputs.index(n)] for n in AT_END}
+
+
+def example(step: LandStep, rows: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Return tensors of the shapes that the parts take, (input, row) twice and (controls + diagnostics, row)."""
+    network: Any = step.model.model.network
+    slot = torch.ones((len(step.inputs), rows))
+    return slot, slot.clone(), torch.ones((network.prognostic_head.out_features + network.n_diagnostic, rows))
+
+
+def _centred(layer: nn.Linear) -> tuple[Tensor, Tensor]:
+    """Return weight and bias of a layer less their means over its outputs, in double precision."""
+    weight, bias = layer.weight.detach().double(), layer.bias.detach().double()
+    return weight - weight.mean(0), bias - bias.mean()
+
+
+def _given(step: LandStep) -> tuple[str, ...]:
+    """Return the outputs that follow from the state, in the order in which the network predicts them."""
+    land = step.model.model
+    return land.columns.prognostic if land.closed is None else land.closed.given
+
+
+def _diagnostic(step: LandStep) -> tuple[str, ...]:
+    """Return the outputs of the diagnostic head."""
+    land = step.model.model
+    return tuple(n for n in land.columns.diagnostic if land.closed is None or n not in land.closed.given)
