@@ -4,6 +4,7 @@
 """Constants with their unit and source. No functions."""
 
 from datetime import timedelta
+from typing import Literal
 
 #: Name of the training task and of the runner that goes with it.
 TASK_NAME = "land-forecaster"
@@ -116,3 +117,6 @@ GRAVITY = 9.80665
 
 #: Stefan-Boltzmann constant [W m-2 K-4]. CODATA 2018.
 STEFAN_BOLTZMANN = 5.670374e-8
+
+#: How steps are executed: ``auto`` takes the compiled step if it has been made, or pays in the run.
+Execution = Literal["auto", "plain", "compiled"]

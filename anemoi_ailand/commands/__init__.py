@@ -65,5 +65,5 @@ GROUPS = {
     "Run the land": ("tower", "site", "run", "reforecast"),
     "Judge a network": ("evaluate", "stability"),
     "Start your own: files for anemoi-datasets, anemoi-training and anemoi-inference": ("recipes", "configs"),
-    "Take a network elsewhere": ("export",),
+    "Take a network elsewhere, or make it fast": ("export", "compile"),
 }

@@ -35,6 +35,7 @@ class Reforecast(Command):
         add("--points", type=int, nargs="+", help="indices of points (default: all)")
         add("--variables", nargs="+", help="variables (default: all predicted)")
         add("--device", default="cpu", help="device of torch: cpu, cuda (default: %(default)s)")
+        add("--execution", default="auto", help="auto, plain or compiled (default: %(default)s)")
         add("--overwrite", action="store_true", help="replace an existing file")
 
     def run(self, args: Namespace) -> None:
@@ -47,7 +48,7 @@ class Reforecast(Command):
         path = reforecast(
             args.checkpoint, args.dataset, args.output, starts=starts,
             leads=range(args.hours, 24 * args.days + 1, args.hours), points=args.points, variables=args.variables,
-            device=args.device, overwrite=args.overwrite,
+            device=args.device, execution=args.execution, overwrite=args.overwrite,
         )  # fmt: skip
         sys.stdout.write(f"{path}: {len(starts)} starts\n")
 

@@ -39,6 +39,7 @@ class Site(Command):
         )
         add("--output", help="folder of the result (default: site); with --extract-only, the file (default: site.nc)")
         add("--device", help="device of torch: cpu, cuda (default: cpu)")
+        add("--execution", help="auto, plain or compiled (default: auto; see docs/guide/execution.md)")
 
     def run(self, args: Namespace) -> None:
         """Run or extract, and print the path of the result."""
@@ -48,11 +49,11 @@ class Site(Command):
 
         if args.sites and (args.lat or args.lon or args.name):
             raise ValueError("Both `--sites` and `--lat`, `--lon` or `--name` are given. Give one of them.")
-        if args.extract_only and (args.checkpoint or args.device):
-            raise ValueError("`--extract-only` runs nothing. Omit `--checkpoint` and `--device`.")
+        if args.extract_only and (args.checkpoint or args.device or args.execution):
+            raise ValueError("`--extract-only` runs nothing. Omit `--checkpoint`, `--device` and `--execution`.")
         places = places_of_file(args.sites) if args.sites else places_given(args.lat or [], args.lon or [], args.name)
         check_options(args.start, args.lead, args.end)
-        names = ("start", "lead", "end", "within", "checkpoint", "device")
+        names = ("start", "lead", "end", "within", "checkpoint", "device", "execution")
         options: dict[str, Any] = {n: v for n in names if (v := getattr(args, n)) is not None}
         with sample_dataset() if args.sample else nullcontext(args.dataset) as dataset:
             if args.sample:

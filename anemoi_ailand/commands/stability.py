@@ -28,6 +28,7 @@ class Stability(Command):
         add("--start", help="first date of the forcing (default: the first midnight of the dataset)")
         add("--end", help="latest end of the forcing; only whole years are used (default: the last date)")
         add("--device", default="cpu", help="device of torch: cpu, cuda (default: %(default)s)")
+        add("--execution", default="auto", help="auto, plain or compiled (default: %(default)s)")
 
     def run(self, args: Namespace) -> None:
         """Run, print the table and the path of the result."""
@@ -35,7 +36,7 @@ class Stability(Command):
 
         folder = stability(
             args.checkpoint, args.dataset, args.output, years=args.years, start=args.start, end=args.end,
-            device=args.device,
+            device=args.device, execution=args.execution,
         )  # fmt: skip
         sys.stdout.write(f"{(folder / 'table.md').read_text()}\nResult: {folder}\n")
 

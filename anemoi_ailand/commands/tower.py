@@ -45,6 +45,7 @@ class Tower(Command):
         add("--spin-up", type=int, help="longest spin-up by repeating the file [years], 0 for none (default: 30)")
         add("--output", default="tower", help="folder of the result (default: %(default)s)")
         add("--device", help="device of torch: cpu, cuda (default: cpu)")
+        add("--execution", help="auto, plain or compiled (default: auto; see docs/guide/execution.md)")
 
     def run(self, args: Namespace) -> None:
         """Run, print what was run and the path of the result; means and rules are in its table."""
@@ -55,7 +56,7 @@ class Tower(Command):
             raise ValueError(f"`--column` is {unlike}. Give QUANTITY=NAME or QUANTITY='NAME [UNIT]'.")
         names = (
             "site", "name", "latitude", "longitude", "utc_offset", "stamp", "dataset", "within", "checkpoint", "start",
-            "lead", "end", "spin_up", "device",
+            "lead", "end", "spin_up", "device", "execution",
         )  # fmt: skip
         options: dict[str, Any] = {n: v for n in names if (v := getattr(args, n)) is not None}
         if args.column:

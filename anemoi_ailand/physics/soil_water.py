@@ -70,7 +70,7 @@ def hydraulic_properties(theta: Tensor, soil: Soil) -> tuple[Tensor, Tensor]:
 
 
 class _Curve(NamedTuple):
-    """What the hydraulic properties need of a soil: constants of its points, shape (..., 1)."""
+    """Constants of the hydraulic properties of a soil, shape (..., 1)."""
 
     residual: Tensor
     per_span: Tensor

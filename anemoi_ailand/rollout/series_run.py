@@ -209,6 +209,7 @@ def _frame(
         lead_time=str(lead),
         checkpoint=land.name,
         checkpoint_sha256=land.checkpoint_sha256,
+        execution=land.execution,
     )
     many = members.ensemble is not None
     columns = columns_of(names, many, True, (), None)

@@ -32,7 +32,8 @@ from anemoi_ailand.rollout.series_run import run_series
 from anemoi_ailand.rollout.step import gradients
 from anemoi_ailand.rollout.step.advance import STEP, StepLayout, advance
 from anemoi_ailand.rollout.step.batch_invariance import padded_rows
-from anemoi_ailand.rollout.step.checkpoint import LandStep, checkpoint_checksum, load_step, training_origin
+from anemoi_ailand.rollout.step.checkpoint import LandStep, checkpoint_checksum, training_origin
+from anemoi_ailand.rollout.step.compiled_step import open_step
 from anemoi_ailand.rollout.step.land_state import LandState
 from anemoi_ailand.rollout.step.physical_step import PhysicalStep, to_dtype
 from anemoi_ailand.rollout.step.row_blocks import BlockStep
@@ -117,11 +118,11 @@ class LandStepper:
     @classmethod
     def open(
         cls, checkpoint: str | Path = "ailand", *, device: str = "cpu", dtype: str = "float32",
-        threads: int | None = None,
+        threads: int | None = None, execution: str = "auto",
     ) -> LandStepper:  # fmt: skip
         """Load a checkpoint as :func:`load` does."""
         to_dtype(dtype)
-        return cls(load_step(checkpoint, device), dtype, threads)
+        return cls(open_step(checkpoint, device, execution), dtype, threads)
 
     def __repr__(self) -> str:
         return as_text(self._title(), self._rows())
@@ -136,6 +137,7 @@ class LandStepper:
         needs = self.needs
         return {
             "checkpoint": f"{self._loaded.path}, SHA-256 {self.checkpoint_sha256[:_DIGITS]}...",
+            "execution": self.execution,
             "trained": training_origin(self._loaded.path),
             "prognostic": with_units(self.prognostic),
             "diagnostic": with_units(self.diagnostic),
@@ -153,6 +155,11 @@ class LandStepper:
     #: Names that :meth:`initial` and :meth:`step` look for, with those of sun and calendar.
     initial_names: tuple[str, ...]
     forcing_names: tuple[str, ...]
+
+    @property
+    def execution(self) -> str:
+        """Execution of steps without derivatives: plain, or compiled with its precision."""
+        return self._loaded.execution if self.dtype is torch.float32 else "plain"
 
     @property
     def device(self) -> torch.device:
@@ -564,7 +571,12 @@ class LandStepper:
 
 
 def load(
-    checkpoint: str | Path = "ailand", *, device: str = "cpu", dtype: str = "float32", threads: int | None = None
+    checkpoint: str | Path = "ailand",
+    *,
+    device: str = "cpu",
+    dtype: str = "float32",
+    threads: int | None = None,
+    execution: str = "auto",
 ) -> LandStepper:
     """Load a trained emulator.
 
@@ -579,6 +591,9 @@ def load(
         Precision; double is slower and better for derivatives.
     threads : int, optional
         Largest number of threads; by default as many as the system allows.
+    execution : {'auto', 'plain', 'compiled'}
+        ``auto`` takes the compiled step if ``anemoi-ailand compile`` has made it, else the plain one; ``compiled``
+        makes it first. Derivatives and double precision are always plain.
 
     Returns
     -------
@@ -599,7 +614,7 @@ def load(
     >>> land.prognostic[:2], land.needs["forcing_at_start"]
     (('swvl1', 'swvl2'), ('t', 'q', 'lai_lv', 'lai_hv'))
     """
-    return LandStepper.open(checkpoint, device=device, dtype=dtype, threads=threads)
+    return LandStepper.open(checkpoint, device=device, dtype=dtype, threads=threads, execution=execution)
 
 
 def _as_tensor(name: str, values: Any, n_points: int, dtype: torch.dtype, device: torch.device) -> Tensor:

@@ -249,7 +249,7 @@ def rolled_out(settings: Settings, job: Job) -> dict[str, Reforecast]:
         if not is_current(path, job, checkpoint):
             reforecast(
                 checkpoint, job.dataset, path, starts=job.starts, leads=job.leads, points=job.points, label=label,
-                device=settings.device, overwrite=True,
+                device=settings.device, execution=settings.execution, overwrite=True,
             )  # fmt: skip
         found[label] = open_reforecast(path)
     return found

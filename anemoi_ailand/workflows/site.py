@@ -40,7 +40,8 @@ from anemoi_ailand.evaluation.sites.site_series import (
 from anemoi_ailand.rollout.forcing.dataset_fields import StoredFields
 from anemoi_ailand.rollout.reforecast.period import period
 from anemoi_ailand.rollout.reforecast.reforecast import reforecast
-from anemoi_ailand.rollout.step.checkpoint import checkpoint_checksum, load_step
+from anemoi_ailand.rollout.step.checkpoint import LandStep, checkpoint_checksum
+from anemoi_ailand.rollout.step.compiled_step import open_step
 from anemoi_ailand.rollout.step.pretrained import DEFAULT
 from anemoi_ailand.support.atomic import complete_folder
 from anemoi_ailand.support.netcdf_writer import versions, write_dataset
@@ -94,6 +95,7 @@ def site(
     within: float = WITHIN,
     dataset_name: str | None = None,
     device: str = "cpu",
+    execution: str = "auto",
     progress: bool = True,
 ) -> Path:
     """Run the network once for all places, and write series, figure, scores and a summary of each.
@@ -114,6 +116,8 @@ def site(
         Name of the dataset in the results; its path by default.
     device : str
         Device of torch.
+    execution : {'auto', 'plain', 'compiled'}
+        See :func:`~anemoi_ailand.rollout.step.compiled_step.open_step`.
     progress : bool
         Show a progress bar on a terminal.
 
@@ -138,16 +142,16 @@ def site(
     output = Path(output).expanduser()
     with complete_folder(output, PROOF) as folder:
         chosen = select(dataset, places, start, lead, end, within, dataset_name)
-        step = load_step(checkpoint, device)
+        step = open_step(checkpoint, device, execution)
         with tempfile.TemporaryDirectory(dir=folder) as scratch:
             leads = STEP_HOURS * np.arange(1, chosen.last - chosen.first + 1)
             made = reforecast(
                 checkpoint, dataset, Path(scratch) / "run.nc", starts=[chosen.dates[0]], leads=leads,
-                points=chosen.points, device=device, progress=progress,
+                points=chosen.points, device=device, execution=execution, progress=progress,
             )  # fmt: skip
             with xr.open_dataset(made) as run:
                 emulated = {str(v.attrs["short_name"]): v.values[0] for v in run.data_vars.values() if v.ndim == 3}
-        header = _header(chosen, step.path)
+        header = _header(chosen, step)
         forcing = [n for n in step.inputs if variable(n).role is Role.FORCING and not variable(n).computed]
         _write_all(folder, chosen, emulated, [n for n in forcing if n not in emulated], header, progress)
     return output
@@ -288,12 +292,13 @@ def _summary(found: Found, stored: dict[str, np.ndarray], properties: dict[str, 
     }
 
 
-def _header(chosen: Selection, checkpoint: Path) -> dict[str, Any]:
+def _header(chosen: Selection, step: LandStep) -> dict[str, Any]:
     """Return the header of ``site.json``, also written as attributes of ``site.nc``."""
     return {
         **record_header(SCHEMA),
-        "checkpoint": str(checkpoint),
-        "checkpoint_sha256": checkpoint_checksum(checkpoint),
+        "checkpoint": str(step.path),
+        "checkpoint_sha256": checkpoint_checksum(step.path),
+        "execution": step.execution,
         "dataset": chosen.dataset_name,
         "start": stamp(chosen.dates[0]),
         "end": stamp(chosen.dates[-1]),

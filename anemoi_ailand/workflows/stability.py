@@ -36,6 +36,7 @@ def stability(
     start: str | None = None,
     end: str | None = None,
     device: str = "cpu",
+    execution: str = "auto",
     progress: bool = True,
 ) -> Path:
     """Roll out over repeated years, judge the run, and write table, figures and summary.
@@ -52,6 +53,8 @@ def stability(
         First date of the forcing and its latest end; only whole years are used.
     device : str
         Device of torch.
+    execution : {'auto', 'plain', 'compiled'}
+        See :func:`~anemoi_ailand.rollout.step.compiled_step.open_step`.
     progress : bool
         Show a progress bar on a terminal.
 
@@ -72,7 +75,7 @@ def stability(
     >>> folder = stability("ailand", "ecland.zarr", "stability", years=100)  # doctest: +SKIP
     """
     output = Path(output).expanduser()
-    run = setting(checkpoint, dataset, start, end, device)
+    run = setting(checkpoint, dataset, start, end, device, execution)
     check_length(years, run.cycle.n_years)
     kept = output.parent / f"{output.name}-years"
     with complete_folder(output, PROOF) as folder:

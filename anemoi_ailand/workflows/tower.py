@@ -33,7 +33,8 @@ from anemoi_ailand.evaluation.sites.site_series import names_of, of_emulator, si
 from anemoi_ailand.rollout.forcing.initial_defaults import cold_start, plan
 from anemoi_ailand.rollout.reforecast.period import period
 from anemoi_ailand.rollout.reforecast.point_run import PointRun, SpinUp
-from anemoi_ailand.rollout.step.checkpoint import LandStep, checkpoint_checksum, load_step
+from anemoi_ailand.rollout.step.checkpoint import LandStep, checkpoint_checksum
+from anemoi_ailand.rollout.step.compiled_step import open_step
 from anemoi_ailand.rollout.step.pretrained import DEFAULT
 from anemoi_ailand.support.atomic import complete_folder
 from anemoi_ailand.support.netcdf_writer import versions, write_dataset
@@ -71,6 +72,7 @@ def tower(
     end: str | None = None,
     spin_up: int = LONGEST_SPIN_UP,
     device: str = "cpu",
+    execution: str = "auto",
     progress: bool = True,
 ) -> Path:
     """Run the network with the weather of a tower's own file, and write series, figure and all rules that were used.
@@ -110,6 +112,8 @@ def tower(
         none.
     device : str
         Device of torch.
+    execution : {'auto', 'plain', 'compiled'}
+        See :func:`~anemoi_ailand.rollout.step.compiled_step.open_step`.
     progress : bool
         Show a progress bar on a terminal.
 
@@ -135,7 +139,7 @@ def tower(
         records = read_records(path, known, **options, **({"columns": columns} if columns else {}))
         place = Place(name or known.name or Path(path).stem, records.latitude, records.longitude)
         nearest = None if dataset is None else NearestPoint(dataset, place, within)
-        step = load_step(checkpoint, device)
+        step = open_step(checkpoint, device, execution)
         if nearest is None:
             reader = with_properties(records, known)
         else:
@@ -257,6 +261,7 @@ def _write(
     rules = reader.rules | made
     header: dict[str, Any] = {
         **record_header(SCHEMA), "checkpoint": str(step.path), "checkpoint_sha256": checkpoint_checksum(step.path),
+        "execution": step.execution,
         "tower_file": reader.name, "start": stamp(dates[0]), "end": stamp(dates[-1]), "steps": len(dates) - 1,
     }  # fmt: skip
     sentence = (

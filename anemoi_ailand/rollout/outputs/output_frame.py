@@ -176,6 +176,7 @@ def run_attributes(context: Any, date: datetime) -> dict[str, str]:
         lead_time=str(getattr(context, "lead_time", "")),
         checkpoint=checkpoint.name,
         checkpoint_sha256=checkpoint_checksum(checkpoint),
+        execution=getattr(context, "execution", None),
         configuration=to_json(exclude_none=True) if to_json else None,
     )
 

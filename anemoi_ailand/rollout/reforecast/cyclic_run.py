@@ -20,7 +20,8 @@ from anemoi_ailand.rollout.reforecast.annual_statistics import YearsFile, YearSt
 from anemoi_ailand.rollout.reforecast.sweep import check_read, on_device, rows_of_a_call, step_all
 from anemoi_ailand.rollout.run.progress import Progress
 from anemoi_ailand.rollout.step.advance import StepLayout
-from anemoi_ailand.rollout.step.checkpoint import LandStep, checkpoint_checksum, load_step
+from anemoi_ailand.rollout.step.checkpoint import LandStep, checkpoint_checksum
+from anemoi_ailand.rollout.step.compiled_step import open_step
 from anemoi_ailand.rollout.step.traced_model import traced
 from anemoi_ailand.support.checksum import ROLL_OUT, loaded_sha256
 
@@ -65,10 +66,15 @@ class Setting:
 
 
 def setting(
-    checkpoint: str | Path, dataset: str | Path, start: str | None = None, end: str | None = None, device: str = "cpu"
+    checkpoint: str | Path,
+    dataset: str | Path,
+    start: str | None = None,
+    end: str | None = None,
+    device: str = "cpu",
+    execution: str = "auto",
 ) -> Setting:
     """Open model and dataset, and select the years to repeat."""
-    step = load_step(checkpoint, device)
+    step = open_step(checkpoint, device, execution)
     stored = StoredFields(dataset, step.inputs)
     marks = {name: values for name in MARKS if (values := stored.constant(name)) is not None}
     places = {"latitude": stored.latitudes, "longitude": stored.longitudes, **marks}

@@ -18,7 +18,8 @@ from anemoi_ailand.constants import STEP_HOURS
 from anemoi_ailand.rollout.forcing.dataset_fields import StoredFields
 from anemoi_ailand.rollout.reforecast.reforecast_file import CHUNK_SIZE, Layout, ReforecastFile
 from anemoi_ailand.rollout.reforecast.sweep import rows_of_a_call, sweep
-from anemoi_ailand.rollout.step.checkpoint import LandStep, checkpoint_checksum, load_step
+from anemoi_ailand.rollout.step.checkpoint import LandStep, checkpoint_checksum
+from anemoi_ailand.rollout.step.compiled_step import open_step
 from anemoi_ailand.support.checksum import ROLL_OUT, loaded_sha256
 
 LOG = logging.getLogger(__name__)
@@ -85,6 +86,7 @@ def reforecast(
     label: str = "emulator",
     batch_rows: int | None = None,
     device: str = "cpu",
+    execution: str = "auto",
     progress: bool = True,
     overwrite: bool = False,
 ) -> Path:
@@ -115,6 +117,8 @@ def reforecast(
         :data:`~anemoi_ailand.rollout.reforecast.sweep.BATCH_ROWS`, or `BATCH_ROWS_ACCELERATOR` on a GPU.
     device : str
         Device of torch.
+    execution : {'auto', 'plain', 'compiled'}
+        See :func:`~anemoi_ailand.rollout.step.compiled_step.open_step`.
     progress : bool
         Show a bar on a terminal.
     overwrite : bool
@@ -144,12 +148,13 @@ def reforecast(
     """
     path = _free(Path(output).expanduser(), overwrite)
     dates, hours = _starts(starts), _leads(leads)
-    step = load_step(checkpoint, device)
+    step = open_step(checkpoint, device, execution)
     names = _chosen(step.outputs, variables, step.path)
     stored = StoredFields(dataset, step.inputs)
     first, where = _positions(stored, dates, hours), checked_points(points, len(stored.latitudes), stored.path)
     run = Run(step, stored, first, where, hours // STEP_HOURS, names, rows_of_a_call(batch_rows, step.device))
     attributes = {"label": label, "checkpoint": str(step.path), "checkpoint_sha256": checkpoint_checksum(step.path)}
+    attributes["execution"] = step.execution
     attributes["code_sha256"] = loaded_sha256(ROLL_OUT)
     ids = stored.point_id
     layout = Layout(

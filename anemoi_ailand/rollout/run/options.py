@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from anemoi.utils.dates import as_timedelta
 from pydantic import BeforeValidator, Field, model_validator
 
-from anemoi_ailand.constants import STEP, STEP_HOURS
+from anemoi_ailand.constants import STEP, STEP_HOURS, Execution
 from anemoi_ailand.rollout.ensembles.options import EnsembleOptions, names_members
 from anemoi_ailand.support.configuration import HomePath, Strict, checked
 
@@ -63,6 +63,8 @@ class RunOptions(Strict):
         :class:`~anemoi_ailand.rollout.forcing.forcing_filter.ForcingFilter`.
     final_state : path, optional
         File of the last state, for the input ``land-state`` of a later run; with ``{member}`` for an ensemble.
+    execution : {'auto', 'plain', 'compiled'}
+        See :func:`~anemoi_ailand.rollout.step.compiled_step.open_step`.
     threads, block_rows : int, optional
         See :class:`~anemoi_ailand.rollout.step.row_blocks.BlockStep`.
     dry_run : bool
@@ -73,6 +75,7 @@ class RunOptions(Strict):
     ensemble: EnsembleOptions | None = None
     bad_forcing: Literal["error", "hold", "clip"] = "error"
     final_state: HomePath | None = None
+    execution: Execution = "auto"
     threads: Annotated[int, Field(ge=1)] | None = None
     block_rows: Annotated[int, Field(ge=1)] | None = None
     dry_run: bool = False

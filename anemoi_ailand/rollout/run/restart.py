@@ -32,6 +32,7 @@ class Restart:
     number: int
     arrays: dict[str, np.ndarray]
     outputs: list[dict[str, Any]]
+    execution: str = "plain"
 
 
 class Restarts:
@@ -53,6 +54,7 @@ class Restarts:
         header = {
             "kind": KIND, "checkpoint_sha256": self._checkpoint, "identity": self.identity,
             "date": restart.date.isoformat(), "number": restart.number, "outputs": restart.outputs,
+            "execution": restart.execution,
         }  # fmt: skip
         path = write_restart(self.folder / f"step-{restart.number:010d}.restart", header, restart.arrays)
         for old in self.files()[self.keep :]:
@@ -75,7 +77,8 @@ class Restarts:
                 errors.append(error)
                 continue
             self._check(path, header)
-            return Restart(datetime.fromisoformat(header["date"]), header["number"], arrays, header["outputs"])
+            date, execution = datetime.fromisoformat(header["date"]), header.get("execution", "plain")
+            return Restart(date, header["number"], arrays, header["outputs"], execution)
         if errors:
             raise errors[0]
         return None

@@ -41,7 +41,8 @@ from anemoi_ailand.rollout.run.preflight import (
 from anemoi_ailand.rollout.run.progress import Progress
 from anemoi_ailand.rollout.run.restart import Restart, Restarts, StopRequest
 from anemoi_ailand.rollout.run.tensor_handler import LandMetadata, LandTensorHandler
-from anemoi_ailand.rollout.step.checkpoint import check_task, checkpoint_checksum, existing_checkpoint, load_step
+from anemoi_ailand.rollout.step.checkpoint import LandStep, check_task, checkpoint_checksum, existing_checkpoint
+from anemoi_ailand.rollout.step.compiled_step import open_step
 from anemoi_ailand.rollout.step.land_state import LandState
 from anemoi_ailand.rollout.step.pretrained import checkpoint_path
 from anemoi_ailand.rollout.step.row_blocks import BlockStep
@@ -106,6 +107,7 @@ class LandForecasterRunner(RunnerHooks, Runner):
         # set by `execute`; `run` called directly with states does without
         self._stop, self._disk = StopRequest(), (0, 0)
         self._writers: list[Any] = []
+        self._steps_opened: list[LandStep] = []
         self._ensemble: Ensemble | None = None
 
     @property
@@ -227,12 +229,34 @@ class LandForecasterRunner(RunnerHooks, Runner):
             return dict(zip(roll.outputs, out.unbind(-1), strict=True))
         return dict(zip(roll.outputs, out.T.contiguous().cpu().numpy(), strict=True))
 
+    def _networks(self, n_points: int) -> list[LandStep]:
+        """Return the steps of all checkpoints, opened once, plain or compiled as the options and a restart file say."""
+        if not self._steps_opened:
+            chosen, members = self.options.execution, self.options.ensemble.members if self.options.ensemble else 1
+            stopped = self._resumed.execution if self._resumed else None
+            if chosen == "auto" and stopped == "plain":
+                chosen = stopped  # so that the resumed run is bitwise the whole one
+            work = n_points * members * self._steps
+            paths = [self._path, *self._other_checkpoints]
+            self._steps_opened = [open_step(p, self.device, chosen, work) for p in paths]
+            if stopped and stopped != self.execution:
+                LOG.warning(
+                    "The stopped run was %s, and it resumes %s: from here on, values differ from those of a run "
+                    "without interruption by rounding. Set `execution` to keep one of them",
+                    stopped, self.execution,
+                )  # fmt: skip
+        return self._steps_opened
+
+    @property
+    def execution(self) -> str:
+        """Name of the execution of the steps, which outputs record."""
+        return ", ".join(dict.fromkeys(step.execution for step in self._steps_opened)) or "plain"
+
     def _rollout(self, start: np.ndarray, state: dict[str, Any]) -> Rollout:
         """Set up networks and members with their state, at the start or from the restart file."""
         options = self.options
         where = (state["latitudes"], state["longitudes"])
-        paths = [self._path, *self._other_checkpoints]
-        networks = [BlockStep(load_step(p, self.device), options.threads, options.block_rows) for p in paths]
+        networks = [BlockStep(step, options.threads, options.block_rows) for step in self._networks(where[0].size)]
         ensemble, self._ensemble = self._members(where), None  # it changes with every step, so it serves one run
         roll = Rollout(networks, ensemble, start, self._forcing_names(), state["date"], where, options.bad_forcing)
         if self._resumed is not None:
@@ -250,6 +274,7 @@ class LandForecasterRunner(RunnerHooks, Runner):
         """Return the state at step zero for the outputs; with an ensemble, the states of its members in turn."""
         where = (state["latitudes"], state["longitudes"])
         self._disk = self._check_room(where[0].size)  # here, before any output is opened
+        self._networks(where[0].size)  # outputs record how the steps are executed
         if self.options.ensemble is None:
             return state
         ensemble = self._members(where)
@@ -304,7 +329,7 @@ class LandForecasterRunner(RunnerHooks, Runner):
         due = restart is not None and (roll.number * STEP) % restart.every == datetime.timedelta(0)
         if self._restarts is not None and not last and (due or self._stop.asked):
             progress = [leaf.make_durable() for leaf in self._writers if isinstance(leaf, LandOutput)]
-            self._restarts.write(Restart(roll.date, roll.number, roll.progress(), progress))
+            self._restarts.write(Restart(roll.date, roll.number, roll.progress(), progress, self.execution))
         if not last:
             self._stop.obey(roll.date, restartable=restart is not None)
 

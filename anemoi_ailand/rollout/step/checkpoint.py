@@ -57,7 +57,7 @@ class LandStep:
 
     @property
     def execution(self) -> str:
-        """How the step is executed, with its precision, as outputs and restart files record it."""
+        """Name of the execution with its precision, which outputs and restart files record."""
         return self.compiled.name if self.compiled is not None else "plain"
 
     @property

@@ -19,12 +19,13 @@ import shutil
 import threading
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal, get_args
+from typing import get_args
 
 import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from anemoi_ailand.constants import Execution
 from anemoi_ailand.hosts.anemoi_models import normaliser_factors
 from anemoi_ailand.hosts.torch_inductor import Library, compile_library
 from anemoi_ailand.model.precision import in_hardware
@@ -36,9 +37,6 @@ from anemoi_ailand.support.checksum import COMPILED, loaded_sha256
 from anemoi_ailand.support.options import suggestion
 
 LOG = logging.getLogger(__name__)
-
-#: How a step is executed: ``auto`` takes the compiled step if it has been made, or pays in this run.
-Execution = Literal["auto", "plain", "compiled"]
 
 #: Point-steps from which compiling pays within a run: the plain step takes about ten minutes for them.
 PAYS = 3 * 10**7

@@ -66,6 +66,7 @@ class PhysicalStep(nn.Module):
 
 
 def normaliser(step: LandStep) -> InputNormalizer:
+    """Return the normaliser of a checkpoint, its only processor; a ``ValueError`` names others."""
     model: Any = step.model
     processors = dict(model.pre_processors[step.dataset].processors)
     others = [name for name, p in processors.items() if not isinstance(p, InputNormalizer)]

@@ -138,35 +138,40 @@ def system(n, shape=(5,), seed=0):
     return lower, diagonal, upper, torch.randn(*shape, n, generator=g, dtype=torch.float64)
 
 
+def solved(*parts):
+    """Solution (..., row) of the tridiagonal system with diagonals and right-hand side (..., row)."""
+    return stack_layers(solve_tridiagonal(*(p.unbind(-1) for p in parts)))
+
+
 @pytest.mark.parametrize("n", [1, 2, 3, 4, 9])
 def test_equals_the_dense_solution(n):
     """The solution equals that of torch.linalg.solve to rounding."""
     lower, diagonal, upper, rhs = system(n)
     matrix = torch.diag_embed(diagonal) + torch.diag_embed(lower, -1) + torch.diag_embed(upper, 1)
     torch.testing.assert_close(
-        solve_tridiagonal(lower, diagonal, upper, rhs), torch.linalg.solve(matrix, rhs), rtol=1e-12, atol=1e-13
+        solved(lower, diagonal, upper, rhs), torch.linalg.solve(matrix, rhs), rtol=1e-12, atol=1e-13
     )
 
 
 def test_points_are_independent_systems():
     """Batch dimensions are kept, and the solution is bitwise independent of other points."""
     parts = system(4, shape=(2, 3, 5))
-    full = solve_tridiagonal(*parts)
+    full = solved(*parts)
     assert full.shape == (2, 3, 5, 4)
-    assert torch.equal(solve_tridiagonal(*(p[1, :, 2:4] for p in parts)), full[1, :, 2:4])
+    assert torch.equal(solved(*(p[1, :, 2:4] for p in parts)), full[1, :, 2:4])
 
 
 @pytest.mark.parametrize("n", [2, 4])
 def test_gradient_is_that_of_differences(n):
     """Gradients of all three diagonals and the right-hand side equal finite differences."""
     parts = [p.requires_grad_() for p in system(n, shape=(2,))]
-    assert torch.autograd.gradcheck(solve_tridiagonal, parts)
+    assert torch.autograd.gradcheck(solved, parts)
 
 
 def test_stiff_system_keeps_its_digits():
     """In float32 an exchange of 1000 brings two layers to their mean."""
     strong = torch.tensor([[1e3]])
-    solution = solve_tridiagonal(-strong, 1.0 + strong.expand(1, 2), -strong, torch.tensor([[1.0, 3.0]]))
+    solution = solved(-strong, 1.0 + strong.expand(1, 2), -strong, torch.tensor([[1.0, 3.0]]))
     torch.testing.assert_close(solution, torch.full((1, 2), 2.0), rtol=1e-3, atol=0.0)
 
 

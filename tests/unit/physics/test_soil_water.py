@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from anemoi_ailand.constants import SOIL_LAYER_THICKNESS
+from anemoi_ailand.physics.layers import stack_layers
 from anemoi_ailand.physics.runoff import capacity_exponent, surface_runoff
 from anemoi_ailand.physics.soil_water import (
     N_SUBSTEPS,
@@ -94,10 +95,21 @@ def test_digits_survive_in_dry_soil():
             torch.testing.assert_close(single.double(), double, rtol=1e-3, atol=0.0)
 
 
+def moved_by(*layers):
+    """A substep of Richards' equation, for fields (..., layer)."""
+    return stack_layers(richards_step(*(v.unbind(-1) for v in layers)))
+
+
+def filled_up(water):
+    """Filled layers (..., layer), and the deficit of the column."""
+    filled, deficit = fill_deficits(water.unbind(-1))
+    return stack_layers(filled), deficit
+
+
 def test_water_is_only_moved():
     """The change of the column is gain minus drainage to rounding."""
     water, gain, gravity, diffusion = coefficients()
-    after = richards_step(water, DEPTH, gain, gravity, diffusion)
+    after = moved_by(water, gain, gravity, diffusion)
     assert (after - water).abs().max() > 0.01
     torch.testing.assert_close(after.sum(-1), (water + gain).sum(-1) - gravity[..., -1], rtol=1e-12, atol=1e-13)
 
@@ -105,7 +117,7 @@ def test_water_is_only_moved():
 def test_flow_between_layers_is_that_of_the_equation():
     """Each layer gets gravity flow from above, loses its own, and exchanges by the new differences."""
     water, gain, gravity, diffusion = coefficients()
-    after = richards_step(water, DEPTH, gain, gravity, diffusion)
+    after = moved_by(water, gain, gravity, diffusion)
     theta = after / DEPTH
     flow = torch.cat([gravity[..., :-1] + diffusion * (theta[..., :-1] - theta[..., 1:]), gravity[..., -1:]], -1)
     above = torch.nn.functional.pad(flow[..., :-1], (1, 0))
@@ -118,20 +130,20 @@ def test_diffusion_moves_water_from_wet_to_dry():
         water = torch.tensor([[0.3, 0.1, 0.1, 0.1], [0.1, 0.1, 0.1, 0.3]], dtype=torch.float64) * DEPTH
         diffusion = torch.full((2, 3), strength, dtype=torch.float64)
         nothing = torch.zeros(2, 4, dtype=torch.float64)
-        after = richards_step(water, DEPTH, nothing, nothing, diffusion) / DEPTH
+        after = moved_by(water, nothing, nothing, diffusion) / DEPTH
         assert after[0, 0] < 0.3 and after[1, 3] < 0.3
         assert (after[0].diff() <= 1e-12).all() and (after[1].diff() >= -1e-12).all()
     water, _, _, diffusion = coefficients()
     nothing, uniform = torch.zeros_like(water), 0.27 * DEPTH.expand(60, 4)
-    before, after = water / DEPTH, richards_step(water, DEPTH, nothing, nothing, diffusion) / DEPTH
+    before, after = water / DEPTH, moved_by(water, nothing, nothing, diffusion) / DEPTH
     assert (after.amax(-1) < before.amax(-1)).all() and (after.amin(-1) > before.amin(-1)).all()
-    torch.testing.assert_close(richards_step(uniform, DEPTH, nothing, nothing, diffusion), uniform, rtol=1e-12, atol=0)
+    torch.testing.assert_close(moved_by(uniform, nothing, nothing, diffusion), uniform, rtol=1e-12, atol=0)
 
 
 def test_deficits_are_filled_from_below():
     """Missing water comes from the layers below; the rest is the deficit."""
     water = torch.tensor([[-1.0, -2.0, 5.0, 1.0], [1.0, 1.0, -3.0, 1.0], [1.0, 2.0, 3.0, 4.0]])
-    filled, deficit = fill_deficits(water)
+    filled, deficit = filled_up(water)
     assert filled.tolist() == [[0.0, 0.0, 2.0, 1.0], [1.0, 1.0, 0.0, 0.0], [1.0, 2.0, 3.0, 4.0]]
     assert deficit.tolist() == [0.0, 2.0, 0.0]
 
@@ -139,7 +151,7 @@ def test_deficits_are_filled_from_below():
 def test_filling_creates_no_water():
     """No layer is left below zero, and the column gains exactly its deficit."""
     water = torch.randn(500, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    filled, deficit = fill_deficits(water)
+    filled, deficit = filled_up(water)
     assert (filled >= 0).all() and (deficit > 0).any() and (deficit == 0).any()
     torch.testing.assert_close(filled.sum(-1) - deficit, water.sum(-1), rtol=0.0, atol=1e-14)
 

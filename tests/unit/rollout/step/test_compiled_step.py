@@ -1,0 +1,168 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""The fused step equals the plain one; the choice of execution, and what is done where compiling is impossible."""
+
+import logging
+
+import pytest
+import torch
+
+from anemoi_ailand.physics.elementary import expm1
+from anemoi_ailand.rollout.step import compiled_step as module
+from anemoi_ailand.rollout.step.compiled_step import CompiledStep, compiled_paths, make_compiled, open_step
+from anemoi_ailand.rollout.step.fused_step import NetworkPart, StatePart, unsupported
+from anemoi_ailand.rollout.step.physical_step import PhysicalStep
+from tests.support import stepper as case
+from tests.support.land import CLOSED, OPEN
+
+N = 70
+
+
+def slots(step, n=N):
+    """Both slots (row, input) of a closed step, or of any other step around the mean of its variables."""
+    if step.model.model.closed is None:
+        physical = PhysicalStep(step)
+        normal = torch.randn(2, n, len(step.inputs), generator=torch.Generator().manual_seed(1))
+        return tuple((normal - physical._add_in) / physical._mul_in)
+    stepper = case.stepper()
+    state = case.start(stepper, n)
+    return state.columns, stepper.forcing_columns(state, case.forcings(n)[0])
+
+
+def fused(step, start, end, hidden=torch.float32):
+    """Outputs (row, output) of both parts, interpreted."""
+    start, end = start.t(), end.t()
+    with torch.inference_mode():
+        return StatePart(step)(start, end, NetworkPart(step, hidden)(start, end)).t()
+
+
+@pytest.mark.parametrize("land", [CLOSED, OPEN], ids=["closed", "increments"])
+@pytest.mark.parametrize("options", [{}, {"skip": False}, {"activation": "relu", "depth": 1}, {"activation": "gelu"}])
+def test_merged_weights_give_the_plain_step(land, options):
+    """Centred and merged weights, without normalised states, give the outputs of the plain step to rounding."""
+    step = land.land_step(**options)
+    rows = slots(step)
+    with torch.inference_mode():
+        expected = PhysicalStep(step)(*rows)
+    assert unsupported(step) is None
+    scale = expected.std(0).clamp_min(1e-6)
+    assert ((fused(step, *rows) - expected) / scale).abs().max() < 2e-3
+    assert ((fused(step, *rows) - expected) / scale).square().mean().sqrt() < 1e-4
+
+
+def test_bfloat16_is_for_hidden_layers_only():
+    """Bfloat16 changes the outputs by its rounding, a network without hidden products not at all."""
+    step = CLOSED.land_step()
+    rows = slots(step)
+    exact, rounded = fused(step, *rows), fused(step, *rows, hidden=torch.bfloat16)
+    difference = ((rounded - exact) / exact.std(0).clamp_min(1e-6)).square().mean().sqrt()
+    assert 1e-6 < difference < 0.02
+
+
+def test_each_network_has_its_own_file_and_shares_the_physics():
+    """The file of the network depends on the checkpoint, that of the state on the variables only."""
+    packaged = open_step("ailand", execution="plain")
+    network, state = compiled_paths(packaged)
+    assert compiled_paths(packaged) == (network, state) and network.parent == module.cache_folder()
+    other_network, other_state = compiled_paths(CLOSED.land_step())
+    assert other_network != network and other_state != state
+
+
+def test_auto_is_plain_until_compiled_or_worth_it(monkeypatch, tmp_path, caplog):
+    """Few steps do not pay for compiling; many do; a compiled step that exists is taken."""
+    monkeypatch.setenv(module.CACHE, str(tmp_path))
+    made = []
+    monkeypatch.setattr(module, "make_compiled", made.append)
+    monkeypatch.setattr(module, "CompiledStep", lambda step, *paths: paths)
+    with caplog.at_level(logging.INFO):
+        assert open_step("ailand").compiled is None and not made
+    assert "anemoi-ailand compile ailand" in caplog.text
+    assert open_step("ailand", point_steps=module.PAYS).compiled is not None and len(made) == 1
+    step = open_step("ailand", execution="plain")
+    assert step.compiled is None and step.execution == "plain"
+    for path in compiled_paths(step):
+        path.touch()
+    assert open_step("ailand").compiled == compiled_paths(step) and len(made) == 1
+
+
+@pytest.mark.parametrize("cause", ["compiler", "failure", "network", "device"])
+def test_what_cannot_be_compiled_runs_plain_with_a_warning(cause, monkeypatch, tmp_path, caplog):
+    """Without a compiler, after a failure, for a network of one's own or on an accelerator, a warning says why."""
+    monkeypatch.setenv(module.CACHE, str(tmp_path))
+
+    def fails(step):
+        raise RuntimeError("no space")
+
+    step = CLOSED.land_step() if cause != "network" else case.with_network(lambda y: y)
+    monkeypatch.setattr(module, "load_step", lambda path, device: step)
+    monkeypatch.setattr(module, "make_compiled", fails)
+    if cause == "compiler":
+        monkeypatch.setenv("CXX", "no-such-compiler")
+    elif cause == "device":
+        object.__setattr__(step, "device", torch.device("meta"))
+    assert open_step("any", execution="compiled").compiled is None
+    (record,) = [r for r in caplog.records if r.levelno >= logging.WARNING]
+    reasons = {"compiler": "no-such-compiler", "failure": "no space", "network": "network is a", "device": "on meta"}
+    assert reasons[cause] in record.getMessage() and not list(tmp_path.iterdir())
+
+
+def test_unknown_execution():
+    """An unknown name gives the known ones, before the checkpoint is read."""
+    with pytest.raises(ValueError, match="no execution 'fast'.*compiled"):
+        open_step("missing.ckpt", execution="fast")
+
+
+def test_parts_of_a_failed_compilation_are_removed(monkeypatch, tmp_path):
+    """A failure leaves no file, so that the next process does not take it for a compiled step."""
+    monkeypatch.setenv(module.CACHE, str(tmp_path / "new"))
+
+    def fails(part, arguments, path, **options):
+        path.write_bytes(b"half")
+        raise RuntimeError("killed")
+
+    monkeypatch.setattr(module, "compile_library", fails)
+    with pytest.raises(RuntimeError, match="killed"):
+        make_compiled(CLOSED.land_step())
+    assert not list((tmp_path / "new").iterdir())
+
+
+class Interpreted:
+    """Library whose calls run the parts without compiling."""
+
+    def __init__(self, path, threads):
+        step = CLOSED.land_step()
+        self.part = (NetworkPart(step, torch.float32) if path == "network" else StatePart(step)).eval()
+
+    def __call__(self, *arguments):
+        assert all(a.is_contiguous() and a.shape[1] % 16 == 0 for a in arguments)
+        return self.part(*arguments)
+
+
+@pytest.mark.parametrize("n", [0, 1, 15, 16, 33, 4100])
+def test_rows_are_padded_and_divided(n, monkeypatch):
+    """Any number of rows is computed in whole units and in blocks."""
+    monkeypatch.setattr(module, "Library", Interpreted)
+    step = CLOSED.land_step()
+    start, end = (s.repeat(60, 1)[:n] for s in slots(step))
+    compiled = CompiledStep(step, "network", "state")
+    with torch.inference_mode():
+        found = compiled(start, end)
+    assert found.shape == (n, len(step.outputs)) and found.t().is_contiguous()
+    torch.testing.assert_close(found, step.of_slots(start, end), rtol=1e-3, atol=1e-3)
+
+
+def test_a_wrong_compiled_step_is_refused(monkeypatch):
+    """The first rows are compared with the plain step; a difference is an error with the way out."""
+    monkeypatch.setattr(module, "Library", Interpreted)
+    monkeypatch.setattr(Interpreted, "__call__", lambda self, *arguments: self.part(*arguments) + 1.0)
+    step = CLOSED.land_step()
+    with pytest.raises(RuntimeError, match=r"differs from the plain one.*execution: plain"):
+        CompiledStep(step, "network", "state")(*slots(step))
+
+
+def test_series_for_expm1(monkeypatch):
+    """The form for compiled code has all digits near zero, where the difference has none."""
+    x = -torch.logspace(-8, 2, 400)
+    monkeypatch.setattr(torch.compiler, "is_compiling", lambda: True)
+    torch.testing.assert_close(expm1(x), torch.expm1(x), rtol=1e-6, atol=0.0)
