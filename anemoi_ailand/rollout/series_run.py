@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 from anemoi.utils.dates import as_timedelta
-from tqdm import tqdm
 
 from anemoi_ailand.data.land_data import LandData
 from anemoi_ailand.rollout.ensembles.ensemble import Ensemble
@@ -24,6 +23,7 @@ from anemoi_ailand.rollout.forcing.records import Source, check_steps, position,
 from anemoi_ailand.rollout.outputs.output_columns import columns_of
 from anemoi_ailand.rollout.outputs.output_frame import Frame
 from anemoi_ailand.rollout.outputs.series import new_series
+from anemoi_ailand.rollout.run.progress import Progress
 from anemoi_ailand.rollout.step.advance import STEP
 from anemoi_ailand.rollout.step.land_state import LandState
 from anemoi_ailand.support.configuration import checked
@@ -105,18 +105,16 @@ def run_series(
         members.check(state)
     frame = _frame(land, names, state, source, members, last)
     kept = new_series(frame, last - first + (initial is None), np.dtype(str(land.dtype).split(".")[1]), output)
-    shown = progress if progress is not None else (hasattr(builtins, "__IPYTHON__") or None)
+    anywhere = bool(progress) or hasattr(builtins, "__IPYTHON__")
     try:
         if initial is None:
             kept.add(state.date, _rows(state, names))
-        with tqdm(
-            total=last - first, unit="step", desc="Run", delay=0.0 if progress else _LONG,
-            disable=None if shown is None else not shown,
-        ) as bar:  # fmt: skip
+        delay = 0.0 if progress else _LONG
+        with Progress(last - first, progress is not False, "Run", delay=delay, anywhere=anywhere) as bar:
             for record in records(source, land.forcing_names, first + 1, last + 1):
                 state = land.step(state, members.forcing(record))
                 kept.add(state.date, _rows(state, names))
-                bar.update()
+                bar.step()
         return kept.result(), state
     except BaseException:
         kept.abandon()
