@@ -119,7 +119,7 @@ def test_unknown_option_names_the_nearest(arguments: list[str], message: str, ca
 
 
 def test_known_options_pass() -> None:
-    """Whole options, unambiguous beginnings, values that begin with a minus, and words after ``--`` are no typo."""
+    """Whole options, unambiguous beginnings, values that begin with a minus, and words after ``--`` are accepted."""
     for line in ("site --dataset d --lat -3", "site --samp --lon=-70", "run f --dry-run", "run -- --x", "--debug site"):
         assert unknown_option(line.split()) is None, line
 
