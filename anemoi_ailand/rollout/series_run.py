@@ -49,8 +49,9 @@ class _Members:
         return 1 if self.ensemble is None else len(self.ensemble)
 
     def initial(self, land: LandStepper, data: Any, first: int) -> LandState:
-        """Make the initial state of all rows from the record at a position."""
-        source, date = self.source, self.source.dates[first].item()
+        """Make the initial state of all rows from the record at a position; -1 is one step before the first."""
+        source = self.source
+        date = source.dates[max(first, 0)].item() - (STEP if first < 0 else timedelta(0))
         if self.ensemble is None:
             return land.initial(data, date)
         fields = dict(record_at(data, date, land.initial_names))
@@ -138,7 +139,7 @@ def _period(
     lead_time: Duration | None,
     initial: LandState | None,
 ) -> tuple[int, int]:
-    """Return the positions of the first and last date; the first is -1 if only the state is that early."""
+    """Return the positions of the first and last date; the first is -1 if only state and instants are that early."""
     if end is not None and lead_time is not None:
         raise ValueError(f"Both `end` {end} and `lead_time` {lead_time} are given. Give one of them.")
     if initial is not None and start is not None:
@@ -152,7 +153,8 @@ def _period(
     else:
         if start is not None:
             begin = bounds_of((start, None))[0]  # type: ignore[assignment]
-        first = position(source, to_datetime(begin))
+        early = to_datetime(begin) == source.dates[0].item() - STEP
+        first = -1 if early else position(source, to_datetime(begin))
     last = source.dates.size - 1
     if lead_time is not None:
         last = position(source, to_datetime(begin) + _duration(lead_time))
