@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import textwrap
 from argparse import ArgumentParser
@@ -13,8 +14,11 @@ from collections.abc import Sequence
 from anemoi.utils.cli import cli_main, make_parser
 
 from anemoi_ailand import __version__
-from anemoi_ailand.commands import COMMANDS, GROUPS
+from anemoi_ailand.commands import COMMANDS, GROUPS, Guarded
 from anemoi_ailand.support.options import suggestion
+
+#: Options of the program, which stand before a command.
+_BEFORE = ("--version", "--debug", "--rich")
 
 
 def create_parser() -> ArgumentParser:
@@ -44,12 +48,34 @@ def unknown_command(arguments: Sequence[str]) -> str | None:
     return f"anemoi-ailand: error: There is no command '{name}'. {suggestion(name, COMMANDS)}."
 
 
+def unknown_option(arguments: Sequence[str]) -> str | None:
+    """Return the message about an option that its command does not have, with the nearest one; None without any."""
+    at = next((i for i, word in enumerate(arguments) if not word.startswith("-")), len(arguments))
+    command = COMMANDS.get(arguments[at]) if at < len(arguments) else None
+    if not isinstance(command, Guarded):  # no command, or one that could not be imported
+        return None
+    parser = ArgumentParser()
+    command.add_arguments(parser)
+    known = [*re.findall(r"--[a-z][a-z-]*", parser.format_usage()), "--help"]
+    for word in arguments[at + 1 :]:
+        option = word.partition("=")[0]
+        if word == "--":
+            return None
+        if option.startswith("--") and not any(name.startswith(option) for name in known):
+            here = f"anemoi-ailand {command.command}: error: "
+            if option in _BEFORE:
+                return f"{here}Write '{option}' before the command: anemoi-ailand {option} {command.command} ..."
+            settings = " Settings of the configuration are written key=value." if command.accept_unknown_args else ""
+            return f"{here}There is no option '{option}'. {suggestion(option, known)}.{settings}"
+    return None
+
+
 def main() -> None:
     """Parse the command line and run the command."""
     if sys.argv[1:] in ([], ["-h"], ["--help"]):
         sys.stdout.write(overview())
         return
-    if message := unknown_command(sys.argv[1:]):
+    if message := unknown_command(sys.argv[1:]) or unknown_option(sys.argv[1:]):
         sys.stderr.write(f"{message}\n")
         sys.exit(2)
     cli_main(__version__, __doc__, COMMANDS)

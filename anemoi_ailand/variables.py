@@ -421,6 +421,8 @@ def names(*roles: Role | str, computed: bool | None = None) -> list[str]:
     >>> names("forcing", computed=True)[0]
     'insolation'
     """
+    if unknown := [r for r in roles if r not in list(Role)]:
+        raise ValueError(f"There is no role {unknown}. Available: {[*map(str, Role)]}.")
     wanted = {Role(r) for r in roles}
     return [v.name for v in VARIABLES.values() if v.role in wanted and computed in (None, v.computed)]
 

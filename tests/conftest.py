@@ -18,7 +18,7 @@ for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUME
     os.environ[name] = "1"
 os.environ.setdefault("MPLBACKEND", "Agg")
 # no test takes a compiled step that a user has made; those of compiled steps make their own
-os.environ["AILAND_CACHE"] = os.path.join(tempfile.gettempdir(), "no-compiled-steps")
+os.environ["AILAND_CACHE"] = str(Path(tempfile.gettempdir(), "no-compiled-steps"))
 
 import numpy as np  # noqa: E402
 import pyproj  # noqa: E402, F401  before eccodes: loaded after it, their two PROJ libraries abort the process
@@ -29,8 +29,8 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 #: Files of slow tests that take longest, in the order in which they begin: no process is left alone with one of them.
 #: The first makes what others wait for.
 LONGEST = (
-    "compiled", "operations", "wheel", "contest", "evaluate", "chain", "example_chain", "datasets", "export", "coupled_run",
-    "forecast_dataset", "baselines", "pretrained", "variants", "netcdf_in_threads",
+    "compiled", "operations", "wheel", "contest", "evaluate", "chain", "example_chain", "datasets", "export",
+    "coupled_run", "forecast_dataset", "baselines", "pretrained", "variants", "netcdf_in_threads",
 )  # fmt: skip
 
 

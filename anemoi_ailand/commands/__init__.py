@@ -35,6 +35,7 @@ class Guarded(Command):
 
     def add_arguments(self, command_parser: ArgumentParser) -> None:
         """Add the arguments of the wrapped command."""
+        command_parser.prog = f"anemoi-ailand {self.command}"  # also with `python -m`
         self.inner.add_arguments(command_parser)
 
     def check(self, parser: ArgumentParser, args: Namespace) -> None:

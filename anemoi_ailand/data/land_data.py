@@ -12,11 +12,13 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from anemoi_ailand.constants import EARTH_RADIUS
 from anemoi_ailand.data.open_reader import open_reader
 from anemoi_ailand.data.reader import Coverage, Reader
 from anemoi_ailand.support.dates import bounds_of
 from anemoi_ailand.support.netcdf_writer import COORDINATES, time_coordinate, variable_attributes
 from anemoi_ailand.support.object_display import as_html, as_text, display_name, places
+from anemoi_ailand.support.sphere import nearest_points
 from anemoi_ailand.variables import Role, Time, match_name, variable
 
 
@@ -55,6 +57,46 @@ class LandData:
         """First and last date, and the step between."""
         return self.reader.coverage
 
+    def nearest(self, latitude: Any, longitude: Any, within: float = 100.0) -> Any:
+        """Find the position of the nearest point, for ``points`` of :meth:`to_xarray` and ``isel(point=...)``.
+
+        Parameters
+        ----------
+        latitude, longitude : float or sequence of float
+            Place or places [degrees]; longitudes from -180 or 0.
+        within : float
+            Largest distance that is accepted [km].
+
+        Returns
+        -------
+        int or numpy.ndarray
+            Position, one for each place.
+
+        Raises
+        ------
+        ValueError
+            The nearest point is farther away; the message gives place and distance.
+
+        Examples
+        --------
+        >>> from anemoi_ailand import open_data
+        >>> data = open_data("$AILAND_SAMPLE")
+        >>> kiel = data.to_xarray("2022-07", points=data.nearest(54.3, 10.1))
+        >>> kiel["latitude"].values.round(1).tolist()
+        [54.2]
+        """
+        targets = np.atleast_1d(np.asarray(latitude, float)), np.atleast_1d(np.asarray(longitude, float))
+        points, degrees = nearest_points((self.reader.latitudes, self.reader.longitudes), targets)
+        apart = np.radians(degrees) * EARTH_RADIUS
+        if (apart > within).any():
+            i, k = int(np.argmax(apart)), int(points[np.argmax(apart)])
+            raise ValueError(
+                f"The point of {self.reader.name} nearest to {targets[0][i]:g}, {targets[1][i]:g} is number {k} at "
+                f"{self.reader.latitudes[k]:.3f}, {self.reader.longitudes[k]:.3f}, {apart[i]:.0f} km away. Give "
+                f"another place, or `within={np.ceil(apart[i]):.0f}`."
+            )
+        return int(points[0]) if np.ndim(latitude) == 0 else points
+
     def to_xarray(
         self, period: Any = None, variables: Sequence[str] | str | None = None, points: Any = None
     ) -> xr.Dataset:
@@ -68,7 +110,7 @@ class LandData:
         variables : list of str, optional
             Names of the table or of NetCDF (``2t`` or ``t2m``); by default all.
         points : optional
-            Positions of points: a number, list or slice; by default all.
+            Positions of points: a number, list or slice, see :meth:`nearest`; by default all.
 
         Returns
         -------

@@ -8,14 +8,16 @@ To add a layout, write a reader that follows the protocol in ``reader``, and let
 
 from __future__ import annotations
 
+import inspect
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from anemoi_ailand.data.files import paths
 from anemoi_ailand.data.files.netcdf import POINT_DIMENSIONS, is_netcdf, open_file
 from anemoi_ailand.data.reader import Reader
+from anemoi_ailand.support.options import check_known
 from anemoi_ailand.support.packaged import expand
 from anemoi_ailand.variables import VARIABLES
 
@@ -101,15 +103,15 @@ def open_reader(
     if layout in ("reference", "land"):
         from anemoi_ailand.data.points.point_reader import PointReader
 
-        return PointReader(files, static_files, **options)
+        return _made(PointReader, files, static_files, layout, options)
     if layout == "native":
         from anemoi_ailand.data.native.native_reader import NativeReader
 
-        return NativeReader(files, static_files, **options)
+        return _made(NativeReader, files, static_files, layout, options)
     if layout == "grib":
         from anemoi_ailand.data.grib.grib_reader import GribReader
 
-        return GribReader(files, static_files, **options)
+        return _made(GribReader, files, static_files, layout, options)
     if layout == "tower":
         from anemoi_ailand.data.stations.tower_reader import open_tower
 
@@ -117,6 +119,14 @@ def open_reader(
             raise ValueError(f"A tower has one file, and {len(files) + len(static_files)} are given.")
         return open_tower(files[0], **options)
     raise ValueError(f"There is no layout '{layout}'. Known: {['auto', *LAYOUTS]}. Correct the option `layout`.")
+
+
+def _made(
+    reader: Callable[..., Reader], files: list[Path], static: list[Path], layout: str, options: dict[str, Any]
+) -> Reader:
+    """Return a reader of files; an option that it does not have is an error with the nearest one."""
+    check_known(options, [*inspect.signature(reader).parameters][2:], f"The layout '{layout}'")
+    return reader(files, static, **options)
 
 
 def _anemoi_dataset(path: str | Path | Sequence[str | Path], layout: str) -> Path | None:

@@ -167,8 +167,10 @@ def read_settings(path: str | Path | None, overrides: Sequence[str] = ()) -> Set
     return read_configuration(path, overrides, Settings)
 
 
-def settings_of(given: Settings | str | Path | None, options: Mapping[str, Any]) -> Settings:
-    """Return settings, read if a path is given, with options replaced; errors as in :func:`read_settings`."""
+def settings_of(given: Settings | str | Path | Mapping[str, Any] | None, options: Mapping[str, Any]) -> Settings:
+    """Return settings, from a file or its content, with options replaced; errors as in :func:`read_settings`."""
+    if isinstance(given, Mapping):
+        return checked({**given, **options}, Settings, "The evaluation")
     base = read_settings(given) if isinstance(given, str | Path) else given
     if base is not None and not options:
         return base

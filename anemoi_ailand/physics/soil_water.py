@@ -121,7 +121,7 @@ def richards_step(
     """
     per_depth = [1.0 / depth for depth in SOIL_LAYER_THICKNESS]
     exchange = [diffusion[0], *(a + b for a, b in pairwise(diffusion)), diffusion[-1]]
-    from_above = [0.0, *gravity[:-1]]
+    from_above: list[Tensor | float] = [0.0, *gravity[:-1]]
     theta = solve_tridiagonal(
         [-d * per for d, per in zip(diffusion, per_depth[1:], strict=True)],
         [1.0 + e * per for e, per in zip(exchange, per_depth, strict=True)],
@@ -131,7 +131,8 @@ def richards_step(
     )  # fmt: skip
     # apply the fluxes of the solution, not the solution itself, so that rounding cannot create water
     between = [g + d * (a - b) for g, d, (a, b) in zip(gravity[:-1], diffusion, pairwise(theta), strict=True)]
-    inflow, outflow = [0.0, *between], [*between, gravity[-1]]
+    inflow: list[Tensor | float] = [0.0, *between]
+    outflow = [*between, gravity[-1]]
     return [w + g + into - out for w, g, into, out in zip(water, gain, inflow, outflow, strict=True)]
 
 

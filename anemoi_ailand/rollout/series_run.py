@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 from anemoi.utils.dates import as_timedelta
-from tqdm import tqdm
 
 from anemoi_ailand.data.land_data import LandData
 from anemoi_ailand.rollout.ensembles.ensemble import Ensemble
@@ -24,6 +23,7 @@ from anemoi_ailand.rollout.forcing.records import Source, check_steps, position,
 from anemoi_ailand.rollout.outputs.output_columns import columns_of
 from anemoi_ailand.rollout.outputs.output_frame import Frame
 from anemoi_ailand.rollout.outputs.series import new_series
+from anemoi_ailand.rollout.run.progress import Progress
 from anemoi_ailand.rollout.step.advance import STEP
 from anemoi_ailand.rollout.step.land_state import LandState
 from anemoi_ailand.support.configuration import checked
@@ -49,8 +49,9 @@ class _Members:
         return 1 if self.ensemble is None else len(self.ensemble)
 
     def initial(self, land: LandStepper, data: Any, first: int) -> LandState:
-        """Make the initial state of all rows from the record at a position."""
-        source, date = self.source, self.source.dates[first].item()
+        """Make the initial state of all rows from the record at a position; -1 is one step before the first."""
+        source = self.source
+        date = source.dates[max(first, 0)].item() - (STEP if first < 0 else timedelta(0))
         if self.ensemble is None:
             return land.initial(data, date)
         fields = dict(record_at(data, date, land.initial_names))
@@ -105,18 +106,16 @@ def run_series(
         members.check(state)
     frame = _frame(land, names, state, source, members, last)
     kept = new_series(frame, last - first + (initial is None), np.dtype(str(land.dtype).split(".")[1]), output)
-    shown = progress if progress is not None else (hasattr(builtins, "__IPYTHON__") or None)
+    anywhere = bool(progress) or hasattr(builtins, "__IPYTHON__")
     try:
         if initial is None:
             kept.add(state.date, _rows(state, names))
-        with tqdm(
-            total=last - first, unit="step", desc="Run", delay=0.0 if progress else _LONG,
-            disable=None if shown is None else not shown,
-        ) as bar:  # fmt: skip
+        delay = 0.0 if progress else _LONG
+        with Progress(last - first, progress is not False, "Run", delay=delay, anywhere=anywhere) as bar:
             for record in records(source, land.forcing_names, first + 1, last + 1):
                 state = land.step(state, members.forcing(record))
                 kept.add(state.date, _rows(state, names))
-                bar.update()
+                bar.step()
         return kept.result(), state
     except BaseException:
         kept.abandon()
@@ -140,7 +139,7 @@ def _period(
     lead_time: Duration | None,
     initial: LandState | None,
 ) -> tuple[int, int]:
-    """Return the positions of the first and last date; the first is -1 if only the state is that early."""
+    """Return the positions of the first and last date; the first is -1 if only state and instants are that early."""
     if end is not None and lead_time is not None:
         raise ValueError(f"Both `end` {end} and `lead_time` {lead_time} are given. Give one of them.")
     if initial is not None and start is not None:
@@ -154,7 +153,8 @@ def _period(
     else:
         if start is not None:
             begin = bounds_of((start, None))[0]  # type: ignore[assignment]
-        first = position(source, to_datetime(begin))
+        early = to_datetime(begin) == source.dates[0].item() - STEP
+        first = -1 if early else position(source, to_datetime(begin))
     last = source.dates.size - 1
     if lead_time is not None:
         last = position(source, to_datetime(begin) + _duration(lead_time))

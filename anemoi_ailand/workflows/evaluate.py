@@ -82,14 +82,14 @@ class Scored:
     runs: dict[str, ComparedRun] = field(default_factory=dict)
 
 
-def evaluate(settings: Settings | str | Path | None = None, **options: Any) -> Path:
+def evaluate(settings: Settings | str | Path | Mapping[str, Any] | None = None, **options: Any) -> Path:
     """Run the protocols of an evaluation and write scores, figures and the report.
 
     Parameters
     ----------
-    settings : str or Path, optional
-        YAML file such as the packaged ``evaluation/evaluate``, or settings that were read from one; without it, the
-        options are the whole configuration.
+    settings : str, Path or mapping, optional
+        YAML file such as the packaged ``evaluation/evaluate``, or its content; without it, the options are the whole
+        configuration.
     **options
         Options of the configuration, which replace those of the file: ``dataset``, ``checkpoints`` by name,
         ``protocol_a``, ``output`` (the folder of the result), ... See docs/guide/evaluation.md.

@@ -19,7 +19,6 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from tqdm import tqdm
 
 from anemoi_ailand import __version__
 from anemoi_ailand.constants import STEP_HOURS
@@ -40,6 +39,7 @@ from anemoi_ailand.evaluation.sites.site_series import (
 from anemoi_ailand.rollout.forcing.dataset_fields import StoredFields
 from anemoi_ailand.rollout.reforecast.period import period
 from anemoi_ailand.rollout.reforecast.reforecast import reforecast
+from anemoi_ailand.rollout.run.progress import Progress
 from anemoi_ailand.rollout.step.checkpoint import LandStep, checkpoint_checksum
 from anemoi_ailand.rollout.step.compiled_step import open_step
 from anemoi_ailand.rollout.step.pretrained import DEFAULT
@@ -215,12 +215,11 @@ def select(
 def read_series(chosen: Selection, progress: bool = True) -> np.ndarray:
     """Read all variables in whole blocks of dates; shape (date, point, variable)."""
     parts, date = [], chosen.first
-    bar = tqdm(total=chosen.last + 1 - date, unit="date", desc="Dataset", disable=None if progress else True)
-    with bar:
+    with Progress(chosen.last + 1 - date, progress, "Dataset", unit="date") as bar:
         while date <= chosen.last:
             after = min(chosen.stored.block(date)[1], chosen.last + 1)
             parts.append(chosen.stored.read(date, after, chosen.points))
-            bar.update(after - date)
+            bar.add(after - date)
             date = after
     return np.concatenate(parts)
 

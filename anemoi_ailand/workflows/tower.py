@@ -23,7 +23,7 @@ from anemoi_ailand.data.open_reader import open_reader
 from anemoi_ailand.data.points.point_writer import write_points
 from anemoi_ailand.data.reader import MARKS, STEP, Reader
 from anemoi_ailand.data.stations.tower_reader import TowerReader, read_records, with_properties
-from anemoi_ailand.data.stations.tower_site import TowerSite, read_site
+from anemoi_ailand.data.stations.tower_site import TowerSite, site_of
 from anemoi_ailand.evaluation.display.style import save
 from anemoi_ailand.evaluation.display.text import DIGITS, aligned, json_text, plain_number, stamp
 from anemoi_ailand.evaluation.display.variables import shown_factor, shown_units
@@ -57,7 +57,7 @@ def tower(
     path: str | Path,
     output: str | Path,
     *,
-    site: str | Path | TowerSite | None = None,
+    site: str | Path | Mapping[str, Any] | TowerSite | None = None,
     name: str | None = None,
     latitude: float | None = None,
     longitude: float | None = None,
@@ -81,8 +81,9 @@ def tower(
     ----------
     path, output : str or Path
         File of the tower: FLUXNET CSV, ALMA or PLUMBER2 NetCDF, or another CSV; folder of the result.
-    site : str, Path or TowerSite, optional
-        Properties of the site, a YAML file (lines such as ``slt: medium``) or a CSV table with a row for each site:
+    site : str, Path or mapping, optional
+        Properties of the site, a YAML file (lines such as ``slt: medium``), a CSV table with a row for each site, or a
+        mapping (``{"slt": "medium", "tvl": "short grass", "cvl": 0.85}``):
         ``name``, ``latitude``, ``longitude``, ``elevation``, ``utc_offset``, ``stamp``, ``columns``; types of soil and
         vegetation ``slt``, ``tvl``, ``tvh`` by name or number, covers ``cvl``, ``cvh``; others have defaults.
     name : str, optional
@@ -133,7 +134,7 @@ def tower(
     >>> from anemoi_ailand import tower
     >>> folder = tower("tower.csv", "fort-peck", site="fort-peck.yaml", utc_offset=-7)  # doctest: +SKIP
     """
-    known = TowerSite() if site is None else site if isinstance(site, TowerSite) else read_site(site, name)
+    known = site_of(site, name)
     options = {"latitude": latitude, "longitude": longitude, "utc_offset": utc_offset, "stamp": stamp}
     with complete_folder(output, PROOF) as folder:
         records = read_records(path, known, **options, **({"columns": columns} if columns else {}))

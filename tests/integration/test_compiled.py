@@ -31,9 +31,8 @@ def compiled(once):
     """Cache with the compiled step of the packaged network, made by the command."""
 
     def make(folder):
-        done = run_command(
-            "anemoi_ailand", "compile", "ailand", cwd=folder, timeout=1200, env={**os.environ, CACHE: str(folder)}
-        )
+        own = {**os.environ, CACHE: str(folder)}
+        done = run_command("anemoi_ailand", "compile", "ailand", cwd=folder, timeout=1200, env=own)
         assert done.returncode == 0, done.stderr
         assert "ailand: compiled, hidden layers in" in done.stdout
 

@@ -12,7 +12,7 @@ import pytest
 from anemoi.utils.cli import Command, Failed, cli_main
 
 from anemoi_ailand import __version__
-from anemoi_ailand.__main__ import create_parser, main
+from anemoi_ailand.__main__ import create_parser, main, unknown_option
 from anemoi_ailand.commands import COMMANDS, GROUPS, Guarded
 
 
@@ -96,6 +96,32 @@ def test_unknown_command_names_the_nearest(arguments: list[str], message: str, c
         main()
     assert end.value.code == 2
     assert capsys.readouterr() == ("", f"anemoi-ailand: error: {message}\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["site", "--datset", "d"], "site: error: There is no option '--datset'. Nearest: ['--dataset', '--lat']."),
+        (["run", "f.yaml", "--dryrun"], "run: error: There is no option '--dryrun'. Nearest: ['--dry-run']. "
+         "Settings of the configuration are written key=value."),
+        (["evaluate", "--copy=x"], "evaluate: error: There is no option '--copy'. Available: "
+         "['--checkpoint', '--dataset', '--output', '--help']. Settings of the configuration are written key=value."),
+        (["run", "--debug", "f.yaml"], "run: error: Write '--debug' before the command: anemoi-ailand --debug run ..."),
+    ],
+)  # fmt: skip
+def test_unknown_option_names_the_nearest(arguments: list[str], message: str, capsys: pytest.CaptureFixture) -> None:
+    """A typo ends with code 2 before missing arguments are reported, and names the nearest option."""
+    sys.argv = ["anemoi-ailand", *arguments]
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert end.value.code == 2
+    assert capsys.readouterr() == ("", f"anemoi-ailand {message}\n")
+
+
+def test_known_options_pass() -> None:
+    """Whole options, unambiguous beginnings, values that begin with a minus, and words after ``--`` are accepted."""
+    for line in ("site --dataset d --lat -3", "site --samp --lon=-70", "run f --dry-run", "run -- --x", "--debug site"):
+        assert unknown_option(line.split()) is None, line
 
 
 def test_version(ailand: Callable) -> None:

@@ -120,6 +120,8 @@ def test_names_by_role_and_end_of_the_step() -> None:
     assert sorted(names(*Role)) == sorted(VARIABLES)
     assert names(Role.FORCING, computed=True)[0] == "insolation"
     assert not set(names("forcing", computed=True)) & set(names("forcing", computed=False))
+    with pytest.raises(ValueError, match=r"no role \['prognostc'\]. Available: \['forcing'"):
+        names("prognostc")
     assert taken_at(START, ["avg_tprate", "t", "swvl1"]) == ["t", "swvl1"]
     assert taken_at(END, ["avg_tprate", "t", "swvl1"]) == ["avg_tprate", "t"]
 

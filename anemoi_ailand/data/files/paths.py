@@ -90,7 +90,10 @@ def _nothing(entry: str, expanded: str) -> str:
     while parent != parent.parent and not parent.is_dir():
         parent = parent.parent
     entries = sorted(p.name for p in parent.iterdir() if not p.name.startswith("."))[:8] if parent.is_dir() else []
+    if Path(expanded).is_dir():
+        return f"The folder '{expanded}' has no files of data; it holds {entries}. Correct `path`."
+    meaning = "" if entry == expanded else f" (expanded: '{expanded}')"
     return (
-        f"No file matches '{entry}' (expanded: '{expanded}'). The nearest existing folder is '{parent}', "
-        f"which holds {entries}. Correct `path`."
+        f"No file matches '{entry}'{meaning}. The nearest existing folder is '{parent}', which holds {entries}. "
+        "Correct `path`."
     )

@@ -64,7 +64,8 @@ def _coordinates(
     if found is None:
         raise ValueError(
             f"The fields of {name} are on an unstructured grid, whose coordinates are not in GRIB. Give a NetCDF "
-            "file with 'latitude' and 'longitude' of its points in `static`."
+            "file with 'latitude' and 'longitude' of its points in `static`; a roll-out to GRIB writes it as "
+            "FILE.points.nc."
         )
     return found
 

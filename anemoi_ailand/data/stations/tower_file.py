@@ -59,8 +59,8 @@ _COLUMN = re.compile(r"\s*(?P<name>.+?)\s*(?:\[(?P<units>[^\]]*)\])?\s*", re.DOT
 #: Separators of a CSV file; with all but the first, numbers may have a decimal comma.
 _SEPARATORS = ",;\t"
 
-#: A date with the year last; its first number is the day or the month.
-_YEAR_LAST = re.compile(r"\s*(\d{1,2})[/.-]\d{1,2}[/.-]\d{4}")
+#: A date with the year last; its first two numbers are day and month, or month and day.
+_YEAR_LAST = re.compile(r"\s*(\d{1,2})[/.-](\d{1,2})[/.-]\d{4}")
 
 #: Name of a time zone at the end of an attribute: its last word, as in "local standard time, UTC+1".
 _ZONE = re.compile(r"[^\s,;]+$")
@@ -177,8 +177,8 @@ def read_tower(
         Local standard time minus UTC [h]; by default the time zone of the file, or else that of the longitude.
     columns : mapping of str to str, optional
         Columns by names of :data:`QUANTITIES`, ``{"temperature": "AirT [degC]", "time": "date"}``; without a unit, that
-        of the file (also in the header, ``AirT [degC]``) or of FLUXNET holds. Other quantities keep the names of the
-        archive.
+        of the file (also in the header, ``AirT [degC]``) or of FLUXNET holds. Stamps may have a form,
+        ``"date [%d/%m/%Y %H:%M]"``. Other quantities keep the names of the archive.
     stamp : {'start', 'end'}, optional
         Whether a stamp is the start or the end of its record; by default as the file or its archive says.
 
@@ -264,17 +264,29 @@ def _separator(path: Path) -> str:
     return max(_SEPARATORS, key=header.count)
 
 
-def _stamps(text: pd.Series, column: str, path: Path) -> np.ndarray:
-    """Return the stamps of a column; a date with the year last begins with the day if any first number exceeds 12."""
-    form = _FLUXNET_FORM if text.str.fullmatch(r"\d{12}").all() else None
-    first = pd.to_numeric(text.str.extract(_YEAR_LAST)[0])
+def _stamps(text: pd.Series, column: str, path: Path, form: str | None = None) -> np.ndarray:
+    """Return the stamps of a column, in a form such as ``%d/%m/%Y %H:%M``.
+
+    Without a form, a date with the year last begins with the day if any first number exceeds 12, and with the month if
+    any second one does; if none does, it could be either, which is an error.
+    """
+    if form is None and text.str.fullmatch(r"\d{12}").all():
+        form = _FLUXNET_FORM
+    first, second = (pd.to_numeric(part) for _, part in text.str.extract(_YEAR_LAST).items())
+    if form is None and first.notna().any() and not (first > 12).any() and not (second > 12).any():
+        raise ValueError(
+            f"'{text.iloc[0]}' in '{column}' of '{path}' may begin with the day or with the month: in no record does "
+            f"one of these exceed 12. Give the form in `columns`: {TIME}: '{column} [%d/%m/%Y %H:%M]' "
+            "(day first), or write 2004-02-01 00:30."
+        )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # of the form that pandas guesses
         stamps = pd.to_datetime(text, format=form, dayfirst=bool((first > 12).any()), errors="coerce")
     if stamps.isna().any():
+        same = f"'{form}'" if form else f"of the first, '{text.iloc[0]}'"
         raise ValueError(
             f"'{column}' of '{path}' holds '{text[stamps.isna()].iloc[0]}', which cannot be read as a date, or not in "
-            f"the form of the first, '{text.iloc[0]}'. Write all stamps as 2004-01-13 00:30."
+            f"the form {same}. Write all stamps as 2004-01-13 00:30."
         )
     return stamps.to_numpy(dtype="datetime64[s]")
 
@@ -294,10 +306,10 @@ def _read_csv(path: Path, time: str | None) -> _Table:
             f"'{path}' has none of {list(_FLUXNET_TIMES.values())}; it has {list(table)[:30]}. Name the column of the "
             f"stamps in `columns`: '{TIME}'."
         )
-    column = _column(time, list(table))[0] if time is not None else _FLUXNET_TIMES[str(fluxnet)]
+    column, form = _column(time, list(table)) if time is not None else (_FLUXNET_TIMES[str(fluxnet)], None)
     if column not in table:
         raise ValueError(f"'{path}' has no column '{column}' for the stamps. {_near(column, list(table))}")
-    stamps = _stamps(table.pop(column).astype(str), column, path)
+    stamps = _stamps(table.pop(column).astype(str), column, path, form if form and "%" in form else None)
     source = f"as the column '{column}' says" if time is None else "assumed: give `stamp` if it is the start"
     table = table.drop(columns=[c for c in _FLUXNET_TIMES.values() if c in table])
     numbers = table.apply(pd.to_numeric, errors="coerce")
@@ -340,7 +352,10 @@ def _place(name: str, given: float | None, table: _Table, path: Path) -> float:
     value = table.place.get(name) if given is None else given
     bound = {"latitude": 90.0, "longitude": 360.0}[name]
     if value is None:
-        raise ValueError(f"'{path}' does not hold the {name} of the tower. Give it [degrees].")
+        raise ValueError(
+            f"'{path}' does not hold the {name} of the tower [degrees]. Give `{name}`, "
+            f"here or in the properties of the site; for the command, `--{name[:3]}`."
+        )
     if not -bound <= value <= bound:
         raise ValueError(f"The {name} of '{path}' is {value:g}, outside -{bound:g} to {bound:g} degrees. Correct it.")
     return float(value)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -17,8 +18,9 @@ from anemoi_ailand.data.native.interval_means import Kind, window
 from anemoi_ailand.data.reader import STEP, Coverage, check_request
 from anemoi_ailand.data.stations.tower_file import TowerRecords, read_tower
 from anemoi_ailand.data.stations.tower_series import clean
-from anemoi_ailand.data.stations.tower_site import TowerSite, complete, read_site
+from anemoi_ailand.data.stations.tower_site import TowerSite, complete, site_of
 from anemoi_ailand.physics.vegetation import leaf_area
+from anemoi_ailand.support.options import check_known
 from anemoi_ailand.variables import VARIABLES, Time
 
 LOG = logging.getLogger(__name__)
@@ -90,16 +92,18 @@ class TowerReader:
         return out
 
 
-def open_tower(path: str | Path, site: str | Path | TowerSite | None = None, **options: Any) -> TowerReader:
+def open_tower(
+    path: str | Path, site: str | Path | Mapping[str, Any] | TowerSite | None = None, **options: Any
+) -> TowerReader:
     """Open a tower's own file as forcing of the land.
 
     Parameters
     ----------
     path : str or Path
         FLUXNET CSV, ALMA or PLUMBER2 NetCDF, or another CSV with a mapping of columns.
-    site : str, Path or TowerSite, optional
-        Properties of the site, see :func:`~anemoi_ailand.data.stations.tower_site.read_site`; without them the reader
-        has meteorology only.
+    site : str, Path, mapping or TowerSite, optional
+        Properties of the site, a file or a mapping, see :func:`~anemoi_ailand.data.stations.tower_site.read_site`;
+        without them the reader has meteorology only.
     **options
         Those of :func:`~anemoi_ailand.data.stations.tower_file.read_tower`; they take precedence over the site.
 
@@ -122,7 +126,7 @@ def open_tower(path: str | Path, site: str | Path | TowerSite | None = None, **o
     >>> tower.read(["avg_t"], tower.coverage.dates()).shape  # doctest: +SKIP
     (1, 1460, 1)
     """
-    known = TowerSite() if site is None else site if isinstance(site, TowerSite) else read_site(site)
+    known = site_of(site)
     records = read_records(path, known, **options)
     if site is None:
         return TowerReader(records)
@@ -131,6 +135,7 @@ def open_tower(path: str | Path, site: str | Path | TowerSite | None = None, **o
 
 def read_records(path: str | Path, site: TowerSite, **options: Any) -> TowerRecords:
     """Read a tower's file with place, clock and columns of the site unless ``options`` give them."""
+    check_known(options, [*inspect.signature(read_tower).parameters][1:], "The layout 'tower'")
     of_site = {n: getattr(site, n) for n in ("latitude", "longitude", "elevation", "utc_offset", "stamp")}
     given = {n: v for n, v in options.items() if v is not None}
     columns = {**site.columns, **given.pop("columns", {})}

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +89,15 @@ class TowerSite(Strict):
                 rule = f"{summer:g} in the growing season ({'by type' if given is None else 'given'}), by season"
             words.append(f"{name}: {rule}")
         return found, "; ".join(words) + "; linear between the 15th of months"
+
+
+def site_of(site: str | Path | TowerSite | Mapping[str, Any] | None, name: str | None = None) -> TowerSite:
+    """Return the properties of a site from a file (see :func:`read_site`), from a mapping, or none."""
+    if isinstance(site, TowerSite):
+        return site
+    if site is None or isinstance(site, Mapping):
+        return checked(site or {}, TowerSite, "`site`")
+    return read_site(site, name)
 
 
 def read_site(path: str | Path, name: str | None = None) -> TowerSite:

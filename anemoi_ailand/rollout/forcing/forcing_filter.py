@@ -14,7 +14,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from anemoi_ailand.support.units import CONVERSIONS, Conversion, convert, table_units
+from anemoi_ailand.constants import STEP, STEP_HOURS
+from anemoi_ailand.support.units import AMOUNTS, CONVERSIONS, Conversion, convert, table_units
 from anemoi_ailand.variables import variable
 
 LOG = logging.getLogger(__name__)
@@ -95,7 +96,8 @@ class ForcingFilter:
         self._begin_day(date.date())
         rows = suspicious(values, names)
         if len(rows) and self.policy == "error":
-            raise ValueError(_message(values[rows[0]], names[rows[0]], date, where))
+            message = _message(values[rows[0]], names[rows[0]], date, where)
+            raise ValueError(" ".join([message, *_would_fit(values[rows[0]], names[rows[0]])]))
         if len(rows):
             values = values.copy()
         for row in rows:
@@ -166,7 +168,7 @@ def _bad(values: np.ndarray, name: str) -> np.ndarray:
 
 def _message(
     values: np.ndarray, name: str, date: datetime, where: Where,
-    advice: str = "Correct the input, leave these points out, or choose a treatment with `bad_forcing`.",
+    advice: str = " Correct the input, leave these points out, or choose a treatment with `bad_forcing`.",
 ) -> str:  # fmt: skip
     """Describe the bad values of a variable, missing ones before those out of bounds."""
     missing = ~np.isfinite(values)
@@ -177,7 +179,7 @@ def _message(
     places = [f"latitude {where[0][i]:.3f}, longitude {where[1][i]:.3f} ({values[i]:.6g})" for i in first]
     return (
         f"'{name}' at {date:%Y-%m-%d %H:%M} is {what} at {int(bad.sum())} of {bad.size} points, the first at "
-        f"{'; '.join(places)}. {advice}"
+        f"{'; '.join(places)}.{advice}"
     )
 
 
@@ -216,26 +218,46 @@ def check_plausible(values: np.ndarray, names: Sequence[str], date: datetime, wh
     for row in suspicious(values, names):
         name, found = names[row], values[row]
         low, high = _widened(name, 1.0)
-        units = _fitting(found, name)
         message = _message(found, name, date, where, "")
-        if found.min() < low or found.max() > high or units:
-            here, fits = f"Give the values in {variable(name).units}", " or ".join(units)
-            raise ValueError(
-                f"{message}The unit {fits} would fit. {here}, or correct the attribute `units` of a dataset."
-                if units
-                else f"{message}{here}, and leave points with fill values out."
-            )
+        if found.min() < low or found.max() > high or _fitting(found, name):
+            fits = _would_fit(found, name)
+            instead = "or correct the attribute `units` of a dataset" if fits else "and leave out points of fill values"
+            raise ValueError(" ".join([message, *fits, f"Give the values in {variable(name).units}, {instead}."]))
         if name not in warned:
             warned.add(name)
-            LOG.warning("%sCheck the values; this warning is given once for each variable.", message)
+            LOG.warning("%s Check the values; this warning is given once for each variable.", message)
+
+
+def _would_fit(values: np.ndarray, name: str) -> list[str]:
+    """Return one sentence on the units that values out of bounds may be in, or none."""
+    units = _fitting(values, name) or _fitting_rates(values, name)
+    return [f"The unit {' or '.join(units)} would fit."] if units else []
 
 
 def _fitting(values: np.ndarray, name: str) -> list[str]:
     """Return the other units that values would be in if most are out of bounds, one of each size."""
     if 2 * _bad(values, name).sum() < values.size:
         return []
-    expected, middle = table_units(name), np.median(values, keepdims=True)
+    return _units_of(np.median(values, keepdims=True), name, _others(table_units(name)))
+
+
+def _fitting_rates(values: np.ndarray, name: str) -> list[str]:
+    """Return the units that all values of a rate would be in, such as rain, which is zero at most points."""
+    expected = table_units(name)
+    if expected not in AMOUNTS or not values.max() > _widened(name, 1.0)[1]:  # no unit explains a small excess, or NaN
+        return []
+    amount = {(1.0 / STEP.total_seconds(), 0.0): f"{AMOUNTS[expected]} over {STEP_HOURS} h"}
+    return _units_of(values, name, _others(expected) | amount)
+
+
+def _others(expected: str) -> dict[Conversion, str]:
+    """Return the units that can be converted to ``expected``, one of each size."""
     found: dict[Conversion, str] = {}
     for unit, pair in CONVERSIONS.get(expected, {}).items():
         found.setdefault(pair, unit)
-    return [unit for pair, unit in found.items() if not _bad(convert(middle, pair), name).any()]
+    return found
+
+
+def _units_of(values: np.ndarray, name: str, units: Mapping[Conversion, str]) -> list[str]:
+    """Return the units in which all values would be within bounds."""
+    return [unit for pair, unit in units.items() if not _bad(convert(values, pair), name).any()]

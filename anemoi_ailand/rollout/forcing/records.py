@@ -6,13 +6,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, Protocol
 
 import numpy as np
 import xarray as xr
 
-from anemoi_ailand.constants import STEP_HOURS
+from anemoi_ailand.constants import STEP, STEP_HOURS
 from anemoi_ailand.data.land_data import LandData
 from anemoi_ailand.support.units import conversion, convert, table_units
 from anemoi_ailand.variables import variable
@@ -133,9 +134,13 @@ def record_at(given: Any, date: datetime, names: Sequence[str]) -> Mapping[str, 
     TypeError
         Neither fields by name nor anything with a time.
     """
-    if isinstance(given, LandData) and date in given.coverage:
+    if isinstance(given, LandData):
         held = [n for n in names if n in given.variables]
-        return dict(zip(held, given.reader.read(held, [date])[:, 0], strict=True))
+        if date in given.coverage:
+            return dict(zip(held, given.reader.read(held, [date])[:, 0], strict=True))
+        if date == given.coverage.first - STEP:
+            with suppress(ValueError):  # state and instants may begin one step before means
+                return dict(zip(held, given.reader.read(held, [date])[:, 0], strict=True))
     if isinstance(given, LandData) or (isinstance(given, xr.Dataset) and "time" in given.dims):
         source = source_of(given)
         first = position(source, date)

@@ -134,7 +134,7 @@ class PointRun:
         if not np.isfinite(states.cpu().numpy()).all():
             raise ValueError(f"The spin-up with {self.step.path.name} is not finite. Give another checkpoint or state.")
         if not made.converged:
-            LOG.warning("The spin-up has not converged: %s. Give more years.", made)
+            LOG.warning("The spin-up has not converged: %s. Give more years of spin-up.", made)
         else:
             LOG.info("Spin-up: %s", made)
         return made

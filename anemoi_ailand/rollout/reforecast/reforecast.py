@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 from torch import Tensor
-from tqdm import tqdm
 
 from anemoi_ailand.constants import STEP_HOURS
 from anemoi_ailand.rollout.forcing.dataset_fields import StoredFields
 from anemoi_ailand.rollout.reforecast.reforecast_file import CHUNK_SIZE, Layout, ReforecastFile
 from anemoi_ailand.rollout.reforecast.sweep import rows_of_a_call, sweep
+from anemoi_ailand.rollout.run.progress import Progress
 from anemoi_ailand.rollout.step.checkpoint import LandStep, checkpoint_checksum
 from anemoi_ailand.rollout.step.compiled_step import open_step
 from anemoi_ailand.support.checksum import ROLL_OUT, loaded_sha256
@@ -162,8 +162,7 @@ def reforecast(
         {**attributes, "dataset": str(stored.path)}, run.lead_chunk, run.point_chunk,
     )  # fmt: skip
     steps = len(dates) * len(where) * int(run.steps[-1])
-    bar = tqdm(total=steps, unit="step", unit_scale=True, desc="Re-forecasts", disable=None if progress else True)
-    with bar, ReforecastFile.create(path, layout) as file:
+    with Progress(steps, progress, "Re-forecasts") as bar, ReforecastFile.create(path, layout) as file:
         for start, kept, part, values in run.forecasts(bar):
             file.write(start, kept, part, values)
     LOG.info(
@@ -203,7 +202,7 @@ class Run:
             for s in range(0, len(first), n_starts)
         ]
 
-    def forecasts(self, bar: tqdm) -> Iterator[tuple[int, slice, slice, np.ndarray]]:
+    def forecasts(self, bar: Progress) -> Iterator[tuple[int, slice, slice, np.ndarray]]:
         """Yield start, leads, points and their values (lead, variable, point), as leads are completed."""
         for starts, points in self.parts:
             fields = self.stored.at_points(self.points[points])
@@ -213,14 +212,14 @@ class Run:
                 yield starts.start + start, leads, points, values
 
     def _gathered(
-        self, pass_through: Iterable[tuple[int, range, Tensor]], first: Sequence[int], bar: tqdm
+        self, pass_through: Iterable[tuple[int, range, Tensor]], first: Sequence[int], bar: Progress
     ) -> Iterator[tuple[int, slice, np.ndarray]]:
         """Select the leads wanted, and yield them in groups of ``lead_chunk``."""
         lead_of_step = {int(k): i for i, k in enumerate(self.steps)}
         columns = [self.step.outputs.index(n) for n in self.names]
         waiting: dict[int, np.ndarray] = {}
         for date, active, forecast in pass_through:
-            bar.update(forecast.shape[0] * forecast.shape[1])
+            bar.add(forecast.shape[0] * forecast.shape[1])
             for start, values in zip(active, forecast, strict=True):
                 lead = lead_of_step.get(date - first[start])
                 if lead is None:

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from anemoi_ailand.constants import STEP
 from anemoi_ailand.rollout.ensembles.ensemble import Ensemble
-from anemoi_ailand.rollout.forcing.forcing_filter import ForcingFilter, check_finite
+from anemoi_ailand.rollout.forcing.forcing_filter import ForcingFilter, check_finite, check_plausible
 from anemoi_ailand.rollout.step.advance import StepLayout, advance
 from anemoi_ailand.rollout.step.row_blocks import BlockStep
 
@@ -71,7 +71,9 @@ class Rollout:
         """Start slot of the first step, checked."""
         fields, layout = dict(zip(self.inputs, start, strict=True)), self.layout
         states = self.ensemble.states(fields, self.prognostic, self.date)
-        check_finite(states, self.prognostic, self.prognostic, self.date, self.ensemble.places())
+        places = self.ensemble.places()
+        check_finite(states, self.prognostic, self.prognostic, self.date, places)
+        check_plausible(states, self.prognostic, self.date, places, set())
         values, names = [states], [*self.prognostic]
         if layout.static:
             values.append(self.ensemble.static(np.stack([fields[n] for n in layout.static])))

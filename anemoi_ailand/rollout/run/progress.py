@@ -18,16 +18,25 @@ LOG = logging.getLogger(__name__)
 #: Steps between two updates of the speed.
 _REFRESH = 40
 
+#: Number of steps from which a bar counts in thousands.
+_MANY = 10_000
+
 #: Steps per year.
 _YEAR = 365.25 * 24 / STEP_HOURS
 
 
 class Progress:
-    """Progress bar named ``what`` over a number of steps; ``shown`` only on a terminal."""
+    """Progress bar named ``what`` over a number of steps; ``shown`` only on a terminal, unless it is ``anywhere``.
 
-    def __init__(self, steps: int, shown: bool, what: str) -> None:
+    It appears after ``delay`` seconds; ``unit`` is what is counted.
+    """
+
+    def __init__(
+        self, steps: int, shown: bool, what: str, *, unit: str = "step", delay: float = 0.0, anywhere: bool = False
+    ) -> None:
+        hidden = True if not shown else False if anywhere else None  # None: shown on a terminal
         self._bar = tqdm(
-            total=steps, unit="step", unit_scale=True, desc=what, disable=None if shown else True, mininterval=1.0
+            total=steps, unit=unit, unit_scale=steps >= _MANY, desc=what, disable=hidden, mininterval=1.0, delay=delay
         )
         self._steps, self._done, self._begin = steps, 0, time.monotonic()
 
@@ -36,6 +45,11 @@ class Progress:
 
     def __exit__(self, *_: object) -> None:
         self._bar.close()
+
+    def add(self, number: int) -> None:
+        """Count several at once, such as the steps of many roll-outs, without their speed in years."""
+        self._done += number
+        self._bar.update(number)
 
     def step(self) -> None:
         """Count one step."""

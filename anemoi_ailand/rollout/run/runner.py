@@ -232,7 +232,8 @@ class LandForecasterRunner(RunnerHooks, Runner):
     def _networks(self, n_points: int) -> list[LandStep]:
         """Return the steps of all checkpoints, opened once, plain or compiled as the options and a restart file say."""
         if not self._steps_opened:
-            chosen, members = self.options.execution, self.options.ensemble.members if self.options.ensemble else 1
+            chosen: str = self.options.execution
+            members = self.options.ensemble.members if self.options.ensemble else 1
             stopped = self._resumed.execution if self._resumed else None
             if chosen == "auto" and stopped == "plain":
                 chosen = stopped  # so that the resumed run is bitwise the whole one

@@ -59,6 +59,16 @@ class NetworkPart(nn.Module):
         Precision of the products of hidden layers.
     """
 
+    mul: Tensor
+    add: Tensor
+    first_weight: Tensor
+    first_bias: Tensor
+    last_weight: Tensor
+    head_weight: Tensor
+    diagnostic_weight: Tensor
+    skip_weight: Tensor
+    head_bias: Tensor
+
     def __init__(self, step: LandStep, hidden: torch.dtype) -> None:
         super().__init__()
         land, network = step.model.model, step.model.model.network
@@ -72,7 +82,8 @@ class NetworkPart(nn.Module):
         self._of_heads(network, factors["out"], [step.outputs.index(n) for n in _diagnostic(step)])
 
     def _of_network(self, network: PointwiseMLP) -> None:
-        layers, blocks = [b[0] for b in network.trunk], [*network.trunk, network.diagnostic_block]
+        blocks: list[Any] = [*network.trunk, network.diagnostic_block]
+        layers = [block[0] for block in blocks[:-1]]
         width = layers[0].out_features
         first, last = _centred(layers[0]), _centred(blocks[-1][0])
         self.width, self.n_hidden = width, len(layers) - 1
@@ -126,7 +137,8 @@ class NetworkPart(nn.Module):
         return self.activation(x * self._part("gain", k) + self._part("offset", k)).to(self.hidden)
 
     def _part(self, kind: str, k: int) -> Tensor:
-        return getattr(self, f"{kind}_{k}")
+        part: Tensor = getattr(self, f"{kind}_{k}")
+        return part
 
 
 class StatePart(nn.Module):
@@ -135,6 +147,9 @@ class StatePart(nn.Module):
     Shapes: ``start, end (input, row), outputs (controls + diagnostics, row)`` to ``(output, row)``, in the units of the
     table.
     """
+
+    lower: Tensor
+    upper: Tensor
 
     def __init__(self, step: LandStep) -> None:
         super().__init__()

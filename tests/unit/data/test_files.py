@@ -50,6 +50,10 @@ def test_path_without_a_match(years):
         resolve(str(years / "land_2031.nc"))  # no hidden files
     with pytest.raises(FileNotFoundError, match="nearest existing folder"):
         resolve(str(years / "no" / "such" / "*.nc"))
+    empty = years / "empty"
+    empty.mkdir()
+    with pytest.raises(FileNotFoundError, match=r"The folder '.*empty' has no files of data; it holds \[\]"):
+        resolve(str(empty))
 
 
 def test_entries_that_cannot_be_read(years, monkeypatch):

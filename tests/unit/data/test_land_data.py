@@ -40,6 +40,16 @@ def test_choices(sample):
         assert list(found) == ["t2m"] and dict(found.sizes) == {"time": 1, "point": 1}
 
 
+def test_nearest_point(sample):
+    """One place gives a number, several an array, in any convention of longitudes; a distant one is refused."""
+    latitudes, longitudes = sample.reader.latitudes, sample.reader.longitudes
+    assert sample.nearest(latitudes[7] + 0.1, longitudes[7] + 360.0 * (longitudes[7] < 0.0)) == 7
+    np.testing.assert_array_equal(sample.nearest(latitudes[[3, 1]], longitudes[[3, 1]]), [3, 1])
+    with pytest.raises(ValueError, match=r"nearest to 0, -150 is number .* km away. Give another place, or `within="):
+        sample.nearest(0.0, -150.0)
+    assert sample.nearest(0.0, -150.0, within=2e4) in range(44)
+
+
 def test_what_is_not_there_is_refused(sample):
     """The error names period and nearest variable."""
     with pytest.raises(ValueError, match=r"no date in the period '2019'; it covers 2020-01-01 00:00 to 2022-12-31 18"):

@@ -130,6 +130,14 @@ def test_forms_of_csv(tmp_path, case):
         np.testing.assert_allclose(found.values[name], values, err_msg=name)
 
 
+def test_form_of_dates_that_may_begin_with_day_or_month(tmp_path):
+    """Given in brackets after the column, it tells them apart."""
+    plain = read_tower(write_tower(tmp_path / "u.csv"), **HERE)
+    path = edited(write_tower(tmp_path / "t.csv"), lambda lines: [local_form("%d/%m/%Y %H:%M")(x) for x in lines])
+    found = read_tower(path, **HERE, columns={"time": "TIMESTAMP_END [%d/%m/%Y %H:%M]"})
+    np.testing.assert_array_equal(found.ends, plain.ends)
+
+
 def test_missing_records_and_values_are_nan(tmp_path):
     """A line that is absent and -9999 in another."""
     path = write_tower(tmp_path / "t.csv", change=lambda c: c["TA_F"].__setitem__(5, np.nan))
@@ -159,7 +167,7 @@ ERRORS = [
     (lambda lines: lines[:2], {}, "1 record"),
     (lambda lines: lines, {"utc_offset": -700.0}, "UTC offset is -700 h"),
     (lambda lines: lines, {"latitude": 95.0}, "latitude of .* is 95"),
-    (lambda lines: lines, {"latitude": None}, "does not hold the latitude"),
+    (lambda lines: lines, {"latitude": None}, "does not hold the latitude .* Give `latitude`.*`--lat`"),
     (lambda lines: lines, {"stamp": "middle"}, "`stamp` is 'middle'"),
     (lambda lines: ["x,y", "1,2"], {}, "has none of .*it has .*'x', 'y'.*Name the column"),
     (lambda lines: [lines[0], "2020,2021" + lines[1][25:], *lines[2:]], {}, "cannot be read"),
@@ -167,6 +175,9 @@ ERRORS = [
      r"holds 'soon', .* form of the first, '202001010030'\. Write all stamps as 2004-01-13"),
     (lambda lines: lines, {"columns": {"time": "Date"}}, r"no column 'Date' for the stamps\. It has \['LW_IN_F'"),
     (lambda lines: lines, {"columns": {"zz": "TA_F"}}, r"names 'zz'\. Available: \['time', 'temperature'"),
+    (lambda lines: [local_form("%d/%m/%Y %H:%M")(line) for line in lines], {"columns": {"time": "TIMESTAMP_END"}},
+     r"'01/01/2020 00:30' .* day or with the month.* `columns`: time: 'TIMESTAMP_END \[%d/%m/%Y %H:%M\]'"),
+    (lambda lines: lines, {"columns": {"time": "TIMESTAMP_END [%d/%m/%Y]"}}, r"not in the form '%d/%m/%Y'"),
     (lambda lines: [lines[0].replace("LW_IN_F", "X"), *lines[1:]], {}, "does not measure it, add a column from"),
 ]  # fmt: skip
 

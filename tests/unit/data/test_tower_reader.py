@@ -9,6 +9,7 @@ from datetime import datetime
 
 import numpy as np
 import pytest
+import yaml
 
 from anemoi_ailand.data.open_reader import open_reader
 from anemoi_ailand.data.reader import STEP, Reader
@@ -59,9 +60,14 @@ def test_instants_begin_one_step_before_the_means(files):
 
 
 def test_layout_tower_opens_the_same(files):
-    """With its options; two files are refused."""
-    again = open_reader(str(files[0]), layout="tower", site=str(files[1]))
-    assert again.variables == open_tower(*files).variables
+    """With its options, from a file or a mapping of properties; two files are refused."""
+    expected = open_tower(*files).variables
+    for site in (str(files[1]), yaml.safe_load(files[1].read_text())):
+        assert open_reader(str(files[0]), layout="tower", site=site).variables == expected
+    with pytest.raises(TypeError, match=r"layout 'tower' has no option 'utc_ofset'. Nearest: \['utc_offset'\]"):
+        open_reader(str(files[0]), layout="tower", site=str(files[1]), utc_ofset=-7)
+    with pytest.raises(ValueError, match=r"`site` has 1 mistake:\n  'tvll' is not an option. Nearest: .'tvl'"):
+        open_reader(str(files[0]), layout="tower", site={"tvll": 7})
     with pytest.raises(ValueError, match="A tower has one file, and 2"):
         open_reader([str(f) for f in files], layout="tower")
 

@@ -75,7 +75,7 @@ def test_settings_from_a_call(tmp_path):
     whole = settings_of(None, {"dataset": "d", "checkpoints": {"A": "a"}, "protocol_b": {}})
     assert whole == Settings(dataset="d", checkpoints={"A": "a"}, protocol_b={})
     path = written(tmp_path, "dataset: d\ncheckpoints: {A: a}\nprotocol_b: {}\n")
-    for given in (path, str(path), whole):
+    for given in (path, str(path), whole, {"dataset": "d", "checkpoints": {"A": "a"}, "protocol_b": {}}):
         assert settings_of(given, {}) == whole
         assert settings_of(given, {"seed": 3}) == whole.model_copy(update={"seed": 3})
     with pytest.raises(

@@ -235,6 +235,22 @@ def test_requests_without_sense_are_refused(land, data, tmp_path):
         land.run({"t": np.zeros(3)})
 
 
+def test_start_one_step_before_the_means(land, data):
+    """A run may start where instants and state begin, one step before the means; elsewhere the date is refused."""
+    files = opened(data)
+    files.reader.coverage = Coverage(loop.DATE + loop.STEP, loop.DATE + STEPS * loop.STEP)
+    whole = land.run(data, ["swvl1", "2t"])
+    for ensemble in (None, {"members": 1}):
+        found = land.run(files, ["swvl1", "2t"], start=loop.DATE, ensemble=ensemble).squeeze(drop=True)
+        xr.testing.assert_equal(found, whole.drop_vars(set(whole.coords) - set(found.coords)))
+    for source, start in ((files, loop.DATE - loop.STEP), (data, loop.DATE - loop.STEP)):
+        with pytest.raises(ValueError, match=r"have no record at 2021-12-31 18:00; they have 2022-01-01"):
+            land.run(source, start=start)
+    files.reader.read = lambda names, dates: (_ for _ in ()).throw(ValueError("not in the files"))
+    with pytest.raises(ValueError, match=r"have no record at 2022-01-01 00:00; they have 2022-01-01 06:00"):
+        land.run(files, start=loop.DATE)
+
+
 def test_bar_of_progress(land, data, capsys):
     """A short run shows nothing unless asked."""
     land.run(data, ["swvl1"])

@@ -194,10 +194,11 @@ def test_fields_in_another_unit_are_refused(small):
         ("avg_t", np.full(N, 15.0), r"The unit degC.* would fit. Give the values in K"),
         ("avg_sp", 1013.0, r"'avg_sp' .*The unit hPa .*would fit. Give the values in Pa"),
         ("avg_q", np.full(N, 8.0), r"unit g kg-1 would fit"),
+        ("avg_tprate", np.where(np.arange(N) == 3, 8.0, 0.0), r"The unit .*mm d-1 or kg m-2 over 6 h would fit"),
         (
             "avg_t",
             few,
-            rf"'avg_t' .* at 1 of {N} points.*\(-9999\). Give the values in K, and leave .* fill values out",
+            rf"'avg_t' .* at 1 of {N} points.*\(-9999\). Give the values in K, and leave out points of fill values",
         ),
     ):
         for advance in (small.step, small.propagate):

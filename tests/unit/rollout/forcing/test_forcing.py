@@ -56,6 +56,19 @@ def test_values_beyond_bounds_are_refused(name: str, value: float) -> None:
         ForcingFilter()(spoilt(name, [1], value), NAMES, DATE, WHERE)
 
 
+def test_unit_that_would_fit_is_named() -> None:
+    """Amounts over the step are named, also of rain, which is zero at most points; nothing explains a small excess."""
+    for name, at, value, message in (
+        ("avg_tprate", [1], 8.0, r"The unit mm h-1 or mm d-1 or kg m-2 over 6 h would fit\.$"),
+        ("avg_sdswrf", list(range(N)), 6e6, r"The unit J m-2 over 6 h would fit\.$"),
+        ("t", list(range(N)), 12.0, r"The unit degC or degF would fit\.$"),
+        ("avg_sdswrf", [1], 2000.0, r"`bad_forcing`\.$"),
+        ("avg_tprate", [1], -1e-3, r"`bad_forcing`\.$"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            ForcingFilter()(spoilt(name, at, value), NAMES, DATE, WHERE)
+
+
 @pytest.mark.parametrize(("name", "value"), [("avg_tprate", -5e-8), ("avg_sdswrf", -1e-3), ("avg_sdswrf", 1800.001)])
 def test_rounding_at_a_bound_is_not_an_error(name: str, value: float) -> None:
     """Rounding of packing or interpolation is accepted."""

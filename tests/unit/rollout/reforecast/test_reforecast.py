@@ -13,6 +13,7 @@ from anemoi_ailand.rollout.reforecast import reforecast as under_test
 from anemoi_ailand.rollout.reforecast.period import check_options, period
 from anemoi_ailand.rollout.reforecast.reforecast import division, lead_hours_of_days, protocol_a_starts, reforecast
 from anemoi_ailand.rollout.reforecast.reforecast_file import Layout, ReforecastFile
+from anemoi_ailand.rollout.run import progress as bars_of
 from anemoi_ailand.support.netcdf_writer import variable_attributes
 from anemoi_ailand.variables import VARIABLES
 from tests.support import dataset as case
@@ -221,12 +222,12 @@ def test_log_and_bar(tmp_path, data, caplog, capfd, monkeypatch):
     assert capfd.readouterr() == ("", "")
     bars = []
 
-    class Bar(under_test.tqdm):
+    class Bar(bars_of.tqdm):
         def __init__(self, *args, **kwargs):
             super().__init__(*args, **{**kwargs, "disable": False})
             bars.append(self)
 
-    monkeypatch.setattr(under_test, "tqdm", Bar)
+    monkeypatch.setattr(bars_of, "tqdm", Bar)
     run(tmp_path, "other.nc")
     assert [(b.n, b.total) for b in bars] == [(120, 120)]
 

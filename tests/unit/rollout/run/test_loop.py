@@ -148,6 +148,15 @@ def test_bad_state_at_the_start_stops():
         Rollout(roll.networks, roll.ensemble, start, case.forcing_names(step), case.DATE, roll.where)
 
 
+def test_state_in_another_unit_at_the_start_stops():
+    """A run refuses a state that is in another unit before any step, and names the unit that fits."""
+    step, roll = case.land_step(), case.roll_out()
+    start = case.inputs(step, 0)
+    start[step.inputs.index("stl1")] -= 273.15
+    with pytest.raises(ValueError, match=r"'stl1' at 2022-01-01 00:00 is outside .* The unit degC .*would fit. Give"):
+        Rollout(roll.networks, roll.ensemble, start, case.forcing_names(step), case.DATE, roll.where)
+
+
 def test_columns_are_a_state_for_another_run():
     """Columns hold state, static fields and instants, and zero where the model reads the end; the state can be set."""
     step, roll = case.land_step(), case.roll_out()

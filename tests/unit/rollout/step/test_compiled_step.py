@@ -109,7 +109,7 @@ def test_what_cannot_be_compiled_runs_plain_with_a_warning(cause, monkeypatch, t
 
 def test_unknown_execution():
     """An unknown name gives the known ones, before the checkpoint is read."""
-    with pytest.raises(ValueError, match="no execution 'fast'.*compiled"):
+    with pytest.raises(ValueError, match=r"no execution 'fast'.*compiled"):
         open_step("missing.ckpt", execution="fast")
 
 
