@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import xarray as xr
 
 from anemoi_ailand.data.open_reader import open_reader
 from anemoi_ailand.data.reader import Coverage, Reader
@@ -18,6 +17,9 @@ from anemoi_ailand.support.dates import bounds_of
 from anemoi_ailand.support.netcdf_writer import COORDINATES, time_coordinate, variable_attributes
 from anemoi_ailand.support.object_display import as_html, as_text, display_name, places
 from anemoi_ailand.variables import Role, Time, match_name, variable
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 
 class LandData:
@@ -81,6 +83,8 @@ class LandData:
         ValueError
             The period has no date in the data, or a variable is not in them; the message gives the nearest.
         """
+        import xarray as xr  # slow to import
+
         reader, wanted = self.reader, self.variables
         if variables is not None:
             given = [variables] if isinstance(variables, str) else variables
