@@ -157,8 +157,7 @@ def reforecast(
         {**attributes, "dataset": str(stored.path)}, run.lead_chunk, run.point_chunk,
     )  # fmt: skip
     steps = len(dates) * len(where) * int(run.steps[-1])
-    bar = tqdm(total=steps, unit="step", unit_scale=True, desc="Re-forecasts", disable=None if progress else True)
-    with bar, ReforecastFile.create(path, layout) as file:
+    with _bar(steps, "Re-forecasts", progress) as bar, ReforecastFile.create(path, layout) as file:
         for start, kept, part, values in run.forecasts(bar):
             file.write(start, kept, part, values)
     LOG.info(
@@ -166,6 +165,27 @@ def reforecast(
         path, len(dates), len(hours), len(where), len(names), steps, len(run.parts),
     )  # fmt: skip
     return path
+
+
+def forecast(
+    step: LandStep, dataset: str | Path, points: np.ndarray, start: int, n_steps: int, *, progress: bool = True
+) -> dict[str, np.ndarray]:
+    """Make one roll-out of a few points in memory, with the values of :func:`reforecast`.
+
+    ``points`` and ``start`` are indices in the dataset. Returns the outputs by name, each of shape (step, point).
+    """
+    stored = StoredFields(dataset, step.inputs)
+    leads, rows = np.arange(1, n_steps + 1), rows_of_a_call(None, step.device)
+    run = Run(step, stored, np.array([start]), points, leads, step.outputs, rows)
+    out = np.empty((n_steps, len(step.outputs), len(points)), dtype=np.float32)
+    with _bar(n_steps * len(points), "Rollout", progress) as bar:
+        for _, kept, part, values in run.forecasts(bar):
+            out[kept, :, part] = values
+    return dict(zip(step.outputs, out.swapaxes(0, 1), strict=True))
+
+
+def _bar(steps: int, what: str, shown: bool) -> tqdm:
+    return tqdm(total=steps, unit="step", unit_scale=True, desc=what, disable=None if shown else True)
 
 
 class Run:
