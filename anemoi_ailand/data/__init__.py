@@ -2,7 +2,3 @@
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
 """From files to fields: readers of every layout, the dataset source `ecland`, the order of points. No torch."""
-
-from anemoi_ailand.support.proj_order import import_pyproj_before_eccodes
-
-import_pyproj_before_eccodes()

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import xarray as xr
 
 from anemoi_ailand.constants import EARTH_RADIUS
 from anemoi_ailand.data.open_reader import open_reader
@@ -20,6 +19,9 @@ from anemoi_ailand.support.netcdf_writer import COORDINATES, time_coordinate, va
 from anemoi_ailand.support.object_display import as_html, as_text, display_name, places
 from anemoi_ailand.support.sphere import nearest_points
 from anemoi_ailand.variables import Role, Time, match_name, variable
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 
 class LandData:
@@ -123,6 +125,8 @@ class LandData:
         ValueError
             The period has no date in the data, or a variable is not in them; the message gives the nearest.
         """
+        import xarray as xr  # slow to import
+
         reader, wanted = self.reader, self.variables
         if variables is not None:
             given = [variables] if isinstance(variables, str) else variables

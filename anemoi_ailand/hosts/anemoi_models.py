@@ -1,11 +1,73 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Adapter to anemoi-models 0.19: the factors of a normaliser."""
+"""Adapter to anemoi-models 0.19: the content of an inference checkpoint, and the factors of a normaliser."""
 
 from __future__ import annotations
 
+import pickle
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+#: Class whose instance an inference checkpoint holds, and the package of the graph that this has.
+_INTERFACE, _GRAPHS = ("anemoi.models.interface", "AnemoiModelInterface"), "torch_geometric"
+
+
+class StoredModel(nn.Module):
+    """Content of an inference checkpoint: model, pre- and post-processors, and their ``predict_step``.
+
+    Stands in for ``AnemoiModelInterface``, whose module imports the libraries of graphs and compilers and takes longer
+    than torch itself; the land has no graph. Undocumented attributes: ``model``, ``pre_processors``,
+    ``post_processors`` and ``n_step_input``. It can go when the host imports its graph library where it is used.
+    """
+
+    model: nn.Module
+    pre_processors: nn.ModuleDict
+    post_processors: nn.ModuleDict
+    n_step_input: int
+
+    def predict_step(self, batch: dict[str, Tensor], **options: Any) -> dict[str, Tensor]:
+        """Predict with the processors of the checkpoint; shapes ``(batch, time, point, variable)`` by dataset."""
+        predict: Any = self.model.predict_step
+        return predict(batch, self.pre_processors, self.post_processors, self.n_step_input, **options)
+
+
+class _Graph:
+    """Any object of the graph library, which is read and not used."""
+
+    def __setstate__(self, state: Any) -> None:
+        """Forget the content."""
+
+
+class _Unpickler(pickle.Unpickler):
+    """Unpickler that replaces the interface of the host and its graph."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) == _INTERFACE:
+            return StoredModel
+        return _Graph if module.partition(".")[0] == _GRAPHS else super().find_class(module, name)
+
+
+def load_model(path: Path, device: str | torch.device) -> Any:
+    """Unpickle an inference checkpoint, which executes its content.
+
+    A model that is made of the host's own parts has a graph, and is loaded as the host does.
+
+    Returns
+    -------
+    StoredModel or AnemoiModelInterface
+        Both have ``predict_step``, ``model`` and the processors.
+    """
+    reader = SimpleNamespace(__name__="pickle", Unpickler=_Unpickler)
+    found = torch.load(path, map_location=device, weights_only=False, pickle_module=reader)
+    parts = {base.__module__ for part in found.modules() for base in type(part).__mro__}
+    if any(module.startswith(("anemoi.models.models", "anemoi.models.layers")) for module in parts):
+        return torch.load(path, map_location=device, weights_only=False)
+    return found
 
 
 def normaliser_factors(normaliser: Any, n_outputs: int) -> dict[str, tuple[Any, Any]]:

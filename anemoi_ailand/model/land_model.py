@@ -10,8 +10,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from anemoi.models.models.base import BaseGraphModel
-from hydra.utils import instantiate
 from torch import Tensor, nn
 
 from anemoi_ailand.model.closed_land import CATEGORIES, ClosedLand
@@ -33,7 +31,7 @@ OWN_OPTIONS = ("_target_", "step", "hidden_precision")
 N_SLOTS = 2
 
 
-class LandModel(BaseGraphModel):
+class LandModel(nn.Module):
     r"""One step of the land for every point, with the interface of anemoi-models.
 
     The time axis of the input holds the two ends of the step, t and t + 6 h. The column ``taken`` of the table of
@@ -87,7 +85,7 @@ class LandModel(BaseGraphModel):
         n_step_input: int,
         n_step_output: int,
     ) -> None:
-        nn.Module.__init__(self)  # BaseGraphModel would build encoders and graphs; only its predict_step is used
+        super().__init__()
         del graph_data
         self.dataset_name = _single(data_indices)
         _check_slots(n_step_input, n_step_output)
@@ -186,12 +184,22 @@ class LandModel(BaseGraphModel):
         x_in = x[self.dataset_name]
         return {self.dataset_name: self.advance(x_in[:, 0], x_in[:, 1]).unsqueeze(1)}
 
-    def predict_step(self, batch: dict[str, Tensor], *args: Any, **kwargs: Any) -> dict[str, Tensor]:
-        """Predict in physical units, with exact physical bounds.
+    def predict_step(
+        self,
+        batch: dict[str, Tensor],
+        pre_processors: nn.ModuleDict,
+        post_processors: nn.ModuleDict,
+        n_step_input: int,
+        **_kwargs: Any,
+    ) -> dict[str, Tensor]:
+        """Predict in physical units, with exact physical bounds; shapes ``(batch, time, point, variable)`` by dataset.
 
-        Runs without gradients, as upstream: for tangents and adjoints call :meth:`advance`.
+        Runs without gradients, as upstream: for tangents and adjoints call :meth:`advance`. Processes of a group are
+        not given parts of the points: each computes all of them.
         """
-        y = super().predict_step(batch, *args, **kwargs)
+        with torch.no_grad():
+            x = {name: pre_processors[name](v[:, :n_step_input, None], in_place=False) for name, v in batch.items()}
+            y = {name: post_processors[name](v, in_place=False) for name, v in self.forward(x).items()}
         return {name: clamp(v, self._lower_physical, self._upper_physical) for name, v in y.items()}
 
     def fill_metadata(self, md_dict: dict) -> None:
@@ -235,6 +243,8 @@ def _normalisation(model_config: Any, dataset: str, indices: Any, statistics: di
             f"`data.datasets.{dataset}.processors` has {sorted(config)} but no 'normalizer', from which the land model "
             "takes the units of increments and bounds. Add one as in configs/training/ailand-base.yaml."
         )
+    from hydra.utils import instantiate  # slow to import, and only a new model needs it
+
     _check_variance(config["normalizer"], indices.data.input.name_to_index, statistics)
     normalizer = instantiate(config["normalizer"], data_indices=indices, statistics=statistics)
     # in double precision: the difference of the two loses the digits of the factor where mean / stdev is large

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import xarray as xr
 from anemoi.utils.dates import as_timedelta
 
 from anemoi_ailand.data.land_data import LandData
@@ -32,6 +31,8 @@ from anemoi_ailand.support.netcdf_writer import global_attributes
 from anemoi_ailand.support.sphere import same_points
 
 if TYPE_CHECKING:
+    import xarray as xr
+
     from anemoi_ailand.rollout.stepper import LandStepper
 
 #: Time after which a bar of progress is shown [s].

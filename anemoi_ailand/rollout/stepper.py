@@ -9,11 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
 
 import numpy as np
 import torch
-import xarray as xr
 from torch import Tensor
 
 from anemoi_ailand.constants import STEP_HOURS
@@ -23,12 +22,12 @@ from anemoi_ailand.rollout.forcing.forcing_filter import check_finite, check_pla
 from anemoi_ailand.rollout.forcing.records import (
     dates_after,
     in_table_units,
+    is_dataset,
     key_of,
     places_of,
     record_at,
     source_of,
 )
-from anemoi_ailand.rollout.series_run import run_series
 from anemoi_ailand.rollout.step import gradients
 from anemoi_ailand.rollout.step.advance import STEP, StepLayout, advance
 from anemoi_ailand.rollout.step.batch_invariance import padded_rows
@@ -43,8 +42,11 @@ from anemoi_ailand.support.object_display import as_html, as_text, with_units
 from anemoi_ailand.support.packaged import folder
 from anemoi_ailand.variables import match_name, variable
 
+if TYPE_CHECKING:
+    import xarray as xr
+
 #: Values (point,) by name, under the names of the table or of its NetCDF files; with a time, also opened data.
-Fields = Mapping[str, Any] | xr.Dataset | LandData
+Fields: TypeAlias = "Mapping[str, Any] | xr.Dataset | LandData"
 
 #: Characters of a checksum that are shown.
 _DIGITS = 12
@@ -200,12 +202,12 @@ class LandStepper:
         if isinstance(fields, str | datetime | np.datetime64):
             raise TypeError("The fields come first: initial(fields, date, latitudes, longitudes).")
         when = None if date is None else to_datetime(date)
-        if isinstance(fields, LandData) or (isinstance(fields, xr.Dataset) and "time" in fields.coords):
+        if isinstance(fields, LandData) or (is_dataset(fields) and "time" in fields.coords):
             source = source_of(fields)
             when = source.dates[0].item() if when is None else when
             latitudes = source.latitudes if latitudes is None else latitudes
             longitudes = source.longitudes if longitudes is None else longitudes
-        elif isinstance(fields, xr.Dataset) and latitudes is None and longitudes is None:
+        elif is_dataset(fields) and latitudes is None and longitudes is None:
             latitudes, longitudes = places_of(fields)
         if when is None or latitudes is None or longitudes is None:
             raise TypeError("Fields without time and places need them: initial(fields, date, latitudes, longitudes).")
@@ -330,6 +332,8 @@ class LandStepper:
         >>> dict(first.sizes), then.time.values[0].astype(str)[:13], then["t2m"].units
         ({'time': 9, 'point': 44}, '2020-05-03T06', 'K')
         """
+        from anemoi_ailand.rollout.series_run import run_series  # slow to import
+
         chosen = self._names(variables, self.outputs, "the outputs of the emulator")
         if initial is not None and not isinstance(initial, LandState):
             initial = self.load(initial)
@@ -427,6 +431,8 @@ class LandStepper:
         values = self.jacobian_tensor(state, steps, to, of)
         units = [[variable(n).units for n in names] for names in (to, of)]
         one = len(set(units[0])) == len(set(units[1])) == 1
+        import xarray as xr  # slow to import
+
         return xr.DataArray(
             values.detach().cpu().numpy(),
             dims=("point", "to", "of"),
@@ -531,10 +537,10 @@ class LandStepper:
         """Return the forcing of each step."""
         if isinstance(forcing, LandData):
             raise TypeError("Opened data may have thousands of steps. Select some: `data.to_xarray(period)`.")
-        if isinstance(forcing, xr.Dataset) and "time" in forcing.dims:
+        if is_dataset(forcing) and "time" in forcing.dims:
             dates = dates_after(forcing, state.date)
             return [record_at(forcing, date, self.forcing_names) for date in dates]
-        return [forcing] if isinstance(forcing, Mapping | xr.Dataset) else list(forcing)
+        return [forcing] if isinstance(forcing, Mapping) else list(forcing)
 
     def _response(
         self,
@@ -618,8 +624,11 @@ def load(
 
 
 def _as_tensor(name: str, values: Any, n_points: int, dtype: torch.dtype, device: torch.device) -> Tensor:
-    if isinstance(values, xr.DataArray):
-        values = in_table_units(values.values, values.attrs.get("units"), name)
+    if not isinstance(values, Tensor | np.ndarray):
+        import xarray as xr  # slow to import: a host program that passes arrays does without
+
+        if isinstance(values, xr.DataArray):
+            values = in_table_units(values.values, values.attrs.get("units"), name)
     if not isinstance(values, Tensor):
         values = torch.from_numpy(np.array(np.ma.filled(values, np.nan) if np.ma.isMaskedArray(values) else values))
     if values.ndim == 0:

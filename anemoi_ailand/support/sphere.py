@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.spatial import cKDTree
 
 from anemoi_ailand.constants import SAME_PLACE
 
@@ -38,6 +37,8 @@ def nearest_points(points: Coordinates, targets: Coordinates) -> tuple[np.ndarra
     >>> index.tolist(), distance.round(6).tolist()
     ([1], [1.0])
     """
+    from scipy.spatial import cKDTree  # slow to import, and most runs search no points
+
     chord, index = cKDTree(unit_vectors(*points)).query(unit_vectors(*targets))
     return index.astype(np.int64), np.degrees(2.0 * np.arcsin(np.minimum(chord / 2.0, 1.0)))
 

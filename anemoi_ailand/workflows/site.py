@@ -18,10 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import xarray as xr
 
 from anemoi_ailand import __version__
-from anemoi_ailand.constants import STEP_HOURS
 from anemoi_ailand.data.anemoi_dataset import AnemoiDataset
 from anemoi_ailand.data.points.point_writer import write_points
 from anemoi_ailand.evaluation.display.style import save
@@ -38,7 +36,7 @@ from anemoi_ailand.evaluation.sites.site_series import (
 )
 from anemoi_ailand.rollout.forcing.dataset_fields import StoredFields
 from anemoi_ailand.rollout.reforecast.period import period
-from anemoi_ailand.rollout.reforecast.reforecast import reforecast
+from anemoi_ailand.rollout.reforecast.reforecast import forecast
 from anemoi_ailand.rollout.run.progress import Progress
 from anemoi_ailand.rollout.step.checkpoint import LandStep, checkpoint_checksum
 from anemoi_ailand.rollout.step.compiled_step import open_step
@@ -143,14 +141,8 @@ def site(
     with complete_folder(output, PROOF) as folder:
         chosen = select(dataset, places, start, lead, end, within, dataset_name)
         step = open_step(checkpoint, device, execution)
-        with tempfile.TemporaryDirectory(dir=folder) as scratch:
-            leads = STEP_HOURS * np.arange(1, chosen.last - chosen.first + 1)
-            made = reforecast(
-                checkpoint, dataset, Path(scratch) / "run.nc", starts=[chosen.dates[0]], leads=leads,
-                points=chosen.points, device=device, execution=execution, progress=progress,
-            )  # fmt: skip
-            with xr.open_dataset(made) as run:
-                emulated = {str(v.attrs["short_name"]): v.values[0] for v in run.data_vars.values() if v.ndim == 3}
+        n_steps = chosen.last - chosen.first
+        emulated = forecast(step, dataset, chosen.points, chosen.first, n_steps, progress=progress)
         header = _header(chosen, step)
         forcing = [n for n in step.inputs if variable(n).role is Role.FORCING and not variable(n).computed]
         _write_all(folder, chosen, emulated, [n for n in forcing if n not in emulated], header, progress)

@@ -43,7 +43,7 @@ PRIVATE: dict[str, tuple[str, ...]] = {
         "anemoi.inference.outputs.netcdf:NetCDFOutput.write_step(state)",
     ),
     "anemoi-models": (
-        "anemoi.models.models.base:BaseGraphModel.predict_step(batch, pre_processors, post_processors)",
+        "anemoi.models.interface:AnemoiModelInterface.predict_step(batch)",
         "anemoi.models.preprocessing.normalizer:InputNormalizer(data_indices, statistics)",
     ),
     "anemoi-datasets": (),
@@ -73,7 +73,6 @@ IMPORTED = {
     "anemoi.inference.runners": ("create_runner",),
     "anemoi.inference.tensors": ("TensorHandler",),
     "anemoi.inference.types": ("Date", "FloatArray", "IntArray", "State"),
-    "anemoi.models.models.base": ("BaseGraphModel",),
     "anemoi.models.preprocessing.normalizer": ("InputNormalizer",),
     "anemoi.training.diagnostics.callbacks.checkpoint": ("AnemoiCheckpoint",),
     "anemoi.training.diagnostics.callbacks.stopping": ("TimeLimit",),
@@ -101,6 +100,14 @@ MENTIONED = {
     "anemoi.inference.output": ("self.output =",),
     "anemoi.inference.outputs.netcdf": ("with LOCK:",),
     "anemoi.inference.outputs.tee": ("self.outputs =",),
+    "anemoi.models.interface": (
+        "self.model = ",
+        '"batch": batch',
+        '"pre_processors": self.pre_processors',
+        '"post_processors": self.post_processors',
+        '"n_step_input": self.n_step_input',
+        "self.model.predict_step(**predict_kwargs",
+    ),
     "anemoi.models.preprocessing.normalizer": (
         '"_norm_mul"',
         '"_norm_add"',

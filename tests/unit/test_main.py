@@ -7,6 +7,7 @@ import subprocess
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from anemoi.utils.cli import Command, Failed, cli_main
@@ -69,6 +70,28 @@ def test_start_of_the_command_line_is_light() -> None:
         "except SystemExit: print(*sorted({'torch', 'numpy', 'xarray', 'pandas', 'earthkit'} & sys.modules.keys()))"
     )
     result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert result.stdout.splitlines()[-1] == ""
+
+
+#: Libraries that take long to import, which neither a step nor an output in NetCDF needs.
+SLOW = {
+    "anemoi.datasets", "anemoi.training", "dask", "eccodes", "hydra", "matplotlib", "numba", "pandas", "pyproj",
+    "scipy", "sympy", "torch._dynamo", "torch_geometric", "xarray", "zarr",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        "import anemoi_ailand; anemoi_ailand.load('ailand')",
+        "from anemoi_ailand.rollout.run.launch import launch; launch('inference/rollout-files', "
+        "['date=2021-01-01', 'lead_time=6h', 'output.land-netcdf.path=out.nc'])",
+    ],
+)
+def test_first_step_needs_no_slow_library(tmp_path: Path, start: str) -> None:
+    """Loading the network, and a run of one step from files to NetCDF, import what they use and no more."""
+    script = f"import sys; {start}; print(*sorted({SLOW} & sys.modules.keys()))"
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=tmp_path)
     assert result.stdout.splitlines()[-1] == ""
 
 

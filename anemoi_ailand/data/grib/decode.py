@@ -8,10 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
-import eccodes
 import numpy as np
 
 from anemoi_ailand.data.grib.index import Scan, open_message, read_message
+from anemoi_ailand.support.eccodes import eccodes
 from anemoi_ailand.support.sphere import same_points
 
 #: Number of decoded fields in memory: differences of accumulations and means of instants share fields.

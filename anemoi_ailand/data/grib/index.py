@@ -19,10 +19,10 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import eccodes
 import numpy as np
 
 from anemoi_ailand.data.grib.parameters import KNOWN_PARAMS, Level, level_kind
+from anemoi_ailand.support.eccodes import eccodes
 
 LOG = logging.getLogger(__name__)
 

@@ -9,7 +9,6 @@ without global state; save them with :func:`save`.
 
 from __future__ import annotations
 
-import io
 import logging
 import re
 import textwrap
@@ -21,6 +20,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -200,9 +200,9 @@ def legend(
 
 def save(figure: Figure, path: Path) -> Path:
     """Write the figure as PNG with at most 256 colours, which takes a third of the space, and return its path."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png")
-    image = Image.open(buffer).convert("RGB").quantize(256, dither=Image.Dither.NONE)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()  # once: `savefig` draws twice, for the layout and for the file
+    image = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB").quantize(256, dither=Image.Dither.NONE)
     image.save(path, format="PNG", optimize=True)
     LOG.info("Figure %s", path.name)
     return path

@@ -82,7 +82,16 @@ def _forced(ax: Axes, series: xr.Dataset, name: str, daily: bool) -> None:
 
 
 def _drawn(line: xr.DataArray, daily: bool) -> xr.DataArray:
-    return line.resample(time="1D").mean() if daily else line
+    """Return the series, or its means over days, which xarray takes a hundred times as long to group."""
+    if not daily:
+        return line
+    days, begin = np.unique(line["time"].values.astype("datetime64[D]"), return_index=True)
+    valid = line.notnull().values
+    with np.errstate(invalid="ignore"):
+        means = np.add.reduceat(line.fillna(0.0).values.astype(np.float64), begin) / np.add.reduceat(
+            valid, begin, dtype=int
+        )
+    return xr.DataArray(means, dims="time", coords={"time": days.astype("datetime64[ns]")})
 
 
 def _dress(ax: Axes, name: str, unit: str) -> None:

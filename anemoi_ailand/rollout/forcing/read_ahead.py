@@ -61,6 +61,9 @@ class ReadAhead:
         All dates, each once, in the order of the requests.
     block : int
         Largest number of dates read at once.
+    first : int, optional
+        Number of dates read first, so that the first step need not wait for a large block; each block has twice as many
+        as the one before, up to ``block``. By default ``block``.
     max_bytes : int
         Memory of the block in use and the one ahead together [bytes]. A date is always read whole.
     bytes_per_date : int, optional
@@ -91,6 +94,7 @@ class ReadAhead:
         dates: Sequence[datetime],
         *,
         block: int = 16,
+        first: int | None = None,
         max_bytes: int = 2**28,
         bytes_per_date: int | None = None,
         background: bool = True,
@@ -103,6 +107,7 @@ class ReadAhead:
                 "Give each date once, and read at least one at a time."
             )
         self._load, self._most, self._bytes = load, block, bytes_per_date
+        self._next = block if first is None else min(first, block)
         self._max_bytes, self._background = max_bytes, background
         self._present, self._ahead = _Block(), _Block()
         self._single_until = -1  # read dates up to this one singly, because their block failed
@@ -164,7 +169,8 @@ class ReadAhead:
             raise RuntimeError("Reading was closed. Open it again to read more.")
         size = 1
         if self._bytes is not None and number > self._single_until:
-            size = min(self._most, self._max_bytes // (2 * max(1, self._bytes)))
+            size = min(self._next, self._max_bytes // (2 * max(1, self._bytes)))
+            self._next = min(2 * self._next, self._most)
         numbers = range(number, min(number + max(1, size), len(self._dates)))
         dates = self._dates[numbers.start : numbers.stop]
         return _Block(numbers, coming=self._pool.submit(self._read, dates, number > 0))

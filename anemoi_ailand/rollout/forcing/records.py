@@ -8,15 +8,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeGuard
 
 import numpy as np
-import xarray as xr
 
 from anemoi_ailand.constants import STEP, STEP_HOURS
 from anemoi_ailand.data.land_data import LandData
 from anemoi_ailand.support.units import conversion, convert, table_units
 from anemoi_ailand.variables import variable
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 #: Memory of the fields that are read at once [bytes]; a date is always read whole.
 BLOCK_BYTES = 64 * 2**20
@@ -86,6 +88,15 @@ class _Labelled:
         return found
 
 
+def is_dataset(given: Any) -> TypeGuard[xr.Dataset]:
+    """Return whether fields are a labelled dataset."""
+    if isinstance(given, dict):
+        return False
+    import xarray as xr  # slow to import: a host program that passes arrays does without
+
+    return isinstance(given, xr.Dataset)
+
+
 def source_of(data: LandData | xr.Dataset) -> Source:
     """Return the fields of opened data or of a dataset.
 
@@ -98,7 +109,7 @@ def source_of(data: LandData | xr.Dataset) -> Source:
     """
     if isinstance(data, LandData):
         return _Opened(data)
-    if isinstance(data, xr.Dataset):
+    if is_dataset(data):
         return _Labelled(data)
     raise TypeError(
         f"The data are a {type(data).__name__}. Give what `open_data` returns, or an xarray.Dataset (time, point)."
@@ -141,11 +152,11 @@ def record_at(given: Any, date: datetime, names: Sequence[str]) -> Mapping[str, 
         if date == given.coverage.first - STEP:
             with suppress(ValueError):  # state and instants may begin one step before means
                 return dict(zip(held, given.reader.read(held, [date])[:, 0], strict=True))
-    if isinstance(given, LandData) or (isinstance(given, xr.Dataset) and "time" in given.dims):
+    if isinstance(given, LandData) or (is_dataset(given) and "time" in given.dims):
         source = source_of(given)
         first = position(source, date)
         return next(records(source, names, first, first + 1))
-    timed = isinstance(given, xr.Dataset) and "time" in given.coords
+    timed = is_dataset(given) and "time" in given.coords
     if timed and (found := np.datetime64(given["time"].values, "s")) != np.datetime64(date, "s"):
         raise ValueError(
             f"The fields are of {_stamp(found)}, needed are those of {date:%Y-%m-%d %H:%M}. Select that time "

@@ -9,6 +9,7 @@ import fnmatch
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ class Column:
     members: bool = False
     means: str | None = None
 
-    @property
+    @cached_property
     def netcdf_name(self) -> str:
         """Name in a file: ``t2m``, ``t2m_mean``, ``t2m_q10``."""
         base = variable(self.name).netcdf_name

@@ -126,8 +126,9 @@ class Block:
 
     def add(self, times: tuple[datetime, datetime, datetime], row: dict[str, FloatArray]) -> None:
         """Set the next time; a column that ``row`` lacks is missing."""
+        at, missing = self.filled, np.float32(np.nan)
         for name, values in self.values.items():
-            values[self.filled] = row.get(name, np.float32(np.nan))
+            values[at] = row.get(name, missing)
         self.times.append(times)
 
     def split(self, unit: int, rest: Block) -> Block:

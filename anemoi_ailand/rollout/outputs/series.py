@@ -10,10 +10,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import xarray as xr
 
 from anemoi_ailand.rollout.outputs.chunked_output import choose_chunks
 from anemoi_ailand.rollout.outputs.netcdf_file import NetCDFFile
@@ -21,6 +20,9 @@ from anemoi_ailand.rollout.outputs.output_frame import Block, Frame
 from anemoi_ailand.rollout.step.advance import STEP
 from anemoi_ailand.support.atomic import partial_path, publish, publish_folder
 from anemoi_ailand.support.netcdf_writer import COORDINATES, HOURS, time_coordinate
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 #: Level of zlib.
 _COMPRESSION = 4
@@ -68,6 +70,8 @@ class Series:
         coordinates[_REFERENCE] = ((), np.datetime64(self.frame.date, "ns"), _ABOUT_REFERENCE)
         times = np.array([stamp for stamp, _, _ in self._block.times], "datetime64[ns]")
         coordinates["time"] = ("time", times, time_coordinate())
+        import xarray as xr  # slow to import
+
         return xr.Dataset(fields, coordinates, self.frame.attributes)
 
 
@@ -108,6 +112,8 @@ class _NetCDFSeries(_FileSeries):
         self._flush()
         self._file.close()
         publish(self.partial, self.path)
+        import xarray as xr  # slow to import
+
         return xr.open_dataset(self.path, drop_variables="time_bnds").set_coords(_REFERENCE)
 
     def abandon(self) -> None:
@@ -134,6 +140,8 @@ class _ZarrSeries(_FileSeries):
     def result(self) -> xr.Dataset:
         self._flush()
         publish_folder(self.partial, self.path)
+        import xarray as xr  # slow to import
+
         return xr.open_dataset(self.path, engine="zarr")
 
     def abandon(self) -> None:

@@ -14,8 +14,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import zarr
-from numcodecs import Blosc
 
 from anemoi_ailand.rollout.outputs.chunked_output import ChunkedOutput
 from anemoi_ailand.rollout.outputs.output_frame import GATHERED_BYTES, TIME_AXES, Block
@@ -60,6 +58,8 @@ class LandZarrOutput(ChunkedOutput):
     def _create(self) -> None:
         if self.partial.exists():
             shutil.rmtree(self.partial)
+        import zarr  # slow to import
+
         self._group = zarr.open_group(str(self.partial), mode="w")
         for name, (dimensions, values) in self.frame.coordinates().items():
             self._add(name, dimensions, values, COORDINATES[name])
@@ -75,6 +75,8 @@ class LandZarrOutput(ChunkedOutput):
         self, name: str, dimensions: tuple[str, ...], values: np.ndarray, attributes: Mapping[str, Any],
         chunks: tuple[int, ...] | None = None, missing: float | None = None,
     ) -> None:  # fmt: skip
+        from numcodecs import Blosc  # slow to import
+
         compressor = Blosc("zstd", self.compression, Blosc.SHUFFLE) if self.compression else None
         array = self._group.create_dataset(
             name, data=values, shape=values.shape, dtype=values.dtype, chunks=chunks or False, compressor=compressor,
@@ -99,6 +101,8 @@ class LandZarrOutput(ChunkedOutput):
             raise FileNotFoundError(f"There is no '{self.partial}', which the stopped run wrote. Start a new run.")
         for path in self.partial.rglob("*.partial"):  # temporary file of an interrupted chunk
             path.unlink()
+        import zarr
+
         self._group = zarr.open_group(str(self.partial), mode="r+")
         for name in (*TIME_AXES, *(c.netcdf_name for c in self.frame.columns)):
             array = self._group.get(name)
@@ -110,6 +114,8 @@ class LandZarrOutput(ChunkedOutput):
             array.resize(n_times, *array.shape[1:])
 
     def _finish(self) -> None:
+        import zarr
+
         self._group.attrs.put(self.frame.attributes)
         zarr.consolidate_metadata(str(self.partial))
         publish_folder(self.partial, self.path)

@@ -172,6 +172,23 @@ def reforecast(
     return path
 
 
+def forecast(
+    step: LandStep, dataset: str | Path, points: np.ndarray, start: int, n_steps: int, *, progress: bool = True
+) -> dict[str, np.ndarray]:
+    """Make one roll-out of a few points in memory, with the values of :func:`reforecast`.
+
+    ``points`` and ``start`` are indices in the dataset. Returns the outputs by name, each of shape (step, point).
+    """
+    stored = StoredFields(dataset, step.inputs)
+    leads, rows = np.arange(1, n_steps + 1), rows_of_a_call(None, step.device)
+    run = Run(step, stored, np.array([start]), points, leads, step.outputs, rows)
+    out = np.empty((n_steps, len(step.outputs), len(points)), dtype=np.float32)
+    with Progress(n_steps * len(points), progress, "Rollout") as bar:
+        for _, kept, part, values in run.forecasts(bar):
+            out[kept, :, part] = values
+    return dict(zip(step.outputs, out.swapaxes(0, 1), strict=True))
+
+
 class Run:
     """Division of the work into parts, and the forecasts of all parts.
 

@@ -50,8 +50,9 @@ from anemoi_ailand.support.netcdf_lock import NETCDF_LOCK
 
 LOG = logging.getLogger(__name__)
 
-#: Dates of forcing read at once, and memory for those in use and those ahead [bytes].
-READ_DATES, READ_BYTES = 4, 2**27
+#: Dates of forcing read first and at most at once, and memory for those in use and those ahead [bytes]. A file that is
+#: compressed in chunks of a year is decoded as a whole at every read, so few reads save more time than the steps take.
+FIRST_DATES, READ_DATES, READ_BYTES = 4, 256, 2**27
 
 #: Options that may differ in a resumed run.
 _MAY_CHANGE = (
@@ -319,6 +320,7 @@ class LandForecasterRunner(RunnerHooks, Runner):
             load,
             dates,
             block=READ_DATES,
+            first=FIRST_DATES,
             max_bytes=READ_BYTES,
             bytes_per_date=4 * len(self._forcing_names()) * where[0].size,
             background=all(getattr(getattr(p, "input", None), "read_ahead", True) for p in providers),

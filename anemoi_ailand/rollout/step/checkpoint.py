@@ -17,6 +17,7 @@ from anemoi.utils.checkpoints import load_metadata
 from torch import Tensor
 
 from anemoi_ailand.constants import TASK_NAME
+from anemoi_ailand.hosts.anemoi_models import load_model
 from anemoi_ailand.rollout.step.batch_invariance import make_batch_invariant, padded_rows
 from anemoi_ailand.rollout.step.pretrained import checkpoint_path, pretrained_names
 from anemoi_ailand.support.checksum import file_sha256
@@ -33,7 +34,7 @@ class LandStep:
 
     Attributes
     ----------
-    model : AnemoiModelInterface
+    model : StoredModel or AnemoiModelInterface
         Content of an inference checkpoint: network, pre- and post-processors, and ``predict_step``.
     dataset : str
         Name of the dataset in the checkpoint.
@@ -124,7 +125,7 @@ def load_step(path: str | Path, device: str | torch.device = "cpu") -> LandStep:
             "that the training writes."
         ) from error
     check_task(task, path)
-    model = torch.load(path, map_location=device, weights_only=False).to(device).eval()
+    model = load_model(path, device).to(device).eval()
     make_batch_invariant(model.model)
     step = LandStep(
         model=model,

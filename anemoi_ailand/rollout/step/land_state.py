@@ -9,11 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import torch
-import xarray as xr
 from torch import Tensor
 
 from anemoi_ailand.rollout.step.state_file import read_restart, write_restart
@@ -21,6 +20,9 @@ from anemoi_ailand.support.netcdf_writer import variable_attributes
 from anemoi_ailand.support.object_display import as_html, as_text, places, with_units
 from anemoi_ailand.support.options import suggestion
 from anemoi_ailand.variables import match_name, variable
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 #: Kind of a file that holds a state.
 KIND = "land-state"
@@ -124,6 +126,8 @@ class LandState:
 
     def xarray(self) -> xr.Dataset:
         """Return a dataset with dimension ``point``; names, units and standard names are those of roll-out files."""
+        import xarray as xr  # slow to import
+
         fields = {}
         for name, values in self.numpy().items():
             attributes = variable_attributes(name, cell_methods=None, short_name=None)

@@ -13,7 +13,6 @@ import xarray as xr
 from anemoi_ailand.data import anemoi_dataset
 from anemoi_ailand.data.points.point_reader import PointReader
 from anemoi_ailand.evaluation.sites.places import Place
-from anemoi_ailand.rollout.reforecast import reforecast
 from anemoi_ailand.workflows import site as module
 from anemoi_ailand.workflows.site import extract, site
 from tests.support import dataset as case
@@ -30,8 +29,7 @@ def data(monkeypatch):
     """Dataset and model in memory."""
     made, step = case.FakeDataset(), OPEN.land_step()
     monkeypatch.setattr("anemoi.datasets.open_dataset", lambda _path: made)
-    for user in (reforecast, module):
-        monkeypatch.setattr(user, "load_step", lambda _path, _device: step)
+    monkeypatch.setattr(module, "load_step", lambda _path, _device: step)
     made.step = step
     return made
 
@@ -80,8 +78,8 @@ def test_csv_table_and_summary_agree(tmp_path, data):
 def test_several_sites_have_a_folder_each_from_one_roll_out(tmp_path, data, monkeypatch):
     """Two places share a point and its series; the roll-out has each point once."""
     calls = []
-    whole = module.reforecast
-    monkeypatch.setattr(module, "reforecast", lambda *a, **k: calls.append(k["points"].tolist()) or whole(*a, **k))
+    whole = module.forecast
+    monkeypatch.setattr(module, "forecast", lambda *a, **k: calls.append(a[2].tolist()) or whole(*a, **k))
     folder = run(tmp_path, (WEST, EAST, AGAIN), lead="2d")
     assert calls == [[1, 4]]
     assert names(folder) == ["again", "east", "site.json", "table.md", "west"]
@@ -108,7 +106,7 @@ def test_several_sites_have_a_folder_each_from_one_roll_out(tmp_path, data, monk
     ],
 )
 def test_errors_come_before_the_roll_out_and_leave_nothing(tmp_path, data, monkeypatch, options, message):
-    monkeypatch.setattr(module, "reforecast", lambda *_, **__: pytest.fail("it ran"))
+    monkeypatch.setattr(module, "forecast", lambda *_, **__: pytest.fail("it ran"))
     with pytest.raises(ValueError, match=message):
         run(tmp_path, **options)
     assert names(tmp_path) == []

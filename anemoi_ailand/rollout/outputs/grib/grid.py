@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import eccodes
 import numpy as np
 from anemoi.inference.types import FloatArray, IntArray
 
 from anemoi_ailand.constants import SAME_PLACE
 from anemoi_ailand.data.grib.index import open_message, released
+from anemoi_ailand.support.eccodes import eccodes
 from anemoi_ailand.support.sphere import longitude_from_zero, nearest_points
 
 LOG = logging.getLogger(__name__)

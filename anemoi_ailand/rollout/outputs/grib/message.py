@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-import eccodes
 import numpy as np
 from anemoi.inference.types import FloatArray
 
@@ -23,6 +22,7 @@ from anemoi_ailand.data.grib.index import open_message
 from anemoi_ailand.data.grib.parameters import PARAMETERS, Level, Parameter, factor
 from anemoi_ailand.rollout.outputs.grib.grid import Grid, set_keys
 from anemoi_ailand.rollout.outputs.output_columns import MEAN, SPREAD, Column
+from anemoi_ailand.support.eccodes import eccodes
 from anemoi_ailand.variables import Time, variable
 
 #: Fluxes as mean over their interval, or as amount since the start of the forecast.

@@ -13,7 +13,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import eccodes
 import numpy as np
 
 from anemoi_ailand.constants import STEP
@@ -36,6 +35,7 @@ from anemoi_ailand.rollout.outputs.output_columns import MEAN, Column
 from anemoi_ailand.rollout.outputs.output_frame import Block
 from anemoi_ailand.rollout.outputs.output_progress import KEPT, save_arrays
 from anemoi_ailand.support.atomic import publish
+from anemoi_ailand.support.eccodes import eccodes
 from anemoi_ailand.support.netcdf_writer import add_points, new_file
 from anemoi_ailand.variables import variable
 

@@ -186,6 +186,15 @@ def test_values_are_those_of_each_date(block: int, background: bool) -> None:
             np.testing.assert_array_equal(source.get(DATES[i]), value(DATES[i]))
 
 
+def test_blocks_grow_from_the_first_to_the_largest() -> None:
+    """Each has twice as many dates as the one before, so that neither the first step waits nor files open often."""
+    load = Loader()
+    with ReadAhead(load, DATES, block=3, first=1, bytes_per_date=PER_DATE) as source:
+        for date in DATES:
+            np.testing.assert_array_equal(source.get(date), value(date))
+    assert list(map(len, load.blocks)) == [1, 2, 3, 3, 3]
+
+
 @pytest.mark.parametrize(
     ("kind", "raised"), [(ValueError, ValueError), (PermissionError, OSError), (KeyError, RuntimeError)]
 )

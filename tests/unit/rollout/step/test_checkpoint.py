@@ -8,18 +8,23 @@ import json
 import pickletools
 import re
 import zipfile
+from datetime import datetime
 
 import numpy as np
 import pytest
 import torch
+from anemoi.models.interface import AnemoiModelInterface
+from anemoi.models.layers.normalization import AutocastLayerNorm
 from anemoi.utils.checkpoints import load_metadata
 from clean_checkpoint import machine_paths
 
 from anemoi_ailand.data.open_reader import open_reader
 from anemoi_ailand.evaluation.settings import read_settings
+from anemoi_ailand.hosts.anemoi_models import StoredModel, load_model
 from anemoi_ailand.rollout.step import checkpoint as under_test
 from anemoi_ailand.rollout.step import pretrained
 from anemoi_ailand.rollout.step.advance import StepLayout
+from anemoi_ailand.rollout.step.batch_invariance import make_batch_invariant
 from anemoi_ailand.rollout.step.checkpoint import load_step
 from anemoi_ailand.rollout.step.physical_step import PhysicalStep
 from anemoi_ailand.rollout.step.pretrained import checkpoint_path, pretrained_checkpoint, pretrained_record
@@ -40,6 +45,31 @@ def test_step_is_the_prediction_of_the_model():
     torch.testing.assert_close(out, step.model.predict_step({"data": x[None]})["data"][0, 0, 0], rtol=0, atol=0)
     assert set(step.prognostic) == set(OPEN.prognostic)
     assert sorted(step.prognostic, key=step.outputs.index) == list(step.prognostic)
+
+
+def test_checkpoint_predicts_as_the_interface_of_the_host():
+    """Read without the graph library of the host, it gives the same to the last bit."""
+    step, host = load_step("ailand"), torch.load(pretrained_checkpoint(), weights_only=False).eval()
+    assert type(step.model) is StoredModel
+    assert type(host) is AnemoiModelInterface
+    make_batch_invariant(host.model)
+    sample = open_reader(str(folder("sample")))
+    dates = [datetime(2021, 7, 1, 0), datetime(2021, 7, 1, 6)]
+    held = [n for n in step.inputs if n in sample.variables]
+    x = torch.full((2, 44, len(step.inputs)), 0.1)
+    x[..., [step.inputs.index(n) for n in held]] = torch.from_numpy(sample.read(held, dates)).permute(1, 2, 0)
+    mine, theirs = (m.predict_step({"data": x[None].clone()})["data"] for m in (step.model, host))
+    assert torch.isfinite(mine).all()
+    assert torch.equal(mine, theirs)
+
+
+def test_model_made_of_parts_of_the_host_is_loaded_by_the_host(tmp_path):
+    """It may have a graph, which is not read otherwise."""
+    whole = AnemoiModelInterface.__new__(AnemoiModelInterface)
+    torch.nn.Module.__init__(whole)
+    whole.model = AutocastLayerNorm(4)
+    torch.save(whole, tmp_path / "best.ckpt")
+    assert type(load_model(tmp_path / "best.ckpt", "cpu")) is AnemoiModelInterface
 
 
 def test_nothing_there(tmp_path):
