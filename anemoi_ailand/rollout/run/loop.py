@@ -65,7 +65,7 @@ class Rollout:
         self._filter = ForcingFilter(policy)
         self._device = step.device
         self._start = self._first(start)
-        self._end = torch.zeros_like(self._start)
+        self._end = torch.zeros_like(self._start)  # points innermost in memory as well
 
     def _first(self, start: np.ndarray) -> Tensor:
         """Start slot of the first step, checked."""
@@ -82,7 +82,7 @@ class Rollout:
             values.append(self.ensemble.at_start(np.stack([fields[n] for n in first]), first))
             names.extend(first)
         rows = self._tensor(np.concatenate(values))
-        return layout.slot(rows.T, layout.sources(names)).contiguous()
+        return layout.slot(rows.T, layout.sources(names)).t().contiguous().t()  # points innermost in memory
 
     @property
     def n_rows(self) -> int:

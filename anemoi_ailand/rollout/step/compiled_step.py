@@ -154,6 +154,8 @@ class CompiledStep:
             with self._lock:
                 if not self._compared:
                     self._compare(start[:_UNIT], end[:_UNIT])
+        if 0 < len(start) <= _BLOCK:
+            return self._block(start, end).t()
         out = torch.empty((len(self._plain.outputs), len(start)))
         for begin in range(0, len(start), _BLOCK):
             rows = slice(begin, begin + _BLOCK)

@@ -68,7 +68,7 @@ class BlockStep:
         Shapes: ``(row, input) -> (row, output)``, in physical units on the device of the model.
         """
         if out is None:
-            out = torch.empty((len(start), len(self.step.outputs)), dtype=start.dtype, device=start.device)
+            out = torch.empty((len(self.step.outputs), len(start)), dtype=start.dtype, device=start.device).t()
         begins = range(0, len(start), self.block_rows)
 
         def make(begin: int) -> None:
