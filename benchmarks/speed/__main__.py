@@ -1,10 +1,11 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Measure the speed of training, or of roll-outs, side by side with a plain loop over the network.
+"""Measure the speed of training, of roll-outs, or of a step, side by side with yardsticks in the same run.
 
 ``training``: a plain PyTorch loop, anemoi-training with this package, anemoi-training alone. ``rollout``: the network
-called on all rows at once, in blocks, and whole runs that read forcing and write output.
+called on all rows at once, in blocks, and whole runs that read forcing and write output. ``step``: matrix products,
+network, step, grid, single site and whole runs on one core, plain and compiled, for several networks.
 """
 
 from __future__ import annotations
@@ -20,16 +21,16 @@ from pathlib import Path
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure and print a table."""
     args = create_parser().parse_args(arguments)
-    table = _training(args) if args.what == "training" else _rollout(args)
-    sys.stdout.write(table)
+    measure = {"training": _training, "rollout": _rollout, "step": _step}[args.what]
+    sys.stdout.write(measure(args))
 
 
 def create_parser() -> ArgumentParser:
     """Make the parser of the command line."""
     parser = ArgumentParser("python -m benchmarks.speed", description=__doc__)
     what = parser.add_subparsers(dest="what", required=True)
-    training, rollout = what.add_parser("training"), what.add_parser("rollout")
-    for each in (training, rollout):
+    training, rollout, step = (what.add_parser(name) for name in ("training", "rollout", "step"))
+    for each in (training, rollout, step):
         each.add_argument("--dataset", type=Path, required=True, help="dataset to train on or to run with")
         each.add_argument("--rounds", type=int, default=3, help="rounds, all entrants in turn (default: 3)")
     add = training.add_argument
@@ -47,7 +48,22 @@ def create_parser() -> ArgumentParser:
     add("--threads", type=int, default=1, help="threads of the network (default: 1)")
     add("--format", default="land-netcdf", help="output of the runs (default: land-netcdf)")
     add("--folder", type=Path, help="folder for temporary datasets and output")
+    add("--execution", default="plain", help="plain or compiled (default: plain)")
+    add = step.add_argument
+    add("--networks", nargs="+", help="ailand-small, ailand, ailand-large, ailand-v1 (default: all)")
+    add("--points", type=int, default=40000, help="points of the grid (default: 40000)")
+    add("--ecland", type=float, help="point-steps a second of ecLand measured on a core of this machine")
     return parser
+
+
+def _step(args: Namespace) -> str:
+    from benchmarks.speed.step import Setting, benchmark, table  # slow to import
+
+    for name in ("anemoi.inference", "anemoi_ailand", "anemoi.utils"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    networks = tuple(args.networks or Setting.networks)
+    setting = Setting(args.dataset, networks, args.rounds, points=args.points, ecland=args.ecland)
+    return table(benchmark(setting), setting)
 
 
 def _rollout(args: Namespace) -> str:
@@ -57,7 +73,7 @@ def _rollout(args: Namespace) -> str:
         logging.getLogger(name).setLevel(logging.WARNING)
     sizes = benchmark(
         args.checkpoint, args.dataset, args.points, steps=args.steps, rounds=args.rounds, threads=args.threads,
-        output=args.format, folder=args.folder,
+        output=args.format, folder=args.folder, execution=args.execution,
     )  # fmt: skip
     return table(sizes, args.threads)
 

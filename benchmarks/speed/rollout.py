@@ -25,7 +25,8 @@ from anemoi_ailand.rollout.forcing.dataset_fields import StoredFields
 from anemoi_ailand.rollout.forcing.read_ahead import ReadAhead
 from anemoi_ailand.rollout.run.loop import Rollout
 from anemoi_ailand.rollout.run.runner import LandForecasterRunner
-from anemoi_ailand.rollout.step.checkpoint import load_step
+from anemoi_ailand.rollout.step.checkpoint import LandStep
+from anemoi_ailand.rollout.step.compiled_step import open_step
 from anemoi_ailand.rollout.step.row_blocks import BlockStep, usable_processors
 from benchmarks.speed.repeated import repeat_points
 
@@ -73,17 +74,19 @@ def benchmark(
     threads: int = 1,
     output: str = "land-netcdf",
     folder: Path | None = None,
+    execution: str = "plain",
 ) -> list[Size]:
     """Time roll-outs of several numbers of ``points``, repeated from those of a dataset.
 
     Runs write all variables at every step with ``output``. Temporary files are in ``folder``. Beyond
-    :data:`PLAIN_ROWS` points, the network is not called on all rows at once.
+    :data:`PLAIN_ROWS` points, and compiled, the network is not called on all rows at once.
     """
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
         with tempfile.TemporaryDirectory(dir=folder) as here:
-            return [_size(checkpoint, dataset, n, steps, rounds, threads, output, Path(here)) for n in points]
+            step = open_step(checkpoint, execution=execution)
+            return [_size(step, dataset, n, steps, rounds, threads, output, Path(here), execution) for n in points]
     finally:
         torch.set_num_threads(before)
 
@@ -114,11 +117,11 @@ def table(sizes: Sequence[Size], threads: int) -> str:
 
 
 def _size(
-    checkpoint: str, dataset: Path, n_points: int, steps: int, rounds: int, threads: int, output: str, here: Path,
+    step: LandStep, dataset: Path, n_points: int, steps: int, rounds: int, threads: int, output: str, here: Path,
+    execution: str,
 ) -> Size:  # fmt: skip
     path = here / f"{n_points}.zarr"
     repeat_points(dataset, path, n_points, steps + 2)
-    step = load_step(checkpoint)
     stored = StoredFields(path, step.inputs)
     ends = torch.from_numpy(stored.read(0, 2, np.arange(n_points)))
     date = stored.dates[0].item()
@@ -127,9 +130,9 @@ def _size(
         loops: dict[str, Callable[[], Spent]] = {
             "plain": lambda: _loop(lambda: step(ends), steps),
             "blocks": lambda: _loop(lambda: blocks(ends[0], ends[1]), steps),
-            "run": lambda: _run(checkpoint, path, date, steps, threads, output, here / "out"),
+            "run": lambda: _run(step.path, path, date, steps, threads, output, here / "out", execution),
         }
-        if n_points > PLAIN_ROWS:
+        if n_points > PLAIN_ROWS or step.compiled is not None:
             loops.pop("plain")
         for _ in range(rounds):
             for name, loop in loops.items():
@@ -179,9 +182,11 @@ class _Timed(LandForecasterRunner):
         return roll
 
 
-def _run(checkpoint: str, dataset: Path, date: Any, steps: int, threads: int, output: str, path: Path) -> Spent:
+def _run(
+    checkpoint: Path, dataset: Path, date: Any, steps: int, threads: int, output: str, path: Path, execution: str
+) -> Spent:
     config = RunConfiguration(
-        checkpoint=checkpoint,
+        checkpoint=str(checkpoint),
         date=date,
         lead_time=steps * STEP_HOURS,
         input={"dataset": str(dataset)},
@@ -192,7 +197,7 @@ def _run(checkpoint: str, dataset: Path, date: Any, steps: int, threads: int, ou
     before = _memory("VmRSS")
     with suppress(OSError):  # not permitted everywhere: the peak then counts from the start of the process
         _CLEAR.write_text("5")
-    runner = _Timed(config, threads=threads)
+    runner = _Timed(config, threads=threads, execution=execution)
     runner.execute()
     wall, cpu = time.perf_counter(), time.process_time()
     assert runner.begun is not None
