@@ -109,8 +109,8 @@ def benchmark(setting: Setting) -> Result:
         compiled = {name: open_step(path, execution="compiled") for name, path in checkpoints.items()}
         with one_core():
             entrants = {name: _entrants(load_step(path), compiled[name], setting) for name, path in checkpoints.items()}
-            packaged = [name for name in setting.networks if name in pretrained_names()]
-            sites = {name: _sites(name, setting, folder) for name in packaged}
+            packaged = {name: _executions(compiled[name]) for name in setting.networks if name in pretrained_names()}
+            sites = {name: _sites(name, each, setting, folder) for name, each in packaged.items()}
             steps: dict[str, Rounds] = {name: {} for name in entrants}
             spent: dict[str, Rounds] = {name: {} for name in packaged}
             for number in range(setting.rounds):
@@ -123,7 +123,8 @@ def benchmark(setting: Setting) -> Result:
                         for kind, seconds in zip(("clock", "processor"), _spent(call), strict=True):
                             spent[name].setdefault(f"{label}, {kind}", []).append(seconds)
                 LOG.info("Round %d: %s; %s", number + 1, steps, spent)
-            return Result(steps, {name: _runs(name, setting, folder) for name in packaged}, spent)
+            runs = {name: _runs(name, each, setting, folder) for name, each in packaged.items()}
+            return Result(steps, runs, spent)
 
 
 @contextmanager
@@ -152,10 +153,12 @@ def table(result: Result, setting: Setting) -> str:
     ratios = [["network", "point-steps a second, grid, compiled", "x ecLand", "products in bfloat16 / compiled step",
                "1 point, compiled, x ecLand alone"]]  # fmt: skip
     for name, rounds in result.steps.items():
-        grid, alone = (np.array(rounds.get(label, np.nan)) for label in (GRID, ALONE))
-        part = np.array(rounds[BFLOAT16]) / np.array(rounds.get(COMPILED, np.nan))
+        if GRID not in rounds:
+            ratios.append([name, *"----"])
+            continue
+        products, compiled, grid, alone = (np.array(rounds[label]) for label in (BFLOAT16, COMPILED, GRID, ALONE))
         low, high = (x / np.median(alone) for x in ECLAND_ALONE)
-        ratios.append([name, f"{1e6 / np.median(grid):,.0f}", _cell(1e6 / grid / rate), _cell(part),
+        ratios.append([name, f"{1e6 / np.median(grid):,.0f}", _cell(1e6 / grid / rate), _cell(products / compiled),
                        f"{low:.2g} - {high:.2g}"])  # fmt: skip
     where = "measured on this machine" if own else "measured on an AMD EPYC core, which is not the core of this table"
     lines = [
@@ -199,9 +202,8 @@ def _entrants(step: LandStep, compiled: LandStep, setting: Setting) -> dict[str,
         "step, recorded": (lambda: recorded(*rows), setting.rows),
         "grid, plain": (lambda: recorded(*grid), setting.points),
     }
-    steps = {"plain": step}
-    if compiled.compiled is not None:  # else a warning says why
-        steps["compiled"] = compiled
+    steps = dict(zip(_executions(compiled), (step, compiled), strict=False))
+    if "compiled" in steps:
         part, fields = Library(compiled_paths(compiled)[0], 1), [slot.t() for slot in rows]
         blocks = BlockStep(compiled, 1, setting.rows)
         calls["network and its features, compiled"] = lambda: part(*fields), setting.rows
@@ -267,7 +269,12 @@ def _used() -> float:
     return sum(used.ru_utime + used.ru_stime for used in each)
 
 
-def _sites(name: str, setting: Setting, folder: Path) -> dict[str, Callable[[], Any]]:
+def _executions(compiled: LandStep) -> tuple[str, ...]:
+    """Return the executions that can be measured; a warning says why a step is not compiled."""
+    return ("plain",) if compiled.compiled is None else ("plain", "compiled")
+
+
+def _sites(name: str, executions: Sequence[str], setting: Setting, folder: Path) -> dict[str, Callable[[], Any]]:
     """Return calls of a command for one site, from start to file, and of an ensemble there, reading included."""
     data = open_data(str(setting.dataset))
     start = data.coverage.first
@@ -276,7 +283,7 @@ def _sites(name: str, setting: Setting, folder: Path) -> dict[str, Callable[[], 
     period = (start, start + timedelta(days=setting.days))
     members: dict[str, Any] = {"members": setting.members, "initial": {}, "forcing": {}}
     calls: dict[str, Callable[[], Any]] = {}
-    for execution in ("plain", "compiled"):
+    for execution in executions:
         command = [
             sys.executable, "-m", "anemoi_ailand", "run", "inference/rollout", f"checkpoint={name}",
             f"input={{dataset: {{dataset: {setting.dataset.absolute()}, area: {area}}}}}",
@@ -295,10 +302,10 @@ def _sites(name: str, setting: Setting, folder: Path) -> dict[str, Callable[[], 
     return calls
 
 
-def _runs(name: str, setting: Setting, folder: Path) -> Rounds:
+def _runs(name: str, executions: Sequence[str], setting: Setting, folder: Path) -> Rounds:
     """Return milliseconds of processor time a step, in blocks alone and in the whole run, and their ratio."""
     found: Rounds = {}
-    for execution in ("plain", "compiled"):
+    for execution in executions:
         (size,) = rollout.benchmark(
             name, setting.dataset, [setting.points], steps=setting.steps, rounds=setting.rounds, folder=folder,
             execution=execution,
