@@ -19,6 +19,7 @@ from anemoi_ailand.data.sun import COMPUTED, compute
 from anemoi_ailand.rollout import stepper
 from anemoi_ailand.rollout.run import runner
 from anemoi_ailand.rollout.run.launch import options_of_runner, read_run
+from anemoi_ailand.rollout.step import row_blocks
 from anemoi_ailand.rollout.step.checkpoint import checkpoint_checksum, load_step
 from anemoi_ailand.rollout.step.fused_step import NetworkPart, unsupported
 from anemoi_ailand.variables import match_name
@@ -75,6 +76,7 @@ def uncompiled(monkeypatch):
 
     for module in (step, rollout, stepper, runner):
         monkeypatch.setattr(module, "open_step", opens)
+    monkeypatch.setattr(row_blocks, "traced", lambda land: (land, None))  # recording takes seconds
     monkeypatch.setattr(step, "compiled_paths", lambda land: (land, land))
     monkeypatch.setattr(step, "Library", lambda land, threads: NetworkPart(land, torch.float32))
     return opened
