@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Adapters to what Anemoi and earthkit do not document: one module per host package.
+"""Adapters to what Anemoi, earthkit and torch do not document: one module per host package.
 
 Every private name and swapped attribute of a host is confined to this package, with the reason and the condition under
 which it can go. Base classes and types with public names are imported where they are used, also from modules that the

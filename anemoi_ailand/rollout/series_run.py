@@ -221,4 +221,7 @@ def _frame(
 
 
 def _rows(state: LandState, names: Sequence[str]) -> dict[str, np.ndarray]:
-    return {name: state[name].numpy(force=True) for name in names if name in state.names}
+    found = dict(zip(state.inputs, state.columns.numpy(force=True).T, strict=True))
+    if state.diagnostics is not None:
+        found |= dict(zip(state.diagnosed, state.diagnostics.numpy(force=True).T, strict=True))
+    return {name: found[name] for name in names if name in found}

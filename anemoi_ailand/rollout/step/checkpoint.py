@@ -105,7 +105,8 @@ def load_step(path: str | Path, device: str | torch.device = "cpu") -> LandStep:
     FileNotFoundError
         The file does not exist.
     ValueError
-        The file is not an inference checkpoint, belongs to another task, or is a damaged pretrained checkpoint.
+        The file is not an inference checkpoint, belongs to another task, or is a damaged pretrained checkpoint; the
+        device is not available.
 
     Examples
     --------
@@ -115,6 +116,7 @@ def load_step(path: str | Path, device: str | torch.device = "cpu") -> LandStep:
     (53, 15, 25)
     """
     path = existing_checkpoint(checkpoint_path(path))
+    check_device(device)
     checkpoint = Checkpoint(str(path))
     try:
         task = checkpoint.task
@@ -137,6 +139,17 @@ def load_step(path: str | Path, device: str | torch.device = "cpu") -> LandStep:
     )
     LOG.debug("Land model from %s: %s -> %s", path, step.inputs, step.outputs)
     return step
+
+
+def check_device(device: str | torch.device) -> None:
+    """Refuse a device that torch does not know or does not have here."""
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        text = str(error).splitlines()[0]
+        raise ValueError(
+            f"The device '{device}' is not available here: {text}. Give cpu, or cuda with a GPU."
+        ) from error
 
 
 def check_task(task: str | None, checkpoint: Any) -> None:

@@ -149,7 +149,7 @@ class CompiledStep:
         self._lock, self._compared = threading.Lock(), False
 
     def __call__(self, start: Tensor, end: Tensor) -> Tensor:
-        """Compute the outputs; shapes ``(row, input), (row, input) -> (row, output)``, variables contiguous."""
+        """Compute the outputs; shapes ``(row, input), (row, input) -> (row, output)``, points innermost."""
         if not self._compared:
             with self._lock:
                 if not self._compared:

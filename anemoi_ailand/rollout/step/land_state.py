@@ -147,7 +147,11 @@ class LandState:
         ------
         ValueError
             A variable is not prognostic or has another number of points.
+        TypeError
+            Something else than fields by name is given.
         """
+        if not isinstance(fields, Mapping):
+            raise TypeError(f'Fields are given by name, as in `state.changed({{"swvl1": values}})`, not {fields!r}.')
         columns = list(self.columns.unbind(-1))
         for name, given in fields.items():
             values = torch.as_tensor(getattr(given, "values", given) if not isinstance(given, Tensor) else given)

@@ -286,3 +286,9 @@ def test_evaluation_takes_the_name():
     """``--checkpoint ailand`` is the packaged network."""
     settings = read_settings(find("configs", "evaluation/evaluate"), ["checkpoints.emulator=ailand", "dataset=d.zarr"])
     assert settings.checkpoints == {"emulator": pretrained_checkpoint()}
+
+
+def test_device_that_is_not_there():
+    """An unknown device is refused before anything is loaded."""
+    with pytest.raises(ValueError, match=r"device 'gpu' is not available here.*Give cpu"):
+        load_step("ailand", "gpu")

@@ -186,6 +186,8 @@ def test_changed_replaces_and_keeps_the_rest(state):
     ):
         with pytest.raises(ValueError, match=message):
             state.changed(fields)
+    with pytest.raises(TypeError, match="Fields are given by name"):
+        state.changed(3.0)
 
 
 def test_state_prints_itself(stepper, state):
