@@ -75,18 +75,23 @@ def benchmark(
     output: str = "land-netcdf",
     folder: Path | None = None,
     execution: str = "plain",
+    at_once: bool = True,
 ) -> list[Size]:
     """Time roll-outs of several numbers of ``points``, repeated from those of a dataset.
 
-    Runs write all variables at every step with ``output``. Temporary files are in ``folder``. Beyond
-    :data:`PLAIN_ROWS` points, and compiled, the network is not called on all rows at once.
+    Runs write all variables at every step with ``output``. Temporary files are in ``folder``. With ``at_once``, the
+    network is also called on all rows at once, unless it is compiled or there are more than :data:`PLAIN_ROWS` points.
     """
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
         with tempfile.TemporaryDirectory(dir=folder) as here:
             step = open_step(checkpoint, execution=execution)
-            return [_size(step, dataset, n, steps, rounds, threads, output, Path(here), execution) for n in points]
+            largest = PLAIN_ROWS if at_once and step.compiled is None else 0
+            return [
+                _size(step, dataset, n, steps, rounds, threads, output, Path(here), execution, n <= largest)
+                for n in points
+            ]
     finally:
         torch.set_num_threads(before)
 
@@ -118,21 +123,22 @@ def table(sizes: Sequence[Size], threads: int) -> str:
 
 def _size(
     step: LandStep, dataset: Path, n_points: int, steps: int, rounds: int, threads: int, output: str, here: Path,
-    execution: str,
+    execution: str, at_once: bool,
 ) -> Size:  # fmt: skip
     path = here / f"{n_points}.zarr"
     repeat_points(dataset, path, n_points, steps + 2)
     stored = StoredFields(path, step.inputs)
     ends = torch.from_numpy(stored.read(0, 2, np.arange(n_points)))
+    slots = [slot.t().contiguous().t() for slot in ends]  # points innermost in memory, as in a run
     date = stored.dates[0].item()
     found: dict[str, list[Spent]] = {"plain": [], "blocks": [], "run": []}
     with BlockStep(step, threads) as blocks:
         loops: dict[str, Callable[[], Spent]] = {
             "plain": lambda: _loop(lambda: step(ends), steps),
-            "blocks": lambda: _loop(lambda: blocks(ends[0], ends[1]), steps),
+            "blocks": lambda: _loop(lambda: blocks(*slots), steps),
             "run": lambda: _run(step.path, path, date, steps, threads, output, here / "out", execution),
         }
-        if n_points > PLAIN_ROWS or step.compiled is not None:
+        if not at_once:
             loops.pop("plain")
         for _ in range(rounds):
             for name, loop in loops.items():

@@ -87,7 +87,7 @@ def test_all_entrants_are_measured_in_every_round(dataset, uncompiled, monkeypat
     commands = []
     monkeypatch.setattr(step, "subprocess", SimpleNamespace(run=lambda command, **_: commands.append(command)))
 
-    def runs(name, dataset, points, *, steps, rounds, folder, execution):
+    def runs(name, dataset, points, *, steps, rounds, folder, execution, at_once):
         slow = {"plain": 2.0, "compiled": 1.0}[execution]
         blocks, run = (tuple(Spent(9.0, slow * cpu * steps) for _ in range(rounds)) for cpu in (1.0, 1.25))
         return [Size(points[0], steps, (), blocks, run, needed=1)]
