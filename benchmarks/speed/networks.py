@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import tempfile
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from anemoi_ailand.hosts.anemoi_models import load_model
 from anemoi_ailand.model.land_model import CLOSED
 from anemoi_ailand.model.pointwise_mlp import PointwiseMLP
 from anemoi_ailand.rollout.step.pretrained import pretrained_checkpoint, pretrained_names
+from anemoi_ailand.support.checksum import COMPILED, file_sha256, loaded_sha256
 
 _ROOT = Path(__file__).parents[2]
 
@@ -31,25 +34,31 @@ _HEADS = 0.01
 
 
 def checkpoint_of(name: str, folder: Path) -> str:
-    """Return the name of a packaged network, or the path of a checkpoint made in ``folder`` with random weights.
+    """Return the name of a packaged network, or the path of a checkpoint in ``folder`` with random weights.
 
-    All but the network, and for aiLand v1 the step, is that of the packaged checkpoint. The file is the same every
-    time, so that its compiled step is found in the cache.
+    All but the network, and for aiLand v1 the step, is that of the packaged checkpoint. A file is made once for this
+    version of the model, so that its compiled step, which is known by the checksum of the file, is made once.
     """
     if name in pretrained_names():
         return name
-    source = pretrained_checkpoint()
-    model = load_model(source, "cpu")
-    _replace_network(model.model, _options(name))
+    source, options = pretrained_checkpoint(), _options(name)
+    key = repr((file_sha256(source), loaded_sha256(COMPILED), sorted(options.items())))
     with zipfile.ZipFile(source) as archive:
         entries = [(info, archive.read(info)) for info in archive.infolist() if "/anemoi-metadata/" in info.filename]
     root = entries[0][0].filename.split("/")[0]  # the metadata name their files with it
-    path = folder / name / f"{root}.ckpt"
+    path = folder / f"{name}-{hashlib.sha256(key.encode()).hexdigest()[:12]}" / f"{root}.ckpt"
+    if path.is_file():
+        return str(path)
+    model = load_model(source, "cpu")
+    _replace_network(model.model, options)
     path.parent.mkdir(parents=True, exist_ok=True)
-    torch.save(model, path)
-    with zipfile.ZipFile(path, "a") as archive:
-        for info, content in entries:
-            archive.writestr(info, content)
+    with tempfile.TemporaryDirectory(dir=folder) as here:
+        made = Path(here) / path.name
+        torch.save(model, made)
+        with zipfile.ZipFile(made, "a") as archive:
+            for info, content in entries:
+                archive.writestr(info, content)
+        made.replace(path)
     return str(path)
 
 

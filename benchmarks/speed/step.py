@@ -32,7 +32,7 @@ from anemoi_ailand.rollout.forcing.dataset_fields import StoredFields
 from anemoi_ailand.rollout.forcing.records import record_at
 from anemoi_ailand.rollout.step.batch_invariance import BatchInvariantLinear
 from anemoi_ailand.rollout.step.checkpoint import LandStep, load_step
-from anemoi_ailand.rollout.step.compiled_step import compiled_paths, open_step
+from anemoi_ailand.rollout.step.compiled_step import cache_folder, compiled_paths, open_step
 from anemoi_ailand.rollout.step.pretrained import pretrained_names
 from anemoi_ailand.rollout.step.row_blocks import BLOCK_ROWS, BlockStep
 from anemoi_ailand.rollout.stepper import LandStepper
@@ -106,9 +106,9 @@ def benchmark(setting: Setting) -> Result:
             f"The networks {sorted(unknown)} are unknown (available: {sorted(CONFIGS)}), there are {setting.rounds} "
             f"rounds (at least 1), or more rows ({setting.rows}) than points ({setting.points})."
         )
+    checkpoints = {name: checkpoint_of(name, cache_folder() / "networks") for name in setting.networks}
     with tempfile.TemporaryDirectory() as here:
         folder = Path(here)
-        checkpoints = {name: checkpoint_of(name, folder) for name in setting.networks}
         compiled = {name: open_step(path, execution="compiled") for name, path in checkpoints.items()}
         with one_core():
             entrants = {name: _entrants(load_step(path), compiled[name], setting) for name, path in checkpoints.items()}
