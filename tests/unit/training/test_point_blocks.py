@@ -43,7 +43,7 @@ def test_a_sample_is_a_block_of_consecutive_points_of_a_window(resident):
 
 @pytest.mark.parametrize("resident", [True, False])
 def test_every_point_is_drawn_equally_often(resident):
-    """Blocks that reach the end continue at the first point; no point of those allowed is rare, and no other is read."""
+    """Blocks that reach the end continue at the first point: no allowed point is rare, and no other is read."""
     counts = np.zeros(N_POINTS, dtype=int)
     for epoch in range(100):
         torch.manual_seed(epoch)
