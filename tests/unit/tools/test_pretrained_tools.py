@@ -112,7 +112,7 @@ def test_card_is_that_of_the_record(name):
 
 
 def test_files_of_other_networks_stay(tmp_path):
-    """A network is added beside the packaged one; made again, it replaces its own three files only."""
+    """A network is added to the packaged one; made again, it replaces its own three files only."""
     folder = tmp_path / "pretrained"
     shutil.copytree(pretrained_checkpoint().parent, folder)
     before = {path.name: path.read_bytes() for path in folder.iterdir()}

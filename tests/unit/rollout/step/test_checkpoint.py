@@ -238,7 +238,7 @@ def test_the_trap_works(package):
 
 def test_invalid_network_is_refused(package):
     """An unknown name, an incomplete and a missing file, and a record of another layout are errors."""
-    with pytest.raises(ValueError, match=r"no pretrained network 'island' \(available: \['ailand'\]\)"):
+    with pytest.raises(ValueError, match=r"no pretrained network 'island' \(available: \['ailand', 'ailand-small'\]\)"):
         pretrained_checkpoint("island")
     package.checkpoint.write_bytes(package.checkpoint.read_bytes()[:1000])
     with pytest.raises(ValueError, match=rf"it has 1000 bytes .*expected were {pretrained_record()['size']} bytes"):
