@@ -7,8 +7,8 @@
 
 The evaluation is the folder that ``anemoi-ailand evaluate`` wrote with ``configs/evaluation/reference.yaml`` for the
 same checkpoint; its roll-outs and dataset are read for the intervals. The tool writes ``anemoi_ailand/pretrained/``
-(cleaned checkpoint, record with checksum and scores, model card) atomically, and then the reference numbers of
-``tests/integration/test_pretrained.py`` into ``tests/reference/pretrained_sample.json``.
+(cleaned checkpoint, record with checksum and scores, model card; files of other networks stay) atomically, and then the
+reference numbers of ``tests/integration/test_pretrained.py`` into ``tests/reference/pretrained/NAME.json``.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from anemoi_ailand.evaluation.fields.reforecast import open_reforecast
 from anemoi_ailand.evaluation.scores.bootstrap import resamples, rmse_interval
 from anemoi_ailand.evaluation.scores.difference_table import START_BLOCK_DAYS
 from anemoi_ailand.evaluation.scores.sums import collect
-from anemoi_ailand.rollout.step.pretrained import SCHEMA
+from anemoi_ailand.rollout.step.pretrained import DEFAULT, SCHEMA
 from anemoi_ailand.support.atomic import complete_file, complete_folder
 from anemoi_ailand.support.checksum import file_sha256
 from anemoi_ailand.support.packaged import listing
@@ -46,7 +46,6 @@ LOG = logging.getLogger("make_pretrained")
 ROOT = Path(__file__).resolve().parents[1]
 LARGEST = 20_000_000  #: [bytes]
 LEADS = (1, 7, 30, 90)  #: of protocol A [d]
-CARD = "model_card.md"
 SEED = 1  #: of the bootstrap
 DIGITS = 6
 SHORT = 5  #: shorter names of users and machines may be words of any text
@@ -137,7 +136,7 @@ def record_of(checkpoint: Path, args: argparse.Namespace, metrics: dict[str, Any
     base = f"ANEMOI_BASE_SEED={meta['base_seed']} anemoi-training train --config-name {args.config}"
     command = f"{base} system.input.dataset=reference.zarr system.output.root=training"
     return {
-        "schema": SCHEMA, "name": args.name, "file": f"{args.name}.ckpt", "card": CARD,
+        "schema": SCHEMA, "name": args.name, "file": f"{args.name}.ckpt", "card": card_of(args.name),
         "sha256": file_sha256(checkpoint), "size": checkpoint.stat().st_size,
         "source_sha256": file_sha256(args.checkpoint), "licence": "Apache-2.0",
         "parameters": meta["model"]["trainable_parameters"],
@@ -202,17 +201,34 @@ def make(args: argparse.Namespace) -> None:
             raise ValueError(f"The checkpoint has {clean.stat().st_size} bytes, allowed are {LARGEST}.")
         record = record_of(clean, args, metrics, label)
         sample = sample_scores.sample_scores(clean)
-        with complete_folder(args.output, proof=f"{args.name}.json") as folder:
-            shutil.copyfile(clean, folder / clean.name)
-            write_json(folder / f"{args.name}.json", record)
-            (folder / CARD).write_text(pretrained_card.card(record), encoding="utf-8")
-            check_no_names(folder)
+        write_folder(args.output, clean, record)
     how = "python tools/make_pretrained.py; definition of the scores: tools/sample_scores.py"
-    args.reference.parent.mkdir(parents=True, exist_ok=True)
+    reference = args.reference / f"{args.name}.json"
+    reference.parent.mkdir(parents=True, exist_ok=True)
     scores = {g: {n: {k: rounded(v) for k, v in row.items()} for n, row in rows.items()}
               for g, rows in sample["scores"].items()}  # fmt: skip
-    write_json(args.reference, {"made_by": how, "sha256": record["sha256"], **sample, "scores": scores})
+    write_json(reference, {"made_by": how, "sha256": record["sha256"], **sample, "scores": scores})
     LOG.info("%s: %.2f MB, SHA-256 %s", args.output / clean.name, record["size"] / 1e6, record["sha256"])
+
+
+def card_of(name: str) -> str:
+    """Return the file name of a model card."""
+    return "model_card.md" if name == DEFAULT else f"model_card-{name}.md"
+
+
+def write_folder(output: Path, checkpoint: Path, record: dict[str, Any]) -> None:
+    """Replace the files of one network in the folder of the packaged ones, all at once; those of others stay."""
+    own = {checkpoint.name, f"{record['name']}.json", record["card"]}
+    earlier = sorted(output.iterdir()) if output.is_dir() else []
+    proof = next((path.name for path in earlier if path.suffix == ".json"), f"{record['name']}.json")
+    with complete_folder(output, proof=proof) as folder:
+        for path in earlier:
+            if path.name not in own:
+                shutil.copy2(path, folder)
+        shutil.copyfile(checkpoint, folder / checkpoint.name)
+        write_json(folder / f"{record['name']}.json", record)
+        (folder / record["card"]).write_text(pretrained_card.card(record), encoding="utf-8")
+        check_no_names(folder)
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
@@ -234,7 +250,7 @@ def main() -> None:
     parser.add_argument("--command", action="append", help="command of the training, once for each stage, if not one")
     parser.add_argument("--recipe", default="ecland-reference", help="of the dataset")
     parser.add_argument("--output", type=Path, default=ROOT / "anemoi_ailand" / "pretrained")
-    parser.add_argument("--reference", type=Path, default=ROOT / "tests" / "reference" / "pretrained_sample.json")
+    parser.add_argument("--reference", type=Path, default=ROOT / "tests" / "reference" / "pretrained")
     make(parser.parse_args())
 
 

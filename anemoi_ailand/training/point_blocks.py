@@ -28,7 +28,7 @@ HELD_OUT = "held_out"
 
 
 class PointBlocks(Callback):
-    """Make every training and validation sample a random contiguous block of points.
+    """Make every training and validation sample a random block of consecutive points, the first after the last.
 
     Points do not interact, so a block is as good as the grid, and the cost of a sample does not depend on the
     resolution: roll-outs can be long. The recipes order points so that any contiguous block is a fair sample, and a
@@ -121,6 +121,8 @@ class PointBlocks(Callback):
 class BlockReader:
     """Wrapper of an anemoi-training data reader that returns a block of ``points`` among the first ``total``.
 
+    A block that reaches the last point continues at the first one, so that all points are drawn equally often.
+
     ``fields`` (date, ensemble, point, variable) are in memory in the order of a sample, so that a block is one copy;
     None reads from disk. ``shuffled`` chooses another block in every epoch. ``noise`` is that of :func:`noise_scale`.
     """
@@ -146,15 +148,20 @@ class BlockReader:
         """Return the fields (date, ensemble, point of the block, variable) of one window over one block of points."""
         del sequence, grid_shard_indices
         rng = self._generator(positions)
-        first = int(rng.integers(self._total - self._points + 1))
-        block = slice(first, first + self._points)
-        if self._fields is None:
-            window = np.ascontiguousarray(np.asarray(self._reader.data[positions, :, :, block]).transpose(0, 2, 3, 1))
-        else:
-            window = self._fields[positions, :, block].copy()
+        first = int(rng.integers(self._total)) if self._points < self._total else 0
+        last = first + self._points
+        blocks = [slice(first, min(last, self._total)), slice(0, max(last - self._total, 0))]
+        parts = [self._read(positions, block) for block in blocks if block.stop > block.start]
+        window = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=2)
         for dates, (columns, scale) in zip((window, window[:1]), self._noise, strict=False):
             dates[..., columns] += scale * rng.standard_normal((*window.shape[1:3], len(columns)), dtype=np.float32)
         return torch.from_numpy(window)
+
+    def _read(self, positions: Any, block: slice) -> NDArray[np.float32]:
+        """Copy contiguous points of a window, shape (date, ensemble, point, variable)."""
+        if self._fields is None:
+            return np.ascontiguousarray(np.asarray(self._reader.data[positions, :, :, block]).transpose(0, 2, 3, 1))
+        return self._fields[positions, :, block].copy()
 
     def _generator(self, positions: Any) -> np.random.Generator:
         """Return a random generator that depends on the seed of the epoch and the date only."""

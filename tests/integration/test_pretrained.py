@@ -16,13 +16,13 @@ import pytest
 from sample_scores import sample_scores
 
 from anemoi_ailand.data.open_reader import open_reader
-from anemoi_ailand.rollout.step.pretrained import pretrained_checkpoint, pretrained_record
+from anemoi_ailand.rollout.step.pretrained import pretrained_checkpoint, pretrained_names, pretrained_record
 from anemoi_ailand.support.packaged import find, folder
 from tests.support.commands import run_command
 
 pytestmark = pytest.mark.slow
 
-REFERENCE = Path(__file__).resolve().parents[1] / "reference" / "pretrained_sample.json"
+REFERENCE = Path(__file__).resolve().parents[1] / "reference" / "pretrained"
 
 #: Change of a score that other processors and versions may make; their rounding is carried on for 30 days.
 ROUNDING = 0.02
@@ -72,16 +72,19 @@ def test_path_and_stock_choice_of_the_runner_give_the_same(forecast, tmp_path):
             np.testing.assert_array_equal(a[name][:], b[name][:])
 
 
-@pytest.fixture(scope="module")
-def scores():
-    """The numbers of the reference file, and those of today."""
-    return json.loads(REFERENCE.read_text()), sample_scores("ailand")
+@pytest.fixture(scope="module", params=pretrained_names())
+def scores(request):
+    """The numbers of the reference file of each network, and those of today."""
+    name = request.param
+    then = json.loads((REFERENCE / f"{name}.json").read_text())
+    sha256 = pretrained_record(name)["sha256"]
+    assert then["sha256"] == sha256, "made for another checkpoint: run tools/make_pretrained.py"
+    return then, sample_scores(pretrained_checkpoint(name))
 
 
 def test_scores_on_the_sample_hold(scores):
     """Scores at trained and held-out points in 2022 are within the bootstrap intervals of the reference."""
     then, now = scores
-    assert then["sha256"] == pretrained_record()["sha256"], "made for another checkpoint: run tools/make_pretrained.py"
     assert (then["starts"], then["lead_days"]) == (now["starts"], now["lead_days"])
     for group, rows in then["scores"].items():
         assert rows.keys() == now["scores"][group].keys()

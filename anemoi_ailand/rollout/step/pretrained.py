@@ -36,7 +36,7 @@ def pretrained_names() -> list[str]:
     --------
     >>> from anemoi_ailand.rollout.step.pretrained import pretrained_names
     >>> pretrained_names()
-    ['ailand']
+    ['ailand', 'ailand-small']
     """
     return sorted(path.stem for path in folder("pretrained").glob("*.json"))
 

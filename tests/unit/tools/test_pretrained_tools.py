@@ -14,7 +14,12 @@ from anemoi.utils.checkpoints import load_metadata
 from clean_checkpoint import clean_checkpoint, clean_metadata, cleaned, machine_paths
 from pretrained_card import card
 
-from anemoi_ailand.rollout.step.pretrained import model_card, pretrained_checkpoint, pretrained_record
+from anemoi_ailand.rollout.step.pretrained import (
+    model_card,
+    pretrained_checkpoint,
+    pretrained_names,
+    pretrained_record,
+)
 
 
 def with_metadata(source: Path, target: Path, change) -> Path:
@@ -100,9 +105,25 @@ def test_path_in_the_pickle_is_refused(tmp_path):
         clean_checkpoint(Path(source), tmp_path / "copy.ckpt")
 
 
-def test_card_is_that_of_the_record():
+@pytest.mark.parametrize("name", pretrained_names())
+def test_card_is_that_of_the_record(name):
     """The packaged card is written from the packaged record."""
-    assert card(pretrained_record()) == model_card()
+    assert card(pretrained_record(name)) == model_card(name)
+
+
+def test_files_of_other_networks_stay(tmp_path):
+    """A network is added to the packaged one; made again, it replaces its own three files only."""
+    folder = tmp_path / "pretrained"
+    shutil.copytree(pretrained_checkpoint().parent, folder)
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    small = tmp_path / "tiny.ckpt"
+    for content in (b"first", b"second"):
+        small.write_bytes(content)
+        tool.write_folder(folder, small, pretrained_record() | {"name": "tiny", "card": tool.card_of("tiny")})
+        assert (folder / "tiny.ckpt").read_bytes() == content
+        names = {path.name for path in folder.iterdir()}
+        assert names == {*before, "tiny.ckpt", "tiny.json", "model_card-tiny.md"}
+        assert all((folder / name).read_bytes() == kept for name, kept in before.items())
 
 
 def test_evaluation_must_be_that_of_the_checkpoint():

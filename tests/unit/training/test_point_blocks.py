@@ -29,16 +29,29 @@ def block(sample):
 
 
 @pytest.mark.parametrize("resident", [True, False])
-def test_a_sample_is_a_contiguous_block_of_a_window(resident):
+def test_a_sample_is_a_block_of_consecutive_points_of_a_window(resident):
     """Dates as asked for, points consecutive, axes (date, ensemble, point, variable), at most the whole grid."""
     sample = reader(resident=resident).get_sample(0, slice(4, 7))
     assert sample.shape == (3, 1, 10, 3)
     assert [int(v) // 1000 for v in sample[:, 0, 0, 0]] == [4, 5, 6]
     first = block(sample)[0]
-    assert block(sample) == list(range(first, first + 10))
+    assert block(sample) == [i % N_POINTS for i in range(first, first + 10)]
     for points in (1000, None):
         assert reader(points, resident=resident).get_sample(0, slice(0, 1)).shape == (1, 1, N_POINTS, 3)
     assert reader().num_sequences == 1, "the wrapper passes on what it does not change"
+
+
+@pytest.mark.parametrize("resident", [True, False])
+def test_every_point_is_drawn_equally_often(resident):
+    """Blocks that reach the end continue at the first point: no allowed point is rare, and no other is read."""
+    counts = np.zeros(N_POINTS, dtype=int)
+    for epoch in range(100):
+        torch.manual_seed(epoch)
+        blocks = reader(total=40, resident=resident)
+        for date in range(18):
+            np.add.at(counts, block(blocks.get_sample(0, slice(date, date + 2))), 1)
+    assert counts[40:].sum() == 0
+    np.testing.assert_allclose(counts[:40] / counts[:40].mean(), 1.0, atol=0.25)
 
 
 def test_blocks_differ_by_date_and_epoch_but_are_reproducible():

@@ -147,6 +147,9 @@ def test_other_processors_are_refused():
         PhysicalStep(step)
 
 
+#: For every network that ships.
+NETWORKS = pytest.mark.parametrize("name", pretrained.pretrained_names())
+
 #: Most that ships [bytes].
 LARGEST = 20e6
 
@@ -167,16 +170,18 @@ def package(tmp_path, monkeypatch):
     return copy
 
 
-def test_shipped_network_is_the_released_one():
+@NETWORKS
+def test_shipped_network_is_the_released_one(name):
     """Checksum and size equal those of the record, and the file is small."""
-    path, record = pretrained_checkpoint(), pretrained_record()
+    path, record = pretrained_checkpoint(name), pretrained_record(name)
     assert hashlib.sha256(path.read_bytes()).hexdigest() == record["sha256"]
     assert path.stat().st_size == record["size"] < LARGEST
 
 
-def test_record_documents_the_training():
+@NETWORKS
+def test_record_documents_the_training(name):
     """The record holds command, seed, commit, versions, data and scores, with held-out points and years apart."""
-    record = pretrained_record()
+    record = pretrained_record(name)
     training = record["training"]
     assert training["commands"]
     assert isinstance(training["seed"], int)
@@ -189,19 +194,21 @@ def test_record_documents_the_training():
     assert all(r["low"] <= r["rmse"] <= r["high"] for r in record["scores"])
 
 
-def test_card_states_limits():
+@NETWORKS
+def test_card_states_limits(name):
     """The card states limits and checksum."""
-    card = " ".join(pretrained.model_card().split())
+    card = " ".join(pretrained.model_card(name).split())
     for text in ("synthetic", "Not for warnings", "not an ECMWF product", "pickle", "Apache-2.0", "held out here, too"):
         assert text in card
-    assert pretrained_record()["sha256"] in card
+    assert pretrained_record(name)["sha256"] in card
 
 
-def test_no_file_names_a_machine():
+@NETWORKS
+def test_no_file_names_a_machine(name):
     """Metadata, pickle, record and card hold no absolute path."""
-    assert machine_paths(pretrained_checkpoint()) == []
-    for name in ("ailand.json", "model_card.md"):
-        text = (folder("pretrained") / name).read_text()
+    assert machine_paths(pretrained_checkpoint(name)) == []
+    for file in (f"{name}.json", pretrained_record(name)["card"]):
+        text = (folder("pretrained") / file).read_text()
         assert re.findall(r"(?<![\w.:/)}\]])/(?:\w+/)+|file:/|~/", text) == []
 
 
@@ -216,10 +223,11 @@ def test_search_for_paths_finds_them(tmp_path):
     assert {"/srv/me/d.zarr", "file:/b", "/srv/me/pkl", "/home/me/x"} <= set(found)
 
 
-def test_held_out_points_of_the_sample_were_never_trained_on():
+@NETWORKS
+def test_held_out_points_of_the_sample_were_never_trained_on(name):
     """The held-out points of the sample are among those left out of the training."""
-    arrays = load_metadata(str(pretrained_checkpoint()), supporting_arrays=True)[1]["data"]
-    n_trained = pretrained_record()["data"]["points"]["trained"]
+    arrays = load_metadata(str(pretrained_checkpoint(name)), supporting_arrays=True)[1]["data"]
+    n_trained = pretrained_record(name)["data"]["points"]["trained"]
     sample = open_reader(str(folder("sample")))
     held_out = np.asarray(sample.point_id) % 5 == 0
     apart = np.abs(arrays["latitudes"] - sample.latitudes[:, None])
@@ -229,11 +237,12 @@ def test_held_out_points_of_the_sample_were_never_trained_on():
     assert held_out.sum() == 11
 
 
-def test_pickle_contains_only_needed_classes():
+@NETWORKS
+def test_pickle_contains_only_needed_classes(name):
     """The pickle names classes of torch, Anemoi and this package only."""
-    with zipfile.ZipFile(pretrained_checkpoint()) as file:
-        (name,) = [n for n in file.namelist() if n.endswith("data.pkl")]
-        named = {arg for op, arg, _ in pickletools.genops(file.read(name)) if "GLOBAL" in op.name}
+    with zipfile.ZipFile(pretrained_checkpoint(name)) as file:
+        (inside,) = [n for n in file.namelist() if n.endswith("data.pkl")]
+        named = {arg for op, arg, _ in pickletools.genops(file.read(inside)) if "GLOBAL" in op.name}
     assert None not in named, "a STACK_GLOBAL hides its name"
     assert {n for n in named if n.split()[0].split(".")[0] not in TRUSTED} <= HARMLESS
 
@@ -259,7 +268,7 @@ def test_the_trap_works(package):
 
 def test_invalid_network_is_refused(package):
     """An unknown name, an incomplete and a missing file, and a record of another layout are errors."""
-    with pytest.raises(ValueError, match=r"no pretrained network 'island' \(available: \['ailand'\]\)"):
+    with pytest.raises(ValueError, match=r"no pretrained network 'island' \(available: \['ailand', 'ailand-small'\]\)"):
         pretrained_checkpoint("island")
     package.checkpoint.write_bytes(package.checkpoint.read_bytes()[:1000])
     with pytest.raises(ValueError, match=rf"it has 1000 bytes .*expected were {pretrained_record()['size']} bytes"):
