@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 import numpy as np
@@ -74,7 +75,7 @@ class Setting:
     rounds: int = 5
     rows: int = BLOCK_ROWS
     points: int = 40_000
-    steps: int = 24
+    steps: int = 32
     days: int = 365
     members: int = 50
     seconds: float = 0.2
@@ -182,7 +183,7 @@ def table(result: Result, setting: Setting) -> str:
                           (f"one site, {setting.days} days: seconds", result.sites)):  # fmt: skip
         rows = [[name, label, _cell(values)] for name, rounds in by_name.items() for label, values in rounds.items()]
         lines += ["", *aligned([["network", head, ""], *rows], left=(0, 1))] if rows else []
-    return "\n".join(lines) + "\n"
+    return "\n".join(line if line.startswith("|") else fill(line, 120, break_on_hyphens=False) for line in lines) + "\n"
 
 
 def machine() -> str:
