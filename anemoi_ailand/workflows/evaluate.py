@@ -80,6 +80,7 @@ class Scored:
     differences: list[pd.DataFrame] = field(default_factory=list)
     protocols: dict[str, Any] = field(default_factory=dict)
     runs: dict[str, ComparedRun] = field(default_factory=dict)
+    executions: dict[str, set[str]] = field(default_factory=dict)
 
 
 def evaluate(settings: Settings | str | Path | Mapping[str, Any] | None = None, **options: Any) -> Path:
@@ -219,7 +220,9 @@ def check(
         if not checkpoint.is_file():
             load_step(checkpoint)  # raises, and lists the checkpoints of the folder
         kept = rollout_folder(settings)
-        todo = [j for j in jobs if j.rolled_out and not is_current(kept / j.file(label), j, checkpoint)]
+        todo = [
+            j for j in jobs if j.rolled_out and not is_current(kept / j.file(label), j, checkpoint, settings.execution)
+        ]
         inputs = load_step(checkpoint).inputs if todo else ()
         for dataset in {job.dataset for job in todo}:
             StoredFields(dataset, inputs)
@@ -246,7 +249,7 @@ def rolled_out(settings: Settings, job: Job) -> dict[str, Reforecast]:
     for label, checkpoint in settings.checkpoints.items() if job.rolled_out else ():
         path = rollout_folder(settings) / job.file(label)
         path.parent.mkdir(parents=True, exist_ok=True)
-        if not is_current(path, job, checkpoint):
+        if not is_current(path, job, checkpoint, settings.execution):
             reforecast(
                 checkpoint, job.dataset, path, starts=job.starts, leads=job.leads, points=job.points, label=label,
                 device=settings.device, execution=settings.execution, overwrite=True,
@@ -260,6 +263,8 @@ def _score(
 ) -> None:
     """Score the forecasts of a job and add them to ``scored``."""
     reference = open_fields(job.dataset)
+    for label, forecast in forecasts.items():
+        scored.executions.setdefault(label, set()).add(str(forecast.attributes.get("execution", "unknown")))
     other = job.dataset != settings.dataset
     years = climatology_period(reference, job.starts[0], reference.times[-1], None) if other else period
     sums = collect(forecasts, reference, protocol=job.protocol, period=years, overlap=settings.climatology.overlap)
@@ -345,7 +350,11 @@ def _write(
 def _header(settings: Settings, reference: Fields, period: Any, scored: Scored) -> dict[str, Any]:
     """Return the header of ``metrics.json``."""
     forecasts = {
-        label: {"checkpoint": str(path), "checkpoint_sha256": file_sha256(path)}
+        label: {
+            "checkpoint": str(path),
+            "checkpoint_sha256": file_sha256(path),
+            "execution": sorted(scored.executions.get(label, ())),
+        }
         for label, path in settings.checkpoints.items()
     } | {label: {"path": str(path)} for label, path in settings.forecasts.items()}
     main = scored.protocols.get("A") or scored.protocols["B"]

@@ -56,8 +56,8 @@ def protocol_of(forecast: Reforecast) -> str:
     return "B" if len(forecast.starts) == 1 and every else "A"
 
 
-def is_current(path: Path, job: Job, checkpoint: Path) -> bool:
-    """Return whether ``path`` holds the roll-outs of ``job`` by the same checkpoint, dataset and code."""
+def is_current(path: Path, job: Job, checkpoint: Path, execution: str = "auto") -> bool:
+    """Return whether ``path`` holds the roll-outs of ``job`` by the same checkpoint, dataset, code and execution."""
     if not path.is_file():
         return False
     try:
@@ -69,6 +69,7 @@ def is_current(path: Path, job: Job, checkpoint: Path) -> bool:
     same = (
         made.attributes.get("checkpoint_sha256") == file_sha256(checkpoint)
         and made.attributes.get("code_sha256") == loaded_sha256(ROLL_OUT)
+        and (execution == "auto" or str(made.attributes.get("execution")).startswith(execution))
         and Path(str(made.attributes.get("dataset"))).resolve() == job.dataset.resolve()
         and path.stat().st_mtime >= job.dataset.stat().st_mtime
         and np.array_equal(made.starts, place.starts)

@@ -72,6 +72,7 @@ def test_numbers_are_in_the_documented_layout(evaluated, long_dataset):
     text = (output / "metrics.json").read_text()
     metrics = json.loads(text, parse_constant=lambda token: pytest.fail(f"{token} is not JSON"))
     assert metrics["inputs"]["reference"]["path"] == str(long_dataset)
+    assert all(made.get("execution", ["plain"]) == ["plain"] for made in metrics["inputs"]["forecasts"].values())
     assert metrics["protocols"]["A"]["starts"] == 3
     for part, file in (("scores", "metrics.csv"), ("differences", "differences.csv")):
         table = pd.read_csv(output / file)

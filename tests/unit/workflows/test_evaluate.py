@@ -71,7 +71,7 @@ def test_metrics_json_has_the_layout_of_its_schema(metrics, files):
     assert metrics["climatology"] == {"first": "2020-01-01T00:00", "last": "2021-12-31T18:00", "window_days": 3}
     assert metrics["points"] == {"all": 10, "held_out": 2, "trained": 8}
     assert metrics["inputs"]["reference"]["path"] == str(files / "reference.nc")
-    assert set(metrics["inputs"]["forecasts"]["A"]) == {"checkpoint", "checkpoint_sha256"}
+    assert set(metrics["inputs"]["forecasts"]["A"]) == {"checkpoint", "checkpoint_sha256", "execution"}
     a = {"starts": 10, "first": "2022-01-01T00:00", "last": "2022-12-27T00:00", "longest_lead_days": 2}
     b = {"starts": 1, "first": "2022-01-02T00:00", "last": "2022-02-12T18:00"}
     assert a.items() <= metrics["protocols"]["A"].items()
@@ -369,6 +369,7 @@ def kept(tmp_path):
     sha = hashlib.sha256(checkpoint.read_bytes()).hexdigest()
     code = loaded_sha256(ROLL_OUT)
     attributes = {"checkpoint_sha256": sha, "code_sha256": code, "dataset": str(reference)}
+    attributes["execution"] = "compiled, hidden layers in float32"
     path = world.write_run(tmp_path / "run.nc", lambda run: run.assign_attrs(attributes).isel(point=[7, 2]))
     return path, job(dataset=reference, points=(7, 2)), checkpoint
 
@@ -385,6 +386,8 @@ def test_roll_out_of_the_same_job_is_taken(kept, tmp_path, monkeypatch):
     ]  # fmt: skip
     assert [c for c in changes if is_current(path, replace(planned_job, **c), checkpoint)] == []
     assert not is_current(tmp_path / "none.nc", planned_job, checkpoint)
+    current = [how for how in ("auto", "plain", "compiled") if is_current(path, planned_job, checkpoint, how)]
+    assert current == ["auto", "compiled"]
     assert not is_current(path, planned_job, world.checkpoint(tmp_path / "b.ckpt", "other weights"))
     broken = tmp_path / "broken.nc"
     broken.write_bytes(path.read_bytes()[:9000])
