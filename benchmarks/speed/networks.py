@@ -19,6 +19,7 @@ from anemoi_ailand.hosts.anemoi_models import load_model
 from anemoi_ailand.model.land_model import CLOSED
 from anemoi_ailand.model.pointwise_mlp import PointwiseMLP
 from anemoi_ailand.rollout.step.pretrained import pretrained_checkpoint, pretrained_names
+from anemoi_ailand.support.atomic import complete_file
 from anemoi_ailand.support.checksum import COMPILED, file_sha256, loaded_sha256
 
 _ROOT = Path(__file__).parents[2]
@@ -52,13 +53,11 @@ def checkpoint_of(name: str, folder: Path) -> str:
     model = load_model(source, "cpu")
     _replace_network(model.model, options)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder) as here:
-        made = Path(here) / path.name
+    with tempfile.TemporaryDirectory(dir=folder) as here, complete_file(path, Path(here) / path.name) as made:
         torch.save(model, made)
         with zipfile.ZipFile(made, "a") as archive:
             for info, content in entries:
                 archive.writestr(info, content)
-        made.replace(path)
     return str(path)
 
 

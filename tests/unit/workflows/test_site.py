@@ -29,7 +29,7 @@ def data(monkeypatch):
     """Dataset and model in memory."""
     made, step = case.FakeDataset(), OPEN.land_step()
     monkeypatch.setattr("anemoi.datasets.open_dataset", lambda _path: made)
-    monkeypatch.setattr(module, "load_step", lambda _path, _device: step)
+    monkeypatch.setattr(module, "open_step", lambda _path, _device, _execution: step)
     made.step = step
     return made
 
@@ -114,7 +114,7 @@ def test_errors_come_before_the_roll_out_and_leave_nothing(tmp_path, data, monke
 
 def test_extract_runs_nothing_and_is_read_again(tmp_path, data, monkeypatch):
     """The file holds all variables at each point once, in the reference layout; no network is loaded."""
-    monkeypatch.setattr(module, "load_step", lambda *_: pytest.fail("a network was loaded"))
+    monkeypatch.setattr(module, "open_step", lambda *_: pytest.fail("a network was loaded"))
     path = extract(
         [WEST, EAST, AGAIN], tmp_path, tmp_path / "site.nc", start="2022-01-02", end="2022-01-03", progress=False
     )

@@ -89,7 +89,7 @@ def data(monkeypatch):
     """Dataset and model in memory, in place of any."""
     made, step = case.FakeDataset(), OPEN.land_step()
     monkeypatch.setattr("anemoi.datasets.open_dataset", lambda _path: made)
-    monkeypatch.setattr(under_test, "load_step", lambda _path, _device: step)
+    monkeypatch.setattr(under_test, "open_step", lambda _path, _device, _execution: step)
     made.step = step
     return made
 
