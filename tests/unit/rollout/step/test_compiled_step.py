@@ -166,3 +166,4 @@ def test_series_for_expm1(monkeypatch):
     x = -torch.logspace(-8, 2, 400)
     monkeypatch.setattr(torch.compiler, "is_compiling", lambda: True)
     torch.testing.assert_close(expm1(x), torch.expm1(x), rtol=1e-6, atol=0.0)
+    assert torch.equal(expm1(x.double()), torch.expm1(x.double()))  # exported graphs in double precision
