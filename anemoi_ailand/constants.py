@@ -118,5 +118,5 @@ GRAVITY = 9.80665
 #: Stefan-Boltzmann constant [W m-2 K-4]. CODATA 2018.
 STEFAN_BOLTZMANN = 5.670374e-8
 
-#: How steps are executed: ``auto`` takes the compiled step if it has been made, or pays in the run.
+#: Ways to execute a step: ``auto`` takes the compiled step if it has been made, or if it pays in the run.
 Execution = Literal["auto", "plain", "compiled"]
