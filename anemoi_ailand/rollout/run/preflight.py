@@ -110,9 +110,9 @@ def check_room(outputs: Sequence[Any], n_states: int, n_rows: int, members: int,
 
 
 def seconds_per_step(roll: Rollout) -> float:
-    """Time one step without reading and writing [s]; its result is discarded."""
+    """Time one step without reading and writing [s], before it is recorded; its result is discarded."""
     columns = roll.columns()
-    for _ in range(3):  # the first is recorded, the second checked
+    for _ in range(2):  # the first fills the caches
         begin = time.perf_counter()
         roll.networks[0](columns, columns)
     return time.perf_counter() - begin
