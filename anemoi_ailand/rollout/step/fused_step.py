@@ -81,9 +81,10 @@ class NetworkPart(nn.Module):
         super().__init__()
         land, network = step.model.model, step.model.model.network
         self.inputs, self.closed, self.hidden = step.inputs, land.closed, hidden
-        self.start, self.end = list(land.columns.start_index), list(land.columns.end_index)
+        columns = land.columns.start_index, land.columns.end_index
+        self.start, self.end = (nn.Buffer(torch.as_tensor(index, device=step.device)) for index in columns)
         factors = normaliser_factors(normaliser(step), len(step.outputs))
-        mul, add = (v[[*self.start, *self.end]].unsqueeze(-1) for v in factors["in"])
+        mul, add = (v[torch.cat([self.start, self.end])].unsqueeze(-1) for v in factors["in"])
         self._constant("mul", mul)
         self._constant("add", add)
         self._of_network(network)
@@ -126,7 +127,7 @@ class NetworkPart(nn.Module):
 
     def forward(self, start: Tensor, end: Tensor) -> Tensor:
         """Return the outputs; shapes as in the class."""
-        columns = torch.cat([start[self.start], end[self.end]]) * self.mul + self.add
+        columns = torch.cat([start.index_select(0, self.start), end.index_select(0, self.end)]) * self.mul + self.add
         if self.closed is not None:
             land, air = self.closed.of_fields(*named(self.closed, self.inputs, start, end))
             columns = torch.cat([columns, self.closed.features(land, air).movedim(-1, 0)])
