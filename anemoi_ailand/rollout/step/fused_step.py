@@ -32,6 +32,9 @@ from anemoi_ailand.rollout.step.checkpoint import LandStep
 from anemoi_ailand.rollout.step.physical_step import normaliser
 from anemoi_ailand.variables import variable
 
+#: Largest difference from the plain step by precision of the hidden layers, as :func:`difference` measures it.
+TOLERANCE = {torch.float32: 0.002, torch.bfloat16: 0.05}
+
 #: Argument beyond which the logistic function of :func:`_rough_silu` is constant, and coefficients of its polynomial: a
 #: least-squares fit at 400 Chebyshev nodes.
 _SATURATED = 8.0
@@ -199,6 +202,16 @@ def example(step: LandStep, rows: int) -> tuple[Tensor, Tensor, Tensor]:
     network: Any = step.model.model.network
     slot = torch.ones((len(step.inputs), rows))
     return slot, slot.clone(), torch.ones((network.prognostic_head.out_features + network.n_diagnostic, rows))
+
+
+def difference(step: LandStep, start: Tensor, end: Tensor, out: Tensor) -> float:
+    """Return the root mean square difference of outputs from those of the plain step, in units of their spread.
+
+    Shapes: ``start, end (row, input), out (row, output)``; outputs that are not finite are left out.
+    """
+    scale = normaliser_factors(normaliser(step), len(step.outputs))["out"][0]
+    found = (out - step.of_slots(start, end)) * scale
+    return float(found[found.isfinite()].square().mean().sqrt())
 
 
 def _rough_silu(x: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ import zarr
 from anemoi.datasets import open_dataset
 from hydra.utils import get_class
 
-from benchmarks.speed import repeated, rollout, stopwatch, training
+from benchmarks.speed import accelerator, repeated, rollout, stopwatch, training
 from benchmarks.speed.__main__ import main
 from benchmarks.speed.plain_loop import PlainLoop
 from benchmarks.speed.repeated import repeat_points
@@ -34,6 +34,19 @@ def test_options_reach_the_measurement(monkeypatch, capsys):
     assert settings[0].overrides[:2] == (f"system.input.dataset={target}", "a=b") and settings[0].rounds == 5
     assert not target.parent.exists()
     assert capsys.readouterr().out == "| table |\n"
+
+
+def test_table_of_a_device(monkeypatch):
+    """Milliseconds by entrant, the rate of the whole, and the name of the device; without one, an error."""
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "Device X")
+    took = {accelerator.PLAIN: 40.0, accelerator.RECORDED: 9.0, accelerator.STREAMED: 10.0}
+    text = accelerator.table([accelerator.Speed("ailand", 171_039, took, 2**31, 0.004)], inductor=False)
+    cells = [cell.strip() for cell in text.splitlines()[-1].strip("|").split("|")]
+    assert cells == ["ailand", "171,039", "40", "9", "10", "17,103,900", "14.6 s", "2 GiB", "0.004"]
+    assert text.startswith("Device X, torch")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(ValueError, match="no CUDA device"):
+        main(["gpu", "--dataset", "d.zarr"])
 
 
 def train(watch, n_batches, monkeypatch):
