@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # Measure roll-outs on one CUDA device within five minutes, from the sample in the package to a table in gpu.md.
-#   PYTHON=.venv/bin/python benchmarks/gpu.sh [FOLDER]
+#   bash benchmarks/gpu.sh [FOLDER]          PYTHON=... another interpreter than that of make setup
 # Needs: a checkout with its environment (make setup) and one device.
 # Produces: FOLDER/gpu.md (default: this folder), with the name of the device.
 # Checked by: tests/unit/benchmarks/test_speed.py
 set -euo pipefail
 cd "$(dirname "$0")/.."
-python=${PYTHON:-python}
+python=${PYTHON:-.venv/bin/python}
 folder=${1:-.}
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT

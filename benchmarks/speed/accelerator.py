@@ -62,10 +62,8 @@ def benchmark(dataset: Path, networks: Sequence[str], points: Sequence[int], ind
         step = load_step(name, "cuda")
         compiled = DeviceStep(step)
         if inductor:
-            options = {"max_fusion_size": 100_000}
-            compiled._network, compiled._state = (
-                torch.compile(part, dynamic=False, options=options) for part in (compiled._network, compiled._state)
-            )
+            for part in (compiled._network, compiled._state):
+                part.compile(dynamic=False, options={"max_fusion_size": 100_000})
         found += [_speed(step, compiled, dataset, n) for n in points]
     return found
 

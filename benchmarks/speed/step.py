@@ -206,7 +206,7 @@ def _entrants(step: LandStep, compiled: LandStep, setting: Setting) -> dict[str,
         "products, float32": (_products(network, setting.rows, torch.float32), setting.rows),
         BFLOAT16: (_products(network, setting.rows, torch.bfloat16), setting.rows),
         "network, plain": (torch.inference_mode()(lambda: network(features)), setting.rows),
-        "step, plain": (lambda: step.ofslots(*rows), setting.rows),
+        "step, plain": (lambda: step.of_slots(*rows), setting.rows),
         "step, recorded": (lambda: recorded(*rows), setting.rows),
         "grid, plain": (lambda: recorded(*grid), setting.points),
     }
@@ -215,7 +215,7 @@ def _entrants(step: LandStep, compiled: LandStep, setting: Setting) -> dict[str,
         part, fields = Library(compiled_paths(compiled)[0], 1), [slot.t() for slot in rows]
         blocks = BlockStep(compiled, 1, setting.rows)
         calls["network and its features, compiled"] = lambda: part(*fields), setting.rows
-        calls[COMPILED] = lambda: compiled.ofslots(*rows), setting.rows
+        calls[COMPILED] = lambda: compiled.of_slots(*rows), setting.rows
         calls[GRID] = lambda: blocks(*grid), setting.points
     for points, name in ((44, "44 points"), (1, "1 point")):
         for execution, each in steps.items():
