@@ -18,7 +18,7 @@ from anemoi_ailand.support.options import one_mapping
 LAYOUTS = ("map", "series")
 #: Largest number of times of a chunk for series: a year of steps.
 SERIES_TIMES = 1460
-#: Level of compression by default: none, as compressing takes a third to a half of the time of a compiled run.
+#: Level of compression of NetCDF by default: none, as zlib takes as long as a third to a half of a compiled step.
 UNCOMPRESSED = 0
 #: Largest chunk of HDF5 [bytes].
 LARGEST = 2**32 - 1
@@ -44,7 +44,7 @@ class ChunkedOutput(LandOutput):
     Parameters
     ----------
     compression : int
-        Level from 0 (none, the default) to 9.
+        Level from 0 (none) to 9.
     layout : str, optional
         ``map``: all points of few times in a chunk; ``series``: many times of few points. By default, some of both.
     chunks : mapping, optional

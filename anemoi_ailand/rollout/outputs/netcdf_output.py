@@ -33,7 +33,7 @@ class LandNetCDFOutput(ChunkedOutput):
     path : str
         The file. Its folder is created.
     compression, layout, chunks
-        See :class:`~anemoi_ailand.rollout.outputs.chunked_output.ChunkedOutput`; compression by zlib.
+        See :class:`~anemoi_ailand.rollout.outputs.chunked_output.ChunkedOutput`; compression by zlib, by default none.
     keep_parts : bool
         Keep the parts of a run with restarts as the result, a folder that ``xarray.open_mfdataset`` reads.
     **options
