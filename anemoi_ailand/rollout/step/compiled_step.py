@@ -80,15 +80,15 @@ def open_step(
         return step
     if step.device.type != "cpu":
         return step if execution == "auto" else replace(step, compiled=DeviceStep(step, hidden_precision("cuda")))
-    paths = compiled_paths(step)
-    if not all(path.is_file() for path in paths):
+    # the names of the files need a checksum of the code, so look for their folder first
+    if not (cache_folder().is_dir() and all(path.is_file() for path in compiled_paths(step))):
         if execution == "auto" and point_steps < PAYS:
             LOG.info("The step runs plain. It is several times faster after `anemoi-ailand compile %s`", checkpoint)
             return step
         if (reason := _no_compiler()) or (reason := _failed(step)):
             LOG.warning("The step of %s is not compiled, so it runs plain: %s", step.path.name, reason)
             return step
-    return replace(step, compiled=CompiledStep(step, *paths))
+    return replace(step, compiled=CompiledStep(step, *compiled_paths(step)))
 
 
 def check_execution(execution: str) -> None:
