@@ -50,7 +50,8 @@ _FUNCTIONS: dict[tuple[str, ...], Callable[[Sequence[datetime], np.ndarray, np.n
     ("cos_local_time", "sin_local_time"): _of_day,
 }
 
-#: Names of computed variables.
+#: Names of computed variables, and of those that have the same values at the same time of every day.
+DAILY = ("cos_local_time", "sin_local_time")
 COMPUTED = tuple(name for names in _FUNCTIONS for name in names)
 
 

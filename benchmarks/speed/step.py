@@ -19,6 +19,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from textwrap import fill
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import torch
@@ -31,6 +32,7 @@ from anemoi_ailand.evaluation.display.text import aligned
 from anemoi_ailand.hosts.torch_inductor import Library
 from anemoi_ailand.rollout.forcing.dataset_fields import StoredFields
 from anemoi_ailand.rollout.forcing.records import record_at
+from anemoi_ailand.rollout.step import traced_model
 from anemoi_ailand.rollout.step.batch_invariance import BatchInvariantLinear
 from anemoi_ailand.rollout.step.checkpoint import LandStep, load_step
 from anemoi_ailand.rollout.step.compiled_step import cache_folder, compiled_paths, open_step
@@ -95,6 +97,7 @@ class Result:
     sites: dict[str, Rounds]
 
 
+@patch.object(traced_model, "DIRECT_CALLS", 0)  # as in long runs
 def benchmark(setting: Setting) -> Result:
     """Measure all entrants in turn within a round, on one core and one thread.
 
@@ -124,7 +127,7 @@ def benchmark(setting: Setting) -> Result:
             for number in range(setting.rounds):
                 for name, timed in entrants.items():
                     for label, (call, rows) in timed.items():
-                        took = 1e6 * _processor_time(call, setting.seconds) / rows
+                        took = 1e6 * processor_time(call, setting.seconds) / rows
                         steps[name].setdefault(label, []).append(took)
                 for name, calls in sites.items():
                     for label, call in calls.items():
@@ -199,7 +202,7 @@ def machine() -> str:
 def _entrants(step: LandStep, compiled: LandStep, setting: Setting) -> dict[str, tuple[Callable[[], Any], int]]:
     """Return calls of a network with their point-steps by label."""
     network: Any = step.model.model.network
-    grid, rows = (_slots(step, setting.dataset, n) for n in (setting.points, setting.rows))
+    grid, rows = (slots(step, setting.dataset, n) for n in (setting.points, setting.rows))
     features = torch.randn((setting.rows, network.n_in), generator=torch.Generator().manual_seed(0))
     recorded = BlockStep(step, 1, setting.rows)
     calls: dict[str, tuple[Callable[[], Any], int]] = {
@@ -223,7 +226,7 @@ def _entrants(step: LandStep, compiled: LandStep, setting: Setting) -> dict[str,
     return calls
 
 
-def _slots(step: LandStep, dataset: Path, n_rows: int) -> tuple[Tensor, Tensor]:
+def slots(step: LandStep, dataset: Path, n_rows: int) -> tuple[Tensor, Tensor]:
     """Return both slots (row, input), variables contiguous, of points and dates of a dataset, repeated as needed."""
     stored = StoredFields(dataset, step.inputs)
     n_points = len(stored.latitudes)
@@ -254,7 +257,7 @@ def _stepper(step: LandStep, dataset: Path, points: int) -> Callable[[], Any]:
     return lambda: land.step(state, forcing)
 
 
-def _processor_time(call: Callable[[], Any], seconds: float) -> float:
+def processor_time(call: Callable[[], Any], seconds: float) -> float:
     """Return the processor time of a call [s], of as many as take ``seconds``; one before is not counted."""
     call()
     n, begin = 0, time.process_time()
