@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 from pathlib import Path
 
 import torch
@@ -94,7 +95,7 @@ class BlockStep:
         def make(rows: slice) -> None:
             first, then, n = start[rows], ends[:, rows], len(start[rows])
             if n % self._unit:  # padded once instead of at every step: the last row is repeated
-                whole = torch.arange(n + -n % self._unit).clamp_(max=n - 1)
+                whole = _repeated(n, self._unit)
                 first, then = first.t().index_select(1, whole).t(), then.mT.index_select(2, whole).mT
             first = first.t().contiguous().t()  # points innermost in memory
             advance_steps(self._of_units, layout, first, then, out[:, rows])
@@ -112,6 +113,12 @@ class BlockStep:
                 make(rows)
         else:
             list(self._pool.map(make, blocks))  # all blocks, or the error of the first that failed
+
+
+@lru_cache(maxsize=8)
+def _repeated(n_rows: int, unit: int) -> Tensor:
+    """Return the indices of rows with the last one repeated to a multiple of the unit."""
+    return torch.arange(n_rows + -n_rows % unit).clamp_(max=n_rows - 1)
 
 
 def _one_thread() -> None:
