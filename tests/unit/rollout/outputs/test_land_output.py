@@ -336,7 +336,7 @@ def test_resume_refuses_another_configuration(path: Path) -> None:
     killed(path, 12, None, 10)
     changes: list[dict[str, Any]] = [
         {"variables": ["stl1"]}, {"means": "day"}, {"output_frequency": "12h"}, {"points": {"indices": [0]}},
-        {"compression": 1},
+        {"compression": 2},
     ]  # fmt: skip
     for change in changes:
         with pytest.raises(ValueError, match=next(iter(change))):
