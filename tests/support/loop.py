@@ -73,4 +73,4 @@ def by_hand(step: LandStep, steps: int, n: int = N) -> list[torch.Tensor]:
 def run(roll: Rollout, steps: int, first: int = 1) -> list[torch.Tensor]:
     """Return the outputs of each step."""
     n = roll.n_rows // len(roll.ensemble)
-    return [roll.step(values) for values in forcings(roll.networks[0].step, steps, n, first)]
+    return [roll.steps(values[:, None])[0] for values in forcings(roll.networks[0].step, steps, n, first)]

@@ -87,7 +87,7 @@ def test_forcing_that_was_constant_in_training_is_kept():
     start = case.inputs(step, 0)
     roll = Rollout(roll.networks, roll.ensemble, start, others, case.DATE, roll.where)
     values = dict(zip(names, case.forcings(step, 1)[0], strict=True))
-    found = roll.step(np.stack([values[n] for n in others]))
+    found = roll.steps(np.stack([values[n] for n in others])[:, None])[0]
     ends = torch.from_numpy(np.stack([case.inputs(step, k).T for k in (0, 1)]))
     assert torch.equal(found, step(ends))
     ends[0, :, step.inputs.index(constant)] = 0.0
@@ -178,7 +178,7 @@ def test_columns_are_a_state_for_another_run():
 def test_finish_ends_the_threads_and_logs_replaced_values(caplog):
     """The replacements of the last day are logged, and the threads end."""
     roll = case.roll_out(policy="clip")
-    roll.step(broken(case.land_step(), "avg_tprate", -5.0))
+    roll.steps(broken(case.land_step(), "avg_tprate", -5.0)[:, None])
     roll.networks = [BlockStep(case.land_step(), 1)]  # the other is shared with other tests
     roll.finish()
     assert "values replaced (clip): {'avg_tprate': 1}" in caplog.text
