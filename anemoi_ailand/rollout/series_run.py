@@ -120,8 +120,7 @@ def run_series(
                 outputs, state = land.steps(state, members.forcing(piece), n_steps)
                 values = outputs.numpy(force=True)
                 kept.add(dates, {n: values[..., land.outputs.index(n)] for n in names})
-                for _ in range(n_steps):
-                    bar.step()
+                bar.steps(n_steps)
         return kept.result(), state
     except BaseException:
         kept.abandon()
