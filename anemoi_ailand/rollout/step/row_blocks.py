@@ -17,6 +17,7 @@ from torch import Tensor
 from anemoi_ailand.rollout.step.advance import StepLayout, advance_steps
 from anemoi_ailand.rollout.step.batch_invariance import ROWS, ROWS_COMPILED
 from anemoi_ailand.rollout.step.checkpoint import LandStep
+from anemoi_ailand.rollout.step.device_step import DeviceStep
 from anemoi_ailand.rollout.step.traced_model import traced
 
 #: Rows of a block on a CPU, where its activations stay in the cache, and on an accelerator.
@@ -95,6 +96,8 @@ class BlockStep:
         Shapes: ``start (row, input)``, ``ends (step, row, forcing)`` in the order of ``layout.forcing``, to
         ``(step, row, output)``; fastest with points innermost in memory.
         """
+        if isinstance(self.step.compiled, DeviceStep):
+            return self.step.compiled.steps(layout, start, ends)
         out = ends.new_empty((len(ends), len(self.step.outputs), len(start))).transpose(1, 2)
 
         def make(rows: slice) -> None:
