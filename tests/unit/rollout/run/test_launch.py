@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from anemoi_ailand.hosts.anemoi_inference import has_single_dates
 from anemoi_ailand.rollout.forcing.common_points import on_same_points
 from anemoi_ailand.rollout.run import launch as under_test
 from anemoi_ailand.rollout.run import preflight
@@ -231,6 +232,15 @@ def test_forcing_must_hold_the_end_of_every_step():
     start = START.replace(tzinfo=timezone(timedelta(hours=2)))
     with pytest.raises(ValueError, match=r"`date` is 2022-01-01 00:00:00\+02:00, with a time zone"):
         check_coverage(None, start, timedelta(hours=6))
+
+
+@pytest.mark.parametrize(("chunks", "single"), [((1, 7, 1, 9), True), ((4, 7, 1, 9), False), (None, False)])
+def test_a_chunk_for_each_date_is_recognised(chunks, single):
+    """Chunks are those of the stored dataset below any selection; unknown ones and other inputs are read in blocks."""
+    stored = SimpleNamespace(chunks=chunks) if chunks else SimpleNamespace()
+    selected = SimpleNamespace(forward=SimpleNamespace(forward=stored))
+    assert has_single_dates(SimpleNamespace(open_dataset_args=(), ds=selected)) is single
+    assert not has_single_dates(SimpleNamespace(ds=selected)) and not has_single_dates(None)
 
 
 def test_dates_of_files_datasets_and_other_inputs():
