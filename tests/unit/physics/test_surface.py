@@ -25,7 +25,12 @@ from anemoi_ailand.physics.snow_pack import (
     snow_mass,
     snow_property,
 )
-from anemoi_ailand.physics.vegetation import VEGETATION_DENSITY, leaf_area, seasonal_leaf_area, vegetation_parameters
+from anemoi_ailand.physics.vegetation import (
+    VEGETATION_DENSITY,
+    climatology_of_day,
+    seasonal_leaf_area,
+    vegetation_parameters,
+)
 from anemoi_ailand.physics.vegetation_water import intercept, root_table, roots_of
 from anemoi_ailand.support.packaged import folder
 
@@ -165,8 +170,8 @@ def test_vegetation_is_that_of_ecland(static, cover):
 def test_leaf_area_between_the_15th_of_months(date, expected):
     """Leaf area is linear between the 15th of the months."""
     monthly = np.arange(1.0, 13.0)[:, None]
-    assert leaf_area(monthly, date)[0] == pytest.approx(expected, rel=1e-12)
-    assert leaf_area(monthly, date.replace(hour=23))[0] == leaf_area(monthly, date)[0]
+    assert climatology_of_day(monthly, date)[0] == pytest.approx(expected, rel=1e-12)
+    assert climatology_of_day(monthly, date.replace(hour=23))[0] == climatology_of_day(monthly, date)[0]
 
 
 AMOUNT = st.floats(0.0, 300.0)
