@@ -22,7 +22,12 @@ _Constants = TypeVar("_Constants", bound=tuple)
 
 def layer_thickness(like: Tensor) -> Tensor:
     """Return the thickness of the soil layers [m], shape (layer,), in the precision and on the device of a tensor."""
-    return torch.as_tensor(SOIL_LAYER_THICKNESS, dtype=like.dtype, device=like.device)
+    return by_layer(SOIL_LAYER_THICKNESS, like)
+
+
+def by_layer(values: Sequence[float], like: Tensor) -> Tensor:
+    """Return constants of the layers, shape (layer,), in the precision of a tensor; made on its device, not copied."""
+    return torch.stack([like.new_full((), value) for value in values])
 
 
 def stack_layers(layers: Sequence[Tensor]) -> Tensor:

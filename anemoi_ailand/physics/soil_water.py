@@ -14,7 +14,7 @@ from torch import Tensor
 
 from anemoi_ailand.constants import SOIL_LAYER_THICKNESS
 from anemoi_ailand.physics.elementary import expm1
-from anemoi_ailand.physics.layers import each_layer, solve_tridiagonal, stack_layers
+from anemoi_ailand.physics.layers import by_layer, each_layer, solve_tridiagonal, stack_layers
 from anemoi_ailand.physics.runoff import DECIDING_DEPTH, URBAN_SATURATED, surface_runoff
 from anemoi_ailand.physics.soil import Soil
 
@@ -252,4 +252,4 @@ def _deciding_capacity(soil: Soil, frozen: Tensor, urban: Tensor) -> Tensor:
     """Return the capacity of the soil down to :data:`DECIDING_DEPTH` (...) [m]."""
     saturated = soil.saturated + urban.unsqueeze(-1) * (URBAN_SATURATED - soil.saturated)
     most = (saturated - soil.wilting) * (1.0 - frozen) + soil.wilting
-    return (most * most.new_tensor(_WITHIN)).sum(-1)
+    return (most * by_layer(_WITHIN, most)).sum(-1)

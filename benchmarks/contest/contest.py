@@ -12,7 +12,7 @@ from __future__ import annotations
 import datetime
 import logging
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +28,12 @@ from anemoi_ailand.evaluation.fields.matching import ALL, HELD_OUT
 from anemoi_ailand.evaluation.scores.sums import collect
 from anemoi_ailand.evaluation.settings import Settings
 from anemoi_ailand.rollout.step.checkpoint import load_step
+from anemoi_ailand.rollout.step.compiled_step import open_step
 from anemoi_ailand.support.atomic import complete_folder
 from anemoi_ailand.support.checksum import ROLL_OUT, file_sha256, loaded_sha256
 from anemoi_ailand.workflows.evaluate import check, period_of, plan, rolled_out
 from anemoi_ailand.workflows.planned_runs import Job
-from benchmarks.contest.cost import cost_of
+from benchmarks.contest.cost import cost_of, microseconds
 from benchmarks.contest.entry import Entry
 from benchmarks.contest.figure import pareto_figure
 from benchmarks.contest.scores import contest_scores
@@ -90,6 +91,7 @@ def contest(settings: ContestSettings) -> Path:
         evaluation = settings.evaluation({e.label: Path(e.checkpoint) for e in entries})
         period = check(evaluation, reference, {}, jobs, [])
         scores = _scores(settings, evaluation, reference, jobs, period)
+        entries = _timed(settings, entries)
         _write(folder, settings, evaluation, entries, scores, _about(jobs, reference, period))
     return settings.output / "result"
 
@@ -162,6 +164,15 @@ def _entry(settings: ContestSettings, label: str, spent: Mapping[str, Any]) -> E
         note="; ".join(text for text in (entrant.note, spent.get("note")) if text),
         **known,
     )
+
+
+def _timed(settings: ContestSettings, entries: list[Entry]) -> list[Entry]:
+    """Measure the entrants in turn, as they were rolled out; on an accelerator, cost remains operations."""
+    if settings.device != "cpu":
+        return entries
+    steps = [open_step(e.checkpoint, settings.device, settings.execution) for e in entries]
+    took = microseconds(steps, settings.dataset)
+    return [replace(e, microseconds=t, execution=s.execution) for e, t, s in zip(entries, took, steps, strict=True)]
 
 
 def _scores(

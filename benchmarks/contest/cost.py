@@ -1,21 +1,30 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Cost of one step of one point: parameters, and floating-point operations counted while the model runs."""
+"""Cost of one step of one point: parameters, operations counted while the model runs, and measured time."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from anemoi_ailand.rollout.step.checkpoint import LandStep
+from anemoi_ailand.rollout.step.row_blocks import BLOCK_ROWS, BlockStep
+from benchmarks.speed.step import WARM_UP, one_core, processor_time, slots
+
 #: Points of the counted step; operations are proportional to them.
 POINTS = 8
+
+#: Rounds of the measurement, and processor time of each entrant in a round [s].
+ROUNDS, SECONDS = 7, 0.2
 
 #: Matrix products, and positions of the two factors among their arguments.
 _PRODUCTS = {"mm": (0, 1), "addmm": (1, 2), "bmm": (0, 1), "baddbmm": (1, 2)}
@@ -97,6 +106,22 @@ def cost_of(model: Steps, n_inputs: int) -> Cost:
         linear=counted.linear / POINTS + (stated or 0.0),
         other=counted.other / POINTS,
     )
+
+
+def microseconds(steps: Sequence[LandStep], dataset: Path) -> list[float]:
+    """Measure processor time of a point-step, as medians of rounds with all steps in turn, on one core.
+
+    Rows are points and dates of the dataset.
+    """
+    with one_core():
+        calls = []
+        for step in steps:
+            block, rows = BlockStep(step, 1, BLOCK_ROWS), slots(step, dataset, BLOCK_ROWS)
+            calls.append(lambda block=block, rows=rows: block(*rows))
+            for _ in range(WARM_UP):
+                calls[-1]()
+        rounds = [[processor_time(call, SECONDS) for call in calls] for _ in range(ROUNDS)]
+    return [float(value) for value in 1e6 * np.median(rounds, axis=0) / BLOCK_ROWS]
 
 
 def n_parameters(network: nn.Module) -> int:

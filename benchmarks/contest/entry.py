@@ -16,8 +16,9 @@ class Entry:
     """Evaluated entrant of a contest; ``None`` means an unknown cost.
 
     ``origin`` is the configurations of its stages, or the checkpoint. ``flop`` are the operations for one step of one
-    point, ``flop_linear`` those of linear layers or the comparisons of trees. ``point_steps`` are the training samples:
-    windows x points x roll-out steps, summed over batches.
+    point, ``flop_linear`` those of linear layers or the comparisons of trees; ``microseconds`` is the processor time of
+    it, by the ``execution`` of the evaluation. ``point_steps`` are the training samples: windows x points x roll-out
+    steps, summed over batches.
     """
 
     label: str
@@ -32,6 +33,8 @@ class Entry:
     cpu_seconds: float | None = None
     device: str = "unknown"
     note: str = ""
+    microseconds: float | None = None
+    execution: str = "unknown"
 
     @property
     def wall_hours(self) -> float | None:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -17,16 +17,20 @@ from benchmarks.contest.scores import CORE, TOGETHER
 
 
 def pareto_figure(scores: pd.DataFrame, entries: Sequence[Entry], reference: str, group: str) -> Figure:
-    """Plot the geometric mean of the ratios of RMSE against operations per point-step, one panel for each lead time.
+    """Plot the geometric mean of the ratios of RMSE against the cost of a step, one panel for each lead time.
 
-    Bars are 95 % intervals. A hollow point lacks some of the core variables; its mean is over fewer, so it is on no
-    front. The reference is at one.
+    The cost is measured microseconds, or operations if some entrant was not measured. Bars are 95 % intervals. A hollow
+    point lacks some of the core variables; its mean is over fewer, so it is on no front. The reference is at one.
     """
     rows = scores[(scores["group"] == group) & (scores["variable"] == TOGETHER) & (scores["protocol"] == "A")]
     periods = list(dict.fromkeys(rows["period"]))
     figure, axes = panels(len(periods), columns=2, height=4.2)
+    times = {e.label: e.microseconds for e in entries if e.microseconds is not None}
+    measured = len(times) == len(entries)
+    cost = times if measured else {e.label: e.flop for e in entries}
     for ax, period in zip(axes, periods, strict=True):
-        _panel(ax, rows[rows["period"] == period].set_index("model"), entries, reference)
+        _panel(ax, rows[rows["period"] == period].set_index("model"), cost, reference)
+        ax.set_xlabel("microseconds of one core per point-step" if measured else "operations per point-step [FLOP]")
         ax.set_title(period, loc="left")
     title(figure, f"Error against cost, {group.replace('_', '-')} points")
     return figure
@@ -42,30 +46,30 @@ def front(cost: Sequence[float], error: Sequence[float]) -> list[int]:
     return found
 
 
-def _panel(ax: Axes, rows: pd.DataFrame, entries: Sequence[Entry], reference: str) -> None:
+def _panel(ax: Axes, rows: pd.DataFrame, cost: Mapping[str, float], reference: str) -> None:
     ax.axhline(1.0, color=QUIET, linewidth=0.8, linestyle=":")
-    shown = [e for e in entries if e.label in rows.index]
-    whole = [e for e in shown if rows.loc[e.label, "n"] == len(CORE)]
+    shown = [label for label in cost if label in rows.index]
+    whole = [label for label in shown if rows.loc[label, "n"] == len(CORE)]
     complete = whole or shown
-    at = front([e.flop for e in complete], [float(rows.loc[e.label, "ratio"]) for e in complete])
-    line = [(complete[i].flop, float(rows.loc[complete[i].label, "ratio"])) for i in at]
+    at = front([cost[e] for e in complete], [float(rows.loc[e, "ratio"]) for e in complete])
+    line = [(cost[complete[i]], float(rows.loc[complete[i], "ratio"])) for i in at]
     ax.plot(*zip(*line, strict=True), color=BETTER, linewidth=1.2, drawstyle="steps-post", zorder=1)
-    cheap, dear = min(e.flop for e in shown), max(e.flop for e in shown)
+    cheap, dear = min(cost[e] for e in shown), max(cost[e] for e in shown)
     turn = cheap * (dear / cheap) ** 0.75 if dear > cheap else np.inf
-    for entry in shown:
-        row = rows.loc[entry.label]
-        colour = WORSE if entry.label == reference else BETTER
+    for label in shown:
+        row = rows.loc[label]
+        colour = WORSE if label == reference else BETTER
         below, above = (max(0.0, v) for v in (row["ratio"] - row["ratio_low"], row["ratio_high"] - row["ratio"]))
         if np.isfinite([below, above]).all():
-            ax.errorbar(entry.flop, row["ratio"], [[below], [above]], color=colour, linewidth=1, capsize=2, zorder=2)
-        face = colour if entry in whole else "white"
-        ax.scatter(entry.flop, row["ratio"], 36, facecolors=face, edgecolors=colour, zorder=3)
-        left = entry.flop > turn  # the name of a dear one would leave the panel
+            ax.errorbar(cost[label], row["ratio"], [[below], [above]], color=colour, linewidth=1, capsize=2, zorder=2)
+        face = colour if label in whole else "white"
+        ax.scatter(cost[label], row["ratio"], 36, facecolors=face, edgecolors=colour, zorder=3)
+        left = cost[label] > turn  # the name of a dear one would leave the panel
         ax.annotate(
-            plain(entry.label), (entry.flop, row["ratio"]), xytext=(-5 if left else 5, 4), textcoords="offset points",
+            plain(label), (cost[label], row["ratio"]), xytext=(-5 if left else 5, 4), textcoords="offset points",
             fontsize=SMALL, ha="right" if left else "left",
         )  # fmt: skip
-    ax.set(xscale="log", yscale="log", xlabel="operations per point-step [FLOP]")
+    ax.set(xscale="log", yscale="log")
     ax.set_ylabel(f"RMSE over that of {plain(reference)},\nmean of the core variables")
     ax.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
     ax.yaxis.set_minor_formatter(lambda value, _: f"{value:.2g}")

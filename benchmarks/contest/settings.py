@@ -12,6 +12,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
+from anemoi_ailand.constants import Execution
 from anemoi_ailand.evaluation.fields.reference import CLIMATOLOGY, PERSISTENCE, REFERENCE
 from anemoi_ailand.evaluation.settings import Climatology, PeriodSettings, ProtocolA, Settings
 from anemoi_ailand.support.configuration import HomePath, Strict, plain_name, read_configuration
@@ -87,6 +88,7 @@ class ContestSettings(Strict):
     points: tuple[int, ...] | None = None
     seed: int = 1
     device: str = "cpu"
+    execution: Execution = "auto"
 
     @field_validator("entrants", mode="before")
     @classmethod
@@ -141,6 +143,7 @@ class ContestSettings(Strict):
             points=self.points,
             seed=self.seed,
             device=self.device,
+            execution=self.execution,
         )
 
 

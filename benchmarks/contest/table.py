@@ -50,11 +50,13 @@ def _markdown(rows: list[list[str]]) -> str:
 
 
 def _entrants(entries: Sequence[Entry]) -> str:
-    head = ["entrant", "parameters", "FLOP/point-step", "point-steps", "hours", "CPU hours", "device", "from", "note"]
+    head = ["entrant", "parameters", "FLOP/point-step", "microseconds", "execution", "point-steps", "hours",
+            "CPU hours", "device", "from", "note"]  # fmt: skip
     rows = [
         [
-            e.label, f"{e.parameters:,}", f"{e.flop:.3g}", "-" if e.point_steps is None else f"{e.point_steps:.3g}",
-            plain_number(e.wall_hours), plain_number(e.cpu_hours), e.device, e.origin, e.note or "-",
+            e.label, f"{e.parameters:,}", f"{e.flop:.3g}", plain_number(e.microseconds), e.execution,
+            "-" if e.point_steps is None else f"{e.point_steps:.3g}", plain_number(e.wall_hours),
+            plain_number(e.cpu_hours), e.device, e.origin, e.note or "-",
         ]
         for e in entries
     ]  # fmt: skip

@@ -5,7 +5,8 @@
 
 ``training``: a plain PyTorch loop, anemoi-training with this package, anemoi-training alone. ``rollout``: the network
 called on all rows at once, in blocks, and whole runs that read forcing and write output. ``step``: matrix products,
-network, step, grid, single site and whole runs on one core, plain and compiled, for several networks.
+network, step, grid, single site and whole runs on one core, plain and compiled, for several networks. ``gpu``:
+roll-outs on a CUDA device, see also ``benchmarks/gpu.sh``.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from pathlib import Path
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure and print a table."""
     args = create_parser().parse_args(arguments)
-    measure = {"training": _training, "rollout": _rollout, "step": _step}[args.what]
+    measure = {"training": _training, "rollout": _rollout, "step": _step, "gpu": _gpu}[args.what]
     sys.stdout.write(measure(args))
 
 
@@ -29,9 +30,10 @@ def create_parser() -> ArgumentParser:
     """Make the parser of the command line."""
     parser = ArgumentParser("python -m benchmarks.speed", description=__doc__)
     what = parser.add_subparsers(dest="what", required=True)
-    training, rollout, step = (what.add_parser(name) for name in ("training", "rollout", "step"))
-    for each in (training, rollout, step):
+    training, rollout, step, gpu = (what.add_parser(name) for name in ("training", "rollout", "step", "gpu"))
+    for each in (training, rollout, step, gpu):
         each.add_argument("--dataset", type=Path, required=True, help="dataset to train on or to run with")
+    for each in (training, rollout, step):
         each.add_argument("--rounds", type=int, default=3, help="rounds, all entrants in turn (default: 3)")
     add = training.add_argument
     add("--points", type=int, help="repeat the points of the dataset up to this number, in a temporary folder")
@@ -53,7 +55,17 @@ def create_parser() -> ArgumentParser:
     add("--networks", nargs="+", help="ailand-small, ailand, ailand-large, ailand-v1 (default: all)")
     add("--points", type=int, default=40000, help="points of the grid (default: 40000)")
     add("--ecland", type=float, help="point-steps a second of ecLand measured on a core of this machine")
+    add = gpu.add_argument
+    add("--networks", nargs="+", default=["ailand", "ailand-small"], help="names or paths (default: both packaged)")
+    add("--points", type=int, nargs="+", default=[1, 1000, 40000, 171039, 1000000], help="sizes (default: 1 to 10^6)")
+    add("--inductor", action="store_true", help="have torch generate kernels, which takes minutes")
     return parser
+
+
+def _gpu(args: Namespace) -> str:
+    from benchmarks.speed.accelerator import benchmark, table  # slow to import
+
+    return table(benchmark(args.dataset, args.networks, args.points, args.inductor), args.inductor)
 
 
 def _step(args: Namespace) -> str:

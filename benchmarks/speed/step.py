@@ -124,7 +124,7 @@ def benchmark(setting: Setting) -> Result:
             for number in range(setting.rounds):
                 for name, timed in entrants.items():
                     for label, (call, rows) in timed.items():
-                        took = 1e6 * _processor_time(call, setting.seconds) / rows
+                        took = 1e6 * processor_time(call, setting.seconds) / rows
                         steps[name].setdefault(label, []).append(took)
                 for name, calls in sites.items():
                     for label, call in calls.items():
@@ -199,7 +199,7 @@ def machine() -> str:
 def _entrants(step: LandStep, compiled: LandStep, setting: Setting) -> dict[str, tuple[Callable[[], Any], int]]:
     """Return calls of a network with their point-steps by label."""
     network: Any = step.model.model.network
-    grid, rows = (_slots(step, setting.dataset, n) for n in (setting.points, setting.rows))
+    grid, rows = (slots(step, setting.dataset, n) for n in (setting.points, setting.rows))
     features = torch.randn((setting.rows, network.n_in), generator=torch.Generator().manual_seed(0))
     recorded = BlockStep(step, 1, setting.rows)
     calls: dict[str, tuple[Callable[[], Any], int]] = {
@@ -223,7 +223,7 @@ def _entrants(step: LandStep, compiled: LandStep, setting: Setting) -> dict[str,
     return calls
 
 
-def _slots(step: LandStep, dataset: Path, n_rows: int) -> tuple[Tensor, Tensor]:
+def slots(step: LandStep, dataset: Path, n_rows: int) -> tuple[Tensor, Tensor]:
     """Return both slots (row, input), variables contiguous, of points and dates of a dataset, repeated as needed."""
     stored = StoredFields(dataset, step.inputs)
     n_points = len(stored.latitudes)
@@ -254,7 +254,7 @@ def _stepper(step: LandStep, dataset: Path, points: int) -> Callable[[], Any]:
     return lambda: land.step(state, forcing)
 
 
-def _processor_time(call: Callable[[], Any], seconds: float) -> float:
+def processor_time(call: Callable[[], Any], seconds: float) -> float:
     """Return the processor time of a call [s], of as many as take ``seconds``; one before is not counted."""
     call()
     n, begin = 0, time.process_time()

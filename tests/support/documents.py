@@ -145,8 +145,15 @@ def _check_speed(arguments: list[str]) -> None:
     create_parser().parse_args(arguments)
 
 
+def _check_bash(arguments: list[str]) -> None:
+    """The script exists, and bash can read it."""
+    result = subprocess.run(["bash", "-n", arguments[0]], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+
+
 CHECKS: dict[str, Callable[[list[str]], None]] = {
     "make": _check_make,
+    "bash": _check_bash,
     "python -m benchmarks.contest": _check_contest,
     "python -m benchmarks.speed": _check_speed,
     "anemoi-ailand": _check_ailand,

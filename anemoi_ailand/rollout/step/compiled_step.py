@@ -26,12 +26,18 @@ from torch import Tensor
 from tqdm import tqdm
 
 from anemoi_ailand.constants import Execution
-from anemoi_ailand.hosts.anemoi_models import normaliser_factors
 from anemoi_ailand.hosts.torch_inductor import Library, compile_library
 from anemoi_ailand.model.precision import in_hardware
 from anemoi_ailand.rollout.step.checkpoint import LandStep, checkpoint_checksum, load_step
-from anemoi_ailand.rollout.step.fused_step import NetworkPart, StatePart, example, unsupported
-from anemoi_ailand.rollout.step.physical_step import normaliser
+from anemoi_ailand.rollout.step.device_step import DeviceStep
+from anemoi_ailand.rollout.step.fused_step import (
+    TOLERANCE,
+    NetworkPart,
+    StatePart,
+    difference,
+    example,
+    unsupported,
+)
 from anemoi_ailand.support.atomic import complete_file
 from anemoi_ailand.support.checksum import COMPILED, loaded_sha256
 from anemoi_ailand.support.options import suggestion
@@ -43,9 +49,6 @@ PAYS = 3 * 10**7
 
 #: The compiled step takes multiples of this number of rows, at most so many such units, and blocks of so many rows.
 _UNIT, _UNITS, _BLOCK = 16, 2**16, 2048
-
-#: Largest difference from the plain step, as root mean square over rows and outputs in units of their spread.
-_TOLERANCE = {torch.float32: 0.002, torch.bfloat16: 0.05}
 
 #: Environment variable with the folder that is used instead of the user's cache.
 CACHE = "AILAND_CACHE"
@@ -62,8 +65,8 @@ def open_step(
         See :func:`~anemoi_ailand.rollout.step.checkpoint.load_step`, which gives the errors.
     execution : {'auto', 'plain', 'compiled'}
         ``compiled`` makes the compiled step if it is not there, which takes a few minutes once; without a C++
-        compiler, on an accelerator or for a network of one's own, the plain step is taken, with a warning. ``auto``
-        makes it only if ``point_steps`` exceed :data:`PAYS`.
+        compiler or for a network of one's own, the plain step is taken, with a warning. ``auto`` makes it only if
+        ``point_steps`` exceed :data:`PAYS`, and takes the plain step on an accelerator.
     point_steps : int
         Rows times steps of the work ahead, as far as known.
     """
@@ -75,6 +78,8 @@ def open_step(
     if reason := _impossible(step):
         LOG.log(level, "The step of %s is not compiled, so it runs plain: %s", step.path.name, reason)
         return step
+    if step.device.type != "cpu":
+        return step if execution == "auto" else replace(step, compiled=DeviceStep(step, hidden_precision("cuda")))
     paths = compiled_paths(step)
     if not all(path.is_file() for path in paths):
         if execution == "auto" and point_steps < PAYS:
@@ -118,9 +123,9 @@ def compiled_paths(step: LandStep) -> tuple[Path, Path]:
     return _file("network", network), _file("state", (*names, *common))
 
 
-def hidden_precision() -> torch.dtype:
-    """Return the precision of the hidden layers of the compiled step on this processor."""
-    return torch.bfloat16 if in_hardware("cpu") else torch.float32
+def hidden_precision(kind: str = "cpu") -> torch.dtype:
+    """Return the precision of the hidden layers of the compiled step on this kind of device."""
+    return torch.bfloat16 if in_hardware(kind) else torch.float32
 
 
 class CompiledStep:
@@ -170,10 +175,8 @@ class CompiledStep:
 
     def _compare(self, start: Tensor, end: Tensor) -> None:
         if len(start):
-            scale = normaliser_factors(normaliser(self._plain), len(self._plain.outputs))["out"][0]
-            difference = (self._block(start, end).t() - self._plain.of_slots(start, end)) * scale
-            found = float(difference[difference.isfinite()].square().mean().sqrt())
-            if found > _TOLERANCE[self.precision]:
+            found = difference(self._plain, start, end, self._block(start, end).t())
+            if found > TOLERANCE[self.precision]:
                 raise RuntimeError(
                     f"The compiled step of {self._plain.path.name} differs from the plain one by {found:.2g} of the "
                     f"spread of its outputs. Remove the folder {cache_folder()}, or set `execution: plain`."
@@ -213,7 +216,7 @@ def _instructions() -> str:
 
 
 def _impossible(step: LandStep) -> str | None:
-    if step.device.type != "cpu":
+    if step.device.type not in ("cpu", "cuda"):
         return f"it runs on {step.device.type}"
     return unsupported(step)
 

@@ -32,6 +32,9 @@ from anemoi_ailand.rollout.step.checkpoint import LandStep
 from anemoi_ailand.rollout.step.physical_step import normaliser
 from anemoi_ailand.variables import variable
 
+#: Largest difference from the plain step by precision of the hidden layers, as :func:`difference` measures it.
+TOLERANCE = {torch.float32: 0.002, torch.bfloat16: 0.05}
+
 #: Argument beyond which the logistic function of :func:`_rough_silu` is constant, and coefficients of its polynomial: a
 #: least-squares fit at 400 Chebyshev nodes.
 _SATURATED = 8.0
@@ -81,9 +84,10 @@ class NetworkPart(nn.Module):
         super().__init__()
         land, network = step.model.model, step.model.model.network
         self.inputs, self.closed, self.hidden = step.inputs, land.closed, hidden
-        self.start, self.end = list(land.columns.start_index), list(land.columns.end_index)
+        columns = land.columns.start_index, land.columns.end_index
+        self.start, self.end = (nn.Buffer(torch.as_tensor(index, device=step.device)) for index in columns)
         factors = normaliser_factors(normaliser(step), len(step.outputs))
-        mul, add = (v[[*self.start, *self.end]].unsqueeze(-1) for v in factors["in"])
+        mul, add = (v[torch.cat([self.start, self.end])].unsqueeze(-1) for v in factors["in"])
         self._constant("mul", mul)
         self._constant("add", add)
         self._of_network(network)
@@ -126,7 +130,7 @@ class NetworkPart(nn.Module):
 
     def forward(self, start: Tensor, end: Tensor) -> Tensor:
         """Return the outputs; shapes as in the class."""
-        columns = torch.cat([start[self.start], end[self.end]]) * self.mul + self.add
+        columns = torch.cat([start.index_select(0, self.start), end.index_select(0, self.end)]) * self.mul + self.add
         if self.closed is not None:
             land, air = self.closed.of_fields(*named(self.closed, self.inputs, start, end))
             columns = torch.cat([columns, self.closed.features(land, air).movedim(-1, 0)])
@@ -198,6 +202,16 @@ def example(step: LandStep, rows: int) -> tuple[Tensor, Tensor, Tensor]:
     network: Any = step.model.model.network
     slot = torch.ones((len(step.inputs), rows))
     return slot, slot.clone(), torch.ones((network.prognostic_head.out_features + network.n_diagnostic, rows))
+
+
+def difference(step: LandStep, start: Tensor, end: Tensor, out: Tensor) -> float:
+    """Return the root mean square difference of outputs from those of the plain step, in units of their spread.
+
+    Shapes: ``start, end (row, input), out (row, output)``; outputs that are not finite are left out.
+    """
+    scale = normaliser_factors(normaliser(step), len(step.outputs))["out"][0]
+    found = (out - step.of_slots(start, end)) * scale
+    return float(found[found.isfinite()].square().mean().sqrt())
 
 
 def _rough_silu(x: Tensor) -> Tensor:

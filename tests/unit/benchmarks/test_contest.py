@@ -181,10 +181,12 @@ def files(tmp_path_factory):
 def made(monkeypatch, trainings):
     """Roll-outs, trainings and costs that take no time; returns the commands of the trainings."""
     world.FakeRollOut(monkeypatch)
-    step = SimpleNamespace(inputs=("swvl1",), model=SimpleNamespace(model=None))
+    step = SimpleNamespace(inputs=("swvl1",), model=SimpleNamespace(model=None), execution="plain")
     monkeypatch.setattr(module, "fingerprints", lambda label, stages, seed: ["h"] * len(stages))
     monkeypatch.setattr(module, "load_step", lambda path: step)
+    monkeypatch.setattr(module, "open_step", lambda path, device, execution: step)
     monkeypatch.setattr(module, "cost_of", lambda model, n: Cost(10, 100.0, 20.0))
+    monkeypatch.setattr(module, "microseconds", lambda steps, dataset: [2.5] * len(steps))
     return trainings
 
 

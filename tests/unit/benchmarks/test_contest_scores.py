@@ -9,7 +9,7 @@ import pytest
 
 from anemoi_ailand.evaluation.scores.sums import collect
 from benchmarks.contest.entry import Entry, fairness
-from benchmarks.contest.figure import front
+from benchmarks.contest.figure import front, pareto_figure
 from benchmarks.contest.scores import COLUMNS, CORE, TOGETHER, contest_scores
 from benchmarks.contest.table import contest_table
 from tests.support import worlds as world
@@ -44,9 +44,12 @@ def scores(runs):
 @pytest.fixture(scope="module")
 def entries():
     """Costs of the three."""
+    times = {"microseconds": 5.0, "execution": "plain"}
     return [
-        Entry("base", "one + two", "a.ckpt", "0", 1_000_000, 2.0e6, 2.1e6, 2e7, 7200.0, 3600.0, "CPU"),
-        Entry("good", "three", "b.ckpt", "1", 100_000, 2.0e5, 2.2e5, 1e7, 3600.0, 3600.0, "CPU", note="ours"),
+        Entry("base", "one + two", "a.ckpt", "0", 1_000_000, 2.0e6, 2.1e6, 2e7, 7200.0, 3600.0, "CPU", **times),
+        Entry(
+            "good", "three", "b.ckpt", "1", 100_000, 2.0e5, 2.2e5, 1e7, 3600.0, 3600.0, "CPU", "ours", 1.5, "compiled"
+        ),
         Entry("few", "d.ckpt", "d.ckpt", "2", 10, 20.0, 25.0),
     ]
 
@@ -161,3 +164,14 @@ def test_reference_with_fewer_samples_is_reported():
 def test_front_is_of_those_that_nobody_beats_in_both():
     """By increasing cost; of two alike, the first."""
     assert front([3.0, 1.0, 2.0, 2.0, 4.0], [0.5, 1.0, 0.7, 0.7, 0.6]) == [1, 2, 0]
+
+
+def test_cost_is_measured_time_if_all_were_measured(scores, entries):
+    """One entrant without a measurement makes operations the cost of all."""
+    for shown, label, costs in (
+        (entries[:2], "microseconds of one core per point-step", {5.0, 1.5}),
+        (entries, "operations per point-step [FLOP]", {2.1e6, 2.2e5, 25.0}),
+    ):
+        ax = pareto_figure(scores, shown, "base", "held_out").axes[0]
+        assert ax.get_xlabel() == label
+        assert {float(dots.get_offsets()[0, 0]) for dots in ax.collections if len(dots.get_offsets())} >= costs

@@ -3,6 +3,8 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """Speed of training and rollout: the measurement, its yardsticks and its tables."""
 
+import re
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,14 +14,16 @@ import zarr
 from anemoi.datasets import open_dataset
 from hydra.utils import get_class
 
-from benchmarks.speed import repeated, rollout, stopwatch, training
-from benchmarks.speed.__main__ import main
+from benchmarks.speed import accelerator, repeated, rollout, stopwatch, training
+from benchmarks.speed.__main__ import create_parser, main
 from benchmarks.speed.plain_loop import PlainLoop
 from benchmarks.speed.repeated import repeat_points
 from benchmarks.speed.stopwatch import Stopwatch, Timing
 from benchmarks.speed.training import AILAND, PLAIN, STOCK, Result, Setting, benchmark, compose_config, table
 from tests.support.land import OPEN
 from tests.support.training import training_config, training_module
+
+ROOT = Path(__file__).parents[3]
 
 
 def test_options_reach_the_measurement(monkeypatch, capsys):
@@ -34,6 +38,32 @@ def test_options_reach_the_measurement(monkeypatch, capsys):
     assert settings[0].overrides[:2] == (f"system.input.dataset={target}", "a=b") and settings[0].rounds == 5
     assert not target.parent.exists()
     assert capsys.readouterr().out == "| table |\n"
+
+
+def test_table_of_a_device(monkeypatch):
+    """Milliseconds by entrant, the rate of the whole, and the name of the device."""
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "Device X")
+    took = {accelerator.PLAIN: 40.0, accelerator.RECORDED: 9.0, accelerator.STREAMED: 10.0}
+    text = accelerator.table([accelerator.Speed("ailand", 171_039, took, 2**31, 0.004)], inductor=False)
+    cells = [cell.strip() for cell in text.splitlines()[-1].strip("|").split("|")]
+    assert cells == ["ailand", "171,039", "40", "9", "10", "17,103,900", "14.6 s", "2 GiB", "0.004"]
+    assert text.startswith("Device X, torch")
+
+
+def test_script_measures_a_device_by_known_commands():
+    """Recipe, module and options in ``benchmarks/gpu.sh`` exist."""
+    script = (ROOT / "benchmarks/gpu.sh").read_text(encoding="utf-8")
+    options = re.findall(r'"\$\{measure\[@\]\}" (--[^>]*) >', script)
+    assert options and (ROOT / re.search(r"create (\S+)", script)[1]).is_file()
+    for line in options:
+        create_parser().parse_args(["gpu", "--dataset", "d.zarr", *line.split()])
+
+
+def test_without_a_device_there_is_nothing_to_measure(monkeypatch):
+    """The error names what measures processors."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(ValueError, match="no CUDA device"):
+        main(["gpu", "--dataset", "d.zarr"])
 
 
 def train(watch, n_batches, monkeypatch):
