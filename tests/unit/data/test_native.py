@@ -322,3 +322,13 @@ def test_whole_ends_are_the_first_and_last_complete_intervals(kind, first):
     window(stamps, np.array([begin, end]), 6, kind, "x")
     with pytest.raises(ValueError, match="not complete"):
         window(stamps, stamps[first - 1 : first], 6, kind, "x")
+
+
+def test_background_albedo_is_what_ecland_reflects_without_snow():
+    """One minus net over downward radiation, to rounding, where there is neither snow nor lake; it moves every day."""
+    dates = [d for d in DATES if d.hour in (6, 12, 18)]  # steps from 18 to 00 UTC have the stamp of the next day
+    names = ["al", "ssr", "avg_sdswrf", "snowc", "cl", "cur"]
+    al, ssr, down, cover, lake, town = POINTS.read(names, dates).astype(float)
+    seen = (down > 10.0) & (cover == 0.0) & (lake + town < 0.01)
+    assert seen.sum() > 30 and np.ptp(al[seen]) > 5e-4
+    np.testing.assert_allclose(1.0 - ssr[seen] / down[seen], al[seen], atol=1e-6)
