@@ -276,7 +276,7 @@ _ROWS: list[Variable] = [
              increment_scale=5.30e-3, standard_name="leaf_area_index", reference="lai_hv", native="surfclim:Mlaih",
              grib="lai_hv"),
     # -- forcing: albedo of the ground and its vegetation without snow, constant over a UTC day ------------------
-    _forcing("al", "background albedo (without snow)", "1", _INSTANT, taken=(START,), bounds=_FRACTION,
+    _forcing("al", "background albedo: without snow, by month", "1", _INSTANT, taken=(START,), bounds=_FRACTION,
              standard_name="surface_albedo_assuming_no_snow", reference="Malbedo", native="surfclim:Malbedo",
              grib="al"),
     # -- forcing: sun and calendar, computed by Anemoi from date and place --------------------------------------

@@ -57,7 +57,7 @@ class ClosedLand(nn.Module):
     Shapes: ``start, end (..., point, input variable)``, normalised, as in :meth:`LandModel.advance`.
     """
 
-    #: Names read at the start beside the state, and at the end; checkpoints older than the albedo lack the attributes.
+    #: Names read at the start in addition to the state, and at the end; older checkpoints lack the attributes.
     at_start: tuple[str, ...] = AT_START
     at_end: tuple[str, ...] = AT_END
 

@@ -56,7 +56,7 @@ RESPIRATION = (
     0.416, 2.107, 2.107, 2.7,
 )  # fmt: skip
 
-#: The last two of C4 plants, by those types of which they differ from C3. Same source.
+#: The last two of C4 plants, by the types that differ from C3. Same source.
 C4_CARBOXYLATION = {1: 70.5, 2: 40.3, 7: 70.5}
 C4_RESPIRATION = {1: 1.038, 2: 0.302, 7: 1.038}
 

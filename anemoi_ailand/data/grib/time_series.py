@@ -30,7 +30,7 @@ _SAME_DEPTH = 0.015
 #: Length of the mean, by time semantics of the table [s].
 _LENGTH = {Time.INTERVAL_MEAN: STEP_HOURS * HOUR, Time.LATE_MEAN: STEP_HOURS * HOUR // 2}
 
-#: Variables of which one field stands for all times: their seasons are much smaller than their differences in space.
+#: Variables with one field that stands for all times: their seasons are much smaller than their differences in space.
 ONE_SUFFICES = ("al",)
 _MONTHS = 12
 

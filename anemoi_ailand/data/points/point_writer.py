@@ -26,7 +26,7 @@ LOG = logging.getLogger(__name__)
 #: Rain of the layout, by the total precipitation and the snow whose difference it is.
 RAIN = {"Rainf": ("avg_tprate", "avg_tsrwe"), "Rainf_late": ("late_tprate", "late_tsrwe")}
 
-#: Variables of which the layout has other values than the table: a code, monthly means.
+#: Variables that have other values in the layout than in the table: a code, monthly means.
 OTHER_VALUES = ("c4", "al")
 
 #: Coordinates that identify points.

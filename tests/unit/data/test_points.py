@@ -224,7 +224,7 @@ def monthly(path: Path, name: str, values: np.ndarray) -> Path:
 
 
 def test_albedo_is_monthly_constant_or_at_each_date(tmp_path):
-    """The climatology of ecLand is interpolated between the 15th of months; one value holds always; series come first."""
+    """The climatology of ecLand is linear between the 15th of months; one value holds always; series come first."""
     dates = stamps(8, datetime(2020, 1, 14, 12))
     state = {"swvl1": ramp(8, 2)}
     months = np.stack([np.linspace(0.1, 0.21, 12), np.full(12, 0.3)], axis=1)
