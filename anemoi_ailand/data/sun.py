@@ -13,32 +13,46 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 import numpy as np
-from earthkit.meteo.solar import cos_solar_zenith_angle
+from earthkit.meteo.solar import solar_declination_angle
 
 #: Days of a year in the calendar angle [d]. earthkit-data, sources/forcings.py.
 _DAYS_OF_YEAR = 365.25
 
-
-def _julian_angle(date: datetime) -> float:
-    day = date - datetime(date.year, 1, 1)
-    return (day.days + day.seconds / 86400.0) / _DAYS_OF_YEAR * np.pi * 2
+#: Values that are computed at once, which bounds the memory for intermediate ones.
+_AT_ONCE = 2**18
 
 
-def _local_angle(date: datetime, longitudes: np.ndarray) -> np.ndarray:
-    seconds = (date - datetime(date.year, date.month, date.day)).seconds
-    return (longitudes / 360.0 * 24.0 + seconds / 86400.0 * 24) % 24 / 24 * np.pi * 2
+def _insolation(dates: Sequence[datetime], latitudes: np.ndarray, longitudes: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Return what ``cos_solar_zenith_angle`` of earthkit-meteo returns for one date, for several, (date, point)."""
+    angles = np.array([solar_declination_angle(date) for date in dates])  # degrees; time correction in degrees
+    declination, correction = np.deg2rad(angles[:, :1]), angles[:, 1:]
+    noon = np.array([[(date.hour - 12) * 15] for date in dates])
+    hour, latitudes = np.deg2rad(noon + longitudes + correction), np.deg2rad(latitudes)
+    even = np.cos(declination) * np.cos(latitudes) * np.cos(hour)
+    return (np.maximum(np.sin(declination) * np.sin(latitudes) + even, 0.0),)
 
 
-_FUNCTIONS: dict[str, Callable[[datetime, np.ndarray, np.ndarray], np.ndarray]] = {
-    "insolation": lambda d, lat, lon: np.ravel(cos_solar_zenith_angle(d, lat, lon)),
-    "cos_julian_day": lambda d, lat, lon: np.full(lat.shape, np.cos(_julian_angle(d))),
-    "sin_julian_day": lambda d, lat, lon: np.full(lat.shape, np.sin(_julian_angle(d))),
-    "cos_local_time": lambda d, lat, lon: np.cos(_local_angle(d, lon)),
-    "sin_local_time": lambda d, lat, lon: np.sin(_local_angle(d, lon)),
+def _of_year(dates: Sequence[datetime], latitudes: np.ndarray, longitudes: np.ndarray) -> tuple[np.ndarray, ...]:
+    days = [date - datetime(date.year, 1, 1) for date in dates]
+    angle = np.array([[day.days + day.seconds / 86400.0] for day in days]) / _DAYS_OF_YEAR * np.pi * 2
+    return np.cos(angle), np.sin(angle)
+
+
+def _of_day(dates: Sequence[datetime], latitudes: np.ndarray, longitudes: np.ndarray) -> tuple[np.ndarray, ...]:
+    seconds = np.array([[date.hour * 3600 + date.minute * 60 + date.second] for date in dates])
+    angle = (longitudes / 360.0 * 24.0 + seconds / 86400.0 * 24) % 24 / 24 * np.pi * 2
+    return np.cos(angle), np.sin(angle)
+
+
+_FUNCTIONS: dict[tuple[str, ...], Callable[[Sequence[datetime], np.ndarray, np.ndarray], tuple[np.ndarray, ...]]] = {
+    ("insolation",): _insolation,
+    ("cos_julian_day", "sin_julian_day"): _of_year,
+    ("cos_local_time", "sin_local_time"): _of_day,
 }
 
-#: Names of computed variables.
-COMPUTED = tuple(_FUNCTIONS)
+#: Names of computed variables, and of those that have the same values at the same time of every day.
+DAILY = ("cos_local_time", "sin_local_time")
+COMPUTED = tuple(name for names in _FUNCTIONS for name in names)
 
 
 def compute(
@@ -53,7 +67,13 @@ def compute(
     Source: earthkit-meteo for the sun; earthkit-data 0.x, sources/forcings.py, for the calendar.
     """
     out = np.empty((len(names), len(dates), len(latitudes)), "f4")
-    for i, name in enumerate(names):
-        for j, date in enumerate(dates):
-            out[i, j] = _FUNCTIONS[name](date, latitudes, longitudes)
+    size = max(1, _AT_ONCE // max(1, len(latitudes)))
+    for begin in range(0, len(dates), size):
+        some = dates[begin : begin + size]
+        for own, function in _FUNCTIONS.items():
+            if not set(own).isdisjoint(names):
+                found = dict(zip(own, function(some, latitudes, longitudes), strict=True))
+                for i, name in enumerate(names):
+                    if name in found:
+                        out[i, begin : begin + size] = found[name]
     return out

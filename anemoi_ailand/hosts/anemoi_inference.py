@@ -71,6 +71,17 @@ def stored_dates(source: Any) -> Any:
     return source.ds_dates if hasattr(source, "open_dataset_args") else None
 
 
+def has_single_dates(source: Any) -> bool:
+    """Return whether an input reads an Anemoi dataset that stores each date as a chunk of its own.
+
+    Undocumented attributes: as :func:`stored_dates`, and ``forward`` and ``chunks`` of a dataset.
+    """
+    data = source.ds if hasattr(source, "open_dataset_args") else None
+    while hasattr(data, "forward"):
+        data = data.forward
+    return getattr(data, "chunks", (0,))[0] == 1
+
+
 def forecast_axes(source: Any) -> tuple[Any, Any] | None:
     """Return base dates and steps of the dataset of forecasts that an input reads; None if it reads no such dataset.
 

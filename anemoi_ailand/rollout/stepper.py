@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -29,7 +30,7 @@ from anemoi_ailand.rollout.forcing.records import (
     source_of,
 )
 from anemoi_ailand.rollout.step import gradients
-from anemoi_ailand.rollout.step.advance import STEP, StepLayout, advance
+from anemoi_ailand.rollout.step.advance import STEP, StepLayout, advance, advance_steps
 from anemoi_ailand.rollout.step.batch_invariance import padded_rows
 from anemoi_ailand.rollout.step.checkpoint import LandStep, checkpoint_checksum, training_origin
 from anemoi_ailand.rollout.step.compiled_step import open_step
@@ -111,10 +112,9 @@ class LandStepper:
         self._physical.land.network.register_forward_hook(gradients.check_attached)
         self._blocks = BlockStep(step, threads)
         first = (*self.prognostic, *self.static, *self.layout.forcing_start)
-        then = tuple(dict.fromkeys((*self.layout.forcing_end, *self.layout.forcing_start)))
-        self.initial_names, self.forcing_names = first, then
-        self._initial, self._forcing = (self.layout.sources(names) for names in (first, then))
-        self._limits = {names: self._bounds(names) for names in (first, then)}
+        self.initial_names, self.forcing_names = first, self.layout.forcing
+        self._initial, self._forcing = (self.layout.sources(names) for names in (first, self.forcing_names))
+        self._limits = {names: self._bounds(names) for names in (first, self.forcing_names)}
         self._warned: set[str] = set()
 
     @classmethod
@@ -212,7 +212,9 @@ class LandStepper:
         if when is None or latitudes is None or longitudes is None:
             raise TypeError("Fields without time and places need them: initial(fields, date, latitudes, longitudes).")
         places = _places(latitudes, longitudes)
-        columns = self.layout.slot(self._columns(fields, self.initial_names, when, places), self._initial)
+        record = record_at(fields, when, self.initial_names)
+        values = self._values(record, self.initial_names, [when], places)
+        columns = self.layout.slot(values[0], self._initial).t().contiguous().t()  # points innermost in memory
         return LandState(when, *places, columns, self.inputs, self.prognostic, None, self.diagnostic)
 
     def step(self, state: LandState, forcing: Fields) -> LandState:
@@ -232,16 +234,60 @@ class LandStepper:
             Forcing is missing, of another date, has another number of points, is not finite or in another unit, or a
             result is not finite.
         """
-        with torch.inference_mode(False):  # a host may use it: other threads cannot write into its tensors
-            end = self.forcing_columns(state, forcing)
-            model = self._blocks if self.dtype is torch.float32 else self._differentiable
-            with torch.no_grad():
-                out = advance(model, self.layout, state.columns.detach(), end.detach())
-            out = out.clone()  # not an inference tensor: a host may differentiate what it computes from it
-            if not torch.isfinite(out).all():
-                place = (state.latitudes, state.longitudes)
-                check_finite(out.numpy(force=True).T, self.outputs, self.outputs, state.date + STEP, place, False)
-            return self._after(state, end, out)
+        return self._stepped(state, record_at(forcing, state.date + STEP, self.forcing_names), None)[1]
+
+    def steps(self, state: LandState, forcing: Mapping[str, Any], n_steps: int) -> tuple[Tensor, LandState]:
+        """Make several steps in one call, which is faster with few points; bitwise those of :meth:`step`.
+
+        Parameters
+        ----------
+        state : LandState
+            State before the first step.
+        forcing : mapping
+            ``needs['forcing']`` at the dates after it, every 6 h, shape (step, point); a number stands for all.
+        n_steps : int
+            Number of steps, at least one.
+
+        Returns
+        -------
+        Tensor
+            ``outputs`` after each step, shape (step, point, output).
+        LandState
+            State after the last step.
+
+        Raises
+        ------
+        ValueError
+            See :meth:`step`; the date is the first one with such a value.
+
+        Examples
+        --------
+        >>> import anemoi_ailand as ail
+        >>> land, data = ail.load("ailand"), ail.open_data("$AILAND_SAMPLE").to_xarray("2021-07-01")
+        >>> forcing = {name: data[name].values[1:] for name in land.needs["forcing"]}
+        >>> outputs, state = land.steps(land.initial(data), forcing, 3)
+        >>> print(state.date, outputs.shape)
+        2021-07-01 18:00:00 torch.Size([3, 44, 25])
+        """
+        return self._stepped(state, forcing, n_steps)
+
+    def _stepped(self, state: LandState, forcing: Mapping[str, Any], n_steps: int | None) -> tuple[Tensor, LandState]:
+        """Return outputs and last state; the forcing has no dimension of steps if their number is None."""
+        self._check_own(state)
+        places, dates = (state.latitudes, state.longitudes), [state.date + (k + 1) * STEP for k in range(n_steps or 1)]
+        with torch.inference_mode(False), torch.no_grad():  # a host may use inference mode, and differentiate later
+            ends = self._values(forcing, self.forcing_names, dates, places, n_steps).detach()
+            start = state.columns.detach().clone()
+            if self.dtype is torch.float32:
+                out = self._blocks.steps(self.layout, start, ends)
+            else:
+                out = ends.new_empty((*ends.shape[:2], len(self.outputs)))
+                advance_steps(self._differentiable, self.layout, start, ends, out)
+            if not math.isfinite(out.sum()):
+                for date, values in zip(dates, out.numpy(force=True), strict=True):
+                    check_finite(values.T, self.outputs, self.outputs, date, places, False)
+            diagnostics = self.layout.diagnostics(out[-1])
+        return out, replace(state, date=dates[-1], columns=start, diagnostics=diagnostics)
 
     def propagate(self, state: LandState, forcing: Fields) -> LandState:
         """Step as :meth:`step` with gradients with respect to state, static fields and forcing."""
@@ -466,20 +512,24 @@ class LandStepper:
 
     def forcing_columns(self, state: LandState, forcing: Fields) -> Tensor:
         """Return the end slot of a step, shape (point, input); state and static fields in it are zero."""
+        self._check_own(state)
+        date, places = state.date + STEP, (state.latitudes, state.longitudes)
+        values = self._values(record_at(forcing, date, self.forcing_names), self.forcing_names, [date], places)
+        return self.layout.slot(values[0], self._forcing)
+
+    def _check_own(self, state: LandState) -> None:
         if state.inputs != self.inputs or state.columns.dtype is not self.dtype:
             raise ValueError(
                 f"The state has {len(state.inputs)} inputs in {state.columns.dtype}, this stepper {len(self.inputs)} "
                 f"in {self.dtype}, or in another order: it belongs to another checkpoint or precision. Make it with "
                 "`initial` or `load` of this stepper."
             )
-        places = state.latitudes, state.longitudes
-        columns = self._columns(forcing, self.forcing_names, state.date + STEP, places)
-        return self.layout.slot(columns, self._forcing)
 
-    def _columns(
-        self, fields: Fields, wanted: tuple[str, ...], date: datetime, places: tuple[np.ndarray, np.ndarray]
-    ) -> Tensor:
-        record = record_at(fields, date, wanted)
+    def _values(
+        self, record: Mapping[str, Any], wanted: tuple[str, ...], dates: Sequence[datetime],
+        places: tuple[np.ndarray, np.ndarray], n_steps: int | None = None,
+    ) -> Tensor:  # fmt: skip
+        """Return checked fields at dates, shape (date, point, name), of arrays (point,), or (step, point) of steps."""
         given = {n: record[k] for n in wanted if (k := key_of(record, n)) is not None}
         missing = [n for n in wanted if n not in given and n not in COMPUTED]
         if missing:
@@ -489,20 +539,35 @@ class LandStepper:
                 "or let `anemoi_ailand.tower` spin it up."
             )  # fmt: skip
             raise ValueError(
-                f"At {date:%Y-%m-%d %H:%M} the land also needs {missing} (given: {sorted(map(str, record))}). "
+                f"At {dates[0]:%Y-%m-%d %H:%M} the land also needs {missing} (given: {sorted(map(str, record))}). "
                 f"Add them ({listed}).{stateless}"
             )
-        absent = [n for n in wanted if n not in given]
-        if absent:
-            given |= dict(zip(absent, compute(absent, [date], *places)[:, 0], strict=True))
-        columns = [_as_tensor(n, given[n], places[0].size, self.dtype, self.device) for n in wanted]
-        values = torch.stack(columns, dim=-1)
+        shape = (places[0].size,) if n_steps is None else (n_steps, places[0].size)
+        if absent := [n for n in wanted if n not in given]:
+            sun = compute(absent, dates, *places).reshape(len(absent), *shape)
+            given |= dict(zip(absent, sun, strict=True))
+        columns = self._stacked([(n, given[n]) for n in wanted], shape)
+        values = columns.reshape(len(wanted), len(dates), -1).movedim(0, -1)
         found = values.detach()
         if not torch.equal(found.clamp(*self._limits[wanted]), found):  # false of NaN too; as fast as `isfinite`
-            rows = found.cpu().numpy().T
-            check_finite(rows, wanted, wanted, date, places)
-            check_plausible(rows, wanted, date, places, self._warned)
+            for date, rows in zip(dates, found.cpu().numpy(), strict=True):
+                check_finite(rows.T, wanted, wanted, date, places)
+                check_plausible(rows.T, wanted, date, places, self._warned)
         return values
+
+    def _stacked(self, fields: Sequence[tuple[str, Any]], shape: tuple[int, ...]) -> Tensor:
+        """Return fields of a shape, or numbers, as one tensor (name, *shape); gradients of tensors pass."""
+        if any(isinstance(values, Tensor) for _, values in fields):
+            return torch.stack([
+                _checked_shape(name, v if isinstance(v, Tensor) else torch.from_numpy(_as_array(name, v)), shape)
+                .to(self.device, self.dtype).expand(shape)
+                for name, v in fields
+            ])  # fmt: skip
+        out = np.empty((len(fields), *shape), str(self.dtype).split('.')[1])
+        with np.errstate(over="ignore"):  # checked below
+            for row, (name, values) in zip(out, fields, strict=True):
+                row[...] = _checked_shape(name, _as_array(name, values), shape)
+        return torch.from_numpy(out).to(self.device)
 
     def _bounds(self, names: tuple[str, ...]) -> tuple[Tensor, Tensor]:
         """Return the lowest and highest accepted values, each of shape (variable,)."""
@@ -623,21 +688,25 @@ def load(
     return LandStepper.open(checkpoint, device=device, dtype=dtype, threads=threads, execution=execution)
 
 
-def _as_tensor(name: str, values: Any, n_points: int, dtype: torch.dtype, device: torch.device) -> Tensor:
-    if not isinstance(values, Tensor | np.ndarray):
+def _as_array(name: str, values: Any) -> np.ndarray:
+    """Return a field as an array, converted by the unit of a labelled one; masked values are missing."""
+    if not isinstance(values, np.ndarray):
         import xarray as xr  # slow to import: a host program that passes arrays does without
 
         if isinstance(values, xr.DataArray):
             values = in_table_units(values.values, values.attrs.get("units"), name)
-    if not isinstance(values, Tensor):
-        values = torch.from_numpy(np.array(np.ma.filled(values, np.nan) if np.ma.isMaskedArray(values) else values))
-    if values.ndim == 0:
-        values = values.expand(n_points)
-    if values.shape != (n_points,):
+    return np.asarray(np.ma.filled(values, np.nan) if np.ma.isMaskedArray(values) else values)
+
+
+def _checked_shape(name: str, values: Any, shape: tuple[int, ...]) -> Any:
+    """Refuse a field that is neither a number nor of the shape (point,) or (step, point)."""
+    if values.ndim and values.shape != shape:
+        steps = f"{shape[0]} steps and " if len(shape) > 1 else ""
         raise ValueError(
-            f"'{name}' has shape {tuple(values.shape)}, but there are {n_points} points. Give one value per point."
+            f"'{name}' has shape {tuple(values.shape)}, but there are {steps}{shape[-1]} points. Give one value per "
+            "point."
         )
-    return values.to(device=device, dtype=dtype)
+    return values
 
 
 def _places(latitudes: Any, longitudes: Any) -> tuple[np.ndarray, np.ndarray]:

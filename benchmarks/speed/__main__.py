@@ -18,6 +18,8 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
+import yaml
+
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure and print a table."""
@@ -48,7 +50,7 @@ def create_parser() -> ArgumentParser:
     add("--checkpoint", default="ailand", help="name or path (default: ailand)")
     add("--steps", type=int, default=24, help="steps of a run (default: 24)")
     add("--threads", type=int, default=1, help="threads of the network (default: 1)")
-    add("--format", default="land-netcdf", help="output of the runs (default: land-netcdf)")
+    add("--format", default="land-netcdf", help="output of the runs, also with options as YAML (default: land-netcdf)")
     add("--folder", type=Path, help="folder for temporary datasets and output")
     add("--execution", default="plain", help="plain or compiled (default: plain)")
     add = step.add_argument
@@ -85,7 +87,7 @@ def _rollout(args: Namespace) -> str:
         logging.getLogger(name).setLevel(logging.WARNING)
     sizes = benchmark(
         args.checkpoint, args.dataset, args.points, steps=args.steps, rounds=args.rounds, threads=args.threads,
-        output=args.format, folder=args.folder, execution=args.execution,
+        output=yaml.safe_load(args.format), folder=args.folder, execution=args.execution,
     )  # fmt: skip
     return table(sizes, args.threads)
 

@@ -12,17 +12,24 @@ from typing import Any
 import numpy as np
 import zarr
 
+from anemoi_ailand.constants import STEP_HOURS
+
 LOG = logging.getLogger(__name__)
 
 #: Variables that mark single points, and mean nothing when points are repeated.
 MARKS = ("held_out", "point_id")
 
+#: Largest number of days by which a repeated point is later than the original. Equal values would be compressed to
+#: nothing, and read in no time.
+LATEST = 30
+
 
 def repeat_points(source: Path, target: Path, n_points: int, n_dates: int) -> None:
     """Write a dataset with the first dates of another one and its points repeated at different places.
 
-    The result is for timing only. Chunks hold one date, all variables and all points, as anemoi-datasets makes them;
-    statistics are those of ``source``; no point is held out.
+    The result is for timing only. As far as the dates of ``source`` suffice, each point has the fields of another day,
+    at random. Chunks hold one date, all variables and all points, as anemoi-datasets makes them. Statistics are those
+    of ``source``; no point is held out.
 
     Raises
     ------
@@ -34,15 +41,17 @@ def repeat_points(source: Path, target: Path, n_points: int, n_dates: int) -> No
         raise ValueError(f"'{source}' has {old['data'].shape[0]} dates, fewer than {n_dates}. Ask for fewer.")
     new = zarr.open(str(target), mode="w")
     data = old["data"]
-    repeats = np.arange(n_points) % data.shape[3]
+    rng, day = np.random.default_rng(0), 24 // STEP_HOURS
+    point = np.arange(n_points) % data.shape[3]
+    later = day * rng.integers(min(1 + LATEST, 1 + (data.shape[0] - n_dates) // day), size=n_points)
+    known = data[: n_dates + later.max(), :, 0]
     shape = (n_dates, *data.shape[1:3], n_points)
     out = new.create_dataset("data", shape=shape, chunks=(1, *shape[1:]), dtype="f4", compressor=data.compressor)
     marks = [i for i, name in enumerate(old.attrs["variables"]) if name in MARKS]
     for date in range(n_dates):
-        fields = data[date][..., repeats]
+        fields = known[date + later, :, point].T
         fields[marks] = 0.0
-        out[date] = fields
-    rng = np.random.default_rng(0)
+        out[date] = fields[:, None]
     new["latitudes"] = np.degrees(np.arcsin(rng.uniform(-1.0, 1.0, n_points)))
     new["longitudes"] = rng.uniform(0.0, 360.0, n_points)
     dates = old["dates"][:n_dates]

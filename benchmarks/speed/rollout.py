@@ -14,6 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import torch
@@ -25,6 +26,7 @@ from anemoi_ailand.rollout.forcing.dataset_fields import StoredFields
 from anemoi_ailand.rollout.forcing.read_ahead import ReadAhead
 from anemoi_ailand.rollout.run.loop import Rollout
 from anemoi_ailand.rollout.run.runner import LandForecasterRunner
+from anemoi_ailand.rollout.step import traced_model
 from anemoi_ailand.rollout.step.checkpoint import LandStep
 from anemoi_ailand.rollout.step.compiled_step import open_step
 from anemoi_ailand.rollout.step.row_blocks import BlockStep, usable_processors
@@ -34,6 +36,9 @@ LOG = logging.getLogger(__name__)
 
 #: Largest number of points at which the network is also called on all rows at once.
 PLAIN_ROWS = 10**5
+
+#: Steps of a year of 365 days, from the cost of those that are measured.
+STEPS_A_YEAR = 365 * 24 // STEP_HOURS
 
 #: Linux's files with the memory of a process, and to reset its peak.
 _STATUS, _CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
@@ -64,6 +69,7 @@ class Size:
     needed: int
 
 
+@patch.object(traced_model, "DIRECT_CALLS", 0)  # as in long runs
 def benchmark(
     checkpoint: str,
     dataset: Path,
@@ -72,15 +78,16 @@ def benchmark(
     steps: int = 24,
     rounds: int = 3,
     threads: int = 1,
-    output: str = "land-netcdf",
+    output: str | dict[str, Any] = "land-netcdf",
     folder: Path | None = None,
     execution: str = "plain",
     at_once: bool = True,
 ) -> list[Size]:
     """Time roll-outs of several numbers of ``points``, repeated from those of a dataset.
 
-    Runs write all variables at every step with ``output``. Temporary files are in ``folder``. With ``at_once``, the
-    network is also called on all rows at once, unless it is compiled or there are more than :data:`PLAIN_ROWS` points.
+    Runs write all variables with ``output``, a name or a name with options, by default at every step. Temporary files
+    are in ``folder``. With ``at_once``, the network is also called on all rows at once, unless it is compiled or there
+    are more than :data:`PLAIN_ROWS` points.
     """
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
@@ -105,7 +112,8 @@ def table(sizes: Sequence[Size], threads: int) -> str:
     ]
     rows = [
         ["points", "network at once, ms a step", "network in blocks, ms a step", "whole run, ms a step",
-         "run / network", "beyond the network, ms a step", "point-steps a second", "memory / needed"],
+         "run / network", "beyond the network, ms a step", "point-steps a second", "memory / needed",
+         "a year, minutes"],
     ]  # fmt: skip
     for size in sizes:
         ratio = _median(lambda r, b: r.wall / b.wall, size.run, size.blocks)
@@ -113,17 +121,19 @@ def table(sizes: Sequence[Size], threads: int) -> str:
         beyond = _median(lambda r, n=size.steps: 1e3 * (r.wall - r.network) / n, size.run)
         rate = _median(lambda r, n=size.points * size.steps: n / r.wall, size.run)
         memory = _median(lambda r, n=size.needed: r.memory / n, size.run)
+        year = _median(lambda r, n=size.steps: STEPS_A_YEAR * r.wall / n / 60, size.run)
         cells = [
             f"{size.points:,}", _ms(size.plain, size.steps), _ms(size.blocks, size.steps), _ms(size.run, size.steps),
             f"{ratio:.2f} ({cpu:.2f})", f"{beyond:.2f}", f"{rate:,.0f}", f"{memory:.1f}",
+            f"{year:.3g}",
         ]  # fmt: skip
         rows.append(cells)
     return "\n".join([*lines, *aligned(rows, left=())]) + "\n"
 
 
 def _size(
-    step: LandStep, dataset: Path, n_points: int, steps: int, rounds: int, threads: int, output: str, here: Path,
-    execution: str, at_once: bool,
+    step: LandStep, dataset: Path, n_points: int, steps: int, rounds: int, threads: int, output: str | dict[str, Any],
+    here: Path, execution: str, at_once: bool,
 ) -> Size:  # fmt: skip
     path = here / f"{n_points}.zarr"
     repeat_points(dataset, path, n_points, steps + 2)
@@ -189,14 +199,16 @@ class _Timed(LandForecasterRunner):
 
 
 def _run(
-    checkpoint: Path, dataset: Path, date: Any, steps: int, threads: int, output: str, path: Path, execution: str
-) -> Spent:
+    checkpoint: Path, dataset: Path, date: Any, steps: int, threads: int, output: str | dict[str, Any], path: Path,
+    execution: str,
+) -> Spent:  # fmt: skip
+    kind, options = (output, {}) if isinstance(output, str) else next(iter(output.items()))
     config = RunConfiguration(
         checkpoint=str(checkpoint),
         date=date,
         lead_time=steps * STEP_HOURS,
         input={"dataset": str(dataset)},
-        output={output: {"path": str(path)}},
+        output={kind: {**options, "path": str(path)}},
         device="cpu",
         allow_nans=False,
     )

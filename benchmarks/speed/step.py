@@ -19,6 +19,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from textwrap import fill
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import torch
@@ -31,6 +32,7 @@ from anemoi_ailand.evaluation.display.text import aligned
 from anemoi_ailand.hosts.torch_inductor import Library
 from anemoi_ailand.rollout.forcing.dataset_fields import StoredFields
 from anemoi_ailand.rollout.forcing.records import record_at
+from anemoi_ailand.rollout.step import traced_model
 from anemoi_ailand.rollout.step.batch_invariance import BatchInvariantLinear
 from anemoi_ailand.rollout.step.checkpoint import LandStep, load_step
 from anemoi_ailand.rollout.step.compiled_step import cache_folder, compiled_paths, open_step
@@ -95,6 +97,7 @@ class Result:
     sites: dict[str, Rounds]
 
 
+@patch.object(traced_model, "DIRECT_CALLS", 0)  # as in long runs
 def benchmark(setting: Setting) -> Result:
     """Measure all entrants in turn within a round, on one core and one thread.
 

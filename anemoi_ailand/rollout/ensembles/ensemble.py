@@ -65,7 +65,7 @@ class Ensemble:
 
     def static(self, values: np.ndarray) -> np.ndarray:
         """Repeat fields for every member, (variable, point) to (variable, member x point)."""
-        return np.tile(values, len(self))
+        return np.tile(values, len(self)) if len(self) > 1 else values
 
     def places(self) -> tuple[np.ndarray, np.ndarray]:
         """Return latitudes and longitudes of the rows, each (member x point,); always the same arrays."""

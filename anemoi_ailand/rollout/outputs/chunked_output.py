@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Base class of outputs in formats with compressed chunks, NetCDF and zarr, and the sizes of these chunks."""
+"""Base class of outputs in formats with chunks, NetCDF and zarr, and the sizes of these chunks."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ from anemoi_ailand.support.options import one_mapping
 LAYOUTS = ("map", "series")
 #: Largest number of times of a chunk for series: a year of steps.
 SERIES_TIMES = 1460
+#: Level of compression of NetCDF by default: none, as zlib takes as long as a third to a half of a compiled step.
+UNCOMPRESSED = 0
 #: Largest chunk of HDF5 [bytes].
 LARGEST = 2**32 - 1
 
@@ -37,7 +39,7 @@ class Chunks:
 
 
 class ChunkedOutput(LandOutput):
-    """Output with compressed chunks of variables (time, point) or (time, member, point).
+    """Output with chunks of variables (time, point) or (time, member, point), compressed if asked for.
 
     Parameters
     ----------
@@ -57,7 +59,7 @@ class ChunkedOutput(LandOutput):
         metadata: Any,
         path: str,
         *,
-        compression: int = 4,
+        compression: int = UNCOMPRESSED,
         layout: str | None = None,
         chunks: dict[str, int] | None = None,
         **options: Any,
@@ -67,6 +69,13 @@ class ChunkedOutput(LandOutput):
             raise ValueError(f"`compression` is {compression}. Give a level from 0 to 9.")
         self.compression, self.layout = compression, layout
         self._given_chunks = check_chunks(layout, chunks)
+        if not compression:
+            self.least_share = 1.0
+
+    def required_bytes(self, n_states: int, n_rows: int, members: int = 1) -> int:
+        """Return an upper bound of the disk space [bytes]: a chunk that is not compressed is stored as a whole."""
+        total = super().required_bytes(n_states, n_rows, members)
+        return total + (0 if self.compression else min(total, output_frame.GATHERED_BYTES))
 
     def _format_options(self) -> dict[str, Any]:
         return {"compression": self.compression, "layout": self.layout, "chunks": self._given_chunks}
@@ -114,7 +123,8 @@ def choose_chunks(frame: Frame, layout: str | None, given: dict[str, int] | None
         points, times = n_points, _dividing(part, min(frame.times_in_memory, max(1, CHUNK_SIZE // n_points)))
     else:
         times = _dividing(part, min(SERIES_TIMES, fit) if layout == "series" else frame.times_in_memory)
-        points = min(n_points, CHUNK_SIZE // times)
+        n_chunks = -(-n_points // (CHUNK_SIZE // times))
+        points = -(-n_points // n_chunks)  # of equal size, as the last is stored as a whole
     members = min(frame.n_members or 1, max(1, CHUNK_SIZE // prod((times, points))))
     block = times * max(1, frame.times_in_memory // times)
     return Chunks(times, members, points, block)

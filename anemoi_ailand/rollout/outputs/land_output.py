@@ -103,6 +103,9 @@ class LandOutput(Output):
     frozenset()
     """
 
+    #: Smallest part of :meth:`required_bytes` that an output may take: compression saves no more.
+    least_share = 1 / 8
+
     def __init__(
         self,
         context: Any,

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from anemoi_ailand.rollout.outputs.chunked_output import ChunkedOutput, Chunks
+from anemoi_ailand.rollout.outputs.chunked_output import UNCOMPRESSED, ChunkedOutput, Chunks
 from anemoi_ailand.rollout.outputs.netcdf_file import NetCDFFile, count_times, joined
 from anemoi_ailand.rollout.outputs.output_frame import Block
 from anemoi_ailand.support.atomic import publish
@@ -33,7 +33,7 @@ class LandNetCDFOutput(ChunkedOutput):
     path : str
         The file. Its folder is created.
     compression, layout, chunks
-        See :class:`~anemoi_ailand.rollout.outputs.chunked_output.ChunkedOutput`; compression by zlib.
+        See :class:`~anemoi_ailand.rollout.outputs.chunked_output.ChunkedOutput`; compression by zlib, by default none.
     keep_parts : bool
         Keep the parts of a run with restarts as the result, a folder that ``xarray.open_mfdataset`` reads.
     **options
@@ -57,16 +57,17 @@ class LandNetCDFOutput(ChunkedOutput):
         self.partial.unlink(missing_ok=True)
         self._file, self._parts = None, []
         if self.restart_every is None:
-            self._file = self._new(self.partial, self._chunks)
+            self._file = self._new(self.partial, self._chunks, self.compression)
 
-    def _new(self, path: Path, chunks: Chunks) -> NetCDFFile:
-        return NetCDFFile(path, self.frame, chunks, self.compression)
+    def _new(self, path: Path, chunks: Chunks, compression: int) -> NetCDFFile:
+        return NetCDFFile(path, self.frame, chunks, compression)
 
     def _write(self, block: Block) -> None:
         if self._file is None:
             rows = self.rows_of(self.first_restart_every or 1)
             chunks = replace(self._chunks, time=max(1, min(self._chunks.time, rows)))
-            self._file = self._new(self._unfinished(len(self._parts) + 1), chunks)
+            level = self.compression if self.keep_parts else UNCOMPRESSED  # a part is read once, when all are joined
+            self._file = self._new(self._unfinished(len(self._parts) + 1), chunks, level)
         self._file.append(block)
 
     def _part(self, number: int) -> Path:
@@ -106,7 +107,7 @@ class LandNetCDFOutput(ChunkedOutput):
             LOG.info("The result is %d parts in %s", len(self._parts), self.work)
             return
         parts = [self._part(k) for k in range(1, len(self._parts) + 1)]
-        self._file = self._new(self.partial, self._chunks)
+        self._file = self._new(self.partial, self._chunks, self.compression)
         for block in joined(parts, self.frame, self._opened.n_times):
             self._file.append(block)
         self._complete()

@@ -52,14 +52,18 @@ class PeriodMeans:
         if start != self._start:
             self.warn_of_rest()
             self._start, self._count = start, 0
-            self._sums = {n: np.zeros(np.shape(fields[n]), dtype=np.float64) for n in self.names}
-        for name in self.names:
-            self._sums[name] += fields[name]
+        for name in self.names:  # in the same memory as the period before
+            if self._count == 0:
+                self._sums[name] = np.add(fields[name], 0.0, dtype=np.float64, out=self._sums.get(name))
+            else:
+                self._sums[name] += fields[name]
         self._count += 1
         if date != end or self._count * self.step != end - start:
             return None
-        means = {n: (total / self._count).astype(np.float32) for n, total in self._sums.items()}
-        self._start, self._count, self._sums = None, 0, {}
+        means = {n: np.empty(total.shape, dtype=np.float32) for n, total in self._sums.items()}
+        for name, mean in means.items():
+            np.divide(self._sums[name], self._count, dtype=np.float64, out=mean, casting="same_kind")
+        self._start, self._count = None, 0
         return PeriodMean(start, end, means)
 
     def warn_of_rest(self) -> None:
@@ -74,7 +78,7 @@ class PeriodMeans:
         """Return the sums so far, for a restart."""
         begun = -1 if self._start is None else hours_since_epoch(self._start)
         has_begun = 0 if self._start is None else 1
-        return {"about": np.array([has_begun, begun, self._count]), **self._sums}
+        return {"about": np.array([has_begun, begun, self._count]), **(self._sums if has_begun else {})}
 
     def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Restore the sums of :meth:`arrays`."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from anemoi_ailand.rollout.outputs.chunked_output import choose_chunks
+from anemoi_ailand.rollout.outputs.chunked_output import UNCOMPRESSED, choose_chunks
 from anemoi_ailand.rollout.outputs.netcdf_file import NetCDFFile
 from anemoi_ailand.rollout.outputs.output_frame import Block, Frame
 from anemoi_ailand.rollout.step.advance import STEP
@@ -24,8 +24,6 @@ from anemoi_ailand.support.netcdf_writer import COORDINATES, HOURS, time_coordin
 if TYPE_CHECKING:
     import xarray as xr
 
-#: Level of zlib.
-_COMPRESSION = 4
 #: Coordinate of the initial date.
 _REFERENCE = "forecast_reference_time"
 _ABOUT_REFERENCE = {k: v for k, v in COORDINATES[_REFERENCE].items() if k not in HOURS}
@@ -103,7 +101,7 @@ class _FileSeries(Series, ABC):
 class _NetCDFSeries(_FileSeries):
     def __init__(self, frame: Frame, n_times: int, path: Path) -> None:
         super().__init__(frame, n_times, path)
-        self._file = NetCDFFile(self.partial, frame, self._chunks, _COMPRESSION)
+        self._file = NetCDFFile(self.partial, frame, self._chunks, UNCOMPRESSED)
 
     def _write(self) -> None:
         self._file.append(self._block)

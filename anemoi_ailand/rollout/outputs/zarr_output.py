@@ -44,6 +44,9 @@ class LandZarrOutput(ChunkedOutput):
         See :class:`~anemoi_ailand.rollout.outputs.land_output.LandOutput`.
     """
 
+    def __init__(self, context: Any, metadata: Any, path: str, *, compression: int = 1, **options: Any) -> None:
+        super().__init__(context, metadata, path, compression=compression, **options)
+
     def required_bytes(self, n_states: int, n_rows: int, members: int = 1) -> int:
         """Return an upper bound of the disk space [bytes], with the times kept at restarts."""
         total = super().required_bytes(n_states, n_rows, members)

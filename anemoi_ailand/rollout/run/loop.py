@@ -151,7 +151,7 @@ class Rollout:
         return out
 
     def _tensor(self, values: np.ndarray) -> Tensor:
-        return torch.from_numpy(np.ascontiguousarray(values, dtype=np.float32)).to(self._device)
+        return torch.from_numpy(np.asarray(values, dtype=np.float32)).to(self._device)
 
 
 def _check_alike(networks: Sequence[BlockStep]) -> None:

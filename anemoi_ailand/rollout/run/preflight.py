@@ -91,28 +91,28 @@ def check_outputs(outputs: Sequence[Any], *, restart: bool) -> None:
 def check_room(outputs: Sequence[Any], n_states: int, n_rows: int, members: int, restart_bytes: int) -> tuple[int, int]:
     """Return the disk space needed without compression, and the free space [bytes].
 
-    Free space below an eighth of the need is an error, because compression does not save more.
+    Free space below what the outputs take at least is an error.
     """
-    needed, free = restart_bytes, 2**63
+    needed, least, free = restart_bytes, float(restart_bytes), 2**63
     for output in outputs:
         if isinstance(output, LandOutput):
-            needed += output.required_bytes(n_states, n_rows, members)
+            size = output.required_bytes(n_states, n_rows, members)
+            needed, least = needed + size, least + output.least_share * size
             free = min(free, free_bytes(Path(output.folder)))
     if free == 2**63:
         return needed, 0
-    if needed / 8 > free:
+    if least > free:
         raise OSError(
-            f"The outputs take up to {needed / 1e9:.3g} GB (compression saves perhaps three quarters), but "
-            f"{free / 1e9:.3g} GB are free. Write fewer variables, means over days, a longer `output_frequency`, or "
-            "elsewhere."
+            f"The outputs take {least / 1e9:.3g} to {needed / 1e9:.3g} GB, but {free / 1e9:.3g} GB are free. Write "
+            "with `compression: 1`, fewer variables, means over days, a longer `output_frequency`, or elsewhere."
         )
     return needed, free
 
 
 def seconds_per_step(roll: Rollout) -> float:
-    """Time one step without reading and writing [s]; its result is discarded."""
+    """Time one step without reading and writing [s], before it is recorded; its result is discarded."""
     columns = roll.columns()
-    for _ in range(3):  # the first is recorded, the second checked
+    for _ in range(2):  # the first fills the caches
         begin = time.perf_counter()
         roll.networks[0](columns, columns)
     return time.perf_counter() - begin

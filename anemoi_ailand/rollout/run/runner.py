@@ -21,7 +21,7 @@ from anemoi.utils.dates import as_timedelta
 from torch import Tensor
 
 from anemoi_ailand.constants import STEP, STEP_HOURS
-from anemoi_ailand.hosts.anemoi_inference import RunnerHooks, share_netcdf_lock
+from anemoi_ailand.hosts.anemoi_inference import RunnerHooks, has_single_dates, share_netcdf_lock
 from anemoi_ailand.rollout.ensembles.ensemble import SINGLE, Ensemble
 from anemoi_ailand.rollout.forcing.common_points import on_same_points
 from anemoi_ailand.rollout.forcing.file_input import EcLandInput
@@ -314,7 +314,16 @@ class LandForecasterRunner(RunnerHooks, Runner):
         }  # fmt: skip
 
         def load(wanted: Any) -> np.ndarray:
-            return np.concatenate([_load(p, list(wanted), state) for p in providers])
+            values = np.empty((len(self._forcing_names()), len(wanted), where[0].size), dtype=np.float32)
+            row = 0
+            for provider in providers:
+                rows = slice(row, row := row + len(provider.mask))
+                # date by date where it costs no more, so that the other variables of few dates are in memory
+                size = 1 if has_single_dates(getattr(provider, "input", None)) else len(wanted)
+                for first in range(0, len(wanted), size):
+                    dates = slice(first, first + size)
+                    values[rows, dates] = _load(provider, list(wanted[dates]), state)
+            return values
 
         return ReadAhead(
             load,

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from typing import Any, cast
 
 import numpy as np
@@ -15,7 +15,7 @@ from anemoi.inference.metadata import Metadata
 from anemoi.inference.tensors import TensorHandler
 from anemoi.inference.types import Date, FloatArray, IntArray, State
 
-from anemoi_ailand.data.sun import COMPUTED, compute
+from anemoi_ailand.data.sun import COMPUTED, DAILY, compute
 from anemoi_ailand.rollout.forcing.forcing_filter import check_finite
 from anemoi_ailand.variables import END, START, taken_at, variable
 
@@ -32,12 +32,31 @@ class LandMetadata(Metadata):
 
 
 class SunForcings(ComputedForcings):
-    """Sun and calendar at the points of the run, bitwise equal to Anemoi's own."""
+    """Sun and calendar at the points of the run, bitwise equal to Anemoi's own.
+
+    Local time repeats from day to day, so it is computed once for every time of day.
+    """
+
+    def __init__(self, context: TensorHandler, variables: list[str], mask: IntArray) -> None:
+        super().__init__(context, variables, mask)
+        self._daily = [n for n in variables if n in DAILY]
+        self._longitudes: FloatArray | None = None
+        self._known: dict[time, FloatArray] = {}
 
     def load_forcings_array(self, dates: list[Date], current_state: State) -> FloatArray:
         """Compute the values, shape (variable, date, point)."""
-        places = current_state["latitudes"], current_state["longitudes"]
-        return compute(self.variables, cast("list[datetime]", dates), *places)
+        stamps, places = cast("list[datetime]", dates), (current_state["latitudes"], current_state["longitudes"])
+        if self._longitudes is not places[1]:
+            self._longitudes, self._known = places[1], {}
+        others = [n for n in self.variables if n not in self._daily]
+        values = np.empty((len(self.variables), len(stamps), places[0].size), dtype=np.float32)
+        values[[self.variables.index(n) for n in others]] = compute(others, stamps, *places)
+        rows = [self.variables.index(n) for n in self._daily]
+        for i, stamp in enumerate(stamps):
+            if stamp.time() not in self._known:
+                self._known[stamp.time()] = compute(self._daily, [stamp], *places)[:, 0]
+            values[rows, i] = self._known[stamp.time()]
+        return values
 
 
 class LandTensorHandler(TensorHandler):

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -63,6 +64,7 @@ class StepLayout:
         self._state_out, self._diagnostics_out = (
             self._index([self.outputs.index(n) for n in names]) for names in (self.prognostic, self.diagnostic)
         )
+        self._state_adjacent = _adjacent(self._state_out)
 
     def columns(self, names: Sequence[str]) -> Tensor:
         """Positions of variables among the inputs, shape (name,)."""
@@ -86,6 +88,13 @@ class StepLayout:
         """Copy of a slot with another state (..., row, prognostic)."""
         return slot.index_copy(-1, self._state_in, state)
 
+    def setter(self, slot: Tensor, names: Sequence[str]) -> Callable[[Tensor], Any]:
+        """Return a function that replaces variables of a slot by values (row, name), in place."""
+        columns, rows = self.columns(names), slot.t()
+        if (adjacent := _adjacent(columns)) is not None:
+            return slot[:, adjacent].copy_
+        return lambda values: rows.index_copy_(0, columns, values.t())
+
     @staticmethod
     def set_(slot: Tensor, columns: Tensor, values: Tensor) -> None:
         """Replace :meth:`columns` of a slot by values (..., row, name), in place."""
@@ -98,6 +107,12 @@ class StepLayout:
     def state(self, outputs: Tensor) -> Tensor:
         """State (..., row, prognostic) in the outputs of a step."""
         return outputs.index_select(-1, self._state_out)
+
+    def state_rows(self, outputs: Tensor) -> Tensor:
+        """As :meth:`state` for outputs (row, output) with points innermost in memory; a view where possible."""
+        if self._state_adjacent is not None:
+            return outputs[:, self._state_adjacent]
+        return outputs.t().index_select(0, self._state_out).t()
 
     def diagnostics(self, outputs: Tensor) -> Tensor:
         """Diagnostics (..., row, diagnostic) in the outputs of a step."""
@@ -113,11 +128,18 @@ class StepLayout:
 
     def next_start_(self, start: Tensor, end: Tensor, outputs: Tensor) -> None:
         """As :meth:`next_start`, in place: no copy of a slot, no gradients; fastest with points innermost in memory."""
-        self.set_state_(start, outputs.t().index_select(0, self._state_out).t())
+        self.set_state_(start, self.state_rows(outputs))
         self.set_(start, self._forcing_start, end.t().index_select(0, self._forcing_start).t())
 
     def _index(self, positions: Sequence[int]) -> Tensor:
         return torch.tensor(positions, dtype=torch.long, device=self._device)
+
+
+def _adjacent(positions: Tensor) -> slice | None:
+    """Return increasing positions without a gap as a slice, which is faster than an index; else None."""
+    listed = positions.tolist()
+    whole = list(range(listed[0], listed[0] + len(listed))) if listed else []
+    return slice(whole[0], whole[-1] + 1) if whole and whole == listed else None
 
 
 def advance(model: Model, layout: StepLayout, start: Tensor, end: Tensor, state: Tensor | None = None) -> Tensor:
@@ -129,3 +151,21 @@ def advance(model: Model, layout: StepLayout, start: Tensor, end: Tensor, state:
     if state is not None:
         start = layout.with_state(start, state)
     return model(start, end)
+
+
+def advance_steps(model: Model, layout: StepLayout, start: Tensor, ends: Tensor, out: Tensor) -> None:
+    """Make several steps into ``out``; the start slot becomes that of the step after them, in place.
+
+    Shapes: ``start (row, input)``, ``ends (step, row, forcing)`` in the order of ``layout.forcing``, and
+    ``out (step, row, output)``, which may have fewer rows. No gradients; nothing is read back from a device.
+    """
+    now, end = start.clone(), torch.zeros_like(start)
+    set_state = layout.setter(now, layout.prognostic)
+    set_first, set_then = (layout.setter(slot, layout.forcing) for slot in (now, end))
+    for forcing, result in zip(ends, out, strict=True):
+        set_then(forcing)
+        outputs = advance(model, layout, now, end)
+        result.copy_(outputs[: len(result)])
+        set_state(layout.state_rows(outputs))
+        set_first(forcing)  # more than the model reads at a start
+    layout.next_start_(start, end, outputs)

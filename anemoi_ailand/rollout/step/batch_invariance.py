@@ -14,8 +14,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear, pad
 
-#: Rows and outputs are padded to multiples of these on a CPU: four registers of 16 values, and one.
-ROWS, OUTPUTS = 64, 16
+#: Rows of the plain and of the compiled step, and outputs of a layer, are padded to multiples of these on a CPU: four
+#: registers of 16 values, and one.
+ROWS, ROWS_COMPILED, OUTPUTS = 64, 16, 16
 
 
 class BatchInvariantLinear(nn.Module):

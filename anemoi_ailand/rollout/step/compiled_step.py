@@ -28,6 +28,7 @@ from tqdm import tqdm
 from anemoi_ailand.constants import Execution
 from anemoi_ailand.hosts.torch_inductor import Library, compile_library
 from anemoi_ailand.model.precision import in_hardware
+from anemoi_ailand.rollout.step.batch_invariance import ROWS_COMPILED
 from anemoi_ailand.rollout.step.checkpoint import LandStep, checkpoint_checksum, load_step
 from anemoi_ailand.rollout.step.device_step import DeviceStep
 from anemoi_ailand.rollout.step.fused_step import (
@@ -47,8 +48,8 @@ LOG = logging.getLogger(__name__)
 #: Point-steps from which compiling pays within a run: the plain step takes about ten minutes for them.
 PAYS = 3 * 10**7
 
-#: The compiled step takes multiples of this number of rows, at most so many such units, and blocks of so many rows.
-_UNIT, _UNITS, _BLOCK = 16, 2**16, 2048
+#: The compiled step takes at most this number of units of rows, and blocks of so many rows.
+_UNITS, _BLOCK = 2**16, 2048
 
 #: Environment variable with the folder that is used instead of the user's cache.
 CACHE = "AILAND_CACHE"
@@ -80,15 +81,15 @@ def open_step(
         return step
     if step.device.type != "cpu":
         return step if execution == "auto" else replace(step, compiled=DeviceStep(step, hidden_precision("cuda")))
-    paths = compiled_paths(step)
-    if not all(path.is_file() for path in paths):
+    # the names of the files need a checksum of the code, so look for their folder first
+    if not (cache_folder().is_dir() and all(path.is_file() for path in compiled_paths(step))):
         if execution == "auto" and point_steps < PAYS:
             LOG.info("The step runs plain. It is several times faster after `anemoi-ailand compile %s`", checkpoint)
             return step
         if (reason := _no_compiler()) or (reason := _failed(step)):
             LOG.warning("The step of %s is not compiled, so it runs plain: %s", step.path.name, reason)
             return step
-    return replace(step, compiled=CompiledStep(step, *paths))
+    return replace(step, compiled=CompiledStep(step, *compiled_paths(step)))
 
 
 def check_execution(execution: str) -> None:
@@ -101,7 +102,7 @@ def make_compiled(step: LandStep) -> tuple[Path, Path]:
     """Compile the parts of a step that are not in the cache; return their paths."""
     hidden, (network, state) = hidden_precision(), compiled_paths(step)
     network.parent.mkdir(parents=True, exist_ok=True)
-    start, end, outputs = example(step, 4 * _UNIT)
+    start, end, outputs = example(step, 4 * ROWS_COMPILED)
     todo = [
         (network, lambda: NetworkPart(step, hidden), (start, end), True),
         # joined products and sums would double the rounding errors of the physics, and save nothing
@@ -111,7 +112,7 @@ def make_compiled(step: LandStep) -> tuple[Path, Path]:
     with tqdm(todo, desc="Compiling the step, once for this machine", unit="part", disable=None) as bar:
         for path, part, arguments, contract in bar:
             with complete_file(path, path.with_name(f".{path.name}.{os.getpid()}")) as partial:
-                compile_library(part(), arguments, partial, rows=_UNIT, contract=contract, n_most=_UNITS)
+                compile_library(part(), arguments, partial, rows=ROWS_COMPILED, contract=contract, n_most=_UNITS)
     return network, state
 
 
@@ -156,9 +157,7 @@ class CompiledStep:
     def __call__(self, start: Tensor, end: Tensor) -> Tensor:
         """Compute the outputs; shapes ``(row, input), (row, input) -> (row, output)``, points innermost."""
         if not self._compared:
-            with self._lock:
-                if not self._compared:
-                    self._compare(start[:_UNIT], end[:_UNIT])
+            self._compare(start, end)
         if 0 < len(start) <= _BLOCK:
             return self._block(start, end).t()
         out = torch.empty((len(self._plain.outputs), len(start)))
@@ -167,6 +166,13 @@ class CompiledStep:
             out[:, rows] = self._block(start[rows], end[rows])
         return out.t()
 
+    def of_units(self, start: Tensor, end: Tensor) -> Tensor:
+        """Compute the outputs of a block of whole units with points innermost in memory, without copying the slots."""
+        if not self._compared:
+            self._compare(start, end)
+        slots = start.t(), end.t()
+        return self._state(*slots, self._network(*slots)).t()
+
     def _block(self, *slots: Tensor) -> Tensor:
         """Return the outputs (output, row)."""
         n_rows = len(slots[0])
@@ -174,14 +180,18 @@ class CompiledStep:
         return self._state(*whole, self._network(*whole))[:, :n_rows]
 
     def _compare(self, start: Tensor, end: Tensor) -> None:
-        if len(start):
+        """Compare the first rows of the process with the plain step."""
+        with self._lock:
+            if self._compared or not len(start):
+                return
+            start, end = start[:ROWS_COMPILED], end[:ROWS_COMPILED]
             found = difference(self._plain, start, end, self._block(start, end).t())
             if found > TOLERANCE[self.precision]:
                 raise RuntimeError(
                     f"The compiled step of {self._plain.path.name} differs from the plain one by {found:.2g} of the "
                     f"spread of its outputs. Remove the folder {cache_folder()}, or set `execution: plain`."
                 )
-        self._compared = True
+            self._compared = True
 
 
 def cache_folder() -> Path:
@@ -193,7 +203,7 @@ def cache_folder() -> Path:
 
 def _whole_units(slot: Tensor) -> Tensor:
     """Return a slot (row, input) as (input, row), the last row repeated to a multiple of the unit."""
-    n_rows, more = len(slot), -len(slot) % _UNIT
+    n_rows, more = len(slot), -len(slot) % ROWS_COMPILED
     if not more:
         return slot.t().contiguous()
     whole = slot.new_empty((slot.shape[1], n_rows + more))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import threading
 import warnings
+from collections import Counter
 from dataclasses import replace
 from typing import Any
 
@@ -18,10 +19,14 @@ from anemoi_ailand.rollout.step.checkpoint import LandStep
 
 LOG = logging.getLogger(__name__)
 
+#: Calls of a shape before it is recorded: recording takes as long as 200 calls with few points save.
+DIRECT_CALLS = 100
+
 
 class TracedModel:
     """Model whose prediction is recorded once per shape and replayed if the values are bitwise the same.
 
+    The first :data:`DIRECT_CALLS` of a shape call the model itself, so that short runs need not wait for a recording.
     Each recording is compared with the model at its first call and after every :meth:`check`, on other rows than those
     it was made with. If they differ (a network that leaves torch, a branch on data), the model itself is called from
     then on. Safe to call from several threads: no recording is replayed before its comparison has ended.
@@ -33,6 +38,7 @@ class TracedModel:
         self.model, self.dataset = model, dataset
         self.works = True
         self._recorded: dict[tuple[int, ...], Any] = {}
+        self._calls: Counter[tuple[int, ...]] = Counter()
         self._checked: set[tuple[int, ...]] = set()  # recordings that may be replayed
         self._lock = threading.Lock()  # several blocks may be the first of their shape at once
 
@@ -41,6 +47,9 @@ class TracedModel:
         x = batch[self.dataset]
         shape = tuple(x.shape)
         if self.works and shape not in self._checked:
+            if self._calls[shape] < DIRECT_CALLS:
+                self._calls[shape] += 1
+                return self.model.predict_step(batch)
             with self._lock:
                 if self.works and shape not in self._checked:
                     return {self.dataset: self._compared(x, shape)}

@@ -149,7 +149,7 @@ def source(tmp_path):
 
 
 def test_points_come_again_and_again(source, tmp_path):
-    """Fields of point i are those of point i modulo 4, at places that differ; nothing is held out."""
+    """Fields of point i are those of point i modulo 4, at places and on days that differ; nothing is held out."""
     repeat_points(source, tmp_path / "large.zarr", n_points=11, n_dates=5)
     large, small = open_dataset(str(tmp_path / "large.zarr")), open_dataset(str(source))
     assert large.shape == (5, 3, 1, 11)
@@ -159,6 +159,10 @@ def test_points_come_again_and_again(source, tmp_path):
     assert len(np.unique(large.latitudes)) == 11
     assert str(large.dates[-1]) == str(small.dates[4])
     assert large.chunks == (1, 3, 1, 11)
+    repeat_points(source, tmp_path / "later.zarr", n_points=11, n_dates=2)  # one more day is there
+    later = open_dataset(str(tmp_path / "later.zarr"))[1][index, 0]
+    same = [later == small[date][index, 0, np.arange(11) % 4] for date in (1, 5)]
+    assert (same[0] ^ same[1]).all() and same[0].any() and same[1].any()
     with pytest.raises(ValueError, match="6 dates, fewer than 7"):
         repeat_points(source, tmp_path / "longer.zarr", n_points=11, n_dates=7)
 
@@ -170,7 +174,7 @@ def test_ratios_and_overhead_are_of_the_same_round():
     run = tuple(rollout.Spent(1.25 * w, w, 3 * 10**6, 1.25 * w - 0.1) for w in blocks)
     size = rollout.Size(1000, 10, plain, tuple(rollout.Spent(w, w / 2) for w in blocks), run, needed=10**6)
     found = cells(rollout.table([size], 1))
-    assert found == ["1,000", "220 (110)", "110 (55)", "138 (110)", "1.25 (2.00)", "10.00", "7,273", "3.0"]
+    assert found == ["1,000", "220 (110)", "110 (55)", "138 (110)", "1.25 (2.00)", "10.00", "7,273", "3.0", "3.35"]
 
 
 def cells(text, row=-1):

@@ -113,7 +113,8 @@ def test_all_entrants_are_measured_in_every_round(dataset, uncompiled, monkeypat
 
 def test_whole_runs_can_be_compiled(dataset, uncompiled):
     """Blocks and runs take the compiled step, and there is no call on all rows at once, which is never compiled."""
-    (size,) = rollout.benchmark("ailand", dataset, [16], steps=2, rounds=1, execution="compiled")
+    output = {"land-netcdf": {"compression": 1}}
+    (size,) = rollout.benchmark("ailand", dataset, [16], steps=2, rounds=1, execution="compiled", output=output)
     assert len(uncompiled) == 2 and not size.plain
     assert size.blocks[0].cpu > 0.0 and size.run[0].cpu > 0.0
 

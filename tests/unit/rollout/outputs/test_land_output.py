@@ -263,13 +263,13 @@ def test_states_of_another_shape_are_refused(path: Path) -> None:
 
 @pytest.mark.parametrize("case", ["plain", "days", "members", "statistics of days", "every other step"])
 def test_required_space_is_an_upper_bound(path: Path, case: str) -> None:
-    """The bound exceeds the uncompressed size, by less than 2 MiB."""
+    """The bound exceeds the uncompressed size, by less than 3 MiB."""
     options = {**CASES[case]}
     members = options.pop("members_of_run", None)
     whole(path, 400, members, compression=0, **options)
     taken = sum(p.stat().st_size for p in ([path] if path.is_file() else path.rglob("*")))
     bound = made(path, **options).required_bytes(401, N_POINTS * (members or 1), members or 1)
-    assert taken < bound < taken + 2**21
+    assert taken < bound < taken + 3 * 2**20
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")

@@ -189,14 +189,15 @@ def test_room_is_the_sum_of_the_outputs(tmp_path):
 
 
 def test_a_disk_that_is_too_small_is_an_error(tmp_path, monkeypatch):
-    """The limit is an eighth of the size, as compression saves no more."""
-    outputs = [made(tmp_path / "f.nc")]
-    needed, _ = check_room(outputs, 10**6, 10**4, 1, 0)
-    monkeypatch.setattr(preflight, "free_bytes", lambda _folder: needed // 8 + 1)
-    check_room(outputs, 10**6, 10**4, 1, 0)
-    monkeypatch.setattr(preflight, "free_bytes", lambda _folder: needed // 8 - 1)
-    with pytest.raises(OSError, match=r"The outputs take up to 160 GB .*, but 20 GB are free. Write fewer variables"):
+    """The limit is the size, or an eighth of it if it is compressed, as compression saves no more."""
+    for level, share, least in ((0, 1, "160"), (1, 8, "20")):
+        outputs = [made(tmp_path / "f.nc", compression=level)]
+        needed, _ = check_room(outputs, 10**6, 10**4, 1, 0)
+        monkeypatch.setattr(preflight, "free_bytes", lambda _folder, size=needed // share: size + 1)
         check_room(outputs, 10**6, 10**4, 1, 0)
+        monkeypatch.setattr(preflight, "free_bytes", lambda _folder, size=needed // share: size - 1)
+        with pytest.raises(OSError, match=rf"The outputs take {least} to 160 GB, but {least} GB are free. Write with"):
+            check_room(outputs, 10**6, 10**4, 1, 0)
 
 
 @pytest.mark.parametrize("members", [1, 3])

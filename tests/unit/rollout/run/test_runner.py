@@ -286,11 +286,12 @@ def test_metadata_forget_the_training_points():
 def test_sun_and_calendar_are_those_of_anemoi():
     """Values are bitwise equal, in the order of the checkpoint, also just after a new year."""
     names, places = sorted(COMPUTED, reverse=True), {"latitudes": WHERE[0], "longitudes": np.array([-120.0, 359.0])}
-    dates = [DATE, DATE + timedelta(hours=6), datetime(2024, 2, 29, 18)]
-    ours = SunForcings(None, names, range(len(names))).load_forcings_array(dates, places)
-    theirs = ComputedForcings(None, names, range(len(names))).load_forcings_array(dates, places)
-    assert ours.dtype == theirs.dtype
-    np.testing.assert_array_equal(ours, theirs)
+    dates = [DATE, DATE + timedelta(hours=6), datetime(2024, 2, 29, 18), datetime(2024, 3, 1, 18)]
+    ours, theirs = (kind(None, names, range(len(names))) for kind in (SunForcings, ComputedForcings))
+    for where in (places, {**places, "longitudes": np.array([3.0, -70.0])}):  # places may change
+        found, expected = (provider.load_forcings_array(dates, where) for provider in (ours, theirs))
+        assert found.dtype == expected.dtype
+        np.testing.assert_array_equal(found, expected)
 
 
 def test_other_computed_forcing_is_left_to_anemoi():

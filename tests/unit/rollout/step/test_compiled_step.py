@@ -91,6 +91,13 @@ def test_auto_is_plain_until_compiled_or_worth_it(monkeypatch, tmp_path, caplog)
     assert open_step("ailand").compiled == compiled_paths(step) and len(made) == 1
 
 
+def test_without_a_folder_no_checksum_is_computed(monkeypatch, tmp_path):
+    """Names of files need a checksum of the code, which short runs on a machine without compiled steps do not pay."""
+    monkeypatch.setenv(module.CACHE, str(tmp_path / "none"))
+    monkeypatch.setattr(module, "loaded_sha256", lambda places: pytest.fail("computed"))
+    assert open_step("ailand").compiled is None
+
+
 @pytest.mark.parametrize("cause", ["compiler", "failure", "network", "device"])
 def test_what_cannot_be_compiled_runs_plain_with_a_warning(cause, monkeypatch, tmp_path, caplog):
     """Without a compiler, after a failure, for a network of one's own or on an accelerator, a warning says why."""

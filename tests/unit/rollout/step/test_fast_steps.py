@@ -12,6 +12,7 @@ import pytest
 import torch
 from torch import nn
 
+from anemoi_ailand.rollout.step import traced_model
 from anemoi_ailand.rollout.step.batch_invariance import (
     OUTPUTS,
     ROWS,
@@ -110,6 +111,12 @@ def test_numbers_must_be_positive(step, options, name):
         BlockStep(step, **options)
 
 
+@pytest.fixture
+def at_once(monkeypatch):
+    """Record at the first call of a shape."""
+    monkeypatch.setattr(traced_model, "DIRECT_CALLS", 0)
+
+
 class Interface(torch.nn.Module):
     """Holds network and normalisers as a checkpoint does: a module, whose weights may be recorded."""
 
@@ -131,6 +138,17 @@ def slots(n=5, seed=0):
     return torch.rand(2, n, len(land_step().inputs), generator=generator)
 
 
+def test_short_runs_do_without_a_recording(monkeypatch):
+    """The first calls of a shape call the model; the one after them records."""
+    monkeypatch.setattr(traced_model, "DIRECT_CALLS", 2)
+    step = land_step()
+    fast, model = traced(step)
+    for n, recordings in ((5, 0), (5, 0), (70, 0), (5, 1)):
+        assert torch.equal(fast(slots(n)), step(slots(n)))
+        assert len(model._recorded) == recordings
+
+
+@pytest.mark.usefixtures("at_once")
 def test_same_values_to_the_last_bit():
     """Recording, replay and another shape give the bits of the model; NaN in the outputs is not a difference."""
     step = land_step()
@@ -146,6 +164,7 @@ def test_same_values_to_the_last_bit():
     assert model.works
 
 
+@pytest.mark.usefixtures("at_once")
 def test_recording_is_used():
     """After the comparison the model is not called until the next check."""
     step, calls = land_step(), []
@@ -168,6 +187,7 @@ def test_recording_is_used():
         lambda y: torch.as_tensor(y.tolist()),
     ],
 )
+@pytest.mark.usefixtures("at_once")
 def test_model_that_cannot_be_recorded_is_called_directly(leave):
     """A recorded constant is detected, as recording and comparison use different rows."""
     step = land_step()
@@ -179,6 +199,7 @@ def test_model_that_cannot_be_recorded_is_called_directly(leave):
     assert not model.works
 
 
+@pytest.mark.usefixtures("at_once")
 def test_no_recording_is_replayed_before_its_comparison_has_ended():
     """A thread that calls during the comparison of a wrong recording gets the model's values."""
     step = land_step()
