@@ -563,7 +563,7 @@ class LandStepper:
                 .to(self.device, self.dtype).expand(shape)
                 for name, v in fields
             ])  # fmt: skip
-        out = np.empty((len(fields), *shape), str(self.dtype).split('.')[1])
+        out = np.empty((len(fields), *shape), str(self.dtype).split(".")[1])
         with np.errstate(over="ignore"):  # checked below
             for row, (name, values) in zip(out, fields, strict=True):
                 row[...] = _checked_shape(name, _as_array(name, values), shape)
