@@ -130,11 +130,10 @@ class ClosedLand(nn.Module):
             capacity_exponent=capacity_exponent(a["sdor"]),
             urban=a["cur"].clamp(0.0, 1.0),
         )
-        air = Air(a["t"], b["t"], b["avg_t"], b["avg_q"], b["avg_sp"])
+        albedo = None
         if ALBEDO in self.at_start:
             albedo = surface_albedo(a[ALBEDO], a[SNOW_ALBEDO], land.snowc, land.cover[..., 1])
-            air = air._replace(short_wave=b[SHORT_WAVE], albedo=albedo)
-        return land, air
+        return land, Air(a["t"], b["t"], b["avg_t"], b["avg_q"], b["avg_sp"], b.get(SHORT_WAVE), albedo)
 
     def features(self, land: Land, air: Air) -> Tensor:
         """Return additional columns for the network, shape (..., n_features)."""
