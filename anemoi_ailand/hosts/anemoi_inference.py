@@ -76,7 +76,7 @@ def has_single_dates(source: Any) -> bool:
 
     Undocumented attributes: as :func:`stored_dates`, and ``forward`` and ``chunks`` of a dataset.
     """
-    data = source.ds if hasattr(source, "open_dataset_args") else None
+    data: Any = source.ds if hasattr(source, "open_dataset_args") else None
     while hasattr(data, "forward"):
         data = data.forward
     return getattr(data, "chunks", (0,))[0] == 1

@@ -114,7 +114,9 @@ class LandStepper:
         first = (*self.prognostic, *self.static, *self.layout.forcing_start)
         self.initial_names, self.forcing_names = first, self.layout.forcing
         self._initial, self._forcing = (self.layout.sources(names) for names in (first, self.forcing_names))
-        self._limits = {names: self._bounds(names) for names in (first, self.forcing_names)}
+        self._numpy = np.dtype(dtype)
+        bounds = {names: limits(names) for names in (first, self.forcing_names)}
+        self._limits = {n: [x[:, None].astype(self._numpy) for x in pair] for n, pair in bounds.items()}
         self._warned: set[str] = set()
 
     @classmethod
@@ -547,32 +549,26 @@ class LandStepper:
             sun = compute(absent, dates, *places).reshape(len(absent), *shape)
             given |= dict(zip(absent, sun, strict=True))
         columns = self._stacked([(n, given[n]) for n in wanted], shape)
-        values = columns.reshape(len(wanted), len(dates), -1).movedim(0, -1)
-        found = values.detach()
-        if not torch.equal(found.clamp(*self._limits[wanted]), found):  # false of NaN too; as fast as `isfinite`
-            for date, rows in zip(dates, found.cpu().numpy(), strict=True):
-                check_finite(rows.T, wanted, wanted, date, places)
-                check_plausible(rows.T, wanted, date, places, self._warned)
-        return values
+        low, high = self._limits[wanted]
+        found = columns.numpy(force=True).reshape(len(wanted), -1)
+        if not ((found >= low) & (found <= high)).all():  # false of NaN too
+            for k, date in enumerate(dates):
+                rows = found[:, k * places[0].size : (k + 1) * places[0].size]
+                check_finite(rows, wanted, wanted, date, places)
+                check_plausible(rows, wanted, date, places, self._warned)
+        return columns.reshape(len(wanted), len(dates), -1).movedim(0, -1)
 
     def _stacked(self, fields: Sequence[tuple[str, Any]], shape: tuple[int, ...]) -> Tensor:
         """Return fields of a shape, or numbers, as one tensor (name, *shape); gradients of tensors pass."""
-        if any(isinstance(values, Tensor) for _, values in fields):
-            return torch.stack([
-                _checked_shape(name, v if isinstance(v, Tensor) else torch.from_numpy(_as_array(name, v)), shape)
-                .to(self.device, self.dtype).expand(shape)
-                for name, v in fields
-            ])  # fmt: skip
-        out = np.empty((len(fields), *shape), str(self.dtype).split(".")[1])
-        with np.errstate(over="ignore"):  # checked below
-            for row, (name, values) in zip(out, fields, strict=True):
-                row[...] = _checked_shape(name, _as_array(name, values), shape)
-        return torch.from_numpy(out).to(self.device)
-
-    def _bounds(self, names: tuple[str, ...]) -> tuple[Tensor, Tensor]:
-        """Return the lowest and highest accepted values, each of shape (variable,)."""
-        low, high = limits(names)
-        return tuple(torch.from_numpy(x).to(device=self.device, dtype=self.dtype) for x in (low, high))  # type: ignore[return-value]
+        values = [v for _, v in fields]
+        if any(isinstance(v, Tensor) for v in values):
+            tensors = [v if isinstance(v, Tensor) else torch.from_numpy(_as_array(n, v)) for n, v in fields]
+            checked = [_checked_shape(n, v, shape) for (n, _), v in zip(fields, tensors, strict=True)]
+            return torch.stack([v.to(self.device, self.dtype).expand(shape) for v in checked])
+        if any(type(v) is not np.ndarray or v.shape != shape for v in values):
+            values = [np.broadcast_to(_checked_shape(n, _as_array(n, v), shape), shape) for n, v in fields]
+        with np.errstate(over="ignore"):  # checked next
+            return torch.from_numpy(np.array(values, dtype=self._numpy)).to(self.device)
 
     def _after(self, state: LandState, end: Tensor, out: Tensor) -> LandState:
         columns = self.layout.next_start(state.columns, end, out)

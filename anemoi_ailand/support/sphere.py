@@ -18,6 +18,9 @@ Coordinates = tuple[np.ndarray, np.ndarray]
 #: Rounding of coordinates at the ends of their range that is tolerated [degrees].
 _ROUNDING = 1.0e-6
 
+#: Number of pairs of points up to which all distances are computed: faster than the import of scipy, 25 MB of memory.
+FEW_PAIRS = 2**20
+
 
 def unit_vectors(latitudes: Any, longitudes: Any) -> np.ndarray:
     """Return the points as unit vectors, shape (..., 3), float64, from coordinates in degrees."""
@@ -37,9 +40,14 @@ def nearest_points(points: Coordinates, targets: Coordinates) -> tuple[np.ndarra
     >>> index.tolist(), distance.round(6).tolist()
     ([1], [1.0])
     """
-    from scipy.spatial import cKDTree  # slow to import, and most runs search no points
+    x, y = unit_vectors(*points), unit_vectors(*targets)
+    if len(x) * len(y) <= FEW_PAIRS:
+        squared = np.square(x - y[:, np.newaxis]).sum(axis=-1)
+        index, chord = squared.argmin(axis=-1), np.sqrt(squared.min(axis=-1))
+    else:
+        from scipy.spatial import cKDTree  # slow to import
 
-    chord, index = cKDTree(unit_vectors(*points)).query(unit_vectors(*targets))
+        chord, index = cKDTree(x).query(y)
     return index.astype(np.int64), np.degrees(2.0 * np.arcsin(np.minimum(chord / 2.0, 1.0)))
 
 

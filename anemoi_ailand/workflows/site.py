@@ -22,10 +22,8 @@ import numpy as np
 from anemoi_ailand import __version__
 from anemoi_ailand.data.anemoi_dataset import AnemoiDataset
 from anemoi_ailand.data.points.point_writer import write_points
-from anemoi_ailand.evaluation.display.style import save
 from anemoi_ailand.evaluation.display.text import DIGITS, json_text, records, stamp
 from anemoi_ailand.evaluation.sites.places import WITHIN, Found, Place, find_points
-from anemoi_ailand.evaluation.sites.site_figure import site_figure
 from anemoi_ailand.evaluation.sites.site_series import (
     is_constant,
     site_properties,
@@ -262,6 +260,9 @@ def _write_one(
     write_dataset(series, folder / "site.nc")
     table = series.drop_vars(["site", "latitude", "longitude"]).to_dataframe()
     table.to_csv(folder / "series.csv", float_format=f"%.{DIGITS + 1}g", date_format="%Y-%m-%dT%H:%M")
+    from anemoi_ailand.evaluation.display.style import save  # Matplotlib is slow to import: not before the first step
+    from anemoi_ailand.evaluation.sites.site_figure import site_figure
+
     save(site_figure(series, _title(found, header)), folder / "series.png")
     (folder / "table.md").write_text(site_table(f"{sentence} {_run_sentence(header)}", scores))
     (folder / PROOF).write_text(json_text(header | summary | {"scores": records(scores)}))

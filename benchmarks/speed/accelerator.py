@@ -92,8 +92,9 @@ def table(found: Sequence[Speed], inductor: bool) -> str:
 
 def _speed(step: LandStep, compiled: DeviceStep, dataset: Path, points: int) -> Speed:
     start, end = (slot.to(step.device) for slot in slots(step, dataset, points))
-    ends = end.t().cpu().expand(STEPS, -1, -1).contiguous().pin_memory()
     layout = StepLayout(step.inputs, step.outputs, device=step.device)
+    forcing = end.t().index_select(0, layout.columns(layout.forcing)).t()
+    there, here = (values.expand(STEPS, -1, -1) for values in (forcing, forcing.t().cpu().t()))
     torch.cuda.reset_peak_memory_stats()
     with BlockStep(step) as blocks, torch.inference_mode():
 
@@ -105,10 +106,10 @@ def _speed(step: LandStep, compiled: DeviceStep, dataset: Path, points: int) -> 
             return out
 
         def recorded() -> Tensor:
-            return compiled.steps(start.t().contiguous().t(), end.t().expand(STEPS, -1, -1))[-1].t()
+            return compiled.steps(layout, start.t().contiguous().t(), there)[-1]
 
         def streamed() -> Tensor:
-            return compiled.steps(start.t().contiguous().t(), ends)[-1].t()
+            return compiled.steps(layout, start.t().contiguous().t(), here)[-1]
 
         calls = {PLAIN: plain, RECORDED: recorded, STREAMED: streamed}
         took = {label: _milliseconds(call) for label, call in calls.items()}

@@ -88,7 +88,7 @@ IMPORTED = {
     "anemoi.utils.checkpoints": ("load_metadata",),
     "anemoi.utils.cli": ("Command", "Failed", "cli_main", "make_parser", "register_commands"),
     "anemoi.utils.dates": ("as_timedelta", "frequency_to_string", "frequency_to_timedelta"),
-    "earthkit.meteo.solar": ("cos_solar_zenith_angle",),
+    "earthkit.meteo.solar": ("solar_declination_angle",),
 }
 
 #: Text that has to stand in a source file of a host: attributes that instances get, keys of a state, asked names.
@@ -97,6 +97,8 @@ MENTIONED = {
     "anemoi.training.data.data_reader": ("self.default_sampling",),
     "anemoi.inference.runner": ('state.get("_input")', 'state.get("_variables")'),
     "anemoi.inference.inputs.dataset": ("self.open_dataset_args =", "self.use_trajectories ="),
+    "anemoi.datasets.usage.forwards": ("self.forward =",),
+    "anemoi.datasets.usage.gridded.store": ("def chunks(self)",),
     "anemoi.inference.output": ("self.output =",),
     "anemoi.inference.outputs.netcdf": ("with LOCK:",),
     "anemoi.inference.outputs.tee": ("self.outputs =",),

@@ -205,7 +205,7 @@ def places_of(dataset: xr.Dataset) -> tuple[np.ndarray, np.ndarray]:
 
 def key_of(fields: Mapping[str, Any] | xr.Dataset, name: str) -> str | None:
     """Return the name under which a field is given: that of the table, or that of its NetCDF files."""
-    return next((k for k in (name, variable(name).netcdf_name) if k in fields), None)
+    return name if name in fields else other if (other := variable(name).netcdf_name) in fields else None
 
 
 def in_table_units(values: Any, units: str | None, name: str) -> Any:

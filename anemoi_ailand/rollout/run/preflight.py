@@ -103,7 +103,7 @@ def check_room(outputs: Sequence[Any], n_states: int, n_rows: int, members: int,
         return needed, 0
     if least > free:
         raise OSError(
-            f"The outputs take {least / 1e9:.3g} to {needed / 1e9:.3g} GB, but {free / 1e9:.3g} GB are free. Write "
+            f"The outputs take at least {least / 1e9:.3g} GB, but {free / 1e9:.3g} GB are free. Write "
             "with `compression: 1`, fewer variables, means over days, a longer `output_frequency`, or elsewhere."
         )
     return needed, free

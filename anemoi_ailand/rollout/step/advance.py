@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -64,7 +63,9 @@ class StepLayout:
         self._state_out, self._diagnostics_out = (
             self._index([self.outputs.index(n) for n in names]) for names in (self.prognostic, self.diagnostic)
         )
-        self._state_adjacent = _adjacent(self._state_out)
+        into, start = self.columns(self.forcing).tolist(), self._forcing_start.tolist()
+        self._runs_forcing, self._runs_start = _runs(range(len(into)), into), _runs(start, start)
+        self._runs_state = _runs(self._state_out.tolist(), self._state_in.tolist())
 
     def columns(self, names: Sequence[str]) -> Tensor:
         """Positions of variables among the inputs, shape (name,)."""
@@ -88,31 +89,22 @@ class StepLayout:
         """Copy of a slot with another state (..., row, prognostic)."""
         return slot.index_copy(-1, self._state_in, state)
 
-    def setter(self, slot: Tensor, names: Sequence[str]) -> Callable[[Tensor], Any]:
-        """Return a function that replaces variables of a slot by values (row, name), in place."""
-        columns, rows = self.columns(names), slot.t()
-        if (adjacent := _adjacent(columns)) is not None:
-            return slot[:, adjacent].copy_
-        return lambda values: rows.index_copy_(0, columns, values.t())
-
     @staticmethod
     def set_(slot: Tensor, columns: Tensor, values: Tensor) -> None:
-        """Replace :meth:`columns` of a slot by values (..., row, name), in place."""
+        """Replace :meth:`columns` of a slot by values (row, name), in place."""
         slot.t().index_copy_(0, columns, values.t())
 
     def set_state_(self, slot: Tensor, state: Tensor) -> None:
         """As :meth:`with_state`, in place."""
         self.set_(slot, self._state_in, state)
 
+    def set_forcing_(self, slot: Tensor, forcing: Tensor) -> None:
+        """Replace the forcing of a slot by values (row, forcing), in place."""
+        _copy(forcing, slot, self._runs_forcing)
+
     def state(self, outputs: Tensor) -> Tensor:
         """State (..., row, prognostic) in the outputs of a step."""
         return outputs.index_select(-1, self._state_out)
-
-    def state_rows(self, outputs: Tensor) -> Tensor:
-        """As :meth:`state` for outputs (row, output) with points innermost in memory; a view where possible."""
-        if self._state_adjacent is not None:
-            return outputs[:, self._state_adjacent]
-        return outputs.t().index_select(0, self._state_out).t()
 
     def diagnostics(self, outputs: Tensor) -> Tensor:
         """Diagnostics (..., row, diagnostic) in the outputs of a step."""
@@ -128,18 +120,28 @@ class StepLayout:
 
     def next_start_(self, start: Tensor, end: Tensor, outputs: Tensor) -> None:
         """As :meth:`next_start`, in place: no copy of a slot, no gradients; fastest with points innermost in memory."""
-        self.set_state_(start, self.state_rows(outputs))
-        self.set_(start, self._forcing_start, end.t().index_select(0, self._forcing_start).t())
+        _copy(outputs, start, self._runs_state)
+        _copy(end, start, self._runs_start)
 
     def _index(self, positions: Sequence[int]) -> Tensor:
         return torch.tensor(positions, dtype=torch.long, device=self._device)
 
 
-def _adjacent(positions: Tensor) -> slice | None:
-    """Return increasing positions without a gap as a slice, which is faster than an index; else None."""
-    listed = positions.tolist()
-    whole = list(range(listed[0], listed[0] + len(listed))) if listed else []
-    return slice(whole[0], whole[-1] + 1) if whole and whole == listed else None
+def _runs(of: Sequence[int], into: Sequence[int]) -> list[tuple[slice, slice]]:
+    """Divide a copy of columns into copies of adjacent ones, which are views and so faster than an index."""
+    runs: list[list[int]] = []  # first columns and length
+    for i, j in zip(of, into, strict=True):
+        if runs and (i - runs[-1][0], j - runs[-1][1]) == (runs[-1][2], runs[-1][2]):
+            runs[-1][2] += 1
+        else:
+            runs.append([i, j, 1])
+    return [(slice(i, i + n), slice(j, j + n)) for i, j, n in runs]
+
+
+def _copy(values: Tensor, slot: Tensor, runs: Sequence[tuple[slice, slice]]) -> None:
+    """Copy columns (row, name) in place."""
+    for of, into in runs:
+        slot[:, into].copy_(values[:, of])
 
 
 def advance(model: Model, layout: StepLayout, start: Tensor, end: Tensor, state: Tensor | None = None) -> Tensor:
@@ -159,13 +161,9 @@ def advance_steps(model: Model, layout: StepLayout, start: Tensor, ends: Tensor,
     Shapes: ``start (row, input)``, ``ends (step, row, forcing)`` in the order of ``layout.forcing``, and
     ``out (step, row, output)``, which may have fewer rows. No gradients; nothing is read back from a device.
     """
-    now, end = start.clone(), torch.zeros_like(start)
-    set_state = layout.setter(now, layout.prognostic)
-    set_first, set_then = (layout.setter(slot, layout.forcing) for slot in (now, end))
+    end = torch.zeros_like(start)
     for forcing, result in zip(ends, out, strict=True):
-        set_then(forcing)
-        outputs = advance(model, layout, now, end)
+        layout.set_forcing_(end, forcing)
+        outputs = advance(model, layout, start, end)
         result.copy_(outputs[: len(result)])
-        set_state(layout.state_rows(outputs))
-        set_first(forcing)  # more than the model reads at a start
-    layout.next_start_(start, end, outputs)
+        layout.next_start_(start, end, outputs)

@@ -30,10 +30,10 @@ _BUFFERS = 2
 
 @dataclass(frozen=True)
 class _Recording:
-    """Slots (input, row) and outputs (output, row) of a graph that advances ``start`` by one step."""
+    """Start slot (input, row), forcing (forcing, row) and outputs (output, row) of a graph that advances the start."""
 
     start: Tensor
-    end: Tensor
+    forcing: Tensor
     out: Tensor
     graph: Any
 
@@ -58,86 +58,89 @@ class DeviceStep:
         self._plain, self.precision, self.device = step, hidden, step.device
         self.name = f"compiled, hidden layers in {str(hidden).removeprefix('torch.')}"
         self._network, self._state = NetworkPart(step, hidden), StatePart(step)
-        layout = StepLayout(step.inputs, step.outputs, device=step.device)
-        self._inputs, self._outputs = len(step.inputs), len(step.outputs)
-        self._state_in, self._forcing = layout.columns(layout.prognostic), layout.columns(layout.forcing_start)
-        self._state_out = torch.tensor([step.outputs.index(n) for n in layout.prognostic], device=step.device)
-        self._recordings: dict[int, _Recording] = {}
+        self._layout = StepLayout(step.inputs, step.outputs, device=step.device)
+        self._recordings: dict[tuple[int, tuple[str, ...]], _Recording] = {}
         self._lock = threading.Lock()
-
-    def advance_(self, start: Tensor, end: Tensor) -> Tensor:
-        """Make a step in place; shapes ``(input, row), (input, row) -> (output, row)``.
-
-        Afterwards ``start`` is that of the next step. All is done on the device, and nothing comes from the host.
-        """
-        out = self._state(start, end, self._network(start, end))
-        start.index_copy_(0, self._state_in, out.index_select(0, self._state_out))
-        start.index_copy_(0, self._forcing, end.index_select(0, self._forcing))
-        return out
 
     def __call__(self, start: Tensor, end: Tensor) -> Tensor:
         """Compute the outputs; shapes ``(row, input), (row, input) -> (row, output)``, points innermost."""
         if not len(start):
-            return start.new_empty((0, self._outputs))
+            return start.new_empty((0, len(self._layout.outputs)))
+        forcing = end.t().index_select(0, self._layout.columns(self._layout.forcing))
         with self._lock:
-            recorded = self._recording(start, end)
+            recorded = self._recording(self._layout, start, forcing)
             recorded.start.copy_(start.t())
-            recorded.end.copy_(end.t())
+            recorded.forcing.copy_(forcing)
             recorded.graph.replay()
             return recorded.out.clone().t()
 
-    def steps(self, start: Tensor, ends: Tensor) -> Tensor:
-        """Make all steps of the rows; the device is waited for once, at the end.
+    def steps(self, layout: StepLayout, start: Tensor, ends: Tensor) -> Tensor:
+        """Make several steps; the device is waited for once, at the end.
 
-        Shapes: ``start (row, input)`` on the device, which becomes that of the next step; ``ends (step, input, row)``,
-        whose memory, of the host or of the device, is that of the result ``(step, output, row)``.
+        Shapes: ``start (row, input)`` on the device, which becomes that of the step after them in place; ``ends (step,
+        row, forcing)``, in the order of ``layout.forcing``, whose memory, of the host or of the device, is that of the
+        result ``(step, row, output)``. Fastest with points innermost.
         """
-        n_steps, _, n_rows = ends.shape
-        here = ends.device == self.device
-        results = torch.empty((n_steps, self._outputs, n_rows), device=ends.device, pin_memory=not here)
+        here, forcing = ends.device == self.device, ends.mT.contiguous()
+        shape = len(ends), len(self._layout.outputs), len(start)
+        results = torch.empty(shape, device=ends.device, pin_memory=not here)
         with self._lock:
-            recorded = self._recording(start, ends[0].t())
+            recorded = self._recording(layout, start, forcing[0].to(self.device))
             recorded.start.copy_(start.t())
             if here:
-                for end, out in zip(ends, results, strict=True):
-                    recorded.end.copy_(end)
+                for given, out in zip(forcing, results, strict=True):
+                    recorded.forcing.copy_(given)
                     recorded.graph.replay()
                     out.copy_(recorded.out)
             else:
-                _stream(recorded, ends if ends.is_pinned() else ends.pin_memory(), results)
+                _stream(recorded, forcing.pin_memory(), results)
             start.copy_(recorded.start.t())
         torch.cuda.synchronize(self.device)
-        return results
+        return results.mT
 
-    def _recording(self, start: Tensor, end: Tensor) -> _Recording:
+    def advance_(self, layout: StepLayout, start: Tensor, forcing: Tensor) -> Tensor:
+        """Make a step in place; shapes ``(input, row), (forcing, row) -> (output, row)``.
+
+        Afterwards ``start`` is that of the next step. All is done on the device, and nothing comes from the host.
+        """
+        end = torch.zeros_like(start)
+        layout.set_forcing_(end.t(), forcing.t())
+        out = self._state(start, end, self._network(start, end))
+        layout.next_start_(start.t(), end.t(), out.t())
+        return out
+
+    def _recording(self, layout: StepLayout, start: Tensor, forcing: Tensor) -> _Recording:
         """Return the graph for a number of rows, made and compared with the plain step at the first."""
-        n_rows = len(start)
-        if n_rows not in self._recordings:
-            made = self._record(n_rows)
+        key = len(start), layout.forcing
+        if key not in self._recordings:
+            made = self._record(layout, len(start))
             made.start.copy_(start.t())
-            made.end.copy_(end.t())
+            made.forcing.copy_(forcing)
             made.graph.replay()
-            found = difference(self._plain, start, end.to(self.device), made.out.t())
+            end = torch.zeros_like(start)
+            layout.set_forcing_(end, forcing.t())
+            found = difference(self._plain, start, end, made.out.t())
             if found > TOLERANCE[self.precision]:
                 raise RuntimeError(
                     f"The recorded step of {self._plain.path.name} differs from the plain one by {found:.2g} of the "
                     "spread of its outputs. Set `execution: plain`."
                 )
-            self._recordings[n_rows] = made
-        return self._recordings[n_rows]
+            self._recordings[key] = made
+        return self._recordings[key]
 
-    def _record(self, n_rows: int) -> _Recording:
-        start, end = (torch.ones((self._inputs, n_rows), device=self.device) for _ in range(2))
+    def _record(self, layout: StepLayout, n_rows: int) -> _Recording:
+        start = torch.ones((len(layout.inputs), n_rows), device=self.device)
+        forcing = torch.ones((len(layout.forcing), n_rows), device=self.device)
         aside = torch.cuda.Stream(self.device)
         aside.wait_stream(torch.cuda.current_stream(self.device))
         with torch.inference_mode(False), torch.no_grad(), torch.cuda.stream(aside):
             for _ in range(_WARM_UP):
-                self.advance_(start, end)
+                self.advance_(layout, start, forcing)
         torch.cuda.current_stream(self.device).wait_stream(aside)
         graph = torch.cuda.CUDAGraph()
         with torch.inference_mode(False), torch.no_grad(), torch.cuda.graph(graph):
-            out = self.advance_(start, end)
-        return _Recording(start, end, out, graph)
+            out = self.advance_(layout, start, forcing)
+        return _Recording(start, forcing, out, graph)
 
 
 def _stream(recorded: _Recording, forcing: Tensor, results: Tensor) -> None:
@@ -145,7 +148,7 @@ def _stream(recorded: _Recording, forcing: Tensor, results: Tensor) -> None:
     device = recorded.start.device
     compute = torch.cuda.current_stream(device)
     inward, outward = torch.cuda.Stream(device), torch.cuda.Stream(device)
-    given = [torch.empty_like(recorded.end) for _ in range(_BUFFERS)]
+    given = [torch.empty_like(recorded.forcing) for _ in range(_BUFFERS)]
     made = [torch.empty_like(recorded.out) for _ in range(_BUFFERS)]
     taken, fetched = ([torch.cuda.Event() for _ in range(_BUFFERS)] for _ in range(2))
     inward.wait_stream(compute)
@@ -157,7 +160,7 @@ def _stream(recorded: _Recording, forcing: Tensor, results: Tensor) -> None:
                 inward.wait_event(taken[at])
             given[at].copy_(forcing[k], non_blocking=True)
         compute.wait_stream(inward)
-        recorded.end.copy_(given[at])
+        recorded.forcing.copy_(given[at])
         taken[at].record(compute)
         recorded.graph.replay()
         if k >= _BUFFERS:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 from pathlib import Path
 
 import torch
@@ -16,6 +17,7 @@ from torch import Tensor
 from anemoi_ailand.rollout.step.advance import StepLayout, advance_steps
 from anemoi_ailand.rollout.step.batch_invariance import ROWS, ROWS_COMPILED
 from anemoi_ailand.rollout.step.checkpoint import LandStep
+from anemoi_ailand.rollout.step.device_step import DeviceStep
 from anemoi_ailand.rollout.step.traced_model import traced
 
 #: Rows of a block on a CPU, where its activations stay in the cache, and on an accelerator.
@@ -89,12 +91,14 @@ class BlockStep:
         Shapes: ``start (row, input)``, ``ends (step, row, forcing)`` in the order of ``layout.forcing``, to
         ``(step, row, output)``; fastest with points innermost in memory.
         """
+        if isinstance(self.step.compiled, DeviceStep):
+            return self.step.compiled.steps(layout, start, ends)
         out = ends.new_empty((len(ends), len(self.step.outputs), len(start))).transpose(1, 2)
 
         def make(rows: slice) -> None:
             first, then, n = start[rows], ends[:, rows], len(start[rows])
             if n % self._unit:  # padded once instead of at every step: the last row is repeated
-                whole = torch.arange(n + -n % self._unit).clamp_(max=n - 1)
+                whole = _repeated(n, self._unit)
                 first, then = first.t().index_select(1, whole).t(), then.mT.index_select(2, whole).mT
             first = first.t().contiguous().t()  # points innermost in memory
             advance_steps(self._of_units, layout, first, then, out[:, rows])
@@ -112,6 +116,12 @@ class BlockStep:
                 make(rows)
         else:
             list(self._pool.map(make, blocks))  # all blocks, or the error of the first that failed
+
+
+@lru_cache(maxsize=8)
+def _repeated(n_rows: int, unit: int) -> Tensor:
+    """Return the indices of rows with the last one repeated to a multiple of the unit."""
+    return torch.arange(n_rows + -n_rows % unit).clamp_(max=n_rows - 1)
 
 
 def _one_thread() -> None:

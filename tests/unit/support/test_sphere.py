@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from anemoi_ailand.constants import SAME_PLACE
+from anemoi_ailand.support import sphere
 from anemoi_ailand.support.sphere import check_coordinates, nearest_points, same_points, separation, wrap_longitude
 
 EAST = np.array([0.0, 90.0, 180.0, 350.0, 359.9999])
@@ -22,8 +23,10 @@ def haversine(a: tuple[float, float], b: tuple[np.ndarray, np.ndarray]) -> np.nd
     return np.degrees(2 * np.arcsin(np.sqrt(np.clip(half, 0, 1))))
 
 
-def test_nearest_points_are_those_of_a_naive_loop() -> None:
+@pytest.mark.parametrize("few_pairs", [sphere.FEW_PAIRS, 0])
+def test_nearest_points_are_those_of_a_naive_loop(few_pairs: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Index and distance equal those of the haversine formula over all pairs, in any convention of longitudes."""
+    monkeypatch.setattr(sphere, "FEW_PAIRS", few_pairs)
     rng = np.random.default_rng(1)
     points = np.degrees(np.arcsin(rng.uniform(-1, 1, 500))), rng.uniform(-180.0, 180.0, 500)
     targets = np.degrees(np.arcsin(rng.uniform(-1, 1, 50))), rng.uniform(0.0, 360.0, 50)

@@ -25,9 +25,9 @@ def test_recorded_step_gives_state_and_instants_to_the_next(land):
     step = land.land_step()
     start, end = slots(step)
     layout = StepLayout(step.inputs, step.outputs)
-    now = start.t().clone()
+    now, forcing = start.t().clone(), end[:, layout.columns(layout.forcing)].t()
     with torch.inference_mode():
-        out = DeviceStep(step, torch.float32).advance_(now, end.t().clone()).t()
+        out = DeviceStep(step, torch.float32).advance_(layout, now, forcing).t()
     torch.testing.assert_close(out, fused(step, start, end), rtol=0, atol=0)
     torch.testing.assert_close(now.t(), layout.next_start(start, end, out), rtol=0, atol=0)
 
@@ -54,11 +54,10 @@ def test_nothing_in_a_recording_comes_from_the_host():
     device_step = DeviceStep(step)
     with FakeTensorMode(allow_non_fake_inputs=True), torch.no_grad(), _Places() as places:
         device_step._network, device_step._state = device_step._network.cuda(), device_step._state.cuda()
-        for name in ("_state_in", "_state_out", "_forcing"):
-            setattr(device_step, name, getattr(device_step, name).cuda())
-        start, end = (torch.empty((len(step.inputs), 64), device="cuda") for _ in range(2))
+        layout = device_step._layout
+        start, forcing = (torch.empty((len(names), 64), device="cuda") for names in (step.inputs, layout.forcing))
         places.found.clear()
-        out = device_step.advance_(start, end)
+        out = device_step.advance_(layout, start, forcing)
     assert out.shape == (len(step.outputs), 64) and out.device.type == "cuda"
     assert places.number > 1000 and not places.found
 
@@ -71,14 +70,14 @@ def test_many_steps_of_a_device_are_those_of_the_plain_step():
     state = land.initial(data)
     start, end = state.columns, land.forcing_columns(state, data)
     step, layout = DeviceStep(plain), StepLayout(plain.inputs, plain.outputs, device="cuda")
-    ends = end.t().cpu().expand(5, -1, -1).contiguous()
+    ends = end[:, layout.columns(layout.forcing)].cpu().expand(5, -1, -1)
     now, expected = start.clone(), []
     for _ in range(5):
         expected.append(plain.of_slots(now, end))
         now = layout.next_start(now, end, expected[-1])
     spread = expected[-1].std(0).clamp_min(1e-6)
-    host, device = step.steps(start.clone(), ends), step.steps(start.clone(), ends.cuda())
+    host, device = (step.steps(layout, start.clone(), forcing) for forcing in (ends, ends.cuda()))
     assert host.device.type == "cpu" and torch.equal(host, device.cpu())
     for out, wanted in zip(device, expected, strict=True):
-        assert (((out.t() - wanted) / spread).square().mean().sqrt()) < 0.05
-    torch.testing.assert_close(step(start, end), device[0].t(), rtol=0, atol=0)
+        assert (((out - wanted) / spread).square().mean().sqrt()) < 0.05
+    torch.testing.assert_close(step(start, end), device[0], rtol=0, atol=0)
