@@ -20,6 +20,9 @@ Rule = tuple[tuple[str, ...], Callable[..., np.ndarray]]
 #: the name of the climatology in ecLand's files.
 MONTHLY = {"lai_lv": "Mlail", "lai_hv": "Mlaih", "al": "Malbedo"}
 
+#: Those among them with one value that may stand for all times: its seasons are much smaller than its spread in space.
+ONE_SUFFICES = ("al",)
+
 
 def _vegetation(kind: str, which: int) -> Rule:
     return (kind,), lambda types: vegetation_parameters(types)[which]

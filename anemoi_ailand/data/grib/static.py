@@ -16,10 +16,10 @@ import netCDF4
 import numpy as np
 
 from anemoi_ailand.constants import C4_CODE
-from anemoi_ailand.data.derived import MONTHLY
+from anemoi_ailand.data.derived import MONTHLY, ONE_SUFFICES
 from anemoi_ailand.data.files.netcdf import filled, open_file
 from anemoi_ailand.support.units import conversion, convert, table_units
-from anemoi_ailand.variables import VARIABLES, Time
+from anemoi_ailand.variables import VARIABLES, Time, Variable
 
 _LATITUDE, _LONGITUDE = ("latitude", "lat", "clat"), ("longitude", "lon", "clon")
 
@@ -46,10 +46,15 @@ def read_static(paths: list[Path]) -> Static:
             for row in VARIABLES.values():
                 names = (row.reference, row.netcdf_name, row.name, MONTHLY.get(row.name))
                 found = [n for n in names if n in dataset.variables]
-                fixed = row.time is Time.CONSTANT or row.name in MONTHLY
-                if fixed and found and "time" not in dataset.variables[found[0]].dimensions:
+                if found and _is_fixed(row, dataset.variables[found[0]].dimensions):
                     out.fields.setdefault(row.name, _field(dataset, found[0], table_units(row.name), path))
     return out
+
+
+def _is_fixed(row: Variable, dimensions: tuple[str, ...]) -> bool:
+    """Return whether a variable with these dimensions is a constant, or a climatology where one suffices."""
+    monthly = row.name in MONTHLY and "month" in dimensions
+    return "time" not in dimensions and (row.time is Time.CONSTANT or row.name in ONE_SUFFICES or monthly)
 
 
 def _coordinate(dataset: netCDF4.Dataset, names: tuple[str, ...]) -> np.ndarray | None:

@@ -17,7 +17,7 @@ from typing import Protocol
 import numpy as np
 
 from anemoi_ailand.constants import SOIL_LAYER_THICKNESS, STEP_HOURS
-from anemoi_ailand.data.derived import MONTHLY
+from anemoi_ailand.data.derived import MONTHLY, ONE_SUFFICES
 from anemoi_ailand.data.grib.accumulation import Intervals, cover, simple_ends
 from anemoi_ailand.data.grib.index import Header, Scan
 from anemoi_ailand.data.grib.parameters import MEANS_OF_INSTANTS, PARAMETERS, Level, Parameter, factor
@@ -30,8 +30,6 @@ _SAME_DEPTH = 0.015
 #: Length of the mean, by time semantics of the table [s].
 _LENGTH = {Time.INTERVAL_MEAN: STEP_HOURS * HOUR, Time.LATE_MEAN: STEP_HOURS * HOUR // 2}
 
-#: Variables with one field that stands for all times: their seasons are much smaller than their differences in space.
-ONE_SUFFICES = ("al",)
 _MONTHS = 12
 
 #: Pairs of weight and row of the scan.

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from anemoi_ailand.constants import C4_CODE, STEP
-from anemoi_ailand.data.derived import MONTHLY, Rule, rules
+from anemoi_ailand.data.derived import MONTHLY, ONE_SUFFICES, Rule, rules
 from anemoi_ailand.data.files import paths
 from anemoi_ailand.data.files.netcdf import POINT_DIMENSIONS, filled, open_file, read_records, times
 from anemoi_ailand.data.reader import MARKS, Coverage, check_request, common_period
@@ -82,8 +82,8 @@ class PointReader:
 
     The files have dimensions (time, point) and are joined by their time axes. The constant fields are by default in
     ``static.nc`` or ``<file>_static.nc`` in the folder of the first file. Leaf area and background albedo may be there
-    too, as monthly climatologies (month, point), or one value for all times. Parameters of types that are not in the
-    files are derived from the types.
+    too, as monthly climatologies (month, point), and albedo as one value for all times. Parameters of types that are
+    not in the files are derived from the types.
     """
 
     def __init__(self, files: Sequence[Path], static: Sequence[Path] = ()) -> None:
@@ -132,7 +132,9 @@ class PointReader:
         names = dict.fromkeys(filter(None, (row.reference, row.netcdf_name, row.name)))
         kinds = {"constant" if row.time is Time.CONSTANT else "dynamic": names}
         if row.name in MONTHLY:
-            kinds |= {"monthly": {MONTHLY[row.name]: None, **names}, "constant": names}
+            kinds |= {"monthly": {MONTHLY[row.name]: None, **names}}
+        if row.name in ONE_SUFFICES:
+            kinds |= {"constant": names}
         for kind, expression in ((k, n) for k, group in kinds.items() for n in group):
             parts = tuple(expression.split("+"))
             found = tuple(f for f in self._files if set(parts) <= getattr(f, kind))
