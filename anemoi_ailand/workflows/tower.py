@@ -148,12 +148,17 @@ def tower(
             reader = with_properties(records, known)
         else:
             reader = with_properties(records, known, nearest.static(), nearest.seasons(), str(nearest))
-        if "al" in step.inputs and BY_COVER in reader.rules["albedo"]:
-            LOG.warning("The site has no albedo `al`, so %s is taken", reader.rules["albedo"])
+        _warn_of_albedo(step.inputs, reader.rules["albedo"])
         first, last = period(_dates(reader), start, lead, end)
         result = _run(step, reader, nearest, _dates(reader), (first, last), spin_up, progress)
         _write(folder, place, reader, step, *result)
     return Path(output).expanduser()
+
+
+def _warn_of_albedo(inputs: Sequence[str], rule: str) -> None:
+    """Warn of an albedo that nobody gave, if the network reads it."""
+    if "al" in inputs and BY_COVER in rule:
+        LOG.warning("The site has no albedo `al`, so it is taken as %s", rule)
 
 
 class NearestPoint:
