@@ -18,13 +18,14 @@ from anemoi.utils.dates import as_timedelta
 from anemoi_ailand.data.land_data import LandData
 from anemoi_ailand.rollout.ensembles.ensemble import Ensemble
 from anemoi_ailand.rollout.ensembles.options import EnsembleOptions
-from anemoi_ailand.rollout.forcing.records import Source, check_steps, position, record_at, records, source_of
+from anemoi_ailand.rollout.forcing.records import Source, check_steps, pieces, position, record_at, records, source_of
 from anemoi_ailand.rollout.outputs.output_columns import columns_of
 from anemoi_ailand.rollout.outputs.output_frame import Frame
 from anemoi_ailand.rollout.outputs.series import new_series
 from anemoi_ailand.rollout.run.progress import Progress
 from anemoi_ailand.rollout.step.advance import STEP
 from anemoi_ailand.rollout.step.land_state import LandState
+from anemoi_ailand.rollout.step.row_blocks import steps_at_once
 from anemoi_ailand.support.configuration import checked
 from anemoi_ailand.support.dates import Date, Duration, bounds_of, to_datetime
 from anemoi_ailand.support.netcdf_writer import global_attributes
@@ -64,12 +65,13 @@ class _Members:
             rows |= dict(zip(names, values, strict=True))
         return land.initial(rows, date, *self.ensemble.places())
 
-    def forcing(self, record: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
-        """Return the forcing of all rows."""
+    def forcing(self, piece: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
+        """Return the forcing of all rows, (date, point) to (date, row)."""
         if self.ensemble is None:
-            return record
-        values = self.ensemble.forcing(np.stack(list(record.values())), list(record))
-        return dict(zip(record, values, strict=True))
+            return piece
+        names = list(piece)
+        values = self.ensemble.forcings(np.stack([piece[n] for n in names]), names)
+        return dict(zip(names, values, strict=True))
 
     def check(self, state: LandState) -> None:
         """Refuse an initial state of other points or members."""
@@ -110,13 +112,15 @@ def run_series(
     anywhere = bool(progress) or hasattr(builtins, "__IPYTHON__")
     try:
         if initial is None:
-            kept.add(state.date, _rows(state, names))
-        delay = 0.0 if progress else _LONG
+            kept.add([state.date], {n: state[n].numpy(force=True)[None] for n in names if n in state.names})
+        delay, most = 0.0 if progress else _LONG, steps_at_once(state.latitudes.size)
         with Progress(last - first, progress is not False, "Run", delay=delay, anywhere=anywhere) as bar:
-            for record in records(source, land.forcing_names, first + 1, last + 1):
-                state = land.step(state, members.forcing(record))
-                kept.add(state.date, _rows(state, names))
-                bar.step()
+            for n_steps, piece in pieces(source, land.forcing_names, first + 1, last + 1, most):
+                dates = [state.date + (k + 1) * STEP for k in range(n_steps)]
+                outputs, state = land.steps(state, members.forcing(piece), n_steps)
+                values = outputs.numpy(force=True)
+                kept.add(dates, {n: values[..., land.outputs.index(n)] for n in names})
+                bar.steps(n_steps)
         return kept.result(), state
     except BaseException:
         kept.abandon()
@@ -218,10 +222,3 @@ def _frame(
     return Frame(
         state.date, *places, np.arange(n_points), n_points, len(members) if many else None, columns, attributes
     )
-
-
-def _rows(state: LandState, names: Sequence[str]) -> dict[str, np.ndarray]:
-    found = dict(zip(state.inputs, state.columns.numpy(force=True).T, strict=True))
-    if state.diagnostics is not None:
-        found |= dict(zip(state.diagnosed, state.diagnostics.numpy(force=True).T, strict=True))
-    return {name: found[name] for name in names if name in found}

@@ -552,8 +552,8 @@ class LandStepper:
         low, high = self._limits[wanted]
         found = columns.numpy(force=True).reshape(len(wanted), -1)
         if not ((found >= low) & (found <= high)).all():  # false of NaN too
-            for k, date in enumerate(dates):
-                rows = found[:, k * places[0].size : (k + 1) * places[0].size]
+            for i, date in enumerate(dates):
+                rows = found[:, i * places[0].size : (i + 1) * places[0].size]
                 check_finite(rows, wanted, wanted, date, places)
                 check_plausible(rows, wanted, date, places, self._warned)
         return columns.reshape(len(wanted), len(dates), -1).movedim(0, -1)

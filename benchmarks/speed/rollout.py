@@ -188,9 +188,9 @@ class _Timed(LandForecasterRunner):
         roll = super()._rollout(*args)
         computed = roll.computed
 
-        def timed(start: torch.Tensor, end: torch.Tensor) -> torch.Tensor:
+        def timed(ends: torch.Tensor) -> torch.Tensor:
             begin = time.perf_counter()
-            out = computed(start, end)
+            out = computed(ends)
             self.network += time.perf_counter() - begin
             return out
 

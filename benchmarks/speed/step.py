@@ -55,7 +55,11 @@ PUBLISHED = "14,964 forecast days a day at 87,798 points on a node with 128 thre
 INSTRUCTIONS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16")
 
 #: Labels of the entrants that ratios are made of.
-BFLOAT16, COMPILED, GRID, ALONE = "products, bfloat16", "step, compiled", "grid, compiled", "1 point, compiled"
+BFLOAT16, COMPILED, GRID = "products, bfloat16", "step, compiled", "grid, compiled"
+ALONE, SERIES = "1 point, compiled", "1 point, series, compiled"
+
+#: Steps of a series.
+SERIES_STEPS = 256
 
 #: Calls of an entrant before the first round: a recording is optimised at its second and third.
 WARM_UP = 3
@@ -162,20 +166,21 @@ def table(result: Result, setting: Setting) -> str:
     cost = [["microseconds a point-step", *result.steps]]
     cost += [[label, *(_cell(rounds.get(label)) for rounds in result.steps.values())] for label in labels]
     ratios = [["network", "point-steps a second, grid, compiled", "x ecLand", "products in bfloat16 / compiled step",
-               "1 point, compiled, x ecLand alone"]]  # fmt: skip
+               "1 point, x ecLand alone", "1 point, series, x ecLand alone"]]  # fmt: skip
     for name, rounds in result.steps.items():
         if GRID not in rounds:
-            ratios.append([name, *"----"])
+            ratios.append([name, *"-----"])
             continue
-        products, compiled, grid, alone = (np.array(rounds[label]) for label in (BFLOAT16, COMPILED, GRID, ALONE))
-        low, high = (x / np.median(alone) for x in ECLAND_ALONE)
+        products, compiled, grid = (np.array(rounds[label]) for label in (BFLOAT16, COMPILED, GRID))
+        sites = [[x / np.median(rounds[label]) for x in ECLAND_ALONE] for label in (ALONE, SERIES)]
         ratios.append([name, f"{1e6 / np.median(grid):,.0f}", _cell(1e6 / grid / rate), _cell(products / compiled),
-                       f"{low:.2g} - {high:.2g}"])  # fmt: skip
+                       *(f"{low:.2g} - {high:.2g}" for low, high in sites)])  # fmt: skip
     where = "measured on this machine" if own else "measured on an AMD EPYC core, which is not the core of this table"
     lines = [
         machine(), "",
         f"One pinned core and thread, processor time; medians of {setting.rounds} rounds (quartiles). Products, "
-        f"network and step: {setting.rows:,} rows; grid: {setting.points:,}; points: `LandStepper.step`.", "",
+        f"network and step: {setting.rows:,} rows; grid: {setting.points:,}; points: `LandStepper.step`; series: "
+        f"`LandStepper.run` of {SERIES_STEPS} steps in memory.", "",
         *aligned(cost, left=(0,)), "",
         f"ecLand: {rate:,.0f} point-steps a second and core (double precision, output every 6 h), {where}; one "
         f"point alone: {ECLAND_ALONE[0]:,.0f} to {ECLAND_ALONE[1]:,.0f} microseconds on an AMD EPYC core. Not "
@@ -223,6 +228,8 @@ def _entrants(step: LandStep, compiled: LandStep, setting: Setting) -> dict[str,
     for points, name in ((44, "44 points"), (1, "1 point")):
         for execution, each in steps.items():
             calls[f"{name}, {execution}"] = _stepper(each, setting.dataset, points), points
+    for execution, each in steps.items():
+        calls[f"1 point, series, {execution}"] = _series(each, setting.dataset)
     return calls
 
 
@@ -255,6 +262,14 @@ def _stepper(step: LandStep, dataset: Path, points: int) -> Callable[[], Any]:
     state = land.initial(fields)
     forcing = dict(record_at(fields, first + STEP, land.forcing_names))
     return lambda: land.step(state, forcing)
+
+
+def _series(step: LandStep, dataset: Path) -> tuple[Callable[[], Any], int]:
+    """Return a call of a run at one point with forcing in memory, without a file, and its number of steps."""
+    land, data = LandStepper(step, threads=1), open_data(str(dataset))
+    dates = data.coverage.dates()[: SERIES_STEPS + 1]
+    fields = data.to_xarray((dates[0], dates[-1]), points=[0]).load()
+    return lambda: land.run(fields, progress=False), len(dates) - 1
 
 
 def processor_time(call: Callable[[], Any], seconds: float) -> float:

@@ -63,8 +63,14 @@ class Ensemble:
         """Return the forcing of the next step, (variable, point) to (variable, member x point)."""
         return self._forcing.step(values, names).reshape(len(names), -1) if self._forcing else self.static(values)
 
+    def forcings(self, values: np.ndarray, names: Sequence[str]) -> np.ndarray:
+        """Return the forcing of the next steps, (variable, step, point) to (variable, step, member x point)."""
+        if self._forcing is None:
+            return self.static(values)
+        return np.stack([self.forcing(one, names) for one in values.swapaxes(0, 1)], axis=1)
+
     def static(self, values: np.ndarray) -> np.ndarray:
-        """Repeat fields for every member, (variable, point) to (variable, member x point)."""
+        """Repeat fields for every member, (..., point) to (..., member x point)."""
         return np.tile(values, len(self)) if len(self) > 1 else values
 
     def places(self) -> tuple[np.ndarray, np.ndarray]:

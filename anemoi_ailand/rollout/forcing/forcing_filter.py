@@ -110,6 +110,13 @@ class ForcingFilter:
                 self._last[name] = values[row].copy()
         return values
 
+    def several(self, values: np.ndarray, names: Sequence[str], dates: Sequence[datetime], where: Where) -> np.ndarray:
+        """Filter several dates, shape (variable, date, point), as one after the other."""
+        if self.policy != "hold" and not len(suspicious(values.reshape(len(names), -1), names)):
+            self._begin_day(dates[-1].date())
+            return values
+        return np.stack([self(values[:, k], names, date, where) for k, date in enumerate(dates)], axis=1)
+
     def state(self) -> dict[str, np.ndarray]:
         """Return the values that ``hold`` would use, by variable, shape (point,), for a restart file."""
         return {name: values.copy() for name, values in self._last.items()}

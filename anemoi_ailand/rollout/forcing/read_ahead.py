@@ -122,13 +122,21 @@ class ReadAhead:
             An unknown date, or an error of the loader, converted to the first of these kinds that fits, with the date.
             It is raised when the date is requested, not when it is read ahead.
         """
+        return self.several(date, 1)[:, 0]
+
+    def several(self, date: datetime, most: int) -> np.ndarray:
+        """Return the values from ``date`` on, as many dates as are in memory up to ``most``, (variable, date, point).
+
+        As :meth:`get`.
+        """
         if date not in self._number:
             raise ValueError(f"{date} is not among the {len(self._dates)} dates to be read{self._span()}.")
         number = self._number[date]
         if number not in self._present.numbers:
             self._advance(number)
         assert self._present.values is not None
-        return self._present.values[:, number - self._present.numbers.start]
+        first = number - self._present.numbers.start
+        return self._present.values[:, first : first + most]
 
     def __contains__(self, date: object) -> bool:
         return date in self._number

@@ -125,14 +125,23 @@ def position(source: Source, date: datetime) -> int:
     return int(found[0])
 
 
-def records(source: Source, names: Sequence[str], first: int, last: int) -> Iterator[dict[str, np.ndarray]]:
-    """Iterate over the records ``first:last``, each a mapping of name to values (point,)."""
+def pieces(
+    source: Source, names: Sequence[str], first: int, last: int, most: int
+) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
+    """Iterate over the dates ``first:last`` in pieces of at most ``most``: their number, and values (date, point)."""
     size = max(1, BLOCK_BYTES // (4 * max(1, len(names)) * source.latitudes.size))
     for begin in range(first, last, size):
         end = min(begin + size, last)
         block = source.read(names, begin, end)
-        for k in range(end - begin):
-            yield {name: values[k] for name, values in block.items()}
+        for k in range(0, end - begin, most):
+            n = min(most, end - begin - k)
+            yield n, {name: values[k : k + n] for name, values in block.items()}
+
+
+def records(source: Source, names: Sequence[str], first: int, last: int) -> Iterator[dict[str, np.ndarray]]:
+    """Iterate over the records ``first:last``, each a mapping of name to values (point,)."""
+    for _, piece in pieces(source, names, first, last, 1):
+        yield {name: values[0] for name, values in piece.items()}
 
 
 def record_at(given: Any, date: datetime, names: Sequence[str]) -> Mapping[str, Any]:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -130,6 +131,13 @@ class Block:
         for name, values in self.values.items():
             values[at] = row.get(name, missing)
         self.times.append(times)
+
+    def extend(self, times: Sequence[tuple[datetime, datetime, datetime]], rows: Mapping[str, FloatArray]) -> None:
+        """Set the next times, with ``rows`` (time, ...) by column."""
+        at, missing = slice(self.filled, self.filled + len(times)), np.float32(np.nan)
+        for name, values in self.values.items():
+            values[at] = rows.get(name, missing)
+        self.times.extend(times)
 
     def split(self, unit: int, rest: Block) -> Block:
         """Keep a multiple of ``unit`` times, move the others into the empty block ``rest`` and return it."""

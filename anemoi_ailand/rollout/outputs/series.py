@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shutil
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -43,11 +43,18 @@ class Series:
         shapes = {c.netcdf_name: (n_times, *self.frame.shape(c)) for c in self.frame.columns}
         return Block([], {name: np.empty(shape, dtype) for name, shape in shapes.items()})
 
-    def add(self, date: datetime, values: Mapping[str, np.ndarray]) -> None:
-        """Add a time; ``values`` are rows (member x point) by name, and variables that it lacks are missing."""
-        columns = self.frame.columns
-        row = {c.netcdf_name: values[c.name].reshape(self.frame.shape(c)) for c in columns if c.name in values}
-        self._block.add((date, date - STEP, date), row)
+    def add(self, dates: Sequence[datetime], values: Mapping[str, np.ndarray]) -> None:
+        """Add times; ``values`` (time, member x point) are by name, and variables that it lacks are missing."""
+        columns = [c for c in self.frame.columns if c.name in values]
+        for begin, end in self._pieces(len(dates)):
+            times = [(date, date - STEP, date) for date in dates[begin:end]]
+            shapes = [(len(times), *self.frame.shape(c)) for c in columns]
+            parts = (values[c.name][begin:end].reshape(shape) for c, shape in zip(columns, shapes, strict=True))
+            self._block.extend(times, dict(zip([c.netcdf_name for c in columns], parts, strict=True)))
+
+    def _pieces(self, n_times: int) -> Iterator[tuple[int, int]]:
+        """Divide times to be added into pieces for which the block has room."""
+        yield 0, n_times
 
     def result(self) -> xr.Dataset:
         """Return the series."""
@@ -83,10 +90,14 @@ class _FileSeries(Series, ABC):
         super().__init__(frame, min(n_times, self._chunks.block), np.dtype(np.float32))
         self._size = min(n_times, self._chunks.block)
 
-    def add(self, date: datetime, values: Mapping[str, np.ndarray]) -> None:
-        super().add(date, values)
-        if self._block.filled == self._size:
-            self._flush()
+    def _pieces(self, n_times: int) -> Iterator[tuple[int, int]]:
+        begin = 0
+        while begin < n_times:
+            end = min(n_times, begin + self._size - self._block.filled)
+            yield begin, end
+            if self._block.filled == self._size:
+                self._flush()
+            begin = end
 
     def _flush(self) -> None:
         if self._block.filled:

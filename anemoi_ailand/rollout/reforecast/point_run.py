@@ -9,6 +9,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -19,9 +20,9 @@ from anemoi_ailand.data.reader import Reader
 from anemoi_ailand.data.sun import COMPUTED, compute
 from anemoi_ailand.rollout.forcing.forcing_filter import check_finite
 from anemoi_ailand.rollout.run.progress import Progress
-from anemoi_ailand.rollout.step.advance import StepLayout, advance
+from anemoi_ailand.rollout.step.advance import StepLayout
 from anemoi_ailand.rollout.step.checkpoint import LandStep
-from anemoi_ailand.rollout.step.traced_model import traced
+from anemoi_ailand.rollout.step.row_blocks import BlockStep, steps_at_once
 from anemoi_ailand.support.units import DAY, HOUR
 
 LOG = logging.getLogger(__name__)
@@ -76,8 +77,8 @@ class PointRun:
         self.layout = StepLayout(step.inputs, step.outputs, device=step.device)
         self._places = reader.latitudes, reader.longitudes
         self._starts = self._slots(reader, self.layout.fields_start, self.dates[:-1])
-        self._ends = self._slots(reader, self.layout.forcing_end, self.dates[1:])
-        self._model = traced(step)[0]
+        self._ends = self._forcing(self._slots(reader, self.layout.forcing_end, self.dates[1:]))
+        self._blocks = BlockStep(step)
 
     def state(self, fields: dict[str, np.ndarray]) -> Tensor:
         """Return the state (point, prognostic) of fields (point,) by name; refuse missing values."""
@@ -89,11 +90,11 @@ class PointRun:
         """Return the outputs (date, point, output) at the dates after the first, for ``n_steps`` steps or all."""
         n_steps = len(self._starts) if n_steps is None else n_steps
         out = torch.empty((n_steps, len(state), len(self.step.outputs)), device=self.step.device)
+        now = self.layout.with_state(self._starts[0], state)
         with Progress(n_steps, progress, "Rollout") as bar:
-            for i in range(n_steps):
-                out[i] = advance(self._model.of_slots, self.layout, self._starts[i], self._ends[i], state)
-                state = self.layout.state(out[i])
-                bar.step()
+            for begin, end in _pieces(n_steps, len(now)):
+                out[begin:end] = self._blocks.steps(self.layout, now, self._ends[begin:end])
+                bar.steps(end - begin)
         values = out.cpu().numpy()
         for date, one in zip(self.dates[1:], values, strict=False):
             check_finite(one.T, self.step.outputs, self.step.outputs, date, self._places, False)
@@ -118,16 +119,19 @@ class PointRun:
         steps = max(length, last)
         with Progress(most_years * steps, progress, f"Spin-up, at most {most_years} years") as bar:
             while made.years < most_years and not made.converged:
-                now, after = states, torch.empty_like(states)
-                for i in range(steps):
-                    at = (begins + i).clamp(max=len(self._starts) - 1)
-                    start, end = (s.index_select(0, at).flatten(0, 1) for s in (self._starts, self._ends))
-                    now = self.layout.state(advance(self._model.of_slots, self.layout, start, end, now))
-                    if i + 1 == length:
-                        after[n_points:] = now[:-n_points]
-                    if i + 1 == last:  # the last year ends here, where the first begins
-                        after[:n_points] = now[-n_points:]
-                    bar.step()
+                after = torch.empty_like(states)
+                now = self.layout.with_state(self._starts.index_select(0, begins).flatten(0, 1), states)
+                for begin, end in _pieces(steps, len(now), (length, last)):
+                    at = (begins + torch.arange(begin, end, device=begins.device)[:, None]).clamp(
+                        max=len(self._ends) - 1
+                    )
+                    self._blocks.steps(self.layout, now, self._ends[at].flatten(1, 2))
+                    state = self.layout.state_in(now)
+                    if end == length:
+                        after[n_points:] = state[:-n_points]
+                    if end == last:  # the last year ends here, where the first begins
+                        after[:n_points] = state[-n_points:]
+                    bar.steps(end - begin)
                 change = {k: float((after - states)[:n_points, at].abs().max()) for k, at in columns.items()}
                 states, made = after, SpinUp(after[:n_points], made.years + 1, change)
                 LOG.debug("Spin-up: %s", made)
@@ -152,6 +156,13 @@ class PointRun:
         total = _STEPS_A_DAY * min(days, round(years * _YEAR))
         return years, length, total - (years - 1) * length
 
+    def _forcing(self, ends: Tensor) -> Tensor:
+        """Return the forcing (date, point, forcing) of end slots, with what the model reads at the next start only."""
+        following = torch.cat([self._starts[1:], self._starts[-1:]])  # nothing starts at the last date
+        only = self.layout.columns([n for n in self.layout.forcing_start if n not in self.layout.forcing_end])
+        ends = ends.index_copy(-1, only, following.index_select(-1, only))
+        return ends.index_select(-1, self.layout.columns(self.layout.forcing))
+
     def _slots(self, reader: Reader, names: Sequence[str], dates: Sequence[datetime]) -> Tensor:
         """Return slots (date, point, input) with the values of ``names`` at ``dates``."""
         missing = [n for n in names if n not in reader.variables and n not in COMPUTED]
@@ -164,3 +175,8 @@ class PointRun:
             check_finite(one, [*held, *sun], [*held, *sun], date, self._places)
         rows = torch.from_numpy(np.ascontiguousarray(values.swapaxes(1, 2))).to(self.step.device)
         return self.layout.slot(rows, self.layout.sources([*held, *sun]))
+
+
+def _pieces(n_steps: int, n_rows: int, ends: Sequence[int] = ()) -> list[tuple[int, int]]:
+    """Divide steps into those made in one call; pieces end at ``ends``."""
+    return list(pairwise(sorted({*range(0, n_steps, steps_at_once(n_rows)), *ends, n_steps})))

@@ -20,6 +20,7 @@ from anemoi_ailand.rollout.reforecast.sweep import rows_of_a_call, sweep
 from anemoi_ailand.rollout.run.progress import Progress
 from anemoi_ailand.rollout.step.checkpoint import LandStep, checkpoint_checksum
 from anemoi_ailand.rollout.step.compiled_step import open_step
+from anemoi_ailand.rollout.step.traced_model import traced
 from anemoi_ailand.support.checksum import ROLL_OUT, loaded_sha256
 
 LOG = logging.getLogger(__name__)
@@ -206,7 +207,8 @@ class Run:
         names: tuple[str, ...],
         batch_rows: int,
     ) -> None:
-        self.step, self.stored, self.batch_rows = step, stored, batch_rows
+        self.step = traced(step)[0] if step.device.type == "cpu" else step
+        self.stored, self.batch_rows = stored, batch_rows
         self.first, self.points, self.steps, self.names = first, points, steps, names
         self.lead_chunk = min(len(steps), GATHERED_LEADS)
         row_bytes = 4 * (self.lead_chunk * len(names) + 3 * len(step.outputs) + 2 * len(step.prognostic))

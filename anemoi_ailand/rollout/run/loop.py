@@ -16,15 +16,15 @@ from torch import Tensor
 from anemoi_ailand.constants import STEP
 from anemoi_ailand.rollout.ensembles.ensemble import Ensemble
 from anemoi_ailand.rollout.forcing.forcing_filter import ForcingFilter, check_finite, check_plausible
-from anemoi_ailand.rollout.step.advance import StepLayout, advance
+from anemoi_ailand.rollout.step.advance import StepLayout
 from anemoi_ailand.rollout.step.row_blocks import BlockStep
 
 
 class Rollout:
     """State of all members at all points, stepped with the forcing at the points.
 
-    Members and points are folded into rows. Both slots (row, input) of
-    :class:`~anemoi_ailand.rollout.step.advance.StepLayout` are allocated once and updated in place.
+    Members and points are folded into rows. The start slot (row, input) of
+    :class:`~anemoi_ailand.rollout.step.advance.StepLayout` is allocated once and updated in place.
 
     Parameters
     ----------
@@ -61,11 +61,9 @@ class Rollout:
         self.layout = StepLayout(step.inputs, step.outputs, forcing=forcing, device=step.device)
         self.inputs, self.outputs, self.prognostic = step.inputs, step.outputs, self.layout.prognostic
         self.forcing, self.date, self.number = self.layout.forcing, date, 0
-        self._forcing_columns = self.layout.columns(self.forcing)
         self._filter = ForcingFilter(policy)
         self._device = step.device
         self._start = self._first(start)
-        self._end = torch.zeros_like(self._start)  # points innermost in memory as well
 
     def _first(self, start: np.ndarray) -> Tensor:
         """Start slot of the first step, checked."""
@@ -89,25 +87,25 @@ class Rollout:
         """Number of rows: members times points."""
         return len(self._start)
 
-    def step(self, values: np.ndarray) -> Tensor:
-        """Make the next step with the forcing at its end.
+    def steps(self, values: np.ndarray) -> Tensor:
+        """Make the next steps with the forcing at their ends, bitwise as one by one.
 
-        Shapes: ``(forcing, point) -> (member x point, output)``, a new tensor at the new date.
+        Shapes: ``(forcing, step, point) -> (step, member x point, output)``, a new tensor with points innermost in
+        memory.
 
         Raises
         ------
         ValueError
             Forcing that is missing or out of bounds, or a result that is not finite, with variable, date and place.
         """
-        date = self.date + STEP
-        values = self._filter(values, self.forcing, date, self.where)
-        rows = self._tensor(self.ensemble.forcing(values, self.forcing))
-        self.layout.set_(self._end, self._forcing_columns, rows.T)
-        out = advance(self.computed, self.layout, self._start, self._end)
+        dates = [self.date + (k + 1) * STEP for k in range(values.shape[1])]
+        values = self._filter.several(values, self.forcing, dates, self.where)
+        rows = self._tensor(self.ensemble.forcings(values, self.forcing))
+        out = self.computed(rows.movedim(0, -1))
         if not math.isfinite(out.sum()):  # ten times faster than a test of every value
-            check_finite(out.cpu().numpy().T, self.outputs, self.outputs, date, self.ensemble.places(), False)
-        self.layout.next_start_(self._start, self._end, out)
-        self.date, self.number = date, self.number + 1
+            for date, one in zip(dates, out.cpu().numpy(), strict=True):
+                check_finite(one.T, self.outputs, self.outputs, date, self.ensemble.places(), False)
+        self.date, self.number = dates[-1], self.number + len(dates)
         return out
 
     def set_state(self, out: Tensor) -> None:
@@ -139,15 +137,15 @@ class Rollout:
         """Return the start slot at the present date, shape (member x point, input)."""
         return self._start
 
-    def computed(self, start: Tensor, end: Tensor) -> Tensor:
-        """Compute the outputs (member x point, output), each member with its network."""
+    def computed(self, ends: Tensor) -> Tensor:
+        """Advance with the forcing (step, row, forcing), each member with its network; see :meth:`BlockStep.steps`."""
         if len(self.networks) == 1:
-            return self.networks[0](start, end)
-        out = torch.empty((self.n_rows, len(self.outputs)), device=start.device)
+            return self.networks[0].steps(self.layout, self._start, ends)
+        out = ends.new_empty((len(ends), len(self.outputs), self.n_rows)).mT
         n_points = self.n_rows // len(self.ensemble)
         for member, number in enumerate(self.ensemble.network_of(len(self.networks))):
             rows = slice(member * n_points, (member + 1) * n_points)
-            self.networks[number](start[rows], end[rows], out[rows])
+            out[:, rows] = self.networks[number].steps(self.layout, self._start[rows], ends[:, rows])
         return out
 
     def _tensor(self, values: np.ndarray) -> Tensor:

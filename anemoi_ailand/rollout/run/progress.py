@@ -53,9 +53,13 @@ class Progress:
 
     def step(self) -> None:
         """Count one step."""
-        self._done += 1
-        self._bar.update()
-        if self._done % _REFRESH == 0 and not self._bar.disable:
+        self.steps(1)
+
+    def steps(self, number: int) -> None:
+        """Count steps that were made in one call."""
+        before, self._done = self._done, self._done + number
+        self._bar.update(number)
+        if self._done // _REFRESH > before // _REFRESH and not self._bar.disable:
             self._bar.set_postfix_str(self.pace(), refresh=False)
 
     def date(self, date: datetime) -> None:

@@ -9,7 +9,7 @@ import datetime
 import errno
 import json
 import logging
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from typing import Any, cast
 from zipfile import BadZipFile
@@ -18,7 +18,6 @@ import numpy as np
 from anemoi.inference.inputs.dataset import DatasetInput
 from anemoi.inference.runner import Runner, RunnerClasses
 from anemoi.utils.dates import as_timedelta
-from torch import Tensor
 
 from anemoi_ailand.constants import STEP, STEP_HOURS
 from anemoi_ailand.hosts.anemoi_inference import RunnerHooks, has_single_dates, share_netcdf_lock
@@ -45,7 +44,7 @@ from anemoi_ailand.rollout.step.checkpoint import LandStep, check_task, checkpoi
 from anemoi_ailand.rollout.step.compiled_step import open_step
 from anemoi_ailand.rollout.step.land_state import LandState
 from anemoi_ailand.rollout.step.pretrained import checkpoint_path
-from anemoi_ailand.rollout.step.row_blocks import BlockStep
+from anemoi_ailand.rollout.step.row_blocks import BlockStep, steps_at_once
 from anemoi_ailand.support.netcdf_lock import NETCDF_LOCK
 
 LOG = logging.getLogger(__name__)
@@ -195,40 +194,45 @@ class LandForecasterRunner(RunnerHooks, Runner):
         self.under_way = True
         dates = [roll.date + k * STEP for k in range(1, steps - roll.number + 1)]
         with self._forcing(dates, where) as forcing, Progress(len(dates), self.verbosity == 0, "Rollout") as bar:
-            for date in dates:
-                yield from self._step(roll, _read(forcing, date), state, roll.number + 1 == steps)
-                bar.date(date)
-                self._save_restart(roll, last=date == dates[-1])
+            while roll.number < steps:
+                values = _read(forcing, roll.date + STEP, self._at_once(roll, steps))
+                for made in self._states(roll, values, state):
+                    last = made["step"] == steps * STEP
+                    yield {name: made}
+                    if not last:
+                        self.output_states_hook({name: made})
+                    bar.date(made["date"])
+                self._save_restart(roll, last=roll.number == steps)
         self._end(roll, where)
 
-    def _step(
-        self, roll: Rollout, values: np.ndarray, start: dict[str, Any], last: bool
-    ) -> Generator[dict[str, Any], None, None]:
-        out = roll.step(values)
-        members = len(roll.ensemble)
-        lat, lon = (start["latitudes"], start["longitudes"]) if members == 1 else roll.ensemble.places()
-        state: dict[str, Any] = {
-            "date": roll.date, "step": roll.number * STEP, "previous_step": (roll.number - 1) * STEP,
-            "latitudes": lat, "longitudes": lon, "fields": self._fields(roll, out),
-        }  # fmt: skip
-        if self.options.ensemble:
-            state["members"] = members
-        processors = self.mid_processors[self._dataset]
-        for processor in processors:
-            state = processor.process(state)
-        if processors:
-            for i, name in enumerate(roll.outputs):
-                out[:, i] = state["fields"][name]
-            roll.set_state(out)
-        yield {self._dataset: state}
-        if not last:
-            self.output_states_hook({self._dataset: state})
-
-    def _fields(self, roll: Rollout, out: Tensor) -> dict[str, Any]:
-        """Return fields by name: views that a mid-processor may change, else contiguous arrays."""
+    def _at_once(self, roll: Rollout, steps: int) -> int:
+        """Return the number of steps until something must happen between them, or until memory or time are enough."""
         if self.mid_processors[self._dataset]:
-            return dict(zip(roll.outputs, out.unbind(-1), strict=True))
-        return dict(zip(roll.outputs, out.T.contiguous().cpu().numpy(), strict=True))
+            return 1
+        every = self.options.restart.every // STEP if self.options.restart else steps
+        return min(steps - roll.number, every - roll.number % every, steps_at_once(roll.n_rows))
+
+    def _states(self, roll: Rollout, values: np.ndarray, start: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        """Make steps with forcing (variable, step, point), and return the state after each."""
+        number, out, members = roll.number, roll.steps(values), len(roll.ensemble)
+        lat, lon = (start["latitudes"], start["longitudes"]) if members == 1 else roll.ensemble.places()
+        processors = self.mid_processors[self._dataset]
+        # tensors that a mid-processor may change, else arrays that are contiguous for each variable
+        fields: Iterable[Any] = out.mT if processors else out.mT.cpu().numpy()
+        for k, one in enumerate(fields, number + 1):
+            state: dict[str, Any] = {
+                "date": roll.date - (roll.number - k) * STEP, "step": k * STEP, "previous_step": (k - 1) * STEP,
+                "latitudes": lat, "longitudes": lon, "fields": dict(zip(roll.outputs, one, strict=True)),
+            }  # fmt: skip
+            if self.options.ensemble:
+                state["members"] = members
+            for processor in processors:
+                state = processor.process(state)
+            if processors:
+                for i, name in enumerate(roll.outputs):
+                    out[0, :, i] = state["fields"][name]
+                roll.set_state(out[0])
+            yield state
 
     def _networks(self, n_points: int) -> list[LandStep]:
         """Return the steps of all checkpoints, opened once, plain or compiled as the options and a restart file say."""
@@ -368,10 +372,10 @@ def _refuse_unsupported(config: Any) -> None:
         raise ValueError(f"`precision` is {config.precision}, but the land is stepped in float32. Leave it out.")
 
 
-def _read(forcing: ReadAhead, date: datetime.datetime) -> np.ndarray:
-    """Return the forcing at a date; any error of a library about a damaged file becomes an OSError."""
+def _read(forcing: ReadAhead, date: datetime.datetime, most: int) -> np.ndarray:
+    """Return the forcing from a date on; any error of a library about a damaged file becomes an OSError."""
     try:
-        return forcing.get(date)
+        return forcing.several(date, most)
     except RuntimeError as error:
         raise OSError(errno.EIO, str(error)) from error
 

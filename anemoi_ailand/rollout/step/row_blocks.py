@@ -23,6 +23,9 @@ from anemoi_ailand.rollout.step.traced_model import traced
 #: Rows of a block on a CPU, where its activations stay in the cache, and on an accelerator.
 BLOCK_ROWS, BLOCK_ROWS_ACCELERATOR = 2048, 2**18
 
+#: Largest number of steps of a call, and of steps times rows, so that memory is bounded and progress is seen.
+STEPS, ROW_STEPS = 256, 2**16
+
 #: Largest number of threads unless asked for: small operations do not gain from more.
 MOST = 16
 
@@ -54,6 +57,8 @@ class BlockStep:
         self.block_rows = block_rows or (BLOCK_ROWS if on_processor else BLOCK_ROWS_ACCELERATOR)
         self.threads = (threads or usable_processors()) if on_processor else 1
         self.step = traced(step)[0] if on_processor else step
+        if step.compiled is not None:
+            self.block_rows = min(self.block_rows, BLOCK_ROWS)
         self._unit = 1 if not on_processor else ROWS if step.compiled is None else ROWS_COMPILED
         self._of_units = self.step.of_slots if step.compiled is None else step.compiled.of_units
         self._pool = ThreadPoolExecutor(self.threads, "land-step", _one_thread) if on_processor else None
@@ -116,6 +121,11 @@ class BlockStep:
                 make(rows)
         else:
             list(self._pool.map(make, blocks))  # all blocks, or the error of the first that failed
+
+
+def steps_at_once(n_rows: int) -> int:
+    """Return the largest number of steps of a call of :meth:`BlockStep.steps` in a long run."""
+    return max(1, min(STEPS, ROW_STEPS // max(1, n_rows)))
 
 
 @lru_cache(maxsize=8)

@@ -70,9 +70,8 @@ def uncompiled(monkeypatch):
             return land
         opened.append(land.path)
         plain = SimpleNamespace(name="compiled", precision=torch.float32)
-        return replace(
-            land, compiled=type("Plain", (), {**vars(plain), "__call__": lambda _, a, b: land.of_slots(a, b)})()
-        )
+        call = lambda _, start, end: land.of_slots(start, end)  # noqa: E731
+        return replace(land, compiled=type("Plain", (), {**vars(plain), "__call__": call, "of_units": call})())
 
     for module in (step, rollout, stepper, runner):
         monkeypatch.setattr(module, "open_step", opens)
@@ -99,7 +98,7 @@ def test_all_entrants_are_measured_in_every_round(dataset, uncompiled, monkeypat
     assert list(result.steps) == list(result.runs) == list(result.sites) == ["ailand"]
     for rounds in (*result.steps.values(), *result.runs.values(), *result.sites.values()):
         assert all(len(values) == 2 and min(values) > 0.0 for values in rounds.values())
-    assert len(result.steps["ailand"]) == 13
+    assert len(result.steps["ailand"]) == 15
     configs = [read_run(command[4], command[5:]) for command in commands]
     assert [options_of_runner(config) for config in configs] == [{"execution": e} for e in ("plain", "compiled")] * 2
     assert open_dataset(configs[0].input["dataset"]).shape[-1] == 1
@@ -108,7 +107,7 @@ def test_all_entrants_are_measured_in_every_round(dataset, uncompiled, monkeypat
         "step, compiled": 1000.0, "run, compiled": 1250.0, "run / step, compiled": 1.25,
     }  # fmt: skip
     assert {path.stem for path in uncompiled} == {"ailand"}
-    assert len([line for line in table(result, setting).splitlines() if line.startswith("|")]) == 15 + 3 + 8 + 10
+    assert len([line for line in table(result, setting).splitlines() if line.startswith("|")]) == 17 + 3 + 8 + 10
 
 
 def test_whole_runs_can_be_compiled(dataset, uncompiled):
@@ -135,12 +134,12 @@ def test_networks_have_the_sizes_of_their_configurations(tmp_path):
 def test_table_has_ratios_of_the_same_round(tmp_path):
     """Rounds of 4, 5 and 10 microseconds are 200,000 point-steps a second, and 42, 34 and 17 times ecLand's 5,950."""
     rounds = {step.BFLOAT16: [2.0, 3.0, 8.0], step.COMPILED: [4.0, 4.0, 8.0], step.GRID: [4.0, 5.0, 10.0],
-              step.ALONE: [900.0, 1000.0, 1200.0]}  # fmt: skip
+              step.ALONE: [900.0, 1000.0, 1200.0], step.SERIES: [300.0, 400.0, 500.0]}  # fmt: skip
     result = Result({"ailand": rounds, "plain": {step.BFLOAT16: [1.0] * 3}}, {}, {})
     text = table(result, Setting(tmp_path, rounds=3))
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines()]
-    assert ["ailand", "200,000", "33.6 (25.2 - 37.8)", "0.75 (0.625 - 0.875)", "1.8 - 3.1"] in rows
-    assert ["plain", "-", "-", "-", "-"] in rows
+    assert ["ailand", "200,000", "33.6 (25.2 - 37.8)", "0.75 (0.625 - 0.875)", "1.8 - 3.1", "4.5 - 7.8"] in rows
+    assert ["plain", "-", "-", "-", "-", "-"] in rows
     assert [step.GRID, "5 (4.5 - 7.5)", "-"] in rows
     assert "not the core of this table" in " ".join(text.split()) and "14,964" in text
     assert "measured on this machine" in " ".join(table(result, Setting(tmp_path, ecland=6000.0)).split())

@@ -239,4 +239,5 @@ def test_equal_to_the_source_forcings(name):
     theirs = np.array([f.to_numpy(flatten=True) for f in fields], "f4")
     ours = compute([name], DATES, *PLACES)[0]
     np.testing.assert_array_equal(ours, theirs)
+    np.testing.assert_array_equal(ours, np.concatenate([compute([name], [date], *PLACES)[0] for date in DATES]))
     assert np.ptp(ours) > 0

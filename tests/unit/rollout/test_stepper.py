@@ -63,6 +63,25 @@ def test_steps_are_those_of_the_checkpoint(small, shipped):
     checked_steps(shipped, *case.sample_fields(shipped))
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_several_steps_in_one_call(dtype):
+    """Outputs and the last state are bitwise those of single steps; errors name date and shape."""
+    stepper, forcings = case.stepper(dtype), case.forcings(N, 3)
+    first = state = case.start(stepper, N)
+    together = {name: np.stack([f[name] for f in forcings]) for name in forcings[0]}
+    outputs, last = stepper.steps(first, together | {"avg_sp": 9e4}, 3)
+    for forcing, out in zip(forcings, outputs, strict=True):
+        state = stepper.step(state, forcing | {"avg_sp": 9e4})
+        for name in state.names:
+            assert torch.equal(out[:, stepper.outputs.index(name)], state[name]), name
+    same(last, state)
+    together["t"][1, 3] = np.nan
+    with pytest.raises(ValueError, match=rf"'t' at 2022-01-01 12:00 is missing .* 1 of {N} points"):
+        stepper.steps(first, together, 3)
+    with pytest.raises(ValueError, match=rf"has shape \(3, {N}\), but there are 2 steps and {N} points"):
+        stepper.steps(first, together, 2)
+
+
 @pytest.mark.parametrize("kind", ["torch", "xarray", "float32", "masked"])
 def test_kinds_of_fields(small, kind):
     """Tensors, an xarray dataset, single precision, masked arrays and scalars are accepted; nothing is kept of them."""

@@ -184,6 +184,10 @@ def test_values_are_those_of_each_date(block: int, background: bool) -> None:
     with ReadAhead(one_by_one(value), DATES, block=block, background=background) as source:
         for i in (0, 7, 2, 2, 3, 11, 0):
             np.testing.assert_array_equal(source.get(DATES[i]), value(DATES[i]))
+            several = source.several(DATES[i], 3)  # as many as are in memory
+            assert 1 <= several.shape[1] <= min(3, block)
+            for k in range(several.shape[1]):
+                np.testing.assert_array_equal(several[:, k], value(DATES[i + k]))
 
 
 def test_blocks_grow_from_the_first_to_the_largest() -> None:

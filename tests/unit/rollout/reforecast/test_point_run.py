@@ -15,13 +15,14 @@ from anemoi_ailand.data.reader import Coverage
 from anemoi_ailand.data.sun import COMPUTED, compute
 from anemoi_ailand.rollout.reforecast import point_run
 from anemoi_ailand.rollout.reforecast.point_run import PointRun
+from anemoi_ailand.variables import Time, variable
 from tests.support.land import OPEN
 
 FIRST, STEP = datetime(2021, 3, 1), timedelta(hours=6)
 
 
 class Weather:
-    """Made-up forcing at two points, which differs at every date."""
+    """Made-up fields at two points; all but the static ones differ at every date."""
 
     latitudes, longitudes, name = np.array([50.0, -20.0]), np.array([8.0, 130.0]), "made-up weather"
     coverage = Coverage(FIRST, FIRST + 99 * STEP)
@@ -33,7 +34,9 @@ class Weather:
         hours = np.array([(d - FIRST) / timedelta(hours=1) for d in dates])
         wave = np.sin(hours[:, None] / np.array([31.0, 47.0]))
         moments = [(OPEN.mean.get(n, OPEN.default[0]), OPEN.stdev.get(n, OPEN.default[1])) for n in names]
-        return np.array([m + 0.3 * s * wave for m, s in moments], np.float32).reshape(len(names), len(dates), 2)
+        static = [0.0 if variable(n).time is Time.CONSTANT else 0.3 for n in names]
+        values = [m + share * s * wave for (m, s), share in zip(moments, static, strict=True)]
+        return np.array(values, np.float32).reshape(len(names), len(dates), 2)
 
 
 @pytest.fixture

@@ -50,8 +50,42 @@ def test_restored_is_never_stopped(options):
         for roll in (first, second):
             roll.restore(kept, case.DATE + 3 * case.STEP, 3)
         bad = broken(case.land_step(), "t", np.nan)
-        same([first.step(bad.copy())], [second.step(bad.copy())])
+        same(first.steps(bad[:, None].copy()), second.steps(bad[:, None].copy()))
     assert not np.array_equal(kept["state"], whole.progress()["state"])
+
+
+@pytest.mark.parametrize("options", [{}, {"policy": "hold"}, {"members": 3, "initial": {}, "forcing": FORCING}])
+def test_steps_in_one_call_are_those_one_by_one(options):
+    """Outputs and all that a restart needs are bitwise the same, and the next call continues."""
+    single, several = case.roll_out(**options), case.roll_out(**options)
+    expected = case.run(single, 7)
+    same(case.run(several, 7, at_once=4), expected)
+    found, kept = several.progress(), single.progress()
+    assert kept.keys() == found.keys() and (several.date, several.number) == (single.date, single.number)
+    for name, values in kept.items():
+        np.testing.assert_array_equal(found[name], values, name)
+
+
+def test_two_networks_make_several_steps_at_once():
+    """Members with networks of their own give the same in one call."""
+    steps = [case.land_step(), case.land_step(1)]
+    expected = case.run(case.roll_out(steps=steps, members=3, initial={}), 4)
+    same(case.run(case.roll_out(steps=steps, members=3, initial={}), 4, at_once=4), expected)
+
+
+@pytest.mark.parametrize("policy", ["error", "clip"])
+def test_bad_forcing_within_a_call_has_its_date(policy):
+    """The error names the date of the first bad value; a value is clipped at its date only."""
+    names = case.forcing_names(case.land_step())
+    values = np.stack(case.forcings(case.land_step(), 4), axis=1)
+    values[names.index("avg_tprate"), 2, 3] = -5.0
+    roll = case.roll_out(policy=policy)
+    if policy == "error":
+        with pytest.raises(ValueError, match=r"'avg_tprate' at 2022-01-01 18:00 is outside its bounds"):
+            roll.steps(values)
+        return
+    expected = case.roll_out(policy=policy)
+    same(roll.steps(values), [expected.steps(values[:, k : k + 1])[0] for k in range(4)])
 
 
 def test_an_unperturbed_member_is_the_run_alone():
@@ -87,7 +121,7 @@ def test_forcing_that_was_constant_in_training_is_kept():
     start = case.inputs(step, 0)
     roll = Rollout(roll.networks, roll.ensemble, start, others, case.DATE, roll.where)
     values = dict(zip(names, case.forcings(step, 1)[0], strict=True))
-    found = roll.step(np.stack([values[n] for n in others]))
+    found = roll.steps(np.stack([values[n] for n in others])[:, None])[0]
     ends = torch.from_numpy(np.stack([case.inputs(step, k).T for k in (0, 1)]))
     assert torch.equal(found, step(ends))
     ends[0, :, step.inputs.index(constant)] = 0.0
@@ -111,31 +145,30 @@ def test_bad_forcing_stops_is_held_or_clipped(policy, value):
     before = bad.copy()
     if policy == "error":
         with pytest.raises(ValueError, match=rf"'{name}' at 2022-01-01 18:00 is missing .* {found.where[0][3]:.3f}"):
-            found.step(bad)
+            found.steps(bad[:, None])
         return
-    out = found.step(bad)
+    out = found.steps(bad[:, None])
     np.testing.assert_array_equal(bad, before)  # it may be a view
     good = case.forcings(step, 2)[1][row, 3] if policy == "hold" else 0.0
     expected = case.roll_out()
     case.run(expected, 2)
-    assert torch.equal(out, expected.step(broken(step, name, good)))
+    assert torch.equal(out, expected.steps(broken(step, name, good)[:, None]))
 
 
 def test_result_that_is_not_finite_stops(monkeypatch):
     """The error has date, variable and place of the row of a member."""
     roll = case.roll_out(members=2, initial={})
-    network = roll.networks[0]
+    computed = roll.computed
 
-    def fails(*args):
-        out = network(*args)
-        out[case.N + 4, 2] = np.nan
+    def fails(ends):
+        out = computed(ends)
+        out[1, case.N + 4, 2] = np.nan
         return out
 
-    fails.step = network.step
-    roll.networks = [fails]
+    monkeypatch.setattr(roll, "computed", fails)
     name, latitude = roll.outputs[2], roll.where[0][4]
-    with pytest.raises(ValueError, match=rf"'{name}' at 2022-01-01 06:00 .* 1 of 40 points.* latitude {latitude:.3f}"):
-        case.run(roll, 1)
+    with pytest.raises(ValueError, match=rf"'{name}' at 2022-01-01 12:00 .* 1 of 40 points.* latitude {latitude:.3f}"):
+        case.run(roll, 3, at_once=3)
 
 
 def test_bad_state_at_the_start_stops():
@@ -178,7 +211,7 @@ def test_columns_are_a_state_for_another_run():
 def test_finish_ends_the_threads_and_logs_replaced_values(caplog):
     """The replacements of the last day are logged, and the threads end."""
     roll = case.roll_out(policy="clip")
-    roll.step(broken(case.land_step(), "avg_tprate", -5.0))
+    roll.steps(broken(case.land_step(), "avg_tprate", -5.0)[:, None])
     roll.networks = [BlockStep(case.land_step(), 1)]  # the other is shared with other tests
     roll.finish()
     assert "values replaced (clip): {'avg_tprate': 1}" in caplog.text

@@ -150,10 +150,10 @@ def test_date_chosen_by_the_input_is_part_of_the_run(kept):
 def test_damaged_forcing_is_a_failure_to_read():
     """A RuntimeError of a library becomes an OSError; other errors keep their type."""
     for kind, raised in ((RuntimeError, OSError), (ValueError, ValueError)):
-        forcing = Mock(get=Mock(side_effect=kind("blosc: -1")))
+        forcing = Mock(several=Mock(side_effect=kind("blosc: -1")))
         with pytest.raises(raised, match="blosc: -1"):
-            _read(forcing, DATE)
-        forcing.get.assert_called_once_with(DATE)
+            _read(forcing, DATE, 3)
+        forcing.several.assert_called_once_with(DATE, 3)
 
 
 @pytest.mark.parametrize(("read_ahead", "blocks"), [(True, 2), (False, 1)])

@@ -4,6 +4,7 @@
 """The fused step equals the plain one; the choice of execution, and what is done where compiling is impossible."""
 
 import logging
+from dataclasses import replace
 
 import pytest
 import torch
@@ -13,6 +14,8 @@ from anemoi_ailand.rollout.step import compiled_step as module
 from anemoi_ailand.rollout.step.compiled_step import CompiledStep, compiled_paths, make_compiled, open_step
 from anemoi_ailand.rollout.step.fused_step import NetworkPart, StatePart, unsupported
 from anemoi_ailand.rollout.step.physical_step import PhysicalStep
+from anemoi_ailand.rollout.step.row_blocks import BlockStep
+from anemoi_ailand.rollout.stepper import LandStepper
 from tests.support import columns
 from tests.support import stepper as case
 from tests.support.land import CLOSED, OPEN, TOLD
@@ -162,6 +165,27 @@ def test_rows_are_padded_and_divided(n, monkeypatch):
         found = compiled(start, end)
     assert found.shape == (n, len(step.outputs)) and found.stride(0) == 1  # points innermost
     torch.testing.assert_close(found, step.of_slots(start, end), rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("n", [1, 16, 44])
+def test_several_compiled_steps_in_one_call(n, monkeypatch):
+    """Rows are padded once, and the outputs are bitwise those of single calls."""
+    monkeypatch.setattr(module, "Library", Interpreted)
+    step = replace(CLOSED.land_step(), compiled=CompiledStep(CLOSED.land_step(), "network", "state"))
+    stepper = LandStepper(step, threads=1)
+    state = case.start(stepper, n)
+    start, layout = state.columns.clone(), stepper.layout
+    ends = torch.stack(
+        [stepper.forcing_columns(state, f)[:, layout.columns(layout.forcing)] for f in case.forcings(n, 3)]
+    )
+    with BlockStep(step, 1) as blocks:
+        found, slot = blocks.steps(layout, start, ends), state.columns.clone()
+        for forcing, outputs in zip(ends, found, strict=True):
+            end = torch.zeros_like(slot)
+            layout.set_forcing_(end, forcing)
+            assert torch.equal(step.of_slots(slot, end), outputs)
+            layout.next_start_(slot, end, outputs)
+    assert torch.equal(start, slot)
 
 
 def test_a_wrong_compiled_step_is_refused(monkeypatch):

@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from anemoi_ailand.rollout.step import traced_model
+from anemoi_ailand.rollout.step.advance import StepLayout
 from anemoi_ailand.rollout.step.batch_invariance import (
     OUTPUTS,
     ROWS,
@@ -80,6 +81,24 @@ def test_blocks_and_threads_change_nothing(step, rows, block_rows, threads):
         assert torch.equal(blocks(*rows), expected)
         for found in pool.map(lambda _: blocks(*rows), range(4)):
             assert torch.equal(found, expected)
+
+
+@pytest.mark.parametrize(("threads", "block_rows"), [(1, 4096), (3, 50), (2, 64)])
+def test_several_steps_in_one_call_are_those_one_by_one(step, threads, block_rows):
+    """Outputs and the start slot after them are bitwise those of single steps, for any blocks and order of forcing."""
+    stepper = case.stepper()
+    start, now = case.start(stepper, N).columns, case.start(stepper, N)
+    layout = StepLayout(step.inputs, step.outputs, forcing=stepper.layout.forcing[::-1])
+    ends, expected = [], []
+    for forcing in case.forcings(N, 4):
+        end = stepper.forcing_columns(now, forcing)
+        ends.append(end[:, layout.columns(layout.forcing)])
+        expected.append(step(torch.stack([now.columns, end])))
+        now = stepper.step(now, forcing)
+    with BlockStep(step, threads, block_rows) as blocks:
+        found = blocks.steps(layout, start, torch.stack(ends))
+    assert torch.equal(found, torch.stack(expected))
+    assert torch.equal(start, now.columns)
 
 
 def test_rows_and_result_of_a_call(step, rows, monkeypatch):
