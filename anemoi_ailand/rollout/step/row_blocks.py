@@ -57,10 +57,10 @@ class BlockStep:
         self.block_rows = block_rows or (BLOCK_ROWS if on_processor else BLOCK_ROWS_ACCELERATOR)
         self.threads = (threads or usable_processors()) if on_processor else 1
         self.step = traced(step)[0] if on_processor else step
-        if step.compiled is not None:
+        self._unit, self._of_units = ROWS if on_processor else 1, self.step.of_slots
+        if on_processor and step.compiled is not None:
             self.block_rows = min(self.block_rows, BLOCK_ROWS)
-        self._unit = 1 if not on_processor else ROWS if step.compiled is None else ROWS_COMPILED
-        self._of_units = self.step.of_slots if step.compiled is None else step.compiled.of_units
+            self._unit, self._of_units = ROWS_COMPILED, step.compiled.of_units
         self._pool = ThreadPoolExecutor(self.threads, "land-step", _one_thread) if on_processor else None
 
     def __enter__(self) -> BlockStep:
