@@ -115,12 +115,16 @@ class BlockStep:
     def _each(self, make: Callable[[slice], None], n_rows: int) -> None:
         """Call a function for the rows of each block."""
         blocks = [slice(begin, begin + self.block_rows) for begin in range(0, n_rows, self.block_rows)]
-        make = torch.inference_mode()(make)  # in the thread of the block
+
+        def without_gradients(rows: slice) -> None:
+            with torch.inference_mode():  # holds for a thread
+                make(rows)
+
         if self._pool is None or (self.threads == 1 and torch.get_num_threads() == 1):
             for rows in blocks:
-                make(rows)
+                without_gradients(rows)
         else:
-            list(self._pool.map(make, blocks))  # all blocks, or the error of the first that failed
+            list(self._pool.map(without_gradients, blocks))  # all blocks, or the error of the first that failed
 
 
 def steps_at_once(n_rows: int) -> int:
