@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from anemoi.inference.types import FloatArray, State
 
@@ -37,8 +38,11 @@ class Buffer:
         """Return a block without times."""
         return Block.empty(self.frame, self.n_times)
 
-    def add(self, state: State, output: str) -> Block | None:
-        """Add a state and return the block that it completes, if any; variables that the state lacks are missing."""
+    def add(self, state: State, output: Any) -> Block | None:
+        """Add a state and return the block that it completes, if any; variables that the state lacks are missing.
+
+        An error names ``output``.
+        """
         date, given = state["date"], state["fields"]
         fields = {n: self.frame.select(n, given[n], output) for n in self._names if n in given}
         if self.means is None:

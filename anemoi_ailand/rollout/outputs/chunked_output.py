@@ -126,7 +126,7 @@ def choose_chunks(frame: Frame, layout: str | None, given: dict[str, int] | None
         n_chunks = -(-n_points // (CHUNK_SIZE // times))
         points = -(-n_points // n_chunks)  # of equal size, as the last is stored as a whole
     members = min(frame.n_members or 1, max(1, CHUNK_SIZE // prod((times, points))))
-    block = times * max(1, frame.times_in_memory // times)
+    block = times * max(1, max(frame.times_in_memory, output_frame.LEAST_BYTES // frame.row_bytes) // times)
     return Chunks(times, members, points, block)
 
 

@@ -254,7 +254,7 @@ class LandOutput(Output):
     def write_step(self, state: State) -> None:
         """Add one state; a full block goes to the background thread, whose error the next call raises."""
         self._writer.check()
-        self._hand_over(self._opened.add(state, str(self)))
+        self._hand_over(self._opened.add(state, self))
 
     def make_durable(self) -> dict[str, Any]:
         """Write all states so far so that they survive SIGKILL; return the argument of :meth:`resume` (JSON).

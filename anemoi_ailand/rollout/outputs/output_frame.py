@@ -31,6 +31,8 @@ CHUNK_TIMES = 64
 #: Memory of gathered times [bytes]; a single time is never divided. Twice as much is used, as one block is gathered
 #: while the block before is written.
 GATHERED_BYTES = 2**27
+#: Memory [bytes] up to which more times than :data:`CHUNK_TIMES` are gathered, as every write costs a site's step.
+LEAST_BYTES = 2**20
 
 
 @dataclass(frozen=True)
@@ -75,18 +77,22 @@ class Frame:
             found["member"] = (("member",), np.arange(self.n_members or 0, dtype=np.int32))
         return found
 
-    def select(self, name: str, values: FloatArray, output: str) -> FloatArray:
+    def select(self, name: str, values: FloatArray, output: Any) -> FloatArray:
         """Return the values of a state at the points of the output, shape (point,) or (member, point), float32."""
-        size = self.n_grid * (self.n_members or 1)
-        if np.shape(values) != (size,):
+        if np.shape(values) != self._given:
             raise ValueError(
-                f"'{name}' has shape {np.shape(values)} for {output}, which was opened with {size} values. Remove the "
-                "post-processor that changes the points, and choose them with `points`."
+                f"'{name}' has shape {np.shape(values)} for {output}, which was opened with {self._given[0]} values. "
+                "Remove the post-processor that changes the points, and choose them with `points`."
             )
         values = np.asarray(values, dtype=np.float32)
         if self.n_members is not None:
             values = values.reshape(self.n_members, self.n_grid)
         return values if self._all_points else values[..., self.index]
+
+    @cached_property
+    def _given(self) -> tuple[int]:
+        """Shape of a field of a state."""
+        return (self.n_grid * (self.n_members or 1),)
 
     @cached_property
     def _all_points(self) -> bool:
