@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Variables derived from others in an archive: parameters of types, snow cover, state of absent snow."""
+"""Variables derived from others in an archive: parameters of types, monthly climatologies, snow cover, absent snow."""
 
 from __future__ import annotations
 
@@ -11,19 +11,39 @@ import numpy as np
 
 from anemoi_ailand.physics.snow import snow_cover, where_no_snow
 from anemoi_ailand.physics.soil_types import soil_parameters
-from anemoi_ailand.physics.vegetation import vegetation_parameters
+from anemoi_ailand.physics.vegetation import heat_roughness, photosynthesis_parameters, vegetation_parameters
 
 #: Names of the inputs, and a function of their arrays.
 Rule = tuple[tuple[str, ...], Callable[..., np.ndarray]]
+
+#: Variables that follow a monthly climatology, see :func:`~anemoi_ailand.physics.vegetation.climatology_of_day`, by
+#: the name of the climatology in ecLand's files.
+MONTHLY = {"lai_lv": "Mlail", "lai_hv": "Mlaih", "al": "Malbedo"}
+
+#: Those among them with one value that may stand for all times: its seasons are much smaller than its spread in space.
+ONE_SUFFICES = ("al",)
 
 
 def _vegetation(kind: str, which: int) -> Rule:
     return (kind,), lambda types: vegetation_parameters(types)[which]
 
 
+def _photosynthesis(kind: str, which: int) -> Rule:
+    return (kind, "c4"), lambda types, c4: photosynthesis_parameters(types, c4)[which]
+
+
+def _of_c3(kind: str, which: int) -> Rule:
+    return (kind,), lambda types: photosynthesis_parameters(types, np.zeros(len(types)))[which]
+
+
 def _soil(which: int) -> Rule:
     return ("slt",), lambda types: soil_parameters(types)[which]
 
+
+#: Parameters of photosynthesis: type of vegetation, and position in the result of ``photosynthesis_parameters``.
+PHOTOSYNTHESIS = {
+    "veg_vcmax_lv": ("tvl", 0), "veg_vcmax_hv": ("tvh", 0), "veg_resp_lv": ("tvl", 1), "veg_resp_hv": ("tvh", 1),
+}  # fmt: skip
 
 #: Rules for variables that are not in the files.
 ABSENT: dict[str, Rule] = {
@@ -34,6 +54,8 @@ ABSENT: dict[str, Rule] = {
     "veg_z0m_hv": _vegetation("tvh", 1),
     "veg_rsmin_lv": _vegetation("tvl", 2),
     "veg_rsmin_hv": _vegetation("tvh", 2),
+    "veg_lz0h_hv": (("tvh",), heat_roughness),
+    **{name: _photosynthesis(*of) for name, of in PHOTOSYNTHESIS.items()},
     "theta_cap": _soil(0),
     "theta_pwp": _soil(1),
     "theta_sat": _soil(2),
@@ -47,7 +69,8 @@ HELD: dict[str, Rule] = {
 
 
 def rules(held: Iterable[str]) -> dict[str, Rule]:
-    """Return the rules that apply if the files have the variables ``held``."""
+    """Return the rules that apply if the files have the variables ``held``; without ``c4``, vegetation counts as C3."""
     held = set(held)
-    absent = {n: r for n, r in ABSENT.items() if n not in held and held.issuperset(r[0])}
+    known = ABSENT if "c4" in held else ABSENT | {name: _of_c3(*of) for name, of in PHOTOSYNTHESIS.items()}
+    absent = {n: r for n, r in known.items() if n not in held and held.issuperset(r[0])}
     return absent | {n: r for n, r in HELD.items() if held.issuperset(r[0])}

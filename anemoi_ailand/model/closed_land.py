@@ -12,11 +12,11 @@ from torch import Tensor, nn
 
 from anemoi_ailand.constants import STEP_SECONDS
 from anemoi_ailand.model.columns import StepColumns
-from anemoi_ailand.model.contrasts import N_CONTRASTS, Air, contrasts
+from anemoi_ailand.model.contrasts import N_CONTRASTS, N_REFLECTED, Air, contrasts
 from anemoi_ailand.physics.closed_step import FLUXES, N_CONTROLS, STATE, Land, closed_step
 from anemoi_ailand.physics.layers import stack_layers
 from anemoi_ailand.physics.runoff import capacity_exponent
-from anemoi_ailand.physics.snow_pack import SNOW_PROPERTIES, snow_property
+from anemoi_ailand.physics.snow_pack import SNOW_PROPERTIES, snow_property, surface_albedo
 from anemoi_ailand.physics.soil import soil_of, soil_table
 from anemoi_ailand.physics.vegetation_water import root_table, roots_of
 from anemoi_ailand.variables import variable
@@ -24,6 +24,10 @@ from anemoi_ailand.variables import variable
 #: Inputs besides the state: static fields and air at the start, forcing at the end of the step.
 AT_START = ("slt", "tvl", "tvh", "cvl", "cvh", "veg_cov_lv", "veg_cov_hv", "sdor", "cur", "t")
 AT_END = ("t", "avg_t", "avg_q", "avg_sp", "avg_tprate", "avg_tsrwe")
+
+#: Inputs from which the absorbed short-wave radiation follows, if all are given: at the start, with the snow albedo of
+#: the state, and at the end.
+ALBEDO, SNOW_ALBEDO, SHORT_WAVE = "al", "asn", "avg_sdswrf"
 
 #: Categories that the closed step reads; the network itself never does.
 CATEGORIES = ("slt", "tvl", "tvh")
@@ -53,6 +57,10 @@ class ClosedLand(nn.Module):
     Shapes: ``start, end (..., point, input variable)``, normalised, as in :meth:`LandModel.advance`.
     """
 
+    #: Names read at the start in addition to the state, and at the end; older checkpoints lack the attributes.
+    at_start: tuple[str, ...] = AT_START
+    at_end: tuple[str, ...] = AT_END
+
     _start: Tensor
     _start_mul: Tensor
     _start_add: Tensor
@@ -73,9 +81,12 @@ class ClosedLand(nn.Module):
         self.extra = tuple(n for n in columns.prognostic if n not in STATE)
         self.fluxes = tuple(n for n in FLUXES if n in columns.diagnostic)
         self.given = (*STATE, *self.extra, *self.fluxes)
-        self.n_features, self.n_outputs = N_CONTRASTS, N_CONTROLS + len(self.extra)
-        self._buffers_of("start", (*STATE, *self.extra, *AT_START), inputs, mul, add)
-        self._buffers_of("end", AT_END, inputs, mul, add)
+        if {ALBEDO, SHORT_WAVE} <= set(inputs) and SNOW_ALBEDO in self.extra:
+            self.at_start, self.at_end = (*AT_START, ALBEDO), (*AT_END, SHORT_WAVE)
+        self.n_features = N_CONTRASTS + N_REFLECTED * (ALBEDO in self.at_start)
+        self.n_outputs = N_CONTROLS + len(self.extra)
+        self._buffers_of("start", (*STATE, *self.extra, *self.at_start), inputs, mul, add)
+        self._buffers_of("end", self.at_end, inputs, mul, add)
         self._buffers_of("out", self.given, columns.positions(self.given), mul, add)
         self.register_buffer("_soils", soil_table(), persistent=False)
         self.register_buffer("_roots", root_table(), persistent=False)
@@ -96,8 +107,8 @@ class ClosedLand(nn.Module):
         """Return land and air of the step in physical units, and the further prognostic variables (..., extra)."""
         first = ((start[..., self._start] - self._start_add) / self._start_mul).unbind(-1)
         last = ((end[..., self._end] - self._end_add) / self._end_mul).unbind(-1)
-        a = dict(zip((*STATE, *self.extra, *AT_START), first, strict=True))
-        b = dict(zip(AT_END, last, strict=True))
+        a = dict(zip((*STATE, *self.extra, *self.at_start), first, strict=True))
+        b = dict(zip(self.at_end, last, strict=True))
         extra = torch.stack([a[n] for n in self.extra], dim=-1) if self.extra else start[..., :0]
         return *self.of_fields(a, b), extra
 
@@ -119,7 +130,10 @@ class ClosedLand(nn.Module):
             capacity_exponent=capacity_exponent(a["sdor"]),
             urban=a["cur"].clamp(0.0, 1.0),
         )
-        return land, Air(a["t"], b["t"], b["avg_t"], b["avg_q"], b["avg_sp"])
+        albedo = None
+        if ALBEDO in self.at_start:
+            albedo = surface_albedo(a[ALBEDO], a[SNOW_ALBEDO], land.snowc, land.cover[..., 1])
+        return land, Air(a["t"], b["t"], b["avg_t"], b["avg_q"], b["avg_sp"], b.get(SHORT_WAVE), albedo)
 
     def features(self, land: Land, air: Air) -> Tensor:
         """Return additional columns for the network, shape (..., n_features)."""

@@ -15,21 +15,30 @@ from anemoi_ailand.physics.closed_step import Land, available_share, root_zone_w
 from anemoi_ailand.physics.layers import join_layers, stack_layers
 from anemoi_ailand.physics.soil import frozen_fraction
 
-#: Number of columns of :func:`contrasts`.
-N_CONTRASTS = 24
+#: Number of columns of :func:`contrasts`, and of further ones where the albedo is known.
+N_CONTRASTS, N_REFLECTED = 24, 2
 
 #: Units of the contrasts [K], [Pa], [kg m-2]: typical values, so that columns are of order one.
 _TEMPERATURE, _PHASE, _DEFICIT, _SNOW = 5.0, 2.0, 800.0, 5.0
 
+#: The same of absorbed short-wave radiation [W m-2], and mean and spread of the albedo [1].
+_ABSORBED, _ALBEDO = 150.0, (0.2, 0.15)
+
 
 class Air(NamedTuple):
-    """Air of the step: temperature at its start, at its end and its mean [K], humidity [kg kg-1], pressure [Pa]."""
+    """Air of the step: temperature at its start, at its end and its mean [K], humidity [kg kg-1], pressure [Pa].
+
+    ``short_wave`` is the downward short-wave radiation [W m-2], and ``albedo`` that of the surface at the start, snow
+    included [1]; None for networks that are not told.
+    """
 
     t_start: Tensor
     t_end: Tensor
     avg_t: Tensor
     avg_q: Tensor
     avg_sp: Tensor
+    short_wave: Tensor | None = None
+    albedo: Tensor | None = None
 
 
 def contrasts(land: Land, air: Air) -> Tensor:
@@ -38,7 +47,8 @@ def contrasts(land: Land, air: Air) -> Tensor:
     The columns (..., N_CONTRASTS) [1] are: air minus first layer at three times, and differences between the layers, in
     5 K; tanh of the distance from 0 degC in 2 K; liquid soil water between wilting point and field capacity, and
     effective saturation, of four layers; the former weighted by the roots of low and high vegetation; vapour pressure
-    deficit in 800 Pa; :math:`\ln(1 + P)` with precipitation P in kg m-2; snow mass on two scales.
+    deficit in 800 Pa; :math:`\ln(1 + P)` with precipitation P in kg m-2; snow mass on two scales. Where the albedo is
+    known, :data:`N_REFLECTED` further columns are the albedo and the absorbed short-wave radiation in 150 W m-2.
     """
     top, temperature, soil = land.temperature[..., 0], land.temperature, land.soil
     above = stack_layers([air.t_end - top, air.avg_t - top, air.t_start - top])
@@ -54,16 +64,19 @@ def contrasts(land: Land, air: Air) -> Tensor:
             torch.tanh(land.sd / _SNOW),
         ]
     )
-    return join_layers(
-        [
-            differences / _TEMPERATURE,
-            torch.tanh(near_freezing / _PHASE),
-            2.0 * available_share(land, frozen) - 1.0,
-            4.0 * saturation - 2.0,
-            2.0 * root_zone_water(land, frozen).sum(-1) - 1.0,
-            single,
-        ]
-    )
+    columns = [
+        differences / _TEMPERATURE,
+        torch.tanh(near_freezing / _PHASE),
+        2.0 * available_share(land, frozen) - 1.0,
+        4.0 * saturation - 2.0,
+        2.0 * root_zone_water(land, frozen).sum(-1) - 1.0,
+        single,
+    ]
+    if air.albedo is not None and air.short_wave is not None:
+        mean, spread = _ALBEDO
+        absorbed = (1.0 - air.albedo) * air.short_wave
+        columns.append(stack_layers([(air.albedo - mean) / spread, absorbed / _ABSORBED]))
+    return join_layers(columns)
 
 
 def _deficit(air: Air) -> Tensor:

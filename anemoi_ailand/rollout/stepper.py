@@ -49,6 +49,9 @@ if TYPE_CHECKING:
 #: Values (point,) by name, under the names of the table or of its NetCDF files; with a time, also opened data.
 Fields: TypeAlias = "Mapping[str, Any] | xr.Dataset | LandData"
 
+#: Dates for which sun and calendar are computed ahead of steps one by one, and the largest number of points.
+_DATES_AHEAD, _FEW = 16, 64
+
 #: Characters of a checksum that are shown.
 _DIGITS = 12
 
@@ -118,6 +121,7 @@ class LandStepper:
         bounds = {names: limits(names) for names in (first, self.forcing_names)}
         self._limits = {n: [x[:, None].astype(self._numpy) for x in pair] for n, pair in bounds.items()}
         self._warned: set[str] = set()
+        self._ahead: tuple[tuple[Any, ...], datetime, np.ndarray] = ((), datetime.min, np.empty((0, 0, 0)))
 
     @classmethod
     def open(
@@ -546,7 +550,7 @@ class LandStepper:
             )
         shape = (places[0].size,) if n_steps is None else (n_steps, places[0].size)
         if absent := [n for n in wanted if n not in given]:
-            sun = compute(absent, dates, *places).reshape(len(absent), *shape)
+            sun = self._sun(tuple(absent), dates, places).reshape(len(absent), *shape)
             given |= dict(zip(absent, sun, strict=True))
         columns = self._stacked([(n, given[n]) for n in wanted], shape)
         low, high = self._limits[wanted]
@@ -557,6 +561,20 @@ class LandStepper:
                 check_finite(rows, wanted, wanted, date, places)
                 check_plausible(rows, wanted, date, places, self._warned)
         return columns.reshape(len(wanted), len(dates), -1).movedim(0, -1)
+
+    def _sun(
+        self, names: tuple[str, ...], dates: Sequence[datetime], places: tuple[np.ndarray, np.ndarray]
+    ) -> np.ndarray:
+        """Return sun and calendar, (name, date, point), computed ahead of steps one by one at a few places."""
+        known, first, values = self._ahead
+        same = len(dates) == 1 and known[:1] == (names,) and known[1] is places[0] and known[2] is places[1]
+        if same and 0 <= (number := (dates[0] - first) // STEP) < values.shape[1] and dates[0] == first + number * STEP:
+            return values[:, number : number + 1]
+        if same and dates[0] == first + values.shape[1] * STEP and places[0].size <= _FEW:
+            dates = [dates[0] + k * STEP for k in range(_DATES_AHEAD)]
+        values = compute(names, dates, *places)
+        self._ahead = (names, *places), dates[0], values
+        return values[:, :1] if same else values
 
     def _stacked(self, fields: Sequence[tuple[str, Any]], shape: tuple[int, ...]) -> Tensor:
         """Return fields of a shape, or numbers, as one tensor (name, *shape); gradients of tensors pass."""

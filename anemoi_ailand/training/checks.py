@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from pytorch_lightning import Callback
 
+from anemoi_ailand.data.derived import ONE_SUFFICES
 from anemoi_ailand.variables import Time, variable
 
 #: Dates checked for missing values, spread over the training period.
@@ -20,7 +21,8 @@ class DataChecks(Callback):
     """Refuse unsuitable data before the first training step.
 
     Checks names and units against the table of variables, missing values, gaps in time, length for the longest
-    roll-out, and forcing that never changes (Anemoi marks it constant, and a roll-out would never update it).
+    roll-out, and forcing that never changes (Anemoi marks it constant, and a roll-out would never update it), except
+    an albedo that is the same all year.
     """
 
     def setup(self, trainer: Any, pl_module: Any, stage: str) -> None:
@@ -53,7 +55,8 @@ def check_dataset(data: Any, label: str) -> None:
     }
     if wrong:
         raise ValueError(f"Wrong units: {wrong}. Build the dataset with the packaged recipes, which convert them.")
-    stuck = [row.name for row, found in metadata if found.is_constant_in_time and row.time != Time.CONSTANT]
+    moving = [(row, found) for row, found in metadata if row.time != Time.CONSTANT and row.name not in ONE_SUFFICES]
+    stuck = [row.name for row, found in moving if found.is_constant_in_time]
     if stuck:
         raise ValueError(
             f"{stuck} never change in the data, although they vary in time. Anemoi would treat them as constant and "

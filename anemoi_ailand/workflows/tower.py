@@ -10,8 +10,9 @@ state from that point or a cold start, spun up by repeating the file.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +20,12 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from anemoi_ailand.data.derived import MONTHLY
 from anemoi_ailand.data.open_reader import open_reader
 from anemoi_ailand.data.points.point_writer import write_points
 from anemoi_ailand.data.reader import MARKS, STEP, Reader
 from anemoi_ailand.data.stations.tower_reader import TowerReader, read_records, with_properties
-from anemoi_ailand.data.stations.tower_site import TowerSite, site_of
+from anemoi_ailand.data.stations.tower_site import BY_COVER, TowerSite, site_of
 from anemoi_ailand.evaluation.display.style import save
 from anemoi_ailand.evaluation.display.text import DIGITS, aligned, json_text, plain_number, stamp
 from anemoi_ailand.evaluation.display.variables import shown_factor, shown_units
@@ -85,7 +87,8 @@ def tower(
         Properties of the site, a YAML file (lines such as ``slt: medium``), a CSV table with a row for each site, or a
         mapping (``{"slt": "medium", "tvl": "short grass", "cvl": 0.85}``):
         ``name``, ``latitude``, ``longitude``, ``elevation``, ``utc_offset``, ``stamp``, ``columns``; types of soil and
-        vegetation ``slt``, ``tvl``, ``tvh`` by name or number, covers ``cvl``, ``cvh``; others have defaults.
+        vegetation ``slt``, ``tvl``, ``tvh`` by name or number, covers ``cvl``, ``cvh``, albedo without snow ``al``;
+        others have defaults.
     name : str, optional
         Name in titles, and the row of a CSV table of sites; by default that of the site, or the name of the file.
     latitude, longitude, utc_offset : float, optional
@@ -144,11 +147,18 @@ def tower(
         if nearest is None:
             reader = with_properties(records, known)
         else:
-            reader = with_properties(records, known, nearest.static(), nearest.leaf_area, str(nearest))
+            reader = with_properties(records, known, nearest.static(), nearest.seasons(), str(nearest))
+        _warn_of_albedo(step.inputs, reader.rules["albedo"])
         first, last = period(_dates(reader), start, lead, end)
         result = _run(step, reader, nearest, _dates(reader), (first, last), spin_up, progress)
         _write(folder, place, reader, step, *result)
     return Path(output).expanduser()
+
+
+def _warn_of_albedo(inputs: Sequence[str], rule: str) -> None:
+    """Warn of an albedo that nobody gave, if the network reads it."""
+    if "al" in inputs and BY_COVER in rule:
+        LOG.warning("The site has no albedo `al`, so it is taken as %s", rule)
 
 
 class NearestPoint:
@@ -158,7 +168,7 @@ class NearestPoint:
         self.path = str(path)
         self._data = open_reader(self.path)
         self._dates = self._data.coverage.dates()
-        self._leaf: dict[datetime, np.ndarray] = {}
+        self._known: dict[datetime, dict[str, float]] = {}
         self.variables = [n for n in VARIABLES if n in self._data.variables]
         (self.found,) = find_points([place], self._data.latitudes, self._data.longitudes, within)
 
@@ -192,13 +202,16 @@ class NearestPoint:
         values = np.concatenate(parts, axis=1)[:, [at[d] for d in wanted]]
         return dict(zip(names, values, strict=True))
 
-    def leaf_area(self, dates: Sequence[datetime]) -> np.ndarray:
-        """Return the leaf area (2, date) of low and high vegetation."""
-        if new := [d for d in dates if d not in self._leaf]:
-            self._leaf |= dict(
-                zip(new, np.stack(list(self.read(["lai_lv", "lai_hv"], new).values()), axis=1), strict=True)
-            )
-        return np.stack([self._leaf[d] for d in dates], axis=1)
+    def seasons(self) -> dict[str, Callable[[Sequence[datetime]], np.ndarray]]:
+        """Return functions of dates for the leaf area and albedo (date,) that the dataset has, by name."""
+        return {n: partial(self._season, n) for n in MONTHLY if n in self.variables}
+
+    def _season(self, name: str, dates: Sequence[datetime]) -> np.ndarray:
+        if new := [d for d in dates if d not in self._known]:
+            names = list(self.seasons())
+            rows = np.stack(list(self.read(names, new).values()), axis=1)  # together: each read takes whole chunks
+            self._known |= {d: dict(zip(names, row, strict=True)) for d, row in zip(new, rows, strict=True)}
+        return np.array([self._known[d][name] for d in dates])
 
     def state(self, names: Sequence[str], date: datetime) -> tuple[dict[str, np.ndarray], str]:
         """Return a state (point,) by name and its description; what the dataset lacks is derived where possible."""

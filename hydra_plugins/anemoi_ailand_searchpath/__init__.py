@@ -7,7 +7,9 @@ Hydra imports it before it composes, so the resolvers of the configurations are 
 anemoi-training resolves a configuration before it stores it, so no checkpoint depends on them.
 """
 
+import json
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.plugins.search_path_plugin import SearchPathPlugin
@@ -37,5 +39,26 @@ def not_normalised(names: Iterable[str]) -> list[str]:
     return [name for name in names if variable(name).normalisation == "none"]
 
 
+def held(names: Iterable[str], groups: Mapping[str, Iterable[str]], dataset: object) -> list[str]:
+    """Return the ``names``; refuse those that a local dataset lacks, and give the remedy.
+
+    ``groups`` are those of the forcing. Anything but the path of a dataset in one piece is left to Anemoi.
+    """
+    names = list(names)
+    attributes = Path(dataset).expanduser() / ".zattrs" if isinstance(dataset, str) else None
+    if attributes is None or not attributes.is_file():
+        return names
+    stored = json.loads(attributes.read_text(encoding="utf-8")).get("variables") or names
+    if missing := [n for n in names if n not in stored]:
+        whole = [f"land.forcing.{g}=[]" for g, found in groups.items() if set(found or ()) & set(missing)]
+        without = f", or train without: {' '.join(whole)}" if whole else ""
+        raise ValueError(
+            f"The dataset '{dataset}' has no {missing}, which the configuration selects. Create it again by its recipe "
+            f"with this version of anemoi-ailand, which makes them{without}."
+        )
+    return names
+
+
+OmegaConf.register_new_resolver("ailand.held", held, replace=True)
 OmegaConf.register_new_resolver("ailand.join", join, replace=True)
 OmegaConf.register_new_resolver("ailand.not_normalised", not_normalised, replace=True)

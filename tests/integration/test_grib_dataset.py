@@ -22,8 +22,9 @@ from tests.support.commands import run_command
 from tests.support.grib import Archive, Grid, sample, stamps
 
 DATES = stamps(datetime(2020, 4, 1), 7)
-#: Made of what is not in the archive: snow below the precision of packing, means of more instants than there are.
-MADE = {"snowc", "rsn", "tsn", "avg_t", "avg_q"}
+#: Made of what is not in the archive: snow below the precision of packing, means of more instants than there are, the
+#: pathway of photosynthesis.
+MADE = {"snowc", "rsn", "tsn", "avg_t", "avg_q", "veg_vcmax_lv", "veg_resp_lv"}
 
 
 def create(recipe: str, folder: Path, **environment: str) -> Path:

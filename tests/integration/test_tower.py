@@ -52,7 +52,7 @@ def both(request):
     records = read_records(towers / "halfhourly" / file, TowerSite(), **options)
     by_hand = towers / "long" / f"{request.param}.nc"
     nearest = NearestPoint(by_hand, Place("tower", records.latitude, records.longitude), 1.0)
-    tower = with_properties(records, TowerSite(), nearest.static(), nearest.leaf_area, "by hand")
+    tower = with_properties(records, TowerSite(), nearest.static(), nearest.seasons(), "by hand")
     return tower, open_reader(str(by_hand))
 
 

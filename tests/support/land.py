@@ -4,11 +4,11 @@
 """One small land model with made-up statistics and random weights, with the open or the closed step.
 
 :data:`OPEN` has eleven variables and suffices where the physics of the step does not matter; :data:`CLOSED` has
-everything that the closed step reads.
+everything that the closed step reads, and :data:`TOLD` the albedo as well.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -188,3 +188,12 @@ CLOSED = SmallLand(
     not_normalised=["slt", "tvl", "tvh", "cos_julian_day"],
     network={"step": "closed"},
 )  # fmt: skip
+
+#: The closed step that is told the albedo, as the trained sizes are.
+TOLD = replace(
+    CLOSED,
+    forcing=[*CLOSED.forcing, "al", "avg_sdswrf"],
+    prognostic=[*CLOSED.prognostic, "asn"],
+    mean={**CLOSED.mean, "al": 0.15, "asn": 0.7, "avg_sdswrf": 150.0},
+    stdev={**CLOSED.stdev, "al": 0.05, "asn": 0.1, "avg_sdswrf": 180.0},
+)

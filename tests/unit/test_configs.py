@@ -3,6 +3,7 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """Every configuration and recipe parses, has a header, and agrees with the table of variables."""
 
+import json
 from copy import deepcopy
 from functools import cache
 from pathlib import Path
@@ -13,6 +14,7 @@ import yaml
 from anemoi.training.schemas.base_schema import BaseSchema
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import InterpolationResolutionError
 from pydantic import ValidationError
 
 from anemoi_ailand.constants import STEP_HOURS
@@ -167,3 +169,24 @@ def test_recipes_suit_the_emulator() -> None:
     step = f"{STEP_HOURS}h"
     assert [path.name for path, recipe in RECIPES.items() if recipe["dates"]["frequency"] != step] == []
     assert [path.name for path, recipe in RECIPES.items() if step not in recipe["statistics"]["tendencies"]] == []
+
+
+def test_a_dataset_without_an_input_is_refused_with_the_remedy(tmp_path: Path) -> None:
+    """One made before the albedo was in the table; leaving the group out lets it be used."""
+    stored = [n for n in composed("ailand").land.select if n != "al"]
+    (tmp_path / ".zattrs").write_text(json.dumps({"variables": stored}))
+    old = f"system.input.dataset={tmp_path}"
+    with pytest.raises(
+        InterpolationResolutionError, match=r"has no \['al'\].*Create it again.*land.forcing.albedo=\[\]\."
+    ):
+        OmegaConf.to_container(composed("ailand", old).dataloader.training, resolve=True)
+    taken = composed("ailand", old, "land.forcing.albedo=[]").dataloader.training.datasets.data.dataset_config.select
+    assert "al" not in taken and "veg_lz0h_hv" in taken
+
+
+def test_networks_of_the_contest_have_the_inputs_of_their_papers() -> None:
+    """Inputs that the trained sizes have got since are not theirs."""
+    told = {"al", "veg_lz0h_hv", "veg_vcmax_lv", "veg_vcmax_hv", "veg_resp_lv", "veg_resp_hv"}
+    assert told < set(composed("ailand").land.select)
+    entrants = [p.stem for p in (CONTEST / "training").glob("*.yaml")]
+    assert not [name for name in entrants if told & set(composed(name).land.select)]

@@ -6,12 +6,21 @@
 from __future__ import annotations
 
 import logging
-from datetime import UTC, datetime
 
 import numpy as np
 
 from anemoi_ailand.constants import STEP_HOURS
-from anemoi_ailand.data.grib.time_series import HOUR, Constant, Instants, Means, Series, Trapezoid, text
+from anemoi_ailand.data.grib.time_series import (
+    HOUR,
+    Climatology,
+    Constant,
+    Instants,
+    Means,
+    Series,
+    Trapezoid,
+    date_of,
+    text,
+)
 from anemoi_ailand.data.reader import Coverage, common_period
 from anemoi_ailand.variables import VARIABLES, Time
 
@@ -26,7 +35,7 @@ def common_coverage(sources: dict[str, Series], name: str) -> tuple[Coverage, di
     Means of instants and means over the last hours of the step are left out unless the archive has them at every date.
     For all other variables a gap is an error. ``name`` describes the files in messages.
     """
-    moving = {n: s for n, s in sources.items() if not isinstance(s, Constant)}
+    moving = {n: s for n, s in sources.items() if not isinstance(s, Constant | Climatology)}
     if not moving:
         raise ValueError(f"{name} holds nothing that changes in time. Add the files of states and fluxes to `path`.")
     stamps = _stamps(list(moving.values()))
@@ -39,8 +48,8 @@ def common_coverage(sources: dict[str, Series], name: str) -> tuple[Coverage, di
         if not covered[n].any():
             moving[n].terms(int(stamps[len(stamps) // 2]))  # raises
     spans = {n: stamps[np.flatnonzero(covered[n])[[0, -1]]] for n in moving if n in kept}
-    first, last = common_period({n: (_date(a), _date(b)) for n, (a, b) in spans.items()}, name)
-    inside = np.array([first <= _date(s) <= last for s in stamps])
+    first, last = common_period({n: (date_of(a), date_of(b)) for n, (a, b) in spans.items()}, name)
+    inside = np.array([first <= date_of(s) <= last for s in stamps])
     for n in spans:
         if not covered[n][inside].all():
             _refuse_gap(n, moving[n], int(stamps[inside][np.argmin(covered[n][inside])]))
@@ -76,7 +85,3 @@ def _refuse_gap(name: str, source: Series, stamp: int) -> None:
             f"'{name}' has a gap in time at {text(stamp)}: {error} Add the missing files to `path`, give the parts as "
             f"separate datasets, or leave it out by `leave_out: [{name}]`."
         ) from None
-
-
-def _date(seconds: int) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None)

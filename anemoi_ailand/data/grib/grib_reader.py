@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from anemoi_ailand.data.derived import rules
+from anemoi_ailand.data.derived import MONTHLY, rules
 from anemoi_ailand.data.files.netcdf import is_netcdf
 from anemoi_ailand.data.files.paths import description
 from anemoi_ailand.data.grib.coverage import common_coverage
@@ -26,8 +26,9 @@ from anemoi_ailand.data.grib.grid_points import find_points
 from anemoi_ailand.data.grib.index import Scan, scan
 from anemoi_ailand.data.grib.parameters import NEVER_DECREASING
 from anemoi_ailand.data.grib.static import read_static
-from anemoi_ailand.data.grib.time_series import HOUR, Means, Series, series, text
+from anemoi_ailand.data.grib.time_series import HOUR, Means, Series, date_of, series, text
 from anemoi_ailand.data.reader import MARKS, check_request
+from anemoi_ailand.physics.vegetation import climatology_of_day
 from anemoi_ailand.variables import VARIABLES, Time, variable
 
 LOG = logging.getLogger(__name__)
@@ -84,6 +85,7 @@ class GribReader:
         _check_levels(index, sources)
         self.coverage, self._series = common_coverage(sources, self.name)
         fixed = read_static([p for p in given if p not in grib])
+        fixed.fields = {n: f for n, f in fixed.fields.items() if n not in MONTHLY or n not in self._series}
         self._points = find_points(index, self._series, fixed, land, self.name)
         self._decoder = Decoder(index, self._points.keep)
         self.latitudes, self.longitudes = self._points.latitudes, self._points.longitudes
@@ -131,7 +133,8 @@ class GribReader:
     def _held(self, name: str, stamp: int) -> np.ndarray:
         """Return the weighted sum of the fields that form a variable at a time."""
         if name in self._points.fields:
-            return self._points.fields[name]
+            found = self._points.fields[name]
+            return climatology_of_day(found, date_of(stamp)) if found.ndim > 1 else found
         source = self._series[name]
         terms = source.terms(stamp)
         fields = [self._decoder(row) for _, row in terms]

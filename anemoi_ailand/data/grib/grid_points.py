@@ -28,7 +28,7 @@ class Points:
     keep: np.ndarray  #: positions in the fields
     latitudes: np.ndarray
     longitudes: np.ndarray
-    fields: dict[str, np.ndarray]  #: constants from NetCDF
+    fields: dict[str, np.ndarray]  #: constants from NetCDF, monthly climatologies (month, point)
 
 
 def find_points(scan: Scan, sources: dict[str, Series], static: Static, land: bool, name: str) -> Points:
@@ -42,12 +42,12 @@ def find_points(scan: Scan, sources: dict[str, Series], static: Static, land: bo
     size = len(whole(int(rows[0])).values)
     place = one_grid(scan, rows, whole)
     latitudes, longitudes = _coordinates(place, static, size, name)
-    if wrong := {n: len(f) for n, f in static.fields.items() if len(f) != size}:
+    if wrong := {n: f.shape[-1] for n, f in static.fields.items() if f.shape[-1] != size}:
         raise ValueError(
             f"The fields of {name} have {size} points, those in NetCDF {wrong}. Give NetCDF of the same grid."
         )
     keep = _land(whole, sources, static, size, name) if land else np.arange(size)
-    return Points(keep, latitudes[keep], longitudes[keep], {n: f[keep] for n, f in static.fields.items()})
+    return Points(keep, latitudes[keep], longitudes[keep], {n: f[..., keep] for n, f in static.fields.items()})
 
 
 def _coordinates(

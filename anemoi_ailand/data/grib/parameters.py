@@ -131,7 +131,7 @@ PARAMETERS: dict[str, tuple[Parameter, ...]] = {
     "late_sdswrf": _SOLAR,
     "late_tprate": _RAIN,
     "late_tsrwe": _SNOWFALL,
-    **_surface(lai_lv=66, lai_hv=67),
+    **_surface(lai_lv=66, lai_hv=67, al=174),
     **_surface(lsm=172, z=129, sdor=160, cl=26, dl=228007, cur=229001, cvl=27, cvh=28, tvl=29, tvh=30, slt=43),
 }
 

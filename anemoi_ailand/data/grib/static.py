@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Coordinates and constant fields from NetCDF files on the grid of a GRIB archive, in the same order.
+"""Coordinates, constants and monthly climatologies from NetCDF files on the grid of a GRIB archive, in its order.
 
 GRIB of an unstructured grid has no coordinates, and constants such as vegetation and soil types are often kept in
 NetCDF. Names are those of the table or of the reference layout (``cvl`` or ``clim_cvl``).
@@ -16,16 +16,17 @@ import netCDF4
 import numpy as np
 
 from anemoi_ailand.constants import C4_CODE
+from anemoi_ailand.data.derived import MONTHLY, ONE_SUFFICES
 from anemoi_ailand.data.files.netcdf import filled, open_file
 from anemoi_ailand.support.units import conversion, convert, table_units
-from anemoi_ailand.variables import VARIABLES, Time
+from anemoi_ailand.variables import VARIABLES, Time, Variable
 
 _LATITUDE, _LONGITUDE = ("latitude", "lat", "clat"), ("longitude", "lon", "clon")
 
 
 @dataclass
 class Static:
-    """Coordinates [degrees] and constants by dataset name in NetCDF files, each of shape (grid point,)."""
+    """Coordinates [degrees], constants (grid point,) and climatologies (month, grid point) by name in NetCDF files."""
 
     latitudes: np.ndarray | None = None
     longitudes: np.ndarray | None = None
@@ -33,7 +34,7 @@ class Static:
 
 
 def read_static(paths: list[Path]) -> Static:
-    """Read coordinates and all constants of the table from NetCDF files."""
+    """Read coordinates, and all constants and monthly climatologies of the table, from NetCDF files."""
     out = Static()
     for path in paths:
         with open_file(path) as dataset:
@@ -43,10 +44,17 @@ def read_static(paths: list[Path]) -> Static:
                     latitudes, longitudes = np.meshgrid(latitudes, longitudes, indexing="ij")
                 out.latitudes, out.longitudes = latitudes.ravel(), longitudes.ravel()
             for row in VARIABLES.values():
-                found = [n for n in (row.reference, row.netcdf_name, row.name) if n in dataset.variables]
-                if row.time is Time.CONSTANT and found and "time" not in dataset.variables[found[0]].dimensions:
+                names = (row.reference, row.netcdf_name, row.name, MONTHLY.get(row.name))
+                found = [n for n in names if n in dataset.variables]
+                if found and _is_fixed(row, dataset.variables[found[0]].dimensions):
                     out.fields.setdefault(row.name, _field(dataset, found[0], table_units(row.name), path))
     return out
+
+
+def _is_fixed(row: Variable, dimensions: tuple[str, ...]) -> bool:
+    """Return whether a variable with these dimensions is a constant, or a climatology where one suffices."""
+    monthly = row.name in MONTHLY and "month" in dimensions
+    return "time" not in dimensions and (row.time is Time.CONSTANT or row.name in ONE_SUFFICES or monthly)
 
 
 def _coordinate(dataset: netCDF4.Dataset, names: tuple[str, ...]) -> np.ndarray | None:
@@ -59,5 +67,6 @@ def _coordinate(dataset: netCDF4.Dataset, names: tuple[str, ...]) -> np.ndarray 
 
 def _field(dataset: netCDF4.Dataset, name: str, units: str, path: Path) -> np.ndarray:
     pair = conversion(getattr(dataset.variables[name], "units", None), units, name, path)
-    values = convert(filled(dataset.variables[name]).ravel(), pair)
+    n_months = len(dataset.dimensions["month"]) if "month" in dataset.variables[name].dimensions else 0
+    values = convert(filled(dataset.variables[name]).reshape((n_months, -1) if n_months else -1), pair)
     return (values == C4_CODE).astype("f8") if name == "clim_ctype" else values

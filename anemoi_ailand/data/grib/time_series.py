@@ -17,9 +17,11 @@ from typing import Protocol
 import numpy as np
 
 from anemoi_ailand.constants import SOIL_LAYER_THICKNESS, STEP_HOURS
+from anemoi_ailand.data.derived import MONTHLY, ONE_SUFFICES
 from anemoi_ailand.data.grib.accumulation import Intervals, cover, simple_ends
 from anemoi_ailand.data.grib.index import Header, Scan
 from anemoi_ailand.data.grib.parameters import MEANS_OF_INSTANTS, PARAMETERS, Level, Parameter, factor
+from anemoi_ailand.physics.vegetation import middles_around
 from anemoi_ailand.variables import Time, variable
 
 HOUR = 3600
@@ -28,13 +30,20 @@ _SAME_DEPTH = 0.015
 #: Length of the mean, by time semantics of the table [s].
 _LENGTH = {Time.INTERVAL_MEAN: STEP_HOURS * HOUR, Time.LATE_MEAN: STEP_HOURS * HOUR // 2}
 
+_MONTHS = 12
+
 #: Pairs of weight and row of the scan.
 Terms = list[tuple[float, int]]
 
 
+def date_of(seconds: int) -> datetime:
+    """Return a time as naive UTC date."""
+    return datetime.fromtimestamp(int(seconds), UTC).replace(tzinfo=None)
+
+
 def text(seconds: int) -> str:
     """Return a time as text."""
-    return f"{datetime.fromtimestamp(int(seconds), UTC):%Y-%m-%d %H:%M}"
+    return f"{date_of(seconds):%Y-%m-%d %H:%M}"
 
 
 class Series(Protocol):
@@ -74,6 +83,24 @@ class Constant:
     def terms(self, stamp: int) -> Terms:
         """Return the only field."""
         return [(self.scale, int(self.rows[0]))]
+
+
+@dataclass(frozen=True)
+class Climatology:
+    """Monthly climatology, one field for each month of any year: linear between the 15th of months."""
+
+    way: Parameter
+    rows: np.ndarray  #: by month
+    scale: float
+
+    def covers(self, stamps: np.ndarray) -> np.ndarray:
+        """Return True for every stamp."""
+        return np.ones(len(stamps), bool)
+
+    def terms(self, stamp: int) -> Terms:
+        """Return the fields of the months around ``stamp`` with their weights."""
+        around = middles_around(date_of(stamp))
+        return [(weight * self.scale, int(self.rows[month - 1])) for month, weight in around]
 
 
 @dataclass(frozen=True)
@@ -246,7 +273,14 @@ def _build(scan: Scan, name: str, way: Parameter, rows: np.ndarray, restart: int
         return Means(way, Intervals.of(begin, end, base, rows), _LENGTH[row.time], scale)
     order = np.lexsort((~scan.column("analysis")[rows], end, base + end))
     times, first = np.unique((base + end)[order], return_index=True)
-    instants = Instants(way, times, rows[order][first], scale)
+    rows = rows[order][first]
+    if name in MONTHLY and len(times) == _MONTHS:
+        months = [date_of(t).month for t in times]
+        if len(set(months)) == _MONTHS:
+            return Climatology(way, rows[np.argsort(months)], scale)
+    if name in ONE_SUFFICES and len(times) == 1:
+        return Constant(way, rows, scale)
+    instants = Instants(way, times, rows, scale)
     return Trapezoid(way, instants) if name in MEANS_OF_INSTANTS else instants
 
 

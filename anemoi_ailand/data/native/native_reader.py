@@ -13,12 +13,12 @@ from pathlib import Path
 import numpy as np
 
 from anemoi_ailand.constants import C4_CODE, SOIL_LAYER_THICKNESS, STEP, STEP_HOURS, WATER_DENSITY
-from anemoi_ailand.data.derived import rules
+from anemoi_ailand.data.derived import MONTHLY, rules
 from anemoi_ailand.data.native.interval_means import native_step, whole_ends, window
 from anemoi_ailand.data.native.native_files import NativeFile, Series, scan
-from anemoi_ailand.data.native.native_variables import CLIMATE, LEAF_AREA, RULES, SOIL, WRONG_UNITS, Rule
+from anemoi_ailand.data.native.native_variables import CLIMATE, RULES, SOIL, WRONG_UNITS, Rule
 from anemoi_ailand.data.reader import Coverage, check_request, common_period
-from anemoi_ailand.physics.vegetation import leaf_area
+from anemoi_ailand.physics.vegetation import climatology_of_day
 from anemoi_ailand.support.units import conversion, find_conversion, table_units
 from anemoi_ailand.variables import VARIABLES, Time
 
@@ -58,7 +58,7 @@ class NativeReader:
         self._constants = self._make_constants()
         self._moving = {n: r for n, r in RULES.items() if self._is_there(n, r)}
         self._derived = rules(self._moving)
-        self._leaf = {n: m for n, m in LEAF_AREA.items() if m in self._units("surfclim")}
+        self._monthly = {n: m for n, m in MONTHLY.items() if m in self._units("surfclim")}
         self.variables = self._list_variables()
         self.coverage = self._find_coverage()
         LOG.info("%d variables at %d points, %s", len(self.variables), len(self.point_id), self.coverage)
@@ -84,7 +84,7 @@ class NativeReader:
         return True
 
     def _list_variables(self) -> tuple[str, ...]:
-        available = {*self._moving, *self._derived, *self._leaf, *self._constants}
+        available = {*self._moving, *self._derived, *self._monthly, *self._constants}
         if "avg_tprate" in available and "Ctpf" in self._units("forcing"):
             for f in self._series["forcing"].files:
                 _convert(f, "Ctpf", table_units("avg_cpfr"))
@@ -141,9 +141,9 @@ class NativeReader:
         for i, name in enumerate(names):
             if VARIABLES[name].time is Time.CONSTANT:
                 out[i] = self._constants[name]
-            elif name in self._leaf:
-                monthly = self._static["surfclim"].read(self._leaf[name])
-                out[i] = [leaf_area(monthly, d) for d in dates]
+            elif name in self._monthly:
+                monthly = self._static["surfclim"].read(self._monthly[name])
+                out[i] = [climatology_of_day(monthly, d) for d in dates]
             elif name == "avg_cpfr":
                 out[i] = self._convective(dates)
             elif name in self._derived:

@@ -91,8 +91,5 @@ CLIMATE = {
 #: Constants of the soil: name in ``o_fix``; without this file they follow from the soil type.
 SOIL = {"theta_cap": "SoilFC", "theta_pwp": "SoilWilt", "theta_sat": "SoilSat"}
 
-#: Leaf area index: monthly field in ``surfclim``.
-LEAF_AREA = {"lai_lv": "Mlail", "lai_hv": "Mlaih"}
-
 #: Wrong units attributes of ecLand, by variable; the values are right.
 WRONG_UNITS = {"Qsm": {"kg m-2 s*1"}, "geopot": {"m2/m", "m2 m-2"}, "LDEPTH": {"-"}}

@@ -20,9 +20,11 @@ from typing import Any
 import numpy as np
 
 from anemoi_ailand.constants import C4_CODE, STEP
+from anemoi_ailand.data.derived import MONTHLY, ONE_SUFFICES, Rule, rules
 from anemoi_ailand.data.files import paths
 from anemoi_ailand.data.files.netcdf import POINT_DIMENSIONS, filled, open_file, read_records, times
 from anemoi_ailand.data.reader import MARKS, Coverage, check_request, common_period
+from anemoi_ailand.physics.vegetation import climatology_of_day
 from anemoi_ailand.support.sphere import check_coordinates, same_points
 from anemoi_ailand.support.units import Conversion, conversion, convert, table_units
 from anemoi_ailand.variables import VARIABLES, Time, Variable
@@ -38,6 +40,7 @@ class _File:
     stamps: list[datetime]
     dynamic: set[str] = field(default_factory=set)
     constant: set[str] = field(default_factory=set)
+    monthly: set[str] = field(default_factory=set)
     units: dict[str, str] = field(default_factory=dict)
     conversion: dict[str, Conversion] = field(default_factory=dict)
     coordinates: dict[str, np.ndarray] = field(default_factory=dict)
@@ -55,7 +58,7 @@ def _index(path: Path) -> _File:
         out = _File(path, times(dataset, path))
         for name, v in dataset.variables.items():
             if v.dimensions and v.dimensions[-1] in POINT_DIMENSIONS:
-                group = {("time",): out.dynamic, (): out.constant}.get(v.dimensions[:-1])
+                group = {("time",): out.dynamic, (): out.constant, ("month",): out.monthly}.get(v.dimensions[:-1])
                 if group is not None:
                     group.add(name)
                     out.units[name] = getattr(v, "units", "1")
@@ -67,17 +70,20 @@ def _index(path: Path) -> _File:
 
 @dataclass(frozen=True)
 class _Origin:
-    """Source of one dataset variable: the sum of ``parts`` in each of ``files``."""
+    """Source of one dataset variable: the sum of ``parts`` in each of ``files``, a kind of their variables."""
 
     parts: tuple[str, ...]
     files: tuple[_File, ...]
+    kind: str
 
 
 class PointReader:
     """Reader of the reference layout and of our own output; see :class:`anemoi_ailand.data.reader.Reader`.
 
     The files have dimensions (time, point) and are joined by their time axes. The constant fields are by default in
-    ``static.nc`` or ``<file>_static.nc`` in the folder of the first file.
+    ``static.nc`` or ``<file>_static.nc`` in the folder of the first file. Leaf area and background albedo may be there
+    too, as monthly climatologies (month, point), and albedo as one value for all times. Parameters of types that are
+    not in the files are derived from the types.
     """
 
     def __init__(self, files: Sequence[Path], static: Sequence[Path] = ()) -> None:
@@ -94,7 +100,9 @@ class PointReader:
                 f"No variable of the table is in {self.name}, which holds "
                 f"{sorted(set().union(*(f.dynamic | f.constant for f in indexed)))}. Correct `path` or `layout`."
             )
-        self.variables = tuple(self._origins)
+        held = [n for n, o in self._origins.items() if VARIABLES[n].time is Time.CONSTANT]
+        self._derived: dict[str, Rule] = rules(held)
+        self.variables = tuple(v.name for v in rows if v.name in {*self._origins, *self._derived})
         self.coverage = self._find_coverage()
         LOG.info("%d variables at %d points, %s", len(self.variables), len(self.point_id), self.coverage)
 
@@ -121,9 +129,14 @@ class PointReader:
 
     def _origin(self, row: Variable) -> _Origin | None:
         """Return the files and names behind one row of the table, under the reference name or our own."""
-        for expression in dict.fromkeys(filter(None, (row.reference, row.netcdf_name, row.name))):
+        names = dict.fromkeys(filter(None, (row.reference, row.netcdf_name, row.name)))
+        kinds = {"constant" if row.time is Time.CONSTANT else "dynamic": names}
+        if row.name in MONTHLY:
+            kinds |= {"monthly": {MONTHLY[row.name]: None, **names}}
+        if row.name in ONE_SUFFICES:
+            kinds |= {"constant": names}
+        for kind, expression in ((k, n) for k, group in kinds.items() for n in group):
             parts = tuple(expression.split("+"))
-            kind = "constant" if row.time is Time.CONSTANT else "dynamic"
             found = tuple(f for f in self._files if set(parts) <= getattr(f, kind))
             for f in found:
                 for part in parts:
@@ -131,11 +144,13 @@ class PointReader:
                     if f.conversion[part] != (1.0, 0.0):
                         LOG.info("'%s' in %s: %s to %s", part, f.path.name, f.units[part], row.units)
             if found:
-                return _Origin(parts, found)
+                if row.time is not Time.CONSTANT and kind != "dynamic":
+                    LOG.info("'%s' from %s values in %s", row.name, kind, found[0].path.name)
+                return _Origin(parts, found, kind)
         return None
 
     def _find_coverage(self) -> Coverage:
-        chains = {o.files: n for n, o in self._origins.items() if VARIABLES[n].time is not Time.CONSTANT}
+        chains = {o.files: n for n, o in self._origins.items() if o.kind == "dynamic"}
         if not chains:
             raise ValueError(
                 f"{self.name} holds nothing that changes in time. Add files with dimensions (time, point) to `path`."
@@ -146,20 +161,32 @@ class PointReader:
     def read(self, names: Sequence[str], dates: Sequence[datetime]) -> np.ndarray:
         """See :meth:`anemoi_ailand.data.reader.Reader.read`."""
         check_request(self, names, dates)
+        inputs = [i for n in names if n in self._derived for i in self._derived[n][0]]
+        wanted = [n for n in dict.fromkeys([*names, *inputs]) if n in self._origins]
+        found = dict(zip(wanted, self._read(wanted, dates), strict=True))
+        return np.stack([found[n] if n in found else self._derive(n, found) for n in names])
+
+    def _derive(self, name: str, found: dict[str, np.ndarray]) -> np.ndarray:
+        inputs, make = self._derived[name]
+        return make(*(found[n] for n in inputs)).astype("f4")
+
+    def _read(self, names: Sequence[str], dates: Sequence[datetime]) -> np.ndarray:
+        """Return values in the files, shape (name, date, point)."""
         out = np.full((len(names), len(dates), len(self.point_id)), np.nan, "f4")
+        origins = [(i, self._origins[n]) for i, n in enumerate(names)]
         for f in self._files:
             numbers = np.array([f.record.get(d, -1) for d in dates], int)
             here = np.flatnonzero(numbers >= 0)
-            origins = [(i, self._origins[n], VARIABLES[n].time is Time.CONSTANT) for i, n in enumerate(names)]
-            moving = [(i, o.parts) for i, o, constant in origins if not constant and f in o.files and len(here)]
-            constants = [(i, o.parts) for i, o, constant in origins if constant and f is o.files[0]]
-            if not moving and not constants:
+            moving = [(i, o.parts) for i, o in origins if o.kind == "dynamic" and f in o.files and len(here)]
+            fixed = [(i, o) for i, o in origins if o.kind != "dynamic" and f is o.files[0]]
+            if not moving and not fixed:
                 continue
             with open_file(f.path) as dataset:  # once: opening takes longer than reading a few records
                 for i, parts in moving:
                     out[i, here] = sum(f.converted(p, read_records(dataset.variables[p], numbers[here])) for p in parts)
-                for i, parts in constants:
-                    out[i] = _constant(f, dataset, parts)
+                for i, o in fixed:
+                    values = _constant(f, dataset, o.parts)
+                    out[i] = values if o.kind == "constant" else [climatology_of_day(values, d) for d in dates]
         return out
 
 

@@ -26,6 +26,9 @@ LOG = logging.getLogger(__name__)
 #: Rain of the layout, by the total precipitation and the snow whose difference it is.
 RAIN = {"Rainf": ("avg_tprate", "avg_tsrwe"), "Rainf_late": ("late_tprate", "late_tsrwe")}
 
+#: Variables that have other values in the layout than in the table: a code, monthly means.
+OTHER_VALUES = ("c4", "al")
+
 #: Coordinates that identify points.
 IDENTITIES = ("point_id", "climate_class")
 
@@ -73,7 +76,11 @@ def _reference(row: Variable, field: np.ndarray, fields: Mapping[str, np.ndarray
     for rain, (total, snow) in RAIN.items():
         if row.name == total and snow in fields:
             return rain, field.astype("f8") - fields[snow].astype("f8")
-    plain = row.reference if row.reference and "+" not in row.reference and row.name != "c4" else row.netcdf_name
+    plain = (
+        row.reference
+        if row.reference and "+" not in row.reference and row.name not in OTHER_VALUES
+        else row.netcdf_name
+    )
     return plain, field
 
 

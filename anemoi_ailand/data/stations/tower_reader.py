@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Reader of a tower as forcing of the land: six-hourly means and instants, leaf area, and properties of the site."""
+"""Reader of a tower as forcing of the land: six-hourly means and instants, leaf area, albedo, and other properties."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import inspect
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,16 +20,16 @@ from anemoi_ailand.data.reader import STEP, Coverage, check_request
 from anemoi_ailand.data.stations.tower_file import TowerRecords, read_tower
 from anemoi_ailand.data.stations.tower_series import clean
 from anemoi_ailand.data.stations.tower_site import TowerSite, complete, site_of
-from anemoi_ailand.physics.vegetation import leaf_area
+from anemoi_ailand.physics.vegetation import climatology_of_day
 from anemoi_ailand.support.options import check_known
 from anemoi_ailand.variables import VARIABLES, Time
 
 LOG = logging.getLogger(__name__)
 
-#: Leaf area (2, date) of low and high vegetation at dates [m2 m-2].
-LeafArea = Callable[[Sequence[datetime]], np.ndarray]
+#: Values (date,) of leaf area and albedo, by name, at dates.
+Seasons = Mapping[str, Callable[[Sequence[datetime]], np.ndarray]]
 
-_LEAF_AREA = ("lai_lv", "lai_hv")
+_LEAF_AREA, _ALBEDO = ("lai_lv", "lai_hv"), "al"
 
 #: Series behind each variable, and the time semantics of its records: instants at the end, or means.
 _SERIES = {"t": "temperature", "q": "humidity", "sp": "pressure", "u": "wind", "v": "northward"}
@@ -59,18 +60,17 @@ class TowerReader:
         self,
         records: TowerRecords,
         static: Mapping[str, float] | None = None,
-        leaf: LeafArea | None = None,
+        seasons: Seasons | None = None,
         rules: Mapping[str, str] | None = None,
     ) -> None:
         self.name = f"the tower file '{records.path.name}'"
         self.latitudes, self.longitudes = np.array([records.latitude]), np.array([records.longitude])
         self.point_id = np.zeros(1, np.int64)
-        self.static, self._leaf = dict(static or {}), leaf
+        self.static, self._seasons = dict(static or {}), dict(seasons or {})
         series, made = clean(records)
         self.rules = made | dict(rules or {})
         self._dates, self._values = _six_hourly(records, series)
-        leaves = _LEAF_AREA if leaf is not None else ()
-        self.variables = tuple(n for n in VARIABLES if n in (*self._values, *self.static, *leaves))
+        self.variables = tuple(n for n in VARIABLES if n in (*self._values, *self.static, *self._seasons))
         first, last = (d.astype(datetime) for d in self._dates[[1, -1]])
         self.coverage = Coverage(first, last)
         self._spans = {n: (first - STEP * (VARIABLES[n].time is Time.INSTANT), last) for n in self._values}
@@ -81,12 +81,11 @@ class TowerReader:
         check_request(self, names, dates, self._spans)
         at = np.searchsorted(self._dates, np.array(dates, "datetime64[s]"))
         out = np.empty((len(names), len(dates), 1), "f4")
-        leaves = self._leaf(dates) if self._leaf is not None and set(names) & set(_LEAF_AREA) else None
         for i, name in enumerate(names):
             if name in self._values:
                 out[i, :, 0] = self._values[name][at]
-            elif leaves is not None and name in _LEAF_AREA:
-                out[i, :, 0] = leaves[_LEAF_AREA.index(name)]
+            elif name in self._seasons:
+                out[i, :, 0] = self._seasons[name](dates)
             else:
                 out[i] = self.static[name]
         return out
@@ -146,10 +145,10 @@ def with_properties(
     records: TowerRecords,
     site: TowerSite,
     static: Mapping[str, float] | None = None,
-    leaf: LeafArea | None = None,
+    seasons: Seasons | None = None,
     source: str = "",
 ) -> TowerReader:
-    """Return a reader with properties of the site, else those in ``static`` and ``leaf``, which come from ``source``.
+    """Return a reader with properties of the site, else those in ``static`` and ``seasons``, which are of ``source``.
 
     Properties in ``static`` that follow from a type given by the site are derived again from that type.
     """
@@ -161,14 +160,20 @@ def with_properties(
     given = ", ".join(sorted(own)) or "none"
     others = f"others from {source}; " if source else ""
     rules = {"site_properties": f"given: {given}; {others}assumed: {assumed}"}
+    found = dict(seasons or {})
+    rules["leaf_area"] = rules["albedo"] = f"that of {source}, on the same date or the same day of another year"
     own_leaf = site.lai_lv is not None or site.lai_hv is not None
-    if leaf is None or own_leaf or {"tvl", "tvh"} & set(own):
-        monthly, words = site.leaf_area(records.latitude, constants)
-        table = np.stack([monthly[n] for n in _LEAF_AREA], axis=1)
-        leaf, rules["leaf_area"] = (lambda dates: np.array([leaf_area(table, d) for d in dates]).T), words
-    else:
-        rules["leaf_area"] = f"that of {source}, on the same date or the same day of another year"
-    return TowerReader(records, constants, leaf, rules)
+    if not set(_LEAF_AREA) <= set(found) or own_leaf or {"tvl", "tvh"} & set(own):
+        monthly, rules["leaf_area"] = site.leaf_area(records.latitude, constants)
+        found |= {n: partial(_of_climatology, values) for n, values in monthly.items()}
+    if _ALBEDO not in found or site.al is not None or {"cvl", "cvh"} & set(own):
+        values, rules["albedo"] = site.albedo(constants)
+        found[_ALBEDO] = partial(_of_climatology, values)
+    return TowerReader(records, constants, found, rules)
+
+
+def _of_climatology(monthly: np.ndarray, dates: Sequence[datetime]) -> np.ndarray:
+    return np.array([climatology_of_day(monthly, d) for d in dates])
 
 
 def _follows(name: str, own: Mapping[str, float]) -> bool:

@@ -16,7 +16,12 @@ import yaml
 from anemoi_ailand.constants import GRAVITY
 from anemoi_ailand.data.derived import rules
 from anemoi_ailand.physics.soil_types import SOIL_TYPES
-from anemoi_ailand.physics.vegetation import SUMMER_LEAF_AREA, VEGETATION_TYPES, seasonal_leaf_area
+from anemoi_ailand.physics.vegetation import (
+    SUMMER_LEAF_AREA,
+    VEGETATION_TYPES,
+    background_albedo,
+    seasonal_leaf_area,
+)
 from anemoi_ailand.support.configuration import Strict, checked
 from anemoi_ailand.support.disk_errors import not_found
 from anemoi_ailand.support.options import suggestion
@@ -34,13 +39,16 @@ _LEAF_AREA = {"lai_lv": "tvl", "lai_hv": "tvh"}
 
 MONTHS = 12
 
+#: Words in the rule of an albedo that nobody gave.
+BY_COVER = "by the covers of vegetation"
+
 
 class TowerSite(Strict):
     """Properties of a site, all optional; names are those of the table of variables.
 
     ``slt``, ``tvl`` and ``tvh`` are numbers or names of types; ``lai_lv`` and ``lai_hv`` are the leaf area index of the
-    growing season or of the twelve months. ``columns`` are as for
-    :func:`~anemoi_ailand.data.stations.tower_file.read_tower`.
+    growing season or of the twelve months, ``al`` the albedo without snow, one number or of the months. ``columns``
+    are as for :func:`~anemoi_ailand.data.stations.tower_file.read_tower`.
     """
 
     name: str | None = None
@@ -62,6 +70,7 @@ class TowerSite(Strict):
     sdor: float | None = None
     lai_lv: float | list[float] | None = None
     lai_hv: float | list[float] | None = None
+    al: float | list[float] | None = None
 
     def static(self) -> dict[str, float]:
         """Return the constants that are given, by name; types as numbers, elevation as geopotential ``z``."""
@@ -80,15 +89,25 @@ class TowerSite(Strict):
         for name, kind in _LEAF_AREA.items():
             given = getattr(self, name)
             if isinstance(given, list):
-                if len(given) != MONTHS:
-                    raise ValueError(f"`{name}` has {len(given)} values. Give one for each month, or one number.")
-                found[name], rule = np.array(given), "monthly values as given"
+                found[name], rule = _months(name, given), "monthly values as given"
             else:
                 summer = SUMMER_LEAF_AREA[int(static[kind])] if given is None else float(given)
                 found[name] = seasonal_leaf_area(summer, latitude, high=name == "lai_hv")
                 rule = f"{summer:g} in the growing season ({'by type' if given is None else 'given'}), by season"
             words.append(f"{name}: {rule}")
         return found, "; ".join(words) + "; linear between the 15th of months"
+
+    def albedo(self, static: dict[str, float]) -> tuple[np.ndarray, str]:
+        """Return the monthly background albedo (12,), as given or by the covers, and the rule in words."""
+        if isinstance(self.al, list):
+            found, rule = _months("al", self.al), "monthly values as given; linear between the 15th of months"
+        else:
+            made = background_albedo(np.array(static["cvl"]), np.array(static["cvh"]))
+            found = np.full(MONTHS, float(made) if self.al is None else self.al)
+            rule = f"{found[0]:.3f} {BY_COVER if self.al is None else 'as given'}, in all months"
+        if not ((found > 0.0) & (found < 1.0)).all():
+            raise ValueError(f"The albedo `al` of the site is {self.al}. Give fractions between 0 and 1.")
+        return found, rule
 
 
 def site_of(site: str | Path | TowerSite | Mapping[str, Any] | None, name: str | None = None) -> TowerSite:
@@ -131,6 +150,12 @@ def complete(static: dict[str, float], where: str) -> tuple[dict[str, float], st
     arrays = {n: np.array([v]) for n, v in out.items()}
     out |= {n: float(make(*(arrays[i] for i in inputs))[0]) for n, (inputs, make) in rules(out).items()}
     return out, ", ".join(f"{n} = {v:g}" for n, v in assumed.items()) or "none"
+
+
+def _months(name: str, given: list[float]) -> np.ndarray:
+    if len(given) != MONTHS:
+        raise ValueError(f"`{name}` has {len(given)} values. Give one for each month, or one number.")
+    return np.array(given)
 
 
 def _row(path: Path, name: str | None) -> dict[str, Any]:

@@ -117,6 +117,10 @@ def _check_values(config: RunConfiguration, path: str) -> None:
         )
 
 
+#: Beginning of Anemoi's message on a variable that a dataset lacks.
+_NOT_IN_DATASET = "select: unknown variable:"
+
+
 class Failure(RuntimeError):
     """Failure of a run, by phase.
 
@@ -125,8 +129,19 @@ class Failure(RuntimeError):
     """
 
     def __init__(self, what: Phase, error: BaseException) -> None:
-        super().__init__(str(error) or repr(error))
+        super().__init__(_explained(str(error) or repr(error)))
         self.what: Phase = what
+
+
+def _explained(message: str) -> str:
+    """Add the remedy to Anemoi's message on a dataset without a variable, which lists what the dataset has."""
+    if not message.startswith(_NOT_IN_DATASET):
+        return message
+    name = message.removeprefix(_NOT_IN_DATASET).partition(",")[0].strip()
+    return (
+        f"The dataset has no '{name}', which the network reads. Create it again by its recipe with this version of "
+        f"anemoi-ailand, or take a network that was trained without it. ({message})"
+    )
 
 
 def launch(path: str, overrides: Sequence[str] = (), *, dry_run: bool = False) -> None:

@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from torch.nn.functional import linear
 
 from anemoi_ailand.hosts.anemoi_models import normaliser_factors
-from anemoi_ailand.model.closed_land import AT_END, AT_START, ClosedLand
+from anemoi_ailand.model.closed_land import ClosedLand
 from anemoi_ailand.model.pointwise_mlp import PointwiseMLP
 from anemoi_ailand.physics.closed_step import STATE
 from anemoi_ailand.rollout.step.checkpoint import LandStep
@@ -193,8 +193,8 @@ def named(
     closed: ClosedLand, inputs: Sequence[str], start: Tensor, end: Tensor
 ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     """Return the fields (row,) that the closed step reads at the start and at the end, by name."""
-    first = (*STATE, *closed.extra, *AT_START)
-    return {n: start[inputs.index(n)] for n in first}, {n: end[inputs.index(n)] for n in AT_END}
+    first = (*STATE, *closed.extra, *closed.at_start)
+    return {n: start[inputs.index(n)] for n in first}, {n: end[inputs.index(n)] for n in closed.at_end}
 
 
 def example(step: LandStep, rows: int) -> tuple[Tensor, Tensor, Tensor]:

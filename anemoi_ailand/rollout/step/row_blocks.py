@@ -57,10 +57,10 @@ class BlockStep:
         self.block_rows = block_rows or (BLOCK_ROWS if on_processor else BLOCK_ROWS_ACCELERATOR)
         self.threads = (threads or usable_processors()) if on_processor else 1
         self.step = traced(step)[0] if on_processor else step
-        if step.compiled is not None:
+        self._unit, self._of_units = ROWS if on_processor else 1, self.step.of_slots
+        if on_processor and step.compiled is not None:
             self.block_rows = min(self.block_rows, BLOCK_ROWS)
-        self._unit = 1 if not on_processor else ROWS if step.compiled is None else ROWS_COMPILED
-        self._of_units = self.step.of_slots if step.compiled is None else step.compiled.of_units
+            self._unit, self._of_units = ROWS_COMPILED, step.compiled.of_units
         self._pool = ThreadPoolExecutor(self.threads, "land-step", _one_thread) if on_processor else None
 
     def __enter__(self) -> BlockStep:
@@ -115,12 +115,16 @@ class BlockStep:
     def _each(self, make: Callable[[slice], None], n_rows: int) -> None:
         """Call a function for the rows of each block."""
         blocks = [slice(begin, begin + self.block_rows) for begin in range(0, n_rows, self.block_rows)]
-        make = torch.inference_mode()(make)  # in the thread of the block
+
+        def without_gradients(rows: slice) -> None:
+            with torch.inference_mode():  # holds for a thread
+                make(rows)
+
         if self._pool is None or (self.threads == 1 and torch.get_num_threads() == 1):
             for rows in blocks:
-                make(rows)
+                without_gradients(rows)
         else:
-            list(self._pool.map(make, blocks))  # all blocks, or the error of the first that failed
+            list(self._pool.map(without_gradients, blocks))  # all blocks, or the error of the first that failed
 
 
 def steps_at_once(n_rows: int) -> int:

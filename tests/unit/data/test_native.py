@@ -13,12 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from anemoi_ailand.constants import SOIL_LAYER_THICKNESS, STEP, WATER_DENSITY
-from anemoi_ailand.data.derived import ABSENT
+from anemoi_ailand.data.derived import ABSENT, MONTHLY
 from anemoi_ailand.data.files.paths import resolve
 from anemoi_ailand.data.native.interval_means import Kind, native_step, whole_ends, window
 from anemoi_ailand.data.native.native_files import Series, role, scan
 from anemoi_ailand.data.native.native_reader import NativeReader
-from anemoi_ailand.data.native.native_variables import CLIMATE, LEAF_AREA, RULES
+from anemoi_ailand.data.native.native_variables import CLIMATE, RULES
 from anemoi_ailand.data.open_reader import open_reader
 from anemoi_ailand.support.packaged import folder
 from anemoi_ailand.variables import VARIABLES, Time
@@ -188,7 +188,7 @@ MADE = {"avg_cpfr", "c4"}  #: derived from others in native_reader.py
 
 def test_every_variable_of_the_table_has_one_rule():
     """Except sun, calendar and labels of points, which no file of ecLand has."""
-    ruled = [*RULES, *CLIMATE, *LEAF_AREA, *ABSENT, *MADE]
+    ruled = [*RULES, *CLIMATE, *MONTHLY, *ABSENT, *MADE]
     assert len(ruled) == len(set(ruled))
     rest = {n for n, v in VARIABLES.items() if not v.computed} - set(ruled)
     assert rest == {"climate_class", "point_id", "held_out"}
@@ -202,7 +202,7 @@ def test_time_semantics_are_those_of_the_table():
 
 def test_files_and_names_are_those_of_the_table():
     """The column ``native`` of the table has the same file and names."""
-    ours = {n: ("surfclim", {native}) for n, native in {**CLIMATE, **LEAF_AREA}.items()}
+    ours = {n: ("surfclim", {native}) for n, native in {**CLIMATE, **MONTHLY}.items()}
     for name, rule in RULES.items():
         level = "" if rule.level is None else f"[{rule.level + 1}]"
         ours[name] = (rule.role, {f"{part}{level}" for part, _ in rule.parts})
@@ -322,3 +322,13 @@ def test_whole_ends_are_the_first_and_last_complete_intervals(kind, first):
     window(stamps, np.array([begin, end]), 6, kind, "x")
     with pytest.raises(ValueError, match="not complete"):
         window(stamps, stamps[first - 1 : first], 6, kind, "x")
+
+
+def test_background_albedo_is_what_ecland_reflects_without_snow():
+    """One minus net over downward radiation, to rounding, where there is neither snow nor lake; it moves every day."""
+    dates = [d for d in DATES if d.hour in (6, 12, 18)]  # steps from 18 to 00 UTC have the stamp of the next day
+    names = ["al", "ssr", "avg_sdswrf", "snowc", "cl", "cur"]
+    al, ssr, down, cover, lake, town = POINTS.read(names, dates).astype(float)
+    seen = (down > 10.0) & (cover == 0.0) & (lake + town < 0.01)
+    assert seen.sum() > 30 and np.ptp(al[seen]) > 5e-4
+    np.testing.assert_allclose(1.0 - ssr[seen] / down[seen], al[seen], atol=1e-6)

@@ -3,7 +3,7 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """Reader and writer of the 6-hourly layout."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import netCDF4
@@ -213,3 +213,38 @@ def test_existing_file_is_not_overwritten(tmp_path):
         written(tmp_path, ("q",))
     assert path.read_bytes() == before
     assert [p.name for p in path.parent.iterdir()] == ["site.nc"]
+
+
+def monthly(path: Path, name: str, values: np.ndarray) -> Path:
+    """Add a monthly climatology (month, point) to a file."""
+    with netCDF4.Dataset(path, "a") as ds:
+        ds.createDimension("month", 12)
+        ds.createVariable(name, "f4", ("month", "point"))[:] = values
+    return path
+
+
+def test_albedo_is_monthly_constant_or_at_each_date(tmp_path):
+    """The climatology of ecLand is linear between the 15th of months; one value holds always; series come first."""
+    dates = stamps(8, datetime(2020, 1, 14, 12))
+    state = {"swvl1": ramp(8, 2)}
+    months = np.stack([np.linspace(0.1, 0.21, 12), np.full(12, 0.3)], axis=1)
+    path = monthly(write_land(tmp_path / "a.nc", state, dates), "Malbedo", months)
+    found = PointReader([path]).read(["al"], dates)[0]
+    np.testing.assert_allclose(found[2:6, 0], 0.1, rtol=1e-6)  # 15 January
+    np.testing.assert_allclose(found[:2, 0], 0.21 - 0.11 * 30 / 31, rtol=1e-5)
+    np.testing.assert_allclose(found[:, 1], 0.3, rtol=1e-6)
+    given = write_land(tmp_path / "b.nc", {**state, "al": np.array([0.2, 0.4])}, dates)
+    np.testing.assert_allclose(PointReader([given]).read(["al"], dates)[0], np.tile([0.2, 0.4], (8, 1)), rtol=1e-6)
+    series = monthly(write_land(tmp_path / "c.nc", {**state, "al": 0.1 + 0.01 * ramp(8, 2)}, dates), "Malbedo", months)
+    np.testing.assert_allclose(PointReader([series]).read(["al"], dates)[0], 0.1 + 0.01 * ramp(8, 2), rtol=1e-6)
+
+
+def test_parameters_of_types_are_derived(tmp_path):
+    """Those that the files lack follow from the types; vegetation counts as C3 without its pathway."""
+    fields = {"swvl1": ramp(2, 2), "clim_tvl": np.array([7.0, 9.0]), "clim_tvh": np.array([3.0, 18.0])}
+    for extra, expected in (({}, 49.0), ({"clim_ctype": np.array([4.0, 3.0])}, 70.5)):
+        reader = PointReader([write_land(tmp_path / f"{len(extra)}.nc", {**fields, **extra}, stamps(2))])
+        names = ["veg_cov_lv", "veg_vcmax_lv", "veg_lz0h_hv"]
+        values = reader.read(names, stamps(2))
+        np.testing.assert_allclose(values[:, 1], [[0.7, 0.5], [expected, 70.0], np.log([2.0, 0.015])], rtol=1e-6)
+        assert set(names) < set(reader.variables)

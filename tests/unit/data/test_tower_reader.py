@@ -16,7 +16,7 @@ from anemoi_ailand.data.reader import STEP, Reader
 from anemoi_ailand.data.stations.tower_file import read_tower
 from anemoi_ailand.data.stations.tower_reader import open_tower, with_properties
 from anemoi_ailand.data.stations.tower_series import clean
-from anemoi_ailand.data.stations.tower_site import TowerSite, read_site
+from anemoi_ailand.data.stations.tower_site import BY_COVER, TowerSite, read_site
 from anemoi_ailand.variables import VARIABLES, Role
 from tests.support.files import LATITUDE, LONGITUDE, TOWER_SITE, UTC_OFFSET, write_tower
 
@@ -117,11 +117,14 @@ def test_properties_of_a_dataset_yield_to_those_of_the_site(files):
         "slt": 1.0, "tvl": 2.0, "tvh": 3.0, "cvl": 0.3, "cvh": 0.6, "z": 50.0, "cl": 0.1, "theta_sat": 0.403,
         "veg_cov_hv": 0.77,
     }  # fmt: skip
-    leaf = lambda dates: np.full((2, len(dates)), 1.5)  # noqa: E731
-    reader = with_properties(records, TowerSite(slt="fine"), theirs, leaf, "a dataset")
+    seasons = {n: lambda dates, v=v: np.full(len(dates), v) for n, v in (("lai_lv", 1.0), ("lai_hv", 1.5), ("al", 0.2))}
+    reader = with_properties(records, TowerSite(slt="fine"), theirs, seasons, "a dataset")
     assert reader.static["theta_sat"] == pytest.approx(0.52)
     assert (reader.static["veg_cov_hv"], reader.static["cl"], reader.static["z"]) == (0.77, 0.1, 50.0)
-    assert reader.read(["lai_hv"], [datetime(2020, 1, 2)])[0, 0, 0] == 1.5
+    assert reader.read(["lai_hv", "al"], [datetime(2020, 1, 2)])[:, 0, 0].tolist() == [1.5, np.float32(0.2)]
+    assert "a dataset" in reader.rules["albedo"]
+    covered = with_properties(records, TowerSite(cvl=0.4), theirs, seasons, "a dataset")
+    assert covered.read(["al"], [datetime(2020, 1, 2)])[0, 0, 0] == pytest.approx(0.15 * 0.4 + 0.125 * 0.6)
     assert reader.rules["site_properties"].startswith("given: slt; others from a dataset;")
 
 
@@ -131,6 +134,8 @@ SITES = [
     ("cvl: 1.4\n", "are not fractions"),
     ("albedo: 0.2\n", "'albedo' is not an option"),
     ("lai_lv: [1, 2]\n", "`lai_lv` has 2 values"),
+    ("al: [0.1, 0.2]\n", "`al` has 2 values"),
+    ("al: 15\n", "albedo `al` of the site is 15"),
     ("slt: medium\n", r"lacks \['tvl', 'cvl', 'tvh', 'cvh', 'elevation'\]"),
     ("slt: [\n", "is not YAML"),
 ]  # fmt: skip
@@ -150,3 +155,17 @@ def test_too_few_records_are_refused(tmp_path):
     """Two six-hourly stamps are needed."""
     with pytest.raises(ValueError, match="two consecutive six-hourly stamps"):
         open_tower(write_tower(tmp_path / "t.csv", 0.47), **HERE)
+
+
+def test_albedo_of_a_site(files, tmp_path):
+    """By the covers, as one number, or as twelve months; the rule is stated."""
+    january = [datetime(2020, 1, 2)]
+    made = open_tower(*files)
+    cover = made.static["cvl"], made.static["cvh"]
+    expected = 0.15 * cover[0] + 0.125 * cover[1] + 0.31 * (1.0 - sum(cover))
+    assert made.read(["al"], january)[0, 0, 0] == pytest.approx(expected)
+    assert BY_COVER in made.rules["albedo"]
+    for text, value, words in (("0.22", 0.22, "0.220 as given"), (str([0.2] * 12), 0.2, "monthly values as given")):
+        (tmp_path / "site.yaml").write_text(f"{TOWER_SITE}al: {text}\n")
+        given = open_tower(files[0], tmp_path / "site.yaml")
+        assert given.read(["al"], january)[0, 0, 0] == pytest.approx(value) and words in given.rules["albedo"]

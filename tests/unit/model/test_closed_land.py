@@ -3,16 +3,18 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """The closed step in the units of Anemoi: columns by the table, contrasts as inputs of the network."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from anemoi_ailand.constants import ZERO_CELSIUS
 from anemoi_ailand.model.closed_land import AT_END, AT_START, CATEGORIES, ClosedLand
 from anemoi_ailand.model.columns import StepColumns
-from anemoi_ailand.model.contrasts import N_CONTRASTS, Air, contrasts
+from anemoi_ailand.model.contrasts import N_CONTRASTS, N_REFLECTED, Air, contrasts
 from anemoi_ailand.physics.closed_step import N_CONTROLS, STATE
 from tests.support import columns as case
-from tests.support.land import CLOSED
+from tests.support.land import CLOSED, TOLD
 
 #: Rounding of normalised fields in float32, in standard deviations.
 ROUNDING = 1e-5
@@ -252,3 +254,31 @@ def test_rain_and_snow_are_seen(falling):
     columns = contrasts(land, air(land))
     for column in (columns[:, PRECIPITATION], *columns[:, SNOW].unbind(-1)):
         assert column[0] == 0 and (column.diff() > 0).all()
+
+
+def test_a_network_that_is_told_the_albedo_sees_what_is_absorbed():
+    """Albedo and absorbed radiation are the last columns; without any of the three inputs, there are none."""
+    columns = case.land(40)
+    fields = case.fields(columns)
+    model = TOLD.land_model()
+    index = TOLD.indices().model.input.name_to_index
+    x = TOLD.normalised(fields, index)
+    land, air, _ = model.closed.before(x, x)
+    features = model.closed.features(land, air).double()
+    assert features.shape == (40, N_CONTRASTS + N_REFLECTED) and model.closed.n_features == N_CONTRASTS + N_REFLECTED
+    open_snow = columns.snowc * (1.0 - columns.cover[:, 1])
+    albedo = (1.0 - open_snow) * fields["al"] + open_snow * fields["asn"]
+    expected = torch.stack([(albedo - 0.2) / 0.15, (1.0 - albedo) * fields["avg_sdswrf"] / 150.0], dim=-1)
+    torch.testing.assert_close(features[:, N_CONTRASTS:], expected, rtol=0.0, atol=1e-4)
+    assert (expected.std(0) > 0.1).all()
+    for name in ("al", "avg_sdswrf", "asn"):
+        less = replace(TOLD, forcing=[n for n in TOLD.forcing if n != name],
+                       prognostic=[n for n in TOLD.prognostic if n != name])  # fmt: skip
+        assert less.land_model().closed.n_features == N_CONTRASTS
+
+
+def test_a_checkpoint_older_than_the_albedo_reads_none():
+    """Its pickled closed step has no list of names, and its features are those of before."""
+    model = CLOSED.land_model()
+    assert not {"at_start", "at_end"} & set(vars(model.closed))
+    assert model.closed.n_features == N_CONTRASTS

@@ -24,8 +24,17 @@ from anemoi_ailand.physics.snow_pack import (
     snow_density,
     snow_mass,
     snow_property,
+    surface_albedo,
 )
-from anemoi_ailand.physics.vegetation import VEGETATION_DENSITY, leaf_area, seasonal_leaf_area, vegetation_parameters
+from anemoi_ailand.physics.vegetation import (
+    VEGETATION_DENSITY,
+    background_albedo,
+    climatology_of_day,
+    heat_roughness,
+    photosynthesis_parameters,
+    seasonal_leaf_area,
+    vegetation_parameters,
+)
 from anemoi_ailand.physics.vegetation_water import intercept, root_table, roots_of
 from anemoi_ailand.support.packaged import folder
 
@@ -162,11 +171,11 @@ def test_vegetation_is_that_of_ecland(static, cover):
         (datetime(2021, 12, 31), 12.0 - 11.0 * 16 / 31),
     ],
 )
-def test_leaf_area_between_the_15th_of_months(date, expected):
-    """Leaf area is linear between the 15th of the months."""
+def test_climatology_between_the_15th_of_months(date, expected):
+    """Leaf area and albedo are linear between the 15th of the months, and constant over a day."""
     monthly = np.arange(1.0, 13.0)[:, None]
-    assert leaf_area(monthly, date)[0] == pytest.approx(expected, rel=1e-12)
-    assert leaf_area(monthly, date.replace(hour=23))[0] == leaf_area(monthly, date)[0]
+    assert climatology_of_day(monthly, date)[0] == pytest.approx(expected, rel=1e-12)
+    assert climatology_of_day(monthly, date.replace(hour=23))[0] == climatology_of_day(monthly, date)[0]
 
 
 AMOUNT = st.floats(0.0, 300.0)
@@ -230,3 +239,40 @@ def test_leaf_area_of_the_season():
     for found, winter in ((low, 1 / 3), (high, 0.5), (south, 1 / 3), (equator, 0.8)):
         assert found.max() == pytest.approx(3.0, rel=0.01)
         assert found.min() == pytest.approx(3.0 * winter, rel=0.02)
+
+
+def test_further_parameters_of_types_are_those_of_ecland(static):
+    """Respiration equals that in ecLand's own files; heat roughness and carboxylation differ between types and C4."""
+    with netCDF4.Dataset(folder("sample") / "native" / "points" / "surfclim") as ds:
+        types = np.stack([ds["tvl"][:], ds["tvh"][:]])
+        respiration = photosynthesis_parameters(types, np.asarray(ds["Ctype"][:]) == 4)[1]
+        np.testing.assert_allclose(respiration, np.asarray(ds["r0vt"][:]), rtol=1e-6)
+    np.testing.assert_allclose(np.exp(heat_roughness(np.array([3, 4, 18]))), [2.0, 0.2, 0.015])
+    c3, c4 = (photosynthesis_parameters(np.array([1, 2, 7, 17]), np.full(4, flag))[0] for flag in (0.0, 1.0))
+    np.testing.assert_allclose(c3, [49.0, 48.7, 49.0, 44.5])
+    np.testing.assert_allclose(c4, [70.5, 40.3, 70.5, 44.5])
+
+
+def test_albedo_by_cover_is_near_that_of_ecland(static):
+    """To .03 at the points of the sample, whose albedo varies by more; bare ground is the brightest."""
+    theirs = static["Malbedo"].mean(axis=0)
+    error = background_albedo(static["clim_cvl"], static["clim_cvh"]) - theirs
+    assert error.std() < 0.03 < theirs.std()
+    assert background_albedo(np.zeros(1), np.zeros(1)) > background_albedo(np.ones(1), np.zeros(1))
+
+
+def test_albedo_of_the_surface_gives_the_radiation_that_ecland_absorbs():
+    """Net short-wave radiation at points without lake or town, with and without snow; trees hide snow."""
+    reader = open_reader("$AILAND_SAMPLE")
+    dates = [datetime(2020, 1, 1) + k * STEP for k in range(600)]
+    names = ["al", "asn", "snowc", "cvh", "veg_cov_hv", "avg_sdswrf", "ssr", "cl", "cur"]
+    f = dict(zip(names, torch.from_numpy(reader.read(names, dates)).double(), strict=True))
+    start = {n: v[:-1] for n, v in f.items()}
+    albedo = surface_albedo(start["al"], start["asn"], start["snowc"], start["cvh"] * start["veg_cov_hv"])
+    land = (f["cl"] + f["cur"] < 0.01)[1:] & (f["avg_sdswrf"][1:] > 20.0)
+    snow = (start["snowc"] > 0.0) & land
+    bare = (start["snowc"] == 0.0) & (f["snowc"][1:] == 0.0) & land
+    error, of_background = (((1.0 - a) * f["avg_sdswrf"][1:] - f["ssr"][1:]).square() for a in (albedo, start["al"]))
+    assert snow.sum() > 1000 and bare.sum() > 1000
+    assert error[bare].mean().sqrt() < 0.5  # W m-2
+    assert error[snow].mean().sqrt() < 6.0 < 0.15 * of_background[snow].mean().sqrt()

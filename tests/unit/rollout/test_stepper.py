@@ -170,6 +170,21 @@ def test_sun_and_calendar_are_computed_or_given(small):
     assert not torch.equal(small.step(state, forcing | other).columns, small.step(state, forcing).columns)
 
 
+def test_sun_ahead_is_that_of_each_date(small):
+    """Over more steps than are computed ahead, and after another state, the calendar is that of the date."""
+    names = [n for n in small.layout.forcing if n in COMPUTED]
+    state, other = case.start(small, 3), small.initial(case.fields(3), case.DATE + 5 * STEP / 2, *case.places(3))
+    for k in range(40):
+        date = state.date + STEP
+        given = dict(zip(names, compute(names, [date], *case.places(3))[:, 0], strict=True))
+        after = small.step(state, case.forcings(3)[0])
+        same(after, small.step(state, case.forcings(3)[0] | given))
+        state = after
+        if k in (1, 9, 30):
+            other = small.step(other, case.forcings(3)[0])
+            small.step(replace(state, date=state.date - 3 * STEP), case.forcings(3)[0])
+
+
 def changed(name, values):
     """Forcing of a step with other values of a variable, or without it."""
     return {k: v for k, v in (case.forcings(N)[0] | {name: values}).items() if v is not None}

@@ -19,7 +19,7 @@ from anemoi_ailand.training.log import TrainingLog, append
 from anemoi_ailand.training.strategy import device_strategy
 from anemoi_ailand.variables import variable
 
-NAMES = ["swvl1", "t", "avg_tprate", "z", "cos_julian_day"]
+NAMES = ["swvl1", "t", "avg_tprate", "z", "cos_julian_day", "al"]
 
 
 class Data:
@@ -29,7 +29,7 @@ class Data:
         self.variables = NAMES
         self.dates = np.arange(100).astype("datetime64[D]")
         self.missing = set(missing)
-        self.values = np.random.default_rng(0).random((100, 5, 1, 3)) if values is None else values
+        self.values = np.random.default_rng(0).random((100, 6, 1, 3)) if values is None else values
         self.typed_variables = {
             n: SimpleNamespace(units=(units or {}).get(n, variable(n).units), is_constant_in_time=n in constant)
             for n in NAMES
@@ -40,8 +40,9 @@ class Data:
 
 
 def test_good_data_pass():
-    """Valid data raise no error, nor do computed variables of any unit."""
+    """Valid data raise no error, nor do computed variables of any unit, nor an albedo that is the same all year."""
     check_dataset(Data(units={"cos_julian_day": "degree"}), "training")
+    check_dataset(Data(constant=("z", "al")), "training")
 
 
 @pytest.mark.parametrize(
@@ -50,7 +51,7 @@ def test_good_data_pass():
         ({"units": {"swvl1": "mm"}}, "mm in the data, m3 m-3 in the table"),
         ({"constant": ("z", "avg_tprate")}, r"\['avg_tprate'\] never change"),  # Anemoi would never update it
         ({"missing": [7, 9]}, "1970-01-08"),
-        ({"values": np.where(np.arange(5)[:, None, None] == 2, np.nan, np.ones((100, 5, 1, 3)))}, "avg_tprate"),
+        ({"values": np.where(np.arange(6)[:, None, None] == 2, np.nan, np.ones((100, 6, 1, 3)))}, "avg_tprate"),
     ],
     ids=["unit", "constant forcing", "gap", "NaN"],
 )

@@ -12,13 +12,14 @@ from datetime import datetime
 import numpy as np
 import pytest
 import xarray as xr
+import yaml
 
 from anemoi_ailand.data.open_reader import open_reader
 from anemoi_ailand.data.stations.tower_reader import open_tower
 from anemoi_ailand.evaluation.sites.places import Place
 from anemoi_ailand.rollout.reforecast.point_run import PointRun
 from anemoi_ailand.rollout.step.checkpoint import load_step
-from anemoi_ailand.workflows.tower import NearestPoint, tower
+from anemoi_ailand.workflows.tower import NearestPoint, _warn_of_albedo, tower
 from tests.support.files import TOWER_SITE, write_tower
 
 
@@ -67,6 +68,7 @@ def test_every_rule_is_in_the_attributes(files):
         "changes_of_long_wave",
         "site_properties",
         "leaf_area",
+        "albedo",
     }
     assert stated <= set(rules)
     assert json.loads((folder / "tower.json").read_text())["rules"] == rules
@@ -122,3 +124,16 @@ def test_short_file_needs_no_spin_up(files, tmp_path):
     with pytest.raises(ValueError, match="shorter than a year"):
         tower(path, tmp_path / "out", site=site, progress=False)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_assumed_albedo_is_warned_of_if_the_network_reads_it(files, caplog):
+    """Not for the packaged networks, which do not, nor if the site has one."""
+    path, site, folder = files
+    with xr.open_dataset(folder / "input.nc") as found:
+        rule = found.attrs["rule_albedo"]
+        assert found["al"].dims == ("time", "point")
+    _warn_of_albedo(load_step("ailand").inputs, rule)
+    _warn_of_albedo(["al"], open_tower(path, site={**yaml.safe_load(site.read_text()), "al": 0.2}).rules["albedo"])
+    assert not caplog.records
+    _warn_of_albedo(["al"], rule)
+    assert "The site has no albedo `al`, so it is taken as 0." in caplog.text

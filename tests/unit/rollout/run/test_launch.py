@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import xarray as xr
+from anemoi.datasets.usage.dataset import Dataset
 
 from anemoi_ailand.hosts.anemoi_inference import has_single_dates
 from anemoi_ailand.rollout.forcing.common_points import on_same_points
@@ -97,6 +98,15 @@ def test_failures_are_classified(calls, made, executed, under_way, what):
         launch(FILES)
     assert (caught.value.what, str(caught.value)) == (what, str(made or executed))
     assert caught.value.__cause__ is (made or executed)
+
+
+def test_a_dataset_without_an_input_gets_the_remedy(calls):
+    """Anemoi names the variable and lists the others; what to do comes first. The message is the one it raises."""
+    with pytest.raises(ValueError, match="unknown variable") as stock:
+        Dataset._select_to_columns(SimpleNamespace(name_to_index={"swvl1": 0}), ["al"])
+    calls.execute = stock.value
+    with pytest.raises(Failure, match=r"has no 'al', which the network reads. Create it again .*\['swvl1'\]"):
+        launch(FILES)
 
 
 def test_other_errors_keep_their_traceback(calls):

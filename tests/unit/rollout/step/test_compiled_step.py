@@ -16,8 +16,9 @@ from anemoi_ailand.rollout.step.fused_step import NetworkPart, StatePart, unsupp
 from anemoi_ailand.rollout.step.physical_step import PhysicalStep
 from anemoi_ailand.rollout.step.row_blocks import BlockStep
 from anemoi_ailand.rollout.stepper import LandStepper
+from tests.support import columns
 from tests.support import stepper as case
-from tests.support.land import CLOSED, OPEN
+from tests.support.land import CLOSED, OPEN, TOLD
 
 N = 70
 
@@ -28,6 +29,10 @@ def slots(step, n=N):
         physical = PhysicalStep(step)
         normal = torch.randn(2, n, len(step.inputs), generator=torch.Generator().manual_seed(1))
         return tuple((normal - physical._add_in) / physical._mul_in)
+    if "al" in step.inputs:
+        fields = columns.fields(columns.land(n))
+        rows = torch.stack([fields[name] for name in step.inputs], dim=-1).float()
+        return rows, rows.clone()
     stepper = case.stepper()
     state = case.start(stepper, n)
     return state.columns, stepper.forcing_columns(state, case.forcings(n)[0])
@@ -40,7 +45,7 @@ def fused(step, start, end, hidden=torch.float32):
         return StatePart(step)(start, end, NetworkPart(step, hidden)(start, end)).t()
 
 
-@pytest.mark.parametrize("land", [CLOSED, OPEN], ids=["closed", "increments"])
+@pytest.mark.parametrize("land", [CLOSED, TOLD, OPEN], ids=["closed", "albedo", "increments"])
 @pytest.mark.parametrize("options", [{}, {"skip": False}, {"activation": "relu", "depth": 1}, {"activation": "gelu"}])
 def test_merged_weights_give_the_plain_step(land, options):
     """Centred and merged weights, without normalised states, give the outputs of the plain step to rounding."""
