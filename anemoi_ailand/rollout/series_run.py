@@ -113,7 +113,7 @@ def run_series(
     try:
         if initial is None:
             kept.add([state.date], {n: state[n].numpy(force=True)[None] for n in names if n in state.names})
-        delay, most = 0.0 if progress else _LONG, steps_at_once(state.latitudes.size)
+        delay, most = 0.0 if progress else _LONG, steps_at_once(state.latitudes.size, land.device)
         with Progress(last - first, progress is not False, "Run", delay=delay, anywhere=anywhere) as bar:
             for n_steps, piece in pieces(source, land.forcing_names, first + 1, last + 1, most):
                 dates = [state.date + (k + 1) * STEP for k in range(n_steps)]

@@ -92,7 +92,7 @@ class PointRun:
         out = torch.empty((n_steps, len(state), len(self.step.outputs)), device=self.step.device)
         now = self.layout.with_state(self._starts[0], state)
         with Progress(n_steps, progress, "Rollout") as bar:
-            for begin, end in _pieces(n_steps, len(now)):
+            for begin, end in _pieces(n_steps, len(now), self.step.device):
                 out[begin:end] = self._blocks.steps(self.layout, now, self._ends[begin:end])
                 bar.steps(end - begin)
         values = out.cpu().numpy()
@@ -121,7 +121,7 @@ class PointRun:
             while made.years < most_years and not made.converged:
                 after = torch.empty_like(states)
                 now = self.layout.with_state(self._starts.index_select(0, begins).flatten(0, 1), states)
-                for begin, end in _pieces(steps, len(now), (length, last)):
+                for begin, end in _pieces(steps, len(now), self.step.device, (length, last)):
                     at = (begins + torch.arange(begin, end, device=begins.device)[:, None]).clamp(
                         max=len(self._ends) - 1
                     )
@@ -177,6 +177,6 @@ class PointRun:
         return self.layout.slot(rows, self.layout.sources([*held, *sun]))
 
 
-def _pieces(n_steps: int, n_rows: int, ends: Sequence[int] = ()) -> list[tuple[int, int]]:
+def _pieces(n_steps: int, n_rows: int, device: torch.device, ends: Sequence[int] = ()) -> list[tuple[int, int]]:
     """Divide steps into those made in one call; pieces end at ``ends``."""
-    return list(pairwise(sorted({*range(0, n_steps, steps_at_once(n_rows)), *ends, n_steps})))
+    return list(pairwise(sorted({*range(0, n_steps, steps_at_once(n_rows, device)), *ends, n_steps})))

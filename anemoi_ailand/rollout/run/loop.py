@@ -62,7 +62,7 @@ class Rollout:
         self.inputs, self.outputs, self.prognostic = step.inputs, step.outputs, self.layout.prognostic
         self.forcing, self.date, self.number = self.layout.forcing, date, 0
         self._filter = ForcingFilter(policy)
-        self._device = step.device
+        self.device = step.device
         self._start = self._first(start)
 
     def _first(self, start: np.ndarray) -> Tensor:
@@ -100,17 +100,17 @@ class Rollout:
         """
         dates = [self.date + (k + 1) * STEP for k in range(values.shape[1])]
         values = self._filter.several(values, self.forcing, dates, self.where)
-        rows = self._tensor(self.ensemble.forcings(values, self.forcing))
+        rows = torch.from_numpy(np.asarray(self.ensemble.forcings(values, self.forcing), dtype=np.float32))
         out = self.computed(rows.movedim(0, -1))
         if not math.isfinite(out.sum()):  # ten times faster than a test of every value
-            for date, one in zip(dates, out.cpu().numpy(), strict=True):
+            for date, one in zip(dates, out.numpy(), strict=True):
                 check_finite(one.T, self.outputs, self.outputs, date, self.ensemble.places(), False)
         self.date, self.number = dates[-1], self.number + len(dates)
         return out
 
     def set_state(self, out: Tensor) -> None:
         """Take the state from outputs (member x point, output)."""
-        self.layout.set_state_(self._start, self.layout.state(out))
+        self.layout.set_state_(self._start, self.layout.state(out.to(self.device)))
 
     def progress(self) -> dict[str, np.ndarray]:
         """Return all arrays from which the roll-out resumes bitwise."""
@@ -149,7 +149,7 @@ class Rollout:
         return out
 
     def _tensor(self, values: np.ndarray) -> Tensor:
-        return torch.from_numpy(np.asarray(values, dtype=np.float32)).to(self._device)
+        return torch.from_numpy(np.asarray(values, dtype=np.float32)).to(self.device)
 
 
 def _check_alike(networks: Sequence[BlockStep]) -> None:

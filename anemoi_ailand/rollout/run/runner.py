@@ -210,7 +210,7 @@ class LandForecasterRunner(RunnerHooks, Runner):
         if self.mid_processors[self._dataset]:
             return 1
         every = self.options.restart.every // STEP if self.options.restart else steps
-        return min(steps - roll.number, every - roll.number % every, steps_at_once(roll.n_rows))
+        return min(steps - roll.number, every - roll.number % every, steps_at_once(roll.n_rows, roll.device))
 
     def _states(self, roll: Rollout, values: np.ndarray, start: dict[str, Any]) -> Iterator[dict[str, Any]]:
         """Make steps with forcing (variable, step, point), and return the state after each."""

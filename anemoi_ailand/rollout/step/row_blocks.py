@@ -23,8 +23,9 @@ from anemoi_ailand.rollout.step.traced_model import traced
 #: Rows of a block on a CPU, where its activations stay in the cache, and on an accelerator.
 BLOCK_ROWS, BLOCK_ROWS_ACCELERATOR = 2048, 2**18
 
-#: Largest number of steps of a call, and of steps times rows, so that memory is bounded and progress is seen.
-STEPS, ROW_STEPS = 256, 2**16
+#: Largest number of steps of a call, and of steps times rows on a CPU and on an accelerator, so that memory is bounded
+#: and progress is seen.
+STEPS, ROW_STEPS, ROW_STEPS_ACCELERATOR = 256, 2**16, 2**21
 
 #: Largest number of threads unless asked for: small operations do not gain from more.
 MOST = 16
@@ -93,11 +94,13 @@ class BlockStep:
 
         The start slot becomes that of the step after them, in place.
 
-        Shapes: ``start (row, input)``, ``ends (step, row, forcing)`` in the order of ``layout.forcing``, to
-        ``(step, row, output)``; fastest with points innermost in memory.
+        Shapes: ``start (row, input)`` on the device of the model, ``ends (step, row, forcing)`` in the order of
+        ``layout.forcing``, on any device, which is that of the result ``(step, row, output)``; fastest with points
+        innermost in memory.
         """
         if isinstance(self.step.compiled, DeviceStep):
             return self.step.compiled.steps(layout, start, ends)
+        there, ends = ends.device, ends.to(start.device)
         out = ends.new_empty((len(ends), len(self.step.outputs), len(start))).transpose(1, 2)
 
         def make(rows: slice) -> None:
@@ -110,7 +113,7 @@ class BlockStep:
             start[rows] = first[:n]
 
         self._each(make, len(start))
-        return out
+        return out.to(there)
 
     def _each(self, make: Callable[[slice], None], n_rows: int) -> None:
         """Call a function for the rows of each block."""
@@ -127,9 +130,10 @@ class BlockStep:
             list(self._pool.map(without_gradients, blocks))  # all blocks, or the error of the first that failed
 
 
-def steps_at_once(n_rows: int) -> int:
+def steps_at_once(n_rows: int, device: torch.device) -> int:
     """Return the largest number of steps of a call of :meth:`BlockStep.steps` in a long run."""
-    return max(1, min(STEPS, ROW_STEPS // max(1, n_rows)))
+    most = ROW_STEPS if device.type == "cpu" else ROW_STEPS_ACCELERATOR
+    return max(1, min(STEPS, most // max(1, n_rows)))
 
 
 @lru_cache(maxsize=8)
