@@ -76,6 +76,7 @@ def open_step(land: LandModel, x: Fields, execution: str, point_steps: float) ->
         return None
     LOG.info("Compiling the step, which takes up to a few minutes; less if torch has it in its cache on disk")
     began = time.monotonic()
+    torch.compiler.reset()  # torch limits the versions of a function in a process, trainings before this one included
     try:
         step = CompiledStep(land, n_rows(x))
         step.compile(x)
@@ -153,7 +154,8 @@ class CompiledStep:
     def compile(self, x: Fields) -> None:
         """Compile all parts for inputs ``x``."""
         trained = [p for p in self._land.parameters() if p.requires_grad]
-        torch.autograd.grad(self({k: v.detach() for k, v in x.items()})[self._land.dataset_name].sum(), trained)
+        out = self({name: v.detach() for name, v in x.items()})[self._land.dataset_name]
+        torch.autograd.grad(out.sum(), trained, allow_unused=True)
 
     def _columns_of(self, start: Tensor, end: Tensor) -> Tensor:
         """Return the input of the network (column, row) for normalised fields (input, row) at both ends of the step."""
