@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import ctypes
 import logging
+import os
 import shutil
 import tempfile
 import zipfile
@@ -70,6 +71,12 @@ def compile_library(
     finally:
         torch.set_num_threads(threads)
         quiet.setLevel(level)
+
+
+def missing_compiler() -> str | None:
+    """Return what to do if there is no C++ compiler, which all compiling on a CPU needs; None if there is one."""
+    compiler = os.environ.get("CXX") or "g++"
+    return None if shutil.which(compiler) else f"there is no C++ compiler '{compiler}'; install one, or set $CXX"
 
 
 class Library:

@@ -13,11 +13,12 @@ from torch import Tensor, nn
 from anemoi_ailand.constants import STEP_SECONDS
 from anemoi_ailand.model.columns import StepColumns
 from anemoi_ailand.model.contrasts import N_CONTRASTS, N_REFLECTED, Air, contrasts
-from anemoi_ailand.physics.closed_step import FLUXES, N_CONTROLS, STATE, Land, closed_step
+from anemoi_ailand.physics.closed_step import FLUXES, N_CONTROLS, STATE, Ground, Land, above_ground, water_results
 from anemoi_ailand.physics.layers import stack_layers
 from anemoi_ailand.physics.runoff import capacity_exponent
 from anemoi_ailand.physics.snow_pack import SNOW_PROPERTIES, snow_property, surface_albedo
 from anemoi_ailand.physics.soil import soil_of, soil_table
+from anemoi_ailand.physics.soil_water import move_water
 from anemoi_ailand.physics.vegetation_water import root_table, roots_of
 from anemoi_ailand.variables import variable
 
@@ -147,12 +148,19 @@ class ClosedLand(nn.Module):
 
     def results(self, land: Land, extra: Mapping[str, Tensor], outputs: Tensor) -> dict[str, Tensor]:
         """Return the results of the step (...) in physical units by name, for outputs of the network."""
-        result = closed_step(land, outputs[..., :N_CONTROLS])
+        result, ground = self.above_ground(land, extra, outputs)
+        return result | water_results(move_water(*ground))
+
+    def above_ground(
+        self, land: Land, extra: Mapping[str, Tensor], outputs: Tensor
+    ) -> tuple[dict[str, Tensor], Ground]:
+        """Return the results but those of moving water in the soil, and the arguments of that."""
+        result, ground = above_ground(land, outputs[..., :N_CONTROLS])
         changes = outputs[..., N_CONTROLS:].unbind(-1)
         for name, scale, change in zip(self.extra, self.scales, changes, strict=True):
             value = extra[name] + scale * change
             result[name] = snow_property(name, value, result["sd"]) if name in SNOW_PROPERTIES else value
-        return result
+        return result, ground
 
 
 def _check(columns: StepColumns, inputs: dict[str, int]) -> None:

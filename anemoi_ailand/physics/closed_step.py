@@ -28,7 +28,7 @@ from anemoi_ailand.physics.soil_heat import (
     layer_conductance,
     mean_heat_capacity,
 )
-from anemoi_ailand.physics.soil_water import Arriving, move_water
+from anemoi_ailand.physics.soil_water import Arriving, MovedWater, move_water
 from anemoi_ailand.physics.vegetation_water import Canopy, intercept
 
 #: State variables that the step reads and returns.
@@ -95,7 +95,23 @@ class Land(NamedTuple):
     @property
     def vegetation(self) -> Tensor:
         """Fraction of the point covered by vegetation [1]."""
-        return self.cover.sum(-1).clamp(0.0, 1.0)
+        return vegetated(self.cover)
+
+
+def vegetated(cover: Tensor) -> Tensor:
+    """Return the fraction of each point covered by low and high vegetation, (..., 2) -> (...) [1]."""
+    return cover.sum(-1).clamp(0.0, 1.0)
+
+
+class Ground(NamedTuple):
+    """Arguments of :func:`~anemoi_ailand.physics.soil_water.move_water`."""
+
+    theta: Tensor
+    soil: Soil
+    frozen: Tensor
+    arriving: Arriving
+    gain: Tensor
+    seconds: Tensor
 
 
 def split_controls(outputs: Tensor) -> dict[str, Tensor]:
@@ -127,17 +143,30 @@ def closed_step(land: Land, outputs: Tensor) -> dict[str, Tensor]:
 
     Source: after ecLand's soil and snow schemes, IFS Documentation CY49R1, Part IV, chapter 8.
     """
+    after, ground = above_ground(land, outputs)
+    after |= water_results(move_water(*ground))
+    return {name: after[name] for name in (*STATE, *FLUXES)}
+
+
+def above_ground(land: Land, outputs: Tensor) -> tuple[dict[str, Tensor], Ground]:
+    """Return all results of a step but those of moving water in the soil, and the arguments of that."""
     raw = split_controls(outputs)
     canopy = _canopy(land, raw)
     frozen_rain = canopy.throughfall * land.snowc * torch.sigmoid(raw["rain_on_snow"])
     snow = _snow(land, frozen_rain, raw)
-    soil_water, evaporation, fluxes = _soil_water(land, canopy.throughfall - frozen_rain + snow.melt, raw)
+    ground, evaporation = _ground(land, canopy.throughfall - frozen_rain + snow.melt, raw)
     rsn = _density(land, snow, frozen_rain, raw)
     evap = canopy.evaporation + snow.sublimation + evaporation
-    after = {f"swvl{k + 1}": v for k, v in enumerate(soil_water.unbind(-1))}
-    after |= {f"stl{k + 1}": v for k, v in enumerate(_soil_heat(land, raw).unbind(-1))}
+    after = {f"stl{k + 1}": v for k, v in enumerate(_soil_heat(land, raw).unbind(-1))}
     after |= {"snowc": snow_cover(snow.sd, rsn), "sd": snow.sd, "rsn": rsn, "src": canopy.src}
-    return after | {name: v / STEP_SECONDS for name, v in {"evap": evap, **fluxes}.items()}
+    return after | {"evap": evap / STEP_SECONDS}, ground
+
+
+def water_results(moved: MovedWater) -> dict[str, Tensor]:
+    """Return the results of moving water in the soil by name."""
+    after = {f"swvl{k + 1}": v for k, v in enumerate(moved.theta.unbind(-1))}
+    fluxes = {"sro": moved.surface, "ssro": moved.drained}
+    return after | {name: WATER_DENSITY * v / STEP_SECONDS for name, v in fluxes.items()}
 
 
 def _canopy(land: Land, raw: Mapping[str, Tensor]) -> Canopy:
@@ -161,8 +190,8 @@ def _density(land: Land, snow: SnowMass, frozen_rain: Tensor, raw: Mapping[str, 
     return bare_density(snow.sd, snow_density(land.sd, land.rsn, fresh, fresh_density, change))
 
 
-def _soil_water(land: Land, reaching: Tensor, raw: Mapping[str, Tensor]) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
-    """Return soil water [m3 m-3], evaporation from the soil and runoff [kg m-2] for water that reaches the ground."""
+def _ground(land: Land, reaching: Tensor, raw: Mapping[str, Tensor]) -> tuple[Ground, Tensor]:
+    """Return what moves water in the soil, and evaporation from it [kg m-2], for water that reaches the ground."""
     depth = layer_thickness(land.theta)
     frozen = frozen_fraction(land.temperature)
     from_roots = _root_uptake(land, frozen, raw["roots"])
@@ -176,9 +205,8 @@ def _soil_water(land: Land, reaching: Tensor, raw: Mapping[str, Tensor]) -> tupl
         urban=land.urban,
         odds=torch.exp(raw["surface_runoff"].clamp(*_LOG_ODDS)),
     )
-    moved = move_water(land.theta, land.soil, frozen, arriving, -lost / WATER_DENSITY, _seconds_open(frozen))
-    fluxes = {"sro": WATER_DENSITY * moved.surface, "ssro": WATER_DENSITY * moved.drained}
-    return moved.theta, lost.sum(-1), fluxes
+    ground = Ground(land.theta, land.soil, frozen, arriving, -lost / WATER_DENSITY, _seconds_open(frozen))
+    return ground, lost.sum(-1)
 
 
 def _seconds_open(frozen: Tensor) -> Tensor:
@@ -220,7 +248,7 @@ def _soil_heat(land: Land, raw: Mapping[str, Tensor]) -> Tensor:
     conductance = layer_conductance(join_layers([conductivity[..., :1] * soil_share, conductivity[..., 1:]]))
     factor = torch.exp(raw["heat"].clamp(*_LOG_HEAT)).unsqueeze(-1)
     conductance = join_layers([conductance[..., :1] * factor, conductance[..., 1:]])
-    deep, vegetation = land.temperature[..., 1:], land.vegetation.unsqueeze(-1)
+    deep, vegetation = land.temperature[..., 1:], vegetated(land.cover).unsqueeze(-1)
     after = heat_step(deep, mean, conductance, heat_capacity(deep, vegetation, land.soil) * depth[1:])
     for _ in range(_FREEZING_CORRECTIONS):
         after = heat_step(deep, mean, conductance, mean_heat_capacity(deep, after, vegetation, land.soil) * depth[1:])

@@ -69,7 +69,7 @@ def hydraulic_properties(theta: Tensor, soil: Soil) -> tuple[Tensor, Tensor]:
     return _properties(theta, _curve_of(soil))
 
 
-class _Curve(NamedTuple):
+class Curve(NamedTuple):
     """Constants of the hydraulic properties of a soil, shape (..., 1)."""
 
     residual: Tensor
@@ -81,13 +81,13 @@ class _Curve(NamedTuple):
     capacity_scale: Tensor
 
 
-def _curve_of(soil: Soil) -> _Curve:
+def _curve_of(soil: Soil) -> Curve:
     m, per_span = 1.0 - 1.0 / soil.exponent, 1.0 / (soil.saturated - soil.residual)
     scale = (1.0 - m) * per_span / (soil.alpha * m)
-    return _Curve(soil.residual, per_span, m, 1.0 / m, soil.mualem, soil.conductivity, scale)
+    return Curve(soil.residual, per_span, m, 1.0 / m, soil.mualem, soil.conductivity, scale)
 
 
-def _properties(theta: Tensor, curve: _Curve) -> tuple[Tensor, Tensor]:
+def _properties(theta: Tensor, curve: Curve) -> tuple[Tensor, Tensor]:
     log_s = torch.log(((theta - curve.residual) * curve.per_span).clamp(_DRIEST, _WETTEST))
     power = torch.exp(log_s * curve.per_m)
     less = expm1(curve.m * torch.log1p(-power))  # a - 1
@@ -200,42 +200,100 @@ def move_water(
 
     Source: ecLand, srfwexc_vg_mod.F90, srfwng_mod.F90.
     """
-    depth, curve = SOIL_LAYER_THICKNESS, _curve_of(soil)
-    ice, gains = frozen.unbind(-1), (gain / N_SUBSTEPS).unbind(-1)
-    flowing = (seconds / N_SUBSTEPS).unbind(-1)
-    per_distance = [s / (0.5 * (a + b)) for s, (a, b) in zip(flowing[:-1], pairwise(depth), strict=True)]
-    capacity = _deciding_capacity(soil, frozen, arriving.urban)
-    wilting, saturated, fastest = (v.squeeze(-1) for v in (soil.wilting, soil.saturated, soil.conductivity))
-    full, most = FULL * saturated, [saturated * d for d in depth]
-    water = [w * d for w, d in zip(theta.unbind(-1), depth, strict=True)]
-    surface = drained = debt = torch.zeros_like(saturated)
+    column, setting = begin_water(theta, soil, frozen, arriving, gain, seconds)
     for number in range(N_SUBSTEPS):
-        layers = _per_depth(water)
-        reaching = arriving.amount * _weight(number, arriving.lateness)
-        runoff = surface_runoff(reaching, _held(layers, wilting, ice), capacity, arriving.exponent, arriving.odds)
-        wetter = [*(torch.maximum(a, b) for a, b in pairwise(layers)), layers[-1]]
-        conductivity, diffusivity = each_layer(_properties, wetter, curve)
-        conductivity = [torch.where(w > full, fastest, k) for w, k in zip(wetter, conductivity, strict=True)]
-        falling = [s * k for s, k in zip(flowing, conductivity, strict=True)]
-        diffusion = [s * d for s, d in zip(per_distance, diffusivity[:-1], strict=True)]
-        gained = [gains[0] + (reaching - runoff - debt), *gains[1:]]
-        water, debt = fill_deficits(richards_step(water, gained, falling, diffusion))
-        excess = [torch.relu(w - m) for w, m in zip(water, most, strict=True)]
-        water = [w - e for w, e in zip(water, excess, strict=True)]
-        surface = surface + runoff + excess[0]
-        drained = drained + falling[-1] + sum(excess[2:], excess[1])
-    from_surface = torch.minimum(debt, surface)
-    return MovedWater(stack_layers(_per_depth(water)), surface - from_surface, drained - (debt - from_surface))
+        column = substep(column, setting, lateness_of(number))
+    return end_water(column)
+
+
+class Column(NamedTuple):
+    """Soil water within a step, one tensor (...) a layer, evaporation that is still owed, and runoff so far [m]."""
+
+    layer1: Tensor
+    layer2: Tensor
+    layer3: Tensor
+    layer4: Tensor
+    debt: Tensor
+    surface: Tensor
+    drained: Tensor
+
+
+class Setting(NamedTuple):
+    """Constants over the substeps of a step, one tensor (...) a layer: soil, and water that comes and goes."""
+
+    curve: Curve
+    wilting: Tensor
+    full: Tensor
+    fastest: Tensor
+    most: tuple[Tensor, ...]
+    ice: tuple[Tensor, ...]
+    gains: tuple[Tensor, ...]
+    flowing: tuple[Tensor, ...]
+    per_distance: tuple[Tensor, ...]
+    capacity: Tensor
+    arriving: Arriving
+
+
+def begin_water(
+    theta: Tensor, soil: Soil, frozen: Tensor, arriving: Arriving, gain: Tensor, seconds: Tensor
+) -> tuple[Column, Setting]:
+    """Return the column and its setting at the start of a step, for the arguments of :func:`move_water`."""
+    depth, flowing = SOIL_LAYER_THICKNESS, (seconds / N_SUBSTEPS).unbind(-1)
+    wilting, saturated, fastest = (v.squeeze(-1) for v in (soil.wilting, soil.saturated, soil.conductivity))
+    setting = Setting(
+        curve=_curve_of(soil),
+        wilting=wilting,
+        full=FULL * saturated,
+        fastest=fastest,
+        most=tuple(saturated * d for d in depth),
+        ice=frozen.unbind(-1),
+        gains=(gain / N_SUBSTEPS).unbind(-1),
+        flowing=flowing,
+        per_distance=tuple(s / (0.5 * (a + b)) for s, (a, b) in zip(flowing[:-1], pairwise(depth), strict=True)),
+        capacity=_deciding_capacity(soil, frozen, arriving.urban),
+        arriving=arriving,
+    )
+    none = torch.zeros_like(saturated)
+    return Column(*(w * d for w, d in zip(theta.unbind(-1), depth, strict=True)), none, none, none), setting
+
+
+def substep(column: Column, setting: Setting, late: float | Tensor) -> Column:
+    """Move water over half an hour; ``late`` is the place of the substep within the step, see :func:`lateness_of`."""
+    water: Sequence[Tensor] = column[: len(SOIL_LAYER_THICKNESS)]
+    layers, arriving = _per_depth(water), setting.arriving
+    reaching = arriving.amount * ((1.0 + arriving.lateness * late) / N_SUBSTEPS)  # shares add up to one
+    held = _held(layers, setting.wilting, setting.ice)
+    runoff = surface_runoff(reaching, held, setting.capacity, arriving.exponent, arriving.odds)
+    wetter = [*(torch.maximum(a, b) for a, b in pairwise(layers)), layers[-1]]
+    conductivity, diffusivity = each_layer(_properties, wetter, setting.curve)
+    conductivity = [
+        torch.where(w > setting.full, setting.fastest, k) for w, k in zip(wetter, conductivity, strict=True)
+    ]
+    falling = [s * k for s, k in zip(setting.flowing, conductivity, strict=True)]
+    diffusion = [s * d for s, d in zip(setting.per_distance, diffusivity[:-1], strict=True)]
+    gained = [setting.gains[0] + (reaching - runoff - column.debt), *setting.gains[1:]]
+    water, debt = fill_deficits(richards_step(water, gained, falling, diffusion))
+    excess = [torch.relu(w - m) for w, m in zip(water, setting.most, strict=True)]
+    water = [w - e for w, e in zip(water, excess, strict=True)]
+    surface = column.surface + runoff + excess[0]
+    return Column(*water, debt, surface, column.drained + falling[-1] + sum(excess[2:], excess[1]))
+
+
+def end_water(column: Column) -> MovedWater:
+    """Return the soil water at the end of a step; evaporation still owed is repaid by the runoff."""
+    from_surface = torch.minimum(column.debt, column.surface)
+    theta = stack_layers(_per_depth(column[: len(SOIL_LAYER_THICKNESS)]))
+    return MovedWater(theta, column.surface - from_surface, column.drained - (column.debt - from_surface))
+
+
+def lateness_of(number: int) -> float:
+    """Return the place of a substep within the step, from -1 (first) to 1 (last)."""
+    return 2.0 * number / (N_SUBSTEPS - 1) - 1.0
 
 
 def _per_depth(water: Sequence[Tensor]) -> list[Tensor]:
     """Return the soil water of the layers [m3 m-3] from their water [m]."""
     return [w * (1.0 / d) for w, d in zip(water, SOIL_LAYER_THICKNESS, strict=True)]
-
-
-def _weight(number: int, lateness: Tensor) -> Tensor:
-    """Return the share of the water of 6 h that arrives in a substep; shares add up to one."""
-    return (1.0 + lateness * (2.0 * number / (N_SUBSTEPS - 1) - 1.0)) / N_SUBSTEPS
 
 
 def _held(layers: Sequence[Tensor], wilting: Tensor, frozen: Sequence[Tensor]) -> Tensor:

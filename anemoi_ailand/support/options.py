@@ -8,7 +8,9 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, get_args
+
+from anemoi_ailand.constants import Execution
 
 #: Parameters that Anemoi passes, not the user.
 _GIVEN = {"self", "context", "metadata", "args", "options", "kwargs"}
@@ -34,6 +36,12 @@ def suggestion(name: str, known: Iterable[str], n: int = 3) -> str:
     known = list(known)
     near = nearest(name, known, n)
     return f"Nearest: {near}" if near else f"Available: {known}"
+
+
+def check_execution(execution: str) -> None:
+    """Refuse an unknown way of execution by a ValueError."""
+    if execution not in get_args(Execution):
+        raise ValueError(f"There is no execution '{execution}'. {suggestion(execution, get_args(Execution))}")
 
 
 def options_of(kind: type) -> list[str]:

@@ -52,10 +52,14 @@ class EpochProgressBar(TQDMProgressBar):
     @property
     def total_train_batches(self) -> int | float:
         """Batches of a training epoch."""
-        trainer: Any = self.trainer
-        samples = len(trainer.datamodule.ds_train.valid_date_indices)
-        batch_size = trainer.datamodule.config.dataloader.batch_size.training
-        return n_batches(samples, batch_size, trainer.world_size, trainer.limit_train_batches)
+        return batches_of_epoch(self.trainer)
+
+
+def batches_of_epoch(trainer: Any) -> int:
+    """Return the batches of a training epoch."""
+    samples = len(trainer.datamodule.ds_train.valid_date_indices)
+    batch_size = trainer.datamodule.config.dataloader.batch_size.training
+    return n_batches(samples, batch_size, trainer.world_size, trainer.limit_train_batches)
 
 
 def n_batches(samples: int, batch_size: int, processes: int, limit: Any) -> int:

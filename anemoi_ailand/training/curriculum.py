@@ -47,6 +47,14 @@ class ListedRollout(RolloutConfig):
         LOG.info("Roll-out of epoch %d: %d steps", current_epoch + 1, self.step)
 
 
+def rollout_at(rollout: RolloutConfig, epoch: int) -> int:
+    """Return the steps per sample in an epoch, of this curriculum or of anemoi-training's."""
+    if isinstance(rollout, ListedRollout):
+        return rollout.at(epoch)
+    increases = epoch // rollout.epoch_increment if rollout.epoch_increment else 0
+    return min(rollout.start + increases, max(rollout.start, rollout.maximum))
+
+
 def rollout_of(options: Mapping[str, Any] | None) -> RolloutConfig:
     """Build the curriculum from ``task.rollout``; null counts as not given.
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -15,6 +16,10 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from anemoi_ailand.hosts.anemoi_training import TrainingHooks
+from anemoi_ailand.support.options import check_execution
+from anemoi_ailand.training.callbacks import batches_of_epoch
+from anemoi_ailand.training.compiled_step import CompiledStep, n_rows, open_step
+from anemoi_ailand.training.curriculum import rollout_at
 from anemoi_ailand.training.log import RMSE
 from anemoi_ailand.training.truncated import truncated_loss
 
@@ -49,6 +54,10 @@ class LandTraining(TrainingHooks, SingleTraining):
         Store only every ``checkpoint_every``-th state and recompute the steps between in the backward pass: the exact
         gradient for about a third more time.
 
+    execution : {'auto', 'plain', 'compiled'}
+        Step of the training batches; see :func:`~anemoi_ailand.training.compiled_step.open_step`. Validation, and a
+        last batch that is not whole, are plain.
+
     Options are read from ``config.training.method``, because a warm start would restore those of its checkpoint.
 
     Raises
@@ -58,11 +67,15 @@ class LandTraining(TrainingHooks, SingleTraining):
     """
 
     def __init__(self, *, config: Any, detach_every: int | None = None, checkpoint_every: int | None = None,
-                 **runtime: Any) -> None:  # fmt: skip
+                 execution: str | None = None, **runtime: Any) -> None:  # fmt: skip
         super().__init__(config=config, **runtime)
-        del detach_every, checkpoint_every
+        del detach_every, checkpoint_every, execution
         self.detach_every = _positive("detach_every", config)
         self.checkpoint_every = _positive("checkpoint_every", config)
+        self.execution = config.training.method.get("execution") or "auto"
+        check_execution(self.execution)
+        self._compiled: CompiledStep | None = None
+        self._chosen = False
         self._squares: dict[str, tuple[Tensor, int]] = {}
         self._losses: tuple[Tensor | float, int] = (0.0, 0)
 
@@ -73,6 +86,8 @@ class LandTraining(TrainingHooks, SingleTraining):
 
     def training_step(self, batch: Fields, batch_idx: int) -> Tensor:
         """Return the loss of one batch; the mean over the epoch is logged at its end, under anemoi-training's names."""
+        if not self._chosen:
+            self.choose_step(batch)
         loss = self.batch_step(batch).loss
         size = len(next(iter(batch.values())))
         total, samples = self._losses
@@ -81,6 +96,24 @@ class LandTraining(TrainingHooks, SingleTraining):
             name = f"train_{self.loss_name}_loss_step"
             self.log(name, loss.detach(), prog_bar=True, logger=self.logger_enabled, batch_size=size)
         return loss
+
+    def choose_step(self, batch: Fields) -> None:
+        """Choose between the plain and the compiled step for the whole training, by the first of its batches."""
+        x = self.task.get_inputs(batch, data_indices=self.data_indices)
+        land: Any = self.model.model
+        self._compiled = open_step(land, x, self.execution, self._planned_steps() * n_rows(x))
+        self._chosen = True
+
+    def _planned_steps(self) -> float:
+        """Count the roll-out steps of all batches to come; infinite if neither epochs nor batches are limited."""
+        trainer: Any = self.trainer
+        per_epoch = batches_of_epoch(trainer)
+        ends = [trainer.max_epochs, math.ceil(trainer.max_steps / per_epoch)]
+        last = min((end for end in ends if end is not None and end > 0), default=None)
+        if last is None:
+            return math.inf
+        rollout: Any = self.task
+        return per_epoch * sum(rollout_at(rollout.rollout, epoch) for epoch in range(trainer.current_epoch, last))
 
     def on_train_epoch_end(self) -> None:
         """Log mean loss and roll-out before the task switches to the next."""
@@ -126,7 +159,7 @@ class LandTraining(TrainingHooks, SingleTraining):
         task: Any = self.task
         predictions, x = [], dict(x)  # the task changes its argument
         for i in range(first, last):
-            y = self(x)
+            y = self._advance(x)
             predictions.append(y)
             if i + 1 < n_steps:
                 x = task.advance_input(
@@ -134,6 +167,12 @@ class LandTraining(TrainingHooks, SingleTraining):
                     grid_shard_slice=self.grid_shard_slice,
                 )  # fmt: skip
         return predictions, x
+
+    def _advance(self, x: Fields) -> Fields:
+        if self._compiled is not None and self.training and n_rows(x) == self._compiled.rows:
+            return self._compiled(x)
+        y: Fields = self(x)
+        return y
 
     def _loss(self, predictions: list[Fields], batch: Fields, first: int) -> tuple[Tensor, Fields, Fields]:
         """Sum of the losses of all steps; predictions and targets (batch, step, ensemble, point, variable)."""

@@ -15,18 +15,15 @@ import hashlib
 import logging
 import os
 import platform
-import shutil
 import threading
 from dataclasses import replace
 from pathlib import Path
-from typing import get_args
 
 import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from anemoi_ailand.constants import Execution
-from anemoi_ailand.hosts.torch_inductor import Library, compile_library
+from anemoi_ailand.hosts.torch_inductor import Library, compile_library, missing_compiler
 from anemoi_ailand.model.precision import in_hardware
 from anemoi_ailand.rollout.step.batch_invariance import ROWS_COMPILED
 from anemoi_ailand.rollout.step.checkpoint import LandStep, checkpoint_checksum, load_step
@@ -41,7 +38,7 @@ from anemoi_ailand.rollout.step.fused_step import (
 )
 from anemoi_ailand.support.atomic import complete_file
 from anemoi_ailand.support.checksum import COMPILED, loaded_sha256
-from anemoi_ailand.support.options import suggestion
+from anemoi_ailand.support.options import check_execution
 
 LOG = logging.getLogger(__name__)
 
@@ -86,16 +83,10 @@ def open_step(
         if execution == "auto" and point_steps < PAYS:
             LOG.info("The step runs plain. It is several times faster after `anemoi-ailand compile %s`", checkpoint)
             return step
-        if (reason := _no_compiler()) or (reason := _failed(step)):
+        if (reason := missing_compiler()) or (reason := _failed(step)):
             LOG.warning("The step of %s is not compiled, so it runs plain: %s", step.path.name, reason)
             return step
     return replace(step, compiled=CompiledStep(step, *compiled_paths(step)))
-
-
-def check_execution(execution: str) -> None:
-    """Refuse an unknown way of execution."""
-    if execution not in get_args(Execution):
-        raise ValueError(f"There is no execution '{execution}'. {suggestion(execution, get_args(Execution))}")
 
 
 def make_compiled(step: LandStep) -> tuple[Path, Path]:
@@ -229,11 +220,6 @@ def _impossible(step: LandStep) -> str | None:
     if step.device.type not in ("cpu", "cuda"):
         return f"it runs on {step.device.type}"
     return unsupported(step)
-
-
-def _no_compiler() -> str | None:
-    compiler = os.environ.get("CXX") or "g++"
-    return None if shutil.which(compiler) else f"there is no C++ compiler '{compiler}'; install one, or set $CXX"
 
 
 def _failed(step: LandStep) -> str | None:
