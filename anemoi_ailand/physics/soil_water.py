@@ -209,10 +209,7 @@ def move_water(
 class Column(NamedTuple):
     """Soil water within a step, one tensor (...) a layer, evaporation that is still owed, and runoff so far [m]."""
 
-    layer1: Tensor
-    layer2: Tensor
-    layer3: Tensor
-    layer4: Tensor
+    layers: tuple[Tensor, ...]
     debt: Tensor
     surface: Tensor
     drained: Tensor
@@ -254,13 +251,13 @@ def begin_water(
         arriving=arriving,
     )
     none = torch.zeros_like(saturated)
-    return Column(*(w * d for w, d in zip(theta.unbind(-1), depth, strict=True)), none, none, none), setting
+    layers = tuple(w * d for w, d in zip(theta.unbind(-1), depth, strict=True))
+    return Column(layers, none, none, none), setting
 
 
 def substep(column: Column, setting: Setting, late: float | Tensor) -> Column:
     """Move water over half an hour; ``late`` is the place of the substep within the step, see :func:`lateness_of`."""
-    water: Sequence[Tensor] = column[: len(SOIL_LAYER_THICKNESS)]
-    layers, arriving = _per_depth(water), setting.arriving
+    layers, arriving = _per_depth(column.layers), setting.arriving
     reaching = arriving.amount * ((1.0 + arriving.lateness * late) / N_SUBSTEPS)  # shares add up to one
     held = _held(layers, setting.wilting, setting.ice)
     runoff = surface_runoff(reaching, held, setting.capacity, arriving.exponent, arriving.odds)
@@ -272,17 +269,17 @@ def substep(column: Column, setting: Setting, late: float | Tensor) -> Column:
     falling = [s * k for s, k in zip(setting.flowing, conductivity, strict=True)]
     diffusion = [s * d for s, d in zip(setting.per_distance, diffusivity[:-1], strict=True)]
     gained = [setting.gains[0] + (reaching - runoff - column.debt), *setting.gains[1:]]
-    water, debt = fill_deficits(richards_step(water, gained, falling, diffusion))
+    water, debt = fill_deficits(richards_step(column.layers, gained, falling, diffusion))
     excess = [torch.relu(w - m) for w, m in zip(water, setting.most, strict=True)]
-    water = [w - e for w, e in zip(water, excess, strict=True)]
+    after = tuple(w - e for w, e in zip(water, excess, strict=True))
     surface = column.surface + runoff + excess[0]
-    return Column(*water, debt, surface, column.drained + falling[-1] + sum(excess[2:], excess[1]))
+    return Column(after, debt, surface, column.drained + falling[-1] + sum(excess[2:], excess[1]))
 
 
 def end_water(column: Column) -> MovedWater:
     """Return the soil water at the end of a step; evaporation still owed is repaid by the runoff."""
     from_surface = torch.minimum(column.debt, column.surface)
-    theta = stack_layers(_per_depth(column[: len(SOIL_LAYER_THICKNESS)]))
+    theta = stack_layers(_per_depth(column.layers))
     return MovedWater(theta, column.surface - from_surface, column.drained - (column.debt - from_surface))
 
 

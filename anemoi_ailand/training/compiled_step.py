@@ -13,6 +13,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -127,13 +128,13 @@ class CompiledStep:
         self._diagnostic = land._diagnostic_out.tolist()
         self._lower, self._upper = (v.unsqueeze(-1) for v in (land._lower, land._upper))
         self._late = [torch.tensor(lateness_of(k)) for k in range(N_SUBSTEPS)]
-        whole: dict[str, Any] = {"fullgraph": True, "dynamic": False, "options": {"max_fusion_size": _FUSION}}
-        self._columns = torch.compile(self._columns_of, **whole)
+        whole = partial(torch.compile, fullgraph=True, dynamic=False, options={"max_fusion_size": _FUSION})
+        self._columns = whole(self._columns_of)
         self._network = torch.compile(self._outputs_of, dynamic=False)  # a network of one's own may break the graph
-        self._above = torch.compile(self._above_ground, **whole)
-        self._substep = torch.compile(_packed_substep, **whole)
-        self._pullback = torch.compile(_packed_pullback, **whole)
-        self._finish = torch.compile(self._outputs, **whole)
+        self._above = whole(self._above_ground)
+        self._substep = whole(_packed_substep)
+        self._pullback = whole(_packed_pullback)
+        self._finish = whole(self._outputs)
 
     def __call__(self, x: Fields) -> Fields:
         """Advance by one step, differentiably."""
@@ -175,7 +176,7 @@ class CompiledStep:
         column, setting = begin_water(*ground)
         return (
             torch.stack([result[n] for n in self._closed.given if n in result]),
-            torch.stack(column),
+            _rows_of(column),
             *_packed(setting),
         )
 
@@ -187,7 +188,7 @@ class CompiledStep:
 
     def _outputs(self, done: Tensor, column: Tensor, outputs: Tensor) -> Tensor:
         """Return the outputs of the step (output, row), normalised and within their bounds."""
-        result = water_results(end_water(Column(*column.unbind(0))))
+        result = water_results(end_water(_column_of(column)))
         result |= dict(zip([n for n in self._out if n not in result], done.unbind(0), strict=True))
         rows = {k: result[n] * mul + add for n, (k, mul, add) in self._out.items()}
         rows |= dict(zip(self._diagnostic, outputs.unbind(0)[self._closed.n_outputs :], strict=True))
@@ -217,9 +218,20 @@ class _MovedWater(torch.autograd.Function):
         return grad, None, total, None, None, None
 
 
+def _rows_of(column: Column) -> Tensor:
+    """Stack a column (quantity, row)."""
+    return torch.stack([*column.layers, column.debt, column.surface, column.drained])
+
+
+def _column_of(rows: Tensor) -> Column:
+    """Undo :func:`_rows_of`."""
+    values = iter(rows.unbind(0))
+    return Column(_take(values, len(SOIL_LAYER_THICKNESS)), *values)
+
+
 def _packed_substep(column: Tensor, soil: Tensor, moving: Tensor, late: Tensor) -> Tensor:
     """Call the substep with column and setting in rows (quantity, row)."""
-    return torch.stack(substep(Column(*column.unbind(0)), _unpacked(soil, moving), late))
+    return _rows_of(substep(_column_of(column), _unpacked(soil, moving), late))
 
 
 def _packed_pullback(

@@ -3,10 +3,10 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """Measure the speed of training, of roll-outs, or of a step, side by side with yardsticks in the same run.
 
-``training``: a plain PyTorch loop, anemoi-training with this package, plain and compiled, and without. ``rollout``: the
-network called on all rows at once, in blocks, and whole runs that read forcing and write output. ``step``: matrix
-products, network, step, grid, single site and whole runs on one core, plain and compiled, for several networks.
-``gpu``: roll-outs on a CUDA device, see also ``benchmarks/gpu.sh``.
+``training``: a plain PyTorch loop, anemoi-training with this package (plain and compiled step), and without.
+``rollout``: the network called on all rows at once, in blocks, and whole runs that read forcing and write output.
+``step``: matrix products, network, step, grid, single site and whole runs on one core, plain and compiled, for several
+networks. ``gpu``: roll-outs on a CUDA device, see also ``benchmarks/gpu.sh``.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from benchmarks.speed.__main__ import create_parser, main
 from benchmarks.speed.plain_loop import PlainLoop
 from benchmarks.speed.repeated import repeat_points
 from benchmarks.speed.stopwatch import Stopwatch, Timing
-from benchmarks.speed.training import AILAND, PLAIN, STOCK, Result, Setting, benchmark, compose_config, table
+from benchmarks.speed.training import AILAND, COMPILED, PLAIN, STOCK, Result, Setting, benchmark, compose_config, table
 from tests.support.land import OPEN
 from tests.support.training import training_config, training_module
 
@@ -197,11 +197,11 @@ def timing(rate, cpu):
 
 def test_entrants_run_in_turn(monkeypatch):
     order = []
-    for name in ("_plain", "_ailand", "_stock"):
+    for name in ("_plain", "_ailand", "_compiled", "_stock"):
         monkeypatch.setattr(training, name, lambda setting, name=name: order.append(name) or (timing(1, 1), 8))
     results = benchmark(Setting(rounds=2))
-    assert order == ["_plain", "_ailand", "_stock"] * 2
-    assert {label: len(r.timings) for label, r in results.items()} == {PLAIN: 2, AILAND: 2, STOCK: 2}
+    assert order == ["_plain", "_ailand", "_compiled", "_stock"] * 2
+    assert {label: len(r.timings) for label, r in results.items()} == {PLAIN: 2, AILAND: 2, COMPILED: 2, STOCK: 2}
 
 
 def test_table_has_medians_spread_and_ratios_of_the_same_round():
