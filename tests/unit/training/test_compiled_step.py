@@ -95,7 +95,7 @@ def test_training_is_plain_where_compiling_is_impossible(made, monkeypatch, capl
 
 
 def test_unknown_execution_is_refused():
-    """When the training begins, with the nearest name."""
+    """The error comes with the configuration and gives the nearest name."""
     with pytest.raises(ValueError, match=r"'compile'.*compiled"):
         training_module(execution="compile")
 
