@@ -31,6 +31,9 @@ def pareto_figure(scores: pd.DataFrame, entries: Sequence[Entry], reference: str
     for ax, period in zip(axes, periods, strict=True):
         _panel(ax, rows[rows["period"] == period].set_index("model"), cost, reference)
         ax.set_xlabel("microseconds of one core per point-step" if measured else "operations per point-step [FLOP]")
+        if measured:  # within few decades
+            for axis_formatter in (ax.xaxis.set_major_formatter, ax.xaxis.set_minor_formatter):
+                axis_formatter(lambda value, _: f"{value:g}")
         ax.set_title(period, loc="left")
     title(figure, f"Error against cost, {group.replace('_', '-')} points")
     return figure
