@@ -275,6 +275,8 @@ class LandStepper:
         >>> print(state.date, outputs.shape)
         2021-07-01 18:00:00 torch.Size([3, 44, 25])
         """
+        if n_steps < 1:
+            raise ValueError(f"`n_steps` is {n_steps}. Give the number of steps in `forcing`, at least 1.")
         return self._stepped(state, forcing, n_steps)
 
     def _stepped(self, state: LandState, forcing: Mapping[str, Any], n_steps: int | None) -> tuple[Tensor, LandState]:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ from anemoi_ailand.rollout.step.checkpoint import LandStep, load_step
 from anemoi_ailand.rollout.step.device_step import DeviceStep
 from anemoi_ailand.rollout.step.row_blocks import BlockStep
 from benchmarks.speed.step import slots
+
+LOG = logging.getLogger(__name__)
 
 #: Steps of a measurement, and seconds after which it ends earlier.
 STEPS, SECONDS = 24, 2.0
@@ -60,11 +63,15 @@ def benchmark(dataset: Path, networks: Sequence[str], points: Sequence[int], ind
     found = []
     for name in networks:
         step = load_step(name, "cuda")
-        compiled = DeviceStep(step)
-        if inductor:
-            for part in (compiled._network, compiled._state):
-                part.compile(dynamic=False, options={"max_fusion_size": 100_000})
-        found += [_speed(step, compiled, dataset, n) for n in points]
+        for n in points:
+            compiled = DeviceStep(step)  # a new one, as recordings keep their memory
+            if inductor:
+                for part in (compiled._network, compiled._state):
+                    part.compile(dynamic=False, options={"max_fusion_size": 100_000})
+            try:
+                found.append(_speed(step, compiled, dataset, n))
+            except torch.OutOfMemoryError:
+                LOG.warning("%s at %d points does not fit into the memory of the device", name, n)
     return found
 
 

@@ -86,7 +86,14 @@ def open_step(
         if (reason := missing_compiler()) or (reason := _failed(step)):
             LOG.warning("The step of %s is not compiled, so it runs plain: %s", step.path.name, reason)
             return step
-    return replace(step, compiled=CompiledStep(step, *compiled_paths(step)))
+    try:
+        return replace(step, compiled=CompiledStep(step, *compiled_paths(step)))
+    except OSError as error:
+        LOG.warning(
+            "The compiled step of %s cannot be opened, so it runs plain (%s). Remove the folder %s to make it again",
+            step.path.name, error, cache_folder(),
+        )  # fmt: skip
+        return step
 
 
 def make_compiled(step: LandStep) -> tuple[Path, Path]:
@@ -177,10 +184,10 @@ class CompiledStep:
                 return
             start, end = start[:ROWS_COMPILED], end[:ROWS_COMPILED]
             found = difference(self._plain, start, end, self._block(start, end).t())
-            if found > TOLERANCE[self.precision]:
+            if not found <= TOLERANCE[self.precision]:  # also if it is not finite
                 raise RuntimeError(
                     f"The compiled step of {self._plain.path.name} differs from the plain one by {found:.2g} of the "
-                    f"spread of its outputs. Remove the folder {cache_folder()}, or set `execution: plain`."
+                    f"spread of an output. Remove the folder {cache_folder()}, or set `execution: plain`."
                 )
             self._compared = True
 

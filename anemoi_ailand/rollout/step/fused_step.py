@@ -33,7 +33,7 @@ from anemoi_ailand.rollout.step.physical_step import normaliser
 from anemoi_ailand.variables import variable
 
 #: Largest difference from the plain step by precision of the hidden layers, as :func:`difference` measures it.
-TOLERANCE = {torch.float32: 0.002, torch.bfloat16: 0.05}
+TOLERANCE = {torch.float32: 0.01, torch.bfloat16: 0.1}
 
 #: Argument beyond which the logistic function of :func:`_rough_silu` is constant, and coefficients of its polynomial: a
 #: least-squares fit at 400 Chebyshev nodes.
@@ -205,13 +205,15 @@ def example(step: LandStep, rows: int) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def difference(step: LandStep, start: Tensor, end: Tensor, out: Tensor) -> float:
-    """Return the root mean square difference of outputs from those of the plain step, in units of their spread.
+    """Return the largest difference of an output from the plain step, as root mean square in units of its spread.
 
-    Shapes: ``start, end (row, input), out (row, output)``; outputs that are not finite are left out.
+    Shapes: ``start, end (row, input), out (row, output)``. Values that are not finite in the plain step are left out;
+    the result is not finite if others are not.
     """
     scale = normaliser_factors(normaliser(step), len(step.outputs))["out"][0]
-    found = (out - step.of_slots(start, end)) * scale
-    return float(found[found.isfinite()].square().mean().sqrt())
+    plain = step.of_slots(start, end)
+    found = torch.where(plain.isfinite(), (out - plain) * scale, 0.0)
+    return float(found.square().mean(0).sqrt().max())
 
 
 def _rough_silu(x: Tensor) -> Tensor:

@@ -4,6 +4,7 @@
 """The fused step equals the plain one; the choice of execution, and what is done where compiling is impossible."""
 
 import logging
+import math
 from dataclasses import replace
 
 import pytest
@@ -189,12 +190,22 @@ def test_several_compiled_steps_in_one_call(n, monkeypatch):
 
 
 def test_a_wrong_compiled_step_is_refused(monkeypatch):
-    """The first rows are compared with the plain step; a difference is an error with the way out."""
+    """The first rows are compared with the plain step; a difference is an error with the way out, and so is NaN."""
     monkeypatch.setattr(module, "Library", Interpreted)
-    monkeypatch.setattr(Interpreted, "__call__", lambda self, *arguments: self.part(*arguments) + 1.0)
     step = CLOSED.land_step()
-    with pytest.raises(RuntimeError, match=r"differs from the plain one.*execution: plain"):
-        CompiledStep(step, "network", "state")(*slots(step))
+    for wrong in (1.0, math.nan):
+        monkeypatch.setattr(Interpreted, "__call__", lambda self, *slots, x=wrong: self.part(*slots) + x)
+        with pytest.raises(RuntimeError, match=r"differs from the plain one.*execution: plain"):
+            CompiledStep(step, "network", "state")(*slots(step))
+
+
+def test_damaged_library_leaves_the_plain_step(monkeypatch, tmp_path, caplog):
+    """A line names the file and says how to make it again."""
+    monkeypatch.setenv(module.CACHE, str(tmp_path))
+    for path in compiled_paths(open_step("ailand", execution="plain")):
+        path.write_bytes(b"")
+    assert open_step("ailand").compiled is None
+    assert "cannot be opened, so it runs plain" in caplog.text and str(tmp_path) in caplog.text
 
 
 def test_series_for_expm1(monkeypatch):
