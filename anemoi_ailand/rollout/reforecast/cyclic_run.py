@@ -49,6 +49,7 @@ class Setting:
                 (*ROLL_OUT, "rollout/reforecast/cyclic_run.py", "rollout/forcing/cyclic_years.py")
             ),
             "checkpoint_sha256": checkpoint_checksum(self.step.path),
+            "execution": self.step.execution,
             "dataset": str(self.stored.path.resolve()),
             "forcing_repeated": f"{first} to {last}",
         }
@@ -116,7 +117,7 @@ def ecland_years(run: Setting, path: Path) -> Path:
     names = run.step.prognostic
     fields = StoredFields(run.stored.path, names).at_points(np.arange(len(run.stored.latitudes)))
     statistics = run.statistics()
-    identity = {k: v for k, v in run.identity.items() if k != "checkpoint_sha256"}
+    identity = {k: v for k, v in run.identity.items() if k not in ("checkpoint_sha256", "execution")}
     with YearsFile(path, names, run.places, identity) as file:
         file.begin(fields.at(run.cycle.turns[0]))
         for k in range(run.cycle.n_years):
