@@ -27,7 +27,8 @@ def layer_thickness(like: Tensor) -> Tensor:
 
 def by_layer(values: Sequence[float], like: Tensor) -> Tensor:
     """Return constants of the layers, shape (layer,), in the precision of a tensor; made on its device, not copied."""
-    return torch.stack([like.new_full((), value) for value in values])
+    zero = like.new_zeros(())  # to which a number is added in full precision also in an exported graph
+    return torch.stack([zero + value for value in values])
 
 
 def stack_layers(layers: Sequence[Tensor]) -> Tensor:

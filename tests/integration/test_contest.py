@@ -5,6 +5,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -79,7 +80,7 @@ def test_second_stage_starts_from_the_weights_of_the_first(held):
 
 
 def test_second_call_repeats_nothing(long_dataset, held, monkeypatch):
-    """Neither a training nor a roll-out; the table is the same, and its settings can be evaluated."""
+    """Neither a training nor a roll-out; only measured times differ in the table, and its settings can be evaluated."""
     _, folder = held
     assert list(read_settings(folder / "result" / "evaluation.yaml").checkpoints) == ["ailand", "ailand-v1"]
     before, table = trainings(folder), (folder / "result" / "table.md").read_text()
@@ -88,7 +89,12 @@ def test_second_call_repeats_nothing(long_dataset, held, monkeypatch):
     main(arguments(long_dataset, "train=false"))
     assert trainings(folder) == before
     assert {path: path.stat().st_mtime_ns for path in folder.glob("evaluation-reforecasts/*")} == rolled
-    assert (folder / "result" / "table.md").read_text() == table
+    assert without_times((folder / "result" / "table.md").read_text()) == without_times(table)
+
+
+def without_times(table):
+    """Cells of a table without the microseconds, which are before the execution, and without alignment."""
+    return re.sub(r"\| *[\d.]+ *(?=\| *plain *\|)", "", table).replace("-", "").split()
 
 
 def test_marks_name_no_folder_so_that_trainings_can_be_moved(held):
