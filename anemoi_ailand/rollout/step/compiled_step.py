@@ -79,7 +79,8 @@ def open_step(
     if step.device.type != "cpu":
         return step if execution == "auto" else replace(step, compiled=DeviceStep(step, hidden_precision("cuda")))
     # the names of the files need a checksum of the code, so look for their folder first
-    if not (cache_folder().is_dir() and all(path.is_file() for path in compiled_paths(step))):
+    paths = compiled_paths(step) if cache_folder().is_dir() else ()
+    if not paths or not all(path.is_file() for path in paths):
         if execution == "auto" and point_steps < PAYS:
             LOG.info("The step runs plain. It is several times faster after `anemoi-ailand compile %s`", checkpoint)
             return step
@@ -87,7 +88,7 @@ def open_step(
             LOG.warning("The step of %s is not compiled, so it runs plain: %s", step.path.name, reason)
             return step
     try:
-        return replace(step, compiled=CompiledStep(step, *compiled_paths(step)))
+        return replace(step, compiled=CompiledStep(step, *(paths or compiled_paths(step))))
     except OSError as error:
         LOG.warning(
             "The compiled step of %s cannot be opened, so it runs plain (%s). Remove the folder %s to make it again",
