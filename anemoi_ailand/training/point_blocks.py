@@ -144,6 +144,11 @@ class BlockReader:
     def __getattr__(self, name: str) -> Any:
         return getattr(self.__dict__["_reader"], name)
 
+    @property
+    def n_points(self) -> int:
+        """Points that samples are drawn from, the first ones of the dataset."""
+        return self._total
+
     def get_sample(self, sequence: int, positions: Any, grid_shard_indices: Any = None) -> Tensor:
         """Return the fields (date, ensemble, point of the block, variable) of one window over one block of points."""
         del sequence, grid_shard_indices
