@@ -14,7 +14,7 @@ from anemoi.training.tasks.forecaster import RolloutConfig
 from anemoi_ailand.training import compiled_step
 from anemoi_ailand.training.compiled_step import PAYS, CompiledStep, n_rows, open_step
 from anemoi_ailand.training.curriculum import ListedRollout, rollout_at
-from tests.support.land import CLOSED, OPEN
+from tests.support.land import BALANCED, CLOSED, OPEN
 from tests.support.training import training_module
 
 N_STEPS = 2
@@ -22,7 +22,7 @@ N_STEPS = 2
 
 def rolled_out(step, land, batch):
     """Outputs of a roll-out, and the gradient of a weighted sum of them by every weight."""
-    index = CLOSED.indices()
+    index = BALANCED.indices()
     fields = batch["data"][..., index.data.input.full]
     x, outputs = fields[:, :2], []
     for k in range(N_STEPS):
@@ -39,7 +39,7 @@ def rolled_out(step, land, batch):
 @pytest.mark.slow
 def test_compiled_step_has_values_and_gradients_of_the_plain_one():
     """Outputs to 1e-4 of a standard deviation, gradients to 1e-3 of their size, also after an update of the weights."""
-    land, batch = CLOSED.land_model().train(), CLOSED.batch(N_STEPS + 1)
+    land, batch = BALANCED.land_model().train(), BALANCED.batch(N_STEPS + 1)
     modules = [sorted(vars(module)) for module in land.modules()]
     compiled = CompiledStep(land, n_rows(batch))
     for _ in range(2):
