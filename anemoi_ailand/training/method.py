@@ -20,6 +20,7 @@ from anemoi_ailand.support.options import check_execution
 from anemoi_ailand.training.callbacks import batches_of_epoch
 from anemoi_ailand.training.compiled_step import CompiledStep, n_rows, open_step
 from anemoi_ailand.training.curriculum import rollout_at
+from anemoi_ailand.training.datasets import include_others
 from anemoi_ailand.training.log import RMSE
 from anemoi_ailand.training.truncated import truncated_loss
 
@@ -58,6 +59,10 @@ class LandTraining(TrainingHooks, SingleTraining):
         Step of the training batches; see :func:`~anemoi_ailand.training.compiled_step.open_step`. Validation, and a
         last batch that is not whole, are plain.
 
+    others : list of dict, optional
+        Further datasets to draw samples from; see :func:`~anemoi_ailand.training.datasets.open_others`. Normalisation
+        and loss then use the statistics of all.
+
     Options are read from ``config.training.method``, because a warm start would restore those of its checkpoint.
 
     Raises
@@ -67,9 +72,10 @@ class LandTraining(TrainingHooks, SingleTraining):
     """
 
     def __init__(self, *, config: Any, detach_every: int | None = None, checkpoint_every: int | None = None,
-                 execution: str | None = None, **runtime: Any) -> None:  # fmt: skip
+                 execution: str | None = None, others: Any = None, **runtime: Any) -> None:  # fmt: skip
+        include_others(runtime, config)
         super().__init__(config=config, **runtime)
-        del detach_every, checkpoint_every, execution
+        del detach_every, checkpoint_every, execution, others
         self.detach_every = _positive("detach_every", config)
         self.checkpoint_every = _positive("checkpoint_every", config)
         self.execution = config.training.method.get("execution") or "auto"
