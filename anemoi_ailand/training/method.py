@@ -22,6 +22,7 @@ from anemoi_ailand.support.options import check_execution
 from anemoi_ailand.training.callbacks import batches_of_epoch
 from anemoi_ailand.training.compiled_step import CompiledStep, n_rows, open_step
 from anemoi_ailand.training.curriculum import rollout_at
+from anemoi_ailand.training.datasets import include_others
 from anemoi_ailand.training.jacobian_term import JacobianTerm, read_differences, single_precision
 from anemoi_ailand.training.log import RMSE
 from anemoi_ailand.training.truncated import truncated_loss
@@ -64,6 +65,9 @@ class LandTraining(TrainingHooks, SingleTraining):
         Term on finite differences of the physical model: ``path``, ``weight``, and ``every``, the number of batches
         from one that has the term to the next; no ``path``, no term.
         See :class:`~anemoi_ailand.training.jacobian_term.JacobianTerm`.
+    others : list of dict, optional
+        Further datasets to draw samples from; see :func:`~anemoi_ailand.training.datasets.open_others`. Normalisation
+        and loss then use the statistics of all.
 
     Options are read from ``config.training.method``, because a warm start would restore those of its checkpoint.
 
@@ -74,9 +78,11 @@ class LandTraining(TrainingHooks, SingleTraining):
     """
 
     def __init__(self, *, config: Any, detach_every: int | None = None, checkpoint_every: int | None = None,
-                 execution: str | None = None, jacobian: Any = None, **runtime: Any) -> None:  # fmt: skip
+                 execution: str | None = None, jacobian: Any = None, others: Any = None,
+                 **runtime: Any) -> None:  # fmt: skip
+        include_others(runtime, config)
         super().__init__(config=config, **runtime)
-        del detach_every, checkpoint_every, execution, jacobian
+        del detach_every, checkpoint_every, execution, jacobian, others
         self.detach_every = _positive("detach_every", config)
         self.checkpoint_every = _positive("checkpoint_every", config)
         self.execution = config.training.method.get("execution") or "auto"
