@@ -13,7 +13,16 @@ from torch import Tensor, nn
 from anemoi_ailand.constants import STEP_SECONDS
 from anemoi_ailand.model.columns import StepColumns
 from anemoi_ailand.model.contrasts import N_CONTRASTS, N_REFLECTED, Air, contrasts
-from anemoi_ailand.physics.closed_step import FLUXES, N_CONTROLS, STATE, Ground, Land, above_ground, water_results
+from anemoi_ailand.physics.closed_step import (
+    FLUXES,
+    N_CONTROLS,
+    STATE,
+    Ground,
+    Land,
+    above_ground,
+    vegetated,
+    water_results,
+)
 from anemoi_ailand.physics.layers import stack_layers
 from anemoi_ailand.physics.runoff import capacity_exponent
 from anemoi_ailand.physics.snow_pack import SNOW_PROPERTIES, snow_property, surface_albedo
@@ -232,7 +241,7 @@ class ClosedLand(nn.Module):
         if sensible is None:
             return {NET_SHORT_WAVE: ssr}
         after = stack_layers([result[f"stl{k}"] for k in range(1, 5)])
-        stored = soil_heat_change(land.temperature, after, land.soil, land.vegetation.unsqueeze(-1))
+        stored = soil_heat_change(land.temperature, after, land.soil, vegetated(land.cover).unsqueeze(-1))
         snow = Snow(land.sd, fields["slw"], fields["tsn"]), Snow(*(result[n] for n in Snow._fields))
         stored = stored + snow_heat_change(*snow) - snowfall_heat(land.snowfall, air.avg_t)
         stored = stored + STEP_SECONDS * (LAKE_UPTAKE * lake + TOWN_UPTAKE * land.urban) * uptake
