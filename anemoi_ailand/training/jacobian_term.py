@@ -26,6 +26,10 @@ LOG = logging.getLogger(__name__)
 #: A difference counts if the two one-sided ones agree to this share of its size: elsewhere the response is not linear.
 LINEAR = 0.5
 
+#: Longest lead [h]: later responses follow from the states by then, and a roll-out of eight steps costs as much as a
+#: batch.
+LONGEST = 24
+
 #: Points of the file and of the dataset are the same if their coordinates differ by less [degrees].
 SAME_PLACE = 1.0e-3
 
@@ -96,7 +100,7 @@ def read_differences(path: str | Path, data: Any, n_points: int, outputs: Contai
     i = [k for k, n in enumerate(inputs) if n in data.name_to_index]
     j = [k for k, n in enumerate(responding) if n in outputs]
     hours = [int(h) for h in file.lead.values]
-    leads = [k for k, h in enumerate(hours) if h % STEP_HOURS == 0]
+    leads = [k for k, h in enumerate(hours) if h % STEP_HOURS == 0 and h <= LONGEST]
     steps = tuple(hours[k] // STEP_HOURS for k in leads)
     position = {d: k for k, d in enumerate(data.dates.astype("datetime64[s]"))}
     starts = [position.get(t, len(position)) for t in file.time.values.astype("datetime64[s]")]
