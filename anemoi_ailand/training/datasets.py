@@ -233,7 +233,7 @@ def _record(other: OpenDataset, points: int, share: float) -> dict[str, Any]:
     dates, stored = other.reader.dates, list(_attributes(other.reader.metadata))
     return {
         "dataset": other.name,
-        "recipe": [(a.get("recipe") or {}).get("name") for a in stored],
+        "description": [a.get("description") for a in stored],
         "uuid": [a.get("uuid") for a in stored],
         "start": str(dates[0]), "end": str(dates[-1]), "dates": len(dates),
         "points": points, "held_out": int(other.reader.grid_size) - points, "share": round(float(share), 6),
