@@ -90,7 +90,7 @@ def main_dataset(config: Any) -> tuple[str, dict[str, Any]]:
         raise ValueError(f"`land.others` needs one main dataset; the dataloader has {list(datasets)}.")
     name = next(iter(datasets))
     found = datasets[name].dataset_config
-    return name, OmegaConf.to_container(found, resolve=True) if OmegaConf.is_config(found) else dict(found)
+    return name, dict(OmegaConf.to_container(found, resolve=True) if OmegaConf.is_config(found) else found)
 
 
 def _open(entry: OtherDataset, main: Mapping[str, Any]) -> OpenDataset:
