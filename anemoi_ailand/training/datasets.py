@@ -89,8 +89,9 @@ def main_dataset(config: Any) -> tuple[str, dict[str, Any]]:
     if len(datasets) != 1:
         raise ValueError(f"`land.others` needs one main dataset; the dataloader has {list(datasets)}.")
     name = next(iter(datasets))
-    found = datasets[name].dataset_config
-    return name, dict(OmegaConf.to_container(found, resolve=True) if OmegaConf.is_config(found) else found)
+    found: Any = datasets[name].dataset_config
+    plain: Any = OmegaConf.to_container(found, resolve=True) if OmegaConf.is_config(found) else found
+    return name, dict(plain)
 
 
 def _open(entry: OtherDataset, main: Mapping[str, Any]) -> OpenDataset:
