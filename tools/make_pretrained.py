@@ -40,6 +40,7 @@ from anemoi_ailand.rollout.step.pretrained import DEFAULT, SCHEMA
 from anemoi_ailand.support.atomic import complete_file, complete_folder
 from anemoi_ailand.support.checksum import file_sha256
 from anemoi_ailand.support.packaged import listing
+from anemoi_ailand.training.datasets import RECORD
 
 LOG = logging.getLogger("make_pretrained")
 
@@ -153,12 +154,20 @@ def record_of(checkpoint: Path, args: argparse.Namespace, metrics: dict[str, Any
             "trained": [str(periods["training"][k]) for k in ("start", "end")],
             "chosen": [str(periods["validation"][k]) for k in ("start", "end")],
             "points": {k: metrics["points"][k] for k in (TRAINED, HELD_OUT)},
+            **others_of(meta),
         },
         "evaluation": {k: metrics[k] for k in ("created", "version", "climatology")}
         | {"protocols": {k: described(metrics["protocols"][k]) for k in ("A", "B") if k in metrics["protocols"]}},
         "scores": scores_a(metrics, label, args.evaluation),
         "long_run": scores_b(metrics, label),
     }  # fmt: skip
+
+
+def others_of(meta: dict[str, Any]) -> dict[str, Any]:
+    """Return the further datasets of the training, ``{}`` without any."""
+    kept = ("dataset", "uuid", "start", "end", "points", "share")
+    found = [{k: other[k] for k in kept} for other in meta.get(RECORD, [])]
+    return {"others": found} if found else {}
 
 
 def described(protocol: dict[str, Any]) -> dict[str, Any]:

@@ -38,7 +38,7 @@ ECMWF product, and ECMWF has neither made nor endorsed it.
 | | |
 |---|---|
 | data | recipe `{recipe}`: ecLand, synthetic hourly weather averaged to 6 h, {n_all} points |
-| trained on | {trained} at {n_trained} points |
+| trained on | {trained} at {n_trained} points{others} |
 | checkpoint chosen on | {chosen} at the same points |
 | in neither | 2022; {n_held_out} points, those whose `point_id` is divisible by 5, in all years |
 
@@ -99,6 +99,7 @@ def card(record: dict[str, Any]) -> str:
         commands="\n".join(training["commands"]), **{k: training[k] for k in ("date", "seed", "steps", "python")},
         commit=training["commit"] or "unknown", versions=", ".join(f"{k} {v}" for k, v in training["versions"].items()),
         n_all=sum(points.values()), n_trained=points["trained"], n_held_out=points["held_out"],
+        others="".join(f"; {other(o)}" for o in data.get("others", [])),
         trained=" to ".join(data["trained"]), chosen=" to ".join(dict.fromkeys(data["chosen"])),
         state=named("State, predicted and fed back", variables["state"]),
         diagnostic=named("Diagnostics, predicted", variables["diagnostic"]),
@@ -108,6 +109,12 @@ def card(record: dict[str, Any]) -> str:
         b_first=b.get("first", "none")[:10], b_last=b.get("last", "none")[:10], long_run=table_b(record["long_run"]),
         b_caveat="" if b.get("first", "9999") >= "2022" else "The long run passes through the years of training. ",
     )  # fmt: skip
+
+
+def other(dataset: dict[str, Any]) -> str:
+    """Return a further dataset of the training as text."""
+    period = f"{dataset['start'][:10]} to {dataset['end'][:10]}"
+    return f"{dataset['share']:.0%} of the samples from `{dataset['dataset']}`, {period} at {dataset['points']} points"
 
 
 def named(what: str, names: list[str]) -> str:

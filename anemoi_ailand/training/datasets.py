@@ -89,8 +89,9 @@ def main_dataset(config: Any) -> tuple[str, dict[str, Any]]:
     if len(datasets) != 1:
         raise ValueError(f"`land.others` needs one main dataset; the dataloader has {list(datasets)}.")
     name = next(iter(datasets))
-    found = datasets[name].dataset_config
-    return name, OmegaConf.to_container(found, resolve=True) if OmegaConf.is_config(found) else dict(found)
+    found: Any = datasets[name].dataset_config
+    plain: Any = OmegaConf.to_container(found, resolve=True) if OmegaConf.is_config(found) else found
+    return name, dict(plain)
 
 
 def _open(entry: OtherDataset, main: Mapping[str, Any]) -> OpenDataset:
@@ -233,7 +234,7 @@ def _record(other: OpenDataset, points: int, share: float) -> dict[str, Any]:
     dates, stored = other.reader.dates, list(_attributes(other.reader.metadata))
     return {
         "dataset": other.name,
-        "recipe": [(a.get("recipe") or {}).get("name") for a in stored],
+        "description": [a.get("description") for a in stored],
         "uuid": [a.get("uuid") for a in stored],
         "start": str(dates[0]), "end": str(dates[-1]), "dates": len(dates),
         "points": points, "held_out": int(other.reader.grid_size) - points, "share": round(float(share), 6),

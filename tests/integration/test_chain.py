@@ -11,12 +11,15 @@ import numpy as np
 import pytest
 import torch
 import xarray as xr
+import yaml
+import zarr
 from anemoi.datasets import open_dataset
+from anemoi.utils.checkpoints import load_metadata
 
 from anemoi_ailand.rollout.run.launch import launch
 from anemoi_ailand.rollout.step.checkpoint import load_step
 from anemoi_ailand.variables import variable
-from tests.integration.conftest import anemoi, small_recipe
+from tests.integration.conftest import Chain, anemoi, small_recipe
 
 pytestmark = pytest.mark.slow
 
@@ -80,6 +83,47 @@ def test_training_resumes_with_its_rollout(chain, tmp_path):
     rows = list(csv.DictReader((training / "training_log.csv").open()))
     assert (rows[-1]["epoch"], rows[-1]["rollout"]) == ("2", "3")
     assert "Restored rollout step" in done.stdout + done.stderr
+
+
+def test_training_on_two_datasets(chain, tmp_path):
+    """Other dates and points than the main dataset; statistics of both, also when resumed, and in what is run."""
+    recipe = small_recipe(tmp_path / "recipe.yaml", points={"ids": [6, 8, 34, 55, 61, 129]})
+    content = yaml.safe_load(recipe.read_text())
+    content["dates"].update(start="2021-11-01T00:00:00", end="2021-11-30T18:00:00")
+    content["statistics"]["end"] = content["dates"]["end"]
+    recipe.write_text(yaml.safe_dump(content))
+    anemoi("datasets", "create", recipe, tmp_path / "other.zarr", cwd=tmp_path)
+    others = f"land.others=[{{dataset:{tmp_path / 'other.zarr'},start:2021-11-03,end:2021-11-28,share:0.5}}]"
+    trained = Chain(tmp_path, chain.dataset, tmp_path / "training")
+    trained.train(trained.training, others, "training.run_id=null", "land.points=8")
+    parts = [open_dataset(str(chain.dataset), start="2020-03-01", end="2020-04-30")]
+    parts.append(open_dataset(str(tmp_path / "other.zarr"), start="2021-11-03", end="2021-11-28"))
+    weights = [len(p.dates) * p.shape[3] for p in parts]
+    first = torch.load(trained.checkpoint, map_location="cpu", weights_only=False)
+    for name in ("stl1", "avg_t", "cvh"):
+        mean, stdev = np.array([[p.statistics[k][p.name_to_index[name]] for p in parts] for k in ("mean", "stdev")])
+        average = np.average(mean, weights=weights)
+        spread = np.sqrt(np.average(stdev**2 + (mean - average) ** 2, weights=weights))
+        found, i = first.statistics["data"], first.data_indices["data"].name_to_index[name]
+        np.testing.assert_allclose([found["mean"][i], found["stdev"][i]], [average, spread], rtol=1e-6)
+        assert abs(average - mean[0]) > 1e-3 * stdev[0], "the datasets differ"
+    (record,) = load_metadata(str(trained.checkpoint))["other_datasets"]
+    assert (record["dataset"], record["dates"], record["share"]) == (str(tmp_path / "other.zarr"), 104, 0.5)
+    assert (record["points"], record["held_out"]) == (5, 1)
+    assert record["uuid"] == [dict(zarr.open(str(tmp_path / "other.zarr"), "r").attrs)["uuid"]]
+    run_id = next((trained.training / "checkpoint").iterdir()).name
+    trained.train(trained.training, others, "land.points=8", f"training.run_id={run_id}", "training.max_epochs=3")
+    last = torch.load(
+        trained.training / "checkpoint" / run_id / "inference-last.ckpt", map_location="cpu", weights_only=False
+    )
+    for kind in ("mean", "stdev", "minimum", "maximum"):
+        np.testing.assert_array_equal(last.statistics["data"][kind], first.statistics["data"][kind])
+    launch("inference/rollout", [
+        f"checkpoint={trained.checkpoint}", f"output.land-netcdf.path={tmp_path / 'out.nc'}",
+        f"input.dataset={tmp_path / 'other.zarr'}", "date=2021-11-05T00:00:00", "lead_time=2d",
+    ])  # fmt: skip
+    with xr.open_dataset(tmp_path / "out.nc") as run:
+        assert run.sizes["time"] == 9 and np.isfinite(run.swvl1.values).all()
 
 
 def test_other_points_than_those_of_training(chain, forecast, tmp_path):

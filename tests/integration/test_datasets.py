@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
+import netCDF4
 import numpy as np
 import pytest
 import yaml
@@ -132,6 +134,26 @@ def test_reference_recipe(tmp_path, monkeypatch):
     )  # fmt: skip
     anemoi("create", changed, tmp_path / "reference.zarr")
     assert open_dataset(str(tmp_path / "reference.zarr")).shape[0] == 19
+
+
+@pytest.mark.skipif("AILAND_SHARED_DATA" not in os.environ, reason="AILAND_SHARED_DATA is not set")
+def test_tower_recipe_holds_out_whole_sites(tmp_path, monkeypatch):
+    """Sites that the files mark and Bondville come last; variables are those of the reference set."""
+    shared = Path(os.environ["AILAND_SHARED_DATA"])
+    monkeypatch.setenv("AILAND_TOWERS", str(shared / "towers"))
+    anemoi(
+        "create",
+        recipe(tmp_path / "t.yaml", "ecland-towers", dates={"end": "2019-01-04T18:00:00"}),
+        tmp_path / "t.zarr",
+    )
+    ds = open_dataset(str(tmp_path / "t.zarr"))
+    ids, held = (ds[0][ds.name_to_index[n], 0].astype(int) for n in ("point_id", "held_out"))
+    with netCDF4.Dataset(shared / "towers" / "ecland_2019.nc") as file:
+        site = dict(zip(file["point_id"][:].tolist(), file["site"][:].tolist(), strict=True))
+    assert {site[i] for i in ids[held == 1]} == {"Amplero", "FortPeck", "Bondville"}
+    assert not {site[i] for i in ids[held == 0]} & {"Amplero", "FortPeck", "Bondville"}
+    assert held.tolist() == sorted(held) and set(ids) == set(site)
+    assert set(open_reader(str(shared / "reference" / "ecland_2018.nc")).variables) <= set(ds.variables)
 
 
 def test_join_with_other_sources_and_filters(tmp_path):

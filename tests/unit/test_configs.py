@@ -65,7 +65,9 @@ def method_of(normalizer: dict[str, Any], name: str) -> str:
 
 def test_promised_configs_exist() -> None:
     """There are recipes for sample, any run, reference set and GRIB; the contest keeps its entrants to itself."""
-    assert {"ecland-sample", "ecland-native", "ecland-reference", "ecland-grib"} <= set(listing("recipes"))
+    assert {"ecland-sample", "ecland-native", "ecland-reference", "ecland-towers", "ecland-grib"} <= set(
+        listing("recipes")
+    )
     assert {"training/ailand", "training/ailand-sample"} <= set(listing("configs"))
     assert {name.partition("/")[0] for name in listing("configs")} == {"training", "inference", "evaluation"}
     entrants = {"ailand-v1", "ailand-v1-forcing", "prototype-2024", "stock-pointwise", "xgboost"}
@@ -172,7 +174,7 @@ def test_recipes_suit_the_emulator() -> None:
 
 
 def test_a_dataset_without_an_input_is_refused_with_the_remedy(tmp_path: Path) -> None:
-    """One made before the albedo was in the table; leaving the group out lets it be used."""
+    """One made before the albedo was in the table, the main or another; leaving the group out lets it be used."""
     stored = [n for n in composed("ailand").land.select if n != "al"]
     (tmp_path / ".zattrs").write_text(json.dumps({"variables": stored}))
     old = f"system.input.dataset={tmp_path}"
@@ -180,8 +182,18 @@ def test_a_dataset_without_an_input_is_refused_with_the_remedy(tmp_path: Path) -
         InterpolationResolutionError, match=r"has no \['al'\].*Create it again.*land.forcing.albedo=\[\]\."
     ):
         OmegaConf.to_container(composed("ailand", old).dataloader.training, resolve=True)
+    with pytest.raises(InterpolationResolutionError, match=r"has no \['al'\].*Create it again"):
+        OmegaConf.to_container(composed("ailand", f"land.others=[{{dataset:{tmp_path}}}]").training, resolve=True)
     taken = composed("ailand", old, "land.forcing.albedo=[]").dataloader.training.datasets.data.dataset_config.select
     assert "al" not in taken and "veg_lz0h_hv" in taken
+
+
+def test_further_datasets_reach_the_training() -> None:
+    """Entries of ``land.others`` are options of the training method, as they are given; by default there are none."""
+    assert composed("ailand").training.method.others == []
+    entries = [{"dataset": "towers.zarr", "start": 2019, "share": 0.1}]
+    found = composed("ailand", "land.others=[{dataset:towers.zarr,start:2019,share:0.1}]").training.method.others
+    assert list(found) == entries
 
 
 def test_networks_of_the_contest_have_the_inputs_of_their_papers() -> None:

@@ -69,6 +69,14 @@ def test_static_file_in_the_same_folder_is_found():
     assert reader.climate_class is not None and set(reader.climate_class) == set(range(11))
 
 
+def test_static_file_is_found_beside_labels_of_points(tmp_path):
+    """A label among the series, such as a year, is not taken for the constant fields."""
+    label = {"year": np.array([1998.0, 1999.0])}
+    write_land(tmp_path / "series.nc", {"swvl1": ramp(4, 2), **label}, stamps(4))
+    write_land(tmp_path / "static.nc", {"cvl": np.array([0.2, 0.4]), **label}, [])
+    assert "cvl" in open_reader(str(tmp_path / "series.nc")).variables
+
+
 def test_names_of_our_own_output(tmp_path):
     """They are accepted, and t2m is 2t."""
     path = write_land(tmp_path / "f.nc", {"t2m": ramp(4, 2, 280), "swvl1": ramp(4, 2)}, stamps(4), {"t2m": "K"})

@@ -5,6 +5,7 @@
 
 from datetime import datetime, timedelta
 
+import netCDF4
 import numpy as np
 import pytest
 from hypothesis import given
@@ -71,6 +72,33 @@ def test_held_out_by_rule_and_by_list():
     for every in (1, 1000):
         with pytest.raises(ValueError, match=r"holds out (10|0) of 10 points"):
             held_out(np.arange(1, 11), {"every": every})
+
+
+@pytest.fixture
+def labelled(tmp_path) -> Reader:
+    """Return a reader of six points with labels in the file."""
+    path = write_land(tmp_path / "sites.nc", {"swvl1": ramp(4, 6), "kept": np.array([0.0, 1, 0, 0, 0, 0])}, stamps(4))
+    with netCDF4.Dataset(path, "a") as file:
+        file.createVariable("site", str, ("point",))[:] = np.array(["Aa", "Aa", "Bb", "Bb", "Cc", "Dd"], object)
+        file.createVariable("year", "i4", ("point",))[:] = [1998, 1999, 1998, 1999, 2003, 2003]
+    return open_reader(str(path))
+
+
+def test_held_out_by_labels_of_the_files(labelled):
+    """Where a variable is 1, or a label has one of the values; rules add up, and wrong ones name the choice."""
+    ids, label = labelled.point_id, labelled.label
+    for rule, expected in (
+        ({"where": "kept"}, [1]), ({"site": ["Aa", "Cc"]}, [0, 1, 4]), ({"site": "Bb"}, [2, 3]),
+        ({"year": 2003}, [4, 5]), ({"where": "kept", "site": ["Dd"], "ids": [102]}, [1, 2, 5]),
+    ):  # fmt: skip
+        assert np.flatnonzero(held_out(ids, rule, label)).tolist() == expected, rule
+    for rule, message in (
+        ({"site": ["Aa", "Zz"]}, r"`held_out.site` has \['Zz'\].*\['Aa', 'Bb', 'Cc', 'Dd'\]"),
+        ({"place": ["Aa"]}, r"no label 'place'.*\['kept', 'point_id', 'site', 'year'\]"),
+        ({"where": "year"}, r"zeros and ones; 'year' is \[1998.0"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            held_out(ids, rule, label)
 
 
 def test_selections_combine(reader):

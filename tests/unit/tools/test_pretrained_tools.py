@@ -111,6 +111,16 @@ def test_card_is_that_of_the_record(name):
     assert card(pretrained_record(name)) == model_card(name)
 
 
+def test_card_names_all_datasets_of_the_training():
+    """Further datasets in the metadata are in the record and on the card."""
+    other = {"dataset": "towers.zarr", "uuid": ["1"], "start": "2019-01-02T06:00:00", "end": "2019-12-31T18:00:00"}
+    other |= {"points": 120, "share": 0.109, "held_out": 42}
+    record = pretrained_record()
+    assert tool.others_of({}) == {}
+    record["data"] = record["data"] | tool.others_of({"other_datasets": [other]})
+    assert "; 11% of the samples from `towers.zarr`, 2019-01-02 to 2019-12-31 at 120 points |" in card(record)
+
+
 def test_files_of_other_networks_stay(tmp_path):
     """A network is added to the packaged one; made again, it replaces its own three files only."""
     folder = tmp_path / "pretrained"

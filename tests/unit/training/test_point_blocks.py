@@ -98,6 +98,55 @@ def test_held_out_points_are_never_read():
     assert max(max(block(r.get_sample(0, slice(i % 18, i % 18 + 1)))) for i in range(200)) < 30
 
 
+def drawn(sample):
+    """Label of the store, dates and points of a sample."""
+    values = sample[:, 0, :, 0].numpy().astype(int)
+    return values[0, 0] // 100_000, values[:, 0] // 1000 % 100, values[0] % 1000
+
+
+@pytest.mark.parametrize("resident", [True, False])
+def test_samples_come_from_all_datasets_in_their_shares(resident):
+    """Each with its own dates and points: windows of the same length within its period, never a held-out point."""
+    others = [store(30, resident, label=1, missing={9}), store(6, resident, label=2)]
+    counts, points = np.zeros(3), [set(), set(), set()]
+    starts = [set(), set(), set()]
+    for epoch in range(150):
+        torch.manual_seed(epoch)
+        blocks = reader(total=40, resident=resident, others=others, shares=[0.3, 0.1])
+        for date in range(16):
+            sample = blocks.get_sample(0, slice(date, date + 4, 1))
+            assert sample.shape == (4, 1, 10, 3)
+            label, dates, block = drawn(sample)
+            counts[label] += 1
+            points[label] |= set(block)
+            starts[label].add(dates[0])
+            np.testing.assert_array_equal(dates, dates[0] + np.arange(4))
+    np.testing.assert_allclose(counts / counts.sum(), [0.6, 0.3, 0.1], atol=0.03)
+    assert points == [set(range(40)), set(range(30)), set(range(6))]
+    assert starts == [set(range(16)), {0, 1, 2, 3, 4, 5, *range(10, 17)}, set(range(17))]
+
+
+def test_draws_from_several_datasets_are_reproducible():
+    """They follow from seed and date; other seeds give others, and dates as a list those of a slice."""
+
+    def samples(seed, as_list=False):
+        torch.manual_seed(seed)
+        blocks = reader(others=[store(30, label=1)], shares=[0.5])
+        windows = [[i, i + 1] if as_list else slice(i, i + 2, 1) for i in range(18)]
+        return torch.stack([blocks.get_sample(0, window) for window in windows])
+
+    assert torch.equal(samples(1), samples(1))
+    assert torch.equal(samples(1), samples(1, as_list=True))
+    assert not torch.equal(samples(1), samples(2))
+
+
+def test_a_dataset_with_fewer_points_than_a_block_repeats_them():
+    """All equally often, to within one."""
+    torch.manual_seed(1)
+    block = drawn(reader(points=10, others=[store(4, label=1)], shares=[1.0]).get_sample(0, slice(3, 5)))[2]
+    assert sorted(np.bincount(block)) == [2, 2, 3, 3]
+
+
 def disturbance(noise, dates):
     """Change by noise of the samples of some dates, each shape (date, point, variable)."""
     noisy, clean = reader(points=None, noise=np.array(noise, dtype=np.float32)), reader(points=None)
