@@ -30,7 +30,7 @@ from anemoi_ailand.physics.soil import Soil, frozen_fraction
 #: Albedo of lakes without ice [1]. ecLand, susrad_mod.F90: RALBSEAD.
 LAKE_ALBEDO = 0.06
 
-#: Albedo of towns without snow [1]: median of ecLand's output at 11 points in 2019, of which 90 % are within .01.
+#: Albedo of towns without snow [1]: median of ecLand's output at 11 points in 2019, 90 % within .01.
 TOWN_ALBEDO = 0.162
 
 #: Unit of the heat that lake and town take up, per cover [W m-2]: standard deviation of ecLand's in 2019.

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from anemoi_ailand.constants import STEP_SECONDS
+from anemoi_ailand.constants import FREEZING_END, FREEZING_START, STEP_SECONDS
 from anemoi_ailand.physics import budgets as physics
 
 #: Negligible snow mass [kg m-2] and snow cover [1].
@@ -130,7 +130,8 @@ def energy_plan(held: Collection[str], reference: Collection[str]) -> Plan:
     snow = [name for name in ("sd", "snowc") if name in held][:1]
     if not with_snow and not snow:
         missing.append("sd or snowc")
-    state = tuple(name for name in (*_SOIL_HEAT, *(("sd", "slw", "tsn") if with_snow else snow)) if name in held)
+    pack = ("sd", "slw", "tsn", "snowc") if with_snow else snow
+    state = tuple(name for name in (*_SOIL_HEAT, *pack) if name in held)
     flux = tuple(name for name in (*_RADIATION, *(("evap",) if with_snow else ())) if name in held)
     return Plan(
         closure="incomplete" if missing else "approximate" if with_snow else "snow_free",
@@ -176,6 +177,27 @@ def snow_free(run: Values) -> np.ndarray | None:
             free = np.asarray(run[name]) <= limit
             return free[1:] & free[:-1]
     return None
+
+
+def grounds(run: Values) -> dict[str, np.ndarray]:
+    """Return masks ``(time - 1, point)`` of steps by the state of the ground, as far as the run tells.
+
+    ``bare`` and ``freezing`` are without snow, the latter with a layer that is, at either end or between, in the range
+    in which soil water freezes. ``full_snow`` has a snow cover of one at both ends, ``partial_snow`` are the others;
+    they need ``snowc``.
+    """
+    free = snow_free(run)
+    if free is None or not set(_SOIL_HEAT) <= set(run):
+        return {}
+    stl = _layers(run, _SOIL_HEAT)
+    lower, upper = np.minimum(stl[:, 1:], stl[:, :-1]), np.maximum(stl[:, 1:], stl[:, :-1])
+    freezing = ((lower < FREEZING_START) & (upper > FREEZING_END)).any(axis=0)
+    masks = {"bare": free & ~freezing, "freezing": free & freezing}
+    if "snowc" in run:
+        full = np.asarray(run["snowc"]) >= 1.0
+        full = full[1:] & full[:-1] & ~free
+        masks |= {"full_snow": full, "partial_snow": ~free & ~full}
+    return masks
 
 
 def _layers(run: Values, names: tuple[str, ...]) -> np.ndarray:

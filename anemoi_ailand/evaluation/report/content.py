@@ -16,6 +16,7 @@ import pandas as pd
 from anemoi_ailand.evaluation.display.style import forecast_labels
 from anemoi_ailand.evaluation.display.variables import ordered, shown_scores
 from anemoi_ailand.evaluation.fields.reference import CLIMATOLOGY, PERSISTENCE
+from anemoi_ailand.evaluation.processes.budgets import GROUNDS
 from anemoi_ailand.evaluation.scores.skill import HORIZON
 
 #: Lead of scores over a whole run.
@@ -140,10 +141,19 @@ class Content:
     @property
     def budgets(self) -> pd.DataFrame:
         """Terms of the budgets over the whole run and all steps; may be empty."""
+        rows = self._terms
+        return rows[rows["steps"] == "all"] if len(rows) else rows
+
+    @property
+    def energy_residuals(self) -> pd.DataFrame:
+        """Residual of the energy budget in single steps, by the state of the ground; may be empty."""
+        rows = self._terms
+        return rows[rows["steps"].isin(GROUNDS)] if len(rows) else rows
+
+    @property
+    def _terms(self) -> pd.DataFrame:
         rows = pd.DataFrame(list((self.metrics.get("budgets") or {}).get("terms", ())))
-        if not len(rows):
-            return rows
-        return rows[rows["year"].isna() & (rows["steps"] == "all")].astype({"value": float})
+        return rows[rows["year"].isna()].astype({"value": float}) if len(rows) else rows
 
     @property
     def closure(self) -> dict[str, Any]:

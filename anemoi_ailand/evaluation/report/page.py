@@ -181,4 +181,8 @@ def _protocol_c(content: Content) -> list[tables.Table]:
 def _budgets(content: Content) -> list[tables.Table]:
     if not len(content.budgets):
         return []
-    return [tables.budget_table(content, budget, main_group(content.budgets)) for budget in ("water", "energy")]
+    group = main_group(content.budgets)
+    return [
+        *(tables.budget_table(content, budget, group) for budget in ("water", "energy")),
+        tables.residual_table(content),
+    ]

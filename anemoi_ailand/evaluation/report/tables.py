@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -333,6 +334,28 @@ def budget_table(content: Content, budget: str, group: str) -> Table:
     return Table(
         f"budget-{budget}", f"{budget.capitalize()} budget, {words(group)}", ("term", "unit"), tuple(models), rows
     )
+
+
+def residual_table(content: Content) -> Table:
+    """Build the table of the residual of energy in single steps: ground and points (rows) by model (columns)."""
+    table = content.energy_residuals
+    models = [m for m in (REFERENCE, *content.forecasts) if len(table) and m in set(table["model"])]
+    rows = []
+    for (steps, group), part in table.groupby(["steps", "group"], sort=False) if len(table) else ():
+        if not (part["n"] > 0).any():
+            continue
+        cells = []
+        for model, term in itertools.product(models, ("residual_step_median_abs", "residual_step_p99_abs")):
+            value = pick(part, model=model, term=term)["value"]
+            number = float(value.iloc[0]) if len(value) else np.nan
+            cells.append(Cell(report_number(number) if np.isfinite(number) else NO_DATA, number))
+        rows.append(Row((words(str(steps)), words(str(group))), tuple(cells)))
+    return Table(
+        "energy-residual", "Residual of the energy budget in a step of 6 h, size in W m-2", ("ground", "points"),
+        tuple(f"{model}, {what}" for model in models for what in ("median", "99 %")), rows,
+        note="Freezing: without snow, with a soil layer between 272.16 and 274.16 K at an end of the step or between. "
+        "A network whose long-wave radiation closes the budget has rounding left, and its own error is that of `str`.",
+    )  # fmt: skip
 
 
 def snow_table(content: Content) -> Table:

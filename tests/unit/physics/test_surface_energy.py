@@ -49,7 +49,7 @@ def ecland():
     regime = {"bare": (covers[0] == 0) & (covers[1] == 0), "full": (covers[0] == 1) & (covers[1] == 1)}
     regime["partial"] = ~regime["bare"] & ~regime["full"]
     near = ((values["stl"] > 272.16) & (values["stl"] < 274.16)).any(-1)
-    regime["bare"] &= ~(near[1:] | near[:-1])  # soil that freezes within the step is no simple case
+    regime["bare"] &= ~(near[1:] | near[:-1])  # ecLand's own budget has more residual
     return start, end, regime
 
 

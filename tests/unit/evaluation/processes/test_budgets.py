@@ -103,6 +103,19 @@ def test_snow_free_needs_both_ends_of_the_step():
     assert bt.snow_free({}) is None
 
 
+def test_ground_is_bare_freezing_or_under_snow():
+    """Each step has one state of the ground; a layer that crosses 273 K within the step freezes."""
+    stl1 = np.array([[290.0], [280.0], [270.0], [260.0], [260.0], [260.0], [260.0], [280.0]])
+    run = {f"stl{k}": np.full((8, 1), 285.0) for k in (2, 3, 4)} | {"stl1": stl1}
+    run["snowc"] = np.array([[0.0], [0.0], [0.0], [0.0], [0.4], [1.0], [1.0], [0.0]])
+    run["sd"] = 10.0 * run["snowc"]
+    found = bt.grounds(run)
+    steps = {name: np.flatnonzero(mask[:, 0]).tolist() for name, mask in found.items()}
+    assert steps == {"bare": [0, 2], "freezing": [1], "full_snow": [5], "partial_snow": [3, 4, 6]}
+    assert set(bt.grounds({k: v for k, v in run.items() if k != "snowc"})) == {"bare", "freezing"}
+    assert bt.grounds({"sd": run["sd"]}) == {}
+
+
 N_POINTS = 5
 STATE = ("swvl1", "swvl2", "swvl3", "swvl4", "sd", "src")
 
@@ -250,3 +263,23 @@ def test_budgets_of_ecland(sample):
     assert abs(value(result, "residual", budget="energy")) < 0.2
     assert value(result, "residual_step_mean_abs", budget="energy", steps="snow_free") < 0.5
     assert value(result, "net_radiation", budget="energy") > 50.0
+    for steps, middle, most in (("bare", 0.2, 1.0), ("full_snow", 1.5, 8.0), ("partial_snow", 2.0, 40.0),
+                                ("freezing", 1.0, 40.0)):  # fmt: skip
+        where = {"budget": "energy", "steps": steps}
+        assert 1e-3 < value(result, "residual_step_median_abs", **where) < middle, steps
+        assert (
+            value(result, "residual_step_median_abs", **where) < value(result, "residual_step_p99_abs", **where) < most
+        )
+
+
+def test_size_of_the_residual_is_its_quantile(sample):
+    """Median and 99 % of the size of a known error of long-wave radiation, to 2 %; other models do not count."""
+    times, values, fixed = sample
+    rng = np.random.default_rng(0)
+    error = rng.exponential(50.0, values["str"].shape)
+    spoiled = {**values, "str": values["str"] + error}
+    result = budgets(fields_of(times, values, constants=fixed), {"run": fields_of(times, spoiled)})
+    where = {"budget": "energy", "steps": "bare", "model": "run"}
+    assert value(result, "residual_step_median_abs", **where) == pytest.approx(50.0 * np.log(2.0), rel=0.05)
+    assert value(result, "residual_step_p99_abs", **where) == pytest.approx(50.0 * np.log(100.0), rel=0.05)
+    assert value(result, "residual_step_median_abs", **{**where, "model": "ecLand"}) < 0.2

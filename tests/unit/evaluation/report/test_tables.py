@@ -5,6 +5,7 @@
 
 import json
 import math
+from copy import deepcopy
 
 import numpy as np
 import pytest
@@ -130,6 +131,24 @@ def test_other_tables_have_their_rows(content):
     assert row(snow, "melt out bias").cells[0].text.startswith("\N{MINUS SIGN}6.")
     observed = {(r.heads[1], r.heads[2]) for r in tables.observation_table(content).rows}
     assert observed >= {("ecLand", "observation"), ("emulator", "ecLand")}
+
+
+def test_residual_of_energy_by_ground():
+    """Median and 99 % of each model side by side, for each ground and group with steps; none without radiation."""
+    found = deepcopy(metrics())
+    assert tables.residual_table(Content(found)).rows == []
+    for model, ground, group, n in (("ecLand", "bare", "held_out", 9), ("emulator", "bare", "held_out", 9),
+                                    ("ecLand", "full_snow", "trained", 0)):  # fmt: skip
+        head = {"model": model, "budget": "energy", "steps": ground, "group": group, "year": None, "n": n}
+        for term, value in (("residual_step_median_abs", 0.08), ("residual_step_p99_abs", 17.0)):
+            value = value if model == "ecLand" else 2.0 * value
+            found["budgets"]["terms"].append({**head, "term": term, "value": value if n else None, "units": "W m-2"})
+    table = tables.residual_table(Content(found))
+    assert table.columns == ("ecLand, median", "ecLand, 99 %", "emulator, median", "emulator, 99 %")
+    assert [(r.heads, [c.text for c in r.cells]) for r in table.rows] == [
+        (("bare", "held out"), ["0.0800", "17.0", "0.160", "34.0"])
+    ]
+    assert len(Content(found).budgets) == len(Content(metrics()).budgets)
 
 
 @pytest.fixture(scope="module")
