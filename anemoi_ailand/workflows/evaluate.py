@@ -47,6 +47,7 @@ from anemoi_ailand.rollout.reforecast.reforecast import (
     reforecast,
 )
 from anemoi_ailand.rollout.step.checkpoint import load_step
+from anemoi_ailand.rollout.step.compiled_step import choose_execution
 from anemoi_ailand.support.atomic import complete_folder
 from anemoi_ailand.support.checksum import file_sha256
 from anemoi_ailand.support.configuration import plain_name
@@ -223,9 +224,13 @@ def check(
         todo = [
             j for j in jobs if j.rolled_out and not is_current(kept / j.file(label), j, checkpoint, settings.execution)
         ]
-        inputs = load_step(checkpoint).inputs if todo else ()
-        for dataset in {job.dataset for job in todo}:
-            StoredFields(dataset, inputs)
+        if todo:
+            step = load_step(checkpoint, settings.device)
+            datasets = {job.dataset for job in todo}
+            n_points = {dataset: len(StoredFields(dataset, step.inputs).latitudes) for dataset in datasets}
+            work = sum(job.point_steps(n_points[job.dataset]) for job in todo)
+            # compiled before the first roll-out if all of them pay for it, so that all find the same step
+            choose_execution(step, settings.execution, work)
     return period
 
 
