@@ -46,7 +46,7 @@ from anemoi_ailand.rollout.reforecast.reforecast import (
     protocol_a_starts,
     reforecast,
 )
-from anemoi_ailand.rollout.step.checkpoint import load_step
+from anemoi_ailand.rollout.step.checkpoint import LandStep, load_step
 from anemoi_ailand.rollout.step.compiled_step import choose_execution
 from anemoi_ailand.support.atomic import complete_folder
 from anemoi_ailand.support.checksum import file_sha256
@@ -217,6 +217,7 @@ def check(
     for job in (job for job in jobs if job.protocol == "B"):
         for date in settings.maps.dates:
             map_time(job.starts[0] + job.leads * np.timedelta64(1, "h"), date)
+    work: list[tuple[LandStep, int]] = []
     for label, checkpoint in settings.checkpoints.items():
         if not checkpoint.is_file():
             load_step(checkpoint)  # raises, and lists the checkpoints of the folder
@@ -228,9 +229,9 @@ def check(
             step = load_step(checkpoint, settings.device)
             datasets = {job.dataset for job in todo}
             n_points = {dataset: len(StoredFields(dataset, step.inputs).latitudes) for dataset in datasets}
-            work = sum(job.point_steps(n_points[job.dataset]) for job in todo)
-            # compiled before the first roll-out if all of them pay for it, so that all find the same step
-            choose_execution(step, settings.execution, work)
+            work.append((step, sum(job.point_steps(n_points[job.dataset]) for job in todo)))
+    for step, point_steps in work:  # compiled if all roll-outs together pay for it, so that all find the same step
+        choose_execution(step, settings.execution, point_steps)
     return period
 
 

@@ -123,6 +123,34 @@ def test_run_resumes_where_it_stopped(kept):
 
 
 @pytest.mark.parametrize(
+    ("stopped", "option", "asked", "warned"),
+    [
+        ("plain", "auto", "plain", False),
+        ("plain", "compiled", "compiled", True),
+        ("compiled, x", "auto", "auto", False),
+        ("compiled", "auto", "auto", True),
+        ("compiled, y", "auto", "auto", True),
+        (None, "auto", "auto", False),
+    ],
+)
+def test_execution_of_a_resumed_run(monkeypatch, caplog, stopped, option, asked, warned):
+    """A run stopped plain resumes plain under auto; another execution than that of the file is warned of once."""
+    found = []
+
+    def opens(path, device, execution, work):
+        found.append((execution, work))
+        return SimpleNamespace(execution="plain" if execution == "plain" else "compiled, x")
+
+    monkeypatch.setattr("anemoi_ailand.rollout.run.runner.open_step", opens)
+    restart = None if stopped is None else Restart(DATE, 1, {}, [], stopped)
+    r = runner({"lead_time": "2d"}, {"execution": option}, _resumed=restart, _steps_opened=[], device="cpu",
+               prognostics_inputs={"data": None})  # fmt: skip
+    assert len(r._networks(5)) == len(r._networks(5)) == 1
+    assert found == [(asked, 5 * 8)]
+    assert [f"The stopped run was {stopped}, and it continues" in m for m in caplog.messages] == [True] * warned
+
+
+@pytest.mark.parametrize(
     ("config", "options", "message"),
     [
         ({"input": "b.zarr"}, {}, r"input: a.zarr \(file\), b.zarr \(run\)"),
