@@ -15,6 +15,7 @@ from anemoi.inference.forcings import ComputedForcings
 from anemoi.inference.runners import create_runner
 
 from anemoi_ailand.data.sun import COMPUTED
+from anemoi_ailand.rollout.forcing.state_input import LandStateInput
 from anemoi_ailand.rollout.run.launch import launch, read_run
 from anemoi_ailand.rollout.run.options import run_options
 from anemoi_ailand.rollout.run.restart import Restart, Restarts
@@ -148,6 +149,16 @@ def test_execution_of_a_resumed_run(monkeypatch, caplog, stopped, option, asked,
     assert len(r._networks(5)) == len(r._networks(5)) == 1
     assert found == [(asked, 5 * 8)]
     assert [f"The stopped run was {stopped}, and it continues" in m for m in caplog.messages] == [True] * warned
+
+
+@pytest.mark.parametrize(("made", "warned"), [(None, False), ("plain", False), ("compiled, x", True)])
+def test_start_from_a_state_of_another_execution_is_warned_of(monkeypatch, caplog, made, warned):
+    """The states that a run or a stepper saves say how they were made."""
+    monkeypatch.setattr("anemoi_ailand.rollout.run.runner.open_step", lambda *_: SimpleNamespace(execution="plain"))
+    start = LandStateInput.__new__(LandStateInput)
+    start.path, start.state = "land.state", SimpleNamespace(execution=made)
+    runner(_steps_opened=[], device="cpu", prognostics_inputs={"data": start})._networks(5)
+    assert ["The run that saved 'land.state' was compiled, x" in m for m in caplog.messages] == [True] * warned
 
 
 @pytest.mark.parametrize(
