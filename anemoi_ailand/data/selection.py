@@ -9,7 +9,7 @@ in the fair order it contains every stratum (climate class) in proportion.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -21,23 +21,52 @@ from anemoi_ailand.data.reader import Reader
 LAND = 0.5
 
 
-def held_out(point_id: np.ndarray, rule: Mapping[str, Any] | None) -> np.ndarray:
+def held_out(
+    point_id: np.ndarray, rule: Mapping[str, Any] | None, label: Callable[[str], np.ndarray] | None = None
+) -> np.ndarray:
     """Return a flag for each point that is never trained on, shape (point,).
 
-    Rules: ``{every: 5}``, identity divisible by 5; ``{ids: [...]}``, these points; None, no point is held out.
+    Rules: ``{every: 5}``, identity divisible by 5; ``{ids: [...]}``, these points; ``{where: never_trained}``, points
+    at which this variable of the files is 1; ``{site: [FortPeck, Bondville]}``, points at which this variable of the
+    files has one of these values. One of several rules suffices. None, no point is held out.
+
+    ``label`` returns a variable of the files along the points by its name, if they can have any.
     """
-    _check_keys(rule, {"every", "ids"}, "held_out")
     out = np.zeros(len(point_id), bool)
-    if rule and "every" in rule:
-        out |= point_id % int(rule["every"]) == 0
-    if rule and "ids" in rule:
-        out |= np.isin(point_id, _known(rule["ids"], point_id))
+    if label is None:
+        _check_keys(rule, {"every", "ids"}, "held_out")
+    for key, value in (rule or {}).items():
+        if key == "every":
+            out |= point_id % int(value) == 0
+        elif key == "ids":
+            out |= np.isin(point_id, _known(value, point_id))
+        elif label is not None:
+            out |= _flags(value, label(value)) if key == "where" else _labelled(key, value, label(key))
     if rule and not (0 < out.sum() < len(out)):
         raise ValueError(
             f"`held_out: {dict(rule)}` holds out {out.sum()} of {len(out)} points. Change the rule so that some but "
             "not all are held out, or leave it out."
         )
     return out
+
+
+def _flags(name: str, found: np.ndarray) -> np.ndarray:
+    if found.dtype.kind == "U" or not np.isin(found, (0, 1)).all():
+        raise ValueError(
+            f"`held_out.where` needs a variable of zeros and ones; '{name}' is {np.unique(found)[:20].tolist()}. Name "
+            f"the values to hold out: `held_out: {{{name}: [...]}}`."
+        )
+    return np.asarray(found == 1)
+
+
+def _labelled(name: str, wanted: Any, found: np.ndarray) -> np.ndarray:
+    wanted, available = np.atleast_1d(wanted).tolist(), np.unique(found).tolist()
+    if unknown := [v for v in wanted if v not in available]:
+        raise ValueError(
+            f"`held_out.{name}` has {unknown}, which no point of the files has. Available: {available[:50]}. Correct "
+            "the recipe."
+        )
+    return np.isin(found, wanted)
 
 
 def select(

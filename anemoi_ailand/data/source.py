@@ -12,7 +12,7 @@ In a recipe::
         layout: auto                  # reference, native, land, grib
         variables: all                # names of the table; all: those of the files, sun and calendar, labels of points
         drop: []                      # names to leave out
-        held_out: {every: 5}          # points never trained on: point_id divisible by 5
+        held_out: {every: 5}          # points never trained on; see :func:`anemoi_ailand.data.selection.held_out`
         order: {seed: 1}              # fair order of points, held-out ones last; null keeps the order of the files
         points: {land: true}          # selection; see :func:`anemoi_ailand.data.selection.select`
 """
@@ -57,7 +57,7 @@ class EcLandSource(Source):
     ) -> None:
         super().__init__(context)
         self.reader = _open(_key(path), _key(static), layout, _key(options))
-        self.held_out = selection.held_out(self.reader.point_id, held_out)
+        self.held_out = selection.held_out(self.reader.point_id, held_out, getattr(self.reader, "label", None))
         self.points = selection.select(self.reader, points, self.held_out, order)
         # a dataset can store labels of its points as variables only
         self.marks = {"point_id": self.reader.point_id, "held_out": self.held_out}

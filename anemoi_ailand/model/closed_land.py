@@ -13,12 +13,33 @@ from torch import Tensor, nn
 from anemoi_ailand.constants import STEP_SECONDS
 from anemoi_ailand.model.columns import StepColumns
 from anemoi_ailand.model.contrasts import N_CONTRASTS, N_REFLECTED, Air, contrasts
-from anemoi_ailand.physics.closed_step import FLUXES, N_CONTROLS, STATE, Ground, Land, above_ground, water_results
+from anemoi_ailand.physics.closed_step import (
+    FLUXES,
+    N_CONTROLS,
+    STATE,
+    Ground,
+    Land,
+    above_ground,
+    vegetated,
+    water_results,
+)
 from anemoi_ailand.physics.layers import stack_layers
 from anemoi_ailand.physics.runoff import capacity_exponent
 from anemoi_ailand.physics.snow_pack import SNOW_PROPERTIES, snow_property, surface_albedo
 from anemoi_ailand.physics.soil import soil_of, soil_table
 from anemoi_ailand.physics.soil_water import move_water
+from anemoi_ailand.physics.surface_energy import (
+    LAKE_UPTAKE,
+    TOWN_UPTAKE,
+    Covers,
+    Snow,
+    area_albedo,
+    closing_long_wave,
+    latent_heat,
+    snow_heat_change,
+    snowfall_heat,
+    soil_heat_change,
+)
 from anemoi_ailand.physics.vegetation_water import root_table, roots_of
 from anemoi_ailand.variables import variable
 
@@ -30,6 +51,9 @@ AT_END = ("t", "avg_t", "avg_q", "avg_sp", "avg_tprate", "avg_tsrwe")
 #: the state, and at the end.
 ALBEDO, SNOW_ALBEDO, SHORT_WAVE = "al", "asn", "avg_sdswrf"
 
+#: Fluxes of energy that follow from the other results, the flux that the network predicts for them, and the lake cover.
+NET_SHORT_WAVE, LATENT, NET_LONG_WAVE, SENSIBLE, LAKE = "ssr", "slhf", "str", "sshf", "cl"
+
 #: Categories that the closed step reads; the network itself never does.
 CATEGORIES = ("slt", "tvl", "tvh")
 
@@ -40,6 +64,10 @@ class ClosedLand(nn.Module):
     Prognostic variables beyond :data:`~anemoi_ailand.physics.closed_step.STATE` get increments in units of the table's
     ``increment_scale``, as without the closed step; properties of snow (``tsn``, ``asn``, ``slw``) are reset where
     there is no snow.
+
+    With the albedo among the inputs, ``ssr`` is a result, too; and with ``str``, ``sshf``, ``evap`` and snow
+    temperature and water as well, so are ``slhf`` (from evaporation and sublimation) and ``str``, which closes the
+    budget of energy. Otherwise the network predicts them.
 
     Parameters
     ----------
@@ -62,6 +90,11 @@ class ClosedLand(nn.Module):
     at_start: tuple[str, ...] = AT_START
     at_end: tuple[str, ...] = AT_END
 
+    #: Fluxes of energy among the results; the place of ``sshf`` among the diagnostics of the network, and its
+    #: normalisation. Older checkpoints lack them, and their networks predict all fluxes of energy.
+    energy: tuple[str, ...] = ()
+    sensible: tuple[int, float, float] | None = None
+
     _start: Tensor
     _start_mul: Tensor
     _start_add: Tensor
@@ -81,11 +114,17 @@ class ClosedLand(nn.Module):
         _check(columns, inputs)
         self.extra = tuple(n for n in columns.prognostic if n not in STATE)
         self.fluxes = tuple(n for n in FLUXES if n in columns.diagnostic)
-        self.given = (*STATE, *self.extra, *self.fluxes)
         if {ALBEDO, SHORT_WAVE} <= set(inputs) and SNOW_ALBEDO in self.extra:
             self.at_start, self.at_end = (*AT_START, ALBEDO), (*AT_END, SHORT_WAVE)
         self.n_features = N_CONTRASTS + N_REFLECTED * (ALBEDO in self.at_start)
-        self.n_outputs = N_CONTROLS + len(self.extra)
+        if energy := self._energy_of(columns):
+            self.energy = energy
+            self.at_start = (*self.at_start, *(n for n in (LAKE,) if n in inputs))
+        self.given = (*STATE, *self.extra, *self.fluxes, *self.energy)
+        if NET_LONG_WAVE in self.energy:
+            by_network = [n for n in columns.diagnostic if n not in self.given]
+            self.sensible = (by_network.index(SENSIBLE), mul[SENSIBLE], add[SENSIBLE])
+        self.n_outputs = N_CONTROLS + len(self.extra) + (NET_LONG_WAVE in self.energy)
         self._buffers_of("start", (*STATE, *self.extra, *self.at_start), inputs, mul, add)
         self._buffers_of("end", self.at_end, inputs, mul, add)
         self._buffers_of("out", self.given, columns.positions(self.given), mul, add)
@@ -104,14 +143,21 @@ class ClosedLand(nn.Module):
         self.register_buffer(f"_{part}_mul", torch.tensor([mul[n] for n in names]).float(), persistent=False)
         self.register_buffer(f"_{part}_add", torch.tensor([add[n] for n in names]).float(), persistent=False)
 
-    def before(self, start: Tensor, end: Tensor) -> tuple[Land, Air, Tensor]:
-        """Return land and air of the step in physical units, and the further prognostic variables (..., extra)."""
+    def _energy_of(self, columns: StepColumns) -> tuple[str, ...]:
+        """Return the fluxes of energy that follow from the other results."""
+        asked = set(columns.diagnostic)
+        if ALBEDO not in self.at_start or NET_SHORT_WAVE not in asked:
+            return ()
+        closed = {LATENT, NET_LONG_WAVE, SENSIBLE, "evap"} <= asked and {"tsn", "slw"} <= set(self.extra)
+        return (NET_SHORT_WAVE, LATENT, NET_LONG_WAVE) if closed else (NET_SHORT_WAVE,)
+
+    def before(self, start: Tensor, end: Tensor) -> tuple[Land, Air, dict[str, Tensor]]:
+        """Return land and air of the step in physical units, and all fields (...) that are read at its start."""
         first = ((start[..., self._start] - self._start_add) / self._start_mul).unbind(-1)
         last = ((end[..., self._end] - self._end_add) / self._end_mul).unbind(-1)
         a = dict(zip((*STATE, *self.extra, *self.at_start), first, strict=True))
         b = dict(zip(self.at_end, last, strict=True))
-        extra = torch.stack([a[n] for n in self.extra], dim=-1) if self.extra else start[..., :0]
-        return *self.of_fields(a, b), extra
+        return *self.of_fields(a, b), a
 
     def of_fields(self, a: Mapping[str, Tensor], b: Mapping[str, Tensor]) -> tuple[Land, Air]:
         """Return land and air of the step from fields (...) in physical units by name, at its start and its end."""
@@ -140,27 +186,70 @@ class ClosedLand(nn.Module):
         """Return additional columns for the network, shape (..., n_features)."""
         return contrasts(land, air)
 
-    def after(self, land: Land, extra: Tensor, outputs: Tensor) -> tuple[Tensor, Tensor]:
-        """Return positions (n,) in the output tensor and normalised values (..., n) of the results of the step."""
-        result = self.results(land, dict(zip(self.extra, extra.unbind(-1), strict=True)), outputs)
+    def after(
+        self, land: Land, air: Air, fields: Mapping[str, Tensor], outputs: Tensor, diagnostics: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Return positions (n,) in the output tensor and normalised values (..., n) of the results of the step.
+
+        ``land, air, fields`` are those of :meth:`before`, ``outputs, diagnostics`` those of the network.
+        """
+        result = self.results(land, air, fields, outputs, self.sensible_heat(diagnostics.unbind(-1)))
         values = torch.stack([result[n] for n in self.given], dim=-1)
         return self._out, values * self._out_mul + self._out_add
 
-    def results(self, land: Land, extra: Mapping[str, Tensor], outputs: Tensor) -> dict[str, Tensor]:
-        """Return the results of the step (...) in physical units by name, for outputs of the network."""
-        result, ground = self.above_ground(land, extra, outputs)
+    def sensible_heat(self, diagnostics: Sequence[Tensor]) -> Tensor | None:
+        """Return ``sshf`` [W m-2] from normalised diagnostics of the network, where the budget of energy needs it."""
+        if self.sensible is None:
+            return None
+        place, mul, add = self.sensible
+        return (diagnostics[place] - add) / mul
+
+    def results(
+        self, land: Land, air: Air, fields: Mapping[str, Tensor], outputs: Tensor, sensible: Tensor | None
+    ) -> dict[str, Tensor]:
+        """Return the results of the step (...) in physical units by name, for outputs of the network.
+
+        ``fields`` are those at the start of the step by name, ``sensible`` is that of :meth:`sensible_heat`.
+        """
+        result, ground = self.above_ground(land, air, fields, outputs, sensible)
         return result | water_results(move_water(*ground))
 
     def above_ground(
-        self, land: Land, extra: Mapping[str, Tensor], outputs: Tensor
+        self, land: Land, air: Air, fields: Mapping[str, Tensor], outputs: Tensor, sensible: Tensor | None
     ) -> tuple[dict[str, Tensor], Ground]:
-        """Return the results but those of moving water in the soil, and the arguments of that."""
+        """Return the results but those of moving water in the soil, and the arguments of that; see :meth:`results`."""
         result, ground = above_ground(land, outputs[..., :N_CONTROLS])
-        changes = outputs[..., N_CONTROLS:].unbind(-1)
+        changes = outputs[..., N_CONTROLS : N_CONTROLS + len(self.extra)].unbind(-1)
         for name, scale, change in zip(self.extra, self.scales, changes, strict=True):
-            value = extra[name] + scale * change
+            value = fields[name] + scale * change
             result[name] = snow_property(name, value, result["sd"]) if name in SNOW_PROPERTIES else value
+        if self.energy:
+            result |= self._energy(land, air, fields, result, sensible, outputs[..., -1])
         return result, ground
+
+    def _energy(
+        self, land: Land, air: Air, fields: Mapping[str, Tensor], result: Mapping[str, Tensor],
+        sensible: Tensor | None, uptake: Tensor,
+    ) -> dict[str, Tensor]:  # fmt: skip
+        """Return the fluxes of energy [W m-2]; ``uptake`` is the output of the network for lake and town."""
+        assert air.short_wave is not None
+        lake = fields[LAKE].clamp(0.0, 1.0) if LAKE in self.at_start else torch.zeros_like(land.urban)
+        covers = Covers(land.cover[..., 1], lake, land.urban)
+        first = area_albedo(fields[ALBEDO], fields[SNOW_ALBEDO], land.snowc, covers)
+        last = area_albedo(fields[ALBEDO], result[SNOW_ALBEDO], result["snowc"], covers)
+        ssr = (1.0 - 0.5 * (first + last)) * air.short_wave
+        if sensible is None:
+            return {NET_SHORT_WAVE: ssr}
+        after = stack_layers([result[f"stl{k}"] for k in range(1, 5)])
+        stored = soil_heat_change(land.temperature, after, land.soil, vegetated(land.cover).unsqueeze(-1))
+        snow = Snow(land.sd, fields["slw"], fields["tsn"]), Snow(*(result[n] for n in Snow._fields))
+        stored = stored + snow_heat_change(*snow) - snowfall_heat(land.snowfall, air.avg_t)
+        stored = stored + STEP_SECONDS * (LAKE_UPTAKE * lake + TOWN_UPTAKE * land.urban) * uptake
+        return {
+            NET_SHORT_WAVE: ssr,
+            LATENT: latent_heat(result["evap"], result["sublimation"]),
+            NET_LONG_WAVE: closing_long_wave(stored, ssr, sensible, result["evap"]),
+        }
 
 
 def _check(columns: StepColumns, inputs: dict[str, int]) -> None:

@@ -162,9 +162,9 @@ class LandModel(nn.Module):
             increments, diagnostics = self._network(z)
             positions, state = self._state_out, start[..., self._state_in] + self._scale * increments
         else:
-            land, air, extra = self.closed.before(start, end)
+            land, air, fields = self.closed.before(start, end)
             outputs, diagnostics = self._network(torch.cat([z, self.closed.features(land, air)], dim=-1))
-            positions, state = self.closed.after(land, extra, outputs)
+            positions, state = self.closed.after(land, air, fields, outputs, diagnostics.to(start.dtype))
         out = torch.empty((*z.shape[:-1], len(self.columns.outputs)), dtype=state.dtype, device=z.device)
         out = out.index_copy(-1, positions, state)
         out = out.index_copy(-1, self._diagnostic_out, diagnostics.to(state.dtype))

@@ -149,7 +149,10 @@ def closed_step(land: Land, outputs: Tensor) -> dict[str, Tensor]:
 
 
 def above_ground(land: Land, outputs: Tensor) -> tuple[dict[str, Tensor], Ground]:
-    """Return all results of a step but those of moving water in the soil, and the arguments of that."""
+    """Return all results of a step but those of moving water in the soil, and the arguments of that.
+
+    The results include ``sublimation`` [kg m-2 s-1], the part of ``evap`` that leaves the snow.
+    """
     raw = split_controls(outputs)
     canopy = _canopy(land, raw)
     frozen_rain = canopy.throughfall * land.snowc * torch.sigmoid(raw["rain_on_snow"])
@@ -159,7 +162,7 @@ def above_ground(land: Land, outputs: Tensor) -> tuple[dict[str, Tensor], Ground
     evap = canopy.evaporation + snow.sublimation + evaporation
     after = {f"stl{k + 1}": v for k, v in enumerate(_soil_heat(land, raw).unbind(-1))}
     after |= {"snowc": snow_cover(snow.sd, rsn), "sd": snow.sd, "rsn": rsn, "src": canopy.src}
-    return after | {"evap": evap / STEP_SECONDS}, ground
+    return after | {"evap": evap / STEP_SECONDS, "sublimation": snow.sublimation / STEP_SECONDS}, ground
 
 
 def water_results(moved: MovedWater) -> dict[str, Tensor]:

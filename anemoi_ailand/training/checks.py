@@ -11,6 +11,7 @@ import numpy as np
 from pytorch_lightning import Callback
 
 from anemoi_ailand.data.derived import ONE_SUFFICES
+from anemoi_ailand.training.datasets import open_others
 from anemoi_ailand.variables import Time, variable
 
 #: Dates checked for missing values, spread over the training period.
@@ -33,6 +34,10 @@ class DataChecks(Callback):
             for reader in dataset.data_readers.values():
                 check_dataset(reader.data, label)
                 check_length(len(reader.data.dates), steps[label] or steps["training"], label)
+        for other in open_others(pl_module.config):
+            label = f"training ('{other.name}' of `land.others`)"
+            check_dataset(other.reader.data, label, main=False)
+            check_length(len(other.reader.data.dates), steps["training"], label)
 
 
 def check_length(n_dates: int, n_steps: int, label: str) -> None:
@@ -40,13 +45,16 @@ def check_length(n_dates: int, n_steps: int, label: str) -> None:
     if n_dates < n_steps + 1:
         raise ValueError(
             f"The {label} period has {n_dates} dates, too few for a roll-out of {n_steps} steps, which needs "
-            f"{n_steps + 1}. Widen `dataloader.{label}.datasets.data`, or shorten `task.rollout` or "
-            "`task.validation_rollout`."
+            f"{n_steps + 1}. Widen `dataloader.{label.split()[0]}.datasets.data` or `land.others`, or shorten "
+            "`task.rollout` or `task.validation_rollout`."
         )
 
 
-def check_dataset(data: Any, label: str) -> None:
-    """Check units, constant variables, gaps in time and missing values of an opened Anemoi dataset."""
+def check_dataset(data: Any, label: str, *, main: bool = True) -> None:
+    """Check units, constant variables, gaps in time and missing values of an opened Anemoi dataset.
+
+    A variable may be constant in a dataset that is not the ``main`` one: Anemoi takes the kind of variables from that.
+    """
     metadata = [(variable(n), data.typed_variables[n]) for n in data.variables]
     wrong = {
         row.name: f"{found.units} in the data, {row.units} in the table"
@@ -57,7 +65,7 @@ def check_dataset(data: Any, label: str) -> None:
         raise ValueError(f"Wrong units: {wrong}. Build the dataset with the packaged recipes, which convert them.")
     moving = [(row, found) for row, found in metadata if row.time != Time.CONSTANT and row.name not in ONE_SUFFICES]
     stuck = [row.name for row, found in moving if found.is_constant_in_time]
-    if stuck:
+    if stuck and main:
         raise ValueError(
             f"{stuck} never change in the data, although they vary in time. Anemoi would treat them as constant and "
             "never update them in a roll-out. Use a longer or more varied period, or leave them out of `land`."

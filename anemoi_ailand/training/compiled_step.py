@@ -170,9 +170,10 @@ class CompiledStep:
 
     def _above_ground(self, start: Tensor, end: Tensor, outputs: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Return the results but those of soil water, and column and setting of that, in rows."""
-        land, _, fields = self._physical(start.unbind(0), end.unbind(0))
-        controls = torch.stack(outputs.unbind(0)[: self._closed.n_outputs], dim=-1)
-        result, ground = self._closed.above_ground(land, fields, controls)
+        land, air, fields = self._physical(start.unbind(0), end.unbind(0))
+        rows, n = outputs.unbind(0), self._closed.n_outputs
+        sensible = self._closed.sensible_heat(rows[n:])
+        result, ground = self._closed.above_ground(land, air, fields, torch.stack(rows[:n], dim=-1), sensible)
         column, setting = begin_water(*ground)
         return (
             torch.stack([result[n] for n in self._closed.given if n in result]),

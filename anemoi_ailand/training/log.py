@@ -26,7 +26,7 @@ class TrainingLog(Callback):
 
     anemoi-training shows losses only with a tracking server; this log needs none. Rows are appended with their epoch,
     also where a resumed run repeats one. ``point_steps`` counts samples: windows x points x roll-out steps, summed over
-    the batches of the epoch. RMSE have the unit of the variable.
+    the batches of the epoch. RMSE have the unit of the variable. ``jacobian_loss`` is there if the loss has this term.
     """
 
     def __init__(self, path: str) -> None:
@@ -71,6 +71,7 @@ class TrainingLog(Callback):
             # Lightning has the mean loss of the epoch only after its validation
             "train_loss": float(self._loss) / self._windows if self._windows else None,
             "val_loss": metrics.get("val_multi_dataset_loss_epoch", metrics.get("val_multi_dataset_loss")),
+            **{k: metrics[f"train_{k}"] for k in ("jacobian_loss",) if f"train_{k}" in metrics},
             **{f"rmse_{n}": e for n, e in errors.items()},
         }
         append(self.path, row)

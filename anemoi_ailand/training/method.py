@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import math
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -20,6 +22,8 @@ from anemoi_ailand.support.options import check_execution
 from anemoi_ailand.training.callbacks import batches_of_epoch
 from anemoi_ailand.training.compiled_step import CompiledStep, n_rows, open_step
 from anemoi_ailand.training.curriculum import rollout_at
+from anemoi_ailand.training.datasets import include_others
+from anemoi_ailand.training.jacobian_term import JacobianTerm, read_differences, single_precision
 from anemoi_ailand.training.log import RMSE
 from anemoi_ailand.training.truncated import truncated_loss
 
@@ -57,6 +61,13 @@ class LandTraining(TrainingHooks, SingleTraining):
     execution : {'auto', 'plain', 'compiled'}
         Step of the training batches; see :func:`~anemoi_ailand.training.compiled_step.open_step`. Validation, and a
         last batch that is not whole, are plain.
+    jacobian : dict, optional
+        Term on finite differences of the physical model: ``path``, ``weight``, and ``every``, the number of batches
+        from one that has the term to the next; no ``path``, no term.
+        See :class:`~anemoi_ailand.training.jacobian_term.JacobianTerm`.
+    others : list of dict, optional
+        Further datasets to draw samples from; see :func:`~anemoi_ailand.training.datasets.open_others`. Normalisation
+        and loss then use the statistics of all.
 
     Options are read from ``config.training.method``, because a warm start would restore those of its checkpoint.
 
@@ -67,13 +78,19 @@ class LandTraining(TrainingHooks, SingleTraining):
     """
 
     def __init__(self, *, config: Any, detach_every: int | None = None, checkpoint_every: int | None = None,
-                 execution: str | None = None, **runtime: Any) -> None:  # fmt: skip
+                 execution: str | None = None, jacobian: Any = None, others: Any = None,
+                 **runtime: Any) -> None:  # fmt: skip
+        include_others(runtime, config)
         super().__init__(config=config, **runtime)
-        del detach_every, checkpoint_every, execution
+        del detach_every, checkpoint_every, execution, jacobian, others
         self.detach_every = _positive("detach_every", config)
         self.checkpoint_every = _positive("checkpoint_every", config)
         self.execution = config.training.method.get("execution") or "auto"
         check_execution(self.execution)
+        self.jacobian = config.training.method.get("jacobian") or {}
+        if self.jacobian.get("path") and not Path(self.jacobian.path).is_file():
+            raise ValueError(f"`land.jacobian.path` is '{self.jacobian.path}', which is no file.")
+        self._term: JacobianTerm | None = None
         self._compiled: CompiledStep | None = None
         self._chosen = False
         self._squares: dict[str, tuple[Tensor, int]] = {}
@@ -89,6 +106,8 @@ class LandTraining(TrainingHooks, SingleTraining):
         if not self._chosen:
             self.choose_step(batch)
         loss = self.batch_step(batch).loss
+        if self._term is not None and batch_idx % self.jacobian.every == 0:
+            loss = loss + self._jacobian_loss(self._term)
         size = len(next(iter(batch.values())))
         total, samples = self._losses
         self._losses = total + size * loss.detach().mean(), samples + size
@@ -103,6 +122,36 @@ class LandTraining(TrainingHooks, SingleTraining):
         land: Any = self.model.model
         self._compiled = open_step(land, x, self.execution, self._planned_steps() * n_rows(x))
         self._chosen = True
+        if self.jacobian.get("path"):
+            self._term = self._open_term()
+
+    def _open_term(self) -> JacobianTerm:
+        trainer: Any = self.trainer
+        name = self.target_dataset_names[0]
+        reader = trainer.datamodule.ds_train.data_readers[name]
+        outputs = self.data_indices[name].model.output.name_to_index
+        differences = read_differences(self.jacobian.path, reader.data, reader.n_points, outputs)
+        columns = self.data_indices[name].data.input.name_to_index
+        return JacobianTerm(differences, columns, outputs, self.jacobian.weight)
+
+    def _jacobian_loss(self, term: JacobianTerm) -> Tensor:
+        name = self.target_dataset_names[0]
+        model: Any = self.model
+
+        def unroll(fields: Tensor, steps: int) -> Tensor:
+            batch = {name: fields}
+            x = self.task.get_inputs(batch, data_indices=self.data_indices)
+            return self._unroll(x, batch, 0, steps, steps)[0][-1][name]
+
+        generator = torch.Generator().manual_seed(torch.initial_seed() % 2**32 + self.global_step)
+        with single_precision(model.model):
+            loss = term.loss(
+                unroll, partial(model.pre_processors[name], in_place=False),
+                partial(model.post_processors[name], in_place=False), generator,
+            )  # fmt: skip
+        self.log("train_jacobian_loss", loss.detach(), logger=self.logger_enabled, on_step=False, on_epoch=True,
+                 batch_size=1)  # fmt: skip
+        return loss
 
     def _planned_steps(self) -> float:
         """Count the roll-out steps of all batches to come; infinite if neither epochs nor batches are limited."""

@@ -6,25 +6,24 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
-from anemoi.datasets import open_dataset
 from numpy.typing import NDArray
 from pytorch_lightning import Callback
 from torch import Tensor
 
 from anemoi_ailand.hosts.anemoi_training import sample_without_overlap, wrap_readers
+from anemoi_ailand.training.datasets import OpenDataset, open_others, shares
 from anemoi_ailand.variables import Role, variable
 
 LOG = logging.getLogger(__name__)
 
 GIB = 2**30
-
-#: Constant variable of a dataset that marks points never trained on.
-HELD_OUT = "held_out"
 
 
 class PointBlocks(Callback):
@@ -37,9 +36,13 @@ class PointBlocks(Callback):
     Validation windows do not overlap, so that a validation covers its whole period in one pass; stock windows start at
     every date, and a limited number of them covers the first weeks only.
 
-    The block of a training sample follows from seed, epoch and date, for any number of workers; that of a validation
-    sample from its date. anemoi-training 0.17 has no option for this and fixes its reader classes, so the readers of
-    the datamodule are wrapped before the first sample is read (:mod:`~anemoi_ailand.hosts.anemoi_training`).
+    With ``land.others``, a share of the training samples is a window and a block of another dataset, which has its own
+    dates and points.
+
+    The block of a training sample, and the other dataset and its window, follow from seed, epoch and date, for any
+    number of workers; the block of a validation sample follows from its date. anemoi-training 0.17 has no option for
+    this and fixes its reader classes, so the readers of the datamodule are wrapped before the first sample is read
+    (:mod:`~anemoi_ailand.hosts.anemoi_training`).
 
     Parameters
     ----------
@@ -55,7 +58,8 @@ class PointBlocks(Callback):
         Noise on the initial state of a training sample, in units of the change in 6 h, 0 for none; the targets stay
         clean. The network learns to recover from an error, which long roll-outs need.
     resident_gb : float
-        Size of the selected variables up to which a dataset is kept in memory [GiB]; 0 always reads from disk.
+        Size of the selected variables up to which datasets are kept in memory [GiB], the training datasets together;
+        0 always reads from disk.
 
     Raises
     ------
@@ -99,69 +103,132 @@ class PointBlocks(Callback):
                 "then keeps the processes of the loader with one seed, and every epoch would have the same blocks of "
                 "points and the same noise. Set `dataloader.persistent_workers: false`."
             )
+        others = open_others(pl_module.config)
         for label, dataset in (("training", trainer.datamodule.ds_train), ("validation", trainer.datamodule.ds_valid)):
             configs = {name: loader[label].datasets[name].dataset_config for name in dataset.data_readers}
-            wrap_readers(dataset, partial(self._in_blocks, configs, label == "training"))
+            wrap = self._for_validation if label == "validation" else partial(self._for_training, others, pl_module)
+            wrap_readers(dataset, partial(_once, wrap, configs))
         trainer.datamodule.sync_dataset_state()  # windows by the new sampling
 
-    def _in_blocks(self, configs: dict[str, Any], shuffled: bool, name: str, reader: Any) -> BlockReader:
-        """Wrap one reader; a wrapped one is returned unchanged."""
-        if isinstance(reader, BlockReader):
-            return reader
-        total = int(reader.grid_size)
-        if self.held_out == "exclude":
-            total = n_trained(configs[name], total)
-        fields = resident_fields(reader.data, total, self.resident_gb)
-        noise = noise_scale(reader, self.static_noise, self.state_noise) if shuffled else None
-        if not shuffled:
-            sample_without_overlap(reader)
-        return BlockReader(reader, fields, total, self.points, shuffled, noise)
+    def _for_training(self, others: list[OpenDataset], pl_module: Any, name: str, main: OpenDataset) -> BlockReader:
+        """Wrap the reader of the main dataset, with the stores of all."""
+        stores, memory = [], self.resident_gb
+        for dataset in (main, *others):
+            store = self._store(dataset, memory)
+            memory -= 0.0 if store.fields is None else store.fields.nbytes / GIB
+            stores.append(store)
+        if (largest := self.points or stores[0].total) > (fewest := min(store.total for store in stores)):
+            LOG.info("A dataset has %d trained points: in its blocks of %d, points repeat", fewest, largest)
+        noise = noise_scale(
+            main.reader.variables, pl_module.model.statistics[name]["stdev"], self.static_noise, self.state_noise
+        )
+        part = shares([s.total * len(s.reader.dates) for s in stores], [None, *(o.share for o in others)])
+        return BlockReader(stores[0], self.points, True, noise, stores[1:], part[1:])
+
+    def _for_validation(self, name: str, main: OpenDataset) -> BlockReader:
+        """Wrap the reader of the validation."""
+        del name
+        sample_without_overlap(main.reader)
+        return BlockReader(self._store(main, self.resident_gb), self.points, False)
+
+    def _store(self, dataset: OpenDataset, memory: float) -> Store:
+        total = dataset.points if self.held_out == "exclude" else int(dataset.reader.grid_size)
+        return Store(dataset.reader, resident_fields(dataset.reader.data, total, memory), total)
+
+
+def _once(wrap: Any, configs: dict[str, Any], name: str, reader: Any) -> BlockReader:
+    """Wrap one reader; a wrapped one is returned unchanged."""
+    if isinstance(reader, BlockReader):
+        return reader
+    found: BlockReader = wrap(name, OpenDataset(reader, configs[name]))
+    return found
+
+
+@dataclass(frozen=True)
+class Store:
+    """Data of one dataset, of which the first ``total`` points are drawn.
+
+    ``fields`` (date, ensemble, point, variable) are in memory in the order of a sample, so that a block is one copy;
+    None reads from disk.
+    """
+
+    reader: Any
+    fields: NDArray[np.float32] | None
+    total: int
+    _starts: dict[tuple[int, ...], NDArray[np.int64]] = field(default_factory=dict, init=False)
+
+    def read(self, positions: Any, first: int, n: int) -> NDArray[np.float32]:
+        """Copy ``n`` points of a window, the first after the last, shape (date, ensemble, point, variable)."""
+        parts = []
+        while n > 0:
+            block = slice(first, min(first + n, self.total))
+            parts.append(self._copy(positions, block))
+            first, n = 0, n - (block.stop - block.start)
+        return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=2)
+
+    def _copy(self, positions: Any, block: slice) -> NDArray[np.float32]:
+        if self.fields is None:
+            return np.ascontiguousarray(np.asarray(self.reader.data[positions, :, :, block]).transpose(0, 2, 3, 1))
+        return self.fields[positions, :, block].copy()
+
+    def window(self, positions: Any, rng: np.random.Generator) -> list[int] | slice:
+        """Draw a window of this dataset with the distances of the dates at ``positions`` of another."""
+        dates = range(positions.stop)[positions] if isinstance(positions, slice) else positions
+        offsets = tuple(int(date) - int(dates[0]) for date in dates)
+        if offsets not in self._starts:
+            self._starts[offsets] = self.reader.compute_anchors(list(offsets))[:, 1]
+        starts = self._starts[offsets]
+        start = int(starts[rng.integers(len(starts))])
+        if isinstance(positions, slice):
+            return slice(start, start + offsets[-1] + 1, positions.step)
+        return [start + offset for offset in offsets]
 
 
 class BlockReader:
-    """Wrapper of an anemoi-training data reader that returns a block of ``points`` among the first ``total``.
+    """Wrapper of an anemoi-training data reader that returns a block of ``points`` of its store.
 
     A block that reaches the last point continues at the first one, so that all points are drawn equally often.
 
-    ``fields`` (date, ensemble, point, variable) are in memory in the order of a sample, so that a block is one copy;
-    None reads from disk. ``shuffled`` chooses another block in every epoch. ``noise`` is that of :func:`noise_scale`.
+    ``shuffled`` chooses another block in every epoch. ``noise`` is that of :func:`noise_scale`. A sample is drawn from
+    one of the ``others`` with the probability of its share, and then the requested dates only have their length.
     """
 
     def __init__(
         self,
-        reader: Any,
-        fields: NDArray | None,
-        total: int,
+        store: Store,
         points: int | None,
         shuffled: bool,
         noise: NDArray[np.float32] | None = None,
+        others: Sequence[Store] = (),
+        shares: Sequence[float] | NDArray[np.float64] = (),
     ) -> None:
-        self._reader, self._fields = reader, fields
+        self._store, self._reader = store, store.reader
         self._noise = [] if noise is None else [(np.flatnonzero(n), n[n != 0.0]) for n in noise]
-        self._total, self._points = total, min(points or total, total)
+        self._points = min(points or store.total, store.total)
         self._shuffled = shuffled
+        self._others, self._limits = tuple(others), np.cumsum(shares)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.__dict__["_reader"], name)
+
+    @property
+    def n_points(self) -> int:
+        """Points that samples are drawn from, the first ones of the dataset."""
+        return self._store.total
 
     def get_sample(self, sequence: int, positions: Any, grid_shard_indices: Any = None) -> Tensor:
         """Return the fields (date, ensemble, point of the block, variable) of one window over one block of points."""
         del sequence, grid_shard_indices
         rng = self._generator(positions)
-        first = int(rng.integers(self._total)) if self._points < self._total else 0
-        last = first + self._points
-        blocks = [slice(first, min(last, self._total)), slice(0, max(last - self._total, 0))]
-        parts = [self._read(positions, block) for block in blocks if block.stop > block.start]
-        window = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=2)
+        store = self._store
+        if self._others and (k := int(np.searchsorted(self._limits, rng.random(), side="right"))) < len(self._others):
+            store = self._others[k]
+            positions = store.window(positions, rng)
+        first = int(rng.integers(store.total)) if self._points != store.total else 0
+        window = store.read(positions, first, self._points)
         for dates, (columns, scale) in zip((window, window[:1]), self._noise, strict=False):
             dates[..., columns] += scale * rng.standard_normal((*window.shape[1:3], len(columns)), dtype=np.float32)
         return torch.from_numpy(window)
-
-    def _read(self, positions: Any, block: slice) -> NDArray[np.float32]:
-        """Copy contiguous points of a window, shape (date, ensemble, point, variable)."""
-        if self._fields is None:
-            return np.ascontiguousarray(np.asarray(self._reader.data[positions, :, :, block]).transpose(0, 2, 3, 1))
-        return self._fields[positions, :, block].copy()
 
     def _generator(self, positions: Any) -> np.random.Generator:
         """Return a random generator that depends on the seed of the epoch and the date only."""
@@ -170,45 +237,20 @@ class BlockReader:
         return np.random.default_rng([epoch_seed % 2**63, int(date)])
 
 
-def noise_scale(reader: Any, static: float, state: float) -> NDArray[np.float32] | None:
+def noise_scale(
+    names: Sequence[str], stdev: Sequence[float], static: float, state: float
+) -> NDArray[np.float32] | None:
     """Return the standard deviation (2, variable) of the noise of a sample, in the units of the variables.
 
-    The first row is common to all dates: ``static``, in units of the standard deviation of the static fields. The
+    The first row is common to all dates: ``static``, in units of the standard deviations ``stdev`` (variable,). The
     second is for the first date only: ``state``, in units of the table's ``increment_scale``. None without noise.
     """
     if static == 0.0 and state == 0.0:
         return None
-    rows = [variable(n) for n in reader.variables]
-    fixed = [
-        static * s if v.role is Role.STATIC else 0.0 for v, s in zip(rows, reader.statistics["stdev"], strict=True)
-    ]
+    rows = [variable(n) for n in names]
+    fixed = [static * s if v.role is Role.STATIC else 0.0 for v, s in zip(rows, stdev, strict=True)]
     first = [state * (v.increment_scale or 0.0) if v.role is Role.PROGNOSTIC else 0.0 for v in rows]
     return np.array([fixed, first], dtype=np.float32)
-
-
-def n_trained(dataset_config: Any, total: int) -> int:
-    """Count the points of a dataset that are not held out, among ``total``.
-
-    Raises
-    ------
-    ValueError
-        Held-out points are not stored last, so that contiguous blocks cannot avoid them.
-    """
-    # a configuration of anemoi-datasets, with cut-outs and subsets, which `data.anemoi_dataset` does not take; without
-    # the selection of variables, which leaves the mark out
-    plain = {k: v for k, v in dict(dataset_config).items() if k not in ("select", "drop") and v is not None}
-    data = open_dataset(plain)
-    if HELD_OUT not in data.variables:
-        return total
-    mark = np.asarray(data[0][data.name_to_index[HELD_OUT]][0]) > 0.5
-    n = int((~mark).sum())
-    if mark[:n].any():
-        raise ValueError(
-            f"{int(mark.sum())} of {total} points are marked as held out, but not stored last. Build the dataset with "
-            "`order: {seed: 1}` in the source `ecland`, or set `held_out: include` to train on them."
-        )
-    LOG.info("%d of %d points are held out: no sample reads them", total - n, total)
-    return n
 
 
 def resident_fields(data: Any, total: int, limit_gb: float) -> NDArray[np.float32] | None:

@@ -59,6 +59,17 @@ def held(names: Iterable[str], groups: Mapping[str, Iterable[str]], dataset: obj
     return names
 
 
+def others(
+    entries: Iterable[Mapping[str, object]], names: Iterable[str], groups: Mapping[str, Iterable[str]]
+) -> list[object]:
+    """Return the ``entries`` of ``land.others``; refuse a dataset that lacks one of the ``names`` as :func:`held`."""
+    for entry in entries:
+        held(names, groups, entry.get("dataset"))
+    found = OmegaConf.to_container(entries, resolve=True) if OmegaConf.is_config(entries) else list(entries)
+    return list(found) if isinstance(found, list) else [found]
+
+
 OmegaConf.register_new_resolver("ailand.held", held, replace=True)
 OmegaConf.register_new_resolver("ailand.join", join, replace=True)
 OmegaConf.register_new_resolver("ailand.not_normalised", not_normalised, replace=True)
+OmegaConf.register_new_resolver("ailand.others", others, replace=True)

@@ -4,7 +4,7 @@
 """One small land model with made-up statistics and random weights, with the open or the closed step.
 
 :data:`OPEN` has eleven variables and suffices where the physics of the step does not matter; :data:`CLOSED` has
-everything that the closed step reads, and :data:`TOLD` the albedo as well.
+everything that the closed step reads, :data:`TOLD` the albedo as well, and :data:`BALANCED` closes the energy budget.
 """
 
 from collections.abc import Mapping, Sequence
@@ -196,4 +196,14 @@ TOLD = replace(
     prognostic=[*CLOSED.prognostic, "asn"],
     mean={**CLOSED.mean, "al": 0.15, "asn": 0.7, "avg_sdswrf": 150.0},
     stdev={**CLOSED.stdev, "al": 0.05, "asn": 0.1, "avg_sdswrf": 180.0},
+)
+
+#: The closed step with the budget of energy.
+BALANCED = replace(
+    TOLD,
+    forcing=[*TOLD.forcing, "cl"],
+    prognostic=[*TOLD.prognostic, "slw"],
+    diagnostic=[*TOLD.diagnostic, "slhf", "sshf", "ssr", "str"],
+    mean={**TOLD.mean, "slw": 1.0, "cl": 0.05, "slhf": -40.0, "sshf": -20.0, "ssr": 120.0, "str": -60.0},
+    stdev={**TOLD.stdev, "slw": 4.0, "cl": 0.1, "slhf": 80.0, "sshf": 90.0, "ssr": 200.0, "str": 40.0},
 )

@@ -125,6 +125,11 @@ def filled(variable: netCDF4.Variable, index: object = slice(None)) -> np.ndarra
     return np.ma.filled(np.ma.asarray(variable[index]).astype("f8"), np.nan)
 
 
+def labels(variable: netCDF4.Variable) -> np.ndarray:
+    """Return a variable along the points as text if it is text, otherwise as :func:`filled`."""
+    return variable[:].astype(str) if variable.dtype is str else filled(variable)
+
+
 def read_records(variable: netCDF4.Variable, numbers: np.ndarray) -> np.ndarray:
     """Return the values of records ``numbers``; those close to each other are read as one contiguous block."""
     if len(numbers) == 0:

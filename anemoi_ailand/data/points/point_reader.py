@@ -22,7 +22,7 @@ import numpy as np
 from anemoi_ailand.constants import C4_CODE, STEP
 from anemoi_ailand.data.derived import MONTHLY, ONE_SUFFICES, Rule, rules
 from anemoi_ailand.data.files import paths
-from anemoi_ailand.data.files.netcdf import POINT_DIMENSIONS, filled, open_file, read_records, times
+from anemoi_ailand.data.files.netcdf import POINT_DIMENSIONS, filled, labels, open_file, read_records, times
 from anemoi_ailand.data.reader import MARKS, Coverage, check_request, common_period
 from anemoi_ailand.physics.vegetation import climatology_of_day
 from anemoi_ailand.support.sphere import check_coordinates, same_points
@@ -68,6 +68,13 @@ def _index(path: Path) -> _File:
     return out
 
 
+#: Names of constant fields in files, which labels of points (a site, a year) are not.
+_CONSTANTS = {
+    part for v in VARIABLES.values() if v.time is Time.CONSTANT and v.name not in MARKS
+    for expression in filter(None, (v.reference, v.netcdf_name, v.name)) for part in expression.split("+")
+}  # fmt: skip
+
+
 @dataclass(frozen=True)
 class _Origin:
     """Source of one dataset variable: the sum of ``parts`` in each of ``files``, a kind of their variables."""
@@ -88,7 +95,7 @@ class PointReader:
 
     def __init__(self, files: Sequence[Path], static: Sequence[Path] = ()) -> None:
         indexed = [_index(p) for p in dict.fromkeys([*files, *static])]
-        if not static and not any(f.constant - set(f.coordinates) for f in indexed):
+        if not static and not any(f.constant & _CONSTANTS for f in indexed):
             indexed += [_index(p) for p in _static_beside(files[0]) if p not in files]
         self.name = paths.description([f.path for f in indexed])
         self._files = indexed
@@ -165,6 +172,21 @@ class PointReader:
         wanted = [n for n in dict.fromkeys([*names, *inputs]) if n in self._origins]
         found = dict(zip(wanted, self._read(wanted, dates), strict=True))
         return np.stack([found[n] if n in found else self._derive(n, found) for n in names])
+
+    def label(self, name: str) -> np.ndarray:
+        """Return a label of the points in the files, such as ``site``, shape (point,): text, or float64.
+
+        Raises
+        ------
+        ValueError
+            No file has a variable of this name with the dimension of points only.
+        """
+        file = next((f for f in self._files if name in f.constant), None)
+        if file is None:
+            known = sorted(set().union(*(f.constant for f in self._files)) - _CONSTANTS - {"latitude", "longitude"})
+            raise ValueError(f"{self.name} has no label '{name}' of its points; it has {known}. Correct `held_out`.")
+        with open_file(file.path) as dataset:
+            return labels(dataset.variables[name])
 
     def _derive(self, name: str, found: dict[str, np.ndarray]) -> np.ndarray:
         inputs, make = self._derived[name]

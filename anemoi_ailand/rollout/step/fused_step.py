@@ -183,7 +183,9 @@ class StatePart(nn.Module):
             result = {n: x + (variable(n).increment_scale or 0.0) * change for n, x, change in steps}
         else:
             fields = named(self.closed, self.inputs, start, end)
-            result = self.closed.results(self.closed.of_fields(*fields)[0], fields[0], controls.t())
+            place = self.closed.sensible and self.n_outputs + self.closed.sensible[0]
+            sensible = None if place is None else outputs[place]
+            result = self.closed.results(*self.closed.of_fields(*fields), fields[0], controls.t(), sensible)
         result |= dict(zip(self.diagnostic, outputs[self.n_outputs :], strict=True))
         out = torch.stack([result[n] for n in self.outputs])
         return torch.minimum(torch.maximum(out, self.lower), self.upper)

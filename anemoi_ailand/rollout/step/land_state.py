@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -99,6 +99,18 @@ class LandState:
         if self.diagnostics is None:
             raise KeyError(f"'{name}' is a diagnostic, and the state of {self.date} has none. Make a step first.")
         return self.diagnostics[:, self.diagnosed.index(name)]
+
+    def __contains__(self, name: str) -> bool:
+        """Return whether the state has a variable of this name."""
+        try:
+            self[name]
+        except KeyError:
+            return False
+        return True
+
+    def __iter__(self) -> Iterator[str]:
+        """Iterate over :attr:`names`."""
+        return iter(self.names)
 
     def __repr__(self) -> str:
         return as_text(f"LandState {self.date:%Y-%m-%d %H:%M}", self._rows())

@@ -5,6 +5,7 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
@@ -12,9 +13,11 @@ from anemoi_ailand.constants import ZERO_CELSIUS
 from anemoi_ailand.model.closed_land import AT_END, AT_START, CATEGORIES, ClosedLand
 from anemoi_ailand.model.columns import StepColumns
 from anemoi_ailand.model.contrasts import N_CONTRASTS, N_REFLECTED, Air, contrasts
+from anemoi_ailand.physics import budgets
 from anemoi_ailand.physics.closed_step import N_CONTROLS, STATE
+from anemoi_ailand.rollout.step.checkpoint import load_step
 from tests.support import columns as case
-from tests.support.land import CLOSED, TOLD
+from tests.support.land import BALANCED, CLOSED, TOLD
 
 #: Rounding of normalised fields in float32, in standard deviations.
 ROUNDING = 1e-5
@@ -96,8 +99,9 @@ def test_fluxes_that_are_not_asked_for_are_not_given():
     closed = built([n for n in CLOSED.variables if n not in ("sro", "ssro", "tsn")])
     assert closed.given == (*STATE, "evap") and closed.n_outputs == N_CONTROLS
     x = torch.zeros(3, len(CLOSED.variables))
-    land, _, extra = closed.before(x, x)
-    assert extra.shape == (3, 0) and closed.after(land, extra, torch.zeros(3, N_CONTROLS))[1].shape == (3, 13)
+    land, air, fields = closed.before(x, x)
+    assert set(fields) == {*STATE, *AT_START}
+    assert closed.after(land, air, fields, torch.zeros(3, N_CONTROLS), torch.zeros(3, 1))[1].shape == (3, 13)
 
 
 def test_missing_variables_are_named():
@@ -282,3 +286,111 @@ def test_a_checkpoint_older_than_the_albedo_reads_none():
     model = CLOSED.land_model()
     assert not {"at_start", "at_end"} & set(vars(model.closed))
     assert model.closed.n_features == N_CONTRASTS
+
+
+def energy_of(model, columns, outputs, sensible):
+    """Results of the step, and net radiation and turbulent fluxes less the heat that soil and snow gain [W m-2]."""
+    closed = model.closed.double()
+    fields = {n: v.double() for n, v in case.fields(columns).items()}
+    land, air = closed.of_fields(fields, fields)
+    result = closed.results(land, air, fields, outputs, sensible)
+    soil = [v.squeeze(-1).numpy() for v in (land.soil.saturated, land.soil.capacity)]
+    heat = [budgets.soil_heat(np.stack([x[f"stl{k}"].numpy() for k in range(1, 5)]), *soil, land.vegetation.numpy())
+            for x in (fields, result)]  # fmt: skip
+    snow = [budgets.snow_heat(*(x[n].numpy() for n in ("sd", "slw", "tsn"))) for x in (fields, result)]
+    slhf, evap = result["slhf"].numpy(), result["evap"].numpy()
+    supply = budgets.snow_heat_supply(slhf, evap, fields["avg_tsrwe"].numpy(), fields["avg_t"].numpy())
+    flux = budgets.surface_heat_flux(result["ssr"].numpy(), result["str"].numpy(), slhf, sensible.numpy())
+    return result, budgets.energy_residual(flux, heat[1] - heat[0], snow[1] - snow[0], supply)
+
+
+def test_budget_of_energy_is_closed():
+    """Whatever the network says: bare, under snow, snow that comes or melts away, frozen, freezing and hot."""
+    model = BALANCED.land_model()
+    seen = torch.zeros(4)
+    for columns in (case.land(700), case.corners()):
+        columns = columns._replace(urban=torch.zeros_like(columns.urban))
+        g = torch.Generator().manual_seed(5)
+        outputs = torch.randn(len(columns.sd), model.closed.n_outputs, generator=g, dtype=torch.float64)
+        sensible = 100.0 * torch.randn(len(columns.sd), generator=g, dtype=torch.float64)
+        result, residual = energy_of(model, columns, outputs, sensible)
+        assert np.abs(residual).max() < 1e-6
+        assert (result["str"].abs() > 1.0).double().mean() > 0.9
+        before, after = columns.sd > 0.0, result["sd"] > 0.0
+        seen += torch.stack([(~before & ~after), (before & after), (before & ~after), (~before & after)]).sum(-1)
+    assert seen.min() > 20
+
+
+def test_lake_and_town_take_up_what_the_network_says():
+    """The residual is their heat by cover: 240 W m-2 of a lake and 30 of a town for one unit of the output."""
+    columns = case.land(200)
+    model = BALANCED.land_model()
+    outputs = torch.zeros(200, model.closed.n_outputs, dtype=torch.float64)
+    outputs[:, -1] = 0.5
+    _, residual = energy_of(model, columns, outputs, torch.zeros(200, dtype=torch.float64))
+    expected = 0.5 * (240.0 * case.fields(columns)["cl"] + 30.0 * columns.urban)
+    assert expected.max() > 10.0
+    np.testing.assert_allclose(residual, expected, atol=1e-6)
+
+
+def test_signs_of_the_fluxes_of_energy():
+    """Absorbed radiation is downward, evaporation upward, and heat that leaves without being stored is emitted."""
+    columns = case.land(100)
+    model = BALANCED.land_model()
+    zero = torch.zeros(100, dtype=torch.float64)
+    outputs = torch.zeros(100, model.closed.n_outputs, dtype=torch.float64)
+    result, _ = energy_of(model, columns, outputs, zero)
+    assert (result["ssr"] > 0.0).all()
+    assert (result["slhf"] * result["evap"] <= 0.0).all() and (result["slhf"] < 0.0).any()
+    emitted = energy_of(model, columns, outputs, zero + 10.0)[0]["str"] - result["str"]
+    torch.testing.assert_close(emitted, zero - 10.0)
+
+
+def test_model_passes_sensible_heat_and_albedo_to_the_budget():
+    """Normalised outputs of the model are the results of the closed step for those of the network."""
+    model = BALANCED.land_model()
+    columns = case.land(60)
+    x = BALANCED.normalised(case.fields(columns), BALANCED.indices().model.input.name_to_index)
+    with torch.no_grad():
+        out = BALANCED.physical(model.advance(x, x), model.columns.outputs)
+        land, air, fields = model.closed.before(x, x)
+        outputs, _ = model.network(torch.cat([model.read(x, x), model.closed.features(land, air)], dim=-1))
+        expected = model.closed.results(land, air, fields, outputs, out["sshf"].float())
+    assert model.closed.energy == ("ssr", "slhf", "str") and model.network.n_diagnostic == 2  # 2t, sshf
+    for name in model.closed.energy:
+        torch.testing.assert_close(out[name], expected[name].double(), rtol=1e-3, atol=0.05)
+
+
+@pytest.mark.parametrize(
+    ("without", "energy"),
+    [((), ("ssr", "slhf", "str")), (("str",), ("ssr",)), (("sshf",), ("ssr",)), (("slw",), ("ssr",)),
+     (("evap",), ("ssr",)), (("ssr",), ()), (("al",), ()), (("asn",), ()), (("cl",), ("ssr", "slhf", "str"))],
+)  # fmt: skip
+def test_fluxes_of_energy_follow_where_all_is_known(without, energy):
+    """Otherwise the network predicts them, as it does in older checkpoints."""
+    parts = {part: [n for n in getattr(BALANCED, part) if n not in without]
+             for part in ("forcing", "prognostic", "diagnostic")}  # fmt: skip
+    land = replace(BALANCED, **parts)
+    model = land.land_model()
+    assert model.closed.energy == energy
+    predicted = [n for n in model.columns.diagnostic if n not in model.closed.given]
+    assert model.network.n_diagnostic == len(predicted) and not set(predicted) & set(energy)
+    x = 0.3 * torch.randn(20, len(land.indices().model.input.name_to_index))
+    assert torch.isfinite(model.advance(x, x)).all()
+
+
+def test_gradients_of_the_budget_are_finite():
+    """Of every weight, on dry, frozen, freezing, buried and flooded columns; those of the uptake of lakes included."""
+    model = BALANCED.land_model().train()
+    x = BALANCED.normalised(case.fields(case.corners()), BALANCED.indices().model.input.name_to_index)
+    rows = [model.columns.outputs.index(n) for n in ("ssr", "slhf", "str")]
+    model.advance(x, x)[..., rows].square().mean().backward()
+    assert all(torch.isfinite(p.grad).all() for p in model.parameters())
+    assert model.network.prognostic_head.weight.grad[-1].abs().max() > 0
+
+
+def test_a_checkpoint_older_than_the_budget_predicts_its_fluxes():
+    """Its pickled closed step has no list of fluxes of energy, and the network predicts latent heat."""
+    closed = load_step("ailand").model.model.closed
+    assert not {"energy", "sensible"} & set(vars(closed))
+    assert closed.energy == () and closed.sensible is None and "slhf" not in closed.given

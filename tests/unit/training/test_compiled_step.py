@@ -15,7 +15,7 @@ from anemoi_ailand.model.precision import in_hardware
 from anemoi_ailand.training import compiled_step
 from anemoi_ailand.training.compiled_step import PAYS, CompiledStep, n_rows, open_step
 from anemoi_ailand.training.curriculum import ListedRollout, rollout_at
-from tests.support.land import CLOSED, OPEN
+from tests.support.land import BALANCED, CLOSED, OPEN
 from tests.support.training import training_module
 
 N_STEPS = 2
@@ -23,7 +23,7 @@ N_STEPS = 2
 
 def rolled_out(step, land, batch):
     """Outputs of a roll-out, and the gradient of a weighted sum of them by every weight."""
-    index = CLOSED.indices()
+    index = BALANCED.indices()
     fields = batch["data"][..., index.data.input.full]
     x, outputs = fields[:, :2], []
     for k in range(N_STEPS):
@@ -52,8 +52,8 @@ def test_compiled_step_has_values_and_gradients_of_the_plain_one(hidden, near, c
 
     In bfloat16 to its rounding, which the network is seen to use. Also after an update of the weights.
     """
-    land, batch = CLOSED.land_model(hidden_precision=hidden).train(), CLOSED.batch(N_STEPS + 1)
-    exact = CLOSED.land_model().train()
+    land, batch = BALANCED.land_model(hidden_precision=hidden).train(), BALANCED.batch(N_STEPS + 1)
+    exact = BALANCED.land_model().train()
     modules = [sorted(vars(module)) for module in land.modules()]
     compiled = CompiledStep(land, n_rows(batch))
     rounding = (rolled_out(compiled, land, batch)[0] - rolled_out(exact, exact, batch)[0]).abs().max()

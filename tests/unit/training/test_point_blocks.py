@@ -10,18 +10,26 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
-from anemoi_ailand.training.point_blocks import BlockReader, PointBlocks, noise_scale, resident_fields
+from anemoi_ailand.training.point_blocks import BlockReader, PointBlocks, Store, noise_scale, resident_fields
 from anemoi_ailand.variables import variable
 
 N_POINTS = 50
 
 
-def reader(points=10, total=N_POINTS, shuffled=True, resident=True, noise=None):
+def store(total=N_POINTS, resident=True, label=0, missing=()):
+    """Store of 20 dates, whose values are point + 1000 date + 100,000 label."""
     fields = np.broadcast_to(np.arange(N_POINTS, dtype=np.float32), (20, 3, 1, N_POINTS)).copy()
     fields += 1000 * np.arange(20, dtype=np.float32)[:, None, None, None]
+    fields += 100_000 * label
     inner = SimpleNamespace(grid_size=N_POINTS, data=fields, num_sequences=1)
-    kept = fields[..., :total].transpose(0, 2, 3, 1) if resident else None
-    return BlockReader(inner, kept, total, points, shuffled, noise)
+    inner.compute_anchors = lambda offsets: np.array(
+        [(0, i) for i in range(20) if all(i + o < 20 and i + o not in missing for o in offsets)]
+    )
+    return Store(inner, fields[..., :total].transpose(0, 2, 3, 1) if resident else None, total)
+
+
+def reader(points=10, total=N_POINTS, shuffled=True, resident=True, noise=None, **others):
+    return BlockReader(store(total, resident), points, shuffled, noise, **others)
 
 
 def block(sample):
@@ -116,10 +124,10 @@ def test_state_noise_is_on_the_first_date_alone():
 
 def test_noise_has_the_units_of_the_variables():
     """Static fields by their spread, the state by its change in 6 h, forcing not at all."""
-    inner = SimpleNamespace(variables=["stl1", "z", "t"], statistics={"stdev": [12.0, 2000.0, 14.0]})
+    given = ["stl1", "z", "t"], [12.0, 2000.0, 14.0]
     expected = [[0.0, 1000.0, 0.0], [0.3 * variable("stl1").increment_scale, 0.0, 0.0]]
-    np.testing.assert_allclose(noise_scale(inner, 0.5, 0.3), expected, rtol=1e-6)
-    assert noise_scale(inner, 0.0, 0.0) is None
+    np.testing.assert_allclose(noise_scale(*given, 0.5, 0.3), expected, rtol=1e-6)
+    assert noise_scale(*given, 0.0, 0.0) is None
 
 
 def test_wrong_options_are_refused():

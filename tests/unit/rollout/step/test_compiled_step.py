@@ -19,7 +19,7 @@ from anemoi_ailand.rollout.step.row_blocks import BlockStep
 from anemoi_ailand.rollout.stepper import LandStepper
 from tests.support import columns
 from tests.support import stepper as case
-from tests.support.land import CLOSED, OPEN, TOLD
+from tests.support.land import BALANCED, CLOSED, OPEN, TOLD
 
 N = 70
 
@@ -46,7 +46,7 @@ def fused(step, start, end, hidden=torch.float32):
         return StatePart(step)(start, end, NetworkPart(step, hidden)(start, end)).t()
 
 
-@pytest.mark.parametrize("land", [CLOSED, TOLD, OPEN], ids=["closed", "albedo", "increments"])
+@pytest.mark.parametrize("land", [CLOSED, TOLD, BALANCED, OPEN], ids=["closed", "albedo", "energy", "increments"])
 @pytest.mark.parametrize("options", [{}, {"skip": False}, {"activation": "relu", "depth": 1}, {"activation": "gelu"}])
 def test_merged_weights_give_the_plain_step(land, options):
     """Centred and merged weights, without normalised states, give the outputs of the plain step to rounding."""

@@ -145,6 +145,11 @@ def test_names_are_the_available_variables(stepper, state):
     assert first.names == stepper.prognostic
     assert set(state.names) == set(stepper.outputs)
     assert set(state.numpy()) == set(state.torch()) == set(stepper.outputs)
+    assert "t2m" not in first
+    assert "swlv1" not in state
+    assert "t2m" in state
+    assert "swvl1" in state
+    assert list(state) == list(state.names)
     with pytest.raises(KeyError, match=r"'2t' is a diagnostic, and the state of .* has none. Make a step first"):
         first["t2m"]
     with pytest.raises(KeyError, match=r"no variable 'swlv1' in the state of .* Nearest: \['swvl1'"):
