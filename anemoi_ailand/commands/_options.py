@@ -1,12 +1,23 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Arguments ``[config] [key=value ...]``: a configuration file and options that override it."""
+"""Arguments of several commands: ``[config] [key=value ...]``, a file and options that override it; ``--execution``."""
 
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping, Sequence
+from typing import get_args
+
+from anemoi_ailand.constants import Execution
+
+
+def add_execution(parser: ArgumentParser, default: str | None = "auto") -> None:
+    """Add the argument ``--execution``; ``default`` is what the namespace holds without it."""
+    parser.add_argument(
+        "--execution", choices=get_args(Execution), default=default,
+        help="execution of the step (default: auto, compiled if it has been made or pays for making it)",
+    )  # fmt: skip
 
 
 def add_options(parser: ArgumentParser, config_help: str, named: Mapping[str, str]) -> None:

@@ -12,7 +12,12 @@ from anemoi.utils.cli import Command
 
 
 class Compile(Command):
-    """Compile the step of a network to machine code once for this machine; later runs take it from the user's cache."""
+    """Compile the step of a network to machine code once for this machine; later runs take it from the user's cache.
+
+    It takes a few minutes, and less for a second network, as the physics is shared. It needs a C++ compiler: g++, or
+    the one named by $CXX. The result is kept in ~/.cache/anemoi-ailand, or in the folder named by $AILAND_CACHE.
+    Another version of torch or of this package, and another kind of processor, need their own.
+    """
 
     def add_arguments(self, command_parser: ArgumentParser) -> None:
         """Add the arguments of the command."""

@@ -10,6 +10,8 @@ from argparse import ArgumentParser, Namespace
 
 from anemoi.utils.cli import Command
 
+from anemoi_ailand.commands._options import add_execution
+
 
 class Reforecast(Command):
     """Roll out a checkpoint from many initial dates at once into one NetCDF file (start, lead, point)."""
@@ -35,7 +37,7 @@ class Reforecast(Command):
         add("--points", type=int, nargs="+", help="indices of points (default: all)")
         add("--variables", nargs="+", help="variables (default: all predicted)")
         add("--device", default="cpu", help="device of torch: cpu, cuda (default: %(default)s)")
-        add("--execution", default="auto", help="auto, plain or compiled (default: %(default)s)")
+        add_execution(command_parser)
         add("--overwrite", action="store_true", help="replace an existing file")
 
     def run(self, args: Namespace) -> None:

@@ -12,6 +12,8 @@ from typing import Any
 
 from anemoi.utils.cli import Command
 
+from anemoi_ailand.commands._options import add_execution
+
 
 class Site(Command):
     """Run a network at one or more places: series, figure and scores against ecLand at the nearest points."""
@@ -39,7 +41,7 @@ class Site(Command):
         )
         add("--output", help="folder of the result (default: site); with --extract-only, the file (default: site.nc)")
         add("--device", help="device of torch: cpu, cuda (default: cpu)")
-        add("--execution", help="auto, plain or compiled (default: auto; see docs/guide/execution.md)")
+        add_execution(command_parser, default=None)
 
     def run(self, args: Namespace) -> None:
         """Run or extract, and print the path of the result."""

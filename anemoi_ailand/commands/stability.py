@@ -10,6 +10,8 @@ from argparse import ArgumentParser, Namespace
 
 from anemoi.utils.cli import Command
 
+from anemoi_ailand.commands._options import add_execution
+
 
 class Stability(Command):
     """Roll out a checkpoint over a century of repeated forcing, and judge whether it drifts."""
@@ -28,7 +30,7 @@ class Stability(Command):
         add("--start", help="first date of the forcing (default: the first midnight of the dataset)")
         add("--end", help="latest end of the forcing; only whole years are used (default: the last date)")
         add("--device", default="cpu", help="device of torch: cpu, cuda (default: %(default)s)")
-        add("--execution", default="auto", help="auto, plain or compiled (default: %(default)s)")
+        add_execution(command_parser)
 
     def run(self, args: Namespace) -> None:
         """Run, print the table and the path of the result."""

@@ -11,6 +11,8 @@ from typing import Any
 
 from anemoi.utils.cli import Command
 
+from anemoi_ailand.commands._options import add_execution
+
 
 class Tower(Command):
     """Run a network with the weather of a tower's own file: FLUXNET CSV, ALMA NetCDF, or a CSV with named columns."""
@@ -45,7 +47,7 @@ class Tower(Command):
         add("--spin-up", type=int, help="longest spin-up by repeating the file [years], 0 for none (default: 30)")
         add("--output", default="tower", help="folder of the result (default: %(default)s)")
         add("--device", help="device of torch: cpu, cuda (default: cpu)")
-        add("--execution", help="auto, plain or compiled (default: auto; see docs/guide/execution.md)")
+        add_execution(command_parser, default=None)
 
     def run(self, args: Namespace) -> None:
         """Run, print what was run and the path of the result; means and rules are in its table."""

@@ -29,12 +29,15 @@ LOG = logging.getLogger(__name__)
 
 
 class LandFile:
-    """CF NetCDF file, dimensions (time, point), one time every 6 h; published when it is closed."""
+    """CF NetCDF file, dimensions (time, point), one time every 6 h; published when it is closed.
 
-    def __init__(self, path: Path, names: tuple[str, ...], checkpoint_sha256: str) -> None:
+    It records the checkpoint, and the execution of its steps.
+    """
+
+    def __init__(self, path: Path, names: tuple[str, ...], checkpoint_sha256: str, execution: str) -> None:
         check_folder(path.parent)
         self.path, self.partial = path, partial_path(path)
-        self._names, self._sha256 = names, checkpoint_sha256
+        self._names, self._about = names, {"checkpoint_sha256": checkpoint_sha256, "execution": execution}
         self._file: netCDF4.Dataset | None = None
 
     def write(self, state: LandState) -> None:
@@ -60,7 +63,7 @@ class LandFile:
     def _create(self, state: LandState) -> netCDF4.Dataset:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         file = self._file = create(self.partial)
-        about = {"checkpoint_sha256": self._sha256, "featureType": "timeSeries"}
+        about = self._about | {"featureType": "timeSeries"}
         file.setncatts(global_attributes("Coupled run of the anemoi-ailand land emulator", **about))
         file.createDimension("time", None)
         add_coordinate(file, "time", ("time",), ())

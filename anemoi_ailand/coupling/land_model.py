@@ -24,6 +24,7 @@ from anemoi_ailand.coupling.crossing import read_feedback, read_forcing
 from anemoi_ailand.coupling.land_file import LandFile
 from anemoi_ailand.coupling.land_points import LandPoints, Places, land_points
 from anemoi_ailand.coupling.step_forcing import StepForcing
+from anemoi_ailand.data.anemoi_dataset import AnemoiDataset
 from anemoi_ailand.rollout.forcing.dataset_fields import FieldsAtPoints, StoredFields
 from anemoi_ailand.rollout.step.land_state import LandState
 from anemoi_ailand.rollout.stepper import LandStepper
@@ -67,6 +68,9 @@ class LandModelProcessor(Processor):
         File for the state of the land at the end of the run, for ``initial: {state: ...}`` of the next one.
     threads : int, optional
         Largest number of threads of the land's step.
+    execution : {'auto', 'plain', 'compiled'}
+        As in a run of the land: ``auto`` takes the compiled step if it has been made, or if the run is long enough to
+        pay for making it. See :func:`~anemoi_ailand.rollout.step.compiled_step.open_step`.
 
     Raises
     ------
@@ -89,6 +93,7 @@ class LandModelProcessor(Processor):
         output: str | None = None,
         save: str | None = None,
         threads: int | None = None,
+        execution: str = "auto",
         **options: Any,
     ) -> None:
         super().__init__(context, metadata)
@@ -96,7 +101,9 @@ class LandModelProcessor(Processor):
         if initial is None:
             raise ValueError("`land-model` has no `initial`. Give {dataset: PATH} or {state: PATH}.")
         self._initial, self._points = initial, points
-        self._stepper = stepper = LandStepper.open(checkpoint, threads=threads)
+        lead = _lead_time(context)
+        work = 0 if lead is None else _count_points(initial) * (lead // STEP)
+        self._stepper = stepper = LandStepper.open(checkpoint, threads=threads, execution=execution, point_steps=work)
         units = {n: _units(metadata, n) for n in metadata.variable_to_output_tensor_index}
         hours = metadata.timestep / timedelta(hours=1)
         self._source = read_forcing(
@@ -106,7 +113,8 @@ class LandModelProcessor(Processor):
         self._forcing = StepForcing(self._source.taken, hours)
         self._open = {n: StoredFields(path, [n]) for n, path in self._source.datasets.items()}
         self._stored: dict[str, FieldsAtPoints] = {}
-        self._file = None if output is None else LandFile(Path(output), stepper.outputs, stepper.checkpoint_sha256)
+        about = stepper.outputs, stepper.checkpoint_sha256, stepper.execution
+        self._file = None if output is None else LandFile(Path(output), *about)
         self._save = None if save is None else Path(save)
         self._check_end()
         self._run: _Run | None = None
@@ -193,9 +201,7 @@ def initial_state(config: Any, stepper: LandStepper, date: datetime) -> LandStat
 
     ``{dataset: PATH}``: an Anemoi dataset with state, static fields and forcing; ``{state: PATH}``: a saved state.
     """
-    if not isinstance(config, Mapping) or len(config) != 1:
-        raise TypeError(f"`initial` is {config!r}. Give {{dataset: PATH}} or {{state: PATH}}.")
-    check_known(config, ("dataset", "state"), "`initial`")
+    _check_initial(config)
     if "state" in config:
         state = stepper.load(Path(str(config["state"])))
         if state.date != date:
@@ -211,6 +217,20 @@ def initial_state(config: Any, stepper: LandStepper, date: datetime) -> LandStat
     values = stored.read(first, first + 1, np.arange(stored.latitudes.size))[0]
     LOG.info("Land starts from %s at %s", stored.path, date)
     return stepper.initial(dict(zip(names, values.T, strict=True)), date, stored.latitudes, stored.longitudes)
+
+
+def _check_initial(config: Any) -> None:
+    if not isinstance(config, Mapping) or len(config) != 1:
+        raise TypeError(f"`initial` is {config!r}. Give {{dataset: PATH}} or {{state: PATH}}.")
+    check_known(config, ("dataset", "state"), "`initial`")
+
+
+def _count_points(config: Any) -> int:
+    """Return the number of points of the land, before its variables are known."""
+    _check_initial(config)
+    if "state" in config:
+        return len(LandState.load(Path(str(config["state"])), None).latitudes)
+    return len(AnemoiDataset(str(config["dataset"])).latitudes)
 
 
 def _units(metadata: Any, name: str) -> str | None:

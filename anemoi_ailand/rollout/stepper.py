@@ -37,6 +37,7 @@ from anemoi_ailand.rollout.step.compiled_step import open_step
 from anemoi_ailand.rollout.step.land_state import LandState
 from anemoi_ailand.rollout.step.physical_step import PhysicalStep, to_dtype
 from anemoi_ailand.rollout.step.row_blocks import BlockStep
+from anemoi_ailand.rollout.step.state_file import warn_of_other_execution
 from anemoi_ailand.support.dates import Date, Duration, to_datetime
 from anemoi_ailand.support.netcdf_writer import COORDINATES
 from anemoi_ailand.support.object_display import as_html, as_text, with_units
@@ -126,11 +127,11 @@ class LandStepper:
     @classmethod
     def open(
         cls, checkpoint: str | Path = "ailand", *, device: str = "cpu", dtype: str = "float32",
-        threads: int | None = None, execution: str = "auto",
+        threads: int | None = None, execution: str = "auto", point_steps: int = 0,
     ) -> LandStepper:  # fmt: skip
-        """Load a checkpoint as :func:`load` does."""
+        """Load a checkpoint as :func:`load` does, for a number of points times steps, as far as known."""
         to_dtype(dtype)
-        return cls(open_step(checkpoint, device, execution), dtype, threads)
+        return cls(open_step(checkpoint, device, execution, point_steps), dtype, threads)
 
     def __repr__(self) -> str:
         return as_text(self._title(), self._rows())
@@ -295,7 +296,8 @@ class LandStepper:
                 for date, values in zip(dates, out.numpy(force=True), strict=True):
                     check_finite(values.T, self.outputs, self.outputs, date, places, False)
             diagnostics = self.layout.diagnostics(out[-1])
-        return out, replace(state, date=dates[-1], columns=start, diagnostics=diagnostics)
+        last = {"date": dates[-1], "columns": start, "diagnostics": diagnostics, "execution": self.execution}
+        return out, replace(state, **last)
 
     def propagate(self, state: LandState, forcing: Fields) -> LandState:
         """Step as :meth:`step` with gradients with respect to state, static fields and forcing."""
@@ -511,8 +513,14 @@ class LandStepper:
         return state.save(path, self.checkpoint_sha256)
 
     def load(self, path: str | Path) -> LandState:
-        """Read a state of this checkpoint, in this precision; see :meth:`LandState.load`."""
-        return LandState.load(path, self.checkpoint_sha256, self.device).to(self.dtype)
+        """Read a state of this checkpoint, in this precision; see :meth:`LandState.load`.
+
+        A warning says if the state was made by another execution than that of this stepper.
+        """
+        state = LandState.load(path, self.checkpoint_sha256, self.device)
+        if self.dtype is state.columns.dtype:  # another precision is another run anyway
+            warn_of_other_execution(f"The run that saved '{path}'", state.execution, self.execution)
+        return state.to(self.dtype)
 
     def close(self) -> None:
         """Stop the threads; optional, as they end with the stepper."""
@@ -591,8 +599,8 @@ class LandStepper:
             return torch.from_numpy(np.array(values, dtype=self._numpy)).to(self.device)
 
     def _after(self, state: LandState, end: Tensor, out: Tensor) -> LandState:
-        columns = self.layout.next_start(state.columns, end, out)
-        return replace(state, date=state.date + STEP, columns=columns, diagnostics=self.layout.diagnostics(out))
+        columns, diagnostics = self.layout.next_start(state.columns, end, out), self.layout.diagnostics(out)
+        return replace(state, date=state.date + STEP, columns=columns, diagnostics=diagnostics, execution="plain")
 
     def _differentiable(self, start: Tensor, end: Tensor) -> Tensor:
         """Step in physical units with padded rows, so that it is batch-invariant."""
@@ -679,8 +687,9 @@ def load(
     threads : int, optional
         Largest number of threads; by default as many as the system allows.
     execution : {'auto', 'plain', 'compiled'}
-        ``auto`` takes the compiled step if ``anemoi-ailand compile`` has made it, else the plain one; ``compiled``
-        makes it first. Derivatives and double precision are always plain.
+        ``auto`` takes the compiled step if it has been made, by ``anemoi-ailand compile`` or a long run, else the plain
+        one: how many steps will follow is not known here. ``compiled`` makes it first. Derivatives and double precision
+        are always plain.
 
     Returns
     -------
@@ -692,7 +701,7 @@ def load(
     FileNotFoundError
         The file does not exist; the message lists checkpoints in its folder and packaged networks.
     ValueError
-        Another kind of file, a damaged packaged one, unknown precision, or fewer than one thread.
+        Another kind of file, a damaged packaged one, unknown precision or execution, or fewer than one thread.
 
     Examples
     --------
@@ -717,10 +726,12 @@ def _as_array(name: str, values: Any) -> np.ndarray:
 def _checked_shape(name: str, values: Any, shape: tuple[int, ...]) -> Any:
     """Refuse a field that is neither a number nor of the shape (point,) or (step, point)."""
     if values.ndim and values.shape != shape:
-        steps = f"{shape[0]} steps and " if len(shape) > 1 else ""
+        found = f"'{name}' has shape {tuple(values.shape)}, but there are"
+        if len(shape) == 1:
+            raise ValueError(f"{found} {shape[0]} points. Give one value per point.")
         raise ValueError(
-            f"'{name}' has shape {tuple(values.shape)}, but there are {steps}{shape[-1]} points. Give one value per "
-            "point."
+            f"{found} {shape[0]} steps and {shape[1]} points. Give the forcing of these steps only, with shape "
+            f"{shape}, or a number for all."
         )
     return values
 

@@ -39,9 +39,10 @@ def suggestion(name: str, known: Iterable[str], n: int = 3) -> str:
 
 
 def check_execution(execution: str) -> None:
-    """Refuse an unknown way of execution by a ValueError."""
+    """Refuse an unknown way of execution, of any type, by a ValueError with the known ones."""
     if execution not in get_args(Execution):
-        raise ValueError(f"There is no execution '{execution}'. {suggestion(execution, get_args(Execution))}")
+        given = f"'{execution}'" if isinstance(execution, str) else repr(execution)
+        raise ValueError(f"There is no execution {given}. Give one of {', '.join(get_args(Execution))}.")
 
 
 def options_of(kind: type) -> list[str]:

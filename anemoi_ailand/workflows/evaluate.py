@@ -46,7 +46,8 @@ from anemoi_ailand.rollout.reforecast.reforecast import (
     protocol_a_starts,
     reforecast,
 )
-from anemoi_ailand.rollout.step.checkpoint import load_step
+from anemoi_ailand.rollout.step.checkpoint import LandStep, load_step
+from anemoi_ailand.rollout.step.compiled_step import choose_execution
 from anemoi_ailand.support.atomic import complete_folder
 from anemoi_ailand.support.checksum import file_sha256
 from anemoi_ailand.support.configuration import plain_name
@@ -216,6 +217,7 @@ def check(
     for job in (job for job in jobs if job.protocol == "B"):
         for date in settings.maps.dates:
             map_time(job.starts[0] + job.leads * np.timedelta64(1, "h"), date)
+    work: list[tuple[LandStep, int]] = []
     for label, checkpoint in settings.checkpoints.items():
         if not checkpoint.is_file():
             load_step(checkpoint)  # raises, and lists the checkpoints of the folder
@@ -223,9 +225,13 @@ def check(
         todo = [
             j for j in jobs if j.rolled_out and not is_current(kept / j.file(label), j, checkpoint, settings.execution)
         ]
-        inputs = load_step(checkpoint).inputs if todo else ()
-        for dataset in {job.dataset for job in todo}:
-            StoredFields(dataset, inputs)
+        if todo:
+            step = load_step(checkpoint, settings.device)
+            datasets = {job.dataset for job in todo}
+            n_points = {dataset: len(StoredFields(dataset, step.inputs).latitudes) for dataset in datasets}
+            work.append((step, sum(job.point_steps(n_points[job.dataset]) for job in todo)))
+    for step, point_steps in work:  # compiled if all roll-outs together pay for it, so that all find the same step
+        choose_execution(step, settings.execution, point_steps)
     return period
 
 

@@ -45,6 +45,11 @@ class Job:
         name = self.name if self.name == self.protocol else f"{self.protocol}-{self.name}"
         return f"{plain_name(name)}-{plain_name(label)}.nc"
 
+    def point_steps(self, n_points: int) -> int:
+        """Return the steps of a checkpoint times points, for a dataset of ``n_points``."""
+        used = n_points if self.points is None else len(self.points)
+        return len(self.starts) * used * int(self.leads[-1]) // STEP_HOURS
+
     def of(self, given: Mapping[str, Reforecast]) -> dict[str, Reforecast]:
         """Select the given forecasts that belong to this protocol."""
         return {label: forecast for label, forecast in given.items() if protocol_of(forecast) == self.protocol}

@@ -138,8 +138,8 @@ def site(
     output = Path(output).expanduser()
     with complete_folder(output, PROOF) as folder:
         chosen = select(dataset, places, start, lead, end, within, dataset_name)
-        step = open_step(checkpoint, device, execution)
         n_steps = chosen.last - chosen.first
+        step = open_step(checkpoint, device, execution, len(chosen.points) * n_steps)
         emulated = forecast(step, dataset, chosen.points, chosen.first, n_steps, progress=progress)
         header = _header(chosen, step)
         forcing = [n for n in step.inputs if variable(n).role is Role.FORCING and not variable(n).computed]

@@ -75,9 +75,10 @@ def stability(
     >>> folder = stability("ailand", "ecland.zarr", "stability", years=100)  # doctest: +SKIP
     """
     output = Path(output).expanduser()
-    run = setting(checkpoint, dataset, start, end, device, execution)
+    run = setting(checkpoint, dataset, start, end, device)
     check_length(years, run.cycle.n_years)
     kept = output.parent / f"{output.name}-years"
+    run = run.executed(execution, years, kept / "emulator.nc")
     with complete_folder(output, PROOF) as folder:
         truth = ecland_years(run, kept / "ecland.nc")
         made = run_years(run, kept / "emulator.nc", years, progress=progress)

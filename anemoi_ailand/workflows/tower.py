@@ -143,13 +143,14 @@ def tower(
         records = read_records(path, known, **options, **({"columns": columns} if columns else {}))
         place = Place(name or known.name or Path(path).stem, records.latitude, records.longitude)
         nearest = None if dataset is None else NearestPoint(dataset, place, within)
-        step = open_step(checkpoint, device, execution)
         if nearest is None:
             reader = with_properties(records, known)
         else:
             reader = with_properties(records, known, nearest.static(), nearest.seasons(), str(nearest))
-        _warn_of_albedo(step.inputs, reader.rules["albedo"])
         first, last = period(_dates(reader), start, lead, end)
+        work = last - first + spin_up * len(_dates(reader))  # at most: the spin-up ends when the soil is in balance
+        step = open_step(checkpoint, device, execution, work)
+        _warn_of_albedo(step.inputs, reader.rules["albedo"])
         result = _run(step, reader, nearest, _dates(reader), (first, last), spin_up, progress)
         _write(folder, place, reader, step, *result)
     return Path(output).expanduser()

@@ -52,7 +52,7 @@ def create_parser() -> ArgumentParser:
     add("--threads", type=int, default=1, help="threads of the network (default: 1)")
     add("--format", default="land-netcdf", help="output of the runs, also with options as YAML (default: land-netcdf)")
     add("--folder", type=Path, help="folder for temporary datasets and output")
-    add("--execution", default="plain", help="plain or compiled (default: plain)")
+    add("--execution", choices=("plain", "compiled"), default="plain", help="of the step (default: plain)")
     add = step.add_argument
     add("--networks", nargs="+", help="ailand-small, ailand, ailand-large, ailand-v1 (default: all)")
     add("--points", type=int, default=40000, help="points of the grid (default: 40000)")

@@ -4,6 +4,8 @@
 """A small dataset and a short training by the real command lines, made once for all tests that need them."""
 
 import fcntl
+import os
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -101,6 +103,28 @@ def once(tmp_path_factory, worker_id):
         return folder
 
     return make
+
+
+@pytest.fixture(scope="session")
+def compiled(once):
+    """Cache with the compiled step of the packaged network, made by the command."""
+    if shutil.which("g++") is None:
+        pytest.skip("there is no C++ compiler")
+
+    def make(folder):
+        own = {**os.environ, "AILAND_CACHE": str(folder)}
+        done = run_command("anemoi_ailand", "compile", "ailand", cwd=folder, timeout=1200, env=own)
+        assert done.returncode == 0, done.stderr
+        assert "ailand: compiled, hidden layers in" in done.stdout
+
+    return once("compiled", make)
+
+
+@pytest.fixture
+def cache(compiled, monkeypatch):
+    """The same as that of the user."""
+    monkeypatch.setenv("AILAND_CACHE", str(compiled))
+    return compiled
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,6 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """The compiled step in use: same scores, batch-invariant, kept for the next process, restarts within one execution."""
 
-import os
 import shutil
 import signal
 
@@ -14,35 +13,12 @@ import xarray as xr
 import yaml
 
 import anemoi_ailand as ail
-from anemoi_ailand.rollout.step.compiled_step import CACHE, open_step
+from anemoi_ailand.rollout.step.compiled_step import open_step
 from anemoi_ailand.rollout.step.row_blocks import BlockStep
 from anemoi_ailand.support.packaged import folder as packaged
 from tests.integration.test_operations import here, signalled, start
-from tests.support.commands import run_command
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(shutil.which("g++") is None, reason="there is no C++ compiler"),
-]
-
-
-@pytest.fixture(scope="module")
-def compiled(once):
-    """Cache with the compiled step of the packaged network, made by the command."""
-
-    def make(folder):
-        own = {**os.environ, CACHE: str(folder)}
-        done = run_command("anemoi_ailand", "compile", "ailand", cwd=folder, timeout=1200, env=own)
-        assert done.returncode == 0, done.stderr
-        assert "ailand: compiled, hidden layers in" in done.stdout
-
-    return once("compiled", make)
-
-
-@pytest.fixture
-def cache(compiled, monkeypatch):
-    monkeypatch.setenv(CACHE, str(compiled))
-    return compiled
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
@@ -108,3 +84,17 @@ def test_a_run_resumes_bitwise_and_a_change_is_said(cache, tmp_path, monkeypatch
             assert a.attrs["execution"].startswith("compiled")
             assert warned == (how == "plain")
             assert a.equals(b) == (how == "compiled")
+
+
+def test_a_run_stopped_plain_resumes_plain_by_default(cache, tmp_path, monkeypatch, caplog):
+    """Though a compiled step has been made meanwhile: bitwise, and without a warning."""
+    whole = here(written(tmp_path / "whole", execution="plain"), monkeypatch)
+    folder = written(tmp_path / "stopped", execution="plain", restart={"folder": "restarts", "every": "1d"})
+    assert signalled(start(folder), folder, signal.SIGTERM, 2) == 5
+    assert not (folder / "f.nc").exists()
+    caplog.clear()
+    here(folder, monkeypatch, "runner.land-forecaster.execution=auto")
+    assert not any("The stopped run was" in m for m in caplog.messages)
+    with xr.open_dataset(whole / "f.nc") as a, xr.open_dataset(folder / "f.nc") as b:
+        assert a.attrs["execution"] == b.attrs["execution"] == "plain"
+        assert a.equals(b)

@@ -95,6 +95,20 @@ def test_forced_is_coupled_to_the_last_bit(stepper, first, coupled):
     assert stepper.load(coupled / "end.state").columns.equal(states[-1].columns)
 
 
+def test_forced_is_coupled_within_the_compiled_step(cache, stepper, first, tmp_path, small_dataset):
+    """The same for the compiled land, whose file and saved state say what it was; the plain land differs."""
+    run(tmp_path, small_dataset, feedback=FEEDBACK, save=str(tmp_path / "end.state"), execution="compiled")
+    atmosphere, land = opened(tmp_path / "atmosphere.nc"), opened(tmp_path / "land.nc")
+    alone = LandStepper.open("ailand", threads=1, execution="compiled")
+    states = stand_alone(alone, first, atmosphere)
+    same_land(land, states)
+    saved = alone.load(tmp_path / "end.state")
+    assert saved.columns.equal(states[-1].columns)
+    assert land.attrs["execution"] == saved.execution == alone.execution != stepper.execution == "plain"
+    with pytest.raises(AssertionError, match="not equal"):
+        same_land(land, stand_alone(stepper, first, atmosphere))
+
+
 def test_atmosphere_continues_from_the_land(coupled, tmp_path, small_dataset):
     """Its fields are the land's, its next step received them, and its air answers; without feedback it does not."""
     atmosphere, land = opened(coupled / "atmosphere.nc"), opened(coupled / "land.nc")

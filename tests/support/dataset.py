@@ -6,7 +6,7 @@
 import numpy as np
 import torch
 
-from anemoi_ailand.variables import VARIABLES
+from anemoi_ailand.variables import VARIABLES, Time
 from tests.support.land import OPEN
 
 N_DATES, N_POINTS = 40, 5
@@ -28,6 +28,8 @@ class FakeDataset:
         mean, stdev = ([d.get(n, v) for n in self.variables] for d, v in ((OPEN.mean, 0.1), (OPEN.stdev, 0.3)))
         noise = rng.standard_normal((len(DATES), len(self.variables), 1, n_points))
         values = np.array(mean)[:, None, None] + 0.3 * np.array(stdev)[:, None, None] * noise
+        static = [i for n, i in self.name_to_index.items() if n in VARIABLES and VARIABLES[n].time is Time.CONSTANT]
+        values[:, static] = values[0, static]
         values[:, self.name_to_index["point_id"]] = 10 + np.arange(n_points)
         self.values = values.astype(np.float32)
         self.reads = []

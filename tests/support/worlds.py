@@ -6,7 +6,7 @@ roll-out that takes no time.
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -211,8 +211,15 @@ class FakeRollOut:
         from anemoi_ailand.workflows import evaluate as module  # loads torch, which scores need not
 
         monkeypatch.setattr(module, "reforecast", self.reforecast)
-        monkeypatch.setattr(module, "load_step", lambda path: SimpleNamespace(inputs=self.inputs, path=path))
-        monkeypatch.setattr(module, "StoredFields", lambda path, names: self.stored.append(Path(path)))
+        self.chosen: list[tuple[str, str, int]] = []
+        monkeypatch.setattr(module, "load_step", lambda path, _: SimpleNamespace(inputs=self.inputs, path=path))
+        monkeypatch.setattr(module, "StoredFields", self.opened)
+        monkeypatch.setattr(module, "choose_execution", lambda step, *how: self.chosen.append((step.path.stem, *how)))
+
+    def opened(self, path: Path, names: Sequence[str]) -> Any:
+        self.stored.append(Path(path))
+        with xr.open_dataset(path) as there:
+            return SimpleNamespace(latitudes=there.latitude.values)
 
     def reforecast(self, checkpoint: Path, dataset: Path, output: Path, **options: Any) -> Path:
         self.made.append(output)

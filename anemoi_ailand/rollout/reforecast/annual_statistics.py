@@ -80,6 +80,15 @@ class YearStatistics:
         return out | {"at_lower": self._at_lower, "at_upper": self._at_upper}
 
 
+def recorded_execution(path: Path) -> str | None:
+    """Return the execution of the years in a file; None if there is no file of years."""
+    try:
+        with NETCDF_LOCK, netCDF4.Dataset(path) as file:
+            return getattr(file, "execution", None)
+    except OSError:  # no file, or one of another kind, which YearsFile refuses
+        return None
+
+
 class YearsFile:
     """File of the years of a run, appended one by one; an existing file of the same run is continued.
 

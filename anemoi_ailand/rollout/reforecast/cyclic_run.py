@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,13 +16,13 @@ from torch import Tensor
 from anemoi_ailand.physics.bounds import limits
 from anemoi_ailand.rollout.forcing.cyclic_years import Cycle, find_cycle
 from anemoi_ailand.rollout.forcing.dataset_fields import FieldsAtPoints, StoredFields
-from anemoi_ailand.rollout.reforecast.annual_statistics import YearsFile, YearStatistics
-from anemoi_ailand.rollout.reforecast.sweep import check_read, on_device, rows_of_a_call, step_all
+from anemoi_ailand.rollout.reforecast.annual_statistics import YearsFile, YearStatistics, recorded_execution
+from anemoi_ailand.rollout.reforecast.sweep import on_device, read_forcing
 from anemoi_ailand.rollout.run.progress import Progress
 from anemoi_ailand.rollout.step.advance import StepLayout
-from anemoi_ailand.rollout.step.checkpoint import LandStep, checkpoint_checksum
-from anemoi_ailand.rollout.step.compiled_step import open_step
-from anemoi_ailand.rollout.step.traced_model import traced
+from anemoi_ailand.rollout.step.checkpoint import LandStep, checkpoint_checksum, load_step
+from anemoi_ailand.rollout.step.compiled_step import choose_execution
+from anemoi_ailand.rollout.step.row_blocks import BlockStep, steps_at_once
 from anemoi_ailand.support.checksum import ROLL_OUT, loaded_sha256
 
 LOG = logging.getLogger(__name__)
@@ -54,6 +54,16 @@ class Setting:
             "forcing_repeated": f"{first} to {last}",
         }
 
+    def executed(self, execution: str, years: int, path: Path) -> Setting:
+        """Choose the execution for a number of years; with ``auto``, years that were begun plain stay plain.
+
+        ``path`` is the file of the years, see :func:`run_years`.
+        """
+        if execution == "auto" and recorded_execution(path) == "plain":
+            execution = "plain"
+        point_steps = len(self.stored.latitudes) * self.cycle.steps(years)
+        return replace(self, step=choose_execution(self.step, execution, point_steps))
+
     def statistics(self) -> YearStatistics:
         """Return empty statistics of the state; soil water is bounded by porosity if the model has it."""
         names, fields = self.step.prognostic, self.stored
@@ -72,10 +82,9 @@ def setting(
     start: str | None = None,
     end: str | None = None,
     device: str = "cpu",
-    execution: str = "auto",
 ) -> Setting:
-    """Open model and dataset, and select the years to repeat."""
-    step = open_step(checkpoint, device, execution)
+    """Open model and dataset, and select the years to repeat; the step is plain."""
+    step = load_step(checkpoint, device)
     stored = StoredFields(dataset, step.inputs)
     marks = {name: values for name in MARKS if (values := stored.constant(name)) is not None}
     places = {"latitude": stored.latitudes, "longitude": stored.longitudes, **marks}
@@ -91,7 +100,6 @@ def run_years(run: Setting, path: Path, years: int, *, progress: bool = True) ->
     """
     if years < 1:
         raise ValueError(f"years is {years}. Give 1 or more.")
-    rows = rows_of_a_call(None, run.step.device)
     fields, statistics = run.stored.at_points(np.arange(len(run.stored.latitudes))), run.statistics()
     with YearsFile(path, run.step.prognostic, run.places, run.identity) as file:
         done = file.years
@@ -99,13 +107,13 @@ def run_years(run: Setting, path: Path, years: int, *, progress: bool = True) ->
             file.begin(_initial(run, fields))
         elif done < years:
             LOG.info("Resuming %s after %d years", path, done)
-        state = torch.from_numpy(file.last_state())[None].to(run.step.device)
-        with Progress(run.cycle.steps(years) - run.cycle.steps(min(done, years)), progress, "Century") as bar:
-            step, model = traced(run.step)
+        state = torch.from_numpy(file.last_state()).to(run.step.device)
+        steps = run.cycle.steps(years) - run.cycle.steps(min(done, years))
+        with BlockStep(run.step) as blocks, Progress(steps, progress, "Century") as bar:
             for k in range(done, years):
-                model.check()
+                blocks.check()
                 statistics.begin()
-                state = _year(step, fields, run.cycle.year(k), state, statistics, rows, bar)
+                state = _year(blocks, fields, run.cycle.year(k), state, statistics, bar)
                 file.write(statistics, run.cycle.dates[k % run.cycle.n_years])
                 bar.year(k + 1, years)
     return path
@@ -129,25 +137,22 @@ def ecland_years(run: Setting, path: Path) -> Path:
 
 
 def _year(
-    step: LandStep,
-    fields: FieldsAtPoints,
-    dates: range,
-    state: Tensor,
-    statistics: YearStatistics,
-    rows: int,
-    bar: Progress,
+    blocks: BlockStep, fields: FieldsAtPoints, dates: range, state: Tensor, statistics: YearStatistics, bar: Progress
 ) -> Tensor:
-    """Step through a year from ``state`` (1, point, prognostic) and return the state at its end."""
+    """Step through a year from ``state`` (point, prognostic) and return the state at its end."""
+    step = blocks.step
     layout = StepLayout(step.inputs, step.outputs, device=step.device)
     now = fields.at(dates[0])
-    for date in dates:
-        following = fields.at(date + 1)
-        check_read(fields, layout, date, now, following)
-        forecast = step_all(step, layout, state, on_device(now, step), on_device(following, step), rows)
-        state, now = layout.state(forecast), following
-        statistics.add(state[0].cpu().numpy(), torch.isfinite(forecast[0]).all(dim=-1).cpu().numpy())
-        bar.step()
-    return state
+    start = layout.with_state(on_device(now, step), state)
+    most = steps_at_once(len(now), step.device)
+    for k in range(0, len(dates), most):
+        some = dates[k : k + most]
+        now, forcing = read_forcing(fields, layout, some, now)
+        for forecast in blocks.steps(layout, start, on_device(forcing, step).mT):
+            finite = torch.isfinite(forecast).all(dim=-1)
+            statistics.add(layout.state(forecast).cpu().numpy(), finite.cpu().numpy())
+        bar.steps(len(some))
+    return layout.state_in(start)
 
 
 def _initial(run: Setting, fields: FieldsAtPoints) -> np.ndarray:

@@ -16,11 +16,11 @@ from torch import Tensor
 from anemoi_ailand.constants import STEP_HOURS
 from anemoi_ailand.rollout.forcing.dataset_fields import StoredFields
 from anemoi_ailand.rollout.reforecast.reforecast_file import CHUNK_SIZE, Layout, ReforecastFile
-from anemoi_ailand.rollout.reforecast.sweep import rows_of_a_call, sweep
+from anemoi_ailand.rollout.reforecast.sweep import sweep
 from anemoi_ailand.rollout.run.progress import Progress
-from anemoi_ailand.rollout.step.checkpoint import LandStep, checkpoint_checksum
-from anemoi_ailand.rollout.step.compiled_step import open_step
-from anemoi_ailand.rollout.step.traced_model import traced
+from anemoi_ailand.rollout.step.checkpoint import LandStep, checkpoint_checksum, load_step
+from anemoi_ailand.rollout.step.compiled_step import choose_execution
+from anemoi_ailand.rollout.step.row_blocks import BlockStep
 from anemoi_ailand.support.checksum import ROLL_OUT, loaded_sha256
 
 LOG = logging.getLogger(__name__)
@@ -97,7 +97,7 @@ def reforecast(
     (:func:`~anemoi_ailand.rollout.reforecast.sweep.sweep`). Where starts x points exceed :data:`FLIGHT_BYTES`, they are
     divided into parts, each with its own pass. Leads are written as they are reached, so a run may have any length.
 
-    Values are those of ``anemoi-inference run`` from the same start: bitwise on one CPU thread, elsewhere to rounding.
+    Values are those of ``anemoi-inference run`` from the same start: bitwise on a CPU, elsewhere to rounding.
 
     Parameters
     ----------
@@ -114,8 +114,8 @@ def reforecast(
     label : str
         Name of the model in tables and figures.
     batch_rows : int, optional
-        Largest number of rows of a model call; by default
-        :data:`~anemoi_ailand.rollout.reforecast.sweep.BATCH_ROWS`, or `BATCH_ROWS_ACCELERATOR` on a GPU.
+        Largest number of rows of a model call; by default that of
+        :class:`~anemoi_ailand.rollout.step.row_blocks.BlockStep`.
     device : str
         Device of torch.
     execution : {'auto', 'plain', 'compiled'}
@@ -149,11 +149,15 @@ def reforecast(
     """
     path = _free(Path(output).expanduser(), overwrite)
     dates, hours = _starts(starts), _leads(leads)
-    step = open_step(checkpoint, device, execution)
+    if batch_rows is not None and batch_rows < 1:
+        raise ValueError(f"batch_rows is {batch_rows}. Give 1 or more.")
+    step = load_step(checkpoint, device)
     names = _chosen(step.outputs, variables, step.path)
     stored = StoredFields(dataset, step.inputs)
     first, where = _positions(stored, dates, hours), checked_points(points, len(stored.latitudes), stored.path)
-    run = Run(step, stored, first, where, hours // STEP_HOURS, names, rows_of_a_call(batch_rows, step.device))
+    steps = len(dates) * len(where) * int(hours[-1] // STEP_HOURS)
+    step = choose_execution(step, execution, steps)
+    run = Run(step, stored, first, where, hours // STEP_HOURS, names, batch_rows)
     attributes = {"label": label, "checkpoint": str(step.path), "checkpoint_sha256": checkpoint_checksum(step.path)}
     attributes["execution"] = step.execution
     attributes["code_sha256"] = loaded_sha256(ROLL_OUT)
@@ -162,7 +166,6 @@ def reforecast(
         dates, hours, stored.latitudes[where], stored.longitudes[where], None if ids is None else ids[where], names,
         {**attributes, "dataset": str(stored.path)}, run.lead_chunk, run.point_chunk,
     )  # fmt: skip
-    steps = len(dates) * len(where) * int(run.steps[-1])
     with Progress(steps, progress, "Re-forecasts") as bar, ReforecastFile.create(path, layout) as file:
         for start, kept, part, values in run.forecasts(bar):
             file.write(start, kept, part, values)
@@ -181,8 +184,7 @@ def forecast(
     ``points`` and ``start`` are indices in the dataset. Returns the outputs by name, each of shape (step, point).
     """
     stored = StoredFields(dataset, step.inputs)
-    leads, rows = np.arange(1, n_steps + 1), rows_of_a_call(None, step.device)
-    run = Run(step, stored, np.array([start]), points, leads, step.outputs, rows)
+    run = Run(step, stored, np.array([start]), points, np.arange(1, n_steps + 1), step.outputs)
     out = np.empty((n_steps, len(step.outputs), len(points)), dtype=np.float32)
     with Progress(n_steps * len(points), progress, "Rollout") as bar:
         for _, kept, part, values in run.forecasts(bar):
@@ -205,10 +207,10 @@ class Run:
         points: np.ndarray,
         steps: np.ndarray,
         names: tuple[str, ...],
-        batch_rows: int,
+        batch_rows: int | None = None,
     ) -> None:
-        self.step = traced(step)[0] if step.device.type == "cpu" else step
-        self.stored, self.batch_rows = stored, batch_rows
+        self.step, self.stored = step, stored
+        self._blocks = BlockStep(step, block_rows=batch_rows)
         self.first, self.points, self.steps, self.names = first, points, steps, names
         self.lead_chunk = min(len(steps), GATHERED_LEADS)
         row_bytes = 4 * (self.lead_chunk * len(names) + 3 * len(step.outputs) + 2 * len(step.prognostic))
@@ -226,7 +228,7 @@ class Run:
         for starts, points in self.parts:
             fields = self.stored.at_points(self.points[points])
             first = self.first[starts].tolist()
-            pass_through = sweep(self.step, fields, first, int(self.steps[-1]), self.batch_rows)
+            pass_through = sweep(self._blocks, fields, first, int(self.steps[-1]))
             for start, leads, values in self._gathered(pass_through, first, bar):
                 yield starts.start + start, leads, points, values
 

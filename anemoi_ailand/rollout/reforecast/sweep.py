@@ -12,24 +12,22 @@ import torch
 from torch import Tensor
 
 from anemoi_ailand.rollout.forcing.dataset_fields import FieldsAtPoints
-from anemoi_ailand.rollout.step.advance import StepLayout, advance
+from anemoi_ailand.rollout.step.advance import StepLayout
 from anemoi_ailand.rollout.step.checkpoint import LandStep
-
-#: Rows of one model call on a CPU, where activations stay in the cache, and on an accelerator.
-BATCH_ROWS, BATCH_ROWS_ACCELERATOR = 4096, 2**18
+from anemoi_ailand.rollout.step.row_blocks import BlockStep, steps_at_once
 
 
 def sweep(
-    step: LandStep, fields: FieldsAtPoints, starts: Sequence[int], n_steps: int, batch_rows: int
+    blocks: BlockStep, fields: FieldsAtPoints, starts: Sequence[int], n_steps: int
 ) -> Iterator[tuple[int, range, Tensor]]:
     """Pass through the dates once and make one step at each date for all active roll-outs.
 
     All roll-outs that are active at a date share its forcing, whatever their lead time: they are folded into the rows
-    of one call, each date is read once, and memory grows with the active roll-outs only.
+    of one call, which makes all steps until a roll-out begins or ends. Each date is read once, and memory grows with
+    the active roll-outs only.
 
-    ``starts`` are the increasing indices of the start dates, ``n_steps`` the steps of each roll-out, ``batch_rows`` the
-    largest number of rows of one call. Missing values that the model reads, and predictions that are not finite, are
-    errors.
+    ``starts`` are the increasing indices of the start dates, ``n_steps`` the steps of each roll-out. Missing values
+    that the model reads, and predictions that are not finite, are errors. Static fields are those at the first date.
 
     Yields
     ------
@@ -41,34 +39,30 @@ def sweep(
     forecast : Tensor, shape (active, point, output)
         Outputs in physical units.
     """
+    step = blocks.step
     layout = StepLayout(step.inputs, step.outputs, device=step.device)
     first = last = 0  # the roll-outs first:last are active
     while first < len(starts):
         if first == last:
             date = starts[first]
             now = fields.at(date)
-            state = torch.empty((0, len(now), len(layout.prognostic)), device=step.device)
+            slots = torch.empty((0, len(now), len(step.inputs)), device=step.device)
         if last < len(starts) and starts[last] == date:
             fields.check(now, date, layout.prognostic)
-            state = torch.cat([state, layout.state_in(on_device(now, step))[None]])
+            slots = torch.cat([slots, on_device(now, step)[None]])
             last += 1
-        following = fields.at(date + 1)
-        check_read(fields, layout, date, now, following)
-        forecast = step_all(step, layout, state, on_device(now, step), on_device(following, step), batch_rows)
-        date, now = date + 1, following
-        _check_forecast(forecast, step, fields, starts[first:last], date)
-        yield date, range(first, last), forecast
+        active = last - first
+        until = min([starts[first] + n_steps, *starts[last : last + 1]])  # the next end or start
+        until = min(until, date + steps_at_once(active * len(now), step.device))
+        now, forcing = read_forcing(fields, layout, range(date, until), now)
+        start = slots.flatten(0, 1)
+        out = blocks.steps(layout, start, on_device(forcing, step).repeat(1, 1, active).mT)
+        for forecast in out.unflatten(1, (active, -1)):
+            date += 1
+            _check_forecast(forecast, step, fields, starts[first:last], date)
+            yield date, range(first, last), forecast
         ended = int(date - starts[first] == n_steps)
-        state, first = layout.state(forecast[ended:]), first + ended
-
-
-def rows_of_a_call(batch_rows: int | None, device: torch.device) -> int:
-    """Return the largest number of rows of a model call: as given, else by the kind of device."""
-    if batch_rows is None:
-        return BATCH_ROWS if device.type == "cpu" else BATCH_ROWS_ACCELERATOR
-    if batch_rows < 1:
-        raise ValueError(f"batch_rows is {batch_rows}. Give 1 or more.")
-    return batch_rows
+        slots, first = start.unflatten(0, (active, -1))[ended:], first + ended
 
 
 def on_device(values: np.ndarray, step: LandStep) -> Tensor:
@@ -76,31 +70,22 @@ def on_device(values: np.ndarray, step: LandStep) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(values)).to(step.device)
 
 
-def check_read(fields: FieldsAtPoints, layout: StepLayout, date: int, now: np.ndarray, following: np.ndarray) -> None:
-    """Refuse missing values in what the model reads at ``date`` and one step later; the state is not checked."""
-    fields.check(now, date, layout.fields_start)
-    fields.check(following, date + 1, layout.forcing_end)
+def read_forcing(
+    fields: FieldsAtPoints, layout: StepLayout, dates: range, now: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Read the forcing (step, forcing, point) of the steps that begin at ``dates``; refuse missing values.
 
-
-def step_all(
-    step: LandStep, layout: StepLayout, state: Tensor, now: Tensor, following: Tensor, batch_rows: int
-) -> Tensor:
-    """Make one step of several roll-outs that share fields and forcing.
-
-    Shapes: ``state (rollout, point, prognostic)``, ``now`` and ``following (point, input)`` to
-    ``(rollout, point, output)``. Rows are divided evenly, so that no call is much smaller than the others.
+    ``now`` (point, input) are the fields at the first date. They come back as those at the last date, after the steps.
+    What the model does not read, such as the state of the dataset, is not checked.
     """
-    n_points = state.shape[1]
-    rows = state.flatten(0, 1)
-    n_calls = -(-len(rows) // batch_rows)
-    size = -(-len(rows) // n_calls)
-    parts = []
-    for begin in range(0, len(rows), size):
-        part = rows[begin : begin + size]
-        point = torch.arange(begin, begin + len(part), device=rows.device) % n_points
-        slots = now.index_select(0, point), following.index_select(0, point)
-        parts.append(advance(step.of_slots, layout, *slots, state=part))
-    return torch.cat(parts).unflatten(0, state.shape[:2])
+    columns, forcing = layout.columns(layout.forcing).tolist(), []
+    for date in dates:
+        following = fields.at(date + 1)
+        fields.check(now, date, layout.fields_start)
+        fields.check(following, date + 1, layout.forcing_end)
+        forcing.append(following[:, columns].T)
+        now = following
+    return now, np.stack(forcing)
 
 
 def _check_forecast(forecast: Tensor, step: LandStep, fields: FieldsAtPoints, starts: Sequence[int], date: int) -> None:

@@ -25,6 +25,7 @@ from anemoi_ailand.rollout.ensembles.ensemble import SINGLE, Ensemble
 from anemoi_ailand.rollout.forcing.common_points import on_same_points
 from anemoi_ailand.rollout.forcing.file_input import EcLandInput
 from anemoi_ailand.rollout.forcing.read_ahead import ReadAhead
+from anemoi_ailand.rollout.forcing.state_input import LandStateInput
 from anemoi_ailand.rollout.outputs.land_output import LandOutput
 from anemoi_ailand.rollout.run.loop import Rollout
 from anemoi_ailand.rollout.run.options import run_options
@@ -45,6 +46,7 @@ from anemoi_ailand.rollout.step.compiled_step import open_step
 from anemoi_ailand.rollout.step.land_state import LandState
 from anemoi_ailand.rollout.step.pretrained import checkpoint_path
 from anemoi_ailand.rollout.step.row_blocks import BlockStep, steps_at_once
+from anemoi_ailand.rollout.step.state_file import warn_of_other_execution
 from anemoi_ailand.support.netcdf_lock import NETCDF_LOCK
 
 LOG = logging.getLogger(__name__)
@@ -245,12 +247,11 @@ class LandForecasterRunner(RunnerHooks, Runner):
             work = n_points * members * self._steps
             paths = [self._path, *self._other_checkpoints]
             self._steps_opened = [open_step(p, self.device, chosen, work) for p in paths]
-            if stopped and stopped != self.execution:
-                LOG.warning(
-                    "The stopped run was %s, and it resumes %s: from here on, values differ from those of a run "
-                    "without interruption by rounding. Set `execution` to keep one of them",
-                    stopped, self.execution,
-                )  # fmt: skip
+            start = self.prognostics_inputs[self._dataset]
+            if stopped:
+                warn_of_other_execution("The stopped run", stopped, self.execution)
+            elif isinstance(start, LandStateInput):
+                warn_of_other_execution(f"The run that saved '{start.path}'", start.state.execution, self.execution)
         return self._steps_opened
 
     @property
@@ -355,7 +356,9 @@ class LandForecasterRunner(RunnerHooks, Runner):
             return
         for i, member in enumerate(roll.ensemble.members):
             rows = slice(i * where[0].size, (i + 1) * where[0].size)
-            state = LandState(roll.date, *where, roll.columns()[rows], roll.inputs, roll.prognostic)
+            state = LandState(
+                roll.date, *where, roll.columns()[rows], roll.inputs, roll.prognostic, execution=self.execution
+            )
             path = state.save(str(self.options.final_state).format(member=member), checkpoint_checksum(self._path))
             LOG.info("State of %s written to %s", roll.date, path)
 

@@ -27,7 +27,7 @@ from anemoi_ailand.hosts.torch_inductor import Library, compile_library, missing
 from anemoi_ailand.model.precision import in_hardware
 from anemoi_ailand.rollout.step.batch_invariance import ROWS_COMPILED
 from anemoi_ailand.rollout.step.checkpoint import LandStep, checkpoint_checksum, load_step
-from anemoi_ailand.rollout.step.device_step import DeviceStep
+from anemoi_ailand.rollout.step.device_step import DeviceStep, execution_name
 from anemoi_ailand.rollout.step.fused_step import (
     TOLERANCE,
     NetworkPart,
@@ -39,6 +39,7 @@ from anemoi_ailand.rollout.step.fused_step import (
 from anemoi_ailand.support.atomic import complete_file
 from anemoi_ailand.support.checksum import COMPILED, loaded_sha256
 from anemoi_ailand.support.options import check_execution
+from anemoi_ailand.support.packaged import folder
 
 LOG = logging.getLogger(__name__)
 
@@ -47,6 +48,9 @@ PAYS = 3 * 10**7
 
 #: The compiled step takes at most this number of units of rows, and blocks of so many rows.
 _UNITS, _BLOCK = 2**16, 2048
+
+#: Digits of the key of a processor that files record.
+_KEY_DIGITS = 6
 
 #: Environment variable with the folder that is used instead of the user's cache.
 CACHE = "AILAND_CACHE"
@@ -69,7 +73,12 @@ def open_step(
         Rows times steps of the work ahead, as far as known.
     """
     check_execution(execution)
-    step = load_step(checkpoint, device)
+    return choose_execution(load_step(checkpoint, device), execution, point_steps)
+
+
+def choose_execution(step: LandStep, execution: str, point_steps: int) -> LandStep:
+    """Return a loaded step in the execution that :func:`open_step` would take."""
+    check_execution(execution)
     if execution == "plain":
         return step
     level = logging.WARNING if execution == "compiled" else logging.DEBUG
@@ -82,7 +91,7 @@ def open_step(
     paths = compiled_paths(step) if cache_folder().is_dir() else ()
     if not paths or not all(path.is_file() for path in paths):
         if execution == "auto" and point_steps < PAYS:
-            LOG.info("The step runs plain. It is several times faster after `anemoi-ailand compile %s`", checkpoint)
+            LOG.info("The step runs plain. It is several times faster after `anemoi-ailand compile %s`", _name(step))
             return step
         if (reason := missing_compiler()) or (reason := _failed(step)):
             LOG.warning("The step of %s is not compiled, so it runs plain: %s", step.path.name, reason)
@@ -128,6 +137,11 @@ def hidden_precision(kind: str = "cpu") -> torch.dtype:
     return torch.bfloat16 if in_hardware(kind) else torch.float32
 
 
+def processor() -> str:
+    """Return the kind of processor and a short key of its instructions, as in the names of compiled steps."""
+    return f"{platform.machine()}-{hashlib.sha256(_instructions().encode()).hexdigest()[:_KEY_DIGITS]}"
+
+
 class CompiledStep:
     """Compiled step; safe to call from several threads.
 
@@ -150,7 +164,7 @@ class CompiledStep:
         threads = os.cpu_count() or 1
         self._plain, self._network, self._state = step, Library(network, threads), Library(state, threads)
         self.precision = hidden_precision()
-        self.name = f"compiled, hidden layers in {str(self.precision).removeprefix('torch.')}"
+        self.name = execution_name(self.precision, processor())
         self._lock, self._compared = threading.Lock(), False
 
     def __call__(self, start: Tensor, end: Tensor) -> Tensor:
@@ -222,6 +236,11 @@ def _instructions() -> str:
         return next(line for line in lines if line.startswith(("flags", "Features")))
     except (OSError, StopIteration):  # another system
         return platform.processor()
+
+
+def _name(step: LandStep) -> str:
+    """Return the name of a packaged network, or the path."""
+    return step.path.stem if step.path.parent == folder("pretrained") else str(step.path)
 
 
 def _impossible(step: LandStep) -> str | None:

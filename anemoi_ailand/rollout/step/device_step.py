@@ -28,6 +28,15 @@ _WARM_UP = 3
 _BUFFERS = 2
 
 
+def execution_name(hidden: torch.dtype, processor: str) -> str:
+    """Return the name of a compiled step that files record; steps of one name have the same values bitwise.
+
+    >>> execution_name(torch.bfloat16, "x86_64-4f1c02").partition(", torch")[0]
+    'compiled, hidden layers in bfloat16'
+    """
+    return f"compiled, hidden layers in {str(hidden).removeprefix('torch.')}, torch {torch.__version__}, {processor}"
+
+
 @dataclass(frozen=True)
 class _Recording:
     """Start slot (input, row), forcing (forcing, row) and outputs (output, row) of a graph that advances the start."""
@@ -56,7 +65,7 @@ class DeviceStep:
 
     def __init__(self, step: LandStep, hidden: torch.dtype = torch.bfloat16) -> None:
         self._plain, self.precision, self.device = step, hidden, step.device
-        self.name = f"compiled, hidden layers in {str(hidden).removeprefix('torch.')}"
+        self.name = execution_name(hidden, torch.cuda.get_device_name(step.device))
         self._network, self._state = NetworkPart(step, hidden), StatePart(step)
         self._layout = StepLayout(step.inputs, step.outputs, device=step.device)
         self._recordings: dict[tuple[int, tuple[str, ...]], _Recording] = {}

@@ -54,6 +54,8 @@ class LandState:
         Diagnostics of the last step; None at the start.
     diagnosed : tuple of str
         Names of the diagnostics.
+    execution : str, optional
+        Execution of the last step, such as ``plain``; None at the start, or if it is not known.
 
     Examples
     --------
@@ -78,6 +80,7 @@ class LandState:
     prognostic: tuple[str, ...]
     diagnostics: Tensor | None = None
     diagnosed: tuple[str, ...] = ()
+    execution: str | None = None
 
     def __getitem__(self, name: str) -> Tensor:
         """Return a prognostic, diagnostic or static variable by its name in the table or in NetCDF, shape (point,).
@@ -190,6 +193,7 @@ class LandState:
         header = {
             "kind": KIND, "date": self.date.isoformat(), "checkpoint_sha256": checkpoint_sha256,
             "inputs": list(self.inputs), "prognostic": list(self.prognostic), "diagnosed": list(self.diagnosed),
+            "execution": self.execution,
         }  # fmt: skip
         return write_restart(Path(path), header, arrays)
 
@@ -215,4 +219,5 @@ class LandState:
             prognostic=tuple(header["prognostic"]),
             diagnostics=None if diagnostics is None else torch.from_numpy(diagnostics).to(device),
             diagnosed=tuple(header["diagnosed"]),
+            execution=header.get("execution"),
         )

@@ -57,7 +57,7 @@ class BlockStep:
         on_processor = step.device.type == "cpu"
         self.block_rows = block_rows or (BLOCK_ROWS if on_processor else BLOCK_ROWS_ACCELERATOR)
         self.threads = (threads or usable_processors()) if on_processor else 1
-        self.step = traced(step)[0] if on_processor else step
+        self.step, self._recorded = traced(step) if on_processor else (step, None)
         self._unit, self._of_units = ROWS if on_processor else 1, self.step.of_slots
         if on_processor and step.compiled is not None:
             self.block_rows = min(self.block_rows, BLOCK_ROWS)
@@ -74,6 +74,11 @@ class BlockStep:
         """Stop the threads."""
         if self._pool is not None:
             self._pool.shutdown()
+
+    def check(self) -> None:
+        """Compare recordings with the model again, at the next call of each shape."""
+        if self._recorded is not None:
+            self._recorded.check()
 
     def __call__(self, start: Tensor, end: Tensor, out: Tensor | None = None) -> Tensor:
         """Compute the outputs at t + 6 h from both slots, into ``out`` if given.

@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import logging
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,6 +22,8 @@ import numpy as np
 
 from anemoi_ailand.support.atomic import write_whole
 from anemoi_ailand.support.disk_errors import not_found
+
+LOG = logging.getLogger(__name__)
 
 #: First words of a file, with the version of its format.
 MAGIC = "anemoi-ailand restart 1"
@@ -49,6 +52,19 @@ def write_restart(path: Path, header: Mapping[str, Any], arrays: Mapping[str, np
             f"MB. An earlier file is left unchanged. Free some space and resume from it",
         ) from error
     return path
+
+
+def warn_of_other_execution(what: str, recorded: str | None, execution: str) -> None:
+    """Warn that a run continues from a file whose recorded execution is not its own; None is not known.
+
+    Bitwise promises hold within one execution: plain, or compiled with one precision, torch and processor.
+    """
+    if recorded is not None and recorded != execution:
+        LOG.warning(
+            "%s was %s, and it continues %s: from here on, values differ from those of a run without interruption by "
+            "rounding. Set `execution` to keep one of them, on the same machine with the same torch",
+            what, recorded, execution,
+        )  # fmt: skip
 
 
 def read_restart(path: Path, kind: str, checkpoint_sha256: str | None) -> tuple[dict[str, Any], dict[str, np.ndarray]]:

@@ -85,16 +85,19 @@ ARGUMENTS = {
     "reforecast every three days": (
         REFORECAST, (*FORECAST, "--first", "2022-01-01", "--last", "2022-01-07", "--every", "3", "--days", "1"),
         ("ailand", "d.zarr", "reforecast.nc"),
-        {"starts": ["2022-01-01T00:00:00", "2022-01-04T00:00:00", "2022-01-07T00:00:00"], "leads": range(6, 25, 6)},
+        {"starts": ["2022-01-01T00:00:00", "2022-01-04T00:00:00", "2022-01-07T00:00:00"], "leads": range(6, 25, 6),
+         "execution": "auto"},
     ),
     "reforecast of given starts": (
-        REFORECAST, (*FORECAST, "--starts", "2022-01-01", "2022-02-11T12:00", "--variables", "stl1", "--points", "3"),
+        REFORECAST, (*FORECAST, "--starts", "2022-01-01", "2022-02-11T12:00", "--variables", "stl1", "--points", "3",
+                     "--execution", "plain"),
         ("ailand", "d.zarr", "reforecast.nc"),
-        {"starts": ["2022-01-01", "2022-02-11T12:00"], "variables": ["stl1"], "points": [3]},
+        {"starts": ["2022-01-01", "2022-02-11T12:00"], "variables": ["stl1"], "points": [3], "execution": "plain"},
     ),
     "site": (
-        SITE, ("site", *PLACES, "--lead", "364d"),
-        ([Place("50.7N_7.1E", 50.7, 7.1), Place("33.9S_70W", -33.9, -70.0)], "d.zarr", "site"), {"lead": "364d"},
+        SITE, ("site", *PLACES, "--lead", "364d", "--execution", "plain"),
+        ([Place("50.7N_7.1E", 50.7, 7.1), Place("33.9S_70W", -33.9, -70.0)], "d.zarr", "site"),
+        {"lead": "364d", "execution": "plain"},
     ),
     "extract": (
         EXTRACT, ("site", *PLACES[:4], *PLACES[8:], "--end", "2022-02", "--within", "9", "--extract-only"),
@@ -106,18 +109,21 @@ ARGUMENTS = {
         (
             "tower", "t.csv", "--site", "s.yaml", "--lat", "48.3", "--lon", "-105.1", "--utc-offset", "-7", "--column",
             "temperature=AirT [degC]", "--column", "time=date", "--stamp", "start", "--dataset", "d.zarr", "--spin-up",
-            "0", "--lead", "365d", "--output", "out",
+            "0", "--lead", "365d", "--output", "out", "--execution", "compiled",
         ),
         ("t.csv", "out"),
         {
             "site": "s.yaml", "latitude": 48.3, "longitude": -105.1, "utc_offset": -7.0, "stamp": "start",
-            "dataset": "d.zarr", "spin_up": 0, "lead": "365d",
+            "dataset": "d.zarr", "spin_up": 0, "lead": "365d", "execution": "compiled",
             "columns": {"temperature": "AirT [degC]", "time": "date"},
         },
     ),
     "stability": (
-        STABILITY, ("stability", "--checkpoint", "c", "--dataset", "d", "--output", "out", "--start", "2018-01-02"),
-        ("c", "d", "out"), {"years": 100, "start": "2018-01-02", "end": None, "device": "cpu"},
+        STABILITY,
+        ("stability", "--checkpoint", "c", "--dataset", "d", "--output", "out", "--start", "2018-01-02", "--execution",
+         "compiled"),
+        ("c", "d", "out"),
+        {"years": 100, "start": "2018-01-02", "end": None, "device": "cpu", "execution": "compiled"},
     ),
 }  # fmt: skip
 
@@ -131,6 +137,15 @@ def test_arguments_reach_the_workflow(call, case):
     if line[0] in ("site", "tower"):
         assert found.options == options
     assert {k: found.options[k] for k in options} == options
+
+
+def test_unknown_execution_is_refused(capsys):
+    """By the parser, with the known ones."""
+    for line in (("site", *PLACES), ("tower", "t.csv"), FORECAST, ("stability", "--dataset", "d")):
+        with pytest.raises(SystemExit) as end:
+            command(*line, "--execution", "fast")
+        assert end.value.code == 2
+        assert "invalid choice: 'fast' (choose from 'auto', 'plain', 'compiled')" in capsys.readouterr().err
 
 
 def test_places_are_read_from_a_file(call, tmp_path):

@@ -115,6 +115,17 @@ def test_state_and_file_at_the_end(world, tmp_path):
     processor(world, date=saved.date, initial={"state": str(tmp_path / "end.state")})
 
 
+@pytest.mark.parametrize(("lead", "point_steps"), [("12h", 2 * 44), ("30d", 120 * 44)])
+def test_execution_is_chosen_as_in_a_run(world, monkeypatch, lead, point_steps):
+    """By name and by the points of the land times its steps."""
+    asked = []
+    monkeypatch.setattr(LandStepper, "open", lambda name, **how: asked.append(how) or world.stepper)
+    processor(world, lead=lead)
+    processor(world, lead=lead, execution="compiled")
+    work = {"threads": 1, "point_steps": point_steps}
+    assert asked == [{**work, "execution": "auto"}, {**work, "execution": "compiled"}]
+
+
 def test_a_run_whose_date_is_not_known_before(world):
     """A start that is unknown in advance is checked at the first step."""
     processor(world, date=None).process(atmosphere(world, 6, 0, 280.0))
@@ -267,12 +278,12 @@ def states():
 def test_states_are_written_unchanged(states, tmp_path):
     """All times are written bitwise, under NetCDF names; diagnostics are missing at the start."""
     stepper, made = states
-    file = LandFile(tmp_path / "new" / "land.nc", stepper.outputs, "abc")
+    file = LandFile(tmp_path / "new" / "land.nc", stepper.outputs, "abc", stepper.execution)
     for state in made:
         file.write(state)
     file.close()
     with xr.open_dataset(tmp_path / "new" / "land.nc") as ds:
-        assert ds.attrs["checkpoint_sha256"] == "abc"
+        assert (ds.attrs["checkpoint_sha256"], ds.attrs["execution"]) == ("abc", "plain")
         np.testing.assert_array_equal(ds.time, np.array([s.date for s in made], dtype="datetime64[ns]"))
         np.testing.assert_array_equal(ds.latitude, made[0].latitudes)
         for k, state in enumerate(made):
@@ -286,7 +297,7 @@ def test_states_are_written_unchanged(states, tmp_path):
 def test_the_name_is_given_when_the_file_is_complete(states, tmp_path):
     """Until the run is complete there is a partial file, and an earlier file stays."""
     (tmp_path / "land.nc").write_text("earlier")
-    file = LandFile(tmp_path / "land.nc", states[0].outputs, "abc")
+    file = LandFile(tmp_path / "land.nc", states[0].outputs, "abc", "plain")
     file.write(states[1][0])
     assert (tmp_path / "land.nc").read_text() == "earlier"
     assert (tmp_path / "land.nc.partial").is_file()

@@ -80,6 +80,8 @@ def test_several_steps_in_one_call(dtype):
         stepper.steps(first, together, 3)
     with pytest.raises(ValueError, match=rf"has shape \(3, {N}\), but there are 2 steps and {N} points"):
         stepper.steps(first, together, 2)
+    with pytest.raises(ValueError, match=rf"has shape \({N},\), but .* these steps only, with shape \(3, {N}\), or"):
+        stepper.steps(first, {name: values[0] for name, values in together.items()}, 3)
 
 
 @pytest.mark.parametrize("kind", ["torch", "xarray", "float32", "masked"])
@@ -271,15 +273,17 @@ def test_time_zones_are_converted(small):
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_saved_state_continues_bitwise(tmp_path, dtype):
+def test_saved_state_continues_bitwise(tmp_path, dtype, caplog):
     """A loaded state continues bitwise; the differentiable step is bitwise the fast one, also after a conversion."""
     stepper = case.stepper(dtype)
     first, second = case.forcings(N, 2)
     state = stepper.step(case.start(stepper, N), first)
     same(stepper.propagate(case.start(stepper, N), first), state)
     path = stepper.save(state, tmp_path / "land.state")
+    caplog.clear()
     loaded = stepper.load(path)
     same(loaded, state)
+    assert loaded.execution == "plain" and not caplog.records
     assert loaded.diagnosed == state.diagnosed
     same(stepper.step(loaded, second), stepper.step(state, second))
     if dtype == "float32":
@@ -288,6 +292,20 @@ def test_saved_state_continues_bitwise(tmp_path, dtype):
         for given in (state, replace(loaded, inputs=loaded.inputs[::-1])):
             with pytest.raises(ValueError, match="to another checkpoint or precision"):
                 double.step(given, second)
+
+
+def test_state_of_another_execution_is_warned_of_once(tmp_path, caplog):
+    """A state says how it was made; one at the start of a run, or of an earlier version, belongs to any execution."""
+    stepper = case.stepper()
+    start = case.start(stepper, N)
+    state = replace(stepper.step(start, case.forcings(N)[0]), execution="compiled")  # all that older files say
+    stepper.load(stepper.save(start, tmp_path / "start"))
+    assert start.execution is None and not caplog.records
+    same(stepper.load(stepper.save(state, tmp_path / "s")), state)
+    (record,) = caplog.records
+    assert f"that saved '{tmp_path / 's'}' was compiled, and it continues plain: from here" in record.getMessage()
+    stepper.run(labelled(times=4), initial=tmp_path / "s", progress=False)
+    assert len(caplog.records) == 2
 
 
 def test_state_of_another_checkpoint_is_refused(tmp_path):

@@ -11,6 +11,7 @@ import pytest
 import torch
 from anemoi.training.tasks.forecaster import RolloutConfig
 
+from anemoi_ailand.model.precision import in_hardware
 from anemoi_ailand.training import compiled_step
 from anemoi_ailand.training.compiled_step import PAYS, CompiledStep, n_rows, open_step
 from anemoi_ailand.training.curriculum import ListedRollout, rollout_at
@@ -37,17 +38,32 @@ def rolled_out(step, land, batch):
 
 
 @pytest.mark.slow
-def test_compiled_step_has_values_and_gradients_of_the_plain_one():
-    """Outputs to 1e-4 of a standard deviation, gradients to 1e-3 of their size, also after an update of the weights."""
-    land, batch = BALANCED.land_model().train(), BALANCED.batch(N_STEPS + 1)
+@pytest.mark.parametrize(
+    ("hidden", "near", "close"),
+    [
+        ("float32", 1e-4, 1e-3),
+        pytest.param(
+            "bfloat16", 1e-2, 5e-2, marks=pytest.mark.skipif(not in_hardware("cpu"), reason="there is no bfloat16")
+        ),
+    ],
+)
+def test_compiled_step_has_values_and_gradients_of_the_plain_one(hidden, near, close):
+    """In single precision, outputs to 1e-4 of a standard deviation and gradients to 1e-3 of their size.
+
+    In bfloat16 to its rounding, which the network is seen to use. Also after an update of the weights.
+    """
+    land, batch = BALANCED.land_model(hidden_precision=hidden).train(), BALANCED.batch(N_STEPS + 1)
+    exact = BALANCED.land_model().train()
     modules = [sorted(vars(module)) for module in land.modules()]
     compiled = CompiledStep(land, n_rows(batch))
+    rounding = (rolled_out(compiled, land, batch)[0] - rolled_out(exact, exact, batch)[0]).abs().max()
+    assert (rounding > 1e-3) == (hidden == "bfloat16")
     for _ in range(2):
         (expected, gradient), (outputs, found) = (rolled_out(step, land, batch) for step in (land, compiled))
-        torch.testing.assert_close(outputs, expected, rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(outputs, expected, rtol=near, atol=near)
         for a, b in zip(found, gradient, strict=True):
             assert b.norm() > 0
-            assert (a - b).norm() < 1e-3 * b.norm()
+            assert (a - b).norm() < close * b.norm()
         with torch.no_grad():
             for parameter in land.parameters():
                 parameter.mul_(0.9)

@@ -120,8 +120,11 @@ def test_roll_outs_are_kept_and_replaced(files, tmp_path, roll_out):
     evaluate(settings)
     assert roll_out.made == [kept]
     assert (tmp_path / "e" / "metrics.csv").read_text() == first
+    assert roll_out.chosen == [("A", "auto", 160)]  # 10 starts x 8 steps x 2 points, which decide what auto means
     evaluate(world.settings(files, tmp_path / "e", protocol_b=None, points=[3, 4]))
     assert roll_out.made == [kept, kept]
+    evaluate(world.settings(files, tmp_path / "both", points=[1, 2], execution="plain"))
+    assert roll_out.chosen[2:] == [("A", "plain", 160 + 2 * 167)]  # of all protocols
 
 
 def test_an_error_in_between_leaves_nothing_under_the_name(files, tmp_path, roll_out, monkeypatch):
@@ -305,14 +308,15 @@ def test_checkpoint_that_cannot_run_on_the_dataset_is_found_before_any_roll_out(
     def needs(path, names):
         if "swvl9" in names:
             raise ValueError(f"The model needs {list(names)}, which dataset '{path}' does not have")
+        return roll_out.opened(path, names)
 
     inputs = {"A.ckpt": ("swvl1",), "B.ckpt": ("swvl9",)}
-    monkeypatch.setattr(module, "load_step", lambda p: type("Step", (), {"inputs": inputs[Path(p).name]}))
+    monkeypatch.setattr(module, "load_step", lambda p, _: type("Step", (), {"inputs": inputs[Path(p).name]}))
     monkeypatch.setattr(module, "StoredFields", needs)
     both = {label: files / f"{label}.ckpt" for label in "AB"}
     with pytest.raises(ValueError, match=r"The model needs .'swvl9'., which dataset '.*reference.nc'"):
         evaluate(world.settings(files, tmp_path / "e", checkpoints=both))
-    assert (roll_out.made, left(tmp_path)) == ([], [])
+    assert (roll_out.chosen, roll_out.made, left(tmp_path)) == ([], [], [])
 
 
 LONG = {"first": np.array(["2022-01-02"], "datetime64[ns]"), "leads": np.arange(6, 241, 6)}

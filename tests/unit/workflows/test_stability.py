@@ -26,6 +26,10 @@ class Run:
     cycle, identity = Cycle(), {"checkpoint_sha256": "abc"}
     step = type("Step", (), {"path": "best.ckpt"})()
 
+    def executed(self, *how):
+        self.asked = how
+        return self
+
 
 @pytest.fixture
 def fake(monkeypatch):
@@ -37,9 +41,11 @@ def fake(monkeypatch):
         return path
 
     run = changed(years(12), "stl2_mean", 0, 284.0 + 0.1 * np.arange(12))
-    monkeypatch.setattr(module, "setting", lambda *_: Run())
+    opened = Run()
+    monkeypatch.setattr(module, "setting", lambda *_: opened)
     monkeypatch.setattr(module, "ecland_years", lambda _, path: write(path, years(CYCLE)))
     monkeypatch.setattr(module, "run_years", lambda _, path, years, progress: write(path, run))
+    return opened
 
 
 def test_everything_is_written(fake, tmp_path):
@@ -57,6 +63,7 @@ def test_everything_is_written(fake, tmp_path):
     np.testing.assert_allclose(pd.read_csv(folder / "points.csv")["stl2_trend"], [1.0, 0, 0, 0], atol=1e-6)
     with xr.open_dataset(tmp_path / "out-years" / "emulator.nc") as kept:
         assert kept.sizes["year"] == 12
+    assert fake.asked == ("auto", 10, tmp_path / "out-years" / "emulator.nc")
 
 
 def test_too_few_years_are_refused_before_the_roll_out(fake, tmp_path):

@@ -20,6 +20,7 @@ from anemoi_ailand.data.stations.tower_reader import open_tower
 from anemoi_ailand.evaluation.sites.places import Place
 from anemoi_ailand.rollout.reforecast.point_run import PointRun
 from anemoi_ailand.rollout.step.checkpoint import load_step
+from anemoi_ailand.workflows import tower as module
 from anemoi_ailand.workflows.tower import NearestPoint, _warn_of_albedo, tower
 from tests.support.files import TOWER_SITE, write_tower
 
@@ -92,13 +93,16 @@ def test_result_is_the_roll_out_of_the_input_file(files):
     np.testing.assert_array_equal(weather.read(["avg_t"], dates[1:]), reader.read(["avg_t"], dates[1:]))
 
 
-def test_properties_and_state_of_the_nearest_point(files, tmp_path):
+def test_properties_and_state_of_the_nearest_point(files, tmp_path, monkeypatch):
     """Of the packaged sample, on the same day of one of its years; the site's own properties come first."""
     path, *_ = files
+    asked = []
+    monkeypatch.setattr(module, "open_step", lambda *how: asked.append(how) or load_step(how[0]))
     here = {"latitude": 40.01, "longitude": -88.29, "utc_offset": -6, "spin_up": 0, "lead": "1d", "progress": False}
     folder = tower(path, tmp_path / "a", dataset="$AILAND_SAMPLE", within=3000.0, **here)
     sample = NearestPoint("$AILAND_SAMPLE", Place("t", 40.01, -88.29), 3000.0)
     start = datetime(2020, 1, 2)
+    assert asked == [("ailand", "cpu", "auto", 4)]  # its steps, which decide what auto means
     reader = open_reader(str(folder / "input.nc"))
     names = ["swvl1", "stl4", "sd", "theta_sat", "cvl", "z", "lai_lv"]
     expected = list(sample.read(names, [start]).values())

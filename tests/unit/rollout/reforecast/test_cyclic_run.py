@@ -74,7 +74,18 @@ def test_a_run_that_was_stopped_resumes(run, tmp_path):
         xr.testing.assert_identical(whole, parts)
 
 
-def test_values_that_are_not_finite_are_counted(run, tmp_path, monkeypatch):
+def test_years_begun_plain_stay_plain_by_default(run, tmp_path, monkeypatch):
+    """The execution of other years is chosen by points times steps, as in a run."""
+    asked = []
+    monkeypatch.setattr(century, "choose_execution", lambda step, *how: asked.append(how) or step)
+    run.executed("auto", 3, tmp_path / "years.nc")
+    run_years(run, tmp_path / "years.nc", 1, progress=False)
+    for execution in ("auto", "compiled"):
+        run.executed(execution, 3, tmp_path / "years.nc")
+    assert asked == [(how, (4 + 6 + 4) * case.N_POINTS) for how in ("auto", "plain", "compiled")]
+
+
+def test_values_that_are_not_finite_are_counted(run, tmp_path):
     """NaN at a point is counted from there on and leaves the other points unchanged."""
     step, calls = run.step, []
     predict = step.model.predict_step
@@ -86,7 +97,6 @@ def test_values_that_are_not_finite_are_counted(run, tmp_path, monkeypatch):
             out["data"][0, 0, 0, 4, step.outputs.index("stl1")] = torch.nan
         return out
 
-    monkeypatch.setattr(century, "traced", lambda given: (given, type("Model", (), {"check": lambda self: None})()))
     run_years(run, tmp_path / "sound.nc", 2)
     step.model.predict_step = fails_later
     run_years(run, tmp_path / "years.nc", 2)
@@ -129,7 +139,7 @@ def test_soil_water_is_bounded_by_the_porosity(run):
 
 def test_setting_opens_model_and_dataset(data, tmp_path, monkeypatch):
     """Marks of points and years come from the dataset; too short a dataset is an error."""
-    monkeypatch.setattr(century, "open_step", lambda _path, _device, _execution: OPEN.land_step())
+    monkeypatch.setattr(century, "load_step", lambda _path, _device: OPEN.land_step())
     with pytest.raises(ValueError, match="no whole year"):
         setting("best.ckpt", tmp_path)
     monkeypatch.setattr(century, "find_cycle", lambda *_: CYCLE)

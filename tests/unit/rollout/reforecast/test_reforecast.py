@@ -14,6 +14,7 @@ from anemoi_ailand.rollout.reforecast.period import check_options, period
 from anemoi_ailand.rollout.reforecast.reforecast import division, lead_hours_of_days, protocol_a_starts, reforecast
 from anemoi_ailand.rollout.reforecast.reforecast_file import Layout, ReforecastFile
 from anemoi_ailand.rollout.run import progress as bars_of
+from anemoi_ailand.rollout.step import row_blocks
 from anemoi_ailand.support.netcdf_writer import variable_attributes
 from anemoi_ailand.variables import VARIABLES
 from tests.support import dataset as case
@@ -89,7 +90,7 @@ def data(monkeypatch):
     """Dataset and model in memory, in place of any."""
     made, step = case.FakeDataset(), OPEN.land_step()
     monkeypatch.setattr("anemoi.datasets.open_dataset", lambda _path: made)
-    monkeypatch.setattr(under_test, "open_step", lambda _path, _device, _execution: step)
+    monkeypatch.setattr(under_test, "load_step", lambda _path, _device: step)
     made.step = step
     return made
 
@@ -152,6 +153,7 @@ def test_starts_points_and_variables_are_chosen(tmp_path, data):
 def test_one_long_run_is_written_as_it_goes(tmp_path, data, monkeypatch):
     """Groups of leads are written in order, as soon as they are complete."""
     monkeypatch.setattr(under_test, "GATHERED_LEADS", 4)
+    monkeypatch.setattr(row_blocks, "STEPS", 4)
     written, write = [], under_test.ReforecastFile.write
 
     def noted(self, start, leads, points, values):
@@ -216,7 +218,7 @@ def test_log_and_bar(tmp_path, data, caplog, capfd, monkeypatch):
     """The log has one line, and a terminal one bar, which ends at starts x points x steps."""
     caplog.set_level("INFO", logger="anemoi_ailand")
     run(tmp_path)
-    assert [r.getMessage().split(": ")[1] for r in caplog.records] == [
+    assert [r.getMessage().split(": ")[1] for r in caplog.records if r.name == under_test.__name__] == [
         "3 starts x 4 leads x 5 points x 5 variables, 120 steps in 1 passes"
     ]
     assert capfd.readouterr() == ("", "")

@@ -9,7 +9,8 @@ import pytest
 from anemoi_ailand.data import anemoi_dataset
 from anemoi_ailand.rollout.forcing.dataset_fields import StoredFields
 from anemoi_ailand.rollout.reforecast.sweep import sweep
-from anemoi_ailand.rollout.step.checkpoint import LandStep
+from anemoi_ailand.rollout.step import row_blocks
+from anemoi_ailand.rollout.step.row_blocks import BlockStep
 from tests.support import dataset as case
 from tests.support.land import OPEN
 
@@ -28,10 +29,10 @@ def fields(step, tmp_path, points=ALL):
     return StoredFields(tmp_path, step.inputs).at_points(points)
 
 
-def collect(step, source, starts, n_steps, batch_rows=1000):
+def collect(step, source, starts, n_steps, block_rows=1000):
     """Forecasts of each start, shape (start, step, point, output)."""
     found = [[] for _ in starts]
-    for date, under_way, forecast in sweep(step, source, starts, n_steps, batch_rows):
+    for date, under_way, forecast in sweep(BlockStep(step, 1, block_rows), source, starts, n_steps):
         for s, values in zip(under_way, forecast, strict=True):
             assert date - starts[s] == len(found[s]) + 1
             found[s].append(values.numpy().copy())  # which fails for a tensor with gradients
@@ -39,27 +40,33 @@ def collect(step, source, starts, n_steps, batch_rows=1000):
 
 
 @pytest.mark.parametrize("starts", [[0], [0, 1, 2], [0, 3, 20], [2, 9, 16], [30, 31]])
-@pytest.mark.parametrize("batch_rows", [4, 1000])
-def test_each_start_is_as_if_alone(data, tmp_path, starts, batch_rows):
+@pytest.mark.parametrize("block_rows", [4, 1000])
+def test_each_start_is_as_if_alone(data, tmp_path, starts, block_rows):
     """Roll-outs that overlap, touch or lie apart are bitwise those of a single loop; each date is read once."""
     step = OPEN.land_step()
-    found = collect(step, fields(step, tmp_path), starts, 7, batch_rows)
+    found = collect(step, fields(step, tmp_path), starts, 7, block_rows)
     expected = np.array([case.by_hand(step, data, range(s, s + 7)) for s in starts])
     assert np.ptp(expected[..., step.outputs.index("stl1")], axis=1).min() > 0.1
     np.testing.assert_array_equal(found, expected)
     assert data.reads == sorted(set(data.reads))
-    some = collect(step, fields(step, tmp_path, np.array([3, 0])), starts, 7, batch_rows)
+    some = collect(step, fields(step, tmp_path, np.array([3, 0])), starts, 7, block_rows)
     np.testing.assert_array_equal(some, expected[:, :, [3, 0]])
 
 
-def test_rows_of_a_call_are_limited_and_shared_out(data, tmp_path, monkeypatch):
-    """20 rows in calls of at most 8 are calls of 7, 7 and 6."""
-    step, sizes = OPEN.land_step(), []
-    call = LandStep.__call__
-    monkeypatch.setattr(LandStep, "__call__", lambda self, x: sizes.append(x.shape) or call(self, x))
-    collect(step, fields(step, tmp_path), [0, 1, 2, 3], 4, batch_rows=8)
-    assert [s[1] for s in sizes] == [5, *[5, 5], *[8, 7], *[7, 7, 6], *[8, 7], *[5, 5], 5]
-    assert all(s[0] == 2 and s[2] == len(step.inputs) for s in sizes)
+@pytest.mark.parametrize(
+    ("starts", "expected"),
+    [([0, 20], [(7, 5), (7, 5)]), ([0, 3], [(3, 5), (4, 10), (3, 5)]), ([0, 1], [(1, 5), (6, 10), (1, 5)])],
+)
+def test_steps_are_made_at_once_until_a_start_or_an_end(data, tmp_path, monkeypatch, starts, expected):
+    """Calls have as many steps, and the rows of all active roll-outs; fewer steps where memory is limited."""
+    step, sizes, steps = OPEN.land_step(), [], BlockStep.steps
+    monkeypatch.setattr(BlockStep, "steps", lambda self, *x: sizes.append(x[2].shape[:2]) or steps(self, *x))
+    collect(step, fields(step, tmp_path), starts, 7)
+    assert sizes == expected
+    monkeypatch.setattr(row_blocks, "ROW_STEPS", 10)
+    sizes.clear()
+    collect(step, fields(step, tmp_path), starts[:1], 7)
+    assert sizes == [(2, 5), (2, 5), (2, 5), (1, 5)]
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from anemoi.inference.forcings import ComputedForcings
 from anemoi.inference.runners import create_runner
 
 from anemoi_ailand.data.sun import COMPUTED
+from anemoi_ailand.rollout.forcing.state_input import LandStateInput
 from anemoi_ailand.rollout.run.launch import launch, read_run
 from anemoi_ailand.rollout.run.options import run_options
 from anemoi_ailand.rollout.run.restart import Restart, Restarts
@@ -120,6 +121,44 @@ def test_run_resumes_where_it_stopped(kept):
     same = keeping(kept, {"lead_time": "9d", "verbosity": 1}, threads=2, final_state="x.state")
     same._check()
     assert (same._resumed.number, same._resumed.date) == (4, DATE + timedelta(days=1))
+
+
+@pytest.mark.parametrize(
+    ("stopped", "option", "asked", "warned"),
+    [
+        ("plain", "auto", "plain", False),
+        ("plain", "compiled", "compiled", True),
+        ("compiled, x", "auto", "auto", False),
+        ("compiled", "auto", "auto", True),
+        ("compiled, y", "auto", "auto", True),
+        (None, "auto", "auto", False),
+    ],
+)
+def test_execution_of_a_resumed_run(monkeypatch, caplog, stopped, option, asked, warned):
+    """A run stopped plain resumes plain under auto; another execution than that of the file is warned of once."""
+    found = []
+
+    def opens(path, device, execution, work):
+        found.append((execution, work))
+        return SimpleNamespace(execution="plain" if execution == "plain" else "compiled, x")
+
+    monkeypatch.setattr("anemoi_ailand.rollout.run.runner.open_step", opens)
+    restart = None if stopped is None else Restart(DATE, 1, {}, [], stopped)
+    r = runner({"lead_time": "2d"}, {"execution": option}, _resumed=restart, _steps_opened=[], device="cpu",
+               prognostics_inputs={"data": None})  # fmt: skip
+    assert len(r._networks(5)) == len(r._networks(5)) == 1
+    assert found == [(asked, 5 * 8)]
+    assert [f"The stopped run was {stopped}, and it continues" in m for m in caplog.messages] == [True] * warned
+
+
+@pytest.mark.parametrize(("made", "warned"), [(None, False), ("plain", False), ("compiled, x", True)])
+def test_start_from_a_state_of_another_execution_is_warned_of(monkeypatch, caplog, made, warned):
+    """The states that a run or a stepper saves say how they were made."""
+    monkeypatch.setattr("anemoi_ailand.rollout.run.runner.open_step", lambda *_: SimpleNamespace(execution="plain"))
+    start = LandStateInput.__new__(LandStateInput)
+    start.path, start.state = "land.state", SimpleNamespace(execution=made)
+    runner(_steps_opened=[], device="cpu", prognostics_inputs={"data": start})._networks(5)
+    assert ["The run that saved 'land.state' was compiled, x" in m for m in caplog.messages] == [True] * warned
 
 
 @pytest.mark.parametrize(

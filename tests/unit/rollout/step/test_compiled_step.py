@@ -95,6 +95,19 @@ def test_auto_is_plain_until_compiled_or_worth_it(monkeypatch, tmp_path, caplog)
     assert open_step("ailand").compiled == compiled_paths(step) and len(made) == 1
 
 
+def test_name_tells_torch_and_processor(monkeypatch):
+    """Files record it, so that a run that continues with another torch or processor is warned of."""
+    monkeypatch.setattr(module, "Library", Interpreted)
+    names = set()
+    for version, flags in (("2.10.0", "flags: avx512f"), ("2.11.0", "flags: avx512f"), ("2.10.0", "flags: avx2")):
+        monkeypatch.setattr(torch, "__version__", version)
+        monkeypatch.setattr(module, "_instructions", lambda flags=flags: flags)
+        name = CompiledStep(CLOSED.land_step(), "network", "state").name
+        assert name.startswith("compiled, hidden layers in ") and f", torch {version}, " in name
+        names.add(name)
+    assert len(names) == 3
+
+
 def test_without_a_folder_no_checksum_is_computed(monkeypatch, tmp_path):
     """Names of files need a checksum of the code, which short runs on a machine without compiled steps do not pay."""
     monkeypatch.setenv(module.CACHE, str(tmp_path / "none"))
@@ -124,9 +137,12 @@ def test_what_cannot_be_compiled_runs_plain_with_a_warning(cause, monkeypatch, t
 
 
 def test_unknown_execution():
-    """An unknown name gives the known ones, before the checkpoint is read."""
-    with pytest.raises(ValueError, match=r"no execution 'fast'.*compiled"):
-        open_step("missing.ckpt", execution="fast")
+    """An unknown name, or none, gives the known ones, before the checkpoint is read."""
+    for wrong, shown in (("fast", "'fast'"), (None, "None"), (True, "True"), ([], r"\[\]")):
+        with pytest.raises(ValueError, match=rf"no execution {shown}\. Give one of auto, plain, compiled"):
+            open_step("missing.ckpt", execution=wrong)
+        with pytest.raises(ValueError, match="Give one of auto, plain, compiled"):
+            LandStepper.open("missing.ckpt", execution=wrong)
 
 
 def test_parts_of_a_failed_compilation_are_removed(monkeypatch, tmp_path):

@@ -213,6 +213,7 @@ def test_saved_and_loaded_is_equal_to_the_last_bit(stepper, state, tmp_path, dia
     loaded = LandState.load(state.save(tmp_path / "s", "abc"), "abc", CPU)
     assert loaded.columns.view(torch.int32).equal(state.columns.view(torch.int32))
     assert (loaded.date, loaded.inputs, loaded.prognostic) == (state.date, state.inputs, state.prognostic)
+    assert loaded.execution == state.execution == ("plain" if diagnosed else None)
     np.testing.assert_array_equal(loaded.latitudes, state.latitudes)
     np.testing.assert_array_equal(loaded.longitudes, state.longitudes)
     assert (loaded.diagnostics is None) == (not diagnosed)
