@@ -62,7 +62,7 @@ def renew_site(inputs: Inputs) -> dict[str, Blocks]:
         rows.append([v if isinstance(v := score[column], str) else plain_number(v) for column in _SITE])
     blocks = {
         "site-origin": made_by("site", {DEFAULT: (checksum_of(DEFAULT), summary["execution"])}),
-        "site-table": f"{summary['steps']} steps:\n\n{table(rows)}",
+        "site-table": table(rows),
     }
     return {"docs/results/site.md": blocks}
 
@@ -72,7 +72,7 @@ def renew_quickstart(inputs: Inputs) -> dict[str, Blocks]:
     folder = inputs.folder / "quickstart"
     once(folder, key_of(None, places=EVERYTHING), lambda: quickstart(folder, force=True))
     comparison = folder / "comparison"
-    copy_figure(comparison / "figures" / "sites-B.png", "quickstart_sites.png")
+    copy_figure(comparison / "figures" / "sites.png", "quickstart_sites.png")
     lines = (comparison / "table.md").read_text(encoding="utf-8").splitlines()
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("|")]
     head, body = rows[0], [row for row in rows[2:] if len(row) == len(rows[0]) and row[2] == "held-out"]

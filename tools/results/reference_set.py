@@ -92,7 +92,7 @@ def renew(inputs: Inputs) -> dict[str, Blocks]:
     found = {name: evaluated(inputs, name, f"reference-{name}", every_days=EVERY_DAYS) for name in inputs.networks}
     years = {name: evaluated(inputs, name, f"year-{name}", year=2022) for name in inputs.networks}
     main = found[DEFAULT]
-    copy_figure(main.folder / "figures" / "growth-A.png", "reference_error_growth.png")
+    copy_figure(main.folder / "figures" / "error_growth_a_core.png", "reference_error_growth.png")
     blocks = {
         "reference-origin": made_by(PART, {name: (checksum_of(name), s.execution) for name, s in found.items()}),
         "reference-training": training_text(DEFAULT),
@@ -133,7 +133,7 @@ def training_text(network: str) -> str:
         f"{sum(of.values())} points, 2018 to 2022; {of[HELD_OUT]} points are held out. `{network}` was trained with "
         f"the configuration `{training['config']}` in {training['steps']:,} steps on {of[TRAINED]} points in "
         f"{' to '.join(data['trained'])}, and selected by the validation in {chosen}; the [command and all "
-        f"details](../guide/checkpoints.md) are in its model card (`anemoi-ailand pretrained`)."
+        f"details](../guide/pretrained.md) are in its model card (`anemoi-ailand pretrained`)."
     )
 
 
