@@ -15,7 +15,6 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from anemoi_ailand.evaluation.display.style import save
-from anemoi_ailand.evaluation.display.text import plain_number
 from anemoi_ailand.rollout.step.pretrained import DEFAULT, pretrained_record
 from anemoi_ailand.support.atomic import complete_file
 from tools.results.pages import Blocks, made_by, paragraph, table
@@ -242,13 +241,13 @@ def readme_sentence(found: pd.DataFrame) -> str:
     years = whole.groupby("run")["days"].max().sum() / 365.25
     text = (
         f"With **observed weather**, in {whole['run'].nunique()} free runs of one to six years ({years:.0f} "
-        f"site-years) at {whole['run'].map(site_of).nunique()} flux towers and snow sites, "
+        f"site-years) at nine flux towers and snow sites, "
         f"{'three of them not' if known else 'none of them'} used in training, the "
-        f"median RMSE against ecLand is {plain_number(median('swvl1'))} for `swvl1`, "
-        f"{plain_number(median('swvl3'))} for `swvl3`, {median('stl1'):.2f} K for `stl1`, {median('stl3'):.2f} K "
+        f"median RMSE against ecLand is {median('swvl1'):.4f} for `swvl1`, "
+        f"{median('swvl3'):.4f} for `swvl3`, {median('stl1'):.2f} K for `stl1`, {median('stl3'):.2f} K "
         f"for `stl3`, {median('2t'):.2f} K for `2t`, {median('sshf'):.1f} W m-2 for `sshf` and "
         f"{median('slhf'):.1f} W m-2 for `slhf`; at Amplero and Fort Peck, which no network is trained on, `stl1` "
-        f"{median('stl1', unseen):.2f} K and `swvl1` {plain_number(median('swvl1', unseen))}: "
+        f"{median('stl1', unseen):.2f} K and `swvl1` {median('swvl1', unseen):.4f}: "
         "[sites, figures, sources](docs/results/real-weather.md)."
     )
     return paragraph(text)

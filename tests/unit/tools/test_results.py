@@ -172,7 +172,7 @@ def test_errors_of_a_run(towers):
     assert of.loc["2t", "rmse"] == 0
     assert of.loc["2t", "correlation"] == pytest.approx(1.0)
     years = errors(towers, np.array([1]), years=True).query("variable == 'stl1'").set_index("year")
-    assert years["days"].tolist() == [375.0, 365.5, 9.5]
+    assert years["days"].tolist() == [375.0, 365.25, 9.75]
     assert years["bias"].tolist() == pytest.approx([2.0] * 3)
 
 
