@@ -74,7 +74,7 @@ def key_of(name: str | None, *data: Path, places: tuple[str, ...] = SCORED, **op
 def once(result: Path, key: Mapping[str, Any], make: Callable[[], object]) -> Path:
     """Make a result unless it exists and was made with the same key, and return its path.
 
-    The key is written beside the result when that is complete, so a step that was interrupted is repeated.
+    The key is written next to the result when that is complete, so a step that was interrupted is repeated.
     """
     note = result.with_name(f"{result.name}.key.json")
     text = json.dumps(key, indent=1, sort_keys=True, default=str) + "\n"

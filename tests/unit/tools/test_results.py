@@ -177,7 +177,7 @@ def test_errors_of_a_run(towers):
 
 
 def test_errors_by_site_and_class(towers):
-    """A site's own physiography is apart from drawn ones, of which classes are made."""
+    """A site's own physiography is apart from drawn ones; classes are made of the latter."""
     site = site_errors(towers).query("variable == 'stl1'").set_index(["site", "own"])
     assert site["bias"].to_dict() == pytest.approx({("A", True): 1, ("A", False): 1, ("B", True): 0, ("B", False): 0})
     assert site.loc[("A", False), "spread"] == pytest.approx(1.0)
