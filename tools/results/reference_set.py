@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,9 @@ from anemoi_ailand.evaluation.fields.matching import HELD_OUT, TRAINED, held_out
 from anemoi_ailand.evaluation.report.tables import CORE
 from anemoi_ailand.evaluation.scores.strata import BIOMES
 from anemoi_ailand.evaluation.scores.sums import collect
+from anemoi_ailand.rollout.reforecast.reforecast import lead_hours_of_days, protocol_a_starts
 from anemoi_ailand.rollout.step.pretrained import DEFAULT, pretrained_checkpoint, pretrained_record
+from anemoi_ailand.support.atomic import complete_file
 from anemoi_ailand.variables import variable
 from tools.results.pages import Blocks, made_by, paragraph, table
 from tools.results.steps import ROOT, Inputs, checksum_of, copy_figure, key_of, once
@@ -40,8 +43,9 @@ BY_CLASS = ("swvl1", "swvl3", "stl1", "stl3", "snowc", "skt", "sshf", "slhf")
 #: Number of points with the largest errors that are taken out.
 LARGEST = 2
 
-#: Days from start to start in protocol A, and the leads of its table [d].
-EVERY_DAYS, LEADS = 6, (1, 7, 30, 90)
+#: Year of protocol A, days from start to start in it, and the leads of its table [d]; start of protocol B.
+YEAR, EVERY_DAYS, LEADS = 2022, 6, (1, 7, 30, 90)
+START = "2018-01-02"
 
 #: Years of the climatology, which are those of the training.
 TRAINING = ("2018-01-01", "2020-12-31")
@@ -59,14 +63,13 @@ CONTEST, RECIPE = "docs/results/contest.md", "| ailand-v1 [RMSE] |"
 
 
 class Scores:
-    """Scores of one evaluation, read from its ``metrics.csv``."""
+    """Scores of a network in one table, with the columns of ``metrics.csv``."""
 
-    def __init__(self, folder: Path, model: str) -> None:
-        rows = pd.read_csv(folder / "metrics.csv")
+    def __init__(self, rows: pd.DataFrame, model: str, execution: str, folder: Path) -> None:
         rows = rows.assign(lead=rows["lead"].fillna(np.inf))
         keys = ["model", "variable", "metric", "protocol", "cut", "group", "lead"]
         self._values = rows.set_index(keys)["value"].to_dict()
-        self.folder, self.model = folder, model
+        self.model, self.execution, self.folder = model, execution, folder
 
     def __call__(
         self, variable: str, metric: str = "rmse", protocol: str = "A", lead: float = np.inf, *,
@@ -76,12 +79,6 @@ class Scores:
         return float(self._values[model or self.model, variable, metric, protocol, cut, group, lead])
 
     @property
-    def execution(self) -> str:
-        """Execution of the roll-outs."""
-        header = json.loads((self.folder / "metrics.json").read_text(encoding="utf-8"))
-        return str(enumeration(header["inputs"]["forecasts"][self.model]["execution"]))
-
-    @property
     def budgets(self) -> pd.DataFrame:
         """Terms of the budgets over the whole run."""
         return pd.DataFrame(json.loads((self.folder / "metrics.json").read_text(encoding="utf-8"))["budgets"]["terms"])
@@ -89,9 +86,9 @@ class Scores:
 
 def renew(inputs: Inputs) -> dict[str, Blocks]:
     """Evaluate the networks on the reference set and return the blocks of the pages; figures are written."""
-    found = {name: evaluated(inputs, name, f"reference-{name}", every_days=EVERY_DAYS) for name in inputs.networks}
-    years = {name: evaluated(inputs, name, f"year-{name}", year=2022) for name in inputs.networks}
-    main = found[DEFAULT]
+    main = evaluated(inputs, DEFAULT)
+    found = {name: main if name == DEFAULT else scored(inputs, name, "AB") for name in inputs.networks}
+    years = {name: scored(inputs, name, "year") for name in inputs.networks}
     copy_figure(main.folder / "figures" / "error_growth_a_core.png", "reference_error_growth.png")
     blocks = {
         "reference-origin": made_by(PART, {name: (checksum_of(name), s.execution) for name, s in found.items()}),
@@ -108,19 +105,60 @@ def renew(inputs: Inputs) -> dict[str, Blocks]:
     return {PAGE: blocks, "README.md": {"readme-scores": readme_table(main, contest)}}
 
 
-def evaluated(inputs: Inputs, network: str, label: str, *, every_days: int = 0, year: int = 0) -> Scores:
-    """Evaluate a network with both protocols, or with one run over a year, and return its scores."""
-    output = inputs.folder / label
+def evaluated(inputs: Inputs, network: str) -> Scores:
+    """Evaluate a network by both protocols at all points, with figures and budgets."""
+    assert inputs.reference is not None
+    output = inputs.folder / f"reference-{network}"
     options: dict[str, Any] = {
         "dataset": inputs.reference, "output": output, "checkpoints": {network: str(pretrained_checkpoint(network))},
-        "climatology": {"start": TRAINING[0], "end": TRAINING[1], "overlap": not year},
-        "protocol_b": {"start": f"{year}-01-01"} if year else {"start": "2018-01-02"},
+        "climatology": {"start": TRAINING[0], "end": TRAINING[1], "overlap": True},
+        "protocol_a": {"year": YEAR, "every_days": EVERY_DAYS}, "protocol_b": {"start": START},
     }  # fmt: skip
-    if every_days:
-        options["protocol_a"] = {"year": 2022, "every_days": every_days}
-    key = key_of(network, inputs.reference, every_days=every_days, year=year)
-    once(output, key, lambda: ail.evaluate(options))
-    return Scores(output, network)
+    once(output, key_of(network, inputs.reference, every_days=EVERY_DAYS), lambda: ail.evaluate(options))
+    header = json.loads((output / "metrics.json").read_text(encoding="utf-8"))
+    execution = enumeration(header["inputs"]["forecasts"][network]["execution"])
+    return Scores(pd.read_csv(output / "metrics.csv"), network, execution, output)
+
+
+def scored(inputs: Inputs, network: str, what: str) -> Scores:
+    """Score a network at the held-out points only: ``AB`` by both protocols, ``year`` in one run over a year."""
+    assert inputs.reference is not None
+    kept = inputs.folder / f"held-out-{network}"
+    reference = ail.open_fields(inputs.reference)
+    last, tables = reference.times[-1], []
+    for protocol in ("A", "B") if what == "AB" else ("year",):
+        start = np.datetime64(START if protocol == "B" else f"{YEAR}-01-01", "ns")
+        starts, leads = np.array([start]), np.arange(6, int((last - start) / np.timedelta64(1, "h")) + 1, 6)
+        if protocol == "A":
+            starts, leads = protocol_a_starts(reference.times, YEAR, EVERY_DAYS, LEADS[-1]), lead_hours_of_days(LEADS)
+        path = kept / f"{protocol}.csv"
+        key = key_of(network, inputs.reference, protocol=protocol, variables=CORE)
+        once(path, key, partial(write_scores, path, network, inputs.reference, starts, leads))
+        tables.append(pd.read_csv(path))
+    rows = pd.concat(tables, ignore_index=True)
+    return Scores(rows, network, str(rows["execution"].iloc[0]), kept)
+
+
+def write_scores(path: Path, network: str, dataset: Path, starts: np.ndarray, leads: np.ndarray) -> None:
+    """Roll out at the held-out points and write the scores of the core variables."""
+    reference = ail.open_fields(dataset)
+    held = held_out_points(reference)
+    assert held is not None
+    rollout = path.with_suffix(".nc")
+    rollout.parent.mkdir(parents=True, exist_ok=True)
+    ail.reforecast(
+        pretrained_checkpoint(network), dataset, rollout, starts=starts, leads=leads, points=np.flatnonzero(held),
+        label=network, overwrite=True,
+    )  # fmt: skip
+    forecast = ail.open_reforecast(rollout)
+    protocol = "A" if len(starts) > 1 else "B"
+    scores = ail.score(
+        {network: forecast}, reference, protocol=protocol, period=TRAINING, strata=["points"], variables=list(CORE),
+        overlap=True,
+    )  # fmt: skip
+    execution = str(forecast.attributes["execution"])
+    with complete_file(path) as partly:
+        scores.assign(execution=execution).to_csv(partly, index=False, float_format="%.6g")
 
 
 def training_text(network: str) -> str:

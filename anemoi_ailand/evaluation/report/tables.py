@@ -209,7 +209,7 @@ def run_table(content: Content) -> Table:
 def bias_table(content: Content) -> Table:
     """Build the table of mean errors by point in protocol B: mean, spread, and size at most points, also at the end."""
     strata, group = ("points", HELD_OUT) if HELD_OUT in content.groups("B", "points") else ("all", "all")
-    where = {"protocol": "B", "strata": strata, "group": group}
+    where: dict[str, Any] = {"protocol": "B", "strata": strata, "group": group}
     long = any(
         content.score(LAST_YEAR + BIASES[0], name, model, **where).known
         for name in content.variables for model in content.forecasts

@@ -208,8 +208,9 @@ def _bias(metric: str, each: np.ndarray) -> float:
     """Summarise the mean errors of points; NaN without any."""
     if not len(each):
         return np.nan
-    summary = {"bias": np.mean, "bias_spread": np.std, "bias_most": lambda x: np.quantile(np.abs(x), MOST)}[metric]
-    return float(summary(each))
+    if metric == "bias_most":
+        return float(np.quantile(np.abs(each), MOST))
+    return float(each.std() if metric == "bias_spread" else each.mean())
 
 
 def _horizon(sums: Sums, name: str, model: str, strata: str) -> Iterator[Metric]:

@@ -15,7 +15,7 @@ import xarray as xr
 from tools.results import __main__ as command
 from tools.results import real_weather, steps, weather_runs
 from tools.results.pages import block_names, made_by, paragraph, renew_pages, renewed, table
-from tools.results.reference_set import CORE, PAPER, recipe_errors
+from tools.results.reference_set import CORE, PAPER, Scores, bias_table, readme_table, recipe_errors
 from tools.results.steps import ROOT, Inputs, fingerprint, key_of, once
 from tools.results.weather_runs import Run, class_errors, errors, site_errors
 
@@ -233,3 +233,35 @@ def test_records_of_packaged_networks_are_readable():
         assert len(steps.checksum_of(name)) == 64
         assert isinstance(real_weather.trained_on_towers(name), bool)
         assert json.dumps(key_of(name))
+
+
+def made_up_scores(model, size):
+    """Scores of the core variables at the held-out points, all of one size for each metric."""
+    rows = []
+    for name in CORE:
+        key = {"variable": name, "cut": "points", "group": "held_out", "n": 9}
+        for of in (model, "climatology"):
+            value = size if of == model else 9.0
+            rows += [{**key, "model": of, "protocol": "A", "lead": d, "metric": "rmse", "value": value * d}
+                     for d in (30, 90)]  # fmt: skip
+            rows.append({**key, "model": of, "protocol": "B", "lead": np.nan, "metric": "rmse", "value": value})
+        for k, metric in enumerate(("bias", "bias_spread", "bias_most")):
+            for prefix, factor in (("", 1), ("last_year_", 10)):
+                row = {"model": model, "protocol": "B", "lead": np.nan, "metric": f"{prefix}{metric}"}
+                rows.append({**key, **row, "value": size * (k + 1) * factor})
+    return Scores(pd.DataFrame(rows), model, "plain", ROOT)
+
+
+def test_systematic_errors_are_tabulated_by_network():
+    """Biases of one run over a year come from one evaluation, those of year 5 and errors at 90 days from another."""
+    found = {"a": made_up_scores("a", 0.5), "b": made_up_scores("b", 0.25)}
+    lines = bias_table(found, {"a": made_up_scores("a", 0.01), "b": made_up_scores("b", 0.02)}).splitlines()
+    assert "| `stl1` | K | `a` | 45 | 0.01 | 0.02 | 0.03 | 5 | 10 | 15 |" in lines
+    assert "| `stl1` | K | `b` | 22.5 | 0.02 | 0.04 | 0.06 | 2.5 | 5 | 7.5 |" in lines
+    assert len(lines) == 2 + 2 * len(CORE)
+
+
+def test_readme_table_has_recipe_and_paper():
+    contest = (ROOT / "docs" / "results" / "contest.md").read_text(encoding="utf-8")
+    line = next(r for r in readme_table(made_up_scores("a", 0.01), contest).splitlines() if r.startswith("| `stl1`"))
+    assert line == "| `stl1` | K | **0.3** | 1.87 | 1.06 | **0.9** | 2.3 | 1.19 | 810 | **0.01** | 1.72 | 9 |"
