@@ -236,7 +236,7 @@ def water_table(s: Scores) -> str:
     terms = s.budgets
     terms = terms[(terms["budget"] == "water") & terms["year"].isna() & (terms["steps"] == "all")]
     group = terms["group"].iloc[0]
-    terms = terms[terms["group"] == group]
+    terms = terms[(terms["group"] == group) & terms["units"].str.endswith("year-1")]
     wide = terms.pivot_table("value", "term", "model", sort=False)
     units = terms.set_index("term")["units"].to_dict()
     rows = [["water", "unit", f"`{s.model}`", "ecLand"]]
