@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup test test-fast test-newest lint format docs notebooks quickstart contest benchmark wheel clean
+.PHONY: help setup test test-fast test-newest lint format docs notebooks quickstart results contest benchmark wheel clean
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -11,6 +11,7 @@ STAMP := $(VENV)/.installed
 PYTHONS := python3.11 python3.12 python3.13 python3
 NEWEST := .venv-newest
 QUICKSTART_ARGS ?=
+ONLY ?=
 CONTEST_ARGS ?= --help
 BENCHMARK_ARGS ?= --help
 PYTEST_ARGS ?=
@@ -88,6 +89,10 @@ notebooks: $(STAMP)  ## execute the notebooks and store their output
 
 quickstart: $(STAMP)  ## run sample -> dataset -> training -> one year -> report, in build/quickstart
 	$(VENV)/bin/anemoi-ailand quickstart $(QUICKSTART_ARGS)
+
+# Data: $AILAND_REFERENCE (the dataset), $AILAND_TOWERS and $AILAND_REAL (folders); a part without its data is skipped.
+results: $(STAMP)  ## renew docs/results and the numbers of README.md: ONLY='real-weather site'
+	$(PY) -m tools.results $(ONLY)
 
 contest: $(STAMP)  ## compare recipes: CONTEST_ARGS='reference dataset=reference.zarr'
 	$(PY) -m benchmarks.contest $(CONTEST_ARGS)

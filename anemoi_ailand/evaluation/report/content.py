@@ -17,6 +17,7 @@ from anemoi_ailand.evaluation.display.style import forecast_labels
 from anemoi_ailand.evaluation.display.variables import ordered, shown_scores
 from anemoi_ailand.evaluation.fields.reference import CLIMATOLOGY, PERSISTENCE
 from anemoi_ailand.evaluation.processes.budgets import GROUNDS
+from anemoi_ailand.evaluation.scores.score_table import BIASES, LAST_YEAR
 from anemoi_ailand.evaluation.scores.skill import HORIZON
 
 #: Lead of scores over a whole run.
@@ -29,7 +30,9 @@ LEADS = (1.0, 7.0, 30.0, 60.0, 90.0)
 MIDDLE_LEAD = 30.0
 
 #: Metrics in the report; metrics.csv has all.
-SHOWN = ("rmse", "bias", "acc", "correlation", "drift_per_year", "hit_rate", *HORIZON)
+SHOWN = (
+    "rmse", "acc", "correlation", "drift_per_year", "hit_rate", *HORIZON, *BIASES, *(LAST_YEAR + m for m in BIASES)
+)  # fmt: skip
 
 #: Tables in metrics.json; the other entries describe the evaluation.
 PARTS = ("scores", "differences", "budgets", "observations", "snow_season")

@@ -154,7 +154,7 @@ def sections(content: Content, figures: Sequence[ReportFigure]) -> list[Section]
     by_section = {
         "skill": tables.skill_tables(content),
         "protocol-a": [tables.lead_table(content, metric) for metric in ("rmse", "bias", "correlation", "acc")],
-        "protocol-b": [tables.run_table(content)],
+        "protocol-b": [tables.run_table(content), tables.bias_table(content)],
         "protocol-c": _protocol_c(content),
         "against": tables.difference_tables(content),
         "strata": tables.strata_tables(content),

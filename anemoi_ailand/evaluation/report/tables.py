@@ -15,9 +15,11 @@ import numpy as np
 import pandas as pd
 
 from anemoi_ailand.evaluation.display.style import minus, pick, superscript, unit_label
+from anemoi_ailand.evaluation.fields.matching import HELD_OUT
 from anemoi_ailand.evaluation.fields.reference import CLIMATOLOGY, PERSISTENCE, REFERENCE
 from anemoi_ailand.evaluation.report.content import WHOLE, Content, Score
 from anemoi_ailand.evaluation.scores.metrics import TITLES, UNITLESS
+from anemoi_ailand.evaluation.scores.score_table import BIASES, LAST_YEAR
 from anemoi_ailand.variables import VARIABLES
 
 #: Titles of the tables by group.
@@ -33,6 +35,9 @@ CORE = ("swvl1", "swvl2", "swvl3", "stl1", "stl2", "stl3", "snowc", "2t", "2d", 
 #: Upper limits of the classes of a ratio of errors, from much better to much worse, and their style sheet classes.
 _RATIOS = (0.25, 0.5, 0.8, 1.0, 1.25, 1.75, np.inf)
 _CLASSES = ("better3", "better2", "better1", "", "worse1", "worse2", "worse3")
+
+#: Metrics written with their sign.
+SIGNED = frozenset({"bias", LAST_YEAR + "bias", "drift_per_year"})
 
 #: Text of an empty group, and of an undefined score.
 NO_DATA, NOT_DEFINED = "no data", "–"  # noqa: RUF001
@@ -99,7 +104,7 @@ def score_text(score: Score, metric: str) -> str:
         return NOT_DEFINED
     if metric in UNITLESS:
         return minus(f"{score.value:.3f}")
-    return report_number(score.value, signed=metric in ("bias", "drift_per_year"))
+    return report_number(score.value, signed=metric in SIGNED)
 
 
 def percent(value: float, signed: bool = False) -> str:
@@ -200,6 +205,30 @@ def run_table(content: Content) -> Table:
     rows = _model_rows(content, [(metric, {"protocol": "B", **where}) for metric, _, where in shown], unit_of)
     columns = tuple(f"{TITLES[metric]}, {text}" if text else TITLES[metric] for metric, text, _ in shown)
     return Table("B", "One run, protocol B", ("variable", "unit", "model"), columns, rows, "B")
+
+
+def bias_table(content: Content) -> Table:
+    """Build the table of mean errors by point in protocol B: mean, spread, and size at most points, also at the end."""
+    strata, group = ("points", HELD_OUT) if HELD_OUT in content.groups("B", "points") else ("all", "all")
+    where: dict[str, Any] = {"protocol": "B", "strata": strata, "group": group}
+    long = any(
+        content.score(LAST_YEAR + BIASES[0], name, model, **where).known
+        for name in content.variables for model in content.forecasts
+    )  # fmt: skip
+    metrics = [*BIASES, *(LAST_YEAR + metric for metric in BIASES if long)]
+    rows = []
+    for name in content.variables:
+        for model in content.forecasts:
+            found = [content.score(metric, name, model, **where) for metric in metrics]
+            if any(score.n >= 0 for score in found):
+                cells = tuple(Cell(score_text(s, m), s.value) for s, m in zip(found, metrics, strict=True))
+                rows.append(Row((name, unit_of(name), model), cells, name, model))
+    return Table(
+        "B-bias", f"Systematic errors, protocol B, {words(group)} points", ("variable", "unit", "model"),
+        tuple(TITLES[metric] for metric in metrics), rows, "B",
+        note="The mean error of each point over the run: its mean, its standard deviation over the points, and the "
+        "size that 90 % of the points do not exceed.",
+    )  # fmt: skip
 
 
 def _model_rows(

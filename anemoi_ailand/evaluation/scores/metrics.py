@@ -114,7 +114,9 @@ METRICS: dict[str, Callable[[Moments], np.ndarray]] = {
 TITLES = {
     "rmse": "RMSE", "bias": "Bias", "mae": "Mean absolute error", "ubrmse": "Unbiased RMSE",
     "correlation": "Correlation", "acc": "ACC", "kge": "KGE", "r2": "R²", "drift_per_year": "Drift per year",
-    "hit_rate": "Hit rate",
+    "hit_rate": "Hit rate", "bias_spread": "Spread of the biases of points", "bias_most": "Size of 90 % of them",
+    "last_year_bias": "Bias, last year", "last_year_bias_spread": "Spread, last year",
+    "last_year_bias_most": "Size of 90 %, last year",
 }  # fmt: skip
 
 #: Metrics without the unit of the variable.

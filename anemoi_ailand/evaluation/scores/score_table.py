@@ -39,6 +39,20 @@ EXTREME_METRICS = ("rmse", "bias")
 #: Quantiles over points of the RMSE of each point.
 QUARTILES = {"q25": 0.25, "q50": 0.5, "q75": 0.75}
 
+#: Share of the points whose mean error is at most as large as ``bias_most``.
+MOST = 0.9
+
+#: Prefix of the metrics of the mean errors in the last year of a run of :data:`LONG_RUN_DAYS` or more.
+LAST_YEAR = "last_year_"
+
+#: Metrics of the mean error of each point: mean, standard deviation and 90 % quantile of its size over the points.
+BIASES = ("bias", "bias_spread", "bias_most")
+
+#: Length of a run whose last year is scored on its own; a few days less than two years [d].
+LONG_RUN_DAYS = 720.0
+
+_YEAR_DAYS = 365.25
+
 #: Part of the table by column.
 Columns = dict[str, np.ndarray]
 
@@ -85,8 +99,10 @@ def score_table(sums: Sums) -> pd.DataFrame:
 
     ``lead`` is the day, or for a single run the middle of a window of 30 days; NaN for the whole run, skill horizon and
     drift. ``value`` is NaN where the group is empty or the metric undefined, ``n`` the number of values. Quartiles are
-    over the points of a group, of the RMSE of each point. ``skill_horizon_reached`` is 0 where the model is better than
-    climatology at all leads; ``skill_horizon`` [d] is the last lead then.
+    over the points of a group, of the RMSE of each point. For a single run, ``bias_spread`` is the standard deviation
+    over the points of the mean error of each, and ``bias_most`` the size that 90 % of these do not exceed; of a run of
+    two years or more, ``last_year_bias`` and so on are those in its last year. ``skill_horizon_reached`` is 0 where the
+    model is better than climatology at all leads; ``skill_horizon`` [d] is the last lead then.
     """
     parts = [part for name in sums.alignment.variables for part in _variable(sums, name)]
     table = pd.DataFrame({column: np.concatenate([part[column] for part in parts]) for column in parts[0]})
@@ -127,6 +143,7 @@ def _metrics(sums: Sums, name: str, model: str, strata: str) -> Iterator[Metric]
         yield from _scores(sums, total, whole, _metric_names(strata, whole_run=True))
         if strata in sums.static:
             yield from _quartiles(sums, name, model, strata, whole)
+            yield from _biases(sums, name, model, strata)
             yield from _drift(sums, name, model, strata, total.n)
         if strata in MAIN_STRATA:
             yield from _scores(sums, m, sums.bins.days, MAIN_METRICS)
@@ -160,12 +177,40 @@ def _quartiles(sums: Sums, name: str, model: str, strata: str, leads: np.ndarray
     if np.isnan(leads).all():
         squares, count = squares.sum(axis=0, keepdims=True), count.sum(keepdims=True)
     each = np.sqrt(squares / count[:, None])
-    labels, n_groups = sums.static[strata].labels, len(sums.static[strata].groups)
-    members = [np.flatnonzero(labels == group) for group in range(n_groups)]
+    members = _members(sums, strata)
     n = np.stack([count * len(points) for points in members], axis=1)
     for metric, q in QUARTILES.items():
         values = [np.quantile(each[:, p], q, axis=1) if len(p) else np.full(len(each), np.nan) for p in members]
         yield f"rmse_{metric}", leads, np.stack(values, axis=1), n
+
+
+def _members(sums: Sums, strata: str) -> list[np.ndarray]:
+    """Points of each group."""
+    labels = sums.static[strata].labels
+    return [np.flatnonzero(labels == group) for group in range(len(sums.static[strata].groups))]
+
+
+def _biases(sums: Sums, name: str, model: str, strata: str) -> Iterator[Metric]:
+    """Distribution over points of the mean error of each point, in the whole run and in the last year of a long one."""
+    members, days = _members(sums, strata), sums.bins.days
+    periods = {"": slice(None)}
+    if (length := sums.alignment.leads[-1] / 24) >= LONG_RUN_DAYS:
+        periods[LAST_YEAR] = slice(int(np.searchsorted(days, length - _YEAR_DAYS)), None)
+    for prefix, bins in periods.items():
+        count = int(sums.values_per_point[bins].sum())
+        each = sums.errors[name, model][bins].sum(axis=0) / count
+        n = np.array([[count * len(points) for points in members]])
+        for metric in BIASES if prefix else BIASES[1:]:
+            yield f"{prefix}{metric}", np.array([np.nan]), np.array([[_bias(metric, each[p]) for p in members]]), n
+
+
+def _bias(metric: str, each: np.ndarray) -> float:
+    """Summarise the mean errors of points; NaN without any."""
+    if not len(each):
+        return np.nan
+    if metric == "bias_most":
+        return float(np.quantile(np.abs(each), MOST))
+    return float(each.std() if metric == "bias_spread" else each.mean())
 
 
 def _horizon(sums: Sums, name: str, model: str, strata: str) -> Iterator[Metric]:

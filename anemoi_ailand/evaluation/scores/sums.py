@@ -50,8 +50,8 @@ MAX_UNITS = 1000
 #: Length of a window of one long run [d].
 WINDOW_DAYS = 30.0
 
-_EE = TERMS.index("ee")
-_ERROR, _SQUARE = TERMS.index("e") - 1, _EE - 1  # in `terms`, which has no count
+_E, _EE = TERMS.index("e"), TERMS.index("ee")
+_ERROR, _SQUARE = _E - 1, _EE - 1  # in `terms`, which has no count
 Key = tuple[str, str]
 
 
@@ -110,6 +110,8 @@ class Sums:
     moments: dict[tuple[str, str, str], Moments] = field(default_factory=dict)
     #: Sum of squared errors ``(bin, point)``.
     squares: dict[Key, np.ndarray] = field(default_factory=dict)
+    #: Sum of errors ``(bin, point)``.
+    errors: dict[Key, np.ndarray] = field(default_factory=dict)
     #: Sum of squared errors ``(bin, start, unit)``.
     start_squares: dict[Key, np.ndarray] = field(default_factory=dict)
     #: Sum of errors ``(bin, start, unit)``; empty without ``biases``.
@@ -354,7 +356,8 @@ class _Batch:
         sums = self.sums
         for (name, model), by_point in self.per_point.items():
             shape = (len(sums.bins.days), len(sums.alignment.points))
-            sums.squares.setdefault((name, model), np.zeros(shape))[:, self.points] = by_point.sums[_EE]
+            for kept, term in ((sums.squares, _EE), (sums.errors, _E)):
+                kept.setdefault((name, model), np.zeros(shape))[:, self.points] = by_point.sums[term]
             for strata in sums.static.values():
                 key = (name, model, strata.name)
                 part = by_point.pooled(strata.labels[self.points], len(strata.groups))

@@ -70,6 +70,21 @@ def test_skill_and_run_tables(content):
     assert row(run, "stl1", "persistence").cells[-1].text == NOT_DEFINED
 
 
+def test_systematic_errors_are_those_of_held_out_points(content):
+    """Mean, spread and size of the biases of points, then those of the last year; missing ones are a dash."""
+    table = tables.bias_table(content)
+    assert table.columns[:3] == ("Bias", "Spread of the biases of points", "Size of 90 % of them")
+    bias = VARIABLES["stl1"][4]
+    cells = row(table, "stl1", "emulator").cells
+    assert [cell.order for cell in cells[:4]] == pytest.approx([bias, 2 * bias, 3 * bias, -1.5 * bias])
+    assert cells[3].text.startswith("\N{MINUS SIGN}" if bias > 0 else "+")
+    assert cells[4].text == NOT_DEFINED
+    assert "held out" in table.caption
+    short = metrics()
+    short["scores"] = [r for r in short["scores"] if not r["metric"].startswith("last_year")]
+    assert len(tables.bias_table(Content(short)).columns) == 3
+
+
 def test_scorecard_has_twelve_variables_and_the_others_are_folded(content):
     """Core variables come first, others take the place of absent ones; nothing is lost and nothing shown twice."""
     made, extra = metrics(), ("swvl2", "swvl3", "stl2", "stl3", "2d", "skt", "sshf", "sd", "evap")

@@ -116,6 +116,35 @@ def test_single_run_has_windows_the_whole_run_years_and_drift(long_table):
     assert whole["n"].item() == windows["n"].sum()
 
 
+def test_biases_of_points_have_their_spread_and_size():
+    """One warm and one cold point of ten: mean, standard deviation and 90 % quantile of the mean errors of points."""
+    leads = np.arange(6, 24 * 330, 6)
+    run = world.run(seed=None, first=np.array(["2022-01-02"], "datetime64[ns]"), leads=leads)
+    shift = np.array([1.0, -2.0, 0, 0, 0, 0, 0, 0, 0, 0.5])
+    run["stl1"] = run["stl1"].astype(float) + xr.DataArray(shift, dims="point")
+    made = score_table(collect({"A": world.reforecast_of(run)}, world.reference(), protocol="B", period=PERIOD))
+    where = {"model": "A", "variable": "stl1", "cut": "all"}
+    assert pick(made, metric="bias_spread", **where)["value"].item() == pytest.approx(shift.std(), abs=1e-4)
+    most = pick(made, metric="bias_most", **where)["value"].item()
+    assert most == pytest.approx(np.quantile(np.abs(shift), 0.9), abs=1e-4)
+    of_one = pick(made, model="A", variable="stl1", cut="points", group="held_out", metric="bias_spread")
+    assert of_one["value"].item() == pytest.approx(shift[::5].std(), abs=1e-4)
+    assert not {metric for metric in made["metric"] if metric.startswith("last_year")}
+
+
+def test_last_year_of_a_long_run_is_scored_on_its_own():
+    """A warm drift of 0.2 K a year: the bias of the last of two years is that of its middle."""
+    leads = np.arange(6, 24 * 725, 6)
+    run = world.run(seed=None, first=np.array(["2021-01-02"], "datetime64[ns]"), leads=leads)
+    run["stl1"] = run["stl1"].astype(float) + 0.2 * run["lead"] / 24 / 365.25
+    sums = collect({"A": world.reforecast_of(run)}, world.reference(), protocol="B", period=PERIOD, overlap=True)
+    of = pick(score_table(sums), model="A", variable="stl1", cut="all").set_index("metric")["value"]
+    middle = 0.2 * (725 / 365.25 - 0.5)
+    assert of["last_year_bias"] == pytest.approx(middle, abs=0.01)  # windows of 30 days
+    assert of["last_year_bias_most"] == pytest.approx(of["last_year_bias"], abs=1e-4)
+    assert of["last_year_bias_spread"] == pytest.approx(0.0, abs=1e-4)
+
+
 def test_forecast_in_time_is_scored_from_its_file(tmp_path):
     """A forecast with a constant error of 0.01 has this RMSE and bias."""
     got = score({"run": open_reforecast(world.write_forecast(tmp_path / "run.nc"))}, world.reference(), protocol="B")
