@@ -11,15 +11,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from anemoi_ailand.constants import STEP_HOURS
 from anemoi_ailand.rollout.forcing.dataset_fields import StoredFields
 from anemoi_ailand.rollout.reforecast.reforecast_file import CHUNK_SIZE, Layout, ReforecastFile
-from anemoi_ailand.rollout.reforecast.sweep import rows_of_a_call, sweep
+from anemoi_ailand.rollout.reforecast.sweep import check_all_read, check_forecast, on_device, rows_of_a_call, sweep
 from anemoi_ailand.rollout.run.progress import Progress
+from anemoi_ailand.rollout.step.advance import StepLayout
 from anemoi_ailand.rollout.step.checkpoint import LandStep, checkpoint_checksum
 from anemoi_ailand.rollout.step.compiled_step import open_step
+from anemoi_ailand.rollout.step.row_blocks import BlockStep, steps_at_once
 from anemoi_ailand.rollout.step.traced_model import traced
 from anemoi_ailand.support.checksum import ROLL_OUT, loaded_sha256
 
@@ -181,13 +184,24 @@ def forecast(
     ``points`` and ``start`` are indices in the dataset. Returns the outputs by name, each of shape (step, point).
     """
     stored = StoredFields(dataset, step.inputs)
-    leads, rows = np.arange(1, n_steps + 1), rows_of_a_call(None, step.device)
-    run = Run(step, stored, np.array([start]), points, leads, step.outputs, rows)
-    out = np.empty((n_steps, len(step.outputs), len(points)), dtype=np.float32)
+    fields, layout = stored.at_points(points), StepLayout(step.inputs, step.outputs, device=step.device)
+    first, forcing = fields.at(start), layout.columns(layout.forcing).cpu().numpy()
+    fields.check(first, start, (*layout.prognostic, *layout.fields_start))
+    out = np.empty((n_steps, len(points), len(step.outputs)), dtype=np.float32)
+    blocks, now, size = BlockStep(step), on_device(first, step).clone(), steps_at_once(len(points), step.device)
     with Progress(n_steps * len(points), progress, "Rollout") as bar:
-        for _, kept, part, values in run.forecasts(bar):
-            out[kept, :, part] = values
-    return dict(zip(step.outputs, out.swapaxes(0, 1), strict=True))
+        for begin in range(0, n_steps, size):
+            dates = range(start + begin, start + min(begin + size, n_steps) + 1)
+            read = np.stack([fields.at(date) for date in dates])
+            check_all_read(fields, layout, dates, read)
+            made = blocks.steps(layout, now, on_device(read[1:, :, forcing], step)).cpu()
+            if not torch.isfinite(made).all():
+                for date, one in zip(dates[1:], made, strict=True):
+                    check_forecast(one[None], step, fields, [start], date)
+            out[begin : dates[-1] - start] = made
+            bar.add(len(made) * len(points))
+    blocks.close()
+    return dict(zip(step.outputs, np.moveaxis(out, -1, 0), strict=True))
 
 
 class Run:

@@ -56,7 +56,7 @@ def sweep(
         check_read(fields, layout, date, now, following)
         forecast = step_all(step, layout, state, on_device(now, step), on_device(following, step), batch_rows)
         date, now = date + 1, following
-        _check_forecast(forecast, step, fields, starts[first:last], date)
+        check_forecast(forecast, step, fields, starts[first:last], date)
         yield date, range(first, last), forecast
         ended = int(date - starts[first] == n_steps)
         state, first = layout.state(forecast[ended:]), first + ended
@@ -82,6 +82,14 @@ def check_read(fields: FieldsAtPoints, layout: StepLayout, date: int, now: np.nd
     fields.check(following, date + 1, layout.forcing_end)
 
 
+def check_all_read(fields: FieldsAtPoints, layout: StepLayout, dates: Sequence[int], values: np.ndarray) -> None:
+    """Refuse missing values (date, point, variable) in what the steps between these dates read."""
+    if np.isfinite(values).all():
+        return
+    for k, date in enumerate(dates[:-1]):
+        check_read(fields, layout, date, values[k], values[k + 1])
+
+
 def step_all(
     step: LandStep, layout: StepLayout, state: Tensor, now: Tensor, following: Tensor, batch_rows: int
 ) -> Tensor:
@@ -103,7 +111,8 @@ def step_all(
     return torch.cat(parts).unflatten(0, state.shape[:2])
 
 
-def _check_forecast(forecast: Tensor, step: LandStep, fields: FieldsAtPoints, starts: Sequence[int], date: int) -> None:
+def check_forecast(forecast: Tensor, step: LandStep, fields: FieldsAtPoints, starts: Sequence[int], date: int) -> None:
+    """Refuse outputs (roll-out, point, output) for a date that are not finite."""
     if torch.isfinite(forecast).all():
         return
     s, point, v = (int(i) for i in torch.nonzero(~torch.isfinite(forecast))[0])
