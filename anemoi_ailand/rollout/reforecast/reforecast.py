@@ -184,8 +184,9 @@ def forecast(
     ``points`` and ``start`` are indices in the dataset. Returns the outputs by name, each of shape (step, point).
     """
     stored = StoredFields(dataset, step.inputs)
-    fields, layout = stored.at_points(points), StepLayout(step.inputs, step.outputs, device=step.device)
-    first, forcing = fields.at(start), layout.columns(layout.forcing).cpu().numpy()
+    every = [n for n in step.inputs if n not in step.outputs]  # static fields too are those of each date
+    fields, layout = stored.at_points(points), StepLayout(step.inputs, step.outputs, forcing=every, device=step.device)
+    first, forcing = fields.at(start), layout.columns(every).cpu().numpy()
     fields.check(first, start, (*layout.prognostic, *layout.fields_start))
     out = np.empty((n_steps, len(points), len(step.outputs)), dtype=np.float32)
     blocks, now, size = BlockStep(step), on_device(first, step).clone(), steps_at_once(len(points), step.device)
