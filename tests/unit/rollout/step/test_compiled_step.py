@@ -98,7 +98,7 @@ def test_auto_is_plain_until_compiled_or_worth_it(monkeypatch, tmp_path, caplog)
 def test_without_a_folder_no_checksum_is_computed(monkeypatch, tmp_path):
     """Names of files need a checksum of the code, which short runs on a machine without compiled steps do not pay."""
     monkeypatch.setenv(module.CACHE, str(tmp_path / "none"))
-    monkeypatch.setattr(module, "loaded_sha256", lambda places: pytest.fail("computed"))
+    monkeypatch.setattr(module, "source_sha256", lambda places: pytest.fail("computed"))
     assert open_step("ailand").compiled is None
 
 
