@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import re
 import sys
@@ -83,6 +84,9 @@ def main() -> None:
         sys.stderr.write(f"{message}\n")
         sys.exit(2)
     gc.set_threshold(NEW_OBJECTS)
+    atexit.register(
+        gc.freeze
+    )  # else Python searches through all modules once more at its end, which takes half a second
     cli_main(__version__, __doc__, COMMANDS)
 
 

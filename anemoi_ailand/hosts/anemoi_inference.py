@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Sequence
 from functools import wraps
+from importlib.metadata import distribution
 from typing import TYPE_CHECKING, Any
 
 from anemoi_ailand.support.netcdf_lock import NETCDF_LOCK
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
     from anemoi.inference.runner import Runner as _Runner
 else:
     _Runner = object  # a mixin: the host is imported by the class that uses it
+
+LOG = logging.getLogger(__name__)
 
 State = dict[str, Any]
 
@@ -40,6 +44,21 @@ class RunnerHooks(_Runner):
         """Return what outputs get at step zero, given what the host would give and the states of the inputs."""
         del inputs
         return state
+
+    def create_output(self, dataset_name: str, metadata: Any) -> Any:
+        """Create an output; one of this package without importing all others, which takes 0.2 s."""
+        from anemoi.inference.config.utils import multi_datasets_config
+
+        config = multi_datasets_config(self.config.output, dataset_name, self.dataset_names)
+        name, options = next(iter(config.items())) if isinstance(config, dict) and len(config) == 1 else (config, {})
+        if not isinstance(name, str) or not isinstance(options, dict):
+            return super().create_output(dataset_name, metadata)
+        own = distribution("anemoi-ailand").entry_points.select(group="anemoi.inference.outputs", name=name)
+        if not own:
+            return super().create_output(dataset_name, metadata)
+        output = next(iter(own)).load()(self, metadata, **options)
+        LOG.info("[%s] Output: %s", dataset_name, output)
+        return output
 
     def _combine_states(self, *states: State) -> State:
         return super()._combine_states(*self.aligned_states(states))

@@ -145,6 +145,23 @@ def panels(count: int, columns: int, height: float, width: float = WIDTH, **kwar
     return figure, axes[:count]
 
 
+def fixed_layout(
+    figure: Figure, left: float, right: float, top: float, bottom: float, across: float, between: float
+) -> None:
+    """Place panels by their space around and between [inches] instead of by their texts, which takes a second."""
+    figure.set_layout_engine(None)
+    width, height = figure.get_size_inches()
+    rows, columns = figure.axes[0].get_gridspec().get_geometry()
+    panel = (
+        (width - left - right - (columns - 1) * across) / columns,
+        (height - top - bottom - (rows - 1) * between) / rows,
+    )
+    figure.subplots_adjust(
+        left=left / width, right=1 - right / width, top=1 - top / height, bottom=bottom / height,
+        wspace=across / panel[0], hspace=between / panel[1],
+    )  # fmt: skip
+
+
 def panel_title(ax: Axes, name: str) -> None:
     """Write the long name of a variable above its panel, in short lines."""
     text = textwrap.fill(sentence(variable(name).long_name), width=34)
@@ -164,6 +181,14 @@ def no_data(ax: Axes) -> None:
 def date_axis(ax: Axes) -> None:
     """Label the time axis concisely."""
     ax.xaxis.set_major_formatter(ConciseDateFormatter(AutoDateLocator(), show_offset=False))
+
+
+def shared_dates(ax: Axes) -> None:
+    """Label the time axis as :func:`date_axis` does, computed once for all panels that share it, when all is drawn."""
+    locator = AutoDateLocator()
+    locator.set_axis(ax.xaxis)
+    dates = locator()
+    ax.set_xticks(dates, ConciseDateFormatter(locator, show_offset=False).format_ticks(dates))
 
 
 def error_text(forecast: xr.DataArray, reference: xr.DataArray) -> str:

@@ -35,6 +35,9 @@ DAILY_FROM = 60
 #: Height of a panel [inches].
 _HEIGHT = 1.25
 
+#: Space around and between panels [inches], for labels of two lines.
+_MARGINS = {"left": 0.75, "right": 0.2, "top": 0.5, "bottom": 0.8, "across": 0.8, "between": 0.33}
+
 #: Parts of a long name that titles omit: text in brackets, and the sign convention of a flux, which goes to the unit.
 _DETAIL = re.compile(r", (?P<sign>positive.*)| \(.*\)")
 
@@ -45,12 +48,14 @@ def site_figure(series: xr.Dataset, heading: str) -> Figure:
     shown = [n for n in SHOWN if n in mine] or mine[: len(SHOWN)]
     driven = [n for n in FORCING if n in forcing]
     figure, axes = style.panels(len(shown) + len(driven), 3, _HEIGHT, sharex=True)
+    style.fixed_layout(figure, **_MARGINS)
     span = series["time"].values[-1] - series["time"].values[0]
     daily = bool(span > np.timedelta64(DAILY_FROM, "D"))
     for ax, name in zip(axes, shown, strict=False):
         _compared(ax, series, name, daily)
     for ax, name in zip(axes[len(shown) :], driven, strict=True):
         _forced(ax, series, name, daily)
+    style.shared_dates(axes[0])
     for ax in axes[-3:]:
         ax.tick_params(labelbottom=True)
         ax.set_xlabel("time (UTC)" + (", daily means" if daily else ""), fontsize=style.SMALL)
@@ -103,4 +108,3 @@ def _dress(ax: Axes, name: str, unit: str) -> None:
     ax.grid(color=style.GRID, linewidth=0.5)
     ax.margins(x=0.01, y=0.22)
     ax.tick_params(labelsize=style.SMALL - 1)
-    style.date_axis(ax)

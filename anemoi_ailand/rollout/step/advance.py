@@ -14,6 +14,9 @@ from torch.nn.functional import pad
 from anemoi_ailand.constants import STEP as STEP
 from anemoi_ailand.variables import END, START, Time, taken_at, variable
 
+#: Number of rows up to which the slots of many steps are filled at once.
+FEW_ROWS = 64
+
 #: Fields at t and at t + 6 h, each (row, input), to outputs (row, output) at t + 6 h; in physical units.
 Model = Callable[[Tensor, Tensor], Tensor]
 
@@ -65,7 +68,7 @@ class StepLayout:
         )
         into, start = self.columns(self.forcing).tolist(), self._forcing_start.tolist()
         self._runs_forcing, self._runs_start = _runs(range(len(into)), into), _runs(start, start)
-        self._runs_state = _runs(self._state_out.tolist(), self._state_in.tolist())
+        self.runs_state = _runs(self._state_out.tolist(), self._state_in.tolist())
 
     def columns(self, names: Sequence[str]) -> Tensor:
         """Positions of variables among the inputs, shape (name,)."""
@@ -120,8 +123,20 @@ class StepLayout:
 
     def next_start_(self, start: Tensor, end: Tensor, outputs: Tensor) -> None:
         """As :meth:`next_start`, in place: no copy of a slot, no gradients; fastest with points innermost in memory."""
-        _copy(outputs, start, self._runs_state)
+        _copy(outputs, start, self.runs_state)
         _copy(end, start, self._runs_start)
+
+    def slots_of_steps(self, start: Tensor, ends: Tensor) -> tuple[Tensor, Tensor]:
+        """Start slots (step + 1, input, row) and end slots (step, input, row) of steps in turn.
+
+        ``start (row, input)`` is the first, ``ends (step, row, forcing)`` as in :func:`advance_steps`; the states of
+        later starts are to be filled.
+        """
+        following = start.new_zeros((len(ends), len(self.inputs), len(start)))
+        following.index_copy_(1, self.columns(self.forcing), ends.mT)
+        starts = start.t().repeat(len(ends) + 1, 1, 1)
+        starts[1:].index_copy_(1, self._forcing_start, following.index_select(1, self._forcing_start))
+        return starts, following
 
     def _index(self, positions: Sequence[int]) -> Tensor:
         return torch.tensor(positions, dtype=torch.long, device=self._device)
@@ -161,9 +176,25 @@ def advance_steps(model: Model, layout: StepLayout, start: Tensor, ends: Tensor,
     Shapes: ``start (row, input)``, ``ends (step, row, forcing)`` in the order of ``layout.forcing``, and
     ``out (step, row, output)``, which may have fewer rows. No gradients; nothing is read back from a device.
     """
+    if len(start) <= FEW_ROWS:
+        _advance_few(model, layout, start, ends, out)
+        return
     end = torch.zeros_like(start)
     for forcing, result in zip(ends, out, strict=True):
         layout.set_forcing_(end, forcing)
         outputs = advance(model, layout, start, end)
         result.copy_(outputs[: len(result)])
         layout.next_start_(start, end, outputs)
+
+
+def _advance_few(model: Model, layout: StepLayout, start: Tensor, ends: Tensor, out: Tensor) -> None:
+    """Make several steps of few rows: the slots of all steps are filled at once, as calls cost more than copies."""
+    starts, following = layout.slots_of_steps(start, ends)
+    states = [(of, starts[1:, into].unbind()) for of, into in layout.runs_state]
+    for k, (first, end, result) in enumerate(zip(starts.unbind(), following.unbind(), out.unbind(), strict=False)):
+        outputs = advance(model, layout, first.t(), end.t())
+        result.copy_(outputs[: len(result)])
+        by_variable = outputs.t()
+        for of, into in states:
+            into[k].copy_(by_variable[of])
+    start.t().copy_(starts[-1])

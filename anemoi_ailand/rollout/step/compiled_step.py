@@ -37,7 +37,7 @@ from anemoi_ailand.rollout.step.fused_step import (
     unsupported,
 )
 from anemoi_ailand.support.atomic import complete_file
-from anemoi_ailand.support.checksum import COMPILED, loaded_sha256
+from anemoi_ailand.support.checksum import COMPILED, source_sha256
 from anemoi_ailand.support.options import check_execution
 from anemoi_ailand.support.packaged import folder
 
@@ -126,7 +126,7 @@ def make_compiled(step: LandStep) -> tuple[Path, Path]:
 
 def compiled_paths(step: LandStep) -> tuple[Path, Path]:
     """Return the files of the compiled parts: of the network, and of the state, which all networks share."""
-    common = (loaded_sha256(COMPILED), torch.__version__, platform.machine(), _instructions())
+    common = (source_sha256(COMPILED), torch.__version__, platform.machine(), _instructions())
     names = (step.inputs, step.outputs, example(step, 1)[2].shape, step.model.model.closed is not None)
     network = (checkpoint_checksum(step.path), hidden_precision(), *names, *common)
     return _file("network", network), _file("state", (*names, *common))

@@ -9,7 +9,7 @@ import pytest
 
 from anemoi_ailand.support import checksum as module
 from anemoi_ailand.support import packaged
-from anemoi_ailand.support.checksum import ROLL_OUT, TRAINING, code_sha256, loaded_sha256
+from anemoi_ailand.support.checksum import ROLL_OUT, TRAINING, code_sha256, loaded_sha256, source_sha256
 
 
 @pytest.fixture
@@ -74,9 +74,11 @@ def code(tmp_path, monkeypatch):
     (tmp_path / "one.py").write_text(CODE)
     (tmp_path / "physics" / "two.py").write_text(CODE)
     monkeypatch.setattr(module, "_PACKAGE", tmp_path)
-    loaded_sha256.cache_clear()
+    for cached in (loaded_sha256, source_sha256):
+        cached.cache_clear()
     yield tmp_path
-    loaded_sha256.cache_clear()
+    for cached in (loaded_sha256, source_sha256):
+        cached.cache_clear()
 
 
 def test_docstrings_comments_and_layout_do_not_count(code):
@@ -94,6 +96,15 @@ def test_every_module_counts(code, changed):
     (code / changed).write_text(CODE.replace("1", "2"))
     assert code_sha256(PLACES) != before
     assert loaded_sha256(PLACES) == before
+
+
+def test_names_in_a_cache_are_those_of_the_code_as_it_is(code):
+    """A changed docstring changes the checksum of the source, though not in a process that has taken it."""
+    before = source_sha256(PLACES)
+    (code / "physics" / "two.py").write_text(CODE.replace("Doc", "Other"))
+    assert source_sha256(PLACES) == before
+    source_sha256.cache_clear()
+    assert source_sha256(PLACES) != before
 
 
 def test_rooms_exist():

@@ -111,7 +111,7 @@ def test_name_tells_torch_and_processor(monkeypatch):
 def test_without_a_folder_no_checksum_is_computed(monkeypatch, tmp_path):
     """Names of files need a checksum of the code, which short runs on a machine without compiled steps do not pay."""
     monkeypatch.setenv(module.CACHE, str(tmp_path / "none"))
-    monkeypatch.setattr(module, "loaded_sha256", lambda places: pytest.fail("computed"))
+    monkeypatch.setattr(module, "source_sha256", lambda places: pytest.fail("computed"))
     assert open_step("ailand").compiled is None
 
 
