@@ -89,7 +89,7 @@ class LandTraining(TrainingHooks, SingleTraining):
         check_execution(self.execution)
         self.jacobian = config.training.method.get("jacobian") or {}
         if self.jacobian.get("path") and not Path(self.jacobian.path).is_file():
-            raise ValueError(f"`land.jacobian.path` is '{self.jacobian.path}', which is no file.")
+            raise ValueError(f"`land.jacobian.path` is '{self.jacobian.path}': there is no such file.")
         self._term: JacobianTerm | None = None
         self._compiled: CompiledStep | None = None
         self._chosen = False
