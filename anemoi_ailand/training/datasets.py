@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Datasets of a training beside the main one: opened, with statistics of all and a record for the checkpoint.
+"""Further datasets of a training: opened, with statistics of all and a record for the checkpoint.
 
 anemoi-training joins datasets at equal dates. The datasets here have the same variables, each with its own dates and
 points; :mod:`~anemoi_ailand.training.point_blocks` draws the samples from them.

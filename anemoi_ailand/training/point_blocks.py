@@ -146,7 +146,7 @@ def _once(wrap: Any, configs: dict[str, Any], name: str, reader: Any) -> BlockRe
 
 @dataclass(frozen=True)
 class Store:
-    """Data of one dataset, of which the first ``total`` points are drawn.
+    """Data of one dataset; only its first ``total`` points are drawn.
 
     ``fields`` (date, ensemble, point, variable) are in memory in the order of a sample, so that a block is one copy;
     None reads from disk.
