@@ -146,7 +146,7 @@ def _once(wrap: Any, configs: dict[str, Any], name: str, reader: Any) -> BlockRe
 
 @dataclass(frozen=True)
 class Store:
-    """Data of one dataset; samples are drawn from its first ``total`` points.
+    """Data of one dataset; only its first ``total`` points are drawn.
 
     ``fields`` (date, ensemble, point, variable) are in memory in the order of a sample, so that a block is one copy;
     None reads from disk.
@@ -210,11 +210,6 @@ class BlockReader:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.__dict__["_reader"], name)
-
-    @property
-    def n_points(self) -> int:
-        """Points that samples are drawn from, the first ones of the dataset."""
-        return self._store.total
 
     def get_sample(self, sequence: int, positions: Any, grid_shard_indices: Any = None) -> Tensor:
         """Return the fields (date, ensemble, point of the block, variable) of one window over one block of points."""

@@ -85,7 +85,7 @@ def labelled(tmp_path) -> Reader:
 
 
 def test_held_out_by_labels_of_the_files(labelled):
-    """Points are held out by a variable that is 1 or by the value of a label; rules add up, errors name the choice."""
+    """A variable is 1 there, or a label has one of the values; rules add up, and wrong ones name the choice."""
     ids, label = labelled.point_id, labelled.label
     for rule, expected in (
         ({"where": "kept"}, [1]), ({"site": ["Aa", "Cc"]}, [0, 1, 4]), ({"site": "Bb"}, [2, 3]),

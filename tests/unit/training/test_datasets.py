@@ -29,7 +29,7 @@ def test_pooled_statistics_are_those_of_all_values_together():
 
 
 def test_shares_follow_the_point_steps_unless_given():
-    """The rest of the given shares is divided by size; one dataset alone has all."""
+    """The rest that given shares leave is divided by size; one dataset alone has all."""
     assert shares([10], [None]).tolist() == [1.0]
     np.testing.assert_allclose(shares([900, 100], [None, None]), [0.9, 0.1])
     np.testing.assert_allclose(shares([300, 100, 7, 7], [None, None, 0.5, 0.1]), [0.3, 0.1, 0.5, 0.1])
