@@ -211,6 +211,11 @@ class BlockReader:
     def __getattr__(self, name: str) -> Any:
         return getattr(self.__dict__["_reader"], name)
 
+    @property
+    def n_points(self) -> int:
+        """Points that samples of the main dataset are drawn from, its first ones."""
+        return self._store.total
+
     def get_sample(self, sequence: int, positions: Any, grid_shard_indices: Any = None) -> Tensor:
         """Return the fields (date, ensemble, point of the block, variable) of one window over one block of points."""
         del sequence, grid_shard_indices

@@ -50,7 +50,8 @@ def rolled_out(step, land, batch):
 def test_compiled_step_has_values_and_gradients_of_the_plain_one(hidden, near, close):
     """In single precision, outputs to 1e-4 of a standard deviation and gradients to 1e-3 of their size.
 
-    In bfloat16 to its rounding, which the network is seen to use. Also after an update of the weights.
+    Long-wave radiation to ten times that: it is the rest of large terms, and soil that freezes magnifies rounding. In
+    bfloat16 to its rounding, which the network is seen to use. Also after an update of the weights.
     """
     land, batch = BALANCED.land_model(hidden_precision=hidden).train(), BALANCED.batch(N_STEPS + 1)
     exact = BALANCED.land_model().train()
@@ -60,7 +61,8 @@ def test_compiled_step_has_values_and_gradients_of_the_plain_one(hidden, near, c
     assert (rounding > 1e-3) == (hidden == "bfloat16")
     for _ in range(2):
         (expected, gradient), (outputs, found) = (rolled_out(step, land, batch) for step in (land, compiled))
-        torch.testing.assert_close(outputs, expected, rtol=near, atol=near)
+        limit = torch.tensor([10.0 * near if name == "str" else near for name in land.columns.outputs])
+        assert ((outputs - expected).abs() <= limit * (1.0 + expected.abs())).all()
         for a, b in zip(found, gradient, strict=True):
             assert b.norm() > 0
             assert (a - b).norm() < close * b.norm()
