@@ -296,8 +296,7 @@ class LandStepper:
                 for date, values in zip(dates, out.numpy(force=True), strict=True):
                     check_finite(values.T, self.outputs, self.outputs, date, places, False)
             diagnostics = self.layout.diagnostics(out[-1])
-        last = {"date": dates[-1], "columns": start, "diagnostics": diagnostics, "execution": self.execution}
-        return out, replace(state, **last)
+        return out, replace(state, date=dates[-1], columns=start, diagnostics=diagnostics, execution=self.execution)
 
     def propagate(self, state: LandState, forcing: Fields) -> LandState:
         """Step as :meth:`step` with gradients with respect to state, static fields and forcing."""

@@ -18,7 +18,7 @@ from anemoi_ailand.rollout.step.advance import StepLayout, advance_steps
 from anemoi_ailand.rollout.step.batch_invariance import ROWS, ROWS_COMPILED
 from anemoi_ailand.rollout.step.checkpoint import LandStep
 from anemoi_ailand.rollout.step.device_step import DeviceStep
-from anemoi_ailand.rollout.step.traced_model import traced
+from anemoi_ailand.rollout.step.traced_model import TracedModel, traced
 
 #: Rows of a block on a CPU, where its activations stay in the cache, and on an accelerator.
 BLOCK_ROWS, BLOCK_ROWS_ACCELERATOR = 2048, 2**18
@@ -57,7 +57,10 @@ class BlockStep:
         on_processor = step.device.type == "cpu"
         self.block_rows = block_rows or (BLOCK_ROWS if on_processor else BLOCK_ROWS_ACCELERATOR)
         self.threads = (threads or usable_processors()) if on_processor else 1
-        self.step, self._recorded = traced(step) if on_processor else (step, None)
+        self._recorded: TracedModel | None = None
+        self.step = step
+        if on_processor:
+            self.step, self._recorded = traced(step)
         self._unit, self._of_units = ROWS if on_processor else 1, self.step.of_slots
         if on_processor and step.compiled is not None:
             self.block_rows = min(self.block_rows, BLOCK_ROWS)
