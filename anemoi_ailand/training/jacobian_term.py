@@ -15,10 +15,13 @@ from typing import Any
 import numpy as np
 import torch
 import xarray as xr
+from omegaconf import OmegaConf
+from pydantic import Field
 from torch import Tensor
 from torch.nn.functional import huber_loss
 
 from anemoi_ailand.constants import STEP_HOURS
+from anemoi_ailand.support.configuration import HomePath, Strict, checked
 from anemoi_ailand.variables import variable
 
 LOG = logging.getLogger(__name__)
@@ -35,6 +38,32 @@ SAME_PLACE = 1.0e-3
 
 Unroll = Callable[[Tensor, int], Tensor]
 Convert = Callable[[Tensor], Tensor]
+
+
+class JacobianOptions(Strict):
+    """Options under ``land.jacobian``: file, weight, batches from one that has the term to the next, pairs of each."""
+
+    path: HomePath | None = None
+    weight: float = Field(default=2.0, gt=0.0)
+    every: int = Field(default=4, ge=1)
+    pairs: int = Field(default=216, ge=1)
+
+
+def options_of(given: Any) -> JacobianOptions:
+    """Check the options of the term before any long work starts.
+
+    Raises
+    ------
+    ValueError
+        An unknown option, or a number out of its range.
+    FileNotFoundError
+        There is no file at the path.
+    """
+    given = OmegaConf.to_container(given, resolve=True) if OmegaConf.is_config(given) else given
+    options = checked(given or {}, JacobianOptions, "`land.jacobian`")
+    if options.path is not None and not options.path.is_file():
+        raise FileNotFoundError(f"`land.jacobian.path` is '{options.path}': there is no such file.")
+    return options
 
 
 @dataclass(frozen=True)
@@ -169,10 +198,8 @@ class JacobianTerm:
 
     def __init__(
         self, differences: Differences, columns: Mapping[str, int], outputs: Mapping[str, int], weight: float,
-        pairs: int = 216,
+        pairs: int,
     ) -> None:  # fmt: skip
-        if not weight > 0.0 or pairs < 1:
-            raise ValueError(f"`land.jacobian.weight` is {weight}, `pairs` {pairs}. Give numbers above 0.")
         self.differences, self.weight, self.pairs = differences, weight, pairs
         self._spread = differences.spread
         self._column = [columns[n] for n in differences.inputs]

@@ -23,7 +23,7 @@ from anemoi_ailand.training.callbacks import batches_of_epoch
 from anemoi_ailand.training.compiled_step import CompiledStep, n_rows, open_step
 from anemoi_ailand.training.curriculum import rollout_at
 from anemoi_ailand.training.datasets import include_others
-from anemoi_ailand.training.jacobian_term import JacobianTerm, read_differences, single_precision
+from anemoi_ailand.training.jacobian_term import JacobianTerm, options_of, read_differences, single_precision
 from anemoi_ailand.training.log import RMSE
 from anemoi_ailand.training.truncated import truncated_loss
 
@@ -62,9 +62,8 @@ class LandTraining(TrainingHooks, SingleTraining):
         Step of the training batches; see :func:`~anemoi_ailand.training.compiled_step.open_step`. Validation, and a
         last batch that is not whole, are plain.
     jacobian : dict, optional
-        Term on finite differences of the physical model: ``path``, ``weight``, and ``every``, the number of batches
-        from one that has the term to the next; no ``path``, no term.
-        See :class:`~anemoi_ailand.training.jacobian_term.JacobianTerm`.
+        Term on finite differences of the physical model, as
+        :class:`~anemoi_ailand.training.jacobian_term.JacobianOptions`; no ``path``, no term.
     others : list of dict, optional
         Further datasets to draw samples from; see :func:`~anemoi_ailand.training.datasets.open_others`. Normalisation
         and loss then use the statistics of all.
@@ -87,9 +86,7 @@ class LandTraining(TrainingHooks, SingleTraining):
         self.checkpoint_every = _positive("checkpoint_every", config)
         self.execution = config.training.method.get("execution") or "auto"
         check_execution(self.execution)
-        self.jacobian = config.training.method.get("jacobian") or {}
-        if self.jacobian.get("path") and not Path(self.jacobian.path).is_file():
-            raise ValueError(f"`land.jacobian.path` is '{self.jacobian.path}': there is no such file.")
+        self.jacobian = options_of(config.training.method.get("jacobian"))
         self._term: JacobianTerm | None = None
         self._compiled: CompiledStep | None = None
         self._chosen = False
@@ -122,17 +119,18 @@ class LandTraining(TrainingHooks, SingleTraining):
         land: Any = self.model.model
         self._compiled = open_step(land, x, self.execution, self._planned_steps() * n_rows(x))
         self._chosen = True
-        if self.jacobian.get("path"):
-            self._term = self._open_term()
+        if self.jacobian.path is not None:
+            self._term = self._open_term(self.jacobian.path)
 
-    def _open_term(self) -> JacobianTerm:
+    def _open_term(self, path: Path) -> JacobianTerm:
         trainer: Any = self.trainer
         name = self.target_dataset_names[0]
         reader = trainer.datamodule.ds_train.data_readers[name]
-        outputs = self.data_indices[name].model.output.name_to_index
-        differences = read_differences(self.jacobian.path, reader.data, reader.n_points, outputs)
-        columns = self.data_indices[name].data.input.name_to_index
-        return JacobianTerm(differences, columns, outputs, self.jacobian.weight)
+        indices: Any = self.data_indices[name]
+        outputs = indices.model.output.name_to_index
+        differences = read_differences(path, reader.data, reader.n_points, outputs)
+        columns = indices.data.input.name_to_index
+        return JacobianTerm(differences, columns, outputs, self.jacobian.weight, self.jacobian.pairs)
 
     def _jacobian_loss(self, term: JacobianTerm) -> Tensor:
         name = self.target_dataset_names[0]

@@ -10,7 +10,7 @@ import pytest
 import torch
 import xarray as xr
 
-from anemoi_ailand.training.jacobian_term import JacobianTerm, read_differences, single_precision
+from anemoi_ailand.training.jacobian_term import JacobianTerm, options_of, read_differences, single_precision
 
 NAMES = {"swvl1": 0, "stl1": 1, "t": 2}
 OUTPUTS = {"stl1": 0, "2t": 1}
@@ -117,3 +117,18 @@ def test_single_precision_ends():
     with single_precision(land):
         assert land.hidden_dtype is None
     assert land.hidden_dtype is torch.bfloat16
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"every": 0}, ValueError, "every"),
+        ({"weigth": 1.0}, ValueError, "weight"),
+        ({"path": "nowhere.nc"}, FileNotFoundError, "nowhere.nc"),
+    ],
+)
+def test_wrong_options_are_refused(options, error, message):
+    """A number out of range, an unknown option, which gives the nearest, and a path without a file."""
+    with pytest.raises(error, match=message):
+        options_of(options)
+    assert options_of(None).path is None
