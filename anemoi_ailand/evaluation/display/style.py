@@ -151,7 +151,9 @@ def fixed_layout(
     """Place panels by their space around and between [inches] instead of by their texts, which takes a second."""
     figure.set_layout_engine(None)
     width, height = figure.get_size_inches()
-    rows, columns = figure.axes[0].get_gridspec().get_geometry()
+    grid = figure.axes[0].get_gridspec()
+    assert grid is not None  # made by subplots
+    rows, columns = grid.get_geometry()
     panel = (
         (width - left - right - (columns - 1) * across) / columns,
         (height - top - bottom - (rows - 1) * between) / rows,
