@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 import xarray as xr
+from numpy.typing import NDArray
 from omegaconf import OmegaConf
 from pydantic import Field
 from torch import Tensor
@@ -134,7 +135,7 @@ def read_differences(path: str | Path, data: Any, n_points: int, outputs: Contai
     position = {d: k for k, d in enumerate(data.dates.astype("datetime64[s]"))}
     starts = [position.get(t, len(position)) for t in file.time.values.astype("datetime64[s]")]
     dates = [k for k, p in enumerate(starts) if steps and p + max(steps) < len(position)]
-    here, there = _same_places(file, data, n_points)
+    here, there = same_places(file, data.latitudes[:n_points], data.longitudes[:n_points])
     if not (i and j and dates and len(here)):
         raise ValueError(
             f"Nothing in '{path}' is in the training: {len(dates)} dates, {len(here)} of {n_points} points, disturbed "
@@ -163,9 +164,11 @@ def _small(jacobian: xr.DataArray) -> xr.DataArray:
     return 0.01 * (jacobian**2).mean(("date", "point")) ** 0.5
 
 
-def _same_places(file: xr.Dataset, data: Any, n_points: int) -> tuple[list[int], list[int]]:
-    """Return the positions of common points in the file and among the first ``n_points`` of the dataset."""
-    ours = np.stack([data.latitudes[:n_points], data.longitudes[:n_points] % 360.0], axis=1)
+def same_places(
+    file: xr.Dataset, latitudes: NDArray[np.float64], longitudes: NDArray[np.float64]
+) -> tuple[list[int], list[int]]:
+    """Return the positions of common points in a file and among places [degrees]."""
+    ours = np.stack([latitudes, longitudes % 360.0], axis=1)
     theirs = np.stack([file.latitude.values, file.longitude.values % 360.0], axis=1)
     pairs = []
     for k, place in enumerate(theirs):

@@ -5,7 +5,8 @@
 
     make results [ONLY=real-weather]         python -m tools.results [PART ...] --reference reference.zarr
 
-Data: the reference dataset, the folder of the towers (``long/``, ``ecland_2019.nc``) and that of the hand-set sites.
+Data: the reference dataset, the folder of the towers (``long/``, ``ecland_2019.nc``), that of the hand-set sites, and
+the file of ecLand's finite differences.
 A part whose data are absent is skipped. What has not changed since the last call (network, data, code) is taken from
 the folder of results, in which an interrupted call resumes. Pages on speed, export and the contest are made by
 ``benchmarks`` and ``anemoi-ailand export``.
@@ -21,7 +22,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools.results import commands, real_weather, reference_set
+from tools.results import commands, derivatives, real_weather, reference_set
 from tools.results.pages import Blocks, renew_pages
 from tools.results.steps import ROOT, Inputs
 
@@ -32,21 +33,23 @@ LOG = logging.getLogger("results")
 class Part:
     """Part of the renewal: the data that it needs, by their names in ``Inputs``, and the function that makes it."""
 
-    needs: str | None
+    needs: tuple[str, ...]
     renew: Callable[[Inputs], dict[str, Blocks]]
 
 
 #: Parts by name, the cheap ones first.
 PARTS = {
-    real_weather.PART: Part("towers", real_weather.renew),
-    "site": Part("reference", commands.renew_site),
-    reference_set.PART: Part("reference", reference_set.renew),
-    "stability": Part("reference", commands.renew_stability),
-    "quickstart": Part(None, commands.renew_quickstart),
+    real_weather.PART: Part(("towers",), real_weather.renew),
+    "site": Part(("reference",), commands.renew_site),
+    reference_set.PART: Part(("reference",), reference_set.renew),
+    derivatives.PART: Part(("reference", "differences"), derivatives.renew),
+    "stability": Part(("reference",), commands.renew_stability),
+    "quickstart": Part((), commands.renew_quickstart),
 }
 
 #: Environment variables of the data.
-VARIABLES = {"reference": "AILAND_REFERENCE", "towers": "AILAND_TOWERS", "real": "AILAND_REAL"}
+VARIABLES = {"reference": "AILAND_REFERENCE", "towers": "AILAND_TOWERS", "real": "AILAND_REAL",
+             "differences": "AILAND_DIFFERENCES"}  # fmt: skip
 
 
 def renew(names: list[str], inputs: Inputs, root: Path = ROOT) -> list[str]:
@@ -54,8 +57,8 @@ def renew(names: list[str], inputs: Inputs, root: Path = ROOT) -> list[str]:
     changed = []
     for name in names:
         part = PARTS[name]
-        if part.needs and getattr(inputs, part.needs) is None:
-            LOG.info("%s is skipped: give its data with --%s or $%s", name, part.needs, VARIABLES[part.needs])
+        if missing := next((data for data in part.needs if getattr(inputs, data) is None), None):
+            LOG.info("%s is skipped: give its data with --%s or $%s", name, missing, VARIABLES[missing])
             continue
         LOG.info("%s (%d of %d)", name, names.index(name) + 1, len(names))
         changed += renew_pages(root, part.renew(inputs))

@@ -40,6 +40,7 @@ class Inputs:
     towers: Path | None
     real: Path | None
     folder: Path
+    differences: Path | None = None
 
     @property
     def networks(self) -> list[str]:

@@ -13,7 +13,7 @@ import pytest
 import xarray as xr
 
 from tools.results import __main__ as command
-from tools.results import real_weather, steps, weather_runs
+from tools.results import derivatives, real_weather, steps, weather_runs
 from tools.results.pages import block_names, made_by, paragraph, renew_pages, renewed, table
 from tools.results.reference_set import CORE, PAPER, Scores, bias_table, readme_table, recipe_errors
 from tools.results.steps import ROOT, Inputs, fingerprint, key_of, once
@@ -64,9 +64,15 @@ def test_every_block_of_the_pages_is_filled():
     pages = [ROOT / "README.md", *sorted((ROOT / "docs" / "results").glob("*.md"))]
     texts = {page.name: page.read_text(encoding="utf-8") for page in pages}
     with_blocks = {name: text for name, text in texts.items() if block_names(text)}
-    assert {"README.md", "reference-set.md", "real-weather.md", "site.md", "stability.md", "quickstart.md"} == set(
-        with_blocks
-    )
+    renewed_pages = {
+        "reference-set.md",
+        "real-weather.md",
+        "derivatives.md",
+        "site.md",
+        "stability.md",
+        "quickstart.md",
+    }
+    assert set(with_blocks) == {"README.md", *renewed_pages}
     empty = [n for n, text in with_blocks.items() if re.search(r"<!-- results: [\w-]+ -->\s*<!-- /results -->", text)]
     unnamed = [name for name, text in with_blocks.items() if "make results" not in text and name != "README.md"]
     assert (empty, unnamed) == ([], [])
@@ -265,3 +271,31 @@ def test_readme_table_has_recipe_and_paper():
     contest = (ROOT / "docs" / "results" / "contest.md").read_text(encoding="utf-8")
     line = next(r for r in readme_table(made_up_scores("a", 0.01), contest).splitlines() if r.startswith("| `stl1`"))
     assert line == "| `stl1` | K | **0.3** | 1.87 | 1.06 | **0.9** | 2.3 | 1.19 | 810 | **0.01** | 1.72 | 9 |"
+
+
+def test_derivatives_are_compared_at_held_out_points():
+    """Correlation, sign and size of the differences where ecLand's response is linear, at every fifth point only."""
+    rng = np.random.default_rng(0)
+    shape = (2, 2, 3, 4, 40)  # date, lead, disturbed, responding, point
+    jac = rng.normal(size=shape)
+    theirs = xr.Dataset(
+        {
+            "jac": (("date", "lead", "in_var", "out_var", "point"), jac),
+            "asym": (("date", "lead", "in_var", "out_var", "point"), np.zeros(shape)),
+            "valid": (("date", "in_var", "point"), np.ones((2, 3, 40))),
+            "lead": ("lead", [6, 24]),
+            "in_name": ("in_var", list(derivatives.INPUTS)),
+            "out_name": ("out_var", ["t2m", "d2m", "skt", "slhf"]),
+            "point_id": ("point", np.arange(40)),
+        }
+    )
+    ours = 2.0 * jac
+    ours[..., np.arange(40) % 5 > 0] = rng.normal(size=(2, 2, 3, 4, 32))  # points of training, which do not count
+    ours[:, 0, 0, 0] *= -1.0
+    rows = derivatives.compared(ours, theirs).splitlines()
+    assert len(rows) == 2 + 8
+    first, second = (rows[k].split("|")[3].split(",") for k in (2, 3))
+    assert [float(v) for v in first[:2]] == [-1.0, 0.0]
+    assert [float(v) for v in second[:2]] == [1.0, 1.0]
+    size, of_ecland = second[2].replace(")", "").split("(")
+    assert float(size) == pytest.approx(2.0 * float(of_ecland), rel=0.1)

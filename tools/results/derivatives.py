@@ -1,0 +1,114 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""Page on derivatives: finite differences of the packaged networks against ecLand's own, at held-out points."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+import anemoi_ailand as ail
+from anemoi_ailand.support.atomic import complete_file
+from anemoi_ailand.training.jacobian_term import LINEAR, same_places
+from anemoi_ailand.variables import variable
+from tools.results.pages import Blocks, made_by, table
+from tools.results.steps import Inputs, checksum_of, key_of, once
+
+PART = "derivatives"
+PAGE = "docs/results/derivatives.md"
+
+#: Leads [h], responding and disturbed variables of the table.
+LEADS = (6, 24)
+OUTPUTS = ("2t", "2d", "skt", "slhf")
+INPUTS = ("swvl1", "swvl2", "swvl3")
+
+#: Share of its root mean square from which the sign of a derivative counts.
+SIGNIFICANT = 0.1
+
+#: Every fifth point of the reference set is held out, by its identity.
+EVERY = 5
+
+
+def renew(inputs: Inputs) -> dict[str, Blocks]:
+    """Make differences of all networks and return the blocks of the page."""
+    assert inputs.reference is not None
+    assert inputs.differences is not None
+    with xr.open_dataset(inputs.differences) as file:
+        theirs = file.load()
+    blocks = {PART + "-origin": made_by(PART, {n: (checksum_of(n), "plain") for n in inputs.networks})}
+    for name in inputs.networks:
+        result = inputs.folder / f"derivatives-{name}.npy"
+        key = key_of(name, inputs.reference, inputs.differences)
+        once(result, key, lambda path=result, of=name: _save(path, differences(of, inputs.reference, theirs)))
+        blocks[f"{PART}-{name}"] = compared(np.load(result), theirs)
+    return {PAGE: blocks}
+
+
+def _save(path: Path, values: np.ndarray) -> None:
+    with complete_file(path) as partial, partial.open("wb") as file:
+        np.save(file, values)
+
+
+def differences(name: str, dataset: Path | None, theirs: xr.Dataset) -> np.ndarray:
+    """Return centred differences of a network, shape (date, lead, disturbed, responding, point of the file)."""
+    land, data = ail.load(name, execution="plain"), ail.open_data(dataset)
+    found = np.full((theirs.sizes["date"], len(LEADS), len(INPUTS), len(OUTPUTS), theirs.sizes["point"]), np.nan)
+    last = np.timedelta64(max(LEADS), "h")
+    for d, date in enumerate(theirs.time.values):
+        fields = data.to_xarray((str(date)[:16], str(date + last)[:16]))
+        here, there = same_places(theirs, fields.latitude.values, fields.longitude.values)
+        fields = fields.isel(point=there)
+        for i, disturbed in enumerate(INPUTS):
+            size = float(theirs.delta.values[_position(theirs.in_name, disturbed)])
+            up, down = (_responses(land, fields, disturbed, sign * size) for sign in (1.0, -1.0))
+            found[d, :, i, :, here] = np.moveaxis((up - down) / (2.0 * size), -1, 0)
+    return found
+
+
+def _responses(land: Any, fields: xr.Dataset, disturbed: str, change: float) -> np.ndarray:
+    """Return the responding variables at all leads after a change of the first state, (lead, responding, point)."""
+    state = land.initial(fields)
+    state = state.changed({disturbed: state[disturbed] + change})
+    out = []
+    for k in range(1, max(LEADS) // 6 + 1):
+        state = land.step(state, fields.isel(time=k))
+        if 6 * k in LEADS:
+            out.append([state[n].numpy() for n in OUTPUTS])
+    return np.array(out)
+
+
+def _position(names: xr.DataArray, wanted: str) -> int:
+    return [variable(str(n)).name for n in names.values].index(wanted)
+
+
+def compared(found: np.ndarray, theirs: xr.Dataset) -> str:
+    """Tabulate correlation, sign and median size of derivatives at the held-out points, where ecLand is linear."""
+    held = theirs.point_id.values % EVERY == 0
+    rows = [["response", "lead", *(f"to `{n}`: r, sign, size (ecLand)" for n in INPUTS)]]
+    for j, name in enumerate(OUTPUTS):
+        for k, lead in enumerate(LEADS):
+            cells = [_cell(found[:, k, i, j], theirs, (lead, disturbed, name), held)
+                     for i, disturbed in enumerate(INPUTS)]  # fmt: skip
+            rows.append([f"`{name}`", f"{lead} h", *cells])
+    return table(rows)
+
+
+def _cell(ours: np.ndarray, theirs: xr.Dataset, which: tuple[int, str, str], held: np.ndarray) -> str:
+    lead, disturbed, responding = which
+    at = {
+        "lead": theirs.lead.values.tolist().index(lead),
+        "in_var": _position(theirs.in_name, disturbed),
+        "out_var": _position(theirs.out_name, responding),
+    }
+    jac, asym = theirs.jac.isel(at).values, theirs.asym.isel(at).values
+    known = np.isfinite(jac) & np.isfinite(ours) & (theirs.valid.isel(in_var=at["in_var"]).values == 1) & held
+    known &= np.abs(asym) <= LINEAR * np.abs(jac) + 0.01 * np.sqrt(np.nanmean(jac**2))
+    a, b = jac[known], ours[known]
+    large = np.abs(a) > SIGNIFICANT * np.sqrt(np.mean(a**2))
+    agree = np.mean(np.sign(a[large]) == np.sign(b[large]))
+    r = np.corrcoef(a, b)[0, 1]
+    return f"{r:.2f}, {agree:.2f}, {np.median(np.abs(b)):.2g} ({np.median(np.abs(a)):.2g})"
