@@ -21,7 +21,14 @@ DISTRIBUTION = {"hydra": "hydra-core", "PIL": "pillow", "xgboost": "xgboost-cpu"
 NAMESPACES = ("anemoi", "earthkit")
 
 #: Modules of the repository itself.
-OWN = {"anemoi_ailand", "benchmarks", "hydra_plugins", "tests", *(p.stem for p in (ROOT / "tools").glob("*.py"))}
+OWN = {
+    "anemoi_ailand",
+    "benchmarks",
+    "hydra_plugins",
+    "tests",
+    "tools",
+    *(p.stem for p in (ROOT / "tools").glob("*.py")),
+}
 
 #: Declared but not imported, with the reason.
 NOT_IMPORTED = {

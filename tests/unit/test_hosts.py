@@ -74,6 +74,7 @@ IMPORTED = {
     "anemoi.inference.tensors": ("TensorHandler",),
     "anemoi.inference.types": ("Date", "FloatArray", "IntArray", "State"),
     "anemoi.models.preprocessing.normalizer": ("InputNormalizer",),
+    "anemoi.training.data.data_reader": ("create_dataset",),
     "anemoi.training.diagnostics.callbacks.checkpoint": ("AnemoiCheckpoint",),
     "anemoi.training.diagnostics.callbacks.stopping": ("TimeLimit",),
     "anemoi.training.distributed.single": ("SingleDeviceStrategy",),

@@ -65,7 +65,7 @@ class DeviceStep:
 
     def __init__(self, step: LandStep, hidden: torch.dtype = torch.bfloat16) -> None:
         self._plain, self.precision, self.device = step, hidden, step.device
-        self.name = execution_name(hidden, torch.cuda.get_device_name(step.device))
+        self.name = execution_name(hidden, _name(step.device))
         self._network, self._state = NetworkPart(step, hidden), StatePart(step)
         self._layout = StepLayout(step.inputs, step.outputs, device=step.device)
         self._recordings: dict[tuple[int, tuple[str, ...]], _Recording] = {}
@@ -180,3 +180,8 @@ def _stream(recorded: _Recording, forcing: Tensor, results: Tensor) -> None:
             results[k].copy_(made[at], non_blocking=True)
             fetched[at].record(outward)
     compute.wait_stream(outward)
+
+
+def _name(device: torch.device) -> str:
+    """Return the name of a CUDA device, and the kind of any other."""
+    return torch.cuda.get_device_name(device) if torch.cuda.is_available() else device.type
