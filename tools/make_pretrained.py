@@ -166,7 +166,7 @@ def record_of(checkpoint: Path, args: argparse.Namespace, metrics: dict[str, Any
 def others_of(meta: dict[str, Any]) -> dict[str, Any]:
     """Return the further datasets of the training, ``{}`` without any."""
     kept = ("dataset", "uuid", "start", "end", "points", "share")
-    found = [{k: other[k] for k in kept} for other in meta.get(RECORD, [])]
+    found = [{k: other[k] for k in kept} | {"dataset": Path(other["dataset"]).name} for other in meta.get(RECORD, [])]
     return {"others": found} if found else {}
 
 

@@ -18,9 +18,7 @@ TEXT = """# Model card: {name}
 An emulator of ecLand, ECMWF's land surface model: the state of the land and its fluxes, one point at a time, in steps
 of 6 h. It ships with anemoi-ailand and is made by `tools/make_pretrained.py`; licence {licence}.
 
-**It is a demonstration, not an operational product.** It was trained on real ecLand under *synthetic* weather at
-synthetic points: its scores show how well it learned ecLand there, and nothing about the real world. It is not an
-ECMWF product, and ECMWF has neither made nor endorsed it.
+{demonstration}
 
 | | |
 |---|---|
@@ -40,7 +38,7 @@ ECMWF product, and ECMWF has neither made nor endorsed it.
 | data | recipe `{recipe}`: ecLand, synthetic hourly weather averaged to 6 h, {n_all} points |
 | trained on | {trained} at {n_trained} points{others} |
 | checkpoint chosen on | {chosen} at the same points |
-| in neither | 2022; {n_held_out} points, those whose `point_id` is divisible by 5, in all years |
+| in neither | 2022; {n_held_out} points, those whose `point_id` is divisible by 5, in all years |{sources}
 
 ## Variables
 
@@ -76,9 +74,9 @@ here, too; at its 33 others this network was trained (2020) and chosen (2021).
 
 ## Limits
 
-- Weather and points are synthetic. Real forcing has errors, extremes and correlations that no training has seen;
-  nothing is known about the skill under it. Soil and vegetation types that are rare among the {n_trained} points are
-  learned from a few examples.
+- {points}
+- The same in all of the training, so that nothing is known about a run in which they differ: forcing 10 m above the
+  ground, points wholly on land, no glaciers, soil of four layers of 0.07, 0.21, 0.72 and 1.89 m.
 - Steps of 6 h with forcing as means over the step and instants at its ends; forcing of another kind is out of scope.
 - It imitates ecLand with its errors. It knows neither irrigation, groundwater, lakes nor cities beyond ecLand's own
   output, no land use change, and no climate beyond that of the training.
@@ -88,18 +86,51 @@ here, too; at its 33 others this network was trained (2020) and chosen (2021).
 """
 
 
+DEMONSTRATION = (
+    "**It is a demonstration, not an operational product.** {} It is not an ECMWF product, and ECMWF has neither made nor "
+    "endorsed it."
+)
+
+#: Statements by whether a part of the samples has observed weather.
+WEATHER = {
+    False: "It was trained on real ecLand under *synthetic* weather at synthetic points: the scores below show how well "
+    "it learned ecLand there. Skill with observed weather is in `docs/results/real-weather.md`.",
+    True: "It was trained on real ecLand under synthetic weather and, for a part of the samples, under weather observed "
+    "at flux towers and snow sites. The scores below are those under synthetic weather; skill with observed weather, at "
+    "sites of the training and others, is in `docs/results/real-weather.md`.",
+}
+POINTS = {
+    False: "Weather and points are synthetic; real forcing has errors, extremes and correlations that no training has "
+    "seen. Soil and vegetation types that are rare among the {n_trained} points are learned from a few examples.",
+    True: "Observed weather is that of six sites; climates and seasons that they lack are known from synthetic weather "
+    "only. Soil and vegetation types that are rare among the points are learned from a few examples.",
+}
+
+#: Further dataset that has observed weather, by the name of its recipe, and whom its use acknowledges.
+TOWERS = "towers"
+SOURCES = (
+    "Observed weather: FLUXNET La Thuile towers as distributed by PALS 1.4 (Blodgett, El Saler, El Saler 2, Loobos, "
+    "Palangkaraya), whose site teams are acknowledged, and East River of hydroframe/parflow_short_course_updated. "
+    "Amplero and Fort Peck (PALS) and Bondville (noah-owp-modular) are held out as sites."
+)
+
+
 def card(record: dict[str, Any]) -> str:
     """Write the model card of a record as Markdown."""
     training, data, variables = record["training"], record["data"], record["variables"]
     a, b = (record["evaluation"]["protocols"].get(p, {}) for p in "AB")
-    points = data["points"]
+    points, others = data["points"], data.get("others", [])
+    observed = any(TOWERS in other["dataset"] for other in others)
+    about_points = POINTS[observed].format(n_trained=points["trained"])
     return TEXT.format(
+        demonstration=fill(DEMONSTRATION.format(WEATHER[observed]), WIDTH), points=fill(about_points, WIDTH - 2, subsequent_indent="  "),
+        sources=f"\n\n{fill(SOURCES, WIDTH)}" if observed else "",
         **{k: record[k] for k in ("name", "file", "licence", "parameters", "sha256")},
         megabytes=record["size"] / 1e6, minutes=round(training["seconds"] / 60), recipe=data["recipe"],
         commands="\n".join(training["commands"]), **{k: training[k] for k in ("date", "seed", "steps", "python")},
         commit=training["commit"] or "unknown", versions=", ".join(f"{k} {v}" for k, v in training["versions"].items()),
         n_all=sum(points.values()), n_trained=points["trained"], n_held_out=points["held_out"],
-        others="".join(f"; {other(o)}" for o in data.get("others", [])),
+        others="".join(f"; {other(o)}" for o in others),
         trained=" to ".join(data["trained"]), chosen=" to ".join(dict.fromkeys(data["chosen"])),
         state=named("State, predicted and fed back", variables["state"]),
         diagnostic=named("Diagnostics, predicted", variables["diagnostic"]),
