@@ -87,17 +87,17 @@ here, too; at its 33 others this network was trained (2020) and chosen (2021).
 
 
 DEMONSTRATION = (
-    "**It is a demonstration, not an operational product.** {} It is not an ECMWF product, and ECMWF has neither made nor "
-    "endorsed it."
+    "**It is a demonstration, not an operational product.** {} It is not an ECMWF product, and ECMWF has neither made "
+    "nor endorsed it."
 )
 
 #: Statements by whether a part of the samples has observed weather.
 WEATHER = {
-    False: "It was trained on real ecLand under *synthetic* weather at synthetic points: the scores below show how well "
-    "it learned ecLand there. Skill with observed weather is in `docs/results/real-weather.md`.",
-    True: "It was trained on real ecLand under synthetic weather and, for a part of the samples, under weather observed "
-    "at flux towers and snow sites. The scores below are those under synthetic weather; skill with observed weather, at "
-    "sites of the training and others, is in `docs/results/real-weather.md`.",
+    False: "It was trained on real ecLand under *synthetic* weather at synthetic points: the scores below show how "
+    "well it learned ecLand there. Skill with observed weather is in `docs/results/real-weather.md`.",
+    True: "It was trained on real ecLand under synthetic weather and, for a part of the samples, under weather "
+    "observed at flux towers and snow sites. The scores below are those under synthetic weather; skill with observed "
+    "weather, at sites of the training and others, is in `docs/results/real-weather.md`.",
 }
 POINTS = {
     False: "Weather and points are synthetic; real forcing has errors, extremes and correlations that no training has "
@@ -123,7 +123,8 @@ def card(record: dict[str, Any]) -> str:
     observed = any(TOWERS in other["dataset"] for other in others)
     about_points = POINTS[observed].format(n_trained=points["trained"])
     return TEXT.format(
-        demonstration=fill(DEMONSTRATION.format(WEATHER[observed]), WIDTH), points=fill(about_points, WIDTH - 2, subsequent_indent="  "),
+        demonstration=fill(DEMONSTRATION.format(WEATHER[observed]), WIDTH),
+        points=fill(about_points, WIDTH - 2, subsequent_indent="  "),
         sources=f"\n\n{fill(SOURCES, WIDTH)}" if observed else "",
         **{k: record[k] for k in ("name", "file", "licence", "parameters", "sha256")},
         megabytes=record["size"] / 1e6, minutes=round(training["seconds"] / 60), recipe=data["recipe"],
