@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from anemoi_ailand.constants import STEP_HOURS
+from anemoi_ailand.data.derived import ONE_SUFFICES
 from anemoi_ailand.support.options import check_known
 from anemoi_ailand.support.units import AMOUNTS, HOUR, factor, known_units, same_units
 from anemoi_ailand.variables import Time, variable
@@ -83,6 +84,8 @@ def read_forcing(
 ) -> Forcing:
     """Read the sources of the forcing; a forcing that is not configured is taken from the field of the same name.
 
+    One value of the background albedo suffices, so it is held from the start if the atmosphere has no such field.
+
     ``config`` gives, by forcing, a field or a mapping with some of ``field, units, accumulated, hours, instants, held,
     dataset``. ``needed`` is the forcing of every step without sun and calendar; ``can_hold`` that which the state of
     the land contains at the start of a step. ``units`` are those of the fields of the atmosphere (None where its
@@ -91,9 +94,10 @@ def read_forcing(
     unknown = [n for n in config if n not in needed]
     if unknown:
         raise ValueError(f"`forcing` names {unknown}, not among the inputs of the land model; it needs {list(needed)}.")
+    missing = {*ONE_SUFFICES} & {*can_hold} - {*units}
     taken, held, datasets = [], [], {}
     for name in needed:
-        given = config.get(name, name)
+        given = config.get(name, {"held": True} if name in missing else name)
         options = {"field": given} if isinstance(given, str) else dict(given)
         check_known(options, _OPTIONS, f"`forcing.{name}`")
         if options.get("held"):

@@ -237,7 +237,7 @@ class ClosedLand(nn.Module):
         covers = Covers(land.cover[..., 1], lake, land.urban)
         first = area_albedo(fields[ALBEDO], fields[SNOW_ALBEDO], land.snowc, covers)
         last = area_albedo(fields[ALBEDO], result[SNOW_ALBEDO], result["snowc"], covers)
-        ssr = (1.0 - 0.5 * (first + last)) * air.short_wave
+        ssr = (1.0 - 0.5 * (first + last)) * torch.relu(air.short_wave)  # rounding may be below zero
         if sensible is None:
             return {NET_SHORT_WAVE: ssr}
         after = stack_layers([result[f"stl{k}"] for k in range(1, 5)])

@@ -97,6 +97,14 @@ def test_held_and_stored_forcing():
     assert (found.taken, found.held, found.datasets) == ((), ("lai_lv",), {"lai_hv": "x.zarr"})
 
 
+def test_albedo_is_held_unless_the_atmosphere_has_it():
+    """One value suffices, and atmospheres rarely have the field; one that is configured or there is taken."""
+    for units, held in (({}, ("al",)), ({"al": "1"}, ())):
+        found = read_forcing({}, ["al"], units, 6.0, ("al",))
+        assert (found.held, len(found.taken)) == (held, 1 - len(held))
+    assert read_forcing({"al": {"dataset": "x.zarr"}}, ["al"], {}, 6.0, ("al",)).datasets == {"al": "x.zarr"}
+
+
 def test_feedback_is_converted_to_the_units_of_the_field():
     """Feedback converts to units of the atmosphere, stated by checkpoint or configuration."""
     found = read_feedback({"sd": "sd", "swvl1": {"units": "%", "variable": "snowc"}}, ["sd", "snowc"], UNITS)
