@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -27,6 +28,7 @@ from anemoi_ailand.rollout.forcing.records import (
     key_of,
     places_of,
     record_at,
+    records_at,
     source_of,
 )
 from anemoi_ailand.rollout.step import gradients
@@ -47,6 +49,8 @@ from anemoi_ailand.variables import match_name, variable
 if TYPE_CHECKING:
     import xarray as xr
 
+LOG = logging.getLogger(__name__)
+
 #: Values (point,) by name, under the names of the table or of its NetCDF files; with a time, also opened data.
 Fields: TypeAlias = "Mapping[str, Any] | xr.Dataset | LandData"
 
@@ -65,7 +69,7 @@ class LandStepper:
     state: it may be called from several threads and for several sets of points.
 
     Forcing means are over the 6 h that end at the new date, instants are at the new date; those at the old date are
-    part of the state. The result is bitwise that of ``anemoi-inference run``.
+    part of the state. The result is bitwise that of ``anemoi-inference run`` with the same execution.
 
     :meth:`run` makes a series, :meth:`step` one step, :meth:`jacobian` derivatives. :meth:`propagate`, :meth:`tangent`,
     :meth:`adjoint` and :meth:`jacobian_tensor` are differentiable; :meth:`step` is not, in favour of speed.
@@ -130,7 +134,10 @@ class LandStepper:
         threads: int | None = None, execution: str = "auto", point_steps: int = 0,
     ) -> LandStepper:  # fmt: skip
         """Load a checkpoint as :func:`load` does, for a number of points times steps, as far as known."""
-        to_dtype(dtype)
+        if to_dtype(dtype) is not torch.float32 and execution in ("auto", "compiled"):
+            if execution == "compiled":
+                LOG.warning("The compiled step is in single precision: in '%s', the plain one is taken", dtype)
+            execution = "plain"
         return cls(open_step(checkpoint, device, execution, point_steps), dtype, threads)
 
     def __repr__(self) -> str:
@@ -243,15 +250,16 @@ class LandStepper:
         """
         return self._stepped(state, record_at(forcing, state.date + STEP, self.forcing_names), None)[1]
 
-    def steps(self, state: LandState, forcing: Mapping[str, Any], n_steps: int) -> tuple[Tensor, LandState]:
+    def steps(self, state: LandState, forcing: Fields, n_steps: int) -> tuple[Tensor, LandState]:
         """Make several steps in one call, which is faster with few points; bitwise those of :meth:`step`.
 
         Parameters
         ----------
         state : LandState
             State before the first step.
-        forcing : mapping
-            ``needs['forcing']`` at the dates after it, every 6 h, shape (step, point); a number stands for all.
+        forcing : mapping, xarray.Dataset or LandData
+            ``needs['forcing']`` at the dates after it, every 6 h, shape (step, point); a number stands for all. Of data
+            with a time, the records of these dates are taken.
         n_steps : int
             Number of steps, at least one.
 
@@ -276,9 +284,10 @@ class LandStepper:
         >>> print(state.date, outputs.shape)
         2021-07-01 18:00:00 torch.Size([3, 44, 25])
         """
-        if n_steps < 1:
-            raise ValueError(f"`n_steps` is {n_steps}. Give the number of steps in `forcing`, at least 1.")
-        return self._stepped(state, forcing, n_steps)
+        if not isinstance(n_steps, int | np.integer) or n_steps < 1:
+            raise ValueError(f"`n_steps` is {n_steps!r}. Give the number of steps, a whole one of at least 1.")
+        dates = [state.date + (k + 1) * STEP for k in range(n_steps)]
+        return self._stepped(state, records_at(forcing, dates, self.forcing_names), n_steps)
 
     def _stepped(self, state: LandState, forcing: Mapping[str, Any], n_steps: int | None) -> tuple[Tensor, LandState]:
         """Return outputs and last state; the forcing has no dimension of steps if their number is None."""

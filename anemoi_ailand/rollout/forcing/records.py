@@ -179,6 +179,22 @@ def record_at(given: Any, date: datetime, names: Sequence[str]) -> Mapping[str, 
     return given
 
 
+def records_at(given: Any, dates: Sequence[datetime], names: Sequence[str]) -> Mapping[str, Any]:
+    """Return the fields at several dates, shape (date, point), as :func:`record_at` does at one."""
+    labelled = is_dataset(given)
+    if labelled and "time" not in given.coords:
+        return given
+    if not labelled and not isinstance(given, LandData):
+        return record_at(given, dates[0], names)
+    if labelled and "time" not in given.dims and given["time"].ndim == 1:  # such as time(step)
+        given = given.swap_dims({given["time"].dims[0]: "time"})
+    source = source_of(given)
+    at = np.array([position(source, date) for date in dates])
+    first = int(at.min())
+    fields = source.read(names, first, int(at.max()) + 1)
+    return {name: values[at - first] for name, values in fields.items()}
+
+
 def dates_after(given: Any, date: datetime) -> list[datetime]:
     """Return the dates of opened data or a dataset that are later than ``date``; refuse a gap."""
     dates = source_of(given).dates

@@ -3,6 +3,7 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """The emulator inside another program: the same step, any kind of array, clear errors, several threads."""
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
@@ -13,6 +14,7 @@ import torch
 import xarray as xr
 
 from anemoi_ailand.data.sun import COMPUTED, compute
+from anemoi_ailand.rollout.step import compiled_step
 from anemoi_ailand.rollout.step.pretrained import pretrained_record
 from anemoi_ailand.rollout.stepper import STEP, LandStepper
 from anemoi_ailand.variables import variable
@@ -82,6 +84,34 @@ def test_several_steps_in_one_call(dtype):
         stepper.steps(first, together, 2)
     with pytest.raises(ValueError, match=rf"has shape \({N},\), but .* these steps only, with shape \(3, {N}\), or"):
         stepper.steps(first, {name: values[0] for name, values in together.items()}, 3)
+
+
+def test_several_steps_of_labelled_data(small):
+    """The records of the needed dates are taken, of more dates, in any order, along any dimension; others are refused.
+
+    Data without a time are taken in their order.
+    """
+    data, forcings = labelled(times=6), case.forcings(N, 4)
+    first = small.step(small.initial(data), data)
+    expected = small.steps(first, {name: np.stack([f[name] for f in forcings[1:]]) for name in forcings[0]}, 3)
+    shuffled = data.isel(time=[4, 2, 0, 3, 1])
+    along = data.assign_coords(step=("time", range(6))).swap_dims(time="step")
+    for given in (data, shuffled, along, data.isel(time=slice(2, 5)), data.isel(time=slice(2, 5)).drop_vars("time")):
+        outputs, last = small.steps(first, given, 3)
+        assert torch.equal(outputs, expected[0])
+        same(last, expected[1])
+    outputs, _ = small.steps(first, data.isel(time=2), 1)
+    assert torch.equal(outputs, expected[0][:1])
+    for given in (data.isel(time=slice(3, 6)), data.isel(time=[1, 3, 4]), data.isel(time=0)):
+        with pytest.raises(ValueError, match="no record at 2022-01-01 12:00; they have"):
+            small.steps(first, given, min(3, given["time"].size))
+
+
+@pytest.mark.parametrize("wrong", [0, -1, 2.5, "3", None])
+def test_number_of_steps_is_checked(small, wrong):
+    """A number that is not whole or below one is an error that shows it."""
+    with pytest.raises(ValueError, match=rf"`n_steps` is {re.escape(repr(wrong))}\. Give the number of steps"):
+        small.steps(case.start(small, N), case.forcings(N)[0], wrong)
 
 
 @pytest.mark.parametrize("kind", ["torch", "xarray", "float32", "masked"])
@@ -397,3 +427,15 @@ def test_unknown_precision_is_refused_before_the_checkpoint_is_read():
     """The checkpoint is not opened."""
     with pytest.raises(ValueError, match=r"The precision 'half' is unknown\. Use one of \['float32', 'float64'\]"):
         LandStepper.open("no-such-file.ckpt", dtype="half")
+
+
+@pytest.mark.parametrize("execution", ["auto", "compiled"])
+def test_double_precision_is_not_compiled(execution, monkeypatch, caplog):
+    """The compiled step is in single precision: it is not made, and a warning says so to who asked for it."""
+    monkeypatch.setattr(compiled_step, "choose_execution", lambda step, execution, work: (execution, work))
+    monkeypatch.setattr(compiled_step, "load_step", lambda path, device: None)
+    monkeypatch.setattr(LandStepper, "__init__", lambda self, step, dtype, threads: setattr(self, "chosen", step))
+    assert LandStepper.open("any", dtype="float64", execution=execution, point_steps=10**9).chosen[0] == "plain"
+    warned = [r.getMessage() for r in caplog.records if "single precision: in 'float64'" in r.getMessage()]
+    assert len(warned) == (execution == "compiled")
+    assert LandStepper.open("any", execution=execution).chosen[0] == execution
