@@ -122,10 +122,11 @@ def cost(roll: Rollout, steps: int, seconds: float, needed: int, free: int) -> s
     """Describe size and cost of a run: ``seconds`` of a step, disk space ``needed`` at most and ``free`` [bytes]."""
     members = len(roll.ensemble)
     size = f"{steps} steps x {roll.n_rows // members} points" + (f" x {members} members" if members > 1 else "")
+    kind = "plain" if roll.networks[0].step.execution == "plain" else "compiled"
     memory = 4 * roll.n_rows * (2 * len(roll.inputs) + len(roll.outputs))
     return (
         f"{roll.date:%Y-%m-%d %H:%M} to {roll.date + steps * STEP:%Y-%m-%d %H:%M}: {size}, about "
         f"{timedelta(seconds=round(steps * seconds))} on this machine without reading and writing "
-        f"({seconds * 1e3:.3g} ms a step), at most {needed / 1e9:.3g} GB of disk ({free / 1e9:.3g} GB free), "
+        f"({seconds * 1e3:.3g} ms a step, {kind}), at most {needed / 1e9:.3g} GB of disk ({free / 1e9:.3g} GB free), "
         f"{memory / 1e9:.3g} GB of memory for state and forcing"
     )

@@ -245,6 +245,8 @@ class LandForecasterRunner(RunnerHooks, Runner):
             if chosen == "auto" and stopped == "plain":
                 chosen = stopped  # so that the resumed run is bitwise the whole one
             work = n_points * members * self._steps
+            if self.options.dry_run and self.device.type == "cpu":  # only a run compiles: take what there is
+                chosen, work = "plain" if chosen == "plain" else "auto", 0
             paths = [self._path, *self._other_checkpoints]
             self._steps_opened = [open_step(p, self.device, chosen, work) for p in paths]
             start = self.prognostics_inputs[self._dataset]

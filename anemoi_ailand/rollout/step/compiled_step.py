@@ -16,6 +16,7 @@ import logging
 import os
 import platform
 import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -117,10 +118,15 @@ def make_compiled(step: LandStep) -> tuple[Path, Path]:
         (state, lambda: StatePart(step), (start, end, outputs), False),
     ]
     todo = [part for part in todo if not part[0].is_file()]
+    if todo:
+        about = "Compiling the step of %s in %d parts, which takes a few minutes, once for this machine"
+        LOG.info(about, _name(step), len(todo))
     with tqdm(todo, desc="Compiling the step, once for this machine", unit="part", disable=None) as bar:
         for path, part, arguments, contract in bar:
+            begin = time.monotonic()
             with complete_file(path, path.with_name(f".{path.name}.{os.getpid()}")) as partial:
                 compile_library(part(), arguments, partial, rows=ROWS_COMPILED, contract=contract, n_most=_UNITS)
+            LOG.info("%s made in %.0f s", path.name, time.monotonic() - begin)
     return network, state
 
 

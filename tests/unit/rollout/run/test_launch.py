@@ -28,6 +28,7 @@ from anemoi_ailand.rollout.run.preflight import (
     seconds_per_step,
 )
 from anemoi_ailand.rollout.run.restart import Stopped
+from anemoi_ailand.rollout.step import compiled_step
 from tests.support import loop as case
 from tests.support.outputs import N_POINTS, NAMES, made
 
@@ -116,11 +117,14 @@ def test_other_errors_keep_their_traceback(calls):
         launch(FILES)
 
 
-def test_network_of_the_package_on_its_sample(tmp_path, caplog):
-    """A real dry run leaves no files and reports the cost; a real day is then run."""
+def test_network_of_the_package_on_its_sample(tmp_path, caplog, monkeypatch):
+    """A real dry run compiles nothing, leaves no files and reports the cost; a real day is then run."""
     options = ["lead_time=1d", f"output.land-netcdf.path={tmp_path / 'out' / 'f.nc'}"]
     caplog.set_level(logging.INFO, logger="anemoi_ailand")
-    launch(FILES, options, dry_run=True)
+    monkeypatch.setenv(compiled_step.CACHE, str(tmp_path / "none"))
+    monkeypatch.setattr(compiled_step, "make_compiled", lambda step: pytest.fail("compiled"))
+    launch(FILES, [*options, "runner={land-forecaster: {execution: compiled}}"], dry_run=True)
+    assert "ms a step, plain), at most" in caplog.text
     assert "2022-01-01 00:00 to 2022-01-02 00:00: 4 steps x 44 points, about 0:00:0" in caplog.text
     assert list(tmp_path.iterdir()) == []
     launch(FILES, options)
@@ -223,7 +227,7 @@ def test_cost_of_a_run(members):
     assert text.startswith("2022-01-01 00:00 to 2023-01-01 00:00: 1460 steps x 20 points")
     assert (" x 3 members" in text) == (members == 3)
     memory = 4e-9 * members * case.N * (2 * len(roll.inputs) + len(roll.outputs))
-    for words in ("about 0:01:13", "(50 ms a step)", "9 GB of disk (70 GB free)", f"{memory:.3g} GB of memory"):
+    for words in ("about 0:01:13", "(50 ms a step, plain)", "9 GB of disk (70 GB free)", f"{memory:.3g} GB of memory"):
         assert words in text
     assert (case.run(roll, 1)[0] == case.run(other, 1)[0]).all()
 

@@ -159,6 +159,21 @@ def test_parts_of_a_failed_compilation_are_removed(monkeypatch, tmp_path):
     assert not list((tmp_path / "new").iterdir())
 
 
+def test_compiling_is_told_without_a_terminal(monkeypatch, tmp_path, caplog):
+    """A line before the wait, and one for each part with its seconds; nothing if all parts exist."""
+    monkeypatch.setenv(module.CACHE, str(tmp_path))
+    monkeypatch.setattr(module, "compile_library", lambda part, arguments, path, **options: path.write_bytes(b"so"))
+    caplog.set_level(logging.INFO, logger=module.__name__)
+    step = CLOSED.land_step()
+    caplog.clear()
+    paths = make_compiled(step)
+    said = [record.getMessage() for record in caplog.records]
+    assert said[0].startswith("Compiling the step of ") and "2 parts, which takes a few minutes" in said[0]
+    assert said[1:] == [f"{path.name} made in 0 s" for path in paths]
+    caplog.clear()
+    assert make_compiled(step) == paths and not caplog.records
+
+
 class Interpreted:
     """Library whose calls run the parts without compiling."""
 
