@@ -108,13 +108,15 @@ def benchmark(setting: Setting) -> Result:
     Networks are compiled before. Whole runs and sites are those of the packaged networks: random weights have no
     climate.
     """
-    unknown = set(setting.networks) - set(CONFIGS)
-    if unknown or setting.rounds < 1 or setting.rows > setting.points:
-        raise ValueError(
-            f"The networks {sorted(unknown)} are unknown (available: {sorted(CONFIGS)}), there are {setting.rounds} "
-            f"rounds (at least 1), or more rows ({setting.rows}) than points ({setting.points})."
-        )
+    _check(setting)
     checkpoints = {name: checkpoint_of(name, cache_folder() / "networks") for name in setting.networks}
+    for name, path in checkpoints.items():  # before networks are compiled, which takes minutes
+        stored = StoredFields(setting.dataset, load_step(path).inputs)
+        if name in pretrained_names() and stored.dates[-1] - stored.dates[0] < np.timedelta64(setting.days, "D"):
+            raise ValueError(
+                f"Dataset '{setting.dataset}' has {stored.dates[0]} to {stored.dates[-1]}, but a site is run over "
+                f"{setting.days} days. Give a longer one, such as that of recipes/ecland-sample.yaml."
+            )
     with tempfile.TemporaryDirectory() as here:
         folder = Path(here)
         compiled = {name: open_step(path, execution="compiled") for name, path in checkpoints.items()}
@@ -142,6 +144,18 @@ def benchmark(setting: Setting) -> Result:
             return Result(steps, runs, spent)
 
 
+def _check(setting: Setting) -> None:
+    """Refuse numbers and names without sense."""
+    if unknown := sorted(set(setting.networks) - set(CONFIGS)):
+        raise ValueError(f"The networks {unknown} are unknown. Give some of {sorted(CONFIGS)}.")
+    if setting.rounds < 1:
+        raise ValueError(f"There are {setting.rounds} rounds. Give at least 1.")
+    if setting.points < setting.rows:
+        raise ValueError(f"The grid has {setting.points} points. Give at least {setting.rows}, the rows of a block.")
+    if setting.ecland is not None and not 0.0 < setting.ecland < np.inf:
+        raise ValueError(f"The rate of ecLand is {setting.ecland:g}. Give its point-steps a second, above 0.")
+
+
 @contextmanager
 def one_core() -> Iterator[None]:
     """Keep process and children on the last processor that they may use, with one thread for torch."""
@@ -161,7 +175,7 @@ def one_core() -> Iterator[None]:
 def table(result: Result, setting: Setting) -> str:
     """Format the machine and Markdown tables of medians (quartiles)."""
     own = setting.ecland is not None
-    rate = setting.ecland or ECLAND
+    rate = ECLAND if setting.ecland is None else setting.ecland
     labels = list(dict.fromkeys(label for rounds in result.steps.values() for label in rounds))
     cost = [["microseconds a point-step", *result.steps]]
     cost += [[label, *(_cell(rounds.get(label)) for rounds in result.steps.values())] for label in labels]

@@ -155,11 +155,30 @@ def test_one_core_is_used_and_given_back(monkeypatch):
     assert os.sched_getaffinity(0) == before and os.environ["OMP_NUM_THREADS"] == "7"
 
 
-def test_unknown_networks_are_refused(tmp_path):
-    with pytest.raises(ValueError, match=r"\['huge'\] are unknown .*'ailand-v1'"):
-        benchmark(Setting(tmp_path, ("huge",)))
-    with pytest.raises(ValueError, match="0 rounds"):
-        benchmark(Setting(tmp_path, rounds=0))
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"networks": ("huge",)}, r"^The networks \['huge'\] are unknown\. Give some of .*'ailand-v1'"),
+        ({"rounds": 0}, "^There are 0 rounds"),
+        ({"points": 1000}, "^The grid has 1000 points. Give at least 2048"),
+        ({"ecland": 0.0}, "^The rate of ecLand is 0"),
+        ({"ecland": -5.0}, "^The rate of ecLand is -5"),
+        ({"ecland": float("nan")}, "^The rate of ecLand is nan"),
+        ({"networks": ("ailand",)}, "to 2020-01-03.*, but a site is run over 365 days"),
+    ],
+)
+def test_settings_are_checked_before_compiling(wrong, message, dataset, monkeypatch):
+    """Each mistake has a message of its own."""
+    monkeypatch.setattr(step, "open_step", lambda *_, **__: pytest.fail("compiled"))
+    with pytest.raises(ValueError, match=message):
+        benchmark(Setting(dataset, **wrong))
+
+
+def test_a_missing_dataset_is_refused_before_compiling(tmp_path, monkeypatch):
+    """The error names it."""
+    monkeypatch.setattr(step, "open_step", lambda *_, **__: pytest.fail("compiled"))
+    with pytest.raises((ValueError, OSError), match=r"missing\.zarr"):
+        benchmark(Setting(tmp_path / "missing.zarr", ("ailand",)))
 
 
 def test_options_reach_the_measurement(monkeypatch, capsys):
