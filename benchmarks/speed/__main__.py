@@ -65,9 +65,12 @@ def create_parser() -> ArgumentParser:
 
 
 def _gpu(args: Namespace) -> str:
-    from benchmarks.speed.accelerator import benchmark, table  # slow to import
+    from benchmarks.speed.accelerator import benchmark, lines  # slow to import
 
-    return table(benchmark(args.dataset, args.networks, args.points, args.inductor), args.inductor)
+    for line in lines(benchmark(args.dataset, args.networks, args.points, args.inductor), args.inductor):
+        sys.stdout.write(line + "\n")
+        sys.stdout.flush()  # a script may stop the measurement, and keeps what there is
+    return ""
 
 
 def _step(args: Namespace) -> str:

@@ -41,13 +41,25 @@ def test_options_reach_the_measurement(monkeypatch, capsys):
 
 
 def test_table_of_a_device(monkeypatch):
-    """Milliseconds by entrant, the rate of the whole, and the name of the device."""
+    """Milliseconds by entrant, the rate of the whole, and the name of the device; a row comes when it is measured."""
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "Device X")
     took = {accelerator.PLAIN: 40.0, accelerator.RECORDED: 9.0, accelerator.STREAMED: 10.0}
-    text = accelerator.table([accelerator.Speed("ailand", 171_039, took, 2**31, 0.004)], inductor=False)
-    cells = [cell.strip() for cell in text.splitlines()[-1].strip("|").split("|")]
+    measured = []
+
+    def benchmark(*_):
+        for points in (171_039, 1_000_000):
+            measured.append(points)
+            yield accelerator.Speed("ailand", points, took, 2**31, 0.004)
+
+    lines = []
+    for line in accelerator.lines(benchmark(), inductor=False):
+        lines.append(line)
+        if line.startswith("| ailand"):
+            assert len(measured) == sum(line.startswith("| ailand") for line in lines)
+    cells = [cell.strip() for cell in lines[-2].strip("|").split("|")]
     assert cells == ["ailand", "171,039", "40", "9", "10", "17,103,900", "14.6 s", "2 GiB", "0.004"]
-    assert text.startswith("Device X, torch")
+    assert lines[0].startswith("Device X, torch") and lines[-4].startswith("| network")
+    assert {line.count("|") for line in lines[-4:]} == {len(cells) + 1}
 
 
 def test_script_measures_a_device_by_known_commands():
