@@ -1,19 +1,31 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Figure of error against cost: one point per entrant, and the Pareto front."""
+"""Figure of error against cost: one point per entrant, and the Pareto front.
+
+``python -m benchmarks.contest.figure PAGE FIGURE`` draws it of the table of skill and speed in a page of results.
+"""
 
 from __future__ import annotations
 
+import re
+from argparse import ArgumentParser
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from anemoi_ailand.evaluation.display.style import BETTER, GRID, QUIET, SMALL, WORSE, Figure, panels, plain, title
+from anemoi_ailand.evaluation.display.style import BETTER, GRID, QUIET, SMALL, WORSE, Figure, panels, plain, save, title
 from benchmarks.contest.entry import Entry
 from benchmarks.contest.scores import CORE, TOGETHER
+
+#: Heading of the table of skill and speed, and the network that its errors are relative to.
+HEADING, REFERENCE = "## Skill and speed", "ailand"
+
+#: Columns of that table that are drawn: microseconds, and a ratio of RMSE, with its interval, for each period.
+MICROSECONDS, PERIODS = "microseconds", ("day 30", "day 90")
 
 
 def pareto_figure(scores: pd.DataFrame, entries: Sequence[Entry], reference: str, group: str) -> Figure:
@@ -37,6 +49,27 @@ def pareto_figure(scores: pd.DataFrame, entries: Sequence[Entry], reference: str
         ax.set_title(period, loc="left")
     title(figure, f"Error against cost, {group.replace('_', '-')} points")
     return figure
+
+
+def figure_of_page(page: Path) -> Figure:
+    """Plot the table of skill and speed of a Markdown page, which is below :data:`HEADING`."""
+    _, found, text = page.read_text(encoding="utf-8").partition(f"{HEADING}\n")
+    lines = [line for line in text.partition("\n#")[0].splitlines() if line.startswith("|")]
+    head, _, *rows = [[cell.strip(" *`") for cell in line.strip("|").split("|")] for line in lines] or [[], []]
+    wanted = (MICROSECONDS, *PERIODS)
+    if not found or not set(wanted) <= set(head):
+        raise ValueError(f"{page} has no table with the columns {list(wanted)} below '{HEADING}', but {head}.")
+    entries, scores = [], []
+    for row in rows:
+        label, cells = row[0].replace("`", ""), dict(zip(head, row, strict=True))
+        cost = float(cells[MICROSECONDS])
+        entries.append(Entry(label, "", "", "", 0, np.nan, np.nan, microseconds=cost))
+        for period in PERIODS:
+            ratio, low, high = ([float(x) for x in re.findall(r"[\d.]+", cells[period])] + [np.nan] * 2)[:3]
+            about = {"group": "held_out", "variable": TOGETHER, "protocol": "A", "n": len(CORE)}
+            about |= {"model": label, "period": period, "ratio": ratio, "ratio_low": low, "ratio_high": high}
+            scores.append(about)
+    return pareto_figure(pd.DataFrame(scores), entries, REFERENCE, "held_out")
 
 
 def front(cost: Sequence[float], error: Sequence[float]) -> list[int]:
@@ -80,3 +113,11 @@ def _panel(ax: Axes, rows: pd.DataFrame, cost: Mapping[str, float], reference: s
     ax.margins(x=0.2, y=0.12)
     ax.grid(color=GRID, linewidth=0.6, axis="x")
     ax.grid(color=GRID, linewidth=0.6, axis="y", which="both")
+
+
+if __name__ == "__main__":
+    parser = ArgumentParser("python -m benchmarks.contest.figure", description=__doc__)
+    parser.add_argument("page", type=Path, help="Markdown page with the table of skill and speed")
+    parser.add_argument("figure", type=Path, help="file to write (PNG)")
+    given = parser.parse_args()
+    save(figure_of_page(given.page), given.figure)

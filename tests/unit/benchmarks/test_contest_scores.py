@@ -3,13 +3,16 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """Every entrant is compared with one of them, and the table shows who is significantly better, and at what cost."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.collections import PathCollection
 
 from anemoi_ailand.evaluation.scores.sums import collect
 from benchmarks.contest.entry import Entry, fairness
-from benchmarks.contest.figure import front, pareto_figure
+from benchmarks.contest.figure import figure_of_page, front, pareto_figure
 from benchmarks.contest.scores import COLUMNS, CORE, TOGETHER, contest_scores
 from benchmarks.contest.table import contest_table
 from tests.support import worlds as world
@@ -175,3 +178,15 @@ def test_cost_is_measured_time_if_all_were_measured(scores, entries):
         ax = pareto_figure(scores, shown, "base", "held_out").axes[0]
         assert ax.get_xlabel() == label
         assert {float(dots.get_offsets()[0, 0]) for dots in ax.collections if len(dots.get_offsets())} >= costs
+
+
+def test_figure_of_the_page_of_results(tmp_path):
+    """Every network of the table is drawn at its cost and error; a page without the table is refused."""
+    page = Path(__file__).parents[3] / "docs/results/speed.md"
+    day_30 = figure_of_page(page).axes[0]
+    dots = [tuple(dots.get_offsets()[0]) for dots in day_30.collections if isinstance(dots, PathCollection)]
+    assert [text.get_text() for text in day_30.texts][:3] == ["ailand-small", "ailand-small, 21 M", "ailand"]
+    assert dots[0] == (2.36, 0.97) and dots[2] == (4.49, 1.0) and len(dots) == 5
+    (tmp_path / "page.md").write_text("## Skill and speed\n\nNothing yet.\n")
+    with pytest.raises(ValueError, match=r"no table with the columns \['microseconds', 'day 30', 'day 90'\]"):
+        figure_of_page(tmp_path / "page.md")
