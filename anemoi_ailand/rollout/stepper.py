@@ -716,7 +716,7 @@ def load(
     >>> import anemoi_ailand as ail
     >>> land = ail.load("ailand")
     >>> land.prognostic[:2], land.needs["forcing_at_start"]
-    (('swvl1', 'swvl2'), ('t', 'q', 'lai_lv', 'lai_hv'))
+    (('swvl1', 'swvl2'), ('t', 'q', 'lai_lv', 'lai_hv', 'al'))
     """
     return LandStepper.open(checkpoint, device=device, dtype=dtype, threads=threads, execution=execution)
 

@@ -132,12 +132,12 @@ def test_short_file_needs_no_spin_up(files, tmp_path):
 
 
 def test_an_assumed_albedo_is_warned_of_if_the_network_reads_it(files, caplog):
-    """Not for the packaged networks, which do not, nor if the site has one."""
+    """Not for `ailand-small`, which does not, nor if the site has one."""
     path, site, folder = files
     with xr.open_dataset(folder / "input.nc") as found:
         rule = found.attrs["rule_albedo"]
         assert found["al"].dims == ("time", "point")
-    _warn_of_albedo(load_step("ailand").inputs, rule)
+    _warn_of_albedo(load_step("ailand-small").inputs, rule)
     _warn_of_albedo(["al"], open_tower(path, site={**yaml.safe_load(site.read_text()), "al": 0.2}).rules["albedo"])
     assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
     _warn_of_albedo(["al"], rule)

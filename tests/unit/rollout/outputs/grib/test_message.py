@@ -43,12 +43,14 @@ for means in EXPECTED.values():
         "src": (198, "src", "m of water equivalent", WATER),
         "2t": (167, "2t", "K", 1.0), "2d": (168, "2d", "K", 1.0), "skt": (235, "skt", "K", 1.0),
         "slhf": (235034, "avg_slhtf", "W m**-2", 1.0), "sshf": (235033, "avg_ishf", "W m**-2", 1.0),
+        "ssr": (235037, "avg_snswrf", "W m**-2", 1.0), "str": (235038, "avg_snlwrf", "W m**-2", 1.0),
         "evap": (235043, "avg_ie", "kg m**-2 s**-1", -1.0),
         "sro": (235020, "avg_surfror", "kg m**-2 s**-1", 1.0), "ssro": (235021, "avg_ssurfror", "kg m**-2 s**-1", 1.0),
         "gpp": (228084, "fco2gpp", "kg m**-2 s**-1", 1.0), "nee": (228083, "fco2nee", "kg m**-2 s**-1", -1.0),
     }  # fmt: skip
 AMOUNTS = {
     "slhf": (147, "slhf", "J m**-2", 1.0), "sshf": (146, "sshf", "J m**-2", 1.0),
+    "ssr": (176, "ssr", "J m**-2", 1.0), "str": (177, "str", "J m**-2", 1.0),
     "evap": (182, "e", "m of water equivalent", -WATER), "sro": (8, "sro", "m", WATER), "ssro": (9, "ssro", "m", WATER),
     "gpp": (228081, "aco2gpp", "kg m**-2", 1.0), "nee": (228080, "aco2nee", "kg m**-2", -1.0),
 }  # fmt: skip
