@@ -22,7 +22,7 @@ from benchmarks.contest.entry import Entry
 from benchmarks.contest.scores import CORE, TOGETHER
 
 #: Heading of the table of skill and speed, and the network that its errors are relative to.
-HEADING, REFERENCE = "## Skill and speed", "ailand"
+HEADING, REFERENCE = "## Skill and speed", "ailand, 21 M"
 
 #: Columns of that table that are drawn: microseconds, and a ratio of RMSE, with its interval, for each period.
 MICROSECONDS, PERIODS = "microseconds", ("day 30", "day 90")

@@ -138,6 +138,15 @@ def _check_contest(arguments: list[str]) -> None:
     read_contest(CONFIGS / f"{arguments[0]}.yaml", [a for a in arguments[1:] if SUBSTITUTED not in a])
 
 
+def _check_figure(arguments: list[str]) -> None:
+    """The page has the table, and it can be drawn."""
+    from benchmarks.contest.figure import figure_of_page
+
+    page, target = arguments
+    assert figure_of_page(ROOT / page).get_axes()
+    assert (ROOT / target).is_file()
+
+
 def _check_speed(arguments: list[str]) -> None:
     """The parser takes the arguments."""
     from benchmarks.speed.__main__ import create_parser
@@ -155,6 +164,7 @@ CHECKS: dict[str, Callable[[list[str]], None]] = {
     "make": _check_make,
     "bash": _check_bash,
     "python -m benchmarks.contest": _check_contest,
+    "python -m benchmarks.contest.figure": _check_figure,
     "python -m benchmarks.speed": _check_speed,
     "anemoi-ailand": _check_ailand,
     "anemoi-training": _check_training,
