@@ -40,7 +40,7 @@ FIRST_STAGES = {
 SECOND_STAGE = "ailand-v1-forcing-rollout8"
 
 #: Trained by the command line in test_contest.py.
-ELSEWHERE = {"ailand-v1", "ailand-v1-rollout8"}
+ELSEWHERE = {"ailand-21m", "ailand-v1", "ailand-v1-rollout8"}
 
 
 @pytest.fixture(scope="module")

@@ -72,7 +72,7 @@ def test_training_log_has_errors_in_physical_units(chain):
     assert [r["rollout"] for r in rows] == ["1", "2"]
     assert 0.1 < float(rows[-1]["rmse_stl1"]) < 30.0
     assert 1e-4 < float(rows[-1]["rmse_swvl1"]) < 0.3
-    assert sum(k.startswith("rmse_") for k in rows[0]) == 24
+    assert sum(k.startswith("rmse_") for k in rows[0]) == 26
 
 
 def test_training_resumes_with_its_rollout(chain, tmp_path):

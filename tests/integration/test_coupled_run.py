@@ -61,7 +61,7 @@ def _step(stepper, state, atmosphere, k, lai_hv):
     given = {n: v for n, v in fields.items() if n in stepper.needs["forcing"]}
     given["avg_sdswrf"] = (fields["ssrd"].astype("f8") / 21600.0).astype("f4")
     given["avg_tprate"] = (fields["tp"].astype("f8") * 1000.0 / 21600.0).astype("f4")
-    return stepper.step(state, {**given, "lai_hv": lai_hv})
+    return stepper.step(state, {**given, "lai_hv": lai_hv, "al": state["al"]})  # the albedo is held
 
 
 def stand_alone(stepper, state, atmosphere, points=slice(None)):
