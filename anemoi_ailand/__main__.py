@@ -84,9 +84,8 @@ def main() -> None:
         sys.stderr.write(f"{message}\n")
         sys.exit(2)
     gc.set_threshold(NEW_OBJECTS)
-    atexit.register(
-        gc.freeze
-    )  # else Python searches through all modules once more at its end, which takes half a second
+    # else Python searches through all modules once more at its end, which takes half a second
+    atexit.register(gc.freeze)
     cli_main(__version__, __doc__, COMMANDS)
 
 

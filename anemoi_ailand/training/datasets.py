@@ -139,7 +139,7 @@ def n_trained(dataset_config: Any, total: int) -> int:
 def shares(point_steps: Sequence[int], given: Sequence[float | None]) -> NDArray[np.float64]:
     """Return the share of the samples of every dataset, shape (dataset,), with sum 1.
 
-    What the ``given`` shares leave is divided among the other datasets in proportion to ``point_steps``.
+    The rest of the ``given`` shares is divided among the other datasets in proportion to ``point_steps``.
 
     Examples
     --------

@@ -143,8 +143,9 @@ def read_differences(path: str | Path, data: Any, n_points: int, outputs: Contai
             "Give differences along the trajectory of the training data, or set `land.jacobian.path: null`."
         )
     chosen = file.isel(date=dates, lead=leads, in_var=i, out_var=j, point=here)
-    good = (chosen.valid > 0) & (abs(chosen.asym) <= LINEAR * abs(chosen.jac) + _small(chosen.jac))
-    values = chosen.jac.where(good).transpose("lead", "date", "in_var", "out_var", "point")
+    values = chosen.jac.where((chosen.valid > 0) & is_linear(chosen)).transpose(
+        "lead", "date", "in_var", "out_var", "point"
+    )
     length = max(steps) + 1
     windows = [np.asarray(data[starts[k] : starts[k] + length])[:, :, 0][..., there] for k in dates]
     LOG.info("%d finite differences at %d points and %d dates, of %s with respect to %s", int(values.notnull().sum()),
@@ -159,9 +160,10 @@ def read_differences(path: str | Path, data: Any, n_points: int, outputs: Contai
     )
 
 
-def _small(jacobian: xr.DataArray) -> xr.DataArray:
-    """Return a hundredth of the root mean square of each derivative: below it, asymmetry does not matter."""
-    return 0.01 * (jacobian**2).mean(("date", "point")) ** 0.5
+def is_linear(file: xr.Dataset) -> xr.DataArray:
+    """Return where the two one-sided differences agree; a hundredth of the root mean square does not matter."""
+    small = 0.01 * (file.jac**2).mean(("date", "point")) ** 0.5
+    return abs(file.asym) <= LINEAR * abs(file.jac) + small
 
 
 def same_places(

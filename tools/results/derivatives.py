@@ -13,7 +13,7 @@ import xarray as xr
 
 import anemoi_ailand as ail
 from anemoi_ailand.support.atomic import complete_file
-from anemoi_ailand.training.jacobian_term import LINEAR, same_places
+from anemoi_ailand.training.jacobian_term import is_linear, same_places
 from anemoi_ailand.variables import variable
 from tools.results.pages import Blocks, made_by, table
 from tools.results.steps import Inputs, checksum_of, key_of, once
@@ -104,9 +104,9 @@ def _cell(ours: np.ndarray, theirs: xr.Dataset, which: tuple[int, str, str], hel
         "in_var": _position(theirs.in_name, disturbed),
         "out_var": _position(theirs.out_name, responding),
     }
-    jac, asym = theirs.jac.isel(at).values, theirs.asym.isel(at).values
-    known = np.isfinite(jac) & np.isfinite(ours) & (theirs.valid.isel(in_var=at["in_var"]).values == 1) & held
-    known &= np.abs(asym) <= LINEAR * np.abs(jac) + 0.01 * np.sqrt(np.nanmean(jac**2))
+    chosen = theirs.isel(at)
+    jac = chosen.jac.values
+    known = np.isfinite(jac) & np.isfinite(ours) & (chosen.valid.values == 1) & held & is_linear(chosen).values
     a, b = jac[known], ours[known]
     large = np.abs(a) > SIGNIFICANT * np.sqrt(np.mean(a**2))
     agree = np.mean(np.sign(a[large]) == np.sign(b[large]))

@@ -76,7 +76,7 @@ def read_forcing(
     """Read the forcing (step, forcing, point) of the steps that begin at ``dates``; refuse missing values.
 
     ``now`` (point, input) are the fields at the first date. They come back as those at the last date, after the steps.
-    What the model does not read, such as the state of the dataset, is not checked.
+    Fields that the model does not read, such as the state of the dataset, are not checked.
     """
     columns, forcing = layout.columns(layout.forcing).tolist(), []
     for date in dates:
