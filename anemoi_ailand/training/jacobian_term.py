@@ -23,6 +23,7 @@ from torch.nn.functional import huber_loss
 
 from anemoi_ailand.constants import STEP_HOURS
 from anemoi_ailand.support.configuration import HomePath, Strict, checked
+from anemoi_ailand.support.sphere import nearest_points, separation
 from anemoi_ailand.variables import variable
 
 LOG = logging.getLogger(__name__)
@@ -170,14 +171,10 @@ def same_places(
     file: xr.Dataset, latitudes: NDArray[np.float64], longitudes: NDArray[np.float64]
 ) -> tuple[list[int], list[int]]:
     """Return the positions of common points in a file and among places [degrees]."""
-    ours = np.stack([latitudes, longitudes % 360.0], axis=1)
-    theirs = np.stack([file.latitude.values, file.longitude.values % 360.0], axis=1)
-    pairs = []
-    for k, place in enumerate(theirs):
-        distance = np.abs(ours - place).max(axis=1)
-        if distance.min() < SAME_PLACE:
-            pairs.append((k, int(distance.argmin())))
-    return [a for a, _ in pairs], [b for _, b in pairs]
+    theirs = file.latitude.values, file.longitude.values
+    nearest, _ = nearest_points((latitudes, longitudes), theirs)
+    found = np.flatnonzero(separation(theirs, (latitudes[nearest], longitudes[nearest])) < SAME_PLACE)
+    return found.tolist(), nearest[found].tolist()
 
 
 class JacobianTerm:
