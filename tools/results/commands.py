@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 
 import anemoi_ailand as ail
@@ -73,8 +74,10 @@ def renew_quickstart(inputs: Inputs) -> dict[str, Blocks]:
     once(folder, key_of(None, places=EVERYTHING), lambda: quickstart(folder, force=True))
     comparison = folder / "comparison"
     copy_figure(comparison / "figures" / "sites.png", "quickstart_sites.png")
-    lines = (comparison / "table.md").read_text(encoding="utf-8").splitlines()
-    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("|")]
+    lines = iter((comparison / "table.md").read_text(encoding="utf-8").splitlines())
+    first = next(line for line in lines if line.startswith("|"))  # that of RMSE; one of correlations follows
+    lines = itertools.chain([first], itertools.takewhile(lambda line: line.startswith("|"), lines))
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
     head, body = rows[0], [row for row in rows[2:] if len(row) == len(rows[0]) and row[2] == "held-out"]
     points = head.index("points")
     shown = [[f"`{row[0]}`", *row[1:points], *row[points + 1 :]] for row in body]

@@ -13,7 +13,7 @@ import pytest
 import xarray as xr
 
 from tools.results import __main__ as command
-from tools.results import derivatives, real_weather, steps, weather_runs
+from tools.results import commands, derivatives, real_weather, steps, weather_runs
 from tools.results.pages import block_names, made_by, paragraph, renew_pages, renewed, table
 from tools.results.reference_set import CORE, PAPER, Scores, bias_table, readme_table, recipe_errors
 from tools.results.steps import ROOT, Inputs, fingerprint, key_of, once
@@ -121,6 +121,22 @@ def test_key_knows_network_data_and_options(tmp_path):
     file.write_bytes(b"2")
     assert key != key_of("ailand", file, years=1)
     assert fingerprint(tmp_path) != of_folder
+
+
+def test_page_of_the_quickstart_has_the_errors_only(tmp_path, monkeypatch):
+    """Of the tables of the quickstart, the page shows that of RMSE at held-out points, and no correlations."""
+    comparison = tmp_path / "quickstart" / "comparison"
+    comparison.mkdir(parents=True)
+    head = "| variable | unit | points | emulator |\n|---|---|---|---:|\n"
+    errors = "| stl1 | K | held-out | 1.3 |\n| stl1 | K | trained | 0.8 |\n"
+    (comparison / "table.md").write_text(
+        f"RMSE.\n\n{head}{errors}\nCorrelation.\n\n{head}| sshf | 1 | held-out | 0.9 |\n"
+    )
+    monkeypatch.setattr(commands, "once", lambda *_: None)
+    monkeypatch.setattr(commands, "copy_figure", lambda *_: None)
+    (blocks,) = commands.renew_quickstart(Inputs(None, None, None, tmp_path)).values()
+    assert "`stl1` | K | 1.3" in blocks["quickstart-table"]
+    assert "0.8" not in blocks["quickstart-table"] and "sshf" not in blocks["quickstart-table"]
 
 
 def test_absent_data_are_skipped_with_a_line(tmp_path, caplog):
