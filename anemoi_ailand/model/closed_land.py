@@ -13,9 +13,11 @@ from torch import Tensor, nn
 from anemoi_ailand.constants import STEP_SECONDS
 from anemoi_ailand.model.columns import StepColumns
 from anemoi_ailand.model.contrasts import N_CONTRASTS, N_REFLECTED, Air, contrasts
+from anemoi_ailand.physics import former_step
 from anemoi_ailand.physics.closed_step import (
     FLUXES,
     N_CONTROLS,
+    SNOW_STATE,
     STATE,
     Ground,
     Land,
@@ -62,8 +64,7 @@ class ClosedLand(nn.Module):
     r"""Convert inputs to physical units, derive contrasts for the network, and turn its outputs into state and fluxes.
 
     Prognostic variables beyond :data:`~anemoi_ailand.physics.closed_step.STATE` get increments in units of the table's
-    ``increment_scale``, as without the closed step; properties of snow (``tsn``, ``asn``, ``slw``) are reset where
-    there is no snow.
+    ``increment_scale``, as without the closed step.
 
     With the albedo among the inputs, ``ssr`` is a result, too; and with ``str``, ``sshf``, ``evap`` and snow
     temperature and water as well, so are ``slhf`` (from evaporation and sublimation) and ``str``, which closes the
@@ -90,6 +91,11 @@ class ClosedLand(nn.Module):
     at_start: tuple[str, ...] = AT_START
     at_end: tuple[str, ...] = AT_END
 
+    #: Whether the closed step is that of networks trained before snow followed from mass and energy, and further
+    #: prognostic variables with increments: all of them in such checkpoints, which lack the attributes.
+    former: bool = True
+    changed: tuple[str, ...] | None = None
+
     #: Fluxes of energy among the results; the place of ``sshf`` among the diagnostics of the network, and its
     #: normalisation. Older checkpoints lack them, and their networks predict all fluxes of energy.
     energy: tuple[str, ...] = ()
@@ -113,18 +119,18 @@ class ClosedLand(nn.Module):
         super().__init__()
         _check(columns, inputs)
         self.extra = tuple(n for n in columns.prognostic if n not in STATE)
+        self.former, self.changed = False, tuple(n for n in self.extra if n not in SNOW_STATE)
         self.fluxes = tuple(n for n in FLUXES if n in columns.diagnostic)
         if {ALBEDO, SHORT_WAVE} <= set(inputs) and SNOW_ALBEDO in self.extra:
             self.at_start, self.at_end = (*AT_START, ALBEDO), (*AT_END, SHORT_WAVE)
         self.n_features = N_CONTRASTS + N_REFLECTED * (ALBEDO in self.at_start)
-        if energy := self._energy_of(columns):
-            self.energy = energy
-            self.at_start = (*self.at_start, *(n for n in (LAKE,) if n in inputs))
+        self.energy = self._energy_of(columns)
+        self.at_start = (*self.at_start, *(n for n in (LAKE,) if n in inputs))
         self.given = (*STATE, *self.extra, *self.fluxes, *self.energy)
         if NET_LONG_WAVE in self.energy:
             by_network = [n for n in columns.diagnostic if n not in self.given]
             self.sensible = (by_network.index(SENSIBLE), mul[SENSIBLE], add[SENSIBLE])
-        self.n_outputs = N_CONTROLS + len(self.extra) + (NET_LONG_WAVE in self.energy)
+        self.n_outputs = N_CONTROLS + len(self.changed) + (NET_LONG_WAVE in self.energy)
         self._buffers_of("start", (*STATE, *self.extra, *self.at_start), inputs, mul, add)
         self._buffers_of("end", self.at_end, inputs, mul, add)
         self._buffers_of("out", self.given, columns.positions(self.given), mul, add)
@@ -134,7 +140,11 @@ class ClosedLand(nn.Module):
     @property
     def scales(self) -> tuple[float, ...]:
         """Size of a unit of the increments of the further prognostic variables, in their units."""
-        return tuple(variable(n).increment_scale or 0.0 for n in self.extra)
+        return tuple(variable(n).increment_scale or 0.0 for n in self._changed)
+
+    @property
+    def _changed(self) -> tuple[str, ...]:
+        return self.extra if self.changed is None else self.changed
 
     def _buffers_of(
         self, part: str, names: Sequence[str], positions: dict[str, int], mul: dict[str, float], add: dict[str, float]
@@ -176,6 +186,8 @@ class ClosedLand(nn.Module):
             roots=torch.stack([roots_of(a[name], self._roots) for name in ("tvl", "tvh")], dim=-2),
             capacity_exponent=capacity_exponent(a["sdor"]),
             urban=a["cur"].clamp(0.0, 1.0),
+            lake=a[LAKE].clamp(0.0, 1.0) if LAKE in self.at_start else None,
+            **{n: a[n] for n in SNOW_STATE if n in self.extra},
         )
         albedo = None
         if ALBEDO in self.at_start:
@@ -218,9 +230,10 @@ class ClosedLand(nn.Module):
         self, land: Land, air: Air, fields: Mapping[str, Tensor], outputs: Tensor, sensible: Tensor | None
     ) -> tuple[dict[str, Tensor], Ground]:
         """Return the results but those of moving water in the soil, and the arguments of that; see :meth:`results`."""
-        result, ground = above_ground(land, outputs[..., :N_CONTROLS])
-        changes = outputs[..., N_CONTROLS : N_CONTROLS + len(self.extra)].unbind(-1)
-        for name, scale, change in zip(self.extra, self.scales, changes, strict=True):
+        n = former_step.N_CONTROLS if self.former else N_CONTROLS
+        result, ground = (former_step.above_ground if self.former else above_ground)(land, outputs[..., :n])
+        changes = outputs[..., n : n + len(self._changed)].unbind(-1)
+        for name, scale, change in zip(self._changed, self.scales, changes, strict=True):
             value = fields[name] + scale * change
             result[name] = snow_property(name, value, result["sd"]) if name in SNOW_PROPERTIES else value
         if self.energy:
@@ -233,7 +246,7 @@ class ClosedLand(nn.Module):
     ) -> dict[str, Tensor]:  # fmt: skip
         """Return the fluxes of energy [W m-2]; ``uptake`` is the output of the network for lake and town."""
         assert air.short_wave is not None
-        lake = fields[LAKE].clamp(0.0, 1.0) if LAKE in self.at_start else torch.zeros_like(land.urban)
+        lake = torch.zeros_like(land.urban) if land.lake is None else land.lake
         covers = Covers(land.cover[..., 1], lake, land.urban)
         first = area_albedo(fields[ALBEDO], fields[SNOW_ALBEDO], land.snowc, covers)
         last = area_albedo(fields[ALBEDO], result[SNOW_ALBEDO], result["snowc"], covers)

@@ -17,9 +17,23 @@ import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from anemoi_ailand.constants import STEP_SECONDS, WATER_DENSITY
+from anemoi_ailand.constants import (
+    ICE_SPECIFIC_HEAT,
+    LATENT_HEAT_FUSION,
+    STEP_SECONDS,
+    TRIPLE_POINT,
+    WATER_DENSITY,
+)
 from anemoi_ailand.physics.layers import join_layers, layer_thickness
-from anemoi_ailand.physics.snow_pack import SnowMass, bare_density, snow_cover, snow_density, snow_mass
+from anemoi_ailand.physics.snow_pack import (
+    SnowPack,
+    SnowStep,
+    aged_albedo,
+    bare_density,
+    snow_cover,
+    snow_density,
+    snow_step,
+)
 from anemoi_ailand.physics.soil import Soil, frozen_fraction
 from anemoi_ailand.physics.soil_heat import (
     heat_capacity,
@@ -28,14 +42,17 @@ from anemoi_ailand.physics.soil_heat import (
     layer_conductance,
     mean_heat_capacity,
 )
-from anemoi_ailand.physics.soil_water import Arriving, MovedWater, move_water
+from anemoi_ailand.physics.soil_water import Arriving, Ice, MovedWater, move_water
 from anemoi_ailand.physics.vegetation_water import Canopy, intercept
 
 #: State variables that the step reads and returns.
 STATE = ("swvl1", "swvl2", "swvl3", "swvl4", "stl1", "stl2", "stl3", "stl4", "snowc", "sd", "rsn", "src")
 
+#: Further state of snow, which a model may leave out.
+SNOW_STATE = ("tsn", "slw", "asn")
+
 #: Fluxes that follow from the balance of the step.
-FLUXES = ("evap", "sro", "ssro")
+FLUXES = ("evap", "sro", "ssro", "smlt")
 
 #: Outputs of the network by name: number of channels, and scale in the given unit. Scales are typical changes over 6 h,
 #: so that outputs are of order one.
@@ -46,9 +63,10 @@ CONTROLS: dict[str, tuple[int, float]] = {
     "interception": (1, 0.119),  # kg m-2, change of src
     "interception_evaporation": (1, 0.3),  # kg m-2
     "sublimation": (1, 0.1),  # kg m-2, either sign
-    "melt": (1, 4.0),  # kg m-2
-    "rain_on_snow": (1, 1.0),  # share of the rain on snow that freezes onto it
-    "surface_runoff": (1, 1.0),  # factor exp(output) of the odds of running off
+    "snow_heating": (1, 3.0),  # K that the heat gained by a thin pack would warm it
+    "melt": (1, 4.0),  # kg m-2 that further heat would melt
+    "ageing": (1, 1.0),  # share of the step in which the albedo of snow falls as while it melts
+    "lake_evaporation": (1, 1.0),  # kg m-2 from open water, either sign
     "lateness": (1, 1.0),  # how the water that reaches the ground is spread over the step
     "roots": (2, 2.0),  # kg m-2 that low and high vegetation take up where all roots are wet
     "settling": (1, 7.05),  # kg m-3, change of snow density
@@ -57,11 +75,14 @@ CONTROLS: dict[str, tuple[int, float]] = {
 }
 N_CONTROLS = sum(number for number, _ in CONTROLS.values())
 
-#: Offsets of the softplus outputs, so that an untrained network melts and evaporates little.
-_MELT_START, _EVAPORATION_START, _ROOTS_START = -3.0, -2.0, -2.0
+#: Offsets of outputs that are not below zero, so that an untrained network melts, freezes, ages and evaporates little.
+MELT_START, _AGEING_START, _EVAPORATION_START, _ROOTS_START = -3.0, -2.0, -2.0, -2.0
 
-#: Range of the logarithm of the factors of runoff odds and of heat exchange.
-_LOG_ODDS, _LOG_HEAT = (-5.0, 4.0), (-3.0, 3.0)
+#: Snow mass from which a pack warms less for the same output, and below which it melts less [kg m-2].
+_DEEP_SNOW, _THIN_SNOW = 50.0, 10.0
+
+#: Range of the logarithm of the factor of heat exchange.
+_LOG_HEAT = (-3.0, 3.0)
 
 #: Lowest density of fresh snow [kg m-3], and largest share of a layer's water that may be lost to the air in a step.
 _FRESH_LOWEST, _DRYING_LIMIT = 60.0, 0.9
@@ -75,7 +96,8 @@ class Land(NamedTuple):
 
     ``cover`` (..., 2) is the fraction covered by low and high vegetation [1], ``roots`` (..., 2, 4) the share of their
     roots in each layer [1], ``capacity_exponent`` that of surface runoff [1], ``urban`` the fraction of sealed ground
-    [1].
+    [1]. Temperature ``tsn``, liquid water ``slw`` and albedo ``asn`` of the snow are None in models without them, and
+    so is the ``lake`` cover [1].
     """
 
     theta: Tensor
@@ -91,6 +113,10 @@ class Land(NamedTuple):
     roots: Tensor
     capacity_exponent: Tensor
     urban: Tensor
+    tsn: Tensor | None = None
+    slw: Tensor | None = None
+    asn: Tensor | None = None
+    lake: Tensor | None = None
 
     @property
     def vegetation(self) -> Tensor:
@@ -108,26 +134,26 @@ class Ground(NamedTuple):
 
     theta: Tensor
     soil: Soil
-    frozen: Tensor
+    ice: Ice
     arriving: Arriving
     gain: Tensor
-    seconds: Tensor
 
 
-def split_controls(outputs: Tensor) -> dict[str, Tensor]:
+def split_controls(outputs: Tensor, controls: Mapping[str, tuple[int, float]] = CONTROLS) -> dict[str, Tensor]:
     """Split network outputs (..., N_CONTROLS) by name, unscaled: (...) for one channel, else (..., channel)."""
-    parts = outputs.split([number for number, _ in CONTROLS.values()], dim=-1)
-    named = zip(CONTROLS.items(), parts, strict=True)
+    parts = outputs.split([number for number, _ in controls.values()], dim=-1)
+    named = zip(controls.items(), parts, strict=True)
     return {name: part.squeeze(-1) if number == 1 else part for (name, (number, _)), part in named}
 
 
 def closed_step(land: Land, outputs: Tensor) -> dict[str, Tensor]:
     r"""Compute the state after 6 h and mean water fluxes over the step.
 
-    .. math:: \Delta\bigl(\rho_w \textstyle\sum_k \theta_k \Delta z_k + S + I\bigr) = P - E - R_s - R_d
+    .. math:: \Delta\bigl(\rho_w \textstyle\sum_k \theta_k \Delta z_k + S + I\bigr) = P - (E - E_l) - R_s - R_d
 
     to rounding, with snow mass :math:`S`, interception store :math:`I`, precipitation :math:`P`, evaporation
-    :math:`E`, surface runoff :math:`R_s` and drainage :math:`R_d`; no store is below zero, no layer above saturation.
+    :math:`E` and that of open water :math:`E_l`, surface runoff :math:`R_s` and drainage :math:`R_d`; no store is below
+    zero, no layer above saturation.
 
     Parameters
     ----------
@@ -139,30 +165,39 @@ def closed_step(land: Land, outputs: Tensor) -> dict[str, Tensor]:
     Returns
     -------
     dict of Tensor, shape (...)
-        :data:`STATE` in the units of the table of variables, and :data:`FLUXES` [kg m-2 s-1].
+        :data:`STATE` in the units of the table of variables, and :data:`FLUXES` [kg m-2 s-1]; and of :data:`SNOW_STATE`
+        what the land has.
 
     Source: after ecLand's soil and snow schemes, IFS Documentation CY49R1, Part IV, chapter 8.
     """
     after, ground = above_ground(land, outputs)
     after |= water_results(move_water(*ground))
-    return {name: after[name] for name in (*STATE, *FLUXES)}
+    names = (*STATE, *FLUXES, *(n for n in SNOW_STATE if n in after))
+    return {name: after[name] for name in names}
 
 
 def above_ground(land: Land, outputs: Tensor) -> tuple[dict[str, Tensor], Ground]:
     """Return all results of a step but those of moving water in the soil, and the arguments of that.
 
-    The results include ``sublimation`` [kg m-2 s-1], the part of ``evap`` that leaves the snow.
+    The results include ``sublimation`` and ``lake_evaporation`` [kg m-2 s-1], parts of ``evap``.
     """
     raw = split_controls(outputs)
-    canopy = _canopy(land, raw)
-    frozen_rain = canopy.throughfall * land.snowc * torch.sigmoid(raw["rain_on_snow"])
-    snow = _snow(land, frozen_rain, raw)
-    ground, evaporation = _ground(land, canopy.throughfall - frozen_rain + snow.melt, raw)
-    rsn = _density(land, snow, frozen_rain, raw)
-    evap = canopy.evaporation + snow.sublimation + evaporation
-    after = {f"stl{k + 1}": v for k, v in enumerate(_soil_heat(land, raw).unbind(-1))}
-    after |= {"snowc": snow_cover(snow.sd, rsn), "sd": snow.sd, "rsn": rsn, "src": canopy.src}
-    return after | {"evap": evap / STEP_SECONDS, "sublimation": snow.sublimation / STEP_SECONDS}, ground
+    canopy = leaves(land, raw)
+    snow, rain = _snow(land, canopy.throughfall, raw)
+    sd, after = snow.pack.sd, soil_heat(land, raw)
+    arriving = _arriving(land, canopy.throughfall - rain + snow.outflow, raw)
+    ground, evaporation = in_ground(land, arriving, after, raw)
+    rsn = density(land, sd, land.snowfall, raw)
+    lake = torch.zeros_like(rsn) if land.lake is None else land.lake * _scaled(raw, "lake_evaporation")
+    evap = canopy.evaporation + snow.sublimation + evaporation + lake
+    result = {f"stl{k + 1}": v for k, v in enumerate(after.unbind(-1))}
+    result |= {"snowc": snow_cover(sd, rsn), "sd": sd, "rsn": rsn, "src": canopy.src}
+    result |= {n: getattr(snow.pack, n) for n in ("tsn", "slw") if getattr(land, n) is not None}
+    if land.asn is not None:
+        melting = torch.sigmoid(raw["ageing"] + _AGEING_START)
+        result["asn"] = aged_albedo(land.asn, melting, land.snowfall, sd)
+    fluxes = {"evap": evap, "smlt": snow.outflow, "sublimation": snow.sublimation, "lake_evaporation": lake}
+    return result | {name: v / STEP_SECONDS for name, v in fluxes.items()}, ground
 
 
 def water_results(moved: MovedWater) -> dict[str, Tensor]:
@@ -172,50 +207,67 @@ def water_results(moved: MovedWater) -> dict[str, Tensor]:
     return after | {name: WATER_DENSITY * v / STEP_SECONDS for name, v in fluxes.items()}
 
 
-def _canopy(land: Land, raw: Mapping[str, Tensor]) -> Canopy:
-    kept = land.src + CONTROLS["interception"][1] * raw["interception"]
+def _scaled(raw: Mapping[str, Tensor], name: str) -> Tensor:
+    return CONTROLS[name][1] * raw[name]
+
+
+def leaves(land: Land, raw: Mapping[str, Tensor]) -> Canopy:
+    """Return the interception store after the step, its evaporation, and throughfall."""
     evaporation = CONTROLS["interception_evaporation"][1] * softplus(
         raw["interception_evaporation"] + _EVAPORATION_START
     )
-    return intercept(land.src, land.rain, kept, evaporation)
+    return intercept(land.src, land.rain, land.src + _scaled(raw, "interception"), evaporation)
 
 
-def _snow(land: Land, frozen_rain: Tensor, raw: Mapping[str, Tensor]) -> SnowMass:
-    available = land.sd + land.snowfall + frozen_rain
-    sublimation = CONTROLS["sublimation"][1] * raw["sublimation"] * torch.tanh(available)  # no hoar frost without snow
-    return snow_mass(available, sublimation, CONTROLS["melt"][1] * softplus(raw["melt"] + _MELT_START))
+def _snow(land: Land, throughfall: Tensor, raw: Mapping[str, Tensor]) -> tuple[SnowStep, Tensor]:
+    """Return the snow after the step, and the rain that it takes up [kg m-2]: that on the covered ground."""
+    available = land.sd + land.snowfall
+    sublimation = _scaled(raw, "sublimation") * torch.tanh(available)  # no hoar frost without snow
+    warming = ICE_SPECIFIC_HEAT * _scaled(raw, "snow_heating") * (available / (1.0 + available / _DEEP_SNOW))
+    melt = CONTROLS["melt"][1] * softplus(raw["melt"] + MELT_START) * (available / (_THIN_SNOW + available))
+    caught = []
+
+    def rain(ice: Tensor) -> Tensor:
+        caught.append(0.5 * (land.snowc + snow_cover(ice, land.rsn)) * throughfall)
+        return caught[0]
+
+    none = torch.zeros_like(land.sd)
+    pack = SnowPack(
+        land.sd, none if land.slw is None else land.slw, TRIPLE_POINT + none if land.tsn is None else land.tsn
+    )
+    step = snow_step(pack, land.snowfall, rain, sublimation, warming + LATENT_HEAT_FUSION * melt, land.slw is not None)
+    return step, caught[0]
 
 
-def _density(land: Land, snow: SnowMass, frozen_rain: Tensor, raw: Mapping[str, Tensor]) -> Tensor:
+def density(land: Land, sd: Tensor, fresh: Tensor, raw: Mapping[str, Tensor]) -> Tensor:
+    """Return the density of the snow after the step [kg m-3], for its mass ``sd`` after and ``fresh`` snow [kg m-2]."""
     fresh_density = _FRESH_LOWEST + CONTROLS["fresh_density"][1] * torch.sigmoid(raw["fresh_density"])
-    change = CONTROLS["settling"][1] * raw["settling"]
-    fresh = land.snowfall + frozen_rain
-    return bare_density(snow.sd, snow_density(land.sd, land.rsn, fresh, fresh_density, change))
+    return bare_density(sd, snow_density(land.sd, land.rsn, fresh, fresh_density, _scaled(raw, "settling")))
 
 
-def _ground(land: Land, reaching: Tensor, raw: Mapping[str, Tensor]) -> tuple[Ground, Tensor]:
-    """Return what moves water in the soil, and evaporation from it [kg m-2], for water that reaches the ground."""
-    depth = layer_thickness(land.theta)
-    frozen = frozen_fraction(land.temperature)
-    from_roots = _root_uptake(land, frozen, raw["roots"])
-    available = WATER_DENSITY * depth[0] * land.theta[..., 0] + 0.5 * reaching - from_roots[..., 0]
-    from_top = torch.minimum(CONTROLS["top_evaporation"][1] * raw["top_evaporation"], _DRYING_LIMIT * available)
-    lost = join_layers([(from_top + from_roots[..., 0]).unsqueeze(-1), from_roots[..., 1:]])
-    arriving = Arriving(
+def _arriving(land: Land, reaching: Tensor, raw: Mapping[str, Tensor]) -> Arriving:
+    return Arriving(
         amount=reaching / WATER_DENSITY,
         lateness=torch.tanh(raw["lateness"]),
         exponent=land.capacity_exponent,
         urban=land.urban,
-        odds=torch.exp(raw["surface_runoff"].clamp(*_LOG_ODDS)),
+        odds=torch.ones_like(reaching),
     )
-    ground = Ground(land.theta, land.soil, frozen, arriving, -lost / WATER_DENSITY, _seconds_open(frozen))
-    return ground, lost.sum(-1)
 
 
-def _seconds_open(frozen: Tensor) -> Tensor:
-    """Return the time during which water moves through the bottom of each layer [s], reduced in frozen soil."""
-    less_frozen = join_layers([torch.minimum(frozen[..., :-1], frozen[..., 1:]), frozen[..., -1:]])
-    return STEP_SECONDS * (1.0 - less_frozen)
+def in_ground(land: Land, arriving: Arriving, after: Tensor | None, raw: Mapping[str, Tensor]) -> tuple[Ground, Tensor]:
+    """Return what moves water in the soil, and evaporation from it [kg m-2], for water that reaches the ground.
+
+    ``after`` is the soil temperature after the step (..., layer) [K]; None holds the ice of the start.
+    """
+    depth, reaching = layer_thickness(land.theta), WATER_DENSITY * arriving.amount
+    frozen = frozen_fraction(land.temperature)
+    from_roots = _root_uptake(land, frozen, raw["roots"])
+    available = WATER_DENSITY * depth[0] * land.theta[..., 0] + 0.5 * reaching - from_roots[..., 0]
+    from_top = torch.minimum(_scaled(raw, "top_evaporation"), _DRYING_LIMIT * available)
+    lost = join_layers([(from_top + from_roots[..., 0]).unsqueeze(-1), from_roots[..., 1:]])
+    ice = Ice(frozen, frozen if after is None else frozen_fraction(after))
+    return Ground(land.theta, land.soil, ice, arriving, -lost / WATER_DENSITY), lost.sum(-1)
 
 
 def root_zone_water(land: Land, frozen: Tensor) -> Tensor:
@@ -240,7 +292,7 @@ def _root_uptake(land: Land, frozen: Tensor, raw: Tensor) -> Tensor:
     return torch.minimum((wanted.unsqueeze(-1) * root_zone_water(land, frozen)).sum(-2), _DRYING_LIMIT * available)
 
 
-def _soil_heat(land: Land, raw: Mapping[str, Tensor]) -> Tensor:
+def soil_heat(land: Land, raw: Mapping[str, Tensor]) -> Tensor:
     """Return the soil temperature [K]: first layer from the network, the others by diffusion from it."""
     depth = layer_thickness(land.theta)
     top = land.temperature[..., 0]

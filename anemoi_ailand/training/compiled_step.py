@@ -248,7 +248,7 @@ def _packed(setting: Setting) -> tuple[Tensor, Tensor]:
     """Stack what follows from the soil type, and what depends on state and network (quantity, row)."""
     s = setting
     soil = [*(v.squeeze(-1) for v in s.curve), s.wilting, s.full, s.fastest, *s.most]
-    return torch.stack(soil), torch.stack([*s.ice, *s.gains, *s.flowing, *s.per_distance, s.capacity, *s.arriving])
+    return torch.stack(soil), torch.stack([s.room, *s.ice, *s.freezing, *s.gains, *s.arriving])
 
 
 def _unpacked(soil: Tensor, moving: Tensor) -> Setting:
@@ -257,8 +257,9 @@ def _unpacked(soil: Tensor, moving: Tensor) -> Setting:
     curve = Curve(*(v.unsqueeze(-1) for v in _take(s, len(Curve._fields))))
     wilting, full, fastest = _take(s, 3)
     most, n = tuple(s), len(SOIL_LAYER_THICKNESS)
-    ice, gains, flowing, per_distance = (_take(m, k) for k in (n, n, n, n - 1))
-    return Setting(curve, wilting, full, fastest, most, ice, gains, flowing, per_distance, next(m), Arriving(*m))
+    room = next(m)
+    ice, freezing, gains = (_take(m, n) for _ in range(3))
+    return Setting(curve, wilting, full, fastest, most, room, ice, freezing, gains, Arriving(*m))
 
 
 def _take(values: Iterator[Tensor], number: int) -> tuple[Tensor, ...]:
