@@ -133,8 +133,8 @@ def test_closed_state_is_that_of_the_closed_step():
     To 1e-4 of a standard deviation; soil that freezes magnifies the rounding of its temperature, by up to ten.
     """
     model = CLOSED.land_model()
-    columns = case.land(70)
-    answer = torch.randn(N_CONTROLS + 1)
+    columns = case.land(70, slw=None, asn=None, lake=None)
+    answer = torch.randn(N_CONTROLS)
     say(model, answer)
     x = closed_input(columns)
     out = CLOSED.physical(model.advance(x, x).detach(), model.columns.outputs)
@@ -142,10 +142,6 @@ def test_closed_state_is_that_of_the_closed_step():
     for name, values in expected.items():
         error = (out[name] - values).abs() * CLOSED.normalisation(name)[0]
         assert error.max() < (1e-3 if name.startswith("stl") else 3e-4), name
-    fields = case.fields(columns)
-    changed = fields["tsn"] + variable("tsn").increment_scale * answer[-1].double()
-    wanted = snow_property("tsn", changed, expected["sd"])
-    torch.testing.assert_close(out["tsn"], wanted, rtol=0.0, atol=1e-3)
 
 
 def test_closed_prediction_is_closed_in_physical_units():
@@ -162,7 +158,7 @@ def test_closed_prediction_is_closed_in_physical_units():
 def test_closed_step_keeps_the_bounds_of_the_table():
     """Predictions stay within the bounds of the table for any output of the network."""
     model = CLOSED.land_model()
-    say(model, 50.0 * torch.randn(N_CONTROLS + 1))
+    say(model, 50.0 * torch.randn(N_CONTROLS))
     x = closed_input(case.land(70))
     out = CLOSED.physical(model.advance(x, x).detach(), model.columns.outputs)
     for name in (*STATE, "tsn", *FLUXES):

@@ -10,7 +10,17 @@ from hypothesis import strategies as st
 
 from anemoi_ailand.constants import SOIL_LAYER_THICKNESS, STEP_SECONDS
 from anemoi_ailand.physics.bounds import limits
-from anemoi_ailand.physics.closed_step import CONTROLS, FLUXES, N_CONTROLS, STATE, Land, closed_step, split_controls
+from anemoi_ailand.physics import former_step
+from anemoi_ailand.physics.closed_step import (
+    CONTROLS,
+    FLUXES,
+    N_CONTROLS,
+    SNOW_STATE,
+    STATE,
+    Land,
+    closed_step,
+    split_controls,
+)
 from anemoi_ailand.physics.snow import snow_cover
 from anemoi_ailand.physics.soil_heat import heat_capacity
 from tests.support import columns as case
@@ -62,7 +72,8 @@ def test_water_is_closed_for_anything(data):
         temperature=torch.tensor([[data.draw(st.floats(200.0, 330.0)) for _ in range(4)]], dtype=torch.float64),
         snowc=draw(0.0, 1.0), sd=draw(0.0, 1e3), rsn=draw(50.0, 500.0), src=draw(0.0, 5.0), rain=draw(0.0, 500.0),
         snowfall=draw(0.0, 500.0), soil=ground, cover=torch.stack([draw(0.0, 0.5), draw(0.0, 0.5)], -1),
-        roots=case.roots(1), capacity_exponent=draw(0.01, 0.5), urban=draw(0.0, 1.0),
+        roots=case.roots(1), capacity_exponent=draw(0.01, 0.5), urban=draw(0.0, 1.0), tsn=draw(180.0, 273.16),
+        slw=draw(0.0, 50.0), asn=draw(0.5, 0.85),
     )  # fmt: skip
     after = closed_step(land, torch.tensor([[data.draw(number) for _ in range(N_CONTROLS)]], dtype=torch.float64))
     assert case.residual(land, after).abs().max() < 1e-9
@@ -78,7 +89,7 @@ def test_state_and_fluxes_stay_within_their_bounds(make, scale, dtype):
     assert min(after[name].min() for name in ("swvl1", "swvl2", "swvl3", "swvl4", "sd", "src")) >= 0
     assert (case.layers(after) <= land.soil.saturated + 3e-7).all()
     if dtype == torch.float64:
-        for name in ("snowc", "sd", "rsn", "src", *FLUXES):
+        for name in ("snowc", "sd", "rsn", "src", *SNOW_STATE, *FLUXES):
             (low,), (high,) = limits([name])
             assert after[name].min() >= low - 1e-20 and after[name].max() <= high, name
 
@@ -92,7 +103,7 @@ def test_a_long_roll_out_loses_no_water():
         total += case.residual(land, after)
         land = land._replace(
             theta=case.layers(after), temperature=case.layers(after, "stl").clamp(230.0, 320.0),
-            **{name: after[name] for name in ("snowc", "sd", "rsn", "src")},
+            **{name: after[name] for name in ("snowc", "sd", "rsn", "src", *SNOW_STATE)},
         )  # fmt: skip
     assert total.abs().max() < 1e-8
     assert (land.theta >= 0).all() and (land.theta <= first.soil.saturated + 1e-12).all()
@@ -143,7 +154,7 @@ def test_points_do_not_mix():
     land = case.land(200)
     outputs, order = case.outputs(land, 3.0), torch.randperm(200)[:50].reshape(2, 25)
     full, part = closed_step(land, outputs), closed_step(case.pick(land, order), outputs[order])
-    assert tuple(part) == (*STATE, *FLUXES)
+    assert tuple(part) == (*STATE, *FLUXES, *SNOW_STATE)
     for name, values in part.items():
         torch.testing.assert_close(values, full[name][order], rtol=1e-13, atol=1e-15)
 
@@ -164,6 +175,7 @@ def test_gradients_are_finite(make, dtype, scale):
 def test_every_output_matters():
     """Every output of the network changes the state or a flux somewhere."""
     land = case.land(200)
+    land = land._replace(lake=0.1 * land.snowc)
     outputs = case.outputs(land).requires_grad_()
     sum((v / v.detach().abs().max()).square().sum() for v in closed_step(land, outputs).values()).backward()
     largest = outputs.grad.abs().amax(0)
@@ -177,7 +189,7 @@ def test_frozen_soil_in_dry_weather_keeps_its_water():
     calm = calm._replace(
         temperature=torch.full(n, 260.0, dtype=torch.float64), sd=nothing, src=nothing, rain=nothing, snowfall=nothing
     )
-    outputs = said(calm, 5.0, top_evaporation=0.0, sublimation=0.0)
+    outputs = said(calm, 5.0, top_evaporation=0.0, sublimation=0.0, top_heating=0.0, top_mean=0.0)
     after = closed_step(calm, outputs)
     torch.testing.assert_close(case.layers(after), calm.theta, rtol=0.0, atol=1e-14)
     assert max(after[name].abs().max() for name in FLUXES) < 1e-15
@@ -217,6 +229,14 @@ def test_excess_of_deep_layers_is_sub_surface_runoff():
         assert (after["ssro"] > 0.05 * conductivity).all() and (after["ssro"] < 1.3 * conductivity).all()
 
 
+def test_lakes_evaporate_without_drying_the_soil():
+    """One unit of output evaporates 1 kg m-2 of open water, in proportion to its cover; nothing else changes."""
+    land = case.land(50, lake=torch.linspace(0.0, 1.0, 50, dtype=torch.float64))
+    calm, windy = (closed_step(land, said(land, lake_evaporation=v)) for v in (0.0, 1.0))
+    torch.testing.assert_close(STEP_SECONDS * (windy.pop("evap") - calm.pop("evap")), land.lake)
+    assert all(torch.equal(v, calm[name]) for name, v in windy.items())
+
+
 def test_dry_soil_gives_roots_nothing():
     """Roots take nothing at the wilting point or from ice."""
     land = case.land(70)
@@ -243,5 +263,5 @@ def test_rain_runs_off_saturated_frozen_ground():
     none = torch.zeros(70, dtype=torch.float64)
     land = land._replace(theta=land.soil.saturated.expand(-1, 4), sd=none, snowc=none, src=none, snowfall=none,
                          temperature=torch.full((70, 4), 260.0, dtype=torch.float64))  # fmt: skip
-    after = closed_step(land, said(land, interception=0.0, interception_evaporation=-20.0, surface_runoff=-20.0))
+    after = closed_step(land, said(land, interception=0.0, interception_evaporation=-20.0))
     torch.testing.assert_close(STEP_SECONDS * after["sro"], land.rain, rtol=1e-6, atol=0.0)

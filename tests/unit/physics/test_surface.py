@@ -20,10 +20,13 @@ from anemoi_ailand.physics.snow import snow_cover, where_no_snow
 from anemoi_ailand.physics.snow_pack import (
     NO_SNOW,
     SNOW_PROPERTIES,
+    SnowPack,
+    aged_albedo,
     bare_density,
     snow_density,
     snow_mass,
     snow_property,
+    snow_step,
     surface_albedo,
 )
 from anemoi_ailand.physics.vegetation import (
@@ -104,6 +107,75 @@ def test_fluxes_are_as_asked_for_where_there_is_snow():
     """Of ten kg one sublimates and two melt; hoar frost adds mass."""
     assert [v.item() for v in snow_mass(kg(10.0), kg(1.0), kg(2.0))] == [7.0, 1.0, 2.0]
     assert [v.item() for v in snow_mass(kg(10.0), kg(-1.0), kg(2.0))] == [9.0, -1.0, 2.0]
+
+
+def pack(sd, slw=0.0, tsn=260.0):
+    """Snow packs of one temperature and liquid water."""
+    return SnowPack(*(torch.tensor(v, dtype=torch.float64) for v in (sd, [slw] * len(sd), [tsn] * len(sd))))
+
+
+def stepped(snow, snowfall=0.0, rain=0.0, sublimation=0.0, heat=0.0, holds=True):
+    """One step of packs, the same weather and heat [J m-2] on all."""
+    falls, lost, gained = (torch.full_like(snow.sd, v) for v in (snowfall, sublimation, heat))
+    return snow_step(snow, falls, lambda ice: torch.full_like(ice, rain), lost, gained, holds)
+
+
+@settings(derandomize=True)
+@given(st.floats(0.0, 1000.0), st.floats(0.0, 1.0), st.floats(200.0, 273.16), st.floats(0.0, 50.0), st.floats(0.0, 50.0),
+       st.floats(-5.0, 50.0), st.floats(-1e8, 1e9), st.booleans())  # fmt: skip
+def test_snow_is_closed_in_mass_and_energy(sd, share, tsn, snowfall, rain, sublimation, heat, holds):
+    """Mass is never lost; heat warms, melts or freezes, and is lost only where all snow has melted or none freezes."""
+    before = pack([sd], share * sd, tsn)
+    after, sublimated, outflow = stepped(before, snowfall, rain, sublimation, heat, holds)
+    mass = after.sd + sublimated + outflow
+    assert mass.item() == pytest.approx(sd + snowfall + rain, abs=1e-9)
+    assert min(after.sd.item(), after.slw.item(), outflow.item()) >= 0.0 and after.tsn.item() <= 273.16
+    assert after.slw.item() <= 0.03 * (after.sd - after.slw).item() + 1e-9
+    if after.sd.item() > 1e-3 and after.tsn.item() > 180.0 + 1e-6:
+        ice = (1.0 - share) * sd
+        cold = 2.09e3 * max(ice - sublimated.item(), 0.0) * (tsn - 273.16)
+        gained = 3.337e5 * (after.slw + outflow - share * sd - rain).item()  # ice that has melted
+        left = 2.09e3 * (after.sd - after.slw).item() * (after.tsn.item() - 273.16)
+        assert left + gained == pytest.approx(cold + heat, rel=1e-6, abs=10.0)
+
+
+def test_snow_melts_to_exactly_nothing_by_heat():
+    """Heat that melts all ice leaves no snow, and all water flows out."""
+    for dtype in (torch.float32, torch.float64):
+        snow = SnowPack(*(v.to(dtype) for v in pack(np.linspace(0.01, 500.0, 97).tolist(), 0.0, 250.0)))
+        after, _, outflow = stepped(snow, rain=3.0, heat=1e9)
+        assert torch.equal(after.sd, torch.zeros_like(after.sd)) and (after.tsn == 273.16).all()
+        torch.testing.assert_close(outflow, snow.sd + 3.0)
+
+
+def test_cold_snow_freezes_rain_before_it_cools():
+    """100 kg at 263.16 K freeze 6.26 kg of rain to the melting point; less rain leaves the pack cold."""
+    wet, cold = (stepped(pack([100.0], tsn=263.16), rain=r) for r in (10.0, 3.0))
+    frozen = 2.09e3 * 100.0 * 10.0 / 3.337e5
+    assert wet.pack.tsn.item() == 273.16 and wet.outflow.item() == pytest.approx(
+        10.0 - frozen - 0.03 * (100.0 + frozen)
+    )
+    assert cold.outflow.item() == 0.0 and cold.pack.sd.item() == pytest.approx(103.0)
+    expected = 273.16 - (frozen - 3.0) * 3.337e5 / (2.09e3 * 103.0)
+    assert cold.pack.tsn.item() == pytest.approx(expected)
+
+
+def test_a_pack_without_liquid_water_lets_all_water_out():
+    """Of 2 kg of melt a pack keeps 3 % of its ice, or nothing if the model has no liquid water."""
+    for holds, kept in ((True, 0.03 * 48.0), (False, 0.0)):
+        after = stepped(pack([50.0], tsn=273.16), heat=2.0 * 3.337e5, holds=holds)
+        assert after.pack.slw.item() == pytest.approx(kept) and after.outflow.item() == pytest.approx(2.0 - kept)
+
+
+def test_albedo_of_snow_ages_and_is_renewed():
+    """Cold snow loses .008 a day, melting snow .24 of its excess over .5 in a day's exponent; 10 kg of snow renew it."""
+    start, sd = torch.full((4,), 0.8).double(), torch.full((4,), 10.0).double()
+    melting, falls = kg(0.0, 1.0, 0.0, 0.0), kg(0.0, 0.0, 5.0, 500.0)
+    cold, wet, fresh, new = aged_albedo(start, melting, falls, sd).tolist()
+    assert cold == pytest.approx(0.798) and wet == pytest.approx(0.5 + 0.3 * np.exp(-0.06))
+    assert fresh == pytest.approx(0.85 - (0.85 - 0.798) * np.exp(-0.5)) and new == pytest.approx(0.85)
+    assert aged_albedo(kg(0.5), kg(1.0), kg(0.0), kg(10.0)).item() == 0.5
+    assert aged_albedo(kg(0.5), kg(1.0), kg(0.0), kg(0.0)).item() == 0.85
 
 
 def test_cover_is_that_of_the_arrays():
