@@ -37,6 +37,9 @@ TETENS_WATER = (17.502, 32.19)
 #: The same over ice: a [1], b [K]. R3IES, R4IES.
 TETENS_ICE = (22.587, -0.7)
 
+#: Gas constant of dry air [J kg-1 K-1].
+DRY_AIR_GAS_CONSTANT = 287.05
+
 #: Molar mass of water vapour over that of dry air [1].
 VAPOUR_MASS_RATIO = 0.622
 

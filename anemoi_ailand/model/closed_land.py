@@ -12,7 +12,14 @@ from torch import Tensor, nn
 
 from anemoi_ailand.constants import STEP_SECONDS
 from anemoi_ailand.model.columns import StepColumns
-from anemoi_ailand.model.contrasts import N_CONTRASTS, N_REFLECTED, Air, contrasts
+from anemoi_ailand.model.contrasts import (
+    N_CONTRASTS,
+    N_REFLECTED,
+    N_SNOW_AND_LAKE,
+    Air,
+    contrasts,
+    snow_and_lake,
+)
 from anemoi_ailand.physics import former_step
 from anemoi_ailand.physics.closed_step import (
     FLUXES,
@@ -21,6 +28,7 @@ from anemoi_ailand.physics.closed_step import (
     STATE,
     Ground,
     Land,
+    Weather,
     above_ground,
     vegetated,
     water_results,
@@ -123,7 +131,7 @@ class ClosedLand(nn.Module):
         self.fluxes = tuple(n for n in FLUXES if n in columns.diagnostic)
         if {ALBEDO, SHORT_WAVE} <= set(inputs) and SNOW_ALBEDO in self.extra:
             self.at_start, self.at_end = (*AT_START, ALBEDO), (*AT_END, SHORT_WAVE)
-        self.n_features = N_CONTRASTS + N_REFLECTED * (ALBEDO in self.at_start)
+        self.n_features = N_CONTRASTS + N_REFLECTED * (ALBEDO in self.at_start) + N_SNOW_AND_LAKE
         self.energy = self._energy_of(columns)
         self.at_start = (*self.at_start, *(n for n in (LAKE,) if n in inputs))
         self.given = (*STATE, *self.extra, *self.fluxes, *self.energy)
@@ -187,6 +195,7 @@ class ClosedLand(nn.Module):
             capacity_exponent=capacity_exponent(a["sdor"]),
             urban=a["cur"].clamp(0.0, 1.0),
             lake=a[LAKE].clamp(0.0, 1.0) if LAKE in self.at_start else None,
+            weather=Weather(b["avg_t"], b["avg_q"], b["avg_sp"]),
             **{n: a[n] for n in SNOW_STATE if n in self.extra},
         )
         albedo = None
@@ -196,7 +205,8 @@ class ClosedLand(nn.Module):
 
     def features(self, land: Land, air: Air) -> Tensor:
         """Return additional columns for the network, shape (..., n_features)."""
-        return contrasts(land, air)
+        columns = contrasts(land, air)
+        return columns if self.former else torch.cat([columns, snow_and_lake(land)], dim=-1)
 
     def after(
         self, land: Land, air: Air, fields: Mapping[str, Tensor], outputs: Tensor, diagnostics: Tensor
@@ -248,8 +258,9 @@ class ClosedLand(nn.Module):
         assert air.short_wave is not None
         lake = torch.zeros_like(land.urban) if land.lake is None else land.lake
         covers = Covers(land.cover[..., 1], lake, land.urban)
-        first = area_albedo(fields[ALBEDO], fields[SNOW_ALBEDO], land.snowc, covers)
-        last = area_albedo(fields[ALBEDO], result[SNOW_ALBEDO], result["snowc"], covers)
+        white = result.get("lake_snow")
+        first = area_albedo(fields[ALBEDO], fields[SNOW_ALBEDO], land.snowc, covers, white)
+        last = area_albedo(fields[ALBEDO], result[SNOW_ALBEDO], result["snowc"], covers, white)
         ssr = (1.0 - 0.5 * (first + last)) * torch.relu(air.short_wave)  # rounding may be below zero
         if sensible is None:
             return {NET_SHORT_WAVE: ssr}

@@ -25,7 +25,7 @@ from anemoi_ailand.physics.closed_step import (
     split_controls,
 )
 from anemoi_ailand.physics.snow_pack import snow_cover, snow_mass
-from anemoi_ailand.physics.soil_water import Arriving
+from anemoi_ailand.physics.soil_water import N_SUBSTEPS, Arriving
 
 #: Outputs of the network, as in the closed step of today.
 CONTROLS: dict[str, tuple[int, float]] = {
@@ -59,13 +59,13 @@ def above_ground(land: Land, outputs: Tensor) -> tuple[dict[str, Tensor], Ground
     available = land.sd + fresh
     sublimation = CONTROLS["sublimation"][1] * raw["sublimation"] * torch.tanh(available)
     snow = snow_mass(available, sublimation, CONTROLS["melt"][1] * softplus(raw["melt"] + MELT_START))
-    arriving = Arriving(
-        amount=(canopy.throughfall - frozen_rain + snow.melt) / WATER_DENSITY,
-        lateness=torch.tanh(raw["lateness"]),
-        exponent=land.capacity_exponent,
-        urban=land.urban,
-        odds=torch.exp(raw["surface_runoff"].clamp(*_LOG_ODDS)),
+    each, lateness = (
+        (canopy.throughfall - frozen_rain + snow.melt) / WATER_DENSITY / N_SUBSTEPS,
+        torch.tanh(raw["lateness"]),
     )
+    amounts = tuple(each * (1.0 + lateness * (2.0 * k / (N_SUBSTEPS - 1) - 1.0)) for k in range(N_SUBSTEPS))
+    odds = torch.exp(raw["surface_runoff"].clamp(*_LOG_ODDS))
+    arriving = Arriving(amounts, land.capacity_exponent, land.urban, odds)
     ground, evaporation = in_ground(land, arriving, None, raw)
     rsn = density(land, snow.sd, fresh, raw)
     evap = canopy.evaporation + snow.sublimation + evaporation

@@ -37,6 +37,9 @@ LIQUID_SHARE = 0.03
 #: snow that renews it [kg m-2]. ecLand, srfsn_asn_mod.F90.
 _COLD_AGEING, _MELTING_AGEING, _FRESH_SNOW = 0.008 * STEP_HOURS / 24.0, math.exp(-0.24 * STEP_HOURS / 24.0), 10.0
 
+#: Limit of the exponent in the factor of thawing heat [1].
+_COLDEST = 30.0
+
 #: Further prognostic properties of snow: value without snow as in ecLand, lowest and highest value. Liquid water is
 #: also limited by the mass of snow.
 SNOW_PROPERTIES: dict[str, tuple[float, float, float]] = {
@@ -113,19 +116,21 @@ class SnowStep(NamedTuple):
 
 
 def snow_step(
-    pack: SnowPack, snowfall: Tensor, rain: Callable[[Tensor], Tensor], sublimation: Tensor, heat: Tensor, holds: bool
-) -> SnowStep:
+    pack: SnowPack, snowfall: Tensor, rain: Callable[[Tensor], Tensor], sublimation: Tensor, warming: Tensor,
+    thawing: Tensor, holds: bool,
+) -> SnowStep:  # fmt: skip
     r"""Step a pack of one layer by mass and energy: cold and dry, or at 273.16 K and wet.
 
     With ice :math:`i` and temperature :math:`T` before, snowfall :math:`F`, sublimation :math:`E_s` (negative for hoar
-    frost), and the net heat :math:`Q` that the pack gains,
+    frost), and heat :math:`Q_w` and :math:`Q_m` that the pack gains,
 
-    .. math:: e = c_i (i - E_s) (T - T_0) + Q
+    .. math:: e = e_w + Q_m \min\bigl(1, e^{(T_w - T_0) / 1\,K}\bigr), \qquad
+              e_w = c_i (i - E_s) (T - T_0) + Q_w = c_i (i - E_s + F) (T_w - T_0)
 
-    warms or cools the ice. Above zero it melts :math:`e / L_f`, at most all ice; below zero it first freezes liquid
-    water, that of the pack and the rain on it, and the rest is the new temperature. Liquid water beyond 3 % of the ice
-    flows out. Mass before, snowfall and rain therefore equal mass after, sublimation and outflow, and snow that melts
-    completely is exactly zero.
+    warms or cools the ice; heat that thaws does not reach cold snow. Above zero, :math:`e` melts :math:`e / L_f`, at
+    most all ice; below zero it first freezes liquid water, that of the pack and the rain on it, and the rest is the new
+    temperature. Liquid water beyond 3 % of the ice flows out. Mass before, snowfall and rain so equal mass after,
+    sublimation and outflow, and snow that melts completely is exactly zero.
 
     Parameters
     ----------
@@ -135,8 +140,8 @@ def snow_step(
         Amounts over the step [kg m-2].
     rain : callable
         Rain on the pack [kg m-2] for the ice that is left without it [kg m-2].
-    heat : Tensor
-        :math:`Q` [J m-2].
+    warming, thawing : Tensor
+        :math:`Q_w` of either sign, and :math:`Q_m` not below zero [J m-2].
     holds : bool
         Whether the pack can hold liquid water; if not, all of it flows out.
 
@@ -147,7 +152,9 @@ def snow_step(
     ice = torch.relu(pack.sd - pack.slw)
     sublimated = torch.minimum(sublimation, ice + snowfall)
     solid = ice + snowfall - sublimated
-    energy = ICE_SPECIFIC_HEAT * torch.relu(ice - sublimated) * (pack.tsn - TRIPLE_POINT) + heat
+    energy = ICE_SPECIFIC_HEAT * torch.relu(ice - sublimated) * (pack.tsn - TRIPLE_POINT) + warming
+    warmth = energy / (ICE_SPECIFIC_HEAT * solid.clamp_min(NO_SNOW))
+    energy = energy + thawing * torch.exp(warmth.clamp(-_COLDEST, 0.0))
     left = solid - torch.minimum(torch.relu(energy) * (1.0 / LATENT_HEAT_FUSION), solid)
     liquid = torch.minimum(pack.slw, pack.sd) + rain(left)
     cold = torch.relu(-energy)

@@ -12,9 +12,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from anemoi_ailand.constants import SOIL_LAYER_THICKNESS, STEP_SECONDS
+from anemoi_ailand.constants import SOIL_LAYER_THICKNESS
 from anemoi_ailand.physics.elementary import expm1
-from anemoi_ailand.physics.layers import each_layer, solve_tridiagonal, stack_layers
+from anemoi_ailand.physics.layers import by_layer, each_layer, solve_tridiagonal, stack_layers
+from anemoi_ailand.physics.rain import N_HALF_HOURS
 from anemoi_ailand.physics.runoff import DECIDING_DEPTH, URBAN_SATURATED, surface_runoff
 from anemoi_ailand.physics.soil import Soil
 
@@ -25,11 +26,7 @@ _DRIEST, _WETTEST = 0.02, 0.999
 FULL = 0.999
 
 #: Substeps of soil water in a step of 6 h: half an hour each, as in ecLand.
-N_SUBSTEPS = 12
-
-#: Length of a substep [s], and inverse distances between the centres of neighbouring layers [m-1].
-_HALF_HOUR = STEP_SECONDS / N_SUBSTEPS
-_PER_DISTANCE = tuple(2.0 / (a + b) for a, b in pairwise(SOIL_LAYER_THICKNESS))
+N_SUBSTEPS = N_HALF_HOURS
 
 #: Part of each layer above :data:`DECIDING_DEPTH` [m].
 _WITHIN = tuple(
@@ -155,26 +152,22 @@ def fill_deficits(water: Sequence[Tensor]) -> tuple[list[Tensor], Tensor]:
     return layers, deficit
 
 
-class Ice(NamedTuple):
-    """Frozen fraction of the soil water at both ends of a step (..., layer) [1]."""
-
-    before: Tensor
-    after: Tensor
-
-
 class Arriving(NamedTuple):
     """Water that reaches the ground in a step of 6 h, all of shape (...).
 
-    ``amount`` [m]; ``lateness`` from -1 (decreases to zero) over 0 (steady) to 1 (increases from zero); ``exponent`` of
-    the distribution of capacities, fraction ``urban`` of sealed ground and factor ``odds`` of the runoff, see
-    :func:`~anemoi_ailand.physics.runoff.surface_runoff`.
+    ``amounts`` of the half hours [m]; ``exponent`` of the distribution of capacities, fraction ``urban`` of sealed
+    ground and factor ``odds`` of the runoff, if any, see :func:`~anemoi_ailand.physics.runoff.surface_runoff`.
     """
 
-    amount: Tensor
-    lateness: Tensor
+    amounts: tuple[Tensor, ...]
     exponent: Tensor
     urban: Tensor
-    odds: Tensor
+    odds: Tensor | None = None
+
+    @property
+    def total(self) -> Tensor:
+        """Water of the whole step [m]."""
+        return sum(self.amounts[1:], self.amounts[0])
 
 
 class MovedWater(NamedTuple):
@@ -185,34 +178,35 @@ class MovedWater(NamedTuple):
     drained: Tensor
 
 
-def move_water(theta: Tensor, soil: Soil, ice: Ice, arriving: Arriving, gain: Tensor) -> MovedWater:
+def move_water(
+    theta: Tensor, soil: Soil, frozen: Tensor, arriving: Arriving, gain: Tensor, seconds: Tensor
+) -> MovedWater:
     r"""Move soil water over 6 h by Richards' equation, in ecLand's steps of half an hour.
 
     Conductivity rises by orders of magnitude near saturation and jumps to :math:`K_s` above 0.999 of it, so that wet
     soil drains in bursts, which longer steps miss: given the water of 6 h, sub-surface runoff correlates with ecLand's
     by 0.67 in one step, 0.88 in six and 0.94 in twelve. Conductivity and diffusivity between two layers are those of
     the wetter one. Water above saturation runs off from the first layer and drains from the others. Evaporation from an
-    empty column is repaid by the next water, or by the runoff at the end of the step. Between two layers water moves in
-    the share of the time in which the less frozen one is thawed.
+    empty column is repaid by the next water, or by the runoff at the end of the step.
 
     Parameters
     ----------
-    theta : Tensor, shape (..., layer)
-        Soil water at the start [m3 m-3].
+    theta, frozen : Tensor, shape (..., layer)
+        Soil water at the start [m3 m-3] and its frozen fraction over the step [1].
     soil : Soil
         Parameters of each point.
-    ice : Ice
-        Frozen fractions, between which each half hour has its own.
     arriving : Arriving
         Water that reaches the ground, before runoff.
     gain : Tensor, shape (..., layer)
         Gain of each layer over the 6 h by evaporation and root uptake [m].
+    seconds : Tensor, shape (..., layer)
+        Time during which water moves through the bottom of each layer [s]; less than the step in frozen soil.
 
     Source: ecLand, srfwexc_vg_mod.F90, srfwng_mod.F90.
     """
-    column, setting = begin_water(theta, soil, ice, arriving, gain)
-    for number in range(N_SUBSTEPS):
-        column = substep(column, setting, lateness_of(number))
+    column, setting = begin_water(theta, soil, frozen, arriving, gain, seconds)
+    for reaching in arriving.amounts:
+        column = substep(column, setting, reaching)
     return end_water(column)
 
 
@@ -233,16 +227,20 @@ class Setting(NamedTuple):
     full: Tensor
     fastest: Tensor
     most: tuple[Tensor, ...]
-    room: Tensor
     ice: tuple[Tensor, ...]
-    freezing: tuple[Tensor, ...]
     gains: tuple[Tensor, ...]
-    arriving: Arriving
+    flowing: tuple[Tensor, ...]
+    per_distance: tuple[Tensor, ...]
+    capacity: Tensor
+    exponent: Tensor
+    odds: Tensor | None = None
 
 
-def begin_water(theta: Tensor, soil: Soil, ice: Ice, arriving: Arriving, gain: Tensor) -> tuple[Column, Setting]:
+def begin_water(
+    theta: Tensor, soil: Soil, frozen: Tensor, arriving: Arriving, gain: Tensor, seconds: Tensor
+) -> tuple[Column, Setting]:
     """Return the column and its setting at the start of a step, for the arguments of :func:`move_water`."""
-    depth = SOIL_LAYER_THICKNESS
+    depth, flowing = SOIL_LAYER_THICKNESS, (seconds / N_SUBSTEPS).unbind(-1)
     wilting, saturated, fastest = (v.squeeze(-1) for v in (soil.wilting, soil.saturated, soil.conductivity))
     setting = Setting(
         curve=_curve_of(soil),
@@ -250,33 +248,31 @@ def begin_water(theta: Tensor, soil: Soil, ice: Ice, arriving: Arriving, gain: T
         full=FULL * saturated,
         fastest=fastest,
         most=tuple(saturated * d for d in depth),
-        room=saturated + arriving.urban * (URBAN_SATURATED - saturated) - wilting,
-        ice=ice.before.unbind(-1),
-        freezing=((ice.after - ice.before) / N_SUBSTEPS).unbind(-1),
+        ice=frozen.unbind(-1),
         gains=(gain / N_SUBSTEPS).unbind(-1),
-        arriving=arriving,
+        flowing=flowing,
+        per_distance=tuple(s / (0.5 * (a + b)) for s, (a, b) in zip(flowing[:-1], pairwise(depth), strict=True)),
+        capacity=_deciding_capacity(soil, frozen, arriving.urban),
+        exponent=arriving.exponent,
+        odds=arriving.odds,
     )
     none = torch.zeros_like(saturated)
     layers = tuple(w * d for w, d in zip(theta.unbind(-1), depth, strict=True))
     return Column(layers, none, none, none), setting
 
 
-def substep(column: Column, setting: Setting, late: float | Tensor) -> Column:
-    """Move water over half an hour; ``late`` is the place of the substep within the step, see :func:`lateness_of`."""
-    layers, arriving = _per_depth(column.layers), setting.arriving
-    number = (1.0 + late) * (0.5 * (N_SUBSTEPS - 1))
-    ice = [before + number * change for before, change in zip(setting.ice, setting.freezing, strict=True)]
-    flowing = [_HALF_HOUR * (1.0 - least) for least in (*(torch.minimum(a, b) for a, b in pairwise(ice)), ice[-1])]
-    reaching = arriving.amount * ((1.0 + arriving.lateness * late) / N_SUBSTEPS)  # shares add up to one
-    held, capacity = _deciding(layers, ice, setting)
-    runoff = surface_runoff(reaching, held, capacity, arriving.exponent, arriving.odds)
+def substep(column: Column, setting: Setting, reaching: Tensor) -> Column:
+    """Move water over half an hour, in which the water ``reaching`` the ground is given (...) [m]."""
+    layers = _per_depth(column.layers)
+    held = _held(layers, setting.wilting, setting.ice)
+    runoff = surface_runoff(reaching, held, setting.capacity, setting.exponent, setting.odds)
     wetter = [*(torch.maximum(a, b) for a, b in pairwise(layers)), layers[-1]]
     conductivity, diffusivity = each_layer(_properties, wetter, setting.curve)
     conductivity = [
         torch.where(w > setting.full, setting.fastest, k) for w, k in zip(wetter, conductivity, strict=True)
     ]
-    falling = [s * k for s, k in zip(flowing, conductivity, strict=True)]
-    diffusion = [s * per * d for s, per, d in zip(flowing[:-1], _PER_DISTANCE, diffusivity[:-1], strict=True)]
+    falling = [s * k for s, k in zip(setting.flowing, conductivity, strict=True)]
+    diffusion = [s * d for s, d in zip(setting.per_distance, diffusivity[:-1], strict=True)]
     gained = [setting.gains[0] + (reaching - runoff - column.debt), *setting.gains[1:]]
     water, debt = fill_deficits(richards_step(column.layers, gained, falling, diffusion))
     excess = [torch.relu(w - m) for w, m in zip(water, setting.most, strict=True)]
@@ -292,22 +288,23 @@ def end_water(column: Column) -> MovedWater:
     return MovedWater(theta, column.surface - from_surface, column.drained - (column.debt - from_surface))
 
 
-def lateness_of(number: int) -> float:
-    """Return the place of a substep within the step, from -1 (first) to 1 (last)."""
-    return 2.0 * number / (N_SUBSTEPS - 1) - 1.0
-
-
 def _per_depth(water: Sequence[Tensor]) -> list[Tensor]:
     """Return the soil water of the layers [m3 m-3] from their water [m]."""
     return [w * (1.0 / d) for w, d in zip(water, SOIL_LAYER_THICKNESS, strict=True)]
 
 
-def _deciding(layers: Sequence[Tensor], ice: Sequence[Tensor], setting: Setting) -> tuple[Tensor, Tensor]:
-    """Return the water down to :data:`DECIDING_DEPTH` that counts for surface runoff, and its maximum (...) [m]."""
-    held, capacity = [], []
-    for within, layer, frozen in zip(_WITHIN, layers, ice, strict=True):
-        if within:
-            thawed = 1.0 - frozen
-            held.append(within * (torch.relu(layer - setting.wilting) * thawed + setting.wilting))
-            capacity.append(within * (setting.room * thawed + setting.wilting))
-    return sum(held[1:], held[0]), sum(capacity[1:], capacity[0])
+def _held(layers: Sequence[Tensor], wilting: Tensor, frozen: Sequence[Tensor]) -> Tensor:
+    """Return the water that counts for surface runoff, down to :data:`DECIDING_DEPTH` (...) [m]."""
+    parts = [
+        within * (torch.relu(layer - wilting) * (1.0 - ice) + wilting)
+        for within, layer, ice in zip(_WITHIN, layers, frozen, strict=True)
+        if within
+    ]
+    return sum(parts[1:], parts[0])
+
+
+def _deciding_capacity(soil: Soil, frozen: Tensor, urban: Tensor) -> Tensor:
+    """Return the capacity of the soil down to :data:`DECIDING_DEPTH` (...) [m]."""
+    saturated = soil.saturated + urban.unsqueeze(-1) * (URBAN_SATURATED - soil.saturated)
+    most = (saturated - soil.wilting) * (1.0 - frozen) + soil.wilting
+    return (most * by_layer(_WITHIN, most)).sum(-1)

@@ -15,7 +15,6 @@ from anemoi_ailand.physics.runoff import capacity_exponent, surface_runoff
 from anemoi_ailand.physics.soil_water import (
     N_SUBSTEPS,
     Arriving,
-    Ice,
     fill_deficits,
     hydraulic_properties,
     move_water,
@@ -163,26 +162,22 @@ def arriving(amount, lateness=0.0, odds=1.0, urban=0.0):
 
 
 def columns(n=300, seed=0):
-    """Random wet columns of all soils, ice that grows or melts, rain, and gains [m]."""
+    """Random wet columns of all soils, their gains [m], and times of flow [s]."""
     g = torch.Generator().manual_seed(seed)
     ground = case.soil([1 + k % 7 for k in range(n)])
     share = torch.rand(n, 4, generator=g, dtype=torch.float64)
     theta = ground.residual + (1.0 - 0.3 * share) * (ground.saturated - ground.residual)
     gain = 0.02 * torch.randn(n, 4, generator=g, dtype=torch.float64) * torch.tensor([0.2, 0.2, 0.1, 0.1])
-    ice = Ice(*torch.rand(2, n, 4, generator=g, dtype=torch.float64))
+    frozen = torch.rand(n, 4, generator=g, dtype=torch.float64)
     rain = torch.relu(0.05 * torch.randn(n, generator=g, dtype=torch.float64))
-    return theta, ground, ice, arriving(rain)._replace(urban=ice.before[:, 0]), gain
-
-
-def frozen(n, share=1.0):
-    """Soil of which a share is frozen over the whole step."""
-    return Ice(*torch.full((2, n, 4), share, dtype=torch.float64))
+    rain, seconds = arriving(rain)._replace(urban=frozen[:, 0]), torch.full((n, 4), 21600.0).double()
+    return theta, ground, frozen, rain, gain, seconds
 
 
 def test_water_of_six_hours_is_closed():
     """Final storage, runoff and drainage sum to initial storage and input, within bounds."""
-    theta, ground, ice, rain, gain = columns()
-    moved = move_water(theta, ground, ice, rain, gain)
+    theta, ground, frozen, rain, gain, seconds = columns()
+    moved = move_water(theta, ground, frozen, rain, gain, seconds)
     before, after = (theta * DEPTH).sum(-1) + gain.sum(-1) + rain.amount, (moved.theta * DEPTH).sum(-1)
     torch.testing.assert_close(after + moved.surface + moved.drained, before, rtol=0.0, atol=1e-12)
     assert moved.theta.min() >= 0 and (moved.theta <= ground.saturated + 1e-12).all()
@@ -190,10 +185,10 @@ def test_water_of_six_hours_is_closed():
 
 
 def test_frozen_ground_moves_only_added_water():
-    """Each layer keeps its water and gain up to saturation."""
-    theta, ground, _, _, gain = columns()
+    """Without time of flow, each layer keeps its water and gain up to saturation."""
+    theta, ground, frozen, _, gain, _ = columns()
     nothing = arriving(torch.zeros(300).double())
-    moved = move_water(theta, ground, frozen(300), nothing, gain)
+    moved = move_water(theta, ground, frozen, nothing, gain, torch.zeros(300, 4).double())
     expected = torch.minimum(theta + gain / DEPTH, ground.saturated)
     dry = (theta + gain / DEPTH < 0).any(-1)
     torch.testing.assert_close(moved.theta[~dry], expected[~dry], rtol=0.0, atol=1e-12)
@@ -202,23 +197,13 @@ def test_frozen_ground_moves_only_added_water():
 def test_saturated_column_drains_at_the_conductivity_of_saturated_soil():
     """A full last layer drains fast for a substep of half an hour, but never faster than saturated soil conducts."""
     ground = case.soil(list(KINDS))
-    theta, nothing = ground.saturated.expand(-1, 4), torch.zeros(7, 4).double()
-    assert 21600.0 / N_SUBSTEPS == 1800.0
-    ice = frozen(7)
-    ice.before[:, -1], ice.after[:, -1] = 11.0 / 12.0, 11.0 / 12.0  # thawed for half an hour of the six
-    moved = move_water(theta, ground, ice, arriving(torch.zeros(7).double()), nothing)
-    fastest = 1800.0 * ground.conductivity.squeeze(-1)
+    theta, half_hour, nothing = ground.saturated.expand(-1, 4), 21600.0 / N_SUBSTEPS, torch.zeros(7, 4).double()
+    assert half_hour == 1800.0
+    dry, seconds = arriving(torch.zeros(7).double()), torch.zeros(7, 4).double()
+    seconds[:, -1] = half_hour
+    moved = move_water(theta, ground, nothing, dry, nothing, seconds)
+    fastest = half_hour * ground.conductivity.squeeze(-1)
     assert (moved.drained <= fastest * (1 + 1e-9)).all() and (moved.drained > 0.1 * fastest).all()
-
-
-def test_ice_that_melts_within_the_step_lets_water_pass_afterwards():
-    """Soil that thaws drains less than thawed soil and more than soil frozen to the end, whichever half hours it has."""
-    ground = case.soil([2])
-    theta, nothing, dry = ground.saturated.expand(-1, 4), torch.zeros(1, 4).double(), arriving(torch.zeros(1).double())
-    none, full = (frozen(1, share) for share in (0.0, 1.0))
-    cases = none, Ice(full.before, none.after), Ice(none.before, full.after), full
-    drained = [move_water(theta, ground, ice, dry, nothing).drained.item() for ice in cases]
-    assert drained[0] > max(drained[1:3]) and min(drained[1:3]) > drained[3] == 0.0
 
 
 @pytest.mark.parametrize("lateness", [-1.0, 0.0, 0.7])
@@ -227,9 +212,10 @@ def test_added_water_is_conserved_at_any_time(lateness):
     ground = case.soil([1])
     theta, nothing = ground.residual + 0.3 * (ground.saturated - ground.residual), torch.zeros(1, 4).double()
     theta = theta.expand(-1, 4)
+    seconds = torch.full((1, 4), 21600.0).double()
     rain = torch.tensor([0.002], dtype=torch.float64)
-    moved = move_water(theta, ground, frozen(1, 0.0), arriving(rain, lateness, 1e-9), nothing)
-    steady = move_water(theta, ground, frozen(1, 0.0), arriving(rain, 0.0, 1e-9), nothing)
+    moved = move_water(theta, ground, nothing, arriving(rain, lateness, 1e-9), nothing, seconds)
+    steady = move_water(theta, ground, nothing, arriving(rain, 0.0, 1e-9), nothing, seconds)
     gained = ((moved.theta - theta) * DEPTH).sum(-1) + moved.drained + moved.surface
     torch.testing.assert_close(gained, rain, rtol=1e-9, atol=0.0)
     assert moved.surface.item() < 1e-9
@@ -240,12 +226,11 @@ def test_water_on_hills_runs_off():
     """Runoff of a shower grows with the exponent of capacities and with the odds."""
     ground = case.soil([2])
     theta = (0.6 * ground.saturated).expand(-1, 4)
-    nothing = torch.zeros(1, 4).double()
+    nothing, seconds = torch.zeros(1, 4).double(), torch.full((1, 4), 21600.0).double()
     rain = torch.tensor([0.01], dtype=torch.float64)
 
     def ran_off(**changes):
-        moved = move_water(theta, ground, frozen(1, 0.0), arriving(rain)._replace(**changes), nothing)
-        return moved.surface.item()
+        return move_water(theta, ground, nothing, arriving(rain)._replace(**changes), nothing, seconds).surface.item()
 
     flat, hilly = (ran_off(exponent=torch.tensor([v]).double()) for v in (0.01, 0.5))
     assert 0 < flat < 0.1 * hilly < 0.1 * rain.item()
@@ -254,9 +239,9 @@ def test_water_on_hills_runs_off():
 
 def test_towns_shed_excess_water():
     """Wet soil under sealed ground takes no rain and loses its excess."""
-    ground, nothing, thawed = case.soil([4]), torch.zeros(1, 4).double(), frozen(1, 0.0)
+    ground, nothing, seconds = case.soil([4]), torch.zeros(1, 4).double(), torch.zeros(1, 4).double()
     theta, rain = (0.95 * ground.saturated).expand(-1, 4), torch.tensor([0.004], dtype=torch.float64)
-    country, town = (move_water(theta, ground, thawed, arriving(rain, urban=v), nothing) for v in (0.0, 0.1))
+    country, town = (move_water(theta, ground, nothing, arriving(rain, urban=v), nothing, seconds) for v in (0.0, 0.1))
     assert country.surface < 0.6 * rain < rain < town.surface
     assert town.theta[0, 0] < theta[0, 0] < country.theta[0, 0]
 
