@@ -10,10 +10,9 @@ import pytest
 import torch
 from torch import nn
 
-from anemoi_ailand.model.contrasts import N_CONTRASTS
+from anemoi_ailand.model.contrasts import N_CONTRASTS, N_SNOW_AND_LAKE
 from anemoi_ailand.physics.bounds import limits
-from anemoi_ailand.physics.closed_step import FLUXES, N_CONTROLS, STATE, closed_step
-from anemoi_ailand.physics.snow_pack import snow_property
+from anemoi_ailand.physics.closed_step import FLUXES, N_CONTROLS, STATE, Weather, closed_step
 from anemoi_ailand.variables import variable
 from tests.support import columns as case
 from tests.support.land import CLOSED, MEANS, OPEN, STATIC
@@ -138,7 +137,9 @@ def test_closed_state_is_that_of_the_closed_step():
     say(model, answer)
     x = closed_input(columns)
     out = CLOSED.physical(model.advance(x, x).detach(), model.columns.outputs)
-    expected = closed_step(columns, answer[:N_CONTROLS].double().expand(70, -1))
+    fields = case.fields(columns)
+    weather = Weather(*(fields[n] for n in ("avg_t", "avg_q", "avg_sp")))
+    expected = closed_step(columns._replace(weather=weather), answer.double().expand(70, -1))
     for name, values in expected.items():
         error = (out[name] - values).abs() * CLOSED.normalisation(name)[0]
         assert error.max() < (1e-3 if name.startswith("stl") else 3e-4), name
@@ -147,7 +148,7 @@ def test_closed_state_is_that_of_the_closed_step():
 def test_closed_prediction_is_closed_in_physical_units():
     """Precipitation of the input is storage, evaporation and runoff of the prediction, to 5 g m-2 of a tonne."""
     model = CLOSED.land_model()
-    assert model.network.n_in == model.columns.n_in + N_CONTRASTS
+    assert model.network.n_in == model.columns.n_in + N_CONTRASTS + N_SNOW_AND_LAKE
     columns = case.land(140)
     out = predicted(CLOSED, model, closed_input(columns).expand(1, 2, -1, -1))
     after = dict(zip(model.columns.outputs, out.reshape(140, -1).unbind(-1), strict=True))

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from anemoi_ailand.constants import SOIL_LAYER_THICKNESS, STEP_SECONDS
 from anemoi_ailand.physics.bounds import limits
-from anemoi_ailand.physics import former_step
 from anemoi_ailand.physics.closed_step import (
     CONTROLS,
     FLUXES,
@@ -18,7 +17,9 @@ from anemoi_ailand.physics.closed_step import (
     SNOW_STATE,
     STATE,
     Land,
+    Weather,
     closed_step,
+    drying_power,
     split_controls,
 )
 from anemoi_ailand.physics.snow import snow_cover
@@ -131,10 +132,13 @@ def test_heat_factor_changes_what_enters_not_what_is_kept():
 
 
 def test_first_layer_warms_as_predicted():
-    """One unit of output heats the first layer by the table's increment scale of stl1, 5.85 K."""
+    """One unit of output heats bare ground by the table's increment scale of stl1, 5.85 K, and covered ground less."""
     land = case.land(20)
     after = closed_step(land, said(land, 1.0, top_heating=0.5))
-    torch.testing.assert_close(after["stl1"] - land.temperature[:, 0], torch.full((20,), 2.925, dtype=torch.float64))
+    warmed, bare = after["stl1"] - land.temperature[:, 0], land.sd == 0.0
+    torch.testing.assert_close(warmed[bare], torch.full_like(warmed[bare], 2.925))
+    deep = (land.sd / land.rsn > 0.5) & (land.snowc > 0.9)
+    assert (warmed[~bare] < 2.925).all() and bare.any() and (warmed > 0.0).all() and (warmed[deep] < 0.8).all()
 
 
 def test_deeper_layers_feel_the_mean_of_the_first_over_the_step():
@@ -179,7 +183,8 @@ def test_every_output_matters():
     outputs = case.outputs(land).requires_grad_()
     sum((v / v.detach().abs().max()).square().sum() for v in closed_step(land, outputs).values()).backward()
     largest = outputs.grad.abs().amax(0)
-    assert [name for name in CONTROLS if not (largest[positions(name)] > 1e-9).all()] == []
+    idle = [name for name in CONTROLS if not (largest[positions(name)] > 1e-9).all()]
+    assert idle == ["lake_snow"]  # it changes net radiation, see test_closed_land
 
 
 def test_frozen_soil_in_dry_weather_keeps_its_water():
@@ -235,6 +240,30 @@ def test_lakes_evaporate_without_drying_the_soil():
     calm, windy = (closed_step(land, said(land, lake_evaporation=v)) for v in (0.0, 1.0))
     torch.testing.assert_close(STEP_SECONDS * (windy.pop("evap") - calm.pop("evap")), land.lake)
     assert all(torch.equal(v, calm[name]) for name, v in windy.items())
+
+
+def test_deserts_evaporate_from_the_first_layer_with_water():
+    """In dry hot air an empty first layer passes some grams from those below, less under plants; in moist air none."""
+    land = case.land(
+        3,
+        temperature=torch.full((3, 4), 310.0).double(),
+        sd=torch.zeros(3).double(),
+        rain=torch.zeros(3).double(),
+        snowfall=torch.zeros(3).double(),
+        src=torch.zeros(3).double(),
+        snowc=torch.zeros(3).double(),
+        cover=torch.tensor([[0.0, 0.0], [0.4, 0.4], [0.0, 0.0]]).double(),
+    )
+    theta = land.soil.wilting.expand(-1, 4).clone()
+    theta[:, 0] = 0.0
+    humidity = torch.tensor([0.003, 0.003, 0.05]).double()
+    weather = Weather(torch.full((3,), 310.0).double(), humidity, torch.full((3,), 1e5).double())
+    calm = said(land, top_evaporation=0.0, roots=-40.0, interception_evaporation=-40.0, top_heating=0.0)
+    after = closed_step(land._replace(theta=theta, weather=weather), calm)
+    bare, plants, moist = (STEP_SECONDS * after["evap"]).tolist()
+    assert bare == pytest.approx(float(drying_power(torch.tensor(310.0), Weather(*(v[0] for v in weather)))), rel=1e-6)
+    assert 0.02 < bare < 0.06 and plants == pytest.approx(0.2 * bare) and moist == 0.0
+    assert after["swvl2"][0] < after["swvl2"][2] and after["swvl1"][0] == 0.0
 
 
 def test_dry_soil_gives_roots_nothing():

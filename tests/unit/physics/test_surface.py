@@ -114,19 +114,19 @@ def pack(sd, slw=0.0, tsn=260.0):
     return SnowPack(*(torch.tensor(v, dtype=torch.float64) for v in (sd, [slw] * len(sd), [tsn] * len(sd))))
 
 
-def stepped(snow, snowfall=0.0, rain=0.0, sublimation=0.0, heat=0.0, holds=True):
+def stepped(snow, snowfall=0.0, rain=0.0, sublimation=0.0, heat=0.0, thawing=0.0, holds=True):
     """One step of packs, the same weather and heat [J m-2] on all."""
-    falls, lost, gained = (torch.full_like(snow.sd, v) for v in (snowfall, sublimation, heat))
-    return snow_step(snow, falls, lambda ice: torch.full_like(ice, rain), lost, gained, holds)
+    falls, lost, *gained = (torch.full_like(snow.sd, v) for v in (snowfall, sublimation, heat, thawing))
+    return snow_step(snow, falls, lambda ice: torch.full_like(ice, rain), lost, *gained, holds)
 
 
 @settings(derandomize=True)
-@given(st.floats(0.0, 1000.0), st.floats(0.0, 1.0), st.floats(200.0, 273.16), st.floats(0.0, 50.0), st.floats(0.0, 50.0),
+@given(st.floats(0.0, 1e3), st.floats(0.0, 1.0), st.floats(200.0, 273.16), st.floats(0.0, 50.0), st.floats(0.0, 50.0),
        st.floats(-5.0, 50.0), st.floats(-1e8, 1e9), st.booleans())  # fmt: skip
 def test_snow_is_closed_in_mass_and_energy(sd, share, tsn, snowfall, rain, sublimation, heat, holds):
     """Mass is never lost; heat warms, melts or freezes, and is lost only where all snow has melted or none freezes."""
     before = pack([sd], share * sd, tsn)
-    after, sublimated, outflow = stepped(before, snowfall, rain, sublimation, heat, holds)
+    after, sublimated, outflow = stepped(before, snowfall, rain, sublimation, heat, holds=holds)
     mass = after.sd + sublimated + outflow
     assert mass.item() == pytest.approx(sd + snowfall + rain, abs=1e-9)
     assert min(after.sd.item(), after.slw.item(), outflow.item()) >= 0.0 and after.tsn.item() <= 273.16
@@ -167,8 +167,15 @@ def test_a_pack_without_liquid_water_lets_all_water_out():
         assert after.pack.slw.item() == pytest.approx(kept) and after.outflow.item() == pytest.approx(2.0 - kept)
 
 
+def test_heat_that_thaws_does_not_reach_cold_snow():
+    """A pack at the melting point takes all of it, one of 260 K next to nothing, and it never makes ice colder."""
+    cold, ripe = (stepped(pack([50.0], tsn=t), thawing=4.0 * 3.337e5) for t in (260.0, 273.16))
+    assert ripe.pack.slw.item() + ripe.outflow.item() == pytest.approx(4.0)
+    assert 260.0 <= cold.pack.tsn.item() < 260.001 and cold.outflow.item() == 0.0
+
+
 def test_albedo_of_snow_ages_and_is_renewed():
-    """Cold snow loses .008 a day, melting snow .24 of its excess over .5 in a day's exponent; 10 kg of snow renew it."""
+    """Cold snow loses .008 a day, melting snow a fifth of its excess over .5; 10 kg of fresh snow renew it."""
     start, sd = torch.full((4,), 0.8).double(), torch.full((4,), 10.0).double()
     melting, falls = kg(0.0, 1.0, 0.0, 0.0), kg(0.0, 0.0, 5.0, 500.0)
     cold, wet, fresh, new = aged_albedo(start, melting, falls, sd).tolist()
