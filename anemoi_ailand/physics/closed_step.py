@@ -307,7 +307,8 @@ def in_ground(land: Land, arriving: Arriving, after: Tensor | None, raw: Mapping
     true fluxes at points that freeze, ``swvl3`` errs by .0018 m3 m-3 with the ice of the start, by .0009 with the mean
     and by .0011 with ice that moves by half hours. With None, it is that of the start.
     """
-    depth, reaching = layer_thickness(land.theta), WATER_DENSITY * arriving.total
+    depth = layer_thickness(land.theta)
+    reaching = WATER_DENSITY * sum(arriving.amounts[1:], arriving.amounts[0])
     frozen = frozen_fraction(land.temperature)
     from_roots = _root_uptake(land, frozen, raw["roots"])
     available = WATER_DENSITY * depth[0] * land.theta[..., 0] + 0.5 * reaching - from_roots[..., 0]
@@ -337,7 +338,7 @@ def _from_below(land: Land, after: Tensor, from_top: Tensor, from_roots: Tensor)
     water = WATER_DENSITY * layer_thickness(land.theta) * land.theta
     below = 0.5 * torch.relu(water[..., 1:] - from_roots[..., 1:]).sum(-1)
     empty = torch.exp(water[..., 0] * (-1.0 / _EMPTY))
-    wanted = torch.relu((1.0 - land.snowc) * (1.0 - land.vegetation) * drying - from_top)
+    wanted = torch.relu((1.0 - land.snowc) * (1.0 - vegetated(land.cover)) * drying - from_top)
     return empty * torch.minimum(wanted, below)
 
 

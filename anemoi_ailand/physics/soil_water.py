@@ -164,11 +164,6 @@ class Arriving(NamedTuple):
     urban: Tensor
     odds: Tensor | None = None
 
-    @property
-    def total(self) -> Tensor:
-        """Water of the whole step [m]."""
-        return sum(self.amounts[1:], self.amounts[0])
-
 
 class MovedWater(NamedTuple):
     """Soil water after a step (..., layer) [m3 m-3], surface runoff and drainage (...) [m]."""

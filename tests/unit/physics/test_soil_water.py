@@ -180,7 +180,7 @@ def test_water_of_six_hours_is_closed():
     """Final storage, runoff and drainage sum to initial storage and input, within bounds."""
     theta, ground, frozen, rain, gain, seconds = columns()
     moved = move_water(theta, ground, frozen, rain, gain, seconds)
-    before, after = (theta * DEPTH).sum(-1) + gain.sum(-1) + rain.total, (moved.theta * DEPTH).sum(-1)
+    before, after = (theta * DEPTH).sum(-1) + gain.sum(-1) + sum(rain.amounts), (moved.theta * DEPTH).sum(-1)
     torch.testing.assert_close(after + moved.surface + moved.drained, before, rtol=0.0, atol=1e-12)
     assert moved.theta.min() >= 0 and (moved.theta <= ground.saturated + 1e-12).all()
     assert moved.surface.min() >= 0 and moved.surface.max() > 0 and moved.drained.max() > 0
