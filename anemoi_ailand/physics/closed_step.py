@@ -88,7 +88,7 @@ MELT_START, _SHARE_START, _EVAPORATION_START, _ROOTS_START = -3.0, -2.0, -2.0, -
 _HALF_INSULATED, _INSULATED = 0.05, 0.95
 
 #: Snow mass from which a pack warms less for the same output, and below which it melts less [kg m-2].
-_DEEP_SNOW, _THIN_SNOW = 50.0, 10.0
+_DEEP_SNOW, _THIN_SNOW = 50.0, 0.5
 
 #: Range of the logarithm of the factor of heat exchange.
 _LOG_HEAT = (-3.0, 3.0)
