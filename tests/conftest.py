@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import random
 import subprocess
@@ -48,7 +49,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(autouse=True)
 def _fixed_seed() -> None:
-    """Start each test from the same random state; torch only where the test has imported it."""
+    """Start each test from the same random state, torch only where the test has imported it, and level of the log."""
+    logging.getLogger("anemoi_ailand").setLevel(logging.NOTSET)  # the main functions of some commands change it
     random.seed(0)
     np.random.seed(0)
     if torch := sys.modules.get("torch"):
