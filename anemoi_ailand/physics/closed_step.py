@@ -31,10 +31,12 @@ from anemoi_ailand.constants import (
 from anemoi_ailand.physics.layers import join_layers, layer_thickness
 from anemoi_ailand.physics.rain import by_hour, concentration_logit, peaked
 from anemoi_ailand.physics.snow_pack import (
+    SnowHeat,
     SnowPack,
     SnowStep,
     aged_albedo,
     bare_density,
+    ground_heat,
     snow_cover,
     snow_density,
     snow_step,
@@ -86,9 +88,6 @@ MELT_START, _SHARE_START, _EVAPORATION_START, _ROOTS_START = -3.0, -2.0, -2.0, -
 
 #: Depth of snow that halves the scale of the first layer's outputs [m], and their largest reduction [1].
 _HALF_INSULATED, _INSULATED = 0.05, 0.95
-
-#: Least conductance from warm ground into snow, ecLand's below 1 m of it [W m-2 K-1]; no trace of snow lasts on it.
-_GROUND_CONDUCTANCE = 0.77
 
 #: Snow mass from which a pack warms less for the same output, and below which it melts less [kg m-2].
 _DEEP_SNOW, _THIN_SNOW = 50.0, 0.5
@@ -279,9 +278,8 @@ def _snow(land: Land, throughfall: Tensor, raw: Mapping[str, Tensor]) -> tuple[S
     pack = SnowPack(
         land.sd, none if land.slw is None else land.slw, TRIPLE_POINT + none if land.tsn is None else land.tsn
     )
-    from_ground = _GROUND_CONDUCTANCE * STEP_SECONDS * torch.relu(land.temperature[..., 0] - TRIPLE_POINT)
-    thawing = LATENT_HEAT_FUSION * melt + from_ground
-    step = snow_step(pack, land.snowfall, rain, sublimation, warming, thawing, land.slw is not None)
+    heats = SnowHeat(warming, LATENT_HEAT_FUSION * melt, ground_heat(land.temperature[..., 0], land.sd / land.rsn))
+    step = snow_step(pack, land.snowfall, rain, sublimation, heats, land.slw is not None)
     return step, caught[0]
 
 

@@ -24,6 +24,7 @@ from anemoi_ailand.constants import (
     SNOW_DENSITY_LOWEST,
     SNOW_DENSITY_MIN,
     STEP_HOURS,
+    STEP_SECONDS,
     TRIPLE_POINT,
 )
 
@@ -36,6 +37,9 @@ LIQUID_SHARE = 0.03
 #: Albedo that snow loses in a step, cold [1], and share of its excess over the lowest that it keeps, melting [1]; fresh
 #: snow that renews it [kg m-2]. ecLand, srfsn_asn_mod.F90.
 _COLD_AGEING, _MELTING_AGEING, _FRESH_SNOW = 0.008 * STEP_HOURS / 24.0, math.exp(-0.24 * STEP_HOURS / 24.0), 10.0
+
+#: Conductance between ground and snow 1 m deep [W m-2 K-1], and depth below which it does not grow further [m].
+_CONDUCTANCE, _LEAST_DEPTH = 0.76, 0.1
 
 #: Limit of the exponent in the factor of thawing heat [1].
 _COLDEST = 30.0
@@ -115,16 +119,33 @@ class SnowStep(NamedTuple):
     outflow: Tensor
 
 
+class SnowHeat(NamedTuple):
+    """Heat that a pack gains in a step [J m-2]: of either sign, to thaw it, and from warm ground; see `snow_step`."""
+
+    warming: Tensor
+    thawing: Tensor
+    ground: Tensor
+
+
+def ground_heat(temperature: Tensor, depth: Tensor) -> Tensor:
+    r"""Return the heat from ground above 273.16 K into snow in a step [J m-2], :math:`K (T - T_0) \Delta t`.
+
+    With :math:`K = 0.76 / \sqrt{\max(d, 0.1\,m)}` W m-2 K-1 for the depth d of the snow [m], which is ecLand's between
+    0.1 and 1 m. Temperature of the first layer [K], of the same shape. No trace of snow lasts on warm ground.
+    """
+    conductance = _CONDUCTANCE * torch.rsqrt(depth.clamp_min(_LEAST_DEPTH))
+    return conductance * STEP_SECONDS * torch.relu(temperature - TRIPLE_POINT)
+
+
 def snow_step(
-    pack: SnowPack, snowfall: Tensor, rain: Callable[[Tensor], Tensor], sublimation: Tensor, warming: Tensor,
-    thawing: Tensor, holds: bool,
-) -> SnowStep:  # fmt: skip
+    pack: SnowPack, snowfall: Tensor, rain: Callable[[Tensor], Tensor], sublimation: Tensor, heat: SnowHeat, holds: bool
+) -> SnowStep:
     r"""Step a pack of one layer by mass and energy: cold and dry, or at 273.16 K and wet.
 
     With ice :math:`i` and temperature :math:`T` before, snowfall :math:`F`, sublimation :math:`E_s` (negative for hoar
-    frost), and heat :math:`Q_w` and :math:`Q_m` that the pack gains,
+    frost), and heat :math:`Q_w`, :math:`Q_m` and :math:`Q_g` that the pack gains,
 
-    .. math:: e = e_w + Q_m \min\bigl(1, e^{(T_w - T_0) / 1\,K}\bigr), \qquad
+    .. math:: e = e_w + Q_g + Q_m \min\bigl(1, e^{(T_w - T_0) / 1\,K}\bigr), \qquad
               e_w = c_i (i - E_s) (T - T_0) + Q_w = c_i (i - E_s + F) (T_w - T_0)
 
     warms or cools the ice; heat that thaws does not reach cold snow. Above zero, :math:`e` melts :math:`e / L_f`, at
@@ -140,8 +161,8 @@ def snow_step(
         Amounts over the step [kg m-2].
     rain : callable
         Rain on the pack [kg m-2] for the ice that is left without it [kg m-2].
-    warming, thawing : Tensor
-        :math:`Q_w` of either sign, and :math:`Q_m` not below zero [J m-2].
+    heat : SnowHeat
+        :math:`Q_w` of either sign, :math:`Q_m` and :math:`Q_g` not below zero [J m-2].
     holds : bool
         Whether the pack can hold liquid water; if not, all of it flows out.
 
@@ -152,9 +173,9 @@ def snow_step(
     ice = torch.relu(pack.sd - pack.slw)
     sublimated = torch.minimum(sublimation, ice + snowfall)
     solid = ice + snowfall - sublimated
-    energy = ICE_SPECIFIC_HEAT * torch.relu(ice - sublimated) * (pack.tsn - TRIPLE_POINT) + warming
+    energy = ICE_SPECIFIC_HEAT * torch.relu(ice - sublimated) * (pack.tsn - TRIPLE_POINT) + heat.warming
     warmth = energy / (ICE_SPECIFIC_HEAT * solid.clamp_min(NO_SNOW))
-    energy = energy + thawing * torch.exp(warmth.clamp(-_COLDEST, 0.0))
+    energy = energy + heat.ground + heat.thawing * torch.exp(warmth.clamp(-_COLDEST, 0.0))
     left = solid - torch.minimum(torch.relu(energy) * (1.0 / LATENT_HEAT_FUSION), solid)
     liquid = torch.minimum(pack.slw, pack.sd) + rain(left)
     cold = torch.relu(-energy)

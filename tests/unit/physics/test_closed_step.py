@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from anemoi_ailand.constants import SOIL_LAYER_THICKNESS, STEP_SECONDS
+from anemoi_ailand.physics import former_step
 from anemoi_ailand.physics.bounds import limits
 from anemoi_ailand.physics.closed_step import (
     CONTROLS,
@@ -21,9 +22,11 @@ from anemoi_ailand.physics.closed_step import (
     closed_step,
     drying_power,
     split_controls,
+    water_results,
 )
 from anemoi_ailand.physics.snow import snow_cover
 from anemoi_ailand.physics.soil_heat import heat_capacity
+from anemoi_ailand.physics.soil_water import move_water
 from tests.support import columns as case
 
 LANDS = {"random": lambda dtype=torch.float64: case.land(700, dtype=dtype), "corners": case.corners}
@@ -294,3 +297,33 @@ def test_rain_runs_off_saturated_frozen_ground():
                          temperature=torch.full((70, 4), 260.0, dtype=torch.float64))  # fmt: skip
     after = closed_step(land, said(land, interception=0.0, interception_evaporation=-20.0))
     torch.testing.assert_close(STEP_SECONDS * after["sro"], land.rain, rtol=1e-6, atol=0.0)
+
+
+def test_water_is_closed_in_the_step_of_networks_trained_before():
+    """Whatever such a network says; and each of its outputs matters."""
+    for land in (case.land(700), case.corners()):
+        for scale in SCALES:
+            g = torch.Generator().manual_seed(3)
+            outputs = scale * torch.randn(len(land.sd), former_step.N_CONTROLS, generator=g, dtype=torch.float64)
+            outputs.requires_grad_()
+            after, ground = former_step.above_ground(land, outputs)
+            after |= water_results(move_water(*ground))
+            assert case.residual(land, after).abs().max() < 1e-9
+    land = case.land(200)
+    outputs = torch.zeros(200, former_step.N_CONTROLS, dtype=torch.float64, requires_grad=True)
+    after, ground = former_step.above_ground(land, outputs)
+    after |= water_results(move_water(*ground))
+    sum((v / v.detach().abs().max()).square().sum() for v in after.values() if v.any()).backward()
+    assert (outputs.grad.abs().amax(0) > 1e-9).all()
+
+
+def test_rain_that_is_gathered_runs_off():
+    """A shower fills the first layer and overflows where the same rain, spread over the step, enters the ground."""
+    none = torch.zeros(7).double()
+    land = case.land(7, temperature=torch.full((7, 4), 290.0).double(), rain=none + 25.0)
+    land = land._replace(sd=none, snowc=none, snowfall=none, theta=land.soil.capacity.expand(-1, 4), urban=none)
+    steady, gathered = (closed_step(land, said(land, concentration=v))["sro"] for v in (-4.0, 4.0))
+    assert (gathered >= steady).all() and (gathered > steady + 1e-5).any()
+    hours = torch.full((7, 6), 1.0 / 6.0).double()
+    even = closed_step(land._replace(hourly=hours), said(land))["sro"]
+    assert (even <= steady).all() and even.sum() > 0.8 * steady.sum()

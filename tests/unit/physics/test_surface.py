@@ -20,9 +20,11 @@ from anemoi_ailand.physics.snow import snow_cover, where_no_snow
 from anemoi_ailand.physics.snow_pack import (
     NO_SNOW,
     SNOW_PROPERTIES,
+    SnowHeat,
     SnowPack,
     aged_albedo,
     bare_density,
+    ground_heat,
     snow_density,
     snow_mass,
     snow_property,
@@ -116,8 +118,8 @@ def pack(sd, slw=0.0, tsn=260.0):
 
 def stepped(snow, snowfall=0.0, rain=0.0, sublimation=0.0, heat=0.0, thawing=0.0, holds=True):
     """One step of packs, the same weather and heat [J m-2] on all."""
-    falls, lost, *gained = (torch.full_like(snow.sd, v) for v in (snowfall, sublimation, heat, thawing))
-    return snow_step(snow, falls, lambda ice: torch.full_like(ice, rain), lost, *gained, holds)
+    falls, lost, *gained = (torch.full_like(snow.sd, v) for v in (snowfall, sublimation, heat, thawing, 0.0))
+    return snow_step(snow, falls, lambda ice: torch.full_like(ice, rain), lost, SnowHeat(*gained), holds)
 
 
 @settings(derandomize=True)
@@ -172,6 +174,16 @@ def test_heat_that_thaws_does_not_reach_cold_snow():
     cold, ripe = (stepped(pack([50.0], tsn=t), thawing=4.0 * 3.337e5) for t in (260.0, 273.16))
     assert ripe.pack.slw.item() + ripe.outflow.item() == pytest.approx(4.0)
     assert 260.0 <= cold.pack.tsn.item() < 260.001 and cold.outflow.item() == 0.0
+
+
+def test_warm_ground_melts_what_lies_on_it():
+    """2.4 W m-2 K-1 below 0.1 m of snow or less and .76 below 1 m, and nothing from cold ground."""
+    heat = ground_heat(kg(278.16, 278.16, 278.16, 260.0), kg(0.0, 0.1, 1.0, 0.1)) / (5.0 * 21600.0)
+    assert heat.tolist() == pytest.approx([2.403, 2.403, 0.76, 0.0], abs=1e-3)
+    traces = pack([0.05, 0.3])
+    gained = SnowHeat(*(torch.full((2,), v).double() for v in (-3e3, 0.0, 5.0 * 2.4 * 21600.0)))
+    nothing = torch.zeros(2).double()
+    assert snow_step(traces, nothing, torch.zeros_like, nothing - 0.1, gained, True).pack.sd.tolist() == [0.0, 0.0]
 
 
 def test_albedo_of_snow_ages_and_is_renewed():
