@@ -278,7 +278,11 @@ def _snow(land: Land, throughfall: Tensor, raw: Mapping[str, Tensor]) -> tuple[S
     pack = SnowPack(
         land.sd, none if land.slw is None else land.slw, TRIPLE_POINT + none if land.tsn is None else land.tsn
     )
-    heats = SnowHeat(warming, LATENT_HEAT_FUSION * melt, ground_heat(land.temperature[..., 0], land.sd / land.rsn))
+    ground = ground_heat(land.temperature[..., 0], available)
+    if land.weather is not None:  # fresh snow has the temperature of the air
+        cold = (land.weather.temperature - TRIPLE_POINT).clamp_max(0.0)
+        warming = warming + ICE_SPECIFIC_HEAT * land.snowfall * cold
+    heats = SnowHeat(warming, LATENT_HEAT_FUSION * melt, ground)
     step = snow_step(pack, land.snowfall, rain, sublimation, heats, land.slw is not None)
     return step, caught[0]
 

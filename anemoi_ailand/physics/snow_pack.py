@@ -38,8 +38,8 @@ LIQUID_SHARE = 0.03
 #: snow that renews it [kg m-2]. ecLand, srfsn_asn_mod.F90.
 _COLD_AGEING, _MELTING_AGEING, _FRESH_SNOW = 0.008 * STEP_HOURS / 24.0, math.exp(-0.24 * STEP_HOURS / 24.0), 10.0
 
-#: Conductance between ground and snow 1 m deep [W m-2 K-1], and depth below which it does not grow further [m].
-_CONDUCTANCE, _LEAST_DEPTH = 0.76, 0.1
+#: Conductance between ground and thin snow [W m-2 K-1], and mass of traces [kg m-2].
+_CONDUCTANCE, _TRACE = 2.4, 0.5
 
 #: Limit of the exponent in the factor of thawing heat [1].
 _COLDEST = 30.0
@@ -127,14 +127,14 @@ class SnowHeat(NamedTuple):
     ground: Tensor
 
 
-def ground_heat(temperature: Tensor, depth: Tensor) -> Tensor:
-    r"""Return the heat from ground above 273.16 K into snow in a step [J m-2], :math:`K (T - T_0) \Delta t`.
+def ground_heat(temperature: Tensor, mass: Tensor) -> Tensor:
+    r"""Return the heat from ground above 273.16 K into traces of snow in a step [J m-2], :math:`K (T - T_0) \Delta t`.
 
-    With :math:`K = 0.76 / \sqrt{\max(d, 0.1\,m)}` W m-2 K-1 for the depth d of the snow [m], which is ecLand's between
-    0.1 and 1 m. Temperature of the first layer [K], of the same shape. No trace of snow lasts on warm ground.
+    With :math:`K = 2.4\, e^{-S / 0.5}` W m-2 K-1 for the mass S of the snow [kg m-2]: ecLand's below .1 m of snow,
+    so that no trace lasts on warm ground. That into more snow is the network's. Temperature of the first layer [K] and
+    mass have the same shape.
     """
-    conductance = _CONDUCTANCE * torch.rsqrt(depth.clamp_min(_LEAST_DEPTH))
-    return conductance * STEP_SECONDS * torch.relu(temperature - TRIPLE_POINT)
+    return _CONDUCTANCE * STEP_SECONDS * torch.relu(temperature - TRIPLE_POINT) * torch.exp(mass * (-1.0 / _TRACE))
 
 
 def snow_step(

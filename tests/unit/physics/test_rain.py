@@ -16,7 +16,7 @@ def numbers(*values):
 
 
 def concentration(half_hours):
-    """How concentrated rain is: 0 if steady, 1 if all falls within an hour; hours begin at half past."""
+    """Concentration of rain: 0 if steady, 1 if all falls within an hour; hours begin at half past."""
     shares = torch.stack(half_hours) / sum(half_hours)
     hours = shares.roll(1, 0).reshape(6, 2, -1).sum(1)
     return 1.2 * (hours.square().sum(0) - 1.0 / 6.0)

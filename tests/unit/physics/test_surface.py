@@ -177,9 +177,9 @@ def test_heat_that_thaws_does_not_reach_cold_snow():
 
 
 def test_warm_ground_melts_what_lies_on_it():
-    """2.4 W m-2 K-1 below 0.1 m of snow or less and .76 below 1 m, and nothing from cold ground."""
-    heat = ground_heat(kg(278.16, 278.16, 278.16, 260.0), kg(0.0, 0.1, 1.0, 0.1)) / (5.0 * 21600.0)
-    assert heat.tolist() == pytest.approx([2.403, 2.403, 0.76, 0.0], abs=1e-3)
+    """2.4 W m-2 K-1 into traces, little into more snow, and nothing from cold ground."""
+    heat = ground_heat(kg(278.16, 278.16, 278.16, 260.0), kg(0.0, 0.5, 10.0, 0.1)) / (5.0 * 21600.0)
+    assert heat.tolist() == pytest.approx([2.4, 2.4 / np.e, 0.0, 0.0], abs=1e-6)
     traces = pack([0.05, 0.3])
     gained = SnowHeat(*(torch.full((2,), v).double() for v in (-3e3, 0.0, 5.0 * 2.4 * 21600.0)))
     nothing = torch.zeros(2).double()
