@@ -273,7 +273,7 @@ _ROWS: list[Variable] = [
              standard_name="precipitation_flux", reference="Rainf_late+Snowf_late", native="forcing:Rainf,Snowf"),
     _forcing("late_tsrwe", "snowfall rate, water equivalent", "kg m-2 s-1", _LATE, bounds=(0.0, 0.1),
              standard_name="snowfall_flux", reference="Snowf_late", native="forcing:Snowf"),
-    # -- forcing: rain of each hour of the step, which no network reads: it may replace the spread over half hours ------
+    # -- forcing: rain of each hour of the step, which no network reads; instead of the spread over half hours --
     *(_forcing(f"tprate_h{hour}", f"total precipitation rate (rain and snow), hour {hour} of the step", "kg m-2 s-1",
                Time.HOUR_MEAN, bounds=(0.0, 0.1), standard_name="precipitation_flux", native="forcing:Rainf,Snowf")
       for hour in range(1, 7)),

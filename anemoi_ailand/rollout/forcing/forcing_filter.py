@@ -235,8 +235,8 @@ def check_hourly_rain(values: np.ndarray, names: Sequence[str], dates: Sequence[
         raise ValueError(
             f"The mean of `{HOURLY_RAIN[0]}` to `{HOURLY_RAIN[-1]}` is not `avg_tprate` at {wrong.sum()} of "
             f"{wrong.size} values, the first at {dates[k]:%Y-%m-%d %H:%M}, latitude {where[0][i]:.3f}, longitude "
-            f"{where[1][i]:.3f}: {mean[k, i]:.4g} and {step[k, i]:.4g} kg m-2 s-1. Give rates of the six hours that end "
-            "at the stamp, from the same source, or set `precipitation: mean`."
+            f"{where[1][i]:.3f}: {mean[k, i]:.4g} and {step[k, i]:.4g} kg m-2 s-1. Give rates of the six hours that "
+            "end at the stamp, from the same source, or set `precipitation: mean`."
         )
 
 

@@ -93,8 +93,8 @@ class Rollout:
     def steps(self, values: np.ndarray) -> Tensor:
         """Make the next steps with the forcing at their ends, bitwise as one by one.
 
-        Shapes: ``(forcing that is given, step, point) -> (step, member x point, output)``, a new tensor with points innermost in
-        memory.
+        Shapes: ``(forcing, step, point) -> (step, member x point, output)``, a new tensor with points innermost in
+        memory. Random rain within the step is not among the forcing that is given.
 
         Raises
         ------

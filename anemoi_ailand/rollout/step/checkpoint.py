@@ -159,9 +159,7 @@ def with_precipitation(step: LandStep, precipitation: str) -> LandStep:
         An unknown ``precipitation``, or a checkpoint without the present closed step.
     """
     if precipitation not in get_args(Precipitation):
-        raise ValueError(
-            f"`precipitation` is {precipitation!r}. Give one of {', '.join(get_args(Precipitation))}."
-        )
+        raise ValueError(f"`precipitation` is {precipitation!r}. Give one of {', '.join(get_args(Precipitation))}.")
     if precipitation == "mean":
         return step
     model = deepcopy(step.model)
