@@ -286,7 +286,9 @@ def _write(
     attributes = {k: str(v) for k, v in header.items() if k != "schema"} | {"title": sentence, "versions": versions()}
     attributes |= {f"rule_{k}": v for k, v in rules.items()}
     times = dates.tolist()
-    forcing = [n for n in reader.variables if variable(n).role is Role.FORCING and not n.startswith("late_")]
+    forcing = [
+        n for n in reader.variables if variable(n).role is Role.FORCING and not n.startswith(("late_", "tprate_h"))
+    ]
     driven = dict(zip(forcing, reader.read(forcing, times[1:])[:, :, 0], strict=True))
     emulated = {n: outputs[:, i] for i, n in enumerate(step.outputs)}
     found = Found(place, 0, place.latitude, place.longitude, 0.0)
