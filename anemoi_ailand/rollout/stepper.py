@@ -123,8 +123,7 @@ class LandStepper:
         self._blocks = BlockStep(step, threads)
         first = (*self.prognostic, *self.static, *self.layout.forcing_start)
         forcing = self.layout.forcing
-        drawn = HOURLY_RAIN if self.precipitation == "random" else ()
-        self.initial_names, self.forcing_names = first, tuple(n for n in forcing if n not in drawn)
+        self.initial_names, self.forcing_names = first, tuple(n for n in forcing if n not in step.drawn)
         self._initial, self._forcing = (self.layout.sources(names) for names in (first, forcing))
         self._numpy = np.dtype(dtype)
         bounds = {names: limits(names) for names in (first, forcing)}
@@ -572,7 +571,7 @@ class LandStepper:
         """Return checked fields at dates, shape (date, point, name), of arrays (point,), or (step, point) of steps."""
         found_here = self.forcing_names if is_dataset(record) and wanted == self.layout.forcing else wanted
         given = {n: record[k] for n in found_here if (k := key_of(record, n)) is not None}
-        drawn = HOURLY_RAIN if self.precipitation == "random" and HOURLY_RAIN[0] not in given else ()
+        drawn = () if HOURLY_RAIN[0] in given else self._loaded.drawn
         missing = [n for n in wanted if n not in given and n not in (*COMPUTED, *drawn)]
         if missing:
             listed = ", ".join(f"{n}: {variable(n).long_name} [{variable(n).units}]" for n in missing)

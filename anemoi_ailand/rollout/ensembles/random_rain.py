@@ -41,16 +41,17 @@ class RandomRain:
         rain = np.float32(STEP_SECONDS) * np.maximum(total - np.maximum(snow, 0.0), 0.0)
         n_hours = len(HOURLY_RAIN)
         out = np.zeros((n_hours, *total.shape), np.float32)
-        for k, date in enumerate(dates):
-            wet = np.flatnonzero(total[k] > 0.0)
-            if not wet.size:
-                continue
-            number = (date - datetime.min) // STEP
-            drawn = self._fields(
-                innovations(self._seed, _PURPOSE, self._members, number, n_hours, control=False)
-            )  # (member, hour, point)
-            normal = np.ascontiguousarray(drawn.swapaxes(1, 2).reshape(-1, n_hours)[wet])
-            logit = concentration_logit(*(torch.from_numpy(x[k, wet]) for x in (rain, air)))
-            shares = drawn_shares(logit, torch.from_numpy(normal)).numpy()
-            out[:, k, wet] = n_hours * shares.T * total[k, wet]
+        wet = total > 0.0
+        steps = np.flatnonzero(wet.any(axis=1))
+        if not steps.size:
+            return out
+        numbers = [(dates[k] - datetime.min) // STEP for k in steps.tolist()]
+        amplitudes = [
+            innovations(self._seed, _PURPOSE, self._members, number, n_hours, control=False) for number in numbers
+        ]
+        drawn = self._fields(np.stack(amplitudes)).swapaxes(2, 3)  # (step, member, point, hour)
+        normal = np.ascontiguousarray(drawn.reshape(len(steps), -1, n_hours)[wet[steps]])
+        logit = concentration_logit(*(torch.from_numpy(x[wet]) for x in (rain, air)))
+        shares = drawn_shares(logit, torch.from_numpy(normal)).numpy()
+        out[:, wet] = n_hours * shares.T * total[wet]
         return out

@@ -227,7 +227,7 @@ def check_hourly_rain(values: np.ndarray, names: Sequence[str], dates: Sequence[
     if HOURLY_RAIN[0] not in names:
         return
     at = list(names).index
-    mean = np.mean([values[at(n)] for n in HOURLY_RAIN], axis=0, dtype=np.float64)
+    mean = np.stack([values[at(n)] for n in HOURLY_RAIN]).mean(axis=0, dtype=np.float64)
     step = values[at("avg_tprate")]
     wrong = np.abs(mean - step) > np.maximum(_RAIN_TOLERANCE * np.abs(step), _RAIN_ROUNDING)
     if wrong.any():

@@ -68,6 +68,11 @@ class LandStep:
         return self.compiled.name if self.compiled is not None else "plain"
 
     @property
+    def drawn(self) -> tuple[str, ...]:
+        """Inputs that are drawn at random and not read."""
+        return HOURLY_RAIN if self.precipitation == "random" else ()
+
+    @property
     def prognostic(self) -> tuple[str, ...]:
         """State: variables among both inputs and outputs, in the order of the outputs."""
         return tuple(n for n in self.outputs if n in self.inputs)

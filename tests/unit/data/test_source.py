@@ -41,7 +41,7 @@ def test_default_is_all_variables(tmp_path):
     assert names == set(VARIABLES) - {"sp", "u", "v", *HOURLY_RAIN}
     assert set(fields(hourly_rain=True).names) == names | set(HOURLY_RAIN)
     path = write_land(tmp_path / "a.nc", {"swvl1": ramp(4, 3)}, stamps(4))
-    with pytest.raises(ValueError, match="'tprate_h1'.* are not in"):
+    with pytest.raises(ValueError, match=r"'tprate_h1'.* are not in"):
         source(path=str(path), hourly_rain=True)
     assert {"insolation", *MARKS} <= names
 

@@ -13,6 +13,8 @@ from anemoi_ailand.physics import rain
 from anemoi_ailand.rollout.ensembles.ensemble import Ensemble
 from anemoi_ailand.rollout.ensembles.options import EnsembleOptions
 from anemoi_ailand.rollout.ensembles.random_rain import NEEDED
+from anemoi_ailand.rollout.reforecast.point_run import PointRun
+from anemoi_ailand.rollout.reforecast.sweep import sweep
 from anemoi_ailand.rollout.run.loop import Rollout
 from anemoi_ailand.rollout.step import physical_step
 from anemoi_ailand.rollout.step.checkpoint import load_step, with_precipitation
@@ -214,6 +216,52 @@ def test_random_run_is_member_zero_and_resumes():
         state = stepper.step(state, dict(zip(names, values[:, k], strict=True)))
     for name in state.names:
         assert torch.equal(state[name], expected[3][:, stepper.outputs.index(name)]), name
+
+
+class Data:
+    """Inputs of a small model at some dates and points, as a reader and as a dataset has them."""
+
+    def __init__(self, read):
+        self.variables, self.names, self.name = read, read, "data"
+        self.latitudes, self.longitudes = self.places = case.places(loop.N)
+        self.stored = self
+
+    def values(self, k):
+        """Fields by name, with heavy rain in three hours."""
+        found = dict(zip(CLOSED.land_step().inputs, loop.inputs(CLOSED.land_step(), k), strict=True))
+        found |= {"avg_tprate": np.full(loop.N, 3e-4, "f4")}
+        return found | {n: np.full(loop.N, 6e-4 * (i < 3), "f4") for i, n in enumerate(HOURLY_RAIN)}
+
+    def read(self, names, dates):
+        fields = [self.values((date - case.DATE) // timedelta(hours=6)) for date in dates]
+        return np.array([[one[n] for one in fields] for n in names]).reshape(len(names), len(dates), loop.N)
+
+    def at(self, k):
+        return np.stack([self.values(k)[n] for n in self.names], axis=-1)
+
+    def check(self, values, _date, needed):
+        assert np.isfinite(values[:, [self.names.index(n) for n in needed]]).all()
+
+    def date(self, k):
+        return case.DATE + k * timedelta(hours=6)
+
+
+@pytest.mark.parametrize("kind", ["hourly", "random"])
+def test_sites_and_reforecasts_take_the_same_rain(steppers, kind):
+    """Steps with a reader, and roll-outs of a dataset, are bitwise those of a stepper."""
+    stepper = steppers[kind]
+    step, read = stepper._loaded, tuple(n for n in stepper.inputs if n not in stepper._loaded.drawn)
+    data = Data(read)
+    state = stepper.initial(data.values(0), case.DATE, *data.places)
+    expected = []
+    for k in range(1, 4):
+        forcing = {n: v for n, v in data.values(k).items() if n in stepper.forcing_names}
+        state = stepper.step(state, forcing)
+        expected.append(torch.stack([state[n] for n in stepper.outputs], -1).numpy())
+    swept = [values[0].numpy() for _, _, values in sweep(BlockStep(step, 1), data, [0], 3)]
+    np.testing.assert_array_equal(swept, expected)
+    run = PointRun(step, data, [data.date(k) for k in range(4)])
+    np.testing.assert_array_equal(run.run(run.state(data.values(0)), progress=False), expected)
 
 
 def test_mean_of_many_draws_is_near_the_formula(steppers):
