@@ -179,7 +179,7 @@ class LandForecasterRunner(RunnerHooks, Runner):
         config = {k: v for k, v in dict(self.config).items() if k not in _MAY_CHANGE}
         date = self.reference_date or self.prognostics_inputs[self._dataset].default_initial_date()
         own = {k: v for k, v in self.options.model_dump().items() if k in ("ensemble", "bad_forcing")}
-        if self.options.precipitation != "mean":  # of which older restart files say nothing
+        if self.options.precipitation != "mean":  # older restart files do not state it
             own["precipitation"] = self.options.precipitation
         further = [checkpoint_checksum(checkpoint_path(p)) for p in self._other_checkpoints]
         return json.loads(json.dumps({**config, **own, "further": further, "date": date}, default=str))

@@ -28,7 +28,7 @@ NATIVE = folder("sample") / "native"
 EXPECTED = open_reader(str(NATIVE / "expected.nc"))
 POINTS = open_reader(str(NATIVE / "points"), point_id=str(NATIVE / "points" / "point_index_in_main_run.txt"))
 DATES = [EXPECTED.coverage.first + i * STEP for i in range(83)]
-#: Without hourly rain, of which the reference set knows that of halves of the step only.
+#: Without hourly rain: the reference set knows the halves of the step only.
 SHARED = [n for n in POINTS.variables if n in EXPECTED.variables and n not in HOURLY_RAIN]
 
 #: Variables that are zero in these weeks: no snow melts, no snow is wet.
