@@ -123,3 +123,6 @@ STEFAN_BOLTZMANN = 5.670374e-8
 
 #: Ways to execute a step: ``auto`` takes the compiled step if it has been made, or if it pays in the run.
 Execution = Literal["auto", "plain", "compiled"]
+
+#: Rain within a step: spread by a formula from its mean, as the forcing gives it by the hour, or drawn at random.
+Precipitation = Literal["mean", "hourly", "random"]

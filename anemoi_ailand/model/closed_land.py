@@ -34,6 +34,7 @@ from anemoi_ailand.physics.closed_step import (
     water_results,
 )
 from anemoi_ailand.physics.layers import stack_layers
+from anemoi_ailand.physics.rain import hourly_shares
 from anemoi_ailand.physics.runoff import capacity_exponent
 from anemoi_ailand.physics.snow_pack import SNOW_PROPERTIES, snow_property, surface_albedo
 from anemoi_ailand.physics.soil import soil_of, soil_table
@@ -51,7 +52,7 @@ from anemoi_ailand.physics.surface_energy import (
     soil_heat_change,
 )
 from anemoi_ailand.physics.vegetation_water import root_table, roots_of
-from anemoi_ailand.variables import variable
+from anemoi_ailand.variables import HOURLY_RAIN, variable
 
 #: Inputs besides the state: static fields and air at the start, forcing at the end of the step.
 AT_START = ("slt", "tvl", "tvh", "cvl", "cvh", "veg_cov_lv", "veg_cov_hv", "sdor", "cur", "t")
@@ -161,6 +162,25 @@ class ClosedLand(nn.Module):
         self.register_buffer(f"_{part}_mul", torch.tensor([mul[n] for n in names]).float(), persistent=False)
         self.register_buffer(f"_{part}_add", torch.tensor([add[n] for n in names]).float(), persistent=False)
 
+    def read_hourly_rain(self, first: int) -> None:
+        """Read the precipitation of each hour, not normalised, from column ``first`` of the input on.
+
+        Raises
+        ------
+        ValueError
+            The closed step is that of former networks, which spread rain evenly.
+        """
+        if self.former:
+            raise ValueError(
+                "The network was trained with the former closed step, in which rain is steady. Set `precipitation: "
+                "mean`, or take a network of the present step."
+            )
+        n = len(HOURLY_RAIN)
+        self.at_end = (*self.at_end, *HOURLY_RAIN)
+        self._end = torch.cat([self._end, first + torch.arange(n, device=self._end.device)])
+        self._end_mul = torch.cat([self._end_mul, self._end_mul.new_ones(n)])
+        self._end_add = torch.cat([self._end_add, self._end_add.new_zeros(n)])
+
     def _energy_of(self, columns: StepColumns) -> tuple[str, ...]:
         """Return the fluxes of energy that follow from the other results."""
         asked = set(columns.diagnostic)
@@ -196,6 +216,7 @@ class ClosedLand(nn.Module):
             urban=a["cur"].clamp(0.0, 1.0),
             lake=a[LAKE].clamp(0.0, 1.0) if LAKE in self.at_start else None,
             weather=Weather(b["avg_t"], b["avg_q"], b["avg_sp"]),
+            hourly=hourly_shares([b[n] for n in HOURLY_RAIN]) if HOURLY_RAIN[0] in b else None,
             **{n: a[n] for n in SNOW_STATE if n in self.extra},
         )
         albedo = None
