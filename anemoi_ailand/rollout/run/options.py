@@ -87,10 +87,10 @@ class RunOptions(Strict):
     @model_validator(mode="after")
     def _states_differ(self) -> RunOptions:
         members = self.ensemble.members if self.ensemble else 1
-        if self.final_state is not None and not names_members(str(self.final_state)) and members > 1:
-            raise ValueError("`final_state` is one file for several members; put {member} into its name")
         if self.ensemble is not None:
             self.ensemble.check_members_differ(self.precipitation)
+        if self.final_state is not None and not names_members(str(self.final_state)) and members > 1:
+            raise ValueError("`final_state` is one file for several members; put {member} into its name")
         return self
 
 
