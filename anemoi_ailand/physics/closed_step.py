@@ -69,7 +69,7 @@ CONTROLS: dict[str, tuple[int, float]] = {
     "top_mean": (1, 2.0),  # K, mean of stl1 over the step above the mean of its ends
     "interception": (1, 0.119),  # kg m-2, change of src
     "interception_evaporation": (1, 0.3),  # kg m-2
-    "sublimation": (1, 0.1),  # kg m-2, either sign
+    "sublimation": (1, 0.1),  # kg m-2 of the covered ground, either sign
     "snow_heating": (1, 3.0),  # K that the heat gained by a thin pack would warm it
     "melt": (1, 4.0),  # kg m-2 that further heat would melt
     "ageing": (1, 1.0),  # share of the step in which the albedo of snow falls as while it melts
@@ -265,7 +265,7 @@ def leaves(land: Land, raw: Mapping[str, Tensor]) -> Canopy:
 def _snow(land: Land, throughfall: Tensor, raw: Mapping[str, Tensor]) -> tuple[SnowStep, Tensor]:
     """Return the snow after the step, and the rain that it takes up [kg m-2]: that on the covered ground."""
     available = land.sd + land.snowfall
-    sublimation = _scaled(raw, "sublimation") * torch.tanh(available)  # no hoar frost without snow
+    sublimation = _scaled(raw, "sublimation") * snow_cover(available, land.rsn)  # nor hoar frost where there is no snow
     warming = ICE_SPECIFIC_HEAT * _scaled(raw, "snow_heating") * (available / (1.0 + available / _DEEP_SNOW))
     melt = CONTROLS["melt"][1] * softplus(raw["melt"] + MELT_START) * (available / (_THIN_SNOW + available))
     caught = []
