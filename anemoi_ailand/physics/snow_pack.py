@@ -41,8 +41,9 @@ _COLD_AGEING, _MELTING_AGEING, _FRESH_SNOW = 0.008 * STEP_HOURS / 24.0, math.exp
 #: Conductance between ground and thin snow [W m-2 K-1], and mass of traces [kg m-2].
 _CONDUCTANCE, _TRACE = 2.4, 0.5
 
-#: Limit of the exponent in the factor of thawing heat [1].
-_COLDEST = 30.0
+#: Temperature below 273.16 K over which thawing heat decays, since it would magnify errors in cold snow [K], and limit of
+#: the exponent [1].
+_NEAR, _COLDEST = 0.1, 30.0
 
 #: Further prognostic properties of snow: value without snow as in ecLand, lowest and highest value. Liquid water is
 #: also limited by the mass of snow.
@@ -145,7 +146,7 @@ def snow_step(
     With ice :math:`i` and temperature :math:`T` before, snowfall :math:`F`, sublimation :math:`E_s` (negative for hoar
     frost), and heat :math:`Q_w`, :math:`Q_m` and :math:`Q_g` that the pack gains,
 
-    .. math:: e = e_w + Q_g + Q_m \min\bigl(1, e^{(T_w - T_0) / 1\,K}\bigr), \qquad
+    .. math:: e = e_w + Q_g + Q_m \min\bigl(1, e^{(T_w - T_0) / 0.1\,K}\bigr), \qquad
               e_w = c_i (i - E_s) (T - T_0) + Q_w = c_i (i - E_s + F) (T_w - T_0)
 
     warms or cools the ice; heat that thaws does not reach cold snow. Above zero, :math:`e` melts :math:`e / L_f`, at
@@ -175,7 +176,7 @@ def snow_step(
     solid = ice + snowfall - sublimated
     energy = ICE_SPECIFIC_HEAT * torch.relu(ice - sublimated) * (pack.tsn - TRIPLE_POINT) + heat.warming
     warmth = energy / (ICE_SPECIFIC_HEAT * solid.clamp_min(NO_SNOW))
-    energy = energy + heat.ground + heat.thawing * torch.exp(warmth.clamp(-_COLDEST, 0.0))
+    energy = energy + heat.ground + heat.thawing * torch.exp((warmth * (1.0 / _NEAR)).clamp(-_COLDEST, 0.0))
     left = solid - torch.minimum(torch.relu(energy) * (1.0 / LATENT_HEAT_FUSION), solid)
     liquid = torch.minimum(pack.slw, pack.sd) + rain(left)
     cold = torch.relu(-energy)
