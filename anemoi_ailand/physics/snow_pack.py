@@ -41,8 +41,8 @@ _COLD_AGEING, _MELTING_AGEING, _FRESH_SNOW = 0.008 * STEP_HOURS / 24.0, math.exp
 #: Conductance between ground and thin snow [W m-2 K-1], and mass of traces [kg m-2].
 _CONDUCTANCE, _TRACE = 2.4, 0.5
 
-#: Temperature below 273.16 K over which thawing heat decays, since it would magnify errors in cold snow [K], and limit of
-#: the exponent [1].
+#: Range below 273.16 K over which thawing heat decays, since it would magnify errors in cold snow [K], and limit of the
+#: exponent [1].
 _NEAR, _COLDEST = 0.1, 30.0
 
 #: Further prognostic properties of snow: value without snow as in ecLand, lowest and highest value. Liquid water is
