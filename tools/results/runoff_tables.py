@@ -16,7 +16,7 @@ from anemoi_ailand.evaluation.scores.strata import BIOMES
 from anemoi_ailand.physics.budgets import water_storage
 from tools.results.pages import table
 from tools.results.snow_runs import Pair
-from tools.results.snow_tables import rms, text_of
+from tools.results.snow_tables import rms, share_text, text_of
 
 #: Fewest points of a basin.
 FEWEST = 9
@@ -46,6 +46,10 @@ GROWING = ("stl1", "stl2", "stl3", "swvl1", "swvl2", "swvl3")
 #: Water of the soil layers.
 LAYERS = ("swvl1", "swvl2", "swvl3", "swvl4")
 
+#: Scores of the table of runoff.
+SCORES = ("correlation_points", "correlation_area", "correlation_months", "efficiency_days", "efficiency_months",
+          "efficiency_points")  # fmt: skip
+
 _DAYS_OF_YEAR = 365.25
 
 
@@ -63,7 +67,7 @@ def members(ecland: xr.Dataset, basin: Basin) -> np.ndarray:
 def amounts(data: xr.Dataset, terms: tuple[str, ...], points: np.ndarray) -> xr.DataArray:
     """Return the runoff of each step ``(time, point)`` [mm], at the start of the step."""
     total = sum((data[name].isel(point=points) for name in terms[1:]), data[terms[0]].isel(point=points))
-    begin = data["time"].values - np.timedelta64(STEP_SECONDS, "s")
+    begin = data["time"].values - np.timedelta64(int(STEP_SECONDS), "s")
     return (total * STEP_SECONDS).assign_coords(time=begin)
 
 
@@ -89,6 +93,8 @@ def runoff_measures(pair: Pair, points: np.ndarray, terms: tuple[str, ...]) -> d
     days = [series.resample(time="1D").sum() for series in (mine, truth)]
     area = [series.mean("point") for series in (mine, truth)]
     daily, monthly = ([s.resample(time=step).sum().values for s in area] for step in ("1D", "1MS"))
+    squares = ((mine - truth) ** 2).sum("time").values
+    worst = int(np.argmax(squares))
     annual = [float(s.sum()) / (len(s) * STEP_SECONDS / 86400) * _DAYS_OF_YEAR for s in area]
     return {
         "points": float(len(points)), "annual": annual[1], "bias": (annual[0] / annual[1] - 1) * 100,
@@ -96,24 +102,26 @@ def runoff_measures(pair: Pair, points: np.ndarray, terms: tuple[str, ...]) -> d
         "correlation_area": correlation(area[0].values, area[1].values), "correlation_months": correlation(*monthly),
         "efficiency_days": efficiency(*daily), "efficiency_months": efficiency(*monthly),
         "efficiency_points": _over_points(efficiency, *days),
+        "share": float(squares[worst] / squares.sum()),
+        "point_id": float(pair.ecland["point_id"].values[points[worst]]),
     }  # fmt: skip
 
 
 def runoff_table(pairs: dict[str, Pair]) -> str:
     """Tabulate the runoff of each basin, by run and term."""
-    rows = [["basin", "run", "runoff", "ecLand [mm a-1]", "bias of the annual sum", "correlation at 6 h, median of points",
-             "of the sum at 6 h", "of monthly sums", "NSE, daily sum", "NSE, monthly sum",
-             "NSE, daily, median of points"]]  # fmt: skip
+    head = ["basin", "run", "runoff", "ecLand [mm a-1]", "bias of the annual sum"]
+    head += ["correlation at 6 h, median of points", "of the sum at 6 h", "of monthly sums"]
+    head += ["NSE, daily sum", "NSE, monthly sum", "NSE, daily, median of points"]
+    rows = [[*head, "largest share of one point in the squared error (`point_id`)"]]
     for basin in BASINS:
         for period, pair in pairs.items():
             points = members(pair.ecland, basin)
             for title, terms in RUNOFF.items():
                 of = runoff_measures(pair, points, terms)
+                scores = [text_of(of[name], ".3f") for name in SCORES]
                 rows.append([
                     f"{basin.title}, {len(points)} points", period, title, f"{of['annual']:.0f}",
-                    f"{of['bias']:+.1f} %", *(text_of(of[name], ".3f") for name in (
-                        "correlation_points", "correlation_area", "correlation_months", "efficiency_days",
-                        "efficiency_months", "efficiency_points")),
+                    f"{of['bias']:+.1f} %", *scores, f"{share_text(of['share'])} ({of['point_id']:.0f})",
                 ])  # fmt: skip
     return table(rows)
 
@@ -188,11 +196,12 @@ def storage_table(pair: Pair) -> str:
 
 def storage_sentence(pair: Pair) -> str:
     """Return a sentence with the headline numbers of storage."""
-    growth = {name: of[max(of)] / of[2] for name in GROWING if (of := yearly_rmse(pair, name))}
+    found = {name: yearly_rmse(pair, name) for name in GROWING}
+    growth = {name: of[max(of)] / of[2] for name, of in found.items()}
     least, most = min(growth, key=growth.__getitem__), max(growth, key=growth.__getitem__)
     of = storage_measures(pair, snow=False)
     return (
-        f"**Storage.** From the second to the last of five years, errors change by factors between {growth[least]:.2f} "
-        f"(`{least}`) and {growth[most]:.2f} (`{most}`); storage without snow drifts by {of['median']:.1f} mm a year in "
-        f"the median of the points, and by less than {of['most']:.1f} mm at 90 % of them."
+        f"**Storage.** From year 2 to year {max(found[most])}, errors change by factors between {growth[least]:.2f} "
+        f"(`{least}`) and {growth[most]:.2f} (`{most}`); storage without snow drifts by {of['median']:.1f} mm a year "
+        f"in the median of the points, and by less than {of['most']:.1f} mm at 90 % of them."
     )

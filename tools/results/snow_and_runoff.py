@@ -55,7 +55,7 @@ def renew(inputs: Inputs) -> dict[str, Blocks]:
     how = {pair.execution for pair in pairs.values()} | {run.execution for run in sites.values()}
     blocks = {
         "snow-origin": made_by(PART, {DEFAULT: (checksum_of(DEFAULT), "; ".join(sorted(how)))}),
-        "snow-summary": "\n".join(f"- {paragraph(text)}".replace("\n", "\n  ") for text in sentences),
+        "snow-summary": "\n\n".join(map(paragraph, sentences)),
         "snow-sites": snow_tables.sites_table(seasons, titles, known),
         "snow-held-out": snow_tables.summary_table(pairs, melts),
         "snow-seasons": paragraph(" ".join(counts)),

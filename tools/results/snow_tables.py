@@ -42,12 +42,18 @@ def text_of(value: float, form: str = ".1f") -> str:
     return format(value, form) if np.isfinite(value) else "-"
 
 
+def share_text(share: float) -> str:
+    """Format a share in whole per cent."""
+    return f"{share * 100:.0f} %" if share >= 0.005 else "< 1 %"
+
+
 def site_seasons(run: Run) -> pd.DataFrame:
     """Measure each snow year of a run at one northern site, as rows.
 
     Columns: ``year`` in which the snow year begins, ``sd_rmse``, ``sd_bias`` [kg m-2], ``depth_rmse`` [m] and
     ``asn_rmse`` while ecLand has snow, and for emulator (``_e``) and ecLand (``_l``) ``melt`` (date), ``peak``,
-    ``sublimation`` while ecLand's snow covers the ground, ``runoff`` and, where the network has it, ``smlt`` [mm].
+    ``lightest`` density, ``sublimation`` while ecLand's snow covers the ground, ``runoff`` and, where the network has
+    it, ``smlt`` [mm].
     """
     mine, truth = (data.isel(point=0).astype(np.float64) for data in (run.emulator, run.ecland))
     time = mine["time"].values
@@ -72,6 +78,7 @@ def site_seasons(run: Run) -> pd.DataFrame:
             melt = season(values > SNOW_LIMITS["sd"])["melt_out"][0]
             row[f"melt_{mark}"] = daily["time"].values[int(melt)] if np.isfinite(melt) else np.datetime64("NaT", "ns")
             row[f"peak_{mark}"] = float(peak(values)["peak"][0])
+            row[f"lightest_{mark}"] = float(data["rsn"].values[snow].min())
             row[f"sublimation_{mark}"] = float(data["evap"].values[covered].sum() * STEP_SECONDS)
             row[f"runoff_{mark}"] = float((data["sro"] + data["ssro"]).sum() * STEP_SECONDS)
             row[f"smlt_{mark}"] = float(data["smlt"].sum() * STEP_SECONDS) if "smlt" in mine else np.nan
@@ -82,12 +89,13 @@ def site_seasons(run: Run) -> pd.DataFrame:
 def sites_table(found: pd.DataFrame, titles: dict[str, str], known: dict[str, str]) -> str:
     """Tabulate the snow years of the sites; pairs of numbers are emulator / ecLand."""
     head = ["site", "trained on its weather", "winter", "RMSE of `sd`", "bias of `sd`", "RMSE of depth [m]",
-            "RMSE of `asn`", "melt-out", "largest `sd`", "sublimation [mm]", "`sro` + `ssro` [mm]"]  # fmt: skip
+            "RMSE of `asn`", "melt-out", "largest `sd`", "smallest `rsn`",
+            "sublimation [mm]", "`sro` + `ssro` [mm]"]  # fmt: skip
     melts = bool(found["smlt_e"].notna().any())
     rows = [head + ["`smlt` [mm]"] * melts]
     for _, each in found.iterrows():
         pairs = [f"{text_of(each[f'{n}_e'])} / {text_of(each[f'{n}_l'])}"
-                 for n in ("peak", "sublimation", "runoff", *["smlt"] * melts)]  # fmt: skip
+                 for n in ("peak", "lightest", "sublimation", "runoff", *["smlt"] * melts)]  # fmt: skip
         dates = [_date(each["melt_e"]), _date(each["melt_l"])]
         rows.append([
             titles[each["run"]], known[each["run"]], f"{each['year']}/{(each['year'] + 1) % 100:02d}",
@@ -178,14 +186,17 @@ def classes_table(pairs: dict[str, Pair], melts: dict[str, pd.DataFrame]) -> str
     return table(rows)
 
 
-def winters_kept(sd: xr.DataArray) -> np.ndarray:
+def years_kept(sd: xr.DataArray) -> np.ndarray:
     """Count the calendar years ``(point,)`` in which a snow mass ``(time, point)`` never ends for a day."""
     daily = sd.resample(time="1D").mean()
     return np.asarray((daily > SNOW_LIMITS["sd"]).groupby("time.year").all("time").sum("year"))
 
 
 def fault(kept: tuple[int, int], melt: float, peaks: tuple[float, float]) -> str:
-    """Name the fault of a point: years without bare ground, error of melt-out [d], mean peaks; emulator, then ecLand."""
+    """Name the fault of a point by its years without bare ground, error of melt-out [d] and mean peaks.
+
+    Pairs are emulator, then ecLand.
+    """
     if kept[0] > kept[1]:
         return f"keeps snow all year in {kept[0] - kept[1]} years in which ecLand melts it"
     if kept[0] < kept[1]:
@@ -202,10 +213,10 @@ def fault(kept: tuple[int, int], melt: float, peaks: tuple[float, float]) -> str
 def worst_table(pair: Pair, melts: pd.DataFrame) -> str:
     """Tabulate the points with the largest error of snow mass, with their faults."""
     rows = [["`point_id`", "class", "latitude", "RMSE of `sd`", "share of the squared error", "bias",
-             "mean peak, emulator / ecLand", "fault"]]  # fmt: skip
+             "mean peak, emulator / ecLand", "years without bare ground", "fault"]]  # fmt: skip
     squares = mean_squares(pair)
     mine, truth = pair.emulator["sd"], pair.ecland["sd"]
-    kept = [winters_kept(data) for data in (mine, truth)]
+    kept = [years_kept(data) for data in (mine, truth)]
     peaks = [data.groupby("time.year").max("time").mean("year").values for data in (mine, truth)]
     for k in np.argsort(squares)[::-1][:DESCRIBED]:
         melt = float(melts[melts["point"] == k]["error_days"].median())
@@ -213,8 +224,9 @@ def worst_table(pair: Pair, melts: pd.DataFrame) -> str:
         point = pair.ecland.isel(point=k)
         rows.append([
             f"{int(point['point_id'])}", BIOMES[int(point["climate_class"])], f"{float(point['latitude']):.0f}",
-            f"{np.sqrt(squares[k]):.1f}", f"{squares[k] / squares.sum() * 100:.0f} %",
-            f"{float((mine - truth).isel(point=k).mean()):+.1f}", f"{peaks[0][k]:.0f} / {peaks[1][k]:.0f}", named,
+            f"{np.sqrt(squares[k]):.1f}", share_text(squares[k] / squares.sum()),
+            f"{float((mine - truth).isel(point=k).mean()):+.1f}", f"{peaks[0][k]:.0f} / {peaks[1][k]:.0f}",
+            f"{int(kept[0][k])} / {int(kept[1][k])}", named,
         ])  # fmt: skip
     return table(rows)
 
