@@ -94,7 +94,7 @@ def runoff_measures(pair: Pair, points: np.ndarray, terms: tuple[str, ...]) -> d
     area = [series.mean("point") for series in (mine, truth)]
     daily, monthly = ([s.resample(time=step).sum().values for s in area] for step in ("1D", "1MS"))
     squares = ((mine - truth) ** 2).sum("time").values
-    worst = int(np.argmax(squares))
+    worst, total = int(np.argmax(squares)), float(squares.sum())
     annual = [float(s.sum()) / (len(s) * STEP_SECONDS / 86400) * _DAYS_OF_YEAR for s in area]
     return {
         "points": float(len(points)), "annual": annual[1], "bias": (annual[0] / annual[1] - 1) * 100,
@@ -102,7 +102,7 @@ def runoff_measures(pair: Pair, points: np.ndarray, terms: tuple[str, ...]) -> d
         "correlation_area": correlation(area[0].values, area[1].values), "correlation_months": correlation(*monthly),
         "efficiency_days": efficiency(*daily), "efficiency_months": efficiency(*monthly),
         "efficiency_points": _over_points(efficiency, *days),
-        "share": float(squares[worst] / squares.sum()),
+        "share": float(squares[worst] / total) if total > 0 else 0.0,
         "point_id": float(pair.ecland["point_id"].values[points[worst]]),
     }  # fmt: skip
 

@@ -23,7 +23,7 @@ PAGE = "docs/results/snow-and-runoff.md"
 #: File of each snow site, by the name of its data in ``Inputs``.
 FILES = (("real", "CdP_0506.nc"), ("towers", "long/EastRiver_2017-2019.nc"))
 
-#: Runs by their names in ``STARTS``; the five years, of which the last part of the page is made.
+#: Run over five years, named in ``STARTS``, from which headlines, faults, growth and drift are made.
 LONG = "2018-2022"
 
 
