@@ -408,9 +408,10 @@ def soil_heat(land: Land, raw: Mapping[str, Tensor], tsn: Tensor | None = None) 
         insulation = snow_insulation(land)
         open_ = 1.0 - _INSULATED * insulation
         snow = tsn if land.tsn is None else 0.5 * (land.tsn + tsn)
-        covered = _under_snow(land, snow, conductance[..., 0], raw["basal"])
-        heated = top + insulation * (covered - top) + open_ * _scaled(raw, "top_heating")
-        mean = 0.5 * (top + heated) + open_ * _scaled(raw, "top_mean")
+        covered, between = _under_snow(land, snow, conductance[..., 0], raw["basal"])
+        heating = open_ * _scaled(raw, "top_heating")
+        heated = top + insulation * (covered - top) + heating
+        mean = top + insulation * (between - top) + 0.5 * heating + open_ * _scaled(raw, "top_mean")
     deep = land.temperature[..., 1:]
     after = heat_step(deep, mean, conductance, heat_capacity(deep, vegetation, land.soil) * depth[1:])
     for _ in range(_FREEZING_CORRECTIONS):
@@ -418,8 +419,8 @@ def soil_heat(land: Land, raw: Mapping[str, Tensor], tsn: Tensor | None = None) 
     return join_layers([heated.unsqueeze(-1), after])
 
 
-def _under_snow(land: Land, snow: Tensor, below: Tensor, factor: Tensor) -> Tensor:
-    """Return the temperature of the first layer after a step between snow and the second layer [K].
+def _under_snow(land: Land, snow: Tensor, below: Tensor, factor: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the temperature of the first layer after a step between snow and the second layer, and its mean [K].
 
     ``snow`` is the mean temperature of the snow [K], ``below`` the conductance to the second layer [W m-2 K-1], and
     ``factor`` the logarithm of that of the conductance of the snow.
@@ -431,5 +432,7 @@ def _under_snow(land: Land, snow: Tensor, below: Tensor, factor: Tensor) -> Tens
     balance = (above * snow.unsqueeze(-1) + below.unsqueeze(-1) * second) / exchange
     vegetation, rate = vegetated(land.cover).unsqueeze(-1), -STEP_SECONDS / layer_thickness(land.theta)[0] * exchange
     after = balance + (first - balance) * torch.exp(rate / heat_capacity(first, vegetation, land.soil))
-    capacity = mean_heat_capacity(first, after, vegetation, land.soil)
-    return (balance + (first - balance) * torch.exp(rate / capacity)).squeeze(-1)
+    passed = -rate / mean_heat_capacity(first, after, vegetation, land.soil)  # time over that of the balance
+    left = torch.exp(-passed)
+    after, mean = (balance + (first - balance) * share for share in (left, (1.0 - left) / passed))
+    return after.squeeze(-1), mean.squeeze(-1)
