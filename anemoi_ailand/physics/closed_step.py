@@ -70,7 +70,7 @@ CONTROLS: dict[str, tuple[int, float]] = {
     "interception": (1, 0.119),  # kg m-2, change of src
     "interception_evaporation": (1, 0.3),  # kg m-2
     "sublimation": (1, 0.1),  # kg m-2 of the covered ground, either sign
-    "snow_heating": (1, 0.818),  # K that the heat gained by a thin pack would warm it
+    "snow_heating": (1, 3.0),  # K that the heat gained by a thin pack would warm it
     "melt": (1, 4.0),  # kg m-2 that further heat would melt
     "ageing": (1, 1.0),  # share of the step in which the albedo of snow falls as while it melts
     "lake_evaporation": (1, 1.0),  # kg m-2 from open water, either sign
@@ -94,7 +94,7 @@ _HALF_INSULATED, _INSULATED = 0.05, 0.95
 _BASAL, _LEAST_DEPTH = 0.77, 0.1
 
 #: Snow mass from which a pack warms less for the same output, and below which it melts less [kg m-2].
-_DEEP_SNOW, _THIN_SNOW = 200.0, 0.5
+_DEEP_SNOW, _THIN_SNOW = 50.0, 10.0
 
 #: Range of the logarithm of the factor of heat exchange.
 _LOG_HEAT = (-3.0, 3.0)

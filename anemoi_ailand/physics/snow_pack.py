@@ -43,7 +43,7 @@ _CONDUCTANCE, _TRACE = 2.4, 0.5
 
 #: Range below 273.16 K over which thawing heat decays, since it would magnify errors in cold snow [K], and limit of the
 #: exponent [1].
-_NEAR, _COLDEST = 0.1, 30.0
+_NEAR, _COLDEST = 1.0, 30.0
 
 #: Further prognostic properties of snow: value without snow as in ecLand, lowest and highest value. Liquid water is
 #: also limited by the mass of snow.
@@ -146,7 +146,7 @@ def snow_step(
     With ice :math:`i` and temperature :math:`T` before, snowfall :math:`F`, sublimation :math:`E_s` (negative for hoar
     frost), and heat :math:`Q_w`, :math:`Q_m` and :math:`Q_g` that the pack gains,
 
-    .. math:: e = e_w + Q_g + Q_m \min\bigl(1, e^{(T_w - T_0) / 0.1\,K}\bigr), \qquad
+    .. math:: e = e_w + Q_g + Q_m \min\bigl(1, e^{(T_w - T_0) / 1\,K}\bigr), \qquad
               e_w = c_i (i - E_s) (T - T_0) + Q_w = c_i (i - E_s + F) (T_w - T_0)
 
     warms or cools the ice; heat that thaws does not reach cold snow. Above zero, :math:`e` melts :math:`e / L_f`, at
