@@ -118,7 +118,7 @@ def test_a_long_roll_out_loses_no_water():
 def test_heat_below_the_first_layer_is_only_moved(scale):
     """Deeper layers in equilibrium with the mean of the first keep their heat."""
     land = case.land(100)
-    land = land._replace(temperature=torch.full_like(land.temperature, 285.0))
+    land = land._replace(temperature=torch.full_like(land.temperature, 285.0), snowc=torch.zeros_like(land.snowc))
     after = closed_step(land, said(land, scale, top_heating=0.0, top_mean=0.0))
     torch.testing.assert_close(case.layers(after, "stl"), land.temperature, rtol=0.0, atol=1e-10)
 
@@ -137,11 +137,26 @@ def test_heat_factor_changes_what_enters_not_what_is_kept():
 def test_first_layer_warms_as_predicted():
     """One unit of output heats bare ground by the table's increment scale of stl1, 5.85 K, and covered ground less."""
     land = case.land(20)
-    after = closed_step(land, said(land, 1.0, top_heating=0.5))
-    warmed, bare = after["stl1"] - land.temperature[:, 0], land.sd == 0.0
-    torch.testing.assert_close(warmed[bare], torch.full_like(warmed[bare], 2.925))
+    still, after = (closed_step(land, said(land, 1.0, top_heating=h))["stl1"] for h in (0.0, 0.5))
+    warmed, bare = after - still, land.sd == 0.0
+    torch.testing.assert_close(after[bare] - land.temperature[bare, 0], torch.full_like(warmed[bare], 2.925))
     deep = (land.sd / land.rsn > 0.5) & (land.snowc > 0.9)
     assert (warmed[~bare] < 2.925).all() and bare.any() and (warmed > 0.0).all() and (warmed[deep] < 0.8).all()
+
+
+@pytest.mark.parametrize("around", [250.0, 272.9, 280.0])
+def test_first_layer_lies_between_deep_snow_and_the_second_layer(around):
+    """It tends to the second layer where the snow conducts little, to the snow where it does, and not beyond."""
+    n = 30
+    land = case.land(n, temperature=(around + torch.tensor([0.0, 4.0, 5.0, 5.0])).double().repeat(n, 1))
+    whole = torch.ones(n, dtype=torch.float64)
+    land = land._replace(
+        sd=400.0 * whole, rsn=200.0 * whole, snowc=whole, tsn=(around - 8.0) * whole, snowfall=0 * whole, rain=0 * whole
+    )
+    quiet = {"top_heating": 0.0, "top_mean": 0.0, "heat": 0.0, "sublimation": 0.0, "melt": -30.0, "snow_heating": 0.0}
+    weak, usual, strong = (closed_step(land, said(land, basal=b, **quiet))["stl1"] for b in (-3.0, 0.0, 3.0))
+    assert (strong < usual).all() and (usual < weak).all() and (weak < around + 4.0).all()
+    assert (strong > closed_step(land, said(land, basal=3.0, **quiet))["tsn"] - 1e-9).all()
 
 
 def test_deeper_layers_feel_the_mean_of_the_first_over_the_step():
