@@ -19,8 +19,6 @@ from torch.nn.functional import softplus
 
 from anemoi_ailand.constants import (
     DRY_AIR_GAS_CONSTANT,
-    ICE_SPECIFIC_HEAT,
-    LATENT_HEAT_FUSION,
     STEP_SECONDS,
     TETENS_PRESSURE,
     TETENS_WATER,
@@ -36,7 +34,7 @@ from anemoi_ailand.physics.snow_pack import (
     SnowStep,
     aged_albedo,
     bare_density,
-    ground_heat,
+    ground_melt,
     snow_cover,
     snow_density,
     snow_step,
@@ -70,7 +68,7 @@ CONTROLS: dict[str, tuple[int, float]] = {
     "interception": (1, 0.119),  # kg m-2, change of src
     "interception_evaporation": (1, 0.3),  # kg m-2
     "sublimation": (1, 0.1),  # kg m-2 of the covered ground, either sign
-    "snow_heating": (1, 3.0),  # K that the heat gained by a thin pack would warm it
+    "snow_heating": (1, 3.0),  # K that heat would warm a thin pack
     "melt": (1, 4.0),  # kg m-2 that further heat would melt
     "ageing": (1, 1.0),  # share of the step in which the albedo of snow falls as while it melts
     "lake_evaporation": (1, 1.0),  # kg m-2 from open water, either sign
@@ -270,7 +268,7 @@ def _snow(land: Land, throughfall: Tensor, raw: Mapping[str, Tensor]) -> tuple[S
     """Return the snow after the step, and the rain that it takes up [kg m-2]: that on the covered ground."""
     available = land.sd + land.snowfall
     sublimation = _scaled(raw, "sublimation") * snow_cover(available, land.rsn)  # nor hoar frost where there is no snow
-    warming = ICE_SPECIFIC_HEAT * _scaled(raw, "snow_heating") * (available / (1.0 + available / _DEEP_SNOW))
+    warming = _scaled(raw, "snow_heating") / (1.0 + available / _DEEP_SNOW)
     melt = CONTROLS["melt"][1] * softplus(raw["melt"] + MELT_START) * (available / (_THIN_SNOW + available))
     caught = []
 
@@ -282,12 +280,10 @@ def _snow(land: Land, throughfall: Tensor, raw: Mapping[str, Tensor]) -> tuple[S
     pack = SnowPack(
         land.sd, none if land.slw is None else land.slw, TRIPLE_POINT + none if land.tsn is None else land.tsn
     )
-    ground = ground_heat(land.temperature[..., 0], available)
-    if land.weather is not None:  # fresh snow has the temperature of the air
-        cold = (land.weather.temperature - TRIPLE_POINT).clamp_max(0.0)
-        warming = warming + ICE_SPECIFIC_HEAT * land.snowfall * cold
-    heats = SnowHeat(warming, LATENT_HEAT_FUSION * melt, ground)
-    step = snow_step(pack, land.snowfall, rain, sublimation, heats, land.slw is not None)
+    heat = SnowHeat(warming, melt, ground_melt(land.temperature[..., 0], available))
+    air = none if land.weather is None else (land.weather.temperature - TRIPLE_POINT).clamp_max(0.0)
+    falling = SnowPack(land.snowfall, none, TRIPLE_POINT + air)  # fresh snow has the temperature of the air
+    step = snow_step(pack, falling, rain, sublimation, heat, land.slw is not None)
     return step, caught[0]
 
 

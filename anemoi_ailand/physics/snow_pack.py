@@ -41,9 +41,8 @@ _COLD_AGEING, _MELTING_AGEING, _FRESH_SNOW = 0.008 * STEP_HOURS / 24.0, math.exp
 #: Conductance between ground and thin snow [W m-2 K-1], and mass of traces [kg m-2].
 _CONDUCTANCE, _TRACE = 2.4, 0.5
 
-#: Range below 273.16 K over which thawing heat decays, since it would magnify errors in cold snow [K], and limit of the
-#: exponent [1].
-_NEAR, _COLDEST = 1.0, 30.0
+#: Range below 273.16 K in which melting ends and liquid water freezes [K], and limit of the exponent [1].
+_NEAR, _COLDEST = 0.3, 30.0
 
 #: Further prognostic properties of snow: value without snow as in ecLand, lowest and highest value. Liquid water is
 #: also limited by the mass of snow.
@@ -121,49 +120,58 @@ class SnowStep(NamedTuple):
 
 
 class SnowHeat(NamedTuple):
-    """Heat that a pack gains in a step [J m-2]: of either sign, to thaw it, and from warm ground; see `snow_step`."""
+    """Heat that a pack gains in a step: warming [K], and melt beyond that, by the air and by the ground [kg m-2]."""
 
     warming: Tensor
-    thawing: Tensor
+    melt: Tensor
     ground: Tensor
 
 
-def ground_heat(temperature: Tensor, mass: Tensor) -> Tensor:
-    r"""Return the heat from ground above 273.16 K into traces of snow in a step [J m-2], :math:`K (T - T_0) \Delta t`.
+def ground_melt(temperature: Tensor, mass: Tensor) -> Tensor:
+    r"""Return what ground above 273.16 K melts of traces in a step, :math:`K (T - T_0) \Delta t / L_f` [kg m-2].
 
     With :math:`K = 2.4\, e^{-S / 0.5}` W m-2 K-1 for the mass S of the snow [kg m-2]: ecLand's below .1 m of snow,
-    so that no trace lasts on warm ground. That into more snow is the network's. Temperature of the first layer [K] and
+    so that no trace lasts on warm ground. That of more snow is the network's. Temperature of the first layer [K] and
     mass have the same shape.
     """
-    return _CONDUCTANCE * STEP_SECONDS * torch.relu(temperature - TRIPLE_POINT) * torch.exp(mass * (-1.0 / _TRACE))
+    melted = _CONDUCTANCE * STEP_SECONDS / LATENT_HEAT_FUSION
+    return melted * torch.relu(temperature - TRIPLE_POINT) * torch.exp(mass * (-1.0 / _TRACE))
 
 
 def snow_step(
-    pack: SnowPack, snowfall: Tensor, rain: Callable[[Tensor], Tensor], sublimation: Tensor, heat: SnowHeat, holds: bool
+    pack: SnowPack,
+    falling: SnowPack,
+    rain: Callable[[Tensor], Tensor],
+    sublimation: Tensor,
+    heat: SnowHeat,
+    holds: bool,
 ) -> SnowStep:
     r"""Step a pack of one layer by mass and energy: cold and dry, or at 273.16 K and wet.
 
-    With ice :math:`i` and temperature :math:`T` before, snowfall :math:`F`, sublimation :math:`E_s` (negative for hoar
-    frost), and heat :math:`Q_w`, :math:`Q_m` and :math:`Q_g` that the pack gains,
+    With ice :math:`i` and temperature :math:`T` before, snowfall :math:`F` of temperature :math:`T_F` and sublimation
+    :math:`E_s` (negative for hoar frost), the ice that is left before melting, :math:`m = i - E_s + F`, would have
 
-    .. math:: e = e_w + Q_g + Q_m \min\bigl(1, e^{(T_w - T_0) / 1\,K}\bigr), \qquad
-              e_w = c_i (i - E_s) (T - T_0) + Q_w = c_i (i - E_s + F) (T_w - T_0)
+    .. math:: T_w = \frac{(i - E_s) T + F T_F}{m} + \Delta T, \qquad T' = \min(T_w, T_0), \qquad
+              w = e^{(T' - T_0) / 0.3\,K}
 
-    warms or cools the ice; heat that thaws does not reach cold snow. Above zero, :math:`e` melts :math:`e / L_f`, at
-    most all ice; below zero it first freezes liquid water, that of the pack and the rain on it, and the rest is the new
-    temperature. Liquid water beyond 3 % of the ice flows out. Mass before, snowfall and rain so equal mass after,
-    sublimation and outflow, and snow that melts completely is exactly zero.
+    Heat above the melting point melts, so that :math:`c_i m (T_w - T')/ L_f + w M + M_g` of the ice melts, at most all
+    of it, with :math:`M` by further heat, which does not reach cold snow, and :math:`M_g` by warm ground. Of the liquid
+    water, that of the pack and the rain on it, :math:`1 - w` freezes, as cold snow is dry; :math:`\Delta T` is what is
+    left of the heat beyond that of freezing. Liquid water beyond 3 % of the ice flows out. Mass before, snowfall and
+    rain so equal mass after, sublimation and outflow, and snow that melts completely is exactly zero.
 
     Parameters
     ----------
     pack : SnowPack
         Snow before the step, of shape (...), as all fields.
-    snowfall, sublimation : Tensor
-        Amounts over the step [kg m-2].
+    falling : SnowPack
+        Snowfall [kg m-2] and its temperature [K].
     rain : callable
         Rain on the pack [kg m-2] for the ice that is left without it [kg m-2].
+    sublimation : Tensor
+        Sublimation over the step [kg m-2].
     heat : SnowHeat
-        :math:`Q_w` of either sign, :math:`Q_m` and :math:`Q_g` not below zero [J m-2].
+        :math:`\Delta T` of either sign, and :math:`M` and :math:`M_g`, not below zero.
     holds : bool
         Whether the pack can hold liquid water; if not, all of it flows out.
 
@@ -172,21 +180,23 @@ def snow_step(
     5.0 of the outflow itself (correlation .999; trained points without lake or town, 2018 to 2021).
     """
     ice = torch.relu(pack.sd - pack.slw)
-    sublimated = torch.minimum(sublimation, ice + snowfall)
-    solid = ice + snowfall - sublimated
-    energy = ICE_SPECIFIC_HEAT * torch.relu(ice - sublimated) * (pack.tsn - TRIPLE_POINT) + heat.warming
-    warmth = energy / (ICE_SPECIFIC_HEAT * solid.clamp_min(NO_SNOW))
-    energy = energy + heat.ground + heat.thawing * torch.exp((warmth * (1.0 / _NEAR)).clamp(-_COLDEST, 0.0))
-    left = solid - torch.minimum(torch.relu(energy) * (1.0 / LATENT_HEAT_FUSION), solid)
+    sublimated = torch.minimum(sublimation, ice + falling.sd)
+    solid, older = ice + falling.sd - sublimated, torch.relu(ice - sublimated)
+    mixed = (older * (pack.tsn - TRIPLE_POINT) + falling.sd * (falling.tsn - TRIPLE_POINT)) / (
+        older + falling.sd
+    ).clamp_min(NO_SNOW)
+    warmth = mixed + heat.warming
+    cold = warmth.clamp_max(0.0)
+    wet = torch.exp((cold * (1.0 / _NEAR)).clamp_min(-_COLDEST))
+    melted = (ICE_SPECIFIC_HEAT / LATENT_HEAT_FUSION) * solid * (warmth - cold) + wet * heat.melt + heat.ground
+    left = solid - torch.minimum(melted, solid)
     liquid = torch.minimum(pack.slw, pack.sd) + rain(left)
-    cold = torch.relu(-energy)
-    frozen = torch.minimum(cold * (1.0 / LATENT_HEAT_FUSION), liquid)
+    frozen = (1.0 - wet) * liquid
     after = left + frozen
-    colder = (cold - LATENT_HEAT_FUSION * frozen) / (ICE_SPECIFIC_HEAT * after.clamp_min(NO_SNOW))
     water = liquid + (solid - left) - frozen
     kept = torch.minimum(water, LIQUID_SHARE * after) if holds else torch.zeros_like(water)
     sd = after + kept
-    return SnowStep(SnowPack(sd, kept, snow_property("tsn", TRIPLE_POINT - colder, sd)), sublimated, water - kept)
+    return SnowStep(SnowPack(sd, kept, snow_property("tsn", TRIPLE_POINT + cold, sd)), sublimated, water - kept)
 
 
 def aged_albedo(asn: Tensor, melting: Tensor, snowfall: Tensor, sd: Tensor) -> Tensor:
