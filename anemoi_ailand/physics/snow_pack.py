@@ -189,11 +189,12 @@ def snow_step(
     cold = warmth.clamp_max(0.0)
     wet = torch.exp((cold * (1.0 / _NEAR)).clamp_min(-_COLDEST))
     melted = (ICE_SPECIFIC_HEAT / LATENT_HEAT_FUSION) * solid * (warmth - cold) + wet * heat.melt + heat.ground
-    left = solid - torch.minimum(melted, solid)
+    melted = torch.minimum(melted, solid)
+    left = solid - melted
     liquid = torch.minimum(pack.slw, pack.sd) + rain(left)
     frozen = (1.0 - wet) * liquid
     after = left + frozen
-    water = liquid + (solid - left) - frozen
+    water = liquid + melted - frozen
     kept = torch.minimum(water, LIQUID_SHARE * after) if holds else torch.zeros_like(water)
     sd = after + kept
     return SnowStep(SnowPack(sd, kept, snow_property("tsn", TRIPLE_POINT + cold, sd)), sublimated, water - kept)
