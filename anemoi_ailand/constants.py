@@ -37,6 +37,9 @@ TETENS_WATER = (17.502, 32.19)
 #: The same over ice: a [1], b [K]. R3IES, R4IES.
 TETENS_ICE = (22.587, -0.7)
 
+#: Gas constant of dry air [J kg-1 K-1].
+DRY_AIR_GAS_CONSTANT = 287.05
+
 #: Molar mass of water vapour over that of dry air [1].
 VAPOUR_MASS_RATIO = 0.622
 
@@ -120,3 +123,6 @@ STEFAN_BOLTZMANN = 5.670374e-8
 
 #: Ways to execute a step: ``auto`` takes the compiled step if it has been made, or if it pays in the run.
 Execution = Literal["auto", "plain", "compiled"]
+
+#: Rain within a step: spread by a formula from its mean, as the forcing gives it by the hour, or drawn at random.
+Precipitation = Literal["mean", "hourly", "random"]

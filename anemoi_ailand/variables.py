@@ -10,7 +10,8 @@ How to read a row
 -----------------
 ``time``
     ``instant``: holds at the stamp. ``interval_mean``: mean over the 6 h **ending** at the stamp.
-    ``late_mean``: mean over the last 3 of those 6 hours. ``constant``: does not change.
+    ``late_mean``: mean over the last 3 of those 6 hours. ``hour_mean``: mean over one of them. ``constant``: does not
+    change.
 ``taken``
     For the step from t to t + 6 h, at which end of it the model takes the value: ``start`` (stamp t), ``end``
     (stamp t + 6 h), or both. An interval mean over the step carries the stamp of its end.
@@ -70,6 +71,8 @@ class Time(StrEnum):
         Mean over the 6 h that end at the stamp.
     Late mean
         Mean over the last 3 h of that interval.
+    Hour mean
+        Mean over one hour of that interval, whose number is in the name.
     Constant
         Independent of time.
 
@@ -83,6 +86,7 @@ class Time(StrEnum):
     INSTANT = "instant"
     INTERVAL_MEAN = "interval_mean"
     LATE_MEAN = "late_mean"
+    HOUR_MEAN = "hour_mean"
     CONSTANT = "constant"
 
 
@@ -120,6 +124,7 @@ class Variable:
             Time.INSTANT: "time: point",
             Time.INTERVAL_MEAN: "time: mean (interval: 6 hours ending at the time stamp)",
             Time.LATE_MEAN: "time: mean (last 3 hours of the interval, ending at the time stamp)",
+            Time.HOUR_MEAN: "time: mean (one hour of the interval of 6 hours ending at the time stamp)",
             Time.CONSTANT: None,
         }[self.time]
 
@@ -268,6 +273,10 @@ _ROWS: list[Variable] = [
              standard_name="precipitation_flux", reference="Rainf_late+Snowf_late", native="forcing:Rainf,Snowf"),
     _forcing("late_tsrwe", "snowfall rate, water equivalent", "kg m-2 s-1", _LATE, bounds=(0.0, 0.1),
              standard_name="snowfall_flux", reference="Snowf_late", native="forcing:Snowf"),
+    # -- forcing: rain of each hour of the step, which no network reads; instead of the spread over half hours --
+    *(_forcing(f"tprate_h{hour}", f"total precipitation rate (rain and snow), hour {hour} of the step", "kg m-2 s-1",
+               Time.HOUR_MEAN, bounds=(0.0, 0.1), standard_name="precipitation_flux", native="forcing:Rainf,Snowf")
+      for hour in range(1, 7)),
     # -- forcing: vegetation, constant over a UTC day, so the value at the start holds for the step -------------
     _forcing("lai_lv", "leaf area index, low vegetation", "m2 m-2", _INSTANT, taken=(START,), bounds=(0.0, 12.0),
              increment_scale=4.78e-3, standard_name="leaf_area_index", reference="lai_lv", native="surfclim:Mlail",
@@ -331,6 +340,10 @@ _ROWS: list[Variable] = [
     _category("point_id", "identity of the point, whatever the order", "point_id", None),
     _category("held_out", "whether the point is never trained on (1) or is (0)", None, None),
 ]  # fmt: skip
+
+
+#: Precipitation of each hour of a step, in turn.
+HOURLY_RAIN = tuple(row.name for row in _ROWS if row.time is Time.HOUR_MEAN)
 
 
 class Table(dict[str, Variable]):

@@ -9,7 +9,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping, Sequence
 from typing import get_args
 
-from anemoi_ailand.constants import Execution
+from anemoi_ailand.constants import Execution, Precipitation
 
 
 def add_execution(parser: ArgumentParser, default: str | None = "auto") -> None:
@@ -17,6 +17,14 @@ def add_execution(parser: ArgumentParser, default: str | None = "auto") -> None:
     parser.add_argument(
         "--execution", choices=get_args(Execution), default=default,
         help="execution of the step (default: auto, compiled if it has been made or pays for making it)",
+    )  # fmt: skip
+
+
+def add_precipitation(parser: ArgumentParser) -> None:
+    """Add the argument ``--precipitation``, None without it."""
+    parser.add_argument(
+        "--precipitation", choices=get_args(Precipitation),
+        help="rain within the step: spread by a formula, given by the hour, or drawn at random (default: mean)",
     )  # fmt: skip
 
 

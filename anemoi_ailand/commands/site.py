@@ -12,7 +12,7 @@ from typing import Any
 
 from anemoi.utils.cli import Command
 
-from anemoi_ailand.commands._options import add_execution
+from anemoi_ailand.commands._options import add_execution, add_precipitation
 
 
 class Site(Command):
@@ -42,6 +42,7 @@ class Site(Command):
         add("--output", help="folder of the result (default: site); with --extract-only, the file (default: site.nc)")
         add("--device", help="device of torch: cpu, cuda (default: cpu)")
         add_execution(command_parser, default=None)
+        add_precipitation(command_parser)
 
     def run(self, args: Namespace) -> None:
         """Run or extract, and print the path of the result."""
@@ -51,11 +52,13 @@ class Site(Command):
 
         if args.sites and (args.lat or args.lon or args.name):
             raise ValueError("Both `--sites` and `--lat`, `--lon` or `--name` are given. Give one of them.")
-        if args.extract_only and (args.checkpoint or args.device or args.execution):
-            raise ValueError("`--extract-only` runs nothing. Omit `--checkpoint`, `--device` and `--execution`.")
+        if args.extract_only and (args.checkpoint or args.device or args.execution or args.precipitation):
+            raise ValueError(
+                "`--extract-only` runs nothing. Omit `--checkpoint`, `--device`, `--execution` and `--precipitation`."
+            )
         places = places_of_file(args.sites) if args.sites else places_given(args.lat or [], args.lon or [], args.name)
         check_options(args.start, args.lead, args.end)
-        names = ("start", "lead", "end", "within", "checkpoint", "device", "execution")
+        names = ("start", "lead", "end", "within", "checkpoint", "device", "execution", "precipitation")
         options: dict[str, Any] = {n: v for n in names if (v := getattr(args, n)) is not None}
         with sample_dataset() if args.sample else nullcontext(args.dataset) as dataset:
             if args.sample:

@@ -11,7 +11,7 @@ from typing import Any
 
 from anemoi.utils.cli import Command
 
-from anemoi_ailand.commands._options import add_execution
+from anemoi_ailand.commands._options import add_execution, add_precipitation
 
 
 class Tower(Command):
@@ -48,6 +48,7 @@ class Tower(Command):
         add("--output", default="tower", help="folder of the result (default: %(default)s)")
         add("--device", help="device of torch: cpu, cuda (default: cpu)")
         add_execution(command_parser, default=None)
+        add_precipitation(command_parser)
 
     def run(self, args: Namespace) -> None:
         """Run, print what was run and the path of the result; means and rules are in its table."""
@@ -58,7 +59,7 @@ class Tower(Command):
             raise ValueError(f"`--column` is {unlike}. Give QUANTITY=NAME or QUANTITY='NAME [UNIT]'.")
         names = (
             "site", "name", "latitude", "longitude", "utc_offset", "stamp", "dataset", "within", "checkpoint", "start",
-            "lead", "end", "spin_up", "device", "execution",
+            "lead", "end", "spin_up", "device", "execution", "precipitation",
         )  # fmt: skip
         options: dict[str, Any] = {n: v for n in names if (v := getattr(args, n)) is not None}
         if args.column:

@@ -9,9 +9,11 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
+from anemoi_ailand.constants import STEP_HOURS
 from anemoi_ailand.physics.snow import snow_cover, where_no_snow
 from anemoi_ailand.physics.soil_types import soil_parameters
 from anemoi_ailand.physics.vegetation import heat_roughness, photosynthesis_parameters, vegetation_parameters
+from anemoi_ailand.variables import HOURLY_RAIN
 
 #: Names of the inputs, and a function of their arrays.
 Rule = tuple[tuple[str, ...], Callable[..., np.ndarray]]
@@ -38,6 +40,11 @@ def _of_c3(kind: str, which: int) -> Rule:
 
 def _soil(which: int) -> Rule:
     return ("slt",), lambda types: soil_parameters(types)[which]
+
+
+def _early(step: np.ndarray, late: np.ndarray) -> np.ndarray:
+    """Return the mean over the first half of a step, from those over the whole and over the last half."""
+    return np.maximum(2.0 * step - late, 0.0)
 
 
 #: Parameters of photosynthesis: type of vegetation, and position in the result of ``photosynthesis_parameters``.
@@ -68,9 +75,22 @@ HELD: dict[str, Rule] = {
 }
 
 
+#: Rules for hourly rain where precipitation is known for halves of the step only.
+_HALVES: dict[str, Rule] = {
+    name: (("avg_tprate", "late_tprate"), (lambda _, late: late) if hour >= STEP_HOURS // 2 else _early)
+    for hour, name in enumerate(HOURLY_RAIN)
+}
+
+
 def rules(held: Iterable[str]) -> dict[str, Rule]:
     """Return the rules that apply if the files have the variables ``held``; without ``c4``, vegetation counts as C3."""
     held = set(held)
     known = ABSENT if "c4" in held else ABSENT | {name: _of_c3(*of) for name, of in PHOTOSYNTHESIS.items()}
     absent = {n: r for n, r in known.items() if n not in held and held.issuperset(r[0])}
     return absent | {n: r for n, r in HELD.items() if held.issuperset(r[0])}
+
+
+def halves(held: Iterable[str]) -> dict[str, Rule]:
+    """Return the rules of hourly rain that the files do not have, if they have that of the last half of the step."""
+    held = set(held)
+    return {n: rule for n, rule in _HALVES.items() if n not in held and held.issuperset(rule[0])}

@@ -19,7 +19,7 @@ from anemoi_ailand.constants import STEP_HOURS
 from anemoi_ailand.data.grib.parameters import archive_param
 from anemoi_ailand.hosts.anemoi_datasets import Cubelet
 from anemoi_ailand.hosts.earthkit import PointField, PointFieldList, PointGeography, PointMetadata
-from anemoi_ailand.variables import Time, variable
+from anemoi_ailand.variables import HOURLY_RAIN, Time, variable
 
 #: Code of an average in GRIB table 4.10, which marks a value as a mean over a period for Anemoi.
 _AVERAGE = 0
@@ -141,7 +141,9 @@ def _constant_metadata(name: str) -> dict[str, Any]:
     row = variable(name)
     out: dict[str, Any] = {"param": name, "levtype": "sfc", "units": row.units, "in_archive": bool(archive_param(name))}
     out |= dict.fromkeys(("levelist", "level", "number"))
-    if row.time in _PERIOD:
-        start, end = _PERIOD[row.time]
-        out |= {"startStep": start, "endStep": end, "typeOfStatisticalProcessing": _AVERAGE}
+    period = _PERIOD.get(row.time)
+    if name in HOURLY_RAIN:
+        period = (hour := HOURLY_RAIN.index(name)), hour + 1
+    if period is not None:
+        out |= {"startStep": period[0], "endStep": period[1], "typeOfStatisticalProcessing": _AVERAGE}
     return out

@@ -12,6 +12,7 @@ In a recipe::
         layout: auto                  # reference, native, land, grib
         variables: all                # names of the table; all: those of the files, sun and calendar, labels of points
         drop: []                      # names to leave out
+        hourly_rain: false            # whether `all` has the rain of each hour of the step, which no training needs
         held_out: {every: 5}          # points never trained on; see :func:`anemoi_ailand.data.selection.held_out`
         order: {seed: 1}              # fair order of points, held-out ones last; null keeps the order of the files
         points: {land: true}          # selection; see :func:`anemoi_ailand.data.selection.select`
@@ -32,7 +33,7 @@ from anemoi_ailand.data import selection, sun
 from anemoi_ailand.data.fields import LandFields
 from anemoi_ailand.data.open_reader import open_reader
 from anemoi_ailand.data.reader import MARKS, Reader, check_request
-from anemoi_ailand.variables import VARIABLES, variable
+from anemoi_ailand.variables import HOURLY_RAIN, VARIABLES, variable
 
 LOG = logging.getLogger(__name__)
 
@@ -50,6 +51,7 @@ class EcLandSource(Source):
         layout: str = "auto",
         variables: str | list[str] = "all",
         drop: Sequence[str] = (),
+        hourly_rain: bool = False,
         held_out: dict[str, Any] | None = None,
         order: dict[str, int] | None = None,
         points: dict[str, Any] | None = None,
@@ -63,7 +65,7 @@ class EcLandSource(Source):
         self.marks = {"point_id": self.reader.point_id, "held_out": self.held_out}
         if self.reader.climate_class is not None:
             self.marks["climate_class"] = self.reader.climate_class
-        self.names = _names(self.reader, variables, drop, tuple(self.marks))
+        self.names = _names(self.reader, variables, drop, tuple(self.marks), hourly_rain)
         self._check_all_dates(getattr(getattr(context, "recipe", None), "dates", None))
         LOG.info("%d variables at %d points from %s", len(self.names), len(self.points), self.reader.name)
 
@@ -113,13 +115,13 @@ def _open(path: Any, static: Any, layout: str, options: tuple) -> Reader:
 
 
 def _names(
-    reader: Reader, variables: str | Sequence[str], drop: Sequence[str], marks: Sequence[str]
+    reader: Reader, variables: str | Sequence[str], drop: Sequence[str], marks: Sequence[str], hourly_rain: bool
 ) -> tuple[str, ...]:
     """Return the variables of the dataset; refuse names that table or files do not have, and an empty choice."""
     made = {*sun.COMPUTED, *marks}
     available = {*reader.variables, *made}
     if variables == "all":
-        wanted = [n for n in VARIABLES if n in available]
+        wanted = [n for n in VARIABLES if (hourly_rain if n in HOURLY_RAIN else n in available)]
     else:
         wanted = [variable(n).name for n in ([variables] if isinstance(variables, str) else variables)]
     drop = [variable(n).name for n in drop]

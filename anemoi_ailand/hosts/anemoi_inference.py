@@ -73,7 +73,8 @@ def with_origin(state: State, source: Any, names: Sequence[str]) -> State:
     Private entries: ``_input`` and ``_variables``, by which the runner checks what an input gives against the
     checkpoint. They can go when ``create_input_state`` is called through a method of the host that adds them.
     """
-    return {**state, ORIGIN: source, "_variables": {n: source.metadata.typed_variables[n] for n in names}}
+    known = source.metadata.typed_variables  # which has no hourly rain
+    return {**state, ORIGIN: source, "_variables": {n: known[n] for n in names if n in known}}
 
 
 def origin(state: State) -> Any:

@@ -70,6 +70,18 @@ def load_model(path: Path, device: str | torch.device) -> Any:
     return found
 
 
+def widen_normaliser(normaliser: Any, number: int) -> None:
+    """Let a normaliser take ``number`` further input columns, which it leaves unchanged.
+
+    Private buffers as in :func:`normaliser_factors`.
+    """
+    n = len(normaliser._norm_mul)
+    further = torch.arange(n, n + number, device=normaliser._input_idx.device)
+    normaliser._norm_mul = torch.cat([normaliser._norm_mul, normaliser._norm_mul.new_ones(number)])
+    normaliser._norm_add = torch.cat([normaliser._norm_add, normaliser._norm_add.new_zeros(number)])
+    normaliser._input_idx = torch.cat([normaliser._input_idx, further])
+
+
 def normaliser_factors(normaliser: Any, n_outputs: int) -> dict[str, tuple[Any, Any]]:
     r"""Return factor :math:`m` and offset :math:`a` of :math:`\hat x = m x + a` at ``in`` and ``out``.
 

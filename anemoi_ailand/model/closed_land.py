@@ -12,18 +12,29 @@ from torch import Tensor, nn
 
 from anemoi_ailand.constants import STEP_SECONDS
 from anemoi_ailand.model.columns import StepColumns
-from anemoi_ailand.model.contrasts import N_CONTRASTS, N_REFLECTED, Air, contrasts
+from anemoi_ailand.model.contrasts import (
+    N_CONTRASTS,
+    N_REFLECTED,
+    N_SNOW_AND_LAKE,
+    Air,
+    contrasts,
+    snow_and_lake,
+)
+from anemoi_ailand.physics import former_step
 from anemoi_ailand.physics.closed_step import (
     FLUXES,
     N_CONTROLS,
+    SNOW_STATE,
     STATE,
     Ground,
     Land,
+    Weather,
     above_ground,
     vegetated,
     water_results,
 )
 from anemoi_ailand.physics.layers import stack_layers
+from anemoi_ailand.physics.rain import hourly_shares
 from anemoi_ailand.physics.runoff import capacity_exponent
 from anemoi_ailand.physics.snow_pack import SNOW_PROPERTIES, snow_property, surface_albedo
 from anemoi_ailand.physics.soil import soil_of, soil_table
@@ -41,7 +52,7 @@ from anemoi_ailand.physics.surface_energy import (
     soil_heat_change,
 )
 from anemoi_ailand.physics.vegetation_water import root_table, roots_of
-from anemoi_ailand.variables import variable
+from anemoi_ailand.variables import HOURLY_RAIN, variable
 
 #: Inputs besides the state: static fields and air at the start, forcing at the end of the step.
 AT_START = ("slt", "tvl", "tvh", "cvl", "cvh", "veg_cov_lv", "veg_cov_hv", "sdor", "cur", "t")
@@ -62,8 +73,7 @@ class ClosedLand(nn.Module):
     r"""Convert inputs to physical units, derive contrasts for the network, and turn its outputs into state and fluxes.
 
     Prognostic variables beyond :data:`~anemoi_ailand.physics.closed_step.STATE` get increments in units of the table's
-    ``increment_scale``, as without the closed step; properties of snow (``tsn``, ``asn``, ``slw``) are reset where
-    there is no snow.
+    ``increment_scale``, as without the closed step.
 
     With the albedo among the inputs, ``ssr`` is a result, too; and with ``str``, ``sshf``, ``evap`` and snow
     temperature and water as well, so are ``slhf`` (from evaporation and sublimation) and ``str``, which closes the
@@ -90,6 +100,11 @@ class ClosedLand(nn.Module):
     at_start: tuple[str, ...] = AT_START
     at_end: tuple[str, ...] = AT_END
 
+    #: Whether the closed step is that of networks trained before snow followed from mass and energy, and further
+    #: prognostic variables with increments: all of them in such checkpoints, which lack the attributes.
+    former: bool = True
+    changed: tuple[str, ...] | None = None
+
     #: Fluxes of energy among the results; the place of ``sshf`` among the diagnostics of the network, and its
     #: normalisation. Older checkpoints lack them, and their networks predict all fluxes of energy.
     energy: tuple[str, ...] = ()
@@ -113,18 +128,18 @@ class ClosedLand(nn.Module):
         super().__init__()
         _check(columns, inputs)
         self.extra = tuple(n for n in columns.prognostic if n not in STATE)
+        self.former, self.changed = False, tuple(n for n in self.extra if n not in SNOW_STATE)
         self.fluxes = tuple(n for n in FLUXES if n in columns.diagnostic)
         if {ALBEDO, SHORT_WAVE} <= set(inputs) and SNOW_ALBEDO in self.extra:
             self.at_start, self.at_end = (*AT_START, ALBEDO), (*AT_END, SHORT_WAVE)
-        self.n_features = N_CONTRASTS + N_REFLECTED * (ALBEDO in self.at_start)
-        if energy := self._energy_of(columns):
-            self.energy = energy
-            self.at_start = (*self.at_start, *(n for n in (LAKE,) if n in inputs))
+        self.n_features = N_CONTRASTS + N_REFLECTED * (ALBEDO in self.at_start) + N_SNOW_AND_LAKE
+        self.energy = self._energy_of(columns)
+        self.at_start = (*self.at_start, *(n for n in (LAKE,) if n in inputs))
         self.given = (*STATE, *self.extra, *self.fluxes, *self.energy)
         if NET_LONG_WAVE in self.energy:
             by_network = [n for n in columns.diagnostic if n not in self.given]
             self.sensible = (by_network.index(SENSIBLE), mul[SENSIBLE], add[SENSIBLE])
-        self.n_outputs = N_CONTROLS + len(self.extra) + (NET_LONG_WAVE in self.energy)
+        self.n_outputs = N_CONTROLS + len(self.changed) + (NET_LONG_WAVE in self.energy)
         self._buffers_of("start", (*STATE, *self.extra, *self.at_start), inputs, mul, add)
         self._buffers_of("end", self.at_end, inputs, mul, add)
         self._buffers_of("out", self.given, columns.positions(self.given), mul, add)
@@ -134,7 +149,11 @@ class ClosedLand(nn.Module):
     @property
     def scales(self) -> tuple[float, ...]:
         """Size of a unit of the increments of the further prognostic variables, in their units."""
-        return tuple(variable(n).increment_scale or 0.0 for n in self.extra)
+        return tuple(variable(n).increment_scale or 0.0 for n in self._changed)
+
+    @property
+    def _changed(self) -> tuple[str, ...]:
+        return self.extra if self.changed is None else self.changed
 
     def _buffers_of(
         self, part: str, names: Sequence[str], positions: dict[str, int], mul: dict[str, float], add: dict[str, float]
@@ -142,6 +161,25 @@ class ClosedLand(nn.Module):
         self.register_buffer(f"_{part}", torch.tensor([positions[n] for n in names]), persistent=False)
         self.register_buffer(f"_{part}_mul", torch.tensor([mul[n] for n in names]).float(), persistent=False)
         self.register_buffer(f"_{part}_add", torch.tensor([add[n] for n in names]).float(), persistent=False)
+
+    def read_hourly_rain(self, first: int) -> None:
+        """Read the precipitation of each hour, not normalised, from column ``first`` of the input on.
+
+        Raises
+        ------
+        ValueError
+            The closed step is that of former networks, which spread rain evenly.
+        """
+        if self.former:
+            raise ValueError(
+                "The network was trained with the former closed step, in which rain is steady. Set `precipitation: "
+                "mean`, or take a network of the present step."
+            )
+        n = len(HOURLY_RAIN)
+        self.at_end = (*self.at_end, *HOURLY_RAIN)
+        self._end = torch.cat([self._end, first + torch.arange(n, device=self._end.device)])
+        self._end_mul = torch.cat([self._end_mul, self._end_mul.new_ones(n)])
+        self._end_add = torch.cat([self._end_add, self._end_add.new_zeros(n)])
 
     def _energy_of(self, columns: StepColumns) -> tuple[str, ...]:
         """Return the fluxes of energy that follow from the other results."""
@@ -176,6 +214,10 @@ class ClosedLand(nn.Module):
             roots=torch.stack([roots_of(a[name], self._roots) for name in ("tvl", "tvh")], dim=-2),
             capacity_exponent=capacity_exponent(a["sdor"]),
             urban=a["cur"].clamp(0.0, 1.0),
+            lake=a[LAKE].clamp(0.0, 1.0) if LAKE in self.at_start else None,
+            weather=Weather(b["avg_t"], b["avg_q"], b["avg_sp"]),
+            hourly=hourly_shares([b[n] for n in HOURLY_RAIN]) if HOURLY_RAIN[0] in b else None,
+            **{n: a[n] for n in SNOW_STATE if n in self.extra},
         )
         albedo = None
         if ALBEDO in self.at_start:
@@ -184,7 +226,8 @@ class ClosedLand(nn.Module):
 
     def features(self, land: Land, air: Air) -> Tensor:
         """Return additional columns for the network, shape (..., n_features)."""
-        return contrasts(land, air)
+        columns = contrasts(land, air)
+        return columns if self.former else torch.cat([columns, snow_and_lake(land)], dim=-1)
 
     def after(
         self, land: Land, air: Air, fields: Mapping[str, Tensor], outputs: Tensor, diagnostics: Tensor
@@ -218,9 +261,10 @@ class ClosedLand(nn.Module):
         self, land: Land, air: Air, fields: Mapping[str, Tensor], outputs: Tensor, sensible: Tensor | None
     ) -> tuple[dict[str, Tensor], Ground]:
         """Return the results but those of moving water in the soil, and the arguments of that; see :meth:`results`."""
-        result, ground = above_ground(land, outputs[..., :N_CONTROLS])
-        changes = outputs[..., N_CONTROLS : N_CONTROLS + len(self.extra)].unbind(-1)
-        for name, scale, change in zip(self.extra, self.scales, changes, strict=True):
+        n = former_step.N_CONTROLS if self.former else N_CONTROLS
+        result, ground = (former_step.above_ground if self.former else above_ground)(land, outputs[..., :n])
+        changes = outputs[..., n : n + len(self._changed)].unbind(-1)
+        for name, scale, change in zip(self._changed, self.scales, changes, strict=True):
             value = fields[name] + scale * change
             result[name] = snow_property(name, value, result["sd"]) if name in SNOW_PROPERTIES else value
         if self.energy:
@@ -233,10 +277,11 @@ class ClosedLand(nn.Module):
     ) -> dict[str, Tensor]:  # fmt: skip
         """Return the fluxes of energy [W m-2]; ``uptake`` is the output of the network for lake and town."""
         assert air.short_wave is not None
-        lake = fields[LAKE].clamp(0.0, 1.0) if LAKE in self.at_start else torch.zeros_like(land.urban)
+        lake = torch.zeros_like(land.urban) if land.lake is None else land.lake
         covers = Covers(land.cover[..., 1], lake, land.urban)
-        first = area_albedo(fields[ALBEDO], fields[SNOW_ALBEDO], land.snowc, covers)
-        last = area_albedo(fields[ALBEDO], result[SNOW_ALBEDO], result["snowc"], covers)
+        white = result.get("lake_snow")
+        first = area_albedo(fields[ALBEDO], fields[SNOW_ALBEDO], land.snowc, covers, white)
+        last = area_albedo(fields[ALBEDO], result[SNOW_ALBEDO], result["snowc"], covers, white)
         ssr = (1.0 - 0.5 * (first + last)) * torch.relu(air.short_wave)  # rounding may be below zero
         if sensible is None:
             return {NET_SHORT_WAVE: ssr}

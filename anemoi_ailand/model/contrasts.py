@@ -11,15 +11,22 @@ import torch
 from torch import Tensor
 
 from anemoi_ailand.constants import TETENS_PRESSURE, TETENS_WATER, TRIPLE_POINT, VAPOUR_MASS_RATIO
-from anemoi_ailand.physics.closed_step import Land, available_share, root_zone_water
+from anemoi_ailand.physics.closed_step import Land, available_share, root_zone_water, snow_insulation
 from anemoi_ailand.physics.layers import join_layers, stack_layers
+from anemoi_ailand.physics.snow_pack import LIQUID_SHARE, NO_SNOW
 from anemoi_ailand.physics.soil import frozen_fraction
 
 #: Number of columns of :func:`contrasts`, and of further ones where the albedo is known.
 N_CONTRASTS, N_REFLECTED = 24, 2
 
+#: Number of columns of :func:`snow_and_lake`.
+N_SNOW_AND_LAKE = 5
+
 #: Units of the contrasts [K], [Pa], [kg m-2]: typical values, so that columns are of order one.
 _TEMPERATURE, _PHASE, _DEFICIT, _SNOW = 5.0, 2.0, 800.0, 5.0
+
+#: Unit of the depth of snow [m].
+_DEPTH = 0.1
 
 #: The same of absorbed short-wave radiation [W m-2], and mean and spread of the albedo [1].
 _ABSORBED, _ALBEDO = 150.0, (0.2, 0.15)
@@ -77,6 +84,21 @@ def contrasts(land: Land, air: Air) -> Tensor:
         absorbed = (1.0 - air.albedo) * air.short_wave
         columns.append(stack_layers([(air.albedo - mean) / spread, absorbed / _ABSORBED]))
     return join_layers(columns)
+
+
+def snow_and_lake(land: Land) -> Tensor:
+    r"""Return snow that insulates, its depth, temperature and wetness, and whether there is a lake, (..., 5) [1].
+
+    The columns are :func:`~anemoi_ailand.physics.closed_step.snow_insulation`; :math:`\ln(1 + d / 0.1\,m)` of the depth
+    d; the snow less the first layer in 5 K, and its liquid water in 3 % of its mass, both where there is snow; and 1
+    for a lake of any size, since ecLand's soil under partial snow takes up more heat next to the smallest lake.
+    """
+    none = torch.zeros_like(land.sd)
+    snow = torch.tanh(land.sd / _SNOW)
+    tsn = none if land.tsn is None else snow * (land.tsn - land.temperature[..., 0]) / _TEMPERATURE
+    wet = none if land.slw is None else (land.slw / (LIQUID_SHARE * land.sd).clamp_min(NO_SNOW)).clamp(0.0, 1.0)
+    lake = none if land.lake is None else (land.lake > 0.0).to(none.dtype)
+    return stack_layers([snow_insulation(land), torch.log1p(land.sd / land.rsn / _DEPTH), tsn, wet, lake])
 
 
 def _deficit(air: Air) -> Tensor:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from anemoi_ailand.constants import (
+    DRY_AIR_GAS_CONSTANT,
     GRAVITY,
     STEFAN_BOLTZMANN,
     TETENS_PRESSURE,
@@ -20,9 +21,8 @@ from anemoi_ailand.constants import (
 #: Air temperature at and below which all precipitation is snow, and at and above which all is rain [K].
 ALL_SNOW, ALL_RAIN = ZERO_CELSIUS, ZERO_CELSIUS + 2.0
 
-#: International standard atmosphere (ISO 2533): pressure [Pa] and temperature [K] at sea level, lapse rate [K m-1], gas
-#: constant of dry air [J kg-1 K-1].
-_SEA_LEVEL_PRESSURE, _SEA_LEVEL_TEMPERATURE, _LAPSE_RATE, _DRY_AIR = 101325.0, 288.15, 0.0065, 287.05
+#: International standard atmosphere (ISO 2533): pressure [Pa] and temperature [K] at sea level, lapse rate [K m-1].
+_SEA_LEVEL_PRESSURE, _SEA_LEVEL_TEMPERATURE, _LAPSE_RATE = 101325.0, 288.15, 0.0065
 
 
 def saturation_pressure(temperature: np.ndarray) -> np.ndarray:
@@ -51,7 +51,7 @@ def standard_pressure(elevation: float) -> float:
 
     .. math:: p = 101325\,(1 - 0.0065\,z / 288.15)^{g / (0.0065\,R)}
     """
-    exponent = GRAVITY / (_LAPSE_RATE * _DRY_AIR)
+    exponent = GRAVITY / (_LAPSE_RATE * DRY_AIR_GAS_CONSTANT)
     return float(_SEA_LEVEL_PRESSURE * (1.0 - _LAPSE_RATE * elevation / _SEA_LEVEL_TEMPERATURE) ** exponent)
 
 

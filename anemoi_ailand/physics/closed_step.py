@@ -17,9 +17,28 @@ import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from anemoi_ailand.constants import STEP_SECONDS, WATER_DENSITY
+from anemoi_ailand.constants import (
+    DRY_AIR_GAS_CONSTANT,
+    STEP_SECONDS,
+    TETENS_PRESSURE,
+    TETENS_WATER,
+    TRIPLE_POINT,
+    VAPOUR_MASS_RATIO,
+    WATER_DENSITY,
+)
 from anemoi_ailand.physics.layers import join_layers, layer_thickness
-from anemoi_ailand.physics.snow_pack import SnowMass, bare_density, snow_cover, snow_density, snow_mass
+from anemoi_ailand.physics.rain import by_hour, concentration_logit, peaked
+from anemoi_ailand.physics.snow_pack import (
+    SnowHeat,
+    SnowPack,
+    SnowStep,
+    aged_albedo,
+    bare_density,
+    ground_melt,
+    snow_cover,
+    snow_density,
+    snow_step,
+)
 from anemoi_ailand.physics.soil import Soil, frozen_fraction
 from anemoi_ailand.physics.soil_heat import (
     heat_capacity,
@@ -34,8 +53,11 @@ from anemoi_ailand.physics.vegetation_water import Canopy, intercept
 #: State variables that the step reads and returns.
 STATE = ("swvl1", "swvl2", "swvl3", "swvl4", "stl1", "stl2", "stl3", "stl4", "snowc", "sd", "rsn", "src")
 
+#: Further state of snow, which a model may leave out.
+SNOW_STATE = ("tsn", "slw", "asn")
+
 #: Fluxes that follow from the balance of the step.
-FLUXES = ("evap", "sro", "ssro")
+FLUXES = ("evap", "sro", "ssro", "smlt")
 
 #: Outputs of the network by name: number of channels, and scale in the given unit. Scales are typical changes over 6 h,
 #: so that outputs are of order one.
@@ -45,29 +67,55 @@ CONTROLS: dict[str, tuple[int, float]] = {
     "top_mean": (1, 2.0),  # K, mean of stl1 over the step above the mean of its ends
     "interception": (1, 0.119),  # kg m-2, change of src
     "interception_evaporation": (1, 0.3),  # kg m-2
-    "sublimation": (1, 0.1),  # kg m-2, either sign
-    "melt": (1, 4.0),  # kg m-2
-    "rain_on_snow": (1, 1.0),  # share of the rain on snow that freezes onto it
-    "surface_runoff": (1, 1.0),  # factor exp(output) of the odds of running off
-    "lateness": (1, 1.0),  # how the water that reaches the ground is spread over the step
+    "sublimation": (1, 0.1),  # kg m-2 of the covered ground, either sign
+    "snow_heating": (1, 3.0),  # K that heat would warm a thin pack
+    "melt": (1, 4.0),  # kg m-2 that further heat would melt
+    "ageing": (1, 1.0),  # share of the step in which the albedo of snow falls as while it melts
+    "lake_evaporation": (1, 1.0),  # kg m-2 from open water, either sign
+    "lake_snow": (1, 1.0),  # share of lakes that is white, during the step
+    "concentration": (1, 1.0),  # how rain is gathered within the step, beyond what its amount and the air tell
     "roots": (2, 2.0),  # kg m-2 that low and high vegetation take up where all roots are wet
     "settling": (1, 7.05),  # kg m-3, change of snow density
     "fresh_density": (1, 200.0),  # kg m-3, above the lowest
     "heat": (1, 1.0),  # factor of the conductance between the first two layers
+    "basal": (1, 1.0),  # factor of the conductance between snow and the first layer
 }
 N_CONTROLS = sum(number for number, _ in CONTROLS.values())
 
-#: Offsets of the softplus outputs, so that an untrained network melts and evaporates little.
-_MELT_START, _EVAPORATION_START, _ROOTS_START = -3.0, -2.0, -2.0
+#: Offsets of outputs that are not below zero, so that an untrained network melts, freezes, ages and evaporates little.
+MELT_START, _SHARE_START, _EVAPORATION_START, _ROOTS_START = -3.0, -2.0, -2.0, -2.0
 
-#: Range of the logarithm of the factors of runoff odds and of heat exchange.
-_LOG_ODDS, _LOG_HEAT = (-5.0, 4.0), (-3.0, 3.0)
+#: Depth of snow that halves the scale of the first layer's outputs [m], and their largest reduction [1].
+_HALF_INSULATED, _INSULATED = 0.05, 0.95
+
+#: Conductance between the first layer and snow 1 m deep [W m-2 K-1], and depth below which it does not grow [m].
+_BASAL, _LEAST_DEPTH = 0.77, 0.1
+
+#: Snow mass from which a pack warms less for the same output, and below which it melts less [kg m-2].
+_DEEP_SNOW, _THIN_SNOW = 50.0, 10.0
+
+#: Range of the logarithm of the factor of heat exchange.
+_LOG_HEAT = (-3.0, 3.0)
 
 #: Lowest density of fresh snow [kg m-3], and largest share of a layer's water that may be lost to the air in a step.
 _FRESH_LOWEST, _DRYING_LIMIT = 60.0, 0.9
 
+#: Resistance of dry soil to evaporation [s m-1].
+_DRIEST_RESISTANCE = 2.0e4
+
+#: Water of the first layer from which on bare ground draws on the layers below [kg m-2].
+_EMPTY = 0.5
+
 #: Corrections for water that freezes within the step; two keep the response monotonic (warmer above is warmer below).
 _FREEZING_CORRECTIONS = 2
+
+
+class Weather(NamedTuple):
+    """Means over the step (...): temperature [K], specific humidity [kg kg-1] and pressure [Pa] of the air."""
+
+    temperature: Tensor
+    humidity: Tensor
+    pressure: Tensor
 
 
 class Land(NamedTuple):
@@ -75,7 +123,8 @@ class Land(NamedTuple):
 
     ``cover`` (..., 2) is the fraction covered by low and high vegetation [1], ``roots`` (..., 2, 4) the share of their
     roots in each layer [1], ``capacity_exponent`` that of surface runoff [1], ``urban`` the fraction of sealed ground
-    [1].
+    [1]. Temperature ``tsn``, liquid water ``slw`` and albedo ``asn`` of the snow are None in models without them, and
+    so is the ``lake`` cover [1]. ``hourly`` (..., 6) are the shares of the hours in the rain, if known [1].
     """
 
     theta: Tensor
@@ -91,6 +140,12 @@ class Land(NamedTuple):
     roots: Tensor
     capacity_exponent: Tensor
     urban: Tensor
+    tsn: Tensor | None = None
+    slw: Tensor | None = None
+    asn: Tensor | None = None
+    lake: Tensor | None = None
+    weather: Weather | None = None
+    hourly: Tensor | None = None
 
     @property
     def vegetation(self) -> Tensor:
@@ -101,6 +156,19 @@ class Land(NamedTuple):
 def vegetated(cover: Tensor) -> Tensor:
     """Return the fraction of each point covered by low and high vegetation, (..., 2) -> (...) [1]."""
     return cover.sum(-1).clamp(0.0, 1.0)
+
+
+def drying_power(temperature: Tensor, weather: Weather) -> Tensor:
+    r"""Return what dry bare ground evaporates in a step, :math:`\rho (q_s(T) - q) \Delta t / r` [kg m-2].
+
+    With the resistance :math:`r` = 20,000 s m-1 of ecLand's driest soil: in its deserts, once the first layer is empty,
+    evaporation is this (correlation .97), 20 to 40 kg m-2 a year, from the first layer that has water. Temperature of
+    the ground (...) [K].
+    """
+    a, b = TETENS_WATER
+    saturated = TETENS_PRESSURE * torch.exp(a * (temperature - TRIPLE_POINT) / (temperature - b))
+    deficit = torch.relu(VAPOUR_MASS_RATIO * saturated - weather.humidity * weather.pressure)  # q_s - q times pressure
+    return deficit / temperature * (STEP_SECONDS / (DRY_AIR_GAS_CONSTANT * _DRIEST_RESISTANCE))
 
 
 class Ground(NamedTuple):
@@ -114,20 +182,21 @@ class Ground(NamedTuple):
     seconds: Tensor
 
 
-def split_controls(outputs: Tensor) -> dict[str, Tensor]:
+def split_controls(outputs: Tensor, controls: Mapping[str, tuple[int, float]] = CONTROLS) -> dict[str, Tensor]:
     """Split network outputs (..., N_CONTROLS) by name, unscaled: (...) for one channel, else (..., channel)."""
-    parts = outputs.split([number for number, _ in CONTROLS.values()], dim=-1)
-    named = zip(CONTROLS.items(), parts, strict=True)
+    parts = outputs.split([number for number, _ in controls.values()], dim=-1)
+    named = zip(controls.items(), parts, strict=True)
     return {name: part.squeeze(-1) if number == 1 else part for (name, (number, _)), part in named}
 
 
 def closed_step(land: Land, outputs: Tensor) -> dict[str, Tensor]:
     r"""Compute the state after 6 h and mean water fluxes over the step.
 
-    .. math:: \Delta\bigl(\rho_w \textstyle\sum_k \theta_k \Delta z_k + S + I\bigr) = P - E - R_s - R_d
+    .. math:: \Delta\bigl(\rho_w \textstyle\sum_k \theta_k \Delta z_k + S + I\bigr) = P - (E - E_l) - R_s - R_d
 
     to rounding, with snow mass :math:`S`, interception store :math:`I`, precipitation :math:`P`, evaporation
-    :math:`E`, surface runoff :math:`R_s` and drainage :math:`R_d`; no store is below zero, no layer above saturation.
+    :math:`E` and that of open water :math:`E_l`, surface runoff :math:`R_s` and drainage :math:`R_d`; no store is below
+    zero, no layer above saturation.
 
     Parameters
     ----------
@@ -139,30 +208,41 @@ def closed_step(land: Land, outputs: Tensor) -> dict[str, Tensor]:
     Returns
     -------
     dict of Tensor, shape (...)
-        :data:`STATE` in the units of the table of variables, and :data:`FLUXES` [kg m-2 s-1].
+        :data:`STATE` in the units of the table of variables, and :data:`FLUXES` [kg m-2 s-1]; and of :data:`SNOW_STATE`
+        what the land has.
 
     Source: after ecLand's soil and snow schemes, IFS Documentation CY49R1, Part IV, chapter 8.
     """
     after, ground = above_ground(land, outputs)
     after |= water_results(move_water(*ground))
-    return {name: after[name] for name in (*STATE, *FLUXES)}
+    names = (*STATE, *FLUXES, *(n for n in SNOW_STATE if n in after))
+    return {name: after[name] for name in names}
 
 
 def above_ground(land: Land, outputs: Tensor) -> tuple[dict[str, Tensor], Ground]:
     """Return all results of a step but those of moving water in the soil, and the arguments of that.
 
-    The results include ``sublimation`` [kg m-2 s-1], the part of ``evap`` that leaves the snow.
+    The results include ``sublimation`` and ``lake_evaporation`` [kg m-2 s-1], parts of ``evap``, and ``lake_snow``, the
+    white share of lakes [1].
     """
     raw = split_controls(outputs)
-    canopy = _canopy(land, raw)
-    frozen_rain = canopy.throughfall * land.snowc * torch.sigmoid(raw["rain_on_snow"])
-    snow = _snow(land, frozen_rain, raw)
-    ground, evaporation = _ground(land, canopy.throughfall - frozen_rain + snow.melt, raw)
-    rsn = _density(land, snow, frozen_rain, raw)
-    evap = canopy.evaporation + snow.sublimation + evaporation
-    after = {f"stl{k + 1}": v for k, v in enumerate(_soil_heat(land, raw).unbind(-1))}
-    after |= {"snowc": snow_cover(snow.sd, rsn), "sd": snow.sd, "rsn": rsn, "src": canopy.src}
-    return after | {"evap": evap / STEP_SECONDS, "sublimation": snow.sublimation / STEP_SECONDS}, ground
+    canopy = leaves(land, raw)
+    snow, rain = _snow(land, canopy.throughfall, raw)
+    sd, after = snow.pack.sd, soil_heat(land, raw, snow.pack.tsn)
+    arriving = _arriving(land, canopy.throughfall - rain, snow.outflow, raw)
+    ground, evaporation = in_ground(land, arriving, after, raw)
+    rsn = density(land, sd, land.snowfall, raw)
+    lake = torch.zeros_like(rsn) if land.lake is None else land.lake * _scaled(raw, "lake_evaporation")
+    evap = canopy.evaporation + snow.sublimation + evaporation + lake
+    result = {f"stl{k + 1}": v for k, v in enumerate(after.unbind(-1))}
+    result |= {"snowc": snow_cover(sd, rsn), "sd": sd, "rsn": rsn, "src": canopy.src}
+    result |= {n: getattr(snow.pack, n) for n in ("tsn", "slw") if getattr(land, n) is not None}
+    if land.asn is not None:
+        melting = torch.sigmoid(raw["ageing"] + _SHARE_START)
+        result["asn"] = aged_albedo(land.asn, melting, land.snowfall, sd)
+    result["lake_snow"] = torch.sigmoid(raw["lake_snow"] + _SHARE_START)
+    fluxes = {"evap": evap, "smlt": snow.outflow, "sublimation": snow.sublimation, "lake_evaporation": lake}
+    return result | {name: v / STEP_SECONDS for name, v in fluxes.items()}, ground
 
 
 def water_results(moved: MovedWater) -> dict[str, Tensor]:
@@ -172,50 +252,100 @@ def water_results(moved: MovedWater) -> dict[str, Tensor]:
     return after | {name: WATER_DENSITY * v / STEP_SECONDS for name, v in fluxes.items()}
 
 
-def _canopy(land: Land, raw: Mapping[str, Tensor]) -> Canopy:
-    kept = land.src + CONTROLS["interception"][1] * raw["interception"]
+def _scaled(raw: Mapping[str, Tensor], name: str) -> Tensor:
+    return CONTROLS[name][1] * raw[name]
+
+
+def leaves(land: Land, raw: Mapping[str, Tensor]) -> Canopy:
+    """Return the interception store after the step, its evaporation, and throughfall."""
     evaporation = CONTROLS["interception_evaporation"][1] * softplus(
         raw["interception_evaporation"] + _EVAPORATION_START
     )
-    return intercept(land.src, land.rain, kept, evaporation)
+    return intercept(land.src, land.rain, land.src + _scaled(raw, "interception"), evaporation)
 
 
-def _snow(land: Land, frozen_rain: Tensor, raw: Mapping[str, Tensor]) -> SnowMass:
-    available = land.sd + land.snowfall + frozen_rain
-    sublimation = CONTROLS["sublimation"][1] * raw["sublimation"] * torch.tanh(available)  # no hoar frost without snow
-    return snow_mass(available, sublimation, CONTROLS["melt"][1] * softplus(raw["melt"] + _MELT_START))
+def _snow(land: Land, throughfall: Tensor, raw: Mapping[str, Tensor]) -> tuple[SnowStep, Tensor]:
+    """Return the snow after the step, and the rain that it takes up [kg m-2]: that on the covered ground."""
+    available = land.sd + land.snowfall
+    sublimation = _scaled(raw, "sublimation") * snow_cover(available, land.rsn)  # nor hoar frost where there is no snow
+    warming = _scaled(raw, "snow_heating") / (1.0 + available / _DEEP_SNOW)
+    melt = CONTROLS["melt"][1] * softplus(raw["melt"] + MELT_START) * (available / (_THIN_SNOW + available))
+    caught = []
+
+    def rain(ice: Tensor) -> Tensor:
+        caught.append(0.5 * (land.snowc + snow_cover(ice, land.rsn)) * throughfall)
+        return caught[0]
+
+    none = torch.zeros_like(land.sd)
+    pack = SnowPack(
+        land.sd, none if land.slw is None else land.slw, TRIPLE_POINT + none if land.tsn is None else land.tsn
+    )
+    heat = SnowHeat(warming, melt, ground_melt(land.temperature[..., 0], available))
+    air = none if land.weather is None else (land.weather.temperature - TRIPLE_POINT).clamp_max(0.0)
+    falling = SnowPack(land.snowfall, none, TRIPLE_POINT + air)  # fresh snow has the temperature of the air
+    step = snow_step(pack, falling, rain, sublimation, heat, land.slw is not None)
+    return step, caught[0]
 
 
-def _density(land: Land, snow: SnowMass, frozen_rain: Tensor, raw: Mapping[str, Tensor]) -> Tensor:
+def density(land: Land, sd: Tensor, fresh: Tensor, raw: Mapping[str, Tensor]) -> Tensor:
+    """Return the density of the snow after the step [kg m-3], for its mass ``sd`` after and ``fresh`` snow [kg m-2]."""
     fresh_density = _FRESH_LOWEST + CONTROLS["fresh_density"][1] * torch.sigmoid(raw["fresh_density"])
-    change = CONTROLS["settling"][1] * raw["settling"]
-    fresh = land.snowfall + frozen_rain
-    return bare_density(snow.sd, snow_density(land.sd, land.rsn, fresh, fresh_density, change))
+    return bare_density(sd, snow_density(land.sd, land.rsn, fresh, fresh_density, _scaled(raw, "settling")))
 
 
-def _ground(land: Land, reaching: Tensor, raw: Mapping[str, Tensor]) -> tuple[Ground, Tensor]:
-    """Return what moves water in the soil, and evaporation from it [kg m-2], for water that reaches the ground."""
+def _arriving(land: Land, rain: Tensor, outflow: Tensor, raw: Mapping[str, Tensor]) -> Arriving:
+    """Return the water that reaches the ground; that from snow is steady."""
+    if land.hourly is None:
+        logit = raw["concentration"]
+        if land.weather is not None:
+            logit = logit + concentration_logit(land.rain, land.weather.temperature)
+        half_hours = peaked(rain, logit)
+    else:
+        half_hours = by_hour(rain, land.hourly)
+    steady = outflow * (1.0 / (WATER_DENSITY * len(half_hours)))
+    return Arriving(tuple(v / WATER_DENSITY + steady for v in half_hours), land.capacity_exponent, land.urban)
+
+
+def in_ground(land: Land, arriving: Arriving, after: Tensor | None, raw: Mapping[str, Tensor]) -> tuple[Ground, Tensor]:
+    """Return what moves water in the soil, and evaporation from it [kg m-2], for water that reaches the ground.
+
+    ``after`` is the soil temperature after the step (..., layer) [K]. The ice is the mean of both ends: over a year of
+    true fluxes at points that freeze, ``swvl3`` errs by .0018 m3 m-3 with the ice of the start, by .0009 with the mean
+    and by .0011 with ice that moves by half hours. With None, it is that of the start.
+    """
     depth = layer_thickness(land.theta)
+    reaching = WATER_DENSITY * sum(arriving.amounts[1:], arriving.amounts[0])
     frozen = frozen_fraction(land.temperature)
     from_roots = _root_uptake(land, frozen, raw["roots"])
     available = WATER_DENSITY * depth[0] * land.theta[..., 0] + 0.5 * reaching - from_roots[..., 0]
-    from_top = torch.minimum(CONTROLS["top_evaporation"][1] * raw["top_evaporation"], _DRYING_LIMIT * available)
+    from_top = torch.minimum(_scaled(raw, "top_evaporation"), _DRYING_LIMIT * available)
+    ice = frozen
+    if after is not None:
+        from_top = from_top + _from_below(land, after, from_top, from_roots)
+        ice = 0.5 * (frozen + frozen_fraction(after))
     lost = join_layers([(from_top + from_roots[..., 0]).unsqueeze(-1), from_roots[..., 1:]])
-    arriving = Arriving(
-        amount=reaching / WATER_DENSITY,
-        lateness=torch.tanh(raw["lateness"]),
-        exponent=land.capacity_exponent,
-        urban=land.urban,
-        odds=torch.exp(raw["surface_runoff"].clamp(*_LOG_ODDS)),
-    )
-    ground = Ground(land.theta, land.soil, frozen, arriving, -lost / WATER_DENSITY, _seconds_open(frozen))
-    return ground, lost.sum(-1)
+    return Ground(land.theta, land.soil, ice, arriving, -lost / WATER_DENSITY, _seconds_open(ice)), lost.sum(-1)
 
 
 def _seconds_open(frozen: Tensor) -> Tensor:
     """Return the time during which water moves through the bottom of each layer [s], reduced in frozen soil."""
     less_frozen = join_layers([torch.minimum(frozen[..., :-1], frozen[..., 1:]), frozen[..., -1:]])
     return STEP_SECONDS * (1.0 - less_frozen)
+
+
+def _from_below(land: Land, after: Tensor, from_top: Tensor, from_roots: Tensor) -> Tensor:
+    """Return what bare ground evaporates beyond ``from_top`` where the first layer is empty [kg m-2].
+
+    The deeper layers supply it from above, as for any deficit, and no more than half of their water.
+    """
+    if land.weather is None:
+        return torch.zeros_like(from_top)
+    drying = drying_power(0.5 * (land.temperature[..., 0] + after[..., 0]), land.weather)
+    water = WATER_DENSITY * layer_thickness(land.theta) * land.theta
+    below = 0.5 * torch.relu(water[..., 1:] - from_roots[..., 1:]).sum(-1)
+    empty = torch.exp(water[..., 0] * (-1.0 / _EMPTY))
+    wanted = torch.relu((1.0 - land.snowc) * (1.0 - vegetated(land.cover)) * drying - from_top)
+    return empty * torch.minimum(wanted, below)
 
 
 def root_zone_water(land: Land, frozen: Tensor) -> Tensor:
@@ -240,19 +370,65 @@ def _root_uptake(land: Land, frozen: Tensor, raw: Tensor) -> Tensor:
     return torch.minimum((wanted.unsqueeze(-1) * root_zone_water(land, frozen)).sum(-2), _DRYING_LIMIT * available)
 
 
-def _soil_heat(land: Land, raw: Mapping[str, Tensor]) -> Tensor:
-    """Return the soil temperature [K]: first layer from the network, the others by diffusion from it."""
+def snow_insulation(land: Land) -> Tensor:
+    """Return how well snow keeps the ground from the air, from 0 (bare) to 1 (deep): half at a depth of 0.05 m [1]."""
+    depth = land.sd / land.rsn
+    return land.snowc * depth / (depth + _HALF_INSULATED)
+
+
+def soil_heat(land: Land, raw: Mapping[str, Tensor], tsn: Tensor | None = None) -> Tensor:
+    r"""Return the soil temperature [K]: first layer from the network and the snow, the others by diffusion from it.
+
+    Where snow insulates by a share s (:func:`snow_insulation`), the first layer tends to the balance between the snow,
+    of mean temperature :math:`T_s`, and the second layer, and the outputs of the network for it count less,
+
+    .. math:: \Delta T_1 = s\, (T_e - T_1) \bigl(1 - e^{-(K + g) \Delta t / C_1 \Delta z_1}\bigr)
+              + (1 - .95\, s)\, \Delta T, \qquad T_e = \frac{K T_s + g T_2}{K + g},
+
+    so that it cannot leave them over a winter. :math:`K = .77\, e^{b} / \sqrt{d}` W m-2 K-1 for the depth d of the
+    snow [m], at least .1 m, is ecLand's with an output b of the network; with b = 0 it gives the first layer after a
+    step to .11 K under .2 to .3 m of snow, and .10 K under .8 to 1.2 m. ``tsn`` is the temperature of the snow after
+    the step [K]; without it no snow insulates.
+    """
     depth = layer_thickness(land.theta)
-    top = land.temperature[..., 0]
-    heated = top + CONTROLS["top_heating"][1] * raw["top_heating"]
-    mean = 0.5 * (top + heated) + CONTROLS["top_mean"][1] * raw["top_mean"]
+    top, vegetation = land.temperature[..., 0], vegetated(land.cover).unsqueeze(-1)
     conductivity = heat_conductivity(land.theta, land.temperature, land.soil)
     soil_share = (1.0 - land.urban).unsqueeze(-1)  # sealed ground in towns passes almost no heat into the soil
     conductance = layer_conductance(join_layers([conductivity[..., :1] * soil_share, conductivity[..., 1:]]))
     factor = torch.exp(raw["heat"].clamp(*_LOG_HEAT)).unsqueeze(-1)
     conductance = join_layers([conductance[..., :1] * factor, conductance[..., 1:]])
-    deep, vegetation = land.temperature[..., 1:], vegetated(land.cover).unsqueeze(-1)
+    if tsn is None:
+        heated = top + _scaled(raw, "top_heating")
+        mean = 0.5 * (top + heated) + _scaled(raw, "top_mean")
+    else:
+        insulation = snow_insulation(land)
+        open_ = 1.0 - _INSULATED * insulation
+        snow = tsn if land.tsn is None else 0.5 * (land.tsn + tsn)
+        covered, between = _under_snow(land, snow, conductance[..., 0], raw["basal"])
+        heating = open_ * _scaled(raw, "top_heating")
+        heated = top + insulation * (covered - top) + heating
+        mean = top + insulation * (between - top) + 0.5 * heating + open_ * _scaled(raw, "top_mean")
+    deep = land.temperature[..., 1:]
     after = heat_step(deep, mean, conductance, heat_capacity(deep, vegetation, land.soil) * depth[1:])
     for _ in range(_FREEZING_CORRECTIONS):
         after = heat_step(deep, mean, conductance, mean_heat_capacity(deep, after, vegetation, land.soil) * depth[1:])
     return join_layers([heated.unsqueeze(-1), after])
+
+
+def _under_snow(land: Land, snow: Tensor, below: Tensor, factor: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the temperature of the first layer after a step between snow and the second layer, and its mean [K].
+
+    ``snow`` is the mean temperature of the snow [K], ``below`` the conductance to the second layer [W m-2 K-1], and
+    ``factor`` the logarithm of that of the conductance of the snow.
+    """
+    first, second = land.temperature[..., :1], land.temperature[..., 1:2]
+    depth = (land.sd / land.rsn).clamp_min(_LEAST_DEPTH)
+    above = (_BASAL * torch.rsqrt(depth) * torch.exp(factor.clamp(*_LOG_HEAT))).unsqueeze(-1)
+    exchange = above + below.unsqueeze(-1)
+    balance = (above * snow.unsqueeze(-1) + below.unsqueeze(-1) * second) / exchange
+    vegetation, rate = vegetated(land.cover).unsqueeze(-1), -STEP_SECONDS / layer_thickness(land.theta)[0] * exchange
+    after = balance + (first - balance) * torch.exp(rate / heat_capacity(first, vegetation, land.soil))
+    passed = -rate / mean_heat_capacity(first, after, vegetation, land.soil)  # time over that of the balance
+    left = torch.exp(-passed)
+    after, mean = (balance + (first - balance) * share for share in (left, (1.0 - left) / passed))
+    return after.squeeze(-1), mean.squeeze(-1)

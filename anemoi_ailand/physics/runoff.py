@@ -41,7 +41,9 @@ def capacity_exponent(sdor: Tensor) -> Tensor:
     return ((sdor - _OROGRAPHY_LEAST) / (sdor + _OROGRAPHY_HALF)).clamp(*_EXPONENT_RANGE)
 
 
-def surface_runoff(reaching: Tensor, held: Tensor, capacity: Tensor, exponent: Tensor, odds: Tensor) -> Tensor:
+def surface_runoff(
+    reaching: Tensor, held: Tensor, capacity: Tensor, exponent: Tensor, odds: Tensor | None = None
+) -> Tensor:
     r"""Return the surface runoff [m] of the water that reaches the ground, and of the excess in overfull ground.
 
     With water :math:`P`, held water :math:`W` of at most :math:`W_m`, exponent b,
@@ -49,7 +51,7 @@ def surface_runoff(reaching: Tensor, held: Tensor, capacity: Tensor, exponent: T
     .. math:: V = (1 - W/W_m)^{1/(1+b)} - \frac{P}{(1+b) W_m}, \qquad
               R = P - (W_m - W) + W_m \max(V, 0)^{1+b} \quad\text{within } 0 \dots P.
 
-    The odds of the share :math:`R/P` are then scaled, which keeps 0 and 1. Ground that holds up to a tenth more than
+    The odds of the share :math:`R/P` may be scaled, which keeps 0 and 1. Ground that holds up to a tenth more than
     its capacity, which sealed ground in towns lowers, also loses the excess when it rains, as in ecLand.
 
     Parameters
@@ -58,8 +60,10 @@ def surface_runoff(reaching: Tensor, held: Tensor, capacity: Tensor, exponent: T
         Throughfall and melt over a step [m].
     held, capacity : Tensor
         Water down to :data:`DECIDING_DEPTH`, and its maximum [m].
-    exponent, odds : Tensor
-        :func:`capacity_exponent`, and the factor of the odds (1 as in ecLand) [1].
+    exponent : Tensor
+        :func:`capacity_exponent` [1].
+    odds : Tensor, optional
+        Factor of the odds [1].
 
     All have the same shape. Source: variable infiltration capacity, Duemenil and Todini (1992); Balsamo et al. (2009),
     doi:10.1175/2008JHM1068.1; ecLand, srfwexc_vg_mod.F90.
@@ -73,4 +77,6 @@ def surface_runoff(reaching: Tensor, held: Tensor, capacity: Tensor, exponent: T
     share = share.clamp(0.0, 1.0)
     excess = torch.relu(held - capacity)
     lost = (reaching > _RAIN) & (excess <= _EXCESS_LOST * capacity)
-    return reaching * share * odds / (1.0 + share * (odds - 1.0)) + torch.where(lost, excess, torch.zeros_like(excess))
+    if odds is not None:
+        share = share * odds / (1.0 + share * (odds - 1.0))
+    return reaching * share + torch.where(lost, excess, torch.zeros_like(excess))

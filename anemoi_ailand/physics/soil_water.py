@@ -15,6 +15,7 @@ from torch import Tensor
 from anemoi_ailand.constants import SOIL_LAYER_THICKNESS
 from anemoi_ailand.physics.elementary import expm1
 from anemoi_ailand.physics.layers import by_layer, each_layer, solve_tridiagonal, stack_layers
+from anemoi_ailand.physics.rain import N_HALF_HOURS
 from anemoi_ailand.physics.runoff import DECIDING_DEPTH, URBAN_SATURATED, surface_runoff
 from anemoi_ailand.physics.soil import Soil
 
@@ -25,7 +26,7 @@ _DRIEST, _WETTEST = 0.02, 0.999
 FULL = 0.999
 
 #: Substeps of soil water in a step of 6 h: half an hour each, as in ecLand.
-N_SUBSTEPS = 12
+N_SUBSTEPS = N_HALF_HOURS
 
 #: Part of each layer above :data:`DECIDING_DEPTH` [m].
 _WITHIN = tuple(
@@ -154,16 +155,14 @@ def fill_deficits(water: Sequence[Tensor]) -> tuple[list[Tensor], Tensor]:
 class Arriving(NamedTuple):
     """Water that reaches the ground in a step of 6 h, all of shape (...).
 
-    ``amount`` [m]; ``lateness`` from -1 (decreases to zero) over 0 (steady) to 1 (increases from zero); ``exponent`` of
-    the distribution of capacities, fraction ``urban`` of sealed ground and factor ``odds`` of the runoff, see
-    :func:`~anemoi_ailand.physics.runoff.surface_runoff`.
+    ``amounts`` of the half hours [m]; ``exponent`` of the distribution of capacities, fraction ``urban`` of sealed
+    ground and factor ``odds`` of the runoff, if any, see :func:`~anemoi_ailand.physics.runoff.surface_runoff`.
     """
 
-    amount: Tensor
-    lateness: Tensor
+    amounts: tuple[Tensor, ...]
     exponent: Tensor
     urban: Tensor
-    odds: Tensor
+    odds: Tensor | None = None
 
 
 class MovedWater(NamedTuple):
@@ -188,7 +187,7 @@ def move_water(
     Parameters
     ----------
     theta, frozen : Tensor, shape (..., layer)
-        Soil water at the start [m3 m-3] and its frozen fraction [1].
+        Soil water at the start [m3 m-3] and its frozen fraction over the step [1].
     soil : Soil
         Parameters of each point.
     arriving : Arriving
@@ -201,8 +200,8 @@ def move_water(
     Source: ecLand, srfwexc_vg_mod.F90, srfwng_mod.F90.
     """
     column, setting = begin_water(theta, soil, frozen, arriving, gain, seconds)
-    for number in range(N_SUBSTEPS):
-        column = substep(column, setting, lateness_of(number))
+    for reaching in arriving.amounts:
+        column = substep(column, setting, reaching)
     return end_water(column)
 
 
@@ -228,7 +227,8 @@ class Setting(NamedTuple):
     flowing: tuple[Tensor, ...]
     per_distance: tuple[Tensor, ...]
     capacity: Tensor
-    arriving: Arriving
+    exponent: Tensor
+    odds: Tensor | None = None
 
 
 def begin_water(
@@ -248,19 +248,19 @@ def begin_water(
         flowing=flowing,
         per_distance=tuple(s / (0.5 * (a + b)) for s, (a, b) in zip(flowing[:-1], pairwise(depth), strict=True)),
         capacity=_deciding_capacity(soil, frozen, arriving.urban),
-        arriving=arriving,
+        exponent=arriving.exponent,
+        odds=arriving.odds,
     )
     none = torch.zeros_like(saturated)
     layers = tuple(w * d for w, d in zip(theta.unbind(-1), depth, strict=True))
     return Column(layers, none, none, none), setting
 
 
-def substep(column: Column, setting: Setting, late: float | Tensor) -> Column:
-    """Move water over half an hour; ``late`` is the place of the substep within the step, see :func:`lateness_of`."""
-    layers, arriving = _per_depth(column.layers), setting.arriving
-    reaching = arriving.amount * ((1.0 + arriving.lateness * late) / N_SUBSTEPS)  # shares add up to one
+def substep(column: Column, setting: Setting, reaching: Tensor) -> Column:
+    """Move water over half an hour, in which the water ``reaching`` the ground is given (...) [m]."""
+    layers = _per_depth(column.layers)
     held = _held(layers, setting.wilting, setting.ice)
-    runoff = surface_runoff(reaching, held, setting.capacity, arriving.exponent, arriving.odds)
+    runoff = surface_runoff(reaching, held, setting.capacity, setting.exponent, setting.odds)
     wetter = [*(torch.maximum(a, b) for a, b in pairwise(layers)), layers[-1]]
     conductivity, diffusivity = each_layer(_properties, wetter, setting.curve)
     conductivity = [
@@ -281,11 +281,6 @@ def end_water(column: Column) -> MovedWater:
     from_surface = torch.minimum(column.debt, column.surface)
     theta = stack_layers(_per_depth(column.layers))
     return MovedWater(theta, column.surface - from_surface, column.drained - (column.debt - from_surface))
-
-
-def lateness_of(number: int) -> float:
-    """Return the place of a substep within the step, from -1 (first) to 1 (last)."""
-    return 2.0 * number / (N_SUBSTEPS - 1) - 1.0
 
 
 def _per_depth(water: Sequence[Tensor]) -> list[Tensor]:

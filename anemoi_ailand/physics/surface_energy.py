@@ -30,6 +30,9 @@ from anemoi_ailand.physics.soil import Soil, frozen_fraction
 #: Albedo of lakes without ice [1]. ecLand, susrad_mod.F90: RALBSEAD.
 LAKE_ALBEDO = 0.06
 
+#: Albedo of lakes covered by snow on ice, less that of water [1]: from ecLand's net radiation at lakes in midwinter.
+LAKE_SNOW_ALBEDO = 0.64
+
 #: Albedo of towns without snow [1]: median of ecLand's output at 11 points in 2019, 90 % within .01.
 TOWN_ALBEDO = 0.162
 
@@ -53,16 +56,19 @@ class Covers(NamedTuple):
     town: Tensor
 
 
-def area_albedo(background: Tensor, snow: Tensor, snowc: Tensor, covers: Covers) -> Tensor:
+def area_albedo(background: Tensor, snow: Tensor, snowc: Tensor, covers: Covers, white: Tensor | None = None) -> Tensor:
     r"""Return the albedo of a point with lake and town,
 
     .. math:: a = (1 - c_l - c_t)\, a_{land} + c_l\, a_l + c_t\, a_t
 
-    of :func:`~anemoi_ailand.physics.snow_pack.surface_albedo`, with snow on lake and town as on open land. All have the
-    same shape [1]: background albedo, albedo of snow, snow cover.
+    of :func:`~anemoi_ailand.physics.snow_pack.surface_albedo`, with snow on towns as on open land. A share of their own
+    of the lakes is ``white``, since they freeze late and hold less snow; with None, they have the snow of the land. All
+    have the same shape [1]: background albedo, albedo of snow, snow cover, white share of lakes.
     """
     bare = torch.zeros_like(snow)
     lake, town = (surface_albedo(torch.full_like(snow, a), snow, snowc, bare) for a in (LAKE_ALBEDO, TOWN_ALBEDO))
+    if white is not None:
+        lake = LAKE_ALBEDO + LAKE_SNOW_ALBEDO * white
     land = surface_albedo(background, snow, snowc, covers.forest)
     return land + covers.lake * (lake - land) + covers.town * (town - land)
 

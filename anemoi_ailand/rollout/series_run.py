@@ -8,7 +8,7 @@ from __future__ import annotations
 import builtins
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -65,13 +65,13 @@ class _Members:
             rows |= dict(zip(names, values, strict=True))
         return land.initial(rows, date, *self.ensemble.places())
 
-    def forcing(self, piece: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
+    def forcing(self, piece: Mapping[str, np.ndarray], dates: Sequence[datetime]) -> Mapping[str, np.ndarray]:
         """Return the forcing of all rows, (date, point) to (date, row)."""
         if self.ensemble is None:
             return piece
         names = list(piece)
-        values = self.ensemble.forcings(np.stack([piece[n] for n in names]), names)
-        return dict(zip(names, values, strict=True))
+        values = self.ensemble.forcings(np.stack([piece[n] for n in names]), names, dates)
+        return dict(zip([*names, *self.ensemble.drawn], values, strict=True))
 
     def check(self, state: LandState) -> None:
         """Refuse an initial state of other points or members."""
@@ -101,7 +101,7 @@ def run_series(
     if start is None and initial is None:
         start = _first_state(source, land.prognostic)
     first, last = _period(source, start, end, lead_time, initial)
-    members = _Members(source, _ensemble(ensemble, initial, source))
+    members = _Members(source, _ensemble(ensemble, initial, source, land.precipitation))
     if initial is None:
         state = members.initial(land, data, first)
     else:
@@ -117,7 +117,7 @@ def run_series(
         with Progress(last - first, progress is not False, "Run", delay=delay, anywhere=anywhere) as bar:
             for n_steps, piece in pieces(source, land.forcing_names, first + 1, last + 1, most):
                 dates = [state.date + (k + 1) * STEP for k in range(n_steps)]
-                outputs, state = land.steps(state, members.forcing(piece), n_steps)
+                outputs, state = land.steps(state, members.forcing(piece, dates), n_steps)
                 values = outputs.numpy(force=True)
                 kept.add(dates, {n: values[..., land.outputs.index(n)] for n in names})
                 bar.steps(n_steps)
@@ -188,10 +188,13 @@ def _duration(lead_time: Duration) -> timedelta:
         raise ValueError(f"`lead_time` is {lead_time!r}. Give a text such as '30d' or '24h', or a timedelta.") from None
 
 
-def _ensemble(options: Mapping[str, Any] | None, initial: LandState | None, source: Source) -> Ensemble | None:
+def _ensemble(
+    options: Mapping[str, Any] | None, initial: LandState | None, source: Source, precipitation: str
+) -> Ensemble | None:
     if options is None:
         return None
     members = checked(options, EnsembleOptions, "`ensemble`")
+    members.check_members_differ(precipitation)
     if members.checkpoints:
         raise ValueError("`ensemble` has `checkpoints`, but a stepper has one network. Use `anemoi-ailand run`.")
     if initial is not None and members.forcing is not None:
@@ -199,7 +202,7 @@ def _ensemble(options: Mapping[str, Any] | None, initial: LandState | None, sour
             "A state does not hold the perturbations of the forcing, so the ensemble cannot continue from it. Run the "
             "whole period, or use `anemoi-ailand run` with `restart`."
         )
-    return Ensemble(members, source.latitudes, source.longitudes)
+    return Ensemble(members, source.latitudes, source.longitudes, precipitation)
 
 
 def _frame(
@@ -215,6 +218,7 @@ def _frame(
         checkpoint=land.name,
         checkpoint_sha256=land.checkpoint_sha256,
         execution=land.execution,
+        precipitation=land.precipitation,
     )
     many = members.ensemble is not None
     columns = columns_of(names, many, True, (), None)

@@ -20,7 +20,8 @@ from torch import Tensor
 from anemoi_ailand.constants import STEP_HOURS
 from anemoi_ailand.data.land_data import LandData
 from anemoi_ailand.data.sun import COMPUTED, compute
-from anemoi_ailand.rollout.forcing.forcing_filter import check_finite, check_plausible, limits
+from anemoi_ailand.rollout.ensembles.ensemble import SINGLE, Ensemble
+from anemoi_ailand.rollout.forcing.forcing_filter import check_finite, check_hourly_rain, check_plausible, limits
 from anemoi_ailand.rollout.forcing.records import (
     dates_after,
     in_table_units,
@@ -44,7 +45,7 @@ from anemoi_ailand.support.dates import Date, Duration, to_datetime
 from anemoi_ailand.support.netcdf_writer import COORDINATES
 from anemoi_ailand.support.object_display import as_html, as_text, with_units
 from anemoi_ailand.support.packaged import folder
-from anemoi_ailand.variables import match_name, variable
+from anemoi_ailand.variables import HOURLY_RAIN, match_name, variable
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -116,29 +117,32 @@ class LandStepper:
         self.inputs, self.outputs = self.layout.inputs, self.layout.outputs
         self.prognostic, self.diagnostic = self.layout.prognostic, self.layout.diagnostic
         self.static = self.layout.static
+        self.precipitation = step.precipitation
         self._physical = PhysicalStep(step).to(self.dtype)
         self._physical.land.network.register_forward_hook(gradients.check_attached)
         self._blocks = BlockStep(step, threads)
         first = (*self.prognostic, *self.static, *self.layout.forcing_start)
-        self.initial_names, self.forcing_names = first, self.layout.forcing
-        self._initial, self._forcing = (self.layout.sources(names) for names in (first, self.forcing_names))
+        forcing = self.layout.forcing
+        self.initial_names, self.forcing_names = first, tuple(n for n in forcing if n not in step.drawn)
+        self._initial, self._forcing = (self.layout.sources(names) for names in (first, forcing))
         self._numpy = np.dtype(dtype)
-        bounds = {names: limits(names) for names in (first, self.forcing_names)}
+        bounds = {names: limits(names) for names in (first, forcing)}
         self._limits = {n: [x[:, None].astype(self._numpy) for x in pair] for n, pair in bounds.items()}
         self._warned: set[str] = set()
         self._ahead: tuple[tuple[Any, ...], datetime, np.ndarray] = ((), datetime.min, np.empty((0, 0, 0)))
+        self._single: tuple[Any, Ensemble | None] = (None, None)
 
     @classmethod
     def open(
         cls, checkpoint: str | Path = "ailand", *, device: str = "cpu", dtype: str = "float32",
-        threads: int | None = None, execution: str = "auto", point_steps: int = 0,
+        threads: int | None = None, execution: str = "auto", point_steps: int = 0, precipitation: str = "mean",
     ) -> LandStepper:  # fmt: skip
         """Load a checkpoint as :func:`load` does, for a number of points times steps, as far as known."""
         if to_dtype(dtype) is not torch.float32 and execution in ("auto", "compiled"):
             if execution == "compiled":
                 LOG.warning("The compiled step is in single precision: in '%s', the plain one is taken", dtype)
             execution = "plain"
-        return cls(open_step(checkpoint, device, execution, point_steps), dtype, threads)
+        return cls(open_step(checkpoint, device, execution, point_steps, precipitation), dtype, threads)
 
     def __repr__(self) -> str:
         return as_text(self._title(), self._rows())
@@ -154,6 +158,7 @@ class LandStepper:
         return {
             "checkpoint": f"{self._loaded.path}, SHA-256 {self.checkpoint_sha256[:_DIGITS]}...",
             "execution": self.execution,
+            **({} if self.precipitation == "mean" else {"rain": f"{self.precipitation} within the step"}),
             "trained": training_origin(self._loaded.path),
             "prognostic": with_units(self.prognostic),
             "diagnostic": with_units(self.diagnostic),
@@ -294,7 +299,7 @@ class LandStepper:
         self._check_own(state)
         places, dates = (state.latitudes, state.longitudes), [state.date + (k + 1) * STEP for k in range(n_steps or 1)]
         with torch.inference_mode(False), torch.no_grad():  # a host may use inference mode, and differentiate later
-            ends = self._values(forcing, self.forcing_names, dates, places, n_steps).detach()
+            ends = self._values(forcing, self.layout.forcing, dates, places, n_steps).detach()
             start = state.columns.detach().clone()
             if self.dtype is torch.float32:
                 out = self._blocks.steps(self.layout, start, ends)
@@ -401,6 +406,8 @@ class LandStepper:
         chosen = self._names(variables, self.outputs, "the outputs of the emulator")
         if initial is not None and not isinstance(initial, LandState):
             initial = self.load(initial)
+        if initial is not None:
+            initial = self._own(initial)
         series, state = run_series(
             self, data, chosen, start=start, end=end, lead_time=lead_time, initial=initial, ensemble=ensemble,
             output=output, progress=progress,
@@ -525,7 +532,7 @@ class LandStepper:
 
         A warning says if the state was made by another execution than that of this stepper.
         """
-        state = LandState.load(path, self.checkpoint_sha256, self.device)
+        state = self._own(LandState.load(path, self.checkpoint_sha256, self.device))
         if self.dtype is state.columns.dtype:  # another precision is another run anyway
             warn_of_other_execution(f"The run that saved '{path}'", state.execution, self.execution)
         return state.to(self.dtype)
@@ -538,8 +545,16 @@ class LandStepper:
         """Return the end slot of a step, shape (point, input); state and static fields in it are zero."""
         self._check_own(state)
         date, places = state.date + STEP, (state.latitudes, state.longitudes)
-        values = self._values(record_at(forcing, date, self.forcing_names), self.forcing_names, [date], places)
+        values = self._values(record_at(forcing, date, self.forcing_names), self.layout.forcing, [date], places)
         return self.layout.slot(values[0], self._forcing)
+
+    def _own(self, state: LandState) -> LandState:
+        """Return a state of this checkpoint with the columns of this stepper: hourly rain, which no start reads."""
+        known = tuple(n for n in self.inputs if n not in HOURLY_RAIN)
+        if state.inputs == self.inputs or state.inputs[: len(known)] != known:
+            return state
+        further = state.columns.new_zeros((len(state.columns), len(self.inputs) - len(known)))
+        return replace(state, columns=torch.cat([state.columns[:, : len(known)], further], -1), inputs=self.inputs)
 
     def _check_own(self, state: LandState) -> None:
         if state.inputs != self.inputs or state.columns.dtype is not self.dtype:
@@ -554,8 +569,10 @@ class LandStepper:
         places: tuple[np.ndarray, np.ndarray], n_steps: int | None = None,
     ) -> Tensor:  # fmt: skip
         """Return checked fields at dates, shape (date, point, name), of arrays (point,), or (step, point) of steps."""
-        given = {n: record[k] for n in wanted if (k := key_of(record, n)) is not None}
-        missing = [n for n in wanted if n not in given and n not in COMPUTED]
+        found_here = self.forcing_names if is_dataset(record) and wanted == self.layout.forcing else wanted
+        given = {n: record[k] for n in found_here if (k := key_of(record, n)) is not None}
+        drawn = () if HOURLY_RAIN[0] in given else self._loaded.drawn
+        missing = [n for n in wanted if n not in given and n not in (*COMPUTED, *drawn)]
         if missing:
             listed = ", ".join(f"{n}: {variable(n).long_name} [{variable(n).units}]" for n in missing)
             stateless = "" if set(self.prognostic) - {*missing} else (
@@ -567,10 +584,13 @@ class LandStepper:
                 f"Add them ({listed}).{stateless}"
             )
         shape = (places[0].size,) if n_steps is None else (n_steps, places[0].size)
-        if absent := [n for n in wanted if n not in given]:
+        if absent := [n for n in wanted if n not in given and n not in drawn]:
             sun = self._sun(tuple(absent), dates, places).reshape(len(absent), *shape)
             given |= dict(zip(absent, sun, strict=True))
-        columns = self._stacked([(n, given[n]) for n in wanted], shape)
+        read = [n for n in wanted if n not in drawn]
+        columns = self._stacked([(n, given[n]) for n in read], shape)
+        if len(read) < len(wanted):
+            columns = torch.cat([columns, self._drawn_rain(columns, read, dates, places)])
         low, high = self._limits[wanted]
         found = columns.numpy(force=True).reshape(len(wanted), -1)
         if not ((found >= low) & (found <= high)).all():  # false of NaN too
@@ -578,7 +598,21 @@ class LandStepper:
                 rows = found[:, i * places[0].size : (i + 1) * places[0].size]
                 check_finite(rows, wanted, wanted, date, places)
                 check_plausible(rows, wanted, date, places, self._warned)
+        if self.precipitation == "hourly":
+            check_hourly_rain(found.reshape(len(wanted), len(dates), -1), wanted, dates, places)
         return columns.reshape(len(wanted), len(dates), -1).movedim(0, -1)
+
+    def _drawn_rain(
+        self, columns: Tensor, names: Sequence[str], dates: Sequence[datetime], places: tuple[np.ndarray, np.ndarray]
+    ) -> Tensor:
+        """Return the rain of each hour (6, ...) for forcing (name, ...), that of member 0 of the default seed."""
+        known, single = self._single
+        if single is None or known is not places[0]:
+            single = Ensemble(SINGLE, *places, self.precipitation)
+            self._single = places[0], single
+        values = columns.numpy(force=True).reshape(len(names), len(dates), -1)
+        rain = single.forcings(values, names, dates)[len(names) :]
+        return torch.from_numpy(rain).reshape(-1, *columns.shape[1:]).to(columns)
 
     def _sun(
         self, names: tuple[str, ...], dates: Sequence[datetime], places: tuple[np.ndarray, np.ndarray]
@@ -680,6 +714,7 @@ def load(
     dtype: str = "float32",
     threads: int | None = None,
     execution: str = "auto",
+    precipitation: str = "mean",
 ) -> LandStepper:
     """Load a trained emulator.
 
@@ -698,6 +733,10 @@ def load(
         ``auto`` takes the compiled step if it has been made, by ``anemoi-ailand compile`` or a long run, else the plain
         one: how many steps will follow is not known here. ``compiled`` makes it first. Derivatives and double precision
         are always plain.
+    precipitation : {'mean', 'hourly', 'random'}
+        Rain within a step: spread by a formula of its mean and air temperature, given by the hour in the forcing
+        (``tprate_h1`` ... ``tprate_h6``), or drawn at random for each point, date and member of an ensemble. The
+        network is the same, and must have been trained with the present closed step unless it is ``mean``.
 
     Returns
     -------
@@ -709,7 +748,8 @@ def load(
     FileNotFoundError
         The file does not exist; the message lists checkpoints in its folder and packaged networks.
     ValueError
-        Another kind of file, a damaged packaged one, unknown precision or execution, or fewer than one thread.
+        Another kind of file, a damaged packaged one, unknown precision or execution, fewer than one thread, or a
+        network that cannot take ``precipitation``.
 
     Examples
     --------
@@ -718,7 +758,9 @@ def load(
     >>> land.prognostic[:2], land.needs["forcing_at_start"]
     (('swvl1', 'swvl2'), ('t', 'q', 'lai_lv', 'lai_hv', 'al'))
     """
-    return LandStepper.open(checkpoint, device=device, dtype=dtype, threads=threads, execution=execution)
+    return LandStepper.open(
+        checkpoint, device=device, dtype=dtype, threads=threads, execution=execution, precipitation=precipitation
+    )
 
 
 def _as_array(name: str, values: Any) -> np.ndarray:

@@ -29,13 +29,11 @@ from anemoi_ailand.physics.bounds import clamp
 from anemoi_ailand.physics.closed_step import STATE, Land, water_results
 from anemoi_ailand.physics.soil_water import (
     N_SUBSTEPS,
-    Arriving,
     Column,
     Curve,
     Setting,
     begin_water,
     end_water,
-    lateness_of,
     substep,
 )
 from anemoi_ailand.support.options import check_execution
@@ -100,6 +98,8 @@ def _impossible(land: LandModel, x: Fields) -> str | None:
         return f"the compiled one is for the CPU, and this training is on {device}"
     if land.closed is None:
         return "the model has no closed step, which is what the compiled one accelerates"
+    if land.closed.former:
+        return "its closed step is that of networks trained before"
     return missing_compiler()
 
 
@@ -127,7 +127,6 @@ class CompiledStep:
         self._out = _factors(c.given, c._out, c._out_mul, c._out_add)
         self._diagnostic = land._diagnostic_out.tolist()
         self._lower, self._upper = (v.unsqueeze(-1) for v in (land._lower, land._upper))
-        self._late = [torch.tensor(lateness_of(k)) for k in range(N_SUBSTEPS)]
         whole = partial(torch.compile, fullgraph=True, dynamic=False, options={"max_fusion_size": _FUSION})
         self._columns = whole(self._columns_of)
         self._network = torch.compile(self._outputs_of, dynamic=False)  # a network of one's own may break the graph
@@ -146,8 +145,8 @@ class CompiledStep:
         columns = self._columns(start, end).t().contiguous()
         with hidden_precision(land.hidden_dtype, columns.device):
             outputs = self._network(columns).t().contiguous()
-        done, column, soil, moving = self._above(start, end, outputs)
-        column = _MovedWater.apply(column, soil, moving, self._substep, self._pullback, self._late)
+        done, column, soil, moving, reaching = self._above(start, end, outputs)
+        column = _MovedWater.apply(column, soil, moving, reaching, self._substep, self._pullback)
         out = self._finish(done, column, outputs)
         return {name: out.t().unflatten(0, ends.shape[:1] + ends.shape[2:-1]).unsqueeze(1)}
 
@@ -168,8 +167,8 @@ class CompiledStep:
         """Return both outputs of the network side by side (row, output)."""
         return torch.cat([v.float() for v in self._land.network(columns)], dim=-1)
 
-    def _above_ground(self, start: Tensor, end: Tensor, outputs: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Return the results but those of soil water, and column and setting of that, in rows."""
+    def _above_ground(self, start: Tensor, end: Tensor, outputs: Tensor) -> tuple[Tensor, ...]:
+        """Return the results but those of soil water, and column, setting and water that arrives, in rows."""
         land, air, fields = self._physical(start.unbind(0), end.unbind(0))
         rows, n = outputs.unbind(0), self._closed.n_outputs
         sensible = self._closed.sensible_heat(rows[n:])
@@ -179,6 +178,7 @@ class CompiledStep:
             torch.stack([result[n] for n in self._closed.given if n in result]),
             _rows_of(column),
             *_packed(setting),
+            torch.stack(ground.arriving.amounts),
         )
 
     def _physical(self, start: Sequence[Tensor], end: Sequence[Tensor]) -> tuple[Land, Air, Fields]:
@@ -200,23 +200,25 @@ class _MovedWater(torch.autograd.Function):
     """Column after all substeps, with the pull-back of each computed from the column before it."""
 
     @staticmethod
-    def forward(ctx: Any, column: Tensor, soil: Tensor, moving: Tensor, step: Callable, pullback: Callable,
-                late: Sequence[Tensor]) -> Tensor:  # fmt: skip
+    def forward(ctx: Any, column: Tensor, soil: Tensor, moving: Tensor, reaching: Tensor, step: Callable,
+                pullback: Callable) -> Tensor:  # fmt: skip
         column, moving = column.detach(), moving.detach()  # one code for all substeps
-        columns = [column]
-        for place in late:
-            columns.append(step(columns[-1], soil, moving, place))
-        ctx.save_for_backward(soil, moving, *columns[:-1])
-        ctx.pullback, ctx.late = pullback, late
+        columns, amounts = [column], [v.clone() for v in reaching.detach()]
+        for amount in amounts:
+            columns.append(step(columns[-1], soil, moving, amount))
+        ctx.save_for_backward(soil, moving, *columns[:-1], *amounts)
+        ctx.pullback = pullback
         return columns[-1]
 
     @staticmethod
     def backward(ctx: Any, *outer: Tensor) -> tuple:
-        soil, moving, *columns = (v.detach() for v in ctx.saved_tensors)
-        grad, total = outer[0].contiguous(), torch.zeros_like(moving)
-        for column, place in zip(reversed(columns), reversed(ctx.late), strict=True):
-            grad, total = ctx.pullback(column, soil, moving, place, grad, total)
-        return grad, None, total, None, None, None
+        soil, moving, *saved = (v.detach() for v in ctx.saved_tensors)
+        columns, amounts = saved[:N_SUBSTEPS], saved[N_SUBSTEPS:]
+        grad, total, of_amounts = outer[0].contiguous(), torch.zeros_like(moving), []
+        for column, amount in zip(reversed(columns), reversed(amounts), strict=True):
+            grad, total, of_amount = ctx.pullback(column, soil, moving, amount, grad, total)
+            of_amounts.append(of_amount)
+        return grad, None, total, torch.stack(of_amounts[::-1]), None, None
 
 
 def _rows_of(column: Column) -> Tensor:
@@ -230,25 +232,26 @@ def _column_of(rows: Tensor) -> Column:
     return Column(_take(values, len(SOIL_LAYER_THICKNESS)), *values)
 
 
-def _packed_substep(column: Tensor, soil: Tensor, moving: Tensor, late: Tensor) -> Tensor:
+def _packed_substep(column: Tensor, soil: Tensor, moving: Tensor, reaching: Tensor) -> Tensor:
     """Call the substep with column and setting in rows (quantity, row)."""
-    return _rows_of(substep(_column_of(column), _unpacked(soil, moving), late))
+    return _rows_of(substep(_column_of(column), _unpacked(soil, moving), reaching))
 
 
 def _packed_pullback(
-    column: Tensor, soil: Tensor, moving: Tensor, late: Tensor, grad: Tensor, total: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Return the gradient by ``column`` for that by the column after, and add that by ``moving`` to ``total``."""
-    _, pull = torch.func.vjp(lambda c, m: _packed_substep(c, soil, m, late), column, moving)
-    of_column, of_moving = pull(grad)
-    return of_column, total + of_moving
+    column: Tensor, soil: Tensor, moving: Tensor, reaching: Tensor, grad: Tensor, total: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the gradients by ``column`` and ``reaching`` for that by the column after, and add that by ``moving``."""
+    _, pull = torch.func.vjp(lambda c, m, r: _packed_substep(c, soil, m, r), column, moving, reaching)
+    of_column, of_moving, of_reaching = pull(grad)
+    return of_column, total + of_moving, of_reaching
 
 
 def _packed(setting: Setting) -> tuple[Tensor, Tensor]:
     """Stack what follows from the soil type, and what depends on state and network (quantity, row)."""
     s = setting
     soil = [*(v.squeeze(-1) for v in s.curve), s.wilting, s.full, s.fastest, *s.most]
-    return torch.stack(soil), torch.stack([*s.ice, *s.gains, *s.flowing, *s.per_distance, s.capacity, *s.arriving])
+    moving = [*s.ice, *s.gains, *s.flowing, *s.per_distance, s.capacity, s.exponent]
+    return torch.stack(soil), torch.stack(moving)
 
 
 def _unpacked(soil: Tensor, moving: Tensor) -> Setting:
@@ -258,7 +261,7 @@ def _unpacked(soil: Tensor, moving: Tensor) -> Setting:
     wilting, full, fastest = _take(s, 3)
     most, n = tuple(s), len(SOIL_LAYER_THICKNESS)
     ice, gains, flowing, per_distance = (_take(m, k) for k in (n, n, n, n - 1))
-    return Setting(curve, wilting, full, fastest, most, ice, gains, flowing, per_distance, next(m), Arriving(*m))
+    return Setting(curve, wilting, full, fastest, most, ice, gains, flowing, per_distance, *m)
 
 
 def _take(values: Iterator[Tensor], number: int) -> tuple[Tensor, ...]:

@@ -53,7 +53,7 @@ class PointBlocks(Callback):
     static_noise : float
         Noise on the static fields of a training sample, in units of their standard deviation over the points; one draw
         per point and sample, 0 for none. With few points a network would otherwise identify each point by its static
-        fields and fail elsewhere.
+        fields and fail elsewhere. What is exactly zero, no lake or no snow, stays zero.
     state_noise : float
         Noise on the initial state of a training sample, in units of the change in 6 h, 0 for none; the targets stay
         clean. The network learns to recover from an error, which long roll-outs need.
@@ -227,7 +227,8 @@ class BlockReader:
         first = int(rng.integers(store.total)) if self._points != store.total else 0
         window = store.read(positions, first, self._points)
         for dates, (columns, scale) in zip((window, window[:1]), self._noise, strict=False):
-            dates[..., columns] += scale * rng.standard_normal((*window.shape[1:3], len(columns)), dtype=np.float32)
+            noise = scale * rng.standard_normal((*window.shape[1:3], len(columns)), dtype=np.float32)
+            dates[..., columns] += np.where(window[0][..., columns] == 0.0, np.float32(0.0), noise)
         return torch.from_numpy(window)
 
     def _generator(self, positions: Any) -> np.random.Generator:

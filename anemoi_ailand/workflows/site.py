@@ -92,6 +92,7 @@ def site(
     dataset_name: str | None = None,
     device: str = "cpu",
     execution: str = "auto",
+    precipitation: str = "mean",
     progress: bool = True,
 ) -> Path:
     """Run the network once for all places, and write series, figure, scores and a summary of each.
@@ -114,6 +115,8 @@ def site(
         Device of torch.
     execution : {'auto', 'plain', 'compiled'}
         See :func:`~anemoi_ailand.rollout.step.compiled_step.open_step`.
+    precipitation : {'mean', 'hourly', 'random'}
+        Rain within the step; see :func:`~anemoi_ailand.load`.
     progress : bool
         Show a progress bar on a terminal.
 
@@ -139,7 +142,7 @@ def site(
     with complete_folder(output, PROOF) as folder:
         chosen = select(dataset, places, start, lead, end, within, dataset_name)
         n_steps = chosen.last - chosen.first
-        step = open_step(checkpoint, device, execution, len(chosen.points) * n_steps)
+        step = open_step(checkpoint, device, execution, len(chosen.points) * n_steps, precipitation)
         emulated = forecast(step, dataset, chosen.points, chosen.first, n_steps, progress=progress)
         header = _header(chosen, step)
         forcing = [n for n in step.inputs if variable(n).role is Role.FORCING and not variable(n).computed]
@@ -291,6 +294,7 @@ def _header(chosen: Selection, step: LandStep) -> dict[str, Any]:
         "checkpoint": str(step.path),
         "checkpoint_sha256": checkpoint_checksum(step.path),
         "execution": step.execution,
+        "precipitation": step.precipitation,
         "dataset": chosen.dataset_name,
         "start": stamp(chosen.dates[0]),
         "end": stamp(chosen.dates[-1]),

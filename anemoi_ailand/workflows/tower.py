@@ -75,6 +75,7 @@ def tower(
     spin_up: int = LONGEST_SPIN_UP,
     device: str = "cpu",
     execution: str = "auto",
+    precipitation: str = "mean",
     progress: bool = True,
 ) -> Path:
     """Run the network with the weather of a tower's own file, and write series, figure and all rules that were used.
@@ -118,6 +119,8 @@ def tower(
         Device of torch.
     execution : {'auto', 'plain', 'compiled'}
         See :func:`~anemoi_ailand.rollout.step.compiled_step.open_step`.
+    precipitation : {'mean', 'hourly', 'random'}
+        Rain within the step; see :func:`~anemoi_ailand.load`.
     progress : bool
         Show a progress bar on a terminal.
 
@@ -149,7 +152,7 @@ def tower(
             reader = with_properties(records, known, nearest.static(), nearest.seasons(), str(nearest))
         first, last = period(_dates(reader), start, lead, end)
         work = last - first + spin_up * len(_dates(reader))  # at most: the spin-up ends when the soil is in balance
-        step = open_step(checkpoint, device, execution, work)
+        step = open_step(checkpoint, device, execution, work, precipitation)
         _warn_of_albedo(step.inputs, reader.rules["albedo"])
         result = _run(step, reader, nearest, _dates(reader), (first, last), spin_up, progress)
         _write(folder, place, reader, step, *result)
@@ -276,7 +279,7 @@ def _write(
     rules = reader.rules | made
     header: dict[str, Any] = {
         **record_header(SCHEMA), "checkpoint": str(step.path), "checkpoint_sha256": checkpoint_checksum(step.path),
-        "execution": step.execution,
+        "execution": step.execution, "precipitation": step.precipitation,
         "tower_file": reader.name, "start": stamp(dates[0]), "end": stamp(dates[-1]), "steps": len(dates) - 1,
     }  # fmt: skip
     sentence = (
@@ -286,7 +289,9 @@ def _write(
     attributes = {k: str(v) for k, v in header.items() if k != "schema"} | {"title": sentence, "versions": versions()}
     attributes |= {f"rule_{k}": v for k, v in rules.items()}
     times = dates.tolist()
-    forcing = [n for n in reader.variables if variable(n).role is Role.FORCING and not n.startswith("late_")]
+    parts = (Time.LATE_MEAN, Time.HOUR_MEAN)
+    rows = (variable(n) for n in reader.variables)
+    forcing = [row.name for row in rows if row.role is Role.FORCING and row.time not in parts]
     driven = dict(zip(forcing, reader.read(forcing, times[1:])[:, :, 0], strict=True))
     emulated = {n: outputs[:, i] for i, n in enumerate(step.outputs)}
     found = Found(place, 0, place.latitude, place.longitude, 0.0)

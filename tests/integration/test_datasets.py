@@ -18,7 +18,7 @@ from anemoi.datasets import open_dataset
 from anemoi_ailand.data.land_data import open_data
 from anemoi_ailand.data.open_reader import open_reader
 from anemoi_ailand.support.packaged import find, folder
-from anemoi_ailand.variables import VARIABLES
+from anemoi_ailand.variables import HOURLY_RAIN, VARIABLES
 from tests.support.commands import run_command
 
 pytestmark = pytest.mark.slow
@@ -122,7 +122,7 @@ def test_native_recipe_without_change(tmp_path):
     anemoi("create", find("recipes", "ecland-native"), tmp_path / "native.zarr")
     ds = open_dataset(str(tmp_path / "native.zarr"))
     assert ds.shape == (83, len(ds.variables), 1, 4)
-    assert set(VARIABLES) - set(ds.variables) == {"climate_class"}
+    assert set(VARIABLES) - set(ds.variables) == {"climate_class", *HOURLY_RAIN}  # hourly rain on request
 
 
 def test_reference_recipe(tmp_path, monkeypatch):
@@ -153,7 +153,8 @@ def test_tower_recipe_holds_out_whole_sites(tmp_path, monkeypatch):
     assert {site[i] for i in ids[held == 1]} == {"Amplero", "FortPeck", "Bondville"}
     assert not {site[i] for i in ids[held == 0]} & {"Amplero", "FortPeck", "Bondville"}
     assert held.tolist() == sorted(held) and set(ids) == set(site)
-    assert set(open_reader(str(shared / "reference" / "ecland_2018.nc")).variables) <= set(ds.variables)
+    offered = set(open_reader(str(shared / "reference" / "ecland_2018.nc")).variables)
+    assert offered - set(HOURLY_RAIN) <= set(ds.variables)
 
 
 def test_join_with_other_sources_and_filters(tmp_path):

@@ -8,7 +8,7 @@ import itertools
 import torch
 
 from anemoi_ailand.constants import SOIL_LAYER_THICKNESS, STEP_SECONDS, WATER_DENSITY
-from anemoi_ailand.physics.closed_step import FLUXES, N_CONTROLS, Land
+from anemoi_ailand.physics.closed_step import N_CONTROLS, Land
 from anemoi_ailand.physics.soil import soil_of, soil_table
 from anemoi_ailand.physics.vegetation_water import root_table, roots_of
 
@@ -46,6 +46,12 @@ def land(n=64, seed=0, dtype=torch.float64, **changes):
         "roots": roots(n),
         "capacity_exponent": _uniform(g, 0.01, 0.5, n),
         "urban": torch.relu(_uniform(g, -0.6, 0.4, n)),
+    }
+    fields |= {
+        "tsn": _uniform(g, 250.0, 273.16, n),
+        "slw": 0.03 * fields["sd"] * _uniform(g, 0.0, 1.0, n),
+        "asn": _uniform(g, 0.5, 0.85, n),
+        "lake": torch.zeros(n, dtype=torch.float64),
         **changes,
     }
     return to(Land(soil=ground, **fields), dtype)
@@ -71,6 +77,10 @@ def corners(dtype=torch.float64):
             roots=roots(len(share)),
             capacity_exponent=torch.full_like(share, 0.3),
             urban=torch.full_like(share, 0.1),
+            tsn=temperature.clamp(180.0, 273.16),
+            slw=share * sd,
+            asn=0.5 + 0.35 * share,
+            lake=torch.zeros_like(share),
         ),
         dtype,
     )
@@ -79,14 +89,14 @@ def corners(dtype=torch.float64):
 def to(columns, dtype):
     """Land in another precision; saturation is never exceeded by rounding."""
     ground = type(columns.soil)(*(v.to(dtype) for v in columns.soil))
-    moved = Land(*(v if k == "soil" else v.to(dtype) for k, v in columns._asdict().items()))
+    moved = Land(*(v if v is None or k == "soil" else v.to(dtype) for k, v in columns._asdict().items()))
     return moved._replace(soil=ground, theta=torch.minimum(moved.theta, ground.saturated))
 
 
 def pick(columns, order):
     """Select columns by index."""
     ground = type(columns.soil)(*(v[order] for v in columns.soil))
-    return Land(*(ground if k == "soil" else v[order] for k, v in columns._asdict().items()))
+    return Land(*(ground if k == "soil" else v if v is None else v[order] for k, v in columns._asdict().items()))
 
 
 def outputs(columns, scale=1.0, seed=1):
@@ -102,14 +112,14 @@ def layers(state, name="swvl"):
 
 
 def residual(before, after):
-    """Precipitation minus change of storage and fluxes out of the land [kg m-2], float64."""
+    """Precipitation minus change of storage and fluxes out of land without lakes [kg m-2], float64."""
 
     def storage(swvl, sd, src):
         depth = torch.tensor(SOIL_LAYER_THICKNESS, dtype=torch.float64)
         return WATER_DENSITY * (swvl.double() * depth).sum(-1) + sd.double() + src.double()
 
     stored = storage(layers(after), after["sd"], after["src"]) - storage(before.theta, before.sd, before.src)
-    lost = STEP_SECONDS * sum(after[name].double() for name in FLUXES)
+    lost = STEP_SECONDS * sum(after[name].double() for name in ("evap", "sro", "ssro"))
     return before.rain.double() + before.snowfall.double() - stored - lost
 
 
@@ -130,12 +140,10 @@ def fields(columns, seed=2):
         "tvl": torch.full((n,), 1.0),
         "tvh": torch.full((n,), 3.0),
         "cur": columns.urban,
-        "cl": 0.5 * columns.urban.flip(0),
+        "cl": torch.zeros(n) if columns.lake is None else columns.lake,
         "sdor": (100.0 + 1000.0 * columns.capacity_exponent) / (1.0 - columns.capacity_exponent),
         **dict.fromkeys(("evap", "sro", "ssro", "cos_julian_day"), torch.zeros(n)),
-        "tsn": _uniform(g, 255.0, 273.0, n),
-        "slw": 0.1 * columns.sd,
-        "asn": 0.5 + 0.35 * columns.snowc,
+        **{k: v for k in ("tsn", "slw", "asn") if (v := getattr(columns, k)) is not None},
         "al": 0.1 + 0.2 * columns.theta[..., 3],
         "avg_sdswrf": 600.0 * columns.theta[..., 2],
         "lai_lv": _uniform(g, 0.0, 5.0, n),

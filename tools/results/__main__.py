@@ -22,7 +22,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools.results import commands, derivatives, real_weather, reference_set
+from tools.results import commands, derivatives, real_weather, reference_set, snow_and_runoff
 from tools.results.pages import Blocks, renew_pages
 from tools.results.steps import ROOT, Inputs
 
@@ -42,6 +42,7 @@ PARTS = {
     real_weather.PART: Part(("towers",), real_weather.renew),
     "site": Part(("reference",), commands.renew_site),
     reference_set.PART: Part(("reference",), reference_set.renew),
+    snow_and_runoff.PART: Part(("reference", "towers", "real"), snow_and_runoff.renew),
     derivatives.PART: Part(("reference", "differences"), derivatives.renew),
     "stability": Part(("reference",), commands.renew_stability),
     "quickstart": Part((), commands.renew_quickstart),

@@ -22,7 +22,7 @@ from anemoi_ailand.data.grib.time_series import (
     text,
 )
 from anemoi_ailand.data.reader import Coverage, common_period
-from anemoi_ailand.variables import VARIABLES, Time
+from anemoi_ailand.variables import HOURLY_RAIN, VARIABLES, Time
 
 LOG = logging.getLogger(__name__)
 
@@ -32,7 +32,7 @@ _STEP = STEP_HOURS * HOUR
 def common_coverage(sources: dict[str, Series], name: str) -> tuple[Coverage, dict[str, Series]]:
     """Return the dates with all variables, and the series of these variables.
 
-    Means of instants and means over the last hours of the step are left out unless the archive has them at every date.
+    Means of instants and means over parts of the step are left out unless the archive has them at every date.
     For all other variables a gap is an error. ``name`` describes the files in messages.
     """
     moving = {n: s for n, s in sources.items() if not isinstance(s, Constant | Climatology)}
@@ -40,9 +40,12 @@ def common_coverage(sources: dict[str, Series], name: str) -> tuple[Coverage, di
         raise ValueError(f"{name} holds nothing that changes in time. Add the files of states and fluxes to `path`.")
     stamps = _stamps(list(moving.values()))
     covered = {n: s.covers(stamps) for n, s in moving.items()}
-    optional = {n for n, s in moving.items() if isinstance(s, Trapezoid) or VARIABLES[n].time is Time.LATE_MEAN}
+    parts = (Time.LATE_MEAN, Time.HOUR_MEAN)
+    optional = {n for n, s in moving.items() if isinstance(s, Trapezoid) or VARIABLES[n].time in parts}
     kept = {n for n in moving if n not in optional or _whole(covered[n])}
-    if left := [n for n in moving if n not in kept]:
+    # a forecast may be hourly in its first days only, which must not end it
+    kept -= {n for n in HOURLY_RAIN if n in kept and (covered["avg_tprate"] & ~covered[n]).any()}
+    if left := [n for n in moving if n not in (*kept, *HOURLY_RAIN)]:
         LOG.warning("Left out, because the files do not have them at every date: %s", left)
     for n in kept:
         if not covered[n].any():

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from anemoi_ailand.data.derived import MONTHLY, rules
+from anemoi_ailand.data.derived import MONTHLY, halves, rules
 from anemoi_ailand.data.files.netcdf import is_netcdf
 from anemoi_ailand.data.files.paths import description
 from anemoi_ailand.data.grib.coverage import common_coverage
@@ -93,7 +93,7 @@ class GribReader:
         self.point_id = marks.get("point_id", self._points.keep.astype("i8"))
         self.climate_class = marks.get("climate_class")
         held = {*self._series, *self._points.fields}
-        self._rules = rules(held)
+        self._rules = rules(held) | halves(held)
         self.variables = tuple(n for n in VARIABLES if n in {*held, *self._rules} - {*leave_out, *MARKS})
         if made := [n for n in self.variables if n not in held]:
             LOG.info("Derived from other variables in the files: %s", made)

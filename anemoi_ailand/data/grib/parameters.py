@@ -14,7 +14,7 @@ from enum import IntEnum
 
 from anemoi_ailand.support.units import AMOUNTS, known_units
 from anemoi_ailand.support.units import factor as units_factor
-from anemoi_ailand.variables import Time, variable
+from anemoi_ailand.variables import HOURLY_RAIN, Time, variable
 
 
 class Level(IntEnum):
@@ -131,6 +131,7 @@ PARAMETERS: dict[str, tuple[Parameter, ...]] = {
     "late_sdswrf": _SOLAR,
     "late_tprate": _RAIN,
     "late_tsrwe": _SNOWFALL,
+    **dict.fromkeys(HOURLY_RAIN, _RAIN),
     **_surface(lai_lv=66, lai_hv=67, al=174),
     **_surface(lsm=172, z=129, sdor=160, cl=26, dl=228007, cur=229001, cvl=27, cvh=28, tvl=29, tvh=30, slt=43),
 }
@@ -157,7 +158,7 @@ def archive_param(name: str) -> str | None:
     A flux has one only as a mean over the step (``avg_sdswrf``): ``sshf`` is an amount in the archive, and a flux here.
     """
     row = variable(name)
-    if name in _OTHER_UNITS or row.time is Time.LATE_MEAN:
+    if name in _OTHER_UNITS or row.time in (Time.LATE_MEAN, Time.HOUR_MEAN):
         return None
     for way in PARAMETERS.get(name, ()):
         same = way.short_name == name and way.mean == (row.time is Time.INTERVAL_MEAN) and way.sign == 1

@@ -22,13 +22,15 @@ from anemoi_ailand.data.grib.accumulation import Intervals, cover, simple_ends
 from anemoi_ailand.data.grib.index import Header, Scan
 from anemoi_ailand.data.grib.parameters import MEANS_OF_INSTANTS, PARAMETERS, Level, Parameter, factor
 from anemoi_ailand.physics.vegetation import middles_around
-from anemoi_ailand.variables import Time, variable
+from anemoi_ailand.variables import HOURLY_RAIN, Time, variable
 
 HOUR = 3600
 #: Tolerance of the depth of the lower bound of a soil layer [m].
 _SAME_DEPTH = 0.015
 #: Length of the mean, by time semantics of the table [s].
-_LENGTH = {Time.INTERVAL_MEAN: STEP_HOURS * HOUR, Time.LATE_MEAN: STEP_HOURS * HOUR // 2}
+_LENGTH = {Time.INTERVAL_MEAN: STEP_HOURS * HOUR, Time.LATE_MEAN: STEP_HOURS * HOUR // 2, Time.HOUR_MEAN: HOUR}
+#: Time from the end of the mean to the stamp [s], where there is any.
+_BEFORE = {name: number * HOUR for number, name in enumerate(reversed(HOURLY_RAIN))}
 
 _MONTHS = 12
 
@@ -174,12 +176,13 @@ class Trapezoid:
 
 @dataclass(frozen=True)
 class Means:
-    """Mean over an interval ending at the stamp, from archived amounts or means over intervals."""
+    """Mean over an interval ending ``before`` the stamp [s], from archived amounts or means over intervals."""
 
     way: Parameter
     intervals: Intervals
     length: int
     scale: float
+    before: int = 0
 
     @property
     def rows(self) -> np.ndarray:
@@ -188,7 +191,7 @@ class Means:
 
     def covers(self, stamps: np.ndarray) -> np.ndarray:
         """Return whether the archive can form the interval of each stamp."""
-        known = self.intervals
+        known, stamps = self.intervals, stamps - self.before
         covered = np.isin(stamps, simple_ends(known, self.length))
         possible = np.isin(stamps, known.end) & np.isin(stamps - self.length, np.append(known.begin, known.end))
         for i in np.flatnonzero(possible & ~covered):
@@ -197,7 +200,7 @@ class Means:
 
     def terms(self, stamp: int) -> Terms:
         """Return amounts divided by the length of the interval, or means weighted by their own lengths."""
-        k = self.intervals
+        k, stamp = self.intervals, stamp - self.before
         found = cover(k, stamp - self.length, stamp)
         if found is None:
             raise ValueError(
@@ -270,7 +273,7 @@ def _build(scan: Scan, name: str, way: Parameter, rows: np.ndarray, restart: int
         start = _starts(scan, way, rows, restart)
         keep = end > start
         begin, end, base, rows = (base + start)[keep], (base + end)[keep], base[keep], rows[keep]
-        return Means(way, Intervals.of(begin, end, base, rows), _LENGTH[row.time], scale)
+        return Means(way, Intervals.of(begin, end, base, rows), _LENGTH[row.time], scale, _BEFORE.get(name, 0))
     order = np.lexsort((~scan.column("analysis")[rows], end, base + end))
     times, first = np.unique((base + end)[order], return_index=True)
     rows = rows[order][first]

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from anemoi_ailand.constants import C4_CODE, SOIL_LAYER_THICKNESS, STEP, STEP_HOURS, WATER_DENSITY
-from anemoi_ailand.data.derived import MONTHLY, rules
+from anemoi_ailand.data.derived import MONTHLY, halves, rules
 from anemoi_ailand.data.native.interval_means import native_step, whole_ends, window
 from anemoi_ailand.data.native.native_files import NativeFile, Series, scan
 from anemoi_ailand.data.native.native_variables import CLIMATE, RULES, SOIL, WRONG_UNITS, Rule
@@ -57,7 +57,7 @@ class NativeReader:
         self._series = {k: Series(v) for k, v in by_role.items() if k not in self._static}
         self._constants = self._make_constants()
         self._moving = {n: r for n, r in RULES.items() if self._is_there(n, r)}
-        self._derived = rules(self._moving)
+        self._derived = rules(self._moving) | halves(self._moving)
         self._monthly = {n: m for n, m in MONTHLY.items() if m in self._units("surfclim")}
         self.variables = self._list_variables()
         self.coverage = self._find_coverage()
@@ -109,7 +109,7 @@ class NativeReader:
         step = native_step(series.stamps, series.name)
         first, last = series.stamps[0], series.stamps[-1]
         if rule.hours:
-            first, last = whole_ends(series.stamps, rule.hours, rule.kind, series.name)
+            first, last = whole_ends(series.stamps, rule.hours + rule.before, rule.kind, series.name)
         if rule.role == "o_d2m" and not ("forcing" in self._series and self._series["forcing"].stamps[-1] > last):
             LOG.info("The last record of %s (%s) is omitted: ecLand writes it with clamped forcing", series.name, last)
             last = last - step
@@ -169,7 +169,7 @@ class NativeReader:
         if not rule.hours:
             found = values(series.at(dates))
             return found if rule.level is None else found[:, rule.level] * self._soil_factor(rule)
-        ends = np.array(dates, "datetime64[s]")
+        ends = np.array(dates, "datetime64[s]") - np.timedelta64(rule.before, "h")
         records, weights = window(series.stamps, ends, rule.hours, rule.kind, series.name)
         needed, places = np.unique(records, return_inverse=True)
         return np.einsum("ek...,k->e...", values(needed)[places.reshape(records.shape)], weights)

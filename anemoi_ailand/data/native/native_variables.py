@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from anemoi_ailand.data.native.interval_means import Kind
+from anemoi_ailand.variables import HOURLY_RAIN
 
 #: Term of a sum: name in the file and factor.
 Part = tuple[str, float]
@@ -15,13 +16,17 @@ Part = tuple[str, float]
 
 @dataclass(frozen=True)
 class Rule:
-    """Sum of ``parts`` from files of one role, at the stamp (``hours`` 0) or as a mean over the hours before it."""
+    """Sum of ``parts`` from files of one role, at the stamp (``hours`` 0) or as a mean over the hours before it.
+
+    The mean ends ``before`` the stamp [h].
+    """
 
     role: str
     parts: tuple[Part, ...]
     hours: int = 0
     kind: Kind = Kind.INSTANT
     level: int | None = None
+    before: int = 0
 
 
 def _state(name: str, level: int | None = None) -> Rule:
@@ -80,6 +85,10 @@ RULES: dict[str, Rule] = {
     "late_sdswrf": _forcing(3, Kind.MEAN, "SWdown"),
     "late_tprate": _forcing(3, Kind.MEAN, "Rainf", "Snowf"),
     "late_tsrwe": _forcing(3, Kind.MEAN, "Snowf"),
+    **{
+        name: replace(_forcing(1, Kind.MEAN, "Rainf", "Snowf"), before=before)
+        for before, name in enumerate(reversed(HOURLY_RAIN))
+    },
 }
 
 #: Constants in ``surfclim``, by name in the table.

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from anemoi_ailand.constants import C4_CODE, STEP
-from anemoi_ailand.data.derived import MONTHLY, ONE_SUFFICES, Rule, rules
+from anemoi_ailand.data.derived import MONTHLY, ONE_SUFFICES, Rule, halves, rules
 from anemoi_ailand.data.files import paths
 from anemoi_ailand.data.files.netcdf import POINT_DIMENSIONS, filled, labels, open_file, read_records, times
 from anemoi_ailand.data.reader import MARKS, Coverage, check_request, common_period
@@ -108,7 +108,7 @@ class PointReader:
                 f"{sorted(set().union(*(f.dynamic | f.constant for f in indexed)))}. Correct `path` or `layout`."
             )
         held = [n for n, o in self._origins.items() if VARIABLES[n].time is Time.CONSTANT]
-        self._derived: dict[str, Rule] = rules(held)
+        self._derived: dict[str, Rule] = rules(held) | halves(self._origins)
         self.variables = tuple(v.name for v in rows if v.name in {*self._origins, *self._derived})
         self.coverage = self._find_coverage()
         LOG.info("%d variables at %d points, %s", len(self.variables), len(self.point_id), self.coverage)

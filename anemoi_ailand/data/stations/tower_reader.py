@@ -22,7 +22,7 @@ from anemoi_ailand.data.stations.tower_series import clean
 from anemoi_ailand.data.stations.tower_site import TowerSite, complete, site_of
 from anemoi_ailand.physics.vegetation import climatology_of_day
 from anemoi_ailand.support.options import check_known
-from anemoi_ailand.variables import VARIABLES, Time
+from anemoi_ailand.variables import HOURLY_RAIN, VARIABLES, Time
 
 LOG = logging.getLogger(__name__)
 
@@ -37,6 +37,8 @@ _MEANS = {"sdswrf": "short_wave", "sdlwrf": "long_wave", "tprate": "precipitatio
 
 #: Length of a mean by the prefix of the variable [h].
 _HOURS = {"avg": 6, "late": 3}
+
+_HOUR = np.timedelta64(1, "h")
 
 
 class TowerReader:
@@ -205,5 +207,8 @@ def _six_hourly(records: TowerRecords, series: dict[str, np.ndarray]) -> tuple[n
             for name, key in group.items():
                 if f"{prefix}_{name}" in VARIABLES:
                     out[f"{prefix}_{name}"] = np.r_[np.nan, series[key][records_of] @ weights]
+    for before, name in enumerate(reversed(HOURLY_RAIN)) if records.step <= _HOUR else ():
+        records_of, weights = window(records.ends, dates[1:] - before * _HOUR, 1, Kind.MEAN, what)
+        out[name] = np.r_[np.nan, series["precipitation"][records_of] @ weights]
     out["avg_cpfr"] = np.r_[np.nan, np.zeros(len(dates) - 1)]
     return dates, out

@@ -14,9 +14,9 @@ import pandas as pd
 
 from anemoi_ailand.evaluation.scores.metrics import UNITLESS
 from anemoi_ailand.support.units import DAY
-from anemoi_ailand.variables import variable
+from anemoi_ailand.variables import HOURLY_RAIN, variable
 
-_PRECIPITATION = ("avg_tprate", "avg_tsrwe", "late_tprate", "late_tsrwe")
+_PRECIPITATION = ("avg_tprate", "avg_tsrwe", "late_tprate", "late_tsrwe", *HOURLY_RAIN)
 
 #: Factor and unit of the variables with another display unit.
 _SHOWN = {

@@ -12,8 +12,10 @@ import numpy as np
 
 from anemoi_ailand.rollout.ensembles.forcing_spread import PerturbedForcing
 from anemoi_ailand.rollout.ensembles.options import EnsembleOptions
+from anemoi_ailand.rollout.ensembles.random_rain import RandomRain
 from anemoi_ailand.rollout.ensembles.smooth_fields import SmoothFields
 from anemoi_ailand.rollout.ensembles.state_spread import perturbed_states, states_of_files
+from anemoi_ailand.variables import HOURLY_RAIN
 
 #: A run without an ensemble.
 SINGLE = EnsembleOptions(members=1)
@@ -27,19 +29,25 @@ class Ensemble:
     also after a restart.
     """
 
-    def __init__(self, options: EnsembleOptions, latitudes: np.ndarray, longitudes: np.ndarray) -> None:
+    def __init__(
+        self, options: EnsembleOptions, latitudes: np.ndarray, longitudes: np.ndarray, precipitation: str = "mean"
+    ) -> None:
         self.options = options
         self.members = range(options.first, options.first + options.members)
         self._where = latitudes, longitudes
         self._places = np.tile(latitudes, options.members), np.tile(longitudes, options.members)
         self._smooth: SmoothFields | None = None
         self._forcing: PerturbedForcing | None = None
-        if options.initial or options.forcing:
+        self._rain: RandomRain | None = None
+        if options.initial or options.forcing or precipitation == "random":
             self._smooth = SmoothFields(latitudes, longitudes, options.length_km, options.seed)
         if options.forcing and self._smooth:
             self._forcing = PerturbedForcing(
                 options.forcing, self._smooth, self.members, options.seed, control=options.control
             )
+
+        if precipitation == "random" and self._smooth:
+            self._rain = RandomRain(self._smooth, self.members, options.seed)
 
     def __len__(self) -> int:
         return len(self.members)
@@ -63,11 +71,21 @@ class Ensemble:
         """Return the forcing of the next step, (variable, point) to (variable, member x point)."""
         return self._forcing.step(values, names).reshape(len(names), -1) if self._forcing else self.static(values)
 
-    def forcings(self, values: np.ndarray, names: Sequence[str]) -> np.ndarray:
-        """Return the forcing of the next steps, (variable, step, point) to (variable, step, member x point)."""
+    def forcings(self, values: np.ndarray, names: Sequence[str], dates: Sequence[datetime]) -> np.ndarray:
+        """Return the forcing of the next steps, (variable, step, point) to (variable, step, member x point).
+
+        With random rain within the step, the further variables :attr:`drawn` follow.
+        """
         if self._forcing is None:
-            return self.static(values)
-        return np.stack([self.forcing(one, names) for one in values.swapaxes(0, 1)], axis=1)
+            out = self.static(values)
+        else:
+            out = np.stack([self.forcing(one, names) for one in values.swapaxes(0, 1)], axis=1)
+        return out if self._rain is None else np.concatenate([out, self._rain(out, names, dates)])
+
+    @property
+    def drawn(self) -> tuple[str, ...]:
+        """Forcing that is drawn here and not read."""
+        return HOURLY_RAIN if self._rain is not None else ()
 
     def static(self, values: np.ndarray) -> np.ndarray:
         """Repeat fields for every member, (..., point) to (..., member x point)."""

@@ -12,6 +12,7 @@ import numpy as np
 from anemoi_ailand.constants import STEP_HOURS, TETENS_ICE, TETENS_PRESSURE, TETENS_WATER, TRIPLE_POINT
 from anemoi_ailand.rollout.ensembles.options import ForcingSpread
 from anemoi_ailand.rollout.ensembles.smooth_fields import SmoothFields, innovations, perturbs
+from anemoi_ailand.variables import HOURLY_RAIN
 
 #: Perturbed quantities, in the order of the correlations.
 KINDS = ("precipitation", "shortwave", "longwave", "temperature")
@@ -27,7 +28,7 @@ CORRELATIONS = np.array([
 
 #: Variables of each quantity. Instants of temperature and humidity have the perturbation at their time, means over the
 #: step the mean of the perturbations at both ends.
-_PRECIPITATION = ("avg_tprate", "avg_tsrwe", "late_tprate", "late_tsrwe")
+_PRECIPITATION = ("avg_tprate", "avg_tsrwe", "late_tprate", "late_tsrwe", *HOURLY_RAIN)
 _SHORTWAVE = ("avg_sdswrf", "late_sdswrf")
 _HUMIDITY = {"q": "t", "avg_q": "avg_t"}
 

@@ -90,12 +90,16 @@ class EnsembleOptions(Strict):
             raise ValueError("there are both `initial` and `initial_files`; choose one")
         if self.initial_files is not None and not names_members(self.initial_files):
             raise ValueError("`initial_files` has no {member}, so that all members would be the same; add it")
-        if self.members > 1 and not (self.initial or self.initial_files or self.forcing or self.checkpoints):
+        return self
+
+    def check_members_differ(self, precipitation: str) -> None:
+        """Refuse several members without any difference; rain within the step is drawn for each if it is random."""
+        others = self.initial or self.initial_files or self.forcing or self.checkpoints
+        if self.members > 1 and not others and precipitation != "random":
             raise ValueError(
                 "all members would be the same; give `initial`, `initial_files`, `forcing` or `checkpoints` "
-                "(`initial: {}` for the defaults)"
+                "(`initial: {}` for the defaults), or `precipitation: random`"
             )
-        return self
 
 
 def names_members(path: str) -> bool:

@@ -76,6 +76,11 @@ class FieldsAtPoints:
         self._first = 0
         self._block = np.empty((0, len(points), len(stored.names)), dtype=np.float32)
 
+    @property
+    def places(self) -> tuple[np.ndarray, np.ndarray]:
+        """Latitudes and longitudes, each of shape (point,)."""
+        return self.stored.latitudes[self.points], self.stored.longitudes[self.points]
+
     def at(self, date: int) -> np.ndarray:
         """Return the values at the date of index ``date``, shape (point, variable)."""
         if not self._first <= date < self._first + len(self._block):
@@ -85,8 +90,7 @@ class FieldsAtPoints:
 
     def check(self, values: np.ndarray, date: int, needed: Sequence[str]) -> None:
         """Refuse missing ``values`` (point, variable) of the variables ``needed``, with date and place."""
-        where = self.stored.latitudes[self.points], self.stored.longitudes[self.points]
-        check_finite(values.T, self.stored.names, needed, self.date(date), where)
+        check_finite(values.T, self.stored.names, needed, self.date(date), self.places)
 
     def date(self, date: int) -> datetime:
         """Return the date of an index."""

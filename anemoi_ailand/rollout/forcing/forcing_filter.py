@@ -16,7 +16,7 @@ import numpy as np
 
 from anemoi_ailand.constants import STEP, STEP_HOURS
 from anemoi_ailand.support.units import AMOUNTS, CONVERSIONS, Conversion, convert, table_units
-from anemoi_ailand.variables import variable
+from anemoi_ailand.variables import HOURLY_RAIN, variable
 
 LOG = logging.getLogger(__name__)
 
@@ -25,6 +25,10 @@ TOLERANCE = 1.0e-6
 
 #: Treatments of bad values.
 POLICIES = ("error", "hold", "clip")
+
+#: Largest difference of the mean of hourly precipitation from that of the step [1], and what rounding may be: 0.01 kg
+#: m-2 over the step [kg m-2 s-1].
+_RAIN_TOLERANCE, _RAIN_ROUNDING = 0.01, 0.01 / STEP.total_seconds()
 
 #: Number of bad points listed in a message.
 _LISTED = 3
@@ -213,6 +217,27 @@ def check_finite(
                     else "Check state, forcing and units there."
                 )
             )
+
+
+def check_hourly_rain(values: np.ndarray, names: Sequence[str], dates: Sequence[datetime], where: Where) -> None:
+    """Refuse hourly precipitation whose mean is not that of the step, shape (variable, date, point).
+
+    Nothing is checked without hourly precipitation, and missing values are left to the other checks.
+    """
+    if HOURLY_RAIN[0] not in names:
+        return
+    at = list(names).index
+    mean = np.stack([values[at(n)] for n in HOURLY_RAIN]).mean(axis=0, dtype=np.float64)
+    step = values[at("avg_tprate")]
+    wrong = np.abs(mean - step) > np.maximum(_RAIN_TOLERANCE * np.abs(step), _RAIN_ROUNDING)
+    if wrong.any():
+        k, i = np.argwhere(wrong)[0]
+        raise ValueError(
+            f"The mean of `{HOURLY_RAIN[0]}` to `{HOURLY_RAIN[-1]}` is not `avg_tprate` at {wrong.sum()} of "
+            f"{wrong.size} values, the first at {dates[k]:%Y-%m-%d %H:%M}, latitude {where[0][i]:.3f}, longitude "
+            f"{where[1][i]:.3f}: {mean[k, i]:.4g} and {step[k, i]:.4g} kg m-2 s-1. Give rates of the six hours that "
+            "end at the stamp, from the same source, or set `precipitation: mean`."
+        )
 
 
 def check_plausible(values: np.ndarray, names: Sequence[str], date: datetime, where: Where, warned: set[str]) -> None:

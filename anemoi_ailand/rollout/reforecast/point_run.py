@@ -18,7 +18,8 @@ from torch import Tensor
 from anemoi_ailand.constants import STEP_HOURS
 from anemoi_ailand.data.reader import Reader
 from anemoi_ailand.data.sun import COMPUTED, compute
-from anemoi_ailand.rollout.forcing.forcing_filter import check_finite
+from anemoi_ailand.rollout.ensembles.ensemble import SINGLE, Ensemble
+from anemoi_ailand.rollout.forcing.forcing_filter import check_finite, check_hourly_rain
 from anemoi_ailand.rollout.run.progress import Progress
 from anemoi_ailand.rollout.step.advance import StepLayout
 from anemoi_ailand.rollout.step.checkpoint import LandStep
@@ -165,16 +166,23 @@ class PointRun:
 
     def _slots(self, reader: Reader, names: Sequence[str], dates: Sequence[datetime]) -> Tensor:
         """Return slots (date, point, input) with the values of ``names`` at ``dates``."""
+        drawn = [n for n in names if n in self.step.drawn]
+        names = [n for n in names if n not in drawn]
         missing = [n for n in names if n not in reader.variables and n not in COMPUTED]
         if missing:
             raise ValueError(f"{reader.name} has no {missing}, which the model {self.step.path.name} reads.")
         held = [n for n in names if n not in COMPUTED]
         sun = [n for n in names if n in COMPUTED]
-        values = np.concatenate([reader.read(held, dates), compute(sun, dates, *self._places)]).transpose(1, 0, 2)
+        values = np.concatenate([reader.read(held, dates), compute(sun, dates, *self._places)])
+        if drawn:
+            values = Ensemble(SINGLE, *self._places, "random").forcings(values, [*held, *sun], dates)
+        else:
+            check_hourly_rain(values, [*held, *sun], dates, self._places)
+        values = values.transpose(1, 0, 2)
         for date, one in zip(dates, values, strict=True):
-            check_finite(one, [*held, *sun], [*held, *sun], date, self._places)
+            check_finite(one, [*held, *sun, *drawn], [*held, *sun], date, self._places)
         rows = torch.from_numpy(np.ascontiguousarray(values.swapaxes(1, 2))).to(self.step.device)
-        return self.layout.slot(rows, self.layout.sources([*held, *sun]))
+        return self.layout.slot(rows, self.layout.sources([*held, *sun, *drawn]))
 
 
 def _pieces(n_steps: int, n_rows: int, device: torch.device, ends: Sequence[int] = ()) -> list[tuple[int, int]]:

@@ -18,7 +18,7 @@ from anemoi_ailand.rollout.forcing.dataset_fields import StoredFields
 from anemoi_ailand.rollout.reforecast.reforecast_file import CHUNK_SIZE, Layout, ReforecastFile
 from anemoi_ailand.rollout.reforecast.sweep import sweep
 from anemoi_ailand.rollout.run.progress import Progress
-from anemoi_ailand.rollout.step.checkpoint import LandStep, checkpoint_checksum, load_step
+from anemoi_ailand.rollout.step.checkpoint import LandStep, checkpoint_checksum, load_step, with_precipitation
 from anemoi_ailand.rollout.step.compiled_step import choose_execution
 from anemoi_ailand.rollout.step.row_blocks import BlockStep
 from anemoi_ailand.support.checksum import ROLL_OUT, loaded_sha256
@@ -88,6 +88,7 @@ def reforecast(
     batch_rows: int | None = None,
     device: str = "cpu",
     execution: str = "auto",
+    precipitation: str = "mean",
     progress: bool = True,
     overwrite: bool = False,
 ) -> Path:
@@ -120,6 +121,8 @@ def reforecast(
         Device of torch.
     execution : {'auto', 'plain', 'compiled'}
         See :func:`~anemoi_ailand.rollout.step.compiled_step.open_step`.
+    precipitation : {'mean', 'hourly', 'random'}
+        Rain within the step; see :func:`~anemoi_ailand.load`.
     progress : bool
         Show a bar on a terminal.
     overwrite : bool
@@ -151,15 +154,15 @@ def reforecast(
     dates, hours = _starts(starts), _leads(leads)
     if batch_rows is not None and batch_rows < 1:
         raise ValueError(f"batch_rows is {batch_rows}. Give 1 or more.")
-    step = load_step(checkpoint, device)
+    step = with_precipitation(load_step(checkpoint, device), precipitation)
     names = _chosen(step.outputs, variables, step.path)
-    stored = StoredFields(dataset, step.inputs)
+    stored = StoredFields(dataset, _read(step))
     first, where = _positions(stored, dates, hours), checked_points(points, len(stored.latitudes), stored.path)
     steps = len(dates) * len(where) * int(hours[-1] // STEP_HOURS)
     step = choose_execution(step, execution, steps)
     run = Run(step, stored, first, where, hours // STEP_HOURS, names, batch_rows)
     attributes = {"label": label, "checkpoint": str(step.path), "checkpoint_sha256": checkpoint_checksum(step.path)}
-    attributes["execution"] = step.execution
+    attributes |= {"execution": step.execution, "precipitation": step.precipitation}
     attributes["code_sha256"] = loaded_sha256(ROLL_OUT)
     ids = stored.point_id
     layout = Layout(
@@ -183,13 +186,18 @@ def forecast(
 
     ``points`` and ``start`` are indices in the dataset. Returns the outputs by name, each of shape (step, point).
     """
-    stored = StoredFields(dataset, step.inputs)
+    stored = StoredFields(dataset, _read(step))
     run = Run(step, stored, np.array([start]), points, np.arange(1, n_steps + 1), step.outputs)
     out = np.empty((n_steps, len(step.outputs), len(points)), dtype=np.float32)
     with Progress(n_steps * len(points), progress, "Rollout") as bar:
         for _, kept, part, values in run.forecasts(bar):
             out[kept, :, part] = values
     return dict(zip(step.outputs, out.swapaxes(0, 1), strict=True))
+
+
+def _read(step: LandStep) -> tuple[str, ...]:
+    """Return the inputs of a step that are read from a dataset."""
+    return tuple(n for n in step.inputs if n not in step.drawn)
 
 
 class Run:

@@ -10,8 +10,11 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
+from anemoi_ailand.rollout.ensembles.ensemble import SINGLE, Ensemble
 from anemoi_ailand.rollout.forcing.dataset_fields import FieldsAtPoints
+from anemoi_ailand.rollout.forcing.forcing_filter import check_hourly_rain
 from anemoi_ailand.rollout.step.advance import StepLayout
 from anemoi_ailand.rollout.step.checkpoint import LandStep
 from anemoi_ailand.rollout.step.row_blocks import BlockStep, steps_at_once
@@ -41,6 +44,7 @@ def sweep(
     """
     step = blocks.step
     layout = StepLayout(step.inputs, step.outputs, device=step.device)
+    rain = Ensemble(SINGLE, *fields.places, step.precipitation)
     first = last = 0  # the roll-outs first:last are active
     while first < len(starts):
         if first == last:
@@ -49,12 +53,13 @@ def sweep(
             slots = torch.empty((0, len(now), len(step.inputs)), device=step.device)
         if last < len(starts) and starts[last] == date:
             fields.check(now, date, layout.prognostic)
-            slots = torch.cat([slots, on_device(now, step)[None]])
+            further = len(step.inputs) - now.shape[1]  # random rain, which no start reads
+            slots = torch.cat([slots, pad(on_device(now, step), (0, further))[None]])
             last += 1
         active = last - first
         until = min([starts[first] + n_steps, *starts[last : last + 1]])  # the next end or start
         until = min(until, date + steps_at_once(active * len(now), step.device))
-        now, forcing = read_forcing(fields, layout, range(date, until), now)
+        now, forcing = read_forcing(fields, layout, range(date, until), now, rain)
         start = slots.flatten(0, 1)
         out = blocks.steps(layout, start, on_device(forcing, step).repeat(1, 1, active).mT)
         for forecast in out.unflatten(1, (active, -1)):
@@ -71,21 +76,28 @@ def on_device(values: np.ndarray, step: LandStep) -> Tensor:
 
 
 def read_forcing(
-    fields: FieldsAtPoints, layout: StepLayout, dates: range, now: np.ndarray
+    fields: FieldsAtPoints, layout: StepLayout, dates: range, now: np.ndarray, rain: Ensemble | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Read the forcing (step, forcing, point) of the steps that begin at ``dates``; refuse missing values.
 
     ``now`` (point, input) are the fields at the first date. They come back as those at the last date, after the steps.
-    Fields that the model does not read, such as the state of the dataset, are not checked.
+    Fields that the model does not read, such as the state of the dataset, are not checked. Hourly rain that is drawn
+    at random, by ``rain``, is not read.
     """
-    columns, forcing = layout.columns(layout.forcing).tolist(), []
+    drawn = () if rain is None else rain.drawn
+    given, ends = ([n for n in names if n not in drawn] for names in (layout.forcing, layout.forcing_end))
+    columns, forcing = layout.columns(given).tolist(), []
     for date in dates:
         following = fields.at(date + 1)
         fields.check(now, date, layout.fields_start)
-        fields.check(following, date + 1, layout.forcing_end)
+        fields.check(following, date + 1, ends)
         forcing.append(following[:, columns].T)
         now = following
-    return now, np.stack(forcing)
+    values, stamps = np.stack(forcing, axis=1), [fields.date(date + 1) for date in dates]
+    check_hourly_rain(values, given, stamps, fields.places)
+    if drawn and rain is not None:
+        values = rain.forcings(values, given, stamps)
+    return now, values.swapaxes(0, 1)
 
 
 def _check_forecast(forecast: Tensor, step: LandStep, fields: FieldsAtPoints, starts: Sequence[int], date: int) -> None:

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from anemoi_ailand.constants import STEP
 from anemoi_ailand.rollout.ensembles.ensemble import Ensemble
-from anemoi_ailand.rollout.forcing.forcing_filter import ForcingFilter, check_finite, check_plausible
+from anemoi_ailand.rollout.forcing.forcing_filter import ForcingFilter, check_finite, check_hourly_rain, check_plausible
 from anemoi_ailand.rollout.step.advance import StepLayout
 from anemoi_ailand.rollout.step.row_blocks import BlockStep
 
@@ -33,7 +33,7 @@ class Rollout:
     ensemble : Ensemble
         Members and their perturbations.
     start : numpy.ndarray, shape (input, point)
-        State, static fields and forcing at the initial date, in the order of the model's inputs.
+        State, static fields and forcing at the initial date, in the order of the model's inputs; without hourly rain.
     forcing : sequence of str
         Variables that are new at every step.
     date : datetime
@@ -58,6 +58,8 @@ class Rollout:
         _check_alike(networks)
         self.networks, self.ensemble, self.where = list(networks), ensemble, where
         # forcing that was constant over the training period counts as static, as Anemoi has it among constant fields
+        self._given = tuple(forcing)
+        forcing = (*self._given, *ensemble.drawn)
         self.layout = StepLayout(step.inputs, step.outputs, forcing=forcing, device=step.device)
         self.inputs, self.outputs, self.prognostic = step.inputs, step.outputs, self.layout.prognostic
         self.forcing, self.date, self.number = self.layout.forcing, date, 0
@@ -67,7 +69,8 @@ class Rollout:
 
     def _first(self, start: np.ndarray) -> Tensor:
         """Start slot of the first step, checked."""
-        fields, layout = dict(zip(self.inputs, start, strict=True)), self.layout
+        # hourly rain comes last among the inputs, and is not read at a start
+        fields, layout = dict(zip(self.inputs, start, strict=False)), self.layout
         states = self.ensemble.states(fields, self.prognostic, self.date)
         places = self.ensemble.places()
         check_finite(states, self.prognostic, self.prognostic, self.date, places)
@@ -91,7 +94,7 @@ class Rollout:
         """Make the next steps with the forcing at their ends, bitwise as one by one.
 
         Shapes: ``(forcing, step, point) -> (step, member x point, output)``, a new tensor with points innermost in
-        memory.
+        memory. Random rain within the step is not among the forcing that is given.
 
         Raises
         ------
@@ -99,8 +102,9 @@ class Rollout:
             Forcing that is missing or out of bounds, or a result that is not finite, with variable, date and place.
         """
         dates = [self.date + (k + 1) * STEP for k in range(values.shape[1])]
-        values = self._filter.several(values, self.forcing, dates, self.where)
-        rows = torch.from_numpy(np.asarray(self.ensemble.forcings(values, self.forcing), dtype=np.float32))
+        check_hourly_rain(values, self._given, dates, self.where)
+        values = self._filter.several(values, self._given, dates, self.where)
+        rows = torch.from_numpy(np.asarray(self.ensemble.forcings(values, self._given, dates), dtype=np.float32))
         out = self.computed(rows.movedim(0, -1))
         if not math.isfinite(out.sum()):  # ten times faster than a test of every value
             for date, one in zip(dates, out.numpy(), strict=True):

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from anemoi.utils.dates import as_timedelta
 from pydantic import BeforeValidator, Field, model_validator
 
-from anemoi_ailand.constants import STEP, STEP_HOURS, Execution
+from anemoi_ailand.constants import STEP, STEP_HOURS, Execution, Precipitation
 from anemoi_ailand.rollout.ensembles.options import EnsembleOptions, names_members
 from anemoi_ailand.support.configuration import HomePath, Strict, checked
 
@@ -65,6 +65,9 @@ class RunOptions(Strict):
         File of the last state, for the input ``land-state`` of a later run; with ``{member}`` for an ensemble.
     execution : {'auto', 'plain', 'compiled'}
         See :func:`~anemoi_ailand.rollout.step.compiled_step.open_step`.
+    precipitation : {'mean', 'hourly', 'random'}
+        Rain within the step: spread by a formula, given by the forcing (``tprate_h1`` ... ``tprate_h6``), or drawn at
+        random for each member, see :class:`~anemoi_ailand.rollout.ensembles.random_rain.RandomRain`.
     threads, block_rows : int, optional
         See :class:`~anemoi_ailand.rollout.step.row_blocks.BlockStep`.
     dry_run : bool
@@ -76,6 +79,7 @@ class RunOptions(Strict):
     bad_forcing: Literal["error", "hold", "clip"] = "error"
     final_state: HomePath | None = None
     execution: Execution = "auto"
+    precipitation: Precipitation = "mean"
     threads: Annotated[int, Field(ge=1)] | None = None
     block_rows: Annotated[int, Field(ge=1)] | None = None
     dry_run: bool = False
@@ -83,6 +87,8 @@ class RunOptions(Strict):
     @model_validator(mode="after")
     def _states_differ(self) -> RunOptions:
         members = self.ensemble.members if self.ensemble else 1
+        if self.ensemble is not None:
+            self.ensemble.check_members_differ(self.precipitation)
         if self.final_state is not None and not names_members(str(self.final_state)) and members > 1:
             raise ValueError("`final_state` is one file for several members; put {member} into its name")
         return self

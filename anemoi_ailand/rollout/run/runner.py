@@ -48,6 +48,7 @@ from anemoi_ailand.rollout.step.pretrained import checkpoint_path
 from anemoi_ailand.rollout.step.row_blocks import BlockStep, steps_at_once
 from anemoi_ailand.rollout.step.state_file import warn_of_other_execution
 from anemoi_ailand.support.netcdf_lock import NETCDF_LOCK
+from anemoi_ailand.variables import HOURLY_RAIN
 
 LOG = logging.getLogger(__name__)
 
@@ -178,6 +179,8 @@ class LandForecasterRunner(RunnerHooks, Runner):
         config = {k: v for k, v in dict(self.config).items() if k not in _MAY_CHANGE}
         date = self.reference_date or self.prognostics_inputs[self._dataset].default_initial_date()
         own = {k: v for k, v in self.options.model_dump().items() if k in ("ensemble", "bad_forcing")}
+        if self.options.precipitation != "mean":  # older restart files do not state it
+            own["precipitation"] = self.options.precipitation
         further = [checkpoint_checksum(checkpoint_path(p)) for p in self._other_checkpoints]
         return json.loads(json.dumps({**config, **own, "further": further, "date": date}, default=str))
 
@@ -248,7 +251,7 @@ class LandForecasterRunner(RunnerHooks, Runner):
             if self.options.dry_run and self.device.type == "cpu":  # only a run compiles: take what there is
                 chosen, work = "plain" if chosen == "plain" else "auto", 0
             paths = [self._path, *self._other_checkpoints]
-            self._steps_opened = [open_step(p, self.device, chosen, work) for p in paths]
+            self._steps_opened = [open_step(p, self.device, chosen, work, self.options.precipitation) for p in paths]
             start = self.prognostics_inputs[self._dataset]
             if stopped:
                 warn_of_other_execution("The stopped run", stopped, self.execution)
@@ -298,7 +301,7 @@ class LandForecasterRunner(RunnerHooks, Runner):
     def _members(self, where: tuple[np.ndarray, np.ndarray]) -> Ensemble:
         """Return the members, created once for outputs and steps, as random fields take time."""
         if self._ensemble is None:
-            self._ensemble = Ensemble(self.options.ensemble or SINGLE, *where)
+            self._ensemble = Ensemble(self.options.ensemble or SINGLE, *where, self.options.precipitation)
         return self._ensemble
 
     def _check_room(self, n_points: int) -> tuple[int, int]:
@@ -308,9 +311,16 @@ class LandForecasterRunner(RunnerHooks, Runner):
         restart_bytes = kept * 4 * members * n_points * n_inputs
         return check_room(self._writers, self._steps + 1, members * n_points, members, restart_bytes)
 
+    def create_input(self, input_type: Any, dataset_name: str, metadata: Any) -> Any:
+        """Create an input; that of the forcing reads hourly rain, too, if the run takes it."""
+        made = super().create_input(input_type, dataset_name, metadata)
+        if input_type == "dynamic_forcings" and self.options.precipitation == "hourly":
+            made.variables = [*made.variables, *HOURLY_RAIN]
+        return made
+
     def _forcing_names(self) -> list[str]:
         handler = cast("LandTensorHandler", self.tensor_handlers[self._dataset])
-        names = handler.input_names()
+        names = [*handler.input_names(), *HOURLY_RAIN]
         return [names[i] for provider in handler.dynamic_forcings_providers for i in provider.mask]
 
     def _forcing(self, dates: list[datetime.datetime], where: tuple[np.ndarray, np.ndarray]) -> ReadAhead:

@@ -17,7 +17,7 @@ from anemoi.inference.types import Date, FloatArray, IntArray, State
 
 from anemoi_ailand.data.sun import COMPUTED, DAILY, compute
 from anemoi_ailand.rollout.forcing.forcing_filter import check_finite
-from anemoi_ailand.variables import END, START, taken_at, variable
+from anemoi_ailand.variables import END, HOURLY_RAIN, START, taken_at, variable
 
 #: Supporting arrays of a checkpoint that tie it to its training points.
 _TRAINING_POINTS = ("latitudes", "longitudes", "grid_indices")
@@ -90,7 +90,7 @@ class LandTensorHandler(TensorHandler):
         date = input_state["date"] + self.metadata.timestep
         for provider in self.dynamic_forcings_providers:
             values = provider.load_forcings_array(list[Date]([date]), input_state)[:, 0]
-            own = [names[i] for i in provider.mask]
+            own = provider.variables
             check_finite(values, own, taken_at(END, own), date, where)
         return start[None]
 
@@ -100,8 +100,14 @@ class LandTensorHandler(TensorHandler):
             return [SunForcings(self, variables, mask)]
         return super().create_dynamic_computed_forcings(variables, mask)
 
+    def create_dynamic_coupled_forcings(self, variables: list[str], mask: IntArray) -> list[Forcings]:
+        """Return a provider of the forcing, with hourly rain after the inputs of the checkpoint if the run takes it."""
+        further = [n for n in self.dynamic_forcings_input.variables if n in HOURLY_RAIN]
+        after = len(self.input_names()) + np.arange(len(further))
+        return super().create_dynamic_coupled_forcings([*variables, *further], np.append(mask, after))
+
     def input_names(self) -> list[str]:
-        """Input variables, in the order of the model's input."""
+        """Input variables of the checkpoint, in the order of the model's input."""
         order = self.metadata.variable_to_input_tensor_index
         return sorted(order, key=order.__getitem__)
 

@@ -7,21 +7,24 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from copy import deepcopy
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast, get_args
 
 import torch
 from anemoi.inference.checkpoint import Checkpoint
+from anemoi.models.preprocessing.normalizer import InputNormalizer
 from anemoi.utils.checkpoints import load_metadata
 from torch import Tensor
 
-from anemoi_ailand.constants import TASK_NAME
-from anemoi_ailand.hosts.anemoi_models import load_model
+from anemoi_ailand.constants import TASK_NAME, Precipitation
+from anemoi_ailand.hosts.anemoi_models import load_model, widen_normaliser
 from anemoi_ailand.rollout.step.batch_invariance import make_batch_invariant, padded_rows
 from anemoi_ailand.rollout.step.pretrained import checkpoint_path, pretrained_names
 from anemoi_ailand.support.checksum import file_sha256
 from anemoi_ailand.support.disk_errors import not_found
+from anemoi_ailand.variables import HOURLY_RAIN
 
 LOG = logging.getLogger(__name__)
 
@@ -46,6 +49,8 @@ class LandStep:
         Device of rows and weights.
     compiled : callable, optional
         The same step, compiled; see :func:`~anemoi_ailand.rollout.step.compiled_step.open_step`.
+    precipitation : {'mean', 'hourly', 'random'}
+        Rain within the step; see :func:`with_precipitation`.
     """
 
     model: Any
@@ -55,11 +60,17 @@ class LandStep:
     path: Path
     device: torch.device
     compiled: Any = None
+    precipitation: Precipitation = "mean"
 
     @property
     def execution(self) -> str:
         """Name of the execution with its precision, which outputs and restart files record."""
         return self.compiled.name if self.compiled is not None else "plain"
+
+    @property
+    def drawn(self) -> tuple[str, ...]:
+        """Inputs that are drawn at random and not read."""
+        return HOURLY_RAIN if self.precipitation == "random" else ()
 
     @property
     def prognostic(self) -> tuple[str, ...]:
@@ -139,6 +150,39 @@ def load_step(path: str | Path, device: str | torch.device = "cpu") -> LandStep:
     )
     LOG.debug("Land model from %s: %s -> %s", path, step.inputs, step.outputs)
     return step
+
+
+def with_precipitation(step: LandStep, precipitation: str) -> LandStep:
+    """Return a step that reads the precipitation of each hour, unless ``precipitation`` is ``mean``.
+
+    Its inputs end with :data:`~anemoi_ailand.variables.HOURLY_RAIN`, in the units of the table. Only the closed step
+    reads them, not the network.
+
+    Raises
+    ------
+    ValueError
+        An unknown ``precipitation``, or a checkpoint without the present closed step.
+    """
+    if precipitation not in get_args(Precipitation):
+        raise ValueError(f"`precipitation` is {precipitation!r}. Give one of {', '.join(get_args(Precipitation))}.")
+    if precipitation == "mean":
+        return step
+    model = deepcopy(step.model)
+    if model.model.closed is None:
+        raise ValueError(
+            f"The checkpoint {step.path} has no closed step, so it cannot take `precipitation: {precipitation}`. Set "
+            "`precipitation: mean`."
+        )
+    try:
+        model.model.closed.read_hourly_rain(len(step.inputs))
+    except ValueError as error:
+        raise ValueError(f"The checkpoint {step.path} cannot take `precipitation: {precipitation}`. {error}") from error
+    for processor in model.pre_processors[step.dataset].processors.values():
+        if isinstance(processor, InputNormalizer):
+            widen_normaliser(processor, len(HOURLY_RAIN))
+    return replace(
+        step, model=model, inputs=(*step.inputs, *HOURLY_RAIN), precipitation=cast("Precipitation", precipitation)
+    )
 
 
 def check_device(device: str | torch.device) -> None:

@@ -27,7 +27,7 @@ from tqdm import tqdm
 from anemoi_ailand.hosts.torch_inductor import Library, compile_library, missing_compiler
 from anemoi_ailand.model.precision import in_hardware
 from anemoi_ailand.rollout.step.batch_invariance import ROWS_COMPILED
-from anemoi_ailand.rollout.step.checkpoint import LandStep, checkpoint_checksum, load_step
+from anemoi_ailand.rollout.step.checkpoint import LandStep, checkpoint_checksum, load_step, with_precipitation
 from anemoi_ailand.rollout.step.device_step import DeviceStep, execution_name
 from anemoi_ailand.rollout.step.fused_step import (
     TOLERANCE,
@@ -58,8 +58,9 @@ CACHE = "AILAND_CACHE"
 
 
 def open_step(
-    checkpoint: str | Path, device: str | torch.device = "cpu", execution: str = "auto", point_steps: int = 0
-) -> LandStep:
+    checkpoint: str | Path, device: str | torch.device = "cpu", execution: str = "auto", point_steps: int = 0,
+    precipitation: str = "mean",
+) -> LandStep:  # fmt: skip
     """Load a checkpoint as :func:`~anemoi_ailand.rollout.step.checkpoint.load_step` does, for many steps.
 
     Parameters
@@ -72,9 +73,12 @@ def open_step(
         ``point_steps`` exceed :data:`PAYS`, and takes the plain step on an accelerator.
     point_steps : int
         Rows times steps of the work ahead, as far as known.
+    precipitation : {'mean', 'hourly', 'random'}
+        Rain within the step; see :func:`~anemoi_ailand.rollout.step.checkpoint.with_precipitation`. Compiled steps that
+        read hourly rain are files of their own.
     """
     check_execution(execution)
-    return choose_execution(load_step(checkpoint, device), execution, point_steps)
+    return choose_execution(with_precipitation(load_step(checkpoint, device), precipitation), execution, point_steps)
 
 
 def choose_execution(step: LandStep, execution: str, point_steps: int) -> LandStep:

@@ -22,7 +22,7 @@ from anemoi_ailand.data.grib.index import scan
 from anemoi_ailand.data.grib.parameters import PARAMETERS, Level, archive_param, level_kind
 from anemoi_ailand.data.open_reader import open_reader
 from anemoi_ailand.data.reader import Reader
-from anemoi_ailand.variables import VARIABLES
+from anemoi_ailand.variables import HOURLY_RAIN, VARIABLES
 from tests.support.files import ramp, write_land
 from tests.support.grib import (
     AMOUNTS,
@@ -95,6 +95,26 @@ def test_input_from_one_of_several_forecasts(empty: Archive) -> None:
     shortest, first = GribReader(files(empty.folder)), GribReader(files(empty.folder), forecast="2020-04-01T00")
     np.testing.assert_allclose(shortest.read(["swvl1"], DATES[:3])[0, :, 0], [0.2, 0.4, 0.4], rtol=1e-6)
     np.testing.assert_allclose(first.read(["swvl1"], DATES[:3])[0, :, 0], [0.2, 0.2, 0.2], rtol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["by the hour", "since the start", "hourly at first"])
+def test_hourly_rain(empty: Archive, kind: str) -> None:
+    """Amounts of each hour, or since the start of a forecast, give its rate; an archive that ends hourly has none."""
+    amounts = np.arange(12.0) ** 2 * 1e-4  # m
+    states(empty, 3)
+    ends = [3, 6, 9, 12] if kind == "hourly at first" else range(1, 13)
+    for end in sorted({*ends, *range(1, 7)}):
+        start = end - 1 if kind == "by the hour" else 0
+        empty.amount("tp.grib", points(empty, amounts[start:end].sum()), 228, FIRST, start, end)
+    reader = GribReader(files(empty.folder))
+    assert reader.coverage.last == DATES[2]
+    names = ["avg_tprate", *HOURLY_RAIN]
+    found = reader.read(names, DATES[1:3])[..., 0]
+    np.testing.assert_allclose(found[0], amounts.reshape(2, 6).mean(1) / 3.6, rtol=1e-5)
+    hours = amounts.reshape(2, 6) / 3.6
+    if kind == "hourly at first":
+        hours = np.repeat(hours.reshape(2, 2, 3).mean(2), 3, axis=1)
+    np.testing.assert_allclose(found[1:].T, hours, rtol=1e-4, atol=1e-9)
 
 
 def test_unknown_forecast(archive: Archive) -> None:
@@ -171,7 +191,9 @@ def test_table_and_parameters_agree() -> None:
     """Every variable with a GRIB name in the table is read from it; other parameters are known exceptions."""
     named = {n: v.grib for n, v in VARIABLES.items() if v.grib}
     assert {n for n, g in named.items() if g not in [p.short_name for p in PARAMETERS.get(n, ())]} == set()
-    assert set(PARAMETERS) - set(named) == {"slw", "evap", "late_sdswrf", "late_tprate", "late_tsrwe"}
+    assert set(PARAMETERS) - set(named) == {
+        "slw", "evap", "late_sdswrf", "late_tprate", "late_tsrwe", *HOURLY_RAIN,
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("edition", [1, 2])

@@ -21,14 +21,15 @@ from anemoi_ailand.data.native.native_reader import NativeReader
 from anemoi_ailand.data.native.native_variables import CLIMATE, RULES
 from anemoi_ailand.data.open_reader import open_reader
 from anemoi_ailand.support.packaged import folder
-from anemoi_ailand.variables import VARIABLES, Time
+from anemoi_ailand.variables import HOURLY_RAIN, VARIABLES, Time
 from tests.support.files import native_copy, spoil, without_records
 
 NATIVE = folder("sample") / "native"
 EXPECTED = open_reader(str(NATIVE / "expected.nc"))
 POINTS = open_reader(str(NATIVE / "points"), point_id=str(NATIVE / "points" / "point_index_in_main_run.txt"))
 DATES = [EXPECTED.coverage.first + i * STEP for i in range(83)]
-SHARED = [n for n in POINTS.variables if n in EXPECTED.variables]
+#: Without hourly rain: the reference set knows the halves of the step only.
+SHARED = [n for n in POINTS.variables if n in EXPECTED.variables and n not in HOURLY_RAIN]
 
 #: Variables that are zero in these weeks: no snow melts, no snow is wet.
 FROZEN = {"slw", "smlt"}
@@ -120,7 +121,29 @@ def test_variables_follow_from_the_files(tmp_path):
     assert set(POINTS.variables) - set(of(native).variables) == {"gpp", "nee"}
     without_records(native / "forcing", [i for i in range(505) if i % 6])
     late = {"late_sdswrf", "late_tprate", "late_tsrwe"}
-    assert set(POINTS.variables) - set(of(native).variables) == {"gpp", "nee", *late}
+    assert set(POINTS.variables) - set(of(native).variables) == {"gpp", "nee", *late, *HOURLY_RAIN}
+
+
+def test_hourly_rain_is_that_of_each_hour(tmp_path):
+    """Rates are the records of the six hours, whose mean is that of the step; 3-hourly forcing gives that of halves."""
+    names = ["avg_tprate", "late_tprate", *HOURLY_RAIN]
+    total, late, *hours = POINTS.read(names, DATES)
+    assert (np.ptp(hours, axis=0) > 0.0).any()
+    np.testing.assert_allclose(np.mean(hours, axis=0), total, rtol=1e-5, atol=1e-10)
+    with netCDF4.Dataset(NATIVE / "points" / "forcing") as ds:
+        stamps = netCDF4.num2date(ds["time"][:], ds["time"].units, only_use_cftime_datetimes=False)
+        at = [list(stamps).index(DATES[3] - timedelta(hours=5 - k)) for k in range(6)]
+        rain = (ds["Rainf"][:] + ds["Snowf"][:]).reshape(len(stamps), -1)
+    np.testing.assert_allclose([hour[3] for hour in hours], rain[at], rtol=1e-5)
+    native = native_copy(tmp_path / "n")
+    with netCDF4.Dataset(native / "forcing", "a") as ds:
+        for name in ("Rainf", "Snowf"):  # as from a model that writes means over 3 h
+            ds[name][1:] = np.repeat(ds[name][1:].reshape(-1, 3, *ds[name].shape[1:]).mean(1), 3, axis=0)
+    without_records(native / "forcing", [i for i in range(505) if i % 3])
+    halves = of(native).read(names, DATES)
+    np.testing.assert_allclose(halves[:2], [total, late], rtol=1e-5, atol=1e-10)
+    np.testing.assert_allclose(halves[5:], np.tile(late, (3, 1, 1)), rtol=1e-5, atol=1e-10)
+    np.testing.assert_allclose(halves[2:5], np.tile(2.0 * total - late, (3, 1, 1)), rtol=1e-4, atol=1e-9)
 
 
 def test_chain_of_runs_is_joined_by_time(tmp_path):
@@ -182,7 +205,7 @@ def test_leaf_area_is_constant_over_a_utc_day():
     assert (values[:4] == values[0]).all() and (values[4] != values[0]).any()
 
 
-HOURS = {Time.INSTANT: 0, Time.INTERVAL_MEAN: 6, Time.LATE_MEAN: 3}
+HOURS = {Time.INSTANT: 0, Time.INTERVAL_MEAN: 6, Time.LATE_MEAN: 3, Time.HOUR_MEAN: 1}
 MADE = {"avg_cpfr", "c4"}  #: derived from others in native_reader.py
 
 

@@ -17,7 +17,7 @@ from anemoi_ailand.data.open_reader import open_reader
 from anemoi_ailand.data.reader import MARKS
 from anemoi_ailand.data.source import EcLandSource
 from anemoi_ailand.data.sun import COMPUTED, compute
-from anemoi_ailand.variables import VARIABLES
+from anemoi_ailand.variables import HOURLY_RAIN, VARIABLES
 from tests.support.files import FIRST, STEP, ramp, spoil, stamps, write_land
 
 SAMPLE = "$AILAND_SAMPLE"
@@ -35,10 +35,14 @@ def block(found: LandFields, name: str) -> np.ndarray:
     return found.block[:, found.names.index(name)]
 
 
-def test_default_is_all_variables():
+def test_default_is_all_variables(tmp_path):
     """Those of the files, sun and calendar, and labels of points."""
     names = set(fields().names)
-    assert names == set(VARIABLES) - {"sp", "u", "v"}
+    assert names == set(VARIABLES) - {"sp", "u", "v", *HOURLY_RAIN}
+    assert set(fields(hourly_rain=True).names) == names | set(HOURLY_RAIN)
+    path = write_land(tmp_path / "a.nc", {"swvl1": ramp(4, 3)}, stamps(4))
+    with pytest.raises(ValueError, match=r"'tprate_h1'.* are not in"):
+        source(path=str(path), hourly_rain=True)
     assert {"insolation", *MARKS} <= names
 
 

@@ -17,7 +17,7 @@ from anemoi_ailand.data.stations.tower_file import read_tower
 from anemoi_ailand.data.stations.tower_reader import open_tower, with_properties
 from anemoi_ailand.data.stations.tower_series import clean
 from anemoi_ailand.data.stations.tower_site import BY_COVER, TowerSite, read_site
-from anemoi_ailand.variables import VARIABLES, Role
+from anemoi_ailand.variables import HOURLY_RAIN, VARIABLES, Role
 from tests.support.files import LATITUDE, LONGITUDE, TOWER_SITE, UTC_OFFSET, write_tower
 
 HERE = {"latitude": LATITUDE, "longitude": LONGITUDE, "utc_offset": UTC_OFFSET}
@@ -47,6 +47,8 @@ def test_six_hourly_values(files):
         "avg_v": 0.0, "late_tprate": rain[at - 5 : at + 1].mean(),
     }  # fmt: skip
     np.testing.assert_allclose([found[n] for n in names], [expected[n] for n in names], rtol=1e-6)
+    hours = reader.read(HOURLY_RAIN, [date])[:, 0, 0]
+    np.testing.assert_allclose(hours, rain[at - 11 : at + 1].reshape(6, 2).mean(1), rtol=1e-6)
 
 
 def test_instants_begin_one_step_before_the_means(files):

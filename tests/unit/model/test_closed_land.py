@@ -12,12 +12,15 @@ import torch
 from anemoi_ailand.constants import ZERO_CELSIUS
 from anemoi_ailand.model.closed_land import AT_END, AT_START, CATEGORIES, ClosedLand
 from anemoi_ailand.model.columns import StepColumns
-from anemoi_ailand.model.contrasts import N_CONTRASTS, N_REFLECTED, Air, contrasts
+from anemoi_ailand.model.contrasts import N_CONTRASTS, N_REFLECTED, N_SNOW_AND_LAKE, Air, contrasts, snow_and_lake
 from anemoi_ailand.physics import budgets
-from anemoi_ailand.physics.closed_step import N_CONTROLS, STATE
+from anemoi_ailand.physics.closed_step import N_CONTROLS, STATE, split_controls
 from anemoi_ailand.rollout.step.checkpoint import load_step
 from tests.support import columns as case
 from tests.support.land import BALANCED, CLOSED, TOLD
+
+#: Columns of the contrasts where the albedo is known.
+TOLD_COLUMNS = N_CONTRASTS + N_REFLECTED
 
 #: Rounding of normalised fields in float32, in standard deviations.
 ROUNDING = 1e-5
@@ -50,8 +53,11 @@ def test_land_survives_normalisation():
     """Every field of the land comes back in its unit, to the rounding of float32; soils exactly."""
     columns = case.land(70)
     rebuilt, _, _ = before(columns)
-    sizes = {"theta": 0.12, "temperature": 14.0, "sd": 50.0, "rsn": 70.0, "rain": 2.0, "snowfall": 0.5}
-    for name, expected in columns._asdict().items():
+    sizes = {"theta": 0.12, "temperature": 14.0, "sd": 50.0, "rsn": 70.0, "rain": 2.0, "snowfall": 0.5, "tsn": 7.0}
+    assert rebuilt.slw is None and rebuilt.asn is None and rebuilt.lake is None  # not in this dataset
+    for name, expected in columns._replace(slw=None, asn=None, lake=None)._asdict().items():
+        if expected is None:
+            continue
         if name == "soil":
             assert all(torch.equal(a, b.float()) for a, b in zip(rebuilt.soil, expected, strict=True))
             continue
@@ -95,13 +101,13 @@ def test_values_out_of_bounds_are_clipped():
 
 
 def test_fluxes_that_are_not_asked_for_are_not_given():
-    """A dataset without runoff gets evaporation alone; without further state there is none."""
+    """A dataset without runoff gets evaporation and melt water alone; without further state there is none."""
     closed = built([n for n in CLOSED.variables if n not in ("sro", "ssro", "tsn")])
-    assert closed.given == (*STATE, "evap") and closed.n_outputs == N_CONTROLS
+    assert closed.given == (*STATE, "evap", "smlt") and closed.n_outputs == N_CONTROLS
     x = torch.zeros(3, len(CLOSED.variables))
     land, air, fields = closed.before(x, x)
-    assert set(fields) == {*STATE, *AT_START}
-    assert closed.after(land, air, fields, torch.zeros(3, N_CONTROLS), torch.zeros(3, 1))[1].shape == (3, 13)
+    assert set(fields) == {*STATE, *AT_START} and land.tsn is None
+    assert closed.after(land, air, fields, torch.zeros(3, N_CONTROLS), torch.zeros(3, 1))[1].shape == (3, 14)
 
 
 def test_missing_variables_are_named():
@@ -261,7 +267,7 @@ def test_rain_and_snow_are_seen(falling):
 
 
 def test_a_network_that_is_told_the_albedo_sees_what_is_absorbed():
-    """Albedo and absorbed radiation are the last columns; without any of the three inputs, there are none."""
+    """Albedo and absorbed radiation follow the contrasts; without any of the three inputs, there are none."""
     columns = case.land(40)
     fields = case.fields(columns)
     model = TOLD.land_model()
@@ -269,23 +275,39 @@ def test_a_network_that_is_told_the_albedo_sees_what_is_absorbed():
     x = TOLD.normalised(fields, index)
     land, air, _ = model.closed.before(x, x)
     features = model.closed.features(land, air).double()
-    assert features.shape == (40, N_CONTRASTS + N_REFLECTED) and model.closed.n_features == N_CONTRASTS + N_REFLECTED
+    assert features.shape == (40, model.closed.n_features) and model.closed.n_features == TOLD_COLUMNS + N_SNOW_AND_LAKE
     open_snow = columns.snowc * (1.0 - columns.cover[:, 1])
     albedo = (1.0 - open_snow) * fields["al"] + open_snow * fields["asn"]
     expected = torch.stack([(albedo - 0.2) / 0.15, (1.0 - albedo) * fields["avg_sdswrf"] / 150.0], dim=-1)
-    torch.testing.assert_close(features[:, N_CONTRASTS:], expected, rtol=0.0, atol=1e-4)
+    torch.testing.assert_close(features[:, N_CONTRASTS:TOLD_COLUMNS], expected, rtol=0.0, atol=1e-4)
     assert (expected.std(0) > 0.1).all()
     for name in ("al", "avg_sdswrf", "asn"):
         less = replace(TOLD, forcing=[n for n in TOLD.forcing if n != name],
                        prognostic=[n for n in TOLD.prognostic if n != name])  # fmt: skip
-        assert less.land_model().closed.n_features == N_CONTRASTS
+        assert less.land_model().closed.n_features == N_CONTRASTS + N_SNOW_AND_LAKE
 
 
 def test_a_checkpoint_older_than_the_albedo_reads_none():
     """Its pickled closed step has no list of names, and its features are those of before."""
-    model = CLOSED.land_model()
-    assert not {"at_start", "at_end"} & set(vars(model.closed))
-    assert model.closed.n_features == N_CONTRASTS
+    closed = load_step("ailand-small").model.model.closed
+    assert not {"at_start", "at_end"} & set(vars(closed))
+    assert closed.at_start == AT_START and closed.n_features == N_CONTRASTS
+
+
+def test_snow_and_the_smallest_lake_are_seen():
+    """Insulation and depth grow with the snow, temperature and wetness are its own, and .002 of a lake is a lake."""
+    sd = torch.tensor([0.0, 5.0, 30.0, 300.0], dtype=torch.float64)
+    land = case.land(4, sd=sd, snowc=torch.tanh(sd), rsn=torch.full((4,), 300.0).double(), slw=0.015 * sd,
+                     tsn=torch.full((4,), 260.0).double(), lake=torch.tensor([0.0, 0.002, 0.5, 0.0]).double(),
+                     temperature=torch.full((4, 4), 270.0).double())  # fmt: skip
+    insulation, depth, tsn, wet, lake = snow_and_lake(land).unbind(-1)
+    assert insulation[0] == 0 and (insulation.diff() > 0).all() and insulation[2].item() == pytest.approx(2.0 / 3.0)
+    torch.testing.assert_close(depth, torch.log1p(sd / 30.0))
+    assert tsn[0] == 0 and tsn[3].item() == pytest.approx(-2.0)
+    torch.testing.assert_close(wet, torch.tensor([0.0, 0.5, 0.5, 0.5]).double())
+    assert lake.tolist() == [0.0, 1.0, 1.0, 0.0]
+    bare = land._replace(tsn=None, slw=None, lake=None)
+    assert (snow_and_lake(bare)[:, 2:] == 0).all()
 
 
 def energy_of(model, columns, outputs, sensible):
@@ -318,12 +340,13 @@ def test_budget_of_energy_is_closed():
         assert (result["str"].abs() > 1.0).double().mean() > 0.9
         before, after = columns.sd > 0.0, result["sd"] > 0.0
         seen += torch.stack([(~before & ~after), (before & after), (before & ~after), (~before & after)]).sum(-1)
-    assert seen.min() > 20
+    assert seen.min() > 10
 
 
 def test_lake_and_town_take_up_what_the_network_says():
     """The residual is their heat by cover: 240 W m-2 of a lake and 30 of a town for one unit of the output."""
     columns = case.land(200)
+    columns = columns._replace(lake=0.5 * columns.urban.flip(0))
     model = BALANCED.land_model()
     outputs = torch.zeros(200, model.closed.n_outputs, dtype=torch.float64)
     outputs[:, -1] = 0.5
@@ -331,6 +354,17 @@ def test_lake_and_town_take_up_what_the_network_says():
     expected = 0.5 * (240.0 * case.fields(columns)["cl"] + 30.0 * columns.urban)
     assert expected.max() > 10.0
     np.testing.assert_allclose(residual, expected, atol=1e-6)
+
+
+def test_white_lakes_reflect():
+    """One that is covered by snow reflects .70 and open water .06, whatever snow lies on the land."""
+    columns = case.land(50, lake=torch.ones(50).double(), urban=torch.zeros(50).double())
+    model = BALANCED.land_model()
+    outputs = torch.zeros(50, model.closed.n_outputs, dtype=torch.float64)
+    for white, albedo in ((-40.0, 0.06), (40.0, 0.70)):
+        outputs[:, split_controls(torch.arange(N_CONTROLS))["lake_snow"]] = white
+        result, _ = energy_of(model, columns, outputs, torch.zeros(50, dtype=torch.float64))
+        torch.testing.assert_close(result["ssr"], (1.0 - albedo) * case.fields(columns)["avg_sdswrf"])
 
 
 def test_signs_of_the_fluxes_of_energy():

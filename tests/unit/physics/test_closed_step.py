@@ -9,10 +9,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from anemoi_ailand.constants import SOIL_LAYER_THICKNESS, STEP_SECONDS
+from anemoi_ailand.physics import former_step
 from anemoi_ailand.physics.bounds import limits
-from anemoi_ailand.physics.closed_step import CONTROLS, FLUXES, N_CONTROLS, STATE, Land, closed_step, split_controls
+from anemoi_ailand.physics.closed_step import (
+    CONTROLS,
+    FLUXES,
+    N_CONTROLS,
+    SNOW_STATE,
+    STATE,
+    Land,
+    Weather,
+    closed_step,
+    drying_power,
+    split_controls,
+    water_results,
+)
 from anemoi_ailand.physics.snow import snow_cover
 from anemoi_ailand.physics.soil_heat import heat_capacity
+from anemoi_ailand.physics.soil_water import move_water
 from tests.support import columns as case
 
 LANDS = {"random": lambda dtype=torch.float64: case.land(700, dtype=dtype), "corners": case.corners}
@@ -62,7 +76,8 @@ def test_water_is_closed_for_anything(data):
         temperature=torch.tensor([[data.draw(st.floats(200.0, 330.0)) for _ in range(4)]], dtype=torch.float64),
         snowc=draw(0.0, 1.0), sd=draw(0.0, 1e3), rsn=draw(50.0, 500.0), src=draw(0.0, 5.0), rain=draw(0.0, 500.0),
         snowfall=draw(0.0, 500.0), soil=ground, cover=torch.stack([draw(0.0, 0.5), draw(0.0, 0.5)], -1),
-        roots=case.roots(1), capacity_exponent=draw(0.01, 0.5), urban=draw(0.0, 1.0),
+        roots=case.roots(1), capacity_exponent=draw(0.01, 0.5), urban=draw(0.0, 1.0), tsn=draw(180.0, 273.16),
+        slw=draw(0.0, 50.0), asn=draw(0.5, 0.85),
     )  # fmt: skip
     after = closed_step(land, torch.tensor([[data.draw(number) for _ in range(N_CONTROLS)]], dtype=torch.float64))
     assert case.residual(land, after).abs().max() < 1e-9
@@ -78,7 +93,7 @@ def test_state_and_fluxes_stay_within_their_bounds(make, scale, dtype):
     assert min(after[name].min() for name in ("swvl1", "swvl2", "swvl3", "swvl4", "sd", "src")) >= 0
     assert (case.layers(after) <= land.soil.saturated + 3e-7).all()
     if dtype == torch.float64:
-        for name in ("snowc", "sd", "rsn", "src", *FLUXES):
+        for name in ("snowc", "sd", "rsn", "src", *SNOW_STATE, *FLUXES):
             (low,), (high,) = limits([name])
             assert after[name].min() >= low - 1e-20 and after[name].max() <= high, name
 
@@ -92,7 +107,7 @@ def test_a_long_roll_out_loses_no_water():
         total += case.residual(land, after)
         land = land._replace(
             theta=case.layers(after), temperature=case.layers(after, "stl").clamp(230.0, 320.0),
-            **{name: after[name] for name in ("snowc", "sd", "rsn", "src")},
+            **{name: after[name] for name in ("snowc", "sd", "rsn", "src", *SNOW_STATE)},
         )  # fmt: skip
     assert total.abs().max() < 1e-8
     assert (land.theta >= 0).all() and (land.theta <= first.soil.saturated + 1e-12).all()
@@ -103,7 +118,7 @@ def test_a_long_roll_out_loses_no_water():
 def test_heat_below_the_first_layer_is_only_moved(scale):
     """Deeper layers in equilibrium with the mean of the first keep their heat."""
     land = case.land(100)
-    land = land._replace(temperature=torch.full_like(land.temperature, 285.0))
+    land = land._replace(temperature=torch.full_like(land.temperature, 285.0), snowc=torch.zeros_like(land.snowc))
     after = closed_step(land, said(land, scale, top_heating=0.0, top_mean=0.0))
     torch.testing.assert_close(case.layers(after, "stl"), land.temperature, rtol=0.0, atol=1e-10)
 
@@ -120,10 +135,28 @@ def test_heat_factor_changes_what_enters_not_what_is_kept():
 
 
 def test_first_layer_warms_as_predicted():
-    """One unit of output heats the first layer by the table's increment scale of stl1, 5.85 K."""
+    """One unit of output heats bare ground by the table's increment scale of stl1, 5.85 K, and covered ground less."""
     land = case.land(20)
-    after = closed_step(land, said(land, 1.0, top_heating=0.5))
-    torch.testing.assert_close(after["stl1"] - land.temperature[:, 0], torch.full((20,), 2.925, dtype=torch.float64))
+    still, after = (closed_step(land, said(land, 1.0, top_heating=h))["stl1"] for h in (0.0, 0.5))
+    warmed, bare = after - still, land.sd == 0.0
+    torch.testing.assert_close(after[bare] - land.temperature[bare, 0], torch.full_like(warmed[bare], 2.925))
+    deep = (land.sd / land.rsn > 0.5) & (land.snowc > 0.9)
+    assert (warmed[~bare] < 2.925).all() and bare.any() and (warmed > 0.0).all() and (warmed[deep] < 0.8).all()
+
+
+@pytest.mark.parametrize("around", [250.0, 272.9, 280.0])
+def test_first_layer_lies_between_deep_snow_and_the_second_layer(around):
+    """It tends to the second layer where the snow conducts little, to the snow where it does, and not beyond."""
+    n = 30
+    land = case.land(n, temperature=(around + torch.tensor([0.0, 4.0, 5.0, 5.0])).double().repeat(n, 1))
+    whole = torch.ones(n, dtype=torch.float64)
+    land = land._replace(
+        sd=400.0 * whole, rsn=200.0 * whole, snowc=whole, tsn=(around - 8.0) * whole, snowfall=0 * whole, rain=0 * whole
+    )
+    quiet = {"top_heating": 0.0, "top_mean": 0.0, "heat": 0.0, "sublimation": 0.0, "melt": -30.0, "snow_heating": 0.0}
+    weak, usual, strong = (closed_step(land, said(land, basal=b, **quiet))["stl1"] for b in (-3.0, 0.0, 3.0))
+    assert (strong < usual).all() and (usual < weak).all() and (weak < around + 4.0).all()
+    assert (strong > closed_step(land, said(land, basal=3.0, **quiet))["tsn"] - 1e-9).all()
 
 
 def test_deeper_layers_feel_the_mean_of_the_first_over_the_step():
@@ -143,7 +176,7 @@ def test_points_do_not_mix():
     land = case.land(200)
     outputs, order = case.outputs(land, 3.0), torch.randperm(200)[:50].reshape(2, 25)
     full, part = closed_step(land, outputs), closed_step(case.pick(land, order), outputs[order])
-    assert tuple(part) == (*STATE, *FLUXES)
+    assert tuple(part) == (*STATE, *FLUXES, *SNOW_STATE)
     for name, values in part.items():
         torch.testing.assert_close(values, full[name][order], rtol=1e-13, atol=1e-15)
 
@@ -164,10 +197,12 @@ def test_gradients_are_finite(make, dtype, scale):
 def test_every_output_matters():
     """Every output of the network changes the state or a flux somewhere."""
     land = case.land(200)
+    land = land._replace(lake=0.1 * land.snowc)
     outputs = case.outputs(land).requires_grad_()
     sum((v / v.detach().abs().max()).square().sum() for v in closed_step(land, outputs).values()).backward()
     largest = outputs.grad.abs().amax(0)
-    assert [name for name in CONTROLS if not (largest[positions(name)] > 1e-9).all()] == []
+    idle = [name for name in CONTROLS if not (largest[positions(name)] > 1e-9).all()]
+    assert idle == ["lake_snow"]  # it changes net radiation, see test_closed_land
 
 
 def test_frozen_soil_in_dry_weather_keeps_its_water():
@@ -177,7 +212,7 @@ def test_frozen_soil_in_dry_weather_keeps_its_water():
     calm = calm._replace(
         temperature=torch.full(n, 260.0, dtype=torch.float64), sd=nothing, src=nothing, rain=nothing, snowfall=nothing
     )
-    outputs = said(calm, 5.0, top_evaporation=0.0, sublimation=0.0)
+    outputs = said(calm, 5.0, top_evaporation=0.0, sublimation=0.0, top_heating=0.0, top_mean=0.0)
     after = closed_step(calm, outputs)
     torch.testing.assert_close(case.layers(after), calm.theta, rtol=0.0, atol=1e-14)
     assert max(after[name].abs().max() for name in FLUXES) < 1e-15
@@ -217,6 +252,38 @@ def test_excess_of_deep_layers_is_sub_surface_runoff():
         assert (after["ssro"] > 0.05 * conductivity).all() and (after["ssro"] < 1.3 * conductivity).all()
 
 
+def test_lakes_evaporate_without_drying_the_soil():
+    """One unit of output evaporates 1 kg m-2 of open water, in proportion to its cover; nothing else changes."""
+    land = case.land(50, lake=torch.linspace(0.0, 1.0, 50, dtype=torch.float64))
+    calm, windy = (closed_step(land, said(land, lake_evaporation=v)) for v in (0.0, 1.0))
+    torch.testing.assert_close(STEP_SECONDS * (windy.pop("evap") - calm.pop("evap")), land.lake)
+    assert all(torch.equal(v, calm[name]) for name, v in windy.items())
+
+
+def test_deserts_evaporate_from_the_first_layer_with_water():
+    """In dry hot air an empty first layer passes some grams from those below, less under plants; in moist air none."""
+    land = case.land(
+        3,
+        temperature=torch.full((3, 4), 310.0).double(),
+        sd=torch.zeros(3).double(),
+        rain=torch.zeros(3).double(),
+        snowfall=torch.zeros(3).double(),
+        src=torch.zeros(3).double(),
+        snowc=torch.zeros(3).double(),
+        cover=torch.tensor([[0.0, 0.0], [0.4, 0.4], [0.0, 0.0]]).double(),
+    )
+    theta = land.soil.wilting.expand(-1, 4).clone()
+    theta[:, 0] = 0.0
+    humidity = torch.tensor([0.003, 0.003, 0.05]).double()
+    weather = Weather(torch.full((3,), 310.0).double(), humidity, torch.full((3,), 1e5).double())
+    calm = said(land, top_evaporation=0.0, roots=-40.0, interception_evaporation=-40.0, top_heating=0.0)
+    after = closed_step(land._replace(theta=theta, weather=weather), calm)
+    bare, plants, moist = (STEP_SECONDS * after["evap"]).tolist()
+    assert bare == pytest.approx(float(drying_power(torch.tensor(310.0), Weather(*(v[0] for v in weather)))), rel=1e-6)
+    assert 0.02 < bare < 0.06 and plants == pytest.approx(0.2 * bare) and moist == 0.0
+    assert after["swvl2"][0] < after["swvl2"][2] and after["swvl1"][0] == 0.0
+
+
 def test_dry_soil_gives_roots_nothing():
     """Roots take nothing at the wilting point or from ice."""
     land = case.land(70)
@@ -243,5 +310,35 @@ def test_rain_runs_off_saturated_frozen_ground():
     none = torch.zeros(70, dtype=torch.float64)
     land = land._replace(theta=land.soil.saturated.expand(-1, 4), sd=none, snowc=none, src=none, snowfall=none,
                          temperature=torch.full((70, 4), 260.0, dtype=torch.float64))  # fmt: skip
-    after = closed_step(land, said(land, interception=0.0, interception_evaporation=-20.0, surface_runoff=-20.0))
+    after = closed_step(land, said(land, interception=0.0, interception_evaporation=-20.0))
     torch.testing.assert_close(STEP_SECONDS * after["sro"], land.rain, rtol=1e-6, atol=0.0)
+
+
+def test_water_is_closed_in_the_step_of_networks_trained_before():
+    """Whatever such a network says; and each of its outputs matters."""
+    for land in (case.land(700), case.corners()):
+        for scale in SCALES:
+            g = torch.Generator().manual_seed(3)
+            outputs = scale * torch.randn(len(land.sd), former_step.N_CONTROLS, generator=g, dtype=torch.float64)
+            outputs.requires_grad_()
+            after, ground = former_step.above_ground(land, outputs)
+            after |= water_results(move_water(*ground))
+            assert case.residual(land, after).abs().max() < 1e-9
+    land = case.land(200)
+    outputs = torch.zeros(200, former_step.N_CONTROLS, dtype=torch.float64, requires_grad=True)
+    after, ground = former_step.above_ground(land, outputs)
+    after |= water_results(move_water(*ground))
+    sum((v / v.detach().abs().max()).square().sum() for v in after.values() if v.any()).backward()
+    assert (outputs.grad.abs().amax(0) > 1e-9).all()
+
+
+def test_rain_that_is_gathered_runs_off():
+    """A shower fills the first layer and overflows where the same rain, spread over the step, enters the ground."""
+    none = torch.zeros(7).double()
+    land = case.land(7, temperature=torch.full((7, 4), 290.0).double(), rain=none + 25.0)
+    land = land._replace(sd=none, snowc=none, snowfall=none, theta=land.soil.capacity.expand(-1, 4), urban=none)
+    steady, gathered = (closed_step(land, said(land, concentration=v))["sro"] for v in (-4.0, 4.0))
+    assert (gathered >= steady).all() and (gathered > steady + 1e-5).any()
+    hours = torch.full((7, 6), 1.0 / 6.0).double()
+    even = closed_step(land._replace(hourly=hours), said(land))["sro"]
+    assert (even <= steady).all() and even.sum() > 0.8 * steady.sum()

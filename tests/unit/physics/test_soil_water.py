@@ -157,8 +157,10 @@ def test_filling_creates_no_water():
 
 
 def arriving(amount, lateness=0.0, odds=1.0, urban=0.0):
-    """Water that reaches the ground [m]."""
-    return Arriving(amount, *(torch.full_like(amount, v) for v in (lateness, 0.2, urban, odds)))
+    """Water that reaches the ground [m]: steadily, or in an amount that grows from zero (1) or falls to it (-1)."""
+    places = torch.linspace(-1.0, 1.0, N_SUBSTEPS)
+    amounts = tuple(amount * ((1.0 + lateness * place) / N_SUBSTEPS) for place in places.tolist())
+    return Arriving(amounts, *(torch.full_like(amount, v) for v in (0.2, urban, odds)))
 
 
 def columns(n=300, seed=0):
@@ -178,7 +180,7 @@ def test_water_of_six_hours_is_closed():
     """Final storage, runoff and drainage sum to initial storage and input, within bounds."""
     theta, ground, frozen, rain, gain, seconds = columns()
     moved = move_water(theta, ground, frozen, rain, gain, seconds)
-    before, after = (theta * DEPTH).sum(-1) + gain.sum(-1) + rain.amount, (moved.theta * DEPTH).sum(-1)
+    before, after = (theta * DEPTH).sum(-1) + gain.sum(-1) + sum(rain.amounts), (moved.theta * DEPTH).sum(-1)
     torch.testing.assert_close(after + moved.surface + moved.drained, before, rtol=0.0, atol=1e-12)
     assert moved.theta.min() >= 0 and (moved.theta <= ground.saturated + 1e-12).all()
     assert moved.surface.min() >= 0 and moved.surface.max() > 0 and moved.drained.max() > 0

@@ -3,6 +3,7 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """Snow cover and snow on the ground are ecLand's; so are vegetation, its roots, and water on leaves."""
 
+import math
 from datetime import datetime
 
 import netCDF4
@@ -20,10 +21,15 @@ from anemoi_ailand.physics.snow import snow_cover, where_no_snow
 from anemoi_ailand.physics.snow_pack import (
     NO_SNOW,
     SNOW_PROPERTIES,
+    SnowHeat,
+    SnowPack,
+    aged_albedo,
     bare_density,
+    ground_melt,
     snow_density,
     snow_mass,
     snow_property,
+    snow_step,
     surface_albedo,
 )
 from anemoi_ailand.physics.vegetation import (
@@ -104,6 +110,104 @@ def test_fluxes_are_as_asked_for_where_there_is_snow():
     """Of ten kg one sublimates and two melt; hoar frost adds mass."""
     assert [v.item() for v in snow_mass(kg(10.0), kg(1.0), kg(2.0))] == [7.0, 1.0, 2.0]
     assert [v.item() for v in snow_mass(kg(10.0), kg(-1.0), kg(2.0))] == [9.0, -1.0, 2.0]
+
+
+def pack(sd, slw=0.0, tsn=260.0):
+    """Snow packs of one temperature and liquid water."""
+    return SnowPack(*(torch.tensor(v, dtype=torch.float64) for v in (sd, [slw] * len(sd), [tsn] * len(sd))))
+
+
+def stepped(snow, snowfall=0.0, rain=0.0, sublimation=0.0, warming=0.0, melt=0.0, ground=0.0, air=273.16, holds=True):
+    """One step of packs, the same weather and heat on all."""
+    lost, *heat = (torch.full_like(snow.sd, v) for v in (sublimation, warming, melt, ground))
+    falling = SnowPack(*(torch.full_like(snow.sd, v) for v in (snowfall, 0.0, air)))
+    return snow_step(snow, falling, lambda ice: torch.full_like(ice, rain), lost, SnowHeat(*heat), holds)
+
+
+@settings(derandomize=True)
+@given(st.floats(0.0, 1e3), st.floats(0.0, 1.0), st.floats(200.0, 273.16), st.floats(0.0, 50.0), st.floats(0.0, 50.0),
+       st.floats(-5.0, 50.0), st.floats(-20.0, 20.0), st.floats(0.0, 1e3), st.booleans())  # fmt: skip
+def test_snow_is_closed_in_mass_and_energy(sd, share, tsn, snowfall, rain, sublimation, warming, melt, holds):
+    """Mass is never lost; heat beyond that of freezing warms and melts, and is lost only where all snow has melted."""
+    before = pack([sd], share * sd, tsn)
+    after, sublimated, outflow = stepped(before, snowfall, rain, sublimation, warming, melt, air=263.16, holds=holds)
+    mass = after.sd + sublimated + outflow
+    assert mass.item() == pytest.approx(sd + snowfall + rain, abs=1e-9)
+    assert min(after.sd.item(), after.slw.item(), outflow.item()) >= 0.0 and after.tsn.item() <= 273.16
+    assert after.slw.item() <= 0.03 * (after.sd - after.slw).item() + 1e-9
+    if after.sd.item() > 1e-3 and after.tsn.item() > 180.0:
+        older = max((1.0 - share) * sd - sublimated.item(), 0.0)
+        solid = (1.0 - share) * sd + snowfall - sublimated.item()
+        cold = (older * (tsn - 273.16) - 10.0 * snowfall) / max(older + snowfall, 1e-3) + warming
+        wet = math.exp(max(min(cold, 0.0) / 0.3, -30.0))
+        molten = (after.slw + outflow).item() - wet * (share * sd + rain)  # beyond what does not freeze
+        gained = 2.09e3 * solid * max(cold, 0.0) + 3.337e5 * wet * melt
+        assert 3.337e5 * molten == pytest.approx(gained, rel=1e-6, abs=10.0)
+        assert after.tsn.item() == pytest.approx(273.16 + min(cold, 0.0), abs=1e-6)
+
+
+def test_snow_melts_to_exactly_nothing_by_heat():
+    """Heat that melts all ice leaves no snow, and all water flows out."""
+    for dtype in (torch.float32, torch.float64):
+        snow = SnowPack(*(v.to(dtype) for v in pack(np.linspace(0.01, 500.0, 97).tolist(), 0.0, 250.0)))
+        after, _, outflow = stepped(snow, rain=3.0, warming=1e4)
+        assert torch.equal(after.sd, torch.zeros_like(after.sd)) and (after.tsn == 273.16).all()
+        torch.testing.assert_close(outflow, snow.sd + 3.0)
+
+
+def test_heat_above_the_melting_point_melts():
+    """8 K that 100 kg at 268.16 K gain are 5 K to the melting point and 3 K that melt 1.88 kg."""
+    after = stepped(pack([100.0], tsn=268.16), warming=8.0)
+    assert after.pack.tsn.item() == 273.16
+    assert after.pack.slw.item() + after.outflow.item() == pytest.approx(100.0 * 3.0 * 2.09e3 / 3.337e5)
+
+
+def test_water_freezes_in_cold_snow():
+    """All rain freezes in a pack of 263.16 K, and a pack that cools far enough keeps no liquid water."""
+    cold = stepped(pack([100.0], tsn=263.16), rain=3.0)
+    assert cold.pack.sd.item() == pytest.approx(103.0) and cold.outflow.item() == pytest.approx(0.0, abs=1e-9)
+    assert cold.pack.slw.item() == pytest.approx(0.0, abs=1e-9) and cold.pack.tsn.item() == pytest.approx(263.16)
+    cooled = stepped(pack([100.0], 2.0, 273.16), warming=-3.0)
+    assert cooled.pack.slw.item() == pytest.approx(2.0 * math.exp(-10.0)) and cooled.pack.sd.item() == 100.0
+
+
+def test_snow_takes_the_temperature_of_fresh_snow():
+    """10 kg at 260 K and 30 kg at 5 K below the melting point mix by mass; the network adds a change."""
+    mixed = stepped(pack([10.0]), snowfall=30.0, air=268.16, warming=1.0)
+    assert mixed.pack.tsn.item() == pytest.approx(273.16 - (10.0 * 13.16 + 30.0 * 5.0) / 40.0 + 1.0)
+
+
+def test_a_pack_without_liquid_water_lets_all_water_out():
+    """Of 2 kg of melt a pack keeps 3 % of its ice, or nothing if the model has no liquid water."""
+    for holds, kept in ((True, 0.03 * 48.0), (False, 0.0)):
+        after = stepped(pack([50.0], tsn=273.16), melt=2.0, holds=holds)
+        assert after.pack.slw.item() == pytest.approx(kept) and after.outflow.item() == pytest.approx(2.0 - kept)
+
+
+def test_heat_that_thaws_does_not_reach_cold_snow():
+    """A pack at the melting point takes all of it, one of 260 K next to nothing, and it never warms ice."""
+    cold, ripe = (stepped(pack([50.0], tsn=t), melt=4.0) for t in (260.0, 273.16))
+    assert ripe.pack.slw.item() + ripe.outflow.item() == pytest.approx(4.0)
+    assert cold.pack.tsn.item() == pytest.approx(260.0) and cold.pack.slw.item() + cold.outflow.item() < 1e-10
+
+
+def test_warm_ground_melts_what_lies_on_it():
+    """2.4 W m-2 K-1 into traces, little into more snow, and nothing from cold ground."""
+    melt = ground_melt(kg(278.16, 278.16, 278.16, 260.0), kg(0.0, 0.5, 10.0, 0.1)) * (3.337e5 / (5.0 * 21600.0))
+    assert melt.tolist() == pytest.approx([2.4, 2.4 / np.e, 0.0, 0.0], abs=1e-6)
+    gone = stepped(pack([0.05, 0.3]), sublimation=-0.1, warming=-5.0, ground=5.0 * 2.4 * 21600.0 / 3.337e5)
+    assert gone.pack.sd.tolist() == [0.0, 0.0]
+
+
+def test_albedo_of_snow_ages_and_is_renewed():
+    """Cold snow loses .008 a day, melting snow a fifth of its excess over .5; 10 kg of fresh snow renew it."""
+    start, sd = torch.full((4,), 0.8).double(), torch.full((4,), 10.0).double()
+    melting, falls = kg(0.0, 1.0, 0.0, 0.0), kg(0.0, 0.0, 5.0, 500.0)
+    cold, wet, fresh, new = aged_albedo(start, melting, falls, sd).tolist()
+    assert cold == pytest.approx(0.798) and wet == pytest.approx(0.5 + 0.3 * np.exp(-0.06))
+    assert fresh == pytest.approx(0.85 - (0.85 - 0.798) * np.exp(-0.5)) and new == pytest.approx(0.85)
+    assert aged_albedo(kg(0.5), kg(1.0), kg(0.0), kg(10.0)).item() == 0.5
+    assert aged_albedo(kg(0.5), kg(1.0), kg(0.0), kg(0.0)).item() == 0.85
 
 
 def test_cover_is_that_of_the_arrays():

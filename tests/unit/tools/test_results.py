@@ -67,6 +67,7 @@ def test_every_block_of_the_pages_is_filled():
     renewed_pages = {
         "reference-set.md",
         "real-weather.md",
+        "snow-and-runoff.md",
         "derivatives.md",
         "site.md",
         "stability.md",

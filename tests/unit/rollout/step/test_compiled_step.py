@@ -55,7 +55,7 @@ def test_merged_weights_give_the_plain_step(land, options):
     with torch.inference_mode():
         expected = PhysicalStep(step)(*rows)
     assert unsupported(step) is None
-    scale = expected.std(0).clamp_min(1e-6)
+    scale = expected.std(0).clamp_min(1e-5)  # of water, .2 kg m-2 in a step: deep snow magnifies rounding
     assert ((fused(step, *rows) - expected) / scale).abs().max() < 2e-3
     assert ((fused(step, *rows) - expected) / scale).square().mean().sqrt() < 1e-4
 
