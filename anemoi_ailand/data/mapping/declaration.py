@@ -19,6 +19,7 @@ from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from anemoi_ailand.constants import STEP_HOURS, STEP_SECONDS
 from anemoi_ailand.data.derived import ABSENT
+from anemoi_ailand.data.sun import COMPUTED
 from anemoi_ailand.support.configuration import Strict, checked
 from anemoi_ailand.support.options import nearest
 from anemoi_ailand.support.packaged import file_or_named, listing
@@ -172,6 +173,11 @@ class Mapping(Strict):
                 raise ValueError(f"'{name}' is not in the table of variables; nearest: {nearest(name, VARIABLES, n=3)}")
             _check_column(name, column)
         return columns
+
+    @property
+    def made(self) -> set[str]:
+        """Variables of the dataset: those declared, and those computed from date and place."""
+        return {*self.variables, *COMPUTED, "point_id", *(["held_out"] if self.points.held_out else [])}
 
     def record(self) -> dict[str, Any]:
         """Return the declaration as plain containers, from which :func:`mapping_of` makes it again."""

@@ -82,10 +82,8 @@ class MappedFields:
         self.points, self._held = self._choose()
         self.latitudes = np.asarray(self._data.latitudes, dtype=np.float64)[self.points]
         self.longitudes = np.asarray(self._data.longitudes, dtype=np.float64)[self.points]
-        computed = [n for n in sun.COMPUTED if n not in columns]
-        marks = ["point_id", *(["held_out"] if mapping.points.held_out else [])]
-        self.names = tuple(sorted([*columns, *computed, *marks]))
-        self._computed = [n for n in self.names if n in computed]
+        self.names = tuple(sorted(mapping.made))
+        self._computed = [n for n in self.names if n in sun.COMPUTED and n not in columns]
         self._varying = [n for n in columns if variable(n).time is not Time.CONSTANT]
         gone = {int(i) - self._first for i in self._data.missing}
         behind = {i + 1 for i in gone} if self._first else set()

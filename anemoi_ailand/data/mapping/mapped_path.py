@@ -84,6 +84,11 @@ def local_store(path: str | Path) -> Path:
     return Path(parts(path)[0]).expanduser()
 
 
+def exists(path: str | Path) -> bool:
+    """Return whether a dataset exists, mapped or not; one on another machine is taken to exist."""
+    return "://" in parts(path)[0] or local_store(path).exists()
+
+
 def of_checkpoint(path: Any, checkpoint: str | Path) -> Any:
     """Return a dataset as a checkpoint needs it: through the mapping of its training, if the store needs that.
 
