@@ -64,9 +64,10 @@ def open_reader(
         ``anemoi``: a dataset of Anemoi. ``tower``: a tower's own file (forcing only; never found by ``auto``).
     **options
         Options of the reader: ``mapping`` for a dataset of Anemoi with other names and units, a packaged one such as
-        ``ailand-v1`` or a YAML file (:mod:`~anemoi_ailand.data.mapping.declaration`); ``point_id`` for the layout ``native``
-        (:class:`~anemoi_ailand.data.native.native_reader.NativeReader`); ``land``, ``number``, ``forecast``,
-        ``restart_hours`` and ``leave_out`` for ``grib`` (:class:`~anemoi_ailand.data.grib.grib_reader.GribReader`);
+        ``ailand-v1`` or a YAML file (:mod:`~anemoi_ailand.data.mapping.declaration`); ``point_id`` for the layout
+        ``native`` (:class:`~anemoi_ailand.data.native.native_reader.NativeReader`); ``land``, ``number``,
+        ``forecast``, ``restart_hours`` and ``leave_out`` for ``grib``
+        (:class:`~anemoi_ailand.data.grib.grib_reader.GribReader`);
         those of :func:`~anemoi_ailand.data.stations.tower_reader.open_tower` for ``tower``.
 
     Returns
@@ -98,7 +99,8 @@ def open_reader(
         mapping = options.pop("mapping", None)
         if static or options:
             raise ValueError(
-                f"'{dataset}' is a dataset of Anemoi, which takes `mapping` only, no {[*options] or 'static'}. Remove it."
+                f"'{dataset}' is a dataset of Anemoi, which takes `mapping` only, no {[*options] or 'static'}. "
+                "Remove it."
             )
         return DatasetReader(dataset if mapping is None else mapped_path(dataset, mapping))
     files = paths.resolve(path)

@@ -258,6 +258,12 @@ def _normalisation(model_config: Any, dataset: str, indices: Any, statistics: di
             f"`data.datasets.{dataset}.processors` has {sorted(config)} but no 'normalizer', from which the land model "
             "takes the units of increments and bounds. Add one as in configs/training/ailand-base.yaml."
         )
+    if others := [n for n, found in config.items() if found and "imputer" in str(found["_target_"]).lower()]:
+        raise ValueError(
+            f"`data.datasets.{dataset}.processors` has {others}: imputers change samples of the training only, and a "
+            "roll-out would read the gaps. Declare `missing` in the mapping of the store (`land.mapping`), or fill the "
+            "gaps when the dataset is made."
+        )
     from hydra.utils import instantiate  # slow to import, and only a new model needs it
 
     _check_variance(config["normalizer"], indices.data.input.name_to_index, statistics)

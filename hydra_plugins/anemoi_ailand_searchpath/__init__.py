@@ -49,8 +49,7 @@ def mapped(dataset: object, mapping: str | None) -> object:
         return dataset
     if not isinstance(dataset, str):
         raise ValueError(
-            f"`land.mapping` is for one store; the dataset is {dataset}. Join stores by `open` in the mapping, or rewrite "
-            "them once."
+            f"`land.mapping` is for one store; the dataset is {dataset}. Rewrite several stores once by a recipe."
         )
     return mapped_path(dataset, mapping)
 

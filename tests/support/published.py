@@ -3,9 +3,11 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """Small genuine Anemoi dataset with the schema of the published aiLand v1 sets, made from the packaged sample.
 
-Names, units, accumulations, sea points and NaN are those of docs in the public repositories of aiLand v1; points are a
-thinned O96 grid, each land point with the values of one point of the sample, whose instants at the stamp the forcing is.
+Names, units, accumulations, sea points and NaN are those that the paper and the public repository of aiLand v1 state.
+Points are a thinned O96 grid; each land point has the values of one point of the sample.
 """
+
+from functools import cache
 
 import numpy as np
 import zarr
@@ -20,12 +22,20 @@ LATITUDES, ROW = np.linspace(78.0, -54.0, 12), 8
 #: Every fourth point is sea.
 SEA = 4
 
+IS_SEA = np.arange(len(LATITUDES) * ROW) % SEA == SEA - 1
+
+#: Number of the land point whose values a point has, counted on beyond the points of the sample.
+WHICH = np.cumsum(~IS_SEA)
+
+#: Land point where soil and low vegetation are undefined, as on a glacier.
+UNDEFINED = int(np.flatnonzero(~IS_SEA)[3])
+
 #: The stamps are so many days before those of the sample, within the period of the published sets.
 EARLIER = np.timedelta64(4 * 365 + 1, "D")
 
 _INSTANTS = {
-    **{n: n for n in ("swvl1", "swvl2", "swvl3", "swvl4", "stl1", "stl2", "stl3", "stl4", "snowc", "rsn", "tsn", "asn")},
-    **{n: n for n in ("2t", "2d", "skt", "lai_lv", "lai_hv")},
+    **{f"{n}{k}": f"{n}{k}" for n in ("swvl", "stl") for k in range(1, 5)},
+    **{n: n for n in ("snowc", "rsn", "tsn", "asn", "2t", "2d", "skt", "lai_lv", "lai_hv")},
     "t": "t_ml_137", "q": "q_ml_137",
 }  # fmt: skip
 #: Instants that the sample lacks: the mean over the step stands for them.
@@ -76,14 +86,23 @@ def published_store(path, *, start="2016-01-02", end="2016-01-12", change=None, 
     return path
 
 
+@cache
+def _sample(start, end):
+    return _published_fields(start, end)
+
+
 def published_fields(start="2016-01-02", end="2016-01-12"):
     """Fields (date, point) in the names and units of the published sets, dates, latitudes and longitudes."""
+    fields, *rest = _sample(start, end)
+    return {name: values.copy() for name, values in fields.items()}, *rest
+
+
+def _published_fields(start, end):
     sample = open_reader("$AILAND_SAMPLE")
     dates = np.arange(np.datetime64(start, "h"), np.datetime64(end, "h"), 6).astype("datetime64[s]") + EARLIER
     lat = np.repeat(LATITUDES, ROW)
     lon = np.tile(np.arange(ROW) * 360.0 / ROW, len(LATITUDES))
-    sea = np.arange(len(lat)) % SEA == SEA - 1
-    which = np.cumsum(~sea) % len(sample.point_id)
+    which = WHICH % len(sample.point_id)
 
     def of(name):
         return sample.read([name], dates.astype(object).tolist())[0][:, which].astype(np.float64)
@@ -95,16 +114,15 @@ def published_fields(start="2016-01-02", end="2016-01-12"):
     fields["aco2rec"] = fields["aco2nee"] - fields["aco2gpp"]
     fields |= {n: np.zeros_like(fields["z"]) for n in ("isor_0", "anor_0", "slor_0")}
     fields["10u"], fields["10v"] = fields["u_ml_137"], fields["v_ml_137"]
-    fields["lsm_0"] = np.broadcast_to(np.where(sea, 0.1, 0.9), fields["z"].shape)
+    fields["lsm_0"] = np.broadcast_to(np.where(IS_SEA, 0.1, 0.9), fields["z"].shape)
     fields = {n: v.copy() for n, v in fields.items()}
     for name in ("hveg_cov_0", "lveg_cov_0", "hveg_rsmin_0", "lveg_rsmin_0", "hveg_z0m_0", "lveg_z0m_0"):
         kind = fields["tvh_0" if name.startswith("h") else "tvl_0"]
         fields[name][kind == 0.0] = np.nan
-    undefined = np.flatnonzero(~sea)[3]  # as of a glacier
     for name in ("theta_cap_0", "theta_pwp_0", "tvl_0", "cvl_0"):
-        fields[name][:, undefined] = np.nan
+        fields[name][:, UNDEFINED] = np.nan
     for name in ("lveg_cov_0", "lveg_rsmin_0", "lveg_z0m_0"):
-        fields[name][:, undefined] = np.nan
+        fields[name][:, UNDEFINED] = np.nan
     for name in ("swvl1", "stl1", "theta_cap_0", "theta_pwp_0", "tvh_0", "tvl_0", "lai_hv", "lai_lv"):
-        fields[name][:, sea] = np.nan
+        fields[name][:, IS_SEA] = np.nan
     return fields, dates - EARLIER, lat, lon

@@ -89,7 +89,9 @@ def sample_dates(n: int, wanted: int, without: Sequence[int] = ()) -> list[int]:
     >>> sample_dates(1000, 4)
     [0, 333, 666, 999]
     """
-    places = np.linspace(0, n - 1, min(wanted, n))
+    if wanted >= n:
+        return sorted(set(range(n)) - set(without))
+    places = np.linspace(0, n - 1, wanted)
     found = {min(n - 1, int(p) - int(p) % 4 + k % 4) for k, p in enumerate(places)}
     return sorted(found - set(without))
 
@@ -117,20 +119,20 @@ def check_values(
         least, most = row.bounds
         if largest > high:
             found.append(f"'{name}' reaches {largest:.3g} {row.units}, more than {high:g}")
+        elif name == "snowc" and telling and 0.0 < largest < low:
+            found.append(f"'{name}' reaches {largest:.3g} only, as a fraction that is taken for percent")
         elif row.time is not Time.CONSTANT and not few and telling and 0.0 < largest < low:
             found.append(f"'{name}' reaches {largest:.3g} {row.units} only, less than {low:g}")
         elif name in SIGN and not few and telling and SIGN[name] * mean[i] < 0.0:
             found.append(f"'{name}' has a mean of {mean[i]:.3g} {row.units}, of the wrong sign")
-        elif name == "snowc" and few and telling and 0.0 < largest < low:
-            found.append(f"'{name}' reaches {largest:.3g} only, as a fraction that is taken for percent")
         elif _outside(extremes.low[i], extremes.high[i], least, most):
             found.append(
                 f"'{name}' is {extremes.low[i]:.4g} to {extremes.high[i]:.4g} {row.units}, outside {row.bounds}"
             )
     if found:
         raise ValueError(
-            f"The values of '{store}' over land contradict the mapping: {'; '.join(found)}. Correct unit, sign or `over` "
-            "in the mapping; if the values are right, widen `largest` of the variable."
+            f"The values of '{store}' over land contradict the mapping: {'; '.join(found)}. Correct unit, sign or "
+            "`over` in the mapping; if the values are right, widen `largest` of the variable."
         )
 
 

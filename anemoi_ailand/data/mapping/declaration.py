@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import yaml
 from anemoi.utils.checkpoints import load_metadata
 from pydantic import ConfigDict, Field, field_validator, model_validator
@@ -138,11 +139,23 @@ class Points(Strict):
 
 
 class Sampled(Strict):
-    """Dates from which the statistics are computed: so many, spread over the period, at all hours of the day."""
+    """Dates from which the statistics are computed: so many, spread over the period, at all hours of the day.
 
-    start: datetime.datetime | datetime.date | None = None
-    end: datetime.datetime | datetime.date | None = None
+    The last date without a time of day is included as a whole.
+    """
+
+    start: str | None = None
+    end: str | None = None
     dates: int = Field(default=64, ge=4)
+
+    @field_validator("start", "end", mode="before")
+    @classmethod
+    def _text(cls, date: Any) -> Any:
+        if isinstance(date, datetime.date):  # a datetime is one, too
+            return date.isoformat()
+        if isinstance(date, str):
+            np.datetime64(date)  # raises a ValueError on anything but a date
+        return date
 
 
 class Mapping(Strict):
@@ -151,7 +164,7 @@ class Mapping(Strict):
     Attributes
     ----------
     variables : dict of Column
-        Variables of the table that the dataset has, beside those computed from date and place.
+        Variables of the table that the dataset has, beside those computed from date and place, and labels of points.
     points : Points
         Selection and order of the points.
     open : dict
@@ -176,8 +189,8 @@ class Mapping(Strict):
 
     @property
     def made(self) -> set[str]:
-        """Variables of the dataset: those declared, and those computed from date and place."""
-        return {*self.variables, *COMPUTED, "point_id", *(["held_out"] if self.points.held_out else [])}
+        """Variables of the dataset: those declared, and those computed from date and place, and labels of points."""
+        return {*self.variables, *COMPUTED, "point_id", "held_out"}
 
     def record(self) -> dict[str, Any]:
         """Return the declaration as plain containers, from which :func:`mapping_of` makes it again."""

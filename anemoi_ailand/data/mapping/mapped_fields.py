@@ -25,7 +25,7 @@ from anemoi_ailand.data.mapping.contradictions import Extremes, check_related, c
 from anemoi_ailand.data.mapping.declaration import TYPE, Column, Gaps, Mapping, linear_conversion
 from anemoi_ailand.physics.soil_types import SOIL_TYPES, soil_parameters
 from anemoi_ailand.support.options import nearest
-from anemoi_ailand.support.units import AMOUNTS, find_conversion, same_units, table_units
+from anemoi_ailand.support.units import AMOUNTS, factor, same_units, table_units
 from anemoi_ailand.variables import VARIABLES, Time, variable
 
 LOG = logging.getLogger(__name__)
@@ -98,8 +98,8 @@ class MappedFields:
             raise ValueError(f"'{self.store}' has the shape {shape}; (date, variable, 1, point) is needed.")
         if step != STEP:
             raise ValueError(
-                f"'{self.store}' has a step of {step}, but the land makes steps of {STEP}. Add `open: {{frequency: 6h}}` "
-                "to the mapping if its accumulations are over 6 h."
+                f"'{self.store}' has a step of {step}, but the land makes steps of {STEP}. Add "
+                "`open: {frequency: 6h}` to the mapping if its accumulations are over 6 h."
             )
 
     def _found(self, name: str, column: Column) -> tuple[str, ...]:
@@ -132,11 +132,11 @@ class MappedFields:
             declared = column.units or (AMOUNTS[variable(name).units] if column.over else expected)
             for source in sources:
                 found = (stated.get(source) or {}).get("units")
-                if found is None or same_units(found, declared) or _equal(found, declared, expected):
+                if found is None or same_units(found, declared) or _equal(found, declared, name, column):
                     continue
                 raise ValueError(
-                    f"'{source}' in '{self.store}' is in '{found}', but the mapping declares '{declared}' for '{name}'. "
-                    "Correct the mapping, or the metadata of the store if only those are wrong."
+                    f"'{source}' in '{self.store}' is in '{found}', but the mapping declares '{declared}' for '{name}'"
+                    ". Correct the mapping, or the metadata of the store if only those are wrong."
                 )
 
     def _choose(self) -> tuple[np.ndarray, np.ndarray]:
@@ -157,8 +157,8 @@ class MappedFields:
         mask = np.asarray(self._data[self._whole(0)])[self._data.name_to_index[name], 0]
         if not ((mask >= 0.0) & (mask <= 1.0)).all():
             raise ValueError(
-                f"The land-sea mask '{name}' of '{self.store}' has missing values or some outside 0 to 1. Name the land "
-                "fraction under `points.land` of the mapping."
+                f"The land-sea mask '{name}' of '{self.store}' has missing values or some outside 0 to 1. Name the "
+                "land fraction under `points.land` of the mapping."
             )
         if not (mask > above).any():
             raise ValueError(f"No point of '{self.store}' has '{name}' above {above}. Correct `points.land`.")
@@ -317,9 +317,9 @@ class MappedFields:
         bad, far = ~np.isfinite(distance), distance > SOIL_TOLERANCE
         if far.any():
             raise ValueError(
-                f"Field capacity and wilting point are those of no soil type of ecLand at {far.sum()} of {len(far)} land "
-                f"points of '{self.store}', e.g. {capacity[far][0]:.4f} and {wilting[far][0]:.4f} m3 m-3. Take `slt` "
-                "from another variable, or leave it out and train with increments."
+                f"Field capacity and wilting point are those of no soil type of ecLand at {far.sum()} of {len(far)} "
+                f"land points of '{self.store}', e.g. {capacity[far][0]:.4f} and {wilting[far][0]:.4f} m3 m-3. Take "
+                "`slt` from another variable, or leave it out and train with increments."
             )
         if bad.any() and not isinstance(missing, float):
             raise ValueError(
@@ -368,14 +368,14 @@ class MappedFields:
         dates that the mapping declares.
         """
         period = self.mapping.statistics
-        first, last = _day(period.start, last=False), _day(period.end, last=True)
+        first, last = _moment(period.start, last=False), _moment(period.end, last=True)
         inside = np.ones(len(self.dates), bool) if first is None else self.dates >= first
         inside &= True if last is None else self.dates <= last
         within = np.flatnonzero(inside)
         if len(within) < 3:
             raise ValueError(
-                f"'{self.store}' has {self.dates[0]} to {self.dates[-1]}, and the period of the statistics in the mapping "
-                f"is {period.start} to {period.end}. Change `statistics`."
+                f"'{self.store}' has {self.dates[0]} to {self.dates[-1]}, and the period of the statistics in the "
+                f"mapping is {period.start} to {period.end}. Change `statistics`."
             )
         begin, end = int(within[0]), int(within[-1]) + 1
         chosen = [
@@ -407,18 +407,19 @@ def soil_type_of(capacity: np.ndarray, wilting: np.ndarray) -> tuple[np.ndarray,
     return np.where(bad, np.nan, nearest_type + 1.0), np.where(bad, np.nan, distance)
 
 
-def _equal(found: str, declared: str, expected: str) -> bool:
-    """Return whether two units convert to the third in the same way."""
-    one, two = find_conversion(found, expected), find_conversion(declared, expected)
+def _equal(found: str, declared: str, name: str, column: Column) -> bool:
+    """Return whether two units of a variable mean the same; ``m`` of water in a store is that of water equivalent."""
+    expected = AMOUNTS[variable(name).units] if column.over else table_units(name)
+    one, two = factor(found, expected), factor(declared, expected)
     return one is not None and one == two
 
 
-def _day(date: Any, *, last: bool) -> np.datetime64 | None:
-    """Return a date; one without a time of day is its beginning, or its end if it is the ``last``."""
-    if date is None or isinstance(date, datetime):
-        return None if date is None else np.datetime64(date, "s")
-    day = np.datetime64(date, "D")
-    return (day + 1).astype("datetime64[s]") - np.timedelta64(1, "s") if last else day.astype("datetime64[s]")
+def _moment(date: str | None, *, last: bool) -> np.datetime64 | None:
+    """Return the moment of a date; the ``last`` of a day, month or year that is given without a time of day."""
+    if date is None:
+        return None
+    moment = np.datetime64(date)
+    return (moment + 1).astype("datetime64[s]") - np.timedelta64(1, "s") if last else moment.astype("datetime64[s]")
 
 
 def variable_metadata(name: str) -> dict[str, Any]:

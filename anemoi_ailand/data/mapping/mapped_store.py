@@ -4,8 +4,8 @@
 """Zarr store made on the fly: what ``open_dataset`` finds behind ``ailand::STORE?MAPPING``.
 
 anemoi-training, anemoi-graphs and anemoi-inference open datasets by name and have no hook for another kind. A name of
-fsspec reaches zarr unchanged, so that all of Anemoi reads the mapped fields as those of any dataset: a chunk is one date
-of all variables at the land points, in their order.
+fsspec reaches zarr unchanged, so that all of Anemoi reads the mapped fields as those of any dataset: a chunk is one
+date of all variables at the land points, in their order.
 """
 
 from __future__ import annotations
