@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""A store with the schema of the published aiLand v1 sets, as it is: training, run, evaluation, and rewriting it once."""
+"""A store with the schema of the published aiLand v1 sets, as it is: training, run, evaluation, rewriting it once."""
 
 import json
 from dataclasses import dataclass
@@ -117,7 +117,7 @@ def test_statistics_in_the_checkpoint_are_those_of_the_land(trained):
 
 
 def test_run_from_the_store_is_that_from_the_rewritten_one(trained, rewritten, tmp_path):
-    """anemoi-inference applies the mapping of the checkpoint; the rewritten store has the same fields, and none is needed."""
+    """anemoi-inference applies the mapping of the checkpoint; the rewritten store has the same fields and needs none."""
     first, second = trained.run(trained.store, tmp_path / "a.nc"), trained.run(rewritten, tmp_path / "b.nc")
     assert first.sizes["time"] == 13
     assert first.sizes["point"] == 72

@@ -192,6 +192,28 @@ def test_a_dataset_without_an_input_is_refused_with_the_remedy(tmp_path: Path) -
     assert "al" not in taken and "veg_lz0h_hv" in taken
 
 
+def test_a_mapping_reaches_every_dataset_of_the_training() -> None:
+    """Store and mapping become one name, for samples and graph; without a mapping the dataset is as it was given."""
+    config = composed("ailand-v1-data", "system.input.dataset=/data/o96.zarr")
+    parts = [config.dataloader[label].datasets.data.dataset_config for label in ("training", "validation", "test")]
+    found = [part.dataset for part in (*parts, config.graph.nodes.data.node_builder.dataset)]
+    assert found == ["ailand::/data/o96.zarr?ailand-v1"] * 4
+    assert list(parts[0].select) == list(config.land.select)
+    plain = composed("ailand-v1-data", "system.input.dataset=/data/o96.zarr", "land.mapping=null")
+    assert plain.dataloader.training.datasets.data.dataset_config.dataset == "/data/o96.zarr"
+    assert composed("ailand").graph.nodes.data.node_builder.dataset.dataset == "d.zarr"
+
+
+def test_a_mapping_without_an_input_is_refused_with_the_remedy() -> None:
+    """``ailand`` selects what the published sets lack; a mapping that does not exist is an error, too."""
+    lacking = composed("ailand", "land.mapping=ailand-v1").dataloader.training.datasets.data.dataset_config
+    with pytest.raises(InterpolationResolutionError, match=r"does not make \['slw', 'ssr', 'str', 'al'\].*Leave them"):
+        OmegaConf.to_container(lacking, resolve=True)
+    unknown = composed("ailand-v1-data", "land.mapping=ailand-v2").dataloader.training.datasets.data.dataset_config
+    with pytest.raises(InterpolationResolutionError, match=r"no configuration 'ailand-v2'.*Nearest: .'ailand-v1'."):
+        OmegaConf.to_container(unknown, resolve=True)
+
+
 def test_further_datasets_reach_the_training() -> None:
     """Entries of ``land.others`` are options of the training method, as they are given; by default there are none."""
     assert composed("ailand").training.method.others == []

@@ -24,6 +24,7 @@ from fsspec import AbstractFileSystem
 from anemoi_ailand.data.mapping.declaration import RECORD, load_mapping
 from anemoi_ailand.data.mapping.mapped_fields import MappedFields, variable_metadata
 from anemoi_ailand.data.mapping.mapped_path import PROTOCOL, parts
+from anemoi_ailand.variables import VARIABLES, Time
 
 #: Prefix of the statistics of changes, as Anemoi stores them.
 _CHANGES = "statistics_tendencies_6h_"
@@ -82,6 +83,7 @@ class MappedStore(AbstractFileSystem):
         return {
             "variables": list(fields.names),
             "variables_metadata": {name: variable_metadata(name) for name in fields.names},
+            "constant_fields": [n for n in fields.names if VARIABLES[n].time is Time.CONSTANT],
             "frequency": "6h",
             "resolution": fields.resolution,
             "field_shape": [len(fields.points)],

@@ -3,6 +3,7 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """Stores of another schema through a declared mapping: values, statistics, names, and all that is refused."""
 
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -381,3 +382,9 @@ def test_other_steps_and_members_are_refused(store, tmp_path):
     group.attrs["frequency"] = "3h"
     with pytest.raises(ValueError, match="has a step of 3:00:00, but the land makes steps of 6:00:00"):
         MappedFields(tmp_path / "step.zarr", load_mapping("ailand-v1"))
+
+
+def test_dataset_survives_pickling(store):
+    """A process that is spawned to read dates has the same dataset."""
+    data = open_dataset(mapped_path(store, "ailand-v1"))
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(data))[3], data[3])
