@@ -117,7 +117,7 @@ def test_statistics_in_the_checkpoint_are_those_of_the_land(trained):
 
 
 def test_run_from_the_store_is_that_from_the_rewritten_one(trained, rewritten, tmp_path):
-    """anemoi-inference applies the mapping of the checkpoint; the rewritten store has the same fields and needs none."""
+    """anemoi-inference applies the mapping of the checkpoint; the rewritten store, read without one, is the same."""
     first, second = trained.run(trained.store, tmp_path / "a.nc"), trained.run(rewritten, tmp_path / "b.nc")
     assert first.sizes["time"] == 13
     assert first.sizes["point"] == 72

@@ -164,7 +164,7 @@ class Mapping(Strict):
     Attributes
     ----------
     variables : dict of Column
-        Variables of the table that the dataset has, beside those computed from date and place, and labels of points.
+        Variables of the table that the dataset has, besidess those computed from date and place, and labels of points.
     points : Points
         Selection and order of the points.
     open : dict
@@ -207,7 +207,7 @@ def _check_column(name: str, column: Column) -> None:
     if column.soil_type is not None and name != "slt":
         raise ValueError(f"`soil_type` makes slt, not '{name}'")
     if (column.both_ends or column.over) and row.time is not Time.INTERVAL_MEAN:
-        raise ValueError(f"'{name}' is no mean over the step; remove `both_ends` and `over`")
+        raise ValueError(f"'{name}' is not a mean over the step; remove `both_ends` and `over`")
     if column.values is not None and not constant:
         raise ValueError(f"'{name}' changes in time and has no categories; remove `values`")
     if isinstance(column.missing, Gaps) and constant:
@@ -233,12 +233,12 @@ def linear_conversion(name: str, column: Column) -> Conversion:
     if column.over is not None:
         amount = AMOUNTS.get(variable(name).units)
         if amount is None:
-            raise ValueError(f"'{name}' is in {expected}, which is no rate; remove `over`")
+            raise ValueError(f"'{name}' is in {expected}, which is not a rate; remove `over`")
         found = amount if column.units is None else column.units
         by = factor(found, amount)
         if by is None:
             raise ValueError(
-                f"'{name}' is accumulated over {STEP_HOURS} h, but '{found}' is no unit of an amount; give one of "
+                f"'{name}' is accumulated over {STEP_HOURS} h, but '{found}' is not the unit of an amount; give one of "
                 f"{known_units(amount, offsets=False)}, or 'm' of water"
             )
         return column.sign * by / STEP_SECONDS, 0.0

@@ -30,7 +30,7 @@ from anemoi_ailand.variables import VARIABLES, Time, variable
 
 LOG = logging.getLogger(__name__)
 
-#: Dates of which the land is kept in memory: a mean needs the date before, a change the one before that.
+#: Dates whose land is kept in memory: a mean needs the date before, a change the one before that.
 _KEPT = 4
 
 #: Dates checked when a store is opened, at different hours of the day.
@@ -184,7 +184,7 @@ class MappedFields:
 
     @property
     def origin(self) -> dict[str, Any]:
-        """What the store states of itself, for the record in a checkpoint."""
+        """Statements of the store about itself, for the record in a checkpoint."""
         stated = getattr(getattr(self._data, "store", None), "attrs", {})
         return {key: stated[key] for key in ("description", "uuid", "licence", "attribution") if key in stated}
 

@@ -108,7 +108,7 @@ class MappedStore(AbstractFileSystem):
     def cat_file(self, path: str, start: int | None = None, end: int | None = None, **options: Any) -> bytes:
         """Return the content of a file; a failure to read the store is never taken for a missing file."""
         del options
-        path = self._strip_protocol(path).lstrip("/")
+        path = _plain(path)
         with self._lock:
             if path in self._files:
                 return self._files[path]()[start:end]
@@ -123,7 +123,7 @@ class MappedStore(AbstractFileSystem):
     def info(self, path: str, **options: Any) -> dict[str, Any]:
         """Return kind and size of a file or folder."""
         del options
-        path = self._strip_protocol(path).strip("/")
+        path = _plain(path)
         if path in self._files:
             return {"name": path, "type": "file", "size": None}
         if self._chunk(path) is not None:
@@ -135,7 +135,7 @@ class MappedStore(AbstractFileSystem):
     def ls(self, path: str, detail: bool = True, **options: Any) -> list[Any]:
         """List a folder, without the chunks of the data."""
         del options
-        path = self._strip_protocol(path).strip("/")
+        path = _plain(path)
         inside = [n for n in self._files if not path or n.startswith(f"{path}/")]
         if not inside:
             raise FileNotFoundError(path)
@@ -150,8 +150,13 @@ class MappedStore(AbstractFileSystem):
         return io.BytesIO(self.cat_file(path))
 
 
+def _plain(path: str) -> str:
+    """Return the name of a file within the store."""
+    return path.removeprefix(f"{PROTOCOL}://").strip("/")
+
+
 def opened(store: str, mapping: str) -> MappedFields:
-    """Open a store through a mapping once per process, anew if one of the two files has changed."""
+    """Open a store through a mapping once per process, and again if one of the two files has changed."""
     return _opened(store, mapping, _stamp(Path(store) / ".zattrs"), _stamp(Path(mapping)))
 
 

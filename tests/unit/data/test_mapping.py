@@ -304,12 +304,12 @@ def test_values_that_contradict_the_mapping_are_refused(case, tmp_path):
 BAD_MAPPINGS = {
     "unknown unit": (column("sd", units="furlong"), "'sd' has the unknown unit 'furlong'; give one of"),
     "ambiguous unit": (column("sd", units="m"), "'sd' has the unknown unit 'm'"),
-    "rate for amount": (column("avg_sdswrf", units="W m-2"), "'W m-2' is no unit of an amount"),
+    "rate for amount": (column("avg_sdswrf", units="W m-2"), "'W m-2' is not the unit of an amount"),
     "amount for rate": (column("avg_sdswrf", over=None), "'avg_sdswrf' has the unknown unit 'J m-2'"),
     "unknown variable": ({"swvl9": {"from": "swvl9"}}, "'swvl9' is not in the table of variables; nearest"),
     "unknown option": (column("t", unit="K"), r"'variables.t.unit' is not an option. Nearest: \['units'\]"),
     "two sources": (column("t", value=1.0), "give one of from, value, derived, soil_type"),
-    "mean of an instant": (column("t", both_ends=True), "'t' is no mean over the step"),
+    "mean of an instant": (column("t", both_ends=True), "'t' is not a mean over the step"),
     "gaps of a dynamic field": (column("t", missing=280.0), "a number for all gaps would hide a fault"),
     "no type": (column("cl", missing="type"), "'cl' does not follow from types"),
 }
