@@ -242,7 +242,7 @@ class MappedFields:
         if place in self._fields:
             self._fields.move_to_end(place)
             return self._fields[place]
-        held = [self._data.name_to_index[source] for source in self._rows]
+        held = np.array([self._data.name_to_index[source] for source in self._rows])
         found = np.asarray(self._data[place])[:, 0][np.ix_(held, self.points)].astype(np.float32, copy=False)
         self._fields[place] = found
         while len(self._fields) > _KEPT:
@@ -303,6 +303,7 @@ class MappedFields:
                 f"'{self._sources[name][0]}' is missing (NaN) at {bad.sum()} of {len(bad)} land points of "
                 f"'{self.store}'. Declare `missing` for '{name}' in the mapping: a number, or '{TYPE}'."
             )
+        assert isinstance(column.missing, float), "gaps of a constant have a number"
         LOG.info("'%s': %d of %d points have none and get %g", name, bad.sum(), len(bad), column.missing)
         return np.where(bad, column.missing, known)
 
