@@ -24,6 +24,7 @@ from anemoi_ailand.data.grib.parameters import archive_param
 from anemoi_ailand.data.mapping.contradictions import Extremes, check_related, check_values, sample_dates
 from anemoi_ailand.data.mapping.declaration import TYPE, Column, Gaps, Mapping, linear_conversion
 from anemoi_ailand.physics.soil_types import SOIL_TYPES, soil_parameters
+from anemoi_ailand.support.disk_errors import not_found
 from anemoi_ailand.support.options import nearest
 from anemoi_ailand.support.units import AMOUNTS, factor, same_units, table_units
 from anemoi_ailand.variables import VARIABLES, Time, variable
@@ -68,6 +69,8 @@ class MappedFields:
 
     def __init__(self, store: str | Path, mapping: Mapping) -> None:
         self.store, self.mapping = str(store), mapping
+        if "://" not in self.store and not Path(self.store).exists():
+            raise not_found(Path(self.store), "store", "*.zarr")
         self._data = open_dataset({"dataset": self.store, **mapping.open})
         self._check_layout()
         self._sources = {name: self._found(name, column) for name, column in mapping.variables.items()}

@@ -48,7 +48,10 @@ class MappedStore(AbstractFileSystem):
 
     @cached_property
     def _fields(self) -> MappedFields:
-        return opened(self.store, self.mapping)
+        try:
+            return opened(self.store, self.mapping)
+        except FileNotFoundError as error:  # which fsspec would take for a missing file of the made store
+            raise ValueError(str(error)) from error
 
     @cached_property
     def _files(self) -> dict[str, Callable[[], bytes]]:
@@ -131,6 +134,18 @@ class MappedStore(AbstractFileSystem):
         if path == "" or any(name.startswith(f"{path}/") for name in self._files):
             return {"name": path, "type": "directory", "size": 0}
         raise FileNotFoundError(path)
+
+    def exists(self, path: str, **options: Any) -> bool:
+        """Return whether there is such a file or folder; a store that contradicts its mapping is an error."""
+        try:
+            self.info(path, **options)
+        except FileNotFoundError:  # fsspec takes any error for a missing file
+            return False
+        return True
+
+    def isfile(self, path: str) -> bool:
+        """Return whether there is such a file, with errors as :meth:`exists`."""
+        return self.exists(path) and self.info(path)["type"] == "file"
 
     def ls(self, path: str, detail: bool = True, **options: Any) -> list[Any]:
         """List a folder, without the chunks of the data."""

@@ -355,6 +355,15 @@ def test_few_gaps_are_filled_as_declared(tmp_path):
     assert row(fields, "slhf", 2)[fields.points == np.flatnonzero(~IS_SEA)[0]] == 0.0
 
 
+def test_open_dataset_says_what_contradicts_the_mapping(tmp_path):
+    """The message reaches those that open the dataset by its name, as a training does."""
+    store = published_store(tmp_path / "bad.zarr", change=without("ssrd"), **SHORT)
+    with pytest.raises(ValueError, match="has no 'ssrd', from which the mapping makes 'avg_sdswrf'"):
+        open_dataset(mapped_path(store, "ailand-v1"))
+    with pytest.raises(ValueError, match="There is no store"):
+        open_dataset(mapped_path(tmp_path / "none.zarr", "ailand-v1"))
+
+
 def test_damaged_chunk_is_an_error(tmp_path):
     """A chunk of the store that cannot be decoded is never taken for missing values."""
     store = published_store(tmp_path / "damaged.zarr")
