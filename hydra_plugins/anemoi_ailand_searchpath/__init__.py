@@ -78,9 +78,11 @@ def held(
     if missing := [n for n in names if n not in stored]:
         whole = [f"land.forcing.{g}=[]" for g, found in groups.items() if set(found or ()) & set(missing)]
         without = f", or train without: {' '.join(whole)}" if whole else ""
+        from anemoi_ailand.data.mapping.declaration import hint
+
         raise ValueError(
             f"The dataset '{dataset}' has no {missing}, which the configuration selects. Create it again by its recipe "
-            f"with this version of anemoi-ailand, which makes them{without}."
+            f"with this version of anemoi-ailand, which makes them{without}.{hint(stored)}"
         )
     return names
 

@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -293,6 +293,18 @@ def mapping_file(given: str | Path) -> Path:
 def packaged_mappings() -> list[str]:
     """Return the names of the packaged mappings."""
     return [name.removeprefix(_FOLDER) for name in listing("configs") if name.startswith(_FOLDER)]
+
+
+def hint(held: Collection[str]) -> str:
+    """Return advice for a store with the variables ``held`` that a packaged mapping fits; nothing for another one."""
+    for name in packaged_mappings():
+        columns = load_mapping(name).variables.values()
+        if all(not column.sources or not set(column.sources).isdisjoint(held) for column in columns):
+            return (
+                f" It has the variables of the mapping '{name}': set `land.mapping={name}`, or write "
+                f"'ailand::STORE?{name}'."
+            )
+    return ""
 
 
 def checkpoint_record(path: str | Path) -> dict[str, Any] | None:

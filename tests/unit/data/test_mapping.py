@@ -15,14 +15,16 @@ from anemoi.datasets import open_dataset
 from anemoi_ailand.constants import STEP, STEP_SECONDS
 from anemoi_ailand.data.anemoi_dataset import AnemoiDataset
 from anemoi_ailand.data.mapping.contradictions import Extremes, sample_dates
-from anemoi_ailand.data.mapping.declaration import RECORD, load_mapping, mapping_of
+from anemoi_ailand.data.mapping.declaration import RECORD, hint, load_mapping, mapping_of
 from anemoi_ailand.data.mapping.mapped_fields import MappedFields, soil_type_of
 from anemoi_ailand.data.mapping.mapped_path import local_store, mapped_path, parts
 from anemoi_ailand.data.open_reader import open_reader
 from anemoi_ailand.physics.snow import where_no_snow
 from anemoi_ailand.physics.soil_types import soil_parameters
 from anemoi_ailand.physics.vegetation import vegetation_parameters
+from anemoi_ailand.rollout.forcing.dataset_fields import StoredFields
 from anemoi_ailand.support.packaged import find
+from anemoi_ailand.variables import VARIABLES
 from tests.support.published import EARLIER, IS_SEA, UNDEFINED, WHICH, published_store
 
 SHORT = {"start": "2016-01-02", "end": "2016-01-04"}
@@ -371,6 +373,13 @@ def test_damaged_chunk_is_an_error(tmp_path):
     data = open_dataset(mapped_path(store, "ailand-v1"))
     with pytest.raises((ValueError, RuntimeError)):
         data[8]
+
+
+def test_store_that_a_packaged_mapping_fits_is_recognised(store):
+    """Reading it without the mapping says so; a dataset of this package gets no such advice."""
+    with pytest.raises(ValueError, match=r"the mapping 'ailand-v1': set `land.mapping=ailand-v1`"):
+        StoredFields(store, ["avg_t"])
+    assert hint(list(VARIABLES)) == ""
 
 
 def test_names_that_are_refused(store, tmp_path):
