@@ -204,6 +204,14 @@ def test_a_mapping_reaches_every_dataset_of_the_training() -> None:
     assert composed("ailand").graph.nodes.data.node_builder.dataset.dataset == "d.zarr"
 
 
+def test_a_published_store_without_its_mapping_is_recognised(tmp_path: Path) -> None:
+    """The error of any configuration names the mapping that the store needs."""
+    names = {source for column in load_mapping("ailand-v1").variables.values() for source in column.sources}
+    (tmp_path / ".zattrs").write_text(json.dumps({"variables": sorted(names)}))
+    with pytest.raises(InterpolationResolutionError, match="It has the variables of the mapping 'ailand-v1': set"):
+        OmegaConf.to_container(composed("ailand", f"system.input.dataset={tmp_path}").dataloader, resolve=True)
+
+
 def test_a_mapping_without_an_input_is_refused_with_the_remedy() -> None:
     """``ailand`` selects what the published sets lack; a mapping that does not exist is an error, too."""
     lacking = composed("ailand", "land.mapping=ailand-v1").dataloader.training.datasets.data.dataset_config
