@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from anemoi_ailand.data.mapping.mapped_path import exists, is_mapped, local_store
 from anemoi_ailand.support.disk_errors import not_found
 
 #: Memory of a block of dates while it is read [bytes]; at least one chunk of the dataset is read.
@@ -19,7 +20,7 @@ BLOCK_BYTES = 64 * 2**20
 
 
 class AnemoiDataset:
-    """Anemoi dataset with one member and no missing date.
+    """Anemoi dataset with one member and no missing date; its path, or that of a store through a mapping.
 
     Attributes
     ----------
@@ -80,11 +81,13 @@ class AnemoiDataset:
 def _open(path: Path) -> Any:
     from anemoi.datasets import open_dataset  # slow to import
 
-    if not path.exists():
-        raise not_found(path, "dataset", "*.zarr")
+    if not exists(path):
+        raise not_found(local_store(path), "dataset", "*.zarr")
     try:
         return open_dataset(str(path))
     except Exception as error:
+        if is_mapped(path):  # the message says what contradicts the mapping
+            raise
         if not (path / ".zgroup").is_file():
             raise ValueError(f"'{path}' is not an Anemoi dataset (a zarr folder). Correct the path.") from error
         raise ValueError(

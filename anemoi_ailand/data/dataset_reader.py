@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from anemoi_ailand.data.anemoi_dataset import AnemoiDataset
+from anemoi_ailand.data.mapping.mapped_path import local_store
 from anemoi_ailand.data.reader import MARKS, STEP, Coverage, check_request
 from anemoi_ailand.support.units import check_units
 from anemoi_ailand.variables import VARIABLES
@@ -29,7 +30,7 @@ class DatasetReader:
 
     def __init__(self, path: str | Path) -> None:
         self._data = AnemoiDataset(path)
-        self.name = f"'{self._data.path.name}'"
+        self.name = f"'{local_store(self._data.path).name}'"
         self.latitudes, self.longitudes = self._data.latitudes, self._data.longitudes
         held = self._data.variables
         self.variables = tuple(n for n, row in VARIABLES.items() if n in held and not row.computed and n not in MARKS)

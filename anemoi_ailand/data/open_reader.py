@@ -16,6 +16,7 @@ from typing import Any
 
 from anemoi_ailand.data.files import paths
 from anemoi_ailand.data.files.netcdf import POINT_DIMENSIONS, is_netcdf, open_file
+from anemoi_ailand.data.mapping.mapped_path import is_mapped, mapped_path
 from anemoi_ailand.data.reader import Reader
 from anemoi_ailand.support.options import check_known
 from anemoi_ailand.support.packaged import expand
@@ -62,9 +63,11 @@ def open_reader(
         ecLand offline. ``land``: NetCDF (time, point) with dataset names, e.g. our own forecasts. ``grib``: ECMWF GRIB.
         ``anemoi``: a dataset of Anemoi. ``tower``: a tower's own file (forcing only; never found by ``auto``).
     **options
-        Options of the reader: ``point_id`` for the layout ``native``
-        (:class:`~anemoi_ailand.data.native.native_reader.NativeReader`); ``land``, ``number``, ``forecast``,
-        ``restart_hours`` and ``leave_out`` for ``grib`` (:class:`~anemoi_ailand.data.grib.grib_reader.GribReader`);
+        Options of the reader: ``mapping`` for a dataset of Anemoi with other names and units, a packaged one such as
+        ``ailand-v1`` or a YAML file (:mod:`~anemoi_ailand.data.mapping.declaration`); ``point_id`` for the layout
+        ``native`` (:class:`~anemoi_ailand.data.native.native_reader.NativeReader`); ``land``, ``number``,
+        ``forecast``, ``restart_hours`` and ``leave_out`` for ``grib``
+        (:class:`~anemoi_ailand.data.grib.grib_reader.GribReader`);
         those of :func:`~anemoi_ailand.data.stations.tower_reader.open_tower` for ``tower``.
 
     Returns
@@ -93,9 +96,13 @@ def open_reader(
     if (dataset := _anemoi_dataset(path, layout)) is not None:
         from anemoi_ailand.data.dataset_reader import DatasetReader
 
+        mapping = options.pop("mapping", None)
         if static or options:
-            raise ValueError(f"'{dataset}' is a dataset of Anemoi, which takes no {[*options] or 'static'}. Remove it.")
-        return DatasetReader(dataset)
+            raise ValueError(
+                f"'{dataset}' is a dataset of Anemoi, which takes `mapping` only, no {[*options] or 'static'}. "
+                "Remove it."
+            )
+        return DatasetReader(dataset if mapping is None else mapped_path(dataset, mapping))
     files = paths.resolve(path)
     static_files = paths.resolve(static) if static else []
     layout = detect(files) if layout == "auto" else layout
@@ -134,6 +141,8 @@ def _anemoi_dataset(path: str | Path | Sequence[str | Path], layout: str) -> Pat
     entries = [path] if isinstance(path, str | Path) else list(path)
     if layout not in ("auto", "anemoi") or len(entries) != 1:
         return None
+    if is_mapped(entries[0]):
+        return Path(entries[0])
     found = Path(expand(str(entries[0])))
     return found if layout == "anemoi" or found.suffix == ZARR else None
 

@@ -297,9 +297,14 @@ class ClosedLand(nn.Module):
         }
 
 
-def _check(columns: StepColumns, inputs: dict[str, int]) -> None:
+def lacking(columns: StepColumns, inputs: Mapping[str, int]) -> tuple[list[str], list[str]]:
+    """Return the names that the closed step needs and that are not prognostic, or not among the inputs."""
     not_state = [n for n in STATE if n not in columns.prognostic]
-    missing = [n for n in (*AT_START, *AT_END) if n not in inputs]
+    return not_state, [n for n in dict.fromkeys((*AT_START, *AT_END)) if n not in inputs]
+
+
+def _check(columns: StepColumns, inputs: dict[str, int]) -> None:
+    not_state, missing = lacking(columns, inputs)
     if not_state or missing:
         raise ValueError(
             f"The closed step needs {not_state} among the prognostic variables and {missing} among the forcing; the "

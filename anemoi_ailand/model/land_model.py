@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from anemoi_ailand.model.closed_land import CATEGORIES, ClosedLand
+from anemoi_ailand.model.closed_land import CATEGORIES, ClosedLand, lacking
 from anemoi_ailand.model.columns import StepColumns
 from anemoi_ailand.model.networks import NetworkShape, build_network
 from anemoi_ailand.model.precision import hidden_precision, precision_of
@@ -23,6 +23,9 @@ LOG = logging.getLogger(__name__)
 
 #: Options of ``model.model.step``: how the new state follows from the network's outputs.
 INCREMENTS, CLOSED = "increments", "closed"
+
+#: The closed step if the variables suffice for it, else increments.
+AUTO = "auto"
 
 #: Options under ``model.model`` of the model itself; all others belong to the network.
 OWN_OPTIONS = ("_target_", "step", "hidden_precision")
@@ -98,8 +101,10 @@ class LandModel(nn.Module):
             indices.model.output.name_to_index,
             diagnostic=_names(indices.model.output.name_to_index, indices.model.output.diagnostic),
             forcing=_names(indices.model.input.name_to_index, indices.model.input.forcing),
-            categories=CATEGORIES if step == CLOSED else (),
+            categories=() if step == INCREMENTS else CATEGORIES,
         )
+        if step == AUTO:
+            step = _suitable_step(self.columns, indices.model.input.name_to_index)
         mul, add = _normalisation(model_config, self.dataset_name, indices, statistics[self.dataset_name])
         to_data = indices.data.input.name_to_index
         self.closed = None
@@ -217,9 +222,19 @@ def _single(data_indices: dict) -> str:
 
 
 def _step(name: str) -> str:
-    if name not in (INCREMENTS, CLOSED):
-        raise ValueError(f"`model.model.step` is '{name}'. It can be '{INCREMENTS}' or '{CLOSED}'.")
+    if name not in (INCREMENTS, CLOSED, AUTO):
+        raise ValueError(f"`model.model.step` is '{name}'. It can be '{INCREMENTS}', '{CLOSED}' or '{AUTO}'.")
     return name
+
+
+def _suitable_step(columns: StepColumns, inputs: dict[str, int]) -> str:
+    """Return the closed step if the variables suffice for it, else increments, and log the choice."""
+    not_state, missing = lacking(columns, inputs)
+    if not_state or missing:
+        LOG.info("Step: increments, as the closed step needs the state %s and the inputs %s", not_state, missing)
+        return INCREMENTS
+    LOG.info("Step: closed, as the variables suffice for it")
+    return CLOSED
 
 
 def _check_slots(n_step_input: int, n_step_output: int) -> None:
@@ -242,6 +257,12 @@ def _normalisation(model_config: Any, dataset: str, indices: Any, statistics: di
         raise ValueError(
             f"`data.datasets.{dataset}.processors` has {sorted(config)} but no 'normalizer', from which the land model "
             "takes the units of increments and bounds. Add one as in configs/training/ailand-base.yaml."
+        )
+    if others := [n for n, found in config.items() if found and "imputer" in str(found["_target_"]).lower()]:
+        raise ValueError(
+            f"`data.datasets.{dataset}.processors` has {others}: imputers change samples of the training only, and a "
+            "roll-out would read the gaps. Declare `missing` in the mapping of the store (`land.mapping`), or fill the "
+            "gaps when the dataset is made."
         )
     from hydra.utils import instantiate  # slow to import, and only a new model needs it
 

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from omegaconf import OmegaConf
 from pydantic import Field
 
+from anemoi_ailand.data.mapping.mapped_path import exists, local_store
 from anemoi_ailand.support.configuration import Strict, checked
 from anemoi_ailand.support.disk_errors import not_found
 
@@ -95,8 +96,8 @@ def main_dataset(config: Any) -> tuple[str, dict[str, Any]]:
 
 
 def _open(entry: OtherDataset, main: Mapping[str, Any]) -> OpenDataset:
-    if isinstance(entry.dataset, str) and not Path(entry.dataset).expanduser().exists():
-        raise not_found(Path(entry.dataset), "dataset", "*.zarr", "Correct `land.others`.")
+    if isinstance(entry.dataset, str) and not exists(entry.dataset):
+        raise not_found(local_store(entry.dataset), "dataset", "*.zarr", "Correct `land.others`.")
     place = str(Path(entry.dataset).expanduser()) if isinstance(entry.dataset, str) else entry.dataset
     config = {**main, "dataset": place}
     try:

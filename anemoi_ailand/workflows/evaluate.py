@@ -21,6 +21,7 @@ import pandas as pd
 import yaml
 
 from anemoi_ailand.constants import STEP_HOURS
+from anemoi_ailand.data.mapping.mapped_path import of_checkpoint
 from anemoi_ailand.data.stations.station_reader import read_stations
 from anemoi_ailand.evaluation.display.text import DIGITS, json_text, records, stamp
 from anemoi_ailand.evaluation.fields.climatology import WINDOW_DAYS, Period, climatology_period
@@ -114,7 +115,7 @@ def evaluate(settings: Settings | str | Path | Mapping[str, Any] | None = None, 
     ...     dataset="ecland.zarr", checkpoints={"mine": "ailand"}, protocol_a={"year": 2022}
     ... )  # doctest: +SKIP
     """
-    settings = settings_of(settings, options)
+    settings = through_mapping(settings_of(settings, options))
     reference = open_fields(settings.dataset)
     given = {label: open_reforecast(path) for label, path in settings.forecasts.items()}
     jobs = plan(settings, reference, given)
@@ -130,6 +131,22 @@ def evaluate(settings: Settings | str | Path | Mapping[str, Any] | None = None, 
             write_products(run, reference, folder / f"products-{plain_name(label)}.nc", period=period)
         _write(folder, settings, reference, period, scored, processes)
     return settings.output / "report" / "index.html"
+
+
+def through_mapping(settings: Settings) -> Settings:
+    """Return settings whose datasets of another schema are read through the mapping of the first checkpoint with one.
+
+    A checkpoint trained through a mapping reads such a store as its own; all checkpoints are scored on the same fields.
+    """
+
+    def found(path: Path) -> Path:
+        mapped = (of_checkpoint(path, checkpoint) for checkpoint in settings.checkpoints.values())
+        return next((one for one in mapped if one != path), path)
+
+    places = settings.protocol_c
+    if places is not None:
+        places = places.model_copy(update={"datasets": {name: found(path) for name, path in places.datasets.items()}})
+    return settings.model_copy(update={"dataset": found(settings.dataset), "protocol_c": places})
 
 
 def plan(settings: Settings, reference: Fields, given: Mapping[str, Reforecast] | None = None) -> list[Job]:

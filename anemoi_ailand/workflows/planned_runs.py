@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from anemoi_ailand.constants import STEP_HOURS
+from anemoi_ailand.data.mapping.mapped_path import local_store
 from anemoi_ailand.data.stations.station import Station
 from anemoi_ailand.evaluation.fields.alignment import align
 from anemoi_ailand.evaluation.fields.climatology import Period, climatology_period
@@ -76,7 +77,7 @@ def is_current(path: Path, job: Job, checkpoint: Path, execution: str = "auto") 
         and made.attributes.get("code_sha256") == loaded_sha256(ROLL_OUT)
         and (execution == "auto" or str(made.attributes.get("execution")).startswith(execution))
         and Path(str(made.attributes.get("dataset"))).resolve() == job.dataset.resolve()
-        and path.stat().st_mtime >= job.dataset.stat().st_mtime
+        and path.stat().st_mtime >= local_store(job.dataset).stat().st_mtime
         and np.array_equal(made.starts, place.starts)
         and np.array_equal(made.leads, place.leads)
         and same_points((made.latitude, made.longitude), (place.latitude, place.longitude))

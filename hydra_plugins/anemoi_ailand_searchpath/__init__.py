@@ -39,12 +39,38 @@ def not_normalised(names: Iterable[str]) -> list[str]:
     return [name for name in names if variable(name).normalisation == "none"]
 
 
-def held(names: Iterable[str], groups: Mapping[str, Iterable[str]], dataset: object) -> list[str]:
-    """Return the ``names``; refuse those that a local dataset lacks, and give the remedy.
+def mapped(dataset: object, mapping: str | None) -> object:
+    """Return the dataset through a mapping, if one is given; see :mod:`anemoi_ailand.data.mapping.mapped_path`."""
+    from anemoi_ailand.data.mapping.mapped_path import is_mapped, mapped_path, parts
+
+    if mapping is None:
+        if is_mapped(dataset):
+            parts(str(dataset))  # makes it known to zarr
+        return dataset
+    if not isinstance(dataset, str):
+        raise ValueError(
+            f"`land.mapping` is for one store; the dataset is {dataset}. Rewrite several stores once by a recipe."
+        )
+    return mapped_path(dataset, mapping)
+
+
+def held(
+    names: Iterable[str], groups: Mapping[str, Iterable[str]], dataset: object, mapping: str | None = None
+) -> list[str]:
+    """Return the ``names``; refuse those that a local dataset or its mapping lacks, and give the remedy.
 
     ``groups`` are those of the forcing. Anything but the path of a dataset in one piece is left to Anemoi.
     """
     names = list(names)
+    if mapping is not None:
+        from anemoi_ailand.data.mapping.declaration import load_mapping
+
+        if missing := [n for n in names if n not in load_mapping(mapping).made]:
+            raise ValueError(
+                f"The mapping '{mapping}' does not make {missing}, which the configuration selects. Leave them out of "
+                "`land`, as configs/training/ailand-v1-data.yaml does, or add them to a mapping of your own."
+            )
+        return names
     attributes = Path(dataset).expanduser() / ".zattrs" if isinstance(dataset, str) else None
     if attributes is None or not attributes.is_file():
         return names
@@ -52,9 +78,11 @@ def held(names: Iterable[str], groups: Mapping[str, Iterable[str]], dataset: obj
     if missing := [n for n in names if n not in stored]:
         whole = [f"land.forcing.{g}=[]" for g, found in groups.items() if set(found or ()) & set(missing)]
         without = f", or train without: {' '.join(whole)}" if whole else ""
+        from anemoi_ailand.data.mapping.declaration import hint
+
         raise ValueError(
             f"The dataset '{dataset}' has no {missing}, which the configuration selects. Create it again by its recipe "
-            f"with this version of anemoi-ailand, which makes them{without}."
+            f"with this version of anemoi-ailand, which makes them{without}.{hint(stored)}"
         )
     return names
 
@@ -71,5 +99,6 @@ def others(
 
 OmegaConf.register_new_resolver("ailand.held", held, replace=True)
 OmegaConf.register_new_resolver("ailand.join", join, replace=True)
+OmegaConf.register_new_resolver("ailand.mapped", mapped, replace=True)
 OmegaConf.register_new_resolver("ailand.not_normalised", not_normalised, replace=True)
 OmegaConf.register_new_resolver("ailand.others", others, replace=True)

@@ -18,7 +18,7 @@ import yaml
 
 from anemoi_ailand.commands._packaged import HEADER_FIELDS, PURPOSE, header
 from anemoi_ailand.model.closed_land import CATEGORIES
-from anemoi_ailand.model.land_model import CLOSED
+from anemoi_ailand.model.land_model import AUTO, CLOSED
 from anemoi_ailand.variables import VARIABLES, Role
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -230,7 +230,7 @@ def name_faults(path: Path, step: str | None = None) -> list[str]:
     ``step`` is the ``model.model.step`` of a training configuration: a closed step reads categories, too.
     """
     document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    read_by_step = set(CATEGORIES) if step == CLOSED else set()
+    read_by_step = set(CATEGORIES) if step in (CLOSED, AUTO) else set()
     found = []
     for key, listed in lists_of_variables(document):
         for name in sorted(set(listed)):

@@ -18,6 +18,7 @@ from omegaconf.errors import InterpolationResolutionError
 from pydantic import ValidationError
 
 from anemoi_ailand.constants import STEP_HOURS
+from anemoi_ailand.data.mapping.declaration import load_mapping
 from anemoi_ailand.rollout.ensembles.options import EnsembleOptions, ForcingSpread, StateSpread
 from anemoi_ailand.rollout.run.launch import options_of_runner, read_run
 from anemoi_ailand.rollout.run.options import RestartOptions, run_options
@@ -69,7 +70,7 @@ def test_promised_configs_exist() -> None:
         listing("recipes")
     )
     assert {"training/ailand", "training/ailand-sample"} <= set(listing("configs"))
-    assert {name.partition("/")[0] for name in listing("configs")} == {"training", "inference", "evaluation"}
+    assert {name.partition("/")[0] for name in listing("configs")} == {"training", "inference", "evaluation", "mapping"}
     entrants = {"ailand-v1", "ailand-v1-forcing", "prototype-2024", "stock-pointwise", "xgboost"}
     assert entrants <= {path.stem for path in (CONTEST / "training").glob("*.yaml")}
 
@@ -115,7 +116,10 @@ def test_one_list_of_variables(name: str) -> None:
     assert len(set(land["select"])) == len(land["select"])
     assert (list(data.forcing), list(data.diagnostic)) == (forcing, land["diagnostic"])
     normalizer = OmegaConf.to_container(data.processors.normalizer.config, resolve=True)
-    wrong = {n: m for n in land["select"] if (m := method_of(normalizer, n)) != VARIABLES[n].normalisation}
+    columns = load_mapping(land["mapping"]).variables if land["mapping"] else {}
+    same = [n for n, column in columns.items() if column.value is not None]  # everywhere: no spread to divide by
+    expected = {n: "none" if n in same else VARIABLES[n].normalisation for n in land["select"]}
+    wrong = {n: m for n in land["select"] if (m := method_of(normalizer, n)) != expected[n]}
     assert not wrong
     assert bool(land["select"]) == (name != BASE)
 
@@ -186,6 +190,36 @@ def test_a_dataset_without_an_input_is_refused_with_the_remedy(tmp_path: Path) -
         OmegaConf.to_container(composed("ailand", f"land.others=[{{dataset:{tmp_path}}}]").training, resolve=True)
     taken = composed("ailand", old, "land.forcing.albedo=[]").dataloader.training.datasets.data.dataset_config.select
     assert "al" not in taken and "veg_lz0h_hv" in taken
+
+
+def test_a_mapping_reaches_every_dataset_of_the_training() -> None:
+    """Store and mapping become one name, for samples and graph; without a mapping the dataset is as it was given."""
+    config = composed("ailand-v1-data", "system.input.dataset=/data/o96.zarr")
+    parts = [config.dataloader[label].datasets.data.dataset_config for label in ("training", "validation", "test")]
+    found = [part.dataset for part in (*parts, config.graph.nodes.data.node_builder.dataset)]
+    assert found == ["ailand::/data/o96.zarr?ailand-v1"] * 4
+    assert list(parts[0].select) == list(config.land.select)
+    plain = composed("ailand-v1-data", "system.input.dataset=/data/o96.zarr", "land.mapping=null")
+    assert plain.dataloader.training.datasets.data.dataset_config.dataset == "/data/o96.zarr"
+    assert composed("ailand").graph.nodes.data.node_builder.dataset.dataset == "d.zarr"
+
+
+def test_a_published_store_without_its_mapping_is_recognised(tmp_path: Path) -> None:
+    """The error of any configuration names the mapping that the store needs."""
+    names = {source for column in load_mapping("ailand-v1").variables.values() for source in column.sources}
+    (tmp_path / ".zattrs").write_text(json.dumps({"variables": sorted(names)}))
+    with pytest.raises(InterpolationResolutionError, match="It has the variables of the mapping 'ailand-v1': set"):
+        OmegaConf.to_container(composed("ailand", f"system.input.dataset={tmp_path}").dataloader, resolve=True)
+
+
+def test_a_mapping_without_an_input_is_refused_with_the_remedy() -> None:
+    """``ailand`` selects what the published sets lack; a mapping that does not exist is an error, too."""
+    lacking = composed("ailand", "land.mapping=ailand-v1").dataloader.training.datasets.data.dataset_config
+    with pytest.raises(InterpolationResolutionError, match=r"does not make \['slw', 'ssr', 'str', 'al'\].*Leave them"):
+        OmegaConf.to_container(lacking, resolve=True)
+    unknown = composed("ailand-v1-data", "land.mapping=ailand-v2").dataloader.training.datasets.data.dataset_config
+    with pytest.raises(InterpolationResolutionError, match=r"no configuration 'ailand-v2'.*Nearest: .'ailand-v1'."):
+        OmegaConf.to_container(unknown, resolve=True)
 
 
 def test_further_datasets_reach_the_training() -> None:

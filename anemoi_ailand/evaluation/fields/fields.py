@@ -19,6 +19,7 @@ import numpy as np
 import xarray as xr
 
 from anemoi_ailand.data.anemoi_dataset import AnemoiDataset
+from anemoi_ailand.data.mapping.mapped_path import exists, is_mapped, local_store
 from anemoi_ailand.support.disk_errors import not_found
 from anemoi_ailand.variables import VARIABLES
 
@@ -150,9 +151,9 @@ def open_fields(path: str | Path) -> Fields:
     (1460, 44)
     """
     path = Path(path).expanduser()
-    if not path.exists():
-        raise not_found(path, "file or dataset")
-    if path.is_dir():
+    if not exists(path):
+        raise not_found(local_store(path), "file or dataset")
+    if is_mapped(path) or path.is_dir():
         fields = _open_zarr(path)
     else:
         with netcdf(path) as dataset:

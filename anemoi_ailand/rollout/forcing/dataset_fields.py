@@ -13,6 +13,7 @@ import numpy as np
 
 from anemoi_ailand.constants import STEP_HOURS
 from anemoi_ailand.data.anemoi_dataset import AnemoiDataset
+from anemoi_ailand.data.mapping.declaration import hint
 from anemoi_ailand.rollout.forcing.forcing_filter import check_finite
 from anemoi_ailand.support.units import check_units
 from anemoi_ailand.variables import variable
@@ -63,6 +64,7 @@ class StoredFields(AnemoiDataset):
                 + (f"{sun} are computed when a dataset is made: add the source `forcings` to the recipe. "
                    if sun else "")
                 + "Give the dataset of the training, or one made by the same recipe."
+                + hint(self.units)
             )  # fmt: skip
         for name in self.names:
             check_units(self.units[name], variable(name).units, name, self.path)

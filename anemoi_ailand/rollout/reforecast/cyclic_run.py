@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from anemoi_ailand.data.mapping.mapped_path import of_checkpoint
 from anemoi_ailand.physics.bounds import limits
 from anemoi_ailand.rollout.forcing.cyclic_years import Cycle, find_cycle
 from anemoi_ailand.rollout.forcing.dataset_fields import FieldsAtPoints, StoredFields
@@ -85,7 +86,7 @@ def setting(
 ) -> Setting:
     """Open model and dataset, and select the years to repeat; the step is plain."""
     step = load_step(checkpoint, device)
-    stored = StoredFields(dataset, step.inputs)
+    stored = StoredFields(of_checkpoint(dataset, step.path), step.inputs)
     marks = {name: values for name in MARKS if (values := stored.constant(name)) is not None}
     places = {"latitude": stored.latitudes, "longitude": stored.longitudes, **marks}
     return Setting(step, stored, find_cycle(stored.dates, start, end), places)

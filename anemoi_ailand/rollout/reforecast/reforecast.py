@@ -14,6 +14,7 @@ import numpy as np
 from torch import Tensor
 
 from anemoi_ailand.constants import STEP_HOURS
+from anemoi_ailand.data.mapping.mapped_path import of_checkpoint
 from anemoi_ailand.rollout.forcing.dataset_fields import StoredFields
 from anemoi_ailand.rollout.reforecast.reforecast_file import CHUNK_SIZE, Layout, ReforecastFile
 from anemoi_ailand.rollout.reforecast.sweep import sweep
@@ -156,7 +157,7 @@ def reforecast(
         raise ValueError(f"batch_rows is {batch_rows}. Give 1 or more.")
     step = with_precipitation(load_step(checkpoint, device), precipitation)
     names = _chosen(step.outputs, variables, step.path)
-    stored = StoredFields(dataset, _read(step))
+    stored = StoredFields(of_checkpoint(dataset, step.path), _read(step))
     first, where = _positions(stored, dates, hours), checked_points(points, len(stored.latitudes), stored.path)
     steps = len(dates) * len(where) * int(hours[-1] // STEP_HOURS)
     step = choose_execution(step, execution, steps)
@@ -186,7 +187,7 @@ def forecast(
 
     ``points`` and ``start`` are indices in the dataset. Returns the outputs by name, each of shape (step, point).
     """
-    stored = StoredFields(dataset, _read(step))
+    stored = StoredFields(of_checkpoint(dataset, step.path), _read(step))
     run = Run(step, stored, np.array([start]), points, np.arange(1, n_steps + 1), step.outputs)
     out = np.empty((n_steps, len(step.outputs), len(points)), dtype=np.float32)
     with Progress(n_steps * len(points), progress, "Rollout") as bar:

@@ -24,6 +24,7 @@ from anemoi_ailand.hosts.anemoi_inference import RunnerHooks, has_single_dates, 
 from anemoi_ailand.rollout.ensembles.ensemble import SINGLE, Ensemble
 from anemoi_ailand.rollout.forcing.common_points import on_same_points
 from anemoi_ailand.rollout.forcing.file_input import EcLandInput
+from anemoi_ailand.rollout.forcing.mapped_inputs import mapped_inputs
 from anemoi_ailand.rollout.forcing.read_ahead import ReadAhead
 from anemoi_ailand.rollout.forcing.state_input import LandStateInput
 from anemoi_ailand.rollout.outputs.land_output import LandOutput
@@ -96,6 +97,7 @@ class LandForecasterRunner(RunnerHooks, Runner):
             config = config.model_copy(
                 update={"checkpoint": str(existing_checkpoint(checkpoint_path(config.checkpoint)))}
             )
+            config = mapped_inputs(config)
         classes = RunnerClasses(tensor_handler=LandTensorHandler, metadata=LandMetadata)
         try:
             super().__init__(config, classes=classes)

@@ -80,7 +80,7 @@ def test_anemoi_dataset(monkeypatch, tmp_path):
     np.testing.assert_array_equal(found["stl1"], values[:, 0])
     np.testing.assert_array_equal(found["z"], values[0, 1])
     np.testing.assert_array_equal(found["point_id"], made.values[0, made.name_to_index["point_id"], 0])
-    with pytest.raises(ValueError, match=r"takes no \['number'\]"):
+    with pytest.raises(ValueError, match=r"takes `mapping` only, no \['number'\]"):
         open_data(path, number=1)
     made.variables_metadata["stl1"] = {"units": "degC"}
     with pytest.raises(ValueError, match=r"'stl1' in .* has units 'degC'; 'K' is expected"):

@@ -3,7 +3,9 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """The land model steps with any network, in Anemoi's interface and within physical bounds."""
 
+import logging
 import sys
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -95,19 +97,36 @@ def test_metadata_lists_the_columns_of_each_slot():
 
 def test_invalid_step_is_refused():
     """The error names the task, variable, section or option to correct."""
-    flat, bare = OPEN.statistics(), OPEN.model_config()
+    flat, bare, imputed = OPEN.statistics(), OPEN.model_config(), OPEN.model_config()
+    imputed.data.datasets.data.processors.imputer = {"_target_": "anemoi.models.preprocessing.imputer.InputImputer"}
     flat["stdev"][OPEN.variables.index("theta_sat")] = 0.0  # normalisation would be infinite
     bare.data.datasets.data.processors = {}
     for land, options, message in (
         (OPEN, {"n_step_input": 1}, "LandForecaster"),
         (OPEN, {"stats": flat}, "theta_sat"),
         (OPEN, {"config": bare}, "normalizer"),
-        (CLOSED, {"step": "implicit"}, r"'implicit'.*'increments' or 'closed'"),
+        (OPEN, {"config": imputed}, r"has \['imputer'\]: imputers change samples of the training only.*`missing`"),
+        (CLOSED, {"step": "implicit"}, r"'implicit'.*'increments', 'closed' or 'auto'"),
         (CLOSED, {"step": None}, r"\['slt', 'tvh', 'tvl'\] as forcing"),
         (CLOSED, {"step": "increments"}, r"\['slt', 'tvh', 'tvl'\] as forcing"),
     ):
         with pytest.raises(ValueError, match=message):
             land.land_model(**options)
+
+
+def test_step_follows_from_the_variables(caplog):
+    """``auto`` is the closed step where its variables are given, else increments, and says why; a run is the same."""
+    caplog.set_level(logging.INFO)
+    assert OPEN.land_model(step="auto").closed is None
+    assert "Step: increments, as the closed step needs the state ['swvl2'" in caplog.text
+    auto, closed = CLOSED.land_model(step="auto"), CLOSED.land_model()
+    assert auto.closed is not None
+    assert "Step: closed" in caplog.text
+    x = CLOSED.batch(2)["data"][..., CLOSED.indices().data.input.full]
+    assert torch.equal(auto({"data": x})["data"], closed({"data": x})["data"])
+    without = replace(CLOSED, forcing=[n for n in CLOSED.forcing if n != "sdor"])  # types stay among the inputs
+    assert without.land_model(step="auto").closed is None
+    assert "and the inputs ['sdor']" in caplog.text
 
 
 # -- with the closed step --------------------------------------------------------------------------------------------
