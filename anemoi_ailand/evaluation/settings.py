@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, field_validator, model_validator
 
-from anemoi_ailand.constants import Execution
+from anemoi_ailand.constants import Execution, Plausibility
 from anemoi_ailand.rollout.step.pretrained import checkpoint_path
 from anemoi_ailand.support.configuration import HomePath, Strict, checked, plain_name, read_configuration
 from anemoi_ailand.variables import variable
@@ -99,6 +99,7 @@ class Settings(Strict):
     seed: int = 1
     device: str = "cpu"
     execution: Execution = "auto"
+    plausibility: Plausibility = "error"
 
     @field_validator("checkpoints", "forecasts", mode="before")
     @classmethod

@@ -41,6 +41,7 @@ from anemoi_ailand.rollout.step.batch_invariance import padded_rows
 from anemoi_ailand.rollout.step.checkpoint import LandStep, checkpoint_checksum, training_origin
 from anemoi_ailand.rollout.step.compiled_step import open_step
 from anemoi_ailand.rollout.step.land_state import LandState
+from anemoi_ailand.rollout.step.output_check import check_outputs
 from anemoi_ailand.rollout.step.physical_step import PhysicalStep, to_dtype
 from anemoi_ailand.rollout.step.row_blocks import BlockStep
 from anemoi_ailand.rollout.step.state_file import warn_of_other_execution
@@ -341,10 +342,7 @@ class LandStepper:
             if not math.isfinite(out.sum()):
                 for date, values in zip(dates, out.numpy(force=True), strict=True):
                     check_finite(values.T, self.outputs, self.outputs, date, places, False)
-            extremes = (x.tolist() for x in torch.aminmax(out.flatten(0, 1), dim=0)) if checks.on else ((), ())
-            if beyond := checks.beyond(self.outputs if checks.on else (), *extremes):
-                found = {n: out[..., self.outputs.index(n)].numpy(force=True) for n in beyond}
-                checks.outputs(found, dates, places)
+            check_outputs(checks, out, self.outputs, dates, places)
             self._warn(checks, checker)
             diagnostics = self.layout.diagnostics(out[-1])
         return out, replace(state, date=dates[-1], columns=start, diagnostics=diagnostics, execution=self.execution)

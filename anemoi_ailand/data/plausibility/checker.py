@@ -10,10 +10,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
-from typing import Literal, get_args
+from typing import get_args
 
 import numpy as np
 
+from anemoi_ailand.constants import Plausibility
 from anemoi_ailand.data.plausibility.rules import (
     AT_START,
     CHECKED_AT_START,
@@ -38,9 +39,6 @@ from anemoi_ailand.support.options import suggestion
 from anemoi_ailand.variables import VARIABLES, Range, Role, Time
 
 LOG = logging.getLogger(__name__)
-
-#: Treatment of what is impossible and implausible.
-Plausibility = Literal["error", "warn", "off"]
 
 #: Steps that tell a clock: two days.
 DAYS_OF_CLOCK = 8
@@ -185,6 +183,7 @@ class Checker:
         self._before: dict[str, np.ndarray] = {}
         self._largest, self._clock_known = LargestInsolation(), False
         self._first = True
+        self._where: Places | None = None
 
     @property
     def on(self) -> bool:
@@ -224,7 +223,13 @@ class Checker:
                     self._apply(rule, rule.value(*(known[n] for n in rule.needs)), [moving], where)
         self._static = {n: known[n] for n in ("z",) if n in known}
         self._before = {n: known[n] for n in ("t", "q") if n in known and np.isfinite(known[n]).all()}
-        self._first, self._clock_known = True, False
+        known_places = self._where
+        if known_places is None or not all(map(np.array_equal, known_places, where)):
+            self._first, self._clock_known, self._where = (
+                True,
+                False,
+                where,
+            )  # a later start of the same points is not new
         self._stop_at_errors()
 
     def resume(self, fields: Mapping[str, np.ndarray]) -> None:

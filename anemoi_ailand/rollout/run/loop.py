@@ -18,6 +18,7 @@ from anemoi_ailand.data.plausibility.checker import Checker
 from anemoi_ailand.rollout.ensembles.ensemble import Ensemble
 from anemoi_ailand.rollout.forcing.forcing_filter import ForcingFilter, check_finite, check_hourly_rain, check_units_fit
 from anemoi_ailand.rollout.step.advance import StepLayout
+from anemoi_ailand.rollout.step.output_check import check_outputs
 from anemoi_ailand.rollout.step.row_blocks import BlockStep
 
 
@@ -120,10 +121,7 @@ class Rollout:
         if not math.isfinite(out.sum()):  # ten times faster than a test of every value
             for date, one in zip(dates, out.numpy(), strict=True):
                 check_finite(one.T, self.outputs, self.outputs, date, self.ensemble.places(), False)
-        beyond = self.checker.beyond(self.outputs, *(x.tolist() for x in torch.aminmax(out.flatten(0, 1), dim=0)))
-        if beyond:
-            found = {n: out[..., self.outputs.index(n)].numpy(force=True) for n in beyond}
-            self.checker.outputs(found, dates, self.ensemble.places())
+        check_outputs(self.checker, out, self.outputs, dates, self.where)
         self.date, self.number = dates[-1], self.number + len(dates)
         return out
 

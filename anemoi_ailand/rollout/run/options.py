@@ -11,8 +11,7 @@ from typing import Annotated, Any, Literal
 from anemoi.utils.dates import as_timedelta
 from pydantic import BeforeValidator, Field, model_validator
 
-from anemoi_ailand.constants import STEP, STEP_HOURS, Execution, Precipitation
-from anemoi_ailand.data.plausibility.checker import Plausibility
+from anemoi_ailand.constants import STEP, STEP_HOURS, Execution, Plausibility, Precipitation
 from anemoi_ailand.rollout.ensembles.options import EnsembleOptions, names_members
 from anemoi_ailand.support.configuration import HomePath, Strict, checked
 
