@@ -286,7 +286,7 @@ class Checker:
             return
         for name, values in fields.items():
             self._range(name, values, dates, where, predicted=True)
-        self._stop_at_errors("The run left what is possible. Check state, forcing and units there. ")
+        self._stop_at_errors()
 
     def beyond(self, names: Sequence[str], lowest: Sequence[float], highest: Sequence[float]) -> list[str]:
         """Return the predicted variables whose extremes are not plausible, for :meth:`outputs`, which takes longer."""
@@ -456,13 +456,17 @@ def _other_place(short_wave: np.ndarray, dates: Sequence[datetime], where: Place
     return words
 
 
+#: Advice on an output.
+_RESULT = "Check state, forcing and units there: the run has left what the network knows."
+
+
 @lru_cache(maxsize=256)
 def _range_of(name: str, predicted: bool) -> Rule | None:
     if name not in VARIABLES:
         return None
     rule = range_rule(VARIABLES[name].name)
     if rule is not None and predicted:
-        return replace(rule, name=f"predicted {rule.name}", words=f"Predicted {rule.words}")
+        return replace(rule, name=f"predicted {rule.name}", words=f"Predicted {rule.words}", advice=_RESULT)
     return rule
 
 
@@ -478,6 +482,26 @@ def _widened(limits: Range) -> tuple[float, float]:
 def _distance(value: float, rule: Rule, error: bool) -> float:
     low, high = _widened(rule.possible if error else rule.plausible)
     return max(low - value, value - high)
+
+
+def check_period(checker: Checker, fields: Mapping[str, np.ndarray], dates: Sequence[datetime], where: Places) -> None:
+    """Check all fields (date, point) of a file or dataset at consecutive dates.
+
+    The first date is checked as a start, later ones as forcing, and all states and diagnostics as outputs.
+
+    Raises
+    ------
+    Implausible
+        See :class:`Checker`.
+    """
+    if not checker.on or not dates:
+        return
+    checker.start({n: v[0] for n, v in fields.items() if np.isfinite(v[0]).any()}, dates[0], where)
+    forcing = {n: v[1:] for n, v in fields.items() if VARIABLES[n].role is Role.FORCING and not VARIABLES[n].computed}
+    if len(dates) > 1 and forcing:
+        checker.forcing(forcing, dates[1:], where)
+    roles = (Role.PROGNOSTIC, Role.DIAGNOSTIC)
+    checker.outputs({n: v for n, v in fields.items() if VARIABLES[n].role in roles}, dates, where)
 
 
 def further_static(held: Iterable[str], known: Iterable[str] = ()) -> list[str]:

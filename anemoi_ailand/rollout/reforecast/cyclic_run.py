@@ -92,17 +92,17 @@ def setting(
     return Setting(step, stored, find_cycle(stored.dates, start, end), places)
 
 
-def run_years(run: Setting, path: Path, years: int, *, progress: bool = True) -> Path:
+def run_years(run: Setting, path: Path, years: int, *, progress: bool = True, plausibility: str = "error") -> Path:
     """Run year after year and write the statistics of each; years already in the file are skipped.
 
     Only the initial state comes from the dataset. Memory does not grow with the number of years. Values that are not
-    finite are counted and do not stop the run, so that their origin can be found in the file. A file of another run is
-    a ``FileExistsError``.
+    finite are counted and do not stop the run, so that their origin can be found in the file. Input is checked as
+    ``plausibility`` says (see :func:`~anemoi_ailand.load`). A file of another run is a ``FileExistsError``.
     """
     if years < 1:
         raise ValueError(f"years is {years}. Give 1 or more.")
     fields, statistics = run.stored.at_points(np.arange(len(run.stored.latitudes))), run.statistics()
-    checker = Checker()
+    checker = Checker(plausibility)
     with YearsFile(path, run.step.prognostic, run.places, run.identity) as file:
         done = file.years
         if done == 0:
