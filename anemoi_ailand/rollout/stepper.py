@@ -864,8 +864,9 @@ def _checked_shape(name: str, values: Any, shape: tuple[int, ...]) -> Any:
 def _places(latitudes: Any, longitudes: Any) -> tuple[np.ndarray, np.ndarray]:
     lat, lon = (np.array(v, dtype=np.float64).reshape(-1) for v in (latitudes, longitudes))
     if lat.size != lon.size or not lat.size or not (np.abs(lat) <= 90.0).all() or not (np.abs(lon) <= 360.0).all():
+        exchanged = lat.size == lon.size > 0 and (np.abs(lat) > 90.0).any() and (np.abs(lon) <= 90.0).all()
         raise ValueError(
             f"There are {lat.size} latitudes and {lon.size} longitudes, or some are outside -90 to 90 and -360 to 360 "
-            "degrees. Give one of each for every point."
+            f"degrees. Give one of each for every point.{' They may be exchanged.' if exchanged else ''}"
         )
     return lat, lon

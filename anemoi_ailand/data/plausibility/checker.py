@@ -10,11 +10,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
+from itertools import pairwise
 from typing import get_args
 
 import numpy as np
 
-from anemoi_ailand.constants import Plausibility
+from anemoi_ailand.constants import STEP, Plausibility
 from anemoi_ailand.data.plausibility.rules import (
     AT_START,
     CHECKED_AT_START,
@@ -74,6 +75,16 @@ _WRONG, _DOUBTFUL = (5, 0.3), (3, 0.25)
 #: Correlation with the sun below which radiation does not follow it; at least 0.49 in sound data, East River 0.17.
 _FOLLOWS = 0.1
 
+#: Gain of correlation with the sun of other coordinates that is a warning, with a week of steps and with fewer. In
+#: sound data at most 0.05 and 0.13; Col de Porte with exchanged coordinates has 0.10 to 0.37.
+_MISPLACED, _MISPLACED_SOON, _WEEK = 0.09, 0.2, 28
+
+#: Mistakes that explain a sun of other coordinates.
+_HINTS = (
+    "With latitude and longitude exchanged, radiation would follow the sun.",
+    "With longitude of the other sign, radiation would follow the sun.",
+)
+
 #: Radiation over that of the sun outside the atmosphere, mean over days. 0.05 to 0.93; 0.008 at East River.
 _SHARE = Rule(
     "brightness", "Short-wave radiation (avg_sdswrf) as a share of that outside the atmosphere, mean over days,", "1",
@@ -93,7 +104,7 @@ class Finding:
     error : bool
         Whether the values are impossible, else implausible.
     number, total : int
-        Values found, and values checked so far.
+        Values found, and points checked.
     worst : float
         Value farthest outside.
     date : datetime, optional
@@ -310,7 +321,7 @@ class Checker:
         found = self.take()
         if found:
             listed = "".join(f"\n- {finding}" for finding in found)
-            LOG.warning("%s has implausible values, by %d rules:%s", what, len(found), listed)
+            LOG.warning("%s has implausible values, by %d rule%s:%s", what, len(found), "s"[: len(found) > 1], listed)
 
     def _range(
         self, name: str, values: np.ndarray, dates: Sequence[datetime | None], where: Places, predicted: bool = False
@@ -351,7 +362,7 @@ class Checker:
         worst = float(values.flat[int(np.argmax(outside))])
         k, i = np.argwhere(bad)[0]
         place = float(where[0][i % len(where[0])]), float(where[1][i % len(where[1])])
-        found = Finding(rule, error, int(bad.sum()), bad.size, worst, dates[k], place, int(bad.any(axis=1).sum()))
+        found = Finding(rule, error, int(bad.sum()), bad.shape[1], worst, dates[k], place, int(bad.any(axis=1).sum()))
         self._merge(found)
 
     def _merge(self, found: Finding) -> None:
@@ -359,7 +370,7 @@ class Checker:
         if (before := self._found.get(key)) is not None:
             middle = _distance(before.worst, found.rule, found.error) >= _distance(found.worst, found.rule, found.error)
             found = replace(
-                before, number=before.number + found.number, total=before.total + found.total,
+                before, number=before.number + found.number, total=max(before.total, found.total),
                 worst=before.worst if middle else found.worst, dates=before.dates + found.dates,
             )  # fmt: skip
         self._found[key] = found
@@ -402,14 +413,17 @@ class Checker:
         hours = np.abs(clock.hours)
         wrong = lit & (hours >= _WRONG[0]) & (clock.gain > _WRONG[1])
         lost = lit & (clock.follows < _FOLLOWS)
-        doubtful = lit & (((hours >= _DOUBTFUL[0]) & (clock.gain > _DOUBTFUL[1])) | lost)
+        gain, hints = _other_place(short_wave, dates, where, clock.follows)
+        misplaced = lit & (gain > (_MISPLACED if len(dates) >= _WEEK else _MISPLACED_SOON))
+        doubtful = misplaced | lost | (lit & (hours >= _DOUBTFUL[0]) & (clock.gain > _DOUBTFUL[1]))
         bad = wrong if wrong.any() else doubtful
         if not bad.any():
             return
         most = np.bincount(clock.hours[bad] + 24).argmax() - 24
-        hint = _other_place(short_wave[:, bad], dates, (where[0][bad], where[1][bad]), clock.follows[bad])
+        hinted = hints[bad & misplaced]
+        hint = _HINTS[int(np.bincount(hinted).argmax())] if hinted.size else ""
         error = bool(wrong.any()) or bool(hint and lost.any())
-        says = sentence_of(int(most)) if most else "does not follow the sun"
+        says = sentence_of(int(most)) if most else "does not follow the sun of its place"
         rule = Rule(
             "clock", "Short-wave radiation", "1", ("avg_sdswrf",), lambda x: x,
             advice=(
@@ -437,23 +451,18 @@ class Checker:
         )
 
 
-def _other_place(short_wave: np.ndarray, dates: Sequence[datetime], where: Places, follows: np.ndarray) -> str:
-    """Return a sentence if the radiation follows the sun of other coordinates, which a mistake explains; or ""."""
-    lat, lon = where
-    east = (lon + 180.0) % 360.0 - 180.0
-    tried: dict[str, Places] = {
-        "Longitude has the wrong sign: with the other one, radiation follows the sun.": (lat, -lon),
-        "Latitude has the wrong sign: with the other one, radiation follows the sun.": (-lat, lon),
-    }
-    if (np.abs(east) <= 90.0).all():
-        tried["Latitude and longitude are exchanged: the other way round, radiation follows the sun."] = (east, lat)
-    best, words = 0.2, ""
-    for sentence, places in tried.items():
+def _other_place(
+    short_wave: np.ndarray, dates: Sequence[datetime], where: Places, follows: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the gain of correlation with the sun of places that a mistake explains, and which of :data:`_HINTS`."""
+    lat, east = where[0], (where[1] + 180.0) % 360.0 - 180.0
+    valid = np.abs(east) <= 90.0
+    gains = []
+    for places in ((np.where(valid, east, 0.0), lat), (lat, -east)):
         there = follows_at(short_wave, dates, places)
-        gain = float(np.median(there - follows))
-        if gain > best and float(np.median(there)) > 0.6:
-            best, words = gain, sentence
-    return words
+        gains.append(np.where(there > 0.6, there - follows, -1.0))
+    gains[0] = np.where(valid, gains[0], -1.0)
+    return np.max(gains, axis=0), np.argmax(gains, axis=0)
 
 
 #: Advice on an output.
@@ -498,8 +507,12 @@ def check_period(checker: Checker, fields: Mapping[str, np.ndarray], dates: Sequ
         return
     checker.start({n: v[0] for n, v in fields.items() if np.isfinite(v[0]).any()}, dates[0], where)
     forcing = {n: v[1:] for n, v in fields.items() if VARIABLES[n].role is Role.FORCING and not VARIABLES[n].computed}
-    if len(dates) > 1 and forcing:
+    if len(dates) > 1 and forcing and all(b - a == STEP for a, b in pairwise(dates)):
         checker.forcing(forcing, dates[1:], where)
+    elif forcing:  # dates with gaps say nothing of clocks
+        for k in range(1, len(dates)):
+            checker.resume({})
+            checker.forcing({n: v[k - 1 : k] for n, v in forcing.items()}, dates[k : k + 1], where)
     roles = (Role.PROGNOSTIC, Role.DIAGNOSTIC)
     checker.outputs({n: v for n, v in fields.items() if VARIABLES[n].role in roles}, dates, where)
 

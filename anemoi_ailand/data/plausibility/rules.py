@@ -250,7 +250,7 @@ STATE = (
          "Fresh snow has 0.85, old snow 0.5: check the unit."),
     Rule("snow_water", "Liquid water in snow beyond its mass (slw - sd)", "kg m-2", ("slw", "sd"), _difference,
          (None, 1.0), (None, 0.01),  # at most 0
-         "Liquid water is a part of the snow's mass."),
+         "Liquid water is a part of the snow's mass: sd may be in metres instead of kg m-2."),
     Rule("cover_without_snow", "Snow cover (snowc) where there is no snow (sd = 0)", "1", ("snowc", "sd"),
          _cover_without_snow, (None, 0.5), (None, 0.02),  # 0
          "Mass and cover of snow contradict each other: take both from one source."),

@@ -57,7 +57,7 @@ LOG = logging.getLogger(__name__)
 #: Dates of forcing read first, from which the clock is checked, and at most at once, and memory for those in use and
 #: those ahead [bytes]. A file that is compressed in chunks of a year is decoded as a whole at every read, so few reads
 #: save more time than the steps take.
-FIRST_DATES, READ_DATES, READ_BYTES = 16, 256, 2**27
+FIRST_DATES, READ_DATES, READ_BYTES = 32, 256, 2**27
 
 #: Options that may differ in a resumed run.
 _MAY_CHANGE = (
