@@ -205,7 +205,7 @@ FORCING = [
     Case("half the long-wave radiation", WARNING, "black body", apply(lambda x: 0.5 * x, "avg_sdlwrf")),
     Case("twice the long-wave radiation", WARNING, "black body", apply(lambda x: 1.7 * x, "avg_sdlwrf")),
     Case("long-wave radiation in J m-2", ERROR, "J m-2", apply(lambda x: 21600.0 * x, "avg_sdlwrf")),
-    Case("humidity ten times saturation", ERROR, "humidity", apply(lambda x: 12.0 * x, "avg_q")),
+    Case("humidity ten times saturation", ERROR, "humidity|avg_q", apply(lambda x: 12.0 * x, "avg_q")),
     Case("twice the humidity", WARNING, "relative humidity", apply(lambda x: 2.0 * x, "avg_q", "q")),
     Case("humidity of zero", ERROR, "humidity", put(0.0, "avg_q", "q")),
     Case("relative humidity as specific", ERROR, "'q'", put(0.7, "avg_q", "q")),

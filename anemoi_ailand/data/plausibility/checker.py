@@ -311,6 +311,10 @@ class Checker:
                 found.append(name)
         return found
 
+    def look_again(self) -> None:
+        """Compare the clock of the next days as well, not that of the first days only."""
+        self._clock_known = False
+
     def take(self) -> list[Finding]:
         """Return all findings and forget them."""
         found, self._found = self.findings, {}

@@ -224,6 +224,7 @@ class LandForecasterRunner(RunnerHooks, Runner):
         with self._forcing(dates, where) as forcing, Progress(len(dates), self.verbosity == 0, "Forcing") as bar:
             while done < len(dates):
                 values = _read(forcing, dates[done], min(len(dates) - done, READ_DATES))
+                roll.checker.look_again()
                 roll.checked(values, dates[done : done + values.shape[1]])
                 done += values.shape[1]
                 bar.steps(values.shape[1])
