@@ -75,11 +75,6 @@ class Rule:
     advice: str = ""
     whole: bool = False
 
-    @property
-    def limits(self) -> str:
-        """Possible range as text."""
-        return text_of(self.possible, self.units, self.whole)
-
 
 def text_of(limits: Range, units: str, whole: bool = False) -> str:
     """Return a range as text, such as ``0 to 1``."""

@@ -38,7 +38,7 @@ def test_insolation_is_the_mean_of_instants():
     for date in [datetime(2021, month, 5, hour) for month in (1, 3, 6, 9, 12) for hour in (0, 3, 6, 12, 18)]:
         times = [date - STEP + (k + 0.5) * STEP / 240 for k in range(240)]
         expected = irradiance(times, where).mean(axis=0)
-        np.testing.assert_allclose(insolation_of_steps([date], where)[0], expected, atol=1.5)
+        np.testing.assert_allclose(insolation_of_steps([date], where)[0], expected, atol=3.0)
     assert insolation_of_steps([datetime(2021, 6, 1, 12)], (np.array([0.0]), np.array([0.0]))) > 500.0
 
 
@@ -68,9 +68,8 @@ def test_rules_name_variables_of_the_table():
     assert len({rule.name for rule in rules}) == len(rules)
     for rule in rules:
         assert all(name.partition("@")[0] in VARIABLES for name in rule.needs), rule.name
-        assert (rule.advice.endswith(".") and rule.limits.startswith(("at least", "at most", "-", "0", "whole"))) or (
-            rule.possible == (None, None)
-        ), rule.name  # fmt: skip
+        assert rule.advice.endswith("."), rule.name
+        assert rule.plausible != (None, None), rule.name
         for inner, outer in zip(rule.plausible, rule.possible, strict=True):
             assert inner is None or outer is None or abs(inner) <= abs(outer) or inner >= outer, rule.name
 
