@@ -39,7 +39,7 @@ from anemoi_ailand.variables import HOURLY_RAIN, VARIABLES, variable
 
 LOG = logging.getLogger(__name__)
 
-#: Rules of which a warning was given.
+#: Rules with a warning so far.
 _WARNED: set[str] = set()
 
 

@@ -198,7 +198,7 @@ class Checker:
 
     @property
     def on(self) -> bool:
-        """Whether anything is checked."""
+        """True unless nothing is checked."""
         return self.plausibility != "off"
 
     @property

@@ -25,7 +25,7 @@ from anemoi_ailand.variables import Range, variable
 #: Marks the value of an instant at the start of the step, as ``t@start``.
 AT_START = "@start"
 
-#: Vegetation types that are high, and those that are no vegetation: ice caps, inland water, ocean.
+#: Vegetation types that are high, and those of ice caps, inland water and ocean.
 #: IFS Documentation CY49R1, Part IV, table 8.1.
 _HIGH, _ICE, _WATER = (3, 4, 5, 6, 18, 19), 12, (14, 15)
 

@@ -116,7 +116,7 @@ class LandForecasterRunner(RunnerHooks, Runner):
 
     @property
     def under_way(self) -> bool:
-        """Whether the first step was begun; earlier failures are failures of the input."""
+        """True once the first step was begun; earlier failures are failures of the input."""
         return self._roll is not None and self._roll.begun
 
     @property
