@@ -183,12 +183,14 @@ class Checker:
     ["'slt' (soil type (1-7)) is 9 at 1 of 1 points, the first at latitude 47.000, longitude 8.000"]
     """
 
-    def __init__(self, plausibility: str = "error", *, strict: bool = False) -> None:
+    def __init__(self, plausibility: str | bool = "error", *, strict: bool = False) -> None:
+        if plausibility is False:  # `off` without quotes in YAML
+            plausibility = "off"
         if plausibility not in get_args(Plausibility):
             raise ValueError(
                 f"`plausibility` is {plausibility!r}. {suggestion(str(plausibility), get_args(Plausibility))}"
             )
-        self.plausibility, self.strict = plausibility, strict
+        self.plausibility, self.strict = str(plausibility), strict
         self._found: dict[tuple[str, bool], Finding] = {}
         self._static: dict[str, np.ndarray] = {}
         self._before: dict[str, np.ndarray] = {}

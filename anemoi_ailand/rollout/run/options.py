@@ -11,9 +11,9 @@ from typing import Annotated, Any, Literal
 from anemoi.utils.dates import as_timedelta
 from pydantic import BeforeValidator, Field, model_validator
 
-from anemoi_ailand.constants import STEP, STEP_HOURS, Execution, Plausibility, Precipitation
+from anemoi_ailand.constants import STEP, STEP_HOURS, Execution, Precipitation
 from anemoi_ailand.rollout.ensembles.options import EnsembleOptions, names_members
-from anemoi_ailand.support.configuration import HomePath, Strict, checked
+from anemoi_ailand.support.configuration import HomePath, PlausibilityOption, Strict, checked
 
 
 def whole_steps(value: Any) -> datetime.timedelta:
@@ -82,7 +82,7 @@ class RunOptions(Strict):
     restart: RestartOptions | None = None
     ensemble: EnsembleOptions | None = None
     bad_forcing: Literal["error", "hold", "clip"] = "error"
-    plausibility: Plausibility = "error"
+    plausibility: PlausibilityOption = "error"
     strict: bool = False
     final_state: HomePath | None = None
     execution: Execution = "auto"
