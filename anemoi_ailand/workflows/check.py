@@ -146,8 +146,8 @@ def _residual(fields: dict[str, np.ndarray]) -> float:
         return 0.0
     soil = np.stack([fields[f"swvl{k}"] for k in (1, 2, 3, 4)]).astype(np.float64)
     storage = water_storage(soil, fields["sd"], fields["src"])
-    rates = (fields[n][1:] for n in ("avg_tprate", "evap", "sro", "ssro"))
-    residual = np.abs(water_residual(np.diff(storage, axis=0), *rates))
+    rain, evaporation, surface, below = (fields[n][1:] for n in ("avg_tprate", "evap", "sro", "ssro"))
+    residual = np.abs(water_residual(np.diff(storage, axis=0), rain, evaporation, surface, below))
     dry = np.ones(residual.shape[1], bool)
     for name in ("cl", "cur"):
         if name in fields:

@@ -287,8 +287,10 @@ class Checker:
         self._before = {n: fields[n][-1] for n in ("t", "q") if n in fields}
         self._stop_at_errors()
 
-    def outputs(self, fields: Mapping[str, np.ndarray], dates: Sequence[datetime], where: Places) -> None:
-        """Check outputs of a run (date, point) against their ranges.
+    def outputs(
+        self, fields: Mapping[str, np.ndarray], dates: Sequence[datetime], where: Places, predicted: bool = True
+    ) -> None:
+        """Check states and diagnostics (date, point), which a run has ``predicted`` or a file holds, by their ranges.
 
         Raises
         ------
@@ -298,7 +300,7 @@ class Checker:
         if not self.on:
             return
         for name, values in fields.items():
-            self._range(name, values, dates, where, predicted=True)
+            self._range(name, values, dates, where, predicted)
         self._stop_at_errors()
 
     def beyond(self, names: Sequence[str], lowest: Sequence[float], highest: Sequence[float]) -> list[str]:
@@ -520,7 +522,7 @@ def check_period(checker: Checker, fields: Mapping[str, np.ndarray], dates: Sequ
             checker.resume({})
             checker.forcing({n: v[k - 1 : k] for n, v in forcing.items()}, dates[k : k + 1], where)
     roles = (Role.PROGNOSTIC, Role.DIAGNOSTIC)
-    checker.outputs({n: v for n, v in fields.items() if VARIABLES[n].role in roles}, dates, where)
+    checker.outputs({n: v for n, v in fields.items() if VARIABLES[n].role in roles}, dates, where, predicted=False)
 
 
 def further_static(held: Iterable[str], known: Iterable[str] = ()) -> list[str]:
