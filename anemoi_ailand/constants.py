@@ -126,3 +126,6 @@ Execution = Literal["auto", "plain", "compiled"]
 
 #: Rain within a step: spread by a formula from its mean, as the forcing gives it by the hour, or drawn at random.
 Precipitation = Literal["mean", "hourly", "random"]
+
+#: Treatment of impossible values in data: an error, a warning as of implausible ones, or none of both.
+Plausibility = Literal["error", "warn", "off"]

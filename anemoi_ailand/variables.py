@@ -17,6 +17,12 @@ How to read a row
     (stamp t + 6 h), or both. An interval mean over the step carries the stamp of its end.
 ``bounds``
     Physical limits in ``units``; ``None`` is open. Applied to predictions in physical units.
+``possible`` and ``plausible``
+    Ranges in ``units`` of values that are given to the model: outside the first a value is an error (by default outside
+    ``bounds``), outside the second a warning. Outputs of a run are held to them, too. Relations between variables are
+    in ``data/plausibility/rules.py``.
+``whole``
+    Whether values are whole numbers: types and labels.
 ``increment_scale``
     Standard deviation of the change in 6 h over the points of the reference set in 2019, in ``units``
     (training years only); the model predicts increments of prognostic variables in this unit. Leaf area index has one,
@@ -30,7 +36,7 @@ How to read a row
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from enum import StrEnum
 from typing import Any
@@ -92,6 +98,9 @@ class Time(StrEnum):
 
 START, END = "start", "end"
 
+#: Lowest and highest value; None is open.
+Range = tuple[float | None, float | None]
+
 
 @dataclass(frozen=True)
 class Variable:
@@ -103,7 +112,10 @@ class Variable:
     role: Role
     time: Time
     taken: tuple[str, ...] = ()
-    bounds: tuple[float | None, float | None] = (None, None)
+    bounds: Range = (None, None)
+    possible: Range = (None, None)
+    plausible: Range = (None, None)
+    whole: bool = False
     normalisation: str = "mean-std"
     increment_scale: float | None = None
     standard_name: str | None = None
@@ -170,8 +182,8 @@ def _static(
 
 def _category(name: str, long_name: str, reference: str | None, native: str | None, **kwargs: Any) -> Variable:
     return Variable(
-        name, long_name, "1", Role.CATEGORY, Time.CONSTANT, normalisation="none", reference=reference, native=native,
-        **kwargs,
+        name, long_name, "1", Role.CATEGORY, Time.CONSTANT, normalisation="none", whole=True, reference=reference,
+        native=native, **kwargs,
     )  # fmt: skip
 
 
@@ -341,6 +353,83 @@ _ROWS: list[Variable] = [
     _category("held_out", "whether the point is never trained on (1) or is (0)", None, None),
 ]  # fmt: skip
 
+
+#: Ranges that are possible and plausible, by name without the number of a layer or hour; None stands for the bounds.
+#: Plausible ranges hold the extremes of the sample, the reference set, the tower sets and observed years, given at the
+#: end of the row, with room for climates that these lack.
+_RANGES: dict[str, tuple[Range | None, Range | None]] = {
+    # state
+    "swvl": (None, None),  # 0 to 0.766
+    "stl": (None, (205.0, 345.0)),  # 240 to 334
+    "sd": ((0.0, 5.0e4), (0.0, 5.0e3)),  # 0 to 1574; archives mark glaciers by 10,000
+    "slw": ((0.0, 5.0e3), (0.0, 300.0)),  # 0 to 43
+    "src": ((0.0, 20.0), (0.0, 3.0)),  # 0 to 1.1
+    # density, temperature and albedo have any value in files where there is no snow: see the rules
+    "rsn": ((None, None), (None, None)),
+    "tsn": ((None, None), (None, None)),
+    "asn": ((0.0, 1.0), None),  # 0.5 to 0.85
+    # diagnostics, as predicted
+    "2t": ((182.0, 348.0), (190.0, 332.0)),  # 219 to 322; a value at a bound of the prediction is not possible
+    "2d": ((152.0, 318.0), (175.0, 312.0)),  # 215 to 305
+    "skt": ((172.0, 378.0), (190.0, 362.0)),  # 217 to 349
+    "slhf": ((-5.0e3, 5.0e3), (-950.0, 650.0)),  # -687 to 463
+    "sshf": ((-5.0e3, 5.0e3), (-950.0, 750.0)),  # -706 to 517
+    "ssr": ((0.0, 1800.0), (0.0, 1200.0)),  # 0 to 913
+    "str": ((-1.0e3, 1.0e3), (-450.0, 200.0)),  # -301 to 47
+    "evap": ((-2.0e-3, 2.0e-3), (-3.8e-4, 4.0e-4)),  # -1.9e-4 to 2.7e-4
+    "sro": ((0.0, 0.1), (0.0, 0.02)),  # 0 to 0.0057
+    "ssro": ((0.0, 0.1), (0.0, 0.02)),  # 0 to 0.0025
+    "smlt": ((0.0, 0.1), (0.0, 0.01)),  # 0 to 0.0037
+    "gpp": ((0.0, 1.0e-4), (0.0, 6.0e-6)),  # 0 to 1.3e-6
+    "nee": ((-1.0e-4, 1.0e-4), (-6.0e-6, 6.0e-6)),  # -1.0e-6 to 0.6e-6
+    # forcing
+    "t": (None, (190.0, 330.0)),  # 220 to 318
+    "q": ((0.0, 0.06), (1.0e-7, 0.035)),  # 1.5e-5 to 0.028
+    "sp": (None, (4.5e4, 1.1e5)),  # 59,500 to 104,800
+    "u": (None, (-45.0, 45.0)),  # -19 to 19
+    "v": (None, (-45.0, 45.0)),  # -17 to 20
+    "sdswrf": (None, (0.0, 1300.0)),  # 0 to 1064, late half of the step 1249
+    "sdlwrf": ((1.0, 1000.0), (50.0, 620.0)),  # 93 to 520
+    "tprate": (None, (0.0, 0.012)),  # 0 to 0.0061
+    "late_tprate": (None, (0.0, 0.02)),  # 0 to 0.0121
+    "tprate_h": (None, (0.0, 0.05)),  # 0 to 0.0153
+    "tsrwe": (None, (0.0, 0.008)),  # 0 to 0.0039
+    "late_tsrwe": (None, (0.0, 0.014)),  # 0 to 0.0066
+    "lai_lv": (None, (0.0, 8.0)),  # 0.1 to 3.8
+    "lai_hv": (None, (0.0, 9.0)),  # 0 to 6.0
+    "al": (None, (0.04, 0.6)),  # 0.09 to 0.38
+    # static
+    "lsm": ((0.0, 1.0), (0.5, 1.0)),  # 1
+    "z": ((-5.0e3, 9.0e4), None),  # -27 to 40,500
+    "sdor": ((0.0, 3.0e3), (0.0, 1.5e3)),  # 2 to 418
+    "cl": (None, (0.0, 0.5)),  # 0 to 0.31
+    "dl": ((0.0, 2.0e3), None),  # 0.7 to 50
+    "veg_cov": ((0.0, 1.0), None),  # 0 to 0.99
+    "veg_z0m": ((0.0, 10.0), (0.0, 4.0)),  # 0.013 to 2
+    "veg_rsmin": ((0.0, 5.0e3), (10.0, 1.0e3)),  # 45 to 395
+    "veg_lz0h_hv": ((-20.0, 3.0), None),  # -8.9 to 0.7
+    "veg_vcmax": ((0.0, 500.0), None),  # 34 to 71
+    "veg_resp": ((0.0, 1.0e-4), None),  # 1e-9 to 5e-7
+    "theta_cap": ((0.01, 1.0), (0.1, 0.8)),  # 0.24 to 0.66
+    "theta_pwp": ((0.001, 1.0), (0.02, 0.5)),  # 0.06 to 0.33
+    "theta_sat": ((0.1, 1.0), (0.25, 0.9)),  # 0.40 to 0.77
+    # categories
+    "slt": ((1.0, 7.0), None),
+    "tvl": ((0.0, 20.0), None),
+    "tvh": ((0.0, 20.0), None),
+}
+
+
+def _with_ranges(row: Variable) -> Variable:
+    short = row.name.rstrip("0123456789").removeprefix("avg_").removesuffix("_lv").removesuffix("_hv")
+    known = [
+        n for n in (row.name, row.name.removeprefix("avg_"), row.name.removeprefix("late_"), short) if n in _RANGES
+    ]
+    possible, plausible = _RANGES[known[0]] if known else (None, None)
+    return replace(row, possible=possible or row.bounds, plausible=plausible or possible or row.bounds)
+
+
+_ROWS = [_with_ranges(row) for row in _ROWS]
 
 #: Precipitation of each hour of a step, in turn.
 HOURLY_RAIN = tuple(row.name for row in _ROWS if row.time is Time.HOUR_MEAN)

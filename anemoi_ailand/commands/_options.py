@@ -9,7 +9,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping, Sequence
 from typing import get_args
 
-from anemoi_ailand.constants import Execution, Precipitation
+from anemoi_ailand.constants import Execution, Plausibility, Precipitation
 
 
 def add_execution(parser: ArgumentParser, default: str | None = "auto") -> None:
@@ -25,6 +25,14 @@ def add_precipitation(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--precipitation", choices=get_args(Precipitation),
         help="rain within the step: spread by a formula, given by the hour, or drawn at random (default: mean)",
+    )  # fmt: skip
+
+
+def add_plausibility(parser: ArgumentParser) -> None:
+    """Add the argument ``--plausibility``, None without it."""
+    parser.add_argument(
+        "--plausibility", choices=get_args(Plausibility),
+        help="treatment of impossible values: an error, a warning, or unchecked (default: error)",
     )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from argparse import ArgumentParser, Namespace
 
 from anemoi.utils.cli import Command
 
-from anemoi_ailand.commands._options import add_execution, add_precipitation
+from anemoi_ailand.commands._options import add_execution, add_plausibility, add_precipitation
 
 
 class Reforecast(Command):
@@ -39,6 +39,7 @@ class Reforecast(Command):
         add("--device", default="cpu", help="device of torch: cpu, cuda (default: %(default)s)")
         add_execution(command_parser)
         add_precipitation(command_parser)
+        add_plausibility(command_parser)
         add("--overwrite", action="store_true", help="replace an existing file")
 
     def run(self, args: Namespace) -> None:
@@ -52,7 +53,7 @@ class Reforecast(Command):
             args.checkpoint, args.dataset, args.output, starts=starts,
             leads=range(args.hours, 24 * args.days + 1, args.hours), points=args.points, variables=args.variables,
             device=args.device, execution=args.execution, overwrite=args.overwrite,
-            precipitation=args.precipitation or "mean",
+            precipitation=args.precipitation or "mean", plausibility=args.plausibility or "error",
         )  # fmt: skip
         sys.stdout.write(f"{path}: {len(starts)} starts\n")
 

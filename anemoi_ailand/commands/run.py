@@ -37,12 +37,14 @@ class Run(Command):
             "--dry-run", action="store_true", help="check everything, print the cost of the run, and run no step"
         )
 
+        command_parser.add_argument("--strict", action="store_true", help="make warnings of implausible values errors")
+
     def run(self, args: Namespace, unknown: Sequence[str] = ()) -> None:
         """Run and exit with the code of the outcome."""
         from anemoi_ailand.rollout.run.launch import Failure, launch  # slow to import
 
         try:
-            launch(args.config, [*args.overrides, *unknown], dry_run=args.dry_run)
+            launch(args.config, [*args.overrides, *unknown], dry_run=args.dry_run, strict=args.strict)
         except Failure as failure:
             if args.debug:
                 raise

@@ -12,7 +12,7 @@ from typing import Any
 
 from anemoi.utils.cli import Command
 
-from anemoi_ailand.commands._options import add_execution, add_precipitation
+from anemoi_ailand.commands._options import add_execution, add_plausibility, add_precipitation
 
 
 class Site(Command):
@@ -43,6 +43,7 @@ class Site(Command):
         add("--device", help="device of torch: cpu, cuda (default: cpu)")
         add_execution(command_parser, default=None)
         add_precipitation(command_parser)
+        add_plausibility(command_parser)
 
     def run(self, args: Namespace) -> None:
         """Run or extract, and print the path of the result."""
@@ -52,13 +53,13 @@ class Site(Command):
 
         if args.sites and (args.lat or args.lon or args.name):
             raise ValueError("Both `--sites` and `--lat`, `--lon` or `--name` are given. Give one of them.")
-        if args.extract_only and (args.checkpoint or args.device or args.execution or args.precipitation):
-            raise ValueError(
-                "`--extract-only` runs nothing. Omit `--checkpoint`, `--device`, `--execution` and `--precipitation`."
-            )
+        of_run = ("checkpoint", "device", "execution", "precipitation", "plausibility")
+        if args.extract_only and any(getattr(args, n) for n in of_run):
+            listed = ", ".join(f"`--{n}`" for n in of_run)
+            raise ValueError(f"`--extract-only` runs nothing. Omit {listed}.")
         places = places_of_file(args.sites) if args.sites else places_given(args.lat or [], args.lon or [], args.name)
         check_options(args.start, args.lead, args.end)
-        names = ("start", "lead", "end", "within", "checkpoint", "device", "execution", "precipitation")
+        names = ("start", "lead", "end", "within", "checkpoint", "device", "execution", "precipitation", "plausibility")
         options: dict[str, Any] = {n: v for n in names if (v := getattr(args, n)) is not None}
         with sample_dataset() if args.sample else nullcontext(args.dataset) as dataset:
             if args.sample:

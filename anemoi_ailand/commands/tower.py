@@ -11,7 +11,7 @@ from typing import Any
 
 from anemoi.utils.cli import Command
 
-from anemoi_ailand.commands._options import add_execution, add_precipitation
+from anemoi_ailand.commands._options import add_execution, add_plausibility, add_precipitation
 
 
 class Tower(Command):
@@ -49,6 +49,7 @@ class Tower(Command):
         add("--device", help="device of torch: cpu, cuda (default: cpu)")
         add_execution(command_parser, default=None)
         add_precipitation(command_parser)
+        add_plausibility(command_parser)
 
     def run(self, args: Namespace) -> None:
         """Run, print what was run and the path of the result; means and rules are in its table."""
@@ -60,6 +61,7 @@ class Tower(Command):
         names = (
             "site", "name", "latitude", "longitude", "utc_offset", "stamp", "dataset", "within", "checkpoint", "start",
             "lead", "end", "spin_up", "device", "execution", "precipitation",
+            "plausibility",
         )  # fmt: skip
         options: dict[str, Any] = {n: v for n in names if (v := getattr(args, n)) is not None}
         if args.column:

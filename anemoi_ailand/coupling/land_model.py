@@ -71,6 +71,8 @@ class LandModelProcessor(Processor):
     execution : {'auto', 'plain', 'compiled'}
         As in a run of the land: ``auto`` takes the compiled step if it has been made, or if the run is long enough to
         pay for making it. See :func:`~anemoi_ailand.rollout.step.compiled_step.open_step`.
+    plausibility : {'error', 'warn', 'off'}
+        Treatment of impossible values of state, fields of the atmosphere and results; see :func:`~anemoi_ailand.load`.
 
     Raises
     ------
@@ -94,6 +96,7 @@ class LandModelProcessor(Processor):
         save: str | None = None,
         threads: int | None = None,
         execution: str = "auto",
+        plausibility: str = "error",
         **options: Any,
     ) -> None:
         super().__init__(context, metadata)
@@ -103,7 +106,9 @@ class LandModelProcessor(Processor):
         self._initial, self._points = initial, points
         lead = _lead_time(context)
         work = 0 if lead is None else _count_points(initial) * (lead // STEP)
-        self._stepper = stepper = LandStepper.open(checkpoint, threads=threads, execution=execution, point_steps=work)
+        self._stepper = stepper = LandStepper.open(
+            checkpoint, threads=threads, execution=execution, point_steps=work, plausibility=plausibility
+        )
         units = {n: _units(metadata, n) for n in metadata.variable_to_output_tensor_index}
         hours = metadata.timestep / timedelta(hours=1)
         self._source = read_forcing(

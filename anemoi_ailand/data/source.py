@@ -16,6 +16,7 @@ In a recipe::
         held_out: {every: 5}          # points never trained on; see :func:`anemoi_ailand.data.selection.held_out`
         order: {seed: 1}              # fair order of points, held-out ones last; null keeps the order of the files
         points: {land: true}          # selection; see :func:`anemoi_ailand.data.selection.select`
+        plausibility: error           # treatment of impossible values: error, warn, off
 """
 
 from __future__ import annotations
@@ -32,10 +33,14 @@ from anemoi.datasets.create.source import Source
 from anemoi_ailand.data import selection, sun
 from anemoi_ailand.data.fields import LandFields
 from anemoi_ailand.data.open_reader import open_reader
+from anemoi_ailand.data.plausibility.checker import Checker, check_period
 from anemoi_ailand.data.reader import MARKS, Reader, check_request
 from anemoi_ailand.variables import HOURLY_RAIN, VARIABLES, variable
 
 LOG = logging.getLogger(__name__)
+
+#: Rules with a warning so far.
+_WARNED: set[str] = set()
 
 
 class EcLandSource(Source):
@@ -55,9 +60,11 @@ class EcLandSource(Source):
         held_out: dict[str, Any] | None = None,
         order: dict[str, int] | None = None,
         points: dict[str, Any] | None = None,
+        plausibility: str = "error",
         **options: Any,
     ) -> None:
         super().__init__(context)
+        self._checker = Checker(plausibility)
         self.reader = _open(_key(path), _key(static), layout, _key(options))
         self.held_out = selection.held_out(self.reader.point_id, held_out, getattr(self.reader, "label", None))
         self.points = selection.select(self.reader, points, self.held_out, order)
@@ -97,7 +104,17 @@ class EcLandSource(Source):
             values = self.reader.read(read, dates)[..., self.points]
             selection.check_finite(values, read, dates, self.reader, self.points)
             out[[at[n] for n in read]] = values
+            check_period(self._checker, dict(zip(read, values, strict=True)), dates, (lat, lon))
+            _warn(self._checker)
         return out
+
+
+def _warn(checker: Checker) -> None:
+    """Log what is implausible, once for each rule, as Anemoi makes a source for each group of dates."""
+    for finding in checker.take():
+        if finding.rule.name not in _WARNED:
+            _WARNED.add(finding.rule.name)
+            LOG.warning("%s This warning is given once.", finding)
 
 
 def _key(option: Any) -> Any:

@@ -14,7 +14,14 @@ from pydantic import AfterValidator, field_validator, model_validator
 
 from anemoi_ailand.constants import Execution
 from anemoi_ailand.rollout.step.pretrained import checkpoint_path
-from anemoi_ailand.support.configuration import HomePath, Strict, checked, plain_name, read_configuration
+from anemoi_ailand.support.configuration import (
+    HomePath,
+    PlausibilityOption,
+    Strict,
+    checked,
+    plain_name,
+    read_configuration,
+)
 from anemoi_ailand.variables import variable
 
 #: Lead times at which protocol A of aiLand v1 gives scores, and some in between for curves [d].
@@ -99,6 +106,7 @@ class Settings(Strict):
     seed: int = 1
     device: str = "cpu"
     execution: Execution = "auto"
+    plausibility: PlausibilityOption = "error"
 
     @field_validator("checkpoints", "forecasts", mode="before")
     @classmethod

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import wraps
 from importlib.metadata import distribution
 from typing import TYPE_CHECKING, Any
@@ -89,6 +89,18 @@ def stored_dates(source: Any) -> Any:
     reports its dates before it reads.
     """
     return source.ds_dates if hasattr(source, "open_dataset_args") else None
+
+
+def static_fields(source: Any, wanted: Callable[[Iterable[str]], list[str]]) -> dict[str, Any]:
+    """Return those fields (point,) at the first date of the Anemoi dataset of an input that ``wanted`` selects by name.
+
+    Undocumented attributes: as :func:`stored_dates`, and ``grid_indices`` of ``DatasetInput``.
+    """
+    if not hasattr(source, "open_dataset_args"):
+        return {}
+    index = source.ds.name_to_index
+    first = source.ds[0]
+    return {n: first[index[n]].reshape(-1)[source.grid_indices] for n in wanted(index)}
 
 
 def has_single_dates(source: Any) -> bool:

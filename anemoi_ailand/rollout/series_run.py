@@ -16,6 +16,7 @@ import numpy as np
 from anemoi.utils.dates import as_timedelta
 
 from anemoi_ailand.data.land_data import LandData
+from anemoi_ailand.data.plausibility.checker import Checker
 from anemoi_ailand.rollout.ensembles.ensemble import Ensemble
 from anemoi_ailand.rollout.ensembles.options import EnsembleOptions
 from anemoi_ailand.rollout.forcing.records import Source, check_steps, pieces, position, record_at, records, source_of
@@ -50,20 +51,20 @@ class _Members:
     def __len__(self) -> int:
         return 1 if self.ensemble is None else len(self.ensemble)
 
-    def initial(self, land: LandStepper, data: Any, first: int) -> LandState:
+    def initial(self, land: LandStepper, data: Any, first: int, checker: Checker) -> LandState:
         """Make the initial state of all rows from the record at a position; -1 is one step before the first."""
         source = self.source
         date = source.dates[max(first, 0)].item() - (STEP if first < 0 else timedelta(0))
         if self.ensemble is None:
-            return land.initial(data, date)
+            return land.initial(data, date, checker=checker)
         fields = dict(record_at(data, date, land.initial_names))
-        land.initial(fields, date, source.latitudes, source.longitudes)  # for its errors
+        land.initial(fields, date, source.latitudes, source.longitudes, checker=checker)  # for its errors
         rows = dict(zip(land.prognostic, self.ensemble.states(fields, land.prognostic, date), strict=True))
         rows |= {n: self.ensemble.static(fields[n]) for n in land.static}
         if names := [n for n in fields if n not in rows]:
             values = self.ensemble.at_start(np.stack([fields[n] for n in names]), names)
             rows |= dict(zip(names, values, strict=True))
-        return land.initial(rows, date, *self.ensemble.places())
+        return land.initial(rows, date, *self.ensemble.places(), checker=Checker("off"))
 
     def forcing(self, piece: Mapping[str, np.ndarray], dates: Sequence[datetime]) -> Mapping[str, np.ndarray]:
         """Return the forcing of all rows, (date, point) to (date, row)."""
@@ -102,8 +103,9 @@ def run_series(
         start = _first_state(source, land.prognostic)
     first, last = _period(source, start, end, lead_time, initial)
     members = _Members(source, _ensemble(ensemble, initial, source, land.precipitation))
+    checker = Checker(land.plausibility)
     if initial is None:
-        state = members.initial(land, data, first)
+        state = members.initial(land, data, first, checker)
     else:
         state = initial
         members.check(state)
@@ -117,10 +119,11 @@ def run_series(
         with Progress(last - first, progress is not False, "Run", delay=delay, anywhere=anywhere) as bar:
             for n_steps, piece in pieces(source, land.forcing_names, first + 1, last + 1, most):
                 dates = [state.date + (k + 1) * STEP for k in range(n_steps)]
-                outputs, state = land.steps(state, members.forcing(piece, dates), n_steps)
+                outputs, state = land.steps(state, members.forcing(piece, dates), n_steps, checker=checker)
                 values = outputs.numpy(force=True)
                 kept.add(dates, {n: values[..., land.outputs.index(n)] for n in names})
                 bar.steps(n_steps)
+        checker.report()
         return kept.result(), state
     except BaseException:
         kept.abandon()

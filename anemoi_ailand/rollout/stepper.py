@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -19,9 +20,11 @@ from torch import Tensor
 
 from anemoi_ailand.constants import STEP_HOURS
 from anemoi_ailand.data.land_data import LandData
+from anemoi_ailand.data.plausibility.checker import Checker, further_static
+from anemoi_ailand.data.plausibility.rules import CHECKED_AT_START
 from anemoi_ailand.data.sun import COMPUTED, compute
 from anemoi_ailand.rollout.ensembles.ensemble import SINGLE, Ensemble
-from anemoi_ailand.rollout.forcing.forcing_filter import check_finite, check_hourly_rain, check_plausible, limits
+from anemoi_ailand.rollout.forcing.forcing_filter import check_finite, check_hourly_rain, check_units_fit, limits
 from anemoi_ailand.rollout.forcing.records import (
     dates_after,
     in_table_units,
@@ -38,6 +41,7 @@ from anemoi_ailand.rollout.step.batch_invariance import padded_rows
 from anemoi_ailand.rollout.step.checkpoint import LandStep, checkpoint_checksum, training_origin
 from anemoi_ailand.rollout.step.compiled_step import open_step
 from anemoi_ailand.rollout.step.land_state import LandState
+from anemoi_ailand.rollout.step.output_check import check_outputs
 from anemoi_ailand.rollout.step.physical_step import PhysicalStep, to_dtype
 from anemoi_ailand.rollout.step.row_blocks import BlockStep
 from anemoi_ailand.rollout.step.state_file import warn_of_other_execution
@@ -83,11 +87,13 @@ class LandStepper:
         Precision. Double precision is slower, without recording and blocks.
     threads : int, optional
         Largest number of threads; by default as many as the system allows.
+    plausibility : {'error', 'warn', 'off'}
+        Treatment of impossible values; see :func:`load`. The attribute may be changed at any time.
 
     Raises
     ------
     ValueError
-        Unknown precision, or fewer than one thread.
+        Unknown precision or plausibility, or fewer than one thread.
 
     Examples
     --------
@@ -109,7 +115,11 @@ class LandStepper:
     ``land.save(state, "land.state")`` and ``land.load("land.state")`` keep a state between runs.
     """
 
-    def __init__(self, step: LandStep, dtype: str = "float32", threads: int | None = None) -> None:
+    def __init__(
+        self, step: LandStep, dtype: str = "float32", threads: int | None = None, plausibility: str = "error"
+    ) -> None:
+        self.plausibility = Checker(plausibility).plausibility
+        self._own_checks = threading.local()
         self.dtype = to_dtype(dtype)
         self._loaded = step
         self.checkpoint_sha256 = checkpoint_checksum(step.path)
@@ -136,13 +146,14 @@ class LandStepper:
     def open(
         cls, checkpoint: str | Path = "ailand", *, device: str = "cpu", dtype: str = "float32",
         threads: int | None = None, execution: str = "auto", point_steps: int = 0, precipitation: str = "mean",
+        plausibility: str = "error",
     ) -> LandStepper:  # fmt: skip
         """Load a checkpoint as :func:`load` does, for a number of points times steps, as far as known."""
         if to_dtype(dtype) is not torch.float32 and execution in ("auto", "compiled"):
             if execution == "compiled":
                 LOG.warning("The compiled step is in single precision: in '%s', the plain one is taken", dtype)
             execution = "plain"
-        return cls(open_step(checkpoint, device, execution, point_steps, precipitation), dtype, threads)
+        return cls(open_step(checkpoint, device, execution, point_steps, precipitation), dtype, threads, plausibility)
 
     def __repr__(self) -> str:
         return as_text(self._title(), self._rows())
@@ -196,8 +207,9 @@ class LandStepper:
         return {"prognostic": self.prognostic, "static": self.static, "forcing_at_start": first, "forcing": forcing}
 
     def initial(
-        self, fields: Fields, date: Date | None = None, latitudes: Any = None, longitudes: Any = None
-    ) -> LandState:
+        self, fields: Fields, date: Date | None = None, latitudes: Any = None, longitudes: Any = None, *,
+        checker: Checker | None = None,
+    ) -> LandState:  # fmt: skip
         """Make the initial state of a run.
 
         Parameters
@@ -209,12 +221,14 @@ class LandStepper:
             UTC, as text (``"2020-05-01T06"``), ``datetime`` or ``numpy.datetime64``; by default the first of the data.
         latitudes, longitudes : array, shape (point,), optional
             Degrees, in any longitude convention; by default those of ``fields``.
+        checker : Checker, optional
+            Checker that collects the warnings of a run; by default they are logged, once for each rule.
 
         Raises
         ------
         ValueError
-            A field is missing, has another number of points, is not finite or in another unit; there is no record at
-            ``date``.
+            A field is missing, has another number of points, is not finite, impossible or in another unit; there is no
+            record at ``date``.
         TypeError
             A mapping is given without date or places.
         """
@@ -231,8 +245,19 @@ class LandStepper:
         if when is None or latitudes is None or longitudes is None:
             raise TypeError("Fields without time and places need them: initial(fields, date, latitudes, longitudes).")
         places = _places(latitudes, longitudes)
-        record = record_at(fields, when, self.initial_names)
-        values = self._values(record, self.initial_names, [when], places)
+        checks = self._checker(checker)
+        further = [n for n in further_static(CHECKED_AT_START, self.initial_names) if checks.on]
+        record = record_at(fields, when, (*self.initial_names, *further))
+
+        def check(found: dict[str, np.ndarray]) -> None:
+            others = {n: _as_array(n, record[k]) for n in further if (k := key_of(record, n)) is not None}
+            fitting = {
+                n: np.broadcast_to(v, places[0].shape) for n, v in others.items() if v.size in (1, places[0].size)
+            }
+            checks.start({**{n: v[0] for n, v in found.items()}, **fitting}, when, places)
+
+        values = self._values(record, self.initial_names, [when], places, check=check if checks.on else None)
+        self._warn(checks, checker)
         columns = self.layout.slot(values[0], self._initial).t().contiguous().t()  # points innermost in memory
         return LandState(when, *places, columns, self.inputs, self.prognostic, None, self.diagnostic)
 
@@ -250,12 +275,14 @@ class LandStepper:
         Raises
         ------
         ValueError
-            Forcing is missing, of another date, has another number of points, is not finite or in another unit, or a
-            result is not finite.
+            Forcing is missing, of another date, has another number of points, is not finite, impossible or in another
+            unit, or a result is not finite or impossible.
         """
         return self._stepped(state, record_at(forcing, state.date + STEP, self.forcing_names), None)[1]
 
-    def steps(self, state: LandState, forcing: Fields, n_steps: int) -> tuple[Tensor, LandState]:
+    def steps(
+        self, state: LandState, forcing: Fields, n_steps: int, *, checker: Checker | None = None
+    ) -> tuple[Tensor, LandState]:
         """Make several steps in one call, which is faster with few points; bitwise those of :meth:`step`.
 
         Parameters
@@ -267,6 +294,8 @@ class LandStepper:
             with a time, the records of these dates are taken.
         n_steps : int
             Number of steps, at least one.
+        checker : Checker, optional
+            As for :meth:`initial`.
 
         Returns
         -------
@@ -292,14 +321,18 @@ class LandStepper:
         if not isinstance(n_steps, int | np.integer) or n_steps < 1:
             raise ValueError(f"`n_steps` is {n_steps!r}. Give the number of steps, a whole one of at least 1.")
         dates = [state.date + (k + 1) * STEP for k in range(n_steps)]
-        return self._stepped(state, records_at(forcing, dates, self.forcing_names), n_steps)
+        return self._stepped(state, records_at(forcing, dates, self.forcing_names), n_steps, checker)
 
-    def _stepped(self, state: LandState, forcing: Mapping[str, Any], n_steps: int | None) -> tuple[Tensor, LandState]:
+    def _stepped(
+        self, state: LandState, forcing: Mapping[str, Any], n_steps: int | None, checker: Checker | None = None
+    ) -> tuple[Tensor, LandState]:
         """Return outputs and last state; the forcing has no dimension of steps if their number is None."""
         self._check_own(state)
         places, dates = (state.latitudes, state.longitudes), [state.date + (k + 1) * STEP for k in range(n_steps or 1)]
+        checks = self._checker(checker)
         with torch.inference_mode(False), torch.no_grad():  # a host may use inference mode, and differentiate later
-            ends = self._values(forcing, self.layout.forcing, dates, places, n_steps).detach()
+            check = self._forcing_check(state, dates, checks)
+            ends = self._values(forcing, self.layout.forcing, dates, places, n_steps, check).detach()
             start = state.columns.detach().clone()
             if self.dtype is torch.float32:
                 out = self._blocks.steps(self.layout, start, ends)
@@ -309,6 +342,8 @@ class LandStepper:
             if not math.isfinite(out.sum()):
                 for date, values in zip(dates, out.numpy(force=True), strict=True):
                     check_finite(values.T, self.outputs, self.outputs, date, places, False)
+            check_outputs(checks, out, self.outputs, dates, places)
+            self._warn(checks, checker)
             diagnostics = self.layout.diagnostics(out[-1])
         return out, replace(state, date=dates[-1], columns=start, diagnostics=diagnostics, execution=self.execution)
 
@@ -545,7 +580,11 @@ class LandStepper:
         """Return the end slot of a step, shape (point, input); state and static fields in it are zero."""
         self._check_own(state)
         date, places = state.date + STEP, (state.latitudes, state.longitudes)
-        values = self._values(record_at(forcing, date, self.forcing_names), self.layout.forcing, [date], places)
+        checks = self._checker(None)
+        check = self._forcing_check(state, [date], checks)
+        record = record_at(forcing, date, self.forcing_names)
+        values = self._values(record, self.layout.forcing, [date], places, check=check)
+        self._warn(checks, None)
         return self.layout.slot(values[0], self._forcing)
 
     def _own(self, state: LandState) -> LandState:
@@ -567,6 +606,7 @@ class LandStepper:
     def _values(
         self, record: Mapping[str, Any], wanted: tuple[str, ...], dates: Sequence[datetime],
         places: tuple[np.ndarray, np.ndarray], n_steps: int | None = None,
+        check: Callable[[dict[str, np.ndarray]], None] | None = None,
     ) -> Tensor:  # fmt: skip
         """Return checked fields at dates, shape (date, point, name), of arrays (point,), or (step, point) of steps."""
         found_here = self.forcing_names if is_dataset(record) and wanted == self.layout.forcing else wanted
@@ -597,10 +637,40 @@ class LandStepper:
             for i, date in enumerate(dates):
                 rows = found[:, i * places[0].size : (i + 1) * places[0].size]
                 check_finite(rows, wanted, wanted, date, places)
-                check_plausible(rows, wanted, date, places, self._warned)
+                check_units_fit(rows, wanted, date, places)
         if self.precipitation == "hourly":
             check_hourly_rain(found.reshape(len(wanted), len(dates), -1), wanted, dates, places)
+        if check is not None:
+            check(dict(zip(wanted, found.reshape(len(wanted), len(dates), -1), strict=True)))
         return columns.reshape(len(wanted), len(dates), -1).movedim(0, -1)
+
+    def _checker(self, given: Checker | None) -> Checker:
+        """Return the checker of a run, or that of single steps in this thread."""
+        if given is not None:
+            return given
+        own: Checker | None = getattr(self._own_checks, "checker", None)
+        if own is None or own.plausibility != self.plausibility:
+            own = self._own_checks.checker = Checker(self.plausibility)
+        return own
+
+    def _forcing_check(
+        self, state: LandState, dates: Sequence[datetime], checks: Checker
+    ) -> Callable[[dict[str, np.ndarray]], None] | None:
+        """Return the check of the forcing of the steps after a state."""
+        if not checks.on:
+            return None
+        places = state.latitudes, state.longitudes
+        names = [n for n in ("z", "t", "q") if n in self.inputs]
+        checks.resume({n: state.columns[:, self.inputs.index(n)].numpy(force=True) for n in names})
+        return lambda found: checks.forcing(found, dates, places)
+
+    def _warn(self, checks: Checker, given: Checker | None) -> None:
+        """Log what is implausible, once for each rule, unless the checker of a run collects it."""
+        if given is None and checks.on:
+            for finding in checks.take():
+                if finding.rule.name not in self._warned:
+                    self._warned.add(finding.rule.name)
+                    LOG.warning("%s This warning is given once.", finding)
 
     def _drawn_rain(
         self, columns: Tensor, names: Sequence[str], dates: Sequence[datetime], places: tuple[np.ndarray, np.ndarray]
@@ -715,6 +785,7 @@ def load(
     threads: int | None = None,
     execution: str = "auto",
     precipitation: str = "mean",
+    plausibility: str = "error",
 ) -> LandStepper:
     """Load a trained emulator.
 
@@ -737,6 +808,9 @@ def load(
         Rain within a step: spread by a formula of its mean and air temperature, given by the hour in the forcing
         (``tprate_h1`` ... ``tprate_h6``), or drawn at random for each point, date and member of an ensemble. The
         network is the same, and must have been trained with the present closed step unless it is ``mean``.
+    plausibility : {'error', 'warn', 'off'}
+        Treatment of what is impossible in state, static fields, forcing and outputs: an error, or a warning as what is
+        implausible. ``off`` leaves the check out of hot loops of few points, whose input was checked before.
 
     Returns
     -------
@@ -748,8 +822,8 @@ def load(
     FileNotFoundError
         The file does not exist; the message lists checkpoints in its folder and packaged networks.
     ValueError
-        Another kind of file, a damaged packaged one, unknown precision or execution, fewer than one thread, or a
-        network that cannot take ``precipitation``.
+        Another kind of file, a damaged packaged one, unknown precision, execution or plausibility, fewer than one
+        thread, or a network that cannot take ``precipitation``.
 
     Examples
     --------
@@ -759,8 +833,9 @@ def load(
     (('swvl1', 'swvl2'), ('t', 'q', 'lai_lv', 'lai_hv', 'al'))
     """
     return LandStepper.open(
-        checkpoint, device=device, dtype=dtype, threads=threads, execution=execution, precipitation=precipitation
-    )
+        checkpoint, device=device, dtype=dtype, threads=threads, execution=execution, precipitation=precipitation,
+        plausibility=plausibility,
+    )  # fmt: skip
 
 
 def _as_array(name: str, values: Any) -> np.ndarray:
@@ -789,8 +864,9 @@ def _checked_shape(name: str, values: Any, shape: tuple[int, ...]) -> Any:
 def _places(latitudes: Any, longitudes: Any) -> tuple[np.ndarray, np.ndarray]:
     lat, lon = (np.array(v, dtype=np.float64).reshape(-1) for v in (latitudes, longitudes))
     if lat.size != lon.size or not lat.size or not (np.abs(lat) <= 90.0).all() or not (np.abs(lon) <= 360.0).all():
+        exchanged = lat.size == lon.size > 0 and (np.abs(lat) > 90.0).any() and (np.abs(lon) <= 90.0).all()
         raise ValueError(
             f"There are {lat.size} latitudes and {lon.size} longitudes, or some are outside -90 to 90 and -360 to 360 "
-            "degrees. Give one of each for every point."
+            f"degrees. Give one of each for every point.{' They may be exchanged.' if exchanged else ''}"
         )
     return lat, lon

@@ -13,14 +13,18 @@ from typing import Annotated, Any, TypeVar
 
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
-from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationError
 from yaml import YAMLError
 
+from anemoi_ailand.constants import Plausibility
 from anemoi_ailand.support.options import suggestion
 from anemoi_ailand.support.packaged import file_or_packaged
 
 #: Path with ``~`` expanded.
 HomePath = Annotated[Path, AfterValidator(Path.expanduser)]
+
+#: Treatment of impossible values; ``off`` without quotes is false in YAML.
+PlausibilityOption = Annotated[Plausibility, BeforeValidator(lambda given: "off" if given is False else given)]
 
 
 class Strict(BaseModel):

@@ -276,6 +276,7 @@ def rolled_out(settings: Settings, job: Job) -> dict[str, Reforecast]:
             reforecast(
                 checkpoint, job.dataset, path, starts=job.starts, leads=job.leads, points=job.points, label=label,
                 device=settings.device, execution=settings.execution, overwrite=True,
+                plausibility=settings.plausibility,
             )  # fmt: skip
         found[label] = open_reforecast(path)
     return found

@@ -93,6 +93,7 @@ def site(
     device: str = "cpu",
     execution: str = "auto",
     precipitation: str = "mean",
+    plausibility: str = "error",
     progress: bool = True,
 ) -> Path:
     """Run the network once for all places, and write series, figure, scores and a summary of each.
@@ -117,6 +118,8 @@ def site(
         See :func:`~anemoi_ailand.rollout.step.compiled_step.open_step`.
     precipitation : {'mean', 'hourly', 'random'}
         Rain within the step; see :func:`~anemoi_ailand.load`.
+    plausibility : {'error', 'warn', 'off'}
+        Treatment of impossible values; see :func:`~anemoi_ailand.load`.
     progress : bool
         Show a progress bar on a terminal.
 
@@ -143,7 +146,9 @@ def site(
         chosen = select(dataset, places, start, lead, end, within, dataset_name)
         n_steps = chosen.last - chosen.first
         step = open_step(checkpoint, device, execution, len(chosen.points) * n_steps, precipitation)
-        emulated = forecast(step, dataset, chosen.points, chosen.first, n_steps, progress=progress)
+        emulated = forecast(
+            step, dataset, chosen.points, chosen.first, n_steps, progress=progress, plausibility=plausibility
+        )
         header = _header(chosen, step)
         forcing = [n for n in step.inputs if variable(n).role is Role.FORCING and not variable(n).computed]
         _write_all(folder, chosen, emulated, [n for n in forcing if n not in emulated], header, progress)

@@ -22,6 +22,7 @@ import xarray as xr
 
 from anemoi_ailand.data.derived import MONTHLY
 from anemoi_ailand.data.open_reader import open_reader
+from anemoi_ailand.data.plausibility.checker import Checker
 from anemoi_ailand.data.points.point_writer import write_points
 from anemoi_ailand.data.reader import MARKS, STEP, Reader
 from anemoi_ailand.data.stations.tower_reader import TowerReader, read_records, with_properties
@@ -76,6 +77,7 @@ def tower(
     device: str = "cpu",
     execution: str = "auto",
     precipitation: str = "mean",
+    plausibility: str = "error",
     progress: bool = True,
 ) -> Path:
     """Run the network with the weather of a tower's own file, and write series, figure and all rules that were used.
@@ -121,6 +123,8 @@ def tower(
         See :func:`~anemoi_ailand.rollout.step.compiled_step.open_step`.
     precipitation : {'mean', 'hourly', 'random'}
         Rain within the step; see :func:`~anemoi_ailand.load`.
+    plausibility : {'error', 'warn', 'off'}
+        Treatment of impossible values; see :func:`~anemoi_ailand.load`.
     progress : bool
         Show a progress bar on a terminal.
 
@@ -154,7 +158,7 @@ def tower(
         work = last - first + spin_up * len(_dates(reader))  # at most: the spin-up ends when the soil is in balance
         step = open_step(checkpoint, device, execution, work, precipitation)
         _warn_of_albedo(step.inputs, reader.rules["albedo"])
-        result = _run(step, reader, nearest, _dates(reader), (first, last), spin_up, progress)
+        result = _run(step, reader, nearest, _dates(reader), (first, last), spin_up, progress, plausibility)
         _write(folder, place, reader, step, *result)
     return Path(output).expanduser()
 
@@ -245,10 +249,12 @@ def _run(
     between: tuple[int, int],
     spin_up: int,
     progress: bool,
+    plausibility: str,
 ) -> tuple[np.ndarray, dict[str, np.ndarray], np.ndarray, dict[str, str]]:
     """Return dates of the run, the initial state, the outputs (date, output), and how the state was made."""
     first, last = between
-    run = PointRun(step, reader, dates[first:].tolist() if spin_up else dates[first : last + 1].tolist())
+    checker = Checker(plausibility)
+    run = PointRun(step, reader, dates[first:].tolist() if spin_up else dates[first : last + 1].tolist(), checker)
     if nearest is not None:
         fields, words = nearest.state(run.layout.prognostic, run.dates[0])
     else:
@@ -261,6 +267,7 @@ def _run(
         made: SpinUp = run.spin_up(state, spin_up, progress=progress)
         state, rules["spin_up"] = made.state, str(made)
     outputs = run.run(state, last - first, progress=progress)[:, 0]
+    checker.report(f"The run of {reader.name}")
     initial = dict(zip(run.layout.prognostic, state.cpu().numpy()[0], strict=True))
     return dates[first : last + 1], initial, outputs, rules
 

@@ -24,8 +24,8 @@ DATE = datetime(2022, 1, 1)
 
 
 def stepper(dtype="float32", seed=0, **options) -> LandStepper:
-    """Make the stepper of a checkpoint with random weights."""
-    return LandStepper(CLOSED.land_step(seed), dtype, **{"threads": 1, **options})
+    """Make the stepper of a checkpoint with random weights; random fields would break rules of plausibility."""
+    return LandStepper(CLOSED.land_step(seed), dtype, **{"threads": 1, "plausibility": "off", **options})
 
 
 def with_network(leave) -> LandStep:

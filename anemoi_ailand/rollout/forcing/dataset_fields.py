@@ -14,6 +14,7 @@ import numpy as np
 from anemoi_ailand.constants import STEP_HOURS
 from anemoi_ailand.data.anemoi_dataset import AnemoiDataset
 from anemoi_ailand.data.mapping.declaration import hint
+from anemoi_ailand.data.plausibility.checker import further_static
 from anemoi_ailand.rollout.forcing.forcing_filter import check_finite
 from anemoi_ailand.support.units import check_units
 from anemoi_ailand.variables import variable
@@ -75,13 +76,14 @@ class FieldsAtPoints:
 
     def __init__(self, stored: StoredFields, points: np.ndarray) -> None:
         self.stored, self.points = stored, points
+        self._places = stored.latitudes[points], stored.longitudes[points]
         self._first = 0
         self._block = np.empty((0, len(points), len(stored.names)), dtype=np.float32)
 
     @property
     def places(self) -> tuple[np.ndarray, np.ndarray]:
         """Latitudes and longitudes, each of shape (point,)."""
-        return self.stored.latitudes[self.points], self.stored.longitudes[self.points]
+        return self._places
 
     def at(self, date: int) -> np.ndarray:
         """Return the values at the date of index ``date``, shape (point, variable)."""
@@ -93,6 +95,14 @@ class FieldsAtPoints:
     def check(self, values: np.ndarray, date: int, needed: Sequence[str]) -> None:
         """Refuse missing ``values`` (point, variable) of the variables ``needed``, with date and place."""
         check_finite(values.T, self.stored.names, needed, self.date(date), self.places)
+
+    def named(self, values: np.ndarray) -> dict[str, np.ndarray]:
+        """Return ``values`` (point, variable) by name, with the static fields that rules of plausibility need."""
+        found = dict(zip(self.stored.names, values.T, strict=True))
+        for name in further_static(self.stored.units, found):
+            further = self.stored.constant(name)
+            found |= {} if further is None else {name: further[self.points]}
+        return found
 
     def date(self, date: int) -> datetime:
         """Return the date of an index."""

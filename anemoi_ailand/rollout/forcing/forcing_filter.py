@@ -240,12 +240,11 @@ def check_hourly_rain(values: np.ndarray, names: Sequence[str], dates: Sequence[
         )
 
 
-def check_plausible(values: np.ndarray, names: Sequence[str], date: datetime, where: Where, warned: set[str]) -> None:
-    """Refuse finite ``values`` (variable, point) in another unit, and warn of others beyond the bounds of the table.
+def check_units_fit(values: np.ndarray, names: Sequence[str], date: datetime, where: Where) -> None:
+    """Refuse finite ``values`` (variable, point) in another unit, with the unit that fits.
 
     An error is a value beyond the bounds by more than their range, such as a fill value, and a half or more of the
-    points beyond the bounds if another unit would fit. Anything else is a warning, once for each variable: ``warned``
-    holds their names and is added to.
+    points beyond the bounds if another unit would fit. Anything else is left to the rules of plausibility.
     """
     for row in suspicious(values, names):
         name, found = names[row], values[row]
@@ -255,9 +254,6 @@ def check_plausible(values: np.ndarray, names: Sequence[str], date: datetime, wh
             fits = _would_fit(found, name)
             instead = "or correct the attribute `units` of a dataset" if fits else "and leave out points of fill values"
             raise ValueError(" ".join([message, *fits, f"Give the values in {variable(name).units}, {instead}."]))
-        if name not in warned:
-            warned.add(name)
-            LOG.warning("%s Check the values; this warning is given once for each variable.", message)
 
 
 def _would_fit(values: np.ndarray, name: str) -> list[str]:

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from anemoi_ailand.data.mapping.mapped_path import of_checkpoint
+from anemoi_ailand.data.plausibility.checker import Checker
 from anemoi_ailand.physics.bounds import limits
 from anemoi_ailand.rollout.forcing.cyclic_years import Cycle, find_cycle
 from anemoi_ailand.rollout.forcing.dataset_fields import FieldsAtPoints, StoredFields
@@ -92,20 +93,21 @@ def setting(
     return Setting(step, stored, find_cycle(stored.dates, start, end), places)
 
 
-def run_years(run: Setting, path: Path, years: int, *, progress: bool = True) -> Path:
+def run_years(run: Setting, path: Path, years: int, *, progress: bool = True, plausibility: str = "error") -> Path:
     """Run year after year and write the statistics of each; years already in the file are skipped.
 
     Only the initial state comes from the dataset. Memory does not grow with the number of years. Values that are not
-    finite are counted and do not stop the run, so that their origin can be found in the file. A file of another run is
-    a ``FileExistsError``.
+    finite are counted and do not stop the run, so that their origin can be found in the file. Input is checked as
+    ``plausibility`` says (see :func:`~anemoi_ailand.load`). A file of another run is a ``FileExistsError``.
     """
     if years < 1:
         raise ValueError(f"years is {years}. Give 1 or more.")
     fields, statistics = run.stored.at_points(np.arange(len(run.stored.latitudes))), run.statistics()
+    checker = Checker(plausibility)
     with YearsFile(path, run.step.prognostic, run.places, run.identity) as file:
         done = file.years
         if done == 0:
-            file.begin(_initial(run, fields))
+            file.begin(_initial(run, fields, checker))
         elif done < years:
             LOG.info("Resuming %s after %d years", path, done)
         state = torch.from_numpy(file.last_state()).to(run.step.device)
@@ -114,9 +116,11 @@ def run_years(run: Setting, path: Path, years: int, *, progress: bool = True) ->
             for k in range(done, years):
                 blocks.check()
                 statistics.begin()
-                state = _year(blocks, fields, run.cycle.year(k), state, statistics, bar)
+                forcing_checker = checker if k < run.cycle.n_years else None  # then the same years come again
+                state = _year(blocks, fields, run.cycle.year(k), state, statistics, bar, forcing_checker)
                 file.write(statistics, run.cycle.dates[k % run.cycle.n_years])
                 bar.year(k + 1, years)
+    checker.report()
     return path
 
 
@@ -138,7 +142,13 @@ def ecland_years(run: Setting, path: Path) -> Path:
 
 
 def _year(
-    blocks: BlockStep, fields: FieldsAtPoints, dates: range, state: Tensor, statistics: YearStatistics, bar: Progress
+    blocks: BlockStep,
+    fields: FieldsAtPoints,
+    dates: range,
+    state: Tensor,
+    statistics: YearStatistics,
+    bar: Progress,
+    checker: Checker | None = None,
 ) -> Tensor:
     """Step through a year from ``state`` (point, prognostic) and return the state at its end."""
     step = blocks.step
@@ -148,7 +158,7 @@ def _year(
     most = steps_at_once(len(now), step.device)
     for k in range(0, len(dates), most):
         some = dates[k : k + most]
-        now, forcing = read_forcing(fields, layout, some, now)
+        now, forcing = read_forcing(fields, layout, some, now, None, checker)
         for forecast in blocks.steps(layout, start, on_device(forcing, step).mT):
             finite = torch.isfinite(forecast).all(dim=-1)
             statistics.add(layout.state(forecast).cpu().numpy(), finite.cpu().numpy())
@@ -156,9 +166,10 @@ def _year(
     return layout.state_in(start)
 
 
-def _initial(run: Setting, fields: FieldsAtPoints) -> np.ndarray:
+def _initial(run: Setting, fields: FieldsAtPoints, checker: Checker) -> np.ndarray:
     """Return the checked state (point, prognostic) of the dataset at the first date."""
     date = run.cycle.turns[0]
     values = fields.at(date)
     fields.check(values, date, run.step.prognostic)
+    checker.start(fields.named(values), fields.date(date), fields.places)
     return StepLayout(run.step.inputs, run.step.outputs).state_in(torch.from_numpy(values)).numpy()

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from anemoi_ailand.constants import STEP_HOURS
+from anemoi_ailand.data.plausibility.checker import Checker, further_static
 from anemoi_ailand.data.reader import Reader
 from anemoi_ailand.data.sun import COMPUTED, compute
 from anemoi_ailand.rollout.ensembles.ensemble import SINGLE, Ensemble
@@ -23,6 +24,7 @@ from anemoi_ailand.rollout.forcing.forcing_filter import check_finite, check_hou
 from anemoi_ailand.rollout.run.progress import Progress
 from anemoi_ailand.rollout.step.advance import StepLayout
 from anemoi_ailand.rollout.step.checkpoint import LandStep
+from anemoi_ailand.rollout.step.output_check import check_outputs
 from anemoi_ailand.rollout.step.row_blocks import BlockStep, steps_at_once
 from anemoi_ailand.support.units import DAY, HOUR
 
@@ -71,13 +73,20 @@ class PointRun:
         Static fields and forcing at a few points; instants are needed at the first date, means from the second on.
     dates : sequence of datetime
         Dates every 6 h; the run starts at the first.
+    checker : Checker, optional
+        Checker of static fields, state, forcing and outputs; none by default. The caller reports what it found.
     """
 
-    def __init__(self, step: LandStep, reader: Reader, dates: Sequence[datetime]) -> None:
-        self.step, self.dates = step, list(dates)
+    def __init__(
+        self, step: LandStep, reader: Reader, dates: Sequence[datetime], checker: Checker | None = None
+    ) -> None:
+        self.step, self.dates, self.checker = step, list(dates), checker or Checker("off")
         self.layout = StepLayout(step.inputs, step.outputs, device=step.device)
         self._places = reader.latitudes, reader.longitudes
         self._starts = self._slots(reader, self.layout.fields_start, self.dates[:-1])
+        first = [n for n in (*self.layout.fields_start, *further_static(reader.variables)) if n in reader.variables]
+        self._fields = dict(zip(first, reader.read(first, self.dates[:1])[:, 0], strict=True)) if first else {}
+        self.checker.start(self._fields, self.dates[0], self._places)
         self._ends = self._forcing(self._slots(reader, self.layout.forcing_end, self.dates[1:]))
         self._blocks = BlockStep(step)
 
@@ -85,6 +94,8 @@ class PointRun:
         """Return the state (point, prognostic) of fields (point,) by name; refuse missing values."""
         values = np.stack([np.broadcast_to(fields[n], self._places[0].shape) for n in self.layout.prognostic])
         check_finite(values, self.layout.prognostic, self.layout.prognostic, self.dates[0], self._places)
+        known = self._fields | dict(zip(self.layout.prognostic, values, strict=True))
+        self.checker.start(known, self.dates[0], self._places)
         return torch.from_numpy(np.ascontiguousarray(values.T, dtype=np.float32)).to(self.step.device)
 
     def run(self, state: Tensor, n_steps: int | None = None, *, progress: bool = True) -> np.ndarray:
@@ -95,6 +106,9 @@ class PointRun:
         with Progress(n_steps, progress, "Rollout") as bar:
             for begin, end in _pieces(n_steps, len(now), self.step.device):
                 out[begin:end] = self._blocks.steps(self.layout, now, self._ends[begin:end])
+                dates = self.dates[begin + 1 : end + 1]
+                if torch.isfinite(out[begin:end]).all():  # else an error below
+                    check_outputs(self.checker, out[begin:end], self.step.outputs, dates, self._places)
                 bar.steps(end - begin)
         values = out.cpu().numpy()
         for date, one in zip(self.dates[1:], values, strict=False):
@@ -178,9 +192,11 @@ class PointRun:
             values = Ensemble(SINGLE, *self._places, "random").forcings(values, [*held, *sun], dates)
         else:
             check_hourly_rain(values, [*held, *sun], dates, self._places)
-        values = values.transpose(1, 0, 2)
-        for date, one in zip(dates, values, strict=True):
+        for date, one in zip(dates, values.transpose(1, 0, 2), strict=True):
             check_finite(one, [*held, *sun, *drawn], [*held, *sun], date, self._places)
+        if dates and dates[0] > self.dates[0]:
+            self.checker.forcing(dict(zip([*held, *sun], values, strict=False)), dates, self._places)
+        values = values.transpose(1, 0, 2)
         rows = torch.from_numpy(np.ascontiguousarray(values.swapaxes(1, 2))).to(self.step.device)
         return self.layout.slot(rows, self.layout.sources([*held, *sun, *drawn]))
 

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from anemoi_ailand.constants import STEP_HOURS
 from anemoi_ailand.data.mapping.mapped_path import of_checkpoint
+from anemoi_ailand.data.plausibility.checker import Checker
 from anemoi_ailand.rollout.forcing.dataset_fields import StoredFields
 from anemoi_ailand.rollout.reforecast.reforecast_file import CHUNK_SIZE, Layout, ReforecastFile
 from anemoi_ailand.rollout.reforecast.sweep import sweep
@@ -90,6 +91,8 @@ def reforecast(
     device: str = "cpu",
     execution: str = "auto",
     precipitation: str = "mean",
+    plausibility: str = "error",
+    strict: bool = False,
     progress: bool = True,
     overwrite: bool = False,
 ) -> Path:
@@ -124,6 +127,10 @@ def reforecast(
         See :func:`~anemoi_ailand.rollout.step.compiled_step.open_step`.
     precipitation : {'mean', 'hourly', 'random'}
         Rain within the step; see :func:`~anemoi_ailand.load`.
+    plausibility : {'error', 'warn', 'off'}
+        Treatment of impossible values; see :func:`~anemoi_ailand.load`.
+    strict : bool
+        Implausible values are errors.
     progress : bool
         Show a bar on a terminal.
     overwrite : bool
@@ -161,7 +168,8 @@ def reforecast(
     first, where = _positions(stored, dates, hours), checked_points(points, len(stored.latitudes), stored.path)
     steps = len(dates) * len(where) * int(hours[-1] // STEP_HOURS)
     step = choose_execution(step, execution, steps)
-    run = Run(step, stored, first, where, hours // STEP_HOURS, names, batch_rows)
+    checker = Checker(plausibility, strict=strict)
+    run = Run(step, stored, first, where, hours // STEP_HOURS, names, batch_rows, checker)
     attributes = {"label": label, "checkpoint": str(step.path), "checkpoint_sha256": checkpoint_checksum(step.path)}
     attributes |= {"execution": step.execution, "precipitation": step.precipitation}
     attributes["code_sha256"] = loaded_sha256(ROLL_OUT)
@@ -173,6 +181,7 @@ def reforecast(
     with Progress(steps, progress, "Re-forecasts") as bar, ReforecastFile.create(path, layout) as file:
         for start, kept, part, values in run.forecasts(bar):
             file.write(start, kept, part, values)
+    checker.report("The re-forecast")
     LOG.info(
         "Re-forecasts written to %s: %d starts x %d leads x %d points x %d variables, %d steps in %d passes",
         path, len(dates), len(hours), len(where), len(names), steps, len(run.parts),
@@ -181,18 +190,27 @@ def reforecast(
 
 
 def forecast(
-    step: LandStep, dataset: str | Path, points: np.ndarray, start: int, n_steps: int, *, progress: bool = True
+    step: LandStep,
+    dataset: str | Path,
+    points: np.ndarray,
+    start: int,
+    n_steps: int,
+    *,
+    progress: bool = True,
+    plausibility: str = "error",
 ) -> dict[str, np.ndarray]:
     """Make one roll-out of a few points in memory, with the values of :func:`reforecast`.
 
     ``points`` and ``start`` are indices in the dataset. Returns the outputs by name, each of shape (step, point).
     """
     stored = StoredFields(of_checkpoint(dataset, step.path), _read(step))
-    run = Run(step, stored, np.array([start]), points, np.arange(1, n_steps + 1), step.outputs)
+    checker = Checker(plausibility)
+    run = Run(step, stored, np.array([start]), points, np.arange(1, n_steps + 1), step.outputs, checker=checker)
     out = np.empty((n_steps, len(step.outputs), len(points)), dtype=np.float32)
     with Progress(n_steps * len(points), progress, "Rollout") as bar:
         for _, kept, part, values in run.forecasts(bar):
             out[kept, :, part] = values
+    checker.report()
     return dict(zip(step.outputs, out.swapaxes(0, 1), strict=True))
 
 
@@ -217,8 +235,9 @@ class Run:
         steps: np.ndarray,
         names: tuple[str, ...],
         batch_rows: int | None = None,
+        checker: Checker | None = None,
     ) -> None:
-        self.step, self.stored = step, stored
+        self.step, self.stored, self.checker = step, stored, checker
         self._blocks = BlockStep(step, block_rows=batch_rows)
         self.first, self.points, self.steps, self.names = first, points, steps, names
         self.lead_chunk = min(len(steps), GATHERED_LEADS)
@@ -237,7 +256,7 @@ class Run:
         for starts, points in self.parts:
             fields = self.stored.at_points(self.points[points])
             first = self.first[starts].tolist()
-            pass_through = sweep(self._blocks, fields, first, int(self.steps[-1]))
+            pass_through = sweep(self._blocks, fields, first, int(self.steps[-1]), self.checker)
             for start, leads, values in self._gathered(pass_through, first, bar):
                 yield starts.start + start, leads, points, values
 

@@ -12,16 +12,18 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+from anemoi_ailand.data.plausibility.checker import Checker
 from anemoi_ailand.rollout.ensembles.ensemble import SINGLE, Ensemble
 from anemoi_ailand.rollout.forcing.dataset_fields import FieldsAtPoints
 from anemoi_ailand.rollout.forcing.forcing_filter import check_hourly_rain
 from anemoi_ailand.rollout.step.advance import StepLayout
 from anemoi_ailand.rollout.step.checkpoint import LandStep
+from anemoi_ailand.rollout.step.output_check import check_outputs
 from anemoi_ailand.rollout.step.row_blocks import BlockStep, steps_at_once
 
 
 def sweep(
-    blocks: BlockStep, fields: FieldsAtPoints, starts: Sequence[int], n_steps: int
+    blocks: BlockStep, fields: FieldsAtPoints, starts: Sequence[int], n_steps: int, checker: Checker | None = None
 ) -> Iterator[tuple[int, range, Tensor]]:
     """Pass through the dates once and make one step at each date for all active roll-outs.
 
@@ -31,6 +33,7 @@ def sweep(
 
     ``starts`` are the increasing indices of the start dates, ``n_steps`` the steps of each roll-out. Missing values
     that the model reads, and predictions that are not finite, are errors. Static fields are those at the first date.
+    ``checker`` checks starts, forcing and predictions.
 
     Yields
     ------
@@ -44,7 +47,8 @@ def sweep(
     """
     step = blocks.step
     layout = StepLayout(step.inputs, step.outputs, device=step.device)
-    rain = Ensemble(SINGLE, *fields.places, step.precipitation)
+    where, checker = fields.places, checker or Checker("off")
+    rain = Ensemble(SINGLE, *where, step.precipitation)
     first = last = 0  # the roll-outs first:last are active
     while first < len(starts):
         if first == last:
@@ -53,15 +57,18 @@ def sweep(
             slots = torch.empty((0, len(now), len(step.inputs)), device=step.device)
         if last < len(starts) and starts[last] == date:
             fields.check(now, date, layout.prognostic)
+            if checker.on:
+                checker.start(fields.named(now), fields.date(date), where)
             further = len(step.inputs) - now.shape[1]  # random rain, which no start reads
             slots = torch.cat([slots, pad(on_device(now, step), (0, further))[None]])
             last += 1
         active = last - first
         until = min([starts[first] + n_steps, *starts[last : last + 1]])  # the next end or start
         until = min(until, date + steps_at_once(active * len(now), step.device))
-        now, forcing = read_forcing(fields, layout, range(date, until), now, rain)
+        now, forcing = read_forcing(fields, layout, range(date, until), now, rain, checker)
         start = slots.flatten(0, 1)
         out = blocks.steps(layout, start, on_device(forcing, step).repeat(1, 1, active).mT)
+        check_outputs(checker, out, step.outputs, [fields.date(d + 1) for d in range(date, until)], where)
         for forecast in out.unflatten(1, (active, -1)):
             date += 1
             _check_forecast(forecast, step, fields, starts[first:last], date)
@@ -76,7 +83,12 @@ def on_device(values: np.ndarray, step: LandStep) -> Tensor:
 
 
 def read_forcing(
-    fields: FieldsAtPoints, layout: StepLayout, dates: range, now: np.ndarray, rain: Ensemble | None = None
+    fields: FieldsAtPoints,
+    layout: StepLayout,
+    dates: range,
+    now: np.ndarray,
+    rain: Ensemble | None = None,
+    checker: Checker | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Read the forcing (step, forcing, point) of the steps that begin at ``dates``; refuse missing values.
 
@@ -95,6 +107,8 @@ def read_forcing(
         now = following
     values, stamps = np.stack(forcing, axis=1), [fields.date(date + 1) for date in dates]
     check_hourly_rain(values, given, stamps, fields.places)
+    if checker is not None:
+        checker.forcing(dict(zip(given, values, strict=True)), stamps, fields.places)
     if drawn and rain is not None:
         values = rain.forcings(values, given, stamps)
     return now, values.swapaxes(0, 1)

@@ -31,10 +31,13 @@ RUNNER = "land-forecaster"
 Phase = Literal["configuration", "input", "failed", "stopped"]
 
 
-def read_run(path: str, overrides: Sequence[str] = (), *, dry_run: bool = False) -> RunConfiguration:
+def read_run(
+    path: str, overrides: Sequence[str] = (), *, dry_run: bool = False, strict: bool = False
+) -> RunConfiguration:
     """Read a file, or a packaged configuration such as ``inference/rollout``.
 
-    ``overrides`` are ``key=value`` with dotted keys and YAML values; ``dry_run`` sets that option of the runner.
+    ``overrides`` are ``key=value`` with dotted keys and YAML values; ``dry_run`` and ``strict`` set these options of
+    the runner.
 
     Raises
     ------
@@ -56,6 +59,8 @@ def read_run(path: str, overrides: Sequence[str] = (), *, dry_run: bool = False)
     own = options_of_runner(config)
     if dry_run:
         own["dry_run"] = True
+    if strict:
+        own["strict"] = True
     return config.model_copy(update={"runner": {RUNNER: own} if own else RUNNER})  # also for `auto`
 
 
@@ -144,10 +149,10 @@ def _explained(message: str) -> str:
     )
 
 
-def launch(path: str, overrides: Sequence[str] = (), *, dry_run: bool = False) -> None:
+def launch(path: str, overrides: Sequence[str] = (), *, dry_run: bool = False, strict: bool = False) -> None:
     """Read and check a configuration (:func:`read_run`), then run it; errors become a :class:`Failure`."""
     try:
-        config = read_run(path, overrides, dry_run=dry_run)
+        config = read_run(path, overrides, dry_run=dry_run, strict=strict)
         run_options(options_of_runner(config))
     except (ValueError, OSError) as error:
         raise Failure("configuration", error) from error

@@ -14,9 +14,11 @@ import torch
 from torch import Tensor
 
 from anemoi_ailand.constants import STEP
+from anemoi_ailand.data.plausibility.checker import Checker
 from anemoi_ailand.rollout.ensembles.ensemble import Ensemble
-from anemoi_ailand.rollout.forcing.forcing_filter import ForcingFilter, check_finite, check_hourly_rain, check_plausible
+from anemoi_ailand.rollout.forcing.forcing_filter import ForcingFilter, check_finite, check_hourly_rain, check_units_fit
 from anemoi_ailand.rollout.step.advance import StepLayout
+from anemoi_ailand.rollout.step.output_check import check_outputs
 from anemoi_ailand.rollout.step.row_blocks import BlockStep
 
 
@@ -42,6 +44,13 @@ class Rollout:
         Latitudes and longitudes [degrees].
     policy : {'error', 'hold', 'clip'}
         Treatment of bad forcing.
+    checker : Checker, optional
+        Checker of forcing and outputs; none by default. The caller gives it the start, and reports what it found.
+
+    Attributes
+    ----------
+    begun : bool
+        Whether a step was begun: the forcing before it has passed all checks.
     """
 
     def __init__(
@@ -53,6 +62,7 @@ class Rollout:
         date: datetime,
         where: tuple[np.ndarray, np.ndarray],
         policy: str = "error",
+        checker: Checker | None = None,
     ) -> None:
         step = networks[0].step
         _check_alike(networks)
@@ -64,6 +74,7 @@ class Rollout:
         self.inputs, self.outputs, self.prognostic = step.inputs, step.outputs, self.layout.prognostic
         self.forcing, self.date, self.number = self.layout.forcing, date, 0
         self._filter = ForcingFilter(policy)
+        self.checker, self.begun = checker or Checker("off"), False
         self.device = step.device
         self._start = self._first(start)
 
@@ -74,7 +85,7 @@ class Rollout:
         states = self.ensemble.states(fields, self.prognostic, self.date)
         places = self.ensemble.places()
         check_finite(states, self.prognostic, self.prognostic, self.date, places)
-        check_plausible(states, self.prognostic, self.date, places, set())
+        check_units_fit(states, self.prognostic, self.date, places)
         values, names = [states], [*self.prognostic]
         if layout.static:
             values.append(self.ensemble.static(np.stack([fields[n] for n in layout.static])))
@@ -99,18 +110,27 @@ class Rollout:
         Raises
         ------
         ValueError
-            Forcing that is missing or out of bounds, or a result that is not finite, with variable, date and place.
+            Forcing that is missing, out of bounds or impossible, or a result that is not finite or impossible, with
+            variable, date and place.
         """
         dates = [self.date + (k + 1) * STEP for k in range(values.shape[1])]
-        check_hourly_rain(values, self._given, dates, self.where)
-        values = self._filter.several(values, self._given, dates, self.where)
+        values = self.checked(values, dates)
+        self.begun = True
         rows = torch.from_numpy(np.asarray(self.ensemble.forcings(values, self._given, dates), dtype=np.float32))
         out = self.computed(rows.movedim(0, -1))
         if not math.isfinite(out.sum()):  # ten times faster than a test of every value
             for date, one in zip(dates, out.numpy(), strict=True):
                 check_finite(one.T, self.outputs, self.outputs, date, self.ensemble.places(), False)
+        check_outputs(self.checker, out, self.outputs, dates, self.where)
         self.date, self.number = dates[-1], self.number + len(dates)
         return out
+
+    def checked(self, values: np.ndarray, dates: Sequence[datetime]) -> np.ndarray:
+        """Return forcing (forcing, step, point) at consecutive dates, checked, with bad values treated."""
+        check_hourly_rain(values, self._given, dates, self.where)
+        values = self._filter.several(values, self._given, dates, self.where)
+        self.checker.forcing(dict(zip(self._given, values, strict=True)), dates, self.where)
+        return values
 
     def set_state(self, out: Tensor) -> None:
         """Take the state from outputs (member x point, output)."""
@@ -132,8 +152,9 @@ class Rollout:
         self.date, self.number = date, number
 
     def finish(self) -> None:
-        """Log the forcing replaced on the last day, and stop the threads."""
+        """Log the forcing replaced on the last day and what is implausible, and stop the threads."""
         self._filter.report()
+        self.checker.report()
         for network in self.networks:
             network.close()
 

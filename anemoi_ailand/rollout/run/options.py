@@ -13,7 +13,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from anemoi_ailand.constants import STEP, STEP_HOURS, Execution, Precipitation
 from anemoi_ailand.rollout.ensembles.options import EnsembleOptions, names_members
-from anemoi_ailand.support.configuration import HomePath, Strict, checked
+from anemoi_ailand.support.configuration import HomePath, PlausibilityOption, Strict, checked
 
 
 def whole_steps(value: Any) -> datetime.timedelta:
@@ -61,6 +61,11 @@ class RunOptions(Strict):
     bad_forcing : {'error', 'hold', 'clip'}
         Treatment of forcing that is missing or out of bounds, see
         :class:`~anemoi_ailand.rollout.forcing.forcing_filter.ForcingFilter`.
+    plausibility : {'error', 'warn', 'off'}
+        Treatment of impossible values of state, static fields, forcing and outputs, and of implausible ones, see
+        :class:`~anemoi_ailand.data.plausibility.checker.Checker`.
+    strict : bool
+        Implausible values are errors, too.
     final_state : path, optional
         File of the last state, for the input ``land-state`` of a later run; with ``{member}`` for an ensemble.
     execution : {'auto', 'plain', 'compiled'}
@@ -77,6 +82,8 @@ class RunOptions(Strict):
     restart: RestartOptions | None = None
     ensemble: EnsembleOptions | None = None
     bad_forcing: Literal["error", "hold", "clip"] = "error"
+    plausibility: PlausibilityOption = "error"
+    strict: bool = False
     final_state: HomePath | None = None
     execution: Execution = "auto"
     precipitation: Precipitation = "mean"
@@ -91,6 +98,8 @@ class RunOptions(Strict):
             self.ensemble.check_members_differ(self.precipitation)
         if self.final_state is not None and not names_members(str(self.final_state)) and members > 1:
             raise ValueError("`final_state` is one file for several members; put {member} into its name")
+        if self.strict and self.plausibility != "error":
+            raise ValueError("`strict` makes warnings errors, which needs `plausibility: error`")
         return self
 
 

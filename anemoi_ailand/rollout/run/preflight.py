@@ -6,18 +6,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from anemoi_ailand.constants import STEP, STEP_HOURS
-from anemoi_ailand.hosts.anemoi_inference import forecast_axes, inner_outputs, stored_dates
+from anemoi_ailand.data.plausibility.checker import further_static
+from anemoi_ailand.hosts.anemoi_inference import forecast_axes, inner_outputs, static_fields, stored_dates
+from anemoi_ailand.rollout.forcing.file_input import EcLandInput
 from anemoi_ailand.rollout.outputs.land_output import LandOutput
 from anemoi_ailand.rollout.run.loop import Rollout
 from anemoi_ailand.support.disk_errors import free_bytes
+from anemoi_ailand.support.netcdf_lock import NETCDF_LOCK
 
 #: Outputs of anemoi-inference without a file, which need no resuming.
 _WITHOUT_FILE = ("NoneOutput", "PrinterOutput")
@@ -65,6 +69,20 @@ def check_coverage(dates: np.ndarray | None, start: datetime, lead: timedelta) -
             f"{needed.size} stamps are missing); the input has {dates.min()} to {dates.max()}, {dates.size} stamps. "
             "The forcing of a step is stored at its end. Shorten `lead_time`, or give longer forcing."
         )
+
+
+def extra_fields(inputs: Sequence[Any], known: Collection[str], date: datetime, n_points: int) -> dict[str, np.ndarray]:
+    """Return static fields (point,) that inputs hold and rules of plausibility need, but no network reads."""
+    found: dict[str, np.ndarray] = {}
+    for source in inputs:
+        if isinstance(source, EcLandInput):
+            names = further_static(source.reader.variables, {*known, *found})
+            with NETCDF_LOCK:
+                values = source.reader.read(names, [date])[:, 0] if names else ()
+            found |= dict(zip(names, values, strict=True))
+        else:
+            found |= static_fields(source, partial(further_static, known={*known, *found}))
+    return {n: v for n, v in found.items() if v.shape == (n_points,)}
 
 
 def leaves(output: Any) -> Iterator[Any]:

@@ -20,6 +20,7 @@ from anemoi.inference.runner import Runner, RunnerClasses
 from anemoi.utils.dates import as_timedelta
 
 from anemoi_ailand.constants import STEP, STEP_HOURS
+from anemoi_ailand.data.plausibility.checker import Checker
 from anemoi_ailand.hosts.anemoi_inference import RunnerHooks, has_single_dates, share_netcdf_lock
 from anemoi_ailand.rollout.ensembles.ensemble import SINGLE, Ensemble
 from anemoi_ailand.rollout.forcing.common_points import on_same_points
@@ -36,6 +37,7 @@ from anemoi_ailand.rollout.run.preflight import (
     check_outputs,
     check_room,
     cost,
+    extra_fields,
     leaves,
     seconds_per_step,
 )
@@ -53,9 +55,10 @@ from anemoi_ailand.variables import HOURLY_RAIN
 
 LOG = logging.getLogger(__name__)
 
-#: Dates of forcing read first and at most at once, and memory for those in use and those ahead [bytes]. A file that is
-#: compressed in chunks of a year is decoded as a whole at every read, so few reads save more time than the steps take.
-FIRST_DATES, READ_DATES, READ_BYTES = 4, 256, 2**27
+#: Dates of forcing read first, from which the clock is checked, and at most at once, and memory for those in use and
+#: those ahead [bytes]. A file that is compressed in chunks of a year is decoded as a whole at every read, so few reads
+#: save more time than the steps take.
+FIRST_DATES, READ_DATES, READ_BYTES = 32, 256, 2**27
 
 #: Options that may differ in a resumed run.
 _MAY_CHANGE = (
@@ -88,9 +91,6 @@ class LandForecasterRunner(RunnerHooks, Runner):
         An output that is not writable, or too little disk space.
     """
 
-    #: True once the first step was begun; earlier failures are failures of the input.
-    under_way = False
-
     def __init__(self, config: Any, **options: Any) -> None:
         self.options = run_options(options)
         if isinstance(config.checkpoint, str):  # else a location to download from
@@ -114,6 +114,12 @@ class LandForecasterRunner(RunnerHooks, Runner):
         self._writers: list[Any] = []
         self._steps_opened: list[LandStep] = []
         self._ensemble: Ensemble | None = None
+        self._roll: Rollout | None = None
+
+    @property
+    def under_way(self) -> bool:
+        """True once the first step was begun; earlier failures are failures of the input."""
+        return self._roll is not None and self._roll.begun
 
     @property
     def _dataset(self) -> str:
@@ -196,10 +202,10 @@ class LandForecasterRunner(RunnerHooks, Runner):
         where = (state["latitudes"], state["longitudes"])
         steps = as_timedelta(lead_time) // STEP
         LOG.info("%s", cost(roll, steps - roll.number, seconds_per_step(roll), *self._disk))
-        if self.options.dry_run:
-            return
-        self.under_way = True
         dates = [roll.date + k * STEP for k in range(1, steps - roll.number + 1)]
+        if self.options.dry_run:
+            self._check_forcing(roll, dates, where)
+            return
         with self._forcing(dates, where) as forcing, Progress(len(dates), self.verbosity == 0, "Rollout") as bar:
             while roll.number < steps:
                 values = _read(forcing, roll.date + STEP, self._at_once(roll, steps))
@@ -211,6 +217,20 @@ class LandForecasterRunner(RunnerHooks, Runner):
                     bar.date(made["date"])
                 self._save_restart(roll, last=roll.number == steps)
         self._end(roll, where)
+
+    def _check_forcing(
+        self, roll: Rollout, dates: list[datetime.datetime], where: tuple[np.ndarray, np.ndarray]
+    ) -> None:
+        """Check all forcing of a dry run."""
+        done = 0
+        with self._forcing(dates, where) as forcing, Progress(len(dates), self.verbosity == 0, "Forcing") as bar:
+            while done < len(dates):
+                values = _read(forcing, dates[done], min(len(dates) - done, READ_DATES))
+                roll.checker.look_again()
+                roll.checked(values, dates[done : done + values.shape[1]])
+                done += values.shape[1]
+                bar.steps(values.shape[1])
+        roll.finish()
 
     def _at_once(self, roll: Rollout, steps: int) -> int:
         """Return the number of steps until something must happen between them, or until memory or time are enough."""
@@ -272,7 +292,16 @@ class LandForecasterRunner(RunnerHooks, Runner):
         where = (state["latitudes"], state["longitudes"])
         networks = [BlockStep(step, options.threads, options.block_rows) for step in self._networks(where[0].size)]
         ensemble, self._ensemble = self._members(where), None  # it changes with every step, so it serves one run
-        roll = Rollout(networks, ensemble, start, self._forcing_names(), state["date"], where, options.bad_forcing)
+        checker = Checker(options.plausibility, strict=options.strict)
+        roll = Rollout(
+            networks, ensemble, start, self._forcing_names(), state["date"], where, options.bad_forcing, checker
+        )
+        self._roll = roll
+        if checker.on:
+            known = dict(zip(roll.inputs, start, strict=False))
+            inputs = [*self.prognostics_inputs.values(), *self.constant_forcings_inputs.values()]
+            further = extra_fields(inputs, known, state["date"], where[0].size)
+            checker.start({**known, **further}, state["date"], where)
         if self._resumed is not None:
             n_rows = self._resumed.arrays["state"].shape[0]
             if n_rows != roll.n_rows:

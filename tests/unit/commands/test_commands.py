@@ -330,8 +330,8 @@ def test_arguments_are_passed_on(launches):
     start_run("inference/rollout")
     start_run("my.yaml", "lead_time=3d", "output={land-netcdf: {means: day}}", "--dry-run")
     assert launches == [
-        (("inference/rollout", []), {"dry_run": False}),
-        (("my.yaml", ["lead_time=3d", "output={land-netcdf: {means: day}}"]), {"dry_run": True}),
+        (("inference/rollout", []), {"dry_run": False, "strict": False}),
+        (("my.yaml", ["lead_time=3d", "output={land-netcdf: {means: day}}"]), {"dry_run": True, "strict": False}),
     ]
 
 
@@ -427,4 +427,4 @@ def test_overrides_may_follow_a_flag(monkeypatch):
     with pytest.raises(SystemExit) as end:
         main()
     assert end.value.code == 0
-    assert calls == [(("my.yaml", ["a=1", "lead_time=7h"]), {"dry_run": True})]
+    assert calls == [(("my.yaml", ["a=1", "lead_time=7h"]), {"dry_run": True, "strict": False})]

@@ -41,7 +41,10 @@ def network():
 
 @pytest.fixture(scope="module")
 def steppers():
-    return {kind: LandStepper(with_precipitation(network(), kind), threads=1) for kind in ("mean", "hourly", "random")}
+    return {
+        kind: LandStepper(with_precipitation(network(), kind), threads=1, plausibility="off")
+        for kind in ("mean", "hourly", "random")
+    }
 
 
 def weather(seed=10):
@@ -121,7 +124,7 @@ def test_all_forms_of_the_step_read_the_hours(steppers):
 
 def test_derivatives_know_the_hours(steppers):
     """The derivative with respect to the rain of an hour is that of a difference."""
-    stepper = LandStepper(with_precipitation(network(), "hourly"), "float64", threads=1)
+    stepper = LandStepper(with_precipitation(network(), "hourly"), "float64", threads=1, plausibility="off")
     fields = case.smooth_fields(N) | {"avg_tprate": np.full(N, 3e-4)}
     forcing = fields | {n: np.full(N, 3e-4) for n in HOURLY_RAIN}
     state, name, change = case.start(stepper, N, given=fields), HOURLY_RAIN[2], 1e-7
@@ -208,7 +211,7 @@ def test_random_run_is_member_zero_and_resumes():
     first.steps(values[:, :2])
     resumed.restore(first.progress(), first.date, first.number)
     assert torch.equal(resumed.steps(values[:, 2:]), expected[2:])
-    stepper = LandStepper(step, threads=1)
+    stepper = LandStepper(step, threads=1, plausibility="off")
     assert not set(HOURLY_RAIN) & set(stepper.needs["forcing"])
     start = dict(zip(CLOSED.land_step().inputs, loop.inputs(CLOSED.land_step(), 0), strict=True))
     state = stepper.initial(start, case.DATE, *case.places(loop.N))

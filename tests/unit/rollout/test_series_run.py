@@ -25,7 +25,7 @@ ENSEMBLE = {"members": 3, "initial": {}, "forcing": {}}
 
 @pytest.fixture(scope="module")
 def land():
-    return LandStepper(loop.land_step(), threads=1)
+    return LandStepper(loop.land_step(), threads=1, plausibility="off")
 
 
 @pytest.fixture(scope="module")

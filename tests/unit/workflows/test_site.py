@@ -36,7 +36,12 @@ def data(monkeypatch):
 
 
 def run(tmp_path, places=(EAST,), **options):
-    return site(places, tmp_path, tmp_path / "out", **{"checkpoint": "best.ckpt", "progress": False, **options})
+    return site(
+        places,
+        tmp_path,
+        tmp_path / "out",
+        **{"checkpoint": "best.ckpt", "progress": False, "plausibility": "off", **options},
+    )
 
 
 def names(folder):

@@ -49,7 +49,7 @@ def by_hand(run, data, years):
 def test_years_are_those_of_a_loop(run, data, tmp_path, caplog):
     """Statistics of each year are those of a loop with repeated forcing, bitwise where nothing is summed."""
     with caplog.at_level(logging.INFO):
-        run_years(run, tmp_path / "years.nc", 5)
+        run_years(run, tmp_path / "years.nc", 5, plausibility="off")
     assert re.search("Year 5 of 5, .*years/h, ends", caplog.text)
     states = by_hand(run, data, 5)
     edges = np.cumsum([0, 4, 6, 4, 6, 4])
@@ -65,9 +65,9 @@ def test_years_are_those_of_a_loop(run, data, tmp_path, caplog):
 
 def test_a_run_that_was_stopped_resumes(run, tmp_path):
     """A run resumes bitwise after its last year; a run that is long enough is left unchanged."""
-    run_years(run, tmp_path / "whole.nc", 5)
+    run_years(run, tmp_path / "whole.nc", 5, plausibility="off")
     for years in (2, 5, 3):
-        run_years(run, tmp_path / "parts.nc", years, progress=False)
+        run_years(run, tmp_path / "parts.nc", years, progress=False, plausibility="off")
     with xr.open_dataset(tmp_path / "whole.nc") as whole, xr.open_dataset(tmp_path / "parts.nc") as parts:
         assert parts.sizes["year"] == 5
         del whole.attrs["history"], parts.attrs["history"]  # holds the time of writing
@@ -79,7 +79,7 @@ def test_years_begun_plain_stay_plain_by_default(run, tmp_path, monkeypatch):
     asked = []
     monkeypatch.setattr(century, "choose_execution", lambda step, *how: asked.append(how) or step)
     run.executed("auto", 3, tmp_path / "years.nc")
-    run_years(run, tmp_path / "years.nc", 1, progress=False)
+    run_years(run, tmp_path / "years.nc", 1, progress=False, plausibility="off")
     for execution in ("auto", "compiled"):
         run.executed(execution, 3, tmp_path / "years.nc")
     assert asked == [(how, (4 + 6 + 4) * case.N_POINTS) for how in ("auto", "plain", "compiled")]
@@ -97,9 +97,9 @@ def test_values_that_are_not_finite_are_counted(run, tmp_path):
             out["data"][0, 0, 0, 4, step.outputs.index("stl1")] = torch.nan
         return out
 
-    run_years(run, tmp_path / "sound.nc", 2)
+    run_years(run, tmp_path / "sound.nc", 2, plausibility="off")
     step.model.predict_step = fails_later
-    run_years(run, tmp_path / "years.nc", 2)
+    run_years(run, tmp_path / "years.nc", 2, plausibility="off")
     with xr.open_dataset(tmp_path / "years.nc") as years, xr.open_dataset(tmp_path / "sound.nc") as sound:
         assert years["not_finite"].values.tolist() == [[0, 0, 0, 0, 0], [0, 0, 0, 0, 5]]
         np.testing.assert_array_equal(years["stl1_end"][:, :4], sound["stl1_end"][:, :4])
@@ -120,11 +120,11 @@ def test_years_of_ecland_are_those_of_the_dataset(run, data, tmp_path):
 def test_errors_that_stop_a_run(run, data, tmp_path):
     """A length of nothing comes before anything is written; missing forcing has variable, date and place."""
     with pytest.raises(ValueError, match="years is 0"):
-        run_years(run, tmp_path / "years.nc", 0)
+        run_years(run, tmp_path / "years.nc", 0, plausibility="off")
     assert not (tmp_path / "years.nc").exists()
     data.set("avg_tprate", 6, 2, np.nan)
     with pytest.raises(ValueError, match="'avg_tprate' at 2022-01-02 12:00 is missing"):
-        run_years(run, tmp_path / "years.nc", 1)
+        run_years(run, tmp_path / "years.nc", 1, plausibility="off")
 
 
 def test_soil_water_is_bounded_by_the_porosity(run):

@@ -19,7 +19,7 @@ from anemoi_ailand.rollout.forcing.state_input import LandStateInput
 from anemoi_ailand.rollout.run.launch import launch, read_run
 from anemoi_ailand.rollout.run.options import run_options
 from anemoi_ailand.rollout.run.restart import Restart, Restarts
-from anemoi_ailand.rollout.run.runner import LandForecasterRunner, _NoOutput, _read
+from anemoi_ailand.rollout.run.runner import FIRST_DATES, LandForecasterRunner, _NoOutput, _read
 from anemoi_ailand.rollout.run.tensor_handler import LandMetadata, LandTensorHandler, SunForcings
 from tests.support.land import OPEN
 
@@ -207,7 +207,7 @@ def test_input_that_does_not_read_ahead_is_not_read_ahead(read_ahead, blocks):
     provider = SimpleNamespace(input=SimpleNamespace(read_ahead=read_ahead), mask=[0], load_forcings_array=load)
     handler = SimpleNamespace(dynamic_forcings_providers=[provider], input_names=lambda: ["t"])
     r = runner(tensor_handlers={"data": handler})
-    dates = [DATE + k * timedelta(hours=6) for k in range(8)]
+    dates = [DATE + k * timedelta(hours=6) for k in range(2 * FIRST_DATES)]
     with r._forcing(dates, (np.zeros(2), np.zeros(2))) as forcing:
         forcing.get(dates[0])
         time.sleep(0.2)

@@ -204,7 +204,7 @@ def test_several_compiled_steps_in_one_call(n, monkeypatch):
     """Rows are padded once, and the outputs are bitwise those of single calls."""
     monkeypatch.setattr(module, "Library", Interpreted)
     step = replace(CLOSED.land_step(), compiled=CompiledStep(CLOSED.land_step(), "network", "state"))
-    stepper = LandStepper(step, threads=1)
+    stepper = LandStepper(step, threads=1, plausibility="off")
     state = case.start(stepper, n)
     start, layout = state.columns.clone(), stepper.layout
     ends = torch.stack(

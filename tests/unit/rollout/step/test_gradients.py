@@ -182,7 +182,7 @@ def test_no_gradient_passes_upstreams_predict_step(stepper):
 @pytest.mark.parametrize("leave", [lambda y: torch.as_tensor(y.detach().numpy() * 1.0), lambda y: y.detach()])
 def test_a_network_outside_torch_has_no_gradient(leave):
     """A network that leaves torch is an error rather than a silently wrong gradient."""
-    model = LandStepper(case.with_network(leave), "float64", threads=1)
+    model = LandStepper(case.with_network(leave), "float64", threads=1, plausibility="off")
     state, forcing = case.start(model, N), case.forcings(N)[0]
     for call in (
         lambda: model.adjoint(state, [forcing], noise((N, len(model.prognostic)), 1)),
@@ -202,7 +202,7 @@ def test_trees_have_no_derivative():
     rng = torch.Generator().manual_seed(0)
     rows = torch.randn(200, shape.n_in, generator=rng).numpy()
     step.model.model.network.fit(rows, rows[:, :1] * torch.ones(1, shape.n_prognostic + shape.n_diagnostic).numpy())
-    model = LandStepper(step, threads=1)
+    model = LandStepper(step, threads=1, plausibility="off")
     state, forcing = case.start(model, N), case.forcings(N)
     for derivative in (model.tangent, model.adjoint):
         with pytest.raises(ValueError, match=r"no derivative .* Give a checkpoint of a torch network"):

@@ -1,0 +1,257 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""Catalogue of inputs that are wrong, and of some that look wrong and are sound: a table of cases.
+
+A case changes one thing in four days of the sample at a place with snow in winter, one in the tropics and one in a
+steppe. Its class is ``error`` (the run stops before it writes), ``warning`` (it says so at the end) or ``fine``; the
+words stand in the message. Faults of configuration and files are in other modules of this folder.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+
+ERROR, WARNING, FINE = "error", "warning", "fine"
+
+Change = Callable[[xr.Dataset], xr.Dataset]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One row: its name, class, words of the message in any case of letters, and the change."""
+
+    name: str
+    outcome: str
+    words: str
+    change: Change
+    period: str = "winter"
+
+
+def put(value: float, *names: str, point: int | None = None) -> Change:
+    """Replace variables by a number, at all points or at one."""
+
+    def change(data: xr.Dataset) -> xr.Dataset:
+        for name in names:
+            values = data[name].values.copy()
+            values[..., slice(None) if point is None else point] = value
+            data[name] = data[name].copy(data=values)
+        return data
+
+    return change
+
+
+def apply(function: Callable[[np.ndarray], np.ndarray], *names: str) -> Change:
+    """Replace variables by a function of their values."""
+
+    def change(data: xr.Dataset) -> xr.Dataset:
+        return data.assign({name: data[name].copy(data=function(data[name].values)) for name in names})
+
+    return change
+
+
+def later(steps: int, *names: str) -> Change:
+    """Shift variables in time by steps, the end coming first."""
+    return apply(lambda x: np.roll(x, steps, axis=0), *names)
+
+
+def exchange(a: str, b: str) -> Change:
+    """Exchange the values of two variables or coordinates."""
+
+    def change(data: xr.Dataset) -> xr.Dataset:
+        values = data[a].values.copy(), data[b].values.copy()
+        return data.assign_coords({a: data[a].copy(data=values[1]), b: data[b].copy(data=values[0])}) if (
+            a in data.coords
+        ) else data.assign({a: data[a].copy(data=values[1]), b: data[b].copy(data=values[0])})  # fmt: skip
+
+    return change
+
+
+def place(function: Callable[[np.ndarray], np.ndarray], name: str) -> Change:
+    """Replace a coordinate."""
+    return lambda data: data.assign_coords({name: data[name].copy(data=function(data[name].values))})
+
+
+def both(*changes: Change) -> Change:
+    """Make several changes in turn."""
+
+    def change(data: xr.Dataset) -> xr.Dataset:
+        for one in changes:
+            data = one(data)
+        return data
+
+    return change
+
+
+def at_night(data: xr.Dataset) -> xr.Dataset:
+    """Add sunshine where there is none."""
+    values = data["avg_sdswrf"].values
+    return data.assign(avg_sdswrf=data["avg_sdswrf"].copy(data=np.where(values < 1.0, 300.0, values)))
+
+
+def one_night(data: xr.Dataset) -> xr.Dataset:
+    """Add sunshine to the first step."""
+    values = data["avg_sdswrf"].values.copy()
+    values[1] += 250.0
+    return data.assign(avg_sdswrf=data["avg_sdswrf"].copy(data=values))
+
+
+def of_date(name: str, date: int, function: Callable[[xr.DataArray], xr.DataArray]) -> Change:
+    """Replace a variable at one date."""
+    return lambda data: data.assign({name: data[name].where(data.time != data.time[date], function(data[name]))})
+
+
+def drawn(size: float, *names: str) -> Change:
+    """Add noise."""
+    return apply(lambda x: x + np.random.default_rng(1).normal(0.0, size, x.shape).astype("f4"), *names)
+
+
+STATIC = [
+    Case("soil type 9", ERROR, "'slt' (soil type", put(9, "slt")),
+    Case("soil type 0", ERROR, "whole numbers 1 to 7", put(0, "slt")),
+    Case("soil type -3", ERROR, "'slt'", put(-3, "slt")),
+    Case("soil type 2.5", ERROR, "types are categories", put(2.5, "slt")),
+    Case("soil type interpolated at one point", ERROR, "at 1 of 3 points", put(3.2, "slt", point=1)),
+    Case("soil type of another soil", WARNING, "porosity (theta_sat) above that of the soil type",
+         put(6, "slt", point=0)),
+    Case("low vegetation type 99", ERROR, "'tvl'", put(99, "tvl")),
+    Case("low vegetation type -1", ERROR, "'tvl'", put(-1, "tvl")),
+    Case("low vegetation type 7.5", ERROR, "'tvl'", put(7.5, "tvl")),
+    Case("high vegetation type 21", ERROR, "'tvh'", put(21, "tvh")),
+    Case("low vegetation without a type", ERROR, "low vegetation cover", both(put(0.5, "cvl"), put(0, "tvl"))),
+    Case("high vegetation without a type", ERROR, "high vegetation cover", both(put(0.3, "cvh"), put(0, "tvh"))),
+    Case("vegetation types exchanged", WARNING, "may be exchanged",
+         both(put(0.4, "cvl", "cvh"), put(5, "tvl"), put(1, "tvh"))),
+    Case("glacier", WARNING, "ice caps", both(put(0.1, "cvl"), put(0.0, "cvh"), put(12, "tvl"))),
+    Case("low cover in percent", ERROR, "unit % would fit", apply(lambda x: 100.0 * x, "cvl")),
+    Case("high cover of 95", ERROR, "'cvh'", put(95, "cvh")),
+    Case("cover of -0.5", ERROR, "'cvl'", put(-0.5, "cvl")),
+    Case("cover of 1.2", ERROR, "'cvl'", put(1.2, "cvl")),
+    Case("covers of more than everything", ERROR, "cvl + cvh", put(0.8, "cvl", "cvh")),
+    Case("lake cover of 30", ERROR, "'cl'", put(30, "cl")),
+    Case("a lake", WARNING, "points of lakes", put(0.9, "cl")),
+    Case("a lake without depth", WARNING, "depth of the lake", both(put(0.2, "cl"), put(0.0, "dl"))),
+    Case("town cover of -0.1", ERROR, "'cur'", put(-0.1, "cur")),
+    Case("a point in the sea", WARNING, "land only", put(0.0, "lsm", point=2)),
+    Case("land mask in percent", ERROR, "'lsm'", put(100.0, "lsm")),
+    Case("porosity 0", ERROR, "'theta_sat'", put(0.0, "theta_sat")),
+    Case("porosity 43", ERROR, "'theta_sat'", put(43.0, "theta_sat")),
+    Case("wilting point above field capacity", ERROR, "field capacity above the wilting point",
+         exchange("theta_pwp", "theta_cap")),
+    Case("field capacity above porosity", ERROR, "porosity above field capacity", exchange("theta_sat", "theta_cap")),
+    Case("wilting point in percent", ERROR, "'theta_pwp'", apply(lambda x: 100.0 * x, "theta_pwp")),
+    Case("geopotential of the moon", ERROR, "'z'", put(1.0e6, "z")),
+    Case("elevation of 4 km under sea-level pressure", WARNING, "elevation and pressure",
+         both(put(4.0e4, "z"), put(1.0e5, "avg_sp"))),
+    Case("pressure of 10 km at the coast", ERROR, "'avg_sp'", put(2.0e4, "avg_sp")),
+    Case("roughness of 50 m", ERROR, "'veg_z0m_hv'", put(50.0, "veg_z0m_hv")),
+    Case("negative stomatal resistance", ERROR, "'veg_rsmin_lv'", put(-80.0, "veg_rsmin_lv")),
+    Case("vegetation density in percent", ERROR, "'veg_cov_lv'", put(90.0, "veg_cov_lv")),
+]  # fmt: skip
+
+STATE = [
+    Case("negative soil water", ERROR, "'swvl1'", put(-0.05, "swvl1")),
+    Case("soil water of 0.95", ERROR, "'swvl2'", put(0.95, "swvl2")),
+    Case("soil water above porosity", ERROR, "above porosity", apply(lambda x: np.full_like(x, 0.78), "swvl3")),
+    Case("soil water in percent", ERROR, "'swvl1'", apply(lambda x: 100.0 * x, "swvl1")),
+    Case("soil water as mass of the layer", ERROR, "'swvl4'", apply(lambda x: 1890.0 * x, "swvl4")),
+    Case("soil of 400 K", ERROR, "'stl1'", put(400.0, "stl1")),
+    Case("soil of 100 K", ERROR, "'stl3'", put(100.0, "stl3")),
+    Case("soil in degC", ERROR, "degC", apply(lambda x: x - 273.15, "stl1", "stl2", "stl3", "stl4")),
+    Case("soil of 350 K", WARNING, "'stl2'", put(346.0, "stl2")),
+    Case("soil 60 K warmer than the air", WARNING, "air and soil temperature", put(335.0, "stl1")),
+    Case("layers of different soils", WARNING, "between layers", put(330.0, "stl4", point=0)),
+    Case("snow of 1e6 kg m-2", ERROR, "'sd'", put(1.0e6, "sd")),
+    Case("negative snow", ERROR, "'sd'", put(-5.0, "sd")),
+    Case("snow of a glacier", WARNING, "glaciers", both(put(1.0e4, "sd"), put(1.0, "snowc"), put(400.0, "rsn"))),
+    Case("snow in metres", ERROR, "metres", apply(lambda x: x / 1000.0, "sd")),
+    Case("snow in the tropics", WARNING, "snow does not lie on warm soil",
+         both(put(100.0, "sd"), put(1.0, "snowc"), put(250.0, "rsn"))),
+    Case("snow without density", ERROR, "snow needs a density", put(0.0, "rsn")),
+    Case("snow denser than ice", ERROR, "'rsn'", put(2000.0, "rsn")),
+    Case("snow density of 700", WARNING, "snow density", put(700.0, "rsn")),
+    Case("snow cover in percent", ERROR, "'snowc'", apply(lambda x: 100.0 * x, "snowc")),
+    Case("snow cover without snow", ERROR, "contradict", both(put(0.0, "sd"), put(1.0, "snowc"))),
+    Case("snow without cover", WARNING, "snow cover", both(put(50.0, "sd"), put(0.0, "snowc"), put(200.0, "rsn"))),
+    Case("warm snow", ERROR, "snow temperature", put(290.0, "tsn")),
+    Case("snow in degC", ERROR, "'tsn'", apply(lambda x: x - 273.15, "tsn")),
+    Case("snow albedo in percent", ERROR, "'asn'", apply(lambda x: 100.0 * x, "asn")),
+    Case("black snow", WARNING, "snow albedo", put(0.1, "asn")),
+    Case("more water than snow", ERROR, "liquid water in snow", both(put(0.0, "sd", "snowc"), put(20.0, "slw"))),
+    Case("negative interception", ERROR, "'src'", put(-0.2, "src")),
+    Case("interception of 500", ERROR, "'src'", put(500.0, "src")),
+    Case("leaf area index of 50", ERROR, "'lai_hv'", put(50.0, "lai_hv")),
+    Case("negative leaf area index", ERROR, "'lai_lv'", put(-1.0, "lai_lv")),
+]  # fmt: skip
+
+FORCING = [
+    Case("sunshine every night", ERROR, "short-wave", at_night),
+    Case("sunshine in one night", WARNING, "the sun is not there", one_night),
+    Case("radiation six hours late", ERROR, "peaks 6 h after the sun", later(1, "avg_sdswrf")),
+    Case("radiation six hours early", ERROR, "peaks 6 h before the sun", later(-1, "avg_sdswrf")),
+    Case("radiation twelve hours late", ERROR, "peaks 1", later(2, "avg_sdswrf")),
+    Case("no radiation", WARNING, "share of that outside the atmosphere", put(0.0, "avg_sdswrf")),
+    Case("negative radiation", ERROR, "'avg_sdswrf'", put(-50.0, "avg_sdswrf")),
+    Case("radiation in J m-2", ERROR, "J m-2", apply(lambda x: 21600.0 * x, "avg_sdswrf")),
+    Case("radiation in kW m-2", WARNING, "share of that outside", apply(lambda x: x / 1000.0, "avg_sdswrf")),
+    Case("twice the radiation", ERROR, "short-wave", apply(lambda x: 2.5 * x, "avg_sdswrf"), "summer"),
+    Case("latitude and longitude exchanged", ERROR, "exchanged", exchange("latitude", "longitude")),
+    Case("longitude with the wrong sign", ERROR, "longitude of the other sign", place(np.negative, "longitude")),
+    Case("longitude of the other side", ERROR, "peaks 1", place(lambda x: x + 180.0 - 360.0 * (x > 0), "longitude")),
+    Case("long-wave radiation of zero", ERROR, "'avg_sdlwrf'", put(0.0, "avg_sdlwrf")),
+    Case("net long-wave radiation", ERROR, "'avg_sdlwrf'", put(-60.0, "avg_sdlwrf")),
+    Case("half the long-wave radiation", WARNING, "black body", apply(lambda x: 0.5 * x, "avg_sdlwrf")),
+    Case("twice the long-wave radiation", WARNING, "black body", apply(lambda x: 1.7 * x, "avg_sdlwrf")),
+    Case("long-wave radiation in J m-2", ERROR, "J m-2", apply(lambda x: 21600.0 * x, "avg_sdlwrf")),
+    Case("humidity ten times saturation", ERROR, "humidity|avg_q", apply(lambda x: 12.0 * x, "avg_q")),
+    Case("twice the humidity", WARNING, "relative humidity", apply(lambda x: 2.0 * x, "avg_q", "q")),
+    Case("humidity of zero", ERROR, "humidity", put(0.0, "avg_q", "q")),
+    Case("relative humidity as specific", ERROR, "'q'", put(0.7, "avg_q", "q")),
+    Case("humidity in g kg-1", ERROR, "g kg-1", apply(lambda x: 1000.0 * x, "avg_q")),
+    Case("instants and means of humidity that differ", WARNING, "humidity", apply(lambda x: 0.3 * x, "q")),
+    Case("snowfall above precipitation", ERROR, "snowfall", apply(lambda x: x + 1.0e-4, "avg_tsrwe")),
+    Case("snowfall in summer", WARNING, "during snowfall", both(put(1.0e-4, "avg_tprate", "avg_tsrwe")), "summer"),
+    Case("rain at -40 degC", WARNING, "during rain",
+         both(put(2.0e-4, "avg_tprate"), put(0.0, "avg_tsrwe"), put(235.0, "avg_t", "t"), put(2.0e-4, "avg_q", "q"),
+              put(130.0, "avg_sdlwrf"))),
+    Case("rain in mm an hour", ERROR, "'avg_tprate'", apply(lambda x: 3600.0 * (x + 1.0e-5), "avg_tprate")),
+    Case("rain of 6 h as a rate", ERROR, "would fit", apply(lambda x: 21600.0 * (x + 1.0e-5), "avg_tprate")),
+    Case("negative rain", ERROR, "'avg_tprate'", put(-1.0e-3, "avg_tprate")),
+    Case("rain of 500 mm a day", WARNING, "precipitation", put(6.0e-3, "avg_tprate")),
+    Case("air in degC", ERROR, "degC", apply(lambda x: x - 273.15, "t", "avg_t")),
+    Case("mean air in degC", ERROR, "degC", apply(lambda x: x - 273.15, "avg_t")),
+    Case("air in degF", ERROR, "deg", apply(lambda x: (x - 273.15) * 1.8 + 32.0, "avg_t")),
+    Case("means of other hours", WARNING, "less that", apply(lambda x: x + 10.0, "avg_t")),
+    Case("instants of another climate", ERROR, "less that", apply(lambda x: x - 70.0, "t")),
+    Case("the same temperature always", WARNING, "does not change|stuck", put(285.0, "avg_t", "t")),
+    Case("one temperature for all points", WARNING, "same at all points",
+         apply(lambda x: np.broadcast_to(x[:, :1], x.shape).copy(), "avg_t")),
+    Case("pressure in hPa", ERROR, "hPa", apply(lambda x: x / 100.0, "avg_sp")),
+    Case("pressure in kPa", ERROR, "kPa", apply(lambda x: x / 1000.0, "avg_sp")),
+    Case("wind of 300", ERROR, "'avg_u'", put(300.0, "avg_u")),
+    Case("wind of 60", WARNING, "wind", put(60.0, "avg_v")),
+    Case("a gap in temperature", ERROR, "missing", of_date("avg_t", 5, lambda x: x * np.nan)),
+    Case("a fill value", ERROR, "-9999", put(-9999.0, "avg_t", point=1)),
+    Case("a spike of 30 K", WARNING, "less that", of_date("avg_t", 6, lambda x: x + 30.0)),
+]  # fmt: skip
+
+SOUND = [
+    Case("winter as it is", FINE, "", lambda data: data),
+    Case("summer as it is", FINE, "", lambda data: data, "summer"),
+    Case("spring as it is", FINE, "", lambda data: data, "spring"),
+    Case("no snow, whatever its density", FINE, "",
+         both(put(0.0, "sd", "snowc", "slw", "asn"), put(10.0, "rsn"), put(200.0, "tsn")), "summer"),
+    Case("dry soil", FINE, "", put(0.0, "swvl1", "swvl2")),
+    Case("full soil", FINE, "",
+         lambda data: data.assign({f"swvl{k}": data[f"swvl{k}"] * 0.0 + data["theta_sat"] for k in (1, 2, 3)})),
+    Case("no vegetation", FINE, "", put(0.0, "cvl", "cvh", "tvl", "tvh", "lai_lv", "lai_hv")),
+    Case("longitudes from 0 to 360", FINE, "", place(lambda x: x % 360.0, "longitude")),
+    Case("noise of sensors", FINE, "", drawn(0.2, "avg_t", "t")),
+    Case("clouds for days", FINE, "", apply(lambda x: 0.2 * x, "avg_sdswrf")),
+    Case("saturated air", FINE, "", apply(lambda x: 1.02 * x, "avg_sp")),
+    Case("radiation of one hour at dusk", FINE, "", apply(lambda x: x + 15.0, "avg_sdswrf")),
+]  # fmt: skip
+
+CASES = [*STATIC, *STATE, *FORCING, *SOUND]

@@ -1,0 +1,125 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""Every wrong input of the catalogue is refused or warned of, and nothing that is sound."""
+
+import logging
+
+import pytest
+
+import anemoi_ailand as ail
+from anemoi_ailand.data.plausibility.checker import Implausible
+from anemoi_ailand.data.source import EcLandSource
+from anemoi_ailand.rollout.run.launch import Failure, launch
+from anemoi_ailand.workflows.check import check
+from tests.faults.inputs import CASES, ERROR, FINE, WARNING
+
+#: Four days by season; with snow at the first point in winter.
+PERIODS = {
+    "winter": ("2021-02-01", "2021-02-05"),
+    "summer": ("2021-07-10", "2021-07-14"),
+    "spring": ("2021-04-12", "2021-04-16"),
+}
+
+#: Places with snow in winter, in the tropics, in a steppe [degrees].
+PLACES = ([54.3, 3.06, 31.7], [10.1, 104.7, -110.4])
+
+
+@pytest.fixture(scope="module")
+def land():
+    """The packaged network, which is loaded once."""
+    return ail.load("ailand-small", threads=1)
+
+
+@pytest.fixture(scope="module")
+def seasons():
+    """Four days of the sample in each season, in memory."""
+    data = ail.open_data("$AILAND_SAMPLE")
+    points = data.nearest(*PLACES, within=1000.0)
+    return {name: data.to_xarray(period, points=points).load() for name, period in PERIODS.items()}
+
+
+def outcome(land, data, caplog):
+    """Class of a run, and all it says."""
+    caplog.clear()
+    with caplog.at_level(logging.WARNING, "anemoi_ailand"):
+        try:
+            land.run(data, ["skt"], progress=False)
+        except ValueError as error:
+            return ERROR, str(error)
+    said = " ".join(record.getMessage() for record in caplog.records)
+    return (WARNING if said else FINE), said
+
+
+def test_wrong_inputs_are_found(land, seasons, caplog):
+    """Each case of the table has its class, and its words stand in the message."""
+    wrong = []
+    for case in CASES:
+        found, said = outcome(land, case.change(seasons[case.period].copy()), caplog)
+        if found != case.outcome or not any(words in said.lower() for words in case.words.lower().split("|")):
+            wrong.append(f"{case.name}: {found} instead of {case.outcome} with '{case.words}': {said[:300]}")
+    assert wrong == []
+
+
+def written(data, path):
+    """Write a case as a file that every reader takes."""
+    data.to_netcdf(path)
+    return path
+
+
+def options(path, folder, **more):
+    """Options of a run of three days from a file."""
+    given = {"input.ecland.path": path, "date": "2021-02-01", "lead_time": "3d", "checkpoint": "ailand-small"}
+    given |= {"output.land-netcdf.path": folder / "forecast.nc", **more}
+    return [f"{key}={value}" for key, value in given.items()]
+
+
+def test_a_run_from_files_says_the_same(seasons, tmp_path, caplog):
+    """Errors come before the output is opened, as a failure of the input; warnings once, at the end of the run."""
+    cases = {case.name: case for case in CASES}
+    for name, words in (("soil type 9", "'slt'"), ("radiation six hours late", "peaks 6 h after the sun")):
+        path = written(cases[name].change(seasons["winter"].copy()), tmp_path / "wrong.nc")
+        with pytest.raises(Failure, match=words) as failure:
+            launch("inference/rollout-files", options(path, tmp_path))
+        assert failure.value.what == "input"
+        assert not (tmp_path / "forecast.nc").exists()
+    path = written(cases["a lake"].change(seasons["winter"].copy()), tmp_path / "odd.nc")
+    with caplog.at_level(logging.WARNING, "anemoi_ailand"):
+        launch("inference/rollout-files", options(path, tmp_path))
+    assert next(r.getMessage() for r in caplog.records if "implausible" in r.getMessage()).count("'cl'") == 1
+    assert (tmp_path / "forecast.nc").exists()
+    with pytest.raises(Failure, match="'cl'"):
+        launch("inference/rollout-files", options(path, tmp_path), strict=True)
+    launch(
+        "inference/rollout-files", [*options(path, tmp_path), "runner.land-forecaster.plausibility=off"], dry_run=True
+    )
+
+
+def test_a_dry_run_reads_all_forcing(seasons, tmp_path):
+    """A fault on the last day is found without a step; a run finds it, too."""
+    data = seasons["winter"].copy()
+    late = data["avg_tsrwe"].values.copy()
+    late[12] = 1.0e-3
+    path = written(data.assign(avg_tsrwe=data["avg_tsrwe"].copy(data=late)), tmp_path / "late.nc")
+    with pytest.raises(Failure, match="Snowfall beyond"):
+        launch("inference/rollout-files", options(path, tmp_path), dry_run=True)
+
+
+def test_data_sets_and_reports_say_the_same(seasons, tmp_path):
+    """The source of `anemoi-datasets create` and `anemoi-ailand check` find what a run finds."""
+    cases = {case.name: case for case in CASES}
+    path = written(cases["soil type 9"].change(seasons["winter"].copy()), tmp_path / "wrong.nc")
+    dates = seasons["winter"]["time"].values[1:5].astype("datetime64[s]")
+    with pytest.raises(Implausible, match="'slt'"):
+        len(EcLandSource(None, str(path)).execute_valid_dates(dates).block)
+    folder, found = check(path, tmp_path / "report")
+    assert [finding.rule.name for finding in found if finding.error] == ["slt"]
+    report = (folder / "report.md").read_text()
+    assert "## Impossible" in report and "'slt' (soil type (1-7)) is 9" in report
+    assert (folder / "figure.png").stat().st_size > 1000
+
+
+def test_the_catalogue_is_whole():
+    """There are at least a hundred cases with different names, and some of each class."""
+    assert len({case.name for case in CASES}) == len(CASES) >= 100
+    assert {case.outcome for case in CASES} == {ERROR, WARNING, FINE}
