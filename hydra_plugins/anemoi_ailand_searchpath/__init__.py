@@ -13,7 +13,7 @@ from pathlib import Path
 
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.plugins.search_path_plugin import SearchPathPlugin
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
 from anemoi_ailand.support.packaged import folder
 
@@ -37,6 +37,14 @@ def not_normalised(names: Iterable[str]) -> list[str]:
     from anemoi_ailand.variables import variable
 
     return [name for name in names if variable(name).normalisation == "none"]
+
+
+def checked(*, _root_: DictConfig) -> bool:
+    """Check the whole configuration before anything is opened; return False, as the schema of Anemoi is not for it."""
+    from anemoi_ailand.training.configuration import check_configuration
+
+    check_configuration(_root_)
+    return False
 
 
 def held(names: Iterable[str], groups: Mapping[str, Iterable[str]], dataset: object) -> list[str]:
@@ -69,6 +77,7 @@ def others(
     return list(found) if isinstance(found, list) else [found]
 
 
+OmegaConf.register_new_resolver("ailand.checked", checked, replace=True)
 OmegaConf.register_new_resolver("ailand.held", held, replace=True)
 OmegaConf.register_new_resolver("ailand.join", join, replace=True)
 OmegaConf.register_new_resolver("ailand.not_normalised", not_normalised, replace=True)
