@@ -136,13 +136,14 @@ class LandStepper:
     def open(
         cls, checkpoint: str | Path = "ailand", *, device: str = "cpu", dtype: str = "float32",
         threads: int | None = None, execution: str = "auto", point_steps: int = 0, precipitation: str = "mean",
+        trust: bool | str | None = None,
     ) -> LandStepper:  # fmt: skip
         """Load a checkpoint as :func:`load` does, for a number of points times steps, as far as known."""
         if to_dtype(dtype) is not torch.float32 and execution in ("auto", "compiled"):
             if execution == "compiled":
                 LOG.warning("The compiled step is in single precision: in '%s', the plain one is taken", dtype)
             execution = "plain"
-        return cls(open_step(checkpoint, device, execution, point_steps, precipitation), dtype, threads)
+        return cls(open_step(checkpoint, device, execution, point_steps, precipitation, trust), dtype, threads)
 
     def __repr__(self) -> str:
         return as_text(self._title(), self._rows())
@@ -715,14 +716,16 @@ def load(
     threads: int | None = None,
     execution: str = "auto",
     precipitation: str = "mean",
+    trust: bool | str = False,
 ) -> LandStepper:
     """Load a trained emulator.
 
     Parameters
     ----------
     checkpoint : str or Path
-        Inference checkpoint, or the name of a network in the package, whose checksum is verified first. Loading a
-        checkpoint executes its content: load only those that you trust.
+        Inference checkpoint, file of weights (``*.safetensors``), or the name of a network in the package. Loading a
+        checkpoint executes its content, so that its checksum must be known: that of a network of the package, or the
+        one that the training has written next to it. Weights are read without executing anything.
     device : str
         Device of torch, such as ``cuda``.
     dtype : {'float32', 'float64'}
@@ -737,6 +740,8 @@ def load(
         Rain within a step: spread by a formula of its mean and air temperature, given by the hour in the forcing
         (``tprate_h1`` ... ``tprate_h6``), or drawn at random for each point, date and member of an ensemble. The
         network is the same, and must have been trained with the present closed step unless it is ``mean``.
+    trust : bool or str
+        ``True`` loads a checkpoint of unknown checksum; a text is the SHA-256 that you expect.
 
     Returns
     -------
@@ -748,8 +753,8 @@ def load(
     FileNotFoundError
         The file does not exist; the message lists checkpoints in its folder and packaged networks.
     ValueError
-        Another kind of file, a damaged packaged one, unknown precision or execution, fewer than one thread, or a
-        network that cannot take ``precipitation``.
+        Another kind of file, a damaged one, a checkpoint of unknown checksum that is not trusted, unknown precision or
+        execution, fewer than one thread, or a network that cannot take ``precipitation``.
 
     Examples
     --------
@@ -759,8 +764,9 @@ def load(
     (('swvl1', 'swvl2'), ('t', 'q', 'lai_lv', 'lai_hv', 'al'))
     """
     return LandStepper.open(
-        checkpoint, device=device, dtype=dtype, threads=threads, execution=execution, precipitation=precipitation
-    )
+        checkpoint, device=device, dtype=dtype, threads=threads, execution=execution, precipitation=precipitation,
+        trust=trust or None,
+    )  # fmt: skip
 
 
 def _as_array(name: str, values: Any) -> np.ndarray:

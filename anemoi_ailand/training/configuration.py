@@ -16,6 +16,7 @@ import re
 import typing
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cache
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,9 @@ ANY, ALL = "*", "**"
 SECTIONS = ("land", "data", "dataloader", "diagnostics", "system", "training")
 _UNCHECKED = ("task", "model", "graph")
 
+#: Options of a loss or metric that anemoi-training takes before it makes the object.
+_LOSS = dict.fromkeys(("scalers", "predicted_variables", "target_variables", "check_variables_compatibility"))
+
 #: Places with names of the user, or with options of another package that refuses unknown ones itself.
 _FREE: Keys = {
     "land": {"prognostic": {ANY: None}, "forcing": {ANY: None}, "jacobian": {ALL: None}},
@@ -44,12 +48,13 @@ _FREE: Keys = {
     "diagnostics": {"plot": {ALL: None}},
     "training": {
         "scalers": {"datasets": {ANY: {ANY: {"weights": {ANY: None}}}}},
-        "validation_metrics": {"datasets": {ANY: {ANY: None}}},
+        "training_loss": {"datasets": {ANY: _LOSS}},
+        "validation_metrics": {"datasets": {ANY: {ANY: _LOSS}}},
         "variable_groups": {"datasets": {ANY: {ALL: None}}},
     },
 }
 
-#: Keys of Hydra beside the parameters of a ``_target_``.
+#: Keys of Hydra among the parameters of a ``_target_``.
 _OF_HYDRA = {"_target_", "_partial_", "_recursive_", "_convert_", "_args_"}
 
 #: Interpolation of another key, ``${a.b}``; those inside a resolver are found as well.
@@ -160,11 +165,10 @@ def accepted(target: Any) -> set[str] | None:
 @cache
 def known_keys() -> Keys:
     """Merge all keys that exist: packaged configurations and schemas of anemoi-training, and those of this package."""
-    from anemoi.training import config as packaged
     from anemoi.training.schemas.base_schema import BaseSchema
 
     known: Keys = {}
-    root = Path(next(iter(packaged.__path__)))
+    root = Path(str(files("anemoi.training.config")))
     for path in sorted(root.glob("*/**/*.yaml")):
         tree = _keys(OmegaConf.to_container(OmegaConf.load(path)))
         for part in reversed(path.parent.relative_to(root).parts):

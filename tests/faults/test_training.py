@@ -75,7 +75,7 @@ def test_a_configuration_of_a_user(tmp_path):
 
 def test_more_points_than_the_dataset_has():
     """100,000 points of 44 are an error; all of them, or fewer, pass."""
-    with pytest.raises(ValueError, match="`land.points` is 100000, but .*has 44 points to"):
+    with pytest.raises(ValueError, match=r"`land.points` is 100000, but .*has 44 points to"):
         check_points(100_000, 44, "d.zarr")
     check_points(44, 44, "d.zarr")
     check_points(None, 44, "d.zarr")

@@ -124,11 +124,13 @@ def test_unknown_command_names_the_nearest(arguments: list[str], message: str, c
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["site", "--datset", "d"], "site: error: There is no option '--datset'. Nearest: ['--dataset', '--lat']."),
+        (["site", "--datset", "d"], "site: error: There is no option '--datset'. Nearest: ['--dataset', '--trust', "
+         "'--lat']."),
         (["run", "f.yaml", "--dryrun"], "run: error: There is no option '--dryrun'. Nearest: ['--dry-run']. "
          "Settings of the configuration are written key=value."),
         (["evaluate", "--copy=x"], "evaluate: error: There is no option '--copy'. Available: "
-         "['--checkpoint', '--dataset', '--output', '--help']. Settings of the configuration are written key=value."),
+         "['--checkpoint', '--dataset', '--output', '--trust', '--help']. Settings of the configuration are written "
+         "key=value."),
         (["run", "--debug", "f.yaml"], "run: error: Write '--debug' before the command: anemoi-ailand --debug run ..."),
     ],
 )  # fmt: skip

@@ -76,8 +76,8 @@ class LandOutput(Output):
     TypeError
         An unknown option, with the nearest known one.
     ValueError
-        An invalid value; a name in ``variables`` that the model does not predict, or no variable left; a checkpoint of
-        another task.
+        An invalid value, or a path with the suffix of another format; a name in ``variables`` that the model does not
+        predict, or no variable left; a checkpoint of another task.
 
     Examples
     --------
@@ -106,6 +106,9 @@ class LandOutput(Output):
     #: Smallest part of :meth:`required_bytes` that an output may take: compression saves no more.
     least_share = 1 / 8
 
+    #: Suffixes of the format; a path with another one, of letters only, is refused. None: all are taken.
+    suffixes: tuple[str, ...] = ()
+
     def __init__(
         self,
         context: Any,
@@ -126,6 +129,7 @@ class LandOutput(Output):
         if means and options.get("output_frequency"):
             raise ValueError("`means` takes every step, and `output_frequency` leaves some out. Give one of them.")
         self.path, self.means = Path(path), means
+        check_suffix(self.path, self.suffixes, type(self).__name__)
         self._own_frequency = options.get("output_frequency")
         self._post_processors = [str(p) for p in options.get("post_processors") or []]
         self.partial = partial_path(self.path)
@@ -350,3 +354,13 @@ class LandOutput(Output):
         if block is not None:
             self._writer.begin(partial(self._write, block))
             self._rows += block.filled
+
+
+def check_suffix(path: Path, suffixes: tuple[str, ...], what: str) -> None:
+    """Refuse a path whose name ends as that of another format, such as ``forecast.txt`` for NetCDF."""
+    suffix = path.suffix.lower()
+    if suffixes and suffix not in suffixes and suffix[1:].isalpha():
+        raise ValueError(
+            f"The path '{path}' ends with '{path.suffix}', but {what} writes {suffixes[0]}. Give a name with one of "
+            f"{list(suffixes)}, or another output."
+        )

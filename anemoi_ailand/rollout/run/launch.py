@@ -28,7 +28,7 @@ from anemoi_ailand.support.packaged import file_or_packaged
 RUNNER = "land-forecaster"
 
 #: Phase in which a run failed.
-Phase = Literal["configuration", "input", "failed", "stopped"]
+Phase = Literal["configuration", "input", "failed", "stopped", "interrupted"]
 
 
 def read_run(path: str, overrides: Sequence[str] = (), *, dry_run: bool = False) -> RunConfiguration:
@@ -125,7 +125,7 @@ class Failure(RuntimeError):
     """Failure of a run, by phase.
 
     ``what`` is ``configuration`` (invalid), ``input`` (missing or unsuitable, before the first step), ``failed`` (after
-    the first step was begun) or ``stopped`` (on request).
+    the first step was begun), ``stopped`` (by SIGTERM) or ``interrupted`` (by Ctrl-C).
     """
 
     def __init__(self, what: Phase, error: BaseException) -> None:
@@ -160,6 +160,6 @@ def launch(path: str, overrides: Sequence[str] = (), *, dry_run: bool = False) -
     try:
         runner.execute()
     except Stopped as error:
-        raise Failure("stopped", error) from error
+        raise Failure("interrupted" if error.by_keyboard else "stopped", error) from error
     except (ValueError, OSError) as error:
         raise Failure("failed" if getattr(runner, "under_way", False) else "input", error) from error

@@ -10,7 +10,8 @@ import errno
 import json
 import logging
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
+from pathlib import Path
 from typing import Any, cast
 from zipfile import BadZipFile
 
@@ -47,6 +48,9 @@ from anemoi_ailand.rollout.step.land_state import LandState
 from anemoi_ailand.rollout.step.pretrained import checkpoint_path
 from anemoi_ailand.rollout.step.row_blocks import BlockStep, steps_at_once
 from anemoi_ailand.rollout.step.state_file import warn_of_other_execution
+from anemoi_ailand.rollout.step.trust import verify
+from anemoi_ailand.rollout.step.weights_file import is_weights
+from anemoi_ailand.support.lock import exclusive
 from anemoi_ailand.support.netcdf_lock import NETCDF_LOCK
 from anemoi_ailand.variables import HOURLY_RAIN
 
@@ -93,9 +97,14 @@ class LandForecasterRunner(RunnerHooks, Runner):
     def __init__(self, config: Any, **options: Any) -> None:
         self.options = run_options(options)
         if isinstance(config.checkpoint, str):  # else a location to download from
-            config = config.model_copy(
-                update={"checkpoint": str(existing_checkpoint(checkpoint_path(config.checkpoint)))}
-            )
+            path = existing_checkpoint(checkpoint_path(config.checkpoint))
+            if is_weights(path):
+                raise ValueError(
+                    f"'{path}' has weights without the metadata that anemoi-inference needs. Give the checkpoint; "
+                    "`ail.load` and the other commands take the weights."
+                )
+            verify(path, self._trust)
+            config = config.model_copy(update={"checkpoint": str(path)})
         classes = RunnerClasses(tensor_handler=LandTensorHandler, metadata=LandMetadata)
         try:
             super().__init__(config, classes=classes)
@@ -118,20 +127,25 @@ class LandForecasterRunner(RunnerHooks, Runner):
         return next(iter(self.tensor_handlers))
 
     @property
+    def _trust(self) -> bool | str | None:
+        return self.options.trust or None
+
+    @property
     def _steps(self) -> int:
         return as_timedelta(self.config.lead_time) // STEP
 
     def execute(self) -> None:
-        """Check that the run can be completed, then run or resume it."""
-        self._check()
-        if self.verbosity == 0:
-            logging.getLogger("anemoi.utils.timer").setLevel(logging.WARNING)
-        with StopRequest() as self._stop:
-            super().execute()
-        if self._restarts is not None and not self.options.dry_run:
-            self._restarts.remove()
+        """Check that the run can be completed, then run or resume it; nobody else writes its files meanwhile."""
+        with ExitStack() as held:
+            self._check(held)
+            if self.verbosity == 0:
+                logging.getLogger("anemoi.utils.timer").setLevel(logging.WARNING)
+            with StopRequest() as self._stop:
+                super().execute()
+            if self._restarts is not None and not self.options.dry_run:
+                self._restarts.remove()
 
-    def _check(self) -> None:
+    def _check(self, held: ExitStack) -> None:
         lead = as_timedelta(self.config.lead_time)
         if lead <= datetime.timedelta(0) or lead % STEP:
             raise ValueError(
@@ -148,6 +162,11 @@ class LandForecasterRunner(RunnerHooks, Runner):
         check_outputs(self._writers, restart=restart is not None)
         if self.options.dry_run:
             self.outputs = {name: _NoOutput() for name in self.outputs}  # type: ignore[misc]
+        else:
+            for path in [Path(leaf.path) for leaf in self._writers if getattr(leaf, "path", None)]:
+                held.enter_context(exclusive(path))
+            if restart is not None:
+                held.enter_context(exclusive(restart.folder))
         if restart is None:
             return
         self._restarts = Restarts(restart.folder, self._identity(), checkpoint_checksum(self._path), restart.keep)
@@ -251,7 +270,11 @@ class LandForecasterRunner(RunnerHooks, Runner):
             if self.options.dry_run and self.device.type == "cpu":  # only a run compiles: take what there is
                 chosen, work = "plain" if chosen == "plain" else "auto", 0
             paths = [self._path, *self._other_checkpoints]
-            self._steps_opened = [open_step(p, self.device, chosen, work, self.options.precipitation) for p in paths]
+            trust = [self._trust, *([self._trust is True or None] * (len(paths) - 1))]  # a checksum is of one file
+            self._steps_opened = [
+                open_step(p, self.device, chosen, work, self.options.precipitation, known)
+                for p, known in zip(paths, trust, strict=True)
+            ]
             start = self.prognostics_inputs[self._dataset]
             if stopped:
                 warn_of_other_execution("The stopped run", stopped, self.execution)

@@ -96,6 +96,8 @@ class LandGribOutput(LandOutput):
         The template of the grid does not exist.
     """
 
+    suffixes = (".grib", ".grib2", ".grib1", ".grb", ".grb2")
+
     def __init__(
         self,
         context: Any,
