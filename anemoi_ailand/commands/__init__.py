@@ -17,8 +17,10 @@ from typing import Any
 
 from anemoi.utils.cli import Command, Failed, register_commands
 
+from anemoi_ailand.support.options import UnknownOption
+
 #: Errors that a user can repair; all others are defects of the program and keep their traceback.
-USER_ERRORS = (ValueError, OSError)
+USER_ERRORS = (ValueError, OSError, UnknownOption)
 
 #: Commands that load a checkpoint, which have the option ``--trust``.
 LOADING = ("run", "reforecast", "evaluate", "stability", "export", "compile", "site", "tower")

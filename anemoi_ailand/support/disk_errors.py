@@ -25,7 +25,7 @@ def not_found(path: Path, what: str, pattern: str = "*", advice: str = "Correct 
 
     ``what`` names the kind of file, ``advice`` ends the message.
     """
-    near = sorted(p.name for p in path.parent.glob(pattern))
+    near = sorted(p.name for p in path.parent.glob(pattern) if not p.name.startswith("."))
     if near:
         found = f"Its folder holds {near[:_LISTED]}{' and others' if len(near) > _LISTED else ''}."
     elif path.parent.is_dir():

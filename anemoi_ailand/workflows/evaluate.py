@@ -52,7 +52,6 @@ from anemoi_ailand.support.atomic import complete_folder
 from anemoi_ailand.support.checksum import file_sha256
 from anemoi_ailand.support.configuration import plain_name
 from anemoi_ailand.support.disk_errors import full_disk
-from anemoi_ailand.support.lock import exclusive
 from anemoi_ailand.workflows import record_header
 from anemoi_ailand.workflows.planned_runs import (
     Job,
@@ -67,9 +66,6 @@ LOG = logging.getLogger(__name__)
 
 #: Version of the layout of ``metrics.json``; changes when readers have to change.
 SCHEMA = "anemoi-ailand/evaluation/1"
-
-#: File by which the folder of a result is known.
-_PROOF = "metrics.json"
 
 #: Protocol C within a dataset: every fourth point, as a grid of another density.
 THINNING = 4
@@ -124,7 +120,7 @@ def evaluate(settings: Settings | str | Path | Mapping[str, Any] | None = None, 
     given = {label: open_reforecast(path) for label, path in settings.forecasts.items()}
     jobs = plan(settings, reference, given)
     stations = read_stations(list(settings.observations)) if settings.observations else []
-    with exclusive(settings.output), full_disk(settings.output), complete_folder(settings.output, _PROOF) as folder:
+    with full_disk(settings.output), complete_folder(settings.output, proof="metrics.json") as folder:
         period = check(settings, reference, given, jobs, stations)
         scored = Scored()
         for job in jobs:

@@ -16,13 +16,15 @@ from typing import Literal
 class Fault:
     """One wrong thing, given by ``options`` of a command or by a function of this ``name`` in the test of its table.
 
-    ``words`` is a regular expression that the message matches; a case that is fine has none.
+    ``words`` is a regular expression that the message matches; a case that is fine has none. ``code`` is the exit code
+    of a command.
     """
 
     name: str
     expected: Literal["error", "warning", "fine"]
     words: str = ""
     options: tuple[str, ...] = ()
+    code: int = 1
 
 
 def _misspelt(option: str, nearest: str) -> Fault:
@@ -82,4 +84,104 @@ TRAINING = (
     Fault("group of variables with a name of the user's own", "fine", "", ("+land.prognostic.carbon=[]",)),
     Fault("option of a schema that no packaged file has", "fine", "", ("+training.preferred_blas_backend=cublas",)),
     Fault("further options of a dataset", "fine", "", (f"+{_TRAINING}.dataset_config.skip_missing_dates=true",)),
+)  # fmt: skip
+
+
+def _run(name: str, words: str, *options: str, code: int = 3) -> Fault:
+    return Fault(name, "error", words, options, code)
+
+
+_OUT = "output.land-netcdf"
+_RUNNER = "runner.land-forecaster"
+
+#: Options of `anemoi-ailand run inference/rollout-files`, found before the first step; 2: configuration, 3: input.
+RUN = (
+    _run("misspelt key of the run", r"'lead_tme' is not an option. Nearest: \['lead_time'\]", "lead_tme=1d", code=2),
+    _run("misspelt key of the input", r"The layout 'reference' has no option 'pth'. Nearest: \['path'\]",
+         "input.ecland.pth=x", code=2),
+    _run("misspelt layout option", r"has no option 'layuot'. Nearest: \['layout'\]",
+         "input.ecland.layuot=land", code=2),
+    _run("misspelt key of the output", r"has no option 'pth'. Nearest: \['path'\]", f"{_OUT}.pth=x", code=2),
+    _run("misspelt key of the runner", r"'threds' is not an option. Nearest: \['threads'\]", f"{_RUNNER}.threds=2",
+         code=2),
+    _run("misspelt key of the restart", r"'restart.evry' is not an option. Nearest: \['every'\]", f"{_RUNNER}.restart.evry=1d", code=2),
+    _run("option without a value", "'lead_time' is not of the form key=value", "lead_time", code=2),
+    _run("another runner", "has the runner 'default', but the land needs", "runner=default", code=2),
+    _run("unknown device", "the `device` gpuu: Expected one of cpu, cuda", "device=gpuu", code=2),
+    _run("a GPU that is not there", "the `device` cuda:7, which this machine lacks", "device=cuda:7", code=2),
+    _run("month 13", "month must be in 1..12", "date=2021-13-01", code=2),
+    _run("a word as a date", "Invalid datetime 'tomorrow'", "date=tomorrow", code=2),
+    _run("no length", "not a positive multiple of 6 h", "lead_time=0h", code=2),
+    _run("a length between steps", "not a positive multiple of 6 h", "lead_time=5h", code=2),
+    _run("a word as a length", "it is not a duration", "lead_time=soon", code=2),
+    _run("no threads", "greater than or equal to 1", f"{_RUNNER}.threads=0", code=2),
+    _run("unknown treatment of forcing", "Input should be 'error', 'hold' or 'clip'", f"{_RUNNER}.bad_forcing=ignore",
+         code=2),
+    _run("unknown execution", "Input should be 'auto', 'plain' or 'compiled'", f"{_RUNNER}.execution=fast", code=2),
+    _run("ensemble without spread", "all members would be the same", f"{_RUNNER}.ensemble.members=2", code=2),
+    _run("a number as a precision", "Input should be a valid string", "precision=16", code=2),
+    _run("a configuration that is not there", "There is no configuration 'inference/nowhere'", code=2),
+    _run("a date before the data", "needs forcing at 1950-01-01T06:00:00 .4 of 4 stamps are missing",
+         "date=1950-01-01"),
+    _run("a run beyond the data", r"needs forcing at 2023-01-01T00:00:00", "date=2022-12-30", "lead_time=5d"),
+    _run("files that are not there", "No file matches '/nowhere/x.nc'", "input.ecland.path=/nowhere/x.nc"),
+    _run("a folder without data", "has no files of data", "input.ecland.path=."),
+    _run("unknown layout", "There is no layout 'natve'", "input.ecland.layout=natve"),
+    _run("a checkpoint that is not there", "There is no checkpoint 'nothing.ckpt'", "checkpoint=nothing.ckpt"),
+    _run("NetCDF called text", r"'forecast.txt' ends with '.txt', but LandNetCDFOutput writes .nc",
+         f"{_OUT}.path=forecast.txt"),
+    _run("NetCDF called zarr", "ends with '.zarr'", f"{_OUT}.path=forecast.zarr"),
+    _run("a folder that cannot be made", "cannot be written to the folder", f"{_OUT}.path=/proc/x/forecast.nc"),
+    _run("unknown variable of the output", r"names \['swlv1'\], but the model predicts", f"{_OUT}.variables=[swlv1]"),
+    _run("a point that is not there", r"has \[1000\], and the run has 44 points", f"{_OUT}.points.indices=[1000]"),
+    _run("unknown period of means", "`means` is 'week'", f"{_OUT}.means=week"),
+    _run("unknown level of compression", "`compression` is 33", f"{_OUT}.compression=33"),
+    _run("an output between steps", "`output_frequency` is 5h, which is not a multiple of 6:00:00",
+         "output_frequency=5h"),
+    _run("unknown pre-processor", "Cannot find 'foo'", "pre_processors=[foo]"),
+)  # fmt: skip
+
+#: Arguments of other commands; `{dataset}` is one from March to May 2020.
+COMMANDS = (
+    _run("unknown command", "There is no command 'evalute'. Nearest", "evalute", code=2),
+    _run("unknown option", "There is no option '--datset'", "site", "--datset", "d.zarr", code=2),
+    _run("site without a dataset", "There is no dataset 'nowhere.zarr'", "site", "--lat", "50", "--lon", "7",
+         "--dataset", "nowhere.zarr", code=1),
+    _run("latitude 500", "Latitude 500 of '500N_7E' is not from -90 to 90", "site", "--lat", "500", "--lon", "7",
+         "--dataset", "{dataset}", code=1),
+    _run("site far from all points", "The nearest of 44 points is more than 100 km away", "site", "--lat", "50",
+         "--lon", "7", "--dataset", "{dataset}", code=1),
+    _run("re-forecasts without a dataset", "There is no dataset 'nowhere.zarr'", "reforecast", "--dataset",
+         "nowhere.zarr", "--starts", "2020-04-01", code=1),
+    _run("re-forecasts before the data", "is not covered by", "reforecast", "--dataset", "{dataset}", "--starts",
+         "1990-04-01", code=1),
+    _run("re-forecasts on an unknown device", "The device 'gpuu' is not available here", "reforecast", "--dataset",
+         "{dataset}", "--starts", "2020-04-01", "--device", "gpuu", code=1),
+    _run("an empty period of re-forecasts", "No start date lies between 2020-05-01", "reforecast", "--dataset",
+         "{dataset}", "--first", "2020-05-01", "--last", "2020-04-01", code=1),
+    _run("unknown variable of re-forecasts", r"names \['swlv1'\]", "reforecast", "--dataset", "{dataset}", "--starts",
+         "2020-04-01", "--variables", "swlv1", code=1),
+    _run("evaluation without a dataset", "There is no file or dataset 'nowhere.zarr'", "evaluate",
+         "dataset=nowhere.zarr", code=1),
+    _run("misspelt key of an evaluation", r"'datset' is not an option. Nearest: \['dataset'\]", "evaluate",
+         "datset=d.zarr", code=1),
+    _run("an empty period of an evaluation", "the period ends on 2020-04-01, before it starts", "evaluate",
+         "dataset={dataset}", "protocol_b.start=2020-05-01", "protocol_b.end=2020-04-01", code=1),
+    _run("a year that the dataset lacks", "No integration of 90 days fits into 1999", "evaluate", "dataset={dataset}",
+         "protocol_a.year=1999", code=1),
+    _run("stability without a dataset", "There is no dataset 'nowhere.zarr'", "stability", "--dataset", "nowhere.zarr",
+         code=1),
+    _run("stability without a whole year", "has no whole year", "stability", "--dataset", "{dataset}", code=1),
+    _run("export of nothing", "There is no checkpoint 'x.ckpt'", "export", "--checkpoint", "x.ckpt", "--output",
+         "x.onnx", code=1),
+    _run("export to an unknown format", "must be an ONNX file", "export", "--output", "x.txt", code=1),
+    _run("compiling nothing", "There is no checkpoint 'x.ckpt'", "compile", "x.ckpt", code=1),
+    _run("unknown network of the package", "There is no pretrained network 'ailnad'", "pretrained", "ailnad", code=1),
+    _run("unknown configuration", r"There is no 'training/ailnad' .* Nearest: \['training/ailand'", "configs",
+         "training/ailnad", code=1),
+    _run("tower without a file", "There is no tower file 'nowhere.csv'", "tower", "nowhere.csv", code=1),
+    _run("a run of an empty period", "The input has no dates: its period is empty", "run", "empty.yaml", code=3),
+    _run("a run from a dataset that is not there", "nothing found at path 'nowhere.zarr'", "run", "nowhere.yaml",
+         code=3),
+    _run("a run after a dataset", r"needs forcing at 2020-06-01T06:00:00", "run", "late.yaml", code=3),
 )  # fmt: skip

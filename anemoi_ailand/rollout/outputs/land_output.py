@@ -194,7 +194,11 @@ class LandOutput(Output):
         return self.path.parent
 
     def check_writable(self) -> None:
-        """Raise an OSError if the folder cannot be created or written; nothing is left behind."""
+        """Raise an OSError if the folder cannot be created or written; nothing is left behind.
+
+        An ``output_frequency`` that is not a multiple of the step is a ValueError.
+        """
+        self._interval  # noqa: B018
         check_folder(self.folder)
 
     def required_bytes(self, n_states: int, n_rows: int, members: int = 1) -> int:
@@ -222,7 +226,12 @@ class LandOutput(Output):
     def _interval(self) -> timedelta | None:
         """Output frequency in the options of this output, else of the run."""
         given = self._own_frequency or self.context.output_frequency
-        return None if given is None else as_timedelta(given)
+        if given is None:
+            return None
+        interval = as_timedelta(given)
+        if interval <= timedelta(0) or interval % STEP:
+            raise ValueError(f"`output_frequency` is {given}, which is not a multiple of {STEP}. Give e.g. 6h.")
+        return interval
 
     # -- from open to close -------------------------------------------------------------------------------------
 

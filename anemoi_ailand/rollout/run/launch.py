@@ -22,6 +22,7 @@ from pydantic import ValidationError
 from anemoi_ailand.rollout.run.options import run_options, whole_steps
 from anemoi_ailand.rollout.run.restart import Stopped
 from anemoi_ailand.support.configuration import mistakes
+from anemoi_ailand.support.options import UnknownOption
 from anemoi_ailand.support.packaged import file_or_packaged
 
 #: Runner that offers dry runs and restarts.
@@ -161,5 +162,7 @@ def launch(path: str, overrides: Sequence[str] = (), *, dry_run: bool = False) -
         runner.execute()
     except Stopped as error:
         raise Failure("interrupted" if error.by_keyboard else "stopped", error) from error
+    except UnknownOption as error:  # of an input whose files had to be opened to know its options
+        raise Failure("configuration", error) from error
     except (ValueError, OSError) as error:
         raise Failure("failed" if getattr(runner, "under_way", False) else "input", error) from error
