@@ -104,7 +104,8 @@ RUN = (
     _run("misspelt key of the output", r"has no option 'pth'. Nearest: \['path'\]", f"{_OUT}.pth=x", code=2),
     _run("misspelt key of the runner", r"'threds' is not an option. Nearest: \['threads'\]", f"{_RUNNER}.threds=2",
          code=2),
-    _run("misspelt key of the restart", r"'restart.evry' is not an option. Nearest: \['every'\]", f"{_RUNNER}.restart.evry=1d", code=2),
+    _run("misspelt key of the restart", r"'restart.evry' is not an option. Nearest: \['every'\]",
+         f"{_RUNNER}.restart.evry=1d", code=2),
     _run("option without a value", "'lead_time' is not of the form key=value", "lead_time", code=2),
     _run("another runner", "has the runner 'default', but the land needs", "runner=default", code=2),
     _run("unknown device", "the `device` gpuu: Expected one of cpu, cuda", "device=gpuu", code=2),
@@ -185,3 +186,60 @@ COMMANDS = (
          code=3),
     _run("a run after a dataset", r"needs forcing at 2020-06-01T06:00:00", "run", "late.yaml", code=3),
 )  # fmt: skip
+
+#: Files, processes and disks; each is provoked by the test that looks up its words.
+FILES = (
+    Fault("64 flipped bytes in a checkpoint with a record", "error", "is damaged or was exchanged, and is not loaded"),
+    Fault(
+        "64 flipped bytes in a checkpoint without a record",
+        "error",
+        "is damaged and is not loaded|is not an inference checkpoint",
+    ),
+    Fault("64 flipped bytes in a file of weights", "error", "damaged"),
+    Fault("an exchanged ONNX graph", "error", "is damaged: its SHA-256 is not the one in"),
+    Fault(
+        "a checkpoint of unknown checksum",
+        "error",
+        "Python pickle, which can execute anything.*If you trust its source",
+    ),
+    Fault("a checkpoint of unknown checksum, trusted", "warning", "loaded on trust: no checksum of it is known"),
+    Fault(
+        "a checkpoint of another checksum than the one told", "error", "has SHA-256 [0-9a-f]{64}, not .* is not loaded"
+    ),
+    Fault("a record of another form", "error", "is not 'CHECKSUM  inference-best.ckpt', as `sha256sum"),
+    Fault(
+        "weights that name a class of another package", "error", "they name the class antigravity.Model, and importing"
+    ),
+    Fault("weights that name a function", "error", "which is not a module of torch"),
+    Fault("a network that has more than tensors and JSON", "error", "which is neither a tensor nor JSON"),
+    Fault("weights as the checkpoint of a run", "error", "without the metadata that anemoi-inference needs", code=3),
+    Fault(
+        "more points a sample than the dataset has", "error", "`land.points` is 100000, but .*has 44 points to train on"
+    ),
+    Fault(
+        "a second run on an output", "error", "f.nc' is in use by process [0-9]+ on .*Wait until it has ended", code=3
+    ),
+    Fault("a second run on a restart folder", "error", "restarts' is in use by process", code=3),
+    Fault(
+        "Ctrl-C during a run",
+        "error",
+        "interrupted: The run was stopped on request after .*Start it again to resume",
+        code=130,
+    ),
+    Fault("SIGKILL during a run", "fine"),
+    Fault("SIGKILL while a result is exchanged", "fine"),
+    Fault("a file of forcing is changed under a run", "error", "was changed while it was being read", code=4),
+    Fault("a file of forcing is removed under a run", "error", "was removed while it was being read", code=4),
+    Fault("a name in a restart file that leads elsewhere", "error", "is not the name of a file in"),
+    Fault("a full disk", "error", "No space left to write '.*scores.nc'.*1,000 bytes are free"),
+    Fault("a file system without locks", "warning", "cannot be locked .*do not write it from two programs at once"),
+)
+
+#: All tables by the heading of each.
+TABLES = {"Trainings": TRAINING, "Runs": RUN, "Other commands": COMMANDS, "Files and processes": FILES}
+
+
+def words(name: str) -> str:
+    """Return the words of a fault of :data:`FILES`."""
+    (found,) = (fault for fault in FILES if fault.name == name)
+    return found.words
