@@ -73,7 +73,7 @@ TRAINING = (
           ("land.forcing.albedo=[t]",)),
     Fault("unknown variable in a list of the normaliser", "error", "normalizer.config.max' has 'zz'",
           ("data.datasets.data.processors.normalizer.config.max=[zz]",)),
-    Fault("validation inside training", "error", "validation .2019-01-01 to 2021-12-31. has dates of the training",
+    Fault("validation inside training", "error", r"validation \(2019-01-01 to 2021-12-31\) has dates of the training",
           (f"{_VALIDATION}.start=2019",)),
     Fault("training without an end", "error", r"dates of the training \(2018-01-01 to the last date\)",
           (f"{_TRAINING}.end=null",)),
