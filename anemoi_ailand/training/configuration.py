@@ -6,7 +6,7 @@
 anemoi-training's own validation knows no plug-in tasks, models or losses, so that the configurations of this package
 switch it off. Here every key is compared with the keys that exist: those of anemoi-training's packaged configurations
 and schemas, those of this package, and the parameters of every class that a ``_target_`` names. Weights and lists name
-variables of the table, and validation has its own dates.
+variables of the table, periods are not empty, and validation has its own dates.
 """
 
 from __future__ import annotations
@@ -74,11 +74,11 @@ def check_configuration(config: DictConfig) -> None:
     ------
     ValueError
         Keys that do not exist, with the nearest one; variables that are not in the table, or that are given twice;
-        weights of variables that are not predicted; dates of the validation inside those of the training, unless
-        ``land.shared_dates`` is true.
+        weights of variables that are not predicted; a period that ends before it begins; dates of the validation
+        inside those of the training, unless ``land.shared_dates`` is true.
     """
     raw: Any = OmegaConf.to_container(config, resolve=False)
-    found = [*unknown_keys(raw), *wrong_variables(config), *shared_dates(config)]
+    found = [*unknown_keys(raw), *wrong_variables(config), *wrong_periods(config)]
     if found:
         lines = "\n".join(f"  {text}" for text in found)
         number = f"{len(found)} mistake{'s' if len(found) > 1 else ''}"
@@ -279,39 +279,64 @@ def _resolved(config: DictConfig, path: str) -> Any:
     return plain
 
 
-def shared_dates(config: DictConfig) -> list[str]:
-    """Describe dates that the validation has in common with the training, on the same dataset."""
-    if _resolved(config, "land.shared_dates"):
-        return []
-    periods = [_period(config, part) for part in ("training", "validation")]
-    if None in periods:
-        return []
-    (data, *training), (other, *validation) = typing.cast("list[tuple[Any, Any, Any]]", periods)
-    if data != other or max(training[0], validation[0]) > min(training[1], validation[1]):
-        return []
-    return [
-        f"The validation ({_text(validation)}) has dates of the training ({_text(training)}), so the best checkpoint "
-        "would be one that remembers. Separate `dataloader.training.datasets.*.start` and `.end` from those of "
-        "`dataloader.validation`, or set `land.shared_dates=true`"
+#: Dataset, first and last date of a part of the data.
+Period = tuple[Any, np.datetime64, np.datetime64]
+
+
+def wrong_periods(config: DictConfig) -> list[str]:
+    """Describe periods that end before they begin, and dates that the validation has in common with the training.
+
+    Common dates matter on the same dataset only; other datasets have other points.
+    """
+    parts = {part: _period(config, part) for part in ("training", "validation", "test")}
+    found = [
+        f"The period of the {part} ends on {str(period[2])[:10]}, before it begins on {str(period[1])[:10]}. Correct "
+        f"`dataloader.{part}.datasets.*.start` and `.end`"
+        for part, period in parts.items()
+        if period is not None and period[1] > period[2]
     ]
+    validation = parts["validation"]
+    if validation is None or found or _resolved(config, "land.shared_dates"):
+        return found
+    for period in (parts["training"], *_periods_of_others(config)):
+        if period is None or period[0] != validation[0]:
+            continue
+        if max(period[1], validation[1]) <= min(period[2], validation[2]):
+            found.append(
+                f"The validation ({_text(validation[1:])}) has dates of the training ({_text(period[1:])}), so the "
+                "best checkpoint would be one that remembers. Separate `dataloader.training.datasets.*.start` and "
+                "`.end`, or those of `land.others`, from those of `dataloader.validation`, or set "
+                "`land.shared_dates=true`"
+            )
+    return found
 
 
-def _period(config: DictConfig, part: str) -> tuple[Any, np.datetime64, np.datetime64] | None:
-    """Return dataset, first and last date of a part of the data; None if it is not one dataset with plain dates."""
-    datasets = OmegaConf.to_container(config.dataloader[part].datasets, resolve=False)
+def _period(config: DictConfig, part: str) -> Period | None:
+    """Return the period of a part of the data; None if it is not one dataset with plain dates."""
+    given = OmegaConf.select(config, f"dataloader.{part}.datasets")
+    datasets = OmegaConf.to_container(given, resolve=False) if isinstance(given, DictConfig) else None
     if not isinstance(datasets, Mapping) or len(datasets) != 1:
         return None
     name, entry = next(iter(datasets.items()))
     whole: Any = entry.get("dataset_config")
-    where = _resolved(config, f"dataloader.{part}.datasets.{name}.dataset_config.dataset")
-    bounds = [_resolved(config, f"dataloader.{part}.datasets.{name}.{key}") for key in ("start", "end")]
     if isinstance(whole, Mapping) and {"start", "end"} & whole.keys():
         return None
+    where = f"dataloader.{part}.datasets.{name}"
+    dataset, start, end = (_resolved(config, f"{where}.{key}") for key in ("dataset_config.dataset", "start", "end"))
+    return _dated(dataset, start, end)
+
+
+def _periods_of_others(config: DictConfig) -> Iterator[Period | None]:
+    for entry in _resolved(config, "land.others") or []:
+        if isinstance(entry, Mapping):
+            yield _dated(entry.get("dataset"), entry.get("start"), entry.get("end"))
+
+
+def _dated(dataset: Any, start: Any, end: Any) -> Period | None:
     try:
-        first, last = date_of(bounds[0], end=False), date_of(bounds[1], end=True)
+        return dataset, date_of(start, end=False), date_of(end, end=True)
     except ValueError:  # Anemoi says what it takes
         return None
-    return where, first, last
 
 
 #: Stand for the first and last date of a dataset.

@@ -145,7 +145,8 @@ class LandForecasterRunner(RunnerHooks, Runner):
             if self._restarts is not None and not self.options.dry_run:
                 self._restarts.remove()
 
-    def _check(self, held: ExitStack) -> None:
+    def _check(self, held: ExitStack | None = None) -> None:
+        """Check everything before the first step; ``held`` takes the locks of what the run writes."""
         lead = as_timedelta(self.config.lead_time)
         if lead <= datetime.timedelta(0) or lead % STEP:
             raise ValueError(
@@ -162,7 +163,7 @@ class LandForecasterRunner(RunnerHooks, Runner):
         check_outputs(self._writers, restart=restart is not None)
         if self.options.dry_run:
             self.outputs = {name: _NoOutput() for name in self.outputs}  # type: ignore[misc]
-        else:
+        elif held is not None:
             for path in [Path(leaf.path) for leaf in self._writers if getattr(leaf, "path", None)]:
                 held.enter_context(exclusive(path))
             if restart is not None:

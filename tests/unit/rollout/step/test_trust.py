@@ -182,7 +182,7 @@ def test_weights_of_another_package_need_trust(weights):
 
 
 def test_a_network_with_other_attributes_cannot_be_written(tmp_path):
-    """What is neither tensor nor JSON would be lost; no file is left."""
+    """Anything that is neither tensor nor JSON would be lost; no file is left."""
     step = CLOSED.land_step()
     step.model.model.network.told = object()
     step.model.n_step_input = 2
