@@ -16,6 +16,7 @@ from pytorch_lightning.callbacks import Callback, TQDMProgressBar
 from anemoi_ailand.hosts.anemoi_training import CheckpointHooks
 from anemoi_ailand.support.atomic import publish
 from anemoi_ailand.support.checksum import record_of, record_sha256
+from anemoi_ailand.support.lock import acquire, release
 
 
 class BestCheckpoint(CheckpointHooks, AnemoiCheckpoint):
@@ -42,6 +43,7 @@ class BestCheckpoint(CheckpointHooks, AnemoiCheckpoint):
             **kwargs,
         }
         super().__init__(**options)
+        self._folder = Path(dirpath)
 
     @property
     def state_key(self) -> str:
@@ -60,10 +62,18 @@ class BestCheckpoint(CheckpointHooks, AnemoiCheckpoint):
         super().on_train_epoch_end(trainer, pl_module)
         record_checkpoints(trainer)
 
+    def setup(self, trainer: Any, pl_module: Any, stage: str) -> None:
+        """Take the folder for this training: another one would replace its best checkpoint."""
+        super().setup(trainer, pl_module, stage)
+        if trainer.is_global_zero:
+            acquire(self._folder)
+
     def teardown(self, trainer: Any, pl_module: Any, stage: str) -> None:
-        """Record the last checkpoints."""
+        """Record the last checkpoints, and give the folder back."""
         super().teardown(trainer, pl_module, stage)
         record_checkpoints(trainer)
+        if trainer.is_global_zero:
+            release(self._folder)
 
 
 #: Beginning of the name of a checkpoint for inference.

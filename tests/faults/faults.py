@@ -226,6 +226,7 @@ FILES = (
     Fault(
         "a second run on an output", "error", "f.nc' is in use by process [0-9]+ on .*Wait until it has ended", code=3
     ),
+    Fault("a second training in a folder", "error", "is in use by process [0-9]+ on"),
     Fault("a second run on a restart folder", "error", "restarts' is in use by process", code=3),
     Fault(
         "Ctrl-C during a run",

@@ -9,11 +9,14 @@ import signal
 import socket
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
+from pytorch_lightning.callbacks import ModelCheckpoint
 
 from anemoi_ailand.support import lock
 from anemoi_ailand.support.lock import InUse, acquire, exclusive, lock_file, release
+from anemoi_ailand.training.callbacks import BestCheckpoint
 from tests.faults.faults import words
 
 HOLD = "import sys, time; from pathlib import Path; from anemoi_ailand.support.lock import acquire; \
@@ -41,6 +44,15 @@ def test_a_second_process_is_refused_until_the_first_is_dead(holder, tmp_path):
     with exclusive(path):
         assert f'"pid": {os.getpid()}' in lock_file(path).read_text()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_second_training_is_refused(holder, tmp_path, monkeypatch):
+    """The folder of the best checkpoint belongs to one training."""
+    monkeypatch.setattr(ModelCheckpoint, "setup", lambda *_: None)
+    best = BestCheckpoint(str(tmp_path / "forecast.nc"))
+    best.setup(SimpleNamespace(is_global_zero=False), None, "fit")
+    with pytest.raises(InUse, match=words("a second training in a folder")):
+        best.setup(SimpleNamespace(is_global_zero=True), None, "fit")
 
 
 def test_holders_within_a_process_share_it(tmp_path):
