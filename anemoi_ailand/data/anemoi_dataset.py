@@ -82,6 +82,7 @@ def _open(path: Path) -> Any:
 
     if not path.exists():
         raise not_found(path, "dataset", "*.zarr")
+    check_finished(path)
     try:
         return open_dataset(str(path))
     except Exception as error:
@@ -91,6 +92,22 @@ def _open(path: Path) -> Any:
             f"'{path}' cannot be opened as an Anemoi dataset ({error}). If it is incomplete, finish it with "
             "'anemoi-datasets finalise', or create it again; open another zarr, such as a roll-out, with xarray."
         ) from error
+
+
+#: Group of a dataset that `anemoi-datasets create` removes when all dates are written.
+_UNFINISHED = "_build"
+
+
+def check_finished(path: str | Path) -> None:
+    """Refuse a dataset whose creation was interrupted: dates that were not written would be missing values.
+
+    Anything but the folder of a dataset is left to Anemoi.
+    """
+    if (Path(path).expanduser() / _UNFINISHED).is_dir():
+        raise ValueError(
+            f"The dataset '{path}' is not complete: `anemoi-datasets create` was interrupted, or is still running. "
+            "Create it again with `--overwrite`."
+        )
 
 
 def _check_complete(path: Path, data: Any) -> None:

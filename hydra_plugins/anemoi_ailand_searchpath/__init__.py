@@ -52,7 +52,11 @@ def held(names: Iterable[str], groups: Mapping[str, Iterable[str]], dataset: obj
 
     ``groups`` are those of the forcing. Anything but the path of a dataset in one piece is left to Anemoi.
     """
+    from anemoi_ailand.data.anemoi_dataset import check_finished
+
     names = list(names)
+    if isinstance(dataset, str):
+        check_finished(dataset)
     attributes = Path(dataset).expanduser() / ".zattrs" if isinstance(dataset, str) else None
     if attributes is None or not attributes.is_file():
         return names

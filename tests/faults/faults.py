@@ -236,9 +236,12 @@ FILES = (
     ),
     Fault("SIGKILL during a run", "fine"),
     Fault("SIGKILL while a result is exchanged", "fine"),
-    Fault("a file of forcing is changed under a run", "error", "was changed while it was being read", code=4),
-    Fault("a file of forcing is removed under a run", "error", "was removed while it was being read", code=4),
+    Fault("a file of forcing is changed under a run", "error", "was changed while it was being read"),
+    Fault("a file of forcing is removed under a run", "error", "was removed while it was being read"),
     Fault("a name in a restart file that leads elsewhere", "error", "is not the name of a file in"),
+    Fault(
+        "SIGKILL during `anemoi-datasets create`", "error", "is not complete: `anemoi-datasets create` was interrupted"
+    ),
     Fault("a full disk", "error", "No space left to write '.*scores.nc'.*1,000 bytes are free"),
     Fault("a file system without locks", "warning", "cannot be locked .*do not write it from two programs at once"),
 )

@@ -9,12 +9,16 @@ import signal
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import pytest
 import xarray as xr
+from omegaconf.errors import InterpolationResolutionError
 
+from anemoi_ailand import open_data
 from anemoi_ailand.data.files.unchanged import check_unchanged, watch
 from anemoi_ailand.export.weights_export import export_weights
+from anemoi_ailand.hosts.anemoi_inference import dataset_paths
 from anemoi_ailand.rollout.forcing import file_input
 from anemoi_ailand.rollout.outputs.output_progress import Progress
 from anemoi_ailand.rollout.run.launch import Failure, launch
@@ -24,6 +28,7 @@ from anemoi_ailand.support.lock import lock_file
 from anemoi_ailand.support.netcdf_writer import new_file
 from anemoi_ailand.support.packaged import folder
 from tests.faults.faults import TABLES, words
+from tests.faults.test_training import composed
 
 #: A run that writes a restart file a day, and lasts until it is stopped.
 FILES = "inference/rollout-files"
@@ -123,10 +128,24 @@ def test_forcing_that_changes_under_a_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(Failure, match=words("a file of forcing is changed under a run")) as failed:
         launch(FILES, [f"input.ecland.path={copy}", "lead_time=2d"])
-    assert failed.value.what == "failed"
+    assert failed.value.what == "input"  # found with the state, before the first step
 
 
 @pytest.mark.parametrize("name", ["../waits-000001.npz", "/etc/passwd", "..", ""])
+def test_a_dataset_that_was_interrupted(tmp_path, monkeypatch):
+    """Anemoi would open it, with missing values; it is refused by readers, runs and trainings."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "d.zarr" / "_build").mkdir(parents=True)
+    expected = words("SIGKILL during `anemoi-datasets create`")
+    with pytest.raises(ValueError, match=expected):
+        open_data(tmp_path / "d.zarr")
+    with pytest.raises(InterpolationResolutionError, match=expected):
+        _ = composed("ailand", "system.input.dataset=d.zarr").dataloader.training.datasets.data.dataset_config.select
+    source = SimpleNamespace(open_dataset_args=("d.zarr",), open_dataset_kwargs={"dataset": "d.zarr", "start": 2020})
+    assert dataset_paths(source) == ["d.zarr", "d.zarr"]
+    assert dataset_paths(SimpleNamespace()) == []
+
+
 def test_names_in_restart_files_stay_in_their_folder(tmp_path, name):
     """A file that was made by somebody else leads nowhere."""
     with pytest.raises(ValueError, match=words("a name in a restart file that leads elsewhere")):

@@ -20,10 +20,15 @@ GIVEN = ("system.input.dataset=d.zarr", "system.output.root=out")
 SHIPPED = [*(p for n, p in listing("configs").items() if n.startswith("training/")), *(CONTEST / "training").iterdir()]
 
 
+def composed(name, *overrides):
+    """Configuration of a training, not yet resolved."""
+    with initialize_config_dir(str((CONTEST / "training").resolve()), version_base=None):
+        return compose(name, overrides=[*GIVEN, *overrides])
+
+
 def said(name, *overrides):
     """Message of the check of a composed configuration; empty if it passes."""
-    with initialize_config_dir(str((CONTEST / "training").resolve()), version_base=None):
-        config = compose(name, overrides=[*GIVEN, *overrides])
+    config = composed(name, *overrides)
     try:
         assert config.config_validation is False
     except InterpolationResolutionError as error:

@@ -21,7 +21,8 @@ from anemoi.inference.runner import Runner, RunnerClasses
 from anemoi.utils.dates import as_timedelta
 
 from anemoi_ailand.constants import STEP, STEP_HOURS
-from anemoi_ailand.hosts.anemoi_inference import RunnerHooks, has_single_dates, share_netcdf_lock
+from anemoi_ailand.data.anemoi_dataset import check_finished
+from anemoi_ailand.hosts.anemoi_inference import RunnerHooks, dataset_paths, has_single_dates, share_netcdf_lock
 from anemoi_ailand.rollout.ensembles.ensemble import SINGLE, Ensemble
 from anemoi_ailand.rollout.forcing.common_points import on_same_points
 from anemoi_ailand.rollout.forcing.file_input import EcLandInput
@@ -154,6 +155,8 @@ class LandForecasterRunner(RunnerHooks, Runner):
                 "Give e.g. 30d or 6h."
             )
         for name, forcing in self.dynamic_forcings_inputs.items():
+            for path in (*dataset_paths(forcing), *dataset_paths(self.prognostics_inputs[name])):
+                check_finished(path)
             date = self.reference_date or self.prognostics_inputs[name].default_initial_date()
             check_coverage(available_dates(forcing), date, lead)
         _refuse_unsupported(self.config)
