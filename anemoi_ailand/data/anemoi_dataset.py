@@ -94,8 +94,8 @@ def _open(path: Path) -> Any:
         ) from error
 
 
-#: Group of a dataset that `anemoi-datasets create` removes when all dates are written.
-_UNFINISHED = "_build"
+#: Group of a dataset while `anemoi-datasets create` writes its dates, and an array that follows when all are written.
+_DURING, _AFTER = "_build", "mean"
 
 
 def check_finished(path: str | Path) -> None:
@@ -103,7 +103,8 @@ def check_finished(path: str | Path) -> None:
 
     Anything but the folder of a dataset is left to Anemoi.
     """
-    if (Path(path).expanduser() / _UNFINISHED).is_dir():
+    folder = Path(path).expanduser()
+    if (folder / _DURING).is_dir() and not (folder / _AFTER).is_dir():
         raise ValueError(
             f"The dataset '{path}' is not complete: `anemoi-datasets create` was interrupted, or is still running. "
             "Create it again with `--overwrite`."

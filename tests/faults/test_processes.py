@@ -16,6 +16,7 @@ import xarray as xr
 from omegaconf.errors import InterpolationResolutionError
 
 from anemoi_ailand import open_data
+from anemoi_ailand.data.anemoi_dataset import check_finished
 from anemoi_ailand.data.files.unchanged import check_unchanged, watch
 from anemoi_ailand.export.weights_export import export_weights
 from anemoi_ailand.hosts.anemoi_inference import dataset_paths
@@ -144,6 +145,8 @@ def test_a_dataset_that_was_interrupted(tmp_path, monkeypatch):
     source = SimpleNamespace(open_dataset_args=("d.zarr",), open_dataset_kwargs={"dataset": "d.zarr", "start": 2020})
     assert dataset_paths(source) == ["d.zarr", "d.zarr"]
     assert dataset_paths(SimpleNamespace()) == []
+    (tmp_path / "d.zarr" / "mean").mkdir()  # complete, only not tidied
+    check_finished("d.zarr")
 
 
 def test_names_in_restart_files_stay_in_their_folder(tmp_path, name):
