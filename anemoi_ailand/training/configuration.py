@@ -217,7 +217,8 @@ def _merged(one: Keys | None, two: Keys | None) -> Any:
 
 def wrong_variables(config: DictConfig) -> list[str]:
     """Describe unknown and repeated names in the lists of variables, and weights of what is not predicted."""
-    found, used = [], {}
+    found: list[str] = []
+    used: dict[Any, str] = {}
     for place, names in _lists_of_land(config):
         for name in names:
             if name not in VARIABLES:

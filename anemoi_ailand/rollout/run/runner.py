@@ -167,8 +167,9 @@ class LandForecasterRunner(RunnerHooks, Runner):
         if self.options.dry_run:
             self.outputs = {name: _NoOutput() for name in self.outputs}  # type: ignore[misc]
         elif held is not None:
-            for path in [Path(leaf.path) for leaf in self._writers if getattr(leaf, "path", None)]:
-                held.enter_context(exclusive(path))
+            for written in (getattr(leaf, "path", None) for leaf in self._writers):
+                if written:
+                    held.enter_context(exclusive(Path(written)))
             if restart is not None:
                 held.enter_context(exclusive(restart.folder))
         if restart is None:
