@@ -15,8 +15,13 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "results" / "reliability.md"
 
-#: Modules of tests/faults with a dictionary ``TABLES``: rows with ``name``, ``expected`` and ``words`` by heading.
-CATALOGUES = ("faults", "inputs")
+#: Tables of wrong inputs by heading: lists of the module ``tests.faults.inputs``, if there is one.
+INPUTS = {
+    "Static fields": "STATIC",
+    "Initial states": "STATE",
+    "Forcing": "FORCING",
+    "Inputs that look wrong and are sound": "SOUND",
+}
 
 _HEADER = """# Nothing wrong passes in silence
 
@@ -29,17 +34,22 @@ page [when something is wrong](../guide/when-something-is-wrong.md).
 
 def tables() -> dict[str, Sequence[Any]]:
     """Return all tables of the catalogues by heading."""
-    found: dict[str, Sequence[Any]] = {}
-    for name in CATALOGUES:
-        if (ROOT / "tests" / "faults" / f"{name}.py").is_file():
-            found |= import_module(f"tests.faults.{name}").TABLES
+    found: dict[str, Sequence[Any]] = dict(import_module("tests.faults.faults").TABLES)
+    if (ROOT / "tests" / "faults" / "inputs.py").is_file():
+        module = import_module("tests.faults.inputs")
+        found = {heading: getattr(module, name) for heading, name in INPUTS.items()} | found
     return found
+
+
+def outcome(fault: Any) -> str:
+    """Return the class of a fault, whatever its table calls it."""
+    return str(fault.expected if hasattr(fault, "expected") else fault.outcome)
 
 
 def page(found: Mapping[str, Sequence[Any]]) -> str:
     """Return the page: a table of counts, then one table for each heading."""
     lines = [_HEADER, "| | cases | errors | warnings | fine |", "|---|---|---|---|---|"]
-    counts = {heading: Counter(fault.expected for fault in table) for heading, table in found.items()}
+    counts = {heading: Counter(outcome(fault) for fault in table) for heading, table in found.items()}
     for heading, count in {**counts, "all": sum(counts.values(), Counter())}.items():
         lines.append(f"| {heading} | {count.total()} | {count['error']} | {count['warning']} | {count['fine']} |")
     for heading, table in found.items():
@@ -50,7 +60,7 @@ def page(found: Mapping[str, Sequence[Any]]) -> str:
 
 def row(fault: Any) -> str:
     """Return the line of a fault."""
-    return f"| {cell(fault.name)} | {fault.expected} | {cell(plain(fault.words))} |"
+    return f"| {cell(fault.name)} | {outcome(fault)} | {cell(plain(fault.words))} |"
 
 
 def plain(words: str) -> str:
