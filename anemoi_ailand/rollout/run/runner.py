@@ -49,7 +49,7 @@ from anemoi_ailand.rollout.step.land_state import LandState
 from anemoi_ailand.rollout.step.pretrained import checkpoint_path
 from anemoi_ailand.rollout.step.row_blocks import BlockStep, steps_at_once
 from anemoi_ailand.rollout.step.state_file import warn_of_other_execution
-from anemoi_ailand.rollout.step.trust import verify
+from anemoi_ailand.rollout.step.trust import check_trusted, check_whole
 from anemoi_ailand.rollout.step.weights_file import is_weights
 from anemoi_ailand.support.lock import exclusive
 from anemoi_ailand.support.netcdf_lock import NETCDF_LOCK
@@ -97,6 +97,7 @@ class LandForecasterRunner(RunnerHooks, Runner):
 
     def __init__(self, config: Any, **options: Any) -> None:
         self.options = run_options(options)
+        path, known = None, False
         if isinstance(config.checkpoint, str):  # else a location to download from
             path = existing_checkpoint(checkpoint_path(config.checkpoint))
             if is_weights(path):
@@ -104,7 +105,7 @@ class LandForecasterRunner(RunnerHooks, Runner):
                     f"'{path}' has weights without the metadata that anemoi-inference needs. Give the checkpoint; "
                     "`ail.load` and the other commands take the weights."
                 )
-            verify(path, self._trust)
+            known = check_whole(path)
             config = config.model_copy(update={"checkpoint": str(path)})
         classes = RunnerClasses(tensor_handler=LandTensorHandler, metadata=LandMetadata)
         try:
@@ -115,6 +116,8 @@ class LandForecasterRunner(RunnerHooks, Runner):
                 "that the training writes."
             ) from error
         check_task(self.checkpoint.task, self.config.checkpoint)
+        if path is not None:
+            check_trusted(path, known, self._trust)
         self._restarts: Restarts | None = None
         self._resumed: Restart | None = None
         # set by `execute`; `run` called directly with states does without

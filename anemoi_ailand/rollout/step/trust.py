@@ -95,13 +95,3 @@ def check_trusted(path: Path, known: bool, trust: bool | str | None = None) -> N
             "you trust its source, say so: `--trust` of a command, `trust: true` of a run, `trust=True` of `ail.load`."
         )
     LOG.warning("The checkpoint %s is loaded on trust: no checksum of it is known", path)
-
-
-def verify(path: Path, trust: bool | str | None = None) -> None:
-    """Check that a checkpoint is whole and may be unpickled; see :func:`check_whole` and :func:`check_trusted`.
-
-    A file that is not an archive is left to the reader of its metadata, which refuses it.
-    """
-    known = check_whole(path)
-    if zipfile.is_zipfile(path):
-        check_trusted(path, known, trust)

@@ -22,7 +22,7 @@ from anemoi_ailand.export.weights_export import export_weights
 from anemoi_ailand.rollout.step import weights_file
 from anemoi_ailand.rollout.step.checkpoint import load_step, training_origin
 from anemoi_ailand.rollout.step.pretrained import pretrained_checkpoint
-from anemoi_ailand.rollout.step.trust import trusting, verify
+from anemoi_ailand.rollout.step.trust import check_whole, trusting
 from anemoi_ailand.rollout.step.weights_file import write_weights
 from anemoi_ailand.support.checksum import file_sha256, record_of, record_sha256
 from anemoi_ailand.training.callbacks import BestCheckpoint, record_checkpoints
@@ -109,7 +109,7 @@ def test_a_record_of_another_form_is_refused(mine):
     """It may be a page of errors that was downloaded instead."""
     record_of(mine).write_text("<html>404</html>")
     with pytest.raises(ValueError, match=words("a record of another form")):
-        verify(mine)
+        check_whole(mine)
 
 
 def test_trainings_record_their_checkpoints(tmp_path):
