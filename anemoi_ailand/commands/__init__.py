@@ -22,6 +22,9 @@ from anemoi_ailand.support.options import UnknownOption
 #: Errors that a user can repair; all others are defects of the program and keep their traceback.
 USER_ERRORS = (ValueError, OSError, UnknownOption)
 
+#: Beginning of the errors of the NetCDF library.
+_OF_LIBRARY = "NetCDF: "
+
 #: Commands that load a checkpoint, which have the option ``--trust``.
 LOADING = ("run", "reforecast", "evaluate", "stability", "export", "compile", "site", "tower")
 
@@ -66,8 +69,10 @@ class Guarded(Command):
                 raise
             sys.stderr.write(f"\nanemoi-ailand {self.command}: interrupted\n")
             sys.exit(INTERRUPTED)
-        except USER_ERRORS as error:
-            if args.debug:
+        except (*USER_ERRORS, RuntimeError) as error:
+            # the NetCDF library reports a damaged file, or one that cannot be written, without a class of its own
+            library = str(error).startswith(_OF_LIBRARY)
+            if args.debug or not (isinstance(error, USER_ERRORS) or library):
                 raise
             sys.stderr.write(f"anemoi-ailand {self.command}: error: {error}\n")
             sys.exit(1)
