@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from anemoi.utils.cli import cli_main, make_parser
 
 from anemoi_ailand import __version__
-from anemoi_ailand.commands import COMMANDS, GROUPS, Guarded
+from anemoi_ailand.commands import COMMANDS, GROUPS, INTERRUPTED, Guarded
 from anemoi_ailand.support.options import suggestion
 
 #: Options of the program, which stand before a command.
@@ -86,7 +86,10 @@ def main() -> None:
     gc.set_threshold(NEW_OBJECTS)
     # else Python searches through all modules once more at its end, which takes half a second
     atexit.register(gc.freeze)
-    cli_main(__version__, __doc__, COMMANDS)
+    try:
+        cli_main(__version__, __doc__, COMMANDS)
+    except KeyboardInterrupt:  # before or after the command itself
+        sys.exit(INTERRUPTED)
 
 
 if __name__ == "__main__":

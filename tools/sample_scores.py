@@ -41,7 +41,7 @@ def roll_out(checkpoint: str | Path) -> tuple[Errors, np.ndarray]:
 
     Values are those of ``anemoi-inference run`` from each start: each step is batch-invariant.
     """
-    sample, step = open_reader(str(folder("sample"))), load_step(checkpoint)
+    sample, step = open_reader(str(folder("sample"))), load_step(checkpoint, trust=True)
     layout = StepLayout(step.inputs, step.outputs)
     n_steps = LEAD_DAYS * 24 // STEP_HOURS
     dates = [STARTS[0] + i * STEP for i in range((STARTS[-1] - STARTS[0]) // STEP + n_steps + 1)]

@@ -11,13 +11,25 @@ from __future__ import annotations
 
 import sys
 from argparse import ArgumentParser, Namespace
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
 from anemoi.utils.cli import Command, Failed, register_commands
 
+from anemoi_ailand.support.options import UnknownOption
+
 #: Errors that a user can repair; all others are defects of the program and keep their traceback.
-USER_ERRORS = (ValueError, OSError)
+USER_ERRORS = (ValueError, OSError, UnknownOption)
+
+#: Beginning of the errors of the NetCDF library.
+_OF_LIBRARY = "NetCDF: "
+
+#: Commands that load a checkpoint, which have the option ``--trust``.
+LOADING = ("run", "reforecast", "evaluate", "stability", "export", "compile", "site", "tower")
+
+#: Exit code of a program that was interrupted from the keyboard, as shells have it.
+INTERRUPTED = 130
 
 
 class Guarded(Command):
@@ -37,6 +49,11 @@ class Guarded(Command):
         """Add the arguments of the wrapped command."""
         command_parser.prog = f"anemoi-ailand {self.command}"  # also with `python -m`
         self.inner.add_arguments(command_parser)
+        if self.command in LOADING:
+            what = (
+                "load checkpoints of unknown checksum, which can execute anything; give it only if you know the source"
+            )
+            command_parser.add_argument("--trust", action="store_true", help=what)
 
     def check(self, parser: ArgumentParser, args: Namespace) -> None:
         """Check the arguments as the wrapped command does."""
@@ -45,12 +62,28 @@ class Guarded(Command):
     def run(self, args: Namespace, *unknown: list[str]) -> None:
         """Run the wrapped command."""
         try:
-            self.inner.run(args, *unknown)
-        except USER_ERRORS as error:
+            with self._trusting(args):
+                self.inner.run(args, *unknown)
+        except KeyboardInterrupt:
             if args.debug:
+                raise
+            sys.stderr.write(f"\nanemoi-ailand {self.command}: interrupted\n")
+            sys.exit(INTERRUPTED)
+        except (*USER_ERRORS, RuntimeError) as error:
+            # the NetCDF library reports a damaged file, or one that cannot be written, without a class of its own
+            library = str(error).startswith(_OF_LIBRARY)
+            if args.debug or not (isinstance(error, USER_ERRORS) or library):
                 raise
             sys.stderr.write(f"anemoi-ailand {self.command}: error: {error}\n")
             sys.exit(1)
+
+    @staticmethod
+    def _trusting(args: Namespace) -> AbstractContextManager[None]:
+        if not getattr(args, "trust", False):
+            return nullcontext()
+        from anemoi_ailand.rollout.step.trust import trusting  # slow to import
+
+        return trusting(True)
 
 
 COMMANDS: dict[str, Command] = {

@@ -12,13 +12,16 @@ from anemoi.utils.cli import Command
 
 
 class Export(Command):
-    """Write a trained network as an ONNX graph for C, C++, Fortran or Python without torch, and check it."""
+    """Write a trained network as an ONNX graph for C, C++, Fortran or Python without torch, and check it.
+
+    An output *.safetensors gets the weights instead: for exchange, as no code is executed when they are loaded.
+    """
 
     def add_arguments(self, command_parser: ArgumentParser) -> None:
         """Add the arguments of the command."""
         add = command_parser.add_argument
         add("--checkpoint", default="ailand", help="inference checkpoint, or a pretrained network (default: ailand)")
-        add("--output", required=True, help="file to write, e.g. ailand.onnx; a description is written with it (.txt)")
+        add("--output", required=True, help="file to write: *.onnx, with a description (.txt), or *.safetensors")
         add(
             "--precision",
             choices=["float32", "float64"],
@@ -35,6 +38,12 @@ class Export(Command):
 
     def run(self, args: Namespace) -> None:
         """Export, and print the agreement of the graph with the checkpoint."""
+        if args.output.endswith(".safetensors"):
+            from anemoi_ailand.export.weights_export import export_weights  # slow to import
+
+            path = export_weights(args.checkpoint, args.output, overwrite=args.overwrite)
+            sys.stdout.write(f"{path}: a step is bitwise that of the checkpoint\n")
+            return
         from anemoi_ailand.export.onnx_export import export_step  # slow to import
 
         agreement = export_step(

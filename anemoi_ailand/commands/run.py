@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from anemoi.utils.cli import Command
 
 #: Exit codes of failures, by phase; 1 is a defect of the program, with a traceback.
-CODES = {"configuration": 2, "input": 3, "failed": 4, "stopped": 5}
+CODES = {"configuration": 2, "input": 3, "failed": 4, "stopped": 5, "interrupted": 130}
 
 
 class Run(Command):
@@ -20,7 +20,8 @@ class Run(Command):
 
     Exit codes: 0 complete; 1 a defect of the program (with traceback); 2 invalid configuration; 3 an input is missing
     or does not fit, found before the first step; 4 failed during the run (forcing, disk), the output so far is valid;
-    5 stopped by SIGTERM. After 4 and 5 a run with `restart` resumes when it is started again.
+    5 stopped by SIGTERM; 130 stopped by Ctrl-C (a second one interrupts the step). After 4, 5 and 130 a run with
+    `restart` resumes when it is started again.
     """
 
     accept_unknown_args = True

@@ -68,6 +68,8 @@ class LandModelProcessor(Processor):
         File for the state of the land at the end of the run, for ``initial: {state: ...}`` of the next one.
     threads : int, optional
         Largest number of threads of the land's step.
+    trust : bool or str
+        Load a checkpoint of unknown checksum; see :func:`~anemoi_ailand.rollout.stepper.load`.
     execution : {'auto', 'plain', 'compiled'}
         As in a run of the land: ``auto`` takes the compiled step if it has been made, or if the run is long enough to
         pay for making it. See :func:`~anemoi_ailand.rollout.step.compiled_step.open_step`.
@@ -97,6 +99,7 @@ class LandModelProcessor(Processor):
         threads: int | None = None,
         execution: str = "auto",
         plausibility: str = "error",
+        trust: bool | str = False,
         **options: Any,
     ) -> None:
         super().__init__(context, metadata)
@@ -107,7 +110,12 @@ class LandModelProcessor(Processor):
         lead = _lead_time(context)
         work = 0 if lead is None else _count_points(initial) * (lead // STEP)
         self._stepper = stepper = LandStepper.open(
-            checkpoint, threads=threads, execution=execution, point_steps=work, plausibility=plausibility
+            checkpoint,
+            threads=threads,
+            execution=execution,
+            point_steps=work,
+            plausibility=plausibility,
+            trust=trust or None,
         )
         units = {n: _units(metadata, n) for n in metadata.variable_to_output_tensor_index}
         hours = metadata.timestep / timedelta(hours=1)

@@ -83,6 +83,8 @@ def _open(path: Path) -> Any:
 
     if not exists(path):
         raise not_found(local_store(path), "dataset", "*.zarr")
+    if path.exists():  # not through a mapping
+        check_finished(path)
     try:
         return open_dataset(str(path))
     except Exception as error:
@@ -94,6 +96,23 @@ def _open(path: Path) -> Any:
             f"'{path}' cannot be opened as an Anemoi dataset ({error}). If it is incomplete, finish it with "
             "'anemoi-datasets finalise', or create it again; open another zarr, such as a roll-out, with xarray."
         ) from error
+
+
+#: Group of a dataset while `anemoi-datasets create` writes its dates, and an array that follows when all are written.
+_DURING, _AFTER = "_build", "mean"
+
+
+def check_finished(path: str | Path) -> None:
+    """Refuse a dataset whose creation was interrupted: dates that were not written would be missing values.
+
+    Anything but the folder of a dataset is left to Anemoi.
+    """
+    folder = Path(path).expanduser()
+    if (folder / _DURING).is_dir() and not (folder / _AFTER).is_dir():
+        raise ValueError(
+            f"The dataset '{path}' is not complete: `anemoi-datasets create` was interrupted, or is still running. "
+            "Create it again with `--overwrite`."
+        )
 
 
 def _check_complete(path: Path, data: Any) -> None:

@@ -30,6 +30,9 @@ LAYOUTS = ("reference", "native", "land", "grib", "anemoi", "tower")
 #: Suffix of an Anemoi dataset.
 ZARR = ".zarr"
 
+#: Options of every layout.
+_OF_ALL = ("path", "static", "layout")
+
 #: Suffixes of tables in text, which only the layout of a tower has.
 _TEXT = (".csv", ".tsv", ".dat")
 
@@ -132,7 +135,7 @@ def _made(
     reader: Callable[..., Reader], files: list[Path], static: list[Path], layout: str, options: dict[str, Any]
 ) -> Reader:
     """Return a reader of files; an option that it does not have is an error with the nearest one."""
-    check_known(options, [*inspect.signature(reader).parameters][2:], f"The layout '{layout}'")
+    check_known(options, [*inspect.signature(reader).parameters][2:], f"The layout '{layout}'", _OF_ALL)
     return reader(files, static, **options)
 
 

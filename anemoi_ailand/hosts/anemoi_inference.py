@@ -103,6 +103,17 @@ def static_fields(source: Any, wanted: Callable[[Iterable[str]], list[str]]) -> 
     return {n: first[index[n]].reshape(-1)[source.grid_indices] for n in wanted(index)}
 
 
+def dataset_paths(source: Any) -> list[str]:
+    """Return the paths of the Anemoi datasets that an input reads; none for an input of another kind.
+
+    Undocumented attributes: ``open_dataset_args`` and ``open_dataset_kwargs`` of ``DatasetInput``; as
+    :func:`stored_dates`.
+    """
+    given = [*getattr(source, "open_dataset_args", ()), getattr(source, "open_dataset_kwargs", None)]
+    entries = [one.get("dataset") if isinstance(one, dict) else one for one in given]
+    return [entry for entry in entries if isinstance(entry, str)]
+
+
 def has_single_dates(source: Any) -> bool:
     """Return whether an input reads an Anemoi dataset that stores each date as a chunk of its own.
 

@@ -6,12 +6,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from anemoi.training.diagnostics.callbacks.checkpoint import AnemoiCheckpoint as _Checkpoint
     from anemoi.training.train.methods import SingleTraining as _Training
 else:
-    _Training = object  # a mixin: the host is imported by the class that uses it
+    _Checkpoint = _Training = object  # mixins: the host is imported by the class that uses them
 
 
 class TrainingHooks(_Training):
@@ -49,6 +51,30 @@ class TrainingHooks(_Training):
     def loss_name(self) -> str:
         """Name of the loss in the log, as in ``train_<name>_loss_epoch``."""
         return self._get_loss_name()
+
+
+class CheckpointHooks(_Checkpoint):
+    """Mixin by which ``AnemoiCheckpoint`` saves under a temporary name, so that a killed training keeps the last file.
+
+    A class ``Mine(CheckpointHooks, AnemoiCheckpoint)`` defines :meth:`saved`.
+
+    Private names: ``_save_checkpoint`` (overridden), ``_get_inference_checkpoint_filepath`` (called) and
+    ``_last_checkpoint_saved`` (set). They can go when the host saves checkpoints as a whole.
+    """
+
+    def saved(self, partial: Path, path: Path) -> None:
+        """Give a complete file its name; called for both checkpoints, that for inference first."""
+        raise NotImplementedError
+
+    def _save_checkpoint(self, trainer: Any, filepath: str) -> None:
+        path = Path(filepath)
+        partial = path.with_name(f"{path.stem}.partial{path.suffix}")
+        super()._save_checkpoint(trainer, str(partial))
+        self._last_checkpoint_saved = filepath
+        if trainer.is_global_zero:
+            for_inference = (Path(self._get_inference_checkpoint_filepath(str(p))) for p in (partial, path))
+            self.saved(*for_inference)
+            self.saved(partial, path)
 
 
 def wrap_readers(dataset: Any, wrap: Callable[[str, Any], Any]) -> None:

@@ -147,13 +147,15 @@ class LandStepper:
         cls, checkpoint: str | Path = "ailand", *, device: str = "cpu", dtype: str = "float32",
         threads: int | None = None, execution: str = "auto", point_steps: int = 0, precipitation: str = "mean",
         plausibility: str = "error",
+        trust: bool | str | None = None,
     ) -> LandStepper:  # fmt: skip
         """Load a checkpoint as :func:`load` does, for a number of points times steps, as far as known."""
         if to_dtype(dtype) is not torch.float32 and execution in ("auto", "compiled"):
             if execution == "compiled":
                 LOG.warning("The compiled step is in single precision: in '%s', the plain one is taken", dtype)
             execution = "plain"
-        return cls(open_step(checkpoint, device, execution, point_steps, precipitation), dtype, threads, plausibility)
+        step = open_step(checkpoint, device, execution, point_steps, precipitation, trust)
+        return cls(step, dtype, threads, plausibility)
 
     def __repr__(self) -> str:
         return as_text(self._title(), self._rows())
@@ -786,14 +788,16 @@ def load(
     execution: str = "auto",
     precipitation: str = "mean",
     plausibility: str = "error",
+    trust: bool | str = False,
 ) -> LandStepper:
     """Load a trained emulator.
 
     Parameters
     ----------
     checkpoint : str or Path
-        Inference checkpoint, or the name of a network in the package, whose checksum is verified first. Loading a
-        checkpoint executes its content: load only those that you trust.
+        Inference checkpoint, file of weights (``*.safetensors``), or the name of a network in the package. Loading a
+        checkpoint executes its content, so that its checksum must be known: that of a network of the package, or the
+        one that the training has written next to it. Weights are read without executing anything.
     device : str
         Device of torch, such as ``cuda``.
     dtype : {'float32', 'float64'}
@@ -811,6 +815,8 @@ def load(
     plausibility : {'error', 'warn', 'off'}
         Treatment of what is impossible in state, static fields, forcing and outputs: an error, or a warning as what is
         implausible. ``off`` leaves the check out of hot loops of few points, whose input was checked before.
+    trust : bool or str
+        ``True`` loads a checkpoint of unknown checksum; a text is the SHA-256 that you expect.
 
     Returns
     -------
@@ -822,8 +828,8 @@ def load(
     FileNotFoundError
         The file does not exist; the message lists checkpoints in its folder and packaged networks.
     ValueError
-        Another kind of file, a damaged packaged one, unknown precision, execution or plausibility, fewer than one
-        thread, or a network that cannot take ``precipitation``.
+        Another kind of file, a damaged one, a checkpoint of unknown checksum that is not trusted, unknown precision,
+        execution or plausibility, fewer than one thread, or a network that cannot take ``precipitation``.
 
     Examples
     --------
@@ -834,7 +840,7 @@ def load(
     """
     return LandStepper.open(
         checkpoint, device=device, dtype=dtype, threads=threads, execution=execution, precipitation=precipitation,
-        plausibility=plausibility,
+        plausibility=plausibility, trust=trust or None,
     )  # fmt: skip
 
 

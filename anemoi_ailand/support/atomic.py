@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from anemoi_ailand.support.lock import exclusive
+
 
 def partial_path(path: Path) -> Path:
     """Return the name of ``path`` until it is complete; it stays the same in every process, so a run can resume."""
@@ -61,14 +63,47 @@ def sync(path: Path) -> None:
 LOG = logging.getLogger(__name__)
 
 
+def child(folder: Path, name: str) -> Path:
+    """Return the path of an entry of a folder, by a name that a file states.
+
+    Raises
+    ------
+    ValueError
+        The name is not that of an entry, as ``../../elsewhere``.
+    """
+    if not name or name in (".", "..") or Path(name).name != name:
+        raise ValueError(f"'{name}' is not the name of a file in '{folder}'. Its origin is damaged, or was changed.")
+    return folder / name
+
+
 @contextmanager
 def complete_folder(path: str | Path, proof: str) -> Iterator[Path]:
     """Yield a new temporary folder; on success it replaces ``path``, on failure it is removed.
 
     ``path`` may exist only if it is empty or an earlier result, which has a file called ``proof``: no other folder is
-    ever removed.
+    ever removed. Another process that makes the same folder is refused meanwhile, and remains of a killed one are
+    removed.
     """
     path = Path(path).expanduser()
+    with exclusive(path):
+        _tidy(path)
+        with _complete_folder(path, proof) as partial:
+            yield partial
+
+
+def _tidy(path: Path) -> None:
+    """Remove what a killed process left; bring back the earlier result if it was killed while this was exchanged."""
+    for old in path.parent.glob(f".{path.name}.old-*"):
+        if path.exists():
+            shutil.rmtree(old, ignore_errors=True)
+        else:
+            old.rename(path)
+    for partial in path.parent.glob(f".{path.name}.partial-*"):
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+@contextmanager
+def _complete_folder(path: Path, proof: str) -> Iterator[Path]:
     replaceable = path.is_dir() and ((path / proof).is_file() or not any(path.iterdir()))
     if path.exists() and not replaceable:
         raise FileExistsError(

@@ -15,6 +15,8 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 
+from anemoi_ailand.support.atomic import complete_file
+
 _PACKAGE = Path(__file__).resolve().parents[1]
 
 #: Modules and rooms of the package that a step depends on.
@@ -31,6 +33,39 @@ def file_sha256(path: Path) -> str:
     """Return the SHA-256 of a file in hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def record_of(path: Path) -> Path:
+    """Return the path of the record with the checksum of a file, which stands next to it."""
+    return path.with_name(f"{path.name}.sha256")
+
+
+def record_sha256(path: Path) -> Path:
+    """Write the SHA-256 of a file next to it, as ``sha256sum`` does, and return the path of the record."""
+    record = record_of(path)
+    with complete_file(record) as partial:
+        partial.write_text(f"{file_sha256(path)}  {path.name}\n", encoding="utf-8")
+    return record
+
+
+def recorded_sha256(path: Path) -> str | None:
+    """Read the SHA-256 of the record of a file; None without a record.
+
+    Raises
+    ------
+    ValueError
+        The record is not of the form of ``sha256sum``, or names another file.
+    """
+    record = record_of(path)
+    if not record.is_file():
+        return None
+    words = record.read_text(encoding="utf-8", errors="replace").split()
+    if len(words) != 2 or len(words[0]) != 64 or words[1].lstrip("*") != path.name:
+        raise ValueError(
+            f"The record '{record}' is not 'CHECKSUM  {path.name}', as `sha256sum {path.name}` writes it. Correct it, "
+            "or remove it and trust the file."
+        )
+    return words[0].lower()
 
 
 def code_sha256(places: Sequence[str]) -> str:

@@ -25,7 +25,7 @@ def not_found(path: Path, what: str, pattern: str = "*", advice: str = "Correct 
 
     ``what`` names the kind of file, ``advice`` ends the message.
     """
-    near = sorted(p.name for p in path.parent.glob(pattern))
+    near = sorted(p.name for p in path.parent.glob(pattern) if not p.name.startswith("."))
     if near:
         found = f"Its folder holds {near[:_LISTED]}{' and others' if len(near) > _LISTED else ''}."
     elif path.parent.is_dir():
@@ -42,19 +42,34 @@ def writing(path: Path) -> Iterator[None]:
     A full disk, which HDF5 reports without a reason, raises ENOSPC; other errors keep their number.
     """
     try:
-        yield
+        with full_disk(path):
+            yield
     except (OSError, RuntimeError) as error:  # netCDF4 raises RuntimeError when HDF5 cannot write
         free, number = free_bytes(path.parent), getattr(error, "errno", None)
-        if number in _FULL or ((number is None or number < 0) and free < LITTLE):
-            raise OSError(
-                errno.ENOSPC,
-                f"No space left to write '{path}' ({error}): {free:,} bytes are free there. Make room and resume from "
-                "the last restart, or write fewer variables, points or times",
-                str(path),
-            ) from error
+        if number in _FULL:
+            raise
         raise OSError(
             number if number and number > 0 else errno.EIO,
             f"'{path}' could not be written ({error}); {free:,} bytes are free there",
+            str(path),
+        ) from error
+
+
+@contextmanager
+def full_disk(path: Path) -> Iterator[None]:
+    """Name the file and the free space if a write fails for want of space; other errors pass as they are."""
+    try:
+        yield
+    except (OSError, RuntimeError) as error:
+        free, number = free_bytes(path.parent), getattr(error, "errno", None)
+        if getattr(error, "filename", None) == str(path) or not (
+            number in _FULL or ((number is None or number < 0) and free < LITTLE)
+        ):
+            raise
+        raise OSError(
+            errno.ENOSPC,
+            f"No space left to write '{path}' ({error}): {free:,} bytes are free there. Make room and resume from "
+            "the last restart, or write fewer variables, points or times",
             str(path),
         ) from error
 

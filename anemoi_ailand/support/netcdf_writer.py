@@ -12,7 +12,7 @@ and :func:`global_attributes`.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
@@ -22,6 +22,7 @@ import netCDF4
 import numpy as np
 
 from anemoi_ailand.support.atomic import complete_file
+from anemoi_ailand.support.disk_errors import full_disk
 from anemoi_ailand.support.netcdf_lock import NETCDF_LOCK
 from anemoi_ailand.variables import variable
 
@@ -112,13 +113,17 @@ def create(path: Path) -> netCDF4.Dataset:
 def new_file(path: Path) -> Iterator[netCDF4.Dataset]:
     """Yield a new NetCDF-4 file, published as ``path`` on success and removed on failure."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with complete_file(path) as partial:
+    with complete_file(path) as partial, full_disk(path):
         file = create(partial)
         try:
             yield file
-        finally:
-            with NETCDF_LOCK:
+        except BaseException:
+            # after a failed write the library may fail to close as well, which would hide the reason
+            with suppress(OSError, RuntimeError), NETCDF_LOCK:
                 file.close()
+            raise
+        with NETCDF_LOCK:
+            file.close()
 
 
 def add_coordinate(

@@ -51,12 +51,16 @@ def options_of(kind: type) -> list[str]:
     return sorted({name for init in own for name in inspect.signature(init).parameters} - _GIVEN)
 
 
-def check_known(given: Iterable[Any], known: Iterable[str], what: str) -> None:
-    """Refuse an unknown name by a TypeError with a :func:`suggestion`."""
+class UnknownOption(TypeError):
+    """An option that does not exist: a mistake of the user, unlike other errors of types."""
+
+
+def check_known(given: Iterable[Any], known: Iterable[str], what: str, others: Iterable[str] = ()) -> None:
+    """Refuse an unknown name by an :class:`UnknownOption` with a :func:`suggestion`, of ``others`` as well."""
     known = list(known)
     for name in given:
         if name not in known:
-            raise TypeError(f"{what} has no option '{name}'. {suggestion(str(name), known)}.")
+            raise UnknownOption(f"{what} has no option '{name}'. {suggestion(str(name), [*known, *others])}.")
 
 
 def one_mapping(config: Any, known: Iterable[str], what: str) -> Mapping[str, Any]:

@@ -6,15 +6,24 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any
 
 from anemoi.training.diagnostics.callbacks.checkpoint import AnemoiCheckpoint
 from anemoi.training.diagnostics.callbacks.stopping import TimeLimit
 from pytorch_lightning.callbacks import Callback, TQDMProgressBar
 
+from anemoi_ailand.hosts.anemoi_training import CheckpointHooks
+from anemoi_ailand.support.atomic import publish
+from anemoi_ailand.support.checksum import record_of, record_sha256
+from anemoi_ailand.support.lock import acquire, release
 
-class BestCheckpoint(AnemoiCheckpoint):
+
+class BestCheckpoint(CheckpointHooks, AnemoiCheckpoint):
     """Save ``best.ckpt`` and ``inference-best.ckpt`` in ``dirpath`` whenever ``monitor`` is the lowest so far.
+
+    Each gets its name when it is complete, and the checksum of every checkpoint for inference, those of anemoi-training
+    included, is recorded next to it: ``inference-best.ckpt.sha256``, without which it is not loaded unless trusted.
 
     The validation roll-out has ``task.validation_rollout`` steps in every epoch, so that epochs of a growing training
     roll-out are comparable. anemoi-training's own checkpoints keep the last ones, not the best.
@@ -34,11 +43,55 @@ class BestCheckpoint(AnemoiCheckpoint):
             **kwargs,
         }
         super().__init__(**options)
+        self._folder = Path(dirpath)
 
     @property
     def state_key(self) -> str:
         """Own key, so that a resumed run keeps it apart from the other checkpoint callbacks."""
         return f"BestCheckpoint-{self.monitor}"
+
+    def saved(self, partial: Path, path: Path) -> None:
+        """Force a complete checkpoint to disk, give it its name, and record its checksum."""
+        record_of(path).unlink(missing_ok=True)  # a record of another file is worse than none
+        publish(partial, path)
+        if path.name.startswith(_FOR_INFERENCE):
+            record_sha256(path)
+
+    def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
+        """Save, and record the checkpoints of the last epoch."""
+        super().on_train_epoch_end(trainer, pl_module)
+        record_checkpoints(trainer)
+
+    def setup(self, trainer: Any, pl_module: Any, stage: str) -> None:
+        """Take the folder for this training: another one would replace its best checkpoint."""
+        super().setup(trainer, pl_module, stage)
+        if trainer.is_global_zero:
+            acquire(self._folder)
+
+    def teardown(self, trainer: Any, pl_module: Any, stage: str) -> None:
+        """Record the last checkpoints, and give the folder back."""
+        super().teardown(trainer, pl_module, stage)
+        record_checkpoints(trainer)
+        if trainer.is_global_zero:
+            release(self._folder)
+
+
+#: Beginning of the name of a checkpoint for inference.
+_FOR_INFERENCE = "inference-"
+
+
+def record_checkpoints(trainer: Any) -> None:
+    """Record the checksums of all checkpoints for inference that have none, and remove records without a file."""
+    if not trainer.is_global_zero:
+        return
+    for folder in {Path(callback.dirpath) for callback in trainer.checkpoint_callbacks if callback.dirpath}:
+        for path in folder.glob(f"{_FOR_INFERENCE}*.ckpt"):
+            record = record_of(path)
+            if not path.is_symlink() and not (record.is_file() and record.stat().st_mtime >= path.stat().st_mtime):
+                record_sha256(path)
+        for record in folder.glob(f"{_FOR_INFERENCE}*.ckpt.sha256"):
+            if not record.with_suffix("").exists():
+                record.unlink()
 
 
 def time_limit(limit: str | None) -> Callback:

@@ -47,7 +47,7 @@ class PointBlocks(Callback):
     Parameters
     ----------
     points : int, optional
-        Points per sample; all if not given or if the dataset has fewer.
+        Points per sample, at most those of the dataset; all if not given.
     held_out : {'exclude', 'include'}
         Whether to read the points that the variable ``held_out`` marks (stored last).
     static_noise : float
@@ -64,8 +64,8 @@ class PointBlocks(Callback):
     Raises
     ------
     ValueError
-        The model is split over several GPUs, which a point-wise network never needs, or the loader's processes would
-        use one seed in all epochs.
+        More points than the dataset has; the model is split over several GPUs, which a point-wise network never needs;
+        or the loader's processes would use one seed in all epochs.
     """
 
     def __init__(
@@ -117,6 +117,7 @@ class PointBlocks(Callback):
             store = self._store(dataset, memory)
             memory -= 0.0 if store.fields is None else store.fields.nbytes / GIB
             stores.append(store)
+        check_points(self.points, stores[0].total, main.name)
         if (largest := self.points or stores[0].total) > (fewest := min(store.total for store in stores)):
             LOG.info("A dataset has %d trained points: in its blocks of %d, points repeat", fewest, largest)
         noise = noise_scale(
@@ -134,6 +135,15 @@ class PointBlocks(Callback):
     def _store(self, dataset: OpenDataset, memory: float) -> Store:
         total = dataset.points if self.held_out == "exclude" else int(dataset.reader.grid_size)
         return Store(dataset.reader, resident_fields(dataset.reader.data, total, memory), total)
+
+
+def check_points(points: int | None, total: int, dataset: str) -> None:
+    """Refuse samples of more ``points`` than the ``total`` of the main dataset, which would hold all, only fewer."""
+    if points is not None and points > total:
+        raise ValueError(
+            f"`land.points` is {points}, but the dataset '{dataset}' has {total} points to train on. Set "
+            f"`land.points=null` for all of them, or a number up to {total}."
+        )
 
 
 def _once(wrap: Any, configs: dict[str, Any], name: str, reader: Any) -> BlockReader:

@@ -20,7 +20,7 @@ from anemoi_ailand.model.land_model import CLOSED
 from anemoi_ailand.model.pointwise_mlp import PointwiseMLP
 from anemoi_ailand.rollout.step.pretrained import pretrained_checkpoint, pretrained_names
 from anemoi_ailand.support.atomic import complete_file
-from anemoi_ailand.support.checksum import COMPILED, file_sha256, loaded_sha256
+from anemoi_ailand.support.checksum import COMPILED, file_sha256, loaded_sha256, record_of, record_sha256
 
 _ROOT = Path(__file__).parents[2]
 
@@ -49,6 +49,8 @@ def checkpoint_of(name: str, folder: Path) -> str:
     root = entries[0][0].filename.split("/")[0]  # the metadata name their files with it
     path = folder / f"{name}-{hashlib.sha256(key.encode()).hexdigest()[:12]}" / f"{root}.ckpt"
     if path.is_file():
+        if not record_of(path).is_file():
+            record_sha256(path)
         return str(path)
     model = load_model(source, "cpu")
     _replace_network(model.model, options)
@@ -58,6 +60,7 @@ def checkpoint_of(name: str, folder: Path) -> str:
         with zipfile.ZipFile(made, "a") as archive:
             for info, content in entries:
                 archive.writestr(info, content)
+    record_sha256(path)
     return str(path)
 
 

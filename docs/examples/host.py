@@ -7,12 +7,17 @@
 (row, column), ``forcing_start`` and ``forcing_end`` (stamp, row, column); columns as in ``ailand.onnx.txt``.
 """
 
+import hashlib
 import sys
+from pathlib import Path
 
 import numpy as np
 import onnxruntime
 
 graph, source, target = sys.argv[1:]
+record = Path(f"{graph}.sha256")  # written with the graph
+if record.exists() and record.read_text().split()[0] != hashlib.sha256(Path(graph).read_bytes()).hexdigest():
+    sys.exit(f"{graph} is damaged: its SHA-256 is not the one in {record}. Export it again.")
 session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
 data = np.load(source)
 stamps, states, fluxes = data["stamp"], [data["state"]], []

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.plugins.search_path_plugin import SearchPathPlugin
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
 from anemoi_ailand.support.packaged import folder
 
@@ -39,6 +39,14 @@ def not_normalised(names: Iterable[str]) -> list[str]:
     return [name for name in names if variable(name).normalisation == "none"]
 
 
+def checked(*, _root_: DictConfig) -> bool:
+    """Check the whole configuration before anything is opened; return False, as the schema of Anemoi is not for it."""
+    from anemoi_ailand.training.configuration import check_configuration
+
+    check_configuration(_root_)
+    return False
+
+
 def mapped(dataset: object, mapping: str | None) -> object:
     """Return the dataset through a mapping, if one is given; see :mod:`anemoi_ailand.data.mapping.mapped_path`."""
     from anemoi_ailand.data.mapping.mapped_path import is_mapped, mapped_path, parts
@@ -61,6 +69,8 @@ def held(
 
     ``groups`` are those of the forcing. Anything but the path of a dataset in one piece is left to Anemoi.
     """
+    from anemoi_ailand.data.anemoi_dataset import check_finished
+
     names = list(names)
     if mapping is not None:
         from anemoi_ailand.data.mapping.declaration import load_mapping
@@ -71,6 +81,8 @@ def held(
                 "`land`, as configs/training/ailand-v1-data.yaml does, or add them to a mapping of your own."
             )
         return names
+    if isinstance(dataset, str):
+        check_finished(dataset)
     attributes = Path(dataset).expanduser() / ".zattrs" if isinstance(dataset, str) else None
     if attributes is None or not attributes.is_file():
         return names
@@ -97,6 +109,7 @@ def others(
     return list(found) if isinstance(found, list) else [found]
 
 
+OmegaConf.register_new_resolver("ailand.checked", checked, replace=True)
 OmegaConf.register_new_resolver("ailand.held", held, replace=True)
 OmegaConf.register_new_resolver("ailand.join", join, replace=True)
 OmegaConf.register_new_resolver("ailand.mapped", mapped, replace=True)

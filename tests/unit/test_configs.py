@@ -147,6 +147,7 @@ def test_everything_but_the_plug_ins_satisfies_the_schema_of_the_host(name: str)
     for section, keys in OURS.items():
         for key in keys:
             path = f"{section}.{key}".strip(".")
+            OmegaConf.update(ours, "config_validation", False)  # weights of the stock sections are of its variables
             OmegaConf.update(ours, path, OmegaConf.select(stock, path), merge=False, force_add=True)
     found = complaints(ours)
     assert ("land",) in found, "the validation looks at nothing"

@@ -28,6 +28,9 @@ PRIVATE: dict[str, tuple[str, ...]] = {
         "anemoi.training.train.methods:SingleTraining.calculate_val_metrics(dataset_name, pred_layout)",
         "anemoi.training.tasks.forecaster:BaseForecaster.advance_input(x, y_pred, batch, rollout_step)",
         "anemoi.training.tasks.forecaster:BaseForecaster.get_output_offsets",
+        "anemoi.training.diagnostics.callbacks.checkpoint:AnemoiCheckpoint._save_checkpoint"
+        "(trainer, lightning_checkpoint_filepath)",
+        "anemoi.training.diagnostics.callbacks.checkpoint:AnemoiCheckpoint._get_inference_checkpoint_filepath(filepath)",
         "anemoi.training.data.datamodule:AnemoiDatasetsDataModule.sync_dataset_state(self)",
     ),
     "anemoi-inference": (
@@ -81,6 +84,7 @@ IMPORTED = {
     "anemoi.training.distributed.strategy": ("DDPGroupStrategy",),
     "anemoi.training.losses.base": ("FunctionalLoss",),
     "anemoi.training.losses.scalers.base_scaler": ("BaseScaler",),
+    "anemoi.training.schemas.base_schema": ("BaseSchema",),
     "anemoi.training.tasks.forecaster": ("BaseForecaster", "RolloutConfig"),
     "anemoi.training.train.methods": ("SingleTraining",),
     "anemoi.training.train.step_output": ("TrainingStepOutput",),
@@ -95,6 +99,7 @@ IMPORTED = {
 #: Text that has to stand in a source file of a host: attributes that instances get, keys of a state, asked names.
 MENTIONED = {
     "anemoi.training.data.multidataset": ("self.data_readers =", "self.valid_date_indices ="),
+    "anemoi.training.diagnostics.callbacks.checkpoint": ("self._last_checkpoint_saved =",),
     "anemoi.training.data.data_reader": ("self.default_sampling",),
     "anemoi.inference.runner": ('state.get("_input")', 'state.get("_variables")'),
     "anemoi.inference.inputs.dataset": ("self.open_dataset_args =", "self.use_trajectories ="),

@@ -15,6 +15,7 @@ from anemoi.utils.cli import Command, Failed, cli_main
 from anemoi_ailand import __version__
 from anemoi_ailand.__main__ import create_parser, main, unknown_option
 from anemoi_ailand.commands import COMMANDS, GROUPS, Guarded
+from anemoi_ailand.support.options import UnknownOption
 
 
 class Raises(Command):
@@ -124,11 +125,13 @@ def test_unknown_command_names_the_nearest(arguments: list[str], message: str, c
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["site", "--datset", "d"], "site: error: There is no option '--datset'. Nearest: ['--dataset', '--lat']."),
+        (["site", "--datset", "d"], "site: error: There is no option '--datset'. Nearest: ['--dataset', '--trust', "
+         "'--lat']."),
         (["run", "f.yaml", "--dryrun"], "run: error: There is no option '--dryrun'. Nearest: ['--dry-run']. "
          "Settings of the configuration are written key=value."),
         (["evaluate", "--copy=x"], "evaluate: error: There is no option '--copy'. Available: "
-         "['--checkpoint', '--dataset', '--output', '--help']. Settings of the configuration are written key=value."),
+         "['--checkpoint', '--dataset', '--output', '--trust', '--help']. Settings of the configuration are written "
+         "key=value."),
         (["run", "--debug", "f.yaml"], "run: error: Write '--debug' before the command: anemoi-ailand --debug run ..."),
     ],
 )  # fmt: skip
@@ -159,6 +162,23 @@ def test_error_of_the_user_is_one_line(error: Exception, capsys: pytest.CaptureF
         call(error)
     assert end.value.code == 1
     assert capsys.readouterr() == ("", "anemoi-ailand raises: error: bad unit\n")
+
+
+def test_error_of_the_netcdf_library_and_of_an_option_is_one_line(capsys: pytest.CaptureFixture) -> None:
+    """Neither is a defect of the program."""
+    for error in (RuntimeError("NetCDF: HDF error"), UnknownOption("no option 'pth'")):
+        with pytest.raises(SystemExit) as end:
+            call(error)
+        assert end.value.code == 1
+        assert capsys.readouterr().err == f"anemoi-ailand raises: error: {error}\n"
+
+
+def test_interrupt_is_one_line(capsys: pytest.CaptureFixture) -> None:
+    """Ctrl-C ends with the code that shells give it, without a traceback."""
+    with pytest.raises(SystemExit) as end:
+        call(KeyboardInterrupt())
+    assert end.value.code == 130
+    assert capsys.readouterr() == ("", "\nanemoi-ailand raises: interrupted\n")
 
 
 def test_debug_shows_the_traceback(capsys: pytest.CaptureFixture) -> None:

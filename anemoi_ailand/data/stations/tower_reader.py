@@ -136,7 +136,8 @@ def open_tower(
 
 def read_records(path: str | Path, site: TowerSite, **options: Any) -> TowerRecords:
     """Read a tower's file with place, clock and columns of the site unless ``options`` give them."""
-    check_known(options, [*inspect.signature(read_tower).parameters][1:], "The layout 'tower'")
+    others = ("path", "static", "layout", "site")
+    check_known(options, [*inspect.signature(read_tower).parameters][1:], "The layout 'tower'", others)
     of_site = {n: getattr(site, n) for n in ("latitude", "longitude", "elevation", "utc_offset", "stamp")}
     given = {n: v for n, v in options.items() if v is not None}
     columns = {**site.columns, **given.pop("columns", {})}

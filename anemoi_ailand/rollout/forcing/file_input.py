@@ -17,6 +17,7 @@ import numpy as np
 from anemoi.inference.input import Input
 from anemoi.inference.types import FloatArray, State
 
+from anemoi_ailand.data.files.unchanged import Stamps, check_unchanged, watch
 from anemoi_ailand.data.open_reader import open_reader
 from anemoi_ailand.data.reader import Reader
 from anemoi_ailand.hosts.anemoi_inference import refuse_pre_processors, share_netcdf_lock, with_origin
@@ -79,6 +80,7 @@ class EcLandInput(Input):
         self._open = {"path": path, "static": static, "layout": layout, **options}
         self._filled: dict[str, Derivation] | None = None
         self._forcing: ReadAhead | None = None
+        self._watched: Stamps = {}
 
     def __repr__(self) -> str:
         return f"EcLandInput({self.purpose} from {self._open['path']})"
@@ -87,6 +89,7 @@ class EcLandInput(Input):
     def reader(self) -> Reader:
         """The opened files."""
         key = repr(sorted(self._open.items()))
+        self._watched = watch(self._open["path"], self._open["static"] or [])
         with NETCDF_LOCK:  # also for the lookup: purposes may ask from several threads
             opened = _READERS.setdefault(self.context, {})
             if key not in opened:
@@ -162,6 +165,7 @@ class EcLandInput(Input):
         # two threads in the NetCDF library crash; ecCodes is thread-safe
         with nullcontext() if getattr(self.reader, "safe_for_threads", False) else NETCDF_LOCK:
             found = dict(zip(needed, self.reader.read(needed, dates), strict=True)) if needed else {}
+        check_unchanged(self._watched)
         if not filled:
             return np.stack([found[n] for n in names])
         out = np.empty((len(names), len(dates), self.reader.latitudes.size), dtype=np.float32)

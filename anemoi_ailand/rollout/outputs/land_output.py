@@ -76,8 +76,8 @@ class LandOutput(Output):
     TypeError
         An unknown option, with the nearest known one.
     ValueError
-        An invalid value; a name in ``variables`` that the model does not predict, or no variable left; a checkpoint of
-        another task.
+        An invalid value, or a path with the suffix of another format; a name in ``variables`` that the model does not
+        predict, or no variable left; a checkpoint of another task.
 
     Examples
     --------
@@ -106,6 +106,9 @@ class LandOutput(Output):
     #: Smallest part of :meth:`required_bytes` that an output may take: compression saves no more.
     least_share = 1 / 8
 
+    #: Suffixes of the format; a path with another one, of letters only, is refused. None: all are taken.
+    suffixes: tuple[str, ...] = ()
+
     def __init__(
         self,
         context: Any,
@@ -126,6 +129,7 @@ class LandOutput(Output):
         if means and options.get("output_frequency"):
             raise ValueError("`means` takes every step, and `output_frequency` leaves some out. Give one of them.")
         self.path, self.means = Path(path), means
+        check_suffix(self.path, self.suffixes, type(self).__name__)
         self._own_frequency = options.get("output_frequency")
         self._post_processors = [str(p) for p in options.get("post_processors") or []]
         self.partial = partial_path(self.path)
@@ -190,7 +194,11 @@ class LandOutput(Output):
         return self.path.parent
 
     def check_writable(self) -> None:
-        """Raise an OSError if the folder cannot be created or written; nothing is left behind."""
+        """Raise an OSError if the folder cannot be created or written; nothing is left behind.
+
+        An ``output_frequency`` that is not a multiple of the step is a ValueError.
+        """
+        self._interval  # noqa: B018
         check_folder(self.folder)
 
     def required_bytes(self, n_states: int, n_rows: int, members: int = 1) -> int:
@@ -218,7 +226,12 @@ class LandOutput(Output):
     def _interval(self) -> timedelta | None:
         """Output frequency in the options of this output, else of the run."""
         given = self._own_frequency or self.context.output_frequency
-        return None if given is None else as_timedelta(given)
+        if given is None:
+            return None
+        interval = as_timedelta(given)
+        if interval <= timedelta(0) or interval % STEP:
+            raise ValueError(f"`output_frequency` is {given}, which is not a multiple of {STEP}. Give e.g. 6h.")
+        return interval
 
     # -- from open to close -------------------------------------------------------------------------------------
 
@@ -350,3 +363,13 @@ class LandOutput(Output):
         if block is not None:
             self._writer.begin(partial(self._write, block))
             self._rows += block.filled
+
+
+def check_suffix(path: Path, suffixes: tuple[str, ...], what: str) -> None:
+    """Refuse a path whose name ends as that of another format, such as ``forecast.txt`` for NetCDF."""
+    suffix = path.suffix.lower()
+    if suffixes and suffix not in suffixes and suffix[1:].isalpha():
+        raise ValueError(
+            f"The path '{path}' ends with '{path.suffix}', but {what} writes {suffixes[0]}. Give a name with one of "
+            f"{list(suffixes)}, or another output."
+        )

@@ -40,6 +40,8 @@ class LandNetCDFOutput(ChunkedOutput):
         See :class:`~anemoi_ailand.rollout.outputs.land_output.LandOutput`.
     """
 
+    suffixes = (".nc", ".nc4", ".cdf", ".netcdf")
+
     def __init__(self, context: Any, metadata: Any, path: str, *, keep_parts: bool = False, **options: Any) -> None:
         super().__init__(context, metadata, path, **options)
         self.keep_parts = keep_parts

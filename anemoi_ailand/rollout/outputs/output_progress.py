@@ -17,7 +17,7 @@ from anemoi.inference.types import FloatArray, IntArray
 
 from anemoi_ailand.rollout.outputs.buffer import Buffer
 from anemoi_ailand.rollout.outputs.output_frame import Frame
-from anemoi_ailand.support.atomic import partial_path, write_whole
+from anemoi_ailand.support.atomic import child, partial_path, write_whole
 from anemoi_ailand.support.netcdf_writer import date_of, hours_since_epoch
 from anemoi_ailand.support.sphere import same_points
 
@@ -125,7 +125,7 @@ class Progress:
         """Restore the values that waited into an empty buffer."""
         if name is None:
             return
-        path = self.folder / name
+        path = child(self.folder, name)
         if not path.is_file():
             raise FileNotFoundError(f"There is no '{path}', which the restart file names. Start a new run.")
         with np.load(path) as found:

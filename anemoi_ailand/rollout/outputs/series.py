@@ -19,6 +19,7 @@ from anemoi_ailand.rollout.outputs.netcdf_file import NetCDFFile
 from anemoi_ailand.rollout.outputs.output_frame import Block, Frame
 from anemoi_ailand.rollout.step.advance import STEP
 from anemoi_ailand.support.atomic import partial_path, publish, publish_folder
+from anemoi_ailand.support.lock import acquire, release
 from anemoi_ailand.support.netcdf_writer import COORDINATES, HOURS, time_coordinate
 
 if TYPE_CHECKING:
@@ -85,6 +86,7 @@ class _FileSeries(Series, ABC):
 
     def __init__(self, frame: Frame, n_times: int, path: Path) -> None:
         self.path, self.partial = path, partial_path(path)
+        acquire(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         self._chunks = choose_chunks(frame, None, None)
         super().__init__(frame, min(n_times, self._chunks.block), np.dtype(np.float32))
@@ -104,9 +106,33 @@ class _FileSeries(Series, ABC):
             self._write()
             self._block.times.clear()
 
+    def result(self) -> xr.Dataset:
+        """Complete the file and return the series, opened from it."""
+        self._flush()
+        self._publish()
+        release(self.path)
+        return self._reopened()
+
+    def abandon(self) -> None:
+        """Remove what an interrupted run has written."""
+        self._remove()
+        release(self.path)
+
     @abstractmethod
     def _write(self) -> None:
         """Append the block."""
+
+    @abstractmethod
+    def _publish(self) -> None:
+        """Complete the file and give it its name."""
+
+    @abstractmethod
+    def _reopened(self) -> xr.Dataset:
+        """Open the complete file."""
+
+    @abstractmethod
+    def _remove(self) -> None:
+        """Remove the incomplete file."""
 
 
 class _NetCDFSeries(_FileSeries):
@@ -117,15 +143,16 @@ class _NetCDFSeries(_FileSeries):
     def _write(self) -> None:
         self._file.append(self._block)
 
-    def result(self) -> xr.Dataset:
-        self._flush()
+    def _publish(self) -> None:
         self._file.close()
         publish(self.partial, self.path)
+
+    def _reopened(self) -> xr.Dataset:
         import xarray as xr  # slow to import
 
         return xr.open_dataset(self.path, drop_variables="time_bnds").set_coords(_REFERENCE)
 
-    def abandon(self) -> None:
+    def _remove(self) -> None:
         self._file.close()
         self.partial.unlink(missing_ok=True)
 
@@ -146,14 +173,15 @@ class _ZarrSeries(_FileSeries):
         encoding |= {name: {**HOURS, "dtype": "i4"} for name in ("time", _REFERENCE)}
         dataset.to_zarr(self.partial, mode="w", encoding=encoding)
 
-    def result(self) -> xr.Dataset:
-        self._flush()
+    def _publish(self) -> None:
         publish_folder(self.partial, self.path)
+
+    def _reopened(self) -> xr.Dataset:
         import xarray as xr  # slow to import
 
         return xr.open_dataset(self.path, engine="zarr")
 
-    def abandon(self) -> None:
+    def _remove(self) -> None:
         shutil.rmtree(self.partial, ignore_errors=True)
 
 

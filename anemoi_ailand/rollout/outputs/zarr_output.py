@@ -44,6 +44,8 @@ class LandZarrOutput(ChunkedOutput):
         See :class:`~anemoi_ailand.rollout.outputs.land_output.LandOutput`.
     """
 
+    suffixes = (".zarr",)
+
     def __init__(self, context: Any, metadata: Any, path: str, *, compression: int = 1, **options: Any) -> None:
         super().__init__(context, metadata, path, compression=compression, **options)
 

@@ -24,6 +24,7 @@ from anemoi_ailand.rollout.step.checkpoint import LandStep, checkpoint_checksum,
 from anemoi_ailand.rollout.step.compiled_step import choose_execution
 from anemoi_ailand.rollout.step.row_blocks import BlockStep
 from anemoi_ailand.support.checksum import ROLL_OUT, loaded_sha256
+from anemoi_ailand.support.lock import exclusive
 
 LOG = logging.getLogger(__name__)
 
@@ -178,7 +179,7 @@ def reforecast(
         dates, hours, stored.latitudes[where], stored.longitudes[where], None if ids is None else ids[where], names,
         {**attributes, "dataset": str(stored.path)}, run.lead_chunk, run.point_chunk,
     )  # fmt: skip
-    with Progress(steps, progress, "Re-forecasts") as bar, ReforecastFile.create(path, layout) as file:
+    with exclusive(path), Progress(steps, progress, "Re-forecasts") as bar, ReforecastFile.create(path, layout) as file:
         for start, kept, part, values in run.forecasts(bar):
             file.write(start, kept, part, values)
     checker.report("The re-forecast")

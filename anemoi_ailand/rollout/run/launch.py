@@ -22,13 +22,14 @@ from pydantic import ValidationError
 from anemoi_ailand.rollout.run.options import run_options, whole_steps
 from anemoi_ailand.rollout.run.restart import Stopped
 from anemoi_ailand.support.configuration import mistakes
+from anemoi_ailand.support.options import UnknownOption
 from anemoi_ailand.support.packaged import file_or_packaged
 
 #: Runner that offers dry runs and restarts.
 RUNNER = "land-forecaster"
 
 #: Phase in which a run failed.
-Phase = Literal["configuration", "input", "failed", "stopped"]
+Phase = Literal["configuration", "input", "failed", "stopped", "interrupted"]
 
 
 def read_run(
@@ -130,7 +131,7 @@ class Failure(RuntimeError):
     """Failure of a run, by phase.
 
     ``what`` is ``configuration`` (invalid), ``input`` (missing or unsuitable, before the first step), ``failed`` (after
-    the first step was begun) or ``stopped`` (on request).
+    the first step was begun), ``stopped`` (by SIGTERM) or ``interrupted`` (by Ctrl-C).
     """
 
     def __init__(self, what: Phase, error: BaseException) -> None:
@@ -165,6 +166,8 @@ def launch(path: str, overrides: Sequence[str] = (), *, dry_run: bool = False, s
     try:
         runner.execute()
     except Stopped as error:
-        raise Failure("stopped", error) from error
+        raise Failure("interrupted" if error.by_keyboard else "stopped", error) from error
+    except UnknownOption as error:  # of an input whose files had to be opened to know its options
+        raise Failure("configuration", error) from error
     except (ValueError, OSError) as error:
         raise Failure("failed" if getattr(runner, "under_way", False) else "input", error) from error

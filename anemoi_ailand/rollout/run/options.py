@@ -75,6 +75,9 @@ class RunOptions(Strict):
         random for each member, see :class:`~anemoi_ailand.rollout.ensembles.random_rain.RandomRain`.
     threads, block_rows : int, optional
         See :class:`~anemoi_ailand.rollout.step.row_blocks.BlockStep`.
+    trust : bool or str
+        Load checkpoints of unknown checksum, or one of this SHA-256; see
+        :func:`~anemoi_ailand.rollout.step.trust.check_trusted`.
     dry_run : bool
         Check everything and report the cost of the run, without making a step.
     """
@@ -89,6 +92,7 @@ class RunOptions(Strict):
     precipitation: Precipitation = "mean"
     threads: Annotated[int, Field(ge=1)] | None = None
     block_rows: Annotated[int, Field(ge=1)] | None = None
+    trust: bool | str = False
     dry_run: bool = False
 
     @model_validator(mode="after")

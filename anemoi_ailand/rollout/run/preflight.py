@@ -61,6 +61,8 @@ def check_coverage(dates: np.ndarray | None, start: datetime, lead: timedelta) -
         raise ValueError(f"`date` is {start}, with a time zone. Give UTC without a time zone.")
     if dates is None:
         return
+    if not dates.size:
+        raise ValueError("The input has no dates: its period is empty. Correct its `start` and `end`.")
     needed = np.arange(1, lead // STEP + 1) * np.timedelta64(STEP, "s") + np.datetime64(start, "s")
     missing = needed[~np.isin(needed, dates)]
     if missing.size:

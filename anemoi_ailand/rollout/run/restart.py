@@ -108,31 +108,40 @@ class Restarts:
 
 
 class Stopped(RuntimeError):
-    """The run was stopped on request."""
+    """The run was stopped on request: ``by_keyboard`` (Ctrl-C), or by SIGTERM."""
+
+    by_keyboard = False
 
 
 class StopRequest:
-    """Context that records SIGTERM; only in the main thread, where Python handles signals."""
+    """Context that records SIGTERM and Ctrl-C; only in the main thread, where Python handles signals.
+
+    A second Ctrl-C interrupts at once.
+    """
 
     def __init__(self) -> None:
-        self.asked = False
-        self._before: Any = None
+        self.asked = self.by_keyboard = False
+        self._before: dict[int, Any] = {}
 
     def __enter__(self) -> StopRequest:
         if threading.current_thread() is threading.main_thread():
-            self._before = signal.signal(signal.SIGTERM, self._ask)
+            self._before = {number: signal.signal(number, self._ask) for number in (signal.SIGTERM, signal.SIGINT)}
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._before is not None:
-            signal.signal(signal.SIGTERM, self._before)
+        for number, before in self._before.items():
+            signal.signal(number, before)
 
     def obey(self, date: datetime, *, restartable: bool) -> None:
         """Raise :class:`Stopped` if a stop was requested, with the date and whether the run can be resumed."""
         if self.asked:
             how = "Start it again to resume." if restartable else "It has no `restart` and must start again."
-            raise Stopped(f"The run was stopped on request after {date:%Y-%m-%d %H:%M}. {how}")
+            stopped = Stopped(f"The run was stopped on request after {date:%Y-%m-%d %H:%M}. {how}")
+            stopped.by_keyboard = self.by_keyboard
+            raise stopped
 
-    def _ask(self, _number: int, _frame: FrameType | None) -> None:
+    def _ask(self, number: int, _frame: FrameType | None) -> None:
+        if number == signal.SIGINT and self.by_keyboard:
+            raise KeyboardInterrupt
         LOG.warning("Stop requested: the run ends after this step")
-        self.asked = True
+        self.asked, self.by_keyboard = True, number == signal.SIGINT

@@ -10,7 +10,8 @@ import errno
 import json
 import logging
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
+from pathlib import Path
 from typing import Any, cast
 from zipfile import BadZipFile
 
@@ -20,8 +21,9 @@ from anemoi.inference.runner import Runner, RunnerClasses
 from anemoi.utils.dates import as_timedelta
 
 from anemoi_ailand.constants import STEP, STEP_HOURS
+from anemoi_ailand.data.anemoi_dataset import check_finished
 from anemoi_ailand.data.plausibility.checker import Checker
-from anemoi_ailand.hosts.anemoi_inference import RunnerHooks, has_single_dates, share_netcdf_lock
+from anemoi_ailand.hosts.anemoi_inference import RunnerHooks, dataset_paths, has_single_dates, share_netcdf_lock
 from anemoi_ailand.rollout.ensembles.ensemble import SINGLE, Ensemble
 from anemoi_ailand.rollout.forcing.common_points import on_same_points
 from anemoi_ailand.rollout.forcing.file_input import EcLandInput
@@ -50,6 +52,9 @@ from anemoi_ailand.rollout.step.land_state import LandState
 from anemoi_ailand.rollout.step.pretrained import checkpoint_path
 from anemoi_ailand.rollout.step.row_blocks import BlockStep, steps_at_once
 from anemoi_ailand.rollout.step.state_file import warn_of_other_execution
+from anemoi_ailand.rollout.step.trust import check_trusted, check_whole
+from anemoi_ailand.rollout.step.weights_file import is_weights
+from anemoi_ailand.support.lock import exclusive
 from anemoi_ailand.support.netcdf_lock import NETCDF_LOCK
 from anemoi_ailand.variables import HOURLY_RAIN
 
@@ -93,10 +98,16 @@ class LandForecasterRunner(RunnerHooks, Runner):
 
     def __init__(self, config: Any, **options: Any) -> None:
         self.options = run_options(options)
+        path, known = None, False
         if isinstance(config.checkpoint, str):  # else a location to download from
-            config = config.model_copy(
-                update={"checkpoint": str(existing_checkpoint(checkpoint_path(config.checkpoint)))}
-            )
+            path = existing_checkpoint(checkpoint_path(config.checkpoint))
+            if is_weights(path):
+                raise ValueError(
+                    f"'{path}' has weights without the metadata that anemoi-inference needs. Give the checkpoint; "
+                    "`ail.load` and the other commands take the weights."
+                )
+            known = check_whole(path)
+            config = config.model_copy(update={"checkpoint": str(path)})
             config = mapped_inputs(config)
         classes = RunnerClasses(tensor_handler=LandTensorHandler, metadata=LandMetadata)
         try:
@@ -107,6 +118,8 @@ class LandForecasterRunner(RunnerHooks, Runner):
                 "that the training writes."
             ) from error
         check_task(self.checkpoint.task, self.config.checkpoint)
+        if path is not None:
+            check_trusted(path, known, self._trust)
         self._restarts: Restarts | None = None
         self._resumed: Restart | None = None
         # set by `execute`; `run` called directly with states does without
@@ -126,20 +139,26 @@ class LandForecasterRunner(RunnerHooks, Runner):
         return next(iter(self.tensor_handlers))
 
     @property
+    def _trust(self) -> bool | str | None:
+        return self.options.trust or None
+
+    @property
     def _steps(self) -> int:
         return as_timedelta(self.config.lead_time) // STEP
 
     def execute(self) -> None:
-        """Check that the run can be completed, then run or resume it."""
-        self._check()
-        if self.verbosity == 0:
-            logging.getLogger("anemoi.utils.timer").setLevel(logging.WARNING)
-        with StopRequest() as self._stop:
-            super().execute()
-        if self._restarts is not None and not self.options.dry_run:
-            self._restarts.remove()
+        """Check that the run can be completed, then run or resume it; nobody else writes its files meanwhile."""
+        with ExitStack() as held:
+            self._check(held)
+            if self.verbosity == 0:
+                logging.getLogger("anemoi.utils.timer").setLevel(logging.WARNING)
+            with StopRequest() as self._stop:
+                super().execute()
+            if self._restarts is not None and not self.options.dry_run:
+                self._restarts.remove()
 
-    def _check(self) -> None:
+    def _check(self, held: ExitStack | None = None) -> None:
+        """Check everything before the first step; ``held`` takes the locks of what the run writes."""
         lead = as_timedelta(self.config.lead_time)
         if lead <= datetime.timedelta(0) or lead % STEP:
             raise ValueError(
@@ -147,6 +166,8 @@ class LandForecasterRunner(RunnerHooks, Runner):
                 "Give e.g. 30d or 6h."
             )
         for name, forcing in self.dynamic_forcings_inputs.items():
+            for path in (*dataset_paths(forcing), *dataset_paths(self.prognostics_inputs[name])):
+                check_finished(path)
             date = self.reference_date or self.prognostics_inputs[name].default_initial_date()
             check_coverage(available_dates(forcing), date, lead)
         _refuse_unsupported(self.config)
@@ -156,6 +177,12 @@ class LandForecasterRunner(RunnerHooks, Runner):
         check_outputs(self._writers, restart=restart is not None)
         if self.options.dry_run:
             self.outputs = {name: _NoOutput() for name in self.outputs}  # type: ignore[misc]
+        elif held is not None:
+            for written in (getattr(leaf, "path", None) for leaf in self._writers):
+                if written:
+                    held.enter_context(exclusive(Path(written)))
+            if restart is not None:
+                held.enter_context(exclusive(restart.folder))
         if restart is None:
             return
         self._restarts = Restarts(restart.folder, self._identity(), checkpoint_checksum(self._path), restart.keep)
@@ -273,7 +300,11 @@ class LandForecasterRunner(RunnerHooks, Runner):
             if self.options.dry_run and self.device.type == "cpu":  # only a run compiles: take what there is
                 chosen, work = "plain" if chosen == "plain" else "auto", 0
             paths = [self._path, *self._other_checkpoints]
-            self._steps_opened = [open_step(p, self.device, chosen, work, self.options.precipitation) for p in paths]
+            trust = [self._trust, *([self._trust is True or None] * (len(paths) - 1))]  # a checksum is of one file
+            self._steps_opened = [
+                open_step(p, self.device, chosen, work, self.options.precipitation, known)
+                for p, known in zip(paths, trust, strict=True)
+            ]
             start = self.prognostics_inputs[self._dataset]
             if stopped:
                 warn_of_other_execution("The stopped run", stopped, self.execution)

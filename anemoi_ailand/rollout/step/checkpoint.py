@@ -22,6 +22,8 @@ from anemoi_ailand.constants import TASK_NAME, Precipitation
 from anemoi_ailand.hosts.anemoi_models import load_model, widen_normaliser
 from anemoi_ailand.rollout.step.batch_invariance import make_batch_invariant, padded_rows
 from anemoi_ailand.rollout.step.pretrained import checkpoint_path, pretrained_names
+from anemoi_ailand.rollout.step.trust import check_trusted, check_whole
+from anemoi_ailand.rollout.step.weights_file import is_weights, read_about, read_weights
 from anemoi_ailand.support.checksum import file_sha256
 from anemoi_ailand.support.disk_errors import not_found
 from anemoi_ailand.variables import HOURLY_RAIN
@@ -95,16 +97,21 @@ class LandStep:
         return self(torch.stack([start, end]))
 
 
-def load_step(path: str | Path, device: str | torch.device = "cpu") -> LandStep:
-    """Load the model of an inference checkpoint, as anemoi-inference does.
+def load_step(
+    path: str | Path, device: str | torch.device = "cpu", trust: bool | str | None = None
+) -> LandStep:  # fmt: skip
+    """Load the model of an inference checkpoint, as anemoi-inference does, or of a file of weights.
 
     Parameters
     ----------
     path : str or Path
-        Inference checkpoint, or the name of a pretrained network. Packaged checkpoints are verified by checksum before
-        they are unpickled; unpickling executes code, so load only checkpoints that you trust.
+        Inference checkpoint, file of weights (``*.safetensors``), or the name of a pretrained network. A checkpoint is
+        a pickle, and unpickling executes code: its checksum must be known, or the user trust it.
     device : str or torch.device
         Device of the model.
+    trust : bool or str, optional
+        Load a checkpoint of unknown checksum, or one of this SHA-256; see
+        :func:`~anemoi_ailand.rollout.step.trust.check_trusted`.
 
     Returns
     -------
@@ -116,8 +123,8 @@ def load_step(path: str | Path, device: str | torch.device = "cpu") -> LandStep:
     FileNotFoundError
         The file does not exist.
     ValueError
-        The file is not an inference checkpoint, belongs to another task, or is a damaged pretrained checkpoint; the
-        device is not available.
+        The file is not an inference checkpoint, belongs to another task, is damaged, or is not trusted; the device is
+        not available.
 
     Examples
     --------
@@ -128,6 +135,9 @@ def load_step(path: str | Path, device: str | torch.device = "cpu") -> LandStep:
     """
     path = existing_checkpoint(checkpoint_path(path))
     check_device(device)
+    if is_weights(path):
+        return _of_weights(path, torch.device(device), trust)
+    known = check_whole(path)
     checkpoint = Checkpoint(str(path))
     try:
         task = checkpoint.task
@@ -138,6 +148,7 @@ def load_step(path: str | Path, device: str | torch.device = "cpu") -> LandStep:
             "that the training writes."
         ) from error
     check_task(task, path)
+    check_trusted(path, known, trust)
     model = load_model(path, device).to(device).eval()
     make_batch_invariant(model.model)
     step = LandStep(
@@ -150,6 +161,14 @@ def load_step(path: str | Path, device: str | torch.device = "cpu") -> LandStep:
     )
     LOG.debug("Land model from %s: %s -> %s", path, step.inputs, step.outputs)
     return step
+
+
+def _of_weights(path: Path, device: torch.device, trust: bool | str | None) -> LandStep:
+    model, about = read_weights(path, trust=bool(trust))
+    check_task(about["task"], path)
+    model = model.to(device).eval()
+    make_batch_invariant(model.model)
+    return LandStep(model, about["dataset"], tuple(about["inputs"]), tuple(about["outputs"]), path, device)
 
 
 def with_precipitation(step: LandStep, precipitation: str) -> LandStep:
@@ -225,6 +244,8 @@ def checkpoint_checksum(path: Path) -> str:
 def training_origin(path: Path) -> str:
     """Return date and versions of the training, as far as a checkpoint states them, as text."""
     try:
+        if is_weights(path):
+            return str(read_about(path)["trained"])
         found = load_metadata(str(path)).get("provenance_training") or {}
         versions = found.get("module_versions") or {}
     except Exception:  # another kind of file, as in tests: nothing is known

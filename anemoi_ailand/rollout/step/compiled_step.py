@@ -59,13 +59,13 @@ CACHE = "AILAND_CACHE"
 
 def open_step(
     checkpoint: str | Path, device: str | torch.device = "cpu", execution: str = "auto", point_steps: int = 0,
-    precipitation: str = "mean",
+    precipitation: str = "mean", trust: bool | str | None = None,
 ) -> LandStep:  # fmt: skip
     """Load a checkpoint as :func:`~anemoi_ailand.rollout.step.checkpoint.load_step` does, for many steps.
 
     Parameters
     ----------
-    checkpoint, device
+    checkpoint, device, trust
         See :func:`~anemoi_ailand.rollout.step.checkpoint.load_step`, which gives the errors.
     execution : {'auto', 'plain', 'compiled'}
         ``compiled`` makes the compiled step if it is not there, which takes a few minutes once; without a C++
@@ -78,7 +78,8 @@ def open_step(
         read hourly rain are files of their own.
     """
     check_execution(execution)
-    return choose_execution(with_precipitation(load_step(checkpoint, device), precipitation), execution, point_steps)
+    step = with_precipitation(load_step(checkpoint, device, trust), precipitation)
+    return choose_execution(step, execution, point_steps)
 
 
 def choose_execution(step: LandStep, execution: str, point_steps: int) -> LandStep:

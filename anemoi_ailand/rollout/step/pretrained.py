@@ -95,6 +95,11 @@ def pretrained_checkpoint(name: str = DEFAULT) -> Path:
     return path
 
 
+def is_packaged(path: Path) -> bool:
+    """Return whether a file is one of the package, also by a link."""
+    return folder("pretrained").resolve() in (path.parent.resolve(), path.resolve().parent)
+
+
 def checkpoint_path(given: str | Path) -> Path:
     """Resolve a checkpoint given by its path or by the name of a packaged network.
 
@@ -103,6 +108,5 @@ def checkpoint_path(given: str | Path) -> Path:
     """
     path = Path(given).expanduser()
     if path.is_file():
-        inside = folder("pretrained").resolve() in (path.parent.resolve(), path.resolve().parent)  # also by a link
-        return pretrained_checkpoint(path.resolve().stem) if inside else path
+        return pretrained_checkpoint(path.resolve().stem) if is_packaged(path) else path
     return pretrained_checkpoint(str(given)) if str(given) in pretrained_names() else path

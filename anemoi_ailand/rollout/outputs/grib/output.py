@@ -34,7 +34,7 @@ from anemoi_ailand.rollout.outputs.land_output import LandOutput
 from anemoi_ailand.rollout.outputs.output_columns import MEAN, Column
 from anemoi_ailand.rollout.outputs.output_frame import Block
 from anemoi_ailand.rollout.outputs.output_progress import KEPT, save_arrays
-from anemoi_ailand.support.atomic import publish
+from anemoi_ailand.support.atomic import child, publish
 from anemoi_ailand.support.eccodes import eccodes
 from anemoi_ailand.support.netcdf_writer import add_points, new_file
 from anemoi_ailand.variables import variable
@@ -95,6 +95,8 @@ class LandGribOutput(LandOutput):
     FileNotFoundError
         The template of the grid does not exist.
     """
+
+    suffixes = (".grib", ".grib2", ".grib1", ".grb", ".grb2")
 
     def __init__(
         self,
@@ -265,7 +267,7 @@ class LandGribOutput(LandOutput):
                 "restart file. Use an older restart, or start a new run."
             )
         self._prepare()
-        self._sums = {} if secured["sums"] is None else self._stored(self.work / secured["sums"])
+        self._sums = {} if secured["sums"] is None else self._stored(child(self.work, secured["sums"]))
         self._file = self.partial.open("r+b")
         self._file.truncate(secured["bytes"])
         self._file.seek(secured["bytes"])

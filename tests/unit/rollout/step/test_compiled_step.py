@@ -124,7 +124,7 @@ def test_what_cannot_be_compiled_runs_plain_with_a_warning(cause, monkeypatch, t
         raise RuntimeError("no space")
 
     step = CLOSED.land_step() if cause != "network" else case.with_network(lambda y: y)
-    monkeypatch.setattr(module, "load_step", lambda path, device: step)
+    monkeypatch.setattr(module, "load_step", lambda path, device, trust: step)
     monkeypatch.setattr(module, "make_compiled", fails)
     if cause == "compiler":
         monkeypatch.setenv("CXX", "no-such-compiler")

@@ -1,0 +1,256 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""Catalogue of faults: one wrong thing each, and the class and words of the message that it must give.
+
+``tools/make_reliability.py`` writes it as a table.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One wrong thing, given by ``options`` of a command or by a function of this ``name`` in the test of its table.
+
+    ``words`` is a regular expression that the message matches; a case that is fine has none. ``code`` is the exit code
+    of a command.
+    """
+
+    name: str
+    expected: Literal["error", "warning", "fine"]
+    words: str = ""
+    options: tuple[str, ...] = ()
+    code: int = 1
+
+
+def _misspelt(option: str, nearest: str) -> Fault:
+    key = option.lstrip("+").partition("=")[0]
+
+    return Fault(f"misspelt key `{key}`", "error", rf"'{key}' is not an option. Nearest: \['{nearest}'\]", (option,))
+
+
+_WEIGHTS = "training.scalers.datasets.data.general_variable.weights"
+_VALIDATION, _TRAINING = "dataloader.validation.datasets.data", "dataloader.training.datasets.data"
+
+#: Options of `anemoi-training train --config-name ailand`, found before any data are opened.
+TRAINING = (
+    _misspelt("+land.point=54", "points"),
+    _misspelt("+land.state_nois=0.1", "state_noise"),
+    _misspelt("+training.max_epoch=2", "max_epochs"),
+    _misspelt("+training.max_step=2", "max_steps"),
+    _misspelt("+training.optimization.lrr=1.0e-3", "lr"),
+    _misspelt("+optimization=fast", "training.optimization"),
+    _misspelt("+training.optimization.lr_scheduler.warmup=10", "warmup_t"),
+    _misspelt("+training.gradient_clip.value=1.0", "val"),
+    _misspelt("+training.method.detachevery=8", "detach_every"),
+    _misspelt("+training.scalers.datasets.data.general_variable.weight=2.0", "weights"),
+    _misspelt("+dataloader.batchsize=2", "batch_size"),
+    _misspelt("+dataloader.batch_size.train=3", "training"),
+    _misspelt("+dataloader.num_worker=3", "num_workers"),
+    _misspelt(f"+{_TRAINING}.ende=2020", "end"),
+    _misspelt("+diagnostics.progressbar=1", "progress_bar"),
+    _misspelt("+diagnostics.progress_bar.refresh_rat=3", "refresh_rate"),
+    _misspelt("+diagnostics.log.mlflow.enable=true", "enabled"),
+    _misspelt("+diagnostics.checkpoint.every_n_epoch=1", "every_n_epochs"),
+    _misspelt("+system.outputs=elsewhere", "output"),
+    _misspelt("+system.output.checkpoint=elsewhere", "checkpoints"),
+    _misspelt("+system.input.datset=d.zarr", "dataset"),
+    _misspelt("+system.hardware.num_gpu_per_node=2", "num_gpus_per_node"),
+    Fault("unknown key in `data`", "error", "'data.diagnostics' is not an option. Available",
+          ("+data.diagnostics=[gpp]",)),
+    Fault("option of a callback that it lacks", "error", "diagnostics.callbacks.0.date' is not an option",
+          ("+diagnostics.callbacks.0.date=3",)),
+    Fault("weight of an unknown variable", "error", r"weight for 'swlv1', .* Nearest: \['swvl1'\]",
+          (f"+{_WEIGHTS}.swlv1=2.0",)),
+    Fault("weight of an input", "error", "weight for 't', which is an input only", (f"+{_WEIGHTS}.t=2.0",)),
+    Fault("unknown variable in a list", "error", r"'swlv1', which is not in the table. Nearest: \['swvl1'\]",
+          ("land.prognostic.water=[swlv1,swvl2,swvl3,swvl4]",)),
+    Fault("variable in two lists", "error", "'t' is in 'land.forcing.weather' and in 'land.forcing.albedo'",
+          ("land.forcing.albedo=[t]",)),
+    Fault("unknown variable in a list of the normaliser", "error", "normalizer.config.max' has 'zz'",
+          ("data.datasets.data.processors.normalizer.config.max=[zz]",)),
+    Fault("validation inside training", "error", r"validation \(2019-01-01 to 2021-12-31\) has dates of the training",
+          (f"{_VALIDATION}.start=2019",)),
+    Fault("training without an end", "error", r"dates of the training \(2018-01-01 to the last date\)",
+          (f"{_TRAINING}.end=null",)),
+    Fault("validation shares a day", "error", "has dates of the training", (f"{_VALIDATION}.start=2020-12-31",)),
+    Fault("validation inside another dataset of the training", "error",
+          r"dates of the training \(2021-01-01 to 2021-06-30\)",
+          ("land.others=[{dataset: d.zarr, start: 2021-01, end: 2021-06}]",)),
+    Fault("an empty period", "error", "The period of the training ends on 2017-12-31, before it begins on 2018-01-01",
+          (f"{_TRAINING}.end=2017",)),
+    Fault("another dataset with the dates of the validation", "fine", "",
+          ("land.others=[{dataset: other.zarr, start: 2021, end: 2021}]",)),
+    Fault("shared dates, asked for", "fine", "", (f"{_VALIDATION}.start=2019", "land.shared_dates=true")),
+    Fault("value of the user's own, read by an interpolation", "fine", "",
+          ("+my.rate=1.0e-3", "training.optimization.lr=${my.rate}")),
+    Fault("group of variables with a name of the user's own", "fine", "", ("+land.prognostic.carbon=[]",)),
+    Fault("option of a schema that no packaged file has", "fine", "", ("+training.preferred_blas_backend=cublas",)),
+    Fault("further options of a dataset", "fine", "", (f"+{_TRAINING}.dataset_config.skip_missing_dates=true",)),
+)  # fmt: skip
+
+
+def _run(name: str, words: str, *options: str, code: int = 3) -> Fault:
+    return Fault(name, "error", words, options, code)
+
+
+_OUT = "output.land-netcdf"
+_RUNNER = "runner.land-forecaster"
+
+#: Options of `anemoi-ailand run inference/rollout-files`, found before the first step; 2: configuration, 3: input.
+RUN = (
+    _run("misspelt key of the run", r"'lead_tme' is not an option. Nearest: \['lead_time'\]", "lead_tme=1d", code=2),
+    _run("misspelt key of the input", r"The layout 'reference' has no option 'pth'. Nearest: \['path'\]",
+         "input.ecland.pth=x", code=2),
+    _run("misspelt layout option", r"has no option 'layuot'. Nearest: \['layout'\]",
+         "input.ecland.layuot=land", code=2),
+    _run("misspelt key of the output", r"has no option 'pth'. Nearest: \['path'\]", f"{_OUT}.pth=x", code=2),
+    _run("misspelt key of the runner", r"'threds' is not an option. Nearest: \['threads'\]", f"{_RUNNER}.threds=2",
+         code=2),
+    _run("misspelt key of the restart", r"'restart.evry' is not an option. Nearest: \['every'\]",
+         f"{_RUNNER}.restart.evry=1d", code=2),
+    _run("option without a value", "'lead_time' is not of the form key=value", "lead_time", code=2),
+    _run("another runner", "has the runner 'default', but the land needs", "runner=default", code=2),
+    _run("unknown device", "the `device` gpuu: Expected one of cpu, cuda", "device=gpuu", code=2),
+    _run("a GPU that is not there", "the `device` cuda:7, which this machine lacks", "device=cuda:7", code=2),
+    _run("month 13", "month must be in 1..12", "date=2021-13-01", code=2),
+    _run("a word as a date", "Invalid datetime 'tomorrow'", "date=tomorrow", code=2),
+    _run("no length", "not a positive multiple of 6 h", "lead_time=0h", code=2),
+    _run("a length between steps", "not a positive multiple of 6 h", "lead_time=5h", code=2),
+    _run("a word as a length", "it is not a duration", "lead_time=soon", code=2),
+    _run("no threads", "greater than or equal to 1", f"{_RUNNER}.threads=0", code=2),
+    _run("unknown treatment of forcing", "Input should be 'error', 'hold' or 'clip'", f"{_RUNNER}.bad_forcing=ignore",
+         code=2),
+    _run("unknown execution", "Input should be 'auto', 'plain' or 'compiled'", f"{_RUNNER}.execution=fast", code=2),
+    _run("ensemble without spread", "all members would be the same", f"{_RUNNER}.ensemble.members=2", code=2),
+    _run("a number as a precision", "Input should be a valid string", "precision=16", code=2),
+    _run("a configuration that is not there", "There is no configuration 'inference/nowhere'", code=2),
+    _run("a date before the data", "needs forcing at 1950-01-01T06:00:00 .4 of 4 stamps are missing",
+         "date=1950-01-01"),
+    _run("a run beyond the data", r"needs forcing at 2023-01-01T00:00:00", "date=2022-12-30", "lead_time=5d"),
+    _run("files that are not there", "No file matches '/nowhere/x.nc'", "input.ecland.path=/nowhere/x.nc"),
+    _run("a folder without data", "has no files of data", "input.ecland.path=."),
+    _run("unknown layout", "There is no layout 'natve'", "input.ecland.layout=natve"),
+    _run("a checkpoint that is not there", "There is no checkpoint 'nothing.ckpt'", "checkpoint=nothing.ckpt"),
+    _run("NetCDF called text", r"'forecast.txt' ends with '.txt', but LandNetCDFOutput writes .nc",
+         f"{_OUT}.path=forecast.txt"),
+    _run("NetCDF called zarr", "ends with '.zarr'", f"{_OUT}.path=forecast.zarr"),
+    _run("a folder that cannot be made", "cannot be written to the folder", f"{_OUT}.path=/proc/x/forecast.nc"),
+    _run("unknown variable of the output", r"names \['swlv1'\], but the model predicts", f"{_OUT}.variables=[swlv1]"),
+    _run("a point that is not there", r"has \[1000\], and the run has 44 points", f"{_OUT}.points.indices=[1000]"),
+    _run("unknown period of means", "`means` is 'week'", f"{_OUT}.means=week"),
+    _run("unknown level of compression", "`compression` is 33", f"{_OUT}.compression=33"),
+    _run("an output between steps", "`output_frequency` is 5h, which is not a multiple of 6:00:00",
+         "output_frequency=5h"),
+    _run("unknown pre-processor", "Cannot find 'foo'", "pre_processors=[foo]"),
+)  # fmt: skip
+
+#: Arguments of other commands; `{dataset}` is one from March to May 2020.
+COMMANDS = (
+    _run("unknown command", "There is no command 'evalute'. Nearest", "evalute", code=2),
+    _run("unknown option", "There is no option '--datset'", "site", "--datset", "d.zarr", code=2),
+    _run("site without a dataset", "There is no dataset 'nowhere.zarr'", "site", "--lat", "50", "--lon", "7",
+         "--dataset", "nowhere.zarr", code=1),
+    _run("latitude 500", "Latitude 500 of '500N_7E' is not from -90 to 90", "site", "--lat", "500", "--lon", "7",
+         "--dataset", "{dataset}", code=1),
+    _run("site far from all points", "The nearest of 44 points is more than 100 km away", "site", "--lat", "50",
+         "--lon", "7", "--dataset", "{dataset}", code=1),
+    _run("re-forecasts without a dataset", "There is no dataset 'nowhere.zarr'", "reforecast", "--dataset",
+         "nowhere.zarr", "--starts", "2020-04-01", code=1),
+    _run("re-forecasts before the data", "is not covered by", "reforecast", "--dataset", "{dataset}", "--starts",
+         "1990-04-01", code=1),
+    _run("re-forecasts on an unknown device", "The device 'gpuu' is not available here", "reforecast", "--dataset",
+         "{dataset}", "--starts", "2020-04-01", "--device", "gpuu", code=1),
+    _run("an empty period of re-forecasts", "No start date lies between 2020-05-01", "reforecast", "--dataset",
+         "{dataset}", "--first", "2020-05-01", "--last", "2020-04-01", code=1),
+    _run("unknown variable of re-forecasts", r"names \['swlv1'\]", "reforecast", "--dataset", "{dataset}", "--starts",
+         "2020-04-01", "--variables", "swlv1", code=1),
+    _run("evaluation without a dataset", "There is no file or dataset 'nowhere.zarr'", "evaluate",
+         "dataset=nowhere.zarr", code=1),
+    _run("misspelt key of an evaluation", r"'datset' is not an option. Nearest: \['dataset'\]", "evaluate",
+         "datset=d.zarr", code=1),
+    _run("an empty period of an evaluation", "the period ends on 2020-04-01, before it starts", "evaluate",
+         "dataset={dataset}", "protocol_b.start=2020-05-01", "protocol_b.end=2020-04-01", code=1),
+    _run("a year that the dataset lacks", "No integration of 90 days fits into 1999", "evaluate", "dataset={dataset}",
+         "protocol_a.year=1999", code=1),
+    _run("stability without a dataset", "There is no dataset 'nowhere.zarr'", "stability", "--dataset", "nowhere.zarr",
+         code=1),
+    _run("stability without a whole year", "has no whole year", "stability", "--dataset", "{dataset}", code=1),
+    _run("export of nothing", "There is no checkpoint 'x.ckpt'", "export", "--checkpoint", "x.ckpt", "--output",
+         "x.onnx", code=1),
+    _run("export to an unknown format", "must be an ONNX file", "export", "--output", "x.txt", code=1),
+    _run("compiling nothing", "There is no checkpoint 'x.ckpt'", "compile", "x.ckpt", code=1),
+    _run("unknown network of the package", "There is no pretrained network 'ailnad'", "pretrained", "ailnad", code=1),
+    _run("unknown configuration", r"There is no 'training/ailnad' .* Nearest: \['training/ailand'", "configs",
+         "training/ailnad", code=1),
+    _run("tower without a file", "There is no tower file 'nowhere.csv'", "tower", "nowhere.csv", code=1),
+    _run("a run of an empty period", "The input has no dates: its period is empty", "run", "empty.yaml", code=3),
+    _run("a run from a dataset that is not there", "nothing found at path 'nowhere.zarr'", "run", "nowhere.yaml",
+         code=3),
+    _run("a run after a dataset", r"needs forcing at 2020-06-01T06:00:00", "run", "late.yaml", code=3),
+)  # fmt: skip
+
+#: Files, processes and disks; each is provoked by the test that looks up its words.
+FILES = (
+    Fault("64 flipped bytes in a checkpoint with a record", "error", "is damaged or was exchanged, and is not loaded"),
+    Fault(
+        "64 flipped bytes in a checkpoint without a record",
+        "error",
+        "is damaged and is not loaded|is not an inference checkpoint",
+    ),
+    Fault("64 flipped bytes in a file of weights", "error", "damaged"),
+    Fault("an exchanged ONNX graph", "error", "is damaged: its SHA-256 is not the one in"),
+    Fault(
+        "a checkpoint of unknown checksum",
+        "error",
+        "Python pickle, which can execute anything.*If you trust its source",
+    ),
+    Fault("a checkpoint of unknown checksum, trusted", "warning", "loaded on trust: no checksum of it is known"),
+    Fault(
+        "a checkpoint of another checksum than the one told", "error", "has SHA-256 [0-9a-f]{64}, not .* is not loaded"
+    ),
+    Fault("a record of another form", "error", "is not 'CHECKSUM  inference-best.ckpt', as `sha256sum"),
+    Fault(
+        "weights that name a class of another package", "error", "they name the class antigravity.Model, and importing"
+    ),
+    Fault("weights that name a function", "error", "which is not a module of torch"),
+    Fault("a network that has more than tensors and JSON", "error", "which is neither a tensor nor JSON"),
+    Fault("weights as the checkpoint of a run", "error", "without the metadata that anemoi-inference needs", code=3),
+    Fault(
+        "more points a sample than the dataset has", "error", "`land.points` is 100000, but .*has 44 points to train on"
+    ),
+    Fault(
+        "a second run on an output", "error", "f.nc' is in use by process [0-9]+ on .*Wait until it has ended", code=3
+    ),
+    Fault("a second training in a folder", "error", "is in use by process [0-9]+ on"),
+    Fault("a second run on a restart folder", "error", "restarts' is in use by process", code=3),
+    Fault(
+        "Ctrl-C during a run",
+        "error",
+        "interrupted: The run was stopped on request after .*Start it again to resume",
+        code=130,
+    ),
+    Fault("SIGKILL during a run", "fine"),
+    Fault("SIGKILL while a result is exchanged", "fine"),
+    Fault("a file of forcing is changed under a run", "error", "was changed while it was being read"),
+    Fault("a file of forcing is removed under a run", "error", "was removed while it was being read"),
+    Fault("a name in a restart file that leads elsewhere", "error", "is not the name of a file in"),
+    Fault(
+        "SIGKILL during `anemoi-datasets create`", "error", "is not complete: `anemoi-datasets create` was interrupted"
+    ),
+    Fault("a full disk", "error", "No space left to write '.*scores.nc'.*1,000 bytes are free"),
+    Fault("a file system without locks", "warning", "cannot be locked .*do not write it from two programs at once"),
+)
+
+#: All tables by the heading of each.
+TABLES = {"Trainings": TRAINING, "Runs": RUN, "Other commands": COMMANDS, "Files and processes": FILES}
+
+
+def words(name: str) -> str:
+    """Return the words of a fault of :data:`FILES`."""
+    (found,) = (fault for fault in FILES if fault.name == name)
+    return found.words

@@ -1,0 +1,74 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""Commands with one wrong argument or option each: an exit code and a sentence, no traceback, and nothing left."""
+
+import re
+import sys
+import threading
+
+import pytest
+
+from anemoi_ailand.__main__ import main
+from anemoi_ailand.commands.run import CODES
+from anemoi_ailand.rollout.run.launch import Failure, launch
+from tests.faults.faults import COMMANDS, RUN
+
+FILES = "inference/rollout-files"
+
+
+def failure(fault):
+    """Exit code and message of a run of the packaged sample, which stops before its first step."""
+    chosen = "inference/nowhere" if fault.name == "a configuration that is not there" else FILES
+    given = {option.partition("=")[0] for option in fault.options}
+    usual = [o for o in ("date=2021-01-01", "lead_time=1d") if o.partition("=")[0] not in given]
+    try:
+        launch(chosen, [*usual, *fault.options])
+    except Failure as error:
+        return CODES[error.what], str(error)
+    return 0, ""
+
+
+def test_runs(tmp_path, monkeypatch):
+    """Every wrong option has its code and words, and no output is left."""
+    monkeypatch.chdir(tmp_path)
+    found = {fault.name: failure(fault) for fault in RUN}
+    assert len(found) == len(RUN)
+    wrong = {
+        fault.name: found[fault.name]
+        for fault in RUN
+        if found[fault.name][0] != fault.code or not re.search(fault.words, found[fault.name][1])
+    }
+    assert not wrong
+    assert list(tmp_path.iterdir()) == []
+    assert not [t for t in threading.enumerate() if t.name.startswith("ReadAhead")]
+
+
+def ended(arguments, capsys, monkeypatch):
+    """Exit code and standard error of a command."""
+    monkeypatch.setattr(sys, "argv", ["anemoi-ailand", *arguments])
+    with pytest.raises(SystemExit) as end:
+        main()
+    return end.value.code, capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_other_commands(dataset, tmp_path, monkeypatch, capsys):
+    """Every wrong argument has its code and words, and no traceback."""
+    monkeypatch.chdir(tmp_path)
+    period = {"empty": "2020-05-01, end: 2020-04-01", "late": "2020-03-01", "nowhere": "2020-03-01"}
+    for name, dates in period.items():
+        path = "nowhere.zarr" if name == "nowhere" else dataset
+        (tmp_path / f"{name}.yaml").write_text(
+            f"checkpoint: ailand\nrunner: land-forecaster\nlead_time: 1d\noutput: {{land-netcdf: {{path: f.nc}}}}\n"
+            f"date: {'2020-06-01' if name == 'late' else '2020-04-01'}\n"
+            f"input: {{dataset: {{dataset: {path}, start: {dates}}}}}\n"
+        )
+    wrong = {}
+    for fault in COMMANDS:
+        arguments = [a.replace("{dataset}", str(dataset)) for a in fault.options]
+        code, said = ended(arguments, capsys, monkeypatch)
+        if code != fault.code or not re.search(fault.words, said) or "Traceback" in said:
+            wrong[fault.name] = code, said[-500:]
+    assert not wrong
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["empty.yaml", "late.yaml", "nowhere.yaml"]
