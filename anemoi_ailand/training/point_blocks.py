@@ -198,11 +198,12 @@ class PointBlocks(Callback):
                 f"`land.resident_gb`, and its pool of windows is shared with forked processes. Set it to null."
             )
         ranks = max(1, trainer.world_size // max(1, trainer.num_nodes))
-        memory = self.pool.memory_gb or default_memory(ranks, trainer.strategy.root_device.type != "cpu")
+        accelerator = trainer.strategy.root_device.type != "cpu"
+        memory = self.pool.memory_gb or default_memory(ranks, accelerator)
         length = min(len(data.dates), max(LENGTH, pl_module.task.rollout.maximum + 1))
         plan = plan_pool(
             (data.shape[1], data.shape[2], store.total), points, length=length, memory=memory * GIB / ranks,
-            loaders=loader.num_workers.training, points=self.pool.points,
+            loaders=loader.num_workers.training, points=self.pool.points, accelerator=accelerator,
         )  # fmt: skip
         check_memory(ranks * plan.nbytes, self.pool.memory_gb)
         starts = store.reader.compute_anchors(range(length))[:, 1]
@@ -215,11 +216,17 @@ class PointBlocks(Callback):
         batch, loaders = loader.batch_size.training, plan.loaders
 
         def samples(windows: int) -> int:
-            whole = n_batches(windows, batch, trainer.world_size, trainer.limit_train_batches)
+            limit = trainer.limit_train_batches  # a whole number of batches is reached by any number of windows
+            whole = limit if isinstance(limit, int) else n_batches(windows, batch, trainer.world_size, limit)
             return math.ceil(whole / loaders) * loaders * batch * trainer.world_size  # whole batches of every loader
 
         pool = WindowPool(plan, data, starts, store.total, trainer.global_rank)
         return PooledStore(store.reader, store.total, pool, samples)
+
+    @property
+    def pooled_windows(self) -> WindowPool | None:
+        """The pool of windows, if the main dataset has one."""
+        return None if self._pooled is None else self._pooled.pool
 
     def on_fit_start(self, trainer: Any, pl_module: Any) -> None:
         """Start reading into the pool, and log the expected speed and duration of the training."""

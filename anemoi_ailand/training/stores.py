@@ -20,6 +20,9 @@ from anemoi_ailand.training.window_pool import WindowPool, read_dates, spread_po
 
 LOG = logging.getLogger(__name__)
 
+#: Bytes of a dataset that are read at once into memory.
+_AT_ONCE = 2**28
+
 
 @dataclass(frozen=True)
 class Store:
@@ -172,7 +175,8 @@ def resident_fields(data: Any, total: int, limit_gb: float) -> NDArray[np.float3
         LOG.info("Dataset larger than memory for it: %.1f GiB, resident_gb = %.1f", size / GIB, limit_gb)
         return None
     fields = np.empty(shape, dtype=np.float32)
-    for first in range(0, shape[0], 256):
-        fields[first : first + 256] = data[first : first + 256][..., :total].transpose(0, 2, 3, 1)
+    dates = max(1, _AT_ONCE // (4 * int(np.prod(data.shape[1:]))))
+    for first in range(0, shape[0], dates):
+        fields[first : first + dates] = data[first : first + dates][..., :total].transpose(0, 2, 3, 1)
     LOG.info("Dataset kept in memory: %.2f GiB, %s", size / GIB, shape)
     return fields

@@ -16,7 +16,7 @@ import mmap
 import multiprocessing
 import os
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import wait
 from typing import Any
 
@@ -38,8 +38,13 @@ WINDOWS, FIRST = 256, 24
 #: Windows that are read while others are in use.
 IN_FLIGHT = 4
 
-#: How many times faster windows are added to a pool that has room than they are replaced in a full one.
+#: How many times faster windows are added to a pool that has room than they are replaced in a full one, at most.
 GROWTH = 4
+
+#: Point-steps a second of a training process without and with an accelerator, and values a second of a reading
+#: process (measured: 171,039 points x 80 variables, compressed by lz4, in 27 to 45 ms), by which a pool grows no faster
+#: than it can be read. Measured times would make the order of the samples differ between two runs.
+NOMINAL_RATE, ACCELERATOR_RATE, VALUES_READ = 3.0e4, 1.0e6, 4.0e8
 
 #: Memory of the pool of one process by default [GiB], without and with an accelerator, and the largest part of the
 #: memory of a machine.
@@ -74,6 +79,8 @@ class PoolPlan:
         Loader processes; each has windows of its own.
     length, members, points, variables : int
         Shape of a window.
+    growth : int
+        How many times faster windows are added to a pool that has room than they are replaced in a full one.
     """
 
     windows: int
@@ -82,6 +89,7 @@ class PoolPlan:
     members: int
     points: int
     variables: int
+    growth: int = GROWTH
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -109,7 +117,14 @@ def default_memory(ranks: int, accelerator: bool) -> float:
 
 
 def plan_pool(
-    shape: tuple[int, int, int], block: int, *, length: int, memory: float, loaders: int, points: int | None = None
+    shape: tuple[int, int, int],
+    block: int,
+    *,
+    length: int,
+    memory: float,
+    loaders: int,
+    points: int | None = None,
+    accelerator: bool = False,
 ) -> PoolPlan:
     """Choose windows and points of a pool.
 
@@ -129,6 +144,8 @@ def plan_pool(
         Loader processes that draw from the pool.
     points : int, optional
         Points of a window; by default so many that the pool has :data:`WINDOWS` of them.
+    accelerator : bool
+        Whether an accelerator trains, which needs more windows a second.
 
     Raises
     ------
@@ -159,7 +176,9 @@ def plan_pool(
             f"of {length} dates x {chosen} points need {needed:.2f} GiB. Give more in `land.pool.memory_gb` (of a "
             "machine), or lower `land.points`, `land.pool.points` or `dataloader.num_workers.training`."
         )
-    return PoolPlan(windows, loaders, length, members, chosen, variables)
+    plan = PoolPlan(windows, loaders, length, members, chosen, variables)
+    rate, date = ACCELERATOR_RATE if accelerator else NOMINAL_RATE, variables * members * total / VALUES_READ
+    return replace(plan, growth=max(1, min(GROWTH, int(BUSY / plan.readers_load(rate, date)))))
 
 
 def check_memory(needed: float, option: float | None) -> None:
@@ -178,8 +197,8 @@ class Rotation:
     Windows have consecutive numbers, their tickets; ticket t is kept in slot ``t % slots``. The tickets from ``low`` to
     ``high - 1`` are drawn from in turn, so that consecutive draws are from different windows; those from ``high`` to
     ``next - 1`` are being read. When samples with the point-steps of a window have been drawn, the oldest window
-    leaves, another one begins to serve, and a further one is read. A pool that has room grows :data:`GROWTH` times as
-    fast, without a window that leaves.
+    leaves, another one begins to serve, and a further one is read. A pool that has room grows ``growth`` times as fast,
+    without a window that leaves.
 
     The order follows from the draws alone, not from the time that reading takes.
 
@@ -191,12 +210,14 @@ class Rotation:
         Windows in memory.
     capacity : int
         Point-steps of a window.
+    growth : int
+        Windows added for the point-steps of one, while there is room.
     """
 
     SIZE = 5
 
-    def __init__(self, state: NDArray[np.int64], slots: int, capacity: int) -> None:
-        self._state, self._slots, self._capacity = state, slots, capacity
+    def __init__(self, state: NDArray[np.int64], slots: int, capacity: int, growth: int = GROWTH) -> None:
+        self._state, self._slots, self._capacity, self._growth = state, slots, capacity, growth
 
     def begin(self) -> range:
         """Start with the first windows; return the tickets to read, none if it has begun before."""
@@ -210,7 +231,9 @@ class Rotation:
         """Return the ticket of the next sample, and the tickets to read from now on."""
         low, high, following, last, drawn = (int(v) for v in self._state)
         before, drawn = following, drawn + point_steps
-        while drawn >= (each := self._capacity if high - low == self._slots - IN_FLIGHT else self._capacity // GROWTH):
+        while drawn >= (
+            each := self._capacity if high - low == self._slots - IN_FLIGHT else self._capacity // self._growth
+        ):
             drawn -= each
             low, high, following = max(low, following + 1 - self._slots), high + 1, following + 1
         last = last + 1 if low <= last + 1 < high else low
@@ -284,8 +307,7 @@ class WindowPool:
         RuntimeError
             A reading process has ended.
         """
-        state = self._states[loader]
-        rotation = Rotation(state[: Rotation.SIZE], self.plan.windows, self.plan.point_steps)
+        state, rotation = self._states[loader], self._rotation(loader)
         if wanted := rotation.begin():
             state[-1] = seed
             self._want(loader, wanted)
@@ -304,6 +326,10 @@ class WindowPool:
         later = int(rng.integers((self.plan.length - 1) % n_steps + 1))
         part = int(rng.permutation(pieces * blocks)[used % (pieces * blocks)])
         return later + part // blocks * n_steps, part % blocks * block
+
+    def _rotation(self, loader: int) -> Rotation:
+        state = self._states[loader, : Rotation.SIZE]
+        return Rotation(state, self.plan.windows, self.plan.point_steps, self.plan.growth)
 
     def _slot(self, loader: int, ticket: int) -> int:
         return loader * self.plan.windows + ticket % self.plan.windows
@@ -391,7 +417,7 @@ class WindowPool:
     @property
     def serving(self) -> int:
         """Windows that samples are drawn from at present."""
-        return sum(Rotation(s[:-1], self.plan.windows, self.plan.point_steps).serving for s in self._states)
+        return sum(self._rotation(loader).serving for loader in range(self.plan.loaders))
 
 
 def spread_points(total: int, n: int, rng: np.random.Generator) -> NDArray[np.int64]:
