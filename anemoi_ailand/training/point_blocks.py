@@ -142,6 +142,21 @@ class PointBlocks(Callback):
                 wrap = partial(self._for_validation, pl_module)
             wrap_readers(dataset, partial(_once, wrap, configs))
         trainer.datamodule.sync_dataset_state()  # windows by the new sampling
+        self._limit_batches(trainer, loader.batch_size.training)
+
+    def _limit_batches(self, trainer: Any, batch: int) -> None:
+        """Lift a limit of the batches of an epoch that exceeds them: Lightning would wait for it to validate."""
+        limit, dataset = trainer.limit_train_batches, trainer.datamodule.ds_train
+        if self._pooled is not None or not isinstance(limit, int):
+            return
+        rollout = trainer.datamodule.task.rollout
+        fewest = len(dataset.valid_date_indices) - (rollout.maximum - rollout.step)
+        if limit > (whole := n_batches(fewest, batch, trainer.world_size, None)):
+            LOG.warning(
+                "`dataloader.limit_batches.training` is %d, but an epoch of one process has only %d batches. It ends "
+                "after these, and the learning rate should: set `training.max_steps` accordingly.", limit, whole,
+            )  # fmt: skip
+            trainer.limit_train_batches = 1.0
 
     def _for_training(
         self, others: list[OpenDataset], trainer: Any, pl_module: Any, name: str, main: OpenDataset

@@ -16,6 +16,7 @@ from anemoi.training.distributed.strategy import DDPGroupStrategy
 from anemoi_ailand.training.callbacks import BestCheckpoint, n_batches, time_limit
 from anemoi_ailand.training.checks import check_dataset, check_length
 from anemoi_ailand.training.log import TrainingLog, append
+from anemoi_ailand.training.point_blocks import PointBlocks
 from anemoi_ailand.training.strategy import device_strategy
 from anemoi_ailand.variables import variable
 
@@ -82,6 +83,22 @@ def test_batches_of_an_epoch():
         assert n_batches(*given) == expected
 
 
+def test_a_limit_above_the_batches_of_an_epoch_is_lifted(caplog):
+    """Lightning would wait for the last one to validate and to save a checkpoint, which never comes."""
+    rollout = SimpleNamespace(maximum=16, step=1)
+    for limit, kept in ((10, 10), (11, 1.0), (1.0, 1.0)):
+        trainer = SimpleNamespace(
+            limit_train_batches=limit,
+            world_size=2,
+            datamodule=SimpleNamespace(
+                ds_train=SimpleNamespace(valid_date_indices=range(495)), task=SimpleNamespace(rollout=rollout)
+            ),
+        )
+        PointBlocks()._limit_batches(trainer, 24)  # 480 windows at the longest roll-out
+        assert trainer.limit_train_batches == kept, limit
+    assert "an epoch of one process has only 10 batches" in caplog.text
+
+
 def test_limit_of_time_ends_a_training():
     """A training ends after the epoch in which the time passes; without a limit it never does."""
     for limit, ends in (("0s", True), ("1h", False), (None, False)):
@@ -103,6 +120,7 @@ def module_and_trainer(rollout=2):
         current_epoch=0,
         global_step=10,
         world_size=2,
+        strategy=SimpleNamespace(reduce=lambda loss, reduce_op: loss + 1.0),  # of another process, 2 more
     )
     return trainer, module
 
@@ -129,7 +147,7 @@ def test_one_row_per_epoch_is_appended(tmp_path):
 
 
 def test_samples_are_counted_and_losses_averaged(tmp_path):
-    """Windows x points x steps x processes and the mean over windows, of this epoch alone."""
+    """Windows x points x steps x processes, and the mean over windows and processes, of this epoch alone."""
     log = TrainingLog(str(tmp_path / "log.csv"))
     trainer, module = module_and_trainer(rollout=3)
     for _ in range(2):
@@ -140,7 +158,7 @@ def test_samples_are_counted_and_losses_averaged(tmp_path):
         log.on_validation_end(trainer, module)
     rows = read(tmp_path / "log.csv")
     assert [r["point_steps"] for r in rows] == [str(4 * 5 * 3 * 2)] * 2
-    assert [float(r["train_loss"]) for r in rows] == [3.0, 3.0]
+    assert [float(r["train_loss"]) for r in rows] == [4.0, 4.0]
 
 
 def test_a_column_that_is_new_is_added_to_all_rows(tmp_path):
