@@ -33,7 +33,7 @@ class Size:
     points: int = 171_039
     dates: int = 300
     memory_gb: float | None = None
-    in_memory_batches: int = 100
+    in_memory_batches: int = 40
 
 
 @dataclass

@@ -14,7 +14,7 @@ from anemoi.training.distributed.single import SingleDeviceStrategy
 from anemoi.training.distributed.strategy import DDPGroupStrategy
 
 from anemoi_ailand.training.callbacks import BestCheckpoint, n_batches, time_limit
-from anemoi_ailand.training.checks import check_dataset, check_length
+from anemoi_ailand.training.checks import check_dataset, check_length, check_versions
 from anemoi_ailand.training.log import TrainingLog, append
 from anemoi_ailand.training.point_blocks import PointBlocks
 from anemoi_ailand.training.strategy import device_strategy
@@ -67,6 +67,12 @@ def test_period_shorter_than_the_longest_rollout_is_refused():
     check_length(9, 8, "training")
     with pytest.raises(ValueError, match="8 dates, too few for a roll-out of 8 steps"):
         check_length(8, 8, "training")
+
+
+def test_processes_with_different_versions_are_refused():
+    """The message names package, versions and process."""
+    with pytest.raises(ValueError, match=r"versions of torch: 2.10.0 in process 0, 2.9.1 in process 2\. Use one"):
+        check_versions([{"anemoi-ailand": "1", "torch": t} for t in ("2.10.0", "2.10.0", "2.9.1")])
 
 
 def test_state_keys_of_checkpoint_callbacks_differ(tmp_path):
