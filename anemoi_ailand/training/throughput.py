@@ -10,6 +10,7 @@ import time
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from anemoi_ailand.training.callbacks import batches_of_epoch
@@ -28,15 +29,15 @@ def step_rate(module: Any, fields: Tensor, rounds: int = 3) -> float:
     name = module.target_dataset_names[0]
     fields = module.model.pre_processors[name](fields.to(module.device), in_place=False)
     x = module.task.get_inputs({name: fields}, data_indices=module.data_indices)
+    parameters = [p for p in module.parameters() if p.requires_grad]
     training, times = module.training, []
     module.train()
     for _ in range(1 + rounds):
         began = time.perf_counter()
         loss = sum(y.float().square().mean() for y in module(dict(x)).values())
-        loss.backward()
-        float(loss.detach())  # an accelerator has finished when it has the loss
+        found = torch.autograd.grad(loss, parameters, allow_unused=True)  # no hook of the data-parallel strategy runs
+        float(sum(g.sum() for g in found if g is not None))  # an accelerator has finished when it has the value
         times.append(time.perf_counter() - began)
-    module.zero_grad(set_to_none=True)
     module.train(training)
     windows, _, members, points, _ = fields.shape
     return windows * members * points / float(np.median(times[1:]))

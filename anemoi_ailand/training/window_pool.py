@@ -15,6 +15,7 @@ import logging
 import mmap
 import multiprocessing
 import os
+import signal
 import time
 from dataclasses import dataclass, replace
 from multiprocessing.connection import wait
@@ -292,7 +293,8 @@ class WindowPool:
         """End the reading processes and release the memory."""
         for process in self._readers:
             process.terminate()
-            process.join()
+            process.join(timeout=5.0)
+            process.kill()
         self._readers = []
         if len(self._memory) and hasattr(mmap, "MADV_REMOVE"):
             self._memory.madvise(mmap.MADV_REMOVE)
@@ -368,6 +370,9 @@ class WindowPool:
 
     def _serve(self, number: int, readers: int, parent: int) -> None:
         """Read wanted windows, the oldest first, until the training process ends."""
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)  # Lightning's handlers, inherited, would keep the process alive
+        for ignored in (signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2):  # the training process decides
+            signal.signal(ignored, signal.SIG_IGN)
         own = slice(number, None, readers)
         began = time.process_time()
         try:
