@@ -154,8 +154,9 @@ class LandTraining(TrainingHooks, SingleTraining):
     def _planned_steps(self) -> float:
         """Count the roll-out steps of all batches to come; infinite if neither epochs nor batches are limited."""
         rollout: Any = self.task
-        rollouts = planned_rollouts(self.trainer, rollout.rollout)
-        return math.inf if rollouts is None else batches_of_epoch(self.trainer) * sum(rollouts)
+        per_epoch = batches_of_epoch(self.trainer)
+        rollouts = planned_rollouts(self.trainer, rollout.rollout, per_epoch)
+        return math.inf if rollouts is None else per_epoch * sum(rollouts)
 
     def on_train_epoch_end(self) -> None:
         """Log mean loss and roll-out before the task switches to the next."""

@@ -269,10 +269,11 @@ class PointBlocks(Callback):
                 "more points of a date are used."
             )
         rows = windows * points * trainer.world_size
-        rollouts = planned_rollouts(trainer, pl_module.task.rollout)
+        batches = batches_of_epoch(trainer)
+        rollouts = planned_rollouts(trainer, pl_module.task.rollout, batches)
         LOG.info(
-            "Expected: %s (plain step%s)", expectation(rate * trainer.world_size, rows, batches_of_epoch(trainer),
-            rollouts, (1.0, *faster) if faster[-1] > 1.0 else faster), " to compiled one" if faster[-1] > 1.0 else "",
+            "Expected: %s (plain step%s)", expectation(rate * trainer.world_size, rows, batches, rollouts,
+            (1.0, *faster) if faster[-1] > 1.0 else faster), " to compiled one" if faster[-1] > 1.0 else "",
         )  # fmt: skip
         pool.start(readers)
 

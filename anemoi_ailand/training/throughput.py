@@ -13,7 +13,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from anemoi_ailand.training.callbacks import batches_of_epoch
 from anemoi_ailand.training.curriculum import rollout_at
 
 #: How many times faster the compiled step is than the plain one: a short roll-out, a long one.
@@ -43,9 +42,8 @@ def step_rate(module: Any, fields: Tensor, rounds: int = 3) -> float:
     return windows * members * points / float(np.median(times[1:]))
 
 
-def planned_rollouts(trainer: Any, rollout: Any) -> list[int] | None:
-    """Return the steps per sample of every epoch to come; None if neither epochs nor batches are limited."""
-    per_epoch = batches_of_epoch(trainer)
+def planned_rollouts(trainer: Any, rollout: Any, per_epoch: int) -> list[int] | None:
+    """Return the steps per sample of every epoch to come, which has ``per_epoch`` batches; None without an end."""
     ends = [trainer.max_epochs, math.ceil(trainer.max_steps / per_epoch)]
     last = min((end for end in ends if end is not None and end > 0), default=None)
     return None if last is None else [rollout_at(rollout, epoch) for epoch in range(trainer.current_epoch, last)]

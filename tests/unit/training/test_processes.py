@@ -69,7 +69,7 @@ def test_processes_learn_what_one_learns_from_the_larger_batch(ranks, tmp_path):
     ]
     for process in processes:
         process.start()
-    found = sorted((results.get(timeout=300) for _ in processes), key=lambda result: result[0])
+    found = sorted((results.get(timeout=1800) for _ in processes), key=lambda result: result[0])
     for process in processes:
         process.join()
     weights, running = weights_after_updates(batches())
