@@ -61,7 +61,8 @@ class PoolWatch(Stopwatch):
 
     def __init__(self, callback: PointBlocks, warm_up: int) -> None:
         super().__init__(warm_up)
-        self._blocks, self.marks, self.memory = callback, [], 0
+        self._blocks, self.memory = callback, 0
+        self.marks: list[tuple[float, ...]] = []
 
     def on_train_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
         """Note times, samples and state of the pool after a batch."""
@@ -85,7 +86,7 @@ class PoolWatch(Stopwatch):
                 wall, cpu, steps, windows, reading, waited, _ = (
                     b - a for a, b in zip(marks[0], marks[-1], strict=True)
                 )
-                found[name] = Part(Timing(int(steps), wall, cpu), int(windows), reading, waited, marks[-1][-1])
+                found[name] = Part(Timing(int(steps), wall, cpu), int(windows), reading, waited, int(marks[-1][-1]))
         return found
 
 
