@@ -33,7 +33,7 @@ LOG = logging.getLogger(__name__)
 #: Dates of a window: sixteen steps, the longest roll-out of the packaged curricula.
 LENGTH = 17
 
-#: Windows that a pool should have room for, and those that a training begins with: those of a batch.
+#: Windows that a pool has room for by default, and those that a training begins with: those of a batch.
 WINDOWS, FIRST = 256, 24
 
 #: Windows that are read while others are in use.
@@ -158,7 +158,7 @@ def plan_pool(
     >>> from anemoi_ailand.training.window_pool import plan_pool
     >>> plan = plan_pool((65, 1, 171_039), 108, length=17, memory=6 * 2**30, loaders=1)
     >>> plan.windows, plan.points
-    (259, 5616)
+    (256, 5616)
     """
     variables, members, total = shape
     each = 4 * length * members * variables  # bytes of a point of a window
@@ -170,6 +170,7 @@ def plan_pool(
     wanted = points or min(total, int(memory / loaders / (WINDOWS * each)))
     chosen = max(1, wanted // block) * block
     windows = int(memory / loaders / (each * chosen))
+    windows = windows if points is not None else min(windows, WINDOWS)  # all points of a small dataset
     if windows < (fewest := FIRST + IN_FLIGHT):
         needed = fewest * loaders * each * chosen / GIB
         raise ValueError(
