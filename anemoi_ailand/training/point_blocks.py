@@ -45,6 +45,9 @@ LOG = logging.getLogger(__name__)
 #: with which the packaged networks were trained.
 ROWS = 2592
 
+#: Size up to which validation samples of a dataset larger than memory are kept in any case [GiB].
+KEPT_GB = 1.0
+
 
 class PointBlocks(Callback):
     """Make every training and validation sample a random block of consecutive points, the first after the last.
@@ -191,7 +194,7 @@ class PointBlocks(Callback):
         points = self._points_of_sample(store.total, pl_module)
         kept = KeptStore(
             main.reader, store.total, length=(task.validation_rollout or task.rollout.step) + 1, points=points,
-            limit_gb=self.resident_gb,
+            limit_gb=max(self.resident_gb, KEPT_GB),
         )  # fmt: skip
         return BlockReader(kept, points, False)
 

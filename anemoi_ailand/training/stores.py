@@ -132,8 +132,8 @@ class KeptStore:
             )
         else:
             LOG.warning(
-                "Validation: %d samples of %d points are read in every epoch, as their %.1f GiB are more than "
-                "`land.resident_gb`, %.1f. Use fewer points, or `dataloader.limit_batches.validation`.",
+                "Validation: %d samples of %d points are read in every epoch, as their %.1f GiB are more than %.1f. "
+                "Give more in `land.resident_gb`, use fewer points, or `dataloader.limit_batches.validation`.",
                 shape[0], points, size / GIB, limit_gb,
             )  # fmt: skip
         self._done = np.frombuffer(mmap.mmap(-1, max(1, len(self._first))), dtype=np.uint8)

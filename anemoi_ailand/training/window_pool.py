@@ -34,7 +34,7 @@ LOG = logging.getLogger(__name__)
 LENGTH = 17
 
 #: Windows that a pool has room for by default, and those that a training begins with: those of a batch.
-WINDOWS, FIRST = 256, 24
+WINDOWS, FIRST = 240, 24
 
 #: Windows that are read while others are in use.
 IN_FLIGHT = 4
@@ -47,9 +47,9 @@ GROWTH = 4
 #: than it can be read. Measured times would make the order of the samples differ between two runs.
 NOMINAL_RATE, ACCELERATOR_RATE, VALUES_READ = 3.0e4, 1.0e6, 4.0e8
 
-#: Memory of the pool of one process by default [GiB], without and with an accelerator, and the largest part of the
-#: memory of a machine.
-DEFAULT_GB, ACCELERATOR_GB, PART = 6.0, 32.0, 0.5
+#: Memory of the pool of one process by default [GiB], without (a training is then within 8 GB) and with an
+#: accelerator, and the largest part of the memory of a machine.
+DEFAULT_GB, ACCELERATOR_GB, PART = 5.5, 32.0, 0.5
 
 #: Part of the time that a reading process may be busy: more is given to another process.
 BUSY = 0.8
@@ -158,7 +158,7 @@ def plan_pool(
     >>> from anemoi_ailand.training.window_pool import plan_pool
     >>> plan = plan_pool((65, 1, 171_039), 108, length=17, memory=6 * 2**30, loaders=1)
     >>> plan.windows, plan.points
-    (256, 5616)
+    (240, 6048)
     """
     variables, members, total = shape
     each = 4 * length * members * variables  # bytes of a point of a window

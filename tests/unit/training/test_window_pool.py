@@ -159,12 +159,12 @@ def test_a_reading_process_that_fails_ends_the_training_with_its_message(opened)
 def test_size_of_a_pool_follows_from_memory_and_dataset():
     """The points of a window are a multiple of those of a sample; all of a small dataset."""
     plan = plan_pool((65, 1, 171_039), 108, length=17, memory=6 * GIB, loaders=1)
-    assert plan.points % 108 == 0 and 4000 < plan.points < 8000 and plan.windows >= 256 and plan.nbytes <= 6 * GIB
+    assert plan.points % 108 == 0 and 4000 < plan.points < 8000 and plan.windows == 240 and plan.nbytes <= 6 * GIB
     assert plan.readers_load(28_000.0, 0.027) < 0.2
     small = plan_pool((65, 1, 408), 54, length=17, memory=6 * GIB, loaders=1)
-    assert (small.points, small.windows) == (378, 256) and small.nbytes < GIB
+    assert (small.points, small.windows) == (378, 240) and small.nbytes < GIB
     both = plan_pool((65, 1, 171_039), 108, length=17, memory=6 * GIB, loaders=2)
-    assert both.windows * both.loaders >= 256 and both.nbytes <= 6 * GIB
+    assert both.windows * both.loaders == 480 and both.nbytes <= 6 * GIB
     assert default_memory(2, False) <= 0.5 * total_memory() / GIB
 
 
