@@ -20,7 +20,7 @@ class BalancedLoss(IncrementLoss):
     r"""Squared error of each variable in units of its recent mean squared error.
 
     With :math:`e_v` the error of variable v in units of its change in 6 h and :math:`E_v` a running mean of
-    :math:`e_v^2` over points, windows and steps of the roll-out,
+    :math:`e_v^2` over points, windows and steps of the roll-out, of all training processes together,
 
     .. math:: \ell = \tfrac12 \sum_v w_v\, \frac{e_v^2}{E_v},
 
@@ -69,7 +69,7 @@ class BalancedLoss(IncrementLoss):
         return loss / self.yardstick.clamp_min(self.floor) if self.yardstick.numel() else loss
 
     def _measure(self, squares: Tensor) -> None:
-        new = squares.nanmean(dim=tuple(range(squares.ndim - 1)))
+        new = _mean_over_processes(squares.nanmean(dim=tuple(range(squares.ndim - 1))))
         if not self.running.numel():
             self.running = torch.zeros_like(new)
         self.count = self.count + 1.0
@@ -81,3 +81,13 @@ class BalancedLoss(IncrementLoss):
             value = state_dict.setdefault(prefix + name, getattr(self, name))
             setattr(self, name, torch.empty_like(value))
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
+
+
+def _mean_over_processes(values: Tensor) -> Tensor:
+    """Return the mean over the processes of a data-parallel training, the same in all, so that they weigh alike."""
+    distributed = torch.distributed
+    if not (distributed.is_available() and distributed.is_initialized()) or distributed.get_world_size() == 1:
+        return values
+    together = values.clone()
+    distributed.all_reduce(together)
+    return together / distributed.get_world_size()

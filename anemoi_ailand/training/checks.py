@@ -5,14 +5,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
+import torch
 from pytorch_lightning import Callback
 
 from anemoi_ailand.data.derived import ONE_SUFFICES
 from anemoi_ailand.training.datasets import open_others
 from anemoi_ailand.variables import Time, variable
+
+#: Distributions whose versions decide what a process computes.
+DECISIVE = ("anemoi-ailand", "anemoi-training", "anemoi-models", "anemoi-datasets", "torch")
 
 #: Dates checked for missing values, spread over the training period.
 N_DATES = 64
@@ -23,12 +29,16 @@ class DataChecks(Callback):
 
     Checks names and units against the table of variables, missing values, gaps in time, length for the longest
     roll-out, and forcing that never changes (Anemoi marks it constant, and a roll-out would never update it), except
-    an albedo that is the same all year.
+    an albedo that is the same all year. Processes of a data-parallel training need the same versions.
     """
 
     def setup(self, trainer: Any, pl_module: Any, stage: str) -> None:
         """Run all checks on the training and validation data."""
         del stage
+        if trainer.world_size > 1:
+            found: list[Any] = [None] * trainer.world_size
+            torch.distributed.all_gather_object(found, {name: version(name) for name in DECISIVE})
+            check_versions(found)
         steps = {"training": pl_module.task.rollout.maximum, "validation": pl_module.task.validation_rollout}
         for label, dataset in (("training", trainer.datamodule.ds_train), ("validation", trainer.datamodule.ds_valid)):
             for reader in dataset.data_readers.values():
@@ -38,6 +48,23 @@ class DataChecks(Callback):
             label = f"training ('{other.name}' of `land.others`)"
             check_dataset(other.reader.data, label, main=False)
             check_length(len(other.reader.data.dates), steps["training"], label)
+
+
+def check_versions(found: Sequence[Mapping[str, str]]) -> None:
+    """Refuse processes whose packages differ; ``found`` has the versions of each, in their order.
+
+    Examples
+    --------
+    >>> from anemoi_ailand.training.checks import check_versions
+    >>> check_versions([{"torch": "2.10.0"}, {"torch": "2.10.0"}])
+    """
+    for name in found[0]:
+        if len({each[name] for each in found}) > 1:
+            odd = next(rank for rank, each in enumerate(found) if each[name] != found[0][name])
+            raise ValueError(
+                f"The processes of the training have different versions of {name}: {found[0][name]} in process 0, "
+                f"{found[odd][name]} in process {odd}. Use one environment on all nodes."
+            )
 
 
 def check_length(n_dates: int, n_steps: int, label: str) -> None:

@@ -24,6 +24,8 @@ RMSE = "val_rmse/"
 class TrainingLog(Callback):
     """Write one row per epoch to a CSV file: losses, roll-out, seconds, seconds of validation, RMSE of each variable.
 
+    Of several training processes the first one writes; losses and errors are means over all.
+
     anemoi-training shows losses only with a tracking server; this log needs none. Rows are appended with their epoch,
     also where a resumed run repeats one. ``point_steps`` counts samples: windows x points x roll-out steps, summed over
     the batches of the epoch. RMSE have the unit of the variable. ``jacobian_loss`` is there if the loss has this term.
@@ -56,7 +58,11 @@ class TrainingLog(Callback):
 
     def on_validation_end(self, trainer: Any, pl_module: Any) -> None:
         """Append the row of this epoch; the errors of the whole validation are known only now."""
-        if trainer.sanity_checking or not trainer.is_global_zero:
+        if trainer.sanity_checking:
+            return
+        # Lightning has the mean loss of the epoch only after its validation
+        train_loss = trainer.strategy.reduce(self._loss / self._windows, reduce_op="mean") if self._windows else None
+        if not trainer.is_global_zero:
             return
         metrics = {k: float(v) for k, v in trainer.callback_metrics.items()}
         errors = {key.removeprefix(RMSE): metrics[key] for key in sorted(metrics) if key.startswith(RMSE)}
@@ -68,8 +74,7 @@ class TrainingLog(Callback):
             "point_steps": self._point_steps,
             "seconds": round(now - self._began, 1),
             "validation_seconds": round(now - self._validating, 1),
-            # Lightning has the mean loss of the epoch only after its validation
-            "train_loss": float(self._loss) / self._windows if self._windows else None,
+            "train_loss": None if train_loss is None else float(train_loss),
             "val_loss": metrics.get("val_multi_dataset_loss_epoch", metrics.get("val_multi_dataset_loss")),
             **{k: metrics[f"train_{k}"] for k in ("jacobian_loss",) if f"train_{k}" in metrics},
             **{f"rmse_{n}": e for n, e in errors.items()},

@@ -21,10 +21,10 @@ from anemoi_ailand.hosts.anemoi_training import TrainingHooks
 from anemoi_ailand.support.options import check_execution
 from anemoi_ailand.training.callbacks import batches_of_epoch
 from anemoi_ailand.training.compiled_step import CompiledStep, n_rows, open_step
-from anemoi_ailand.training.curriculum import rollout_at
 from anemoi_ailand.training.datasets import include_others
 from anemoi_ailand.training.jacobian_term import JacobianTerm, options_of, read_differences, single_precision
 from anemoi_ailand.training.log import RMSE
+from anemoi_ailand.training.throughput import planned_rollouts
 from anemoi_ailand.training.truncated import truncated_loss
 
 #: Batches between two logged values of the loss; each costs as much as a small layer.
@@ -153,14 +153,10 @@ class LandTraining(TrainingHooks, SingleTraining):
 
     def _planned_steps(self) -> float:
         """Count the roll-out steps of all batches to come; infinite if neither epochs nor batches are limited."""
-        trainer: Any = self.trainer
-        per_epoch = batches_of_epoch(trainer)
-        ends = [trainer.max_epochs, math.ceil(trainer.max_steps / per_epoch)]
-        last = min((end for end in ends if end is not None and end > 0), default=None)
-        if last is None:
-            return math.inf
         rollout: Any = self.task
-        return per_epoch * sum(rollout_at(rollout.rollout, epoch) for epoch in range(trainer.current_epoch, last))
+        per_epoch = batches_of_epoch(self.trainer)
+        rollouts = planned_rollouts(self.trainer, rollout.rollout, per_epoch)
+        return math.inf if rollouts is None else per_epoch * sum(rollouts)
 
     def on_train_epoch_end(self) -> None:
         """Log mean loss and roll-out before the task switches to the next."""

@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+import math
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -18,12 +18,35 @@ from pytorch_lightning import Callback
 from torch import Tensor
 
 from anemoi_ailand.hosts.anemoi_training import sample_without_overlap, wrap_readers
+from anemoi_ailand.support.configuration import checked
+from anemoi_ailand.support.memory import GIB
+from anemoi_ailand.training.callbacks import batches_of_epoch, n_batches
 from anemoi_ailand.training.datasets import OpenDataset, open_others, shares
+from anemoi_ailand.training.stores import KeptStore, PooledStore, Store, resident_fields
+from anemoi_ailand.training.throughput import COMPILED, expectation, planned_rollouts, step_rate
+from anemoi_ailand.training.window_pool import (
+    BUSY,
+    FIRST,
+    LENGTH,
+    MOST_READERS,
+    PoolOptions,
+    WindowPool,
+    check_memory,
+    default_memory,
+    plan_pool,
+    read_dates,
+    seconds_of_a_date,
+)
 from anemoi_ailand.variables import Role, variable
 
 LOG = logging.getLogger(__name__)
 
-GIB = 2**30
+#: Rows of a batch, windows times points, if the points of a sample of a dataset larger than memory are not given: those
+#: with which the packaged networks were trained.
+ROWS = 2592
+
+#: Size up to which validation samples of a dataset larger than memory are kept in any case [GiB].
+KEPT_GB = 1.0
 
 
 class PointBlocks(Callback):
@@ -39,8 +62,12 @@ class PointBlocks(Callback):
     With ``land.others``, a share of the training samples is a window and a block of another dataset, which has its own
     dates and points.
 
+    Of a main dataset larger than ``resident_gb``, samples of the training come from a pool of random windows in memory
+    (:mod:`~anemoi_ailand.training.window_pool`), and those of the validation are read once and kept.
+
     The block of a training sample, and the other dataset and its window, follow from seed, epoch and date, for any
-    number of workers; the block of a validation sample follows from its date. anemoi-training 0.17 has no option for
+    number of workers; the block of a validation sample follows from its date. The windows of a pool follow from the
+    seed and from the epoch at which the training begins or resumes. anemoi-training 0.17 has no option for
     this and fixes its reader classes, so the readers of the datamodule are wrapped before the first sample is read
     (:mod:`~anemoi_ailand.hosts.anemoi_training`).
 
@@ -58,14 +85,16 @@ class PointBlocks(Callback):
         Noise on the initial state of a training sample, in units of the change in 6 h, 0 for none; the targets stay
         clean. The network learns to recover from an error, which long roll-outs need.
     resident_gb : float
-        Size of the selected variables up to which datasets are kept in memory [GiB], the training datasets together;
-        0 always reads from disk.
+        Size of the selected variables up to which datasets are kept in memory [GiB], the training datasets together.
+        Blocks of further datasets beyond it are read from disk.
+    pool : dict, optional
+        Pool of windows, as :class:`~anemoi_ailand.training.window_pool.PoolOptions`.
 
     Raises
     ------
     ValueError
         More points than the dataset has; the model is split over several GPUs, which a point-wise network never needs;
-        or the loader's processes would use one seed in all epochs.
+        the loader's processes would use one seed in all epochs; or the pool has too little memory.
     """
 
     def __init__(
@@ -75,6 +104,7 @@ class PointBlocks(Callback):
         static_noise: float = 0.0,
         state_noise: float = 0.0,
         resident_gb: float = 4.0,
+        pool: Mapping[str, Any] | None = None,
     ) -> None:
         if points is not None and points < 1:
             raise ValueError(f"`points` is {points}. Give at least 1, or null for all points.")
@@ -87,6 +117,9 @@ class PointBlocks(Callback):
             )
         self.points, self.held_out, self.resident_gb = points, held_out, resident_gb
         self.static_noise, self.state_noise = static_noise, state_noise
+        self.pool = checked(dict(pool or {}), PoolOptions, "`land.pool`")
+        self._pooled: PooledStore | None = None
+        self._told = (0, 0.0, 0.0)
 
     def setup(self, trainer: Any, pl_module: Any, stage: str) -> None:
         """Wrap the readers of training and validation."""
@@ -106,11 +139,31 @@ class PointBlocks(Callback):
         others = open_others(pl_module.config)
         for label, dataset in (("training", trainer.datamodule.ds_train), ("validation", trainer.datamodule.ds_valid)):
             configs = {name: loader[label].datasets[name].dataset_config for name in dataset.data_readers}
-            wrap = self._for_validation if label == "validation" else partial(self._for_training, others, pl_module)
+            if label == "training":
+                wrap = partial(self._for_training, others, trainer, pl_module)
+            else:
+                wrap = partial(self._for_validation, pl_module)
             wrap_readers(dataset, partial(_once, wrap, configs))
         trainer.datamodule.sync_dataset_state()  # windows by the new sampling
+        self._limit_batches(trainer, loader.batch_size.training)
 
-    def _for_training(self, others: list[OpenDataset], pl_module: Any, name: str, main: OpenDataset) -> BlockReader:
+    def _limit_batches(self, trainer: Any, batch: int) -> None:
+        """Lift a limit of the batches of an epoch that exceeds them: Lightning would wait for it to validate."""
+        limit, dataset = trainer.limit_train_batches, trainer.datamodule.ds_train
+        if self._pooled is not None or not isinstance(limit, int):
+            return
+        rollout = trainer.datamodule.task.rollout
+        fewest = len(dataset.valid_date_indices) - (rollout.maximum - rollout.step)
+        if limit > (whole := n_batches(fewest, batch, trainer.world_size, None)):
+            LOG.warning(
+                "`dataloader.limit_batches.training` is %d, but an epoch of one process has only %d batches. It ends "
+                "after these, and the learning rate should: set `training.max_steps` accordingly.", limit, whole,
+            )  # fmt: skip
+            trainer.limit_train_batches = 1.0
+
+    def _for_training(
+        self, others: list[OpenDataset], trainer: Any, pl_module: Any, name: str, main: OpenDataset
+    ) -> BlockReader:
         """Wrap the reader of the main dataset, with the stores of all."""
         stores, memory = [], self.resident_gb
         for dataset in (main, *others):
@@ -118,23 +171,139 @@ class PointBlocks(Callback):
             memory -= 0.0 if store.fields is None else store.fields.nbytes / GIB
             stores.append(store)
         check_points(self.points, stores[0].total, main.name)
-        if (largest := self.points or stores[0].total) > (fewest := min(store.total for store in stores)):
+        first: Store | PooledStore = stores[0]
+        points = self.points
+        if stores[0].fields is None:
+            points = self._points_of_sample(first.total, pl_module)
+            first = self._pooled = self._open_pool(stores[0], points, trainer, pl_module)
+        if (largest := points or first.total) > (fewest := min(store.total for store in stores)):
             LOG.info("A dataset has %d trained points: in its blocks of %d, points repeat", fewest, largest)
         noise = noise_scale(
             main.reader.variables, pl_module.model.statistics[name]["stdev"], self.static_noise, self.state_noise
         )
         part = shares([s.total * len(s.reader.dates) for s in stores], [None, *(o.share for o in others)])
-        return BlockReader(stores[0], self.points, True, noise, stores[1:], part[1:])
+        return BlockReader(first, points, True, noise, stores[1:], part[1:])
 
-    def _for_validation(self, name: str, main: OpenDataset) -> BlockReader:
+    def _for_validation(self, pl_module: Any, name: str, main: OpenDataset) -> BlockReader:
         """Wrap the reader of the validation."""
         del name
         sample_without_overlap(main.reader)
-        return BlockReader(self._store(main, self.resident_gb), self.points, False)
+        store = self._store(main, self.resident_gb)
+        if store.fields is not None:
+            return BlockReader(store, self.points, False)
+        task = pl_module.task
+        points = self._points_of_sample(store.total, pl_module)
+        kept = KeptStore(
+            main.reader, store.total, length=(task.validation_rollout or task.rollout.step) + 1, points=points,
+            limit_gb=max(self.resident_gb, KEPT_GB),
+        )  # fmt: skip
+        return BlockReader(kept, points, False)
 
     def _store(self, dataset: OpenDataset, memory: float) -> Store:
         total = dataset.points if self.held_out == "exclude" else int(dataset.reader.grid_size)
         return Store(dataset.reader, resident_fields(dataset.reader.data, total, memory), total)
+
+    def _points_of_sample(self, total: int, pl_module: Any) -> int:
+        """Return the points of a sample of a dataset larger than memory, whose dates are too large for a sample."""
+        batch = pl_module.config.dataloader.batch_size.training
+        return min(total, self.points or max(1, ROWS // batch))
+
+    def _open_pool(self, store: Store, points: int, trainer: Any, pl_module: Any) -> PooledStore:
+        """Choose the size of the pool of windows from the memory of the machine, and make it."""
+        loader, data = pl_module.config.dataloader, store.reader.data
+        if (start := loader.get("multiprocessing_context")) not in (None, "fork"):
+            raise ValueError(
+                f"`dataloader.multiprocessing_context` is '{start}', but the dataset is larger than "
+                f"`land.resident_gb`, and its pool of windows is shared with forked processes. Set it to null."
+            )
+        ranks = max(1, trainer.world_size // max(1, trainer.num_nodes))
+        accelerator = trainer.strategy.root_device.type != "cpu"
+        memory = self.pool.memory_gb or default_memory(ranks, accelerator)
+        length = min(len(data.dates), max(LENGTH, pl_module.task.rollout.maximum + 1))
+        plan = plan_pool(
+            (data.shape[1], data.shape[2], store.total), points, length=length, memory=memory * GIB / ranks,
+            loaders=loader.num_workers.training, points=self.pool.points, accelerator=accelerator,
+        )  # fmt: skip
+        check_memory(ranks * plan.nbytes, self.pool.memory_gb)
+        starts = store.reader.compute_anchors(range(length))[:, 1]
+        if not len(starts):
+            raise ValueError(f"The training period has no {length} dates without a gap. Choose another period.")
+        LOG.info(
+            "Pool of %d windows of %d dates x %d points in memory: %.1f GiB; samples of %d points", plan.shape[0],
+            length, plan.points, plan.nbytes / GIB, points,
+        )  # fmt: skip
+        batch, loaders = loader.batch_size.training, plan.loaders
+
+        def samples(windows: int) -> int:
+            limit = trainer.limit_train_batches  # a whole number of batches is reached by any number of windows
+            whole = limit if isinstance(limit, int) else n_batches(windows, batch, trainer.world_size, limit)
+            return math.ceil(whole / loaders) * loaders * batch * trainer.world_size  # whole batches of every loader
+
+        pool = WindowPool(plan, data, starts, store.total, trainer.global_rank)
+        return PooledStore(store.reader, store.total, pool, samples)
+
+    @property
+    def pooled_windows(self) -> WindowPool | None:
+        """The pool of windows, if the main dataset has one."""
+        return None if self._pooled is None else self._pooled.pool
+
+    def on_fit_start(self, trainer: Any, pl_module: Any) -> None:
+        """Start reading into the pool, and log the expected speed and duration of the training."""
+        if self._pooled is None:
+            return
+        pool, windows = self._pooled.pool, pl_module.config.dataloader.batch_size.training
+        data, (_, _, members, _, variables) = self._pooled.reader.data, pool.plan.shape
+        points = self._points_of_sample(self._pooled.total, pl_module)
+        fields = np.empty((2, members, points, variables), dtype=np.float32)
+        read_dates(data, 0, np.arange(points), fields)
+        rate = step_rate(pl_module, torch.from_numpy(fields).expand(windows, -1, -1, -1, -1))
+        date = seconds_of_a_date(data)
+        on_cpu = trainer.strategy.root_device.type == "cpu"
+        faster = COMPILED if on_cpu and getattr(pl_module, "execution", "plain") != "plain" else (1.0,)
+        load = pool.plan.readers_load(rate * faster[-1], date)
+        readers = min(MOST_READERS, max(1, math.ceil(load / BUSY)))
+        LOG.info(
+            "A date is read in %.0f ms: training begins after about %.0f s; then reading keeps up to %.2f processors "
+            "busy, %d process%s", 1000.0 * date, FIRST * pool.plan.loaders * pool.plan.length * date / readers, load,
+            readers, "es" if readers > 1 else "",
+        )  # fmt: skip
+        if readers < load:
+            LOG.warning(
+                "Reading cannot keep up with the training: give the pool more memory (`land.pool.memory_gb`), so that "
+                "more points of a date are used."
+            )
+        rows = windows * points * trainer.world_size
+        batches = batches_of_epoch(trainer)
+        rollouts = planned_rollouts(trainer, pl_module.task.rollout, batches)
+        LOG.info(
+            "Expected: %s (plain step%s)", expectation(rate * trainer.world_size, rows, batches, rollouts,
+            (1.0, *faster) if faster[-1] > 1.0 else faster), " to compiled one" if faster[-1] > 1.0 else "",
+        )  # fmt: skip
+        pool.start(readers)
+
+    def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
+        """Log how far the pool has grown, and whether the training waited for it."""
+        del trainer, pl_module
+        if self._pooled is None:
+            return
+        pool = self._pooled.pool
+        read, busy, waited = now = (pool.windows_read, pool.reading_seconds, pool.waited)
+        before, self._told = self._told, now
+        LOG.info(
+            "Pool: samples from %d of %d windows; %d read in this epoch with %.1f s of processor time; waited %.1f s",
+            pool.serving, pool.plan.shape[0], read - before[0], busy - before[1], waited - before[2],
+        )  # fmt: skip
+
+    def teardown(self, trainer: Any, pl_module: Any, stage: str) -> None:
+        """End the reading processes."""
+        del trainer, pl_module, stage
+        if self._pooled is not None:
+            self._pooled.pool.close()
+
+    def on_exception(self, trainer: Any, pl_module: Any, exception: BaseException) -> None:
+        """End the reading processes."""
+        del exception
+        self.teardown(trainer, pl_module, "fit")
 
 
 def check_points(points: int | None, total: int, dataset: str) -> None:
@@ -154,50 +323,11 @@ def _once(wrap: Any, configs: dict[str, Any], name: str, reader: Any) -> BlockRe
     return found
 
 
-@dataclass(frozen=True)
-class Store:
-    """Data of one dataset; only its first ``total`` points are drawn.
-
-    ``fields`` (date, ensemble, point, variable) are in memory in the order of a sample, so that a block is one copy;
-    None reads from disk.
-    """
-
-    reader: Any
-    fields: NDArray[np.float32] | None
-    total: int
-    _starts: dict[tuple[int, ...], NDArray[np.int64]] = field(default_factory=dict, init=False)
-
-    def read(self, positions: Any, first: int, n: int) -> NDArray[np.float32]:
-        """Copy ``n`` points of a window, the first after the last, shape (date, ensemble, point, variable)."""
-        parts = []
-        while n > 0:
-            block = slice(first, min(first + n, self.total))
-            parts.append(self._copy(positions, block))
-            first, n = 0, n - (block.stop - block.start)
-        return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=2)
-
-    def _copy(self, positions: Any, block: slice) -> NDArray[np.float32]:
-        if self.fields is None:
-            return np.ascontiguousarray(np.asarray(self.reader.data[positions, :, :, block]).transpose(0, 2, 3, 1))
-        return self.fields[positions, :, block].copy()
-
-    def window(self, positions: Any, rng: np.random.Generator) -> list[int] | slice:
-        """Draw a window of this dataset with the distances of the dates at ``positions`` of another."""
-        dates = range(positions.stop)[positions] if isinstance(positions, slice) else positions
-        offsets = tuple(int(date) - int(dates[0]) for date in dates)
-        if offsets not in self._starts:
-            self._starts[offsets] = self.reader.compute_anchors(list(offsets))[:, 1]
-        starts = self._starts[offsets]
-        start = int(starts[rng.integers(len(starts))])
-        if isinstance(positions, slice):
-            return slice(start, start + offsets[-1] + 1, positions.step)
-        return [start + offset for offset in offsets]
-
-
 class BlockReader:
-    """Wrapper of an anemoi-training data reader that returns a block of ``points`` of its store.
+    """Wrapper of an anemoi-training data reader that returns samples of ``points`` of its store.
 
-    A block that reaches the last point continues at the first one, so that all points are drawn equally often.
+    A block of fields in memory that reaches the last point continues at the first one, so that all points are drawn
+    equally often.
 
     ``shuffled`` chooses another block in every epoch. ``noise`` is that of :func:`noise_scale`. A sample is drawn from
     one of the ``others`` with the probability of its share, and then the requested dates only have their length.
@@ -205,7 +335,7 @@ class BlockReader:
 
     def __init__(
         self,
-        store: Store,
+        store: Store | PooledStore | KeptStore,
         points: int | None,
         shuffled: bool,
         noise: NDArray[np.float32] | None = None,
@@ -226,16 +356,19 @@ class BlockReader:
         """Points that samples of the main dataset are drawn from, its first ones."""
         return self._store.total
 
+    def compute_anchors(self, relative_indices: Any, sampling: Any = None) -> NDArray[np.int64]:
+        """Return sequence and date of every sample of an epoch, shape (sample, 2)."""
+        return self._store.anchors(self._reader.compute_anchors(relative_indices, sampling))
+
     def get_sample(self, sequence: int, positions: Any, grid_shard_indices: Any = None) -> Tensor:
         """Return the fields (date, ensemble, point of the block, variable) of one window over one block of points."""
         del sequence, grid_shard_indices
         rng = self._generator(positions)
-        store = self._store
         if self._others and (k := int(np.searchsorted(self._limits, rng.random(), side="right"))) < len(self._others):
-            store = self._others[k]
-            positions = store.window(positions, rng)
-        first = int(rng.integers(store.total)) if self._points != store.total else 0
-        window = store.read(positions, first, self._points)
+            other = self._others[k]
+            window = other.sample(other.window(positions, rng), self._points, rng)
+        else:
+            window = self._store.sample(positions, self._points, rng)
         for dates, (columns, scale) in zip((window, window[:1]), self._noise, strict=False):
             noise = scale * rng.standard_normal((*window.shape[1:3], len(columns)), dtype=np.float32)
             dates[..., columns] += np.where(window[0][..., columns] == 0.0, np.float32(0.0), noise)
@@ -262,18 +395,3 @@ def noise_scale(
     fixed = [static * s if v.role is Role.STATIC else 0.0 for v, s in zip(rows, stdev, strict=True)]
     first = [state * (v.increment_scale or 0.0) if v.role is Role.PROGNOSTIC else 0.0 for v in rows]
     return np.array([fixed, first], dtype=np.float32)
-
-
-def resident_fields(data: Any, total: int, limit_gb: float) -> NDArray[np.float32] | None:
-    """Load the first ``total`` points, shape (date, ensemble, point, variable); None if larger than the limit."""
-    n_dates, n_variables, n_members, _ = data.shape
-    shape = (n_dates, n_members, total, n_variables)
-    size = 4 * int(np.prod(shape))
-    if size > limit_gb * GIB:
-        LOG.info("Reading blocks from disk: %.1f GiB are more than resident_gb = %.1f", size / GIB, limit_gb)
-        return None
-    fields = np.empty(shape, dtype=np.float32)
-    for first in range(0, shape[0], 256):
-        fields[first : first + 256] = data[first : first + 256][..., :total].transpose(0, 2, 3, 1)
-    LOG.info("Dataset kept in memory: %.2f GiB, %s", size / GIB, shape)
-    return fields

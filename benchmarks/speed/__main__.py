@@ -6,7 +6,8 @@
 ``training``: a plain PyTorch loop, anemoi-training with this package (plain and compiled step), and without.
 ``rollout``: the network called on all rows at once, in blocks, and whole runs that read forcing and write output.
 ``step``: matrix products, network, step, grid, single site and whole runs on one core, plain and compiled, for several
-networks. ``gpu``: roll-outs on a CUDA device, see also ``benchmarks/gpu.sh``.
+networks. ``gpu``: roll-outs on a CUDA device, see also ``benchmarks/gpu.sh``. ``scale``: training on a made store of
+the size of N320, beside the same training on the given one, which is kept in memory.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ import yaml
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure and print a table."""
     args = create_parser().parse_args(arguments)
-    measure = {"training": _training, "rollout": _rollout, "step": _step, "gpu": _gpu}[args.what]
+    measure = {"training": _training, "rollout": _rollout, "step": _step, "gpu": _gpu, "scale": _scale}[args.what]
     sys.stdout.write(measure(args))
 
 
@@ -32,18 +33,22 @@ def create_parser() -> ArgumentParser:
     """Make the parser of the command line."""
     parser = ArgumentParser("python -m benchmarks.speed", description=__doc__)
     what = parser.add_subparsers(dest="what", required=True)
-    training, rollout, step, gpu = (what.add_parser(name) for name in ("training", "rollout", "step", "gpu"))
-    for each in (training, rollout, step, gpu):
+    names = ("training", "rollout", "step", "gpu", "scale")
+    training, rollout, step, gpu, scale = (what.add_parser(name) for name in names)
+    for each in (training, rollout, step, gpu, scale):
         each.add_argument("--dataset", type=Path, required=True, help="dataset to train on or to run with")
-    for each in (training, rollout, step):
+    for each in (training, rollout, step, scale):
         each.add_argument("--rounds", type=int, default=3, help="rounds, all entrants in turn (default: 3)")
     add = training.add_argument
     add("--points", type=int, help="repeat the points of the dataset up to this number, in a temporary folder")
     add("--dates", type=int, default=120, help="with --points: dates of that dataset (default: 120)")
-    add("--override", nargs="+", default=[], metavar="key=value", help="changes to the configuration")
-    add("--config-name", default="ailand", help="training configuration (default: ailand)")
-    add("--rollout", type=int, default=4, help="steps of a sample (default: 4)")
-    add("--batches", type=int, default=20, help="timed batches of a round (default: 20)")
+    for each, batches in ((training, 20), (scale, 2000)):
+        add = each.add_argument
+        add("--override", nargs="+", default=[], metavar="key=value", help="changes to the configuration")
+        add("--config-name", default="ailand", help="training configuration (default: ailand)")
+        add("--rollout", type=int, default=4, help="steps of a sample (default: 4)")
+        add("--batches", type=int, default=batches, help=f"timed batches of a round (default: {batches})")
+    add = training.add_argument
     add("--stock-windows", type=int, help="windows of a batch for anemoi-training alone (default: same rows)")
     add = rollout.add_argument
     add("--points", type=int, nargs="+", default=[1000, 40000], help="sizes (default: 1000 40000)")
@@ -61,7 +66,24 @@ def create_parser() -> ArgumentParser:
     add("--networks", nargs="+", default=["ailand", "ailand-small"], help="names or paths (default: both packaged)")
     add("--points", type=int, nargs="+", default=[1, 1000, 40000, 171039, 1000000], help="sizes (default: 1 to 10^6)")
     add("--inductor", action="store_true", help="have torch generate kernels, which takes minutes")
+    add = scale.add_argument
+    add("--store", type=Path, required=True, help="store with the points of --dataset repeated; made unless it exists")
+    add("--points", type=int, default=171039, help="points of that store (default: 171039, N320)")
+    add("--dates", type=int, default=300, help="dates of that store (default: 300)")
+    add("--memory-gb", type=float, help="memory of the pool (default: as a training chooses it)")
     return parser
+
+
+def _scale(args: Namespace) -> str:
+    from benchmarks.speed.scale import Size, benchmark, table  # slow to import
+    from benchmarks.speed.training import Setting
+
+    logging.basicConfig()  # decisions of the trainings, and the rate of each
+    for name in ("anemoi_ailand.training", "benchmarks"):
+        logging.getLogger(name).setLevel(logging.INFO)
+    setting = Setting(args.config_name, tuple(args.override), args.rollout, args.batches, rounds=args.rounds)
+    size = Size(args.points, args.dates, args.memory_gb)
+    return table(benchmark(args.dataset, args.store, setting, size))
 
 
 def _gpu(args: Namespace) -> str:

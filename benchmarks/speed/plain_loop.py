@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from anemoi_ailand.training.point_blocks import resident_fields
+from anemoi_ailand.training.stores import resident_fields
 from benchmarks.speed.stopwatch import Timing
 
 

@@ -140,7 +140,8 @@ def _rollout(setting: Setting) -> list[str]:
             f"task.rollout.steps=[{setting.n_steps}]"]  # fmt: skip
 
 
-def _with_trainer(setting: Setting, entrant: Sequence[str], use: Callable[[Any], tuple[Timing, int]]) -> Any:
+def run_trainer(setting: Setting, entrant: Sequence[str], use: Callable[[Any], Any]) -> Any:
+    """Return what ``use`` returns for the trainer of a short training."""
     with tempfile.TemporaryDirectory() as folder:
         trainer: Any = AnemoiTrainer  # abstract for the type checker alone, in anemoi-training 0.17.1
         return use(trainer(compose_config(setting, entrant, Path(folder))))
@@ -154,12 +155,12 @@ def _plain(setting: Setting) -> tuple[Timing, int]:
         loop = PlainLoop(trainer.model, reader, windows=windows, points=points, n_steps=setting.n_steps)
         return loop.run(setting.n_batches, setting.warm_up), windows * loop.points
 
-    return _with_trainer(setting, _rollout(setting), use)
+    return run_trainer(setting, _rollout(setting), use)
 
 
 def _ailand(setting: Setting, execution: str = "plain") -> tuple[Timing, int]:
     options = [*_rollout(setting), f"land.execution={execution}"]
-    return _with_trainer(setting, options, lambda trainer: _timed(trainer, setting))
+    return run_trainer(setting, options, lambda trainer: _timed(trainer, setting))
 
 
 def _compiled(setting: Setting) -> tuple[Timing, int]:
@@ -171,7 +172,7 @@ def _stock(setting: Setting) -> tuple[Timing, int]:
                                                     ("maximum", setting.n_steps))]  # fmt: skip
     windows = setting.stock_windows or _stock_windows(setting)
     batch = f"dataloader.batch_size.training={windows}"
-    return _with_trainer(setting, [*STOCK_OVERRIDES, *rollout, batch], lambda trainer: _timed(trainer, setting))
+    return run_trainer(setting, [*STOCK_OVERRIDES, *rollout, batch], lambda trainer: _timed(trainer, setting))
 
 
 def _stock_windows(setting: Setting) -> int:
@@ -182,7 +183,7 @@ def _stock_windows(setting: Setting) -> int:
         rows = trainer.config.dataloader.batch_size.training * _points(trainer.config, total)
         return max(1, round(rows / total))
 
-    return _with_trainer(setting, _rollout(setting), use)
+    return run_trainer(setting, _rollout(setting), use)
 
 
 def _timed(trainer: Any, setting: Setting) -> tuple[Timing, int]:

@@ -109,9 +109,31 @@ def others(
     return list(found) if isinstance(found, list) else [found]
 
 
+def per_process(batches: int, hardware: Mapping[str, int]) -> int:
+    """Divide a number of batches among the training processes: Anemoi counts those of one process.
+
+    >>> per_process(181, {"num_gpus_per_node": 4, "num_nodes": 2, "num_gpus_per_model": 1})
+    23
+    """
+    models = hardware["num_gpus_per_node"] * hardware["num_nodes"] // hardware["num_gpus_per_model"]
+    return -(-batches // max(1, models))
+
+
+def batches(epochs: int | None, per_epoch: int | None) -> int:
+    """Return the batches of all epochs of a training process, at which the learning rate ends."""
+    if not epochs or not per_epoch:
+        raise ValueError(
+            f"`training.max_epochs` is {epochs}, `dataloader.limit_batches.training` is {per_epoch}: the number of "
+            "batches at which the learning rate ends does not follow from them. Give `training.max_steps`."
+        )
+    return epochs * per_epoch
+
+
+OmegaConf.register_new_resolver("ailand.batches", batches, replace=True)
 OmegaConf.register_new_resolver("ailand.checked", checked, replace=True)
 OmegaConf.register_new_resolver("ailand.held", held, replace=True)
 OmegaConf.register_new_resolver("ailand.join", join, replace=True)
 OmegaConf.register_new_resolver("ailand.mapped", mapped, replace=True)
 OmegaConf.register_new_resolver("ailand.not_normalised", not_normalised, replace=True)
 OmegaConf.register_new_resolver("ailand.others", others, replace=True)
+OmegaConf.register_new_resolver("ailand.per_process", per_process, replace=True)

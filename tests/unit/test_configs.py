@@ -231,6 +231,22 @@ def test_further_datasets_reach_the_training() -> None:
     assert list(found) == entries
 
 
+def test_several_processes_share_the_batches() -> None:
+    """Batches, warm-up and end of the learning rate of one process follow from their number; or from given batches."""
+    for options, expected in (
+        ([], (181, 57 * 181, 200)),
+        (["system.hardware.num_gpus_per_node=4", "system.hardware.num_nodes=2"], (23, 57 * 23, 25)),
+        (["dataloader.limit_batches.training=31", "training.max_epochs=2"], (31, 62, 200)),
+    ):
+        config = composed("ailand", *options)
+        scheduler = config.training.optimization.lr_scheduler
+        found = (config.dataloader.limit_batches.training, config.training.max_steps, scheduler.warmup_t)
+        assert found == expected
+        assert scheduler.t_initial == config.training.max_steps
+    with pytest.raises(InterpolationResolutionError, match=r"Give `training\.max_steps`"):
+        composed("ailand", "dataloader.limit_batches.training=null").training.max_steps  # noqa: B018
+
+
 def test_networks_of_the_contest_have_the_inputs_of_their_papers() -> None:
     """Inputs that the trained sizes have got since are not theirs."""
     told = {"al", "veg_lz0h_hv", "veg_vcmax_lv", "veg_vcmax_hv", "veg_resp_lv", "veg_resp_hv"}

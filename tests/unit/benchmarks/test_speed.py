@@ -14,10 +14,11 @@ import zarr
 from anemoi.datasets import open_dataset
 from hydra.utils import get_class
 
-from benchmarks.speed import accelerator, repeated, rollout, stopwatch, training
+from benchmarks.speed import accelerator, repeated, rollout, scale, stopwatch, training
 from benchmarks.speed.__main__ import create_parser, main
 from benchmarks.speed.plain_loop import PlainLoop
 from benchmarks.speed.repeated import repeat_points
+from benchmarks.speed.scale import PoolWatch, memory_of_processes
 from benchmarks.speed.stopwatch import Stopwatch, Timing
 from benchmarks.speed.training import AILAND, COMPILED, PLAIN, STOCK, Result, Setting, benchmark, compose_config, table
 from tests.support.land import OPEN
@@ -101,6 +102,40 @@ def test_rate_is_over_the_batches_after_the_warm_up(monkeypatch):
     timing = watch.timing()
     assert timing == Timing(point_steps=120, seconds=8.0, cpu_seconds=4.0)
     assert (timing.rate, timing.cpu_rate) == (15.0, 30.0)
+
+
+class Growing:
+    """Blocks of points whose pool has one more window after each of the first batches."""
+
+    def __init__(self):
+        self.read = 27
+
+    @property
+    def pooled_windows(self):
+        self.read += 1
+        return SimpleNamespace(
+            windows_read=self.read, reading_seconds=self.read / 2, waited=3.0, serving=min(self.read - 4, 26)
+        )
+
+
+def test_training_with_a_pool_is_timed_in_two_parts(monkeypatch):
+    """While the pool grows, and when it is full: windows read, processor time of reading and waiting of each."""
+    watch = PoolWatch(Growing(), warm_up=1)
+    monkeypatch.setattr(scale, "memory_of_processes", lambda: 2**30)
+    train(watch, 5, monkeypatch)
+    parts = watch.parts()
+    assert {name: (p.timing.point_steps, p.windows, p.reading_seconds, p.serving) for name, p in parts.items()} == {
+        "growing": (30, 1, 0.5, 26), "full": (60, 2, 1.0, 26),
+    }  # fmt: skip
+    text = scale.table([scale.Round(Timing(100, 10.0, 5.0), parts, watch.memory)])
+    assert "pool, growing" in text and "pool, full" in text and text.endswith("with the pool: 1.0 GiB\n")
+
+
+def test_memory_of_all_processes_counts_this_one_and_its_children():
+    """At least the pages that an array of this process occupies."""
+    before = memory_of_processes()
+    held = np.ones(2**25)
+    assert memory_of_processes() > before + 0.9 * held.nbytes
 
 
 def loop(n_steps=2, **options):

@@ -14,8 +14,9 @@ from anemoi.training.distributed.single import SingleDeviceStrategy
 from anemoi.training.distributed.strategy import DDPGroupStrategy
 
 from anemoi_ailand.training.callbacks import BestCheckpoint, n_batches, time_limit
-from anemoi_ailand.training.checks import check_dataset, check_length
+from anemoi_ailand.training.checks import check_dataset, check_length, check_versions
 from anemoi_ailand.training.log import TrainingLog, append
+from anemoi_ailand.training.point_blocks import PointBlocks
 from anemoi_ailand.training.strategy import device_strategy
 from anemoi_ailand.variables import variable
 
@@ -68,6 +69,12 @@ def test_period_shorter_than_the_longest_rollout_is_refused():
         check_length(8, 8, "training")
 
 
+def test_processes_with_different_versions_are_refused():
+    """The message names package, versions and process."""
+    with pytest.raises(ValueError, match=r"versions of torch: 2.10.0 in process 0, 2.9.1 in process 2\. Use one"):
+        check_versions([{"anemoi-ailand": "1", "torch": t} for t in ("2.10.0", "2.10.0", "2.9.1")])
+
+
 def test_state_keys_of_checkpoint_callbacks_differ(tmp_path):
     """A resumed run restores each callback by its key."""
     assert BestCheckpoint(str(tmp_path)).state_key != BestCheckpoint(str(tmp_path), monitor="val_other").state_key
@@ -80,6 +87,22 @@ def test_batches_of_an_epoch():
         (5, 32, 1, 9, 1),
     ):  # fmt: skip
         assert n_batches(*given) == expected
+
+
+def test_a_limit_above_the_batches_of_an_epoch_is_lifted(caplog):
+    """Lightning would wait for the last one to validate and to save a checkpoint, which never comes."""
+    rollout = SimpleNamespace(maximum=16, step=1)
+    for limit, kept in ((10, 10), (11, 1.0), (1.0, 1.0)):
+        trainer = SimpleNamespace(
+            limit_train_batches=limit,
+            world_size=2,
+            datamodule=SimpleNamespace(
+                ds_train=SimpleNamespace(valid_date_indices=range(495)), task=SimpleNamespace(rollout=rollout)
+            ),
+        )
+        PointBlocks()._limit_batches(trainer, 24)  # 480 windows at the longest roll-out
+        assert trainer.limit_train_batches == kept, limit
+    assert "an epoch of one process has only 10 batches" in caplog.text
 
 
 def test_limit_of_time_ends_a_training():
@@ -103,6 +126,7 @@ def module_and_trainer(rollout=2):
         current_epoch=0,
         global_step=10,
         world_size=2,
+        strategy=SimpleNamespace(reduce=lambda loss, reduce_op: loss + 1.0),  # of another process, 2 more
     )
     return trainer, module
 
@@ -129,7 +153,7 @@ def test_one_row_per_epoch_is_appended(tmp_path):
 
 
 def test_samples_are_counted_and_losses_averaged(tmp_path):
-    """Windows x points x steps x processes and the mean over windows, of this epoch alone."""
+    """Windows x points x steps x processes, and the mean over windows and processes, of this epoch alone."""
     log = TrainingLog(str(tmp_path / "log.csv"))
     trainer, module = module_and_trainer(rollout=3)
     for _ in range(2):
@@ -140,7 +164,7 @@ def test_samples_are_counted_and_losses_averaged(tmp_path):
         log.on_validation_end(trainer, module)
     rows = read(tmp_path / "log.csv")
     assert [r["point_steps"] for r in rows] == [str(4 * 5 * 3 * 2)] * 2
-    assert [float(r["train_loss"]) for r in rows] == [3.0, 3.0]
+    assert [float(r["train_loss"]) for r in rows] == [4.0, 4.0]
 
 
 def test_a_column_that_is_new_is_added_to_all_rows(tmp_path):
