@@ -22,6 +22,7 @@ from anemoi.utils.dates import as_timedelta
 from anemoi_ailand.constants import STEP, STEP_HOURS
 from anemoi_ailand.hosts.anemoi_inference import RunnerHooks, has_single_dates, share_netcdf_lock
 from anemoi_ailand.rollout.ensembles.ensemble import SINGLE, Ensemble
+from anemoi_ailand.rollout.ensembles.model_error import OutputErrors, errors_of
 from anemoi_ailand.rollout.forcing.common_points import on_same_points
 from anemoi_ailand.rollout.forcing.file_input import EcLandInput
 from anemoi_ailand.rollout.forcing.read_ahead import ReadAhead
@@ -174,13 +175,25 @@ class LandForecasterRunner(RunnerHooks, Runner):
         """Additional checkpoints of an ensemble."""
         return self.options.ensemble.checkpoints if self.options.ensemble else ()
 
+    @property
+    def _has_model_error(self) -> bool:
+        return self.options.ensemble is not None and self.options.ensemble.has_model_error
+
+    def _errors(self, steps: Sequence[LandStep]) -> tuple[OutputErrors, ...]:
+        """Return the model error of each network."""
+        assert self.options.ensemble is not None
+        return tuple(errors_of(step, self.options.ensemble.model_error) for step in steps)
+
     def _identity(self) -> dict[str, Any]:
         """Return the JSON that distinguishes this run from others."""
         config = {k: v for k, v in dict(self.config).items() if k not in _MAY_CHANGE}
         date = self.reference_date or self.prognostics_inputs[self._dataset].default_initial_date()
         own = {k: v for k, v in self.options.model_dump().items() if k in ("ensemble", "bad_forcing")}
-        if self.options.precipitation != "mean":  # older restart files do not state it
+        # older restart files do not state what is new
+        if self.options.precipitation != "mean":
             own["precipitation"] = self.options.precipitation
+        if own["ensemble"] and not self._has_model_error:
+            del own["ensemble"]["model_error"]
         further = [checkpoint_checksum(checkpoint_path(p)) for p in self._other_checkpoints]
         return json.loads(json.dumps({**config, **own, "further": further, "date": date}, default=str))
 
@@ -251,7 +264,8 @@ class LandForecasterRunner(RunnerHooks, Runner):
             if self.options.dry_run and self.device.type == "cpu":  # only a run compiles: take what there is
                 chosen, work = "plain" if chosen == "plain" else "auto", 0
             paths = [self._path, *self._other_checkpoints]
-            self._steps_opened = [open_step(p, self.device, chosen, work, self.options.precipitation) for p in paths]
+            rain, error = self.options.precipitation, self._has_model_error
+            self._steps_opened = [open_step(p, self.device, chosen, work, rain, model_error=error) for p in paths]
             start = self.prognostics_inputs[self._dataset]
             if stopped:
                 warn_of_other_execution("The stopped run", stopped, self.execution)
@@ -301,7 +315,8 @@ class LandForecasterRunner(RunnerHooks, Runner):
     def _members(self, where: tuple[np.ndarray, np.ndarray]) -> Ensemble:
         """Return the members, created once for outputs and steps, as random fields take time."""
         if self._ensemble is None:
-            self._ensemble = Ensemble(self.options.ensemble or SINGLE, *where, self.options.precipitation)
+            errors = self._errors(self._networks(where[0].size)) if self._has_model_error else ()
+            self._ensemble = Ensemble(self.options.ensemble or SINGLE, *where, self.options.precipitation, errors)
         return self._ensemble
 
     def _check_room(self, n_points: int) -> tuple[int, int]:
