@@ -83,7 +83,9 @@ def errors_of(step: LandStep, model_error: float | str) -> OutputErrors:
     """
     own = isinstance(model_error, float) or model_error == "calibrated"
     path = calibration_path(step.path) if own else Path(model_error).expanduser()
-    advice = f"Make it with `anemoi-ailand calibrate {step.path} DATASET`, or set `model_error: none`."
+    advice = (
+        f"Make it with `anemoi-ailand calibrate --checkpoint {step.path} --dataset ...`, or set `model_error: none`."
+    )
     if not path.is_file():
         raise FileNotFoundError(
             f"There is no model error of the checkpoint {step.path.name}: no file '{path}'. {advice}"
