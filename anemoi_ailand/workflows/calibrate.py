@@ -3,8 +3,8 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """Calibrate the model error of a checkpoint at points of its training, and score ensembles with it at others.
 
-The errors of the network's outputs are estimated from single steps. Amplitude and memory of three groups of outputs are
-then scaled until the spread of ensembles matches the error of their mean, over lead times of a day to three months.
+The errors of the network's outputs are estimated from single steps. Amplitude and memory of groups of outputs are then
+scaled until the spread of ensembles matches the error of their mean, over lead times of a day to three months.
 """
 
 from __future__ import annotations
@@ -43,9 +43,12 @@ VARIABLES = ("swvl1", "swvl2", "swvl3", "stl1", "stl2", "stl3", "sd", "skt", "2t
 #: Outputs of a network that are scaled together, and the variables whose spread they are scaled to. Other outputs keep
 #: the error of a single step.
 GROUPS = {
+    "evaporation": (
+        ("top_evaporation", "interception", "interception_evaporation", "roots_1", "roots_2"),
+        ("slhf", "swvl1", "swvl2", "swvl3"),
+    ),
     "water": (
-        ("top_evaporation", "interception", "interception_evaporation", "roots_1", "roots_2", "concentration",
-         "surface_runoff", "lateness", "swvl1", "swvl2", "swvl3", "swvl4", "src"),
+        ("concentration", "surface_runoff", "lateness", "swvl1", "swvl2", "swvl3", "swvl4", "src"),
         ("swvl1", "swvl2", "swvl3"),
     ),
     "heat": (("top_heating", "top_mean", "heat", "stl1", "stl2", "stl3", "stl4"), ("stl1", "stl2", "stl3")),
@@ -168,8 +171,8 @@ class Cases:
         longest = _STEPS_A_DAY * LEADS[-1]
         if dates.size <= max(longest, _BLOCKS * BLOCK):
             raise ValueError(
-                f"'{dataset}' has {dates.size} dates in {year}, from which {LEADS[-1]} days cannot be run. Give another "
-                "year, or a longer dataset."
+                f"'{dataset}' has {dates.size} dates in {year}, from which {LEADS[-1]} days cannot be run. Give "
+                "another year, or a longer dataset."
             )
         self.starts, self.blocks = (
             dates[np.linspace(0, dates.size - 1 - length, number).astype(int)]
@@ -233,7 +236,9 @@ def matched(errors: OutputErrors, ratio: pd.DataFrame) -> OutputErrors:
 def _ratios(scores: pd.DataFrame) -> pd.DataFrame:
     """Return the ratio of spread to error of all cases, variable by lead."""
     some = scores[(scores["group"] == ALL) & (scores["metric"] == "spread_error")]
-    return some.pivot(index="variable", columns="lead", values="value").reindex([v for v in VARIABLES])
+    return some.pivot(index="variable", columns="lead", values="value").reindex(
+        [v for v in VARIABLES if v in set(some["variable"])]
+    )
 
 
 def _distance(ratio: pd.DataFrame) -> float:

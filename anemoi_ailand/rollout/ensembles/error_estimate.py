@@ -121,7 +121,8 @@ def output_errors(errors: Tensor, responses: Tensor, first: Tensor) -> tuple[Ten
         spread = torch.einsum("nij,njk,nik->ni", j[some], covariance, j[some])
         variance = (mean.square() + torch.diagonal(covariance, dim1=1, dim2=2)).mean(0)
         rest = (unexplained.square() + spread).mean(0).clamp_min(1e-4)
-    mean = torch.cat([_conditional(*part, variance, rest)[0] for part in zip(r.split(_CASES), j.split(_CASES))])
+    parts = zip(r.split(_CASES), j.split(_CASES), strict=True)
+    mean = torch.cat([_conditional(*part, variance, rest)[0] for part in parts])
     return mean.square().mean(0).sqrt() * first, *time_scales(mean.unflatten(0, errors.shape[:3]))
 
 
@@ -135,8 +136,9 @@ def _conditional(r: Tensor, j: Tensor, variance: Tensor, rest: Tensor) -> tuple[
 def time_scales(errors: Tensor) -> tuple[Tensor, Tensor]:
     r"""Return the constant share and the correlation time [h] of errors (block, step, point, output), each (output,).
 
-    The mean over all blocks gives the constant share, the means over blocks the memory. An AR(1) process of N steps has the variance of its mean :math:`\approx (1 + 2 \rho / (1 - \rho)) / N`. Of the
-    variance of the mean over all blocks, what independent blocks would have is subtracted.
+    The mean over all blocks gives the constant share, the means over blocks the memory. An AR(1) process of N steps
+    has the variance of its mean :math:`\approx (1 + 2 \rho / (1 - \rho)) / N`. Of the variance of the mean over all
+    blocks, what independent blocks would have is subtracted.
     """
     total = errors.square().mean((0, 1, 2)).clamp_min(1e-30)
     of_block = errors.mean(1).square().mean((0, 1)) / total
