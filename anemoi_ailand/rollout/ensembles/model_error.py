@@ -64,6 +64,23 @@ def write_calibration(path: Path, errors: OutputErrors, step: LandStep, **about:
     return path
 
 
+def calibration_of(checkpoint: Path, model_error: float | str) -> Path:
+    """Return the file with the model error of a checkpoint for the option of an ensemble; see :func:`errors_of`."""
+    own = isinstance(model_error, float) or model_error == "calibrated"
+    path = calibration_path(checkpoint) if own else Path(model_error).expanduser()
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"There is no model error of {checkpoint.name}: no file '{path}'. {_advice(checkpoint)}"
+        )
+    return path
+
+
+def _advice(checkpoint: Path) -> str:
+    return (
+        f"Make it with `anemoi-ailand calibrate --checkpoint {checkpoint} --dataset ...`, or set `model_error: none`."
+    )
+
+
 def errors_of(step: LandStep, model_error: float | str) -> OutputErrors:
     """Return the model error of a checkpoint for the option ``model_error`` of an ensemble.
 
@@ -81,15 +98,8 @@ def errors_of(step: LandStep, model_error: float | str) -> OutputErrors:
     ValueError
         The file is no calibration, or that of another network.
     """
-    own = isinstance(model_error, float) or model_error == "calibrated"
-    path = calibration_path(step.path) if own else Path(model_error).expanduser()
-    advice = (
-        f"Make it with `anemoi-ailand calibrate --checkpoint {step.path} --dataset ...`, or set `model_error: none`."
-    )
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"There is no model error of the checkpoint {step.path.name}: no file '{path}'. {advice}"
-        )
+    path, advice = calibration_of(step.path, model_error), _advice(step.path)
+    own = path == calibration_path(step.path)
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         if content["schema"] != SCHEMA:

@@ -11,6 +11,7 @@ import json
 import logging
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import nullcontext
+from pathlib import Path
 from typing import Any, cast
 from zipfile import BadZipFile
 
@@ -22,7 +23,7 @@ from anemoi.utils.dates import as_timedelta
 from anemoi_ailand.constants import STEP, STEP_HOURS
 from anemoi_ailand.hosts.anemoi_inference import RunnerHooks, has_single_dates, share_netcdf_lock
 from anemoi_ailand.rollout.ensembles.ensemble import SINGLE, Ensemble
-from anemoi_ailand.rollout.ensembles.model_error import OutputErrors, errors_of
+from anemoi_ailand.rollout.ensembles.model_error import OutputErrors, calibration_of, errors_of
 from anemoi_ailand.rollout.forcing.common_points import on_same_points
 from anemoi_ailand.rollout.forcing.file_input import EcLandInput
 from anemoi_ailand.rollout.forcing.read_ahead import ReadAhead
@@ -143,6 +144,7 @@ class LandForecasterRunner(RunnerHooks, Runner):
             date = self.reference_date or self.prognostics_inputs[name].default_initial_date()
             check_coverage(available_dates(forcing), date, lead)
         _refuse_unsupported(self.config)
+        self._calibrations()
         restart = self.options.restart
         share_netcdf_lock()
         self._writers = list(leaves(self.outputs[self._dataset]))
@@ -179,6 +181,14 @@ class LandForecasterRunner(RunnerHooks, Runner):
     def _has_model_error(self) -> bool:
         return self.options.ensemble is not None and self.options.ensemble.has_model_error
 
+    def _calibrations(self) -> list[Path]:
+        """Return the files of the model error of all checkpoints."""
+        ensemble = self.options.ensemble
+        if ensemble is None or not self._has_model_error:
+            return []
+        paths = (self._path, *map(checkpoint_path, ensemble.checkpoints))
+        return [calibration_of(path, ensemble.model_error) for path in paths]
+
     def _errors(self, steps: Sequence[LandStep]) -> tuple[OutputErrors, ...]:
         """Return the model error of each network."""
         assert self.options.ensemble is not None
@@ -194,6 +204,8 @@ class LandForecasterRunner(RunnerHooks, Runner):
             own["precipitation"] = self.options.precipitation
         if own["ensemble"] and not self._has_model_error:
             del own["ensemble"]["model_error"]
+        if calibrations := self._calibrations():
+            own["model_error"] = [checkpoint_checksum(path) for path in calibrations]
         further = [checkpoint_checksum(checkpoint_path(p)) for p in self._other_checkpoints]
         return json.loads(json.dumps({**config, **own, "further": further, "date": date}, default=str))
 
@@ -265,7 +277,7 @@ class LandForecasterRunner(RunnerHooks, Runner):
                 chosen, work = "plain" if chosen == "plain" else "auto", 0
             paths = [self._path, *self._other_checkpoints]
             rain, error = self.options.precipitation, self._has_model_error
-            self._steps_opened = [open_step(p, self.device, chosen, work, rain, model_error=error) for p in paths]
+            self._steps_opened = [open_step(p, self.device, chosen, work, rain, error) for p in paths]
             start = self.prognostics_inputs[self._dataset]
             if stopped:
                 warn_of_other_execution("The stopped run", stopped, self.execution)

@@ -65,7 +65,7 @@ CACHE = "AILAND_CACHE"
 
 def open_step(
     checkpoint: str | Path, device: str | torch.device = "cpu", execution: str = "auto", point_steps: int = 0,
-    precipitation: str = "mean", *, model_error: bool = False,
+    precipitation: str = "mean", model_error: bool = False,
 ) -> LandStep:  # fmt: skip
     """Load a checkpoint as :func:`~anemoi_ailand.rollout.step.checkpoint.load_step` does, for many steps.
 

@@ -68,6 +68,7 @@ def test_every_block_of_the_pages_is_filled():
         "reference-set.md",
         "real-weather.md",
         "snow-and-runoff.md",
+        "ensembles.md",
         "derivatives.md",
         "site.md",
         "stability.md",

@@ -145,9 +145,10 @@ def test_calibration_is_read_and_scaled(tmp_path):
     step.path.write_bytes(b"other weights")
     with pytest.raises(ValueError, match="that of another network"):
         errors_of(step, "calibrated")
-    assert errors_of(step, str(path)) == ERRORS  # on purpose
+    elsewhere = path.rename(tmp_path / "b.json")
+    assert errors_of(step, str(elsewhere)) == ERRORS  # on purpose
     with pytest.raises(ValueError, match="that of another network"):
-        errors_of(replace(OPEN.land_step(), path=step.path), str(path))
+        errors_of(replace(OPEN.land_step(), path=step.path), str(elsewhere))
     path.write_text(json.dumps({"schema": "x"}), encoding="utf-8")
     with pytest.raises(ValueError, match="is not a model error"):
         errors_of(step, str(path))
