@@ -154,7 +154,7 @@ def test_execution_of_a_resumed_run(monkeypatch, caplog, stopped, option, asked,
     """A run stopped plain resumes plain under auto; another execution than that of the file is warned of once."""
     found = []
 
-    def opens(path, device, execution, work, precipitation):
+    def opens(path, device, execution, work, precipitation, model_error):
         found.append((execution, work))
         return SimpleNamespace(execution="plain" if execution == "plain" else "compiled, x")
 
