@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 from argparse import ArgumentParser, Namespace
 
@@ -38,7 +37,6 @@ class Calibrate(Command):
         """Calibrate and print the path of the file."""
         from anemoi_ailand.workflows.calibrate import calibrate  # slow to import
 
-        logging.getLogger("anemoi_ailand.workflows.calibrate").setLevel(logging.INFO)
         path = calibrate(
             args.checkpoint, args.dataset, args.output, year=args.year, points=args.points, members=args.members,
             starts=args.starts, iterations=args.iterations, execution=args.execution,

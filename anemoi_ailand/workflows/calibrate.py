@@ -45,7 +45,7 @@ VARIABLES = ("swvl1", "swvl2", "swvl3", "stl1", "stl2", "stl3", "sd", "skt", "2t
 GROUPS = {
     "evaporation": (
         ("top_evaporation", "interception", "interception_evaporation", "roots_1", "roots_2"),
-        ("slhf", "swvl1", "swvl2", "swvl3"),
+        ("slhf", "swvl1"),
     ),
     "water": (
         ("concentration", "surface_runoff", "lateness", "swvl1", "swvl2", "swvl3", "swvl4", "src"),
@@ -110,8 +110,8 @@ def calibrate(
     Path
         The file written.
     """
-    cases = Cases(dataset, year, points, starts, held_out=False)
     step = with_model_error(load_step(checkpoint))
+    cases = Cases(dataset, year, points, starts, held_out=False)
     path = calibration_path(step.path) if output is None else Path(output).expanduser()
     LOG.info("Errors of single steps at %d points in %d", cases.points.size, year)
     errors = estimate_errors(step, dataset, cases.points[:: -(-cases.points.size // _POINTS)], cases.blocks)
