@@ -106,6 +106,8 @@ def errors_of(step: LandStep, model_error: float | str) -> OutputErrors:
             raise ValueError(f"its schema is {content['schema']!r}, expected {SCHEMA!r}")
         numbers = ([float(x) for x in content[n]] for n in ("deviation", "constant", "hours"))
         errors = OutputErrors(tuple(content["outputs"]), *map(tuple, numbers))
+        if {len(v) for v in (errors.deviation, errors.constant, errors.hours)} != {len(errors.outputs)}:
+            raise ValueError("it has not one number for each output")
         checksum = content["checkpoint_sha256"]
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"'{path}' is not a model error ({error!r}). {advice}") from error
