@@ -25,7 +25,7 @@ class Calibrate(Command):
             help="inference checkpoint, or name of a pretrained network (default: %(default)s)",
         )
         add("--dataset", required=True, help="Anemoi dataset with state and forcing")
-        add("--output", help="file to write (default: beside the checkpoint, where ensembles look for it)")
+        add("--output", help="file to write (default: next to the checkpoint, where ensembles look for it)")
         add("--year", type=int, default=2021, help="year, neither of the training nor of a test (default: %(default)s)")
         add("--points", type=int, default=80, help="most points, none of those held out (default: %(default)s)")
         add("--members", type=int, default=10, help="members of the ensembles (default: %(default)s)")

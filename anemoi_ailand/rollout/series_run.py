@@ -17,6 +17,7 @@ from anemoi.utils.dates import as_timedelta
 
 from anemoi_ailand.data.land_data import LandData
 from anemoi_ailand.rollout.ensembles.ensemble import Ensemble
+from anemoi_ailand.rollout.ensembles.model_error import OutputErrors
 from anemoi_ailand.rollout.ensembles.options import EnsembleOptions
 from anemoi_ailand.rollout.forcing.records import Source, check_steps, pieces, position, record_at, records, source_of
 from anemoi_ailand.rollout.outputs.output_columns import columns_of
@@ -99,7 +100,7 @@ def run_series(
     """Run and return the series with the last state; see :meth:`LandStepper.run`."""
     source = source_of(data)
     options = _options(ensemble, initial)
-    own, errors = land, ()
+    own, errors = land, tuple[OutputErrors, ...]()
     if options is not None and options.has_model_error:
         land, errors = land.perturbed(options.model_error)
     if start is None and initial is None:

@@ -40,8 +40,8 @@ LEADS = (1, 7, 30, 90)
 #: Variables that are scored.
 VARIABLES = ("swvl1", "swvl2", "swvl3", "stl1", "stl2", "stl3", "sd", "skt", "2t", "slhf")
 
-#: Outputs of a network that are scaled together, and the variables whose spread they are scaled to. Other outputs keep
-#: the error of a single step.
+#: Outputs of a network that are scaled together, and the variables whose spread they are scaled to, the amplitude to
+#: that of the first. Other outputs keep the error of a single step.
 GROUPS = {
     "evaporation": (
         ("top_evaporation", "interception", "interception_evaporation", "roots_1", "roots_2"),
@@ -93,7 +93,7 @@ def calibrate(
     checkpoint, dataset : str or Path
         Inference checkpoint, or the name of a pretrained network; Anemoi dataset with state and forcing.
     output : str or Path, optional
-        File to write; by default the one beside the checkpoint, where ``model_error: calibrated`` looks for it.
+        File to write; by default the one next to the checkpoint, where ``model_error: calibrated`` looks for it.
     year : int
         Year of the steps and ensembles. It should not be among those of the training, nor a year of the test.
     points, members, starts : int
@@ -146,7 +146,7 @@ def skill(
     seed: int = 2,
     execution: str = "auto",
 ) -> pd.DataFrame:
-    """Score ensembles with model error at held-out points beside the run without.
+    """Score ensembles with model error at held-out points, and the run without.
 
     Parameters as in :func:`calibrate`; ``model_error`` is the option of an ensemble. Returns a table with the columns
     variable, group, lead [d], metric and value; see
@@ -201,7 +201,7 @@ class Cases:
         ensemble = land.run(data, names, ensemble=options, progress=False)
         single = land.run(data, names, progress=False)
         netcdf = {name: variable(name).netcdf_name for name in names}
-        runs = {
+        runs: dict[str, tuple[np.ndarray, ...]] = {
             name: (
                 _of_days(ensemble[n].transpose("time", "point", "member").values),
                 _of_days(data[n].values),
@@ -217,18 +217,19 @@ class Cases:
 def matched(errors: OutputErrors, ratio: pd.DataFrame) -> OutputErrors:
     """Scale amplitude and memory of each group of outputs by the ratio of spread to error (variable by lead).
 
-    The amplitude follows the mean of all leads, and the memory the change from the first two leads to the last two.
+    The amplitude follows the first variable of the group, in the mean of the leads. The memory follows all variables at
+    the later half of the leads, compared with that mean: what lasts moves deep layers more than the first one.
     """
     deviation, hours = np.array(errors.deviation), np.array(errors.hours)
     for outputs, variables in GROUPS.values():
         known = [v for v in variables if v in ratio.index]
         if not known:
             continue
-        log = -np.log(ratio.loc[known].to_numpy(float).clip(1.0 / _MOST, _MOST)).mean(axis=0)
+        log = -np.log(ratio.loc[known].to_numpy(float).clip(1.0 / _MOST, _MOST))
         own = np.array([n in outputs for n in errors.outputs])
-        half = len(log) // 2
-        deviation = np.where(own, deviation * np.exp(log.mean()), deviation)
-        longer = np.clip(np.exp(log[half:].mean() - log[:half].mean()), 1.0 / _MOST, _MOST)
+        amplitude, late = log[0].mean(), log[:, log.shape[1] // 2 :].mean()
+        deviation = np.where(own, deviation * np.exp(amplitude), deviation)
+        longer = np.clip(np.exp(late - amplitude), 1.0 / _MOST, _MOST)
         hours = np.where(own, (hours * longer).clip(1.0, _LONGEST), hours)
     return replace(errors, deviation=tuple(deviation.tolist()), hours=tuple(hours.tolist()))
 

@@ -90,13 +90,14 @@ def origin(name: str, about: dict, size: Size) -> str:
 
 
 def leads_table(scores: pd.DataFrame) -> str:
-    """Return ratio of spread to error, CRPS and error of the single run by lead, of all cases."""
+    """Return ratio of spread to error and skill of the CRPS by lead, and CRPS and error of the single run."""
     found = scores[scores["group"] == ALL].set_index(["variable", "lead", "metric"])["value"]
-    titles = ["spread / error", "CRPS", "MAE of the single run"]
-    rows = [["variable", *(f"{title} {lead} d" for title in titles for lead in LEADS)]]
+    titles = [*(f"spread / error {lead} d" for lead in LEADS), *(f"skill {lead} d" for lead in LEADS)]
+    rows = [["variable", *titles, f"CRPS {LEAD} d", f"MAE {LEAD} d"]]
     for name in VARIABLES:
         row = [f"{found[name, lead, 'spread_error']:.2f}" for lead in LEADS]
-        row += [plain_number(found[name, lead, metric]) for metric in ("crps", "mae_single") for lead in LEADS]
+        row += [f"{found[name, lead, 'crps_skill']:+.2f}" for lead in LEADS]
+        row += [plain_number(found[name, LEAD, metric]) for metric in ("crps", "mae_single")]
         rows.append([f"`{name}` [{variable(name).units}]", *row])
     return table(rows)
 

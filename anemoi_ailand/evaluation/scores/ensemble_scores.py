@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Scores of an ensemble beside those of the single run: spread, error, CRPS and ranks, by lead time and ground."""
+"""Scores of an ensemble and of the single run: spread, error, CRPS and ranks, by lead time and ground."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ _CHANGE = 0.1
 #: Iterations of the estimate, and most cases in it.
 _ITERATIONS, _CASES = 30, 4000
 
-#: First guesses: error of an output that is no diagnostic [1], and share of the variance of an error of a result that
+#: first guesses: error of an output of the first head [1], and share of the variance of an error of a result that
 #: no output explains.
 _FIRST_ERROR, _FIRST_REST = 0.1, 0.3
 

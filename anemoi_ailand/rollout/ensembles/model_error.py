@@ -18,7 +18,7 @@ from anemoi_ailand.rollout.ensembles.smooth_fields import SmoothFields, innovati
 from anemoi_ailand.rollout.step.checkpoint import LandStep, checkpoint_checksum
 from anemoi_ailand.support.atomic import complete_file
 
-#: Version of the layout of a calibration, and end of its name beside a checkpoint.
+#: Version of the layout of a calibration, and end of its name next to a checkpoint.
 SCHEMA, SUFFIX = "anemoi-ailand/model-error/1", ".model-error.json"
 
 #: Purposes of the random numbers: errors that stay, and those that change.
@@ -52,7 +52,7 @@ class OutputErrors:
 
 
 def calibration_path(checkpoint: Path) -> Path:
-    """Return the file beside a checkpoint that holds its model error."""
+    """Return the file next to a checkpoint that holds its model error."""
     return checkpoint.with_name(checkpoint.stem + SUFFIX)
 
 
@@ -67,7 +67,7 @@ def write_calibration(path: Path, errors: OutputErrors, step: LandStep, **about:
 def calibration_of(checkpoint: Path, model_error: float | str) -> Path:
     """Return the file with the model error of a checkpoint for the option of an ensemble; see :func:`errors_of`."""
     own = isinstance(model_error, float) or model_error == "calibrated"
-    path = calibration_path(checkpoint) if own else Path(model_error).expanduser()
+    path = calibration_path(checkpoint) if own else Path(str(model_error)).expanduser()
     if not path.is_file():
         raise FileNotFoundError(
             f"There is no model error of {checkpoint.name}: no file '{path}'. {_advice(checkpoint)}"
@@ -94,9 +94,9 @@ def errors_of(step: LandStep, model_error: float | str) -> OutputErrors:
     Raises
     ------
     FileNotFoundError
-        The checkpoint has no calibration beside it, or there is no such file.
+        The checkpoint has no calibration next to it, or there is no such file.
     ValueError
-        The file is no calibration, or that of another network.
+        The file has another content, or belongs to another network.
     """
     path, advice = calibration_of(step.path, model_error), _advice(step.path)
     own = path == calibration_path(step.path)

@@ -91,7 +91,7 @@ class EnsembleOptions(Strict):
 
     @property
     def has_model_error(self) -> bool:
-        """Whether the outputs of the network are perturbed."""
+        """True if the outputs of the network are perturbed."""
         return self.model_error != "none"
 
     @model_validator(mode="after")

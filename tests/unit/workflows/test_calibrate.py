@@ -21,14 +21,14 @@ FIRST = OutputErrors(OUTPUTS, (0.1,) * len(OUTPUTS), (0.0,) * len(OUTPUTS), (24.
 
 
 def test_groups_are_scaled_by_their_variables():
-    """Half the spread doubles the amplitude, a ratio that falls lengthens the memory; others stay."""
-    ratio = pd.DataFrame(1.0, index=["swvl1", "stl1", "skt"], columns=LEADS)
+    """Half the spread of the first layer doubles the amplitude, less in deep ones later lengthens the memory."""
+    ratio = pd.DataFrame(1.0, index=["swvl1", "stl1", "stl2", "skt"], columns=LEADS)
     ratio.loc["swvl1"], ratio.loc["skt"] = 0.5, 0.5
-    ratio.loc["stl1"] = [2.0, 2.0, 0.5, 0.5]
+    ratio.loc["stl1"], ratio.loc["stl2"] = [2.0, 2.0, 0.5, 0.5], [9.0, 9.0, 0.5, 0.5]
     found = matched(FIRST, ratio)
     by_name = dict(zip(OUTPUTS, zip(found.deviation, found.hours, strict=True), strict=True))
     np.testing.assert_allclose(by_name["roots_1"], (0.2, 24.0))
-    np.testing.assert_allclose(by_name["top_heating"], (0.1, 96.0))
+    np.testing.assert_allclose(by_name["top_heating"], (0.1, 48.0))
     assert by_name["melt"] == (0.1, 24.0)  # no variable tells of the snow
     assert found.constant == FIRST.constant
 
