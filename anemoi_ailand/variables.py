@@ -434,6 +434,9 @@ _ROWS = [_with_ranges(row) for row in _ROWS]
 #: Precipitation of each hour of a step, in turn.
 HOURLY_RAIN = tuple(row.name for row in _ROWS if row.time is Time.HOUR_MEAN)
 
+#: Beginning of the names of inputs that perturb the outputs of a network, which only ensembles have.
+_MODEL_ERROR = "model_error_"
+
 
 class Table(dict[str, Variable]):
     """Rows by name. A row is found by its name in NetCDF too (``t2m`` for ``2t``), which is not listed as a name."""
@@ -502,6 +505,8 @@ def variable(name: str) -> Variable:
     >>> row.units, row.bounds
     ('m3 m-3', (0.0, 0.8))
     """
+    if is_model_error(name):
+        return _forcing(name, "perturbation of an output of the network", "1", _MEAN)
     try:
         return VARIABLES[name]
     except KeyError:
@@ -512,6 +517,20 @@ def variable(name: str) -> Variable:
             f"Variable '{name}' is not in the table anemoi_ailand/variables.py. {known}. "
             "Correct the name, or add a row to the table."
         ) from None
+
+
+def model_errors(number: int) -> tuple[str, ...]:
+    """Return the names of the inputs that perturb the ``number`` outputs of a network; they have no row in the table.
+
+    >>> model_errors(2)
+    ('model_error_1', 'model_error_2')
+    """
+    return tuple(f"{_MODEL_ERROR}{k}" for k in range(1, number + 1))
+
+
+def is_model_error(name: str) -> bool:
+    """Return whether a name is one of :func:`model_errors`."""
+    return name.startswith(_MODEL_ERROR)
 
 
 def names(*roles: Role | str, computed: bool | None = None) -> list[str]:

@@ -97,7 +97,7 @@ COMMANDS: dict[str, Command] = {
 GROUPS = {
     "See it work": ("quickstart", "pretrained"),
     "Run the land": ("tower", "site", "run", "reforecast"),
-    "Judge data and a network": ("check", "evaluate", "stability"),
+    "Judge data and a network": ("check", "evaluate", "stability", "calibrate"),
     "Start your own: files for anemoi-datasets, anemoi-training and anemoi-inference": ("recipes", "configs"),
     "Take a network elsewhere, or make it fast": ("export", "compile"),
 }

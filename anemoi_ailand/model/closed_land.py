@@ -22,6 +22,7 @@ from anemoi_ailand.model.contrasts import (
 )
 from anemoi_ailand.physics import former_step
 from anemoi_ailand.physics.closed_step import (
+    CONTROLS,
     FLUXES,
     N_CONTROLS,
     SNOW_STATE,
@@ -150,6 +151,13 @@ class ClosedLand(nn.Module):
     def scales(self) -> tuple[float, ...]:
         """Size of a unit of the increments of the further prognostic variables, in their units."""
         return tuple(variable(n).increment_scale or 0.0 for n in self._changed)
+
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        """Names of the outputs of the network: controls, increments, and the uptake of lake and town."""
+        controls = former_step.CONTROLS if self.former else CONTROLS
+        names = [n if number == 1 else f"{n}_{k + 1}" for n, (number, _) in controls.items() for k in range(number)]
+        return (*names, *self._changed, *(("uptake",) if NET_LONG_WAVE in self.energy else ()))
 
     @property
     def _changed(self) -> tuple[str, ...]:

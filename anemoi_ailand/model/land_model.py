@@ -67,6 +67,9 @@ class LandModel(nn.Module):
     #: Checkpoints older than the option lack this attribute.
     hidden_dtype: torch.dtype | None = None
 
+    #: First column of the input with perturbations of the network's outputs, see :meth:`read_model_error`.
+    first_error: int | None = None
+
     _start: Tensor
     _end: Tensor
     _state_in: Tensor
@@ -77,6 +80,7 @@ class LandModel(nn.Module):
     _lower_physical: Tensor
     _upper_physical: Tensor
     _scale: Tensor
+    _error_factors: Tensor
 
     def __init__(
         self,
@@ -125,6 +129,23 @@ class LandModel(nn.Module):
         """Normalised size of one unit of the predicted increments, shape (prognostic,)."""
         return self._scale
 
+    @property
+    def network_outputs(self) -> tuple[str, ...]:
+        """Names of the outputs of the network, those of the first head before diagnostics."""
+        c = self.columns
+        first = c.prognostic if self.closed is None else self.closed.output_names
+        return (*first, *(c.outputs[i] for i in self._diagnostic_out.tolist()))
+
+    def read_model_error(self, first: int, factors: Tensor) -> None:
+        r"""Add perturbations to the outputs of the network, read from column ``first`` of the input at the end on.
+
+        There is one for each of :attr:`network_outputs`, not normalised: dimensionless for the first head, in the units
+        of the table for diagnostics. ``factors`` (output,) are those of the normaliser of the outputs. The step itself
+        is unchanged, so that water stays closed and bounds hold.
+        """
+        self.first_error = first
+        self.register_buffer("_error_factors", factors[self._diagnostic_out], persistent=False)
+
     def _shape(self) -> NetworkShape:
         """Return the sizes of the network: input columns and outputs of its two heads."""
         c = self.columns
@@ -164,16 +185,25 @@ class LandModel(nn.Module):
         """
         z = self.read(start, end)
         if self.closed is None:
-            increments, diagnostics = self._network(z)
+            increments, diagnostics = self._perturbed(*self._network(z), end)
             positions, state = self._state_out, start[..., self._state_in] + self._scale * increments
         else:
             land, air, fields = self.closed.before(start, end)
-            outputs, diagnostics = self._network(torch.cat([z, self.closed.features(land, air)], dim=-1))
+            network = self._network(torch.cat([z, self.closed.features(land, air)], dim=-1))
+            outputs, diagnostics = self._perturbed(*network, end)
             positions, state = self.closed.after(land, air, fields, outputs, diagnostics.to(start.dtype))
         out = torch.empty((*z.shape[:-1], len(self.columns.outputs)), dtype=state.dtype, device=z.device)
         out = out.index_copy(-1, positions, state)
         out = out.index_copy(-1, self._diagnostic_out, diagnostics.to(state.dtype))
         return clamp(out, self._lower, self._upper, straight_through=self.training)
+
+    def _perturbed(self, outputs: Tensor, diagnostics: Tensor, end: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the outputs of both heads with their perturbations, if there are any."""
+        if self.first_error is None:
+            return outputs, diagnostics
+        n, first = outputs.shape[-1], self.first_error
+        errors = end[..., first : first + n + diagnostics.shape[-1]]
+        return outputs + errors[..., :n], diagnostics + errors[..., n:] * self._error_factors
 
     def _network(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """Call the network; hidden layers use the configured precision in training, single precision otherwise."""

@@ -18,6 +18,7 @@ from anemoi.utils.dates import as_timedelta
 from anemoi_ailand.data.land_data import LandData
 from anemoi_ailand.data.plausibility.checker import Checker
 from anemoi_ailand.rollout.ensembles.ensemble import Ensemble
+from anemoi_ailand.rollout.ensembles.model_error import OutputErrors
 from anemoi_ailand.rollout.ensembles.options import EnsembleOptions
 from anemoi_ailand.rollout.forcing.records import Source, check_steps, pieces, position, record_at, records, source_of
 from anemoi_ailand.rollout.outputs.output_columns import columns_of
@@ -99,10 +100,18 @@ def run_series(
 ) -> tuple[xr.Dataset, LandState]:
     """Run and return the series with the last state; see :meth:`LandStepper.run`."""
     source = source_of(data)
+    options = _options(ensemble, initial)
+    own, errors = land, tuple[OutputErrors, ...]()
+    if options is not None and options.has_model_error:
+        land, errors = land.perturbed(options.model_error)
     if start is None and initial is None:
         start = _first_state(source, land.prognostic)
     first, last = _period(source, start, end, lead_time, initial)
-    members = _Members(source, _ensemble(ensemble, initial, source, land.precipitation))
+    members = _Members(source, None)
+    if options is not None:
+        options.check_members_differ(land.precipitation)
+        places = source.latitudes, source.longitudes
+        members = _Members(source, Ensemble(options, *places, land.precipitation, errors))
     checker = Checker(land.plausibility)
     if initial is None:
         state = members.initial(land, data, first, checker)
@@ -124,7 +133,7 @@ def run_series(
                 kept.add(dates, {n: values[..., land.outputs.index(n)] for n in names})
                 bar.steps(n_steps)
         checker.report()
-        return kept.result(), state
+        return kept.result(), own.own(state)
     except BaseException:
         kept.abandon()
         raise
@@ -191,21 +200,18 @@ def _duration(lead_time: Duration) -> timedelta:
         raise ValueError(f"`lead_time` is {lead_time!r}. Give a text such as '30d' or '24h', or a timedelta.") from None
 
 
-def _ensemble(
-    options: Mapping[str, Any] | None, initial: LandState | None, source: Source, precipitation: str
-) -> Ensemble | None:
+def _options(options: Mapping[str, Any] | None, initial: LandState | None) -> EnsembleOptions | None:
     if options is None:
         return None
     members = checked(options, EnsembleOptions, "`ensemble`")
-    members.check_members_differ(precipitation)
     if members.checkpoints:
         raise ValueError("`ensemble` has `checkpoints`, but a stepper has one network. Use `anemoi-ailand run`.")
-    if initial is not None and members.forcing is not None:
+    if initial is not None and (members.forcing is not None or members.has_model_error):
         raise ValueError(
-            "A state does not hold the perturbations of the forcing, so the ensemble cannot continue from it. Run the "
-            "whole period, or use `anemoi-ailand run` with `restart`."
+            "A state does not hold the perturbations of forcing and model, so the ensemble cannot continue from it. "
+            "Run the whole period, or use `anemoi-ailand run` with `restart`."
         )
-    return Ensemble(members, source.latitudes, source.longitudes, precipitation)
+    return members
 
 
 def _frame(

@@ -24,6 +24,7 @@ from anemoi_ailand.data.plausibility.checker import Checker, further_static
 from anemoi_ailand.data.plausibility.rules import CHECKED_AT_START
 from anemoi_ailand.data.sun import COMPUTED, compute
 from anemoi_ailand.rollout.ensembles.ensemble import SINGLE, Ensemble
+from anemoi_ailand.rollout.ensembles.model_error import OutputErrors, errors_of
 from anemoi_ailand.rollout.forcing.forcing_filter import check_finite, check_hourly_rain, check_units_fit, limits
 from anemoi_ailand.rollout.forcing.records import (
     dates_after,
@@ -38,8 +39,8 @@ from anemoi_ailand.rollout.forcing.records import (
 from anemoi_ailand.rollout.step import gradients
 from anemoi_ailand.rollout.step.advance import STEP, StepLayout, advance, advance_steps
 from anemoi_ailand.rollout.step.batch_invariance import padded_rows
-from anemoi_ailand.rollout.step.checkpoint import LandStep, checkpoint_checksum, training_origin
-from anemoi_ailand.rollout.step.compiled_step import open_step
+from anemoi_ailand.rollout.step.checkpoint import LandStep, checkpoint_checksum, training_origin, with_model_error
+from anemoi_ailand.rollout.step.compiled_step import choose_execution, open_step
 from anemoi_ailand.rollout.step.land_state import LandState
 from anemoi_ailand.rollout.step.output_check import check_outputs
 from anemoi_ailand.rollout.step.physical_step import PhysicalStep, to_dtype
@@ -49,7 +50,7 @@ from anemoi_ailand.support.dates import Date, Duration, to_datetime
 from anemoi_ailand.support.netcdf_writer import COORDINATES
 from anemoi_ailand.support.object_display import as_html, as_text, with_units
 from anemoi_ailand.support.packaged import folder
-from anemoi_ailand.variables import HOURLY_RAIN, match_name, variable
+from anemoi_ailand.variables import HOURLY_RAIN, is_model_error, match_name, variable
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -141,6 +142,8 @@ class LandStepper:
         self._warned: set[str] = set()
         self._ahead: tuple[tuple[Any, ...], datetime, np.ndarray] = ((), datetime.min, np.empty((0, 0, 0)))
         self._single: tuple[Any, Ensemble | None] = (None, None)
+        self._execution = "plain" if step.compiled is None else "compiled"
+        self._perturbed: LandStepper | None = None
 
     @classmethod
     def open(
@@ -156,6 +159,16 @@ class LandStepper:
             execution = "plain"
         step = open_step(checkpoint, device, execution, point_steps, precipitation, trust)
         return cls(step, dtype, threads, plausibility)
+
+    def perturbed(self, model_error: float | str) -> tuple[LandStepper, tuple[OutputErrors, ...]]:
+        """Return a stepper that takes perturbations of the outputs of the network, and their statistics.
+
+        ``model_error`` is the option of an ensemble.
+        """
+        if self._perturbed is None:
+            step = choose_execution(with_model_error(replace(self._loaded, compiled=None)), self._execution, 0)
+            self._perturbed = LandStepper(step, str(self._numpy), self._blocks.threads, self.plausibility)
+        return self._perturbed, (errors_of(self._perturbed._loaded, model_error),)
 
     def __repr__(self) -> str:
         return as_text(self._title(), self._rows())
@@ -444,7 +457,7 @@ class LandStepper:
         if initial is not None and not isinstance(initial, LandState):
             initial = self.load(initial)
         if initial is not None:
-            initial = self._own(initial)
+            initial = self.own(initial)
         series, state = run_series(
             self, data, chosen, start=start, end=end, lead_time=lead_time, initial=initial, ensemble=ensemble,
             output=output, progress=progress,
@@ -569,7 +582,7 @@ class LandStepper:
 
         A warning says if the state was made by another execution than that of this stepper.
         """
-        state = self._own(LandState.load(path, self.checkpoint_sha256, self.device))
+        state = self.own(LandState.load(path, self.checkpoint_sha256, self.device))
         if self.dtype is state.columns.dtype:  # another precision is another run anyway
             warn_of_other_execution(f"The run that saved '{path}'", state.execution, self.execution)
         return state.to(self.dtype)
@@ -589,10 +602,13 @@ class LandStepper:
         self._warn(checks, None)
         return self.layout.slot(values[0], self._forcing)
 
-    def _own(self, state: LandState) -> LandState:
-        """Return a state of this checkpoint with the columns of this stepper: hourly rain, which no start reads."""
-        known = tuple(n for n in self.inputs if n not in HOURLY_RAIN)
-        if state.inputs == self.inputs or state.inputs[: len(known)] != known:
+    def own(self, state: LandState) -> LandState:
+        """Return a state of this checkpoint with the columns of this stepper: further inputs are read at no start."""
+        known, theirs = (
+            tuple(n for n in names if n not in HOURLY_RAIN and not is_model_error(n))
+            for names in (self.inputs, state.inputs)
+        )
+        if state.inputs == self.inputs or theirs != known:
             return state
         further = state.columns.new_zeros((len(state.columns), len(self.inputs) - len(known)))
         return replace(state, columns=torch.cat([state.columns[:, : len(known)], further], -1), inputs=self.inputs)
@@ -613,7 +629,7 @@ class LandStepper:
         """Return checked fields at dates, shape (date, point, name), of arrays (point,), or (step, point) of steps."""
         found_here = self.forcing_names if is_dataset(record) and wanted == self.layout.forcing else wanted
         given = {n: record[k] for n in found_here if (k := key_of(record, n)) is not None}
-        drawn = () if HOURLY_RAIN[0] in given else self._loaded.drawn
+        drawn = tuple(n for n in self._loaded.drawn if n not in given)
         missing = [n for n in wanted if n not in given and n not in (*COMPUTED, *drawn)]
         if missing:
             listed = ", ".join(f"{n}: {variable(n).long_name} [{variable(n).units}]" for n in missing)

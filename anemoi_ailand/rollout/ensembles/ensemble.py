@@ -11,11 +11,12 @@ from datetime import datetime
 import numpy as np
 
 from anemoi_ailand.rollout.ensembles.forcing_spread import PerturbedForcing
+from anemoi_ailand.rollout.ensembles.model_error import ModelError, OutputErrors
 from anemoi_ailand.rollout.ensembles.options import EnsembleOptions
 from anemoi_ailand.rollout.ensembles.random_rain import RandomRain
 from anemoi_ailand.rollout.ensembles.smooth_fields import SmoothFields
 from anemoi_ailand.rollout.ensembles.state_spread import perturbed_states, states_of_files
-from anemoi_ailand.variables import HOURLY_RAIN
+from anemoi_ailand.variables import HOURLY_RAIN, model_errors
 
 #: A run without an ensemble.
 SINGLE = EnsembleOptions(members=1)
@@ -30,7 +31,12 @@ class Ensemble:
     """
 
     def __init__(
-        self, options: EnsembleOptions, latitudes: np.ndarray, longitudes: np.ndarray, precipitation: str = "mean"
+        self,
+        options: EnsembleOptions,
+        latitudes: np.ndarray,
+        longitudes: np.ndarray,
+        precipitation: str = "mean",
+        errors: Sequence[OutputErrors] = (),
     ) -> None:
         self.options = options
         self.members = range(options.first, options.first + options.members)
@@ -39,7 +45,8 @@ class Ensemble:
         self._smooth: SmoothFields | None = None
         self._forcing: PerturbedForcing | None = None
         self._rain: RandomRain | None = None
-        if options.initial or options.forcing or precipitation == "random":
+        self._error: ModelError | None = None
+        if options.initial or options.forcing or errors or precipitation == "random":
             self._smooth = SmoothFields(latitudes, longitudes, options.length_km, options.seed)
         if options.forcing and self._smooth:
             self._forcing = PerturbedForcing(
@@ -48,6 +55,9 @@ class Ensemble:
 
         if precipitation == "random" and self._smooth:
             self._rain = RandomRain(self._smooth, self.members, options.seed)
+        if errors and self._smooth:
+            self._error = ModelError(errors, self._smooth, self.members, options.seed, control=options.control)
+            self._perturbed = model_errors(len(errors[0].outputs))
 
     def __len__(self) -> int:
         return len(self.members)
@@ -74,18 +84,20 @@ class Ensemble:
     def forcings(self, values: np.ndarray, names: Sequence[str], dates: Sequence[datetime]) -> np.ndarray:
         """Return the forcing of the next steps, (variable, step, point) to (variable, step, member x point).
 
-        With random rain within the step, the further variables :attr:`drawn` follow.
+        The further variables :attr:`drawn` follow: random rain within the step, and perturbed outputs of the network.
         """
         if self._forcing is None:
             out = self.static(values)
         else:
             out = np.stack([self.forcing(one, names) for one in values.swapaxes(0, 1)], axis=1)
-        return out if self._rain is None else np.concatenate([out, self._rain(out, names, dates)])
+        further = [self._rain(out, names, dates)] if self._rain else []
+        further += [self._error.steps(len(dates))] if self._error else []
+        return np.concatenate([out, *further]) if further else out
 
     @property
     def drawn(self) -> tuple[str, ...]:
         """Forcing that is drawn here and not read."""
-        return HOURLY_RAIN if self._rain is not None else ()
+        return (*(HOURLY_RAIN if self._rain else ()), *(self._perturbed if self._error else ()))
 
     def static(self, values: np.ndarray) -> np.ndarray:
         """Repeat fields for every member, (..., point) to (..., member x point)."""
@@ -101,9 +113,12 @@ class Ensemble:
 
     def progress(self) -> dict[str, np.ndarray]:
         """Return the arrays that a restart needs."""
-        return {"amplitudes": self._forcing.amplitudes} if self._forcing else {}
+        made = {"amplitudes": self._forcing, "error_amplitudes": self._error}
+        return {name: part.amplitudes for name, part in made.items() if part is not None}
 
     def restore(self, progress: Mapping[str, np.ndarray], number: int) -> None:
         """Continue after step ``number`` with the arrays of :meth:`progress`."""
         if self._forcing:
             self._forcing.restore(progress["amplitudes"], number)
+        if self._error:
+            self._error.restore(progress["error_amplitudes"], number)

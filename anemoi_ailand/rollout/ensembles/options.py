@@ -70,6 +70,10 @@ class EnsembleOptions(Strict):
         Files of initial states instead, with ``{member}`` or ``{member:03d}``, in any layout that the package reads.
     forcing : ForcingSpread, optional
         Perturbations of the forcing.
+    model_error : 'none', 'calibrated', float or str
+        Perturbations of the outputs of the network as calibrated for it, the same with standard deviations multiplied
+        by a factor, or those of a file of ``anemoi-ailand calibrate``; see
+        :class:`~anemoi_ailand.rollout.ensembles.model_error.ModelError`.
     checkpoints : tuple of str
         Networks in addition to ``checkpoint``: of N networks, member n uses number n modulo N.
     """
@@ -82,7 +86,13 @@ class EnsembleOptions(Strict):
     initial: StateSpread | None = None
     initial_files: str | None = None
     forcing: ForcingSpread | None = None
+    model_error: Annotated[float, Field(ge=0.0, le=10.0)] | str = "none"
     checkpoints: tuple[str, ...] = ()
+
+    @property
+    def has_model_error(self) -> bool:
+        """True if the outputs of the network are perturbed."""
+        return self.model_error != "none"
 
     @model_validator(mode="after")
     def _makes_sense(self) -> EnsembleOptions:
@@ -90,15 +100,18 @@ class EnsembleOptions(Strict):
             raise ValueError("there are both `initial` and `initial_files`; choose one")
         if self.initial_files is not None and not names_members(self.initial_files):
             raise ValueError("`initial_files` has no {member}, so that all members would be the same; add it")
+        error = self.model_error
+        if isinstance(error, str) and error not in ("none", "calibrated") and not error.endswith(".json"):
+            raise ValueError(f"`model_error` is '{error}'; give none, calibrated, a factor, or a file (*.json)")
         return self
 
     def check_members_differ(self, precipitation: str) -> None:
         """Refuse several members without any difference; rain within the step is drawn for each if it is random."""
-        others = self.initial or self.initial_files or self.forcing or self.checkpoints
+        others = self.initial or self.initial_files or self.forcing or self.has_model_error or self.checkpoints
         if self.members > 1 and not others and precipitation != "random":
             raise ValueError(
-                "all members would be the same; give `initial`, `initial_files`, `forcing` or `checkpoints` "
-                "(`initial: {}` for the defaults), or `precipitation: random`"
+                "all members would be the same; give `initial`, `initial_files`, `forcing`, `model_error` or "
+                "`checkpoints` (`initial: {}` for the defaults), or `precipitation: random`"
             )
 
 

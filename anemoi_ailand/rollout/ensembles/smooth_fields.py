@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
 
 from anemoi_ailand.constants import EARTH_RADIUS
+from anemoi_ailand.rollout.step.batch_invariance import ROWS
 from anemoi_ailand.support.sphere import unit_vectors
 
 #: Waves of a field. The sampling error of the correlation is about 1 / sqrt(2 N_WAVES).
@@ -35,6 +37,7 @@ class SmoothFields:
         for k, phase in enumerate(phases):
             self._basis[2 * k], self._basis[2 * k + 1] = np.cos(phase), np.sin(phase)
         self._basis /= np.float32(np.sqrt(N_WAVES))
+        self._blocks: torch.Tensor | None = None  # the basis (block, point, wave), once needed
 
     def __call__(self, amplitudes: np.ndarray) -> np.ndarray:
         """Return fields (..., point), float32, for amplitudes (..., 2 N_WAVES)."""
@@ -44,6 +47,24 @@ class SmoothFields:
         for k, wave in enumerate(self._basis):
             np.multiply(a[..., k, None], wave, out=term)
             out += term
+        return out
+
+    def products(self, amplitudes: np.ndarray) -> np.ndarray:
+        """Return the fields (member, kind, point) for amplitudes (member, kind, 2 N_WAVES), faster for many kinds.
+
+        Matrix products of the same shape for every :data:`~anemoi_ailand.rollout.step.batch_invariance.ROWS` points
+        keep a value independent of the other points and members; they differ from a call by rounding.
+        """
+        n_points = self._basis.shape[1]
+        if self._blocks is None:
+            whole = np.pad(self._basis, ((0, 0), (0, -n_points % ROWS)))
+            self._blocks = torch.from_numpy(np.ascontiguousarray(whole.T)).unflatten(0, (-1, ROWS))
+        out = np.empty((*amplitudes.shape[:2], n_points), dtype=np.float32)
+        waves = torch.from_numpy(np.ascontiguousarray(amplitudes.swapaxes(1, 2), dtype=np.float32))
+        with torch.no_grad():
+            for member, one in zip(out, waves, strict=True):
+                made = torch.bmm(self._blocks, one.expand(len(self._blocks), *one.shape))
+                member[:] = made.flatten(0, 1)[:n_points].T.numpy()
         return out
 
 

@@ -25,6 +25,7 @@ from anemoi_ailand.data.anemoi_dataset import check_finished
 from anemoi_ailand.data.plausibility.checker import Checker
 from anemoi_ailand.hosts.anemoi_inference import RunnerHooks, dataset_paths, has_single_dates, share_netcdf_lock
 from anemoi_ailand.rollout.ensembles.ensemble import SINGLE, Ensemble
+from anemoi_ailand.rollout.ensembles.model_error import OutputErrors, calibration_of, errors_of
 from anemoi_ailand.rollout.forcing.common_points import on_same_points
 from anemoi_ailand.rollout.forcing.file_input import EcLandInput
 from anemoi_ailand.rollout.forcing.mapped_inputs import mapped_inputs
@@ -171,6 +172,7 @@ class LandForecasterRunner(RunnerHooks, Runner):
             date = self.reference_date or self.prognostics_inputs[name].default_initial_date()
             check_coverage(available_dates(forcing), date, lead)
         _refuse_unsupported(self.config)
+        self._calibrations()
         restart = self.options.restart
         share_netcdf_lock()
         self._writers = list(leaves(self.outputs[self._dataset]))
@@ -209,13 +211,35 @@ class LandForecasterRunner(RunnerHooks, Runner):
         """Additional checkpoints of an ensemble."""
         return self.options.ensemble.checkpoints if self.options.ensemble else ()
 
+    @property
+    def _has_model_error(self) -> bool:
+        return self.options.ensemble is not None and self.options.ensemble.has_model_error
+
+    def _calibrations(self) -> list[Path]:
+        """Return the files of the model error of all checkpoints."""
+        ensemble = self.options.ensemble
+        if ensemble is None or not self._has_model_error:
+            return []
+        paths = (self._path, *map(checkpoint_path, ensemble.checkpoints))
+        return [calibration_of(path, ensemble.model_error) for path in paths]
+
+    def _errors(self, steps: Sequence[LandStep]) -> tuple[OutputErrors, ...]:
+        """Return the model error of each network."""
+        assert self.options.ensemble is not None
+        return tuple(errors_of(step, self.options.ensemble.model_error) for step in steps)
+
     def _identity(self) -> dict[str, Any]:
         """Return the JSON that distinguishes this run from others."""
         config = {k: v for k, v in dict(self.config).items() if k not in _MAY_CHANGE}
         date = self.reference_date or self.prognostics_inputs[self._dataset].default_initial_date()
         own = {k: v for k, v in self.options.model_dump().items() if k in ("ensemble", "bad_forcing")}
-        if self.options.precipitation != "mean":  # older restart files do not state it
+        # older restart files do not state what is new
+        if self.options.precipitation != "mean":
             own["precipitation"] = self.options.precipitation
+        if own["ensemble"] and not self._has_model_error:
+            del own["ensemble"]["model_error"]
+        if calibrations := self._calibrations():
+            own["model_error"] = [checkpoint_checksum(path) for path in calibrations]
         further = [checkpoint_checksum(checkpoint_path(p)) for p in self._other_checkpoints]
         return json.loads(json.dumps({**config, **own, "further": further, "date": date}, default=str))
 
@@ -300,9 +324,10 @@ class LandForecasterRunner(RunnerHooks, Runner):
             if self.options.dry_run and self.device.type == "cpu":  # only a run compiles: take what there is
                 chosen, work = "plain" if chosen == "plain" else "auto", 0
             paths = [self._path, *self._other_checkpoints]
+            rain, error = self.options.precipitation, self._has_model_error
             trust = [self._trust, *([self._trust is True or None] * (len(paths) - 1))]  # a checksum is of one file
             self._steps_opened = [
-                open_step(p, self.device, chosen, work, self.options.precipitation, known)
+                open_step(p, self.device, chosen, work, rain, known, error)
                 for p, known in zip(paths, trust, strict=True)
             ]
             start = self.prognostics_inputs[self._dataset]
@@ -363,7 +388,8 @@ class LandForecasterRunner(RunnerHooks, Runner):
     def _members(self, where: tuple[np.ndarray, np.ndarray]) -> Ensemble:
         """Return the members, created once for outputs and steps, as random fields take time."""
         if self._ensemble is None:
-            self._ensemble = Ensemble(self.options.ensemble or SINGLE, *where, self.options.precipitation)
+            errors = self._errors(self._networks(where[0].size)) if self._has_model_error else ()
+            self._ensemble = Ensemble(self.options.ensemble or SINGLE, *where, self.options.precipitation, errors)
         return self._ensemble
 
     def _check_room(self, n_points: int) -> tuple[int, int]:

@@ -19,14 +19,15 @@ from anemoi.utils.checkpoints import load_metadata
 from torch import Tensor
 
 from anemoi_ailand.constants import TASK_NAME, Precipitation
-from anemoi_ailand.hosts.anemoi_models import load_model, widen_normaliser
+from anemoi_ailand.hosts.anemoi_models import load_model, normaliser_factors, widen_normaliser
+from anemoi_ailand.model.land_model import LandModel
 from anemoi_ailand.rollout.step.batch_invariance import make_batch_invariant, padded_rows
 from anemoi_ailand.rollout.step.pretrained import checkpoint_path, pretrained_names
 from anemoi_ailand.rollout.step.trust import check_trusted, check_whole
 from anemoi_ailand.rollout.step.weights_file import is_weights, read_about, read_weights
 from anemoi_ailand.support.checksum import file_sha256
 from anemoi_ailand.support.disk_errors import not_found
-from anemoi_ailand.variables import HOURLY_RAIN
+from anemoi_ailand.variables import HOURLY_RAIN, model_errors
 
 LOG = logging.getLogger(__name__)
 
@@ -53,6 +54,8 @@ class LandStep:
         The same step, compiled; see :func:`~anemoi_ailand.rollout.step.compiled_step.open_step`.
     precipitation : {'mean', 'hourly', 'random'}
         Rain within the step; see :func:`with_precipitation`.
+    model_error : tuple of str
+        Inputs that perturb the outputs of the network; see :func:`with_model_error`.
     """
 
     model: Any
@@ -63,6 +66,7 @@ class LandStep:
     device: torch.device
     compiled: Any = None
     precipitation: Precipitation = "mean"
+    model_error: tuple[str, ...] = ()
 
     @property
     def execution(self) -> str:
@@ -72,7 +76,7 @@ class LandStep:
     @property
     def drawn(self) -> tuple[str, ...]:
         """Inputs that are drawn at random and not read."""
-        return HOURLY_RAIN if self.precipitation == "random" else ()
+        return (*(HOURLY_RAIN if self.precipitation == "random" else ()), *self.model_error)
 
     @property
     def prognostic(self) -> tuple[str, ...]:
@@ -196,12 +200,54 @@ def with_precipitation(step: LandStep, precipitation: str) -> LandStep:
         model.model.closed.read_hourly_rain(len(step.inputs))
     except ValueError as error:
         raise ValueError(f"The checkpoint {step.path} cannot take `precipitation: {precipitation}`. {error}") from error
-    for processor in model.pre_processors[step.dataset].processors.values():
-        if isinstance(processor, InputNormalizer):
-            widen_normaliser(processor, len(HOURLY_RAIN))
+    _widen(model, step.dataset, len(HOURLY_RAIN))
     return replace(
         step, model=model, inputs=(*step.inputs, *HOURLY_RAIN), precipitation=cast("Precipitation", precipitation)
     )
+
+
+def with_model_error(step: LandStep) -> LandStep:
+    """Return a step that reads perturbations of the outputs of its network, as its last inputs.
+
+    They are in the order of :attr:`~anemoi_ailand.model.land_model.LandModel.network_outputs`, dimensionless for the
+    first head, in the units of the table for diagnostics.
+
+    Raises
+    ------
+    ValueError
+        The checkpoint has another model than that of the land, or several processors.
+    """
+    land = step.model.model
+    if not isinstance(land, LandModel):
+        raise ValueError(
+            f"The checkpoint {step.path} has the model {type(land).__name__}, whose outputs cannot be perturbed. Set "
+            "`model_error: none`, or take a network of the land model."
+        )
+    factors = normaliser_factors(normaliser(step), len(step.outputs))["out"][0]
+    model, names = deepcopy(step.model), model_errors(len(land.network_outputs))
+    model.model.read_model_error(len(step.inputs), factors)
+    _widen(model, step.dataset, len(names))
+    return replace(step, model=model, inputs=(*step.inputs, *names), model_error=names)
+
+
+def normaliser(step: LandStep) -> InputNormalizer:
+    """Return the normaliser of a checkpoint, its only processor; a ``ValueError`` names others."""
+    model: Any = step.model
+    processors = dict(model.pre_processors[step.dataset].processors)
+    others = [name for name, p in processors.items() if not isinstance(p, InputNormalizer)]
+    if others or len(processors) != 1:
+        raise ValueError(
+            f"The checkpoint {step.path} has the processors {sorted(processors)}, but a step in physical units "
+            f"supports one normaliser only. Train without {others or 'more than one'}."
+        )
+    return next(iter(processors.values()))
+
+
+def _widen(model: Any, dataset: str, number: int) -> None:
+    """Let the normaliser of a model take further inputs, in place."""
+    for processor in model.pre_processors[dataset].processors.values():
+        if isinstance(processor, InputNormalizer):
+            widen_normaliser(processor, number)
 
 
 def check_device(device: str | torch.device) -> None:

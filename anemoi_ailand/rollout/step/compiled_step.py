@@ -27,7 +27,13 @@ from tqdm import tqdm
 from anemoi_ailand.hosts.torch_inductor import Library, compile_library, missing_compiler
 from anemoi_ailand.model.precision import in_hardware
 from anemoi_ailand.rollout.step.batch_invariance import ROWS_COMPILED
-from anemoi_ailand.rollout.step.checkpoint import LandStep, checkpoint_checksum, load_step, with_precipitation
+from anemoi_ailand.rollout.step.checkpoint import (
+    LandStep,
+    checkpoint_checksum,
+    load_step,
+    with_model_error,
+    with_precipitation,
+)
 from anemoi_ailand.rollout.step.device_step import DeviceStep, execution_name
 from anemoi_ailand.rollout.step.fused_step import (
     TOLERANCE,
@@ -59,7 +65,7 @@ CACHE = "AILAND_CACHE"
 
 def open_step(
     checkpoint: str | Path, device: str | torch.device = "cpu", execution: str = "auto", point_steps: int = 0,
-    precipitation: str = "mean", trust: bool | str | None = None,
+    precipitation: str = "mean", trust: bool | str | None = None, model_error: bool = False,
 ) -> LandStep:  # fmt: skip
     """Load a checkpoint as :func:`~anemoi_ailand.rollout.step.checkpoint.load_step` does, for many steps.
 
@@ -76,10 +82,13 @@ def open_step(
     precipitation : {'mean', 'hourly', 'random'}
         Rain within the step; see :func:`~anemoi_ailand.rollout.step.checkpoint.with_precipitation`. Compiled steps that
         read hourly rain are files of their own.
+    model_error : bool
+        Read perturbations of the outputs of the network; see
+        :func:`~anemoi_ailand.rollout.step.checkpoint.with_model_error`. As with hourly rain, compiled steps differ.
     """
     check_execution(execution)
     step = with_precipitation(load_step(checkpoint, device, trust), precipitation)
-    return choose_execution(step, execution, point_steps)
+    return choose_execution(with_model_error(step) if model_error else step, execution, point_steps)
 
 
 def choose_execution(step: LandStep, execution: str, point_steps: int) -> LandStep:

@@ -171,11 +171,14 @@ class StatePart(nn.Module):
         self.inputs, self.outputs, self.closed = step.inputs, step.outputs, land.closed
         self.given, self.diagnostic = _given(step), _diagnostic(step)
         self.n_outputs = land.network.prognostic_head.out_features
+        self.first_error = land.first_error
         for name, bound in zip(("lower", "upper"), land.physical_bounds, strict=True):
             self.register_buffer(name, bound.detach().clone().unsqueeze(-1))
 
     def forward(self, start: Tensor, end: Tensor, outputs: Tensor) -> Tensor:
         """Return the outputs of the step; shapes as in the class."""
+        if self.first_error is not None:
+            outputs = outputs + end[self.first_error : self.first_error + len(outputs)]
         controls = outputs[: self.n_outputs]
         if self.closed is None:
             old = (start[self.inputs.index(n)] for n in self.given)

@@ -6,15 +6,13 @@
 from __future__ import annotations
 
 from copy import deepcopy
-from typing import Any
 
 import torch
-from anemoi.models.preprocessing.normalizer import InputNormalizer
 from torch import Tensor, nn
 
 from anemoi_ailand.hosts.anemoi_models import normaliser_factors
 from anemoi_ailand.physics.bounds import clamp
-from anemoi_ailand.rollout.step.checkpoint import LandStep
+from anemoi_ailand.rollout.step.checkpoint import LandStep, normaliser
 
 
 class PhysicalStep(nn.Module):
@@ -63,19 +61,6 @@ class PhysicalStep(nn.Module):
         y = self.land.advance(*x)
         y = (y - self._add_out) / self._mul_out
         return clamp(y, *self.land.physical_bounds)
-
-
-def normaliser(step: LandStep) -> InputNormalizer:
-    """Return the normaliser of a checkpoint, its only processor; a ``ValueError`` names others."""
-    model: Any = step.model
-    processors = dict(model.pre_processors[step.dataset].processors)
-    others = [name for name, p in processors.items() if not isinstance(p, InputNormalizer)]
-    if others or len(processors) != 1:
-        raise ValueError(
-            f"The checkpoint {step.path} has the processors {sorted(processors)}, but a step in physical units "
-            f"supports one normaliser only. Train without {others or 'more than one'}."
-        )
-    return next(iter(processors.values()))
 
 
 def to_dtype(name: str) -> torch.dtype:

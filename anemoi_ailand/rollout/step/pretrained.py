@@ -38,7 +38,7 @@ def pretrained_names() -> list[str]:
     >>> pretrained_names()
     ['ailand', 'ailand-small']
     """
-    return sorted(path.stem for path in folder("pretrained").glob("*.json"))
+    return sorted(path.stem for path in folder("pretrained").glob("*.json") if "." not in path.stem)
 
 
 def pretrained_record(name: str = DEFAULT) -> dict[str, Any]:

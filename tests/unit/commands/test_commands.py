@@ -33,6 +33,7 @@ SITE = "anemoi_ailand.workflows.site.site"
 EXTRACT = "anemoi_ailand.workflows.site.extract"
 TOWER = "anemoi_ailand.workflows.tower.tower"
 STABILITY = "anemoi_ailand.workflows.stability.stability"
+CALIBRATE = "anemoi_ailand.workflows.calibrate.calibrate"
 
 
 def through_host(monkeypatch: pytest.MonkeyPatch, *line: str) -> None:
@@ -124,6 +125,11 @@ ARGUMENTS = {
          "compiled"),
         ("c", "d", "out"),
         {"years": 100, "start": "2018-01-02", "end": None, "device": "cpu", "execution": "compiled"},
+    ),
+    "calibrate": (
+        CALIBRATE, ("calibrate", "--dataset", "d", "--year", "2020", "--members", "8", "--execution", "plain"),
+        ("ailand", "d", None),
+        {"year": 2020, "points": 80, "members": 8, "starts": 6, "iterations": 4, "execution": "plain"},
     ),
 }  # fmt: skip
 
@@ -274,6 +280,7 @@ ERRORS = [
         marks=pytest.mark.skipif(not Path("/proc/self").exists(), reason="no /proc"),
     ),
     (("stability", "--checkpoint", "no.ckpt", "--dataset", "no.zarr"), "There is no checkpoint"),
+    (("calibrate", "--checkpoint", "no.ckpt", "--dataset", "no.zarr"), "There is no checkpoint"),
 ]
 
 

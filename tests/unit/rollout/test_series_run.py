@@ -12,6 +12,7 @@ import xarray as xr
 
 from anemoi_ailand.data.land_data import LandData
 from anemoi_ailand.data.reader import Coverage
+from anemoi_ailand.rollout.ensembles.model_error import OutputErrors, write_calibration
 from anemoi_ailand.rollout.forcing import records
 from anemoi_ailand.rollout.outputs import output_frame
 from anemoi_ailand.rollout.stepper import LandStepper
@@ -258,3 +259,21 @@ def test_bar_of_progress(land, data, capsys):
     assert capsys.readouterr().err == ""
     land.run(data, ["swvl1"], progress=True)
     assert f"{STEPS}/{STEPS}" in capsys.readouterr().err
+
+
+def test_model_error_perturbs_members_but_the_control(land, data, tmp_path):
+    """The control is the single run, members differ, and the state returned is one of the stepper."""
+    outputs = land._loaded.model.model.network_outputs
+    numbers = ((0.05,) * len(outputs), (0.2,) * len(outputs), (24.0,) * len(outputs))
+    path = write_calibration(tmp_path / "errors.json", OutputErrors(outputs, *numbers), land._loaded)
+    ensemble = {"members": 3, "model_error": str(path)}
+    found, state = land.run(data, ["swvl1", "2t"], ensemble=ensemble, return_state=True)
+    single = land.run(data, ["swvl1", "2t"])
+    for name in ("swvl1", "t2m"):
+        np.testing.assert_array_equal(found[name].sel(member=0), single[name])
+        assert np.ptp(found[name].values[1:], axis=1).mean() > 0.0
+    assert state.inputs == land.inputs
+    last = single["swvl1"][-1]
+    np.testing.assert_array_equal(state["swvl1"].numpy()[:N], last)
+    with pytest.raises(ValueError, match="perturbations of forcing and model, so the ensemble cannot continue"):
+        land.run(data, ensemble=ensemble, initial=land.initial(data.isel(time=0)))

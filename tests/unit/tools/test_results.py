@@ -12,8 +12,9 @@ import pandas as pd
 import pytest
 import xarray as xr
 
+from anemoi_ailand.evaluation.scores.ensemble_scores import ensemble_scores
 from tools.results import __main__ as command
-from tools.results import commands, derivatives, real_weather, steps, weather_runs
+from tools.results import commands, derivatives, ensembles, real_weather, steps, weather_runs
 from tools.results.pages import block_names, made_by, paragraph, renew_pages, renewed, table
 from tools.results.reference_set import CORE, PAPER, Scores, bias_table, readme_table, recipe_errors
 from tools.results.steps import ROOT, Inputs, fingerprint, key_of, once
@@ -68,6 +69,7 @@ def test_every_block_of_the_pages_is_filled():
         "reference-set.md",
         "real-weather.md",
         "snow-and-runoff.md",
+        "ensembles.md",
         "derivatives.md",
         "site.md",
         "stability.md",
@@ -85,6 +87,24 @@ def test_texts_of_pages():
     assert "`make results ONLY=site`" in text.replace("\n", " ")
     assert "`ailand` (SHA-256 `0123456789ab`, plain) and `other`" in text.replace("\n", " ")
     assert max(map(len, paragraph("word " * 100).splitlines())) <= 120
+
+
+def test_tables_of_ensembles():
+    """By lead, by ground with cases only, and ranks in their order."""
+    rng = np.random.default_rng(0)
+    truth = rng.normal(5.0, 1.0, (len(ensembles.LEADS), 40))
+    found = ensemble_scores(truth[..., None] + rng.normal(0.0, 1.0, (*truth.shape, 11)), truth, truth + 1.0,
+                            {"snow": truth > 5.0, "dry": truth > 99.0})  # fmt: skip
+    found["lead"] = np.array(ensembles.LEADS)[found["lead"]]
+    scores = pd.concat([found.assign(variable=name) for name in ensembles.VARIABLES])
+    leads, ground, ranks = (
+        made(scores).splitlines() for made in (ensembles.leads_table, ensembles.ground_table, ensembles.ranks_table)
+    )
+    assert [line.split(" | ")[0] for line in leads[2:4]] == ["| `swvl1` [m3 m-3]", "| `swvl2` [m3 m-3]"]
+    assert len({line.count("|") for line in leads}) == 1
+    assert [line.split(" | ")[0] for line in ground[2:]] == ["| all", "| snow"]
+    assert ranks[0].startswith("| variable | 1 | 2 | 3 |")
+    assert ranks[0].count("|") == 12 + 3
 
 
 def test_step_is_made_again_only_if_its_key_changes(tmp_path):

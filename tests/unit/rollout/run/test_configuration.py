@@ -131,7 +131,7 @@ def test_all_options_are_read():
         "restart": {"folder": "~/restarts", "every": "5d", "keep": 3},
         "ensemble": {
             "members": 25, "first": 25, "seed": 7, "control": False, "length_km": 300, "initial": {"swvl": 0.03},
-            "forcing": {"hours": 12}, "checkpoints": ["b.ckpt"],
+            "forcing": {"hours": 12}, "checkpoints": ["b.ckpt"], "model_error": 0.5,
         },
         "bad_forcing": "hold", "final_state": "~/end-{member:03d}.state", "threads": 4, "block_rows": 512,
         "dry_run": True,
@@ -143,7 +143,7 @@ def test_all_options_are_read():
     assert (ensemble.members, ensemble.first, ensemble.seed, ensemble.control) == (25, 25, 7, False)
     assert (ensemble.initial.swvl, ensemble.initial.stl) == (0.03, 0.5)
     assert (ensemble.forcing.hours, ensemble.forcing.precipitation) == (12.0, 0.5)
-    assert ensemble.checkpoints == ("b.ckpt",)
+    assert (ensemble.checkpoints, ensemble.model_error) == (("b.ckpt",), 0.5)
     assert (found.bad_forcing, found.threads, found.block_rows, found.dry_run) == ("hold", 4, 512, True)
 
 
@@ -160,6 +160,7 @@ def test_all_options_are_read():
         ({"ensemble": {"members": 2, "initial": {"swvl": -0.1}}}, "'ensemble.initial.swvl'"),
         ({"ensemble": {"members": 2, "initial": {"vertical_correlation": 1.0}}}, "vertical_correlation"),
         ({"ensemble": {"members": 2, "forcing": {"hours": 0}}}, "'ensemble.forcing.hours'"),
+        ({"ensemble": {"members": 2, "model_error": "calibrate"}}, "give none, calibrated, a factor, or a file"),
         ({"bad_forcing": "ignore"}, "'bad_forcing': .*'error', 'hold' or 'clip'"),
         ({"threads": 0}, "'threads'"),
     ],
@@ -190,7 +191,10 @@ def test_members_that_would_be_the_same_are_refused(ensemble, message):
 
 def test_members_that_differ_are_accepted():
     """One member needs nothing."""
-    for options in ({"initial": {}}, {"forcing": {}}, {"checkpoints": ["b"]}, {"initial_files": "{member}.state"}):
+    for options in (
+        {"initial": {}}, {"forcing": {}}, {"checkpoints": ["b"]}, {"initial_files": "{member}.state"},
+        {"model_error": "calibrated"},
+    ):  # fmt: skip
         found = run_options({"ensemble": {"members": 2, **options}, "final_state": "{member}.state"})
         assert found.ensemble.members == 2
     assert run_options({"ensemble": {"members": 1}, "final_state": "end.state"}).final_state == Path("end.state")

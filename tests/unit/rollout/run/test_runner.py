@@ -16,6 +16,7 @@ from anemoi.inference.runners import create_runner
 
 from anemoi_ailand.data.sun import COMPUTED
 from anemoi_ailand.rollout.forcing.state_input import LandStateInput
+from anemoi_ailand.rollout.run import runner as module
 from anemoi_ailand.rollout.run.launch import launch, read_run
 from anemoi_ailand.rollout.run.options import run_options
 from anemoi_ailand.rollout.run.restart import Restart, Restarts
@@ -123,6 +124,21 @@ def test_run_resumes_where_it_stopped(kept):
     assert (same._resumed.number, same._resumed.date) == (4, DATE + timedelta(days=1))
 
 
+def test_calibration_of_the_model_error_is_part_of_a_run(tmp_path, monkeypatch):
+    """A missing one is an error before the first step, another one is another run; without it nothing is stated."""
+    asked = {"ensemble": {"members": 2, "initial": {}, "model_error": "calibrated"}}
+    monkeypatch.setattr(module, "checkpoint_path", lambda _: tmp_path / "a.ckpt")
+    with pytest.raises(FileNotFoundError, match=r"no file '.*a\.model-error\.json'"):
+        keeping(tmp_path, **asked)._check()
+    found = []
+    for content in ("{}", "{ }"):
+        (tmp_path / "a.model-error.json").write_text(content)
+        found.append(keeping(tmp_path, **asked)._identity())
+    assert found[0] != found[1]
+    without = keeping(tmp_path, ensemble={"members": 2, "initial": {}})._identity()
+    assert "model_error" not in str(without)  # as in older restart files
+
+
 @pytest.mark.parametrize(
     ("stopped", "option", "asked", "warned"),
     [
@@ -138,7 +154,7 @@ def test_execution_of_a_resumed_run(monkeypatch, caplog, stopped, option, asked,
     """A run stopped plain resumes plain under auto; another execution than that of the file is warned of once."""
     found = []
 
-    def opens(path, device, execution, work, precipitation, trust):
+    def opens(path, device, execution, work, precipitation, trust, model_error):
         found.append((execution, work))
         return SimpleNamespace(execution="plain" if execution == "plain" else "compiled, x")
 
