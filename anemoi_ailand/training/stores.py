@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Where the samples of a dataset come from: memory, disk, a pool of random windows, or earlier epochs."""
+"""Sources of the samples of a dataset: memory, disk, a pool of random windows, or earlier epochs."""
 
 from __future__ import annotations
 

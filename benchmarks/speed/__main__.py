@@ -7,7 +7,7 @@
 ``rollout``: the network called on all rows at once, in blocks, and whole runs that read forcing and write output.
 ``step``: matrix products, network, step, grid, single site and whole runs on one core, plain and compiled, for several
 networks. ``gpu``: roll-outs on a CUDA device, see also ``benchmarks/gpu.sh``. ``scale``: training on a made store of
-the size of N320, beside the same training on the given one, which is kept in memory.
+the size of N320, and the same training on the given one, which is kept in memory.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Training on a dataset larger than memory, beside the same training on a small one that is kept in memory."""
+"""Training on a dataset larger than memory, compared with the same training on a small one in memory."""
 
 from __future__ import annotations
 

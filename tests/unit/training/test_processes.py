@@ -17,7 +17,7 @@ UPDATES = 3
 
 
 def weights_after_updates(batches, rank=0, ranks=1):
-    """Weights and measured errors after an update by each of the batches, of which a rank has its part of the windows.
+    """Weights and measured errors after an update by each of the batches; a rank has its part of the windows.
 
     Gradients are averaged over the ranks, as the data-parallel strategy does.
     """
