@@ -21,7 +21,7 @@ USER_ERRORS = (ValueError, OSError)
 
 
 class Guarded(Command):
-    """Command that turns an error of the user into one line and exit code 1.
+    """Command that turns an error of the user into one line and exit code 1, or that which the error names.
 
     With ``--debug`` the error passes, and its traceback is shown.
     """
@@ -50,7 +50,7 @@ class Guarded(Command):
             if args.debug:
                 raise
             sys.stderr.write(f"anemoi-ailand {self.command}: error: {error}\n")
-            sys.exit(1)
+            sys.exit(getattr(error, "exit_code", 1))
 
 
 COMMANDS: dict[str, Command] = {
