@@ -33,7 +33,7 @@ INTERRUPTED = 130
 
 
 class Guarded(Command):
-    """Command that turns an error of the user into one line and exit code 1.
+    """Command that turns an error of the user into one line and exit code 1, or that which the error names.
 
     With ``--debug`` the error passes, and its traceback is shown.
     """
@@ -75,7 +75,7 @@ class Guarded(Command):
             if args.debug or not (isinstance(error, USER_ERRORS) or library):
                 raise
             sys.stderr.write(f"anemoi-ailand {self.command}: error: {error}\n")
-            sys.exit(1)
+            sys.exit(getattr(error, "exit_code", 1))
 
     @staticmethod
     def _trusting(args: Namespace) -> AbstractContextManager[None]:

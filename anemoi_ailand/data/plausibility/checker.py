@@ -148,6 +148,9 @@ class Finding:
 class Implausible(ValueError):
     """Impossible values, or implausible ones in a strict run; ``findings`` has them."""
 
+    #: Exit code of commands, that of `run` for an input that does not fit.
+    exit_code = 3
+
     def __init__(self, message: str, findings: Sequence[Finding]) -> None:
         super().__init__(message)
         self.findings = tuple(findings)

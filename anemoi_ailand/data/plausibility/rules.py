@@ -221,6 +221,15 @@ def _warm_snow(stl1: np.ndarray, sd: np.ndarray) -> np.ndarray:
     return np.where(sd > 50.0, stl1, TRIPLE_POINT)
 
 
+def _largest_reservoir(src: np.ndarray) -> np.ndarray:
+    """Return the largest content everywhere, and 1 where too few points are wet to tell its unit."""
+    few = np.count_nonzero(src > _MOIST) < _WET_POINTS
+    return np.full_like(src, 1.0 if few else float(np.nanmax(src)))
+
+
+#: Content of a reservoir that is not dry [kg m-2], and the number of points that are, which tell the unit.
+_MOIST, _WET_POINTS = 1.0e-6, 5
+
 _SOIL_LAYERS = (1, 2, 3, 4)
 
 STATE = (
@@ -252,6 +261,9 @@ STATE = (
     Rule("snow_cover", "Snow cover (snowc) above that of mass and density (sd, rsn)", "1", ("snowc", "sd", "rsn"),
          _cover_apart, _ANY, (-0.25, 0.25),
          "Mass, density and cover of snow contradict each other: sd may be in metres instead of kg m-2."),  # 0.01
+    Rule("reservoir", "The largest skin reservoir content (src) of five wet points and more", "kg m-2", ("src",),
+         _largest_reservoir, _ANY, (0.0025, None),  # at least 0.0068
+         "The reservoir holds up to a millimetre: src may be in metres instead of kg m-2."),
     Rule("warm_snow", "Soil temperature (stl1) below more than 50 kg m-2 of snow", "K", ("stl1", "sd"), _warm_snow,
          _ANY, (None, 290.0),  # at most 282
          "Snow does not lie on warm soil: check dates, places and the unit of sd."),

@@ -127,6 +127,19 @@ def test_outputs_beyond_the_bounds_of_predictions_are_errors():
     assert Checker().beyond(["skt"], [250.0], [320.0]) == []
 
 
+def test_reservoir_in_metres_is_found_at_several_points():
+    """A single dry canopy says nothing of the unit, but all of several do."""
+    where = np.linspace(10.0, 60.0, 6), np.linspace(0.0, 50.0, 6)
+    for src, found in (
+        (np.linspace(1e-4, 1e-3, 6), ["reservoir"]),
+        (np.linspace(1e-4, 0.5, 6), []),
+        ([1e-4] + [0] * 5, []),
+    ):
+        checker = Checker("warn")
+        checker.start({"src": np.array(src)}, DATE, where)
+        assert [finding.rule.name for finding in checker.take()] == found
+
+
 def quiet(path, static=None):
     """Findings of a whole file, read year by year."""
     reader = open_reader(path, static)
