@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
 import pandas as pd
 import pytest
@@ -14,6 +15,7 @@ import pytest
 from anemoi_ailand.__main__ import create_parser, main
 from anemoi_ailand.commands import COMMANDS
 from anemoi_ailand.commands.run import Run
+from anemoi_ailand.data.plausibility.checker import Implausible
 from anemoi_ailand.evaluation.sites.places import Place
 from anemoi_ailand.export.onnx_check import Agreement
 from anemoi_ailand.rollout.run import launch as launching
@@ -295,6 +297,26 @@ def test_error_of_the_user_is_one_message(monkeypatch, tmp_path, capsys, line, m
     assert err.startswith(f"anemoi-ailand {line[0]}: error: ")
     assert message in err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_impossible_input_has_its_exit_code(monkeypatch, tmp_path, capsys):
+    """`check` exits with 3 and lists what it found; other commands do so, too, with one message."""
+    rule = SimpleNamespace(name="slt")
+    found = [SimpleNamespace(error=False, rule=rule), SimpleNamespace(error=True, rule=rule)]
+    for kept, strict, code in ((found, (), 3), (found[:1], (), None), (found[:1], ("--strict",), 3), ([], (), None)):
+        monkeypatch.setattr("anemoi_ailand.workflows.check.check", lambda *_, kept=kept, **__: (tmp_path, kept))
+        if code is None:
+            command("check", "a.nc", *strict)
+        else:
+            with pytest.raises(SystemExit) as end:
+                command("check", "a.nc", *strict)
+            assert end.value.code == code
+        assert f"Findings: {len(kept)}." in capsys.readouterr().out
+    monkeypatch.setattr(SITE, Mock(side_effect=Implausible("soil type 9", [])))
+    with pytest.raises(SystemExit) as end:
+        command("site", "--dataset", "d", "--lat", "1", "--lon", "2")
+    assert end.value.code == 3
+    assert "soil type 9" in capsys.readouterr().err
 
 
 def test_export_replaces_no_file_of_the_user(tmp_path, capsys):
