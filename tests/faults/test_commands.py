@@ -29,6 +29,7 @@ def failure(fault):
     return 0, ""
 
 
+@pytest.mark.slow
 def test_runs(tmp_path, monkeypatch):
     """Every wrong option has its code and words, and no output is left."""
     monkeypatch.chdir(tmp_path)

@@ -36,6 +36,7 @@ def said(name, *overrides):
     return ""
 
 
+@pytest.mark.slow
 def test_catalogue():
     """Each fault has one mistake, with the words of its row; the rest pass."""
     found = {fault.name: said("ailand", *fault.options) for fault in TRAINING}
