@@ -58,7 +58,7 @@ def test_help_groups_the_commands(capsys: pytest.CaptureFixture) -> None:
         main()
         texts.append(capsys.readouterr().out)
     assert texts[0] == texts[1]
-    assert texts[0].index("Run the land:") < texts[0].index("\n  tower ") < texts[0].index("Judge a network:")
+    assert texts[0].index("Run the land:") < texts[0].index("\n  tower ") < texts[0].index("Judge data and a network:")
     assert [name for name in COMMANDS if f"\n  {name} " not in texts[0]] == []
     assert max(map(len, texts[0].splitlines())) <= 120
 

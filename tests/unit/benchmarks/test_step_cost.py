@@ -64,7 +64,7 @@ def uncompiled(monkeypatch):
     """Replace the compiled step by the plain one and its parts by uncompiled ones; record what is opened compiled."""
     opened = []
 
-    def opens(path, device="cpu", execution="auto", point_steps=0, precipitation="mean", trust=None):
+    def opens(path, device="cpu", execution="auto", point_steps=0, precipitation="mean", trust=None, model_error=False):
         land = load_step(path)
         if execution != "compiled":
             return land

@@ -245,7 +245,7 @@ def test_names_units_and_origin_are_inside(exported):
         part = text.partition(f"put {argument} (row, {len(names)})\n")[2].split("\n\n")[0].splitlines()
         assert [line.split()[1] for line in part] == list(names)
     assert "stl1           K " in text
-    assert sorted(p.name for p in path.parent.iterdir()) == ["small.onnx", "small.onnx.txt"]
+    assert sorted(p.name for p in path.parent.iterdir()) == ["small.onnx", "small.onnx.sha256", "small.onnx.txt"]
     assert str(under_test.__file__).rpartition("/anemoi_ailand/")[0].encode() not in path.read_bytes()
 
 

@@ -436,7 +436,7 @@ def test_unknown_precision_is_refused_before_the_checkpoint_is_read():
 def test_double_precision_is_not_compiled(execution, monkeypatch, caplog):
     """The compiled step is in single precision: it is not made, and a warning says so to who asked for it."""
     monkeypatch.setattr(compiled_step, "choose_execution", lambda step, execution, work: (execution, work))
-    monkeypatch.setattr(compiled_step, "load_step", lambda path, device: None)
+    monkeypatch.setattr(compiled_step, "load_step", lambda path, device, trust: None)
     monkeypatch.setattr(LandStepper, "__init__", lambda self, step, *others: setattr(self, "chosen", step))
     assert LandStepper.open("any", dtype="float64", execution=execution, point_steps=10**9).chosen[0] == "plain"
     warned = [r.getMessage() for r in caplog.records if "single precision: in 'float64'" in r.getMessage()]
