@@ -28,8 +28,7 @@ from anemoi_ailand.hosts.anemoi_models import normaliser_factors
 from anemoi_ailand.model.closed_land import ClosedLand
 from anemoi_ailand.model.pointwise_mlp import PointwiseMLP
 from anemoi_ailand.physics.closed_step import STATE
-from anemoi_ailand.rollout.step.checkpoint import LandStep
-from anemoi_ailand.rollout.step.physical_step import normaliser
+from anemoi_ailand.rollout.step.checkpoint import LandStep, normaliser
 from anemoi_ailand.variables import variable
 
 #: Largest difference from the plain step by precision of the hidden layers, as :func:`difference` measures it.
