@@ -71,9 +71,9 @@ class Chain:
         return self.training / "best" / "inference-best.ckpt"
 
     def train(self, output, *options, check=True):
-        return anemoi("training", *self.training(output, *options), cwd=self.root, check=check)
+        return anemoi("training", *self.training_arguments(output, *options), cwd=self.root, check=check)
 
-    def training(self, output, *options):
+    def training_arguments(self, output, *options):
         """Arguments of ``anemoi-training`` for a tiny network."""
         return (
             "train", "--config-name", "ailand-sample", f"system.input.dataset={self.dataset}",
