@@ -6,6 +6,7 @@
 import csv
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -36,8 +37,9 @@ def test_a_training_from_a_pool_can_be_repeated(chain, tmp_path):
 def test_two_processes_train_together(chain, tmp_path):
     """Twice the samples of an epoch with one log, each process with windows of its own."""
     two = "system.hardware.num_gpus_per_node=2", "system.hardware.accelerator=cpu"
-    command = [sys.executable, "-m", "anemoi.training", *chain.training_arguments(tmp_path / "training", *POOL, *two)]
-    # a process of its own: the second one is started by the command line of the first
+    # the installed command: Lightning starts the second process by the command line of the first
+    tool = Path(sys.executable).with_name("anemoi-training")
+    command = [str(tool), *chain.training_arguments(tmp_path / "training", *POOL, *two)]
     done = subprocess.run(command, cwd=chain.root, capture_output=True, text=True, check=False, timeout=600)
     assert done.returncode == 0, done.stderr[-3000:]
     rows = log_of(tmp_path / "training")
