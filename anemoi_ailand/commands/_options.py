@@ -12,6 +12,15 @@ from typing import get_args
 from anemoi_ailand.constants import Execution, Plausibility, Precipitation
 
 
+def add_checkpoint(parser: ArgumentParser) -> None:
+    """Add the argument ``--checkpoint`` of a command that runs one network."""
+    parser.add_argument(
+        "--checkpoint",
+        default="ailand",
+        help="inference checkpoint, or name of a pretrained network (default: %(default)s)",
+    )
+
+
 def add_execution(parser: ArgumentParser, default: str | None = "auto") -> None:
     """Add the argument ``--execution``; ``default`` is what the namespace holds without it."""
     parser.add_argument(

@@ -10,7 +10,7 @@ from argparse import ArgumentParser, Namespace
 
 from anemoi.utils.cli import Command
 
-from anemoi_ailand.commands._options import add_execution
+from anemoi_ailand.commands._options import add_checkpoint, add_execution
 
 
 class Calibrate(Command):
@@ -19,11 +19,7 @@ class Calibrate(Command):
     def add_arguments(self, command_parser: ArgumentParser) -> None:
         """Add the arguments of the command."""
         add = command_parser.add_argument
-        add(
-            "--checkpoint",
-            default="ailand",
-            help="inference checkpoint, or name of a pretrained network (default: %(default)s)",
-        )
+        add_checkpoint(command_parser)
         add("--dataset", required=True, help="Anemoi dataset with state and forcing")
         add("--output", help="file to write (default: next to the checkpoint, where ensembles look for it)")
         add("--year", type=int, default=2021, help="year, neither of the training nor of a test (default: %(default)s)")

@@ -10,7 +10,7 @@ from argparse import ArgumentParser, Namespace
 
 from anemoi.utils.cli import Command
 
-from anemoi_ailand.commands._options import add_execution, add_plausibility, add_precipitation
+from anemoi_ailand.commands._options import add_checkpoint, add_execution, add_plausibility, add_precipitation
 
 
 class Reforecast(Command):
@@ -19,11 +19,7 @@ class Reforecast(Command):
     def add_arguments(self, command_parser: ArgumentParser) -> None:
         """Add the arguments of the command."""
         add = command_parser.add_argument
-        add(
-            "--checkpoint",
-            default="ailand",
-            help="inference checkpoint, or name of a pretrained network (default: %(default)s)",
-        )
+        add_checkpoint(command_parser)
         add("--dataset", required=True, help="Anemoi dataset with state and forcing")
         add("--output", default="reforecast.nc", help="file to write (default: %(default)s)")
         add("--starts", nargs="+", metavar="DATE", help="initial dates; or give --first, --last and --every")

@@ -10,7 +10,7 @@ from argparse import ArgumentParser, Namespace
 
 from anemoi.utils.cli import Command
 
-from anemoi_ailand.commands._options import add_execution
+from anemoi_ailand.commands._options import add_checkpoint, add_execution
 
 
 class Stability(Command):
@@ -19,11 +19,7 @@ class Stability(Command):
     def add_arguments(self, command_parser: ArgumentParser) -> None:
         """Add the arguments of the command."""
         add = command_parser.add_argument
-        add(
-            "--checkpoint",
-            default="ailand",
-            help="inference checkpoint, or name of a pretrained network (default: %(default)s)",
-        )
+        add_checkpoint(command_parser)
         add("--dataset", required=True, help="Anemoi dataset whose years are repeated as forcing")
         add("--output", default="stability", help="folder of the result (default: %(default)s)")
         add("--years", type=int, default=100, help="length of the run (default: %(default)s)")

@@ -71,9 +71,13 @@ class Chain:
         return self.training / "best" / "inference-best.ckpt"
 
     def train(self, output, *options, check=True):
-        return anemoi(
-            "training", "train", "--config-name", "ailand-sample", f"system.input.dataset={self.dataset}",
-            f"system.output.root={output}", *TINY, *WITHOUT_SLW, *options, cwd=self.root, check=check,
+        return anemoi("training", *self.training_arguments(output, *options), cwd=self.root, check=check)
+
+    def training_arguments(self, output, *options):
+        """Arguments of ``anemoi-training`` for a tiny network."""
+        return (
+            "train", "--config-name", "ailand-sample", f"system.input.dataset={self.dataset}",
+            f"system.output.root={output}", *TINY, *WITHOUT_SLW, *options,
         )  # fmt: skip
 
     def run(self, output, *options, config="inference/rollout", check=True):

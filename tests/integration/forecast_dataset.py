@@ -70,6 +70,7 @@ def make(path: Path, first_step: str, last_step: str) -> None:
     Creator.from_recipe(str(file), path=str(path)).task_init()
     Creator.from_recipe(None, path=str(path)).task_load()
     Creator.from_recipe(None, path=str(path)).task_finalise()
+    Creator.from_recipe(None, path=str(path)).task_cleanup()
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from tests.support.training import train
 pytestmark = pytest.mark.slow
 
 PERIOD = (
+    "land.points=null",  # of 33
     "dataloader.training.datasets.data.start=2020-03-01",
     "dataloader.training.datasets.data.end=2020-04-30",
     "dataloader.validation.datasets.data.start=2020-05-01",

@@ -4,7 +4,8 @@
 """Small genuine Anemoi dataset with the schema of the published aiLand v1 sets, made from the packaged sample.
 
 Names, units, accumulations, sea points and NaN are those that the paper and the public repository of aiLand v1 state.
-Points are a thinned O96 grid; each land point has the values of one point of the sample.
+Points are a thinned O96 grid; each land point has the values of one point of the sample, and half the sunshine
+outside the atmosphere at its place.
 """
 
 from functools import cache
@@ -15,6 +16,7 @@ import zarr
 from anemoi_ailand.constants import STEP_SECONDS
 from anemoi_ailand.data import sun
 from anemoi_ailand.data.open_reader import open_reader
+from anemoi_ailand.data.plausibility.sunshine import insolation_of_steps
 
 #: Latitudes of every twelfth row of the O96 grid [degrees], and points of a row.
 LATITUDES, ROW = np.linspace(78.0, -54.0, 12), 8
@@ -110,6 +112,8 @@ def _published_fields(start, end):
     fields = {theirs: of(ours) for ours, theirs in {**_INSTANTS, **_STANDING, **_STATIC}.items()}
     fields |= {theirs: STEP_SECONDS * scale * of(ours) for ours, (theirs, scale) in _AMOUNTS.items()}
     fields |= {"sd": 1e-3 * of("sd"), "src": 1e-3 * of("src")}
+    at = (dates - EARLIER).astype(object).tolist()
+    fields["ssrd"] = 0.5 * STEP_SECONDS * insolation_of_steps(at, (lat, lon)).astype(np.float64)  # the sun of the place
     fields["ro"] = fields["sro"] + fields["ssro"]
     fields["aco2rec"] = fields["aco2nee"] - fields["aco2gpp"]
     fields |= {n: np.zeros_like(fields["z"]) for n in ("isor_0", "anor_0", "slor_0")}

@@ -59,6 +59,9 @@ _APART = 1.0
 #: Names that forcing is checked with, which differ from place to place.
 _WEATHER = ("avg_t", "avg_q", "avg_sdlwrf")
 
+#: Forcing whose instant at the start of a run is checked with the state.
+_INSTANTS = ("t", "q", "lai_lv", "lai_hv", "al")
+
 #: Short-wave radiation beyond the insolation at the top of the atmosphere [W m-2]. At most 50 (Fort Peck) in sound
 #: data, and 272 in East River's winters of 2017 and 2018, whose clock is three hours wrong.
 _SUN = Rule(
@@ -224,28 +227,17 @@ class Checker:
         known = {n: np.asarray(v) for n, v in fields.items() if n in VARIABLES}
         for name, values in known.items():
             row = VARIABLES[name]
-            if row.role in (Role.STATIC, Role.CATEGORY, Role.PROGNOSTIC) or row.name in (
-                "t",
-                "q",
-                "lai_lv",
-                "lai_hv",
-                "al",
-            ):
+            if row.role in (Role.STATIC, Role.CATEGORY, Role.PROGNOSTIC) or row.name in _INSTANTS:
                 moving = None if row.role in (Role.STATIC, Role.CATEGORY) else date
                 self._range(name, values, [moving], where)
         for rules, moving in ((STATIC, None), (STATE, date)):
-            for rule in rules:
-                if all(n in known for n in rule.needs):
-                    self._apply(rule, rule.value(*(known[n] for n in rule.needs)), [moving], where)
+            self._relations(rules, known, [moving], where)
         self._static = {n: known[n] for n in ("z",) if n in known}
         self._before = {n: known[n] for n in ("t", "q") if n in known and np.isfinite(known[n]).all()}
         known_places = self._where
         if known_places is None or not all(map(np.array_equal, known_places, where)):
-            self._first, self._clock_known, self._where = (
-                True,
-                False,
-                where,
-            )  # a later start of the same points is not new
+            # a later start of the same points is not new
+            self._first, self._clock_known, self._where = True, False, where
         self._stop_at_errors()
 
     def resume(self, fields: Mapping[str, np.ndarray]) -> None:
@@ -272,18 +264,14 @@ class Checker:
                                                              fields[name][:-1]])  # fmt: skip
         for name, values in fields.items():
             self._range(name, values, dates, where)
-        for rule in FORCING:
-            if all(n in known for n in rule.needs):
-                self._apply(rule, rule.value(*(known[n] for n in rule.needs)), dates, where)
+        self._relations(FORCING, known, dates, where)
         if "avg_sdswrf" in known:
             largest = np.stack([self._largest(date, where) for date in dates])
             self._apply(_SUN, known["avg_sdswrf"] - largest, dates, where)
         if self._first:
             self._first = False
             fixed = {**known, **{n: np.broadcast_to(v, (len(dates), v.size)) for n, v in self._static.items()}}
-            for rule in FIRST:
-                if all(n in fixed for n in rule.needs):
-                    self._apply(rule, rule.value(*(fixed[n][:1] for n in rule.needs)), dates[:1], where)
+            self._relations(FIRST, {n: v[:1] for n, v in fixed.items()}, dates[:1], where)
             self._same_everywhere(known, dates[0], where)
         if not self._clock_known and len(dates) >= DAYS_OF_CLOCK:
             self._days(known, dates, where)
@@ -340,6 +328,18 @@ class Checker:
         rule = _range_of(name, predicted)
         if rule is not None:
             self._apply(rule, values, dates, where)
+
+    def _relations(
+        self,
+        rules: Iterable[Rule],
+        known: Mapping[str, np.ndarray],
+        dates: Sequence[datetime | None],
+        where: Places,
+    ) -> None:
+        """Apply those rules for which all variables are known."""
+        for rule in rules:
+            if all(n in known for n in rule.needs):
+                self._apply(rule, rule.value(*(known[n] for n in rule.needs)), dates, where)
 
     def _apply(self, rule: Rule, values: np.ndarray, dates: Sequence[datetime | None], where: Places) -> None:
         """Compare values (date, point), or (point,) at one date, with both ranges of a rule."""
@@ -405,9 +405,7 @@ class Checker:
         here = where[0][chosen], where[1][chosen]
         most = 4 * DAYS_OF_CLOCK
         some = {n: values[:most, chosen] for n, values in fields.items()}
-        for rule in DAYS:
-            if all(n in some for n in rule.needs):
-                self._apply(rule, rule.value(*(some[n] for n in rule.needs)), dates[:1], here)
+        self._relations(DAYS, some, dates[:1], here)
         if "avg_sdswrf" not in some:
             self._clock_known = True
             return

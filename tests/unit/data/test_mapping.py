@@ -19,13 +19,14 @@ from anemoi_ailand.data.mapping.declaration import RECORD, hint, load_mapping, m
 from anemoi_ailand.data.mapping.mapped_fields import MappedFields, soil_type_of
 from anemoi_ailand.data.mapping.mapped_path import local_store, mapped_path, parts
 from anemoi_ailand.data.open_reader import open_reader
+from anemoi_ailand.data.plausibility.sunshine import insolation_of_steps
 from anemoi_ailand.physics.snow import where_no_snow
 from anemoi_ailand.physics.soil_types import soil_parameters
 from anemoi_ailand.physics.vegetation import vegetation_parameters
 from anemoi_ailand.rollout.forcing.dataset_fields import StoredFields
 from anemoi_ailand.support.packaged import find
 from anemoi_ailand.variables import VARIABLES
-from tests.support.published import EARLIER, IS_SEA, UNDEFINED, WHICH, published_store
+from tests.support.published import EARLIER, IS_SEA, UNDEFINED, WHICH, published_fields, published_store
 
 SHORT = {"start": "2016-01-02", "end": "2016-01-04"}
 
@@ -69,6 +70,7 @@ def test_values_are_those_of_the_data_that_the_store_was_made_from(fields, sampl
     """Names, units, signs and accumulations lead back to the sample, at the land points in the order of the dataset."""
     known = [n for n in fields.names if n in sample.variables and n not in ("lsm", "cur", *FROM_ENDS)]
     assert len(known) > 45
+    _, _, *places = published_fields()
     which = (WHICH % len(sample.point_id))[fields.points]
     defined = fields.points != UNDEFINED
     for index in (0, 17):
@@ -77,6 +79,9 @@ def test_values_are_those_of_the_data_that_the_store_was_made_from(fields, sampl
         now |= {n: 0.5 * (now[n] + before[n]) for n in ("avg_sp", "avg_u", "avg_v")}  # instants of the replica
         now["slt"] = np.where(now["slt"] == 7.0, 2.0, now["slt"])  # their parameters are equal
         now["tsn"], now["rsn"] = where_no_snow(now["sd"], now["tsn"], now["rsn"])
+        sunshine = 0.5 * insolation_of_steps([fields.dates[index].astype(object)], places)[0][fields.points]
+        np.testing.assert_allclose(row(fields, "avg_sdswrf", index), sunshine, rtol=2e-5, atol=1e-4)
+        del now["avg_sdswrf"]
         for name, expected in now.items():
             found = row(fields, name, index)
             np.testing.assert_allclose(found[defined], expected[which][defined], rtol=2e-5, atol=1e-12, err_msg=name)
