@@ -40,12 +40,8 @@ def sites_figure(runs: Mapping[str, Run]) -> Figure:
     for column, (title, run) in enumerate(runs.items()):
         lines = {REFERENCE: daily_snow(run.ecland, run.ecland), EMULATOR: daily_snow(run.emulator, run.ecland)}
         for row, (name, unit) in enumerate(PANELS.items()):
-            ax = axes[row * len(runs) + column]
-            for label, width in ((REFERENCE, 1.7), (EMULATOR, 0.9)):
-                line = lines[label][row]
-                ax.plot(line["time"], line, color=style.model_colour(label), ls=style.model_line(label), lw=width)
-            ax.set_title(f"{title}: {style.plain(name.replace('`', ''))}", loc="left", fontsize=style.SMALL + 1)
-            _finish(ax, unit)
+            panel = {label: of_model[row] for label, of_model in lines.items()}
+            _draw(axes[row * len(runs) + column], panel, f"{title}: {style.plain(name.replace('`', ''))}", unit)
     style.title(figure, "Snow with observed weather from one initial state, daily means")
     style.legend(figure, [REFERENCE, EMULATOR])
     return figure
@@ -55,23 +51,26 @@ def runoff_figure(pair: Pair, year: int) -> Figure:
     """Draw the mean runoff of each basin: daily in one year, monthly in the whole run."""
     figure, axes = style.panels(2 * len(BASINS), 2, 1.9)
     for row, basin in enumerate(BASINS):
-        points = members(pair.ecland, basin)
-        for label, data, width in ((REFERENCE, pair.ecland, 1.7), (EMULATOR, pair.emulator, 0.9)):
-            total = amounts(data, RUNOFF["`sro` + `ssro`"], points).mean("point")
-            daily = total.resample(time="1D").sum().sel(time=str(year))
-            monthly = total.resample(time="1MS").sum()
-            for ax, line in zip(axes[2 * row : 2 * row + 2], (daily, monthly), strict=True):
-                ax.plot(line["time"], line, color=style.model_colour(label), ls=style.model_line(label), lw=width)
-        for ax, what, unit in zip(axes[2 * row : 2 * row + 2], (f"daily, {year}", "monthly"),
-                                  ("mm d⁻¹", "mm month⁻¹"), strict=True):  # fmt: skip
-            ax.set_title(f"{basin.title.partition(' (')[0]}: {what}", loc="left", fontsize=style.SMALL + 1)
-            _finish(ax, unit)
+        points, title = members(pair.ecland, basin), basin.title.partition(" (")[0]
+        total = {
+            label: amounts(data, RUNOFF["`sro` + `ssro`"], points).mean("point")
+            for label, data in ((REFERENCE, pair.ecland), (EMULATOR, pair.emulator))
+        }
+        daily = {label: sums.resample(time="1D").sum().sel(time=str(year)) for label, sums in total.items()}
+        monthly = {label: sums.resample(time="1MS").sum() for label, sums in total.items()}
+        _draw(axes[2 * row], daily, f"{title}: daily, {year}", "mm d⁻¹")
+        _draw(axes[2 * row + 1], monthly, f"{title}: monthly", "mm month⁻¹")
     style.title(figure, "Runoff sro + ssro, mean over held-out points, one run from the first date")
     style.legend(figure, [REFERENCE, EMULATOR])
     return figure
 
 
-def _finish(ax: Axes, unit: str) -> None:
+def _draw(ax: Axes, lines: Mapping[str, xr.DataArray], title: str, unit: str) -> None:
+    """Draw the lines of both models, the reference below and wider."""
+    for label, line in lines.items():
+        width = 1.7 if label == REFERENCE else 0.9
+        ax.plot(line["time"], line, color=style.model_colour(label), ls=style.model_line(label), lw=width)
+    ax.set_title(title, loc="left", fontsize=style.SMALL + 1)
     ax.set_ylabel(f"[{unit}]", fontsize=style.SMALL)
     ax.tick_params(labelsize=style.SMALL - 1)
     ax.grid(color=style.GRID, linewidth=0.5)
