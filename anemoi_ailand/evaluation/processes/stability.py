@@ -36,6 +36,12 @@ AT_BOUND_BY_DEFINITION = ("tsn",)
 #: Findings of variables at a bound: throughout the last cycle, and throughout some of its years.
 FOR_EVER, A_YEAR = "stuck for ever", "stuck for a year"
 
+#: Finding that is listed, but not held against the run: ecLand's own years lead there.
+WITH_ECLAND = "at a bound to which ecLand's own years lead"
+
+#: Fewest years of ecLand that show where it goes.
+LEAST_TREND = 3
+
 #: Annual minimum of snow mass above which snow stays all year [kg m-2].
 SNOW_LEFT = 1.0
 
@@ -137,7 +143,8 @@ def judge(run: xr.Dataset, ecland: xr.Dataset) -> Verdict:
     findings = [
         _rows("not finite", points["years_not_finite"].to_numpy(), "years", points["years_not_finite"] > 0),
         stuck(run, ecland),
-        _drift_rows("storage drift", points["storage_trend"], points["storage_limit"], "kg m-2 per decade"),
+        _drift_rows("storage drift", points["storage_trend"], points["storage_limit"], "kg m-2 per decade",
+                    points["ecland_storage_trend"]),
         *(_drift_rows(f"stl{k} drift", points[f"stl{k}_trend"][~kept], points[f"stl{k}_limit"][~kept], "K per decade")
           for k in layers_of(run, "stl")),
         _rows("snow kept all year", points["snow_trend"], "kg m-2 per decade", points["keeps_snow"] & ~kept),
@@ -149,7 +156,8 @@ def judge(run: xr.Dataset, ecland: xr.Dataset) -> Verdict:
 def stuck(run: xr.Dataset, ecland: xr.Dataset) -> pd.DataFrame:
     """Find variables at a bound throughout the last cycle, or a year of it, where ecLand is away from the bound.
 
-    ``value`` of a finding is the share of that time that ecLand is away from the bound.
+    ``value`` of a finding is the share of that time that ecLand is away from the bound. Where :func:`leads_to` the
+    bound holds for ecLand, the finding is :data:`WITH_ECLAND`.
     """
     cycle, total = ecland.sizes["year"], run.sizes["year"]
     last = np.arange(total - cycle, total)
@@ -162,14 +170,31 @@ def stuck(run: xr.Dataset, ecland: xr.Dataset) -> pd.DataFrame:
             here = run[f"{name}_at_{side}"].values[last] == steps
             whole = here.all(axis=0) & (away.mean(axis=0) > AWAY)
             years = here & (away > AWAY) & ~whole
+            leads = leads_to(ecland, name, side, run[f"{name}_end"].values[-1], total)
             note = f"{name} at its {side} bound"
             for kind, where, share in ((FOR_EVER, whole, away.mean(axis=0)), (A_YEAR, years.any(axis=0), away)):
                 rows = _rows(kind, np.where(years, share, 0.0).max(axis=0) if kind == A_YEAR else share, "1", where)
+                rows.loc[leads[where], "finding"] = WITH_ECLAND
                 counts = whole * cycle if kind == FOR_EVER else years.sum(axis=0)
                 text = "{} in {} of {} years; share of that time that ecLand is away from it"
                 rows["note"] = [text.format(note, n, cycle) for n in counts[where]]
                 found.append(rows)
     return pd.concat(found, ignore_index=True)
+
+
+def leads_to(ecland: xr.Dataset, name: str, side: str, bound: np.ndarray, years: int) -> np.ndarray:
+    """Return at which points ecLand's own years lead to a bound ``(point,)`` within the ``years`` of a run.
+
+    Soil water that turns back in none of ecLand's years, three or more, and would be there at the end of the run if it
+    went on as in their mean: repeated years only continue what dries out in ecLand.
+    """
+    number = ecland.sizes["year"]
+    if not name.startswith("swvl") or number < LEAST_TREND:
+        return np.zeros(bound.shape, dtype=bool)
+    ends, sign = _ends(ecland, name), 1.0 if side == "upper" else -1.0
+    steps = sign * np.diff(ends, axis=0)
+    mean = steps.mean(axis=0)
+    return (steps >= 0.0).all(axis=0) & (mean > 0.0) & (mean * (years - number) >= sign * (bound - ends[-1]))
 
 
 def by_class(points: pd.DataFrame) -> pd.DataFrame:
@@ -219,7 +244,7 @@ def _points(run: xr.Dataset, ecland: xr.Dataset, cycle: int) -> pd.DataFrame:
             columns |= {"storage_start": values[0], "storage_last": values[-cycle:].mean(axis=0),
                         "storage_trend": trend(values[1:], cycle)}  # fmt: skip
         else:
-            columns["storage_spread"] = _spread(values[1:])
+            columns |= {"storage_spread": _spread(values[1:]), "ecland_storage_trend": _own_trend(values)}
     columns["storage_limit"] = np.maximum(STORAGE_DRIFT, SPREAD_SHARE * columns["storage_spread"])
     for k in layers_of(run, "stl"):
         mean, reference = (y[f"stl{k}_mean"].values.astype(np.float64) for y in (run, ecland))
@@ -231,8 +256,13 @@ def _points(run: xr.Dataset, ecland: xr.Dataset, cycle: int) -> pd.DataFrame:
     columns |= dict.fromkeys(("snow_trend", "ecland_snow_trend"), np.zeros(n))
     if "sd" in state_names(run):
         columns["snow_trend"] = trend(_ends(run, "sd")[1:], cycle)
-        columns["ecland_snow_trend"] = np.diff(_ends(ecland, "sd")[[0, -1]], axis=0)[0] * 10 / cycle
+        columns["ecland_snow_trend"] = _own_trend(_ends(ecland, "sd"))
     return pd.DataFrame(columns, index=pd.RangeIndex(n, name="point"))
+
+
+def _own_trend(ends: np.ndarray) -> np.ndarray:
+    """Return the change over ecLand's years, from the ends of the years ``(year + 1, point)``, per decade."""
+    return (ends[-1] - ends[0]) * 10 / (len(ends) - 1)
 
 
 def _keeps_snow(years: xr.Dataset, cycle: int) -> np.ndarray:
@@ -261,12 +291,16 @@ def _rows(finding: str, values: np.ndarray | pd.Series, units: str, here: np.nda
     return pd.DataFrame({**columns, "note": ""}, columns=["finding", "point", "value", "units", "note"])
 
 
-def _drift_rows(finding: str, slope: pd.Series, limit: pd.Series, units: str) -> pd.DataFrame:
+def _drift_rows(
+    finding: str, slope: pd.Series, limit: pd.Series, units: str, ecland: pd.Series | None = None
+) -> pd.DataFrame:
     """Findings at the points, by the index of ``slope``, whose slope exceeds its limit or is NaN."""
     here = ~(slope.abs() <= limit)
     rows = _rows(finding, slope, units, here)
     rows["point"] = slope.index.to_numpy()[here.to_numpy()]
     rows["note"] = [f"limit {v:.3g}" for v in limit[here]]
+    if ecland is not None:
+        rows["note"] += [f"; ecLand in its own years {v:+.3g}" for v in ecland[here]]
     return rows
 
 
@@ -278,7 +312,7 @@ def _criteria(points: pd.DataFrame, without_ice: pd.DataFrame, findings: pd.Data
     warmest = max(
         (_largest(without_ice[name]) for name in temperature), key=lambda v: np.inf if np.isnan(v) else abs(v)
     )
-    away = f"ecLand away from it for {AWAY:.0%} of that time"
+    away = f"ecLand away from it for {AWAY:.0%} of that time, and not on the way to it"
     spread = f"{SPREAD_SHARE:g} of ecLand's spread from year to year"
     shares = findings.groupby("finding")["value"].max()
     return [

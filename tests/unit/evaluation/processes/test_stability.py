@@ -13,6 +13,7 @@ from anemoi_ailand.evaluation.processes.stability import (
     FOR_EVER,
     STORAGE_DRIFT,
     TEMPERATURE_DRIFT,
+    WITH_ECLAND,
     by_class,
     check_length,
     judge,
@@ -118,6 +119,24 @@ def test_stuck_for_ever_and_for_a_year():
     for away, fails in ((0, False), (14, False), (15, True)):  # ecLand may be away for four days
         dry = changed(ECLAND, "sd_at_lower", 3, STEPS - away)
         assert bool(answers(run, dry)) == fails
+
+
+@pytest.mark.parametrize(
+    ("ends", "found"),
+    [
+        ([0.75, 0.5, 0.25], WITH_ECLAND),  # dries out in another year
+        ([0.5, 0.0, 0.0], WITH_ECLAND),  # has dried out
+        ([0.75, 0.8, 0.25], FOR_EVER),  # turns back in a year
+        ([0.99, 0.98, 0.97], FOR_EVER),  # would be dry in a century
+        ([1.1, 1.2, 1.3], FOR_EVER),  # becomes wetter
+    ],
+)
+def test_soil_that_dries_out_in_ecland_may_do_so_in_the_run(ends, found):
+    """The finding is listed, and counts as a failure only if ecLand's own years do not lead to the bound."""
+    ecland = changed(years(3), "swvl4_end", 1, LEVEL["swvl4"] * np.array(ends))
+    run = changed(changed(years(12), "swvl4_end", 1, 0.0), "swvl4_at_lower", 1, [0] * 9 + [STEPS] * 3)
+    assert stuck(run, ecland)["finding"].tolist() == [found]
+    assert ("bounds" in answers(run, ecland)) == (found == FOR_EVER)
 
 
 def test_snow_temperature_at_the_melting_point_is_not_a_finding(monkeypatch):
