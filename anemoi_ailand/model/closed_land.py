@@ -170,6 +170,11 @@ class ClosedLand(nn.Module):
         self.register_buffer(f"_{part}_mul", torch.tensor([mul[n] for n in names]).float(), persistent=False)
         self.register_buffer(f"_{part}_add", torch.tensor([add[n] for n in names]).float(), persistent=False)
 
+    def normalised(self, name: str, value: float) -> float:
+        """Normalise a value of a variable of :data:`~anemoi_ailand.physics.closed_step.STATE`."""
+        k = STATE.index(name)
+        return float(value * self._start_mul[k] + self._start_add[k])
+
     def read_hourly_rain(self, first: int) -> None:
         """Read the precipitation of each hour, not normalised, from column ``first`` of the input on.
 

@@ -25,6 +25,10 @@ N_SNOW_AND_LAKE = 5
 #: Units of the contrasts [K], [Pa], [kg m-2]: typical values, so that columns are of order one.
 _TEMPERATURE, _PHASE, _DEFICIT, _SNOW = 5.0, 2.0, 800.0, 5.0
 
+#: Snow mass beyond which the network sees no more of it [kg m-2]: the packaged networks were trained up to this. What
+#: lies below, as on a glacier, has no part in a step of 6 h, and the closed step carries the whole mass.
+DEEPEST_SNOW = 1500.0
+
 #: Unit of the depth of snow [m].
 _DEPTH = 0.1
 
@@ -67,7 +71,7 @@ def contrasts(land: Land, air: Air) -> Tensor:
         [
             _deficit(air) / _DEFICIT,
             torch.log1p(land.rain + land.snowfall),
-            torch.log1p(land.sd),
+            torch.log1p(land.sd.clamp_max(DEEPEST_SNOW)),
             torch.tanh(land.sd / _SNOW),
         ]
     )
@@ -98,7 +102,8 @@ def snow_and_lake(land: Land) -> Tensor:
     tsn = none if land.tsn is None else snow * (land.tsn - land.temperature[..., 0]) / _TEMPERATURE
     wet = none if land.slw is None else (land.slw / (LIQUID_SHARE * land.sd).clamp_min(NO_SNOW)).clamp(0.0, 1.0)
     lake = none if land.lake is None else (land.lake > 0.0).to(none.dtype)
-    return stack_layers([snow_insulation(land), torch.log1p(land.sd / land.rsn / _DEPTH), tsn, wet, lake])
+    depth = torch.log1p(land.sd.clamp_max(DEEPEST_SNOW) / land.rsn / _DEPTH)
+    return stack_layers([snow_insulation(land), depth, tsn, wet, lake])
 
 
 def _deficit(air: Air) -> Tensor:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from anemoi_ailand.model.closed_land import CATEGORIES, ClosedLand, lacking
 from anemoi_ailand.model.columns import StepColumns
+from anemoi_ailand.model.contrasts import DEEPEST_SNOW
 from anemoi_ailand.model.networks import NetworkShape, build_network
 from anemoi_ailand.model.precision import hidden_precision, precision_of
 from anemoi_ailand.physics.bounds import clamp, limits
@@ -81,6 +82,7 @@ class LandModel(nn.Module):
     _upper_physical: Tensor
     _scale: Tensor
     _error_factors: Tensor
+    _most: Tensor
 
     def __init__(
         self,
@@ -176,6 +178,25 @@ class LandModel(nn.Module):
         self.register_buffer("_upper", torch.as_tensor(upper * mul[rows] + add[rows], dtype=torch.float32))
         scale = [(variable(n).increment_scale or np.nan) * mul[to_data[n]] for n in c.prognostic]
         self.register_buffer("_scale", torch.as_tensor(scale, dtype=torch.float32))
+        self._limit_columns()
+
+    def _limit_columns(self) -> None:
+        """Register the largest values of the input columns: infinite, but for the snow mass of a closed step."""
+        most = torch.full((self.columns.n_in,), torch.inf)
+        if self.closed is not None:
+            most[self.columns.start.index("sd")] = self.closed.normalised("sd", DEEPEST_SNOW)
+        self.register_buffer("_most", most.to(self._lower.device), persistent=False)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Restore a pickled model; older ones have no limits of columns."""
+        super().__setstate__(state)
+        if "_most" not in self._buffers:
+            self._limit_columns()
+
+    @property
+    def most(self) -> Tensor:
+        """Largest values of the input columns of the network, normalised (n_in,)."""
+        return self._most
 
     def advance(self, start: Tensor, end: Tensor) -> Tensor:
         """Advance by one step in normalised units, differentiably.
@@ -211,8 +232,8 @@ class LandModel(nn.Module):
             return self.network(z)
 
     def read(self, start: Tensor, end: Tensor) -> Tensor:
-        """Select the input columns (..., n_in) of the network; shapes as in :meth:`advance`."""
-        return torch.cat([start[..., self._start], end[..., self._end]], dim=-1)
+        """Select the input columns (..., n_in) of the network, up to :attr:`most`; shapes as in :meth:`advance`."""
+        return torch.minimum(torch.cat([start[..., self._start], end[..., self._end]], dim=-1), self._most)
 
     def forward(self, x: dict[str, Tensor], **_kwargs: Any) -> dict[str, Tensor]:
         """Advance with the shapes of the class, as Anemoi calls it; members and points are independent rows."""

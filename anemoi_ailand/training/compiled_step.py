@@ -126,7 +126,7 @@ class CompiledStep:
         self._fields_of_end = _factors(c.at_end, c._end, c._end_mul, c._end_add)
         self._out = _factors(c.given, c._out, c._out_mul, c._out_add)
         self._diagnostic = land._diagnostic_out.tolist()
-        self._lower, self._upper = (v.unsqueeze(-1) for v in (land._lower, land._upper))
+        self._lower, self._upper, self._most = (v.unsqueeze(-1) for v in (land._lower, land._upper, land.most))
         whole = partial(torch.compile, fullgraph=True, dynamic=False, options={"max_fusion_size": _FUSION})
         self._columns = whole(self._columns_of)
         self._network = torch.compile(self._outputs_of, dynamic=False)  # a network of one's own may break the graph
@@ -161,7 +161,8 @@ class CompiledStep:
         c, first, last = self._land.columns, start.unbind(0), end.unbind(0)
         land, air, _ = self._physical(first, last)
         read = [*(first[k] for k in c.start_index), *(last[k] for k in c.end_index)]
-        return torch.cat([torch.stack(read), self._closed.features(land, air).movedim(-1, 0)])
+        columns = torch.minimum(torch.stack(read), self._most)
+        return torch.cat([columns, self._closed.features(land, air).movedim(-1, 0)])
 
     def _outputs_of(self, columns: Tensor) -> Tensor:
         """Return both outputs of the network side by side (row, output)."""

@@ -71,6 +71,7 @@ class NetworkPart(nn.Module):
 
     mul: Tensor
     add: Tensor
+    most: Tensor
     first_weight: Tensor
     first_bias: Tensor
     last_weight: Tensor
@@ -89,6 +90,7 @@ class NetworkPart(nn.Module):
         mul, add = (v[torch.cat([self.start, self.end])].unsqueeze(-1) for v in factors["in"])
         self._constant("mul", mul)
         self._constant("add", add)
+        self._constant("most", land.most.unsqueeze(-1))
         self._of_network(network)
         self._of_heads(network, factors["out"], [step.outputs.index(n) for n in _diagnostic(step)])
 
@@ -129,7 +131,8 @@ class NetworkPart(nn.Module):
 
     def forward(self, start: Tensor, end: Tensor) -> Tensor:
         """Return the outputs; shapes as in the class."""
-        columns = torch.cat([start.index_select(0, self.start), end.index_select(0, self.end)]) * self.mul + self.add
+        columns = torch.cat([start.index_select(0, self.start), end.index_select(0, self.end)])
+        columns = torch.minimum(columns * self.mul + self.add, self.most)
         if self.closed is not None:
             land, air = self.closed.of_fields(*named(self.closed, self.inputs, start, end))
             columns = torch.cat([columns, self.closed.features(land, air).movedim(-1, 0)])

@@ -3,7 +3,9 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """The land model steps with any network, in Anemoi's interface and within physical bounds."""
 
+import copy
 import logging
+import pickle
 import sys
 from dataclasses import replace
 from types import SimpleNamespace
@@ -12,7 +14,7 @@ import pytest
 import torch
 from torch import nn
 
-from anemoi_ailand.model.contrasts import N_CONTRASTS, N_SNOW_AND_LAKE
+from anemoi_ailand.model.contrasts import DEEPEST_SNOW, N_CONTRASTS, N_SNOW_AND_LAKE
 from anemoi_ailand.physics.bounds import limits
 from anemoi_ailand.physics.closed_step import FLUXES, N_CONTROLS, STATE, Weather, closed_step
 from anemoi_ailand.variables import variable
@@ -185,6 +187,28 @@ def test_closed_step_keeps_the_bounds_of_the_table():
         (low,), (high,) = limits([name])
         rounding = 1e-5 / CLOSED.normalisation(name)[0]
         assert out[name].min() >= low - rounding and out[name].max() <= high + rounding, name
+
+
+def test_deep_snow_and_a_glacier_look_alike_to_the_network():
+    """Beyond the snow mass of the training, the input of the network hardly depends on it."""
+    model = CLOSED.land_model()
+    columns, seen = case.land(20), []
+    for mass in (100.0, DEEPEST_SNOW, 10_000.0):
+        snow = {"sd": torch.full_like(columns.sd, mass), "snowc": torch.ones_like(columns.sd)}
+        x = closed_input(columns._replace(slw=torch.zeros_like(columns.sd), **snow))
+        land, air, _ = model.closed.before(x, x)
+        seen.append(torch.cat([model.read(x, x), model.closed.features(land, air)], dim=-1))
+    assert (seen[2] - seen[1]).abs().max() < 0.05
+    assert (seen[1] - seen[0]).abs().max() > 1.0
+
+
+def test_older_models_get_the_limits_of_columns():
+    """A pickled model without them has the same afterwards as a new one."""
+    model = CLOSED.land_model()
+    older = copy.deepcopy(model)
+    del older._buffers["_most"]
+    assert torch.equal(pickle.loads(pickle.dumps(older)).most, model.most)
+    assert model.most.isfinite().sum() == 1
 
 
 def test_closed_gradients_are_finite():
