@@ -17,8 +17,10 @@ from sample_scores import sample_scores
 
 from anemoi_ailand.data.open_reader import open_reader
 from anemoi_ailand.rollout.step.pretrained import pretrained_checkpoint, pretrained_names, pretrained_record
+from anemoi_ailand.support.checksum import file_sha256
 from anemoi_ailand.support.packaged import find, folder
 from tests.support.commands import run_command
+from tests.support.land import FORMER
 
 pytestmark = pytest.mark.slow
 
@@ -72,14 +74,14 @@ def test_path_and_stock_choice_of_the_runner_give_the_same(forecast, tmp_path):
             np.testing.assert_array_equal(a[name][:], b[name][:])
 
 
-@pytest.fixture(scope="module", params=pretrained_names())
+@pytest.fixture(scope="module", params=[*pretrained_names(), FORMER], ids=[*pretrained_names(), "former"])
 def scores(request):
-    """The numbers of the reference file of each network, and those of today."""
-    name = request.param
-    then = json.loads((REFERENCE / f"{name}.json").read_text())
-    sha256 = pretrained_record(name)["sha256"]
-    assert then["sha256"] == sha256, "made for another checkpoint: run tools/make_pretrained.py"
-    return then, sample_scores(pretrained_checkpoint(name))
+    """The numbers of the reference file of each network, a former one included, and those of today."""
+    packaged = request.param != FORMER
+    then = json.loads((REFERENCE / f"{request.param}.json" if packaged else FORMER.with_suffix(".json")).read_text())
+    checkpoint = pretrained_checkpoint(request.param) if packaged else FORMER
+    assert then["sha256"] == file_sha256(checkpoint), "made for another checkpoint: run tools/make_pretrained.py"
+    return then, sample_scores(checkpoint)
 
 
 def test_scores_on_the_sample_hold(scores):

@@ -25,6 +25,9 @@ from anemoi_ailand.physics.closed_step import FLUXES, STATE
 from anemoi_ailand.rollout.step.batch_invariance import make_batch_invariant
 from anemoi_ailand.rollout.step.checkpoint import LandStep
 
+#: Checkpoint packaged before snow followed from mass and energy, and before the albedo was an input.
+FORMER = Path(__file__).resolve().parents[1] / "reference" / "former" / "ailand-small.ckpt"
+
 STATIC = ["slt", "tvl", "tvh", "cvl", "cvh", "veg_cov_lv", "veg_cov_hv", "sdor", "cur"]
 MEANS = ["avg_t", "avg_q", "avg_sp", "avg_tprate", "avg_tsrwe"]
 

@@ -17,7 +17,7 @@ from anemoi_ailand.physics import budgets
 from anemoi_ailand.physics.closed_step import N_CONTROLS, STATE, split_controls
 from anemoi_ailand.rollout.step.checkpoint import load_step
 from tests.support import columns as case
-from tests.support.land import BALANCED, CLOSED, TOLD
+from tests.support.land import BALANCED, CLOSED, FORMER, TOLD
 
 #: Columns of the contrasts where the albedo is known.
 TOLD_COLUMNS = N_CONTRASTS + N_REFLECTED
@@ -289,7 +289,7 @@ def test_a_network_that_is_told_the_albedo_sees_what_is_absorbed():
 
 def test_a_checkpoint_older_than_the_albedo_reads_none():
     """Its pickled closed step has no list of names, and its features are those of before."""
-    closed = load_step("ailand-small").model.model.closed
+    closed = load_step(FORMER).model.model.closed
     assert not {"at_start", "at_end"} & set(vars(closed))
     assert closed.at_start == AT_START and closed.n_features == N_CONTRASTS
 
@@ -425,6 +425,6 @@ def test_gradients_of_the_budget_are_finite():
 
 def test_a_checkpoint_older_than_the_budget_predicts_its_fluxes():
     """Its pickled closed step has no list of fluxes of energy, and the network predicts latent heat."""
-    closed = load_step("ailand-small").model.model.closed
+    closed = load_step(FORMER).model.model.closed
     assert not {"energy", "sensible"} & set(vars(closed))
     assert closed.energy == () and closed.sensible is None and "slhf" not in closed.given

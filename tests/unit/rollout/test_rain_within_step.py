@@ -24,7 +24,7 @@ from anemoi_ailand.rollout.stepper import LandStepper
 from anemoi_ailand.variables import HOURLY_RAIN
 from tests.support import loop
 from tests.support import stepper as case
-from tests.support.land import CLOSED, OPEN
+from tests.support.land import CLOSED, FORMER, OPEN
 
 N, STEP_SECONDS = 64, 6 * 3600.0
 DATES = [case.DATE + (k + 1) * timedelta(hours=6) for k in range(4)]
@@ -154,9 +154,9 @@ def test_wrong_hours_are_refused(steppers, change, message):
 
 
 def test_former_networks_and_open_steps_are_refused():
-    """The error says which checkpoint, and what to set instead; the packaged ones are still of the former step."""
+    """The error says which checkpoint, and what to set instead."""
     with pytest.raises(ValueError, match=r"ailand-small.* former closed step.* Set `precipitation: mean`"):
-        with_precipitation(load_step("ailand-small"), "hourly")
+        with_precipitation(load_step(FORMER), "hourly")
     with pytest.raises(ValueError, match="no closed step"):
         with_precipitation(OPEN.land_step(), "random")
     with pytest.raises(ValueError, match="Give one of mean, hourly, random"):

@@ -23,6 +23,7 @@ from anemoi_ailand.rollout.step.checkpoint import load_step
 from anemoi_ailand.workflows import tower as module
 from anemoi_ailand.workflows.tower import NearestPoint, _warn_of_albedo, tower
 from tests.support.files import TOWER_SITE, write_tower
+from tests.support.land import FORMER
 
 
 @pytest.fixture(scope="module")
@@ -132,12 +133,12 @@ def test_short_file_needs_no_spin_up(files, tmp_path):
 
 
 def test_an_assumed_albedo_is_warned_of_if_the_network_reads_it(files, caplog):
-    """Not for `ailand-small`, which does not, nor if the site has one."""
+    """Not for a network that does not, nor if the site has one."""
     path, site, folder = files
     with xr.open_dataset(folder / "input.nc") as found:
         rule = found.attrs["rule_albedo"]
         assert found["al"].dims == ("time", "point")
-    _warn_of_albedo(load_step("ailand-small").inputs, rule)
+    _warn_of_albedo(load_step(FORMER).inputs, rule)
     _warn_of_albedo(["al"], open_tower(path, site={**yaml.safe_load(site.read_text()), "al": 0.2}).rules["albedo"])
     assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
     _warn_of_albedo(["al"], rule)
