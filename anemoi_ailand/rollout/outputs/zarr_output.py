@@ -1,16 +1,11 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""Zarr of a roll-out with CF attributes: ``output: {land-zarr: {path: ...}}``.
-
-The only module of the package that calls zarr. Of the names that it calls, ``create_dataset`` with ``compressor`` and
-``attrs.put`` are those of zarr 2 (:meth:`LandZarrOutput._add`).
-"""
+"""Zarr of a roll-out with CF attributes: ``output: {land-zarr: {path: ...}}``."""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -18,6 +13,7 @@ import numpy as np
 from anemoi_ailand.rollout.outputs.chunked_output import ChunkedOutput
 from anemoi_ailand.rollout.outputs.output_frame import GATHERED_BYTES, TIME_AXES, Block
 from anemoi_ailand.rollout.outputs.output_progress import KEPT
+from anemoi_ailand.rollout.outputs.zarr_store import Array, add_array, consolidate, open_group
 from anemoi_ailand.support.atomic import publish_folder
 from anemoi_ailand.support.netcdf_writer import COORDINATES
 
@@ -63,31 +59,24 @@ class LandZarrOutput(ChunkedOutput):
     def _create(self) -> None:
         if self.partial.exists():
             shutil.rmtree(self.partial)
-        import zarr  # slow to import
+        self._group = open_group(self.partial, "w")
+        for name, array in self._arrays(np.empty((0, 3), np.int32)).items():
+            add_array(self._group, name, array, self.compression)
 
-        self._group = zarr.open_group(str(self.partial), mode="w")
-        for name, (dimensions, values) in self.frame.coordinates().items():
-            self._add(name, dimensions, values, COORDINATES[name])
+    def _arrays(self, hours: np.ndarray) -> dict[str, Array]:
+        """Return all arrays of the store with ``hours`` (time, 3), stamp, start and end of each time [h]."""
+        axes = {"time": hours[:, 0], "time_bnds": hours[:, 1:]}
+        found = {
+            name: Array(dimensions, COORDINATES[name], values)
+            for name, (dimensions, values) in self.frame.coordinates().items()
+        }
         for name, (dimensions, attributes) in TIME_AXES.items():
-            none = np.empty((0, 2)[: len(dimensions)], dtype=np.int32)
-            self._add(name, dimensions, none, attributes, (_TIME_CHUNK, 2)[: len(dimensions)])
-        for column in self.frame.columns:
-            none = np.empty((0, *self.frame.shape(column)), dtype=np.float32)
-            chunks = self._chunks.shape(column.members)
-            self._add(column.netcdf_name, column.dimensions, none, column.attributes(), chunks, np.nan)
-
-    def _add(
-        self, name: str, dimensions: tuple[str, ...], values: np.ndarray, attributes: Mapping[str, Any],
-        chunks: tuple[int, ...] | None = None, missing: float | None = None,
-    ) -> None:  # fmt: skip
-        from numcodecs import Blosc  # slow to import
-
-        compressor = Blosc("zstd", self.compression, Blosc.SHUFFLE) if self.compression else None
-        array = self._group.create_dataset(
-            name, data=values, shape=values.shape, dtype=values.dtype, chunks=chunks or False, compressor=compressor,
-            fill_value=missing, overwrite=True,
-        )  # fmt: skip
-        array.attrs.put({"_ARRAY_DIMENSIONS": list(dimensions), **attributes})
+            chunks = (_TIME_CHUNK, 2)[: len(dimensions)]
+            found[name] = Array(dimensions, attributes, axes[name], chunks=chunks)
+        for c in self.frame.columns:
+            shape, chunks = (len(hours), *self.frame.shape(c)), self._chunks.shape(c.members)
+            found[c.netcdf_name] = Array(c.dimensions, c.attributes(), shape=shape, chunks=chunks, missing=np.nan)
+        return found
 
     def _write(self, block: Block) -> None:
         hours = block.hours()
@@ -106,9 +95,7 @@ class LandZarrOutput(ChunkedOutput):
             raise FileNotFoundError(f"There is no '{self.partial}', which the stopped run wrote. Start a new run.")
         for path in self.partial.rglob("*.partial"):  # temporary file of an interrupted chunk
             path.unlink()
-        import zarr
-
-        self._group = zarr.open_group(str(self.partial), mode="r+")
+        self._group = open_group(self.partial, "r+")
         for name in (*TIME_AXES, *(c.netcdf_name for c in self.frame.columns)):
             array = self._group.get(name)
             if array is None or array.shape[0] < n_times:
@@ -119,8 +106,6 @@ class LandZarrOutput(ChunkedOutput):
             array.resize(n_times, *array.shape[1:])
 
     def _finish(self) -> None:
-        import zarr
-
         self._group.attrs.put(self.frame.attributes)
-        zarr.consolidate_metadata(str(self.partial))
+        consolidate(self.partial)
         publish_folder(self.partial, self.path)
