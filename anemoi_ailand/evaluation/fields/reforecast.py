@@ -112,7 +112,7 @@ def open_reforecast(path: str | Path) -> Reforecast:
     """
     path = Path(path).expanduser()
     if not path.exists():
-        raise not_found(path, "file or zarr")
+        raise not_found(path, "file")
     with stored(path) as dataset:
         if "start" in dataset.dims or path.is_dir():
             return _checked(_describe(path, dataset))

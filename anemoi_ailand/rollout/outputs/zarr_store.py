@@ -10,6 +10,7 @@ The only module of the package that calls zarr. Of the names that it calls, ``cr
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import logging
 import os
@@ -75,6 +76,10 @@ def consolidate(path: Path) -> None:
     import zarr
 
     zarr.consolidate_metadata(str(path))
+
+
+class CompleteError(Exception):
+    """A shard, or the store of all, is complete already."""
 
 
 @dataclass
@@ -189,6 +194,11 @@ class SharedStore:
                 shutil.rmtree(left, ignore_errors=True)
             publish_folder(self.partial, self.path)
             LOG.info("%s", shards_report(self.path))
+
+
+def places_sha256(latitudes: np.ndarray, longitudes: np.ndarray) -> str:
+    """Return a checksum of the places of points [degrees]."""
+    return hashlib.sha256(np.stack([latitudes, longitudes]).astype(np.float64).tobytes()).hexdigest()
 
 
 def shards_report(path: Path) -> str:

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from pathlib import Path
 import netCDF4
 import numpy as np
 
-from anemoi_ailand.rollout.outputs.zarr_store import Array, SharedStore
+from anemoi_ailand.rollout.outputs.zarr_store import Array, SharedStore, places_sha256
 from anemoi_ailand.support.netcdf_lock import NETCDF_LOCK
 from anemoi_ailand.support.netcdf_writer import (
     CHUNK_SIZE,
@@ -82,11 +81,10 @@ class ReforecastStore:
 
     def __init__(self, path: Path, layout: Layout, shard: Shard) -> None:
         self.layout = layout
-        places = (layout.latitudes, layout.longitudes)
         identity = {
             **layout.attributes, "versions": versions(), "starts": layout.starts.astype(str).tolist(),
             "leads": layout.leads.tolist(), "variables": layout.variables,
-            "points_sha256": hashlib.sha256(np.stack(places).tobytes()).hexdigest(),
+            "points_sha256": places_sha256(layout.latitudes, layout.longitudes),
         }  # fmt: skip
         self.store = SharedStore(path, shard, identity, _arrays(layout), global_attributes(TITLE, **layout.attributes))
 
