@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+import numpy as np
 import pandas as pd
 
-from anemoi_ailand.evaluation.display.text import aligned, plain_number
+from anemoi_ailand.evaluation.display.text import aligned
 from anemoi_ailand.evaluation.display.variables import shown_scores, shown_units
 from anemoi_ailand.evaluation.fields.matching import ALL
 
@@ -89,4 +90,4 @@ def _of(rows: pd.DataFrame, key: tuple[object, ...]) -> float:
 
 
 def _row(name: str, model: str, values: Sequence[float]) -> list[str]:
-    return [name, shown_units(name), model, *map(plain_number, values)]
+    return [name, shown_units(name), model, *("-" if np.isnan(v) else f"{v:.4g}" for v in values)]

@@ -252,16 +252,24 @@ def test_scores_in_the_form_of_the_publication(files, tmp_path, roll_out):
     assert metrics["protocols"]["A"]["points"] == 9
     assert {r["cut"] for r in metrics["scores"]} == {"all", "year"}
     assert (metrics["budgets"], metrics["snow_season"]) == (None, None)
-    rows = [line.strip("| ").split("|") for line in (tmp_path / "e" / "ailand-v1.md").read_text().splitlines()]
-    found = {tuple(cell.strip() for cell in row[:3]): [cell.strip() for cell in row[3:]] for row in rows if row[1:]}
-    where = {"protocol": "A", "model": "A", "variable": "stl1", "metric": "rmse", "lead": 7.0, "cut": "all"}
-    (score,) = [r["value"] for r in metrics["scores"] if where.items() <= r.items()]
-    text = (tmp_path / "e" / "ailand-v1.md").read_text()
-    growth, run = text.split("One run")
-    assert f"| {score:.3g} " in next(line for line in growth.splitlines() if line.startswith("| stl1     | K     | A "))
-    assert "| stl1     | K          | aiLand v1 | 0.92 | 0.98 | 1.06 | 1.13 | 1.19 |       1.29 |" in growth
-    assert ("slhf", "W m-2", "aiLand v1") in found
-    assert next(line for line in run.splitlines() if line.startswith("| 2d")).count("| -") == 0
+    growth, run = (tmp_path / "e" / "ailand-v1.md").read_text().split("One run")
+    where = {"model": "A", "variable": "stl1", "metric": "rmse", "cut": "all"}
+    scores = [r["value"] for r in metrics["scores"] if where.items() <= r.items()]
+    day_1, day_7, whole = (f"{score:.4g}" for score in (scores[0], scores[1], scores[-1]))
+    assert row(growth, "stl1", "A") == ["K", "A", day_1, day_7, "-", "-", "-", "-"]
+    assert row(growth, "sshf", "aiLand v1") == [
+        "W m-2",
+        "aiLand v1",
+        *["11.67", "11.9", "12.31", "12.45", "12.5", "1.071"],
+    ]
+    assert row(run, "stl1", "A")[2:4] == [whole, whole]  # six weeks are within the first year
+    assert row(run, "slhf", "aiLand v1")[2:] == ["9.81", "10.42", "-0.65", "-0.65", "0.992", "0.991", "0.98", "0.977"]
+
+
+def row(table, name, model):
+    """Cells of a row of a Markdown table after the first."""
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()]
+    return next(found[1:] for found in cells if found[0] == name and found[2] == model)
 
 
 def test_processes_share_the_work(files, tmp_path, roll_out, monkeypatch):
