@@ -76,12 +76,7 @@ def create_parser() -> ArgumentParser:
     add("--inductor", action="store_true", help="have torch generate kernels, which takes minutes")
     for each in (scale, shards):
         add = each.add_argument
-        add(
-            "--store",
-            type=Path,
-            required=True,
-            help="store with the points of --dataset repeated; made unless it exists",
-        )
+        add("--store", type=Path, required=True, help="store with the points of --dataset repeated, made if missing")
         add("--points", type=int, default=171039, help="points of that store (default: 171039, N320)")
     add = shards.add_argument
     add("--checkpoint", default="ailand", help="name or path (default: ailand)")
