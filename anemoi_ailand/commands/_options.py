@@ -45,6 +45,15 @@ def add_plausibility(parser: ArgumentParser) -> None:
     )  # fmt: skip
 
 
+def add_shards(parser: ArgumentParser) -> None:
+    """Add the arguments ``--shards``, text, and ``--shard``, both None without them."""
+    parser.add_argument(
+        "--shards", metavar="N",
+        help="divide the points among N processes that write one zarr; auto: as many as srun or torchrun started",
+    )  # fmt: skip
+    parser.add_argument("--shard", type=int, help="number of this process, from 0 on, unless --shards is auto")
+
+
 def add_options(parser: ArgumentParser, config_help: str, named: Mapping[str, str]) -> None:
     """Add the arguments and short forms of options.
 

@@ -10,18 +10,24 @@ from argparse import ArgumentParser, Namespace
 
 from anemoi.utils.cli import Command
 
-from anemoi_ailand.commands._options import add_checkpoint, add_execution, add_plausibility, add_precipitation
+from anemoi_ailand.commands._options import (
+    add_checkpoint,
+    add_execution,
+    add_plausibility,
+    add_precipitation,
+    add_shards,
+)
 
 
 class Reforecast(Command):
-    """Roll out a checkpoint from many initial dates at once into one NetCDF file (start, lead, point)."""
+    """Roll out a checkpoint from many initial dates at once into one NetCDF file or zarr (start, lead, point)."""
 
     def add_arguments(self, command_parser: ArgumentParser) -> None:
         """Add the arguments of the command."""
         add = command_parser.add_argument
         add_checkpoint(command_parser)
         add("--dataset", required=True, help="Anemoi dataset with state and forcing")
-        add("--output", default="reforecast.nc", help="file to write (default: %(default)s)")
+        add("--output", default="reforecast.nc", help="file to write, or NAME.zarr (default: %(default)s)")
         add("--starts", nargs="+", metavar="DATE", help="initial dates; or give --first, --last and --every")
         add("--first", metavar="DATE", help="first initial date")
         add("--last", metavar="DATE", help="last initial date")
@@ -36,12 +42,14 @@ class Reforecast(Command):
         add_execution(command_parser)
         add_precipitation(command_parser)
         add_plausibility(command_parser)
+        add_shards(command_parser)
         add("--overwrite", action="store_true", help="replace an existing file")
 
     def run(self, args: Namespace) -> None:
         """Run and print the path of the file."""
         starts = _starts(args)
-        from anemoi_ailand.rollout.reforecast.reforecast import reforecast  # slow to import
+        from anemoi_ailand.rollout.outputs.zarr_store import shards_report  # slow to import
+        from anemoi_ailand.rollout.reforecast.reforecast import reforecast
 
         if args.hours < 1 or args.days < 1:
             raise ValueError(f"--hours is {args.hours} and --days {args.days}. Give 1 or more.")
@@ -50,8 +58,9 @@ class Reforecast(Command):
             leads=range(args.hours, 24 * args.days + 1, args.hours), points=args.points, variables=args.variables,
             device=args.device, execution=args.execution, overwrite=args.overwrite,
             precipitation=args.precipitation or "mean", plausibility=args.plausibility or "error",
+            shards=args.shards, shard=args.shard,
         )  # fmt: skip
-        sys.stdout.write(f"{path}: {len(starts)} starts\n")
+        sys.stdout.write(f"{path}: {len(starts)} starts\n" if path.exists() else f"{shards_report(path)}\n")
 
 
 def _starts(args: Namespace) -> list[str]:

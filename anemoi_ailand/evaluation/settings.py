@@ -8,9 +8,9 @@ from __future__ import annotations
 import datetime
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from anemoi_ailand.constants import Execution
 from anemoi_ailand.rollout.step.pretrained import checkpoint_path
@@ -100,9 +100,15 @@ class Settings(Strict):
     protocol_b: PeriodSettings | None = None
     protocol_c: ProtocolC | None = None
     points: tuple[int, ...] | None = None
+    leave_out: tuple[Literal["glacier", "coast"], ...] = ()
+    weights: str | None = None
+    strata: tuple[str, ...] | None = None
+    processes: bool = True
     observations: tuple[HomePath, ...] = ()
     products: bool = False
     maps: Maps = Maps()
+    v1_tables: bool = False
+    workers: Annotated[int, Field(ge=1)] | str = 1
     seed: int = 1
     device: str = "cpu"
     execution: Execution = "auto"
@@ -131,6 +137,13 @@ class Settings(Strict):
             raise ValueError(
                 f"the checkpoints {same[0]} are one file; give it once (`checkpoints.NAME=null` removes one)"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _processes_wanted(self) -> Settings:
+        given = [name for name in ("observations", "products") if getattr(self, name)]
+        if given and not self.processes:
+            raise ValueError(f"{given[0]} are compared with the long run; set processes to true, or leave them out")
         return self
 
     @model_validator(mode="after")

@@ -114,6 +114,19 @@ def dataset_paths(source: Any) -> list[str]:
     return [entry for entry in entries if isinstance(entry, str)]
 
 
+def restrict_points(source: Any, points: slice) -> None:
+    """Make an input give some of its points only.
+
+    Undocumented attribute: ``grid_indices`` of ``DatasetInput``, which the inputs of this package have, too.
+    """
+    if getattr(source, "grid_indices", None) != slice(None):
+        raise ValueError(
+            f"The input {source} cannot be divided into shards. Give a dataset or files without `grid_indices`, or run "
+            "without `shards`."
+        )
+    source.grid_indices = points
+
+
 def has_single_dates(source: Any) -> bool:
     """Return whether an input reads an Anemoi dataset that stores each date as a chunk of its own.
 

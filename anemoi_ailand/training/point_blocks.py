@@ -26,13 +26,13 @@ from anemoi_ailand.training.stores import KeptStore, PooledStore, Store, residen
 from anemoi_ailand.training.throughput import COMPILED, expectation, planned_rollouts, step_rate
 from anemoi_ailand.training.window_pool import (
     BUSY,
-    FIRST,
     LENGTH,
     MOST_READERS,
     PoolOptions,
     WindowPool,
     check_memory,
     default_memory,
+    first_windows,
     plan_pool,
     read_dates,
     seconds_of_a_date,
@@ -262,9 +262,10 @@ class PointBlocks(Callback):
         faster = COMPILED if on_cpu and getattr(pl_module, "execution", "plain") != "plain" else (1.0,)
         load = pool.plan.readers_load(rate * faster[-1], date)
         readers = min(MOST_READERS, max(1, math.ceil(load / BUSY)))
+        first = first_windows(pool.plan.windows)
         LOG.info(
             "A date is read in %.0f ms: training begins after about %.0f s; then reading keeps up to %.2f processors "
-            "busy, %d process%s", 1000.0 * date, FIRST * pool.plan.loaders * pool.plan.length * date / readers, load,
+            "busy, %d process%s", 1000.0 * date, first * pool.plan.loaders * pool.plan.length * date / readers, load,
             readers, "es" if readers > 1 else "",
         )  # fmt: skip
         if readers < load:

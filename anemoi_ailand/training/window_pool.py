@@ -33,8 +33,9 @@ LOG = logging.getLogger(__name__)
 #: Dates of a window: sixteen steps, the longest roll-out of the packaged curricula.
 LENGTH = 17
 
-#: Windows that a pool has room for by default, and those that a training begins with: those of a batch.
-WINDOWS, FIRST = 240, 24
+#: Windows that a pool has room for by default, those that a training begins with if there is room (fewer than a hundred
+#: are too few for snow: docs/results/scale.md), and the fewest, those of a batch.
+WINDOWS, FIRST, FEWEST = 240, 100, 24
 
 #: Windows that are read while others are in use.
 IN_FLIGHT = 4
@@ -151,7 +152,7 @@ def plan_pool(
     Raises
     ------
     ValueError
-        Too little memory for the windows that a training begins with, or fewer points than a sample has.
+        Too little memory for the windows of a batch, or fewer points than a sample has.
 
     Examples
     --------
@@ -171,7 +172,7 @@ def plan_pool(
     chosen = max(1, wanted // block) * block
     windows = int(memory / loaders / (each * chosen))
     windows = windows if points is not None else min(windows, WINDOWS)  # all points of a small dataset
-    if windows < (fewest := FIRST + IN_FLIGHT):
+    if windows < (fewest := FEWEST + IN_FLIGHT):
         needed = fewest * loaders * each * chosen / GIB
         raise ValueError(
             f"{memory / GIB:.2f} GiB for the pool of windows of this process are too few: {fewest * loaders} windows "
@@ -191,6 +192,11 @@ def check_memory(needed: float, option: float | None) -> None:
             f"The pool of windows needs {needed / GIB:.1f} GiB ({given}), but {left / GIB:.1f} GiB are available on "
             "this machine. Set `land.pool.memory_gb` to less, or end other programs."
         )
+
+
+def first_windows(slots: int) -> int:
+    """Return the windows that a training begins with, in a pool with room for ``slots``."""
+    return min(FIRST, slots - IN_FLIGHT)
 
 
 class Rotation:
@@ -225,7 +231,7 @@ class Rotation:
         """Start with the first windows; return the tickets to read, none if it has begun before."""
         if self._state[2]:
             return range(0)
-        first = min(FIRST, self._slots - IN_FLIGHT)
+        first = first_windows(self._slots)
         self._state[:] = 0, first, first + IN_FLIGHT, -1, 0
         return range(first + IN_FLIGHT)
 

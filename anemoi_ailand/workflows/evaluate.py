@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import datetime
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from anemoi_ailand.evaluation.display.text import DIGITS, json_text, records, st
 from anemoi_ailand.evaluation.fields.climatology import WINDOW_DAYS, Period, climatology_period
 from anemoi_ailand.evaluation.fields.fields import Fields, open_fields, span
 from anemoi_ailand.evaluation.fields.matching import HELD_OUT, TRAINED, held_out_points
+from anemoi_ailand.evaluation.fields.point_weights import left_out, point_weights
 from anemoi_ailand.evaluation.fields.reforecast import Reforecast, open_reforecast
 from anemoi_ailand.evaluation.fields.single_run import ComparedRun, compared_run, run_of
 from anemoi_ailand.evaluation.observations.station_scores import score_stations
@@ -36,6 +38,8 @@ from anemoi_ailand.evaluation.products.products_file import write_products
 from anemoi_ailand.evaluation.report.chosen_figures import Evaluated, map_time, write_figures
 from anemoi_ailand.evaluation.report.page import write_report
 from anemoi_ailand.evaluation.report.rmse_table import rmse_table
+from anemoi_ailand.evaluation.report.v1_tables import v1_tables
+from anemoi_ailand.evaluation.scores.available_strata import available
 from anemoi_ailand.evaluation.scores.difference_table import difference_table
 from anemoi_ailand.evaluation.scores.score_table import score_table
 from anemoi_ailand.evaluation.scores.sums import Sums, collect
@@ -53,6 +57,8 @@ from anemoi_ailand.support.atomic import complete_folder
 from anemoi_ailand.support.checksum import file_sha256
 from anemoi_ailand.support.configuration import plain_name
 from anemoi_ailand.support.disk_errors import full_disk
+from anemoi_ailand.support.subprocesses import remove
+from anemoi_ailand.support.workers import open_executor
 from anemoi_ailand.workflows import record_header
 from anemoi_ailand.workflows.planned_runs import (
     Job,
@@ -228,6 +234,8 @@ def check(
     """Check all inputs before the first roll-out, and return the years of the climatology."""
     check_jobs(jobs, settings.checkpoints, given, reference)
     period = period_of(settings, reference, jobs, given)
+    for path in dict.fromkeys(job.dataset for job in jobs):
+        check_points(settings, reference if path == reference.path else open_fields(path))
     if stations:
         check_stations(stations, jobs, reference)
     if settings.products:
@@ -239,9 +247,10 @@ def check(
     for label, checkpoint in settings.checkpoints.items():
         if not checkpoint.is_file():
             load_step(checkpoint)  # raises, and lists the checkpoints of the folder
-        kept = rollout_folder(settings)
         todo = [
-            j for j in jobs if j.rolled_out and not is_current(kept / j.file(label), j, checkpoint, settings.execution)
+            j
+            for j in jobs
+            if j.rolled_out and not is_current(kept_file(settings, j, label), j, checkpoint, settings.execution)
         ]
         if todo:
             step = load_step(checkpoint, settings.device)
@@ -253,6 +262,15 @@ def check(
     return period
 
 
+def check_points(settings: Settings, reference: Fields) -> None:
+    """Refuse strata, weights and kinds of points that a dataset lacks the fields for."""
+    if settings.strata is not None:
+        available(reference, settings.strata, held_out_points(reference) is not None)
+    if settings.weights is not None:
+        point_weights(reference, settings.weights)
+    left_out(reference, settings.leave_out)
+
+
 def period_of(settings: Settings, reference: Fields, jobs: Sequence[Job], given: Mapping[str, Reforecast]) -> Period:
     """Return the period of the climatology, by default all before the first start."""
     starts = [job.starts[0] for job in jobs if job.protocol != "C"] + [f.starts[0] for f in given.values()]
@@ -262,25 +280,45 @@ def period_of(settings: Settings, reference: Fields, jobs: Sequence[Job], given:
     return climatology_period(reference, first, last, period, overlap=overlap)
 
 
-def rollout_folder(settings: Settings) -> Path:
-    """Return the folder in which roll-outs are kept."""
-    return settings.output.parent / f"{settings.output.name}-reforecasts"
+def kept_file(settings: Settings, job: Job, label: str) -> Path:
+    """Return the file in which the roll-outs of a checkpoint are kept, a zarr if several processes make them."""
+    folder = settings.output.parent / f"{settings.output.name}-reforecasts"
+    return folder / job.file(label, ".nc" if settings.workers == 1 else ".zarr")
 
 
 def rolled_out(settings: Settings, job: Job) -> dict[str, Reforecast]:
     """Roll out every checkpoint for a job, or reuse its current roll-outs."""
     found = {}
     for label, checkpoint in settings.checkpoints.items() if job.rolled_out else ():
-        path = rollout_folder(settings) / job.file(label)
+        path = kept_file(settings, job, label)
         path.parent.mkdir(parents=True, exist_ok=True)
         if not is_current(path, job, checkpoint, settings.execution):
-            reforecast(
-                checkpoint, job.dataset, path, starts=job.starts, leads=job.leads, points=job.points, label=label,
-                device=settings.device, execution=settings.execution, overwrite=True,
-                plausibility=settings.plausibility,
+            make = partial(
+                reforecast, checkpoint, job.dataset, path, starts=job.starts, leads=job.leads, points=job.points,
+                label=label, device=settings.device, execution=settings.execution, plausibility=settings.plausibility,
             )  # fmt: skip
+            if settings.workers == 1:
+                make(overwrite=True)
+            else:
+                remove(path)  # of another checkpoint or dataset
+                _make_in_shards(make, settings.workers, _n_points(job))
         found[label] = open_reforecast(path)
     return found
+
+
+def _make_in_shards(make: Callable[..., Path], workers: int | str, n_points: int) -> None:
+    """Roll out in several processes, each at its own points."""
+    with open_executor(workers) as (executor, count):
+        count = -(-n_points // -(-n_points // count))  # fewer, if points are few
+        list(executor.map(partial(_make_shard, make, count), range(count)))
+
+
+def _make_shard(make: Callable[..., Path], count: int, number: int) -> None:
+    make(shards=count, shard=number, progress=False)
+
+
+def _n_points(job: Job) -> int:
+    return len(open_fields(job.dataset).latitude) if job.points is None else len(job.points)
 
 
 def _score(
@@ -292,7 +330,11 @@ def _score(
         scored.executions.setdefault(label, set()).add(str(forecast.attributes.get("execution", "unknown")))
     other = job.dataset != settings.dataset
     years = climatology_period(reference, job.starts[0], reference.times[-1], None) if other else period
-    sums = collect(forecasts, reference, protocol=job.protocol, period=years, overlap=settings.climatology.overlap)
+    sums = collect(
+        forecasts, reference, protocol=job.protocol, period=years, overlap=settings.climatology.overlap,
+        strata=settings.strata, weights=settings.weights, leave_out=settings.leave_out,
+        scratch=settings.output.parent, workers=settings.workers,
+    )  # fmt: skip
     table, differences = score_table(sums), difference_table(sums, settings.seed)
     parts = {"all": job.name} if job.protocol == "C" else {}  # groups that count as protocol C
     if job.protocol == "A" and settings.protocol_c and settings.protocol_c.places:
@@ -303,7 +345,7 @@ def _score(
         elsewhere = rows[rows["cut"].isin(["all", "points"]) & rows["group"].isin(parts)]
         found.append(elsewhere.assign(protocol="C", cut="all", group=elsewhere["group"].map(parts)))
     scored.protocols[job.name] = _described(sums, job)
-    if job.protocol == "B":
+    if job.protocol == "B" and settings.processes:
         aligned = sums.alignment.forecasts.items()  # the same dates and points for all
         scored.runs = {label: compared_run(run_of(f, reference), reference, sums.period) for label, f in aligned}
 
@@ -365,6 +407,8 @@ def _write(
     what = "whole run" if protocol == "B" else f"day {about['longest_lead_days']:g} of {about['starts']} runs"
     title = f"RMSE against ecLand, protocol {protocol}, {what}, from {about['first']}."
     (folder / "table.md").write_text(rmse_table(scores, protocol, title))
+    if settings.v1_tables:
+        (folder / "ailand-v1.md").write_text(v1_tables(scores, labels))
     figures = write_figures(
         Evaluated(labels, scores, differences, scored.runs, closed, processes["snow_errors"], settings.maps),
         folder / "figures",

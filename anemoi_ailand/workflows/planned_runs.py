@@ -41,10 +41,10 @@ class Job:
     #: False if only given forecasts are scored.
     rolled_out: bool = True
 
-    def file(self, label: str) -> str:
+    def file(self, label: str, suffix: str = ".nc") -> str:
         """Return the file name of the roll-outs of a checkpoint."""
         name = self.name if self.name == self.protocol else f"{self.protocol}-{self.name}"
-        return f"{plain_name(name)}-{plain_name(label)}.nc"
+        return f"{plain_name(name)}-{plain_name(label)}{suffix}"
 
     def point_steps(self, n_points: int) -> int:
         """Return the steps of a checkpoint times points, for a dataset of ``n_points``."""
@@ -64,7 +64,7 @@ def protocol_of(forecast: Reforecast) -> str:
 
 def is_current(path: Path, job: Job, checkpoint: Path, execution: str = "auto") -> bool:
     """Return whether ``path`` holds the roll-outs of ``job`` by the same checkpoint, dataset, code and execution."""
-    if not path.is_file():
+    if not path.exists():
         return False
     try:
         made = open_reforecast(path)

@@ -7,7 +7,8 @@
 ``rollout``: the network called on all rows at once, in blocks, and whole runs that read forcing and write output.
 ``step``: matrix products, network, step, grid, single site and whole runs on one core, plain and compiled, for several
 networks. ``gpu``: roll-outs on a CUDA device, see also ``benchmarks/gpu.sh``. ``scale``: training on a made store of
-the size of N320, and the same training on the given one, which is kept in memory.
+the size of N320, and the same training on the given one, which is kept in memory. ``shards``: roll-outs by shards and
+an evaluation of all points on such a store.
 """
 
 from __future__ import annotations
@@ -25,7 +26,14 @@ import yaml
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure and print a table."""
     args = create_parser().parse_args(arguments)
-    measure = {"training": _training, "rollout": _rollout, "step": _step, "gpu": _gpu, "scale": _scale}[args.what]
+    measure = {
+        "training": _training,
+        "rollout": _rollout,
+        "step": _step,
+        "gpu": _gpu,
+        "scale": _scale,
+        "shards": _shards,
+    }[args.what]
     sys.stdout.write(measure(args))
 
 
@@ -33,9 +41,9 @@ def create_parser() -> ArgumentParser:
     """Make the parser of the command line."""
     parser = ArgumentParser("python -m benchmarks.speed", description=__doc__)
     what = parser.add_subparsers(dest="what", required=True)
-    names = ("training", "rollout", "step", "gpu", "scale")
-    training, rollout, step, gpu, scale = (what.add_parser(name) for name in names)
-    for each in (training, rollout, step, gpu, scale):
+    names = ("training", "rollout", "step", "gpu", "scale", "shards")
+    training, rollout, step, gpu, scale, shards = (what.add_parser(name) for name in names)
+    for each in (training, rollout, step, gpu, scale, shards):
         each.add_argument("--dataset", type=Path, required=True, help="dataset to train on or to run with")
     for each in (training, rollout, step, scale):
         each.add_argument("--rounds", type=int, default=3, help="rounds, all entrants in turn (default: 3)")
@@ -66,9 +74,17 @@ def create_parser() -> ArgumentParser:
     add("--networks", nargs="+", default=["ailand", "ailand-small"], help="names or paths (default: both packaged)")
     add("--points", type=int, nargs="+", default=[1, 1000, 40000, 171039, 1000000], help="sizes (default: 1 to 10^6)")
     add("--inductor", action="store_true", help="have torch generate kernels, which takes minutes")
+    for each in (scale, shards):
+        add = each.add_argument
+        add("--store", type=Path, required=True, help="store with the points of --dataset repeated, made if missing")
+        add("--points", type=int, default=171039, help="points of that store (default: 171039, N320)")
+    add = shards.add_argument
+    add("--checkpoint", default="ailand", help="name or path (default: ailand)")
+    add("--dates", type=int, default=60, help="dates of that store that are scored (default: 60)")
+    add("--steps", type=int, default=8, help="steps of the roll-outs (default: 8)")
+    add("--shards", type=int, nargs="+", default=[1, 2], help="numbers of shards (default: 1 2)")
+    add("--variables", nargs="+", default=["swvl1", "stl1", "slhf"], help="that are scored (default: swvl1 stl1 slhf)")
     add = scale.add_argument
-    add("--store", type=Path, required=True, help="store with the points of --dataset repeated; made unless it exists")
-    add("--points", type=int, default=171039, help="points of that store (default: 171039, N320)")
     add("--dates", type=int, default=300, help="dates of that store (default: 300)")
     add("--memory-gb", type=float, help="memory of the pool (default: as a training chooses it)")
     return parser
@@ -84,6 +100,13 @@ def _scale(args: Namespace) -> str:
     setting = Setting(args.config_name, tuple(args.override), args.rollout, args.batches, rounds=args.rounds)
     size = Size(args.points, args.dates, args.memory_gb)
     return table(benchmark(args.dataset, args.store, setting, size))
+
+
+def _shards(args: Namespace) -> str:
+    from benchmarks.speed.shards import Size, benchmark  # slow to import
+
+    size = Size(args.points, args.dates, args.steps, tuple(args.variables), tuple(args.shards))
+    return benchmark(args.dataset, args.store, args.checkpoint, size)
 
 
 def _gpu(args: Namespace) -> str:

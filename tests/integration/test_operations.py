@@ -67,6 +67,21 @@ def ended(process):
     return process.returncode, 1024 * usage.ru_maxrss
 
 
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_shards_of_an_ensemble_write_one_store(chain, tmp_path, monkeypatch, count):
+    """Whatever their number, it is bitwise that of one process; the last shard gives it its name."""
+    output = {"land-zarr": {"path": "f.zarr", "statistics": ["mean"], "members": True}}
+    whole = here(write(tmp_path / "whole", chain, output, "5d", {"ensemble": ENSEMBLE}), monkeypatch)
+    runner = {"ensemble": ENSEMBLE, "restart": RESTART, "shards": count}
+    folder = write(tmp_path / "shards", chain, output, "5d", runner)
+    for number in range(count):
+        assert not (folder / "f.zarr").exists()
+        here(folder, monkeypatch, f"runner.land-forecaster.shard={number}")
+    with xr.open_zarr(whole / "f.zarr") as a, xr.open_zarr(folder / "f.zarr") as b:
+        for name in a.variables:
+            np.testing.assert_array_equal(b[name].values, a[name].values, err_msg=name)
+
+
 def signalled(process, folder, number, after=1):
     """Send a signal once there are so many restart files, and return the code."""
     end = time.monotonic() + 100.0

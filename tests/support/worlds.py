@@ -237,7 +237,10 @@ class FakeRollOut:
             dataset=str(dataset),
             code_sha256=loaded_sha256(ROLL_OUT),
         )
-        made.to_netcdf(output)
+        if output.suffix == ".nc":
+            made.to_netcdf(output)
+        elif options["shard"] == 0:  # the whole, in the name of all shards
+            made.to_zarr(output, zarr_format=2)
         return output
 
 

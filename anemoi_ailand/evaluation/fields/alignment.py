@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -55,6 +55,15 @@ class Alignment:
     def valid_times(self) -> np.ndarray:
         """Valid times ``(start, lead)``."""
         return self.first.valid_times
+
+    def without(self, left_out: np.ndarray) -> Alignment:
+        """Return the alignment without some points, given a mask over the points of the reference."""
+        kept = np.flatnonzero(~left_out[self.points])
+        if not kept.size:
+            raise ValueError(f"All {len(self.points)} points to score are left out. Leave out fewer kinds of points.")
+        LOG.info("%d of %d points are left out", len(self.points) - len(kept), len(self.points))
+        forecasts = {label: forecast.select(points=kept) for label, forecast in self.forecasts.items()}
+        return replace(self, forecasts=forecasts, points=self.points[kept])
 
     def labels_with(self, name: str) -> list[str]:
         """Return the labels of the forecasts that have a variable."""

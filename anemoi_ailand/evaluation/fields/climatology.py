@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Mapping
 
 import numpy as np
 import xarray as xr
@@ -51,7 +51,7 @@ def slot(times: np.ndarray) -> np.ndarray:
     return (day - 1) * SLOTS_PER_DAY + hour // STEP_HOURS
 
 
-def climatology(blocks: Iterable[xr.Dataset], window_days: int = WINDOW_DAYS) -> xr.Dataset:
+def climatology(totals: Mapping[str, np.ndarray], count: np.ndarray, window_days: int = WINDOW_DAYS) -> xr.Dataset:
     r"""Average the reference by point and slot of the year over a window of days.
 
     .. math:: c_{d,h,p} = \frac{\sum_{|d' - d| \le w} \sum_{t \in (d', h)} x_{t,p}}{\sum_{|d' - d| \le w} n_{d',h}}
@@ -59,17 +59,9 @@ def climatology(blocks: Iterable[xr.Dataset], window_days: int = WINDOW_DAYS) ->
     with day :math:`d` of a circular 365-day year, hour :math:`h`, point :math:`p`, half width :math:`w`
     (``window_days``), and the number :math:`n` of dates in a slot over the years.
 
-    Shapes: consecutive blocks ``(time, point)`` of the period -> ``(slot, point)``, float64, NaN in a slot without
-    dates in its window. Only sums are kept in memory.
+    Shapes: sums by slot ``(slot, point)``, float64, and ``count`` ``(slot,)`` of the dates of a period -> ``(slot,
+    point)``, float64, NaN in a slot without dates in its window.
     """
-    totals: dict[str, np.ndarray] = {}
-    count = np.zeros(SLOTS)
-    for block in blocks:
-        slots = slot(block["time"].values)
-        np.add.at(count, slots, 1)
-        for name, values in block.data_vars.items():
-            total = totals.setdefault(str(name), np.zeros((SLOTS, values.sizes["point"])))
-            np.add.at(total, slots, values.values.astype(np.float64))
     n = _window_sum(count[:, None], window_days)
     with np.errstate(invalid="ignore", divide="ignore"):
         means = {name: (("slot", "point"), _window_sum(total, window_days) / n) for name, total in totals.items()}

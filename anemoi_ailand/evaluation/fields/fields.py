@@ -156,7 +156,7 @@ def open_fields(path: str | Path) -> Fields:
     if is_mapped(path) or path.is_dir():
         fields = _open_zarr(path)
     else:
-        with netcdf(path) as dataset:
+        with stored(path) as dataset:
             fields = _describe_netcdf(path, dataset)
     _check_times(fields)
     return fields
@@ -182,14 +182,15 @@ def _open_zarr(path: Path) -> Fields:
 
 
 @contextmanager
-def netcdf(path: Path) -> Iterator[xr.Dataset]:
-    """Open a NetCDF file; an error while it is open becomes a ValueError naming the unreadable file."""
+def stored(path: Path) -> Iterator[xr.Dataset]:
+    """Open a NetCDF file or a zarr; an error while it is open becomes a ValueError naming what is unreadable."""
+    engine, kind = ("zarr", "zarr") if path.is_dir() else ("netcdf4", "NetCDF")
     try:  # name the engine; otherwise xarray tries others on a broken file
-        with xr.open_dataset(path, engine="netcdf4", decode_timedelta=False) as dataset:
+        with xr.open_dataset(path, engine=engine, decode_timedelta=False) as dataset:
             yield dataset
     except (OSError, RuntimeError) as error:
         raise ValueError(
-            f"'{path}' ({path.stat().st_size} bytes) cannot be read as NetCDF ({error}). "
+            f"'{path}' ({path.stat().st_size} bytes) cannot be read as {kind} ({error}). "
             "It may be truncated or still being written: wait for the run to end, or write it again."
         ) from error
 
@@ -205,7 +206,7 @@ def _describe_netcdf(path: Path, dataset: xr.Dataset) -> Fields:
     fixed = {str(n): v.values for n, v in dataset.variables.items() if v.dims == ("point",)}
 
     def read(names: Sequence[str], first: int, last: int) -> np.ndarray:
-        with netcdf(path) as opened:
+        with stored(path) as opened:
             part = opened.isel(time=slice(first, last))
             return np.stack([part[varying[name]].values for name in names], axis=1)
 

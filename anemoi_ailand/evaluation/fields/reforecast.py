@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from anemoi_ailand.evaluation.fields.fields import Fields, Header, dataset_name, netcdf, open_fields
+from anemoi_ailand.evaluation.fields.fields import Fields, Header, dataset_name, open_fields, stored
 from anemoi_ailand.support.disk_errors import not_found
 
 LOG = logging.getLogger(__name__)
@@ -91,7 +91,7 @@ class Reforecast(Header):
 
 
 def open_reforecast(path: str | Path) -> Reforecast:
-    """Open a re-forecast file (start, lead, point), or a forecast of the output ``land-netcdf`` (time, point).
+    """Open a re-forecast (start, lead, point), or a forecast of the output ``land-netcdf`` (time, point).
 
     A forecast has one start, its first record. Only the header is read here; ``select`` and ``read`` of the result give
     values of shape (start, lead, point).
@@ -99,7 +99,7 @@ def open_reforecast(path: str | Path) -> Reforecast:
     Raises
     ------
     FileNotFoundError
-        ``path`` is not a file.
+        ``path`` does not exist.
     ValueError
         The file cannot be read, has another layout, or its starts or leads are not in order.
 
@@ -111,10 +111,10 @@ def open_reforecast(path: str | Path) -> Reforecast:
     (1, 4, 44)
     """
     path = Path(path).expanduser()
-    if not path.is_file():
+    if not path.exists():
         raise not_found(path, "file")
-    with netcdf(path) as dataset:
-        if "start" in dataset.dims:
+    with stored(path) as dataset:
+        if "start" in dataset.dims or path.is_dir():
             return _checked(_describe(path, dataset))
     return _of_one_start(open_fields(path))
 
@@ -147,7 +147,7 @@ def _describe(path: Path, dataset: xr.Dataset) -> Reforecast:
 def _reader(path: Path, raw: dict[str, str]) -> Reader:
     def read(name: str, *at: np.ndarray) -> np.ndarray:
         hulls = dict(zip(_DIMENSIONS, map(_hull, at), strict=True))
-        with netcdf(path) as dataset:
+        with stored(path) as dataset:
             part = dataset[raw[name]].transpose(*_DIMENSIONS).isel(hulls)
             return part.values[np.ix_(*(index - index.min() for index in at))]
 

@@ -84,7 +84,7 @@ def _samples(
 ) -> Iterator[tuple[float, Squares, tuple[np.ndarray, np.ndarray]]]:
     """Lead, sums of squares ``(start, unit)`` by model, and factors of their counts ``(start,)``, ``(unit,)``."""
     models = sums.models(name)
-    of_unit = np.bincount(sums.units)[members].astype(np.float64)
+    of_unit = np.bincount(sums.units, sums.weights)[members].astype(np.float64)
     if sums.single_run:
         squares = {model: sums.start_squares[name, model][:, 0, members] for model in models}
         yield np.nan, squares, (sums.bins.sizes.astype(np.float64), of_unit)

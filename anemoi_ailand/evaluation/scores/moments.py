@@ -9,8 +9,8 @@ the sums are those of 1, :math:`e = f - o`, :math:`e^2`, :math:`|e|`, :math:`O =
 of forecast and anomalies. The sums are float64 and of small numbers, because sums of squared temperatures or
 differences of large sums would lose the digits of the variance.
 
-All starts, times and points of a cell have equal weight, so a correlation over a group of points includes differences
-between points.
+All starts and times of a cell have equal weight, and all points unless they are weighted (by area, with a mean of
+one), so a correlation over a group of points includes differences between points.
 """
 
 from __future__ import annotations
@@ -50,23 +50,41 @@ class Moments:
         """Return zero sums for cells of a shape."""
         return cls(np.zeros((len(TERMS), *shape)), shift)
 
-    def add(self, values: np.ndarray, cells: np.ndarray) -> None:
-        """Add ``values`` of :func:`terms` ``(9, ...)`` to cells ``(...)``, flat indices; negative are skipped."""
+    def add(self, values: np.ndarray, cells: np.ndarray, weights: np.ndarray | None = None) -> None:
+        """Add ``values`` of :func:`terms` ``(9, ...)`` to cells ``(...)``, flat indices; negative are skipped.
+
+        ``weights`` are those of the last axis, the points.
+        """
         flat = self.sums.reshape(len(TERMS), -1)
         size = flat.shape[1]
+        weighted = None if weights is None else np.broadcast_to(weights, cells.shape).ravel()
         cells = np.where(cells < 0, size, cells).ravel()
-        flat[0] += np.bincount(cells, minlength=size + 1)[:size]
+        flat[0] += np.bincount(cells, weighted, size + 1)[:size]
         for total, value in zip(flat[1:], values, strict=True):
-            total += np.bincount(cells, value.ravel(), size + 1)[:size]
+            each = value.ravel() if weighted is None else value.ravel() * weighted
+            total += np.bincount(cells, each, size + 1)[:size]
 
     def merge(self, other: Moments) -> Moments:
-        """Add the sums of the same cells about the same constant."""
-        return Moments(self.sums + other.sums, self.shift)
+        """Add the sums of the same cells."""
+        return Moments(self.sums + other.about(self.shift).sums, self.shift)
 
-    def pooled(self, labels: np.ndarray, n_groups: int) -> Moments:
-        """Pool the last axis by group, ``(..., point) -> (..., group)``; a negative label is in no group."""
-        member = labels[:, None] == np.arange(n_groups)
-        return Moments(self.sums @ member.astype(np.float64), self.shift)
+    def about(self, shift: float) -> Moments:
+        """Return the sums about another constant."""
+        if shift == self.shift:
+            return self
+        sums, change = self.sums.copy(), self.shift - shift
+        n, e, o = (self.sums[TERMS.index(term)] for term in ("n", "e", "o"))
+        sums[TERMS.index("o")] += change * n
+        sums[TERMS.index("oo")] += change * (2.0 * o + change * n)
+        sums[TERMS.index("oe")] += change * e
+        return Moments(sums, shift)
+
+    def pooled(self, labels: np.ndarray, n_groups: int, weights: np.ndarray | None = None) -> Moments:
+        """Pool the last axis by group, ``(..., point) -> (..., group)``; a negative label is in no group.
+
+        ``weights`` are those of the points.
+        """
+        return Moments(self.sums @ memberships(labels, n_groups, weights), self.shift)
 
     def total(self, axis: int = 0) -> Moments:
         """Pool along an axis of the cells."""
@@ -79,5 +97,11 @@ class Moments:
 
     @property
     def n(self) -> np.ndarray:
-        """Number of values by cell."""
-        return self.sums[0].astype(np.int64)
+        """Number of values by cell; weighted, to the nearest whole number."""
+        return np.rint(self.sums[0]).astype(np.int64)
+
+
+def memberships(labels: np.ndarray, n_groups: int, weights: np.ndarray | None = None) -> np.ndarray:
+    """Return the weight of each point in each group, ``(point, group)``: one by default, zero in the other groups."""
+    member = (labels[:, None] == np.arange(n_groups)).astype(np.float64)
+    return member if weights is None else member * weights[:, None]

@@ -17,7 +17,7 @@ from anemoi_ailand.evaluation.fields.reference import CLIMATOLOGY
 from anemoi_ailand.evaluation.fields.reforecast import Reforecast
 from anemoi_ailand.evaluation.scores.available_strata import STRATA_NAMES
 from anemoi_ailand.evaluation.scores.metrics import METRICS, rmse
-from anemoi_ailand.evaluation.scores.moments import Moments
+from anemoi_ailand.evaluation.scores.moments import Moments, memberships
 from anemoi_ailand.evaluation.scores.skill import HORIZON, drift_per_year, skill_horizon
 from anemoi_ailand.evaluation.scores.sums import Sums, collect
 
@@ -201,16 +201,17 @@ def _biases(sums: Sums, name: str, model: str, strata: str) -> Iterator[Metric]:
         each = sums.errors[name, model][bins].sum(axis=0) / count
         n = np.array([[count * len(points) for points in members]])
         for metric in BIASES if prefix else BIASES[1:]:
-            yield f"{prefix}{metric}", np.array([np.nan]), np.array([[_bias(metric, each[p]) for p in members]]), n
+            values = [_bias(metric, each[p], sums.weights_at(p)) for p in members]
+            yield f"{prefix}{metric}", np.array([np.nan]), np.array([values]), n
 
 
-def _bias(metric: str, each: np.ndarray) -> float:
-    """Summarise the mean errors of points; NaN without any."""
+def _bias(metric: str, each: np.ndarray, weights: np.ndarray | None) -> float:
+    """Summarise the mean errors of points, the mean by weight; NaN without any."""
     if not len(each):
         return np.nan
     if metric == "bias_most":
         return float(np.quantile(np.abs(each), MOST))
-    return float(each.std() if metric == "bias_spread" else each.mean())
+    return float(each.std() if metric == "bias_spread" else np.average(each, weights=weights))
 
 
 def _horizon(sums: Sums, name: str, model: str, strata: str) -> Iterator[Metric]:
@@ -228,7 +229,7 @@ def _horizon(sums: Sums, name: str, model: str, strata: str) -> Iterator[Metric]
 
 def _drift(sums: Sums, name: str, model: str, strata: str, n: np.ndarray) -> Iterator[Metric]:
     static = sums.static[strata]
-    members = np.bincount(static.labels[static.labels >= 0], minlength=len(static.groups))
+    members = memberships(static.labels, len(static.groups), sums.weights).sum(axis=0)
     with np.errstate(invalid="ignore"):
         mean_error = sums.series[name, model, strata] / members
     drift = drift_per_year(sums.alignment.leads / 24, mean_error)
@@ -237,8 +238,9 @@ def _drift(sums: Sums, name: str, model: str, strata: str, n: np.ndarray) -> Ite
 
 def _hit_rate(sums: Sums, name: str, model: str) -> Iterator[Metric]:
     """Share of the extremes of the reference at which the model is beyond the same threshold."""
-    n, hits = sums.moments[name, model, "extreme"].n, sums.hits[name, model]
-    rate = np.divide(hits, n, out=np.full(n.shape, np.nan), where=n > 0)
+    moments, hits = sums.moments[name, model, "extreme"], sums.hits[name, model]
+    n, count = moments.n, moments.sums[0]
+    rate = np.divide(hits, count, out=np.full(n.shape, np.nan), where=count > 0)
     chosen = np.array([0]) if sums.single_run else main_bins(sums)
     leads = np.array([np.nan]) if sums.single_run else sums.bins.days[chosen]
     yield "hit_rate", leads, rate[chosen], n[chosen]

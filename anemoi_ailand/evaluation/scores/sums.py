@@ -3,24 +3,36 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """One pass over re-forecasts and reference that collects the sums for scores, drift and comparisons.
 
-Values are in memory for a block of points, a few variables and a block of starts at a time; only sums by lead and
-group, and by lead and point, are kept.
+The reference is copied once, in order of points. Values are in memory for a block of points, a few variables and a
+block of starts at a time; only sums by lead and group, and by lead and point, are kept. Several processes may divide
+the points.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from anemoi_ailand.evaluation.fields.alignment import Alignment, align
 from anemoi_ailand.evaluation.fields.climatology import SLOTS, Period, climatology_period
-from anemoi_ailand.evaluation.fields.fields import Fields
+from anemoi_ailand.evaluation.fields.fields import Fields, open_fields
 from anemoi_ailand.evaluation.fields.matching import held_out_points
-from anemoi_ailand.evaluation.fields.reference import CLIMATOLOGY, PERSISTENCE, ReferenceValues, load_reference
-from anemoi_ailand.evaluation.fields.reforecast import Reforecast
+from anemoi_ailand.evaluation.fields.point_weights import left_out, point_weights
+from anemoi_ailand.evaluation.fields.reference import (
+    CLIMATOLOGY,
+    MEMORY_BYTES,
+    PERSISTENCE,
+    ReferenceCopy,
+    ReferenceValues,
+)
+from anemoi_ailand.evaluation.fields.reforecast import Reforecast, open_reforecast
 from anemoi_ailand.evaluation.scores import strata as st
 from anemoi_ailand.evaluation.scores.available_strata import (
     NEEDS,
@@ -30,8 +42,9 @@ from anemoi_ailand.evaluation.scores.available_strata import (
     snow_strata,
     static_strata,
 )
-from anemoi_ailand.evaluation.scores.moments import TERMS, Moments, terms
+from anemoi_ailand.evaluation.scores.moments import TERMS, Moments, memberships, terms
 from anemoi_ailand.evaluation.scores.strata import EXTREMES, Strata
+from anemoi_ailand.support.workers import open_executor
 
 LOG = logging.getLogger(__name__)
 
@@ -40,9 +53,6 @@ PROTOCOLS = ("A", "B", "C")
 
 #: Values (start, lead, point) of a variable in memory at once.
 BLOCK_VALUES = 2_500_000
-
-#: Limit for reference and climatology in memory at once, which sets the number of variables per batch [bytes].
-MEMORY_BYTES = 2**29
 
 #: Most points that the bootstrap resamples on their own; more are pooled to this number of units.
 MAX_UNITS = 1000
@@ -102,6 +112,8 @@ class Sums:
     static: dict[str, Strata]
     #: Unit of the bootstrap that each point belongs to, ``(point,)``.
     units: np.ndarray
+    #: Weight of each scored point ``(point,)``, one on average; None if all count alike.
+    weights: np.ndarray | None = None
     #: Groups of the other strata, by (variable, strata).
     groups: dict[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
     #: Constant that is subtracted from the values of a variable before they are summed.
@@ -116,7 +128,7 @@ class Sums:
     start_squares: dict[Key, np.ndarray] = field(default_factory=dict)
     #: Sum of errors ``(bin, start, unit)``; empty without ``biases``.
     start_errors: dict[Key, np.ndarray] = field(default_factory=dict)
-    #: Number of extremes ``(bin, group)`` that the model hits.
+    #: Number of extremes ``(bin, group)`` that the model hits, weighted.
     hits: dict[Key, np.ndarray] = field(default_factory=dict)
     #: Sum of errors ``(lead, group)`` of a single run, by (variable, model, strata).
     series: dict[tuple[str, str, str], np.ndarray] = field(default_factory=dict)
@@ -134,6 +146,34 @@ class Sums:
     def models(self, name: str) -> list[str]:
         """Return the models of a variable: forecasts, then baselines."""
         return [*self.alignment.labels_with(name), PERSISTENCE, CLIMATOLOGY]
+
+    def weights_at(self, points: np.ndarray) -> np.ndarray | None:
+        """Return the weights of some points, None if all count alike."""
+        return None if self.weights is None else self.weights[points]
+
+    def of_points(self, points: slice) -> Sums:
+        """Return the sums, which are of these points only, without readers and other points, for another process."""
+        static = {k: Strata(v.name, v.groups, v.labels[points]) for k, v in self.static.items()}
+        squares, errors = ({k: v[:, points] for k, v in of.items()} for of in (self.squares, self.errors))
+        return replace(self, alignment=None, static=static, squares=squares, errors=errors)  # type: ignore[arg-type]
+
+    def add(self, part: Sums, points: slice) -> None:
+        """Add the sums of some points, see :meth:`of_points`."""
+        self.groups |= part.groups
+        for name, shift in part.shifts.items():
+            self.shifts.setdefault(name, shift)
+        for strata, found in part.static.items():
+            self.static[strata].labels[points] = found.labels
+        for key, moments in part.moments.items():
+            self.moments[key] = self.moments[key].merge(moments) if key in self.moments else moments
+        n_points = len(self.alignment.points)
+        for by_point, more in ((self.squares, part.squares), (self.errors, part.errors)):
+            for model, values in more.items():
+                by_point.setdefault(model, np.zeros((len(values), n_points)))[:, points] = values
+        for name in ("start_squares", "start_errors", "hits", "series"):
+            kept = getattr(self, name)
+            for model, values in getattr(part, name).items():
+                kept[model] = kept[model] + values if model in kept else values
 
     def points_per_group(self) -> dict[str, dict[str, int]]:
         """Count the points by group of each time-independent strata."""
@@ -153,6 +193,10 @@ def collect(
     variables: Sequence[str] | None = None,
     overlap: bool = False,
     biases: bool = False,
+    weights: str | None = None,
+    leave_out: Collection[str] = (),
+    scratch: Path | None = None,
+    workers: int | str = 1,
 ) -> Sums:
     """Read forecasts and reference once, and keep sums.
 
@@ -176,29 +220,70 @@ def collect(
         As in :func:`~anemoi_ailand.evaluation.fields.climatology.climatology_period`.
     biases : bool
         Keep :attr:`Sums.start_errors` for intervals of the bias.
+    weights : str, optional
+        Weights of the points, see :func:`~anemoi_ailand.evaluation.fields.point_weights.point_weights`.
+    leave_out : collection of str
+        Kinds of points that are not scored, see :func:`~anemoi_ailand.evaluation.fields.point_weights.left_out`.
+    scratch : Path, optional
+        Folder for a temporary copy of the reference, see
+        :class:`~anemoi_ailand.evaluation.fields.reference.ReferenceCopy`.
+    workers : int or str
+        Processes that divide the points, see :func:`~anemoi_ailand.support.workers.open_executor`. Each of
+        several opens forecasts and reference by their paths, and reads the reference once.
 
     Raises
     ------
     ValueError
         Forecasts and reference do not match, or a name is unknown.
     """
-    if protocol not in PROTOCOLS:
-        raise ValueError(f"Unknown protocol '{protocol}' (available: {PROTOCOLS}). Correct the name.")
-    alignment = align(forecasts, reference, variables)
-    first, last = alignment.starts[0], alignment.valid_times.max()
-    years = climatology_period(reference, first, last, period, overlap=overlap)
-    sums, wanted = _prepare(alignment, protocol, years, strata)
-    for points in _point_blocks(sums):
-        for names in _batches(sums, len(points)):
-            LOG.info("Scoring %s at %s of %s points", names, len(points), len(sums.alignment.points))
-            _Batch(sums, wanted, names, points, biases).run()
+    options = {
+        "protocol": protocol, "period": period, "strata": strata, "variables": variables, "overlap": overlap,
+        "weights": weights, "leave_out": leave_out,
+    }  # fmt: skip
+    sums, wanted = _prepare(forecasts, reference, **options)
+    if workers == 1:
+        _score(sums, wanted, slice(0, len(sums.alignment.points)), biases, scratch)
+        return sums
+    paths = {label: forecast.path for label, forecast in forecasts.items()}
+    with open_executor(workers) as (executor, count):
+        own = _divided(len(sums.alignment.points), count)
+        task = partial(_part, paths, reference.path, options, biases, scratch)
+        for points, part in zip(own, executor.map(task, own), strict=True):
+            sums.add(part, points)
     return sums
 
 
+def _part(
+    paths: Mapping[str, Path], reference: Path, options: Mapping[str, Any], biases: bool, scratch: Path | None,
+    own: slice,
+) -> Sums:  # fmt: skip
+    """Return the sums of some of the points, in a process of its own."""
+    forecasts = {label: open_reforecast(path) for label, path in paths.items()}
+    sums, wanted = _prepare(forecasts, open_fields(reference), **options)
+    _score(sums, wanted, own, biases, scratch)
+    return sums.of_points(own)
+
+
 def _prepare(
-    alignment: Alignment, protocol: str, years: Period, strata: Collection[str] | None
+    forecasts: Mapping[str, Reforecast],
+    reference: Fields,
+    *,
+    protocol: str,
+    period: tuple[object, object] | None,
+    strata: Collection[str] | None,
+    variables: Sequence[str] | None,
+    overlap: bool,
+    weights: str | None,
+    leave_out: Collection[str],
 ) -> tuple[Sums, list[str]]:
-    reference = alignment.reference
+    """Match forecasts and reference, and return sums without values, and the strata."""
+    if protocol not in PROTOCOLS:
+        raise ValueError(f"Unknown protocol '{protocol}' (available: {PROTOCOLS}). Correct the name.")
+    alignment = align(forecasts, reference, variables)
+    if leave_out:
+        alignment = alignment.without(left_out(reference, leave_out))
+    first, last = alignment.starts[0], alignment.valid_times.max()
+    years = climatology_period(reference, first, last, period, overlap=overlap)
     if protocol == "B" and len(alignment.starts) > 1:
         raise ValueError(
             f"Protocol B is one run, but '{alignment.first.path}' has {len(alignment.starts)} starts. Score it as "
@@ -210,6 +295,9 @@ def _prepare(
     static = {k: Strata(v.name, v.groups, v.labels[at]) for k, v in static_strata(reference, wanted).items()}
     units = _units(None if held_out is None else held_out[at], len(at))
     sums = Sums(protocol, alignment, years, day_bins(alignment.leads), static, units)
+    if weights is not None:
+        found = point_weights(reference, weights)[at]
+        sums.weights = found / found.mean()
     if sums.single_run:
         sums.bins = window_bins(alignment.leads)
     else:
@@ -232,19 +320,43 @@ def _units(held_out: np.ndarray | None, n_points: int) -> np.ndarray:
     return units
 
 
-def _point_blocks(sums: Sums) -> Iterator[np.ndarray]:
-    size = max(1, BLOCK_VALUES // len(sums.alignment.leads))
-    n_points = len(sums.alignment.points)
-    for first in range(0, n_points, size):
-        yield np.arange(first, min(first + size, n_points))
+def _score(sums: Sums, wanted: list[str], own: slice, biases: bool, scratch: Path | None) -> None:
+    """Add the sums of some of the points."""
+    alignment, block = sums.alignment, _block(sums)
+    needed = list(dict.fromkeys([*alignment.variables, *(v for k, v in NEEDS.items() if k in wanted)]))
+    tails = [n for n in alignment.variables if n in EXTREMES] if "extreme" in wanted else []
+    times = np.unique(np.append(alignment.starts, alignment.valid_times))
+    at = alignment.points[own]
+    copy = ReferenceCopy(alignment.reference, needed, times, sums.period, at, tails, block=block, scratch=scratch)
+    for first in range(0, len(at), block):
+        points = own.start + np.arange(first, min(first + block, len(at)))
+        for names in _batches(sums, len(points)):
+            LOG.info("Scoring %s at %s of %s points", names, len(points), len(alignment.points))
+            further = [v for k, v in NEEDS.items() if k in wanted]
+            values = copy.values(list(dict.fromkeys([*names, *further])), first)
+            _Batch(sums, wanted, names, points, values, biases).run()
+
+
+def _divided(n_points: int, count: int) -> list[slice]:
+    """Divide the points among a number of processes."""
+    bounds = np.linspace(0, n_points, min(count, n_points) + 1).astype(int).tolist()
+    return [slice(*each) for each in pairwise(bounds)]
+
+
+def _block(sums: Sums) -> int:
+    """Return the points of a block: few enough for values in memory at once, and for one variable of the reference."""
+    most = min(BLOCK_VALUES // len(sums.alignment.leads), MEMORY_BYTES // _bytes_per_variable(sums))
+    return max(1, min(most, len(sums.alignment.points)))
+
+
+def _bytes_per_variable(sums: Sums) -> int:
+    """Return the memory of reference and climatology of a variable at a point [bytes]."""
+    return 3 * 8 * SLOTS + 2 * 4 * len(sums.alignment.reference.times)
 
 
 def _batches(sums: Sums, n_points: int) -> Iterator[list[str]]:
     """Variables in batches whose reference and climatology fit into :data:`MEMORY_BYTES`, at least one a batch."""
-    times = sums.alignment.reference.times
-    years = int(((times >= sums.period[0]) & (times <= sums.period[1])).sum())
-    bytes_per_variable = n_points * (3 * 8 * SLOTS + 2 * 4 * (len(times) - years) + 2 * 4 * years)
-    size = max(1, MEMORY_BYTES // bytes_per_variable)
+    size = max(1, MEMORY_BYTES // (n_points * _bytes_per_variable(sums)))
     names = sums.alignment.variables
     for first in range(0, len(names), size):
         yield names[first : first + size]
@@ -253,17 +365,12 @@ def _batches(sums: Sums, n_points: int) -> Iterator[list[str]]:
 class _Batch:
     """Some variables at some points: reference in memory, forecasts read in blocks of starts."""
 
-    def __init__(self, sums: Sums, wanted: list[str], names: list[str], points: np.ndarray, biases: bool) -> None:
+    def __init__(
+        self, sums: Sums, wanted: list[str], names: list[str], points: np.ndarray, values: ReferenceValues, biases: bool
+    ) -> None:
         self.sums, self.names, self.points, self.biases = sums, names, points, biases
-        alignment = sums.alignment
-        times = np.unique(np.append(alignment.starts, alignment.valid_times))
-        needed = [*names, *(v for k, v in NEEDS.items() if k in wanted)]
-        tails = [n for n in names if n in EXTREMES] if "extreme" in wanted else []
-        at = alignment.points[points]
-        self.reference: ReferenceValues = load_reference(
-            alignment.reference, list(dict.fromkeys(needed)), times, sums.period, at, tails
-        )
-        self.dated = dated_strata(self.reference, wanted, alignment.starts[0])
+        self.reference, self.weights = values, sums.weights_at(points)
+        self.dated = dated_strata(self.reference, wanted, sums.alignment.starts[0])
         if "snow_regime" in wanted:
             sums.static["snow_regime"].labels[points] = snow_strata(self.reference).labels
         self.per_point: dict[Key, Moments] = {}
@@ -302,7 +409,7 @@ class _Batch:
             per_point = self.per_point.setdefault((name, model), Moments.empty((len(sums.bins.days), n_points), shift))
             per_point.add(values, at_point)
             for strata, (groups, at) in dated.items():
-                self._moments(name, model, strata, groups).add(values, at)
+                self._moments(name, model, strata, groups).add(values, at, self.weights)
             if "extreme" in dated:
                 self._add_hits(name, model, fcst, dated["extreme"][1])
             self._add_starts(sums.start_squares, (name, model), starts, values[_SQUARE])
@@ -330,8 +437,9 @@ class _Batch:
         low, high = self.reference.tails[name]
         beyond = np.where(cells % 2 == 0, fcst < low, fcst > high) & (cells >= 0)
         shape = self.sums.moments[name, model, "extreme"].n.shape
-        hits = self.sums.hits.setdefault((name, model), np.zeros(shape, int))
-        hits += np.bincount(cells[beyond], minlength=hits.size).reshape(shape)
+        hits = self.sums.hits.setdefault((name, model), np.zeros(shape))
+        weights = None if self.weights is None else np.broadcast_to(self.weights, cells.shape)[beyond]
+        hits += np.bincount(cells[beyond], weights, hits.size).reshape(shape)
 
     def _add_starts(self, kept: dict[Key, np.ndarray], key: Key, starts: slice, values: np.ndarray) -> None:
         """Add errors or their squares ``(start, lead, point)`` by bin, start and unit."""
@@ -339,6 +447,7 @@ class _Batch:
         shape = (len(sums.bins.days), len(sums.alignment.starts), int(sums.units.max()) + 1)
         total = kept.setdefault(key, np.zeros(shape))
         units = sums.units[self.points]
+        values = values if self.weights is None else values * self.weights
         order = np.argsort(units, kind="stable")
         by_bin = sums.bins.sum(values, axis=1)[..., order].swapaxes(0, 1)
         begins = np.flatnonzero(np.diff(units[order], prepend=-1))
@@ -347,7 +456,7 @@ class _Batch:
     def _add_series(self, name: str, model: str, error: np.ndarray) -> None:
         """Add the errors ``(lead, point)`` of a single run over the points of each group."""
         for strata in self.sums.static.values():
-            member = strata.labels[self.points, None] == np.arange(len(strata.groups))
+            member = memberships(strata.labels[self.points], len(strata.groups), self.weights)
             total = self.sums.series.setdefault((name, model, strata.name), np.zeros((len(error), len(strata.groups))))
             total += error @ member
 
@@ -360,5 +469,5 @@ class _Batch:
                 kept.setdefault((name, model), np.zeros(shape))[:, self.points] = by_point.sums[term]
             for strata in sums.static.values():
                 key = (name, model, strata.name)
-                part = by_point.pooled(strata.labels[self.points], len(strata.groups))
+                part = by_point.pooled(strata.labels[self.points], len(strata.groups), self.weights)
                 sums.moments[key] = sums.moments[key].merge(part) if key in sums.moments else part

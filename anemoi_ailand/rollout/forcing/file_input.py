@@ -81,6 +81,7 @@ class EcLandInput(Input):
         self._filled: dict[str, Derivation] | None = None
         self._forcing: ReadAhead | None = None
         self._watched: Stamps = {}
+        self.grid_indices = slice(None)
 
     def __repr__(self) -> str:
         return f"EcLandInput({self.purpose} from {self._open['path']})"
@@ -95,6 +96,16 @@ class EcLandInput(Input):
             if key not in opened:
                 opened[key] = open_reader(**self._open)
         return opened[key]
+
+    @property
+    def latitudes(self) -> FloatArray:
+        """Latitudes of all points of the files [degrees]."""
+        return self.reader.latitudes
+
+    @property
+    def longitudes(self) -> FloatArray:
+        """Longitudes of all points of the files [degrees]."""
+        return self.reader.longitudes
 
     @property
     def filled(self) -> dict[str, Derivation]:
@@ -152,9 +163,9 @@ class EcLandInput(Input):
 
     def _state(self, values: FloatArray) -> State:
         return {
-            "latitudes": self.reader.latitudes,
-            "longitudes": self.reader.longitudes,
-            "fields": dict(zip(self.variables, values, strict=True)),
+            "latitudes": self.latitudes[self.grid_indices],
+            "longitudes": self.longitudes[self.grid_indices],
+            "fields": dict(zip(self.variables, values[..., self.grid_indices], strict=True)),
         }
 
     def _read(self, names: Sequence[str], dates: Sequence[datetime]) -> FloatArray:

@@ -81,8 +81,11 @@ class ChunkedOutput(LandOutput):
         return {"compression": self.compression, "layout": self.layout, "chunks": self._given_chunks}
 
     def _block_times(self, frame: Frame) -> int:
-        self._chunks: Chunks = choose_chunks(frame, self.layout, self._given_chunks, self._times_between_restarts())
+        self._chunks: Chunks = self._chosen_chunks(frame)
         return self._chunks.block
+
+    def _chosen_chunks(self, frame: Frame) -> Chunks:
+        return choose_chunks(frame, self.layout, self._given_chunks, self._times_between_restarts())
 
     def _times_between_restarts(self) -> int:
         """Return the number of times that the default chunks should divide; 0 if it does not matter."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from anemoi_ailand.constants import STEP_HOURS
 from anemoi_ailand.data.mapping.mapped_path import of_checkpoint
 from anemoi_ailand.data.plausibility.checker import Checker
 from anemoi_ailand.rollout.forcing.dataset_fields import StoredFields
-from anemoi_ailand.rollout.reforecast.reforecast_file import CHUNK_SIZE, Layout, ReforecastFile
+from anemoi_ailand.rollout.reforecast.reforecast_file import CHUNK_SIZE, Layout, ReforecastFile, ReforecastStore
 from anemoi_ailand.rollout.reforecast.sweep import sweep
 from anemoi_ailand.rollout.run.progress import Progress
 from anemoi_ailand.rollout.step.checkpoint import LandStep, checkpoint_checksum, load_step, with_precipitation
@@ -25,6 +26,7 @@ from anemoi_ailand.rollout.step.compiled_step import choose_execution
 from anemoi_ailand.rollout.step.row_blocks import BlockStep
 from anemoi_ailand.support.checksum import ROLL_OUT, loaded_sha256
 from anemoi_ailand.support.lock import exclusive
+from anemoi_ailand.support.shards import WHOLE, Shard, shard_of
 
 LOG = logging.getLogger(__name__)
 
@@ -96,8 +98,10 @@ def reforecast(
     strict: bool = False,
     progress: bool = True,
     overwrite: bool = False,
+    shards: int | str | None = None,
+    shard: int | None = None,
 ) -> Path:
-    """Make roll-outs from many start dates with state and forcing of a dataset, into one NetCDF file.
+    """Make roll-outs from many start dates with state and forcing of a dataset, into one NetCDF file or zarr.
 
     Start dates are folded into points and advance together in one pass through the dates
     (:func:`~anemoi_ailand.rollout.reforecast.sweep.sweep`). Where starts x points exceed :data:`FLIGHT_BYTES`, they are
@@ -108,7 +112,7 @@ def reforecast(
     Parameters
     ----------
     checkpoint, dataset, output : str or Path
-        Inference checkpoint of the task ``land-forecaster``; Anemoi dataset; file to write.
+        Inference checkpoint of the task ``land-forecaster``; Anemoi dataset; file to write, or a zarr (``.zarr``).
     starts : sequence of dates
         Initial dates, in the dataset.
     leads : sequence of int
@@ -135,7 +139,10 @@ def reforecast(
     progress : bool
         Show a bar on a terminal.
     overwrite : bool
-        Replace ``output``, once the new file is complete.
+        Replace ``output``, once the new file is complete; not a zarr.
+    shards, shard : int, optional
+        Number of shards of the points, and the one of this process, from 0 on; ``shards='auto'`` takes both from srun
+        or torchrun. Each process writes its points into the same zarr, which has its name when all are complete.
 
     Returns
     -------
@@ -149,7 +156,7 @@ def reforecast(
         ``output`` exists; checkpoint or dataset do not.
     ValueError
         A checkpoint of another task, an invalid selection, a dataset without the variables, units or dates needed, or
-        missing values. No output file is left then.
+        missing values. No output file is left then. Also shards of another run, other versions or other options.
 
     Examples
     --------
@@ -159,7 +166,9 @@ def reforecast(
     >>> open_reforecast(path).read("swvl1").shape  # doctest: +SKIP
     (2, 40, 44)
     """
-    path = _free(Path(output).expanduser(), overwrite)
+    path, own = Path(output).expanduser(), shard_of(shards, shard)
+    in_zarr = _in_zarr(path, own, overwrite)
+    path = path if in_zarr else _free(path, overwrite)
     dates, hours = _starts(starts), _leads(leads)
     if batch_rows is not None and batch_rows < 1:
         raise ValueError(f"batch_rows is {batch_rows}. Give 1 or more.")
@@ -167,10 +176,10 @@ def reforecast(
     names = _chosen(step.outputs, variables, step.path)
     stored = StoredFields(of_checkpoint(dataset, step.path), _read(step))
     first, where = _positions(stored, dates, hours), checked_points(points, len(stored.latitudes), stored.path)
-    steps = len(dates) * len(where) * int(hours[-1] // STEP_HOURS)
-    step = choose_execution(step, execution, steps)
+    each = len(dates) * int(hours[-1] // STEP_HOURS)  # steps of a point
+    step = choose_execution(step, execution, each * len(where))  # of all shards, so that all choose alike
     checker = Checker(plausibility, strict=strict)
-    run = Run(step, stored, first, where, hours // STEP_HOURS, names, batch_rows, checker)
+    run = Run(step, stored, first, where, hours // STEP_HOURS, names, batch_rows, checker, own)
     attributes = {"label": label, "checkpoint": str(step.path), "checkpoint_sha256": checkpoint_checksum(step.path)}
     attributes |= {"execution": step.execution, "precipitation": step.precipitation}
     attributes["code_sha256"] = loaded_sha256(ROLL_OUT)
@@ -179,13 +188,23 @@ def reforecast(
         dates, hours, stored.latitudes[where], stored.longitudes[where], None if ids is None else ids[where], names,
         {**attributes, "dataset": str(stored.path)}, run.lead_chunk, run.point_chunk,
     )  # fmt: skip
-    with exclusive(path), Progress(steps, progress, "Re-forecasts") as bar, ReforecastFile.create(path, layout) as file:
+    steps = each * run.n_points
+    with ExitStack() as opened:
+        file: ReforecastFile | ReforecastStore
+        if in_zarr:
+            file = ReforecastStore(path, layout, own)
+            if not opened.enter_context(file.store.opened()):
+                return path
+        else:
+            opened.enter_context(exclusive(path))
+            file = opened.enter_context(ReforecastFile.create(path, layout))
+        bar = opened.enter_context(Progress(steps, progress, "Re-forecasts"))
         for start, kept, part, values in run.forecasts(bar):
             file.write(start, kept, part, values)
     checker.report("The re-forecast")
     LOG.info(
         "Re-forecasts written to %s: %d starts x %d leads x %d points x %d variables, %d steps in %d passes",
-        path, len(dates), len(hours), len(where), len(names), steps, len(run.parts),
+        path, len(dates), len(hours), run.n_points, len(names), steps, len(run.parts),
     )  # fmt: skip
     return path
 
@@ -224,7 +243,7 @@ class Run:
     """Division of the work into parts, and the forecasts of all parts.
 
     ``first`` (start,) and ``points`` (point,) are indices in the dataset, ``steps`` (lead,) the steps after the start
-    to keep, and ``names`` the output variables to keep.
+    to keep, and ``names`` the output variables to keep. Parts are those of the ``shard``, positions among all points.
     """
 
     def __init__(
@@ -237,18 +256,21 @@ class Run:
         names: tuple[str, ...],
         batch_rows: int | None = None,
         checker: Checker | None = None,
+        shard: Shard = WHOLE,
     ) -> None:
         self.step, self.stored, self.checker = step, stored, checker
         self._blocks = BlockStep(step, block_rows=batch_rows)
         self.first, self.points, self.steps, self.names = first, points, steps, names
         self.lead_chunk = min(len(steps), GATHERED_LEADS)
         row_bytes = 4 * (self.lead_chunk * len(names) + 3 * len(step.outputs) + 2 * len(step.prognostic))
-        n_starts, n_points = division(first, int(steps[-1]), len(points), FLIGHT_BYTES // row_bytes)
-        self.point_chunk = min(n_points, max(1, CHUNK_SIZE // self.lead_chunk))
+        n_starts, n_points = division(first, int(steps[-1]), shard.share(len(points)), FLIGHT_BYTES // row_bytes)
+        self.point_chunk = shard.chunk(len(points), min(n_points, max(1, CHUNK_SIZE // self.lead_chunk)))
         n_points -= n_points % self.point_chunk
+        own = shard.points(len(points), self.point_chunk)
+        self.n_points = own.stop - own.start
         self.parts = [
-            (slice(s, min(s + n_starts, len(first))), slice(p, min(p + n_points, len(points))))
-            for p in range(0, len(points), n_points)
+            (slice(s, min(s + n_starts, len(first))), slice(p, min(p + n_points, own.stop)))
+            for p in range(own.start, own.stop, n_points)
             for s in range(0, len(first), n_starts)
         ]
 
@@ -291,6 +313,16 @@ def division(first: np.ndarray, n_steps: int, n_points: int, rows: int) -> tuple
     active = int((begun - np.searchsorted(first, first - n_steps, side="right")).max())
     some = min(n_points, max(rows // active, FEW_POINTS))
     return (len(first) if some * active <= rows else max(1, min(len(first), rows // some))), some
+
+
+def _in_zarr(path: Path, shard: Shard, overwrite: bool) -> bool:
+    """Return whether the output is a zarr, which shards need."""
+    in_zarr = path.suffix == ".zarr"
+    if shard.count > 1 and not in_zarr:
+        raise ValueError(f"{shard.count} shards cannot write one file '{path}'. Give a name that ends with .zarr.")
+    if in_zarr and overwrite:
+        raise ValueError(f"A zarr is not overwritten: others may write '{path}'. Remove it, or give another name.")
+    return in_zarr
 
 
 def _free(path: Path, overwrite: bool) -> Path:

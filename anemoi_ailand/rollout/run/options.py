@@ -75,6 +75,9 @@ class RunOptions(Strict):
         random for each member, see :class:`~anemoi_ailand.rollout.ensembles.random_rain.RandomRain`.
     threads, block_rows : int, optional
         See :class:`~anemoi_ailand.rollout.step.row_blocks.BlockStep`.
+    shards, shard : int or 'auto', int, optional
+        Number of shards of the points, and the one of this process; see :func:`~anemoi_ailand.support.shards.shard_of`.
+        The output ``land-zarr`` is one store of all shards; restart files of a shard are in a folder of its own.
     trust : bool or str
         Load checkpoints of unknown checksum, or one of this SHA-256; see
         :func:`~anemoi_ailand.rollout.step.trust.check_trusted`.
@@ -92,6 +95,8 @@ class RunOptions(Strict):
     precipitation: Precipitation = "mean"
     threads: Annotated[int, Field(ge=1)] | None = None
     block_rows: Annotated[int, Field(ge=1)] | None = None
+    shards: Literal["auto"] | Annotated[int, Field(ge=1)] | None = None
+    shard: Annotated[int, Field(ge=0)] | None = None
     trust: bool | str = False
     dry_run: bool = False
 
@@ -102,6 +107,8 @@ class RunOptions(Strict):
             self.ensemble.check_members_differ(self.precipitation)
         if self.final_state is not None and not names_members(str(self.final_state)) and members > 1:
             raise ValueError("`final_state` is one file for several members; put {member} into its name")
+        if self.final_state is not None and self.shards is not None:
+            raise ValueError("`final_state` is one file, and `shards` write at the same time; make one longer run")
         if self.strict and self.plausibility != "error":
             raise ValueError("`strict` makes warnings errors, which needs `plausibility: error`")
         return self

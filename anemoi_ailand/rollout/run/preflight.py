@@ -80,7 +80,7 @@ def extra_fields(inputs: Sequence[Any], known: Collection[str], date: datetime, 
         if isinstance(source, EcLandInput):
             names = further_static(source.reader.variables, {*known, *found})
             with NETCDF_LOCK:
-                values = source.reader.read(names, [date])[:, 0] if names else ()
+                values = source.reader.read(names, [date])[:, 0, source.grid_indices] if names else ()
             found |= dict(zip(names, values, strict=True))
         else:
             found |= static_fields(source, partial(further_static, known={*known, *found}))

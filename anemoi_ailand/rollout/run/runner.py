@@ -23,7 +23,13 @@ from anemoi.utils.dates import as_timedelta
 from anemoi_ailand.constants import STEP, STEP_HOURS
 from anemoi_ailand.data.anemoi_dataset import check_finished
 from anemoi_ailand.data.plausibility.checker import Checker
-from anemoi_ailand.hosts.anemoi_inference import RunnerHooks, dataset_paths, has_single_dates, share_netcdf_lock
+from anemoi_ailand.hosts.anemoi_inference import (
+    RunnerHooks,
+    dataset_paths,
+    has_single_dates,
+    restrict_points,
+    share_netcdf_lock,
+)
 from anemoi_ailand.rollout.ensembles.ensemble import SINGLE, Ensemble
 from anemoi_ailand.rollout.ensembles.model_error import OutputErrors, calibration_of, errors_of
 from anemoi_ailand.rollout.forcing.common_points import on_same_points
@@ -32,6 +38,8 @@ from anemoi_ailand.rollout.forcing.mapped_inputs import mapped_inputs
 from anemoi_ailand.rollout.forcing.read_ahead import ReadAhead
 from anemoi_ailand.rollout.forcing.state_input import LandStateInput
 from anemoi_ailand.rollout.outputs.land_output import LandOutput
+from anemoi_ailand.rollout.outputs.zarr_output import LandZarrOutput, SharedPart
+from anemoi_ailand.rollout.outputs.zarr_store import CompleteError
 from anemoi_ailand.rollout.run.loop import Rollout
 from anemoi_ailand.rollout.run.options import run_options
 from anemoi_ailand.rollout.run.preflight import (
@@ -57,6 +65,7 @@ from anemoi_ailand.rollout.step.trust import check_trusted, check_whole
 from anemoi_ailand.rollout.step.weights_file import is_weights
 from anemoi_ailand.support.lock import exclusive
 from anemoi_ailand.support.netcdf_lock import NETCDF_LOCK
+from anemoi_ailand.support.shards import shard_of
 from anemoi_ailand.variables import HOURLY_RAIN
 
 LOG = logging.getLogger(__name__)
@@ -99,6 +108,11 @@ class LandForecasterRunner(RunnerHooks, Runner):
 
     def __init__(self, config: Any, **options: Any) -> None:
         self.options = run_options(options)
+        self._shard = shard_of(self.options.shards, self.options.shard)
+        if self.options.shards is not None and self.options.restart is not None:
+            folder = self.options.restart.folder / f"shard-{self._shard.number}"
+            restart = self.options.restart.model_copy(update={"folder": folder})
+            self.options = self.options.model_copy(update={"restart": restart})
         path, known = None, False
         if isinstance(config.checkpoint, str):  # else a location to download from
             path = existing_checkpoint(checkpoint_path(config.checkpoint))
@@ -153,8 +167,11 @@ class LandForecasterRunner(RunnerHooks, Runner):
             self._check(held)
             if self.verbosity == 0:
                 logging.getLogger("anemoi.utils.timer").setLevel(logging.WARNING)
-            with StopRequest() as self._stop:
-                super().execute()
+            try:
+                with StopRequest() as self._stop:
+                    super().execute()
+            except CompleteError as nothing_to_do:
+                LOG.info("%s", nothing_to_do)
             if self._restarts is not None and not self.options.dry_run:
                 self._restarts.remove()
 
@@ -177,11 +194,13 @@ class LandForecasterRunner(RunnerHooks, Runner):
         share_netcdf_lock()
         self._writers = list(leaves(self.outputs[self._dataset]))
         check_outputs(self._writers, restart=restart is not None)
+        if self.options.shards is not None:
+            self._divide()
         if self.options.dry_run:
             self.outputs = {name: _NoOutput() for name in self.outputs}  # type: ignore[misc]
         elif held is not None:
             for written in (getattr(leaf, "path", None) for leaf in self._writers):
-                if written:
+                if written and self.options.shards is None:
                     held.enter_context(exclusive(Path(written)))
             if restart is not None:
                 held.enter_context(exclusive(restart.folder))
@@ -201,6 +220,25 @@ class LandForecasterRunner(RunnerHooks, Runner):
                 leaf.restart_every = every
                 if self._resumed:
                     _resume_output(leaf, next(resumed))
+
+    def _divide(self) -> None:
+        """Restrict inputs and outputs to the points of the shard."""
+        start: Any = self.prognostics_inputs[self._dataset]
+        if not hasattr(start, "grid_indices"):
+            raise ValueError(f"The input {start} cannot be divided into shards. Start from a dataset or from files.")
+        steps = {"steps": self._steps, "lead_time": str(self.config.lead_time)}
+        part = SharedPart(
+            self._shard, np.asarray(start.latitudes), np.asarray(start.longitudes), self._steps,
+            {**self._identity(), **steps},
+        )  # fmt: skip
+        LOG.info("Points %d to %d of %d: %s", part.points.start, part.points.stop, part.latitudes.size, self._shard)
+        for leaf in self._writers:
+            if not isinstance(leaf, LandZarrOutput):
+                raise ValueError(f"The output {leaf} cannot be written by shards. Use land-zarr, or no `shards`.")
+            leaf.share(part)
+        inputs = (self.prognostics_inputs, self.constant_forcings_inputs, self.dynamic_forcings_inputs)
+        for each in {id(of[self._dataset]): of[self._dataset] for of in inputs if self._dataset in of}.values():
+            restrict_points(each, part.points)
 
     @property
     def _path(self) -> Any:

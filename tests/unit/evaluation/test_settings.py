@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from anemoi_ailand.evaluation.report.v1_tables import DAYS
 from anemoi_ailand.evaluation.settings import LEAD_DAYS, Settings, plain_name, read_settings, settings_of
 from anemoi_ailand.support.packaged import find
 
@@ -28,6 +29,9 @@ def test_packaged_configurations_are_valid():
     assert reference.climatology.overlap
     assert reference.protocol_a.year == 2022
     assert reference.protocol_b.end is None
+    paper = read_settings(find("configs", "evaluation/ailand-v1-paper"))
+    assert set(DAYS) <= set(paper.protocol_a.lead_days)
+    assert (paper.leave_out, paper.weights, paper.v1_tables) == (("glacier", "coast"), None, True)
 
 
 def test_options_of_the_command_line_replace_those_of_the_file(tmp_path):
@@ -55,6 +59,9 @@ def test_options_of_the_command_line_replace_those_of_the_file(tmp_path):
         ("dataset: a\ncheckpoints: {A: a}\nprotocol_a: {year: 2022, every_days: 0}", "at least 1"),
         ("dataset: a\ncheckpoints: {A: a}\nprotocol_b: {start: 2022-02-01, end: 2022-01-01}", "before it starts"),
         ("dataset: a\ncheckpoints: {A: a}\nprotocol_b: {}\nprotocol_c: {}", "set protocol_a"),
+        ("dataset: a\ncheckpoints: {A: a}\nprotocol_b: {}\nleave_out: [lake]", "'glacier' or 'coast'"),
+        ("dataset: a\ncheckpoints: {A: a}\nprotocol_b: {}\nworkers: 0", "workers"),
+        ("dataset: a\ncheckpoints: {A: a}\nprotocol_b: {}\nprocesses: false\nproducts: true", "products are compared"),
         ("dataset: [a\n", "cannot be read"),
     ],
 )

@@ -94,16 +94,18 @@ def test_draws_follow_from_the_seed_and_not_from_the_time_of_reading(opened):
 
 def test_a_batch_has_as_many_independent_windows_as_a_pool_begins_with():
     """Consecutive draws are from different windows, also while the pool grows and when it is full."""
-    rotation = Rotation(np.zeros(Rotation.SIZE, dtype=np.int64), 60, 16)
+    rotation = Rotation(np.zeros(Rotation.SIZE, dtype=np.int64), 160, 16)
     assert rotation.begin() == range(FIRST + IN_FLIGHT) and rotation.begin() == range(0)
     tickets = [rotation.draw(2)[0] for _ in range(3000)]
     assert min(len(set(tickets[k : k + FIRST])) for k in range(len(tickets) - FIRST)) == FIRST
-    assert rotation.serving == 60 - IN_FLIGHT
+    assert rotation.serving == 160 - IN_FLIGHT
+    small = Rotation(np.zeros(Rotation.SIZE, dtype=np.int64), 60, 16)
+    assert small.begin() == range(60) and small.serving == 60 - IN_FLIGHT
 
 
 def test_windows_are_replaced_when_their_samples_have_been_drawn():
     """In a full pool one window leaves for the point-steps of one; a growing one draws no window twice as often."""
-    capacity, slots = 64, 60
+    capacity, slots = 64, 160
     rotation = Rotation(np.zeros(Rotation.SIZE, dtype=np.int64), slots, capacity)
     requested, counts = list(rotation.begin()), np.zeros(4000)
     while rotation.serving < slots - IN_FLIGHT:
@@ -111,13 +113,13 @@ def test_windows_are_replaced_when_their_samples_have_been_drawn():
         counts[ticket] += 2
         requested += more
     full = len(requested)
-    for _ in range(100 * capacity // 2):
+    for _ in range(240 * capacity // 2):
         ticket, more = rotation.draw(2)
         counts[ticket] += 2
         requested += more
-    assert requested == list(range(full + 100))
-    assert counts[: full + 100].max() <= 2 * capacity
-    np.testing.assert_allclose(counts[slots:100], capacity, atol=4)
+    assert requested == list(range(full + 240))
+    assert counts[: full + 240].max() <= 2 * capacity
+    np.testing.assert_allclose(counts[slots:240], capacity, atol=4)
 
 
 def test_each_part_of_a_window_is_used_once_before_any_is_repeated(opened):
@@ -169,7 +171,7 @@ def test_size_of_a_pool_follows_from_memory_and_dataset():
 
 
 def test_too_little_memory_is_refused_with_the_memory_that_is_needed():
-    """For the windows that a training begins with, and on the machine; also points that no window can have."""
+    """For the windows of a batch, and on the machine; also points that no window can have."""
     options = {"length": 17, "loaders": 1}
     with pytest.raises(ValueError, match=r"28 windows of 17 dates x 108 points need 0\.01 GiB"):
         plan_pool((65, 1, 171_039), 108, memory=1e6, **options)

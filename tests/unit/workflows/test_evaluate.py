@@ -9,6 +9,8 @@ Plans are checked by headers alone, and inputs that do not fit are refused befor
 import hashlib
 import json
 import os
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,6 +20,7 @@ import pytest
 import xarray as xr
 
 from anemoi_ailand.evaluation.fields.fields import open_fields
+from anemoi_ailand.evaluation.scores import sums
 from anemoi_ailand.evaluation.settings import read_settings
 from anemoi_ailand.support.checksum import ROLL_OUT, loaded_sha256
 from anemoi_ailand.workflows import evaluate as module
@@ -232,6 +235,61 @@ def test_plan_has_all_start_dates_and_leads(files, tmp_path):
     assert (len(a.starts), len(a.leads), a.leads[-1]) == (138, 13 * 4, 90 * 24)
     assert (b.starts.tolist(), len(b.leads)) == ([np.datetime64("2022-01-01", "ns").astype(int)], 365 * 4 - 1)
     assert b.starts[0] + b.leads[-1] * world.HOUR == np.datetime64("2022-12-31T18")
+
+
+def test_scores_in_the_form_of_the_publication(files, tmp_path, roll_out):
+    """Tables of aiLand v1, without processes; glaciers are left out, points weighted, and cuts chosen."""
+    world.write_reference(tmp_path / "reference.nc", lambda r: r.assign(tvl=("point", [2, 12, *[2] * 8])))
+    changes = {
+        "dataset": tmp_path / "reference.nc", "leave_out": ["glacier"], "weights": "area_km2",
+        "strata": ["all", "year"],
+        "processes": False, "v1_tables": True, "protocol_a": {"year": 2022, "every_days": 40, "lead_days": [1, 7]},
+    }  # fmt: skip
+    with pytest.raises(ValueError, match=r"`weights` is 'area_km2', and .* has no such field"):
+        evaluate(world.settings(files, tmp_path / "e", **changes))
+    assert roll_out.made == []
+    metrics = results(files, tmp_path / "e", **{**changes, "weights": "cvl"})
+    assert metrics["protocols"]["A"]["points"] == 9
+    assert {r["cut"] for r in metrics["scores"]} == {"all", "year"}
+    assert (metrics["budgets"], metrics["snow_season"]) == (None, None)
+    growth, run = (tmp_path / "e" / "ailand-v1.md").read_text().split("One run")
+    where = {"model": "A", "variable": "stl1", "metric": "rmse", "cut": "all"}
+    scores = [r["value"] for r in metrics["scores"] if where.items() <= r.items()]
+    day_1, day_7, whole = (f"{score:.4g}" for score in (scores[0], scores[1], scores[-1]))
+    assert row(growth, "stl1", "A") == ["K", "A", day_1, day_7, "-", "-", "-", "-"]
+    assert row(growth, "sshf", "aiLand v1") == [
+        "W m-2",
+        "aiLand v1",
+        *["11.67", "11.9", "12.31", "12.45", "12.5", "1.071"],
+    ]
+    assert row(run, "stl1", "A")[2:4] == [whole, whole]  # six weeks are within the first year
+    assert row(run, "slhf", "aiLand v1")[2:] == ["9.81", "10.42", "-0.65", "-0.65", "0.992", "0.991", "0.98", "0.977"]
+
+
+def row(table, name, model):
+    """Cells of a row of a Markdown table after the first."""
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()]
+    return next(found[1:] for found in cells if found[0] == name and found[2] == model)
+
+
+def test_processes_share_the_work(files, tmp_path, roll_out, monkeypatch):
+    """Roll-outs in shards and scores in shares of the points are those of one process; so with a Dask cluster."""
+
+    @contextmanager
+    def cluster(workers):
+        assert workers == "tcp://node:8786"
+        with ThreadPoolExecutor(3) as threads:
+            yield threads, 3
+
+    monkeypatch.setattr(module, "open_executor", cluster)
+    monkeypatch.setattr(sums, "open_executor", cluster)
+    alone = results(files, tmp_path / "alone")
+    shared = results(files, tmp_path / "shared", workers="tcp://node:8786")
+    assert [path.name for path in roll_out.made[2:]] == ["A-A.zarr"] * 3 + ["B-A.zarr"] * 3
+    for one, other in zip(alone["scores"], shared["scores"], strict=True):
+        assert other == {**one, "value": one["value"] and pytest.approx(one["value"], rel=1e-5, abs=1e-9)}
+    results(files, tmp_path / "shared", workers="tcp://node:8786")
+    assert len(roll_out.made) == 8
 
 
 def shifted(**by):

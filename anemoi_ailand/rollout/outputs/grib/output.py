@@ -16,7 +16,8 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from anemoi_ailand.constants import STEP
-from anemoi_ailand.rollout.outputs.grib.grid import AUTO, UNSTRUCTURED, check_grid, grid_of
+from anemoi_ailand.data.grib.rows import UNSTRUCTURED
+from anemoi_ailand.rollout.outputs.grib.grid import AUTO, check_grid, grid_of
 from anemoi_ailand.rollout.outputs.grib.message import (
     ACCUMULATED,
     CCSDS,

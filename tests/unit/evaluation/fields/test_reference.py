@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from anemoi_ailand.evaluation.fields import reference as module
 from anemoi_ailand.evaluation.fields.climatology import SLOTS, climatology, climatology_at, climatology_period, slot
-from anemoi_ailand.evaluation.fields.reference import TAIL, load_reference
+from anemoi_ailand.evaluation.fields.reference import TAIL, ReferenceCopy
 from tests.support import worlds as world
 from tests.support.worlds import fields_of, six_hourly
 
@@ -24,7 +25,8 @@ def valid():
 @pytest.fixture
 def loaded(valid):
     dates = np.append(world.starts(), valid.ravel())
-    return load_reference(world.reference(), ["stl1", "snowc"], dates, PERIOD, POINTS, ["stl1"])
+    names = ["stl1", "snowc"]
+    return ReferenceCopy(world.reference(), names, dates, PERIOD, POINTS, ["stl1"]).values(names, 0)
 
 
 def test_values_are_those_of_the_valid_times(loaded, valid):
@@ -48,6 +50,7 @@ def test_tails_leave_two_percent_at_each_end(loaded):
 
 
 def test_each_date_is_read_once(valid, monkeypatch):
+    """Also where the climatology contains scored dates, and for blocks of points that are kept on the disk."""
     monkeypatch.setattr("anemoi_ailand.evaluation.fields.fields.BLOCK_BYTES", 4 * 5 * 10 * 200)
     asked = []
     fields = world.values()
@@ -58,8 +61,32 @@ def test_each_date_is_read_once(valid, monkeypatch):
 
     reference = world.reference(fields)
     object.__setattr__(reference, "reader", read)
-    load_reference(reference, ["stl1"], valid.ravel(), PERIOD, POINTS)
+    whole = ReferenceCopy(reference, ["stl1"], valid.ravel(), PERIOD, POINTS, ["stl1"]).values(["stl1"], 0)
     assert len(asked) == len(set(asked)) > 2 * 1460
+    monkeypatch.setattr(module, "MEMORY_BYTES", 0)
+    copy = ReferenceCopy(reference, ["stl1"], valid.ravel(), PERIOD, POINTS, ["stl1"], block=2)
+    for points, first in ((slice(0, 2), 0), (slice(2, 3), 2)):
+        part = copy.values(["stl1"], first)
+        assert isinstance(part.values["stl1"], np.memmap)
+        np.testing.assert_array_equal(part.values["stl1"], whole.values["stl1"][:, points])
+        np.testing.assert_array_equal(part.means["stl1"], whole.means["stl1"][:, points])
+        np.testing.assert_array_equal(part.tails["stl1"], whole.tails["stl1"][:, points])
+        np.testing.assert_array_equal(part.latitude, whole.latitude[points])
+    asked.clear()
+    period = np.datetime64("2021-06-01", "ns"), np.datetime64("2022-06-30", "ns")
+    both = ReferenceCopy(reference, ["stl1"], valid.ravel(), period, POINTS, ["stl1"]).values(["stl1"], 0)
+    assert len(asked) == len(set(asked)) > 1460
+    np.testing.assert_array_equal(both.values["stl1"], whole.values["stl1"])
+
+
+def test_too_little_disk_is_an_error_before_reading(valid, monkeypatch):
+    """It says what is needed and free."""
+    monkeypatch.setattr(module, "MEMORY_BYTES", 0)
+    monkeypatch.setattr(module, "free_bytes", lambda _: 1000)
+    reference = world.reference()
+    object.__setattr__(reference, "reader", None)
+    with pytest.raises(OSError, match=r"keeps 4.59e-05 GB of the reference on the disk, and 1e-06 GB are free"):
+        ReferenceCopy(reference, ["stl1"], valid.ravel(), PERIOD, POINTS)
 
 
 @pytest.mark.parametrize("date", ["2020-05-01", "2022-03-03"])
@@ -67,11 +94,7 @@ def test_nan_in_the_reference_is_an_error(valid, date):
     fields = world.values()
     fields["stl1"][world.times() == np.datetime64(date), 2] = np.nan
     with pytest.raises(ValueError, match=rf"'stl1' of 'reference' .*first at {date}T00.*latitude -16"):
-        load_reference(world.reference(fields), ["stl1"], valid.ravel(), PERIOD, POINTS)
-
-
-def dataset(times, values):
-    return xr.Dataset({"swvl1": (("time", "point"), values)}, coords={"time": times})
+        ReferenceCopy(world.reference(fields), ["stl1"], valid.ravel(), PERIOD, POINTS)
 
 
 def test_date_has_the_same_slot_in_all_years():
@@ -92,7 +115,9 @@ def test_climatology_equals_a_naive_loop(window):
     """The mean covers all dates of the same hour within the window of days."""
     times = six_hourly("2019-01-01T06", "2020-12-31T18")
     values = np.random.default_rng(0).standard_normal((len(times), 2))
-    got = climatology([dataset(times, values)], window)["swvl1"].values
+    totals, count = np.zeros((SLOTS, 2)), np.bincount(slot(times), minlength=SLOTS)
+    np.add.at(totals, slot(times), values)
+    got = climatology({"swvl1": totals}, count, window)["swvl1"].values
     day, hour = np.divmod(slot(times), 4)
     for d, h in [(0, 0), (0, 1), (2, 3), (58, 2), (200, 0), (364, 3)]:
         distance = np.abs(day - d)

@@ -6,7 +6,7 @@
 import numpy as np
 import pytest
 
-from anemoi_ailand.evaluation.fields.reference import load_reference
+from anemoi_ailand.evaluation.fields.reference import ReferenceCopy
 from anemoi_ailand.evaluation.scores import available_strata as c
 from anemoi_ailand.evaluation.scores import strata
 from anemoi_ailand.evaluation.scores.strata import Strata
@@ -92,7 +92,8 @@ PERIOD = (np.datetime64("2020-01-01", "ns"), np.datetime64("2021-12-31T18", "ns"
 @pytest.fixture
 def loaded():
     dates = np.arange("2022-03-01T00", "2022-03-05T00", 6, dtype="datetime64[h]").astype("datetime64[ns]")
-    return load_reference(world.reference(), ["snowc", "stl1"], dates, PERIOD, np.arange(10))
+    names = ["snowc", "stl1"]
+    return ReferenceCopy(world.reference(), names, dates, PERIOD, np.arange(10)).values(names, 0)
 
 
 def test_reference_determines_the_strata():

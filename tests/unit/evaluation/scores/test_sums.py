@@ -6,9 +6,14 @@
 import numpy as np
 import pytest
 
+from anemoi_ailand.evaluation.fields import reference
+from anemoi_ailand.evaluation.fields.fields import open_fields
 from anemoi_ailand.evaluation.fields.matching import held_out_points
+from anemoi_ailand.evaluation.fields.reforecast import open_reforecast
 from anemoi_ailand.evaluation.scores import sums as s
 from anemoi_ailand.evaluation.scores.available_strata import STRATA_NAMES
+from anemoi_ailand.evaluation.scores.difference_table import difference_table
+from anemoi_ailand.evaluation.scores.score_table import score_table
 from anemoi_ailand.evaluation.scores.sums import collect, day_bins, window_bins
 from tests.support import worlds as world
 
@@ -92,7 +97,8 @@ def test_extremes_and_hits_equal_their_definition(collected):
 
 def test_blocks_do_not_change_the_sums(collected, monkeypatch):
     monkeypatch.setattr(s, "BLOCK_VALUES", 12 * 4)
-    monkeypatch.setattr(s, "MEMORY_BYTES", 1)
+    for module in (s, reference):
+        monkeypatch.setattr(module, "MEMORY_BYTES", 1)
     names = ["stl1", "2t"]
     got = collect({"A": world.reforecast()}, world.reference(), protocol="A", period=PERIOD, variables=names)
     assert set(got.moments) == {k for k in collected.moments if k[0] in names and k[1] != "B"}
@@ -105,6 +111,62 @@ def test_blocks_do_not_change_the_sums(collected, monkeypatch):
     for key, value in got.hits.items():
         np.testing.assert_array_equal(value, collected.hits[key])
     assert got.points_per_group() == collected.points_per_group()
+
+
+def test_processes_divide_the_points_and_agree_with_one(tmp_path):
+    """Each opens the files by their paths and scores its points; the tables are those of one process to rounding."""
+    truth = open_fields(world.write_reference(tmp_path / "reference.nc"))
+    runs = {"A": open_reforecast(world.write_run(tmp_path / "A.nc"))}
+    options = {"protocol": "A", "period": PERIOD, "weights": "cvl", "biases": True}
+    one, two = (collect(runs, truth, workers=n, **options) for n in (1, 2))
+    scores, pairs = ([table(sums) for sums in (one, two)] for table in (score_table, difference_table))
+    for a, b in (scores, pairs):
+        numbers = a.select_dtypes("number").columns
+        np.testing.assert_allclose(b[numbers], a[numbers], rtol=1e-6, atol=1e-9)
+        assert a.drop(columns=numbers).equals(b.drop(columns=numbers))
+    for key, value in one.start_errors.items():
+        np.testing.assert_allclose(two.start_errors[key], value, rtol=1e-9, atol=1e-9)
+    assert two.points_per_group() == one.points_per_group()
+
+
+def test_weighted_scores_equal_a_naive_loop():
+    """Points count by their weight in sums, extremes and differences, and alike in quartiles over the points."""
+    weight = np.linspace(0.5, 3.0, 10)
+    truth = world.reference(constants={**world.CONSTANTS, "size": weight, "one": np.full(10, 7.0)})
+    runs, options = {"A": world.reforecast()}, {"protocol": "A", "period": PERIOD, "variables": ["2t"]}
+    got, equal, none = (collect(runs, truth, weights=w, **options) for w in ("size", "one", None))
+    error, obs = errors("2t")
+    mean = np.average((error**2).reshape(12, 3, 4, 10).mean(axis=(0, 2)), axis=1, weights=weight)
+    table = score_table(got).query("model == 'A' and variable == '2t'")
+    rows = table.query("cut == 'all' and metric == 'rmse'")
+    np.testing.assert_allclose(rows["value"] ** 2, mean, rtol=1e-9)
+    pairs = difference_table(got).query("a == 'A' and b == 'climatology' and cut == 'all'")
+    np.testing.assert_allclose(pairs["a_value"] ** 2, mean, rtol=1e-9)
+    assert (pairs["low"] < pairs["difference"]).all()
+    valid = world.starts()[:, None] + world.DAYS_1_2_7 * world.HOUR
+    summer = np.isin(valid.astype("datetime64[M]").astype(int) % 12, (5, 6, 7))
+    want = np.average((error[summer] ** 2).mean(axis=0), weights=weight)
+    moments = got.moments["2t", "A", "season"]
+    assert moments.sums[2, :, 2].sum() / moments.sums[0, :, 2].sum() == pytest.approx(want, rel=1e-9)
+    low = np.quantile(world.values()["2t"][world.times() < np.datetime64("2022")], 0.02, axis=0)
+    beyond = (obs < low).reshape(12, 3, 4, 10).sum(axis=(0, 2)) @ (weight / weight.mean())
+    np.testing.assert_allclose(got.moments["2t", "A", "extreme"].sums[0, :, 0], beyond)
+    assert (got.hits["2t", "A"] <= got.moments["2t", "A", "extreme"].sums[0] + 1e-9).all()
+    for key, found in none.moments.items():
+        np.testing.assert_allclose(equal.moments[key].sums, found.sums, rtol=1e-12, atol=1e-9)
+    quartile = score_table(none).query("model == 'A' and metric == 'rmse_q50'")["value"]
+    np.testing.assert_array_equal(table.query("metric == 'rmse_q50'")["value"], quartile)
+
+
+def test_points_left_out_are_in_no_score():
+    """The sums are those of the other points alone."""
+    truth = world.reference(constants={**world.CONSTANTS, "lsm": np.where(np.arange(10) < 3, 0.6, 1.0)})
+    options = {"protocol": "A", "period": PERIOD, "variables": ["2t"]}
+    got = collect({"A": world.reforecast()}, truth, leave_out=["coast"], **options)
+    part = collect({"A": world.reforecast().select(points=slice(3, None))}, world.reference(), **options)
+    for key, moments in part.moments.items():
+        np.testing.assert_allclose(got.moments[key].sums, moments.sums, rtol=1e-12)
+    np.testing.assert_array_equal(got.alignment.points, np.arange(3, 10))
 
 
 def test_baselines_are_persistence_and_climatology(collected):

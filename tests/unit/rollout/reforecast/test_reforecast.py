@@ -3,18 +3,24 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """Re-forecasts: dates and leads, division of the work, the file, and errors."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import xarray as xr
 
 from anemoi_ailand.data import anemoi_dataset
+from anemoi_ailand.evaluation.fields.reforecast import open_reforecast
 from anemoi_ailand.rollout.forcing.cyclic_years import find_cycle
+from anemoi_ailand.rollout.outputs.zarr_store import shards_report
 from anemoi_ailand.rollout.reforecast import reforecast as under_test
 from anemoi_ailand.rollout.reforecast.period import check_options, period
 from anemoi_ailand.rollout.reforecast.reforecast import division, lead_hours_of_days, protocol_a_starts, reforecast
 from anemoi_ailand.rollout.reforecast.reforecast_file import Layout, ReforecastFile
 from anemoi_ailand.rollout.run import progress as bars_of
 from anemoi_ailand.rollout.step import row_blocks
+from anemoi_ailand.support.lock import InUse
 from anemoi_ailand.support.netcdf_writer import variable_attributes
 from anemoi_ailand.variables import VARIABLES
 from tests.support import dataset as case
@@ -237,6 +243,106 @@ def test_log_and_bar(tmp_path, data, caplog, capfd, monkeypatch):
     monkeypatch.setattr(bars_of, "tqdm", Bar)
     run(tmp_path, "other.nc")
     assert [(b.n, b.total) for b in bars] == [(120, 120)]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A re-forecast by one process, which the shards of others should equal."""
+    with pytest.MonkeyPatch.context() as patch:
+        made, step = case.FakeDataset(), OPEN.land_step()
+        patch.setattr("anemoi.datasets.open_dataset", lambda _path: made)
+        patch.setattr(under_test, "load_step", lambda _path, _device: step)
+        with xr.open_dataset(run(tmp_path_factory.mktemp("whole"))) as found:
+            return found.load()
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_shards_write_one_zarr_whatever_their_number(tmp_path, data, whole, count):
+    """The store has its name when the last shard is in, bitwise what one process writes; chunks have one writer."""
+    for number in reversed(range(count)):
+        assert not (tmp_path / "out" / "f.zarr").exists()
+        path = run(tmp_path, "f.zarr", shards=count, shard=number)
+    with xr.open_dataset(path, engine="zarr") as found:
+        for name in whole.data_vars:
+            np.testing.assert_array_equal(found[name].values, whole[name].values, err_msg=name)
+        np.testing.assert_array_equal(found.point_id, whole.point_id)
+        assert found.swvl1.encoding["chunks"][2] == -(-5 // count)
+    assert [p.name for p in path.parent.iterdir()] == ["f.zarr"]
+    assert open_reforecast(path).select(points=[4]).read("swvl1").shape == (3, 4, 1)
+
+
+def test_a_shard_that_died_is_the_only_one_that_is_run_again(tmp_path, data, whole, caplog):
+    """The others say which is missing and end at once when started again; there is no store without it."""
+    caplog.set_level("INFO", logger="anemoi_ailand")
+    before, place = data.values.copy(), tmp_path / "out" / "f.zarr"
+    data.set("t", 23, 2, np.nan)
+    for number in range(3):
+        if number == 1:
+            with pytest.raises(ValueError, match="'t' at 2022-01-06 18:00 is missing or infinite at 1 of 2 points"):
+                run(tmp_path, "f.zarr", shards=3, shard=number)
+        else:
+            run(tmp_path, "f.zarr", shards=3, shard=number)
+    assert not place.exists()
+    assert "lacks 1 of 3 shards: running [], not running [1]. Start" in caplog.text
+    data.values, data.reads = before, []
+    run(tmp_path, "f.zarr", shards=3, shard=0)
+    assert not data.reads
+    with xr.open_dataset(run(tmp_path, "f.zarr", shards=3, shard=1), engine="zarr") as found:
+        np.testing.assert_array_equal(found.swvl1.values, whole.swvl1.values)
+    data.reads = []
+    assert run(tmp_path, "f.zarr", shards=3, shard=2) == place
+    assert not data.reads
+
+
+def test_shards_that_do_not_fit_together_are_refused(tmp_path, data, monkeypatch):
+    """Other options, versions, numbers, or another run: the error says in what they differ, before any step."""
+    run(tmp_path, "f.zarr", shards=3, shard=0)
+    data.reads = []
+    for options, message in (
+        ({"shards": 2}, r"differs \(there, here\): {'shards': \(3, 2\)}. Start all shards alike"),
+        ({"leads": LEADS[:2]}, r"'leads': \(\[6, 18, 24, 48\], \[6, 18\]\)"),
+        ({"points": [0, 1, 2]}, "points_sha256"),
+        ({"shard": 3}, "`shards` is 3 and `shard` 3. Give the number"),
+        ({"shards": 4}, "5 points in chunks of 2 fill 3 shards, and there are 4"),
+        ({"shards": "auto", "shard": None}, "neither srun nor torchrun started this process"),
+        ({"shards": "auto"}, "so `shard` 1 has no use"),
+        ({"shards": None}, "`shard` is 1, and `shards` is not given"),
+        ({"name": "f.nc"}, "3 shards cannot write one file"),
+        ({"overwrite": True}, "A zarr is not overwritten"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            run(tmp_path, **{"name": "f.zarr", "shards": 3, "shard": 1, **options})
+    monkeypatch.setattr("anemoi_ailand.rollout.reforecast.reforecast_file.versions", lambda: "torch 1.0")
+    with pytest.raises(ValueError, match=r"'versions': \('anemoi-ailand .*, 'torch 1.0'\)"):
+        run(tmp_path, "f.zarr", shards=3, shard=1)
+    with pytest.raises(FileExistsError, match="is no store of shards"):
+        (tmp_path / "out" / "other.zarr").mkdir()
+        run(tmp_path, "other.zarr")
+    assert not data.reads
+
+
+def test_numbers_come_from_what_starts_the_processes(tmp_path, data, monkeypatch):
+    """Both numbers are read from srun, or from torchrun within srun; a process at work holds its shard."""
+    monkeypatch.setenv("SLURM_PROCID", "1")
+    monkeypatch.setenv("SLURM_NTASKS", "2")
+    path = tmp_path / "out" / "f.zarr"
+    run(tmp_path, "f.zarr", shards="auto")
+    monkeypatch.setenv("RANK", "0")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert shards_report(path).startswith(f"'{path}' lacks 1 of 2 shards: running [], not running [0]")
+    program = (
+        "import sys; from pathlib import Path; from anemoi_ailand.support.lock import acquire;"
+        "acquire(Path(sys.argv[1])); print('held', flush=True); sys.stdin.read()"
+    )
+    held = [sys.executable, "-c", program, f"{path}.shard-0"]
+    with subprocess.Popen(held, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        other.stdout.readline()
+        assert "running [0], not running []" in shards_report(path)
+        with pytest.raises(InUse, match=f"process {other.pid}"):
+            run(tmp_path, "f.zarr", shards="auto")
+        other.communicate("")
+    run(tmp_path, "f.zarr", shards="auto")
+    assert path.exists()
 
 
 NAMES = ("swvl1", "2t", "slhf")

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from anemoi_ailand.data.grib.parameters import PARAMETERS, level_kind
-from anemoi_ailand.rollout.outputs.grib.grid import AUTO, UNSTRUCTURED, Grid, check_grid, grid_of, guess, rows_of
+from anemoi_ailand.data.grib.rows import UNSTRUCTURED, guess, rows_of
+from anemoi_ailand.rollout.outputs.grib.grid import AUTO, Grid, check_grid, grid_of
 from anemoi_ailand.rollout.outputs.grib.message import Encoder, Style, coordinates, is_flux, parameter, why_not
 from anemoi_ailand.rollout.outputs.output_columns import Column
 from anemoi_ailand.rollout.step.pretrained import pretrained_record

@@ -14,8 +14,8 @@ import eccodes
 import numpy as np
 import pytest
 
+from anemoi_ailand.data.grib.rows import rows_of
 from anemoi_ailand.data.open_reader import open_reader
-from anemoi_ailand.rollout.outputs.grib.grid import rows_of
 from anemoi_ailand.rollout.step.pretrained import pretrained_record
 from anemoi_ailand.variables import variable
 from tests.support import outputs
