@@ -28,7 +28,7 @@ from anemoi_ailand.physics.soil_types import SOIL_TYPES, soil_parameters
 from anemoi_ailand.support.disk_errors import not_found
 from anemoi_ailand.support.options import nearest
 from anemoi_ailand.support.units import AMOUNTS, factor, same_units, table_units
-from anemoi_ailand.variables import VARIABLES, Time, variable
+from anemoi_ailand.variables import VARIABLES, Role, Time, variable
 
 LOG = logging.getLogger(__name__)
 
@@ -137,7 +137,7 @@ class MappedFields:
         stated = getattr(self._data, "variables_metadata", None) or {}
         for name, sources in self._sources.items():
             column, expected = self.mapping.variables[name], table_units(name)
-            if column.soil_type is not None or column.values is not None:
+            if column.soil_type is not None or column.values is not None or variable(name).role is Role.CATEGORY:
                 continue
             unit = column.units or (AMOUNTS[variable(name).units] if column.over else expected)
             units = _DEWPOINT_UNITS if column.dewpoint else (unit,) * len(sources)
