@@ -40,6 +40,9 @@ TETENS_ICE = (22.587, -0.7)
 #: Gas constant of dry air [J kg-1 K-1].
 DRY_AIR_GAS_CONSTANT = 287.05
 
+#: Specific heat of dry air at constant pressure, 3.5 times the gas constant [J kg-1 K-1]. ecLand, RCPD.
+AIR_SPECIFIC_HEAT = 1004.7
+
 #: Molar mass of water vapour over that of dry air [1].
 VAPOUR_MASS_RATIO = 0.622
 

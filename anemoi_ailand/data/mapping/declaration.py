@@ -11,12 +11,12 @@ from __future__ import annotations
 import datetime
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import yaml
 from anemoi.utils.checkpoints import load_metadata
-from pydantic import ConfigDict, Field, field_validator, model_validator
+from pydantic import ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 from anemoi_ailand.constants import STEP_HOURS, STEP_SECONDS
 from anemoi_ailand.data.derived import ABSENT
@@ -35,6 +35,16 @@ RECORD = "ailand_mapping"
 
 #: Suffix of a checkpoint, which holds the mapping of its training.
 CHECKPOINT = ".ckpt"
+
+#: Height of the forcing that ecLand and its networks are given unless declared: about that of the lowest model level,
+#: and ecLand's default for forcing on a grid [m] (ZPHISTA, ZUV).
+FORCING_HEIGHT = 10.0
+
+#: Lowest and highest height between which the profile of temperature is known [m].
+_PROFILE = (2.0, FORCING_HEIGHT)
+
+#: Height above the ground [m], or pressure level.
+Height = Annotated[float, Field(gt=0.0)] | Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]* ?hPa$")]
 
 #: Value of ``missing`` that fills gaps with the parameter of the vegetation or soil type of the point.
 TYPE = "type"
@@ -71,6 +81,8 @@ class Column(Strict):
         Constant instead of a source, for a field that the store lacks.
     derived : bool
         From the types of vegetation and soil, by ecLand's tables.
+    dewpoint : list of str
+        Names of dew point [K] and surface pressure [Pa] in the store, from which the specific humidity follows.
     soil_type : list of str
         Names of field capacity and wilting point in the store, from which the soil type follows.
     missing : float, 'type' or Gaps
@@ -91,6 +103,7 @@ class Column(Strict):
     values: dict[float, float] | None = None
     value: float | None = None
     derived: bool = False
+    dewpoint: tuple[str, str] | None = None
     soil_type: tuple[str, str] | None = None
     missing: float | Literal["type"] | Gaps | None = None
     largest: tuple[float, float] | None = None
@@ -98,17 +111,22 @@ class Column(Strict):
     @model_validator(mode="after")
     def _one_source(self) -> Column:
         ways = {"from": self.source is not None, "value": self.value is not None, "derived": self.derived,
-                "soil_type": self.soil_type is not None}  # fmt: skip
+                "dewpoint": self.dewpoint is not None, "soil_type": self.soil_type is not None}  # fmt: skip
         given = [name for name, is_given in ways.items() if is_given]
         if len(given) != 1:
-            raise ValueError(f"give one of from, value, derived, soil_type (given: {given or 'none'})")
+            raise ValueError(f"give one of {', '.join(ways)} (given: {given or 'none'})")
         return self
 
     @property
+    def both(self) -> tuple[str, str] | None:
+        """Names of the two sources of ``soil_type`` or ``dewpoint``; None for other columns."""
+        return self.soil_type or self.dewpoint
+
+    @property
     def sources(self) -> tuple[str, ...]:
-        """Alternative names in the store, in order of preference; of ``soil_type``, both names."""
-        if self.soil_type is not None:
-            return self.soil_type
+        """Alternative names in the store, in order of preference; of ``soil_type`` and ``dewpoint``, both names."""
+        if self.both is not None:
+            return self.both
         return () if self.source is None else (self.source,) if isinstance(self.source, str) else self.source
 
 
@@ -158,6 +176,52 @@ class Sampled(Strict):
         return date
 
 
+class Heights(Strict):
+    """Heights at which the forcing holds: a number in m above the ground, or a pressure level such as ``925hPa``.
+
+    Attributes
+    ----------
+    air : float or str
+        Of temperature and humidity.
+    wind : float or str
+        Of wind.
+    to : float
+        Height [m] to which the temperature is moved, between 2 and 10 m, see
+        :func:`~anemoi_ailand.physics.air.moved_temperature`. Humidity and wind are not moved.
+    """
+
+    air: Height = FORCING_HEIGHT
+    wind: Height = FORCING_HEIGHT
+    to: float | None = None
+
+    @model_validator(mode="after")
+    def _within_the_profile(self) -> Heights:
+        low, high = _PROFILE
+        known = [isinstance(h, float) and low <= h <= high for h in (self.air, self.to) if h is not None]
+        if self.to is not None and not all(known):
+            raise ValueError(
+                f"the profile of temperature is known from {low:g} to {high:g} m, not from {_text(self.air)} to "
+                f"{_text(self.to)}; remove `to`, and train with this forcing"
+            )
+        if self.to is not None and self.wind != self.to:
+            raise ValueError(f"`to` moves no wind, which is at {_text(self.wind)}; give wind at {_text(self.to)}")
+        return self
+
+    @property
+    def read(self) -> tuple[float | str, float | str]:
+        """Heights of air and wind as the network is given them."""
+        return self.air if self.to is None else self.to, self.wind
+
+    def __str__(self) -> str:
+        air, wind = (_text(h) for h in self.read)
+        moved = "" if self.to is None else f", moved from {_text(self.air)}"
+        return f"temperature and humidity at {air}{moved}, wind at {wind}"
+
+
+def _text(height: float | str | None) -> str:
+    return f"{height:g} m" if isinstance(height, float) else str(height)
+
+
 class Mapping(Strict):
     """Declaration of the variables of a store in the terms of the table of variables.
 
@@ -171,12 +235,15 @@ class Mapping(Strict):
         Arguments of ``open_dataset`` for the store as it is: ``drop``, ``end``, ``set_missing_dates``, ...
     statistics : Sampled
         Dates of the statistics.
+    heights : Heights
+        Heights at which the forcing holds.
     """
 
     variables: dict[str, Column]
     points: Points = Points()
     open: dict[str, Any] = {}
     statistics: Sampled = Sampled()
+    heights: Heights = Heights()
 
     @field_validator("variables")
     @classmethod
@@ -186,6 +253,16 @@ class Mapping(Strict):
                 raise ValueError(f"'{name}' is not in the table of variables; nearest: {nearest(name, VARIABLES, n=3)}")
             _check_column(name, column)
         return columns
+
+    @model_validator(mode="after")
+    def _can_be_moved(self) -> Mapping:
+        if self.heights.to is None:
+            return self
+        if "skt" not in self.variables:
+            raise ValueError("`to` of `heights` moves the temperature by that of the skin; declare 'skt'")
+        if (mean := self.variables.get("avg_t")) is not None and not mean.both_ends:
+            raise ValueError("`to` of `heights` moves instants; declare `both_ends` for 'avg_t', or leave `to` out")
+        return self
 
     @property
     def made(self) -> set[str]:
@@ -204,6 +281,8 @@ def _check_column(name: str, column: Column) -> None:
     linear_conversion(name, column)
     if column.derived and name not in ABSENT:
         raise ValueError(f"'{name}' does not follow from types; `derived` can be {sorted(ABSENT)}")
+    if column.dewpoint is not None and name not in ("q", "avg_q"):
+        raise ValueError(f"`dewpoint` makes q and avg_q, not '{name}'")
     if column.soil_type is not None and name != "slt":
         raise ValueError(f"`soil_type` makes slt, not '{name}'")
     if (column.both_ends or column.over) and row.time is not Time.INTERVAL_MEAN:

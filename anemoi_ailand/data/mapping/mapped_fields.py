@@ -23,11 +23,12 @@ from anemoi_ailand.data.derived import ABSENT, HELD
 from anemoi_ailand.data.grib.parameters import archive_param
 from anemoi_ailand.data.mapping.contradictions import Extremes, check_related, check_values, sample_dates
 from anemoi_ailand.data.mapping.declaration import TYPE, Column, Gaps, Mapping, linear_conversion
+from anemoi_ailand.physics.air import moved_temperature, saturation_pressure, specific_humidity
 from anemoi_ailand.physics.soil_types import SOIL_TYPES, soil_parameters
 from anemoi_ailand.support.disk_errors import not_found
 from anemoi_ailand.support.options import nearest
 from anemoi_ailand.support.units import AMOUNTS, factor, same_units, table_units
-from anemoi_ailand.variables import VARIABLES, Time, variable
+from anemoi_ailand.variables import VARIABLES, Role, Time, variable
 
 LOG = logging.getLogger(__name__)
 
@@ -36,6 +37,12 @@ _KEPT = 4
 
 #: Dates checked when a store is opened, at different hours of the day.
 _CHECKED = 4
+
+#: Variables at the height of the forcing that the mapping can move to another one.
+_MOVED = ("t", "avg_t")
+
+#: Units of the sources of humidity from dew point and pressure.
+_DEWPOINT_UNITS = ("K", "Pa")
 
 #: Largest distance of field capacity and wilting point from those of a soil type [m3 m-3]; types are .02 apart.
 SOIL_TOLERANCE = 5e-3
@@ -107,10 +114,10 @@ class MappedFields:
 
     def _found(self, name: str, column: Column) -> tuple[str, ...]:
         """Return the names in the store that a variable is made of."""
-        if column.soil_type is not None:
-            for source in column.soil_type:
+        if column.both is not None:
+            for source in column.both:
                 self._known((source,), name)
-            return column.soil_type
+            return column.both
         return (self._known(column.sources, name),) if column.sources else ()
 
     def _known(self, names: Sequence[str], what: str) -> str:
@@ -130,10 +137,11 @@ class MappedFields:
         stated = getattr(self._data, "variables_metadata", None) or {}
         for name, sources in self._sources.items():
             column, expected = self.mapping.variables[name], table_units(name)
-            if column.soil_type is not None or column.values is not None:
+            if column.soil_type is not None or column.values is not None or variable(name).role is Role.CATEGORY:
                 continue
-            declared = column.units or (AMOUNTS[variable(name).units] if column.over else expected)
-            for source in sources:
+            unit = column.units or (AMOUNTS[variable(name).units] if column.over else expected)
+            units = _DEWPOINT_UNITS if column.dewpoint else (unit,) * len(sources)
+            for source, declared in zip(sources, units, strict=True):
                 found = (stated.get(source) or {}).get("units")
                 if found is None or same_units(found, declared) or _equal(found, declared, name, column):
                     continue
@@ -220,13 +228,24 @@ class MappedFields:
         column = self.mapping.variables[name]
         if column.value is not None:
             return np.full(len(self.points), column.value, np.float32)
-        row = self._rows[self._sources[name][0]]
-        values = 0.5 * (before[row] + now[row]) if column.both_ends else now[row]
-        scale, offset = linear_conversion(name, column)
-        values = values * np.float32(scale) + np.float32(offset)
+        values = self._at_end(name, now)
+        if column.both_ends:
+            values = 0.5 * (self._at_end(name, before) + values)
         if (bad := ~np.isfinite(values)).any():
             values = self._filled(name, values, bad, column.missing, index)
         return values
+
+    def _at_end(self, name: str, fields: np.ndarray) -> np.ndarray:
+        """Return a variable from the fields (source, point) of one date, in the unit of the table."""
+        column, heights = self.mapping.variables[name], self.mapping.heights
+        found = [fields[self._rows[source]] for source in self._sources[name]]
+        if column.dewpoint is not None:
+            return specific_humidity(saturation_pressure(found[0]), found[1])
+        scale, offset = linear_conversion(name, column)
+        values = found[0] * np.float32(scale) + np.float32(offset)
+        if heights.to is None or name not in _MOVED:
+            return values
+        return moved_temperature(values, self._at_end("skt", fields), float(heights.air), heights.to)
 
     def _filled(self, name: str, values: np.ndarray, bad: np.ndarray, missing: Any, index: int) -> np.ndarray:
         share, n = (missing.share if isinstance(missing, Gaps) else 0.0), int(bad.sum())

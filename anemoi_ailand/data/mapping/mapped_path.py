@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import logging
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import fsspec
 
 from anemoi_ailand.data.mapping.declaration import (
     CHECKPOINT,
+    Heights,
     Mapping,
     checkpoint_record,
     load_mapping,
@@ -93,10 +95,34 @@ def of_checkpoint(path: Any, checkpoint: str | Path) -> Any:
     """Return a dataset as a checkpoint needs it: through the mapping of its training, if the store needs that.
 
     A store that is mapped already, that has the variables of the table, or that is not on this disk, and anything but a
-    path, is returned as it is.
+    path, is returned as it is. Forcing at other heights than that of the training is warned of.
     """
-    if not isinstance(path, str | Path) or is_mapped(path):
+    if not isinstance(path, str | Path):
         return path
+    found = path if is_mapped(path) else _through_own(path, checkpoint)
+    compare_heights(str(found), str(checkpoint))
+    return found
+
+
+@lru_cache(maxsize=64)
+def compare_heights(path: str, checkpoint: str) -> None:
+    """Warn once of forcing that is not at the heights that the network of a checkpoint was trained with.
+
+    What is read without a mapping declares no heights, and counts as forcing at that of ecLand.
+    """
+    record, mapping = checkpoint_record(checkpoint), parts(path)[1]
+    trained = Heights() if record is None else mapping_of(record, f"The mapping of '{checkpoint}'").heights
+    given = load_mapping(mapping).heights if mapping else Heights()
+    if given.read == trained.read:
+        return
+    LOG.warning(
+        "Forcing of '%s': %s%s; the network of '%s' was trained with %s. Its errors are larger with other forcing: "
+        "train with this one, or see `heights` in docs/guide/data.md",
+        path, given, "" if mapping else " (none declared)", checkpoint, trained,
+    )  # fmt: skip
+
+
+def _through_own(path: str | Path, checkpoint: str | Path) -> str | Path:
     attributes = Path(path).expanduser() / ".zattrs"
     if not attributes.is_file() or not (record := checkpoint_record(checkpoint)):
         return path

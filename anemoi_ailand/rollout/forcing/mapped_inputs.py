@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from anemoi_ailand.data.mapping.mapped_path import is_mapped, of_checkpoint, register
+from anemoi_ailand.data.mapping.mapped_path import compare_heights, mapped_path, of_checkpoint, register
 
 #: Options of a run that name inputs.
 _INPUTS = ("input", "constant_forcings", "dynamic_forcings", "forcings")
@@ -29,9 +29,12 @@ def _mapped(node: Any, checkpoint: str) -> Any:
     """Replace the paths under the key ``dataset``, at any depth."""
     if not isinstance(node, dict):
         return node
+    if isinstance(files := node.get("ecland"), dict) and "path" in files:
+        mapping = files.get("mapping")
+        compare_heights(str(mapped_path(files["path"], mapping) if mapping else files["path"]), str(checkpoint))
     return {
         key: of_checkpoint(value, checkpoint)
-        if key == "dataset" and isinstance(value, str) and not is_mapped(value)
+        if key == "dataset" and isinstance(value, str)
         else _mapped(value, checkpoint)
         for key, value in node.items()
     }
