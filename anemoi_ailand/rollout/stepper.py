@@ -46,6 +46,7 @@ from anemoi_ailand.rollout.step.output_check import check_outputs
 from anemoi_ailand.rollout.step.physical_step import PhysicalStep, to_dtype
 from anemoi_ailand.rollout.step.row_blocks import BlockStep
 from anemoi_ailand.rollout.step.state_file import warn_of_other_execution
+from anemoi_ailand.rollout.step.training_record import checker_of
 from anemoi_ailand.support.dates import Date, Duration, to_datetime
 from anemoi_ailand.support.netcdf_writer import COORDINATES
 from anemoi_ailand.support.object_display import as_html, as_text, with_units
@@ -668,8 +669,12 @@ class LandStepper:
             return given
         own: Checker | None = getattr(self._own_checks, "checker", None)
         if own is None or own.plausibility != self.plausibility:
-            own = self._own_checks.checker = Checker(self.plausibility)
+            own = self._own_checks.checker = self.new_checker()
         return own
+
+    def new_checker(self) -> Checker:
+        """Return a checker of a run of this stepper."""
+        return checker_of(self._loaded, self.plausibility)
 
     def _forcing_check(
         self, state: LandState, dates: Sequence[datetime], checks: Checker

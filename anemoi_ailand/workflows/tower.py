@@ -22,7 +22,6 @@ import xarray as xr
 
 from anemoi_ailand.data.derived import MONTHLY
 from anemoi_ailand.data.open_reader import open_reader
-from anemoi_ailand.data.plausibility.checker import Checker
 from anemoi_ailand.data.points.point_writer import write_points
 from anemoi_ailand.data.reader import MARKS, STEP, Reader
 from anemoi_ailand.data.stations.tower_reader import TowerReader, read_records, with_properties
@@ -39,6 +38,7 @@ from anemoi_ailand.rollout.reforecast.point_run import PointRun, SpinUp
 from anemoi_ailand.rollout.step.checkpoint import LandStep, checkpoint_checksum
 from anemoi_ailand.rollout.step.compiled_step import open_step
 from anemoi_ailand.rollout.step.pretrained import DEFAULT
+from anemoi_ailand.rollout.step.training_record import checker_of
 from anemoi_ailand.support.atomic import complete_folder
 from anemoi_ailand.support.netcdf_writer import versions, write_dataset
 from anemoi_ailand.variables import VARIABLES, Role, Time, variable
@@ -253,7 +253,7 @@ def _run(
 ) -> tuple[np.ndarray, dict[str, np.ndarray], np.ndarray, dict[str, str]]:
     """Return dates of the run, the initial state, the outputs (date, output), and how the state was made."""
     first, last = between
-    checker = Checker(plausibility)
+    checker = checker_of(step, plausibility)
     run = PointRun(step, reader, dates[first:].tolist() if spin_up else dates[first : last + 1].tolist(), checker)
     if nearest is not None:
         fields, words = nearest.state(run.layout.prognostic, run.dates[0])

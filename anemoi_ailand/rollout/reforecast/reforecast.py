@@ -23,6 +23,7 @@ from anemoi_ailand.rollout.run.progress import Progress
 from anemoi_ailand.rollout.step.checkpoint import LandStep, checkpoint_checksum, load_step, with_precipitation
 from anemoi_ailand.rollout.step.compiled_step import choose_execution
 from anemoi_ailand.rollout.step.row_blocks import BlockStep
+from anemoi_ailand.rollout.step.training_record import checker_of
 from anemoi_ailand.support.checksum import ROLL_OUT, loaded_sha256
 from anemoi_ailand.support.lock import exclusive
 
@@ -169,7 +170,7 @@ def reforecast(
     first, where = _positions(stored, dates, hours), checked_points(points, len(stored.latitudes), stored.path)
     steps = len(dates) * len(where) * int(hours[-1] // STEP_HOURS)
     step = choose_execution(step, execution, steps)
-    checker = Checker(plausibility, strict=strict)
+    checker = checker_of(step, plausibility, strict=strict)
     run = Run(step, stored, first, where, hours // STEP_HOURS, names, batch_rows, checker)
     attributes = {"label": label, "checkpoint": str(step.path), "checkpoint_sha256": checkpoint_checksum(step.path)}
     attributes |= {"execution": step.execution, "precipitation": step.precipitation}
@@ -205,7 +206,7 @@ def forecast(
     ``points`` and ``start`` are indices in the dataset. Returns the outputs by name, each of shape (step, point).
     """
     stored = StoredFields(of_checkpoint(dataset, step.path), _read(step))
-    checker = Checker(plausibility)
+    checker = checker_of(step, plausibility)
     run = Run(step, stored, np.array([start]), points, np.arange(1, n_steps + 1), step.outputs, checker=checker)
     out = np.empty((n_steps, len(step.outputs), len(points)), dtype=np.float32)
     with Progress(n_steps * len(points), progress, "Rollout") as bar:
