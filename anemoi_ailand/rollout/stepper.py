@@ -42,7 +42,7 @@ from anemoi_ailand.rollout.step.batch_invariance import padded_rows
 from anemoi_ailand.rollout.step.checkpoint import LandStep, checkpoint_checksum, training_origin, with_model_error
 from anemoi_ailand.rollout.step.compiled_step import choose_execution, open_step
 from anemoi_ailand.rollout.step.land_state import LandState
-from anemoi_ailand.rollout.step.output_check import check_outputs
+from anemoi_ailand.rollout.step.output_check import WaterBudget, check_outputs
 from anemoi_ailand.rollout.step.physical_step import PhysicalStep, to_dtype
 from anemoi_ailand.rollout.step.row_blocks import BlockStep
 from anemoi_ailand.rollout.step.state_file import warn_of_other_execution
@@ -133,6 +133,7 @@ class LandStepper:
         self._physical = PhysicalStep(step).to(self.dtype)
         self._physical.land.network.register_forward_hook(gradients.check_attached)
         self._blocks = BlockStep(step, threads)
+        self._water = WaterBudget(self.layout)
         first = (*self.prognostic, *self.static, *self.layout.forcing_start)
         forcing = self.layout.forcing
         self.initial_names, self.forcing_names = first, tuple(n for n in forcing if n not in step.drawn)
@@ -350,6 +351,7 @@ class LandStepper:
             check = self._forcing_check(state, dates, checks)
             ends = self._values(forcing, self.layout.forcing, dates, places, n_steps, check).detach()
             start = state.columns.detach().clone()
+            water = self._water.begin(checks, start)
             if self.dtype is torch.float32:
                 out = self._blocks.steps(self.layout, start, ends)
             else:
@@ -359,6 +361,7 @@ class LandStepper:
                 for date, values in zip(dates, out.numpy(force=True), strict=True):
                     check_finite(values.T, self.outputs, self.outputs, date, places, False)
             check_outputs(checks, out, self.outputs, dates, places)
+            self._water.check(checks, water, ends, out, dates, places)
             self._warn(checks, checker)
             diagnostics = self.layout.diagnostics(out[-1])
         return out, replace(state, date=dates[-1], columns=start, diagnostics=diagnostics, execution=self.execution)

@@ -102,6 +102,14 @@ _SHARE = Rule(
 )  # fmt: skip
 
 
+#: Water that a step loses or creates [kg m-2]. At most 2.5e-4 in runs of the packaged networks.
+_BUDGET = Rule(
+    "water_budget", "Water lost (positive) or created in a step, rain less evaporation, runoff and storage,", "kg m-2",
+    ("evap", "sro", "ssro", "sd", "src", "swvl1", "swvl2", "swvl3", "swvl4"), lambda x: x, (-20.0, 20.0), (-0.05, 0.05),
+    "The network does not keep its water: storage may grow or dry up without end in a long run.",
+)  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Finding:
     """Values that break one rule: how many, where and when first, and the worst.
@@ -317,6 +325,17 @@ class Checker:
         for name, values in fields.items():
             self._range(name, values, dates, where, predicted)
         self._stop_at_errors()
+
+    def water(self, residual: np.ndarray, date: datetime, where: Places) -> None:
+        """Check the water that a step loses (positive) or creates (row,) [kg m-2]; NaN where it is not known.
+
+        Raises
+        ------
+        Implausible
+            A residual that is not possible.
+        """
+        if self._apply(_BUDGET, residual, [date], where):
+            self._stop_at_errors()
 
     def beyond(self, names: Sequence[str], lowest: Sequence[float], highest: Sequence[float]) -> list[str]:
         """Return the predicted variables whose extremes are not plausible, for :meth:`outputs`, which takes longer."""
