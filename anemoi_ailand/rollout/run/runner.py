@@ -38,6 +38,7 @@ from anemoi_ailand.rollout.run.preflight import (
     check_coverage,
     check_outputs,
     check_room,
+    check_stated_units,
     cost,
     extra_fields,
     leaves,
@@ -169,6 +170,8 @@ class LandForecasterRunner(RunnerHooks, Runner):
         for name, forcing in self.dynamic_forcings_inputs.items():
             for path in (*dataset_paths(forcing), *dataset_paths(self.prognostics_inputs[name])):
                 check_finished(path)
+            for source in (self.prognostics_inputs[name], self.constant_forcings_inputs.get(name), forcing):
+                check_stated_units(source, self.tensor_handlers[name])
             date = self.reference_date or self.prognostics_inputs[name].default_initial_date()
             check_coverage(available_dates(forcing), date, lead)
         _refuse_unsupported(self.config)
