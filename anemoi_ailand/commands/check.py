@@ -31,7 +31,6 @@ class Check(Command):
         add("--static", help="file of the constant fields, unless it accompanies the others")
         add("--layout", default="auto", help="layout that is not recognised (default: %(default)s)")
         add("--checkpoint", help="network, with whose training data the data are compared")
-        add("--trust", action="store_true", help="load a checkpoint of unknown checksum")
         add("--output", default="check", help="folder of the report (default: %(default)s)")
         add("--strict", action="store_true", help="exit with 3 for implausible values as well")
 
@@ -41,7 +40,7 @@ class Check(Command):
         from anemoi_ailand.workflows.check_checkpoint import check_checkpoint, is_checkpoint
 
         if len(args.path) == 1 and is_checkpoint(args.path[0]):
-            folder, wrong = check_checkpoint(args.path[0], args.output, trust=args.trust or None)
+            folder, wrong = check_checkpoint(args.path[0], args.output)
             sys.stdout.write("".join(f"wrong: {text}\n" for text in wrong))
             sys.stdout.write(f"Findings: {len(wrong)}. Report: {folder / 'report.md'}\n")
             sys.exit(FOUND if wrong else 0)

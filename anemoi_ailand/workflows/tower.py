@@ -78,6 +78,7 @@ def tower(
     execution: str = "auto",
     precipitation: str = "mean",
     plausibility: str = "error",
+    trust: bool | str = False,
     progress: bool = True,
 ) -> Path:
     """Run the network with the weather of a tower's own file, and write series, figure and all rules that were used.
@@ -125,6 +126,8 @@ def tower(
         Rain within the step; see :func:`~anemoi_ailand.load`.
     plausibility : {'error', 'warn', 'off'}
         Treatment of impossible values; see :func:`~anemoi_ailand.load`.
+    trust : bool or str
+        Load a checkpoint of unknown checksum, or one of this SHA-256; see :func:`~anemoi_ailand.load`.
     progress : bool
         Show a progress bar on a terminal.
 
@@ -156,7 +159,7 @@ def tower(
             reader = with_properties(records, known, nearest.static(), nearest.seasons(), str(nearest))
         first, last = period(_dates(reader), start, lead, end)
         work = last - first + spin_up * len(_dates(reader))  # at most: the spin-up ends when the soil is in balance
-        step = open_step(checkpoint, device, execution, work, precipitation)
+        step = open_step(checkpoint, device, execution, work, precipitation, trust or None)
         _warn_of_albedo(step.inputs, reader.rules["albedo"])
         result = _run(step, reader, nearest, _dates(reader), (first, last), spin_up, progress, plausibility)
         _write(folder, place, reader, step, *result)

@@ -85,9 +85,10 @@ def setting(
     start: str | None = None,
     end: str | None = None,
     device: str = "cpu",
+    trust: bool | str | None = None,
 ) -> Setting:
     """Open model and dataset, and select the years to repeat; the step is plain."""
-    step = load_step(checkpoint, device)
+    step = load_step(checkpoint, device, trust)
     stored = StoredFields(of_checkpoint(dataset, step.path), step.inputs)
     marks = {name: values for name in MARKS if (values := stored.constant(name)) is not None}
     places = {"latitude": stored.latitudes, "longitude": stored.longitudes, **marks}

@@ -95,6 +95,7 @@ def reforecast(
     precipitation: str = "mean",
     plausibility: str = "error",
     strict: bool = False,
+    trust: bool | str = False,
     progress: bool = True,
     overwrite: bool = False,
 ) -> Path:
@@ -133,6 +134,8 @@ def reforecast(
         Treatment of impossible values; see :func:`~anemoi_ailand.load`.
     strict : bool
         Implausible values are errors.
+    trust : bool or str
+        Load a checkpoint of unknown checksum, or one of this SHA-256; see :func:`~anemoi_ailand.load`.
     progress : bool
         Show a bar on a terminal.
     overwrite : bool
@@ -164,7 +167,7 @@ def reforecast(
     dates, hours = _starts(starts), _leads(leads)
     if batch_rows is not None and batch_rows < 1:
         raise ValueError(f"batch_rows is {batch_rows}. Give 1 or more.")
-    step = with_precipitation(load_step(checkpoint, device), precipitation)
+    step = with_precipitation(load_step(checkpoint, device, trust or None), precipitation)
     names = _chosen(step.outputs, variables, step.path)
     stored = StoredFields(of_checkpoint(dataset, step.path), _read(step))
     first, where = _positions(stored, dates, hours), checked_points(points, len(stored.latitudes), stored.path)
