@@ -206,7 +206,7 @@ def test_exports_are_not_overwritten(weights):
 
 def test_trust_is_an_argument_from_python(mine, tmp_path):
     """Of re-forecasts, sites, towers and centuries as of `load`; an evaluation has it among its options."""
-    settings = {"dataset": "d.zarr", "checkpoints": {"mine": str(mine)}}
+    settings = {"dataset": "d.zarr", "checkpoints": {"mine": str(mine)}, "protocol_a": {"year": 2022}}
     assert settings_of(settings, {"trust": True}).trust and not settings_of(settings, {}).trust
     for function in (ail.reforecast, ail.site, ail.tower, ail.stability):
         assert inspect.signature(function).parameters["trust"].default is False, function.__name__
