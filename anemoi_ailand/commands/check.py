@@ -15,26 +15,37 @@ FOUND = 3
 
 
 class Check(Command):
-    """Report on data before anything is run: period, ranges, impossible and implausible values, clock, water budget.
+    """Report on data or a checkpoint before anything is run.
 
-    Exit codes: 0 nothing impossible; 1 the data cannot be read; 3 something impossible, or with --strict implausible.
+    Of data: period, ranges, impossible and implausible values, clock, water budget, with --checkpoint their distance
+    from its training data. Of a checkpoint: checksum, variables, options, training data, weights, a trial step.
+
+    Exit codes: 0 nothing impossible; 1 nothing can be read; 3 something impossible, a checkpoint that a run refuses, or
+    with --strict something implausible.
     """
 
     def add_arguments(self, command_parser: ArgumentParser) -> None:
         """Add the arguments of the command."""
         add = command_parser.add_argument
-        add("path", nargs="+", help="files, folder or pattern in any layout, or an Anemoi dataset *.zarr")
+        add("path", nargs="+", help="files, folder or pattern in any layout, an Anemoi dataset, or a checkpoint")
         add("--static", help="file of the constant fields, unless it accompanies the others")
         add("--layout", default="auto", help="layout that is not recognised (default: %(default)s)")
+        add("--checkpoint", help="network, with whose training data the data are compared")
         add("--output", default="check", help="folder of the report (default: %(default)s)")
         add("--strict", action="store_true", help="exit with 3 for implausible values as well")
 
     def run(self, args: Namespace) -> None:
         """Check, print the findings and the path of the report, and exit with the code of the outcome."""
         from anemoi_ailand.workflows.check import check  # slow to import
+        from anemoi_ailand.workflows.check_checkpoint import check_checkpoint, is_checkpoint
 
+        if len(args.path) == 1 and is_checkpoint(args.path[0]):
+            folder, wrong = check_checkpoint(args.path[0], args.output)
+            sys.stdout.write("".join(f"wrong: {text}\n" for text in wrong))
+            sys.stdout.write(f"Findings: {len(wrong)}. Report: {folder / 'report.md'}\n")
+            sys.exit(FOUND if wrong else 0)
         path = args.path[0] if len(args.path) == 1 else args.path
-        folder, found = check(path, args.output, static=args.static, layout=args.layout)
+        folder, found = check(path, args.output, static=args.static, layout=args.layout, checkpoint=args.checkpoint)
         for finding in found:
             sys.stdout.write(f"{'impossible' if finding.error else 'implausible'}: {finding}\n")
         sys.stdout.write(f"Findings: {len(found)}. Report: {folder / 'report.md'}\n")

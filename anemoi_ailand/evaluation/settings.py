@@ -113,6 +113,7 @@ class Settings(Strict):
     device: str = "cpu"
     execution: Execution = "auto"
     plausibility: PlausibilityOption = "error"
+    trust: bool = False
 
     @field_validator("checkpoints", "forecasts", mode="before")
     @classmethod

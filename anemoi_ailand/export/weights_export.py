@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from anemoi_ailand.constants import TASK_NAME
+from anemoi_ailand.data.plausibility.training_data import KEY
 from anemoi_ailand.hosts.anemoi_models import load_model
 from anemoi_ailand.rollout.step.checkpoint import LandStep, checkpoint_checksum, load_step, training_origin
+from anemoi_ailand.rollout.step.training_record import stored_record
 from anemoi_ailand.rollout.step.weights_file import SUFFIX, is_weights, write_weights
 
 LOG = logging.getLogger(__name__)
@@ -40,10 +43,12 @@ def export_weights(checkpoint: str | Path, output: str | Path, *, overwrite: boo
     step = load_step(checkpoint)
     if is_weights(step.path):
         raise ValueError(f"'{step.path}' is a file of weights already. Copy it.")
-    about = {
+    about: dict[str, Any] = {
         "task": TASK_NAME, "dataset": step.dataset, "inputs": step.inputs, "outputs": step.outputs,
         "trained": training_origin(step.path), "checkpoint_sha256": checkpoint_checksum(step.path),
     }  # fmt: skip
+    if (known := stored_record(step.path)) is not None:
+        about[KEY] = known.as_json()
     output.parent.mkdir(parents=True, exist_ok=True)
     write_weights(output, load_model(step.path, "cpu"), about)
     try:

@@ -127,6 +127,17 @@ def restrict_points(source: Any, points: slice) -> None:
     source.grid_indices = points
 
 
+def stated_units(source: Any) -> dict[str, str | None]:
+    """Return the units of the variables in the Anemoi dataset of an input, None where it states none.
+
+    Undocumented attributes: as :func:`stored_dates`. Without a dataset nothing is known.
+    """
+    if not hasattr(source, "open_dataset_args"):
+        return {}
+    metadata = getattr(source.ds, "variables_metadata", None) or {}
+    return {name: (metadata.get(name) or {}).get("units") for name in source.ds.name_to_index}
+
+
 def has_single_dates(source: Any) -> bool:
     """Return whether an input reads an Anemoi dataset that stores each date as a chunk of its own.
 

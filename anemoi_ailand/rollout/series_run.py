@@ -112,7 +112,7 @@ def run_series(
         options.check_members_differ(land.precipitation)
         places = source.latitudes, source.longitudes
         members = _Members(source, Ensemble(options, *places, land.precipitation, errors))
-    checker = Checker(land.plausibility)
+    checker = land.new_checker()
     if initial is None:
         state = members.initial(land, data, first, checker)
     else:

@@ -42,10 +42,11 @@ from anemoi_ailand.rollout.step.batch_invariance import padded_rows
 from anemoi_ailand.rollout.step.checkpoint import LandStep, checkpoint_checksum, training_origin, with_model_error
 from anemoi_ailand.rollout.step.compiled_step import choose_execution, open_step
 from anemoi_ailand.rollout.step.land_state import LandState
-from anemoi_ailand.rollout.step.output_check import check_outputs
+from anemoi_ailand.rollout.step.output_check import WaterBudget, check_outputs
 from anemoi_ailand.rollout.step.physical_step import PhysicalStep, to_dtype
 from anemoi_ailand.rollout.step.row_blocks import BlockStep
 from anemoi_ailand.rollout.step.state_file import warn_of_other_execution
+from anemoi_ailand.rollout.step.training_record import checker_of
 from anemoi_ailand.support.dates import Date, Duration, to_datetime
 from anemoi_ailand.support.netcdf_writer import COORDINATES
 from anemoi_ailand.support.object_display import as_html, as_text, with_units
@@ -132,6 +133,7 @@ class LandStepper:
         self._physical = PhysicalStep(step).to(self.dtype)
         self._physical.land.network.register_forward_hook(gradients.check_attached)
         self._blocks = BlockStep(step, threads)
+        self._water = WaterBudget(self.layout)
         first = (*self.prognostic, *self.static, *self.layout.forcing_start)
         forcing = self.layout.forcing
         self.initial_names, self.forcing_names = first, tuple(n for n in forcing if n not in step.drawn)
@@ -349,6 +351,7 @@ class LandStepper:
             check = self._forcing_check(state, dates, checks)
             ends = self._values(forcing, self.layout.forcing, dates, places, n_steps, check).detach()
             start = state.columns.detach().clone()
+            water = self._water.begin(checks, start)
             if self.dtype is torch.float32:
                 out = self._blocks.steps(self.layout, start, ends)
             else:
@@ -358,6 +361,7 @@ class LandStepper:
                 for date, values in zip(dates, out.numpy(force=True), strict=True):
                     check_finite(values.T, self.outputs, self.outputs, date, places, False)
             check_outputs(checks, out, self.outputs, dates, places)
+            self._water.check(checks, water, ends, out, dates, places)
             self._warn(checks, checker)
             diagnostics = self.layout.diagnostics(out[-1])
         return out, replace(state, date=dates[-1], columns=start, diagnostics=diagnostics, execution=self.execution)
@@ -668,8 +672,12 @@ class LandStepper:
             return given
         own: Checker | None = getattr(self._own_checks, "checker", None)
         if own is None or own.plausibility != self.plausibility:
-            own = self._own_checks.checker = Checker(self.plausibility)
+            own = self._own_checks.checker = self.new_checker()
         return own
+
+    def new_checker(self) -> Checker:
+        """Return a checker of a run of this stepper."""
+        return checker_of(self._loaded, self.plausibility)
 
     def _forcing_check(
         self, state: LandState, dates: Sequence[datetime], checks: Checker

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from anemoi_ailand.support.disk_errors import check_folder
 from anemoi_ailand.support.lock import exclusive
 
 
@@ -85,6 +86,7 @@ def complete_folder(path: str | Path, proof: str) -> Iterator[Path]:
     removed.
     """
     path = Path(path).expanduser()
+    check_folder(path.parent)
     with exclusive(path):
         _tidy(path)
         with _complete_folder(path, proof) as partial:

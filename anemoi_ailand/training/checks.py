@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
 
@@ -14,7 +14,9 @@ import torch
 from pytorch_lightning import Callback
 
 from anemoi_ailand.data.derived import ONE_SUFFICES
-from anemoi_ailand.training.datasets import open_others
+from anemoi_ailand.data.plausibility.training_data import KEY
+from anemoi_ailand.training.data_record import Part, read_training_data
+from anemoi_ailand.training.datasets import n_trained, open_others
 from anemoi_ailand.variables import Time, variable
 
 #: Distributions whose versions decide what a process computes.
@@ -29,8 +31,18 @@ class DataChecks(Callback):
 
     Checks names and units against the table of variables, missing values, gaps in time, length for the longest
     roll-out, and forcing that never changes (Anemoi marks it constant, and a roll-out would never update it), except
-    an albedo that is the same all year. Processes of a data-parallel training need the same versions.
+    an albedo that is the same all year. Processes of a data-parallel training need the same versions. The first one
+    reads windows of the data, applies the rules of plausibility, and records for the checkpoints what was trained on.
+
+    Parameters
+    ----------
+    plausibility : {'error', 'warn', 'off'}
+        Treatment of impossible values of the training data, see
+        :class:`~anemoi_ailand.data.plausibility.checker.Checker`.
     """
+
+    def __init__(self, plausibility: str = "error") -> None:
+        self.plausibility = plausibility
 
     def setup(self, trainer: Any, pl_module: Any, stage: str) -> None:
         """Run all checks on the training and validation data."""
@@ -44,10 +56,22 @@ class DataChecks(Callback):
             for reader in dataset.data_readers.values():
                 check_dataset(reader.data, label)
                 check_length(len(reader.data.dates), steps[label] or steps["training"], label)
-        for other in open_others(pl_module.config):
+        others = open_others(pl_module.config)
+        for other in others:
             label = f"training ('{other.name}' of `land.others`)"
             check_dataset(other.reader.data, label, main=False)
             check_length(len(other.reader.data.dates), steps["training"], label)
+        if trainer.is_global_zero:
+            parts = [*_parts(trainer, pl_module), *(Part(o.name, o.reader.data, o.points) for o in others)]
+            known = read_training_data(parts, plausibility=self.plausibility)
+            pl_module.model.metadata[KEY] = known.as_json()
+
+
+def _parts(trainer: Any, pl_module: Any) -> Iterator[Part]:
+    """Yield the training datasets of the dataloader."""
+    for name, reader in trainer.datamodule.ds_train.data_readers.items():
+        config = pl_module.config.dataloader.training.datasets[name].dataset_config
+        yield Part(str(config["dataset"]), reader.data, n_trained(config, reader.data.shape[-1]))
 
 
 def check_versions(found: Sequence[Mapping[str, str]]) -> None:

@@ -17,11 +17,16 @@ from matplotlib.figure import Figure
 
 from anemoi_ailand.data.open_reader import open_reader
 from anemoi_ailand.data.plausibility.checker import Checker, Finding, check_period
+from anemoi_ailand.data.plausibility.novelty import Novelty
 from anemoi_ailand.data.plausibility.sunshine import insolation_of_steps
+from anemoi_ailand.data.plausibility.training_data import TrainingData
 from anemoi_ailand.data.reader import Reader
 from anemoi_ailand.evaluation.display import style
 from anemoi_ailand.evaluation.display.text import aligned, json_text, plain_number
 from anemoi_ailand.physics.budgets import water_residual, water_storage
+from anemoi_ailand.rollout.step.checkpoint import existing_checkpoint
+from anemoi_ailand.rollout.step.pretrained import checkpoint_path
+from anemoi_ailand.rollout.step.training_record import stored_record
 from anemoi_ailand.support.atomic import complete_folder
 from anemoi_ailand.support.object_display import places
 from anemoi_ailand.variables import Time, variable
@@ -75,6 +80,7 @@ def check(
     *,
     static: str | Path | None = None,
     layout: str = "auto",
+    checkpoint: str | Path | None = None,
 ) -> tuple[Path, list[Finding]]:
     """Read all data once, and write what is impossible or implausible, ranges, clock and budget, with a figure.
 
@@ -84,6 +90,8 @@ def check(
         Data as for :func:`~anemoi_ailand.open_data`: files, or an Anemoi dataset.
     output : str or Path
         Folder of ``report.md``, ``figure.png`` and ``check.json``; an earlier result is replaced.
+    checkpoint : str or Path, optional
+        Network whose training data the inputs are compared with; ``novelty.nc`` and ``novelty.png`` are their maps.
 
     Returns
     -------
@@ -101,7 +109,8 @@ def check(
     """
     reader = open_reader(path, static, layout)
     where, dates = (reader.latitudes, reader.longitudes), reader.coverage.dates()
-    checker, sums = Checker("warn"), _Sums()
+    checker, sums = Checker("warn", training=_training_data(checkpoint)), _Sums()
+    checker.maps = True
     shown = np.unique(np.linspace(0, where[0].size - 1, _SHOWN).astype(int))
     size = max(2, min(_DATES, _VALUES // max(1, len(reader.variables) * where[0].size)))
     for first in range(0, len(dates), size):
@@ -116,7 +125,10 @@ def check(
     found = checker.take()
     with complete_folder(output, PROOF) as folder:
         style.save(_figure(sums, dates, (where[0][shown], where[1][shown]), reader), folder / "figure.png")
-        (folder / "report.md").write_text(_report(reader, found, sums), encoding="utf-8")
+        if checker.novelty is not None:
+            checker.novelty.write(folder / "novelty.nc")
+            style.save(_novelty_figure(checker.novelty), folder / "novelty.png")
+        (folder / "report.md").write_text(_report(reader, found, sums, checker.novelty), encoding="utf-8")
         listed = [
             {"rule": f.rule.name, "error": f.error, "values": f.number, "dates": f.dates, "worst": f.worst,
              "date": str(f.date), "latitude": f.place[0], "longitude": f.place[1], "message": str(f)}
@@ -155,6 +167,34 @@ def _residual(fields: dict[str, np.ndarray]) -> float:
     return float(np.nanmax(residual[:, dry])) if dry.any() and np.isfinite(residual[:, dry]).any() else 0.0
 
 
+def _training_data(checkpoint: str | Path | None) -> TrainingData | None:
+    """Return the record of the training data of a checkpoint, which is not loaded."""
+    if checkpoint is None:
+        return None
+    path = existing_checkpoint(checkpoint_path(checkpoint))
+    known = stored_record(path)
+    if known is None:
+        raise ValueError(
+            f"The checkpoint '{path}' has no record of its training data. Leave out `checkpoint`, or give a network "
+            "that was trained with this version."
+        )
+    return known
+
+
+def _novelty_figure(novelty: Novelty) -> Figure:
+    """Draw the distance from the training data, and the share of rare inputs, on maps."""
+    figure, axes = style.panels(2, 2, 2.0)
+    lat, lon = novelty.where
+    for ax, values, words in (
+        (axes[0], 100.0 * novelty.beyond, "beyond the training data [% of the range]"),
+        (axes[1], 100.0 * novelty.rare, "rare in the training data [% of the inputs]"),
+    ):
+        drawn = ax.scatter((lon + 180.0) % 360.0 - 180.0, lat, c=values, s=6.0, cmap="viridis", vmin=0.0)
+        figure.colorbar(drawn, ax=ax)
+        ax.set_title(words, loc="left", fontsize=style.SMALL + 1)
+    return figure
+
+
 def _figure(sums: _Sums, dates: Sequence[datetime], where: tuple[np.ndarray, np.ndarray], reader: Reader) -> Figure:
     """Draw short-wave radiation and sun by hour of the day, and temperature, at a few points."""
     n_points = where[0].size
@@ -185,7 +225,7 @@ def _figure(sums: _Sums, dates: Sequence[datetime], where: tuple[np.ndarray, np.
     return figure
 
 
-def _report(reader: Reader, found: Sequence[Finding], sums: _Sums) -> str:
+def _report(reader: Reader, found: Sequence[Finding], sums: _Sums, novelty: Novelty | None) -> str:
     """Format the page."""
     errors = [f for f in found if f.error]
     doubtful = len(found) - len(errors)
@@ -204,6 +244,8 @@ def _report(reader: Reader, found: Sequence[Finding], sums: _Sums) -> str:
     for title, chosen in (("Impossible", errors), ("Implausible", [f for f in found if not f.error])):
         if chosen:
             lines += ["", f"## {title}", "", *(f"- {finding}" for finding in chosen)]
+    if novelty is not None:
+        lines += ["", "## Distance from the training data", "", str(novelty), "", "![Novelty](novelty.png)"]
     lines += ["", "## Clock and temperature", "", "![Radiation against the sun, and temperature](figure.png)"]
     rows = [["variable", "meaning", "least", "mean", "greatest", "unit", "missing"]]
     for name in reader.variables:

@@ -53,6 +53,7 @@ from anemoi_ailand.rollout.reforecast.reforecast import (
 )
 from anemoi_ailand.rollout.step.checkpoint import LandStep, load_step
 from anemoi_ailand.rollout.step.compiled_step import choose_execution
+from anemoi_ailand.rollout.step.trust import trusting
 from anemoi_ailand.support.atomic import complete_folder
 from anemoi_ailand.support.checksum import file_sha256
 from anemoi_ailand.support.configuration import plain_name
@@ -127,7 +128,11 @@ def evaluate(settings: Settings | str | Path | Mapping[str, Any] | None = None, 
     given = {label: open_reforecast(path) for label, path in settings.forecasts.items()}
     jobs = plan(settings, reference, given)
     stations = read_stations(list(settings.observations)) if settings.observations else []
-    with full_disk(settings.output), complete_folder(settings.output, proof="metrics.json") as folder:
+    with (
+        trusting(settings.trust),
+        full_disk(settings.output),
+        complete_folder(settings.output, proof="metrics.json") as folder,
+    ):
         period = check(settings, reference, given, jobs, stations)
         scored = Scored()
         for job in jobs:

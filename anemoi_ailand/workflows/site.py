@@ -94,6 +94,7 @@ def site(
     execution: str = "auto",
     precipitation: str = "mean",
     plausibility: str = "error",
+    trust: bool | str = False,
     progress: bool = True,
 ) -> Path:
     """Run the network once for all places, and write series, figure, scores and a summary of each.
@@ -120,6 +121,8 @@ def site(
         Rain within the step; see :func:`~anemoi_ailand.load`.
     plausibility : {'error', 'warn', 'off'}
         Treatment of impossible values; see :func:`~anemoi_ailand.load`.
+    trust : bool or str
+        Load a checkpoint of unknown checksum, or one of this SHA-256; see :func:`~anemoi_ailand.load`.
     progress : bool
         Show a progress bar on a terminal.
 
@@ -145,7 +148,7 @@ def site(
     with complete_folder(output, PROOF) as folder:
         chosen = select(dataset, places, start, lead, end, within, dataset_name)
         n_steps = chosen.last - chosen.first
-        step = open_step(checkpoint, device, execution, len(chosen.points) * n_steps, precipitation)
+        step = open_step(checkpoint, device, execution, len(chosen.points) * n_steps, precipitation, trust or None)
         emulated = forecast(
             step, dataset, chosen.points, chosen.first, n_steps, progress=progress, plausibility=plausibility
         )

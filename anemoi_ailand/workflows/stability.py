@@ -37,6 +37,7 @@ def stability(
     end: str | None = None,
     device: str = "cpu",
     execution: str = "auto",
+    trust: bool | str = False,
     progress: bool = True,
 ) -> Path:
     """Roll out over repeated years, judge the run, and write table, figures and summary.
@@ -55,6 +56,8 @@ def stability(
         Device of torch.
     execution : {'auto', 'plain', 'compiled'}
         See :func:`~anemoi_ailand.rollout.step.compiled_step.open_step`.
+    trust : bool or str
+        Load a checkpoint of unknown checksum, or one of this SHA-256; see :func:`~anemoi_ailand.load`.
     progress : bool
         Show a progress bar on a terminal.
 
@@ -75,7 +78,7 @@ def stability(
     >>> folder = stability("ailand", "ecland.zarr", "stability", years=100)  # doctest: +SKIP
     """
     output = Path(output).expanduser()
-    run = setting(checkpoint, dataset, start, end, device)
+    run = setting(checkpoint, dataset, start, end, device, trust or None)
     check_length(years, run.cycle.n_years)
     kept = output.parent / f"{output.name}-years"
     run = run.executed(execution, years, kept / "emulator.nc")

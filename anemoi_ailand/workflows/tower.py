@@ -22,7 +22,6 @@ import xarray as xr
 
 from anemoi_ailand.data.derived import MONTHLY
 from anemoi_ailand.data.open_reader import open_reader
-from anemoi_ailand.data.plausibility.checker import Checker
 from anemoi_ailand.data.points.point_writer import write_points
 from anemoi_ailand.data.reader import MARKS, STEP, Reader
 from anemoi_ailand.data.stations.tower_reader import TowerReader, read_records, with_properties
@@ -39,6 +38,7 @@ from anemoi_ailand.rollout.reforecast.point_run import PointRun, SpinUp
 from anemoi_ailand.rollout.step.checkpoint import LandStep, checkpoint_checksum
 from anemoi_ailand.rollout.step.compiled_step import open_step
 from anemoi_ailand.rollout.step.pretrained import DEFAULT
+from anemoi_ailand.rollout.step.training_record import checker_of
 from anemoi_ailand.support.atomic import complete_folder
 from anemoi_ailand.support.netcdf_writer import versions, write_dataset
 from anemoi_ailand.variables import VARIABLES, Role, Time, variable
@@ -78,6 +78,7 @@ def tower(
     execution: str = "auto",
     precipitation: str = "mean",
     plausibility: str = "error",
+    trust: bool | str = False,
     progress: bool = True,
 ) -> Path:
     """Run the network with the weather of a tower's own file, and write series, figure and all rules that were used.
@@ -125,6 +126,8 @@ def tower(
         Rain within the step; see :func:`~anemoi_ailand.load`.
     plausibility : {'error', 'warn', 'off'}
         Treatment of impossible values; see :func:`~anemoi_ailand.load`.
+    trust : bool or str
+        Load a checkpoint of unknown checksum, or one of this SHA-256; see :func:`~anemoi_ailand.load`.
     progress : bool
         Show a progress bar on a terminal.
 
@@ -156,7 +159,7 @@ def tower(
             reader = with_properties(records, known, nearest.static(), nearest.seasons(), str(nearest))
         first, last = period(_dates(reader), start, lead, end)
         work = last - first + spin_up * len(_dates(reader))  # at most: the spin-up ends when the soil is in balance
-        step = open_step(checkpoint, device, execution, work, precipitation)
+        step = open_step(checkpoint, device, execution, work, precipitation, trust or None)
         _warn_of_albedo(step.inputs, reader.rules["albedo"])
         result = _run(step, reader, nearest, _dates(reader), (first, last), spin_up, progress, plausibility)
         _write(folder, place, reader, step, *result)
@@ -253,7 +256,7 @@ def _run(
 ) -> tuple[np.ndarray, dict[str, np.ndarray], np.ndarray, dict[str, str]]:
     """Return dates of the run, the initial state, the outputs (date, output), and how the state was made."""
     first, last = between
-    checker = Checker(plausibility)
+    checker = checker_of(step, plausibility)
     run = PointRun(step, reader, dates[first:].tolist() if spin_up else dates[first : last + 1].tolist(), checker)
     if nearest is not None:
         fields, words = nearest.state(run.layout.prognostic, run.dates[0])

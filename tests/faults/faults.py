@@ -243,6 +243,22 @@ FILES = (
         "SIGKILL during `anemoi-datasets create`", "error", "is not complete: `anemoi-datasets create` was interrupted"
     ),
     Fault("a full disk", "error", "No space left to write '.*scores.nc'.*1,000 bytes are free"),
+    Fault("a checkpoint that may not be read", "error", "may not be read by this user. Ask its owner"),
+    Fault(
+        "a result in a folder that may not be written", "error", "cannot be written to the folder .*Give another path"
+    ),
+    Fault("files of forcing that may not be read", "error", "1 of 3 files are not readable, first .*land_2020.nc"),
+    Fault("SIGKILL during a training", "fine"),
+    Fault("SIGKILL during re-forecasts", "fine"),
+    Fault("SIGKILL while a result of several files is written", "fine"),
+    Fault("SIGKILL during an export", "fine"),
+    Fault(
+        "a map of novelty of an unchecked run", "error", "`novelty` compares inputs, which `plausibility: off`", code=2
+    ),
+    Fault("a dataset in other units as the input of a run", "error", "'stl1' in 'd.zarr' has units 'degC'; 'K' is"),
+    Fault("data against a checkpoint without a record", "error", "has no record of its training data. Leave out"),
+    Fault("a network that loses water", "warning", "Water lost .positive. or created in a step.* is 1 kg m-2 at"),
+    Fault("a network that creates floods", "error", "Water lost .positive. or created in a step.* is -50 kg m-2 at"),
     Fault("a file system without locks", "warning", "cannot be locked .*do not write it from two programs at once"),
 )
 

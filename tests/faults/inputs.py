@@ -4,8 +4,8 @@
 """Catalogue of inputs that are wrong, and of some that look wrong and are sound: a table of cases.
 
 A case changes one thing in four days of the sample at a place with snow in winter, one in the tropics and one in a
-steppe. Its class is ``error`` (the run stops before it writes), ``warning`` (it says so at the end) or ``fine``; the
-words stand in the message. Faults of configuration and files are in other modules of this folder.
+steppe, or everywhere. Its class is ``error`` (the run stops before it writes), ``warning`` (it says so at the end) or
+``fine``; the words stand in the message. Faults of configuration and files are in other modules of this folder.
 """
 
 from collections.abc import Callable
@@ -237,10 +237,32 @@ FORCING = [
     Case("a spike of 30 K", WARNING, "less that", of_date("avg_t", 6, lambda x: x + 30.0)),
 ]  # fmt: skip
 
+#: Values within all bounds, which the record of the training data of the network tells.
+UNSEEN = [
+    Case("rain in metres over 6 h", WARNING, "unit m over 6 h would fit",
+         apply(lambda x: 21.6 * np.minimum(x, 1.0e-4), "avg_tprate", "avg_tsrwe"), "everywhere"),
+    Case("rain in m s-1", WARNING, "m of water equivalent s-1 would fit",
+         apply(lambda x: x / 1000.0, "avg_tprate", "avg_tsrwe"), "everywhere"),
+    Case("radiation in MJ m-2 over 6 h", WARNING, "unit MJ m-2 over 6 h would fit",
+         apply(lambda x: 0.0216 * x, "avg_sdswrf"), "everywhere"),
+    Case("elevation in metres instead of geopotential", WARNING, "unit m would fit",
+         apply(lambda x: x / 9.80665, "z"), "everywhere"),
+    Case("orography in km", WARNING, "unit km would fit", apply(lambda x: x / 1000.0, "sdor"),
+         "everywhere"),
+    Case("vegetation that no training has", WARNING, "no point of the training has vegetation type 20",
+         both(put(20, "tvl"), put(0.4, "cvl"), put(0.0, "cvh"))),
+    Case("wind that no training has", WARNING, "which was -16", put(30.0, "avg_u")),
+    Case("snow that no training has", WARNING, "which was 0 to",
+         both(put(2500.0, "sd", point=0), put(1.0, "snowc", point=0), put(300.0, "rsn", point=0),
+              put(0.0, "slw", point=0))),
+    Case("roughness that no training has", WARNING, "'veg_z0m_lv' (roughness", put(2.5, "veg_z0m_lv")),
+]  # fmt: skip
+
 SOUND = [
     Case("winter as it is", FINE, "", lambda data: data),
     Case("summer as it is", FINE, "", lambda data: data, "summer"),
     Case("spring as it is", FINE, "", lambda data: data, "spring"),
+    Case("all places as they are", FINE, "", lambda data: data, "everywhere"),
     Case("no snow, whatever its density", FINE, "",
          both(put(0.0, "sd", "snowc", "slw", "asn"), put(10.0, "rsn"), put(200.0, "tsn")), "summer"),
     Case("dry soil", FINE, "", put(0.0, "swvl1", "swvl2")),
@@ -254,4 +276,4 @@ SOUND = [
     Case("radiation of one hour at dusk", FINE, "", apply(lambda x: x + 15.0, "avg_sdswrf")),
 ]  # fmt: skip
 
-CASES = [*STATIC, *STATE, *FORCING, *SOUND]
+CASES = [*STATIC, *STATE, *FORCING, *UNSEEN, *SOUND]

@@ -6,12 +6,14 @@
 import logging
 
 import pytest
+import xarray as xr
 
 import anemoi_ailand as ail
 from anemoi_ailand.data.plausibility.checker import Implausible
 from anemoi_ailand.data.source import EcLandSource
 from anemoi_ailand.rollout.run.launch import Failure, launch
 from anemoi_ailand.workflows.check import check
+from tests.faults.faults import words
 from tests.faults.inputs import CASES, ERROR, FINE, WARNING
 
 #: Four days by season; with snow at the first point in winter.
@@ -36,7 +38,8 @@ def seasons():
     """Four days of the sample in each season, in memory."""
     data = ail.open_data("$AILAND_SAMPLE")
     points = data.nearest(*PLACES, within=1000.0)
-    return {name: data.to_xarray(period, points=points).load() for name, period in PERIODS.items()}
+    found = {name: data.to_xarray(period, points=points).load() for name, period in PERIODS.items()}
+    return found | {"everywhere": data.to_xarray(PERIODS["winter"]).load()}
 
 
 def outcome(land, data, caplog):
@@ -77,9 +80,9 @@ def options(path, folder, **more):
 def test_a_run_from_files_says_the_same(seasons, tmp_path, caplog):
     """Errors come before the output is opened, as a failure of the input; warnings once, at the end of the run."""
     cases = {case.name: case for case in CASES}
-    for name, words in (("soil type 9", "'slt'"), ("radiation six hours late", "peaks 6 h after the sun")):
+    for name, said in (("soil type 9", "'slt'"), ("radiation six hours late", "peaks 6 h after the sun")):
         path = written(cases[name].change(seasons["winter"].copy()), tmp_path / "wrong.nc")
-        with pytest.raises(Failure, match=words) as failure:
+        with pytest.raises(Failure, match=said) as failure:
             launch("inference/rollout-files", options(path, tmp_path))
         assert failure.value.what == "input"
         assert not (tmp_path / "forecast.nc").exists()
@@ -90,9 +93,26 @@ def test_a_run_from_files_says_the_same(seasons, tmp_path, caplog):
     assert (tmp_path / "forecast.nc").exists()
     with pytest.raises(Failure, match="'cl'"):
         launch("inference/rollout-files", options(path, tmp_path), strict=True)
-    launch(
-        "inference/rollout-files", [*options(path, tmp_path), "runner.land-forecaster.plausibility=off"], dry_run=True
-    )
+    off = "runner.land-forecaster.plausibility=off"
+    launch("inference/rollout-files", [*options(path, tmp_path), off], dry_run=True)
+
+
+def test_a_run_tells_how_new_its_inputs_are(seasons, tmp_path, caplog):
+    """Once in the log, and as a map, also of a dry run; not of a network of which nothing is known, nor unchecked."""
+    novelty = f"runner.land-forecaster.novelty={tmp_path / 'novelty.nc'}"
+    path = written(seasons["winter"], tmp_path / "sound.nc")
+    with caplog.at_level(logging.INFO, "anemoi_ailand"):
+        launch("inference/rollout-files", [*options(path, tmp_path), novelty], dry_run=True)
+    assert caplog.text.count("Training data: reference.zarr, 2018-01-01 to 2020-12-31, 324 points. At 3 points") == 1
+    with xr.open_dataset(tmp_path / "novelty.nc") as found:
+        assert found["beyond"].sizes == {"point": 3} and float(found["beyond"].max()) < 0.15
+        assert (found["training_points"] > 0).all() and 0.0 < float(found["rare"].mean()) < 0.1
+    with pytest.raises(Failure, match=words("a map of novelty of an unchecked run")):
+        launch(
+            "inference/rollout-files",
+            [*options(path, tmp_path), novelty, "runner.land-forecaster.plausibility=off"],
+            dry_run=True,
+        )
 
 
 def test_a_dry_run_reads_all_forcing(seasons, tmp_path):

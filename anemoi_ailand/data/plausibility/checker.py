@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
@@ -16,6 +16,7 @@ from typing import get_args
 import numpy as np
 
 from anemoi_ailand.constants import STEP, Plausibility
+from anemoi_ailand.data.plausibility.novelty import Novelty, unseen_rule, unseen_types
 from anemoi_ailand.data.plausibility.rules import (
     AT_START,
     CHECKED_AT_START,
@@ -28,6 +29,7 @@ from anemoi_ailand.data.plausibility.rules import (
     range_rule,
     text_of,
 )
+from anemoi_ailand.data.plausibility.scale import likely_unit
 from anemoi_ailand.data.plausibility.sunshine import (
     LargestInsolation,
     Places,
@@ -36,6 +38,7 @@ from anemoi_ailand.data.plausibility.sunshine import (
     follows_at,
     sentence_of,
 )
+from anemoi_ailand.data.plausibility.training_data import TrainingData, compared, where_it_matters
 from anemoi_ailand.support.options import suggestion
 from anemoi_ailand.variables import VARIABLES, Range, Role, Time
 
@@ -55,6 +58,9 @@ _LISTED = 8
 
 #: Distance of points beyond which they do not share their weather exactly [degrees].
 _APART = 1.0
+
+#: Beginnings of the names of rules that compare with the training data, which may explain an error after them.
+_OF_TRAINING = ("size of ", "unseen ")
 
 #: Names that forcing is checked with, which differ from place to place.
 _WEATHER = ("avg_t", "avg_q", "avg_sdlwrf")
@@ -93,6 +99,14 @@ _SHARE = Rule(
     "brightness", "Short-wave radiation (avg_sdswrf) as a share of that outside the atmosphere, mean over days,", "1",
     ("avg_sdswrf",), lambda x: x, (None, 1.5), (0.005, 1.02),
     "Radiation is a mean over 6 h in W m-2: check its unit, clock and place.",
+)  # fmt: skip
+
+
+#: Water that a step loses or creates [kg m-2]. At most 2.5e-4 in runs of the packaged networks.
+_BUDGET = Rule(
+    "water_budget", "Water lost (positive) or created in a step, rain less evaporation, runoff and storage,", "kg m-2",
+    ("evap", "sro", "ssro", "sd", "src", "swvl1", "swvl2", "swvl3", "swvl4"), lambda x: x, (-20.0, 20.0), (-0.05, 0.05),
+    "The network does not keep its water: storage may grow or dry up without end in a long run.",
 )  # fmt: skip
 
 
@@ -171,6 +185,14 @@ class Checker:
         ``error``: impossible values stop. ``warn``: they are warnings, too. ``off``: nothing is checked.
     strict : bool
         Implausible values are errors.
+    training : TrainingData, optional
+        Record of the data that the network was trained on, with which static fields, state and forcing are compared.
+
+    Attributes
+    ----------
+    novelty : Novelty, optional
+        Distance of the inputs from the training data: of the start and the first forcing, which is logged once, or of
+        all forcing if ``maps`` is set.
 
     Raises
     ------
@@ -189,7 +211,9 @@ class Checker:
     ["'slt' (soil type (1-7)) is 9 at 1 of 1 points, the first at latitude 47.000, longitude 8.000"]
     """
 
-    def __init__(self, plausibility: str | bool = "error", *, strict: bool = False) -> None:
+    def __init__(
+        self, plausibility: str | bool = "error", *, strict: bool = False, training: TrainingData | None = None
+    ) -> None:
         if plausibility is False:  # `off` without quotes in YAML
             plausibility = "off"
         if plausibility not in get_args(Plausibility):
@@ -203,6 +227,10 @@ class Checker:
         self._largest, self._clock_known = LargestInsolation(), False
         self._first = True
         self._where: Places | None = None
+        self._training, self.maps = training, False
+        self.novelty: Novelty | None = None
+        rules = {n: unseen_rule(n, training) for n in training.quantiles} if training is not None else {}
+        self._unseen = {n: rule for n, rule in rules.items() if rule is not None}
 
     @property
     def on(self) -> bool:
@@ -229,7 +257,7 @@ class Checker:
             row = VARIABLES[name]
             if row.role in (Role.STATIC, Role.CATEGORY, Role.PROGNOSTIC) or row.name in _INSTANTS:
                 moving = None if row.role in (Role.STATIC, Role.CATEGORY) else date
-                self._range(name, values, [moving], where)
+                self._range(name, values, [moving], where, masked=lambda name=name: where_it_matters(name, known))
         for rules, moving in ((STATIC, None), (STATE, date)):
             self._relations(rules, known, [moving], where)
         self._static = {n: known[n] for n in ("z",) if n in known}
@@ -238,6 +266,7 @@ class Checker:
         if known_places is None or not all(map(np.array_equal, known_places, where)):
             # a later start of the same points is not new
             self._first, self._clock_known, self._where = True, False, where
+            self._compare_start(known, date, where)
         self._stop_at_errors()
 
     def resume(self, fields: Mapping[str, np.ndarray]) -> None:
@@ -273,6 +302,9 @@ class Checker:
             fixed = {**known, **{n: np.broadcast_to(v, (len(dates), v.size)) for n, v in self._static.items()}}
             self._relations(FIRST, {n: v[:1] for n, v in fixed.items()}, dates[:1], where)
             self._same_everywhere(known, dates[0], where)
+            self._compare_first(fields, dates, where)
+        elif self.maps and self.novelty is not None:
+            self.novelty.add(fields)
         if not self._clock_known and len(dates) >= DAYS_OF_CLOCK:
             self._days(known, dates, where)
         self._before = {n: fields[n][-1] for n in ("t", "q") if n in fields}
@@ -293,6 +325,17 @@ class Checker:
         for name, values in fields.items():
             self._range(name, values, dates, where, predicted)
         self._stop_at_errors()
+
+    def water(self, residual: np.ndarray, date: datetime, where: Places) -> None:
+        """Check the water that a step loses (positive) or creates (row,) [kg m-2]; NaN where it is not known.
+
+        Raises
+        ------
+        Implausible
+            A residual that is not possible.
+        """
+        if self._apply(_BUDGET, residual, [date], where):
+            self._stop_at_errors()
 
     def beyond(self, names: Sequence[str], lowest: Sequence[float], highest: Sequence[float]) -> list[str]:
         """Return the predicted variables whose extremes are not plausible, for :meth:`outputs`, which takes longer."""
@@ -323,11 +366,57 @@ class Checker:
             LOG.warning("%s has implausible values, by %d rule%s:%s", what, len(found), "s"[: len(found) > 1], listed)
 
     def _range(
-        self, name: str, values: np.ndarray, dates: Sequence[datetime | None], where: Places, predicted: bool = False
-    ) -> None:
-        rule = _range_of(name, predicted)
-        if rule is not None:
-            self._apply(rule, values, dates, where)
+        self, name: str, values: np.ndarray, dates: Sequence[datetime | None], where: Places, predicted: bool = False,
+        masked: Callable[[], np.ndarray] | None = None,
+    ) -> None:  # fmt: skip
+        """Compare values with the range of their variable, and if they are within it, with that of the training.
+
+        For the latter, values that mean nothing at a point are ``masked``.
+        """
+        rule, unseen = _range_of(name, predicted), None if predicted else self._unseen.get(name)
+        if not values.size or (rule is None and unseen is None):
+            return
+        extremes = _extremes(values)
+        if rule is not None and self._apply(rule, values, dates, where, extremes):
+            return
+        if unseen is not None and _leaves(extremes, _widened(unseen.plausible)):
+            self._apply(unseen, values if masked is None else masked(), dates, where)
+
+    def _compare_start(self, fields: Mapping[str, np.ndarray], date: datetime, where: Places) -> None:
+        """Compare static fields and state with the training data, at points that are new."""
+        if self._training is None:
+            return
+        self.novelty = Novelty(self._training, where)
+        self.novelty.start(fields)
+        for what, kind, at in unseen_types(fields, self._training):
+            i = int(np.argmax(at))
+            rule = Rule(f"unseen {what} {kind}", "", "1", (), lambda: np.empty(0), advice=(
+                "The network has not seen such points: its results there are extrapolated."))  # fmt: skip
+            detail = f"No point of the training has {what} type {kind}"
+            place = float(where[0][i]), float(where[1][i])
+            self._merge(Finding(rule, False, int(at.sum()), at.size, float(kind), None, place, 1, detail))
+        self._compare_sizes({n: v[None] for n, v in fields.items()}, date, where)
+
+    def _compare_first(self, fields: Mapping[str, np.ndarray], dates: Sequence[datetime], where: Places) -> None:
+        """Compare the first forcing with the training data, and log how new the inputs are."""
+        if self._training is None or self.novelty is None:
+            return
+        self._compare_sizes(fields, dates[0], where)
+        self.novelty.add(fields)
+        LOG.info("%s", self.novelty)
+
+    def _compare_sizes(self, fields: Mapping[str, np.ndarray], date: datetime, where: Places) -> None:
+        """Warn of values (date, point) of another size than in the training, which another unit explains."""
+        assert self._training is not None
+        for name in compared(fields):
+            if (found := likely_unit(name, fields[name], self._training)) is not None:
+                unit, ratio = found
+                row = VARIABLES[name]
+                rule = Rule(f"size of {name}", "", row.units, (name,), lambda x: x, advice=(
+                    f"The unit {unit} would fit: give the values in {row.units}."))  # fmt: skip
+                detail = f"'{name}' ({row.long_name}) is typically {ratio:.2g} times that of the training data"
+                place, n_points = (float(where[0][0]), float(where[1][0])), where[0].size
+                self._merge(Finding(rule, False, n_points, n_points, ratio, date, place, 1, detail))
 
     def _relations(
         self,
@@ -341,28 +430,29 @@ class Checker:
             if all(n in known for n in rule.needs):
                 self._apply(rule, rule.value(*(known[n] for n in rule.needs)), dates, where)
 
-    def _apply(self, rule: Rule, values: np.ndarray, dates: Sequence[datetime | None], where: Places) -> None:
-        """Compare values (date, point), or (point,) at one date, with both ranges of a rule."""
+    def _apply(
+        self, rule: Rule, values: np.ndarray, dates: Sequence[datetime | None], where: Places,
+        extremes: tuple[float, float] | None = None,
+    ) -> bool:  # fmt: skip
+        """Compare values (date, point), or (point,) at one date, with both ranges of a rule; return whether any leave.
+
+        ``extremes`` are those of the values, if they are known.
+        """
         if values.size == 0:
-            return
-        low, high = float(values.min()), float(values.max())
-        if low != low:  # NaN where the model reads nothing
-            if not np.isfinite(values).any():
-                return
-            low, high = float(np.nanmin(values)), float(np.nanmax(values))
+            return False
+        extremes = _extremes(values) if extremes is None else extremes
         for error, limits in ((True, _widened(rule.possible)), (False, _widened(rule.plausible))):
             whole = error and rule.whole
-            if low >= limits[0] and high <= limits[1] and not (whole and (values != np.rint(values)).any()):
+            if not _leaves(extremes, limits) and not (whole and (values != np.rint(values)).any()):
                 continue
             bad = (values < limits[0]) | (values > limits[1])
             if whole:
                 bad |= values != np.rint(values)
             bad &= np.isfinite(values)
-            if not bad.any():
-                continue
-            self._add(rule, error, values, bad, dates, where, limits)
-            if error:
-                return
+            if bad.any():
+                self._add(rule, error, values, bad, dates, where, limits)
+                return True
+        return False
 
     def _add(
         self, rule: Rule, error: bool, values: np.ndarray, bad: np.ndarray, dates: Sequence[datetime | None],
@@ -445,7 +535,7 @@ class Checker:
         place = float(where[0][i]), float(where[1][i])
         self._merge(Finding(rule, error, int(bad.sum()), bad.size, float(most), dates[0], place, 1, detail))
 
-    def _stop_at_errors(self, beginning: str = "") -> None:
+    def _stop_at_errors(self) -> None:
         if self.plausibility == "warn":
             return
         stopping = [f for f in self.findings if f.error or self.strict]
@@ -455,9 +545,9 @@ class Checker:
         more = f" And {len(stopping) - _LISTED} more." if len(stopping) > _LISTED else ""
         head = "" if len(stopping) == 1 else f"{len(stopping)} rules are broken. "
         self._found = {key: f for key, f in self._found.items() if f not in stopping}
-        raise Implausible(
-            f"{beginning}{head}{listed}{more} If the values are meant, set `plausibility: warn`.", stopping
-        )
+        causes = [f for f in self.findings if f.rule.name.startswith(_OF_TRAINING)][:_LISTED]
+        before = f" Implausible before it: {' '.join(map(str, causes))}" if causes else ""
+        raise Implausible(f"{head}{listed}{more}{before} If the values are meant, set `plausibility: warn`.", stopping)
 
 
 def _other_place(
@@ -495,6 +585,21 @@ def _widened(limits: Range) -> tuple[float, float]:
     span = high - low if low is not None and high is not None else max(abs(low or 0.0), abs(high or 0.0))
     room = max(_ROUNDING * span, 0.0 if span else _ZERO)
     return -np.inf if low is None else low - room, np.inf if high is None else high + room
+
+
+def _extremes(values: np.ndarray) -> tuple[float, float]:
+    """Return the lowest and highest value; of none that is finite, an empty range."""
+    low, high = float(values.min()), float(values.max())
+    if low != low:  # NaN where the model reads nothing
+        if not np.isfinite(values).any():
+            return np.inf, -np.inf
+        low, high = float(np.nanmin(values)), float(np.nanmax(values))
+    return low, high
+
+
+def _leaves(extremes: tuple[float, float], limits: tuple[float, float]) -> bool:
+    """Return whether values with such extremes leave a range."""
+    return extremes[0] < limits[0] or extremes[1] > limits[1]
 
 
 def _distance(value: float, rule: Rule, error: bool) -> float:

@@ -25,6 +25,7 @@ from anemoi_ailand.rollout.step.advance import StepLayout
 from anemoi_ailand.rollout.step.checkpoint import LandStep, checkpoint_checksum, load_step
 from anemoi_ailand.rollout.step.compiled_step import choose_execution
 from anemoi_ailand.rollout.step.row_blocks import BlockStep, steps_at_once
+from anemoi_ailand.rollout.step.training_record import checker_of
 from anemoi_ailand.support.checksum import ROLL_OUT, loaded_sha256
 
 LOG = logging.getLogger(__name__)
@@ -84,9 +85,10 @@ def setting(
     start: str | None = None,
     end: str | None = None,
     device: str = "cpu",
+    trust: bool | str | None = None,
 ) -> Setting:
     """Open model and dataset, and select the years to repeat; the step is plain."""
-    step = load_step(checkpoint, device)
+    step = load_step(checkpoint, device, trust)
     stored = StoredFields(of_checkpoint(dataset, step.path), step.inputs)
     marks = {name: values for name in MARKS if (values := stored.constant(name)) is not None}
     places = {"latitude": stored.latitudes, "longitude": stored.longitudes, **marks}
@@ -103,7 +105,7 @@ def run_years(run: Setting, path: Path, years: int, *, progress: bool = True, pl
     if years < 1:
         raise ValueError(f"years is {years}. Give 1 or more.")
     fields, statistics = run.stored.at_points(np.arange(len(run.stored.latitudes))), run.statistics()
-    checker = Checker(plausibility)
+    checker = checker_of(run.step, plausibility)
     with YearsFile(path, run.step.prognostic, run.places, run.identity) as file:
         done = file.years
         if done == 0:

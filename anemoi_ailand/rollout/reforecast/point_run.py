@@ -24,7 +24,7 @@ from anemoi_ailand.rollout.forcing.forcing_filter import check_finite, check_hou
 from anemoi_ailand.rollout.run.progress import Progress
 from anemoi_ailand.rollout.step.advance import StepLayout
 from anemoi_ailand.rollout.step.checkpoint import LandStep
-from anemoi_ailand.rollout.step.output_check import check_outputs
+from anemoi_ailand.rollout.step.output_check import WaterBudget, check_outputs
 from anemoi_ailand.rollout.step.row_blocks import BlockStep, steps_at_once
 from anemoi_ailand.support.units import DAY, HOUR
 
@@ -102,13 +102,15 @@ class PointRun:
         """Return the outputs (date, point, output) at the dates after the first, for ``n_steps`` steps or all."""
         n_steps = len(self._starts) if n_steps is None else n_steps
         out = torch.empty((n_steps, len(state), len(self.step.outputs)), device=self.step.device)
-        now = self.layout.with_state(self._starts[0], state)
+        now, water = self.layout.with_state(self._starts[0], state), WaterBudget(self.layout)
         with Progress(n_steps, progress, "Rollout") as bar:
             for begin, end in _pieces(n_steps, len(now), self.step.device):
+                before = water.begin(self.checker, now)
                 out[begin:end] = self._blocks.steps(self.layout, now, self._ends[begin:end])
                 dates = self.dates[begin + 1 : end + 1]
                 if torch.isfinite(out[begin:end]).all():  # else an error below
                     check_outputs(self.checker, out[begin:end], self.step.outputs, dates, self._places)
+                    water.check(self.checker, before, self._ends[begin:end], out[begin:end], dates, self._places)
                 bar.steps(end - begin)
         values = out.cpu().numpy()
         for date, one in zip(self.dates[1:], values, strict=False):

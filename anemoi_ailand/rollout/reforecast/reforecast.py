@@ -24,6 +24,7 @@ from anemoi_ailand.rollout.run.progress import Progress
 from anemoi_ailand.rollout.step.checkpoint import LandStep, checkpoint_checksum, load_step, with_precipitation
 from anemoi_ailand.rollout.step.compiled_step import choose_execution
 from anemoi_ailand.rollout.step.row_blocks import BlockStep
+from anemoi_ailand.rollout.step.training_record import checker_of
 from anemoi_ailand.support.checksum import ROLL_OUT, loaded_sha256
 from anemoi_ailand.support.lock import exclusive
 from anemoi_ailand.support.shards import WHOLE, Shard, shard_of
@@ -96,6 +97,7 @@ def reforecast(
     precipitation: str = "mean",
     plausibility: str = "error",
     strict: bool = False,
+    trust: bool | str = False,
     progress: bool = True,
     overwrite: bool = False,
     shards: int | str | None = None,
@@ -136,6 +138,8 @@ def reforecast(
         Treatment of impossible values; see :func:`~anemoi_ailand.load`.
     strict : bool
         Implausible values are errors.
+    trust : bool or str
+        Load a checkpoint of unknown checksum, or one of this SHA-256; see :func:`~anemoi_ailand.load`.
     progress : bool
         Show a bar on a terminal.
     overwrite : bool
@@ -172,13 +176,13 @@ def reforecast(
     dates, hours = _starts(starts), _leads(leads)
     if batch_rows is not None and batch_rows < 1:
         raise ValueError(f"batch_rows is {batch_rows}. Give 1 or more.")
-    step = with_precipitation(load_step(checkpoint, device), precipitation)
+    step = with_precipitation(load_step(checkpoint, device, trust or None), precipitation)
     names = _chosen(step.outputs, variables, step.path)
     stored = StoredFields(of_checkpoint(dataset, step.path), _read(step))
     first, where = _positions(stored, dates, hours), checked_points(points, len(stored.latitudes), stored.path)
     each = len(dates) * int(hours[-1] // STEP_HOURS)  # steps of a point
     step = choose_execution(step, execution, each * len(where))  # of all shards, so that all choose alike
-    checker = Checker(plausibility, strict=strict)
+    checker = checker_of(step, plausibility, strict=strict)
     run = Run(step, stored, first, where, hours // STEP_HOURS, names, batch_rows, checker, own)
     attributes = {"label": label, "checkpoint": str(step.path), "checkpoint_sha256": checkpoint_checksum(step.path)}
     attributes |= {"execution": step.execution, "precipitation": step.precipitation}
@@ -224,7 +228,7 @@ def forecast(
     ``points`` and ``start`` are indices in the dataset. Returns the outputs by name, each of shape (step, point).
     """
     stored = StoredFields(of_checkpoint(dataset, step.path), _read(step))
-    checker = Checker(plausibility)
+    checker = checker_of(step, plausibility)
     run = Run(step, stored, np.array([start]), points, np.arange(1, n_steps + 1), step.outputs, checker=checker)
     out = np.empty((n_steps, len(step.outputs), len(points)), dtype=np.float32)
     with Progress(n_steps * len(points), progress, "Rollout") as bar:

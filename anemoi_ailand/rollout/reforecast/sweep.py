@@ -18,7 +18,7 @@ from anemoi_ailand.rollout.forcing.dataset_fields import FieldsAtPoints
 from anemoi_ailand.rollout.forcing.forcing_filter import check_hourly_rain
 from anemoi_ailand.rollout.step.advance import StepLayout
 from anemoi_ailand.rollout.step.checkpoint import LandStep
-from anemoi_ailand.rollout.step.output_check import check_outputs
+from anemoi_ailand.rollout.step.output_check import WaterBudget, check_outputs
 from anemoi_ailand.rollout.step.row_blocks import BlockStep, steps_at_once
 
 
@@ -47,7 +47,7 @@ def sweep(
     """
     step = blocks.step
     layout = StepLayout(step.inputs, step.outputs, device=step.device)
-    where, checker = fields.places, checker or Checker("off")
+    where, checker, water = fields.places, checker or Checker("off"), WaterBudget(layout)
     rain = Ensemble(SINGLE, *where, step.precipitation)
     first = last = 0  # the roll-outs first:last are active
     while first < len(starts):
@@ -67,8 +67,12 @@ def sweep(
         until = min(until, date + steps_at_once(active * len(now), step.device))
         now, forcing = read_forcing(fields, layout, range(date, until), now, rain, checker)
         start = slots.flatten(0, 1)
-        out = blocks.steps(layout, start, on_device(forcing, step).repeat(1, 1, active).mT)
-        check_outputs(checker, out, step.outputs, [fields.date(d + 1) for d in range(date, until)], where)
+        ends = on_device(forcing, step).repeat(1, 1, active).mT
+        before = water.begin(checker, start)
+        out = blocks.steps(layout, start, ends)
+        dates = [fields.date(d + 1) for d in range(date, until)]
+        check_outputs(checker, out, step.outputs, dates, where)
+        water.check(checker, before, ends, out, dates, where)
         for forecast in out.unflatten(1, (active, -1)):
             date += 1
             _check_forecast(forecast, step, fields, starts[first:last], date)

@@ -18,7 +18,7 @@ from anemoi_ailand.data.plausibility.checker import Checker
 from anemoi_ailand.rollout.ensembles.ensemble import Ensemble
 from anemoi_ailand.rollout.forcing.forcing_filter import ForcingFilter, check_finite, check_hourly_rain, check_units_fit
 from anemoi_ailand.rollout.step.advance import StepLayout
-from anemoi_ailand.rollout.step.output_check import check_outputs
+from anemoi_ailand.rollout.step.output_check import WaterBudget, check_outputs
 from anemoi_ailand.rollout.step.row_blocks import BlockStep
 
 
@@ -75,6 +75,7 @@ class Rollout:
         self.forcing, self.date, self.number = self.layout.forcing, date, 0
         self._filter = ForcingFilter(policy)
         self.checker, self.begun = checker or Checker("off"), False
+        self._water = WaterBudget(self.layout)
         self.device = step.device
         self._start = self._first(start)
 
@@ -117,11 +118,14 @@ class Rollout:
         values = self.checked(values, dates)
         self.begun = True
         rows = torch.from_numpy(np.asarray(self.ensemble.forcings(values, self._given, dates), dtype=np.float32))
-        out = self.computed(rows.movedim(0, -1))
+        ends = rows.movedim(0, -1)
+        water = self._water.begin(self.checker, self._start)
+        out = self.computed(ends)
         if not math.isfinite(out.sum()):  # ten times faster than a test of every value
             for date, one in zip(dates, out.numpy(), strict=True):
                 check_finite(one.T, self.outputs, self.outputs, date, self.ensemble.places(), False)
         check_outputs(self.checker, out, self.outputs, dates, self.where)
+        self._water.check(self.checker, water, ends.to(self.device), out, dates, self.where)
         self.date, self.number = dates[-1], self.number + len(dates)
         return out
 

@@ -66,6 +66,9 @@ class RunOptions(Strict):
         :class:`~anemoi_ailand.data.plausibility.checker.Checker`.
     strict : bool
         Implausible values are errors, too.
+    novelty : path, optional
+        NetCDF file of the distance of the inputs from the training data at each point, written at the end, see
+        :class:`~anemoi_ailand.data.plausibility.novelty.Novelty`.
     final_state : path, optional
         File of the last state, for the input ``land-state`` of a later run; with ``{member}`` for an ensemble.
     execution : {'auto', 'plain', 'compiled'}
@@ -90,6 +93,7 @@ class RunOptions(Strict):
     bad_forcing: Literal["error", "hold", "clip"] = "error"
     plausibility: PlausibilityOption = "error"
     strict: bool = False
+    novelty: HomePath | None = None
     final_state: HomePath | None = None
     execution: Execution = "auto"
     precipitation: Precipitation = "mean"
@@ -111,6 +115,8 @@ class RunOptions(Strict):
             raise ValueError("`final_state` is one file, and `shards` write at the same time; make one longer run")
         if self.strict and self.plausibility != "error":
             raise ValueError("`strict` makes warnings errors, which needs `plausibility: error`")
+        if self.novelty is not None and self.plausibility == "off":
+            raise ValueError("`novelty` compares inputs, which `plausibility: off` leaves out")
         return self
 
 

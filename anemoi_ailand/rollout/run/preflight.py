@@ -16,12 +16,21 @@ import numpy as np
 
 from anemoi_ailand.constants import STEP, STEP_HOURS
 from anemoi_ailand.data.plausibility.checker import further_static
-from anemoi_ailand.hosts.anemoi_inference import forecast_axes, inner_outputs, static_fields, stored_dates
+from anemoi_ailand.hosts.anemoi_inference import (
+    dataset_paths,
+    forecast_axes,
+    inner_outputs,
+    stated_units,
+    static_fields,
+    stored_dates,
+)
 from anemoi_ailand.rollout.forcing.file_input import EcLandInput
 from anemoi_ailand.rollout.outputs.land_output import LandOutput
 from anemoi_ailand.rollout.run.loop import Rollout
 from anemoi_ailand.support.disk_errors import free_bytes
 from anemoi_ailand.support.netcdf_lock import NETCDF_LOCK
+from anemoi_ailand.support.units import check_units
+from anemoi_ailand.variables import variable
 
 #: Outputs of anemoi-inference without a file, which need no resuming.
 _WITHOUT_FILE = ("NoneOutput", "PrinterOutput")
@@ -71,6 +80,18 @@ def check_coverage(dates: np.ndarray | None, start: datetime, lead: timedelta) -
             f"{needed.size} stamps are missing); the input has {dates.min()} to {dates.max()}, {dates.size} stamps. "
             "The forcing of a step is stored at its end. Shorten `lead_time`, or give longer forcing."
         )
+
+
+def check_stated_units(source: Any, handler: Any) -> None:
+    """Refuse an input whose dataset states other units than the table for the variables that a network reads.
+
+    ``handler`` is the tensor handler of the input's dataset.
+    """
+    for name, units in stated_units(source).items():
+        if name not in handler.metadata.variable_to_input_tensor_index:
+            continue
+        if not (variable(name).computed or variable(name).whole):
+            check_units(units, variable(name).units, name, ", ".join(dataset_paths(source)))
 
 
 def extra_fields(inputs: Sequence[Any], known: Collection[str], date: datetime, n_points: int) -> dict[str, np.ndarray]:

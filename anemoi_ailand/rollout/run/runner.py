@@ -22,7 +22,6 @@ from anemoi.utils.dates import as_timedelta
 
 from anemoi_ailand.constants import STEP, STEP_HOURS
 from anemoi_ailand.data.anemoi_dataset import check_finished
-from anemoi_ailand.data.plausibility.checker import Checker
 from anemoi_ailand.hosts.anemoi_inference import (
     RunnerHooks,
     dataset_paths,
@@ -47,6 +46,7 @@ from anemoi_ailand.rollout.run.preflight import (
     check_coverage,
     check_outputs,
     check_room,
+    check_stated_units,
     cost,
     extra_fields,
     leaves,
@@ -61,6 +61,7 @@ from anemoi_ailand.rollout.step.land_state import LandState
 from anemoi_ailand.rollout.step.pretrained import checkpoint_path
 from anemoi_ailand.rollout.step.row_blocks import BlockStep, steps_at_once
 from anemoi_ailand.rollout.step.state_file import warn_of_other_execution
+from anemoi_ailand.rollout.step.training_record import checker_of
 from anemoi_ailand.rollout.step.trust import check_trusted, check_whole
 from anemoi_ailand.rollout.step.weights_file import is_weights
 from anemoi_ailand.support.lock import exclusive
@@ -186,6 +187,8 @@ class LandForecasterRunner(RunnerHooks, Runner):
         for name, forcing in self.dynamic_forcings_inputs.items():
             for path in (*dataset_paths(forcing), *dataset_paths(self.prognostics_inputs[name])):
                 check_finished(path)
+            for source in (self.prognostics_inputs[name], self.constant_forcings_inputs.get(name), forcing):
+                check_stated_units(source, self.tensor_handlers[name])
             date = self.reference_date or self.prognostics_inputs[name].default_initial_date()
             check_coverage(available_dates(forcing), date, lead)
         _refuse_unsupported(self.config)
@@ -320,6 +323,7 @@ class LandForecasterRunner(RunnerHooks, Runner):
                 done += values.shape[1]
                 bar.steps(values.shape[1])
         roll.finish()
+        self._write_novelty(roll)
 
     def _at_once(self, roll: Rollout, steps: int) -> int:
         """Return the number of steps until something must happen between them, or until memory or time are enough."""
@@ -386,16 +390,22 @@ class LandForecasterRunner(RunnerHooks, Runner):
         where = (state["latitudes"], state["longitudes"])
         networks = [BlockStep(step, options.threads, options.block_rows) for step in self._networks(where[0].size)]
         ensemble, self._ensemble = self._members(where), None  # it changes with every step, so it serves one run
-        checker = Checker(options.plausibility, strict=options.strict)
+        checker = checker_of(networks[0].step, options.plausibility, strict=options.strict)
         roll = Rollout(
             networks, ensemble, start, self._forcing_names(), state["date"], where, options.bad_forcing, checker
         )
         self._roll = roll
         if checker.on:
+            checker.maps = options.novelty is not None
             known = dict(zip(roll.inputs, start, strict=False))
             inputs = [*self.prognostics_inputs.values(), *self.constant_forcings_inputs.values()]
             further = extra_fields(inputs, known, state["date"], where[0].size)
             checker.start({**known, **further}, state["date"], where)
+        if options.novelty is not None and checker.novelty is None:
+            raise ValueError(
+                f"The run has `novelty`, but nothing is known of the training data of {self._path}. Leave it out, or "
+                "take a network that was trained with this version."
+            )
         if self._resumed is not None:
             n_rows = self._resumed.arrays["state"].shape[0]
             if n_rows != roll.n_rows:
@@ -490,6 +500,7 @@ class LandForecasterRunner(RunnerHooks, Runner):
 
     def _end(self, roll: Rollout, where: tuple[np.ndarray, np.ndarray]) -> None:
         roll.finish()
+        self._write_novelty(roll)
         if self.options.final_state is None:
             return
         for i, member in enumerate(roll.ensemble.members):
@@ -499,6 +510,10 @@ class LandForecasterRunner(RunnerHooks, Runner):
             )
             path = state.save(str(self.options.final_state).format(member=member), checkpoint_checksum(self._path))
             LOG.info("State of %s written to %s", roll.date, path)
+
+    def _write_novelty(self, roll: Rollout) -> None:
+        if self.options.novelty is not None and roll.checker.novelty is not None:
+            LOG.info("Novelty of the inputs written to %s", roll.checker.novelty.write(self.options.novelty))
 
     def aligned_states(self, states: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         """Return the states of the inputs on the points of the first, from which they may differ by rounding."""

@@ -271,10 +271,16 @@ def check_task(task: str | None, checkpoint: Any) -> None:
 
 
 def existing_checkpoint(path: Path) -> Path:
-    """Return ``path`` if the file exists, else list the checkpoints of its folder and the pretrained networks."""
+    """Return ``path`` if the file may be read; an error lists the checkpoints of its folder and the packaged ones."""
     if not path.is_file():
         advice = f"Correct the path, or give the name of a pretrained network: {pretrained_names()}."
         raise not_found(path, "checkpoint", "*.ckpt", advice)
+    try:
+        path.open("rb").close()
+    except PermissionError as error:
+        raise PermissionError(
+            f"The checkpoint '{path}' may not be read by this user. Ask its owner, or correct its permissions."
+        ) from error
     return path
 
 

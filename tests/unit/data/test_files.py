@@ -15,6 +15,7 @@ import pytest
 from anemoi_ailand.data.files.netcdf import filled, open_file, read_records, times, utc_reference
 from anemoi_ailand.data.files.paths import resolve
 from anemoi_ailand.data.open_reader import detect, open_reader
+from tests.faults.faults import words
 from tests.support.files import FIRST, native_copy, ramp, spoil, stamps, write_land
 
 
@@ -68,7 +69,7 @@ def test_entries_that_cannot_be_read(years, monkeypatch):
         with pytest.raises(ValueError, match=message):
             resolve(entry)
     monkeypatch.setattr("os.access", lambda path, mode: path.name != "land_2020.nc")
-    with pytest.raises(PermissionError, match=r"1 of 3 files are not readable, first '.*land_2020.nc'"):
+    with pytest.raises(PermissionError, match=words("files of forcing that may not be read")):
         resolve(str(years))
 
 

@@ -23,12 +23,14 @@ from anemoi_ailand.rollout.run.preflight import (
     check_coverage,
     check_outputs,
     check_room,
+    check_stated_units,
     cost,
     leaves,
     seconds_per_step,
 )
 from anemoi_ailand.rollout.run.restart import Stopped
 from anemoi_ailand.rollout.step import compiled_step
+from tests.faults.faults import words
 from tests.support import loop as case
 from tests.support.outputs import N_POINTS, NAMES, made
 
@@ -227,8 +229,8 @@ def test_cost_of_a_run(members):
     assert text.startswith("2022-01-01 00:00 to 2023-01-01 00:00: 1460 steps x 20 points")
     assert (" x 3 members" in text) == (members == 3)
     memory = 4e-9 * members * case.N * (2 * len(roll.inputs) + len(roll.outputs))
-    for words in ("about 0:01:13", "(50 ms a step, plain)", "9 GB of disk (70 GB free)", f"{memory:.3g} GB of memory"):
-        assert words in text
+    for part in ("about 0:01:13", "(50 ms a step, plain)", "9 GB of disk (70 GB free)", f"{memory:.3g} GB of memory"):
+        assert part in text
     assert (case.run(roll, 1)[0] == case.run(other, 1)[0]).all()
 
 
@@ -315,3 +317,19 @@ def test_other_points_are_refused(other, message):
     """Another number, place or order of points is an error that names both inputs."""
     with pytest.raises(ValueError, match=message):
         on_same_points([LAND, other])
+
+
+def test_a_dataset_in_other_units_is_refused():
+    """For what the network reads; types and other variables may have any unit, and one that is not stated passes."""
+    units = {"stl1": "K", "avg_t": None, "slt": "~", "2t": "degC", "insolation": "degree"}
+    data = SimpleNamespace(
+        name_to_index=dict.fromkeys(units, 0), variables_metadata={n: {"units": u} for n, u in units.items()}
+    )
+    source = SimpleNamespace(ds=data, open_dataset_args=(), open_dataset_kwargs={"dataset": "d.zarr"})
+    read = dict.fromkeys(["stl1", "avg_t", "slt", "insolation"], 0)
+    handler = SimpleNamespace(metadata=SimpleNamespace(variable_to_input_tensor_index=read))
+    check_stated_units(source, handler)
+    check_stated_units(SimpleNamespace(), handler)
+    data.variables_metadata["stl1"]["units"] = "degC"
+    with pytest.raises(ValueError, match=words("a dataset in other units as the input of a run")):
+        check_stated_units(source, handler)

@@ -47,6 +47,7 @@ def runner(config=None, options=None, **attributes):
     given = {
         "config": Config(**(config or {})), "options": run_options(options or {}), "reference_date": DATE,
         "tensor_handlers": {"data": None}, "outputs": {"data": PrinterOutput()}, "dynamic_forcings_inputs": {},
+        "constant_forcings_inputs": {},
         "_restarts": None, "_resumed": None, "_writers": [],
     }  # fmt: skip
     for name, value in {**given, **attributes}.items():

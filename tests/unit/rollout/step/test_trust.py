@@ -3,6 +3,7 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """Checkpoints before they are unpickled: damaged, of unknown checksum, trusted; and weights without a pickle."""
 
+import inspect
 import json
 import os
 import pickle
@@ -17,11 +18,14 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
+import anemoi_ailand as ail
 from anemoi_ailand import load
+from anemoi_ailand.evaluation.settings import settings_of
 from anemoi_ailand.export.weights_export import export_weights
 from anemoi_ailand.rollout.step import weights_file
 from anemoi_ailand.rollout.step.checkpoint import load_step, training_origin
 from anemoi_ailand.rollout.step.pretrained import pretrained_checkpoint
+from anemoi_ailand.rollout.step.training_record import stored_record
 from anemoi_ailand.rollout.step.trust import check_whole, trusting
 from anemoi_ailand.rollout.step.weights_file import write_weights
 from anemoi_ailand.support.checksum import file_sha256, record_of, record_sha256
@@ -198,3 +202,21 @@ def test_exports_are_not_overwritten(weights):
     export_weights("ailand-small", weights, overwrite=True)
     with pytest.raises(ValueError, match=r"Give a name that ends with '.safetensors'"):
         export_weights("ailand-small", weights.with_suffix(".bin"))
+
+
+def test_trust_is_an_argument_from_python(mine, tmp_path):
+    """Of re-forecasts, sites, towers and centuries as of `load`; an evaluation has it among its options."""
+    settings = {"dataset": "d.zarr", "checkpoints": {"mine": str(mine)}, "protocol_a": {"year": 2022}}
+    assert settings_of(settings, {"trust": True}).trust and not settings_of(settings, {}).trust
+    for function in (ail.reforecast, ail.site, ail.tower, ail.stability):
+        assert inspect.signature(function).parameters["trust"].default is False, function.__name__
+    for trust, error in ((False, ValueError), (True, FileNotFoundError)):  # then the dataset is missed
+        with pytest.raises(error):
+            ail.reforecast(mine, tmp_path / "no.zarr", tmp_path / "f.nc", starts=["2020-01-01"], leads=[6], trust=trust)
+        with pytest.raises(error):
+            ail.stability(mine, tmp_path / "no.zarr", tmp_path / "century", trust=trust)
+
+
+def test_weights_keep_the_record_of_the_training_data(weights):
+    """As the network of the package, which has it in a file next to it."""
+    assert stored_record(weights) == stored_record(pretrained_checkpoint("ailand-small")) is not None

@@ -1,0 +1,117 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""SIGKILL while something is published: nothing half-written has a final name, and the next start tidies."""
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import anemoi_ailand as ail
+from anemoi_ailand.export.weights_export import export_weights
+from anemoi_ailand.support.atomic import complete_folder
+from anemoi_ailand.support.checksum import recorded_sha256
+from tests.integration.conftest import TINY
+from tests.support.training import train
+
+#: Program that kills itself before a function of `atomic` publishes for the nth time.
+PROGRAM = """
+import os, signal, sys
+from pathlib import Path
+from anemoi_ailand.support import atomic
+left = [{n}]
+def deadly(publish):
+    def replacement(partial, path):
+        left[0] -= 1
+        if left[0] == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        publish(partial, path)
+    return replacement
+atomic.publish, atomic.publish_folder = deadly(atomic.publish), deadly(atomic.publish_folder)
+{work}
+"""
+
+
+def killed(work, n, folder):
+    """Run Python until it kills itself before the nth publication."""
+    command = [sys.executable, "-c", PROGRAM.format(n=n, work=work)]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=900, check=False)
+    assert done.returncode == -signal.SIGKILL, done.stderr[-2000:]
+
+
+def names(folder):
+    """Names in a folder, without locks, which their file system gives up with the process."""
+    return sorted(p.name for p in folder.iterdir() if not p.name.endswith(".lock"))
+
+
+def test_results_of_several_files(tmp_path):
+    """An earlier result stays until the new one is complete; the next start removes the remains."""
+    work = """
+with atomic.complete_folder("result", "proof") as folder:
+    (folder / "proof").write_text("{text}")
+"""
+    killed(work.replace("{text}", "first"), 1, tmp_path)
+    assert not (tmp_path / "result").exists()
+    with complete_folder(tmp_path / "result", "proof") as folder:
+        (folder / "proof").write_text("second")
+    killed(work.replace("{text}", "third"), 1, tmp_path)
+    assert (tmp_path / "result" / "proof").read_text() == "second"
+    with complete_folder(tmp_path / "result", "proof") as folder:
+        (folder / "proof").write_text("fourth")
+    assert names(tmp_path) == ["result"] and (tmp_path / "result" / "proof").read_text() == "fourth"
+
+
+@pytest.mark.slow
+def test_an_export(tmp_path):
+    """Weights have their name when they are whole."""
+    work = """
+from anemoi_ailand.export.weights_export import export_weights
+export_weights("ailand-small", "s.safetensors")
+"""
+    killed(work, 1, tmp_path)
+    assert not (tmp_path / "s.safetensors").exists()
+    path = export_weights("ailand-small", tmp_path / "s.safetensors")
+    assert names(tmp_path) == ["s.safetensors"]
+    assert ail.load(path).outputs == ail.load("ailand-small").outputs
+
+
+@pytest.mark.slow
+def test_re_forecasts(tmp_path, dataset):
+    """An earlier file stays; the next start replaces it."""
+    what = {"starts": ["2020-04-01"], "leads": [6], "points": [0, 1]}
+    work = f'import anemoi_ailand as ail\nail.reforecast("ailand-small", "{dataset}", "f.nc", overwrite=True, **{what})'
+    killed(work, 1, tmp_path)
+    assert not (tmp_path / "f.nc").exists()
+    path = ail.reforecast("ailand-small", dataset, tmp_path / "f.nc", **what)
+    before = path.read_bytes()
+    killed(work, 1, tmp_path)
+    assert path.read_bytes() == before
+    ail.reforecast("ailand-small", dataset, path, overwrite=True, **what)
+    assert names(tmp_path) == ["f.nc"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_a_training(tmp_path, dataset, n):
+    """Before the checkpoint, its record, or the one to resume from has its name: what has a record is whole."""
+    short = [*TINY, "training.max_epochs=1", "training.max_steps=2"]
+    work = f"""
+sys.path.insert(0, {str(Path(__file__).parents[2])!r})
+from tests.support.training import train
+train("ailand-sample", {str(dataset)!r}, Path("out"), *{short})
+"""
+    killed(work, n, tmp_path)
+    found = list((tmp_path / "out" / "best").glob("inference-best.ckpt"))
+    assert len(found) == (n > 1)
+    if n == 2:
+        with pytest.raises(ValueError, match="no checksum of it is known"):
+            ail.load(found[0])
+    if n == 3:
+        assert recorded_sha256(found[0]) is not None
+        ail.load(found[0])
+    best = train("ailand-sample", dataset, tmp_path / "out", *short)
+    ail.load(best / "inference-best.ckpt")
+    assert not [name for name in names(best) if "partial" in name]
