@@ -19,7 +19,10 @@ from anemoi_ailand.variables import Time, variable
 WINDOWS = {Time.INTERVAL_MEAN: STEP_HOURS, Time.LATE_MEAN: STEP_HOURS // 2}
 
 _OPTIONS = ("field", "units", "accumulated", "hours", "instants", "held", "dataset")
-_FEEDBACK = ("variable", "units")
+_FEEDBACK = ("variable", "units", "between", "land_only")
+
+#: Feedback field in steps of the atmosphere between those of the land: its own value, or the last one of the land.
+_OWN, _HELD = "own", "held"
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,11 @@ class ForcingField:
     instants: bool = False
 
     @property
+    def amount(self) -> bool:
+        """Whether it is a flux or an amount, which the exchange conserves."""
+        return variable(self.name).units in AMOUNTS
+
+    @property
     def window(self) -> int:
         """Hours before the stamp over which the forcing is a mean; 0 for an instant."""
         return WINDOWS.get(variable(self.name).time, 0)
@@ -48,11 +56,17 @@ class ForcingField:
 
 @dataclass(frozen=True)
 class Feedback:
-    """One field of the atmosphere that the land overwrites by ``factor`` times its variable."""
+    """One field of the atmosphere that the land overwrites by ``factor`` times its variable.
+
+    ``held``: also in the steps of the atmosphere between those of the land, by its last value. ``land_only``: the field
+    describes the land alone, and is replaced as a whole in points that the land shares with the sea.
+    """
 
     field: str
     name: str
     factor: float
+    held: bool = False
+    land_only: bool = False
 
 
 @dataclass(frozen=True)
@@ -113,7 +127,10 @@ def read_forcing(
 def read_feedback(
     config: Mapping[str, Any], made: Sequence[str], units: Mapping[str, str | None]
 ) -> tuple[Feedback, ...]:
-    """Read the fields that the land overwrites: variable by field, or a mapping of ``variable`` and ``units``."""
+    """Read the fields that the land overwrites: variable by field, or a mapping.
+
+    Its keys are ``variable``, ``units``, ``between`` (``own`` or ``held``) and ``land_only``.
+    """
     fed = []
     for field, given in config.items():
         options = {"variable": given} if isinstance(given, str) else dict(given)
@@ -124,7 +141,12 @@ def read_feedback(
                 f"`feedback.{field}` is '{name}', which is not an output of the land model; it predicts {list(made)}."
             )
         stated = _units_of(field, options.get("units"), units, f"`feedback.{field}`")
-        fed.append(Feedback(field, name, factor_between(variable(name).units, stated, f"'{name}' of the land")))
+        if (between := options.get("between", _OWN)) not in (_OWN, _HELD):
+            raise ValueError(f"`feedback.{field}.between` is {between!r}. Give {_OWN} or {_HELD}.")
+        if not isinstance(alone := options.get("land_only", False), bool):
+            raise ValueError(f"`feedback.{field}.land_only` is {alone!r}. Give true or false.")
+        by = factor_between(variable(name).units, stated, f"'{name}' of the land")
+        fed.append(Feedback(field, name, by, between == _HELD, alone))
     return tuple(fed)
 
 
