@@ -23,6 +23,7 @@ from anemoi_ailand.constants import GRAVITY, STEP, STEP_HOURS
 from anemoi_ailand.coupling.crossing import read_feedback, read_forcing
 from anemoi_ailand.coupling.exchange import Exchange
 from anemoi_ailand.coupling.exchange_budget import ExchangeBudget
+from anemoi_ailand.coupling.field_mapping import read_field_mapping
 from anemoi_ailand.coupling.grids import GridOptions, open_grids
 from anemoi_ailand.coupling.height import at_height, check_corrected
 from anemoi_ailand.coupling.land_file import LandFile
@@ -61,6 +62,10 @@ class LandModelProcessor(Processor):
         Checkpoint of the land: a path, or the name of a network in the package.
     initial : mapping
         ``{dataset: PATH}`` or ``{state: PATH}``, see :func:`initial_state`.
+    mapping : str, optional
+        Name of a packaged mapping of fields, or a YAML file; see
+        :func:`~anemoi_ailand.coupling.field_mapping.read_field_mapping`. ``forcing`` replaces single lines
+        of it, ``feedback`` all of its part.
     forcing : mapping
         See :func:`~anemoi_ailand.coupling.crossing.read_forcing`.
     feedback : mapping
@@ -97,6 +102,7 @@ class LandModelProcessor(Processor):
         *,
         initial: Any = None,
         checkpoint: str = "ailand",
+        mapping: str | None = None,
         forcing: Mapping[str, Any] | None = None,
         feedback: Mapping[str, Any] | None = None,
         points: Any = "same",
@@ -127,6 +133,10 @@ class LandModelProcessor(Processor):
         )
         units = {n: _units(metadata, n) for n in metadata.variable_to_output_tensor_index}
         hours = metadata.timestep / timedelta(hours=1)
+        if mapping is not None:
+            known = read_field_mapping(mapping)
+            forcing = {**known.forcing, **(forcing or {})}
+            feedback = known.feedback if feedback is None else feedback
         self._source = read_forcing(
             forcing or {}, stepper.needs["forcing"], units, hours, stepper.needs["forcing_at_start"]
         )

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from anemoi_ailand.constants import STEP_HOURS
 from anemoi_ailand.coupling.crossing import ForcingField
+from anemoi_ailand.coupling.height import saturation_humidity
 
 
 class StepForcing:
@@ -33,7 +34,7 @@ class StepForcing:
                 f"Take one with steps of {STEP_HOURS}, 3, 2 or 1 h."
             )
         self.taken, self.step = tuple(taken), step
-        self.fields = tuple(dict.fromkeys(t.field for t in self.taken))
+        self.fields = tuple(dict.fromkeys(f for t in self.taken for f in t.fields))
         self._elapsed = 0.0
         self._sums: dict[str, Tensor] = {}
         #: Last values of the instants of which means are made (land point,), float32 in units of the table.
@@ -51,7 +52,7 @@ class StepForcing:
     def add(self, fields: Mapping[str, Tensor]) -> None:
         """Add one step of the atmosphere: fields (land point,) by its own names, in its own units."""
         self._elapsed += self.step
-        values = {t.name: fields[t.field].double() * t.factor / t.seconds for t in self.taken}
+        values = {t.name: _forcing(t, fields) for t in self.taken}
         values = values if self.correct is None else self.correct(values)
         for t in self.taken:
             value = values[t.name]
@@ -76,3 +77,9 @@ class StepForcing:
             out[t.name] = (total / t.window if t.hours < t.window else total).float()
         self._elapsed, self._sums = 0.0, {}
         return out
+
+
+def _forcing(t: ForcingField, fields: Mapping[str, Tensor]) -> Tensor:
+    """Return a forcing in units of the table, float64."""
+    value = fields[t.field].double() * t.factor / t.seconds
+    return value if t.pressure is None else saturation_humidity(value, fields[t.pressure].double())

@@ -42,6 +42,12 @@ SHALLOW, DEEP = 150.0, 3000.0
 #: Forcing that departs with the air's temperature and humidity.
 WARMED, MOISTENED = ("t", "avg_t"), ("q", "avg_q")
 
+#: Scale of the departures: one kelvin, and the humidity whose condensation heats air by it [K, kg kg-1].
+SCALE = torch.tensor([1.0, SPECIFIC_HEAT / LATENT_HEAT_VAPORISATION], dtype=torch.float64)
+
+#: Iterations of a step, its error at which they end, and the largest change in one [scaled departures].
+ITERATIONS, CONVERGED, FARTHEST = 6, 0.02, 3.0
+
 #: Least humidity [kg kg-1].
 DRIEST = 1.0e-5
 
@@ -74,8 +80,8 @@ class Air:
 class Step:
     """Result of a step: land, air, and the parts of the change of the departures, (point, 2) each.
 
-    ``surface`` is that by the land, ``nudged`` by the weather, ``entrained`` by air above, ``limited`` by saturation;
-    ``inconsistent`` is the departure less that with which the land was forced.
+    ``surface`` is that by the land, ``nudged`` by the weather, ``entrained`` by air above, ``limited`` by saturation,
+    ``unsolved`` what is left of the implicit equation after the last iteration.
     """
 
     land: LandState
@@ -84,7 +90,7 @@ class Step:
     nudged: Tensor
     entrained: Tensor
     limited: Tensor
-    inconsistent: Tensor
+    unsolved: Tensor
 
 
 def layers(heat: Tensor) -> list[Layer]:
@@ -130,22 +136,47 @@ def advance(
     def after(flux: Tensor) -> Tensor:
         return kept * (before + gain * (flux - reference) + mixing * above)
 
+    def responded(departure: Tensor) -> tuple[LandState, Tensor]:
+        """Return the land in departing air, and by how much the air then differs from that, scaled."""
+        there = stepper.step(land, disturbed(forcing, departure))
+        return there, (_limited(after(fluxes(there)), forcing) - departure) / SCALE
+
     flux, jacobian = _with_jacobian(stepper, land, forcing, before)
-    matrix = torch.eye(2).double() - (kept * gain)[..., None] * jacobian
-    guess = _limited(before + torch.linalg.solve(matrix, after(flux) - before), forcing)
-    flux = fluxes(stepper.step(land, disturbed(forcing, guess)))
-    guess = _limited(guess + torch.linalg.solve(matrix, after(flux) - guess), forcing)
-    land = stepper.step(land, disturbed(forcing, guess))
-    flux = fluxes(land)
-    free = after(flux)
-    departure = _limited(free, forcing)
-    nudged = -(STEP_SECONDS / tau[:, None]) * free
-    nudged = torch.where(tau[:, None] > 0.0, nudged, -(before + gain * (flux - reference)))
-    left = torch.where(layer.growth > 0.0, departure[:, 1], air.above / (1.0 + STEP_SECONDS / tau))
+    guess, error = before, (_limited(after(flux), forcing) - before) / SCALE
+    slope = kept[..., None] * gain[..., None] * jacobian * SCALE / SCALE[:, None]
+    slope = slope - torch.diag_embed(slope.diagonal(dim1=1, dim2=2).clamp(min=0.0)) - torch.eye(2)
+    best, least = guess, error.norm(dim=-1)
+    for _ in range(ITERATIONS):
+        if least.max() < CONVERGED:
+            break
+        change = torch.linalg.solve(slope, -error).clamp(-FARTHEST, FARTHEST)
+        tried = _limited(guess + change * SCALE, forcing)
+        change, before_error = (tried - guess) / SCALE, error
+        guess, error = tried, responded(tried)[1]
+        slope = _updated(slope, change, error - before_error)
+        better = error.norm(dim=-1) < least
+        best, least = torch.where(better[:, None], guess, best), torch.where(better, error.norm(dim=-1), least)
+    there = stepper.step(land, disturbed(forcing, best))
+    surface = gain * (fluxes(there) - reference)
+    free = kept * (before + surface + mixing * above)
+    entrained = -mixing * (free - above)
+    limited = _limited(free, forcing)
+    left = torch.where(layer.growth > 0.0, best[:, 1], air.above / (1.0 + STEP_SECONDS / tau))
     return Step(
-        land, Air(departure, left), gain * (flux - reference), nudged, -mixing * (free - above), departure - free,
-        departure - guess,
-    )  # fmt: skip
+        there, Air(best, left), surface, free - before - surface - entrained, entrained, limited - free, best - limited
+    )
+
+
+def _updated(slope: Tensor, change: Tensor, response: Tensor) -> Tensor:
+    """Return slopes (point, 2, 2) that agree with the last change and its response (Broyden 1965).
+
+    The first ones stay where the new ones would have the air run away.
+    """
+    missed = response - torch.einsum("pij,pj->pi", slope, change)
+    squared = change.square().sum(-1)[:, None, None]
+    new = slope + missed[:, :, None] * change[:, None, :] / squared.clamp(min=1.0e-12)
+    sound = (new.diagonal(dim1=1, dim2=2) < -0.5).all(-1) & (torch.linalg.det(new) > 0.25)
+    return torch.where(sound[:, None, None], new, slope)
 
 
 def _with_jacobian(stepper: LandStepper, land: LandState, forcing: Fields, departure: Tensor) -> tuple[Tensor, Tensor]:

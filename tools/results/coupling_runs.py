@@ -30,7 +30,7 @@ STARTS = {"winter": "2022-01-01", "spring": "2022-04-01", "summer": "2022-07-01"
 LENGTH = 90
 
 #: Every so many points of the reference set, for the seasons and for five years.
-EVERY, EVERY_OF_YEARS = 6, 16
+EVERY, EVERY_OF_YEARS = 9, 24
 
 #: Soil moisture of the experiments on the way from wilting point (0) to field capacity (1), in all layers.
 DRY, WET = 0.1, 1.0
@@ -40,7 +40,7 @@ KEPT = ("slhf", "sshf", "skt", "swvl1", "sd")
 AIR = ("warmer", "moister")
 
 #: Terms of the air's budget, fields of a step.
-TERMS = ("surface", "nudged", "entrained", "limited", "inconsistent")
+TERMS = ("surface", "nudged", "entrained", "limited", "unsolved")
 
 
 #: Changes of the initial state.
