@@ -217,7 +217,7 @@ def _check_dew_point(name: str, stated: str, pressure: str, units: Mapping[str, 
             f"{what} has `pressure`, which converts a dew point [K] to specific humidity [kg kg-1]; '{name}' is in "
             f"{variable(name).units}, its field in '{stated}'. Remove `pressure`, or name a dew point."
         )
-    _units_of(pressure, "Pa", units, f"{what}.pressure")
+    _units_of(pressure, "Pa", units, f"`forcing.{name}.pressure`")
 
 
 def _check_divides(hours: float, window: float, what: str) -> None:

@@ -23,22 +23,17 @@ class WeightedMean:
 
     def __init__(self, weights: Weights, n_targets: int) -> None:
         counts = np.bincount(weights.rows, minlength=n_targets)
-        self._columns, self._values = torch.from_numpy(weights.columns), torch.from_numpy(weights.values)
-        self._lengths = torch.from_numpy(counts)
-        self._plain = torch.from_numpy(weights.columns) if (counts == 1).all() else None
         sums = np.bincount(weights.rows, weights=weights.values, minlength=n_targets)
-        self._sums = torch.from_numpy(np.where(counts > 0, sums, 1.0))
+        self._columns = torch.from_numpy(weights.columns)
+        self._values = torch.from_numpy(weights.values / sums[weights.rows])  # one point has exactly 1
+        self._lengths = None if (counts == 1).all() else torch.from_numpy(counts)
 
     def __call__(self, field: Tensor) -> Tensor:
         """Return the means (target,) of a field (point,), in CPU memory."""
-        field = field.cpu().double()
-        if self._plain is not None:
-            return field[self._plain]
-        values = field[self._columns]
-        single = self._lengths == 1
-        sums = torch.segment_reduce(values * self._values, "sum", lengths=self._lengths, initial=0.0)
-        firsts = values[(torch.cumsum(self._lengths, 0) - self._lengths).clamp(max=len(values) - 1)]
-        return torch.where(single, firsts, sums / self._sums)
+        values = field.cpu().double()[self._columns]
+        if self._lengths is None:
+            return values
+        return torch.segment_reduce(values * self._values, "sum", lengths=self._lengths, initial=0.0)
 
 
 class Exchange:

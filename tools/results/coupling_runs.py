@@ -17,11 +17,24 @@ from torch import Tensor
 
 import anemoi_ailand as ail
 from anemoi_ailand import LandState, LandStepper
+from anemoi_ailand.constants import DRY_AIR_GAS_CONSTANT, LATENT_HEAT_VAPORISATION, STEFAN_BOLTZMANN
+from anemoi_ailand.coupling.height import saturation_humidity
 from anemoi_ailand.data.anemoi_dataset import AnemoiDataset
 from anemoi_ailand.evaluation.scores.strata import BIOMES
 from anemoi_ailand.support.atomic import complete_file
 from anemoi_ailand.variables import variable
-from tools.results.air_departures import Air, Layer, Step, advance, fluxes, layers
+from tools.results.air_departures import (
+    MOISTENED,
+    SPECIFIC_HEAT,
+    WARMED,
+    Air,
+    Fields,
+    Layer,
+    Step,
+    advance,
+    fluxes,
+    layers,
+)
 
 DAY = 86400.0
 
@@ -34,6 +47,12 @@ EVERY, EVERY_OF_YEARS = 9, 24
 
 #: Soil moisture of the experiments on the way from wilting point (0) to field capacity (1), in all layers.
 DRY, WET = 0.1, 1.0
+
+#: Causes of the responses, of one unit each, and the days on which they are taken.
+CAUSES, DAYS = ("air +1 K", "humidity +1 g kg-1", "sun +100 W m-2"), ("2022-01-15", "2022-07-15")
+
+#: Mean sun from which it is day [W m-2], and snow up to which the ground is free [kg m-2].
+SUN, BY_DAY, SNOW_FREE = "avg_sdswrf", 200.0, 1.0
 
 #: Variables kept as daily means, and the departures.
 KEPT = ("slhf", "sshf", "skt", "swvl1", "sd")
@@ -164,6 +183,58 @@ def years(stepper: LandStepper, reference: Path, path: Path) -> None:
     coords = {"time": data["time"].values[1:], "air": list(AIR)}
     with complete_file(path) as partial:
         xr.Dataset({"departure": (("time", "air", "point"), kept)}, coords=coords).to_netcdf(partial)
+
+
+def responses(stepper: LandStepper, reference: Path, path: Path) -> None:
+    """Write derivatives of fluxes and skin temperature to the air by day, of the network and of the energy balance."""
+    found = []
+    for day in DAYS:
+        data = weather(reference, f"{day}T00", f"{day}T18", EVERY)
+        land = stepper.initial(data.isel(time=slice(0, 1)))
+        for forcing in forcings(stepper, data):
+            jacobian = stepper.jacobian_tensor(land, forcing, ("sshf", "slhf", "skt"), (*WARMED, *MOISTENED, SUN))
+            after = stepper.step(land, forcing)
+            by_day = (forcing[SUN] > BY_DAY) & (after["sd"] < SNOW_FREE)
+            t, q, sun = jacobian[..., :2].sum(-1), jacobian[..., 2:4].sum(-1) * 1.0e-3, jacobian[..., 4] * 100.0
+            sign = torch.tensor([-1.0, -1.0, 1.0])  # fluxes from the land to the air
+            mine = torch.stack([t, q, sun], dim=1) * sign
+            found.append(torch.stack([mine, expected(after, forcing)])[:, by_day])
+            land = after
+    dims = ("origin", "point", "cause", "effect")
+    coords = {"origin": ["network", "physics"], "cause": list(CAUSES), "effect": ["H", "LE", "skt"]}
+    with complete_file(path) as partial:
+        xr.Dataset({"response": (dims, torch.cat(found, dim=1).numpy())}, coords=coords).to_netcdf(partial)
+
+
+def expected(land: LandState, forcing: Fields) -> Tensor:
+    r"""Return the responses of a linear balance of the skin, (point, cause, effect), in the units of :data:`CAUSES`.
+
+    .. math:: (\rho c_p g_a + \rho L g_e s + 4 \sigma T^3 + \Lambda)\, dT_s = \rho c_p g_a\, dT_a + \rho L g_e\, dq
+              + (1 - \alpha)\, dS
+
+    with the neutral conductance :math:`g_a` at 10 m, :math:`g_e` from the evaporation of the network, at most
+    :math:`g_a`, the slope :math:`s` of saturation, and :math:`\Lambda` of the skin, 10 W m-2 K-1.
+    """
+    t, q, p, skin = forcing["avg_t"], forcing["avg_q"], forcing["avg_sp"], land["skt"]
+    density = p / (DRY_AIR_GAS_CONSTANT * t)
+    cover = torch.stack([land["cvl"], land["cvh"]])
+    rough = torch.exp((cover * torch.log(torch.stack([land["veg_z0m_lv"], land["veg_z0m_hv"]]).clamp(0.01, 2.0))).sum(0)
+                      + (1.0 - cover.sum(0)).clamp(min=0.0) * np.log(0.013))  # fmt: skip
+    wind = torch.hypot(forcing["avg_u"], forcing["avg_v"]).clamp(min=1.0)
+    air = 0.4**2 * wind / (torch.log(10.0 / rough) * torch.log(100.0 / rough))
+    saturated, more = saturation_humidity(skin, p), saturation_humidity(skin + 0.5, p)
+    slope = (more - saturation_humidity(skin - 0.5, p)).clamp(min=0.0)
+    evaporating = -land["slhf"] / (density * LATENT_HEAT_VAPORISATION * (saturated - q).clamp(min=1.0e-4))
+    evaporating = torch.minimum(evaporating.clamp(min=0.0), air)
+    heat, vapour = density * SPECIFIC_HEAT * air, density * LATENT_HEAT_VAPORISATION * evaporating
+    total = heat + vapour * slope + 4.0 * STEFAN_BOLTZMANN * skin**3 + 10.0
+    rows = []
+    for cause, warmed, moistened in (
+        (heat, 1.0, 0.0), (vapour * 1.0e-3, 0.0, 1.0e-3), ((1.0 - land["al"]) * 100.0, 0.0, 0.0)
+    ):  # fmt: skip
+        skt = cause / total
+        rows.append(torch.stack([heat * (skt - warmed), vapour * (slope * skt - moistened), skt], dim=-1))
+    return torch.stack(rows, dim=1)
 
 
 def _daily(values: np.ndarray) -> np.ndarray:
