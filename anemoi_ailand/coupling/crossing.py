@@ -18,8 +18,11 @@ from anemoi_ailand.variables import Time, variable
 #: Hours before the stamp that a mean covers.
 WINDOWS = {Time.INTERVAL_MEAN: STEP_HOURS, Time.LATE_MEAN: STEP_HOURS // 2}
 
-_OPTIONS = ("field", "units", "accumulated", "hours", "instants", "held", "dataset")
-_FEEDBACK = ("variable", "units")
+_OPTIONS = ("field", "units", "accumulated", "hours", "instants", "held", "dataset", "pressure")
+_FEEDBACK = ("variable", "units", "between", "land_only")
+
+#: Feedback field in steps of the atmosphere between those of the land: its own value, or the last one of the land.
+_OWN, _HELD = "own", "held"
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,8 @@ class ForcingField:
 
     with ``factor`` :math:`a` from the units of the field to those of the variable (or of its amount), and
     ``seconds`` :math:`s` over which an amount :math:`x` accumulated, 1 otherwise. A value covers the ``hours`` before
-    the stamp, 0 for an instant; with ``instants``, it is the mean of both ends of each step of the atmosphere.
+    the stamp, 0 for an instant; with ``instants``, it is the mean of both ends of each step of the atmosphere. With
+    ``pressure``, a field of the atmosphere [Pa], the field is a dew point [K] and the forcing its specific humidity.
     """
 
     name: str
@@ -39,6 +43,17 @@ class ForcingField:
     seconds: float
     hours: float
     instants: bool = False
+    pressure: str | None = None
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """Fields of the atmosphere that it is made of."""
+        return (self.field,) if self.pressure is None else (self.field, self.pressure)
+
+    @property
+    def amount(self) -> bool:
+        """Whether it is a flux or an amount, which the exchange conserves."""
+        return variable(self.name).units in AMOUNTS
 
     @property
     def window(self) -> int:
@@ -48,11 +63,17 @@ class ForcingField:
 
 @dataclass(frozen=True)
 class Feedback:
-    """One field of the atmosphere that the land overwrites by ``factor`` times its variable."""
+    """One field of the atmosphere that the land overwrites by ``factor`` times its variable.
+
+    ``held``: also in the steps of the atmosphere between those of the land, by its last value. ``land_only``: the field
+    describes the land alone, and is replaced as a whole in points that the land shares with the sea.
+    """
 
     field: str
     name: str
     factor: float
+    held: bool = False
+    land_only: bool = False
 
 
 @dataclass(frozen=True)
@@ -87,9 +108,9 @@ def read_forcing(
     One value of the background albedo suffices, so it is held from the start if the atmosphere has no such field.
 
     ``config`` gives, by forcing, a field or a mapping with some of ``field, units, accumulated, hours, instants, held,
-    dataset``. ``needed`` is the forcing of every step without sun and calendar; ``can_hold`` that which the state of
-    the land contains at the start of a step. ``units`` are those of the fields of the atmosphere (None where its
-    checkpoint does not state them), ``step`` is its step [h].
+    dataset, pressure``. ``needed`` is the forcing of every step without sun and calendar; ``can_hold`` that which the
+    state of the land contains at the start of a step. ``units`` are those of the fields of the atmosphere (None where
+    its checkpoint does not state them), ``step`` is its step [h].
     """
     unknown = [n for n in config if n not in needed]
     if unknown:
@@ -113,7 +134,10 @@ def read_forcing(
 def read_feedback(
     config: Mapping[str, Any], made: Sequence[str], units: Mapping[str, str | None]
 ) -> tuple[Feedback, ...]:
-    """Read the fields that the land overwrites: variable by field, or a mapping of ``variable`` and ``units``."""
+    """Read the fields that the land overwrites: variable by field, or a mapping.
+
+    Its keys are ``variable``, ``units``, ``between`` (``own`` or ``held``) and ``land_only``.
+    """
     fed = []
     for field, given in config.items():
         options = {"variable": given} if isinstance(given, str) else dict(given)
@@ -124,13 +148,21 @@ def read_feedback(
                 f"`feedback.{field}` is '{name}', which is not an output of the land model; it predicts {list(made)}."
             )
         stated = _units_of(field, options.get("units"), units, f"`feedback.{field}`")
-        fed.append(Feedback(field, name, factor_between(variable(name).units, stated, f"'{name}' of the land")))
+        if (between := options.get("between", _OWN)) not in (_OWN, _HELD):
+            raise ValueError(f"`feedback.{field}.between` is {between!r}. Give {_OWN} or {_HELD}.")
+        if not isinstance(alone := options.get("land_only", False), bool):
+            raise ValueError(f"`feedback.{field}.land_only` is {alone!r}. Give true or false.")
+        by = factor_between(variable(name).units, stated, f"'{name}' of the land")
+        fed.append(Feedback(field, name, by, between == _HELD, alone))
     return tuple(fed)
 
 
 def _taken(name: str, options: Mapping[str, Any], units: Mapping[str, str | None], step: float) -> ForcingField:
     what, row, field = f"`forcing.{name}`", variable(name), str(options["field"])
     stated = _units_of(field, options.get("units"), units, what)
+    if pressure := options.get("pressure"):
+        _check_dew_point(name, stated, str(pressure), units, what)
+    wanted = "K" if pressure else row.units
     window = WINDOWS.get(row.time, 0)
     if options.get("instants"):
         if not window or options.get("accumulated") or "hours" in options:
@@ -138,7 +170,8 @@ def _taken(name: str, options: Mapping[str, Any], units: Mapping[str, str | None
                 f"{what} has `instants`, which is for means, without `accumulated` and `hours`. Remove one."
             )
         _check_divides(step, window, what)
-        return ForcingField(name, field, factor_between(stated, row.units, f"'{field}'"), 1.0, step, instants=True)
+        by = factor_between(stated, wanted, f"'{field}'")
+        return ForcingField(name, field, by, 1.0, step, instants=True, pressure=pressure)
     if window and field != name and not {"accumulated", "hours"} & options.keys():
         raise ValueError(
             f"{what} is a mean over {window} h: specify how '{field}' relates to time: "
@@ -153,7 +186,8 @@ def _taken(name: str, options: Mapping[str, Any], units: Mapping[str, str | None
                 f"{what} covers {hours:g} h, the atmosphere's step is {step:g} h. Give `hours` of one step."
             )
     if not options.get("accumulated"):
-        return ForcingField(name, field, factor_between(stated, row.units, f"'{field}'"), 1.0, hours if window else 0.0)
+        by = factor_between(stated, wanted, f"'{field}'")
+        return ForcingField(name, field, by, 1.0, hours if window else 0.0, pressure=pressure)
     if row.units not in AMOUNTS or not window:
         raise ValueError(f"{what} is `accumulated`, but '{name}' [{row.units}] is not a rate. Remove `accumulated`.")
     return ForcingField(name, field, factor_between(stated, AMOUNTS[row.units], f"'{field}'"), hours * HOUR, hours)
@@ -174,6 +208,16 @@ def _units_of(field: str, stated: str | None, units: Mapping[str, str | None], w
     if not (stated or known):
         raise ValueError(f"{what}: the atmosphere's checkpoint does not give the units of '{field}'. Set `units`.")
     return str(stated or known)
+
+
+def _check_dew_point(name: str, stated: str, pressure: str, units: Mapping[str, str | None], what: str) -> None:
+    """Check the field of pressure with which a dew point becomes a specific humidity."""
+    if variable(name).units != "kg kg-1" or not same_units(stated, "K"):
+        raise ValueError(
+            f"{what} has `pressure`, which converts a dew point [K] to specific humidity [kg kg-1]; '{name}' is in "
+            f"{variable(name).units}, its field in '{stated}'. Remove `pressure`, or name a dew point."
+        )
+    _units_of(pressure, "Pa", units, f"`forcing.{name}.pressure`")
 
 
 def _check_divides(hours: float, window: float, what: str) -> None:

@@ -19,10 +19,15 @@ from anemoi.inference.types import State
 from anemoi.utils.dates import as_timedelta
 from torch import Tensor
 
-from anemoi_ailand.constants import STEP, STEP_HOURS
+from anemoi_ailand.constants import GRAVITY, STEP, STEP_HOURS
 from anemoi_ailand.coupling.crossing import read_feedback, read_forcing
+from anemoi_ailand.coupling.exchange import Exchange
+from anemoi_ailand.coupling.exchange_budget import ExchangeBudget
+from anemoi_ailand.coupling.field_mapping import read_field_mapping
+from anemoi_ailand.coupling.grids import GridOptions, open_grids
+from anemoi_ailand.coupling.height import at_height, check_corrected
 from anemoi_ailand.coupling.land_file import LandFile
-from anemoi_ailand.coupling.land_points import LandPoints, Places, land_points
+from anemoi_ailand.coupling.land_points import Places, land_points
 from anemoi_ailand.coupling.step_forcing import StepForcing
 from anemoi_ailand.data.anemoi_dataset import AnemoiDataset
 from anemoi_ailand.rollout.forcing.dataset_fields import FieldsAtPoints, StoredFields
@@ -39,8 +44,9 @@ class _Run:
     """State of the land, its points in the atmosphere, and the date that the atmosphere has reached."""
 
     land: LandState
-    points: LandPoints
+    points: Exchange
     clock: datetime
+    budget: ExchangeBudget
 
 
 class LandModelProcessor(Processor):
@@ -56,12 +62,17 @@ class LandModelProcessor(Processor):
         Checkpoint of the land: a path, or the name of a network in the package.
     initial : mapping
         ``{dataset: PATH}`` or ``{state: PATH}``, see :func:`initial_state`.
+    mapping : str, optional
+        Name of a packaged mapping of fields, or a YAML file; see
+        :func:`~anemoi_ailand.coupling.field_mapping.read_field_mapping`. ``forcing`` replaces single lines
+        of it, ``feedback`` all of its part.
     forcing : mapping
         See :func:`~anemoi_ailand.coupling.crossing.read_forcing`.
     feedback : mapping
         See :func:`~anemoi_ailand.coupling.crossing.read_feedback`; none by default.
     points : str or mapping
-        See :func:`~anemoi_ailand.coupling.land_points.land_points`.
+        See :func:`~anemoi_ailand.coupling.land_points.land_points`, and for other grids
+        :class:`~anemoi_ailand.coupling.grids.GridOptions`.
     output : str, optional
         NetCDF file of the land to write.
     save : str, optional
@@ -91,6 +102,7 @@ class LandModelProcessor(Processor):
         *,
         initial: Any = None,
         checkpoint: str = "ailand",
+        mapping: str | None = None,
         forcing: Mapping[str, Any] | None = None,
         feedback: Mapping[str, Any] | None = None,
         points: Any = "same",
@@ -107,6 +119,8 @@ class LandModelProcessor(Processor):
         if initial is None:
             raise ValueError("`land-model` has no `initial`. Give {dataset: PATH} or {state: PATH}.")
         self._initial, self._points = initial, points
+        with_weights = isinstance(points, Mapping) and "weights" in points
+        self._grids = GridOptions.read(points) if with_weights else None
         lead = _lead_time(context)
         work = 0 if lead is None else _count_points(initial) * (lead // STEP)
         self._stepper = stepper = LandStepper.open(
@@ -119,11 +133,17 @@ class LandModelProcessor(Processor):
         )
         units = {n: _units(metadata, n) for n in metadata.variable_to_output_tensor_index}
         hours = metadata.timestep / timedelta(hours=1)
+        if mapping is not None:
+            known = read_field_mapping(mapping)
+            forcing = {**known.forcing, **(forcing or {})}
+            feedback = known.feedback if feedback is None else feedback
         self._source = read_forcing(
             forcing or {}, stepper.needs["forcing"], units, hours, stepper.needs["forcing_at_start"]
         )
         self._feedback = read_feedback(feedback or {}, stepper.outputs, units)
         self._forcing = StepForcing(self._source.taken, hours)
+        if self._grids is not None and self._grids.lapse_rate is not None:
+            check_corrected(t.name for t in self._source.taken)
         self._open = {n: StoredFields(path, [n]) for n, path in self._source.datasets.items()}
         self._stored: dict[str, FieldsAtPoints] = {}
         about = stepper.outputs, stepper.checkpoint_sha256, stepper.execution
@@ -147,34 +167,55 @@ class LandModelProcessor(Processor):
                 f"The atmosphere went from {run.clock} to {date}, but its step is {step}. Run it step by step."
             )
         fields = state["fields"]
-        here = run.points
-        self._forcing.add({f: here.read(_tensor(fields[f], here.n_points, f)) for f in self._forcing.fields})
+        given = {f: _tensor(fields[f], run.points.n_points, f) for f in self._forcing.fields}
+        amounts = {t.field for t in self._source.taken if t.amount}
+        here = {f: run.points.read(values, amount=f in amounts) for f, values in given.items()}
+        self._forcing.add(here)
+        run.budget.add(given, here)
         run.clock = date
-        if not self._forcing.complete:
-            return state
-        run.land = self._stepper.step(run.land, {**self._forcing.take(), **self._others(run.land)})
+        complete = self._forcing.complete
+        if complete:
+            run.land = self._stepper.step(run.land, {**self._forcing.take(), **self._others(run.land)})
         for fed in self._feedback:
-            values = run.land[fed.name] if fed.factor == 1.0 else run.land[fed.name].double() * fed.factor
-            fields[fed.field] = here.write(_tensor(fields[fed.field], here.n_points, fed.field), values)
-        if self._file is not None:
+            if complete or (fed.held and fed.name in run.land):
+                values = run.land[fed.name] if fed.factor == 1.0 else run.land[fed.name].double() * fed.factor
+                before = _tensor(fields[fed.field], run.points.n_points, fed.field)
+                fields[fed.field] = run.points.write(before, values, land_only=fed.land_only)
+        if complete and self._file is not None:
             self._file.write(run.land)
-        if date + STEP > self._last():
-            self._end(run.land)
+        if complete and date + STEP > self._last():
+            self._end(run)
         return state
 
     def _begin(self, date: datetime, atmosphere: Places) -> _Run:
         places = (np.asarray(atmosphere[0], dtype=np.float64), np.asarray(atmosphere[1], dtype=np.float64))
         land = initial_state(self._initial, self._stepper, date)
         where = land.latitudes, land.longitudes
-        points = land_points(self._points, where, places)
+        points = self._exchange(land, places)
         for name, stored in self._open.items():
             land_points("same", where, (stored.latitudes, stored.longitudes))  # refuses others
             self._stored[name] = stored.at_points(np.arange(where[0].size))
             stored.index_of(date + STEP)
-        self._forcing.start({f"avg_{n}": land[n] for n in self._stepper.needs["forcing_at_start"]})
+        instants = {f"avg_{n}": land[n] for n in self._stepper.needs["forcing_at_start"]}
+        if isinstance(self._initial, Mapping) and "state" in self._initial:
+            further = LandState.load_further(str(self._initial["state"]))
+            instants |= {n: torch.from_numpy(values) for n, values in further.items()}
+        self._forcing.start(instants)
         if self._file is not None:
             self._file.write(land)
-        return _Run(land, points, date)
+        return _Run(land, points, date, ExchangeBudget(self._source.taken, points, self._forcing.step))
+
+    def _exchange(self, land: LandState, atmosphere: Places) -> Exchange:
+        """Return the exchange between the points, and set the correction for height."""
+        where = land.latitudes, land.longitudes
+        if self._grids is None:
+            return land_points(self._points, where, atmosphere)
+        height = land["z"].double().cpu().numpy() / GRAVITY if "z" in land else None
+        grids = open_grids(self._grids, where, atmosphere, height)
+        rise, rate = torch.from_numpy(grids.rise), self._grids.lapse_rate
+        if rate is not None:
+            self._forcing.correct = lambda fields: at_height(fields, rise, rate)
+        return grids.exchange()
 
     def _others(self, land: LandState) -> dict[str, Any]:
         """Return the forcing that is not from the atmosphere: held from the start, or stored."""
@@ -195,12 +236,14 @@ class LandModelProcessor(Processor):
         start = self.context.reference_date
         return datetime.max if lead is None or start is None else start + lead
 
-    def _end(self, land: LandState) -> None:
+    def _end(self, run: _Run) -> None:
+        run.budget.log()
         if self._file is not None:
             self._file.close()
         if self._save is not None:
-            self._stepper.save(land, self._save)
-            LOG.info("State of the land at %s saved to %s", land.date, self._save)
+            before = {n: values.numpy(force=True) for n, values in self._forcing.before.items()}
+            run.land.save(self._save, self._stepper.checkpoint_sha256, before)
+            LOG.info("State of the land at %s saved to %s", run.land.date, self._save)
 
     def _log(self) -> None:
         taken = "; ".join(f"{t.name} from {t.field}" for t in self._source.taken)

@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from anemoi_ailand.constants import EARTH_RADIUS, SAME_PLACE
+from anemoi_ailand.coupling.exchange import Exchange
 from anemoi_ailand.support.disk_errors import not_found
 from anemoi_ailand.support.options import check_known
 from anemoi_ailand.support.sphere import nearest_points, separation
@@ -28,48 +27,7 @@ NEAR = 100.0
 Places = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 
-class LandPoints:
-    """Read fields of the atmosphere at the points of the land, and write fields of the land into it.
-
-    ``index`` holds the position of each point of the land among the ``n_points`` of the atmosphere. If several points
-    of the land share a point of the atmosphere, it gets their mean.
-    """
-
-    def __init__(self, index: NDArray[np.int64], n_points: int) -> None:
-        if index.ndim != 1 or not np.issubdtype(index.dtype, np.integer):
-            raise ValueError(
-                f"The index has shape {index.shape} and type {index.dtype}. Give one integer per land point."
-            )
-        if not index.size or index.min() < 0 or index.max() >= n_points:
-            raise ValueError(
-                f"The index has {index.size} positions from {index.min(initial=0)} to {index.max(initial=0)}; the "
-                f"atmosphere has points 0 to {n_points - 1}. Create it for this grid."
-            )
-        targets, inverse, counts = np.unique(index, return_inverse=True, return_counts=True)
-        self.n_points = n_points
-        self.index = torch.from_numpy(index.astype(np.int64))
-        self._one_to_one = len(targets) == len(index)
-        self._targets, self._inverse = torch.from_numpy(targets.astype(np.int64)), torch.from_numpy(inverse)
-        self._counts = torch.from_numpy(counts)
-
-    def read(self, field: Tensor) -> Tensor:
-        """Return the values (land point,) of a field (point,) of the atmosphere, in CPU memory."""
-        return field[self.index.to(field.device)].cpu()
-
-    def write(self, field: Tensor, values: Tensor) -> Tensor:
-        """Return a copy of the field with ``values`` (land point,) at the points of the land."""
-        out = field.clone()
-        if self._one_to_one:
-            out[self.index.to(field.device)] = values.to(field)
-        else:
-            sums = torch.zeros(len(self._targets), dtype=torch.float64).index_add(
-                0, self._inverse, values.cpu().double()
-            )
-            out[self._targets.to(field.device)] = (sums / self._counts).to(field)
-        return out
-
-
-def land_points(config: Any, land: Places, atmosphere: Places) -> LandPoints:
+def land_points(config: Any, land: Places, atmosphere: Places) -> Exchange:
     """Map the points as configured: ``same``, ``nearest``, ``{nearest: KM}`` or ``{index: FILE.npy}``.
 
     ``nearest`` alone allows a distance of 100 km. ``land`` and ``atmosphere`` are latitudes and longitudes [degrees].
@@ -79,19 +37,19 @@ def land_points(config: Any, land: Places, atmosphere: Places) -> LandPoints:
         check_known(config, ("index", "nearest"), "`points`")
     if config == "same":
         _check_same(land, atmosphere)
-        return LandPoints(np.arange(n_points), n_points)
+        return Exchange.from_index(np.arange(n_points), n_points)
     if config == "nearest" or (isinstance(config, Mapping) and list(config) == ["nearest"]):
         index, degrees = nearest_points(atmosphere, land)
         distance = np.radians(degrees) * EARTH_RADIUS
         _check_near(distance, NEAR if config == "nearest" else float(config["nearest"]), land)
-        return LandPoints(index, n_points)
+        return Exchange.from_index(index, n_points)
     if isinstance(config, Mapping) and list(config) == ["index"]:
         index = _read_index(Path(str(config["index"])))
         if index.shape != (n_land,):
             raise ValueError(
                 f"'{config['index']}' has shape {index.shape}; the land has {n_land} points. Give one each."
             )
-        return LandPoints(index, n_points)
+        return Exchange.from_index(index, n_points)
     raise ValueError(f"`points` is {config!r}. Give same, nearest, {{nearest: KM}} or {{index: FILE.npy}}.")
 
 

@@ -83,7 +83,8 @@ def write_checkpoint(path: Path, dataset, *, hours: int = 6, units: bool = True)
     repeat = 6 // hours
     values = np.repeat(values, repeat, axis=0)[repeat - 1 :]
     if hours < 6:  # no two steps alike
-        values = values * (1.0 + 0.01 * (np.arange(len(values)) % repeat)[:, None, None]).astype(np.float32)
+        change = 0.02 * (np.arange(len(values)) % repeat) / repeat
+        values = values * (1.0 + change[:, None, None]).astype(np.float32)
     dates = [first + k * step for k in range(len(values))]
     torch.save(ToyAtmosphere(dates, values, names), path)
     places = {"latitudes": np.asarray(dataset.latitudes), "longitudes": np.asarray(dataset.longitudes)}

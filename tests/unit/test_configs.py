@@ -70,7 +70,9 @@ def test_promised_configs_exist() -> None:
         listing("recipes")
     )
     assert {"training/ailand", "training/ailand-sample"} <= set(listing("configs"))
-    assert {name.partition("/")[0] for name in listing("configs")} == {"training", "inference", "evaluation", "mapping"}
+    assert {name.partition("/")[0] for name in listing("configs")} == {
+        "training", "inference", "evaluation", "mapping", "coupling",
+    }  # fmt: skip
     entrants = {"ailand-v1", "ailand-v1-forcing", "prototype-2024", "stock-pointwise", "xgboost"}
     assert entrants <= {path.stem for path in (CONTEST / "training").glob("*.yaml")}
 

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 #: Kind of a file that holds a state.
 KIND = "land-state"
 
+#: Start of the names of a host's arrays in such a file.
+_FURTHER = "further/"
+
 #: Aliases, as the class below has a method `torch`.
 _Dtype: TypeAlias = torch.dtype
 _Device: TypeAlias = torch.device
@@ -183,9 +186,12 @@ class LandState:
             columns[self.inputs.index(name)] = values.to(columns[0])
         return replace(self, columns=torch.stack(columns, dim=-1), diagnostics=None)
 
-    def save(self, path: str | Path, checkpoint_sha256: str) -> Path:
-        """Write the state atomically; :meth:`load` restores it bitwise."""
-        arrays = {
+    def save(self, path: str | Path, checkpoint_sha256: str, further: Mapping[str, np.ndarray] | None = None) -> Path:
+        """Write the state atomically; :meth:`load` restores it bitwise.
+
+        ``further`` are arrays of a host by names of its own, which :meth:`load_further` reads.
+        """
+        arrays = {f"{_FURTHER}{name}": values for name, values in (further or {}).items()} | {
             "latitudes": self.latitudes, "longitudes": self.longitudes, "columns": self.columns.detach().cpu().numpy(),
         }  # fmt: skip
         if self.diagnostics is not None:
@@ -196,6 +202,12 @@ class LandState:
             "execution": self.execution,
         }  # fmt: skip
         return write_restart(Path(path), header, arrays)
+
+    @staticmethod
+    def load_further(path: str | Path) -> dict[str, np.ndarray]:
+        """Read the further arrays of a file written by :meth:`save`."""
+        arrays = read_restart(Path(path), KIND, None)[1]
+        return {n.removeprefix(_FURTHER): values for n, values in arrays.items() if n.startswith(_FURTHER)}
 
     @classmethod
     def load(cls, path: str | Path, checkpoint_sha256: str | None, device: _Device | str = "cpu") -> LandState:

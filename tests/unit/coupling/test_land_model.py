@@ -12,9 +12,10 @@ import torch
 import xarray as xr
 from anemoi.inference.checkpoint import Checkpoint
 
+from anemoi_ailand.coupling.exchange import Exchange
 from anemoi_ailand.coupling.land_file import LandFile
 from anemoi_ailand.coupling.land_model import LandModelProcessor, initial_state
-from anemoi_ailand.coupling.land_points import LandPoints, land_points
+from anemoi_ailand.coupling.land_points import land_points
 from anemoi_ailand.rollout.stepper import LandStepper
 from tests.support import atmosphere as toy
 from tests.support import stepper as case
@@ -201,13 +202,13 @@ def test_same_points_in_any_convention_of_longitude():
     """With `same` points, fields are read and written as a whole."""
     points = land_points("same", LAND, (LAND[0], LAND[1] % 360.0))
     field = torch.rand(3)
-    assert torch.equal(points.read(field), field)
+    assert torch.equal(points.read(field).float(), field)
     assert torch.equal(points.write(field, torch.arange(3.0)), torch.arange(3.0))
 
 
 def test_nearest_crosses_the_date_line():
     """The nearest point is that on the sphere, not in degrees."""
-    assert land_points("nearest", LAND, GRID).index.tolist() == [2, 3, 1]
+    assert land_points("nearest", LAND, GRID).read(torch.arange(5.0)).tolist() == [2.0, 3.0, 1.0]
 
 
 def test_index_from_a_file(tmp_path):
@@ -222,7 +223,7 @@ def test_index_from_a_file(tmp_path):
 
 def test_several_points_of_the_land_at_one_of_the_atmosphere():
     """Points of the land that share a point of the atmosphere read it and write their mean."""
-    points = LandPoints(np.array([1, 1, 0]), 3)
+    points = Exchange.from_index(np.array([1, 1, 0]), 3)
     assert points.read(torch.tensor([5.0, 6.0, 7.0])).tolist() == [6.0, 6.0, 5.0]
     assert points.write(torch.zeros(3), torch.tensor([1.0, 2.0, 4.0])).tolist() == [4.0, 1.5, 0.0]
 
@@ -231,7 +232,7 @@ def test_several_points_of_the_land_at_one_of_the_atmosphere():
 def test_precision_of_the_field_stays(dtype):
     """The precision of the atmosphere's fields is kept."""
     for index in ([0, 1], [0, 0]):
-        assert LandPoints(np.array(index), 2).write(torch.zeros(2, dtype=dtype), torch.ones(2)).dtype is dtype
+        assert Exchange.from_index(np.array(index), 2).write(torch.zeros(2, dtype=dtype), torch.ones(2)).dtype is dtype
 
 
 @pytest.mark.parametrize(
@@ -266,7 +267,7 @@ def test_points_that_do_not_fit_are_refused(tmp_path, monkeypatch, config, grid,
 def test_a_bad_index_is_refused(index, message):
     """An index with other types, shapes or positions is refused."""
     with pytest.raises(ValueError, match=message):
-        LandPoints(index, 5)
+        Exchange.from_index(index, 5)
 
 
 N = 5
