@@ -9,7 +9,15 @@ from torch import Tensor
 
 
 def chi_square(departures: Tensor, expected: Tensor) -> float:
-    """Compute the mean square of departures over their expected variance; NaN is left out."""
+    """Compute the mean square of departures over their expected variance; NaN is left out.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from anemoi_ailand import chi_square
+    >>> chi_square(torch.tensor([1.0, -1.0]), torch.tensor([2.0, 2.0]))
+    0.5
+    """
     return float((departures.square() / expected).nanmean())
 
 
@@ -27,6 +35,14 @@ def desroziers(departures: Tensor, residuals: Tensor, background: Tensor, varian
         Assumed error variances of the equivalents in the background, and of the observations, of the same shape.
 
     Source: Desroziers et al. (2005), doi:10.1256/qj.05.108.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from anemoi_ailand import desroziers
+    >>> departures = torch.tensor([2.0, -2.0])
+    >>> desroziers(departures, 0.5 * departures, torch.tensor([1.0, 1.0]), torch.tensor([2.0, 2.0]))
+    (2.0, 1.0)
     """
     known = ~(departures + residuals).isnan()
     d, rest, b, r = (v.expand(departures.shape)[known] for v in (departures, residuals, background, variances))

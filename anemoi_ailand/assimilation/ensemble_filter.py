@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 
-def analyse(
+def ensemble_analysis(
     members: Tensor, predicted: Tensor, observed: Tensor, variances: Tensor, *, to_spread: float = 0.0,
     to_prior: float = 0.0,
 ) -> tuple[Tensor, Tensor]:  # fmt: skip
@@ -45,6 +45,21 @@ def analyse(
         Analysis ensemble; points without observations keep their background.
     Tensor, shape (point,)
         Degrees of freedom for signal, :math:`\sum \Sigma^2 / (1 + \Sigma^2)`.
+
+    Raises
+    ------
+    ValueError
+        A relaxation is not between 0 and 1.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from anemoi_ailand import ensemble_analysis
+    >>> members = torch.tensor([[[0.1, 0.2, 0.3]]], dtype=torch.float64)  # (point, control, member)
+    >>> observed, variance = torch.tensor([[0.3]], dtype=torch.float64), torch.tensor([0.01], dtype=torch.float64)
+    >>> made, signal = ensemble_analysis(members, members, observed, variance)
+    >>> round(made.mean().item(), 3), round(made.std().item(), 4), round(signal.item(), 3)
+    (0.25, 0.0707, 0.5)
     """
     for name, value in (("to_spread", to_spread), ("to_prior", to_prior)):
         if not 0.0 <= value <= 1.0:

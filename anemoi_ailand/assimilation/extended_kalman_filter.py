@@ -31,7 +31,7 @@ class Analysis:
     signal: Tensor
 
 
-def analyse(departures: Tensor, jacobian: Tensor, covariance: Tensor, variances: Tensor) -> Analysis:
+def extended_kalman_analysis(departures: Tensor, jacobian: Tensor, covariance: Tensor, variances: Tensor) -> Analysis:
     r"""Compute the analysis of all points.
 
     .. math:: K = B H^T (H B H^T + R)^{-1}, \quad \delta x = K d, \quad A = (I - K H) B (I - K H)^T + K R K^T
@@ -51,6 +51,15 @@ def analyse(departures: Tensor, jacobian: Tensor, covariance: Tensor, variances:
     -------
     Analysis
         Points without observations have no increments, and B.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from anemoi_ailand import extended_kalman_analysis
+    >>> one = torch.ones(1, 1, 1)
+    >>> made = extended_kalman_analysis(torch.tensor([[0.3]]), one, 0.04 * one, torch.tensor([0.04]))
+    >>> round(made.increments.item(), 3), round(made.signal.item(), 3)
+    (0.15, 0.5)
 
     Notes
     -----

@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from anemoi_ailand.constants import STEP_HOURS
+from anemoi_ailand.rollout.step import gradients
 from anemoi_ailand.rollout.step.advance import Model, StepLayout, differentiable_steps
 from anemoi_ailand.variables import Role, match_name, variable
 
@@ -26,7 +27,7 @@ PRECIPITATION = ("avg_tprate", "avg_tsrwe", "late_tprate", "late_tsrwe")
 
 
 @dataclass(frozen=True)
-class Factor:
+class ForcingFactor:
     """Control that multiplies forcing over some steps; its background is 1.
 
     Attributes
@@ -37,6 +38,12 @@ class Factor:
         Forcing variables; those that the network does not read are left out.
     first, last : int
         First and last step, counted from 1; ``last`` may be beyond the window.
+
+    Examples
+    --------
+    >>> from anemoi_ailand import ForcingFactor
+    >>> ForcingFactor("sun", ("avg_sdswrf",), last=4).of
+    ('avg_sdswrf',)
     """
 
     label: str
@@ -45,14 +52,14 @@ class Factor:
     last: int = 10**6
 
 
-class Window:
+class AssimilationWindow:
     r"""Outputs of N steps as a pure function of a control vector, point by point.
 
     .. math:: y = h\bigl(m(x; u, s)\bigr)
 
     with controls x: variables of the state at the start, static fields throughout, and factors of the forcing u; all
-    else in u and s is fixed. Points do not interact, so the tangent of all points is one block per point. Derivatives
-    are by :func:`~anemoi_ailand.rollout.step.gradients.tangent`, ``adjoint`` and ``jacobian`` of the same module.
+    else in u and s is fixed. Points do not interact, so the tangent of all points is one block per point, the result of
+    :meth:`jacobian`; see also :func:`~anemoi_ailand.rollout.step.gradients.tangent` and ``adjoint`` of the same module.
 
     Parameters
     ----------
@@ -64,7 +71,7 @@ class Window:
         Slot at the start of the window.
     ends : Tensor, shape (step, point, input)
         Slots at the end of each step.
-    controls : sequence of str or Factor
+    controls : sequence of str or ForcingFactor
         Prognostic or static variables, and factors of forcing.
     to : sequence of str
         Outputs: prognostic or diagnostic variables.
@@ -85,10 +92,22 @@ class Window:
     ------
     ValueError
         A name is unknown or a category, a factor multiplies no forcing, or there is no such step.
+
+    Examples
+    --------
+    >>> import anemoi_ailand as ail
+    >>> land, data = ail.load("ailand"), ail.open_data("$AILAND_SAMPLE").to_xarray("2020-05-01")
+    >>> controls = ["swvl1", ail.ForcingFactor("rain", last=2)]
+    >>> window = ail.AssimilationWindow.open(land, land.initial(data), data, controls, to=["swvl1", "2t"], at=[2])
+    >>> window.controls, window.outputs
+    (('swvl1', 'rain'), ('swvl1 +12 h', '2t +12 h'))
+    >>> x = window.background
+    >>> x.shape, window(x).shape, window.jacobian(x).shape
+    (torch.Size([44, 2]), torch.Size([44, 2]), torch.Size([44, 2, 2]))
     """
 
     def __init__(
-        self, model: Model, layout: StepLayout, start: Tensor, ends: Tensor, controls: Sequence[str | Factor],
+        self, model: Model, layout: StepLayout, start: Tensor, ends: Tensor, controls: Sequence[str | ForcingFactor],
         to: Sequence[str], at: Sequence[int] | None = None, *, recompute: bool = False,
     ) -> None:  # fmt: skip
         self._model, self._layout, self._start, self._ends = model, layout, start, ends
@@ -106,7 +125,7 @@ class Window:
         ]  # fmt: skip
         if labels := [n for n in fields if variable(n).role is Role.CATEGORY]:
             raise ValueError(f"{labels} are categories (whole numbers), which cannot be controls. Leave them out.")
-        self._factors = [c for c in controls if isinstance(c, Factor)]
+        self._factors = [c for c in controls if isinstance(c, ForcingFactor)]
         self.controls = (*fields, *(f.label for f in self._factors))
         if not self.controls or len(set(self.controls)) < len(self.controls):
             raise ValueError(f"The controls are {list(self.controls)}. Name at least one, and each once.")
@@ -119,9 +138,9 @@ class Window:
 
     @classmethod
     def open(
-        cls, land: LandStepper, state: LandState, forcings: Any, controls: Sequence[str | Factor], to: Sequence[str],
-        at: Sequence[int] | None = None, *, recompute: bool = False,
-    ) -> Window:  # fmt: skip
+        cls, land: LandStepper, state: LandState, forcings: Any, controls: Sequence[str | ForcingFactor],
+        to: Sequence[str], at: Sequence[int] | None = None, *, recompute: bool = False,
+    ) -> AssimilationWindow:  # fmt: skip
         """Make the window of a stepper from a state and the forcing of its steps, as ``land.jacobian`` takes them."""
         slots = land.slots(state, forcings)
         return cls(land.differentiable, land.layout, *slots, controls, to, at, recompute=recompute)
@@ -134,6 +153,19 @@ class Window:
         model = self._again if self._recompute else self._model
         found = enumerate(differentiable_steps(model, self._layout, start, ends), 1)
         return torch.cat([out.index_select(-1, self._to) for k, out in found if k in self._at], -1)
+
+    def jacobian(self, x: Tensor, sizes: Tensor | None = None) -> Tensor:
+        """Compute the Jacobian at ``x (point, control)``, shape (point, output, control).
+
+        By the adjoint, or with ``sizes (control,)`` in the units of the controls by centred finite differences, which
+        see beyond kinks (bounds, melt, freezing) and need no derivatives of the step.
+        """
+        if sizes is None:
+            return gradients.jacobian(self, x, len(self.outputs))
+        change = torch.diag(sizes).to(x)
+        moved = torch.cat([x + change[:, None], x - change[:, None]]).flatten(0, 1)
+        up, down = self(moved).unflatten(0, (2, len(sizes), len(x))).unbind()
+        return ((up - down) / (2.0 * sizes.to(x)[:, None, None])).permute(1, 2, 0)
 
     def after(self, x: Tensor) -> Tensor:
         """Compute the start slot (point, input) of the step after the window for controls (point, control)."""

@@ -14,7 +14,7 @@ def test_only_observations_near_a_stamp_have_one():
     times = np.array(
         ["2022-07-01T05:30", "2022-07-01T06:30", "2022-07-01T05:29", "2022-07-01T09:00", "2021-12-31T23:45"], "M8[s]"
     )
-    found = observations.stamps(times)
+    found = observations.observation_stamps(times)
     assert [str(t) for t in found] == ["2022-07-01T06:00", "2022-07-01T06:00", "NaT", "NaT", "2022-01-01T00:00"]
 
 

@@ -9,15 +9,22 @@ import numpy as np
 import pytest
 import torch
 
-from anemoi_ailand.assimilation.sensitivity import by_differences, by_regression
-from anemoi_ailand.assimilation.window import Factor, Window
+from anemoi_ailand.assimilation.regression import regression_jacobian
+from anemoi_ailand.assimilation.window import AssimilationWindow, ForcingFactor
 from anemoi_ailand.rollout.step import gradients
 from anemoi_ailand.rollout.step.advance import STEP
 from anemoi_ailand.rollout.stepper import LandStepper
 from tests.support import stepper as case
 
 N = 23
-CONTROLS = ("swvl1", "swvl2", "stl1", "theta_cap", Factor("rain day 1", last=4), Factor("sun", ("avg_sdswrf",)))
+CONTROLS = (
+    "swvl1",
+    "swvl2",
+    "stl1",
+    "theta_cap",
+    ForcingFactor("rain day 1", last=4),
+    ForcingFactor("sun", ("avg_sdswrf",)),
+)
 #: Real increments [units of the controls].
 SIZES = torch.tensor([0.02, 0.02, 1.0, 0.005, 0.1, 0.05], dtype=torch.float64)
 TO = ("swvl1", "swvl2", "2t", "slhf")
@@ -34,30 +41,32 @@ def shipped():
 
 
 def smooth(stepper, steps, **options):
-    """Window over warm, moist ground, where no bound and no change of phase is near."""
+    """AssimilationWindow over warm, moist ground, where no bound and no change of phase is near."""
     state, forcings = (
         case.start(stepper, N, given=case.smooth_fields(N)),
         [case.smooth_fields(N, k) for k in range(steps)],
     )
-    return Window.open(stepper, state, forcings, CONTROLS, TO, options.pop("at", None), **options)
+    return AssimilationWindow.open(stepper, state, forcings, CONTROLS, TO, options.pop("at", None), **options)
 
 
 def noise(*shape, seed=0):
     return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
-@pytest.mark.parametrize("steps", [1, 4, 120])
+@pytest.mark.parametrize("steps", [1, 4, pytest.param(120, marks=pytest.mark.slow)])
 def test_adjoint_is_the_transpose_of_the_tangent(shipped, steps):
     """<M dx, dy> = <dx, M* dy> to 1e-12 with the packaged network, snow, bounds and rain factors included."""
     state, forcings = case.sample_fields(shipped, min(steps, 40))
     forcings = (forcings * 3)[:steps]
-    window = Window.open(shipped, state, forcings, CONTROLS, TO, [1, steps], recompute=steps > 4)
+    window = AssimilationWindow.open(shipped, state, forcings, CONTROLS, TO, [1, steps], recompute=steps > 4)
     x = window.background
     dx, dy = SIZES * noise(*x.shape, seed=1), noise(len(x), len(window.outputs), seed=2)
     lhs = (gradients.tangent(window, x, dx) * dy).sum() if steps <= 4 else None
     rhs = (dx * gradients.adjoint(window, x, dy)).sum()
     if lhs is None:  # forward differentiation has no use for recomputation
-        lhs = (gradients.tangent(Window.open(shipped, state, forcings, CONTROLS, TO, [1, steps]), x, dx) * dy).sum()
+        lhs = (
+            gradients.tangent(AssimilationWindow.open(shipped, state, forcings, CONTROLS, TO, [1, steps]), x, dx) * dy
+        ).sum()
     assert lhs.abs() > 0.1
     torch.testing.assert_close(lhs, rhs, rtol=1e-12, atol=0.0)
 
@@ -77,7 +86,7 @@ def test_remainder_falls_with_the_square_of_the_change(small, steps):
 def test_tangent_holds_for_increments_of_an_analysis(shipped):
     """At most points of the sample in May, changes of 0.02 m3 m-3 and 1 K over 24 h follow the tangent to 30 %."""
     state, forcings = case.sample_fields(shipped, 4)
-    window = Window.open(shipped, state, forcings, ["swvl1", "swvl2", "stl1"], ["swvl2", "stl1"])
+    window = AssimilationWindow.open(shipped, state, forcings, ["swvl1", "swvl2", "stl1"], ["swvl2", "stl1"])
     x, dx = window.background, SIZES[:3] * noise(len(state.latitudes), 3).sign()
     error = window(x + dx) - window(x) - gradients.tangent(window, x, dx)
     large = gradients.tangent(window, x, dx)
@@ -88,8 +97,8 @@ def test_tangent_holds_for_increments_of_an_analysis(shipped):
 def test_controls_act_as_named(small):
     """State at the start, static fields throughout, and factors in their steps only, as a run with such fields."""
     fields, forcings = case.smooth_fields(N), [case.smooth_fields(N, k) for k in range(3)]
-    window = Window.open(
-        small, case.start(small, N, given=fields), forcings, ["stl2", "cvl", Factor("r", first=2, last=2)], TO
+    window = AssimilationWindow.open(
+        small, case.start(small, N, given=fields), forcings, ["stl2", "cvl", ForcingFactor("r", first=2, last=2)], TO
     )
     assert window.controls == ("stl2", "cvl", "r")
     assert window.outputs == tuple(f"{n} +18 h" for n in TO)
@@ -115,19 +124,19 @@ def test_three_ways_to_the_jacobian_agree_where_the_window_is_smooth(small):
     """Adjoint, with and without recomputation, finite differences, and regression over a small spread."""
     window, again = smooth(small, 4, at=[2, 4]), smooth(small, 4, at=[2, 4], recompute=True)
     x, n = window.background, len(window.outputs)
-    adjoint = gradients.jacobian(window, x, n)
-    torch.testing.assert_close(gradients.jacobian(again, x, n), adjoint, rtol=1e-12, atol=1e-12)
+    adjoint = window.jacobian(x)
+    torch.testing.assert_close(again.jacobian(x), adjoint, rtol=1e-12, atol=1e-12)
     members = x[..., None] + 1e-3 * SIZES[:, None] * noise(*x.shape, 40)
     predicted = window(members.movedim(-1, 0).flatten(0, 1)).unflatten(0, (40, N)).movedim(0, -1)
     scale = (adjoint * SIZES).abs().amax((0, 2), keepdim=True)
     for found, tolerance in (
-        (by_differences(window, x, 1e-4 * SIZES), 1e-5),
-        (by_regression(members, predicted, ridge=1e-9), 1e-2),
+        (window.jacobian(x, 1e-4 * SIZES), 1e-5),
+        (regression_jacobian(members, predicted, ridge=1e-9), 1e-2),
     ):
         assert ((found - adjoint) * SIZES).abs().max() < tolerance * scale.max()
         assert (((found - adjoint) * SIZES).abs() < tolerance * scale).all()
-    half = by_regression(members, predicted, torch.full((n, len(SIZES)), 0.5))
-    torch.testing.assert_close(half, 0.5 * by_regression(members, predicted))
+    half = regression_jacobian(members, predicted, torch.full((n, len(SIZES)), 0.5))
+    torch.testing.assert_close(half, 0.5 * regression_jacobian(members, predicted))
 
 
 @pytest.mark.parametrize(
@@ -138,7 +147,7 @@ def test_three_ways_to_the_jacobian_agree_where_the_window_is_smooth(small):
         (["avg_t"], TO, None, "avg_t"),
         (["swvl1", "swvl1"], TO, None, "each once"),
         ([], TO, None, "at least one"),
-        ([Factor("x", ("sro",))], TO, None, "multiply nothing"),
+        ([ForcingFactor("x", ("sro",))], TO, None, "multiply nothing"),
         (["swvl1"], ["t"], None, "outputs of the emulator"),
         (["swvl1"], TO, [3], "steps 1 to 2"),
     ],
@@ -146,7 +155,7 @@ def test_three_ways_to_the_jacobian_agree_where_the_window_is_smooth(small):
 def test_wrong_controls_and_outputs(small, controls, to, at, message):
     state, forcings = case.start(small, N), case.forcings(N, 2)
     with pytest.raises(ValueError, match=message):
-        Window.open(small, state, forcings, controls, to, at)
+        AssimilationWindow.open(small, state, forcings, controls, to, at)
 
 
 def test_window_of_a_dataset(small):

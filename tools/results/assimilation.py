@@ -1,0 +1,243 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""Page on data assimilation: twin experiments at held-out points, with and without observations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+from matplotlib.figure import Figure
+
+from anemoi_ailand.evaluation.display import style
+from anemoi_ailand.evaluation.display.text import plain_number
+from anemoi_ailand.evaluation.fields.fields import open_fields
+from anemoi_ailand.evaluation.fields.matching import held_out_points
+from anemoi_ailand.evaluation.figures.maps import scatter_map
+from anemoi_ailand.rollout.step.pretrained import DEFAULT
+from anemoi_ailand.support.atomic import complete_file
+from tools.results.pages import Blocks, made_by, table
+from tools.results.steps import ROOT, SCORED, Inputs, checksum_of, key_of, once
+from tools.results.twin import (
+    DAYS,
+    ROOTS,
+    SOIL,
+    STARTS,
+    Run,
+    Settings,
+    Twin,
+    climatological,
+    daily_growth,
+    ensemble_run,
+    extended_run,
+    root_zone_error,
+    single_run,
+    static,
+)
+
+PART = "assimilation"
+PAGE = "docs/results/assimilation.md"
+
+#: Year of the truth, and realisations of background, errors and perturbations.
+YEAR, REALISATIONS = 2022, 3
+
+#: Observing systems by title.
+SYSTEMS = {"`swvl1`": ("swvl1",), "`2t` and `2d`": ("2t", "2d"), "all three": ("swvl1", "2t", "2d")}
+
+#: Experiments without observations, and the first words of those with a filter.
+OPEN, SINGLE = "ensemble", "single run"
+TRANSFORM, EXTENDED, STATIC, CARRIED = "ETKF", "SEKF", "SEKF, B of 0.01", "EKF, carried B"
+FILTERS = (TRANSFORM, EXTENDED, STATIC, CARRIED)
+
+#: The SEKF by other ways to the Jacobian, all three observed, in the first realisation.
+ALL = "all three"
+WAYS = {"regression": "SEKF by regression", "adjoint": "SEKF by the adjoint"}
+
+#: Resamples of points for intervals.
+RESAMPLES = 1000
+
+
+def renew(inputs: Inputs) -> dict[str, Blocks]:
+    """Make the experiments and return the blocks of the page; its figures are written."""
+    assert inputs.reference is not None
+    result, reference = inputs.folder / "assimilation.nc", inputs.reference
+    places = (*SCORED, "assimilation")
+    key = key_of(DEFAULT, reference, places=places, settings=str(Settings()), year=YEAR, realisations=REALISATIONS)
+    once(result, key, lambda: _save(result, experiments(reference)))
+    with xr.open_dataset(result) as file:
+        found = file.load()
+    for name, figure in (("errors", errors_figure(found)), ("signal", signal_figure(found))):
+        with complete_file(ROOT / "docs" / "figures" / f"assimilation_{name}.png") as partial:
+            style.save(figure, partial)
+    return {
+        PAGE: {
+            "assimilation-origin": made_by(PART, {DEFAULT: (checksum_of(DEFAULT), str(found.execution))}),
+            "assimilation-errors": errors_table(found),
+            "assimilation-layers": layers_table(found),
+            "assimilation-ways": ways_table(found),
+        }
+    }
+
+
+def _save(path: Path, data: xr.Dataset) -> None:
+    with complete_file(path) as partial:
+        data.to_netcdf(partial)
+
+
+def experiments(dataset: Path, realisations: int = REALISATIONS, starts: tuple[str, ...] = STARTS) -> xr.Dataset:
+    """Make all experiments at the held-out points.
+
+    Variables: ``error`` of the root zone (realisation, experiment, day, row), and on the last day ``layer_error`` and
+    ``spread`` (realisation, experiment, row, layer), the root zone being the last layer; ``signal`` and ``used``
+    (realisation, experiment, row).
+    """
+    marked = held_out_points(open_fields(dataset))
+    if marked is None:
+        raise ValueError(f"The dataset '{dataset}' does not mark held-out points. Give one with `point_id`.")
+    points, parts = np.flatnonzero(marked), []
+    for number in range(realisations):
+        twin = Twin(dataset, DEFAULT, YEAR, points, number, Settings(), starts=starts)
+        runs = {title: _fields(twin, run) for title, run in _runs(twin, other_ways=number == 0)}
+        parts.append(xr.concat(runs.values(), "experiment", join="exact").assign_coords(experiment=list(runs)))
+    data = xr.concat(parts, "realisation", join="outer")  # the other ways are missing in later realisations
+    lat, lon = twin.places
+    where = {"latitude": ("row", lat), "longitude": ("row", lon), "point": ("row", np.tile(points, len(starts)))}
+    return data.assign_coords(layer=[*SOIL, "root zone"], **where).assign_attrs(execution=twin.step.execution)
+
+
+def _runs(twin: Twin, *, other_ways: bool) -> Iterator[tuple[str, Run]]:
+    """Yield the experiments of a realisation by title."""
+    yield OPEN, ensemble_run(twin, ())
+    yield SINGLE, single_run(twin)
+    own, growth = (f(twin, k) for f, k in ((climatological, 1.0), (daily_growth, twin.settings.growth)))
+    simple = climatological(twin, twin.settings.background)
+    for title, names in SYSTEMS.items():
+        yield f"{TRANSFORM} {title}", ensemble_run(twin, names)
+        yield f"{EXTENDED} {title}", extended_run(twin, names, simple)
+        yield f"{STATIC} {title}", extended_run(twin, names, static(twin))
+        yield f"{CARRIED} {title}", extended_run(twin, names, own, growth)
+    for way, title in WAYS.items() if other_ways else ():
+        yield title, extended_run(twin, SYSTEMS[ALL], simple, way=way)
+
+
+def _fields(twin: Twin, run: Run) -> xr.Dataset:
+    error = root_zone_error(twin, run)
+    by_layer = np.concatenate([(run.soil - twin.true_soil)[-1], error[-1][:, None]], axis=-1)
+    return xr.Dataset(
+        {
+            "error": (("day", "row"), error.numpy()),
+            "layer_error": (("row", "layer"), by_layer),
+            "spread": (("row", "layer"), run.spread[-1].numpy()),
+            "signal": ("row", run.signal.numpy()),
+            "used": ("row", run.used.numpy()),
+        }
+    )
+
+
+def rms(values: xr.DataArray) -> xr.DataArray:
+    """Return the root mean square over realisations and rows."""
+    found: xr.DataArray = np.sqrt((values**2).mean(["realisation", "row"]))
+    return found
+
+
+def ratio(data: xr.Dataset, experiment: str, against: str = OPEN) -> tuple[float, float, float]:
+    """Return the RMSE of the root zone on the last day over that of another experiment, with its 95 % interval.
+
+    The interval is that of resampled points, with all their starts and realisations.
+    """
+    squares = [
+        (data["error"].sel(experiment=e).isel(day=-1) ** 2).mean("realisation").groupby("point").mean().values
+        for e in (experiment, against)
+    ]
+    rng, n = np.random.default_rng(1), squares[0].size
+    chosen = rng.integers(0, n, (RESAMPLES, n))
+    drawn = np.sqrt(squares[0][chosen].mean(1) / squares[1][chosen].mean(1))
+    low, high = np.quantile(drawn, (0.025, 0.975))
+    return float(np.sqrt(squares[0].mean() / squares[1].mean())), float(low), float(high)
+
+
+def errors_table(data: xr.Dataset) -> str:
+    """Tabulate the root-zone RMSE after 30 days, its ratio to the run without observations, and the information."""
+    rows = [["observed", "filter", "RMSE [m3 m-3]", f"of the {OPEN}", f"of the {SINGLE}", "used", "signal a day"]]
+    last = rms(data["error"].isel(day=-1))
+    for title, filter_ in (
+        ("none", OPEN),
+        ("none", SINGLE),
+        *((s, f) for s in SYSTEMS for f in FILTERS),
+    ):
+        name = filter_ if title == "none" else f"{filter_} {title}"
+        cells = [
+            f"{value:.2f} ({low:.2f}-{high:.2f})" for value, low, high in (ratio(data, name, a) for a in (OPEN, SINGLE))
+        ]
+        some = data.sel(experiment=name)
+        used = f"{float(some['used'].mean()):.0f}"
+        rows.append([title, filter_, f"{float(last.sel(experiment=name)):.4f}", *cells, used,
+                     plain_number(float(some["signal"].mean()) / DAYS)])  # fmt: skip
+    return table(rows)
+
+
+def layers_table(data: xr.Dataset) -> str:
+    """Tabulate the RMSE by layer, and the ratio of spread to error, after 30 days."""
+    rows = [["observed", *(f"`{n}`" if n in SOIL else n for n in data["layer"].values)]]
+    error, spread = rms(data["layer_error"]), rms(data["spread"])
+    members = Settings().members
+    for title in ("none", *SYSTEMS):
+        name = OPEN if title == "none" else f"{TRANSFORM} {title}"
+        mine, spread_of = error.sel(experiment=name), spread.sel(experiment=name) * np.sqrt((members + 1) / members)
+        cells = [
+            f"{float(mine.sel(layer=n)):.4f}, {float(spread_of.sel(layer=n) / mine.sel(layer=n)):.2f}"
+            for n in data["layer"].values
+        ]
+        rows.append([title, *cells])
+    return table(rows)
+
+
+def ways_table(data: xr.Dataset) -> str:
+    """Tabulate the root-zone RMSE of the extended filter by three ways to the Jacobian, in the first realisation."""
+    first = data.isel(realisation=[0], day=-1)
+    rows, last = [["Jacobian by", "RMSE [m3 m-3]", "of differences"]], rms(first["error"])
+    names = {"finite differences": f"{EXTENDED} {ALL}", "adjoint": WAYS["adjoint"], "regression": WAYS["regression"]}
+    expected = float(last.sel(experiment=names["finite differences"]))
+    for title, name in names.items():
+        mine = float(last.sel(experiment=name))
+        rows.append([title, f"{mine:.5f}", f"{mine / expected:.3f}"])
+    return table(rows)
+
+
+def errors_figure(data: xr.Dataset) -> Figure:
+    """Draw the root-zone RMSE with time, a panel for each filter."""
+    figure, axes = style.panels(2, 2, 2.8, sharey=True)
+    error = rms(data["error"])
+    for ax, (filter_, without) in zip(axes, ((TRANSFORM, OPEN), (EXTENDED, SINGLE)), strict=True):
+        lines = {"no observations": without, **{t.replace("`", ""): f"{filter_} {t}" for t in SYSTEMS}}
+        for k, (label, name) in enumerate(lines.items()):
+            colour = "#000000" if not k else style.FORECAST_COLOURS[k - 1]
+            ax.plot(np.arange(1, DAYS + 1), error.sel(experiment=name), color=colour, label=label)
+        ax.set_title(f"{filter_}; without observations: {without}", loc="left", fontsize=style.SMALL + 1)
+        ax.set_xlabel("day")
+        ax.set_ylim(bottom=0.0)
+        ax.grid(color=style.GRID, linewidth=0.5)
+        ax.legend(frameon=False, fontsize=style.SMALL)
+    axes[0].set_ylabel("RMSE of the root zone [m³ m⁻³]")
+    style.title(figure, f"Twin experiments, {data.sizes['row']} columns, {data.sizes['realisation']} realisations")
+    return figure
+
+
+def signal_figure(data: xr.Dataset) -> Figure:
+    """Draw maps of the degrees of freedom for signal of a day's observations in the extended filter."""
+    titles = list(SYSTEMS)[:2]
+    figure, axes = style.panels(len(titles), len(titles), 2.7, sharex=True, sharey=True)
+    for ax, title in zip(axes, titles, strict=True):
+        mean = data["signal"].sel(experiment=f"{EXTENDED} {title}").mean("realisation") / DAYS
+        mean = mean.groupby("point").mean()
+        where = data[["latitude", "longitude"]].isel(row=slice(mean.size))
+        top = max(float(mean.quantile(0.98)), 1e-6)
+        dots = scatter_map(ax, where, mean.values, style.FIELD_MAP, (0.0, top))
+        ax.set_title(title.replace("`", ""), loc="left")
+        figure.colorbar(dots, ax=ax, location="bottom", aspect=30, extend="max")
+    axes[0].set_ylabel("latitude [°N]")
+    style.title(figure, f"Degrees of freedom for signal of {len(ROOTS)} soil layers, mean of a day")
+    return figure
