@@ -44,9 +44,9 @@ def unexplained(y: Tensor, z: Tensor) -> Tensor:
     .. math:: Y' = Y - Y Z^T (Z Z^T)^{-1} Z
 
     with deviations Y and Z from the mean of the members. The temperature of the air at 2 m differs between members
-    mostly as the weather above does. In a small ensemble this is related by chance to soil water, and would be taken for
-    information on it; without that part, what is left is that of the ground. The error of the observation must then
-    include that of the weather.
+    mostly as the weather above does. In a small ensemble this is related by chance to soil water, and would be taken
+    for information on it; without that part, what is left is that of the ground. The error of the observation must
+    then include that of the weather.
 
     Shapes: ``y (point, output, member), z (point, variable, member)`` to ``(point, output, member)``.
 

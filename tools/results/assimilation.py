@@ -56,6 +56,9 @@ FILTERS = (TRANSFORM, EXTENDED, STATIC, CARRIED)
 ALL = "all three"
 WAYS = {"regression": "SEKF by regression", "adjoint": "SEKF by the adjoint"}
 
+#: Observations of soil water in 30 days from which a column counts as seen.
+OFTEN = 15
+
 #: Resamples of points for intervals.
 RESAMPLES = 1000
 
@@ -63,12 +66,14 @@ RESAMPLES = 1000
 def renew(inputs: Inputs) -> dict[str, Blocks]:
     """Make the experiments and return the blocks of the page; its figures are written."""
     assert inputs.reference is not None
-    result, reference = inputs.folder / "assimilation.nc", inputs.reference
-    places = (*SCORED, "assimilation")
-    key = key_of(DEFAULT, reference, places=places, settings=str(Settings()), year=YEAR, realisations=REALISATIONS)
-    once(result, key, lambda: _save(result, experiments(reference)))
-    with xr.open_dataset(result) as file:
-        found = file.load()
+    reference, parts = inputs.reference, []
+    key = key_of(DEFAULT, reference, places=(*SCORED, "assimilation"), settings=str(Settings()), year=YEAR)
+    for number in range(REALISATIONS):
+        result = inputs.folder / f"assimilation-{number}.nc"
+        once(result, key, lambda path=result, k=number: _save(path, experiments(reference, k)))
+        with xr.open_dataset(result) as file:
+            parts.append(file.load())
+    found = xr.concat(parts, "realisation", join="outer", combine_attrs="drop_conflicts")
     for name, figure in (("errors", errors_figure(found)), ("signal", signal_figure(found))):
         with complete_file(ROOT / "docs" / "figures" / f"assimilation_{name}.png") as partial:
             style.save(figure, partial)
@@ -87,24 +92,31 @@ def _save(path: Path, data: xr.Dataset) -> None:
         data.to_netcdf(partial)
 
 
-def experiments(dataset: Path, realisations: int = REALISATIONS, starts: tuple[str, ...] = STARTS) -> xr.Dataset:
-    """Make all experiments at the held-out points.
+def experiments(dataset: Path, realisation: int) -> xr.Dataset:
+    """Make the experiments of a realisation at the held-out points.
 
-    Variables: ``error`` of the root zone (realisation, experiment, day, row), and on the last day ``layer_error`` and
-    ``spread`` (realisation, experiment, row, layer), the root zone being the last layer; ``signal`` and ``used``
-    (realisation, experiment, row).
+    Variables: ``error`` of the root zone (experiment, day, row), and on the last day ``layer_error`` and ``spread``
+    (experiment, row, layer), the root zone being the last layer; ``signal`` and ``used`` (experiment, row). ``seen``
+    (row) counts the observations of soil water. The first realisation has the other ways to the Jacobian, too.
     """
     marked = held_out_points(open_fields(dataset))
     if marked is None:
         raise ValueError(f"The dataset '{dataset}' does not mark held-out points. Give one with `point_id`.")
-    points, parts = np.flatnonzero(marked), []
-    for number in range(realisations):
-        twin = Twin(dataset, DEFAULT, YEAR, points, number, Settings(), starts=starts)
-        runs = {title: _fields(twin, run) for title, run in _runs(twin, other_ways=number == 0)}
-        parts.append(xr.concat(runs.values(), "experiment", join="exact").assign_coords(experiment=list(runs)))
-    data = xr.concat(parts, "realisation", join="outer")  # the other ways are missing in later realisations
+    twin = Twin(dataset, DEFAULT, YEAR, np.flatnonzero(marked), realisation, Settings())
+    return of_twin(twin, np.flatnonzero(marked), other_ways=realisation == 0)
+
+
+def of_twin(twin: Twin, points: np.ndarray, *, other_ways: bool) -> xr.Dataset:
+    """Make the experiments of a twin; see :func:`experiments`."""
+    runs = {title: _fields(twin, run) for title, run in _runs(twin, other_ways=other_ways)}
+    data = xr.concat(runs.values(), "experiment", join="exact").assign_coords(experiment=list(runs))
     lat, lon = twin.places
-    where = {"latitude": ("row", lat), "longitude": ("row", lon), "point": ("row", np.tile(points, len(starts)))}
+    where = {
+        "latitude": ("row", lat),
+        "longitude": ("row", lon),
+        "point": ("row", np.tile(points, lat.size // points.size)),
+    }
+    data["seen"] = ("row", twin.observed["swvl1"].isfinite().sum(0).numpy())
     return data.assign_coords(layer=[*SOIL, "root zone"], **where).assign_attrs(execution=twin.step.execution)
 
 
@@ -143,39 +155,37 @@ def rms(values: xr.DataArray) -> xr.DataArray:
     return found
 
 
-def ratio(data: xr.Dataset, experiment: str, against: str = OPEN) -> tuple[float, float, float]:
-    """Return the RMSE of the root zone on the last day over that of another experiment, with its 95 % interval.
+def last_errors(data: xr.Dataset, *, seen: bool) -> xr.DataArray:
+    """Return the error of the root zone on the last day; with ``seen`` only where the soil is observed often enough."""
+    error = data["error"].isel(day=-1)
+    return error.where(data["seen"] >= OFTEN) if seen else error
+
+
+def ratio(errors: xr.DataArray, experiment: str, against: str) -> tuple[float, float, float]:
+    """Return the RMSE of an experiment over that of another one, with its 95 % interval.
 
     The interval is that of resampled points, with all their starts and realisations.
     """
-    squares = [
-        (data["error"].sel(experiment=e).isel(day=-1) ** 2).mean("realisation").groupby("point").mean().values
-        for e in (experiment, against)
-    ]
-    rng, n = np.random.default_rng(1), squares[0].size
-    chosen = rng.integers(0, n, (RESAMPLES, n))
-    drawn = np.sqrt(squares[0][chosen].mean(1) / squares[1][chosen].mean(1))
-    low, high = np.quantile(drawn, (0.025, 0.975))
-    return float(np.sqrt(squares[0].mean() / squares[1].mean())), float(low), float(high)
+    both = errors.sel(experiment=[experiment, against])
+    squares = (both**2).sum("realisation").groupby("point").sum().transpose("experiment", "point").values
+    rng, n = np.random.default_rng(1), squares.shape[1]
+    drawn = squares[:, rng.integers(0, n, (RESAMPLES, n))].sum(-1)
+    low, high = np.quantile(np.sqrt(drawn[0] / drawn[1]), (0.025, 0.975))
+    return float(np.sqrt(squares[0].sum() / squares[1].sum())), float(low), float(high)
 
 
 def errors_table(data: xr.Dataset) -> str:
-    """Tabulate the root-zone RMSE after 30 days, its ratio to the run without observations, and the information."""
-    rows = [["observed", "filter", "RMSE [m3 m-3]", f"of the {OPEN}", f"of the {SINGLE}", "used", "signal a day"]]
-    last = rms(data["error"].isel(day=-1))
-    for title, filter_ in (
-        ("none", OPEN),
-        ("none", SINGLE),
-        *((s, f) for s in SYSTEMS for f in FILTERS),
-    ):
-        name = filter_ if title == "none" else f"{filter_} {title}"
-        cells = [
-            f"{value:.2f} ({low:.2f}-{high:.2f})" for value, low, high in (ratio(data, name, a) for a in (OPEN, SINGLE))
-        ]
-        some = data.sel(experiment=name)
-        used = f"{float(some['used'].mean()):.0f}"
-        rows.append([title, filter_, f"{float(last.sel(experiment=name)):.4f}", *cells, used,
-                     plain_number(float(some["signal"].mean()) / DAYS)])  # fmt: skip
+    """Tabulate the root-zone RMSE after 30 days, its ratio to the ensemble without observations, and the information."""
+    heads = ["RMSE, all", "ratio", "RMSE, seen", "ratio"]
+    rows = [["observed", "filter", *heads, "used", "signal a day"]]
+    cases = [("none", OPEN), ("none", SINGLE), *((title, f) for title in SYSTEMS for f in FILTERS)]
+    for title, filter_ in cases:
+        name, cells = filter_ if title == "none" else f"{filter_} {title}", []
+        for errors in (last_errors(data, seen=False), last_errors(data, seen=True)):
+            value, low, high = ratio(errors, name, OPEN)
+            cells += [f"{float(rms(errors.sel(experiment=name))):.4f}", f"{value:.2f} ({low:.2f}-{high:.2f})"]
+        some = data[["used", "signal"]].sel(experiment=name).mean()
+        rows.append([title, filter_, *cells, f"{float(some['used']):.0f}", plain_number(float(some["signal"]) / DAYS)])
     return table(rows)
 
 

@@ -297,7 +297,7 @@ def ensemble_run(twin: Twin, names: Sequence[str]) -> Run:
 
 
 def _of_the_ground(twin: Twin, names: Sequence[str], k: int, predicted: Tensor) -> Tensor:
-    """Return predicted observations (row, name, member) of a time without what the members' air explains of `2t`, `2d`."""
+    """Return predicted observations (row, name, member) without what the members' weather explains of `2t`, `2d`."""
     above = [n for n in names if n not in SOIL]
     if not above:
         return predicted
