@@ -82,6 +82,8 @@ class Settings:
     background : float
         Factor of the climatological standard deviations in the simplified filter, which does not know that earlier
         observations have made the error smaller.
+    first : float
+        The same on the first day of the full filter.
     growth : float
         Factor of the natural changes of a day, for the error that weather adds in the full filter.
     equivalent : mapping of str to float
@@ -90,10 +92,11 @@ class Settings:
     """
 
     members: int = 50
-    inflation: float = 1.8
+    inflation: float = 2.0
     to_spread: float = 0.3
     model_error: float = 1.0
-    background: float = 0.5
+    background: float = 0.7
+    first: float = 1.6
     growth: float = 0.6
     equivalent: Mapping[str, float] = field(default_factory=lambda: {"swvl1": 0.01, "2t": 1.5, "2d": 2.0})
 
@@ -389,8 +392,8 @@ def _jacobian(window: AssimilationWindow, x: Tensor, covariance: Tensor, way: st
 
 
 def climatological(twin: Twin, factor: float) -> Tensor:
-    """Return the covariance of the background of another year, scaled, (row, layer, layer)."""
-    return _covariance(factor * twin.settings.inflation * twin.anomalies)
+    """Return the covariance of neighbouring days of other years, scaled, (row, layer, layer)."""
+    return _covariance(factor * twin.anomalies)
 
 
 def daily_growth(twin: Twin, factor: float) -> Tensor:
