@@ -86,7 +86,7 @@ class AssimilationWindow:
     background : Tensor, shape (point, control)
         Control vector of the slots.
     controls, outputs : tuple of str
-        Labels; an output is ``2t +6 h``.
+        Labels: variables before factors, and outputs such as ``2t +6 h``, by step.
 
     Raises
     ------

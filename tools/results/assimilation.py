@@ -52,8 +52,8 @@ OPEN, SINGLE = "ensemble", "single run"
 TRANSFORM, EXTENDED, STATIC, CARRIED = "ETKF", "SEKF", "SEKF, B of 0.01", "EKF, carried B"
 FILTERS = (TRANSFORM, EXTENDED, STATIC, CARRIED)
 
-#: Ways to the Jacobian, compared in the first realisation with all three observed, at every third held-out point.
-ALL, EVERY = "all three", 3
+#: Ways to the Jacobian, compared in the first realisation with all three observed, at every sixth held-out point.
+ALL, EVERY = "all three", 6
 WAYS = ("differences", "adjoint", "regression")
 
 #: Observations of soil water in 30 days from which a column counts as seen.

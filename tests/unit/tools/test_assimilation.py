@@ -22,7 +22,7 @@ class Sample:
 
     def __init__(self, path, names):
         self._reader = open_reader(path)
-        self.names, self.dates = tuple(names), np.array(self._reader.dates, "M8[s]")
+        self.names, self.dates = tuple(names), np.array(self._reader.coverage.dates(), "M8[s]")
         self.latitudes, self.longitudes = self._reader.latitudes, self._reader.longitudes
 
     def read(self, first, last, points):
