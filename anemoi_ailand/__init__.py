@@ -37,6 +37,19 @@ _PUBLIC = {
     "rollout.forcing.forcing_filter": ("ForcingFilter",),
     "rollout.reforecast.reforecast": ("reforecast",),
     "export.onnx_export": ("export_step",),
+    "assimilation.window": ("AssimilationWindow", "ForcingFactor"),
+    "assimilation.regression": ("regression_jacobian", "unexplained"),
+    "assimilation.extended_kalman_filter": ("extended_kalman_analysis",),
+    "assimilation.ensemble_filter": ("ensemble_analysis",),
+    "assimilation.observations": (
+        "observation_stamps",
+        "on_open_ground",
+        "at_model_height",
+        "first_guess_check",
+        "matched_mean",
+        "matched_distribution",
+    ),
+    "assimilation.consistency": ("chi_square", "desroziers"),
     "evaluation.fields.fields": ("open_fields",),
     "evaluation.fields.reforecast": ("open_reforecast",),
     "evaluation.scores.score_table": ("score",),
@@ -51,6 +64,20 @@ _MODULE = {name: module for module, found in _PUBLIC.items() for name in found}
 __all__ = ["__version__", *_MODULE]
 
 if TYPE_CHECKING:
+    from anemoi_ailand.assimilation.consistency import chi_square as chi_square
+    from anemoi_ailand.assimilation.consistency import desroziers as desroziers
+    from anemoi_ailand.assimilation.ensemble_filter import ensemble_analysis as ensemble_analysis
+    from anemoi_ailand.assimilation.extended_kalman_filter import extended_kalman_analysis as extended_kalman_analysis
+    from anemoi_ailand.assimilation.observations import at_model_height as at_model_height
+    from anemoi_ailand.assimilation.observations import first_guess_check as first_guess_check
+    from anemoi_ailand.assimilation.observations import matched_distribution as matched_distribution
+    from anemoi_ailand.assimilation.observations import matched_mean as matched_mean
+    from anemoi_ailand.assimilation.observations import observation_stamps as observation_stamps
+    from anemoi_ailand.assimilation.observations import on_open_ground as on_open_ground
+    from anemoi_ailand.assimilation.regression import regression_jacobian as regression_jacobian
+    from anemoi_ailand.assimilation.regression import unexplained as unexplained
+    from anemoi_ailand.assimilation.window import AssimilationWindow as AssimilationWindow
+    from anemoi_ailand.assimilation.window import ForcingFactor as ForcingFactor
     from anemoi_ailand.data.land_data import LandData as LandData
     from anemoi_ailand.data.land_data import open_data as open_data
     from anemoi_ailand.evaluation.fields.fields import open_fields as open_fields

@@ -37,7 +37,7 @@ from anemoi_ailand.rollout.forcing.records import (
     source_of,
 )
 from anemoi_ailand.rollout.step import gradients
-from anemoi_ailand.rollout.step.advance import STEP, StepLayout, advance, advance_steps
+from anemoi_ailand.rollout.step.advance import STEP, StepLayout, advance, advance_steps, differentiable_steps
 from anemoi_ailand.rollout.step.batch_invariance import padded_rows
 from anemoi_ailand.rollout.step.checkpoint import LandStep, checkpoint_checksum, training_origin, with_model_error
 from anemoi_ailand.rollout.step.compiled_step import choose_execution, open_step
@@ -356,7 +356,7 @@ class LandStepper:
                 out = self._blocks.steps(self.layout, start, ends)
             else:
                 out = ends.new_empty((*ends.shape[:2], len(self.outputs)))
-                advance_steps(self._differentiable, self.layout, start, ends, out)
+                advance_steps(self.differentiable, self.layout, start, ends, out)
             if not math.isfinite(out.sum()):
                 for date, values in zip(dates, out.numpy(force=True), strict=True):
                     check_finite(values.T, self.outputs, self.outputs, date, places, False)
@@ -369,7 +369,7 @@ class LandStepper:
     def propagate(self, state: LandState, forcing: Fields) -> LandState:
         """Step as :meth:`step` with gradients with respect to state, static fields and forcing."""
         end = self.forcing_columns(state, forcing)
-        return self._after(state, end, advance(self._differentiable, self.layout, state.columns, end))
+        return self._after(state, end, advance(self.differentiable, self.layout, state.columns, end))
 
     @overload
     def run(
@@ -606,6 +606,28 @@ class LandStepper:
         self._warn(checks, None)
         return self.layout.slot(values[0], self._forcing)
 
+    def slots(self, state: LandState, forcings: Fields | Sequence[Fields]) -> tuple[Tensor, Tensor]:
+        """Return the start slot (point, input) of the first step and the end slots (step, point, input), detached.
+
+        ``forcings`` is the forcing of one step, or of each step; of a dataset with a dimension time, all later dates.
+        :meth:`differentiable` and :attr:`layout` make steps of them.
+        """
+        steps = self._steps(state, forcings)
+        if not steps:
+            raise ValueError("`forcings` is empty. Give the forcing of at least one step.")
+        ends, now = [], state
+        for forcing in steps:
+            ends.append(self.forcing_columns(now, forcing).detach())
+            now = self._after(now, ends[-1], ends[-1].new_zeros((len(ends[-1]), len(self.outputs))))
+        return state.columns.detach(), torch.stack(ends)
+
+    def differentiable(self, start: Tensor, end: Tensor) -> Tensor:
+        """Make outputs (row, output) of slots (row, input) with gradients, in physical units.
+
+        Rows are padded, so that the result is batch-invariant.
+        """
+        return self._physical(padded_rows(start), padded_rows(end))[: len(end)]
+
     def own(self, state: LandState) -> LandState:
         """Return a state of this checkpoint with the columns of this stepper: further inputs are read at no start."""
         known, theirs = (
@@ -740,10 +762,6 @@ class LandStepper:
         columns, diagnostics = self.layout.next_start(state.columns, end, out), self.layout.diagnostics(out)
         return replace(state, date=state.date + STEP, columns=columns, diagnostics=diagnostics, execution="plain")
 
-    def _differentiable(self, start: Tensor, end: Tensor) -> Tensor:
-        """Step in physical units with padded rows, so that it is batch-invariant."""
-        return self._physical(padded_rows(start), padded_rows(end))[: len(end)]
-
     def _like_state(self, change: Tensor, state: LandState) -> Tensor:
         x = self._vector(state)
         if change.shape != x.shape:
@@ -777,30 +795,19 @@ class LandStepper:
         of: Sequence[str] | None = None,
     ) -> tuple[gradients.Map, Tensor]:
         """Return the map from changes (point, of) to outputs (point, to) after the last step, and a change of zero."""
-        steps = self._steps(state, forcings)
-        if not steps:
-            raise ValueError("`forcings` is empty. Give the forcing of at least one step.")
+        start, ends = self.slots(state, forcings)
         to, of = gradients.chosen(self.layout, to, of)
-        starts, ends, now = [], [], state
-        for forcing in steps:
-            end = self.forcing_columns(now, forcing)
-            starts.append(now.columns.detach())
-            ends.append(end.detach())
-            now = self._after(now, end, end.new_zeros((len(end), len(self.outputs))))
         sources = self.layout.sources(of)
         columns = torch.tensor([self.outputs.index(n) for n in to], device=self.device)
 
         def run(change: Tensor) -> Tensor:
-            copies = len(change) // len(starts[0])
-            changes, out = self.layout.slot(change, sources), None
-            for start, end in zip(starts, ends, strict=True):
-                slots = start.repeat(copies, 1) + changes, end.repeat(copies, 1) + changes
-                x = None if out is None else self.layout.state(out)
-                out = advance(self._physical, self.layout, *slots, state=x)
-            assert out is not None
+            copies = len(change) // len(start)
+            changes = self.layout.slot(change, sources)
+            first, following = start.repeat(copies, 1) + changes, (end.repeat(copies, 1) + changes for end in ends)
+            *_, out = differentiable_steps(self._physical, self.layout, first, following)
             return out.index_select(-1, columns)
 
-        return run, state.columns.new_zeros((len(starts[0]), len(of)))
+        return run, start.new_zeros((len(start), len(of)))
 
 
 def load(

@@ -39,6 +39,7 @@ FORBIDDEN = {
     "data": {"torch", "anemoi.training", "anemoi.models", "anemoi.inference", "hydra"},
     "model": {"xarray", "netCDF4", "earthkit", "zarr", "pathlib", "os", "anemoi.datasets", "anemoi.inference"},
     "training": {"anemoi.inference", "netCDF4", "earthkit"},
+    "assimilation": {"anemoi", "hydra", "pytorch_lightning", "earthkit", "xarray", "netCDF4"},
     "evaluation": {"torch", "pytorch_lightning", "anemoi.training", "anemoi.models", "anemoi.inference"},
     "commands": {"numpy", "torch", "scipy"},
 }
@@ -117,6 +118,14 @@ def test_rooms_without_torch() -> None:
     torch = {m for m in GRAPH.modules if any(is_below(name, "torch") for name in GRAPH.names(m, types=False))}
     rooms = [m for m in GRAPH.modules if GRAPH.room(m) in WITHOUT_TORCH]
     assert {m: sorted(found) for m in rooms if (found := GRAPH.reach(m) & torch)} == {}
+
+
+def test_assimilation_without_anemoi() -> None:
+    """Nothing that is loaded with the assimilation imports Anemoi: its core is torch only."""
+    anemoi = {m for m in GRAPH.modules if any(is_below(name, "anemoi") for name in GRAPH.names(m, types=False))}
+    rooms = [m for m in GRAPH.modules if GRAPH.room(m) == "assimilation"]
+    assert rooms
+    assert {m: sorted(found) for m in rooms if (found := GRAPH.reach(m) & anemoi)} == {}
 
 
 def test_numerics_open_no_files() -> None:

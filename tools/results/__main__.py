@@ -22,7 +22,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools.results import commands, coupling, derivatives, ensembles, real_weather, reference_set, snow_and_runoff
+from tools.results import (
+    assimilation,
+    commands,
+    coupling,
+    derivatives,
+    ensembles,
+    real_weather,
+    reference_set,
+    snow_and_runoff,
+)
 from tools.results.pages import Blocks, renew_pages
 from tools.results.steps import ROOT, Inputs
 
@@ -44,6 +53,7 @@ PARTS = {
     reference_set.PART: Part(("reference",), reference_set.renew),
     snow_and_runoff.PART: Part(("reference", "towers", "real"), snow_and_runoff.renew),
     derivatives.PART: Part(("reference", "differences"), derivatives.renew),
+    assimilation.PART: Part(("reference",), assimilation.renew),
     ensembles.PART: Part(("reference",), ensembles.renew),
     coupling.PART: Part(("reference",), coupling.renew),
     "stability": Part(("reference",), commands.renew_stability),

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -168,6 +168,17 @@ def advance(model: Model, layout: StepLayout, start: Tensor, end: Tensor, state:
     if state is not None:
         start = layout.with_state(start, state)
     return model(start, end)
+
+
+def differentiable_steps(model: Model, layout: StepLayout, start: Tensor, ends: Iterable[Tensor]) -> Iterator[Tensor]:
+    """Yield the outputs (row, output) of steps in turn, with gradients.
+
+    ``start (row, input)`` is the start slot of the first step, ``ends`` are the end slots, with all of the forcing.
+    """
+    for end in ends:
+        outputs = advance(model, layout, start, end)
+        yield outputs
+        start = layout.next_start(start, end, outputs)
 
 
 def advance_steps(model: Model, layout: StepLayout, start: Tensor, ends: Tensor, out: Tensor) -> None:

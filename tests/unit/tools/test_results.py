@@ -71,6 +71,7 @@ def test_every_block_of_the_pages_is_filled():
         "snow-and-runoff.md",
         "ensembles.md",
         "derivatives.md",
+        "assimilation.md",
         "coupling.md",
         "site.md",
         "stability.md",

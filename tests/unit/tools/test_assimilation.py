@@ -1,0 +1,127 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""Twin experiments of data assimilation at points of the packaged sample, and the tables of their page."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import xarray as xr
+
+from anemoi_ailand.data.open_reader import open_reader
+from anemoi_ailand.data.sun import COMPUTED, compute
+from tools.results import assimilation, twin
+
+POINTS, DAYS = np.arange(12), 4
+
+
+class Sample:
+    """The packaged sample in the place of a dataset."""
+
+    def __init__(self, path, names):
+        self._reader = open_reader(path)
+        self.names, self.dates = tuple(names), np.array(self._reader.coverage.dates(), "M8[s]")
+        self.latitudes, self.longitudes = self._reader.latitudes, self._reader.longitudes
+
+    def read(self, first, last, points):
+        dates = [d.item() for d in self.dates[first:last]]
+        stored = [n for n in self.names if n not in COMPUTED]
+        found = dict(zip(stored, self._reader.read(stored, dates)[..., points], strict=True))
+        sun = [n for n in self.names if n in COMPUTED]
+        found |= dict(zip(sun, compute(sun, dates, self.latitudes[points], self.longitudes[points]), strict=True))
+        return np.stack([found[n].reshape(len(dates), -1) for n in self.names], -1).astype("f4")
+
+
+@pytest.fixture(scope="module")
+def world():
+    """Twin of a few days in July with a small ensemble."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(twin, "StoredFields", Sample)
+        patch.setattr(twin, "DAYS", DAYS)
+        patch.setattr(twin, "EXISTING", dict.fromkeys(twin.EXISTING, 1.0))
+        settings = twin.Settings(members=8)
+        yield twin.Twin(Path("$AILAND_SAMPLE"), "ailand", 2022, POINTS, 0, settings, first_year=2020, starts=("07-15",))
+
+
+def error(world, run):
+    return float(twin.root_zone_error(world, run)[-1].square().mean().sqrt())
+
+
+def test_twin_has_another_soil_and_wrong_weather(world):
+    """The background is that of another year, the weather is wrong without a large bias, and nights stay dark."""
+    true = world.truth[..., world.columns(twin.WEATHER)]
+    rain, sun = (twin.WEATHER.index(n) for n in ("avg_tprate", "avg_sdswrf"))
+    assert (world.background[:, 0] != world.truth[0][:, world.columns(["swvl1"])[0]]).any()
+    assert not torch.equal(world.weather, true) and (world.weather[..., rain] >= 0).all()
+    assert not world.weather[..., sun][true[..., sun] == 0].any()
+    assert world.members_weather.std(1)[..., 0].mean() == pytest.approx(1.0, abs=0.3)  # of the air [K]
+
+
+def test_observations_have_their_errors_and_gaps(world):
+    """Soil water once a day, air at each stamp, with the standard deviation that is stated."""
+    water, air = world.observed["swvl1"], world.observed["2t"]
+    assert torch.isfinite(water).any(-1).nonzero()[:, 0].tolist() == list(range(1, 4 * DAYS + 1, 4))
+    assert torch.isfinite(air).any(-1).tolist() == [False] + [True] * 4 * DAYS
+    deviation = (air - world.truth[..., world.columns(["2t"])[0]])[1:].nan_to_num().std()
+    assert deviation == pytest.approx(twin.ERRORS["2t"], rel=0.15)
+
+
+def test_without_observations_the_filter_is_the_open_loop(world, monkeypatch):
+    """Bitwise: an analysis without an observation changes nothing."""
+    free = twin.ensemble_run(world, ())
+    none = {n: torch.full_like(v, torch.nan) for n, v in world.observed.items()}
+    monkeypatch.setattr(world, "observed", none)
+    assert torch.equal(twin.ensemble_run(world, ("swvl1", "2t")).soil, free.soil)
+    single, b = twin.single_run(world), twin.static(world)
+    assert torch.equal(twin.extended_run(world, ("swvl1",), b).soil, single.soil)
+    assert free.spread.min() >= 0 and not single.spread.any()
+
+
+def test_observations_of_the_soil_reduce_its_error(world):
+    """Both filters, with many accurate observations of the first layer, come nearer to ecLand than without."""
+    free, single = error(world, twin.ensemble_run(world, ())), error(world, twin.single_run(world))
+    assert error(world, twin.ensemble_run(world, ("swvl1",))) < 0.97 * free
+    b = twin.climatological(world, 0.5)
+    made = twin.extended_run(world, ("swvl1",), b)
+    assert error(world, made) < 0.97 * single
+    assert (made.used > 0).any() and (made.signal[made.used > 0] > 0).all()
+    assert error(world, twin.extended_run(world, ("swvl1",), b, twin.daily_growth(world, 0.5))) < 0.97 * single
+
+
+def test_three_ways_to_the_jacobian_give_similar_analyses(world):
+    """Within 5 % with all three observed, and tabulated against the first."""
+    found = assimilation.ways(world)
+    np.testing.assert_allclose(list(found.values()), found["differences"], rtol=0.05)
+    lines = assimilation.ways_table(found).splitlines()
+    assert len(lines) == 2 + len(found) and lines[2].startswith("| differences | ") and lines[2].endswith("| 1.000 |")
+
+
+@pytest.fixture(scope="module")
+def results(world):
+    """Experiments of two realisations that are the same."""
+    return xr.concat([assimilation.of_twin(world, POINTS)] * 2, "realisation", join="exact")
+
+
+def test_tables_hold_all_experiments(results, monkeypatch):
+    """One row an experiment, ratios of one without observations, and intervals around the ratio."""
+    monkeypatch.setattr(assimilation, "OFTEN", 1)
+    rows = [line.strip("| ").split(" | ") for line in assimilation.errors_table(results).splitlines()[2:]]
+    assert [row[:2] for row in rows[:3]] == [["none", "ensemble"], ["none", "single run"], ["`swvl1`", "ETKF"]]
+    assert len({len(row) for row in rows}) == 1
+    assert rows[0][3] == rows[0][5] == "1.00 (1.00-1.00)" and "nan" not in " ".join(map(" ".join, rows))
+    errors = assimilation.last_errors(results, seen=False)
+    value, low, high = assimilation.ratio(errors, "ETKF `swvl1`", assimilation.OPEN)
+    assert low < value < high
+    layers = assimilation.layers_table(results).splitlines()
+    assert layers[0].endswith("| root zone |") and len(layers) == 2 + 1 + len(assimilation.SYSTEMS)
+
+
+def test_figures_show_all_days_and_points(results, monkeypatch):
+    monkeypatch.setattr(assimilation, "DAYS", DAYS)
+    figure = assimilation.errors_figure(results)
+    assert [len(ax.lines) for ax in figure.axes] == [4, 4]
+    assert all(len(line.get_xdata()) == DAYS for line in figure.axes[0].lines)
+    maps = assimilation.signal_figure(results)
+    assert [len(ax.collections[0].get_offsets()) for ax in maps.axes[:2]] == [len(POINTS)] * 2

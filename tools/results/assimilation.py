@@ -1,0 +1,267 @@
+# (C) Copyright 2026- anemoi-ailand contributors.
+# This software is licensed under the terms of the Apache Licence Version 2.0,
+# http://www.apache.org/licenses/LICENSE-2.0.
+"""Page on data assimilation: twin experiments at held-out points, with and without observations."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+from matplotlib.figure import Figure
+
+from anemoi_ailand.evaluation.display import style
+from anemoi_ailand.evaluation.display.text import plain_number
+from anemoi_ailand.evaluation.fields.fields import open_fields
+from anemoi_ailand.evaluation.fields.matching import held_out_points
+from anemoi_ailand.evaluation.figures.maps import scatter_map
+from anemoi_ailand.rollout.step.pretrained import DEFAULT
+from anemoi_ailand.support.atomic import complete_file
+from tools.results.pages import Blocks, made_by, table
+from tools.results.steps import ROOT, SCORED, Inputs, checksum_of, key_of, once
+from tools.results.twin import (
+    DAYS,
+    ROOTS,
+    SOIL,
+    Run,
+    Settings,
+    Twin,
+    climatological,
+    daily_growth,
+    ensemble_run,
+    extended_run,
+    root_zone_error,
+    single_run,
+    static,
+)
+
+PART = "assimilation"
+PAGE = "docs/results/assimilation.md"
+
+#: Year of the truth, and realisations of background, errors and perturbations.
+YEAR, REALISATIONS = 2022, 3
+
+#: Observing systems by title.
+SYSTEMS = {"`swvl1`": ("swvl1",), "`2t` and `2d`": ("2t", "2d"), "all three": ("swvl1", "2t", "2d")}
+
+#: Experiments without observations, and the first words of those with a filter.
+OPEN, SINGLE = "ensemble", "single run"
+TRANSFORM, EXTENDED, STATIC, CARRIED = "ETKF", "SEKF", "SEKF, B of 0.01", "EKF, carried B"
+FILTERS = (TRANSFORM, EXTENDED, STATIC, CARRIED)
+
+#: Ways to the Jacobian, compared in the first realisation with all three observed, at every sixth held-out point.
+ALL, EVERY = "all three", 6
+WAYS = ("differences", "adjoint", "regression")
+
+#: Observations of soil water in 30 days from which a column counts as seen.
+OFTEN = 15
+
+#: Resamples of points for intervals.
+RESAMPLES = 1000
+
+
+def renew(inputs: Inputs) -> dict[str, Blocks]:
+    """Make the experiments and return the blocks of the page; its figures are written."""
+    assert inputs.reference is not None
+    reference, parts = inputs.reference, []
+    key = key_of(DEFAULT, reference, places=(*SCORED, "assimilation"), settings=str(Settings()), year=YEAR)
+    for number in range(REALISATIONS):
+        result = inputs.folder / f"assimilation-{number}.nc"
+        once(result, key, lambda path=result, k=number: _save(path, experiments(reference, k)))
+        with xr.open_dataset(result) as file:
+            parts.append(file.load())
+    found = xr.concat(parts, "realisation", join="exact", combine_attrs="drop_conflicts")
+    compared = inputs.folder / "assimilation-ways.json"
+    once(compared, key, lambda: _save_ways(compared, reference))
+    for name, figure in (("errors", errors_figure(found)), ("signal", signal_figure(found))):
+        with complete_file(ROOT / "docs" / "figures" / f"assimilation_{name}.png") as partial:
+            style.save(figure, partial)
+    return {
+        PAGE: {
+            "assimilation-origin": made_by(PART, {DEFAULT: (checksum_of(DEFAULT), str(found.execution))}),
+            "assimilation-errors": errors_table(found),
+            "assimilation-layers": layers_table(found),
+            "assimilation-ways": ways_table(json.loads(compared.read_text(encoding="utf-8"))),
+        }
+    }
+
+
+def _save(path: Path, data: xr.Dataset) -> None:
+    with complete_file(path) as partial:
+        data.to_netcdf(partial)
+
+
+def _save_ways(path: Path, dataset: Path) -> None:
+    found = ways(Twin(dataset, DEFAULT, YEAR, held_out(dataset)[::EVERY], 0, Settings()))
+    with complete_file(path) as partial:
+        partial.write_text(json.dumps(found) + "\n", encoding="utf-8")
+
+
+def experiments(dataset: Path, realisation: int) -> xr.Dataset:
+    """Make the experiments of a realisation at the held-out points; see :func:`of_twin`."""
+    points = held_out(dataset)
+    return of_twin(Twin(dataset, DEFAULT, YEAR, points, realisation, Settings()), points)
+
+
+def held_out(dataset: Path) -> np.ndarray:
+    """Return the indices of the held-out points."""
+    marked = held_out_points(open_fields(dataset))
+    if marked is None:
+        raise ValueError(f"The dataset '{dataset}' does not mark held-out points. Give one with `point_id`.")
+    return np.flatnonzero(marked)
+
+
+def of_twin(twin: Twin, points: np.ndarray) -> xr.Dataset:
+    """Make the experiments of a twin.
+
+    Variables: ``error`` of the root zone (experiment, day, row), and on the last day ``layer_error`` and ``spread``
+    (experiment, row, layer), the root zone being the last layer; ``signal`` and ``used`` (experiment, row). ``seen``
+    (row) counts the observations of soil water.
+    """
+    runs = {title: _fields(twin, run) for title, run in _runs(twin)}
+    data = xr.concat(runs.values(), "experiment", join="exact").assign_coords(experiment=list(runs))
+    lat, lon = twin.places
+    of_row = np.tile(points, lat.size // points.size)
+    where = {"latitude": ("row", lat), "longitude": ("row", lon), "point": ("row", of_row)}
+    data["seen"] = ("row", twin.observed["swvl1"].isfinite().sum(0).numpy())
+    return data.assign_coords(layer=[*SOIL, "root zone"], **where).assign_attrs(execution=twin.step.execution)
+
+
+def ways(twin: Twin) -> dict[str, float]:
+    """Return the root-zone RMSE after 30 days of the simplified filter by each way to the Jacobian."""
+    b, names = climatological(twin, twin.settings.background), SYSTEMS[ALL]
+    runs = {way: extended_run(twin, names, b, way=way) for way in WAYS}
+    return {way: float(root_zone_error(twin, run)[-1].square().mean().sqrt()) for way, run in runs.items()}
+
+
+def _runs(twin: Twin) -> Iterator[tuple[str, Run]]:
+    """Yield the experiments of a realisation by title."""
+    yield OPEN, ensemble_run(twin, ())
+    yield SINGLE, single_run(twin)
+    s = twin.settings
+    simple, first, growth = (
+        climatological(twin, s.background),
+        climatological(twin, s.first),
+        daily_growth(twin, s.growth),
+    )
+    for title, names in SYSTEMS.items():
+        yield f"{TRANSFORM} {title}", ensemble_run(twin, names)
+        yield f"{EXTENDED} {title}", extended_run(twin, names, simple)
+        yield f"{STATIC} {title}", extended_run(twin, names, static(twin))
+        yield f"{CARRIED} {title}", extended_run(twin, names, first, growth)
+
+
+def _fields(twin: Twin, run: Run) -> xr.Dataset:
+    error = root_zone_error(twin, run)
+    by_layer = np.concatenate([(run.soil - twin.true_soil)[-1], error[-1][:, None]], axis=-1)
+    return xr.Dataset(
+        {
+            "error": (("day", "row"), error.numpy()),
+            "layer_error": (("row", "layer"), by_layer),
+            "spread": (("row", "layer"), run.spread[-1].numpy()),
+            "signal": ("row", run.signal.numpy()),
+            "used": ("row", run.used.numpy()),
+        }
+    )
+
+
+def rms(values: xr.DataArray) -> xr.DataArray:
+    """Return the root mean square over realisations and rows."""
+    found: xr.DataArray = np.sqrt((values**2).mean(["realisation", "row"]))
+    return found
+
+
+def last_errors(data: xr.Dataset, *, seen: bool) -> xr.DataArray:
+    """Return the error of the root zone on the last day; with ``seen`` only where the soil is observed often enough."""
+    error = data["error"].isel(day=-1)
+    return error.where(data["seen"] >= OFTEN) if seen else error
+
+
+def ratio(errors: xr.DataArray, experiment: str, against: str) -> tuple[float, float, float]:
+    """Return the RMSE of an experiment over that of another one, with its 95 % interval.
+
+    The interval is that of resampled points, with all their starts and realisations.
+    """
+    both = errors.sel(experiment=[experiment, against])
+    squares = (both**2).sum("realisation").groupby("point").sum().transpose("experiment", "point").values
+    rng, n = np.random.default_rng(1), squares.shape[1]
+    drawn = squares[:, rng.integers(0, n, (RESAMPLES, n))].sum(-1)
+    low, high = np.quantile(np.sqrt(drawn[0] / drawn[1]), (0.025, 0.975))
+    return float(np.sqrt(squares[0].sum() / squares[1].sum())), float(low), float(high)
+
+
+def errors_table(data: xr.Dataset) -> str:
+    """Tabulate the root-zone RMSE after 30 days, its ratio to the ensemble without observations, and signal."""
+    heads = ["RMSE, all", "ratio", "RMSE, seen", "ratio"]
+    rows = [["observed", "filter", *heads, "used", "signal a day"]]
+    cases = [("none", OPEN), ("none", SINGLE), *((title, f) for title in SYSTEMS for f in FILTERS)]
+    for title, filter_ in cases:
+        name, cells = filter_ if title == "none" else f"{filter_} {title}", []
+        for errors in (last_errors(data, seen=False), last_errors(data, seen=True)):
+            value, low, high = ratio(errors, name, OPEN)
+            cells += [f"{float(rms(errors.sel(experiment=name))):.4f}", f"{value:.2f} ({low:.2f}-{high:.2f})"]
+        some = data[["used", "signal"]].sel(experiment=name).mean()
+        rows.append([title, filter_, *cells, f"{float(some['used']):.0f}", plain_number(float(some["signal"]) / DAYS)])
+    return table(rows)
+
+
+def layers_table(data: xr.Dataset) -> str:
+    """Tabulate the RMSE by layer, and the ratio of spread to error, after 30 days."""
+    rows = [["observed", *(f"`{n}`" if n in SOIL else n for n in data["layer"].values)]]
+    error, spread = rms(data["layer_error"]), rms(data["spread"])
+    members = Settings().members
+    for title in ("none", *SYSTEMS):
+        name = OPEN if title == "none" else f"{TRANSFORM} {title}"
+        mine, spread_of = error.sel(experiment=name), spread.sel(experiment=name) * np.sqrt((members + 1) / members)
+        cells = [
+            f"{float(mine.sel(layer=n)):.4f}, {float(spread_of.sel(layer=n) / mine.sel(layer=n)):.2f}"
+            for n in data["layer"].values
+        ]
+        rows.append([title, *cells])
+    return table(rows)
+
+
+def ways_table(found: Mapping[str, float]) -> str:
+    """Tabulate the root-zone RMSE of the simplified filter by way to the Jacobian."""
+    expected = found[WAYS[0]]
+    rows = [[way, f"{error:.5f}", f"{error / expected:.3f}"] for way, error in found.items()]
+    return table([["Jacobian by", "RMSE [m3 m-3]", f"of {WAYS[0]}"], *rows])
+
+
+def errors_figure(data: xr.Dataset) -> Figure:
+    """Draw the root-zone RMSE with time, a panel for each filter."""
+    figure, axes = style.panels(2, 2, 2.8, sharey=True)
+    error = rms(data["error"])
+    for ax, (filter_, without) in zip(axes, ((TRANSFORM, OPEN), (EXTENDED, SINGLE)), strict=True):
+        lines = {"no observations": without, **{t.replace("`", ""): f"{filter_} {t}" for t in SYSTEMS}}
+        for k, (label, name) in enumerate(lines.items()):
+            colour = "#000000" if not k else style.FORECAST_COLOURS[k - 1]
+            ax.plot(np.arange(1, DAYS + 1), error.sel(experiment=name), color=colour, label=label)
+        ax.set_title(f"{filter_}; without observations: {without}", loc="left", fontsize=style.SMALL + 1)
+        ax.set_xlabel("day")
+        ax.set_ylim(bottom=0.0)
+        ax.grid(color=style.GRID, linewidth=0.5)
+        ax.legend(frameon=False, fontsize=style.SMALL)
+    axes[0].set_ylabel("RMSE of the root zone [m³ m⁻³]")
+    style.title(figure, f"Twin experiments, {data.sizes['row']} columns, {data.sizes['realisation']} realisations")
+    return figure
+
+
+def signal_figure(data: xr.Dataset) -> Figure:
+    """Draw maps of the degrees of freedom for signal of a day's observations in the extended filter."""
+    titles = list(SYSTEMS)[:2]
+    figure, axes = style.panels(len(titles), len(titles), 2.7, sharex=True, sharey=True)
+    for ax, title in zip(axes, titles, strict=True):
+        mean = data["signal"].sel(experiment=f"{EXTENDED} {title}").mean("realisation") / DAYS
+        mean = mean.groupby("point").mean()
+        where = data[["latitude", "longitude"]].isel(row=slice(mean.size))
+        top = max(float(mean.quantile(0.98)), 1e-6)
+        dots = scatter_map(ax, where, mean.values, style.FIELD_MAP, (0.0, top))
+        ax.set_title(title.replace("`", ""), loc="left")
+        figure.colorbar(dots, ax=ax, location="bottom", aspect=30, extend="max")
+    axes[0].set_ylabel("latitude [°N]")
+    style.title(figure, f"Degrees of freedom for signal of {len(ROOTS)} soil layers, mean of a day")
+    return figure
