@@ -35,7 +35,7 @@ def stability_table(verdict: Verdict, heading: str) -> str:
          "cycle minus ecLand; drift: largest of all points.", ""],
         aligned(_classes(verdict.points)),
         ["", *_snow(verdict.points)],
-        *([["", f"{name.capitalize()}:", "", *_listed(part, verdict.points)]
+        *([["", f"{name[:1].upper()}{name[1:]}:", "", *_listed(part, verdict.points)]
            for name, part in verdict.findings.groupby("finding", sort=False)]),
     ]  # fmt: skip
     return "\n".join(line for part in parts for line in part) + "\n"
