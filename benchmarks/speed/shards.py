@@ -109,7 +109,7 @@ def _same(one: Path, other: Path) -> bool:
 def _evaluated(size: Size, folder: Path, store: Path) -> tuple[str, float]:
     """Score a made forecast of the last dates, whose error is 1 K or 1 of another unit, with a climatology of a year.
 
-    The year before has the fields of the store in turn, each of which is read anew.
+    The year before has the fields of the store in turn, and each is read again.
     """
     read: Counter[int] = Counter()
     reference = _extended(open_fields(store), size.dates, read)

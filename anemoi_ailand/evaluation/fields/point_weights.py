@@ -16,7 +16,7 @@ from anemoi_ailand.physics.vegetation import VEGETATION_TYPES
 
 LOG = logging.getLogger(__name__)
 
-#: Weights by the area of each point on a reduced Gaussian or regular grid, of which the points may be a part.
+#: Weights by the area of each point on a reduced Gaussian or regular grid; the points may be some of the grid.
 AREA = "area"
 
 #: Kinds of points that can be left out, and the fields that tell them.

@@ -44,6 +44,7 @@ from anemoi_ailand.evaluation.scores.available_strata import (
 )
 from anemoi_ailand.evaluation.scores.moments import TERMS, Moments, memberships, terms
 from anemoi_ailand.evaluation.scores.strata import EXTREMES, Strata
+from anemoi_ailand.support.memory import GIB, available_memory
 from anemoi_ailand.support.workers import open_executor
 
 LOG = logging.getLogger(__name__)
@@ -323,6 +324,7 @@ def _units(held_out: np.ndarray | None, n_points: int) -> np.ndarray:
 def _score(sums: Sums, wanted: list[str], own: slice, biases: bool, scratch: Path | None) -> None:
     """Add the sums of some of the points."""
     alignment, block = sums.alignment, _block(sums)
+    _check_memory(sums, own.stop - own.start)
     needed = list(dict.fromkeys([*alignment.variables, *(v for k, v in NEEDS.items() if k in wanted)]))
     tails = [n for n in alignment.variables if n in EXTREMES] if "extreme" in wanted else []
     times = np.unique(np.append(alignment.starts, alignment.valid_times))
@@ -335,6 +337,17 @@ def _score(sums: Sums, wanted: list[str], own: slice, biases: bool, scratch: Pat
             further = [v for k, v in NEEDS.items() if k in wanted]
             values = copy.values(list(dict.fromkeys([*names, *further])), first)
             _Batch(sums, wanted, names, points, values, biases).run()
+
+
+def _check_memory(sums: Sums, n_points: int) -> None:
+    """Refuse points whose sums do not fit into the memory, with what a block takes."""
+    series = sum(len(sums.models(name)) for name in sums.alignment.variables)
+    needed = 2 * 8 * len(sums.bins.days) * n_points * series + 3 * MEMORY_BYTES
+    if needed > (left := available_memory()):
+        raise ValueError(
+            f"The scores of {n_points} points need about {needed / GIB:.1f} GiB of memory, and {left / GIB:.1f} GiB "
+            "are available. Give more `workers` on other machines, fewer lead times, or end other programs."
+        )
 
 
 def _divided(n_points: int, count: int) -> list[slice]:

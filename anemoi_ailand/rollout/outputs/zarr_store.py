@@ -177,7 +177,7 @@ class SharedStore:
             found = _identity(place)
         except (OSError, ValueError):
             raise FileExistsError(
-                f"'{place}' exists and is no store of shards. Give another name, or remove it."
+                f"'{place}' exists, and no shards wrote it. Give another name, or remove it."
             ) from None
         if differ := {k: (found.get(k), self.identity.get(k)) for k in sorted({*found, *self.identity})
                       if found.get(k) != self.identity.get(k)}:  # fmt: skip

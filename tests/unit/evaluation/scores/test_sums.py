@@ -158,6 +158,17 @@ def test_weighted_scores_equal_a_naive_loop():
     np.testing.assert_array_equal(table.query("metric == 'rmse_q50'")["value"], quartile)
 
 
+def test_too_little_memory_is_an_error_before_reading(monkeypatch):
+    """It says what is needed and available."""
+    monkeypatch.setattr(s, "available_memory", lambda: 2**29)
+    truth = world.reference()
+    object.__setattr__(truth, "blocks", None)
+    with pytest.raises(
+        ValueError, match=r"scores of 10 points need about 1\.5 GiB of memory, and 0\.5 GiB are available"
+    ):
+        collect({"A": world.reforecast()}, truth, protocol="A", period=PERIOD)
+
+
 def test_points_left_out_are_in_no_score():
     """The sums are those of the other points alone."""
     truth = world.reference(constants={**world.CONSTANTS, "lsm": np.where(np.arange(10) < 3, 0.6, 1.0)})

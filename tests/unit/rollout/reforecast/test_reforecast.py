@@ -315,7 +315,7 @@ def test_shards_that_do_not_fit_together_are_refused(tmp_path, data, monkeypatch
     monkeypatch.setattr("anemoi_ailand.rollout.reforecast.reforecast_file.versions", lambda: "torch 1.0")
     with pytest.raises(ValueError, match=r"'versions': \('anemoi-ailand .*, 'torch 1.0'\)"):
         run(tmp_path, "f.zarr", shards=3, shard=1)
-    with pytest.raises(FileExistsError, match="is no store of shards"):
+    with pytest.raises(FileExistsError, match="exists, and no shards wrote it"):
         (tmp_path / "out" / "other.zarr").mkdir()
         run(tmp_path, "other.zarr")
     assert not data.reads
