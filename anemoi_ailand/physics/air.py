@@ -53,7 +53,7 @@ def moved_temperature(temperature: np.ndarray, skin: np.ndarray, height: float, 
     .. math:: \theta(z) - T_s \propto z^p, \qquad \theta(z) = T(z) + g z / c_p
 
     with one exponent above warmer and one above colder ground: the medians over ecLand's own temperatures at 2 m and
-    10 m (reference set, 2020, points without lake and town), so between these heights only.
+    10 m (reference set, 2020, trained points without lake and town), so between these heights only.
     """
     lapse = GRAVITY / AIR_SPECIFIC_HEAT
     excess = temperature + lapse * height - skin

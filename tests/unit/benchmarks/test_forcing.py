@@ -59,7 +59,7 @@ def test_errors_are_those_of_the_steps_of_a_lead(data):
 
 
 def test_table_has_the_change_in_percent():
-    """Beside the RMSE with the forcing of the training, and over all variables together."""
+    """The RMSE with the forcing of the training stands first, the mean over all variables last."""
     own = {"stl1": np.array([0.5, 1.0, 2.0]), "swvl1": np.array([0.01, 0.02, 0.03])}
     other = {"stl1": np.array([1.0, 1.0, 2.0]), "swvl1": np.array([0.01, 0.02, 0.015])}
     first, _, stl1, swvl1, together = forcing.table({forcing.AS_TRAINED: own, "2 m": other}).splitlines()

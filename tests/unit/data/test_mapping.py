@@ -315,7 +315,7 @@ BAD_MAPPINGS = {
     "amount for rate": (column("avg_sdswrf", over=None), "'avg_sdswrf' has the unknown unit 'J m-2'"),
     "unknown variable": ({"swvl9": {"from": "swvl9"}}, "'swvl9' is not in the table of variables; nearest"),
     "unknown option": (column("t", unit="K"), r"'variables.t.unit' is not an option. Nearest: \['units'\]"),
-    "two sources": (column("t", value=1.0), "give one of from, value, derived, soil_type"),
+    "two sources": (column("t", value=1.0), "give one of from, value, derived, dewpoint, soil_type"),
     "mean of an instant": (column("t", both_ends=True), "'t' is not a mean over the step"),
     "gaps of a dynamic field": (column("t", missing=280.0), "a number for all gaps would hide a fault"),
     "no type": (column("cl", missing="type"), "'cl' does not follow from types"),
