@@ -163,6 +163,8 @@ STATE = [
     Case("soil of 350 K", WARNING, "'stl2'", put(346.0, "stl2")),
     Case("soil 60 K warmer than the air", WARNING, "air and soil temperature", put(335.0, "stl1")),
     Case("layers of different soils", WARNING, "between layers", put(330.0, "stl4", point=0)),
+    Case("one soil temperature for all points", WARNING, "same at all points",
+         put(281.0, "stl1", "stl2", "stl3", "stl4")),
     Case("snow of 1e6 kg m-2", ERROR, "'sd'", put(1.0e6, "sd")),
     Case("negative snow", ERROR, "'sd'", put(-5.0, "sd")),
     Case("snow of a glacier", WARNING, "glaciers", both(put(1.0e4, "sd"), put(1.0, "snowc"), put(400.0, "rsn"))),
@@ -228,6 +230,9 @@ FORCING = [
     Case("the same temperature always", WARNING, "does not change|stuck", put(285.0, "avg_t", "t")),
     Case("one temperature for all points", WARNING, "same at all points",
          apply(lambda x: np.broadcast_to(x[:, :1], x.shape).copy(), "avg_t")),
+    Case("upward long-wave radiation", WARNING, "the median of ten points",
+         lambda data: data.assign(avg_sdlwrf=data["avg_sdlwrf"].copy(data=5.8e-8 * data["avg_t"].values ** 4)),
+         "everywhere"),
     Case("pressure in hPa", ERROR, "hPa", apply(lambda x: x / 100.0, "avg_sp")),
     Case("pressure in kPa", ERROR, "kPa", apply(lambda x: x / 1000.0, "avg_sp")),
     Case("wind of 300", ERROR, "'avg_u'", put(300.0, "avg_u")),
@@ -255,6 +260,8 @@ UNSEEN = [
     Case("snow that no training has", WARNING, "which was 0 to",
          both(put(2500.0, "sd", point=0), put(1.0, "snowc", point=0), put(300.0, "rsn", point=0),
               put(0.0, "slw", point=0))),
+    Case("no leaves under vegetation", WARNING, "leaf area index, low vegetation), which was",
+         put(0.0, "lai_lv", "lai_hv")),
     Case("roughness that no training has", WARNING, "'veg_z0m_lv' (roughness", put(2.5, "veg_z0m_lv")),
 ]  # fmt: skip
 

@@ -98,7 +98,7 @@ def test_a_run_from_files_says_the_same(seasons, tmp_path, caplog):
 
 
 def test_a_run_tells_how_new_its_inputs_are(seasons, tmp_path, caplog):
-    """Once in the log, and as a map, also of a dry run; not of a network of which nothing is known, nor unchecked."""
+    """Once in the log, and as a map, also of a dry run; an unchecked run has none."""
     novelty = f"runner.land-forecaster.novelty={tmp_path / 'novelty.nc'}"
     path = written(seasons["winter"], tmp_path / "sound.nc")
     with caplog.at_level(logging.INFO, "anemoi_ailand"):

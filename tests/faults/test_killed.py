@@ -6,6 +6,7 @@
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -38,8 +39,10 @@ atomic.publish, atomic.publish_folder = deadly(atomic.publish), deadly(atomic.pu
 def killed(work, n, folder):
     """Run Python until it kills itself before the nth publication."""
     command = [sys.executable, "-c", PROGRAM.format(n=n, work=work)]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=900, check=False)
-    assert done.returncode == -signal.SIGKILL, done.stderr[-2000:]
+    with tempfile.TemporaryFile("w+") as said:  # not a pipe, which a process of a library may hold longer
+        done = subprocess.run(command, cwd=folder, stdout=said, stderr=said, timeout=900, check=False)
+        said.seek(0)
+        assert done.returncode == -signal.SIGKILL, said.read()[-2000:]
 
 
 def names(folder):

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 import anemoi_ailand as ail
-from anemoi_ailand.rollout.outputs.netcdf_output import LandNetCDFOutput
 from anemoi_ailand.rollout.step.pretrained import pretrained_checkpoint
 from anemoi_ailand.support.atomic import complete_folder
+from anemoi_ailand.support.disk_errors import check_folder
 from anemoi_ailand.workflows.check_checkpoint import check_checkpoint
 from tests.faults.faults import words
 
@@ -59,11 +59,9 @@ def test_a_checkpoint_that_may_not_be_read(place):
 def test_a_folder_that_may_not_be_written(place):
     """Outputs of runs and results of commands are refused before any work, and leave nothing behind."""
     expected = words("a result in a folder that may not be written")
-    output = LandNetCDFOutput.__new__(LandNetCDFOutput)
-    output.path, output.output_frequency = place / "closed" / "f.nc", None
     with ordinary_user():
         with pytest.raises(PermissionError, match=expected):
-            output.check_writable()
+            check_folder(place / "closed")
         with pytest.raises(PermissionError, match=expected), complete_folder(place / "closed" / "result", "proof"):
             raise AssertionError("the work has begun")
     assert list((place / "closed").iterdir()) == []

@@ -9,7 +9,7 @@ import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import pairwise
 from typing import get_args
 
@@ -62,8 +62,8 @@ _APART = 1.0
 #: Beginnings of the names of rules that compare with the training data, which may explain an error after them.
 _OF_TRAINING = ("size of ", "unseen ")
 
-#: Names that forcing is checked with, which differ from place to place.
-_WEATHER = ("avg_t", "avg_q", "avg_sdlwrf")
+#: Forcing and state that differ from place to place.
+_WEATHER, _SOIL = ("avg_t", "avg_q", "avg_sdlwrf"), ("stl1", "stl4")
 
 #: Forcing whose instant at the start of a run is checked with the state.
 _INSTANTS = ("t", "q", "lai_lv", "lai_hv", "al")
@@ -257,7 +257,7 @@ class Checker:
             row = VARIABLES[name]
             if row.role in (Role.STATIC, Role.CATEGORY, Role.PROGNOSTIC) or row.name in _INSTANTS:
                 moving = None if row.role in (Role.STATIC, Role.CATEGORY) else date
-                self._range(name, values, [moving], where, masked=lambda name=name: where_it_matters(name, known))
+                self._range(name, values, [moving], where, masked=partial(where_it_matters, name, known))
         for rules, moving in ((STATIC, None), (STATE, date)):
             self._relations(rules, known, [moving], where)
         self._static = {n: known[n] for n in ("z",) if n in known}
@@ -266,6 +266,7 @@ class Checker:
         if known_places is None or not all(map(np.array_equal, known_places, where)):
             # a later start of the same points is not new
             self._first, self._clock_known, self._where = True, False, where
+            self._same_everywhere(_SOIL, known, date, where)
             self._compare_start(known, date, where)
         self._stop_at_errors()
 
@@ -291,8 +292,10 @@ class Checker:
             if name in fields:
                 known[f"{name}{AT_START}"] = np.concatenate([np.broadcast_to(before, (1, *fields[name].shape[1:])),
                                                              fields[name][:-1]])  # fmt: skip
+        novelty = self.novelty if self.novelty is not None and self.novelty.is_at(where) else None
         for name, values in fields.items():
-            self._range(name, values, dates, where)
+            masked = None if novelty is None else partial(novelty.meaningful, name, fields)
+            self._range(name, values, dates, where, masked=masked)
         self._relations(FORCING, known, dates, where)
         if "avg_sdswrf" in known:
             largest = np.stack([self._largest(date, where) for date in dates])
@@ -301,10 +304,13 @@ class Checker:
             self._first = False
             fixed = {**known, **{n: np.broadcast_to(v, (len(dates), v.size)) for n, v in self._static.items()}}
             self._relations(FIRST, {n: v[:1] for n, v in fixed.items()}, dates[:1], where)
-            self._same_everywhere(known, dates[0], where)
-            self._compare_first(fields, dates, where)
-        elif self.maps and self.novelty is not None:
-            self.novelty.add(fields)
+            self._same_everywhere(_WEATHER, {n: v[0] for n, v in known.items()}, dates[0], where)
+            if novelty is not None:
+                self._compare_sizes(fields, dates[0], where)
+                novelty.add(fields)
+                LOG.info("%s", novelty)
+        elif self.maps and novelty is not None:
+            novelty.add(fields)
         if not self._clock_known and len(dates) >= DAYS_OF_CLOCK:
             self._days(known, dates, where)
         self._before = {n: fields[n][-1] for n in ("t", "q") if n in fields}
@@ -397,14 +403,6 @@ class Checker:
             self._merge(Finding(rule, False, int(at.sum()), at.size, float(kind), None, place, 1, detail))
         self._compare_sizes({n: v[None] for n, v in fields.items()}, date, where)
 
-    def _compare_first(self, fields: Mapping[str, np.ndarray], dates: Sequence[datetime], where: Places) -> None:
-        """Compare the first forcing with the training data, and log how new the inputs are."""
-        if self._training is None or self.novelty is None:
-            return
-        self._compare_sizes(fields, dates[0], where)
-        self.novelty.add(fields)
-        LOG.info("%s", self.novelty)
-
     def _compare_sizes(self, fields: Mapping[str, np.ndarray], date: datetime, where: Places) -> None:
         """Warn of values (date, point) of another size than in the training, which another unit explains."""
         assert self._training is not None
@@ -476,16 +474,18 @@ class Checker:
             )  # fmt: skip
         self._found[key] = found
 
-    def _same_everywhere(self, fields: Mapping[str, np.ndarray], date: datetime, where: Places) -> None:
-        """Warn of weather that is the same at distant points."""
+    def _same_everywhere(
+        self, names: Sequence[str], fields: Mapping[str, np.ndarray], date: datetime, where: Places
+    ) -> None:
+        """Warn of weather or soil (point,) that is the same at distant points."""
         n_points = where[0].size
         if n_points < 2 or max(np.ptp(where[0]), np.ptp(where[1])) < _APART:
             return
-        same = [n for n in _WEATHER if n in fields and fields[n].shape[-1] == n_points and not np.ptp(fields[n][0])]
+        same = [n for n in names if n in fields and fields[n].shape == (n_points,) and not np.ptp(fields[n])]
         if same:
-            rule = Rule("same_everywhere", "", "1", tuple(same), lambda x: x, advice=(
+            rule = Rule(f"same_{same[0]}", "", "1", tuple(same), lambda x: x, advice=(
                 "A number may have been given for all of them by mistake."))  # fmt: skip
-            detail = f"The forcing {same} is the same at all points at {date:%Y-%m-%d %H:%M}"
+            detail = f"The input {same} is the same at all points at {date:%Y-%m-%d %H:%M}"
             place = float(where[0][0]), float(where[1][0])
             self._merge(Finding(rule, False, n_points, n_points, 0.0, date, place, 1, detail))
 

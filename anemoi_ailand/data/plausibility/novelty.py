@@ -26,6 +26,9 @@ Places = tuple[np.ndarray, np.ndarray]
 #: of the others by up to 0.10 (rain 0.06), observed weather by less.
 BEYOND = 0.15
 
+#: Share of the lowest value of the training, of what is always positive, below which a value is warned of.
+_SHARE_OF_LOWEST = 0.3
+
 #: Share of a range that is not told.
 _ROUNDING = 0.005
 
@@ -51,7 +54,8 @@ def unseen_rule(name: str, known: TrainingData) -> Rule | None:
     row, (low, high) = VARIABLES[name], found
     unit, room = "" if row.units == "1" else f" {row.units}", BEYOND * (high - low)
     words = f"'{name}' ({row.long_name}), which was {low:.4g} to {high:.4g}{unit} in the training,"
-    limits = float(f"{low - room:.4g}"), float(f"{high + room:.4g}")
+    lowest = max(low - room, _SHARE_OF_LOWEST * low) if low > 0.0 else low - room
+    limits = float(f"{lowest:.4g}"), float(f"{high + room:.4g}")
     if row.possible[0] is not None:
         limits = max(limits[0], row.possible[0]), limits[1]
     return Rule(
@@ -90,6 +94,7 @@ class Novelty:
         n_points = where[0].size
         self.beyond, self.training_points = np.zeros(n_points), np.full(n_points, np.nan)
         self._rare, self._number = np.zeros(n_points), np.zeros(n_points)
+        self._covers: dict[str, np.ndarray] = {}
         self._outside: dict[str, float] = {}
         self._surfaces: dict[str, int] = {}
 
@@ -100,6 +105,7 @@ class Novelty:
 
     def start(self, fields: Mapping[str, np.ndarray]) -> None:
         """Compare static fields and state (point,)."""
+        self._covers = {n: fields[n] for n in ("cvl", "cvh") if n in fields}
         for soil, kind in types_of(fields):
             with_kind = [self.known.points_with(int(s), int(k)) for s, k in zip(soil, kind, strict=True)]
             number = np.where(kind > 0, with_kind, np.nan)
@@ -108,12 +114,20 @@ class Novelty:
                 self._surfaces[f"soil type {s} with vegetation {k}"] = int(((soil == s) & (kind == k)).sum())
         self.add(fields)
 
+    def meaningful(self, name: str, fields: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Return the values of a variable, NaN where they have no meaning at the points of the start."""
+        return where_it_matters(name, {**self._covers, **fields})
+
+    def is_at(self, where: Places) -> bool:
+        """Return whether these are as many points: single steps may alternate between several sets."""
+        return self.where[0].size == where[0].size
+
     def add(self, fields: Mapping[str, np.ndarray]) -> None:
         """Compare values (point,) or (date, point)."""
         for name in compared(fields):
             if (quantiles := self.known.quantiles.get(name)) is None:
                 continue
-            values = where_it_matters(name, fields).reshape(-1, self.where[0].size)
+            values = self.meaningful(name, fields).reshape(-1, self.where[0].size)
             low, high = quantiles[0], quantiles[-1]
             span = (high - low) or max(abs(high), 1.0)
             if np.nanmin(values, initial=low) < low or np.nanmax(values, initial=high) > high:

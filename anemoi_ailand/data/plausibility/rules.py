@@ -362,6 +362,9 @@ FIRST = (
 )  # fmt: skip
 
 
+#: Points whose median tells what single ones do not.
+_MANY_POINTS = 10
+
 # -- means over the first days, each of shape (point,) of values (date, point) ---------------------------------------
 
 
@@ -389,6 +392,11 @@ def _mean_emissivity(lw: np.ndarray, t: np.ndarray) -> np.ndarray:
     return _emissivity(lw, t).mean(axis=0)
 
 
+def _typical_emissivity(lw: np.ndarray, t: np.ndarray) -> np.ndarray:
+    found = _mean_emissivity(lw, t)
+    return np.full_like(found, np.median(found) if found.size >= _MANY_POINTS else 0.0)
+
+
 def _mean_relative_humidity(q: np.ndarray, t: np.ndarray, pressure: np.ndarray) -> np.ndarray:
     return _relative_humidity(q, t, pressure).mean(axis=0)
 
@@ -409,6 +417,10 @@ DAYS = (
          "Specific humidity is in kg kg-1; check the units of humidity, temperature and pressure."),
     Rule("days_of_long_wave", "Long-wave radiation as a share of a black body's, mean over the first days,", "1",
          ("avg_sdlwrf", "avg_t"), _mean_emissivity, (0.2, 1.6), (0.5, 1.12), _BOTH),  # 0.61 to 1.02
+    Rule("days_of_black_body",
+         "Long-wave radiation as a share of a black body's, the median of ten points and more,", "1",
+         ("avg_sdlwrf", "avg_t"), _typical_emissivity, _ANY, (None, 0.99),  # at most 0.963
+         "This may be the upward flux of the surface: give the downward one."),
     Rule("days_of_rain", "Precipitation (avg_tprate), mean over the first days,", "kg m-2 s-1", ("avg_tprate",), _mean,
          (None, 2.0e-2), (None, 2.0e-3),  # at most 9.3e-4
          "Precipitation is a mean rate in kg m-2 s-1: divide millimetres an hour by 3600."),

@@ -19,7 +19,7 @@ from anemoi_ailand.variables import variable
 #: days, are within the central 90 % of single points, but for snow.
 _POINTS = 10
 
-#: Units of mistakes beside those that readers convert, as factors to the unit of the table.
+#: Units of mistakes other than those that readers convert, as factors to the unit of the table.
 _MISTAKEN = {
     "kg m-2": {"m": WATER_DENSITY},
     "kg m-2 s-1": {f"m over {STEP_HOURS} h": WATER_DENSITY / STEP_SECONDS},

@@ -85,8 +85,11 @@ def from_json(content: Mapping[str, Any], where: str | Path) -> TrainingData:
     try:
         if content["schema"] != SCHEMA:
             raise ValueError(f"its schema is {content['schema']!r}, expected {SCHEMA!r}")
-        kept = ({n: tuple(map(float, v)) for n, v in content[key].items()} for key in ("quantiles", "sizes"))
-        return TrainingData(str(content["origin"]), *kept, {k: int(n) for k, n in content["surfaces"].items()})
+        quantiles, sizes = (
+            {n: tuple(map(float, v)) for n, v in content[key].items()} for key in ("quantiles", "sizes")
+        )
+        surfaces = {k: int(n) for k, n in content["surfaces"].items()}
+        return TrainingData(str(content["origin"]), quantiles, sizes, surfaces)
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise ValueError(
             f"'{where}' has no record of training data ({error!r}). Remove it, or make it again with "
@@ -176,11 +179,15 @@ class Collection:
 
     def result(self) -> TrainingData:
         """Return the record of everything added."""
-        quantiles, sizes = {}, {}
+        quantiles: dict[str, tuple[float, ...]] = {}
+        sizes: dict[str, tuple[float, ...]] = {}
         for name, parts in self._values.items():
             low, high = self._ranges[name]
-            quantiles[name] = (low, *np.quantile(np.concatenate(parts), LEVELS[1:-1]), high)
+            quantiles[name] = _rounded([low, *np.quantile(np.concatenate(parts), LEVELS[1:-1]), high])
             if (some := np.concatenate(self._sizes[name])).size:
-                sizes[name] = tuple(np.quantile(some, SIZE_LEVELS))
-        kept = ({n: tuple(float(f"{x:.{_DIGITS}g}") for x in v) for n, v in of.items()} for of in (quantiles, sizes))
-        return TrainingData("; ".join(self._origins), *kept, dict(sorted(self._surfaces.items())))
+                sizes[name] = _rounded(np.quantile(some, SIZE_LEVELS))
+        return TrainingData("; ".join(self._origins), quantiles, sizes, dict(sorted(self._surfaces.items())))
+
+
+def _rounded(values: Iterable[float]) -> tuple[float, ...]:
+    return tuple(float(f"{x:.{_DIGITS}g}") for x in values)

@@ -320,7 +320,7 @@ def test_other_points_are_refused(other, message):
 
 
 def test_a_dataset_in_other_units_is_refused():
-    """For what the network reads; types and other variables may have any unit, and one that is not stated passes."""
+    """Variables that the network reads need the units of the table, or state none; types and others may have any."""
     units = {"stl1": "K", "avg_t": None, "slt": "~", "2t": "degC", "insolation": "degree"}
     data = SimpleNamespace(
         name_to_index=dict.fromkeys(units, 0), variables_metadata={n: {"units": u} for n, u in units.items()}
