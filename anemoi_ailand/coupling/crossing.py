@@ -52,7 +52,7 @@ class ForcingField:
 
     @property
     def amount(self) -> bool:
-        """Whether it is a flux or an amount, which the exchange conserves."""
+        """True for a flux or an amount, which the exchange conserves."""
         return variable(self.name).units in AMOUNTS
 
     @property

@@ -147,11 +147,13 @@ def open_grids(
         return load(options.weights, land, atmosphere, options.text())
     check_folder(options.weights.parent)
     sides = (_side(land, options.land, "land", land_height), _side(atmosphere, options.atmosphere, "atmosphere", None))
-    if options.lapse_rate is not None and sides[1].height is None:
-        raise ValueError(
-            "The correction for height needs the orography of the atmosphere: give `points.atmosphere.dataset`, an "
-            "Anemoi dataset on its points with its surface geopotential `z`, or set `points.lapse_rate: null`."
-        )
+    if options.lapse_rate is not None:
+        for name, side in zip(("land", "atmosphere"), sides, strict=True):
+            if side.height is None:
+                raise ValueError(
+                    f"The correction for height needs the orography of the {name}: give `points.{name}.dataset`, an "
+                    "Anemoi dataset on its points with its surface geopotential `z`, or set `points.lapse_rate: null`."
+                )
     grids = make(*sides, states=options.states, correct=options.lapse_rate is not None)
     save(options.weights, grids, land, atmosphere, options.text())
     return grids
@@ -178,7 +180,7 @@ def make(land: Side, atmosphere: Side, *, states: Any = None, correct: bool = Fa
     share = np.minimum(covered, mask)
     fit = np.where(covered > mask, mask / np.where(covered > 0.0, covered, 1.0), 1.0)
     areas = _positive(of_land._replace(values=of_land.values * fit[of_land.columns]))
-    weights = _interpolation(land, atmosphere, states)
+    weights = _land_first(_interpolation(land, atmosphere, states), mask)
     rise = np.zeros(land.size)
     if correct and land.height is not None and atmosphere.height is not None:
         sums, values = (
@@ -186,7 +188,6 @@ def make(land: Side, atmosphere: Side, *, states: Any = None, correct: bool = Fa
             for w in (weights.values, weights.values * atmosphere.height[weights.columns])
         )
         rise = land.height - values / sums
-    weights = _land_first(weights, mask)
     found = areas.values.sum() / max(of_land.values.sum(), np.finfo(float).tiny)
     LOG.info(
         "%d points of land, %d of the atmosphere: %.2f %% of the land's area is land in the atmosphere; the land is "

@@ -37,7 +37,7 @@ class StepForcing:
         self.fields = tuple(dict.fromkeys(f for t in self.taken for f in t.fields))
         self._elapsed = 0.0
         self._sums: dict[str, Tensor] = {}
-        #: Last values of the instants of which means are made (land point,), float32 in units of the table.
+        #: Last values of the instants that are averaged (land point,), float32 in units of the table.
         self.before: dict[str, Tensor] = {}
 
     @property

@@ -149,4 +149,5 @@ def _merged(
 ) -> Weights:
     """Sort entries by row and column, and add those of one place."""
     keys, where = np.unique(rows * n_columns + columns, return_inverse=True)
-    return Weights(keys // n_columns, keys % n_columns, np.bincount(where, weights=values, minlength=keys.size))
+    sums = np.bincount(where, weights=values, minlength=keys.size).astype(np.float64)
+    return Weights(keys // n_columns, keys % n_columns, sums)

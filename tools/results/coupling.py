@@ -27,7 +27,7 @@ RESPONDING = 5.0
 #: Days of the first month.
 MONTH = 30
 
-#: Modules on which the runs depend, beside the package.
+#: Modules on which the runs depend, in addition to the package.
 _SOURCES = ("air_departures.py", "coupling_runs.py")
 
 

@@ -93,7 +93,7 @@ CASES = {
 
 @pytest.mark.parametrize("case", CASES)
 def test_fluxes_are_conserved_both_ways(case):
-    """What one side gives over the shared area, the other receives, to rounding; the share is never above the mask."""
+    """Both sides have the same sum over the shared area, to rounding; the share is never above the mask."""
     land, atmosphere = CASES[case]
     grids = make(land, atmosphere)
     exchange = grids.exchange()
@@ -159,10 +159,11 @@ def test_land_feeds_back_its_share_only():
 def test_instants_prefer_land_points():
     """Next to land of the atmosphere its sea is left out, elsewhere it is taken."""
     points = np.array([0.0, 0.0, 60.0, 60.0, -50.0, -50.0]), np.array([0.0, 10.0, 0.0, 180.0, 100.0, 270.0])
-    atmosphere = Side(points, "unstructured", np.eye(6)[0])
-    land = Side((np.array([0.0]), np.array([9.0])), "unstructured")
-    read = make(land, atmosphere, states={"nearest": 2}).exchange().read(torch.tensor([1.0, 5.0, 0.0, 0.0, 0.0, 0.0]))
-    assert read.tolist() == [1.0]
+    atmosphere = Side(points, "unstructured", np.eye(6)[0], np.array([100.0, 0.0, 0.0, 0.0, 0.0, 0.0]))
+    land = Side((np.array([0.0]), np.array([9.0])), "unstructured", height=np.array([300.0]))
+    grids = make(land, atmosphere, states={"nearest": 2}, correct=True)
+    assert grids.exchange().read(torch.tensor([1.0, 5.0, 0.0, 0.0, 0.0, 0.0])).tolist() == [1.0]
+    assert grids.rise.tolist() == [200.0]  # above the orography of the same points
 
 
 def test_land_without_land_in_the_atmosphere_is_forced_only():
@@ -176,7 +177,7 @@ def test_land_without_land_in_the_atmosphere_is_forced_only():
 
 
 def test_fields_are_not_shared():
-    """What is read or written is a copy: neither side sees later changes of the other."""
+    """Fields are copied: neither side sees later changes of the other."""
     exchange = make(side(OCTAHEDRAL), side(OCTAHEDRAL)).exchange()
     field, values = noise(exchange.n_points), noise(exchange.n_points, 1)
     read, written = exchange.read(field), exchange.write(field, values)
@@ -290,6 +291,8 @@ def test_what_cannot_be_made_is_refused(tmp_path):
     """A correction without orography, points off the named grid, bilinear without rows, land out of reach."""
     options = GridOptions.read({"weights": tmp_path / "w.npz"})
     with pytest.raises(ValueError, match="needs the orography of the atmosphere"):
+        open_grids(options, places(REGULAR), places(OCTAHEDRAL), np.zeros(rows_of(REGULAR).size))
+    with pytest.raises(ValueError, match="needs the orography of the land"):
         open_grids(options, places(REGULAR), places(OCTAHEDRAL), None)
     assert not Path(tmp_path / "w.npz").exists()
     with pytest.raises(ValueError, match="points are not on the grid O9"):
