@@ -41,8 +41,8 @@ from tools.results.twin import (
 PART = "assimilation"
 PAGE = "docs/results/assimilation.md"
 
-#: Year of the truth, and realisations of background, errors and perturbations.
-YEAR, REALISATIONS = 2022, 3
+#: Year of the truth, and realisations of background, errors and perturbations, each with all start dates.
+YEAR, REALISATIONS = 2022, 1
 
 #: Observing systems by title.
 SYSTEMS = {"`swvl1`": ("swvl1",), "`2t` and `2d`": ("2t", "2d"), "all three": ("swvl1", "2t", "2d")}
