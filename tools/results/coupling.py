@@ -24,6 +24,9 @@ FIGURE = "coupling_feedback.png"
 #: Change of the fluxes of the forced run, mean of the first month, from which a point responds [W m-2].
 RESPONDING = 5.0
 
+#: Fewest responding points of a line in the figure.
+ENOUGH = 5
+
 #: Days of the first month.
 MONTH = 30
 
@@ -169,8 +172,10 @@ def figure(made: dict[str, xr.Dataset]) -> Figure:
     drawn, axes = style.panels(len(made), 2, 2.0, sharey=True)
     for ax, (start, found) in zip(axes, made.items(), strict=True):
         for k, change in enumerate(CHANGES):
-            at = np.isin(np.arange(found.sizes["point"]), _responding(found, change))
-            values = found["warmer"].sel(experiment=f"{change}, 1 d").values[:, at].mean(1) if at.any() else []
+            at = _responding(found, change)
+            if at.size < ENOUGH:
+                continue
+            values = found["warmer"].sel(experiment=f"{change}, 1 d").values[:, at].mean(1)
             ax.plot(np.arange(len(values)) + 0.5, values, color=style.FORECAST_COLOURS[k], label=change)
         ax.axhline(0.0, color=style.GRID, linewidth=0.8)
         ax.set_title(f"from {STARTS[start]}", loc="left", fontsize=style.SMALL + 1)
