@@ -225,10 +225,10 @@ def load(path: Path, land: Coordinates, atmosphere: Coordinates, options: str) -
                 )
         if str(file["options"]) != options:
             raise ValueError(f"The weights '{path}' were made with {file['options']}, not {options}. {again}")
-        weights = [
+        areas, amounts, states = (
             Weights(*(file[f"{name}_{part}"] for part in Weights._fields)) for name in ("areas", "amounts", "states")
-        ]
-        return Grids(*weights, file["share"], file["rise"])
+        )
+        return Grids(areas, amounts, states, file["share"], file["rise"])
 
 
 def _side(places: Coordinates, config: Mapping[str, Any], name: str, height: NDArray[np.float64] | None) -> Side:
@@ -279,8 +279,7 @@ def _overlaps(land: Side, atmosphere: Side) -> tuple[Weights, NDArray[np.float64
         places.append(position[numbers])
     keep = (places[0] >= 0) & (places[1] >= 0)
     found = Weights(places[0][keep], places[1][keep], whole.values[keep])
-    order = np.lexsort((found.columns, found.rows))
-    return Weights(*(part[order] for part in found)), cells
+    return found.only(np.lexsort((found.columns, found.rows))), cells
 
 
 def _interpolation(land: Side, atmosphere: Side, states: Any) -> Weights:
@@ -300,21 +299,14 @@ def _interpolation(land: Side, atmosphere: Side, states: Any) -> Weights:
         return found._replace(columns=columns)
     keep = whole[found.rows]  # others lie at the rim of the atmosphere's points, or outside: the nearest one
     near = nearest_few(atmosphere.places, tuple(v[~whole] for v in land.places), 1)  # type: ignore[arg-type]
-    joined = [
-        np.append(part[keep], other)
-        for part, other in zip(
-            found._replace(columns=columns), (np.flatnonzero(~whole), near.columns, near.values), strict=True
-        )
-    ]
-    order = np.lexsort((joined[1], joined[0]))
-    return Weights(*(part[order] for part in joined))
+    return found._replace(columns=columns).only(keep).joined(near._replace(rows=np.flatnonzero(~whole)))
 
 
 def _land_first(weights: Weights, mask: NDArray[np.float64]) -> Weights:
     """Leave out points of sea where a target has points of land as well."""
     land = mask[weights.columns] >= _LAND
     has_land = np.bincount(weights.rows, weights=land) > 0
-    return Weights(*(part[land | ~has_land[weights.rows]] for part in weights))
+    return weights.only(land | ~has_land[weights.rows])
 
 
 def _with_lonely(areas: Weights, overlaps: Weights, n_land: int) -> Weights:
@@ -322,10 +314,7 @@ def _with_lonely(areas: Weights, overlaps: Weights, n_land: int) -> Weights:
     lonely = np.bincount(areas.rows, minlength=n_land) == 0
     if not lonely.any():
         return areas
-    extra = lonely[overlaps.rows]
-    joined = [np.append(part, other[extra]) for part, other in zip(areas, overlaps, strict=True)]
-    order = np.lexsort((joined[1], joined[0]))
-    found = Weights(*(part[order] for part in joined))
+    found = areas.joined(overlaps.only(lonely[overlaps.rows]))
     LOG.warning("%d points of the land have no land in the atmosphere: they give nothing back", int(lonely.sum()))
     if (outside := np.bincount(found.rows, minlength=n_land) == 0).any():
         raise ValueError(
@@ -336,4 +325,4 @@ def _with_lonely(areas: Weights, overlaps: Weights, n_land: int) -> Weights:
 
 
 def _positive(weights: Weights) -> Weights:
-    return Weights(*(part[weights.values > 0.0] for part in weights))
+    return weights.only(weights.values > 0.0)

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,19 @@ class Weights(NamedTuple):
     rows: NDArray[np.int64]
     columns: NDArray[np.int64]
     values: NDArray[np.float64]
+
+    def only(self, where: NDArray[Any]) -> Weights:
+        """Return some entries, by a mask or in an order."""
+        return Weights(self.rows[where], self.columns[where], self.values[where])
+
+    def joined(self, other: Weights) -> Weights:
+        """Return these and other entries, sorted by row and column."""
+        both = Weights(
+            np.append(self.rows, other.rows),
+            np.append(self.columns, other.columns),
+            np.append(self.values, other.values),
+        )
+        return both.only(np.lexsort((both.columns, both.rows)))
 
 
 def cell_areas(grid: Rows) -> NDArray[np.float64]:

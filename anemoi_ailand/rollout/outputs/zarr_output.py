@@ -126,7 +126,7 @@ class LandZarrOutput(ChunkedOutput):
 
     def _enter(self, part: SharedPart, written: int) -> None:
         """Open the store of all shards after the times that are written; an error if this shard is complete."""
-        points = {"latitudes": part.latitudes, "longitudes": part.longitudes, "index": np.arange(part.latitudes.size)}
+        points: dict[str, Any] = {"latitudes": part.latitudes, "longitudes": part.longitudes, "index": np.arange(part.latitudes.size)}
         whole = replace(self.frame, **points)
         identity = {
             **part.identity, **self._identity(whole, whole.attributes["checkpoint_sha256"]), "versions": versions(),
