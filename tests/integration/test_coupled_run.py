@@ -174,16 +174,3 @@ def test_stepper_is_the_run_of_the_land(stepper, first, tmp_path, small_dataset)
         states.append(state)
     same_land(land, states)
     assert states[-1].date == DATE + timedelta(days=2)
-
-
-def test_weights_are_made_by_the_first_run(stepper, first, tmp_path, small_dataset):
-    """Points with weights, height and masks from datasets: made once, used again, and forced is coupled."""
-    side = {"dataset": str(small_dataset), "cells": "unstructured"}
-    points = {"weights": str(tmp_path / "weights.npz"), "land": side, "atmosphere": side, "states": {"nearest": 2}}
-    run(tmp_path, small_dataset, lead="1d", points=points)
-    made = (tmp_path / "weights.npz").stat().st_mtime_ns
-    once = opened(tmp_path / "land.nc")
-    same_land(once, stand_alone(stepper, first, opened(tmp_path / "atmosphere.nc")))
-    run(tmp_path, small_dataset, lead="1d", points=points)
-    assert (tmp_path / "weights.npz").stat().st_mtime_ns == made
-    assert opened(tmp_path / "land.nc").equals(once)

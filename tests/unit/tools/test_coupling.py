@@ -104,7 +104,7 @@ def test_entrained_air_dilutes_humidity_only(stepper, data, reference):
         for growth in (torch.zeros(n).double(), torch.full((n,), 800.0).double())
     )
     change = growing.air.departure[:, 1] - still.air.departure[:, 1]
-    assert (change <= 0.0).all()  # zero where saturation limits both
+    assert (change < 1e-5).all()  # zero to the tolerance of the step where saturation limits both
     assert change.median() < -1e-4
     assert not still.entrained.any()
     assert not growing.entrained[:, 0].any()
