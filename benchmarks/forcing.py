@@ -122,12 +122,17 @@ def table(found: dict[str, dict[str, np.ndarray]]) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure and print the table."""
+    args = create_parser().parse_args(arguments)
+    sys.stdout.write(table(benchmark(args.checkpoint, args.dataset, args.year)))
+
+
+def create_parser() -> ArgumentParser:
+    """Make the parser of the command line."""
     parser = ArgumentParser("python -m benchmarks.forcing", description=__doc__)
     parser.add_argument("--dataset", required=True, help="dataset with `2t`, `2d` and `skt` of ecLand")
     parser.add_argument("--checkpoint", default="ailand", help="name or path (default: ailand)")
     parser.add_argument("--year", type=int, default=2021, help="year of the roll-outs (default: 2021)")
-    args = parser.parse_args(arguments)
-    sys.stdout.write(table(benchmark(args.checkpoint, args.dataset, args.year)))
+    return parser
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 # http://www.apache.org/licenses/LICENSE-2.0.
 """Markdown pages and YAML files of the repository: their blocks, commands and names of variables."""
 
+import importlib
 import os
 import re
 import shlex
@@ -147,11 +148,9 @@ def _check_figure(arguments: list[str]) -> None:
     assert (ROOT / target).is_file()
 
 
-def _check_speed(arguments: list[str]) -> None:
-    """The parser takes the arguments."""
-    from benchmarks.speed.__main__ import create_parser
-
-    create_parser().parse_args(arguments)
+def _takes(module: str) -> Callable[[list[str]], None]:
+    """Check that the parser of a benchmark takes the arguments."""
+    return lambda arguments: importlib.import_module(module).create_parser().parse_args(arguments)
 
 
 def _check_bash(arguments: list[str]) -> None:
@@ -165,7 +164,8 @@ CHECKS: dict[str, Callable[[list[str]], None]] = {
     "bash": _check_bash,
     "python -m benchmarks.contest": _check_contest,
     "python -m benchmarks.contest.figure": _check_figure,
-    "python -m benchmarks.speed": _check_speed,
+    "python -m benchmarks.forcing": _takes("benchmarks.forcing"),
+    "python -m benchmarks.speed": _takes("benchmarks.speed.__main__"),
     "anemoi-ailand": _check_ailand,
     "anemoi-training": _check_training,
     "anemoi-datasets": _parses("anemoi.datasets.__main__"),
