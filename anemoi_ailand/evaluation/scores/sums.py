@@ -237,7 +237,7 @@ def collect(
     ValueError
         Forecasts and reference do not match, or a name is unknown.
     """
-    options = {
+    options: dict[str, Any] = {
         "protocol": protocol, "period": period, "strata": strata, "variables": variables, "overlap": overlap,
         "weights": weights, "leave_out": leave_out,
     }  # fmt: skip
