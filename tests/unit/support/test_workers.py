@@ -10,9 +10,11 @@ import pytest
 from anemoi_ailand.support.workers import open_executor
 
 #: A child that a process leaves idle, as anemoi-datasets does.
-LEAVE_ONE = (
-    "import builtins, concurrent.futures as c; builtins.kept = c.ProcessPoolExecutor(1); kept.submit(int).result()"
-)
+LEAVE_ONE = """
+import builtins, concurrent.futures
+builtins.kept = concurrent.futures.ProcessPoolExecutor(1)
+kept.submit(int).result()
+"""
 
 
 def test_processes_end_though_they_leave_idle_children():
@@ -32,9 +34,11 @@ def test_a_cluster_needs_its_library():
         raise AssertionError
 
 
-def test_a_cluster_runs_tasks(tmp_path):
-    """The workers of a scheduler, by the file that it writes."""
+def test_a_cluster_runs_tasks():
+    """Those of a scheduler, by its address."""
     distributed = pytest.importorskip("distributed")
-    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
-        with open_executor(cluster.scheduler_address) as (executor, count):
-            assert (count, list(executor.map(abs, [-1, -2]))) == (2, [1, 2])
+    with (
+        distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
+        open_executor(cluster.scheduler_address) as (executor, count),
+    ):
+        assert (count, list(executor.map(abs, [-1, -2]))) == (2, [1, 2])
