@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
+from multiprocessing.util import Finalize
 from pathlib import Path
 
 
@@ -29,7 +30,7 @@ def open_executor(workers: int | str) -> Iterator[tuple[Executor, int]]:
     """
     if isinstance(workers, int):
         # a new interpreter: a fork would inherit the locks of threads
-        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as executor:
+        with ProcessPoolExecutor(workers, get_context("spawn"), _end_children_at_exit) as executor:
             yield executor, workers
         return
     try:
@@ -45,3 +46,13 @@ def open_executor(workers: int | str) -> Iterator[tuple[Executor, int]]:
         if not count:
             raise ConnectionError(f"The Dask scheduler '{workers}' has no worker. Start some with `dask worker`.")
         yield client.get_executor(pure=False), count
+
+
+def _end_children_at_exit() -> None:
+    """Make this process end its children before it waits for them: anemoi-datasets leaves one that is idle."""
+    Finalize(None, _end_children, exitpriority=10)
+
+
+def _end_children() -> None:
+    for child in active_children():
+        child.terminate()

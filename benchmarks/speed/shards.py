@@ -12,11 +12,9 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +28,7 @@ from anemoi_ailand.evaluation.scores.metrics import rmse
 from anemoi_ailand.evaluation.scores.sums import collect
 from anemoi_ailand.rollout.reforecast.reforecast import reforecast
 from anemoi_ailand.support.memory import GIB
+from anemoi_ailand.support.workers import open_executor
 from benchmarks.speed.repeated import repeat_points
 
 LOG = logging.getLogger(__name__)
@@ -71,7 +70,7 @@ def benchmark(source: Path, store: Path, checkpoint: str, size: Size) -> str:
         for count in size.shards:
             path = Path(folder) / f"{count}.zarr"
             began = time.perf_counter()
-            with ProcessPoolExecutor(count, mp_context=get_context("spawn")) as executor:
+            with open_executor(count) as (executor, _):
                 task = partial(_measured, partial(_shard, checkpoint, store, path, size.steps, count))
                 costs = [cost for _, cost in executor.map(task, range(count))]
             wall = time.perf_counter() - began
@@ -82,7 +81,7 @@ def benchmark(source: Path, store: Path, checkpoint: str, size: Size) -> str:
                 _each([cost.cpu for cost in costs], 0), _each([cost.memory / GIB for cost in costs], 1),
                 "yes" if _same(first, path) else "NO",
             ])  # fmt: skip
-        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as executor:
+        with open_executor(1) as (executor, _):
             (reads, error), cost = executor.submit(_measured, partial(_evaluated, size, Path(folder)), store).result()
     scored = [["evaluation", "dates", "reads of each", "s", "processor s", "GiB", "RMSE of stl1, K"]]
     scored.append([

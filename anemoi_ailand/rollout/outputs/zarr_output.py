@@ -126,8 +126,8 @@ class LandZarrOutput(ChunkedOutput):
 
     def _enter(self, part: SharedPart, written: int) -> None:
         """Open the store of all shards after the times that are written; an error if this shard is complete."""
-        points: dict[str, Any] = {"latitudes": part.latitudes, "longitudes": part.longitudes, "index": np.arange(part.latitudes.size)}
-        whole = replace(self.frame, **points)
+        every = np.arange(part.latitudes.size)
+        whole = replace(self.frame, latitudes=part.latitudes, longitudes=part.longitudes, index=every)
         identity = {
             **part.identity, **self._identity(whole, whole.attributes["checkpoint_sha256"]), "versions": versions(),
             "code_sha256": loaded_sha256(ROLL_OUT), "start": str(whole.date), "steps": part.n_steps,
