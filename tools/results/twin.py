@@ -66,7 +66,7 @@ CHANGE = 0.01
 
 @dataclass(frozen=True)
 class Settings:
-    """What is tuned, at points of the training in 2021.
+    """Numbers that are tuned at points of the training in 2021.
 
     Attributes
     ----------
