@@ -242,11 +242,11 @@ def errors_figure(data: xr.Dataset) -> Figure:
             ax.plot(np.arange(1, DAYS + 1), error.sel(experiment=name), color=colour, label=label)
         ax.set_title(f"{filter_}; without observations: {without}", loc="left", fontsize=style.SMALL + 1)
         ax.set_xlabel("day")
-        ax.set_ylim(bottom=0.0)
         ax.grid(color=style.GRID, linewidth=0.5)
         ax.legend(frameon=False, fontsize=style.SMALL)
     axes[0].set_ylabel("RMSE of the root zone [m³ m⁻³]")
-    style.title(figure, f"Twin experiments, {data.sizes['row']} columns, {data.sizes['realisation']} realisations")
+    axes[0].set_ylim(bottom=0.0)
+    style.title(figure, f"Twin experiments, {data.sizes['row'] * data.sizes['realisation']} columns")
     return figure
 
 

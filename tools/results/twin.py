@@ -66,7 +66,7 @@ CHANGE = 0.01
 
 @dataclass(frozen=True)
 class Settings:
-    """What is tuned, at points of the training in 2021.
+    """Numbers that are tuned at points of the training in 2021.
 
     Attributes
     ----------
@@ -284,7 +284,7 @@ def ensemble_run(twin: Twin, names: Sequence[str]) -> Run:
             observed = _checked(twin, names, k, slot, predicted)
             error, background = variances(names, s.equivalent), water.permute(1, 2, 0).contiguous()
             made, information = ensemble_analysis(background, predicted, observed, error, to_spread=s.to_spread)
-            water, signal = made.permute(2, 0, 1), signal + information
+            water, signal = made.permute(2, 0, 1).contiguous(), signal + information
             used = used + observed.isfinite().sum(-1)
         if last := k % STEPS_A_DAY == 0:
             water = water + drift * torch.randn(water.shape, generator=rng) * (water > 0.0)

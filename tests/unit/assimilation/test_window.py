@@ -77,7 +77,7 @@ def test_remainder_falls_with_the_square_of_the_change(small, steps):
 
 
 def test_tangent_holds_for_increments_of_an_analysis(shipped):
-    """Changes of 0.02 m3 m-3 and 1 K over 24 h follow the tangent, to 20 % in the median of the points of the sample."""
+    """Changes of 0.02 m3 m-3 and 1 K over 24 h follow the tangent, to 20 % in the median of the points."""
     state, forcings = case.sample_fields(shipped, 4)
     window = AssimilationWindow.open(shipped, state, forcings, ["swvl1", "swvl2", "stl1"], ["swvl2", "stl1"])
     x, dx = window.background, SIZES[:3] * noise(len(state.latitudes), 3).sign()
@@ -113,7 +113,7 @@ def test_rows_are_copies_of_the_points(small):
 
 
 def test_three_ways_to_the_jacobian_agree_where_the_window_is_smooth(small):
-    """Adjoint, with and without recomputation, finite differences, and regression over a small spread, nearly always."""
+    """Adjoint, also with recomputation, finite differences, and regression over a small spread, with few exceptions."""
     window, again = smooth(small, 4, at=[2, 4]), smooth(small, 4, at=[2, 4], recompute=True)
     x, n = window.background, len(window.outputs)
     adjoint = window.jacobian(x)
