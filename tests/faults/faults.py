@@ -248,7 +248,6 @@ FILES = (
         "a result in a folder that may not be written", "error", "cannot be written to the folder .*Give another path"
     ),
     Fault("files of forcing that may not be read", "error", "1 of 3 files are not readable, first .*land_2020.nc"),
-    Fault("SIGKILL during a training", "fine"),
     Fault("SIGKILL during re-forecasts", "fine"),
     Fault("SIGKILL while a result of several files is written", "fine"),
     Fault("SIGKILL during an export", "fine"),

@@ -7,16 +7,12 @@ import signal
 import subprocess
 import sys
 import tempfile
-from pathlib import Path
 
 import pytest
 
 import anemoi_ailand as ail
 from anemoi_ailand.export.weights_export import export_weights
 from anemoi_ailand.support.atomic import complete_folder
-from anemoi_ailand.support.checksum import recorded_sha256
-from tests.integration.conftest import TINY
-from tests.support.training import train
 
 #: Program that kills itself before a function of `atomic` publishes for the nth time.
 PROGRAM = """
@@ -94,27 +90,3 @@ def test_re_forecasts(tmp_path, dataset):
     assert path.read_bytes() == before
     ail.reforecast("ailand-small", dataset, path, overwrite=True, **what)
     assert names(tmp_path) == ["f.nc"]
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("n", [1, 2, 3])
-def test_a_training(tmp_path, dataset, n):
-    """Before the checkpoint, its record, or the one to resume from has its name: what has a record is whole."""
-    short = [*TINY, "training.max_epochs=1", "training.max_steps=2"]
-    work = f"""
-sys.path.insert(0, {str(Path(__file__).parents[2])!r})
-from tests.support.training import train
-train("ailand-sample", {str(dataset)!r}, Path("out"), *{short})
-"""
-    killed(work, n, tmp_path)
-    found = list((tmp_path / "out" / "best").glob("inference-best.ckpt"))
-    assert len(found) == (n > 1)
-    if n == 2:
-        with pytest.raises(ValueError, match="no checksum of it is known"):
-            ail.load(found[0])
-    if n == 3:
-        assert recorded_sha256(found[0]) is not None
-        ail.load(found[0])
-    best = train("ailand-sample", dataset, tmp_path / "out", *short)
-    ail.load(best / "inference-best.ckpt")
-    assert not [name for name in names(best) if "partial" in name]

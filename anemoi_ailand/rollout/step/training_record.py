@@ -1,7 +1,7 @@
 # (C) Copyright 2026- anemoi-ailand contributors.
 # This software is licensed under the terms of the Apache Licence Version 2.0,
 # http://www.apache.org/licenses/LICENSE-2.0.
-"""The record of the training data of a checkpoint: in a file next to it, in its metadata, or its statistics alone."""
+"""The record of the training data of a checkpoint: in its metadata, in a file next to it, or its statistics alone."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def checker_of(step: LandStep, plausibility: str, *, strict: bool = False) -> Ch
 
 
 def stored_record(path: Path) -> TrainingData | None:
-    """Return the record in the file next to a checkpoint, or in its metadata; None if there is none.
+    """Return the record in the metadata of a checkpoint, or in the file next to it; None if there is none.
 
     Raises
     ------
@@ -52,15 +52,15 @@ def stored_record(path: Path) -> TrainingData | None:
 
 @lru_cache(maxsize=8)
 def _stored(path: Path, beside: Path, written: int | None, written_beside: int | None) -> TrainingData | None:
-    """Return the record, read once as long as no file changes."""
+    """Return the record, read once as long as no file changes; that of the metadata if there are two."""
     del written
-    if written_beside is not None:
-        return from_json(_json(beside), beside)
     try:
         metadata = read_about(path) if is_weights(path) else load_metadata(str(path))
     except Exception:  # another kind of file, as in tests: nothing is known
-        return None
-    return from_json(metadata[KEY], path) if metadata.get(KEY) else None
+        metadata = {}
+    if metadata.get(KEY):
+        return from_json(metadata[KEY], path)
+    return None if written_beside is None else from_json(_json(beside), beside)
 
 
 def _json(path: Path) -> dict[str, Any]:
