@@ -25,8 +25,8 @@ def regression_jacobian(x: Tensor, y: Tensor, taper: Tensor | None = None, ridge
     >>> import torch
     >>> from anemoi_ailand import regression_jacobian
     >>> x = torch.randn(1, 2, 50, dtype=torch.float64)
-    >>> regression_jacobian(x, 3.0 * x[:, :1], ridge=1e-9).round(decimals=4).tolist()
-    [[[3.0, 0.0]]]
+    >>> regression_jacobian(x, 3.0 * x[:, :1] + 2.0 * x[:, 1:], ridge=1e-9).round(decimals=4).tolist()
+    [[[3.0, 2.0]]]
 
     Source: the approach of ECMWF since 2019; de Rosnay et al. (2022), doi:10.5194/hess-26-1-2022 (not its formula).
     """
