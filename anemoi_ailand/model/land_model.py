@@ -190,7 +190,7 @@ class LandModel(nn.Module):
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Restore a pickled model; older ones have no limits of columns."""
         super().__setstate__(state)
-        if "_most" not in self._buffers:
+        if not hasattr(self, "_most"):
             self._limit_columns()
 
     @property

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import shutil
@@ -50,6 +51,17 @@ def publish(partial: Path, path: Path) -> None:
     sync(partial)
     partial.replace(path)
     sync(path.parent)
+
+
+def claim_folder(made: Path, path: Path) -> bool:
+    """Rename a folder to ``path`` unless another process has made that; return whether it was renamed."""
+    try:
+        made.rename(path)
+    except OSError as error:
+        if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
+            raise
+        return False
+    return True
 
 
 def sync(path: Path) -> None:

@@ -26,6 +26,9 @@ ROOT = Path(__file__).resolve().parents[2]
 
 PYTHONS = {"python", "python3"}
 
+#: Programs that start the command after them in many processes; none of their own options is used.
+STARTERS = {"srun"}
+
 #: Programs of every system, whose arguments are not checked.
 PLAIN = {*PYTHONS, "seq", "cd", "ls", "cat", "git", "pip", "source", "export", "cp", "mkdir", "ncdump"}
 
@@ -76,6 +79,7 @@ def check_command(command: str) -> None:
     words = shlex.split(_SUBSTITUTION.sub(SUBSTITUTED, command), comments=True)
     while words and re.fullmatch(r"\w+=.*", words[0]):
         words = words[1:]
+    words = words[1:] if words[0] in STARTERS else words
     program, arguments = words[0], words[1:]
     if program in PYTHONS and arguments[:1] == ["-m"]:
         program, arguments = f"python -m {arguments[1]}", arguments[2:]

@@ -15,6 +15,9 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[2] / "anemoi_ailand"
 HOSTS = ("anemoi", "earthkit")
 
+#: Public methods of named tuples.
+NAMED_TUPLE = {"_replace", "_asdict", "_fields", "_make"}
+
 #: Distribution -> names used of it that it does not document, as ``module:name(parameters)``, with the parameters that
 #: are passed or received; without them the name has to exist.
 PRIVATE: dict[str, tuple[str, ...]] = {
@@ -210,7 +213,7 @@ def private_reads(trees: dict[str, ast.Module]) -> list[str]:
     defined |= {n.id for _, n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
     found = []
     for module, node in nodes:
-        if isinstance(node, ast.Attribute) and is_private(node.attr) and node.attr not in defined:
+        if isinstance(node, ast.Attribute) and is_private(node.attr) and node.attr not in defined | NAMED_TUPLE:
             found.append(f"{module}:{node.lineno} .{node.attr}")
         elif isinstance(node, ast.Constant) and node.value in ("_input", "_variables"):
             found.append(f"{module}:{node.lineno} {node.value!r}")

@@ -12,6 +12,7 @@ import datetime
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from zipfile import BadZipFile
 
 import numpy as np
 import yaml
@@ -390,7 +391,13 @@ def checkpoint_record(path: str | Path) -> dict[str, Any] | None:
     """Return the mapping that a checkpoint keeps among the attributes of its dataset, None if it has none."""
     try:
         found = _records(load_metadata(str(path)).get("dataset"))
-    except (OSError, ValueError, KeyError, AttributeError):  # another kind of file, which its reader refuses
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        AttributeError,
+        BadZipFile,
+    ):  # another kind of file, which its reader refuses
         return None
     return found[0] if found else None
 

@@ -9,7 +9,6 @@ The only module of the package that calls zarr. Of the names that it calls, ``cr
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 import logging
@@ -24,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from anemoi_ailand.support.atomic import partial_path, publish_folder, write_whole
+from anemoi_ailand.support.atomic import claim_folder, partial_path, publish_folder, write_whole
 from anemoi_ailand.support.disk_errors import writing
 from anemoi_ailand.support.lock import InUse, exclusive
 from anemoi_ailand.support.shards import Shard
@@ -165,10 +164,7 @@ class SharedStore:
             consolidate(made)
             (made / ABOUT).mkdir()
             (made / ABOUT / IDENTITY).write_text(json.dumps(self.identity, indent=1), encoding="utf-8")
-            made.rename(self.partial)
-        except OSError as error:
-            if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
-                raise
+            claim_folder(made, self.partial)
         finally:
             shutil.rmtree(made, ignore_errors=True)
 

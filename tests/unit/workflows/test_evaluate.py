@@ -369,7 +369,7 @@ def test_checkpoint_that_cannot_run_on_the_dataset_is_found_before_any_roll_out(
         return roll_out.opened(path, names)
 
     inputs = {"A.ckpt": ("swvl1",), "B.ckpt": ("swvl9",)}
-    monkeypatch.setattr(module, "load_step", lambda p, _: type("Step", (), {"inputs": inputs[Path(p).name]}))
+    monkeypatch.setattr(module, "load_step", lambda p, *_: type("Step", (), {"inputs": inputs[Path(p).name]}))
     monkeypatch.setattr(module, "StoredFields", needs)
     both = {label: files / f"{label}.ckpt" for label in "AB"}
     with pytest.raises(ValueError, match=r"The model needs .'swvl9'., which dataset '.*reference.nc'"):

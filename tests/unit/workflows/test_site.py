@@ -88,7 +88,9 @@ def test_several_sites_have_a_folder_each_from_one_roll_out(tmp_path, data, monk
     monkeypatch.setattr(module, "forecast", lambda *a, **k: calls.append(a[2].tolist()) or whole(*a, **k))
     folder = run(tmp_path, (WEST, EAST, AGAIN), lead="2d")
     assert calls == [[1, 4]]
-    assert data.asked == [("best.ckpt", "cpu", "auto", 2 * 8, "mean")]  # points times steps decide what auto means
+    assert data.asked == [
+        ("best.ckpt", "cpu", "auto", 2 * 8, "mean", None)
+    ]  # points times steps decide what auto means
     assert names(folder) == ["again", "east", "site.json", "table.md", "west"]
     assert all(names(folder / p.name) == FILES for p in (WEST, EAST, AGAIN))
     west, again, east = (pd.read_csv(folder / n / "series.csv", index_col="time") for n in ("west", "again", "east"))

@@ -103,7 +103,7 @@ def test_properties_and_state_of_the_nearest_point(files, tmp_path, monkeypatch)
     folder = tower(path, tmp_path / "a", dataset="$AILAND_SAMPLE", within=3000.0, **here)
     sample = NearestPoint("$AILAND_SAMPLE", Place("t", 40.01, -88.29), 3000.0)
     start = datetime(2020, 1, 2)
-    assert asked == [("ailand", "cpu", "auto", 4, "mean")]  # its steps, which decide what auto means
+    assert asked == [("ailand", "cpu", "auto", 4, "mean", None)]  # its steps, which decide what auto means
     reader = open_reader(str(folder / "input.nc"))
     names = ["swvl1", "stl4", "sd", "theta_sat", "cvl", "z", "lai_lv"]
     expected = list(sample.read(names, [start]).values())

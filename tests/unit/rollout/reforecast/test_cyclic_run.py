@@ -139,7 +139,7 @@ def test_soil_water_is_bounded_by_the_porosity(run):
 
 def test_setting_opens_model_and_dataset(data, tmp_path, monkeypatch):
     """Marks of points and years come from the dataset; too short a dataset is an error."""
-    monkeypatch.setattr(century, "load_step", lambda _path, _device: OPEN.land_step())
+    monkeypatch.setattr(century, "load_step", lambda *_: OPEN.land_step())
     with pytest.raises(ValueError, match="no whole year"):
         setting("best.ckpt", tmp_path)
     monkeypatch.setattr(century, "find_cycle", lambda *_: CYCLE)

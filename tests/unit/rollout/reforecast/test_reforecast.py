@@ -96,7 +96,7 @@ def data(monkeypatch):
     """Dataset and model in memory, in place of any."""
     made, step = case.FakeDataset(), OPEN.land_step()
     monkeypatch.setattr("anemoi.datasets.open_dataset", lambda _path: made)
-    monkeypatch.setattr(under_test, "load_step", lambda _path, _device: step)
+    monkeypatch.setattr(under_test, "load_step", lambda *_: step)
     made.step = step
     return made
 
@@ -251,7 +251,7 @@ def whole(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         made, step = case.FakeDataset(), OPEN.land_step()
         patch.setattr("anemoi.datasets.open_dataset", lambda _path: made)
-        patch.setattr(under_test, "load_step", lambda _path, _device: step)
+        patch.setattr(under_test, "load_step", lambda *_: step)
         with xr.open_dataset(run(tmp_path_factory.mktemp("whole"))) as found:
             return found.load()
 
