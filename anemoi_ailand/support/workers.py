@@ -26,7 +26,7 @@ def open_executor(workers: int | str) -> Iterator[tuple[Executor, int]]:
     Raises
     ------
     ModuleNotFoundError, ConnectionError
-        ``dask.distributed`` is not installed, or no worker is connected.
+        ``dask.distributed`` is not installed; no worker is connected, or one with several threads.
     """
     if isinstance(workers, int):
         # a new interpreter: a fork would inherit the locks of threads
@@ -42,10 +42,14 @@ def open_executor(workers: int | str) -> Iterator[tuple[Executor, int]]:
         ) from error
     where = {"scheduler_file": workers} if Path(workers).is_file() else {"address": workers}
     with Client(**where) as client:
-        count = len(client.scheduler_info(n_workers=-1)["workers"])
-        if not count:
-            raise ConnectionError(f"The Dask scheduler '{workers}' has no worker. Start some with `dask worker`.")
-        yield client.get_executor(pure=False), count
+        found = client.scheduler_info(n_workers=-1)["workers"].values()
+        if not found or any(worker["nthreads"] > 1 for worker in found):
+            raise ConnectionError(
+                f"The Dask scheduler '{workers}' has {len(found)} workers, with {[w['nthreads'] for w in found]} "
+                "threads. Start some with one thread each, as NetCDF files cannot be read by several: `dask worker "
+                "--nthreads 1`."
+            )
+        yield client.get_executor(pure=False), len(found)
 
 
 def _end_children_at_exit() -> None:

@@ -216,7 +216,7 @@ FORCING = [
     Case("snowfall above precipitation", ERROR, "snowfall", apply(lambda x: x + 1.0e-4, "avg_tsrwe")),
     Case("snowfall in summer", WARNING, "during snowfall", both(put(1.0e-4, "avg_tprate", "avg_tsrwe")), "summer"),
     Case("rain at -40 degC", WARNING, "during rain",
-         both(put(2.0e-4, "avg_tprate"), put(0.0, "avg_tsrwe"), put(235.0, "avg_t", "t"), put(2.0e-4, "avg_q", "q"),
+         both(put(5.0e-5, "avg_tprate"), put(0.0, "avg_tsrwe"), put(235.0, "avg_t", "t"), put(2.0e-4, "avg_q", "q"),
               put(130.0, "avg_sdlwrf"))),
     Case("rain in mm an hour", ERROR, "'avg_tprate'", apply(lambda x: 3600.0 * (x + 1.0e-5), "avg_tprate")),
     Case("rain of 6 h as a rate", ERROR, "would fit", apply(lambda x: 21600.0 * (x + 1.0e-5), "avg_tprate")),

@@ -103,7 +103,7 @@ def test_a_run_tells_how_new_its_inputs_are(seasons, tmp_path, caplog):
     path = written(seasons["winter"], tmp_path / "sound.nc")
     with caplog.at_level(logging.INFO, "anemoi_ailand"):
         launch("inference/rollout-files", [*options(path, tmp_path), novelty], dry_run=True)
-    assert caplog.text.count("Training data: reference.zarr, 2018-01-01 to 2020-12-31, 324 points. At 3 points") == 1
+    assert caplog.text.count("Training data: reference.zarr, 2018-01-01 to 2020-12-31, 324 points; towers.zarr, ") == 1
     with xr.open_dataset(tmp_path / "novelty.nc") as found:
         assert found["beyond"].sizes == {"point": 3} and float(found["beyond"].max()) < 0.15
         assert (found["training_points"] > 0).all() and 0.0 < float(found["rare"].mean()) < 0.1

@@ -42,3 +42,14 @@ def test_a_cluster_runs_tasks():
         open_executor(cluster.scheduler_address) as (executor, count),
     ):
         assert (count, list(executor.map(abs, [-1, -2]))) == (2, [1, 2])
+
+
+def test_workers_with_several_threads_are_refused():
+    """They would crash in NetCDF; the error says how to start them."""
+    distributed = pytest.importorskip("distributed")
+    with (
+        distributed.LocalCluster(n_workers=1, threads_per_worker=2, dashboard_address=None) as cluster,
+        pytest.raises(ConnectionError, match=r"1 workers, with \[2\] threads.*--nthreads 1"),
+        open_executor(cluster.scheduler_address),
+    ):
+        raise AssertionError
