@@ -73,7 +73,7 @@ def test_forcing_is_that_made_by_hand(both):
 
 @pytest.mark.slow
 def test_roll_out_is_that_of_the_forcing_made_by_hand(both):
-    """Over a year without those faults, from ecLand's state: the difference is below 5 % of the network's error."""
+    """Over a year without those faults, from ecLand's state: the difference is below a tenth of the network's error."""
     step, dates = load_step("ailand"), [datetime(2003, 7, 1) + i * STEP for i in range(4 * 365 + 1)]
     run = [PointRun(step, reader, dates) for reader in both]
     names = run[0].layout.prognostic
@@ -83,7 +83,7 @@ def test_roll_out_is_that_of_the_forcing_made_by_hand(both):
     rms = lambda difference: np.sqrt((difference.astype(float) ** 2).mean(axis=0))  # noqa: E731
     ratio = dict(zip(step.outputs, rms(found - by_hand) / rms(by_hand - ecland), strict=True))
     for name in ("swvl1", "swvl2", "swvl3", "swvl4", "stl1", "stl2", "stl3", "sd", "2t", "evap", "slhf"):
-        assert ratio[name] < 0.05, name
+        assert ratio[name] < 0.1, name
 
 
 @pytest.mark.slow
@@ -100,6 +100,6 @@ def test_spin_up_gives_the_state_of_a_spin_up_by_hand(both):
     for name, a, b, before in zip(names, found, by_hand, state.numpy()[0], strict=True):
         if name.startswith("swvl"):
             assert abs(a - b) < 3e-3, name
-            assert abs(a - before) < 0.05, name
+            assert abs(a - before) < 0.1, name
         if name.startswith("stl"):
             assert abs(a - b) < 0.1, name
