@@ -365,8 +365,8 @@ class LandStepper:
             self._water.check(checks, water, ends, out, dates, places)
             self._warn(checks, checker)
             diagnostics = self.layout.diagnostics(out[-1])
-        made = {"date": dates[-1], "columns": start, "diagnostics": diagnostics, "execution": self.execution}
-        return out, replace(state, **made, unchecked=False)
+        after = replace(state, date=dates[-1], columns=start, diagnostics=diagnostics, unchecked=False)
+        return out, replace(after, execution=self.execution)
 
     def propagate(self, state: LandState, forcing: Fields) -> LandState:
         """Step as :meth:`step` with gradients with respect to state, static fields and forcing."""
