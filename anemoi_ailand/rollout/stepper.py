@@ -347,7 +347,6 @@ class LandStepper:
         self._check_own(state)
         places, dates = (state.latitudes, state.longitudes), [state.date + (k + 1) * STEP for k in range(n_steps or 1)]
         checks = self._checker(checker)
-        self._check_changed(state, checks)
         with torch.inference_mode(False), torch.no_grad():  # a host may use inference mode, and differentiate later
             check = self._forcing_check(state, dates, checks)
             ends = self._values(forcing, self.layout.forcing, dates, places, n_steps, check).detach()
@@ -365,8 +364,7 @@ class LandStepper:
             self._water.check(checks, water, ends, out, dates, places)
             self._warn(checks, checker)
             diagnostics = self.layout.diagnostics(out[-1])
-        after = replace(state, date=dates[-1], columns=start, diagnostics=diagnostics, unchecked=False)
-        return out, replace(after, execution=self.execution)
+        return out, replace(state, date=dates[-1], columns=start, diagnostics=diagnostics, execution=self.execution)
 
     def propagate(self, state: LandState, forcing: Fields) -> LandState:
         """Step as :meth:`step` with gradients with respect to state, static fields and forcing."""
@@ -702,13 +700,6 @@ class LandStepper:
     def new_checker(self) -> Checker:
         """Return a checker of a run of this stepper."""
         return checker_of(self._loaded, self.plausibility)
-
-    def _check_changed(self, state: LandState, checks: Checker) -> None:
-        """Check a state that was changed, as by an analysis, like an initial one."""
-        if checks.on and state.unchecked:
-            values = state.columns.numpy(force=True)
-            fields = {name: values[:, self.inputs.index(name)] for name in self.initial_names}
-            checks.start(fields, state.date, (state.latitudes, state.longitudes))
 
     def _forcing_check(
         self, state: LandState, dates: Sequence[datetime], checks: Checker

@@ -59,8 +59,6 @@ class LandState:
         Names of the diagnostics.
     execution : str, optional
         Execution of the last step, such as ``plain``; None at the start, or if it is not known.
-    unchecked : bool
-        Whether the next step has to check the state as an initial one, as after :meth:`changed`.
 
     Examples
     --------
@@ -86,7 +84,6 @@ class LandState:
     diagnostics: Tensor | None = None
     diagnosed: tuple[str, ...] = ()
     execution: str | None = None
-    unchecked: bool = False
 
     def __getitem__(self, name: str) -> Tensor:
         """Return a prognostic, diagnostic or static variable by its name in the table or in NetCDF, shape (point,).
@@ -187,7 +184,7 @@ class LandState:
                     "one value per point."
                 )
             columns[self.inputs.index(name)] = values.to(columns[0])
-        return replace(self, columns=torch.stack(columns, dim=-1), diagnostics=None, unchecked=True)
+        return replace(self, columns=torch.stack(columns, dim=-1), diagnostics=None)
 
     def save(self, path: str | Path, checkpoint_sha256: str, further: Mapping[str, np.ndarray] | None = None) -> Path:
         """Write the state atomically; :meth:`load` restores it bitwise.

@@ -278,16 +278,6 @@ def test_fields_in_another_unit_are_refused(small):
         case.start(small, N, given=fields | {"swvl1": 100.0 * fields["swvl1"]})
 
 
-def test_a_changed_state_is_checked_like_an_initial_one(shipped):
-    """Before its next step, and not again after it."""
-    state, (forcing, *_) = case.sample_fields(shipped, 1)
-    dry = state.changed({"swvl1": state["swvl1"] * 0.0 - 0.2})
-    with pytest.raises(ValueError, match=r"swvl1.* is -0.2 m3 m-3"):
-        shipped.step(dry, forcing)
-    moist = state.changed({"swvl1": state["swvl1"] + 1e-3})
-    assert moist.unchecked and not shipped.step(moist, forcing).unchecked
-
-
 def test_values_beyond_the_bounds_are_a_warning_once(caplog):
     """A value beyond its bounds passes with `plausibility: warn`, with one warning for each; good ones give none."""
 
