@@ -5,21 +5,29 @@
 
 ``python -m benchmarks.forcing --dataset reference.zarr`` makes roll-outs in a year that no training saw and prints one
 table: errors against ecLand with the forcing as it is, and how much larger they are with each :data:`FORCINGS`.
+
+With ``--write "2 m" low.zarr`` it writes the dataset with such forcing, to train on; a network trained so takes part by
+``--trained "2 m" CHECKPOINT``, next to one of equal training on the dataset itself (``--checkpoint``).
 """
 
 from __future__ import annotations
 
+import shutil
 import sys
 from argparse import ArgumentParser
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import xarray as xr
+import zarr
 
 import anemoi_ailand as ail
 from anemoi_ailand.constants import STEP, STEP_HOURS
 from anemoi_ailand.evaluation.display.text import aligned, plain_number
 from anemoi_ailand.physics.air import moved_temperature, saturation_pressure, specific_humidity
+from anemoi_ailand.support.atomic import publish_folder
 from anemoi_ailand.variables import variable
 
 #: Variables of the table.
@@ -51,6 +59,9 @@ def from_instants(data: xr.Dataset) -> xr.Dataset:
     """Make the means of temperature and humidity over a step from their instants at its ends."""
     return data.assign({f"avg_{n}": data[f"avg_{n}"].copy(data=_ends(data[n].values)) for n in ("t", "q")})
 
+
+#: Fields that other forcing may change.
+CHANGED = ("t", "q", "avg_t", "avg_q")
 
 #: Name of the forcing that the network was trained with.
 AS_TRAINED = "as trained"
@@ -89,9 +100,49 @@ def errors(
     return {n: np.sqrt(np.mean(s, axis=0)) for n, s in squares.items()}
 
 
-def benchmark(checkpoint: str, dataset: str, year: int) -> dict[str, dict[str, np.ndarray]]:
-    """Return the RMSE of the first step and on :data:`DAYS` of a roll-out, by forcing and variable."""
+def write(dataset: str, forcing: str, path: Path) -> None:
+    """Copy a dataset with other forcing, and with its statistics, to train on.
+
+    Statistics of changes over a step are left as they are: no forcing is normalised by them.
+
+    Raises
+    ------
+    FileExistsError
+        ``path`` exists.
+    """
+    if path.exists():
+        raise FileExistsError(f"'{path}' exists already. Remove it, or give another path.")
+    fields = FORCINGS[forcing](ail.open_data(dataset).to_xarray())
+    with TemporaryDirectory(dir=path.parent) as folder:
+        made = Path(folder) / path.name
+        shutil.copytree(dataset, made)
+        store = zarr.open(str(made), mode="r+")
+        names, dates = list(store.attrs["variables"]), store["dates"][:]
+        end = np.datetime64(store.attrs["statistics_end_date"])
+        columns = [names.index(n) for n in CHANGED]
+        values = np.stack([fields[n].values for n in CHANGED], axis=1).astype(np.float32)  # (date, variable, point)
+        if len(values) != len(dates):
+            raise ValueError(f"'{dataset}' has {len(dates)} dates, of which {len(values)} could be read.")
+        for k, record in enumerate(values):
+            whole = store["data"][k]
+            whole[columns, 0] = record
+            store["data"][k] = whole
+        seen = values[dates <= end].astype(np.float64)
+        for key in ("mean", "minimum", "maximum", "stdev"):
+            of = {"minimum": seen.min, "maximum": seen.max, "mean": seen.mean, "stdev": seen.std}[key]
+            store[key].set_orthogonal_selection(columns, of(axis=(0, 2)))
+        publish_folder(made, path)
+
+
+def benchmark(
+    checkpoint: str, dataset: str, year: int, trained: Mapping[str, str] | None = None
+) -> dict[str, dict[str, np.ndarray]]:
+    """Return the RMSE of the first step and on :data:`DAYS` of a roll-out, by forcing and variable.
+
+    ``trained`` has checkpoints that were trained with a forcing, by its name: what they reach with it is added.
+    """
     land = ail.load(checkpoint, plausibility="off")  # other forcing may lead anywhere, which the errors show
+    others = {name: ail.load(path, plausibility="off") for name, path in (trained or {}).items()}
     truth = ail.open_data(dataset).to_xarray(str(year))
     dates, hour, a_day = truth["time"].values, np.timedelta64(1, "h"), 24 // STEP_HOURS
     steps = np.arange(dates[0], dates[-1], EVERY_STEP * hour)
@@ -100,9 +151,10 @@ def benchmark(checkpoint: str, dataset: str, year: int) -> dict[str, dict[str, n
     found = {}
     for name, change in {AS_TRAINED: lambda data: data, **FORCINGS}.items():
         data = change(truth).astype(np.float32, keep_attrs=True)
-        one, many = errors(land, data, truth, steps, [slice(1, 2)]), errors(land, data, truth, starts, days)
-        found[name] = {n: np.concatenate([one[n], many[n]]) for n in one}
-        sys.stderr.write(f"{name}: {len(steps)} steps and {len(starts)} roll-outs of {DAYS[-1]} days\n")
+        for label, each in {name: land} | ({f"{name}, trained": others[name]} if name in others else {}).items():
+            one, many = errors(each, data, truth, steps, [slice(1, 2)]), errors(each, data, truth, starts, days)
+            found[label] = {n: np.concatenate([one[n], many[n]]) for n in one}
+            sys.stderr.write(f"{label}: {len(steps)} steps and {len(starts)} roll-outs of {DAYS[-1]} days\n")
     return found
 
 
@@ -121,9 +173,15 @@ def table(found: dict[str, dict[str, np.ndarray]]) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure and print the table."""
+    """Measure and print the table, or write a dataset."""
     args = create_parser().parse_args(arguments)
-    sys.stdout.write(table(benchmark(args.checkpoint, args.dataset, args.year)))
+    asked = {name for name, _ in ([args.write] if args.write else []) + args.trained}
+    if unknown := sorted(asked - set(FORCINGS)):
+        raise SystemExit(f"There is no forcing {unknown}. Give some of {list(FORCINGS)}.")
+    if args.write:
+        write(args.dataset, args.write[0], Path(args.write[1]))
+    else:
+        sys.stdout.write(table(benchmark(args.checkpoint, args.dataset, args.year, dict(args.trained))))
 
 
 def create_parser() -> ArgumentParser:
@@ -131,6 +189,10 @@ def create_parser() -> ArgumentParser:
     parser = ArgumentParser("python -m benchmarks.forcing", description=__doc__)
     parser.add_argument("--dataset", required=True, help="dataset with `2t`, `2d` and `skt` of ecLand")
     parser.add_argument("--checkpoint", default="ailand", help="name or path (default: ailand)")
+    add = parser.add_argument
+    add("--write", nargs=2, metavar=("FORCING", "PATH"), help=f"write the dataset with one of {list(FORCINGS)} and end")
+    add("--trained", nargs=2, metavar=("FORCING", "CHECKPOINT"), action="append", default=[],
+        help="network that was trained with a forcing; may be repeated")  # fmt: skip
     parser.add_argument("--year", type=int, default=2021, help="year of the roll-outs (default: 2021)")
     return parser
 

@@ -318,9 +318,11 @@ def lacking(columns: StepColumns, inputs: Mapping[str, int]) -> tuple[list[str],
 
 def _check(columns: StepColumns, inputs: dict[str, int]) -> None:
     not_state, missing = lacking(columns, inputs)
-    if not_state or missing:
+    lacks = [f"{names} among the {where}" for names, where in
+             ((not_state, "prognostic variables"), (missing, "forcing")) if names]  # fmt: skip
+    if lacks:
         raise ValueError(
-            f"The closed step needs {not_state} among the prognostic variables and {missing} among the forcing; the "
-            f"configuration has prognostic {list(columns.prognostic)} and inputs {sorted(inputs)}. Add them to "
-            "`land.prognostic` and `land.forcing`, or set `model.model.step: increments`."
+            f"The closed step needs {' and '.join(lacks)}; the configuration has prognostic "
+            f"{list(columns.prognostic)} and inputs {sorted(inputs)}. Add them to `land.prognostic` and "
+            "`land.forcing`, or set `model.model.step: increments`."
         )
