@@ -53,7 +53,8 @@ $(STAMP): pyproject.toml
 	@$(PY) -m pip install --quiet --editable '.[dev]'
 	@touch $@
 
-test: lint docs  ## run all checks: style, types, documentation, fast tests, slow tests
+test: $(STAMP)  ## run all checks: style, types, documentation, fast tests, slow tests
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync lint docs
 	$(PYTEST) -m "not slow" $(PYTEST_ARGS)
 	$(PYTEST) -m slow --no-loadscope-reorder $(PYTEST_ARGS)
 
